@@ -1,6 +1,6 @@
 """READ FIRST: builds every part from the configuration and connects them, in one order.
 
-    values: store, sound, camera ─► picture: renderer, sinks ─► control desk ─► live models ─► lines: OSC, MIDI, Link
+    values: store, sound, camera ─► picture: renderer, sinks ─► control hub ──► live models ─► lines: OSC, MIDI, Link
                                                                          start: page, frame loop, watchdog ◄─┘
 
 Each step returns a complete part that the next ones take. Anything missing fails here, before the first frame. After
@@ -20,10 +20,10 @@ from engine.audio.input import AudioInput
 from engine.audio.open import open_audio
 from engine.config import Config, build_config
 from engine.control import OscServer
-from engine.control.commands.camera import first_word
+from engine.control.commands.camera import first_entry
 from engine.control.commands.child import ChildControl
-from engine.control.commands.desk import ControlHub, Run, open_desk
-from engine.control.commands.lines import Lines, open_lines, subscribe_configured
+from engine.control.commands.control_hub import ControlHub, RunContext, open_control_hub
+from engine.control.commands.control_inputs import ControlInputs, open_control_inputs, subscribe_configured
 from engine.control.commands.preset_mixer import conditions as preset_conditions
 from engine.control.commands.timecode import conditions as timecode_conditions
 from engine.control.outgoing.announcements import Announcements
@@ -44,7 +44,7 @@ from engine.render.region_mapper import RegionMapper
 from engine.sinks.registry import conditions as sink_conditions
 from engine.sinks.sink import OutputFormat
 from engine.sinks.sink_set import SinkSet
-from engine.sources.current import ChosenSource, CurrentSource
+from engine.sources.current import CurrentSource, SelectedSource
 from engine.sources.opening import OpenedVideos, open_source
 from engine.sources.senders import SenderLists
 from engine.sources.source import Polled
@@ -62,19 +62,20 @@ from osc_schema import plugins
 
 __all__ = ["Engine", "open_engine"]
 
+OnStuck = Callable[[], object]
 SOFTWARE_FPS, GPU_FPS = 30.0, 60.0
 SOFTWARE_SIZE = 960, 540  # on two cores a frame of the first look takes 18 ms here and 31 of the 33 available at 720p
 
 
 @contextlib.contextmanager
 def open_engine(
-    config: Config, on_stuck: Callable[[], object] = lambda: None, *, sound: AudioInput | None = None
+    config: Config, on_stuck: OnStuck = lambda: None, *, sound: AudioInput | None = None
 ) -> Iterator[Engine]:
     """Open an engine; close all its parts on exit. The calling thread owns the GL context and must draw the frames.
 
     Raises MultiverseError (one line) for anything that is missing. Installs no signal handlers. `on_stuck()` is
     called on another thread, after the recordings are finished, if the run should end and its last frame does not: the
-    process can only be ended then. `sound`: heard in place of what the configuration names.
+    process can only be ended then. `sound`: used in place of what the configuration names.
     """
     config = build_config(msgspec.to_builtins(config), origin="Config")  # not checked yet if it was made in Python
     refuse_offline(config)
@@ -82,7 +83,7 @@ def open_engine(
         run = open_run(config, closing)
         values = open_values(run, sound)
         picture = open_picture(run, values)
-        desk = open_desk(
+        control_hub = open_control_hub(
             run,
             store=values.store,
             slew=values.slew,
@@ -94,13 +95,13 @@ def open_engine(
             senders=picture.senders,
             take_picture=StillCamera(picture.outputs.previews["main"]).take if config.web != "off" else None,
         )
-        models = open_models(run, values, picture, desk)
-        lines = open_lines(run, desk)
-        parts = open_frames(run, values, picture, desk, models, lines)
+        models = open_models(run, values, picture, control_hub)
+        lines = open_control_inputs(run, control_hub)
+        parts = open_frames(run, values, picture, control_hub, models, lines)
         yield start(run, values, picture, parts, on_stuck)
 
 
-def open_run(config: Config, closing: Closing) -> Run:
+def open_run(config: Config, closing: Closing) -> RunContext:
     clock = SteppedClock(wall_start_s=time.time()) if config.offline else SystemClock()
     announcements = Announcements()
     warnings = Warnings(clock, announcements.warn)
@@ -108,7 +109,9 @@ def open_run(config: Config, closing: Closing) -> Run:
         warnings.report(f"plugins.{number}", line)
     sweep_dead_rings()
     gate = closing(Gate.create())
-    return Run(config=config, clock=clock, warnings=warnings, announcements=announcements, gate=gate, closing=closing)
+    return RunContext(
+        config=config, clock=clock, warnings=warnings, announcements=announcements, gate=gate, closing=closing
+    )
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -122,12 +125,14 @@ class Values:
     models: ModelsOfRun
 
 
-def open_values(run: Run, sound: AudioInput | None) -> Values:
+def open_values(run: RunContext, sound: AudioInput | None) -> Values:
     config, report = run.config, run.warnings.report
     open_sound = partial(open_audio, config.audio, monitor=config.monitor)
     audio = run.closing(sound or open_sound(offline=config.offline, clock=run.clock, report=report))
     source = open_source(config.camera, offline=config.offline, clock=run.clock, report=report)
-    camera = run.closing.here(CurrentSource(ChosenSource(word=first_word(config.camera), source=source), run.clock))
+    camera = run.closing.here(
+        CurrentSource(SelectedSource(argument=first_entry(config.camera), source=source), run.clock)
+    )
     models = models_of(config, lambda: camera.has_source, report)
     store = ParamStore()
     for address, check in (
@@ -155,15 +160,15 @@ class Picture:
     senders: SenderLists
 
 
-def open_picture(run: Run, values: Values) -> Picture:
-    config, report, tell = run.config, run.warnings.report, run.announcements.tell
+def open_picture(run: RunContext, values: Values) -> Picture:
+    config, report, notify = run.config, run.warnings.report, run.announcements.notify
     renderer = run.closing.here(_open_renderer(run))
     if config.is_size_free and renderer.is_software and not config.offline:
         renderer.resize(*SOFTWARE_SIZE)
         config = config.with_size(*SOFTWARE_SIZE)
     if renderer.is_software and config.renderer != "numba" and (line := describe_unused_card()):
         report("renderer.unused_card", f"draws in {line}")
-    stage = OutputFormat(
+    output_format = OutputFormat(
         width=config.width,
         height=config.height,
         fps=config.fps or (SOFTWARE_FPS if renderer.is_software else GPU_FPS),
@@ -173,22 +178,22 @@ def open_picture(run: Run, values: Values) -> Picture:
         overwrites=config.overwrite,
         record_folder=Path(config.recordings) if config.recordings else folders.recordings_folder(),
     )
-    sinks = run.closing.here(SinkSet(stage, clock=run.clock, report=report))
+    sinks = run.closing.here(SinkSet(output_format, clock=run.clock, report=report))
     renderer.add_context_user(sinks)
-    pictures = ["main", "behind", *(picture.name for picture in values.models.pictures)]
+    names = ["main", "behind", *(picture.name for picture in values.models.pictures)]
     if config.web != "off" and not config.offline:
-        pictures.append(PREPARED)
+        names.append(PREPARED)
     return Picture(
         config=config,
         renderer=renderer,
         regions=run.closing(RegionMapper(report)),
-        graphics=run.closing(GraphicsMaker(folders.data_folder(), tell, report, is_offline=config.offline)),
-        outputs=OutputParts(stage=stage, sinks=sinks, previews={picture: PreviewTap() for picture in pictures}),
+        graphics=run.closing(GraphicsMaker(folders.data_folder(), notify, report, is_offline=config.offline)),
+        outputs=OutputParts(output_format=output_format, sinks=sinks, previews={name: PreviewTap() for name in names}),
         senders=SenderLists(run.clock, lambda: [(sink.kind, sink.name) for sink in sinks.status()]),
     )
 
 
-def _open_renderer(run: Run) -> GuardedRenderer:
+def _open_renderer(run: RunContext) -> GuardedRenderer:
     config, warnings = run.config, run.warnings
     open_again = partial(
         open_renderer,
@@ -209,20 +214,20 @@ class Models:
     """The camera, and the videos that the models have opened, if they must be polled on the render thread."""
 
 
-def open_models(run: Run, values: Values, picture: Picture, desk: ControlHub) -> Models:
+def open_models(run: RunContext, values: Values, picture: Picture, control_hub: ControlHub) -> Models:
     videos = OpenedVideos(run.clock, run.warnings.report, run.closing)
     around = Surroundings(
         config=picture.config,
         audio=values.audio,
         has_camera=lambda: values.camera.has_source,
         gate=run.gate,
-        tell=run.announcements.tell,
+        broadcast=run.announcements.notify,
         store=values.store,
         clock=run.clock,
         report=run.warnings.report,
         open_video=videos.open,
-        coming=desk.launching.coming,
-        pulse=desk.tempo.read_pulse,
+        coming=control_hub.launching.coming,
+        pulse=control_hub.tempo.read_pulse,
     )
     models = LiveModels(values.models.entries, around, run.closing)
     children = ChildControl(
@@ -232,7 +237,7 @@ def open_models(run: Run, values: Values, picture: Picture, desk: ControlHub) ->
         {command: (entry.name, call) for entry in live_models() for command, call in entry.calls.items()},
         model_lists(picture.config, values.store, models.running),
     )
-    children.add_commands(desk.commands)
+    children.add_commands(control_hub.commands)
     polled = tuple(one for one in (values.camera, *videos.opened) if isinstance(one, Polled))
     for one in polled:
         run.closing.here(one)  # closed before the context it uses; `close` is idempotent
@@ -241,20 +246,21 @@ def open_models(run: Run, values: Values, picture: Picture, desk: ControlHub) ->
 
 
 def open_frames(
-    run: Run, values: Values, picture: Picture, desk: ControlHub, models: Models, lines: Lines
+    run: RunContext, values: Values, picture: Picture, control_hub: ControlHub, models: Models, lines: ControlInputs
 ) -> EngineParts:
+    player = control_hub.shader_player
     return EngineParts(
         timing=TimingParts(
             clock=run.clock, stopwatch=SystemClock(), times=FrameTimes(), mark=FrameMark(), gate=run.gate
         ),
-        desk=desk,
+        control_hub=control_hub,
         lines=lines,
         inputs=InputParts(audio=values.audio, camera=values.camera, senders=picture.senders, polled=models.polled),
         models=models.live,
         drawing=Drawing(
-            looks=Looks(LookPipeline(values.slew, modulation.Modulation(desk.slots.alias_of)), desk.expected_look()),
-            slots=desk.slots,
-            crossfade=desk.crossfade,
+            looks=Looks(LookPipeline(values.slew, modulation.Modulation(player.alias_of)), control_hub.expected_look()),
+            slots=player,
+            crossfade=control_hub.crossfade,
             regions=picture.regions,
             graphics=picture.graphics,
             renderer=picture.renderer,
@@ -265,13 +271,13 @@ def open_frames(
     )
 
 
-def start(run: Run, values: Values, picture: Picture, parts: EngineParts, on_stuck: Callable[[], object]) -> Engine:
+def start(run: RunContext, values: Values, picture: Picture, parts: EngineParts, on_stuck: OnStuck) -> Engine:
     """Start everything; first the ports, because a run that is refused leaves nothing behind."""
-    config, closing, desk, lines = picture.config, run.closing, parts.desk, parts.lines
+    config, closing, control_hub, lines = picture.config, run.closing, parts.control_hub, parts.lines
     status = StatusReader(parts, has_control=lines.osc is not None or config.web != "off")
     web = open_web(
         run,
-        desk,
+        control_hub,
         lines,
         audio=values.audio,
         previews=parts.outputs.previews,
@@ -286,24 +292,24 @@ def start(run: Run, values: Values, picture: Picture, parts: EngineParts, on_stu
             folders.data_folder(),
             values.store,
             report=run.warnings.report,
-            current=lambda: desk.preset_control.current.name,
-            input_names=desk.dispatcher.views.names_in,
-            disk=desk.disk,
+            current=lambda: control_hub.preset_control.current.name,
+            input_names=control_hub.dispatcher.views.names_in,
+            disk=control_hub.disk,
         )
     )
     _bind(lines.osc, web)
-    desk.show.set_first_values(config, parts.outputs.stage.fps, autosave, values.models.first_values)
+    control_hub.show.set_first_values(config, parts.outputs.output_format.fps, autosave, values.models.first_values)
     if config.autosave:
         autosave.start()
-    for part in (values.audio, values.camera, desk.cameras, desk.shaders):
+    for part in (values.audio, values.camera, control_hub.cameras, control_hub.shaders):
         part.start()
     parts.models.start(partial(parts.outputs.sinks.add_picture, may_wait=True))
-    desk.show.start_first_sinks(config.sinks)
+    control_hub.show.start_first_sinks(config.sinks)
     for line in (lines.sending, lines.osc, web, lines.dmx, lines.midi):
         if line is not None:
             line.start()
     if lines.osc is not None:
-        subscribe_configured(run, desk, lines.osc)
+        subscribe_configured(run, control_hub, lines.osc)
     if not config.offline:
         watchdog.start()
     if web is not None and config.announce:
@@ -313,12 +319,12 @@ def start(run: Run, values: Values, picture: Picture, parts: EngineParts, on_stu
 
 def _bind(*servers: OscServer | WebServer | None) -> None:
     """Take the servers' ports; one PortTakenError names every port that is taken."""
-    taken: list[tuple[str, str]] = []
+    taken_ports: list[tuple[str, str]] = []
     for server in servers:
         try:
             if server is not None:
                 server.bind()
         except PortTakenError as error:
-            taken += error.taken
-    if taken:
-        raise PortTakenError(*taken)
+            taken_ports += error.conflicts
+    if taken_ports:
+        raise PortTakenError(*taken_ports)

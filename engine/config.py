@@ -81,9 +81,9 @@ def parse_universes(text: str) -> list[int]:
     return numbers
 
 
-def _listed(words: Sequence[str], last: str) -> str:
+def _join_names(names: Sequence[str], last: str) -> str:
     """`a, b and c`."""
-    return f" {last} ".join(filter(None, [", ".join(words[:-1]), words[-1]]))
+    return f" {last} ".join(filter(None, [", ".join(names[:-1]), names[-1]]))
 
 
 class OscConfig(Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):
@@ -178,14 +178,14 @@ class Config(Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):
             "none|test|INDEX|NAME|FILE|URL|KIND:NAME",
         ),
     ] = "none"
-    films: Annotated[
+    video_folders: Annotated[
         tuple[str, ...],
         option(
-            "Folder of films and pictures that can be chosen for layer 5 during the run, repeatable."
+            "Folder of videos and pictures that can be chosen for layer 5 during the run, repeatable."
             " (default: the user's folder of videos)",
             "FOLDER",
         ),
-    ] = ()
+    ] = msgspec.field(default=(), name="films")
     """`/camera/open` names them, and those in the folder of `camera`."""
     renderer: Annotated[
         Literal["auto", "gl", "numba"],
@@ -203,8 +203,8 @@ class Config(Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):
         tuple[str, ...] | None,
         option(
             f"Where pictures go, repeatable: {', '.join(kind.option or name for name, kind in KINDS.items())}."
-            f" The prefix {_listed([f'{picture.name}:' for picture in PICTURES], 'or')} sends that picture instead;"
-            f" {_listed([name for name, kind in KINDS.items() if kind.is_named], 'and')} include them."
+            f" The prefix {_join_names([f'{picture.name}:' for picture in PICTURES], 'or')} sends that picture instead;"
+            f" {_join_names([name for name, kind in KINDS.items() if kind.is_named], 'and')} include them."
             " (default: the system's texture sharing)",
             "[PICTURE:]KIND[=ARG]",
             flags="--sink",
@@ -282,14 +282,14 @@ class Config(Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):
     offline: Annotated[
         bool,
         option(
-            "Render a film as fast as possible into --sink record=FILE, to the end of the sound file or of"
+            "Render a video as fast as possible into --sink record=FILE, to the end of the sound file or of"
             " --frames or --seconds; the same input gives the same bytes."
         ),
     ] = False
     """The clock steps by 1/fps."""
     overwrite: Annotated[
         bool,
-        option("With --offline: replace existing films and pictures, at the end; also by an interrupted film."),
+        option("With --offline: replace existing videos and pictures, at the end; also by an interrupted video."),
     ] = False
     """Otherwise the new ones get a number."""
 
@@ -325,12 +325,12 @@ def read_config_file(path: Path) -> dict[str, Any]:
 
 def build_config(values: dict[str, Any], *, origin: str = "configuration") -> Config:
     """A checked Config from plain values; ConfigError is one line that names `origin` and the key path."""
-    kinds, given = _model_tables(), values.get("models", {})
-    if not isinstance(given, dict):
+    kinds, raw_models = _model_tables(), values.get("models", {})
+    if not isinstance(raw_models, dict):
         raise ConfigError(
-            f"{origin}: models: {_plain(repr(given))} is not allowed (expected the models' tables by name)"
+            f"{origin}: models: {_plain(repr(raw_models))} is not allowed (expected the models' tables by name)"
         )
-    tables = {**given, **{name: values[name] for name in kinds if name in values}}
+    tables = {**raw_models, **{name: values[name] for name in kinds if name in values}}
     if unknown := tables.keys() - kinds:
         raise ConfigError(f"{origin}: models.{min(unknown)}: unknown live model (installed: {', '.join(kinds)})")
     config = _converted(
@@ -367,13 +367,13 @@ def _converted(values: Any, kind: type[Table], name: str, origin: str) -> Table:
 
 def _with_size_from_params(config: Config) -> Config:
     """Move `/engine/width`, `/engine/height` and `/engine/fps` from `params` to the keys width, height and fps."""
-    given = {
+    format_values = {
         key: osc_schema.accept(f"/engine/{key}", config.params[f"/engine/{key}"]).value
         for key in ("width", "height", "fps")
         if f"/engine/{key}" in config.params
     }
     others = {address: value for address, value in config.params.items() if address.split("/")[1] != "engine"}
-    return msgspec.structs.replace(config, params=others, **given) if given else config
+    return msgspec.structs.replace(config, params=others, **format_values) if format_values else config
 
 
 def split_host_port(text: str, option: str) -> tuple[str, int]:
@@ -442,5 +442,5 @@ def _table_at(path: str) -> type[Struct]:
 
 def _known_keys(path: str) -> str:
     table = _table_at(path)
-    keys = [key for key in table.__struct_fields__ if key not in _INTERNAL_KEYS]
+    keys = [key for key in table.__struct_encode_fields__ if key not in _INTERNAL_KEYS]
     return f"known: {', '.join(keys if table is not Config else [*keys, *_model_tables()])}"

@@ -4,7 +4,7 @@ from collections.abc import Callable, Iterator, Mapping
 
 from engine.children.supervisor import Supervisor
 from engine.config import Config
-from engine.control.commands.desk import ControlHub
+from engine.control.commands.control_hub import ControlHub
 from engine.control.commands.show import EngineStatus, Hooks
 from engine.frame_loop import EngineParts, FrameLoop
 from engine.live.kit.opening import describe_models
@@ -17,47 +17,43 @@ from engine.web.serving.lan import lan_url, own_url
 
 
 class Engine:
-    """A running engine, made by `open_engine`. Use it on the thread that opened it; `params` and `status` on any."""
+    """A running engine, created by `open_engine`. Call it on that thread only; `params` and `status` on any thread."""
 
     def __init__(
-        self,
-        config: Config,
-        parts: EngineParts,
-        web: WebServer | None,
-        status: Callable[[], EngineStatus],
+        self, config: Config, parts: EngineParts, web: WebServer | None, status: Callable[[], EngineStatus]
     ) -> None:
-        """`status` returns the status of these parts; it may be called on any thread."""
+        """status: Function that returns the current status; called on any thread."""
         self.config = config
         self.status = status
         """Current status of all parts. Any thread."""
         self._web = web
         self._parts = parts
         self._loop = FrameLoop(parts)
-        parts.desk.show.connect(
+        parts.control_hub.show.connect(
             Hooks(post=self._loop.post, stop=self._loop.stop, set_format=self._loop.set_format, status=self.status)
         )
 
     @property
     def params(self) -> ParamStore:
         """All parameters by address. Any thread."""
-        return self._parts.desk.store
+        return self._parts.control_hub.store
 
     @property
     def presets(self) -> PresetFolder:
-        return self._parts.desk.presets
+        return self._parts.control_hub.presets
 
     @property
-    def desk(self) -> ControlHub:
-        """The parts that commands reach: presets, cues, tempo. Each says on which threads."""
-        return self._parts.desk
+    def control_hub(self) -> ControlHub:
+        """The control side of the engine: presets, cues, tempo. Each part documents its threads."""
+        return self._parts.control_hub
 
     @property
     def children(self) -> Mapping[str, Supervisor]:
-        """The child processes of this run by name: start, stop and restart them from any thread."""
+        """The supervisors of the child processes, by name. Start, stop and restart them on any thread."""
         return {model.name: model.supervisor for model in self._parts.models.running}
 
     def describe_models(self) -> dict[str, list[str]]:
-        """For each live model, by name: the model and how it is run, then hints at what keeps it from being noticed."""
+        """Describe each live model, by name: what runs and how, then hints why its output may not be visible."""
         return describe_models(self._parts.models.running, self.params.snapshot(), self._parts.warnings.report)
 
     @property
@@ -73,7 +69,7 @@ class Engine:
 
     @property
     def renderer_choice(self) -> str:
-        """The reason for using another renderer than OpenGL; "" if there is none."""
+        """The reason why a renderer other than OpenGL is used; "" for OpenGL."""
         return self._parts.drawing.renderer.reason
 
     @property
@@ -93,10 +89,7 @@ class Engine:
 
     @property
     def lan_page_url(self) -> str | None:
-        """The address of the page for browsers on other machines, token included; None if they cannot reach it.
-
-        MultiverseError when there is no network.
-        """
+        """Page address for other machines, token included; None if unreachable. MultiverseError without a network."""
         return lan_url(*self._web.address, self._web.token) if self._web is not None else None
 
     @property
@@ -129,23 +122,22 @@ class StatusReader:
     """Collects an EngineStatus from the parts of a run."""
 
     def __init__(self, parts: EngineParts, *, has_control: bool) -> None:
-        """`has_control`: OSC or the page is on, so the OSC counters are part of the status."""
+        """has_control: OSC or the page is on; then the status includes the OSC counters."""
         self._parts = parts
         self._has_control = has_control
         self._started_s = parts.timing.stopwatch.now_s()
 
     def describe_frame(self) -> str:
-        """The step of the frame in progress, and the shaders in it: "drawing, with Ripple in generator". Any thread."""
-        playing = [
-            f"{each.file} in {each.slot}" for each in self._parts.desk.shaders.status() if each.state == "playing"
-        ]
+        """Describe the phase of the current frame and its shaders: "drawing, with Ripple in generator". Any thread."""
+        shaders = self._parts.control_hub.shaders.status()
+        playing = [f"{each.file} in {each.slot}" for each in shaders if each.state == "playing"]
         step = self._parts.timing.mark.step
         return f"{step}, with {', '.join(playing)}" if playing and step == "drawing" else step
 
     def read(self) -> EngineStatus:
         """Current status of all parts. Any thread."""
-        parts, timing, desk, lines = self._parts, self._parts.timing, self._parts.desk, self._parts.lines
-        stage = parts.outputs.stage  # read once: another thread may replace it
+        parts, timing, control_hub, lines = self._parts, self._parts.timing, self._parts.control_hub, self._parts.lines
+        output_format = parts.outputs.output_format  # read once: another thread may replace it
         now_s = timing.stopwatch.now_s()
         standing_s = timing.mark.standing_s(now_s)
         return EngineStatus(
@@ -154,30 +146,30 @@ class StatusReader:
             standing_s=standing_s,
             standing_in=self.describe_frame() if standing_s else "",
             fps=timing.times.fps_now(standing_s),
-            target_fps=stage.fps,
+            target_fps=output_format.fps,
             frame_ms=timing.times.work_ms(WINDOW_FRAMES),
             late=timing.times.late,
-            dropped=timing.times.dropped + int(standing_s * stage.fps),
+            dropped=timing.times.dropped + int(standing_s * output_format.fps),
             lately=timing.times.recent_faults(),
-            width=stage.width,
-            height=stage.height,
+            width=output_format.width,
+            height=output_format.height,
             renderer=parts.drawing.renderer.description,
-            last_fade=parts.drawing.looks.drawn_as,
+            last_fade=parts.drawing.looks.fade_note,
             flash_guard=parts.drawing.renderer.flash_guard,
             audio=parts.inputs.audio.status(),
-            beat=desk.tempo.status(timing.clock.now_s(), parts.inputs.audio.latest_features().beat.confidence),
-            timecode=desk.timecode.status,
+            beat=control_hub.tempo.status(timing.clock.now_s(), parts.inputs.audio.latest_features().beat.confidence),
+            timecode=control_hub.timecode.status,
             camera=parts.inputs.camera.status(),
             children=tuple(model.status() for model in parts.models.running),
             sinks=parts.outputs.sinks.status(),
             recordings=parts.outputs.sinks.recordings(),
-            shaders=desk.shaders.status(),
-            latency_ms=desk.dispatcher.latency.latest(now_s),
-            osc=desk.dispatcher.counters if self._has_control else None,
+            shaders=control_hub.shaders.status(),
+            latency_ms=control_hub.dispatcher.latency.latest(now_s),
+            osc=control_hub.dispatcher.counters if self._has_control else None,
             dmx=lines.dmx.status() if lines.dmx is not None else None,
             midi=lines.midi.status() if lines.midi is not None else None,
             link=lines.link.status() if lines.link is not None else None,
-            unavailable=desk.show.unavailable_switches(),
+            unavailable=control_hub.show.unavailable_switches(),
             warnings=tuple(parts.warnings.latest),
             told=tuple(parts.warnings.notices),
             warning_counts=parts.warnings.counts,
@@ -185,7 +177,7 @@ class StatusReader:
 
 
 def watchdog_of(engine: Engine, parts: EngineParts, status: StatusReader, on_stuck: Callable[[], object]) -> Watchdog:
-    """The watchdog of these parts, not yet started. `on_stuck`: as of `open_engine`."""
+    """Create the watchdog of these parts, not yet started. on_stuck: See `open_engine`."""
     return Watchdog(
         parts.timing.mark,
         parts.timing.stopwatch,

@@ -7,7 +7,7 @@ MultiverseError                 something the user can act on: what, which value
 ├── AudioError                  a sound device or file cannot be used
 ├── SourceError                 a camera, video or picture cannot be used
 ├── RenderError                 the renderer cannot draw
-│   └── NoGLError               no usable OpenGL here; says what to install
+│   └── NoGLError               no usable OpenGL here; names what to install
 ├── IsfError                    a shader file that cannot be played; names the line
 ├── SinkError                   an output failed
 │   ├── SinkUnavailableError    an output that can never run here (wrong system, package missing)
@@ -17,13 +17,14 @@ MultiverseError                 something the user can act on: what, which value
 ├── CueError                    a cue does not exist or cannot be written
 ├── BankError                   a bank or pad does not exist, or the banks cannot be written
 ├── OscDecodeError              bytes that are not a valid OSC packet
+├── DmxDecodeError              bytes that are not a valid DMX packet
 ├── SharedMemoryError           a ring cannot be made or opened
 ├── ModelError                  a model cannot be loaded or used
 │   ├── DeviceFullError         its device has too little memory; another machine may have enough
 │   └── DeviceLostError         its device has failed: this process cannot use it any more, a new one may
 └── ChildError                  a child process cannot be started, or refused a request
     ├── ControlPipeError        a message that cannot be sent or read; the pipe still works
-    └── PipeClosedError         the other end of a control pipe is gone
+    └── PipeClosedError         the other end of a control pipe has closed
 
 `osc_schema.Rejected` is not in the tree: the schema is standard library only and imports nothing of the engine.
 """
@@ -44,12 +45,14 @@ class ConfigError(MultiverseError): ...
 
 
 class PortTakenError(MultiverseError):
-    def __init__(self, *taken: tuple[str, str]) -> None:
-        """Each as the option and its address: `("--osc", "127.0.0.1:9000")`."""
-        self.taken = taken
-        named = " and ".join(f"{option} {address}" for option, address in taken)
-        others = " ".join(f"{option} HOST:PORT" for option, _ in taken)
-        are = "is" if len(taken) == 1 else "are"
+    """Another program uses one or more of the requested ports."""
+
+    def __init__(self, *conflicts: tuple[str, str]) -> None:
+        """conflicts: Pairs of option and address: `("--osc", "127.0.0.1:9000")`."""
+        self.conflicts = conflicts
+        named = " and ".join(f"{option} {address}" for option, address in conflicts)
+        others = " ".join(f"{option} HOST:PORT" for option, _ in conflicts)
+        are = "is" if len(conflicts) == 1 else "are"
         super().__init__(f"{named} {are} in use; is another multiverse running? choose another with {others}")
 
 
@@ -67,7 +70,7 @@ class NoGLError(RenderError): ...
 
 class IsfError(MultiverseError):
     def __init__(self, reason: str, line: int | None = None) -> None:
-        """`line`: in the shader's file, from 1; None if the reason belongs to no line."""
+        """line: Line of the shader file, from 1; None if the reason concerns no line."""
         self.reason, self.line = reason, line
         super().__init__(reason if line is None else f"line {line}: {reason}")
 
@@ -121,6 +124,6 @@ class PipeClosedError(ChildError): ...
 
 
 def in_one_line(error: BaseException) -> str:
-    """The error in one line for people; with its type if it is not a MultiverseError."""
+    """Return the error as one line for users, with its type if it is not a MultiverseError."""
     text = " ".join(str(error).split())[:MAX_LINE]
     return text if isinstance(error, MultiverseError) else f"{type(error).__name__}: {text}"

@@ -16,8 +16,8 @@ from typing import TypeVar
 import numpy as np
 
 from engine.audio.input import AudioInput
-from engine.control.commands.desk import ControlHub
-from engine.control.commands.lines import Lines
+from engine.control.commands.control_hub import ControlHub
+from engine.control.commands.control_inputs import ControlInputs
 from engine.errors import RenderError
 from engine.ipc import Gate
 from engine.live.kit.drawing import Drawing
@@ -37,51 +37,51 @@ from engine.system.guarded_thread import Guard
 from engine.system.schedule import Schedule, exact_rate
 from engine.system.standstill import FrameMark
 from engine.system.telemetry import FrameTimes, Warnings
-from engine.values import AudioFeatures, FrameId, PublishedFrame, ShownPicture, VideoFrame
+from engine.values import AudioFeatures, FrameId, LazyPicture, PublishedFrame, VideoFrame
 from engine.web.preview import PreviewTap
 
 log = logging.getLogger(__name__)
 
 Result = TypeVar("Result")
 
-MAX_STEP_S = 0.25  # after a hiccup, smoothed values move as if at least 4 frames a second had been drawn
+MAX_STEP_S = 0.25  # after a hiccup, smoothed values move as if at least 4 frames per second had been drawn
 ROUNDING_S = 1e-6  # due times are sums of periods: 90 frames at 30 fps end up to a rounding error before 3 s
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class TimingParts:
-    """When frames are due, and how long they take."""
+    """The clocks and counters of the frame loop."""
 
     clock: Clock
-    """Time of the due times; offline it is stepped from frame to frame."""
+    """Clock of the due times; offline it advances one frame at a time."""
     stopwatch: Clock
-    """For measurements; always real time."""
+    """Real time, for measurements."""
     times: FrameTimes
     mark: FrameMark
     """The frame in progress, for the watchdog."""
     gate: Gate
-    """Tells the children when the picture is being drawn."""
+    """Signals to the child processes that a picture is being drawn."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class InputParts:
-    """The sound and the camera."""
+    """The inputs of a frame: sound, camera and pictures of other programs."""
 
     audio: AudioInput
     camera: CurrentSource
     """The camera of layer 5; also one of `polled`."""
     senders: SenderLists
-    """The pictures that other programs offer, as a list."""
+    """Lists of the pictures that other programs offer."""
     polled: tuple[Polled, ...]
     """Sources that must be polled on the render thread."""
 
 
 @dataclass(slots=True, kw_only=True)
 class OutputParts:
-    """Where pictures go."""
+    """The outputs of a frame: sinks and page previews."""
 
-    stage: OutputFormat
-    """Their format; replaced when size or frame rate change."""
+    output_format: OutputFormat
+    """Size and frame rate of all outputs; replaced when they change."""
     sinks: SinkSet
     previews: Mapping[str, PreviewTap]
     """By picture: `main`, `behind` (main without a blackout) and the extra pictures of this run, for the page."""
@@ -89,12 +89,12 @@ class OutputParts:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class EngineParts:
-    """All that a frame needs."""
+    """All parts of the engine that the frame loop uses."""
 
     timing: TimingParts
-    desk: ControlHub
+    control_hub: ControlHub
     """The values, commands, cues and tempo that performers set."""
-    lines: Lines
+    lines: ControlInputs
     inputs: InputParts
     models: LiveModels
     """Each frame they `follow` the values (sent to the child), `show` their newest results (before the picture is
@@ -105,16 +105,18 @@ class EngineParts:
 
 
 class FrameLoop:
+    """Draws and publishes frames on the render thread."""
+
     def __init__(self, parts: EngineParts) -> None:
         self.parts = parts
-        self.timing, self.desk, self.inputs = parts.timing, parts.desk, parts.inputs
+        self.timing, self.control_hub, self.inputs = parts.timing, parts.control_hub, parts.inputs
         self.drawing, self.outputs = parts.drawing, parts.outputs
-        self.schedule = Schedule(self.outputs.stage.fps)
+        self.schedule = Schedule(self.outputs.output_format.fps)
         self._posted: deque[Callable[[], None]] = deque()
         self._stop = threading.Event()
         self._index = self._next_sample = 0
         self._first_due_s: float | None = None
-        self._previous_s = self._shown_until_s = self._draw_s = 0.0
+        self._previous_s = self._frame_end_s = self._draw_s = 0.0
         self._guard = Guard(log, parts.warnings.report, "frame", "a frame or a command failed")
         self._has_published = False
         self._lead_s = 0.0  # from the due time of a frame until it is drawn
@@ -138,12 +140,12 @@ class FrameLoop:
         while not self._stop.is_set():
             if count is not None and published >= count:
                 return
-            if end_s is not None and self._shown_until_s >= end_s - ROUNDING_S:
+            if end_s is not None and self._frame_end_s >= end_s - ROUNDING_S:
                 return
             frame = self._attempt(self.draw_frame)
             self.timing.mark.end(is_published=frame is not None)
             if seconds is not None and end_s is None:
-                end_s = self._shown_until_s - self.schedule.period_s + seconds
+                end_s = self._frame_end_s - self.schedule.period_s + seconds
             if frame is not None:
                 published += 1
                 yield frame
@@ -155,15 +157,15 @@ class FrameLoop:
         self.timing.mark.begin(started_s := stopwatch.now_s())
         self._begin_frame(tick)
         # All values of this frame; while one look dissolves into another, also the fade between them.
-        snapshot, fade = self.desk.crossfade.snapshot()
+        snapshot, fade = self.control_hub.crossfade.snapshot()
         self._follow_settings(snapshot)
         self._glide_looks(snapshot, fade, tick)
         features = self._analyse_sound(tick)
         beat = self._follow_beat(features, tick)
         looks.modulate(features, time_s=tick.time_s, beat=beat)
-        values = looks.shown.values
+        values = looks.current.values
         for model in models:
-            self._attempt(partial(model.follow, snapshot, values, looks.shown.modulation.moved))
+            self._attempt(partial(model.follow, snapshot, values, looks.current.modulation.moved))
         scene = Scene(camera=self._camera_picture(tick))
         for model in models:
             self._attempt(partial(model.show, scene, values, stopwatch.now_s()))
@@ -171,8 +173,8 @@ class FrameLoop:
         picture = self.drawing.picture(snapshot, features, scene, tick, beat=beat, shaders=shaders)
         with self._gate_closed(tick):
             self._draw(picture)
-            heard = replace(features.beat, beat=beat, bpm=self.desk.tempo.bpm)
-            frame = self._publish(tick, replace(features, beat=heard), scene)
+            frame_beat = replace(features.beat, beat=beat, bpm=self.control_hub.tempo.bpm)
+            frame = self._publish(tick, replace(features, beat=frame_beat), scene)
         self._attempt(partial(self.drawing.graphics.contours.follow, values, self.drawing.renderer, tick, scene.camera))
         for model in models:  # the frame is already published, so an error while feeding cannot lose it
             self._attempt(partial(model.feed, frame, scene, stopwatch.now_s()))
@@ -182,7 +184,7 @@ class FrameLoop:
     def _attempt(self, action: Callable[[], Result]) -> Result | None:
         """Return the result of `action`, or None after an error, which is logged and reported: one failed frame or
         command must not end the show. Offline errors are raised, so that no frame is missing in a file."""
-        return action() if self.outputs.stage.is_offline else self._guard.attempt(action)
+        return action() if self.outputs.output_format.is_offline else self._guard.attempt(action)
 
     def _wait_until_due(self) -> FrameId:
         clock = self.timing.clock
@@ -192,7 +194,7 @@ class FrameLoop:
             self._first_due_s = due_s
         tick = FrameId(index=self._index, time_s=due_s - self._first_due_s)
         self._index += 1
-        self._shown_until_s = tick.time_s + self.schedule.period_s
+        self._frame_end_s = tick.time_s + self.schedule.period_s
         return tick
 
     def _due_s(self, tick: FrameId) -> float:
@@ -201,88 +203,89 @@ class FrameLoop:
         return self._first_due_s + tick.time_s
 
     def _begin_frame(self, tick: FrameId) -> None:
-        """Run the commands that wait, and let all that sets values by itself do so: timecode, cues, fades, shaders."""
-        desk = self.desk
-        self._attempt(desk.dispatcher.tick)  # before the commands: a /sync that waits for them counts frames from here
+        """Run queued commands, then everything that changes values by itself: timecode, cues, fades, shaders."""
+        hub = self.control_hub
+        self._attempt(hub.dispatcher.tick)  # before the commands: a /sync that waits for them counts frames from here
         for _ in range(len(self._posted)):  # actions posted by these actions wait for the next frame
             self._attempt(self._posted.popleft())
         now_s = self._due_s(tick)  # in this order: what is due on the beat of this frame starts its fade in it
-        for part in (desk.timecode, desk.tempo):
+        for part in (hub.timecode, hub.tempo):
             self._attempt(partial(part.step, now_s))
-        self._attempt(desk.dispatcher.launch)
-        for then in (desk.cues, desk.banks, desk.preset_control.mixer, desk.macros, desk.crossfade):
+        self._attempt(hub.dispatcher.launch)
+        for then in (hub.cues, hub.banks, hub.preset_control.mixer, hub.macros, hub.crossfade):
             self._attempt(partial(then.step, now_s))
-        self._attempt(self.desk.shaders.before_frame)
-        desk.dispatcher.latency.begin_frame()
+        self._attempt(hub.shaders.before_frame)
+        hub.dispatcher.latency.begin_frame()
 
     def _follow_settings(self, snapshot: Snapshot) -> None:
         """Start and stop sinks, and apply a new size or frame rate; the old size again if the renderer refuses it."""
-        self._attempt(lambda: self.desk.show.follow(snapshot))
+        self._attempt(lambda: self.control_hub.show.follow(snapshot))
         width, height, fps = snapshot["/engine/width"], snapshot["/engine/height"], snapshot["/engine/fps"]
         assert isinstance(width, int) and isinstance(height, int) and isinstance(fps, float)
         try:
             self.set_format(width, height, fps)
         except RenderError as error:
-            stage = self.outputs.stage
+            old = self.outputs.output_format
             self.parts.warnings.report("size", f"/engine/size {width} {height}: {error}")
-            self.desk.store.set_many([("/engine/width", stage.width), ("/engine/height", stage.height)], by="engine")
+            self.control_hub.store.set_many([("/engine/width", old.width), ("/engine/height", old.height)], by="engine")
 
     def set_format(self, width: int, height: int, fps: float | None = None) -> None:
         """Change size and frame rate. RenderError if the renderer refuses the size; then nothing changes."""
-        stage = self.outputs.stage
-        fps = float(exact_rate(fps)) if fps else stage.fps
-        if (width, height, fps) == (stage.width, stage.height, stage.fps):
+        old = self.outputs.output_format
+        fps = float(exact_rate(fps)) if fps else old.fps
+        if (width, height, fps) == (old.width, old.height, old.fps):
             return
-        if (width, height) != (stage.width, stage.height):
+        if (width, height) != (old.width, old.height):
             self.drawing.renderer.resize(width, height)
         self.schedule.set_fps(fps)
         self.timing.gate.period_ns = to_ns(self.schedule.period_s)
-        self.outputs.stage = stage.with_format(width, height, fps)
-        self.outputs.sinks.restart_all(self.outputs.stage)
+        self.outputs.output_format = old.with_format(width, height, fps)
+        self.outputs.sinks.restart_all(self.outputs.output_format)
 
     def _glide_looks(self, snapshot: Snapshot, fade: PictureFade | None, tick: FrameId) -> None:
-        """Let the values of both looks glide; bypassed shaders are switched off in them."""
+        """Advance the gliding values of both looks, with bypassed shaders switched off."""
         looks = self.drawing.looks
         step_s = min(max(tick.time_s - self._previous_s, 0.0), MAX_STEP_S)
         self._previous_s = tick.time_s
-        period_s = None if self.outputs.stage.is_offline else self.schedule.period_s
-        shown = self.desk.crossfade.bypass.shown(snapshot)
-        looks.follow(fade, shown, period_s=period_s, late=self.timing.times.late, crossfade=self.desk.crossfade)
-        self._attempt(partial(self.desk.slots.follow, snapshot, looks.shown.slew.jump_to))
-        looks.glide(shown, step_s)
+        period_s = None if self.outputs.output_format.is_offline else self.schedule.period_s
+        crossfade = self.control_hub.crossfade
+        effective = crossfade.bypass.apply(snapshot)
+        looks.follow(fade, effective, period_s=period_s, late=self.timing.times.late, crossfade=crossfade)
+        self._attempt(partial(self.control_hub.shader_player.follow, snapshot, looks.current.slew.jump_to))
+        looks.glide(effective, step_s)
 
     def _analyse_sound(self, tick: FrameId) -> AudioFeatures:
-        audio, stage = self.inputs.audio, self.outputs.stage
-        audio.settings = self.drawing.looks.audio_settings(stage.width)
-        if stage.is_offline:
-            # Until the end of the frame: the sound that is heard while the picture is shown.
+        audio, output_format = self.inputs.audio, self.outputs.output_format
+        audio.settings = self.drawing.looks.audio_settings(output_format.width)
+        if output_format.is_offline:
+            # Until the end of the frame: the sound that plays while the picture is on screen.
             return audio.advance_to(tick.time_s + self.schedule.period_s)
         return audio.latest_features()
 
     def _follow_beat(self, features: AudioFeatures, tick: FrameId) -> float:
-        """Let the tempo follow the beat of the sound, as of the time when it was heard. The beat of this frame."""
-        heard, at_s, tempo = features.beat, features.end_s, self.desk.tempo
+        """Update the tempo from the beat of the sound, at the time it sounded. Returns the beat of this frame."""
+        detected, at_s, tempo = features.beat, features.end_s, self.control_hub.tempo
         if at_s is not None:
-            tempo.follow("beat", beat=heard.beat, bpm=heard.bpm, at_s=at_s, confidence=heard.confidence)
+            tempo.follow("beat", beat=detected.beat, bpm=detected.bpm, at_s=at_s, confidence=detected.confidence)
         return tempo.beat_at(self._due_s(tick))
 
     def _camera_picture(self, tick: FrameId) -> VideoFrame | None:
-        """The newest camera picture; offline the one at the time of this frame."""
+        """Return the newest camera picture; offline the one at the time of this frame."""
         for polled in self.inputs.polled:
             self._attempt(polled.poll)
-        if self.outputs.stage.is_offline:
+        if self.outputs.output_format.is_offline:
             return self.inputs.camera.frame_at(tick.time_s)
         self.inputs.senders.poll()
         return self._attempt(self.inputs.camera.latest_frame)
 
     def _shaders(self, snapshot: Snapshot) -> tuple[ShaderSlot, ...]:
         looks = self.drawing.looks
-        shown, leaving = looks.shown, looks.leaving_values
-        return self.desk.slots.shaders(shown.values, snapshot, shown.modulation.moved, looks.fade, leaving)
+        look, player = looks.current, self.control_hub.shader_player
+        return player.shaders(look.values, snapshot, look.modulation.moved, looks.fade, looks.leaving_values)
 
     @contextmanager
     def _gate_closed(self, tick: FrameId) -> Iterator[None]:
-        """Tell the children that the picture needs the GPU now, and afterwards when it will need it next."""
+        """Signal to the child processes that the picture uses the GPU now, and when it will use it next."""
         gate, due_s = self.timing.gate, self._due_s(tick)
         now_s = self.timing.clock.now_s()
         before_s, self._lead_s = self._lead_s, now_s - due_s
@@ -297,26 +300,27 @@ class FrameLoop:
         started_s = stopwatch.now_s()
         self.timing.mark.step = "drawing"
         if osc is not None:
-            osc.draw_begins()
+            osc.pause_reading()
         try:
             drawing.renderer.draw(picture)
         finally:
             if osc is not None:
-                osc.draw_ends()
+                osc.resume_reading()
         self._draw_s = stopwatch.now_s() - started_s
         self.timing.mark.step = "publishing"
-        self._attempt(lambda: self.desk.shaders.after_frame(drawing.renderer.shader_state, self.schedule.period_s))
+        shaders = self.control_hub.shaders
+        self._attempt(lambda: shaders.after_frame(drawing.renderer.shader_state, self.schedule.period_s))
 
     def _publish(self, tick: FrameId, features: AudioFeatures, scene: Scene) -> PublishedFrame:
         outputs, renderer, source = self.outputs, self.drawing.renderer, self.inputs.audio
-        if not self._has_published and not outputs.stage.is_offline:  # skip sound captured before the first frame
-            self._next_sample = max(0, features.end_sample - round(source.sample_rate_hz / outputs.stage.fps))
+        if not (self._has_published or outputs.output_format.is_offline):  # skip sound from before the first frame
+            self._next_sample = max(0, features.end_sample - round(source.sample_rate_hz / outputs.output_format.fps))
         audio = source.read_block(self._next_sample)
         self._has_published, self._next_sample = True, audio.first_sample + len(audio.samples)
         frame = PublishedFrame(
             id=tick,
-            width=outputs.stage.width,
-            height=outputs.stage.height,
+            width=outputs.output_format.width,
+            height=outputs.output_format.height,
             texture=renderer.texture,
             read_rgba=renderer.reader(),
             read_rgba16=renderer.deep_reader(),
@@ -324,35 +328,35 @@ class FrameLoop:
             audio=audio,
             features=features.channels,
             beat=features.beat,
-            values=self.drawing.looks.shown.values,
+            values=self.drawing.looks.current.values,
         )
         extra = self._extra_pictures(scene)
         outputs.sinks.publish(frame, extra)
-        self.desk.dispatcher.latency.frame_published(self.timing.stopwatch.now_s())
+        self.control_hub.dispatcher.latency.frame_published(self.timing.stopwatch.now_s())
         source.picture_left(features, self.timing.clock.now_s())
         outputs.sinks.pump()
         readers = {"main": frame.read_rgba, "behind": renderer.behind_reader()}
-        readers |= {picture: shown.read_rgba for picture, shown in extra.items()}
+        readers |= {picture: extra_picture.read_rgba for picture, extra_picture in extra.items()}
         for picture, read_rgba in readers.items():
             if (tap := outputs.previews.get(picture)) and tap.wants_frame(self.timing.clock.now_s()):
                 self._attempt(partial(offer, tap, read_rgba))
         return frame
 
-    def _extra_pictures(self, scene: Scene) -> dict[PictureName, ShownPicture]:
-        """The extra pictures, each drawn only if a sink or a viewer reads it."""
-        pictures: dict[PictureName, ShownPicture] = {}
+    def _extra_pictures(self, scene: Scene) -> dict[PictureName, LazyPicture]:
+        """Return the extra pictures; each is drawn only if a sink or a viewer reads it."""
+        pictures: dict[PictureName, LazyPicture] = {}
         for picture, draw in scene.extra_pictures.items():
-            if (shown := self._attempt(partial(draw, self.drawing.renderer))) is not None:
-                pictures[picture] = shown
+            if (extra_picture := self._attempt(partial(draw, self.drawing.renderer))) is not None:
+                pictures[picture] = extra_picture
         return pictures
 
     def _end_frame(self, frame: PublishedFrame, snapshot: Snapshot, started_s: float) -> None:
-        """Tell clients what was drawn, note how long it took, and give up a look that leaves if it takes too long."""
-        timing, dispatcher, looks = self.timing, self.desk.dispatcher, self.drawing.looks
+        """Notify clients of the drawn frame, record its times, and drop an outgoing look that takes too long."""
+        timing, dispatcher, looks = self.timing, self.control_hub.dispatcher, self.drawing.looks
         published_s = timing.stopwatch.now_s()
         work_s = published_s - started_s
         dispatcher.frame_drawn(snapshot.version)
-        dispatcher.feedback.offer_features(frame.features, frame.beat)
+        dispatcher.feedback.publish_features(frame.features, frame.beat)
         timing.times.add(
             work_s=work_s,
             draw_s=self._draw_s,
@@ -360,7 +364,7 @@ class FrameLoop:
             is_late=frame.index > 0 and self.schedule.is_late(timing.clock.now_s()),  # frame 0 had no due time
         )
         looks.cost.add(work_s=work_s, draw_s=self._draw_s, looks=looks.count)
-        if self.desk.slots.holds_up_fade:
+        if self.control_hub.shader_player.holds_up_fade:
             looks.give_up_leaving()
         timing.times.dropped = self.schedule.dropped
         timing.gate.late_frames = timing.times.late + timing.times.dropped

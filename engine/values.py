@@ -1,4 +1,4 @@
-"""The values passed between the parts of the engine. All are immutable; nobody writes into their arrays."""
+"""The values passed between the parts of the engine. All are immutable; never write into their arrays."""
 
 import math
 from collections.abc import Callable, Hashable, Mapping
@@ -8,8 +8,8 @@ from typing import Any, Literal
 import numpy as np
 
 Deinterlace = Literal["field", "frame"]
-"""The part of an interlaced film that becomes a picture: each field, or each frame, which is two of them."""
-CHANNELS = 4  # audio channels of the Multiverse, one layer each
+"""How interlaced video becomes pictures: one per field, or one per frame of two fields."""
+CHANNELS = 4  # audio channels of the Multiverse, each with one layer
 FINISHED = "multiverse"  # `source` of the finished picture
 MAX_OBJECTS = 16  # of one segmentation
 MIDDLE_C_HZ = 261.63  # its hue is 0, red
@@ -17,35 +17,37 @@ WAVE_POINTS = 1024  # points of a channel's displayed wave, oldest at index 0
 
 
 class GlidingItem(str):
-    """An item of a menu while it replaces another: equal to the chosen item, with the shares of all."""
+    """A menu item that is crossfading in: equal to the chosen item, with the weights of all items involved."""
 
-    shares: tuple[tuple[str, float], ...]
-    """Items and their shares, which add up to 1."""
+    weights: tuple[tuple[str, float], ...]
+    """Items and their weights, which add up to 1."""
 
-    def __new__(cls, item: str, shares: tuple[tuple[str, float], ...]) -> "GlidingItem":
+    def __new__(cls, item: str, weights: tuple[tuple[str, float], ...]) -> "GlidingItem":
         gliding = super().__new__(cls, item)
-        gliding.shares = shares
+        gliding.weights = weights
         return gliding
 
 
-def item_shares(item: str) -> tuple[tuple[str, float], ...]:
-    """The shares of a menu's items; all of it the item's own unless it glides."""
-    return item.shares if isinstance(item, GlidingItem) else ((str(item), 1.0),)
+def item_weights(item: str) -> tuple[tuple[str, float], ...]:
+    """Return the items of a crossfading menu with their weights; the item alone with weight 1 otherwise."""
+    return item.weights if isinstance(item, GlidingItem) else ((str(item), 1.0),)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class ComingValues:
-    """Values, by address, that the parameters will have from a certain frame on: they wait for their beat."""
+class UpcomingValues:
+    """Values, by address, that the parameters take in a later frame, on a beat."""
 
     key: Hashable
-    """The same in each frame until then."""
+    """Identifies the change; the same in each frame until it is due."""
     values: Mapping[str, Any]
     is_due: bool = False
-    """This is the frame, and the parameters have them. One that is missing instead was taken back."""
+    """True in the frame in which the parameters take the values. A change that disappears instead was cancelled."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class FrameId:
+    """Number and due time of a frame."""
+
     index: int
     """Counts drawn frames from 0."""
     time_s: float
@@ -88,11 +90,11 @@ def silent_waves() -> np.ndarray:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class BeatFeatures:
-    """The beat and the drums heard in the sum of all source channels."""
+    """The beat and the drums detected in the sum of all source channels."""
 
     beat: float = 0.0
-    """Beats at `AudioFeatures.end_sample`; whole numbers are beats. The sound does not number them: a bar begins where
-    the tempo says. If the octave of the tempo changes, the count does too: 100 at 128 is 50 at 64."""
+    """Beats at `AudioFeatures.end_sample`; whole numbers are beats. They are not numbered: the tempo decides where a
+    bar begins. If the octave of the tempo changes, the count does too: 100 at 128 is 50 at 64."""
     bpm: float = 120.0
     confidence: float = 0.0
     """0..1; 0 in silence and for sound without a rhythm."""
@@ -104,24 +106,26 @@ class BeatFeatures:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class AudioFeatures:
+    """Features and waves of all channels at one time."""
+
     channels: tuple[ChannelFeatures, ...]
     """Four, in layer order."""
     waves: np.ndarray = field(default_factory=silent_waves)
     """(4, 1024) float32 in [-1, 1], after gain; oldest at index 0."""
-    leaving_waves: np.ndarray | None = None
+    outgoing_waves: np.ndarray | None = None
     """`waves` for the look that is fading out; None if none is."""
-    leaving_channels: tuple[ChannelFeatures, ...] | None = None
+    outgoing_channels: tuple[ChannelFeatures, ...] | None = None
     """`channels` with the hues of the look that is fading out; None if none is."""
     beat: BeatFeatures = field(default_factory=BeatFeatures)
     end_sample: int = 0
     """Number of source samples analysed so far; the waves end here."""
     end_s: float | None = None
-    """When the last of them sounded, on the engine's clock; None before it is known."""
+    """Time at which the last of them sounded, on the engine's clock; None before it is known."""
 
-    def of_leaving(self) -> "AudioFeatures":
+    def for_outgoing(self) -> "AudioFeatures":
         """These features for the look that is fading out."""
-        waves = self.waves if self.leaving_waves is None else self.leaving_waves
-        return replace(self, waves=waves, channels=self.leaving_channels or self.channels)
+        waves = self.waves if self.outgoing_waves is None else self.outgoing_waves
+        return replace(self, waves=waves, channels=self.outgoing_channels or self.channels)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -133,9 +137,9 @@ class TimecodeReading:
     seconds: int
     frames: int
     at_s: float
-    """When this frame began (played backward: ended), in seconds of the engine's clock."""
+    """Start of this frame (played backward: its end), in seconds of the engine's clock."""
     rate: str = ""
-    """24, 25, 29.97df or 30; "" if the signal does not tell it."""
+    """24, 25, 29.97df or 30; "" if the signal does not carry it."""
     frame_s: float = 0.0
     """Duration of a frame as measured; 0 if it was not."""
     lead_frames: float = 0.0
@@ -159,6 +163,8 @@ class AudioBlock:
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
 class VideoFrame:
+    """One picture of a camera, a video or a model."""
+
     pixels: np.ndarray
     """(height, width, 3) uint8 RGB, display values, row 0 at the top, C-contiguous."""
     index: int
@@ -169,6 +175,8 @@ class VideoFrame:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class FoundObject:
+    """One detected object of a segmentation."""
+
     id: int
     """From 1. In track mode it stays the same across results; otherwise it is the object's rank."""
     prompt: int
@@ -216,7 +224,7 @@ class PublishedFrame:
     """None from the Numba renderer."""
     read_rgba: Callable[[], np.ndarray]
     """(height, width, 4) uint8, row 0 at the top; reads back once a frame and caches the result. Render thread only;
-    the first call must come before the next frame is drawn, else RenderError. The array may be kept: its memory is
+    the first call must come before the next frame is drawn, else RenderError. The array may be stored: its memory is
     not reused while it is referenced."""
     read_rgba16: Callable[[], np.ndarray] | None = None
     """The same as (height, width, 4) uint16, 65535 for white, and not dithered; made only for those that call it. None
@@ -243,8 +251,8 @@ class PublishedFrame:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class ShownPicture:
-    """An extra picture at its own size, drawn only when one of its functions is called.
+class LazyPicture:
+    """An extra picture at its own size that is drawn only when one of its functions is called.
 
     Render thread only; the first call must come before the next frame is drawn, else RenderError.
     """
@@ -254,4 +262,4 @@ class ShownPicture:
     draw_texture: Callable[[], TextureRef | None]
     """Opaque RGBA on the GPU, valid until the next frame is drawn; None if the CPU draws."""
     read_rgba: Callable[[], np.ndarray]
-    """(height, width, 4) uint8, opaque, row 0 at the top. May be kept, like `PublishedFrame.read_rgba`."""
+    """(height, width, 4) uint8, opaque, row 0 at the top. May be stored, like `PublishedFrame.read_rgba`."""

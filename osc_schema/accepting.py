@@ -22,7 +22,7 @@ import re
 from collections.abc import Callable, Sequence
 
 from osc_schema.scale import nearest_step, scale_of
-from osc_schema.table import lookup, lookup_command, lookup_told, nearest
+from osc_schema.table import lookup, lookup_command, lookup_message, nearest
 from osc_schema.types import Accepted, Param, ParamType, Rejected, Value
 
 FLOAT32_EPSILON = 2.0**-23  # relative spacing of 32-bit floats: 0.98 arrives from OSC as 0.98000001907
@@ -57,8 +57,8 @@ def unknown_address(address: str) -> Rejected:
     if lookup_command(address) is not None:
         next_step = f"send it to the running engine: multiverse osc send {_short(address)}"
         return Rejected(f"{_short(address)}: is a command, not a parameter; {next_step}")
-    if lookup_told(address) is not None:
-        return Rejected(f"{_short(address)}: is told to subscribers (/engine/notify 1); it cannot be set or asked for")
+    if lookup_message(address) is not None:
+        return Rejected(f"{_short(address)}: is sent to subscribers (/engine/notify 1); it cannot be set or asked for")
     if address.rpartition("/")[2].lower() in SUBSCRIBING:
         return Rejected(f"{_short(address)}: other engines subscribe so; here send /engine/notify 1, or 1 and a port")
     guesses = nearest(address)
@@ -93,10 +93,10 @@ def _accept_bool(param: Param, value: object) -> Accepted:
     if type(value) is bool:
         return Accepted(value)
     if isinstance(value, str):
-        word = value.strip().lower()
-        if word not in _SWITCH_WORDS:
+        text = value.strip().lower()
+        if text not in _SWITCH_WORDS:
             raise _wrong(param, value, "not on or off")
-        return Accepted(_SWITCH_WORDS[word])
+        return Accepted(_SWITCH_WORDS[text])
     number = _finite(param, value)
     is_on = number >= ON_FROM
     return Accepted(is_on, "" if number == is_on else f"{_show(number)} taken as {'on' if is_on else 'off'}")
@@ -140,10 +140,10 @@ def _accept_text(param: Param, value: object) -> Accepted:
 
 
 def _accept_colour(param: Param, value: object) -> Accepted:
-    given = _parts_of_colour(param, value)
-    red, green, blue, alpha = (min(1.0, max(0.0, part)) for part in given)
+    parts = _parts_of_colour(param, value)
+    red, green, blue, alpha = (min(1.0, max(0.0, part)) for part in parts)
     colour = (red, green, blue, alpha)
-    return Accepted(colour, "" if colour == given else "a part is outside 0..1 (clipped)")
+    return Accepted(colour, "" if colour == parts else "a part is outside 0..1 (clipped)")
 
 
 _ACCEPT: dict[ParamType, Callable[[Param, object], Accepted]] = {
@@ -190,11 +190,11 @@ def _finite(param: Param, value: object) -> float:
 
 
 def _index_of_name(param: Param, names: Sequence[str], value: str) -> int:
-    word = value.strip().lower()
-    if word in names:
-        return names.index(word)
-    if word.isascii() and word.isdecimal() and len(word) < 4 and int(word) < len(names):
-        return int(word)
+    text = value.strip().lower()
+    if text in names:
+        return names.index(text)
+    if text.isascii() and text.isdecimal() and len(text) < 4 and int(text) < len(names):
+        return int(text)
     raise _wrong(param, value, f"not one of {_choices(names)}")
 
 

@@ -2,7 +2,7 @@
 
 from typing import Any
 
-from osc_schema.declare import arguments, menu, number, switch, told, whole
+from osc_schema.declare import arguments, menu, message, number, switch, whole
 from osc_schema.types import Area, Command, Param
 
 CHANNELS = (1, 2, 3, 4)
@@ -39,7 +39,7 @@ def _channel(n: int) -> tuple[Param, ...]:
             24,
             f"Gain of channel {n}.",
             "dB",
-            words="mic microphone input volume level sensitivity",
+            tags="mic microphone input volume level sensitivity",
             **_VENUE,
         ),
         switch(
@@ -47,7 +47,7 @@ def _channel(n: int) -> tuple[Param, ...]:
             True,
             f"Automatic gain of channel {n}: slowly brings peaks to -12 dBFS, by up to +24 dB; stays unchanged below "
             "-55 dBFS.",
-            words="agc automatic mic microphone input volume level normalise normalize",
+            tags="agc automatic mic microphone input volume level normalise normalize",
             **_VENUE,
         ),
         menu(
@@ -55,7 +55,7 @@ def _channel(n: int) -> tuple[Param, ...]:
             "off rising",
             f"rising: starts wave {n} at a rising zero crossing, so that a steady tone does not move.",
             is_look=False,
-            words="sync stable scope hold still",
+            tags="sync stable scope hold still",
         ),
         number(
             f"{at}/decay_ms",
@@ -67,7 +67,7 @@ def _channel(n: int) -> tuple[Param, ...]:
             scale="exponential",
             smoothing_ms=0,
             is_look=False,
-            words="smooth smoothing slew lag release follower speed",
+            tags="smooth smoothing slew lag release follower speed",
         ),
         whole(
             f"{at}/channel",
@@ -75,22 +75,22 @@ def _channel(n: int) -> tuple[Param, ...]:
             1,
             64,
             f"Source channel for channel {n} when the layout is direct.",
-            words="input mic microphone route patch",
+            tags="input mic microphone route patch",
             **_VENUE,
         ),
     )
 
 
 def _chosen(kind: str, opens: str, lists: str, argument: str = "word:s") -> tuple[Command, Command]:
-    at, word = f"/audio/{kind}", argument.partition(":")[0]
+    at, name = f"/audio/{kind}", argument.partition(":")[0]
     return (
         Command(
             address=f"{at}/open",
             arguments=arguments(argument),
             description=opens,
             replies=(
-                f"{at}/current <{word}>, to every subscriber",
-                f"/done {at}/open <{word}>",
+                f"{at}/current <{name}>, to every subscriber",
+                f"/done {at}/open <{name}>",
                 f"/fail {at}/open <reason>",
             ),
         ),
@@ -98,7 +98,7 @@ def _chosen(kind: str, opens: str, lists: str, argument: str = "word:s") -> tupl
             address=f"{at}/list",
             description=lists,
             replies=(
-                f"{at}/entry <{word}> <title> <on>, one message per entry",
+                f"{at}/entry <{name}> <title> <on>, one message per entry",
                 f"/done {at}/list",
                 f"/fail {at}/list <reason>",
             ),
@@ -115,21 +115,21 @@ _BEATS = {
     **{name: f"Position in the {name}, 0..1." for name in ("beat", "bar")},
     **{name: f"1 in the first message after a hit of the {name}, else 0." for name in ("kick", "snare", "hat")},
 }
-_TOLD = (
-    *(told(f"/audio/<n>/{name}", f"{name}:f", what, CHANNELS[-1]) for name, what in _FEATURES.items()),
-    *(told(f"/audio/{name}", f"{name}:f", what) for name, what in _BEATS.items()),
-    told(
+_MESSAGES = (
+    *(message(f"/audio/<n>/{name}", f"{name}:f", what, CHANNELS[-1]) for name, what in _FEATURES.items()),
+    *(message(f"/audio/{name}", f"{name}:f", what) for name, what in _BEATS.items()),
+    message(
         "/audio/file/playing",
         "number:i tracks:i name:s state:s",
         "The file of a list of sound files, with each change; the state is `playing`, `paused` or `ended`.",
     ),
-    told("/audio/file/position", "position_s:f length_s:f", "Twice a second; 0 while the length is unknown."),
+    message("/audio/file/position", "position_s:f length_s:f", "Twice per second; 0 while the length is unknown."),
     *(
-        told(f"/audio/{kind}/current", "entry:s", f"What `/audio/{kind}/open` has opened.")
+        message(f"/audio/{kind}/current", "entry:s", f"What `/audio/{kind}/open` has opened.")
         for kind in ("input", "file", "track", "monitor")
     ),
     *(
-        told(f"/audio/{kind}/changed", "", f"The list of `/audio/{kind}/list` has changed.")
+        message(f"/audio/{kind}/changed", "", f"The list of `/audio/{kind}/list` has changed.")
         for kind in ("input", "monitor")
     ),
 )
@@ -144,7 +144,7 @@ AREA = Area(
             "auto direct stereo mono",
             "direct: source channels as set by /audio/<1-4>/channel; stereo: left, right, low band, high band; "
             "mono: four bands; auto: by the number of source channels.",
-            words="input mic microphone stereo channels route",
+            tags="input mic microphone stereo channels route",
             **_VENUE,
         ),
         *(param for n in CHANNELS for param in _channel(n)),
@@ -157,14 +157,14 @@ AREA = Area(
             "Hz",
             smoothing_ms=0,
             resumed=False,
-            words="analysis send output speed",
+            tags="analysis send output speed",
             **_VENUE,
         ),
         menu(
             "/audio/file/loop",
             "all one off",
             "What follows the last file of a list. all: the first; one: the same file again, at its end; off: silence.",
-            words="repeat playlist song track",
+            tags="repeat playlist song track",
             **_VENUE,
         ),
         number(
@@ -176,7 +176,7 @@ AREA = Area(
             "earlier than the picture leaves.",
             "ms",
             smoothing_ms=0,
-            words="sync delay latency lip headphones speaker output",
+            tags="sync delay latency lip headphones speaker output",
             **_VENUE,
         ),
     ),
@@ -224,5 +224,5 @@ AREA = Area(
             ),
         ),
     ),
-    told=_TOLD,
+    messages=_MESSAGES,
 )

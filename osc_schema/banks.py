@@ -1,7 +1,7 @@
 """Banks of pads. They are stored in `banks.toml`, which people can read and edit."""
 
 from osc_schema.declare import NAME_CHARACTERS as NAME_CHARACTERS
-from osc_schema.declare import arguments, told, whole
+from osc_schema.declare import arguments, message, whole
 from osc_schema.types import Area, Command
 
 MAX_BANKS = 16
@@ -44,7 +44,7 @@ AREA = Area(
             1,
             MAX_BANKS,
             "The bank that /pad/1 to /pad/16, and the pads of controllers, play.",
-            words="page pads launchpad apc grid",
+            tags="page pads launchpad apc grid",
             stored=False,
             is_look=False,
         ),
@@ -77,5 +77,5 @@ AREA = Area(
         _edit("name", "bank:i name:s", "Names a bank; the next free number makes one."),
         _edit("remove", "bank:i", "Removes a bank; those after it move up. Its presets stay."),
     ),
-    told=(told("/bank/changed", "bank:i", "This bank has changed."),),
+    messages=(message("/bank/changed", "bank:i", "This bank has changed."),),
 )

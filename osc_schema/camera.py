@@ -1,11 +1,11 @@
 """Commands that switch the camera source of layer 5 while the engine runs; `--camera` sets the first one."""
 
-from osc_schema.declare import arguments, told
+from osc_schema.declare import arguments, message
 from osc_schema.types import Command
 
-TOLD = (
-    told("/camera/current", "word:s", "The source of layer 5 was switched."),
-    told("/camera/changed", "count:i", "The list of `/camera/list` has changed."),
+MESSAGES = (
+    message("/camera/current", "word:s", "The source of layer 5 was switched."),
+    message("/camera/changed", "count:i", "The list of `/camera/list` has changed."),
 )
 COMMANDS = (
     Command(
@@ -13,7 +13,7 @@ COMMANDS = (
         arguments=arguments("word:s"),
         description="Switches layer 5 to another source: `none`, `test`, a camera's index or name, "
         "`spout:NAME`, `syphon:NAME`, `shared:NAME`, `ndi:NAME` (part of the name is enough: `spout:Arena`), or "
-        "`start`, the source the engine was started with, or a film or picture by its path below the film folders "
+        "`start`, the source the engine was started with, or a video or picture by its path below the video folders "
         "(`run --films`). Addresses can only be given at the start. The current source stays until the new one "
         "delivers its first picture; after 10 s without one the switch fails. "
         "Not stored in presets.",

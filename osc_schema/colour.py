@@ -4,7 +4,7 @@ from osc_schema import palettes
 from osc_schema.declare import circle, menu, number
 from osc_schema.types import Area
 
-PALETTE_GLIDE_MS = 150.0  # time constant: a change of palette is over after about half a second
+PALETTE_GLIDE_MS = 150.0  # time constant: a change of palette ends after about half a second
 
 AREA = Area(
     title="Colour",
@@ -16,7 +16,7 @@ AREA = Area(
             "pitch: the hue follows the note, C is red, an octave is one turn; fixed: the hues of /colour/scheme; "
             "palette: the colours of /colour/palette, which the pitch moves a little.",
             former_items=(("scheme", "fixed"),),
-            words="color palette pitch scheme",
+            tags="color palette pitch scheme",
         ),
         menu(
             "/colour/palette",
@@ -25,7 +25,7 @@ AREA = Area(
             default="aurora",
             smoothing_ms=PALETTE_GLIDE_MS,
             swatches=tuple(palette.hexes for palette in palettes.PALETTES),
-            words="color colours theme swatch gradient scheme mood",
+            tags="color colours theme swatch gradient scheme mood",
         ),
         circle(
             "/colour/shift",
@@ -35,7 +35,7 @@ AREA = Area(
             "Moves all layers along the palette, to its end and back in one turn; in the other modes turns their hues, "
             "on top of the base hue. Meant to be modulated.",
             "turns",
-            words="color palette rotate cycle hue move",
+            tags="color palette rotate cycle hue move",
         ),
         number(
             "/colour/map",
@@ -44,7 +44,7 @@ AREA = Area(
             1,
             "How much of the finished picture is recoloured by its brightness, from black to the palette's highlight. "
             "1 makes any picture one family of colours, layer 5 included.",
-            words="color gradient duotone tint lut grade palette",
+            tags="color gradient duotone tint lut grade palette",
         ),
         circle(
             "/colour/base_hue",
@@ -53,7 +53,7 @@ AREA = Area(
             1,
             "Shifts the hues of all layers together in pitch and fixed mode; 1 is a full turn.",
             "turns",
-            words="color tint shift palette rainbow",
+            tags="color tint shift palette rainbow",
         ),
         number(
             "/colour/glide_ms",
@@ -63,7 +63,7 @@ AREA = Area(
             "How slowly a layer's hue follows a new note in pitch mode (time constant); slower if the pitch is "
             "unclear, so that noise does not move it. 0: at once, also for an unclear pitch.",
             "ms",
-            words="color colour smooth slew lag calm speed",
+            tags="color colour smooth slew lag calm speed",
         ),
         number(
             "/colour/scheme",
@@ -71,7 +71,7 @@ AREA = Area(
             0,
             1,
             "Hues of layers 1 to 4 in fixed mode. 0: 0 1/4 1/2 3/4; 0.5: 0 1/3 2/3 1/2; 1: 0 1/3 2/3 1/6.",
-            words="color palette harmony tint",
+            tags="color palette harmony tint",
         ),
         number(
             "/colour/spread",
@@ -80,7 +80,7 @@ AREA = Area(
             1,
             "How far apart the layers' colours are. 1: as far as the pitches, the set of hues or the palette put them; "
             "0: all at the base hue, or at the palette's first colour; between: closer to it.",
-            words="color palette harmony range",
+            tags="color palette harmony range",
         ),
     ),
 )

@@ -1,6 +1,6 @@
 """Commands of the cue list. It is stored in `cues.toml`, which people can read and edit."""
 
-from osc_schema.declare import arguments, number, told
+from osc_schema.declare import arguments, message, number
 from osc_schema.types import Area, Command
 
 MAX_FADE_S = 3600.0
@@ -55,7 +55,7 @@ AREA = Area(
             "itself, is ignored. 0: none is.",
             "s",
             smoothing_ms=0,
-            words="double second press bounce debounce minimum accident",
+            tags="double second press bounce debounce minimum accident",
             stored=False,
             is_look=False,
         ),
@@ -96,9 +96,9 @@ AREA = Area(
             ),
         ),
     ),
-    told=(
-        told("/cue/current", "number:i preset:s", "A cue has started."),
-        told("/cue/failed", "number:i preset:s reason:s", "A cue could not be started."),
-        told("/cue/changed", "count:i", "The list has changed."),
+    messages=(
+        message("/cue/current", "number:i preset:s", "A cue has started."),
+        message("/cue/failed", "number:i preset:s reason:s", "A cue could not be started."),
+        message("/cue/changed", "count:i", "The list has changed."),
     ),
 )

@@ -1,4 +1,4 @@
-"""Helpers that declare one parameter per call; each fills in what follows from the kind of control.
+"""Functions that declare one parameter, command or message per call, with the defaults of its kind of control.
 
 Floats glide for 30 ms, which hides the steps of a 7-bit fader and is too short to feel. Menus, switches and whole
 numbers change at once.
@@ -7,7 +7,7 @@ numbers change at once.
 from collections.abc import Iterable
 from typing import Any, Literal
 
-from osc_schema.types import Argument, Command, OutOfRange, Param, ParamType, ToldMessage
+from osc_schema.types import Argument, Command, OutOfRange, Param, ParamType, PublishedMessage
 
 SMOOTHING_MS = 30.0  # two frames at 60 fps: hides the 127 steps of a MIDI fader, too short to feel as lag
 TEXT_CHARACTERS = 1024
@@ -66,11 +66,12 @@ def whole(address: str, default: int, low: int, high: int, description: str, uni
 
 
 def switch(address: str, default: bool, description: str, **more: Any) -> Param:
+    """A switch, on or off."""
     return Param(address=address, type=ParamType.BOOL, default=default, low=0, high=1, description=description, **more)
 
 
 def menu(address: str, items: str, description: str, default: str = "", **more: Any) -> Param:
-    """A choice of one of the words in `items`; the first is the default unless `default` names another."""
+    """A choice of one of the names in `items`; the first is the default unless `default` names another."""
     names = tuple(items.split())
     return Param(
         address=address,
@@ -86,14 +87,14 @@ def menu(address: str, items: str, description: str, default: str = "", **more: 
 
 def stops(address: str, names: str, description: str, default: float = 0.0, **more: Any) -> Param:
     """A float through named stops 0, 1, 2, ...; the first is the default unless `default` is given."""
-    words = tuple(names.split())
+    items = tuple(names.split())
     return Param(
         address=address,
         type=ParamType.STOPS,
         default=default,
         low=0.0,
-        high=float(len(words) - 1),
-        stops=words,
+        high=float(len(items) - 1),
+        stops=items,
         description=description,
         smoothing_ms=SMOOTHING_MS,
         out_of_range="clip",
@@ -168,24 +169,24 @@ def listing(at: str, description: str, each: str) -> Command:
 
 
 def of_child(child: str) -> tuple[dict[str, Any], dict[str, Any], dict[str, Any]]:
-    """Arguments for the parameters that a live model's process receives: what it is asked for, stored in presets; its
-    settings on this machine, saved for --resume only; what the command line sets at every start. Panic resets none."""
-    asked: dict[str, Any] = {"is_look": False, "child": child}
-    run = {"stored": False, **asked}
-    return asked, run, {"resumed": False, **run}
+    """Keyword arguments for parameters of a live model's process: those stored in presets; settings of this machine,
+    saved for --resume only; those that the command line sets at every start. Panic resets none."""
+    preset: dict[str, Any] = {"is_look": False, "child": child}
+    run = {"stored": False, **preset}
+    return preset, run, {"resumed": False, **run}
 
 
 def pace(child: str, name: str) -> tuple[Param, ...]:
-    """How much a child computes on the GPU beside the picture, as engine/live/kit/pace.py reads it."""
-    asked, run, _ = of_child(child)
-    share = f"Share of time in which {name} may compute while duty_auto is off."
+    """The parameters of a child's GPU use beside the picture, which engine/live/kit/pace.py reads."""
+    preset, run, _ = of_child(child)
+    fraction = f"Fraction of time in which {name} may compute while duty_auto is off."
     pieces = f"Maximum length of one piece of GPU work; after each, {name} checks if the picture needs the GPU."
     return (
-        number(f"/{child}/duty", 1, 0.05, 1, share, smoothing_ms=0, **asked),
+        number(f"/{child}/duty", 1, 0.05, 1, fraction, smoothing_ms=0, **preset),
         switch(
             f"/{child}/duty_auto",
             True,
-            f"Adapts the share of time to the picture: less after late frames, then slowly more. Off: /{child}/duty.",
+            f"Adapts the time fraction to the picture: less after late frames, then slowly more. Off: /{child}/duty.",
             **run,
         ),
         number(f"/{child}/slice_ms", 4, 1, 50, pieces, "ms", smoothing_ms=0, **run),
@@ -193,9 +194,9 @@ def pace(child: str, name: str) -> tuple[Param, ...]:
     )
 
 
-def told(address: str, spec: str, description: str, last: int = 0) -> ToldMessage:
+def message(address: str, spec: str, description: str, last: int = 0) -> PublishedMessage:
     """A message to subscribers; `spec` as in `arguments`, `last` for `<n>` in the address."""
-    return ToldMessage(address=address, arguments=arguments(spec), description=description, last=last)
+    return PublishedMessage(address=address, arguments=arguments(spec), description=description, last=last)
 
 
 def arguments(spec: str) -> tuple[Argument, ...]:
@@ -203,7 +204,7 @@ def arguments(spec: str) -> tuple[Argument, ...]:
     return tuple(_arguments(spec.split()))
 
 
-def _arguments(words: Iterable[str]) -> Iterable[Argument]:
-    for word in words:
-        name, tag = word.split(":")
+def _arguments(parts: Iterable[str]) -> Iterable[Argument]:
+    for part in parts:
+        name, tag = part.split(":")
         yield Argument(name=name, type=_TAGS[tag.rstrip("?")], is_optional=tag.endswith("?"))

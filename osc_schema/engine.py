@@ -2,7 +2,7 @@
 
 from typing import Any
 
-from osc_schema.declare import arguments, number, told, whole
+from osc_schema.declare import arguments, message, number, whole
 from osc_schema.types import Area, Command
 
 # Never saved: set by the command line, then by OSC.
@@ -23,7 +23,7 @@ AREA = Area(
             8192,
             "Width of the picture; can change while running.",
             "px",
-            words="size resolution pixels hd 4k 720p 1080p",
+            tags="size resolution pixels hd 4k 720p 1080p",
             is_confirmed=True,
             **_RUNNING,
         ),
@@ -34,7 +34,7 @@ AREA = Area(
             8192,
             "Height of the picture; can change while running.",
             "px",
-            words="size resolution pixels hd 4k 720p 1080p",
+            tags="size resolution pixels hd 4k 720p 1080p",
             is_confirmed=True,
             **_RUNNING,
         ),
@@ -46,7 +46,7 @@ AREA = Area(
             "Frame rate; can change while running. Without a GPU it starts at 30.",
             "frames/s",
             smoothing_ms=0,
-            words="speed framerate frames rate",
+            tags="speed framerate frames rate",
             is_confirmed=True,
             **_RUNNING,
         ),
@@ -68,11 +68,11 @@ AREA = Area(
             address="/engine/notify",
             arguments=arguments("on:i port:i? part:s?"),
             description="1: subscribes the sender's host, at its source port or the given port; 0: unsubscribes. "
-            "A subscriber gets all values, then changes up to 60 times a second and a heartbeat every second, and the "
+            "A subscriber gets all values, then changes up to 60 times per second, a heartbeat every second, and the "
             f"audio features. Part is one of {', '.join(SUBSCRIPTIONS)}.",
             replies=(
                 "<address> <value>, now and on each change",
-                "/engine/heartbeat <count>, once a second",
+                "/engine/heartbeat <count>, once per second",
                 "/engine/warning <line>, on each warning",
                 "/done /engine/notify",
                 "/fail /engine/notify <reason>",
@@ -102,8 +102,8 @@ AREA = Area(
             replies=("/done /smooth <address> <ms>", "/fail /smooth <reason>"),
         ),
     ),
-    told=(
-        told("/engine/heartbeat", "count:i", "Once a second."),
-        told("/engine/warning", "line:s", "Each warning, in one line."),
+    messages=(
+        message("/engine/heartbeat", "count:i", "Once per second."),
+        message("/engine/warning", "line:s", "Each warning, in one line."),
     ),
 )

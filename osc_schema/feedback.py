@@ -14,7 +14,7 @@ AREA = Area(
             0,
             0.98,
             "Brightness of the last picture; 0: no feedback.",
-            words="trail trails echo persistence delay tail glow smear blur motion",
+            tags="trail trails echo persistence delay tail glow smear blur motion",
         ),
         number(
             "/feedback/zoom",
@@ -23,7 +23,7 @@ AREA = Area(
             1.1,
             "Zoom of the last picture from frame to frame; above 1 it grows.",
             scale="exponential",
-            words="trail echo scale size tunnel speed",
+            tags="trail echo scale size tunnel speed",
         ),
         number(
             "/feedback/rotate",
@@ -32,7 +32,7 @@ AREA = Area(
             10,
             "Rotation of the last picture from frame to frame.",
             "deg",
-            words="trail echo spin rotation turn swirl",
+            tags="trail echo spin rotation turn swirl",
         ),
         number(
             "/feedback/hue",
@@ -41,7 +41,7 @@ AREA = Area(
             0.1,
             "Hue shift of the last picture from frame to frame.",
             "turns",
-            words="trail echo color colour rainbow shift",
+            tags="trail echo color colour rainbow shift",
         ),
     ),
 )

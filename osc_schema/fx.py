@@ -1,6 +1,6 @@
 """Shaders of others: a generator and four effects, each with a file and sixteen aliases of its inputs."""
 
-from osc_schema.declare import menu, number, switch, text, told
+from osc_schema.declare import menu, message, number, switch, text
 from osc_schema.types import Area, Command, Param
 
 GENERATOR = "generator"
@@ -57,16 +57,16 @@ def _slot(slot: str) -> tuple[Param, ...]:
             "until the new one has been tested. Its inputs begin with the shader's defaults, unless the same bundle, "
             "preset or cue sets them.",
             most=MAX_NAME_CHARACTERS,
-            words="isf shader glsl filter effect fx plugin load",
+            tags="isf shader glsl filter effect fx plugin load",
         ),
         switch(
             enable_address(slot),
             True,
             f"Draws the {what}. The engine bypasses a shader that takes too long; switching it on, also when it is on, "
             "tries it again.",
-            words="bypass on off mute",
+            tags="bypass on off mute",
         ),
-        number(f"{at}/mix", 1, 0, 1, mixed, words="amount wet dry opacity blend"),
+        number(f"{at}/mix", 1, 0, 1, mixed, tags="amount wet dry opacity blend"),
         *(
             number(
                 alias_address(slot, alias),
@@ -75,7 +75,7 @@ def _slot(slot: str) -> tuple[Param, ...]:
                 1,
                 f"Input {alias} of the {what}'s shader, over its range. The inputs are numbered in the order of the "
                 "file; a point has two numbers, a colour four. The same input by name: /fx/<slot>/<input>.",
-                words="isf input parameter alias knob macro",
+                tags="isf input parameter alias knob macro",
             )
             for alias in ALIASES
         ),
@@ -87,7 +87,7 @@ AREA = Area(
     description="Shaders of the Interactive Shader Format (ISF): a generator, and four effects after the Multiverse. "
     "The inputs of a playing shader also have addresses by name, /fx/<slot>/<input>, with their own range, which "
     "OSCQuery lists.",
-    words="isf fx",
+    tags="isf fx",
     is_page_per_number=True,
     params=(
         menu(
@@ -95,7 +95,7 @@ AREA = Area(
             " ".join((*FALLBACKS, OWN_LAYERS)),
             "Look that holds the picture, in the palette of the present one, while the engine bypasses a generator "
             f"that covers it: a built-in look without shaders, or {OWN_LAYERS}: the layers beneath.",
-            words="bypass replacement safety backup plan b",
+            tags="bypass replacement safety backup plan b",
         ),
         *(param for slot in SLOTS for param in _slot(slot)),
     ),
@@ -115,11 +115,11 @@ AREA = Area(
             ),
         ),
     ),
-    told=(
-        told("/fx/changed", "count:i", "The list of shaders has changed."),
-        told("/fx/playing", "slot:s file:s", "Another shader plays in the slot; empty: none."),
+    messages=(
+        message("/fx/changed", "count:i", "The list of shaders has changed."),
+        message("/fx/playing", "slot:s file:s", "Another shader plays in the slot; empty: none."),
         *(
-            told(
+            message(
                 f"/fx/{slot}/error", "reason:s", "Why its shader failed or is bypassed, with its line; empty: it plays."
             )
             for slot in SLOTS

@@ -10,21 +10,21 @@ LOGO = "/logo"
 _PALETTE = "deep, first, second, highlight: those of /colour/palette."
 
 
-def _placed(at: str, what: str, *, size: float, x: float, y: float, of_size: str) -> tuple[Param, ...]:
+def _size_and_position(at: str, what: str, *, size: float, x: float, y: float, of_size: str) -> tuple[Param, ...]:
     return (
         number(
-            f"{at}/size", size, 0.5, 100, of_size, "%", scale="exponential", words="scale zoom height big small font"
+            f"{at}/size", size, 0.5, 100, of_size, "%", scale="exponential", tags="scale zoom height big small font"
         ),
-        number(f"{at}/x", x, 0, 1, f"Centre of {what}: 0 left, 1 right.", words="position place move left right"),
-        number(f"{at}/y", y, 0, 1, f"Centre of {what}: 0 top, 1 bottom.", words="position place move up down"),
-        circle(f"{at}/angle", 0, -180, 180, f"Rotates {what} clockwise.", "deg", words="rotate rotation turn tilt"),
-        number(f"{at}/opacity", 1, 0, 1, f"Opacity of {what}.", words="fade alpha transparency mix show hide"),
+        number(f"{at}/x", x, 0, 1, f"Centre of {what}: 0 left, 1 right.", tags="position place move left right"),
+        number(f"{at}/y", y, 0, 1, f"Centre of {what}: 0 top, 1 bottom.", tags="position place move up down"),
+        circle(f"{at}/angle", 0, -180, 180, f"Rotates {what} clockwise.", "deg", tags="rotate rotation turn tilt"),
+        number(f"{at}/opacity", 1, 0, 1, f"Opacity of {what}.", tags="fade alpha transparency mix show hide"),
         menu(
             f"{at}/blend",
             BLENDS,
             f"How {what} is laid on the picture. over: covers it; add, screen: lights it; multiply: darkens it; "
             "invert: turns light into dark beneath it.",
-            words="mix composite overlay difference exclusion",
+            tags="mix composite overlay difference exclusion",
         ),
     )
 
@@ -42,19 +42,19 @@ def _text(n: int) -> tuple[Param, ...]:
             "",
             f"Text {n}; | or a line break begins a new line, empty: none. {stays}",
             most=TEXT_CHARACTERS,
-            words="title lyrics name words type caption subtitle",
+            tags="title lyrics name words type caption subtitle",
         ),
         menu(
             f"{at}/show",
             "all word line",
             f"How much of text {n} is seen at once: all of it, or one word or line after another.",
-            words="beat karaoke lyrics sequence",
+            tags="beat karaoke lyrics sequence",
         ),
         menu(
             f"{at}/step",
             "beat bar",
             f"When the next word or line of text {n} comes: with each beat, or each bar; see /tempo/source.",
-            words="beat bar sequence speed",
+            tags="beat bar sequence speed",
         ),
         text(
             f"{at}/font",
@@ -62,9 +62,9 @@ def _text(n: int) -> tuple[Param, ...]:
             f"Font of text {n}: the name of a file in the folder `fonts` beside the presets, or of a font of this "
             "system, or a path; empty: a built-in one, with the letters of English.",
             most=TEXT_CHARACTERS,
-            words="typeface ttf otf",
+            tags="typeface ttf otf",
         ),
-        *_placed(
+        *_size_and_position(
             at,
             f"text {n}",
             size=(14, 6)[n - 1],
@@ -73,7 +73,7 @@ def _text(n: int) -> tuple[Param, ...]:
             of_size="Height of a line, in percent of the picture's height; a text that is wider than the picture is "
             "made smaller.",
         ),
-        menu(f"{at}/colour", COLOURS, f"Colour of text {n}. hue: that of `hue`; {_PALETTE}", words="color fill"),
+        menu(f"{at}/colour", COLOURS, f"Colour of text {n}. hue: that of `hue`; {_PALETTE}", tags="color fill"),
         circle(f"{at}/hue", 0, 0, 1, f"Hue of text {n} while its colour, or its outline's, is hue.", "turns"),
         number(
             f"{at}/outline",
@@ -82,14 +82,14 @@ def _text(n: int) -> tuple[Param, ...]:
             20,
             f"Thickness of the outline of text {n}, in percent of a line's height; 0: none.",
             "%",
-            words="stroke border edge contour bold",
+            tags="stroke border edge contour bold",
         ),
         menu(
             f"{at}/outline_colour",
             COLOURS,
             f"Colour of the outline, as `colour`. {_PALETTE}",
             "black",
-            words="color stroke border",
+            tags="color stroke border",
         ),
     )
 
@@ -98,16 +98,16 @@ AREA = Area(
     title="Text and logo",
     description="Texts and a picture with transparency, over the look and its shaders, beneath the post effects: bloom "
     "makes them shine, feedback does not smear them.",
-    words="text logo title graphic overlay",
+    tags="text logo title graphic overlay",
     params=(
         *(param for n in TEXTS for param in _text(n)),
         file(
             f"{LOGO}/file",
             "Picture file of the logo, with transparency: its name in the folder `logos` beside the presets, or a "
             "path; empty: none. Stays when a built-in look is chosen.",
-            words="image png sponsor brand watermark",
+            tags="image png sponsor brand watermark",
         ),
-        *_placed(
+        *_size_and_position(
             LOGO, "the logo", size=12, x=0.9, y=0.88, of_size="Height of the logo, in percent of the picture's height."
         ),
     ),

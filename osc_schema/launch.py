@@ -1,6 +1,6 @@
 """Launching on the beat: which changes wait for the beat, and for which one."""
 
-from osc_schema.declare import arguments, menu, number, told
+from osc_schema.declare import arguments, menu, message, number
 from osc_schema.types import Area, Command
 
 QUANTA = ("now", "beat", "bar", "4_bars")
@@ -11,10 +11,10 @@ AREA = Area(
     "`/launch/quantise`, and any one message for the word at its end: `/preset/load Aurora 4 bar` waits for the bar "
     "and then fades for 4 s, `/layer/1/angle 90 beat` turns on the next beat. Only one look waits: a later preset or "
     "cue replaces it. Panic drops all that waits.",
-    told=(
-        told("/launch/queued", "name:s beats_left:i preset:s", "A change waits; again on each beat."),
-        told("/launch/started", "name:s", "What waited has started."),
-        told("/launch/dropped", "name:s", "What waited was taken back or replaced."),
+    messages=(
+        message("/launch/queued", "name:s beats_left:i preset:s", "A change waits; again on each beat."),
+        message("/launch/started", "name:s", "What waited has started."),
+        message("/launch/dropped", "name:s", "What waited was taken back or replaced."),
     ),
     params=(
         menu(
@@ -23,7 +23,7 @@ AREA = Area(
             "When presets, cues and events of shaders start: at once, on the next beat, on the next bar, or where the "
             "next four bars begin.",
             former_items=(("4 bars", "4_bars"), ("4bars", "4_bars")),
-            words="quantize quantisation quantization sync beat bar clip trigger snap",
+            tags="quantize quantisation quantization sync beat bar clip trigger snap",
             stored=False,
             is_look=False,
         ),
@@ -36,7 +36,7 @@ AREA = Area(
             "starts one look only. 0: it always waits.",
             "ms",
             smoothing_ms=0,
-            words="tolerance too late grace quantise quantize window",
+            tags="tolerance too late grace quantise quantize window",
             stored=False,
             is_look=False,
         ),

@@ -19,14 +19,14 @@ def _layer(n: int) -> tuple[Param, ...]:
             0,
             1.5,
             f"Strength of layer {n}; fades smoothly to nothing at 0.",
-            words="opacity level volume fade amount brightness",
+            tags="opacity level volume fade amount brightness",
         ),
         menu(
             f"{at}/shape",
             SHAPES,
             f"Shape of layer {n}. stripes: the wave runs across the picture; rings: outward; rays: around the centre; "
             "spiral: both; line: a trace, as on an oscilloscope; circle: that trace, bent around the centre.",
-            words="form geometry pattern scope oscilloscope tunnel radial waveform",
+            tags="form geometry pattern scope oscilloscope tunnel radial waveform",
         ),
         circle(
             f"{at}/angle",
@@ -35,7 +35,7 @@ def _layer(n: int) -> tuple[Param, ...]:
             180,
             f"Rotates layer {n} clockwise around the centre.",
             "deg",
-            words="rotate rotation spin turn tilt direction",
+            tags="rotate rotation spin turn tilt direction",
         ),
         number(
             f"{at}/curve",
@@ -43,7 +43,7 @@ def _layer(n: int) -> tuple[Param, ...]:
             0,
             1,
             f"Bends layer {n}; 0 is straight. For line and circle: how far the wave moves the trace.",
-            words="bend warp wave shape amplitude deflection",
+            tags="bend warp wave shape amplitude deflection",
         ),
         circle(
             f"{at}/phase",
@@ -52,7 +52,7 @@ def _layer(n: int) -> tuple[Param, ...]:
             1,
             f"Shifts the wave of layer {n} along itself; 1 is one width.",
             "widths",
-            words="shift scroll move offset position",
+            tags="shift scroll move offset position",
         ),
         number(
             f"{at}/ratio",
@@ -62,14 +62,14 @@ def _layer(n: int) -> tuple[Param, ...]:
             f"How many widths of its wave layer {n} shows: below 1 stretches it, above 1 repeats it.",
             "widths",
             scale="exponential",
-            words="zoom scale stretch repeat size",
+            tags="zoom scale stretch repeat size",
         ),
         menu(
             f"{at}/wrap",
             "mirror repeat",
             f"How the wave of layer {n} continues after its end. mirror: backwards, seamless; "
             "repeat: from the start, with a seam, as in the original.",
-            words="tile edge repeat",
+            tags="tile edge repeat",
         ),
         number(
             f"{at}/line_width",
@@ -80,7 +80,7 @@ def _layer(n: int) -> tuple[Param, ...]:
             "pixel.",
             "%",
             scale="exponential",
-            words="thickness stroke thin thick trace scope",
+            tags="thickness stroke thin thick trace scope",
         ),
         number(
             f"{at}/line_glow",
@@ -89,14 +89,14 @@ def _layer(n: int) -> tuple[Param, ...]:
             20,
             f"How far layer {n}'s trace glows (line, circle), in percent of the picture's height; 0: not at all.",
             "%",
-            words="halo blur soft bloom trace scope neon",
+            tags="halo blur soft bloom trace scope neon",
         ),
-        switch(f"{at}/mute", False, f"Hides layer {n}.", words="off hide"),
+        switch(f"{at}/mute", False, f"Hides layer {n}.", tags="off hide"),
         switch(
             f"{at}/solo",
             False,
             f"Shows layer {n} and other soloed layers only; layer 5 is not affected.",
-            words="only isolate",
+            tags="only isolate",
         ),
     )
 
@@ -107,7 +107,7 @@ LAYER_5 = (
         f"auto camera {' '.join(PAINTERS)} off generator",
         "Source of layer 5. auto: the SD picture while SD is on, else the camera; generator: the shader of "
         "/fx/generator.",
-        words="camera webcam video input ai sender syphon spout ndi resolume arena isf shader",
+        tags="camera webcam video input ai sender syphon spout ndi resolume arena isf shader",
     ),
     number(
         "/layer/5/intensity",
@@ -115,29 +115,29 @@ LAYER_5 = (
         0,
         1,
         "Amount of layer 5 in the mix (Camera Intensity of the original).",
-        words="camera webcam video opacity mix fade amount",
+        tags="camera webcam video opacity mix fade amount",
     ),
-    switch("/layer/5/mirror", False, "Flips layer 5 left to right, like a mirror.", words="camera webcam flip selfie"),
+    switch("/layer/5/mirror", False, "Flips layer 5 left to right, like a mirror.", tags="camera webcam flip selfie"),
     menu(
         "/layer/5/filter",
         "soft sharp",
         "How a small layer 5 is drawn larger. soft: linear interpolation; sharp: cubic, which keeps more detail and "
         "takes more time.",
-        words="upscale interpolation bicubic resolution sharpen",
+        tags="upscale interpolation bicubic resolution sharpen",
     ),
     menu(
         "/layer/5/matte",
         "all subject background",
         "Which part of layer 5 is shown, cut out by SAM3. subject: the objects it finds; background: everything else; "
         "all: the whole picture. Until the first masks arrive, the whole picture is shown.",
-        words="mask cutout cut key background remove segmentation person",
+        tags="mask cutout cut key background remove segmentation person",
     ),
     switch(
         "/layer/5/matte_sync",
         True,
         "Shows a cut-out layer 5 with the masks of exactly that picture: the edges fit, but the picture changes "
         "only as often as SAM3 delivers. Off: always the newest picture.",
-        words="mask cutout lag delay latency",
+        tags="mask cutout lag delay latency",
     ),
 )
 
@@ -154,5 +154,5 @@ AREA = Area(
         ),
         *camera.COMMANDS,
     ),
-    told=camera.TOLD,
+    messages=camera.MESSAGES,
 )

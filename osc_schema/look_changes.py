@@ -51,8 +51,8 @@ def layers(key: str, *values: Value) -> Look:
 
 def route(n: int, source: str, target: str, amount: float, **more: float) -> Look:
     """Route `n` of the modulation, on."""
-    given: Look = {"source": source, "target": target, "amount": amount, **more}
-    return {f"/mod/{n}/{key}": value for key, value in given.items()}
+    values: Look = {"source": source, "target": target, "amount": amount, **more}
+    return {f"/mod/{n}/{key}": value for key, value in values.items()}
 
 
 def lfo(n: int, shape: str, sync: str) -> Look:

@@ -14,7 +14,7 @@ def _macro(n: int) -> tuple[Param, ...]:
             0.0,
             1.0,
             f"Macro {n}: moves the parameters in /macro/moves/{n}.",
-            words="knob dashboard assign multi",
+            tags="knob dashboard assign multi",
         ),
         text(f"/macro/name/{n}", "", f"Name of macro {n} on control surfaces.", most=NAME_CHARACTERS),
         text(

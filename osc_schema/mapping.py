@@ -1,6 +1,6 @@
 """Commands of the mapping: addresses of other programs and MIDI controls that move parameters."""
 
-from osc_schema.declare import arguments, told
+from osc_schema.declare import arguments, message
 from osc_schema.types import Area, Command
 
 MODES = ("fader", "offset", "twos", "sign", "trigger", "rise", "toggle", "momentary")
@@ -99,5 +99,5 @@ AREA = Area(
         ),
         _command("save", "name:s", "Saves all entries as a map that can be loaded.", "/done /map/save <name>"),
     ),
-    told=(told("/map/changed", "count:i", "The list of entries has changed."),),
+    messages=(message("/map/changed", "count:i", "The list of entries has changed."),),
 )

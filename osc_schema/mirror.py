@@ -12,10 +12,10 @@ AREA = Area(
             "off x y xy kaleidoscope",
             "x: mirrors the left half onto the right; y: the top half onto the bottom; xy: both; "
             "kaleidoscope: /mirror/segments sectors around the centre.",
-            words="kaleidoscope symmetry reflect flip",
+            tags="kaleidoscope symmetry reflect flip",
         ),
         whole(
-            "/mirror/segments", 6, 2, 24, "Number of kaleidoscope sectors.", words="kaleidoscope symmetry slices sides"
+            "/mirror/segments", 6, 2, 24, "Number of kaleidoscope sectors.", tags="kaleidoscope symmetry slices sides"
         ),
     ),
 )

@@ -29,7 +29,7 @@ def _route(n: int) -> tuple[Param, ...]:
             "Source that moves the target, as a level 0..1. Sound levels: 0 at -48 dBFS, 1 at -6 dBFS, linear in "
             "decibels; pitch: 0 at 55 Hz, 1 at 1760 Hz, linear in octaves; onset: 1 at each onset, then falls; beat, "
             "bar: likewise at each beat and each bar, see /tempo/source; kick, snare, hat: at each drum hit.",
-            words="audio reactive sound bass kick beat drum strobe matrix route",
+            tags="audio reactive sound bass kick beat drum strobe matrix route",
         ),
         whole(
             f"{at}/channel",
@@ -38,14 +38,14 @@ def _route(n: int) -> tuple[Param, ...]:
             4,
             "Audio channel of the source; 0: the loudest of the four. Not used by LFOs, beat, bar, kick, snare, hat.",
         ),
-        switch(f"{at}/mute", False, "The route moves nothing, and keeps its values.", words="off bypass pause"),
+        switch(f"{at}/mute", False, "The route moves nothing, and keeps its values.", tags="off bypass pause"),
         text(
             f"{at}/target",
             "",
             "Address of the parameter to move: a float that presets hold, except /audio, /mod and /lfo; empty: none. "
             "The route is added on top of the parameter's own value, which does not change.",
             most=MAX_ADDRESS_CHARACTERS,
-            words="destination assign route matrix",
+            tags="destination assign route matrix",
         ),
         number(
             f"{at}/amount",
@@ -54,7 +54,7 @@ def _route(n: int) -> tuple[Param, ...]:
             1,
             "How far the target moves at level 1, as a fraction of its range, on its own scale; routes to the same "
             "target add up.",
-            words="depth intensity strength",
+            tags="depth intensity strength",
         ),
         number(f"{at}/offset", 0, -1, 1, "Added to the level; at -0.5 the target swings to both sides of its value."),
         number(
@@ -74,7 +74,7 @@ def _route(n: int) -> tuple[Param, ...]:
             "ms",
             scale="exponential",
             smoothing_ms=0,
-            words="smooth smoothing slew glide lag decay follower damping",
+            tags="smooth smoothing slew glide lag decay follower damping",
         ),
     )
 
@@ -87,7 +87,7 @@ def _lfo(n: int) -> tuple[Param, ...]:
             "sine triangle saw square random",
             "Waveform of one cycle, 0..1. sine, triangle: up from 0 and down again; saw: up from 0 to 1; square: 1 for "
             "half the cycle, then 0; random: a new value each cycle.",
-            words="strobe flash square oscillator waveform",
+            tags="strobe flash square oscillator waveform",
         ),
         number(
             f"{at}/rate_hz",
@@ -97,13 +97,13 @@ def _lfo(n: int) -> tuple[Param, ...]:
             "Cycles per second while `tempo_sync` is free.",
             "Hz",
             scale="exponential",
-            words="strobe flash speed frequency tempo oscillator",
+            tags="strobe flash speed frequency tempo oscillator",
         ),
         menu(
             f"{at}/tempo_sync",
             " ".join((*SYNCS, *BAR_SYNCS)),
             "Length of one cycle at the tempo of /tempo/bpm, in bars of /tempo/beats_a_bar; free: uses `rate_hz`.",
-            words="speed tempo beat bpm division clock oscillator",
+            tags="speed tempo beat bpm division clock oscillator",
         ),
         circle(f"{at}/phase", 0, 0, 1, "Phase offset of the cycle.", "cycles"),
     )
@@ -113,7 +113,7 @@ AREA = Area(
     title="Modulation",
     description="Twelve routes, each from sound, beat or LFO to a parameter. The engine uses the parameter's value "
     "plus its routes, clipped or wrapped to the range; feedback, `/get` and presets have the value without the routes.",
-    words="lfo modulate animate automation",
+    tags="lfo modulate animate automation",
     params=(*(param for n in ROUTES for param in _route(n)), *(param for n in LFOS for param in _lfo(n))),
     commands=(
         Command(

@@ -15,13 +15,13 @@ AREA = Area(
             "/mode",
             "multiverse simple",
             "multiverse: the four layers; simple: the SD picture alone, or the camera while SD is off.",
-            words="simple camera ai",
+            tags="simple camera ai",
         ),
         stops(
             "/multiverse/blend",
             "add screen difference dodge",
             "How each layer is mixed with those before it. Values between two modes crossfade them.",
-            words="mix glow bloom screen composite",
+            tags="mix glow bloom screen composite",
         ),
         number(
             "/multiverse/brightness",
@@ -29,7 +29,7 @@ AREA = Area(
             0,
             4,
             "Gain of the mixed picture, layer 5 included, before the tone curve.",
-            words="gain glow bloom level exposure light intensity",
+            tags="gain glow bloom level exposure light intensity",
         ),
         number(
             "/multiverse/bias",
@@ -37,21 +37,21 @@ AREA = Area(
             0,
             0.5,
             "Grey level of silence. 0: black; 0.5: the original VAV look (half bright).",
-            words="black background dark offset",
+            tags="black background dark offset",
         ),
         menu(
             "/multiverse/tone",
             "soft clip filmic",
             "soft: rolls off highlights, (x/(1+x))^0.8; clip: clips each channel, as in the original; filmic: bright "
             "colours keep their hue and turn to white.",
-            words="contrast curve clip rolloff gamma agx aces highlight white hdr",
+            tags="contrast curve clip rolloff gamma agx aces highlight white hdr",
         ),
         menu(
             "/multiverse/light",
             "classic linear",
             "How layers add up. classic: display values, as in the original; linear: light, as lamps do: mixed colours "
             "stay clean, and a dark ground stays dark.",
-            words="gamma colour color blend physical scene",
+            tags="gamma colour color blend physical scene",
         ),
         menu(
             "/multiverse/alpha",
@@ -60,7 +60,7 @@ AREA = Area(
             "compositing. Part of the video setup, so presets and panic do not change it.",
             stored=False,
             is_look=False,
-            words="transparency transparent key",
+            tags="transparency transparent key",
         ),
         number(
             "/multiverse/window_ms",
@@ -70,7 +70,7 @@ AREA = Area(
             "How much sound is shown across the width of the picture.",
             "ms",
             scale="exponential",
-            words="zoom scale speed time size scope",
+            tags="zoom scale speed time size scope",
         ),
     ),
 )

@@ -1,4 +1,4 @@
-"""Finds what packages add by entry points: live models, their parameters, sinks, sources, commands and checks.
+"""Finds plug-ins by entry points: live models, their parameters, sinks, sources, commands and checks.
 
     [project.entry-points."multiverse.models"]
     plasma = "multiverse_plasma:ENTRY"          # a LiveEntry, engine/live/kit/live_model.py
@@ -7,7 +7,7 @@
     [project.entry-points."multiverse.sinks"]
     laser = "multiverse_plasma:LASER"           # a SinkKind, osc_schema/types.py
     [project.entry-points."multiverse.sources"]
-    noise = "multiverse_plasma:NoiseSource"     # a class, made as Class(name, clock=..., report=...)
+    noise = "multiverse_plasma:NoiseSource"     # a class, called as Class(name, clock=..., report=...)
     [project.entry-points."multiverse.commands"]
     heat = "multiverse_plasma"                  # a module with a function heat, or an `app` of Typer's
     [project.entry-points."multiverse.checks"]
@@ -39,7 +39,7 @@ CLASSES = {
     "multiverse.sinks": "osc_schema.types.SinkKind",
     "multiverse.checks": "engine.cli.doctor_checks.CheckRow",
 }
-"""Name of the class that each group's entry points must give; not the class, because it may need libraries."""
+"""Path of the class that each group's entry points must provide; not the class, because it may need libraries."""
 
 _faults: dict[tuple[str, str], str] = {}
 
@@ -50,7 +50,7 @@ def faults() -> tuple[str, ...]:
 
 
 def leave_out(point: EntryPoint, reason: str) -> None:
-    """Say in `faults` why this plug-in is not used; once for its model and its parameters in one module."""
+    """Record in `faults` why this plug-in is not used; once for its model and its parameters in one module."""
     package = point.dist.name if point.dist is not None else PACKAGE
     line = f"plug-in {point.name} of {package} is left out: {point.value}: {' '.join(reason.split())}"
     _faults.setdefault((point.module, point.name), line)
@@ -79,14 +79,14 @@ def loaded(group: str) -> dict[str, Any]:
     found = {}
     for name, point in declared(group).items():
         try:
-            made = point.load()
-            fault = fault_of(made, CLASSES[group])
+            plugin = point.load()
+            fault = fault_of(plugin, CLASSES[group])
         except (Exception, SystemExit) as error:  # foreign code
             fault = f"{type(error).__name__}: {error}"
         if fault:
             leave_out(point, fault)
         else:
-            found[name] = made
+            found[name] = plugin
     return found
 
 
@@ -95,19 +95,19 @@ def are_installed() -> bool:
     return any(_foreign(group) for group in (*CLASSES, "multiverse.sources"))
 
 
-def fault_of(made: Any, wanted: str) -> str:
-    """Why this is no object of the dataclass `wanted`, `module.Class`, with fields as it declares them; "" if it is."""
-    kind = type(made)
-    if f"{kind.__module__}.{kind.__name__}" != wanted:
-        return f"is a {kind.__name__}, not a {wanted.rpartition('.')[2]}"
-    wrong = _wrong_fields(made)
+def fault_of(plugin: Any, class_path: str) -> str:
+    """Why `plugin` is no object of the dataclass at `class_path`, `module.Class`, with valid fields; "" if it is."""
+    kind = type(plugin)
+    if f"{kind.__module__}.{kind.__name__}" != class_path:
+        return f"is a {kind.__name__}, not a {class_path.rpartition('.')[2]}"
+    wrong = _wrong_fields(plugin)
     return f"its {', '.join(wrong)} must be as {kind.__name__} declares" if wrong else ""
 
 
-def _wrong_fields(made: Any) -> list[str]:
+def _wrong_fields(plugin: Any) -> list[str]:
     """Names of the fields of a dataclass that are not of their declared type."""
-    hints = _hints(type(made))
-    return [each.name for each in fields(made) if not _fits(getattr(made, each.name), hints[each.name])]
+    hints = _hints(type(plugin))
+    return [each.name for each in fields(plugin) if not _fits(getattr(plugin, each.name), hints[each.name])]
 
 
 _hints: Any = cache(get_type_hints)

@@ -3,7 +3,7 @@
 from typing import Any
 
 from osc_schema.cues import MAX_FADE_S
-from osc_schema.declare import arguments, number, text, told, whole
+from osc_schema.declare import arguments, message, number, text, whole
 from osc_schema.live_models import NAMES
 from osc_schema.types import Area, Command
 
@@ -37,7 +37,7 @@ AREA = Area(
             255,
             "Loads a preset by its number, within /preset/fade_s, whenever it changes: the one whose name begins with "
             "it (`7 Finale`), else the built-in look with it: 1 Eclipse to 20 Neume. 0: none.",
-            words="look bank program scene",
+            tags="look bank program scene",
             **_EVENT,
         ),
         number(
@@ -48,7 +48,7 @@ AREA = Area(
             "Time in which /preset/number dissolves into its preset.",
             "s",
             smoothing_ms=0,
-            words="crossfade dissolve",
+            tags="crossfade dissolve",
             **_EVENT,
         ),
         number(
@@ -60,7 +60,7 @@ AREA = Area(
             "an end the fade is complete, and the preset that has left is the prepared one; back where it began, the "
             "old look is as it was. It does nothing while another fade runs.",
             smoothing_ms=0,
-            words="crossfade t-bar ab mix transition hand",
+            tags="crossfade t-bar ab mix transition hand",
             **_EVENT,
         ),
         text(
@@ -70,7 +70,7 @@ AREA = Area(
             "(`2bars`).",
             fewest=1,
             most=16,
-            words="crossfade dissolve length transition auto",
+            tags="crossfade dissolve length transition auto",
             stored=False,
             is_look=False,
         ),
@@ -126,7 +126,7 @@ AREA = Area(
             _command(
                 verb,
                 f"Loads the preset of the pad {where} that of the one on screen, or of the one that waits, in the bank "
-                "/bank/shown; from one end it goes on at the other. Within /preset/take_fade. 0 (a button released) "
+                "/bank/shown; at one end it continues at the other. Within /preset/take_fade. 0 (a button released) "
                 "does nothing. Waits for /launch/quantise, or for the beat or bar named at its end.",
                 _CURRENT,
                 spec="pressed:i? quantise:s?",
@@ -165,7 +165,7 @@ AREA = Area(
             address="/preset/list",
             description="Lists the names of all presets, the current one, the prepared one, and those with a shader "
             "that is missing, refused, or was bypassed as too slow in this run. Subscribers get a fault when it comes, "
-            'and with "" when it is gone.',
+            'and with "" when it has ended.',
             replies=(
                 "/preset/current <name> <edited>",
                 "/preset/prepared <name>",
@@ -175,11 +175,11 @@ AREA = Area(
             ),
         ),
     ),
-    told=(
-        told("/preset/current", "name:s edited:i", "The current preset, and 1 once a value has been changed since."),
-        told("/preset/prepared", "name:s", "The prepared preset; empty: none."),
-        told("/preset/changed", "name:s", "This preset was saved, deleted, renamed or edited."),
-        told("/preset/replaced", "name:s", "It was saved in place of another, which is kept."),
-        told("/preset/fault", "name:s reason:s", "Why its shader cannot be shown; empty: it can again."),
+    messages=(
+        message("/preset/current", "name:s edited:i", "The current preset, and 1 once a value has been changed since."),
+        message("/preset/prepared", "name:s", "The prepared preset; empty: none."),
+        message("/preset/changed", "name:s", "This preset was saved, deleted, renamed or edited."),
+        message("/preset/replaced", "name:s", "It was saved in place of another, which is kept."),
+        message("/preset/fault", "name:s reason:s", "Why its shader cannot be shown; empty: it can again."),
     ),
 )

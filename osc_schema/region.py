@@ -19,7 +19,7 @@ AREA = Area(
             "/region/enable",
             False,
             "Uses a region map to choose the leading layer of each pixel.",
-            words="mask zones segmentation areas",
+            tags="mask zones segmentation areas",
         ),
         menu(
             "/region/mode",
@@ -28,7 +28,7 @@ AREA = Area(
             "finds. sam3: the best object is region 0, the next 1, 2 and 3, or as `/region/1/prompt` says; tracked "
             "objects keep their region. Quadrant is used by edges where there is no outline, and by sam3 until the "
             "first masks arrive.",
-            words="mask zones segmentation color edges",
+            tags="mask zones segmentation color edges",
         ),
         number(
             "/region/spread",
@@ -36,7 +36,7 @@ AREA = Area(
             0,
             1,
             "Weight of the other three layers at each pixel; 1: no effect of the map.",
-            words="blend soft smooth",
+            tags="blend soft smooth",
         ),
         switch(
             "/region/equalise",
@@ -51,7 +51,7 @@ AREA = Area(
             1,
             "Hue at which the first of the four hue ranges starts.",
             "turns",
-            words="color colour tint",
+            tags="color colour tint",
         ),
         number(
             "/region/sat_min",
@@ -59,7 +59,7 @@ AREA = Area(
             0,
             1,
             "Minimum saturation in colour mode; greyer pixels are assigned by brightness.",
-            words="color colour saturation grey gray",
+            tags="color colour saturation grey gray",
         ),
         whole("/region/background", 3, 0, 3, "Region of everything outside the objects in sam3 mode (0 is layer 1)."),
         *(
@@ -70,7 +70,7 @@ AREA = Area(
                 MAX_PROMPT,
                 f"In sam3 mode the region of layer {n} is all that SAM3 finds for this prompt, /sam3/prompt/1 to 4; "
                 "layers with the same one share its objects. 0: one object, by rank, of a prompt that no layer names.",
-                words="object text segmentation",
+                tags="object text segmentation",
             )
             for n in LAYERS
         ),

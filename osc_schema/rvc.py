@@ -13,12 +13,12 @@ MAX_SPEAKERS = 256
 MULTIVERSE_CHANNELS = 4
 SOURCE_CHANNELS = 64
 
-_ASKED, _RUN, _RUNNING = of_child(CHILD)
+_PRESET, _RUN, _RUNNING = of_child(CHILD)
 # Wiring of the venue: used by the engine, not sent to the child.
 _VENUE: dict[str, Any] = {"stored": False, "is_look": False}
 # Mix of the output: done by the engine.
-_HEARD: dict[str, Any] = {"is_look": False}
-_number: Callable[..., Param] = partial(number, smoothing_ms=0, **_ASKED)  # read once per block: it does not glide
+_MIX: dict[str, Any] = {"is_look": False}
+_number: Callable[..., Param] = partial(number, smoothing_ms=0, **_PRESET)  # read once per block: it does not glide
 
 
 def _block(address: str, default: float, low: float, high: float, description: str) -> Param:
@@ -32,7 +32,7 @@ AREA = Area(
     "a device (`--rvc-output`) and can replace one of the Multiverse's channels. The delay from input to output is "
     "constant: if a converted block is late, the dry voice or silence is heard instead. `/engine/status` shows the "
     "delays, the load of the conversion and the number of late blocks.",
-    words="ai rvc vocoder changer singing",
+    tags="ai rvc vocoder changer singing",
     order=30,
     params=(
         switch("/rvc/enable", False, "Switches voice conversion on. Refused without a configured model.", **_RUNNING),
@@ -40,10 +40,10 @@ AREA = Area(
             "/rvc/model",
             "Model to use: a name in the configured model folders; an index of the same name beside it is used too. "
             "The old model keeps running until the new one is ready. Empty: the configured model and index.",
-            words="singer speaker",
+            tags="singer speaker",
             **_RUNNING,
         ),
-        whole("/rvc/speaker", 0, 0, MAX_SPEAKERS - 1, "Speaker of the model.", **_ASKED),
+        whole("/rvc/speaker", 0, 0, MAX_SPEAKERS - 1, "Speaker of the model.", **_PRESET),
         _number(
             "/rvc/pitch",
             0,
@@ -51,15 +51,15 @@ AREA = Area(
             24,
             "Transposes the voice; 12 turns a low voice into a high one.",
             "semitones",
-            words="transpose octave key tune",
+            tags="transpose octave key tune",
         ),
         switch(
             "/rvc/pitch_auto",
             False,
             "Transposes the speaker's median pitch of the last 5 s of voice to /rvc/pitch_target_hz, gliding for 2 s; "
             "/rvc/pitch is added. For speech: in a song it changes the key.",
-            words="transpose octave gender",
-            **_ASKED,
+            tags="transpose octave gender",
+            **_PRESET,
         ),
         _number(
             "/rvc/pitch_target_hz",
@@ -70,10 +70,10 @@ AREA = Area(
             "does not say. About 120 for a low voice, 210 for a high one, 300 for a child.",
             "Hz",
             scale="exponential",
-            words="transpose median",
+            tags="transpose median",
         ),
         switch(
-            "/rvc/autotune", False, "Pulls the pitch to the nearest semitone.", words="pitch tune correct", **_ASKED
+            "/rvc/autotune", False, "Pulls the pitch to the nearest semitone.", tags="pitch tune correct", **_PRESET
         ),
         _number(
             "/rvc/formant", 0, -2, 2, "Formant shift at the same pitch; up sounds like a smaller person.", "semitones"
@@ -92,7 +92,7 @@ AREA = Area(
             1,
             2,
             "Weight of the nearest index entries: 2: 1/distance^4; 1: 1/distance^2, which mixes more of them.",
-            **_ASKED,
+            **_PRESET,
         ),
         _number(
             "/rvc/protect",
@@ -139,18 +139,16 @@ AREA = Area(
             0,
             1,
             "Mix of the output. 0: dry voice; 1: converted voice. Both are in sync.",
-            words="mix dry wet",
-            **_HEARD,
+            tags="mix dry wet",
+            **_MIX,
         ),
-        number(
-            "/rvc/gain_db", 0, -60, 12, "Output gain; -60 is silence.", "dB", words="volume level loudness", **_HEARD
-        ),
+        number("/rvc/gain_db", 0, -60, 12, "Output gain; -60 is silence.", "dB", tags="volume level loudness", **_MIX),
         menu(
             "/rvc/fallback",
             "dry silence",
             "Output while the conversion is late or its process is down: the dry voice, or silence.",
-            words="dry bypass",
-            **_HEARD,
+            tags="dry bypass",
+            **_MIX,
         ),
         whole(
             "/rvc/channel",
@@ -166,7 +164,7 @@ AREA = Area(
             1,
             SOURCE_CHANNELS,
             "Channel of the input source that has the voice.",
-            words="mic microphone",
+            tags="mic microphone",
             **_VENUE,
         ),
         number(
@@ -178,7 +176,7 @@ AREA = Area(
             "shortest possible.",
             "ms",
             smoothing_ms=0,
-            words="latency lag lipsync",
+            tags="latency lag lipsync",
             **_VENUE,
         ),
     ),

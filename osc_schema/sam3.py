@@ -4,7 +4,7 @@ from collections.abc import Callable
 from functools import partial
 from typing import Any
 
-from osc_schema.declare import menu, number, of_child, pace, switch, text, told, whole
+from osc_schema.declare import menu, message, number, of_child, pace, switch, text, whole
 from osc_schema.types import Area, Command, ExtraPicture, FoundObjects, Param
 
 CHILD = "sam3"
@@ -17,8 +17,8 @@ RESOLUTIONS_PX = (336, 504, 672, 840, 1008)
 14 px, but fills up its windows: 350 px would be twice the work of 336."""
 
 FOUND_OBJECTS = FoundObjects(
-    count=told("/sam3/objects", "count:i", "The number of objects, with every result."),
-    each=told(
+    count=message("/sam3/objects", "count:i", "The number of objects, with every result."),
+    each=message(
         "/sam3/object/<n>",
         "id:i prompt:i score:f cx:f cy:f w:f h:f",
         "After `/sam3/objects`, each of them, best first: the number of the prompt, the score 0..1, centre and size of "
@@ -29,10 +29,10 @@ FOUND_OBJECTS = FoundObjects(
 )
 OBJECT_ARGUMENTS = tuple(argument.name for argument in FOUND_OBJECTS.each.arguments)
 
-_ASKED, _RUN, _RUNNING = of_child(CHILD)
+_PRESET, _RUN, _RUNNING = of_child(CHILD)
 # Use of the masks by the engine; not sent to the child.
-_SHOWN: dict[str, Any] = {"is_look": False}
-_number: Callable[..., Param] = partial(number, smoothing_ms=0, **_ASKED)  # read once per picture: it does not glide
+_MASKS: dict[str, Any] = {"is_look": False}
+_number: Callable[..., Param] = partial(number, smoothing_ms=0, **_PRESET)  # read once per picture: it does not glide
 
 
 AREA = Area(
@@ -40,8 +40,8 @@ AREA = Area(
     description="Finds and tracks objects described in words, in a child process. Needs a model: `multiverse run "
     "--sam3 MODEL`. The masks make the regions (`/region/mode sam3`), cut out layer 5 (`/layer/5/matte`), steer a "
     "ControlNet (`/sd/controlnet/<n>/source sam3`) and are published as the textures `Multiverse SAM3` and `Multiverse "
-    "SAM3 mask`, and what is found is told to subscribers (`/sam3/object/1`).",
-    words="ai segmentation segment mask matte cutout detect",
+    "SAM3 mask`, and what is found is sent to subscribers (`/sam3/object/1`).",
+    tags="ai segmentation segment mask matte cutout detect",
     pictures=(
         ExtraPicture(
             name="sam3",
@@ -59,7 +59,7 @@ AREA = Area(
         ),
     ),
     found_objects=FOUND_OBJECTS,
-    told=(FOUND_OBJECTS.count, FOUND_OBJECTS.each),
+    messages=(FOUND_OBJECTS.count, FOUND_OBJECTS.each),
     order=20,
     params=(
         switch("/sam3/enable", False, "Switches SAM3 on. Refused without a configured model.", **_RUNNING),
@@ -68,8 +68,8 @@ AREA = Area(
             "auto camera video multiverse sd",
             "Input of SAM3. auto: the camera if there is one, else the Multiverse; video: the file of --sam3-video; "
             "multiverse: the finished picture; sd: the picture of Stable Diffusion.",
-            words="input camera webcam video",
-            **_ASKED,
+            tags="input camera webcam video",
+            **_PRESET,
         ),
         *(
             text(
@@ -77,8 +77,8 @@ AREA = Area(
                 "person" if n == 1 else "",
                 f"Object {n} to find, in a few words, such as `person in red`. Empty: not used.",
                 most=MAX_PROMPT,
-                words="text find object person",
-                **_ASKED,
+                tags="text find object person",
+                **_PRESET,
             )
             for n in PROMPTS
         ),
@@ -86,7 +86,7 @@ AREA = Area(
             "/sam3/mode",
             "image track",
             "image: each picture by itself, ids by rank; track: tracks objects, which keep their ids.",
-            **_ASKED,
+            **_PRESET,
         ),
         _number("/sam3/threshold", 0.5, 0.05, 0.95, "Minimum score of an object, 0 to 1."),
         whole(
@@ -94,25 +94,25 @@ AREA = Area(
             MAX_OBJECTS,
             1,
             MAX_OBJECTS,
-            "Maximum number of objects; those with the best scores are kept.",
-            **_ASKED,
+            "Maximum number of objects; those with the best scores are used.",
+            **_PRESET,
         ),
         menu(
             "/sam3/mask_edge",
             "soft hard",
             "Mask edges in the texture `Multiverse SAM3` and in the matte of layer 5. soft: gradual; hard: cut at 0.5.",
-            words="matte cutout feather",
-            **_SHOWN,
+            tags="matte cutout feather",
+            **_MASKS,
         ),
         number(
-            "/sam3/opacity", 0.5, 0, 1, "Opacity of the mask colours over the picture in `Multiverse SAM3`.", **_SHOWN
+            "/sam3/opacity", 0.5, 0, 1, "Opacity of the mask colours over the picture in `Multiverse SAM3`.", **_MASKS
         ),
         menu(
             "/sam3/fallback",
             "hold source",
             "Masks while SAM3 is down. hold: keeps the last ones; source: uses none: the picture without colours, all "
             "of layer 5, regions by quadrant.",
-            **_SHOWN,
+            **_MASKS,
         ),
         _number("/sam3/interval_s", 0, 0, 10, "Minimum time between results; 0: as fast as possible.", "s"),
         whole(
@@ -125,7 +125,7 @@ AREA = Area(
             "running until the new one is ready.",
             "px",
             step=RESOLUTIONS_PX[1] - RESOLUTIONS_PX[0],
-            words="size quality speed",
+            tags="size quality speed",
             is_confirmed=True,
             **_RUN,
         ),

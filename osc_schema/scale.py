@@ -8,8 +8,7 @@ exponential scale, where equal distances multiply by equal factors. A parameter 
 short way round; no exponential scale wraps.
 
 This is in `osc_schema` and not in `engine.params`, because `accept` and the generators of control surfaces need it too,
-and cannot import the engine. The page has the same arithmetic in `engine/web/page/numbers.js`; a test compares
-the two.
+and cannot import the engine. The page has the same arithmetic in `engine/web/page/numbers.js`; a test compares the two.
 """
 
 import math

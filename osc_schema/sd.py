@@ -44,16 +44,16 @@ LISTS = {
 }
 """Kinds of files beside the models -> what they are called, and what else their list `/sd/KIND/list` is for."""
 
-_ASKED, _RUN, _RUNNING = of_child(CHILD)
+_PRESET, _RUN, _RUNNING = of_child(CHILD)
 # Use of the pictures by the engine; not sent to the child.
-_SHOWN: dict[str, Any] = {"is_look": False}
-_number: Callable[..., Param] = partial(number, smoothing_ms=0, **_ASKED)  # read once per picture: it does not glide
+_PICTURES: dict[str, Any] = {"is_look": False}
+_number: Callable[..., Param] = partial(number, smoothing_ms=0, **_PRESET)  # read once per picture: it does not glide
 
 
 def _controlnet(n: int) -> tuple[Param, ...]:
     at = f"/sd/controlnet/{n}"
     return (
-        switch(f"{at}/enable", False, f"Switches ControlNet {n} on.", **_ASKED),
+        switch(f"{at}/enable", False, f"Switches ControlNet {n} on.", **_PRESET),
         _number(f"{at}/scale", 1, 0, 2, f"Strength of ControlNet {n}; 0: no effect."),
         menu(
             f"{at}/source",
@@ -63,8 +63,8 @@ def _controlnet(n: int) -> tuple[Param, ...]:
             "brightness at three scales, not by their network; depth: near is white, by the model of --sd-depth; "
             "pose: the skeleton of one person in OpenPose's colours, by the model of --sd-pose; sam3: the objects that "
             "SAM3 finds, in the colours that segmentation ControlNets expect.",
-            words="canny hed softedge outlines control openpose skeleton",
-            **_ASKED,
+            tags="canny hed softedge outlines control openpose skeleton",
+            **_PRESET,
         ),
         menu(
             f"{at}/from",
@@ -72,16 +72,16 @@ def _controlnet(n: int) -> tuple[Param, ...]:
             f"Picture that ControlNet {n} sees by /sd/controlnet/{n}/source (sam3 has its own). source: the input of "
             "SD; second: that of --sd-second, for example a depth map or a skeleton that is ready (source input); "
             "last: what SD painted last, for TemporalNet (source input); before the first picture the input of SD.",
-            words="temporal temporalnet external control",
-            **_ASKED,
+            tags="temporal temporalnet external control",
+            **_PRESET,
         ),
         menu(
             f"{at}/mode",
             "auto pose depth soft edges normal segments tile",
-            f"Kind of control image that ControlNet {n} is told, if it is a ControlNet Union; others have one kind. "
+            f"Kind of control image that ControlNet {n} gets, if it is a ControlNet Union; others have one kind. "
             "auto: by its source; with source input tile, or edges if it knows no tile.",
-            words="union control",
-            **_ASKED,
+            tags="union control",
+            **_PRESET,
         ),
         _chosen(at, "ControlNet", n),
     )
@@ -93,7 +93,7 @@ def _reference(end: str) -> tuple[Param, ...]:
         file(
             f"/sd/ip_adapter/image{end}",
             f"Reference picture{which} of the IP-Adapter: a name in the pictures folder. Empty: none.",
-            **_ASKED,
+            **_PRESET,
         ),
         _number(
             f"/sd/ip_adapter/weight{end}",
@@ -123,7 +123,7 @@ def _lora(n: int) -> tuple[Param, ...]:
 def _chosen(at: str, what: str, n: int) -> Param:
     return file(
         f"{at}/file",
-        f"File of {what} {n}: a name in the configured model folders. The model keeps running until it is loaded anew "
+        f"File of {what} {n}: a name in the configured model folders. The model keeps running until it is loaded again "
         f"with it. Empty: {what} {n} of the configuration, if there is one.",
         **_RUNNING,
     )
@@ -135,8 +135,8 @@ def _prompt(n: int) -> tuple[Param, ...]:
     if n == 1:
         what += " Where none of the prompts 1 to 8 has a text and a weight, /sd/prompt and /sd/prompt_b are used."
     return (
-        text(f"{at}/text", "", what, most=TEXT_CHARACTERS, words="text description", **_ASKED),
-        _number(f"{at}/weight", int(n == 1), 0, 1, f"Share of prompt {n} in the blend; 0: none.", words="mix"),
+        text(f"{at}/text", "", what, most=TEXT_CHARACTERS, tags="text description", **_PRESET),
+        _number(f"{at}/weight", int(n == 1), 0, 1, f"Share of prompt {n} in the blend; 0: none.", tags="mix"),
     )
 
 
@@ -144,7 +144,7 @@ AREA = Area(
     title="Stable Diffusion",
     description="Repaints the camera, a video, the Multiverse or its own last picture in a child process. Needs "
     "a model: `multiverse run --sd MODEL`. The result is the source `sd` of layer 5 and the texture `Multiverse SD`.",
-    words="ai diffusion img2img",
+    tags="ai diffusion img2img",
     pictures=(
         ExtraPicture(
             name="sd",
@@ -166,10 +166,10 @@ AREA = Area(
             **_RUNNING,
         ),
         text(
-            "/sd/prompt", "", "Prompt: describes the picture.", most=TEXT_CHARACTERS, words="text description", **_ASKED
+            "/sd/prompt", "", "Prompt: describes the picture.", most=TEXT_CHARACTERS, tags="text description", **_PRESET
         ),
-        text("/sd/negative", "", "Negative prompt; needs a guidance above 1.", most=TEXT_CHARACTERS, **_ASKED),
-        text("/sd/prompt_b", "", "Second prompt, mixed in with /sd/prompt_mix.", most=TEXT_CHARACTERS, **_ASKED),
+        text("/sd/negative", "", "Negative prompt; needs a guidance above 1.", most=TEXT_CHARACTERS, **_PRESET),
+        text("/sd/prompt_b", "", "Second prompt, mixed in with /sd/prompt_mix.", most=TEXT_CHARACTERS, **_PRESET),
         _number("/sd/prompt_mix", 0, 0, 1, "Mix from the prompt (0) to the second prompt (1)."),
         *(param for n in PROMPTS for param in _prompt(n)),
         menu(
@@ -177,23 +177,23 @@ AREA = Area(
             "slerp linear",
             "How prompts and seeds are blended. slerp: along the arc between them, at full strength; linear: their "
             "weighted mean, which is calmer half-way.",
-            words="interpolation interpolate mix prompts seeds",
-            **_ASKED,
+            tags="interpolation interpolate mix prompts seeds",
+            **_PRESET,
         ),
         switch(
             "/sd/regions",
             False,
             "Prompts by region: prompt 1 paints the region of layer 1, and so on to 4, as much as its weight says; "
             "/sd/prompt the rest. The regions are those of /region/mode, also while /region/enable is off.",
-            words="regional mask area compose attention couple",
-            **_ASKED,
+            tags="regional mask area compose attention couple",
+            **_PRESET,
         ),
         switch(
             "/sd/travel/enable",
             False,
             "Travels through the prompts 1 to 8 that have a text, one after the other; their weights are not used.",
-            words="walk sequence journey interpolate prompts morph",
-            **_SHOWN,
+            tags="walk sequence journey interpolate prompts morph",
+            **_PICTURES,
         ),
         number(
             "/sd/travel/rate",
@@ -203,17 +203,17 @@ AREA = Area(
             "Prompts a bar; below 0 backwards. A new rate begins with the next bar.",
             "1/bar",
             smoothing_ms=0,
-            **_SHOWN,
+            **_PICTURES,
         ),
         circle(
             "/sd/travel/position",
             0,
             0,
             len(PROMPTS),
-            "Place in the list from which the travel goes on: 0 is the first prompt, 1.5 half-way from the second to "
+            "Position in the list where the travel continues: 0 is the first prompt, 1.5 half-way from the second to "
             "the third.",
             smoothing_ms=0,
-            **_SHOWN,
+            **_PICTURES,
         ),
         number(
             "/sd/travel/glide",
@@ -222,7 +222,7 @@ AREA = Area(
             1,
             "Share of the time that is spent on the way to the next prompt. 0: changes at once.",
             smoothing_ms=0,
-            **_SHOWN,
+            **_PICTURES,
         ),
         whole(
             "/sd/clip_skip",
@@ -231,8 +231,8 @@ AREA = Area(
             12,
             "Layer of the text encoder to use, counted from the end as CivitAI does: 1: the last; 2: the last but one. "
             "0: the model's own setting.",
-            words="clip layer prompt",
-            **_ASKED,
+            tags="clip layer prompt",
+            **_PRESET,
         ),
         whole(
             "/sd/seed",
@@ -240,8 +240,8 @@ AREA = Area(
             -1,
             2_147_483_647,
             "Seed of the noise: the same seed and input give the same result. -1: a new seed each time.",
-            words="random variation noise",
-            **_ASKED,
+            tags="random variation noise",
+            **_PRESET,
         ),
         whole(
             "/sd/seed_b",
@@ -249,11 +249,11 @@ AREA = Area(
             -1,
             2_147_483_647,
             "Second seed, mixed in with /sd/seed_mix. -1: a new seed each time.",
-            words="random variation noise",
-            **_ASKED,
+            tags="random variation noise",
+            **_PRESET,
         ),
         _number(
-            "/sd/seed_mix", 0, 0, 1, "Mix from the noise of the seed (0) to that of the second seed (1).", words="noise"
+            "/sd/seed_mix", 0, 0, 1, "Mix from the noise of the seed (0) to that of the second seed (1).", tags="noise"
         ),
         whole(
             "/sd/steps",
@@ -261,8 +261,8 @@ AREA = Area(
             1,
             20,
             "Denoising steps; only the last `strength` share of them is run: at 0.5 one of 2. More: finer and slower.",
-            words="quality iterations speed",
-            **_ASKED,
+            tags="quality iterations speed",
+            **_PRESET,
         ),
         _number(
             "/sd/strength",
@@ -271,7 +271,7 @@ AREA = Area(
             1,
             "Denoising strength: how far the result may differ from the input. The number of steps run is whole, at "
             "least one: with 2 steps the effect changes only at 1, with 20 at each 0.05.",
-            words="denoising denoise noise amount mix",
+            tags="denoising denoise noise amount mix",
         ),
         _number(
             "/sd/guidance",
@@ -280,7 +280,7 @@ AREA = Area(
             15,
             "Guidance scale: how closely the picture follows the prompt; 1 is off. Use 1 to 2 for LCM models, 1 for "
             "turbo, lightning and most Hyper-SD. At 1, models with guidance as an input (LCM_Dreamshaper_v7) get 8.",
-            words="cfg scale",
+            tags="cfg scale",
         ),
         _number(
             "/sd/guidance_begin", 0, 0, 1, "Share of the steps from which on guidance acts; 0: from the first one on."
@@ -291,8 +291,8 @@ AREA = Area(
             "self full initialise none",
             "Method of guidance above 1 in stream mode. full: exact, twice the work; self, initialise: estimated, "
             "almost free; none: no guidance.",
-            words="guidance cfg",
-            **_ASKED,
+            tags="guidance cfg",
+            **_PRESET,
         ),
         _number("/sd/delta", 1, 0, 2, "Strength of the guidance estimate with cfg_type self and initialise."),
         menu(
@@ -300,7 +300,7 @@ AREA = Area(
             "stream single",
             "stream: computes steps of several consecutive pictures together, for models made for few steps; single: "
             "one picture after the other.",
-            **_ASKED,
+            **_PRESET,
         ),
         text(
             "/sd/t_index",
@@ -308,7 +308,7 @@ AREA = Area(
             "For experts: indices into the 50-step schedule, from noisy to clean, such as `32 45`; overrides steps and "
             "strength in stream mode. Empty: not used.",
             most=64,
-            **_ASKED,
+            **_PRESET,
         ),
         _number("/sd/interval_s", 0, 0, 10, "Minimum time between pictures; 0: as fast as possible.", "s"),
         whole(
@@ -319,7 +319,7 @@ AREA = Area(
             "Width of the SD picture.",
             "px",
             step=64,
-            words="size resolution",
+            tags="size resolution",
             is_confirmed=True,
             **_RUN,
         ),
@@ -331,7 +331,7 @@ AREA = Area(
             "Height of the SD picture.",
             "px",
             step=64,
-            words="size resolution",
+            tags="size resolution",
             is_confirmed=True,
             **_RUN,
         ),
@@ -340,7 +340,7 @@ AREA = Area(
             f"off {LARGER}",
             "How the picture gets larger. off: it is interpolated, soft; 2x: the configured upscaler doubles its width "
             "and height.",
-            words="upscaler size resolution sharp super",
+            tags="upscaler size resolution sharp super",
             **_RUN,
         ),
         menu(
@@ -348,8 +348,8 @@ AREA = Area(
             "auto camera multiverse video feedback",
             "Input of SD. auto: the camera if there is one, else the Multiverse; multiverse: the finished picture, "
             "including SD where it is shown; video: the file of --sd-video; feedback: its own last picture, moved.",
-            words="input camera webcam video img2img",
-            **_ASKED,
+            tags="input camera webcam video img2img",
+            **_PRESET,
         ),
         _number("/sd/feedback/zoom", 1.02, 0.9, 1.1, "Zoom of the last picture before it is repainted."),
         circle(
@@ -360,7 +360,7 @@ AREA = Area(
             "Rotation of the last picture before it is repainted, clockwise.",
             "deg",
             smoothing_ms=0,
-            **_ASKED,
+            **_PRESET,
         ),
         _number(
             "/sd/consistency",
@@ -369,16 +369,16 @@ AREA = Area(
             1,
             "Keeps details from flickering: how much of the last picture, moved with the source, stays in the next. "
             "0: off. No effect with /sd/source feedback.",
-            words="temporal flicker stable steady coherence smooth",
+            tags="temporal flicker stable steady coherence smooth",
         ),
         menu(
             "/sd/consistency_reset",
             "cut beat bar",
-            "When /sd/consistency begins anew. cut: where the source changes altogether; beat, bar: there as well.",
-            words="temporal flicker",
-            **_SHOWN,
+            "When /sd/consistency restarts. cut: where the source changes altogether; beat, bar: there as well.",
+            tags="temporal flicker",
+            **_PICTURES,
         ),
-        switch("/sd/similarity/enable", False, "Skips input pictures that hardly differ from the last one.", **_ASKED),
+        switch("/sd/similarity/enable", False, "Skips input pictures that hardly differ from the last one.", **_PRESET),
         _number("/sd/similarity/threshold", 0.98, 0.5, 0.999, "Similarity from which input pictures are skipped."),
         *(param for n in CONTROLNETS for param in _controlnet(n)),
         *(param for end in REFERENCES for param in _reference(end)),
@@ -387,8 +387,8 @@ AREA = Area(
             "off source second last",
             "A moving reference picture beside them. source: the input of SD; second: that of --sd-second; last: what "
             "SD painted last.",
-            words="camera",
-            **_ASKED,
+            tags="camera",
+            **_PRESET,
         ),
         _number(
             "/sd/ip_adapter/weight_live",
@@ -405,7 +405,7 @@ AREA = Area(
                 0,
                 1,
                 f"Strength in {part} of the UNet, times scale: {what}.",
-                words="block",
+                tags="block",
             )
             for block, part, what in (
                 ("down", "the first half", "mostly the layout"),
@@ -421,9 +421,9 @@ AREA = Area(
             "Reaction to full GPU memory. stop: SD stops with a message; shrink: it continues 64 px smaller.",
             **_RUN,
         ),
-        switch("/sd/paused", False, "Pauses SD; its last picture stays on screen.", words="pause stop hold", **_ASKED),
+        switch("/sd/paused", False, "Pauses SD; its last picture stays on screen.", tags="pause stop hold", **_PRESET),
         switch(
-            "/sd/freeze", False, "Freezes the SD picture while SD keeps running.", words="pause hold still", **_SHOWN
+            "/sd/freeze", False, "Freezes the SD picture while SD keeps running.", tags="pause hold still", **_PICTURES
         ),
         number(
             "/sd/crossfade_s",
@@ -433,15 +433,15 @@ AREA = Area(
             "Crossfade time from one SD picture to the next, at most the time between two of them.",
             "s",
             smoothing_ms=0,
-            words="smooth blend transition fade",
-            **_SHOWN,
+            tags="smooth blend transition fade",
+            **_PICTURES,
         ),
         menu(
             "/sd/fallback",
             "hold black source",
             "Picture while SD is down. hold: the last SD picture; black: black; source: the input of SD (with "
             "/sd/source feedback: the last SD picture).",
-            **_SHOWN,
+            **_PICTURES,
         ),
     ),
     commands=(

@@ -13,7 +13,7 @@ _RUNNING: dict[str, Any] = {"stored": False, "is_look": False, "resumed": False}
 
 KINDS = {
     "syphon": SinkKind(
-        shown_as="the Syphon server (macOS)",
+        help_name="the Syphon server (macOS)",
         argument="name of the texture",
         platform="darwin",
         system="macOS",
@@ -25,7 +25,7 @@ KINDS = {
         is_named=True,
     ),
     "spout": SinkKind(
-        shown_as="the Spout sender (Windows)",
+        help_name="the Spout sender (Windows)",
         argument="name of the texture",
         platform="win32",
         system="Windows",
@@ -33,43 +33,43 @@ KINDS = {
         is_on_gpu=True,
         is_named=True,
     ),
-    "shared": SinkKind(shown_as="the shared-memory ring", argument="name of the texture", is_named=True),
+    "shared": SinkKind(help_name="the shared-memory ring", argument="name of the texture", is_named=True),
     "ndi": SinkKind(
-        shown_as="the NDI source (other machines)",
+        help_name="the NDI source (other machines)",
         argument="name of the source",
         packages=(("cyndilib", "pip install cyndilib"),),
         is_named=True,
     ),
     "window": SinkKind(
-        shown_as="the window on a display of this machine",
+        help_name="the window on a display of this machine",
         argument="number or name of the display, or a part of its name",
         option="window=DISPLAY",
         packages=(("glfw", "pip install glfw"),),
     ),
     "virtualcam": SinkKind(
-        shown_as="the virtual camera (for video calls, OBS, browsers)",
+        help_name="the virtual camera (for video calls, OBS, browsers)",
         argument="its device, such as /dev/video10 (Linux); without it the first one",
         packages=(("pyvirtualcam", "pip install pyvirtualcam"),),
     ),
     "record": SinkKind(
-        shown_as="the recording (with sound, MP4)",
+        help_name="the recording (with sound, MP4)",
         argument="file.mp4 (H.264), file.mov (ProRes, 10 bits), file.mkv (HEVC, 10 bits) or file.avi (Motion JPEG); "
         "without it a name from date and time",
         option="record=FILE.mp4 (H.264; .mov: ProRes and .mkv: HEVC, both 10 bits; .avi: Motion JPEG)",
         packages=(("av", "pip install av"),),
     ),
     "snapshot": SinkKind(
-        shown_as="the PNG writer",
+        help_name="the PNG writer",
         argument="file.png (file.16.png: 16 bits), or file.png@SECONDS for the frame at that time",
         option="snapshot=FILE.png (.16.png: 16 bits)",
         packages=(("cv2", "pip install opencv-python-headless"),),
     ),
     "dmx": SinkKind(
-        shown_as="light over Art-Net or sACN",
+        help_name="light over Art-Net or sACN",
         argument="name of the source, then settings such as protocol=artnet,universe=4,width=60 (/sink/dmx/...)",
         option="dmx (light, see /sink/dmx/...)",
     ),
-    "null": SinkKind(shown_as="the null sink, which discards pictures", argument="name"),
+    "null": SinkKind(help_name="the null sink, which discards pictures", argument="name"),
 }
 """All kinds, with those of plug-ins. Adding one declares its parameters; the engine finds its class by its name."""
 for _name, _kind in plugins.loaded("multiverse.sinks").items():
@@ -79,7 +79,7 @@ for _name, _kind in plugins.loaded("multiverse.sinks").items():
 _SETUP: dict[str, Any] = {"stored": False, "is_look": False}  # of this machine; --resume keeps it
 _DMX = (
     menu("/sink/dmx/protocol", "sacn artnet", "Protocol of light.", **_SETUP),
-    whole("/sink/dmx/universe", 1, 0, 63_999, "First universe; more pixels go on in the next ones.", **_SETUP),
+    whole("/sink/dmx/universe", 1, 0, 63_999, "First universe; further pixels are in the next ones.", **_SETUP),
     whole("/sink/dmx/channel", 1, 1, 512, "Channel of the first pixel in the first universe.", **_SETUP),
     text(
         "/sink/dmx/to",
@@ -128,16 +128,16 @@ DMX_SETTINGS = {param.address.rpartition("/")[2]: param for param in _DMX}
 """The settings of light, by the names that the argument of `--sink dmx=` gives them."""
 
 
-def _sink(kind: str, told: SinkKind) -> tuple[Param, ...]:
+def _sink(kind: str, info: SinkKind) -> tuple[Param, ...]:
     models = " and ".join(dict.fromkeys(picture.model for picture in PICTURES))
-    also = f" The {models} pictures are switched with it." if told.is_named else ""
-    enable = switch(f"/sink/{kind}/enable", False, f"Starts and stops {told.shown_as}.{also}", **_RUNNING)
-    if not told.is_named:
+    also = f" The {models} pictures are switched with it." if info.is_named else ""
+    enable = switch(f"/sink/{kind}/enable", False, f"Starts and stops {info.help_name}.{also}", **_RUNNING)
+    if not info.is_named:
         return (enable,)
     name = text(
         f"/sink/{kind}/name",
         DEFAULT_NAME,
-        f"Name of {told.shown_as} for receivers; takes effect at its next start.",
+        f"Name of {info.help_name} for receivers; takes effect at its next start.",
         fewest=1,
         most=NAME_CHARACTERS,
         **_RUNNING,
@@ -146,8 +146,8 @@ def _sink(kind: str, told: SinkKind) -> tuple[Param, ...]:
 
 
 def _prefixes(first: ExtraPicture, *others: ExtraPicture) -> str:
-    told = [f"The prefix `{first.name}:` ({first.name}:record) publishes {first.shows}"]
-    return ", ".join([*told, *(f"`{other.name}:` {other.shows}" for other in others)])
+    sentences = [f"The prefix `{first.name}:` ({first.name}:record) publishes {first.shows}"]
+    return ", ".join([*sentences, *(f"`{other.name}:` {other.shows}" for other in others)])
 
 
 _PREFIXES = _prefixes(*PICTURES)
@@ -155,10 +155,10 @@ _RECORDINGS = ", ".join(("record", *(f"{picture.name}:record" for picture in PIC
 AREA = Area(
     title="Sinks",
     description="Outputs. Each can be started and stopped while the engine runs; a failed one is retried.",
-    words="output record recording share texture export stream",
+    tags="output record recording share texture export stream",
     fully_named=("sink",),
     params=(
-        *(param for kind, told in KINDS.items() for param in _sink(kind, told)),
+        *(param for kind, info in KINDS.items() for param in _sink(kind, info)),
         *_DMX,
         file(
             "/sink/record/file",

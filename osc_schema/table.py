@@ -35,7 +35,7 @@ from osc_schema import (
 )
 from osc_schema.first_look import FIRST_LOOK
 from osc_schema.patterns import PatternIndex
-from osc_schema.types import Area, Command, ExtraPicture, Param, ToldMessage, Value
+from osc_schema.types import Area, Command, ExtraPicture, Param, PublishedMessage, Value
 
 SCHEMA_VERSION = 4
 """Incremented when an address is removed, or its range, default or meaning changes; see CHANGELOG.md here."""
@@ -87,13 +87,13 @@ AREAS = tuple(map(_with_first_look, _DECLARED_AREAS))
 """All areas. The defaults of the parameters are the first look."""
 PARAMS: tuple[Param, ...] = tuple(param for area in AREAS for param in area.params)
 COMMANDS: tuple[Command, ...] = tuple(command for area in AREAS for command in area.commands)
-TOLD: tuple[ToldMessage, ...] = tuple(told for area in AREAS for told in area.told)
+MESSAGES: tuple[PublishedMessage, ...] = tuple(message for area in AREAS for message in area.messages)
 FULLY_NAMED = frozenset(name for area in AREAS for name in area.fully_named)
 """First parts of addresses that a pattern must write out."""
 
 _PARAM_AT = {param.address: param for param in PARAMS}
 _COMMAND_AT = {command.address: command for command in COMMANDS}
-_TOLD_AT = {each.address: each for told in TOLD for each in told.fixed()}
+_MESSAGE_AT = {each.address: each for message in MESSAGES for each in message.fixed()}
 _INDEX = PatternIndex(_PARAM_AT)
 
 
@@ -106,9 +106,9 @@ def lookup_command(address: str) -> Command | None:
     return _COMMAND_AT.get(address) or _COMMAND_AT.get(split_number(address)[0])
 
 
-def lookup_told(address: str) -> ToldMessage | None:
+def lookup_message(address: str) -> PublishedMessage | None:
     """The message to subscribers of that address, with its number, such as `/audio/1/rms`."""
-    return _TOLD_AT.get(address)
+    return _MESSAGE_AT.get(address)
 
 
 def split_number(address: str) -> tuple[str, int]:

@@ -16,11 +16,11 @@ AREA = Area(
         menu(
             "/tempo/source",
             "manual midi beat link timecode",
-            "Clock of the beat. beat: the beat of the sound, as the engine hears it; midi: MIDI clock (24 per beat, "
+            "Clock of the beat. beat: the beat of the sound, as the engine detects it; midi: MIDI clock (24 per beat, "
             "start, continue, stop); link: Ableton Link; timecode: LTC or MTC at the tempo of /tempo/bpm; manual: taps "
             "and /tempo/bpm only.",
             default="beat",
-            words="sync clock bpm tracker detection ableton follow external",
+            tags="sync clock bpm tracker detection ableton follow external",
             **_PLAYED,
         ),
         number(
@@ -31,7 +31,7 @@ AREA = Area(
             "Tempo: set, tapped, or from the clock of /tempo/source.",
             "beats/min",
             smoothing_ms=0,
-            words="speed rate beat clock",
+            tags="speed rate beat clock",
             **_PLAYED,
         ),
         trigger(
@@ -39,12 +39,12 @@ AREA = Area(
             "Taps the tempo: from the second tap on, the mean of up to eight intervals sets it. A pause, or a tap far "
             "off the beat, starts over. While the beat of the sound is followed, two taps choose which pulse is the "
             "beat, two a bar apart where the bar begins, and three the octave (half, double).",
-            words="speed bpm beat sync",
+            tags="speed bpm beat sync",
         ),
         trigger(
             "/tempo/forget",
-            "Forgets what taps and /tempo/bpm chose while the beat of the sound is followed: the beat as it is heard.",
-            words="listen anew tap undo octave half double",
+            "Forgets what taps and /tempo/bpm chose while the beat of the sound is followed: the beat as detected.",
+            tags="listen anew tap undo octave half double",
         ),
         whole(
             "/tempo/beats_a_bar",
@@ -53,15 +53,15 @@ AREA = Area(
             7,
             "Beats of a bar: of launching, of the modulation source bar, of LFOs synced to bars, of the lamps, of MIDI "
             "clock out, and of Ableton Link, where every program with the same number agrees on the first.",
-            words="time signature metre meter quantum three four waltz 3/4 4/4 5/4 7/8",
+            tags="time signature metre meter quantum three four waltz 3/4 4/4 5/4 7/8",
             **_PLAYED,
         ),
         switch(
             "/tempo/start_stop_sync",
             False,
-            "Ableton Link's start/stop sync: when the session starts to play, the beats are counted anew from there; "
-            "when it stops, /tempo/state tells stopped, and the beat runs on.",
-            words="link play playing transport start stop",
+            "Ableton Link's start/stop sync: when the session starts to play, the beat count restarts there; "
+            "when it stops, /tempo/state is stopped, and the beat runs on.",
+            tags="link play playing transport start stop",
             **_PLAYED,
         ),
         menu(
@@ -70,23 +70,23 @@ AREA = Area(
             "Shows how the beat runs, and cannot be set. following: with the clock of /tempo/source; free: that clock "
             "is silent or unsure, so at its last tempo; stopped: its transport is stopped (MIDI clock, and Ableton "
             "Link with start_stop_sync), but the beat runs on; manual: no clock is chosen.",
-            words="locked lost playing running sync",
+            tags="locked lost playing running sync",
             resumed=False,
             **_PLAYED,
         ),
-        trigger("/tempo/reset", "Makes this beat the first of bar one.", words="sync downbeat restart resync"),
+        trigger("/tempo/reset", "Makes this beat the first of bar one.", tags="sync downbeat restart resync"),
         trigger(
             "/tempo/earlier",
             "Nudges the beat: from now on all beats come 10 ms earlier than their clock says, until another one is "
             "chosen.",
-            words="nudge phase offset push latency ahead",
+            tags="nudge phase offset push latency ahead",
         ),
-        trigger("/tempo/later", "Like earlier: 10 ms later.", words="nudge phase offset pull latency behind delay"),
+        trigger("/tempo/later", "Like earlier: 10 ms later.", tags="nudge phase offset pull latency behind delay"),
         switch(
             "/tempo/midi",
             False,
             "Older form of /tempo/source: on stands for midi, off for manual.",
-            words="clock sync external ableton",
+            tags="clock sync external ableton",
             **_PLAYED,
         ),
         switch(
@@ -94,7 +94,7 @@ AREA = Area(
             False,
             "Sends MIDI clock to the ports of --midi: 24 ticks a beat, start on the first beat of a bar, stop when "
             "switched off. The device whose clock leads the beat gets none.",
-            words="sync master send ticks",
+            tags="sync master send ticks",
             **_PLAYED,
         ),
     ),

@@ -2,7 +2,7 @@
 
 from typing import Any
 
-from osc_schema.declare import menu, number, switch, text, told, whole
+from osc_schema.declare import menu, message, number, switch, text, whole
 from osc_schema.types import Area
 
 # Settings of a show's wiring: presets, cues and panic do not change them.
@@ -14,9 +14,9 @@ AREA = Area(
     "also backward) or MTC from a MIDI port or bridge. A cue with a timecode (`/cue/timecode`) starts when it is "
     "reached; `/tempo/source timecode` lets it lead the beat. `/engine/status` shows the state: none, locked, flywheel "
     "(the signal is missing, the time runs on) or lost.",
-    told=(
-        told("/timecode/state", "state:s", "Whenever it changes: none, locked, flywheel or lost."),
-        told(
+    messages=(
+        message("/timecode/state", "state:s", "Whenever it changes: none, locked, flywheel or lost."),
+        message(
             "/timecode/now",
             "timecode:s seconds:f",
             "The timecode, hh:mm:ss:ff, counted from the offset, while `/timecode/now/rate_hz` is above 0; drop frame "
@@ -29,7 +29,7 @@ AREA = Area(
             "off ltc mtc artnet",
             "ltc: sound on the channel /timecode/ltc_channel; mtc: MIDI timecode, of a port (--midi) or "
             "through an OSC bridge; artnet: ArtTimeCode of a lighting desk (--dmx artnet).",
-            words="smpte sync clock midi time code chase",
+            tags="smpte sync clock midi time code chase",
             **_WIRING,
         ),
         whole(
@@ -39,7 +39,7 @@ AREA = Area(
             64,
             "Source channel with LTC. While the source is ltc, it is neither drawn, analysed nor recorded: of two "
             "channels the other takes its place, of more it is silent.",
-            words="smpte input audio line",
+            tags="smpte input audio line",
             **_WIRING,
         ),
         text(
@@ -48,7 +48,7 @@ AREA = Area(
             "Timecode that counts as zero, hh:mm:ss:ff or seconds (to correct a delay, -0.04 for example). It is "
             "subtracted before anything else: cues, `/timecode/now` and the beat count from it.",
             most=32,
-            words="smpte start zero delay latency",
+            tags="smpte start zero delay latency",
             **_WIRING,
         ),
         number(
@@ -59,14 +59,14 @@ AREA = Area(
             "How long the time runs on without a signal; after that it is lost, and stands.",
             "s",
             smoothing_ms=0,
-            words="freewheel dropout timeout missing",
+            tags="freewheel dropout timeout missing",
             **_WIRING,
         ),
         switch(
             "/timecode/chase",
             True,
             "Cues with a timecode start when it is reached. Switched on, it recalls the cue of the current position.",
-            words="smpte cue follow fire",
+            tags="smpte cue follow fire",
             **_WIRING,
         ),
         number(
@@ -78,14 +78,14 @@ AREA = Area(
             "Hz",
             smoothing_ms=0,
             resumed=False,
-            words="send output display clock",
+            tags="send output display clock",
             **_WIRING,
         ),
         switch(
             "/timecode/midi_out",
             False,
             "Sends the timecode as MTC to the ports of --midi, counted from the offset.",
-            words="mtc smpte send output quarter frame",
+            tags="mtc smpte send output quarter frame",
             **_WIRING,
         ),
     ),

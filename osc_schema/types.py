@@ -50,7 +50,7 @@ class Param:
     out_of_range: OutOfRange = "reject"
     smoothing_ms: float = 0.0
     """Time constant of the one-pole glide to a new value: 63 % of the way after this long. 0: at once. A MENU glides as
-    shares of its items."""
+    fractions of its items."""
     scale: ScaleName = "linear"
     """exponential: equal steps of a control multiply the value by equal factors, see `scale`."""
     menu: tuple[str, ...] = ()
@@ -68,8 +68,8 @@ class Param:
     """Stored in the autosave that `--resume` reads."""
     child: str | None = None
     """The child process that receives it; None: the engine itself."""
-    words: str = ""
-    """Search words, separated by spaces: other names that people use for it."""
+    tags: str = ""
+    """Search tags, separated by spaces: other names that people use for it."""
     is_confirmed: bool = False
     """Control surfaces ask for confirmation before they send it, because a change interrupts the picture."""
     needs_opengl: bool = False
@@ -118,7 +118,7 @@ class Command:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class ToldMessage:
+class PublishedMessage:
     """A message that the engine sends to subscribers by itself. It cannot be set, is in no preset and matches no
     pattern."""
 
@@ -129,7 +129,7 @@ class ToldMessage:
     """When it is sent, and what its arguments say."""
     last: int = 0
 
-    def fixed(self) -> "tuple[ToldMessage, ...]":
+    def fixed(self) -> "tuple[PublishedMessage, ...]":
         """The messages by their real addresses: this one, or one for each number."""
         numbers = range(1, self.last + 1)
         return tuple(replace(self, address=self.address.replace("<n>", str(n))) for n in numbers) or (self,)
@@ -146,7 +146,7 @@ class ExtraPicture:
     shows: str
     """Its content, as the object of a sentence."""
     model: str
-    """Name of the model that makes it, for people."""
+    """Name of the model that creates it, for people."""
     option: str
     """Command line option that loads this model."""
 
@@ -155,11 +155,11 @@ class ExtraPicture:
 class SinkKind:
     """A kind of sink."""
 
-    made_by: str = ""
+    class_path: str = ""
     """`module:Class`; "" for `KindSink` in `engine/sinks/KIND.py`."""
 
-    shown_as: str
-    """A name for it in help texts, with its article."""
+    help_name: str
+    """Its name in help texts, with the article."""
     argument: str
     """Description of the argument after `=`."""
     option: str = ""
@@ -181,9 +181,9 @@ class SinkKind:
 class FoundObjects:
     """The messages that subscribers get with every result of a model that finds objects."""
 
-    count: ToldMessage
+    count: PublishedMessage
     """Their number."""
-    each: ToldMessage
+    each: PublishedMessage
     """One of them, best first."""
 
     @property
@@ -200,9 +200,9 @@ class Area:
     description: str
     params: tuple[Param, ...] = ()
     commands: tuple[Command, ...] = ()
-    told: tuple[ToldMessage, ...] = ()
-    words: str = ""
-    """Search words for all of its parameters, like `Param.words`."""
+    messages: tuple[PublishedMessage, ...] = ()
+    tags: str = ""
+    """Search tags for all of its parameters, like `Param.tags`."""
     pictures: tuple[ExtraPicture, ...] = ()
     """Extra pictures of the model that these parameters control."""
     paints_layer5: bool = False
@@ -210,12 +210,12 @@ class Area:
     found_objects: FoundObjects | None = None
     """The messages of the model that these parameters control, if it finds objects."""
     order: int = 100
-    """For a live model: its place among them, on the page and in processing, where it sees the results of those
-    before it."""
+    """For a live model: sort key among them, on the page and in processing, where it sees the results of those before
+    it."""
     is_page_per_number: bool = False
     """Control surfaces show the parameters of each number, `/fx/1/...`, on a page of their own."""
     fully_named: tuple[str, ...] = ()
-    """First parts of addresses that a pattern must write out to set what is below them: `/sink/*`, not `/*`."""
+    """First parts of addresses that a pattern must write out to set the parameters below: `/sink/*`, not `/*`."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -2,24 +2,24 @@
 
 from typing import Any
 
-from osc_schema.declare import NAME_CHARACTERS, arguments, menu, number, switch, text, told, whole
+from osc_schema.declare import NAME_CHARACTERS, arguments, menu, message, number, switch, text, whole
 from osc_schema.types import Area, Command, Param
 
-# Settings of a stage's wiring, which the window saves for each display: presets, cues and panic do not change them.
+# Settings of a venue's wiring, which the window saves for each display: presets, cues and panic do not change them.
 _WIRING: dict[str, Any] = {"stored": False, "is_look": False, "resumed": False}
 CORNERS = (("top left", 0, 0), ("top right", 1, 0), ("bottom right", 1, 1), ("bottom left", 0, 1))
 
 
 def _pin(corner: int, axis: int) -> Param:
-    name, *place = CORNERS[corner]
+    name, *position = CORNERS[corner]
     side = ("width from the left", "height from the top")[axis]
     return number(
         f"/window/pin/{corner + 1}/{'xy'[axis]}",
-        place[axis],
+        position[axis],
         -0.5,
         1.5,
         f"Place of the {name} corner, in parts of the display's {side}. Corners that cross are not taken.",
-        words="keystone warp corner mapping projector",
+        tags="keystone warp corner mapping projector",
         smoothing_ms=0,
         **_WIRING,
     )
@@ -29,7 +29,7 @@ AREA = Area(
     title="Window",
     description="The window that `/sink/window/enable` opens on a display of this machine, for a projector. Rotation, "
     "fit and the four corners are saved for each display, and return with it.",
-    words="projector display screen monitor output beamer fullscreen",
+    tags="projector display screen monitor output beamer fullscreen",
     params=(
         text(
             "/window/display",
@@ -41,13 +41,13 @@ AREA = Area(
         ),
         switch("/window/fullscreen", False, "Fills the display, without a pointer.", **_WIRING),
         whole(
-            "/window/rotate", 0, 0, 270, "Turns the picture clockwise.", "degrees", step=90, words="portrait", **_WIRING
+            "/window/rotate", 0, 0, 270, "Turns the picture clockwise.", "degrees", step=90, tags="portrait", **_WIRING
         ),
         menu(
             "/window/fit",
             "fit fill stretch",
             "fit: the whole picture on black; fill: no black, its edges are cut off; stretch: another aspect ratio.",
-            words="aspect crop letterbox",
+            tags="aspect crop letterbox",
             **_WIRING,
         ),
         *(_pin(corner, axis) for corner in range(4) for axis in range(2)),
@@ -55,7 +55,7 @@ AREA = Area(
             "/window/test_card",
             False,
             "Shows a grid with the numbers of the corners and the name of the display.",
-            words="pattern grid align",
+            tags="pattern grid align",
             **_WIRING,
         ),
     ),
@@ -81,5 +81,5 @@ AREA = Area(
             ),
         ),
     ),
-    told=(told("/window/current", "word:s", "The display of the window; none: it is closed."),),
+    messages=(message("/window/current", "word:s", "The display of the window; none: it is closed."),),
 )

@@ -164,7 +164,7 @@ def import_own_share(config: pytest.Config) -> None:
         return
     own = int(worker["workerid"].removeprefix("gw"))
     for file in sorted(Path(__file__).parent.rglob("test_*.py"))[own :: worker["workercount"]]:
-        with suppress(Exception, pytest.skip.Exception):  # collecting tells it again
+        with suppress(Exception, pytest.skip.Exception):  # collecting reports it again
             importlib.import_module(".".join(file.relative_to(config.rootpath).with_suffix("").parts))
 
 
@@ -282,11 +282,11 @@ def f_card() -> Callable[..., np.ndarray]:
 
 
 @pytest.fixture
-def sham_card() -> Iterator[Any]:
-    """A ShamCard that `cuda` stands for. Fails if the test has committed a fault on it."""
+def fake_cuda() -> Iterator[Any]:
+    """A FakeCuda that `cuda` stands for. Fails if the test has committed a fault on it."""
     import torch
 
-    from tests.support.sham_card.installation import installed
+    from tests.support.fake_cuda.installation import installed
 
     if torch.cuda.is_available():
         pytest.skip("has a CUDA device")
@@ -362,8 +362,8 @@ class TinyModels:
         return self._built("tiny_voice.build_tiny_voice", "voice", options)
 
     def _built(self, builder: str, name: str, options: dict[str, Any], *models: Path) -> Path:
-        words = [*(model.name for model in models), *(f"{key}={options[key]}" for key in sorted(options)), name]
-        path = self._folder / "-".join(words)
+        parts = [*(model.name for model in models), *(f"{key}={options[key]}" for key in sorted(options)), name]
+        path = self._folder / "-".join(parts)
         answer = path / "ip-adapter.safetensors" if name == "ip" else path
         if not answer.exists():
             module, _, function = builder.partition(".")
@@ -442,7 +442,7 @@ def certificate(tmp_path: Path, require: Callable[[object, str], None]) -> tuple
     """Self-signed, for localhost, and its key."""
     require(shutil.which("openssl"), "openssl is missing (apt-get install openssl)")
     files = tmp_path / "certificate.pem", tmp_path / "key.pem"
-    asked = ["-newkey", "ec", "-pkeyopt", "ec_paramgen_curve:prime256v1", "-nodes", "-days", "2"]
+    options = ["-newkey", "ec", "-pkeyopt", "ec_paramgen_curve:prime256v1", "-nodes", "-days", "2"]
     written = ["-subj", "/CN=localhost", "-out", str(files[0]), "-keyout", str(files[1])]
-    subprocess.run(["openssl", "req", "-x509", *asked, *written], check=True, capture_output=True, timeout=120)
+    subprocess.run(["openssl", "req", "-x509", *options, *written], check=True, capture_output=True, timeout=120)
     return files

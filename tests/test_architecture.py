@@ -102,9 +102,9 @@ def own_files() -> list[Path]:
     return [path for folder in ("engine", "osc_schema", "touchdesigner") for path in (ROOT / folder).rglob("*.py")]
 
 
-def places(files: Iterable[Path], is_meant: Callable[[Any], bool]) -> list[str]:
+def matches(files: Iterable[Path], is_match: Callable[[Any], bool]) -> list[str]:
     """`file:line` of each node of these files that is meant."""
-    return [f"{path.relative_to(ROOT)}:{node.lineno}" for path in files for node in nodes_of(path) if is_meant(node)]
+    return [f"{path.relative_to(ROOT)}:{node.lineno}" for path in files for node in nodes_of(path) if is_match(node)]
 
 
 def test_imports_point_down() -> None:
@@ -120,12 +120,12 @@ def test_imports_point_down() -> None:
 
 
 def test_the_folder_table_of_the_documents_equals_the_tree() -> None:
-    page = (ROOT / "docs" / "architecture.md").read_text(encoding="utf-8")
-    told = re.findall(
+    page = (ROOT / "docs" / "explanation" / "architecture.md").read_text(encoding="utf-8")
+    listed = re.findall(
         r"^\| `([\w/]+)` \|", page.partition("## Where things are")[2].partition("\n## ")[0], re.MULTILINE
     )
     there = {part_of(module_of(path)) for path in engine_files()} - {None, *ROOT_FILES}
-    assert set(told) == {"osc_schema", "touchdesigner", "engine", *(f"engine/{part}" for part in there)}
+    assert set(listed) == {"osc_schema", "touchdesigner", "engine", *(f"engine/{part}" for part in there)}
 
 
 def test_the_root_holds_what_is_read_first() -> None:
@@ -197,9 +197,9 @@ def test_json_is_printed_as_ascii() -> None:
     """Standard output may have any encoding, and a file's name any bytes: other JSON could not be read back."""
 
     def is_other(node: Any) -> bool:
-        return isinstance(node, ast.Call) and any(word.arg == "ensure_ascii" for word in node.keywords)
+        return isinstance(node, ast.Call) and any(keyword.arg == "ensure_ascii" for keyword in node.keywords)
 
-    assert places((ENGINE / "cli").rglob("*.py"), is_other) == []
+    assert matches((ENGINE / "cli").rglob("*.py"), is_other) == []
 
 
 def test_docstrings_begin_with_what_an_engineer_would_say() -> None:
@@ -209,7 +209,7 @@ def test_docstrings_begin_with_what_an_engineer_would_say() -> None:
         is_text = isinstance(node, ast.Expr) and isinstance(node.value, ast.Constant)
         return is_text and bool(re.match(r"\s*(What|Whether|Of|Whoever)\b", str(node.value.value)))
 
-    assert places(own_files(), begins_otherwise) == []
+    assert matches(own_files(), begins_otherwise) == []
 
 
 def test_the_constants_of_a_file_stand_before_its_first_function_or_class() -> None:
@@ -229,13 +229,13 @@ def late(path: Path) -> bool:
     above: set[str] = set()
     for before, each in zip(body[first : last + 1], body[first + 1 : last + 1], strict=False):
         above |= {getattr(before, "name", "")}
-        words = [node.id for node in ast.walk(each) if isinstance(node, ast.Name)]
-        if isinstance(each, ast.Assign | ast.AnnAssign) and above.intersection(words):
+        used = [node.id for node in ast.walk(each) if isinstance(node, ast.Name)]
+        if isinstance(each, ast.Assign | ast.AnnAssign) and above.intersection(used):
             above |= {
                 node.id for node in ast.walk(each) if isinstance(node, ast.Name) and isinstance(node.ctx, ast.Store)
             }
         elif isinstance(each, ast.Assign | ast.AnnAssign):
-            if any(re.fullmatch(r"_?[A-Z][A-Z0-9_]*", word) for word in words):
+            if any(re.fullmatch(r"_?[A-Z][A-Z0-9_]*", name) for name in used):
                 return True
         elif isinstance(each, ast.Expr) and not isinstance(before, ast.Assign | ast.AnnAssign):
             return True
@@ -247,7 +247,7 @@ def test_limits_begin_with_max_and_min() -> None:
         is_set = isinstance(node, ast.Name) and isinstance(node.ctx, ast.Store)
         return is_set and bool(re.match(r"_?(MOST|LONGEST|LARGEST|LEAST|FEWEST)_", node.id))
 
-    assert places(own_files(), is_other) == []
+    assert matches(own_files(), is_other) == []
 
 
 def test_errors_of_every_kind_are_caught_in_few_places() -> None:
@@ -261,7 +261,7 @@ def test_errors_of_every_kind_are_caught_in_few_places() -> None:
             and not any(isinstance(inner, ast.Raise) for inner in ast.walk(node))
         )
 
-    blind = places(own_files(), is_blind)
+    blind = matches(own_files(), is_blind)
     assert len(blind) <= MAX_BLIND_EXCEPTS, blind
 
 
@@ -304,8 +304,8 @@ def test_nobody_sets_a_callable_of_another_object() -> None:
     names, wrong = declared_callable(), []
     assert {"fault_of", "rename_waiting"} <= names, "of a class, and of an __init__"
     for path in engine_files():
-        made = [node for node in nodes_of(path) if isinstance(node, FUNCTION)]
-        functions = {node.name for node in made if not any("property" in ast.unparse(d) for d in node.decorator_list)}
+        defs = [node for node in nodes_of(path) if isinstance(node, FUNCTION)]
+        functions = {node.name for node in defs if not any("property" in ast.unparse(d) for d in node.decorator_list)}
 
         def is_function(value: ast.AST | None, own: set[str] = functions) -> bool:
             match value:
@@ -349,10 +349,10 @@ def test_every_python_process_is_started_without_the_current_folder_in_its_path(
     def may_import_another_engine(node: Any) -> bool:
         if not isinstance(node, (ast.List, ast.Tuple)):
             return False
-        words = [ast.unparse(each) for each in node.elts]
-        return "sys.executable" in words[:-1] and words[words.index("sys.executable") + 1] != "'-P'"
+        arguments = [ast.unparse(each) for each in node.elts]
+        return "sys.executable" in arguments[:-1] and arguments[arguments.index("sys.executable") + 1] != "'-P'"
 
-    assert not places(own_files(), may_import_another_engine), "use `command` of system/python_process.py, or -P"
+    assert not matches(own_files(), may_import_another_engine), "use `command` of system/python_process.py, or -P"
 
 
 def test_a_public_class_name_stands_in_one_module() -> None:
@@ -370,13 +370,13 @@ def test_the_dataset_is_a_lodger() -> None:
     lodger = [path for path in engine_files() if ENGINE / "dataset" in path.parents]
     imported = {module for path in lodger for module, _ in imports_of(path) if part_of(module) not in (None, "dataset")}
     assert imported == used, "one that is new needs a reason, one that is gone leaves the list"
-    word = re.compile(r"\bdataset\b")
+    pattern = re.compile(r"\bdataset\b")
     naming = [
         f"{path.relative_to(ROOT)}:{number} {line.strip()}"
         for path in own_files()
         if path not in lodger and path != ROOT / "osc_schema" / "plugins.py"
         for number, line in enumerate(path.read_text(encoding="utf-8").splitlines(), start=1)
-        if word.search(line)
+        if pattern.search(line)
     ]
     assert naming == []
     points = tomllib.loads((ROOT / "pyproject.toml").read_text(encoding="utf-8"))["project"]["entry-points"]
@@ -392,8 +392,8 @@ def test_scenes_know_no_renderer() -> None:
             assert is_own or top in {"numpy", "msgspec", *sys.stdlib_module_names}, f"{path}:{line} imports {module}"
     for path in (ENGINE / "dataset" / "layout").rglob("*.py"):
         for module, line in imports_of(path):
-            is_drawn = module.startswith(tuple(f"engine.dataset.{part}" for part in ("geometry", "raster", "cycles")))
-            assert not is_drawn, f"{path}:{line} imports {module}"
+            draws = module.startswith(tuple(f"engine.dataset.{part}" for part in ("geometry", "raster", "cycles")))
+            assert not draws, f"{path}:{line} imports {module}"
 
 
 def test_the_schema_imports_the_standard_library_only() -> None:
@@ -447,7 +447,7 @@ def test_how_a_model_is_run_is_decided_in_its_plan_alone() -> None:
 
 def test_only_the_command_line_prints() -> None:
     silent = [path for path in engine_files() if "cli" not in path.relative_to(ENGINE).parts]
-    assert places(silent, lambda node: isinstance(node, ast.Call) and getattr(node.func, "id", "") == "print") == []
+    assert matches(silent, lambda node: isinstance(node, ast.Call) and getattr(node.func, "id", "") == "print") == []
 
 
 def test_only_the_atomic_file_renames() -> None:
@@ -463,17 +463,17 @@ def test_only_the_atomic_file_renames() -> None:
             ("shutil", "move"),
         )
 
-    assert places((path for path in engine_files() if path.name != "atomic_file.py"), renames) == []
+    assert matches((path for path in engine_files() if path.name != "atomic_file.py"), renames) == []
 
 
 def test_a_temporary_folder_that_cannot_be_removed_ends_nothing() -> None:
     """On Windows a file that another program has open cannot be deleted."""
 
     def may_end(node: Any) -> bool:
-        is_made = isinstance(node, ast.Call) and getattr(node.func, "attr", "") == "TemporaryDirectory"
-        return is_made and "ignore_cleanup_errors" not in {keyword.arg for keyword in node.keywords}
+        is_call = isinstance(node, ast.Call) and getattr(node.func, "attr", "") == "TemporaryDirectory"
+        return is_call and "ignore_cleanup_errors" not in {keyword.arg for keyword in node.keywords}
 
-    assert places(engine_files(), may_end) == []
+    assert matches(engine_files(), may_end) == []
 
 
 def modules_after(statement: str) -> set[str]:
@@ -488,7 +488,9 @@ def test_importing_the_package_alone_loads_nothing_heavy_and_the_engine_no_infer
     loaded = modules_after("import engine; [getattr(engine, name) for name in engine.__all__]")
     assert loaded.isdisjoint(NEVER_IN_THE_ENGINE | {"numba", "cv2"}), "OpenGL draws without Numba and OpenCV"
     link = modules_after("import engine.control.link.program")
-    assert link.isdisjoint({"numpy", "osc_schema"}), "the GPL process holds no more of the engine, see docs/link.md"
+    assert link.isdisjoint({"numpy", "osc_schema"}), (
+        "the GPL process holds no more of the engine (docs/how-to/ableton-link.md)"
+    )
 
 
 def test_the_top_level_holds_only_the_listed_files() -> None:

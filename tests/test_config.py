@@ -64,7 +64,7 @@ def test_the_known_keys_are_those_that_a_user_may_write() -> None:
         build_config({"wdth": 8})
     known = str(caught.value).partition("known: ")[2].rstrip(")").split(", ")
     assert "is_size_free" not in known
-    assert set(known) == {*Config.__struct_fields__, *declared("multiverse.models")} - {"is_size_free", "models"}
+    assert set(known) == {*Config.__struct_encode_fields__, *declared("multiverse.models")} - {"is_size_free", "models"}
 
 
 def test_a_missing_or_binary_file_is_named(tmp_path: Path) -> None:
@@ -90,7 +90,7 @@ def test_a_good_file_sets_every_key(tmp_path: Path) -> None:
     assert [(target.host, target.port) for target in config.osc.feedback] == [("127.0.0.1", 9200)]
 
 
-def test_size_and_rate_may_be_given_as_parameters() -> None:
+def test_size_and_rate_may_be_parameters() -> None:
     config = build_config({"params": {"/engine/width": 640, "/engine/fps": 25, "/layer/1/curve": 0.5}})
     assert (config.width, config.height, config.fps) == (640, 720, 25.0)
     assert config.params == {"/layer/1/curve": 0.5}

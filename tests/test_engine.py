@@ -43,12 +43,12 @@ def chord(tmp_path: Path) -> Path:
 
 
 def test_a_card_beside_software_is_in_the_status(monkeypatch: pytest.MonkeyPatch) -> None:
-    unused = UnusedCard(card="NVIDIA H100", reason="libEGL_nvidia.so.0 is missing", mend="install libnvidia-gl-580")
+    unused = UnusedCard(card="NVIDIA H100", reason="libEGL_nvidia.so.0 is missing", fix="install libnvidia-gl-580")
     monkeypatch.setattr("engine.render.unused_card.find_unused_card", lambda: unused)
     monkeypatch.setattr("engine.render.gl_renderer.is_software", lambda name: True)
     with open_engine(quiet(offline=True, renderer="gl")) as engine:
-        told = "draws in software, although there is a card (NVIDIA H100): libEGL_nvidia.so.0 is missing; install"
-        assert any(line.startswith(told) for line in engine.status().warnings)
+        warning = "draws in software, although there is a card (NVIDIA H100): libEGL_nvidia.so.0 is missing; install"
+        assert any(line.startswith(warning) for line in engine.status().warnings)
 
 
 def test_pitches_of_the_four_channels_are_heard(chord: Path) -> None:
@@ -82,7 +82,7 @@ def test_every_listing_command_is_rate_limited() -> None:
         if command.address != "/get" and any("one message per" in reply for reply in command.replies)
     }
     with open_engine(quiet(offline=True, osc={"listen": "off"}, web="off")) as engine:
-        commands = engine._parts.desk.commands
+        commands = engine._parts.control_hub.commands
         assert {command.address for command in osc_schema.COMMANDS if commands.is_listing(command.address)} == lists | {
             "/window/open"  # it asks for the displays, too
         }
@@ -221,19 +221,19 @@ def test_a_reopened_renderer_renews_the_sinks_and_the_show_continues(monkeypatch
         frames = engine.frames(count=8)
         before = next(frames).read_rgba()
         parts = engine._parts
-        told = []
+        descriptions = []
         monkeypatch.setattr(
-            parts.outputs.sinks, "renew_context", lambda: told.append(parts.drawing.renderer.description)
+            parts.outputs.sinks, "renew_context", lambda: descriptions.append(parts.drawing.renderer.description)
         )
         engine.post(parts.drawing.renderer._renderer.close)  # like a driver reset
-        held = next(frames)
-        assert np.array_equal(held.read_rgba(), before)
-        assert held.texture is None
+        repeated = next(frames)
+        assert np.array_equal(repeated.read_rgba(), before)
+        assert repeated.texture is None
         assert [frame.texture is not None for frame in frames] == [True] * 6
         counts = engine.status().warning_counts
         counts.pop("standstill", None)  # on a busy machine it may take half a second
         assert counts == {"renderer": 1, "renderer.opened": 1}
-        assert told == [parts.drawing.renderer.description]
+        assert descriptions == [parts.drawing.renderer.description]
 
 
 class Broken:
@@ -257,7 +257,7 @@ class Broken:
 
 
 class BrokenPicture(Broken):
-    """A live model whose extra picture cannot be drawn, and which cannot be fed."""
+    """A live model whose extra picture cannot be drawn, and that cannot be fed."""
 
     def follow(self, *arguments: object) -> None:
         pass
@@ -315,13 +315,13 @@ def test_the_second_engine_names_every_port_that_is_taken_at_once(free_port: Any
         return quiet(osc={"listen": f"127.0.0.1:{osc_port}"}, web=f"127.0.0.1:{web_port}")
 
     osc_port, web_port = free_port(), free_port()
-    asked = "is another multiverse running? choose another with"
+    advice = "is another multiverse running? choose another with"
     osc, web = f"--osc 127.0.0.1:{osc_port}", f"--web 127.0.0.1:{web_port}"
     with open_engine(config(osc_port, web_port)):
         for second, line in (
-            (config(osc_port, web_port), f"{osc} and {web} are in use; {asked} --osc HOST:PORT --web HOST:PORT"),
-            (config(free_port(), web_port), f"{web} is in use; {asked} --web HOST:PORT"),
-            (config(osc_port, free_port()), f"{osc} is in use; {asked} --osc HOST:PORT"),
+            (config(osc_port, web_port), f"{osc} and {web} are in use; {advice} --osc HOST:PORT --web HOST:PORT"),
+            (config(free_port(), web_port), f"{web} is in use; {advice} --web HOST:PORT"),
+            (config(osc_port, free_port()), f"{osc} is in use; {advice} --osc HOST:PORT"),
         ):
             with pytest.raises(PortTakenError) as caught, open_engine(second):
                 pass
@@ -333,16 +333,16 @@ def test_a_taken_port_is_noticed_before_any_sink_opens(
 ) -> None:
     opened: list[Path] = []
     claim = record.claim_file
-    monkeypatch.setattr(record, "claim_file", lambda wanted: opened.append(wanted) or claim(wanted))
-    with socket.create_server(("127.0.0.1", 0)) as taken:
-        web = f"127.0.0.1:{taken.getsockname()[1]}"
+    monkeypatch.setattr(record, "claim_file", lambda path: opened.append(path) or claim(path))
+    with socket.create_server(("127.0.0.1", 0)) as server:
+        web = f"127.0.0.1:{server.getsockname()[1]}"
         with pytest.raises(PortTakenError), open_engine(quiet(web=web, sinks=(f"record={tmp_path / 'x.mp4'}",))):
             pass
     assert opened == [] and list(tmp_path.iterdir()) == []
 
 
 @pytest.mark.parametrize(
-    ("options", "given", "size"),
+    ("options", "overrides", "size"),
     [
         ({}, [], (960, 540)),
         ({"width": 640, "height": 360}, [], (640, 360)),
@@ -351,11 +351,11 @@ def test_a_taken_port_is_noticed_before_any_sink_opens(
     ],
     ids=["nothing", "size", "parameter", "offline"],
 )
-def test_the_software_renderer_takes_a_smaller_size_live_if_none_is_asked_for(
-    options: dict[str, Any], given: list[str], size: tuple[int, int]
+def test_the_software_renderer_takes_a_smaller_size_live_if_none_is_requested(
+    options: dict[str, Any], overrides: list[str], size: tuple[int, int]
 ) -> None:
     plain = {"renderer": "numba", "audio": "demo", "sinks": ("null",), "osc.listen": "off", "web": "off"}
-    config = build_settings(None, plain | options, given)
+    config = build_settings(None, plain | options, overrides)
     with open_engine(msgspec.structs.replace(config, autosave=False)) as engine:
         frame = next(iter(engine.frames(count=1)))
         assert (frame.width, frame.height) == size

@@ -1,5 +1,4 @@
-"""A show with hostile shaders, fonts and logos in its folders and plug-ins that fail, played hard by two desks, watched
-by another process."""
+"""Tests a show with hostile shaders, fonts, logos and plug-ins, played by two controllers and watched from outside."""
 
 import json
 import random
@@ -86,9 +85,9 @@ def test_hostile_files_and_plug_ins_in_a_played_show_leave_no_gap_between_pictur
     )
     with running_show(tmp_path, *with_model(tmp_path)) as (process, client), watcher(tmp_path) as watching:
         write_files(shaders)  # while it plays
-        desk = LightingDesk(dmx_port)
-        chosen = play(client, desk, SECONDS)
-        desk.close()
+        lighting_desk = LightingDesk(dmx_port)
+        chosen = play(client, lighting_desk, SECONDS)
+        lighting_desk.close()
         client.send(encode_message("/sync", 7))
         wait_for_answer(client, "/synced")
         seen = end_watching(watching)
@@ -98,10 +97,10 @@ def test_hostile_files_and_plug_ins_in_a_played_show_leave_no_gap_between_pictur
     assert chosen == {*FILES, *PROVOCATIONS} or not IS_SOAK
     assert seen["pictures"] > 5 * SECONDS
     assert seen["gaps"][0][0] < MAX_GAP_S, seen
-    said = (tmp_path / "log.txt").read_text(encoding="utf-8", errors="replace")
-    assert "Traceback" not in said
+    log = (tmp_path / "log.txt").read_text(encoding="utf-8", errors="replace")
+    assert "Traceback" not in log
     for line in LINES if IS_SOAK else LINES[:3]:
-        assert line in said, line
+        assert line in log, line
 
 
 def with_model(folder: Path) -> tuple[str, ...]:
@@ -113,11 +112,8 @@ def with_model(folder: Path) -> tuple[str, ...]:
     return "--sd", str(build_tiny_sd(folder / "sd"))
 
 
-def play(client: ReadingClient, desk: LightingDesk, seconds: float) -> set[object]:
-    """500 messages a second: faders at random, a preset every three seconds, a hostile file or plug-in every
-    FILE_EVERY_S, and 25 packets of a lighting desk, each with macros and values.
-
-    Returns the numbers of the shaders, and the provocations."""
+def play(client: ReadingClient, lighting_desk: LightingDesk, seconds: float) -> set[object]:
+    """Send 500 messages per second, presets, hostile files, lighting packets. Returns shader numbers, provocations."""
     chance = random.Random(1)
     files: list[int] = []
     others: list[tuple[str, ...]] = []
@@ -134,7 +130,7 @@ def play(client: ReadingClient, desk: LightingDesk, seconds: float) -> set[objec
             client.send(encode_message("/text/2/text", f"word {number}"))
             client.send(encode_message(*others[-1]))
         elif number % 20 == 5:
-            desk.send(**{name: chance.randrange(256) for name in DESK_CHANNELS})
+            lighting_desk.send(**{name: chance.randrange(256) for name in DESK_CHANNELS})
         elif number % 50 == 2:
             client.send(encode_message(f"/fx/{chance.choice(SLOTS)}/1", chance.random()))
         else:
@@ -169,7 +165,7 @@ def running_show(folder: Path, *more: str) -> Iterator[tuple[subprocess.Popen[by
 
 
 def osc_port(process: subprocess.Popen[bytes], log: Path) -> int:
-    """The port in the line that tells where OSC listens, once the engine runs."""
+    """Return the port in the line that reports where OSC listens, once the engine runs."""
     end_s = time.perf_counter() + 120.0
     while "\nrunning" not in (text := log.read_text(encoding="utf-8", errors="replace")):
         assert process.poll() is None and time.perf_counter() < end_s, text

@@ -1,9 +1,4 @@
-"""Every regular expression of the engine grows linearly with a hostile text, since texts come from anybody.
-
-The expressions are found in the source, each with the methods that it is used with, and given texts made of its own
-letters: one letter or two repeated, behind and before others. Processor time of n, 2n and 4n letters is compared:
-what is quadratic takes sixteen times as long, what is linear four times.
-"""
+"""Tests that every regular expression of the engine takes linear time for hostile texts of its own letters."""
 
 import ast
 import importlib
@@ -32,8 +27,8 @@ def sources() -> list[Path]:
 
 @cache
 def found() -> dict[str, tuple[re.Pattern[str], frozenset[str]]]:
-    """Expressions with the methods they are used with, by file and line."""
-    told = {}
+    """Find the expressions with the methods that use them, by file and line."""
+    expressions = {}
     for path in sources():
         text = path.read_text(encoding="utf-8")
         if "re." not in text:
@@ -44,11 +39,11 @@ def found() -> dict[str, tuple[re.Pattern[str], frozenset[str]]]:
                 continue
             if not (isinstance(node.func.value, ast.Name) and node.func.value.id == "re"):
                 continue
-            name, place = node.func.attr, f"{path.relative_to(ROOT)}:{node.lineno}"
+            name, location = node.func.attr, f"{path.relative_to(ROOT)}:{node.lineno}"
             if name in METHODS:
                 pattern = literal(node)
                 if pattern is not None:
-                    told[place] = (pattern, frozenset((name,)))
+                    expressions[location] = (pattern, frozenset((name,)))
             elif name == "compile":
                 owner = next((each for each in tree.body if node in ast.walk(each)), None)
                 target = name_of(owner)
@@ -58,12 +53,12 @@ def found() -> dict[str, tuple[re.Pattern[str], frozenset[str]]]:
                     module = ".".join(path.relative_to(ROOT).with_suffix("").parts)
                     pattern = getattr(importlib.import_module(module), target, None)
                 if isinstance(pattern, re.Pattern) and isinstance(pattern.pattern, str):
-                    told[place] = (pattern, frozenset(used))
-    return told
+                    expressions[location] = (pattern, frozenset(used))
+    return expressions
 
 
 def name_of(owner: ast.stmt | None) -> str:
-    """The module's constant that holds the expression; "" for none."""
+    """Return the module's constant that stores the expression; "" for none."""
     if isinstance(owner, ast.Assign) and isinstance(owner.targets[0], ast.Name):
         return owner.targets[0].id
     if isinstance(owner, ast.AnnAssign) and isinstance(owner.target, ast.Name):
@@ -72,23 +67,23 @@ def name_of(owner: ast.stmt | None) -> str:
 
 
 def literal(call: ast.Call) -> re.Pattern[str] | None:
-    """The expression, if it is written out in the call."""
+    """Return the expression if it is written out in the call."""
     try:
         pattern = ast.literal_eval(call.args[0])
-        flags = [ast.unparse(each) for each in (*call.args[1:], *(word.value for word in call.keywords))]
-        wanted = [getattr(re, name) for each in flags for name in re.findall(r"re\.([A-Z]+)\b", each)]
-        return re.compile(pattern, sum(wanted)) if isinstance(pattern, str) else None
+        flags = [ast.unparse(each) for each in (*call.args[1:], *(keyword.value for keyword in call.keywords))]
+        flag_values = [getattr(re, name) for each in flags for name in re.findall(r"re\.([A-Z]+)\b", each)]
+        return re.compile(pattern, sum(flag_values)) if isinstance(pattern, str) else None
     except ValueError:
         return None
 
 
 def hostile_texts(pattern: str) -> Iterator[Callable[[int], str]]:
-    """Makers of texts of some length."""
-    words = [word for word in re.findall(r"[A-Za-z_]{2,}", pattern) if len(word) > 2][:6]
+    """Yield functions that create hostile texts of a given length."""
+    names = [name for name in re.findall(r"[A-Za-z_]{2,}", pattern) if len(name) > 2][:6]
     for letter in dict.fromkeys([*re.sub(r"\\[a-zA-Z]", "", pattern)[:24], *COMMON]):
         yield lambda count, unit=letter: unit * count
         yield lambda count, unit=letter: "a" + unit * count + "\u00a7"
-    for first in ('"', '\\"', "/*", "[", "{", "<", "(", ",", "a.", "a_", "0.", "\\", ",  ", *words):
+    for first in ('"', '\\"', "/*", "[", "{", "<", "(", ",", "a.", "a_", "0.", "\\", ",  ", *names):
         for last in ("", "\u00a7"):
             yield lambda count, unit=first, end=last: unit * (count // len(unit)) + end
             yield lambda count, unit=first, end=last: unit + " " * count + end
@@ -118,14 +113,14 @@ def grows_too_fast(pattern: re.Pattern[str], method: str, text_of: Callable[[int
 def test_no_text_makes_an_expression_slow() -> None:
     assert len(found()) > 80
     slow = []
-    for at, (place, (pattern, methods)) in enumerate(found().items()):
+    for at, (location, (pattern, methods)) in enumerate(found().items()):
         for method in sorted(methods):
             makers = hostile_texts(pattern.pattern)
             if not IS_SOAK:  # a fifth of the texts, others for each expression
                 makers = islice(makers, at % 5, None, 5)
             worst = next((text_of for text_of in makers if grows_too_fast(pattern, method, text_of)), None)
             if worst is not None:
-                slow.append(f"{place}: {pattern.pattern[:60]} .{method} of {worst(12)!r}")
+                slow.append(f"{location}: {pattern.pattern[:60]} .{method} of {worst(12)!r}")
     assert slow == []
 
 

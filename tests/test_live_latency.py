@@ -14,7 +14,7 @@ import pytest
 from engine.control.latency import STEP_MS
 from engine.osc.encode import encode_message
 from engine.params.looks import PLAIN
-from tests.support.desk import Desk, open_desk
+from tests.support.engine_client import EngineClient, open_client
 from tests.support.long_form import IS_SOAK
 
 PROGRAM = Path(__file__).parent / "support/outside_stopwatch.py"
@@ -40,10 +40,10 @@ def white_picture(folder: Path) -> dict[str, Any]:
     }
 
 
-def outside(desk: Desk, folder: Path) -> dict[str, Any]:
+def outside(session: EngineClient, folder: Path) -> dict[str, Any]:
     (folder / "copied_reader.py").write_bytes(READER.read_bytes())
-    assert desk.engine.osc_address is not None
-    host, port = desk.engine.osc_address
+    assert session.engine.osc_address is not None
+    host, port = session.engine.osc_address
     done = subprocess.run(
         [sys.executable, "-I", str(PROGRAM), str(folder), "stopwatch", host, str(port), str(PACKETS), str(RATE)],
         stdout=subprocess.PIPE,
@@ -60,17 +60,17 @@ def test_a_program_outside_measures_the_same_latency(tmp_path: Path) -> None:
     for attempt in range(ATTEMPTS):
         folder = tmp_path / str(attempt)
         folder.mkdir()
-        with open_desk(folder, **white_picture(folder)) as desk:
-            seen = outside(desk, folder)
-            said = desk.engine.status().latency_ms
-            lines = {message.address: message.args for message in desk.ask("/engine/status")}
+        with open_client(folder, **white_picture(folder)) as session:
+            seen = outside(session, folder)
+            latency = session.engine.status().latency_ms
+            lines = {message.address: message.args for message in session.ask("/engine/status")}
         assert seen["packets"] == PACKETS
-        assert said.packets >= (0.9 if IS_SOAK else 1.0) * PACKETS, "of the last minute"
+        assert latency.packets >= (0.9 if IS_SOAK else 1.0) * PACKETS, "of the last minute"
         assert {f"/engine/status/latency_ms_{name}" for name in FIGURES} <= set(lines)
         differences = [
             (name, figure, low, high)
             for name in FIGURES
-            for figure, low, high in [(getattr(said, name), seen["low"][name], seen["high"][name])]
+            for figure, low, high in [(getattr(latency, name), seen["low"][name], seen["high"][name])]
             if not low - WITHIN_MS <= figure <= high + WITHIN_MS
         ]
         if not differences:
@@ -80,12 +80,13 @@ def test_a_program_outside_measures_the_same_latency(tmp_path: Path) -> None:
 
 def test_the_time_that_a_packet_waits_for_the_engine_is_counted(tmp_path: Path) -> None:
     """A command that takes 0.2 s holds up the fader that was sent after it."""
-    with open_desk(tmp_path, **white_picture(tmp_path)) as desk:
-        desk.engine._parts.desk.commands.add("/test/slow", lambda args, reply: (time.sleep(0.2), reply.done()))
-        desk.client.send(encode_message("/test/slow"))
-        desk.client.send(encode_message("/master/fade", 0.5))
-        desk.answers_up_to("/done")
-        desk.client.send(encode_message("/sync", 1))
-        desk.answers_up_to("/synced")
-        worst_ms = desk.engine.status().latency_ms.worst
+    with open_client(tmp_path, **white_picture(tmp_path)) as session:
+        commands = session.engine._parts.control_hub.commands
+        commands.add("/test/slow", lambda args, reply: (time.sleep(0.2), reply.done()))
+        session.client.send(encode_message("/test/slow"))
+        session.client.send(encode_message("/master/fade", 0.5))
+        session.answers_up_to("/done")
+        session.client.send(encode_message("/sync", 1))
+        session.answers_up_to("/synced")
+        worst_ms = session.engine.status().latency_ms.worst
     assert worst_ms >= 200.0 - STEP_MS

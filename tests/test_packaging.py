@@ -20,7 +20,7 @@ from engine.params.presets import FACTORY_NAMES
 from tests.support.long_form import IS_SOAK, ONLY_SOAK
 
 ROOT = Path(__file__).parent.parent
-# Each folder would compile the code of Numba anew: half a minute.
+# Each folder would compile the code of Numba again: half a minute.
 ONE_PICTURE = ("--renderer", "gl", "--web", "off", "--osc", "off", "--frames", "1")
 LIGHT_COMMANDS = (
     ("run", "--sd", "SD", *ONE_PICTURE),
@@ -75,22 +75,22 @@ def test_the_test_extra_does_not_install_torchaudio() -> None:
     extras = tomllib.loads((ROOT / "pyproject.toml").read_text())["project"]["optional-dependencies"]
     waiting, reached = [Requirement(line) for line in extras["test"]], set()
     while waiting:
-        wanted = waiting.pop()
-        if wanted.name == "multiverse-engine":
-            waiting += [Requirement(line) for extra in wanted.extras for line in extras[extra]]
-        elif str(wanted) not in reached:
-            reached.add(str(wanted))
+        requirement = waiting.pop()
+        if requirement.name == "multiverse-engine":
+            waiting += [Requirement(line) for extra in requirement.extras for line in extras[extra]]
+        elif str(requirement) not in reached:
+            reached.add(str(requirement))
             with suppress(PackageNotFoundError):  # for another system
                 waiting += [
                     needed
-                    for needed in map(Requirement, requires(wanted.name) or ())
-                    if not needed.marker or any(needed.marker.evaluate({"extra": e}) for e in ("", *wanted.extras))
+                    for needed in map(Requirement, requires(requirement.name) or ())
+                    if not needed.marker or any(needed.marker.evaluate({"extra": e}) for e in ("", *requirement.extras))
                 ]
     names = {Requirement(line).name for line in reached}
     assert {"pytest", "ray", "scipy"} <= names and "torchaudio" not in names
 
 
-# Column of docs/platforms.md: (sys_platform, platform_machine), as CPython's platform.py, and pip with it, names it.
+# Column of docs/reference/platforms.md: (sys_platform, platform_machine), as CPython's platform.py and pip name it.
 # On Windows it is the processor's name (WMI's Win32_Processor since 3.12), independent of the build of Python.
 SYSTEMS = {
     "Mac, Apple silicon": ("darwin", "arm64"),
@@ -104,31 +104,31 @@ PYTHONS = ("3.11", "3.12", "3.13", "3.14")
 
 
 def pythons_of(requirement: Requirement, sys_platform: str, platform_machine: str) -> str:
-    """The cell in docs/platforms.md: the Python versions for which pip installs it."""
+    """The cell in docs/reference/platforms.md: the Python versions for which pip installs it."""
     environment = {"sys_platform": sys_platform, "platform_machine": platform_machine}
-    wanted = [
+    supported = [
         python
         for python in PYTHONS
         if requirement.marker is None
         or requirement.marker.evaluate({**environment, "python_version": python, "python_full_version": f"{python}.0"})
     ]
-    return "-" if not wanted else "yes" if tuple(wanted) == PYTHONS else f"{wanted[0]} to {wanted[-1]}"
+    return "-" if not supported else "yes" if tuple(supported) == PYTHONS else f"{supported[0]} to {supported[-1]}"
 
 
 def test_the_platforms_page_lists_what_pip_leaves_out_on_each_system() -> None:
-    page = (ROOT / "docs" / "platforms.md").read_text(encoding="utf-8")
+    page = (ROOT / "docs" / "reference" / "platforms.md").read_text(encoding="utf-8")
     table = page.partition("<!-- markers -->\n")[2].partition("\n\n")[0].splitlines()
     rows = [[cell.strip(" `") for cell in line.strip("|").split("|")] for line in table]
     assert rows[0][1:] == list(SYSTEMS)
     project = tomllib.loads((ROOT / "pyproject.toml").read_text())["project"]
     dependencies = [*project["dependencies"], *project["optional-dependencies"]["models"]]
     requirements = {needed.name: needed for needed in map(Requirement, dependencies)}
-    told = {}
+    documented = {}
     for names, *cells in rows[2:]:
         for name in names.replace("`", "").split(", "):
-            told[name] = cells
-    assert set(told) == {name for name, needed in requirements.items() if needed.marker}
-    for name, cells in told.items():
+            documented[name] = cells
+    assert set(documented) == {name for name, needed in requirements.items() if needed.marker}
+    for name, cells in documented.items():
         assert cells == [pythons_of(requirements[name], *where) for where in SYSTEMS.values()], name
 
 
@@ -192,12 +192,14 @@ def light(wheel: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
     project = tomllib.loads((ROOT / "pyproject.toml").read_text())["project"]
     waiting, linked = [Requirement(line) for line in project["dependencies"]], set()
     while waiting:
-        wanted = waiting.pop()
-        needed_here = not wanted.marker or any(wanted.marker.evaluate({"extra": extra}) for extra in ("", "opengl"))
-        if not needed_here or wanted.name in linked:
+        requirement = waiting.pop()
+        needed_here = not requirement.marker or any(
+            requirement.marker.evaluate({"extra": extra}) for extra in ("", "opengl")
+        )
+        if not needed_here or requirement.name in linked:
             continue
-        linked.add(wanted.name)
-        found = distribution(wanted.name)
+        linked.add(requirement.name)
+        found = distribution(requirement.name)
         waiting += [Requirement(line) for line in found.requires or () if "extra ==" not in line]
         for name in {file.parts[0] for file in found.files or () if file.parts[0] not in ("..", "__pycache__")}:
             if not (site / name).exists():
@@ -205,7 +207,7 @@ def light(wheel: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
     return folder
 
 
-@pytest.mark.parametrize("renderer", ["gl", pytest.param("numba", marks=ONLY_SOAK)])  # compiles anew for each folder
+@pytest.mark.parametrize("renderer", ["gl", pytest.param("numba", marks=ONLY_SOAK)])  # compiles again for each folder
 def test_the_wheel_draws_without_the_models_extra(light: Path, renderer: str) -> None:
     code = (
         "import engine; print(engine.__file__)\n"
@@ -224,9 +226,7 @@ def test_the_wheel_draws_without_the_models_extra(light: Path, renderer: str) ->
     assert missing == ["torch", "diffusers", "transformers", "accelerate", "peft", "safetensors"]
 
 
-def test_without_the_models_extra_a_command_that_needs_it_names_the_fix_and_the_doctor_runs(
-    light: Path, tiny_voice: Path
-) -> None:
+def test_without_the_models_extra_a_command_names_the_fix_and_the_doctor_runs(light: Path, tiny_voice: Path) -> None:
     """Of these files only the voice's is looked at before the libraries are missed."""
     model, picture, sound = light / "model", light / "picture.png", light / "sound.wav"
     model.mkdir()
@@ -234,15 +234,15 @@ def test_without_the_models_extra_a_command_that_needs_it_names_the_fix_and_the_
     PIL.Image.new("RGB", (64, 64)).save(picture)
     soundfile.write(sound, np.zeros(16_000, np.float32), 16_000)
     paths |= {"PICTURE": picture, "SOUND": sound}
-    commands = [[str(paths.get(word, word)) for word in command] for command in LIGHT_COMMANDS]
+    commands = [[str(paths.get(part, part)) for part in command] for command in LIGHT_COMMANDS]
     done = run(light, "python", "-c", SAY, json.dumps([*commands, ["doctor", "--json"]]))
     assert done.returncode == 0, done.stderr
-    *said, (code, out, err) = json.loads(done.stdout)
-    for command, (refused, _, lines) in zip(commands, said, strict=True):
+    *results, (code, out, err) = json.loads(done.stdout)
+    for command, (refused, _, lines) in zip(commands, results, strict=True):
         assert refused != 0 and "Traceback" not in lines, command
-        told = [line for line in lines.splitlines() if "models need" in line]
-        assert len(told) == 1 and str(light / "bin" / "python") in told[0], (command, lines)
-        assert told[0].endswith(' "torch>=2.11" "transformers>=5.17"'), (command, lines)
+        reason = [line for line in lines.splitlines() if "models need" in line]
+        assert len(reason) == 1 and str(light / "bin" / "python") in reason[0], (command, lines)
+        assert reason[0].endswith(' "torch>=2.11" "transformers>=5.17"'), (command, lines)
     assert code == 0, err
     checks = json.loads(out)["checks"]
     assert "failed" not in {check["state"] for check in checks}

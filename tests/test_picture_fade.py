@@ -1,7 +1,4 @@
-"""Mandala fades to Prism with music, offline. Each frame is compared with a run without a fade.
-
-Without the effects after the picture: their amounts glide, so a mix of two pictures is not that of two with effects.
-"""
+"""Tests a fade from Mandala to Prism with music, offline, without post effects, against runs without a fade."""
 
 import itertools
 from collections.abc import Iterator
@@ -14,7 +11,7 @@ import pytest
 from engine import Engine, open_engine
 from engine.config import build_config
 from engine.control import OscClient
-from engine.control.commands import shader_stage
+from engine.control.commands import shader_player
 from engine.osc.encode import encode_message
 from engine.params import PresetFolder
 from engine.params.fade_time import FadeTime
@@ -52,10 +49,10 @@ def open_offline(folder: Path, preset: str = "Mandala"):
 
 
 def load(engine: Engine, name: str, seconds: float, ends: list[str] | None = None) -> None:
-    told = (lambda superseded_by: None) if ends is None else ends.append
+    on_end = (lambda superseded_by: None) if ends is None else ends.append
     values = without_effects(engine.presets.load(name).by_address())
-    engine._parts.desk.crossfade.start(
-        entries_of(values.items()), FadeTime(seconds), by=f"preset {name}", ended=told, is_picture=True
+    engine._parts.control_hub.crossfade.start(
+        entries_of(values.items()), FadeTime(seconds), by=f"preset {name}", ended=on_end, is_picture=True
     )
 
 
@@ -71,47 +68,47 @@ def undisturbed(folder: Path) -> list[np.ndarray]:
         return list(pictures(engine, END + 1))
 
 
-def motion(shown: list[np.ndarray]) -> np.ndarray:
+def motion(pictures: list[np.ndarray]) -> np.ndarray:
     """Mean change from each picture to the next."""
-    return np.array([np.abs(after - before).mean() for before, after in itertools.pairwise(shown)])
+    return np.array([np.abs(after - before).mean() for before, after in itertools.pairwise(pictures)])
 
 
 def test_the_old_look_keeps_moving_and_fades_out_evenly(folder: Path, undisturbed: list[np.ndarray]) -> None:
-    shown, ends = [], []
+    played, ends = [], []
     with open_offline(folder) as engine:
-        shown += pictures(engine, BEGIN)
+        played += pictures(engine, BEGIN)
         load(engine, "Prism", FADE_S, ends)
         assert engine.params.get("/mirror/mode") == "xy", "every surface shows the new look"
-        shown += pictures(engine, END - BEGIN)
+        played += pictures(engine, END - BEGIN)
         assert ends == []
-        shown += pictures(engine, 8)
+        played += pictures(engine, 8)
         assert ends == [""] and engine.status().last_fade == "both looks are drawn"
-    assert np.abs(shown[BEGIN] - undisturbed[BEGIN]).max() <= 1, "the first picture of the fade shows Mandala only"
+    assert np.abs(played[BEGIN] - undisturbed[BEGIN]).max() <= 1, "the first picture of the fade shows Mandala only"
     for frame in range(BEGIN, END):
-        share = (frame - BEGIN) / (END - BEGIN)
-        of_prism = shown[frame] - (1 - share) * undisturbed[frame]
+        mix = (frame - BEGIN) / (END - BEGIN)
+        of_prism = played[frame] - (1 - mix) * undisturbed[frame]
         assert of_prism.min() >= -WITHIN, f"frame {frame}: darker than the remaining share of Mandala"
-        assert of_prism.max() <= 255 * share + WITHIN, f"frame {frame}: brighter than the share of Prism"
-    assert motion(shown[BEGIN - 1 : END + 1]).max() < 1.5 * max(motion(undisturbed).max(), motion(shown[END:]).max())
+        assert of_prism.max() <= 255 * mix + WITHIN, f"frame {frame}: brighter than the share of Prism"
+    assert motion(played[BEGIN - 1 : END + 1]).max() < 1.5 * max(motion(undisturbed).max(), motion(played[END:]).max())
 
 
 def test_a_second_fade_starts_without_a_jump_and_panic_cuts(folder: Path, undisturbed: list[np.ndarray]) -> None:
     ends: list[str] = []
     with open_offline(folder) as engine:
-        shown = list(pictures(engine, BEGIN))
+        played = list(pictures(engine, BEGIN))
         load(engine, "Prism", FADE_S, ends)
-        shown += pictures(engine, 20)
+        played += pictures(engine, 20)
         load(engine, "Silk", FADE_S, ends)
-        shown += pictures(engine, 20)
+        played += pictures(engine, 20)
         assert ends == ["preset Silk"]
-        steps, second, revealed = motion(shown), BEGIN + 20, 19 / (END - BEGIN)
-        of_prism = shown[second] - (1 - revealed) * undisturbed[second - 1]
+        steps, second, revealed = motion(played), BEGIN + 20, 19 / (END - BEGIN)
+        of_prism = played[second] - (1 - revealed) * undisturbed[second - 1]
         assert of_prism.min() >= -WITHIN, "darker than the frozen Mandala"
         assert of_prism.max() <= 255 * revealed + WITHIN, "brighter than the share of Prism"
         assert steps[second - 1 :].max() <= steps[: second - 1].max() and steps[second - 1 :].min() > 1
         engine.params.set("/master/panic", 1)
         *_, panicked = pictures(engine, 1)
-        assert ends == ["preset Silk", "/master/panic"] and np.abs(panicked - shown[-1]).mean() > 10
+        assert ends == ["preset Silk", "/master/panic"] and np.abs(panicked - played[-1]).mean() > 10
         assert engine._parts.drawing.looks.fade is None
 
 
@@ -125,24 +122,24 @@ def test_the_first_picture_after_a_cut_on_the_beat_is_as_full_as_if_the_look_had
         for engine in (long_on, cutting):
             engine.params.set("/tempo/source", "manual")
             engine.params.set("/tempo/bpm", 120.0)
-            engine._parts.desk.preset_control.shelf.folder.save("cut to", values)
-            engine._parts.desk.preset_control._read_folder()
-        desk = cutting._parts.desk
-        long_on_shown, shown = [], []
+            engine._parts.control_hub.preset_control.cache.folder.save("cut to", values)
+            engine._parts.control_hub.preset_control._read_folder()
+        control_hub = cutting._parts.control_hub
+        long_on_shown, played = [], []
         while not started:
-            if len(shown) == 5:  # of the 40 of a bar
-                desk.launching.add_look(
+            if len(played) == 5:  # of the 40 of a bar
+                control_hub.launching.add_look(
                     "cut to",
                     "bar",
-                    lambda name: (desk.preset_control.load(name), started.append(name)),
+                    lambda name: (control_hub.preset_control.load(name), started.append(name)),
                     started.append,
                     preset="cut to",
                 )
-            shown += pictures(cutting, 1)
+            played += pictures(cutting, 1)
             long_on_shown += pictures(long_on, 1)
         assert started == ["cut to"]
-    begin = len(shown) - 1
-    first, steady = (each[begin].mean() for each in (shown, long_on_shown))
+    begin = len(played) - 1
+    first, steady = (each[begin].mean() for each in (played, long_on_shown))
     assert first > 0.75 * steady, f"{first:.1f} beside {steady:.1f}"
 
 
@@ -153,7 +150,7 @@ def test_a_cut_to_a_look_whose_shader_is_new_shows_no_picture_of_neither_look(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, require: Any
 ) -> None:
     monkeypatch.setenv("MULTIVERSE_HOME", str(tmp_path))  # no shader has been tested yet
-    monkeypatch.setattr(shader_stage, "CUT_S", CEILING_S)  # a busy machine tests a shader for seconds
+    monkeypatch.setattr(shader_player, "CUT_S", CEILING_S)  # a busy machine tests a shader for seconds
     config = build_config(
         {
             "width": 128, "height": 72, "fps": 30.0, "audio": "demo", "renderer": "numba",
@@ -164,16 +161,16 @@ def test_a_cut_to_a_look_whose_shader_is_new_shows_no_picture_of_neither_look(
     with open_engine(config) as engine:
         drawing = engine._parts.drawing.renderer
         require(drawing.shader_driver, "OpenGL")
-        desk = OscClient(*engine.osc_address)
+        client = OscClient(*engine.osc_address)
         after = 0
         for frame in engine.frames(seconds=CEILING_S):
             seen.append(frame.read_rgba()[..., :3].copy())
             if len(seen) == 30:
-                desk.send(encode_message("/preset/load", "Aurora", 0.0))
+                client.send(encode_message("/preset/load", "Aurora", 0.0))
             after += bool(drawing.shader_state.costs_ms)
             if after == 10:
                 break
-        desk.close()
+        client.close()
     assert after == 10, "Aurora's shader plays"
     brightness = [picture.mean() for picture in seen[10:]]
     assert min(brightness) > 5, "a black picture"
@@ -184,18 +181,19 @@ def test_a_cut_to_a_look_whose_shader_is_new_shows_no_picture_of_neither_look(
 
 
 def test_a_hand_that_moves_back_leaves_no_trace(folder: Path, undisturbed: list[np.ndarray]) -> None:
-    shown = []
+    played = []
     with open_offline(folder) as engine:
-        desk = engine._parts.desk
-        desk.preset_control.shelf.folder.save("plain", without_effects(PresetFolder(folder).load("Prism").by_address()))
-        desk.preset_control._read_folder()
-        desk.preset_control.mixer.prepare("plain")
-        shown += pictures(engine, BEGIN)
+        control_hub = engine._parts.control_hub
+        control = control_hub.preset_control
+        control.cache.folder.save("plain", without_effects(PresetFolder(folder).load("Prism").by_address()))
+        control._read_folder()
+        control.mixer.prepare("plain")
+        played += pictures(engine, BEGIN)
         for step in range(END + 1 - BEGIN):
             position = [0.1, 0.3, 0.6, 0.9, 0.5, 0.2][step] if step < 6 else 0.0
-            desk.store.set("/preset/crossfader", position, by="midi")
-            shown += pictures(engine, 1)
-        assert desk.crossfade.returns == 1
-    far = [int(np.abs(one - other).max()) for one, other in zip(shown, undisturbed, strict=True)]
+            control_hub.store.set("/preset/crossfader", position, by="midi")
+            played += pictures(engine, 1)
+        assert control_hub.crossfade.returns == 1
+    far = [int(np.abs(one - other).max()) for one, other in zip(played, undisturbed, strict=True)]
     assert max(far[:BEGIN]) == 0 and max(far[BEGIN + 2 : BEGIN + 6]) > 60
     assert max(far[BEGIN + 10 :]) <= WITHIN, "it moves on as if nothing had been"

@@ -1,4 +1,4 @@
-"""A frame that stands: what the performer is told meanwhile, and that the run can still be ended."""
+"""Tests a frame that hangs: the performer gets reports meanwhile, and the run can still be ended."""
 
 import os
 import signal
@@ -12,40 +12,40 @@ import av
 import pytest
 
 from engine.osc.encode import encode_message
-from tests.support.desk import open_desk
+from tests.support.engine_client import open_client
 
 STANDING = "/engine/status/standing"
 
 
-def test_while_a_frame_stands_questions_are_answered_and_the_status_says_so(tmp_path: Path, wait_for: Any) -> None:
-    held, is_held = threading.Event(), threading.Event()
-    with open_desk(tmp_path, fps=60.0) as desk:
-        desk.client.send(encode_message("/engine/notify", 1))
-        desk.answers_up_to("/engine/heartbeat")
+def test_while_a_frame_hangs_questions_are_answered_and_the_status_shows_it(tmp_path: Path, wait_for: Any) -> None:
+    may_continue, is_blocked = threading.Event(), threading.Event()
+    with open_client(tmp_path, fps=60.0) as session:
+        session.client.send(encode_message("/engine/notify", 1))
+        session.answers_up_to("/engine/heartbeat")
 
         def stand() -> None:
-            is_held.set()
-            held.wait(60.0)
+            is_blocked.set()
+            may_continue.wait(60.0)
 
-        before = desk.engine.status()
+        before = session.engine.status()
         assert (before.standing_s, before.standing_in) == (0.0, "")
-        desk.engine.post(stand)
-        assert is_held.wait(120.0)
-        warning = desk.hear("/engine/warning")[0]
+        session.engine.post(stand)
+        assert is_blocked.wait(120.0)
+        warning = session.hear("/engine/warning")[0]
         assert warning.startswith("no picture for ") and "reading values; stack: " in warning
         assert "stand" in warning.partition("stack: ")[2]
-        desk.client.send(encode_message("/get", "/layer/1/angle"))
-        desk.hear("/layer/1/angle")
-        lines = {message.address: message.args for message in desk.ask("/engine/status")}
+        session.client.send(encode_message("/get", "/layer/1/angle"))
+        session.hear("/layer/1/angle")
+        lines = {message.address: message.args for message in session.ask("/engine/status")}
         seconds, step = lines[STANDING]
         assert seconds >= 0.5 and step == "reading values"
         assert lines["/engine/status/dropped"][0] >= before.dropped + 30  # 0.5 s at 60 frames a second
-        wait_for(lambda: desk.engine.status().standing_s >= 2.0, "two seconds")
-        assert desk.engine.status().fps == 0.0
-        held.set()
-        assert desk.hear("/engine/warning")[0].startswith("pictures come again, after ")
-        wait_for(lambda: desk.engine.status().dropped >= before.dropped + 30, "the count of the frames left out")
-        assert desk.engine.status().standing_s == 0.0
+        wait_for(lambda: session.engine.status().standing_s >= 2.0, "two seconds")
+        assert session.engine.status().fps == 0.0
+        may_continue.set()
+        assert session.hear("/engine/warning")[0].startswith("pictures come again, after ")
+        wait_for(lambda: session.engine.status().dropped >= before.dropped + 30, "the count of the frames left out")
+        assert session.engine.status().standing_s == 0.0
 
 
 OPTIONS = "--size 96x64 --renderer gl --audio demo --osc off --web off --sink record=show.mp4"
@@ -93,6 +93,6 @@ def test_ctrl_c_ends_a_run_whose_last_frame_stands_and_its_recording_is_whole(tm
         process.wait()
     assert process.returncode == 1
     assert "no picture for" in errors and "ended without the last picture" in errors
-    (film,) = tmp_path.rglob("show.mp4")
-    with av.open(str(film)) as container:
+    (video,) = tmp_path.rglob("show.mp4")
+    with av.open(str(video)) as container:
         assert sum(1 for _ in container.decode(video=0)) >= 10

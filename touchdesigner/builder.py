@@ -207,13 +207,13 @@ def add_network(comp: Any, texts: dict[str, str]) -> None:
         get_or_create(comp, "tableDAT", name)
     names = comp.op("features").module
     add_values(comp, "audio", "audio_zeros", names.NAMES)
-    heard = get_or_create(comp, "oscinCHOP", "features_in")
-    heard.par.active = False  # until the extension has set its port
-    heard.par.protocol, heard.par.stripsegments = "msging", 1
-    heard.par.queued = True  # else an onset is lost when two messages arrive within a frame
+    features_in = get_or_create(comp, "oscinCHOP", "features_in")
+    features_in.par.active = False  # until the extension has set its port
+    features_in.par.protocol, features_in.par.stripsegments = "msging", 1
+    features_in.par.queued = True  # else an onset is lost when two messages arrive within a frame
     named = get_or_create(comp, "renameCHOP", "features_named")
     named.par.renamefrom, named.par.renameto = " ".join(names.RECEIVED), " ".join(names.NAMES)
-    named.inputConnectors[0].connect(heard)
+    named.inputConnectors[0].connect(features_in)
     # All channels exist, in their order, before the first has arrived.
     audio = get_or_create(comp, "replaceCHOP", "audio_channels")
     audio.inputConnectors[0].connect(comp.op("audio_zeros"))
@@ -240,7 +240,7 @@ def add_values(comp: Any, table_name: str, name: str, channels: tuple[str, ...])
 def renew_parameters(comp: Any) -> None:
     """Rebuild all pages. Keeps the values on the component's own pages; the engine sends the others."""
     parameters, layout = comp.op("parameters").module, comp.op("layout").module
-    kept = {
+    values = {
         # An operator as it was named: "" for none, and a name beside the component stays one.
         own.name: getattr(comp.par, own.name).val if own.style == "DAT" else getattr(comp.par, own.name).eval()
         for owns in parameters.OWN_PAGES.values()
@@ -252,7 +252,7 @@ def renew_parameters(comp: Any) -> None:
     for page in layout.read_pages(comp.op("pages").text):
         for control in page.controls:
             parameters.put(parameters.page_of(comp, page.title), control)
-    for name, value in kept.items():
+    for name, value in values.items():
         setattr(comp.par, name, value)
 
 

@@ -11,7 +11,7 @@ from typing import Any
 
 from osc_schema.types import SinkKind
 
-LAMP = SinkKind(shown_as="a lamp", argument="HOST:PORT", made_by="multiverse_lamp:LampSink")
+LAMP = SinkKind(help_name="a lamp", argument="HOST:PORT", class_path="multiverse_lamp:LampSink")
 
 
 class LampSink:
@@ -20,8 +20,8 @@ class LampSink:
     def __init__(self, argument: str, picture: str = "main") -> None:
         self.name, self.picture, self._frames, self._next_s = argument or "127.0.0.1:7000", picture, 0, 0.0
 
-    def start(self, stage: Any, *, may_wait: bool = False) -> None:
-        """`stage`: size, rate and sound of the run. What is raised here is shown in one line."""
+    def start(self, output_format: Any, *, may_wait: bool = False) -> None:
+        """`output_format`: size, rate and sound of the run. What is raised here is shown in one line."""
         from pythonosc.udp_client import SimpleUDPClient
 
         host, _, port = self.name.partition(":")
@@ -46,4 +46,4 @@ class LampSink:
 
     def close(self) -> None: ...
     def pump(self) -> None: ...
-    def set_format(self, stage: Any) -> None: ...
+    def set_format(self, output_format: Any) -> None: ...

@@ -1,9 +1,9 @@
-"""The analysis of the sound in hops of 10 ms: source samples in, `AudioFeatures` out.
+"""Analyses sound in hops of 10 ms: source samples in, `AudioFeatures` out.
 
 Hops have fixed positions (sample 0, 441, 882, ... at 44.1 kHz) however the samples arrive, so live capture in blocks of
 any size, a file and an offline run all give the same features. Each step handles all four channels in one NumPy call,
-because this thread shares the GIL with the frame loop. The beat and the drums are heard in the source itself, before
-layout and gain: all channels together make the groove.
+because this thread shares the GIL with the frame loop. Beat and drums are detected in the sum of all source channels,
+before layout and gain.
 
 Set gain + automatic gain scales waves and levels; silence detection (for pitch and onsets) works before it, at -60 dBFS
 RMS.
@@ -26,7 +26,7 @@ from engine.audio.pitch import (
     PitchFollower,
     pitch_hues,
     strongest_hz,
-    tone_share,
+    tone_fraction,
 )
 from engine.audio.settings import AudioSettings
 from engine.audio.spectrum import BandPlan, hann, power_spectrum, spectrum_frames
@@ -35,11 +35,9 @@ from engine.values import CHANNELS, AudioFeatures, ChannelFeatures
 
 HOP_S = 0.01
 
-_FIELDS = ("rms", "peak", "pitch_hz", "pitch_confidence", "hue", "onset", "low", "mid", "high", "envelope", "gain_db")
-
 
 class Analyser:
-    """State of the analysis of one source; used by one thread."""
+    """Analyses one sound source hop by hop, and holds the state between hops. Used by one thread."""
 
     def __init__(self, sample_rate_hz: int) -> None:
         self.hop_frames = round(sample_rate_hz * HOP_S)
@@ -71,9 +69,9 @@ class Analyser:
         self._wave = WaveWindow(sample_rate_hz)
         self._leaving_wave = WaveWindow(sample_rate_hz)
         self._onset_counts = np.zeros(CHANNELS, int)
-        self._measured = np.zeros((len(_FIELDS), CHANNELS))
-        self._measured[_FIELDS.index("pitch_hz")] = FIRST_PITCHES_HZ
-        self._measured[_FIELDS.index("hue")] = pitch_hues(np.array(FIRST_PITCHES_HZ))
+        first_hz = np.array(FIRST_PITCHES_HZ)
+        self._measured: dict[str, np.ndarray] = {"pitch_hz": first_hz, "hue": pitch_hues(first_hz)}
+        """Fields of ChannelFeatures as measured in the newest hop, by name, each (4,)."""
         self._gain_linear = np.ones(CHANNELS)
 
     @property
@@ -82,8 +80,8 @@ class Analyser:
         return self.samples_analysed + self.hop_frames
 
     def hop(self, block: np.ndarray, settings: AudioSettings, voice: np.ndarray | None = None) -> None:
-        """Analyse the next `hop_frames` samples: (hop_frames, source channels) float32 in [-1, 1]; `features` tells the
-        result. `voice`, (hop_frames,), is the voice heard at that time; it replaces channel `voice_channel`."""
+        """Analyse the next `hop_frames` samples: (hop_frames, source channels) float32 in [-1, 1]; `features` returns
+        the result. `voice`, (hop_frames,), is the voice audible at that time; it replaces channel `voice_channel`."""
         spread = self._layout.spread(block, settings.layout, settings.channel_map)  # (4, hop)
         if voice is not None and settings.voice_channel:
             spread[settings.voice_channel - 1] = voice
@@ -105,33 +103,36 @@ class Analyser:
         peak = np.abs(recent).max(axis=1)
         # Only the newest hop decides: what remains of a note that ended is too short to have a pitch.
         has_pitch = _rms(spread) >= HOLD_BELOW_RMS
-        heard_hz = strongest_hz(power, self._rate_hz)
-        pitch_hz = self._pitch.follow(heard_hz, has_pitch)
-        share = tone_share(power, heard_hz, self._rate_hz)
-        heard = heard_hz, share, has_pitch, pitch_hz
+        detected_hz = strongest_hz(power, self._rate_hz)
+        pitch_hz = self._pitch.follow(detected_hz, has_pitch)
+        tonal = tone_fraction(power, detected_hz, self._rate_hz)
+        hue_input = detected_hz, tonal, has_pitch, pitch_hz
         if (leaving := settings.leaving) is None:
             self._leaving_hue = None
         else:
             if self._leaving_hue is None or self._leaving_number != settings.leaving_number:
-                # it goes on from what is on screen
+                # it continues from the hue on screen
                 self._leaving_hue, self._leaving_number = copy(self._hue), settings.leaving_number
-            self._leaving_hues, _ = self._leaving_hue.follow(*heard, leaving.hue_glide_ms, leaving.is_hue_circle)
-        hue, confidence = self._hue.follow(*heard, settings.hue_glide_ms, settings.is_hue_circle)
+            self._leaving_hues, _ = self._leaving_hue.follow(*hue_input, leaving.hue_glide_ms, leaving.is_hue_circle)
+        hue, confidence = self._hue.follow(*hue_input, settings.hue_glide_ms, settings.is_hue_circle)
         onset = self._onset.step(np.sqrt(newest_mean_squares), gain, rms >= HOLD_BELOW_RMS)
         self._onset_counts += onset > 0
         low, mid, high = self._plan.low_mid_high(mean_squares) * gain
         envelope = self._envelope.follow(loudness * gain[:, None], settings.decay_ms)
         self._gain_linear = gain
-        self._measured[:] = rms * gain, peak * gain, pitch_hz, confidence, hue, onset, low, mid, high, envelope, gain_db
+        levels = {"rms": rms * gain, "peak": peak * gain, "envelope": envelope, "gain_db": gain_db}
+        pitch = {"pitch_hz": pitch_hz, "pitch_confidence": confidence, "hue": hue}
+        self._measured = {**levels, **pitch, "onset": onset, "low": low, "mid": mid, "high": high}
 
     def features(self, settings: AudioSettings) -> AudioFeatures:
         """The newest hop's features and the waves that end with it. Before the first hop: silence, and a different
         pitch for each channel."""
         waves = self._cut(self._wave, settings)
         leaving_waves = None if settings.leaving is None else self._cut(self._leaving_wave, settings.leaving)
+        columns = (each.tolist() for each in self._measured.values())
         channels = tuple(
-            ChannelFeatures(onset_count=count, **dict(zip(_FIELDS, column, strict=True)))
-            for column, count in zip(self._measured.T.tolist(), self._onset_counts.tolist(), strict=True)
+            ChannelFeatures(onset_count=count, **dict(zip(self._measured, values, strict=True)))
+            for count, *values in zip(self._onset_counts.tolist(), *columns, strict=True)
         )
         leaving_channels = None
         if settings.leaving is not None and self._leaving_hue is not None:
@@ -140,8 +141,8 @@ class Analyser:
         return AudioFeatures(
             channels=channels,
             waves=waves,
-            leaving_waves=leaving_waves,
-            leaving_channels=leaving_channels,
+            outgoing_waves=leaving_waves,
+            outgoing_channels=leaving_channels,
             beat=self._beat.features(*self._hits),
             end_sample=self.samples_analysed,
         )

@@ -1,23 +1,23 @@
-"""Tempo and position in the beat as one probability, carried from hop to hop.
+"""Estimates tempo and position in the beat as one probability distribution, updated each hop.
 
-Problem: tempo and beat depend on each other, and every reading of a groove has rivals: half and double tempo, the
-off-beat, the dotted beat. A show needs one answer now, without the next bars. To measure the period first and then its
-phase fails where both change, and flips between rivals that are nearly equal.
+Problem: tempo and beat depend on each other, and every groove has several hypotheses: half and double tempo, the
+off-beat, the dotted beat. A show needs one answer now, without the next bars. Measuring the period first and then its
+phase fails where both change, and flips between hypotheses that are nearly equal.
 
-What we do: a hidden Markov model in the efficient state space of Krebs, Böck and Widmer ("An efficient state space
+Solution: a hidden Markov model in the efficient state space of Krebs, Böck and Widmer ("An efficient state space
 model for joint tempo and meter tracking", ISMIR 2015), filtered forward only. A state is a period in hops and a
 position in it, some 5000 in all. Each hop every state moves on by one position: one shift of an array. Only at a beat
 may the period change, by little. Then each state is weighted by how well the newest onset strength x fits its
 position: exponential densities, of a high mean at the beat and of a low one elsewhere. So competing tempi are tracked
 in parallel; a wrong one loses weight as sound arrives.
 
-Three things hold the octave. Periods far from 115 beats a minute lose a little each second (people tap there: Parncutt,
-Music Perception 1994). Periods whose multiples 1, 2 and 4 recur in the sound gain: a leaky autocorrelation, which sees
-a bar where the states see one beat (Scheirer, JASA 1998, uses a bank of combs for it). And snares that follow each
-other evenly are two beats apart (`Backbeat`).
+Three terms stabilise the octave. Periods far from 115 beats a minute lose a little each second (people tap there:
+Parncutt, Music Perception 1994). Periods whose multiples 1, 2 and 4 recur in the sound gain: a leaky autocorrelation,
+which sees a bar where the states see one beat (Scheirer, JASA 1998, uses a bank of combs for it). And snares that
+follow each other evenly are two beats apart (`Backbeat`).
 
-Without onsets for about a second the states rest, and the caller runs on alone; with the next onset they start from
-where it has come to. A small leak towards all states lets a new song win within seconds.
+Without onsets for about a second the states rest, and the caller's beat runs on; with the next onset they start from
+its position. A small leak towards all states lets a new song win within seconds.
 """
 
 import math
@@ -29,12 +29,12 @@ import numpy as np
 from engine.audio.spectrum import greatest_nearby
 
 MEMORY_S: Final = 3.0  # of the votes, without snares ...
-KEPT: Final = 0.85  # ... and share of the older votes after each new one
+VOTE_DECAY: Final = 0.85  # ... and factor of the older votes after each new one
 UNCAST_VOTES: Final = 0.25  # votes that nobody cast: one vote is not yet certain
 # Relative deviations of a period from the vote; the latter also of even intervals.
 FULL_WITHIN, NONE_BEYOND = 0.06, 0.12
 FAST_S: Final = (0.38, 0.44)  # no vote below, full vote above: a snare on each beat of a slow song looks like this
-KICKED_S, HALFWAY = (0.31, 0.33), 0.06  # likewise with a kick halfway between the snares, within this share
+KICKED_S, HALFWAY = (0.31, 0.33), 0.06  # likewise with a kick halfway between the snares, within this fraction
 SLOW_S: Final = (0.70, 0.76)  # from here on (80 bpm), divided pulses speak against the vote ...
 DIVIDED: Final = (0.3, 0.7)  # ... by how strongly they recur, compared with the pulses
 
@@ -45,7 +45,7 @@ HALF_MEAN: Final = 0.09  # between two beats
 ELSEWHERE_MEAN: Final = 0.08
 TRUST: Final = 0.45  # exponent of the densities: neighbouring hops show the same onset, so they count for less than one
 TEMPO_STIFFNESS: Final = 120.0  # exp(-120 |change of the period|) at a beat
-LEAK: Final = 1e-3  # share of the probability that returns to all states, per hop
+LEAK: Final = 1e-3  # fraction of the probability that returns to all states, per hop
 FAVOURITE_BPM, FAVOURITE_OCTAVES = 115.0, 0.8
 MAX_PULL_OCTAVES: Final = 0.8  # beyond, the pull no longer grows: a clear pulse of 60 or 200 must win
 PULL_PER_S: Final = 2.5
@@ -57,16 +57,16 @@ BACKBEAT_PER_S: Final = 8.0
 REST_S: Final = 1.2  # time constant of the activity
 MIN_ACTIVITY: Final = 0.2
 REST_ERROR_HOPS: Final = 3.0  # by which the beat that ran on may be off after a rest
-DOUBT: Final = 0.2  # share of the probability that it is another song by now
+DOUBT: Final = 0.2  # probability that it is another song by now
 
 
 class Backbeat:
-    """The backbeat: snare hits that tell how many of the pulses in a groove are beats. Analyser thread; one step per
-    hop of `hop_s`. `periods_s` (periods,) are those to vote for.
+    """Lets snare hits vote for the number of pulses per beat. Analyser thread; one step per hop of `hop_s`. `periods_s`
+    (periods,) are those to vote for.
 
-    In a slow song with eighths on the hats, every pulse is alike except for the snare, and the count twice as fast lies
-    nearer to the tempo at which people like to tap. But where snares follow each other evenly, they are two beats
-    apart, as on 2 and 4 of most popular music. So each interval between two snares that is like the one before votes
+    In a slow song with eighths on the hats, every pulse is alike except for the snare. The count twice as fast is
+    nearer to the tempo at which people like to tap. But evenly spaced snares are two beats apart, as on 2 and 4 of
+    most popular music. So each interval between two snares that is like the one before votes
     for the period of half its length. Another interval (a fill, a breakbeat, a waltz with snares on 2 and 3, a new
     song) starts the count over. Fast periods get votes only if a kick comes halfway between the snares: on each beat of
     a slow song there may be a snare, but no kick between.
@@ -79,7 +79,7 @@ class Backbeat:
     def __init__(self, hop_s: float, periods_s: np.ndarray) -> None:
         self._hop_s = hop_s
         self._periods_s = periods_s
-        self._kept = math.exp(-hop_s / MEMORY_S)
+        self._decay = math.exp(-hop_s / MEMORY_S)
         self._since_s = self._interval_s = math.inf
         """Since the latest snare, and between it and the one before."""
         self._has_kick = False
@@ -92,16 +92,16 @@ class Backbeat:
     def step(self, is_snare: bool, is_kick: bool) -> None:
         """Take the next hop: True for what was hit in it."""
         self._since_s += self._hop_s
-        self._votes *= self._kept
-        self._total *= self._kept
+        self._votes *= self._decay
+        self._total *= self._decay
         self._has_kick |= is_kick and abs(self._since_s / self._interval_s - 0.5) < HALFWAY
         if not is_snare:
             return
         if abs(self._since_s - self._interval_s) < NONE_BEYOND * self._interval_s < math.inf:
             off = np.abs(2.0 * self._periods_s / self._since_s - 1.0)
             vote = (1.0 - _ramp(off, FULL_WITHIN, NONE_BEYOND)) * (self._kicked if self._has_kick else self._fast)
-            self._votes = KEPT * self._votes + vote
-            self._total = KEPT * self._total + 1.0
+            self._votes = VOTE_DECAY * self._votes + vote
+            self._total = VOTE_DECAY * self._total + 1.0
         else:
             self._start_over()
         self._since_s, self._interval_s, self._has_kick = 0.0, self._since_s, False
@@ -111,12 +111,12 @@ class Backbeat:
         self._start_over()
         self._since_s = self._interval_s = math.inf
 
-    def share(self, divided: np.ndarray) -> np.ndarray:
-        """Share of the votes for each period, (periods,) in 0..1. `divided` (periods,): how strongly a quarter of each
-        period recurs in the sound, compared with half of it."""
+    def vote_fractions(self, divided: np.ndarray) -> np.ndarray:
+        """Fraction of the votes for each period, (periods,) in 0..1. `divided` (periods,): how strongly a quarter of
+        each period recurs in the sound, compared with half of it."""
         doubt = self._slow * _ramp(divided, *DIVIDED)
-        share: np.ndarray = self._votes / (self._total + UNCAST_VOTES) * (1.0 - doubt)
-        return share
+        fractions: np.ndarray = self._votes / (self._total + UNCAST_VOTES) * (1.0 - doubt)
+        return fractions
 
     def _start_over(self) -> None:
         self._votes[:] = 0.0
@@ -141,7 +141,7 @@ class Reading:
 
 
 class BeatStates:
-    """Analyser thread; one step per hop of `hop_s`."""
+    """The hidden Markov model of tempo and position; one step per hop of `hop_s`. Analyser thread."""
 
     def __init__(self, hop_s: float) -> None:
         self._hop_s = hop_s
@@ -171,11 +171,11 @@ class BeatStates:
         self._kind = kind
         self._means = np.array([*BEAT_MEANS, HALF_MEAN, ELSEWHERE_MEAN])
         self._weights = np.repeat(np.exp(self._log_pull), lags).astype(np.float32)
-        self._activity, self._kept = 0.0, math.exp(-hop_s / REST_S)
+        self._activity, self._activity_decay = 0.0, math.exp(-hop_s / REST_S)
         self._past = np.zeros(lags[-1] * COMB_MULTIPLES[-1] + 3)
         """Onset strengths, the newest first, and what they have in common with themselves that long ago."""
         self._recurrence = np.zeros_like(self._past)
-        self._forgotten = math.exp(-hop_s / COMB_S)
+        self._recurrence_decay = math.exp(-hop_s / COMB_S)
         self._backbeat = Backbeat(hop_s, lags * hop_s)
         self._hops = 0
         self._has_started = False
@@ -189,9 +189,9 @@ class BeatStates:
         """Take the onset strength of the next hop, 0..1, and what was hit in it. `bpm` and `phase` (of the hop
         before, in beats) are those of a beat that ran on, to start from after a rest."""
         was_active = self.is_active
-        self._activity = max(onset, self._activity * self._kept)
+        self._activity = max(onset, self._activity * self._activity_decay)
         self._backbeat.step(is_snare, is_kick)
-        self._recur(onset)
+        self._update_recurrence(onset)
         if not self.is_active:
             self._backbeat.forget()  # the drop after a break may be another groove
             return
@@ -227,11 +227,11 @@ class BeatStates:
         near = np.exp(-0.5 * (hops * self._lag / REST_ERROR_HOPS) ** 2 - 0.5 * (self._lag - lag) ** 2)
         self._states = ((1.0 - DOUBT) * near / near.sum() + DOUBT * self._all).astype(np.float32)
 
-    def _recur(self, onset: float) -> None:
+    def _update_recurrence(self, onset: float) -> None:
         past = self._past
         past[1:] = past[:-1].copy()
         past[0] = onset
-        self._recurrence *= self._forgotten
+        self._recurrence *= self._recurrence_decay
         if onset > 0.0:
             self._recurrence += onset * past
         self._hops += 1
@@ -240,7 +240,7 @@ class BeatStates:
             comb = np.sum([near[self._lags * multiple] for multiple in COMB_MULTIPLES], axis=0)
             comb = np.maximum(comb / max(float(comb.max()), 1e-9), 0.05)
             half, quarter = (near[np.round(self._lags / parts).astype(int)] for parts in (2, 4))
-            backbeat = self._backbeat.share(quarter / np.maximum(half, 1e-9))
+            backbeat = self._backbeat.vote_fractions(quarter / np.maximum(half, 1e-9))
             per_s = COMB_PER_S * np.log(comb) + BACKBEAT_PER_S * backbeat
             log_weight = self._log_pull + self._hop_s * per_s
             self._weights = np.repeat(np.exp(log_weight), self._lags).astype(np.float32)

@@ -16,7 +16,7 @@ from av.stream import Disposition
 from engine.errors import AudioError
 from engine.system.media_file import open_media, packets_of
 
-SEEK_LEAD_S = 0.2  # decoded before the sample that is wanted: a codec's first frames after a jump are not whole
+SEEK_LEAD_S = 0.2  # decoded before the requested sample: a codec's first frames after a jump are not whole
 GAP_S = 0.1  # minimum gap between time stamps; smaller ones are rounding of the container's clock
 MAX_GAP_S = 600.0  # a larger jump counts as a broken time stamp
 SILENCE_S = 1.0  # written at a time, so that a long gap does not fill the memory
@@ -59,7 +59,7 @@ class DecodedTrack:
             """Length of its sound, and the end from the start of the file, as the file declares them; None if not."""
 
     def pieces_from(self, sample: int) -> Generator[np.ndarray, None, None]:
-        """The same as `pieces`, from this sample after the start of the file on; after silence up to `begins_s`."""
+        """Yield like `pieces`, from this sample after the start of the file on; after silence up to `begins_s`."""
         jump_s = Fraction(max(sample / self.rate_hz - SEEK_LEAD_S, 0.0)) if sample else Fraction(0)
         with closing(self.pieces(jump_s)) as pieces:
             skipped: int | None = None
@@ -80,7 +80,7 @@ class DecodedTrack:
         with container:
             if jump_s:
                 container.seek(int((jump_s + self._origin_s) / (stream.time_base or Fraction(1))), stream=stream)
-            planar = _Planar(stream)
+            planar = _PlanarConverter(stream)
             first_s = (stream.start_time or 0) * (stream.time_base or Fraction(0))  # Matroska has none below 0
             for frame in self._decoded(container, stream):
                 at_s = frame.pts * Fraction(frame.time_base) if frame.pts is not None and frame.time_base else None
@@ -138,13 +138,13 @@ class DecodedTrack:
                 yield np.zeros((self.channels, min(at_once, samples - begin)), np.float32)
 
 
-class _Planar:
+class _PlanarConverter:
     """Converts frames of one track to (channels, n) float32 at its first rate and layout, even if they change."""
 
     def __init__(self, stream: AudioStream) -> None:
         self._channels = stream.channels
-        self._wanted = "fltp" if self._channels <= MAX_PLANES else "flt", stream.layout.name, stream.rate
-        self._shape = self._wanted
+        self._target = "fltp" if self._channels <= MAX_PLANES else "flt", stream.layout.name, stream.rate
+        self._shape = self._target
         self._resampler: AudioResampler | None = None
 
     def pieces(self, frame: AudioFrame) -> Iterator[np.ndarray]:
@@ -152,7 +152,7 @@ class _Planar:
         if shape != self._shape:
             yield from self.flush()
             self._shape = shape
-            self._resampler = None if shape == self._wanted else AudioResampler(*self._wanted)
+            self._resampler = None if shape == self._target else AudioResampler(*self._target)
         if self._resampler is None:
             yield self._array(frame)
         else:

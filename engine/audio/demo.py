@@ -1,4 +1,4 @@
-"""The built-in loop: kick, bass line, pad and arpeggio, four bars at 125 bpm, one instrument a channel.
+"""The built-in loop: kick, bass line, pad and arpeggio, four bars at 125 bpm, one instrument per channel.
 
 Synthesised at start, so that `multiverse run` shows something on a machine without a sound card. Notes wrap around the
 end of the loop, so their tails continue at the beginning without a seam. Am F C G, one bar each; in every instrument
@@ -15,7 +15,7 @@ BARS = 4
 STEP = 5760  # samples in a sixteenth: 48 000 * 60 / 125 / 4, a whole number
 LOOP_FRAMES = BARS * 16 * STEP  # 7.68 s
 
-# MIDI notes, a row a bar.
+# MIDI notes, one row per bar.
 BASS = (45, 41, 48, 43)  # A2 F2 C3 G2
 BASS_STEPS = ((0, 0), (3, 0), (6, 12), (8, 0), (11, 0), (14, 7))  # sixteenth in the bar, semitones above the root
 PAD = ((57, 64, 72), (57, 65, 69), (55, 64, 72), (59, 62, 67))
@@ -69,7 +69,7 @@ def _time_s(seconds: float) -> np.ndarray:
     return np.arange(round(seconds * SAMPLE_RATE_HZ), dtype=np.float32) / np.float32(SAMPLE_RATE_HZ)
 
 
-def _faded(note: np.ndarray, seconds: float = 0.01) -> np.ndarray:
+def _fade_out(note: np.ndarray, seconds: float = 0.01) -> np.ndarray:
     """Fade the end of the note to zero, instead of cutting it."""
     frames = round(seconds * SAMPLE_RATE_HZ)
     note[-frames:] *= np.linspace(1.0, 0.0, frames, dtype=np.float32)
@@ -80,7 +80,7 @@ def _kick() -> np.ndarray:
     t = _time_s(0.48)
     sweep_s = 0.03
     cycles = 49.0 * t + 130.0 * sweep_s * (1.0 - np.exp(-t / sweep_s))  # falls from 179 Hz to 49
-    return _faded(np.sin(2 * np.pi * cycles) * np.exp(-t / 0.18))
+    return _fade_out(np.sin(2 * np.pi * cycles) * np.exp(-t / 0.18))
 
 
 def _bass(hz: float) -> np.ndarray:
@@ -88,7 +88,7 @@ def _bass(hz: float) -> np.ndarray:
     bright = np.exp(-t / 0.06)
     phase = np.float32(2 * np.pi * hz) * t
     wave = np.sin(phase) + 0.45 * bright * np.sin(2 * phase) + 0.25 * bright * np.sin(3 * phase)
-    return _faded(wave * np.exp(-t / 0.3) * np.minimum(1.0, t / 0.004))
+    return _fade_out(wave * np.exp(-t / 0.3) * np.minimum(1.0, t / 0.004))
 
 
 def _pad(hz: float) -> np.ndarray:
@@ -104,4 +104,4 @@ def _pluck(hz: float) -> np.ndarray:
     t = _time_s(0.36)
     phase = np.float32(2 * np.pi * hz) * t
     wave = np.sin(phase + 0.9 * np.exp(-t / 0.03) * np.sin(2 * phase))
-    return _faded(wave * np.exp(-t / 0.12) * np.minimum(1.0, t / 0.002))
+    return _fade_out(wave * np.exp(-t / 0.12) * np.minimum(1.0, t / 0.002))

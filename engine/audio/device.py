@@ -5,7 +5,7 @@ import sys
 import numpy as np
 
 from engine.audio.devices import AudioDevice
-from engine.audio.feed import bring_into_range, fitted
+from engine.audio.feed import bring_into_range, mix_channels
 from engine.audio.ring import SampleRing
 from engine.audio.steady_reader import SteadyReader
 from engine.audio.streams import BLOCK_S, Owner, ReconnectingStream, SoundStream, open_input, open_output
@@ -23,7 +23,7 @@ NO_PERMISSION = (
 )
 
 
-def heard_state(zeros_s: float, is_loopback: bool, platform: str = sys.platform, *, has_sounded: bool = False) -> str:
+def capture_state(zeros_s: float, is_loopback: bool, platform: str = sys.platform, *, has_sounded: bool = False) -> str:
     """State of a device that has delivered exact zeros for `zeros_s`. Pure.
 
     macOS delivers exact zeros, and no error, to a program without microphone permission. An analogue input is never
@@ -36,16 +36,16 @@ def heard_state(zeros_s: float, is_loopback: bool, platform: str = sys.platform,
 
 
 class DeviceCapture:
-    """Opens the device in the constructor; AudioError if it is missing or cannot be opened. Sample 0 is captured after
-    `start`. `wanted` is an index, a name or part of one; None is the default input. While the device is lost the ring
-    keeps filling with silence at the same rate. The ring's marks say when samples sounded at the microphone."""
+    """Captures an input device, which the constructor opens; AudioError if it is missing or cannot be opened. Sample 0
+    is captured after `start`. `query` is an index, a name or part of one; None is the default input. While the device
+    is lost the ring fills with silence at the same rate. The ring's marks are times at the microphone."""
 
     ring: SampleRing
 
     def __init__(
-        self, wanted: str | None, clock: Clock, report: Report, ring: SampleRing | None = None, *, min_channels: int = 1
+        self, query: str | None, clock: Clock, report: Report, ring: SampleRing | None = None, *, min_channels: int = 1
     ) -> None:
-        """`ring`: of another capture, which this one continues; else a new one, of at least `min_channels`."""
+        """ring: Buffer of the previous capture, to which this one appends; else a new one of `min_channels` or more."""
         self.channels = 1
         """Channels that are captured."""
         self.lost_blocks = 0
@@ -55,11 +55,11 @@ class DeviceCapture:
         self._is_started = False
         self._zeros_s = 0.0
         self._has_sounded = False
-        self._has_told_zeros = False
+        self._has_reported_zeros = False
         self._reopenings = 0
         self._reopen_at_s: float | None = None
         self._filled_s = clock.now_s()  # the ring is filled up to here, with sound or silence
-        self._stream = ReconnectingStream(wanted, "input", self, clock=clock, report=report)
+        self._stream = ReconnectingStream(query, "input", self, clock=clock, report=report)
         device = self._stream.device
         self.description = f"device {device.name!r} ({self.channels} channels, {self.ring.sample_rate_hz} Hz)"
 
@@ -68,7 +68,7 @@ class DeviceCapture:
         if self._stream.is_lost:
             return "lost"
         is_loopback = self._stream.device.is_loopback
-        return heard_state(self._zeros_s, is_loopback, sys.platform, has_sounded=self._has_sounded)
+        return capture_state(self._zeros_s, is_loopback, sys.platform, has_sounded=self._has_sounded)
 
     @property
     def name(self) -> str:
@@ -88,7 +88,7 @@ class DeviceCapture:
             self.ring = SampleRing(device.rate_hz, max(device.channels, self._min_channels))
             self.ring.used_channels = device.channels
         self.channels = min(self.ring.channels, device.channels)
-        return open_input(device, self.channels, self.ring.sample_rate_hz, self._hear, self._clock)
+        return open_input(device, self.channels, self.ring.sample_rate_hz, self._receive, self._clock)
 
     def wants_reopening(self) -> bool:
         """True at intervals while a macOS microphone may be silent because the permission is missing.
@@ -102,9 +102,9 @@ class DeviceCapture:
             self._reopenings, self._reopen_at_s = 0, None
         elif self._reopen_at_s is None:
             self._reopen_at_s = now_s + REOPEN_S
-            if not self._has_told_zeros:
+            if not self._has_reported_zeros:
                 self._report("audio.permission", NO_PERMISSION.format(name=self._stream.device.name))
-            self._has_told_zeros = True
+            self._has_reported_zeros = True
         elif now_s >= self._reopen_at_s:
             self._reopenings += 1
             self._reopen_at_s = now_s + next_delay_s(self._reopenings + 1, first_s=REOPEN_S, max_s=MAX_REOPEN_S)
@@ -118,7 +118,7 @@ class DeviceCapture:
             self._write(block, self._filled_s)
             self._filled_s += BLOCK_S
 
-    def _hear(self, block: np.ndarray, began_s: float, has_lost: bool) -> None:
+    def _receive(self, block: np.ndarray, began_s: float, has_lost: bool) -> None:
         # audio thread: no lock, no logging
         self.lost_blocks += has_lost and self._is_started
         bring_into_range(block)
@@ -135,11 +135,11 @@ class DeviceCapture:
 
 
 class DeviceOutput(Owner):
-    """Opens the device in the constructor; AudioError if it is missing or cannot be opened. Silent until `play`.
-    `wanted` is an index, a name or part of one; None is the default output. Mono sound is played on the first two
-    channels. While the device is lost nothing is read: the reader detects the gap from the time of its next block."""
+    """Plays on an output device, which the constructor opens; AudioError if it is missing or cannot be opened. Silent
+    until `play`. `query` is an index, a name or part of one; None is the default output. Mono sound is played on the
+    first two channels. While the device is lost nothing is read: the reader detects the gap from its next block."""
 
-    def __init__(self, wanted: str | None, clock: Clock, report: Report) -> None:
+    def __init__(self, query: str | None, clock: Clock, report: Report) -> None:
         self.lost_blocks = 0
         """Number of underruns."""
         self.delay_s = 0.0
@@ -148,7 +148,7 @@ class DeviceOutput(Owner):
         self._channels = 0
         self._clock = clock
         self._reader: SteadyReader | None = None
-        self._stream = ReconnectingStream(wanted, "output", self, clock=clock, report=report)
+        self._stream = ReconnectingStream(query, "output", self, clock=clock, report=report)
         self.description = f"device {self._stream.device.name!r} ({self._channels} channels, {self.rate_hz} Hz)"
 
     def play(self, reader: SteadyReader) -> None:
@@ -161,7 +161,7 @@ class DeviceOutput(Owner):
 
     @property
     def state(self) -> str:
-        """playing or lost."""
+        """`playing` or `lost`."""
         return "lost" if self._stream.is_lost else "playing"
 
     def close(self) -> None:
@@ -173,12 +173,12 @@ class DeviceOutput(Owner):
         self._channels = min(MAX_OUTPUT_CHANNELS, device.outputs)
         return open_output(device, self._channels, self.rate_hz, self._fill, self._clock)
 
-    def _fill(self, frames: int, heard_s: float, has_run_out: bool) -> np.ndarray:
+    def _fill(self, frames: int, audible_s: float, has_run_out: bool) -> np.ndarray:
         # audio thread: no lock, no logging
-        self.delay_s = heard_s - self._clock.now_s() + BLOCK_S
+        self.delay_s = audible_s - self._clock.now_s() + BLOCK_S
         if self._reader is None:
             return np.zeros((frames, self._channels), np.float32)
         self.lost_blocks += has_run_out
-        sound = self._reader.read(frames, heard_s)
+        sound = self._reader.read(frames, audible_s)
         np.clip(sound, -1.0, 1.0, out=sound)
-        return fitted(sound, self._channels)
+        return mix_channels(sound, self._channels)

@@ -77,7 +77,7 @@ def _warn_of_com(result: int) -> None:
 
 
 class PortAudioSession:
-    """PortAudio for several streams in one process: loaded once, restarted only while no stream is open. Any thread.
+    """Shares PortAudio among the streams of a process: loaded once, restarted only while no stream is open. Any thread.
 
     PortAudio lists devices once, when it starts. A reconnected device is found at its old index on some systems
     (ALSA opens by name), on others only after a restart of PortAudio, which ends every stream of this process. So a
@@ -88,7 +88,7 @@ class PortAudioSession:
 
     def __init__(self) -> None:
         self._changed = threading.Condition()
-        self._held = 0  # streams that are open, or being opened
+        self._users = 0  # streams that are open, or being opened
         self.is_renewing = False
         """True while PortAudio restarts: close every stream; `take` returns when it may be opened again."""
 
@@ -96,16 +96,16 @@ class PortAudioSession:
         """Keep PortAudio running until `release`, for a stream's lifetime. Waits during a restart."""
         with self._changed:
             self._changed.wait_for(lambda: not self.is_renewing)
-            self._held += 1
+            self._users += 1
 
     def release(self) -> None:
         with self._changed:
-            self._held -= 1
+            self._users -= 1
             self._changed.notify_all()
 
     @contextmanager
     def holding(self) -> Iterator[None]:
-        """`take`, then `release` at the end of the block."""
+        """Call `take`, and `release` at the end of the block."""
         self.take()
         try:
             yield
@@ -120,10 +120,10 @@ class PortAudioSession:
             if self.is_renewing:  # another stream restarts it already
                 self._changed.wait_for(lambda: not self.is_renewing)
                 return
-            others = self._held
+            others = self._users
             self.is_renewing = True
             try:
-                if not self._changed.wait_for(lambda: self._held == 0, timeout=RELEASE_TIMEOUT_S):
+                if not self._changed.wait_for(lambda: self._users == 0, timeout=RELEASE_TIMEOUT_S):
                     raise AudioError("the device needs a restart of PortAudio, but another stream does not close")
                 if others:
                     logger.warning("audio: restarting PortAudio for a reconnected device; other devices pause briefly")
@@ -176,16 +176,16 @@ def print_names() -> None:
                 sys.stdout.write(f"{device['name']}\t{api['name']}\n")
 
 
-def renew_for(wanted: str) -> bool:
-    """Restart PortAudio if a device with this in its name was plugged in since it started; True if so. Then the streams
-    of this process pause for a fraction of a second. Waits for a fresh process; AudioError as in `renew`."""
+def restart_for(query: str) -> bool:
+    """Restart PortAudio if a device with `query` in its name was plugged in since it started; True if so. Then the
+    streams of this process pause for a fraction of a second. Waits for a fresh process; AudioError as in `renew`."""
     listing, end_s = DeviceListing(), time.monotonic() + LISTED_WITHIN_S
     while (names := listing.names()) is None and time.monotonic() < end_s:
         time.sleep(0.02)
     if names is None:
         listing.close()
-    known = {(device.name, device.hostapi) for kind in KINDS for device in list_devices(kind)}
-    is_new = any(wanted.lower() in name.lower() for name, _ in (names or set()) - known)
+    listed = {(device.name, device.hostapi) for kind in KINDS for device in list_devices(kind)}
+    is_new = any(query.lower() in name.lower() for name, _ in (names or set()) - listed)
     if is_new:
         session.renew()
     return is_new
@@ -279,31 +279,31 @@ def is_loopback_name(name: str) -> bool:
     return _LOOPBACK.search(name) is not None
 
 
-def find_device(devices: Sequence[AudioDevice], wanted: str | None, kind: Kind = "input") -> AudioDevice:
+def find_device(devices: Sequence[AudioDevice], query: str | None, kind: Kind = "input") -> AudioDevice:
     """Find an input (or output) by index, name, or part of a name, ignoring case; None is the default. Pure. A full
     name has priority over a part. AudioError, listing the candidates, if none or several match."""
     if not devices:
         none = f"no audio {kind} device found"
-        raise AudioError(f"{none}: run multiverse doctor" if wanted is None else f"no audio {kind} {wanted!r}: {none}")
+        raise AudioError(f"{none}: run multiverse doctor" if query is None else f"no audio {kind} {query!r}: {none}")
     usable = [device for device in devices if device.hostapi != _UNREADABLE_HOSTAPI]
-    if wanted is None:
+    if query is None:
         for device in usable:
             if device.is_default:
                 return device
         raise AudioError(f"no default audio {kind} device: choose one listed by multiverse devices")
-    if wanted.isdigit():
-        found = [device for device in usable if device.index == int(wanted)]
+    if query.isdigit():
+        found = [device for device in usable if device.index == int(query)]
     else:
-        found = [device for device in usable if device.name.lower() == wanted.lower()]
-        found = found or [device for device in usable if wanted.lower() in device.name.lower()]
+        found = [device for device in usable if device.name.lower() == query.lower()]
+        found = found or [device for device in usable if query.lower() in device.name.lower()]
         by_hostapi = ([device for device in found if device.hostapi == hostapi] for hostapi in _HOSTAPI_ORDER)
         found = next(filter(None, by_hostapi), found)
     if len(found) == 1:
         return found[0]
     listing = ", ".join(f"{device.index} {device.name!r}" for device in found or usable)
     if found:
-        raise AudioError(f"audio device {wanted!r} matches any of {listing}: give the index or more of the name")
-    raise AudioError(f"no audio {kind} {wanted!r}; available: {listing}")
+        raise AudioError(f"audio device {query!r} matches any of {listing}: give the index or more of the name")
+    raise AudioError(f"no audio {kind} {query!r}; available: {listing}")
 
 
 def loopback_advice(devices: Sequence[AudioDevice], platform: str = sys.platform) -> str:

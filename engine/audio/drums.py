@@ -1,7 +1,7 @@
-"""Kick, snare and hat hits, told apart in the sum of all channels.
+"""Detects kick, snare and hat hits in the sum of all channels.
 
 A bass note and a kick fill the same band, as do a sung s and a hat. So we measure the rise of amplitude over 20 ms,
-uncompressed, in three regions, and look at its shape. Typical rises of drums and of what is mistaken for them,
+uncompressed, in three regions, and look at its shape. Typical rises of drums and of similar sounds,
 low : middle : high, as synthesised in `beat_songs`:
 
     kick          1 : 0.01-0.03 : 0.001-0.06   a click or a sweep splashes into the middle
@@ -11,11 +11,11 @@ low : middle : high, as synthesised in `beat_songs`:
     hat           - : 0.1   : 1                noise above
     vowel, pluck  - : 1     : 0                no noise
 
-A hit is a rise that has stopped growing (10 ms later), that is a share of the greatest of the last seconds, and whose
-shape fits. It stands out from the room's floor, the level over 0.1 s, which falls at once and rises in seconds. Low
-noise has few bands and rises by more, so a kick below -34 dBFS needs sound that is twice as loud at times as its floor,
-or rises by four times the low one. Not told apart: a hat that coincides with a snare, a bass note that coincides with a
-hat and is half as loud as the kicks.
+A hit is a rise that has stopped growing (10 ms later), is large compared with the greatest of the last seconds, and
+has the right shape. It exceeds the noise floor, the level over 0.1 s, which falls at once and rises in seconds. Low
+noise has few bands and rises by more. So a kick below -34 dBFS needs sound that is at times twice as loud as its floor,
+or rises by four times the low one. Not distinguished: a hat that coincides with a snare, a bass note that coincides
+with a hat and is half as loud as the kicks.
 """
 
 import math
@@ -26,8 +26,8 @@ import numpy as np
 REGIONS_HZ: Final = ((0.0, 160.0), (1000.0, 4500.0), (7000.0, math.inf))
 RISE_HOPS: Final = 2
 FALL_S: Final = 4.0  # of the greatest rise, and of the loudest level
-SHARES: Final = (0.56, 0.4, 0.2)  # of the greatest rise in its region, for kick, snare and hat
-MASKED_KICK: Final = 0.68  # share for a kick together with noise, which may be a bass note under a hat or snare
+MIN_RISES: Final = (0.56, 0.4, 0.2)  # of the greatest rise in its region, for kick, snare and hat
+MASKED_KICK_RISE: Final = 0.68  # for a kick together with noise, which may be a bass note under a hat or snare
 MIN_LEVELS: Final = (0.15, 0.08, 0.01)  # of the loudest level
 MIN_LEVEL: Final = 1e-4  # -80 dBFS
 MIN_SPLASH: Final = 0.006  # kick: middle and high to low
@@ -36,18 +36,18 @@ MIN_NOISE: Final = 0.05  # high to middle
 SNARE_HIGH: Final = 0.3  # snare: at least this, high to middle
 HAT_MIDDLE: Final = 0.25  # hat: at most this, middle to high; snare: at least
 SMOOTH_S, FLOOR_S = 0.1, 8.0  # of the level and of its floor, which falls at once
-NEW_ROOM_S: Final = 2.0  # of digital silence, after which the floor is measured anew; a drum machine pauses for less
+NEW_ROOM_S: Final = 2.0  # of digital silence, after which the floor is measured again; a drum machine pauses for less
 OVER_FLOOR: Final = 0.5  # snare and hat: rise to the floor of their region
 LIVELY, LOW_OVER_FLOOR, LOUD_RISE = 2.0, 4.0, 0.02  # kick: see above
 MIN_GAP_S: Final = 0.06
 
 
 class DrumDetector:
-    """Analyser thread; one step per hop of `hop_s`. `centres_hz` (bands,) are those of the levels."""
+    """Detects drum hits, one step per hop of `hop_s`. `centres_hz` (bands,): those of the levels. Analyser thread."""
 
     def __init__(self, hop_s: float, centres_hz: np.ndarray) -> None:
         self._regions = np.array([(centres_hz >= low) & (centres_hz < high) for low, high in REGIONS_HZ], np.float32)
-        self._kept = math.exp(-hop_s / FALL_S)
+        self._peak_decay = math.exp(-hop_s / FALL_S)
         self._levels = [(0.0, 0.0, 0.0)] * (RISE_HOPS + 1)
         """Level in each region, of the newest hop and those before."""
         self._rises = (0.0, 0.0, 0.0)
@@ -55,7 +55,7 @@ class DrumDetector:
         self._greatest = [0.0, 0.0, 0.0]
         self._loudest = MIN_LEVEL
         self._smooth = self._floor = np.zeros(4)  # of the regions and of all together
-        self._lively, self._hops, self._shares = 0.0, 0, np.array([hop_s / SMOOTH_S, hop_s / FLOOR_S])
+        self._lively, self._hops, self._floor_rates = 0.0, 0, np.array([hop_s / SMOOTH_S, hop_s / FLOOR_S])
         self._hop_s, self._silent_s = hop_s, NEW_ROOM_S
         self._gap_hops = max(1, round(MIN_GAP_S / hop_s))
         self._since = [self._gap_hops] * 3
@@ -66,7 +66,7 @@ class DrumDetector:
         low, middle, high = np.sqrt(self._regions @ power).tolist()
         self._levels = [*self._levels[1:], (low, middle, high)]
         total = math.sqrt(float(power.sum()))
-        self._loudest = max(MIN_LEVEL, self._loudest * self._kept, total)
+        self._loudest = max(MIN_LEVEL, self._loudest * self._peak_decay, total)
         over = self._above_floor(np.array([low, middle, high, total]))
         first, second, third = self._levels[0]
         rises = max(0.0, low - first), max(0.0, middle - second), max(0.0, high - third)
@@ -77,12 +77,12 @@ class DrumDetector:
         hits = [False, False, False]
         fits = self._shape()
         for at in range(3):
-            self._greatest[at] *= self._kept
+            self._greatest[at] *= self._peak_decay
             has_peaked = before[at] > 0.0 and rises[at] <= before[at]
             if not has_peaked or not fits[at] or before[at] < max(MIN_LEVELS[at] * self._loudest, over[at]):
                 continue
-            share = MASKED_KICK if at == 0 and self._is_masked() else SHARES[at]
-            if before[at] >= share * self._greatest[at] and self._since[at] >= self._gap_hops:
+            fraction = MASKED_KICK_RISE if at == 0 and self._is_masked() else MIN_RISES[at]
+            if before[at] >= fraction * self._greatest[at] and self._since[at] >= self._gap_hops:
                 hits[at], self._since[at] = True, 0
             self._greatest[at] = max(self._greatest[at], before[at])
         return hits[0], hits[1], hits[2]
@@ -94,10 +94,10 @@ class DrumDetector:
             self._hops = 0
         self._silent_s = self._silent_s + self._hop_s if is_silent else 0.0
         self._hops += 1  # at first the floor is the mean: noise that begins a sound is no drum
-        smooth, rise = np.maximum(self._shares, 1.0 / self._hops if self._hops <= 20 else 0.0)
+        smooth, rise = np.maximum(self._floor_rates, 1.0 / self._hops if self._hops <= 20 else 0.0)
         self._smooth = self._smooth + smooth * (levels - self._smooth)
         self._floor = np.minimum(self._smooth, self._floor + rise * (self._smooth - self._floor))
-        self._lively = max(self._lively * self._kept, float(self._smooth[3]))
+        self._lively = max(self._lively * self._peak_decay, float(self._smooth[3]))
         low, middle, high, total = self._floor.tolist()
         is_lively = self._lively > LIVELY * total
         if self._hops <= 3:  # a drum may break the silence: the floor is still the drum itself

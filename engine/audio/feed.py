@@ -1,5 +1,5 @@
-"""Sound that is read on demand (a file, the demo loop), unlike a device, which pushes at its own rate; and what both
-become: a capture."""
+"""Protocols of sound sources: a Feed is read on demand (a file, the demo loop), a Capture pushes at its own rate (a
+device, or a feed that `Playback` plays)."""
 
 import logging
 import threading
@@ -20,8 +20,8 @@ logger = logging.getLogger(__name__)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Place:
-    """Where a list plays."""
+class TrackPosition:
+    """The position of the transport in a list of tracks."""
 
     state: str
     """playing, paused, or ended."""
@@ -36,20 +36,24 @@ class Place:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class MonitorStatus:
-    word: str
+    """The status of the sound output on which files are heard."""
+
+    word: str  # a key of /status.json
     """none, or the name of the output."""
     state: str
     """none, playing or lost."""
     description: str
     device_ms: float
-    """From writing a sample to hearing it, as the device tells."""
+    """From writing a sample to hearing it, as the device reports."""
     delay_ms: float
     """From reading a sample of the file to hearing it: how late play, pause and seek are heard and seen."""
     picture_ms: float
-    """From the time of a sound to its picture; the sound is held back as long."""
+    """From the time of a sound to its picture; the sound is delayed by as much."""
 
 
 class Feed(Protocol):
+    """A sound source that is read on demand."""
+
     sample_rate_hz: int
     channels: int
 
@@ -65,8 +69,8 @@ class Feed(Protocol):
         """True once the end was reached and only silence follows; never for a loop."""
 
     @property
-    def place(self) -> Place | None:
-        """Where a list plays; None for other feeds."""
+    def track_position(self) -> TrackPosition | None:
+        """The position in a list of tracks; None for other feeds."""
 
     def read(self, frames: int) -> np.ndarray:
         """The next (frames, channels) float32 in [-1, 1]; silence after the end. May wait for the disk."""
@@ -93,12 +97,12 @@ class Capture(Protocol):
     def close(self) -> None: ...
 
 
-class HeardAhead(Protocol):
-    """An output that plays a feed at its time, and so needs it earlier."""
+class LookaheadOutput(Protocol):
+    """An output that needs the sound before the time at which it plays it."""
 
     @property
     def lead_s(self) -> float:
-        """How much earlier; it may change at any time."""
+        """How far ahead the sound must be written; may change at any time."""
 
     def write(self, block: np.ndarray, ends_s: float) -> None:
         """Take (frames, channels) of sound that ends at this time. Never waits."""
@@ -107,7 +111,7 @@ class HeardAhead(Protocol):
 class LoopFeed:
     """Samples in memory, played in a loop."""
 
-    place = None
+    track_position = None
 
     def __init__(self, samples: np.ndarray, sample_rate_hz: int, description: str) -> None:
         self.sample_rate_hz = sample_rate_hz
@@ -135,26 +139,26 @@ def bring_into_range(block: np.ndarray) -> np.ndarray:
     return np.clip(block, -1.0, 1.0, out=block)
 
 
-def fitted(samples: np.ndarray, channels: int) -> np.ndarray:
-    """(frames, any) samples on `channels` channels: mono on all of them, all mixed to mono; else the channels that are
-    too many, from the third on, mixed into the first ones, and missing ones silent."""
-    frames, given = samples.shape
-    if given == channels:
+def mix_channels(samples: np.ndarray, channels: int) -> np.ndarray:
+    """Convert (frames, any) samples to `channels` channels. Mono is copied to all of them, and all are averaged for
+    mono. Otherwise surplus channels are mixed into the first ones, and missing ones are silent."""
+    frames, source_channels = samples.shape
+    if source_channels == channels:
         return samples
     if channels == 1:
         mean: np.ndarray = samples.mean(axis=1, keepdims=True)
         return mean
-    if given == 1:
+    if source_channels == 1:
         return np.repeat(samples, channels, axis=1)
-    rounds = -(-given // channels)
+    rounds = -(-source_channels // channels)
     wide = np.zeros((frames, rounds * channels), np.float32)
-    wide[:, :given] = samples
+    wide[:, :source_channels] = samples
     mixed: np.ndarray = wide.reshape(frames, rounds, channels).sum(axis=1)
     return mixed if rounds == 1 else mixed / rounds
 
 
 class Playback:
-    """One thread from `start` to `close`."""
+    """Plays a feed into a ring, on a thread of its own from `start` to `close`."""
 
     def __init__(
         self,
@@ -162,15 +166,15 @@ class Playback:
         clock: Clock,
         report: Report,
         ring: SampleRing | None = None,
-        monitor: HeardAhead | None = None,
+        monitor: LookaheadOutput | None = None,
     ) -> None:
-        """`ring`: of another capture, which this one continues; else a new one. `monitor`: what it is heard on."""
+        """ring: Buffer of the previous capture, to which this one appends; else a new one. monitor: Sound output."""
         self.ring = ring or SampleRing(feed.sample_rate_hz, feed.channels)
         self.state = "playing"
         self.lost_blocks = 0
         self.feed = feed
-        self.place: Place | None = None
-        """Where a list plays, as it is heard and drawn now; None for other feeds."""
+        self.track_position: TrackPosition | None = None
+        """The position in a list of tracks at the sound that is heard and drawn now; None for other feeds."""
         self._monitor = monitor
         self._clock = clock
         self._closing = threading.Event()
@@ -196,7 +200,7 @@ class Playback:
         frames = round(self.ring.sample_rate_hz * BLOCK_S)
         block_s = frames / self.ring.sample_rate_hz
         due_s = self._clock.now_s()
-        ahead: deque[tuple[np.ndarray, Place | None]] = deque()  # read, but not yet due
+        ahead: deque[tuple[np.ndarray, TrackPosition | None]] = deque()  # read, but not yet due
         while not self._closing.is_set():
             due_s += block_s
             if self._clock.now_s() > due_s + LATE_S:
@@ -207,9 +211,9 @@ class Playback:
                 block = self.feed.read(frames)
                 if self._monitor is not None:
                     self._monitor.write(block, due_s + len(ahead) * block_s)
-                ahead.append((block, self.feed.place))
+                ahead.append((block, self.feed.track_position))
             self._clock.sleep_until(due_s)
-            block, self.place = ahead.popleft()
+            block, self.track_position = ahead.popleft()
             self.ring.set_mark(self.ring.newest + frames, due_s)
             self.ring.write(block if block.shape[1] <= self.ring.channels else block[:, : self.ring.channels])
             self.state = "finished" if self.feed.is_finished else "playing"

@@ -1,9 +1,9 @@
 """Streams sound files at their own rate: with libsndfile (WAV, FLAC, OGG, MP3, AIFF and more), else with FFmpeg (M4A,
 AAC, Opus, the sound of a video). What has more than two channels is read by FFmpeg, which knows their loudspeakers.
 
-A looped file that another program writes again, in place or as a new file of the same name, is opened again once it has
-been left alone for a second, as a device is; until then it is silent or plays on from the old file. libsndfile would
-otherwise read the new bytes with the old header, and at the end of a file that was emptied meanwhile find no sound.
+A looped file that another program rewrites, in place or as a new file of the same name, is opened again once it has not
+changed for a second. Until then it is silent or plays on from the old file. Otherwise libsndfile would read the new
+bytes with the old header, and find no sound at the end of a file that was emptied meanwhile.
 """
 
 import os
@@ -28,17 +28,17 @@ class FileFeed:
     """Plays a file once, or loops it without a gap. A damaged file plays up to the damage, which is reported.
     AudioError, in one line, if it is missing, has no sound or cannot be decoded from the beginning."""
 
-    place = None
+    track_position = None
 
     def __init__(self, path: str, *, is_looped: bool, report: Report) -> None:
         if not os.path.exists(path):  # Path's own raises for a name that is too long
             raise AudioError(f"{path}: no such file (device:NAME is a device, demo the built-in loop)")
         self._path = path
-        self._version = self._seen = _state_of(path)
+        self._version = self._last_stat = _stat(path)
         self._is_waiting = False
         self._checks = self._unchecked_samples = 0
         self._report = report
-        self._told: set[str] = set()  # so that a loop does not tell its damage again
+        self._reported: set[str] = set()  # so that a loop does not report its damage again
         self.is_looped = is_looped
         """May change at any time, on the thread that reads."""
         self._file = _open(Path(path))
@@ -46,7 +46,7 @@ class FileFeed:
         self.channels = self._file.channels
         self.length_s = self._file.length_s
         self.surround = self._file.surround
-        """FFmpeg's name of its layout, if that has a centre, as films have; else ""."""
+        """FFmpeg's name of its layout, if that has a centre, as videos have; else ""."""
         self.is_finished = False
         try:
             self._check()
@@ -62,11 +62,11 @@ class FileFeed:
 
     @property
     def position_s(self) -> float:
-        """Where the next sample lies in the file."""
+        """Position of the next sample in the file."""
         return self._file.position / self.sample_rate_hz
 
     def seek(self, position_s: float) -> None:
-        """Continue there; after the end, at the end. May wait for the disk."""
+        """Continue at this position, or at the end if it is after the end. May wait for the disk."""
         self.is_finished = False
         try:
             self._file.seek(round(max(position_s, 0.0) * self.sample_rate_hz))
@@ -88,11 +88,11 @@ class FileFeed:
             raise AudioError(f"{self._path}: no sound in this file")
 
     def read(self, frames: int) -> np.ndarray:
-        """(frames, channels) float32 in [-1, 1], silent after the end. May wait for the disk."""
-        return fitted_frames(self.read_rest(frames), frames)
+        """Read the next (frames, channels) float32 in [-1, 1], silent after the end. May wait for the disk."""
+        return pad_frames(self.read_rest(frames), frames)
 
     def read_rest(self, frames: int) -> np.ndarray:
-        """The same, but fewer frames at the end."""
+        """Like `read`, but without padding: fewer frames at the end."""
         block = np.zeros((frames, self.channels), np.float32)
         filled = 0
         if self.is_looped:
@@ -114,12 +114,12 @@ class FileFeed:
             return self._file.read_into(rest)
         except _DamageError as error:
             at_s = self._file.position / self.sample_rate_hz
-            self._tell(f"damaged at {at_s:.1f} s, treated as its end: {error}")
+            self._report_once(f"damaged at {at_s:.1f} s, treated as its end: {error}")
             return 0
 
-    def _tell(self, note: str) -> None:
-        if note not in self._told:
-            self._told.add(note)
+    def _report_once(self, note: str) -> None:
+        if note not in self._reported:
+            self._reported.add(note)
             self._report("audio.file", f"{self._path}: {note}")
 
     def _rewind(self) -> None:
@@ -127,19 +127,19 @@ class FileFeed:
         if self.is_looped and self._file.position == 0:
             self._wait(f"{self._path}: has no sound any more; silence until it is written again")
         elif self.is_looped:
-            self._tell_notes()
+            self._report_notes()
             self._file.seek(0)
         else:
             self._finish()
 
     def _finish(self) -> None:
-        self._tell_notes()
+        self._report_notes()
         self.is_finished = True
 
-    def _tell_notes(self) -> None:
+    def _report_notes(self) -> None:
         end_s = self._file.position / self.sample_rate_hz
         for note in self._file.notes or missing_end(self._file.promised_s, end_s):
-            self._tell(note)
+            self._report_once(note)
         self._file.notes.clear()
 
     def _wait(self, line: str) -> None:
@@ -153,9 +153,9 @@ class FileFeed:
         if self._unchecked_samples < CHECK_S * self.sample_rate_hz:
             return
         self._unchecked_samples = 0
-        now = _state_of(self._path)
-        self._checks = self._checks + 1 if now == self._seen else 0
-        self._seen = now
+        now = _stat(self._path)
+        self._checks = self._checks + 1 if now == self._last_stat else 0
+        self._last_stat = now
         if now is None or now == self._version:
             return
         if not self._is_waiting and self._version is not None and now[:2] == self._version[:2]:
@@ -181,19 +181,19 @@ class FileFeed:
         self._file.close()
         self._file, self._is_waiting = file, False
         self.length_s = file.length_s
-        self._told.clear()
+        self._reported.clear()
         self._report("audio.file.back", f"{self._path}: was written again and plays from its beginning")
 
 
 def missing_end(promised_s: float | None, end_s: float) -> list[str]:
-    """A note if a file ends so much before the end that its header declares that it was cut off."""
+    """A note if a file was cut off: it ends well before the end that its header declares."""
     if not promised_s or end_s >= promised_s - MISSING_END_S:
         return []
     return [f"ends after {end_s:.1f} s, though its header says {promised_s:.1f} s; it seems to be cut off"]
 
 
-def fitted_frames(block: np.ndarray, frames: int) -> np.ndarray:
-    """The block with silence after it, up to this number of frames."""
+def pad_frames(block: np.ndarray, frames: int) -> np.ndarray:
+    """Append silence to the block, up to this number of frames."""
     if len(block) == frames:
         return block
     whole = np.zeros((frames, block.shape[1]), np.float32)
@@ -201,8 +201,8 @@ def fitted_frames(block: np.ndarray, frames: int) -> np.ndarray:
     return whole
 
 
-def _state_of(path: str) -> tuple[int, int, int, int] | None:
-    """Device and number of a file, which another file of its name has not; its size, and when it was changed."""
+def _stat(path: str) -> tuple[int, int, int, int] | None:
+    """Device and inode of a file, which differ for another file of its name; its size and modification time."""
     try:
         found = os.stat(path)
     except OSError:
@@ -211,7 +211,7 @@ def _state_of(path: str) -> tuple[int, int, int, int] | None:
 
 
 class _DamageError(Exception):
-    """The file cannot be decoded further; the text tells why."""
+    """The file cannot be decoded further; the text is the reason."""
 
 
 def _open(path: Path) -> "_SndFile | _FFmpegFile":
@@ -223,7 +223,7 @@ def _open(path: Path) -> "_SndFile | _FFmpegFile":
     except (soundfile.LibsndfileError, OSError):  # FFmpeg gives a better reason
         return _FFmpegFile(path)
     if file.channels > 2:
-        with suppress(AudioError):  # libsndfile does not tell the loudspeakers, whose order depends on the format
+        with suppress(AudioError):  # libsndfile does not report the loudspeakers, whose order depends on the format
             decoded = _FFmpegFile(path)
             decoded.length_s, decoded.promised_s = file.length_s, file.promised_s
             file.close()

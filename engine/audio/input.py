@@ -8,7 +8,7 @@ from dataclasses import dataclass, replace
 import numpy as np
 
 from engine.audio.analyser import Analyser
-from engine.audio.feed import Capture, Feed, MonitorStatus, Place, fitted
+from engine.audio.feed import Capture, Feed, MonitorStatus, TrackPosition, mix_channels
 from engine.audio.ltc import LtcTap, without_ltc
 from engine.audio.ring import SampleRing
 from engine.audio.settings import AudioSettings
@@ -23,6 +23,8 @@ logger = logging.getLogger(__name__)
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class AudioStatus:
+    """The status of the sound input."""
+
     state: str
     """playing, silence (exact zeros for 2 s), permission? (zeros from a macOS microphone that never delivered sound),
     lost, finished.
@@ -32,12 +34,12 @@ class AudioStatus:
     """Peak of each of the four channels over the last 85 ms, linear, after gain."""
     lost_blocks: int
     """Number of input overflows, where the device was read too late."""
-    place: Place | None = None
+    place: TrackPosition | None = None  # a key of /status.json
     monitor: MonitorStatus | None = None
 
 
 class AudioInput(ABC):
-    """Made by `open_audio`. Thread-safe, except `advance_to`, which belongs to one thread."""
+    """The engine's sound, opened by `open_audio`. Thread-safe, except `advance_to`, which belongs to one thread."""
 
     length_s: float | None = None
     """Seconds until `is_finished`; None if endless, or unknown until the end is reached."""
@@ -77,7 +79,7 @@ class AudioInput(ABC):
         were overwritten (after about 10 s), and is empty if there is nothing new."""
         first, samples = self._ring.read(first_sample)
         samples = without_ltc(samples[:, : self.channels], self.settings.ltc_channel)
-        samples = fitted(samples, self.source_channels)
+        samples = mix_channels(samples, self.source_channels)
         return AudioBlock(
             samples=samples, sample_rate_hz=self.sample_rate_hz, first_sample=first, speakers=self.speakers
         )
@@ -90,7 +92,7 @@ class AudioInput(ABC):
         """Analyse all sound up to `time_s`; the features at that time. Offline only, else UsageError."""
 
     def picture_left(self, features: AudioFeatures, at_s: float) -> None:
-        """The picture of these features left at this time on the clock. Render thread."""
+        """Take note that the picture of these features was published at this time. Render thread."""
         return None
 
     @property
@@ -113,7 +115,7 @@ class AudioInput(ABC):
                 analyser.samples_analysed = self._ring.newest
                 continue
             block = block[:, : self.channels]
-            block = self.timecode.hear(block, analyser.samples_analysed, self.settings.ltc_channel)
+            block = self.timecode.decode(block, analyser.samples_analysed, self.settings.ltc_channel)
             analyser.hop(block, self.settings, self._voice_of_hop())
         self._features = replace(analyser.features(self.settings), end_s=self._sounded_s(analyser.samples_analysed))
 

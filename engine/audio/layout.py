@@ -62,7 +62,7 @@ def resolve_layout(layout: str, source_channels: int) -> str:
 
 
 class ChannelLayout:
-    """Analyser thread; blocks of `frames` samples.
+    """Maps source channels to the four layers, in blocks of `frames` samples. Analyser thread.
 
     direct: layer n hears source channel `channel_map[n]`, counted from 1; silence if the source has no such channel
     stereo: left, right, their mean below 250 Hz, their mean above 4 kHz; a mono source is both left and right

@@ -1,8 +1,8 @@
-"""Automatic gain: brings each channel's peaks to -12 dBFS, slowly.
+"""Automatic gain, which slowly brings each channel's peaks to -12 dBFS, and an envelope follower.
 
-It measures before the set gain, so that `/audio/<n>/gain_db` still changes the result, with a peak meter of a slow
-release (beats a second apart count as one level); the gain moves quickly down and slowly up. Below -55 dBFS meter and
-gain are frozen, so that a pause neither amplifies noise nor loses the level.
+The automatic gain measures before the set gain, so that `/audio/<n>/gain_db` still changes the result, with a peak
+meter of a slow release (beats one second apart count as one level); the gain moves quickly down and slowly up. Below
+-55 dBFS meter and gain are frozen, so that a pause neither amplifies noise nor loses the level.
 """
 
 import numpy as np
@@ -20,35 +20,35 @@ ATTACK_S = 0.005
 
 
 class AutoGain:
-    """Analyser thread. All arrays are (4,)."""
+    """The automatic gain of the four channels; all arrays are (4,). Analyser thread."""
 
     def __init__(self, hop_s: float) -> None:
         self._meter = np.full(CHANNELS, GATE_PEAK)
         self._gain_db = np.zeros(CHANNELS)
-        self._kept = np.exp(-hop_s / METER_FALL_S)
+        self._meter_decay = np.exp(-hop_s / METER_FALL_S)
         self._rise, self._fall = 1.0 - np.exp(-hop_s / RISE_S), 1.0 - np.exp(-hop_s / FALL_S)
 
     def step(self, peak: np.ndarray, is_auto: tuple[bool, ...]) -> np.ndarray:
         """Automatic gain in dB after one hop whose largest sample was `peak` (linear, before any gain). Never above +24
         dB. Without `is_auto` the gain returns to 0 dB in 0.3 s, to avoid a jump."""
-        is_heard = peak >= GATE_PEAK
-        self._meter = np.where(is_heard, np.maximum(peak, self._meter * self._kept), self._meter)
-        wanted_db = np.minimum(TARGET_DB - 20.0 * np.log10(self._meter), MAX_DB)
+        is_audible = peak >= GATE_PEAK
+        self._meter = np.where(is_audible, np.maximum(peak, self._meter * self._meter_decay), self._meter)
+        target_db = np.minimum(TARGET_DB - 20.0 * np.log10(self._meter), MAX_DB)
         auto = np.asarray(is_auto)
-        away_db = np.where(auto, wanted_db, 0.0) - self._gain_db
+        away_db = np.where(auto, target_db, 0.0) - self._gain_db
         step = np.where(auto & (away_db > 0), self._rise, self._fall)
-        self._gain_db = self._gain_db + away_db * step * (is_heard | ~auto)
+        self._gain_db = self._gain_db + away_db * step * (is_audible | ~auto)
         return self._gain_db
 
 
 class EnvelopeFollower:
-    """Envelope follower: up in 5 ms, down in `decay_ms`, without a loop over samples. Analyser thread; blocks of
+    """Follows the envelope: up in 5 ms, down in `decay_ms`, without a loop over samples. Analyser thread; blocks of
     `frames` samples.
 
     The decoupled peak detector of Giannoulis, Massberg and Reiss (2012): a peak hold that falls exponentially, then a
     one-pole low-pass for the attack:
-        held[n]     = max(|x[n]|, r held[n-1])              r = exp(-1 / (rate decay))
-        envelope[n] = a envelope[n-1] + (1 - a) held[n]     a = exp(-1 / (rate 5 ms))
+        hold[n]     = max(|x[n]|, r hold[n-1])              r = exp(-1 / (rate decay))
+        envelope[n] = a envelope[n-1] + (1 - a) hold[n]     a = exp(-1 / (rate 5 ms))
     Divided by r^n the first is a running maximum; of the second only the last value is needed, a weighted sum. Both
     equal the recursion exactly, for blocks short against 700 decay times (r^-n must stay finite): a hop is 10 ms, the
     shortest decay 10 ms.
@@ -56,10 +56,10 @@ class EnvelopeFollower:
 
     def __init__(self, sample_rate_hz: int, frames: int) -> None:
         self._rate_hz = sample_rate_hz
-        self._held = np.zeros(CHANNELS)
+        self._peak_hold = np.zeros(CHANNELS)
         self._envelope = np.zeros(CHANNELS)
         attack = np.exp(-1.0 / (sample_rate_hz * ATTACK_S))
-        self._carried = attack**frames
+        self._decay = attack**frames
         self._weights = (1.0 - attack) * attack ** np.arange(frames - 1, -1, -1.0)
         self._ages = np.arange(1.0, frames + 1.0)
         self._decay_ms: tuple[float, ...] | None = None
@@ -74,9 +74,9 @@ class EnvelopeFollower:
             self._fall = np.exp(per_sample[:, None] * self._ages)
             self._lift = 1.0 / self._fall
         lifted = loudness * self._lift
-        np.maximum(lifted[:, 0], self._held, out=lifted[:, 0])
-        held = np.maximum.accumulate(lifted, axis=1)
-        held *= self._fall
-        self._held = held[:, -1].copy()
-        self._envelope = self._carried * self._envelope + held @ self._weights
+        np.maximum(lifted[:, 0], self._peak_hold, out=lifted[:, 0])
+        peak_hold = np.maximum.accumulate(lifted, axis=1)
+        peak_hold *= self._fall
+        self._peak_hold = peak_hold[:, -1].copy()
+        self._envelope = self._decay * self._envelope + peak_hold @ self._weights
         return self._envelope

@@ -1,20 +1,20 @@
 """Reads LTC, the timecode that travels as sound (SMPTE 12M-1), from one channel.
 
-LTC is a square wave of 80 bits a frame, in biphase mark code: the level flips at the start of every bit, and once more
-in the middle of a 1. Nothing depends on polarity, and the code tells its own clock. A frame ends with twelve ones
-between `00` and `01`, which cannot occur elsewhere in it; read backward they are between `10` and `00`, so the end
-found also tells the direction.
+LTC is a square wave of 80 bits per frame, in biphase mark code: the level flips at the start of every bit, and once
+more in the middle of a 1. Nothing depends on polarity, and the code carries its own clock. A frame ends with twelve
+ones between `00` and `01`, which cannot occur elsewhere in it. Read backward they are between `10` and `00`, which
+shows the direction.
 
-Problem: the tape runs at any speed from 0.6 to twice the nominal one, so a long half of a slow tape is as long as a
-whole bit of a fast one (1/4800 s to 1/1150 s), and no fixed limit tells them apart.
+Problem: the tape runs at any speed from 0.6 to twice the nominal one. A half bit of a slow tape is as long as a whole
+bit of a fast one (1/4800 s to 1/1150 s), so no fixed limit separates them.
 
-Solution: intervals between edges come in two lengths, T and T/2. Until T is known, the last INTERVALS ones are kept. In
-a frame at least one interval of eight is long, so the length that one of eight exceeds is T. From then on, every
+Solution: intervals between edges come in two lengths, T and T/2. Until T is known, the last INTERVALS ones are stored.
+In a frame at least one interval of eight is long, so the length that one of eight exceeds is T. From then on, every
 interval is compared with 3/4 T, and T follows each whole bit by a small part. An interval that is neither (a dropout, a
-click) clears the register, so that only 80 good bits in a row make a frame. If many fit neither, T is searched anew.
+click) clears the register, so that only 80 good bits in a row make a frame. If many fit neither, T is searched again.
 
-The frame's time is that of its first edge (the oldest forward, the newest backward), of a straight line through the
-edges of its 80 bits, because noise moves a single edge by up to a tenth of a bit. The label says nothing about the rate
+The frame's time is that of its first edge (the oldest forward, the newest backward), read from a straight line
+through its edges: noise moves a single edge by up to a tenth of a bit. The label says nothing about the rate
 but the drop frame flag; the listener counts frames (`params/timecode_clock.py`). User bits, date and colour frame flag
 are ignored. The work per block is some twenty NumPy calls and a short loop over the edges: 1 % of a core.
 """
@@ -38,15 +38,15 @@ MAX_BITS_HZ, MIN_BITS_HZ = BITS * 30 * 2.1, BITS * 24 * 0.55  # -40 % to +100 % 
 INTERVALS = 120  # a frame of zeros has 80 intervals, one of ones 160
 FORWARD_SYNC, BACKWARD_SYNC = 0x3FFD, 0xBFFC
 TRACKING = 1 / 12  # part of a bit's error that corrects T
-MIN_FIT = 0.75  # share of the recent intervals that must fit T
+MIN_FIT = 0.75  # fraction of the recent intervals that must fit T
 FIT_INTERVALS = 32
 _ALL = (1 << BITS) - 1
 _CENTRED = np.arange(BITS + 1) - BITS / 2
 _CENTRED_SQUARES = float(_CENTRED @ _CENTRED)
 _LONG, _SHORT = (0.75, 1.35), (0.3, 0.75)  # in bits
 _DIGITS = (("frames", 0, 2, 29), ("seconds", 16, 3, 59), ("minutes", 32, 3, 59), ("hours", 48, 2, 23))
-"""Name, place of the units (the tens are 8 bits further), bits of the tens, highest value."""
-MAX_KEPT = 256  # frames that nobody took: ten seconds
+"""Name, first bit of the units (the tens are 8 bits further), bits of the tens, highest value."""
+MAX_READINGS = 256  # frames that nobody has taken: ten seconds
 
 
 class EdgeFinder:
@@ -76,7 +76,7 @@ class EdgeFinder:
         self._level = 0.0
         self._is_high = False
         self._crossed = 0.0
-        """Place of the newest zero crossing."""
+        """Position of the newest zero crossing."""
         self._last = 0.0
         """The newest filtered sample."""
 
@@ -87,21 +87,21 @@ class EdgeFinder:
     def feed(self, block: np.ndarray) -> np.ndarray:
         """Sample positions (float, ascending) of the edges that became certain with `block`, (n,) float32; numbers
         count from the first sample ever fed."""
-        heard = np.concatenate([self._tail, block])
-        first = self._end - self._tail.size  # number of heard[0]
+        samples = np.concatenate([self._tail, block])
+        first = self._end - self._tail.size  # number of samples[0]
         self._end += block.size
-        self._tail = heard[heard.size - 2 * self._max_half :]
+        self._tail = samples[samples.size - 2 * self._max_half :]
         half = min(round(MEAN_BITS * self.bit_samples / 2.0), self._max_half - 1)
         smoothed = round((SMOOTHED_BITS * self.bit_samples - 1.0) / 2.0)
         # Each sample is filtered once: always those that end `_max_half` before the newest.
-        begin, end = self._max_half, heard.size - self._max_half
-        total = np.concatenate([[0.0], np.cumsum(heard)])
+        begin, end = self._max_half, samples.size - self._max_half
+        total = np.concatenate([[0.0], np.cumsum(samples)])
         mean = (total[begin + half + 1 : end + half + 1] - total[begin - half : end - half]) / (2 * half + 1)
         if smoothed > 0:
             width = 2 * smoothed + 1
             low = (total[begin + smoothed + 1 : end + smoothed + 1] - total[begin - smoothed : end - smoothed]) / width
         else:
-            low = heard[begin:end]
+            low = samples[begin:end]
         return self._edges(low - mean, first + begin)
 
     def _edges(self, filtered: np.ndarray, number: int) -> np.ndarray:
@@ -109,8 +109,8 @@ class EdgeFinder:
         size = filtered.size
         if not size:
             return np.empty(0)
-        share = min(size / self._level_samples, 1.0)
-        self._level += share * (float(np.abs(filtered).mean()) - self._level)
+        rate = min(size / self._level_samples, 1.0)
+        self._level += rate * (float(np.abs(filtered).mean()) - self._level)
         signal = np.concatenate([[self._last], filtered])
         self._last = float(filtered[-1])
         is_above = signal >= 0.0
@@ -133,7 +133,7 @@ class EdgeFinder:
 
 
 class LtcDecoder:
-    """Blocks of any size in, frames out. Audio thread."""
+    """Decodes LTC frames from blocks of any size. Audio thread."""
 
     def __init__(self, sample_rate_hz: int, sounded_s: Callable[[float], float | None]) -> None:
         """`sounded_s(sample)`: when a sample, counted from the first one fed, sounded, in seconds of the engine's
@@ -150,28 +150,28 @@ class LtcDecoder:
         self._bit = 0.0
         """T, the length of a bit in samples; 0 while it is unknown."""
         self._half: float | None = None
-        """Start of a 1 of which the first half was heard."""
+        """Start of a 1 of which the first half was received."""
         self._starts: deque[float] = deque(maxlen=BITS)
         """Start of each bit in the register."""
         self._register = 0
-        """The newest bits, the newest in the lowest place."""
+        """The newest bits, the newest in the lowest position."""
         self._fit = 1.0
-        """Share of the recent intervals that fit T."""
+        """Fraction of the recent intervals that fit T."""
 
     def feed(self, block: np.ndarray) -> list[TimecodeReading]:
         """Frames completed by `block`, (n,) float32 in [-1, 1], usually none or one."""
-        found: list[TimecodeReading] = []
+        readings: list[TimecodeReading] = []
         for begin in range(0, block.size, self._block):
             edges = self._finder.feed(block[begin : begin + self._block])
             if self._finder.is_silent:
-                self._lose()
+                self._restart_search()
             for edge in edges.tolist():
                 if self._edge is not None:
-                    self._hear(self._edge, edge, found)
+                    self._take_interval(self._edge, edge, readings)
                 self._edge = edge
-        return found
+        return readings
 
-    def _hear(self, start: float, end: float, found: list[TimecodeReading]) -> None:
+    def _take_interval(self, start: float, end: float, readings: list[TimecodeReading]) -> None:
         """Take the interval between two edges."""
         length = end - start
         if not self._bit:
@@ -183,18 +183,18 @@ class LtcDecoder:
         if not fits:
             self._clear()
             if self._fit < MIN_FIT:
-                self._lose()
+                self._restart_search()
         elif bits >= _LONG[0]:
             if self._half is not None:  # a half without its other half: bits were counted from the middle
                 self._clear()
             self._track(length)
-            self._push(0, start, end, found)
+            self._push(0, start, end, readings)
         elif self._half is None:
             self._half = start
         else:
             start, self._half = self._half, None
             self._track(end - start)
-            self._push(1, start, end, found)
+            self._push(1, start, end, readings)
 
     def _search(self, length: float) -> None:
         """Find T in the recent intervals."""
@@ -219,7 +219,7 @@ class LtcDecoder:
         self._bit = min(max(self._bit + TRACKING * (length - self._bit), self._min_bit), self._max_bit)
         self._finder.bit_samples = self._bit
 
-    def _push(self, bit: int, start: float, end: float, found: list[TimecodeReading]) -> None:
+    def _push(self, bit: int, start: float, end: float, readings: list[TimecodeReading]) -> None:
         self._register = (self._register << 1 | bit) & _ALL
         self._starts.append(start)
         if len(self._starts) < BITS:
@@ -230,16 +230,16 @@ class LtcDecoder:
             bits, is_backward = self._register, True
         else:
             return
-        first, length = self._placed(end)
+        first, length = self._fit_frame(end)
         label, at_s = _label(bits), self._sounded_s(first + length if is_backward else first)
         if label is not None and at_s is not None:
             rate = "29.97df" if bits >> 10 & 1 else ""
-            found.append(
+            readings.append(
                 TimecodeReading(**label, at_s=at_s, rate=rate, frame_s=length / self._rate_hz, is_backward=is_backward)
             )
 
-    def _placed(self, end: float) -> tuple[float, float]:
-        """Begin and length of the frame in the register, in samples: a straight line through all edges of its bits."""
+    def _fit_frame(self, end: float) -> tuple[float, float]:
+        """Begin and length of the frame in the register, in samples, by a straight line through its edges."""
         edges = np.array([*self._starts, end])
         slope = float(_CENTRED @ edges) / _CENTRED_SQUARES
         return float(edges.mean()) - slope * BITS / 2, slope * BITS
@@ -249,8 +249,8 @@ class LtcDecoder:
         self._half = None
         self._starts.clear()
 
-    def _lose(self) -> None:
-        """Search T anew."""
+    def _restart_search(self) -> None:
+        """Search T again."""
         self._clear()
         self._bit = 0.0
         self._edge = None
@@ -259,7 +259,7 @@ class LtcDecoder:
 
 
 def _label(bits: int) -> dict[str, Any] | None:
-    """The time in 80 bits, bit 0 in the lowest place; None if they are none."""
+    """The time in 80 bits, bit 0 in the lowest position; None if they are no time."""
     label: dict[str, Any] = {}
     for name, units_at, tens_bits, highest in _DIGITS:
         units, tens = bits >> units_at & 15, bits >> units_at + 8 & (1 << tens_bits) - 1
@@ -270,7 +270,7 @@ def _label(bits: int) -> dict[str, Any] | None:
 
 
 class LtcTap:
-    """`hear` on the analysis thread, `take` on any other."""
+    """Decodes timecode from one channel of the sound. `decode` on the analysis thread, `take` on any other."""
 
     def __init__(self, sample_rate_hz: int, sounded_s: Callable[[float], float | None]) -> None:
         """`sounded_s(sample)`: when a sample sounded, in seconds of the engine's clock; None if unknown."""
@@ -279,9 +279,9 @@ class LtcTap:
         self._channel = 0
         self._decoder: LtcDecoder | None = None
         self._next_sample = 0
-        self._readings: deque[TimecodeReading] = deque(maxlen=MAX_KEPT)
+        self._readings: deque[TimecodeReading] = deque(maxlen=MAX_READINGS)
 
-    def hear(self, block: np.ndarray, first_sample: int, channel: int) -> np.ndarray:
+    def decode(self, block: np.ndarray, first_sample: int, channel: int) -> np.ndarray:
         """Decode `channel` (from 1; 0: none) of `block`, (frames, channels) float32. Returns it `without_ltc`."""
         if not 1 <= channel <= block.shape[1]:
             self._decoder = None
@@ -299,8 +299,8 @@ class LtcTap:
 
 
 def without_ltc(block: np.ndarray, channel: int) -> np.ndarray:
-    """`block`, (frames, channels) float32, without LTC on `channel` (from 1; 0: none): of two channels the other takes
-    its place, else it is silent."""
+    """`block`, (frames, channels) float32, without LTC on `channel` (from 1; 0: none). Of two channels the other
+    replaces it, else it is silent."""
     if not 1 <= channel <= block.shape[1]:
         return block
     without = block.copy()

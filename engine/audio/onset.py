@@ -19,7 +19,7 @@ COMPRESSION = 1000.0  # log(1 + 1000 level): loudness counts from about -60 dBFS
 MEDIAN_S = 0.5
 OVER_MEDIAN = 2.5
 FLOOR = 0.05
-MASKING = 0.2  # share of an onset's flux that masks the flux after it ...
+MASKING = 0.2  # fraction of an onset's flux that masks the flux after it ...
 MASKING_S = 0.15  # ... and its decay time, so that a noisy attack is one onset
 MIN_GAP_S = 0.05
 
@@ -34,13 +34,13 @@ LAG_HOPS: Final = 2
 
 
 class OnsetDetector:
-    """Analyser thread; one step per hop."""
+    """Detects onsets on each channel, one step per hop. Analyser thread."""
 
     def __init__(self, bands: int, hop_s: float) -> None:
         self._before = np.zeros((CHANNELS, bands), np.float32)
         self._recent = np.zeros((round(MEDIAN_S / hop_s), CHANNELS), np.float32)
         self._masking = np.zeros(CHANNELS)
-        self._masking_kept = np.exp(-hop_s / MASKING_S)
+        self._masking_decay = np.exp(-hop_s / MASKING_S)
         self._hops = 0
         self._gap_hops = max(1, round(MIN_GAP_S / hop_s))
         self._since = np.full(CHANNELS, self._gap_hops)
@@ -54,7 +54,7 @@ class OnsetDetector:
         middle = len(self._recent) // 2
         median = np.partition(self._recent, middle, axis=0)[middle]
         threshold = FLOOR + OVER_MEDIAN * median + self._masking
-        self._masking = np.maximum(self._masking * self._masking_kept, MASKING * flux)
+        self._masking = np.maximum(self._masking * self._masking_decay, MASKING * flux)
         self._recent[self._hops % len(self._recent)] = flux
         self._hops += 1
         is_above = flux > threshold
@@ -74,10 +74,10 @@ def spectral_flux(level: np.ndarray, before: np.ndarray, gain: np.ndarray) -> np
 
 
 class MonoFlux:
-    """Growth of the sound in bands, of all source channels together: input of the beat tracker and the drum detector.
+    """Spectral flux of all source channels together: the input of the beat tracker and the drum detector.
 
     A spectrum of 23 ms each hop, in bands of a third of an octave or a bin. Levels are compressed, log(1 + 10 level
-    / peak), with `peak` the loudest band level of the last seconds, so that a quiet mix gives the same flux as a
+    / peak). `peak` is the loudest band level of the last seconds, so that a quiet mix gives the same flux as a
     loud one. Each band is compared with the loudest of its neighbours two hops (20 ms) before: a glide or vibrato
     is no attack (SuperFlux, Böck and Widmer 2013). There is no look-ahead.
 
@@ -99,7 +99,7 @@ class MonoFlux:
         """(bands,), linear: RMS in each band, of the newest hop."""
         self._logs = np.zeros((LAG_HOPS, len(self._starts)), np.float32)
         self._peak = MIN_PEAK
-        self._peak_kept = math.exp(-hop_frames / sample_rate_hz / PEAK_FALL_S)
+        self._peak_decay = math.exp(-hop_frames / sample_rate_hz / PEAK_FALL_S)
 
     def step(self, sound: np.ndarray) -> np.ndarray:
         """Flux per band, (bands,) float32, of the next hop `sound`, (hop_frames,) float32."""
@@ -110,7 +110,7 @@ class MonoFlux:
         bins = np.fft.rfft(recent[hop:] * self._window)[: self._end]
         power = bins.real**2 + bins.imag**2
         self.level = np.sqrt(np.add.reduceat(power, self._starts))
-        self._peak = max(MIN_PEAK, self._peak * self._peak_kept, float(self.level.max()))
+        self._peak = max(MIN_PEAK, self._peak * self._peak_decay, float(self.level.max()))
         log = np.log1p(self.level * (FLUX_COMPRESSION / self._peak))
         logs = self._logs
         before = greatest_nearby(logs[0])

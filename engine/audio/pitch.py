@@ -16,7 +16,7 @@ FIRST_PITCHES_HZ = (261.63, 311.13, 369.99, 440.0)  # C4, E-flat 4, F-sharp 4, A
 
 # Of the hue
 LOBE_BINS = 2  # half the width of a Hann window's main lobe (Harris 1978)
-MIN_SHARE, SURE_SHARE = 0.04, 0.25
+MIN_TONE, FULL_TONE = 0.04, 0.25
 STEADY_S = 0.1
 
 
@@ -37,50 +37,50 @@ def strongest_hz(power: np.ndarray, sample_rate_hz: int) -> np.ndarray:
 
 
 class PitchFollower:
-    """Smoothed pitch of the four channels; held while a channel is silent. Analyser thread."""
+    """Smoothed pitch of the four channels; constant while a channel is silent. Analyser thread."""
 
     def __init__(self, hop_s: float) -> None:
         self._octaves = np.log2(FIRST_PITCHES_HZ)
         self._step = 1.0 - np.exp(-hop_s / SMOOTHING_S)
 
-    def follow(self, heard_hz: np.ndarray, is_sounding: np.ndarray) -> np.ndarray:
-        """Advance one hop; (4,) Hz. `heard_hz` (4,) from `strongest_hz`, `is_sounding` (4,) bool."""
-        self._octaves += (np.log2(heard_hz) - self._octaves) * (self._step * is_sounding)
+    def follow(self, detected_hz: np.ndarray, is_sounding: np.ndarray) -> np.ndarray:
+        """Smoothed pitch after one more hop, (4,) Hz. `detected_hz` (4,): `strongest_hz`; `is_sounding` (4,) bool."""
+        self._octaves += (np.log2(detected_hz) - self._octaves) * (self._step * is_sounding)
         return np.exp2(self._octaves)
 
 
 def pitch_hues(pitch_hz: np.ndarray) -> np.ndarray:
     """Hues in turns, -1/2 to below 1/2, of frequencies in Hz: C is 0, an octave is one turn. Pure."""
-    return _wrapped(np.log2(pitch_hz / MIDDLE_C_HZ))
+    return _wrap(np.log2(pitch_hz / MIDDLE_C_HZ))
 
 
-def tone_share(power: np.ndarray, heard_hz: np.ndarray, sample_rate_hz: int) -> np.ndarray:
-    """Share of the power in 20..20 000 Hz that is the tone at `heard_hz`, (channels,), 0..1; 0 in silence. Pure.
+def tone_fraction(power: np.ndarray, detected_hz: np.ndarray, sample_rate_hz: int) -> np.ndarray:
+    """Fraction of the power in 20..20 000 Hz that is the tone at `heard_hz`, (channels,), 0..1; 0 in silence. Pure.
     `power` (channels, n/2 + 1) as `power_spectrum` gives it, `heard_hz` (channels,) as `strongest_hz` does."""
     bins = power.shape[1]
     bin_hz = sample_rate_hz / 2 / (bins - 1)
     first, last = max(1, int(MIN_HZ / bin_hz)), min(bins - 1, int(MAX_HZ / bin_hz))
-    around = np.rint(heard_hz / bin_hz).astype(int)[:, None] + np.arange(-LOBE_BINS, LOBE_BINS + 1)  # (channels, 5)
+    around = np.rint(detected_hz / bin_hz).astype(int)[:, None] + np.arange(-LOBE_BINS, LOBE_BINS + 1)  # (channels, 5)
     tone = np.where((around >= first) & (around <= last), power[np.arange(len(power))[:, None], around % bins], 0.0)
-    share: np.ndarray = tone.sum(axis=1) / np.maximum(power[:, first : last + 1].sum(axis=1), 1e-20)
-    return share
+    fraction: np.ndarray = tone.sum(axis=1) / np.maximum(power[:, first : last + 1].sum(axis=1), 1e-20)
+    return fraction
 
 
 class HueGlide:
     """The hue of each layer from its channel's pitch: it glides, faster the more certain the pitch is.
 
-    Problem: taken straight from the strongest frequency the hue jumps several times a second. A bass line changes
+    Problem: taken straight from the strongest frequency the hue jumps several times per second. A bass line changes
     colour with each note, a hi-hat with each hop, and smoothing the pitch itself would sweep through every hue of
     an octave.
 
     Solution: the hue glides by itself toward that of the newest spectrum. With confidence c, hop dt and
     `/colour/glide_ms` tau, each hop covers `1 - exp(-c dt / tau)` of the distance. Hops are 10 ms at any frame
-    rate, so 30 and 60 frames a second show the same hues. If an octave is the whole hue circle, the hue takes the
+    rate, so 30 and 60 fps show the same hues. If an octave is the whole hue circle, the hue takes the
     shorter way round. If `/colour/spread` makes it only a part of the circle, that part has two ends, and the hue
     moves between them.
 
     Confidence, 0..1, is the product of two:
-    - the tone's share of the sound: the part of the power (20..20 000 Hz) within the main lobe of the strongest
+    - the tone's fraction of the sound: the part of the power (20..20 000 Hz) within the main lobe of the strongest
       peak, two bins to each side with a Hann window (Harris 1978). A sine has 100 %, a band's chord an eighth to a
       third, white noise and hi-hats about 1 %. 4 % maps to 0, 25 % to 1.
     - its steadiness: the mean resultant length (Mardia and Jupp, "Directional Statistics", 2000) of the hues of the
@@ -95,33 +95,33 @@ class HueGlide:
         self._hues = pitch_hues(np.array(first_pitches_hz))
         self._mean = np.zeros(CHANNELS, complex)
         """Mean of the last hues as points on the unit circle; its length measures how well they agree."""
-        self._kept = np.exp(-hop_s / STEADY_S)
+        self._mean_decay = np.exp(-hop_s / STEADY_S)
 
     def follow(
         self,
-        heard_hz: np.ndarray,
-        shares: np.ndarray,
+        detected_hz: np.ndarray,
+        tone_fractions: np.ndarray,
         is_sounding: np.ndarray,
         pitch_hz: np.ndarray,
         glide_ms: float,
         is_circle: bool,
     ) -> tuple[np.ndarray, np.ndarray]:
-        """Advance one hop. Returns hues (4,) in turns, -1/2..1/2, and confidences (4,), 0..1. `heard_hz` (4,) from
-        `strongest_hz`, `shares` (4,) from `tone_share`, `is_sounding` (4,) bool; `pitch_hz` (4,) from `PitchFollower`,
-        whose hues are returned if the glide is 0 ms; `is_circle`: 1/2 is the same hue as -1/2."""
-        targets = pitch_hues(heard_hz)
+        """Advance one hop. Returns hues (4,) in turns, -1/2..1/2, and confidences (4,), 0..1. `detected_hz` (4,) from
+        `strongest_hz`, `tone_fractions` (4,) from `tone_fraction`, `is_sounding` (4,) bool; `pitch_hz` (4,) from
+        `PitchFollower`, whose hues are returned if the glide is 0 ms; `is_circle`: 1/2 is the same hue as -1/2."""
+        targets = pitch_hues(detected_hz)
         newest = np.exp(2j * np.pi * targets) * is_sounding
-        self._mean = newest + (self._mean - newest) * self._kept
-        tonal = np.clip((shares - MIN_SHARE) / (SURE_SHARE - MIN_SHARE), 0.0, 1.0)
+        self._mean = newest + (self._mean - newest) * self._mean_decay
+        tonal = np.clip((tone_fractions - MIN_TONE) / (FULL_TONE - MIN_TONE), 0.0, 1.0)
         confidence = tonal * np.abs(self._mean) * is_sounding
         if glide_ms > 0.0:
             way = targets - self._hues
             part = -np.expm1(-confidence * self._hop_s * 1000.0 / glide_ms)
-            self._hues = _wrapped(self._hues + (_wrapped(way) if is_circle else way) * part)
+            self._hues = _wrap(self._hues + (_wrap(way) if is_circle else way) * part)
         else:
             self._hues = pitch_hues(pitch_hz)
         return self._hues, confidence
 
 
-def _wrapped(turns: np.ndarray) -> np.ndarray:
+def _wrap(turns: np.ndarray) -> np.ndarray:
     return (turns + 0.5) % 1.0 - 0.5

@@ -1,7 +1,7 @@
-"""Sound files in a row, with a transport: played in place of a device.
+"""Plays a list of sound files with a transport, in place of a device.
 
 A list is a file, a folder with its subfolders, or an .m3u playlist. Every file is brought to the rate of the run; the
-layout follows the channels of the file that plays. A file that cannot be played is told in one line and skipped.
+layout follows the channels of the file that plays. A file that cannot be played is reported in one line and skipped.
 """
 
 import logging
@@ -15,8 +15,8 @@ from typing import Final
 
 import numpy as np
 
-from engine.audio.feed import Place, fitted
-from engine.audio.file import FileFeed, fitted_frames
+from engine.audio.feed import TrackPosition, mix_channels
+from engine.audio.file import FileFeed, pad_frames
 from engine.errors import AudioError
 from engine.system.folder_files import list_files
 from engine.system.guarded_thread import Guard
@@ -30,20 +30,20 @@ SOUNDS: Final = frozenset(
 )
 LISTS: Final = frozenset((".m3u", ".m3u8"))
 MAX_TRACKS: Final = 5000
-MAX_ORDERS: Final = 64  # waiting for the next read
-AGAIN_S: Final = 3.0  # later than this in a file, `previous` is its beginning
+MAX_COMMANDS: Final = 64  # waiting for the next read
+RESTART_AFTER_S: Final = 3.0  # later than this in a file, `previous` is its beginning
 
 
 def tracks_of(path: Path, report: Report) -> tuple[Path, ...]:
     """The files that this file, folder or playlist names, in order. AudioError, in one line, if there are none."""
 
-    def tell(line: str) -> None:
+    def warn(line: str) -> None:
         report("audio.file", line)
 
     if os.path.isdir(path):  # Path's own raises for a name that is too long
-        found = list_files(path, SOUNDS, tell, is_recursive=True)
+        found = list_files(path, SOUNDS, warn, is_recursive=True)
     elif path.suffix.lower() in LISTS:
-        found = _listed(path, tell)
+        found = _read_playlist(path, warn)
     else:
         if not os.path.exists(path):
             raise AudioError(f"{path}: no such file (device:NAME is a device, demo the built-in loop)")
@@ -51,11 +51,11 @@ def tracks_of(path: Path, report: Report) -> tuple[Path, ...]:
     if not found:
         raise AudioError(f"{path}: names no sound files")
     if len(found) > MAX_TRACKS:
-        tell(f"{path}: has {len(found)} files; the first {MAX_TRACKS} are taken")
+        warn(f"{path}: has {len(found)} files; the first {MAX_TRACKS} are taken")
     return tuple(found[:MAX_TRACKS])
 
 
-def _listed(path: Path, tell: Callable[[str], None]) -> list[Path]:
+def _read_playlist(path: Path, warn: Callable[[str], None]) -> list[Path]:
     try:
         raw = read_small(path)
     except OSError as error:
@@ -67,12 +67,12 @@ def _listed(path: Path, tell: Callable[[str], None]) -> list[Path]:
     lines = [line.strip() for line in text.splitlines()]
     names = [line for line in lines if line and not line.startswith("#")]
     if addresses := [name for name in names if "://" in name]:
-        tell(f"{path}: {len(addresses)} of its entries are addresses and left out, such as {addresses[0][:80]}")
+        warn(f"{path}: {len(addresses)} of its entries are addresses and left out, such as {addresses[0][:80]}")
     return [path.parent / name.replace("\\", "/") for name in names if "://" not in name]
 
 
 class PlaylistFeed:
-    """A Feed of tracks at one rate. `order` on any thread, everything else on the thread that reads."""
+    """A Feed that plays a list of tracks at one rate. `queue_command` on any thread, the rest on the reading thread."""
 
     length_s = None
     is_finished = False
@@ -84,7 +84,7 @@ class PlaylistFeed:
         """all: the list; one: the track; off."""
         self._report = report
         self._guard = Guard(log, report, "audio.file", "audio: a file cannot be played")
-        self._orders: deque[Callable[[], None]] = deque(maxlen=MAX_ORDERS)
+        self._commands: deque[Callable[[], None]] = deque(maxlen=MAX_COMMANDS)
         self._is_paused = False
         self._track: _Track | None = None
         self._number = 1
@@ -104,24 +104,24 @@ class PlaylistFeed:
 
     @property
     def description(self) -> str:
-        track = self._track  # the other thread may go on to the next
+        track = self._track  # the other thread may continue with the next
         if track is None:
             return f"{self.tracks[self._number - 1].name} (ended)"
         many = f"{self._number} of {len(self.tracks)}: " if len(self.tracks) > 1 else ""
         return many + track.file.description
 
     @property
-    def place(self) -> Place:
+    def track_position(self) -> TrackPosition:
         track = self._track
-        place = Place(
+        position = TrackPosition(
             state="ended", number=self._number, tracks=len(self.tracks), name=self.tracks[self._number - 1].name
         )
         if track is None:
-            return place
+            return position
         state = "paused" if self._is_paused else "playing"
-        return replace(place, state=state, position_s=track.position_s, length_s=track.file.length_s or 0.0)
+        return replace(position, state=state, position_s=track.position_s, length_s=track.file.length_s or 0.0)
 
-    # -- orders, carried out at the next read ---------------------------------------------------
+    # -- commands, carried out at the next read -------------------------------------------------
 
     def play(self) -> None:
         self._is_paused = False
@@ -149,19 +149,19 @@ class PlaylistFeed:
 
     def previous(self) -> None:
         """The beginning of this track; the track before, within its first 3 s."""
-        is_late = self._track is not None and self._track.position_s > AGAIN_S
+        is_late = self._track is not None and self._track.position_s > RESTART_AFTER_S
         self.go(self._number if is_late else (self._number - 2) % len(self.tracks) + 1)
 
-    def order(self, order: Callable[[], None]) -> None:
-        """Carry out one of the methods above, before the next sound is read; of a flood the newest. Any thread."""
-        self._orders.append(order)
+    def queue_command(self, command: Callable[[], None]) -> None:
+        """Carry out one of the methods above, before the next sound is read; of many the newest 64. Any thread."""
+        self._commands.append(command)
 
     # -- a Feed ---------------------------------------------------------------------------------
 
     def read(self, frames: int) -> np.ndarray:
         """(frames, channels of the track) float32 in [-1, 1]; silence while paused and after the end."""
-        for _ in range(len(self._orders)):
-            self._guard.attempt(self._orders.popleft())
+        for _ in range(len(self._commands)):
+            self._guard.attempt(self._commands.popleft())
         pieces: list[np.ndarray] = []
         missing, ends = frames, 0
         while missing and self._track is not None and not self._is_paused and ends <= len(self.tracks):
@@ -178,8 +178,8 @@ class PlaylistFeed:
             self._stop()
             self._report("audio.file", f"none of {len(self.tracks)} files can be played")
         channels = pieces[0].shape[1] if pieces else self.channels
-        sound = np.concatenate([fitted(piece, channels) for piece in pieces] or [np.zeros((0, channels), np.float32)])
-        return fitted_frames(sound, frames)
+        parts = [mix_channels(piece, channels) for piece in pieces] or [np.zeros((0, channels), np.float32)]
+        return pad_frames(np.concatenate(parts), frames)
 
     def close(self) -> None:
         if self._track is not None:
@@ -201,7 +201,7 @@ class PlaylistFeed:
         reasons: list[str] = []
         for n in range(number - 1, number - 1 + tracks_left):
             self._number = n % len(self.tracks) + 1
-            self._track = self._guard.attempt(lambda: self._opened(reasons))
+            self._track = self._guard.attempt(lambda: self._open_track(reasons))
             if self._track is not None:
                 self.channels = self._track.file.channels
                 for reason in reasons:
@@ -210,7 +210,7 @@ class PlaylistFeed:
         many = f"none of {tracks_left} files can be played: " if tracks_left > 1 else ""
         self._reason = many + (reasons[-1] if reasons else "the decoder failed")
 
-    def _opened(self, reasons: list[str]) -> "_Track | None":
+    def _open_track(self, reasons: list[str]) -> "_Track | None":
         """The present track. Without one, `reasons` has another line."""
         try:
             track = _Track(self.tracks[self._number - 1], self._rate_hz, self._report)
@@ -231,9 +231,9 @@ class _Track:
 
     @property
     def position_s(self) -> float:
-        """Place of the next sample that is read."""
-        held_s = 0.0 if self._soxr is None else self._taken / self.file.sample_rate_hz - self._given / self.rate_hz
-        return max(self.file.position_s - held_s, 0.0)
+        """Position of the next sample that is read."""
+        buffered_s = self._frames_in / self.file.sample_rate_hz - self._frames_out / self.rate_hz
+        return max(self.file.position_s - buffered_s, 0.0)
 
     def seek(self, position_s: float) -> None:
         self.file.seek(position_s)
@@ -250,7 +250,7 @@ class _Track:
             )
         self._rest = np.zeros((0, self.file.channels), np.float32)
         self._has_ended = False
-        self._taken = self._given = 0  # samples of the file, and of the list's rate
+        self._frames_in = self._frames_out = 0  # samples of the file, and of the list's rate
 
     def read(self, frames: int) -> np.ndarray:
         """(at most `frames`, channels) float32; none at the end."""
@@ -258,10 +258,10 @@ class _Track:
             return self.file.read_rest(frames)
         while len(self._rest) < frames and not self._has_ended:
             block = self.file.read_rest(-(-frames * self.file.sample_rate_hz // self.rate_hz))
-            self._taken += len(block)
+            self._frames_in += len(block)
             self._has_ended = not len(block)  # soxr takes nothing more then
             more = self._soxr.resample_chunk(block, last=self._has_ended)
             self._rest = np.concatenate([self._rest, more])
-        given, self._rest = self._rest[:frames], self._rest[frames:]
-        self._given += len(given)
-        return given
+        block_out, self._rest = self._rest[:frames], self._rest[frames:]
+        self._frames_out += len(block_out)
+        return block_out

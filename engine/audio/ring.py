@@ -40,8 +40,7 @@ class SampleRing:
         self.mark = sample, sounded_s
 
     def write(self, block: np.ndarray) -> None:
-        """Append `block`, (frames, at most `channels`) float32, at most `capacity` frames. Writer thread; never
-        waits."""
+        """Append `block`, (frames, at most `channels`) float32, `capacity` at most. Writer thread; never waits."""
         frames, used = block.shape
         row = self.newest % self.capacity
         before_wrap = min(frames, self.capacity - row)

@@ -1,8 +1,8 @@
 """Receives sound from another program as RTP (RFC 3550) with 16-bit samples (L16, RFC 3551): `rtp:PORT`.
 
 The TouchDesigner component sends it; so do ffmpeg (`-c:a pcm_s16be -f rtp rtp://127.0.0.1:9014`) and GStreamer. An RTP
-packet names neither its rate nor its channels, so the option does: `rtp:9014/48000/2`. It does number its samples: what
-was lost on the way becomes silence of the same length and is counted.
+packet contains neither its rate nor its channels, so the option does: `rtp:9014/48000/2`. It numbers its samples: lost
+packets become silence of the same length and are counted.
 """
 
 import logging
@@ -27,7 +27,7 @@ _RATES_HZ = range(8_000, 192_001)
 _CHANNELS = range(1, 65)
 
 POLL_S = 0.02
-GONE_S = 0.5  # TouchDesigner sends with every frame; a project that loads a file pauses it for less
+LOST_AFTER_S = 0.5  # TouchDesigner sends with every frame; a project that loads a file pauses it for less
 MAX_GAP_S = 1.0  # a greater jump of the sample number is another stream
 _HEADER = struct.Struct(">BBHII")
 _VERSION = 2
@@ -83,15 +83,14 @@ def parse_packet(data: bytes) -> RtpPacket | None:
 
 
 class RtpCapture:
-    """One thread from `start` to `close`. AudioError if the port cannot be opened, UsageError for a wrong `spec`. While
-    nobody sends, the ring keeps filling with silence at its rate. Of two senders the first one is heard until it is
-    silent for GONE_S."""
+    """Receives RTP into a ring, on a thread of its own from `start` to `close`. AudioError if the port cannot be
+    opened, UsageError for a wrong `spec`. While nobody sends, the ring fills with silence at its rate. Of two senders
+    the first one is received until it is silent for LOST_AFTER_S."""
 
     def __init__(
         self, spec: str, clock: Clock, report: Report, ring: SampleRing | None = None, *, min_channels: int = 1
     ) -> None:
-        """`ring`: of another capture, which this one continues, at its rate; else a new one, of at least
-        `min_channels`."""
+        """ring: Buffer of the previous capture, to which this one appends; else a new one of `min_channels` or more."""
         address = parse_rtp(spec)
         if ring is not None and (ring.sample_rate_hz != address.rate_hz or ring.channels < address.channels):
             raise AudioError(f"{spec}: this run has {ring.sample_rate_hz} Hz and up to {ring.channels} channels")
@@ -105,7 +104,7 @@ class RtpCapture:
         self._closing = threading.Event()
         self._last: RtpPacket | None = None
         self._last_frames = 0
-        self._heard_s = float("-inf")
+        self._received_s = float("-inf")
         self._filled_s = 0.0
         """The ring is filled up to here, with sound or silence."""
         family = socket.AF_INET6 if ":" in address.host else socket.AF_INET
@@ -118,7 +117,7 @@ class RtpCapture:
             raise
         self._socket.settimeout(POLL_S)
         guard = Guard(logger, report, "audio.lost", f"audio: {self.description} stopped")
-        self._thread = GuardedThread("audio rtp", self._receive, guard, on_failure=lambda error: self._lose())
+        self._thread = GuardedThread("audio rtp", self._receive, guard, on_failure=lambda error: self._mark_lost())
 
     def start(self) -> None:
         self._filled_s = self._clock.now_s()
@@ -137,17 +136,17 @@ class RtpCapture:
                 data = b""
             now_s = self._clock.now_s()
             if data:
-                self._take(parse_packet(data), now_s)
-            if now_s - self._heard_s > GONE_S:
-                self._lose()
+                self._take_packet(parse_packet(data), now_s)
+            if now_s - self._received_s > LOST_AFTER_S:
+                self._mark_lost()
                 silent = min(int((now_s - self._filled_s) * self.ring.sample_rate_hz), self.ring.capacity)
                 self._write(np.zeros((silent, self._address.channels), np.float32), now_s)
 
-    def _lose(self) -> None:
+    def _mark_lost(self) -> None:
         self.state = "lost"
         self._last = None
 
-    def _take(self, packet: RtpPacket | None, now_s: float) -> None:
+    def _take_packet(self, packet: RtpPacket | None, now_s: float) -> None:
         if packet is None:
             self._warn("what arrives is not RTP")
             return
@@ -164,8 +163,8 @@ class RtpCapture:
             is_next = (packet.sequence - last.sequence) & 0xFFFF == 1
             if rest or (is_next and gap and 0 < sent <= len(last.payload) // 2):
                 channels = len(last.payload) // 2 // max(1, sent)
-                given = f"rtp:{self._address.port}/{self._address.rate_hz}/{channels}"
-                self._warn(f"the sound that arrives has {channels} channels: give --audio {given}")
+                spec = f"rtp:{self._address.port}/{self._address.rate_hz}/{channels}"
+                self._warn(f"the sound that arrives has {channels} channels: give --audio {spec}")
                 self._last = packet
                 return
             if -max_gap <= gap < 0:
@@ -175,7 +174,7 @@ class RtpCapture:
             self._warn("packets were lost on the way")
             self._write(np.zeros((gap, self._address.channels), np.float32), now_s)
         block = samples[: frames * self._address.channels].reshape(frames, self._address.channels) / _FULL_SCALE
-        self._last, self._last_frames, self._heard_s, self.state = packet, frames, now_s, "playing"
+        self._last, self._last_frames, self._received_s, self.state = packet, frames, now_s, "playing"
         self._write(block, now_s)
 
     def _write(self, block: np.ndarray, now_s: float) -> None:

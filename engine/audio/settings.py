@@ -1,4 +1,4 @@
-"""The parameters of the analysis as one value, replaced as a whole by the frame loop."""
+"""The settings of the analysis as one value, which the frame loop replaces as a whole."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -39,11 +39,11 @@ class AudioSettings:
     loop: str = "all"
     """Repetition of a list of files: all, one or off."""
     monitor_offset_ms: float = 0.0
-    """Later than the picture, the sound of the monitor."""
+    """Delay of the monitor's sound after the picture."""
     leaving: Self | None = None
     """Settings of the outgoing look during a fade, while its waves are still drawn."""
     leaving_number: int = 0
-    """Tells one outgoing look from the next, which goes on from the state of the one on screen."""
+    """Distinguishes one outgoing look from the next, which continues from the state of the one on screen."""
 
     @classmethod
     def from_values(cls, values: Mapping[str, Any], width_px: int) -> Self:

@@ -52,19 +52,19 @@ class ClockLine:
         self.age_s = 0.0
         """Seconds from the first mark to the newest."""
         self._rate_hz = float(rate_hz)
-        self._all = 0  # marks that the slope is based on
-        self._count = 0  # marks since the restart
-        self._number = self._marked = self._at_s = self._bias = 0.0
+        self._slope_marks = 0  # marks that the slope is based on
+        self._position_marks = 0  # marks since the restart
+        self._number = self._last_number = self._at_s = self._bias = 0.0
 
     def add(self, number: float, at_s: float) -> None:
         """Add a mark: sample `number` sounded at `at_s`. Ignored unless its number is above the last one's."""
-        if self._count == 0:
+        if self._position_marks == 0:
             self._begin(number, at_s)
             return
-        span_s = (number - self._marked) / self._nominal_hz  # not from the jittering times
+        span_s = (number - self._last_number) / self._nominal_hz  # not from the jittering times
         if span_s <= 0.0:
             return
-        self._marked = number
+        self._last_number = number
         self.age_s += span_s
         expected = self._number + self._rate_hz * (at_s - self._at_s)
         error = number - expected
@@ -72,28 +72,28 @@ class ClockLine:
         self._bias += (min(max(error, -limit), limit) - self._bias) * min(span_s / BIAS_S, 1.0)
         if abs(self._bias) > MAX_JITTER_S * self._nominal_hz:
             self.disturbances += 1
-            self._count = min(self._count, RESETTLE_MARKS)
+            self._position_marks = min(self._position_marks, RESETTLE_MARKS)
         if abs(self._bias) > CLOCK_JUMP_S * self._nominal_hz:
             self._begin(number, at_s)
         elif abs(error) <= CLOCK_JUMP_S * self._nominal_hz:
             self._correct(expected, error, at_s, span_s)
 
     def _correct(self, expected: float, error: float, at_s: float, span_s: float) -> None:
-        self._count += 1
+        self._position_marks += 1
         max_count = max(MEMORY_S / span_s, 2.0)
-        count = min(self._count, max_count)
+        count = min(self._position_marks, max_count)
         self._number = expected + error * 2.0 * (2.0 * count - 1.0) / (count * (count + 1.0))
         self._at_s = at_s
         if abs(self._bias) > MAX_JITTER_S * self._nominal_hz:
             return
-        self._all += 1
-        count = min(self._all, max_count)
+        self._slope_marks += 1
+        count = min(self._slope_marks, max_count)
         self._rate_hz += error / span_s * 6.0 / (count * (count + 1.0))
         allowed = MAX_RATE_ERROR * self._nominal_hz
         self._rate_hz = min(max(self._rate_hz, self._nominal_hz - allowed), self._nominal_hz + allowed)
 
     def number_at(self, at_s: float) -> float:
-        """Number of the sample that sounds at that time, with its fraction."""
+        """Number of the sample that sounds at that time, with its fractional part."""
         return self._number + (at_s - self._at_s) * self._rate_hz
 
     def time_of(self, number: float) -> float:
@@ -101,89 +101,87 @@ class ClockLine:
         return self._at_s + (number - self._number) / self._rate_hz
 
     def _begin(self, number: float, at_s: float) -> None:
-        self._number = self._marked = number
+        self._number = self._last_number = number
         self._at_s = at_s
         self._bias = 0.0
-        self._count = 1
-        if self._all < MIN_SLOPE_MARKS:
-            self._all = 1
+        self._position_marks = 1
+        if self._slope_marks < MIN_SLOPE_MARKS:
+            self._slope_marks = 1
             self._rate_hz = float(self._nominal_hz)
 
 
-def sinc_table(share: float) -> np.ndarray:
+def sinc_table(bandwidth: float) -> np.ndarray:
     """(PHASES + 1, 32) float32: the weights of 32 samples for a position between the 16th and the 17th, by phase.
 
-    `share`: part of the band up to half the sample rate that is kept. Rows sum to 1, so that a constant is unchanged.
+    `bandwidth`: passed fraction of the band below half the sample rate. Rows sum to 1: a constant is unchanged.
     """
     offsets = np.arange(2 * HALF_TAPS) - (HALF_TAPS - 1) - np.linspace(0.0, 1.0, PHASES + 1)[:, None]
     inside = np.clip(1.0 - (offsets / HALF_TAPS) ** 2, 0.0, None)
-    weights = np.sinc(offsets * share) * np.i0(KAISER_BETA * np.sqrt(inside))
+    weights = np.sinc(offsets * bandwidth) * np.i0(KAISER_BETA * np.sqrt(inside))
     rows: np.ndarray = (weights / weights.sum(axis=1, keepdims=True)).astype(np.float32)
     return rows
 
 
 class SteadyReader:
-    """Read from one thread. All times are arguments."""
+    """Reads a ring at another clock's rate with a constant lag, on one thread. All times are arguments."""
 
     def __init__(self, ring: SampleRing, to_hz: int, lag_s: float) -> None:
         self.to_hz = to_hz
         self.lag_s = lag_s
-        """Time from a sample's mark in the ring until it is heard. A change takes effect at the next read, with a
-        fade."""
+        """Time from a sample's mark in the ring until it is heard. A change fades in at the next read."""
         self.gaps = 0
         """Number of underruns."""
         self.least_spare_s = float("inf")
-        """Smallest reserve in the ring since the last reset, in seconds; read and reset by the code that sets the
-        lag."""
+        """Smallest reserve in the ring since the last reset, in seconds; reset by the code that sets the lag."""
         self._ring = ring
         self._table = sinc_table(min(1.0, to_hz / ring.sample_rate_hz))
-        self._written = ClockLine(ring.sample_rate_hz)
-        self._heard = ClockLine(to_hz)
+        self._source_clock = ClockLine(ring.sample_rate_hz)
+        self._playback_clock = ClockLine(to_hz)
         self._frames_read = 0
-        self._place = 0.0  # position of the next frame in the ring
+        self._position = 0.0  # position of the next frame in the ring
         self._is_audible = False
 
     @property
     def is_settled(self) -> bool:
         """True once both clocks are known; before that it is silent."""
-        return min(self._written.age_s, self._heard.age_s) >= SETTLED_S
+        return min(self._source_clock.age_s, self._playback_clock.age_s) >= SETTLED_S
 
     @property
     def disturbances(self) -> int:
         """Counter that grows while one of the clocks is off its prediction, as after a dropout."""
-        return self._written.disturbances + self._heard.disturbances
+        return self._source_clock.disturbances + self._playback_clock.disturbances
 
-    def read(self, frames: int, heard_s: float) -> np.ndarray:
-        """The next (frames, channels) float32, the first of them heard at `heard_s`; silence if the ring is empty."""
+    def read(self, frames: int, audible_s: float) -> np.ndarray:
+        """The next (frames, channels) float32, the first audible at `audible_s`; silence if the ring is empty."""
         # audio thread: no lock, no logging
         if (mark := self._ring.mark) is not None:
-            self._written.add(*mark)
-        self._heard.add(self._frames_read, heard_s)
-        first_s = self._heard.time_of(self._frames_read)
+            self._source_clock.add(*mark)
+        self._playback_clock.add(self._frames_read, audible_s)
+        first_s = self._playback_clock.time_of(self._frames_read)
         self._frames_read += frames
         if not self.is_settled:
             self._is_audible = False
             return np.zeros((frames, self._ring.channels), np.float32)
         rate_hz = self._ring.sample_rate_hz
-        begins = self._written.number_at(first_s - self.lag_s)
-        ends = self._written.number_at(self._heard.time_of(self._frames_read) - self.lag_s)
+        begins = self._source_clock.number_at(first_s - self.lag_s)
+        ends = self._source_clock.number_at(self._playback_clock.time_of(self._frames_read) - self.lag_s)
         if not self._is_audible:
-            self._place = begins
-        if abs(begins - self._place) <= JUMP_S * rate_hz:
+            self._position = begins
+        if abs(begins - self._position) <= JUMP_S * rate_hz:
             nominal = frames * rate_hz / self.to_hz
-            step = min(max(ends - self._place, nominal * (1.0 - MAX_GLIDE)), nominal * (1.0 + MAX_GLIDE))
-            begins, ends, former = self._place, self._place + step, None
+            step = min(max(ends - self._position, nominal * (1.0 - MAX_GLIDE)), nominal * (1.0 + MAX_GLIDE))
+            begins, ends, former = self._position, self._position + step, None
         else:
-            former = self._between(frames, self._place, self._place + (ends - begins))
-        self._place = ends
-        return self._faded(frames, begins, ends, former)
+            former = self._interpolate(frames, self._position, self._position + (ends - begins))
+        self._position = ends
+        return self._fade(frames, begins, ends, former)
 
-    def _faded(self, frames: int, begins: float, ends: float, former: np.ndarray | None) -> np.ndarray:
+    def _fade(self, frames: int, begins: float, ends: float, former: np.ndarray | None) -> np.ndarray:
         """The sound between two positions of the ring; faded out before an underrun."""
         rate_hz = self._ring.sample_rate_hz
         spare = self._ring.newest - (ends + HALF_TAPS + FADE_S * rate_hz)
         self.least_spare_s = min(self.least_spare_s, spare / rate_hz)
-        sound = self._between(frames, begins, ends)
+        sound = self._interpolate(frames, begins, ends)
         if former is not None:
             rise = _rise(frames)
             sound = former + (sound - former) * rise
@@ -199,17 +197,17 @@ class SteadyReader:
             sound[:] = 0.0
         return sound
 
-    def _between(self, frames: int, begins: float, ends: float) -> np.ndarray:
+    def _interpolate(self, frames: int, begins: float, ends: float) -> np.ndarray:
         """(frames, channels) at `frames` positions from `begins` to before `ends`; zeros for missing samples."""
-        places = begins + (ends - begins) / frames * np.arange(frames)
-        before = np.floor(places).astype(np.int64)
+        positions = begins + (ends - begins) / frames * np.arange(frames)
+        before = np.floor(positions).astype(np.int64)
         first = int(before[0]) - (HALF_TAPS - 1)
         end = int(before[-1]) + HALF_TAPS + 1
         samples = np.zeros((end - first, self._ring.channels), np.float32)
         found_at, found = self._ring.read(first, end)
         if len(found):
             samples[found_at - first : found_at - first + len(found)] = found
-        weights = self._table.take(np.rint((places - before) * PHASES).astype(np.int64), axis=0)  # (frames, 32)
+        weights = self._table.take(np.rint((positions - before) * PHASES).astype(np.int64), axis=0)  # (frames, 32)
         windows = np.lib.stride_tricks.sliding_window_view(samples, 2 * HALF_TAPS, axis=0)
         read: np.ndarray = np.einsum("ft,fct->fc", weights, windows[before - before[0]])
         return read

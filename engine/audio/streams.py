@@ -95,11 +95,11 @@ def open_input(device: AudioDevice, channels: int, rate_hz: int, hear: Hear, clo
     if device.hostapi != "ALSA":
         return _PolledInput(device, channels, rate_hz, hear, clock)
 
-    def heard(now_s: float, data: Any, frames: int, times: Any, status: Any) -> None:
+    def on_block(now_s: float, data: Any, frames: int, times: Any, status: Any) -> None:
         block = np.frombuffer(data, np.float32).reshape(frames, channels).copy()
         hear(block, now_s - (times.currentTime - times.inputBufferAdcTime), status.input_overflow)
 
-    return _Called(partial(_started, device, "RawInputStream", channels, rate_hz, INPUT_BUFFER_S), heard, clock)
+    return _Callback(partial(_start, device, "RawInputStream", channels, rate_hz, INPUT_BUFFER_S), on_block, clock)
 
 
 def open_output(device: AudioDevice, channels: int, rate_hz: int, fill: Fill, clock: Clock) -> SoundStream:
@@ -107,14 +107,14 @@ def open_output(device: AudioDevice, channels: int, rate_hz: int, fill: Fill, cl
     if device.hostapi != "ALSA":
         return _PolledOutput(device, channels, rate_hz, fill, clock)
 
-    def filled(now_s: float, data: Any, frames: int, times: Any, status: Any) -> None:
+    def on_block(now_s: float, data: Any, frames: int, times: Any, status: Any) -> None:
         block = np.frombuffer(data, np.float32).reshape(frames, channels)
         block[:] = fill(frames, now_s + (times.outputBufferDacTime - times.currentTime), status.output_underflow)
 
-    return _Called(partial(_started, device, "RawOutputStream", channels, rate_hz, OUTPUT_BUFFER_S), filled, clock)
+    return _Callback(partial(_start, device, "RawOutputStream", channels, rate_hz, OUTPUT_BUFFER_S), on_block, clock)
 
 
-class _Called:
+class _Callback:
     """A stream that calls `work(now_s, data, frames, times, status)` for each block, on PortAudio's thread."""
 
     poll_s = WATCH_S
@@ -124,7 +124,7 @@ class _Called:
         self._work = work
         self._called_s = self._opened_s = clock.now_s()
         self._error: Exception | None = None
-        self._stream = start(self._called)
+        self._stream = start(self._on_callback)
 
     def watch(self) -> None:
         if self._error is not None:
@@ -139,7 +139,7 @@ class _Called:
     def close(self) -> None:
         self._stream.close()
 
-    def _called(self, data: Any, frames: int, times: Any, status: Any) -> None:
+    def _on_callback(self, data: Any, frames: int, times: Any, status: Any) -> None:
         # audio thread: no lock, no logging
         self._called_s = self._clock.now_s()
         try:
@@ -154,24 +154,24 @@ class _PolledInput:
 
     def __init__(self, device: AudioDevice, channels: int, rate_hz: int, hear: Hear, clock: Clock) -> None:
         self._channels, self._rate_hz, self._hear, self._clock = channels, rate_hz, hear, clock
-        self._stream = _started(device, "RawInputStream", channels, rate_hz, INPUT_BUFFER_S)
+        self._stream = _start(device, "RawInputStream", channels, rate_hz, INPUT_BUFFER_S)
         self._delay_s = _input_delay_s(self._stream, device)
-        self._heard_s = clock.now_s()
+        self._received_s = clock.now_s()
         self._stalled_after_s = FIRST_SAMPLES_S
 
     def watch(self) -> None:
         # audio thread: no lock
-        frames = _asked(lambda: self._stream.read_available)
+        frames = _call_portaudio(lambda: self._stream.read_available)
         if frames == 0:
-            if self._clock.now_s() - self._heard_s > self._stalled_after_s:
+            if self._clock.now_s() - self._received_s > self._stalled_after_s:
                 raise StreamLost(f"no sound for {self._stalled_after_s:.0f} s")
             return
         # Never wait for more: when the PulseAudio server dies, its library waits for the reader to finish its block
         # while the reader waits for the library, a deadlock.
-        data, is_overflown = _asked(lambda: self._stream.read(frames))
-        self._heard_s = self._clock.now_s()
+        data, is_overflown = _call_portaudio(lambda: self._stream.read(frames))
+        self._received_s = self._clock.now_s()
         self._stalled_after_s = STALL_S
-        began_s = self._heard_s - self._delay_s - frames / self._rate_hz
+        began_s = self._received_s - self._delay_s - frames / self._rate_hz
         self._hear(np.frombuffer(data, np.float32).reshape(frames, self._channels), began_s, is_overflown)
 
     def close(self) -> None:
@@ -186,20 +186,20 @@ class _PolledOutput:
         self._block_frames = round(rate_hz * BLOCK_S)
         self._fill = fill
         self._clock = clock
-        self._stream = _started(device, "RawOutputStream", channels, rate_hz, OUTPUT_BUFFER_S)
+        self._stream = _start(device, "RawOutputStream", channels, rate_hz, OUTPUT_BUFFER_S)
         self._buffer_frames = self._stream.write_available  # the whole buffer, as it is still empty
-        self._beyond_s = max(self._stream.latency - self._buffer_frames / rate_hz, 0.0)
+        self._latency_s = max(self._stream.latency - self._buffer_frames / rate_hz, 0.0)
         self._written_s = clock.now_s()
         self._is_underflown = False
 
     def watch(self) -> None:
         # audio thread: no lock
-        while (free := _asked(lambda: self._stream.write_available)) >= self._block_frames:
+        while (free := _call_portaudio(lambda: self._stream.write_available)) >= self._block_frames:
             self._written_s = self._clock.now_s()
             queued_s = (self._buffer_frames - free) / self._rate_hz
-            block = self._fill(self._block_frames, self._written_s + queued_s + self._beyond_s, self._is_underflown)
+            block = self._fill(self._block_frames, self._written_s + queued_s + self._latency_s, self._is_underflown)
             data = np.ascontiguousarray(block, np.float32)
-            self._is_underflown = _asked(partial(self._stream.write, data))
+            self._is_underflown = _call_portaudio(partial(self._stream.write, data))
         if self._clock.now_s() - self._written_s > FIRST_SAMPLES_S:
             raise StreamLost(f"it accepted no sound for {FIRST_SAMPLES_S:.0f} s")
 
@@ -215,7 +215,7 @@ def _input_delay_s(stream: Any, device: AudioDevice) -> float:
     return float(stream.latency)
 
 
-def _started(
+def _start(
     device: AudioDevice, stream: str, channels: int, rate_hz: int, latency_s: float, callback: Any = None
 ) -> Any:
     sounddevice = load_portaudio()
@@ -243,7 +243,7 @@ def _started(
     return opened
 
 
-def _asked(call: Callable[[], Any]) -> Any:
+def _call_portaudio(call: Callable[[], Any]) -> Any:
     """Call PortAudio; its errors become StreamLost."""
     try:
         return call()
@@ -269,7 +269,7 @@ class Owner(Protocol):
         """Open the device, whose properties except the name may have changed. AudioError if that fails."""
 
     def wants_reopening(self) -> bool:
-        """True to close the stream and open it again. Called 20 times a second."""
+        """True to close the stream and open it again. Called 20 times per second."""
         return False
 
     def while_lost(self) -> None:
@@ -282,23 +282,23 @@ class ReconnectingStream:
     opened. One thread opens, watches and closes it: all PortAudio calls but its callbacks run there, as on Windows COM
     objects must stay in their apartment."""
 
-    def __init__(self, wanted: str | None, kind: Kind, owner: Owner, *, clock: Clock, report: Report) -> None:
-        """`wanted` is an index, a name or part of one; None is the default."""
+    def __init__(self, query: str | None, kind: Kind, owner: Owner, *, clock: Clock, report: Report) -> None:
+        """`query` is an index, a name or part of one; None is the default."""
         self.is_lost = False
         self.device: AudioDevice
         self._kind, self._owner, self._clock, self._report = kind, owner, clock, report
-        self._told_lost = 0
+        self._reported_lost = 0
         self._closing = threading.Event()
         opened: Future[None] = Future()
 
-        def stopped(error: Exception) -> None:
+        def on_failure(error: Exception) -> None:
             self.is_lost = True
             if not opened.done():
                 opened.set_exception(error)
 
-        name = "(default)" if wanted is None else repr(wanted)
+        name = "(default)" if query is None else repr(query)
         guard = Guard(logger, report, "audio.lost", f"audio {kind} {name} stopped")
-        self._thread = GuardedThread(f"audio {kind}", lambda: self._run(wanted, opened), guard, on_failure=stopped)
+        self._thread = GuardedThread(f"audio {kind}", lambda: self._run(query, opened), guard, on_failure=on_failure)
         self._thread.start()
         opened.result()
 
@@ -306,25 +306,25 @@ class ReconnectingStream:
         self._closing.set()
         self._thread.join(timeout_s=CLOSE_S)
 
-    def _run(self, wanted: str | None, opened: "Future[None]") -> None:
+    def _run(self, query: str | None, opened: "Future[None]") -> None:
         with ExitStack() as until_end:
             try:
                 until_end.enter_context(com_apartment())
-                self.device = find_device(list_devices(self._kind), wanted, self._kind)
-                stream = self._opened(self.device)
+                self.device = find_device(list_devices(self._kind), query, self._kind)
+                stream = self._open(self.device)
             except AudioError as error:  # raised again in the constructor
                 opened.set_exception(error)
                 return
             opened.set_result(None)
             with suppress(_Closing):
                 while True:
-                    self._keep(stream)
+                    self._watch(stream)
                     stream = self._wait_until_back()
                     if self.is_lost:
                         logger.info("audio: %r is back", self.device.name)
                     self.is_lost = False
 
-    def _opened(self, device: AudioDevice) -> SoundStream:
+    def _open(self, device: AudioDevice) -> SoundStream:
         session.take()
         try:
             return self._owner.open_stream(device)
@@ -332,8 +332,8 @@ class ReconnectingStream:
             session.release()
             raise
 
-    def _keep(self, stream: SoundStream) -> None:
-        """Watch the stream until it is lost, its owner wants it reopened, or PortAudio has to restart."""
+    def _watch(self, stream: SoundStream) -> None:
+        """Watch the stream until it is lost, its owner requests a reopening, or PortAudio has to restart."""
         try:
             while not session.is_renewing and not self._owner.wants_reopening():
                 stream.watch()
@@ -346,8 +346,8 @@ class ReconnectingStream:
             session.release()
 
     def _report_lost_blocks(self) -> None:
-        if self._owner.lost_blocks > self._told_lost:
-            self._told_lost = self._owner.lost_blocks
+        if self._owner.lost_blocks > self._reported_lost:
+            self._reported_lost = self._owner.lost_blocks
             key, what = _LOST_BLOCKS[self._kind]
             self._report(key, f"audio: {self.device.name!r} {what}")
 
@@ -363,10 +363,10 @@ class ReconnectingStream:
                 is_due = look is None and self._clock.now_s() >= try_at_s
                 try:
                     if is_due:
-                        return self._opened(self._same_device())
+                        return self._open(self._same_device())
                     if names is not None:
                         look = None
-                        return self._found_again(names)
+                        return self._reopen_listed(names)
                 except AudioError as error:
                     logger.debug("audio: %s", error)
                     self._mark_lost(str(error))
@@ -380,14 +380,14 @@ class ReconnectingStream:
             if look is not None:
                 look.close()
 
-    def _found_again(self, names: set[tuple[str, str]]) -> SoundStream:
+    def _reopen_listed(self, names: set[tuple[str, str]]) -> SoundStream:
         if (self.device.name, self.device.hostapi) not in names:
             raise AudioError(f"audio device {self.device.name!r} not found")
         try:
-            return self._opened(self._same_device())  # it may have returned meanwhile
+            return self._open(self._same_device())  # it may have returned meanwhile
         except AudioError:
             session.renew()
-        return self._opened(self._same_device())
+        return self._open(self._same_device())
 
     def _mark_lost(self, reason: str) -> None:
         if not self.is_lost:

@@ -1,4 +1,4 @@
-"""The drawn wave: the latest sound as 1024 points, averaged to avoid aliasing.
+"""Cuts the wave that is drawn: the latest sound as 1024 points, averaged to avoid aliasing.
 
 Problem: a 1 s window holds 48 000 samples; taking every 47th turns 997 Hz into 27 slow cycles that do not exist.
 So point k is the mean over a box around the k-th 1024th part of the window. The box is as wide as the widest of
@@ -20,7 +20,7 @@ TRIGGER_SEARCH_S = 0.1  # range of the search for a rising crossing: a period of
 
 
 class History:
-    """The last 1.3 s of the four analysed channels, with running sums: the mean over any interval, even a fractional
+    """The last 1.3 s of the four analysed channels, with running sums. The mean over any interval, even a fractional
     one, takes two look-ups, so a 1 s window costs no more than a 5 ms window.
 
     Samples and sums lie in flat buffers a few times longer than needed. At their end the part still needed is copied to
@@ -29,13 +29,13 @@ class History:
     """
 
     def __init__(self, sample_rate_hz: int) -> None:
-        self._kept = round(sample_rate_hz * HISTORY_S)
-        size = self._kept * _SLIDES_EVERY
+        self._frames = round(sample_rate_hz * HISTORY_S)
+        size = self._frames * _SLIDES_EVERY
         self.samples = np.zeros((CHANNELS, size), np.float32)
         """(4, size); the newest sample is at `end - 1`."""
         self.sums = np.zeros((CHANNELS, size + 1), np.float64)
         """(4, size + 1); `sums[c, p]` is the sum of channel c's samples before position p, plus a constant."""
-        self.end = self._kept
+        self.end = self._frames
 
     def append(self, block: np.ndarray) -> None:
         """Add `block`, (4, frames) float32."""
@@ -49,16 +49,16 @@ class History:
         added += self.sums[:, start : start + 1]
 
     def latest(self, frames: int) -> np.ndarray:
-        """(4, frames) float32, a view of the newest samples; zeros before the first sound."""
+        """The newest samples, (4, frames) float32, as a view; zeros before the first sound."""
         return self.samples[:, self.end - frames : self.end]
 
     def _slide(self) -> None:
-        first = self.end - self._kept
-        self.samples[:, : self._kept] = self.samples[:, first : self.end]
+        first = self.end - self._frames
+        self.samples[:, : self._frames] = self.samples[:, first : self.end]
         base = self.sums[:, first : first + 1].copy()
-        self.sums[:, : self._kept + 1] = self.sums[:, first : self.end + 1]
-        self.sums[:, : self._kept + 1] -= base
-        self.end = self._kept
+        self.sums[:, : self._frames + 1] = self.sums[:, first : self.end + 1]
+        self.sums[:, : self._frames + 1] -= base
+        self.end = self._frames
 
 
 def box_edges(window_frames: float, ratios: tuple[float, ...], width_px: int) -> np.ndarray:
@@ -97,8 +97,8 @@ class WaveWindow:
     def cut(
         self, history: History, window_ms: float, ratios: tuple[float, ...], width_px: int, trigger: tuple[str, ...]
     ) -> np.ndarray:
-        """(4, 1024) float32 before gain, oldest at index 0. A triggered channel's window starts at the newest rising
-        zero crossing that leaves a full window; without one in the last 0.1 s it is the latest window."""
+        """The waves, (4, 1024) float32 before gain, oldest at index 0. A triggered channel's window starts at the
+        newest rising zero crossing that leaves a full window; without one in the last 0.1 s it is the latest window."""
         if self._shape != (window_ms, ratios, width_px):
             self._shape = (window_ms, ratios, width_px)
             self._frames = window_ms * self._rate_hz / 1000.0

@@ -19,7 +19,7 @@ from engine.children.mailbox import EXIT_ORPHANED, Mailbox
 from engine.children.messages import Begin, FaultReport, Hello, ToChild
 from engine.children.port import ChildFault, ChildPort
 from engine.errors import PipeClosedError, in_one_line
-from engine.ipc import ChildWords, ControlPipe, Gate, Phase
+from engine.ipc import ChildCounters, ControlPipe, Gate, Phase
 from engine.system import metal, priority, win32
 
 log = logging.getLogger(__name__)
@@ -76,11 +76,16 @@ def run(handle: int) -> int:
 def _serve(pipe: ControlPipe[ToChild], begin: Begin) -> int:
     os.environ.update(begin.environment)  # a fork inherits its server's, which another engine may have started
     priority.give_way(begin.niceness)
-    words = ChildWords.open(begin.words)
-    mailbox = Mailbox(pipe, words)
+    counters = ChildCounters.open(begin.counters)
+    mailbox = Mailbox(pipe, counters)
     gate = Gate.open(begin.gate) if begin.gate else None
     port = ChildPort(
-        settings=begin.settings, send=pipe.send, mailbox=mailbox, words=words, gate=gate, gate_place=begin.gate_place
+        settings=begin.settings,
+        send=pipe.send,
+        mailbox=mailbox,
+        counters=counters,
+        gate=gate,
+        turn_index=begin.turn_index,
     )
     port.enter(Phase.STARTING)
     mailbox.open()

@@ -8,7 +8,7 @@ notice that their own pipes close.
 
 CUDA does not survive a fork, and an imported module may open it through torch. Where NVML is missing (a container
 without NVIDIA's "utility" capability), even torch.cuda.is_available() does. Then each fork becomes a new interpreter,
-and the engine logs a line about it. Only torch is asked: CUDA that a library opens without it is not noticed.
+and the engine logs a line about it. Only torch is checked: CUDA that a library opens without it is not detected.
 
 Why not `multiprocessing.forkserver`: there is only one per process, which a host program may have started with other
 modules; it inherits our environment, which we would have to change while other threads read it (numba reads
@@ -50,7 +50,7 @@ class _Child(NamedTuple):
 
 
 def serve(control_descriptor: int, modules: Sequence[str]) -> None:
-    """Main function of the server: import `modules`, then fork children until the engine is gone."""
+    """Main function of the server: import `modules`, then fork children until the engine has ended."""
     child_main.ignore_signals()
     control = socket.socket(fileno=control_descriptor)
     # On Linux each thread has its own niceness and cannot lower it again. Children get the main thread's.
@@ -86,7 +86,7 @@ def serve(control_descriptor: int, modules: Sequence[str]) -> None:
 
 
 def _is_hung_up(control: socket.socket) -> bool:
-    """True if the engine is gone, even if unread requests are left."""
+    """True if the engine has ended, even if unread requests are left."""
     events = select.poll()
     events.register(control, 0)
     return bool(events.poll(0))
@@ -108,8 +108,8 @@ def _import_with_low_priority(modules: Sequence[str]) -> None:
 
 
 def _is_cuda_lost_by_forking() -> bool:
-    """True if a fork of this process could not use CUDA. Asks a fork: only there does torch tell, also of a driver that
-    was only asked for the number of cards (torch/csrc/cuda/Module.cpp)."""
+    """True if a fork of this process could not use CUDA. Checks in a fork: only there does torch report it, also of a
+    driver that was only queried for the number of cards (torch/csrc/cuda/Module.cpp)."""
     cuda = getattr(sys.modules.get("torch"), "cuda", None)
     if cuda is None:
         return False
@@ -159,7 +159,7 @@ def _fork(
     os.close(stderr)
     pidfd = os.pidfd_open(pid)
     children[pidfd] = _Child(pid, events)
-    with contextlib.suppress(OSError):  # the engine is gone or abandoned this child, whose pipe is then closed too
+    with contextlib.suppress(OSError):  # the engine has ended or abandoned this child, whose pipe is then closed too
         socket.send_fds(events, [NUMBER.pack(pid), note.encode()], [pidfd])
     return pidfd
 

@@ -63,9 +63,9 @@ class ForkServer:
         except subprocess.TimeoutExpired:  # stuck importing from an unreachable network folder, or on a busy machine
             reap_later(self._popen)
         self._control.close()
-        said = stderr_file.crash_summary(stderr_file.read_tail(self._stderr))
+        summary = stderr_file.crash_summary(stderr_file.read_tail(self._stderr))
         self._stderr.close()
-        return said
+        return summary
 
 
 class ForkedProcess:

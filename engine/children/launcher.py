@@ -46,7 +46,7 @@ class SpawnedProcess:
         self.pid = self._popen.pid
 
     def has_ended(self, now_s: float) -> bool:
-        """True when the process is gone. Never waits."""
+        """True when the process has ended. Never waits."""
         return self._popen.poll() is not None
 
     @property
@@ -78,8 +78,7 @@ class Launcher:
         self._server: ForkServer | None = None
 
     def join(self, modules: tuple[str, ...], environment: Mapping[str, str]) -> None:
-        """Add a user, with the modules and environment of its children. The server imports those known when it
-        starts."""
+        """Add a user, with the modules and environment of its children. The server imports those set at its start."""
         with self._lock:
             self._users += 1
             self._modules |= dict.fromkeys(modules)
@@ -114,8 +113,7 @@ class Launcher:
             raise ChildError(f"no child process can be started: {error.strerror or error}") from error
 
     def renew(self) -> None:
-        """Kill a server that hangs; the next launch creates another. Children keep running; pending forks are
-        retried."""
+        """Kill a server that hangs; the next launch creates another. Children run on; pending forks are retried."""
         with self._lock:
             self._end_server()
 
@@ -131,8 +129,8 @@ class Launcher:
                     self._server = ForkServer(tuple(self._modules), self._environment)
                 if self._server.request(descriptors):
                     return
-                said = self._end_server()
-        raise ChildError(f"no child process can be started: the fork server ended: {said}")
+                summary = self._end_server()
+        raise ChildError(f"no child process can be started: the fork server ended: {summary}")
 
     def _end_server(self) -> str:
         server, self._server = self._server, None

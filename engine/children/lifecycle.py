@@ -6,7 +6,7 @@
    (any)             ▼             ▼           ▼          ▼     killed, and gone         │
                   failed ◄───── restarting ◄── died ────────────────────────────────────┘
 
-- *loading, compiling, ready, busy*: the child stores its phase in a word of shared memory. We read it, so a hung child
+- *loading, compiling, ready, busy*: the child stores its phase in a field of shared memory. We read it, so a hung child
   is detected without its cooperation. Busy: it published a result within the last second, or is working on one.
 - *hung*: we killed it. The next process starts only after this one has exited, because two on one device would both
   fail. One that still exists 10 s after SIGKILL is stuck in a driver: failed.
@@ -16,11 +16,11 @@
 
 A swap of settings runs two processes at once: the second starts beside the first and becomes active with its first
 result, or when it is ready and the first publishes nothing (`policy.Promotion`). If the second dies, the first keeps
-running. If it ran out of memory, the first is stopped and the second is tried alone. The previous settings are kept
+running. If it ran out of memory, the first is stopped and the second is tried alone. The previous settings are stored
 until the second is active: if the first has died by then and the second dies too, they are started again. Settings that
-never worked are not kept; new ones replace them at once. Each requested swap reports its end once, done or failed.
+never worked are not stored; new ones replace them at once. Each requested swap reports its end once, done or failed.
 
-Rings belong to the engine and outlive the process that wrote them (`Published`): readers keep the last picture until a
+Rings belong to the engine and outlive the process that wrote them (`Published`): readers have the last picture until a
 newer one is published.
 
 The supervisor's thread calls everything here. Nothing waits; the time comes in as an argument.
@@ -37,14 +37,14 @@ from engine.children.policy import Deadlines, DeathPolicy, Verdict
 from engine.children.process import Child, OnAnswer, Published
 from engine.children.spec import ChildSpec, ChildStatus, State
 from engine.errors import ChildError, SharedMemoryError
-from engine.ipc import ChildWords, Gate
+from engine.ipc import ChildCounters, Gate
 from engine.system.reporting import Report
 
 log = logging.getLogger(__name__)
 
 
-Wanted = Callable[[], tuple[dict[str, Any], dict[str, str]]]
-"""All values and inputs that a new process gets."""
+ReadState = Callable[[], tuple[dict[str, Any], dict[str, str]]]
+"""Returns all values and inputs for a new process."""
 
 
 class Lifecycle:
@@ -58,7 +58,7 @@ class Lifecycle:
         launcher: Launcher,
         times: Deadlines,
         report: Report,
-        wanted: Wanted,
+        read_state: ReadState,
     ) -> None:
         self.swap_ends: deque[tuple[bool, str]] = deque()
         """`(is_done, reason)` of each swap that has ended, in order. The supervisor takes them out."""
@@ -70,8 +70,8 @@ class Lifecycle:
         self._launch = partial(
             Child, spec, gate=gate, launcher=launcher, policy=self._policy, times=times, report=report
         )
-        self._wanted = wanted
-        self._is_wanted = False
+        self._read_state = read_state
+        self._should_run = False
         self._main: Child | None = None
         """The active process, or the one that becomes active with its first result."""
         self._second: Child | None = None
@@ -99,14 +99,14 @@ class Lifecycle:
     def start(self, now_s: float) -> None:
         """Run, with all failure counts reset."""
         self._reset_failures()
-        self._is_wanted = True
+        self._should_run = True
 
     def stop(self, now_s: float) -> None:
         """Stop all processes and unpublish everything."""
         self._reset_failures()
         self._give_up_swap("it was stopped")
         self._end_swap(True)  # a swap without a second process: its settings apply at the next start
-        self._is_wanted = False
+        self._should_run = False
         self._is_restart = False
         self._stop_all(now_s)
         self._published.withdraw()
@@ -115,7 +115,7 @@ class Lifecycle:
         """Replace the process. The last results stay published until the new one publishes."""
         self._reset_failures()
         self._give_up_swap("it was restarted")
-        self._is_wanted = self._is_restart = True
+        self._should_run = self._is_restart = True
         self._stop_all(now_s)
 
     def swap(self, settings: Mapping[str, Any], now_s: float) -> None:
@@ -136,15 +136,15 @@ class Lifecycle:
         if settings == self._settings:
             self._end_swap(True)
             return
-        has_results = self._main is not None and self._main.words.results > 0
+        has_results = self._main is not None and self._main.counters.results > 0
         self._has_worked |= has_results
         if not has_results or (self._main is not None and self._main.is_leaving):
             self._stop_all(now_s)  # nothing is published, so two processes are not needed
-        if self._is_wanted and self._has_worked:
+        if self._should_run and self._has_worked:
             self._coming = settings
             return
         self._settings, self._has_worked = settings, False
-        if not self._is_wanted:
+        if not self._should_run:
             self._end_swap(True)
 
     def call(self, name: str, arguments: tuple[Any, ...], on_answer: OnAnswer, now_s: float) -> None:
@@ -156,7 +156,7 @@ class Lifecycle:
             child.call(name, arguments, on_answer)
 
     def send(self, values: Mapping[str, Any], inputs: Mapping[str, str]) -> None:
-        """Send changed values and inputs to the running processes. Later ones get all of them at launch (`wanted`)."""
+        """Send changed values and inputs to the running processes. Later ones get all at launch (`read_state`)."""
         for child in self._running():
             child.queue(values, inputs)
 
@@ -177,14 +177,14 @@ class Lifecycle:
         self._check_main(now_s)
         if self._failure and self._second is None:
             self._end_swap(False, self._failure)
-        if self._is_wanted and not self._failure and not self._leaving:
+        if self._should_run and not self._failure and not self._leaving:
             self._launch_if_due(now_s)
         self._publish()
 
     def reap(self) -> None:
-        """Close the processes that have ended. Their ChildWords must no longer be in use (`wanting`)."""
+        """Close the processes that have ended. Their ChildCounters must no longer be in use (`active_counters`)."""
         for child in self._ended:
-            self._past_results += child.words.results
+            self._past_results += child.counters.results
             child.close()
         self._ended.clear()
 
@@ -219,16 +219,16 @@ class Lifecycle:
     @property
     def next_start_s(self) -> float | None:
         """Time at which `step` starts the next process, or None if none is due."""
-        return self._start_at_s if self._is_wanted and not self._failure and self._main is None else None
+        return self._start_at_s if self._should_run and not self._failure and self._main is None else None
 
     @property
-    def wanting(self) -> tuple[ChildWords, ...]:
-        """ChildWords of the running processes, which tell if they want a frame."""
-        return tuple(child.words for child in self._running())
+    def active_counters(self) -> tuple[ChildCounters, ...]:
+        """ChildCounters of the running processes, which show if they request a frame."""
+        return tuple(child.counters for child in self._running())
 
     def status(self, now_s: float) -> ChildStatus:
         child = self._main or self._second or (self._leaving[-1] if self._leaving else None)
-        words = child.words if child else None
+        counters = child.counters if child else None
         return ChildStatus(
             name=self._spec.name,
             state=self._state(now_s),
@@ -236,8 +236,8 @@ class Lifecycle:
             pid=child.pid if child else 0,
             heartbeat_age_s=child.heartbeat_age_s(now_s) if child else 0.0,
             restarts=self._restarts,
-            results=self._past_results + sum(child.words.results for child in (*self._children(), *self._ended)),
-            ms_a_result=words.last_result_ms if words else 0.0,
+            results=self._past_results + sum(child.counters.results for child in (*self._children(), *self._ended)),
+            ms_a_result=counters.last_result_ms if counters else 0.0,
             detail=self._detail,
             quarantined=self._policy.quarantined,
             facts=dict(child.facts) if child else {},
@@ -248,7 +248,7 @@ class Lifecycle:
             return "failed"
         child = self._main or self._second
         if child is None:
-            if self._is_wanted:
+            if self._should_run:
                 return "restarting" if self._is_restart else "loading"
             if not self._leaving:
                 return "off"
@@ -283,9 +283,9 @@ class Lifecycle:
     def _main_died(self, child: Child, now_s: float) -> None:
         detail = self._exit_reason(child)
         is_final = child.fault is not None and child.fault.is_final
-        # A driver's fault tells nothing about the values that were being tried.
-        tried = {} if child.fault is not None and child.fault.kind == "driver" else child.tried
-        verdict = self._policy.died(tried, had_result=child.words.results > 0, is_final=is_final)
+        # A driver's fault is no evidence against the values that were being tried.
+        tried = {} if child.fault is not None and child.fault.kind == "driver" else child.open_trials
+        verdict = self._policy.died(tried, had_result=child.counters.results > 0, is_final=is_final)
         self._report_fault("; ".join([detail, *(f"quarantined {blamed}" for blamed in verdict.blamed)]))
         if self._coming is None:
             self._plan_restart(verdict, now_s)
@@ -298,7 +298,7 @@ class Lifecycle:
         if child.has_ended(now_s) or child.is_stuck(now_s):
             self._second = None
             self._second_died(child, now_s)
-        elif child.may_be_promoted(self._main.words.results if self._main else 0, now_s):
+        elif child.may_be_promoted(self._main.counters.results if self._main else 0, now_s):
             if self._main is not None:
                 self._stop(self._main, now_s)
             self._main, self._second = child, None
@@ -357,7 +357,7 @@ class Lifecycle:
                 self._plan_restart(self._policy.died({}, had_result=False, is_final=False), now_s)
 
     def _start_process(self, settings: Mapping[str, Any], now_s: float) -> Child:
-        values, inputs = self._wanted()
+        values, inputs = self._read_state()
         return self._launch(settings, values=values, inputs=inputs, now_s=now_s)
 
     def _launch_second(self, settings: Mapping[str, Any], now_s: float) -> None:
@@ -406,6 +406,6 @@ class Lifecycle:
 
     def _publish(self) -> None:
         """Publish the outputs of the active process once it has a result."""
-        if self._main is not None and self._main.words.results:
+        if self._main is not None and self._main.counters.results:
             self._published.publish(self._main.outputs)
         self._published.update(running=self._children(), ended=self._ended)

@@ -1,4 +1,4 @@
-"""A child's thread that sends heartbeats, receives messages, and ends the process when the engine is gone.
+"""A child's thread that sends heartbeats, receives messages, and ends the process when the engine has ended.
 
 The main thread may be inside a library for seconds, so it cannot do this. This thread waits up to a quarter of a second
 for a message, then stores a heartbeat. It takes no lock and needs only the GIL, so heartbeats stop exactly when the
@@ -12,9 +12,9 @@ from queue import SimpleQueue
 from typing import Final
 
 from engine.children import stderr_file
-from engine.children.messages import OutputMade, Stop, ToChild, Update
+from engine.children.messages import OutputCreated, Stop, ToChild, Update
 from engine.errors import PipeClosedError
-from engine.ipc import ChildWords, ControlPipe
+from engine.ipc import ChildCounters, ControlPipe
 from engine.system.guarded_thread import Guard, GuardedThread
 
 BEAT_S: Final = 0.25
@@ -27,12 +27,12 @@ log = logging.getLogger(__name__)
 class Mailbox:
     """Received messages, by kind. Any thread reads them."""
 
-    def __init__(self, pipe: ControlPipe[ToChild], words: ChildWords) -> None:
+    def __init__(self, pipe: ControlPipe[ToChild], counters: ChildCounters) -> None:
         self.updates: SimpleQueue[Update] = SimpleQueue()
-        self.outputs: SimpleQueue[OutputMade] = SimpleQueue()
+        self.outputs: SimpleQueue[OutputCreated] = SimpleQueue()
         self.should_stop = False
         self._pipe = pipe
-        self._words = words
+        self._counters = counters
 
     def open(self) -> None:
         guard = Guard(log, lambda key, line: None, "mailbox", "the mailbox thread failed")  # logged to stderr only
@@ -41,17 +41,17 @@ class Mailbox:
     def _run(self) -> None:
         try:
             while True:
-                self._words.beat(time.perf_counter_ns())
+                self._counters.beat(time.perf_counter_ns())
                 self._dispatch(self._pipe.receive(BEAT_S))
                 stderr_file.truncate_long()
-        except PipeClosedError:  # the engine is gone or abandoned this process: nothing to save
+        except PipeClosedError:  # the engine has ended or abandoned this process: nothing to save
             os._exit(EXIT_ORPHANED)
 
     def _dispatch(self, message: ToChild | None) -> None:
         match message:
             case Update():
                 self.updates.put(message)
-            case OutputMade():
+            case OutputCreated():
                 self.outputs.put(message)
             case Stop():
                 self.should_stop = True

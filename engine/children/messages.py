@@ -2,18 +2,18 @@
 
     engine -> child                              child -> engine
     Begin       once, first                      Hello       the main function has started
-    Update      values, inputs, commands         Taken       its loop has received an update
-    OutputMade  the answer to WantOutput         Facts       facts for the status
-    Stop        please exit                      WantOutput  create a ring (WantAudioOutput: for sound)
-                                                 Trying Proved   before and after the first use of a value
+    Update      values, inputs, commands         UpdateReceived  its loop has received an update
+    OutputCreated  answers OutputRequest         Facts       facts for the status
+    Stop        please exit                      OutputRequest  create a ring (AudioOutputRequest: for sound)
+                                                 TrialStarted, TrialPassed  before and after a value's first use
                                                  CallAnswer  the result of a command
                                                  Note        a warning to report
                                                  FaultReport why it is about to exit
 
 A child that is stopped (SIGSTOP, a driver) reads nothing, and a full pipe would block the engine's end. Backpressure:
 everything the engine sends often goes into one kind of message, `Update`, and only one is in flight at a time. The next
-is sent when the child has acknowledged it with `Taken`, and carries everything that has changed since. Of Begin, Stop
-and OutputMade at most one each is in flight.
+is sent when the child has acknowledged it with `UpdateReceived`, and carries everything that has changed since. Of
+Begin, Stop and OutputCreated at most one each is in flight.
 """
 
 import math
@@ -23,7 +23,6 @@ import msgspec
 
 VALUES_BYTES: Final = 40_000  # per update; with a command and the inputs it stays below the limit of a control pipe
 CALL_BYTES: Final = 8_000
-
 
 Fact = bool | int | float | str
 
@@ -38,12 +37,12 @@ class Begin(ChildMessage, frozen=True):
     settings: dict[str, Any]
     environment: dict[str, str]
     niceness: int
-    words: str
-    """Shared-memory segment of this process's ChildWords."""
+    counters: str
+    """Shared-memory segment of this process's ChildCounters."""
     gate: str
     """Segment of the engine's render gate, or "" without one."""
-    gate_place: int = 0
-    """Where it takes turns with other children of its GPU; 0: it takes none."""
+    turn_index: int = 0
+    """Index by which it takes turns with other children of its GPU; 0: it takes none."""
 
 
 class Call(msgspec.Struct, frozen=True, kw_only=True):
@@ -60,7 +59,7 @@ class Update(ChildMessage, frozen=True):
     call: Call | None = None
 
 
-class OutputMade(ChildMessage, frozen=True):
+class OutputCreated(ChildMessage, frozen=True):
     name: str
     segment: str
     """"" if it could not be created."""
@@ -75,7 +74,7 @@ class Hello(ChildMessage, frozen=True):
     pid: int
 
 
-class Taken(ChildMessage, frozen=True):
+class UpdateReceived(ChildMessage, frozen=True):
     number: int
 
 
@@ -83,26 +82,26 @@ class Facts(ChildMessage, frozen=True):
     facts: dict[str, Fact]
 
 
-class WantOutput(ChildMessage, frozen=True):
+class OutputRequest(ChildMessage, frozen=True):
     name: str
     width: int
     height: int
     channels: int
 
 
-class WantAudioOutput(ChildMessage, frozen=True):
+class AudioOutputRequest(ChildMessage, frozen=True):
     name: str
     channels: int
     rate_hz: int
     seconds: float
 
 
-class Trying(ChildMessage, frozen=True):
+class TrialStarted(ChildMessage, frozen=True):
     key: str
     value: Any
 
 
-class Proved(ChildMessage, frozen=True):
+class TrialPassed(ChildMessage, frozen=True):
     key: str
     value: Any
 
@@ -125,8 +124,9 @@ class FaultReport(ChildMessage, frozen=True):
     is_final: bool
 
 
-ToChild = Begin | Update | OutputMade | Stop
-ToEngine = Hello | Taken | Facts | WantOutput | WantAudioOutput | Trying | Proved | CallAnswer | Note | FaultReport
+ToChild = Begin | Update | OutputCreated | Stop
+Trial = TrialStarted | TrialPassed
+ToEngine = Hello | UpdateReceived | Facts | OutputRequest | AudioOutputRequest | Trial | CallAnswer | Note | FaultReport
 
 
 def packed_bytes(value: Any) -> float:

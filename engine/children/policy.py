@@ -2,7 +2,7 @@
 
 Four questions, each answered from observations only:
 
-- Does it hang? `Deadlines.hang` checks the age of two words. If the heartbeat, which a thread of the child updates, is
+- Does it hang? `Deadlines.hang` checks the age of two fields. If the heartbeat, which a thread of the child updates, is
   old, the process is stopped or something holds the GIL. If the main loop's progress is old, it is stuck: by phase, as
   loading a model may take minutes, a picture may not.
 - When is it restarted? After 0.5 s, 1, 2, ... 30 s. Only deaths before the first result count: a child that published
@@ -79,7 +79,7 @@ class Deadlines:
 
 
 class HangDetector:
-    """Polls one process's words. Its timeouts never start before the latest of the launch, the process's start (the
+    """Polls one process's counters. Its timeouts never start before the latest of the launch, the process's start (the
     fork server may have imported for a minute), and the first poll after this process itself was paused."""
 
     def __init__(self, times: Deadlines, now_s: float) -> None:
@@ -90,7 +90,7 @@ class HangDetector:
     def hang(
         self, phase: Phase, since_s: float, alive_s: float, now_s: float, *, is_started: bool, expected_s: float = 0.0
     ) -> str:
-        """Why it counts as hung, or "". `since_s`, `alive_s`: times in its ChildWords, 0 before the first."""
+        """Why it counts as hung, or "". `since_s`, `alive_s`: times in its ChildCounters, 0 before the first."""
         if now_s - self._polled_s > MAX_POLL_GAP_S or is_started > self._is_started:
             self._from_s = now_s
         self._polled_s = now_s
@@ -143,7 +143,7 @@ class DeathPolicy:
     @property
     def quarantined(self) -> tuple[str, ...]:
         """`key: value` of all quarantined values, in the order they were blamed."""
-        return tuple(_shown(blame) for blame, count in self._counts.items() if count >= DEATHS_TO_QUARANTINE)
+        return tuple(_as_text(blame) for blame, count in self._counts.items() if count >= DEATHS_TO_QUARANTINE)
 
     def died(self, tried: Mapping[str, Any], *, had_result: bool, is_final: bool) -> Verdict:
         """Judge a death. `tried`: values being tried, not proved; `is_final`: a retry is useless."""
@@ -154,7 +154,7 @@ class DeathPolicy:
                 continue
             self._counts[blame] += 1
             if self._counts[blame] == DEATHS_TO_QUARANTINE:
-                blamed.append(_shown(blame))
+                blamed.append(_as_text(blame))
         self._deaths_in_a_row = 0 if had_result else self._deaths_in_a_row + 1
         is_model = any(self.is_quarantined(key, value) for key, value in tried.items() if key == MODEL)
         if is_final or is_model:
@@ -198,7 +198,7 @@ def _blame(key: str, value: Any) -> _Blame:
     return key, msgspec.json.encode(value).decode()  # hashable; tuples equal lists, as in a message
 
 
-def _shown(blame: _Blame) -> str:
+def _as_text(blame: _Blame) -> str:
     key, packed = blame
     text = str(msgspec.json.decode(packed))
     return f"{key}: {text if len(text) <= MAX_SHOWN_CHARACTERS else text[: MAX_SHOWN_CHARACTERS - 3] + '...'}"

@@ -23,7 +23,7 @@ from engine.ipc import (
     AudioRing,
     AudioRingReader,
     AudioRingWriter,
-    ChildWords,
+    ChildCounters,
     FrameRing,
     Gate,
     Phase,
@@ -43,7 +43,7 @@ class ChildFault(Exception):
 
 
 class ChildPort:
-    """Use it on the child's main thread only. Only opening an output waits for the engine."""
+    """The child's connection to the engine. Main thread only. Only opening an output waits for the engine."""
 
     def __init__(
         self,
@@ -51,9 +51,9 @@ class ChildPort:
         settings: dict[str, Any],
         send: Callable[[messages.ChildMessage], None],
         mailbox: Mailbox,
-        words: ChildWords,
+        counters: ChildCounters,
         gate: Gate | None,
-        gate_place: int = 0,
+        turn_index: int = 0,
     ) -> None:
         self.settings = settings
         """Plain values the process was started with; constant."""
@@ -61,11 +61,11 @@ class ChildPort:
         """The newest parameters by address; complete before the loop starts, then updated by `poll`."""
         self.values_version = 0
         """Increases when `values` changes."""
-        self.words = words
+        self.counters = counters
         self.gate = gate
-        """Tells if the engine is drawing; None without a gate."""
-        self.gate_place = gate_place
-        """Where it takes turns with other children of its GPU; 0: it takes none."""
+        """Shows if the engine is drawing; None without a gate."""
+        self.turn_index = turn_index
+        """Index by which it takes turns with other children of its GPU; 0: it takes none."""
         self._send = send
         self._mailbox = mailbox
         self._handlers: dict[str, Callable[..., str]] = {}
@@ -82,18 +82,18 @@ class ChildPort:
 
     def enter(self, phase: Phase) -> None:
         """Enter a phase of the loop. Each phase has a deadline (`policy.Deadlines`)."""
-        self.words.enter(phase, time.perf_counter_ns())
+        self.counters.enter(phase, time.perf_counter_ns())
 
     def expect(self, seconds: float) -> None:
         """Declare how long the longest piece of work takes, if it is slow by nature, such as a large picture on a CPU.
         RUNNING and CAPTURING get four times that as their deadline, but never less than the usual one nor more than 300
         s."""
-        self.words.expected_s = seconds
+        self.counters.expected_s = seconds
 
     def poll(self) -> None:
         """Receive values, inputs and commands from the engine. Call it at least every second while idle. Command
         handlers run here. Restarts the IDLE deadline; in other phases the deadline keeps running."""
-        phase, _ = self.words.progress
+        phase, _ = self.counters.progress
         if phase == Phase.IDLE:
             self.enter(Phase.IDLE)
         # One update at most: the engine sends the next one only after this one is acknowledged. A loop until empty
@@ -111,11 +111,11 @@ class ChildPort:
         self.facts(**facts)
 
     def facts(self, **facts: messages.Fact) -> None:
-        """Update the facts in the status. Sends a message each time: call it a few times a second at most."""
+        """Update the facts in the status. Sends a message each time: call it a few times per second at most."""
         self._send(messages.Facts(facts=facts))
 
     def note(self, key: str, text: str) -> None:
-        """Report a warning through the engine, which shows each key once a second at most."""
+        """Report a warning through the engine, which shows each key once per second at most."""
         self._send(messages.Note(key=key, text=text))
 
     def input(self, name: str) -> RingReader | None:
@@ -129,42 +129,42 @@ class ChildPort:
     def open_output(self, name: str, width: int, height: int, channels: int = 3) -> RingWriter:
         """A new picture ring, which the engine creates and owns. Call it again for another shape. Readers see it with
         the first result. SharedMemoryError if there is no memory for it."""
-        self._send(messages.WantOutput(name=name, width=width, height=height, channels=channels))
+        self._send(messages.OutputRequest(name=name, width=width, height=height, channels=channels))
         writer = self._outputs[name] = FrameRing.write_to(self._new_segment(name))
         return writer
 
     def open_audio_output(self, name: str, channels: int, rate_hz: int, seconds: float) -> AudioRingWriter:
         """A new sound ring that keeps the newest `seconds`."""
-        self._send(messages.WantAudioOutput(name=name, channels=channels, rate_hz=rate_hz, seconds=seconds))
+        self._send(messages.AudioOutputRequest(name=name, channels=channels, rate_hz=rate_hz, seconds=seconds))
         writer = self._outputs[name] = AudioRing.write_to(self._new_segment(name))
         return writer
 
-    def trying(self, key: str, value: Any) -> None:
-        """Announce that the next call uses this value: it is blamed if the process dies before it is `proved`. `key` is
-        the parameter's address, or "model". Call it before every use; proved values cost nothing."""
+    def start_trial(self, key: str, value: Any) -> None:
+        """Announce that the next call uses this value: it is blamed if the process dies before `pass_trial`. `key` is
+        the parameter's address, or "model". Call it before every use; passed values cost nothing."""
         if self._proved.get(key) != value:
-            self._send(messages.Trying(key=key, value=value))
+            self._send(messages.TrialStarted(key=key, value=value))
 
-    def proved(self, key: str, value: Any) -> None:
+    def pass_trial(self, key: str, value: Any) -> None:
         """Report that this value worked."""
         if self._proved.get(key) != value:
             self._proved[key] = value
-            self._send(messages.Proved(key=key, value=value))
+            self._send(messages.TrialPassed(key=key, value=value))
 
     def result(self, ms: float) -> None:
         """Count a published result that took `ms`, and enter IDLE."""
         now_ns = time.perf_counter_ns()
-        self.words.count_result(ms, now_ns)
-        self.words.enter(Phase.IDLE, now_ns)
+        self.counters.count_result(ms, now_ns)
+        self.counters.enter(Phase.IDLE, now_ns)
 
     @property
     def wants_frame(self) -> bool:
         """True while the engine should write input pictures."""
-        return self.words.wants_frame
+        return self.counters.wants_frame
 
     @wants_frame.setter
     def wants_frame(self, wants: bool) -> None:
-        self.words.wants_frame = wants
+        self.counters.wants_frame = wants
 
     def on_call(self, name: str, handler: Callable[..., str]) -> None:
         """Answer the command `name` with `handler(*arguments)`. A MultiverseError it raises becomes a failed answer."""
@@ -187,7 +187,7 @@ class ChildPort:
             self.values_version += 1
         if update.call is not None:
             self._send(self._answer(update.call))
-        self._send(messages.Taken(number=update.number))
+        self._send(messages.UpdateReceived(number=update.number))
 
     def _answer(self, call: messages.Call) -> messages.CallAnswer:
         handler = self._handlers.get(call.name)
@@ -202,13 +202,13 @@ class ChildPort:
 
     def _new_segment(self, name: str) -> str:
         """Wait for the engine to create this output's ring, and close the previous one."""
-        made = self._mailbox.outputs.get()
-        if not made.segment:
-            raise SharedMemoryError(made.reason)
+        created = self._mailbox.outputs.get()
+        if not created.segment:
+            raise SharedMemoryError(created.reason)
         former = self._outputs.pop(name, None)
         if former is not None:
             former.close()
-        return made.segment
+        return created.segment
 
 
 class _Inputs(Generic[Reader]):

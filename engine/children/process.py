@@ -1,4 +1,4 @@
-"""One process of a child, from launch to exit: its pipe, its words, its rings. `lifecycle` decides what happens to it.
+"""One process of a child, from launch to exit: its pipe, counters and rings. `lifecycle` decides what happens to it.
 
 The supervisor's thread calls everything here; nothing waits.
 """
@@ -17,7 +17,7 @@ from engine.children.messages import CALL_BYTES, VALUES_BYTES, packed_bytes
 from engine.children.policy import Deadlines, DeathPolicy, HangDetector, Promotion
 from engine.children.spec import ChildSpec, State
 from engine.errors import ChildError, ControlPipeError, PipeClosedError, SharedMemoryError
-from engine.ipc import AudioRing, AudioRingWriter, ChildWords, ControlPipe, FrameRing, Gate, Phase, RingOwner
+from engine.ipc import AudioRing, AudioRingWriter, ChildCounters, ControlPipe, FrameRing, Gate, Phase, RingOwner
 from engine.system.reporting import Report
 
 Ring = RingOwner | AudioRingWriter
@@ -51,15 +51,14 @@ class Child:
         report: Report,
         now_s: float,
     ) -> None:
-        """Launch it. Its loop starts with these values and inputs. ChildError or SharedMemoryError: it cannot be
-        started."""
+        """Launch it. Its loop starts with these values and inputs. ChildError or SharedMemoryError if it cannot."""
         self.settings = settings
         self.outputs: dict[str, Ring] = {}
         """The rings it writes into. We own them: they outlive the process, so that published results stay visible."""
         self.new_rings: set[Ring] = set()
         """Rings created since `Published` last took them over; `Published` closes them."""
-        self.tried: dict[str, Any] = {}
-        """Values being tried and not proved yet: blamed if the process dies now."""
+        self.open_trials: dict[str, Any] = {}
+        """Values whose trial has not passed: blamed if the process dies now."""
         self.facts: dict[str, messages.Fact] = {}
         self.fault: messages.FaultReport | None = None
         """The fault it reported before it exited, or None."""
@@ -80,18 +79,18 @@ class Child:
         self._stop_by_s: float | None = None
         self._killed_s: float | None = None
         with ExitStack() as undo:
-            self.words = ChildWords.create(f"{spec.name} words")
-            undo.callback(self.words.close)
-            self._gate, self._place = gate, gate.take_place() if gate else 0
+            self.counters = ChildCounters.create(f"{spec.name} words")
+            undo.callback(self.counters.close)
+            self._gate, self._turn_index = gate, gate.acquire_turn_index() if gate else 0
             undo.callback(self._leave_gate)
             begin = messages.Begin(
                 loop=spec.loop,
                 settings=dict(settings),
                 environment=dict(spec.environment),
                 niceness=spec.niceness,
-                words=self.words.segment,
+                counters=self.counters.segment,
                 gate=gate.segment if gate else "",
-                gate_place=self._place,
+                turn_index=self._turn_index,
             )
             if packed_bytes(begin) > VALUES_BYTES:
                 raise ChildError(f"{spec.name}: its settings do not fit into a message of {VALUES_BYTES} bytes")
@@ -104,8 +103,7 @@ class Child:
 
     @property
     def pid(self) -> int:
-        """Process id, 0 before it has started. The child sends it, because a venv's python.exe starts another
-        process."""
+        """Process id, 0 before it has started. The child sends it, because a venv's python.exe starts another."""
         return self._own_pid or self._process.pid
 
     @property
@@ -120,17 +118,17 @@ class Child:
         return pipe + ([self._process.events] if self._process.events else [])
 
     def state(self, now_s: float) -> State:
-        """Its state, read from its ChildWords; loading until it is known to have started, which they may overtake."""
+        """The child's state, read from its ChildCounters; loading until it is known to have started."""
         if self.hung:
             return "hung"
         if not self._process.pid:
             return "loading"
-        state = PHASE_STATES[self.words.progress[0]]
-        is_fresh = self.words.results > 0 and now_s - self.words.last_result_ns / 1e9 < BUSY_S
+        state = PHASE_STATES[self.counters.progress[0]]
+        is_fresh = self.counters.results > 0 and now_s - self.counters.last_result_ns / 1e9 < BUSY_S
         return "busy" if state == "ready" and is_fresh else state
 
     def heartbeat_age_s(self, now_s: float) -> float:
-        return self._hang_detector.silent_s(self.words.alive_ns / 1e9, now_s)
+        return self._hang_detector.silent_s(self.counters.alive_ns / 1e9, now_s)
 
     def queue(self, values: Mapping[str, Any], inputs: Mapping[str, str]) -> None:
         """Send these as soon as the child has acknowledged the previous update."""
@@ -167,22 +165,22 @@ class Child:
 
     def hang(self, now_s: float) -> str:
         """Why it counts as hung now, or ""."""
-        phase, since_ns = self.words.progress
+        phase, since_ns = self.counters.progress
         return self._hang_detector.hang(
             phase,
             since_ns / 1e9,
-            self.words.alive_ns / 1e9,
+            self.counters.alive_ns / 1e9,
             now_s,
             is_started=self.pid > 0,
-            expected_s=self.words.expected_s,
+            expected_s=self.counters.expected_s,
         )
 
     def may_be_promoted(self, former_results: int, now_s: float) -> bool:
         """True once it publishes, or is ready while the active process publishes nothing. `former_results`: results of
         the active process."""
-        phase, _ = self.words.progress
+        phase, _ = self.counters.progress
         return not self.is_leaving and self._promotion.is_due(
-            results=self.words.results, phase=phase, former_results=former_results, now_s=now_s
+            results=self.counters.results, phase=phase, former_results=former_results, now_s=now_s
         )
 
     def ask_to_stop(self, now_s: float) -> None:
@@ -202,7 +200,7 @@ class Child:
         self._killed_s = now_s
 
     def has_ended(self, now_s: float) -> bool:
-        """True when the process is gone. Kills one that did not stop in time."""
+        """True when the process has ended. Kills one that did not stop in time."""
         if self._process.has_ended(now_s):
             return True
         if self._stop_by_s is not None and self._killed_s is None and now_s > self._stop_by_s:
@@ -224,35 +222,35 @@ class Child:
             return f"hung: {self.hung}", tail
         if self.fault is not None:
             return self.fault.text if self.fault.kind == "error" else f"{self.fault.kind}: {self.fault.text}", tail
-        said = stderr_file.crash_summary(tail)
-        return self._process.exit_reason + (f": {said}" if said else ""), tail
+        crash = stderr_file.crash_summary(tail)
+        return self._process.exit_reason + (f": {crash}" if crash else ""), tail
 
     def close(self) -> None:
         """Close everything but the outputs. Unanswered commands fail: the process exited."""
         self._pipe.close()
         self._process.close()
         self._stderr.close()
-        self.words.close()
+        self.counters.close()
         self._leave_gate()
         for on_answer in self._answers.values():
             on_answer(False, f"{self._spec.name} ended before it answered")
 
     def _leave_gate(self) -> None:
         if self._gate is not None:
-            self._gate.leave_place(self._place)
+            self._gate.release_turn_index(self._turn_index)
 
     def _take(self, message: messages.ToEngine) -> None:
         match message:
             case messages.Hello():
                 self._own_pid = message.pid
-            case messages.Taken():
+            case messages.UpdateReceived():
                 self._in_flight = 0
             case messages.Facts():
                 self.facts |= message.facts
-            case messages.Trying():
-                self.tried[message.key] = message.value
-            case messages.Proved():
-                self.tried.pop(message.key, None)
+            case messages.TrialStarted():
+                self.open_trials[message.key] = message.value
+            case messages.TrialPassed():
+                self.open_trials.pop(message.key, None)
                 self._policy.proved(message.key, message.value)
             case messages.FaultReport():
                 self.fault = message
@@ -260,10 +258,10 @@ class Child:
                 self._report(f"child.{self._spec.name}.{message.key}", f"{self._spec.name}: {message.text}")
             case messages.CallAnswer():
                 self._answers.pop(message.number)(message.is_done, message.text)
-            case messages.WantOutput():
+            case messages.OutputRequest():
                 size = message.width, message.height
                 self._open(message.name, lambda name: FrameRing.create(name, *size, channels=message.channels))
-            case messages.WantAudioOutput():
+            case messages.AudioOutputRequest():
                 sound = message
                 self._open(
                     sound.name,
@@ -276,11 +274,11 @@ class Child:
         try:
             ring = create(f"{self._spec.name} {name}")
         except SharedMemoryError as error:
-            self._send(messages.OutputMade(name=name, segment="", reason=str(error)))
+            self._send(messages.OutputCreated(name=name, segment="", reason=str(error)))
             return
         self.outputs[name] = ring
         self.new_rings.add(ring)
-        self._send(messages.OutputMade(name=name, segment=ring.segment))
+        self._send(messages.OutputCreated(name=name, segment=ring.segment))
 
     def _send_update(self) -> None:
         self._serial += 1
@@ -318,32 +316,30 @@ class Child:
 
 
 class Published:
-    """Used on the supervisor's thread; `segments` may be read on any.
-
-    The rings of a child that readers see. A ring is closed only after its replacement was published.
-    """
+    """The rings of a child that readers see. A ring is closed only after its replacement was published. Used on the
+    supervisor's thread; `segments` may be read on any."""
 
     def __init__(self) -> None:
         self.segments: Mapping[str, str] = MappingProxyType({})
         """Segment by name. Never modified; `update` replaces it when other rings are published."""
-        self._shown: dict[str, Ring] = {}
+        self._published: dict[str, Ring] = {}
         self._rings: set[Ring] = set()
 
     def publish(self, outputs: Mapping[str, Ring]) -> None:
-        self._shown = dict(outputs)
+        self._published = dict(outputs)
 
     def withdraw(self) -> None:
-        self._shown = {}
+        self._published = {}
 
     def update(self, *, running: Iterable[Child], ended: Iterable[Child]) -> None:
         """Take over new rings, and close those that are no longer published or written."""
-        needed = set(self._shown.values())
+        needed = set(self._published.values())
         for child in running:
             self._take_over(child)
             needed.update(child.outputs.values())
         for child in ended:
             self._take_over(child)
-        segments = {name: ring.segment for name, ring in self._shown.items()}
+        segments = {name: ring.segment for name, ring in self._published.items()}
         if segments != self.segments:
             self.segments = MappingProxyType(segments)
         for ring in self._rings - needed:

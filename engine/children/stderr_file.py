@@ -50,8 +50,7 @@ def truncate_long(descriptor: int = 2) -> None:
 
 
 def read_tail(file: IO[bytes]) -> list[str]:
-    """The last 20 lines, or faulthandler's whole report of a crash; without blank lines. For a child that has
-    exited."""
+    """The last 20 lines, or faulthandler's whole report of a crash; without blank lines. Of an exited child."""
     file.seek(max(0, os.fstat(file.fileno()).st_size - TAIL_BYTES))
     text = file.read(TAIL_BYTES).decode(errors="replace").replace("\0", "")
     lines = [line.rstrip() for line in text.splitlines() if line.strip()]

@@ -7,9 +7,9 @@ The methods that the frame loop calls every frame (`set_values`, `connect_input`
 take one lock for as long as an assignment; the thread never holds it longer.
 
     frame loop, OSC ──values, inputs, orders──► this thread ──messages──► child's mailbox ──► loop
-                    ◄──status, outputs────────             ◄──messages, words of shared memory──
+                    ◄──status, outputs────────             ◄──messages, shared counters────────
 
-This is the one place that keeps the wanted values: `set_values` stores them and sends the differences; a new process
+Only this class stores the requested values: `set_values` stores them and sends the differences; a new process
 gets all of them.
 """
 
@@ -29,13 +29,13 @@ from engine.children.lifecycle import Lifecycle
 from engine.children.policy import Deadlines
 from engine.children.process import OnAnswer
 from engine.children.spec import ChildSpec, ChildStatus
-from engine.ipc import ChildWords, Gate
+from engine.ipc import ChildCounters, Gate
 from engine.system.guarded_thread import Guard
 from engine.system.reporting import Report
 
 log = logging.getLogger(__name__)
 
-TICK_S: Final = 0.05  # polling interval for the words of a running child
+TICK_S: Final = 0.05  # polling interval for the counters of a running child
 MISSING: Final = object()
 
 
@@ -44,7 +44,7 @@ OnSwap = Callable[[bool, str], None]
 
 
 class Supervisor:
-    """Thread-safe. Only `close` waits."""
+    """Runs one child and restarts it after a fault. Thread-safe; only `close` waits."""
 
     def __init__(
         self,
@@ -71,7 +71,7 @@ class Supervisor:
         self._now_s = now_s
         self._launcher = launcher
         self._lifecycle = Lifecycle(  # used on the thread only
-            spec, gate=gate, launcher=launcher, times=times or Deadlines(), report=report, wanted=self._wanted
+            spec, gate=gate, launcher=launcher, times=times or Deadlines(), report=report, read_state=self._read_state
         )
         self._lock = threading.Lock()
         self._orders: list[Callable[[float], None]] = []
@@ -80,7 +80,7 @@ class Supervisor:
         self._inputs: dict[str, str] = {}
         self._new_values: dict[str, Any] = {}
         self._new_inputs: dict[str, str] = {}
-        self._wanting: tuple[ChildWords, ...] = ()
+        self._active_counters: tuple[ChildCounters, ...] = ()
         self._is_awake = False
         self._is_closed = False
         self._status = self._last = ChildStatus(name=spec.name)
@@ -117,7 +117,7 @@ class Supervisor:
         self._order(partial(self._lifecycle.call, name, args, on_answer))
 
     def set_values(self, values: Mapping[str, Any]) -> None:
-        """Update the wanted values, plain values by address. Only changes are sent; of several only the newest."""
+        """Update the requested values, plain values by address. Only changes are sent; of several only the newest."""
         with self._lock:
             changed = {key: value for key, value in values.items() if self._values.get(key, MISSING) != value}
             if changed:
@@ -136,10 +136,10 @@ class Supervisor:
     def wants_frame(self) -> bool:
         """True if the child is waiting for an input picture."""
         with self._lock:
-            return any(words.wants_frame for words in self._wanting)
+            return any(counters.wants_frame for counters in self._active_counters)
 
     def status(self) -> ChildStatus:
-        """Its status at the last poll, at most 50 ms ago."""
+        """The child's status at the last poll, at most 50 ms ago."""
         return self._status
 
     def ask_to_end(self) -> None:
@@ -183,9 +183,9 @@ class Supervisor:
         while not self._guard.attempt(self._round, on_failure=lambda error: time.sleep(TICK_S)):
             pass
         self._lifecycle.close()
-        self._show(self._now_s())
+        self._update_status(self._now_s())
 
-    def _wanted(self) -> tuple[dict[str, Any], dict[str, str]]:
+    def _read_state(self) -> tuple[dict[str, Any], dict[str, str]]:
         with self._lock:
             return dict(self._values), dict(self._inputs)
 
@@ -214,15 +214,15 @@ class Supervisor:
         for order in orders:
             order(now_s)
         self._lifecycle.step(now_s)
-        self._show(now_s, is_ordered=bool(orders))
+        self._update_status(now_s, is_ordered=bool(orders))
         return is_closed and self._lifecycle.is_over(now_s)
 
-    def _show(self, now_s: float, *, is_ordered: bool = False) -> None:
+    def _update_status(self, now_s: float, *, is_ordered: bool = False) -> None:
         self.outputs = self._lifecycle.outputs
         before, self._status = self._status, self._lifecycle.status(now_s)
         with self._lock:
-            self._wanting = self._lifecycle.wanting
-        self._lifecycle.reap()  # their ChildWords are no longer in `_wanting`
+            self._active_counters = self._lifecycle.active_counters
+        self._lifecycle.reap()  # their ChildCounters are no longer in `_active_counters`
         is_new = (self._status.state, self._status.pid) != (before.state, before.pid)
         if is_new or is_ordered:
             for on_change in self._on_change:

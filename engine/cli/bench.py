@@ -18,7 +18,7 @@ if TYPE_CHECKING:
     from engine.cli.benches.measuring import Progress
 
 MOVED: Final = ("beat", "detector", "ipc", "video")  # to tests/benchmarks
-GONE: Final = ("control", "isf", "threads")
+REMOVED: Final = ("control", "isf", "threads")
 
 
 def bench_commands(benches: Mapping[str, tuple[str, type]], help: str) -> typer.Typer:
@@ -50,12 +50,12 @@ app = bench_commands(
 
 
 def _moved(context: typer.Context) -> None:
-    name, gone = context.info_name, "gone; bench render and bench osc measure the picture and its control"
+    name, removed = context.info_name, "gone; bench render and bench osc measure the picture and its control"
     moved = f"run from a checkout now: python -m tests.benchmarks {name}"
-    raise UsageError(f"bench {name}: is {gone if name in GONE else moved}")
+    raise UsageError(f"bench {name}: is {removed if name in REMOVED else moved}")
 
 
-for _name in sorted((*MOVED, *GONE)):
+for _name in sorted((*MOVED, *REMOVED)):
     app.command(_name, hidden=True, context_settings={"ignore_unknown_options": True, "allow_extra_args": True})(_moved)
 
 
@@ -83,15 +83,15 @@ def _show(result: dict[str, Any], as_json: bool) -> None:
     elif "markdown" in result:
         print(result["markdown"])
     else:
-        for name, value in _flat(result):
+        for name, value in _flatten(result):
             print(f"{name:<40} {value}")
 
 
-def _flat(result: dict[str, Any], prefix: str = "") -> "Iterator[tuple[str, Any]]":
+def _flatten(result: dict[str, Any], prefix: str = "") -> "Iterator[tuple[str, Any]]":
     for key, value in result.items():
         if isinstance(value, dict) and set(value) == {"ms", "share"}:
             yield f"{prefix}{key}", f"{value['ms']} ms, {value['share']:.1%}"
         elif isinstance(value, dict):
-            yield from _flat(value, f"{prefix}{key}.")
+            yield from _flatten(value, f"{prefix}{key}.")
         else:
             yield f"{prefix}{key}", value

@@ -52,7 +52,7 @@ class ConsoleEvents:
         self._now_s, self._hold, self._force_quit = now_s, hold, force_quit
         self._stop = interrupt
         self._first_s: float | None = None
-        self._is_held = False
+        self._is_closing = False
 
     def listen(self) -> None:
         """Handle events from now on: the first raises KeyboardInterrupt in the main thread."""
@@ -70,7 +70,7 @@ class ConsoleEvents:
         self._add_handler()
 
     def _add_handler(self) -> None:
-        if sys.platform != "win32" or self._is_held:  # while held, adding would deadlock
+        if sys.platform != "win32" or self._is_closing:  # adding would deadlock while Windows waits
             return
         from engine.system import win32
 
@@ -84,14 +84,14 @@ class ConsoleEvents:
             atexit.register(self._end, remove)
 
     def _end(self, remove: Callable[[], None]) -> None:
-        if not self._is_held:  # while held, removing would deadlock on Windows' lock
+        if not self._is_closing:  # removing would deadlock while Windows waits
             remove()
 
     def _on_event(self, event: int) -> bool:
         from engine.system import win32
 
         is_key = event in (win32.CTRL_C, win32.CTRL_BREAK)
-        self._is_held = self._is_held or not is_key
+        self._is_closing = self._is_closing or not is_key
         if self._first_s is None:
             self._first_s = self._now_s()
             self._stop()

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Annotated, Any, Literal
 import typer
 
 from engine.cli.job_options import job_options
-from engine.cli.progress import CONVERT, shown_progress
+from engine.cli.progress import CONVERT, show_progress
 from engine.jobs.convert.job import VOICE_OPTIONS, ConvertJob
 from engine.jobs.kit.options import JSON
 from engine.models.rvc import VoiceSettings
@@ -73,11 +73,11 @@ def convert(
     from engine.config import build_config, read_config_file
     from engine.jobs.convert.run import load_voice, open_job, run_job
     from engine.models.rvc import VoiceSpec
-    from engine.models.rvc.index_choice import configured_for, index_for
+    from engine.models.rvc.index_choice import choose_index, setting_for
 
     configured = build_config(read_config_file(config) if config else {}).models["rvc"]
     voice = model or configured.model
-    chosen = index_for(voice, configured_for(voice, configured.model, configured.index) if index is None else index)
+    chosen = choose_index(voice, setting_for(voice, configured.model, configured.index) if index is None else index)
     job = ConvertJob(
         sources=tuple(map(Path, paths[:-1])),
         output=paths[-1],
@@ -94,7 +94,7 @@ def convert(
     )
     stop = threading.Event()
     try:
-        with shown_progress(CONVERT, as_json, stop) as (on_progress, say):
+        with show_progress(CONVERT, as_json, stop) as (on_progress, say):
 
             def on_file(report: "FileReport") -> None:
                 if report.state == "failed":
@@ -170,5 +170,5 @@ def report_lines(report: "ConvertReport", load_s: float) -> list[str]:
 
 
 def _named(names: list[str]) -> str:
-    shown = ", ".join(names[:MAX_NAMES])
-    return shown if len(names) <= MAX_NAMES else f"{shown} and {len(names) - MAX_NAMES} more"
+    listed = ", ".join(names[:MAX_NAMES])
+    return listed if len(names) <= MAX_NAMES else f"{listed} and {len(names) - MAX_NAMES} more"

@@ -30,7 +30,7 @@ class DeviceList:
 
 
 def find_devices(*, wants_ndi: bool) -> DeviceList:
-    """`wants_ndi`: also search the network, which takes 2 s."""
+    """List all devices. `wants_ndi`: also search the network for NDI sources, which takes 2 s."""
     from engine.audio.devices import list_devices, loopback_advice
     from engine.sources.devices import list_cameras
     from engine.sources.published import list_shared
@@ -90,8 +90,8 @@ def ask_formats(camera: "CameraDevice", platform: str) -> list[str]:
     from engine.sources.devices import log_of_opening
 
     form, file, options = format_question(camera, platform)
-    told, refused = log_of_opening(file, form, options)
-    lines = [line.strip() for line in told.splitlines() if line.strip()]
+    log_text, refused = log_of_opening(file, form, options)
+    lines = [line.strip() for line in log_text.splitlines() if line.strip()]
     return lines or [refused or "FFmpeg logged nothing"]
 
 

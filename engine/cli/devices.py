@@ -41,25 +41,25 @@ def devices(
             print(f"Problem: {problem}")
 
 
-def _print_list(found: "DeviceList") -> None:
-    print("Audio inputs" if found.audio_inputs else "Audio inputs: none; `multiverse run` plays its demo loop")
-    for device in found.audio_inputs:
+def _print_list(device_list: "DeviceList") -> None:
+    print("Audio inputs" if device_list.audio_inputs else "Audio inputs: none; `multiverse run` plays its demo loop")
+    for device in device_list.audio_inputs:
         print(f"  {_audio_line(device, device.inputs)}")
-    print("Audio outputs" if found.audio_outputs else "Audio outputs: none")
-    for device in found.audio_outputs:
+    print("Audio outputs" if device_list.audio_outputs else "Audio outputs: none")
+    for device in device_list.audio_outputs:
         print(f"  {_audio_line(device, device.outputs)}")
-    print("Cameras" if any(not camera.is_screen for camera in found.cameras) else "Cameras: none")
-    for camera in found.cameras:
-        print(f"  {_choice(camera.word)}" if camera.is_screen else f"  {camera.index}  {camera.name}")
+    print("Cameras" if any(not camera.is_screen for camera in device_list.cameras) else "Cameras: none")
+    for camera in device_list.cameras:
+        print(f"  {_choice(camera.argument)}" if camera.is_screen else f"  {camera.index}  {camera.name}")
     seen = [
-        *(_choice(sender.word) for sender in found.textures),
+        *(_choice(sender.word) for sender in device_list.textures),
         *(
             f"{_choice(f'shared:{each.name}')}  {each.width}x{each.height} at {each.fps:g} fps (process {each.pid})"
-            for each in found.shared
+            for each in device_list.shared
         ),
-        *(_choice(f"ndi:{source}") for source in found.ndi or ()),
+        *(_choice(f"ndi:{source}") for source in device_list.ndi or ()),
     ]
-    hint = "; --ndi also searches the network" if found.ndi is None else ""
+    hint = "; --ndi also searches the network" if device_list.ndi is None else ""
     print(f"Pictures of other programs{'' if seen else ': none'}{hint}")
     for line in seen:
         print(f"  {line}")
@@ -74,6 +74,6 @@ def _audio_line(device: "AudioDevice", channels: int) -> str:
     return f"{line}  [{', '.join(marks)}]" if marks else line
 
 
-def _choice(word: str) -> str:
+def _choice(name: str) -> str:
     """The option with its name quoted for a shell: other programs' names may contain blanks."""
-    return f'--camera "{word}"'
+    return f'--camera "{name}"'

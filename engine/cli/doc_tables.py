@@ -1,9 +1,7 @@
-"""Tables of options, keys, parameters and looks in docs/, and the page's list of looks, generated from the command
-line, the configuration, the schema and the looks.
+"""Generates the tables of options, keys, parameters and looks in docs/, and the page's list of looks.
 
 A page contains `<!-- options: video -->`, `<!-- keys: all -->`, `<!-- parameters: /sd -->` or `<!-- looks: all -->`,
-then the table, then `<!-- end -->`. `multiverse schema write` fills the tables
-in, and a test checks that they are up to date.
+then the table, then `<!-- end -->`. `multiverse schema write` fills the tables in; a test checks that they are fresh.
 """
 
 import json
@@ -27,7 +25,7 @@ LOOKS: Final = PICTURES / "looks.json"
 MARKER = re.compile(r"<!-- (options|keys|parameters|looks): ([^>]+) -->\n.*?<!-- end -->", re.DOTALL)
 
 
-def filled(text: str, command: Any) -> str:
+def fill_tables(text: str, command: Any) -> str:
     """The page with new tables. `command`: the click group of `multiverse`."""
     return MARKER.sub(partial(_table, command), text)
 
@@ -37,8 +35,8 @@ def pages() -> list[Path]:
     return [path for path in sorted(DOCS.rglob("*.md")) if MARKER.search(path.read_text(encoding="utf-8"))]
 
 
-def _table(command: Any, found: re.Match[str]) -> str:
-    kind, what = found[1], found[2].strip()
+def _table(command: Any, match: re.Match[str]) -> str:
+    kind, what = match[1], match[2].strip()
     if kind == "looks":
         table = looks_table()
     else:
@@ -48,26 +46,26 @@ def _table(command: Any, found: re.Match[str]) -> str:
         else:
             rows = _key_rows() if kind == "keys" else _parameter_rows(what)
         # GitHub splits cells at a bar even inside of backticks.
-        cells = ((name.replace("|", "\\|"), " ".join(told.split()).replace("|", "\\|")) for name, told in rows)
-        table = "\n".join(["| | |", "|---|---|", *(f"| {name} | {told} |" for name, told in cells)])
+        cells = ((name.replace("|", "\\|"), " ".join(text.split()).replace("|", "\\|")) for name, text in rows)
+        table = "\n".join(["| | |", "|---|---|", *(f"| {name} | {text} |" for name, text in cells)])
     return f"<!-- {kind}: {what} -->\n{table}\n<!-- end -->"
 
 
-def _option_rows(command: Any, words: list[str]) -> list[tuple[str, str]]:
+def _option_rows(command: Any, names: list[str]) -> list[tuple[str, str]]:
     """(name, help) of each option of a command, as `multiverse COMMAND --help` prints them."""
-    for word in words:
-        command = command.commands[word]
+    for name in names:
+        command = command.commands[name]
     context = command.context_class(command)
     options = [each for each in command.params if each.param_type_name == "option" and each.name != "help"]
     records = [each.get_help_record(context) for each in options]
-    return [(f"`{names}`", told) for names, told in filter(None, records)]
+    return [(f"`{flags}`", help_text) for flags, help_text in filter(None, records)]
 
 
 def _key_rows() -> Iterator[tuple[str, str]]:
     """(key with what it may be, description) of each key of the configuration, without the live models' tables."""
     for key in keys_of(Config):
-        told = f" {key.info.metavar}" if key.info and key.info.metavar else ""
-        yield f"`{key.path}{told}`", key.told
+        kind = f" {key.info.metavar}" if key.info and key.info.metavar else ""
+        yield f"`{key.path}{kind}`", key.help
 
 
 def _parameter_rows(area: str) -> Iterator[tuple[str, str]]:

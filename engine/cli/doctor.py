@@ -1,5 +1,4 @@
-"""`multiverse doctor`: checks what works on this machine, and names causes of problems and the commands that fix
-them."""
+"""`multiverse doctor`: checks this machine, and names the causes of problems and the commands that fix them."""
 
 import json
 import re
@@ -86,7 +85,7 @@ def print_list(checks: "Sequence[Check]") -> None:
     colours = {"ok": "green", "note": "blue", "warning": "yellow", "failed": "red"}
     for check in checks:
         lines = [Text.assemble((f"{check.state:<8}", colours[check.state]), f" {check.name}: {check.detail}")]
-        lines += [Text.assemble(f"{'':<8} {word}: ", (step, "bold")) for word, step in mend_steps(check.mend)]
+        lines += [Text.assemble(f"{'':<8} {label}: ", (step, "bold")) for label, step in fix_steps(check.fix)]
         for line in lines:
             if sys.stdout.isatty():
                 console.print(line)
@@ -94,8 +93,8 @@ def print_list(checks: "Sequence[Check]") -> None:
                 print(line.plain)
 
 
-def mend_steps(mend: str) -> list[tuple[str, str]]:
-    """Split a fix into its steps: (word before the step: mend, then or or; the command or action)."""
-    first, *pieces = re.split(r", (then) |; (or):? ", mend)
+def fix_steps(fix: str) -> list[tuple[str, str]]:
+    """Split a fix into its steps: (label of the step: fix, then or or; the command or action)."""
+    first, *pieces = re.split(r", (then) |; (or):? ", fix)
     steps = zip(pieces[::3], pieces[1::3], pieces[2::3], strict=True)
-    return [("mend", first), *((then or either, step) for then, either, step in steps)] if mend else []
+    return [("fix", first), *((then or either, step) for then, either, step in steps)] if fix else []

@@ -1,9 +1,9 @@
-"""The doctor's checks, each one row: its questions, and a judge that turns the answers into a state and words.
+"""The doctor's checks, each one row: its questions, and a judge that turns the answers into a state and a text.
 
-A question is a function that is asked here, or the name of an `ask_...` of `probe.py`, or `module:function`, which a
-child process answers, because a driver may crash or hang; the children run in parallel. Judges are pure. docs/mac.md
-and docs/windows.md use the same words; tests compare them. Nothing here opens a microphone or a camera, so macOS asks
-for no permission.
+A question is a function that is called here, or a name: that of an `ask_...` of `probe.py` or `module:function`.
+The named ones are answered by child processes, in parallel, because a driver may crash or hang. Judges are pure.
+The tutorials for macOS and Windows use the same texts; tests compare them. Nothing here opens a microphone or a camera,
+so macOS asks for no permission.
 """
 
 import os
@@ -36,7 +36,7 @@ class Check:
     state: State
     name: str
     detail: str
-    mend: str = ""
+    fix: str = ""
     """The command or step that fixes it; empty if nothing needs to be fixed."""
 
 
@@ -85,20 +85,20 @@ def run_checks(rows: Iterable[CheckRow] | None = None) -> list[Check]:
 
 def added_rows() -> Iterator[CheckRow]:
     """The rows of `multiverse.checks`, the engine's lodgers and other packages; a row in place of each that fails."""
-    taken = {each.name for each in ROWS}
+    names = {each.name for each in ROWS}
     for name, found in plugins.loaded("multiverse.checks").items():
-        if found.name in taken:
+        if found.name in names:
             plugins.leave_out(plugins.declared("multiverse.checks")[name], f"there is another check {found.name!r}")
             continue
-        taken.add(found.name)
+        names.add(found.name)
         if not all(isinstance(question, str) for question in found.questions):
             found = replace(found, questions=(), judge=lambda: warning("each question must be named module:function"))
-        yield replace(found, judge=partial(_judged, found.judge))
+        yield replace(found, judge=partial(_judge_foreign, found.judge))
     for number, line in enumerate(plugins.faults()):
         yield CheckRow(f"plug-in {number + 1}", (), partial(warning, line), "")
 
 
-def _judged(judge: Judge, *answers: Any) -> Check | None:
+def _judge_foreign(judge: Judge, *answers: Any) -> Check | None:
     """The answer of a foreign judge, or a warning that says why there is none."""
     try:
         found = judge(*answers)

@@ -1,5 +1,4 @@
-"""Rows of the doctor about the machine: Python and its packages, beginners' problems on Windows and on a Mac, memory,
-folders, ports, sinks."""
+"""Rows of the doctor about the machine: Python, packages, beginners' problems, memory, folders, ports, sinks."""
 
 import errno
 import os
@@ -39,8 +38,8 @@ from osc_schema.sinks import KINDS
 PACKAGES: Final = ("numpy", "numba", "moderngl", "av", "opencv-python-headless", "sounddevice", "aiohttp", "python-osc")
 INFERENCE_PACKAGES: Final = ("torch", "diffusers", "transformers")
 LINK_PACKAGE: Final = "LinkPython-extern"
-LITTLE_DISK_BYTES: Final = 2 << 30  # half an hour of recorded 720p
-LITTLE_SHM_BYTES: Final = 256 << 20
+LOW_DISK_BYTES: Final = 2 << 30  # half an hour of recorded 720p
+LOW_SHM_BYTES: Final = 256 << 20
 RING_SIZE: Final = (1920, 1080)
 SPOUT_BELOW: Final = (3, 14)  # the first Python for which SpoutGL has no wheel
 # Windows limits paths to 260 characters. The longest one in an environment is torch's: 171 in Lib\site-packages.
@@ -58,7 +57,7 @@ ALLOW_LONG_PATHS: Final = (
 )
 
 
-def places() -> tuple[str, str]:
+def install_folders() -> tuple[str, str]:
     """The folder of this Python's environment, which lies in the checkout, and the current folder."""
     return sys.prefix, os.getcwd()
 
@@ -118,12 +117,12 @@ def windows_folders() -> tuple[list[str], bool]:
     return synced, win32.registry_value("HKEY_LOCAL_MACHINE", file_system, "LongPathsEnabled") == 1
 
 
-@row("folder", places, windows_folders, on="win32")
-def judge_windows_folder(places: tuple[str, str], known: tuple[list[str], bool]) -> Check:
-    folders = [PureWindowsPath(places[0]).parent, PureWindowsPath(places[1])]
-    synced, allows_long_paths = known
+@row("folder", install_folders, windows_folders, on="win32")
+def judge_windows_folder(paths: tuple[str, str], settings: tuple[list[str], bool]) -> Check:
+    folders = [PureWindowsPath(paths[0]).parent, PureWindowsPath(paths[1])]
+    synced, allows_long_paths = settings
     for folder in folders:
-        if any(folder.is_relative_to(PureWindowsPath(place)) for place in synced):
+        if any(folder.is_relative_to(PureWindowsPath(root)) for root in synced):
             return warning(
                 f"{folder} is in OneDrive, which opens files while they are written",
                 rf"move it to a short folder such as C:\multiverse, then cd C:\multiverse, then {WINDOWS_ENVIRONMENT}",
@@ -161,8 +160,7 @@ def judge_vc_runtime(is_there: bool) -> Check:
     on="win32",
 )
 def judge_smart_app_control(state: int | str | None) -> Check:
-    """Windows 11 blocks unsigned Python packages unless many people use them. 0: off; 2: evaluation, which blocks
-    nothing."""
+    """Windows 11 blocks unsigned packages that few people use. 0: off; 2: evaluation, which blocks nothing."""
     if state != 1:
         return ok("off, or blocks nothing")
     return note(
@@ -174,8 +172,8 @@ def judge_smart_app_control(state: int | str | None) -> Check:
 def consents(key: str) -> list[str | int | None]:
     """The stored permissions for the machine, the user and the user's desktop programs; None: unset."""
     store = r"Software\Microsoft\Windows\CurrentVersion\CapabilityAccessManager\ConsentStore"
-    kept = (("HKEY_LOCAL_MACHINE", key), ("HKEY_CURRENT_USER", key), ("HKEY_CURRENT_USER", rf"{key}\NonPackaged"))
-    return [win32.registry_value(hive, rf"{store}\{place}", "Value") for hive, place in kept]
+    keys = (("HKEY_LOCAL_MACHINE", key), ("HKEY_CURRENT_USER", key), ("HKEY_CURRENT_USER", rf"{key}\NonPackaged"))
+    return [win32.registry_value(hive, rf"{store}\{subkey}", "Value") for hive, subkey in keys]
 
 
 @row("camera permission", partial(consents, "webcam"), lambda: "webcam", on="win32")
@@ -201,20 +199,20 @@ def judge_processor(machine: str, translated: str) -> Check:
     return ok(machine)
 
 
-@row("folder", places, lambda: str(Path.home()), on="darwin")
-def judge_mac_folder(places: tuple[str, str], home: str) -> Check:
+@row("folder", install_folders, lambda: str(Path.home()), on="darwin")
+def judge_mac_folder(paths: tuple[str, str], home: str) -> Check:
     """macOS protects Desktop, Documents and Downloads, and iCloud may synchronise the first two."""
-    folders = [PurePosixPath(places[0]).parent, PurePosixPath(places[1])]
-    asked = ": macOS asks whether the terminal may use it, and iCloud may move its files away"
+    folders = [PurePosixPath(paths[0]).parent, PurePosixPath(paths[1])]
+    guarded = ": macOS asks whether the terminal may use it, and iCloud may move its files away"
     synced = " is synchronised with a cloud, which moves unused files away"
     for judge, problem, names in (
         (warning, synced, ("Library/Mobile Documents", "Library/CloudStorage")),
-        (note, asked, ("Desktop", "Documents", "Downloads")),
+        (note, guarded, ("Desktop", "Documents", "Downloads")),
     ):
         for folder in folders:
             if any(folder.is_relative_to(PurePosixPath(home, name)) for name in names):
-                mend = f"mv {quoted(folder)} ~/multiverse, then cd ~/multiverse, then {MAC_ENVIRONMENT}"
-                return judge(f"{folder}{problem}", mend)
+                fix = f"mv {quoted(folder)} ~/multiverse, then cd ~/multiverse, then {MAC_ENVIRONMENT}"
+                return judge(f"{folder}{problem}", fix)
     return ok(str(folders[0]))
 
 
@@ -236,8 +234,7 @@ def judge_session(is_remote: bool, system: str) -> Check:
 
 @row("local network", environment, lambda: int(platform.mac_ver()[0].partition(".")[0] or 0), on="darwin")
 def judge_local_network(environment: Mapping[str, str], release: int) -> Check | None:
-    """From macOS 15 on, only programs started from Terminal or ssh have access without asking the user (Apple's
-    TN3179)."""
+    """From macOS 15 on, only programs started from Terminal or ssh have access without a question (Apple's TN3179)."""
     program = environment.get("TERM_PROGRAM", "")
     if release < 15 or "SSH_CONNECTION" in environment or program in ("", "Apple_Terminal"):
         return None
@@ -264,13 +261,13 @@ def shared_memory() -> tuple[str, tuple[int, int] | None]:
 
 
 @row("shared memory", shared_memory)
-def judge_shared_memory(found: tuple[str, tuple[int, int] | None]) -> Check:
-    error, room = found
+def judge_shared_memory(memory: tuple[str, tuple[int, int] | None]) -> Check:
+    error, room = memory
     docker = "in Docker: docker run --shm-size=1g"
     if error:
         return failed(error, docker)
     size = f", {room[1] / 2**20:.0f} MiB free" if room else ""
-    if room and room[0] < LITTLE_SHM_BYTES:
+    if room and room[0] < LOW_SHM_BYTES:
         return warning(f"works, but is small{size}", docker)
     return ok(f"works{size}")
 
@@ -280,7 +277,7 @@ def presets() -> tuple[str, str]:
     from engine.system.folders import presets_folder
 
     folder = presets_folder()
-    existing = next(place for place in (folder, *folder.parents) if place.exists())
+    existing = next(parent for parent in (folder, *folder.parents) if parent.exists())
     try:
         tempfile.TemporaryFile(dir=existing).close()
     except OSError as error:
@@ -289,20 +286,20 @@ def presets() -> tuple[str, str]:
 
 
 @row("presets", presets, system)
-def judge_presets(found: tuple[str, str], system: str) -> Check:
-    folder, error = found
+def judge_presets(presets: tuple[str, str], system: str) -> Check:
+    folder, error = presets
     if not error:
         return ok(folder)
-    mend = "export MULTIVERSE_HOME=~/multiverse-home, then start it from the same window"
+    fix = "export MULTIVERSE_HOME=~/multiverse-home, then start it from the same window"
     if system == "win32":  # setx works in both cmd and PowerShell
-        mend = r"setx MULTIVERSE_HOME C:\multiverse-home, then open a new window"
-    return warning(f"{folder} cannot be written ({error})", mend)
+        fix = r"setx MULTIVERSE_HOME C:\multiverse-home, then open a new window"
+    return warning(f"{folder} cannot be written ({error})", fix)
 
 
 @row("disk", lambda: (shutil.disk_usage(Path.cwd()).free, Path.cwd()))
-def judge_disk(found: tuple[int, Path]) -> Check:
-    free_bytes, folder = found
-    judge = warning if free_bytes < LITTLE_DISK_BYTES else ok
+def judge_disk(usage: tuple[int, Path]) -> Check:
+    free_bytes, folder = usage
+    judge = warning if free_bytes < LOW_DISK_BYTES else ok
     return judge(f"{free_bytes / 2**30:.1f} GiB free in {folder}")
 
 
@@ -316,17 +313,17 @@ def receive_buffer() -> int:
 
 @row("OSC receive buffer", receive_buffer, system)
 def judge_receive_buffer(granted_bytes: int, system: str) -> Check:
-    from engine.control.udp import MAC_RECEIVE_BUFFER_BYTES, WANTED_RECEIVE_BUFFER_BYTES
+    from engine.control.udp import MAC_RECEIVE_BUFFER_BYTES, REQUESTED_RECEIVE_BUFFER_BYTES
 
-    wanted = MAC_RECEIVE_BUFFER_BYTES if system == "darwin" else WANTED_RECEIVE_BUFFER_BYTES
-    detail = f"{granted_bytes / 2**20:.2g} of {wanted / 2**20:.0f} MiB"
-    if granted_bytes >= wanted:
+    requested_bytes = MAC_RECEIVE_BUFFER_BYTES if system == "darwin" else REQUESTED_RECEIVE_BUFFER_BYTES
+    detail = f"{granted_bytes / 2**20:.2g} of {requested_bytes / 2**20:.0f} MiB"
+    if granted_bytes >= requested_bytes:
         return ok(detail)
-    mend = {
-        "linux": f"sudo sysctl -w net.core.rmem_max={wanted}",
-        "darwin": f"sudo sysctl -w kern.ipc.maxsockbuf={2 * wanted}",
+    fix = {
+        "linux": f"sudo sysctl -w net.core.rmem_max={requested_bytes}",
+        "darwin": f"sudo sysctl -w kern.ipc.maxsockbuf={2 * requested_bytes}",
     }.get(system, "")
-    return note(f"{detail}: floods may lose packets", mend)
+    return note(f"{detail}: floods may lose packets", fix)
 
 
 def refused_port(host: str, port: int, *kinds: socket.SocketKind) -> str:

@@ -39,14 +39,14 @@ def judge_opengl(gl: Answer, numba: Answer, nvidia: str, system: str) -> Check:
     gpus = gl.values.get("gpus", ())
     choice = f"; --gpu takes {', '.join(gpus)}" if len(gpus) > 1 else ""
     if gl.values["is_software"]:
-        drawn_by = "OpenGL draws on the CPU" if numba.error else "Numba draws, at 30 fps"
-        slow = f"{drawn_by}; shaders run on the CPU and are slow{choice}"
+        software = "OpenGL draws on the CPU" if numba.error else "Numba draws, at 30 fps"
+        slow = f"{software}; shaders run on the CPU and are slow{choice}"
         if unused := gl.values.get("unused"):
             reason = f"software, although there is a card ({unused['card']}): {unused['reason']}"
-            return warning(f"{detail}: {reason}; {slow}", unused["mend"])
+            return warning(f"{detail}: {reason}; {slow}", unused["fix"])
         if nvidia:
-            mend = "install the graphics driver's OpenGL/EGL part (Debian: libnvidia-egl-*)"
-            return warning(f"{detail}: no GPU, although there is a {nvidia}; {slow}", mend)
+            fix = "install the graphics driver's OpenGL/EGL part (Debian: libnvidia-egl-*)"
+            return warning(f"{detail}: no GPU, although there is a {nvidia}; {slow}", fix)
         return note(f"{detail}: no GPU; {slow}")
     if system == "win32" and nvidia and "nvidia" not in renderer.lower():
         # The base Python: an environment's python.exe only starts that one (CPython, PC/venvlauncher.c).
@@ -63,8 +63,8 @@ def judge_opengl(gl: Answer, numba: Answer, nvidia: str, system: str) -> Check:
 @row("Numba", "numba", "gl")
 def judge_numba(numba: Answer, gl: Answer) -> Check:
     if numba.error:
-        mend = library_advice(numba.error) or install_line("--force-reinstall numba")
-        return (failed if gl.error else warning)(numba.error, mend)
+        fix = library_advice(numba.error) or install_line("--force-reinstall numba")
+        return (failed if gl.error else warning)(numba.error, fix)
     layer = numba.values.get("layer")
     turns = "; threads that draw at the same time take turns" if layer == "workqueue" else ""  # always so on a Mac
     return ok(f"{numba.values.get('threads')} threads ({layer}){turns}")
@@ -74,11 +74,11 @@ def judge_numba(numba: Answer, gl: Answer) -> Check:
 def judge_audio_input(audio: Answer, system: str) -> Check:
     if not audio.error and audio.values["inputs"]:
         return ok(f"{len(audio.values['inputs'])} inputs, default: {audio.values['default']}")
-    mend = {
+    fix = {
         "darwin": "a Mac mini, Studio or Pro has no microphone: plug one in; or multiverse run --audio song.wav",
         "win32": "start ms-settings:sound, then choose an input; or multiverse run --audio song.wav",
     }.get(system, "")
-    return warning(f"{audio.error or 'no input device'}; the demo loop plays instead", "" if audio.error else mend)
+    return warning(f"{audio.error or 'no input device'}; the demo loop plays instead", "" if audio.error else fix)
 
 
 @row("default sound input", "audio")
@@ -109,7 +109,7 @@ def judge_mac_permission(permissions: Answer, environment: Mapping[str, str], de
     """Report what macOS has stored for the terminal that started this program; "unknown" if it does not answer."""
     permission, pane = permissions.values.get(device, "unknown"), device.capitalize()
     if permission == "unknown":
-        return note(f"macOS does not say (docs/mac.md, {pane})")
+        return note(f"macOS does not say (docs/tutorials/mac.md, {pane})")
     if permission == "not asked":
         return note(f"macOS asks once the {device} is opened, for the terminal: answer Allow")
     if permission == "allowed":
@@ -178,8 +178,8 @@ def judge_torch(torch: Answer, nvidia: str, has_wheel: bool) -> Check:
     if nvidia and not cuda:
         return warning(f"NVIDIA GPU ({nvidia}) but CPU torch ({version})", f"{same_release} {TORCH_INDEX}{CUDA}")
     if nvidia:
-        mend = "install the newest driver from nvidia.com/drivers (CUDA 13 needs 580; nvidia-smi shows yours)"
-        return warning(f"{version} cannot use the {nvidia} (CUDA {cuda})", mend)
+        fix = "install the newest driver from nvidia.com/drivers (CUDA 13 needs 580; nvidia-smi shows yours)"
+        return warning(f"{version} cannot use the {nvidia} (CUDA {cuda})", fix)
     return note(f"{version} on the CPU: few pictures a second")
 
 
@@ -209,8 +209,7 @@ def _cards_without_kernels(torch: Answer) -> tuple[list[str], list[str]]:
 
 @row("Syphon name", "syphon", on="darwin")
 def judge_syphon_name(syphon: Answer) -> Check | None:
-    """The application name under which other programs list the pictures: often Python's, not ours. Without values
-    Syphon cannot run here."""
+    """The application name under which other programs list the pictures, often Python's. No values: no Syphon here."""
     if syphon.error:
         return warning(syphon.error)
     if not syphon.values:

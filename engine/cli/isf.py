@@ -10,7 +10,7 @@ import typer
 
 from engine.config import Config
 from engine.errors import UsageError
-from engine.system.run_option import told
+from engine.system.run_option import option_help
 
 if TYPE_CHECKING:
     from engine.render.isf.isf_file import IsfInput
@@ -34,7 +34,7 @@ def check(
     thumbnails: Annotated[
         Path | None, typer.Option(metavar="FOLDER", help="Write a picture of each shader there, as PNG.")
     ] = None,
-    gpu: Annotated[str | None, typer.Option(**told(Config, "gpu"))] = None,
+    gpu: Annotated[str | None, typer.Option(**option_help(Config, "gpu"))] = None,
     as_json: Annotated[bool, typer.Option("--json", help="Print one JSON object.")] = False,
 ) -> None:
     """Compile and draw each shader in a process of its own, as the engine does before it plays one.
@@ -121,8 +121,8 @@ def _input(each: "IsfInput") -> dict[str, Any]:
 def _line(row: dict[str, Any]) -> str:
     name = Path(row["file"]).name
     if not row["ok"]:
-        place = f"line {row['line']}: " if row["line"] is not None else ""
-        return f"FAILED {name:<40} {place}{row['reason']}"
+        prefix = f"line {row['line']}: " if row["line"] is not None else ""
+        return f"FAILED {name:<40} {prefix}{row['reason']}"
     inputs = " ".join(each["name"] for each in row["inputs"])
     note = f" ({row['note']})" if row["note"] else ""
     return f"ok     {name:<40} {row['draw_ms']:7.1f} ms  {inputs}{note}"

@@ -28,10 +28,10 @@ Kind = TypeVar("Kind")
 def job_options(
     *kinds: type, tables: Mapping[type, Mapping[str, OptionInfo]] | None = None
 ) -> Callable[[Command], Command]:
-    """`kinds`: dataclasses whose fields have metadata. `tables`: other dataclasses, with the options of their fields by
-    name.
+    """Return a decorator that adds options to a command: the fields of `kinds`, by their metadata, and of `tables`.
 
-    The command gets the values under the fields' names; options that were not given but are configured are omitted.
+    `tables`: dataclasses, with the options of their fields by name. The command gets the values under the fields'
+    names, without the configured options that are not on the command line.
     """
     found = [entry for kind in kinds for entry in _fields_of(kind, {})]
     found += [entry for kind, table in (tables or {}).items() for entry in _fields_of(kind, table)]
@@ -40,7 +40,7 @@ def job_options(
         own = list(inspect.signature(command).parameters.values())
         positional = [each for each in own if each.kind is inspect.Parameter.POSITIONAL_OR_KEYWORD]
         last = [each for each in own if each.kind is inspect.Parameter.KEYWORD_ONLY]
-        made = [_parameter(each, hint, info) for each, hint, info in found]
+        generated = [_parameter(each, hint, info) for each, hint, info in found]
 
         @functools.wraps(command)
         def run(**values: Any) -> Any:
@@ -51,7 +51,7 @@ def job_options(
                     options[each.name] = _parsed(value, hint, info, info.flags_of(each.name))
             return command(**values, **options)
 
-        parameters = [*positional, *made, *last]
+        parameters = [*positional, *generated, *last]
         run.__signature__ = inspect.Signature(parameters)  # type: ignore[attr-defined]  # functions take attributes
         run.__annotations__ = {each.name: each.annotation for each in parameters}
         return run
@@ -65,8 +65,8 @@ def pop_options(kind: type[Kind], options: dict[str, Any]) -> Kind:
     return kind(**{name: options.pop(name) for name in names})
 
 
-def is_given(context: typer.Context, name: str) -> bool:
-    """True if the option was given on the command line."""
+def is_on_command_line(context: typer.Context, name: str) -> bool:
+    """True if the option was set on the command line, not by its default."""
     source = context.get_parameter_source(name)
     return source is not None and source.name == "COMMANDLINE"
 

@@ -1,7 +1,7 @@
 """Writes log lines on a separate thread, so that a blocked terminal never stops the picture.
 
 A full pipe, Ctrl-S, or a mouse selection in a Windows console block a write to stderr for ever. So logging only queues
-the line; when the queue is full, lines are dropped and counted. A message that repeats is written once a second: what
+the line; when the queue is full, lines are dropped and counted. A message that repeats is written once per second: what
 fails in a loop, in whatever library, would fill the disk.
 """
 
@@ -18,7 +18,7 @@ from typing import Self
 
 from engine.system.plain_text import LineFormatter
 
-KEPT_LINES = 1000
+MAX_QUEUED_LINES = 1000
 REPEATED_AFTER_S = 1.0
 MAX_REPEATED = 200  # different messages that are remembered
 MAX_END_S = 1.0
@@ -35,7 +35,7 @@ class LogThread(QueueHandler):
     """A log handler; as a context manager it replaces the root logger's handlers."""
 
     def __init__(self, write: Write = write_to_stderr) -> None:
-        super().__init__(queue.Queue(KEPT_LINES))
+        super().__init__(queue.Queue(MAX_QUEUED_LINES))
         self.setFormatter(LineFormatter("%(asctime)s %(message)s", datefmt="%H:%M:%S"))
         self.lost = 0
         self._write = write

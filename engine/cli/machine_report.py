@@ -25,9 +25,9 @@ from engine.system.package_version import package_version
 from engine.system.translate_errors import refused
 
 MIN_NAME_CHARACTERS: Final = 2  # a shorter name would match too many words
-EVERYBODYS_NAMES: Final = ("localhost", "root", "user", "admin")
+COMMON_NAMES: Final = ("localhost", "root", "user", "admin")
 F_CARD: Final = "the F card of `--camera test` is upright and not mirrored"
-LISTED = {
+DEVICE_FORMS = {
     "textures": ("{kind}: {name}", "textures: none"),
     "shared": ("shared memory: {name}", "shared memory: none"),
     "ndi": ("ndi: {name}", "ndi: none, or not searched (--ndi searches the network)"),
@@ -74,7 +74,7 @@ STEPS: Final = {
     ),
     "Camera and sound": ("each camera in this report opens", "four channels arrive on four layers"),
 }
-"""Things that only a person can check, by the headings of docs/first-contact.md; a test compares them."""
+"""Things that only a person can check, by the headings of docs/how-to/first-contact.md; a test compares them."""
 SYSTEMS: Final = {
     "Mac: Syphon": ("darwin",),
     "PC: Spout": ("win32",),
@@ -99,8 +99,8 @@ def write_report(path: Path, checks: Sequence[Check], selftest: dict[str, Any], 
 
     with ExitStack() as stack:
         arguments = {"devices": ["ndi"] if wants_ndi else [], "camera_formats": []}
-        asked = {name: Probe(f"engine.cli.device_list:ask_{name}", *words) for name, words in arguments.items()}
-        probes = {name: stack.enter_context(closing(probe)) for name, probe in asked.items()}
+        started = {name: Probe(f"engine.cli.device_list:ask_{name}", *values) for name, values in arguments.items()}
+        probes = {name: stack.enter_context(closing(probe)) for name, probe in started.items()}
         answers = {name: probe.read() for name, probe in probes.items()}
     found = {
         "written": datetime.now(UTC).strftime("%Y-%m-%d %H:%M UTC"),
@@ -127,45 +127,45 @@ def _private_names() -> dict[str, str]:
     names = {str(Path.home()): "~", host: "HOST", host.partition(".")[0]: "HOST"}
     with suppress(OSError, KeyError):  # a user in a container may have no name
         names[getpass.getuser()] = "USER"
-    private = [name for name in names if len(name) >= MIN_NAME_CHARACTERS and name.casefold() not in EVERYBODYS_NAMES]
+    private = [name for name in names if len(name) >= MIN_NAME_CHARACTERS and name.casefold() not in COMMON_NAMES]
     return {name: names[name] for name in sorted(private, key=len, reverse=True)}
 
 
-def redact(found: Any, names: dict[str, str]) -> Any:
-    """`found` (plain JSON data) with each of `names` replaced as a whole word, ignoring case. Pure."""
-    if isinstance(found, str):
-        for name, stand_in in names.items():
-            literal = stand_in.replace("\\", r"\\")
-            found = re.sub(rf"(?<!\w){re.escape(name)}(?!\w)", literal, found, flags=re.IGNORECASE)
-        return found
-    if isinstance(found, dict):
-        return {key: redact(value, names) for key, value in found.items()}
-    if isinstance(found, list | tuple):
-        return [redact(value, names) for value in found]
-    return found
+def redact(data: Any, names: dict[str, str]) -> Any:
+    """`data` (plain JSON) with each of `names` replaced as a whole word, ignoring case. Pure."""
+    if isinstance(data, str):
+        for name, replacement in names.items():
+            literal = replacement.replace("\\", r"\\")
+            data = re.sub(rf"(?<!\w){re.escape(name)}(?!\w)", literal, data, flags=re.IGNORECASE)
+        return data
+    if isinstance(data, dict):
+        return {key: redact(value, names) for key, value in data.items()}
+    if isinstance(data, list | tuple):
+        return [redact(value, names) for value in data]
+    return data
 
 
-def render(found: dict[str, Any], system: str) -> str:
-    """The report as Markdown. `found`: the data of its JSON; `system` as in `sys.platform`."""
-    python, selftest, devices = found["python"], found["selftest"], found["devices"]
+def render(data: dict[str, Any], system: str) -> str:
+    """The report as Markdown. `data`: that of its JSON; `system` as in `sys.platform`."""
+    python, selftest, devices = data["python"], data["selftest"], data["devices"]
     framework = f", framework {python['framework']}" if python["framework"] else ""
     parts = {
         "The machine": (
-            f"- System: {found['system']}, {found['machine']}",
+            f"- System: {data['system']}, {data['machine']}",
             f"- Python: {python['version']} for {python['built_for']}{framework} ({python['path']})",
         ),
         "Self-test: a card sent and received by another process": _about_selftest(selftest),
         "Checks": (
             f"- {check['state']}: {check['name']}: {check['detail']}"
-            + (f"\n  mend: `{check['mend']}`" if check["mend"] else "")
-            for check in found["checks"]
+            + (f"\n  fix: `{check['fix']}`" if check["fix"] else "")
+            for check in data["checks"]
         ),
-        "Pictures of other programs": _listed(devices, "textures", "shared", "ndi"),
-        "Sound": _listed(devices, "audio_inputs", "audio_outputs", "problems"),
-        "Cameras": _about_cameras(found["camera_formats"]),
+        "Pictures of other programs": _device_lines(devices, "textures", "shared", "ndi"),
+        "Sound": _device_lines(devices, "audio_inputs", "audio_outputs", "problems"),
+        "Cameras": _about_cameras(data["camera_formats"]),
         "To check by eye": (
-            "Only a person can check these. docs/first-contact.md explains how, and what a failure means. Tick them "
-            "off, and write",
+            "Only a person can check these. docs/how-to/first-contact.md explains how, and what a failure means. Tick "
+            "them off, and write",
             "beside them what was different.",
             *(
                 f"\n### {title}\n\n" + "\n".join(f"- [ ] {line}" for line in lines)
@@ -173,11 +173,11 @@ def render(found: dict[str, Any], system: str) -> str:
                 if system in SYSTEMS.get(title, (system,))
             ),
         ),
-        "The same as JSON": ("```json", json.dumps(found, indent=1), "```"),
+        "The same as JSON": ("```json", json.dumps(data, indent=1), "```"),
     }
     head = f"""# Multiverse on a real machine
 
-Written {found["written"]} by `multiverse doctor --selftest --report`, multiverse {found["multiverse"]}.
+Written {data["written"]} by `multiverse doctor --selftest --report`, multiverse {data["multiverse"]}.
 The names of the user, of this machine and of the home folder are removed. Read it before you send it:
 devices and other programs are listed under their own names.
 """
@@ -198,17 +198,17 @@ def _about_selftest(selftest: dict[str, Any]) -> Iterator[str]:
             yield f"- {label}: {selftest[key]}"
 
 
-def _listed(found: dict[str, Any], *keys: str) -> Iterator[str]:
-    """The entries under these keys of a probe's answer, one a line, in the forms of LISTED."""
-    if "problem" in found:
-        yield f"- problem: {found['problem']}"
+def _device_lines(devices: dict[str, Any], *keys: str) -> Iterator[str]:
+    """The entries under these keys of a probe's answer, one per line, in the forms of DEVICE_FORMS."""
+    if "problem" in devices:
+        yield f"- problem: {devices['problem']}"
         return
     for key in keys:
-        form, missing = LISTED[key]
-        for entry in found[key] or ():
+        form, missing = DEVICE_FORMS[key]
+        for entry in devices[key] or ():
             fields = entry if isinstance(entry, dict) else {"name": entry}
             yield "- " + form.format_map({**fields, "default": ", default" if fields.get("is_default") else ""})
-        if not found[key] and missing:
+        if not devices[key] and missing:
             yield f"- {missing}"
 
 

@@ -38,13 +38,13 @@ class _Commands(typer.core.TyperGroup):
             if type(error).__name__ == "NoArgsIsHelpError":  # its text is the help
                 raise
             command = (error.ctx or ctx).command_path.removeprefix(ctx.command_path).strip()
-            told, name = f"multiverse {command}".rstrip() + " -h", getattr(error, "option_name", "")
+            help_command, name = f"multiverse {command}".rstrip() + " -h", getattr(error, "option_name", "")
             if not name or not hasattr(error, "possibilities"):  # another mistake
                 reason = " ".join(error.format_message().split()).replace("Value error, ", "")
-                raise UsageError(f"{reason.rstrip('.')} ({told})") from None
+                raise UsageError(f"{reason.rstrip('.')} ({help_command})") from None
             known = [option for param in error.ctx.command.params for option in (*param.opts, *param.secondary_opts)]
             nearest = "".join(f"; nearest: {each}" for each in get_close_matches(name, known, 1))
-            raise UsageError(f"{command} has no option {name}{nearest} ({told} lists all)") from None
+            raise UsageError(f"{command} has no option {name}{nearest} ({help_command} lists all)") from None
 
 
 def commands_of(names: Collection[str] | None = None) -> typer.Typer:
@@ -90,12 +90,12 @@ def _add(app: typer.Typer, name: str, module: Any) -> typer.Typer:
     if hasattr(module, "app"):
         app.add_typer(module.app, name=name)
     else:
-        app.command(name, **getattr(module, "SPELLING", {}))(getattr(module, name))
+        app.command(name, **getattr(module, "COMMAND_SETTINGS", {}))(getattr(module, name))
     return app
 
 
-def _print_version(is_wanted: bool) -> None:
-    if is_wanted:
+def _print_version(is_requested: bool) -> None:
+    if is_requested:
         print(f"multiverse {package_version()}")
         raise typer.Exit
 
@@ -118,8 +118,7 @@ def options(
 
 
 def _commands_for(first: str) -> typer.Typer:
-    """The commands that are needed if this is the first word. Prints why added ones are left out: that of this name, or
-    all if all are listed."""
+    """The commands needed for this first argument. Prints why an added one, or any if all are listed, is left out."""
     is_alone = first in NAMES or first in plugins.declared(ADDED)
     found = commands_of([first] if is_alone else None)
     if first not in NAMES:
@@ -143,7 +142,7 @@ def main(commands: typer.Typer | None = None) -> None:
                 from engine.cli.run import with_window_argument
 
                 sys.argv[1:] = with_window_argument(sys.argv[1:])
-            (commands or _commands_for(next((word for word in sys.argv[1:] if word != "--debug"), "")))()
+            (commands or _commands_for(next((argument for argument in sys.argv[1:] if argument != "--debug"), "")))()
         finally:
             sys.stdout.flush()
     except (SystemExit, KeyboardInterrupt) as end:  # the latter before Typer runs, while a command is loaded

@@ -9,7 +9,7 @@ import typer
 from engine.cli.sd_options import require_known
 from engine.errors import ModelError, UsageError
 from engine.live.sd.entry import SdConfig
-from engine.system.run_option import told
+from engine.system.run_option import option_help
 
 if TYPE_CHECKING:
     from engine.models.rvc.check import VoiceReport
@@ -38,18 +38,18 @@ def check(
             help="Folder of a diffusers model or of SAM3, .safetensors file, a voice's .pth file, Hugging Face id.",
         ),
     ],
-    vae: Annotated[str, typer.Option(**told(SdConfig, "vae"))] = "auto",
-    unet: Annotated[str, typer.Option(**told(SdConfig, "unet"))] = "",
+    vae: Annotated[str, typer.Option(**option_help(SdConfig, "vae"))] = "auto",
+    unet: Annotated[str, typer.Option(**option_help(SdConfig, "unet"))] = "",
     lora: Annotated[list[str] | None, typer.Option(metavar="PATH", help="A LoRA, repeatable.")] = None,
     controlnet: Annotated[list[str] | None, typer.Option(metavar="PATH", help="A ControlNet, repeatable.")] = None,
     ip_adapter: Annotated[str, typer.Option(metavar="PATH", help="An IP-Adapter.")] = "",
     embedding: Annotated[list[str] | None, typer.Option(metavar="PATH", help="An embedding, repeatable.")] = None,
     clip_skip: Annotated[int, typer.Option(min=0, max=12, help="Like clip_skip in [sd].")] = 0,
     sampler: Annotated[
-        str, typer.Option(metavar=told(SdConfig, "sampler")["metavar"], help="Like sampler in [sd].")
+        str, typer.Option(metavar=option_help(SdConfig, "sampler")["metavar"], help="Like sampler in [sd].")
     ] = "auto",
     prediction: Annotated[
-        str, typer.Option(metavar=told(SdConfig, "prediction")["metavar"], help="Like prediction in [sd].")
+        str, typer.Option(metavar=option_help(SdConfig, "prediction")["metavar"], help="Like prediction in [sd].")
     ] = "auto",
     index: Annotated[
         str,
@@ -69,13 +69,13 @@ def check(
     is_plain &= not (unet or lora or controlnet or ip_adapter or embedding or clip_skip)
     if not _is_sam_file(path) and _is_voice(path):
         from engine.models.rvc.check import check as check_voice
-        from engine.models.rvc.index_choice import index_for
+        from engine.models.rvc.index_choice import choose_index
         from engine.models.rvc.spec import VoiceSpec
 
         if not is_plain:
             raise UsageError(f"{path}: is a voice; {SD_ONLY}")
         _require_no_part_of_sd(path)
-        its_index = index_for(path, index)
+        its_index = choose_index(path, index)
         report = check_voice(VoiceSpec(model=path, index=its_index.index, index_note=its_index.note, content=content))
         half = "float16"
         vectors = f"{report.vectors} vectors, {report.index_bytes / 2**20:.0f} MiB" if report.vectors else "none"
@@ -177,12 +177,12 @@ def _is_sam_file(name: str) -> bool:
 
 def _is_voice(name: str) -> bool:
     """True for a voice, by its suffix or by the tensors of a .safetensors file."""
-    from engine.models.rvc.check import archived
+    from engine.models.rvc.check import voices_in_zip
     from engine.models.weight_files import read_header
 
     path = Path(name).expanduser()
     suffix = path.suffix.lower()
-    if suffix in (".pth", ".index", ".onnx") or (suffix == ".zip" and archived(path)):
+    if suffix in (".pth", ".index", ".onnx") or (suffix == ".zip" and voices_in_zip(path)):
         return True
     if not (path.is_file() and suffix == ".safetensors"):
         return False

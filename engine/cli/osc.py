@@ -6,7 +6,7 @@ import random
 import re
 import time
 from contextlib import closing
-from typing import TYPE_CHECKING, Annotated, Any
+from typing import TYPE_CHECKING, Annotated, NamedTuple
 
 import typer
 
@@ -23,9 +23,8 @@ ANSWER_WITHIN_S = 5.0
 ENDS_WITH_DONE = ("/engine/quit", "/engine/status")  # no picture may follow, and so no /synced
 FAILURE_WITHIN_S = 0.25  # refusals are answered at once
 MAX_LISTED = 4000  # entries per answer; the engine queues 8192 packets
-MIN_SHOWN_HZ = 0.1  # a lower rate means that the sender has stopped
+MIN_PRINTED_HZ = 0.1  # a lower rate means that the sender has stopped
 STATUS_HINT = "`multiverse osc listen` prints what changes, `multiverse osc send /engine/status --wait` the state"
-HEARD_KEYS = ("address", "sender", "count", "rate_hz", "arguments")
 
 ENGINE = "127.0.0.1:9000"
 Target = Annotated[
@@ -33,7 +32,15 @@ Target = Annotated[
 ]
 OverTcp = Annotated[bool, typer.Option("--tcp", help="Send over TCP instead of UDP.")]
 
-Entry = tuple[Any, ...]  # address, sender, count, rate, arguments
+
+class UnmappedMessage(NamedTuple):
+    """An entry of the answer to `/map/heard`: messages of another program that nothing maps."""
+
+    address: str
+    sender: str
+    count: int  # type: ignore[assignment]  # hides tuple.count, which nobody needs
+    rate_hz: float
+    arguments: str
 
 
 @app.command(context_settings={"ignore_unknown_options": True})  # otherwise -45 would be read as an option
@@ -73,8 +80,8 @@ def carry_out(address: str, args: list[str], to: str, *, tcp: bool = False, with
         try:
             text.encode("utf-8")
         except UnicodeEncodeError:
-            shown = os.fsencode(text).decode("utf-8", "backslashreplace")
-            raise UsageError(f"{shown}: is not valid UTF-8, which OSC requires") from None
+            printable = os.fsencode(text).decode("utf-8", "backslashreplace")
+            raise UsageError(f"{printable}: is not valid UTF-8, which OSC requires") from None
     packet = encode_message(address, *map(read_argument, args))
     with closing(_connect(to, tcp)) as client:
         client.send(packet)
@@ -109,9 +116,9 @@ def listen(
         client.close()
 
 
-@app.command()
-def heard(
-    words: Annotated[
+@app.command("heard")
+def list_unmapped(
+    filters: Annotated[
         list[str] | None,
         typer.Argument(metavar="[WORDS]...", help="List only entries that contain all of these words."),
     ] = None,
@@ -124,22 +131,22 @@ def heard(
 ) -> None:
     """List unmapped messages of other programs: address, sender, count, rate and last arguments."""
     with closing(_connect(to, tcp)) as client:
-        entries, total = _ask_heard(client, most)
+        entries, total = _query_unmapped(client, most)
     unlisted = total - len(entries)
-    if words:
-        wanted = [word.lower() for word in words]
-        entries = [entry for entry in entries if all(word in " ".join(map(str, entry)).lower() for word in wanted)]
+    if filters:
+        texts = [text.lower() for text in filters]
+        entries = [entry for entry in entries if all(text in " ".join(map(str, entry)).lower() for text in texts)]
     if as_json:
-        print(json.dumps([dict(zip(HEARD_KEYS, entry, strict=True)) for entry in entries], indent=2))
+        print(json.dumps([entry._asdict() for entry in entries], indent=2))
         return
-    senders: dict[str, list[Entry]] = {}
+    senders: dict[str, list[UnmappedMessage]] = {}
     for entry in entries:
-        senders.setdefault(entry[1], []).append(entry)
+        senders.setdefault(entry.sender, []).append(entry)
     for sender, found in senders.items():
         print(f"{sender}: {len(found)} {'address' if len(found) == 1 else 'addresses'} not mapped")
         for address, _, count, rate_hz, arguments in sorted(found):
             often = "once" if count == 1 else f"{count} times"
-            often += f", {rate_hz:.3g} a second" if count > 1 and rate_hz >= MIN_SHOWN_HZ else ""
+            often += f", {rate_hz:.3g} a second" if count > 1 and rate_hz >= MIN_PRINTED_HZ else ""
             print(f"  {escaped(address) or '(empty)'} {escaped(arguments)}  ({often})")
     if not entries:
         print("No unmapped messages." if not total else "No entry contains these words.")
@@ -149,18 +156,18 @@ def heard(
         print('To map one: multiverse osc send /map/add "osc ADDRESS" /layer/1/intensity')
 
 
-def _ask_heard(client: "OscClient", most: int) -> tuple[list[Entry], int]:
+def _query_unmapped(client: "OscClient", most: int) -> tuple[list[UnmappedMessage], int]:
     """The entries, and their total number in the engine. Raises MultiverseError if it does not answer or refuses."""
     from engine.osc.encode import encode_message
 
     client.send(encode_message("/map/heard", most))
-    entries: list[Entry] = []
+    entries: list[UnmappedMessage] = []
     while True:
         message = client.receive(ANSWER_WITHIN_S)
         if message is None:
             raise MultiverseError(f"{client.target}: no answer in {ANSWER_WITHIN_S:g} s; does the engine run there?")
         if message.address == "/map/unmapped":
-            entries.append(message.args)
+            entries.append(UnmappedMessage._make(message.args))
         elif message.address == "/fail" and message.args[:1] == ("/map/heard",):
             raise MultiverseError(f"{client.target}: {message.args[1]}")
         elif message.address == "/done" and message.args[:1] == ("/map/heard",):
@@ -170,8 +177,7 @@ def _ask_heard(client: "OscClient", most: int) -> tuple[list[Entry], int]:
 
 
 def read_argument(text: str) -> int | float | bool | str:
-    """Parse an argument: `1` int, `0.5` float, `true` bool, anything else text; `i:` `f:` `s:` set the type.
-    UsageError."""
+    """Parse an argument: `1` int, `0.5` float, `true` bool, else text; `i:` `f:` `s:` set the type. UsageError."""
     kind, colon, rest = text.partition(":")
     try:
         if colon and kind == "i":

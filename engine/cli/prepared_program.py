@@ -1,4 +1,4 @@
-"""The process that draws what is prepared: a small engine without ports, children and files, one picture an order.
+"""The process that draws what is prepared: a small engine without ports, children and files, one picture per order.
 
 It ends when its input closes, so with the engine that started it.
 """
@@ -22,7 +22,7 @@ from engine.params.store import entries_of
 from engine.render.isf.vet_child import wait_for_gate
 from engine.system.worker_process import claim_output
 from engine.values import AudioFeatures
-from engine.web.prepared import DrawnPicture, DrawOrder, PreparedSetup, fitted
+from engine.web.prepared import DrawnPicture, DrawOrder, PreparedSetup, preview_size
 
 FPS: Final = 10.0  # more than twice the rate of the orders: a frame is due whenever one comes
 CLOCK: Final = "timecode"  # the source of the tempo that nothing else in this process follows
@@ -34,16 +34,16 @@ def main() -> None:
     answers = claim_output()
     with contextlib.suppress(OSError):  # the engine is gone
         try:
-            for picture in drawn():
+            for picture in draw_orders():
                 _answer(answers, picture)
         except MultiverseError as error:
             _answer(answers, DrawnPicture(refusal=in_one_line(error)))
 
 
-def drawn() -> Iterator[DrawnPicture]:
+def draw_orders() -> Iterator[DrawnPicture]:
     """A picture for each order on standard input. Raises MultiverseError if there is no engine to draw it."""
     setup = msgspec.json.decode(sys.stdin.buffer.readline(), type=PreparedSetup)
-    width, height = fitted(16, 9)
+    width, height = preview_size(16, 9)
     config = Config(
         width=width,
         height=height,
@@ -53,14 +53,14 @@ def drawn() -> Iterator[DrawnPicture]:
         shaders=setup.shaders,
         params={"/tempo/source": CLOCK},
     )
-    sound = _SentSound(setup.sample_rate_hz, setup.channels)
+    sound = _ForwardedSound(setup.sample_rate_hz, setup.channels)
     gate = Gate.open(setup.gate)
     with open_engine(config, sound=sound) as engine:
         frames = engine.frames()
         while line := sys.stdin.buffer.readline():
             order = msgspec.json.decode(line, type=DrawOrder)
             follow(engine, order)
-            sound.hear(order.sound)
+            sound.append(order.sound)
             wait_for_gate(gate)
             frame = next(frames)
             yield DrawnPicture(size_px=(frame.width, frame.height), rgba=frame.read_rgba().tobytes())
@@ -68,13 +68,14 @@ def drawn() -> Iterator[DrawnPicture]:
 
 def follow(engine: Engine, order: DrawOrder) -> None:
     """Take over what has changed in the show."""
-    desk, (width, height) = engine.desk, order.size_px
+    control_hub, (width, height) = engine.control_hub, order.size_px
     engine.params.set_many([("/engine/width", width), ("/engine/height", height)], by=BY)
     if order.is_cut:  # as a run that is resumed: at once, and in the order that the inputs of the shaders have here
-        desk.preset_control.resume(LoadedPreset(name="", values=entries_of(order.values.items()), inputs=order.inputs))
+        preset = LoadedPreset(name="", values=entries_of(order.values.items()), inputs=order.inputs)
+        control_hub.preset_control.resume(preset)
     else:
         engine.params.set_many(order.values.items(), by=BY)
-    desk.tempo.follow(CLOCK, beat=order.beat, bpm=order.bpm, at_s=order.at_s)
+    control_hub.tempo.follow(CLOCK, beat=order.beat, bpm=order.bpm, at_s=order.at_s)
 
 
 def _answer(answers: BinaryIO, picture: DrawnPicture) -> None:
@@ -82,15 +83,15 @@ def _answer(answers: BinaryIO, picture: DrawnPicture) -> None:
     answers.flush()
 
 
-class _SentSound(AudioInput):
-    """The sound of the show, analysed for this look when a frame asks for it. The drawing thread only."""
+class _ForwardedSound(AudioInput):
+    """The sound of the show, received with each order and analysed for this look. The drawing thread only."""
 
     is_finished = False
 
     def __init__(self, sample_rate_hz: int, channels: int) -> None:
         super().__init__(SampleRing(sample_rate_hz, channels), "the sound of the show")
 
-    def hear(self, sound: bytes) -> None:
+    def append(self, sound: bytes) -> None:
         """Append (frames, channels) float32."""
         self._ring.write(np.frombuffer(sound, np.float32).reshape(-1, self.source_channels))
 
@@ -99,7 +100,7 @@ class _SentSound(AudioInput):
         return super().latest_features()
 
     def start(self) -> None:
-        """Nothing to start: `hear` is called."""
+        """Nothing to start: the orders bring the sound."""
 
     def advance_to(self, time_s: float) -> AudioFeatures:
         raise UsageError("sent sound runs in real time: only sound opened offline can be advanced")

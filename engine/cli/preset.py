@@ -196,8 +196,7 @@ def print_path(folder: Folder = None, as_json: AsJson = False) -> None:
 
 
 def _carry_out(verb: str, names: list[str], to: str, as_json: bool, written: str | None = "0") -> None:
-    """Send the command over OSC; exit code 1 if the engine answers /fail. `written`: the time it takes, None for the
-    engine's own."""
+    """Send the command over OSC; exit code 1 after /fail. `written`: the time it takes, None for the engine's own."""
     from engine.params.fade_time import FadeTime
 
     try:

@@ -19,12 +19,12 @@ PICTURES: Final = 24  # 1.92 s: a bar of the demo loop at 125 bpm, so that the k
 BLENDED: Final = 4
 MAX_BYTES: Final = 120_000
 QUALITIES: Final = (85, 75, 65, 55, 45, 35, 25)
-DRAWN_PICTURES: Final = BLENDED + PICTURES
+ALL_PICTURES: Final = BLENDED + PICTURES
 
 
 def draw_still(name: str, folder: Path, suffix: str, size: tuple[int, int], seconds: float) -> bytes:
     """The picture at that time as a file's content; `suffix` is the format's. `folder` holds the presets."""
-    (rgb,) = _draw(name, folder, size, FPS, frames=max(1, round(seconds * FPS)), kept=1, step=1)
+    (rgb,) = _draw(name, folder, size, FPS, frames=max(1, round(seconds * FPS)), count=1, step=1)
     file = BytesIO()
     Image.fromarray(rgb).save(file, "PNG" if suffix == ".png" else "JPEG", quality=90)
     return file.getvalue()
@@ -35,14 +35,14 @@ def draw_loop(name: str, folder: Path, suffix: str, size: tuple[int, int], secon
     width, height = size
     before = round(seconds * FPS)
     frames = max(2 * BLENDED + 1, before) + 2 * (PICTURES - 1)
-    large = _draw(name, folder, (2 * width, 2 * height), FPS, frames=frames, kept=DRAWN_PICTURES, step=2)
-    return webp(closed([halved(rgb) for rgb in large]))
+    large = _draw(name, folder, (2 * width, 2 * height), FPS, frames=frames, count=ALL_PICTURES, step=2)
+    return webp(close_loop([halve(rgb) for rgb in large]))
 
 
 def _draw(
-    name: str, folder: Path, size: tuple[int, int], fps: int, *, frames: int, kept: int, step: int
+    name: str, folder: Path, size: tuple[int, int], fps: int, *, frames: int, count: int, step: int
 ) -> list[np.ndarray]:
-    """The last of the first `frames` pictures and those `step` apart before it, `kept` in all: (height, width, 3)
+    """The last of the first `frames` pictures and those `step` apart before it, `count` in all: (height, width, 3)
     uint8 each, in order of time."""
     from engine.app import open_engine
     from engine.config import Config
@@ -58,7 +58,7 @@ def _draw(
         presets=str(folder),
         recordings=".",
     )
-    pictures: deque[np.ndarray] = deque(maxlen=kept)
+    pictures: deque[np.ndarray] = deque(maxlen=count)
     with open_engine(config) as engine:
         for frame in engine.frames(count=frames):
             if (frames - 1 - frame.index) % step == 0:
@@ -66,20 +66,20 @@ def _draw(
     return list(pictures)
 
 
-def closed(pictures: Sequence[np.ndarray]) -> list[np.ndarray]:
-    """A loop of PICTURES pictures that begins with pictures[BLENDED], from DRAWN_PICTURES in a row, uint8.
+def close_loop(pictures: Sequence[np.ndarray]) -> list[np.ndarray]:
+    """A loop of PICTURES pictures that begins with pictures[BLENDED], from ALL_PICTURES in a row, uint8.
 
     Its last BLENDED ones dissolve into those before its first, so that the first follows them without a jump.
     """
     loop = list(pictures[BLENDED:])
     for index in range(BLENDED):
-        share = (index + 1) / BLENDED  # the last one is the picture before the first
+        weight = (index + 1) / BLENDED  # the last one is the picture before the first
         late, early = loop[index - BLENDED].astype(np.float32), pictures[index].astype(np.float32)
-        loop[index - BLENDED] = np.rint(late + share * (early - late)).astype(np.uint8)
+        loop[index - BLENDED] = np.rint(late + weight * (early - late)).astype(np.uint8)
     return loop
 
 
-def halved(picture: np.ndarray) -> np.ndarray:
+def halve(picture: np.ndarray) -> np.ndarray:
     """The picture at half its size: means of 2 x 2 pixels, uint8. Height and width must be even."""
     height, width, channels = picture.shape
     means = picture.reshape(height // 2, 2, width // 2, 2, channels).mean(axis=(1, 3))

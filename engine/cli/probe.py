@@ -74,7 +74,7 @@ def ask_gl() -> dict[str, Any]:
     except NoGLError as error:
         if (unused := find_unused_card()) is None:
             raise
-        raise NoGLError(f"{error}; there is a card ({unused.card}): {unused.reason}; {unused.mend}") from error
+        raise NoGLError(f"{error}; there is a card ({unused.card}): {unused.reason}; {unused.fix}") from error
     renderer = context.info["GL_RENDERER"]
     answer = {
         "renderer": renderer,
@@ -140,9 +140,9 @@ def ask_permissions() -> dict[str, Any]:
     objc.loadBundle("AVFoundation", {}, bundle_path="/System/Library/Frameworks/AVFoundation.framework")
     device = objc.lookUpClass("AVCaptureDevice")
     # AVAuthorizationStatus: notDetermined, restricted, denied, authorized. AVMediaTypeAudio, AVMediaTypeVideo.
-    words = {0: "not asked", 1: "refused", 2: "refused", 3: "allowed"}
+    states = {0: "not asked", 1: "refused", 2: "refused", 3: "allowed"}
     return {
-        name: words.get(int(device.authorizationStatusForMediaType_(kind)), "unknown")
+        name: states.get(int(device.authorizationStatusForMediaType_(kind)), "unknown")
         for name, kind in (("microphone", "soun"), ("camera", "vide"))
     }
 
@@ -192,12 +192,12 @@ def ask_torch() -> dict[str, Any]:
         return {}
     import torch
 
-    from engine.models.device_work import chosen_device
+    from engine.models.device_work import resolve_device
 
     cuda: Any = torch.cuda  # partly annotated
     problem = ""
     try:
-        chosen_device("auto")
+        resolve_device("auto")
     except ModelError as error:
         problem = str(error)
     cards = range(cuda.device_count() if cuda.is_initialized() else 0)
@@ -218,7 +218,7 @@ def ask_receive(kind: str, name: str, target: str) -> dict[str, Any]:
     import numpy as np
 
     from engine.render.context import open_context
-    from engine.sources.names import chosen_name
+    from engine.sources.names import best_match
     from engine.sources.opening import open_source
     from engine.sources.texture import TextureSource
     from engine.system.clock import SystemClock
@@ -234,7 +234,7 @@ def ask_receive(kind: str, name: str, target: str) -> dict[str, Any]:
         if isinstance(source, TextureSource):
             source.poll()
         time.sleep(RECEIVE_POLL_S)
-    listed_as = chosen_name(name, source.names()) if isinstance(source, TextureSource) else None
+    listed_as = best_match(name, source.names()) if isinstance(source, TextureSource) else None
     source.close()
     if context is not None:
         context.release()

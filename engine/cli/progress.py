@@ -1,6 +1,6 @@
 """The progress of long commands: a bar on a terminal, a plain line every ten seconds elsewhere, nothing with --json.
 
-A job reports figures (engine/jobs/kit/report.py); the looks below turn them into words.
+A job reports figures (engine/jobs/kit/report.py); the `ProgressLook`s below format them as text.
 """
 
 import sys
@@ -19,13 +19,13 @@ if TYPE_CHECKING:
 
     from engine.jobs.convert.report import ConvertProgress
     from engine.jobs.segment.report import SegmentProgress
+    from engine.jobs.video.backend import StageFigures
     from engine.jobs.video.report import VideoProgress
-    from engine.jobs.video.stages import StageFigures
 
 LINE_EVERY_S = 10.0
 
 Progress = TypeVar("Progress", bound=JobProgress)
-Shown = tuple[Callable[[Progress], None], Callable[[str], None]]
+ProgressOutput = tuple[Callable[[Progress], None], Callable[[str], None]]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -46,47 +46,47 @@ class ProgressLook(Generic[Progress]):
 
 
 @contextmanager
-def shown_progress(
+def show_progress(
     look: ProgressLook[Progress], is_quiet: bool = False, stop: threading.Event | None = None
-) -> Iterator[Shown[Progress]]:
-    """Yields `tell(progress)`, which may be called at any rate, and `say(line)`, which prints above the bar, both from
-    any thread. `stop`: set once the run was asked to end."""
+) -> Iterator[ProgressOutput[Progress]]:
+    """Yields `update(progress)`, for calls at any rate, and `say(line)`, which prints above the bar, both from
+    any thread. `stop`: set once the run should end."""
     if is_quiet:
         yield lambda progress: None, write_to_stderr
     elif sys.stderr.isatty():
         from rich.console import Console
 
-        with bar(look, Console(stderr=True), stop) as shown:
-            yield shown
+        with bar(look, Console(stderr=True), stop) as output:
+            yield output
     else:
-        words: list[str] = []
+        newest_line: list[str] = []
 
-        def tell(progress: Progress) -> None:
-            words[:] = [look.line(progress)]
+        def update(progress: Progress) -> None:
+            newest_line[:] = [look.line(progress)]
 
-        with plain_lines(look.nothing, lambda: next(iter(words), None)):
-            yield tell, write_to_stderr
+        with plain_lines(look.nothing, lambda: next(iter(newest_line), None)):
+            yield update, write_to_stderr
 
 
 @contextmanager
 def bar(
     look: ProgressLook[Progress], console: "Console", stop: threading.Event | None = None
-) -> Iterator[Shown[Progress]]:
+) -> Iterator[ProgressOutput[Progress]]:
     from rich.console import Group
     from rich.live import Live
     from rich.progress import BarColumn, MofNCompleteColumn, TaskProgressColumn, TextColumn, TimeElapsedColumn
     from rich.progress import Progress as Bars
     from rich.text import Text
 
-    share = MofNCompleteColumn() if look.is_counted else TaskProgressColumn()
-    columns = TextColumn("{task.description}"), BarColumn(), share, TextColumn("{task.fields[pace]}")
+    count_column = MofNCompleteColumn() if look.is_counted else TaskProgressColumn()
+    columns = TextColumn("{task.description}"), BarColumn(), count_column, TextColumn("{task.fields[pace]}")
     bars = Bars(*columns, TimeElapsedColumn(), console=console)
     task = bars.add_task("loading", total=None, pace="")
     below = Text("", no_wrap=True, overflow="ellipsis")
-    shown = bars if look.below is None else Group(bars, below)
-    with Live(shown, console=console, refresh_per_second=8, transient=True):
+    renderable = bars if look.below is None else Group(bars, below)
+    with Live(renderable, console=console, refresh_per_second=8, transient=True):
 
-        def tell(progress: Progress) -> None:
+        def update(progress: Progress) -> None:
             is_ending = progress.is_finishing or (stop is not None and stop.is_set())
             bars.update(
                 task,
@@ -98,12 +98,12 @@ def bar(
             if look.below is not None:
                 below.plain = look.below(progress)
 
-        yield tell, lambda line: console.print(line, markup=False, highlight=False, soft_wrap=True)
+        yield update, lambda line: console.print(line, markup=False, highlight=False, soft_wrap=True)
 
 
 @contextmanager
 def parts_bar(is_quiet: bool) -> Iterator[Callable[[str, float], None]]:
-    """A bar for what has parts instead of a count: yields `show(part, share done)`. Nothing without a terminal."""
+    """A bar for what has parts instead of a count: yields `show(part, fraction done)`. Nothing without a terminal."""
     if is_quiet or not sys.stderr.isatty():
         yield lambda part, done: None
         return
@@ -118,20 +118,20 @@ def parts_bar(is_quiet: bool) -> Iterator[Callable[[str, float], None]]:
 
 
 @contextmanager
-def plain_lines(nothing: str, words: Callable[[], str | None], write: Write = write_to_stderr) -> Iterator[None]:
-    """Print a line every ten seconds. `words`: the newest progress; None before the first: then `nothing`, such as `no
-    picture yet`, is printed with the elapsed time."""
+def plain_lines(nothing: str, newest: Callable[[], str | None], write: Write = write_to_stderr) -> Iterator[None]:
+    """Print a line every ten seconds. `newest`: returns the newest progress, or None before the first.
+    Then `nothing`, such as `no picture yet`, is printed with the elapsed time."""
     began_s = time.perf_counter()
 
     def write_line() -> None:
-        write(f"progress: {words() or f'{nothing} after {time.perf_counter() - began_s:.0f} s'}")
+        write(f"progress: {newest() or f'{nothing} after {time.perf_counter() - began_s:.0f} s'}")
 
-    with repeated(write_line, LINE_EVERY_S, "plain progress"):
+    with repeat(write_line, LINE_EVERY_S, "plain progress"):
         yield
 
 
 @contextmanager
-def repeated(
+def repeat(
     act: Callable[[], object],
     every_s: float,
     name: str,
@@ -159,7 +159,7 @@ def repeated(
         thread.join(MAX_END_S)  # a blocked terminal would block it
 
 
-# -- words
+# -- texts
 
 
 def clock(seconds: float) -> str:
@@ -180,17 +180,17 @@ def pictures_line(progress: JobProgress) -> str:
     return f"{done} pictures, {progress.rate:.2f} a second{time_left(progress)}"
 
 
-def stage_words(progress: "VideoProgress") -> str:
-    """Each stage with its input queue and the share of the time that it was busy: `encode 1/4 35 %`."""
-    words = []
-    for stage in progress.stages:
-        queue = f" {stage.waiting}/{stage.most}" if stage.most else ""
-        words.append(f"{stage.name}{queue} {100 * busy_share(stage, progress.seconds):.0f} %")
-    return "  ".join(words)
+def stages_line(progress: "VideoProgress") -> str:
+    """Each stage with its input queue and the fraction of the time that it was busy: `encode 1/4 35 %`."""
+    parts = []
+    for row in progress.stage_figures:
+        queue = f" {row.waiting}/{row.most}" if row.most else ""
+        parts.append(f"{row.name}{queue} {100 * busy_fraction(row, progress.seconds):.0f} %")
+    return "  ".join(parts)
 
 
-def busy_share(time: "StageFigures", seconds: float) -> float:
-    """Share of this time in which a stage's workers were busy, 0..1."""
+def busy_fraction(time: "StageFigures", seconds: float) -> float:
+    """Fraction of this time in which a stage's workers were busy, 0..1."""
     return min(time.seconds / max(seconds * time.workers, 1e-9), 1.0)
 
 
@@ -215,7 +215,7 @@ VIDEO: "ProgressLook[VideoProgress]" = ProgressLook(
     doing="painting",
     line=pictures_line,
     pace=_pictures_pace,
-    below=stage_words,
+    below=stages_line,
 )
 SEGMENT: "ProgressLook[SegmentProgress]" = ProgressLook(
     nothing="no picture yet", doing="segmenting", line=pictures_line, pace=_segment_pace

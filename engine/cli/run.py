@@ -73,57 +73,57 @@ def run(
     Without options: the default sound input (else the built-in demo loop), OpenGL on a GPU (else Numba), the system's
     texture sharing (Syphon, Spout or shared memory), OSC on 127.0.0.1:9000 and a page on http://127.0.0.1:9001/.
 
-    With --offline it renders a film from a sound file, as fast as possible:
-    multiverse run --offline --audio song.wav --preset Aurora --sink record=film.mp4
+    With --offline it renders a video from a sound file, as fast as possible:
+    multiverse run --offline --audio song.wav --preset Aurora --sink record=video.mp4
     """
-    given = settings_from(_KEYS, options)
-    assignments = [*given.pop("params", ()), *(("/window/fullscreen=1",) if fullscreen else ())]
+    option_values = settings_from(_KEYS, options)
+    assignments = [*option_values.pop("params", ()), *(("/window/fullscreen=1",) if fullscreen else ())]
     if size is not None:
-        given["width"], given["height"] = parse_size(size)
+        option_values["width"], option_values["height"] = parse_size(size)
     if window:
-        given["sinks"] = [*given.get("sinks", ()), *map(window_sink, window)]
+        option_values["sinks"] = [*option_values.get("sinks", ()), *map(window_sink, window)]
     if fullscreen and not window:
         raise UsageError("--fullscreen has no effect without a window: add --window")
-    settings = build_settings(config, given, assignments, is_open_to_lan=lan)
+    settings = build_settings(config, option_values, assignments, is_open_to_lan=lan)
     for entry in live_models():
         require_model(entry, options, settings.models[entry.name].model)
-    for why in _without_effect(settings, given, has_end=frames is not None or seconds is not None):
+    for why in _without_effect(settings, option_values, has_end=frames is not None or seconds is not None):
         raise UsageError(why)
     if settings.presets and not Path(settings.presets).expanduser().exists():
         print(f"multiverse: --presets {settings.presets}: is made with the first preset that is saved", file=sys.stderr)
-    for option, folders in (("--films", settings.films), ("--music", settings.music)):
+    for option, folders in (("--films", settings.video_folders), ("--music", settings.music)):
         for folder in folders:
             if not Path(folder).expanduser().is_dir():
                 print(f"multiverse: {option} {folder}: no such folder; nothing of it is offered", file=sys.stderr)
     _play(settings, frames, seconds, is_json=json_)
 
 
-def _without_effect(config: Config, given: Mapping[str, Any], *, has_end: bool) -> Iterator[str]:
-    """Lines about settings that this run cannot use. `given`: by the options."""
+def _without_effect(config: Config, option_values: Mapping[str, Any], *, has_end: bool) -> Iterator[str]:
+    """Lines about settings that this run cannot use. `option_values`: those of the command line."""
     dmx, universes = config.dmx, () if config.dmx.universes == DmxConfig().universes else config.dmx.universes
     if config.offline and not has_end and config.audio in (None, "demo"):
         yield "--offline needs --frames N or --seconds S, or a sound file, which sets the end"
     if config.offline and config.resume:
         yield (
-            "--resume: a film begins anew, without the values of the last run; --overwrite replaces the one before,"
+            "--resume: a video begins again, without the values of the last run; --overwrite replaces the one before,"
             " --preset and --set give its values"
         )
     if config.overwrite and not config.offline:
         yield "--overwrite has no effect live, where nothing is replaced: a new recording gets a number"
     if config.offline and config.monitor != "none":
         yield "--monitor: has no effect with --offline, which is faster or slower than the sound"
-    if dmx.listen == "off" and "dmx.universes" in given:
+    if dmx.listen == "off" and "dmx.universes" in option_values:
         yield "--dmx-universes has no effect: nothing listens; add --dmx artnet, sacn or both"
     if dmx.listen == "sacn" and (0 in universes or (dmx.fixture or "").startswith("0.")):
         yield "--dmx sacn: there is no universe 0 in sACN, only 1..63999; Art-Net's begin at 0"
     if dmx.listen == "off" and dmx.fixture is not None:
         yield "--fixture has no effect: nothing listens; add --dmx artnet, sacn or both"
     if config.offline and not config.sinks:
-        yield "--offline makes a film and has nowhere to put it: add --sink record=FILE.mp4 (or --sink null)"
+        yield "--offline makes a video and has nowhere to put it: add --sink record=FILE.mp4 (or --sink null)"
 
 
 def _play(settings: Config, frames: int | None, seconds: float | None, *, is_json: bool) -> None:
-    """Run the engine to its end, and print what became of it. Exits with 1 if a film was interrupted."""
+    """Run the engine to its end, and print what became of it. Exits with 1 if a video was interrupted."""
     from engine.cli.log_thread import LogThread
 
     signals = Signals()
@@ -160,21 +160,21 @@ def build_settings(
 ) -> Config:
     """The Config of this run: defaults of a live run, overridden by the file, overridden by the options.
 
-    `--lan` overrides the file's addresses, because it is given for this run.
+    `--lan` overrides the file's addresses, because it is an option of this run.
 
     Offline, no default device is opened: the picture depends on its input only.
     """
     values: dict[str, Any] = {name: {} for name in ("osc", "dmx", *(entry.name for entry in live_models()), "params")}
-    given = {key: value for key, value in options.items() if value is not None}
+    option_values = {key: value for key, value in options.items() if value is not None}
     file = read_config_file(path) if path else {}
-    given = with_implied(given, file)
-    is_offline = given.get("offline", file.get("offline", False))
+    option_values = with_implied(option_values, file)
+    is_offline = option_values.get("offline", file.get("offline", False))
     if is_offline and is_open_to_lan:
         raise UsageError("--lan: has no effect with --offline")
     if is_open_to_lan:
-        _refuse_loopback("--osc", given.get("osc.listen", "off"))
-        _refuse_loopback("--web", given.get("web", "off"))
-    for layer in ({} if is_offline else RUN_DEFAULTS, file, lan_defaults() if is_open_to_lan else {}, given):
+        _refuse_loopback("--osc", option_values.get("osc.listen", "off"))
+        _refuse_loopback("--web", option_values.get("web", "off"))
+    for layer in ({} if is_offline else RUN_DEFAULTS, file, lan_defaults() if is_open_to_lan else {}, option_values):
         for key, value in layer.items():
             table, _, name = key.rpartition(".")
             if table or isinstance(values.get(key), dict):
@@ -188,11 +188,11 @@ def build_settings(
     return build_config(values, origin="options" if path is None else f"{path} with options")
 
 
-def with_window_argument(words: list[str]) -> list[str]:
+def with_window_argument(arguments: list[str]) -> list[str]:
     """The command line with an empty display after each `--window` that stands alone: Typer has no such option."""
     whole: list[str] = []
-    for word, after in pairwise([*words, "-"]):
-        whole += [word, ""] if word == "--window" and after.startswith("-") else [word]
+    for argument, after in pairwise([*arguments, "-"]):
+        whole += [argument, ""] if argument == "--window" and after.startswith("-") else [argument]
     return whole
 
 
@@ -205,7 +205,7 @@ def window_sink(text: str) -> str:
 
 
 def _refuse_loopback(option: str, listen: str) -> None:
-    """Raise UsageError if --lan and a loopback address were both given."""
+    """Raise UsageError for --lan together with a loopback address."""
     if listen == "off":
         return
     host, port = split_host_port(listen, option)
@@ -235,8 +235,7 @@ def parse_assignment(text: str) -> dict[str, Any]:
 
 
 def _value_for(param: "Param", raw: str) -> int | float | str:
-    """Convert command-line text to the parameter's type; text that cannot be converted is left to the schema to
-    reject."""
+    """Convert command-line text to the parameter's type; the schema rejects text that cannot be converted."""
     kind = param.type.name
     if kind in ("BOOL", "TRIGGER"):
         return {"true": 1, "on": 1, "false": 0, "off": 0}.get(raw.lower(), raw)

@@ -15,9 +15,9 @@ ROUNDING = 1e-6  # tolerance in frames: 30 s at 29.97 fps are 899.1009 frames, 3
 
 
 def expected_frames(engine: "Engine", frames: int | None, seconds: float | None) -> int | None:
-    """Number of frames of the whole film, or None if its length is unknown.
+    """Number of frames of the whole video, or None if its length is unknown.
 
-    `frames` and `seconds`: the options. Without them, an offline film is as long as its sound.
+    `frames` and `seconds`: the options. Without them, an offline video is as long as its sound.
     """
     if seconds is None and frames is None and engine.config.offline:
         seconds = engine.sound_length_s
@@ -26,21 +26,21 @@ def expected_frames(engine: "Engine", frames: int | None, seconds: float | None)
     return min((end for end in ends if end is not None), default=None)
 
 
-def film_progress(engine: "Engine", expected: int | None) -> JobProgress:
+def render_progress(engine: "Engine", expected: int | None) -> JobProgress:
     """Any thread."""
     return JobProgress(done=engine.times.frames, expected=expected, rate=engine.times.fps_overall())
 
 
-def film_line(progress: JobProgress) -> str:
-    """`90 of 900 frames, 30.0 a second, 0:27 left`."""
-    words = f"{progress.done} of {progress.expected} frames" if progress.expected else f"{progress.done} frames"
-    return f"{words}, {progress.rate:.1f} a second{time_left(progress)}" if progress.rate else words
+def render_line(progress: JobProgress) -> str:
+    """The progress as text: `90 of 900 frames, 30.0 a second, 0:27 left`."""
+    line = f"{progress.done} of {progress.expected} frames" if progress.expected else f"{progress.done} frames"
+    return f"{line}, {progress.rate:.1f} a second{time_left(progress)}" if progress.rate else line
 
 
-FILM: ProgressLook[JobProgress] = ProgressLook(
+RENDERING: ProgressLook[JobProgress] = ProgressLook(
     nothing="no frame yet",
     doing="rendering",
-    line=film_line,
+    line=render_line,
     pace=lambda progress: f"{progress.rate:.1f} fps{time_left(progress, '  ')}" if progress.rate else "",
 )
 
@@ -65,10 +65,10 @@ def end_lines(engine: "Engine") -> list[str]:
 
 
 def interrupted_line(engine: "Engine", expected: int | None) -> str:
-    """One line for an interrupted film: how far it came, and the files that are kept."""
-    status, progress = engine.status(), film_progress(engine, expected)
+    """One line for an interrupted video: how far it came, and the files that are kept."""
+    status, progress = engine.status(), render_progress(engine, expected)
     of_all = f" of {expected / status.target_fps:.1f}" if expected else ""
-    kept = [sink.name for sink in status.sinks if sink.kind in FILES and sink.frames and sink.state == "ended"]
-    what = f"{', '.join(kept)}: kept up to there" if kept else "no file was written"
-    counted = film_line(replace(progress, rate=0.0))
+    paths = [sink.name for sink in status.sinks if sink.kind in FILES and sink.frames and sink.state == "ended"]
+    what = f"{', '.join(paths)}: kept up to there" if paths else "no file was written"
+    counted = render_line(replace(progress, rate=0.0))
     return f"interrupted after {progress.done / status.target_fps:.1f}{of_all} s ({counted}); {what}"

@@ -1,5 +1,4 @@
-"""The keys of the configuration, and those that are options of `multiverse run`: what their annotations declare
-(`engine/system/run_option.py`)."""
+"""The configuration's keys, and the options of `multiverse run` that they declare (`engine/system/run_option.py`)."""
 
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, make_dataclass
@@ -22,7 +21,7 @@ MANY: Any = tuple[str, ...]
 class Key:
     path: str
     """Such as `osc.listen`."""
-    told: str
+    help: str
     """Its description, with the kinds that are declared elsewhere."""
     info: OptionInfo | None
     """Its option; None if it stands in files only."""
@@ -38,7 +37,7 @@ class Key:
 def keys_of(table: type[msgspec.Struct], at: str = "", entries: "Sequence[LiveEntry]" = ()) -> Iterator[Key]:
     """The described keys of a table and of the tables in it. `entries`: whose tables are those in `models`."""
     for each in msgspec.structs.fields(table):
-        path = f"{at}.{each.name}".removeprefix(".")
+        path = f"{at}.{each.encode_name}".removeprefix(".")
         if path == "models":
             for entry in entries:
                 yield from keys_of(entry.table, entry.name)
@@ -60,15 +59,15 @@ def options_of(keys: Sequence[Key]) -> type:
 
 
 def settings_from(keys: Sequence[Key], options: Mapping[str, Any]) -> dict[str, Any]:
-    """The options given, by path of the key, such as `NAME.video`."""
-    return {key.path: options[key.name] for key in keys if _is_given(options.get(key.name))}
+    """The options that are set, by path of the key, such as `NAME.video`."""
+    return {key.path: options[key.name] for key in keys if _is_set(options.get(key.name))}
 
 
 def require_model(entry: "LiveEntry", options: Mapping[str, Any], model: str) -> None:
     """Raise UsageError for an option that has no effect. `model`: as configured; "" for none."""
     keys = [key for key in keys_of(entry.table, entry.name) if key.info]
     for key in keys:
-        if not model and _is_given(options.get(key.name)) and key.info:
+        if not model and _is_set(options.get(key.name)) and key.info:
             takes = next(each.info.metavar for each in keys if each.info and each.path.endswith(".model"))
             raise UsageError(f"{key.info.flags} is for {entry.title}: it needs --{entry.name} {takes}")
 
@@ -78,16 +77,16 @@ def _key(path: str, kind: Any, meta: msgspec.Meta) -> Key:
     parts = path.split(".")
     if len(parts) > 1 and parts[-1] in ("model", "listen"):  # `--osc` is osc.listen
         parts = parts[:-1]
-    told = _with_kinds(meta.description or "")
+    text = _with_kinds(meta.description or "")
     info = OptionInfo(
-        help=told,
+        help=text,
         flags=own.get("flags") or f"--{'-'.join(parts).replace('_', '-')}",
         metavar=_with_kinds(own.get("metavar") or "") or None,
         parse=own.get("parse"),
     )
     is_list = any(get_origin(each) in (tuple, dict) for each in (kind, *get_args(kind)))
     option_kind: Any = MANY if is_list and info.parse is None else str | None
-    return Key(path=path, told=told, info=info if is_option else None, kind=bool if kind is bool else option_kind)
+    return Key(path=path, help=text, info=info if is_option else None, kind=bool if kind is bool else option_kind)
 
 
 def _with_kinds(text: str) -> str:
@@ -95,5 +94,5 @@ def _with_kinds(text: str) -> str:
     return text.replace("{programs}", programs).replace("{sounds}", "|".join(SOUNDS))
 
 
-def _is_given(value: Any) -> bool:
+def _is_set(value: Any) -> bool:
     return value is not None and value is not False and value != ()

@@ -56,8 +56,8 @@ def list_params(
         else:
             default = f"{entry.default:g}" if isinstance(entry.default, float) else entry.default
             unit = f" {entry.unit}" if entry.unit else ""
-            taken = "|".join(entry.menu) or f"{entry.type} {entry.low:g}..{entry.high:g}{unit}"
-            values = f"{taken}  [{default}]"
+            accepted = "|".join(entry.menu) or f"{entry.type} {entry.low:g}..{entry.high:g}{unit}"
+            values = f"{accepted}  [{default}]"
         print("  ".join(part for part in (f"{entry.address:{width}}", values, entry.description) if part))
 
 
@@ -146,7 +146,7 @@ def write(
         _write(doc_tables.looks_json(), doc_tables.LOOKS)
         print(doc_tables.LOOKS)
         for page in doc_tables.pages():
-            _write(doc_tables.filled(page.read_text(encoding="utf-8"), every), page)
+            _write(doc_tables.fill_tables(page.read_text(encoding="utf-8"), every), page)
             print(page)
 
 
@@ -155,8 +155,8 @@ def _generated(kind: str, **options: Any) -> str | bytes:
     import osc_schema
     from osc_schema import generate
 
-    made: str | bytes = getattr(generate, kind)(osc_schema.AREAS, **options)
-    return made
+    content: str | bytes = getattr(generate, kind)(osc_schema.AREAS, **options)
+    return content
 
 
 def _give(content: str | bytes, out: Path | None) -> None:

@@ -68,31 +68,31 @@ def sd(
     from engine.system.picture_size import parse_size
 
     # Check everything before anything is loaded.
-    asked = PictureOptions(**options)
-    width, height = parse_size(asked.size) if asked.size else (0, 0)
-    if any(side % SIDE_STEP_PX or (asked.size and not side) for side in (width, height)):
-        raise UsageError(f"--size: {asked.size}: both sides must be multiples of {SIDE_STEP_PX} (for example 768x512)")
+    chosen = PictureOptions(**options)
+    width, height = parse_size(chosen.size) if chosen.size else (0, 0)
+    if any(side % SIDE_STEP_PX or (chosen.size and not side) for side in (width, height)):
+        raise UsageError(f"--size: {chosen.size}: both sides must be multiples of {SIDE_STEP_PX} (for example 768x512)")
     check_no_stream(image, out)
     if out.suffix.lower() not in PICTURE_FORMATS:
         raise UsageError(f"{out}: the name must end in {', '.join(PICTURE_FORMATS)}")
-    if out.exists() and not asked.overwrite:
+    if out.exists() and not chosen.overwrite:
         raise UsageError(f"{out}: exists already; --overwrite replaces it")
     check_place(out)
-    configured = asked.configured()
-    spec = asked.spec(configured)
+    configured = chosen.configured()
+    spec = chosen.spec(configured)
     if not spec.model:
         raise UsageError(NO_MODEL)
     locate.find(spec.model)
     require_libraries()
 
-    from engine.jobs.kit.painted_with import painted_with
-    from engine.models.card_memory import full_told
-    from engine.models.device_work import chosen_place, is_out_of_memory
+    from engine.jobs.kit.painting_metadata import painting_metadata
+    from engine.models.card_memory import translate_load_oom
+    from engine.models.device_work import device_and_dtype, is_out_of_memory
     from engine.models.sd.coefficients import real_steps
-    from engine.models.sd.edges import edges
+    from engine.models.sd.edges import canny_edges
     from engine.models.sd.load import load
-    from engine.models.sd.model import dropped_negative, unguided
-    from engine.models.sd.pixels import soft_picture
+    from engine.models.sd.model import unused_guidance_note, unused_negative_note
+    from engine.models.sd.pixels import draw_soft_edges
     from engine.models.sd.plan.model_plan import plan_model
     from engine.models.sd.plan.prediction import Decision
     from engine.models.sd.single import paint
@@ -105,7 +105,7 @@ def sd(
     # Read the pictures. Copies, because torch warns about Pillow's read-only memory.
     notes: list[str] = []
     source = read_still(image, on_loss=notes.append).copy()
-    if not asked.size:
+    if not chosen.size:
         own_height, own_width = source.shape[:2]
         width, height = painted_size(*fitted_size(own_width, own_height, longest_px=MAX_OWN_SIDE_PX))
         if max(own_width, own_height) > MAX_OWN_SIDE_PX:
@@ -116,28 +116,28 @@ def sd(
         for note in notes:
             print(f"multiverse: {note}", file=sys.stderr, flush=True)
     control = source
-    if spec.controlnets and asked.control == "edges":
-        control = edges(source, (width, height))
-    elif spec.controlnets and asked.control == "soft":
-        control = soft_picture(source, (width, height))
-    elif spec.controlnets and asked.control != "input":
-        control = read_still(Path(asked.control)).copy()
-    reference = read_still(asked.ip_image) if asked.ip_image is not None else None
+    if spec.controlnets and chosen.control == "edges":
+        control = canny_edges(source, (width, height))
+    elif spec.controlnets and chosen.control == "soft":
+        control = draw_soft_edges(source, (width, height))
+    elif spec.controlnets and chosen.control != "input":
+        control = read_still(Path(chosen.control)).copy()
+    reference = read_still(chosen.ip_image) if chosen.ip_image is not None else None
     plan = None if spec.random_shape else plan_model(spec)
-    steps, guidance = asked.steps_and_guidance(spec, plan)
-    seed = asked.seed if asked.seed >= 0 else int.from_bytes(os.urandom(4), "little") & MAX_SEED
-    look: dict[str, Any] = {"prompt": prompt, "negative": asked.negative, "strength": asked.strength}
+    steps, guidance = chosen.steps_and_guidance(spec, plan)
+    seed = chosen.seed if chosen.seed >= 0 else int.from_bytes(os.urandom(4), "little") & MAX_SEED
+    look: dict[str, Any] = {"prompt": prompt, "negative": chosen.negative, "strength": chosen.strength}
     look |= {"steps": steps, "guidance": guidance, "seed": seed}
 
     painting_notes: list[str] = []
     with parts_bar(as_json) as show:
         try:
             began_s = time.perf_counter()
-            device, dtype = chosen_place(asked.device or configured.device, asked.dtype or configured.dtype)
-            with full_told(spec.model, device, dtype):
+            device, dtype = device_and_dtype(chosen.device or configured.device, chosen.dtype or configured.dtype)
+            with translate_load_oom(spec.model, device, dtype):
                 model = load(spec, device, dtype, plan=plan)
             if model.ip_adapter is not None:
-                model.ip_adapter.set_scale(asked.ip_scale)
+                model.ip_adapter.set_scale(chosen.ip_scale)
             if not as_json:
                 sampler = Decision(model.sampler, model.sampler_reason)
                 how = f"{sampler}, {Decision(model.prediction_type, model.prediction_reason)}"
@@ -150,7 +150,7 @@ def sd(
                 **look,
                 width=width,
                 height=height,
-                controls=[(control, scale) for scale in asked.control_scales(spec)],
+                controls=[(control, scale) for scale in chosen.control_scales(spec)],
                 ip_image=reference,
                 progress=lambda done, steps: show(f"painting {done}/{steps}", done / steps),
                 note=painting_notes.append,
@@ -162,18 +162,18 @@ def sd(
             reason = f"not enough memory for {width}x{height} with this model; choose a smaller --size"
             raise ModelError(reason) from None
 
-    made_with = painted_with(model=spec.model, sampler=model.sampler, size=(width, height), **look)
+    metadata = painting_metadata(model=spec.model, sampler=model.sampler, size=(width, height), **look)
     file = WholeFile(out)
     try:
         with one_line(out):
-            save_picture(file.unfinished, painted, made_with if asked.metadata else None)
+            save_picture(file.unfinished, painted, metadata if chosen.metadata else None)
         file.publish()
     finally:
         file.discard()
 
     without_effect = {
-        "--guidance": unguided(model, model.sampler, guidance),
-        "--negative": dropped_negative(model, model.sampler, guidance, asked.negative),
+        "--guidance": unused_guidance_note(model, model.sampler, guidance),
+        "--negative": unused_negative_note(model, model.sampler, guidance, chosen.negative),
     }
     later = [*model.notes, *dict.fromkeys(painting_notes)]
     later += [f"{option}: {line}" for option, line in without_effect.items() if line]
@@ -191,7 +191,7 @@ def sd(
             "prediction_reason": model.prediction_reason,
             "guidance": model.guidance_for(model.sampler, guidance),
             "steps_asked": steps,
-            "steps": real_steps(steps, asked.strength),
+            "steps": real_steps(steps, chosen.strength),
             "seed": seed,
             "device": device,
             "dtype": model.dtype_name,

@@ -10,7 +10,7 @@ from engine.jobs.kit.options import check_number, option
 from engine.live.sd.entry import SdConfig
 from engine.models.sd.painting import MAX_GUIDANCE, MAX_STEPS
 from engine.models.sd.plan.sampler_choice import SAMPLERS
-from engine.system.run_option import told
+from engine.system.run_option import option_help
 from osc_schema.sd import declared, default_of
 
 if TYPE_CHECKING:
@@ -47,8 +47,8 @@ class ModelOptions:
     negative: str = option(
         "", "Negative prompt: what the picture should not show; needs a guidance scale above 1.", metavar="TEXT"
     )
-    vae: str | None = option(None, **told(SdConfig, "vae"))
-    unet: str | None = option(None, **told(SdConfig, "unet"))
+    vae: str | None = option(None, **option_help(SdConfig, "vae"))
+    unet: str | None = option(None, **option_help(SdConfig, "unet"))
     steps: int | None = option(None, f"{_first_sentence('steps')} {USUAL}", metavar=f"1..{MAX_STEPS}")
     strength: float = option(
         _STRENGTH.default,
@@ -61,8 +61,8 @@ class ModelOptions:
         flags="--guidance --cfg",
         metavar=f"0..{MAX_GUIDANCE:g}",
     )
-    sampler: str | None = option(None, **told(SdConfig, "sampler"))
-    prediction: str | None = option(None, **told(SdConfig, "prediction"))
+    sampler: str | None = option(None, **option_help(SdConfig, "sampler"))
+    prediction: str | None = option(None, **option_help(SdConfig, "prediction"))
     lora: tuple[str, ...] = option(
         (), "A LoRA, repeatable; <lora:NAME:0.8> in a prompt sets its weight.", metavar="PATH[=WEIGHT]"
     )
@@ -86,7 +86,7 @@ class ModelOptions:
         from engine.models.sd import ModelSpec
 
         self._check_numbers()
-        asked = {name: getattr(self, name) for name in _CONFIGURED} | others
+        overrides = {name: getattr(self, name) for name in _CONFIGURED} | others
         loras = _with_numbers(self.lora, "--lora")
         spec = ModelSpec(
             model=self.model or configured.model,
@@ -97,7 +97,7 @@ class ModelOptions:
             embeddings=self.embedding or tuple(configured.embeddings),
             clip_skip=configured.clip_skip if self.clip_skip is None else self.clip_skip,
             **{name: getattr(configured, name) for name in _CONFIGURED}
-            | {name: value for name, value in asked.items() if value is not None},
+            | {name: value for name, value in overrides.items() if value is not None},
         )
         require_known(spec.sampler, spec.prediction)
         has_image = self.ip_image is not None
@@ -111,10 +111,10 @@ class ModelOptions:
         check_number("--guidance", 1.0 if self.guidance is None else self.guidance, 0.0, MAX_GUIDANCE)
 
     def steps_and_guidance(self, spec: "ModelSpec", plan: "ModelPlan | None" = None) -> tuple[int, float]:
-        """As given, else those of the model's authors. `plan`: that of the model, if there is one already."""
-        from engine.models.sd.plan.model_plan import usual_settings_of
+        """Steps and guidance: the options, else what the model's authors recommend. `plan`: the model's, if known."""
+        from engine.models.sd.plan.model_plan import recommended_settings_for
 
-        usual = usual_settings_of(spec, plan)
+        usual = recommended_settings_for(spec, plan)
         steps = usual.steps if self.steps is None else self.steps
         return steps, usual.guidance if self.guidance is None else self.guidance
 
@@ -128,11 +128,11 @@ class ModelOptions:
 
 def require_known(sampler: str, prediction: str) -> None:
     """Raise UsageError for an unknown value of `--sampler` or `--prediction`."""
-    from engine.models.sd.plan.prediction import WORDS
+    from engine.models.sd.plan.prediction import PREDICTION_NAMES
 
     if sampler not in SAMPLERS:
         raise UsageError(f"--sampler {sampler}: not one of {', '.join(SAMPLERS)}")
-    if prediction not in ("auto", *WORDS):
+    if prediction not in ("auto", *PREDICTION_NAMES):
         raise UsageError(f"--prediction {prediction}: not one of auto, epsilon, v, flow")
 
 
@@ -142,8 +142,8 @@ def _with_numbers(texts: Sequence[str], option: str) -> list[tuple[str, float]]:
 
 
 def _split_number(text: str, option: str) -> tuple[str, float]:
-    path, is_given, number = text.rpartition("=")
-    if not is_given:
+    path, has_number, number = text.rpartition("=")
+    if not has_number:
         return text, 1.0
     try:
         return path, float(number)

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from engine.cli.job_options import job_options
-from engine.cli.progress import SEGMENT, shown_progress
+from engine.cli.progress import SEGMENT, show_progress
 from engine.jobs.kit.options import JSON
 from engine.jobs.segment.job import SegmentJob
 from engine.system.power import kept_from_sleep
@@ -48,34 +48,34 @@ def segment(
     """
     from engine.cli.signals import Signals
     from engine.config import build_config, read_config_file
-    from engine.jobs.segment.on_cluster import ClusterSegments
+    from engine.jobs.segment.on_cluster import ClusterSegmentBackend
     from engine.jobs.segment.run import load_model, open_job, run_job
 
     configured = build_config(read_config_file(config) if config else {}).models["sam3"]
     defaults = {"model": configured.model, "device": configured.device, "dtype": configured.dtype}
     job = SegmentJob(source=source, outputs=tuple(outputs), **defaults | options)
     stop = threading.Event()
-    said: set[str] = set()
+    printed: set[str] = set()
     try:
-        with shown_progress(SEGMENT, as_json, stop) as (show, say):
+        with show_progress(SEGMENT, as_json, stop) as (show, say):
 
             def on_progress(progress: "SegmentProgress") -> None:
                 show(progress)
                 advice = (progress.advice,) if progress.advice else ()  # printed while the user can still act on it
                 for line in (*advice, *progress.failed):
-                    if line not in said:
-                        said.add(line)
+                    if line not in printed:
+                        printed.add(line)
                         say(f"multiverse: {line}")
 
             with ExitStack() as undone:  # up to here Ctrl-C raises an exception
                 opened = open_job(job)
                 undone.callback(opened.close)
                 for note in (*opened.notes, *opened.pictures.counts.notes):  # printed before hours of work
-                    said.add(note)
+                    printed.add(note)
                     say(f"multiverse: {note}")
                 began_s = time.perf_counter()
                 model = load_model(job, opened)
-                if isinstance(model, ClusterSegments):
+                if isinstance(model, ClusterSegmentBackend):
                     undone.callback(model.close)
                 load_s = time.perf_counter() - began_s
                 Signals().connect(stop.set)
@@ -85,7 +85,7 @@ def segment(
         _print_interrupted(0, ())
         raise typer.Exit(FAILED) from None
     for note in (*report.notes, *report.failed):
-        if note in said:
+        if note in printed:
             continue
         print(f"multiverse: {note}", file=sys.stderr)
     if as_json:
@@ -101,7 +101,7 @@ def segment(
 def report_lines(report: "SegmentReport", load_s: float) -> list[str]:
     """The table of stages and the result."""
     lines = [f"{'stage':<14}{'ms a frame':>12}{'share':>9}"]
-    lines += [f"{stage.name:<14}{stage.ms:>12.2f}{100 * stage.share:>7.1f} %" for stage in report.stages]
+    lines += [f"{row.name:<14}{row.ms:>12.2f}{100 * row.fraction:>7.1f} %" for row in report.stages]
     lines.append(f"{'total':<14}{report.ms_a_frame:>12.2f}{100:>7.1f} %")
     hidden = ", ".join(f"{name} {ms:.2f}" for name, ms in report.hidden_ms.items())
     lines += [
@@ -126,8 +126,8 @@ def report_lines(report: "SegmentReport", load_s: float) -> list[str]:
 
 
 def _print_interrupted(written: int, outputs: tuple[str, ...]) -> None:
-    where, kept = "before the first picture", "nothing was written"
+    where, outcome = "before the first picture", "nothing was written"
     if written:
         where = f"after {written} pictures"
-        kept = f"{', '.join(outputs)}: kept up to there, the same command with --resume continues"
-    print(f"multiverse: interrupted {where}; {kept}", file=sys.stderr)
+        outcome = f"{', '.join(outputs)}: kept up to there, the same command with --resume continues"
+    print(f"multiverse: interrupted {where}; {outcome}", file=sys.stderr)

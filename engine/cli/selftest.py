@@ -31,7 +31,7 @@ def texture_sink(system: str) -> str:
 
 def run_selftest(kind: str = "") -> dict[str, Any]:
     """Publish, receive and compare; returns the result as plain JSON data. Main thread only (macOS requires it)."""
-    from engine.sources.test_card import draw_card, draw_ground
+    from engine.sources.test_card import draw_background, draw_card
 
     kind = kind or texture_sink(sys.platform)
     result: dict[str, Any] = {
@@ -41,7 +41,7 @@ def run_selftest(kind: str = "") -> dict[str, Any]:
         "python": platform.python_version(),
         "engine": package_version(),
     }
-    rgb = draw_card(draw_ground(), 0)
+    rgb = draw_card(draw_background(), 0)
     card = np.dstack([rgb, np.full(rgb.shape[:2], 255, np.uint8)])
     with tempfile.TemporaryDirectory(ignore_cleanup_errors=True) as folder:
         target = Path(folder) / "received.npy"
@@ -90,7 +90,7 @@ def _publish_until_received(kind: str, card: np.ndarray, target: Path) -> tuple[
     from engine.sinks.sink_set import SinkSet
 
     height, width = card.shape[:2]
-    stage = OutputFormat(
+    output_format = OutputFormat(
         width=width,
         height=height,
         fps=FPS,
@@ -112,7 +112,7 @@ def _publish_until_received(kind: str, card: np.ndarray, target: Path) -> tuple[
             stack.callback(upload.release)
             texture = TextureRef(glo=upload.glo, width=width, height=height)
             renderer = context.info["GL_RENDERER"]
-        sinks = SinkSet(stage, clock=clock, report=lambda _key, line: problems.append(line))
+        sinks = SinkSet(output_format, clock=clock, report=lambda _key, line: problems.append(line))
         stack.callback(sinks.close)
         sinks.start(SinkSpec(kind=kind, argument=name))
         probe = Probe("receive", kind, sinks.status()[0].name, str(target))

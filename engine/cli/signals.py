@@ -1,8 +1,8 @@
 """Ends a command at Ctrl-C and other signals.
 
 Python's handlers run on the main thread only, between two of its steps. While that thread stands in a driver or a disk,
-they do not run at all. So a thread of our own hears the signals, too: Python writes the number of each into a socket at
-once (`signal.set_wakeup_fd`).
+they do not run at all. So a second thread receives the signals, too: Python writes the number of each into a socket
+at once (`signal.set_wakeup_fd`).
 """
 
 import os
@@ -33,7 +33,7 @@ class Signals:
         self._stop: Callable[[], None] | None = None
         console.connect(self._end_run)
         if sys.platform != "win32":
-            _hearing().signals = self
+            _signal_thread().signals = self
         for name in ("SIGINT", "SIGTERM", "SIGHUP", "SIGBREAK"):
             number = getattr(signal, name, None)
             if number is not None and signal.getsignal(number) != signal.SIG_IGN:  # nohup stays in effect
@@ -46,7 +46,7 @@ class Signals:
         if self._first_s is not None:
             stop()
 
-    def heard(self, signal_number: int) -> None:
+    def handle_elsewhere(self, signal_number: int) -> None:
         """Handle a signal on another thread than the main one. Idempotent with `_end`."""
         if signal.getsignal(signal_number) != self._end:
             return
@@ -75,23 +75,23 @@ def _is_later(first_s: float | None) -> bool:
     return first_s is not None and time.perf_counter() - first_s > FORCE_QUIT_AFTER_S
 
 
-class _Hearing:
-    """The thread that hears signals, one for the process."""
+class _SignalThread:
+    """The thread that receives signals; there is one per process."""
 
     def __init__(self) -> None:
         self.signals: Signals | None = None
-        self._heard, self._written = socket.socketpair()
-        self._written.setblocking(False)
-        signal.set_wakeup_fd(self._written.fileno(), warn_on_full_buffer=False)
-        threading.Thread(target=self._hear, name="signals", daemon=True).start()
+        self._reader, self._writer = socket.socketpair()
+        self._writer.setblocking(False)
+        signal.set_wakeup_fd(self._writer.fileno(), warn_on_full_buffer=False)
+        threading.Thread(target=self._run, name="signals", daemon=True).start()
 
-    def _hear(self) -> None:
-        while numbers := self._heard.recv(64):
+    def _run(self) -> None:
+        while numbers := self._reader.recv(64):
             for number in numbers:
                 if self.signals is not None:
-                    self.signals.heard(number)
+                    self.signals.handle_elsewhere(number)
 
 
 @cache
-def _hearing() -> _Hearing:
-    return _Hearing()
+def _signal_thread() -> _SignalThread:
+    return _SignalThread()

@@ -1,4 +1,4 @@
-"""Output while the engine runs: one live line on a terminal, plain lines in a log, a film's progress offline."""
+"""Output while the engine runs: one live line on a terminal, plain lines in a log, a video's progress offline."""
 
 import math
 import sys
@@ -7,8 +7,8 @@ from contextlib import contextmanager
 from typing import TYPE_CHECKING
 
 from engine.cli.log_thread import LogThread, write_to_stderr
-from engine.cli.progress import repeated, shown_progress
-from engine.cli.run_end import FILM, film_progress
+from engine.cli.progress import repeat, show_progress
+from engine.cli.run_end import RENDERING, render_progress
 from engine.errors import MultiverseError
 
 if TYPE_CHECKING:
@@ -18,7 +18,7 @@ if TYPE_CHECKING:
 REFRESH_S = 0.25
 BARS = " ▁▂▃▄▅▆▇█"
 BAR_FLOOR_DB = -48.0
-BEAT_WORDS = {"following": "", "manual": "", "free": " (free)", "stopped": " (stopped)"}
+BEAT_NOTES = {"following": "", "manual": "", "free": " (free)", "stopped": " (stopped)"}
 
 
 def level_bar(level: float) -> str:
@@ -81,7 +81,7 @@ def live_line(status: "EngineStatus", messages_a_second: float) -> str:
         f"[{bars}]",
         " ".join(f"{sink.label}:{sink.state}" for sink in status.sinks) or "no sink",
         f"osc {messages_a_second:.0f}/s",
-        f"{status.beat.bpm:.1f} bpm{BEAT_WORDS[status.beat.state]}",
+        f"{status.beat.bpm:.1f} bpm{BEAT_NOTES[status.beat.state]}",
     ]
     if status.flash_guard.is_limiting:
         parts.append(f"flash guard -{100 * status.flash_guard.held_share:.0f} %")
@@ -97,21 +97,21 @@ def live_line(status: "EngineStatus", messages_a_second: float) -> str:
 
 @contextmanager
 def run_display(engine: "Engine", expected: int | None, log: LogThread) -> Iterator[None]:
-    """The started lines, then the live line or a film's progress; log lines appear above it. Without a terminal a live
+    """The started lines, then the live line or a video's progress; log lines appear above it. Without a terminal a live
     run prints nothing more. `expected`: total number of frames, if known."""
     for line in started_lines(engine):
         log.say(line)
     try:
         if engine.config.offline:
-            with shown_progress(FILM) as (tell, write):
+            with show_progress(RENDERING) as (show, write):
                 log.pass_to(write)
 
                 def update() -> None:
                     if engine.times.frames:
-                        tell(film_progress(engine, expected))
+                        show(render_progress(engine, expected))
 
                 try:
-                    with repeated(update, REFRESH_S, "progress"):
+                    with repeat(update, REFRESH_S, "progress"):
                         yield
                 finally:
                     update()
@@ -145,5 +145,5 @@ def status_line(engine: "Engine", log: LogThread) -> Iterator[None]:
         messages_before = messages
         live.update(Text(line, no_wrap=True, overflow="ellipsis"), refresh=True)
 
-    with repeated(refresh, REFRESH_S, "status line", within=live):
+    with repeat(refresh, REFRESH_S, "status line", within=live):
         yield

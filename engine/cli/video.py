@@ -10,8 +10,8 @@ from typing import TYPE_CHECKING, Annotated, Any, Literal
 
 import typer
 
-from engine.cli.job_options import is_given, job_options, pop_options
-from engine.cli.progress import VIDEO, shown_progress
+from engine.cli.job_options import is_on_command_line, job_options, pop_options
+from engine.cli.progress import VIDEO, show_progress
 from engine.cli.sd_options import IP_SCALE, PROMPT, SEED, USUAL_IP_SCALE, ModelOptions
 from engine.cli.video_telemetry import Telemetry, telemetry, writers
 from engine.cli.video_web import refuse_without_effect, serve
@@ -29,7 +29,7 @@ if TYPE_CHECKING:
     from engine.models.sd.plan.model_plan import ModelPlan
 
 INTERRUPTED = 1
-NO_STAGES = "no effect any more: painting in one process is as fast; leave it out"
+REMOVED_OPTION = "no effect any more: painting in one process is as fast; leave it out"
 NO_PROMPT = 'no prompt: describe what the pictures should show, for example --prompt "a forest of glass at dawn"'
 NO_INPUT = "no input: multiverse video IN OUT --prompt TEXT --model PATH|ID (or --input IN --output OUT)"
 NO_OUTPUT = "no output: name a video (.mp4 .m4v .mov .mkv .webm .avi) or a folder of frames: multiverse video IN OUT"
@@ -73,7 +73,7 @@ def video(
     ] = None,
     prompt: Annotated[str | None, typer.Option(metavar="TEXT", help=PROMPT)] = None,
     *,
-    stages: Annotated[str | None, typer.Option(hidden=True)] = None,
+    removed_stages: Annotated[str | None, typer.Option("--stages", hidden=True)] = None,
     pipe: Annotated[str | None, typer.Option(hidden=True)] = None,
     web: Annotated[
         str | None,
@@ -122,44 +122,44 @@ def video(
     from engine.models.sd.painting import ControlUse, Painting
 
     refuse_without_effect(context, is_web=web is not None)
-    for name, value in (("--stages", stages), ("--pipe", pipe)):
+    for name, value in (("--stages", removed_stages), ("--pipe", pipe)):
         if value is not None:
-            print(f"multiverse: {name} {value}: {NO_STAGES}", file=sys.stderr)
-    asked = pop_options(PaintingOptions, options)
-    configured = asked.configured()
+            print(f"multiverse: {name} {value}: {REMOVED_OPTION}", file=sys.stderr)
+    settings = pop_options(PaintingOptions, options)
+    configured = settings.configured()
     source, output = _one_of("IN", source, "--input", input_), _one_of("OUT", output, "--output", output_)
     if web is None:
         for value, reason in ((source, NO_INPUT), (output, NO_OUTPUT), (prompt, NO_PROMPT)):
             if value is None:
                 raise UsageError(reason)
-    accelerator = _only_one({"stablefast": asked.stablefast, "deepcache": asked.deepcache, "inductor": asked.inductor})
-    sampler = asked.sampler or "auto"
-    spec = asked.spec(
+    accelerator = _only_one({name: getattr(settings, name) for name in ("stablefast", "deepcache", "inductor")})
+    sampler = settings.sampler or "auto"
+    spec = settings.spec(
         configured,
         needs_ip_image=web is None,  # on the page it can be chosen later
         accelerator=accelerator or configured.accelerator,
         # Random weights have no schedule; the painting chooses the sampler by its steps.
-        sampler=None if sampler == "auto" or (asked.model or configured.model).startswith(RANDOM) else sampler,
+        sampler=None if sampler == "auto" or (settings.model or configured.model).startswith(RANDOM) else sampler,
     )
     for name, needed, is_there in (
         ("control", "controlnet", spec.controlnets),
         ("ip_scale", "ip-adapter", spec.ip_adapter),
     ):
-        if is_given(context, name) and not is_there:
+        if is_on_command_line(context, name) and not is_there:
             raise UsageError(f"--{name.replace('_', '-')}: only with --{needed} PATH")
-    steps, guidance = asked.steps_and_guidance(spec)
+    steps, guidance = settings.steps_and_guidance(spec)
     painting = Painting(
         spec=spec,
         prompt=prompt or "",
-        negative=asked.negative,
+        negative=settings.negative,
         steps=steps,
-        strength=asked.strength,
+        strength=settings.strength,
         cfg=guidance,
-        seed=asked.seed,
+        seed=settings.seed,
         sampler=sampler,
-        controls=tuple(ControlUse(sees=asked.control, scale=scale) for scale in asked.control_scales(spec)),
-        ip_image="" if asked.ip_image is None else str(asked.ip_image),
-        ip_scale=asked.ip_scale,
+        controls=tuple(ControlUse(sees=settings.control, scale=scale) for scale in settings.control_scales(spec)),
+        ip_image="" if settings.ip_image is None else str(settings.ip_image),
+        ip_scale=settings.ip_scale,
     )
     options = {"device": configured.device, "dtype": configured.dtype} | options
     if web is not None:
@@ -175,18 +175,18 @@ def video(
 def _paint(job: VideoJob, *, as_json: bool, is_debug: bool) -> None:
     """Run the job, show its progress and print its report."""
     stop = threading.Event()
-    said: set[str] = set()
+    notes: set[str] = set()
     try:
         with (
-            shown_progress(VIDEO, as_json or is_debug) as (show, _),
-            telemetry(writers(as_json, is_debug)) as known,
+            show_progress(VIDEO, as_json or is_debug) as (show, _),
+            telemetry(writers(as_json, is_debug)) as meter,
         ):
-            report, is_live = _painted(job, known, show, stop, said, as_json=as_json)
+            report, is_live = _run_painting(job, meter, show, stop, notes, as_json=as_json)
     except KeyboardInterrupt:  # while loading, Ctrl-C raises an exception, which ends the run at once
         print("multiverse: interrupted before the first picture; nothing was written", file=sys.stderr)
         raise typer.Exit(INTERRUPTED) from None
     for note in report.notes:
-        if note not in said:
+        if note not in notes:
             print(f"multiverse: {note}", file=sys.stderr)
     if report.is_interrupted:
         print(f"multiverse: {ended_line(report, is_live=is_live)}", file=sys.stderr)
@@ -198,27 +198,27 @@ def _paint(job: VideoJob, *, as_json: bool, is_debug: bool) -> None:
         raise typer.Exit(INTERRUPTED)
 
 
-def _painted(
-    job: VideoJob, known: Telemetry, on_progress: "OnProgress", stop: threading.Event, said: set[str], *, as_json: bool
+def _run_painting(
+    job: VideoJob, meter: Telemetry, on_progress: "OnProgress", stop: threading.Event, notes: set[str], *, as_json: bool
 ) -> "tuple[VideoReport, bool]":
-    """Paint; returns the report, and True if the source is live. Notes printed before the run are added to `said`."""
+    """Paint; returns the report, and True if the source is live. Notes printed before the run are added to `notes`."""
     from engine.cli.signals import Signals
-    from engine.jobs.video.run import open_job, open_stages, run_job
+    from engine.jobs.video.run import open_backend, open_job, run_job
 
     with ExitStack() as undone:  # up to here Ctrl-C raises an exception
         opened = open_job(job)
         undone.callback(opened.close)
         for note in opened.pictures.counts.notes:  # printed before hours of work
-            said.add(note)
+            notes.add(note)
             print(f"multiverse: {note}", file=sys.stderr, flush=True)
         _say_model(job.painting, as_json=as_json)
-        stages = open_stages(job, opened)
-        undone.callback(stages.close)
-        known.loaded(stages.load_s, stages.device if job.cluster is None else None)
+        pipeline = open_backend(job, opened)
+        undone.callback(pipeline.close)
+        meter.loaded(pipeline.load_s, pipeline.device if job.cluster is None else None)
         Signals().connect(stop.set)
         undone.pop_all()
     is_live = opened.pictures.kind == "live"
-    return run_job(job, opened, stages, on_progress=on_progress, watch=known.follow, stop=stop), is_live
+    return run_job(job, opened, pipeline, on_progress=on_progress, watch=meter.follow, stop=stop), is_live
 
 
 def _planned(painting: "Painting") -> "ModelPlan | None":
@@ -252,15 +252,15 @@ def _say_model(painting: "Painting", *, as_json: bool) -> None:
         )
 
 
-def _one_of(place: str, argument: str | None, option: str, value: str | None) -> str | None:
+def _one_of(argument_name: str, argument: str | None, option: str, value: str | None) -> str | None:
     if argument is not None and value is not None:
-        raise UsageError(f"{option} {value}: {place} is given already, as {argument}; leave one out")
+        raise UsageError(f"{option} {value}: {argument_name} is given already, as {argument}; leave one out")
     return argument if value is None else value
 
 
-def _only_one(asked: dict[str, bool]) -> str:
+def _only_one(switches: dict[str, bool]) -> str:
     """The requested accelerator, or ""."""
-    names = [name for name, is_asked in asked.items() if is_asked]
+    names = [name for name, is_on in switches.items() if is_on]
     if len(names) > 1:
         raise UsageError(f"{' '.join(f'--{name}' for name in names)}: one of them at a time")
     return names[0] if names else ""
@@ -275,11 +275,11 @@ def report_lines(report: "VideoReport") -> list[str]:
         workers = f"  {time.workers} processes" if time.workers > 1 else ""
         part = f"{100 * busy[time.name]:.1f} %"
         lines.append(f"{time.name:<10}{time.frames:>9}{time.seconds:>11.2f}{part:>9}{ms:>13}{workers}")
-    name, share = report.busiest
+    name, fraction = report.busiest
     name = ", ".join(time.name for time in report.times if time.turns == name) or name
     lines += [
         "",
-        f"busiest   {name}, {100 * share:.1f} % of the run",
+        f"busiest   {name}, {100 * fraction:.1f} % of the run",
         f"pictures  {_accounting(report)}",
         f"stages    {report.stages}",
         f"model     {report.model}, {report.width}x{report.height}, {report.dtype} on {report.device}; ready after "
@@ -300,12 +300,12 @@ def ended_line(report: "VideoReport", *, is_live: bool) -> str:
     if is_live:  # a live source has no other end and cannot be resumed
         return f"ended after {pictures}"
     if report.kept == whole:
-        way_on = "continues"
+        effect = "continues"
     elif report.kept:
-        way_on = f"continues after the first {report.kept}"
+        effect = f"continues after the first {report.kept}"
     else:
-        way_on = "starts over: too few pictures to continue from"
-    return f"interrupted after {pictures}; {report.output}: plays up to there, the same command with --resume {way_on}"
+        effect = "starts over: too few pictures to continue from"
+    return f"interrupted after {pictures}; {report.output}: plays up to there, the same command with --resume {effect}"
 
 
 def _accounting(report: "VideoReport") -> str:

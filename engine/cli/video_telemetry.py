@@ -1,4 +1,4 @@
-"""Telemetry of `multiverse video --debug` and `--json`, twice a second: stages, queues, seconds, GPU state."""
+"""Telemetry of `multiverse video --debug` and `--json`, twice per second: stages, queues, seconds, GPU state."""
 
 import json
 import time
@@ -8,14 +8,14 @@ from dataclasses import asdict
 from typing import TYPE_CHECKING, Any
 
 from engine.cli.log_thread import write_to_stderr
-from engine.cli.progress import busy_share, repeated
+from engine.cli.progress import busy_fraction, repeat
 
 if TYPE_CHECKING:
     from engine.jobs.video.device_state import DeviceWatch
     from engine.jobs.video.report import VideoProgress
 
 EVERY_S = 0.5
-NOT_KNOWN = "unknown until the model is loaded"
+NOT_LOADED = "unknown until the model is loaded"
 ELSEWHERE = "a cluster's GPUs are in other machines"
 
 Event = dict[str, Any]
@@ -31,8 +31,8 @@ class Telemetry:
         self._began_s = began_s
         self._load_s: float | None = None
         self._watch: DeviceWatch | None = None
-        self._reason = NOT_KNOWN
-        nothing = VideoProgress(done=0, expected=None, rate=0.0, seconds=0.0, stages=())
+        self._reason = NOT_LOADED
+        nothing = VideoProgress(done=0, expected=None, rate=0.0, seconds=0.0, stage_figures=())
         self._progress: Callable[[], VideoProgress] = lambda: nothing
 
     def loaded(self, load_s: float, device: str | None) -> None:
@@ -54,7 +54,7 @@ class Telemetry:
         watch, load_s, progress = self._watch, self._load_s, self._progress()
         device = None if watch is None else watch.state()
         load = {"load": round(now_s - self._began_s if load_s is None else load_s, 3)}
-        left_s, stages = progress.seconds_left, progress.stages
+        left_s, rows = progress.seconds_left, progress.stage_figures
         return {
             "event": "progress",
             "state": "loading" if load_s is None else "finishing" if progress.is_finishing else "painting",
@@ -63,10 +63,10 @@ class Telemetry:
             "seconds": round(progress.seconds, 3),
             "seconds_left": None if left_s is None else round(left_s, 1),
             "fps": round(progress.rate, 3),
-            "frames": {stage.name: stage.frames for stage in stages},
-            "queues": {stage.name: [stage.waiting, stage.most] for stage in stages if stage.most},
-            "stage_seconds": load | {stage.name: round(stage.seconds, 3) for stage in stages},
-            "busy": {stage.name: round(busy_share(stage, progress.seconds), 4) for stage in stages},
+            "frames": {row.name: row.frames for row in rows},
+            "queues": {row.name: [row.waiting, row.most] for row in rows if row.most},
+            "stage_seconds": load | {row.name: round(row.seconds, 3) for row in rows},
+            "busy": {row.name: round(busy_fraction(row, progress.seconds), 4) for row in rows},
             "device": None if device is None else asdict(device),
             "device_reason": self._reason if watch is None else watch.reason,
         }
@@ -86,12 +86,12 @@ class DebugLines:
 
     def __init__(self, write: Callable[[str], None] = write_to_stderr) -> None:
         self._write = write
-        self._said = ""
+        self._last_reason = ""
 
     def __call__(self, event: Event) -> None:
-        if event["device"] is None and event["device_reason"] not in ("", NOT_KNOWN, self._said):
-            self._said = event["device_reason"]
-            self._write(f"multiverse: card: {self._said}")
+        if event["device"] is None and event["device_reason"] not in ("", NOT_LOADED, self._last_reason):
+            self._last_reason = event["device_reason"]
+            self._write(f"multiverse: card: {self._last_reason}")
         self._write(f"progress: {debug_line(event)}")
 
 
@@ -106,39 +106,38 @@ def debug_line(event: Event) -> str:
         queue = "" if name not in event["queues"] else " queue {}/{}".format(*event["queues"][name])
         parts.append(f"{name} {frames}{queue} {seconds[name]:.2f} s")
     if event["device"] is not None:
-        parts.append(_card_words(event["device"]))
+        parts.append(_device_text(event["device"]))
     return " | ".join(parts)
 
 
-def _card_words(device: dict[str, Any]) -> str:
-    words = [device["name"]]
+def _device_text(device: dict[str, Any]) -> str:
+    parts = [device["name"]]
     if device["memory_mb"] is not None:
-        words.append(f"{device['memory_mb']:.0f} MiB")
+        parts.append(f"{device['memory_mb']:.0f} MiB")
     if device["load"] is not None:
-        words.append(f"{100 * device['load']:.0f} %")
+        parts.append(f"{100 * device['load']:.0f} %")
     if device["temperature_c"] is not None:
-        words.append(f"{device['temperature_c']:.0f} °C")
+        parts.append(f"{device['temperature_c']:.0f} °C")
     if device["throttle"]:
-        words.append(f"slowed: {device['throttle']}")
-    return " ".join(words)
+        parts.append(f"slowed: {device['throttle']}")
+    return " ".join(parts)
 
 
 @contextmanager
 def telemetry(writes: list[Write]) -> Iterator[Telemetry]:
-    """Write events twice a second from a separate thread, because loading or one batch may take longer. With no
-    `writes`, nothing is written."""
-    known = Telemetry(time.perf_counter())
+    """Write events twice per second on a separate thread, because loading or a batch may take longer."""
+    recorder = Telemetry(time.perf_counter())
 
     def write_all() -> None:
-        event = known.event(time.perf_counter())
+        event = recorder.event(time.perf_counter())
         for write in writes:
             write(event)
 
     try:
-        with repeated(write_all, EVERY_S, "telemetry", first_s=0.0) if writes else nullcontext():
-            yield known
+        with repeat(write_all, EVERY_S, "telemetry", first_s=0.0) if writes else nullcontext():
+            yield recorder
     finally:
-        known.close()
+        recorder.close()
 
 
 def writers(as_json: bool, is_debug: bool) -> list[Write]:

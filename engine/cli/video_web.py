@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 import typer
 
-from engine.cli.job_options import is_given
+from engine.cli.job_options import is_on_command_line
 from engine.errors import MultiverseError, UsageError
 
 if TYPE_CHECKING:
@@ -25,11 +25,11 @@ WEB_ONLY = ("clients", "side", "certificate", "key", "token")
 
 def refuse_without_effect(context: typer.Context, *, is_web: bool) -> None:
     """Raise UsageError for an option that has no effect with, or without, `--web`."""
-    given = [name for name in (FILE_ONLY if is_web else WEB_ONLY) if is_given(context, name)]
-    if given and is_web:
-        raise UsageError(f"--web: the browser is both input and output; remove {_shown(given)}")
-    if given:
-        raise UsageError(f"{_shown(given)}: only with --web HOST:PORT")
+    conflicts = [name for name in (FILE_ONLY if is_web else WEB_ONLY) if is_on_command_line(context, name)]
+    if conflicts and is_web:
+        raise UsageError(f"--web: the browser is both input and output; remove {_option_list(conflicts)}")
+    if conflicts:
+        raise UsageError(f"{_option_list(conflicts)}: only with --web HOST:PORT")
 
 
 def serve(painting: "Painting", address: str, *, as_json: bool, most_clients: int, **options: Any) -> None:
@@ -46,7 +46,7 @@ def serve(painting: "Painting", address: str, *, as_json: bool, most_clients: in
     with LogThread() as log, ExitStack() as undone:  # until the page is served, Ctrl-C raises an exception
         report = Warnings(SystemClock()).report
         limits = LiveLimits(most_clients=most_clients)
-        server = LiveServer(painting, host=host, port=port, limits=limits, report=report, tell=report, **options)
+        server = LiveServer(painting, host=host, port=port, limits=limits, report=report, log_line=report, **options)
         undone.callback(server.close)
         if not as_json:
             log.say(f"model     loading {painting.spec.model}")
@@ -88,6 +88,6 @@ def _addresses(server: "LiveServer") -> Iterator[tuple[str, str]]:
         yield "network", network
 
 
-def _shown(names: list[str]) -> str:
+def _option_list(names: list[str]) -> str:
     arguments = {"source": "IN", "output": "OUT", "metadata": "--no-metadata"}
     return ", ".join(arguments.get(name, f"--{name.rstrip('_')}") for name in names)

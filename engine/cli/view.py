@@ -56,16 +56,16 @@ def view(
     waiting = f"{name}: no picture; waiting for an engine with --sink shared"
     watch = SharedWatch(name, SystemClock(), others_only=False)
     window = PictureWindow(waiting, display=display, is_full_screen=fullscreen, closes_by_key=True)
-    shown, has_said = None, False
+    displayed, has_said = None, False
     try:
         with closing(watch), closing(window), kept_awake(display=True):
             while not window.is_closing:
-                frame = watch.latest(shown.pixels if shown is not None else None)
-                if frame is not shown:
+                frame = watch.latest(displayed.pixels if displayed is not None else None)
+                if frame is not displayed:
                     window.show(None if frame is None else frame.pixels)
-                    if frame is None or shown is None:
+                    if frame is None or displayed is None:
                         window.set_title(name if frame is not None else waiting)
-                    shown = frame
+                    displayed = frame
                 if watch.problem and not has_said:
                     has_said = True
                     names = ", ".join(dict.fromkeys(picture.name for picture in list_shared()))

@@ -1,6 +1,6 @@
 """OSC control: turns messages into parameter changes and commands, and sends changes to subscribers.
 
-Start with `dispatcher.py` (carries out messages), then `outgoing/feedback.py` (subscribers), `server.py` (sockets) and
+Start with `dispatcher.py` (executes messages), then `outgoing/feedback.py` (subscribers), `server.py` (sockets) and
 `sending.py` (the thread that sends). Everything between a socket and the parameter store is here; packets are encoded
 and decoded in `engine.osc`.
 """
@@ -10,10 +10,10 @@ from typing import TYPE_CHECKING
 from engine.system.lazy_names import lazy_names
 
 if TYPE_CHECKING:
-    from engine.control.answering import Args, CommandTable, Handler
     from engine.control.client import OscClient
+    from engine.control.command_runner import Args, CommandTable, Handler
     from engine.control.dispatcher import Dispatcher
-    from engine.control.outgoing.announcements import Announcements, Tell
+    from engine.control.outgoing.announcements import Announcements, Notify
     from engine.control.outgoing.feedback import Feedback
     from engine.control.outgoing.outbox import OscCounters
     from engine.control.outgoing.sender import Reply, Sender
@@ -21,10 +21,10 @@ if TYPE_CHECKING:
     from engine.control.server import OscServer
 
 _HOMES = {
-    "answering": ("Args", "CommandTable", "Handler"),
+    "command_runner": ("Args", "CommandTable", "Handler"),
     "client": ("OscClient",),
     "dispatcher": ("Dispatcher",),
-    "outgoing.announcements": ("Announcements", "Tell"),
+    "outgoing.announcements": ("Announcements", "Notify"),
     "outgoing.feedback": ("Feedback",),
     "outgoing.outbox": ("OscCounters",),
     "outgoing.sender": ("Reply", "Sender"),

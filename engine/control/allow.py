@@ -8,7 +8,7 @@ from engine.system.network_interfaces import Network, own_interfaces
 
 Address = ipaddress.IPv4Address | ipaddress.IPv6Address
 
-KEPT_HOSTS = 1024
+MAX_CACHED_HOSTS = 1024
 POLL_INTERVAL_S = 1.0  # how long the list of this machine's own addresses is cached
 THIS_MACHINE = (ipaddress.ip_address("127.0.0.1"), ipaddress.ip_address("::1"))
 
@@ -18,8 +18,7 @@ def own_addresses() -> frozenset[Address]:
 
 
 class AllowList:
-    """Allows senders in the given networks (CIDR notation) and on this machine; with no networks given, every
-    sender."""
+    """Allows senders in the configured networks (CIDR notation) and on this machine; without networks, every sender."""
 
     def __init__(
         self, networks: Iterable[str], own_addresses: Callable[[], Collection[Address]] = own_addresses
@@ -27,17 +26,17 @@ class AllowList:
         self._networks = tuple(_network(text) for text in networks)
         self._own_addresses = own_addresses
         self._own: Collection[Address] = ()
-        self._looked_s = float("-inf")
+        self._read_s = float("-inf")
         self._outside: dict[str, Address | None] = {}
         """Host -> its address if it is outside all networks, None if it is in one."""
 
     def allows(self, host: str, now_s: float) -> bool:
         """True if a numeric host address may send. The result for the networks is cached per host. The machine's own
-        addresses are read again at most once a second, because they change when a network is connected."""
+        addresses are read again at most once per second, because they change when a network is connected."""
         if not self._networks:
             return True
         if host not in self._outside:
-            if len(self._outside) >= KEPT_HOSTS:
+            if len(self._outside) >= MAX_CACHED_HOSTS:
                 self._outside.clear()
             self._outside[host] = self._outside_address(host)
         address = self._outside[host]
@@ -49,16 +48,16 @@ class AllowList:
         return None if is_inside else plain
 
     def _is_own(self, address: Address, now_s: float) -> bool:
-        if now_s - self._looked_s >= POLL_INTERVAL_S:
-            self._looked_s, self._own = now_s, self._own_addresses()
+        if now_s - self._read_s >= POLL_INTERVAL_S:
+            self._read_s, self._own = now_s, self._own_addresses()
         return address in self._own
 
 
-def is_reached(bound: str, at: str) -> bool:
+def is_reached(bound: str, address: str) -> bool:
     """True if a socket bound to `bound` receives packets sent to this machine's address `at`; both are numeric. `::`
     also receives IPv4, as on Linux and macOS."""
-    own, asked = _plain(bound), _plain(at)
-    return own == asked or (own.is_unspecified and own.version in (6, asked.version))
+    own, target = _plain(bound), _plain(address)
+    return own == target or (own.is_unspecified and own.version in (6, target.version))
 
 
 def _plain(host: str) -> Address:

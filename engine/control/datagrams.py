@@ -1,9 +1,9 @@
-"""Reads the waiting datagrams of a UDP socket, each with its sender and the time of its arrival.
+"""Reads the waiting datagrams of a UDP socket, each with its sender and its time of arrival.
 
 On Linux `recvmmsg`, which Python does not offer, is called through ctypes: 256 datagrams in one call, without the GIL,
-each with the kernel's time of arrival (SO_TIMESTAMPNS, socket(7)). Python's `recv` costs 3 us a datagram, a quarter of
-what executing it costs, and does not tell when it arrived, up to 50 ms ago while a frame is drawn. Elsewhere
-`recvfrom_into` is used; then a datagram counts as arrived when the thread noticed that the socket has some.
+each with the kernel's time of arrival (SO_TIMESTAMPNS, socket(7)). Python's `recv` takes 3 us per datagram, a quarter
+of executing it, and does not report when it arrived, up to 50 ms ago while a frame is drawn. Elsewhere `recvfrom_into`
+is used; then a datagram counts as arrived when the thread noticed that the socket has some.
 """
 
 import ctypes
@@ -20,14 +20,14 @@ from engine.control.outgoing.sender import SocketAddress
 
 MAX_DATAGRAM_BYTES = 65_536
 MAX_AGE_S = 60.0  # an older stamp shows that the wall clock was set meanwhile
-BATCH = 256  # datagrams a call: after each, the thread has to wait for the GIL
+BATCH = 256  # datagrams per call: after each, the thread has to wait for the GIL
 _SLOT_BYTES = MAX_DATAGRAM_BYTES + 320  # not a power of two, so that the slots use different lines of the cache
 
 _IS_BATCHED = sys.platform == "linux" and sys.maxsize > 1 << 32  # the layouts below are those of 64 bits
 _SO_TIMESTAMPNS = 35  # asm-generic/socket.h
 _NAME_BYTES = 32  # sockaddr_in6 has 28
 _CONTROL_BYTES = 32  # a cmsghdr of 16 bytes, a timespec of 16
-_CONTROL_WORDS, _SECONDS_AT, _NANOSECONDS_AT = _CONTROL_BYTES // 8, 2, 3
+_CONTROL_U64, _SECONDS_AT, _NANOSECONDS_AT = _CONTROL_BYTES // 8, 2, 3
 _IPV4, _IPV6 = struct.Struct("=H2s4s"), struct.Struct("=H2s4x16s")  # family, port, address (ip(7), ipv6(7))
 _MAX_CLOCK_SPAN_S = 2e-5  # between two readings of a clock with one of another in between
 _CLOCK_ATTEMPTS = 4
@@ -44,7 +44,7 @@ def open_reader(sock: socket.socket) -> "BatchReader | SingleReader":
 
 
 class SingleReader:
-    """Reads one datagram a call; works everywhere."""
+    """Reads one datagram per system call; works everywhere."""
 
     def __init__(self, sock: socket.socket) -> None:
         self._socket = sock
@@ -91,20 +91,20 @@ class _Header(ctypes.Structure):
     )
 
 
-_HEADER_WORDS = ctypes.sizeof(_Header) // 4
+_HEADER_U32 = ctypes.sizeof(_Header) // 4
 _NAME_LENGTH_AT = _Header.name_bytes.offset // 4
 _RECEIVED_AT = _Header.received_bytes.offset // 4
 
 
 class BatchReader:
-    """Reads up to 256 datagrams a call with their times of arrival (Linux, 64 bits)."""
+    """Reads up to 256 datagrams per system call, with their times of arrival (Linux, 64 bits)."""
 
     def __init__(self, sock: socket.socket) -> None:
         """Raises OSError if the system has no `recvmmsg`, AttributeError if the C library has none."""
         self._socket = sock
         self._call = ctypes.CDLL(None, use_errno=True).recvmmsg
         self._call.argtypes = (ctypes.c_int, ctypes.c_void_p, ctypes.c_uint, ctypes.c_int, ctypes.c_void_p)
-        memory = mmap.mmap(-1, BATCH * _SLOT_BYTES)  # a page is taken when it is first used, not now
+        memory = mmap.mmap(-1, BATCH * _SLOT_BYTES)  # a page is allocated when it is first used, not now
         headers, vectors = bytearray(BATCH * ctypes.sizeof(_Header)), bytearray(BATCH * ctypes.sizeof(_IoVector))
         names, controls = bytearray(BATCH * _NAME_BYTES), bytearray(BATCH * _CONTROL_BYTES)
         self._headers_at = _address_of(headers)
@@ -117,8 +117,8 @@ class BatchReader:
             header.control, header.control_bytes = _address_of(controls) + number * _CONTROL_BYTES, _CONTROL_BYTES
         self._pristine = bytes(headers)  # each call overwrites the lengths
         self._data, self._names = memoryview(memory), memoryview(names)
-        self._vectors, self._headers = memoryview(vectors), memoryview(headers)  # a view keeps its memory in place
-        self._words = self._headers.cast("I")
+        self._vectors, self._headers = memoryview(vectors), memoryview(headers)  # a view pins its memory
+        self._headers_u32 = self._headers.cast("I")
         self._times = memoryview(controls).cast("Q")
         sock.setsockopt(socket.SOL_SOCKET, _SO_TIMESTAMPNS, 1)
         try:
@@ -138,25 +138,25 @@ class BatchReader:
         raise OSError(number, os.strerror(number))
 
     def read(self, noticed_s: float) -> list[tuple[bytes, Hashable, float]]:
-        # hot path: 40 000 datagrams a second
+        # hot path: 40 000 datagrams per second
         count = self._receive(self._socket.fileno())
         if not count:
             return []
-        data, names, words, times = self._data, self._names, self._words, self._times
+        data, names, headers, times = self._data, self._names, self._headers_u32, self._times
         ahead_s, now_s = _wall_clock_ahead_s()
         found: list[tuple[bytes, Hashable, float]] = []
         for number in range(count):
             at, name = number * _SLOT_BYTES, number * _NAME_BYTES
-            word, stamp = number * _HEADER_WORDS, number * _CONTROL_WORDS
+            header, stamp = number * _HEADER_U32, number * _CONTROL_U64
             arrived_s = times[stamp + _SECONDS_AT] + times[stamp + _NANOSECONDS_AT] * 1e-9 - ahead_s
             found.append(
                 (
-                    bytes(data[at : at + words[word + _RECEIVED_AT]]),
-                    bytes(names[name : name + words[word + _NAME_LENGTH_AT]]),
+                    bytes(data[at : at + headers[header + _RECEIVED_AT]]),
+                    bytes(names[name : name + headers[header + _NAME_LENGTH_AT]]),
                     arrived_s if now_s - MAX_AGE_S < arrived_s < now_s else noticed_s,
                 )
             )
-        end = 4 * _HEADER_WORDS * count
+        end = 4 * _HEADER_U32 * count
         self._headers[:end] = self._pristine[:end]
         return found
 
@@ -172,8 +172,8 @@ def _address_of(memory: bytearray | mmap.mmap) -> int:
 
 
 def _wall_clock_ahead_s() -> tuple[float, float]:
-    """How far the wall clock, which stamps datagrams, is ahead of `time.perf_counter`; and the latter's time now. Read
-    anew each time, because the wall clock is adjusted; read again if the thread was interrupted in between."""
+    """How far the wall clock, which stamps datagrams, is ahead of `time.perf_counter`; and the latter's time now. Both
+    are read each time, because the wall clock is adjusted, and again if the thread was interrupted in between."""
     for _ in range(_CLOCK_ATTEMPTS):
         before_s = time.perf_counter()
         wall_s = time.time()

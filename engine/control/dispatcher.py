@@ -1,22 +1,23 @@
 """Executes packets: decodes them, checks what they set, stores it; queues bundles until their time tag.
 
     packet ─► decoded ─┬─► one parameter, one plain value, which is most packets: checked, stored
-                       └─► steps: changes of values, commands, questions ─► now, or in the frame in which they are due
+                       └─► steps: changes of values, commands, queries ─► now, or in the frame in which they are due
 
-A mistake is counted, reported and answered where it is found (`foreign/unmapped.py`); the rest of the packet goes on.
+A mistake is counted, reported and answered where it is found (`foreign/unmapped.py`); the rest of the packet is
+executed.
 
 Steps. Changes are collected into one `store.apply`, so they land in one frame, until a command ends the step: it must
-see the changes before it, but not those after it. Questions (`/get`, `/sync` ...) are answered after the last step. A
+see the changes before it, but not those after it. Queries (`/get`, `/sync` ...) are answered after the last step. A
 bundle inside a bundle belongs to the outer one's step, unless its own time is later.
 
-Time. Values are checked when a bundle arrives, so that its sender hears of a mistake at once, and applied by `tick`, on
-the render thread, in the first frame after it is due; what waits for a beat begins to wait then. That thread never uses
+Time. Values are checked when a bundle arrives, so that a mistake is answered at once. `tick` applies them on the render
+thread, in the first frame after the bundle is due; what waits for a beat begins to wait then. That thread never uses
 a socket or runs a handler: from the first command on, an OSC thread runs the rest (`run_deferred`). A bundle more than
 10 s ahead is refused, with the usual cause, a wrong clock.
 
 Foreign messages. An address that nothing here has is looked up in the map. What it is mapped to is set by the sender
 `map`, so that the sender is sent these changes too: its display shows its own control, not our parameter. One that is
-not mapped and resembles none of our addresses is listed without a warning: other programs send hundreds a second.
+not mapped and resembles none of our addresses is listed without a warning: other programs send hundreds per second.
 """
 
 import logging
@@ -28,12 +29,12 @@ from functools import partial
 from typing import TypeVar
 
 import osc_schema
-from engine.control.answering import Answering, CommandTable, Question
-from engine.control.flood import Sieve
+from engine.control.backpressure import Coalescer
+from engine.control.command_runner import CommandRunner, CommandTable, QueryHandler
 from engine.control.foreign.messages import AddressKind, ForeignMap, ForeignMessages
-from engine.control.foreign.unmapped import HeardMessages, Mistakes
+from engine.control.foreign.unmapped import Mistakes, UnmappedMessages
 from engine.control.latency import PacketLatency
-from engine.control.launching import Launching
+from engine.control.launch_queue import LaunchQueue
 from engine.control.outgoing.feedback import Feedback
 from engine.control.outgoing.sender import Sender
 from engine.control.steps import (
@@ -50,7 +51,7 @@ from engine.control.steps import (
     value_of,
 )
 from engine.errors import OscDecodeError
-from engine.osc.decode import Bundle, Message, decode_packet, messages_of, shown
+from engine.osc.decode import Bundle, Message, decode_packet, messages_of, printable
 from engine.params import ParamStore
 from engine.params.fade_time import Pulse
 from engine.params.input_views import changes_of
@@ -72,9 +73,9 @@ the message was refused."""
 
 
 class Dispatcher:
-    """`receive`: any thread, one at a time; `run_deferred`: the sending thread; `tick`, `frame_drawn`: render thread. A
-    view is an input of a playing shader by its name; its aliases are the numbered parameters that it moves. A sieve
-    looks at packets of a flood before they are decoded, so that only the newest value of each parameter costs time."""
+    """Executes packets. `receive`: any thread, one at a time; `run_deferred`: the sending thread; `tick`,
+    `frame_drawn`: render thread. A view is an input of a playing shader by its name; its aliases are the numbered
+    parameters that it moves. Under backpressure, a coalescer drops replaced values before decoding."""
 
     def __init__(
         self,
@@ -85,23 +86,23 @@ class Dispatcher:
         foreign_map: ForeignMap | None = None,
         *,
         feedback: Feedback | None = None,
-        on_gone: Callable[[str], None] = lambda name: None,
-        launching: Launching | None = None,
+        on_disconnect: Callable[[str], None] = lambda name: None,
+        launching: LaunchQueue | None = None,
     ) -> None:
-        """`feedback` None: creates one. `on_gone(name)` is called, on any thread, after a TCP or WebSocket sender has
-        disconnected. `launching` None: nothing waits for the beat."""
+        """`feedback` None: creates one. `on_disconnect(name)` is called, on any thread, when a TCP or WebSocket sender
+        has disconnected. `launching` None: nothing waits for the beat."""
         self.feedback = feedback = feedback or Feedback(store, report)
-        self.clock, self.report, self.on_gone = clock, report, on_gone
+        self.clock, self.report, self.on_disconnect = clock, report, on_disconnect
         self.counters, self.outbox, self.views = feedback.counters, feedback.outbox, feedback.views
         self.latency = PacketLatency()
-        self.heard = HeardMessages(clock, foreign_map.is_mapped) if foreign_map else HeardMessages(clock)
+        self.unmapped = UnmappedMessages(clock, foreign_map.is_mapped) if foreign_map else UnmappedMessages(clock)
         """Unmapped messages of other programs."""
         self._watcher: Watcher | None = None
         self._store = store
-        self._mistakes = Mistakes(feedback, self.heard, foreign_map, clock, self._report_refusal)
-        self._launching = launching = launching or Launching(store, Pulse, lambda address, *values: None)
-        self._answering = Answering(store, commands, feedback, clock, self._mistakes, self._report_refusal, launching)
-        self._foreign = ForeignMessages(foreign_map, self._answering.kind_of, commands.has_root, feedback.views, clock)
+        self._mistakes = Mistakes(feedback, self.unmapped, foreign_map, clock, self._report_refusal)
+        self._launching = launching = launching or LaunchQueue(store, Pulse, lambda address, *values: None)
+        self._runner = CommandRunner(store, commands, feedback, clock, self._mistakes, self._report_refusal, launching)
+        self._foreign = ForeignMessages(foreign_map, self._runner.kind_of, commands.has_root, feedback.views, clock)
         self._patterns = TokenBucket(VALUES_A_SECOND, VALUES_A_SECOND)  # of all senders together
         self._schedule = BundleQueue()
         self._deferred: deque[list[PlanStep]] = deque()
@@ -116,10 +117,9 @@ class Dispatcher:
     def is_watched(self) -> bool:
         return self._watcher is not None
 
-    def add_question(self, address: str, answer: Question) -> None:
-        """Register `answer(message, sender)` for a command that needs its sender and changes no value. Before the
-        server starts."""
-        self._answering.questions[address] = answer
+    def add_query(self, address: str, answer: QueryHandler) -> None:
+        """Register `answer(message, sender)` for a query, which needs its sender and sets nothing. Before the start."""
+        self._runner.queries[address] = answer
 
     # -- packets: OSC's threads ------------------------------------------------------------------
 
@@ -157,7 +157,7 @@ class Dispatcher:
             if self._foreign.kind_of(address) is AddressKind.FOREIGN:
                 self._on_foreign(message, sender, arrived_s)
             elif self._foreign.is_mistyped(message):
-                self._mistakes.unknown(message, sender)
+                self._mistakes.on_unknown(message, sender)
             else:
                 self._carry_out(self._steps_of([message], sender)[0], arrived_s)
             return
@@ -169,18 +169,18 @@ class Dispatcher:
             if self._launching.names_a_beat(message, param):
                 self._carry_out(self._steps_of([message], sender)[0], arrived_s)
             else:
-                self._mistakes.rejected(message, rejection, sender)
+                self._mistakes.on_rejected(message, rejection, sender)
             return
         self._store.apply(((param, accepted.value),), by=sender.name, arrived_s=arrived_s)
         self.counters.changes += 1
         if accepted.value is not value and differs(param, value, accepted):
-            self.feedback.owe(sender.name, (address,))
+            self.feedback.queue_echo(sender.name, (address,))
 
     def _on_foreign(self, message: Message, sender: Sender, arrived_s: float) -> None:
-        """Hot path: another program sends hundreds of these a second, few of them mapped."""
-        found = self._foreign.translated(message, sender)
+        """Hot path: another program sends hundreds of these per second, few of them mapped."""
+        found = self._foreign.translate(message, sender)
         if found is None:
-            self._mistakes.unmapped(message, sender)
+            self._mistakes.on_unmapped(message, sender)
             return
         messages, by = found
         if messages:
@@ -210,7 +210,7 @@ class Dispatcher:
             return
         else:
             reason = "bundle refused: too many scheduled bundles are queued"
-        self._mistakes.refused("osc.bundle", "#bundle", reason, sender)
+        self._mistakes.on_refused("osc.bundle", "#bundle", reason, sender)
 
     def receive_controls(self, messages: list[Message], sender: Sender, arrived_s: float) -> None:
         """Execute control values that did not come as OSC, such as lighting levels: mapped ones in one step, which
@@ -227,12 +227,12 @@ class Dispatcher:
         for number, message, by in self._foreign.translate_all(messages, sender):
             if by is sender:
                 self.counters.unmapped += 1
-                self.heard.note(message, sender.name)
+                self.unmapped.record(message, sender.name)
             else:
                 own.append((number, message, by))
         self._carry_out(self._steps_from(own, messages, sender)[0], arrived_s)
 
-    # -- messages become steps -------------------------------------------------------------------
+    # -- converting messages to steps --------------------------------------------------------------
 
     def _steps_of(
         self, messages: list[Message], sender: Sender, allowance: int = MAX_VALUES_A_BUNDLE
@@ -249,20 +249,20 @@ class Dispatcher:
     ) -> tuple[list[PlanStep], int]:
         """Like `_steps_of`, for translated messages: (number of the original message, message, sender)."""
         steps: list[PlanStep] = []
-        questions: list[PlanStep] = []
+        queries: list[PlanStep] = []
         gathering: Changes | None = None
         together: set[str] = set()
         for number, message, by in own:
             param = osc_schema.lookup(message.address)  # checked first: almost all messages in bundles are parameters
             match None if param else self._foreign.kind_of(message.address):
                 case AddressKind.FOREIGN:
-                    self._mistakes.unmapped(message, by)
+                    self._mistakes.on_unmapped(message, by)
                     continue
                 case AddressKind.UNKNOWN | AddressKind.INPUT if self._foreign.is_unknown(message.address):
-                    self._mistakes.unknown(message, by)
+                    self._mistakes.on_unknown(message, by)
                     continue
                 case AddressKind.QUERY:
-                    questions.append(PlanStep(message, by))
+                    queries.append(PlanStep(message, by))
                     continue
                 case AddressKind.COMMAND:
                     steps.append(PlanStep(message, by))
@@ -271,16 +271,16 @@ class Dispatcher:
             if allowance <= 0:
                 left = len(messages) - number
                 reason = f"sets more than {MAX_VALUES_A_BUNDLE} values; the last {left} messages are left out"
-                self._mistakes.refused("osc.bundle", "#bundle", reason, sender, count=left)
+                self._mistakes.on_refused("osc.bundle", "#bundle", reason, sender, count=left)
                 break
             if gathering is None or steps[-1].sender is not by:
                 gathering = Changes(together)
                 steps.append(PlanStep(gathering, by))
             allowance -= self._gather_changes(message, param, by, gathering)
-        return steps + questions, allowance
+        return steps + queries, allowance
 
     def _gather_changes(self, message: Message, param: Param | None, sender: Sender, into: Changes) -> int:
-        """Add the values of a message, or let them wait for their beat. Their number, with invalid ones, at least 1."""
+        """Add the values of a message, or queue them for their beat. Returns their number, at least 1."""
         view = None if param else self.views.find(message.address)
         message, quantum = self._launching.read(message, param or view)
         if quantum == "now":
@@ -295,9 +295,9 @@ class Dispatcher:
             views = () if param else self._views_of(message.address, params)
             if not param and not self._patterns.take(self.clock.now_s(), len(params) + len(views)):
                 reason = f"patterns set more than {VALUES_A_SECOND} values a second; this one is left out"
-                raise Rejected(f"{shown(message.address)}: {reason}")
+                raise Rejected(f"{printable(message.address)}: {reason}")
         except Rejected as rejection:
-            self._mistakes.rejected(message, rejection, sender)
+            self._mistakes.on_rejected(message, rejection, sender)
             return 1
         for view in views:
             self._gather_input(message, view, sender, into)
@@ -307,7 +307,7 @@ class Dispatcher:
                 accepted = osc_schema.accept(param, value)
                 self._store.require(param, accepted.value)
             except Rejected as rejection:
-                self._mistakes.rejected(message, rejection, sender)
+                self._mistakes.on_rejected(message, rejection, sender)
                 continue
             self.counters.changes += 1
             into.add(param, accepted.value, differs=differs(param, value, accepted))
@@ -325,7 +325,7 @@ class Dispatcher:
             value = value_of(view.param, args) if view.param else args[0] if len(args) == 1 else args
             positions, note = view.positions_of(value)
         except Rejected as rejection:
-            self._mistakes.rejected(message, rejection, sender)
+            self._mistakes.on_rejected(message, rejection, sender)
             return
         self.counters.changes += 1
         for param, position in changes_of(view, positions):
@@ -333,25 +333,25 @@ class Dispatcher:
         if note:
             into.differing.add(view.address)
 
-    # -- steps are carried out: OSC's threads, and the frame loop's for due changes --------------
+    # -- executing steps: OSC's threads, and the frame loop's for due changes --------------------
 
     def _carry_out(self, steps: list[PlanStep], arrived_s: float | None = None) -> None:
         for what, sender in steps:
             if isinstance(what, Changes):
                 self._apply(what, sender, arrived_s)
             else:
-                self._answering.run(what, sender)
+                self._runner.run(what, sender)
 
     def _apply(self, changes: Changes, sender: Sender, arrived_s: float | None = None) -> None:
         if values := changes.for_store():
             self._store.apply(values, by=sender.name, together=changes.together, arrived_s=arrived_s)
-            self.feedback.owe(sender.name, changes.differing)
+            self.feedback.queue_echo(sender.name, changes.differing)
         for message, quantum, waiting in (each for each in changes.launches if each[2]):  # else refused already
             run = partial(self._apply, waiting, sender)
             try:
                 self._launching.add(message.address, message.address, quantum, run, sets=waiting.for_store())
             except Rejected as rejection:
-                self._mistakes.rejected(message, rejection, sender)
+                self._mistakes.on_rejected(message, rejection, sender)
 
     def run_deferred(self) -> None:
         """Run the steps of due bundles that `tick` deferred: those from the first command on."""
@@ -363,7 +363,7 @@ class Dispatcher:
     def tick(self) -> None:
         """Apply the bundles that are due, at the start of a frame. Uses no socket and runs no handler. Keeps the order:
         while an OSC thread still has to run a deferred bundle, later ones wait."""
-        self._answering.begin_frame()
+        self._runner.begin_frame()
         if self._deferred:
             return
         for steps in self._schedule.take_due(self.clock.now_s()):
@@ -381,7 +381,7 @@ class Dispatcher:
 
     def frame_drawn(self, version: int) -> None:
         """Answer the `/sync`s that the newest frame covers: it began with the last `tick` and shows store `version`."""
-        self._answering.frame_drawn(version)
+        self._runner.frame_drawn(version)
 
     # -- errors ----------------------------------------------------------------------------------
 
@@ -395,8 +395,8 @@ class Dispatcher:
             watcher(self.clock.now_s(), sender.name, reason)
         self.report(key, f"{reason} (from {sender.name})")
 
-    # -- the flood: called on the thread that reads the UDP socket -------------------------------
+    # -- backpressure: called on the thread that reads the UDP socket ----------------------------
 
-    def new_sieve(self) -> Sieve:
-        """A sieve for undecoded packets that would be passed to `receive`."""
-        return Sieve(self._store, self.clock, self._foreign.kind_of, self.heard.holds)
+    def new_coalescer(self) -> Coalescer:
+        """A coalescer for undecoded packets that would be passed to `receive`."""
+        return Coalescer(self._store, self.clock, self._foreign.kind_of, self.unmapped.holds)

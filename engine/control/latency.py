@@ -26,11 +26,11 @@ class LatencyMs:
     p99: float = 0.0
     worst: float = 0.0
     packets: int = 0
-    """Number of packets measured; the others are 0 without any."""
+    """Number of packets measured; if it is 0, so are the times."""
 
 
 class PacketLatency:
-    """`arrived` on the receiving threads, `latest` on any, the rest on the frame loop's."""
+    """Histogram of packet latencies. `note_arrival` and `latest` on any thread, the rest on the frame loop's."""
 
     def __init__(self) -> None:
         self._arrivals = array("d")  # any thread may append; only the frame loop removes
@@ -40,13 +40,12 @@ class PacketLatency:
         self._seconds = np.full(WINDOW_S, -WINDOW_S, np.int64)
 
     def note_arrival(self, arrived_s: float) -> None:
-        """A packet that arrived at `arrived_s`, by `time.perf_counter`, has just been executed. Hot path."""
+        """Note that a packet that arrived at `arrived_s`, by `time.perf_counter`, has just been executed. Hot path."""
         if len(self._arrivals) < MAX_WAITING:
             self._arrivals.append(arrived_s)
 
     def begin_frame(self) -> None:
-        """The values of the packets executed so far are in the next frame to be published. Call it just before the
-        snapshot of the values."""
+        """Assign the packets executed so far to the next frame. Call it just before the snapshot of the values."""
         self._in_frame = len(self._arrivals)
 
     def frame_published(self, now_s: float) -> None:
@@ -90,9 +89,9 @@ class PacketLatency:
         )
 
 
-def _percentile_ms(sums: np.ndarray, share: float, worst_ms: float) -> float:
+def _percentile_ms(sums: np.ndarray, fraction: float, worst_ms: float) -> float:
     """The percentile of a cumulated histogram, interpolated within its step."""
-    rank = share * sums[-1]
+    rank = fraction * sums[-1]
     step = int(np.searchsorted(sums, rank))
     if step >= STEPS - 1:
         return worst_ms

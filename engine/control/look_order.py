@@ -1,4 +1,4 @@
-"""The order in which looks were sent: the newest one wins, though an older one had to be read from the disk first.
+"""The order in which looks were sent, so that the newest one wins even if an older one is read from the disk later.
 
 A preset whose file is new, or lies on a disk that hangs, is found a while after its command. Without an order it would
 then replace what was sent meanwhile.
@@ -12,15 +12,15 @@ from engine.params.store import PANIC
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Sent:
-    """When a look was sent."""
+class Ticket:
+    """Records when a look was sent, relative to other looks and panics."""
 
     number: int
     panics: object
 
 
 class LookOrder:
-    """Any thread."""
+    """Issues tickets to looks and decides which one is the newest. Any thread."""
 
     def __init__(self, store: ParamStore) -> None:
         self._store = store
@@ -28,19 +28,19 @@ class LookOrder:
         self._last = self._newest = 0
         self._by = ""
 
-    def sent(self) -> Sent:
-        """Call it when a look is sent."""
+    def new_ticket(self) -> Ticket:
+        """A ticket for a look that is sent now."""
         with self._lock:
             self._last += 1
-            return Sent(number=self._last, panics=self._store.get(PANIC))
+            return Ticket(number=self._last, panics=self._store.get(PANIC))
 
-    def arrive(self, sent: Sent, by: str) -> str:
-        """Name of what has superseded the look meanwhile; "" if it is the newest one, and now supersedes older ones as
-        `by`."""
+    def arrive(self, ticket: Ticket, by: str) -> str:
+        """Name of what has superseded the look meanwhile; "" if it is the newest one, which from now on supersedes
+        older ones under the name `by`."""
         with self._lock:
-            if sent.number < self._newest:
+            if ticket.number < self._newest:
                 return self._by
-            if sent.panics != self._store.get(PANIC):
+            if ticket.panics != self._store.get(PANIC):
                 return PANIC
-            self._newest, self._by = sent.number, by
+            self._newest, self._by = ticket.number, by
             return ""

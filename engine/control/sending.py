@@ -1,4 +1,4 @@
-"""The thread that sends everything over every transport: answers, feedback and heartbeats.
+"""The thread that sends over every transport: answers, feedback and heartbeats.
 
 It also runs the commands of due bundles. The frame loop and the receiving threads only queue.
 """
@@ -18,7 +18,7 @@ CLOSED_WITHIN_S = 3.0
 
 
 class SendingThread:
-    """Runs from `start` to `close`. Close it before the sockets: it sends the queued packets through them."""
+    """The sending thread, running from `start` to `close`. Close it before the sockets: it still sends the queue."""
 
     def __init__(self, dispatcher: Dispatcher) -> None:
         self._dispatcher = dispatcher
@@ -29,17 +29,17 @@ class SendingThread:
         self._thread: threading.Thread | None = None
         self._next_lost_s = float("-inf")
         self._something_waits = False
-        self._held_until_s: float | None = None
+        self._limited_until_s: float | None = None
 
     def serve(self, send_rest: Callable[[], bool], count_lost: Callable[[], None]) -> None:
         """Also do the sockets' periodic work, from the next turn on. Any thread. `send_rest()` continues sending to
-        connections that were full; True while something is left. `count_lost()` counts packets that the system dropped;
-        called once a second."""
+        connections that were full; True while something is left. `count_lost()`, called once per second, counts
+        packets that the system dropped."""
         self._send_rest, self._count_lost = send_rest, count_lost
 
     def poll(self, action: Callable[[float], bool]) -> None:
-        """Call `action(now_s)` in every turn: 60 times a second while it returns True, else at least once a second.
-        Before `start`."""
+        """Call `action(now_s)` in every turn: 60 per second while it returns True, else at least one. Before
+        `start`."""
         self._polled = (*self._polled, action)
 
     def start(self) -> None:
@@ -71,7 +71,7 @@ class SendingThread:
         if is_last:
             outbox.send(None, 2 * MAX_PACKETS)
         else:  # the rate limit uses real time, not the engine's clock, because receivers read in real time
-            self._held_until_s = outbox.send(time.perf_counter())
+            self._limited_until_s = outbox.send(time.perf_counter())
         self._something_waits = self._send_rest() or is_polled
         if now_s >= self._next_lost_s:
             self._next_lost_s = now_s + LOST_INTERVAL_S
@@ -84,6 +84,6 @@ class SendingThread:
             rest_s = min(max(due_s - self._dispatcher.clock.now_s(), MIN_WAIT_S), RETRY_S)
         else:
             rest_s = RETRY_S if self._something_waits else LOST_INTERVAL_S
-        if self._held_until_s is not None:
-            rest_s = min(rest_s, max(self._held_until_s - time.perf_counter(), 0.0))
+        if self._limited_until_s is not None:
+            rest_s = min(rest_s, max(self._limited_until_s - time.perf_counter(), 0.0))
         return rest_s

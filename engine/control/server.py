@@ -22,23 +22,23 @@ from engine.system.refused_port import refusal_reason
 from engine.system.reporting import Report
 from engine.system.translate_errors import refused
 
-READ_INTERVAL_S = 0.001  # single packets are read together: at 40 000 a second this halves the processor time
+READ_INTERVAL_S = 0.001  # single packets are read together: at 40 000 per second this halves the processor time
 MAX_HOLD_S = 0.05  # longest time that packets wait while a frame is drawn
-EMPTY_INTERVAL_S = 0.01  # while they are held: undecoded, that takes 2 us each
-HOLDING_BUFFER_BYTES = 4 << 20  # 5000 small packets, more than a flood sends in that time
+EMPTY_INTERVAL_S = 0.01  # while reading is paused; undecoded, that takes 2 us each
+HOLDING_BUFFER_BYTES = 4 << 20  # 5000 small packets, more than a fast sender sends in that time
 PORT_ATTEMPTS = 16
 
 
 class OscServer:
-    """Bound from `bind`, running from `start` to `close`; `start` sets `address` and `granted_receive_buffer_bytes`.
-    `bind` raises MultiverseError, which names `--osc`, if it cannot bind. The sending thread is closed first."""
+    """The OSC sockets, bound by `bind`, served from `start` to `close`. `start` sets `address` and the granted buffer.
+    `bind` raises MultiverseError, which names `--osc`, if it cannot. Close the sending thread first."""
 
     def __init__(
         self, dispatcher: Dispatcher, sending: SendingThread, host: str, port: int, allow: Iterable[str], report: Report
     ) -> None:
         self._dispatcher = dispatcher
         self._sending = sending
-        self._wanted = (host, port)
+        self._requested_address = (host, port)
         allow = tuple(allow)
         self._allow = AllowList(allow)
         self._web_allow = AllowList(allow)  # a second one for the web thread: an AllowList belongs to one thread
@@ -50,7 +50,7 @@ class OscServer:
         self._bound: tuple[socket.socket, socket.socket] | None = None
 
     def bind(self) -> None:
-        """Take the port; packets wait for `start`, which binds if this was not called."""
+        """Bind the port; packets wait for `start`, which binds if this was not called."""
         if self._bound is None:
             self._bound = self._bind()
 
@@ -92,20 +92,20 @@ class OscServer:
             raise MultiverseError(f"{setting} {display_address(host, port)}: {reason}") from None
         return self._udp.sender_at(*found[0][4][:2])
 
-    def hears(self, host: str, at: str) -> bool:
+    def accepts(self, host: str, at: str) -> bool:
         """True if OSC from the numeric address `host` to this machine's address `at` is accepted. Used by the web
         thread: a host whose OSC is accepted may use OSCQuery as well."""
         if self._thread is None or not is_reached(self.address[0], at):
             return False
         return self._web_allow.allows(host, self._dispatcher.clock.now_s())
 
-    def draw_begins(self) -> None:
+    def pause_reading(self) -> None:
         """Pause reading. Render thread. Packets that arrive during a draw are too late for that frame: executed
         after it, they take no time from the draw and still show in the next frame."""
         if self.granted_receive_buffer_bytes >= HOLDING_BUFFER_BYTES:
             self._may_read.clear()
 
-    def draw_ends(self) -> None:
+    def resume_reading(self) -> None:
         """Resume reading. Render thread."""
         self._may_read.set()
 
@@ -163,7 +163,7 @@ class OscServer:
 
     def _bind(self) -> tuple[socket.socket, socket.socket]:
         """Bind a UDP socket and a TCP listener to the same address; `localhost` is 127.0.0.1."""
-        host, port = self._wanted
+        host, port = self._requested_address
         option = f"--osc {display_address(host, port)}"
         with refused(f"{option}: no such host here", MultiverseError):
             family, _, _, _, address = addresses_of(host, port, socket.SOCK_DGRAM)[0]

@@ -1,11 +1,11 @@
-"""The steps of a packet: what it sets, commands and asks; and the queue of the bundles that are due later.
+"""The steps that a packet becomes (values to set, commands, queries), and the queue of bundles that are due later.
 
 MIDI arguments from bridges (`m`: port, status, data 1, data 2) are fader positions across the parameter's range,
 snapped to its steps: controllers, note velocities (off: the lower end), pressure and bend. A program change is a menu
 index or a whole number.
 
 Patterns have two limits, because `//*` matches every parameter: it cannot set protected areas (picture size, sinks,
-models, triggers), and patterns set so many values a second that a buffer full of them delays no `/engine/quit`.
+models, triggers), and patterns set so few values per second that a buffer full of them delays no `/engine/quit`.
 """
 
 import heapq
@@ -15,7 +15,7 @@ from typing import Final, NamedTuple
 
 import osc_schema
 from engine.control.outgoing.sender import Sender
-from engine.osc.decode import Bundle, Impulse, Message, Midi, Rgba, TimeTag, shown
+from engine.osc.decode import Bundle, Impulse, Message, Midi, Rgba, TimeTag, printable
 from engine.osc.time_tag import wait_s
 from osc_schema import Accepted, Param, ParamType, Rejected, Value
 from osc_schema.launch import QUANTA
@@ -23,7 +23,7 @@ from osc_schema.scale import nearest_step, scale_of
 
 PLAIN_TAGS: Final = frozenset("fisTFdhScN")  # a single argument of these types needs no conversion
 VALUES_A_SECOND: Final = 50_000  # of all patterns: 0.15 s of the OSC thread; `/layer/*/angle` at 1 kHz has 4000
-MAX_PULLS: Final = 16  # of one trigger in one step: triggers are read once a frame
+MAX_PULLS: Final = 16  # of one trigger in one step: triggers are read once per frame
 BYTES_A_VALUE: Final = 16  # bytes of a queued packet that count as one value
 MAX_WAIT_S: Final = 10.0
 LATE_S: Final = 1 / 60  # osc.js sends the present time as the tag, some ms old: a bundle is late only beyond a frame
@@ -112,13 +112,13 @@ def settable(address: str) -> tuple[Param, ...]:
     )
     if params and not harmless:
         example = f"/{params[0].area}/*"
-        raise Rejected(f"{shown(address)}: patterns set this only with the first part in full, as in {example}")
+        raise Rejected(f"{printable(address)}: patterns set this only with the first part in full, as in {example}")
     return harmless
 
 
 def by_due_time(bundle: Bundle, wall_s: float) -> tuple[dict[float, list[Message]], int]:
-    """The messages of a bundle by the seconds until they are due, and how many bundles in it come late; an inner
-    bundle is never due before its outer one."""
+    """The messages of a bundle by the seconds until they are due, and the number of late bundles in it. An inner bundle
+    is never due before its outer one."""
     groups: dict[float, list[Message]] = {}
     return groups, _group(bundle, 0.0, wall_s, groups)
 
@@ -136,21 +136,21 @@ def _group(bundle: Bundle, outer_s: float, wall_s: float, groups: dict[float, li
 
 
 class Changes:
-    """Accepted values, in the order in which their addresses were last set; only the last of each address counts. A
-    bundle of 64 KB can set every parameter four thousand times (`//*`). The store, and for a scheduled bundle the frame
-    loop, still get one value per parameter."""
+    """Accepted values of one step, one per address, in the order in which they were last set. A bundle of 64 KB can set
+    every parameter four thousand times (`//*`). The store, and for a scheduled bundle the frame loop, still get one
+    value per parameter."""
 
     __slots__ = ("_pulls", "_values", "differing", "launches", "together")
 
     def __init__(self, together: set[str]) -> None:
-        """`together`: addresses that the packet sets, also in its other steps; shared with these."""
+        """`together`: addresses that the packet sets in all its steps; the steps share this set."""
         self.together = together
         self._values: dict[str, tuple[Param, Value]] = {}
         self._pulls: dict[str, int] = {}
         self.differing: set[str] = set()
         """Addresses whose accepted value differs from the sent one: the sender must be sent the accepted value."""
         self.launches: list[tuple[Message, str, Changes]] = []
-        """Messages whose changes wait for a beat once these are applied, and that beat."""
+        """(message, beat, changes) of each message whose changes wait for that beat once these are applied."""
 
     def add(self, param: Param, value: Value, *, differs: bool) -> None:
         address = param.address
@@ -167,7 +167,7 @@ class Changes:
             self.differing.discard(address)
 
     def __len__(self) -> int:
-        """Number of values, with those that wait for a beat."""
+        """Number of values, including those that wait for a beat."""
         return len(self._values) + sum(len(changes) for _, _, changes in self.launches)
 
     def for_store(self) -> list[tuple[Param, Value]]:
@@ -183,16 +183,15 @@ class PlanStep(NamedTuple):
 
 
 def cost_of(steps: list[PlanStep], packet_bytes: int) -> int:
-    """The steps' share of the queue's capacity, in values. `packet_bytes`: of their packet, which commands keep in
-    memory."""
+    """The steps' use of the queue's capacity, in values. `packet_bytes`: of their packet, which commands retain."""
     commands = sum(isinstance(step.what, Message) for step in steps)
     values = sum(len(step.what) for step in steps if isinstance(step.what, Changes))
     return values + (commands + packet_bytes // BYTES_A_VALUE if commands else 0)
 
 
 class BundleQueue:
-    """The steps of bundles that wait for their time tag, on the engine's clock, by due time and then by arrival.
-    Bounded; the receiving thread fills it, the frame loop empties it."""
+    """The bounded queue of steps that wait for their bundle's time tag, by due time (engine's clock), then by arrival.
+    The receiving thread fills it, the frame loop empties it."""
 
     def __init__(self) -> None:
         self._lock = threading.Lock()

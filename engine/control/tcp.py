@@ -112,7 +112,7 @@ class TcpTransport:
         except OSError as error:
             if error.errno in EXHAUSTED:
                 self._pause(error)
-            return  # any other error: the client is gone already
+            return  # any other error: the client has disconnected
         if not self._allow.allows(address[0], self.dispatcher.clock.now_s()):
             key, reason = "osc.refused", "not in --osc-allow"
         elif len(self._clients) >= MAX_CLIENTS:
@@ -172,7 +172,7 @@ class TcpTransport:
         self._selector.unregister(client.socket)
         self._clients = {sock: other for sock, other in self._clients.items() if other is not client}
         self.dispatcher.feedback.unsubscribe(client.sender.name)
-        self.dispatcher.on_gone(client.sender.name)
+        self.dispatcher.on_disconnect(client.sender.name)
         client.close()
 
     def close_all(self) -> None:

@@ -1,7 +1,7 @@
 """OSC over UDP: one non-blocking socket that the receiving thread reads and the sending thread writes.
 
-The socket is emptied again and again while waiting packets are executed. The system's buffer is never left full, in
-which it would throw away the newest packets; `flood.py` decides what is left out instead.
+The socket is emptied again and again while waiting packets are executed, because a full system buffer drops the newest
+packets. `backpressure.py` drops replaced ones instead.
 """
 
 import socket
@@ -11,27 +11,27 @@ from collections.abc import Hashable
 from functools import partial
 
 from engine.control.allow import AllowList
+from engine.control.backpressure import Backlog, CoalescedBatch, Datagram
 from engine.control.datagrams import BATCH, open_reader
 from engine.control.dispatcher import Dispatcher
-from engine.control.flood import Backlog, Datagram, Sifted
 from engine.control.outgoing.sender import Sender, display_address
 from engine.system.reporting import Report
 
-WANTED_RECEIVE_BUFFER_BYTES = 32 << 20  # holds 40 000 small packets: a second at 40 000 a second
+REQUESTED_RECEIVE_BUFFER_BYTES = 32 << 20  # holds 40 000 small packets: one second at 40 000 per second
 MAC_RECEIVE_BUFFER_BYTES = 4 << 20  # macOS allows no more than 7 MiB, whatever kern.ipc.maxsockbuf is set to
-WANTED_SEND_BUFFER_BYTES = 1 << 20  # feedback to many subscribers is sent in bursts
+REQUESTED_SEND_BUFFER_BYTES = 1 << 20  # feedback to many subscribers is sent in bursts
 MIN_BUFFER_BYTES = 1 << 16
 READ_AT_ONCE = 2048  # datagrams, undecoded, between two batches that are executed: 4 ms
 EXECUTED_AT_ONCE = 64
 PACKETS_A_TURN = 512  # then it is TCP's turn
-KEPT_SENDERS = 1024
+MAX_CACHED_SENDERS = 1024
 
 _SO_RCVBUFFORCE = 33  # Linux: may exceed net.core.rmem_max, for privileged processes
 _SO_MEMINFO, _DROPS_AT, _MEMINFO = 55, 8, struct.Struct("=9I")  # Linux: sock_diag(7), SK_MEMINFO_DROPS
 
 
 class UdpTransport:
-    """Reads and sends datagrams, and remembers their senders."""
+    """Reads and sends datagrams, and caches their senders."""
 
     def __init__(self, sock: socket.socket, dispatcher: Dispatcher, allow: AllowList, report: Report) -> None:
         self.socket = sock
@@ -41,7 +41,7 @@ class UdpTransport:
         self._allow = allow
         self._reader = open_reader(sock)
         self._senders: dict[Hashable, Sender] = {}
-        self._backlog = Backlog(dispatcher.new_sieve())
+        self._backlog = Backlog(dispatcher.new_coalescer())
         self.noticed_s = 0.0
         """When the thread noticed that the socket can be read, by `time.perf_counter`; set by that thread."""
 
@@ -53,41 +53,41 @@ class UdpTransport:
         return len(self._backlog) > 0
 
     def read(self) -> None:
-        """Execute at most 512 packets, and empty the socket before each 64 of them. Hot path: 40 000 a second."""
+        """Execute at most 512 packets, and empty the socket before each 64 of them. Hot path: 40 000 per second."""
         backlog, receive = self._backlog, self._dispatcher.receive
-        found = self._reader.read(self.noticed_s)
-        if len(found) < BATCH and not backlog:
-            for data, sender, arrived_s in self._allowed(found):
+        received = self._reader.read(self.noticed_s)
+        if len(received) < BATCH and not backlog:
+            for data, sender, arrived_s in self._allowed(received):
                 receive(data, sender, arrived_s)
             return
         for _ in range(PACKETS_A_TURN // EXECUTED_AT_ONCE):
-            self._keep(found)  # on a busy machine even 512 packets can take long enough to lose some
-            self._count_sifted(backlog.begin_generation())
+            self._queue(received)  # on a busy machine even 512 packets can take long enough to lose some
+            self._count_coalesced(backlog.begin_generation())
             for data, sender, arrived_s in backlog.take(EXECUTED_AT_ONCE):
                 receive(data, sender, arrived_s)
             if not backlog:
                 return
-            found = self._reader.read(self.noticed_s)
-        self._keep(found)
+            received = self._reader.read(self.noticed_s)
+        self._queue(received)
 
     def empty(self) -> None:
-        """Read what the socket holds and execute nothing."""
-        self._keep(self._reader.read(self.noticed_s))
+        """Move the socket's datagrams into the backlog without executing any."""
+        self._queue(self._reader.read(self.noticed_s))
 
-    def _keep(self, found: list[tuple[bytes, Hashable, float]]) -> None:
-        """Add to the backlog what was read and what else the socket holds, at most 2048 packets."""
+    def _queue(self, received: list[tuple[bytes, Hashable, float]]) -> None:
+        """Add the received datagrams to the backlog, and then those that the socket still has, at most 2048."""
         for _ in range(READ_AT_ONCE // BATCH):
-            self._count_sifted(self._backlog.add(self._allowed(found)))
-            if len(found) < BATCH:
+            self._count_coalesced(self._backlog.add(self._allowed(received)))
+            if len(received) < BATCH:
                 return
-            found = self._reader.read(self.noticed_s)
-        self._count_sifted(self._backlog.add(self._allowed(found)))
+            received = self._reader.read(self.noticed_s)
+        self._count_coalesced(self._backlog.add(self._allowed(received)))
 
-    def _allowed(self, found: list[tuple[bytes, Hashable, float]]) -> list[Datagram]:
+    def _allowed(self, received: list[tuple[bytes, Hashable, float]]) -> list[Datagram]:
         """The datagrams of allowed senders, with these senders."""
         senders = self._senders
         datagrams: list[Datagram] = []
-        for data, key, arrived_s in found:
+        for data, key, arrived_s in received:
             sender = senders.get(key) or self._new_sender(key)
             if sender is not None:
                 datagrams.append((data, sender, arrived_s))
@@ -100,21 +100,21 @@ class UdpTransport:
             self._counters.refused += 1
             self._report("osc.refused", f"OSC from {display_address(*address[:2])} refused: not in --osc-allow")
             return None
-        if len(self._senders) >= KEPT_SENDERS:
+        if len(self._senders) >= MAX_CACHED_SENDERS:
             self._senders.clear()
         sender = self._senders[key] = self.sender_at(*address[:2])
         return sender
 
-    def _count_sifted(self, sifted: Sifted | None) -> None:
-        if sifted is None:
+    def _count_coalesced(self, batch: CoalescedBatch | None) -> None:
+        if batch is None:
             return
-        self._counters.replaced += sifted.replaced
-        self._counters.discarded += sifted.discarded
-        for sender_name, address in sifted.overwritten:
-            self._dispatcher.feedback.owe(sender_name, (address,))
-        if sifted.discarded:
+        self._counters.replaced += batch.replaced
+        self._counters.discarded += batch.discarded
+        for sender_name, address in batch.overwritten:
+            self._dispatcher.feedback.queue_echo(sender_name, (address,))
+        if batch.discarded:
             reason = "more arrive than can be executed; values are kept, repeated and unmapped messages are not"
-            self._report("osc.discarded", f"OSC: {sifted.discarded} messages discarded: {reason}")
+            self._report("osc.discarded", f"OSC: {batch.discarded} messages discarded: {reason}")
 
     # -- any thread ----------------------------------------------------------------------------
 
@@ -153,11 +153,11 @@ class UdpTransport:
 
 def ask_for_buffers(sock: socket.socket) -> None:
     """Request 32 MiB to receive and 1 MiB to send; the system may grant less."""
-    _ask(sock, socket.SO_SNDBUF, WANTED_SEND_BUFFER_BYTES)
-    _ask(sock, socket.SO_RCVBUF, WANTED_RECEIVE_BUFFER_BYTES)
-    if sys.platform == "linux" and granted_receive_buffer_bytes(sock) < WANTED_RECEIVE_BUFFER_BYTES:
+    _ask(sock, socket.SO_SNDBUF, REQUESTED_SEND_BUFFER_BYTES)
+    _ask(sock, socket.SO_RCVBUF, REQUESTED_RECEIVE_BUFFER_BYTES)
+    if sys.platform == "linux" and granted_receive_buffer_bytes(sock) < REQUESTED_RECEIVE_BUFFER_BYTES:
         try:
-            sock.setsockopt(socket.SOL_SOCKET, _SO_RCVBUFFORCE, WANTED_RECEIVE_BUFFER_BYTES)
+            sock.setsockopt(socket.SOL_SOCKET, _SO_RCVBUFFORCE, REQUESTED_RECEIVE_BUFFER_BYTES)
         except PermissionError:
             pass  # `multiverse doctor` explains how an administrator raises net.core.rmem_max
 

@@ -2,7 +2,7 @@
 
 job.py       all settings of a run; options.py: those of scenes that both recipes have
 scene/       what a picture shows, as values; frozen.py: as JSON
-layout/      lays a scene out, a pure function of options and seed, in both recipes; assets/: the user's own models
+layout/      generates scenes, a pure function of options and seed, in both recipes; assets/: the user's own models
 geometry/    a scene as meshes; raster/ and cycles/: two engines that draw it
 light.py     sun, sky and exposure, the same for both engines
 sensor/      recipe 2: effects of lens, sensor and file on the drawn picture

@@ -1,15 +1,14 @@
 """A scene as JSON text, to be read, edited by hand, and drawn again: `freeze` and `thaw`.
 
-Every field of description.py under its own name, one thing per line. `multiverse dataset OUT --scene FILE` draws it
-again: the same bytes with the same engine, effects and labels, by `seed`, with which Cycles samples, and
-`effects_seed`, with which effects are drawn (if it is [], by --seed and the picture's number). A moved thing gets the
-ground's height if its `ground_m` is null or left out; a copy without `number` is given a new one. The user's models are
-in `assets`, with path and SHA-256, and stand where `placed_assets` says.
+The file has every field of description.py under its own name, one thing per line. `multiverse dataset OUT --scene FILE`
+draws it again, to the same bytes with the same engine, effects and labels. Cycles samples by `seed`; effects are drawn
+by `effects_seed`, or if that is [] by --seed and the picture's number. A moved thing gets the terrain's height if its
+`ground_m` is null or left out; a copy without `number` gets a new one. The user's models are in `assets`, with path and
+SHA-256; `placed_assets` has their positions.
 
-Arrays are {"shape", "dtype", "coding", "data"}, compressed by zlib, in Base64. Coding `plain` holds the bytes, rows
-first, little endian; `steps` heights in whole tenths of a millimetre, int32, each row as difference to the row before
-it and of that to the column before it, bytes of equal significance together: terrain is smooth, and takes 0.3 MB
-instead of 0.8.
+Arrays are {"shape", "dtype", "coding", "data"}, compressed by zlib, in Base64. Coding `plain` holds bytes, row-major,
+little endian. Coding `steps` holds heights in whole tenths of a millimetre, int32, as differences between rows and then
+between columns, with bytes of equal significance together: smooth terrain takes 0.3 MB instead of 0.8.
 """
 
 import base64
@@ -26,7 +25,7 @@ import msgspec
 import numpy as np
 
 from engine.dataset.assets.reading import read_asset
-from engine.dataset.ground_picture import read_ground_picture
+from engine.dataset.ground_texture import read_ground_texture
 from engine.dataset.scene.description import SiteScene, Terrain
 from engine.dataset.scene.limits import check_scene, check_terrain
 from engine.errors import UsageError
@@ -43,14 +42,14 @@ MAX_BYTES = 256 << 20
 
 
 def freeze(scene: SiteScene) -> bytes:
-    """The scene as JSON in ASCII. The same scene gives the same bytes with the same zlib."""
+    """Encode the scene as JSON in ASCII. The same scene gives the same bytes with the same zlib."""
     values = {"format": FORMAT, **plain(scene)}
     lines = [f"{json.dumps(name)}: {_lines_of(value)}" for name, value in values.items()]
     return ("{\n" + ",\n".join(lines) + "\n}\n").encode("ascii")
 
 
 def thaw(content: bytes, name: str = "scene.json") -> SiteScene:
-    """The scene from `freeze`, equal but for the sign of a height of 0. UsageError, with `name`, for anything else."""
+    """Decode the scene from `freeze`, equal but for the sign of a height of 0. UsageError, with `name`, if invalid."""
     try:
         values = json.loads(content)
     except (ValueError, RecursionError) as error:
@@ -58,10 +57,10 @@ def thaw(content: bytes, name: str = "scene.json") -> SiteScene:
     if not isinstance(values, dict) or values.pop("format", None) != FORMAT:
         raise UsageError(f'{name}: is no scene with "format": {FORMAT}')
     try:
-        _stand(values)
-        _number(values)
-        scene = msgspec.convert(values, SiteScene, dec_hook=_unpacked)
-        _require_known(values, msgspec.to_builtins(scene, enc_hook=lambda array: {}), "$")
+        _fill_ground_heights(values)
+        _fill_numbers(values)
+        scene = msgspec.convert(values, SiteScene, dec_hook=_decode_array)
+        _require_known_fields(values, msgspec.to_builtins(scene, enc_hook=lambda array: {}), "$")
         check_scene(scene)
         return scene
     except (ValueError, RecursionError, MemoryError) as error:
@@ -70,24 +69,24 @@ def thaw(content: bytes, name: str = "scene.json") -> SiteScene:
 
 
 def plain(value: Any) -> Any:
-    """A dataclass, with arrays and numbers of NumPy in it, as JSON values."""
-    return msgspec.to_builtins(value, enc_hook=_packed)
+    """Convert a dataclass, with arrays and numbers of NumPy in it, to JSON values."""
+    return msgspec.to_builtins(value, enc_hook=_encode_array)
 
 
-def _stand(values: dict[str, Any]) -> None:
-    """Give things without `ground_m`, or with null, that of the terrain."""
-    lifted = [thing for thing in _things(values) if thing.get("ground_m") is None]
-    lifted = [thing for thing in lifted if isinstance(thing.get("x_m"), (int, float, str))]
-    if lifted:
-        terrain = msgspec.convert(values.get("terrain"), Terrain, dec_hook=_unpacked)
+def _fill_ground_heights(values: dict[str, Any]) -> None:
+    """Set the `ground_m` of things that have none, or null, to the terrain's height."""
+    unplaced = [thing for thing in _things(values) if thing.get("ground_m") is None]
+    unplaced = [thing for thing in unplaced if isinstance(thing.get("x_m"), (int, float, str))]
+    if unplaced:
+        terrain = msgspec.convert(values.get("terrain"), Terrain, dec_hook=_decode_array)
         check_terrain(terrain)
-        for thing in lifted:
-            place = (msgspec.convert(thing.get(name), float) for name in ("x_m", "y_m"))
-            thing["ground_m"] = float(terrain.height_at(*(np.array(metres) for metres in place)))
+        for thing in unplaced:
+            position = (msgspec.convert(thing.get(name), float) for name in ("x_m", "y_m"))
+            thing["ground_m"] = float(terrain.height_at(*(np.array(metres) for metres in position)))
 
 
-def _number(values: dict[str, Any]) -> None:
-    """Give things without `number`, or with null, numbers above all others."""
+def _fill_numbers(values: dict[str, Any]) -> None:
+    """Number the things that have no `number`, or null, above all others."""
     things = _things(values)
     known = [number for thing in things if isinstance(number := thing.get("number"), int)]
     unnumbered = (thing for thing in things if thing.get("number") is None)
@@ -100,17 +99,17 @@ def _things(values: dict[str, Any]) -> list[dict[str, Any]]:
     return [thing for each in lists if isinstance(each, list) for thing in each if isinstance(thing, dict)]
 
 
-def _require_known(values: Any, known: Any, where: str) -> None:
+def _require_known_fields(values: Any, known_fields: Any, where: str) -> None:
     """Raise ValueError for a field that is not one of the scene's, such as a misspelt one. Arrays are not entered."""
-    if isinstance(values, dict) and isinstance(known, dict) and known:
+    if isinstance(values, dict) and isinstance(known_fields, dict) and known_fields:
         for name, value in values.items():
-            if name not in known:
-                raise ValueError(f"{where} has no field {name!r}, but {', '.join(known)}")
-            _require_known(value, known[name], f"{where}.{name}")
-    elif isinstance(values, list) and isinstance(known, (list, tuple)):
-        for place, (value, other) in enumerate(zip(values, known, strict=True)):
+            if name not in known_fields:
+                raise ValueError(f"{where} has no field {name!r}, but {', '.join(known_fields)}")
+            _require_known_fields(value, known_fields[name], f"{where}.{name}")
+    elif isinstance(values, list) and isinstance(known_fields, (list, tuple)):
+        for index, (value, other) in enumerate(zip(values, known_fields, strict=True)):
             if isinstance(value, (dict, list)):
-                _require_known(value, other, f"{where}[{place}]")
+                _require_known_fields(value, other, f"{where}[{index}]")
 
 
 def _lines_of(value: Any) -> str:
@@ -121,12 +120,12 @@ def _lines_of(value: Any) -> str:
     return json.dumps(value)
 
 
-def _packed(value: Any) -> Any:
+def _encode_array(value: Any) -> Any:
     if isinstance(value, np.generic):
         return value.item()
     if not isinstance(value, np.ndarray):
         raise NotImplementedError(f"{type(value).__name__} in a scene")
-    steps = _steps_of(value)
+    steps = _second_differences(value)
     content = np.ascontiguousarray(value.astype(value.dtype.newbyteorder("<"))).tobytes() if steps is None else steps
     return {
         "shape": list(value.shape),
@@ -136,7 +135,7 @@ def _packed(value: Any) -> Any:
     }
 
 
-def _steps_of(heights: np.ndarray) -> bytes | None:
+def _second_differences(heights: np.ndarray) -> bytes | None:
     """Differences of heights that are whole tenths of a millimetre, (rows, columns) float32; None for other arrays."""
     if heights.dtype != np.float32 or heights.ndim != 2 or not heights.size:
         return None
@@ -149,7 +148,7 @@ def _steps_of(heights: np.ndarray) -> bytes | None:
     return steps.reshape(-1).view(np.uint8).reshape(-1, 4).T.tobytes()
 
 
-def _unpacked(kind: type, value: Any) -> Any:
+def _decode_array(kind: type, value: Any) -> Any:
     if kind is not np.ndarray:
         raise NotImplementedError(f"{kind.__name__} in a scene")
     if not isinstance(value, dict) or set(value) != {"shape", "dtype", "coding", "data"}:
@@ -183,7 +182,7 @@ class FrozenFile:
     sensor_width_px: int  # more than the picture's width if that is a window
     gsd_cm: float  # ground sample distance
     classes: tuple[str, ...]  # classes of the models in it
-    site: tuple[int, ...] = ()  # seed of the scene that it is a view of; () if the file does not tell
+    site: tuple[int, ...] = ()  # seed of the scene that it is a view of; () if the file has none
 
     def __str__(self) -> str:
         return escaped(Path(self.path).name)
@@ -198,35 +197,35 @@ def parse_frozen(text: str) -> tuple[FrozenFile, ...]:
     found: list[FrozenFile] = []
     for path in paths:
         if not os.path.isdir(path):
-            found.append(_checked(path))
+            found.append(_check_file(path))
             continue
         inside = sorted(path.glob("*.json"))
         if not inside:
             raise UsageError(f"{OPTION} {escaped(str(path))}: has no .json files")
-        found += map(_checked, inside)
+        found += map(_check_file, inside)
     return tuple(found)
 
 
 def read_frozen(file: FrozenFile) -> SiteScene:
-    """The scene. UsageError if the file has changed since it was named."""
+    """Read the scene. UsageError if the file has changed since `parse_frozen`."""
     content = _content(Path(file.path))
     if hashlib.sha256(content).hexdigest() != file.sha256:
         raise UsageError(f"{OPTION} {escaped(file.path)}: has changed since the run began; start the run again")
     return thaw(content, f"{OPTION} {escaped(file.path)}")
 
 
-def _checked(path: Path) -> FrozenFile:
+def _check_file(path: Path) -> FrozenFile:
     content = _content(path)
     scene = thaw(content, f"{OPTION} {escaped(str(path))}")
     named = [asset.path for asset in scene.assets] + ([scene.ground.picture.path] if scene.ground.picture else [])
     for foreign in named:
         if names_device(PureWindowsPath(foreign).name):
-            words = f"{OPTION} {escaped(str(path))}: names {escaped(foreign)}"
-            raise UsageError(f"{words}, which Windows reserves for a device; rename it")
+            text = f"{OPTION} {escaped(str(path))}: names {escaped(foreign)}"
+            raise UsageError(f"{text}, which Windows reserves for a device; rename it")
     for asset in scene.assets:
         read_asset(asset)
     if scene.ground.picture is not None:
-        read_ground_picture(scene.ground.picture)
+        read_ground_texture(scene.ground.picture)
     return FrozenFile(
         path=str(path.absolute()),
         sha256=hashlib.sha256(content).hexdigest(),

@@ -99,7 +99,7 @@ class DatasetJob:
             self.recipe_2.check()
             check_cameras(self.options, self.recipe_2.camera)
             self.labels.check(self.recipe_2.own_classes)
-            self._check_given()
+            self._check_scene_files()
             self._check_files()
 
     def task(self, index: int) -> PictureTask:
@@ -122,14 +122,14 @@ class DatasetJob:
     def _check_devices(self) -> None:
         if not self.devices:
             return
-        given = f"--devices {','.join(map(str, self.devices))}"
+        text = f"--devices {','.join(map(str, self.devices))}"
         if self.cluster is not None or self.image_index is not None:
             other = "--image-index" if self.image_index is not None else "--cluster"
-            raise UsageError(f"{given}: is for the jobs of a run on this machine; leave it or {other} out")
+            raise UsageError(f"{text}: is for the jobs of a run on this machine; leave it or {other} out")
         if self.drawing.use_gpu is False:
-            raise UsageError(f"{given}: has no effect with --no-use-gpu; leave one of them out")
+            raise UsageError(f"{text}: has no effect with --no-use-gpu; leave one of them out")
         if self.jobs is not None and self.jobs < len(self.devices):
-            raise UsageError(f"{given}: a job uses one device; give --jobs {len(self.devices)} or fewer devices")
+            raise UsageError(f"{text}: a job uses one device; give --jobs {len(self.devices)} or fewer devices")
 
     def _check_recipe_1(self) -> None:
         for own in (*(getattr(self.recipe_2, part.name) for part in fields(Recipe2Options)), self.labels):
@@ -137,15 +137,15 @@ class DatasetJob:
                 if getattr(own, each.name) != each.default:
                     raise UsageError(f"{option_name(each.name)}: has no effect in recipe 1; give --recipe 2")
 
-    def _check_given(self) -> None:
+    def _check_scene_files(self) -> None:
         """Check --scene: as many pictures as files at most, and no option that its files decide."""
-        files, given = self.recipe_2.given.files, self.recipe_2.given
+        files, scene_options = self.recipe_2.scene_files.files, self.recipe_2.scene_files
         if not files:
             return
-        given.check_alone(self.options)
-        given.check_seed(self.seed)
+        scene_options.check_alone(self.options)
+        scene_options.check_seed(self.seed)
         if self.split is not None:
-            given.check_split()
+            scene_options.check_split()
         if self.indices.stop > len(files):
             name = "--count" if self.image_index is None else "--image-index"
             value = self.count if self.image_index is None else self.image_index
@@ -157,7 +157,7 @@ class DatasetJob:
         own = {
             "--asset": recipe_2.assets.asset,
             "--ground-texture": recipe_2.ground.ground_texture,
-            "--scene": recipe_2.given.scene,
+            "--scene": recipe_2.scene_files.scene,
         }
         for name, files in own.items():
             if files and self.cluster is not None:
@@ -166,22 +166,22 @@ class DatasetJob:
                     "--image-index in a folder that all machines share"
                 )
 
-    def with_given_size(self) -> "DatasetJob":
-        """The job with the size of the pictures of --scene, if there are any."""
-        if not self.recipe_2.given.scene:
+    def with_scene_size(self) -> "DatasetJob":
+        """Return the job with the picture size of the files of --scene, if there are any."""
+        if not self.recipe_2.scene_files.scene:
             return self
-        width, height = self.recipe_2.given.size_px
+        width, height = self.recipe_2.scene_files.size_px
         return replace(self, options=replace(self.options, width=width, height=height))
 
     @property
     def notes(self) -> tuple[str, ...]:
-        """Remarks about what is not drawn, labelled or cut as the user may expect."""
+        """Notes for the user on what is drawn, labelled or tiled otherwise than expected."""
         assets = self.recipe_2.assets
-        told = ((asset, read_asset(asset).notes) for asset in assets.assets)
+        asset_notes = ((asset, read_asset(asset).notes) for asset in assets.assets)
         unlabelled = assets.notes_without(self.labels.class_names) if self.labels.classes is None else ()
-        models = (f"--asset {asset.name}: {note}" for asset, notes in told for note in notes)
+        models = (f"--asset {asset.name}: {note}" for asset, notes in asset_notes for note in notes)
         notes = [*models, *unlabelled]
-        width, height = self.with_given_size().task(0).picture_px
+        width, height = self.with_scene_size().task(0).picture_px
         side = self.labels.tiles
         if side is not None and side > min(width, height):
             smaller = f"{min(side, width)}x{min(side, height)}"

@@ -98,7 +98,7 @@ class SceneOptions:
 
 
 def check_ranges(options: object, ranges: Mapping[str, tuple[float, float | None]]) -> None:
-    """Raise UsageError for a given number that is not between these two, by field."""
+    """Raise UsageError for an option outside its range. `ranges`: by field."""
     for name, (low, high) in ranges.items():
         if (value := getattr(options, name)) is not None:
             check_number(option_name(name), value, low, high)

@@ -1,4 +1,4 @@
-"""Replaces a file by one that is written in steps: a kill at any moment leaves the old or the new one."""
+"""Replaces files atomically: a kill at any moment leaves the old or the new one."""
 
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -9,15 +9,15 @@ from engine.system.atomic_file import move_into_place, remove_file
 
 
 @contextmanager
-def replaced(path: Path) -> Iterator[TextIO]:
-    """A new file, ASCII, that replaces the one at `path` when the block ends; an error leaves the old one."""
-    with new_path(path) as new, new.open("w", encoding="ascii", newline="\n") as file:
+def open_replacement(path: Path) -> Iterator[TextIO]:
+    """Open a new ASCII file that replaces the one at `path` when the block ends; an error leaves the old one."""
+    with replacement_path(path) as new, new.open("w", encoding="ascii", newline="\n") as file:
         yield file
 
 
 @contextmanager
-def new_path(path: Path) -> Iterator[Path]:
-    """The path of a new file, which replaces the one at `path` likewise."""
+def replacement_path(path: Path) -> Iterator[Path]:
+    """Yield the path of a new file that replaces the one at `path` in the same way."""
     new = path.with_name(f".{path.name}.new")
     try:
         yield new

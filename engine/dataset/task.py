@@ -1,4 +1,4 @@
-"""One picture to make, as sent to the process that makes it, and what comes back."""
+"""The task of one picture, as sent to the process that makes it, and the result."""
 
 import json
 from dataclasses import asdict, dataclass, field
@@ -37,7 +37,7 @@ class PictureTask:
     base_seed: int
     index: int
     recipe_2: Recipe2Options | None = None  # None: recipe 1
-    split: str = ""  # shares of the subsets, such as `80/10/10`; "" without --split
+    split: str = ""  # fractions of the subsets, such as `80/10/10`; "" without --split
     subset: str = ""  # the subset that the picture's scene belongs to (`train`, `val`, `test`); "" without --split
     labels: LabelOptions = field(default_factory=LabelOptions)  # in recipe 1 the defaults
     blender: str = ""  # path of Blender on the machine that draws; "" to search for it there
@@ -45,9 +45,9 @@ class PictureTask:
     @property
     def seed(self) -> Seed:
         """Seed of this picture's scene: base seed + index in recipe 1, both hashed together in recipe 2. A scene of
-        --scene keeps that of its drawing; () if its file does not tell."""
-        if self.recipe_2 is not None and self.recipe_2.given.scene:
-            return self.recipe_2.given.files[self.scene_number].site
+        --scene keeps that of its drawing; () if its file has none."""
+        if self.recipe_2 is not None and self.recipe_2.scene_files.scene:
+            return self.recipe_2.scene_files.files[self.scene_number].site
         return self.base_seed + self.index if self.recipe_2 is None else (self.base_seed, self.scene_number)
 
     @property
@@ -81,7 +81,7 @@ class PictureTask:
 
     @property
     def key(self) -> dict[str, Any]:
-        """Fingerprint of everything that affects the picture's bytes, as JSON values; the same for a whole dataset."""
+        """Fingerprint of everything that affects the pictures' bytes, as JSON values; equal for a whole dataset."""
         key = {"seed": self.base_seed} | asdict(self.options) | asdict(self.drawing)
         if self.split:
             key["split"] = self.split
@@ -92,20 +92,20 @@ class PictureTask:
         text = with_replacements(json.dumps(asdict(self.recipe_2), ensure_ascii=False))
         parts: dict[str, dict[str, Any]] = _without_folders(json.loads(text))
         key |= {"recipe": 2} | {name: value for part in parts.values() for name, value in part.items()}
-        return key | {"scene": self.recipe_2.given.key if self.recipe_2.given.scene else []}
+        return key | {"scene": self.recipe_2.scene_files.key if self.recipe_2.scene_files.scene else []}
 
     def as_json(self) -> str:
         return json.dumps(asdict(self))
 
 
 @dataclass(slots=True, kw_only=True)
-class MadePicture:
+class PictureResult:
     """The files and facts of a finished picture."""
 
     piles: int  # piles on the site
     labelled: int  # things with a label; in recipe 1 piles alone
     renderer: str
-    drawn: dict[str, Any] = field(default_factory=dict)
+    scene_facts: dict[str, Any] = field(default_factory=dict)
     """Every number of the scene in recipe 1. In recipe 2 camera, light, ground, counts, and the file of the scene."""
     seconds: dict[str, float] = field(default_factory=dict)  # per step: scene, draw, sensor (recipe 2), labels, save
     cpu_seconds: dict[str, float] = field(default_factory=dict)  # processor time of all its threads, per step
@@ -115,7 +115,7 @@ class MadePicture:
 
 
 def _without_folders(value: Any) -> Any:
-    """The same JSON value with the bare names of files whose hash stands beside them: they may have been moved."""
+    """The same JSON value, with paths that have a hash beside them cut to file names: files may be moved."""
     if isinstance(value, list):
         return [_without_folders(each) for each in value]
     if not isinstance(value, dict):
@@ -125,5 +125,5 @@ def _without_folders(value: Any) -> Any:
 
 
 def task_of(text: str) -> PictureTask:
-    """The task from `as_json`."""
+    """Decode the task from `as_json`."""
     return msgspec.convert(json.loads(text), PictureTask)

@@ -21,7 +21,7 @@ from engine.values import TimecodeReading
 
 ARTNET_PORT: Final = 6454
 MAX_ARTNET_UNIVERSE: Final = 32_767
-PRIORITY: Final = 100  # of sACN's range, in which Art-Net has no place of its own
+PRIORITY: Final = 100  # of sACN's range, since Art-Net has no priorities
 MAX_REPLY_PORTS: Final = 4  # in one ArtPollReply; a node with more sends several
 
 _ID: Final = b"Art-Net\0"
@@ -38,8 +38,8 @@ _DMX_LENGTH: Final = Struct(">H")
 _DMX_HEAD_BYTES: Final = 18
 _POLL_BYTES: Final = 14
 _TIMECODE: Final = Struct("<BBBBB")  # frames, seconds, minutes, hours, type
-_RATES: Final = (("24", 24), ("25", 25), ("29.97df", 30), ("30", 30))  # and labels in a second, by type
-_TARGETS: Final = Struct(">HH")  # highest and lowest port address that is asked for
+_RATES: Final = (("24", 24), ("25", 25), ("29.97df", 30), ("30", 30))  # name and labels per second, by type
+_TARGETS: Final = Struct(">HH")  # highest and lowest requested port address
 _IS_TARGETED: Final = 0x20  # bit 5 of an ArtPoll's flags
 
 ART_SYNC: Final = _HEAD.pack(_ID, _OP_SYNC) + _VERSION_FIELD.pack(_VERSION) + b"\0\0"
@@ -67,7 +67,7 @@ class Poll:
 
 
 def read_artnet(data: bytes, host: str, port: int) -> LevelsPacket | TimecodeReading | Poll | None:
-    """The packet, or None if it is of a kind that does not matter here; timecode at 0 s. Raises DmxDecodeError.
+    """The packet, or None if it is of another kind; timecode has `at_s` 0. Raises DmxDecodeError.
 
     `host` and `port` are the sender's.
     """

@@ -1,10 +1,10 @@
-"""Levels of lighting channels, as packets of Art-Net and sACN carry them.
+"""The contents of a packet of Art-Net or sACN: levels of lighting channels.
 
 The packets are read and written by hand (`artnet.py`, `sacn.py`), because no library on PyPI receives robustly (looked
 at in 2026). stupidArtnet 1.6.0 reads the sequence number of the first byte only, and its receiving thread ends with the
 first packet shorter than its header. python-artnet 1.2.0 sleeps up to a second on the receiving thread before each
-reply, and prints errors. Neither limits what it keeps. sacn 1.11.0 keeps one sequence number for all sources of a
-universe, so that two consoles shut each other out; it lets preview data through; and a packet with priority 201 raises
+reply, and prints errors. Neither limits what it stores. sacn 1.11.0 has one sequence number for all sources of a
+universe, so that two consoles block each other; it lets preview data through; and a packet with priority 201 raises
 an error that nothing catches, which ends its thread.
 
 Levels count when they arrive: a frame lasts longer than the spread of one console's packets. So synchronisation is

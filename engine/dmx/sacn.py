@@ -41,7 +41,7 @@ _FLAGS: Final = 0x7
 
 
 def read_sacn(data: bytes, host: str) -> LevelsPacket | None:
-    """The packet, or None if it carries no levels to show: other vectors, start codes, preview data. `host` sent it.
+    """The packet that `host` sent, or None if it carries no levels: other vectors, start codes, preview data.
 
     Raises DmxDecodeError.
     """
@@ -71,7 +71,7 @@ def read_sacn(data: bytes, host: str) -> LevelsPacket | None:
         protocol="sacn",
         universe=universe,
         source=component.hex(),
-        name=_shown_name(name, host),
+        name=_printable_name(name, host),
         priority=priority,
         sequence=sequence,
         levels=levels,
@@ -98,11 +98,11 @@ def _require_length(field: int, present: int, layer: str) -> None:
         raise DmxDecodeError(f"the sACN {layer} layer says {field & _LENGTH} bytes, {present} are there")
 
 
-def _shown_name(raw: bytes, host: str) -> str:
+def _printable_name(raw: bytes, host: str) -> str:
     """The source's name and host on one line, without control characters."""
     text = raw.partition(b"\0")[0].decode("utf-8", "replace")
-    shown = "".join(letter if letter.isprintable() else " " for letter in text)
-    return f"{' '.join(shown.split())} {host}".strip()
+    printable = "".join(letter if letter.isprintable() else " " for letter in text)
+    return f"{' '.join(printable.split())} {host}".strip()
 
 
 def group_of(universe: int) -> str:

@@ -2,12 +2,12 @@
 
 `Streams` decides which universes are due; `DmxSender` has the socket. A universe is sent when its levels change, three
 times with the same levels, then every 0.9 s (E1.31, 6.6.2; Art-Net 4, "ArtDmx": 0.8 to 1 s), so that a lost packet is
-soon replaced and a node knows that we live. The end of a sACN universe is told three times (E1.31, 6.2.6); Art-Net has
-no such message, and its nodes hold the last levels. They do that after a crash, too.
+soon replaced and a node sees that we are running. The end of a sACN universe is sent three times (E1.31, 6.2.6);
+Art-Net has no such message, and its nodes hold the last levels. They do that after a crash, too.
 
-sACN goes by multicast, or by unicast to chosen hosts. Art-Net goes by unicast to the nodes that answer a poll every
-2.5 s, or to chosen hosts, or by broadcast to all. A packet that the system has no room for is left out: the next one
-follows within 25 ms.
+sACN goes by multicast, or by unicast to chosen hosts. Art-Net goes by unicast to the nodes that answer a poll every 2.5
+s, or to chosen hosts, or by broadcast to all. A packet that the system's buffer has no room for is dropped: the next
+one follows within 25 ms.
 """
 
 import ipaddress
@@ -53,7 +53,7 @@ class Route:
 
     @property
     def universes(self) -> range:
-        """Those that the protocol has."""
+        """The universe numbers of the protocol."""
         return range(MAX_ARTNET_UNIVERSE + 1) if self.protocol == "artnet" else range(1, MAX_SACN_UNIVERSE + 1)
 
 
@@ -79,26 +79,26 @@ def hosts_of(text: str, port: int) -> tuple[Address, ...]:
 class _Stream:
     levels: bytes
     sent: int = 0
-    """Packets with these levels."""
+    """Number of packets sent with these levels."""
     next_s: float = float("-inf")
     sequence: int = -1
 
 
 class Streams:
-    """The universes being sent: what is due, and how each packet is numbered. Pure. One thread at a time."""
+    """Decides which universes are due and numbers their packets. Pure. One thread at a time."""
 
     def __init__(self, numbers: range) -> None:
-        """`numbers`: of the packets, in turn. 0 means in Art-Net that a packet has none."""
+        """`numbers`: the sequence numbers of packets. In Art-Net, 0 means that a packet has none."""
         self._numbers = numbers
         self._streams: dict[int, _Stream] = {}
-        self._ended: dict[int, int] = {}  # sequence numbers go on if a universe comes back
+        self._ended: dict[int, int] = {}  # sequence numbers continue if a universe is sent again
 
     @property
     def universes(self) -> tuple[int, ...]:
         return tuple(self._streams)
 
     def set(self, levels: Mapping[int, bytes]) -> tuple[int, ...]:
-        """Use these levels from now on. The universes that are no longer sent; end them with `number`."""
+        """Set the levels of all universes. Returns the universes that are no longer sent; end them with `number`."""
         left = tuple(universe for universe in self._streams if universe not in levels)
         for universe in left:
             self._ended[universe] = self._streams.pop(universe).sequence
@@ -111,7 +111,7 @@ class Streams:
         return left
 
     def due(self, now_s: float, *, is_frame: bool) -> list[tuple[int, bytes, int]]:
-        """Universe, levels and number of each packet due. `is_frame`: levels were set just now, new or the same."""
+        """(universe, levels, sequence number) of each due packet. `is_frame`: levels were set just now."""
         due = []
         for universe, stream in self._streams.items():
             if now_s >= stream.next_s or (is_frame and stream.sent < REPEATS):
@@ -125,7 +125,7 @@ class Streams:
         return min((stream.next_s for stream in self._streams.values()), default=float("inf"))
 
     def number(self, universe: int) -> int:
-        """The number of one more packet of a universe that has ended."""
+        """The sequence number of one more packet of a universe that has ended."""
         self._ended[universe] = self._after(self._ended[universe])
         return self._ended[universe]
 
@@ -134,7 +134,7 @@ class Streams:
 
 
 class DmxSender:
-    """One thread at a time. SinkError if the socket cannot be opened or the network is away."""
+    """Sends universes over one socket. One thread at a time. SinkError if the network or the socket fails."""
 
     def __init__(
         self, route: Route, cid: bytes, now_s: Callable[[], float], *, ports: Address = ("", 0), poll_to: str = ""
@@ -170,13 +170,13 @@ class DmxSender:
         return f"{len(found)} node{'' if len(found) == 1 else 's'}" if found else "no node replies"
 
     def send(self, levels: Mapping[int, bytes]) -> None:
-        """Send the universes that are due; those that are not in `levels` any more end."""
+        """Send the universes that are due, and end those that are no longer in `levels`."""
         for universe in self._streams.set(levels):
             self._end(universe)
         self.step(is_frame=True)
 
     def step(self, *, is_frame: bool = False) -> None:
-        """Keep-alive, polls, discovery. Call it when `next_s` has come."""
+        """Send keep-alives, polls and discovery. Call it when `next_s` is reached."""
         now_s = self._now_s()
         if self._is_polling:
             self._poll(now_s)
@@ -196,7 +196,7 @@ class DmxSender:
 
     def close(self) -> None:
         """End all universes. Idempotent."""
-        with suppress(SinkError):  # the network may be away
+        with suppress(SinkError):  # the network may be unreachable
             for universe in self._streams.set({}):
                 self._end(universe)
         own.remove_sources(self._own)
@@ -207,7 +207,7 @@ class DmxSender:
         route = self.route
         if route.protocol == "artnet":
             nodes = [(host, self._port) for host in own.nodes.of(universe, self._now_s())] if self._is_polling else ()
-            to = self._hosts or nodes or self._everywhere(self._is_broadcast)
+            to = self._hosts or nodes or self._broadcast_addresses(self._is_broadcast)
             self._to(to, artnet.art_dmx(universe, levels, sequence))
             return
         options |= sacn.FORCED if route.sync else 0
@@ -225,7 +225,7 @@ class DmxSender:
 
     def _send_sync(self) -> None:
         if self.route.protocol == "artnet":
-            self._to(self._hosts or self._everywhere(True), artnet.ART_SYNC)
+            self._to(self._hosts or self._broadcast_addresses(True), artnet.ART_SYNC)
             return
         self._sync_sequence = (self._sync_sequence + 1) % 256
         packet = sacn.sacn_sync(self.route.sync, cid=self._cid, sequence=self._sync_sequence)
@@ -237,7 +237,7 @@ class DmxSender:
                 self._send_levels(universe, bytes(512), self._streams.number(universe), sacn.TERMINATED)
 
     def _poll(self, now_s: float) -> None:
-        """Ask for nodes, and take the replies that reach this socket."""
+        """Poll for nodes, and read the replies that reach this socket."""
         if (
             self._socket.getsockname()[1] == ARTNET_PORT and own.receiving_ports
         ):  # a receiver has started: replies belong to its socket
@@ -246,10 +246,10 @@ class DmxSender:
         with suppress(BlockingIOError, ConnectionResetError):
             for _ in range(own.MAX_NODES):
                 data, (host, _) = self._socket.recvfrom(MAX_DATAGRAM_BYTES)
-                own.nodes.hear(data, host, now_s)
+                own.nodes.note_reply(data, host, now_s)
         if now_s >= self._poll_s:
             self._poll_s = now_s + POLL_S
-            self._to(self._poll_to or self._everywhere(True), artnet.ART_POLL)
+            self._to(self._poll_to or self._broadcast_addresses(True), artnet.ART_POLL)
 
     def _to(self, addresses: Iterable[Address], packet: bytes) -> None:
         for address in addresses:
@@ -260,12 +260,12 @@ class DmxSender:
             except OSError as error:
                 raise SinkError(f"dmx: {address[0]} cannot be reached ({error.strerror or error})") from None
 
-    def _everywhere(self, is_wanted: bool) -> list[Address]:
+    def _broadcast_addresses(self, is_enabled: bool) -> list[Address]:
         """The broadcast addresses of this machine's networks, or of the chosen one."""
         chosen = self.route.interface
         return [
             (str(entry.network.broadcast_address), self._port)
-            for entry in (own_interfaces() if is_wanted else ())
+            for entry in (own_interfaces() if is_enabled else ())
             if entry.version == 4 and (str(entry.ip) == chosen if chosen else not entry.is_loopback)
         ]
 
@@ -285,8 +285,8 @@ class DmxSender:
             sock.bind(address)
         except OSError as error:
             sock.close()
-            place = f"UDP port {address[1]}" if address[1] else f"the interface {self.route.interface or address[0]}"
-            raise SinkError(f"dmx: {place} cannot be used ({error.strerror or error})") from None
+            subject = f"UDP port {address[1]}" if address[1] else f"the interface {self.route.interface or address[0]}"
+            raise SinkError(f"dmx: {subject} cannot be used ({error.strerror or error})") from None
         port = sock.getsockname()[1]
         hosts = {"127.0.0.1", *(str(entry.ip) for entry in own_interfaces() if entry.version == 4)}
         former = self._own

@@ -16,8 +16,8 @@ from engine.ipc import layout
 from engine.ipc.owned_segment import Fence, MappedSegment, OwnedSegment, open_segment
 from engine.ipc.ring_folder import system_folder
 
-ANNOUNCED = layout.AUDIO_RING.word("announced")
-END = layout.AUDIO_RING.word("end")
+ANNOUNCED = layout.AUDIO_RING.field_index("announced")
+END = layout.AUDIO_RING.field_index("end")
 SAMPLE_BYTES = 4  # float32
 SILENCE = np.float32(0.0)
 
@@ -36,12 +36,12 @@ class AudioRing:
     @staticmethod
     def write_to(segment: str) -> "AudioRingWriter":
         """Continue where the last writer of this ring stopped. Only one process may write at a time. Closing the writer
-        does not remove the ring. SharedMemoryError when it is gone."""
+        does not remove the ring. SharedMemoryError when it is missing."""
         return AudioRingWriter(open_segment(layout.AUDIO_RING, segment, is_writable=True))
 
     @staticmethod
     def open(segment: str) -> "AudioRingReader":
-        """Read the ring in this segment, named by its owner. SharedMemoryError when it is gone."""
+        """Read the ring in this segment, named by its owner. SharedMemoryError when it is missing."""
         return AudioRingReader(open_segment(layout.AUDIO_RING, segment))
 
 
@@ -56,7 +56,7 @@ class _AudioRingEnd:
         """Frames the ring holds."""
         self._memory = memory
         self._fence = Fence()
-        self._words = np.frombuffer(memory.buf, np.uint64, layout.HEADER_BYTES // 8)
+        self._fields = np.frombuffer(memory.buf, np.uint64, layout.HEADER_BYTES // 8)
         samples = np.frombuffer(memory.buf, np.float32, self.capacity * self.channels, layout.HEADER_BYTES)
         self._samples = samples.reshape(self.capacity, self.channels)
 
@@ -68,12 +68,12 @@ class _AudioRingEnd:
     @property
     def end_sample(self) -> int:
         """One past the newest complete sample: the number of samples written so far."""
-        return int(self._words[END])
+        return int(self._fields[END])
 
     def close(self) -> None:
         """Unmap the memory; the process that made the ring also removes its name."""
-        if self._words is not None:
-            self._words = self._samples = None  # type: ignore[assignment]  # closed and no longer used
+        if self._fields is not None:
+            self._fields = self._samples = None  # type: ignore[assignment]  # closed and no longer used
             self._memory.close()
 
     def __del__(self) -> None:
@@ -99,17 +99,17 @@ class AudioRingWriter(_AudioRingEnd):
         if missing > 0:
             self._put(np.broadcast_to(SILENCE, (min(missing, self.capacity), self.channels)), sample)
 
-    def _put(self, kept: np.ndarray, end: int) -> None:
+    def _put(self, samples: np.ndarray, end: int) -> None:
         """Write the newest samples, at most the ring's capacity, up to `end`."""
-        start = (end - len(kept)) % self.capacity
-        head = min(len(kept), self.capacity - start)
+        start = (end - len(samples)) % self.capacity
+        head = min(len(samples), self.capacity - start)
         # A writer that was killed may have announced, and overwritten, samples beyond this.
-        self._words[ANNOUNCED] = max(end, int(self._words[ANNOUNCED]))
+        self._fields[ANNOUNCED] = max(end, int(self._fields[ANNOUNCED]))
         self._fence()
-        self._samples[start : start + head] = kept[:head]
-        self._samples[: len(kept) - head] = kept[head:]
+        self._samples[start : start + head] = samples[:head]
+        self._samples[: len(samples) - head] = samples[head:]
         self._fence()
-        self._words[END] = end
+        self._fields[END] = end
 
 
 class AudioRingReader(_AudioRingEnd):
@@ -130,5 +130,5 @@ class AudioRingReader(_AudioRingEnd):
         copy[:head] = self._samples[start : start + head]
         copy[head:] = self._samples[: frames - head]
         self._fence()
-        is_whole = int(self._words[ANNOUNCED]) - self.capacity <= first_sample
+        is_whole = int(self._fields[ANNOUNCED]) - self.capacity <= first_sample
         return copy if is_whole else None

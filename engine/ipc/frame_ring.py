@@ -26,13 +26,13 @@ from engine.ipc.owned_segment import Fence, MappedSegment, OwnedSegment, open_se
 from engine.ipc.ring_folder import RingFolder, find_ring, is_writer_alive, system_folder, writer_of
 from engine.ipc.segment import ForeignSegment
 
-# Indexes into the arrays of words: far faster than fields of a structured scalar. An aligned word is read and written
+# Indexes into the arrays of 8-byte fields: far faster than those of a structured scalar. Aligned ones are accessed
 # whole, never half a counter.
-NEWEST = layout.FRAME_RING.word("newest")
-HEARTBEAT = layout.FRAME_RING.word("heartbeat_ns")
-NUMBER_BEFORE = layout.FRAME_RING.word("number_before")
-GENERATION_BEFORE = layout.FRAME_RING.word("generation_before")
-STATE = 3  # offset 12, in words of 4 bytes
+NEWEST = layout.FRAME_RING.field_index("newest")
+HEARTBEAT = layout.FRAME_RING.field_index("heartbeat_ns")
+NUMBER_BEFORE = layout.FRAME_RING.field_index("number_before")
+GENERATION_BEFORE = layout.FRAME_RING.field_index("generation_before")
+STATE = 3  # offset 12, in units of 4 bytes
 BEGIN, END, INDEX, TIME, GENERATION = range(5)  # of a slot
 READ_ATTEMPTS = 3  # the first and two more
 
@@ -43,28 +43,28 @@ class RingBlock:
     def __init__(self, buf: memoryview) -> None:
         self.header = np.frombuffer(buf, layout.FRAME_RING.header, 1)[0]
         self.shape = int(self.header["height"]), int(self.header["width"]), int(self.header["channels"])
-        self.words = np.frombuffer(buf, np.uint64, layout.HEADER_BYTES // 8)
-        self.states = self.words.view(np.uint32)[STATE : STATE + 1]
+        self.fields = np.frombuffer(buf, np.uint64, layout.HEADER_BYTES // 8)
+        self.states = self.fields.view(np.uint32)[STATE : STATE + 1]
         self.slots = []
-        """For each slot: its words, the same words as floats (TIME is one), its pixels with shape `shape`."""
+        """For each slot: its fields, the same as floats (TIME is one), its pixels with shape `shape`."""
         for number in range(layout.SLOTS):
             offset = int(self.header["first_slot"]) + number * int(self.header["slot_stride"])
-            words = np.frombuffer(buf, np.uint64, layout.SLOT_PIXELS // 8, offset)
+            fields = np.frombuffer(buf, np.uint64, layout.SLOT_PIXELS // 8, offset)
             height, width, channels = self.shape
             pixels = np.frombuffer(buf, np.uint8, height * width * channels, offset + layout.SLOT_PIXELS)
-            self.slots.append((words, words.view(np.float64), pixels.reshape(self.shape)))
+            self.slots.append((fields, fields.view(np.float64), pixels.reshape(self.shape)))
 
     @property
     def sequence(self) -> int:
         """Number of the newest whole frame, here or in the segment before a new size; 0 before the first."""
-        return int(self.words[NEWEST]) or int(self.words[NUMBER_BEFORE])
+        return int(self.fields[NEWEST]) or int(self.fields[NUMBER_BEFORE])
 
     @property
     def generation(self) -> int:
         """Generation of the newest whole frame, or of the next one if there is none yet."""
-        newest = int(self.words[NEWEST])
+        newest = int(self.fields[NEWEST])
         if newest == 0:
-            return int(self.words[GENERATION_BEFORE])
+            return int(self.fields[GENERATION_BEFORE])
         return int(self.slots[newest % layout.SLOTS][0][GENERATION])
 
 
@@ -114,25 +114,25 @@ class RingWriter:
         sequence = self._block.sequence + 1
         if pixels.shape != self._block.shape:  # copyto would broadcast a single row over the picture
             raise SharedMemoryError(f"{self.name}: picture {pixels.shape} does not fit ring {self._block.shape}")
-        words, floats, slot_pixels = self._block.slots[sequence % layout.SLOTS]
+        fields, floats, slot_pixels = self._block.slots[sequence % layout.SLOTS]
         try:
-            words[BEGIN] = sequence
+            fields[BEGIN] = sequence
             self._fence()
             np.copyto(slot_pixels, pixels, casting="no")
-            words[INDEX] = index
+            fields[INDEX] = index
             floats[TIME] = time_s
-            words[GENERATION] = self.generation
+            fields[GENERATION] = self.generation
             self._fence()
-            words[END] = sequence
+            fields[END] = sequence
             self._fence()
         finally:  # an error's traceback would keep the arrays, and so the mapped memory, beyond `close`
-            del words, floats, slot_pixels
-        self._block.words[NEWEST] = sequence
+            del fields, floats, slot_pixels
+        self._block.fields[NEWEST] = sequence
         self.beat()
 
     def beat(self) -> None:
         """Store a heartbeat when there is no picture to write."""
-        self._block.words[HEARTBEAT] = time.time_ns()
+        self._block.fields[HEARTBEAT] = time.time_ns()
 
     def close(self) -> None:
         """Unmap the memory. The ring stays, for readers and for the next writer."""
@@ -238,18 +238,18 @@ class RingReader:
         if self._block.states[0] == layout.MOVED:
             self._follow()
         for _ in range(READ_ATTEMPTS):
-            newest = int(self._block.words[NEWEST])
+            newest = int(self._block.fields[NEWEST])
             if newest in (0, self.sequence):
                 return self._frame
-            words, floats, slot_pixels = self._block.slots[newest % layout.SLOTS]
+            fields, floats, slot_pixels = self._block.slots[newest % layout.SLOTS]
             if spare is None or spare.shape != slot_pixels.shape:
                 spare = np.empty_like(slot_pixels)
-            was_whole = words[END] == newest
+            was_whole = fields[END] == newest
             self._fence()
             np.copyto(spare, slot_pixels, casting="no")
-            index, time_s, generation = int(words[INDEX]), float(floats[TIME]), int(words[GENERATION])
+            index, time_s, generation = int(fields[INDEX]), float(floats[TIME]), int(fields[GENERATION])
             self._fence()
-            if was_whole and words[BEGIN] == newest:
+            if was_whole and fields[BEGIN] == newest:
                 self.sequence = newest
                 self._frame = RingFrame(
                     pixels=spare, index=index, time_s=time_s, generation=generation, sequence=newest
@@ -263,13 +263,13 @@ class RingReader:
         """closed: the ring's owner closed it. dead: the owner's process ended without closing it."""
         if self._block.states[0] == layout.CLOSED:
             return "closed"
-        is_alive = is_writer_alive(writer_of(self._block.header), int(self._block.words[HEARTBEAT]))
+        is_alive = is_writer_alive(writer_of(self._block.header), int(self._block.fields[HEARTBEAT]))
         return "live" if is_alive else "dead"
 
     @property
     def heartbeat_age_s(self) -> float:
         """Seconds since the last heartbeat of the writer, the owner or another; grows while it hangs."""
-        return (time.time_ns() - int(self._block.words[HEARTBEAT])) / 1e9
+        return (time.time_ns() - int(self._block.fields[HEARTBEAT])) / 1e9
 
     def close(self) -> None:
         """Unmap the memory. Frames returned so far stay valid, and the ring itself is not affected."""
@@ -278,7 +278,7 @@ class RingReader:
             self._mapping.close()
 
     def _follow(self) -> None:
-        """Follow the ring to its new segment; if that is gone too, find the ring by name."""
+        """Follow the ring to its new segment; if that is missing too, find the ring by name."""
         self._fence()
         segment = bytes(self._block.header["successor"]).decode()
         try:
@@ -314,7 +314,7 @@ class FrameRing:
     def write_to(segment: str) -> RingWriter:
         """Write into a ring that another process made. Frame numbers continue after the newest frame. Its owner and
         other processes must not write at the same time. Closing the writer does not remove the ring. SharedMemoryError
-        when it is gone."""
+        when it is missing."""
         return RingWriter(open_segment(layout.FRAME_RING, segment, is_writable=True))
 
     @staticmethod
@@ -327,5 +327,5 @@ class FrameRing:
 
     @staticmethod
     def attach(segment: str) -> RingReader:
-        """Read the ring in this segment, named by its writer. SharedMemoryError when it is gone."""
+        """Read the ring in this segment, named by its writer. SharedMemoryError when it is missing."""
         return RingReader(segment, system_folder())

@@ -1,43 +1,43 @@
-"""Words that say which process is using the GPU. The engine's draws go before SD and SAM3, the voice before all.
+"""Shared fields that show which process is using the GPU. The engine's draws precede SD and SAM3, the voice all.
 
 A process cannot ask the driver to let another process's draw go first, so children check the gate before each slice of
 work. The voice does not: a late block would be heard. Children of one device also take turns, so that a draw finds at
-most one slice under way. The gate is advisory: it never locks. A word left set by a process that was stopped, or by the
-engine while it draws, expires after the times below, and a gate without a period stops nobody.
+most one slice under way. The gate is advisory: it never locks. A field left set by a process that was stopped, or by
+the engine while it draws, expires after the times below, and a gate without a period stops nobody.
 """
 
 import logging
 from typing import Final
 
 from engine.ipc import layout
-from engine.ipc.owned_segment import MappedSegment, Word, WordSegment
+from engine.ipc.owned_segment import Counter, CounterSegment, MappedSegment
 
 logger = logging.getLogger(__name__)
 DEVICE, WANTS, WORKS = range(3)
 VOICE_LIMIT_NS: Final = 1_000_000_000  # a block of voice takes a tenth of that; after it the child counts as stopped
 TURN_LIMIT_NS: Final = 250_000_000  # a slice takes milliseconds; one that compiles or captures stops no other child
-_PLACES: Final = [
-    tuple(layout.GATE.word(f"{field}_{place}") for field in ("device", "wants_ns", "works_ns"))
-    for place in range(1, layout.TURN_PLACES + 1)
+_TURN_FIELDS: Final = [
+    tuple(layout.GATE.field_index(f"{field}_{index}") for field in ("device", "wants_ns", "works_ns"))
+    for index in range(1, layout.MAX_TURNS + 1)
 ]
-"""The index of each of these three words, for each child's process."""
+"""The index of each of these three fields, for each child's process."""
 
 
-class Gate(WordSegment):
+class Gate(CounterSegment):
     """One gate for an engine and its children. `now_ns`: perf_counter_ns, the same in all processes of a machine."""
 
     _kind = layout.GATE
-    draw_ns = Word(_kind, "draw_ns", int)
+    draw_ns = Counter(_kind, "draw_ns", int)
     """When the draw under way began, or the next one will; 0: unknown."""
-    period_ns = Word(_kind, "period_ns", int)
+    period_ns = Counter(_kind, "period_ns", int)
     """Frame period of the engine, set by it; 0 until then."""
-    late_frames = Word(_kind, "late_frames", int)
+    late_frames = Counter(_kind, "late_frames", int)
     """Frames the engine has published late since its start, set by it; used by `duty auto`."""
-    _voice_ns = Word(_kind, "voice_ns", int)
+    _voice_ns = Counter(_kind, "voice_ns", int)
 
     def __init__(self, memory: MappedSegment) -> None:
         super().__init__(memory)
-        self._free_places = list(range(layout.TURN_PLACES, 0, -1))  # taken from the end, on several threads
+        self._free_indices = list(range(layout.MAX_TURNS, 0, -1))  # taken from the end, on several threads
 
     def draw_begins(self, now_ns: int) -> None:
         """Called by the engine before it submits a draw."""
@@ -66,51 +66,51 @@ class Gate(WordSegment):
         began_ns = self._voice_ns
         return began_ns != 0 and now_ns - began_ns < VOICE_LIMIT_NS
 
-    def take_place(self) -> int:
-        """A place for a new child process to take turns at, from 1; 0, with a warning in the log, when all are taken.
-        Called by the gate's maker, on any thread."""
+    def acquire_turn_index(self) -> int:
+        """Reserve an index at which a new child process takes turns, from 1; 0, with a warning in the log, when all are
+        in use. Called by the gate's owner, on any thread."""
         try:
-            return self._free_places.pop()
+            return self._free_indices.pop()
         except IndexError:
             logger.warning(
                 "all %d places of children that take turns on a GPU are taken: another one does not wait for them, "
                 "and pictures may be late",
-                layout.TURN_PLACES,
+                layout.MAX_TURNS,
             )
             return 0
 
-    def leave_place(self, place: int) -> None:
-        """Called by the gate's maker when the process at this place has ended: the next one may have it."""
-        if place:
-            for word in _PLACES[place - 1]:
-                self._words[word] = 0
-            self._free_places.append(place)
+    def release_turn_index(self, index: int) -> None:
+        """Release the index of a process that has ended, for the next one. Called by the gate's owner."""
+        if index:
+            for field in _TURN_FIELDS[index - 1]:
+                self._fields[field] = 0
+            self._free_indices.append(index)
 
-    def turns(self, place: int, device: int) -> "Turns | None":
-        """The turns of the child at this place on a device, numbered from 1; None for place 0."""
-        return Turns(self, place, device) if place else None
+    def turns(self, index: int, device: int) -> "Turns | None":
+        """The turns of the child with this index on a device, numbered from 1; None for index 0."""
+        return Turns(self, index, device) if index else None
 
 
 class Turns:
     """The turns of one child among those that use the same device. Times: perf_counter_ns."""
 
-    def __init__(self, gate: Gate, place: int, device: int) -> None:
-        """`place`, `device`: from 1."""
+    def __init__(self, gate: Gate, index: int, device: int) -> None:
+        """`index`, `device`: from 1."""
         self._gate = gate
-        self._own = _PLACES[place - 1]
+        self._own = _TURN_FIELDS[index - 1]
         self._set(self._own[DEVICE], device)
 
     def ask(self, asked_ns: int) -> None:
-        """Stand in line as from `asked_ns`; 0: not now, the others need not wait for this child."""
+        """Request a turn as of `asked_ns`; 0: no request, the others need not wait for this child."""
         self._set(self._own[WANTS], asked_ns)
 
     def try_begin(self, now_ns: int, asked_ns: int) -> bool:
-        """Begin a slice, unless another child works on this device or has asked before this one, each for up to 250 ms.
-        True for one child only, even if two try at the same moment: each says that it works before it looks at the
+        """Begin a slice, unless another child works on this device or has requested one before, each for up to 250 ms.
+        True for one child only, even if two try at the same moment: each announces its work before it looks at the
         others (Dekker's algorithm), so one of them sees the other."""
         self.ask(asked_ns)
         device = self._get(self._own[DEVICE])
-        others = [other for other in _PLACES if other is not self._own and self._get(other[DEVICE]) == device]
+        others = [other for other in _TURN_FIELDS if other is not self._own and self._get(other[DEVICE]) == device]
         if any(self._is_set(other[WANTS], now_ns) and self._is_before(other) for other in others):
             return False
         self._set(self._own[WORKS], now_ns)
@@ -130,15 +130,15 @@ class Turns:
         """Called when the device has finished the slice."""
         self._set(self._own[WORKS], 0)
 
-    def _is_set(self, word: int, now_ns: int) -> bool:
-        return now_ns - self._get(word) < TURN_LIMIT_NS
+    def _is_set(self, field: int, now_ns: int) -> bool:
+        return now_ns - self._get(field) < TURN_LIMIT_NS
 
     def _is_before(self, other: tuple[int, ...]) -> bool:
-        """True if the other child has asked earlier; at the same time, the one whose words come first."""
+        """True if the other child has asked earlier; at the same time, the one whose fields come first."""
         return (self._get(other[WANTS]), other) < (self._get(self._own[WANTS]), self._own)
 
-    def _get(self, word: int) -> int:
-        return int(self._gate._words[word])
+    def _get(self, field: int) -> int:
+        return int(self._gate._fields[field])
 
-    def _set(self, word: int, value: int) -> None:
-        self._gate._words[word] = value
+    def _set(self, field: int, value: int) -> None:
+        self._gate._fields[field] = value

@@ -14,7 +14,7 @@ from engine.ipc.segment_kind import SegmentKind, dtype_of
 PAGE_BYTES: Final = 4096
 HEADER_BYTES: Final = PAGE_BYTES
 SLOTS: Final = 3
-TURN_PLACES: Final = 16  # eight models, each with two processes while one is replaced
+MAX_TURNS: Final = 16  # eight models, each with two processes while one is replaced
 SLOT_PIXELS: Final = 64  # offset of the pixels in a slot
 
 OPEN, CLOSED, MOVED = 1, 2, 3
@@ -43,7 +43,7 @@ _FRAME_RING: Final = """
     36      u4    slot_count        3
     40      u8    slot_stride       bytes from a slot to the next
     48      u8    first_slot        offset of slot 0
-    56      f8    fps               nominal frames a second, 0 if there is none
+    56      f8    fps               nominal frames per second, 0 if there is none
     64      u8    newest            number of the newest whole frame, which is in slot newest % 3; 0: none
     112     u8    number_before     newest frame of the segment before a new size: numbers continue after it
     120     u8    generation_before generation of the first frame here, until its writer changes it
@@ -70,7 +70,7 @@ SLOT: Final = dtype_of(_SLOT, SLOT_PIXELS)
 
 _AUDIO_RING: Final = """
     16      u4    channels          numbers in a frame
-    20      u4    rate_hz           frames a second
+    20      u4    rate_hz           frames per second
     24      u8    capacity          frames the ring holds
     192     u8    announced         one past the last sample whose writing has begun: stored before the copy
     200     u8    end               one past the last whole sample: stored after it
@@ -82,7 +82,7 @@ Reading samples a to b: b must not exceed `end`; copy; the copy is whole if `ann
 a + capacity. A writer never lowers `announced`, not even after one that was killed between the two stores.
 """
 
-_CHILD_WORDS: Final = """
+_CHILD_COUNTERS: Final = """
     192     u8    alive_ns          last heartbeat of a thread that does nothing else
     200     u8    progress          phase * 2^60 + when the main loop entered it or renewed it, ns
     208     u8    results           results published so far
@@ -91,9 +91,9 @@ _CHILD_WORDS: Final = """
     232     u8    wants_frame       1: the next picture will be read; 0: make none for it
     240     f8    expected_s        longest piece of work it expects, s; 0: unknown
 """
-CHILD_WORDS: Final = SegmentKind("child words", b"MVWORDS", 1, dtype_of(_HEAD + _CHILD_WORDS, HEADER_BYTES))
-"""Status of one child process. Each word is written by one thread of the child. Times are `time.perf_counter_ns` of the
-machine, not since 1970."""
+CHILD_COUNTERS: Final = SegmentKind("child counters", b"MVWORDS", 1, dtype_of(_HEAD + _CHILD_COUNTERS, HEADER_BYTES))
+"""Status of one child process. Each field is written by one thread of the child. Times are `time.perf_counter_ns` of
+the machine, not since 1970."""
 
 _GATE: Final = """
     192     u8    draw_ns           time of the draw under way, or of the next one, perf_counter_ns; 0: unknown
@@ -102,12 +102,12 @@ _GATE: Final = """
     216     u8    voice_ns          time the voice child began the block under way; 0: none
 """
 _TURNS: Final = """
-    {0}     u8    device_{3}        number from 1 of the device on which the child at this place takes turns; 0: none
+    {0}     u8    device_{3}        number from 1 of the device on which the child with this index takes turns; 0: none
     {1}     u8    wants_ns_{3}      time from which it waits for its turn; 0: it does not wait
     {2}     u8    works_ns_{3}      time it began the slice under way; 0: none
 """
-_PLACES: Final = "".join(_TURNS.format(224 + 24 * n, 232 + 24 * n, 240 + 24 * n, n + 1) for n in range(TURN_PLACES))
-GATE: Final = SegmentKind("gate", b"MVGATE", 3, dtype_of(_HEAD + _GATE + _PLACES, HEADER_BYTES))
+_TURN_FIELDS: Final = "".join(_TURNS.format(224 + 24 * n, 232 + 24 * n, 240 + 24 * n, n + 1) for n in range(MAX_TURNS))
+GATE: Final = SegmentKind("gate", b"MVGATE", 3, dtype_of(_HEAD + _GATE + _TURN_FIELDS, HEADER_BYTES))
 """Which process is using the GPU; one for an engine and its children."""
 
 

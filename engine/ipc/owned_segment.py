@@ -1,4 +1,4 @@
-"""A segment with a head, which one process makes and removes and others open; words and a fence in it."""
+"""A segment with a head, which one process creates and removes and others open; its counters and a fence."""
 
 import itertools
 import os
@@ -129,8 +129,8 @@ class Fence:
             pass
 
 
-class WordSegment:
-    """Base of `ChildWords` and `Gate`. Use it on any thread, at any time."""
+class CounterSegment:
+    """Base of `ChildCounters` and `Gate`: a segment of 8-byte fields. Use it on any thread, at any time."""
 
     _kind: SegmentKind
 
@@ -138,17 +138,17 @@ class WordSegment:
         self._memory = memory
         self._is_open = True
         self._fence = Fence()
-        self._words = np.frombuffer(memory.buf, np.uint64, layout.PAGE_BYTES // 8)
-        self._floats = self._words.view(np.float64)
+        self._fields = np.frombuffer(memory.buf, np.uint64, layout.PAGE_BYTES // 8)
+        self._floats = self._fields.view(np.float64)
 
     @classmethod
     def create(cls, name: str = "") -> Self:
-        """New words, all 0; `name`: of their child, if they are a child's. SharedMemoryError when there is no room."""
+        """New fields, all 0; `name`: of their child, if they are a child's. SharedMemoryError when there is no room."""
         return cls(OwnedSegment(cls._kind, name or cls._kind.title, layout.PAGE_BYTES, system_folder()))
 
     @classmethod
     def open(cls, segment: str) -> Self:
-        """Open words that another process made. SharedMemoryError when they are gone."""
+        """Open fields that another process created. SharedMemoryError when they are missing."""
         return cls(open_segment(cls._kind, segment, is_writable=True))
 
     @property
@@ -157,14 +157,13 @@ class WordSegment:
         return self._memory.name
 
     def close(self) -> None:
-        """Unmap the memory; its maker also removes the name. The last values stay readable, for threads that still use
-        it."""
+        """Unmap the memory; its owner also removes the name. The last values stay readable for other threads."""
         if not self._is_open:
             return
         self._is_open = False
-        words = self._words.copy()
-        self._words, self._floats = words, words.view(np.float64)
-        with suppress(BufferError):  # another thread is using a word: the mapping is freed with its array
+        fields = self._fields.copy()
+        self._fields, self._floats = fields, fields.view(np.float64)
+        with suppress(BufferError):  # another thread is using a field: the mapping is freed with its array
             self._memory.close()
 
     def __del__(self) -> None:
@@ -172,15 +171,15 @@ class WordSegment:
             self.close()
 
 
-class Word(Generic[Value]):
-    """One of the 8-byte words of a WordSegment, as an attribute."""
+class Counter(Generic[Value]):
+    """An 8-byte field of a CounterSegment as an attribute."""
 
     def __init__(self, kind: SegmentKind, field: str, type_: type[Value]) -> None:
-        self._index = kind.word(field)
+        self._index = kind.field_index(field)
         self._type = type_
 
-    def __get__(self, owner: WordSegment, _: type[WordSegment]) -> Value:
-        return self._type((owner._floats if self._type is float else owner._words)[self._index])
+    def __get__(self, owner: CounterSegment, _: type[CounterSegment]) -> Value:
+        return self._type((owner._floats if self._type is float else owner._fields)[self._index])
 
-    def __set__(self, owner: WordSegment, value: Value) -> None:
-        (owner._floats if self._type is float else owner._words)[self._index] = value
+    def __set__(self, owner: CounterSegment, value: Value) -> None:
+        (owner._floats if self._type is float else owner._fields)[self._index] = value

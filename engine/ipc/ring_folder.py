@@ -158,7 +158,7 @@ def is_writer_alive(writer: ProcessIdentity, heartbeat_ns: int) -> bool:
 
 
 def read_info(segment: str) -> SegmentInfo | None:
-    """The head of a segment, or None if it is gone, not ours, or still being made."""
+    """The head of a segment, or None if it is missing, not ours, or still being made."""
     try:
         mapping = map_segment(segment)
     except OSError:
@@ -198,8 +198,8 @@ def find_ring(name: str, folder: RingFolder, *, pid: int | None = None) -> Segme
 
 def sweep_dead_rings(folder: RingFolder | None = None) -> list[str]:
     """Remove the segments of engines that died (kill -9, power cut), of all kinds and versions. Returns their names. A
-    reused process id is told apart by its start time. Segments of other containers stay, because their ids mean nothing
-    here. A segment without its magic is removed after a minute, if no process has the id in its name."""
+    reused process id is distinguished by its start time. Segments of other containers stay, because their ids mean
+    nothing here. A segment without its magic is removed after a minute, if no process has the id in its name."""
     folder = folder or system_folder()
     removed = []
     for segment in folder.segments():

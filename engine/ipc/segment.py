@@ -1,9 +1,9 @@
 """Makes, maps and removes shared memory segments: POSIX shared memory, or a named mapping on Windows.
 
-Python's resource tracker unlinks the segments that a process registered when it and its relatives are gone. The
+Python's resource tracker unlinks the segments that a process registered when it and its relatives have ended. The
 engine's own stay registered, so they are removed even after kill -9, as long as the tracker lives. Up to Python 3.12,
 just opening a `SharedMemory` registers it too, and the exit of a foreign reader would then unlink the engine's ring. So
-`map_segment` never registers. Its mapping is read-only unless a writer asks for more.
+`map_segment` never registers. Its mapping is read-only unless `is_writable`.
 """
 
 import mmap
@@ -40,9 +40,9 @@ def create_segment(name: str, size: int) -> SharedMemory:
     except FileExistsError:
         raise
     except OSError as error:
-        place = f" in {SHM_FOLDER}" if sys.platform == "linux" else ""
+        folder = f" in {SHM_FOLDER}" if sys.platform == "linux" else ""
         raise SharedMemoryError(
-            f"shared memory: refused by the system{place} ({error.strerror}); allow it in the container or sandbox"
+            f"shared memory: refused by the system{folder} ({error.strerror}); allow it in the container or sandbox"
         ) from error
     if sys.platform != "linux":
         return segment

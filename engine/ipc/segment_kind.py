@@ -18,8 +18,8 @@ class SegmentKind:
     header: np.dtype
     """The head and the fields of the kind."""
 
-    def word(self, field: str) -> int:
-        """Index of an 8-byte field in the header as an array of 8-byte words."""
+    def field_index(self, field: str) -> int:
+        """Index of an 8-byte field in the header as an array of 8-byte fields."""
         return int(self.header.fields[field][1]) // 8  # type: ignore[index]  # `fields` is None only for dtypes without fields
 
 

@@ -41,16 +41,16 @@ def sheet_shape(side: int) -> tuple[int, int, int]:
     return HEAD_ROWS + MAX_OBJECTS * side, side, 1
 
 
-def write_sheet(sheet: np.ndarray, found: Segmentation) -> None:
+def write_sheet(sheet: np.ndarray, segmentation: Segmentation) -> None:
     """Fill `sheet`, C-contiguous uint8 of `sheet_shape`. Rows below the last mask are not changed."""
-    count, side = len(found.objects), sheet.shape[1]
+    count, side = len(segmentation.objects), sheet.shape[1]
     assert sheet.shape == sheet_shape(side) and count <= MAX_OBJECTS and side >= MIN_SIDE
     head = sheet[:HEAD_ROWS].reshape(-1)
-    head[: _HEAD.itemsize].view(_HEAD)[0] = (MAGIC, VERSION, count, *found.picture_px)
+    head[: _HEAD.itemsize].view(_HEAD)[0] = (MAGIC, VERSION, count, *segmentation.picture_px)
     objects = head[_OBJECTS_AT : _OBJECTS_AT + MAX_OBJECTS * _OBJECT.itemsize].view(_OBJECT)
-    for place, each in enumerate(found.objects):
-        objects[place] = (each.id, each.prompt, each.score, each.box)
-    sheet[HEAD_ROWS : HEAD_ROWS + count * side, :, 0].reshape(count, side, side)[:] = found.masks
+    for index, each in enumerate(segmentation.objects):
+        objects[index] = (each.id, each.prompt, each.score, each.box)
+    sheet[HEAD_ROWS : HEAD_ROWS + count * side, :, 0].reshape(count, side, side)[:] = segmentation.masks
 
 
 def read_sheet(sheet: np.ndarray, *, index: int, time_s: float) -> Segmentation:

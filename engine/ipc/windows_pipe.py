@@ -63,7 +63,7 @@ class TimedWriter:
 
     def write(self, message: bytes, timeout_s: float) -> bool:
         """Write this message; False if there is no room within this time. It may still arrive later, if the message
-        before it was read. OSError: the other end is gone, or ours is closed."""
+        before it was read. OSError: the other end is closed, or ours is closed."""
         if not self._is_done(timeout_s):
             return False
         self._write, _ = _winapi().WriteFile(self._end.fileno(), message, overlapped=True)
@@ -73,7 +73,7 @@ class TimedWriter:
         """Cancel the pending write. Call it before closing the end, because Windows may reuse its handle's number."""
         write, self._write = self._write, None
         if write is not None:
-            with suppress(OSError):  # the other end is gone
+            with suppress(OSError):  # the other end is closed
                 write.cancel()
                 write.GetOverlappedResult(True)  # Windows uses its buffer until then
 

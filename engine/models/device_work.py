@@ -1,4 +1,4 @@
-"""Device functions that do not depend on a model: choose, wait, time, copy, and detect out-of-memory errors."""
+"""Device functions that do not depend on a model: choosing, waiting, timing, copying, and detecting device errors."""
 
 import gc
 import re
@@ -22,7 +22,7 @@ _cuda: Any = torch.cuda  # torch annotates neither its events nor its streams
 
 # The CPU and MPS allocators raise a plain RuntimeError when out of memory, and so do CUDA and its libraries for handles
 # and workspaces. These are their messages. The context stays usable after them.
-FULL = (
+OUT_OF_MEMORY = (
     "ALLOC_FAILED",  # CUBLAS_STATUS_ALLOC_FAILED and those of cuSPARSE, cuSOLVER, cuFFT and cuDNN 8
     "ALLOCATION_FAILED",  # CUDNN_STATUS_INTERNAL_ERROR_DEVICE_ALLOCATION_FAILED of cuDNN 9
     "CUDA error: out of memory",
@@ -32,8 +32,8 @@ FULL = (
     "DefaultCPUAllocator: not enough memory",
     "MPS backend out of memory",
 )
-# What torch writes when a call of CUDA or of its libraries fails (torch's ATen/cuda/Exceptions.h, Triton's driver.c).
-LOST = (
+# Texts of torch's errors when CUDA or one of its libraries fails (torch's ATen/cuda/Exceptions.h, Triton's driver.c).
+DEVICE_LOST = (
     "CUDA error",
     "CUDA driver error",
     "CUBLAS_STATUS",
@@ -43,14 +43,14 @@ LOST = (
     "cuFFT error",
     "Triton Error [CUDA]",
 )
-# Statuses of the libraries about a call that they refuse before it runs: the context stays usable.
+# Statuses of calls that a library refuses before it runs them: the context stays usable.
 REFUSED_CALL = re.compile(r"_(NOT_SUPPORTED|BAD_PARAM|INVALID_VALUE)")
 NO_DRIVER = "Found no NVIDIA driver"
 NO_CARD = (
     NO_DRIVER,
     "No CUDA GPUs are available",
     "not compiled with CUDA",
-    "with arguments from the 'CUDA' backend",  # of the same build, where something has marked CUDA as initialised
+    "with arguments from the 'CUDA' backend",  # the same build, after something marked CUDA as initialised
 )
 OLD_DRIVER = re.compile(r"driver on your system is too old \(found version (\d+)\)")
 DRIVERS = {"11": "450", "12": "525", "13": "580"}  # oldest driver by release of CUDA (CUDA Toolkit Release Notes)
@@ -64,28 +64,28 @@ DTYPES = {
     "float32": torch.float32,
 }
 STREAMS = 32  # number of streams in torch's pool for a CUDA device; it hands them out in turn, even those still in use
-MAX_CONVOLVED = {"mps": 65_536}
+MAX_CONV_LENGTH = {"mps": 65_536}
 """The longest side of a convolution's result, by kind of device; devices without a limit are not listed."""
 HALF_PRODUCTS = {"mps"}
-"""Kinds of devices on which scaled_dot_product_attention multiplies queries and keys in their own precision, and before
-it scales (torch's aten/src/ATen/native/mps/operations/Attention.mm): where they exceed float16's 65 504, the softmax of
-an infinity is NaN, and the picture is black. So it is with SD 2.x, whose UNet may ask for float32 (`upcast_attention`,
-pull request 1590 of diffusers), and with full VAEs (webui-macos-env.sh of AUTOMATIC1111's web UI). CUDA cards and CPUs
-add up in float32."""
+"""Kinds of devices on which scaled_dot_product_attention multiplies queries and keys in half precision, before scaling
+(torch's aten/src/ATen/native/mps/operations/Attention.mm). A product above float16's 65 504 becomes infinite, its
+softmax NaN, and the picture black. This happens with SD 2.x, whose UNet may request float32 (`upcast_attention`, pull
+request 1590 of diffusers), and with full VAEs (webui-macos-env.sh of AUTOMATIC1111's web UI). CUDA cards and CPUs
+accumulate in float32."""
 
 
 class _MissingDeviceError(ModelError):
     """There is no device of this kind."""
 
 
-def chosen_device(wanted: str) -> str:
-    """Resolve `auto` to the fastest kind of device on this machine. Puts one number on the device, which opens it.
-    ModelError in one line: the device is not here, or needs another driver or another build of torch first.
-    DeviceFullError, DeviceLostError: it may work later. `auto` is the CPU only where there is no other device, or torch
-    is a build for the CPU; a device that cannot be used is an error, because a CPU is a hundred times slower."""
-    if wanted != "auto":
-        _require_usable(wanted)
-        return wanted
+def resolve_device(requested: str) -> str:
+    """Return the requested device after a test, or for `auto` the fastest kind of device on this machine. The test puts
+    one number on the device, which initialises it. ModelError in one line: the device is missing, or needs another
+    driver or build of torch. DeviceFullError, DeviceLostError: it may work later. `auto` is the CPU only if there is no
+    other device or torch is a CPU build. An unusable GPU is an error, because a CPU is a hundred times slower."""
+    if requested != "auto":
+        _require_usable(requested)
+        return requested
     for kind in ("cuda", "mps"):
         try:
             _require_usable(kind)
@@ -118,23 +118,23 @@ def _missing(device: str) -> ModelError:
 
 
 def _cards() -> list[str]:
-    """`cuda:0 NAME` for each card in use by this process."""
+    """`cuda:0 NAME` for each card that this process can use; [] before CUDA is initialised."""
     if not _cuda.is_initialized():
         return []
     return [f"cuda:{n} {_cuda.get_device_name(n)}" for n in range(_cuda.device_count())]
 
 
 def _device_error(device: str, error: BaseException) -> ModelError:
-    """The error of a first tensor in the user's words. The texts are those of torch's c10/cuda/CUDAFunctions.cpp."""
+    """A readable error for a device that failed its test. The texts are those of torch's c10/cuda/CUDAFunctions.cpp."""
     text = str(error)
     if is_out_of_memory(error):
         return DeviceFullError(f"device {device}: full before a model is loaded; end other programs on it, {OR_CPU}")
     card = next((each.name for each in find_cards() if each.vendor == NVIDIA), "") if NO_DRIVER in text else ""
     if card:
         driver = "install NVIDIA's driver (Debian: nvidia-driver and libcuda1)"
-        mend = f"start the container with {CONTAINER_OPTION}" if is_container() else driver
-        return ModelError(f"device {device}: there is a card ({card}), but no driver for CUDA: {mend}, {OR_CPU}")
-    if any(words in text for words in NO_CARD) or "invalid device ordinal" in text or "device string" in text:
+        fix = f"start the container with {CONTAINER_OPTION}" if is_container() else driver
+        return ModelError(f"device {device}: there is a card ({card}), but no driver for CUDA: {fix}, {OR_CPU}")
+    if any(phrase in text for phrase in NO_CARD) or "invalid device ordinal" in text or "device string" in text:
         return _missing(device)
     old = OLD_DRIVER.search(text)
     if old:
@@ -169,19 +169,19 @@ def in_fastest_layout(module: Any, device: torch.device) -> Any:
     return module if device.type == "mps" else module.to(memory_format=torch.channels_last)
 
 
-def chosen_dtype(wanted: str, device: str, *, half: str = "float16") -> str:
+def resolve_dtype(requested: str, device: str, *, half: str = "float16") -> str:
     """Resolve `auto` to `half` on a GPU and float32 on a CPU, where convolutions are slower in half precision."""
-    if wanted != "auto":
-        return wanted
+    if requested != "auto":
+        return requested
     return "float32" if device == "cpu" else half
 
 
-def chosen_place(device: str, dtype: str, threads: int | None = None, *, half: str = "float16") -> tuple[str, str]:
-    """The device and the dtype, with `auto` resolved, after `use_threads` with that many threads, unless it is None."""
+def device_and_dtype(device: str, dtype: str, threads: int | None = None, *, half: str = "float16") -> tuple[str, str]:
+    """The device and the dtype, with `auto` resolved. Calls `use_threads(threads)` first, unless `threads` is None."""
     if threads is not None:
         use_threads(threads)
-    chosen = chosen_device(device)
-    return chosen, chosen_dtype(dtype, chosen, half=half)
+    chosen = resolve_device(device)
+    return chosen, resolve_dtype(dtype, chosen, half=half)
 
 
 def dtype_named(name: str) -> torch.dtype:
@@ -191,17 +191,17 @@ def dtype_named(name: str) -> torch.dtype:
     return DTYPES[name]
 
 
-def max_convolved(device: torch.device) -> int:
+def max_conv_length(device: torch.device) -> int:
     """The longest side that a convolution's result may have on this device; `sys.maxsize` for no limit. MPS before
-    macOS 15.1 refuses 65 537 with "Output channels > 65536 not supported", for any side, and sound is longer (torch's
-    aten/src/ATen/native/mps/operations/Convolution.mm)."""
+    macOS 15.1 refuses any side above 65 536 ("Output channels > 65536 not supported"; torch's
+    aten/src/ATen/native/mps/operations/Convolution.mm). Sounds are longer."""
     if device.type == "mps" and torch.backends.mps.is_macos_or_newer(15, 1):
         return sys.maxsize
-    return MAX_CONVOLVED.get(device.type, sys.maxsize)
+    return MAX_CONV_LENGTH.get(device.type, sys.maxsize)
 
 
 def use_threads(count: int) -> None:
-    """Set the number of CPU threads for the whole process, those of OpenCV too: by itself it takes all cores."""
+    """Set the number of CPU threads of torch and OpenCV for the whole process. OpenCV's default is all cores."""
     torch.set_num_threads(count)
     cv2.setNumThreads(count)
 
@@ -209,23 +209,23 @@ def use_threads(count: int) -> None:
 def is_out_of_memory(error: BaseException) -> bool:
     """True if the device was out of memory. The context stays usable."""
     return isinstance(error, torch.OutOfMemoryError) or (
-        isinstance(error, RuntimeError) and any(words in str(error) for words in FULL)
+        isinstance(error, RuntimeError) and any(phrase in str(error) for phrase in OUT_OF_MEMORY)
     )
 
 
 def is_device_lost(error: BaseException) -> bool:
-    """True if CUDA or one of its libraries failed, other than for lack of memory: the context is unusable from now on.
-    Not an error of torch's own checks, which may name CUDA too, such as tensors on two devices, nor a call that a
-    library refuses: it would be refused again and again."""
+    """True if CUDA or one of its libraries failed, other than for lack of memory, so that the context is unusable.
+    False for errors of torch's own checks, which may mention CUDA too, and for calls that a library refuses: a new
+    process would get the same error."""
     if is_out_of_memory(error) or REFUSED_CALL.search(str(error)):
         return False
     return isinstance(error, torch.AcceleratorError) or (
-        isinstance(error, RuntimeError) and any(words in str(error) for words in LOST)
+        isinstance(error, RuntimeError) and any(phrase in str(error) for phrase in DEVICE_LOST)
     )
 
 
 def device_wait(device: torch.device) -> Callable[[], None]:
-    """A function that blocks until the device has finished all its work. The thread sleeps meanwhile."""
+    """Return a function that blocks until the device has finished all its work. The thread sleeps meanwhile."""
     if device.type == "cuda":
         done = _cuda.Event(blocking=True)  # without it the driver busy-waits and takes a core from the renderer
 
@@ -244,7 +244,7 @@ def device_wait(device: torch.device) -> Callable[[], None]:
 
 @cache
 def _metal_wait(device: torch.device) -> Callable[[], None]:
-    """A function that blocks until an MPS device has finished all its work, without holding the GIL.
+    """Return a function that blocks until an MPS device has finished all its work, without holding the GIL.
     torch.mps.synchronize holds the GIL (torch/csrc/mps/Module.cpp), so the heartbeat thread would stop while the device
     works, and a child counts as hung after 10 s. A copy to the host waits for all earlier work too, but releases the
     GIL."""
@@ -256,25 +256,25 @@ def _metal_wait(device: torch.device) -> Callable[[], None]:
     return wait
 
 
-class _Use:
-    """Held by a stream, and gone with it. Not a weak reference to the stream: torch before 2.13 leaves that pointing at
-    freed memory, and ends the process (https://github.com/pytorch/pytorch/pull/183403)."""
+class _StreamUse:
+    """A marker that is deleted together with its stream. A weak reference to the stream itself crashes before torch
+    2.13, which leaves it pointing at freed memory (https://github.com/pytorch/pytorch/pull/183403)."""
 
     def __init__(self, stream: Any) -> None:
         self.stream_hash = hash(stream)
 
 
-_uses: weakref.WeakSet[_Use] = weakref.WeakSet()  # of the streams in use
+_uses: weakref.WeakSet[_StreamUse] = weakref.WeakSet()  # one for each stream in use
 
 
 def own_stream(device: torch.device) -> Any:
-    """A CUDA stream that no other caller of this function uses. Streams are shared only if all 32 are in use."""
+    """Return a CUDA stream that no other caller of this function uses. Streams are shared only if all 32 are in use."""
     used = {use.stream_hash for use in _uses}
     for _ in range(STREAMS):
         stream = _cuda.Stream(device)
         if hash(stream) not in used:
             break
-    stream.use = _Use(stream)
+    stream.use = _StreamUse(stream)
     _uses.add(stream.use)
     return stream
 
@@ -289,7 +289,7 @@ def free_memory(device: torch.device) -> None:
 
 
 def memory_mb(device: torch.device) -> float | None:
-    """MiB of device memory held by this process, or None on a CPU."""
+    """MiB of device memory allocated by this process, or None on a CPU."""
     if device.type == "cuda":
         return torch.cuda.memory_reserved(device) / 2**20
     if device.type == "mps":
@@ -310,7 +310,7 @@ def bytes_of(tensors: Iterable[torch.Tensor]) -> int:
 
 
 class StageClock:
-    """Measures the milliseconds of each stage of a call: by CUDA events, without waiting, or else by host time."""
+    """Measures the milliseconds of each stage of a call: with CUDA events, without waiting, or else with host time."""
 
     def __init__(self, device: torch.device, idle_s: Callable[[], float] = lambda: 0.0) -> None:
         """`idle_s()`: total seconds that the caller has deliberately waited; not counted to any stage."""
@@ -323,9 +323,9 @@ class StageClock:
     def begin(self) -> None:
         self._marks = [("", self._now(), self._idle_s())]
 
-    def end(self, stage: str) -> None:
-        """Attribute the work queued on the device since the last mark to `stage`."""
-        self._marks.append((stage, self._now(), self._idle_s()))
+    def end(self, stage_name: str) -> None:
+        """Attribute the work queued on the device since the last mark to this stage."""
+        self._marks.append((stage_name, self._now(), self._idle_s()))
 
     def read_ms(self) -> dict[str, float]:
         """Milliseconds by stage; a stage that was marked several times is summed. Waits for the device."""
@@ -333,9 +333,9 @@ class StageClock:
             last: Any = self._marks[-1][1]
             last.synchronize()  # later events may still be pending
         times: dict[str, float] = {}
-        for (_, before, idle_before_s), (stage, after, idle_s) in zip(self._marks, self._marks[1:], strict=False):
+        for (_, before, idle_before_s), (stage_name, after, idle_s) in zip(self._marks, self._marks[1:], strict=False):
             ms = before.elapsed_time(after) if self._is_cuda else (after - before) * 1000.0
-            times[stage] = times.get(stage, 0.0) + ms - (idle_s - idle_before_s) * 1000.0
+            times[stage_name] = times.get(stage_name, 0.0) + ms - (idle_s - idle_before_s) * 1000.0
         return times
 
     def _now(self) -> Any:
@@ -347,8 +347,8 @@ class StageClock:
         return event
 
 
-def uploaded(tensor: torch.Tensor, device: torch.device) -> torch.Tensor:
-    """A CPU tensor on the device. On CUDA from pinned memory, so that the host does not wait."""
+def upload(tensor: torch.Tensor, device: torch.device) -> torch.Tensor:
+    """Copy a CPU tensor to the device; on CUDA from pinned memory, so that the host does not wait."""
     if device.type != "cuda" or tensor.device.type == "cuda":
         return tensor.to(device)
     # Torch keeps the pinned block until this copy is done, although nothing refers to it then.
@@ -367,14 +367,14 @@ class DeviceCopy:
     def send(self, picture: np.ndarray) -> torch.Tensor:
         """Copy a picture (height, width, channels), or a batch of them, to the device, as a batch. On a CPU the result
         shares the picture's memory. Waits until the device has read the previous picture."""
-        given = torch.from_numpy(picture)
-        given = given if given.ndim == 4 else given[None]
+        batch = torch.from_numpy(picture)
+        batch = batch if batch.ndim == 4 else batch[None]
         if self._is_read is None:
-            return given.to(self._device)
+            return batch.to(self._device)
         self._is_read.synchronize()  # returns at once before the first copy
-        if (self._buffer.shape, self._buffer.dtype) != (given.shape, given.dtype):
-            self._buffer = torch.empty(given.shape, dtype=given.dtype, pin_memory=True)
-        self._buffer.copy_(given)
+        if (self._buffer.shape, self._buffer.dtype) != (batch.shape, batch.dtype):
+            self._buffer = torch.empty(batch.shape, dtype=batch.dtype, pin_memory=True)
+        self._buffer.copy_(batch)
         sent = self._buffer.to(self._device, non_blocking=True)
         self._is_read.record(_cuda.current_stream(self._device))
         return sent
@@ -416,10 +416,9 @@ class HostBuffers:
 
 
 @torch.no_grad()
-def joined(tensors: Sequence[nn.Parameter]) -> Tensor:
-    """These tensors (N, ...), whose other sizes are equal, one below the other. Each parameter becomes a part of the
-    result and stays the same object: what changes it in place changes the result too, captured graphs see it, and
-    nothing is stored twice."""
+def concatenate(tensors: Sequence[nn.Parameter]) -> Tensor:
+    """Concatenate parameters (N, ...) along their first dimension. Each parameter stays the same object and becomes a
+    view of the result: in-place changes show in the result and in captured graphs, and nothing is stored twice."""
     result = torch.cat(list(tensors))
     for tensor, part in zip(tensors, torch.split(result, [len(each) for each in tensors]), strict=True):
         tensor.data = part

@@ -1,8 +1,8 @@
 """Reads GGUF files (ggml's docs/gguf.md): their headers, and tensors of plain numbers or in Q8_0. Does not load torch.
 
 Q8_0 stores rows in blocks of 32: a scale in float16, then 32 weights in int8. ComfyUI-GGUF (tools/convert.py) names the
-tensors of a UNet as the original code does, without prefix; rows that are no whole blocks it stores in another shape,
-with their own one in `comfy.gguf.orig_shape.NAME`.
+tensors of a UNet as the original code does, without prefix. Rows that do not fill whole blocks are stored in another
+shape; their own shape is in `comfy.gguf.orig_shape.NAME`.
 """
 
 import math
@@ -15,7 +15,7 @@ import numpy as np
 
 from engine.errors import ModelError
 from engine.models.not_a_model import AGAIN
-from engine.models.weight_files import MAX_HEADER_BYTES, NUMPY, Tensor, numbers_of
+from engine.models.weight_files import MAX_HEADER_BYTES, NUMPY, TensorInfo, decode_numbers
 from engine.system.small_file import open_regular
 
 MAGIC: Final = b"GGUF"
@@ -28,9 +28,9 @@ _NUMBERS: Final = dict(enumerate("BbHhIif?")) | {10: "Q", 11: "q", 12: "d"}
 _TEXT, _LIST = 8, 9
 
 
-def read_gguf(file: Path) -> dict[str, tuple[Tensor, int]]:
-    """Each tensor by name, and where its bytes begin in the file. A dtype that is not read has the name of its format.
-    ModelError in one line if the file is damaged."""
+def read_gguf(file: Path) -> dict[str, tuple[TensorInfo, int]]:
+    """Each tensor by name, with the position of its first byte in the file. An unsupported dtype has the name of its
+    format. ModelError in one line if the file is damaged."""
     try:
         with open_regular(file) as stream:
             return _read(stream)
@@ -38,7 +38,7 @@ def read_gguf(file: Path) -> dict[str, tuple[Tensor, int]]:
         raise ModelError(f"{file}: not a GGUF file of version 2 or 3, or truncated; {AGAIN}") from None
 
 
-def _read(stream: BinaryIO) -> dict[str, tuple[Tensor, int]]:
+def _read(stream: BinaryIO) -> dict[str, tuple[TensorInfo, int]]:
     def number(form: str = "Q") -> Any:
         if stream.tell() > MAX_HEADER_BYTES:
             raise ValueError
@@ -53,33 +53,33 @@ def _read(stream: BinaryIO) -> dict[str, tuple[Tensor, int]]:
     if stream.read(len(MAGIC)) != MAGIC or number("I") not in (2, 3):
         raise ValueError
     tensors, pairs = number(), number()
-    told = {plain(): value(number("I")) for _ in range(pairs)}
+    metadata = {plain(): value(number("I")) for _ in range(pairs)}
     listed = [(plain(), [number() for _ in range(number("I"))], number("I"), number()) for _ in range(tensors)]
-    step = int(told.get("general.alignment", 32))
-    begin, size, found = -(-stream.tell() // step) * step, stream.seek(0, 2), {}
+    alignment = int(metadata.get("general.alignment", 32))
+    begin, size, found = -(-stream.tell() // alignment) * alignment, stream.seek(0, 2), {}
     for name, sides, kind, offset in listed:
-        shape = tuple(told.get(f"comfy.gguf.orig_shape.{name}", sides[::-1]))
-        tensor, place = Tensor(_DTYPES.get(kind, f"type {kind}"), shape), begin + offset
+        shape = tuple(metadata.get(f"comfy.gguf.orig_shape.{name}", sides[::-1]))
+        tensor, start = TensorInfo(_DTYPES.get(kind, f"type {kind}"), shape), begin + offset
         are_sides = all(isinstance(side, int) and side >= 0 for side in shape)
         is_whole = tensor.count == math.prod(sides) and (tensor.dtype != Q8 or tensor.count % 32 == 0)
-        if not (are_sides and is_whole and step > 0 and place + _bytes_of(tensor) <= size):
+        if not (are_sides and is_whole and alignment > 0 and start + _bytes_of(tensor) <= size):
             raise ValueError
-        found[name] = tensor, place
+        found[name] = tensor, start
     return found
 
 
-def _bytes_of(tensor: Tensor) -> int:
+def _bytes_of(tensor: TensorInfo) -> int:
     if tensor.dtype == Q8:
         return tensor.count // 32 * _BLOCK.itemsize
     return tensor.count * np.dtype(NUMPY[tensor.dtype]).itemsize if tensor.dtype in NUMPY else 0
 
 
-def gguf_numbers(file: Path, tensor: Tensor, place: int) -> np.ndarray:
-    """A tensor as `read_gguf` describes it: exactly the numbers that are meant, as float32 or float16."""
+def read_gguf_tensor(file: Path, tensor: TensorInfo, start: int) -> np.ndarray:
+    """The values of a tensor from `read_gguf`, exact, as float32 or float16. `start`: position of its first byte."""
     with open_regular(file) as stream:
-        stream.seek(place)
+        stream.seek(start)
         raw = bytearray(stream.read(_bytes_of(tensor)))  # which torch may change
     if tensor.dtype != Q8:
-        return numbers_of(tensor.dtype, raw).reshape(tensor.shape)
+        return decode_numbers(tensor.dtype, raw).reshape(tensor.shape)
     blocks = np.frombuffer(raw, _BLOCK)
     return (blocks["weights"] * blocks["scale"].astype(np.float32)[:, None]).reshape(tensor.shape)

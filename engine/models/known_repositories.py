@@ -1,4 +1,4 @@
-"""The most popular repositories: the smallest set of files that our loader needs, and their size in decimal MB.
+"""Popular model repositories: the smallest set of files that our loader needs, and their size in decimal MB.
 
 As of November 2026, from model cards and other programs' download lists (`variant="fp16"` for sd-turbo, sdxl-turbo,
 SDXL base, SSD-1B and DreamShaper 8), not checked against the Hub: sizes are shown as "about". A repository's own list
@@ -51,7 +51,7 @@ def _part(name: str, size_mb: int) -> Repository:
     return Repository(includes=("config.json", name), size_mb=size_mb)
 
 
-KNOWN: Final[dict[str, Repository]] = {
+REPOSITORIES: Final[dict[str, Repository]] = {
     "stabilityai/sd-turbo": _model(2580, files={"sd_turbo.safetensors": 5215}),
     "stabilityai/sdxl-turbo": _model(6938, files={"sd_xl_turbo_1.0_fp16.safetensors": 6939}),
     "stabilityai/stable-diffusion-xl-base-1.0": _model(6938, files={"sd_xl_base_1.0.safetensors": 6938}),
@@ -118,9 +118,9 @@ KNOWN: Final[dict[str, Repository]] = {
 }
 
 
-def known(hub_id: str) -> Repository:
-    """The known facts about `owner/name`, in any case, as on the Hub; an empty Repository if unknown."""
+def repository_info(hub_id: str) -> Repository:
+    """The entry for `owner/name`, ignoring case, as the Hub does; an empty Repository if unknown."""
     return _BY_LOWER.get(hub_id.lower(), Repository())
 
 
-_BY_LOWER = {hub_id.lower(): repository for hub_id, repository in KNOWN.items()}
+_BY_LOWER = {hub_id.lower(): repository for hub_id, repository in REPOSITORIES.items()}

@@ -1,4 +1,4 @@
-"""The libraries that models need and a light install leaves out: the extra `models`. Does not import any of them."""
+"""The libraries of the extra `models`, which a light install leaves out. Does not import any of them."""
 
 import platform
 import sys
@@ -21,5 +21,7 @@ def require_libraries() -> None:
     if not missing:
         return
     if "torch" in missing and sys.platform == "darwin" and platform.machine() == "x86_64":
-        raise ModelError("models need PyTorch, which has no build for Intel Macs any more: see docs/platforms.md")
+        raise ModelError(
+            "models need PyTorch, which has no build for Intel Macs any more (docs/reference/platforms.md)"
+        )
     raise ModelError(f"models need {', '.join(missing)}, which are not installed: {install_line('[models]')}")

@@ -12,9 +12,9 @@ from fnmatch import fnmatchcase
 from pathlib import Path
 
 from engine.errors import ModelError
-from engine.models.known_repositories import MOVED, UNREADABLE, known
+from engine.models.known_repositories import MOVED, UNREADABLE, repository_info
 from engine.models.libraries import require_libraries
-from engine.models.weight_files import weights_in
+from engine.models.weight_files import find_weights
 from engine.system.small_file import read_json, read_small, special_kind
 
 MAIN = "main"
@@ -59,7 +59,7 @@ def find(name: str, *, files: tuple[str, ...] = MODEL_FILES) -> Path:
     gigabytes at the wrong moment would disturb a live show."""
     if not name:
         raise ModelError("the model name is empty")
-    path, mode = _stated(name)
+    path, mode = _stat(name)
     if mode is not None:
         if kind := special_kind(mode):
             raise ModelError(f"{name}: is {kind}, not a file or a folder")
@@ -80,9 +80,9 @@ def find(name: str, *, files: tuple[str, ...] = MODEL_FILES) -> Path:
     if parts["id"] in UNREADABLE:
         raise ModelError(f"{name}: {UNREADABLE[parts['id']]}")
     file = parts["file"].lstrip("/")
-    folder = cached(parts["id"], file)
+    folder = cached_folder(parts["id"], file)
     if folder is None:
-        if not file and (named := known(parts["id"])).files and not named.includes:
+        if not file and (named := repository_info(parts["id"])).files and not named.includes:
             examples = ", ".join(f"{name}/{each}" for each in list(named.files)[:MAX_EXAMPLES])
             raise ModelError(f"{name}: holds several models; name one of its files: {examples} ...")
         now = MOVED.get(parts["id"])
@@ -126,7 +126,7 @@ def _check_utf_8(path: Path) -> None:
         ) from None
 
 
-def _stated(name: str) -> tuple[Path, int | None]:
+def _stat(name: str) -> tuple[Path, int | None]:
     """The path and its `st_mode`, None if it does not exist. ModelError if it cannot be accessed."""
     try:
         path = Path(name).expanduser()
@@ -140,41 +140,41 @@ def _stated(name: str) -> tuple[Path, int | None]:
 
 def fetch_command(name: str, *, files: tuple[str, ...] = MODEL_FILES) -> str:
     """The command that fetches `owner/name[/file]` from the Hub, or "" for any other name."""
-    return _fetching(name, files)[1]
+    return _fetch_plan(name, files)[1]
 
 
 def download_command(name: str, files: tuple[str, ...]) -> str:
     """`fetch_command`, followed by size and page, and preceded by the steps for a gated repository. The size is exact
     if the cache has the repository's list of files, else "about" the known size, or omitted."""
-    hub_id, command, size_mb = _fetching(name, files)
+    hub_id, command, size_mb = _fetch_plan(name, files)
     if not hub_id:
         return ""
     page = f"https://huggingface.co/{hub_id}"
-    about = "" if listing(hub_id) else "about "
-    size = f"{about}{shown_size(size_mb)}, " if size_mb else ""
-    before = _GATED_STEPS.format(page=page) if known(hub_id).is_gated else ""
+    about = "" if repository_files(hub_id) else "about "
+    size = f"{about}{format_size(size_mb)}, " if size_mb else ""
+    before = _GATED_STEPS.format(page=page) if repository_info(hub_id).is_gated else ""
     return f"{before}{command}   ({size}{page})"
 
 
-def _fetching(name: str, files: tuple[str, ...]) -> tuple[str, str, float]:
-    """The repository's present id, the command, and the size in MB, 0 if unknown; ("", "", 0) for other names."""
+def _fetch_plan(name: str, files: tuple[str, ...]) -> tuple[str, str, float]:
+    """The repository's current id, the command, and the size in MB, 0 if unknown; ("", "", 0) for other names."""
     parts = _HUB_NAME.fullmatch(name)
     if parts is None:
         return "", "", 0.0
     hub_id = MOVED.get(parts["id"], parts["id"])
-    wanted, size_mb = _wanted(hub_id, parts["file"].lstrip("/"), files)
-    return hub_id, " ".join(("hf download", hub_id, *(f'--include "{pattern}"' for pattern in wanted))), size_mb
+    patterns, size_mb = _patterns_to_fetch(hub_id, parts["file"].lstrip("/"), files)
+    return hub_id, " ".join(("hf download", hub_id, *(f'--include "{pattern}"' for pattern in patterns))), size_mb
 
 
-def shown_size(size_mb: float) -> str:
+def format_size(size_mb: float) -> str:
     """A decimal size as the Hub shows it: 2.6 GB, 723 MB."""
     return f"{size_mb / 1000:.1f} GB" if size_mb >= 1000 else f"{max(1, round(size_mb))} MB"
 
 
-def _wanted(hub_id: str, file: str, files: tuple[str, ...]) -> tuple[tuple[str, ...], float]:
+def _patterns_to_fetch(hub_id: str, file: str, files: tuple[str, ...]) -> tuple[tuple[str, ...], float]:
     """Patterns of the files to fetch, and their size in MB, 0 if unknown. From the repository's own list of files if
     the cache has it, else from `known_repositories`, else `files`."""
-    there, about = listing(hub_id), known(hub_id)
+    there, about = repository_files(hub_id), repository_info(hub_id)
     if file and Path(file).suffix:
         return (file,), _size_mb(there, (file,)) or about.files.get(file, 0)
     if file:  # a folder, which may contain the weights twice, as safetensors and as pickle
@@ -193,7 +193,7 @@ def _wanted(hub_id: str, file: str, files: tuple[str, ...]) -> tuple[tuple[str, 
 
 def _smallest(there: dict[str, int]) -> tuple[str, ...]:
     """Patterns for the smallest set of these files that is a model, or one part of it; () if there is none. Half
-    precision before full, safetensors before pickles, as `weight_files.weights_in` searches."""
+    precision before full, safetensors before pickles, as `weight_files.find_weights` searches."""
     if INDEX in there:
         parts = [f"{part}/" for part in _PARTS if any(path.startswith(f"{part}/") for path in there)]
     else:
@@ -224,15 +224,15 @@ def _size_mb(there: dict[str, int], patterns: tuple[str, ...]) -> float:
     return sum(size for path, size in there.items() if any(fnmatchcase(path, each) for each in patterns)) / 1e6
 
 
-def cached(hub_id: str, file: str = "") -> Path | None:
+def cached_folder(hub_id: str, file: str = "") -> Path | None:
     """The folder of the best snapshot of `owner/name` that holds `file`, or None. A renamed repository is searched
     under both names."""
-    snapshot, _ = _cached_as(hub_id, file)
+    snapshot, _ = _cached_snapshot(hub_id, file)
     return None if snapshot is None else snapshot.folder
 
 
-def _cached_as(hub_id: str, file: str) -> "tuple[CacheSnapshot | None, str]":
-    """The best snapshot, and the name of the repository that it is of."""
+def _cached_snapshot(hub_id: str, file: str) -> "tuple[CacheSnapshot | None, str]":
+    """The best snapshot, and the name of its repository."""
     for name in filter(None, (hub_id, MOVED.get(hub_id))):
         if (snapshot := newest_snapshot(name, file)) is not None:
             return snapshot, name
@@ -242,10 +242,10 @@ def _cached_as(hub_id: str, file: str) -> "tuple[CacheSnapshot | None, str]":
 def revision_notes(name: str) -> tuple[str, ...]:
     """Notes for an id that resolves to another repository, or to another revision than main."""
     parts = _HUB_NAME.fullmatch(name)
-    if parts is None or _stated(name)[1] is not None:
+    if parts is None or _stat(name)[1] is not None:
         return ()
     hub_id = parts["id"]
-    snapshot, now = _cached_as(hub_id, parts["file"].lstrip("/"))
+    snapshot, now = _cached_snapshot(hub_id, parts["file"].lstrip("/"))
     if now != hub_id:
         return (f"{hub_id} was removed from the Hub; using {now}, where it is published now",)
     if snapshot is None or MAIN in snapshot.refs:
@@ -261,7 +261,7 @@ def how_to_get(name: str) -> str:
     parts = _HUB_NAME.fullmatch(name)
     if parts is None or Path(name).expanduser().exists():
         return ""
-    folder = cached(parts["id"])
+    folder = cached_folder(parts["id"])
     is_model = folder is None or (folder / INDEX).is_file() or not (folder / "config.json").is_file()
     return f"; fetch it: {download_command(name, ALL_MODEL_FILES if is_model else ALL_PART_FILES)}"
 
@@ -300,9 +300,9 @@ def newest_snapshot(hub_id: str, file: str = "") -> CacheSnapshot | None:
     return max((each for each in _snapshots(hub_id) if holds(each.folder)), key=merit, default=None)
 
 
-def listing(hub_id: str) -> dict[str, int]:
+def repository_files(hub_id: str) -> dict[str, int]:
     """Sizes in bytes of all files of the repository, by path; empty if the cache has no list of them. huggingface_hub 2
-    keeps this list beside the files that it fetched (`trees/COMMIT.json`)."""
+    stores this list beside the downloaded files (`trees/COMMIT.json`)."""
     snapshot = newest_snapshot(hub_id)
     if snapshot is None:
         return {}
@@ -325,7 +325,7 @@ def _snapshots(hub_id: str) -> Iterator[CacheSnapshot]:
         for file in sorted((repository / "refs").rglob("*")):
             if file.is_file():
                 name = file.relative_to(repository / "refs").as_posix()
-                name = f"refs/{name}" if name.startswith("pr/") else name  # of a pull request
+                name = f"refs/{name}" if name.startswith("pr/") else name  # a pull request
                 refs.setdefault(read_small(file).decode("utf-8").strip(), []).append(name)
         folders = [folder for folder in (repository / "snapshots").iterdir() if folder.is_dir()]
     except _TROUBLES:
@@ -338,10 +338,10 @@ def _is_whole(folder: Path) -> bool:
     """True if the folder has weights for every part that its JSON files describe."""
     index = folder / "model_index.json"
     if not index.is_file():
-        return not (folder / "config.json").is_file() or weights_in(folder) is not None
+        return not (folder / "config.json").is_file() or find_weights(folder) is not None
     try:
         content = read_json(index)
         named = [part for part in _PARTS if (content.get(part) or [None])[0] is not None]
     except (*_TROUBLES, AttributeError, KeyError, TypeError):
         return False
-    return all(weights_in(folder / part) is not None for part in named)
+    return all(find_weights(folder / part) is not None for part in named)

@@ -1,8 +1,8 @@
-"""The device that a benchmark runs on: its memory, its matrix product for comparison, and how long calls take on it.
+"""Benchmarks on a device: its memory, the speed of a matrix product for comparison, and the duration of calls.
 
-A wait for the device takes some ten microseconds, and so does the host before the first kernel runs. If each call is
-timed alone, both are counted to it: a product of a millisecond looks slower than it is. So many short calls are timed
-between two waits, and contenders in turn.
+Waiting for the device takes some ten microseconds, and so does launching the first kernel. Timing each call alone would
+include both: a call of a millisecond would look slower than it is. So many short calls are timed between two waits, and
+the compared calls are interleaved.
 """
 
 import math
@@ -14,12 +14,12 @@ from typing import Any
 import psutil
 import torch
 
-from engine.models.device_work import chosen_place, device_wait
+from engine.models.device_work import device_and_dtype, device_wait
 
 Call = Callable[[], Any]
 RUN_S = 0.02
-"""Least duration of the calls between two waits."""
-MAX_CALLS = 100  # a run of calls that only queue work must end
+"""Minimum duration of the calls between two waits."""
+MAX_CALLS = 100  # limits a run of calls that only queue work
 MATMUL_SIDE = {"cpu": 1024, "mps": 4096, "cuda": 8192}
 MATMUL_RUNS = 30
 
@@ -37,7 +37,7 @@ class MeasuredDevice:
 
     @property
     def name(self) -> str:
-        """Name of the device to show."""
+        """Name of the device for display."""
         return torch.cuda.get_device_name(self.device) if self.kind == "cuda" else self.device
 
     @property
@@ -45,21 +45,20 @@ class MeasuredDevice:
         return str(self.dtype).removeprefix("torch.")
 
 
-def place_for(wanted: str, threads: int, *, half: str = "float16") -> MeasuredDevice:
+def measured_device(requested: str, threads: int, *, half: str = "float16") -> MeasuredDevice:
     """The requested device (auto: the fastest on this machine), with float32 on a CPU and `half` elsewhere. ModelError
     if it is not available."""
-    device, dtype = chosen_place(wanted, "auto", threads, half=half)
+    device, dtype = device_and_dtype(requested, "auto", threads, half=half)
     return MeasuredDevice(device=device, kind=torch.device(device).type, dtype=getattr(torch, dtype), threads=threads)
 
 
-def matmul_tflops(place: MeasuredDevice) -> float:
-    """Speed of a large matrix product with the current number of threads, for comparison; the best of thirty runs. Not
-    an upper bound: Winograd convolutions need fewer multiplications than are counted, and other processes have threads
-    of their own."""
-    side = MATMUL_SIDE[place.kind]
-    wait = device_wait(torch.device(place.device))
-    a, b = (torch.randn(side, side, device=place.device, dtype=place.dtype) for _ in range(2))
-    runs_ms = in_turn_ms({"product": lambda: torch.matmul(a, b)}, wait, rounds=MATMUL_RUNS, min_calls=1)["product"]
+def matmul_tflops(measured: MeasuredDevice) -> float:
+    """TFLOPS of a large matrix product with the current number of threads; the best of thirty runs, for comparison. Not
+    an upper bound: Winograd convolutions need fewer multiplications than are counted."""
+    side = MATMUL_SIDE[measured.kind]
+    wait = device_wait(torch.device(measured.device))
+    a, b = (torch.randn(side, side, device=measured.device, dtype=measured.dtype) for _ in range(2))
+    runs_ms = interleaved_ms({"product": lambda: torch.matmul(a, b)}, wait, rounds=MATMUL_RUNS, min_calls=1)["product"]
     return 2.0 * side**3 / min(runs_ms) / 1e9
 
 
@@ -77,15 +76,15 @@ def memory_mb(device: torch.device) -> float:
     return held_bytes / 2**20
 
 
-def calls_a_run(call: Call, wait: Call, *, min_calls: int, now_s: Callable[[], float] = time.perf_counter) -> int:
-    """How many calls take `RUN_S`, from `min_calls` to `MAX_CALLS`. Calls twice; the first may do one-time work."""
+def calls_per_run(call: Call, wait: Call, *, min_calls: int, now_s: Callable[[], float] = time.perf_counter) -> int:
+    """Number of calls that take RUN_S, from `min_calls` to MAX_CALLS. Calls twice; the first may do one-time work."""
     call()
     took_s = run_s(call, 1, wait, now_s)
     return max(min_calls, min(MAX_CALLS, math.ceil(RUN_S / max(took_s, RUN_S / MAX_CALLS))))
 
 
 def run_s(call: Call, count: int, wait: Call, now_s: Callable[[], float] = time.perf_counter) -> float:
-    """Seconds a call, of `count` calls one right after the other, the last one's work included."""
+    """Seconds per call of `count` consecutive calls, including the last one's work on the device."""
     wait()
     began_s = now_s()
     for _ in range(count):
@@ -94,7 +93,7 @@ def run_s(call: Call, count: int, wait: Call, now_s: Callable[[], float] = time.
     return (now_s() - began_s) / count
 
 
-def in_turn_ms(
+def interleaved_ms(
     calls: Mapping[str, Call],
     wait: Call = lambda: None,
     *,
@@ -105,13 +104,13 @@ def in_turn_ms(
     after: Callable[[str], object] = lambda name: None,
     now_s: Callable[[], float] = time.perf_counter,
 ) -> dict[str, list[float]]:
-    """Ms a call of each contender, one figure a round; `rounds` of them, and as many as `seconds` allow, after
-    `warm_up` others. In a round each contender has one run, so that other load on the machine affects all of them, and
-    `after(name)` follows. A run is one call; with `min_calls` at least so many of them, and as many as take `RUN_S`."""
+    """Milliseconds per call of each of `calls`, one value per round. There are at least `rounds` rounds, and as many as
+    fit into `seconds`, after `warm_up` untimed ones. In a round each call has one run, followed by `after(name)`, so
+    that other load affects all alike. A run is one call, or with `min_calls` at least that many, for `RUN_S`."""
     for call in [*calls.values()] * warm_up:
         call()
     counts = {
-        name: calls_a_run(call, wait, min_calls=min_calls, now_s=now_s) if min_calls else 1
+        name: calls_per_run(call, wait, min_calls=min_calls, now_s=now_s) if min_calls else 1
         for name, call in calls.items()
     }
     times_ms: dict[str, list[float]] = {name: [] for name in calls}

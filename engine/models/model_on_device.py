@@ -1,4 +1,4 @@
-"""A loaded model, whatever it is for: its device, precision, weights and notes."""
+"""The base class of all loaded models: device, precision, weights and notes."""
 
 from abc import ABC, abstractmethod
 from collections.abc import Callable, Iterable
@@ -11,7 +11,7 @@ from engine.models.device_work import bytes_of, memory_mb
 
 @dataclass(slots=True, kw_only=True)
 class ModelOnDevice(ABC):
-    """On its device, frozen and in evaluation mode. Not thread-safe."""
+    """A loaded model on its device, frozen and in evaluation mode. Not thread-safe."""
 
     device: torch.device
     dtype: torch.dtype
@@ -20,7 +20,7 @@ class ModelOnDevice(ABC):
 
     @abstractmethod
     def tensors(self) -> Iterable[torch.Tensor]:
-        """All weights that are permanently on the device."""
+        """All weights that stay on the device."""
 
     def memory_bytes(self) -> int:
         return bytes_of(self.tensors())
@@ -31,17 +31,17 @@ class ModelOnDevice(ABC):
 
     @property
     def card_mb(self) -> float | None:
-        """MiB of the device that this process holds; None on a CPU."""
+        """MiB of device memory that this process has allocated; None on a CPU."""
         return memory_mb(self.device)
 
     @property
     def held_mb(self) -> int:
-        """The same; on a CPU only the weights."""
+        """Like `card_mb`; on a CPU the MiB of the weights."""
         card_mb = self.card_mb
         return round(self.memory_bytes() / 2**20 if card_mb is None else card_mb)
 
     def free(self, caches: Callable[[], object]) -> str:
-        """Free `caches`, and say what that gave."""
+        """Call `caches()`, which frees caches, and return a text with the MiB freed and in use."""
         before_mb = self.held_mb
         caches()
         return f"freed {before_mb - self.held_mb} MiB, {self.held_mb} MiB in use"

@@ -51,10 +51,10 @@ def _inside(file: Path) -> str:
             names = sorted(name for name in archive.namelist() if name.lower().endswith(MODEL_SUFFIXES))
     except (OSError, ValueError, zipfile.BadZipFile):
         return ""
-    return f" ({shown_names(names)})" if names else ""
+    return f" ({shorten_names(names)})" if names else ""
 
 
-def shown_names(names: Sequence[str]) -> str:
-    """The first names, and how many more there are."""
+def shorten_names(names: Sequence[str]) -> str:
+    """The first MAX_NAMED names, and the number of others."""
     more = f" and {len(names) - MAX_NAMED} more" if len(names) > MAX_NAMED else ""
     return f"{', '.join(name[:100] for name in names[:MAX_NAMED])}{more}"

@@ -10,7 +10,7 @@ from typing import Any
 from engine.errors import ModelError
 from engine.models.gguf_file import Q8
 from engine.models.libraries import require_libraries
-from engine.models.weight_files import Tensor
+from engine.models.weight_files import TensorInfo
 
 BYTES = {"float16": 2, "bfloat16": 2, "float32": 4}
 
@@ -28,7 +28,7 @@ class PartReport:
 
 
 @dataclass(slots=True, kw_only=True)
-class Report:
+class ModelReport:
     """The parts of a model, and the memory of its weights, without activations."""
 
     model: str
@@ -52,25 +52,25 @@ class Report:
         """Raise ModelError, in one line, if something is missing: libraries first, then files."""
         require_libraries()
         if not self.is_complete:
-            raise ModelError(first_missing(self.model, self.missing))
+            raise ModelError(missing_message(self.model, self.missing))
 
     def as_json(self) -> dict[str, Any]:
-        """Plain values."""
+        """All fields as plain values for JSON."""
         return asdict(self) | {"path": str(self.path)}
 
 
-def first_missing(model: str, missing: Sequence[str]) -> str:
+def missing_message(model: str, missing: Sequence[str]) -> str:
     """One line with the first of `missing` (which is not empty) and the number of others."""
     first, *others = missing
     more = f" (and {len(others)} more: multiverse model check {model})" if others else ""
     return f"{'' if first.startswith(model) else f'{model}: '}{first}{more}"
 
 
-class Missing(list[str]):
-    """The problems that a check finds, one line each, without repetition."""
+class Problems(list[str]):
+    """The problems found by a check, one line each, without duplicates."""
 
     @contextmanager
-    def listed(self) -> Iterator[None]:
+    def collect(self) -> Iterator[None]:
         """Catch a ModelError raised in the `with` block and add it to the list."""
         try:
             yield
@@ -79,8 +79,8 @@ class Missing(list[str]):
                 self.append(str(error))
 
 
-def counted_part(
-    part: str, tensors: dict[str, Tensor], files: tuple[str, ...], *, is_pickle: bool = False
+def describe_part(
+    part: str, tensors: dict[str, TensorInfo], files: tuple[str, ...], *, is_pickle: bool = False
 ) -> PartReport:
     """The report of a part, with its weights counted."""
     numbers: Counter[str] = Counter()

@@ -1,7 +1,7 @@
 """Reads the structure of files written by torch.save, without torch and without executing them.
 
 A pickle is a program: the opcode GLOBAL imports a function, and REDUCE calls it. Here every imported name becomes a
-`StandIn`, which accepts any call and does nothing; a tensor is described by its constructor's arguments. Weights are
+`PickleStub`, which accepts any call and does nothing; a tensor is described by its constructor's arguments. Weights are
 never read.
 """
 
@@ -20,7 +20,7 @@ from typing import IO, Any, ClassVar
 
 from engine.errors import ModelError
 from engine.models.not_a_model import AGAIN, not_a_model
-from engine.models.weight_files import Tensor
+from engine.models.weight_files import TensorInfo
 from engine.system.small_file import open_regular
 from engine.system.translate_errors import reason_of
 
@@ -31,7 +31,7 @@ STATE_DICT = "state_dict"
 TENSORS = ("torch._utils._rebuild_tensor_v2", "torch._utils._rebuild_tensor")
 PARAMETER = "torch._utils._rebuild_parameter"
 PARAMETER_DICT = "torch.nn.modules.container.ParameterDict"
-"""A class that old embeddings contain. torch.load does not allow it by itself, so neither does `pickled_tensors`."""
+"""A class that old embeddings contain. torch.load refuses it by default, and so does `read_pickled_tensors`."""
 # Names that torch.load allows with weights_only.
 _PLAIN = re.compile(
     r"torch\.(\w+Storage|Size|Tensor|device|b?float\w*|u?int\d+|bool)|torch\.storage\.\w+Storage"
@@ -46,10 +46,10 @@ TRAINING = re.compile(
 """Classes of training code that fairseq pickles together with a HuBERT's tensors."""
 SYSTEMS = {"posix": "os", "nt": "os"}
 MAX_PICKLE = 8 << 20
-"""Bytes: many times what the largest HuBERT needs. A hostile pickle uses far more memory than it has bytes, and can be
-compressed a thousandfold."""
-MAX_STEPS = 1 << 19
-"""Opcodes in a pickle: eight times what SDXL needs. Each may take a kilobyte, for one byte of the file."""
+"""Maximum bytes of a pickle: many times what the largest HuBERT needs. A hostile pickle needs far more memory than it
+has bytes, and can be compressed a thousandfold."""
+MAX_OPCODES = 1 << 19
+"""Maximum opcodes of a pickle: eight times what SDXL needs. Each may allocate a kilobyte, for one byte of the file."""
 MAX_NAMES = 1 << 12
 MAX_NAME = 200
 _TUPLES = frozenset(code[0] for code in (pickle.TUPLE, pickle.TUPLE1, pickle.TUPLE2, pickle.TUPLE3))
@@ -58,26 +58,26 @@ TROUBLES = (
     pickle.UnpicklingError, struct.error, zlib.error, ArithmeticError, AssertionError, AttributeError, EOFError,
     LookupError, MemoryError, RuntimeError, TypeError, ValueError,
 )  # fmt: skip
-"""Errors that reading a broken pickle raises."""
+"""Errors that reading a broken pickle can raise."""
 
 
-class StandIn:
-    """Replaces an object of any class: stores its constructor's arguments and does nothing."""
+class PickleStub:
+    """Stub for an object of any class: stores its constructor's arguments and does nothing."""
 
     name = ""
     arguments: tuple[Any, ...]
     state: Any
 
-    def __new__(cls, *arguments: Any, **options: Any) -> "StandIn":
-        made = super().__new__(cls)
-        made.arguments, made.state = arguments, None
-        return made
+    def __new__(cls, *arguments: Any, **options: Any) -> "PickleStub":
+        stub = super().__new__(cls)
+        stub.arguments, stub.state = arguments, None
+        return stub
 
     def __setstate__(self, state: Any) -> None:
         self.state = state
 
-    def append(self, *given: Any) -> None:
-        """Called, like the two below, for objects that behave like a list or a dict."""
+    def append(self, *items: Any) -> None:
+        """Ignore items: called, like the two aliases below, for objects that behave like a list or a dict."""
 
     extend = __setitem__ = append
 
@@ -118,21 +118,21 @@ class Storage:
 @dataclass(frozen=True, slots=True)
 class PickledFile:
     value: Any
-    """The saved value: dicts, lists, numbers and strings; everything else is a `StandIn`."""
+    """The saved value: dicts, lists, numbers and strings; everything else is a `PickleStub`."""
     names: tuple[str, ...]
     """Classes and functions that it imports, as module and name, in file order."""
 
     @property
     def foreign(self) -> tuple[str, ...]:
-        """The imported names that no file of tensors needs."""
+        """The imported names that a file of tensors does not need."""
         return tuple(name for name in self.names if not _PLAIN.fullmatch(name))
 
-    def tensors(self, of: str = "") -> dict[str, Tensor]:
+    def tensors(self, of: str = "") -> dict[str, TensorInfo]:
         """Dtype and shape of each tensor by name, in the dict at key `of`; "": the top level."""
-        held = self.value.get(of) if of and isinstance(self.value, dict) else self.value
-        if not isinstance(held, dict):
+        entries = self.value.get(of) if of and isinstance(self.value, dict) else self.value
+        if not isinstance(entries, dict):
             return {}
-        described = {str(key): _described(value) for key, value in held.items()}
+        described = {str(key): _tensor_info(value) for key, value in entries.items()}
         return {name: tensor for name, tensor in described.items() if tensor is not None}
 
 
@@ -141,7 +141,7 @@ def read_pickle(file: Path) -> PickledFile:
     try:
         with open_regular(file) as stream:
             if zipfile.is_zipfile(stream):
-                return _read(BytesIO(_zipped(stream)))
+                return _read(BytesIO(_read_zipped(stream)))
             stream.seek(0)
             return _read_legacy(BytesIO(stream.read(MAX_PICKLE)))  # the weights come last
     except zipfile.BadZipFile as error:
@@ -161,7 +161,7 @@ def refuse_code(file: Path | str, foreign: Sequence[str], kind: str, advice: str
         raise ModelError(f"{file}: refused: it would run {foreign[0]}, which no {kind} needs{advice}")
 
 
-def pickled_tensors(file: Path) -> dict[str, Tensor]:
+def read_pickled_tensors(file: Path) -> dict[str, TensorInfo]:
     """Dtype and shape of each tensor in a file of weights, by name. Reads the dict under STATE_DICT if there is one.
     Tensors in other inner dicts get its key and a dot before their names: IP-Adapters are pickled that way, as
     `image_proj` and `ip_adapter`. ModelError as from `read_pickle`, and if the file imports more than torch's
@@ -169,7 +169,7 @@ def pickled_tensors(file: Path) -> dict[str, Tensor]:
     read = read_pickle(file)
     refuse_code(file, read.foreign, "file of tensors", "; use a .safetensors version of it")
     value = read.value if isinstance(read.value, dict) else {}
-    inside = [key for key, held in value.items() if isinstance(held, dict) and key != "_metadata"]
+    inside = [key for key, entry in value.items() if isinstance(entry, dict) and key != "_metadata"]
     if STATE_DICT in inside:
         return read.tensors(STATE_DICT)
     tensors = read.tensors()
@@ -179,11 +179,11 @@ def pickled_tensors(file: Path) -> dict[str, Tensor]:
 
 
 def pickle_note(what: str) -> str:
-    """The note about weights read from a pickle."""
+    """The note for the user about weights read from a pickle."""
     return f"{what}: a pickle, read with weights_only; safetensors would be safer"
 
 
-def shown(value: Any) -> str:
+def short_repr(value: Any) -> str:
     """A repr of limited length, because the full repr of hostile nested lists can be exponentially long."""
     if isinstance(value, int) and abs(value) >= 10**18:
         return "a number too large"
@@ -192,19 +192,19 @@ def shown(value: Any) -> str:
     return short.repr(value)
 
 
-def _described(value: Any) -> Tensor | None:
+def _tensor_info(value: Any) -> TensorInfo | None:
     """Dtype and shape of a tensor, or None for any other value."""
-    if isinstance(value, StandIn) and value.name == PARAMETER and value.arguments:
+    if isinstance(value, PickleStub) and value.name == PARAMETER and value.arguments:
         value = value.arguments[0]
-    if not isinstance(value, StandIn) or value.name not in TENSORS:
+    if not isinstance(value, PickleStub) or value.name not in TENSORS:
         return None
     match value.arguments:
         case (Storage(dtype), int(), tuple(shape), *_) if all(isinstance(side, int) for side in shape):
-            return Tensor(dtype, shape)
+            return TensorInfo(dtype, shape)
     return None
 
 
-def _zipped(stream: IO[bytes]) -> bytes:
+def _read_zipped(stream: IO[bytes]) -> bytes:
     with zipfile.ZipFile(stream) as archive:
         inside = next((name for name in archive.namelist() if name.endswith("data.pkl")), "")
         if not inside:
@@ -236,7 +236,7 @@ def _read(stream: IO[bytes]) -> PickledFile:
     # The pure Python unpickler: the one in C allocates gigabytes if a broken file has memo numbers in the billions.
     class Reader(pickle._Unpickler):
         dispatch: ClassVar[dict[int, Any]] = {
-            code: _counted(load, code in _TUPLES) for code, load in pickle._Unpickler.dispatch.items()
+            code: _limit_opcodes(load, code in _TUPLES) for code, load in pickle._Unpickler.dispatch.items()
         }
         steps = 0
 
@@ -249,23 +249,23 @@ def _read(stream: IO[bytes]) -> PickledFile:
             if len(names) > MAX_NAMES:
                 raise ValueError("too many names")
             if full not in known:
-                known[full] = type("StandIn", (StandIn,), {"name": full})
+                known[full] = type("PickleStub", (PickleStub,), {"name": full})
             return known[full]
 
-        def persistent_load(self, given: Any) -> Storage:
-            # ("storage", its class, key, place, count)
-            kind = given[1].name.rpartition(".")[2].removesuffix("Storage")
-            return Storage(DTYPES.get(kind, kind.lower()), str(given[2]))
+        def persistent_load(self, storage_id: Any) -> Storage:
+            # ("storage", its class, key, device, count)
+            kind = storage_id[1].name.rpartition(".")[2].removesuffix("Storage")
+            return Storage(DTYPES.get(kind, kind.lower()), str(storage_id[2]))
 
     return PickledFile(Reader(stream, encoding="utf-8", errors="replace").load(), tuple(names))
 
 
-def _counted(load: Callable[[Any], None], is_tuple: bool) -> Callable[[Any], None]:
+def _limit_opcodes(load: Callable[[Any], None], is_tuple: bool) -> Callable[[Any], None]:
     """Wrap an opcode so that a pickle has at most MAX_STEPS of them, and one that pushes a tuple pushes a `Row`."""
 
     def loaded(reader: Any) -> None:
         reader.steps += 1
-        if reader.steps > MAX_STEPS:
+        if reader.steps > MAX_OPCODES:
             raise ValueError("too many objects")
         load(reader)
         if is_tuple:

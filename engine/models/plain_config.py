@@ -34,7 +34,7 @@ _CODE: Final = frozenset(
     "configuration_files distributed_config".split()
 )
 _PLAIN: Final[tuple[Any, ...]] = (None, False, "", "sdpa", "eager", {}, [])
-"""Values of these keys that cause no note, because PyTorch's own attention is used anyway."""
+"""Values of the keys in _CODE that cause no note, because PyTorch's own attention is used anyway."""
 _TYPES: Final[dict[str, tuple[type, ...]]] = {
     "_class_name": (str,),
     "model_type": (str,),
@@ -96,28 +96,28 @@ def require_plain(what: str, config: Mapping[str, Any]) -> None:
         if key in _QUANTIZED and value:
             method = value.get("quant_method") if isinstance(value, dict) else None
             raise ModelError(
-                f"{what}: its weights are quantized ({_shown(method or key)}), which is not supported; use the model "
-                "with plain weights (float32, float16 or bfloat16)"
+                f"{what}: its weights are quantized ({_short_ascii(method or key)}), which is not supported; use the "
+                "model with plain weights (float32, float16 or bfloat16)"
             )
         types = _TYPES.get(key)
         if key == "patch_size" and config.get("model_type") == "vitpose":
             types = (list,)  # height and width
         if types and value is not None and not isinstance(value, types):
-            raise ModelError(f"{what}: {key} is {_shown(value)}, not {_NAMES[types[-1]]}")
+            raise ModelError(f"{what}: {key} is {_short_ascii(value)}, not {_NAMES[types[-1]]}")
         most = MAX_LAYERS if _COUNTS.search(key) else MAX_TIMESTEPS if key == "num_train_timesteps" else MAX_NUMBER
         if isinstance(value, list) and len(value) > MAX_LAYERS and _LISTS.search(key):
             raise ModelError(f"{what}: {key} has {len(value)} items, more than {MAX_LAYERS}")
         for number in _numbers(value):
             if abs(number) > most:
-                raise ModelError(f"{what}: {key} is {_shown(number)}, more than {most}")
+                raise ModelError(f"{what}: {key} is {_short_ascii(number)}, more than {most}")
 
 
-def notes_on(name: str, config: Mapping[str, Any], file: str = CONFIG) -> tuple[str, ...]:
+def notes_on_code(name: str, config: Mapping[str, Any], file: str = CONFIG) -> tuple[str, ...]:
     """A note for each key of a configuration that asks for custom code, which is not run."""
-    asked = {key: value for key, value in _entries(config) if key in _CODE}
+    code_entries = {key: value for key, value in _entries(config) if key in _CODE}
     return tuple(
-        f"{name}: {file} asks for custom code ({key}: {_shown(value)}), which is not used"
-        for key, value in asked.items()
+        f"{name}: {file} asks for custom code ({key}: {_short_ascii(value)}), which is not used"
+        for key, value in code_entries.items()
         if value not in _PLAIN
     )
 
@@ -160,6 +160,6 @@ def _numbers(value: Any) -> Iterator[int]:
             yield inner
 
 
-def _shown(value: Any) -> str:
+def _short_ascii(value: Any) -> str:
     text = ascii(value)
     return text if len(text) <= MAX_SHOWN else f"{text[:MAX_SHOWN]}..."

@@ -1,6 +1,6 @@
 """Loads networks and tokenizers from disk with their libraries' loaders, and turns errors into one line.
 
-No key of a model's file selects code: a transformers configuration is built only from keys that describe the network's
+Keys in a model's files cannot select code: a transformers configuration is built from keys that describe the network's
 shape, diffusers classes accept no others, attention is PyTorch's own, and a tokenizer is loaded from its vocabulary.
 """
 
@@ -23,15 +23,15 @@ from torch.nn.modules.module import register_module_parameter_registration_hook
 from engine.errors import ModelError
 from engine.models.device_work import is_device_lost, is_out_of_memory
 from engine.models.plain_config import CONFIG, require_no_adapter
-from engine.models.weight_files import Weights
+from engine.models.weight_files import WeightFiles
 
 ATTENTION: Final = "sdpa"
 """torch.nn.functional.scaled_dot_product_attention, even if a file asks for another."""
 BACKBONES: Final = ("DepthAnything", "VitPose")
-"""Beginnings of the classes that refuse ATTENTION, because all their attention is in the network inside them."""
+"""Prefixes of the classes that refuse ATTENTION, because all their attention is in their inner network."""
 BACKBONES_ATTENTION: Final = {"": "eager", "backbone_config": ATTENTION}
 MIN_COUNTED: Final = 1 << 26
-"""Networks with fewer weights than this are built without a check: 256 MiB in float32."""
+"""Networks with fewer weights than this (256 MiB in float32) are built without a check."""
 HARMLESS: Final = re.compile(
     r"(^|\.)position_ids$|^(text|visual)_projection(\.weight)?$|^logit_scale$|^(model_)?ema\.|^safety_checker\."
 )
@@ -73,9 +73,9 @@ def one_line(what: str) -> Iterator[None]:
         raise ModelError(f"{what}: cannot be loaded ({reason})") from error
 
 
-def pretrained(
+def load_network(
     kind: str,
-    weights: Weights,
+    weights: WeightFiles,
     config_json: Mapping[str, Any],
     dtype: torch.dtype,
     what: str,
@@ -83,21 +83,20 @@ def pretrained(
     changes: Mapping[str, int] | None = None,
     may_ignore: Callable[[str], object] = HARMLESS.search,
 ) -> Any:
-    """Load a network of `kind`, a class of transformers. ModelError for missing tensors, and for others that
-    `may_ignore` does not allow by their names. `changes`: entries of the configuration in place of those in
-    `config_json`."""
+    """Load a network of `kind`, a class of transformers. ModelError for missing tensors, and for surplus ones whose
+    names `may_ignore` does not allow. `changes` replace entries of `config_json`."""
     import transformers
 
     folder = weights.files[0].parent
     require_no_adapter(what, folder)
     with one_line(what):
         loader: Any = getattr(transformers, kind)
-        config = architecture(loader.config_class, config_json, what)
+        config = build_config(loader.config_class, config_json, what)
         for key, value in (changes or {}).items():
             setattr(config, key, value)
         attention = BACKBONES_ATTENTION if kind.startswith(BACKBONES) else ATTENTION
         config._attn_implementation = attention
-        with require_fitting(what, partial(loader, config), weights):
+        with limit_weight_count(what, partial(loader, config), weights):
             module, found = loader.from_pretrained(
                 folder,
                 config=config,
@@ -123,7 +122,7 @@ def require_present(what: str, absent: Sequence[str]) -> None:
 
 
 def require_all_used(what: str, kind: str, absent: Sequence[str], surplus: Sequence[str]) -> None:
-    """Raise ModelError, in one line, for tensors that a file lacks, and for those without a place in the network."""
+    """Raise ModelError, in one line, for tensors that a file lacks, and for those that the network does not have."""
     require_present(what, absent)
     if surplus:
         raise ModelError(
@@ -132,7 +131,7 @@ def require_all_used(what: str, kind: str, absent: Sequence[str], surplus: Seque
         )
 
 
-def architecture(kind: Any, config_json: Mapping[str, Any], what: str) -> Any:
+def build_config(kind: Any, config_json: Mapping[str, Any], what: str) -> Any:
     """A configuration of the transformers class `kind`, with only those keys that describe the network's shape. A
     nested configuration always gets the default class of its key. ModelError in one line."""
     from transformers import PreTrainedConfig
@@ -162,18 +161,18 @@ def architecture(kind: Any, config_json: Mapping[str, Any], what: str) -> Any:
         kind_named = inner.get("model_type", inner_kind.model_type)
         if not is_named and kind_named != inner_kind.model_type:
             raise ModelError(f"{what}: {key} is a {kind_named}; known is {inner_kind.model_type}")
-        values[key] = architecture(inner_kind, inner, f"{what}: {key}")
+        values[key] = build_config(inner_kind, inner, f"{what}: {key}")
     return kind(**values, attn_implementation=ATTENTION)
 
 
 @contextmanager
-def require_fitting(what: str, build: Callable[[], torch.nn.Module], weights: Weights) -> Iterator[None]:
-    """Raise ModelError if a network built in the `with` block has more weights than its files have bytes: the library
-    builds whatever size config.json asks for, even more than fits into memory. The weights are counted while it builds,
-    by torch's hook for each parameter. Only if that count is too large, or loading fails, `build` is called on the meta
-    device for the exact number."""
-    held = sum(file.stat().st_size for file in weights.files)
-    most = max(held, MIN_COUNTED)
+def limit_weight_count(what: str, build: Callable[[], torch.nn.Module], weights: WeightFiles) -> Iterator[None]:
+    """Raise ModelError if a network built in the `with` block has more weights than its files have bytes. The library
+    would build any size given in config.json, even more than fits into memory. A hook of torch counts the weights while
+    the network is built. Only if the count is too large, or loading fails, `build` is called on the meta device for the
+    exact number."""
+    size = sum(file.stat().st_size for file in weights.files)
+    most = max(size, MIN_COUNTED)
     counted, is_checked, thread = 0, False, threading.get_ident()
 
     def require_fit() -> None:
@@ -182,10 +181,10 @@ def require_fitting(what: str, build: Callable[[], torch.nn.Module], weights: We
             return
         is_checked = True
         with torch.device("meta"):
-            wanted = sum(parameter.numel() for parameter in build().parameters())
-        if wanted > most:
+            weight_count = sum(parameter.numel() for parameter in build().parameters())
+        if weight_count > most:
             raise ModelError(
-                f"{what}: cannot be loaded ({CONFIG} asks for {wanted} weights, its files have {held} bytes)"
+                f"{what}: cannot be loaded ({CONFIG} asks for {weight_count} weights, its files have {size} bytes)"
             )
 
     def count(module: torch.nn.Module, name: str, parameter: torch.nn.Parameter | None) -> None:
@@ -212,17 +211,17 @@ def require_finite(what: str, tensors: Mapping[str, torch.Tensor]) -> None:
             raise ModelError(f"{what}: {name} contains NaN or infinity")
 
 
-def give_weights(network: torch.nn.Module, weights: Mapping[str, Any], what: str, *, kind: str = "") -> None:
-    """Fill a network on the meta device. ModelError unless `weights` has all of its tensors, and they are finite."""
-    wanted = network.state_dict()
-    absent = [key for key, tensor in wanted.items() if getattr(weights.get(key), "shape", None) != tensor.shape]
+def load_weights(network: torch.nn.Module, weights: Mapping[str, Any], what: str, *, kind: str = "") -> None:
+    """Load weights into a network on the meta device. ModelError unless all its tensors are there and finite."""
+    expected = network.state_dict()
+    absent = [key for key, tensor in expected.items() if getattr(weights.get(key), "shape", None) != tensor.shape]
     require_present(f"{what}{kind}", absent)
-    held = {key: weights[key] for key in wanted}
-    require_finite(what, held)
-    network.load_state_dict(held, assign=True)
+    tensors = {key: weights[key] for key in expected}
+    require_finite(what, tensors)
+    network.load_state_dict(tensors, assign=True)
 
 
-def quieten_libraries(*names: str) -> None:
+def silence_libs(*names: str) -> None:
     """Turn off progress bars and advice on stderr of `diffusers` or `transformers`; our notes and errors say enough."""
     for name in names:
         library = importlib.import_module(f"{name}.utils.logging")
@@ -230,12 +229,12 @@ def quieten_libraries(*names: str) -> None:
         library.disable_progress_bar()
 
 
-def tokenizer(name: str, files: Mapping[str, bytes]) -> Any:
+def load_tokenizer(name: str, files: Mapping[str, bytes]) -> Any:
     """The CLIPTokenizer of these files (`read_tokenizer_files`). ModelError in one line that begins with `name`."""
     from transformers import CLIPTokenizer
 
-    with tempfile.TemporaryDirectory(prefix="multiverse-tokenizer-", ignore_cleanup_errors=True) as place:
+    with tempfile.TemporaryDirectory(prefix="multiverse-tokenizer-", ignore_cleanup_errors=True) as folder:
         for file, content in files.items():
-            Path(place, file).write_bytes(content)
+            Path(folder, file).write_bytes(content)
         with one_line(name):
-            return CLIPTokenizer.from_pretrained(place, local_files_only=True)
+            return CLIPTokenizer.from_pretrained(folder, local_files_only=True)

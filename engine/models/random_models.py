@@ -1,4 +1,4 @@
-"""Models with random weights, and the cost of a model: benchmarks and tests need no download."""
+"""Helpers for models with random weights, so that benchmarks and tests need no download; and a FLOP counter."""
 
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
@@ -7,7 +7,7 @@ from typing import Any, Final, TypeVar
 
 import torch
 
-WORDS: Final = ("<|startoftext|>", "<|endoftext|>", *ascii_lowercase, *(f"{letter}</w>" for letter in ascii_lowercase))
+TOKENS: Final = ("<|startoftext|>", "<|endoftext|>", *ascii_lowercase, *(f"{letter}</w>" for letter in ascii_lowercase))
 
 Result = TypeVar("Result")
 
@@ -21,10 +21,10 @@ def seeded(seed: int) -> Iterator[None]:
 
 
 def letter_tokenizer(tokens: int) -> Any:
-    """A CLIPTokenizer for texts of this length."""
+    """A CLIPTokenizer with one token per letter, for texts of up to this many tokens."""
     from transformers import CLIPTokenizer
 
-    vocabulary = {word: number for number, word in enumerate(WORDS)}
+    vocabulary = {token: number for number, token in enumerate(TOKENS)}
     return CLIPTokenizer(vocab=vocabulary, merges=[], model_max_length=tokens)
 
 

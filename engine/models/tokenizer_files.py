@@ -1,4 +1,4 @@
-"""Reads the files of a CLIP tokenizer, of which only what defines its tokens is kept. Does not load torch."""
+"""Reads the files of a CLIP tokenizer, without the keys that do not define tokens. Does not load torch."""
 
 import json
 from pathlib import Path
@@ -26,8 +26,8 @@ ADDED: Final = "added_tokens.json"
 
 
 def read_tokenizer_files(what: str, folder: Path) -> dict[str, bytes]:
-    """The content of those that are in `folder`, by name, for `pretrained.tokenizer`. Each is opened once. ModelError
-    in one line that begins with `what` and the file's name."""
+    """The content of the tokenizer's files in `folder`, by name, for `pretrained.load_tokenizer`. Each is opened once.
+    ModelError in one line that begins with `what` and the file's name."""
     present = (file for file in (*VOCABULARY, *SETTINGS, ADDED) if (folder / file).exists())
     return {file: _plain(f"{what}{file}", folder / file) for file in present}
 

@@ -1,4 +1,4 @@
-"""Finds the weight files of a folder, as `from_pretrained` of the libraries does, and reads their headers. No torch."""
+"""Finds the weight files of a folder as the libraries' `from_pretrained` does, and reads their headers. No torch."""
 
 import math
 import os
@@ -29,7 +29,7 @@ NUMPY = {"float64": "<f8", "float32": "<f4", "float16": "<f2", "bfloat16": "<u2"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Weights:
+class WeightFiles:
     """The weight files of one part, as `from_pretrained` finds them for this variant."""
 
     files: tuple[Path, ...]
@@ -37,7 +37,7 @@ class Weights:
     is_pickle: bool
 
 
-def weights_in(folder: Path, *, wants_half: bool = False) -> Weights | None:
+def find_weights(folder: Path, *, wants_half: bool = False) -> WeightFiles | None:
     """The weight files of a folder, or None. Prefers safetensors to pickles, and half precision if `wants_half`.
     ModelError if an index lists a file that is missing."""
     for suffix in ("safetensors", "bin"):
@@ -47,7 +47,7 @@ def weights_in(folder: Path, *, wants_half: bool = False) -> Weights | None:
                 whole = folder / f"{stem}{middle}.{suffix}"
                 files = (whole,) if whole.is_file() else _shards(folder / f"{stem}.{suffix}.index{middle}.json")
                 if files:
-                    return Weights(files=files, variant=variant, is_pickle=suffix == "bin")
+                    return WeightFiles(files=files, variant=variant, is_pickle=suffix == "bin")
     return None
 
 
@@ -73,7 +73,9 @@ def _shards(index: Path) -> tuple[Path, ...]:
 
 
 @dataclass(frozen=True, slots=True)
-class Tensor:
+class TensorInfo:
+    """Dtype and shape of a stored tensor, from a file's header."""
+
     dtype: str
     shape: tuple[int, ...]
 
@@ -83,19 +85,19 @@ class Tensor:
         return math.prod(self.shape)
 
 
-def read_header(file: Path) -> dict[str, Tensor]:
+def read_header(file: Path) -> dict[str, TensorInfo]:
     """The tensors of a safetensors file by name, in the order of the file, without their weights. ModelError if it is
     damaged or truncated."""
-    return read_described(file)[0]
+    return read_header_and_metadata(file)[0]
 
 
-def read_described(file: Path) -> tuple[dict[str, Tensor], dict[str, str]]:
+def read_header_and_metadata(file: Path) -> tuple[dict[str, TensorInfo], dict[str, str]]:
     """The tensors of `read_header`, and the file's metadata strings."""
-    with _opened(file) as held:
-        metadata = dict(held.metadata() or {})
-        slices = {name: held.get_slice(name) for name in held.offset_keys()}
+    with _open(file) as archive:
+        metadata = dict(archive.metadata() or {})
+        slices = {name: archive.get_slice(name) for name in archive.offset_keys()}
         tensors = {
-            name: Tensor(DTYPES.get(each.get_dtype(), each.get_dtype()), tuple(each.get_shape()))
+            name: TensorInfo(DTYPES.get(each.get_dtype(), each.get_dtype()), tuple(each.get_shape()))
             for name, each in slices.items()
         }
     # Where one side is 0, the library takes any number of others, of any size.
@@ -104,10 +106,10 @@ def read_described(file: Path) -> tuple[dict[str, Tensor], dict[str, str]]:
     return tensors, metadata
 
 
-def read_stored(file: Path, name: str) -> tuple[str, bytes]:
+def read_tensor_bytes(file: Path, name: str) -> tuple[str, bytes]:
     """The dtype of one tensor and its stored bytes, little-endian; errors as in `read_header`. Not by the library,
     which has no bfloat16 without torch."""
-    with _opened(file), open_regular(file) as stream:
+    with _open(file), open_regular(file) as stream:
         length = int.from_bytes(stream.read(_LENGTH_BYTES), "little")
         entry = parse_json(stream.read(length))[name]
         begin, end = entry["data_offsets"]
@@ -115,14 +117,14 @@ def read_stored(file: Path, name: str) -> tuple[str, bytes]:
         return DTYPES.get(entry["dtype"], entry["dtype"]), stream.read(end - begin)
 
 
-def numbers_of(dtype: str, raw: bytes | bytearray) -> np.ndarray:
+def decode_numbers(dtype: str, raw: bytes | bytearray) -> np.ndarray:
     """Stored numbers of a dtype in NUMPY, flat; bfloat16 as float32."""
     numbers = np.frombuffer(raw, NUMPY[dtype])
     return (numbers.astype("<u4") << 16).view("<f4") if dtype == "bfloat16" else numbers
 
 
 @contextmanager
-def _opened(file: Path) -> Iterator[Any]:
+def _open(file: Path) -> Iterator[Any]:
     """The file opened by the library, which compares header and size, and loads no torch for NumPy."""
     require_libraries()
     from safetensors import SafetensorError, safe_open
@@ -134,8 +136,8 @@ def _opened(file: Path) -> Iterator[Any]:
         if not 2 <= length <= min(size - _LENGTH_BYTES, MAX_HEADER_BYTES):
             what = not_a_model(file)
             raise ModelError(f"{file}: is {what}" if what else f"{file}: not a safetensors file, or truncated; {AGAIN}")
-        with safe_open(str(file), framework="numpy") as held:
-            yield held
+        with safe_open(str(file), framework="numpy") as archive:
+            yield archive
     except (SafetensorError, ValueError, KeyError, TypeError) as error:  # all but the first: what only Python refuses
         reason = " ".join(str(error).split())[:MAX_LINE].removeprefix("Error while deserializing header: ")
         if reason.startswith("invalid JSON in header: unknown variant"):
@@ -146,6 +148,6 @@ def _opened(file: Path) -> Iterator[Any]:
         raise ModelError(f"{file}: cannot be read ({error.strerror or error})") from None
 
 
-def shown_shape(sides: Sequence[int | None]) -> str:
-    """A shape in words: "320 x 4"; "any" for a side that is None; "one number" for no sides."""
+def format_shape(sides: Sequence[int | None]) -> str:
+    """A shape as text: "320 x 4"; "any" for a side that is None; "one number" for no sides."""
     return " x ".join("any" if side is None else str(side) for side in sides) or "one number"

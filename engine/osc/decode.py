@@ -1,6 +1,6 @@
 """A strict, bounded decoder for OSC 1.0 and 1.1 packets.
 
-Problem: anyone who can reach the port may send packets, and forty thousand a second arrive while pictures are drawn.
+Problem: anyone who can reach the port may send packets, and forty thousand per second arrive while pictures are drawn.
 So every packet either becomes a value or raises OscDecodeError, in time linear in its size, for any content.
 
 The naive way is to trust the sizes in the packet. python-osc 1.10.2 does (the packets are in tests/corpus):
@@ -46,7 +46,7 @@ _PRINTABLE: Final = bytes(range(0x21, 0x7F))
 BUNDLE_HEAD: Final = b"#bundle\0"
 
 
-class Message(NamedTuple):  # a tuple, not a dataclass: a quarter of the time to make, 40 000 times a second
+class Message(NamedTuple):  # a tuple, not a dataclass: built in a quarter of the time, 40 000 times per second
     address: str
     """Begins with a slash, unless the sender left out the slash or the whole address."""
     args: tuple[object, ...]
@@ -67,7 +67,7 @@ class TimeTag(int):
 
 
 class Rgba(NamedTuple):
-    """Each 0..255."""
+    """A colour argument; each part 0..255."""
 
     red: int
     green: int
@@ -76,7 +76,7 @@ class Rgba(NamedTuple):
 
 
 class Midi(NamedTuple):
-    """Each 0..255."""
+    """A MIDI argument; each part 0..255."""
 
     port: int
     status: int
@@ -154,14 +154,14 @@ def _decode_message(data: bytes) -> Message:
     if at == len(data):
         return Message(address, (), "")
     if data[at] != 0x2C:
-        raise OscDecodeError(f"{shown(address)}: {data[at : at + 4]!r} where a type tag string should begin")
+        raise OscDecodeError(f"{printable(address)}: {data[at : at + 4]!r} where a type tag string should begin")
     raw_tags, at = _read_string(data, at)
     tags = raw_tags[1:].decode("latin-1")
     if len(tags) > MAX_TYPE_TAGS:
-        raise OscDecodeError(f"{shown(address)}: {len(tags)} type tags; at most {MAX_TYPE_TAGS} are read")
+        raise OscDecodeError(f"{printable(address)}: {len(tags)} type tags; at most {MAX_TYPE_TAGS} are read")
     args, end = _read_arguments(data, at, tags, address)
     if end != len(data):
-        raise OscDecodeError(f"{shown(address)}: {len(data) - end} bytes left over after {shown(tags)!r}")
+        raise OscDecodeError(f"{printable(address)}: {len(data) - end} bytes left over after {printable(tags)!r}")
     if tags in _SINGLE and at <= MAX_KNOWN_HEAD_BYTES:
         if len(_known_heads) >= KNOWN_HEADS:
             _known_heads.clear()
@@ -176,12 +176,12 @@ def _read_arguments(data: bytes, at: int, tags: str, address: str) -> tuple[tupl
         if tag in _FIXED:
             layout, make = _FIXED[tag]
             if len(data) - at < layout.size:
-                raise OscDecodeError(f"{shown(address)}: ends inside its arguments {shown(tags)!r}")
+                raise OscDecodeError(f"{printable(address)}: ends inside its arguments {printable(tags)!r}")
             value: object = make(*layout.unpack_from(data, at))
             at += layout.size
         elif tag in "sS":
             if at == len(data):
-                raise OscDecodeError(f"{shown(address)}: ends inside its arguments {shown(tags)!r}")
+                raise OscDecodeError(f"{printable(address)}: ends inside its arguments {printable(tags)!r}")
             raw, at = _read_string(data, at)
             value = raw.decode("utf-8", "replace")
         elif tag == "b":
@@ -190,16 +190,16 @@ def _read_arguments(data: bytes, at: int, tags: str, address: str) -> tuple[tupl
             value = _WITHOUT_DATA[tag]
         elif tag == "[":
             if len(open_arrays) > MAX_NESTING:
-                raise OscDecodeError(f"{shown(address)}: arrays nested deeper than {MAX_NESTING}")
+                raise OscDecodeError(f"{printable(address)}: arrays nested deeper than {MAX_NESTING}")
             open_arrays.append([])
             continue
         elif tag == "]" and len(open_arrays) > 1:
             value = tuple(open_arrays.pop())
         else:
-            raise OscDecodeError(f"{shown(address)}: unknown type tag {shown(tag)!r} in {shown(tags)!r}")
+            raise OscDecodeError(f"{printable(address)}: unknown type tag {printable(tag)!r} in {printable(tags)!r}")
         open_arrays[-1].append(value)
     if len(open_arrays) > 1:
-        raise OscDecodeError(f"{shown(address)}: an array in {shown(tags)!r} is not closed")
+        raise OscDecodeError(f"{printable(address)}: an array in {printable(tags)!r} is not closed")
     return tuple(open_arrays[0]), at
 
 
@@ -228,13 +228,13 @@ def _read_blob(data: bytes, at: int) -> tuple[bytes, int]:
     return data[start:end], after
 
 
-def _char(word: int) -> str:
+def _char(code: int) -> str:
     """The character of a `c`: a code point, or one byte at the high end (0x41000000 is `A` as well)."""
-    if word <= 0x10FFFF and not 0xD800 <= word <= 0xDFFF:
-        return chr(word)
-    if word & 0x00FFFFFF == 0:
-        return chr(word >> 24)
-    raise OscDecodeError(f"character 0x{word:08x} is neither a code point nor one byte")
+    if code <= 0x10FFFF and not 0xD800 <= code <= 0xDFFF:
+        return chr(code)
+    if code & 0x00FFFFFF == 0:
+        return chr(code >> 24)
+    raise OscDecodeError(f"character 0x{code:08x} is neither a code point nor one byte")
 
 
 def messages_of(packet: Message | Bundle) -> Iterator[Message]:
@@ -246,7 +246,7 @@ def messages_of(packet: Message | Bundle) -> Iterator[Message]:
         yield from messages_of(element)
 
 
-def shown(text: str, max_characters: int = 80) -> str:
+def printable(text: str, max_characters: int = 80) -> str:
     """`text` for a log line or an answer: control characters as escapes, cut to `max_characters`."""
     cut = text if len(text) <= max_characters else text[: max_characters - 1] + "…"
     return cut if cut.isprintable() else cut.encode("unicode_escape").decode("ascii")

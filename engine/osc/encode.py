@@ -1,9 +1,9 @@
 """Encodes values as OSC packets.
 
 Answers and feedback use int, float and string only: vanilla Pd fails on T and F, Max on h and d. Thousands of them are
-sent each second, and listings of a thousand at once, on a thread that also carries out messages. So they are packed
-here, with a cached head for each address. python-osc takes five times as long, because it parses each packet again that
-it has built; it builds all other messages.
+sent per second, and listings of a thousand at once, on a thread that also executes commands. So they are packed here,
+with a cached head for each address. python-osc takes five times as long, because it parses each packet that it has
+built; it is used for all other messages.
 """
 
 import math
@@ -16,7 +16,7 @@ from pythonosc.osc_message_builder import OscMessageBuilder
 
 ReplyValue = bool | int | float | str
 
-KEPT_HEADS: Final = 4096  # twice the number of feedback addresses
+MAX_CACHED_HEADS: Final = 4096  # twice the number of feedback addresses
 _FLOAT: Final = Struct(">f")
 _INT: Final = Struct(">i")
 _SIZED_TAG: Final = Struct(">Q")
@@ -37,7 +37,7 @@ def encode_reply(address: str, *args: ReplyValue) -> bytes:
     """Encode a message with i, f and s only: bool becomes 0 or 1, an int of more than 32 bits a float."""
     tags, packed = "", b""
     for value in args:
-        tag, argument = ("s", _padded(value)) if isinstance(value, str) else _number(value)
+        tag, argument = ("s", _pad(value)) if isinstance(value, str) else _number(value)
         tags += tag
         packed += argument
     return _head(address, tags) + packed
@@ -51,12 +51,12 @@ def encode_bundle(time_tag: int, elements: Iterable[bytes]) -> bytes:
     return b"".join(parts)
 
 
-@lru_cache(maxsize=KEPT_HEADS)
+@lru_cache(maxsize=MAX_CACHED_HEADS)
 def _head(address: str, tags: str) -> bytes:
-    return _padded(address) + _padded(f",{tags}")
+    return _pad(address) + _pad(f",{tags}")
 
 
-def _padded(text: str) -> bytes:
+def _pad(text: str) -> bytes:
     """The text, cut at its first zero byte, then padded with one to four zeros to a multiple of 4 bytes."""
     data = text.partition("\0")[0].encode("utf-8", "replace")
     return data + b"\0" * (4 - len(data) % 4)

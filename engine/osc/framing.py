@@ -76,7 +76,7 @@ class StreamReader:
                 packet = bytes(pending[at:end])
                 at = search_from = end + 1
                 if packet:  # two ENDs in a row close one packet and open the next
-                    yield _unescaped(packet)
+                    yield _unescape(packet)
             self._searched = len(pending) - at
             if self._searched > 2 * MAX_PACKET_BYTES:  # every byte may have been escaped
                 raise OscDecodeError(f"{self._searched} bytes of SLIP without an end")
@@ -84,7 +84,7 @@ class StreamReader:
             del pending[:at]
 
 
-def _unescaped(packet: bytes) -> bytes:
+def _unescape(packet: bytes) -> bytes:
     if _ESC not in packet:
         return packet
     if packet.count(_ESC) != packet.count(_ESC_END) + packet.count(_ESC_ESC):

@@ -8,8 +8,8 @@ from engine.errors import PresetError
 from engine.params.preset_file import LoadedPreset, preset_text, read_preset
 from engine.params.store import ParamStore
 from engine.system.disk_store import DiskQueue, DiskStore
-from engine.system.kept_file import KeptFile
 from engine.system.reporting import Report
+from engine.system.stored_file import StoredFile
 from osc_schema import Param, Value
 
 FILE_NAME = ".autosave.toml"  # begins with a dot: no preset can have this name
@@ -46,7 +46,7 @@ class Autosave:
         inputs, by alias. `disk` None: use a new disk store."""
         self._current, self._input_names = current, input_names
         self.path = Path(folder) / FILE_NAME
-        self._file = KeptFile(self.path, "preset", PresetError, previous=PREVIOUS_NAME)
+        self._file = StoredFile(self.path, "preset", PresetError, previous=PREVIOUS_NAME)
         self._store, self._report, self._interval_s = store, report, interval_s
         self._saved_state = (store.version, current())
         # A run without changes saves nothing, so `--resume` still works after a crash and one start without it.

@@ -1,4 +1,4 @@
-"""Banks of pads, and the file that keeps them: TOML that a person can read, edit and mail.
+"""Banks of pads, and their file: TOML that a person can read, edit and mail.
 
     [[bank]]
     name = "Friday"
@@ -24,10 +24,10 @@ from typing import Final, Literal, Self
 import tomli_w
 
 from engine.errors import BankError, PresetError
-from engine.params.checks import check_table, shown, whole_number
-from engine.params.preset_shelf import FACTORY
+from engine.params.checks import check_table, short_repr, whole_number
+from engine.params.preset_cache import FACTORY
 from engine.params.presets import clean_name
-from engine.system.kept_file import KeptFile
+from engine.system.stored_file import StoredFile
 from osc_schema.banks import MAX_BANKS, NAME_CHARACTERS, PADS
 
 LOOKS_BANK: Final = "Looks"
@@ -38,6 +38,8 @@ _COLOUR = re.compile(r"#[0-9a-f]{6}")
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Pad:
+    """A pad that starts a preset."""
+
     preset: str
     colour: str = ""
     """`#rrggbb`; "" for none."""
@@ -46,9 +48,9 @@ class Pad:
     def checked(cls, preset: object, colour: object = "") -> Self:
         """A pad from values of OSC or a file. Raises BankError if one of them is invalid."""
         if not isinstance(preset, str):
-            raise BankError(f"preset {shown(preset)} is not a name")
+            raise BankError(f"preset {short_repr(preset)} is not a name")
         if not isinstance(colour, str) or (colour and not _COLOUR.fullmatch(colour.lower())):
-            raise BankError(f"colour {shown(colour)} is not #rrggbb")
+            raise BankError(f"colour {short_repr(colour)} is not #rrggbb")
         try:
             built_in = FACTORY.get(preset.casefold())
             return cls(preset=built_in.name if built_in else clean_name(preset), colour=colour.lower())
@@ -64,11 +66,11 @@ class Bank:
 
     @property
     def takes_new(self) -> bool:
-        """True if newly saved presets may go here."""
+        """True if newly saved presets may be put here."""
         return not self.name.startswith(LOOKS_BANK)
 
     def with_pad(self, number: int, pad: Pad | None) -> "Bank":
-        """None empties it."""
+        """Replace a pad; None empties it."""
         others = {at: other for at, other in self.pads.items() if at != number}
         return replace(self, pads=others if pad is None else {**others, number: pad})
 
@@ -94,18 +96,18 @@ class Banks:
         changed = self.banks[number - 1].with_pad(checked_number("pad", pad, PADS), content)
         return self._with_bank(number, changed)
 
-    def swapped(self, bank: object, pad: object, to_bank: object, to_pad: object) -> "Banks":
+    def with_swapped(self, bank: object, pad: object, to_bank: object, to_pad: object) -> "Banks":
         """Exchange two pads, of which one or both may be empty."""
         self.number_of(bank), self.number_of(to_bank)
         there, here = self.pad_at(to_bank, to_pad), self.pad_at(bank, pad)
         return self.with_pad(bank, pad, there).with_pad(to_bank, to_pad, here)
 
-    def named(self, bank: object, name: object) -> "Banks":
+    def with_name(self, bank: object, name: object) -> "Banks":
         """Rename a bank; the next free number makes one. BankError if another bank has that name."""
         number = checked_number("bank", bank, MAX_BANKS)
         name = checked_bank_name(name)
-        if taken := self.named_like(name, but=number):
-            raise BankError(f"bank {taken!r}: exists already; choose another name")
+        if existing := self.named_like(name, but=number):
+            raise BankError(f"bank {existing!r}: exists already; choose another name")
         if number == len(self.banks) + 1:
             return Banks((*self.banks, Bank(name=name)))
         return self._with_bank(number, replace(self.banks[self.number_of(bank) - 1], name=name))
@@ -120,7 +122,7 @@ class Banks:
         number = self.number_of(bank)
         return Banks((*self.banks[: number - 1], *self.banks[number:]))
 
-    def renamed(self, preset: str, new: str) -> "Banks":
+    def with_renamed(self, preset: str, new: str) -> "Banks":
         """Let the pads of a preset follow its new name."""
 
         def follow(bank: Bank) -> Bank:
@@ -144,11 +146,11 @@ class Banks:
                 return self._with_bank(number, bank.with_pad(free, pad)), number, False
         if len(self.banks) >= MAX_BANKS:
             raise BankError(f"preset {preset!r} has no pad: all {MAX_BANKS} banks are full")
-        place = next((at for at, bank in enumerate(self.banks) if not bank.takes_new), len(self.banks))
+        index = next((at for at, bank in enumerate(self.banks) if not bank.takes_new), len(self.banks))
         own = sum(bank.takes_new for bank in self.banks)
         name = next(name for name in (f"Presets {n}" for n in count(own + 1)) if not self.named_like(name))
         added = Bank(name=name, pads={1: pad})
-        return Banks((*self.banks[:place], added, *self.banks[place:])), place + 1, True
+        return Banks((*self.banks[:index], added, *self.banks[index:])), index + 1, True
 
     def _with_bank(self, number: int, bank: Bank) -> "Banks":
         return Banks((*self.banks[: number - 1], bank, *self.banks[number:]))
@@ -158,8 +160,8 @@ PadState = Literal["empty", "idle", "faulty", "prepared", "queued", "on_air"]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class ShownPads:
-    """The state of the shown bank, which pads of controllers are lit by."""
+class BankState:
+    """The state of the displayed bank, which lights the pads of controllers."""
 
     bank: int
     """1..16."""
@@ -170,39 +172,38 @@ class ShownPads:
 
 
 def first_banks(presets: Iterable[str], looks: Iterable[str]) -> Banks:
-    """The banks of a first start: one's own presets in their order, then the built-in looks."""
-    filled = [*_filled("Presets", list(presets)), *_filled(LOOKS_BANK, list(looks))]
+    """The banks of a first start: the user's own presets in their order, then the built-in looks."""
+    filled = [*_fill_banks("Presets", list(presets)), *_fill_banks(LOOKS_BANK, list(looks))]
     return Banks(tuple(filled[:MAX_BANKS]))
 
 
-def _filled(name: str, presets: list[str]) -> Iterable[Bank]:
+def _fill_banks(name: str, presets: list[str]) -> Iterable[Bank]:
     for number, first in enumerate(range(0, len(presets), PADS), start=1):
         pads = {at: Pad(preset=preset) for at, preset in enumerate(presets[first : first + PADS], start=1)}
         yield Bank(name=f"{name} {number}", pads=pads)
 
 
 def banks_text(banks: Banks) -> str:
-    """The text of the file."""
+    """The banks as the text of their file."""
     entries = [{"name": bank.name, "pads": [_entry_of(*each) for each in sorted_pads(bank)]} for bank in banks.banks]
     return tomli_w.dumps({"bank": entries})
 
 
 def read_banks(path: Path) -> tuple[Banks | None, list[str]]:
-    """The banks in a file, and one line for each invalid entry, which is left out. Never raises; None for a missing
-    file."""
-    entries, problems = KeptFile(path, "list of banks", BankError).read_list("bank")
+    """The banks in a file, and one line per invalid entry, which is left out. Never raises; None without a file."""
+    entries, problems = StoredFile(path, "list of banks", BankError).read_list("bank")
     if entries is None:
         return None, []
     banks: list[Bank] = []
-    for place, entry in enumerate(entries, start=1):
-        where = f"{path}: bank {place}"
+    for number, entry in enumerate(entries, start=1):
+        where = f"{path}: bank {number}"
         try:
             check_table(entry, _BANK_KEYS, "bank", BankError)
             if len(banks) == MAX_BANKS:
                 raise BankError(f"{MAX_BANKS} banks are the limit")
             pads, wrong = _read_pads(entry.get("pads", []))
             problems += [f"{where}: {reason} (left out)" for reason in wrong]
-            name = free = checked_bank_name(entry.get("name", f"Bank {place}"))
+            name = free = checked_bank_name(entry.get("name", f"Bank {number}"))
             numbers = count(2)
             while Banks(tuple(banks)).named_like(free):
                 free = f"{name[: NAME_CHARACTERS - 3]} {next(numbers)}"
@@ -220,7 +221,7 @@ def _read_pads(entries: object) -> tuple[dict[int, Pad], list[str]]:
         raise BankError("pads is not a list")
     pads: dict[int, Pad] = {}
     problems = []
-    for place, entry in enumerate(entries, start=1):
+    for index, entry in enumerate(entries, start=1):
         try:
             check_table(entry, _PAD_KEYS, "pad", BankError)
             number = checked_number("pad", entry.get("pad"), PADS)
@@ -228,7 +229,7 @@ def _read_pads(entries: object) -> tuple[dict[int, Pad], list[str]]:
                 raise BankError(f"pad {number} occurs twice")
             pads[number] = Pad.checked(entry.get("preset"), entry.get("colour", ""))
         except BankError as reason:
-            problems.append(f"entry {place} of pads: {reason}")
+            problems.append(f"entry {index} of pads: {reason}")
     return pads, problems
 
 
@@ -238,7 +239,7 @@ def checked_number(what: str, number: object, most: int) -> int:
 
 def checked_bank_name(name: object) -> str:
     if not isinstance(name, str) or not 1 <= len(name.strip()) <= NAME_CHARACTERS:
-        raise BankError(f"name {shown(name)} is not a text of 1 to {NAME_CHARACTERS} characters")
+        raise BankError(f"name {short_repr(name)} is not a text of 1 to {NAME_CHARACTERS} characters")
     return name.strip()
 
 

@@ -1,7 +1,7 @@
-"""The values that are drawn in place of shaders that the engine has bypassed; the store keeps what the performer set.
+"""Replaces shaders that the engine has bypassed in the values to draw; the store keeps what the performer set.
 
-An effect is left out. A generator covers the layers, so the look names another, without shaders, that holds the picture
-then (`/fx/fallback`), drawn in the palette of the first, with its effects; layer 5 stays covered.
+A bypassed effect is left out. A generator covers the layers, so it is replaced by another look without shaders
+(`/fx/fallback`), drawn in the palette of the first, with its effects; layer 5 stays covered.
 """
 
 from typing import Final
@@ -13,9 +13,9 @@ from osc_schema.fx import FALLBACK, GENERATOR, OWN_LAYERS, enable_address, file_
 from osc_schema.modulation import ROUTES
 
 COVERS_FROM: Final = 0.5
-"""Mix of the generator; below it the layers are seen anyway, and hold the picture alone."""
+"""Mix of the generator; below it the layers are visible anyway, and are drawn alone."""
 _PICTURE: Final = ("/multiverse/", "/colour/", "/layer/", "/feedback/", "/mirror/", "/post/", "/fx/", "/lfo/")
-_KEPT: Final = ("/fx/", "/colour/palette", "/text/", "/mod/")
+_UNTOUCHED: Final = ("/fx/", "/colour/palette", "/text/", "/mod/")
 _COVERED: Final = {
     "/layer/5/intensity": 0.0,
     **{f"/layer/{n}/{part}": False for n in range(1, 5) for part in ("mute", "solo")},
@@ -24,7 +24,7 @@ _LOOKS: Final = {name.lower(): look for name, look in LOOKS.items()}
 
 
 class Bypass:
-    """The slots that are bypassed. Render thread, except `shown`."""
+    """The bypassed slots, and the values drawn without them. Render thread, except `apply`."""
 
     def __init__(self) -> None:
         self.slots: frozenset[str] = frozenset()
@@ -36,18 +36,18 @@ class Bypass:
     def end(self, slot: str) -> None:
         self.slots -= {slot}
 
-    def shown(self, snapshot: Snapshot) -> Snapshot:
-        """The values to draw with; `snapshot` itself while none of its slots is bypassed, and the same one for the same
-        arguments in a row. Any thread."""
+    def apply(self, snapshot: Snapshot) -> Snapshot:
+        """The values to draw with. Returns `snapshot` itself while none of its slots is bypassed, and the same object
+        for repeated arguments. Any thread."""
         last, slots = self._last, self.slots
         if last is not None and last[0] is snapshot and last[1] == slots:
             return last[2]
-        shown = _shown(snapshot, frozenset(slot for slot in slots if snapshot[file_address(slot)]))
-        self._last = snapshot, slots, shown
-        return shown
+        result = _without_bypassed(snapshot, frozenset(slot for slot in slots if snapshot[file_address(slot)]))
+        self._last = snapshot, slots, result
+        return result
 
 
-def _shown(snapshot: Snapshot, bypassed: frozenset[str]) -> Snapshot:
+def _without_bypassed(snapshot: Snapshot, bypassed: frozenset[str]) -> Snapshot:
     if not bypassed:
         return snapshot
     values = snapshot.to_dict()
@@ -63,9 +63,9 @@ def _shown(snapshot: Snapshot, bypassed: frozenset[str]) -> Snapshot:
 
 
 def fallback_of(snapshot: Snapshot) -> dict[str, Value]:
-    """The values of the look that this one names as its fallback. Routes to what is no part of the picture stay."""
+    """The values of the look that this one names as its fallback. Routes to parameters outside the picture stay."""
     look = _LOOKS[str(snapshot[FALLBACK])]
-    values = {address: value for address, value in look.items() if not address.startswith(_KEPT)}
+    values = {address: value for address, value in look.items() if not address.startswith(_UNTOUCHED)}
     for n in ROUTES:
         target = str(snapshot[f"/mod/{n}/target"])
         if not target or target.startswith(_PICTURE):

@@ -1,25 +1,25 @@
-"""Checks of what cues and banks get from OSC or from their files. Each raises `error` in one line."""
+"""Checks the values that cues and banks get from OSC or from their files. Each raises `error` in one line."""
 
 from collections.abc import Sequence
 
 from engine.errors import MultiverseError
 
 
-def check_table(entry: object, known: Sequence[str], what: str, error: type[MultiverseError]) -> None:
-    """Check that it is a table with known keys only."""
+def check_table(entry: object, keys: Sequence[str], what: str, error: type[MultiverseError]) -> None:
+    """Check that `entry` is a table with only these keys."""
     if not isinstance(entry, dict):
         raise error("is not a table")
     for key in entry:
-        if key not in known:
-            raise error(f"{key!r}: unknown key of a {what} (known: {', '.join(known)})")
+        if key not in keys:
+            raise error(f"{key!r}: unknown key of a {what} (known: {', '.join(keys)})")
 
 
 def whole_number(what: str, number: object, most: int, error: type[MultiverseError]) -> int:
-    """The number, 1 to `most`."""
+    """Check that `number` is a whole number 1 to `most`, and return it."""
     if not isinstance(number, int | float) or isinstance(number, bool) or number % 1 != 0 or not 1 <= number <= most:
-        raise error(f"{what} {shown(number)} is not a whole number 1..{most}")
+        raise error(f"{what} {short_repr(number)} is not a whole number 1..{most}")
     return int(number)
 
 
-def shown(value: object) -> str:
+def short_repr(value: object) -> str:
     return f"{value:.7g}" if isinstance(value, float) else repr(value)[:40]

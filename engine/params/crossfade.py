@@ -2,9 +2,9 @@
 
 A picture fade mixes the pictures of the old look and the new one. The store has the new look's values from the start,
 so every surface shows them and a moved fader changes the new look; `look_pipeline.py` keeps the old one. Only values
-that are not part of the look (a voice, Stable Diffusion) glide in the store. A hand may give its share in place of time
-(`hand.py`); undone where it began, the old look gets its values back. When a shader is bypassed, the picture on screen
-is held and dissolves into the present look (`hold`).
+that are not part of the look (a voice, Stable Diffusion) glide in the store. The crossfader may move the fade in place
+of time (`hand.py`); moved back to its start, it restores the values of the old look. When a shader is bypassed, the
+picture on screen is frozen and dissolves into the present look (`freeze`).
 
 A glide changes the store frame by frame. Each float moves evenly to its target: linearly, in the logarithm on an
 exponential scale, the short way round if it wraps. Everything else changes at the start.
@@ -20,7 +20,7 @@ from collections.abc import Callable
 from dataclasses import dataclass, replace
 
 from engine.params.bypass import Bypass
-from engine.params.fade_time import AT_ONCE, Course, FadeProgress, FadeTime, Pulse, ReadPulse
+from engine.params.fade_time import AT_ONCE, FadeProgress, FadeTime, FadeTimer, Pulse, ReadPulse
 from engine.params.hand import Hand
 from engine.params.store import PANIC, Entries, ParamStore, Snapshot
 from osc_schema import Param, Rejected, Value
@@ -33,7 +33,7 @@ UNDONE = "the hand that moved back"
 """Argument of `ended` after a fade by hand that was undone."""
 UNFREEZE_S = 0.5
 
-MAX_UNSEEN = 0.1  # of the new look in a fade: it may change without a fade of its own
+MAX_INVISIBLE_MIX = 0.1  # mix of the new look in a fade below which it may change without another fade
 
 Ended = Callable[[str], None]
 """Called once, on the thread that ends the fade, with "" if it is complete, else with what superseded it."""
@@ -49,11 +49,11 @@ class _Path:
     """Signed distance to the target, in coordinates."""
     target: float
 
-    def at(self, share: float) -> float:
-        """The value after a share (0..1) of the distance."""
-        if share >= 1.0:
+    def at(self, progress: float) -> float:
+        """The value after a fraction (0..1) of the distance."""
+        if progress >= 1.0:
             return self.target
-        return self.scale.value_of(self.scale.wrapped(self.begin + self.length * share))
+        return self.scale.value_of(self.scale.wrapped(self.begin + self.length * progress))
 
 
 def _path(param: Param, value: float, target: float) -> _Path:
@@ -65,29 +65,29 @@ def _path(param: Param, value: float, target: float) -> _Path:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class PictureFade:
-    """State of a picture fade."""
+    """The state of a picture fade in one frame."""
 
     number: int
     """Incremented with each fade."""
     before: Snapshot
     """The values of the old look."""
     revealed: float
-    """Share of the old look that was on screen when the fade started, 0..1; below 1 if it was still fading in."""
-    share: float
-    """Share of the new look, 0..1."""
-    is_held: bool = False
+    """Mix of the old look on screen when the fade started, 0..1; below 1 if it was still fading in."""
+    mix: float
+    """Weight of the new look, 0..1."""
+    is_frozen: bool = False
     """The old look is a still: the picture on screen when the fade got its number."""
-    held_from: float = 0.0
-    """`share` at that time."""
+    freeze_mix: float = 0.0
+    """`mix` at that time."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class _Origin:
-    """All that it takes to undo a fade."""
+    """The state needed to undo a fade."""
 
     before: Snapshot
     params: tuple[Param, ...]
-    """All that the fade has set."""
+    """All parameters that the fade has set."""
     by: str
     version: int
     """The store's, when the values of the new look were set."""
@@ -96,18 +96,18 @@ class _Origin:
 @dataclass(slots=True, kw_only=True, eq=False)
 class _Fade:
     paths: dict[str, _Path]
-    course: Course | Hand
+    course: FadeTimer | Hand
     since: int
     """Version of the store after its last step; later changes by others take parameters away from it."""
     panics: object
     ended: Ended
     picture: PictureFade | None = None
     origin: _Origin | None = None
-    """All that it takes to undo it, if it is by hand."""
+    """The state needed to undo it, if it is by hand."""
 
 
 class Crossfade:
-    """All running fades. Call `start` on any thread, `step` on the render thread."""
+    """Starts and moves all fades. Call `start` on any thread, `step` on the render thread."""
 
     def __init__(self, store: ParamStore, pulse: ReadPulse = Pulse) -> None:
         """`pulse()`: the beat of this frame."""
@@ -123,7 +123,7 @@ class Crossfade:
         """Number of looks that have replaced another at once, as of the newest `snapshot`."""
         self._returns = 0
         self.returns = 0
-        """Number of fades by hand that were undone, as of the newest `snapshot`: the look that left is back."""
+        """Number of fades by hand that were undone, as of the newest `snapshot`: the outgoing look is back."""
         self.progress: FadeProgress | None = None
         """How far the running picture fade is, as of the newest `snapshot`; None between fades. Any thread."""
         self.draws_old = True
@@ -144,7 +144,7 @@ class Crossfade:
         reason given to fades that it supersedes. `is_picture`: as a picture fade; without a time it ends a running one.
         `hand`: moves the picture fade, in place of a time."""
         addresses = {param.address for param, _ in values}
-        course = hand or (None if time.is_at_once else Course(time, self._pulse))
+        course = hand or (None if time.is_at_once else FadeTimer(time, self._pulse))
         with self._lock:
             before = self._store.snapshot()
             picture = None if course is None or not is_picture else self._new_picture_fade(before)
@@ -204,38 +204,38 @@ class Crossfade:
         for fade in undone:
             fade.ended(UNDONE)
 
-    def hold(self, seconds: float) -> None:
-        """Hold the picture on screen, and dissolve it into the present look: a part of it cannot be drawn any more.
-        During a picture fade that lasts longer, it goes on in place of the old look. Render thread."""
+    def freeze(self, seconds: float) -> None:
+        """Freeze the picture on screen, and dissolve it into the present look: a part of it cannot be drawn any more.
+        During a picture fade that lasts longer, it replaces the old look. Render thread."""
         with self._lock:
             running = self._picture_fade()
-            if running is None or not self._hold_old(running, seconds):
-                self._add_picture(seconds, is_held=True)
+            if running is None or not self._freeze_old(running, seconds):
+                self._add_picture(seconds, is_frozen=True)
 
     def dissolve(self, seconds: float) -> None:
         """Dissolve the look as it is drawn now into what it becomes in the next frame. Render thread."""
         with self._lock:
             running = self._picture_fade()
             if running is None:
-                self._add_picture(seconds, is_held=False)
-            elif running.picture is not None and running.picture.share > MAX_UNSEEN:
-                self._hold_old(running, 0.0)
+                self._add_picture(seconds, is_frozen=False)
+            elif running.picture is not None and running.picture.mix > MAX_INVISIBLE_MIX:
+                self._freeze_old(running, 0.0)
 
     def step(self, now_s: float) -> None:
         """Set all gliding parameters to their values at `now_s`."""
         if not self._fades:
             return
-        over: list[tuple[_Fade, str]] = []
+        finished: list[tuple[_Fade, str]] = []
         with self._lock:
             for fade in self._fades:
                 superseded_by = self._move(fade, now_s)
                 if superseded_by is not None:
-                    over.append((fade, superseded_by))
-            for fade, superseded_by in over:
+                    finished.append((fade, superseded_by))
+            for fade, superseded_by in finished:
                 self._fades.remove(fade)
                 if superseded_by == UNDONE:
                     self._undo(fade)
-        for fade, superseded_by in over:
+        for fade, superseded_by in finished:
             fade.ended(superseded_by)
 
     def snapshot(self) -> tuple[Snapshot, PictureFade | None]:
@@ -250,25 +250,25 @@ class Crossfade:
             self.progress = fade.course.progress if fade.course.has_begun else None
             return snapshot, fade.picture
 
-    def _hold_old(self, running: _Fade, seconds: float) -> bool:
-        """Hold the screen in place of a fade's old look, unless it ends earlier. The caller holds the lock."""
+    def _freeze_old(self, running: _Fade, seconds: float) -> bool:
+        """Freeze the screen in place of a fade's old look, unless it ends earlier. The caller holds the lock."""
         assert running.picture is not None
         if running.course.left_s() < seconds:
             return False
         self._number += 1
-        running.picture = replace(running.picture, number=self._number, is_held=True, held_from=running.picture.share)
+        running.picture = replace(running.picture, number=self._number, is_frozen=True, freeze_mix=running.picture.mix)
         return True
 
-    def _add_picture(self, seconds: float, *, is_held: bool) -> None:
+    def _add_picture(self, seconds: float, *, is_frozen: bool) -> None:
         """Add a picture fade without values; one that runs ends. The caller holds the lock."""
         now = self._store.snapshot()
-        picture = replace(self._new_picture_fade(now), is_held=is_held)
+        picture = replace(self._new_picture_fade(now), is_frozen=is_frozen)
         for fade in self._fades:
             fade.picture = None  # so that it ends in the next step, as complete: the look is loaded
         self._fades.append(
             _Fade(
                 paths={},
-                course=Course(FadeTime(seconds), self._pulse),
+                course=FadeTimer(FadeTime(seconds), self._pulse),
                 since=now.version,
                 panics=now[PANIC],
                 ended=lambda superseded_by: None,
@@ -277,24 +277,24 @@ class Crossfade:
         )
 
     def _move(self, fade: _Fade, now_s: float) -> str | None:
-        """Advance one fade. Returns the argument for `ended` if it is over, else None."""
+        """Advance one fade. Returns the argument for `ended` if it has ended, else None."""
         if fade.picture is not None and fade.panics != self._store.get(PANIC):
             return PANIC
         if isinstance(fade.course, Hand) and fade.course.has_begun and fade.course.is_back:
             return UNDONE
-        share = fade.course.share(now_s)
-        values = [(path.param, path.at(share)) for path in fade.paths.values()]
-        taken, fade.since = self._store.glide(values, by=BY, since=fade.since)
-        for address in taken:
+        fraction = fade.course.fraction(now_s)
+        values = [(path.param, path.at(fraction)) for path in fade.paths.values()]
+        overridden, fade.since = self._store.glide(values, by=BY, since=fade.since)
+        for address in overridden:
             del fade.paths[address]
         if fade.picture is not None:
-            fade.picture = replace(fade.picture, share=share)
+            fade.picture = replace(fade.picture, mix=fraction)
         elif not fade.paths:
-            return next(iter(taken.values()), "")
-        return "" if share >= 1.0 else None
+            return next(iter(overridden.values()), "")
+        return "" if fraction >= 1.0 else None
 
     def _undo(self, fade: _Fade) -> None:
-        """Give the old look of a fade by hand its values again; what others have set meanwhile outside the look stays.
+        """Restore the values of a fade's old look; values that others have set meanwhile outside the look stay.
         The caller holds the lock."""
         origin, now = fade.origin, self._store.snapshot()
         if origin is None or fade.panics != now[PANIC]:
@@ -309,7 +309,7 @@ class Crossfade:
         if self.draws_old:
             self._returns += 1
         else:
-            self._add_picture(UNFREEZE_S, is_held=True)
+            self._add_picture(UNFREEZE_S, is_frozen=True)
 
     def _picture_fade(self) -> _Fade | None:
         """The running picture fade, or None. The caller holds the lock."""
@@ -320,12 +320,12 @@ class Crossfade:
         self._number += 1
         fade = self._picture_fade()
         if fade is None or fade.panics != now[PANIC]:
-            return PictureFade(number=self._number, before=self.bypass.shown(now), revealed=1.0, share=0.0)
+            return PictureFade(number=self._number, before=self.bypass.apply(now), revealed=1.0, mix=0.0)
         assert fade.picture is not None
         if not fade.course.has_begun:  # it has not been drawn yet: its old look is still on screen
             return replace(fade.picture, number=self._number)
-        revealed = fade.picture.share
-        return PictureFade(number=self._number, before=self.bypass.shown(now), revealed=revealed, share=0.0)
+        revealed = fade.picture.mix
+        return PictureFade(number=self._number, before=self.bypass.apply(now), revealed=revealed, mix=0.0)
 
     def _supersede(self, addresses: set[str], is_picture: bool) -> list[_Fade]:
         """Remove addresses, and the picture, from all fades; returns the emptied fades. The caller holds the lock."""

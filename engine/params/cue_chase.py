@@ -3,8 +3,8 @@
 - Running forward past a cue's time starts the cue, once. If one frame passes several, the last one starts.
 - A jump of up to SMALL_JUMP_S, forward or backward, is a splice or a new lock: cues that it skips start, and cues that
   it repeats do not start again.
-- A greater jump is a locate, and so is the first lock. It recalls the last cue before the new position, unless that is
-  on stage; the caller shortens its fade by the time that has passed since, so that the picture is as if the show had
+- A greater jump is a locate, and so is the first lock. It recalls the last cue before the new position, unless it is
+  active; the caller shortens its fade by the time that has passed since, so that the picture is as if the show had
   run.
 - Running backward starts nothing. Forward again after more than SMALL_JUMP_S counts as a locate.
 
@@ -21,6 +21,8 @@ ROUNDING_S: Final = 1e-4  # a position made of sums may lie just before the cue'
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class TimedCue:
+    """A cue with its timecode."""
+
     number: int
     at_s: float
     """Seconds of the show's timecode."""
@@ -28,13 +30,15 @@ class TimedCue:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class DueCue:
+    """A cue to start now."""
+
     number: int
     passed_s: float
     """Seconds since the cue's time, for a recall; 0 for a cue that was just passed."""
 
 
 class CueChase:
-    """One thread. Call `step` in every frame while there is a position."""
+    """Decides in every frame with a position which cue to start. One thread."""
 
     def __init__(self) -> None:
         self._reached_s: float | None = None
@@ -43,9 +47,9 @@ class CueChase:
         """Treat the next position as the first: recall a cue."""
         self._reached_s = None
 
-    def step(self, position_s: float, speed: float, cues: Iterable[TimedCue], on_stage: int) -> DueCue | None:
-        """The cue to start now, or None. `on_stage`: number of the cue that the timecode started last, 0 if another one
-        was started since."""
+    def step(self, position_s: float, speed: float, cues: Iterable[TimedCue], active_number: int) -> DueCue | None:
+        """The cue to start now, or None. `active_number`: number of the cue that the timecode started last, 0 if
+        another one was started since."""
         reached_s = self._reached_s
         if speed < 0.0:
             return None
@@ -59,5 +63,5 @@ class CueChase:
         last = max(begun, key=lambda cue: (cue.at_s, cue.number))
         if reached_s is None or is_locate:
             passed_s = max(position_s - last.at_s, 0.0)
-            return None if last.number == on_stage else DueCue(number=last.number, passed_s=passed_s)
+            return None if last.number == active_number else DueCue(number=last.number, passed_s=passed_s)
         return DueCue(number=last.number, passed_s=0.0) if last.at_s > reached_s + ROUNDING_S else None

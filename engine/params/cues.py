@@ -1,4 +1,4 @@
-"""The list of cues, and the file that keeps it: TOML that a person can read, edit and mail.
+"""The list of cues, and its file: TOML that a person can read, edit and mail.
 
     cue = [
         { number = 1, preset = "Night", fade_s = 3.0, follow_s = 20.0 },
@@ -22,11 +22,11 @@ from typing import Self
 import tomli_w
 
 from engine.errors import CueError, PresetError
-from engine.params.checks import check_table, shown, whole_number
+from engine.params.checks import check_table, short_repr, whole_number
 from engine.params.fade_time import AT_ONCE, FadeTime
 from engine.params.presets import clean_name
 from engine.params.timecode import checked_label
-from engine.system.kept_file import KeptFile
+from engine.system.stored_file import StoredFile
 
 MAX_NUMBER = 999
 MAX_NOTE_CHARS = 200
@@ -35,6 +35,8 @@ _KEYS = ("number", "preset", "fade_s", "follow_s", "fade", "follow", "glide", "t
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Cue:
+    """A numbered cue: a preset with its fade and its follow time."""
+
     number: int
     """1..999."""
     preset: str
@@ -65,10 +67,10 @@ class Cue:
     ) -> Self:
         """A cue from values of OSC or a file. Raises CueError if one of them is invalid."""
         if not isinstance(preset, str):
-            raise CueError(f"preset {shown(preset)} is not a name")
+            raise CueError(f"preset {short_repr(preset)} is not a name")
         for key, flag in (("glide", glide), ("keep_layer5", keep_layer5)):
             if flag not in (0, 1):
-                raise CueError(f"{key} {shown(flag)} is neither true nor false")
+                raise CueError(f"{key} {short_repr(flag)} is neither true nor false")
         try:
             name = clean_name(preset)
         except PresetError as reason:
@@ -124,8 +126,8 @@ class CueList:
     def with_cue(self, cue: Cue) -> "CueList":
         return CueList({**self.cues, cue.number: cue})
 
-    def without(self, gone: Cue) -> "CueList":
-        return CueList({at: cue for at, cue in self.cues.items() if cue is not gone})
+    def without(self, removed: Cue) -> "CueList":
+        return CueList({at: cue for at, cue in self.cues.items() if cue is not removed})
 
     def with_renamed(self, preset: str, new: str) -> "CueList":
         """A list whose cues of one preset load it under its new name."""
@@ -144,16 +146,15 @@ class CueList:
 
 
 def cues_text(cues: CueList) -> str:
-    """The text of the file."""
+    """The cues as the text of their file."""
     return tomli_w.dumps({"cue": [_entry_of(cue) for cue in cues]})
 
 
 def read_cues(path: Path) -> tuple[CueList, list[str]]:
-    """The cues in a file, and one line for each invalid entry, which is left out. Never raises; a missing file has no
-    cues."""
-    entries, problems = KeptFile(path, "cue list", CueError).read_list("cue")
+    """The cues in a file, and one line for each invalid entry, which is left out. Never raises; none without a file."""
+    entries, problems = StoredFile(path, "cue list", CueError).read_list("cue")
     cues: dict[int, Cue] = {}
-    for place, entry in enumerate(entries or (), start=1):
+    for number, entry in enumerate(entries or (), start=1):
         try:
             check_table(entry, _KEYS, "cue", CueError)
             for key in ("number", "preset"):
@@ -163,7 +164,7 @@ def read_cues(path: Path) -> tuple[CueList, list[str]]:
             if cue.number in cues:
                 raise CueError(f"number {cue.number} occurs twice")
         except CueError as reason:
-            problems.append(f"{path}: entry {place}: {reason} (left out)")
+            problems.append(f"{path}: entry {number}: {reason} (left out)")
         else:
             cues[cue.number] = cue
     return CueList(cues), problems
@@ -173,7 +174,7 @@ def checked_note(note: object) -> str:
     """The note in one line, or CueError."""
     line = " ".join(note.split()) if isinstance(note, str) else ""
     if not isinstance(note, str) or len(line) > MAX_NOTE_CHARS or not all(map(str.isprintable, line)):
-        raise CueError(f"note {shown(note)} is not a text of at most {MAX_NOTE_CHARS} printable characters")
+        raise CueError(f"note {short_repr(note)} is not a text of at most {MAX_NOTE_CHARS} printable characters")
     return line
 
 
@@ -190,4 +191,4 @@ def _checked_time(key: str, time: object) -> FadeTime:
     try:
         return FadeTime.of(time)
     except ValueError as reason:
-        raise CueError(f"{key} {shown(time)} {reason}") from None
+        raise CueError(f"{key} {short_repr(time)} {reason}") from None

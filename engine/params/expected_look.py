@@ -1,6 +1,5 @@
-"""The look that begins next, because it waits for its beat or is prepared, is drawn a few frames early, unseen, so that
-it begins with its trail and not with black. Without time for two looks, it keeps the trail that it has; a prepared one
-is drawn once."""
+"""Draws the next look, which waits for its beat or is prepared, a few frames early and invisibly. So it begins with its
+trail and not with black. Without time for two looks, it keeps the trail that it has; a prepared one is drawn once."""
 
 from collections.abc import Callable, Mapping
 from typing import Any
@@ -11,7 +10,7 @@ TRAIL_FRAMES = 30  # of a look before its beat: then the longest trail of a ship
 
 
 class ExpectedLook:
-    """Decides when its trail is drawn. `follow`: the render thread, each frame."""
+    """Decides when the trail of the next look is drawn. Call `follow` each frame on the render thread."""
 
     def __init__(
         self,
@@ -25,16 +24,16 @@ class ExpectedLook:
         began last."""
         self._waiting, self._prepared, self._values_of, self._current = waiting, prepared, values_of, current
         self.values: Mapping[str, Any] = {}
-        """Those that it holds; empty if it gets no trail, or no more of it."""
+        """The values of the next look; empty if it gets no trail, or no more of it."""
         self.keeps_trail = False
         """It has a trail, and does not begin in this frame."""
         self._name = ""
         self._frames = 0
-        self._is_drawn = False
+        self._is_trail_rendered = False
 
     def follow(
         self,
-        shown: Mapping[str, Any],
+        displayed: Mapping[str, Any],
         cost: DrawingCost,
         *,
         is_fading: bool,
@@ -42,25 +41,25 @@ class ExpectedLook:
         period_s: float | None,
         late: int,
     ) -> bool:
-        """True if its trail is drawn in this frame. `shown`: the values of the look on screen; `begins`: another look
-        begins in this frame; `period_s` and `late`: as of `Looks.follow`."""
+        """True if its trail is drawn in this frame. `displayed`: the values of the look on screen; `begins`: another
+        look begins in this frame; `period_s` and `late`: as of `Looks.follow`."""
         near = self._waiting(TRAIL_FRAMES)
         name = near or self._prepared()
         if begins and name == self._current():  # also if it stays prepared, as in a flash
             near = name = ""
         if name != self._name:  # it is not drawn in this frame, so that the trail of the last one is dropped
-            self._name, self._frames, self._is_drawn = name, 0, False
+            self._name, self._frames, self._is_trail_rendered = name, 0, False
             self.values = (self._values_of(name) or {}) if name else {}
         elif is_fading or not self.values or not (near or self._frames < TRAIL_FRAMES):
-            self._is_drawn = False
+            self._is_trail_rendered = False
         else:
-            if not self._is_drawn:
-                has_trail = self.values.get("/feedback/amount", shown["/feedback/amount"]) > 0
-                self._is_drawn = has_trail and not (period_s and cost.begin(period_s, late))
+            if not self._is_trail_rendered:
+                has_trail = self.values.get("/feedback/amount", displayed["/feedback/amount"]) > 0
+                self._is_trail_rendered = has_trail and not (period_s and cost.begin(period_s, late))
             else:
-                self._is_drawn = not (period_s and cost.check_late(late, 0))
-            self.values = self.values if self._is_drawn else {}
-        self._frames += self._is_drawn
+                self._is_trail_rendered = not (period_s and cost.check_late(late, 0))
+            self.values = self.values if self._is_trail_rendered else {}
+        self._frames += self._is_trail_rendered
         self.keeps_trail = self._frames > 0
         self._frames = 0 if is_fading else self._frames  # another look begins beside it, in targets that it needs
-        return self._is_drawn
+        return self._is_trail_rendered

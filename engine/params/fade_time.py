@@ -5,7 +5,7 @@
     "2bars"          bars
 
 A fade in beats follows the tempo, and ends on a beat: one that starts between two beats is up to half a beat longer or
-shorter. If the beats are counted anew meanwhile (reset, MIDI start), it goes on evenly.
+shorter. If the beats are counted again meanwhile (reset, MIDI start), it continues evenly.
 """
 
 import math
@@ -17,18 +17,20 @@ from typing import Final, Literal, Self
 MAX_S: Final = 3600.0
 MAX_BEATS: Final = 4096.0
 ROUNDING: Final = 1e-9  # due times are sums of periods
-_WRITTEN: Final = re.compile(r"([0-9]*\.?[0-9]+) ?(s|b|beats?|bars?)?")
+_FORMAT: Final = re.compile(r"([0-9]*\.?[0-9]+) ?(s|b|beats?|bars?)?")
 
 
 @dataclass(frozen=True, slots=True)
 class FadeTime:
+    """The duration of a fade."""
+
     amount: float = 0.0
     unit: Literal["s", "b", "bars"] = "s"
 
     @classmethod
     def of(cls, value: object) -> Self:
         """Read a number of seconds, or a text. Raises ValueError: `takes 0..3600 s, or a time as 4b or 2bars`."""
-        if isinstance(value, str) and (match := _WRITTEN.fullmatch(value.strip())):
+        if isinstance(value, str) and (match := _FORMAT.fullmatch(value.strip())):
             amount, unit = float(match[1]), match[2] or "s"
             read = cls(amount, "s" if unit == "s" else "bars" if unit.startswith("bar") else "b")
         elif isinstance(value, int | float) and not isinstance(value, bool):
@@ -76,7 +78,7 @@ class Pulse:
     beat: float = 0.0
     """As the tempo counts: whole numbers are beats, and bars begin at multiples of `beats_a_bar`."""
     jumped: float = 0.0
-    """Beats by which the count was moved since the start: `beat - jumped` goes on through a reset."""
+    """Beats by which the count was moved since the start: `beat - jumped` continues through a reset."""
     step: float = 0.0
     """Beats since the frame before."""
     bpm: float = 120.0
@@ -88,7 +90,7 @@ ReadPulse = Callable[[], Pulse]
 
 @dataclass(frozen=True, slots=True)
 class FadeProgress:
-    """How far a fade has come, as a person is shown it."""
+    """The progress of a fade, as displayed to the performer."""
 
     passed: float
     """0..`length`."""
@@ -97,51 +99,51 @@ class FadeProgress:
     unit: Literal["s", "beats", "hand"]
 
 
-class Course:
-    """How much of a FadeTime has passed, from the first frame that asks. Frames in order."""
+class FadeTimer:
+    """Measures how much of a FadeTime has passed, from the first frame that asks. Frames in order."""
 
-    __slots__ = ("_begin", "_length", "_pulse", "_share", "time")
+    __slots__ = ("_begin", "_fraction", "_length", "_pulse", "time")
 
     def __init__(self, time: FadeTime, pulse: ReadPulse) -> None:
         self.time = time
         self._pulse = pulse
         self._begin: float | None = None
         self._length = 0.0
-        self._share = 0.0
+        self._fraction = 0.0
 
     @property
     def has_begun(self) -> bool:
         return self._begin is not None
 
-    def share(self, now_s: float) -> float:
-        """0 in the first frame, 1 at the end and after it. Never goes back."""
+    def fraction(self, now_s: float) -> float:
+        """The fraction that has passed: 0 in the first frame, 1 from the end on. Never decreases."""
         pulse = self._pulse()
         at = now_s if self.time.unit == "s" else pulse.beat - pulse.jumped
         if self._begin is None:
             self._begin = at
-            self._length = self.time.amount if self.time.unit == "s" else _to_a_beat(self.time, pulse)
+            self._length = self.time.amount if self.time.unit == "s" else _beats_to_end(self.time, pulse)
         passed = at - self._begin
         if passed >= self._length - ROUNDING:
-            self._share = 1.0
+            self._fraction = 1.0
         else:
-            self._share = max(self._share, passed / self._length)
-        return self._share
+            self._fraction = max(self._fraction, passed / self._length)
+        return self._fraction
 
     @property
     def progress(self) -> FadeProgress:
-        """In seconds or beats. Render thread."""
-        return FadeProgress(self._share * self._length, self._length, "s" if self.time.unit == "s" else "beats")
+        """The progress in seconds or beats. Render thread."""
+        return FadeProgress(self._fraction * self._length, self._length, "s" if self.time.unit == "s" else "beats")
 
     def left_s(self) -> float:
         """Seconds until its end, at the present tempo."""
         pulse = self._pulse()
         if not self.has_begun:
             return self.time.seconds(pulse.bpm, pulse.beats_a_bar)
-        left = (1.0 - self._share) * self._length
+        left = (1.0 - self._fraction) * self._length
         return left if self.time.unit == "s" else left * 60.0 / pulse.bpm
 
 
-def _to_a_beat(time: FadeTime, pulse: Pulse) -> float:
+def _beats_to_end(time: FadeTime, pulse: Pulse) -> float:
     """Beats from here to the beat on which the time ends."""
     beats = time.beats(pulse.beats_a_bar)
     return round(pulse.beat + beats) - pulse.beat if beats >= 1.0 else beats

@@ -6,7 +6,7 @@ from dataclasses import dataclass, field
 from typing import Final
 
 import osc_schema
-from engine.params.shader_inputs import ShaderInput, rearranged
+from engine.params.shader_inputs import ShaderInput, rearrange
 from engine.params.store import Entries, ParamStore
 from osc_schema import Param, ParamType, Rejected, Value
 from osc_schema.fx import SLOTS, file_address
@@ -15,7 +15,7 @@ from osc_schema.patterns import PatternIndex
 MAX_PLAYED: Final = 64
 
 Watcher = Callable[[tuple[ShaderInput, ...]], None]
-"""Gets all inputs after each change. Any thread; must not block."""
+"""Receives all inputs after each change. Any thread; must not block."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -78,12 +78,12 @@ class InputViews:
 
     def arrange(self, values: Entries, names: Mapping[str, str]) -> Entries:
         """The values of a preset, in the order in which the shaders have their inputs now. `names`: of the inputs when
-        it was saved. For a shader that has not played yet, the names are kept for `expected`."""
-        given = {param.address: value for param, value in values}
+        it was saved. For a shader that has not played yet, the names are stored for `expected`."""
+        preset = {param.address: value for param, value in values}
         for slot in SLOTS:
-            file = str(given.get(file_address(slot), "")).casefold()
+            file = str(preset.get(file_address(slot), "")).casefold()
             saved = {
-                alias: name for alias, name in names.items() if alias.startswith(f"/fx/{slot}/") and alias in given
+                alias: name for alias, name in names.items() if alias.startswith(f"/fx/{slot}/") and alias in preset
             }
             with self._lock:
                 self._expected.pop(slot, None)
@@ -91,9 +91,9 @@ class InputViews:
                 if inputs is None and saved and file:
                     self._expected[slot] = file, saved
             if inputs is not None and saved:
-                before = {alias: at for alias, at in given.items() if isinstance(at, float)}
-                given |= {alias: at for alias, at in rearranged(inputs, saved, before).items() if alias in given}
-        return [(param, given[param.address]) for param, _ in values]
+                before = {alias: at for alias, at in preset.items() if isinstance(at, float)}
+                preset |= {alias: at for alias, at in rearrange(inputs, saved, before).items() if alias in preset}
+        return [(param, preset[param.address]) for param, _ in values]
 
     def expected(self, slot: str, file: str) -> Mapping[str, str]:
         """The names of the inputs in the preset that has chosen this shader, once; empty if none has."""
@@ -130,12 +130,12 @@ class InputViews:
         return f"{address[:80]}: the shader in slot {slot} has no such input ({why})"
 
     def values_now(self, view: ShaderInput) -> tuple[float | int | bool | str, ...]:
-        """Its current value, as OSC arguments; 0 for an event."""
+        """The current value of an input, as OSC arguments; 0 for an event."""
         if view.type == "event":
             return (0,)
         positions = [self._store.get(alias) for alias in view.aliases]
-        shown = view.shown_at([position for position in positions if isinstance(position, float)])
-        return shown if isinstance(shown, tuple) else (shown,)
+        value = view.display_value([position for position in positions if isinstance(position, float)])
+        return value if isinstance(value, tuple) else (value,)
 
     def mappable(self, target: str) -> tuple[str, str]:
         """The parameter that a mapped control must move for this target, and the mode to map it with ("": any). A

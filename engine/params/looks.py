@@ -20,7 +20,7 @@ FOLDER: Final = Path(__file__).parent / "look_files"
 _PICTURE_AREAS = frozenset(
     {"multiverse", "colour", "layer", "feedback", "mirror", "text", "post", "fx", "mod", "lfo", "macro"}
 )
-_OF_THE_STAGE = frozenset({"alpha", "mute", "solo"})
+_SHOW_CONTROLS = frozenset({"alpha", "mute", "solo"})
 STAYING: Final = ("/layer/5/", "/text/2/")
 """Beginnings of addresses that no look sets, although it sets others like them."""
 
@@ -28,7 +28,7 @@ STAYING: Final = ("/layer/5/", "/text/2/")
 def _is_picture(param: Param) -> bool:
     """True for what a look sets: not layer 5, text 2 and what is switched during a show."""
     is_of_a_look = param.area in _PICTURE_AREAS and not param.address.startswith(STAYING)
-    return is_of_a_look and param.address.rpartition("/")[2] not in _OF_THE_STAGE
+    return is_of_a_look and param.address.rpartition("/")[2] not in _SHOW_CONTROLS
 
 
 PLAIN: Final[Look] = {param.address: param.default for param in osc_schema.DECLARED if _is_picture(param)}

@@ -41,10 +41,10 @@ class Move:
     curve: float = 0.0
 
     def __str__(self) -> str:
-        words = [self.address]
+        parts = [self.address]
         if self.low is not None and self.high is not None:
-            words += [f"{self.low:g}", f"{self.high:g}"] + ([f"{self.curve:g}"] if self.curve else [])
-        return " ".join(words)
+            parts += [f"{self.low:g}", f"{self.high:g}"] + ([f"{self.curve:g}"] if self.curve else [])
+        return " ".join(parts)
 
     def value(self, param: Param, position: float) -> Value:
         """The parameter's value with the macro at a position 0..1."""

@@ -6,7 +6,7 @@ Sources as a level 0..1, clipped, scaled for music on a stage:
 - pitch: log2(f / 55 Hz) / 5, so 0 at A1, 1 at A6: each octave is an equal step.
 - onset: 1 in the frame after an onset, else 0; onsets are counted, so that none between two frames is missed.
 - beat, bar: 1 in the frame after a beat, or after the first of a bar, else 0; those of `/tempo/source`.
-- kick, snare, hat: 1 in the frame after a hit, else 0; heard in the sum of all source channels.
+- kick, snare, hat: 1 in the frame after a hit, else 0; detected in the sum of all source channels.
 Channel 0 is the channel with the highest RMS in this frame. Release is that of a peak follower: y = max(x, x + (y - x)
 exp(-dt / release)), the same at any frame rate. LFOs are used unchanged.
 
@@ -36,7 +36,7 @@ from osc_schema.scale import scale_of
 
 FLOOR_DBFS, CEILING_DBFS = -48.0, -6.0
 MIN_HZ, OCTAVES = 55.0, 5.0
-SHOWN_RELEASE_MS: Final = 150.0  # the default of a route
+METER_RELEASE_MS: Final = 150.0  # the default of a route
 
 _LFO_SOURCES: Final = {f"lfo{n}": n for n in LFOS}
 _LEVELS: Final = ("rms", "peak", "envelope", "low", "mid", "high", "pitch")  # of ChannelFeatures
@@ -94,7 +94,7 @@ class _Route:
 
 
 class Modulation:
-    """All routes. For the render thread. Costs almost nothing while no route is on."""
+    """Moves parameters by all routes. Render thread. Costs almost nothing while no route is on."""
 
     def __init__(self, alias_of: AliasOf = lambda target, values: "") -> None:
         """`alias_of(target, values)`: the parameter behind the name of a shader's input, "" if no shader that these
@@ -103,7 +103,7 @@ class Modulation:
         self.moved: Mapping[str, float] = _NOTHING
         """Modulated values of the targets after the last step, by address. Any thread."""
         self.sources: Mapping[str, float] = _NOTHING
-        """Levels of all sources, 0..1, while somebody watches them. Any thread."""
+        """Levels of all sources, 0..1, while a client watches them. Any thread."""
         self._watched_steps = 0
         self._routes = tuple(map(_Route, ROUTES))
         self._lfos = Lfos()
@@ -131,7 +131,7 @@ class Modulation:
 
     def analysis_values(self, values: Mapping[str, Any]) -> Mapping[str, Any]:
         """`values` with the modulation of the last step, for the analysis, which runs before this frame's step."""
-        return _with(values, _moved(values, self._parts))
+        return _with(values, _apply_parts(values, self._parts))
 
     def step(
         self, values: Mapping[str, Any], features: AudioFeatures, *, time_s: float, beat: float
@@ -165,12 +165,12 @@ class Modulation:
                 level = self._lfos.level(_LFO_SOURCES[source], values)
             else:
                 now = sound(source, at=values[route.channel] - 1 if values[route.channel] else loudest)
-                level = route.level = _released(route.level, now, dt_s, values[route.release_ms])
+                level = route.level = _release(route.level, now, dt_s, values[route.release_ms])
             target = values[route.target]
             if target not in _SCALES and not (target := self._alias_of(target, values)):
                 continue
             parts[target] = parts.get(target, 0.0) + route.part(level, values)
-        moved = _moved(values, parts)
+        moved = _apply_parts(values, parts)
         spread(values, moved)
         self._parts, self.moved = parts, moved
         return _with(values, self.moved)
@@ -178,25 +178,25 @@ class Modulation:
     def _all_levels(self, values: Mapping[str, Any], sound: Callable[[str], float], dt_s: float) -> dict[str, float]:
         levels = {name: self._lfos.level(n, values) for name, n in _LFO_SOURCES.items()}
         for source in (*_LEVELS, "onset", *_PULSES):
-            levels[source] = _released(self.sources.get(source, 0.0), sound(source), dt_s, SHOWN_RELEASE_MS)
+            levels[source] = _release(self.sources.get(source, 0.0), sound(source), dt_s, METER_RELEASE_MS)
         return levels
 
     def _take_onsets(self, features: AudioFeatures) -> list[bool]:
         """For each channel, True if there was an onset since the last step."""
         counts = tuple([channel.onset_count for channel in features.channels])
         before, self._onset_counts = self._onset_counts or counts, counts
-        return [count > known for count, known in zip(counts, before, strict=True)]
+        return [count > before_count for count, before_count in zip(counts, before, strict=True)]
 
     def _take_pulses(self, features: AudioFeatures, beat: float, beats_a_bar: int) -> dict[str, bool]:
         """For beat, bar, kick, snare and hat: True if there was one since the last step."""
         hits = features.beat
-        heard = (math.floor(beat), math.floor(beat / beats_a_bar), hits.kick_count, hits.snare_count, hits.hat_count)
-        counts = dict(zip(_PULSES, heard, strict=True))
+        totals = (math.floor(beat), math.floor(beat / beats_a_bar), hits.kick_count, hits.snare_count, hits.hat_count)
+        counts = dict(zip(_PULSES, totals, strict=True))
         before, self._counts = self._counts or counts, counts
         return {name: count > before[name] for name, count in counts.items()}
 
 
-def _released(before: float, now: float, dt_s: float, release_ms: float) -> float:
+def _release(before: float, now: float, dt_s: float, release_ms: float) -> float:
     return max(now, now + (before - now) * math.exp(-1000.0 * dt_s / release_ms))
 
 
@@ -209,7 +209,7 @@ def _sound_level(
     return float(has_onset[at]) if source == "onset" else _channel_level(source, features.channels[at])
 
 
-def _moved(values: Mapping[str, Any], parts: Mapping[str, float]) -> dict[str, float]:
+def _apply_parts(values: Mapping[str, Any], parts: Mapping[str, float]) -> dict[str, float]:
     return {address: _SCALES[address].moved(values[address], part) for address, part in parts.items()}
 
 

@@ -1,7 +1,7 @@
 """Assembles MIDI timecode (MTC: MIDI 1.0 detailed specification, RP-004/008). Pure.
 
 A label comes in eight quarter frame messages (0xF1), pieces 0 to 7, four a frame; backward from 7 to 0. A full frame
-message (system exclusive) tells a locate. When piece 7 arrives, the label is almost two frames old. So it is dated
+message (system exclusive) marks a locate. When piece 7 arrives, the label is almost two frames old. So it is dated
 back: piece 0 was sent when its frame began, and a straight line through the eight arrivals gives that time, with the
 jitter averaged.
 
@@ -16,7 +16,7 @@ from engine.values import TimecodeReading
 
 PIECES = 8
 TEXT_LEAD_FRAMES = 1.75
-MAX_INTERVAL_S = 0.06  # at 0.6 times 24 frames a second a piece comes every 17 ms; above, the series was interrupted
+MAX_INTERVAL_S = 0.06  # at 0.6 times 24 fps a piece comes every 17 ms; above, the series was interrupted
 MTC_RATES = ("24", "25", "29.97df", "30")
 _TEXT_RATE_AT = 28  # above the hours
 
@@ -87,7 +87,7 @@ def text_frame(packed: int, now_s: float) -> TimecodeReading | None:
 
 
 def text_rate(fps: object) -> int:
-    """The bits that say the frames a second of a text, 24, 25 or 30; 0 for any other."""
+    """The bits for the frames per second of a text, 24, 25 or 30; 0 for any other."""
     rate = f"{fps:g}" if isinstance(fps, int | float) else ""
     return (1 + MTC_RATES.index(rate)) << _TEXT_RATE_AT if rate in MTC_RATES else 0
 

@@ -31,13 +31,15 @@ import tomli_w
 import osc_schema
 from engine.errors import PresetError
 from engine.params.store import Entries
-from engine.system.kept_file import KeptFile
+from engine.system.stored_file import StoredFile
 from osc_schema import Param, Rejected, Value
 from osc_schema.fx import is_alias
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class LoadedPreset:
+    """A preset as read from its file."""
+
     name: str
     values: Entries
     """In page order."""
@@ -73,21 +75,21 @@ def preset_text(
 
 def read_preset(path: Path, *, holds: Callable[[Param], bool]) -> LoadedPreset:
     """Read a file entry by entry. Raises PresetError if it cannot be used at all."""
-    content = KeptFile(path, "preset", PresetError).read()
+    content = StoredFile(path, "preset", PresetError).read()
     if content is None:
         raise PresetError(f"{path}: cannot be read ({os.strerror(errno.ENOENT)})")
     entries = content.get("values")
     if not isinstance(entries, dict):
         raise PresetError(f"{path}: is not a preset, it has no [values] table")
     header = content.get("preset")
-    given = content.get("inputs")
-    inputs = given if isinstance(given, dict) else {}
+    raw_inputs = content.get("inputs")
+    inputs = raw_inputs if isinstance(raw_inputs, dict) else {}
     names = {address: name for address, name in inputs.items() if is_alias(address) and isinstance(name, str)}
-    loaded = _accepted(path.stem, header if isinstance(header, dict) else {}, entries, holds)
+    loaded = _accept_entries(path.stem, header if isinstance(header, dict) else {}, entries, holds)
     return replace(loaded, inputs=names)
 
 
-def _accepted(
+def _accept_entries(
     stem: str, header: dict[str, Any], entries: dict[str, Any], holds: Callable[[Param], bool]
 ) -> LoadedPreset:
     problems = []

@@ -1,4 +1,4 @@
-"""A folder of presets: save, load, list, delete. `default`, `VAV original` and the looks are built in."""
+"""Saves, loads, lists and deletes presets in a folder. `default`, `VAV original` and the looks are built in."""
 
 import dataclasses
 import logging
@@ -21,9 +21,9 @@ from engine.params.replaced_presets import PICTURE_SUFFIX, SUFFIX, ReplacedPrese
 from engine.params.store import entries_of
 from engine.system import file_names
 from engine.system.atomic_file import remove_file, replace_file
-from engine.system.kept_file import KeptFile
 from engine.system.plain_text import some_of
 from engine.system.small_file import read_small
+from engine.system.stored_file import StoredFile
 from engine.system.translate_errors import refused
 from osc_schema import Param, Value
 
@@ -61,8 +61,8 @@ def clean_name(name: str) -> str:
     try:
         return file_names.clean_name(name)
     except ValueError as reason:
-        shown = name if len(name) <= file_names.MAX_CHARACTERS else f"{name[: file_names.MAX_CHARACTERS]}..."
-        raise PresetError(f"preset {shown!r}: {reason}") from None
+        short_name = name if len(name) <= file_names.MAX_CHARACTERS else f"{name[: file_names.MAX_CHARACTERS]}..."
+        raise PresetError(f"preset {short_name!r}: {reason}") from None
 
 
 def is_factory(name: str) -> bool:
@@ -82,14 +82,14 @@ def refuse_factory(name: str) -> None:
         raise PresetError(f"preset {name!r}: is built in and cannot be changed; choose another name")
 
 
-def not_found(name: str, folder: Path, known: Sequence[str]) -> PresetError:
+def not_found_error(name: str, folder: Path, names: Sequence[str]) -> PresetError:
     """The error for an unknown name, with the most similar known one."""
     import difflib  # imported here: most starts do not need it
 
-    spelled = {one.casefold(): one for one in known}
+    spelled = {one.casefold(): one for one in names}
     alike = difflib.get_close_matches(name.casefold(), spelled, 1)
     nearest = f"nearest: {spelled[alike[0]]}; " if alike else ""
-    return PresetError(f"preset {name!r}: not found in {folder} ({nearest}known: {some_of(known)})")
+    return PresetError(f"preset {name!r}: not found in {folder} ({nearest}known: {some_of(names)})")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -104,7 +104,7 @@ class SavedFile:
 
 
 class PresetFolder:
-    """Presets as files `NAME.toml`, with pictures `NAME.jpg`. Overwritten and deleted presets are kept in `replaced`,
+    """Presets as files `NAME.toml`, with pictures `NAME.jpg`. Overwritten and deleted presets are moved to `replaced`,
     and `restore` brings them back. Every method uses the disk, so do not call them on a thread that must not wait."""
 
     def __init__(self, path: str | Path) -> None:
@@ -125,8 +125,8 @@ class PresetFolder:
         return self._path_of(name)
 
     def replace(self, name: str, values: Mapping[str, Value], inputs: Mapping[str, str] = NO_INPUTS) -> bool:
-        """Write the stored parameters among `values`. True if another preset of that name was moved to `replaced`, with
-        its picture."""
+        """Write the stored parameters among `values`. True if another of that name was moved to `replaced`, with its
+        picture."""
         path = self._path_of(name)
         text = preset_text(clean_name(name), values, holds=is_stored, inputs=inputs)
         is_another = path.is_file() and not _holds(path, text)
@@ -139,21 +139,20 @@ class PresetFolder:
 
     def restore(self, name: str) -> LoadedPreset:
         """Bring back the preset of that name that was overwritten or deleted last, with its picture. The present one is
-        kept in its place, so that a second call undoes the first. Raises PresetError, without any change, if none is
-        kept."""
+        stored in its place, so that a second call undoes the first. PresetError, without change, if none is stored."""
         path = self._path_of(name)
         with refused(f"{self._replaced.path}: cannot be read", PresetError):
-            kept = self._replaced.newest(clean_name(name))
-        if kept is None:
+            replaced = self._replaced.newest(clean_name(name))
+        if replaced is None:
             raise PresetError(f"preset {name!r}: no overwritten or deleted preset is kept under this name")
-        loaded = self.read(name, kept.path)
+        loaded = self.read(name, replaced.path)
         if path.is_file():
             self._put_aside(clean_name(name), path)
         picture = path.with_suffix(PICTURE_SUFFIX)
         with refused(f"{path}: cannot be brought back", PresetError):
-            replace_file(kept.path, path)
-        if kept.picture.is_file():
-            _try_picture(lambda: replace_file(kept.picture, picture))
+            replace_file(replaced.path, path)
+        if replaced.picture.is_file():
+            _try_picture(lambda: replace_file(replaced.picture, picture))
         else:
             _try_picture(lambda: remove_file(picture, missing_ok=True))
         return loaded
@@ -188,8 +187,8 @@ class PresetFolder:
         refuse_factory(name)
         path, old, target = self._existing(name), clean_name(name), self._path_of(new)
         renamed = clean_name(new)
-        if taken := next((at for at in self.files() if at.casefold() == renamed.casefold() and at != old), None):
-            raise PresetError(f"preset {taken!r}: exists already; choose another name")
+        if existing := next((at for at in self.files() if at.casefold() == renamed.casefold() and at != old), None):
+            raise PresetError(f"preset {existing!r}: exists already; choose another name")
         try:
             text = read_small(path).decode()
             _file(path).write(_OWN_NAME.sub(lambda match: tomli_w.dumps({"name": renamed}).strip(), text, count=1))
@@ -242,7 +241,7 @@ class PresetFolder:
         clean = clean_name(name)
         saved = self.files()
         if clean not in saved:
-            raise not_found(clean, self.path, self.list())
+            raise not_found_error(clean, self.path, self.list())
         return saved[clean].path
 
     def _path_of(self, name: str) -> Path:
@@ -255,8 +254,8 @@ class PresetFolder:
             self._replaced.put_aside(name, path, path.with_suffix(PICTURE_SUFFIX))
 
 
-def _file(path: Path) -> KeptFile:
-    return KeptFile(path, "preset", PresetError)
+def _file(path: Path) -> StoredFile:
+    return StoredFile(path, "preset", PresetError)
 
 
 def _try_picture(follow: Callable[[], None]) -> None:
@@ -278,7 +277,7 @@ def _holds(path: Path, text: str) -> bool:
 
 
 def _saved_file(entry: os.DirEntry[str], suffix: str) -> SavedFile | None:
-    """The file of a folder entry, or None if it is not a regular file (reading a pipe never ends) or is gone."""
+    """The file of a folder entry, or None if it is not a regular file (reading a pipe never ends) or is missing."""
     if not entry.name.endswith(suffix):
         return None
     try:
@@ -291,11 +290,11 @@ def _saved_file(entry: os.DirEntry[str], suffix: str) -> SavedFile | None:
 
 
 def _factory_values(name: str) -> dict[str, Value]:
-    """The values of a built-in preset. `default` sets everything; a look leaves the inputs and their setup alone: the
-    camera on layer 5, text 2, the logo, the live models, the region map, the sound."""
+    """The values of a built-in preset. `default` sets everything; a look does not change the inputs and their setup:
+    the camera on layer 5, text 2, the logo, the live models, the region map, the sound."""
 
-    def is_held(param: Param) -> bool:
+    def is_included(param: Param) -> bool:
         is_of_a_look = param.area in _LOOK_AREAS and not param.address.startswith(STAYING)
         return param.stored and (is_of_a_look or name == "default")
 
-    return {param.address: param.default for param in osc_schema.PARAMS if is_held(param)} | _FACTORY[name]
+    return {param.address: param.default for param in osc_schema.PARAMS if is_included(param)} | _FACTORY[name]

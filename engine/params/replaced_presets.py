@@ -1,4 +1,4 @@
-"""The presets that were overwritten or deleted, so that the last one of each name can be restored."""
+"""Stores presets that were overwritten or deleted, so that the last one of each name can be restored."""
 
 import os
 import re
@@ -10,11 +10,11 @@ from pathlib import Path
 from engine.system.atomic_file import remove_file
 
 FOLDER = "replaced"
-MAX_KEPT_A_NAME = 10
-MAX_KEPT = 200
+MAX_FILES_PER_NAME = 10
+MAX_FILES = 200
 SUFFIX, PICTURE_SUFFIX = ".toml", ".jpg"
 
-_KEPT = re.compile(r"(?P<number>\d{6,9}) (?P<name>.+)\.toml")
+_FILE_NAME = re.compile(r"(?P<number>\d{6,9}) (?P<name>.+)\.toml")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -32,12 +32,12 @@ class Replaced:
 
 
 class ReplacedPresets:
-    """Keeps overwritten and deleted presets, so that the last one of each name can be restored.
+    """The folder of overwritten and deleted presets, which are numbered.
 
         presets/replaced/000017 Night.toml, and 000017 Night.jpg where it had a picture
 
-    The number grows with every file: it keeps the order even if the clock is changed. The file's own time is the time
-    when it was saved. Bounded: the newest 10 of a name and the newest 200 in all.
+    The number grows with every file, so the order is right even if the clock is changed. The file's own time is the
+    time when it was saved. Bounded: the newest 10 of a name and the newest 200 in all.
 
     Every method uses the disk and raises OSError. One thread at a time.
     """
@@ -69,15 +69,15 @@ class ReplacedPresets:
             paths = [Path(entry.path) for entry in os.scandir(self.path) if entry.is_file()]
         except FileNotFoundError:
             return []
-        found = ((path, _KEPT.fullmatch(path.name)) for path in paths)
+        found = ((path, _FILE_NAME.fullmatch(path.name)) for path in paths)
         return [Replaced(number=int(match["number"]), name=match["name"], path=path) for path, match in found if match]
 
     def _forget_old(self, entries: list[Replaced]) -> None:
         newest_first = sorted(entries, key=lambda entry: entry.number, reverse=True)
         of_a_name: dict[str, int] = {}
-        for place, entry in enumerate(newest_first):
+        for rank, entry in enumerate(newest_first):
             of_a_name[entry.name] = of_a_name.get(entry.name, 0) + 1
-            if place >= MAX_KEPT or of_a_name[entry.name] > MAX_KEPT_A_NAME:
+            if rank >= MAX_FILES or of_a_name[entry.name] > MAX_FILES_PER_NAME:
                 for path in (entry.path, entry.picture):
                     with suppress(OSError):  # tried again with the next one
                         remove_file(path, missing_ok=True)

@@ -37,6 +37,8 @@ NEAREST: Final = 3
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ShaderEntry:
+    """A shader in the list."""
+
     name: str
     """The file's name without suffix; with the folders below the root if another shader has that name."""
     path: Path
@@ -63,7 +65,7 @@ Stamp = tuple[int, int]  # time of the last change in ns, bytes
 
 
 class ShaderCatalog:
-    """`find`, `names`, `check` on any thread; never waits for a disk."""
+    """The list of all shaders, by name. `find` and `check` on any thread; never waits for a disk."""
 
     def __init__(
         self,
@@ -117,9 +119,9 @@ class ShaderCatalog:
         """Raise Rejected for a name that is certainly not in the folders; suggests the nearest ones."""
         name = str(value)
         if name and self.has_read_all and self.find(name) is None:
-            raise Rejected(self.not_found(name))
+            raise Rejected(self.not_found_message(name))
 
-    def not_found(self, name: str) -> str:
+    def not_found_message(self, name: str) -> str:
         import difflib  # imported here: needed only after a mistake
 
         late = [str(folder.root) for folder in self._folders if not folder.is_read]
@@ -248,7 +250,7 @@ class _Folder:
         return has_changed
 
     def note(self, path: Path) -> None:
-        """The file is read now: only later changes are new."""
+        """Record that the file is read now: only later changes are new."""
         now = _stamp(path)
         self._stamps[path] = (now, now)
 

@@ -1,6 +1,6 @@
 """The inputs of a shader as aliases, and as parameters with their own names. Pure.
 
-A preset, a MIDI map, the smoothing and the modulation know a fixed list of parameters. So each slot has sixteen, its
+Presets, MIDI maps, smoothing and modulation use a fixed list of parameters. So each slot has sixteen, its
 aliases /fx/<slot>/<1..16>, floats 0..1, and they alone have a value. An input takes as many as it has numbers, in the
 order of the file: a point two, a colour four. /fx/<slot>/<input> is a view of them, with the input's range, type and
 label.
@@ -9,8 +9,8 @@ label.
 
 - float: linear from MIN to MAX; without them 0..1. bool: on from 0.5 up. long: the aliases' range is divided evenly
   among its values. event: true for one frame when the alias rises to 0.5; the engine then sets it back to 0.
-- A name that is one of `osc_schema.fx.RESERVED` gets an underscore (`mix_`), any character other than letters, digits,
-  `.` and `-` becomes one, and of two equal names the second gets `_2`.
+- A name that is one of `osc_schema.fx.RESERVED` gets an underscore (`mix_`). Any character other than letters, digits,
+  `.` and `-` becomes an underscore. Of two equal names the second gets `_2`.
 - Inputs that do not fit keep the shader's default. Images and sound have no alias, nor have the colours of
   `osc_schema.fx.PALETTE_INPUTS`, which follow /colour/palette.
 """
@@ -101,8 +101,8 @@ class ShaderInput:
         numbers = tuple(low + (high - low) * at for low, high, at in zip(self.lows, self.highs, positions, strict=True))
         return numbers[0] if self.type == "float" else numbers
 
-    def shown_at(self, positions: Sequence[float]) -> Value | tuple[float, ...]:
-        """The value of the view: as `value_at`, but the item of a menu, and on or off of an event."""
+    def display_value(self, positions: Sequence[float]) -> Value | tuple[float, ...]:
+        """The displayed value of the view: as `value_at`, but the item of a menu, and on or off of an event."""
         value = self.value_at(positions)
         if self.type == "long":
             assert self.param is not None
@@ -110,8 +110,7 @@ class ShaderInput:
         return value
 
     def positions_of(self, value: object) -> tuple[tuple[float, ...], str]:
-        """The positions that set the view to `value`, in a form of `osc_schema.accept`, and a note if it was changed.
-        Raises Rejected."""
+        """The positions that set the view to `value`, as for `osc_schema.accept`, and a note on changes. Rejected."""
         if self.param is None:
             return self._point(value)
         accepted = osc_schema.accept(self.param, value)
@@ -176,10 +175,8 @@ def inputs_of(slot: str, shapes: Sequence[InputShape]) -> tuple[tuple[ShaderInpu
     return tuple(inputs), tuple(left_out)
 
 
-def rearranged(
-    now: Sequence[ShaderInput], saved: Mapping[str, str], positions: Mapping[str, float]
-) -> dict[str, float]:
-    """The positions of the aliases of a shader whose inputs stood at other aliases when a preset was saved. `saved`:
+def rearrange(now: Sequence[ShaderInput], saved: Mapping[str, str], positions: Mapping[str, float]) -> dict[str, float]:
+    """Reorder the positions of a preset for a shader whose inputs had other aliases when it was saved. `saved`:
     the name of the input by alias, as it was then; `positions`: as saved. An input that was not there then has its
     default, unless its alias belonged to none."""
     stood = {name: alias for alias, name in saved.items()}
@@ -193,7 +190,7 @@ def rearranged(
     return result
 
 
-def carried_over(
+def carry_over(
     before: Sequence[ShaderInput], now: Sequence[ShaderInput], positions: Mapping[str, float]
 ) -> dict[str, float]:
     """The positions of all aliases after a shader was saved again: each input keeps its value, if it still exists. An
@@ -202,21 +199,21 @@ def carried_over(
     result: dict[str, float] = {}
     for each in now:
         old = known.get(each.name)
-        kept = each.default
+        carried = each.default
         if old is not None and old.type == each.type:
             at = tuple(positions[alias] for alias in old.aliases)
             if at != old.default:
-                kept = _moved_over(old, each, at)
-        result |= zip(each.aliases, kept, strict=True)
+                carried = _carry_position(old, each, at)
+        result |= zip(each.aliases, carried, strict=True)
     return result
 
 
-def _moved_over(old: ShaderInput, new: ShaderInput, at: tuple[float, ...]) -> tuple[float, ...]:
+def _carry_position(old: ShaderInput, new: ShaderInput, at: tuple[float, ...]) -> tuple[float, ...]:
     if (old.lows, old.highs, old.values) == (new.lows, new.highs, new.values):
         return at
     try:
-        return new.positions_of(old.shown_at(at))[0]
-    except Rejected:  # a menu item that is gone
+        return new.positions_of(old.display_value(at))[0]
+    except Rejected:  # a menu item that does not exist any more
         return new.default
 
 
@@ -276,19 +273,19 @@ def _items(shape: InputShape) -> tuple[str, ...]:
     return tuple(items)
 
 
-def _own_name(name: str, taken: set[str]) -> str:
+def _own_name(name: str, used: set[str]) -> str:
     """The last part of an input's address."""
     own = re.sub(r"[^A-Za-z0-9_.-]", "_", name)[:MAX_NAME] or "_"
     if own in RESERVED:
         own += "_"
     number, unique = 2, own
-    while unique in taken:
+    while unique in used:
         unique, number = f"{own}_{number}", number + 1
     return unique
 
 
-def _numbers(told: float | tuple[float, ...]) -> tuple[float, ...]:
-    return told if isinstance(told, tuple) else (told,)
+def _numbers(value: float | tuple[float, ...]) -> tuple[float, ...]:
+    return value if isinstance(value, tuple) else (value,)
 
 
 def _position(value: float, low: float, high: float) -> float:

@@ -1,10 +1,10 @@
 """Smoothing: values glide to a new setting instead of jumping.
 
 A one-pole filter: 63 % of the way after one time constant. With y the gliding value and t the target, a frame of dt
-seconds does `y += (t - y) (1 - exp(-dt / tau))`, the exact solution, so the values at a given time are the same at any
-frame rate. Parameters that wrap take the short way round; those with an exponential scale glide in the logarithm. A
-menu that glides, such as the palette, has a share of each item: the chosen one's goes to 1 and the others' to 0,
-so that a choice in the middle of a glide does not jump either.
+seconds does `y += (t - y) (1 - exp(-dt / tau))`. This is the exact solution, so the values at a given time are the
+same at any frame rate. Parameters that wrap take the short way round; those with an exponential scale glide in the
+logarithm. A menu that glides, such as the palette, has a weight for each item: the chosen one's glides to 1 and the
+others' to 0, so that a choice in the middle of a glide does not jump either.
 """
 
 import math
@@ -21,7 +21,7 @@ from osc_schema.scale import Scale, scale_of
 
 LANDING = 1e-4  # of the range: a tenth of an 8-bit step of brightness, a third of a pixel at the edge of 720p
 MAX_SMOOTHING_MS = 60_000.0
-MIN_SHARE = 1 / 512  # of a menu's item: less than half an 8-bit step of its colour
+MIN_WEIGHT = 1 / 512  # of a menu's item: less than half an 8-bit step of its colour
 
 
 @dataclass(slots=True)
@@ -59,35 +59,35 @@ class _Glide:
 
 @dataclass(slots=True)
 class _MenuGlide:
-    """The shares of a menu's items; after a jump all of it is the target's."""
+    """The weights of a menu's items; after a jump the target has all the weight."""
 
     smoothing_ms: float
     target: str = ""
-    shares: tuple[tuple[str, float], ...] = ()
+    weights: tuple[tuple[str, float], ...] = ()
 
     @property
     def is_there(self) -> bool:
-        return len(self.shares) == 1
+        return len(self.weights) == 1
 
     def aim(self, value: Value) -> None:
         self.target = str(value)
 
     def jump(self) -> None:
-        self.shares = ((self.target, 1.0),)
+        self.weights = ((self.target, 1.0),)
 
     def move(self, part: float) -> str:
         """Move `part` (0..1) of the way to the target. The target itself once it is close."""
-        shares = dict(self.shares)
-        shares.setdefault(self.target, 0.0)
-        kept = {item: share * (1.0 - part) for item, share in shares.items()}
-        kept[self.target] += part
-        self.shares = tuple((item, share) for item, share in kept.items() if share > MIN_SHARE)
-        total = sum(share for _, share in self.shares)
+        weights = dict(self.weights)
+        weights.setdefault(self.target, 0.0)
+        remaining = {item: weight * (1.0 - part) for item, weight in weights.items()}
+        remaining[self.target] += part
+        self.weights = tuple((item, weight) for item, weight in remaining.items() if weight > MIN_WEIGHT)
+        total = sum(weight for _, weight in self.weights)
         if self.is_there:
             self.jump()
             return self.target
-        self.shares = tuple((item, share / total) for item, share in self.shares)
-        return GlidingItem(self.target, self.shares)
+        self.weights = tuple((item, weight / total) for item, weight in self.weights)
+        return GlidingItem(self.target, self.weights)
 
 
 class Slew:
@@ -134,8 +134,8 @@ class Slew:
         slew._snapshot, slew._values = self._snapshot, self._values
         return slew
 
-    def go_on_from(self, other: "Slew", addresses: Iterable[str]) -> None:
-        """Go on with the next step from the present state of these addresses in another one, which ends."""
+    def continue_from(self, other: "Slew", addresses: Iterable[str]) -> None:
+        """Continue with the next step from the present state of these addresses in another one, which ends."""
         for address in addresses:
             self._moving.pop(address, None)
             if address in other._glides:

@@ -81,20 +81,19 @@ class ParamStore:
         self._conditions: dict[str, list[Callable[[Value], None]]] = {}
         self._hooks: dict[str, Callable[[float | None], None]] = {}
         self._groups: dict[str, frozenset[str]] = {}
-        self._asked: dict[str, int] = {}
+        self._set_counts: dict[str, int] = {}
 
     def remember_groups(self, addresses: Iterable[str]) -> None:
-        """Remember for these what was set together with their newest value, as inputs with a shader's file. Before the
-        first value."""
-        self._groups |= {_known(address).address: frozenset() for address in addresses}
+        """Remember what was set together with their newest value, as inputs with a shader. Before the first value."""
+        self._groups |= {_lookup(address).address: frozenset() for address in addresses}
 
-    def count_asked(self, addresses: Iterable[str]) -> None:
-        """Count how often these are set, also to the value that they have. Before the first value."""
-        self._asked = {_known(address).address: 0 for address in addresses}
+    def count_sets(self, addresses: Iterable[str]) -> None:
+        """Count from now on how often these are set, also to the same value. Before the first value."""
+        self._set_counts = {_lookup(address).address: 0 for address in addresses}
 
-    def times_asked(self, addresses: Iterable[str]) -> int:
-        """How often these parameters of `count_asked` have been set, summed up; False and "" do not count."""
-        return sum(self._asked[address] for address in addresses)
+    def set_count(self, addresses: Iterable[str]) -> int:
+        """Number of times that these parameters of `count_sets` have been set; False and "" do not count."""
+        return sum(self._set_counts[address] for address in addresses)
 
     def group_of(self, address: str) -> tuple[int, frozenset[str]]:
         """The version at which a parameter of `remember_groups` changed last, and all addresses of that group, also
@@ -105,13 +104,13 @@ class ParamStore:
     def add_condition(self, address: str, check: Callable[[Value], None]) -> None:
         """Add `check(value)`, which raises Rejected for a value that the schema accepts but this run cannot use. Call
         it before the first value is set. `check` runs on the thread that sets the value and must not block."""
-        self._conditions.setdefault(_known(address).address, []).append(check)
+        self._conditions.setdefault(_lookup(address).address, []).append(check)
 
     def on_trigger(self, address: str, fired: Callable[[float | None], None]) -> None:
         """Call `fired(arrived_s)` whenever the trigger fires, immediately and not in the next frame. Call it before the
         first value is set. `fired` runs on the thread that fires the trigger, under the store's lock: it must not block
         and must not call the store. `arrived_s`: that of `apply`."""
-        self._hooks[_known(address).address] = fired
+        self._hooks[_lookup(address).address] = fired
 
     def require(self, param: Param, value: Value) -> None:
         """Raise Rejected if this run cannot use an accepted value."""
@@ -125,7 +124,7 @@ class ParamStore:
 
     def set(self, address: str, value: object, *, by: str = "local") -> Accepted:
         """Set one parameter to any value that `osc_schema.accept` accepts. Raises Rejected."""
-        param = _known(address)
+        param = _lookup(address)
         accepted = osc_schema.accept(param, value)
         self.require(param, accepted.value)
         self.apply([(param, accepted.value)], by=by)
@@ -137,7 +136,7 @@ class ParamStore:
         good: list[tuple[Param, Value]] = []
         for address, value in changes:
             try:
-                param = _known(address)
+                param = _lookup(address)
                 accepted = osc_schema.accept(param, value)
                 self.require(param, accepted.value)
                 good.append((param, accepted.value))
@@ -152,7 +151,7 @@ class ParamStore:
     def apply(self, changes: Entries, *, by: str, together: Iterable[str] = (), arrived_s: float | None = None) -> None:
         """Set a group of values at once, which must have passed `osc_schema.accept` and `require`. `together`: all its
         addresses (`group_of`), if some are set earlier or later. `arrived_s`: when the packet arrived, by
-        `time.perf_counter`; None: now. Hot path: one call per OSC message or bundle, 40 000 a second."""
+        `time.perf_counter`; None: now. Hot path: one call per OSC message or bundle, 40 000 per second."""
         with self._lock:
             self._apply(changes, by, together, arrived_s=arrived_s)
 
@@ -164,19 +163,19 @@ class ParamStore:
         with self._lock:
             is_panic = self._last_set.get(PANIC, nobody)[0] > since
             free: list[tuple[Param, Value]] = []
-            taken: dict[str, str] = {}
+            overridden: dict[str, str] = {}
             for param, value in values:
                 version, who = (self._version, PANIC) if is_panic else self._last_set.get(param.address, nobody)
                 if version > since and who != by:
-                    taken[param.address] = who
+                    overridden[param.address] = who
                 else:
                     free.append((param, value))
             self._apply(free, by)
-            return taken, self._version
+            return overridden, self._version
 
     def get(self, address: str) -> Value:
         """The current value; for a trigger its count. Raises Rejected for an unknown address."""
-        return self._values[_known(address).address]
+        return self._values[_lookup(address).address]
 
     def snapshot(self) -> Snapshot:
         """All current values; the same object until something changes."""
@@ -214,8 +213,8 @@ class ParamStore:
                 if address in self._hooks:
                     self._hooks[address](arrived_s)
             else:
-                if value and address in self._asked:
-                    self._asked[address] += 1
+                if value and address in self._set_counts:
+                    self._set_counts[address] += 1
                 if values[address] == value:
                     continue
             values[address] = value
@@ -234,11 +233,11 @@ class ParamStore:
 
 def entries_of(values: Iterable[tuple[str, object]]) -> Entries:
     """The parameters at these addresses with their canonical values. Raises Rejected."""
-    known = ((_known(address), value) for address, value in values)
+    known = ((_lookup(address), value) for address, value in values)
     return [(param, osc_schema.accept(param, value).value) for param, value in known]
 
 
-def _known(address: str) -> Param:
+def _lookup(address: str) -> Param:
     param = osc_schema.lookup(address)
     if param is None:
         raise osc_schema.unknown_address(address)

@@ -2,12 +2,12 @@
 
 `/tempo/source` names the one clock that moves the beat, a line in time (`BeatLine`): a change of tempo changes its
 slope, so that synced LFOs continue without a jump. Only events that give the position of a beat shift it: a tap moves
-to the nearest whole beat, reset and MIDI start go to 0, MIDI continue goes on where it stopped. Other clocks call
+to the nearest whole beat, reset and MIDI start go to 0, MIDI continue resumes where it stopped. Other clocks call
 `follow`, from their own threads, and the beat glides to them. If a clock ends, the beat runs on at the last tempo.
 
 Taps (`Taps`) set the tempo while no clock does; while the beat is tracked in the sound, they choose between its
-readings (`HandOnBeat`). After a MIDI stop the beat continues, because a picture without movement looks broken; ticks
-that arrive then still set the tempo (`TickLine`), but not the position. `/tempo/state` tells that the clock has
+readings (`TapChoice`). After a MIDI stop the beat continues, because a picture without movement looks broken; ticks
+that arrive then still set the tempo (`TickLine`), but not the position. `/tempo/state` shows that the clock has
 stopped.
 """
 
@@ -20,13 +20,13 @@ from typing import Final, Literal
 import osc_schema
 from engine.params.fade_time import Pulse
 from engine.params.store import ParamStore
-from engine.params.tempo_sources import CLOCK_GONE_S, MAX_BEAT_S, TICKS_PER_BEAT, BeatLine, HandOnBeat, Taps, TickLine
+from engine.params.tempo_sources import CLOCK_LOST_S, MAX_BEAT_S, TICKS_PER_BEAT, BeatLine, TapChoice, Taps, TickLine
 from engine.system.clock import Clock
 from osc_schema import Rejected, Value
 
 MIN_CONFIDENCE: Final = 0.3  # of a clock; below, the beat runs on at the last tempo
-OUTSIDE_GONE_S: Final = 1.0  # after this long without a word from an outside clock, taps count again
-JUMP_BEATS: Final = 0.5  # more between two frames than the tempo explains: the beats are counted anew
+OUTSIDE_LOST_S: Final = 1.0  # after this long without a message from an outside clock, taps count again
+JUMP_BEATS: Final = 0.5  # more between two frames than the tempo explains: the beats are counted again
 WRITE_INTERVAL_S: Final = 0.25  # between two updates of /tempo/bpm
 WRITE_STEP_BPM: Final = 0.05
 NUDGE_S: Final = 0.01
@@ -43,7 +43,7 @@ _CLOCKS: Final = {"link": "Ableton Link", "midi": "MIDI clock"}
 
 
 TempoState = Literal["free", "following", "stopped", "manual"]
-"""The words of `/tempo/state`. In all of them the beat runs: free and stopped, at the last tempo of the clock."""
+"""The values of `/tempo/state`. In all of them the beat runs: free and stopped, at the last tempo of the clock."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -55,7 +55,7 @@ class TempoStatus:
     state: TempoState
     bpm: float
     heard_confidence: float
-    """0..1, of the beat heard in the sound, followed or not."""
+    """0..1, of the beat detected in the sound, followed or not."""
 
 
 class Tempo:
@@ -68,7 +68,7 @@ class Tempo:
         self._line = BeatLine(at_s=clock.now_s(), beat=0.0, bpm=_DEFAULT_BPM)
         """Replaced as a whole, so read without the lock."""
         self._taps = Taps()
-        self._hand = HandOnBeat()
+        self._hand = TapChoice()
         self._ticks = TickLine()
         self._tick_beat = 0.0
         """Beat of the latest tick."""
@@ -82,15 +82,15 @@ class Tempo:
         self._reset_beats = 0.0
         """Added to the beat of an outside clock: set by reset."""
         self._nudge_s = 0.0
-        """The beat comes later than its clock says by this."""
+        """Delay of the beat after its clock."""
         self._count = 0
-        """That of the outside clock, see `follow`."""
+        """The `count` of the outside clock, see `follow`."""
         self._state: TempoState = "free"
         self._ignored_ticks = 0
         """MIDI clock ticks that came while another source was chosen."""
         self._source, self._was_midi = _DEFAULT_SOURCE, False
-        self._has_told_range = False
-        """True once a line has told that the clock's tempo is outside the range of /tempo/bpm."""
+        self._has_reported_range = False
+        """True once a line has reported that the clock's tempo is outside the range of /tempo/bpm."""
         self._written_bpm = _DEFAULT_BPM
         self._pulse = Pulse(bpm=_DEFAULT_BPM)
         self._pulse_s: float | None = None
@@ -116,7 +116,7 @@ class Tempo:
         return self._pulse
 
     def status(self, now_s: float, heard_confidence: float) -> TempoStatus:
-        """The beat in use at `now_s`, beside the confidence of the beat heard in the sound, 0..1."""
+        """The beat in use at `now_s`, and the confidence of the beat detected in the sound, 0..1."""
         source = self._current_source()
         return TempoStatus(
             source=source, state=self._state_of(source, now_s), bpm=self.bpm, heard_confidence=heard_confidence
@@ -125,7 +125,7 @@ class Tempo:
     def _state_of(self, source: str, now_s: float) -> TempoState:
         if source == "manual":
             return "manual"
-        is_fed = now_s - self._followed_s < OUTSIDE_GONE_S or self._has_clock(source, now_s)
+        is_fed = now_s - self._followed_s < OUTSIDE_LOST_S or self._has_clock(source, now_s)
         # A stopped MIDI clock may be silent.
         if self._is_stopped and (source == "midi" or (source == "link" and is_fed)):
             return "stopped"
@@ -136,14 +136,14 @@ class Tempo:
             raise Rejected(f"/tempo/state: shows how the beat runs ({self._state}); /tempo/source chooses its clock")
 
     def tap(self, now_s: float) -> None:
-        """Set the nearest beat to `now_s`, and the tempo; while the sound is followed, see `HandOnBeat`. Ignored while
-        a MIDI clock, Link or timecode sets them."""
+        """Set the nearest beat to `now_s`, and the tempo; while the sound is followed, see `TapChoice`. Ignored
+        while a MIDI clock, Link or timecode sets them."""
         source = self._current_source()
         with self._lock:
             if self._has_clock(source, now_s):
                 return
             played, beats_a_bar = self._line, self._beats_a_bar()
-            if source == "beat" and self._hand.is_heard(now_s):
+            if source == "beat" and self._hand.is_tracked(now_s):
                 self._taps.tap(now_s, max(MAX_BEAT_S, beats_a_bar * 60.0 / played.bpm))
                 self._line = self._hand.tap(self._taps.times_s, played, beats_a_bar) or played
                 return
@@ -154,7 +154,7 @@ class Tempo:
                 self._line = BeatLine(at_s=now_s, beat=float(round(played.beat_at(now_s))), bpm=bpm or self.bpm)
 
     def forget(self, now_s: float) -> None:
-        """Play the beat of the sound as it is heard, whatever was tapped or set."""
+        """Play the beat as it is tracked in the sound, whatever was tapped or set."""
         with self._lock:
             self._taps = Taps()
             self._hand.forget(now_s, self._line, self._beats_a_bar())
@@ -165,7 +165,7 @@ class Tempo:
         with self._lock:
             self._hand.recount()
             beat = self.beat_at(now_s)
-            is_followed = now_s - self._followed_s < OUTSIDE_GONE_S
+            is_followed = now_s - self._followed_s < OUTSIDE_LOST_S
             if source == "midi" or not is_followed:
                 self._tick_beat -= beat
                 self._line = BeatLine(at_s=now_s, beat=0.0, bpm=self.bpm)
@@ -174,7 +174,7 @@ class Tempo:
                 self._line = BeatLine(at_s=now_s, beat=beat - round(beat), bpm=self.bpm)
 
     def nudge(self, now_s: float, by_s: float) -> None:
-        """Let all beats come later by this, until another clock is chosen. The beat glides there."""
+        """Delay all beats by this, until another clock is chosen. The beat glides there."""
         with self._lock:
             self._nudge_s, line = self._nudge_s + by_s, self._line
             self._line = line.glide_to(beat=line.beat, bpm=line.bpm, at_s=line.at_s + by_s, now_s=now_s)
@@ -190,11 +190,11 @@ class Tempo:
         is_playing: bool = True,
         count: int = 0,
     ) -> None:
-        """A clock says: at `at_s` (the engine clock's seconds) the beat was `beat` at `bpm`. Any thread. Ignored unless
-        `/tempo/source` names it, and below a confidence of MIN_CONFIDENCE (0..1). The beat glides to it without a jump
-        back; if it is more than a bar away, it goes there at once. Of the beat tracker (`beat`) only the position
-        within the beat counts. `is_playing`: False while the clock's transport is stopped. Another `count` than before:
-        the clock counts its beats anew, so the beat goes there at once, and a reset before it is void."""
+        """Follow a clock: at `at_s` (the engine clock's seconds) the beat was `beat` at `bpm`. Any thread. Ignored
+        unless `/tempo/source` names it, and below a confidence of MIN_CONFIDENCE (0..1). The beat glides to it without
+        a jump back; if it is more than a bar away, it goes there at once. Of the beat tracker (`beat`) only the
+        position within the beat counts. `is_playing`: False while the clock's transport is stopped. Another `count`
+        than before: the clock counts its beats again, so the beat goes there at once, and a reset before it is void."""
         if source != self._current_source() or confidence < MIN_CONFIDENCE or not (math.isfinite(beat) and bpm > 0.0):
             return
         now_s = self._clock.now_s()
@@ -254,7 +254,7 @@ class Tempo:
                 self._next_tick_beat, self._is_stopped = self._stopped_at, False
 
     def midi_song_position(self, sixteenths: int) -> None:
-        """Handle 0xF2: where continue goes on. Ignored while the clock runs, as MIDI 1.0 has it."""
+        """Handle 0xF2: where continue resumes. Ignored while the clock runs, as MIDI 1.0 has it."""
         with self._lock:
             if self._is_stopped:
                 self._stopped_at = sixteenths / 4
@@ -268,29 +268,28 @@ class Tempo:
     # -- the render thread ---------------------------------------------------------------
 
     def step(self, now_s: float) -> None:
-        """Read the beat of this frame. Use a new value of `/tempo/bpm`, or else write the tempo of the taps or of a
-        clock to it."""
+        """Read the beat of this frame. Use a new value of `/tempo/bpm`, or write the tempo of taps or clock to it."""
         self._step_source(now_s)
         self._step_pulse(now_s)
         self._step_state(now_s)
-        held = self._store.get("/tempo/bpm")
-        assert isinstance(held, float)
-        if held != self._written_bpm:
-            self._written_bpm = held
+        stored_bpm = self._store.get("/tempo/bpm")
+        assert isinstance(stored_bpm, float)
+        if stored_bpm != self._written_bpm:
+            self._written_bpm = stored_bpm
             with self._lock:
-                self._hand.choose(held, now_s, self._line, self._beats_a_bar())
-                self._line = self._line.at_tempo(held, now_s)
+                self._hand.choose(stored_bpm, now_s, self._line, self._beats_a_bar())
+                self._line = self._line.at_tempo(stored_bpm, now_s)
             return
         bpm = _within_range(self.bpm)
-        self._tell_range(self.bpm)
+        self._report_range(self.bpm)
         step_bpm = TRACKED_STEP_BPM if self._source == "beat" else WRITE_STEP_BPM
-        if abs(bpm - held) >= step_bpm and now_s >= self._next_write_s:
+        if abs(bpm - stored_bpm) >= step_bpm and now_s >= self._next_write_s:
             self._next_write_s = now_s + WRITE_INTERVAL_S
             self._written_bpm = bpm
             self._store.set("/tempo/bpm", bpm, by="tempo")
 
     def _step_pulse(self, now_s: float) -> None:
-        """Read the beat of this frame, and tell a tempo that moves from a count that begins anew."""
+        """Read the beat of this frame, and distinguish a moving tempo from a count that begins again."""
         before, beat, jumped = self._pulse, self.beat_at(now_s), self._pulse.jumped
         passed = 0.0 if self._pulse_s is None else (now_s - self._pulse_s) * before.bpm / 60.0
         if abs(beat - before.beat - passed) > max(JUMP_BEATS, passed):
@@ -306,12 +305,12 @@ class Tempo:
             self._state = state
             self._store.set("/tempo/state", state, by="tempo")
 
-    def _tell_range(self, bpm: float) -> None:
-        """Say once that the tempo of a clock is outside the range of /tempo/bpm; again after it was well inside."""
+    def _report_range(self, bpm: float) -> None:
+        """Report once that the tempo of a clock is outside the range of /tempo/bpm; again after it was well inside."""
         if _MIN_BPM + 1.0 < bpm < _MAX_BPM - 1.0:
-            self._has_told_range = False
-        elif self._source in _CLOCKS and not self._has_told_range and not _MIN_BPM - 0.01 < bpm < _MAX_BPM + 0.01:
-            self._has_told_range = True
+            self._has_reported_range = False
+        elif self._source in _CLOCKS and not self._has_reported_range and not _MIN_BPM - 0.01 < bpm < _MAX_BPM + 0.01:
+            self._has_reported_range = True
             self._say(
                 f"{_CLOCKS[self._source]} runs at {bpm:.2f} beats/min, outside {_MIN_BPM:g}..{_MAX_BPM:g}: the beat "
                 f"follows it, /tempo/bpm shows {_within_range(bpm):g}"
@@ -327,7 +326,7 @@ class Tempo:
             with self._lock:
                 self._source, self._reset_beats, self._followed_s = source, 0.0, float("-inf")
                 self._is_stopped, self._count, self._nudge_s = False, 0, 0.0
-                self._hand = HandOnBeat()
+                self._hand = TapChoice()
                 if source not in _CLOCKS and not _MIN_BPM <= self.bpm <= _MAX_BPM:  # run at the tempo that is shown
                     self._line = self._line.at_tempo(_within_range(self.bpm), now_s)
         self._was_midi = source == "midi"
@@ -345,8 +344,8 @@ class Tempo:
     def _has_clock(self, source: str, now_s: float) -> bool:
         """True if a MIDI clock, Link or timecode sets the tempo now."""
         if source == "midi":
-            return now_s - self._tick_s < CLOCK_GONE_S
-        return source in ("link", "timecode") and now_s - self._followed_s < OUTSIDE_GONE_S
+            return now_s - self._tick_s < CLOCK_LOST_S
+        return source in ("link", "timecode") and now_s - self._followed_s < OUTSIDE_LOST_S
 
 
 def _within_range(bpm: float) -> float:

@@ -1,4 +1,4 @@
-"""The parts of the tempo: taps, the line through a MIDI clock's ticks, the beat as a line, the hand on a tracked beat.
+"""The parts of the tempo: taps, the line through a MIDI clock's ticks, the beat as a line, taps on a tracked beat.
 
 Pure: time is an argument.
 """
@@ -19,7 +19,7 @@ MAX_BEAT_S, _MIN_BEAT_S = 60.0 / _BPM.low, 60.0 / _BPM.high
 TICKS_PER_BEAT: Final = 24
 MEMORY_TICKS: Final = 48
 CLOCK_BPM: Final = (10.0, 600.0)  # outside: a burst of delayed ticks, not a tempo
-CLOCK_GONE_S: Final = 0.5  # a tick at 20 bpm comes every 0.125 s
+CLOCK_LOST_S: Final = 0.5  # a tick at 20 bpm comes every 0.125 s
 
 GLIDE: Final = 0.5  # beats of the rest that are made up per beat
 MAX_GLIDE_BEATS: Final = 4.0  # farther off: the clock was moved to another place, so the beat goes there at once
@@ -36,9 +36,9 @@ ON_BEAT: Final = 1 / 6  # beats by which a tap, or the beat after a break, may b
 
 
 class Taps:
-    """Tempo from taps: the mean of up to eight intervals. An interval outside the tempo range 20..300 (a pause, a
-    bounce of the finger), or more than a third off the mean so far (another song), starts over with this tap; the tempo
-    stays until the next tap."""
+    """Computes the tempo from taps: the mean of up to eight intervals. A new series starts with an interval outside the
+    tempo range 20..300 (a pause, a bounce of the finger), or more than a third off the mean so far (another song). The
+    tempo stays until the next tap."""
 
     def __init__(self) -> None:
         self.times_s: deque[float] = deque(maxlen=TAP_INTERVALS + 1)
@@ -58,12 +58,12 @@ class Taps:
 
 
 class TickLine:
-    """Tempo and position of a MIDI clock: a straight line through its ticks, 24 per beat.
+    """Estimates tempo and position of a MIDI clock by a straight line through its ticks, 24 per beat.
 
     They arrive milliseconds early or late, in bursts, or not at all. Position and period are predicted, and the error
-    of the prediction corrects both with the gains of the growing-memory filter, the least squares line through all
-    ticks (Brookner, "Tracking and Kalman Filtering Made Easy", 1998, ch. 1), with k the ticks so far, limited to 48 to
-    follow a drifting tempo:
+    of the prediction corrects both. The gains are those of the growing-memory filter, the least squares line through
+    all ticks (Brookner, "Tracking and Kalman Filtering Made Easy", 1998, ch. 1), with k the ticks so far, limited to 48
+    to follow a drifting tempo:
 
         alpha_k = 2 (2k + 1) / ((k + 1)(k + 2)),   beta_k = 6 / ((k + 1)(k + 2))
 
@@ -81,7 +81,7 @@ class TickLine:
     def tick(self, now_s: float) -> None:
         """Add a tick; `ticks` is 1 again if a new line starts."""
         error_s = now_s - self.at_s - self.period_s
-        if not self.ticks or abs(error_s) > (self.period_s * TICKS_PER_BEAT / 2 or CLOCK_GONE_S):
+        if not self.ticks or abs(error_s) > (self.period_s * TICKS_PER_BEAT / 2 or CLOCK_LOST_S):
             self.ticks, self.at_s, self.period_s = 1, now_s, 0.0
             return
         k = min(self.ticks, MEMORY_TICKS)
@@ -124,24 +124,24 @@ class BeatLine:
         return type(self)(at_s=now_s, beat=there, bpm=bpm, rest=rest if abs(rest) <= MAX_GLIDE_BEATS else 0.0)
 
     def later(self, by_s: float) -> Self:
-        """This line, all of whose beats come later by so much."""
+        """This line with all beats later by so many seconds."""
         return replace(self, at_s=self.at_s + by_s)
 
     def at_tempo(self, bpm: float, now_s: float) -> Self:
-        """A line that goes on from here at another tempo, without a jump."""
+        """A line that continues from here at another tempo, without a jump."""
         return type(self)(at_s=now_s, beat=self.beat_at(now_s), bpm=bpm)
 
 
-class HandOnBeat:
-    """The hand on a tracked beat: taps choose which reading of the sound is the beat. Used under the lock of `Tempo`.
+class TapChoice:
+    """Corrects the tracked beat by taps, which choose one of its tempo hypotheses. Used under the lock of `Tempo`.
 
-    70, 140 and 280 beats a minute are readings of one groove, and so are the beat and the off-beat. Taps know which
-    one, but are uneven by some 20 ms; the tracker is not. So the tapped tempo picks the ratio to the tracked one, which
-    stays as the song drifts; taps between the beats shift the beat by half; taps a bar apart show where the bar begins.
-    One tap may be a slip. Under a new ratio, bars begin on tracked beats on which bars began, so half and back changes
+    70, 140 and 280 bpm are hypotheses of one groove, and so are the beat and the off-beat. Taps decide which one, but
+    are uneven by some 20 ms; the tracker is not. So the tapped tempo selects the ratio to the tracked one, which stays
+    as the song drifts. Taps between the beats shift the beat by half; taps a bar apart show where the bar begins. One
+    tap may be a slip. Under a new ratio, bars begin on tracked beats on which bars began, so half and back changes
     nothing.
 
-    After 2 s of silence, or a jump of the tracker, it may be another song: the chosen tempo is kept only if it is 1/2,
+    After 2 s of silence, or a jump of the tracker, it may be another song: the chosen tempo stays only if it is 1/2,
     1 or 2 times what is tracked within the next 6 s. If a tempo set by hand fits no ratio, for 6 s the hand is right.
     """
 
@@ -153,31 +153,31 @@ class HandOnBeat:
         """Tracked beats by which the beat is moved."""
         self._bar_at = self._offset = 0.0
         """Tracked beat on which a bar began, and the whole bars counted until then."""
-        self._heard: BeatLine | None = None
+        self._tracked: BeatLine | None = None
         self._read_s = self._chosen_s = self._open_until_s = float("-inf")
         self._is_contradicted = False
-        self._is_placed = False
-        """False: the count of the beats that are played holds, and `_bar_at` is found from it."""
+        self._has_bar = False
+        """False: `_bar_at` is computed from the count of the beats that are played."""
         self._is_moved = False
         """True: the count has just been moved."""
 
-    def is_heard(self, now_s: float) -> bool:
+    def is_tracked(self, now_s: float) -> bool:
         return now_s - self._read_s < SILENCE_S
 
     def tap(self, taps_s: deque[float], played: BeatLine, beats_a_bar: int) -> BeatLine | None:
-        """Take the taps of a series while a beat is heard. The line to play from now on, or None for the same one."""
-        heard, now_s = self._heard, taps_s[-1]
-        if heard is None or len(taps_s) < 2:
+        """Take the taps of a series while a beat is tracked. The line to play from now on, or None for the same one."""
+        tracked, now_s = self._tracked, taps_s[-1]
+        if tracked is None or len(taps_s) < 2:
             return None
         bpm = 60.0 * (len(taps_s) - 1) / (now_s - taps_s[0])
-        is_bar = abs(heard.bpm * self._ratio / bpm / beats_a_bar - 1.0) < OCTAVE_TOLERANCE
+        is_bar = abs(tracked.bpm * self._ratio / bpm / beats_a_bar - 1.0) < OCTAVE_TOLERANCE
         if len(taps_s) > 2 and not is_bar:
             self.choose(bpm, now_s, played, beats_a_bar)
             if self._is_contradicted:
                 return BeatLine(at_s=now_s, beat=float(round(played.beat_at(now_s))), bpm=bpm)
         elif self._is_contradicted:
             return None
-        beats = [self._count(heard.beat_at(tap_s)) for tap_s in (taps_s[-2], now_s)]
+        beats = [self._count(tracked.beat_at(tap_s)) for tap_s in (taps_s[-2], now_s)]
         is_between = all(abs(beat % 1.0 - 0.5) < ON_BEAT for beat in beats)
         if is_between:
             self._shift += 0.5 / self._ratio
@@ -185,59 +185,59 @@ class HandOnBeat:
             return None
         self.recount()
         beat = 0.0 if is_bar else float(round(played.beat_at(now_s)))
-        return BeatLine(at_s=now_s, beat=beat, bpm=heard.bpm * self._ratio)
+        return BeatLine(at_s=now_s, beat=beat, bpm=tracked.bpm * self._ratio)
 
     def choose(self, bpm: float, now_s: float, played: BeatLine, beats_a_bar: int) -> None:
         """Take a tempo set by hand."""
         self._bpm, self._chosen_s, self._is_contradicted = bpm, now_s, False
-        if self._heard is None or not self.is_heard(now_s):
+        if self._tracked is None or not self.is_tracked(now_s):
             return
-        ratio = _nearest(RATIOS, bpm / self._heard.bpm)
+        ratio = _nearest(RATIOS, bpm / self._tracked.bpm)
         self._open_until_s = float("-inf")
         if ratio is None:
             self._is_contradicted, self._open_until_s = True, now_s + OPEN_S
         elif ratio != self._ratio:
-            self._ratio, self._offset, self._is_placed, self._is_moved = ratio, 0.0, True, True
-            off = played.beat_at(now_s) - self._count(self._heard.beat_at(now_s))
+            self._ratio, self._offset, self._has_bar, self._is_moved = ratio, 0.0, True, True
+            off = played.beat_at(now_s) - self._count(self._tracked.beat_at(now_s))
             self._offset = float(beats_a_bar * round(off / beats_a_bar))
 
     def forget(self, now_s: float, played: BeatLine, beats_a_bar: int) -> None:
-        """Play the beat as it is heard."""
-        if self._heard is not None:
-            self.choose(self._heard.bpm, now_s, played, beats_a_bar)
+        """Play the beat as it is tracked."""
+        if self._tracked is not None:
+            self.choose(self._tracked.bpm, now_s, played, beats_a_bar)
         self._bpm, self._shift = None, 0.0
 
     def recount(self) -> None:
-        """The beats that are played were counted anew."""
-        self._is_placed = self._is_moved = False
+        """Forget the bar: the beats that are played were counted again."""
+        self._has_bar = self._is_moved = False
 
-    def read(self, heard: BeatLine, now_s: float, played: BeatLine, beats_a_bar: int) -> tuple[BeatLine, bool] | None:
-        """The tracked beat as the hand counts it, and if the count was moved; None while the hand is right instead. If
-        the tracker counts half or double from now on, bars begin on beats on which bars began."""
-        before, is_silent = self._heard, not self.is_heard(now_s)
-        is_same = before is not None and abs(heard.bpm / before.bpm - 1.0) < SAME_SONG
+    def read(self, tracked: BeatLine, now_s: float, played: BeatLine, beats_a_bar: int) -> tuple[BeatLine, bool] | None:
+        """The tracked beat as the hand counts it, and if the count was moved; None while the tempo set by hand is used.
+        If the tracker counts half or double from now on, bars begin on beats on which bars began."""
+        before, is_silent = self._tracked, not self.is_tracked(now_s)
+        is_same = before is not None and abs(tracked.bpm / before.bpm - 1.0) < SAME_SONG
         if is_silent or not is_same:
-            slip = 0.5 if before is None or not is_same else heard.beat - before.beat_at(heard.at_s)
+            slip = 0.5 if before is None or not is_same else tracked.beat - before.beat_at(tracked.at_s)
             self._shift *= abs(slip - round(slip)) < ON_BEAT
             self.recount()
             if now_s - max(self._read_s, self._chosen_s) > FORGOTTEN_S:
                 self._bpm = None
             if not self._is_contradicted:
                 self._open_until_s = now_s + OPEN_S
-        self._heard, self._read_s = heard, now_s
-        if not self._settle(heard.bpm, now_s):
+        self._tracked, self._read_s = tracked, now_s
+        if not self._settle(tracked.bpm, now_s):
             return None
-        count = played.beat_at(heard.at_s)
-        octave = None if before is None or is_silent else _nearest(OCTAVES, heard.bpm / before.bpm, SAME_SONG)
+        count = played.beat_at(tracked.at_s)
+        octave = None if before is None or is_silent else _nearest(OCTAVES, tracked.bpm / before.bpm, SAME_SONG)
         if octave in (0.5, 2.0) and self._bpm is None:
             count = octave * count + beats_a_bar * round((1.0 - octave) * count / beats_a_bar)
             self._is_moved = True
-        if not self._is_placed or (self._ratio == 1.0 and not self._is_moved):
-            self._bar_at, self._offset, self._is_placed = 0.0, 0.0, True
-            ahead, step = self._count(heard.beat) - count, max(1.0, self._ratio)
+        if not self._has_bar or (self._ratio == 1.0 and not self._is_moved):
+            self._bar_at, self._offset, self._has_bar = 0.0, 0.0, True
+            ahead, step = self._count(tracked.beat) - count, max(1.0, self._ratio)
             self._bar_at = round(ahead / self._ratio * step) / step
         is_moved, self._is_moved = self._is_moved, False
-        return BeatLine(at_s=heard.at_s, beat=self._count(heard.beat), bpm=heard.bpm * self._ratio), is_moved
+        return BeatLine(at_s=tracked.at_s, beat=self._count(tracked.beat), bpm=tracked.bpm * self._ratio), is_moved
 
     def _settle(self, bpm: float, now_s: float) -> bool:
         """Let the ratio follow from the choice while it is open, else the choice from the ratio. False while the hand
@@ -247,8 +247,8 @@ class HandOnBeat:
             return True
         ratio: float | None = None
         if self._bpm is not None:
-            wanted = self._bpm / bpm
-            ratio = _nearest(RATIOS, wanted) if self._is_contradicted else _nearest(OCTAVES, wanted, SAME_SONG)
+            target = self._bpm / bpm
+            ratio = _nearest(RATIOS, target) if self._is_contradicted else _nearest(OCTAVES, target, SAME_SONG)
         if now_s >= self._open_until_s or (self._is_contradicted and ratio is not None):
             self._bpm = None if ratio is None else self._bpm
             self._open_until_s, self._is_contradicted = float("-inf"), False
@@ -264,8 +264,8 @@ class HandOnBeat:
         return (tracked - self._bar_at - self._shift % (1.0 / self._ratio)) * self._ratio + self._offset
 
 
-def _nearest(ratios: Sequence[float], wanted: float, within: float | None = None) -> float | None:
-    """The ratio nearest to the wanted one; None if it is farther off than `within`, or its own tolerance."""
-    nearest = min(ratios, key=lambda ratio: abs(ratio / wanted - 1.0))
+def _nearest(ratios: Sequence[float], target: float, within: float | None = None) -> float | None:
+    """The ratio nearest to the target; None if it is farther off than `within`, or its own tolerance."""
+    nearest = min(ratios, key=lambda ratio: abs(ratio / target - 1.0))
     tolerance = within or (OCTAVE_TOLERANCE if nearest in OCTAVES else TOLERANCE)
-    return nearest if abs(nearest / wanted - 1.0) < tolerance else None
+    return nearest if abs(nearest / target - 1.0) < tolerance else None

@@ -1,6 +1,6 @@
 """Timecode arithmetic (SMPTE 12M-1): labels hh:mm:ss:ff, frame numbers and seconds. Pure.
 
-Drop frame: at 30000/1001 frames a second, labels that count 30 would fall behind by 3.6 s in an hour. So the labels of
+Drop frame: at 30000/1001 fps, labels that count 30 would fall behind by 3.6 s in an hour. So the labels of
 frames 0 and 1 are left out at the start of every minute except minutes 0, 10, 20, 30, 40 and 50: 108 labels an hour. No
 frame is left out. The label 00:01:00:00 does not exist; it is read as 00:01:00:02, the one that comes at that time.
 """
@@ -94,8 +94,8 @@ def checked_label(text: object) -> str:
         return ""
     label = parse_label(text) if isinstance(text, str) else None
     if label is None:
-        shown = repr(text)[:40]
-        raise CueError(f'timecode {shown} is not hh:mm:ss:ff, such as 01:00:10:05 (frames 0..29); "" removes it')
+        short_text = repr(text)[:40]
+        raise CueError(f'timecode {short_text} is not hh:mm:ss:ff, such as 01:00:10:05 (frames 0..29); "" removes it')
     return "{:02}:{:02}:{:02}:{:02}".format(*label)
 
 

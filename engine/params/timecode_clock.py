@@ -1,8 +1,8 @@
 """The position of a running timecode at any time, from readings that jitter, jump and fail.
 
-Readings come 12 to 60 times a second, late by a varying time, sometimes wrong (noise, a splice), sometimes not at all.
-So a straight line, position over time, is corrected by each reading, with the gains of a line fitted to all readings of
-the last MEMORY_S (growing memory; Brookner, "Tracking and Kalman Filtering Made Easy", 1998, ch. 1).
+Readings come 12 to 60 times per second, late by a varying time, sometimes wrong (noise, a splice), sometimes not at
+all. So a straight line, position over time, is corrected by each reading, with the gains of a line fitted to all
+readings of the last MEMORY_S (growing memory; Brookner, "Tracking and Kalman Filtering Made Easy", 1998, ch. 1).
 
 A reading further than MAX_ERROR_S off the line is not trusted alone: a second one that continues it, at a possible
 speed, starts a new line there. The first lock works in the same way. A locate that stands (MTC's full frame) takes
@@ -22,14 +22,14 @@ _BY_COUNT = {24: RATES["24"], 25: RATES["25"], 30: RATES["30"]}
 MEMORY_S: Final = 0.6
 MAX_ERROR_S: Final = 0.1  # 2.5 frames at 25: above the jitter of a network, below any useful locate
 MAX_GAP_S: Final = 0.5  # between two readings that confirm each other
-LOCKED_S: Final = 0.3  # MTC at 0.6 times 24 frames a second: a label every 0.14 s, known 0.12 s late
+LOCKED_S: Final = 0.3  # MTC at 0.6 times 24 fps: a label every 0.14 s, known 0.12 s late
 SPEEDS: Final = (0.4, 2.6)  # of a confirmed line; -40 % to +100 % and reserve for the jitter of two readings
 
 
 class RateFinder:
-    """Finds the frame rate of a timecode whose signal does not tell it: the last frame before each new second is 23, 24
-    or 29. Until a second has passed, the rate is the one nearest to the measured duration of a frame. (LTC tells drop
-    frame only, Open Stage Control's text nothing, and a tape at 1.2 times 25 is as fast as 30.)"""
+    """Finds the frame rate of a timecode whose signal does not contain it: the last frame before each new second is 23,
+    24 or 29. Until a second has passed, the rate is the one nearest to the measured duration of a frame. (LTC marks
+    drop frame only, Open Stage Control's text nothing, and a tape at 1.2 times 25 is as fast as 30.)"""
 
     def __init__(self) -> None:
         self._counted: TimecodeRate | None = None
@@ -37,7 +37,7 @@ class RateFinder:
         self._max_frame = 0
 
     def add(self, label: Label, *, is_drop: bool, fps: float, step: int) -> TimecodeRate:
-        """The rate, from everything so far. `fps`: frames a second as measured, 0 if unknown; `step`: frames since the
+        """The rate, from everything so far. `fps`: measured frames per second, 0 if unknown; `step`: frames since the
         previous label, 0 if unknown."""
         self._max_frame = max(self._max_frame, label.frames)
         if self._previous is not None and step:
@@ -48,8 +48,8 @@ class RateFinder:
         if self._counted is not None:
             return self._counted
         possible = [count for count in _BY_COUNT if count > self._max_frame]
-        wanted = fps or 25.0
-        return _BY_COUNT[min(possible, key=lambda count: abs(math.log(count / wanted)))]
+        target_fps = fps or 25.0
+        return _BY_COUNT[min(possible, key=lambda count: abs(math.log(count / target_fps)))]
 
     def _count(self, before: Label, after: Label, step: int) -> None:
         """Learn the rate if a new second began between two labels that are `step` frames apart."""
@@ -73,17 +73,17 @@ class _Line(NamedTuple):
 
 
 class TimecodeClock:
-    """Pure: time is an argument. One thread."""
+    """The position of a timecode at any time. Pure: time is an argument. One thread."""
 
     def __init__(self) -> None:
         self._rate_finder = RateFinder()
         self.rate: TimecodeRate = RATES["25"]
         self._line: _Line | None = None
         self._candidate: tuple[float, float] | None = None
-        """Time and position of a reading that nothing has confirmed yet."""
+        """Time and position of a reading that is not confirmed yet."""
         self._count = 0
         """Readings on the line."""
-        self._heard_s = self._read_s = float("-inf")
+        self._received_s = self._read_s = float("-inf")
         """Time of the newest reading, and of the newest one that the line follows."""
 
     def add(self, reading: TimecodeReading) -> None:
@@ -91,7 +91,7 @@ class TimecodeClock:
         label = Label(reading.hours, reading.minutes, reading.seconds, reading.frames)
         self.rate = self._rate_of(label, reading)
         position_s = seconds_of(label, self.rate) + reading.lead_frames / self.rate.fps
-        self._heard_s = reading.at_s
+        self._received_s = reading.at_s
         if reading.is_still:
             self._line = _Line(reading.at_s, position_s, 0.0)
             self._candidate = None
@@ -124,7 +124,7 @@ class TimecodeClock:
     def _rate_of(self, label: Label, reading: TimecodeReading) -> TimecodeRate:
         if reading.rate in RATES and reading.rate != "29.97df":
             return RATES[reading.rate]
-        since_s = reading.at_s - self._heard_s
+        since_s = reading.at_s - self._received_s
         # Text comes every second frame.
         step = round(since_s / reading.frame_s) if reading.frame_s and since_s < MAX_GAP_S else 0
         fps = 1.0 / reading.frame_s if reading.frame_s else 0.0
@@ -153,7 +153,7 @@ class TimecodeClock:
         return True
 
     def _propose(self, reading: TimecodeReading, position_s: float) -> bool:
-        """Keep a reading off the line; start a new line, and return True, if it continues the one kept before."""
+        """Store a reading off the line; start a new line, and return True, if it continues the one stored before."""
         before, self._candidate = self._candidate, (reading.at_s, position_s)
         if before is None or not 0.0 < reading.at_s - before[0] <= MAX_GAP_S:
             return False

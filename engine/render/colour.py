@@ -21,36 +21,36 @@ from osc_schema.palettes import PALETTES, RAMP_PLACES, Palette, encoded, linear_
 
 Lab = tuple[float, float, float]
 Rgb = tuple[float, float, float]
-Shares = tuple[tuple[str, float], ...]
-"""Names of palettes and the share of each, which add up to 1: more than one while the palette changes."""
+PaletteMix = tuple[tuple[str, float], ...]
+"""Names of palettes with their weights, which add up to 1; more than one while the palette changes."""
 
 RAMP_STOPS = 17  # linear between them: less than one 8-bit level from the exact ramp in most of it
 _BY_NAME = {palette.name: palette for palette in PALETTES}
 MIN_HZ, MAX_HZ = 20.0, 20_000.0
-LOST, FULL_CHROMA = 0.9, 0.06
+DARK_LOSS, FULL_CHROMA = 0.9, 0.06
 PITCH_REACH = 0.04  # turns of the palette, to each side: a quarter of the way to the next of four colours
 
 _SCHEMES = ((0.0, 1 / 4, 1 / 2, 3 / 4), (0.0, 1 / 3, 2 / 3, 1 / 2), (0.0, 1 / 3, 2 / 3, 1 / 6))
 
 
-def station(count: int, layer: int) -> float:
-    """Position in turns of the colour that layer 0..3 takes in a palette of `count` colours at full spread."""
+def palette_position(count: int, layer: int) -> float:
+    """Return the position, in turns, of the colour of layer 0..3 in a palette of `count` colours at full spread."""
     index = (0.0, 1.0, 2.0, 3.0)[layer] if count > 3 else (0.0, 1.0, 2.0, 0.5)[layer]
     return index / (2 * (count - 1))
 
 
-def palette_rgb(shares: Shares, turns_of: Callable[[int], float]) -> Rgb:
-    """Display values 0..1 of the palettes mixed by their shares, each at `turns_of(number of its colours)`."""
-    palettes = [_BY_NAME[name] for name, _ in shares]
-    colours = [_at(palette, turns_of(len(palette.colours))) for palette in palettes]
-    return display_rgb(_mixed(colours, [share for _, share in shares]))
+def palette_rgb(palette_mix: PaletteMix, turns_of: Callable[[int], float]) -> Rgb:
+    """Return display values 0..1 of a mix of palettes, each read at `turns_of(number of its colours)`."""
+    palettes = [_BY_NAME[name] for name, _ in palette_mix]
+    colours = [_palette_colour(palette, turns_of(len(palette.colours))) for palette in palettes]
+    return display_rgb(_mix(colours, [weight for _, weight in palette_mix]))
 
 
 def display_rgb(lab: Lab) -> Rgb:
     """Display values 0..1 of an Oklab colour; outside sRGB it loses chroma and keeps lightness and hue."""
     red, green, blue = linear = linear_rgb(lab)
-    if not _are_inside(linear):
-        red, green, blue = linear_rgb(_with_less_chroma(lab))
+    if not _is_in_gamut(linear):
+        red, green, blue = linear_rgb(_clip_chroma(lab))
     return encoded(red), encoded(green), encoded(blue)
 
 
@@ -72,58 +72,58 @@ def oklab_of_display(rgb: Rgb) -> Lab:
     )
 
 
-def _with_less_chroma(lab: Lab) -> Lab:
-    """The colour with as much of its chroma as sRGB has, to a thousandth."""
+def _clip_chroma(lab: Lab) -> Lab:
+    """Reduce chroma until the colour is inside sRGB, to a thousandth."""
     low, high = 0.0, 1.0
     for _ in range(10):
         middle = (low + high) / 2
-        low, high = (middle, high) if _are_inside(linear_rgb(_faded(lab, middle))) else (low, middle)
-    return _faded(lab, low)
+        low, high = (middle, high) if _is_in_gamut(linear_rgb(_scale_chroma(lab, middle))) else (low, middle)
+    return _scale_chroma(lab, low)
 
 
 @lru_cache(maxsize=64)
-def ramp_rgb(shares: Shares) -> np.ndarray:
-    """(17, 3) float32 display values 0..1, evenly spaced from black to the highlight. Read-only."""
+def ramp_rgb(palette_mix: PaletteMix) -> np.ndarray:
+    """Return the palette's ramp from black to the highlight, (17, 3) float32 display values 0..1. Read-only."""
     stops = []
-    for name, _ in shares:
+    for name, _ in palette_mix:
         stops.append([(0.0, 0.0, 0.0), *(oklab_of(colour) for colour in _BY_NAME[name].ramp)])
-    weights = [share for _, share in shares]
-    mixed = [_mixed([own[k] for own in stops], weights) for k in range(len(RAMP_PLACES))]
+    weights = [weight for _, weight in palette_mix]
+    mixed = [_mix([own[k] for own in stops], weights) for k in range(len(RAMP_PLACES))]
     mixed[0] = (0.0, *mixed[1][1:])  # black with the hue of the deep stop: it has no chroma at lightness 0
-    ramp = np.array([display_rgb(_on_ramp(mixed, k / (RAMP_STOPS - 1))) for k in range(RAMP_STOPS)], np.float32)
+    ramp = np.array([display_rgb(_ramp_colour(mixed, k / (RAMP_STOPS - 1))) for k in range(RAMP_STOPS)], np.float32)
     ramp[0] = 0.0
     ramp.setflags(write=False)
     return ramp
 
 
 @lru_cache(maxsize=256)
-def shader_colours(shares: Shares, shift: float) -> tuple[tuple[float, float, float, float], ...]:
+def shader_colours(palette_mix: PaletteMix, shift: float) -> tuple[tuple[float, float, float, float], ...]:
     """Four opaque colours for a shader, display values 0..1: deep, two colours of the palette, highlight.
 
     `shift` in turns moves the two colours along the palette, as it moves those of the layers.
     """
-    ramp = ramp_rgb(shares)
+    ramp = ramp_rgb(palette_mix)
     deep, highlight = (tuple(ramp[k].tolist()) for k in (round(RAMP_PLACES[1] * (RAMP_STOPS - 1)), RAMP_STOPS - 1))
-    first = palette_rgb(shares, lambda count: shift + station(count, 0))
-    second = palette_rgb(shares, lambda count: shift + station(count, 2))
+    first = palette_rgb(palette_mix, lambda count: shift + palette_position(count, 0))
+    second = palette_rgb(palette_mix, lambda count: shift + palette_position(count, 2))
     return tuple((red, green, blue, 1.0) for red, green, blue in (deep, first, second, highlight))
 
 
-def _on_ramp(stops: Sequence[Lab], place: float) -> Lab:
+def _ramp_colour(stops: Sequence[Lab], position: float) -> Lab:
     segments = list(zip(pairwise(RAMP_PLACES), pairwise(stops), strict=True))
     for (start, end), (below, above) in segments:
-        if place <= end:
-            return _between(below, above, (place - start) / (end - start))
+        if position <= end:
+            return _interpolate(below, above, (position - start) / (end - start))
     return stops[-1]
 
 
-def _at(palette: Palette, turns: float) -> Lab:
-    """There and back: from the first colour to the last in half a turn."""
+def _palette_colour(palette: Palette, turns: float) -> Lab:
+    """Return the palette's colour at this position: from the first to the last in half a turn, and back."""
     colours = _labs(palette)
     way = 2 * (turns % 1.0)
     index = (way if way <= 1 else 2 - way) * (len(colours) - 1)
     below = min(int(index), len(colours) - 2)
-    return _between(colours[below], colours[below + 1], index - below)
+    return _interpolate(colours[below], colours[below + 1], index - below)
 
 
 @cache
@@ -131,29 +131,29 @@ def _labs(palette: Palette) -> tuple[Lab, ...]:
     return tuple(oklab_of(colour) for colour in palette.colours)
 
 
-def _between(start: Lab, end: Lab, share: float) -> Lab:
-    """Interpolated lightness and chroma, with the hue of the straight line."""
-    kept = 1 - share
-    lightness, a, b = (one * kept + other * share for one, other in zip(start, end, strict=True))
-    wanted = kept * math.hypot(start[1], start[2]) + share * math.hypot(end[1], end[2])
+def _interpolate(start: Lab, end: Lab, fraction: float) -> Lab:
+    """Interpolate lightness and chroma; the hue is that of the straight line."""
+    start_weight = 1 - fraction
+    lightness, a, b = (one * start_weight + other * fraction for one, other in zip(start, end, strict=True))
+    target_chroma = start_weight * math.hypot(start[1], start[2]) + fraction * math.hypot(end[1], end[2])
     chroma = math.hypot(a, b)
     if chroma < 1e-6:
         return lightness, a, b
-    return lightness, a * wanted / chroma, b * wanted / chroma
+    return lightness, a * target_chroma / chroma, b * target_chroma / chroma
 
 
-def _mixed(colours: Sequence[Lab], shares: Sequence[float]) -> Lab:
+def _mix(colours: Sequence[Lab], weights: Sequence[float]) -> Lab:
     if len(colours) == 1:
         return colours[0]
-    lightness, a, b = (sum(colour[k] * share for colour, share in zip(colours, shares, strict=True)) for k in range(3))
+    lightness, a, b = (sum(lab[k] * weight for lab, weight in zip(colours, weights, strict=True)) for k in range(3))
     return lightness, a, b
 
 
-def _faded(lab: Lab, share: float) -> Lab:
-    return lab[0], lab[1] * share, lab[2] * share
+def _scale_chroma(lab: Lab, factor: float) -> Lab:
+    return lab[0], lab[1] * factor, lab[2] * factor
 
 
-def _are_inside(linear: Rgb) -> bool:
+def _is_in_gamut(linear: Rgb) -> bool:
     return min(linear) >= -1e-6 and max(linear) <= 1 + 1e-6
 
 
@@ -180,25 +180,25 @@ def layer_colours(look: Look, channels: Sequence[ChannelFeatures]) -> list[Rgb]:
     """RGB of the four layers, display values 0..1."""
     hues = [pitch_hue(features.pitch_hz) if features.hue is None else features.hue for features in channels]
     if look.colour_mode == "palette":
-        return [_of_palette(look, channel, hue) for channel, hue in enumerate(hues)]
+        return [_layer_rgb(look, channel, hue) for channel, hue in enumerate(hues)]
     base = look.base_hue + look.shift
     if look.colour_mode == "fixed":
         return [hue_rgb(look.spread * scheme_hue(look.scheme, channel) + base) for channel in range(CHANNELS)]
     return [hue_rgb(look.spread * ((hue + 0.5) % 1.0 - 0.5) + base) for hue in hues]
 
 
-def _of_palette(look: Look, channel: int, hue: float) -> Rgb:
+def _layer_rgb(look: Look, channel: int, hue: float) -> Rgb:
     """Colour of a layer on the palette.
 
     At full spread a layer has a colour of its own, and its note moves it a little to both sides, by the sine of its
     hue: as hues glide, and as the sine has no jump where a hue wraps, that stays calm.
     """
     moved = PITCH_REACH * math.sin(2 * math.pi * hue)
-    return palette_rgb(look.palette, lambda count: look.shift + look.spread * (station(count, channel) + moved))
+    return palette_rgb(look.palette, lambda n: look.shift + look.spread * (palette_position(n, channel) + moved))
 
 
 def dark_losses(rgb: Rgb) -> Rgb:
-    """Share of red, green and blue that a colour of a palette loses on its way to black, 0..1.
+    """Return the fraction of red, green and blue that a palette colour loses towards black, 0..1.
 
     Dimmed as it is, orange turns brown and yellow turns olive. So between orange and yellow the dark parts lose green
     and blue, and go to the red of embers; lime loses red, and goes to green. Other colours lose nothing.
@@ -208,4 +208,4 @@ def dark_losses(rgb: Rgb) -> Rgb:
     strength = smoothstep(math.hypot(a, b) / FULL_CHROMA)
     warm = smoothstep((hue_deg - 25) / 30) * smoothstep((112 - hue_deg) / 12)
     lime = smoothstep((hue_deg - 100) / 12) * smoothstep((142 - hue_deg) / 10)
-    return LOST * lime * strength, LOST * warm * strength, 0.7 * LOST * warm * strength
+    return DARK_LOSS * lime * strength, DARK_LOSS * warm * strength, 0.7 * DARK_LOSS * warm * strength

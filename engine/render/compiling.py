@@ -1,4 +1,4 @@
-"""Compiles Numba's kernels, each for one signature, and keeps the code on the disk.
+"""Compiles Numba's kernels, each for one signature, and caches the code on the disk.
 
 Numba compiles a function at its first call, which takes seconds, and caches the code on the disk: in `NUMBA_CACHE_DIR`,
 else beside our own files, else in the user's cache folder. If none of these can be written, Numba refuses to define the
@@ -44,7 +44,7 @@ Function = TypeVar("Function", bound=Callable[..., object])
 float32: Callable[[float], float] = np.float32  # type: ignore[assignment]  # see above
 int32: Callable[[float], int] = np.int32  # type: ignore[assignment]  # see above
 uint64: Callable[[int], int] = np.uint64  # type: ignore[assignment]  # see above; an index of which is never negative
-_turn = threading.Lock()
+_serial_lock = threading.Lock()
 KERNELS: "dict[str, Kernel]" = {}
 """All kernels of the imported files by name."""
 
@@ -74,12 +74,12 @@ call_part: Callable[[int, int, tuple[Any, ...]], None] = intrinsic(_call_part)  
 """Call the compiled function at an address with a number, int32, and the items of a tuple. In kernels only."""
 
 
-class Code:
-    """A function compiled for one signature, kept on the disk if possible."""
+class CompiledFunction:
+    """A function compiled for one signature and cached on the disk if possible."""
 
     def __init__(self, function: Callable[..., None], arg_types: tuple[Any, ...], *, is_parallel: bool = False) -> None:
         self._types = arg_types
-        self._dispatcher = _kept(function, is_parallel=is_parallel)
+        self._dispatcher = _jit(function, is_parallel=is_parallel)
         self.folder = Path(path) if (path := self._dispatcher.stats.cache_path) else None
         """Folder of the cached code; None if it cannot be cached."""
 
@@ -88,12 +88,12 @@ class Code:
 
     @property
     def is_cached(self) -> bool:
-        kept = self._dispatcher._cache
-        if isinstance(kept, NullCache):
+        disk_cache = self._dispatcher._cache
+        if isinstance(disk_cache, NullCache):
             return False
-        key = kept._index_key(self._types, self._dispatcher.targetctx.codegen())
+        key = disk_cache._index_key(self._types, self._dispatcher.targetctx.codegen())
         try:
-            return key in kept._cache_file._load_index()
+            return key in disk_cache._cache_file._load_index()
         except OSError:  # another user's files
             return False
 
@@ -109,8 +109,8 @@ class Code:
         address: int = compiled.library.get_pointer_to_function(compiled.fndesc.llvm_func_name)
         return address
 
-    def keep_in_memory(self) -> None:
-        """Use the cache no more."""
+    def disable_cache(self) -> None:
+        """Stop using the cache."""
         self._dispatcher._cache = NullCache()
 
 
@@ -123,7 +123,7 @@ class Kernel:
     layer, a lock serialises kernels.
     """
 
-    def __init__(self, name: str, code: Code, loop: Code | None = None) -> None:
+    def __init__(self, name: str, code: CompiledFunction, loop: CompiledFunction | None = None) -> None:
         self.name = name
         self.codes = (code,) if loop is None else (code, loop)
         self.is_ready = False
@@ -144,7 +144,7 @@ class Kernel:
         elif _is_thread_safe():
             self._loop(self._address, len(args[0]), args)
         else:
-            with _turn:
+            with _serial_lock:
                 self._loop(self._address, len(args[0]), args)
 
     @property
@@ -170,8 +170,8 @@ class Kernel:
         self.load(on_problem)
 
     def load(self, on_problem: Callable[[str], None]) -> None:
-        """The same without waiting."""
-        with self._preparing, _without_collecting():
+        """Like `prepare`, without waiting for another process."""
+        with self._preparing, _gc_paused():
             if self.is_ready:
                 return
             try:
@@ -181,7 +181,7 @@ class Kernel:
                     f"compiled code cannot be cached in {self.folder} ({error.strerror}): compiled at each start"
                 )
                 for code in self.codes:
-                    code.keep_in_memory()
+                    code.disable_cache()
                 addresses = [code.prepare() for code in self.codes]
             self._address = np.uint64(addresses[0])
             self.is_ready = True
@@ -195,8 +195,8 @@ def _is_thread_safe() -> bool:
 
 
 @contextmanager
-def _without_collecting() -> Iterator[None]:
-    """Compiling makes millions of objects; collecting garbage meanwhile takes a sixth of its time."""
+def _gc_paused() -> Iterator[None]:
+    """Pause garbage collection: compiling creates millions of objects, and collecting takes a sixth of the time."""
     was_on = gc.isenabled()
     gc.disable()
     try:
@@ -212,20 +212,21 @@ def kernel(signature: str) -> Callable[[Callable[..., None]], Kernel]:
 
     def make(function: Callable[..., None]) -> Kernel:
         arg_types = _types_of(signature)
-        loop = Code(_loop_of(function.__name__), (types.uint64, types.int64, types.Tuple(arg_types)), is_parallel=True)  # type: ignore[no-untyped-call]
-        return Kernel(function.__name__, Code(function, (types.int32, *arg_types)), loop)
+        loop_types = (types.uint64, types.int64, types.Tuple(arg_types))  # type: ignore[no-untyped-call]
+        loop = CompiledFunction(_loop_of(function.__name__), loop_types, is_parallel=True)
+        return Kernel(function.__name__, CompiledFunction(function, (types.int32, *arg_types)), loop)
 
     return make
 
 
 def small_kernel(signature: str) -> Callable[[Callable[..., None]], Kernel]:
-    """The same without rows, on one core: for a tenth of a millisecond threads cost more than they save."""
-    return lambda function: Kernel(function.__name__, Code(function, _types_of(signature)))
+    """Make a kernel without rows that runs on one core: below 0.1 ms threads cost more than they save."""
+    return lambda function: Kernel(function.__name__, CompiledFunction(function, _types_of(signature)))
 
 
 def part(signature: str) -> Callable[[Callable[..., None]], Kernel]:
     """Make a kernel of `function(number, *args)`, number int32, that other kernels call with `call_part`."""
-    return lambda function: Kernel(function.__name__, Code(function, (types.int32, *_types_of(signature))))
+    return lambda function: Kernel(function.__name__, CompiledFunction(function, (types.int32, *_types_of(signature))))
 
 
 def _types_of(signature: str) -> tuple[Any, ...]:
@@ -234,7 +235,7 @@ def _types_of(signature: str) -> tuple[Any, ...]:
 
 
 def _loop_of(name: str) -> Callable[..., None]:
-    """The parallel loop of one kernel; the cache tells them apart by their names."""
+    """Return the parallel loop of one kernel; the cache distinguishes loops by name."""
 
     def loop(address: int, rows: int, args: tuple[Any, ...]) -> None:
         for row in prange(rows):
@@ -244,7 +245,7 @@ def _loop_of(name: str) -> Callable[..., None]:
     return loop
 
 
-def _kept(function: Callable[..., None], *, is_parallel: bool) -> Any:
+def _jit(function: Callable[..., None], *, is_parallel: bool) -> Any:
     options: dict[str, Any] = {
         "fastmath": True,
         "error_model": "numpy",

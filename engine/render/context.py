@@ -1,4 +1,4 @@
-"""Opens a headless OpenGL 3.3 core context on all three systems, or tells in one line what to install.
+"""Opens a headless OpenGL 3.3 core context on all three systems, or explains in one line what to install.
 
 Linux: EGL, on the best device or the chosen one (egl_devices.py). macOS: CGL. Windows: WGL. The context is current on
 the thread that opened it, and must be used only there.
@@ -19,18 +19,18 @@ from engine.system import win32
 from engine.system.translate_errors import translate_errors
 
 REQUIRED_VERSION = 330
-MAX_MESSAGES_PER_PICTURE = 32  # the rest wait for the next picture, so that a flood of messages delays none
+MAX_MESSAGES_PER_PICTURE = 32  # the rest wait for the next picture, so that many messages delay no picture
 GL_LIBRARIES = ("libGL.so.1", "libOpenGL.so.0")  # glvnd's two; the second comes without X11's libraries
 _CORE_PROFILE_BIT = 1
 _SOFTWARE = ("llvmpipe", "softpipe", "swrast", "SwiftShader", "Microsoft Basic Render")
 _REFUSED = {
     "Apple Software Renderer": "macOS offers only its software renderer: no GPU is reachable from this session "
-    "(log in at the screen, not over ssh), or use --renderer numba (docs/mac.md, Graphics)",
+    "(log in at the screen, not over ssh), or use --renderer numba (docs/tutorials/mac.md, Graphics)",
     "GDI Generic": "Windows offers only its OpenGL 1.1 emulation: install the graphics card's own driver "
-    "(remote desktop hides it), or use --renderer numba (docs/windows.md, Graphics)",
+    "(remote desktop hides it), or use --renderer numba (docs/tutorials/windows.md, Graphics)",
 }
 _SYSTEM_CHOOSES = {
-    "win32": "Windows chooses the card for each program (docs/windows.md, Graphics); leave --gpu out",
+    "win32": "Windows chooses the card for each program (docs/tutorials/windows.md, Graphics); leave --gpu out",
     "darwin": "macOS chooses the GPU itself, and most Macs have one; leave --gpu out",
 }
 _DEBIAN_PACKAGES = "apt-get install libegl1 libgl1 libgl1-mesa-dri"
@@ -61,7 +61,7 @@ class NamedDevice:
 
 
 def open_context() -> moderngl.Context:
-    """Open a standalone core context, current on this thread. NoGLError tells the cause and the remedy.
+    """Open a standalone core context, current on this thread. NoGLError names the cause and the fix.
 
     On Linux: on the chosen device, or on the best that opens, with whatever the CPU draws as the last.
     """
@@ -73,7 +73,7 @@ def open_context() -> moderngl.Context:
     devices = list_egl_devices()
     if choice:
         return _open(_find_named(choice, devices).index)
-    waiting = [*by_preference(devices)] or [EglDevice(index=0, is_software=True)]  # none: glcontext says why
+    waiting = [*by_preference(devices)] or [EglDevice(index=0, is_software=True)]  # none: glcontext explains why
     errors = []
     for device in waiting:
         try:
@@ -84,7 +84,7 @@ def open_context() -> moderngl.Context:
         if device.is_software or not is_software(context.info["GL_RENDERER"]):
             return context
         context.release()
-        waiting.append(replace(device, is_software=True))  # it said that it was a card: once more after the others
+        waiting.append(replace(device, is_software=True))  # the driver claimed a card: retry after the others
     raise errors[0]
 
 

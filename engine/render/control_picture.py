@@ -1,8 +1,7 @@
 """Draws found objects as a segmentation picture for ControlNets such as control_v11p_sd15_seg.
 
 These were trained on the colours of the 150 classes of ADE20K (Zhou et al. 2017), as listed in mmsegmentation's
-mmseg/datasets/ade.py and in the model cards. Objects of other classes convey only their
-shape.
+mmseg/datasets/ade.py and in the model cards. Objects of other classes convey only their shape.
 """
 
 import re
@@ -10,7 +9,7 @@ import re
 import numpy as np
 
 from engine.render.masks import object_colours
-from engine.render.region_maps import objects_seen
+from engine.render.region_maps import object_numbers
 from engine.values import Segmentation
 
 MAX_PX = 512
@@ -33,7 +32,7 @@ _CLASSES = {
 }
 """Classes of a stage or a street, by common name (ADE20K: windowpane, apparel, minibike, television receiver)."""
 
-_WORDS = {
+_SYNONYMS = {
     "person": "people man men woman women child children boy girl kid baby human body face head hand crowd audience "
     "dancer actor actress singer musician guitarist drummer pianist violinist player performer artist dj athlete "
     "pedestrian cyclist rider driver",
@@ -56,38 +55,38 @@ _WORDS = {
     "bag": "backpack handbag suitcase",
 }
 """Synonyms of a class."""
-_CLASS_OF = {name: name for name in _CLASSES} | {word: name for name, words in _WORDS.items() for word in words.split()}
+_CLASS_OF = {name: name for name in _CLASSES} | {key: name for name, text in _SYNONYMS.items() for key in text.split()}
 _CLASS_OF |= {"street light": "streetlight", "street lamp": "streetlight"}
 _DETAILS = frozenset(
     "in on with without at of by near beside under over behind before between down up from to wearing holding carrying "
     "playing riding sitting standing and or that who which".split()
 )
-"""Words after which a prompt only adds details to the noun before."""
+"""Tokens after which a prompt only adds details to the preceding noun."""
 
 
-def class_named(prompt: str) -> str | None:
-    """The class of ADE20K that a prompt names: "a man in a red coat" is a person, "the car door" a door; else None."""
-    words = re.findall("[a-z]+", prompt.lower())
-    end = next((place for place, word in enumerate(words) if word in _DETAILS), len(words))
+def ade20k_class(prompt: str) -> str | None:
+    """Return the ADE20K class that a prompt names, else None: "a man in a red coat" is a person."""
+    tokens = re.findall("[a-z]+", prompt.lower())
+    end = next((index for index, token in enumerate(tokens) if token in _DETAILS), len(tokens))
     for last in range(end, 0, -1):  # the last noun names the object
         for first in (max(last - 2, 0), last - 1):
-            name = " ".join(words[first:last])
+            name = " ".join(tokens[first:last])
             for ending in ("", "s", "es"):
                 if name.endswith(ending) and name.removesuffix(ending) in _CLASS_OF:
                     return _CLASS_OF[name.removesuffix(ending)]
     return None
 
 
-def segmentation_picture(found: Segmentation, prompts: tuple[str, ...]) -> np.ndarray:
-    """(height, width, 3) uint8 RGB, at most 512 wide in the proportions of the picture; black where nothing was found.
+def segmentation_picture(segmentation: Segmentation, prompts: tuple[str, ...]) -> np.ndarray:
+    """Draw a segmentation picture, (height, width, 3) uint8 RGB, at most 512 px wide; black where nothing was found.
 
     Each object has the colour of the class in its prompt (`prompts[n - 1]` is prompt n), or its own colour if the
     prompt names no class. The first of overlapping objects is in front. Edges are hard, as a mixed colour would be
     another class.
     """
-    palette = np.zeros((1 + len(found.objects), 3), np.uint8)
-    own = np.rint(255 * object_colours([each.id for each in found.objects]))
-    for place, each in enumerate(found.objects):
-        name = class_named(prompts[each.prompt - 1])
-        palette[1 + place] = own[place] if name is None else _CLASSES[name]
-    return palette.take(objects_seen(found, MAX_PX), axis=0)
+    palette = np.zeros((1 + len(segmentation.objects), 3), np.uint8)
+    own = np.rint(255 * object_colours([each.id for each in segmentation.objects]))
+    for index, each in enumerate(segmentation.objects):
+        name = ade20k_class(prompts[each.prompt - 1])
+        palette[1 + index] = own[index] if name is None else _CLASSES[name]
+    return palette.take(object_numbers(segmentation, MAX_PX), axis=0)

@@ -28,6 +28,8 @@ _QueryDeviceString = ctypes.CFUNCTYPE(ctypes.c_char_p, ctypes.c_void_p, ctypes.c
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class EglDevice:
+    """A device in EGL's list."""
+
     index: int
     """Position in EGL's list; `--gpu` and glcontext's `device_index` take it."""
     name: str = ""
@@ -47,7 +49,7 @@ class EglDevice:
 
 @contextmanager
 def chosen_gpu(gpu: str | None) -> Iterator[None]:
-    """Contexts that this process and its children open in this block are on this device; None leaves it as it is."""
+    """Select the device of all contexts opened in this block, child processes included; None changes nothing."""
     before = os.environ.get(GPU_VARIABLE)
     if gpu is not None:
         os.environ[GPU_VARIABLE] = gpu
@@ -60,12 +62,12 @@ def chosen_gpu(gpu: str | None) -> Iterator[None]:
 
 
 def gpu_choice() -> str:
-    """The index or name that was chosen; "" for the best device."""
+    """Return the chosen index or name; "" for the best device."""
     return os.environ.get(GPU_VARIABLE, "")
 
 
 def list_egl_devices(egl: Any = None) -> tuple[EglDevice, ...]:
-    """All devices in EGL's order; none without EGL or without its extension EGL_EXT_device_enumeration.
+    """List all devices in EGL's order; empty without EGL or its extension EGL_EXT_device_enumeration.
 
     `egl`: the loaded library, for a test. It may load drivers: not in a process that forks.
     """
@@ -105,12 +107,12 @@ def list_egl_devices(egl: Any = None) -> tuple[EglDevice, ...]:
 
 
 def by_preference(devices: Sequence[EglDevice]) -> tuple[EglDevice, ...]:
-    """NVIDIA's own driver first, software last; EGL's order within a kind."""
+    """Sort devices: NVIDIA's own driver first, software last; EGL's order within a kind."""
     return tuple(sorted(devices, key=lambda device: (device.is_software, not device.is_cuda)))
 
 
 def find_device(choice: str, devices: Sequence[EglDevice]) -> EglDevice:
-    """The device with this index, or else the only one with this part in its name or file, ignoring case.
+    """Find the device with this index, or the only one with this text in its name or file, ignoring case.
 
     A number is a part only as a whole: 9 is not in `RTX 4090`. NoGLError, listing the devices, if none or several fit.
     """

@@ -13,14 +13,14 @@ from engine.render.colour import RAMP_STOPS, dark_losses, linear_light, ramp_rgb
 from engine.render.look import Look
 from engine.render.masks import edge
 from engine.render.picture import Matte
-from engine.render.shapes import may_be_too_fine, shape_rows
+from engine.render.shapes import may_alias, shape_rows
 
 SIZE = 0  # width, height, half width, half height; in pixels
-LAYER_U = 1  # affine: place along the wave, in periods of its wrap; points a period (2048 mirrored, 1024 repeating)
+LAYER_U = 1  # affine: position on the wave, in periods of its wrap; points per period (2048 mirrored, 1024 repeating)
 LAYER_X = 5  # affine: x', 0..1 across the rotated picture; periods added by the curve where 2 y' - 1 is 1
 LAYER_Y = 9  # affine: 2 y' - 1; unused
 LAYER_RGB = 13  # red, green, blue; weight
-BLEND = 17  # shares of add, screen, difference, dodge
+BLEND = 17  # weights of add, screen, difference, dodge
 TONE = 18  # gain; 1 soft, 0 clip, 2 filmic; ceiling of add; 1 where alpha is luma
 LAYER5_MAP = 19  # texel x = first dx + second, texel y = third dy + fourth; texel centres at whole numbers
 LAYER5 = 20  # weight; width, height; 1 in simple mode
@@ -32,11 +32,11 @@ FEEDBACK_X = 25  # affine: texel x in the last picture; amount
 FEEDBACK_Y = 26  # affine: texel y; hue shift, turns
 FOLD = 27  # 1 where x is mirrored; 1 where y is mirrored; angle of a kaleidoscope sector or 0, rad; unused
 LAYER_POLAR = 28  # periods per pixel outward; periods per rad around; 1 where the angle is mirrored; angle, rad
-LAYER_BAND = 32  # points of the wave that a pixel can show; 1 if it may span more; unused
+LAYER_BAND = 32  # most points of the wave per pixel; 1 if it may span more; unused
 LAYER_LINE = 36  # half thickness of a trace, pixels, or 0; glow, pixels; strength; unused
 LAYER_ACROSS = 40  # position across a trace, pixels: affine in dx, dy; times the distance from the centre; constant
-LAYER_DARK = 44  # share of red, green and blue that dark parts lose; unused
-COLOUR = 48  # 1 in linear light; share of the ramp; unused
+LAYER_DARK = 44  # fraction of red, green and blue that dark parts lose; unused
+COLOUR = 48  # 1 in linear light; weight of the ramp; unused
 RAMP = 49  # red, green, blue of the palette's ramp, evenly spaced
 ROWS = RAMP + RAMP_STOPS
 
@@ -52,11 +52,11 @@ def pack_block(
     region_px: tuple[int, int] | None,
     matte: Matte | None = None,
     *,
-    shown: Sequence[float] | np.ndarray,
+    max_points: Sequence[float] | np.ndarray,
 ) -> np.ndarray:
-    """(66, 4) float32 for one picture of `size_px` (width, height). The other sizes are None if there is no such
-    picture; `shown` from `shown_points`: how many points of each wave a pixel can show. "To lead" in the names of rows:
-    a region map gives each pixel to one layer, which leads there."""
+    """Pack the rows of one picture of `size_px` (width, height), (66, 4) float32. The other sizes are None if there is
+    no such picture. max_points: From `max_points_per_px`. "To lead" in the names of rows: a region map gives each
+    pixel to one layer, which leads there."""
     width, height = size_px
     rows: list[tuple[float, ...]] = [(width, height, width / 2, height / 2)]
     shapes = [shape_rows(layer, size_px) for layer in look.layers]
@@ -76,8 +76,8 @@ def pack_block(
     sector_rad = 2 * math.pi / look.segments if look.mirror == "kaleidoscope" else 0.0
     rows.append((float(look.mirror in ("x", "xy")), float(look.mirror in ("y", "xy")), sector_rad, 0.0))
     rows += [shape.polar for shape in shapes]
-    for layer, points in zip(look.layers, shown, strict=True):
-        rows.append((points, float(may_be_too_fine(layer, size_px, points)), 0.0, 0.0))
+    for layer, points in zip(look.layers, max_points, strict=True):
+        rows.append((points, float(may_alias(layer, size_px, points)), 0.0, 0.0))
     rows += [shape.line for shape in shapes]
     rows += [shape.across for shape in shapes]
     for colour in colours:
@@ -91,7 +91,7 @@ def pack_block(
 
 
 def cover_scale(size_px: tuple[int, int], source_px: tuple[int, int]) -> float:
-    """Source pixels per picture pixel when the source fills the picture and the overhang is cropped."""
+    """Return source pixels per picture pixel when the source fills the picture and the overhang is cropped."""
     return 1 / max(size_px[0] / source_px[0], size_px[1] / source_px[1])
 
 
@@ -112,12 +112,12 @@ def _matte(
 ) -> list[tuple[float, ...]]:
     if layer5_px is None or matte is None:
         return [(0.0, 0.0, 0.0, 0.0), (1.0, 0.0, 0.0, 0.0)]
-    found_px = matte.found.picture_px
+    found_px = matte.segmentation.picture_px
     if matte.is_of_finished:
         scale, is_mirrored = cover_scale(size_px, found_px), False
     else:  # pixels of layer 5, then of the segmented picture, each from its centre
         scale, is_mirrored = cover_scale(size_px, layer5_px) * cover_scale(layer5_px, found_px), look.is_layer5_mirrored
-    side = matte.found.masks.shape[1]
+    side = matte.segmentation.masks.shape[1]
     scale_x, scale_y = (scale * side / source for source in found_px)  # texels are not square
     middle = side / 2 - 0.5
     return [

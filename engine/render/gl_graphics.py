@@ -1,4 +1,4 @@
-"""Lays texts and the logo on a picture with OpenGL; see graphic.py. Free of cost while there are none."""
+"""Composites texts and the logo onto a picture with OpenGL; see graphic.py. Costs nothing while there are none."""
 
 from collections.abc import Callable, Sequence
 
@@ -6,7 +6,7 @@ import moderngl
 import numpy as np
 
 from engine.render.gl_textures import Target, UploadedImage, release_all
-from engine.render.graphic import Graphic, GraphicImage, picture_ink, placement
+from engine.render.graphic import Graphic, GraphicImage, picture_ink, place_graphic
 from engine.render.shader_source import Pass, uniform
 
 _FACTORS = {
@@ -19,27 +19,27 @@ _FACTORS = {
 
 
 class GraphicPass:
-    """Render thread, context current."""
+    """The pass that composites graphics. Render thread, context current."""
 
-    def __init__(self, context: moderngl.Context, mix: Pass, settle: Callable[[], None]) -> None:
-        """`mix`: mix.glsl, which copies the picture; not released here. `settle`: called before a target is read."""
-        self._context, self._mix, self._settle = context, mix, settle
+    def __init__(self, context: moderngl.Context, mix: Pass, barrier: Callable[[], None]) -> None:
+        """mix: Runs mix.glsl, which copies the picture; not released here. barrier: Called before a target is read."""
+        self._context, self._mix, self._barrier = context, mix, barrier
         self._pass = Pass(context, "graphic", u_image=0)
         self._images: list[UploadedImage] = []
 
     def draw(self, picture: Target, graphics: Sequence[Graphic], into: Target) -> Target:
-        """The picture with these graphics, in `into`."""
-        self._settle()
-        self._mix["u_share"] = 1.0
+        """Draw the picture with these graphics into `into`, and return it."""
+        self._barrier()
+        self._mix["u_fraction"] = 1.0
         picture.texture.use(0)
         picture.texture.use(1)
         self._mix.draw(into.framebuffer)
         needed = [graphic.image for graphic in graphics]
         for graphic in graphics:
-            place = placement(graphic, into.texture.size)
-            if place.is_seen:
-                self._uploaded(graphic.image, needed).use(0)
-                self._lay(graphic, place.to_texel, place.box, into)
+            placement = place_graphic(graphic, into.texture.size)
+            if placement.is_visible:
+                self._texture_of(graphic.image, needed).use(0)
+                self._composite(graphic, placement.to_texel, placement.box, into)
         return into
 
     def warm_up(self, into: Target) -> None:
@@ -49,13 +49,13 @@ class GraphicPass:
             graphic = Graphic(
                 slot=0, image=image, x=0, y=0, angle_deg=0, height_px=1, ink=picture_ink(0.0), blend=blend
             )
-            self._uploaded(image, []).use(0)
-            self._lay(graphic, np.zeros(6, np.float32), (0, 0, 1, 1), into)
+            self._texture_of(image, []).use(0)
+            self._composite(graphic, np.zeros(6, np.float32), (0, 0, 1, 1), into)
 
     def release(self) -> None:
         release_all(self._pass, *self._images)
 
-    def _lay(self, graphic: Graphic, to_texel: np.ndarray, box: tuple[int, int, int, int], into: Target) -> None:
+    def _composite(self, graphic: Graphic, to_texel: np.ndarray, box: tuple[int, int, int, int], into: Target) -> None:
         left, top, right, bottom = box
         height, width = graphic.image.pixels.shape[:2]
         self._pass["u_size_px"] = width, height
@@ -71,8 +71,8 @@ class GraphicPass:
         self._context.blend_equation = moderngl.FUNC_ADD, moderngl.FUNC_ADD
         self._context.disable(moderngl.BLEND)
 
-    def _uploaded(self, image: GraphicImage, needed: Sequence[GraphicImage]) -> UploadedImage:
-        """The texture of the image: that which has it, else one that no other needs."""
+    def _texture_of(self, image: GraphicImage, needed: Sequence[GraphicImage]) -> UploadedImage:
+        """Return a texture that holds the image: the one that has it already, else an unused one."""
         found = next((each for each in self._images if each.source is image), None)
         if found is None:
             found = next((each for each in self._images if each.source not in needed), None)

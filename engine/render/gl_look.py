@@ -8,15 +8,15 @@ import numpy as np
 
 from engine.render.colour import layer_colours
 from engine.render.frame_block import LAYER_BAND, LAYER_DARK, ROWS, pack_block
+from engine.render.gl_lazy_images import CrossfadedImage, MaskArray
 from engine.render.gl_publish import Dither
-from engine.render.gl_shown import CrossfadedImage, MaskArray
 from engine.render.gl_targets import TargetPair
 from engine.render.gl_textures import Target, UploadedImage, release_all, wave_texture
 from engine.render.look import Look
 from engine.render.master import fade_of
 from engine.render.picture import PictureCrossfade, PictureInput
 from engine.render.shader_source import Pass
-from engine.render.shapes import bake_waves, shown_points
+from engine.render.shapes import bake_waves, max_points_per_px
 from engine.values import CHANNELS
 
 # Texture units. moderngl binds new textures to arbitrary units, so we bind all of them before each draw.
@@ -43,7 +43,7 @@ _BESIDE = frozenset({"FEEDBACK", "BLENDS", "WARP"})
 
 
 def _with_companions(needed: frozenset[str]) -> tuple[str, ...]:
-    """The features of the smallest program that has all that are needed."""
+    """Return the features of the smallest program that has all needed ones."""
     if needed & _RARE:
         needed |= _BESIDE
         needed |= {"COLOUR"} if "SHAPES" in needed else set()
@@ -73,10 +73,9 @@ class LookPass:
         *,
         is_software: bool,
     ) -> None:
-        """Compile. `finish` waits for the GPU without the GIL. `layer5`: the picture of layer 5, and `dither`: not
-        released here."""
+        """Compile. finish: Waits for the GPU without the GIL. `layer5` and `dither` are not released here."""
         self._context, self._finish, self._layer5, self._dither = context, finish, layer5, dither
-        self._programs = {features: self._make(features) for features in (_SETS if is_software else [(), _FEATURES])}
+        self._programs = {features: self._compile(features) for features in (_SETS if is_software else [(), _FEATURES])}
         self._block = context.buffer(reserve=ROWS * 16)
         self._waves = wave_texture(context)
         self._region = UploadedImage(context, 1, "u1")
@@ -90,10 +89,10 @@ class LookPass:
         size_px: tuple[int, int],
         generator: Target | None,
     ) -> None:
-        """Draw one look. `generator`: layer 5's picture instead of the camera's.
+        """Draw one look. generator: Picture of layer 5 instead of the camera's.
 
-        A trail is a look's newest picture (its front) and the one before (its back), which feedback reads. `into`: the
-        front, alone or together with a picture of 8 bits that is published.
+        A trail is a look's newest picture (front) and the previous one (back), which feedback reads. into: The front,
+        alone or together with the published picture of 8 bits.
         """
         look = picture.look
         # Upload only what is visible: a 1080p camera picture takes 2 ms.
@@ -102,19 +101,19 @@ class LookPass:
             layer5 = PictureCrossfade.of(picture.layer5, picture.layer5_before, picture.layer5_mix)
         matte = picture.matte if layer5 is not None else None
         region = picture.region if look.has_regions else None
-        shown = shown_points(picture.waves)
-        self._waves.write(bake_waves(look, picture.waves, size_px, shown))
+        max_points = max_points_per_px(picture.waves)
+        self._waves.write(bake_waves(look, picture.waves, size_px, max_points))
         self._layer5.follow(layer5)
         self._layer5.make_ready()
         if matte is not None:
-            self._matte.follow(matte.found)
+            self._matte.follow(matte.segmentation)
         self._region.follow(region, region.indices if region else None)
         colours = layer_colours(look, picture.features)
         layer5_px = size_px if generator is not None else self._layer5.size_px
-        block = pack_block(look, colours, size_px, layer5_px, self._region.size_px, matte, shown=shown)
+        block = pack_block(look, colours, size_px, layer5_px, self._region.size_px, matte, max_points=max_points)
         self._block.write(block)
-        is_seen = look.is_simple or layer5 is not None or generator is not None or region is not None
-        features = _features(look, block, is_seen, matte is not None)
+        has_pictures = look.is_simple or layer5 is not None or generator is not None or region is not None
+        features = _features(look, block, has_pictures, matte is not None)
         look_pass = self._programs.get(features) or self._programs[_FEATURES]
         self._run(look_pass, trail, into, fade_of(look), generator)
 
@@ -129,12 +128,7 @@ class LookPass:
         release_all(self._block, self._waves, self._region, self._matte, *self._programs.values())
 
     def _run(
-        self,
-        look_pass: Pass,
-        trail: TargetPair,
-        into: moderngl.Framebuffer,
-        fade: float,
-        generator: Target | None,
+        self, look_pass: Pass, trail: TargetPair, into: moderngl.Framebuffer, fade: float, generator: Target | None
     ) -> None:
         look_pass["u_gain"] = fade * self._dither.gain
         self._block.bind_to_uniform_block(0)
@@ -149,7 +143,7 @@ class LookPass:
         self._dither.noise.use(_NOISE)
         look_pass.draw(into)
 
-    def _make(self, features: tuple[str, ...]) -> Pass:
+    def _compile(self, features: tuple[str, ...]) -> Pass:
         look_pass = Pass(self._context, "multiverse", (*features, self._dither.define), **_UNITS)
         block = look_pass.program["Frame"]
         assert isinstance(block, moderngl.UniformBlock)
@@ -157,11 +151,11 @@ class LookPass:
         return look_pass
 
 
-def _features(look: Look, block: np.ndarray, is_seen: bool, has_matte: bool) -> tuple[str, ...]:
-    """The subset of _FEATURES that a picture needs."""
+def _features(look: Look, block: np.ndarray, has_pictures: bool, has_matte: bool) -> tuple[str, ...]:
+    """Return the subset of _FEATURES that a picture needs."""
     is_needed = {
         "FEEDBACK": look.feedback_amount > 0,
-        "PICTURES": is_seen,
+        "PICTURES": has_pictures,
         "MATTE": has_matte,
         "BLENDS": look.blend_weights[0] < 1 or look.tone == "clip",
         "WARP": look.mirror != "off" or any(layer.curve > 0 for layer in look.layers),

@@ -1,7 +1,7 @@
 """Bloom, glow, chromatic aberration, vignette, grain and exposure with OpenGL; see look.py. Free while all are off.
 
-The targets of a size are made when the first effect is switched on, which takes less than a millisecond; programs are
-compiled and run once at the start, so that no frame waits for a compiler.
+The targets of a size are created when the first effect is switched on, which takes less than a millisecond. Programs
+are compiled and run once at startup, so that no frame waits for a compiler.
 """
 
 from collections.abc import Callable, Collection
@@ -10,16 +10,7 @@ from itertools import product
 import moderngl
 
 from engine.render.gl_textures import Target, release_all
-from engine.render.look import (
-    GRAIN_SIDE,
-    PostLook,
-    Spread,
-    grain_offset,
-    grain_px,
-    grain_tile,
-    pyramid_sizes,
-    spreads,
-)
+from engine.render.look import GRAIN_SIDE, PostLook, Spread, grain_offset, grain_px, grain_tile, pyramid_sizes, spreads
 from engine.render.shader_source import Pass
 
 LIGHT_DTYPE = "f2"  # half floats: the square of a dark display value is too fine for 16-bit integers
@@ -31,9 +22,9 @@ _FIRST, _SECOND, _GRAIN = range(3)
 class PostChain:
     """Draws the effects of one renderer. Render thread, context current."""
 
-    def __init__(self, context: moderngl.Context, settle: Callable[[], None], dtype: str) -> None:
-        """`settle`: called before each pass that reads another one. `dtype`: that of the pictures."""
-        self._context, self._settle, self._dtype = context, settle, dtype
+    def __init__(self, context: moderngl.Context, barrier: Callable[[], None], dtype: str) -> None:
+        """barrier: Called before each pass that reads another one. dtype: Format of the pictures."""
+        self._context, self._barrier, self._dtype = context, barrier, dtype
         self._light = Pass(context, "post_light", u_current=_FIRST)
         self._halve = Pass(context, "post_halve", u_larger=_FIRST)
         self._rise = Pass(context, "post_rise", u_own=_FIRST, u_smaller=_SECOND)
@@ -47,10 +38,10 @@ class PostChain:
         self._warm_up()
 
     def draw(
-        self, picture: Target, post: PostLook, time_s: float, *, is_luma: bool, held: Collection[Target] = ()
+        self, picture: Target, post: PostLook, time_s: float, *, is_luma: bool, in_use: Collection[Target] = ()
     ) -> Target:
-        """The picture with these effects; `picture` itself if all are off. Valid until the next call without it in
-        `held`."""
+        """Draw the picture with these effects; returns `picture` itself if all are off. Valid until the next call that
+        does not list it in `in_use`."""
         if post.is_off:
             return picture
         size_px = picture.texture.size
@@ -61,26 +52,27 @@ class PostChain:
         self._context.enable_only(moderngl.NOTHING)
         for number, spread in enumerate(spreads(post, size_px[1], len(sized.down))):
             self._spread(picture, spread, sized, is_first=number == 0)
-        self._settle()
+        self._barrier()
         features = _features(post.chromatic > 0, post.has_light)
         compose = self._compose[features]
         compose["u_half_px"] = size_px[0] / 2, size_px[1] / 2
-        chromatic, compose["u_vignette"], compose["u_grain_amount"], *exposure = post.strengths
-        compose["u_exposure"] = tuple(exposure)
-        compose["u_grain_place"] = (*grain_offset(time_s), grain_px(size_px[1]))
+        strengths = post.strengths
+        compose["u_vignette"], compose["u_grain_amount"] = strengths.vignette, strengths.grain
+        compose["u_exposure"] = strengths.dim, strengths.lift
+        compose["u_grain_origin"] = (*grain_offset(time_s), grain_px(size_px[1]))
         compose["u_is_luma"] = is_luma
         if "CHROMATIC" in features:
-            compose["u_chromatic"] = chromatic
+            compose["u_chromatic"] = strengths.chromatic
         if "LIGHT" in features:
             sized.veil.texture.use(_SECOND)
         self._grain.use(_GRAIN)
         picture.texture.use(_FIRST)
-        finished = sized.free(held)
+        finished = sized.free_target(in_use)
         compose.draw(finished.framebuffer)
         return finished
 
     def release_targets(self) -> None:
-        """Give back the memory of the current size; the next picture with effects takes it again."""
+        """Free the memory of the current size; the next picture with effects allocates it again."""
         if self._sized is not None:
             self._sized.release()
             self._sized = None
@@ -90,19 +82,19 @@ class PostChain:
         release_all(self._light, self._halve, self._rise, *self._compose.values(), self._grain, self._tiny)
 
     def _spread(self, picture: Target, spread: Spread, sized: "_SizedPost", *, is_first: bool) -> None:
-        """Draw one spread light into the veil, or add it there."""
-        self._settle()
+        """Draw one spread light into the veil (the first), or add it."""
+        self._barrier()
         self._light["u_threshold"] = spread.threshold
         self._light["u_knee"] = spread.knee
         picture.texture.use(_FIRST)
         self._light.draw(sized.down[0].framebuffer)
         for larger, smaller in zip(sized.down, sized.down[1:], strict=False):
-            self._settle()
+            self._barrier()
             larger.texture.use(_FIRST)
             self._halve.draw(smaller.framebuffer)
         risen, weight = sized.down[-1], 0.0
         for level in reversed(range(len(sized.down))):
-            self._settle()
+            self._barrier()
             self._rise["u_own_weight"] = spread.weights[level]
             self._rise["u_smaller_weight"] = weight
             sized.down[level].texture.use(_FIRST)
@@ -139,10 +131,10 @@ class _SizedPost:
         self._context, self._dtype = context, dtype
         self._finished: list[Target] = []
 
-    def free(self, held: Collection[Target]) -> Target:
-        """A target for a finished picture."""
+    def free_target(self, in_use: Collection[Target]) -> Target:
+        """Return a target for a finished picture."""
         for target in self._finished:
-            if target not in held:
+            if target not in in_use:
                 return target
         self._finished.append(Target(self._context, self.size_px, dtype=self._dtype))
         return self._finished[-1]

@@ -1,7 +1,7 @@
 """The last step of a picture with OpenGL: its light is measured for the flash guard, it is faded, limited and dithered.
 
 Pictures are drawn in 16 bits per channel (gl_targets.py). All that leaves the renderer as a texture has 8, as other
-programs expect, dithered with blue noise (blue_noise.py); a recording may ask for all 16 bits. The look's own pass
+programs expect, dithered with blue noise (blue_noise.py); a recording may request all 16 bits. The look's own pass
 draws both (gl_look.py); what is here runs where effects, a dissolve or limits come after it, and for a still picture.
 """
 
@@ -15,12 +15,12 @@ from engine.render.flash_guard import CELLS, NO_LIMITS, sample_jitter
 from engine.render.gl_targets import DEEP_DTYPE, deepest_dtype
 from engine.render.gl_textures import Target, limits_texture, release_all
 from engine.render.master import Finish
-from engine.render.picture import middle
+from engine.render.picture import centre_crop
 from engine.render.readback import Readback
 from engine.render.shader_source import Pass, uniform
 
 _CURRENT, _LIMITS, _NOISE = range(3)
-MAX_SIZES = 4  # of fitted pictures that are kept
+MAX_SIZES = 4  # of fitted pictures that stay cached
 Size = tuple[int, int]
 
 
@@ -31,7 +31,7 @@ class Dither:
         self.dtype = deepest_dtype(context)
         """Format of drawn pictures."""
         white = 65535 if self.dtype == DEEP_DTYPE else 255
-        self.define = f"DRAWN_LEVELS {white}.0"
+        self.define = f"WHITE_LEVEL {white}.0"
         self.gain = 255 / white
         """Levels of a published picture per level drawn."""
         self.deep_gain = 1 / white
@@ -61,11 +61,11 @@ class Publisher:
         self._cell_readback = Readback(context, wait_for_gpu, (CELLS, CELLS), is_direct=is_software, dtype="f4")
         self._tiny = Target(context, (1, 1), dtype=self.dither.dtype)  # released last: moderngl returns to a bound one
 
-    def lit(self, picture: Target, hit: float, into: Target) -> Target:
-        """Draw the picture with that share of white over it (`/master/hit`). Returns `into`."""
+    def add_white(self, picture: Target, hit: float, into: Target) -> Target:
+        """Mix the picture with white by `hit`, 0..1 (`/master/hit`), into `into`, and return it."""
         if self._is_software:
             self._wait_for_gpu()
-        self._hit["u_share"] = hit
+        self._hit["u_fraction"] = hit
         picture.texture.use(_CURRENT)
         self._hit.draw(into.framebuffer)
         return into
@@ -78,7 +78,7 @@ class Publisher:
         self._cell_readback.queue(self._cells.framebuffer)
 
     def read_cells(self) -> np.ndarray:
-        """The sums of `sum_cells`, (4, 18, 18) float32, row 0 at the top; wait first, or moderngl holds the GIL."""
+        """Return the sums of `sum_cells`, (4, 18, 18) float32, row 0 at the top. Wait first: moderngl holds the GIL."""
         return self._cell_readback.read(self._cells.framebuffer).transpose(2, 0, 1)
 
     def draw(self, picture: Target, finish: Finish, into: Target, *, is_luma: bool) -> None:
@@ -86,14 +86,14 @@ class Publisher:
         self._draw(picture, finish, self._limit if finish.limits else self._fade, into, self.dither.gain, is_luma)
 
     def draw_deep(self, picture: Target, finish: Finish, into: Target, *, is_luma: bool) -> None:
-        """Draw the same in 16 bits."""
+        """Draw the published picture in 16 bits."""
         publish = self._deep_limit if finish.limits else self._deep_fade
         self._draw(picture, finish, publish, into, self.dither.deep_gain, is_luma)
 
     def warm_up(self, picture: Target, published: Target, wait_for_gpu: Callable[[], None]) -> None:
         """Draw one pixel with each program."""
         self.sum_cells(picture)
-        self.lit(picture, 1.0, self._tiny)
+        self.add_white(picture, 1.0, self._tiny)
         for limits in (None, NO_LIMITS):
             self.draw(picture, Finish(1.0, limits), published, is_luma=False)
             self.draw_deep(picture, Finish(1.0, limits), self._tiny, is_luma=False)
@@ -132,19 +132,19 @@ class FittedPicture:
     def __init__(self, context: moderngl.Context, wait_for_gpu: Callable[[], None]) -> None:
         self._context, self._wait_for_gpu = context, wait_for_gpu
         self._fit = Pass(context, "fit")
-        self._made: dict[Size, tuple[Target, Readback]] = {}
-        """By size, the one used last at the end."""
+        self._readbacks: dict[Size, tuple[Target, Readback]] = {}
+        """Targets and readbacks by size, the last used at the end."""
         self._queued_px: Size | None = None
         self._warm_up()
 
     def queue(self, picture: Target, size_px: Size) -> None:
         """Queue the pass and its transfer behind the drawing of `picture`."""
-        made = self._made.pop(size_px) if size_px in self._made else self._make(size_px)
-        target, readback = self._made[size_px] = made
-        if len(self._made) > MAX_SIZES:
+        entry = self._readbacks.pop(size_px) if size_px in self._readbacks else self._allocate(size_px)
+        target, readback = self._readbacks[size_px] = entry
+        if len(self._readbacks) > MAX_SIZES:
             target.framebuffer.use()  # moderngl returns to what is bound: not to one that was released
-            release_all(*self._made.pop(next(iter(self._made))))
-        left, top, width, height = middle(picture.texture.size, size_px)
+            release_all(*self._readbacks.pop(next(iter(self._readbacks))))
+        left, top, width, height = centre_crop(picture.texture.size, size_px)
         self._fit["u_part"] = left, top, width, height
         self._fit["u_texels_per_px"] = width / size_px[0], height / size_px[1]
         picture.texture.use(0)
@@ -153,7 +153,7 @@ class FittedPicture:
         self._queued_px = size_px
 
     def drop(self) -> None:
-        """Forget what is queued: another picture will be drawn."""
+        """Drop the queued picture: another one will be drawn."""
         self._queued_px = None
 
     def read(self, picture: Target, size_px: Size) -> np.ndarray:
@@ -164,13 +164,13 @@ class FittedPicture:
         if self._queued_px != size_px:
             self.queue(picture, size_px)
             self._wait_for_gpu()  # waits without the GIL, so that the copy does not wait
-        target, readback = self._made[size_px]
+        target, readback = self._readbacks[size_px]
         return readback.read(target.framebuffer)
 
     def release(self) -> None:
-        release_all(self._fit, *(part for made in self._made.values() for part in made))
+        release_all(self._fit, *(part for entry in self._readbacks.values() for part in entry))
 
-    def _make(self, size_px: Size) -> tuple[Target, Readback]:
+    def _allocate(self, size_px: Size) -> tuple[Target, Readback]:
         target = Target(self._context, size_px)
         return target, Readback(self._context, self._wait_for_gpu, size_px, is_direct=False)
 

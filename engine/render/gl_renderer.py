@@ -1,10 +1,10 @@
 """Draws the Multiverse with OpenGL in one pass.
 
-Steps of a picture: the pass (gl_look.py, multiverse.glsl) into one of two targets, while the other holds the last
-picture for feedback, and at once, faded and dithered, into a target of 8 bits, which is published; the light of its
-cells for the flash guard. All that is one submission, and the program waits once. Only where effects or a dissolve
-follow, or the guard limits the picture, it is published by a pass of its own (gl_publish.py). A crossfade of layer 5 is
-mixed beforehand, at its own size (gl_shown.py). While one look dissolves into another, both are drawn, each with
+The pass (gl_look.py, multiverse.glsl) draws into one of two targets; the other has the last picture, for feedback. It
+also draws the faded and dithered 8-bit picture that is published. The light of its cells is summed for the flash guard.
+All that is one submission with one wait. Only where effects or a dissolve follow, or the guard limits the picture, a
+separate pass publishes it (gl_publish.py). A crossfade of layer 5 is
+mixed beforehand, at its own size (gl_lazy.py). While one look dissolves into another, both are drawn, each with
 its shaders and effects, and then mixed (mix.glsl).
 """
 
@@ -17,12 +17,12 @@ import numpy as np
 
 from engine.errors import RenderError
 from engine.render.context import driver_errors, is_software, load_finish, load_message_pump, open_context
-from engine.render.fades import LookSteps
+from engine.render.fades import FadeBackend
 from engine.render.gl_graphics import GraphicPass
+from engine.render.gl_lazy_images import LazyImages
 from engine.render.gl_look import LookPass
 from engine.render.gl_post import PostChain
 from engine.render.gl_publish import FittedPicture, Publisher
-from engine.render.gl_shown import ShownImages
 from engine.render.gl_targets import DEEP_DTYPE, SizedTargets, TargetPair
 from engine.render.gl_textures import Target, release_all
 from engine.render.isf.clocks import DateAt, date_live
@@ -30,9 +30,9 @@ from engine.render.isf.gl_slots import SlotChain
 from engine.render.isf.isf_file import ShaderState
 from engine.render.look import Look, PostLook
 from engine.render.master import Finish, FlashGuardState, Master, fade_of
-from engine.render.picture import PictureInput, ShownKind
+from engine.render.picture import PictureInput, PictureRequest
 from engine.render.shader_source import Pass
-from engine.values import ShownPicture, TextureRef
+from engine.values import LazyPicture, TextureRef
 
 log = logging.getLogger(__name__)
 
@@ -48,7 +48,7 @@ class GLRenderer:
     def __init__(self, width: int, height: int, *, date_at: DateAt = date_live) -> None:
         """Open a context and compile. NoGLError without OpenGL, RenderError if the driver rejects a shader or size.
 
-        `date_at`: of the shaders' DATE.
+        date_at: Source of the shaders' DATE.
         """
         self._context = open_context()
         self._is_closed = False
@@ -61,18 +61,18 @@ class GLRenderer:
             self._publisher = Publisher(self._context, self._finish, is_software=self.is_software)
             self._dtype = self._publisher.dither.dtype
             # A software rasteriser draws a pass only when another reads it, and moderngl would wait holding the GIL.
-            self._settle = self._finish if self.is_software else lambda: None
-            self._post = PostChain(self._context, self._settle, self._dtype)
+            self._barrier = self._finish if self.is_software else lambda: None
+            self._post = PostChain(self._context, self._barrier, self._dtype)
             is_deep = self._dtype == DEEP_DTYPE
             self.shader_driver = f"{name}, {self._context.info['GL_VERSION']}, {self._dtype}"
             self.description = f"{name}, {'16' if is_deep else 'only 8'}-bit pictures"
             self._mix = Pass(self._context, "mix", u_current=0, u_previous=1)
-            self._graphics = GraphicPass(self._context, self._mix, self._settle)
-            self._shown = ShownImages(
+            self._graphics = GraphicPass(self._context, self._mix, self._barrier)
+            self._lazy = LazyImages(
                 self._context, self._mix, self._finish, is_software=self.is_software, drawing=self._drawing_extra
             )
             self._look = LookPass(
-                self._context, self._finish, self._shown.layer5, self._publisher.dither, is_software=self.is_software
+                self._context, self._finish, self._lazy.layer5, self._publisher.dither, is_software=self.is_software
             )
             self._behind = None if self.is_software else FittedPicture(self._context, self._finish)
             self._fitted = None if self.is_software else FittedPicture(self._context, self._finish)
@@ -80,8 +80,8 @@ class GLRenderer:
             self._shaders = SlotChain(
                 self._context, self._finish, is_software=self.is_software, dtype=self._dtype, date_at=date_at
             )
-            self._steps = LookSteps(
-                look=self._draw_look, effects=self._draw_effects, mixed=self._dissolved, settle=self._settle
+            self._fade_backend = FadeBackend(
+                draw_look=self._draw_look, draw_effects=self._draw_effects, mix=self._dissolve, barrier=self._barrier
             )
             self.master = Master()
             self._has_picture = False
@@ -90,7 +90,7 @@ class GLRenderer:
             self._current: Target
             self._pixels: np.ndarray | None = None
             self._deep_pixels: np.ndarray | None = None
-            self._by_look: Target | None = None  # what the look's pass drew and published
+            self._look_target: Target | None = None  # what the look's pass drew and published
             self._start(self._make_targets(width, height))
             undo.pop_all()
 
@@ -104,24 +104,24 @@ class GLRenderer:
     def draw(self, picture: PictureInput) -> None:
         with self._drawing():
             self._pump_messages()
-            self._take_context_back()
-            self._published = self._targets.turn()
-            self._by_look = None
+            self._reset_context()
+            self._published = self._targets.next_published()
+            self._look_target = None
             self._fitted_px = picture.fitted_px
             if self._fitted is not None:
                 self._fitted.drop()
             if not (picture.look.is_frozen and self._has_picture):
-                drawn = self._draw_looks(picture)
+                finished = self._draw_looks(picture)
                 if not (self._shaders.is_incomplete and self._has_picture):  # else the last one stays
-                    self._targets.dissolve.state.shown = drawn
+                    self._targets.dissolve.state.displayed = finished
                 self._has_picture = True
-            shown = self._targets.dissolve.state.shown or self._current
-            hit = self.master.hit.share(picture.look.hits, picture.time_s)
-            self._current = self._publisher.lit(shown, hit, self._targets.dissolve.take(shown)) if hit > 0 else shown
+            dissolve, hit = self._targets.dissolve, self.master.hit.white_fraction(picture.look.hits, picture.time_s)
+            latest = dissolve.state.displayed or self._current
+            self._current = self._publisher.add_white(latest, hit, dissolve.free_target(latest)) if hit > 0 else latest
             self._unfinished = picture
-            self._is_published = self._by_look is self._current
+            self._is_published = self._look_target is self._current
             if not self.is_software:  # there it waits for the picture
-                self._queue_rest(picture.look)
+                self._queue_publishing(picture.look)
             self._pixels = self._deep_pixels = None
 
     def wait(self) -> None:
@@ -176,7 +176,7 @@ class GLRenderer:
         picture = self._bare if is_bare else self._current
         with self._drawing_extra():
             if self._behind is None:  # on the CPU, where a pass of 640 x 360 costs as much as half a picture
-                return _picked(self._targets.deep_readback().read(picture.framebuffer), size_px)
+                return _sample_pixels(self._targets.deep_readback().read(picture.framebuffer), size_px)
             self._behind.drop()
             return self._behind.read(picture, size_px)
 
@@ -190,15 +190,15 @@ class GLRenderer:
                 else:
                     target = self._targets.deep()
                     self._publisher.draw_deep(self._current, self._final, target, is_luma=self._is_luma)
-                    self._deep_pixels = readback.read_drawn(target.framebuffer)
+                    self._deep_pixels = readback.finish_and_read(target.framebuffer)
                 self._require_no_error()
         return self._deep_pixels
 
-    def show(self, asked: ShownKind) -> ShownPicture:
-        return self._shown.show(asked)
+    def lazy_picture(self, request: PictureRequest) -> LazyPicture:
+        return self._lazy.picture(request)
 
     def close(self) -> None:
-        """Works on a lost context too."""
+        """Release everything, also with a lost context."""
         if self._is_closed:
             return
         self._is_closed = True
@@ -206,7 +206,7 @@ class GLRenderer:
             with driver_errors():
                 self._make_current()
                 release_all(self._targets, self._shaders, self._look, self._graphics, self._post, self._publisher)
-                release_all(self._shown, self._fitted, self._behind, self._mix, self._context)
+                release_all(self._lazy, self._fitted, self._behind, self._mix, self._context)
         except RenderError as error:
             log.warning("a lost context could not be released: %s", error)
 
@@ -227,10 +227,10 @@ class GLRenderer:
         return targets
 
     def _start(self, targets: SizedTargets) -> None:
-        """Draw into these targets from now on, starting with nothing on screen."""
+        """Use these targets from now on, starting with a black screen."""
         self._targets = targets
-        self._current = self._bare = targets.dissolve.coming.front
-        self._published = targets.turn()
+        self._current = self._bare = targets.dissolve.incoming.front
+        self._published = targets.next_published()
         self._final, self._is_luma = Finish(1.0, None), False
         self._has_picture = False
         self._unfinished = None
@@ -239,73 +239,73 @@ class GLRenderer:
         self._warm_up()
 
     def _draw_looks(self, picture: PictureInput) -> Target:
-        """The finished look; during a dissolve, the mix of both finished looks."""
-        dissolve, still_waits = self._targets.dissolve, picture.still_waits
+        """Draw the finished look; during a dissolve, the mix of both finished looks."""
+        dissolve, upcoming_waits = self._targets.dissolve, picture.upcoming_waits
         if picture.returns != self._returns:
             self._returns = picture.returns
-            dissolve.turn_back()
-        dissolve.follow(picture.leaving, still_waits=still_waits)
+            dissolve.restore_outgoing()
+        dissolve.follow(picture.outgoing, upcoming_waits=upcoming_waits)
         self._shaders.begin(
             picture.shaders,
             picture.waves,
             picture.time_s,
             self._targets.size_px,
-            self._held,
+            self._in_use,
             is_cutting=picture.is_cutting,
-            coming=picture.coming_shaders,
+            upcoming=picture.upcoming_shaders,
         )
-        if self._shaders.is_incomplete and dissolve.state.shown is not None:
-            return dissolve.state.shown
+        if self._shaders.is_incomplete and dissolve.state.displayed is not None:
+            return dissolve.state.displayed
         if picture.cuts != self._cuts:
             self._cuts = picture.cuts
-            dissolve.begin_trail(still_waits=still_waits)
-        if not still_waits:
-            dissolve.expect_none()
-        elif picture.coming is not None:
-            self._draw_trail(picture.coming, dissolve.expected(), None)
-            self._settle()
-        return dissolve.state.draw(picture, self._steps)
+            dissolve.begin_trail(upcoming_waits=upcoming_waits)
+        if not upcoming_waits:
+            dissolve.drop_upcoming()
+        elif picture.upcoming is not None:
+            self._draw_trail(picture.upcoming, dissolve.upcoming(), None)
+            self._barrier()
+        return dissolve.state.draw(picture, self._fade_backend)
 
     @property
-    def _held(self) -> set[Target]:
-        """Earlier pictures that are still needed. While shaders play, one may be given up: the last picture stays."""
-        held, shown = self._targets.dissolve.held, self._targets.dissolve.state.shown
-        plays = self._shaders.plays() or self._shaders.plays(is_leaving=True)
-        return held | {shown} if plays and shown is not None else held
+    def _in_use(self) -> set[Target]:
+        """Earlier pictures that are still needed. While shaders play, one may be aborted: the last picture stays."""
+        in_use, displayed = self._targets.dissolve.in_use, self._targets.dissolve.state.displayed
+        plays = self._shaders.plays() or self._shaders.plays(is_outgoing=True)
+        return in_use | {displayed} if plays and displayed is not None else in_use
 
-    def _draw_look(self, picture: PictureInput, *, is_leaving: bool, is_last: bool) -> Target:
-        """The look alone; layer 5 shows its own generator. `is_last`: nothing is drawn on it: it is published, too."""
-        pair = self._targets.dissolve.leaving if is_leaving else self._targets.dissolve.coming
-        generator = self._shaders.draw_generator(is_leaving=is_leaving) if picture.shows_generator else None
-        drawn = self._draw_trail(picture, pair, generator, is_last=is_last)
+    def _draw_look(self, picture: PictureInput, *, is_outgoing: bool, is_last: bool) -> Target:
+        """Draw the look alone, with its own generator in layer 5. is_last: No pass follows, so it is published, too."""
+        pair = self._targets.dissolve.outgoing if is_outgoing else self._targets.dissolve.incoming
+        generator = self._shaders.draw_generator(is_outgoing=is_outgoing) if picture.shows_generator else None
+        target = self._draw_trail(picture, pair, generator, is_last=is_last)
         if is_last or self.is_software:
-            self._by_look = drawn
-        return drawn
+            self._look_target = target
+        return target
 
     def _draw_trail(
         self, picture: PictureInput, pair: TargetPair, generator: Target | None, *, is_last: bool = False
     ) -> Target:
-        """The look alone onto its trail; `is_last`: and into the published picture."""
-        drawn = pair.turn()
-        into = drawn.framebuffer
+        """Draw the look alone onto its trail. is_last: Also into the published picture."""
+        target = pair.swap()
+        into = target.framebuffer
         if is_last or self.is_software:  # where each program would be compiled again for one target
-            into = self._targets.both(drawn, self._published)
+            into = self._targets.both(target, self._published)
         self._look.draw(picture, pair, into, self._targets.size_px, generator)
-        return drawn
+        return target
 
-    def _draw_effects(self, picture: PictureInput, drawn: Target, post: PostLook, *, is_leaving: bool) -> Target:
-        """The picture after the shader slots, with texts and logo, and after bloom, grain and so on."""
-        held, is_luma = self._held, picture.look.is_alpha_luma
-        if self._shaders.plays(is_leaving=is_leaving):
-            self._settle()
-            drawn = self._shaders.draw(drawn, is_luma=is_luma, is_leaving=is_leaving, held=held)
-        self._bare = drawn  # without texts, logo, outlines and effects
+    def _draw_effects(self, picture: PictureInput, rendered: Target, post: PostLook, *, is_outgoing: bool) -> Target:
+        """Draw the shader slots, texts and logo, and effects (bloom, grain, ...) onto a rendered look."""
+        in_use, is_luma = self._in_use, picture.look.is_alpha_luma
+        if self._shaders.plays(is_outgoing=is_outgoing):
+            self._barrier()
+            rendered = self._shaders.draw(rendered, is_luma=is_luma, is_outgoing=is_outgoing, in_use=in_use)
+        self._bare = rendered  # without texts, logo, outlines and effects
         if picture.graphics:
-            drawn = self._graphics.draw(drawn, picture.graphics, self._targets.dissolve.take(drawn))
-        return self._post.draw(drawn, post, picture.time_s, is_luma=is_luma, held=held)
+            rendered = self._graphics.draw(rendered, picture.graphics, self._targets.dissolve.free_target(rendered))
+        return self._post.draw(rendered, post, picture.time_s, is_luma=is_luma, in_use=in_use)
 
-    def _queue_rest(self, look: Look) -> None:
-        """Queue behind the picture all that is known to be needed of it, so that the program waits once."""
+    def _queue_publishing(self, look: Look) -> None:
+        """Queue everything the picture is known to need, so that the program waits once."""
         if look.is_flash_guarded:
             self._publisher.sum_cells(self._current)
         if self._is_published:
@@ -322,24 +322,24 @@ class GLRenderer:
         self._queue_transfers()
 
     def _queue_transfers(self) -> None:
-        """Queue the published picture's transfer if it most likely will be read, and the fitted one if it will be."""
+        """Queue the transfer of the published picture if a read is expected, and the fitted one if requested."""
         if self._targets.readback.expects_read:
             self._targets.readback.queue(self._published.framebuffer)
         if self._fitted is not None and self._fitted_px is not None:
             self._fitted.queue(self._published, self._fitted_px)
 
-    def _dissolved(self, leaving: Target, coming: Target, mix: float, into: Target | None = None) -> Target:
-        into = into or self._targets.dissolve.take(leaving, coming)
-        self._mix["u_share"] = mix
-        coming.texture.use(0)
-        leaving.texture.use(1)
+    def _dissolve(self, outgoing: Target, incoming: Target, mix: float, into: Target | None = None) -> Target:
+        into = into or self._targets.dissolve.free_target(outgoing, incoming)
+        self._mix["u_fraction"] = mix
+        incoming.texture.use(0)
+        outgoing.texture.use(1)
         self._mix.draw(into.framebuffer)
         return into
 
     def _warm_up(self) -> None:
         """Draw one pixel with each program: drivers finish compiling at the first draw, for the bound formats."""
         self._context.enable_only(moderngl.NOTHING)
-        trail, changed = self._targets.dissolve.coming, self._published
+        trail, changed = self._targets.dissolve.incoming, self._published
         both = self._targets.both(trail.front, changed)
         framebuffers = [both, *(target.framebuffer for target in (trail.front, trail.back, changed))]
         for framebuffer in framebuffers:
@@ -347,8 +347,8 @@ class GLRenderer:
         self._look.warm_up(trail, both)
         if not self.is_software:
             self._look.warm_up(trail, trail.front.framebuffer)
-        self._dissolved(trail.front, trail.back, 0.5, changed)  # layer 5's crossfades have 8 bits
-        self._dissolved(trail.front, trail.front, 0.5, trail.back)
+        self._dissolve(trail.front, trail.back, 0.5, changed)  # layer 5's crossfades have 8 bits
+        self._dissolve(trail.front, trail.front, 0.5, trail.back)
         self._graphics.warm_up(trail.front)
         self._publisher.warm_up(trail.front, changed, self._finish)
         for framebuffer in framebuffers:
@@ -368,17 +368,17 @@ class GLRenderer:
 
     @contextmanager
     def _drawing_extra(self) -> Iterator[None]:
-        """The same around an extra picture that a sink or a viewer asks for."""
+        """Like `_drawing`, for an extra picture that a sink or a viewer reads."""
         with self._drawing():
-            self._take_context_back()
+            self._reset_context()
             yield
             self._require_no_error()
 
     def _make_current(self) -> None:
         self._context.__enter__()  # type: ignore[no-untyped-call]  # moderngl gives it no annotations
 
-    def _take_context_back(self) -> None:
-        """Clear errors and GL state left behind by a sink that shares the context."""
+    def _reset_context(self) -> None:
+        """Clear errors and GL state that a sink left in the shared context."""
         self._context.error  # noqa: B018  reading clears
         self._context.enable_only(moderngl.NOTHING)
 
@@ -391,12 +391,12 @@ class GLRenderer:
             raise RenderError(f"the GL driver reports {error}")
 
 
-def _picked(deep: np.ndarray, size_px: tuple[int, int]) -> np.ndarray:
-    """(height, width, 4) uint8, opaque, of single pixels of (height, width, 4) uint16."""
+def _sample_pixels(deep: np.ndarray, size_px: tuple[int, int]) -> np.ndarray:
+    """Sample single pixels of (height, width, 4) uint16 at this size: (height, width, 4) uint8, opaque."""
     rows, columns = (
         (np.arange(count) * full + full // 2) // count
         for count, full in zip(reversed(size_px), deep.shape, strict=False)
     )
-    picked: np.ndarray = ((deep[rows[:, None], columns].astype(np.uint32) + 128) // 257).astype(np.uint8)
-    picked[..., 3] = 255
-    return picked
+    pixels: np.ndarray = ((deep[rows[:, None], columns].astype(np.uint32) + 128) // 257).astype(np.uint8)
+    pixels[..., 3] = 255
+    return pixels

@@ -1,7 +1,7 @@
-"""Shader slots for a renderer that draws on the processor: takes its pictures, and gives them back with the shaders.
+"""Shader slots for a CPU renderer: uploads its pictures, draws the shaders with OpenGL, and reads them back.
 
 On a software rasteriser only the shaders themselves are worth OpenGL: the rest of a picture is drawn several times as
-fast in Numba. Its pictures are in the same memory, so that taking one over and giving it back are copies.
+fast in Numba. Its pictures are in the same memory, so that upload and readback are copies.
 """
 
 from collections.abc import Sequence
@@ -21,10 +21,10 @@ WHITE = 257  # 16-bit levels per 8-bit level
 
 
 class GLShaders:
-    """Owns a context. Use it only on the thread that created it, except `state`."""
+    """A GL context that draws shader slots only. Use it on the thread that created it, except `state`."""
 
     def __init__(self, *, date_at: DateAt = date_live) -> None:
-        """Open a context. NoGLError without OpenGL. `date_at`: of the shaders' DATE."""
+        """Open a context. NoGLError without OpenGL. date_at: Source of the shaders' DATE."""
         self._context = open_context()
         with driver_errors(), ExitStack() as undo:
             undo.callback(self._context.release)
@@ -33,7 +33,7 @@ class GLShaders:
             self.is_software = is_software(name)
             self._dtype = deepest_dtype(self._context)
             self.driver = f"{name}, {self._context.info['GL_VERSION']}, {self._dtype}"
-            """The driver and the format: what a trial of a shader is valid for."""
+            """Driver and format for which a shader's trial is valid."""
             self._chain = SlotChain(
                 self._context, self._finish, is_software=self.is_software, dtype=self._dtype, date_at=date_at
             )
@@ -60,7 +60,7 @@ class GLShaders:
         size_px: tuple[int, int],
         *,
         is_cutting: bool = False,
-        coming: Sequence[ShaderSlot] = (),
+        upcoming: Sequence[ShaderSlot] = (),
     ) -> None:
         """Prepare a picture of this size (width, height), as `SlotChain.begin`."""
         with driver_errors():
@@ -68,32 +68,32 @@ class GLShaders:
             self._pump_messages()
             if slots and size_px != self._size_px:
                 self._make_targets(size_px)
-            self._chain.begin(slots, waves, time_s, size_px, is_cutting=is_cutting, coming=coming)
+            self._chain.begin(slots, waves, time_s, size_px, is_cutting=is_cutting, upcoming=upcoming)
 
-    def draw_generator(self, *, is_leaving: bool) -> np.ndarray | None:
-        """The generator's picture over black, (height, width, 4) uint8; None if none plays. See `SlotChain`."""
+    def draw_generator(self, *, is_outgoing: bool) -> np.ndarray | None:
+        """Draw the generator over black, (height, width, 4) uint8; None if none plays. See `SlotChain`."""
         with driver_errors():
-            drawn = self._chain.draw_generator(is_leaving=is_leaving)
-            if drawn is None:
+            rendered = self._chain.draw_generator(is_outgoing=is_outgoing)
+            if rendered is None:
                 return None
-            assert self._plain is not None  # made by `begin`
-            return self._plain.read_drawn(drawn.framebuffer)
+            assert self._plain is not None  # created by `begin`
+            return self._plain.finish_and_read(rendered.framebuffer)
 
-    def draw(self, pixels: np.ndarray, *, is_luma: bool, is_leaving: bool = False) -> np.ndarray:
-        """`pixels`, (height, width, 4) uint16, with all slots of a look; `pixels` itself if none plays.
+    def draw(self, pixels: np.ndarray, *, is_luma: bool, is_outgoing: bool = False) -> np.ndarray:
+        """Draw all slots of a look over `pixels`, (height, width, 4) uint16; returns `pixels` itself if none plays.
 
-        `is_luma`: alpha becomes the largest of red, green and blue; otherwise 1. `is_leaving`: as in `SlotChain`.
+        is_luma: Alpha becomes the largest of red, green and blue; otherwise 1. is_outgoing: As in `SlotChain`.
         """
-        if not self._chain.plays(is_leaving=is_leaving):
+        if not self._chain.plays(is_outgoing=is_outgoing):
             return pixels
         with driver_errors():
-            assert self._source is not None and self._deep is not None  # made by `begin`
+            assert self._source is not None and self._deep is not None  # created by `begin`
             is_deep = self._dtype == DEEP_DTYPE
             self._source.texture.write(pixels if is_deep else (pixels // WHITE).astype(np.uint8))
-            drawn = self._chain.draw(self._source, is_luma=is_luma, is_leaving=is_leaving)
-            if drawn is self._source:
+            rendered = self._chain.draw(self._source, is_luma=is_luma, is_outgoing=is_outgoing)
+            if rendered is self._source:
                 return pixels
-            return self._deep.read_drawn(drawn.framebuffer)
+            return self._deep.finish_and_read(rendered.framebuffer)
 
     def close(self) -> None:
         """Release the context and everything in it."""

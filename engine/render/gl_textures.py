@@ -17,7 +17,7 @@ from engine.values import CHANNELS, VideoFrame
 
 
 class Releasable(Protocol):
-    """A part that holds memory of a context."""
+    """An object that owns memory of a GL context."""
 
     def release(self) -> object: ...
 
@@ -70,7 +70,7 @@ class UploadedImage:
         self._texture.write(pixels, viewport=(0, 0, width, height), alignment=1)
 
     def _blacken(self) -> None:
-        """Set texel (0, 0) to 0: shaders read it if there is no source."""
+        """Set texel (0, 0) to 0: shaders read it without a source."""
         self._texture.write(bytes(self._components), viewport=(0, 0, 1, 1), alignment=1)
 
     def _allocate(self, width: int, height: int) -> moderngl.Texture:
@@ -82,8 +82,8 @@ class UploadedImage:
 class UnpackedImage(UploadedImage):
     """An RGB picture as an RGBA texture, for a GPU, which has no textures of three channels.
 
-    Its driver would add the fourth on the CPU, and the GIL is held meanwhile. So the bytes are uploaded as they are, as
-    three rows of one channel for each of the picture's, and a pass makes the picture of them.
+    Its driver would add the fourth channel on the CPU while moderngl holds the GIL. So the bytes are uploaded as they
+    are, three rows of one channel per picture row, and a pass (unpack.glsl) builds the picture from them.
     """
 
     def __init__(self, context: moderngl.Context, unpack: Pass) -> None:
@@ -120,7 +120,7 @@ class UnpackedImage(UploadedImage):
 
 
 def odd_size(width: int, height: int) -> tuple[int, int]:
-    """The smallest size not below this one without a side that is a power of two."""
+    """Return the smallest size, not below this one, without a side that is a power of two."""
     return _odd_side(width), _odd_side(height)
 
 
@@ -129,7 +129,7 @@ def _odd_side(side: int) -> int:
 
 
 def wave_texture(context: moderngl.Context) -> moderngl.Texture:
-    """1025 x 20 texels of two floats, for `bake_waves`."""
+    """Create the texture for `bake_waves`: 1025 x 20 texels of two floats."""
     texture = context.texture((TABLE_POINTS, CHANNELS * TABLE_ROWS), 2, dtype="f4")
     texture.filter = (moderngl.NEAREST, moderngl.NEAREST)
     return texture
@@ -152,7 +152,7 @@ class Target:
 
 
 def limits_texture(context: moderngl.Context) -> moderngl.Texture:
-    """18 x 18 texels of two floats over the whole picture, interpolated: `flash_guard.Limits.maps`."""
+    """Create the texture for `flash_guard.Limits.maps`: 18 x 18 texels of two floats, interpolated."""
     texture = context.texture((CELLS, CELLS), 2, dtype="f4")
     texture.filter = (moderngl.LINEAR, moderngl.LINEAR)
     texture.repeat_x = texture.repeat_y = False

@@ -1,7 +1,7 @@
-"""Texts and the logo: small pictures laid on a look, and where each lies. Pure.
+"""Texts and the logo: small images composited onto a look, and their placement. Pure.
 
-They are drawn after the look and its shaders and before the post effects, so that bloom and grain are on them, and so
-that feedback, which reads the look, does not smear them. Each look of a dissolve has its own.
+They are drawn after the look and its shaders and before the post effects: bloom and grain apply to them, and feedback,
+which reads the look, does not smear them. Each look of a dissolve has its own.
 
 A texel is read between its neighbours (bilinear, nothing outside) and multiplied by the graphic's `ink`; the result is
 premultiplied display values. graphic.glsl with the blending of OpenGL, and numba_graphics.py, follow this.
@@ -15,7 +15,7 @@ from typing import Any, Final
 import numpy as np
 
 from engine.render.colour import hue_rgb, shader_colours
-from engine.values import item_shares
+from engine.values import item_weights
 
 Colour = tuple[float, float, float]
 _PALETTE: Final = ("deep", "first", "second", "highlight")
@@ -24,26 +24,28 @@ _PLAIN: Final[dict[str, Colour]] = {"white": (1.0, 1.0, 1.0), "black": (0.0, 0.0
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
 class GraphicImage:
-    """A finished small picture."""
+    """A finished image of a text or the logo."""
 
     pixels: np.ndarray
     """(height, width, 4) uint8, C-contiguous and writable: red and green are the coverage by the letters and by
     their outline; of a logo premultiplied red, green, blue, and alpha."""
     height_px: float
-    """The height of a line, or of the logo, for which it was made, in pixels of the picture."""
+    """Height of a line, or of the logo, for which it was rendered, in pixels of the picture."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Graphic:
+    """An image of a text or the logo, with its position and colours in a picture."""
+
     slot: int
     """0 for the logo, else the text's number: a look has at most one of each, drawn in this order."""
     image: GraphicImage
     x: float
     y: float
-    """Its centre, as shares of the picture's width and height."""
+    """Its centre, as fractions of the picture's width and height."""
     angle_deg: float
     height_px: float
-    """Drawn larger than made by height_px / image.height_px."""
+    """The image is scaled by height_px / image.height_px."""
     ink: tuple[tuple[float, ...], ...]
     """4 x 4, by rows: premultiplied red, green, blue and alpha from the four channels of a texel, opacity included."""
     blend: str
@@ -52,12 +54,12 @@ class Graphic:
 
 
 def ink_colour(name: str, hue: float, values: Mapping[str, Any]) -> Colour:
-    """The colour that a menu of `COLOURS` names."""
+    """Return the colour that an item of the menu `COLOURS` names."""
     if name == "hue":
         return hue_rgb(hue)
     if name in _PLAIN:
         return _PLAIN[name]
-    palette = shader_colours(item_shares(values["/colour/palette"]), round(values["/colour/shift"], 3))
+    palette = shader_colours(item_weights(values["/colour/palette"]), round(values["/colour/shift"], 3))
     return palette[_PALETTE.index(name)][:3]
 
 
@@ -70,41 +72,41 @@ def picture_ink(opacity: float) -> tuple[tuple[float, ...], ...]:
     return tuple(tuple(opacity * (row == column) for column in range(4)) for row in range(4))
 
 
-def graphics_between(old: Sequence[Graphic], new: Sequence[Graphic], share: float) -> tuple[Graphic, ...]:
-    """Those of two looks that are drawn as one: what is the same moves over, the others fade out and in."""
+def interpolate_graphics(old: Sequence[Graphic], new: Sequence[Graphic], mix: float) -> tuple[Graphic, ...]:
+    """Interpolate the graphics of two looks that are drawn as one: equal images move, others fade out and in."""
     before, after = ({each.slot: each for each in graphics} for graphics in (old, new))
-    drawn = []
+    interpolated = []
     for slot in sorted(before | after):
         one, other = before.get(slot), after.get(slot)
         if one is not None and other is not None and (one.image, one.blend) == (other.image, other.blend):
-            drawn.append(_moved(one, other, share))
+            interpolated.append(_interpolate(one, other, mix))
             continue
-        drawn += [_faded(each, part) for each, part in ((one, 1 - share), (other, share)) if each is not None]
-    return tuple(drawn)
+        interpolated += [_fade(each, part) for each, part in ((one, 1 - mix), (other, mix)) if each is not None]
+    return tuple(interpolated)
 
 
-def _moved(old: Graphic, new: Graphic, share: float) -> Graphic:
-    def mixed(one: float, other: float) -> float:
-        return one + (other - one) * share
+def _interpolate(old: Graphic, new: Graphic, mix: float) -> Graphic:
+    def lerp(one: float, other: float) -> float:
+        return one + (other - one) * mix
 
     turn = (new.angle_deg - old.angle_deg + 180) % 360 - 180
     return replace(
         new,
-        x=mixed(old.x, new.x),
-        y=mixed(old.y, new.y),
-        angle_deg=old.angle_deg + turn * share,
-        height_px=mixed(old.height_px, new.height_px),
-        ink=tuple(tuple(map(mixed, *rows)) for rows in zip(old.ink, new.ink, strict=True)),
+        x=lerp(old.x, new.x),
+        y=lerp(old.y, new.y),
+        angle_deg=old.angle_deg + turn * mix,
+        height_px=lerp(old.height_px, new.height_px),
+        ink=tuple(tuple(map(lerp, *rows)) for rows in zip(old.ink, new.ink, strict=True)),
     )
 
 
-def _faded(graphic: Graphic, share: float) -> Graphic:
-    return replace(graphic, ink=tuple(tuple(share * value for value in row) for row in graphic.ink))
+def _fade(graphic: Graphic, factor: float) -> Graphic:
+    return replace(graphic, ink=tuple(tuple(factor * value for value in row) for row in graphic.ink))
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Placement:
-    """Where a graphic lies in a picture of a certain size."""
+    """Position of a graphic in a picture of a certain size."""
 
     to_texel: np.ndarray
     """(6,) float32 a..f: the centre of the pixel (x, y) is at texel (a x + b y + c, d x + e y + f), counted from the
@@ -113,12 +115,12 @@ class Placement:
     """Left, top, right and bottom of all pixels that it may touch, inside the picture; right and bottom exclusive."""
 
     @property
-    def is_seen(self) -> bool:
+    def is_visible(self) -> bool:
         left, top, right, bottom = self.box
         return left < right and top < bottom
 
 
-def placement(graphic: Graphic, size_px: tuple[int, int]) -> Placement:
+def place_graphic(graphic: Graphic, size_px: tuple[int, int]) -> Placement:
     (width, height), (rows, columns) = size_px, graphic.image.pixels.shape[:2]
     scale = max(graphic.height_px / graphic.image.height_px, 1e-3)
     if abs(scale - 1) * max(rows, columns) < 1:  # less than half a pixel at each edge: sharp instead

@@ -1,7 +1,7 @@
-"""Draws texts and reads logos with Pillow, into the small pictures of graphic.py; finds fonts.
+"""Renders texts and reads logos with Pillow, into the images of graphic.py; finds fonts.
 
-A font is a program, and a logo of a hundred bytes may claim gigabytes: FreeType can hang for good under Python's lock.
-So all this happens in a process of its own with limits (`system/trial_process.py`), which `LetterProcess` asks.
+A font is a program, and a logo of a hundred bytes may claim gigabytes: FreeType can hang forever and hold the GIL. So
+all this happens in a separate process with limits (`system/trial_process.py`), which `GraphicsProcess` controls.
 """
 
 import os
@@ -28,49 +28,49 @@ FONT_SUFFIXES: Final = (".ttf", ".otf", ".ttc")
 LOGO_FORMATS: Final = ("PNG", "WEBP", "JPEG", "GIF", "TIFF", "BMP")
 MAX_FILE_BYTES: Final = 64 << 20  # fonts of Chinese have 20 MB
 MAX_FONTS: Final = 5000
-MAX_SIDE_PX: Final = 4096  # of a picture that is read or made; what is larger on the screen is scaled there
+MAX_SIDE_PX: Final = 4096  # of an image that is read or rendered; larger ones are scaled on the screen
 DEADLINE_S: Final = 5.0  # of processor time; a logo of 4096 x 4096 px takes one
 MAX_GROWTH_BYTES: Final = 1 << 30
-NICENESS: Final = 10  # between the show and a trial: somebody waits for a text
-LINE: Final = 1.12  # from one baseline to the next, in sizes of the font
-FITTED: Final = 0.94  # of the picture's width and height, that a text takes at most
+NICENESS: Final = 10  # between the show and a trial: a user waits for a text
+LINE_SPACING: Final = 1.12  # from one baseline to the next, in font sizes
+MAX_EXTENT: Final = 0.94  # fraction of the picture's width and height that a text may take
 NEAREST: Final = 3
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Lettering:
-    """A text to draw. Hashable: equal ones look the same."""
+class TextRequest:
+    """Request for a text image. Hashable: equal ones look the same."""
 
     lines: tuple[str, ...]
     font: str
     """As in /text/<n>/font."""
     line_px: int
-    """Height of a line as asked for; it gets smaller if the text would not fit."""
+    """Requested line height; reduced if the text would not fit."""
     outline: float
-    """Share of a line's height."""
+    """Fraction of a line's height."""
     within_px: tuple[int, int]
     """Size of the picture."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Logo:
-    """A logo to read. Hashable."""
+class LogoRequest:
+    """Request for a logo image. Hashable."""
 
     file: str
     height_px: int
 
 
-def name_of(asked: Lettering | Logo) -> str:
-    """The name of its font or file."""
-    return asked.file if isinstance(asked, Logo) else asked.font or "the built-in font"
+def name_of(request: TextRequest | LogoRequest) -> str:
+    """Return the name of the request's font or file."""
+    return request.file if isinstance(request, LogoRequest) else request.font or "the built-in font"
 
 
 class HarmfulError(RenderError):
-    """The font or the logo took the process down, and would do so again."""
+    """The font or the logo crashed or hung the process, and would do so again."""
 
 
-class LetterProcess(TrialProcess):
-    """Draws in a process of its own, which starts with the first order."""
+class GraphicsProcess(TrialProcess):
+    """Renders in a separate process, which starts with the first request."""
 
     wall_deadlines = 12.0  # it waits for nothing but a core
 
@@ -78,9 +78,9 @@ class LetterProcess(TrialProcess):
         """`folder` holds the folders `fonts` and `logos`."""
         super().__init__("engine.render.lettering", f"main({str(folder)!r})", DEADLINE_S)
 
-    def draw(self, asked: Lettering | Logo) -> tuple[GraphicImage, str]:
-        """The text or logo, and a problem in one line: characters that the font lacks, or "". RenderError in one line;
-        a HarmfulError if the process was lost over it."""
+    def draw(self, request: TextRequest | LogoRequest) -> tuple[GraphicImage, str]:
+        """Render a text or logo. Also returns a problem: characters that the font lacks, or "". RenderError;
+        HarmfulError if the process crashed or hung."""
         try:
             self.start()
         except (OSError, EOFError) as error:  # without a text if it has ended or takes too long
@@ -88,50 +88,52 @@ class LetterProcess(TrialProcess):
             why = f"cannot be started ({reason_of(error) if str(error) else ended}); the next text tries again"
             raise RenderError(f"the process that draws letters {why}") from None
         try:
-            self.order(asdict(asked))
+            self.order(asdict(request))
             answer = self.receive()
             if "refusal" in answer:
                 raise RenderError(answer["refusal"])
             pixels = self.receive_picture(answer["shape"])
         except TimeoutError:
             self.kill()
-            raise HarmfulError(f"{name_of(asked)}: not drawn in {self.deadline_s:g} s; choose another") from None
+            raise HarmfulError(f"{name_of(request)}: not drawn in {self.deadline_s:g} s; choose another") from None
         except (EOFError, OSError, ValueError):
-            raise HarmfulError(f"{name_of(asked)}: ended the process that draws it ({self.kill()})") from None
+            raise HarmfulError(f"{name_of(request)}: ended the process that draws it ({self.kill()})") from None
         return GraphicImage(pixels=pixels, height_px=answer["height_px"]), answer["problem"]
 
 
 def main(folder: str) -> None:
-    """Draw what is asked for until the input closes."""
-    fonts, logos = FontShelf(Path(folder) / "fonts"), Path(folder) / "logos"
+    """Answer requests until the input closes."""
+    fonts, logos = FontCache(Path(folder) / "fonts"), Path(folder) / "logos"
     serve_orders(lambda: partial(_answer, fonts, logos), niceness=NICENESS, max_growth_bytes=MAX_GROWTH_BYTES)
 
 
-def _answer(fonts: "FontShelf", logos: Path, order: dict[str, Any], phase: object) -> Answer:
-    asked = Logo(**order) if "file" in order else Lettering(**order)
-    name = name_of(asked)
+def _answer(fonts: "FontCache", logos: Path, order: dict[str, Any], phase: object) -> Answer:
+    request = LogoRequest(**order) if "file" in order else TextRequest(**order)
+    name = name_of(request)
     messages: dict[type[Exception], Description] = {
         MemoryError: lambda _: f"{name}: takes more than {MAX_GROWTH_BYTES >> 30} GB of memory to draw",
         Exception: lambda error: f"{name}: cannot be drawn ({reason_of(error)})",
     }
     try:
         with translate_errors(messages, as_=RenderError):
-            made, problem = (read_logo(asked, logos), "") if isinstance(asked, Logo) else draw_text(asked, fonts)
+            image, problem = (
+                (read_logo(request, logos), "") if isinstance(request, LogoRequest) else draw_text(request, fonts)
+            )
     except RenderError as error:
         return {"refusal": str(error)}, ()
-    return {"shape": made.pixels.shape, "height_px": made.height_px, "problem": problem}, (made.pixels,)
+    return {"shape": image.pixels.shape, "height_px": image.height_px, "problem": problem}, (image.pixels,)
 
 
-class FontShelf:
-    """The fonts of this system and of the user's folder, by name. One thread."""
+class FontCache:
+    """Finds the fonts of this system and of the user's folder by name, and caches their paths. One thread."""
 
     def __init__(self, folder: Path) -> None:
         self._folder = folder
-        self._found: dict[str, Path] = {}
+        self._paths: dict[str, Path] = {}
         self._read: tuple[str, bytes] = ("", b"")
 
     def open(self, name: str, size_px: int) -> "FreeTypeFont":
-        """The font; "" for the built-in one. RenderError in one line, with what there is."""
+        """Open a font; "" for the built-in one. RenderError in one line, with the available ones."""
         from PIL import ImageFont
 
         if not name:
@@ -151,29 +153,29 @@ class FontShelf:
         path = Path(name)
         if path.is_absolute():
             return path
-        if _key(name) not in self._found:
-            self._found = {_key(path.name): path for path in _font_files((*system_font_folders(), self._folder))}
-        if _key(name) not in self._found:
-            raise RenderError(self._not_found(name))
-        return self._found[_key(name)]
+        if _key(name) not in self._paths:
+            self._paths = {_key(path.name): path for path in _font_files((*system_font_folders(), self._folder))}
+        if _key(name) not in self._paths:
+            raise RenderError(self._missing_message(name))
+        return self._paths[_key(name)]
 
-    def _not_found(self, name: str) -> str:
+    def _missing_message(self, name: str) -> str:
         import difflib  # imported here: needed only after a mistake
 
-        alike = difflib.get_close_matches(_key(name), self._found, NEAREST)
-        names = ", ".join(self._found[key].stem for key in alike or sorted(self._found)[:NEAREST])
+        alike = difflib.get_close_matches(_key(name), self._paths, NEAREST)
+        names = ", ".join(self._paths[key].stem for key in alike or sorted(self._paths)[:NEAREST])
         nearest = f"{'nearest' if alike else 'such as'}: {names}; " if names else ""
-        return f"font {name[:80]!r} is not among the {len(self._found)} here ({nearest}put others into {self._folder})"
+        return f"font {name[:80]!r} is not among the {len(self._paths)} here ({nearest}put others into {self._folder})"
 
 
 def _key(name: str) -> str:
-    """As fonts are compared: without suffix, case, spaces and hyphens."""
+    """Return the key for comparing font names: without suffix, case, spaces and hyphens."""
     stem = name[:-4] if name.lower().endswith(FONT_SUFFIXES) else name
     return "".join(letter for letter in stem.casefold() if letter not in " -_")
 
 
 def system_font_folders() -> tuple[Path, ...]:
-    """Those of the system, then the user's own."""
+    """Return the font folders of the system, then the user's own."""
     home = Path.home()
     if sys.platform == "darwin":
         return Path("/System/Library/Fonts"), Path("/Library/Fonts"), home / "Library" / "Fonts"
@@ -185,7 +187,7 @@ def system_font_folders() -> tuple[Path, ...]:
 
 
 def _font_files(folders: tuple[Path, ...]) -> Iterator[Path]:
-    """At most MAX_FONTS of a folder, those of a later folder last."""
+    """Yield font files, at most MAX_FONTS per folder, in the order of the folders."""
     for folder in folders:
         found = 0
         for inner, _, names in os.walk(folder):
@@ -195,29 +197,29 @@ def _font_files(folders: tuple[Path, ...]) -> Iterator[Path]:
                     yield Path(inner) / name
 
 
-def draw_text(asked: Lettering, fonts: FontShelf) -> tuple[GraphicImage, str]:
-    """The text, its lines centred, and a problem in one line: characters that the font lacks, or "". RenderError."""
+def draw_text(text: TextRequest, fonts: FontCache) -> tuple[GraphicImage, str]:
+    """Render a text, lines centred. Also returns a problem: characters that the font lacks, or "". RenderError."""
     from PIL import Image, ImageDraw
 
-    line_px, font = asked.line_px, fonts.open(asked.font, asked.line_px)
-    wide, high = _extent_px(asked, font, line_px)
-    fitted = min(1.0, FITTED * asked.within_px[0] / wide, FITTED * asked.within_px[1] / high)
+    line_px, font = text.line_px, fonts.open(text.font, text.line_px)
+    wide, high = _extent_px(text, font, line_px)
+    fitted = min(1.0, MAX_EXTENT * text.within_px[0] / wide, MAX_EXTENT * text.within_px[1] / high)
     detail = min(1.0, MAX_SIDE_PX / (wide * fitted), MAX_SIDE_PX / (high * fitted))
     if fitted * detail < 1:
         line_px = max(1, int(line_px * fitted * detail))
-        font = fonts.open(asked.font, line_px)
-        wide, high = _extent_px(asked, font, line_px)
+        font = fonts.open(text.font, line_px)
+        wide, high = _extent_px(text, font, line_px)
         if max(wide, high) > 2 * MAX_SIDE_PX:
-            raise RenderError(f"{name_of(asked)}: one pixel high, the text is {wide:.0f} px wide; choose another font")
-    outline_px = round(asked.outline * line_px)
+            raise RenderError(f"{name_of(text)}: one pixel high, the text is {wide:.0f} px wide; choose another font")
+    outline_px = round(text.outline * line_px)
     size = (int(wide) + 3) // 2 * 2, (int(high) + 3) // 2 * 2  # even: in the middle of the picture it is sharp
     _, top, _, bottom = font.getbbox("H", anchor="ls")
     layers = []
     for stroke_px in (0, outline_px):
         image = Image.new("L", size)
         draw = ImageDraw.Draw(image)
-        for number, line in enumerate(asked.lines):
-            middle = size[1] / 2 + (number - (len(asked.lines) - 1) / 2) * LINE * line_px
+        for number, line in enumerate(text.lines):
+            middle = size[1] / 2 + (number - (len(text.lines) - 1) / 2) * LINE_SPACING * line_px
             baseline = round(middle - (top + bottom) / 2)  # capitals are in the middle of their line
             start = round((size[0] - font.getlength(line)) / 2)
             draw.text((start, baseline), line, fill=255, font=font, anchor="ls", stroke_width=stroke_px)
@@ -227,29 +229,29 @@ def draw_text(asked: Lettering, fonts: FontShelf) -> tuple[GraphicImage, str]:
     pixels[..., 0] = fill
     if outline_px:
         pixels[..., 1] = np.maximum(stroked, fill) - fill
-    return GraphicImage(pixels=pixels, height_px=asked.line_px * detail), _lacking(asked, font)
+    return GraphicImage(pixels=pixels, height_px=text.line_px * detail), _missing_characters(text, font)
 
 
-def _extent_px(asked: Lettering, font: "FreeTypeFont", line_px: int) -> tuple[float, float]:
-    """Width and height of all lines, with room for what hangs over."""
-    room = 2 * asked.outline * line_px + 0.3 * line_px
-    wide = max(font.getlength(line) for line in asked.lines)
-    return wide + room, len(asked.lines) * LINE * line_px + room
+def _extent_px(text: TextRequest, font: "FreeTypeFont", line_px: int) -> tuple[float, float]:
+    """Return width and height of all lines, with a margin for overhanging glyphs."""
+    room = 2 * text.outline * line_px + 0.3 * line_px
+    wide = max(font.getlength(line) for line in text.lines)
+    return wide + room, len(text.lines) * LINE_SPACING * line_px + room
 
 
-def _lacking(asked: Lettering, font: "FreeTypeFont") -> str:
-    """One line that names the characters that the font does not have, or ""."""
+def _missing_characters(text: TextRequest, font: "FreeTypeFont") -> str:
+    """Return a message that names the characters that the font lacks, or ""."""
     missing = bytes(font.getmask("\U0010ffff"))
-    characters = sorted({each for line in asked.lines for each in line if not each.isspace()})
+    characters = sorted({each for line in text.lines for each in line if not each.isspace()})
     lacks = "".join(each for each in characters if bytes(font.getmask(each)) == missing)
-    return f"{name_of(asked)} lacks {lacks[:20]!r}; choose another font, such as Arial or DejaVuSans" if lacks else ""
+    return f"{name_of(text)} lacks {lacks[:20]!r}; choose another font, such as Arial or DejaVuSans" if lacks else ""
 
 
-def read_logo(asked: Logo, folder: Path) -> GraphicImage:
-    """The picture, as high as asked for. RenderError in one line."""
+def read_logo(request: LogoRequest, folder: Path) -> GraphicImage:
+    """Read a logo at the requested height. RenderError in one line."""
     from PIL import Image, UnidentifiedImageError
 
-    path = folder / asked.file
+    path = folder / request.file
     try:
         stream = BytesIO(read_small(path, max_bytes=MAX_FILE_BYTES))
         with Image.open(stream, formats=LOGO_FORMATS) as image:
@@ -262,13 +264,13 @@ def read_logo(asked: Logo, folder: Path) -> GraphicImage:
         raise RenderError(f"{path}: is no picture ({', '.join(LOGO_FORMATS)})") from None
     except (OSError, ValueError, SyntaxError, Image.DecompressionBombError) as error:
         raise RenderError(f"{path}: the logo cannot be read ({reason_of(error)})") from None
-    scale = min(asked.height_px / colours.height, MAX_SIDE_PX / max(colours.size))
+    scale = min(request.height_px / colours.height, MAX_SIDE_PX / max(colours.size))
     size = max(1, round(colours.width * scale)), max(1, round(colours.height * scale))
     return GraphicImage(pixels=np.array(colours.resize(size)), height_px=colours.height * scale)
 
 
 def _present(folder: Path) -> str:
-    """For people: what is in the folder of logos."""
+    """Describe the content of the folder of logos, for a message."""
     try:
         names = sorted(path.name for path in folder.iterdir() if not path.name.startswith("."))
     except OSError:

@@ -1,13 +1,13 @@
-"""The parameters of the picture, gathered once a frame from the smoothed values. Pure."""
+"""The parameters of the picture, read once per frame from the smoothed values. Pure."""
 
 import math
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
 
-from engine.values import CHANNELS, item_shares
+from engine.values import CHANNELS, item_weights
 
 SHRINK = 4
 """Picture pixels per texel of the pyramid's largest level, each way."""
@@ -15,31 +15,39 @@ MAX_LEVELS = 8
 MIN_LEVEL_PX = 4
 MIN_BLOOM_SIZE, MAX_BLOOM_SIZE = 1 / 200, 1 / 10  # of the picture's height, at radius 0 and 1
 GLOW_SIZE = 1 / 8
-BLOOM_GAIN, GLOW_GAIN = 4.0, 0.5  # by eye: 1 is the most that anyone would want
-CHROMATIC_SHARE = 0.025  # of half the diagonal: how far red and blue are shifted in the corners, each
+BLOOM_GAIN, GLOW_GAIN = 4.0, 0.5  # by eye: 1 is a strong effect
+CHROMATIC_SHIFT = 0.025  # of half the diagonal: shift of red and of blue in the corners
 VIGNETTE_GAIN = 3.0  # the corners get 1 / (1 + 3) at 1
 GRAIN_GAIN = 0.2
 EXPOSURE_LIFT = 3.0  # dark parts get 1 + 3 times their light at 1: two stops
 GRAIN_SIDE = 256
-GRAIN_HZ = 24.0  # as film
+GRAIN_HZ = 24.0  # as cinema film
 GRAIN_PX_HEIGHT = 1080  # a grain is one pixel up to this height
 _SEED = 1895  # arbitrary but fixed, so that offline runs are reproducible
 FADE_IN = 0.05  # a layer's weight rises from 0 to 1 over this range of intensity, so that nothing jumps
 
 
+class PostStrengths(NamedTuple):
+    """The amounts of a `PostLook` as the last pass uses them."""
+
+    chromatic: float  # shift in the corners, of half the diagonal
+    vignette: float
+    grain: float
+    dim: float  # factor of display values, for exposure below 0
+    lift: float  # added gain of dark linear light, for exposure above 0
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class PostLook:
-    """The effects on the finished picture, and their arithmetic that does not depend on pixels. Pure.
+    """Amounts of the post effects, 0..1; exposure -1..1. Pure.
 
     A lens bleeds a little of each light over the whole picture. Bloom and glow imitate that: the light of the
-    picture is averaged down to a pyramid of ever smaller pictures and added up again from the smallest, each level
+    picture is averaged down to a pyramid of ever smaller pictures and summed up again from the smallest, each level
     with its own weight (J. Jimenez, "Next Generation Post Processing in Call of Duty: Advanced Warfare", SIGGRAPH
     2014, with other kernels: each step down averages 4 x 4 texels with weights 1 3 3 1, each step up is a quadratic
     B-spline). Naively one wide Gaussian would cost hundreds of samples per pixel. The weights belong to sizes
     relative to the picture, so that a look is the same in any resolution. Light is added in linear light, taken as
     the square of display values: the square root is cheap, and hues stay.
-
-    Amounts 0..1 of the effects; exposure -1..1.
     """
 
     bloom: float = 0.0
@@ -61,11 +69,10 @@ class PostLook:
         return self.bloom > 0 or self.glow > 0
 
     @property
-    def strengths(self) -> tuple[float, float, float, float, float]:
-        """As the last pass needs them: shift of the corners, vignette, grain, then the exposure as a factor of display
-        values and as what it adds to the gain of dark linear light."""
+    def strengths(self) -> PostStrengths:
         dim, lift = 1 + min(self.exposure, 0.0), EXPOSURE_LIFT * max(self.exposure, 0.0)
-        return self.chromatic * CHROMATIC_SHARE, self.vignette * VIGNETTE_GAIN, self.grain * GRAIN_GAIN, dim, lift
+        shift = self.chromatic * CHROMATIC_SHIFT
+        return PostStrengths(shift, self.vignette * VIGNETTE_GAIN, self.grain * GRAIN_GAIN, dim, lift)
 
     @property
     def is_off(self) -> bool:
@@ -76,16 +83,16 @@ class PostLook:
 NO_POST = PostLook()
 
 
-def between(leaving: PostLook, coming: PostLook, mix: float) -> PostLook:
-    """The amounts while one look dissolves into another; `mix`: share of the coming one.
+def interpolate_post(outgoing: PostLook, incoming: PostLook, mix: float) -> PostLook:
+    """Interpolate the amounts while one look dissolves into another. mix: Weight of the incoming one.
 
     Radius and threshold are those of the look that has a bloom, if only one has.
     """
-    if not leaving.bloom:
-        leaving = _with_shape_of(leaving, coming)
-    elif not coming.bloom:
-        coming = _with_shape_of(coming, leaving)
-    own, other = ({name: getattr(look, name) for name in PostLook.__slots__} for look in (leaving, coming))
+    if not outgoing.bloom:
+        outgoing = _with_shape_of(outgoing, incoming)
+    elif not incoming.bloom:
+        incoming = _with_shape_of(incoming, outgoing)
+    own, other = ({name: getattr(look, name) for name in PostLook.__slots__} for look in (outgoing, incoming))
     return PostLook(**{name: own[name] + (other[name] - own[name]) * mix for name in own})
 
 
@@ -94,7 +101,7 @@ def _with_shape_of(look: PostLook, other: PostLook) -> PostLook:
 
 
 def pyramid_sizes(width: int, height: int) -> list[tuple[int, int]]:
-    """Width and height of each level for a picture of this size, largest first: a quarter, an eighth, ..."""
+    """Return width and height of each pyramid level, largest first: a quarter of the picture, an eighth, ..."""
     sizes = [(-(-width // SHRINK), -(-height // SHRINK))]
     while len(sizes) < MAX_LEVELS and min(sizes[-1]) > MIN_LEVEL_PX:
         sizes.append((-(-sizes[-1][0] // 2), -(-sizes[-1][1] // 2)))
@@ -103,10 +110,10 @@ def pyramid_sizes(width: int, height: int) -> list[tuple[int, int]]:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Spread:
-    """One light to spread: which parts of the picture, and how much of it from each level of the pyramid."""
+    """A light that spreads (bloom or glow): its threshold, and its weight in each level of the pyramid."""
 
     threshold: float
-    """Brightness of the parts that shine fully; below, none do. -1 for all of them."""
+    """Brightness above which parts spread their light. -1 for all of them."""
     knee: float
     """Width of the transition around it."""
     weights: tuple[float, ...]
@@ -114,18 +121,18 @@ class Spread:
 
 
 def spreads(look: PostLook, height: int, levels: int) -> list[Spread]:
-    """Bloom and glow of a picture of this height, those that are on."""
-    made = []
+    """Return the active ones of bloom and glow, for a picture of this height."""
+    lights = []
     if look.bloom > 0:
         size = MIN_BLOOM_SIZE * (MAX_BLOOM_SIZE / MIN_BLOOM_SIZE) ** look.bloom_radius
         knee = min(0.2, 2 * look.bloom_threshold)
         threshold = look.bloom_threshold if look.bloom_threshold > 0 else -1.0
         weights = level_weights(size, height, levels)
-        gain = look.bloom * BLOOM_GAIN * (1 - look.bloom_radius / 2)  # the same light looks brighter on more ground
-        made.append(_spread(threshold, knee, weights, gain))
+        gain = look.bloom * BLOOM_GAIN * (1 - look.bloom_radius / 2)  # the same light looks brighter on a larger area
+        lights.append(_spread(threshold, knee, weights, gain))
     if look.glow > 0:
-        made.append(_spread(-1.0, 0.1, level_weights(GLOW_SIZE, height, levels), look.glow * GLOW_GAIN))
-    return made
+        lights.append(_spread(-1.0, 0.1, level_weights(GLOW_SIZE, height, levels), look.glow * GLOW_GAIN))
+    return lights
 
 
 def _spread(threshold: float, knee: float, weights: list[float], gain: float) -> Spread:
@@ -133,15 +140,15 @@ def _spread(threshold: float, knee: float, weights: list[float], gain: float) ->
 
 
 def level_weights(size: float, height: int, levels: int) -> list[float]:
-    """Weights of the levels, sum 1: highest where a texel is `size` of the picture's height, half of that an octave
-    below, a quarter an octave above, so that dark ground stays dark."""
+    """Return the weights of the levels, sum 1: highest where a texel is `size` of the picture's height, half of that an
+    octave below, a quarter an octave above, so that a dark background stays dark."""
     octaves = [math.log2(SHRINK * 2**level / height / size) for level in range(levels)]
     raw = [2.0**octave if octave < 0 else 4.0**-octave for octave in octaves]
     return [weight / sum(raw) for weight in raw]
 
 
 def grain_tile() -> np.ndarray:
-    """(256, 256) float32, mean 0, standard deviation 1, nearly Gaussian; tileable. Soft, as grains overlap."""
+    """Create the grain tile, (256, 256) float32, mean 0, standard deviation 1, nearly Gaussian; tileable and soft."""
     sums = np.random.default_rng(_SEED).random((4, GRAIN_SIDE, GRAIN_SIDE)).sum(axis=0) - 2
     soft = sum(np.roll(sums, step, axis) for axis in (0, 1) for step in (-1, 1)) * 0.25 + sums
     soft -= soft.mean()
@@ -149,7 +156,7 @@ def grain_tile() -> np.ndarray:
 
 
 def grain_offset(time_s: float) -> tuple[int, int]:
-    """Column and row where the tile begins in the picture at this time, 0..255 each; the same for the same time."""
+    """Return column and row of the tile's origin at this time, 0..255 each; the same for the same time."""
     number = math.floor(time_s * GRAIN_HZ + 0.01) & 0xFFFFFFFF
     for factor in (2654435761, 2246822519):  # integer hash, as in xxHash (Y. Collet)
         number = (number ^ number >> 15) * factor & 0xFFFFFFFF
@@ -158,13 +165,13 @@ def grain_offset(time_s: float) -> tuple[int, int]:
 
 
 def grain_px(height: int) -> int:
-    """Size of a grain in a picture of this height."""
+    """Return the size of a grain, in pixels, in a picture of this height."""
     return max(1, round(height / GRAIN_PX_HEIGHT))
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class LayerLook:
-    """One of layers 1 to 4."""
+    """Parameters of one of layers 1 to 4."""
 
     weight: float
     """0..1: fades in over the first 0.05 of intensity; 0 when muted, or when only other layers are soloed."""
@@ -177,9 +184,9 @@ class LayerLook:
     """True if the wave is mirrored at its end; otherwise it repeats, with a seam."""
     shape: str = "stripes"
     line_width: float = 0.003
-    """Thickness of a trace, as a share of the picture's height."""
+    """Thickness of a trace, as a fraction of the picture's height."""
     line_glow: float = 0.0
-    """Reach of the trace's glow, as a share of the picture's height."""
+    """Reach of the trace's glow, as a fraction of the picture's height."""
 
     @property
     def is_line(self) -> bool:
@@ -189,7 +196,7 @@ class LayerLook:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Look:
-    """All inputs of a frame except sound and pictures. Values are in range (accepted by the schema)."""
+    """All inputs of a picture except sound and images. Values are in range (accepted by the schema)."""
 
     is_simple: bool
     layers: tuple[LayerLook, ...]
@@ -198,12 +205,12 @@ class Look:
     scheme: float
     spread: float
     palette: tuple[tuple[str, float], ...]
-    """Names of palettes and their shares, which add up to 1."""
+    """Names of palettes with their weights, which add up to 1."""
     shift: float
     colour_map: float
-    """Share of the picture that is recoloured by the palette's ramp, 0..1."""
+    """Amount of recolouring by the palette's ramp, 0..1."""
     blend_weights: tuple[float, float, float, float]
-    """Share of add, screen, difference, dodge; sums to 1, at most two are above 0."""
+    """Weights of add, screen, difference, dodge; sum 1, at most two are above 0."""
     brightness: float
     bias: float
     tone: str
@@ -232,7 +239,7 @@ class Look:
 
     @classmethod
     def from_values(cls, values: Mapping[str, Any]) -> "Look":
-        """The look at these parameter values, address -> value, as returned by `Slew.step`."""
+        """Read a look from parameter values, address -> value, as returned by `Slew.step`."""
         return cls(
             is_simple=values["/mode"] == "simple",
             layers=_layers(values),
@@ -240,7 +247,7 @@ class Look:
             base_hue=values["/colour/base_hue"],
             scheme=values["/colour/scheme"],
             spread=values["/colour/spread"],
-            palette=item_shares(values["/colour/palette"]),
+            palette=item_weights(values["/colour/palette"]),
             shift=values["/colour/shift"],
             colour_map=values["/colour/map"],
             blend_weights=blend_weights(values["/multiverse/blend"]),
@@ -274,11 +281,11 @@ def _layers(values: Mapping[str, Any]) -> tuple[LayerLook, ...]:
     layers = []
     for n in range(1, CHANNELS + 1):
         at = f"/layer/{n}"
-        is_heard = not values[f"{at}/mute"] and (values[f"{at}/solo"] or not has_solo)
+        is_active = not values[f"{at}/mute"] and (values[f"{at}/solo"] or not has_solo)
         intensity = values[f"{at}/intensity"]
         layers.append(
             LayerLook(
-                weight=smoothstep(intensity / FADE_IN) if is_heard else 0.0,
+                weight=smoothstep(intensity / FADE_IN) if is_active else 0.0,
                 intensity=intensity,
                 angle_rad=math.radians(values[f"{at}/angle"]),
                 curve=values[f"{at}/curve"],
@@ -294,13 +301,13 @@ def _layers(values: Mapping[str, Any]) -> tuple[LayerLook, ...]:
 
 
 def smoothstep(x: float) -> float:
-    """0 below 0, 1 above 1, smooth in between."""
+    """Smoothstep: 0 below 0, 1 above 1, smooth in between."""
     x = min(max(x, 0.0), 1.0)
     return x * x * (3 - 2 * x)
 
 
 def blend_weights(blend: float) -> tuple[float, float, float, float]:
-    """Shares of add, screen, difference, dodge at `/multiverse/blend` 0..3: between stops the two are crossfaded."""
+    """Return the weights of add, screen, difference, dodge at `/multiverse/blend` 0..3, crossfaded between stops."""
     weights = [0.0] * 4
     stop = min(int(blend), 2)
     weights[stop] = 1.0 - (blend - stop)

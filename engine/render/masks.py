@@ -16,19 +16,19 @@ from engine.values import Segmentation, VideoFrame
 
 SOFT_EDGE = (0.25, 2.0)
 HARD_EDGE = (0.5, 1e9)  # steep: the smallest float32 above 1/2 is 6e-8 more, and times 1e9 that is 60
-SEEN = 64
+VISIBLE_LEVEL = 64
 """Areas of texels below this have no coverage: v > 1/4 starts above 63.75."""
 GOLDEN_RATIO = 0.61803398875
 SATURATION = 0.75
 
 
 def edge(is_hard: bool) -> tuple[float, float]:
-    """`low` and `slope` of the coverage."""
+    """Return `low` and `slope` of the coverage."""
     return HARD_EDGE if is_hard else SOFT_EDGE
 
 
 def coverage(values: np.ndarray, *, is_hard: bool) -> np.ndarray:
-    """Coverage, 0..1 float32, for mask values 0..1."""
+    """Return the coverage, 0..1 float32, of mask values 0..1."""
     low, slope = (np.float32(number) for number in edge(is_hard))
     t = np.clip((np.asarray(values, np.float32) - low) * slope, 0, 1)
     covered: np.ndarray = t * t * (3 - 2 * t)
@@ -36,36 +36,36 @@ def coverage(values: np.ndarray, *, is_hard: bool) -> np.ndarray:
 
 
 def object_colours(ids: Sequence[int]) -> np.ndarray:
-    """(n, 3) float32 RGB 0..1 by id: hues a golden ratio of the circle apart, saturation 0.75, value 1."""
+    """Return RGB 0..1 by id, (n, 3) float32: hues a golden ratio of the circle apart, saturation 0.75, value 1."""
     hues = [GOLDEN_RATIO * (number - 1) for number in ids]
     rgb = np.array([hue_rgb(hue) for hue in hues], np.float32).reshape(-1, 3)
     return 1 - np.float32(SATURATION) * (1 - rgb)
 
 
-def shown_id(number: int) -> int:
-    """An id as encoded in textures, 1..255; 0 means no object."""
+def encoded_id(number: int) -> int:
+    """Encode an id for a texture, 1..255; 0 means no object."""
     return 1 + (number - 1) % 255
 
 
 def mask_boxes(masks: np.ndarray) -> np.ndarray:
-    """(n, 4) int32 for masks (n, side, side): left, top, right, bottom of the bounding box of the coverage.
+    """Return bounding boxes of the coverage of masks (n, side, side): left, top, right, bottom, (n, 4) int32.
 
-    In texels with edges at whole numbers, right and bottom exclusive: the texels from SEEN on, plus a margin of one.
-    All 0 if there are none.
+    Texels from VISIBLE_LEVEL on, plus a margin of one; edges at whole numbers, right and bottom exclusive. All 0 if
+    there are none.
     """
     boxes = np.zeros((len(masks), 4), np.int32)
     side = masks.shape[1]
     for axis, rims in ((1, boxes[:, 0::2]), (2, boxes[:, 1::2])):  # columns, then rows
-        is_seen = masks.max(axis=axis) >= SEEN  # (n, side)
-        any_seen = is_seen.any(axis=1)
-        first, last = is_seen.argmax(axis=1), side - 1 - is_seen[:, ::-1].argmax(axis=1)
-        rims[:, 0] = np.where(any_seen, np.maximum(first - 1, 0), 0)
-        rims[:, 1] = np.where(any_seen, np.minimum(last + 2, side), 0)
+        is_visible = masks.max(axis=axis) >= VISIBLE_LEVEL  # (n, side)
+        any_visible = is_visible.any(axis=1)
+        first, last = is_visible.argmax(axis=1), side - 1 - is_visible[:, ::-1].argmax(axis=1)
+        rims[:, 0] = np.where(any_visible, np.maximum(first - 1, 0), 0)
+        rims[:, 1] = np.where(any_visible, np.minimum(last + 2, side), 0)
     return boxes
 
 
-def joined_mask(masks: np.ndarray) -> np.ndarray:
-    """(side, side) uint8: maximum of all masks (n, side, side) per texel; 0 without masks."""
+def merge_masks(masks: np.ndarray) -> np.ndarray:
+    """Merge masks (n, side, side) by their maximum per texel: (side, side) uint8; 0 without masks."""
     joined: np.ndarray = np.maximum.reduce(masks, axis=0, initial=0)
     return joined
 
@@ -76,7 +76,7 @@ class Overlay:
 
     source: VideoFrame
     """The masks cover all of it."""
-    found: Segmentation | None
+    segmentation: Segmentation | None
     is_hard: bool
     opacity: float
 
@@ -89,17 +89,17 @@ class Overlay:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class IdPicture:
-    """A map of objects: red is the shown id, green the score, blue the soft coverage; the first object is in front.
+    """A map of objects: red is the encoded id, green the score, blue the soft coverage; the first object is in front.
 
     An object is where v > 1/2. Elsewhere red and green are 0, and blue is the maximum soft coverage of all, so that it
     is a matte with soft edges.
     """
 
-    found: Segmentation
+    segmentation: Segmentation
     size_px: tuple[int, int]
 
     @property
     def levels(self) -> np.ndarray:
         """(n, 2) uint8: red and green of each object."""
-        pairs = [(shown_id(each.id), round(255 * each.score)) for each in self.found.objects]
+        pairs = [(encoded_id(each.id), round(255 * each.score)) for each in self.segmentation.objects]
         return np.array(pairs, np.uint8).reshape(-1, 2)

@@ -1,4 +1,4 @@
-"""The last steps before a picture is shown: hit, fade, blackout and flash guard. Only decides; the renderers draw."""
+"""Computes the last steps of a picture: hit, fade, blackout and flash guard. The renderers apply them."""
 
 from collections import deque
 from dataclasses import dataclass
@@ -8,50 +8,50 @@ import numpy as np
 from engine.render.flash_guard import FlashGuard, Limits
 from engine.render.look import Look
 
-LATELY_S = 10.0
+RECENT_S = 10.0
 HIT_S = 0.25
 
 
 @dataclass(frozen=True, slots=True)
 class Finish:
-    """The last step for a drawn picture: multiply by `fade` and apply `limits`."""
+    """The last step of a picture: multiply by `fade` and apply `limits`."""
 
     fade: float
     limits: Limits | None
 
     @property
     def is_unchanged(self) -> bool:
-        """True if the picture is shown as it was drawn."""
+        """True if the picture is published as it was drawn."""
         return self.fade == 1.0 and self.limits is None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class FlashGuardState:
-    """State of the flash guard, for the status."""
+    """State of the flash guard, for the status; field names are keys of its JSON."""
 
     is_on: bool = False
     is_limiting: bool = False
     """True if it dims or desaturates some part of the current picture."""
     held_share: float = 0.0
-    """Share of this picture's light that it removes, 0..1."""
+    """Fraction of this picture's light that it removes, 0..1."""
     lately_share: float = 0.0
-    """Share of the frames of the last ten seconds in which it was limiting, 0..1."""
+    """Fraction of the frames of the last ten seconds that it limited, 0..1."""
 
 
 def fade_of(look: Look) -> float:
-    """The master fade, 0..1; 0 in a blackout."""
+    """Return the master fade, 0..1; 0 in a blackout."""
     return 0.0 if look.is_black else look.fade
 
 
-class Hit:
+class HitFlash:
     """The flash of `/master/hit`: white that falls to nothing within 0.25 s. Render thread."""
 
     def __init__(self) -> None:
         self._count: int | None = None
         self._begin_s = -HIT_S
 
-    def share(self, count: int, time_s: float) -> float:
-        """Share of white in the picture due at that time. `count`: of hits so far."""
+    def white_fraction(self, count: int, time_s: float) -> float:
+        """Return the fraction of white in the picture due at that time. count: Number of hits so far."""
         if self._count is not None and count > self._count:
             self._begin_s = time_s
         self._count = count
@@ -60,17 +60,17 @@ class Hit:
 
 
 class Master:
-    """Decides on fade and limits of each frame. Render thread; `state` may be read from any."""
+    """Computes fade and limits of each frame. Render thread; `state` on any thread."""
 
     def __init__(self) -> None:
-        self.hit = Hit()
+        self.hit = HitFlash()
         self._guard = FlashGuard()
-        self._lately: deque[tuple[float, bool]] = deque()
-        self._limited = 0  # frames in `_lately` that were limited
+        self._recent: deque[tuple[float, bool]] = deque()
+        self._limited = 0  # frames in `_recent` that were limited
         self.state = FlashGuardState()
 
     def finish(self, look: Look, cells: np.ndarray | None, time_s: float) -> Finish:
-        """The last step for the picture drawn now. `cells`: its (4, 18, 18); None if the look is not guarded.
+        """Return the last step of this picture. cells: Its light, (4, 18, 18); None without flash guard.
 
         A blackout takes effect in the same frame even after flashes, as it is the performer's emergency stop. The guard
         still counts it, so that the return from black is a rise like any other.
@@ -79,7 +79,7 @@ class Master:
         if cells is None:
             if self.state.is_on:
                 self._guard, self._limited, self.state = FlashGuard(), 0, FlashGuardState()
-                self._lately.clear()
+                self._recent.clear()
             return Finish(fade, None)
         faded = cells * np.array([fade, fade**2, fade**3, fade**2])[:, None, None]
         limits = self._guard.limit(faded, time_s)
@@ -88,16 +88,16 @@ class Master:
 
     def _update_state(self, limits: Limits | None, time_s: float) -> None:
         is_limiting = limits is not None
-        if self._lately and time_s < self._lately[-1][0]:
-            self._lately.clear()
+        if self._recent and time_s < self._recent[-1][0]:
+            self._recent.clear()
             self._limited = 0
-        self._lately.append((time_s, is_limiting))
+        self._recent.append((time_s, is_limiting))
         self._limited += is_limiting
-        while time_s - self._lately[0][0] > LATELY_S:
-            self._limited -= self._lately.popleft()[1]
+        while time_s - self._recent[0][0] > RECENT_S:
+            self._limited -= self._recent.popleft()[1]
         self.state = FlashGuardState(
             is_on=True,
             is_limiting=is_limiting,
-            held_share=limits.held_share if limits else 0.0,
-            lately_share=self._limited / len(self._lately),
+            held_share=limits.removed_fraction if limits else 0.0,
+            lately_share=self._limited / len(self._recent),
         )

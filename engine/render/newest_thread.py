@@ -12,10 +12,10 @@ Item = TypeVar("Item")
 
 
 class NewestThread(Generic[Item]):
-    """An item that it has not begun is dropped for a newer one. Use it on one thread."""
+    """A worker thread with a queue of one: a newer item replaces a waiting one. Use it on one thread."""
 
     def __init__(self, name: str, work: Callable[[Item], object], guard: Guard) -> None:
-        """`work(item)` is called on the thread, which begins with the first item; `guard` gets its errors."""
+        """work: Called with each item on the thread, which starts with the first item. guard: Gets its errors."""
         self._work, self._guard = work, guard
         self._items: deque[Item] = deque(maxlen=1)
         self._wake = threading.Event()

@@ -57,17 +57,17 @@ LATER: tuple[Kernel, ...] = (
     numba_post.gather_light,
     numba_post.add_risen,
     numba_post.halve,
-    numba_graphics.lay_row,
+    numba_graphics.composite_row,
     numba_masks.paint_mask_row,
     numba_masks.paint_id_row,
     numba_finish.publish_deep,
 )
-"""All others; compiled right after, so that nothing is left for the next start. A picture that needs one waits."""
+"""All others; compiled right after, so that the next start finds them. A picture that needs one waits."""
 ALL = (*FIRST, *LATER)
 
 
 class Compilation:
-    """Makes kernels ready, once."""
+    """Compiles kernels or loads them from the cache."""
 
     def __init__(
         self,
@@ -76,7 +76,7 @@ class Compilation:
         *,
         every_s: float = PROGRESS_INTERVAL_S,
     ) -> None:
-        """Load what is cached and begin to compile the rest on threads, which tell `on_progress` about it."""
+        """Load what is cached and begin to compile the rest on threads, which report to `on_progress`."""
         self._on_progress = on_progress
         self._problems: set[str] = set()
         self._guard = Guard(log, lambda key, line: None, "compiling", "compiling failed")
@@ -84,7 +84,7 @@ class Compilation:
         self._changed = threading.Condition()
         for kernel in kernels:
             if kernel.is_ready or kernel.is_cached:
-                kernel.prepare(self._tell_problem)
+                kernel.prepare(self._report_problem)
             else:
                 self._waiting.append(kernel)
         self._open = {kernel.name for kernel in self._waiting}
@@ -97,17 +97,17 @@ class Compilation:
             "once per machine" if folder else "at each start, as no cache folder can be written: set NUMBA_CACHE_DIR"
         )
         on_progress(f"compiling the renderer for this processor, {often}")
-        GuardedThread("compiling", lambda: self._tell(folder, every_s), self._guard).start()
+        GuardedThread("compiling", lambda: self._report_progress(folder, every_s), self._guard).start()
         for _ in range(min(os.cpu_count() or 1, len(self._open)) if folder else 1):
             GuardedThread("compiling kernels", lambda: self._compile(is_cached=folder is not None), self._guard).start()
 
     def wait(self, kernels: Sequence[Kernel] = ALL) -> None:
-        """Return when these kernels are ready. Raises what kept one from being compiled."""
+        """Wait until these kernels are ready. Raises the error of a failed compilation."""
         for kernel in kernels:
-            kernel.prepare(self._tell_problem)
+            kernel.prepare(self._report_problem)
 
     def _compile(self, *, is_cached: bool) -> None:
-        """Make kernels ready until none is waiting."""
+        """Compile kernels until none is waiting."""
         with ExitStack() as ending:
             compiler = _start_compiler() if is_cached else None
             if compiler is not None:
@@ -116,7 +116,7 @@ class Compilation:
                 if compiler is not None and not _has_compiled(compiler, kernel):
                     log.warning("the process that compiles %s has ended: it is compiled here", kernel.name)
                     compiler = None
-                self._guard.attempt(partial(kernel.load, self._tell_problem))
+                self._guard.attempt(partial(kernel.load, self._report_problem))
                 kernel.is_free.set()
                 with self._changed:
                     self._open.remove(kernel.name)
@@ -126,13 +126,13 @@ class Compilation:
         with self._changed:
             return self._waiting.popleft() if self._waiting else None
 
-    def _tell_problem(self, line: str) -> None:
-        """Kernels mostly have the same one."""
+    def _report_problem(self, line: str) -> None:
+        """Report each problem once: kernels mostly have the same one."""
         if line not in self._problems:
             self._problems.add(line)
             self._on_progress(line)
 
-    def _tell(self, folder: Path | None, every_s: float) -> None:
+    def _report_progress(self, folder: Path | None, every_s: float) -> None:
         began_s, count = time.perf_counter(), len(self._open)
         with self._changed:
             while not self._changed.wait_for(lambda: not self._open, every_s):
@@ -143,7 +143,7 @@ class Compilation:
 
 
 def _start_compiler() -> "subprocess.Popen[bytes] | None":
-    """A process that compiles into our cache; None if it cannot be started."""
+    """Start a process that compiles into our cache; None if that fails."""
     environment = {"NUMBA_CACHE_DIR": folder} if (folder := getattr(config, "CACHE_DIR", "")) else {}
     try:
         return start_python(
@@ -160,7 +160,7 @@ def _start_compiler() -> "subprocess.Popen[bytes] | None":
 
 
 def _has_compiled(compiler: "subprocess.Popen[bytes]", kernel: Kernel) -> bool:
-    """Have the process compile it and wait; False if it has ended instead."""
+    """Let the process compile a kernel, and wait; False if the process has ended."""
     assert compiler.stdin is not None and compiler.stdout is not None
     try:
         compiler.stdin.write(f"{kernel.name}\n".encode())

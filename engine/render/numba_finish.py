@@ -11,26 +11,26 @@ from engine.render.compiling import float32, int32, kernel, routine, small_kerne
 from engine.render.flash_guard import CELLS, LINEAR, SATURATED_RED
 from engine.render.numba_maths import BLUE_LIGHT, DEEP, DEEP_WHITE, GREEN_LIGHT, HALF, ONE, RED_LIGHT, TWO, ZERO, Deep
 
-RED_SURPLUS, TAKEN_RED, ADDED_OTHERS = (float32(value) for value in (1.5, 0.2, 0.34))  # see shaders/publish.glsl
+RED_SURPLUS, REMOVED_RED, ADDED_OTHERS = (float32(value) for value in (1.5, 0.2, 0.34))  # see shaders/publish.glsl
 LIGHT_1, LIGHT_2, LIGHT_3 = (float32(value) for value in LINEAR)
-RED_SHARE = float32(SATURATED_RED)
+MIN_RED_FRACTION = float32(SATURATED_RED)
 LAST_CELL = float32(CELLS - 1)
 
 Image = np.ndarray  # (height, width, 4) uint8
 
 
 @small_kernel("float32[:,:,::1], uint16[:,:,::1], int32[:,:,:,::1]")
-def sum_cells(cells: np.ndarray, picture: Deep, places: np.ndarray) -> None:
-    """cells (4, 18, 18) float32: the light of each cell of the picture, see shaders/flash_cells.glsl.
+def sum_cells(cells: np.ndarray, picture: Deep, positions: np.ndarray) -> None:
+    """Sum the light of each cell into cells, (4, 18, 18) float32; see shaders/flash_cells.glsl.
 
-    places (18, 18, 64, 2) int32 from `sample_places`.
+    positions: (18, 18, 64, 2) int32 from `sample_positions`.
     """
-    samples = float32(places.shape[2])
+    samples = float32(positions.shape[2])
     for row in range(CELLS):
         for column in range(CELLS):
             first, second, third, reds = ZERO, ZERO, ZERO, ZERO
-            for i in range(places.shape[2]):
-                x, y = places[row, column, i, 0], places[row, column, i, 1]
+            for i in range(positions.shape[2]):
+                x, y = positions[row, column, i, 0], positions[row, column, i, 1]
                 red = float32(picture[y, x, 0]) / DEEP_WHITE
                 green = float32(picture[y, x, 1]) / DEEP_WHITE
                 blue = float32(picture[y, x, 2]) / DEEP_WHITE
@@ -41,7 +41,7 @@ def sum_cells(cells: np.ndarray, picture: Deep, places: np.ndarray) -> None:
                 light = red * (LIGHT_1 + red * (LIGHT_2 + red * LIGHT_3))
                 total = light + green * (LIGHT_1 + green * (LIGHT_2 + green * LIGHT_3))
                 total += blue * (LIGHT_1 + blue * (LIGHT_2 + blue * LIGHT_3))
-                if light >= RED_SHARE * total:
+                if light >= MIN_RED_FRACTION * total:
                     reds += TWO * light - total
             cells[0, row, column] = first / samples
             cells[1, row, column] = second / samples
@@ -66,13 +66,13 @@ def publish_picture(row: int, out: Image, picture: Deep, noise: np.ndarray, fade
 def publish_limited(
     row: int, out: Image, picture: Deep, noise: np.ndarray, limits: np.ndarray, fade: float, is_luma: bool
 ) -> None:
-    """The same with the flash guard's limits, (18, 18, 2) float32."""
+    """Like `publish_picture`, with the flash guard's limits, (18, 18, 2) float32."""
     height, width = out.shape[0], out.shape[1]
     line = np.empty((CELLS, 2), np.float32)
     limit_row(line, limits, row, height)
     steps = noise[row % SIDE]
     for i in range(width):
-        red, green, blue = limited(line, picture[row, i], i, width)
+        red, green, blue = limit_pixel(line, picture[row, i], i, width)
         step = steps[(i & (SIDE - 1)) * 4]
         out[row, i, 0] = np.uint8(red * fade / DEEP + step)
         out[row, i, 1] = np.uint8(green * fade / DEEP + step)
@@ -84,12 +84,12 @@ def publish_limited(
 def publish_deep(
     row: int, out: Deep, picture: Deep, limits: np.ndarray, fade: float, is_luma: bool, keeps_alpha: bool
 ) -> None:
-    """The same in 16 bits, without dither."""
+    """Like `publish_limited` in 16 bits, without dither."""
     height, width = out.shape[0], out.shape[1]
     line = np.empty((CELLS, 2), np.float32)
     limit_row(line, limits, row, height)
     for i in range(width):
-        red, green, blue = limited(line, picture[row, i], i, width)
+        red, green, blue = limit_pixel(line, picture[row, i], i, width)
         out[row, i, 0] = np.uint16(red * fade + HALF)
         out[row, i, 1] = np.uint16(green * fade + HALF)
         out[row, i, 2] = np.uint16(blue * fade + HALF)
@@ -101,32 +101,32 @@ def publish_deep(
 
 @routine
 def limit_row(line: np.ndarray, limits: np.ndarray, row: int, height: int) -> None:
-    """line (18, 2): the limits at this row of the picture, interpolated between the rows of cells."""
+    """Write the limits at this row into line, (18, 2), interpolated between the rows of cells."""
     y = min(max((float32(row) + HALF) * float32(CELLS) / float32(height) - HALF, ZERO), LAST_CELL)
     y0 = min(int32(y), CELLS - 2)
-    share_y = y - float32(y0)
+    fraction_y = y - float32(y0)
     for column in range(CELLS):
         for k in range(2):
-            line[column, k] = limits[y0, column, k] * (ONE - share_y) + limits[y0 + 1, column, k] * share_y
+            line[column, k] = limits[y0, column, k] * (ONE - fraction_y) + limits[y0 + 1, column, k] * fraction_y
 
 
 @routine
-def limited(line: np.ndarray, pixel: np.ndarray, column: int, width: int) -> tuple[float, float, float]:
-    """A pixel's levels, less its surplus of red, times its gain."""
+def limit_pixel(line: np.ndarray, pixel: np.ndarray, column: int, width: int) -> tuple[float, float, float]:
+    """Return a pixel's levels with its surplus of red reduced, times its gain."""
     x = min(max((float32(column) + HALF) * float32(CELLS) / float32(width) - HALF, ZERO), LAST_CELL)
     x0 = min(int32(x), CELLS - 2)
-    share_x = x - float32(x0)
-    gain = line[x0, 0] * (ONE - share_x) + line[x0 + 1, 0] * share_x
-    kept = line[x0, 1] * (ONE - share_x) + line[x0 + 1, 1] * share_x
+    fraction_x = x - float32(x0)
+    gain = line[x0, 0] * (ONE - fraction_x) + line[x0 + 1, 0] * fraction_x
+    red_fraction = line[x0, 1] * (ONE - fraction_x) + line[x0 + 1, 1] * fraction_x
     red, green, blue = float32(pixel[0]), float32(pixel[1]), float32(pixel[2])
-    surplus = max(red - RED_SURPLUS * max(green, blue), ZERO) * (ONE - kept)
+    surplus = max(red - RED_SURPLUS * max(green, blue), ZERO) * (ONE - red_fraction)
     return (
-        (red - TAKEN_RED * surplus) * gain,
+        (red - REMOVED_RED * surplus) * gain,
         (green + ADDED_OTHERS * surplus) * gain,
         (blue + ADDED_OTHERS * surplus) * gain,
     )
 
 
 def wide_thresholds(thresholds: np.ndarray) -> np.ndarray:
-    """(64, 256) float32 from the (64, 64) of `blue_noise.thresholds`, each repeated for a pixel's four channels."""
+    """Repeat the (64, 64) thresholds for a pixel's four channels: (64, 256) float32."""
     return np.ascontiguousarray(np.repeat(thresholds, 4, axis=1))

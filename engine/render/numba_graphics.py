@@ -1,4 +1,4 @@
-"""Lays texts and the logo on a picture in Numba, as graphic.glsl and OpenGL's blending do; see graphic.py."""
+"""Composites texts and the logo onto a picture in Numba, as graphic.glsl and OpenGL's blending do; see graphic.py."""
 
 import math
 from collections.abc import Sequence
@@ -6,27 +6,27 @@ from collections.abc import Sequence
 import numpy as np
 
 from engine.render.compiling import float32, int32, kernel, routine
-from engine.render.graphic import Graphic, placement
+from engine.render.graphic import Graphic, place_graphic
 from engine.render.numba_maths import DEEP_WHITE, HALF, ONE, WHITE, ZERO, Deep
 
 OVER, ADD, SCREEN, MULTIPLY, INVERT = range(5)
 BLENDS = {"over": OVER, "add": ADD, "screen": SCREEN, "multiply": MULTIPLY, "invert": INVERT}
 
 
-def lay_graphics(out: Deep, graphics: Sequence[Graphic]) -> None:
-    """Lay them on the picture, (height, width, 4) uint16."""
+def composite_graphics(out: Deep, graphics: Sequence[Graphic]) -> None:
+    """Composite graphics onto a picture, (height, width, 4) uint16, in place."""
     for graphic in graphics:
-        place = placement(graphic, (out.shape[1], out.shape[0]))
-        if place.is_seen:
-            left, top, right, bottom = place.box
+        placement = place_graphic(graphic, (out.shape[1], out.shape[0]))
+        if placement.is_visible:
+            left, top, right, bottom = placement.box
             box = np.array([left, right, top, BLENDS[graphic.blend]], np.int32)
             ink = np.array(graphic.ink, np.float32)
-            lay_row(out[top:bottom], graphic.image.pixels, place.to_texel, ink, box)
+            composite_row(out[top:bottom], graphic.image.pixels, placement.to_texel, ink, box)
 
 
 @routine
 def is_clear(image: np.ndarray, column: int, row: int) -> bool:
-    """True if the four texels from this one on, those inside the image, have nothing."""
+    """Return True if the 2 x 2 texels from this one on are empty or outside the image."""
     first, last = max(column, 0), min(column + 1, image.shape[1] - 1)
     for j in range(max(row, 0), min(row + 1, image.shape[0] - 1) + 1):
         for c in range(4):
@@ -36,20 +36,22 @@ def is_clear(image: np.ndarray, column: int, row: int) -> bool:
 
 
 @routine
-def inked(ink: np.ndarray, seen: np.ndarray, row: int) -> float:
-    """A channel of the graphic, 0..1."""
-    value = ink[row, 0] * seen[0] + ink[row, 1] * seen[1] + ink[row, 2] * seen[2] + ink[row, 3] * seen[3]
+def apply_ink(ink: np.ndarray, texel: np.ndarray, row: int) -> float:
+    """Return a channel of the graphic, 0..1."""
+    value = ink[row, 0] * texel[0] + ink[row, 1] * texel[1] + ink[row, 2] * texel[2] + ink[row, 3] * texel[3]
     clipped: float = min(max(value, ZERO), ONE)
     return clipped
 
 
 @kernel("uint16[:,:,::1], uint8[:,:,::1], float32[::1], float32[:,::1], int32[::1]")
-def lay_row(row: int, out: Deep, image: np.ndarray, to_texel: np.ndarray, ink: np.ndarray, box: np.ndarray) -> None:
-    """A row of the rows that it touches. box: first and last column, exclusive, row of `out`'s beginning in the
-    picture, number of the blend."""
+def composite_row(
+    row: int, out: Deep, image: np.ndarray, to_texel: np.ndarray, ink: np.ndarray, box: np.ndarray
+) -> None:
+    """Composite a graphic onto one row of `out`. box: First and last column (exclusive), picture row of `out`'s first
+    row, number of the blend."""
     height, width = int32(image.shape[0]), int32(image.shape[1])
     blend, y = box[3], float32(row + box[2])
-    seen = np.empty(4, np.float32)
+    texel = np.empty(4, np.float32)
     for column in range(box[0], box[1]):
         x = float32(column)
         u = to_texel[0] * x + to_texel[1] * y + to_texel[2]
@@ -59,28 +61,28 @@ def lay_row(row: int, out: Deep, image: np.ndarray, to_texel: np.ndarray, ink: n
             continue
         if is_clear(image, first, top):  # most of a text
             continue
-        share_x, share_y = u - float32(first), v - float32(top)
+        fraction_x, fraction_y = u - float32(first), v - float32(top)
         for c in range(4):
-            seen[c] = ZERO
+            texel[c] = ZERO
         for corner in range(4):
             i, j = first + (corner & 1), top + (corner >> 1)
             if 0 <= i < width and 0 <= j < height:
-                weight = share_x if corner & 1 else ONE - share_x
-                weight *= share_y if corner >> 1 else ONE - share_y
+                weight = fraction_x if corner & 1 else ONE - fraction_x
+                weight *= fraction_y if corner >> 1 else ONE - fraction_y
                 for c in range(4):
-                    seen[c] += weight * float32(image[j, i, c]) / WHITE
-        alpha = inked(ink, seen, 3)
+                    texel[c] += weight * float32(image[j, i, c]) / WHITE
+        alpha = apply_ink(ink, texel, 3)
         for c in range(3):
             own = float32(out[row, column, c]) / DEEP_WHITE
-            laid = inked(ink, seen, c)
-            kept = ONE - alpha
+            laid = apply_ink(ink, texel, c)
+            own_weight = ONE - alpha
             if blend == ADD:
-                kept = ONE
+                own_weight = ONE
             elif blend == SCREEN:
-                kept = ONE - laid
+                own_weight = ONE - laid
             elif blend == MULTIPLY:
                 laid *= own
             elif blend == INVERT:
-                kept, laid = ONE - laid, laid * (ONE - own)
-            out[row, column, c] = np.uint16(min(own * kept + laid, ONE) * DEEP_WHITE + HALF)
+                own_weight, laid = ONE - laid, laid * (ONE - own)
+            out[row, column, c] = np.uint16(min(own * own_weight + laid, ONE) * DEEP_WHITE + HALF)
         out[row, column, 3] = max(out[row, column, 3], np.uint16(alpha * DEEP_WHITE + HALF))

@@ -2,9 +2,9 @@
 
 A row's values are in small float32 buffers that stay in the processor's L1 cache. A routine is a plain loop over them
 that the compiler vectorises; everything constant for all pixels is decided outside the loop. Three things keep a loop
-from being vectorised, at four to ten times the cost: a function of the C library (so angles, sines and roots are
-polynomials, see numba_maths.py), a lookup in a table or a picture (so one loop computes the positions, a second one
-only fetches, a third one goes on), and a branch that skips work. The numbers are those of `frame_block.py`.
+from being vectorised, at four to ten times the cost. A function of the C library: so angles, sines and roots are
+polynomials (numba_maths.py). A lookup in a table or a picture: so one loop computes the positions, a second one only
+fetches, a third one continues. A branch that skips work. The numbers are those of `frame_block.py`.
 
 The kernels distribute rows over the processor's cores and release the GIL. They are called from one thread only:
 otherwise Numba's fallback thread pool ends the process. The routines are in numba_layers.py (where a pixel is on a
@@ -32,12 +32,12 @@ from engine.render.numba_light import (
 from engine.render.numba_maths import (
     BUFFERS,
     DEEP,
+    FRACTIONS,
     HALF,
     HAS_BASE,
     LAYER,
     ONE,
     PICTURE,
-    SHARES,
     THREE,
     TWO,
     VALUES,
@@ -68,7 +68,7 @@ TRACE, SHAPE, STRIPES, MIX, BLENDED, LIGHT, RAMPED, IMAGE, FEEDBACK = range(9)
 
 @routine
 def region_row(weights: Row, xs: Row, ys: Row, channel: int, indices: np.ndarray, block: Block) -> None:
-    """Weight of a layer at each pixel: unchanged in its region, multiplied by the spread elsewhere."""
+    """Write a layer's weight at each pixel: unchanged in its region, multiplied by the spread elsewhere."""
     scale_x, from_x, scale_y, from_y = block[field.REGION_MAP]
     full = block[field.LAYER_RGB + channel, 3]
     spread = full * block[field.REGION, 0]
@@ -81,7 +81,7 @@ def region_row(weights: Row, xs: Row, ys: Row, channel: int, indices: np.ndarray
 
 @routine
 def cubic(away: float) -> float:
-    """Weight of a texel at this distance, 0..2, in cubic convolution; see shaders/bicubic.glsl."""
+    """Return the weight of a texel at this distance, 0..2, in cubic convolution; see shaders/bicubic.glsl."""
     if away <= ONE:
         return ((SLOPE + TWO) * away - (SLOPE + THREE)) * away * away + ONE
     return ((SLOPE * away - FIVE * SLOPE) * away + EIGHT * SLOPE) * away - FOUR * SLOPE
@@ -95,8 +95,8 @@ def sharp_row(layer: Rgb, xs: Row, ys: Row, pixels: np.ndarray, block: Block) ->
     for i in range(xs.size):
         x, y = xs[i] * scale_x + from_x, ys[i] * scale_y + from_y
         left, top = int32(np.floor(x)) - 1, int32(np.floor(y)) - 1
-        share = x - float32(left)
-        first, second, third, last = cubic(share), cubic(share - ONE), cubic(TWO - share), cubic(THREE - share)
+        t = x - float32(left)
+        first, second, third, last = cubic(t), cubic(t - ONE), cubic(TWO - t), cubic(THREE - t)
         x0, x1 = min(max(left, 0), width - 1), min(max(left + 1, 0), width - 1)
         x2, x3 = min(max(left + 2, 0), width - 1), min(max(left + 3, 0), width - 1)
         for c in range(3):
@@ -113,31 +113,31 @@ def sharp_row(layer: Rgb, xs: Row, ys: Row, pixels: np.ndarray, block: Block) ->
 
 @routine
 def image_row(layer: Rgb, xs: Row, ys: Row, pixels: np.ndarray, block: Block) -> None:
-    """layer (3, width): the image at each position, 0..1, interpolated."""
+    """Write the interpolated image at each position into layer, (3, width), 0..1."""
     scale_x, from_x, scale_y, from_y = block[field.LAYER5_MAP]
     height, width = pixels.shape[0], pixels.shape[1]
     for i in range(xs.size):
         x, y = xs[i] * scale_x + from_x, ys[i] * scale_y + from_y
-        x0, x1, share_x = corners(x, width)
-        y0, y1, share_y = corners(y, height)
+        x0, x1, fraction_x = corners(x, width)
+        y0, y1, fraction_y = corners(y, height)
         for c in range(3):
-            upper = pixels[y0, x0, c] * (ONE - share_x) + pixels[y0, x1, c] * share_x
-            lower = pixels[y1, x0, c] * (ONE - share_x) + pixels[y1, x1, c] * share_x
-            layer[c, i] = (upper * (ONE - share_y) + lower * share_y) / WHITE
+            upper = pixels[y0, x0, c] * (ONE - fraction_x) + pixels[y0, x1, c] * fraction_x
+            lower = pixels[y1, x0, c] * (ONE - fraction_x) + pixels[y1, x1, c] * fraction_x
+            layer[c, i] = (upper * (ONE - fraction_y) + lower * fraction_y) / WHITE
 
 
 @routine
 def matte_row(weights: Row, xs: Row, ys: Row, mask: np.ndarray, block: Block) -> None:
-    """weights: multiplied by the share that the matte keeps; see masks.py."""
+    """Multiply weights by the fraction that the matte keeps; see masks.py."""
     scale_x, from_x, scale_y, from_y = block[field.MATTE_MAP]
     _, low, slope, keeps = block[field.MATTE]
     height, width = mask.shape
     for i in range(weights.size):
-        x0, x1, share_x = corners(xs[i] * scale_x + from_x, width)
-        y0, y1, share_y = corners(ys[i] * scale_y + from_y, height)
-        upper = mask[y0, x0] * (ONE - share_x) + mask[y0, x1] * share_x
-        lower = mask[y1, x0] * (ONE - share_x) + mask[y1, x1] * share_x
-        value = (upper * (ONE - share_y) + lower * share_y) / WHITE
+        x0, x1, fraction_x = corners(xs[i] * scale_x + from_x, width)
+        y0, y1, fraction_y = corners(ys[i] * scale_y + from_y, height)
+        upper = mask[y0, x0] * (ONE - fraction_x) + mask[y0, x1] * fraction_x
+        lower = mask[y1, x0] * (ONE - fraction_x) + mask[y1, x1] * fraction_x
+        value = (upper * (ONE - fraction_y) + lower * fraction_y) / WHITE
         t = min(max((value - low) * slope, ZERO), ONE)
         covered = t * t * (THREE - TWO * t)
         weights[i] *= covered if keeps > ZERO else ONE - covered
@@ -145,11 +145,11 @@ def matte_row(weights: Row, xs: Row, ys: Row, mask: np.ndarray, block: Block) ->
 
 @part("float32[:,::1], int32[::1], uint64[::1], float32[:,::1]")
 def feedback_part(row: int, rows: np.ndarray, index: Index, last: np.ndarray, block: Block) -> None:
-    """rows[PICTURE]: the maximum of itself and the last picture, moved, mirrored at its edges, hue-shifted and dimmed.
+    """Update rows[PICTURE] to its maximum with the last picture, moved, mirrored at edges, hue-shifted and dimmed.
 
     In levels. last: (height * width,) uint64, the last picture.
     """
-    picture, layer, xs, ys, us, vs = rows[PICTURE], rows[LAYER], rows[X], rows[Y], rows[U], rows[SHARES]
+    picture, layer, xs, ys, us, vs = rows[PICTURE], rows[LAYER], rows[X], rows[Y], rows[U], rows[FRACTIONS]
     corner = np.empty((4, xs.size), np.uint64)
     half_w, half_h = block[field.SIZE, 2], block[field.SIZE, 3]
     amount, hue = block[field.FEEDBACK_X, 3] / DEEP, block[field.FEEDBACK_Y, 3]
@@ -170,7 +170,7 @@ def feedback_part(row: int, rows: np.ndarray, index: Index, last: np.ndarray, bl
 
 @routine
 def pack_row(out: np.ndarray, picture: Rgb, block: Block) -> None:
-    """out (width, 4) uint16 from levels, rounded to the nearest; alpha is 65535, or the maximum of the three."""
+    """Round levels into out, (width, 4) uint16; alpha is 65535, or the maximum of the three."""
     is_luma = block[field.TONE, 3] > ZERO
     for i in range(out.shape[0]):
         red = np.uint16(picture[0, i] * DEEP + HALF)
@@ -182,7 +182,7 @@ def pack_row(out: np.ndarray, picture: Rgb, block: Block) -> None:
 
 @part("float32[:,::1], uint8[:,::1], float32[:,::1]")
 def mix_part(channel: int, rows: np.ndarray, indices: np.ndarray, block: Block) -> None:
-    """rows[PICTURE]: with this channel's layer, whose brightness is in rows[VALUES], by its weight; see `is_even`."""
+    """Blend a layer (brightness in rows[VALUES]) into rows[PICTURE] with one weight and colour; see `is_even`."""
     picture, values = rows[PICTURE], rows[VALUES]
     colour, weight = block[field.LAYER_RGB + channel], block[field.LAYER_RGB + channel, 3]
     if block[field.COLOUR, 0] > ZERO:
@@ -196,7 +196,7 @@ def mix_part(channel: int, rows: np.ndarray, indices: np.ndarray, block: Block) 
 
 @part("float32[:,::1], uint8[:,::1], float32[:,::1]")
 def blend_part(channel: int, rows: np.ndarray, indices: np.ndarray, block: Block) -> None:
-    """rows[PICTURE]: the same with weights and palette colours per pixel. indices: the regions."""
+    """Like `mix_part`, with weights and palette colours per pixel. indices: The regions."""
     layer, values, weights = rows[LAYER], rows[VALUES], rows[WEIGHTS]
     if block[field.COLOUR, 0] > ZERO:
         linear_row(values)
@@ -212,7 +212,7 @@ def blend_part(channel: int, rows: np.ndarray, indices: np.ndarray, block: Block
 
 @routine
 def is_even(channel: int, block: Block) -> bool:
-    """True if a layer has one weight and one colour, and is added without clamping or blended without dodge."""
+    """Return True if a layer has one weight and colour, and is added without clamping or blended without dodge."""
     is_plain = block[field.BLEND, 0] == ONE and block[field.TONE, 1] > ZERO
     has_darks = block[field.LAYER_DARK + channel, 0] + block[field.LAYER_DARK + channel, 1] != ZERO
     even: bool = not has_darks and not block[field.REGION, 3] > ZERO and (is_plain or block[field.BLEND, 3] == ZERO)
@@ -221,7 +221,7 @@ def is_even(channel: int, block: Block) -> bool:
 
 @part("float32[:,::1], uint8[:,:,::1], uint8[:,::1], float32[:,::1]")
 def image_part(row: int, rows: np.ndarray, image: np.ndarray, mask: np.ndarray, block: Block) -> None:
-    """rows[PICTURE]: with layer 5, cut out by its matte; in simple mode it is layer 5, in levels."""
+    """Blend layer 5, cut out by its matte, into rows[PICTURE]; in simple mode replace it, in levels."""
     picture, layer, weights, xs, ys = rows[PICTURE], rows[LAYER], rows[WEIGHTS], rows[X], rows[Y]
     is_simple = block[field.LAYER5, 3] > ZERO
     if block[field.COLOUR, 2] > ZERO:
@@ -259,8 +259,8 @@ def draw_row(
     indices: np.ndarray,
     parts: np.ndarray,
 ) -> None:
-    """One row of `draw_picture`. last: one number per pixel; parts (2, 9): their addresses, 0 for those that are not
-    compiled, and 1 for those that were missed."""
+    """Draw one row of `draw_picture`. last: One number per pixel. parts: (2, 9), addresses (0 if not compiled), and 1
+    for parts that were missing."""
     is_simple = block[field.LAYER5, 3] > ZERO
     needs_polar = False
     for channel in range(4):
@@ -305,9 +305,8 @@ def draw_picture(
 ) -> None:
     """Draw one picture into `out`; `last` is the one before. Waits for parts that it needs and that are being compiled.
 
-    tables (4, 5, 1025, 2) float32 and block from `bake_waves` and `pack_block`; image (h, w, 3) uint8 for layer 5, mask
-    (side, side) uint8 for its matte and indices (h, w) uint8 for the regions, or any 1 x 1 array for those that the
-    block does not use.
+    tables: (4, 5, 1025, 2) float32 from `bake_waves`. block: From `pack_block`. image: (h, w, 3) uint8, layer 5. mask:
+    (side, side) uint8, its matte. indices: (h, w) uint8, the regions. Unused ones may be any 1 x 1 array.
     """
     light_part.prepare()
     parts = np.zeros((2, len(PARTS)), np.uint64)

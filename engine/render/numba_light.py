@@ -13,12 +13,12 @@ from engine.render.frame_block import BLEND, COLOUR, LAYER_DARK, RAMP, TONE
 from engine.render.numba_maths import (
     BLUE_LIGHT,
     FOUR,
+    FRACTIONS,
     GREEN_LIGHT,
     HALF,
     ONE,
     PICTURE,
     RED_LIGHT,
-    SHARES,
     SIX,
     THREE,
     TWO,
@@ -66,7 +66,7 @@ ONE_STEP = uint64(1)
 
 @routine
 def linear_row(values: Row) -> None:
-    """values: linear light of display values; see shaders/light.glsl."""
+    """Convert display values to linear light in place; see shaders/light.glsl."""
     for i in range(values.size):
         value = values[i]
         values[i] = value * (LIGHT_1 + value * (LIGHT_2 + value * LIGHT_3))
@@ -80,7 +80,7 @@ def fill_row(values: Row, value: float) -> None:
 
 @routine
 def colour_row(layer: Rgb, values: Row, colour: np.ndarray) -> None:
-    """layer (3, width): a layer's brightness times its colour."""
+    """Write a layer's brightness times its colour into layer, (3, width)."""
     for c in range(3):
         for i in range(values.size):
             layer[c, i] = colour[c] * values[i]
@@ -88,7 +88,7 @@ def colour_row(layer: Rgb, values: Row, colour: np.ndarray) -> None:
 
 @routine
 def darken_row(layer: Rgb, values: Row, channel: int, block: Block) -> None:
-    """layer: without what the dark parts of a palette's colour lose; see `dark_losses`."""
+    """Reduce the dark parts of a layer with a palette colour; see `dark_losses`."""
     gain = block[TONE, 0]
     for c in range(3):
         loss = block[LAYER_DARK + channel, c]
@@ -99,7 +99,7 @@ def darken_row(layer: Rgb, values: Row, channel: int, block: Block) -> None:
 
 @routine
 def add_row(picture: Rgb, values: Row, colour: np.ndarray, weight: float) -> None:
-    """Plain add of one layer."""
+    """Add one layer."""
     for c in range(3):
         light = colour[c] * weight
         for i in range(values.size):
@@ -108,7 +108,7 @@ def add_row(picture: Rgb, values: Row, colour: np.ndarray, weight: float) -> Non
 
 @routine
 def mix_row(picture: Rgb, values: Row, colour: np.ndarray, weight: float, block: Block) -> None:
-    """`blend_row` of one layer without dodge, with the same weight everywhere: a layer over nothing is itself."""
+    """Like `blend_row`, without dodge and with one weight."""
     add, screen, difference, _ = block[BLEND]
     ceiling = block[TONE, 2]
     for c in range(3):
@@ -151,7 +151,7 @@ def blend_row(picture: Rgb, layer: Rgb, weights: Row, has_base: Row, block: Bloc
 
 @routine
 def whole_row(picture: Rgb, layer: Rgb, weights: Row) -> None:
-    """Simple mode: the layer is the picture, in levels."""
+    """Copy the layer into the picture, in levels (simple mode)."""
     for c in range(3):
         for i in range(picture.shape[1]):
             picture[c, i] = layer[c, i] * weights[i] * WHITE
@@ -159,7 +159,7 @@ def whole_row(picture: Rgb, layer: Rgb, weights: Row) -> None:
 
 @routine
 def encode_row(values: Row) -> None:
-    """values: from linear light to levels."""
+    """Convert linear light to levels in place."""
     for i in range(values.size):
         light = min(max(values[i], ZERO), ONE)
         t = math.sqrt(math.sqrt(light))
@@ -169,15 +169,15 @@ def encode_row(values: Row) -> None:
 
 @routine
 def roll_row(picture: Rgb) -> None:
-    """picture: linear light, with what is brighter than the shoulder rolled off towards white."""
+    """Roll off linear light above the shoulder towards white, in place."""
     for i in range(picture.shape[1]):
         red, green, blue = picture[0, i], picture[1, i], picture[2, i]
         peak = max(red, green, blue)
         if peak > SHOULDER:
             rolled = ONE - REST * REST / (peak + REST - SHOULDER)
             white = ONE - ONE / (WHITENING * (peak - rolled) + ONE)
-            kept = rolled / peak
-            red, green, blue = red * kept, green * kept, blue * kept
+            scale = rolled / peak
+            red, green, blue = red * scale, green * scale, blue * scale
             pale = white * cube_root(rolled)
             long = (ONE - white) * cube_root(CONES[0, 0] * red + CONES[0, 1] * green + CONES[0, 2] * blue) + pale
             medium = (ONE - white) * cube_root(CONES[1, 0] * red + CONES[1, 1] * green + CONES[1, 2] * blue) + pale
@@ -191,7 +191,7 @@ def roll_row(picture: Rgb) -> None:
 
 @routine
 def turn_hue_row(reds: Row, greens: Row, blues: Row, hue: float) -> None:
-    """HSV hue shifted by `hue` turns."""
+    """Shift the HSV hue by `hue` turns, in place."""
     for i in range(reds.size):
         red, green, blue = reds[i], greens[i], blues[i]
         high = max(red, max(green, blue))
@@ -201,23 +201,23 @@ def turn_hue_row(reds: Row, greens: Row, blues: Row, hue: float) -> None:
         sixths = TWO + (blue - red) * scale if green == high else FOUR + (red - green) * scale
         sixths = (green - blue) * scale if red == high else sixths
         sixths += SIX * hue
-        reds[i] = low + chroma * hue_share(sixths)
-        greens[i] = low + chroma * hue_share(sixths + FOUR)
-        blues[i] = low + chroma * hue_share(sixths + TWO)
+        reds[i] = low + chroma * primary_weight(sixths)
+        greens[i] = low + chroma * primary_weight(sixths + FOUR)
+        blues[i] = low + chroma * primary_weight(sixths + TWO)
 
 
 @routine
-def hue_share(sixths: float) -> float:
-    """Share of a primary colour, 0..1, at this distance from its hue in sixths of a turn."""
-    place = sixths - SIX * np.floor(sixths / SIX)
-    share: float = min(max(abs(place - THREE) - ONE, ZERO), ONE)
-    return share
+def primary_weight(sixths: float) -> float:
+    """Return the weight of a primary colour, 0..1, at this distance from its hue in sixths of a turn."""
+    position = sixths - SIX * np.floor(sixths / SIX)
+    weight: float = min(max(abs(position - THREE) - ONE, ZERO), ONE)
+    return weight
 
 
 @part("float32[:,::1], float32[:,::1]")
 def light_part(row: int, rows: np.ndarray, block: Block) -> None:
-    """rows[PICTURE]: from what the layers add up to, to levels 0..255. Each step once for all three colours: a routine
-    is compiled again at each place that calls it."""
+    """Convert the sum of the layers in rows[PICTURE] to levels 0..255. Each step runs once for all three colours: a
+    routine is compiled again at each call site."""
     picture = rows[PICTURE]
     brightness, tone = block[TONE, 0], block[TONE, 1]
     is_linear = block[COLOUR, 0] > ZERO
@@ -247,18 +247,18 @@ def light_part(row: int, rows: np.ndarray, block: Block) -> None:
 
 @part("float32[:,::1], int32[::1], float32[:,::1]")
 def ramp_part(row: int, rows: np.ndarray, index: Index, block: Block) -> None:
-    """rows[PICTURE]: levels, recoloured by their brightness along the palette's ramp; see shaders/light.glsl."""
-    picture, shares = rows[PICTURE], rows[SHARES]
+    """Recolour rows[PICTURE] by brightness along the palette's ramp, in levels; see shaders/light.glsl."""
+    picture, fractions = rows[PICTURE], rows[FRACTIONS]
     amount = block[COLOUR, 1]
     for i in range(picture.shape[1]):
         red, green, blue = picture[0, i], picture[1, i], picture[2, i]
         key = HALF * (RED_LIGHT * red + GREEN_LIGHT * green + BLUE_LIGHT * blue + max(red, green, blue))
-        place = min(max(key / WHITE, ZERO), ONE) * float32(RAMP_STEPS)
-        index[i] = min(int32(place), RAMP_STEPS - 1)
-        shares[i] = place - float32(index[i])
+        position = min(max(key / WHITE, ZERO), ONE) * float32(RAMP_STEPS)
+        index[i] = min(int32(position), RAMP_STEPS - 1)
+        fractions[i] = position - float32(index[i])
     for c in range(3):
         for i in range(picture.shape[1]):
             at = uint64(RAMP + index[i])
             stop = block[at, c]
-            wanted = WHITE * (stop + shares[i] * (block[at + ONE_STEP, c] - stop))
-            picture[c, i] += amount * (wanted - picture[c, i])
+            target = WHITE * (stop + fractions[i] * (block[at + ONE_STEP, c] - stop))
+            picture[c, i] += amount * (target - picture[c, i])

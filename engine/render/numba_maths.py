@@ -1,4 +1,4 @@
-"""Numbers and functions for Numba's kernels that the compiler can vectorise, unlike those of the C library.
+"""Constants and functions for Numba's kernels that the compiler can vectorise, unlike those of the C library.
 
 All constants are float32: a Python float would turn the arithmetic around it into float64, at half the speed.
 """
@@ -30,7 +30,7 @@ ROOT_1, ROOT_2, ROOT_3 = (float32(value) for value in (0.43269591, 0.86537019, -
 # The buffers of one row of the picture, (16, width) float32.
 X, Y, VALUES, WEIGHTS, HAS_BASE = range(5)  # source position, a layer's brightness and weights, 1 where one was drawn
 PICTURE, LAYER = slice(5, 8), slice(8, 11)  # red, green and blue
-U, SLOPES, R, T, SHARES = range(11, 16)  # of one layer; scratch for later steps
+U, SLOPES, R, T, FRACTIONS = range(11, 16)  # of one layer; scratch for later steps
 BUFFERS = 16
 
 Row = np.ndarray  # (width,) float32
@@ -43,11 +43,11 @@ CHANNEL_BITS = uint64(65535)
 
 @routine
 def angle_rad(x: float, y: float) -> float:
-    """The angle of a position, -pi..pi, as atan2(y, x)."""
+    """Return the angle of a position, -pi..pi, as atan2(y, x)."""
     wide, tall = abs(x), abs(y)
-    share = min(wide, tall) / max(max(wide, tall), TINY)
-    t = share * share
-    angle = share * (A0 + t * (A1 + t * (A2 + t * (A3 + t * (A4 + t * (A5 + t * (A6 + t * A7)))))))
+    ratio = min(wide, tall) / max(max(wide, tall), TINY)
+    t = ratio * ratio
+    angle = ratio * (A0 + t * (A1 + t * (A2 + t * (A3 + t * (A4 + t * (A5 + t * (A6 + t * A7)))))))
     angle = QUARTER_RAD - angle if tall > wide else angle
     angle = HALF_RAD - angle if x < ZERO else angle
     turned: float = -angle if y < ZERO else angle
@@ -56,33 +56,33 @@ def angle_rad(x: float, y: float) -> float:
 
 @routine
 def cosine(square: float) -> float:
-    """The cosine of an angle from its square, for 0..pi/2."""
+    """Return the cosine of an angle from its square, for 0..pi/2."""
     return K0 + square * (K1 + square * (K2 + square * (K3 + square * K4)))
 
 
 @routine
-def sine_share(square: float) -> float:
-    """The sine of an angle divided by the angle, from its square, for 0..pi/2."""
+def sine_ratio(square: float) -> float:
+    """Return sin(angle) / angle from the square of the angle, for 0..pi/2."""
     return S0 + square * (S1 + square * (S2 + square * (S3 + square * S4)))
 
 
 @routine
 def bend(square: float) -> float:
-    """cos(pi x) from the square of x, for -1/2..1/2."""
+    """Return cos(pi x) from the square of x, for -1/2..1/2."""
     return ONE + square * (C1 + square * (C2 + square * (C3 + square * (C4 + square * C5))))
 
 
 @routine
 def bend_slope(square: float) -> float:
-    """Its slope by x, divided by x."""
+    """Return the derivative of `bend` by x, divided by x."""
     return TWO * (C1 + square * (TWO * C2 + square * (THREE * C3 + square * (FOUR * C4 + square * FIVE * C5))))
 
 
 @routine
-def reflect(place: float, half: float) -> float:
-    """The position, mirrored at -half and half."""
+def reflect(position: float, half: float) -> float:
+    """Mirror a position at -half and half."""
     whole = TWO * half
-    turned = place + half
+    turned = position + half
     turned -= TWO * whole * np.floor(turned / (TWO * whole))
     folded: float = half - abs(whole - turned)
     return folded
@@ -90,7 +90,7 @@ def reflect(place: float, half: float) -> float:
 
 @routine
 def cube_root(x: float) -> float:
-    """The cube root of x in 0..1, within 3e-4: a polynomial in the fourth root, then Newton's method twice."""
+    """Return the cube root of x in 0..1, within 3e-4: a polynomial in the fourth root, then Newton's method twice."""
     start = math.sqrt(math.sqrt(x))
     root = max(start * (ROOT_1 + start * (ROOT_2 + start * ROOT_3)), TINY)
     root = (TWO * root + x / (root * root)) / THREE
@@ -104,13 +104,13 @@ def cube_root(x: float) -> float:
 
 
 def one_number_each(picture: Deep) -> np.ndarray:
-    """(height * width,) uint64: a C-contiguous picture, one number per pixel; not a copy."""
+    """View a C-contiguous picture as one number per pixel, (height * width,) uint64; not a copy."""
     return picture.view(np.uint64).reshape(-1)
 
 
 @routine
 def corners(at: float, size: int) -> tuple[int, int, float]:
-    """The two texels around a position on one axis, clamped to 0..size - 1, and the weight of the second."""
+    """Return the two texels around a position on one axis, clamped to 0..size - 1, and the weight of the second."""
     first = np.floor(at)
     low = int32(first)
     return min(max(low, 0), size - 1), min(max(low + 1, 0), size - 1), at - first
@@ -118,7 +118,7 @@ def corners(at: float, size: int) -> tuple[int, int, float]:
 
 @routine
 def unpack_row(values: Row, pixels: np.ndarray, channel: int) -> None:
-    """values: one channel of a row of pixels, 0..65535. pixels (width,) uint64: see `one_number_each`."""
+    """Unpack one channel of a row of pixels, 0..65535. pixels: (width,) uint64, see `one_number_each`."""
     shift = uint64(16 * channel)
     for i in range(values.size):
         values[i] = float32(int32((pixels[i] >> shift) & CHANNEL_BITS))
@@ -126,7 +126,7 @@ def unpack_row(values: Row, pixels: np.ndarray, channel: int) -> None:
 
 @routine
 def fetch_row(corner: np.ndarray, us: Row, vs: Row, index: Index, pixels: np.ndarray, width: int, height: int) -> None:
-    """corner (4, width) uint64: the four pixels around each position. pixels (height * width,) uint64; index: scratch.
+    """Fetch the four pixels around each position into corner, (4, width) uint64. index: Scratch.
 
     us, vs: positions, pixels, clamped to the picture; after that the weights of the right and the lower pixels.
     """
@@ -144,7 +144,7 @@ def fetch_row(corner: np.ndarray, us: Row, vs: Row, index: Index, pixels: np.nda
 
 @routine
 def between_row(values: Row, corner: np.ndarray, us: Row, vs: Row, channel: int) -> None:
-    """values: one channel, 0..65535, interpolated between the pixels from `fetch_row`."""
+    """Interpolate one channel, 0..65535, between the pixels from `fetch_row`."""
     shift = uint64(16 * channel)
     upper_left, upper_right, lower_left, lower_right = corner[0], corner[1], corner[2], corner[3]
     for i in range(values.size):

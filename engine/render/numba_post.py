@@ -8,16 +8,7 @@ import math
 import numpy as np
 
 from engine.render.compiling import float32, int32, kernel, routine, small_kernel, uint64
-from engine.render.look import (
-    GRAIN_SIDE,
-    SHRINK,
-    PostLook,
-    grain_offset,
-    grain_px,
-    grain_tile,
-    pyramid_sizes,
-    spreads,
-)
+from engine.render.look import GRAIN_SIDE, SHRINK, PostLook, grain_offset, grain_px, grain_tile, pyramid_sizes, spreads
 from engine.render.numba_maths import (
     BLUE_LIGHT,
     DEEP_WHITE,
@@ -50,7 +41,7 @@ _NO_LIGHT = np.zeros((1, 1, 3), np.float32)
 
 
 class NumbaPost:
-    """Draws the effects of one renderer; its arrays are made when the first effect is switched on. One thread."""
+    """Draws the post effects of one renderer; allocates when the first effect is switched on. One thread."""
 
     def __init__(self) -> None:
         self._grain = grain_tile()
@@ -59,7 +50,7 @@ class NumbaPost:
         self._up: list[Light] = []
 
     def draw(self, out: Deep, picture: Deep, post: PostLook, time_s: float, *, is_luma: bool) -> None:
-        """The picture with these effects, into `out`."""
+        """Draw the picture with these effects into `out`."""
         height, width = picture.shape[:2]
         veil = _NO_LIGHT
         if post.has_light:
@@ -78,8 +69,8 @@ class NumbaPost:
                     add_risen(into, self._down[level], risen, np.float32(spread.weights[level]), np.float32(weight))
                     risen, weight = into, 1.0
         amounts = np.array(post.strengths, np.float32)
-        place = np.array([*grain_offset(time_s), grain_px(height)], np.int32)
-        compose(out, one_number_each(picture), veil, self._grain, amounts, place, post.has_light, is_luma)
+        grain_origin = np.array([*grain_offset(time_s), grain_px(height)], np.int32)
+        compose(out, one_number_each(picture), veil, self._grain, amounts, grain_origin, post.has_light, is_luma)
 
     @property
     def is_ready(self) -> bool:
@@ -100,7 +91,7 @@ class NumbaPost:
 
 @kernel("float32[:,:,::1], uint16[:,:,::1], float32, float32")
 def gather_light(row: int, out: Light, picture: Deep, threshold: float, knee: float) -> None:
-    """Mean of 4 x 4 pixels of the light that spreads; see shaders/post_light.glsl."""
+    """Average the light that spreads over 4 x 4 pixels; see shaders/post_light.glsl."""
     height, width = picture.shape[0], picture.shape[1]
     for column in range(out.shape[1]):
         reds, greens, blues = ZERO, ZERO, ZERO
@@ -113,17 +104,17 @@ def gather_light(row: int, out: Light, picture: Deep, threshold: float, knee: fl
                     float32(pixel[1]) / DEEP_WHITE,
                     float32(pixel[2]) / DEEP_WHITE,
                 )
-                share = min(max((max(red, green, blue) - threshold) / knee + HALF, ZERO), ONE)
-                share = share * share * (THREE - TWO * share)
-                reds += red * red * share
-                greens += green * green * share
-                blues += blue * blue * share
+                weight = min(max((max(red, green, blue) - threshold) / knee + HALF, ZERO), ONE)
+                weight = weight * weight * (THREE - TWO * weight)
+                reds += red * red * weight
+                greens += green * green * weight
+                blues += blue * blue * weight
         out[row, column, 0], out[row, column, 1], out[row, column, 2] = reds / BLOCK, greens / BLOCK, blues / BLOCK
 
 
 @small_kernel("float32[:,:,::1], float32[:,:,::1]")
 def halve(out: Light, larger: Light) -> None:
-    """Half the size, averaged with weights 1 3 3 1; see shaders/post_halve.glsl."""
+    """Halve a picture, averaged with weights 1 3 3 1; see shaders/post_halve.glsl."""
     height, width = larger.shape[0], larger.shape[1]
     line = np.empty((width, 3), np.float32)
     for row in range(out.shape[0]):
@@ -170,25 +161,25 @@ def add_risen(out: Light, own: Light, smaller: Light, own_weight: float, smaller
 
 
 @routine
-def spline(place: int, size: int) -> tuple[int, int, int, float, float]:
-    """The three texels of the next smaller level around a place, clamped, and weights of the first and the third."""
-    middle = place // 2
-    is_second = place % 2 == 1
+def spline(index: int, size: int) -> tuple[int, int, int, float, float]:
+    """Return the three clamped texels of the next smaller level around an index, and weights of the first and third."""
+    middle = index // 2
+    is_second = index % 2 == 1
     first, third = min(max(middle - 1, 0), size - 1), min(middle + 1, size - 1)
     return first, min(middle, size - 1), third, FAR if is_second else NEAR, NEAR if is_second else FAR
 
 
 @routine
 def veil_row(light: Rgb, line: np.ndarray, veil: Light, row: int) -> None:
-    """light (3, width + 8): the veil at each pixel of a row, interpolated, from its third number on. line: scratch."""
+    """Interpolate the veil at each pixel of a row into light, (3, width + 8), from index 2 on. line: Scratch."""
     height, width = veil.shape[0], veil.shape[1]
     at = (float32(row) + HALF) * QUARTER - HALF
     first = int32(math.floor(at))
-    share = at - float32(first)
+    fraction = at - float32(first)
     y0, y1 = min(max(first, 0), height - 1), min(first + 1, height - 1)
     for c in range(3):
         for column in range(width):
-            line[column + 1] = veil[y0, column, c] * (ONE - share) + veil[y1, column, c] * share
+            line[column + 1] = veil[y0, column, c] * (ONE - fraction) + veil[y1, column, c] * fraction
         line[0], line[width + 1] = line[1], line[width]
         out = light[c]
         for column in range(width + 1):
@@ -202,20 +193,20 @@ def veil_row(light: Rgb, line: np.ndarray, veil: Light, row: int) -> None:
 
 @routine
 def light_row(rgb: Rgb, light: Rgb) -> None:
-    """rgb: with the light of the veil, less where the veil is brighter than white; see shaders/post.glsl."""
+    """Add the light of the veil to rgb, less where the veil is brighter than white; see shaders/post.glsl."""
     for i in range(rgb.shape[1]):
         at = i + VEIL_START
         first, second, third = light[0, at], light[1, at], light[2, at]
-        kept = ONE / (ONE + THREE * max(first, max(second, third)))
+        scale = ONE / (ONE + THREE * max(first, max(second, third)))
         red, green, blue = rgb[0, i] * rgb[0, i], rgb[1, i] * rgb[1, i], rgb[2, i] * rgb[2, i]
-        rgb[0, i] = math.sqrt(red + first * kept * (ONE - red))
-        rgb[1, i] = math.sqrt(green + second * kept * (ONE - green))
-        rgb[2, i] = math.sqrt(blue + third * kept * (ONE - blue))
+        rgb[0, i] = math.sqrt(red + first * scale * (ONE - red))
+        rgb[1, i] = math.sqrt(green + second * scale * (ONE - green))
+        rgb[2, i] = math.sqrt(blue + third * scale * (ONE - blue))
 
 
 @routine
 def shift_row(us: Row, vs: Row, row: int, width: int, height: int, shift: float) -> None:
-    """us, vs: position of each pixel of the row, farther from the centre by `shift` in the corners, pixels."""
+    """Write the position of each pixel of the row into us and vs, scaled by `shift` pixels in the corners."""
     half_w, half_h = float32(width) * HALF, float32(height) * HALF
     scale = shift / (half_w * half_w + half_h * half_h)
     y = float32(row) + HALF - half_h
@@ -234,13 +225,12 @@ def compose(
     veil: Light,
     grain: np.ndarray,
     amounts: np.ndarray,
-    place: np.ndarray,
+    grain_origin: np.ndarray,
     has_light: bool,
     is_luma: bool,
 ) -> None:
-    """All effects into a row of `out`; see shaders/post.glsl. pixels (height * width,) uint64: the picture, one number
-    per pixel. amounts: chromatic, vignette, grain, exposure (2), as the shader gets them; place: column and row of the
-    tile's beginning, pixels per grain."""
+    """Draw all effects into a row of `out`; see shaders/post.glsl. pixels: The picture, one number per pixel. amounts:
+    In the order of `PostStrengths`. grain_origin: Column and row of the tile's origin, pixels per grain."""
     height, width = out.shape[0], out.shape[1]
     half_w, half_h = float32(width) * HALF, float32(height) * HALF
     scale = ONE / (half_w * half_w + half_h * half_h)
@@ -266,13 +256,13 @@ def compose(
     y = float32(row) + HALF - half_h
     for i in range(width):
         x = float32(i) + HALF - half_w
-        corner_share = (x * x + y * y) * scale
-        gains[i] = ONE / (ONE + vignette * corner_share * corner_share)
+        corner_distance = (x * x + y * y) * scale
+        gains[i] = ONE / (ONE + vignette * corner_distance * corner_distance)
     for c in range(3):
         for i in range(width):
             rgb[c, i] *= gains[i]
     if grain_amount > ZERO:
-        grain_x, grain_y, grain_size = place[0], place[1], place[2]
+        grain_x, grain_y, grain_size = grain_origin[0], grain_origin[1], grain_origin[2]
         grains = grain[(row // grain_size + grain_y) & (GRAIN_SIDE - 1)]
         for i in range(width):
             luminance = rgb[0, i] * RED_LIGHT + rgb[1, i] * GREEN_LIGHT + rgb[2, i] * BLUE_LIGHT

@@ -31,20 +31,20 @@ def open_renderer(
 ) -> Renderer:
     """Open a renderer of this size, "auto", "gl" or "numba". Use it on the calling thread only.
 
-    `is_live`: where Numba must compile, begin before trails, layer 5 and effects are compiled. `on_progress` gets the
-    progress. `date_at` is the date that shaders get. "auto" is OpenGL on a GPU, else "numba". Numba has OpenGL for
-    shaders; where there is none, they fail one by one. `.reason` says why it is not OpenGL.
+    is_live: Where Numba must compile, start before trails, layer 5 and effects are compiled. on_progress: Gets the
+    progress. date_at: Source of the shaders' DATE. "auto" is OpenGL on a GPU, else "numba". Numba uses OpenGL for
+    shaders; without it each shader fails. `.reason` explains why it is not OpenGL.
     NoGLError if "gl" or the chosen GPU is not available; RenderError if a shader or size is rejected.
     """
     if choice not in CHOICES:
         raise RenderError(f"renderer {choice!r}: choose auto, gl or numba")
     if choice == "gl":
         return _open_gl(width, height, date_at)
-    is_asked = choice == "numba"
+    is_requested = choice == "numba"
     shaders, why_no_shaders = None, ""
     try:
         shaders = _open_shaders(date_at)
-        if not (shaders.is_software or is_asked):
+        if not (shaders.is_software or is_requested):
             shaders.close()
             return _open_gl(width, height, date_at)
     except RenderError as error:  # no OpenGL, or a driver that rejects a shader
@@ -55,7 +55,7 @@ def open_renderer(
         return _numba_class()(
             width,
             height,
-            reason="" if is_asked else why_no_shaders or SOFTWARE,
+            reason="" if is_requested else why_no_shaders or SOFTWARE,
             is_live=is_live,
             on_progress=on_progress,
             shaders=shaders,
@@ -65,7 +65,7 @@ def open_renderer(
         if shaders is None:
             raise
         shaders.close()
-        if is_asked:
+        if is_requested:
             raise
         gl = _open_gl(width, height, date_at)
         gl.reason = f"OpenGL runs on the CPU here; Numba would be faster, but: {error}"
@@ -97,13 +97,13 @@ def _numba_class() -> "type[NumbaRenderer]":
 
 
 def describe_unused_card() -> str:
-    """One line: that there is a graphics card, why OpenGL does not use it, and what mends that; "" if there is none.
+    """Describe in one line a graphics card that OpenGL does not use, why, and how to fix it; "" if there is none.
 
     For Linux, and for a renderer that draws in software. As of `find_unused_card`.
     """
     try:
         from engine.render.unused_card import find_unused_card
-    except ImportError:  # without moderngl, which the renderer's reason tells
+    except ImportError:  # without moderngl, which the renderer's reason names
         return ""
     unused = find_unused_card()
     return "" if unused is None else str(unused)

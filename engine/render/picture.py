@@ -10,12 +10,12 @@ from engine.render.isf.isf_file import ShaderSlot, ShaderState
 from engine.render.look import Look
 from engine.render.masks import IdPicture, Overlay
 from engine.render.master import FlashGuardState
-from engine.values import ChannelFeatures, Segmentation, ShownPicture, TextureRef, VideoFrame
+from engine.values import ChannelFeatures, LazyPicture, Segmentation, TextureRef, VideoFrame
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class RegionMap:
-    """Index of the leading layer at each pixel of the frame that the map was made from."""
+    """Index of the leading layer at each pixel of the picture that the map was made from."""
 
     indices: np.ndarray
     """(height, width) uint8, 0..3, row 0 at the top, C-contiguous; at most 320 wide, cover-fitted like layer 5."""
@@ -23,13 +23,13 @@ class RegionMap:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Matte:
-    """Cuts out a part of layer 5: its weight, or in simple mode its picture, is multiplied by the kept share.
+    """Cuts out a part of layer 5: its weight, or in simple mode its picture, is multiplied by the kept fraction.
 
-    The kept share is the coverage (masks.py) of the maximum of all masks per texel, or 1 minus that. The segmented
+    The kept fraction is the coverage (masks.py) of the maximum of all masks per texel, or 1 minus that. The segmented
     picture is fitted to layer 5 as layer 5 is to the Multiverse, and mirrored with it; a finished picture is not.
     """
 
-    found: Segmentation
+    segmentation: Segmentation
     """Without objects the subject is empty and the background is everything."""
     keeps: Literal["subject", "background"]
     is_hard: bool
@@ -39,6 +39,8 @@ class Matte:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class PictureInput:
+    """Everything that a renderer needs for one picture."""
+
     look: Look
     waves: np.ndarray
     """(4, 1024) float32 in [-1, 1], oldest at index 0."""
@@ -53,46 +55,45 @@ class PictureInput:
     layer5_before: VideoFrame | None = None
     """The picture that fades out while `layer5` fades in; ignored if its size differs."""
     layer5_mix: float = 1.0
-    """Share of `layer5`, 0..1: 0 shows `layer5_before` alone, 1 `layer5` alone."""
+    """Weight of `layer5`, 0..1: 0 shows `layer5_before` alone, 1 `layer5` alone."""
     matte: Matte | None = None
     """None for all of layer 5."""
-    leaving: "Leaving | None" = None
+    outgoing: "OutgoingLook | None" = None
     """The look that this one replaces, during a dissolve."""
-    coming: "PictureInput | None" = None
+    upcoming: "PictureInput | None" = None
     """A look that is about to begin. It is not shown, but has a trail from now on; the next look that begins in a
-    picture without a `coming` is this one, and begins with that trail."""
-    keeps_coming: bool = False
-    """The look that was `coming` still waits: it keeps its trail, which is not drawn in this picture."""
+    picture without an `upcoming` is this one, and begins with that trail."""
+    keeps_upcoming: bool = False
+    """The look that was `upcoming` still waits: it keeps its trail, which is not drawn in this picture."""
     cuts: int = 0
     """Number of looks so far that have replaced another at once: a new number begins a new feedback trail."""
     returns: int = 0
-    """Number of looks so far that were on screen again after they had begun to leave: a new number gives the look the
-    trail of the one that leaves."""
+    """Number of outgoing looks so far that became current again: a new number gives the look the outgoing trail."""
     is_cutting: bool = False
-    """A cut was made a moment ago: until its shaders are built, the last picture stays."""
+    """A cut has just been made: until its shaders are built, the last picture stays."""
     graphics: tuple[Graphic, ...] = ()
-    """Texts and the logo, laid on the look after its shaders."""
+    """Texts and the logo, composited onto the look after its shaders."""
     shaders: tuple[ShaderSlot, ...] = ()
-    """The slots that play: the generator over the picture, then the effects; on screen also those of `leaving`."""
-    coming_shaders: tuple[ShaderSlot, ...] = ()
+    """The slots that play: the generator over the picture, then the effects; also those of `outgoing`."""
+    upcoming_shaders: tuple[ShaderSlot, ...] = ()
     """Not drawn, but compiled: those of a look that will begin on a beat."""
     shows_generator: bool = False
-    """The generator is layer 5's picture, in place of `layer5`."""
+    """The generator is layer 5's picture, instead of `layer5`."""
     fitted_px: tuple[int, int] | None = None
     """Width and height in which it will be read with `read_fitted`, so that this is queued, too; None if unknown."""
 
     @property
-    def still_waits(self) -> bool:
-        """True if a look that begins in this picture is not the one that was `coming`."""
-        return self.coming is not None or self.keeps_coming
+    def upcoming_waits(self) -> bool:
+        """True if a look that begins in this picture is not the one that was `upcoming`."""
+        return self.upcoming is not None or self.keeps_upcoming
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Leaving:
+class OutgoingLook:
     """A look that dissolves into another: (1 - mix) x its finished picture + mix x the other's, before the master.
 
     A finished picture has the look's shaders and effects. Looks with the same shaders in the same slots are mixed
-    before them instead: the shaders play on, and their inputs move.
+    before them instead: the shaders continue, and their inputs are interpolated.
 
     The outgoing look keeps its own feedback trail; the incoming look begins with a new one. If a fade begins during
     another one, three looks are on screen: the first is frozen beneath the second, which now fades out.
@@ -101,13 +102,13 @@ class Leaving:
     number: int
     """Number of the fade; a new number makes the look on screen the outgoing one."""
     mix: float
-    """Share of the incoming look, 0..1."""
+    """Weight of the incoming look, 0..1."""
     picture: PictureInput | None
-    """Input of the outgoing look, without a `leaving`. None to keep the last picture on screen instead."""
+    """Input of the outgoing look, itself without an `outgoing`. None to freeze the last picture instead."""
     revealed: float = 1.0
-    """Share of `picture` over the still beneath it, 0..1: the mix of the fade that this one interrupted."""
-    held_from: float = 0.0
-    """The `mix` at which a still was on screen: it goes from there to 1."""
+    """Opacity of `picture` over the still beneath it, 0..1: the mix of the interrupted fade."""
+    freeze_mix: float = 0.0
+    """The `mix` at which the outgoing picture was frozen: the fade continues from there to 1."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -144,7 +145,7 @@ class PictureCrossfade:
         return width, height
 
 
-ShownKind = PictureCrossfade | Overlay | IdPicture
+PictureRequest = PictureCrossfade | Overlay | IdPicture
 
 
 class Renderer(Protocol):
@@ -160,7 +161,7 @@ class Renderer(Protocol):
 
     @property
     def description(self) -> str:
-        """GL_RENDERER, or Numba's version and number of threads."""
+        """GL_RENDERER, or Numba's version and its number of threads."""
 
     is_software: bool
     """True if drawing runs on the CPU."""
@@ -193,7 +194,7 @@ class Renderer(Protocol):
     def texture(self) -> TextureRef | None:
         """The finished picture on the GPU, valid until the next `draw`; None from Numba."""
 
-    def show(self, asked: ShownKind) -> ShownPicture:
+    def lazy_picture(self, request: PictureRequest) -> LazyPicture:
         """An extra picture without the look's effects: layer 5 alone, objects over their picture, or their ids.
 
         Returns at once. The result is drawn on demand and is valid until the next `draw`.
@@ -202,34 +203,34 @@ class Renderer(Protocol):
     def read_rgba(self) -> np.ndarray:
         """The finished picture of this frame, (height, width, 4) uint8, row 0 at the top. Read back once per picture.
 
-        Read-only. It may be kept, as it is not overwritten while referenced.
+        Read-only. It may be stored: it is not overwritten while referenced.
         """
 
     def read_fitted(self, size_px: tuple[int, int]) -> np.ndarray:
-        """As `PublishedFrame.read_fitted` says. If drawing runs on the CPU, all of it: the reader fits it as fast."""
+        """Read the picture as `PublishedFrame.read_fitted`; unscaled if drawing runs on the CPU."""
 
     def read_behind(self, size_px: tuple[int, int], *, is_bare: bool = False) -> np.ndarray:
-        """The finished picture as it would be without blackout, fade and flash guard, scaled to this size: not larger,
-        of the same shape. (height, width, 4) uint8, opaque; may be kept. Drawn at each call, by a pass of its own.
-        `is_bare`: the look with its shaders, in a dissolve the one that comes, before texts, outlines and effects."""
+        """Draw and read the picture without blackout, fade and flash guard, scaled down to this size of the same shape:
+        (height, width, 4) uint8, opaque; may be stored. is_bare: The look with its shaders (in a dissolve the incoming
+        one) before texts, outlines and effects."""
 
     def read_rgba16(self) -> np.ndarray:
-        """The same as (height, width, 4) uint16, 65535 for white, without dither; drawn and read once per picture. The
-        renderer's own 8 bits, if the driver has no deeper targets."""
+        """Like `read_rgba`, as (height, width, 4) uint16, 65535 for white, without dither; drawn and read once. From 8
+        bits if the driver has no deeper targets."""
 
     def close(self) -> None:
         """Release everything. Idempotent; all other methods raise RenderError afterwards."""
 
 
 def fitted_size(full_px: tuple[int, int], longest_px: int) -> tuple[int, int]:
-    """Width and height of a picture of this shape whose longer side is at most `longest_px`; never enlarged."""
+    """Return the size of a picture of this shape whose longer side is at most `longest_px`; never enlarged."""
     scale = min(1.0, longest_px / max(full_px))
     width, height = (max(1, round(side * scale)) for side in full_px)
     return width, height
 
 
-def middle(full_px: tuple[int, int], size_px: tuple[int, int]) -> tuple[int, int, int, int]:
-    """Left, top, width and height of the largest centred part of a picture with the aspect ratio of `size_px`."""
+def centre_crop(full_px: tuple[int, int], size_px: tuple[int, int]) -> tuple[int, int, int, int]:
+    """Return left, top, width and height of the largest centred part with the aspect ratio of `size_px`."""
     (full_width, full_height), (width, height) = full_px, size_px
     part_width = min(full_width, max(1, round(full_height * width / height)))
     part_height = min(full_height, max(1, round(full_width * height / width)))

@@ -50,7 +50,7 @@ class Readback:
             self._queued = framebuffer
 
     def next_picture(self) -> None:
-        """Forget what is queued: its framebuffer will be drawn into again."""
+        """Drop the queued transfer: its framebuffer will be drawn into again."""
         self._queued = None
         if self._was_read:
             self._apart, self._since = self._since, 0
@@ -59,17 +59,18 @@ class Readback:
 
     @property
     def expects_read(self) -> bool:
-        """True if this picture is as far from the last that was read as that was from the one before: so a recording
-        is served, and a preview of every fourth picture. A wrong guess costs a transfer or one wait more."""
+        """True if a read is expected: this picture is as far from the last read one as that was from the previous one.
+
+        This predicts recordings, and previews of every fourth picture. A wrong guess costs a transfer or a wait."""
         return self._since == self._apart
 
     def read(self, framebuffer: moderngl.Framebuffer) -> np.ndarray:
-        """(height, width, 4) uint8, or as `dtype` says, row 0 at the top; not overwritten while it is referenced.
+        """Read a finished picture: (height, width, 4) uint8, or as `dtype` says, row 0 at the top.
 
-        The picture must be finished, and so must be the transfer if it was queued.
+        A queued transfer must be finished, too. The array is not overwritten while it is referenced.
         """
         if self._transfer is not None and self._queued is not framebuffer:
-            return self.read_drawn(framebuffer)
+            return self.finish_and_read(framebuffer)
         self._was_read = True
         pixels = self._pool.take()
         if self._transfer is None:
@@ -78,9 +79,8 @@ class Readback:
             self._transfer.read_into(pixels)
         return pixels
 
-    def read_drawn(self, framebuffer: moderngl.Framebuffer) -> np.ndarray:
-        """The same of a picture that need not be finished: waits for it and for the transfer at once, without the GIL,
-        which moderngl would hold."""
+    def finish_and_read(self, framebuffer: moderngl.Framebuffer) -> np.ndarray:
+        """Read a picture that may be unfinished: waits for it and for the transfer without holding the GIL."""
         self.queue(framebuffer)
         self._finish()
         return self.read(framebuffer)

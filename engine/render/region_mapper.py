@@ -1,4 +1,4 @@
-"""Makes region maps on a thread: pictures go in as they arrive, the newest finished map comes out."""
+"""Computes region maps on a thread: takes pictures as they arrive, returns the newest finished map."""
 
 import logging
 from collections.abc import Mapping
@@ -64,39 +64,40 @@ class RegionMapper:
 
     def __init__(self, report: Report) -> None:
         guard = Guard(log, report, "region", "region map failed, the last one stays")
-        self._seen: tuple[VideoFrame | Segmentation | None, RegionSettings] | None = None
+        self._last_request: tuple[VideoFrame | Segmentation | None, RegionSettings] | None = None
         self._latest: RegionMap | None = None
         self._edges: np.ndarray | None = None
-        """The newest map of outlines, whose numbers the next one keeps."""
+        """The newest map of outlines; the next one continues its numbers."""
         self._objects: ObjectRegions | None = None
-        """The region of each object, kept for the next result."""
+        """The region of each object, for the next result."""
         self._thread = NewestThread("regions", self._map_newest, guard)
 
-    def submit(self, frame: VideoFrame | None, settings: RegionSettings, found: Segmentation | None = None) -> None:
-        """Request a map of this picture, or in the objects mode of the result `found`. Returns at once.
+    def submit(
+        self, frame: VideoFrame | None, settings: RegionSettings, segmentation: Segmentation | None = None
+    ) -> None:
+        """Request a map of this picture, or in the objects mode of the segmentation. Returns at once.
 
         An unchanged picture or result with unchanged settings is mapped once.
         """
-        source = found if settings.is_of_objects else frame
-        if self._seen is not None and self._seen[0] is source and self._seen[1] == settings:
+        source = segmentation if settings.is_of_objects else frame
+        if self._last_request is not None and self._last_request[0] is source and self._last_request[1] == settings:
             return
-        self._seen = source, settings
-        self._thread.submit(self._seen)
+        self._last_request = source, settings
+        self._thread.submit(self._last_request)
 
     def latest(self) -> RegionMap | None:
         """The newest finished map; None before the first one, and while there is no picture."""
         return self._latest
 
     def compute(
-        self, frame: VideoFrame | None, settings: RegionSettings, found: Segmentation | None = None
+        self, frame: VideoFrame | None, settings: RegionSettings, segmentation: Segmentation | None = None
     ) -> RegionMap | None:
-        """The map of this picture, computed on the calling thread (offline). None without a picture, except by
-        quadrant.
+        """Compute the map of this picture on the calling thread (offline). None without a picture, except by quadrant.
 
-        In the objects mode the map of `found`, or by quadrant if that is None. Use one thread: outlines keep their
-        numbers from the previous picture, objects from the previous result.
+        In the objects mode the map of the segmentation, or by quadrant if that is None. Use one thread: outlines
+        keep their numbers from the previous picture, objects from the previous result.
         """
-        return self._map(found if settings.is_of_objects else frame, settings)
+        return self._map(segmentation if settings.is_of_objects else frame, settings)
 
     def _map(self, source: VideoFrame | Segmentation | None, settings: RegionSettings) -> RegionMap | None:
         from engine.render import region_maps  # OpenCV costs 0.1 s to import, and most shows have no regions
@@ -107,7 +108,7 @@ class RegionMapper:
             return None
         if isinstance(source, Segmentation):
             self._objects = self._objects or region_maps.ObjectRegions()
-            return _shown(self._objects.compute(source, settings.background, settings.prompts), settings)
+            return _to_map(self._objects.compute(source, settings.background, settings.prompts), settings)
         pixels = region_maps.reduce_picture(source.pixels)
         if settings.mode == "brightness":
             indices = region_maps.brightness_regions(pixels, is_equalised=settings.is_equalised)
@@ -120,16 +121,16 @@ class RegionMapper:
             indices = region_maps.colour_regions(
                 pixels, hue_offset=settings.hue_offset, sat_min=settings.sat_min, is_equalised=settings.is_equalised
             )
-        return _shown(indices, settings)
+        return _to_map(indices, settings)
 
     def close(self) -> None:
         """Stop the thread and wait for it."""
         self._thread.close()
 
-    def _map_newest(self, wanted: tuple[VideoFrame | Segmentation | None, RegionSettings]) -> None:
-        self._latest = self._map(*wanted)
+    def _map_newest(self, request: tuple[VideoFrame | Segmentation | None, RegionSettings]) -> None:
+        self._latest = self._map(*request)
 
 
-def _shown(indices: np.ndarray, settings: RegionSettings) -> RegionMap:
-    """The map, mirrored like the picture."""
+def _to_map(indices: np.ndarray, settings: RegionSettings) -> RegionMap:
+    """Create the map, mirrored like the picture."""
     return RegionMap(indices=np.ascontiguousarray(indices[:, ::-1]) if settings.is_mirrored else indices)

@@ -17,35 +17,35 @@ _QUARTERS = (0.25, 0.5, 0.75)
 REGIONS = 4
 _CANNY = (50, 150)
 _WIDE = np.ones((5, 5), np.uint8)
-_CORE = 0.3  # share of the largest distance from an outline; pixels beyond it form a core
+_CORE = 0.3  # fraction of the largest distance from an outline; pixels beyond it form a core
 
 
 def small_size(picture_px: tuple[int, int], widest_px: int) -> tuple[int, int]:
-    """Width and height with these proportions, `widest_px` wide at most."""
+    """Return width and height with these proportions, at most `widest_px` wide."""
     width, height = picture_px
     if width <= widest_px:
         return width, height
     return widest_px, max(1, round(height * widest_px / width))
 
 
-def objects_seen(found: Segmentation, widest_px: int) -> np.ndarray:
-    """(height, width) uint8 in the proportions of the picture: 0 for none, else 1 + index in `found.objects`.
+def object_numbers(segmentation: Segmentation, widest_px: int) -> np.ndarray:
+    """Return the object at each pixel, (height, width) uint8: 0 for none, else 1 + index in `segmentation.objects`.
 
     The first of overlapping objects wins. Masks are scaled bilinearly and then thresholded at one half: the other order
     would give jagged edges. OpenCV; not for the render thread.
     """
-    size_px = small_size(found.picture_px, widest_px)
-    seen = np.zeros(size_px[::-1], np.uint8)
-    for place in range(len(found.objects) - 1, -1, -1):
-        scaled = cv2.resize(found.masks[place], size_px, interpolation=cv2.INTER_LINEAR)
+    size_px = small_size(segmentation.picture_px, widest_px)
+    numbers = np.zeros(size_px[::-1], np.uint8)
+    for index in range(len(segmentation.objects) - 1, -1, -1):
+        scaled = cv2.resize(segmentation.masks[index], size_px, interpolation=cv2.INTER_LINEAR)
         # 255 inside, 0 outside. As integers, above 127.5 means at least 128.
         inside = cv2.compare(scaled, 127, cv2.CMP_GT)  # type: ignore[call-overload]  # it takes a number, too
-        seen = (seen & ~inside) | (inside & (1 + place))
-    return seen
+        numbers = (numbers & ~inside) | (inside & (1 + index))
+    return numbers
 
 
 def reduce_picture(pixels: np.ndarray) -> np.ndarray:
-    """The picture, reduced to at most 320 pixels wide by averaging."""
+    """Reduce a picture to at most 320 pixels wide by averaging."""
     height, width = pixels.shape[:2]
     if width <= MAX_PX:
         return pixels
@@ -54,13 +54,13 @@ def reduce_picture(pixels: np.ndarray) -> np.ndarray:
 
 
 def brightness_regions(pixels: np.ndarray, *, is_equalised: bool) -> np.ndarray:
-    """0 dark to 3 bright by BT.601 luma: thresholds at 1/4, 1/2, 3/4, or at the picture's own quartiles."""
+    """Map by BT.601 luma, 0 dark to 3 bright: thresholds at 1/4, 1/2, 3/4, or at the picture's own quartiles."""
     luma = pixels.astype(np.float32) @ _BT601  # (height, width), 0..1
     return _split(luma, luma, is_equalised)
 
 
 def colour_regions(pixels: np.ndarray, *, hue_offset: float, sat_min: float, is_equalised: bool) -> np.ndarray:
-    """Hue quarters, the first beginning at `hue_offset` (turns); pixels less saturated than `sat_min` by brightness."""
+    """Map by hue quarters from `hue_offset` (turns) on; pixels less saturated than `sat_min` by brightness."""
     # Per pixel: high = largest channel, chroma = largest minus smallest (HSV; Smith 1978).
     rgb = pixels.astype(np.float32)
     high = rgb.max(axis=-1)
@@ -80,12 +80,12 @@ def colour_regions(pixels: np.ndarray, *, hue_offset: float, sat_min: float, is_
 
 
 def quadrant_regions() -> np.ndarray:
-    """Top left 0, top right 1, bottom left 2, bottom right 3: (2, 2), stretched by the renderer."""
+    """Map by quadrant, (2, 2): top left 0, top right 1, bottom left 2, bottom right 3."""
     return np.array([[0, 1], [2, 3]], np.uint8)
 
 
 def edge_regions(pixels: np.ndarray, before: np.ndarray | None = None) -> np.ndarray | None:
-    """The four largest areas enclosed by outlines, grown until they meet; None if there are none.
+    """Map by the four largest areas enclosed by outlines, grown until they meet; None if there are none.
 
     `before` is the previous map: each region takes the number of the old region that it overlaps most, so that layers
     do not swap while something moves. (Marker-controlled watershed; Meyer 1992.)
@@ -94,9 +94,7 @@ def edge_regions(pixels: np.ndarray, before: np.ndarray | None = None) -> np.nda
     outlines = cv2.dilate(cv2.Canny(cv2.cvtColor(pixels, cv2.COLOR_RGB2GRAY), *_CANNY), _WIDE, iterations=2)
     if not outlines.any():
         return None
-    inside = cv2.distanceTransform(
-        255 - outlines, cv2.DIST_L2, 5
-    )  # (height, width), distance to the next outline in pixels
+    inside = cv2.distanceTransform(255 - outlines, cv2.DIST_L2, 5)  # (height, width), pixels to the next outline
     if not inside.any():
         return None
     count, cores, figures, _ = cv2.connectedComponentsWithStats((inside > _CORE * inside.max()).astype(np.uint8))
@@ -112,11 +110,11 @@ def edge_regions(pixels: np.ndarray, before: np.ndarray | None = None) -> np.nda
     while seams.any():  # seams are one pixel wide: assign them to a neighbour
         numbers = np.where(seams, cv2.dilate(numbers, _WIDE), numbers)
         seams = numbers == 0
-    return _renumbered(numbers - 1, len(largest), before)
+    return _renumber(numbers - 1, len(largest), before)
 
 
-def _renumbered(regions: np.ndarray, count: int, before: np.ndarray | None) -> np.ndarray:
-    """The same regions, renumbered for the largest total overlap with the regions of the same number in `before`."""
+def _renumber(regions: np.ndarray, count: int, before: np.ndarray | None) -> np.ndarray:
+    """Renumber regions for the largest total overlap with the regions of the same number in `before`."""
     if before is None or before.shape != regions.shape:
         return regions
     shared = np.bincount(regions.ravel() * REGIONS + before.ravel(), minlength=REGIONS**2).reshape(REGIONS, REGIONS)
@@ -129,7 +127,7 @@ def _renumbered(regions: np.ndarray, count: int, before: np.ndarray | None) -> n
 
 
 def _split(luma: np.ndarray, sample: np.ndarray, is_equalised: bool) -> np.ndarray:
-    """0..3 by thresholds: quarters of the range, or the quartiles of `sample`, moved apart until four regions exist.
+    """Map to 0..3 by thresholds: quarters of the range, or quartiles of `sample`, moved until four regions exist.
 
     If many pixels have the same level (a night scene, a test card), plain quartiles coincide and regions vanish.
     """
@@ -138,12 +136,12 @@ def _split(luma: np.ndarray, sample: np.ndarray, is_equalised: bool) -> np.ndarr
         quarters: np.ndarray = np.digitize(luma, _QUARTERS).astype(np.uint8)
         return quarters
     last = len(levels) - 1
-    up_to = np.cumsum(counts) / sample.size  # share of pixels at or below each level
+    up_to = np.cumsum(counts) / sample.size  # fraction of pixels at or below each level
     thresholds = []
     lowest = 1
-    for number, share in enumerate(_QUARTERS):
+    for number, quantile in enumerate(_QUARTERS):
         # A region begins at the first level above its quartile, but leaves one level for each later region.
-        start = int(np.searchsorted(up_to, share)) + 1
+        start = int(np.searchsorted(up_to, quantile)) + 1
         highest = last - (2 - number) if last >= 3 else last
         start = min(max(start, lowest), highest)
         thresholds.append(levels[start])
@@ -164,12 +162,12 @@ class ObjectRegions:
     def __init__(self) -> None:
         self._region_of: dict[int, int] = {}
 
-    def compute(self, found: Segmentation, background: int, prompts: Sequence[int]) -> np.ndarray:
-        """(height, width) uint8 0..3, at most 320 wide; `background` where no object with a region is visible.
-        `prompts`: the number of the prompt that each region names, or 0."""
-        self._assign(found.objects, prompts)
-        regions = [self._region_of.get(each.id, background) for each in found.objects]
-        return np.array([background, *regions], np.uint8).take(objects_seen(found, MAX_PX))
+    def compute(self, segmentation: Segmentation, background: int, prompts: Sequence[int]) -> np.ndarray:
+        """Map by object, (height, width) uint8 0..3, at most 320 wide; `background` where no object has a region.
+        prompts: Number of the prompt that each region names, or 0."""
+        self._assign(segmentation.objects, prompts)
+        regions = [self._region_of.get(each.id, background) for each in segmentation.objects]
+        return np.array([background, *regions], np.uint8).take(object_numbers(segmentation, MAX_PX))
 
     def _assign(self, objects: Sequence[FoundObject], prompts: Sequence[int]) -> None:
         """Assign regions to these objects, best first."""
@@ -177,8 +175,8 @@ class ObjectRegions:
         known = ((each, self._region_of[each]) for each in named if each in self._region_of)
         assigned = {each: region for each, region in known if prompts[region] == named[each]}
         for each in [new for new in named if new not in assigned]:
-            taken = list(assigned.values())
+            assigned_regions = list(assigned.values())
             own = [region for region in range(REGIONS) if prompts[region] == named[each]]
-            if own and (named[each] or any(region not in taken for region in own)):
-                assigned[each] = min(own, key=taken.count)
+            if own and (named[each] or any(region not in assigned_regions for region in own)):
+                assigned[each] = min(own, key=assigned_regions.count)
         self._region_of = assigned

@@ -16,11 +16,11 @@ _INCLUDE = re.compile(r'^#include "(?P<name>\w+\.glsl)"$')
 _VERSION = "#version 330 core"
 # Mesa writes 2:14(3): error, NVIDIA and AMD 2(14) : error, Apple ERROR: 2:14: error; the 2 is the file number from
 # #line.
-_PLACE = re.compile(r"^(?P<lead>(?:ERROR: )?)(?P<file>\d+)(?P<mark>[:(])", re.MULTILINE)
+_LOCATION = re.compile(r"^(?P<lead>(?:ERROR: )?)(?P<file>\d+)(?P<mark>[:(])", re.MULTILINE)
 
 
 def read_shader(name: str, defines: tuple[str, ...] = (), *, folder: Path | None = None) -> tuple[str, list[str]]:
-    """The text of `<name>.glsl` with includes, and the file names for its `#line` numbers."""
+    """Return the text of `<name>.glsl` with includes, and the file names for its `#line` numbers."""
     files: list[str] = []
     lines = _lines_of(folder or FOLDER, f"{name}.glsl", files)
     start = lines.index(_VERSION) + 1
@@ -41,9 +41,9 @@ def _lines_of(folder: Path, file: str, files: list[str]) -> list[str]:
     return lines
 
 
-@cache  # the start of a renderer comes to the same 23 files 450 times
+@cache  # a renderer reads the same 23 files 450 times at startup
 def _read(path: Path) -> list[tuple[str, str | None]]:
-    """Each line, and the name of the file that it includes."""
+    """Return each line, with the name of the file that it includes."""
     lines = path.read_text(encoding="utf-8").splitlines()
     return [(line, include["name"] if (include := _INCLUDE.match(line)) else None) for line in lines]
 
@@ -63,14 +63,14 @@ def compile_program(
     try:
         return context.program(vertex_shader=read_shader(vertex, folder=vertex_folder)[0], fragment_shader=text)
     except moderngl.Error as error:
-        raise RenderError(f"the GL driver rejects shader {name}: {name_places(str(error), files)}") from error
+        raise RenderError(f"the GL driver rejects shader {name}: {name_files(str(error), files)}") from error
 
 
 class Pass:
-    """A program that draws over a whole target. Render thread, context current."""
+    """A shader program that draws over a whole target. Render thread, context current."""
 
     def __init__(self, context: moderngl.Context, name: str, defines: tuple[str, ...] = (), **units: int) -> None:
-        """Compile `<name>.glsl`. `units`: by sampler its texture unit; one that the compiler removed is left out."""
+        """Compile `<name>.glsl`. units: Texture unit by sampler; samplers that the compiler removed are skipped."""
         self.program = compile_program(context, name, defines)
         self._vertices = context.vertex_array(self.program, [])
         for sampler, unit in units.items():
@@ -90,19 +90,19 @@ class Pass:
 
 
 def uniform(program: moderngl.Program, name: str) -> moderngl.Uniform:
-    """A uniform of the program. Scalars are set with `program[name] = ...`; arrays need `write`."""
+    """Return a uniform of the program. Scalars are set with `program[name] = ...`; arrays need `write`."""
     member = program[name]
     assert isinstance(member, moderngl.Uniform)
     return member
 
 
-def name_places(message: str, files: list[str]) -> str:
-    """A compiler's message in one line, with file names in place of the numbers from `#line`."""
+def name_files(message: str, files: list[str]) -> str:
+    """Return a compiler's message in one line, with file names instead of the numbers from `#line`."""
 
-    def named(place: re.Match[str]) -> str:
-        number = int(place["file"])
-        file = files[number] if number < len(files) else place["file"]
-        return f"{place['lead']}{file}{place['mark']}"
+    def named(location: re.Match[str]) -> str:
+        number = int(location["file"])
+        file = files[number] if number < len(files) else location["file"]
+        return f"{location['lead']}{file}{location['mark']}"
 
-    complaints = [line.strip() for line in _PLACE.sub(named, message).splitlines()]
+    complaints = [line.strip() for line in _LOCATION.sub(named, message).splitlines()]
     return "; ".join(line for line in complaints if line.strip("=") and not line.isidentifier())

@@ -1,12 +1,12 @@
 """Geometry of the layers' shapes, in numbers for the block of a frame. Pure.
 
-Every shape places a pixel on the wave by one formula, in periods of the wave:
-`u = a dx + b dy + c + outward r + around angle + bend`, with r the distance from the centre and the angle measured
-from the layer's own. Stripes use the first three, rings r, rays the angle, a spiral both. Rays and circles of a
+Every shape maps a pixel to a position on the wave by one formula, in periods of the wave:
+`u = a dx + b dy + c + outward r + around angle + bend`. r is the distance from the centre; the angle is relative to the
+layer's. Stripes use the first three, rings r, rays the angle, a spiral both. Rays and circles of a
 mirrored wave use the angle without its sign, so that no seam is seen at any ratio; of a repeating one the whole turn.
 A spiral has whole periods around, for the same reason.
 
-Line and circle draw a trace instead: u is the position along it, and `across` the distance from its resting place. At
+Line and circle draw a trace instead: u is the position along it, and `across` the distance from its rest position. At
 0 degrees a circle's wave begins at the bottom, so that a mirrored one is the same left and right.
 """
 
@@ -29,7 +29,7 @@ TABLE_POINTS = WAVE_POINTS + 1  # index 1024 can be reached exactly at the turni
 TABLE_ROWS = 5  # per layer
 TAPS = (9, 9, 13, 21)  # positions tried along the trace for each of its distances
 MAX_REACH_POINTS = 4096  # farther along, a trace repeats itself
-SHOWN_POWER = 0.98  # share of a wave's power that has to be shown
+RESOLVED_POWER = 0.98  # fraction of a wave's power that must not alias
 SILENT_POWER = 1e-4  # of a component; full scale has 2.6e5
 NO_CYCLES = 1e-6  # a constant wave is shown at any size
 MIN_PERIOD_PX = 2.5  # shorter periods beat against the pixels
@@ -50,7 +50,7 @@ class ShapeRows:
 def shape_rows(layer: LayerLook, size_px: tuple[int, int]) -> ShapeRows:
     """The rows of this layer in a picture of this size (width, height)."""
     width, height = size_px
-    x_axis, y_axis = _turned(layer, width, height)
+    x_axis, y_axis = _rotated_axes(layer, width, height)
     per_width = layer.ratio * (0.5 if layer.is_mirrored else 1.0)  # periods
     points = 2.0 * WAVE_POINTS if layer.is_mirrored else 1.0 * WAVE_POINTS
     half_diagonal = math.hypot(width, height) / 2
@@ -79,8 +79,8 @@ def shape_rows(layer: LayerLook, size_px: tuple[int, int]) -> ShapeRows:
     )
 
 
-def may_be_too_fine(layer: LayerLook, size_px: tuple[int, int], shown_points: float) -> bool:
-    """True if somewhere in the picture a pixel may span more points of the wave than it can show."""
+def may_alias(layer: LayerLook, size_px: tuple[int, int], max_points: float) -> bool:
+    """Return True if the wave may alias: somewhere a pixel may span more than `max_points` of it."""
     if layer.is_line:
         return False
     rows = shape_rows(layer, size_px)
@@ -88,11 +88,11 @@ def may_be_too_fine(layer: LayerLook, size_px: tuple[int, int], shown_points: fl
     widest = math.hypot(*rows.along[:2]) + abs(outward) + abs(around) / MIN_RADIUS_PX
     # The bend is at most 1 and its slope at most pi, at |2 y' - 1| = 1.
     widest += rows.bend_x[3] * (math.hypot(*rows.bend_y[:2]) + math.pi * math.hypot(*rows.bend_x[:2]))
-    return widest * rows.along[3] > shown_points
+    return widest * rows.along[3] > max_points
 
 
 def points_per_px(layer: LayerLook, size_px: tuple[int, int]) -> float:
-    """Points of the wave per pixel along straight stripes, or along a trace at rest."""
+    """Return points of the wave per pixel along straight stripes, or along a trace at rest."""
     rows = shape_rows(layer, size_px)
     if layer.shape == "circle":
         return rows.polar[1] * rows.along[3] / (CIRCLE_RADIUS * size_px[1])
@@ -100,7 +100,7 @@ def points_per_px(layer: LayerLook, size_px: tuple[int, int]) -> float:
 
 
 def line_levels_px(layer: LayerLook, height: int) -> tuple[float, float, float, float]:
-    """Distances from the middle of a trace: where its edge begins, where it ends, a third of the glow, its end."""
+    """Return distances from the middle of a trace: start and end of its edge, a third of the glow, its end."""
     half = max(layer.line_width * height, MIN_LINE_PX) / 2
     glow = layer.line_glow * height
     return half - 0.5, half + 0.5, half + 0.5 + glow / 3, half + 0.5 + glow
@@ -121,15 +121,15 @@ def _across(layer: LayerLook, height: int) -> Row:
     return (0.0, 0.0, 0.0, 0.0)
 
 
-def _turned(layer: LayerLook, width: int, height: int) -> tuple[tuple[float, float], tuple[float, float]]:
-    """Slopes of x' and y' by dx and dy: rotated in pixel space, zoomed so that corners stay filled."""
+def _rotated_axes(layer: LayerLook, width: int, height: int) -> tuple[tuple[float, float], tuple[float, float]]:
+    """Return the slopes of x' and y' by dx and dy: rotated in pixel space, zoomed so that corners stay filled."""
     cos, sin = math.cos(layer.angle_rad), math.sin(layer.angle_rad)
     scale = max((width * abs(cos) + height * abs(sin)) / width, (width * abs(sin) + height * abs(cos)) / height)
     return (cos / scale / width, sin / scale / width), (-sin / scale / height, cos / scale / height)
 
 
-def shown_points(waves: np.ndarray) -> np.ndarray:
-    """(4,) points of each wave that a pixel can span before stripes turn into moire; large for a smooth wave.
+def max_points_per_px(waves: np.ndarray) -> np.ndarray:
+    """Return the most points of each wave that a pixel can span without aliasing (moire), (4,); large if smooth.
 
     The renderers average a wave over a pixel that spans more. Averaging everywhere would soften stripes that are well
     above the pixels' limit: a box as wide as a pixel takes 7 % off stripes of five pixels. So the limit follows the
@@ -138,23 +138,24 @@ def shown_points(waves: np.ndarray) -> np.ndarray:
     power = np.abs(np.fft.rfft(waves - waves.mean(axis=1, keepdims=True), axis=1)) ** 2
     power[power < SILENT_POWER] = 0.0
     total = np.cumsum(power, axis=1)
-    highest = np.argmax(total >= SHOWN_POWER * total[:, -1:], axis=1)  # cycles in the whole wave
+    highest = np.argmax(total >= RESOLVED_POWER * total[:, -1:], axis=1)  # cycles in the whole wave
     points: np.ndarray = WAVE_POINTS / (MIN_PERIOD_PX * np.maximum(highest, NO_CYCLES))
     return points
 
 
 def bake_waves(
-    look: Look, waves: np.ndarray, size_px: tuple[int, int], shown: Sequence[float] | np.ndarray
+    look: Look, waves: np.ndarray, size_px: tuple[int, int], max_points: Sequence[float] | np.ndarray
 ) -> np.ndarray:
-    """(4, 5, 1025, 2) float32: a frame's waves in a picture of this size (width, height), so that the renderers only
-    look up, multiply and add. Per layer five rows of 1025 pairs (value at a point, step to the next), 0 if not needed:
+    """Precompute a frame's waves for a picture of this size (width, height), (4, 5, 1025, 2) float32, so that the
+    renderers only look up, multiply and add. Per layer five rows of 1025 pairs (value, step to the next), 0 if unused:
 
     - row 0: brightness before clamping, (bias + (1 - bias) a) intensity, linear in the wave a, so it can be computed
       before interpolation; the clamp to 0..1 is not, so the renderer does it;
     - row 1: the integral of the clamped brightness from point 0, for averages over a pixel;
     - for a trace (line, circle) rows 1 to 4 instead: see `trace_rows`.
 
-    `shown` from `shown_points`. The last point is followed by the first if the wave repeats, by itself if mirrored.
+    The last point is followed by the first if the wave repeats, by itself if mirrored. max_points: See
+    `max_points_per_px`.
     """
     table = np.zeros((CHANNELS, TABLE_ROWS, TABLE_POINTS, 2), np.float32)
     for channel, layer in enumerate(look.layers):
@@ -167,7 +168,7 @@ def bake_waves(
         table[channel, 0, :, 0] = values
         table[channel, 0, :WAVE_POINTS, 1] = values[1:] - values[:WAVE_POINTS]
         table[channel, 0, WAVE_POINTS, 1] = 0.0 if layer.is_mirrored else table[channel, 0, 0, 1]
-        if may_be_too_fine(layer, size_px, float(shown[channel])):
+        if may_alias(layer, size_px, float(max_points[channel])):
             clamped = values.clip(0.0, 1.0)
             table[channel, 1, :WAVE_POINTS, 1] = (clamped[1:] + clamped[:WAVE_POINTS]) / 2
             table[channel, 1, 1:, 0] = np.cumsum(table[channel, 1, :WAVE_POINTS, 1], dtype=np.float64)
@@ -175,7 +176,7 @@ def bake_waves(
 
 
 def trace_rows(layer: LayerLook, wave: np.ndarray, size_px: tuple[int, int]) -> np.ndarray:
-    """(4, 1025, 2) float32: lowest and highest position across, pixels, for the four distances of `line_levels_px`.
+    """Return lowest and highest position across a trace, pixels, for each of `line_levels_px`: (4, 1025, 2) float32.
 
     Problem: the distance of a pixel from a waveform. Dividing the height above the trace by its slope is right for a
     straight line only: above a steep edge it draws streaks over the whole picture. Trying all segments nearby is too
@@ -197,13 +198,13 @@ def trace_rows(layer: LayerLook, wave: np.ndarray, size_px: tuple[int, int]) -> 
         if level > 1 and layer.line_glow <= 0.0:
             rows[level] = rows[1]
             continue
-        places_px = reach_px * np.sin(np.linspace(-math.pi / 2, math.pi / 2, taps if reach_px > 0 else 1))
-        shifts = (places_px * per_px).clip(-pad, pad)
+        offsets_px = reach_px * np.sin(np.linspace(-math.pi / 2, math.pi / 2, taps if reach_px > 0 else 1))
+        shifts = (offsets_px * per_px).clip(-pad, pad)
         whole = np.floor(shifts)
-        share = (shifts - whole).astype(np.float32)[:, None]
+        fraction = (shifts - whole).astype(np.float32)[:, None]
         first = whole.astype(int) + pad
-        tried = windows[first] * (1 - share) + windows[np.minimum(first + 1, len(windows) - 1)] * share
-        rise = np.sqrt(np.maximum(reach_px**2 - places_px**2, 0.0)).astype(np.float32)[:, None]
-        rows[level, :, 0] = (tried - rise).min(axis=0)
-        rows[level, :, 1] = (tried + rise).max(axis=0)
+        candidates = windows[first] * (1 - fraction) + windows[np.minimum(first + 1, len(windows) - 1)] * fraction
+        rise = np.sqrt(np.maximum(reach_px**2 - offsets_px**2, 0.0)).astype(np.float32)[:, None]
+        rows[level, :, 0] = (candidates - rise).min(axis=0)
+        rows[level, :, 1] = (candidates + rise).max(axis=0)
     return rows

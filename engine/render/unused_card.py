@@ -1,4 +1,4 @@
-"""Finds a graphics card that OpenGL does not use, and why: a driver or a right is missing, often in a container.
+"""Finds a graphics card that OpenGL does not use, and why: a missing driver or permission, often in a container.
 
 Only for Linux, where EGL lists each driver's devices: if the CPU draws and there is a card, its driver is not in that
 list, or does not open. Windows and macOS give their cards to every program.
@@ -32,14 +32,16 @@ _VENDOR_VARIABLES: Final = ("__EGL_VENDOR_LIBRARY_FILENAMES", "__EGL_VENDOR_LIBR
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class UnusedCard:
+    """A graphics card that OpenGL does not use, with reason and fix."""
+
     card: str
     """Its name."""
     reason: str
-    mend: str
-    """The remedy: a package, a command or an option."""
+    fix: str
+    """The fix: a package, a command or an option."""
 
     def __str__(self) -> str:
-        return f"software, although there is a card ({self.card}): {self.reason}; {self.mend}"
+        return f"software, although there is a card ({self.card}): {self.reason}; {self.fix}"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -56,7 +58,7 @@ class DriverFacts:
 
 
 def find_unused_card() -> UnusedCard | None:
-    """The card that OpenGL could use here; None if there is none, or one is in use, or the user chose the device.
+    """Find a card that OpenGL could use; None if there is none, one is in use, or the user chose the device.
 
     Opens a context on each device, to know their errors: another one is current afterwards.
     """
@@ -71,16 +73,16 @@ def find_unused_card() -> UnusedCard | None:
 
 
 def explain_unused(card: GraphicsCard, facts: DriverFacts) -> UnusedCard:
-    """Why OpenGL does not use this card."""
-    reason, mend = (_explain_nvidia if card.vendor == NVIDIA else _explain_mesa)(card, facts)
-    return UnusedCard(card=card.name, reason=reason, mend=mend)
+    """Explain why OpenGL does not use this card."""
+    reason, fix = (_explain_nvidia if card.vendor == NVIDIA else _explain_mesa)(card, facts)
+    return UnusedCard(card=card.name, reason=reason, fix=fix)
 
 
 def _explain_nvidia(card: GraphicsCard, facts: DriverFacts) -> tuple[str, str]:
     in_container = is_container(facts.root, facts.environ)
     restart = f"start the container with {CONTAINER_OPTION}"
     if card.file.exists() and not facts.may_open(card.file):
-        return _closed(card, "video")
+        return _no_permission(card, "video")
     if NVIDIA in facts.errors:
         return (
             f"NVIDIA's driver does not open it ({facts.errors[NVIDIA]})",
@@ -96,9 +98,9 @@ def _explain_nvidia(card: GraphicsCard, facts: DriverFacts) -> tuple[str, str]:
         return "NVIDIA's driver is not loaded", "install it (Debian: nvidia-driver), then restart and try nvidia-smi"
     release = release or "NUMBER"  # hidden by some sandboxes
     if not facts.can_load(NVIDIA_EGL):
-        given = facts.environ.get(CAPABILITIES, "compute,utility, the default")
-        if in_container and not {"graphics", "all"} & set(given.split(",")):
-            return f"the container has no {NVIDIA_EGL}: {CAPABILITIES} is {given}, without graphics", restart
+        capabilities = facts.environ.get(CAPABILITIES, "compute,utility, the default")
+        if in_container and not {"graphics", "all"} & set(capabilities.split(",")):
+            return f"the container has no {NVIDIA_EGL}: {CAPABILITIES} is {capabilities}, without graphics", restart
         where = "on the host " if in_container else ""
         return (
             f"{NVIDIA_EGL} is missing",
@@ -124,22 +126,22 @@ def _explain_mesa(card: GraphicsCard, facts: DriverFacts) -> tuple[str, str]:
     if not card.file.exists():
         return f"{card.file} is missing: the kernel's driver is not loaded", "install its firmware, then restart"
     if not facts.may_open(card.file):
-        return _closed(card, "render")
+        return _no_permission(card, "render")
     error = facts.errors.get(str(card.file), "EGL does not list it")
     return f"Mesa does not open it ({error})", "apt-get install libgl1-mesa-dri, or a newer Mesa"
 
 
-def _closed(card: GraphicsCard, group: str) -> tuple[str, str]:
+def _no_permission(card: GraphicsCard, group: str) -> tuple[str, str]:
     return f"this user may not open {card.file}", f"sudo usermod -aG {group} $USER, then log in again"
 
 
 def _vendor_files(facts: DriverFacts) -> list[Path]:
-    """The files by which glvnd finds drivers."""
+    """Return the files by which glvnd finds drivers."""
     files, folders = (facts.environ.get(name, "") for name in _VENDOR_VARIABLES)
     if files:
         return [Path(name) for name in files.split(":")]
-    wanted = [Path(name) for name in folders.split(":")] if folders else [facts.root / name for name in _VENDOR_FOLDERS]
-    return [file for folder in wanted for file in folder.glob("*.json")]
+    paths = [Path(name) for name in folders.split(":")] if folders else [facts.root / name for name in _VENDOR_FOLDERS]
+    return [file for folder in paths for file in folder.glob("*.json")]
 
 
 def _names_nvidia(file: Path) -> bool:

@@ -54,9 +54,9 @@ class DmxSink(ThreadSink):
         self._next_s = float("-inf")
         self._detail = ""
 
-    def start(self, stage: OutputFormat, *, may_wait: bool = False) -> None:
-        self._is_offline = stage.is_offline
-        if stage.is_offline:
+    def start(self, output_format: OutputFormat, *, may_wait: bool = False) -> None:
+        self._is_offline = output_format.is_offline
+        if output_format.is_offline:
             self.warning = "dmx: nothing is sent offline, where time is not that of the room"
         else:
             self._thread.start()
@@ -78,7 +78,7 @@ class DmxSink(ThreadSink):
             self._waiting = _Job(frame=frame, settings=settings, rgba=rgba)
             self._change.notify_all()
 
-    def _told(self) -> str:
+    def _status_detail(self) -> str:
         return self._detail
 
     def _run(self) -> None:
@@ -108,7 +108,7 @@ class DmxSink(ThreadSink):
                 levels = _levels(job)
                 sent = {universe: data for universe, data in levels.items() if universe in route.universes}
                 sender.send(sent)
-                self._detail = _shown(sent, len(levels) - len(sent), sender)
+                self._detail = _detail_text(sent, len(levels) - len(sent), sender)
         finally:
             if sender is not None:
                 sender.close()
@@ -178,7 +178,7 @@ def _levels(job: _Job) -> dict[int, bytes]:
     return dict(universes_of(levels, settings["universe"], settings["channel"]))
 
 
-def _shown(sent: Mapping[int, bytes], left_out: int, sender: DmxSender) -> str:
+def _detail_text(sent: Mapping[int, bytes], left_out: int, sender: DmxSender) -> str:
     numbers = f"{min(sent)}-{max(sent)}" if len(sent) > 1 else "".join(map(str, sent))
     limits = sender.route.universes
     beyond = f"; {left_out} left out, {limits[0]}..{limits[-1]} are allowed" if left_out else ""

@@ -24,7 +24,7 @@ MIN_DB: Final = -48.0  # a layer's sound that is still dark
 
 
 def read_size(width: int, height: int, columns: int, rows: int) -> tuple[int, int]:
-    """The smallest size with the picture's aspect ratio that has a pixel for each of the grid's."""
+    """The smallest size with the picture's aspect ratio that has at least a pixel for each of the grid's."""
     scale = max(columns / width, rows / height)
     return max(columns, round(width * scale)), max(rows, round(height * scale))
 

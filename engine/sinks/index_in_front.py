@@ -1,8 +1,8 @@
 """Moves the index of a finished MP4 or MOV to the front, so that a browser can play it while it downloads.
 
-Problem: a recording must play after a kill, so its index (`moov`) is written in fragments, and as a whole only at the
-end of the file, which a player on the network has to read first. Moving it to the front shifts all data, so each chunk
-offset grows by the length of the index. Doing that in place would leave an unplayable file after a kill.
+Problem: a recording must play after a kill, so its index (`moov`) is written in fragments. The whole index comes only
+at the end of the file, which a player on the network has to read first. Moving it to the front shifts all data, so each
+chunk offset grows by the length of the index. Doing that in place would leave an unplayable file after a kill.
 
 Solution: write a second file, sync it to disk, then replace the first. If anything fails, the first file is unchanged.
 
@@ -29,30 +29,28 @@ HOLDERS = frozenset({b"moov", b"trak", b"mdia", b"minf", b"stbl"})
 OFFSETS = {b"stco": "I", b"co64": "Q"}
 
 
-def put_index_in_front(path: Path, is_wanted: Callable[[], bool] = lambda: True) -> str:
+def put_index_in_front(path: Path, may_continue: Callable[[], bool] = lambda: True) -> str:
     """Rewrite the finished movie `path` with its index in front. Idempotent.
 
-    Returns "" on success, else the reason; the file is then unchanged. `is_wanted` is called after every
-    8 MiB: when it returns False, the copy is abandoned. Needs disk space for a second file. Any thread; copies the
-    whole file.
-    """
+    Returns "" on success, else the reason; the file is then unchanged. `may_continue` is called after every 8 MiB: when
+    it returns False, the copy is abandoned. Needs disk space for a second file. Any thread; copies the whole file."""
     copy = partial_path(path)
     try:
         with path.open("rb") as file:
-            places = dict(boxes_of(file))  # the last one of each kind
-            begin, end = places.get(b"moov", (0, 0))
-            if not end or b"mdat" not in places:
+            boxes = dict(boxes_of(file))  # the last one of each kind
+            begin, end = boxes.get(b"moov", (0, 0))
+            if not end or b"mdat" not in boxes:
                 return "no index found"
-            if begin < places[b"mdat"][0]:
+            if begin < boxes[b"mdat"][0]:
                 return ""
-            front = places[b"ftyp"][1] if b"ftyp" in places else 0
+            front = boxes[b"ftyp"][1] if b"ftyp" in boxes else 0
             size = os.fstat(file.fileno()).st_size
-            index = _moved_back(_read(file, begin, end), size)
+            index = _shift_offsets(_read(file, begin, end), size)
             with copy.open("wb") as out:
                 out.write(_read(file, 0, front) + index)
                 for first, last in ((front, begin), (end, size)):
                     for at in range(first, last, COPIED_BYTES):
-                        if not is_wanted():
+                        if not may_continue():
                             return "not enough time"
                         out.write(_read(file, at, min(at + COPIED_BYTES, last)))
                         out.flush()
@@ -76,13 +74,13 @@ def boxes_of(file: BinaryIO) -> Iterator[tuple[bytes, tuple[int, int]]]:
         at = end
 
 
-def _moved_back(index: bytes, size: int) -> bytes:
+def _shift_offsets(index: bytes, size: int) -> bytes:
     """The index, adjusted for data that follows it, for a file of `size` bytes."""
     is_long = size + 2 * len(index) > MAX_32_BITS
-    return _rebuilt(index, len(_rebuilt(index, 0, is_long)), is_long)
+    return _rebuild(index, len(_rebuild(index, 0, is_long)), is_long)
 
 
-def _rebuilt(boxes: bytes, shift: int, is_long: bool) -> bytes:
+def _rebuild(boxes: bytes, shift: int, is_long: bool) -> bytes:
     """The same boxes with `shift` added to the chunk offsets, which have 64 bits if `is_long`."""
     built, at = [], 0
     while at < len(boxes):
@@ -90,7 +88,7 @@ def _rebuilt(boxes: bytes, shift: int, is_long: bool) -> bytes:
         content = boxes[at + HEAD.size : at + length]
         at += max(length, HEAD.size)
         if kind in HOLDERS:
-            content = _rebuilt(content, shift, is_long)
+            content = _rebuild(content, shift, is_long)
         elif kind in OFFSETS:
             (count,) = struct.unpack_from(">I", content, 4)
             offsets = struct.unpack_from(f">{count}{OFFSETS[kind]}", content, 8)

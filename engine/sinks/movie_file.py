@@ -183,9 +183,9 @@ class MovieFile:
             codec.colorspace = BT470BG_MATRIX if form.is_full_range else BT709_MATRIX
             if sample_rate_hz and sound_channels:
                 layout = "mono" if sound_channels == 1 else "stereo"
-                is_taken = form.sound != "aac" or sample_rate_hz in AAC_RATES_HZ
+                is_rate_supported = form.sound != "aac" or sample_rate_hz in AAC_RATES_HZ
                 sound = self._container.add_stream(
-                    form.sound, rate=sample_rate_hz if is_taken else 48_000, layout=layout
+                    form.sound, rate=sample_rate_hz if is_rate_supported else 48_000, layout=layout
                 )
                 assert isinstance(sound, AudioStream)
                 self._sound = sound

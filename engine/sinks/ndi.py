@@ -47,30 +47,30 @@ class NdiSink(ThreadSink):
         super().__init__(name, f"ndi {name}")
         self._waiting: np.ndarray | None = None
         """The newest picture not sent yet."""
-        self._stage: OutputFormat | None = None
+        self._output_format: OutputFormat | None = None
         self._connections = 0
         self._full_name = ""
 
-    def start(self, stage: OutputFormat, *, may_wait: bool = False) -> None:
+    def start(self, output_format: OutputFormat, *, may_wait: bool = False) -> None:
         require_available(self.kind)
-        self._stage = stage
+        self._output_format = output_format
         self._thread.start()
         if may_wait:
             self._wait_until_open()
 
-    def set_format(self, stage: OutputFormat) -> None:
+    def set_format(self, output_format: OutputFormat) -> None:
         with self._change:
-            self._stage = stage
+            self._output_format = output_format
 
     def publish(self, frame: PublishedFrame) -> None:
         self._raise_error()
-        assert self._stage is not None
+        assert self._output_format is not None
         self._frames += 1
         if not self._connections:
             return  # no receiver: no readback
         pixels = frame.read_rgba()
         with self._change:
-            if self._stage.is_offline:
+            if self._output_format.is_offline:
                 self._change.wait_for(lambda: self._waiting is None or self._error)
             if self._waiting is not None:
                 self._frames -= 1
@@ -78,7 +78,7 @@ class NdiSink(ThreadSink):
             self._waiting = pixels
             self._change.notify_all()
 
-    def _told(self) -> str:
+    def _status_detail(self) -> str:
         receivers = f"{self._connections} receiver{'' if self._connections == 1 else 's'}"
         return f"{self._full_name}, {receivers}" if self._full_name else ""
 
@@ -88,9 +88,9 @@ class NdiSink(ThreadSink):
 
     def _run(self) -> None:
         """Send the newest picture to connected receivers until the end; poll for receivers."""
-        assert self._stage is not None
-        stage = self._stage
-        form = _Format(stage.width, stage.height, stage.fps, False)
+        assert self._output_format is not None
+        output_format = self._output_format
+        form = _Format(output_format.width, output_format.height, output_format.fps, False)
         sender = self._open(form)
         try:
             while True:
@@ -98,19 +98,19 @@ class NdiSink(ThreadSink):
                 with self._change:
                     self._change.wait_for(lambda: self._waiting is not None or self._is_ending, timeout=POLL_S)
                     pixels, self._waiting = self._waiting, None
-                    fps = self._stage.fps
+                    fps = self._output_format.fps
                     self._change.notify_all()
                 if pixels is None:
                     if self._is_ending:
                         return
                     continue
                 height, width = pixels.shape[:2]
-                wanted = _Format(width, height, fps, form.has_alpha or not is_opaque(pixels))
-                if wanted != form:
+                new_form = _Format(width, height, fps, form.has_alpha or not is_opaque(pixels))
+                if new_form != form:
                     sender.close()
-                    form = wanted
+                    form = new_form
                     sender = self._open(form)
-                sender.write_video((straight(pixels) if form.has_alpha else pixels).reshape(-1))
+                sender.write_video((to_straight_alpha(pixels) if form.has_alpha else pixels).reshape(-1))
         finally:
             sender.close()
 
@@ -145,7 +145,7 @@ def is_opaque(rgba: np.ndarray) -> bool:
     return bool(rgba[..., 3].min() == 255)
 
 
-def straight(rgba: np.ndarray) -> np.ndarray:
+def to_straight_alpha(rgba: np.ndarray) -> np.ndarray:
     """(height, width, 4) uint8 with straight alpha, from the premultiplied `rgba`: colours divided by alpha, rounded to
     nearest (halves to even); black where alpha is 0."""
     import cv2  # 0.1 s, and most pictures are opaque

@@ -2,7 +2,7 @@
 
 To add a sink: copy this file to engine/sinks/KIND.py, name its class KindSink, implement the methods, add an entry to
 `KINDS` in osc_schema/sinks.py, then run `multiverse schema write` and `tests/sinks/test_contract.py`, which tests every
-kind there. A sink in a package of your own needs none of that: docs/embedding.md.
+kind there. A sink in a package of your own needs none of that: docs/how-to/embedding.md.
 """
 
 from engine.sinks.sink import TITLES, OutputFormat, PictureName, SinkStatus
@@ -18,10 +18,10 @@ class NullSink:
         self.name = argument or TITLES[picture]
         self._frames = 0
 
-    def start(self, stage: OutputFormat, *, may_wait: bool = False) -> None:
+    def start(self, output_format: OutputFormat, *, may_wait: bool = False) -> None:
         """Open the device, file or memory. Unless `may_wait`, do slow things on a thread."""
 
-    def set_format(self, stage: OutputFormat) -> None:
+    def set_format(self, output_format: OutputFormat) -> None:
         """Prepare for another size or rate. Not needed by a sink that checks each frame's size."""
 
     def publish(self, frame: PublishedFrame) -> None:

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 if TYPE_CHECKING:
     import numpy as np
 
-    from engine.sinks.made_with import MadeWith
+    from engine.sinks.generation_info import GenerationInfo
 
 QUALITY = 95  # of JPEG and WebP
 PICTURE_FORMATS = {
@@ -20,11 +20,11 @@ PICTURE_FORMATS = {
 }
 
 
-def save_picture(path: Path, pixels: "np.ndarray", made_with: "MadeWith | None" = None) -> None:
-    """Write (height, width, 3) uint8 RGB in the format of the suffix of `path`, and `made_with` as its metadata. Raises
+def save_picture(path: Path, pixels: "np.ndarray", metadata: "GenerationInfo | None" = None) -> None:
+    """Write (height, width, 3) uint8 RGB in the format of the suffix of `path`, and `metadata` in it. Raises
     OSError."""
     from PIL import Image
 
     form = PICTURE_FORMATS[path.suffix.lower()]
-    options = {} if made_with is None else made_with.options(form)
+    options = {} if metadata is None else metadata.options(form)
     Image.fromarray(pixels).save(path, format=form, quality=QUALITY, **options)

@@ -14,9 +14,9 @@ import numpy as np
 from av.video.reformatter import ColorRange, ColorTrc, VideoReformatter
 
 from engine.errors import SinkError
-from engine.sinks.made_with import MadeWith
+from engine.sinks.generation_info import GenerationInfo
 from engine.sinks.movie_file import FORMATS, SAME_BYTES, Format, add_video, container_of, make_repeatable
-from engine.sinks.source_tracks import SourceTracks, film_tags
+from engine.sinks.source_tracks import SourceTracks, video_tags
 from engine.sinks.whole_file import partial_path
 from engine.sources.pixels import BT470BG_MATRIX, MATRICES, VideoLook
 from engine.system.atomic_file import MAX_HELD_JOB_S, move_into_place, remove_file
@@ -62,17 +62,17 @@ class PictureVideo:
         every: int = 1,
         tracks_from: Path | None = None,
         end_s: Fraction | None = None,
-        shown_as: Path | None = None,
+        displayed_path: Path | None = None,
         is_piece: bool = False,
-        made_with: MadeWith | None = None,
+        metadata: GenerationInfo | None = None,
     ) -> None:
         """The suffix of `path` decides the format. `size`: width and height of the pictures. `every`: only each
         `every`-th picture of the source is written. `tracks_from`: file whose sound and other tracks are taken, up to
-        `end_s` or the last picture. `shown_as`: the user's file, for messages. `is_piece`: one of several that are
-        joined later, so its index need not be moved to the front. `made_with`: the film's comment."""
+        `end_s` or the last picture. `displayed_path`: the user's file, for messages. `is_piece`: one of several that
+        are joined later, so its index need not be moved to the front. `metadata`: the video's comment."""
         self.path = path
         self.notes: list[str] = []
-        self._shown = shown_as or path
+        self._label = displayed_path or path
         self._partial = partial_path(path)
         self._look = look
         self._format = form = VIDEO_FORMATS[path.suffix.lower()]
@@ -107,16 +107,16 @@ class PictureVideo:
                         self._container,
                         self._stream,
                         form,
-                        shown=self._shown.name,
+                        file_name=self._label.name,
                         rate=counted,
                         end_s=end_s,
                     )
-                self._container.metadata.update(film_tags(made_with, self._tracks))
+                self._container.metadata.update(video_tags(metadata, self._tracks))
         except BaseException:
             self.discard()
             raise
         if height % 2 or width % 2:
-            self.notes.append(f"{self._shown.name}: {width + width % 2}x{height + height % 2}: sides must be even")
+            self.notes.append(f"{self._label.name}: {width + width % 2}x{height + height % 2}: sides must be even")
 
     def add(self, pixels: np.ndarray, start_s: Fraction, end_s: Fraction) -> None:
         """Add the next picture, (height, width, 3) uint8 RGB, C-contiguous, shown between these times of the source."""
@@ -184,7 +184,7 @@ class PictureVideo:
 
     def _errors(self) -> AbstractContextManager[None]:
         def line(error: Exception) -> str:
-            return f"{self._shown}: cannot be written ({reason_of(error)})"
+            return f"{self._label}: cannot be written ({reason_of(error)})"
 
         return translate_errors({av.FFmpegError: line, OSError: line}, as_=SinkError)
 

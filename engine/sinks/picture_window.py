@@ -21,7 +21,7 @@ from engine.sinks.window_card import draw_card
 from engine.sinks.window_shape import Shape
 
 FIRST_SIZE = (1280, 720)
-MAX_SHARE_OF_DISPLAY = 0.9  # leaves room for the window's frame
+MAX_DISPLAY_FRACTION = 0.9  # leaves room for the window's frame
 QUIT, FULL_SCREEN = "qQ", "fF"
 NO_SCREEN = (
     "start it in a desktop session, or name that of a logged-in user (Linux: DISPLAY=:0), and log in at the screen, "
@@ -31,23 +31,25 @@ NO_SCREEN = (
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Display:
+    """A display of this machine."""
+
     number: int
     """From 0, the system's main display."""
     name: str
     """Unique: the second of two equal ones is `NAME (2)`."""
     size: tuple[int, int] = (0, 0)
-    place: tuple[int, int] = (0, 0)
+    position: tuple[int, int] = (0, 0)
     rate_hz: int = 0
     monitor: Any = None
 
     def __str__(self) -> str:
-        (width, height), (left, top) = self.size, self.place
+        (width, height), (left, top) = self.size, self.position
         return f"{self.name}, {width}x{height} at {left},{top}"
 
-    def is_meant(self, wanted: str) -> bool:
-        """True if the user's word is its number, its name, or a part of that."""
-        return wanted.strip() == str(self.number) or (
-            not wanted.strip().isdecimal() and wanted.strip().casefold() in self.name.casefold()
+    def matches(self, query: str) -> bool:
+        """True if `query` is its number, its name, or a part of that."""
+        return query.strip() == str(self.number) or (
+            not query.strip().isdecimal() and query.strip().casefold() in self.name.casefold()
         )
 
 
@@ -61,28 +63,26 @@ def list_displays() -> tuple[Display, ...]:
         while name in [display.name for display in displays]:
             same += 1
             name = f"{own} ({same})"
-        place = glfw.get_monitor_pos(monitor)
+        size, position = tuple(mode.size), glfw.get_monitor_pos(monitor)
         displays.append(
-            Display(
-                number=number, name=name, size=tuple(mode.size), place=place, rate_hz=mode.refresh_rate, monitor=monitor
-            )
+            Display(number=number, name=name, size=size, position=position, rate_hz=mode.refresh_rate, monitor=monitor)
         )
     return tuple(displays)
 
 
-def find_display(wanted: str, displays: Sequence[Display]) -> Display:
+def find_display(query: str, displays: Sequence[Display]) -> Display:
     """The display that the user means; with "" the first beside the main one, where a projector is. An exact name comes
     before a part of one. RenderError lists those there are."""
     if not displays:
         raise RenderError("no display is connected")
-    if not wanted:
+    if not query:
         return displays[min(1, len(displays) - 1)]
-    exact = [display for display in displays if display.name.casefold() == wanted.strip().casefold()]
+    exact = [display for display in displays if display.name.casefold() == query.strip().casefold()]
     for display in (*exact, *displays):
-        if display.is_meant(wanted):
+        if display.matches(query):
             return display
     there = "; ".join(f"{display.number} {display}" for display in displays)
-    raise RenderError(f"no display {wanted!r}; there are: {there}")
+    raise RenderError(f"no display {query!r}; there are: {there}")
 
 
 class PictureWindow:
@@ -149,14 +149,14 @@ class PictureWindow:
         return self._wants_full_screen
 
     @is_full_screen.setter
-    def is_full_screen(self, wanted: bool) -> None:
-        if wanted != self._wants_full_screen:
-            self._wants_full_screen = wanted
+    def is_full_screen(self, value: bool) -> None:
+        if value != self._wants_full_screen:
+            self._wants_full_screen = value
             self._settle()
 
     @property
     def pacing(self) -> str:
-        """Who sets the pace of its pictures, for people."""
+        """What limits the rate of its pictures, as a text for people."""
         renderer = self._context.info["GL_RENDERER"]
         if is_software(renderer):
             return f"without vsync ({renderer.partition(' (')[0]} draws, no GPU)"
@@ -166,7 +166,7 @@ class PictureWindow:
         glfw.set_window_title(self._window, title)
 
     def set_shape(self, shape: Shape, *, is_card: bool) -> None:
-        """Lay the picture so from the next `step` on, or the test card instead of it."""
+        """Show the picture in this shape from the next `step` on, or the test card instead of it."""
         if (shape, is_card) != (self._shape, self._is_card):
             self._shape, self._is_card, self._is_stale = shape, is_card, True
 
@@ -197,14 +197,14 @@ class PictureWindow:
         glfw.window_hint(glfw.OPENGL_FORWARD_COMPAT, True)  # macOS requires it for a core profile
         glfw.window_hint(glfw.AUTO_ICONIFY, False)  # stays visible when the user clicks on the other display
         glfw.window_hint(glfw.VISIBLE, False)
-        _, _, width, height = self._place()
+        _, _, width, height = self._window_area()
         return glfw.create_window(width, height, title, None, None)
 
-    def _place(self) -> tuple[int, int, int, int]:
+    def _window_area(self) -> tuple[int, int, int, int]:
         """(left, top, width, height) of the window in the middle of its display."""
         left, top, width, height = glfw.get_monitor_workarea(self.display.monitor)
-        share = min(1.0, MAX_SHARE_OF_DISPLAY * width / FIRST_SIZE[0], MAX_SHARE_OF_DISPLAY * height / FIRST_SIZE[1])
-        size = round(FIRST_SIZE[0] * share), round(FIRST_SIZE[1] * share)
+        scale = min(1.0, MAX_DISPLAY_FRACTION * width / FIRST_SIZE[0], MAX_DISPLAY_FRACTION * height / FIRST_SIZE[1])
+        size = round(FIRST_SIZE[0] * scale), round(FIRST_SIZE[1] * scale)
         return left + (width - size[0]) // 2, top + (height - size[1]) // 2, *size
 
     def _settle(self) -> None:
@@ -212,7 +212,7 @@ class PictureWindow:
         if self._wants_full_screen:  # the display's video mode is kept
             monitor, area, rate_hz = self.display.monitor, (0, 0, *self.display.size), self.display.rate_hz
         else:
-            monitor, area, rate_hz = None, self._place(), glfw.DONT_CARE
+            monitor, area, rate_hz = None, self._window_area(), glfw.DONT_CARE
         glfw.set_window_monitor(self._window, monitor, *area, rate_hz)
         cursor = glfw.CURSOR_HIDDEN if self._wants_full_screen else glfw.CURSOR_NORMAL
         glfw.set_input_mode(self._window, glfw.CURSOR, cursor)
@@ -241,9 +241,9 @@ class PictureWindow:
         screen.viewport = (0, 0, *size)
         screen.clear(0.0, 0.0, 0.0, 1.0)
         if self._is_card:
-            wanted = self._shape.canvas(size)
-            if self._card is None or self._card.size != wanted:
-                self._card = self._upload(self._card, draw_card(wanted, self.display.name))
+            card_size = self._shape.canvas(size)
+            if self._card is None or self._card.size != card_size:
+                self._card = self._upload(self._card, draw_card(card_size, self.display.name))
         texture = self._card if self._is_card else self._picture
         if texture is not None and min(size) > 0:
             matrix = self._shape.to_picture(texture.size, size)

@@ -13,7 +13,7 @@ from typing import Any
 from engine.errors import MultiverseError, SinkError, in_one_line
 from engine.sinks.sink import OutputFormat, Sink, SinkSpec, SinkStatus
 from engine.system.daemon_worker import DaemonWorker
-from engine.system.guarded_thread import place_of
+from engine.system.guarded_thread import raise_location
 from engine.values import PublishedFrame
 from osc_schema import plugins
 from osc_schema.sinks import KINDS
@@ -26,21 +26,21 @@ class PluginSink(Sink):
     """Calls the plug-in on a thread of its own, unless it is on the GPU. Live, pictures are left out while a call is
     under way, and its error is raised by the next one."""
 
-    def __init__(self, spec: SinkSpec, made: Any) -> None:
-        self.kind, self.name, self._made = spec.kind, str(made.name), made
+    def __init__(self, spec: SinkSpec, plugin: Any) -> None:
+        self.kind, self.name, self._plugin = spec.kind, str(plugin.name), plugin
         self._status = SinkStatus(kind=self.kind, name=self.name)
         self._worker = None if KINDS[spec.kind].is_on_gpu else DaemonWorker(f"{spec.kind} {self.name}")
         self._call: Future[None] | None = None
         self._patience_s, self._began_s, self._dropped = 0.0, 0.0, 0
         self._is_closed = self._is_resized = False
 
-    def start(self, stage: OutputFormat, *, may_wait: bool = False) -> None:
-        self._stage, self._patience_s = stage, MAX_START_S if may_wait else 0.0
-        self._begin(lambda: self._made.start(stage, may_wait=may_wait))
-        self._patience_s = threading.TIMEOUT_MAX if stage.is_offline else 0.0
+    def start(self, output_format: OutputFormat, *, may_wait: bool = False) -> None:
+        self._output_format, self._patience_s = output_format, MAX_START_S if may_wait else 0.0
+        self._begin(lambda: self._plugin.start(output_format, may_wait=may_wait))
+        self._patience_s = threading.TIMEOUT_MAX if output_format.is_offline else 0.0
 
-    def set_format(self, stage: OutputFormat) -> None:
-        self._stage, self._is_resized = stage, True
+    def set_format(self, output_format: OutputFormat) -> None:
+        self._output_format, self._is_resized = output_format, True
 
     def publish(self, frame: PublishedFrame) -> None:
         if self._worker is not None:
@@ -50,7 +50,7 @@ class PluginSink(Sink):
             self._dropped += 1
 
     def pump(self) -> None:
-        self._begin(lambda: self._made.pump())
+        self._begin(lambda: self._plugin.pump())
 
     def drain(self) -> bool:
         """Closes it, too."""
@@ -90,26 +90,26 @@ class PluginSink(Sink):
         except MultiverseError:
             raise
         except BaseException as error:
-            file, line = place_of(error)
+            file, line = raise_location(error)
             why = f"{in_one_line(error)} ({Path(file).name}:{line})"
             raise SinkError(f"{self.kind}: {self.name}: {why}") from None
 
     def _publish(self, frame: PublishedFrame) -> None:
         if self._is_resized:
             self._is_resized = False
-            self._made.set_format(self._stage)
-        self._made.publish(frame)
-        self._made.pump()  # else there may never be time for it
-        said = self._made.status()
-        if fault := plugins.fault_of(said, "engine.sinks.sink.SinkStatus"):
+            self._plugin.set_format(self._output_format)
+        self._plugin.publish(frame)
+        self._plugin.pump()  # else there may never be time for it
+        status = self._plugin.status()
+        if fault := plugins.fault_of(status, "engine.sinks.sink.SinkStatus"):
             raise SinkError(f"{self.kind}: {self.name}: its status {fault}")
-        self._status = replace(said, kind=self.kind, name=self.name)
+        self._status = replace(status, kind=self.kind, name=self.name)
 
     def _end(self) -> None:
-        while not self._made.drain():
+        while not self._plugin.drain():
             time.sleep(POLL_S)
         self._close()
 
     def _close(self) -> None:
-        self._made.close()
+        self._plugin.close()
         self._is_closed = True

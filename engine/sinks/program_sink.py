@@ -1,7 +1,7 @@
 """A sink whose work is done by a process of its own, which reads the pictures from shared memory.
 
-Whatever holds up that process (a display, a driver, a library that keeps Python's lock) holds up no frame, and its
-death is an error of the sink, which is retried.
+Whatever blocks that process (a display, a driver, a library that holds Python's lock) delays no frame. If it dies, that
+is an error of the sink, which is retried.
 """
 
 import os
@@ -32,24 +32,25 @@ class ProgramSink(ThreadSink):
         self._title = TITLES[picture]
         self._ring: RingOwner | None = None
 
-    def _greet(self, process: WorkerProcess, segment: str) -> None:
+    def _send_opening(self, process: WorkerProcess, segment: str) -> None:
         """Send the opening line, with the segment of the ring. On the sink's thread, as the following."""
         raise NotImplementedError
 
-    def _hear(self, line: bytes) -> bool:
-        """Keep the state in this line. True if the output is open."""
+    def _handle_line(self, line: bytes) -> bool:
+        """Store the state in this line. True if the output is open."""
         raise NotImplementedError
 
     def _failure(self, reason: str) -> str:
-        """Why it ended by itself, in one line; "" if somebody wanted that. `reason`: how its process ended."""
+        """Why it ended by itself, in one line; "" if somebody closed it. `reason`: how its process ended."""
         raise NotImplementedError
 
     def _end(self, process: WorkerProcess) -> None:
         process.end(MAX_END_S)
 
-    def start(self, stage: OutputFormat, *, may_wait: bool = False) -> None:
+    def start(self, output_format: OutputFormat, *, may_wait: bool = False) -> None:
         try:
-            self._ring = FrameRing.create(f"{self.kind} {os.getpid()}", stage.width, stage.height)  # no rate: unlisted
+            size = output_format.width, output_format.height
+            self._ring = FrameRing.create(f"{self.kind} {os.getpid()}", *size)  # no rate: unlisted
         except SharedMemoryError as error:
             raise SinkError(f"{self.kind}: {error}") from error
         self._segment = self._ring.segment
@@ -57,10 +58,10 @@ class ProgramSink(ThreadSink):
         if may_wait and not self._wait_until_open(MAX_START_S):
             raise SinkError(f"{self.kind}: its process opened nothing within {MAX_START_S:.0f} s")
 
-    def set_format(self, stage: OutputFormat) -> None:
+    def set_format(self, output_format: OutputFormat) -> None:
         assert self._ring is not None
-        if self._ring.shape != (stage.height, stage.width, 4):
-            self._ring.resize(stage.width, stage.height)
+        if self._ring.shape != (output_format.height, output_format.width, 4):
+            self._ring.resize(output_format.width, output_format.height)
 
     def publish(self, frame: PublishedFrame) -> None:
         self._raise_error()
@@ -83,11 +84,11 @@ class ProgramSink(ThreadSink):
             process = WorkerProcess(self.program, "main()")
         except (ChildError, OSError) as error:
             raise SinkError(f"{self.kind}: its process cannot be started ({error})") from error
-        self._greet(process, self._segment)
+        self._send_opening(process, self._segment)
         try:
             with suppress(EOFError):
                 while not self._is_ending:
-                    if (line := process.receive(WAIT_S)) is not None and self._hear(line):
+                    if (line := process.receive(WAIT_S)) is not None and self._handle_line(line):
                         self._opened()
         finally:
             self._end(process)

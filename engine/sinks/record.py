@@ -30,7 +30,7 @@ SUFFIXES = (".mp4", ".mov", ".mkv", ".avi")  # H.264, ProRes, HEVC, Motion JPEG:
 DEEP_SUFFIXES = (".mov", ".mkv")  # 10 bits
 QUEUE_BYTES = 64 * 2**20  # 17 pictures of 720p, 8 of 1080p
 QUEUE_LIMITS = (2, 30)
-MAX_STANDSTILL_S = 60.0  # without any write: the disk is gone, and queued sound would fill the memory
+MAX_STANDSTILL_S = 60.0  # without any write: the disk is disconnected, and queued sound would fill the memory
 MAX_CLOSE_S = 60.0
 MAX_OFFLINE_CLOSE_S = 600.0  # a slow USB stick first has to write what the system has cached
 MAX_MOVE_OFFLINE_S = 45.0  # limit for moving the index to the front
@@ -55,19 +55,19 @@ class Recording:
 
     def __init__(
         self,
-        wanted: Path,
-        stage: OutputFormat,
+        target: Path,
+        output_format: OutputFormat,
         size: tuple[int, int],
         *,
         claim: Callable[[Path], Path],
         after: "Recording | None" = None,
         queue_pictures: int | None = None,
     ) -> None:
-        """`size` is (width, height). `claim` is called with the wanted path on the recording's thread; it creates
+        """`size` is (width, height). `claim` is called with the target path on the recording's thread; it creates
         the empty file and returns its path. An empty file is removed at the end. `claim` is called only after the
         recording `after` has claimed or released its file, so that files are numbered in order."""
-        self.path = wanted
-        """The wanted path until a file is claimed, then that file's."""
+        self.path = target
+        """The target path until a file is claimed, then that file's."""
         self.size = size
         self.has_moments = False
         """True once a frame was added; without one, no file is left behind."""
@@ -75,20 +75,20 @@ class Recording:
         self.dropped = 0
         self.seconds = 0.0
         self.free_bytes = 0
-        """Free space on the disk, asked on the recording's thread; 0: unknown."""
+        """Free space on the disk, measured on the recording's thread; 0: unknown."""
         self.size_bytes = 0
         """Size of the finished file."""
         self.note = ""
         """Note for the user about the finished file."""
         self.error: Exception | None = None
         """The error that stopped the thread early; the file plays up to there."""
-        self._stage = stage
-        self._replaces = wanted if stage.overwrites and after is None else None
+        self._output_format = output_format
+        self._replaces = target if output_format.overwrites and after is None else None
         self._claim, self._after = claim, after
         self._has_claimed = threading.Event()
         self._is_claimed = False
         self._is_open = False
-        self._is_deep = wanted.suffix.lower() in DEEP_SUFFIXES
+        self._is_deep = target.suffix.lower() in DEEP_SUFFIXES
         least, most = QUEUE_LIMITS
         picture_bytes = size[0] * size[1] * (8 if self._is_deep else 4)
         self._room = queue_pictures or max(least, min(QUEUE_BYTES // picture_bytes, most))
@@ -98,7 +98,7 @@ class Recording:
         self._is_ending = False
         self._was_raised = False
         self._is_stuck = False
-        self._thread = sink_thread(f"record {wanted.name}", self._run, self._keep_error)
+        self._thread = sink_thread(f"record {target.name}", self._run, self._keep_error)
         self._thread.start()
 
     @property
@@ -115,7 +115,7 @@ class Recording:
         """Queue one frame. If the queue is full: live the picture is dropped, offline the caller waits."""
         self._raise_error()
         with self._state:
-            if self._stage.is_offline:
+            if self._output_format.is_offline:
                 self._state.wait_for(lambda: self._pictures < self._room or self.error)
             has_room = self._pictures < self._room
         self._raise_error()
@@ -142,7 +142,7 @@ class Recording:
     def close(self) -> None:
         """`end`, then wait for the thread. SinkError if the file could not be finished."""
         self.end()
-        timeout_s = MAX_OFFLINE_CLOSE_S if self._stage.is_offline else MAX_CLOSE_S
+        timeout_s = MAX_OFFLINE_CLOSE_S if self._output_format.is_offline else MAX_CLOSE_S
         self._thread.join(0 if self._is_stuck else timeout_s)
         if not self._is_stuck and self._thread.is_alive:
             self._is_stuck = True
@@ -160,7 +160,7 @@ class Recording:
             self._write()
         finally:
             self._has_claimed.set()  # also after a failure
-            with suppress(OSError):  # the disk may be gone, or the file may not exist
+            with suppress(OSError):  # the disk may be disconnected, or the file may not exist
                 if self._is_claimed and self.path.stat().st_size == 0:
                     remove_file(self.path)
 
@@ -173,7 +173,7 @@ class Recording:
     def _write(self) -> None:
         from engine.sinks.movie_file import MovieFile  # slow: not on the render thread
 
-        stage = self._stage
+        form = self._output_format
         if self._after is not None:
             self._after._has_claimed.wait()
             if not self._after.has_moments:  # it ended before this recording was created, so it stays empty
@@ -186,30 +186,28 @@ class Recording:
             self.path,
             width=self.size[0],
             height=self.size[1],
-            fps=stage.fps,
-            sample_rate_hz=stage.sample_rate_hz,
-            sound_channels=stage.audio_channels,
-            is_offline=stage.is_offline,
+            fps=form.fps,
+            sample_rate_hz=form.sample_rate_hz,
+            sound_channels=form.audio_channels,
+            is_offline=form.is_offline,
         )
         with self._state:
             self._is_open = True
             self._state.notify_all()
-        track = SoundTrack(
-            sample_rate_hz=stage.sample_rate_hz, channels=stage.audio_channels, is_offline=stage.is_offline
-        )
+        track = SoundTrack(sample_rate_hz=form.sample_rate_hz, channels=form.audio_channels, is_offline=form.is_offline)
         try:
-            origin_s, asked_s = None, float("-inf")
+            origin_s, checked_s = None, float("-inf")
             while (moment := self._next()) is not None:
                 if origin_s is None:
                     origin_s = moment.time_s
-                since_s = self.written / stage.fps if stage.is_offline else moment.time_s - origin_s
+                since_s = self.written / form.fps if form.is_offline else moment.time_s - origin_s
                 if moment.pixels is not None:
                     movie.add_picture(moment.pixels, since_s)
                     self.written += 1
-                    self.seconds = since_s + 1.0 / stage.fps
-                movie.add_sound(track.place(moment.sound, moment.time_s))
-                if since_s >= asked_s + FREE_SPACE_EVERY_S:
-                    asked_s = since_s
+                    self.seconds = since_s + 1.0 / form.fps
+                movie.add_sound(track.align(moment.sound, moment.time_s))
+                if since_s >= checked_s + FREE_SPACE_EVERY_S:
+                    checked_s = since_s
                     with suppress(OSError):  # the last number stays; writing reports what is wrong with the disk
                         self.free_bytes = shutil.disk_usage(self.path.parent).free
         finally:
@@ -219,12 +217,12 @@ class Recording:
             over = f"{20.0 * math.log10(track.peak):.1f} dB above full scale"
             notes.append(f"its mix to stereo was clipped, {over}; lower the source by as much")
         if movie.is_seekable and self.path.suffix.lower() in SUFFIXES_WITH_INDEX:
-            end_s = time.perf_counter() + (MAX_MOVE_OFFLINE_S if stage.is_offline else MAX_MOVE_LIVE_S)
+            end_s = time.perf_counter() + (MAX_MOVE_OFFLINE_S if form.is_offline else MAX_MOVE_LIVE_S)
             reason = put_index_in_front(self.path, lambda: time.perf_counter() < end_s)
             notes += [f"its index was not moved to the front: {reason}"] if reason else []
         with suppress(FileNotFoundError):  # it may have been moved away
             self.size_bytes = self.path.stat().st_size
-            if stage.is_offline:  # a finished file must survive a power cut; a show does not wait for fsync
+            if form.is_offline:  # a finished file must survive a power cut; a show does not wait for fsync
                 sync_file(self.path)
                 sync_folder(self.path.parent)
         if self._replaces not in (None, self.path):
@@ -250,30 +248,30 @@ class RecordSink:
 
     def __init__(self, argument: str, picture: PictureName = "main") -> None:
         """`argument`: a file ending in .mp4 (H.264), .mov (ProRes), .mkv (HEVC) or .avi (Motion JPEG), or "" for a name
-        from date and time in the stage's record folder."""
+        from date and time in the record folder of the output format."""
         self._argument, self._picture = argument, picture
-        self._wanted = Path(argument)
-        self._stage: OutputFormat | None = None
+        self._target = Path(argument)
+        self._output_format: OutputFormat | None = None
         self._recordings: list[Recording] = []
         """One per file: the last one is active, the others ended with a change of size."""
 
     @property
     def name(self) -> str:
-        if not self._recordings or self._stage is None:
+        if not self._recordings or self._output_format is None:
             return self._argument
-        return str(self._wanted if self._stage.overwrites else self._recordings[0].path)
+        return str(self._target if self._output_format.overwrites else self._recordings[0].path)
 
-    def start(self, stage: OutputFormat, *, may_wait: bool = False) -> None:
-        self._stage = stage
+    def start(self, output_format: OutputFormat, *, may_wait: bool = False) -> None:
+        self._output_format = output_format
         if not self._argument:
-            self._wanted = dated_file(stage.record_folder, self._picture, time.time(), ".mp4")
-        check_suffix(self.kind, self._wanted, SUFFIXES)
-        self._open((stage.width, stage.height))
+            self._target = dated_file(output_format.record_folder, self._picture, time.time(), ".mp4")
+        check_suffix(self.kind, self._target, SUFFIXES)
+        self._open((output_format.width, output_format.height))
         if may_wait:
             self._recordings[0].wait_until_open()
 
-    def set_format(self, stage: OutputFormat) -> None:
-        self._stage = stage  # the next frame's size decides if a new file is needed
+    def set_format(self, output_format: OutputFormat) -> None:
+        self._output_format = output_format  # the next frame's size decides if a new file is needed
 
     def publish(self, frame: PublishedFrame) -> None:
         size = (frame.width, frame.height)
@@ -301,7 +299,7 @@ class RecordSink:
         detail = ""
         if recordings:
             path = recordings[0].path
-            renamed = f" ({self._wanted} already existed)" if path != self._wanted else ""
+            renamed = f" ({self._target} already existed)" if path != self._target else ""
             more = f", first of {len(recordings)} files" if len(recordings) > 1 else ""
             detail = f"{path}{renamed}{more}, {sum(recording.seconds for recording in recordings):.1f} s"
             size_bytes = sum(recording.size_bytes for recording in recordings)
@@ -324,17 +322,17 @@ class RecordSink:
         )
 
     def _open(self, size: tuple[int, int]) -> None:
-        assert self._stage is not None
+        assert self._output_format is not None
         before = self._recordings[-1] if self._recordings else None
-        recording = Recording(self._wanted, self._stage, size, claim=claim_file, after=before)
-        kept = self._recordings if before is None or before.has_moments else self._recordings[:-1]
-        self._recordings = [*kept, recording]
+        recording = Recording(self._target, self._output_format, size, claim=claim_file, after=before)
+        earlier = self._recordings if before is None or before.has_moments else self._recordings[:-1]
+        self._recordings = [*earlier, recording]
 
 
-def claim_file(wanted: Path) -> Path:
-    """Create a new empty file, `wanted` or numbered. Waits for the disk."""
-    make_folder(RecordSink.kind, wanted)
-    return reserve(RecordSink.kind, wanted)
+def claim_file(target: Path) -> Path:
+    """Create a new empty file, `target` or a numbered one. Waits for the disk."""
+    make_folder(RecordSink.kind, target)
+    return reserve(RecordSink.kind, target)
 
 
 class SoundTrack:
@@ -347,7 +345,7 @@ class SoundTrack:
     reconnected.
 
     Solution: each block should end at the time of its frame. If the track is off by more than a tenth of a second for
-    longer than a second (so a single late frame does not count), we insert silence or drop samples.
+    longer than a second, silence is inserted or samples are dropped; so a single late frame does not count.
     """
 
     def __init__(self, *, sample_rate_hz: int, channels: int, is_offline: bool) -> None:
@@ -358,13 +356,13 @@ class SoundTrack:
         self._rate_hz = sample_rate_hz
         self._channels = min(channels, 2)
         self._is_offline = is_offline
-        self._placed = 0
+        self._written_frames = 0
         self._origin_s: float | None = None
         self._off_since_s: float | None = None
         self._is_away = False
 
-    def place(self, block: AudioBlock | None, time_s: float) -> np.ndarray:
-        """The samples to append for the frame at `time_s`: (frames, 1 or 2) float32.
+    def align(self, block: AudioBlock | None, time_s: float) -> np.ndarray:
+        """Samples to append for the frame at `time_s`, (frames, 1 or 2) float32.
 
         Offline each block lasts exactly as long as its frame and is appended unchanged. Live a block ends when its
         frame is shown; sound before the first frame is dropped.
@@ -382,11 +380,11 @@ class SoundTrack:
         if self._origin_s is None:
             self._origin_s = time_s
             return sound[:0]
-        missing = round((time_s - self._origin_s) * self._rate_hz) - self._placed - len(sound)
+        missing = round((time_s - self._origin_s) * self._rate_hz) - self._written_frames - len(sound)
         if self._must_correct(missing, len(sound), time_s):
             silence = np.zeros((max(missing, 0), self._channels), np.float32)
             sound = np.concatenate([silence, sound[max(-missing, 0) :]])
-        self._placed += len(sound)
+        self._written_frames += len(sound)
         return sound
 
     def _must_correct(self, missing: int, came: int, time_s: float) -> bool:
@@ -409,12 +407,12 @@ class SoundTrack:
 
 
 def stereo(samples: np.ndarray, speakers: tuple[str, ...] = ()) -> np.ndarray:
-    """One or two channels unchanged; more are mixed down to (frames, 2) float32, which may pass full scale.
+    """Mix more than two channels down to (frames, 2) float32, which may pass full scale; fewer stay unchanged.
 
-    Named loudspeakers have the shares of ITU-R BS.775-3, table 2: the front its own side, the centre and the others
+    Named loudspeakers have the gains of ITU-R BS.775-3, table 2: the front its own side, the centre and the others
     0.7071 of their level, without the bass channel. Else odd channels are panned left and even ones right, as
-    interfaces number their pairs, with 0.8 and 0.6 of their level on the two sides (equal power), divided by the square
-    root of half their number, so that uncorrelated channels keep their level.
+    interfaces number their pairs, with 0.8 and 0.6 of their level on the two sides (equal power). That is divided by
+    the square root of half their number, so that uncorrelated channels keep their level.
     """
     count = samples.shape[1]
     if count <= 2:
@@ -424,13 +422,13 @@ def stereo(samples: np.ndarray, speakers: tuple[str, ...] = ()) -> np.ndarray:
     gains[1::2] = (0.6, 0.8)
     gains /= np.float32(np.sqrt(count / 2))
     if len(speakers) == count:
-        gains[:] = [_shares(name) for name in speakers]
+        gains[:] = [_stereo_gains(name) for name in speakers]
     return samples @ gains
 
 
-def _shares(speaker: str) -> tuple[float, float]:
-    """Share of a loudspeaker in left and right."""
+def _stereo_gains(speaker: str) -> tuple[float, float]:
+    """Gain of a loudspeaker in left and right."""
     if speaker.startswith("LFE"):
         return 0.0, 0.0
-    share = 1.0 if speaker in ("FL", "FR", "DL", "DR") else 0.5 if speaker == "BC" else 0.5**0.5
-    return share * ("R" not in speaker), share * ("L" not in speaker)
+    gain = 1.0 if speaker in ("FL", "FR", "DL", "DR") else 0.5 if speaker == "BC" else 0.5**0.5
+    return gain * ("R" not in speaker), gain * ("L" not in speaker)

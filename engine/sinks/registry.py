@@ -1,4 +1,4 @@
-"""Which sink kinds can run here, and the sink that a `SinkSpec` describes. The kinds' table is in osc_schema/sinks.py.
+"""Finds the kinds of sinks that can run here, and creates the sink of a `SinkSpec`. Their table: osc_schema/sinks.py.
 
 A kind's module is imported on demand, its libraries only by the sink itself.
 """
@@ -84,10 +84,10 @@ def conditions() -> Iterator[tuple[str, Callable[[Value], None]]]:
     yield "/sink/dmx/interface", partial(_check_hosts, "/sink/dmx/interface", "")
 
 
-def _check_hosts(address: str, word: str, value: Value) -> None:
-    """Refuse what is neither IPv4 addresses nor the word: light goes on to where it went."""
+def _check_hosts(address: str, default: str, value: Value) -> None:
+    """Refuse what is neither IPv4 addresses nor the default; light is then sent to the previous hosts."""
     try:
-        hosts_of("" if value == word else str(value), 0)
+        hosts_of("" if value == default else str(value), 0)
     except SinkError as error:
         raise Rejected(f"{address}: {error}") from None
 
@@ -102,14 +102,14 @@ def load_kinds() -> None:
     disk."""
     for kind in KINDS:
         if not unavailable_reason(kind):
-            with suppress(SinkUnavailableError):  # a plug-in that cannot be loaded says so when it is asked for
+            with suppress(SinkUnavailableError):  # a plug-in that cannot be loaded says so when it is requested
                 sink_class(kind)
 
 
 def sink_class(kind: str) -> Any:
     """The class of a kind in KINDS: `NullSink` in `engine/sinks/null.py` for null."""
     try:
-        return resolve_name(KINDS[kind].made_by or f"engine.sinks.{kind}:{kind.capitalize()}Sink")
+        return resolve_name(KINDS[kind].class_path or f"engine.sinks.{kind}:{kind.capitalize()}Sink")
     except Exception as error:  # foreign code
         raise broken(kind, error) from error
 
@@ -117,9 +117,9 @@ def sink_class(kind: str) -> Any:
 def make_sink(spec: SinkSpec) -> Sink:
     """An unstarted sink. SinkUnavailableError if this system cannot run it."""
     require_available(spec.kind)
-    made = sink_class(spec.kind)
-    if not KINDS[spec.kind].made_by:
-        sink: Sink = made(spec.argument, spec.picture)
+    sink_type = sink_class(spec.kind)
+    if not KINDS[spec.kind].class_path:
+        sink: Sink = sink_type(spec.argument, spec.picture)
         return sink
     with translate_errors({Exception: spec.label}, as_=SinkError):
-        return PluginSink(spec, made(spec.argument, spec.picture))
+        return PluginSink(spec, sink_type(spec.argument, spec.picture))

@@ -23,7 +23,7 @@ class SharedSink(Sink):
         self.warning = ""
         """One line for the performer, set by `start`."""
 
-    def start(self, stage: OutputFormat, *, may_wait: bool = False) -> None:
+    def start(self, output_format: OutputFormat, *, may_wait: bool = False) -> None:
         other = find_ring(self.name, system_folder())
         if other is not None and other.writer.pid != os.getpid():
             self.warning = (
@@ -31,15 +31,15 @@ class SharedSink(Sink):
                 "newer one; choose another name with --sink shared=NAME"
             )
         try:
-            self._ring = FrameRing.create(self.name, stage.width, stage.height, fps=stage.fps)
+            self._ring = FrameRing.create(self.name, output_format.width, output_format.height, fps=output_format.fps)
         except SharedMemoryError as error:
             raise SinkError(f"shared: {error}") from error
 
-    def set_format(self, stage: OutputFormat) -> None:
+    def set_format(self, output_format: OutputFormat) -> None:
         assert self._ring is not None
-        self._ring.fps = stage.fps
-        if self._ring.shape != (stage.height, stage.width, 4):
-            self._ring.resize(stage.width, stage.height)
+        self._ring.fps = output_format.fps
+        if self._ring.shape != (output_format.height, output_format.width, 4):
+            self._ring.resize(output_format.width, output_format.height)
 
     def publish(self, frame: PublishedFrame) -> None:
         assert self._ring is not None

@@ -28,20 +28,20 @@ class SharedReader:
 
     def latest(self) -> "np.ndarray | None":
         """The newest complete picture; the same array until there is a newer one."""
-        if not self.ring or self.word(8) >> 32 != 1 or time.time_ns() - self.word(72) > 2e9:
+        if not self.ring or self.field(8) >> 32 != 1 or time.time_ns() - self.field(72) > 2e9:
             self.connect()  # no ring yet, or it closed, moved, or sent no heartbeat for 2 s
-        if self.ring and (number := self.word(64)) not in (0, self.number):
-            shape = self.word(16) >> 32, self.word(16) & 0xFFFFFFFF, self.word(24) & 0xFFFFFFFF
-            at = self.word(48) + number % 3 * self.word(40)  # begin, end, pixels
-            was_whole = self.word(at + 8) == number
+        if self.ring and (number := self.field(64)) not in (0, self.number):
+            shape = self.field(16) >> 32, self.field(16) & 0xFFFFFFFF, self.field(24) & 0xFFFFFFFF
+            at = self.field(48) + number % 3 * self.field(40)  # begin, end, pixels
+            was_whole = self.field(at + 8) == number
             self.fence.wait(), self.fence.wait()  # locks and unlocks twice: a memory barrier, for ARM
             copy = np.frombuffer(self.ring.buf, np.uint8, np.prod(shape), at + 64).reshape(shape).copy()
             self.fence.wait(), self.fence.wait()
-            if was_whole and self.word(at) == number:  # else it was overwritten meanwhile: keep the previous picture
+            if was_whole and self.field(at) == number:  # else it was overwritten meanwhile: keep the previous picture
                 self.number, self.picture = number, copy
         return self.picture
 
-    def word(self, at: int) -> int:
+    def field(self, at: int) -> int:  # 64 bits
         return int(self.ring.buf[at : at + 8].cast("Q")[0])
 
     def connect(self) -> None:
@@ -53,8 +53,8 @@ class SharedReader:
                 continue
             if not UNTRACKED and sys.platform != "win32":  # otherwise our exit unlinks the memory for all processes
                 resource_tracker.unregister(memory._name, "shared_memory")
-            words = memoryview(bytes(memory.buf[:4096])).cast("Q")
-            is_open_ring = words[0] == 0x474E4952564D and words[1] == 1 << 32 | 1  # "MVRING", version 1, open
-            is_ours = bytes(words[16:24]).rstrip(b"\0") == self.name.encode()
-            if is_open_ring and is_ours and words[13] > newest and time.time_ns() - words[9] < 2e9:
-                newest, self.number, self.ring = words[13], 0, memory
+            header = memoryview(bytes(memory.buf[:4096])).cast("Q")
+            is_open_ring = header[0] == 0x474E4952564D and header[1] == 1 << 32 | 1  # "MVRING", version 1, open
+            is_ours = bytes(header[16:24]).rstrip(b"\0") == self.name.encode()
+            if is_open_ring and is_ours and header[13] > newest and time.time_ns() - header[9] < 2e9:
+                newest, self.number, self.ring = header[13], 0, memory

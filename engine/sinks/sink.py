@@ -81,7 +81,7 @@ class OutputFormat:
     record_folder: Path
     """Folder for files that the user did not name; created on demand."""
     overwrites: bool = False
-    """A finished film or picture replaces the file of its name; otherwise it gets a number. Only offline."""
+    """A finished video or picture replaces the file of its name; otherwise it gets a number. Only offline."""
 
     def with_format(self, width: int, height: int, fps: float) -> "OutputFormat":
         return dataclasses.replace(self, width=width, height=height, fps=fps)
@@ -118,8 +118,8 @@ class RecordingStatus:
 
 
 class Sink(Protocol):
-    """Everything but `status` is called on the render thread, with its GL context current. One exception: if that
-    thread stands still, the engine drains and closes the sinks that do not use OpenGL on another one, then ends.
+    """An output. Everything but `status` is called on the render thread, with its GL context current. One exception: if
+    that thread hangs, the engine drains and closes the sinks that do not use OpenGL on another one, then ends.
 
     To fail, raise an exception from any method: `SinkSet` then closes the sink, reports it, and retries later with a
     new one. A sink that inherits from this may leave out `set_format`, `pump` and `drain`, if it has nothing to do
@@ -129,14 +129,14 @@ class Sink(Protocol):
     kind: str
     name: str
 
-    def start(self, stage: OutputFormat, *, may_wait: bool = False) -> None:
+    def start(self, output_format: OutputFormat, *, may_wait: bool = False) -> None:
         """Open. SinkUnavailableError if it can never run on this system, SinkError for anything the user can fix.
 
         `may_wait`, before a show and offline: return when everything is open. Otherwise never wait for a disk: open
         files on a thread, and raise its error from a later call.
         """
 
-    def set_format(self, stage: OutputFormat) -> None:
+    def set_format(self, output_format: OutputFormat) -> None:
         """Prepare for another size or rate of the picture from the next frame on."""
         return None
 
@@ -144,7 +144,7 @@ class Sink(Protocol):
         """Publish one picture. Live: never waits. Offline: may wait, loses nothing."""
 
     def pump(self) -> None:
-        """Called once a frame, after the pictures of all sinks are published: for heartbeats and run loops."""
+        """Called once per frame, after the pictures of all sinks are published: for heartbeats and run loops."""
         return None
 
     def drain(self) -> bool:

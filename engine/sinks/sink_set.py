@@ -27,7 +27,7 @@ from engine.system.backoff import MAX_DELAY_S, next_delay_s
 from engine.system.clock import Clock, SystemClock
 from engine.system.daemon_worker import call_on_thread
 from engine.system.reporting import Report
-from engine.values import PublishedFrame, ShownPicture
+from engine.values import LazyPicture, PublishedFrame
 from osc_schema import Value
 from osc_schema.sinks import KINDS
 
@@ -42,12 +42,12 @@ POLL_S = 0.005
 
 
 @dataclass(slots=True, eq=False)
-class _Place:
+class _SinkEntry:
     """One requested sink in any state: running, waiting for a retry, finishing, ended."""
 
     spec: SinkSpec
     sink: Sink | None
-    last: SinkStatus
+    last_status: SinkStatus
     """Status of the last closed sink, with the sums of all before it."""
     started_s: float
     failures: int = 0
@@ -62,9 +62,9 @@ class _Place:
     """Error from draining it."""
     is_drained: bool = False
     """True if nothing is left to write, so closing does not wait."""
-    adjusted: Mapping[str, Value] | None = None
+    stored_values: Mapping[str, Value] | None = None
     """The parameters of a WindowSink that failed."""
-    started_with: "_Place | None" = None
+    main_entry: "_SinkEntry | None" = None
     """The main picture's sink that this one was started with, and is stopped with."""
 
     def is_for(self, spec: SinkSpec) -> bool:
@@ -79,31 +79,33 @@ class _Place:
     def status(self) -> SinkStatus:
         sink = self.sink  # local copy: the render thread may remove it
         if sink is None:
-            return self.last
-        now, last = sink.status(), self.last
+            return self.last_status
+        now, last = sink.status(), self.last_status
         return replace(
             now, picture=self.spec.picture, frames=now.frames + last.frames, dropped=now.dropped + last.dropped
         )
 
 
 class SinkSet:
-    """Everything but `status` and `recordings` on the render thread with its GL context current. Close it before the
-    renderer."""
+    """All sinks of a run. Everything but `status` and `recordings` on the render thread with its GL context current.
+    Close it before the renderer."""
 
-    def __init__(self, stage: OutputFormat, clock: Clock, report: Report, *, stopwatch: Clock | None = None) -> None:
+    def __init__(
+        self, output_format: OutputFormat, clock: Clock, report: Report, *, stopwatch: Clock | None = None
+    ) -> None:
         """`clock` is the show's clock; `stopwatch` is real time, so that shutdown timeouts work offline too."""
-        self.stage = stage
+        self.output_format = output_format
         """Format of the main picture."""
-        self._extra_stages: dict[PictureName, OutputFormat] = {}  # formats of the run's other pictures
+        self._extra_formats: dict[PictureName, OutputFormat] = {}  # formats of the run's other pictures
         self._clock = clock
         self._stopwatch = stopwatch or SystemClock()
         self._report = report
         self._end_requested_s: float | None = None  # when the sinks were asked to end
         self._progress: dict[int, tuple[int, float]] = {}
-        """Progress since then, by place: pictures published, and when that number last changed."""
-        self._places: tuple[_Place, ...] = ()
-        self._finishing: tuple[_Place, ...] = ()
-        self._ended: tuple[_Place, ...] = ()
+        """Progress since then, by entry: pictures published, and when that number last changed."""
+        self._entries: tuple[_SinkEntry, ...] = ()
+        self._finishing: tuple[_SinkEntry, ...] = ()
+        self._ended: tuple[_SinkEntry, ...] = ()
         """The latest `MAX_ENDED` sinks stopped during the run, for the status after `close`."""
         self._is_closed = False
         self.values: Mapping[str, Value] = {}
@@ -113,43 +115,43 @@ class SinkSet:
     @property
     def kinds(self) -> frozenset[str]:
         """Labels of the sinks that run or will be retried: `record`, `PICTURE:record`, ..."""
-        return frozenset(place.spec.label for place in self._places if not place.is_once)
+        return frozenset(entry.spec.label for entry in self._entries if not entry.is_once)
 
     @property
     def adjustable(self) -> tuple[tuple[SinkSpec, WindowSink], ...]:
         """The running sinks that have parameters."""
-        sinks: list[tuple[SinkSpec, object]] = [(place.spec, place.sink) for place in self._places]
+        sinks: list[tuple[SinkSpec, object]] = [(entry.spec, entry.sink) for entry in self._entries]
         return tuple((spec, sink) for spec, sink in sinks if isinstance(sink, WindowSink))
 
     def add_picture(self, picture: PictureName, width: int, height: int, *, may_wait: bool = False) -> None:
         """Add a picture to the run. Each sink that shows the main picture to other programs gets a second one for this
         picture, now and later; files contain it only on request. Its size may change with each published frame, and its
         sinks follow."""
-        if picture not in self._extra_stages:
-            self._extra_stages[picture] = self.stage.with_format(width, height, self.stage.fps)
-            for place in self._places:
-                self._start_extra(picture, place, may_wait)
+        if picture not in self._extra_formats:
+            self._extra_formats[picture] = self.output_format.with_format(width, height, self.output_format.fps)
+            for entry in self._entries:
+                self._start_extra(picture, entry, may_wait)
 
     def start(self, spec: SinkSpec, *, may_wait: bool = False) -> None:
         """Open one more sink. SinkError or SinkUnavailableError if that fails or its name is in use. Before a show
         (`may_wait`) and offline everything is open on return. During a show nothing waits for a disk: a file that
         cannot be written is reported and retried later, like any failure."""
-        for place in self._places:
-            if place.started_with is not None and place.is_for(spec):
-                place.started_with = None  # requested by name: independent from now on
+        for entry in self._entries:
+            if entry.main_entry is not None and entry.is_for(spec):
+                entry.main_entry = None  # requested by name: independent from now on
                 return
-        place = self._open_within_limit(spec, may_wait)
-        self._places += (place,)
-        for picture in self._extra_stages:
-            self._start_extra(picture, place, may_wait)
+        entry = self._open_within_limit(spec, may_wait)
+        self._entries += (entry,)
+        for picture in self._extra_formats:
+            self._start_extra(picture, entry, may_wait)
 
-    def _open_within_limit(self, spec: SinkSpec, may_wait: bool) -> _Place:
-        requested = [place for place in (*self._places, *self._finishing) if place.started_with is None]
+    def _open_within_limit(self, spec: SinkSpec, may_wait: bool) -> _SinkEntry:
+        requested = [entry for entry in (*self._entries, *self._finishing) if entry.main_entry is None]
         if len(requested) >= MAX_SINKS:
             raise SinkError(f"{spec.label}: {MAX_SINKS} sinks are running, the maximum; stop one first")
         return self._open(spec, self._make(spec), may_wait)
 
-    def _open(self, spec: SinkSpec, sink: Sink, may_wait: bool) -> _Place:
+    def _open(self, spec: SinkSpec, sink: Sink, may_wait: bool) -> _SinkEntry:
         try:
             self._begin(spec, sink, self.values, may_wait)
         except MultiverseError:
@@ -159,14 +161,14 @@ class SinkSet:
             raise SinkError(f"{spec.label}: {type(error).__name__}: {error}") from error
         if warning := getattr(sink, "warning", ""):
             self._report(f"sink.{spec.label}", warning)
-        return _Place(spec, sink, _initial_status(spec, sink.name), self._clock.now_s())
+        return _SinkEntry(spec, sink, _initial_status(spec, sink.name), self._clock.now_s())
 
     def _begin(self, spec: SinkSpec, sink: Sink, values: Mapping[str, Value], may_wait: bool) -> None:
         """Start a sink; it is closed again if that fails."""
         try:
             if isinstance(sink, WindowSink):
                 sink.adjust(values)
-            sink.start(self._stage_of(spec), may_wait=may_wait or self.stage.is_offline)
+            sink.start(self._format_of(spec), may_wait=may_wait or self.output_format.is_offline)
         except BaseException:
             sink.close()
             raise
@@ -175,93 +177,93 @@ class SinkSet:
         """Make a sink without starting it. SinkError if it must not run."""
         if spec.kind not in KINDS:
             raise SinkError(f"sink {spec.kind!r}: unknown kind; choose one of {', '.join(KINDS)}")
-        self._stage_of(spec)
+        self._format_of(spec)
         sink = make_sink(spec)
-        if any(place.spec.kind == spec.kind and place.status().name == sink.name for place in self._places):
+        if any(entry.spec.kind == spec.kind and entry.status().name == sink.name for entry in self._entries):
             raise SinkError(f"{spec.label}: {sink.name} is already running; give this one another name")
         return sink
 
-    def _start_extra(self, picture: PictureName, main: _Place, may_wait: bool) -> None:
+    def _start_extra(self, picture: PictureName, main: _SinkEntry, may_wait: bool) -> None:
         """Publish this picture where the main one is. A failure does not affect the main one."""
         if main.spec.picture != "main" or not KINDS[main.spec.kind].is_named:
             return
         argument = picture_name(picture, main.spec.argument) if main.spec.argument else ""
         spec = SinkSpec(kind=main.spec.kind, argument=argument, picture=picture)
-        if any(place.is_for(spec) for place in self._places):
+        if any(entry.is_for(spec) for entry in self._entries):
             return
         sink: Sink | None = None
         try:
             sink = self._make(spec)
-            place = self._open(spec, sink, may_wait)
+            entry = self._open(spec, sink, may_wait)
         except MultiverseError as error:
             if sink is None:
                 self._report(f"sink.{spec.label}", str(error))
                 return
-            place = _Place(spec, None, _initial_status(spec, sink.name), self._clock.now_s())
-            self._fail(place, error)
-        place.started_with = main
-        self._places += (place,)
+            entry = _SinkEntry(spec, None, _initial_status(spec, sink.name), self._clock.now_s())
+            self._fail(entry, error)
+        entry.main_entry = main
+        self._entries += (entry,)
 
-    def _stage_of(self, spec: SinkSpec) -> OutputFormat:
+    def _format_of(self, spec: SinkSpec) -> OutputFormat:
         """The picture's format. SinkError if the run has no such picture."""
         if spec.picture == "main":
-            return self.stage
-        if spec.picture not in self._extra_stages:
+            return self.output_format
+        if spec.picture not in self._extra_formats:
             extra = EXTRA_PICTURES[spec.picture]
             raise SinkError(f"{spec.label}: this run has no {extra.model}; start it with {extra.option}")
-        return self._extra_stages[spec.picture]
+        return self._extra_formats[spec.picture]
 
     def stop(self, label: str, name: str | None = None) -> int:
         """Close the sinks of a label (`record`, `PICTURE:record`), or the one of that name or argument, for good, and
         those that were started along with them. Returns their number without these. Live, a sink finishes writing in
         the background, in state `finishing`."""
         chosen = tuple(
-            place
-            for place in self._places
-            if place.spec.label == label and name in (None, place.spec.argument, place.status().name)
+            entry
+            for entry in self._entries
+            if entry.spec.label == label and name in (None, entry.spec.argument, entry.status().name)
         )
-        leaving = tuple(place for place in self._places if place in chosen or place.started_with in chosen)
-        self._places = tuple(place for place in self._places if place not in leaving)
+        leaving = tuple(entry for entry in self._entries if entry in chosen or entry.main_entry in chosen)
+        self._entries = tuple(entry for entry in self._entries if entry not in leaving)
         self._finishing += leaving
         self._finish()
         return len(chosen)
 
-    def publish(self, frame: PublishedFrame, extras: Mapping[PictureName, ShownPicture] | None = None) -> None:
+    def publish(self, frame: PublishedFrame, extras: Mapping[PictureName, LazyPicture] | None = None) -> None:
         """Give a frame to every sink of the main picture, then each picture in `extras` to its own sinks. Extra
         pictures get the frame's number, time and sound. Pictures without a sink are not drawn."""
         self._each("main", methodcaller("publish", frame))
-        for picture, shown in (extras or {}).items():
-            if picture in self._extra_stages:
-                self._follow_size(picture, shown)
+        for picture, extra in (extras or {}).items():
+            if picture in self._extra_formats:
+                self._follow_size(picture, extra)
                 kinds = [
-                    KINDS[place.spec.kind] for place in self._places if place.sink and place.spec.picture == picture
+                    KINDS[entry.spec.kind] for entry in self._entries if entry.sink and entry.spec.picture == picture
                 ]
                 if kinds:
-                    extra = _extra_frame(frame, shown, is_drawn=any(kind.is_on_gpu for kind in kinds))
-                    self._each(picture, methodcaller("publish", extra))
-        if once := tuple(place for place in self._places if place.is_once):
+                    extra_frame = _extra_frame(frame, extra, needs_texture=any(kind.is_on_gpu for kind in kinds))
+                    self._each(picture, methodcaller("publish", extra_frame))
+        if once := tuple(entry for entry in self._entries if entry.is_once):
             self._finishing += once
-            self._places = tuple(place for place in self._places if not place.is_once)
+            self._entries = tuple(entry for entry in self._entries if not entry.is_once)
 
     def _each(self, picture: PictureName, step: Callable[[Sink], object]) -> None:
         """Run a step of each running sink of a picture."""
-        for place in self._places:
-            if place.sink is not None and place.spec.picture == picture:
-                self._attempt(place, partial(step, place.sink))
+        for entry in self._entries:
+            if entry.sink is not None and entry.spec.picture == picture:
+                self._attempt(entry, partial(step, entry.sink))
 
-    def _follow_size(self, picture: PictureName, shown: ShownPicture) -> None:
-        stage = self._extra_stages[picture]
-        if (shown.width, shown.height) != (stage.width, stage.height):
-            stage = self._extra_stages[picture] = stage.with_format(shown.width, shown.height, stage.fps)
-            self._each(picture, methodcaller("set_format", stage))
+    def _follow_size(self, picture: PictureName, extra: LazyPicture) -> None:
+        form = self._extra_formats[picture]
+        if (extra.width, extra.height) != (form.width, form.height):
+            form = self._extra_formats[picture] = form.with_format(extra.width, extra.height, form.fps)
+            self._each(picture, methodcaller("set_format", form))
 
     def pump(self) -> None:
-        """Call it once a frame: runs run loops, heartbeats and retries, and finishes stopped sinks."""
-        for place in self._places:
-            if place.sink is not None:
-                self._attempt(place, place.sink.pump)
-            elif place.last.state == "retrying" and self._clock.now_s() >= place.retry_at_s:
-                self._attempt(place, partial(self._retry, place))
+        """Call it once per frame: runs run loops, heartbeats and retries, and finishes stopped sinks."""
+        for entry in self._entries:
+            if entry.sink is not None:
+                self._attempt(entry, entry.sink.pump)
+            elif entry.last_status.state == "retrying" and self._clock.now_s() >= entry.retry_at_s:
+                self._attempt(entry, partial(self._retry, entry))
         if self._finishing:
             self._finish()
 
@@ -269,229 +271,230 @@ class SinkSet:
         """Tell the snapshot sink with this argument, or all of them, to write the next frame. Returns their number. If
         none has this argument, one is opened for this picture only."""
         takers = 0
-        for place in self._places:
-            if isinstance(place.sink, SnapshotSink) and argument in ("", place.spec.argument):
-                place.sink.take()
+        for entry in self._entries:
+            if isinstance(entry.sink, SnapshotSink) and argument in ("", entry.spec.argument):
+                entry.sink.take()
                 takers += 1
         if argument and not takers:
-            place = self._open_within_limit(SinkSpec(kind="snapshot", argument=argument), may_wait=False)
-            assert isinstance(place.sink, SnapshotSink)
-            place.sink.take()
-            place.is_once = True
-            self._places += (place,)
+            entry = self._open_within_limit(SinkSpec(kind="snapshot", argument=argument), may_wait=False)
+            assert isinstance(entry.sink, SnapshotSink)
+            entry.sink.take()
+            entry.is_once = True
+            self._entries += (entry,)
             takers = 1
         return takers
 
-    def restart_all(self, stage: OutputFormat) -> None:
+    def restart_all(self, output_format: OutputFormat) -> None:
         """Continue with another size or rate of the main picture: recordings in a new file, rings in new memory, others
         unchanged. Other pictures only take over the rate, as their sizes come with each frame."""
-        self.stage = stage
-        self._each("main", methodcaller("set_format", stage))
-        for picture, extra in tuple(self._extra_stages.items()):
-            if extra.fps != stage.fps:
-                self._extra_stages[picture] = changed = extra.with_format(extra.width, extra.height, stage.fps)
+        self.output_format = output_format
+        self._each("main", methodcaller("set_format", output_format))
+        for picture, extra in tuple(self._extra_formats.items()):
+            if extra.fps != output_format.fps:
+                self._extra_formats[picture] = changed = extra.with_format(extra.width, extra.height, output_format.fps)
                 self._each(picture, methodcaller("set_format", changed))
 
     def renew_context(self) -> None:
         """Reopen the sinks that hold objects of the GL context, because the renderer is a new one. Call it as soon as
         its context is current, before anything is published."""
-        for place in self._places:
-            if place.sink is not None and KINDS[place.spec.kind].is_on_gpu:
-                error = self._close(place)
+        for entry in self._entries:
+            if entry.sink is not None and KINDS[entry.spec.kind].is_on_gpu:
+                error = self._close(entry)
                 if error is not None:  # expected if the old context is dead
-                    self._note(place, error)
-                self._attempt(place, partial(self._retry, place))
+                    self._note(entry, error)
+                self._attempt(entry, partial(self._retry, entry))
 
     def status(self) -> tuple[SinkStatus, ...]:
         """Status of all sinks that run, wait for a retry or finish; after `close`, how each ended. Any thread."""
-        running = tuple(place.status() for place in self._places)
+        running = tuple(entry.status() for entry in self._entries)
         if self._is_closed:
-            return (*(place.status() for place in self._ended), *running)
-        finishing = (place.status() for place in self._finishing)
+            return (*(entry.status() for entry in self._ended), *running)
+        finishing = (entry.status() for entry in self._finishing)
         return running + tuple(
             status if status.state == "ended" else replace(status, state="finishing") for status in finishing
         )
 
     def recordings(self) -> tuple[RecordingStatus, ...]:
         """The recordings that run, not those that wait for a retry or finish. Any thread."""
-        sinks: list[object] = [place.sink for place in self._places]  # a copy: the render thread may remove them
+        sinks: list[object] = [entry.sink for entry in self._entries]  # a copy: the render thread may remove them
         return tuple(sink.recording() for sink in sinks if isinstance(sink, RecordSink))
 
     def ask_to_end(self) -> None:
         """Tell every sink to write what is left, without waiting. No more frames follow; call `close` next."""
-        self._ask_to_end((*self._places, *self._finishing))
+        self._ask_to_end((*self._entries, *self._finishing))
 
-    def _ask_to_end(self, places: Iterable[_Place]) -> None:
+    def _ask_to_end(self, entries: Iterable[_SinkEntry]) -> None:
         now_s = self._stopwatch.now_s()
         if self._end_requested_s is None:
             self._end_requested_s = now_s
-        for place in places:
-            if id(place) not in self._progress:
-                if isinstance(place.sink, WindowSink):
-                    place.sink.leave()
-                self._progress[id(place)] = place.status().frames, now_s
-                self._has_drained(place)
+        for entry in entries:
+            if id(entry) not in self._progress:
+                if isinstance(entry.sink, WindowSink):
+                    entry.sink.leave()
+                self._progress[id(entry)] = entry.status().frames, now_s
+                self._has_drained(entry)
 
     def close(self) -> None:
         """Close every sink, waiting until its files are complete. Offline without a timeout.
 
-        Live, 4 s after `ask_to_end` we abandon sinks without progress: a disk that is gone must not block the shutdown.
+        Live, 4 s after `ask_to_end` we abandon sinks without progress: a missing disk must not block the shutdown.
         A recording that still writes may finish, until it has written nothing for 2 s, for 60 s at most. Its file then
         plays up to that point (`movie_file`), and its state is failed.
         """
         self.ask_to_end()
-        if not self.stage.is_offline:
-            self._wait_until_drained((*self._places, *self._finishing))
-        for place in (*self._places, *self._finishing):
-            self._end(place)
+        if not self.output_format.is_offline:
+            self._wait_until_drained((*self._entries, *self._finishing))
+        for entry in (*self._entries, *self._finishing):
+            self._end(entry)
         self._ended = (*self._ended, *self._finishing)[-MAX_ENDED:]
         self._finishing = ()
         self._is_closed = True
 
     def finish_files(self) -> None:
-        """Finish the files on another thread than the frame loop's, which stands, before the process is ended. Sinks
+        """Finish the files on another thread than the frame loop's, which hangs, before the process is ended. Sinks
         that use its GL context are left alone. Waits as long as `close` at most."""
-        places = [place for place in (*self._places, *self._finishing) if not KINDS[place.spec.kind].is_on_gpu]
+        entries = [entry for entry in (*self._entries, *self._finishing) if not KINDS[entry.spec.kind].is_on_gpu]
 
         def finish() -> None:
-            self._ask_to_end(places)
-            self._wait_until_drained(places)
-            for place in places:
-                self._end(place)
+            self._ask_to_end(entries)
+            self._wait_until_drained(entries)
+            for entry in entries:
+                self._end(entry)
 
         closed, _ = wait([call_on_thread("finish files", finish)], MAX_WRITING_S)
         if not closed:
             log.warning("not all files are finished")
 
-    def _wait_until_drained(self, places: Iterable[_Place]) -> None:
+    def _wait_until_drained(self, entries: Iterable[_SinkEntry]) -> None:
         """Wait for the sinks to drain; abandon those without progress."""
         assert self._end_requested_s is not None, "`close` calls `ask_to_end` first"
         late_s = 0.0
-        waiting = [place for place in places if place.sink is not None]
-        while waiting := [place for place in waiting if not self._has_drained(place)]:
+        waiting = [entry for entry in entries if entry.sink is not None]
+        while waiting := [entry for entry in waiting if not self._has_drained(entry)]:
             now_s = self._stopwatch.now_s()
-            for place in waiting:
-                frames = place.status().frames
-                if self._progress[id(place)][0] != frames:
-                    self._progress[id(place)] = frames, now_s
+            for entry in waiting:
+                frames = entry.status().frames
+                if self._progress[id(entry)][0] != frames:
+                    self._progress[id(entry)] = frames, now_s
             late_s = now_s - self._end_requested_s
-            is_any_moving = any(now_s - self._progress[id(place)][1] < MAX_STANDSTILL_S for place in waiting)
+            is_any_moving = any(now_s - self._progress[id(entry)][1] < MAX_STANDSTILL_S for entry in waiting)
             if late_s > MAX_END_S and (not is_any_moving or late_s > MAX_WRITING_S):
                 break
             self._stopwatch.sleep_until(now_s + POLL_S)
-        for place in waiting:
-            self._give_up(place, late_s)
+        for entry in waiting:
+            self._give_up(entry, late_s)
 
-    def _has_drained(self, place: _Place) -> bool:
+    def _has_drained(self, entry: _SinkEntry) -> bool:
         """Tell the sink to write what is left. True once `close` will not wait."""
-        error = self._error_of(place, place.drain)
-        place.end_error = error or place.end_error
-        return place.is_drained or error is not None
+        error = self._error_of(entry, entry.drain)
+        entry.end_error = error or entry.end_error
+        return entry.is_drained or error is not None
 
-    def _give_up(self, place: _Place, after_s: float) -> None:
+    def _give_up(self, entry: _SinkEntry, after_s: float) -> None:
         """Abandon a sink without closing it, which would block; its thread ends with the process."""
-        place.last, place.sink = place.status(), None
-        self._note(place, SinkError(f"{place.last.name} not finished after {after_s:.0f} s; is the disk connected?"))
-        place.last = replace(place.last, state="failed", detail=place.reason)
+        status, entry.sink = entry.status(), None
+        self._note(entry, SinkError(f"{status.name} not finished after {after_s:.0f} s; is the disk connected?"))
+        entry.last_status = replace(status, state="failed", detail=entry.reason)
 
     def _finish(self) -> None:
         """Close the stopped sinks that have nothing left to write (offline: all of them)."""
-        for place in self._finishing:
-            if self.stage.is_offline or self._has_drained(place):
-                self._end(place)
-        ended = tuple(place for place in self._finishing if place.sink is None)
+        for entry in self._finishing:
+            if self.output_format.is_offline or self._has_drained(entry):
+                self._end(entry)
+        ended = tuple(entry for entry in self._finishing if entry.sink is None)
         self._ended = (*self._ended, *ended)[-MAX_ENDED:]
-        self._finishing = tuple(place for place in self._finishing if place.sink is not None)
+        self._finishing = tuple(entry for entry in self._finishing if entry.sink is not None)
 
-    def _end(self, place: _Place) -> None:
-        if place.sink is None:
-            if place.last.state == "retrying":
-                place.last = replace(place.last, state="failed", detail=place.reason)
+    def _end(self, entry: _SinkEntry) -> None:
+        if entry.sink is None:
+            if entry.last_status.state == "retrying":
+                entry.last_status = replace(entry.last_status, state="failed", detail=entry.reason)
             return
-        error = self._close(place) or place.end_error
+        error = self._close(entry) or entry.end_error
         if error is None:
-            place.last = replace(place.last, state="ended")
+            entry.last_status = replace(entry.last_status, state="ended")
         else:
-            self._note(place, error)
-            place.last = replace(place.last, state="failed", detail=place.reason)
+            self._note(entry, error)
+            entry.last_status = replace(entry.last_status, state="failed", detail=entry.reason)
 
-    def _close(self, place: _Place) -> Exception | None:
-        """Close the place's sink and keep its last status. Returns the error, or None."""
-        assert place.sink is not None
-        _keep_adjusted(place)
-        failure = self._error_of(place, place.sink.close)
-        place.last, place.sink = place.status(), None
+    def _close(self, entry: _SinkEntry) -> Exception | None:
+        """Close the entry's sink and keep its last status. Returns the error, or None."""
+        assert entry.sink is not None
+        _store_values(entry)
+        failure = self._error_of(entry, entry.sink.close)
+        entry.last_status, entry.sink = entry.status(), None
         return failure
 
-    def _attempt(self, place: _Place, step: Callable[[], object]) -> None:
+    def _attempt(self, entry: _SinkEntry, step: Callable[[], object]) -> None:
         """Run a step of a sink. If it fails the sink is closed and tried again later."""
-        error = self._error_of(place, step)
+        error = self._error_of(entry, step)
         if error is not None:
-            self._fail(place, error)
+            self._fail(entry, error)
 
-    def _error_of(self, place: _Place, step: Callable[[], object]) -> Exception | None:
+    def _error_of(self, entry: _SinkEntry, step: Callable[[], object]) -> Exception | None:
         """Run a step of a sink and return its error, or None. The first unexpected one is logged with its traceback."""
         try:
             step()
         except MultiverseError as error:
             return error
-        except Exception as error:  # a sink may fail in any way; others and the show go on
-            if not place.was_logged:
-                log.error("sink %s failed", place.spec.label, exc_info=error)
-                place.was_logged = True
+        except Exception as error:  # a sink may fail in any way; others and the show continue
+            if not entry.was_logged:
+                log.error("sink %s failed", entry.spec.label, exc_info=error)
+                entry.was_logged = True
             return error
         return None
 
-    def _fail(self, place: _Place, error: Exception) -> None:
+    def _fail(self, entry: _SinkEntry, error: Exception) -> None:
         """Close a failed sink, live in the background if it would wait. Live it is retried, a plug-in's once; offline
         not, because a file with a gap is useless."""
-        now_s = self._clock.now_s()
-        if place.sink is not None and now_s - place.started_s > MAX_DELAY_S:
-            place.failures = 0
-        is_left_out = bool(KINDS[place.spec.kind].made_by and place.failures)
+        now_s, is_offline = self._clock.now_s(), self.output_format.is_offline
+        if entry.sink is not None and now_s - entry.started_s > MAX_DELAY_S:
+            entry.failures = 0
+        is_left_out = bool(KINDS[entry.spec.kind].class_path and entry.failures)
         if is_left_out:
             error = SinkError(f"{error}; failed twice, so it is left out until started again")
-        self._note(place, error)
-        if place.sink is not None:
-            if not self.stage.is_offline and self._error_of(place, place.drain) is None and not place.is_drained:
-                _keep_adjusted(place)
-                self._finishing += (replace(place, last=_initial_status(place.spec, place.sink.name)),)
-                place.sink = None
+        self._note(entry, error)
+        if entry.sink is not None:
+            if not is_offline and self._error_of(entry, entry.drain) is None and not entry.is_drained:
+                _store_values(entry)
+                self._finishing += (replace(entry, last_status=_initial_status(entry.spec, entry.sink.name)),)
+                entry.sink = None
             else:
-                self._close(place)
-        place.failures += 1
-        delay_s = next_delay_s(place.failures)
-        place.retry_at_s = now_s + delay_s
-        if self.stage.is_offline or is_left_out:
-            place.last = replace(place.last, state="failed", detail=place.reason)
+                self._close(entry)
+        entry.failures += 1
+        delay_s = next_delay_s(entry.failures)
+        entry.retry_at_s = now_s + delay_s
+        if is_offline or is_left_out:
+            entry.last_status = replace(entry.last_status, state="failed", detail=entry.reason)
         else:
-            place.last = replace(place.last, state="retrying", detail=f"{place.reason}; next try in {delay_s:g} s")
+            detail = f"{entry.reason}; next try in {delay_s:g} s"
+            entry.last_status = replace(entry.last_status, state="retrying", detail=detail)
 
-    def _note(self, place: _Place, error: Exception) -> None:
-        spec = place.spec
+    def _note(self, entry: _SinkEntry, error: Exception) -> None:
+        spec = entry.spec
         reason = str(error) if isinstance(error, MultiverseError) else f"{type(error).__name__}: {error}"
         # A sink's own messages begin with its kind, but not with its picture.
         reason = reason.removeprefix(f"{spec.label}: ").removeprefix(f"{spec.kind}: ")
-        place.reason = f"{spec.label}: {reason}"
-        self._report(f"sink.{spec.label}", place.reason)
+        entry.reason = f"{spec.label}: {reason}"
+        self._report(f"sink.{spec.label}", entry.reason)
 
-    def _retry(self, place: _Place) -> None:
-        sink = make_sink(place.spec)
-        self._begin(place.spec, sink, place.adjusted or self.values, may_wait=False)
-        place.sink = sink
-        place.started_s = self._clock.now_s()
+    def _retry(self, entry: _SinkEntry) -> None:
+        sink = make_sink(entry.spec)
+        self._begin(entry.spec, sink, entry.stored_values or self.values, may_wait=False)
+        entry.sink = sink
+        entry.started_s = self._clock.now_s()
 
 
-def _extra_frame(frame: PublishedFrame, shown: ShownPicture, *, is_drawn: bool) -> PublishedFrame:
-    """Another picture of the run as a frame, with 8 bits; `is_drawn` if a sink needs its texture."""
-    texture, width, height = shown.draw_texture() if is_drawn else None, shown.width, shown.height
-    of_itself = replace(frame, width=width, height=height, texture=texture, read_rgba=shown.read_rgba)
+def _extra_frame(frame: PublishedFrame, extra: LazyPicture, *, needs_texture: bool) -> PublishedFrame:
+    """Another picture of the run as a frame, with 8 bits; `needs_texture` if a sink uses it."""
+    texture, width, height = extra.draw_texture() if needs_texture else None, extra.width, extra.height
+    of_itself = replace(frame, width=width, height=height, texture=texture, read_rgba=extra.read_rgba)
     return replace(of_itself, read_rgba16=None, read_fitted=None)
 
 
-def _keep_adjusted(place: _Place) -> None:
-    if isinstance(place.sink, WindowSink):
-        place.adjusted = place.sink.told.values
+def _store_values(entry: _SinkEntry) -> None:
+    if isinstance(entry.sink, WindowSink):
+        entry.stored_values = entry.sink.window_state.values
 
 
 def _initial_status(spec: SinkSpec, name: str) -> SinkStatus:

@@ -1,4 +1,4 @@
-"""A sink's own thread. Its error is kept for the sink's next call, which raises it on the render thread."""
+"""A sink's own thread. Its error is stored for the sink's next call, which raises it on the render thread."""
 
 import logging
 import threading
@@ -59,10 +59,10 @@ class ThreadSink(Sink):
 
     def status(self) -> SinkStatus:
         return SinkStatus(
-            kind=self.kind, name=self.name, frames=self._frames, dropped=self._dropped, detail=self._told()
+            kind=self.kind, name=self.name, frames=self._frames, dropped=self._dropped, detail=self._status_detail()
         )
 
-    def _told(self) -> str:
+    def _status_detail(self) -> str:
         """The detail of the status."""
         raise NotImplementedError
 

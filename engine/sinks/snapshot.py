@@ -4,11 +4,9 @@
     snapshot=FILE.png     each `take()` writes FILE.png, then FILE 2.png, ...; without a `take()`, the last frame
     snapshot=FILE.png@S   the first frame at or after S seconds, plus one for each `take()`
 
-A file named FILE.16.png has 16 bits per channel, without dither, for grading and print; others have 8.
-Only frames that are written are read back. Of the last frame only its `read_rgba` is kept, which works until the next
-draw, so sinks must be closed before the renderer. PNG uses straight alpha: colours are divided by alpha where it is
-below 255.
-"""
+A file named FILE.16.png has 16 bits per channel, without dither, for grading and print; others have 8. Only frames that
+are written are read back. Of the last frame only its `read_rgba` is retained, which works until the next draw, so sinks
+must be closed before the renderer. PNG uses straight alpha: colours are divided by alpha where it is below 255."""
 
 import time
 from collections import deque
@@ -35,12 +33,12 @@ class SnapshotSink(ThreadSink):
     def __init__(self, argument: str, picture: PictureName = "main") -> None:
         super().__init__(argument or sink_label(self.kind, picture), "snapshot")
         self._picture = picture
-        self._wanted, self._at_s = split_argument(argument)
-        self._is_deep = self._wanted is not None and self._wanted.name.lower().endswith(DEEP_SUFFIX)
-        self._keeps_last = self._wanted is not None and self._at_s is None
+        self._target, self._at_s = split_argument(argument)
+        self._is_deep = self._target is not None and self._target.name.lower().endswith(DEEP_SUFFIX)
+        self._keeps_last = self._target is not None and self._at_s is None
         self._takes = 0
         self._last: PublishedFrame | None = None
-        self._stage: OutputFormat | None = None
+        self._output_format: OutputFormat | None = None
         self._newest_s = 0.0
         self._path: Path | None = None
         self._queue: deque[np.ndarray] = deque()
@@ -48,18 +46,18 @@ class SnapshotSink(ThreadSink):
     def take(self) -> None:
         self._takes += 1
 
-    def start(self, stage: OutputFormat, *, may_wait: bool = False) -> None:
-        self._stage = stage
-        if self._wanted is not None:
-            check_suffix(self.kind, self._wanted, (".png",))
+    def start(self, output_format: OutputFormat, *, may_wait: bool = False) -> None:
+        self._output_format = output_format
+        if self._target is not None:
+            check_suffix(self.kind, self._target, (".png",))
             if self._is_deep and self._picture != "main":
-                raise SinkError(f"snapshot: {self._wanted.name!r}: only the main picture has 16 bits; write .png")
+                raise SinkError(f"snapshot: {self._target.name!r}: only the main picture has 16 bits; write .png")
         self._thread.start()
         if may_wait:
             self._wait_until_open()
 
-    def set_format(self, stage: OutputFormat) -> None:
-        self._stage = stage
+    def set_format(self, output_format: OutputFormat) -> None:
+        self._output_format = output_format
         self._last = None  # its texture no longer exists
 
     def publish(self, frame: PublishedFrame) -> None:
@@ -100,7 +98,7 @@ class SnapshotSink(ThreadSink):
             missed_s, self._at_s = self._at_s, None
             raise SinkError(f"snapshot: the run ended at {self._newest_s:g} s, before {missed_s:g} s: no picture")
 
-    def _told(self) -> str:
+    def _status_detail(self) -> str:
         """The file, or the number of files and their folder."""
         path, count = self._path, self._frames
         if path is None:
@@ -109,9 +107,9 @@ class SnapshotSink(ThreadSink):
 
     def _has_room(self) -> bool:
         """True if the queue has room for one more picture; offline it waits for room."""
-        assert self._stage is not None
+        assert self._output_format is not None
         with self._change:
-            if self._stage.is_offline:
+            if self._output_format.is_offline:
                 self._change.wait_for(lambda: len(self._queue) < QUEUE_PICTURES or self._error)
             return len(self._queue) < QUEUE_PICTURES
 
@@ -131,8 +129,8 @@ class SnapshotSink(ThreadSink):
     def _run(self) -> None:
         import cv2  # noqa: F401  slow, so import it before the first picture
 
-        if self._wanted is not None:
-            make_folder(self.kind, self._wanted)
+        if self._target is not None:
+            make_folder(self.kind, self._target)
         self._opened()
         while (pixels := self._next()) is not None:
             self._path = self._write(pixels)
@@ -147,27 +145,27 @@ class SnapshotSink(ThreadSink):
 
     def _write(self, pixels: np.ndarray) -> Path:
         """Write a temporary file beside the target, then rename it, so that no partial picture is ever visible."""
-        assert self._stage is not None
+        assert self._output_format is not None
         data = encode_png(pixels)
-        wanted = self._wanted
-        if wanted is None:
-            wanted = dated_file(self._stage.record_folder, self._picture, time.time(), ".png")
-            make_folder(self.kind, wanted)
-        path = wanted
-        if not self._stage.overwrites:
-            path = reserve(self.kind, wanted, wanted.name[-len(DEEP_SUFFIX) :] if self._is_deep else "")
+        target = self._target
+        if target is None:
+            target = dated_file(self._output_format.record_folder, self._picture, time.time(), ".png")
+            make_folder(self.kind, target)
+        path = target
+        if not self._output_format.overwrites:
+            path = reserve(self.kind, target, target.name[-len(DEEP_SUFFIX) :] if self._is_deep else "")
         partial = path.with_name(f".{path.name}.partial")
         try:
             partial.write_bytes(data)
             move_into_place(partial, path, timeout_s=MAX_HELD_LIVE_S)
         except OSError as error:
-            kept = f"; the picture is kept in {partial.name}" if isinstance(error, HeldFileError) else ""
+            hint = f"; the picture is kept in {partial.name}" if isinstance(error, HeldFileError) else ""
             with suppress(OSError):  # removing may fail for the same reason
-                if not self._stage.overwrites:
+                if not self._output_format.overwrites:
                     path.unlink(missing_ok=True)
-                if not kept:
+                if not hint:
                     remove_file(partial, missing_ok=True)
-            raise SinkError(f"snapshot: cannot write {path}: {error.strerror}{kept}") from error
+            raise SinkError(f"snapshot: cannot write {path}: {error.strerror}{hint}") from error
         return path
 
 

@@ -1,7 +1,7 @@
-"""Writes what a film has besides its pictures: sound, subtitles, chapters, timecode, tags.
+"""Writes what a video has besides its pictures: sound, subtitles, chapters, timecode, tags.
 
 Everything is copied if the container can hold it. Sound that cannot be copied, or of which a broadcast lost packets, is
-encoded, silent where it was lost. The rest is left out, and told.
+encoded, silent where it was lost. The rest is left out, with a note.
 
 The source is read a second time, never beyond the pictures. Time 0 is the start of the source, as for the pictures.
 """
@@ -22,7 +22,7 @@ from av.filter import Graph
 from av.stream import Stream
 from av.video.stream import VideoStream
 
-from engine.sinks.made_with import MadeWith
+from engine.sinks.generation_info import GenerationInfo
 from engine.sinks.movie_file import AAC_RATES_HZ, BIT_RATE_PER_CHANNEL, Format
 from engine.sources.stream_copy import (
     MIN_GAP_S,
@@ -46,14 +46,14 @@ CHANNELS = {"aac": 2, "libopus": 2}
 SAME = ("ac3", "eac3", "mp2")  # encoded as they were, with all channels
 NAMES = {"aac": "AAC", "ac3": "AC-3", "eac3": "E-AC-3", "mp2": "MP2", "libopus": "Opus", "pcm_s16le": "PCM"}
 TIMECODE, DROP_FRAME = r"(\d\d:){3}\d\d", r"\d\d:\d\d:\d\d[:;.]\d\d"
-DROP_FPS = (30, 60)  # 29.97 and 59.94. At another rate FFmpeg fails to write the film's header
+DROP_FPS = (30, 60)  # 29.97 and 59.94. At another rate FFmpeg fails to write the video's header
 NOT_OURS = ("encoder", "major_brand", "minor_version", "compatible_brands", "duration", "timecode")
-"""Tags of the source that describe its file rather than the film; the timecode is one of the pictures."""
+"""Tags of the source that describe its file rather than the video; the timecode is one of the pictures."""
 
 
 class SourceTracks:
-    """av.FFmpegError or OSError if they cannot be written. `notes`, complete after `finish`, tell what is encoded, lost
-    or left out."""
+    """Copies or encodes the source's other tracks into the new video. av.FFmpegError or OSError if that fails.
+    `notes`, complete after `finish`, say what is encoded, lost or left out."""
 
     def __init__(
         self,
@@ -62,27 +62,27 @@ class SourceTracks:
         pictures: Stream,
         form: Format,
         *,
-        shown: str,
+        file_name: str,
         rate: Fraction | None,
         end_s: Fraction | None = None,
     ) -> None:
-        """`pictures`, `rate`: the new ones, and how many a second; None if some of the source's are skipped. `shown`:
-        the name of `into` for notes. `end_s`: nothing is written beyond; None: not known."""
+        """`pictures`, `rate`: the new ones, and how many per second; None if some are skipped. `file_name`: that of
+        `into`, for notes. `end_s`: nothing is written beyond; None: not known."""
         self.notes: list[str] = []
-        self._path, self._into, self._form, self._shown = source, into, form, shown
+        self._path, self._into, self._form, self._file_name = source, into, form, file_name
         self._copy = StreamCopy(source, into, has_early=not form.has_fixed_rate)
         self._encoded: list[EncodedTrack] = []
-        film, left_out = self._copy.source, []
-        best = film.streams.best("video")
-        self.metadata = film.metadata
-        for track in film.streams:
+        container, left_out = self._copy.source, []
+        best = container.streams.best("video")
+        self.metadata = container.metadata
+        for track in container.streams:
             if isinstance(track, AudioStream) and track.codec_context is not None and track.rate and track.channels:
                 self._add_sound(track, end_s)
             elif track.type == "subtitle":
                 left_out += [] if self._copy.add(track) else [track_name(track)]
             elif track is not best and not (track.type == "data" and "timecode" in track.metadata):
                 left_out += [] if self._copy.is_chapters(track) else [track_name(track)]
-        chapters, timecode = self._copy.chapters(end_s), timecode_of(film)
+        chapters, timecode = self._copy.chapters(end_s), timecode_of(container)
         if chapters and not form.has_fixed_rate:
             into.set_chapters(chapters)
         elif chapters:
@@ -108,9 +108,9 @@ class SourceTracks:
         """Flush the encoders, note what is lost of the sound, and close the source."""
         for track in self._encoded:
             track.finish()
-        for lost, anew in ((self._copy.lost, ""), *((track.lost, track.anew) for track in self._encoded)):
+        for lost, note in ((self._copy.lost, ""), *((track.lost, track.reencoding_note) for track in self._encoded)):
             if lost:
-                self._note(f"its sound is silent {at_times(lost)}, where the source has none{anew}")
+                self._note(f"its sound is silent {at_times(lost)}, where the source has none{note}")
         if self._copy.refused:
             self._note(f"leaves out subtitles {at_times(self._copy.refused)}, which are damaged in the source")
         if self._copy.damage:
@@ -122,7 +122,7 @@ class SourceTracks:
             source.close()
 
     def _note(self, text: str) -> None:
-        self.notes.append(f"{self._shown}: {text}")
+        self.notes.append(f"{self._file_name}: {text}")
 
     def _add_sound(self, track: AudioStream, end_s: Fraction | None) -> None:
         codec, kind = codec_name(track), self._into.format.name
@@ -136,11 +136,11 @@ class SourceTracks:
         own = codec if is_raw or (can_be_copied and codec in SAME) else self._form.sound
         encoded = EncodedTrack(self._path, track.index, self._into, own, self._copy.damage.append)
         self._encoded.append(encoded)
-        anew = f"it is re-encoded as {encoded.description}"
+        note = f"it is re-encoded as {encoded.description}"
         if can_be_copied:
-            encoded.anew = f"; {anew}"
+            encoded.reencoding_note = f"; {note}"
         elif not is_raw:
-            self._note(f"its sound ({codec}) cannot be copied into this format: {anew}")
+            self._note(f"its sound ({codec}) cannot be copied into this format: {note}")
 
 
 class EncodedTrack:
@@ -151,7 +151,7 @@ class EncodedTrack:
     ) -> None:
         self.lost: list[Span] = []
         """Gaps in the source, which are silent."""
-        self.anew = ""
+        self.reencoding_note = ""
         """End of a note on them."""
         self._into = into
         self.source = open_media(source)
@@ -171,7 +171,7 @@ class EncodedTrack:
         elif codec in SAME and track.bit_rate:  # not known if its headers are damaged
             self._written.bit_rate = track.bit_rate
         self._written.metadata.update(track.metadata)
-        self._frames = _even(_heard(self.source, track, self.lost, on_damage), rate, layout)
+        self._frames = _fill_gaps(_timed_frames(self.source, track, self.lost, on_damage), rate, layout)
         self._waiting: list[AudioFrame] = []
 
     def write_until(self, end_s: Fraction | None) -> None:
@@ -192,21 +192,21 @@ def is_whole(source: Path | str, index: int, end_s: Fraction | None) -> bool:
     with open_media(source) as opened:
         track, lost = opened.streams[index], list[Span]()
         assert isinstance(track, AudioStream)
-        for frame in _heard(opened, track, lost, lambda reason: None) if is_broadcast(opened) else ():
+        for frame in _timed_frames(opened, track, lost, lambda reason: None) if is_broadcast(opened) else ():
             if lost or (end_s is not None and _start_of(frame) >= end_s):
                 break
         return not lost
 
 
-def film_tags(made_with: MadeWith | None, tracks: SourceTracks | None) -> dict[str, str]:
-    """Tags for the new film: those of the source, and in the comment, before its own, how it was made."""
+def video_tags(generation: GenerationInfo | None, tracks: SourceTracks | None) -> dict[str, str]:
+    """Tags for the new video: those of the source, and in the comment, before its own, how it was made."""
     tags = {name.lower(): text for name, text in tracks.metadata.items()} if tracks else {}
-    if made_with is not None:
-        tags["comment"] = "\n\n".join(filter(None, (made_with.text, tags.get("comment"))))
+    if generation is not None:
+        tags["comment"] = "\n\n".join(filter(None, (generation.text, tags.get("comment"))))
     return {name: text for name, text in tags.items() if name not in NOT_OURS}
 
 
-def _heard(
+def _timed_frames(
     source: InputContainer, track: AudioStream, lost: list[Span], on_damage: Callable[[str], object]
 ) -> Iterator[AudioFrame]:
     """Frames with times in samples from 0, and `lost` gets the gaps between them. If times go back, a frame is placed
@@ -214,23 +214,23 @@ def _heard(
     is_lossy, origin_s = is_broadcast(source), Fraction(source.start_time or 0, 1_000_000)
     begins_s: Fraction | None = None
     ends_s = Fraction(0)
-    for frame in _decoded(source, track, on_damage):
+    for frame in _decode(source, track, on_damage):
         at_s = ends_s
         if frame.pts is not None and frame.time_base:
             at_s = frame.pts * Fraction(frame.time_base) - origin_s
             if begins_s is not None and at_s <= begins_s:
                 at_s = ends_s
-        heard_s, begins_s, ends_s = ends_s, at_s, at_s + Fraction(frame.samples, frame.sample_rate)
-        if heard_s and at_s - heard_s > (MIN_LOST_S if is_lossy else MIN_GAP_S):
+        previous_end_s, begins_s, ends_s = ends_s, at_s, at_s + Fraction(frame.samples, frame.sample_rate)
+        if previous_end_s and at_s - previous_end_s > (MIN_LOST_S if is_lossy else MIN_GAP_S):
             # Decoders overlap frames: behind a loss the first one still has the sound from before it, as a crackle.
-            lost.append((heard_s, ends_s if is_lossy else at_s))
+            lost.append((previous_end_s, ends_s if is_lossy else at_s))
             if is_lossy:
                 continue
         frame.pts, frame.time_base = round(at_s * frame.sample_rate), Fraction(1, frame.sample_rate)
         yield frame
 
 
-def _decoded(source: InputContainer, track: AudioStream, on_damage: Callable[[str], object]) -> Iterator[AudioFrame]:
+def _decode(source: InputContainer, track: AudioStream, on_damage: Callable[[str], object]) -> Iterator[AudioFrame]:
     is_torn = False
     for packet in packets_of(source, track, on_damage):
         is_torn = is_torn and packet.pos is None
@@ -242,7 +242,7 @@ def _decoded(source: InputContainer, track: AudioStream, on_damage: Callable[[st
             is_torn = True
 
 
-def _even(frames: Iterator[AudioFrame], rate: int, layout: str) -> Iterator[AudioFrame]:
+def _fill_gaps(frames: Iterator[AudioFrame], rate: int, layout: str) -> Iterator[AudioFrame]:
     """Frames without gaps, from time 0 on."""
     begins = 0  # in samples
     kind_of = operator.attrgetter("sample_rate", "format.name", "layout.name")
@@ -262,9 +262,9 @@ def _without_gaps(frames: Iterator[AudioFrame], rate: int, layout: str, begins: 
     graph: Graph | None = None
     for frame in frames:
         graph = graph or _graph_for(frame, rate, layout, begins)
-        yield from _filtered(graph, frame)
+        yield from _filter(graph, frame)
     if graph is not None:
-        yield from _filtered(graph, None)
+        yield from _filter(graph, None)
 
 
 def _graph_for(first: AudioFrame, rate: int, layout: str, begins: int) -> Graph:
@@ -282,7 +282,7 @@ def _graph_for(first: AudioFrame, rate: int, layout: str, begins: int) -> Graph:
     return graph
 
 
-def _filtered(graph: Graph, frame: AudioFrame | None) -> Iterator[AudioFrame]:
+def _filter(graph: Graph, frame: AudioFrame | None) -> Iterator[AudioFrame]:
     graph.push(frame)
     with suppress(av.BlockingIOError, av.EOFError):
         while isinstance(even := graph.pull(), AudioFrame):

@@ -63,7 +63,7 @@ class SpoutSink(Sink):
         self._frames = 0
         self._way = ""
 
-    def start(self, stage: OutputFormat, *, may_wait: bool = False) -> None:
+    def start(self, output_format: OutputFormat, *, may_wait: bool = False) -> None:
         require_available(self.kind)
         try:
             import SpoutGL

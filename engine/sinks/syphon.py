@@ -73,7 +73,7 @@ class SyphonSink(Sink):
         self._way = ""
         self._application = ""
 
-    def start(self, stage: OutputFormat, *, may_wait: bool = False) -> None:
+    def start(self, output_format: OutputFormat, *, may_wait: bool = False) -> None:
         require_available(self.kind)
         try:
             import CoreFoundation  # noqa: F401  everything used later, so that no frame waits for it

@@ -26,7 +26,7 @@ SETUP: Final = {
 
 
 def missing_driver() -> str:
-    """Why no virtual camera can be here, with the next step; "" also where only opening one would tell."""
+    """Why no virtual camera can be here, with the next step; "" also where only opening one would show it."""
     if sys.platform == "linux" and not LINUX_DEVICES.exists():
         return f"needs the driver v4l2loopback: {SETUP['linux']}"
     return ""
@@ -61,22 +61,22 @@ class VirtualcamSink(ProgramSink):
         super().__init__(argument, picture)
         self._state = CameraState()
 
-    def start(self, stage: OutputFormat, *, may_wait: bool = False) -> None:
+    def start(self, output_format: OutputFormat, *, may_wait: bool = False) -> None:
         require_available(self.kind)
-        self._stage = stage
-        super().start(stage, may_wait=may_wait)
+        self._output_format = output_format
+        super().start(output_format, may_wait=may_wait)
 
-    def _told(self) -> str:
+    def _status_detail(self) -> str:
         return self._state.detail
 
-    def _greet(self, process: WorkerProcess, segment: str) -> None:
-        stage = self._stage
+    def _send_opening(self, process: WorkerProcess, segment: str) -> None:
+        form = self._output_format
         opening = CameraOpening(
-            segment=segment, device=self._argument, width=stage.width, height=stage.height, fps=stage.fps
+            segment=segment, device=self._argument, width=form.width, height=form.height, fps=form.fps
         )
         process.send(msgspec.json.encode(opening) + b"\n")
 
-    def _hear(self, line: bytes) -> bool:
+    def _handle_line(self, line: bytes) -> bool:
         self._state = msgspec.json.decode(line, type=CameraState)
         return bool(self._state.detail)
 

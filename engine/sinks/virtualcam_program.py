@@ -26,32 +26,32 @@ POLL_S: Final = 0.002  # maximum delay of a new picture
 def main() -> None:
     answers = claim_output()
     opening = msgspec.json.decode(sys.stdin.buffer.readline(), type=CameraOpening)
-    is_over = threading.Event()
+    has_ended = threading.Event()
 
     def wait_for_the_end() -> None:
         sys.stdin.buffer.read()
-        is_over.set()
+        has_ended.set()
 
     threading.Thread(target=wait_for_the_end, daemon=True).start()
     try:
         reader = FrameRing.attach(opening.segment)
         camera = open_camera(opening)
     except MultiverseError as error:
-        _tell(answers, CameraState(error=str(error)))
+        _send(answers, CameraState(error=str(error)))
         return
-    where, told, shown = f"{camera.device}, {camera.width}x{camera.height}", "", None
+    where, sent_detail, sent_frame = f"{camera.device}, {camera.width}x{camera.height}", "", None
     try:
-        while not is_over.wait(POLL_S):
-            frame = reader.latest(None if shown is None else shown.pixels)
-            if frame is not None and frame is not shown:
-                camera.send(fitted(frame.pixels, camera.width, camera.height))
-                shown = frame
-            height, width = (camera.height, camera.width) if shown is None else shown.pixels.shape[:2]
+        while not has_ended.wait(POLL_S):
+            frame = reader.latest(None if sent_frame is None else sent_frame.pixels)
+            if frame is not None and frame is not sent_frame:
+                camera.send(fit_rgb(frame.pixels, camera.width, camera.height))
+                sent_frame = frame
+            height, width = (camera.height, camera.width) if sent_frame is None else sent_frame.pixels.shape[:2]
             is_scaled = (width - width % 2, height - height % 2) != (camera.width, camera.height)
             detail = where + (f", scaled from {width}x{height}" if is_scaled else "")
-            if detail != told:
-                told = detail
-                _tell(answers, CameraState(detail=detail))
+            if detail != sent_detail:
+                sent_detail = detail
+                _send(answers, CameraState(detail=detail))
     finally:
         camera.close()
 
@@ -73,7 +73,7 @@ def open_camera(opening: CameraOpening) -> Any:
         )
 
 
-def fitted(rgba: np.ndarray, width: int, height: int) -> np.ndarray:
+def fit_rgb(rgba: np.ndarray, width: int, height: int) -> np.ndarray:
     """(height, width, 3) uint8 from premultiplied (.., .., 4): the whole picture in the middle of black. A last odd row
     or column is cut off."""
     rgba = rgba[: max(rgba.shape[0] & ~1, 1), : max(rgba.shape[1] & ~1, 1)]
@@ -81,6 +81,6 @@ def fitted(rgba: np.ndarray, width: int, height: int) -> np.ndarray:
     return np.asarray(rgb) if rgb.shape[:2] == (height, width) else fit(rgb, (width, height))
 
 
-def _tell(answers: BinaryIO, state: CameraState) -> None:
+def _send(answers: BinaryIO, state: CameraState) -> None:
     answers.write(msgspec.json.encode(state) + b"\n")
     answers.flush()

@@ -35,15 +35,15 @@ def check_suffix(kind: str, path: Path, allowed: tuple[str, ...]) -> None:
         raise SinkError(f"{kind}: {path.name!r} must end in {' or '.join(allowed)}")
 
 
-def reserve(kind: str, wanted: Path, suffix: str = "") -> Path:
-    """Create an empty file and return its path: `wanted`, or with " 2", " 3", ... before the suffix if that exists.
+def reserve(kind: str, target: Path, suffix: str = "") -> Path:
+    """Create an empty file and return its path: `target`, or with " 2", " 3", ... before the suffix if that exists.
 
     `suffix`: the end of the name that stays; "" for what follows the last dot. Atomic: two engines that call at once
     get two files. SinkError if the folder cannot be written.
     """
-    suffix = suffix or wanted.suffix
-    stem = wanted.name.removesuffix(suffix)
-    for path in itertools.chain([wanted], (wanted.with_name(f"{stem} {n}{suffix}") for n in itertools.count(2))):
+    suffix = suffix or target.suffix
+    stem = target.name.removesuffix(suffix)
+    for path in itertools.chain([target], (target.with_name(f"{stem} {n}{suffix}") for n in itertools.count(2))):
         try:
             path.open("xb").close()
         except FileExistsError:
@@ -61,9 +61,9 @@ class WholeFile:
     def __init__(self, path: Path) -> None:
         self.path = path
         # Not `.NAME.partial`, which may hold the checkpoint of an interrupted `video` or `convert`.
-        self._place = WorkFolder(path, at=path.with_name(f".{path.name}.unfinished"))
-        self._place.empty()
-        self.unfinished = self._place.path / f"whole{path.suffix}"
+        self._folder = WorkFolder(path, at=path.with_name(f".{path.name}.unfinished"))
+        self._folder.empty()
+        self.unfinished = self._folder.path / f"whole{path.suffix}"
         """Path to write to; it does not exist yet."""
 
     def publish(self) -> None:
@@ -74,14 +74,14 @@ class WholeFile:
                 move_into_place(self.unfinished, self.path, timeout_s=MAX_HELD_JOB_S)
         except SinkError as error:
             if isinstance(error.__cause__, HeldFileError):
-                self._place.close()  # so that `discard` keeps the new file
+                self._folder.close()  # so that `discard` keeps the new file
                 raise SinkError(f"{error}; the new file is {self.unfinished}") from error
             raise
-        self._place.remove()
+        self._folder.remove()
 
     def discard(self) -> None:
         """Remove everything that was written. Does nothing after `publish`."""
-        self._place.remove()
+        self._folder.remove()
 
 
 def partial_path(path: Path) -> Path:

@@ -2,7 +2,7 @@
 
 The window belongs to a process of its own (window_program.py), which reads the pictures from shared memory. Drawing it
 here, by a context that shares the renderer's textures, would save reading each picture back and a copy (0.8 ms of
-1080p, see docs/window.md), but whatever holds up a window would hold up the frame loop: vsync of a
+1080p, see docs/how-to/window.md), but whatever holds up a window would hold up the frame loop: vsync of a
 display at another rate, a dragged title bar on Windows and macOS, a display that is plugged in. It would also need a
 desktop session for an engine that otherwise runs without one.
 """
@@ -30,17 +30,17 @@ from osc_schema import Value
 PROGRAM = "engine.sinks.window_program"
 
 
-def ask_displays(wanted: str = "") -> DisplayAnswer:
-    """The displays of this machine, asked in a process of its own, because GLFW belongs to a main thread; and the one
-    that `wanted` means. SinkError, in one line. Takes a fraction of a second."""
+def ask_displays(query: str = "") -> DisplayAnswer:
+    """List the displays of this machine, in a process of its own, because GLFW belongs to a main thread; and find the
+    one that `query` means. SinkError, in one line. Takes a fraction of a second."""
     _require_screen()
     failed = "window: the displays cannot be listed"
     try:
-        process = WorkerProcess(PROGRAM, "tell_displays()")
+        process = WorkerProcess(PROGRAM, "print_displays()")
     except (ChildError, OSError) as error:
         raise SinkError(f"{failed} ({error})") from error
     try:
-        process.send(wanted.replace("\n", " ").encode() + b"\n")
+        process.send(query.replace("\n", " ").encode() + b"\n")
         line = process.receive(MAX_START_S)
     except EOFError:
         line = None
@@ -69,50 +69,50 @@ class WindowSink(ProgramSink):
     def __init__(self, argument: str, picture: PictureName = "main") -> None:
         super().__init__(argument, picture)
         self._process: WorkerProcess | None = None
-        self.told = WindowState()
+        self.window_state = WindowState()
         """The newest line of its process. Any thread."""
-        self._wanted: dict[str, Value] = {}
-        self._is_left = False
+        self._requested_values: dict[str, Value] = {}
+        self._stays_black = False
 
-    def start(self, stage: OutputFormat, *, may_wait: bool = False) -> None:
+    def start(self, output_format: OutputFormat, *, may_wait: bool = False) -> None:
         _require_screen()
-        super().start(stage, may_wait=may_wait)
+        super().start(output_format, may_wait=may_wait)
 
-    def _told(self) -> str:
-        return self.told.problem or self.told.detail
+    def _status_detail(self) -> str:
+        return self.window_state.problem or self.window_state.detail
 
     def adjust(self, values: Mapping[str, Value]) -> None:
         """Take over the values of `/window`; never waits. Before the start only those that are not saved with the
         display. Render thread."""
         addresses = DEFAULTS if self._thread.is_started else UNSAVED
-        wanted = {address: values[address] for address in addresses if address in values}
-        if wanted != self._wanted:
-            self._wanted = wanted
+        requested = {address: values[address] for address in addresses if address in values}
+        if requested != self._requested_values:
+            self._requested_values = requested
             if (process := self._process) is not None:
-                process.send(line_of(Adjustment(values=wanted)))
+                process.send(line_of(Adjustment(values=requested)))
 
     def leave(self) -> None:
         """Before `drain`, when not only the sink ends but the run: a full screen stays, black."""
-        self._is_left = True
+        self._stays_black = True
 
-    def _greet(self, process: WorkerProcess, segment: str) -> None:
-        values = self._wanted
+    def _send_opening(self, process: WorkerProcess, segment: str) -> None:
+        values = self._requested_values
         process.send(line_of(Opening(title=self._title, segment=segment, display=self._argument, values=values)))
         self._process = process
-        if self._wanted is not values:  # adjusted meanwhile
-            process.send(line_of(Adjustment(values=self._wanted)))
+        if self._requested_values is not values:  # adjusted meanwhile
+            process.send(line_of(Adjustment(values=self._requested_values)))
 
-    def _hear(self, line: bytes) -> bool:
-        self.told = message_of(line, WindowState)
-        return bool(self.told.display)
+    def _handle_line(self, line: bytes) -> bool:
+        self.window_state = message_of(line, WindowState)
+        return bool(self.window_state.display)
 
     def _end(self, process: WorkerProcess) -> None:
         self._process = None
-        if self._is_left and self._is_ending:
+        if self._stays_black and self._is_ending:
             process.release()
         else:
             process.send(line_of(Adjustment(is_end=True)))
             process.end(MAX_END_S)
 
     def _failure(self, reason: str) -> str:
-        return "" if self.told.is_closed else self.told.error or f"its process ended ({reason})"
+        return "" if self.window_state.is_closed else self.window_state.error or f"its process ended ({reason})"

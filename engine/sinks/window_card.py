@@ -4,16 +4,16 @@ import cv2
 import numpy as np
 
 CELLS = 16  # columns; the rows are as high as the columns are wide
-GROUND, LINE, WHITE = 24, 110, 255
+BACKGROUND, LINE, WHITE = 24, 110, 255
 CORNERS = ((255, 0, 0), (0, 255, 0), (0, 0, 255), (255, 255, 0))  # 1 to 4, as in /window/pin
-MARK_SHARE = 1 / 8  # of the shorter side
+MARK_FRACTION = 1 / 8  # of the shorter side
 
 
 def draw_card(size: tuple[int, int], name: str) -> np.ndarray:
     """(height, width, 4) uint8: a square grid from the middle, a circle, a white frame, coloured corners with the
     numbers of `/window/pin`, and the name of the display."""
     width, height = size
-    card = np.full((height, width, 3), GROUND, np.uint8)
+    card = np.full((height, width, 3), BACKGROUND, np.uint8)
     cell = max(width / CELLS, 2.0)
     thick = max(1, min(size) // 360)
     for middle, end, axis in ((width / 2, width, 1), (height / 2, height, 0)):
@@ -22,9 +22,9 @@ def draw_card(size: tuple[int, int], name: str) -> np.ndarray:
             card[(slice(None), slice(max(first, 0), first + thick))[:: 1 if axis else -1]] = LINE
     centre = width // 2, height // 2
     cv2.circle(card, centre, min(size) // 2 - 2 * thick, (WHITE,) * 3, thick, cv2.LINE_AA)
-    side = max(2, round(min(size) * MARK_SHARE))
-    places = ((0, 0), (width - side, 0), (width - side, height - side), (0, height - side))
-    for number, ((left, top), colour) in enumerate(zip(places, CORNERS, strict=True), 1):
+    side = max(2, round(min(size) * MARK_FRACTION))
+    corners = ((0, 0), (width - side, 0), (width - side, height - side), (0, height - side))
+    for number, ((left, top), colour) in enumerate(zip(corners, CORNERS, strict=True), 1):
         card[top : top + side, left : left + side] = colour
         _write(card, str(number), (left + side // 2, top + side // 2), side // 2, 0)
     cv2.rectangle(card, (0, 0), (width - 1, height - 1), (WHITE,) * 3, thick)

@@ -56,9 +56,9 @@ class DisplayAnswer(msgspec.Struct, frozen=True, kw_only=True):
 
     names: tuple[str, ...] = ()
     titles: tuple[str, ...] = ()
-    """Number, name, size and place of each."""
-    found: str = ""
-    """The name of the display that was asked for."""
+    """Number, name, size and position of each."""
+    matched_name: str = ""
+    """The name of the requested display."""
     error: str = ""
     """Why there are no displays, or not that one."""
 

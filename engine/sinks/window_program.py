@@ -45,7 +45,7 @@ from osc_schema import Rejected, Value, accept
 POLL_S: Final = 0.002  # maximum delay of a new picture, before vsync
 MAX_SILENCE_S: Final = 2.0  # of the engine, which writes or beats in every frame, 1 to 240 a second; then black
 SAVE_AFTER_S: Final = 0.3  # without a change: a fader that moves is not written each time
-LOOK_S: Final = 0.5  # a window without an engine looks as often whether another took its place
+LOOK_S: Final = 0.5  # a window without an engine checks as often whether another has replaced it
 OVERLAP_S: Final = 1.0  # the other one is surely drawn then
 
 
@@ -55,22 +55,22 @@ def main() -> None:
     try:
         program.open()
     except MultiverseError as error:
-        program.tell(error=str(error))
+        program.send_state(error=str(error))
         return
     with kept_awake(display=True):
         program.run()
 
 
-def tell_displays() -> None:
-    """A process that answers one line, the word for a display or none, with the displays of this machine."""
+def print_displays() -> None:
+    """Main function of a process: reads a line, a display's name or none, and prints the displays of this machine."""
     answers = claim_output()
-    wanted = sys.stdin.buffer.readline().decode().strip()
+    query = sys.stdin.buffer.readline().decode().strip()
     try:
         displays = read_displays()
         answer = DisplayAnswer(
             names=tuple(display.name for display in displays),
             titles=tuple(f"{display.number} {display}" for display in displays),
-            found=find_display(wanted, displays).name if wanted else "",
+            matched_name=find_display(query, displays).name if query else "",
         )
     except MultiverseError as error:
         answer = DisplayAnswer(error=str(error))
@@ -89,8 +89,8 @@ class _Program:
         self._save_at_s = float("inf")
         self._is_leaving = False
 
-    def tell(self, **changes: object) -> None:
-        """Send the state with these changes if it is new. An engine that is gone needs none."""
+    def send_state(self, **changes: object) -> None:
+        """Send the state with these changes if it is new. If the engine has ended, nothing is sent."""
         state = replace(self._state, **changes)
         if state != self._state:
             self._state = state
@@ -114,12 +114,12 @@ class _Program:
         self._window.step(0.0)  # black at once
         self._save_at_s = 0.0
         self._save_when_due()
-        self._tell_values()
+        self._send_values()
         threading.Thread(target=self._receive, name="orders", daemon=True).start()
 
     def run(self) -> None:
-        """Until the engine ends it, or somebody closes it."""
-        window, shown = self._window, None
+        """Show pictures until the engine ends it, or somebody closes it."""
+        window, displayed = self._window, None
         with closing(window):
             while not window.is_closing:
                 if self._take_orders():
@@ -127,22 +127,22 @@ class _Program:
                         self._stay_black()
                     return
                 is_there = self._reader.heartbeat_age_s < MAX_SILENCE_S and self._reader.state == "live"
-                frame = self._reader.latest(None if shown is None else shown.pixels) if is_there else None
-                if frame is not shown:
+                frame = self._reader.latest(None if displayed is None else displayed.pixels) if is_there else None
+                if frame is not displayed:
                     window.show(None if frame is None else frame.pixels)
-                    shown = frame
+                    displayed = frame
                 self._save_when_due()
                 away = f"{window.display.name} is not connected; the window returns with it"
-                self.tell(problem="" if window.has_display and not self._problem else self._problem or away)
+                self.send_state(problem="" if window.has_display and not self._problem else self._problem or away)
                 window.step(POLL_S)
-            self.tell(is_closed=True)
+            self.send_state(is_closed=True)
 
     @property
     def _file(self) -> Path:
         return data_folder() / "displays" / (re.sub(r"[^\w-]+", "_", self._window.display.name) + ".json")
 
     def _receive(self) -> None:
-        """On a thread: lines of the engine; None when it is gone."""
+        """Receive the engine's lines, on a thread; None when it has ended."""
         for line in sys.stdin.buffer:
             self._orders.put(message_of(line, Adjustment))
             glfw.post_empty_event()
@@ -150,7 +150,7 @@ class _Program:
         glfw.post_empty_event()
 
     def _take_orders(self) -> bool:
-        """Follow what the engine sent. True if it needs this window no longer."""
+        """Apply what the engine sent. True if it needs this window no longer."""
         with suppress(queue.Empty):
             while True:
                 order = self._orders.get_nowait()
@@ -177,12 +177,12 @@ class _Program:
 
     def _on_key(self) -> None:
         self._values = self._values | {"/window/fullscreen": self._window.is_full_screen}
-        self._tell_values()
+        self._send_values()
 
-    def _tell_values(self) -> None:
+    def _send_values(self) -> None:
         display = self._window.display
         rate = f" at {display.rate_hz} Hz" if display.rate_hz else ""
-        self.tell(
+        self.send_state(
             number=display.number,
             display=display.name,
             detail=f"{display.name}, {display.size[0]}x{display.size[1]}{rate}, {self._window.pacing}",
@@ -191,13 +191,13 @@ class _Program:
         )
 
     def _save_when_due(self) -> None:
-        """Keep the shape of this display, and say that its window is ours."""
+        """Save the shape of this display, and that its window is ours."""
         if time.monotonic() < self._save_at_s:
             return
         self._save_at_s = float("inf")
-        kept = {address: value for address, value in self._values.items() if address not in UNSAVED}
+        saved = {address: value for address, value in self._values.items() if address not in UNSAVED}
         try:
-            write_atomic(self._file, json.dumps({"owner": os.getpid(), "values": kept}, indent=2))
+            write_atomic(self._file, json.dumps({"owner": os.getpid(), "values": saved}, indent=2))
         except OSError as error:
             self._problem = f"{self._file}: cannot be written ({error.strerror}); the shape is not saved"
 
@@ -220,7 +220,7 @@ class _Program:
 def _read(file: Path) -> Mapping[str, object]:
     try:
         found = read_json(file)
-    except (OSError, ValueError):  # none yet, or damaged: the display begins anew
+    except (OSError, ValueError):  # none yet, or damaged: the display starts with defaults
         return {}
     return found if isinstance(found, dict) else {}
 

@@ -1,4 +1,4 @@
-"""From a pixel of a display to a place in the picture: rotation, fit and a four-corner pin as one matrix. Pure.
+"""Maps a pixel of a display to a position in the picture: rotation, fit and a four-corner pin as one matrix. Pure.
 
 The picture is turned and fitted into a canvas as large as the display; the pin moves the canvas's four corners. The way
 back is one projective matrix, which a fragment shader applies to each pixel (Heckbert 1989, Fundamentals of Texture
@@ -13,7 +13,7 @@ import numpy as np
 Size = tuple[int, int]
 CORNERS = ((0.0, 0.0), (1.0, 0.0), (1.0, 1.0), (0.0, 1.0))  # clockwise from the top left, x to the right, y down
 MIN_AREA = 1e-4  # twice the area at a corner, in parts of the display: a thinner shape has no stable way back
-# For each rotation: a place in the turned picture becomes one in the picture, both 0..1 from the top left.
+# For each rotation: maps a position in the turned picture to one in the picture, both 0..1 from the top left.
 _TURNS = {
     0: ((1, 0, 0), (0, 1, 0), (0, 0, 1)),
     90: ((0, 1, 0), (-1, 0, 1), (0, 0, 1)),
@@ -24,7 +24,7 @@ _TURNS = {
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Shape:
-    """The way a picture lies on a display."""
+    """How a picture lies on a display: rotation, fit and corners."""
 
     rotate: int = 0
     """Degrees clockwise: 0, 90, 180 or 270."""
@@ -38,10 +38,10 @@ class Shape:
         return display[::-1] if self.rotate % 180 else display
 
     def to_picture(self, picture: Size, display: Size) -> np.ndarray:
-        """(3, 3) float64: from (x, y, 1), pixels of the display from the top left, to a place in the picture times its
-        third value, 0..1 from the top left. A third value of 0 or less is outside."""
+        """(3, 3) float64: from (x, y, 1), pixels of the display from the top left, to a position in the picture times
+        its third value, 0..1 from the top left. A third value of 0 or less is outside."""
         width, height = display
-        left, top, across, down = fitted(self.canvas(picture), display, self.fit)
+        left, top, across, down = fit_rectangle(self.canvas(picture), display, self.fit)
         to_unit = np.diag((1 / width, 1 / height, 1.0))
         to_canvas = np.linalg.inv(from_square(self.pin))
         to_area = np.array(((width / across, 0, -left / across), (0, height / down, -top / down), (0, 0, 1)))
@@ -49,8 +49,8 @@ class Shape:
         return matrix
 
 
-def fitted(picture: Size, display: Size, fit: str = "fit") -> tuple[int, int, int, int]:
-    """(left, top, width, height) of the picture in the middle of the display, in pixels."""
+def fit_rectangle(picture: Size, display: Size, fit: str = "fit") -> tuple[int, int, int, int]:
+    """Fit the picture into the middle of the display: (left, top, width, height) in pixels."""
     if fit == "stretch":
         return 0, 0, *display
     ratios = display[0] / picture[0], display[1] / picture[1]
@@ -61,8 +61,8 @@ def fitted(picture: Size, display: Size, fit: str = "fit") -> tuple[int, int, in
 
 def is_convex(corners: Sequence[tuple[float, float]]) -> bool:
     """True if the corners go round clockwise and none is pushed in: otherwise no projector could show that."""
-    places = np.array(corners)
-    before, after = places - np.roll(places, 1, 0), np.roll(places, -1, 0) - places
+    points = np.array(corners)
+    before, after = points - np.roll(points, 1, 0), np.roll(points, -1, 0) - points
     return bool((before[:, 0] * after[:, 1] - before[:, 1] * after[:, 0] > MIN_AREA).all())
 
 

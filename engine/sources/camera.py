@@ -75,9 +75,9 @@ class CameraSource(LiveSource):
                     yield to_rgb(frame)
 
 
-def open_device(wanted: int | str) -> InputContainer:
+def open_device(query: int | str) -> InputContainer:
     """Open the camera of that index or name with the first settings it accepts. SourceError if it accepts none."""
-    device = find_camera(wanted, list_cameras())
+    device = find_camera(query, list_cameras())
     reason = ""
     for attempt in attempts(device, sys.platform):
         for _ in range(BUSY_OPENS):
@@ -93,7 +93,7 @@ def open_device(wanted: int | str) -> InputContainer:
     raise SourceError(f"camera {device.label}: cannot be opened ({reason}){hint}")
 
 
-def shown_address(url: str) -> str:
+def redact_url(url: str) -> str:
     """The address without user, password and query, for messages and the page. SourceError if it is invalid."""
     try:
         parts = urlsplit(url)
@@ -110,7 +110,7 @@ def open_stream(url: str) -> InputContainer:
     if is_list or is_file(container, url):
         container.close()
         raise SourceError(
-            f"camera {shown_address(url)}: {'a playlist (HLS)' if is_list else 'a file'}, not a live stream; "
+            f"camera {redact_url(url)}: {'a playlist (HLS)' if is_list else 'a file'}, not a live stream; "
             "download it and give the file"
         )
     return container
@@ -126,7 +126,7 @@ def is_file(container: InputContainer, url: str) -> bool:
 
 def open_address(url: str) -> InputContainer:
     """Open a stream, as `open_stream` does, or a file at an address."""
-    name = f"camera {shown_address(url)}"
+    name = f"camera {redact_url(url)}"
     scheme = urlsplit(url).scheme.lower()
     options = {**STREAM_OPTIONS, **SCHEME_OPTIONS.get(scheme, {})}
     try:

@@ -33,31 +33,31 @@ Ended = Callable[[str], None]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class ChosenSource:
-    word: str
+class SelectedSource:
+    argument: str
     source: Source | None
-    """None if no picture is wanted."""
+    """None if no picture is requested."""
 
 
-NOTHING = ChosenSource(word="none", source=None)
+NOTHING = SelectedSource(argument="none", source=None)
 
 
 class CurrentSource:
-    """`poll`, `renew_context` and `close` on the render thread; the rest on any."""
+    """The source that is shown, and the next one. `poll`, `renew_context` and `close` on the render thread only."""
 
-    def __init__(self, first: ChosenSource, clock: Clock) -> None:
+    def __init__(self, first: SelectedSource, clock: Clock) -> None:
         self._clock = clock
         self._now = first
-        self._next: tuple[ChosenSource, Ended, float] | None = None
-        """The source that is awaited, whom to tell, and until when."""
-        self._changing = threading.Lock()  # held only briefly, as the render thread takes it once a frame
-        self._asked: deque[tuple[ChosenSource | None, Ended]] = deque()
+        self._next: tuple[SelectedSource, Ended, float] | None = None
+        """The awaited source, its callback, and the time limit in seconds."""
+        self._changing = threading.Lock()  # held only briefly, as the render thread takes it once per frame
+        self._requests: deque[tuple[SelectedSource | None, Ended]] = deque()
         self._is_closed = False
         self._closing: list[GuardedThread] = []
 
     @property
-    def word(self) -> str:
-        return self._now.word
+    def argument(self) -> str:
+        return self._now.argument
 
     @property
     def has_source(self) -> bool:
@@ -68,22 +68,22 @@ class CurrentSource:
         if self._now.source is not None:
             self._now.source.start()
 
-    def take(self, chosen: ChosenSource, ended: Ended) -> None:
+    def take(self, chosen: SelectedSource, ended: Ended) -> None:
         """Show a started source as soon as it has a picture. Replaces one that is still waiting for its picture."""
         with self._changing:
             if not self._is_closed:
-                self._asked.append((chosen, ended))
+                self._requests.append((chosen, ended))
                 return
         self._refuse(chosen, ended)
 
-    def keep(self, word: str, ended: Ended) -> bool:
-        """Keep the source selected by this word, and cancel a waiting one. False, without any effect, if another source
-        is shown, or will be in the next frame."""
+    def keep(self, argument: str, ended: Ended) -> bool:
+        """Keep the source selected by this argument, and cancel a waiting one. False, without any effect, if another
+        source is shown, or will be in the next frame."""
         with self._changing:
-            will_be_none = any(chosen is not None and chosen.source is None for chosen, _ in self._asked)
-            if self._is_closed or word != (NOTHING.word if will_be_none else self._now.word):
+            will_be_none = any(chosen is not None and chosen.source is None for chosen, _ in self._requests)
+            if self._is_closed or argument != (NOTHING.argument if will_be_none else self._now.argument):
                 return False
-            self._asked.append((None, ended))
+            self._requests.append((None, ended))
             return True
 
     def poll(self) -> None:
@@ -91,8 +91,8 @@ class CurrentSource:
         if isinstance(self._now.source, Polled):
             self._now.source.poll()
         with self._changing:
-            while self._asked:
-                self._begin(*self._asked.popleft())
+            while self._requests:
+                self._begin(*self._requests.popleft())
             if self._next is not None:
                 self._await(*self._next)
 
@@ -118,9 +118,9 @@ class CurrentSource:
         """Close all sources. Idempotent."""
         with self._changing:
             self._is_closed = True
-            asked = list(self._asked)
-            self._asked.clear()
-        for chosen, ended in asked:
+            requests = list(self._requests)
+            self._requests.clear()
+        for chosen, ended in requests:
             self._refuse(chosen, ended)
         self._give_up(SHUTTING_DOWN)
         self._replace(NOTHING)
@@ -129,12 +129,12 @@ class CurrentSource:
             thread.join(timeout_s=max(0.0, end_s - time.perf_counter()))
         self._closing.clear()
 
-    def _refuse(self, chosen: ChosenSource | None, ended: Ended) -> None:
+    def _refuse(self, chosen: SelectedSource | None, ended: Ended) -> None:
         """Close a source that arrives after `close`. It was never polled, so it holds no GL objects."""
         self._release(chosen.source if chosen is not None else None)
         ended(SHUTTING_DOWN)
 
-    def _begin(self, chosen: ChosenSource | None, ended: Ended) -> None:
+    def _begin(self, chosen: SelectedSource | None, ended: Ended) -> None:
         self._give_up("superseded by another choice")
         if chosen is None:
             ended("")
@@ -144,7 +144,7 @@ class CurrentSource:
         else:
             self._next = chosen, ended, self._clock.now_s() + MAX_WAIT_S
 
-    def _await(self, chosen: ChosenSource, ended: Ended, until_s: float) -> None:
+    def _await(self, chosen: SelectedSource, ended: Ended, until_s: float) -> None:
         source = chosen.source
         assert source is not None
         if isinstance(source, Polled):
@@ -165,7 +165,7 @@ class CurrentSource:
             self._release(chosen.source)
             ended(reason)
 
-    def _replace(self, chosen: ChosenSource) -> None:
+    def _replace(self, chosen: SelectedSource) -> None:
         before, self._now = self._now, chosen
         self._release(before.source)
 

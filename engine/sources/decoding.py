@@ -20,7 +20,7 @@ from av.video.frame import VideoFrame as DecodedFrame
 from av.video.stream import VideoStream
 
 from engine.errors import SourceError
-from engine.sources.camera import OPEN_TIMEOUT_S, shown_address
+from engine.sources.camera import OPEN_TIMEOUT_S, redact_url
 from engine.sources.live import SILENT_S
 from engine.system.media_file import open_media, packets_of
 from engine.values import Deinterlace
@@ -54,7 +54,7 @@ def read_pass(
     deinterlace: Deinterlace | None = None,
 ) -> Iterator[TimedPicture]:
     """Yield every picture of the file, or of the one at that address, in order. `on_corrupt` is called for each that
-    cannot be decoded; reading goes on.
+    cannot be decoded; reading continues.
 
     `threads`: number of decoding threads; 0 for one per core. A picture is shown until the next one starts, the last
     for its own duration. `deinterlace`: one picture per field, or per frame. SourceError if the file cannot be opened
@@ -69,7 +69,7 @@ def read_pass(
         half_tick_s = Fraction(stream.time_base or 0) / 2 / pictures_per_frame(deinterlace)
         frames = _decode(path, container, stream, decoder, on_corrupt)
         if deinterlace is not None:
-            frames = _deinterlaced(frames, deinterlace)
+            frames = _deinterlace_frames(frames, deinterlace)
             rate *= pictures_per_frame(deinterlace)
         for start_s, end_s, frame in _intervals(frames, rate, half_tick_s):
             yield TimedPicture(start_s=start_s, end_s=end_s, frame=frame, pixel_aspect=aspect, fps=float(rate))
@@ -79,27 +79,27 @@ def open_video(path: Path | str) -> tuple[InputContainer, VideoStream]:
     """Open the file, or the one at an address. Returns it and its picture stream; SourceError, in one line, if that
     fails."""
     is_local = isinstance(path, Path)
-    shown = str(path) if isinstance(path, Path) else shown_address(path)
+    label = str(path) if isinstance(path, Path) else redact_url(path)
     try:
         container = open_media(
             path, options=None if is_local else RECONNECTS, timeout=None if is_local else (OPEN_TIMEOUT_S, SILENT_S)
         )
     except av.ExitError:
-        raise SourceError(f"{shown}: no answer within {OPEN_TIMEOUT_S:.0f} s") from None
+        raise SourceError(f"{label}: no answer within {OPEN_TIMEOUT_S:.0f} s") from None
     except (av.FFmpegError, OSError) as error:
         found = path.stat() if isinstance(path, Path) and path.is_file() else None
         reason = "it is empty" if found and not found.st_size else error.strerror
         if found and found.st_size and time.time() - found.st_mtime < RECORDED_S:
             reason = f"{reason}; it was written to just now: if it is being recorded, wait for its end"
-        raise SourceError(f"{shown}: not a readable video or picture ({reason})") from None
+        raise SourceError(f"{label}: not a readable video or picture ({reason})") from None
     # FFmpeg plays any text file as an ANSI animation.
     if container.format.name == "tty":
         container.close()
-        raise SourceError(f"{shown}: a text file, not a video or picture")
+        raise SourceError(f"{label}: a text file, not a video or picture")
     stream = container.streams.best("video")
     if not isinstance(stream, VideoStream) or stream.codec_context is None:
         container.close()
-        raise SourceError(f"{shown}: no picture in this file can be decoded")
+        raise SourceError(f"{label}: no picture in this file can be decoded")
     return container, stream
 
 
@@ -107,7 +107,7 @@ def pictures_per_frame(deinterlace: Deinterlace | None) -> int:
     return 2 if deinterlace == "field" else 1
 
 
-def _deinterlaced(frames: Iterator[DecodedFrame], deinterlace: Deinterlace) -> Iterator[DecodedFrame]:
+def _deinterlace_frames(frames: Iterator[DecodedFrame], deinterlace: Deinterlace) -> Iterator[DecodedFrame]:
     """Yield pictures without combs, made by FFmpeg's bwdif, which reads the order of the fields from each frame, and
     takes the upper one as first where it has none."""
     graph: Graph | None = None
@@ -115,7 +115,7 @@ def _deinterlaced(frames: Iterator[DecodedFrame], deinterlace: Deinterlace) -> I
     for frame in chain(frames, [None]):
         found = None if frame is None else (frame.width, frame.height, frame.format.name)
         if graph is not None and found != form:  # the end, or another size in the middle of a broadcast
-            yield from _filtered(graph, None)
+            yield from _filter_frame(graph, None)
             graph = None
         if frame is not None:
             if graph is None:
@@ -125,10 +125,10 @@ def _deinterlaced(frames: Iterator[DecodedFrame], deinterlace: Deinterlace) -> I
                 )
                 filter = graph.add("bwdif", mode=f"send_{deinterlace}")
                 graph.link_nodes(source, filter, graph.add("buffersink")).configure()
-            yield from _filtered(graph, frame)
+            yield from _filter_frame(graph, frame)
 
 
-def _filtered(graph: Graph, frame: DecodedFrame | None) -> Iterator[DecodedFrame]:
+def _filter_frame(graph: Graph, frame: DecodedFrame | None) -> Iterator[DecodedFrame]:
     graph.push(frame)
     with suppress(av.BlockingIOError, av.EOFError):
         while True:
@@ -190,12 +190,12 @@ def _decode(
         for frame in frames:
             yield from checked(awaited.take(frame))
     if awaited.stamps:
-        for frame in _decoded_again(path, awaited.stamps):
+        for frame in _decode_again(path, awaited.stamps):
             yield from checked(awaited.take(frame))
     yield from checked(awaited.flush())
 
 
-def _decoded_again(path: Path | str, stamps: frozenset[int]) -> Iterator[DecodedFrame]:
+def _decode_again(path: Path | str, stamps: frozenset[int]) -> Iterator[DecodedFrame]:
     """Decode the last pictures with these time stamps again, on one thread: with several, an error at the end of a file
     discards the pictures still in the other threads."""
     try:
@@ -219,8 +219,8 @@ def _decoder_of(stream: VideoStream, path: Path | str) -> VideoCodecContext:
     try:
         decoder = CodecContext.create(name, "r")
     except av.codec.codec.UnknownCodecError:
-        shown = path if isinstance(path, Path) else shown_address(path)
-        raise SourceError(f"{shown}: transparent, which needs {name}; PyAV's FFmpeg here is built without it") from None
+        label = path if isinstance(path, Path) else redact_url(path)
+        raise SourceError(f"{label}: transparent, which needs {name}; PyAV's FFmpeg here is built without it") from None
     assert isinstance(decoder, VideoCodecContext)
     decoder.options = stream.codec_context.options  # the limit of pixels
     return decoder
@@ -288,29 +288,29 @@ class AwaitedPictures:
         self._stamps.remove(frame.pts)
         self._arrived += 1
         heapq.heappush(self._early, (frame.pts, self._arrived, frame))
-        return self._shown(MAX_EARLY)
+        return self._pop_ready(MAX_EARLY)
 
     def flush(self) -> list[DecodedFrame]:
         """Return the pictures still held back, after the last one was added."""
-        shown = self._shown(0)
+        ready = self._pop_ready(0)
         self._lose_before(None)
-        return shown
+        return ready
 
     def seconds_of(self, frame: DecodedFrame) -> float:
         """Time at which the picture is shown; without a time stamp, that of the previous one."""
         self._newest_pts = self._newest_pts if frame.pts is None else frame.pts
         return self._seconds(self._newest_pts)
 
-    def _shown(self, max_early: int) -> list[DecodedFrame]:
-        shown = []
+    def _pop_ready(self, max_early: int) -> list[DecodedFrame]:
+        ready = []
         while self._early:
             stamp = self._early[0][0]
             if self._stamps and self._stamps[0] < stamp:
                 if len(self._early) <= max_early:
                     break
                 self._lose_before(stamp)
-            shown.append(heapq.heappop(self._early)[2])
-        return shown
+            ready.append(heapq.heappop(self._early)[2])
+        return ready
 
     def _lose_before(self, stamp: int | None) -> None:
         end = len(self._stamps) if stamp is None else bisect.bisect_left(self._stamps, stamp)

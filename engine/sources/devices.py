@@ -34,7 +34,7 @@ _DSHOW_DEVICE = re.compile(r'^"(.*)" \(([^()]*)\)\n +Alternative name "(.*)"$', 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class CameraDevice:
     index: int | None
-    """Index for `--camera`: N of /dev/videoN on Linux, the place in the system's list elsewhere. None for a screen,
+    """Index for `--camera`: N of /dev/videoN on Linux, the index in the system's list elsewhere. None for a screen,
     which is captured only if it is named."""
     name: str
     id: str
@@ -50,7 +50,7 @@ class CameraDevice:
         return self.name if self.index is None else f"{self.index} {self.name}"
 
     @property
-    def word(self) -> str:
+    def argument(self) -> str:
         """Argument for `--camera`: a camera's index, as names may be ambiguous or look like a file; a screen's name."""
         return self.name if self.index is None else str(self.index)
 
@@ -77,33 +77,33 @@ def list_video4linux(sysfs: Path) -> tuple[CameraDevice, ...]:
     cameras = []
     for node in sysfs.glob("video[0-9]*"):
         try:
-            place = int((node / "index").read_text(encoding="ascii"))
+            node_index = int((node / "index").read_text(encoding="ascii"))
             name = (node / "name").read_text(encoding="utf-8", errors="replace").strip()
         except (OSError, ValueError):
             continue  # unplugged meanwhile
-        if place == 0:
+        if node_index == 0:
             cameras.append(CameraDevice(index=int(node.name[5:]), name=name, id=f"/dev/{node.name}"))
     return tuple(sorted(cameras, key=lambda camera: camera.index or 0))
 
 
-def find_camera(wanted: int | str, cameras: Sequence[CameraDevice]) -> CameraDevice:
+def find_camera(query: int | str, cameras: Sequence[CameraDevice]) -> CameraDevice:
     """Find a camera by index, full name or unique part of a name, ignoring case. A screen has no index, and a part of
     its name finds it only if no camera matches. SourceError, listing the cameras, if none or several match."""
-    if isinstance(wanted, int):
-        found = [camera for camera in cameras if camera.index == wanted]
+    if isinstance(query, int):
+        found = [camera for camera in cameras if camera.index == query]
     else:
-        name = wanted.casefold()
+        name = query.casefold()
         found = [camera for camera in cameras if camera.name.casefold() == name]
         partly = [camera for camera in cameras if name in camera.name.casefold()]
         found = found or [camera for camera in partly if not camera.is_screen] or partly
-    if len(found) == 1 or (found and found[0].name.casefold() == str(wanted).casefold()):
+    if len(found) == 1 or (found and found[0].name.casefold() == str(query).casefold()):
         return found[0]
     there = "; ".join(camera.label for camera in cameras if not camera.is_screen) or "none"
     screens = "; ".join(camera.label for camera in cameras if camera.is_screen)
     there += f"; screens, by name: {screens}" if screens else ""
     if found:
-        raise SourceError(f"camera {wanted!r}: several match; give an index or the full name ({there})")
-    raise SourceError(f"camera {wanted!r}: not found (available: {there})")
+        raise SourceError(f"camera {query!r}: several match; give an index or the full name ({there})")
+    raise SourceError(f"camera {query!r}: not found (available: {there})")
 
 
 def attempts(device: CameraDevice, platform: str) -> tuple[Attempt, ...]:
@@ -111,7 +111,7 @@ def attempts(device: CameraDevice, platform: str) -> tuple[Attempt, ...]:
     size, rate, anything = {"video_size": SIZE}, {"framerate": "30"}, dict[str, str]()
     if platform == "darwin":
         chosen = product((size, anything), MACOS_RATES, MACOS_PIXELS)
-        tries = [{"framerate": str(fps), "pixel_format": pixels, **wanted} for wanted, fps, pixels in chosen]
+        tries = [{"framerate": str(fps), "pixel_format": pixels, **size_option} for size_option, fps, pixels in chosen]
         return tuple(Attempt(format="avfoundation", file=device.id, options=options) for options in tries)
     if platform == "win32":
         buffer = {"rtbufsize": str(DSHOW_BUFFER_BYTES)}
@@ -144,9 +144,9 @@ def list_through_ffmpeg(format_name: str) -> tuple[CameraDevice, ...]:
     screens = _MACOS_SCREEN if format_name == "avfoundation" else None
     return tuple(
         CameraDevice(
-            index=None if screens and screens.fullmatch(description) else place, name=description or name, id=name
+            index=None if screens and screens.fullmatch(description) else number, name=description or name, id=name
         )
-        for place, (name, description) in enumerate(found)
+        for number, (name, description) in enumerate(found)
     )
 
 
@@ -195,9 +195,9 @@ def log_of_opening(file: str, format_name: str, options: dict[str, str]) -> tupl
     before, refused = (av.logging.get_level(), av.logging.get_skip_repeated()), ""
     av.logging.set_level(av.logging.INFO)
     av.logging.set_skip_repeated(False)
-    told: list[Any] = []
+    messages: list[Any] = []
     try:
-        with av.logging.Capture() as told:
+        with av.logging.Capture() as messages:
             av.open(file, format=format_name, options=options).close()
     except (av.FFmpegError, OSError, ValueError) as error:
         refused = str(error)
@@ -206,4 +206,4 @@ def log_of_opening(file: str, format_name: str, options: dict[str, str]) -> tupl
         # waits for the GIL.
         av.logging.set_level(before[0])
         av.logging.set_skip_repeated(before[1])
-    return "".join(text for _, _, text in told), refused
+    return "".join(text for _, _, text in messages), refused

@@ -45,7 +45,7 @@ class NewestOnly(ABC):
         self._report = report
         self._newest: VideoFrame | None = None
         self._arrivals_s: deque[float] = deque(maxlen=RATE_PICTURES)
-        self._taken = self._lost = 0
+        self._picture_count = self._lost = 0
         """Pictures so far; damaged ones and disconnects."""
         self._problem = ""
 
@@ -68,15 +68,15 @@ class NewestOnly(ABC):
             width=width,
             height=height,
             fps=(len(arrivals_s) - 1) / measured_s if measured_s > 0.0 else 0.0,
-            frames=self._taken,
+            frames=self._picture_count,
             lost=self._lost,
         )
 
     def take(self, pixels: np.ndarray) -> None:
-        """Show this picture from now on."""
+        """Make this the newest picture."""
         arrived_s = self._clock.now_s()
-        frame = VideoFrame(pixels=pixels, index=self._taken, time_s=arrived_s, source=self.name)
-        self._taken += 1
+        frame = VideoFrame(pixels=pixels, index=self._picture_count, time_s=arrived_s, source=self.name)
+        self._picture_count += 1
         self._arrivals_s.append(arrived_s)
         self._problem = ""
         self._newest = frame  # last: a thread that sees the picture does not see the old problem beside it
@@ -107,8 +107,8 @@ class LiveSource(NewestOnly):
     @abstractmethod
     def pictures(self) -> Generator[np.ndarray | None, None, None]:
         """Open the source and yield its pictures as they arrive, (height, width, 3) uint8 RGB, row 0 at the top; None
-        for a damaged one. Ends when the source is gone, or soon after `self._closing` is set; then releases everything.
-        SourceError, FFmpegError or OSError if the source cannot be opened or fails."""
+        for a damaged one. Ends when the source has ended, or soon after `self._closing` is set; then releases
+        everything. SourceError, FFmpegError or OSError if the source cannot be opened or fails."""
 
     def start(self) -> None:
         self._thread.start()
@@ -121,9 +121,9 @@ class LiveSource(NewestOnly):
     def _run(self) -> None:
         failures = 0
         while not self._closing.is_set():
-            seen_before = self._taken
+            seen_before = self._picture_count
             self._guard.attempt(self._read_until_lost)
-            failures = failures + 1 if self._taken == seen_before else 1
+            failures = failures + 1 if self._picture_count == seen_before else 1
             self._closing.wait(next_delay_s(failures))
 
     def _read_until_lost(self) -> None:

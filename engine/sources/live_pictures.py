@@ -23,7 +23,7 @@ from av.video.stream import VideoStream
 from engine.errors import SourceError
 from engine.sources.camera import CameraSource
 from engine.sources.decoding import USUAL_FPS
-from engine.sources.pictures import InputPicture, Kind, ReadCounts, film_picture
+from engine.sources.pictures import InputPicture, Kind, ReadCounts, video_picture
 from engine.sources.pixels import UNTAGGED, VideoLook
 from engine.system.backoff import next_delay_s
 from engine.system.clock import Clock, SystemClock
@@ -40,7 +40,8 @@ LIKELY_FPS = range(1, 1001)  # other values are placeholders, or the device's cl
 
 
 class LivePictures:
-    """SourceError if it cannot be opened or delivers no picture. A later loss ends `read`; `counts.notes` tell why."""
+    """The newest pictures of a live source. SourceError if there are none. A later loss ends `read`; see
+    `counts.notes`."""
 
     kind: Kind = "live"
     expected: int | None = None
@@ -84,7 +85,7 @@ class LivePictures:
         if self._first is None:
             self.close()
             raise SourceError(self._problem or f"{self.label}: delivers no picture")
-        self.first = film_picture(0, self._first, Fraction(0), 1 / self._rate)
+        self.first = video_picture(0, self._first, Fraction(0), 1 / self._rate)
         self.look = VideoLook(
             rate=self._rate, time_base=TICK_S, pixel_aspect=Fraction(1), tags=UNTAGGED, has_tracks=False
         )
@@ -106,7 +107,7 @@ class LivePictures:
         self._thread.join(timeout_s=2.0)
 
     def _read(self, every: int, limit: int | None) -> Iterator[InputPicture]:
-        previous, wanted = -1, 0
+        previous, yielded = -1, 0
         began_s, shown_s, length_s = 0.0, Fraction(0), every / self._rate
         while (newest := self._wait_for_newest()) is not None:
             number, came_s, pixels = newest
@@ -117,9 +118,9 @@ class LivePictures:
                 length_s = max(round(Fraction(came_s - began_s) / TICK_S) * TICK_S - shown_s, TICK_S)
                 shown_s += length_s
             previous = number
-            yield film_picture(number, pixels, shown_s, shown_s + length_s)
-            wanted += 1
-            if wanted == limit:
+            yield video_picture(number, pixels, shown_s, shown_s + length_s)
+            yielded += 1
+            if yielded == limit:
                 return
         if self._losses > 1:
             self.counts.notes.append(f"{self.label}: disconnected {self._losses} times")
@@ -159,7 +160,7 @@ class LivePictures:
         self._end()
 
     def _read_until_lost(self) -> bool:
-        """Take pictures until the source ends or fails. True if it reached its end; `_problem` tells why it stopped."""
+        """Take pictures until the source ends or fails. True if it reached its end; else `_problem` is the reason."""
         try:
             with (
                 translate_errors({av.FFmpegError: self.label, OSError: self.label}, as_=SourceError),

@@ -15,37 +15,37 @@ FINISHED, UNFINISHED = "composition", "preview"
 RESOLUME = "Resolume's senders are called Arena or Avenue"
 
 
-def chosen_name(wanted: str, names: Sequence[str]) -> str | None:
-    """The best match for `wanted`, a whole name or a part, in any case; None if there is none."""
-    fitting = [(fit, _place(name), name) for name in names if (fit := _fit(wanted, name)) is not None]
-    return min(fitting, key=lambda one: one[:2])[2] if fitting else None
+def best_match(query: str, names: Sequence[str]) -> str | None:
+    """The name that matches `query` best, a whole name or a part, in any case; None if none does."""
+    matches = [(fit, _priority(name), name) for name in names if (fit := _match_quality(query, name)) is not None]
+    return min(matches, key=lambda one: one[:2])[2] if matches else None
 
 
-def not_found(kind: str, wanted: str, names: Sequence[str]) -> str:
+def missing_message(kind: str, query: str, names: Sequence[str]) -> str:
     """Message with the missing name, the available ones, and advice for Resolume."""
-    advice = f"; {RESOLUME}: give {kind}:Arena or {kind}:Avenue" if "resolume" in wanted.casefold() else ""
-    return f"{kind} {wanted}: not found (available: {'; '.join(names) or 'none'}){advice}"
+    advice = f"; {RESOLUME}: give {kind}:Arena or {kind}:Avenue" if "resolume" in query.casefold() else ""
+    return f"{kind} {query}: not found (available: {'; '.join(names) or 'none'}){advice}"
 
 
-def _fit(wanted: str, name: str) -> int | None:
+def _match_quality(query: str, name: str) -> int | None:
     """Quality of the match, 0 is best; None if it does not match."""
-    if wanted.casefold() == name.casefold():
+    if query.casefold() == name.casefold():
         return 0
-    words, within = _words(wanted), _words(name)
-    if words == within and words:
+    tokens, within = _normalize(query), _normalize(name)
+    if tokens == within and tokens:
         return 1
-    if words and f" {words} " in f" {within} ":
+    if tokens and f" {tokens} " in f" {within} ":
         return 2
-    if wanted.casefold() in name.casefold() or (words and words in within):
+    if query.casefold() in name.casefold() or (tokens and tokens in within):
         return 3
     return None
 
 
-def _place(name: str) -> int:
-    words = _words(name).split()
-    return 0 if FINISHED in words else 2 if UNFINISHED in words else 1
+def _priority(name: str) -> int:
+    tokens = _normalize(name).split()
+    return 0 if FINISHED in tokens else 2 if UNFINISHED in tokens else 1
 
 
-def _words(name: str) -> str:
+def _normalize(name: str) -> str:
     """`STAGE (Arena - Composition)` -> `stage arena composition`."""
     return " ".join(re.findall(r"[^\W_]+", name.casefold()))

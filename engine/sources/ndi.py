@@ -15,7 +15,7 @@ import numpy as np
 
 from engine.errors import SourceError
 from engine.sources.live import LiveSource
-from engine.sources.names import chosen_name, not_found
+from engine.sources.names import best_match, missing_message
 from engine.sources.pixels import over_black
 from engine.system.clock import Clock
 from engine.system.installing import install_line
@@ -79,21 +79,21 @@ class NdiSource(LiveSource):
                     if self._closing.wait(FIND_POLL_S):
                         return None
                     names = sorted(finder.update_sources())  # cyndilib's own thread updates only every 5 s
-                    full_name = chosen_name(self.name, names)
+                    full_name = best_match(self.name, names)
                     if full_name is not None:
                         return finder.get_source(full_name)  # keeps the finder alive
             finally:
                 release_finder(finder)
-            self.miss(not_found(self.kind, self.name, names))
+            self.miss(missing_message(self.kind, self.name, names))
 
 
 def release_finder(finder: "Finder") -> None:
     """Break the reference cycle between a finder and its sources, so that its sockets are closed. Python's garbage
     collector would break it too, but a frame loop that leaves no garbage never triggers it: a minute of searching would
     leave 90 open files."""
-    for held in gc.get_referents(finder):
-        if isinstance(held, dict):
-            held.clear()
+    for referent in gc.get_referents(finder):
+        if isinstance(referent, dict):
+            referent.clear()
 
 
 def open_finder() -> "Finder":

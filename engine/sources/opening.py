@@ -34,11 +34,11 @@ for _name, _point in plugins.declared("multiverse.sources").items():
 EXAMPLES = {"ndi": "Arena", "shared": "Multiverse", "syphon": "Arena", "spout": "Arena"}
 """An example of a name for each kind; Resolume's programs are called Arena and Avenue."""
 
-FILMS = frozenset(
+VIDEO_SUFFIXES = frozenset(
     f".{suffix}"
     for suffix in "mp4 m4v mov mkv webm avi mpg mpeg ts m2ts mxf ogv gif png jpg jpeg webp bmp tif tiff".split()
 )
-"""Suffixes of the films and pictures that are offered."""
+"""Suffixes of the videos and pictures that are offered."""
 ADDRESS = r"(rtsps?|https?|rtmps?|srt|udp)://"
 
 
@@ -88,9 +88,9 @@ def _open_program(kind: str, name: str, *, clock: Clock, report: Report) -> Sour
 
     opened: Source
     try:
-        made_by = resolve_name(FROM_PROGRAMS[kind])
-        make = partial(made_by, name, clock=clock, report=report)
-        if kind in EXAMPLES or issubclass(made_by, Polled):  # those are polled on the render thread
+        source_class = resolve_name(FROM_PROGRAMS[kind])
+        make = partial(source_class, name, clock=clock, report=report)
+        if kind in EXAMPLES or issubclass(source_class, Polled):  # those are polled on the render thread
             opened = make()
         else:
             opened = PluginSource(kind, name, make, clock=clock, report=report)
@@ -102,9 +102,9 @@ def _open_program(kind: str, name: str, *, clock: Clock, report: Report) -> Sour
 
 
 def _open_address(url: str, *, clock: Clock, report: Report) -> Source:
-    from engine.sources.camera import CameraSource, open_stream, shown_address
+    from engine.sources.camera import CameraSource, open_stream, redact_url
 
-    return CameraSource(shown_address(url), partial(open_stream, url), clock=clock, report=report)
+    return CameraSource(redact_url(url), partial(open_stream, url), clock=clock, report=report)
 
 
 def _open_camera(camera: int | str, *, clock: Clock, report: Report) -> Source:

@@ -13,7 +13,7 @@ import numpy as np
 from av.video.stream import VideoStream
 
 from engine.errors import SourceError, UsageError
-from engine.sources.camera import shown_address
+from engine.sources.camera import redact_url
 from engine.sources.decoding import TimedPicture, open_video, pictures_per_frame, read_pass
 from engine.sources.pixels import UNTAGGED, VideoLook, look_of, losses_in_rgb, to_rgb
 from engine.sources.still import is_still, read_still
@@ -134,12 +134,12 @@ def check_options(
     label: Path | str, kind: Kind, *, is_recursive: bool, fps: float | None, deinterlace: Deinterlace | None
 ) -> None:
     """Raise UsageError for an option of another kind of source."""
-    for option, is_given, of, what in (
+    for option, is_set, of, what in (
         ("--recursive", is_recursive, "folder", "folder"),
         ("--fps", fps is not None, "folder", "folder of pictures"),
         ("--deinterlace", deinterlace is not None, "video", "film"),
     ):
-        if is_given and kind != of:
+        if is_set and kind != of:
             raise UsageError(f"{option}: {label} is not a {what}")
 
 
@@ -150,7 +150,7 @@ class VideoPictures(Pictures):
         self.path = path
         self._deinterlace = deinterlace
         self.files: tuple[Path, ...] = (path,) if isinstance(path, Path) else ()
-        self.label = str(path) if isinstance(path, Path) else shown_address(path)
+        self.label = str(path) if isinstance(path, Path) else redact_url(path)
         self._name = path.name if isinstance(path, Path) else self.label
         self.counts = ReadCounts()
         container, stream = open_video(path)
@@ -186,7 +186,7 @@ class VideoPictures(Pictures):
         self.counts.notes += [f"{self._name}: {line}" for line in lines]
 
     def read(self, every: int, limit: int | None, start: int = 0) -> Iterator[InputPicture]:
-        counts, wanted, end_s = self.counts, 0, Fraction(0)
+        counts, selected, end_s = self.counts, 0, Fraction(0)
         step = pictures_per_frame(self._deinterlace)
         read = read_pass(self.path, self._on_corrupt, threads=ALL_CORES, deinterlace=self._deinterlace)
         for number, timed in enumerate(read):
@@ -198,12 +198,12 @@ class VideoPictures(Pictures):
             if number % every:
                 counts.passed_over += 1
                 continue
-            wanted += 1
-            if wanted > start:
+            selected += 1
+            if selected > start:
                 yield self._picture(number, timed)
             else:
                 counts.resumed += 1
-            if wanted == limit:
+            if selected == limit:
                 return
         if self._length_s and end_s < self._length_s - self._first_s - MISSING_END / self.look.rate:
             counts.notes.append(
@@ -218,10 +218,10 @@ class VideoPictures(Pictures):
     def _picture(self, number: int, timed: TimedPicture) -> InputPicture:
         start_s = timed.start_s + (self._tick_s / 2 if timed.start_s else 0)  # read_pass starts half a tick early
         pixels = to_rgb(timed.frame, longest_px=WHOLE)  # keep the pixel aspect: the output has it too
-        return film_picture(number, pixels, self._first_s + start_s, self._first_s + timed.end_s)
+        return video_picture(number, pixels, self._first_s + start_s, self._first_s + timed.end_s)
 
     def _bytes(self) -> int:
-        """Length of its file; 0 for an address, and for a file that is gone."""
+        """Length of its file; 0 for an address, and for a missing file."""
         with suppress(OSError):  # removed, or on a disk that was pulled out
             return sum(file.stat().st_size for file in self.files)
         return 0
@@ -242,7 +242,7 @@ class FolderPictures(Pictures):
         self.label = str(path)
         self.kind: Kind = "folder" if path.is_dir() else "picture"
         self.counts = ReadCounts()
-        self._is_loss_told = False
+        self._is_loss_reported = False
         self.look = VideoLook(rate=rate, time_base=1 / rate, pixel_aspect=Fraction(1), tags=UNTAGGED, has_tracks=False)
         self.files: tuple[Path, ...] = (path,)
         if self.kind == "folder":
@@ -266,7 +266,7 @@ class FolderPictures(Pictures):
         self.first = first
 
     def read(self, every: int, limit: int | None, start: int = 0) -> Iterator[InputPicture]:
-        wanted = 0
+        selected = 0
         for number in range(len(self.files)):
             if number % every:
                 self.counts.decoded += 1
@@ -277,12 +277,12 @@ class FolderPictures(Pictures):
                 self.counts.unreadable += 1
                 continue
             self.counts.decoded += 1
-            wanted += 1
-            if wanted > start:
+            selected += 1
+            if selected > start:
                 yield picture
             else:
                 self.counts.resumed += 1
-            if wanted == limit:
+            if selected == limit:
                 return
 
     def input_under(self, folder: Path, suffix: str) -> Path | None:
@@ -310,30 +310,30 @@ class FolderPictures(Pictures):
         )
 
     def _on_loss(self, line: str) -> None:
-        """The first one is told; the pictures of a folder are mostly of one kind."""
-        if not self._is_loss_told:
-            self._is_loss_told = True
+        """Note the first loss only, as the pictures of a folder are mostly of one kind."""
+        if not self._is_loss_reported:
+            self._is_loss_reported = True
             self.counts.notes.append(line)
 
 
-def film_picture(number: int, pixels: np.ndarray, start_s: Fraction, end_s: Fraction) -> InputPicture:
+def video_picture(number: int, pixels: np.ndarray, start_s: Fraction, end_s: Fraction) -> InputPicture:
     name = f"frame_{number:06d}"
     return InputPicture(number=number, name=name, file_name=f"{name}.png", pixels=pixels, start_s=start_s, end_s=end_s)
 
 
-def fitted(pictures: Iterator[InputPicture], size: tuple[int, int], counts: ReadCounts) -> Iterator[InputPicture]:
+def fit_all(pictures: Iterator[InputPicture], size: tuple[int, int], counts: ReadCounts) -> Iterator[InputPicture]:
     """Yield all pictures in the `size` (width, height) of the first, scaled and padded with black; one note about
     it."""
     for picture in pictures:
         if picture.pixels.shape[1::-1] != size:
             if not counts.refitted:
-                counts.notes.append(refitted_note(picture, size))
+                counts.notes.append(resize_note(picture, size))
             counts.refitted += 1
             picture = replace(picture, pixels=fit(picture.pixels, size))
         yield picture
 
 
-def refitted_note(picture: InputPicture, size: tuple[int, int]) -> str:
+def resize_note(picture: InputPicture, size: tuple[int, int]) -> str:
     height, width = picture.pixels.shape[:2]
     return f"from {picture.name} on pictures are {width}x{height}: scaled to the first, {size[0]}x{size[1]}"
 

@@ -72,7 +72,7 @@ def over_black(rgba: np.ndarray) -> np.ndarray:
 
 def _orientation_of(frame: DecodedFrame) -> tuple[bool, bool, bool]:
     """How it is shown: rows become columns, then left and right are swapped, then top and bottom. The nearest of the
-    eight to its display matrix (ISO 14496-12, 8.3.2), whose angle alone does not tell of a mirror."""
+    eight to its display matrix (ISO 14496-12, 8.3.2), whose angle alone does not show a mirror."""
     matrix = frame.side_data.get("DISPLAYMATRIX")
     if not isinstance(matrix, SideData):
         return False, False, False
@@ -110,7 +110,7 @@ class ColourTags:
     is_full_range: bool
 
     def matrix_for(self, height: int) -> int:
-        """The matrix of a film of this height, one of MATRICES: the tag, or the one that players assume without it."""
+        """The matrix of a video of this height, one of MATRICES: the tag, or the one that players assume without it."""
         if self.matrix in MATRICES:
             return self.matrix
         return BT709_MATRIX if height > HD_LINES else BT470BG_MATRIX

@@ -40,9 +40,9 @@ class Shot:
 
 
 class PlayedSource(ABC):
-    """A source that plays its shots; after an error they begin anew, with growing delays. When they end the last
+    """A source that plays its shots; after an error they restart, with growing delays. When they end the last
     picture stays. Playing pauses while `latest_frame` is not called. Offline nothing is played: `frame_at` makes each
-    picture when it is asked for."""
+    picture when it is requested."""
 
     def __init__(self, name: str, *, offline: bool, clock: Clock, report: Report) -> None:
         self._name, self._offline, self._clock, self._report = name, offline, clock, report

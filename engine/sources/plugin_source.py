@@ -25,35 +25,35 @@ class PluginSource(LiveSource):
     def __init__(self, kind: str, name: str, make: Callable[[], Source], *, clock: Clock, report: Report) -> None:
         self.kind = kind  # type: ignore[misc]  # of the class for the engine's own
         super().__init__(name, clock=clock, report=report)
-        self._make, self._made, self._failures = make, make(), 0
-        self._asked_s = math.inf
+        self._make, self._source, self._failures = make, make(), 0
+        self._call_began_s = math.inf
 
     def latest_frame(self) -> VideoFrame | None:
-        if self._clock.now_s() - self._asked_s > MAX_CALL_S:
+        if self._clock.now_s() - self._call_began_s > MAX_CALL_S:
             self._failures += 1  # its thread cannot try again
             self._lose(f"{self.label}: has not returned for {MAX_CALL_S:g} s")
         return super().latest_frame()
 
     def pictures(self) -> Generator[np.ndarray, None, None]:
         with translate_errors({Exception: lambda error: f"{self.label}: {in_one_line(error)}"}, as_=SourceError):
-            self._asked_s = told_s = self._clock.now_s()
-            made = self._make() if self._failures else self._made
-            made.start()
-            told = None
+            self._call_began_s = newest_s = self._clock.now_s()
+            source = self._make() if self._failures else self._source
+            source.start()
+            newest = None
             try:
                 while not self._closing.wait(POLL_S):
-                    self._asked_s = self._clock.now_s()
-                    frame = made.latest_frame()
-                    if frame is not None and (frame is not told or self._asked_s - told_s > HOLD_S / 2):
-                        told, told_s = frame, self._asked_s
-                        yield checked(frame.pixels)
+                    self._call_began_s = self._clock.now_s()
+                    frame = source.latest_frame()
+                    if frame is not None and (frame is not newest or self._call_began_s - newest_s > HOLD_S / 2):
+                        newest, newest_s = frame, self._call_began_s
+                        yield check_pixels(frame.pixels)
             finally:
-                made.close()
+                source.close()
 
     def _lose(self, problem: str) -> None:
         if self._closing.is_set():
             return
-        self._asked_s = math.inf
+        self._call_began_s = math.inf
         self._failures += 1
         if self._failures > 1:
             problem += "; failed twice, so it is left out until chosen again"
@@ -61,7 +61,7 @@ class PluginSource(LiveSource):
         self.lose(problem, "")
 
 
-def checked(pixels: np.ndarray) -> np.ndarray:
+def check_pixels(pixels: np.ndarray) -> np.ndarray:
     if pixels.dtype != np.uint8 or pixels.shape[2:] != (3,) or not 0 < min(pixels.shape) <= max(pixels.shape) <= MAX_PX:
         raise ValueError(f"{pixels.dtype} {pixels.shape} is no picture of (height, width, 3) uint8, up to {MAX_PX} px")
     return np.ascontiguousarray(pixels)

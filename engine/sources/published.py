@@ -8,7 +8,7 @@ import numpy as np
 from engine.errors import SharedMemoryError
 from engine.ipc import FrameRing, RingFrame, RingReader
 from engine.ipc.ring_folder import read_info, system_folder
-from engine.sources.names import chosen_name, not_found
+from engine.sources.names import best_match, missing_message
 from engine.system.clock import Clock
 
 POLL_S = 0.25  # interval of the search for a ring; also the silence after which its writer is checked
@@ -49,9 +49,9 @@ def list_shared() -> tuple[SharedPicture, ...]:
 class SharedWatch:
     """Reads an engine's ring by name; when that ring ends, finds the next one. Used by one thread."""
 
-    def __init__(self, wanted: str, clock: Clock, *, others_only: bool) -> None:
-        """`wanted` is a name or a part of it. `others_only`: ignore this process's own ring, which would feed back."""
-        self._wanted, self._clock, self._others_only = wanted, clock, others_only
+    def __init__(self, query: str, clock: Clock, *, others_only: bool) -> None:
+        """`query` is a name or a part of it. `others_only`: ignore this process's own ring, which would feed back."""
+        self._query, self._clock, self._others_only = query, clock, others_only
         self._reader: RingReader | None = None
         self._frame: RingFrame | None = None
         self._newest_s = 0.0
@@ -73,7 +73,7 @@ class SharedWatch:
             self._frame, self._newest_s = frame, now_s
         elif now_s - self._newest_s > POLL_S and self._reader.state != "live":
             self.close()
-            self.problem = f"shared {self._wanted}: no longer published"
+            self.problem = f"shared {self._query}: no longer published"
         return self._frame
 
     def close(self) -> None:
@@ -83,9 +83,9 @@ class SharedWatch:
 
     def _find(self) -> RingReader | None:
         there = [picture for picture in list_shared() if not self._others_only or picture.pid != os.getpid()]
-        name = chosen_name(self._wanted, [picture.name for picture in there])
+        name = best_match(self._query, [picture.name for picture in there])
         if name is None:
-            self.problem = not_found("shared", self._wanted, [picture.name for picture in there])
+            self.problem = missing_message("shared", self._query, [picture.name for picture in there])
             return None
         try:
             reader = FrameRing.attach(next(picture.segment for picture in there if picture.name == name))

@@ -41,7 +41,7 @@ class PictureSender:
     kind: str
     """One of `TITLES`."""
     name: str
-    word: str
+    word: str  # a key of `multiverse devices --json`
     """Argument of `--camera` and `/camera/open`."""
 
     @property
@@ -55,7 +55,7 @@ def of_program(kind: str, name: str) -> PictureSender:
 
 
 def of_camera(camera: CameraDevice) -> PictureSender:
-    return PictureSender(kind="camera", name=camera.name, word=camera.word)
+    return PictureSender(kind="camera", name=camera.name, word=camera.argument)
 
 
 def texture_list() -> Callable[[], Names] | None:
@@ -108,7 +108,7 @@ class SenderLists:
         """Cameras first; replaced as a whole by `refresh`."""
 
     def poll(self) -> None:
-        """Poll Syphon or Spout, twice a second. Call it once a frame; never waits, never raises."""
+        """Poll Syphon or Spout, twice a second. Call it once per frame; never waits, never raises."""
         now_s = self._clock.now_s()
         if self._make is None or now_s < self._look_at_s:
             return
@@ -134,11 +134,11 @@ class SenderLists:
         if not self._looking.acquire(blocking=False):
             return ()
         try:
-            return self._combined()
+            return self._combine()
         finally:
             self._looking.release()
 
-    def _combined(self) -> tuple[PictureSender, ...]:
+    def _combine(self) -> tuple[PictureSender, ...]:
         if not self._has_loaded:
             self._has_loaded, self._make = True, texture_list()
         own, polled = self._own(), self._polled

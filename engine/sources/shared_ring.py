@@ -20,13 +20,13 @@ class SharedRing(LiveSource):
 
     def pictures(self) -> Generator[np.ndarray | None, None, None]:
         with closing(SharedWatch(self.name, self._clock, others_only=True)) as watch:
-            shown = None
+            newest = None
             while not self._closing.wait(POLL_S):
                 frame = watch.latest()
-                if frame is not None and frame is not shown:
-                    shown = frame
+                if frame is not None and frame is not newest:
+                    newest = frame
                     yield to_rgb(frame.pixels)
-                elif watch.problem and shown is not None:
+                elif watch.problem and newest is not None:
                     return
                 elif watch.problem:
                     self.miss(watch.problem)

@@ -49,7 +49,7 @@ class Polled(Protocol):
     """A source without a thread, because its library belongs to the render thread and its GL context."""
 
     def poll(self) -> None:
-        """Once a frame, before `latest_frame`, on the render thread with its context current. Never waits or raises."""
+        """Once per frame before `latest_frame`, on the render thread with its context current. Never waits or fails."""
 
     def renew_context(self) -> None:
         """Release everything of the old GL context; the renderer's new one is current."""

@@ -155,7 +155,7 @@ def with_decoding_times(packets: "Iterator[_Packet]") -> "Iterator[_Packet]":
             before.append(packet)
             if len(before) == MAX_UNTIMED:
                 untimed.add(packet.stream.index)
-                yield from _decoded_as_shown(before)
+                yield from _in_presentation_order(before)
                 before.clear()
             continue
         dts = packet.dts or 0
@@ -166,10 +166,10 @@ def with_decoding_times(packets: "Iterator[_Packet]") -> "Iterator[_Packet]":
         before.clear()
         yield packet
     for left in waiting.values():  # very short tracks
-        yield from _decoded_as_shown(left)
+        yield from _in_presentation_order(left)
 
 
-def _decoded_as_shown(packets: "list[_Packet]") -> "Iterator[_Packet]":
+def _in_presentation_order(packets: "list[_Packet]") -> "Iterator[_Packet]":
     for packet in packets:
         packet.dts = packet.pts
         if packet.dts is not None:
@@ -180,8 +180,8 @@ def begins_between_keys(container: InputContainer) -> bool:
     """True if its edit list hides pictures which the first one that is shown is decoded from."""
     if "mov" not in container.format.name:
         return False
-    shown = (packet for packet in container.demux(video=0) if not packet.is_discard)
-    return not next((packet.is_keyframe or not packet.size for packet in shown), True)
+    visible = (packet for packet in container.demux(video=0) if not packet.is_discard)
+    return not next((packet.is_keyframe or not packet.size for packet in visible), True)
 
 
 def can_hold(container: str, stream: Stream) -> bool:
@@ -218,10 +218,10 @@ def codec_name(stream: Stream) -> str:
 
 def at_times(spans: list[Span]) -> str:
     """Text for a note: at 3.57-3.81 s, 7.00-7.26 s and 2 more, after the first four. Spans that touch are one."""
-    joined: list[Span] = []
+    merged: list[Span] = []
     for begin_s, end_s in sorted(spans):
-        if joined and begin_s <= joined[-1][1] + MIN_GAP_S:
-            begin_s, end_s = joined[-1][0], max(joined.pop()[1], end_s)
-        joined.append((begin_s, end_s))
-    told = ", ".join(f"{float(begin_s):.2f}-{float(end_s):.2f} s" for begin_s, end_s in joined[:4])
-    return f"at {told}" + f" and {len(joined) - 4} more" * (len(joined) > 4)
+        if merged and begin_s <= merged[-1][1] + MIN_GAP_S:
+            begin_s, end_s = merged[-1][0], max(merged.pop()[1], end_s)
+        merged.append((begin_s, end_s))
+    text = ", ".join(f"{float(begin_s):.2f}-{float(end_s):.2f} s" for begin_s, end_s in merged[:4])
+    return f"at {text}" + f" and {len(merged) - 4} more" * (len(merged) > 4)

@@ -27,15 +27,15 @@ CORNERS = ((255, 0, 0), (0, 255, 0), (0, 0, 255), (255, 255, 255))
 BARS = [(red, green, blue) for green, red, blue in product((191, 0), repeat=3)][:-1]  # of 75 %, in their usual order
 BARS_ROWS = slice(440, 540)
 RAMP_ROWS = slice(540, 580)
-GROUND, LINE, BRIGHT = 20, 70, 230
+BACKGROUND, LINE, BRIGHT = 20, 70, 230
 
 TIME_SLACK_S = 1e-6  # 3/30 s as a float may lie just below the third picture
 
 
 @cache
-def draw_ground() -> np.ndarray:
+def draw_background() -> np.ndarray:
     """(720, 1280, 3) uint8 RGB: the static part, the same array each time."""
-    card = np.full((HEIGHT, WIDTH, 3), GROUND, np.uint8)
+    card = np.full((HEIGHT, WIDTH, 3), BACKGROUND, np.uint8)
     card[::40] = LINE
     card[:, ::40] = LINE
     cv2.circle(card, (WIDTH // 2, HEIGHT // 2), HEIGHT // 2 - 10, (LINE * 2,) * 3, 2, cv2.LINE_AA)
@@ -58,9 +58,9 @@ def draw_ground() -> np.ndarray:
     return card
 
 
-def draw_card(ground: np.ndarray, index: int) -> np.ndarray:
+def draw_card(background: np.ndarray, index: int) -> np.ndarray:
     """(720, 1280, 3) uint8 RGB: picture `index` of the card, as a new array."""
-    card = ground.copy()
+    card = background.copy()
     left = (index % CROSSING_FRAMES) * (WIDTH - MARKER_WIDTH_PX) // (CROSSING_FRAMES - 1)  # at constant speed
     card[TRACK, left : left + MARKER_WIDTH_PX] = 255
     minutes, frames = divmod(index, 60 * FPS)
@@ -75,7 +75,7 @@ def _write(card: np.ndarray, text: str, at: tuple[int, int], size: float) -> Non
 class MovingCard(PlayedSource):
     def __init__(self, *, offline: bool, clock: Clock, report: Report) -> None:
         super().__init__("test card", offline=offline, clock=clock, report=report)
-        self._ground = draw_ground()
+        self._background = draw_background()
         self._frame: VideoFrame | None = None
 
     def frame_at(self, time_s: float) -> VideoFrame | None:
@@ -83,7 +83,7 @@ class MovingCard(PlayedSource):
         if self._frame is None or self._frame.index != index:
             self._made_offline += 1
             self._frame = VideoFrame(
-                pixels=draw_card(self._ground, index), index=index, time_s=index / FPS, source="test card"
+                pixels=draw_card(self._background, index), index=index, time_s=index / FPS, source="test card"
             )
         return self._frame
 
@@ -92,4 +92,4 @@ class MovingCard(PlayedSource):
 
     def _shots(self) -> Iterator[Shot]:
         for index in count():
-            yield Shot(start_s=index / FPS, read_pixels=partial(draw_card, self._ground, index))
+            yield Shot(start_s=index / FPS, read_pixels=partial(draw_card, self._background, index))

@@ -11,7 +11,7 @@ import numpy as np
 
 from engine.errors import SourceError
 from engine.sources.live import NewestOnly
-from engine.sources.names import chosen_name, not_found
+from engine.sources.names import best_match, missing_message
 from engine.system.backoff import next_delay_s
 from engine.system.clock import Clock
 from engine.system.guarded_thread import Guard
@@ -46,7 +46,8 @@ class TextureSource(NewestOnly):
 
     @abstractmethod
     def receive(self) -> np.ndarray | None:
-        """A new picture, (height, width, 3) uint8 RGB, row 0 at the top, or None. SourceError if the sender is gone."""
+        """A new picture, (height, width, 3) uint8 RGB, row 0 at the top, or None. SourceError if the sender has
+        ended."""
 
     @abstractmethod
     def disconnect(self) -> None:
@@ -56,7 +57,7 @@ class TextureSource(NewestOnly):
         self._look_at_s = self._clock.now_s()
 
     def poll(self) -> None:
-        """Take the newest picture, or search for the sender. Call it once a frame; never waits, never raises."""
+        """Take the newest picture, or search for the sender. Call it once per frame; never waits, never raises."""
         if self._is_connected or self._clock.now_s() >= self._look_at_s:
             self._receiving.attempt(self._take_newest)
 
@@ -81,9 +82,9 @@ class TextureSource(NewestOnly):
         """Connect to the sender; False if it is not there."""
         self._look_at_s = self._clock.now_s() + POLL_S
         names = self.names()
-        name = chosen_name(self.name, names)
+        name = best_match(self.name, names)
         if name is None:
-            self.miss(not_found(self.kind, self.name, names))
+            self.miss(missing_message(self.kind, self.name, names))
             return False
         self.connect(name)
         self._is_connected = True

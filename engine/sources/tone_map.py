@@ -1,4 +1,4 @@
-"""Converts HDR pictures (PQ and HLG) to SDR (BT.709), for the cameras of phones and films of a wide gamut.
+"""Converts HDR pictures (PQ and HLG) to SDR (BT.709), for the cameras of phones and videos of a wide gamut.
 
 Every colour goes the same way, so that a table of 64 x 64 x 64 colours holds it; libavfilter interpolates in the table:
 
@@ -24,7 +24,7 @@ from av.video.reformatter import ColorPrimaries, Colorspace, ColorTrc
 
 HDR_TRANSFERS: dict[int, str] = {ColorTrc.SMPTE2084: "PQ", ColorTrc.ARIB_STD_B67: "HLG"}
 
-PEAK_CD_M2 = 1000.0  # nominal peak of HLG, and what most PQ films are graded for
+PEAK_CD_M2 = 1000.0  # nominal peak of HLG, and what most PQ videos are graded for
 WHITE_CD_M2 = 203.0  # diffuse white (ITU-R BT.2408, table 1)
 DISPLAY_GAMMA = 2.4  # ITU-R BT.1886 with a black of 0
 
@@ -77,7 +77,7 @@ def sdr_codes(codes: np.ndarray, transfer: int, primaries: int) -> np.ndarray:
     to_xyz = _to_xyz(primaries)
     light = pq_light(codes) if transfer == ColorTrc.SMPTE2084 else hlg_light(codes, luminance=to_xyz[1])
     brightest = light.max(axis=-1, keepdims=True)
-    light = light * (compressed(brightest) / np.maximum(brightest, 1e-9))
+    light = light * (compress(brightest) / np.maximum(brightest, 1e-9))
     own = _to_xyz(ColorPrimaries.BT709)
     wide = light @ (np.linalg.inv(own) @ to_xyz).T / WHITE_CD_M2
     return np.asarray(_in_gamut(wide, wide @ own[1]) ** (1 / DISPLAY_GAMMA))
@@ -103,7 +103,7 @@ def hlg_light(codes: np.ndarray, luminance: np.ndarray) -> np.ndarray:
     return np.asarray(PEAK_CD_M2 * (scene @ luminance)[..., None] ** (HLG_GAMMA - 1) * scene)
 
 
-def compressed(light: np.ndarray) -> np.ndarray:
+def compress(light: np.ndarray) -> np.ndarray:
     """Light in cd/m2, 0 to 203, for light in cd/m2, by the EETF of BT.2390 with black at 0."""
     peak = pq_codes(np.asarray(PEAK_CD_M2))
     white = pq_codes(np.asarray(WHITE_CD_M2)) / peak
@@ -119,8 +119,8 @@ def _in_gamut(rgb: np.ndarray, luminance: np.ndarray) -> np.ndarray:
     above 1."""
     grey = luminance[..., None]
     lowest = rgb.min(axis=-1, keepdims=True)
-    share = np.where(lowest < 0, grey / np.maximum(grey - lowest, 1e-9), 1)
-    inside = np.maximum(grey + (rgb - grey) * share, 0)
+    saturation = np.where(lowest < 0, grey / np.maximum(grey - lowest, 1e-9), 1)
+    inside = np.maximum(grey + (rgb - grey) * saturation, 0)
     return np.asarray(inside / np.maximum(inside.max(axis=-1, keepdims=True), 1))
 
 
@@ -168,7 +168,7 @@ class _Filter:
 
     def map(self, frame: DecodedFrame) -> list[np.ndarray]:
         """(height, width) uint16 for each plane of the result."""
-        pts, frame.pts = frame.pts, self._count  # the time of a film that starts again goes back
+        pts, frame.pts = frame.pts, self._count  # the time of a video that starts again goes back
         self._graph.vpush(frame, at=0)
         frame.pts = pts  # if it has 16 bits, it is the decoded picture itself
         self._count += 1

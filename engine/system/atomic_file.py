@@ -5,7 +5,7 @@ Virus scanners, OneDrive and the search indexer open each new file for some mill
 share deletion. So `os.replace` of a file that was just written, or reading one that is being replaced, raises
 PermissionError (WinError 5 or 32) now and then. There we retry with growing delays for a bounded time, as Go's own
 tools (cmd/internal/robustio in golang/go: 2 s) and Node's graceful-fs (60 s) do. This is the only module that renames
-(held by tests/test_architecture.py). Every function here waits for the disk: call none on a thread that draws.
+(checked by tests/test_architecture.py). Every function here waits for the disk: call none on a thread that draws.
 """
 
 import errno
@@ -26,7 +26,7 @@ from typing import Final, TypeVar
 T = TypeVar("T")
 
 MAX_HELD_S: Final = 5.0
-"""Longest wait for a program that holds a file, on Windows."""
+"""Longest wait for a program that has a file open, on Windows."""
 MAX_HELD_LIVE_S: Final = 2.0
 """The same when closing the engine waits for it: autosave and presets have 5 s in all."""
 MAX_HELD_JOB_S: Final = 60.0
@@ -49,12 +49,12 @@ def write_atomic(path: Path, content: str | bytes) -> None:
     """Replace the file at `path` by `content`, text in UTF-8; creates the folder. Raises OSError.
 
     It writes a new file beside it, flushes it, then renames it: a crash or a full disk leaves the old file. Raises
-    HeldFileError if another program holds the old file for 2 s, or it is write-protected. The new content is then kept
-    beside it, and the error names that file.
+    HeldFileError if another program holds the old file for 2 s, or it is write-protected. The new content is then
+    stored beside it, and the error names that file.
     """
     path.parent.mkdir(parents=True, exist_ok=True)
     unfinished = unfinished_path(path, threading.get_ident())
-    # Only a file kept by an earlier error can be held. A folder that takes no new files is an error at once.
+    # Only a file left by an earlier error can be in use. A folder that takes no new files is an error at once.
     timeout_s = MAX_HELD_LIVE_S if unfinished.exists() else 0.0
     file = when_free(lambda: unfinished.open("wb"), unfinished, timeout_s=timeout_s)
     try:
@@ -64,8 +64,8 @@ def write_atomic(path: Path, content: str | bytes) -> None:
             _flush(file.fileno())  # by this handle: opening it again could fail while a scanner has it
         replace_file(unfinished, path)
     except HeldFileError as error:
-        kept = f"{error.strerror}; the new content is kept in {unfinished.name}"
-        raise HeldFileError(errno.EACCES, kept, str(path)) from error
+        reason = f"{error.strerror}; the new content is kept in {unfinished.name}"
+        raise HeldFileError(errno.EACCES, reason, str(path)) from error
     except BaseException:
         with suppress(OSError):  # the first error is the one to report
             remove_file(unfinished, missing_ok=True)
@@ -74,7 +74,7 @@ def write_atomic(path: Path, content: str | bytes) -> None:
 
 
 def unfinished_path(path: Path, thread: int) -> Path:
-    """Path of the new file while `write_atomic` runs on this thread. Unique per `path`, because it may be kept."""
+    """Path of the new file while `write_atomic` runs on this thread. Unique per `path`, because it may stay."""
     own = zlib.crc32(os.fsencode(path.name))
     return path.with_name(f".{path.stem[:32]}-{own:08x}-{os.getpid()}-{thread}.tmp")
 
@@ -110,22 +110,22 @@ def when_free(action: Callable[[], T], path: Path, *, timeout_s: float = MAX_HEL
     while another program holds the file; then HeldFileError. Elsewhere it is called once."""
     if sys.platform != "win32" or timeout_s <= 0:
         return action()
-    waited_s, is_told = 0.0, False
+    waited_s, is_logged = 0.0, False
     for delay_s in retry_delays_s(timeout_s):
         try:
             return action()
         except OSError as error:
-            if not _is_held(error) or isinstance(error, HeldFileError):
+            if not _is_in_use(error) or isinstance(error, HeldFileError):
                 raise
-        if timeout_s > MAX_HELD_S and waited_s > MAX_SILENT_S and not is_told:
+        if timeout_s > MAX_HELD_S and waited_s > MAX_SILENT_S and not is_logged:
             log.warning("%s: another program has it open; trying again for %g s", path, timeout_s)
-            is_told = True
+            is_logged = True
         time.sleep(delay_s)
         waited_s += delay_s
     try:
         return action()
     except OSError as error:
-        if not _is_held(error):
+        if not _is_in_use(error):
             raise
         reason = f"another program has had it open for {timeout_s:g} s, or there is no permission"
         raise HeldFileError(errno.EACCES, reason, str(path)) from error
@@ -201,6 +201,6 @@ def _is_protected(path: Path) -> bool:
     return stat.S_ISREG(mode) and not mode & stat.S_IWRITE  # for a folder the attribute has another meaning
 
 
-def _is_held(error: OSError) -> bool:
+def _is_in_use(error: OSError) -> bool:
     """True for Windows' errors about a file open elsewhere, or a folder whose files are still being deleted."""
     return isinstance(error, PermissionError) or error.errno == errno.ENOTEMPTY

@@ -20,7 +20,7 @@ from engine.system.daemon_worker import call_on_thread
 
 log = logging.getLogger(__name__)
 
-MAX_CLOSE_S: Final = 4.5  # all parts together; a child gets 3 s before it is killed, and 1 s to be gone
+MAX_CLOSE_S: Final = 4.5  # all parts together; a child gets 3 s before it is killed, and 1 s to end
 MIN_WAIT_S: Final = 0.05  # for each part even after the deadline; most parts need less
 
 
@@ -29,8 +29,8 @@ class Closable(Protocol):
 
 
 @runtime_checkable
-class Asked(Protocol):
-    """A part that takes long to end, and can be asked to end before it is closed."""
+class Stoppable(Protocol):
+    """A part that takes long to end, and can be asked to stop before it is closed."""
 
     def ask_to_end(self) -> None:
         """Begin to end, without waiting. `close` is called later and waits for the end."""
@@ -67,7 +67,7 @@ class Closing:
             for part, is_here in self._parts:
                 stack.callback(part.close if is_here else partial(self._close_on_thread, part))
             for part, _ in reversed(self._parts):
-                if isinstance(part, Asked):
+                if isinstance(part, Stoppable):
                     part.ask_to_end()
 
     def _close_on_thread(self, part: Closable) -> None:

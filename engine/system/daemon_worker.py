@@ -12,7 +12,7 @@ from typing import Any
 
 
 class DaemonWorker:
-    """One thread that does tasks in order. Call its methods on any thread."""
+    """Runs tasks in order on one thread. Call its methods on any thread."""
 
     def __init__(self, name: str) -> None:
         self._tasks: SimpleQueue[Callable[[], None] | None] = SimpleQueue()

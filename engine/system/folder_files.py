@@ -1,4 +1,4 @@
-"""The files of a folder, and of its subfolders if wanted: the inputs of jobs, and what may be named over OSC."""
+"""Lists the files of a folder, optionally with its subfolders: the inputs of jobs, and what may be named over OSC."""
 
 import os
 import re
@@ -50,11 +50,11 @@ def walk_files(
 ) -> Iterator[Path]:
     """The files of `list_files` in no order, as they are found."""
 
-    def tell(error: OSError) -> None:
+    def report_error(error: OSError) -> None:
         on_problem(f"{error.filename}: cannot be read ({error.strerror})")
 
     left_out = {os.path.realpath(path) for path in but}
-    for at, folders, names in os.walk(folder, onerror=tell):
+    for at, folders, names in os.walk(folder, onerror=report_error):
         here = Path(at)
         folders[:] = [
             name
@@ -107,8 +107,7 @@ class OfferedFiles:
         self._suffixes = suffixes
 
     def listed(self) -> dict[str, bool]:
-        """The word of each file and subfolder, at most 2000; True for a folder. Folders first, as they hold a whole
-        set."""
+        """The name of each file and subfolder, at most 2000; True for a folder. Folders first: they are whole sets."""
         listed: dict[str, bool] = {}
         for folder in self._folders:
             found = list_files(folder, self._suffixes, lambda line: None, is_recursive=True) if folder.is_dir() else []
@@ -119,23 +118,23 @@ class OfferedFiles:
                     listed.setdefault(name.as_posix(), name in parents)
         return listed
 
-    def path_of(self, word: str) -> Path:
+    def path_of(self, name: str) -> Path:
         """The file or folder of this name. MultiverseError for what would not be listed, whether it exists or not."""
-        if not names_device(word):
+        if not names_device(name):
             for folder in self._folders:
-                path = Path(os.path.normpath(folder / word))
+                path = Path(os.path.normpath(folder / name))
                 parts = path.relative_to(folder).parts if path.is_relative_to(folder) else ()
                 is_hidden = not parts or any(part.startswith(".") for part in parts)
                 is_of_kind = os.path.isdir(path) or path.suffix.lower() in self._suffixes
                 if is_of_kind and not is_hidden and os.path.exists(path):
                     return path
-        near = "".join(f"; nearest: {each}" for each in get_close_matches(word[:80], self.listed(), 1))
+        near = "".join(f"; nearest: {each}" for each in get_close_matches(name[:80], self.listed(), 1))
         raise MultiverseError(
-            f"{word[:80]!r} is not offered in the {self._kind} folders{near}; {self._listing} shows what is"
+            f"{name[:80]!r} is not offered in the {self._kind} folders{near}; {self._listing} shows what is"
         )
 
     def without_folders(self, reason: str) -> str:
-        """The reason with each file as its word: where the folders lie is no sender's business."""
+        """The reason with each file as its name only: senders must not learn the folders' paths."""
         for folder in self._folders:
             reason = reason.replace(f"{folder}{os.sep}", "")
         return reason

@@ -37,7 +37,7 @@ def picture_size_px(content: bytes, formats: tuple[str, ...] = ("PNG", "JPEG")) 
         try:
             with opens(io.BytesIO(content), "") as image:  # Image.open refuses large ones without their size
                 return image.size
-        except Image.DecompressionBombError:  # of a WebP Pillow does not tell the size first
+        except Image.DecompressionBombError:  # of a WebP Pillow does not report the size first
             raise ValueError("a picture of more than 179 million pixels") from None
         except (OSError, ValueError, SyntaxError, EOFError, struct.error):
             continue

@@ -1,8 +1,8 @@
 """Threads whose errors are logged with a traceback and reported, without ending the show.
 
 Unhandled, an error of a driver, disk or library ends its thread silently; caught in a loop, the same traceback fills
-the log 60 times a second. So a `Guard` logs the traceback of each distinct fault once, counts repetitions, and reports
-each error in one line (`Warnings.report` throttles those).
+the log 60 times per second. So a `Guard` logs the traceback of each distinct fault once, counts repetitions, and
+reports each error in one line (`Warnings.report` throttles those).
 """
 
 import logging
@@ -24,7 +24,7 @@ class Guard:
         """`key` is the cause in the warning counts; `what` begins the line, as in "audio: analysis failed"."""
         self.failures = 0
         self._log, self._report, self._key, self._what = log, report, key, what
-        self._known: set[tuple[object, ...]] = set()
+        self._logged_faults: set[tuple[object, ...]] = set()
 
     def attempt(
         self, step: Callable[[], Result], on_failure: Callable[[Exception], object] | None = None
@@ -42,9 +42,9 @@ class Guard:
     def _caught(self, error: Exception) -> None:
         """Log and report an error. Inside the `except` block."""
         self.failures += 1
-        fault = (type(error), *place_of(error))
-        if fault not in self._known and len(self._known) < MAX_TRACEBACKS:
-            self._known.add(fault)
+        fault = (type(error), *raise_location(error))
+        if fault not in self._logged_faults and len(self._logged_faults) < MAX_TRACEBACKS:
+            self._logged_faults.add(fault)
             self._log.error("%s; repetitions are only counted", self._what, exc_info=error)
         self._report(self._key, f"{self._what}: {type(error).__name__}: {error}")
 
@@ -84,7 +84,7 @@ class GuardedThread:
         self._guard.attempt(self._run, self._on_failure)
 
 
-def place_of(error: BaseException) -> tuple[str, int]:
+def raise_location(error: BaseException) -> tuple[str, int]:
     """File and line where the error was raised."""
     frame = error.__traceback__
     while frame is not None and frame.tb_next is not None:

@@ -1,6 +1,6 @@
 """The command that installs what this installation lacks: a checkout, a wheel, a tool of pipx or uv.
 
-No index has our package: a checkout is installed again with an extra, elsewhere the extra's packages are asked for.
+No index has our package: a checkout is installed again with an extra, elsewhere the extra's packages are named.
 """
 
 import importlib.metadata
@@ -23,21 +23,21 @@ WITH_TORCH: Final = ("[models]", "[fcpe]", "torch", "torchvision")
 def install_line(*packages: str) -> str:
     """The command that installs `packages`, requirements of pip; "[midi]" is an extra of ours. It can be pasted into a
     shell in any folder; without packages it can be continued."""
-    words = [pip_install()]
+    parts = [pip_install()]
     if any(package.split()[0] in WITH_TORCH for package in packages) and (build := torch_build()):
-        is_uv = words[0].startswith("uv ")
-        words.append(f"--torch-backend {build}" if is_uv else f"--extra-index-url {TORCH_INDEX}{build}")
+        is_uv = parts[0].startswith("uv ")
+        parts.append(f"--torch-backend {build}" if is_uv else f"--extra-index-url {TORCH_INDEX}{build}")
     if (constraints := CHECKOUT / ".ci" / "constraints.txt").is_file():
-        words.append(f"-c {quoted(constraints)}")
+        parts.append(f"-c {quoted(constraints)}")
     for package in packages:
         if not package.startswith("["):
-            words.append(package)
+            parts.append(package)
         elif (CHECKOUT / "pyproject.toml").is_file():
-            words.append(f'-e "{CHECKOUT}{package}"')
+            parts.append(f'-e "{CHECKOUT}{package}"')
         else:
             named, end = importlib.metadata.requires("multiverse-engine") or [], f"extra == {package[1:-1]!r}"
-            words += (f'"{each.partition(";")[0]}"' for each in named if each.endswith(end))
-    return " ".join(words)
+            parts += (f'"{each.partition(";")[0]}"' for each in named if each.endswith(end))
+    return " ".join(parts)
 
 
 def pip_install() -> str:
@@ -72,10 +72,10 @@ def nvidia_card() -> str:
 def answer_of(*command: str) -> str:
     """The output of a program of the system; empty if there is none or it fails."""
     try:
-        asked = subprocess.run(command, capture_output=True, encoding="utf-8", errors="replace", timeout=10)
+        result = subprocess.run(command, capture_output=True, encoding="utf-8", errors="replace", timeout=10)
     except (OSError, subprocess.TimeoutExpired):
         return ""
-    return "" if asked.returncode else asked.stdout.strip()
+    return "" if result.returncode else result.stdout.strip()
 
 
 def quoted(path: PurePath | str) -> str:

@@ -1,8 +1,8 @@
-"""Opens films and sounds for FFmpeg and libsndfile: regular files, and none that names other files. Their packets come
-with the time stamps put right that damage moved forward, so that what follows stays in step.
+"""Opens videos and sounds for FFmpeg and libsndfile: regular files, and none that names other files. Time stamps that
+damage moved forward are fixed, so that the following packets stay in sync.
 
-A flipped bit moves a stamp by up to a day, and readers place what goes back in time behind what they have. But behind a
-gap time goes on, and behind damage it goes back: packets after a jump are held until the next ones tell which it was.
+A flipped bit moves a stamp by up to a day, and readers place packets that go back in time after those they have. Time
+continues after a gap and goes back after damage, so packets after a jump are buffered until the next ones show which.
 """
 
 import re
@@ -21,13 +21,13 @@ if TYPE_CHECKING:
 
 HEAD_BYTES = 4096
 LISTS = (b"ffconcat", b"#EXTM3U")
-MAX_FILM_PX = 8192 * 8192
-"""Pixels of a picture in a film, twice 8K; a film of 1 MB with larger ones takes gigabytes."""
+MAX_VIDEO_PX = 8192 * 8192
+"""Pixels of a picture in a video, twice 8K; a video of 1 MB with larger ones takes gigabytes."""
 ENDLESS_BYTES = 0x7FFF_0000  # a program that cannot seek back writes such a size, or more
 CUT_OFF = re.compile(r"^[ \t]*(?:data|SSND|Data Size|riff|Riff size) *: (\d+) \(should be (\d+)\)", re.MULTILINE)
 JUMP_S = 0.03  # smaller ones are the container's rounding
-HELD = {"video": 1, "audio": 64}  # packets; one stamp of a broadcast may be that of 0.7 s of sound; subtitles overlap
-MAX_GAP_S = 600  # a larger jump of a broadcast's clock is a new clock; in a film such a gap may be meant
+MAX_BUFFERED = {"video": 1, "audio": 64}  # packets; a broadcast's stamp may cover 0.7 s of sound; subtitles overlap
+MAX_GAP_S = 600  # a larger jump of a broadcast's clock is a new clock; in a video such a gap may be intended
 MAX_EARLY_S = 1  # by which a broadcast sends a picture before it is shown, at most 16 pictures (H.264, H.265)
 BAD_READS = 16  # after this many failed reads in a row the rest of the file counts as unreadable
 
@@ -35,16 +35,15 @@ BAD_READS = 16  # after this many failed reads in a row the rest of the file cou
 def open_media(
     path: Path | str, *, options: dict[str, str] | None = None, timeout: tuple[float, float] | None = None
 ) -> "InputContainer":
-    """Open a film or a sound for FFmpeg; a `str` is an address. OSError or av.FFmpegError, whose `strerror` is the
-    reason. Decoding a picture of more than MAX_FILM_PX raises av.ArgumentError. `options`, `timeout`: as for
-    `av.open`."""
+    """Open a video or a sound for FFmpeg; a `str` is an address. OSError or av.FFmpegError, whose `strerror` is the
+    reason. Decoding more than MAX_VIDEO_PX raises av.ArgumentError. `options`, `timeout`: as for `av.open`."""
     import av
 
     address = path
     if isinstance(path, Path):
         check_media(path)
         address = name_for_ffmpeg(path)
-    limits = {"max_pixels": str(MAX_FILM_PX)}
+    limits = {"max_pixels": str(MAX_VIDEO_PX)}
     container = av.open(address, options=limits | (options or {}), timeout=timeout, metadata_errors="replace")
     for stream in container.streams.video:
         if stream.codec_context is not None:  # of a codec that is not known
@@ -55,9 +54,9 @@ def open_media(
 def packets_of(
     container: "InputContainer", tracks: "Stream | list[Stream]", on_damage: Callable[[str], object]
 ) -> "Iterator[Packet[Any]]":
-    """Yield the packets of these tracks, with damaged time stamps put right. `on_damage` gets the reason of a failed
-    read; reading goes on behind it, up to 16 failures in a row, or until a server stops sending."""
-    yield from with_mended_times(_read(container, tracks, on_damage), on_damage, is_broadcast=is_broadcast(container))
+    """Yield the packets of these tracks, with fixed time stamps. `on_damage` gets the reason of a failed
+    read; reading continues after it, up to 16 failures in a row, or until a server stops sending."""
+    yield from with_fixed_times(_read(container, tracks, on_damage), on_damage, is_broadcast=is_broadcast(container))
 
 
 def is_broadcast(container: "InputContainer") -> bool:
@@ -116,11 +115,11 @@ def check_media(path: Path) -> None:
         raise OSError(0, "a playlist of other files; join them to one: ffmpeg -i LIST -c copy FILM.mkv", str(path))
 
 
-def with_mended_times(
+def with_fixed_times(
     packets: "Iterable[Packet[Any]]", on_damage: Callable[[str], object], *, is_broadcast: bool
 ) -> "Iterator[Packet[Any]]":
     """Yield the packets of one or more tracks, each track in its order. A new clock continues the old one, and
-    `on_damage` is told."""
+    `on_damage` gets a line."""
     tracks: dict[int, _Track] = {}
     for packet in packets:
         track = tracks.setdefault(packet.stream.index, _Track(on_damage, is_broadcast))
@@ -132,44 +131,44 @@ def with_mended_times(
 class _Track:
     def __init__(self, on_damage: Callable[[str], object], is_broadcast: bool) -> None:
         self._on_damage, self._is_broadcast = on_damage, is_broadcast
-        self._held: list[Any] = []  # packets that have decoding times
-        self._end: int | None = None  # of the packets before those held, in ticks
+        self._buffered: list[Any] = []  # packets that have decoding times
+        self._end: int | None = None  # of the packets before the buffered ones, in ticks
         self._shift = 0
 
     def ready(self, packet: "Packet[Any]") -> "list[Packet[Any]]":
         """Take the next packet; return those whose times are known now."""
-        most = HELD.get(packet.stream.type, 0)
+        most = MAX_BUFFERED.get(packet.stream.type, 0)
         if packet.dts is None or packet.time_base is None or not most:
             return [*self.release(), packet]
         _move([packet], self._shift)
         if self._is_broadcast and ((packet.pts or 0) - packet.dts) * packet.time_base > MAX_EARLY_S:
             packet.pts = None
-        first = next((at for at, held in enumerate(self._held) if held.dts > packet.dts), len(self._held))
-        odd, ready = self._held[first:], self._held[:0]
+        first = next((at for at, each in enumerate(self._buffered) if each.dts > packet.dts), len(self._buffered))
+        odd, ready = self._buffered[first:], self._buffered[:0]
         if odd:
-            end = _end(self._held[first - 1]) if first else self._end
+            end = _end(self._buffered[first - 1]) if first else self._end
             end = packet.dts - sum(each.duration or 0 for each in odd) if end is None else end
             for each in odd:
                 _move([each], end - each.dts)
                 end = _end(each)
             ready = ready if first else self.release()
-        if self._end is None or self._held or (packet.dts - self._end) * packet.time_base > JUMP_S:
-            self._held.append(packet)
-            return ready + (self.release() if len(self._held) > most else [])
+        if self._end is None or self._buffered or (packet.dts - self._end) * packet.time_base > JUMP_S:
+            self._buffered.append(packet)
+            return ready + (self.release() if len(self._buffered) > most else [])
         self._end = _end(packet)
         return [*ready, packet]
 
     def release(self) -> "list[Packet[Any]]":
-        """Return the packets held, behind a gap."""
-        held, self._held = self._held, []
-        if held:
-            jump = 0 if self._end is None else held[0].dts - self._end
-            if self._is_broadcast and jump * held[0].time_base > MAX_GAP_S:
-                self._on_damage(f"time stamps jump by {float(jump * held[0].time_base):.0f} s, which is ignored")
-                _move(held, -jump)
+        """Return the buffered packets, after a gap."""
+        buffered, self._buffered = self._buffered, []
+        if buffered:
+            jump = 0 if self._end is None else buffered[0].dts - self._end
+            if self._is_broadcast and jump * buffered[0].time_base > MAX_GAP_S:
+                self._on_damage(f"time stamps jump by {float(jump * buffered[0].time_base):.0f} s, which is ignored")
+                _move(buffered, -jump)
                 self._shift -= jump
-            self._end = _end(held[-1])
-        return held
+            self._end = _end(buffered[-1])
+        return buffered
 
 
 def _move(packets: "list[Any]", ticks: int) -> None:

@@ -26,17 +26,17 @@ def allow_fallback() -> None:
     os.environ.update(fallback())
 
 
-def tell_fallback(tell: Callable[[str, str], None]) -> None:
-    """Call `tell(key, line)` when torch runs an operation on the CPU instead. For a child, whose stderr nobody reads
+def tell_fallback(report: Callable[[str, str], None]) -> None:
+    """Call `report(key, line)` when torch runs an operation on the CPU instead. For a child, whose stderr nobody reads
     while it works."""
     if sys.platform != "darwin":
         return
     show = warnings.showwarning
 
-    def show_and_tell(message: Warning | str, *others: Any, **named: Any) -> None:
+    def show_and_report(message: Warning | str, *others: Any, **named: Any) -> None:
         if found := FALLS_BACK.search(str(message)):
             line = f"the Mac's GPU lacks {found[1]}: the CPU computes it, slowly (torch names only the first)"
-            tell("metal.fallback", line)
+            report("metal.fallback", line)
         show(message, *others, **named)
 
-    warnings.showwarning = show_and_tell
+    warnings.showwarning = show_and_report

@@ -1,4 +1,4 @@
-r"""Text of strangers in a line of the log or of an answer: no control characters, and a limited length.
+r"""Makes foreign text safe for a line of the log or of an answer: no control characters, a limited length.
 
 A raw escape sequence in a log moves the cursor or renames the window; a line break forges a line; a character that
 turns the direction of text (Unicode TR36, 2.9) shows a file name backwards. They are written as \x1b, \n, \u202e.
@@ -20,12 +20,12 @@ _HIDDEN = re.compile("[\x00-\x1f\x7f-\x9f\u061c\u200e\u200f\u2028-\u202e\u2066-\
 
 def one_line(text: str, max_bytes: int = MAX_LINE_BYTES) -> str:
     """`text` in one line of at most about `max_bytes` bytes, with the number of characters left out, if any."""
-    kept = text[:max_bytes]  # every character has a byte: what follows takes no time from a flood
-    shown = escaped(kept)
-    if len(kept) == len(text) and len(shown.encode()) <= max_bytes:
-        return shown
+    start = text[:max_bytes]  # every character has a byte: bounds the time of the loop
+    line = escaped(start)
+    if len(start) == len(text) and len(line.encode()) <= max_bytes:
+        return line
     left, count = max_bytes, 0
-    for character in kept:
+    for character in start:
         left -= len(escaped(character).encode())
         if left < 0:
             break
@@ -65,7 +65,7 @@ def write_plain_lines(logger: logging.Logger) -> None:
         handler.setFormatter(LineFormatter(before._fmt, before.datefmt))
 
 
-def _escape(found: re.Match[str]) -> str:
+def _escape(match: re.Match[str]) -> str:
     # Not by the codec unicode_escape: its first use opens a file, for which there may be no descriptor.
-    code = ord(found[0])
+    code = ord(match[0])
     return _SHORT.get(code) or (f"\\x{code:02x}" if code < 0x100 else f"\\u{code:04x}")

@@ -17,6 +17,6 @@ def refusal_reason(error: OSError) -> str:
     if sys.platform == "win32" and error.errno == errno.EACCES:
         return (
             "Windows refuses this port (error 10013): reserved for Hyper-V, WSL or Docker, or held by another program; "
-            f"`{SHOW_RESERVED}` lists the reserved ports (docs/windows.md, Ports)"
+            f"`{SHOW_RESERVED}` lists the reserved ports (docs/tutorials/windows.md, Ports)"
         )
     return error.strerror or str(error)

@@ -1,9 +1,9 @@
 """The four kinds of messages. Choose by the reader.
 
 report    a warning for the performer: `report(key, message)`. The key names the cause, the message is one line.
-          `telemetry.Warnings` counts by key and shows each key at most once a second, on the page and in the log.
+          `telemetry.Warnings` counts by key and shows each key at most once per second, on the page and in the log.
 reply     the answer to the OSC client that sent a command: done, or failed and why (`engine.control`).
-progress  the progress of a job, for the user who started it: a frozen value several times a second (`engine.jobs`).
+progress  the progress of a job, for the user who started it: a frozen value several times per second (`engine.jobs`).
 log       `logging`, for reading afterwards: tracebacks, and details that are not needed during the show.
 """
 

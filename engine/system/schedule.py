@@ -28,7 +28,7 @@ def exact_rate(fps: float) -> Fraction:
 
 
 def parse_rate(text: str) -> float:
-    """Parse the frames a second of `--fps`, a number or a fraction. UsageError for anything else."""
+    """Parse the frames per second of `--fps`, a number or a fraction. UsageError for anything else."""
     numerator, slash, denominator = text.partition("/")
     try:
         return float(Fraction(int(numerator), int(denominator))) if slash else float(text)

@@ -2,7 +2,7 @@
 
 Of sockets that share a port with SO_REUSEADDR, unicast reaches only one, usually the one bound last (Linux:
 `udp4_lib_lookup2`; Windows: undefined, "Using SO_REUSEADDR and SO_EXCLUSIVEADDRUSE"), and no system reports that.
-Before the own socket is bound, a bind without sharing tells it everywhere. Later only the system's table of sockets
+Before the own socket is bound, a bind without sharing shows it everywhere. Later only the system's table of sockets
 does, which Linux and Windows show to everyone, macOS only to root: there a program that starts later is not found.
 """
 
@@ -20,7 +20,7 @@ import psutil
 _UDP_TABLES = ("/proc/net/udp", "/proc/net/udp6")
 
 
-def is_taken(host: str, port: int) -> bool:
+def is_port_bound(host: str, port: int) -> bool:
     """True if a socket of any program, this one too, is bound to the port now. `host`: an IPv4 address, "" for all."""
     with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as probe:
         try:
@@ -31,8 +31,8 @@ def is_taken(host: str, port: int) -> bool:
 
 
 def has_other_program(own: socket.socket) -> bool | None:
-    """True if another socket takes unicast from `own`; None if the system does not tell. May take some milliseconds. On
-    Linux other sockets of this process count too, on Windows they do not."""
+    """True if another socket takes unicast from `own`; None if the system does not report it. May take some
+    milliseconds. On Linux other sockets of this process count too, on Windows they do not."""
     host, port = own.getsockname()
     ours = IPv4Address(host)
     with contextlib.suppress(OSError, psutil.Error):

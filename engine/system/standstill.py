@@ -1,7 +1,7 @@
-"""Notices from outside the frame loop that no picture comes, and tells what it is doing.
+"""Detects from outside the frame loop that no picture comes, and reports what the loop is doing.
 
-The loop counts its late frames when they are over: while a driver, a disk or a sink holds one, its figures still say
-that all is well. So it marks each frame's beginning and end here, and a thread looks at the mark ten times a second. It
+The loop counts a late frame only when it has ended: while a driver, a disk or a sink blocks one, the statistics look
+normal. So it marks each frame's beginning and end here, and a thread looks at the mark ten times per second. It
 needs the GIL, which every wait of the loop releases.
 """
 
@@ -76,7 +76,7 @@ class Watchdog:
         self._describe, self._is_overloaded, self._is_stopping = describe, is_overloaded, is_stopping
         self._finish_files, self._on_stuck = finish_files, on_stuck
         self._report, self._say = report, say
-        self._told_s: float | None = None  # beginning of the frame that was reported
+        self._reported_s: float | None = None  # beginning of the frame that was reported
         self._longest_s = 0.0
         self._stopping_s: float | None = None
         self._ended = threading.Event()
@@ -91,15 +91,15 @@ class Watchdog:
 
     def step(self, now_s: float) -> None:
         standing_s, began_s = self._mark.standing_s(now_s), self._mark.began_s
-        if self._told_s is not None and began_s != self._told_s:
+        if self._reported_s is not None and began_s != self._reported_s:
             self._say(f"pictures come again, after {self._longest_s:.1f} s without one")
-            self._told_s = None
+            self._reported_s = None
         if not standing_s:
             self._stopping_s = None
             return
         self._longest_s = standing_s
-        if self._told_s is None:
-            self._told_s = began_s
+        if self._reported_s is None:
+            self._reported_s = began_s
             self._report(
                 "standstill",
                 f"no picture for {standing_s:.1f} s: {OVERLOADED if self._is_overloaded() else ''}{self._describe()}; "
@@ -118,7 +118,7 @@ class Watchdog:
 
 
 def stack_of(thread_id: int) -> str:
-    """Where a thread is, in one line, innermost call first."""
+    """The stack of a thread in one line, innermost call first."""
     frame: FrameType | None = sys._current_frames().get(thread_id)
     calls = traceback.extract_stack(frame)[::-1][:STACK_DEPTH] if frame is not None else []
     return " < ".join(f"{Path(call.filename).name}:{call.lineno} {call.name}" for call in calls) or "unknown"

@@ -13,7 +13,7 @@ from engine.system.reporting import Report
 
 log = logging.getLogger("multiverse")
 
-REPORT_INTERVAL_S = 1.0  # a few lines a second and cause: readable, and a flood of packets cannot fill a disk
+REPORT_INTERVAL_S = 1.0  # a few lines per second and cause: readable, and many packets cannot fill a disk
 MAX_LINES = 5
 KEPT_WARNINGS = 20
 MAX_PROBLEMS = 10  # of one file that are reported one by one; the rest are only counted
@@ -40,7 +40,7 @@ class FrameFaults:
     """Number of frames, published or dropped."""
     late: int = 0
     dropped: int = 0
-    """Not drawn."""
+    """Frames that were not drawn."""
 
     @property
     def is_overloaded(self) -> bool:
@@ -63,7 +63,7 @@ class FrameTimes:
         self._first_s = 0.0
         self._last_s = 0.0
         self._marks: deque[tuple[float, int, int, int]] = deque(maxlen=int(RECENT_S) + 1)
-        """Once a second: the time, and the counts of published, late and dropped frames so far."""
+        """Once per second: the time, and the counts of published, late and dropped frames so far."""
 
     def add(self, *, work_s: float, draw_s: float, published_s: float, is_late: bool) -> None:
         """Count one published frame. `work_s`: duration of all its work; `draw_s`: duration of the draw in it."""
@@ -88,7 +88,7 @@ class FrameTimes:
         return FrameFaults(due=frames + dropped, late=late, dropped=dropped)
 
     def fps_now(self, standing_s: float = 0.0) -> float:
-        """Frames a second over the latest two seconds, the frame in progress included if it has taken `standing_s`."""
+        """Frames per second over the latest two seconds, with the frame in progress if it has taken `standing_s`."""
         if standing_s >= 2.0:
             return 0.0
         stamps = list(self._published_s)
@@ -117,8 +117,8 @@ class FrameTimes:
 
     def _newest(self, count: int) -> np.ndarray:
         """Indices of the newest frames in the reservoirs, at most `count`."""
-        kept = min(self.frames, RESERVOIR_FRAMES, count)
-        return np.arange(self.frames - kept, self.frames) % RESERVOIR_FRAMES
+        frames = min(self.frames, RESERVOIR_FRAMES, count)
+        return np.arange(self.frames - frames, self.frames) % RESERVOIR_FRAMES
 
 
 def _percentiles(times_ms: np.ndarray) -> FrameMs:
@@ -129,7 +129,7 @@ def _percentiles(times_ms: np.ndarray) -> FrameMs:
 
 
 class Warnings:
-    """Counts warnings by cause, and logs each line at most once a second, a few of each cause. Any thread."""
+    """Counts warnings by cause, and logs each line at most once per second, a few of each cause. Any thread."""
 
     def __init__(self, clock: Clock, on_line: Callable[[str], None] = lambda line: None) -> None:
         """`on_line(line)` is called for each logged line, on the thread that reports it; it must not wait."""

@@ -77,8 +77,7 @@ class TokenBuckets:
 
 
 class SharedLimit:
-    """A limit per key, and one for all keys together, which a sender with forged addresses cannot get around. Any
-    thread."""
+    """A limit per key, and one for all keys together, which senders with forged addresses cannot evade. Any thread."""
 
     def __init__(self, each: TokenBuckets, together: TokenBucket) -> None:
         self._each = each

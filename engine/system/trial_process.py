@@ -1,7 +1,7 @@
 """A worker process for what may hang, crash or fill the memory: foreign shaders, fonts and pictures.
 
 It works at a low priority, with limits of processor time and memory. One that passes them or crashes is killed,
-and replaced for the next order, since to start takes half a second.
+and replaced for the next order, since a start takes half a second.
 """
 
 import base64
@@ -35,7 +35,7 @@ ENVIRONMENT: Final = {"LP_NUM_THREADS": "1", "OMP_NUM_THREADS": "1", "OPENBLAS_N
 Answer = tuple[dict[str, Any], Sequence[np.ndarray]]
 """The last message to an order, and the pictures that follow it."""
 Work = Callable[[dict[str, Any], Callable[[str], None]], Answer]
-"""`work(order, phase)` does an order; `phase(name)` tells what it is doing."""
+"""`work(order, phase)` does an order; `phase(name)` reports its phase."""
 
 
 class TrialProcess:
@@ -75,7 +75,7 @@ class TrialProcess:
         return self._refusal
 
     def warm(self) -> None:
-        """Start it if it does not run. A failure is told with the next order."""
+        """Start it if it does not run. A failure is reported with the next order."""
         try:
             self.start()
         except (OSError, EOFError, TimeoutError):
@@ -150,7 +150,7 @@ def serve_orders(open_work: Callable[[], Work], *, niceness: int, max_growth_byt
     with (
         contextlib.suppress(OSError),
         open(os.devnull, "w", encoding="utf-8") as nowhere,
-    ):  # OSError: the engine is gone
+    ):  # OSError: the engine has ended
         try:
             work = open_work()
         except MultiverseError as error:

@@ -93,14 +93,14 @@ def load_message_pump(max_messages: int) -> Callable[[], None]:
     translate = _function("user32", "TranslateMessage", ctypes.c_int32, ctypes.c_void_p)
     dispatch = _function("user32", "DispatchMessageW", ctypes.c_ssize_t, ctypes.c_void_p)
     message = _Message()
-    place = ctypes.byref(message)
+    pointer = ctypes.byref(message)
 
     def pump() -> None:
         for _ in range(max_messages):
-            if not peek(place, None, 0, 0, _PM_REMOVE):
+            if not peek(pointer, None, 0, 0, _PM_REMOVE):
                 return
-            translate(place)
-            dispatch(place)
+            translate(pointer)
+            dispatch(pointer)
 
     return pump
 
@@ -175,6 +175,6 @@ def _function(dll: str, name: str, result: Any, *arguments: Any) -> Callable[...
 
 
 def _refusal(name: str) -> OSError:
-    """The error of this thread's last call, in Windows' words. Its code is no errno, so it is left out."""
+    """The error of this thread's last call, in Windows' text. Its code is no errno, so it is left out."""
     code = ctypes.get_last_error()  # type: ignore[attr-defined]  # exists on Windows only
     return OSError(f"{name}: {ctypes.FormatError(code)}")  # type: ignore[attr-defined]  # exists on Windows only

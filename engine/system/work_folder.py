@@ -29,7 +29,7 @@ class WorkFolder:
             self._new = [folder for folder in self.path.parents if not folder.exists()]
             """Parent folders that are made with it, deepest first; removed with it if they are empty."""
             self._lock = self._open()
-            while not self._is_held():  # another run removed it between our two steps
+            while not self._acquire_lock():  # another run removed it between our two steps
                 self._lock.close()
                 self._lock = self._open()
 
@@ -67,10 +67,10 @@ class WorkFolder:
             except FileNotFoundError:  # the folder was removed between the two steps
                 continue
 
-    def _is_held(self) -> bool:
+    def _acquire_lock(self) -> bool:
         """Take the lock; False if its file is not in the folder any more."""
         try:
-            if not _is_taken(self._lock):
+            if not _try_lock(self._lock):
                 raise FolderBusyError(f"{self._output}: another run is at work on it")
             return os.path.samestat(os.fstat(self._lock.fileno()), (self.path / LOCK).stat())
         except FileNotFoundError:
@@ -103,7 +103,7 @@ def sha256_of(path: Path) -> str:
         return hashlib.file_digest(file, "sha256").hexdigest()
 
 
-def _is_taken(file: FileIO) -> bool:
+def _try_lock(file: FileIO) -> bool:
     """Take an exclusive lock; False if another process has it. OSError if the disk has no locks."""
     try:
         if sys.platform == "win32":

@@ -25,7 +25,7 @@ from engine.system.python_process import exit_reason, reap_later, start_python, 
 ENDING_S: Final = 10.0  # a process that was killed and still exists after this time is stuck in a driver
 POLL_S: Final = 0.005
 LOG_TAIL_BYTES: Final = 4096
-MAX_LINE_BYTES: Final = 16 << 20  # a worker that sends more is not heard any longer
+MAX_LINE_BYTES: Final = 16 << 20  # a worker that sends more is not read any longer
 ORPHANED: Final = 70  # exit code
 
 
@@ -77,12 +77,12 @@ class WorkerProcess:
     @property
     def reason(self) -> str:
         """Why it ended, in one line: `killed by SIGSEGV; last line of its log`. Call it after `end` or `kill`."""
-        said = last_line(self._log) if self._log else ""
-        return exit_reason(self._popen.returncode) + (f"; {said}" if said else "")
+        log_line = last_line(self._log) if self._log else ""
+        return exit_reason(self._popen.returncode) + (f"; {log_line}" if log_line else "")
 
     def send(self, line: bytes) -> None:
         """Send a line, which ends with a newline. Never waits: a thread writes the line, however long the process takes
-        to read it. A process that is stopped or has ended does not answer, which `receive` tells at its deadline."""
+        to read it. A process that is stopped or has ended does not answer, which `receive` reports at its deadline."""
         self._unsent.put(line)
 
     def receive(self, timeout_s: float) -> bytes | None:

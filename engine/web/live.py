@@ -2,14 +2,14 @@
 
     {"levels": [{"rms", "peak", "low", "mid", "high", "pitch_hz", "onset_count"}, ... per channel],
      "beat": {"beat", "bpm", "confidence"},
-     "fade": null or {"passed": 0..length, "length", "unit": "s", "beats" or "hand" (length 1)}}         20 a second
-    {"status": {... as in /status.json}}                                                                 2 a second
-    {"moved": {address: value, ...}}: values with their modulation, while there are any                 10 a second
+     "fade": null or {"passed": 0..length, "length", "unit": "s", "beats" or "hand" (length 1)}}       20 per second
+    {"status": {... as in /status.json}}                                                               2 per second
+    {"moved": {address: value, ...}}: values with their modulation, while there are any               10 per second
     {"waiting": {address: position 0..1, ...}}: parameters whose mapped fader was moved in the last 3 s and has not
-        taken over yet, and where it stands on their range; while there are any, and once empty         10 a second
-    {"sources": {name: level 0..1, ...}}: to clients that sent {"sources": true}                        10 a second
+        taken over yet, and where it stands on their range; while there are any, and once empty       10 per second
+    {"sources": {name: level 0..1, ...}}: to clients that sent {"sources": true}                      10 per second
     {"osc": [{"at_s", "from", "address", "args"} or {"at_s", "from", "refused"}, ...], "skipped": n}
-                                                             at most 10 a second, to clients that sent {"monitor": true}
+                                                           at most 10 per second, to clients that sent {"monitor": true}
 
 A slow browser gets only the newest levels and status, and the newest lines of the monitor.
 """
@@ -88,7 +88,7 @@ class LiveFeed:
         self._sockets = sockets
         self._report = report
         self._browsers: set[Outbound] = set()
-        self._shown: set[str] = set()
+        self._nonempty_kinds: set[str] = set()
         self._ticking: asyncio.Task[None] | None = None
         self._guard = Guard(log, report, "web", "the page's levels or status cannot be read")
 
@@ -147,10 +147,10 @@ class LiveFeed:
             await asyncio.sleep(due_s - loop.time())
 
     def tick(self, number: int) -> None:
-        """Queue the messages that are due now for every browser. Called 20 times a second."""
-        heard = self._served.dispatcher.feedback
-        channels = [{name: getattr(channel, name) for name in LEVELS} for channel in heard.features]
-        beat_now = {name: getattr(heard.beat, name) for name in BEAT}
+        """Queue the messages that are due now for every browser. Called 20 times per second."""
+        feedback = self._served.dispatcher.feedback
+        channels = [{name: getattr(channel, name) for name in LEVELS} for channel in feedback.features]
+        beat_now = {name: getattr(feedback.beat, name) for name in BEAT}
         self._put_all("levels", {"levels": channels, "beat": beat_now, "fade": self._served.fade()})
         if number % TICKS_A_MOVE == 0:
             self._put_modulation()
@@ -174,10 +174,10 @@ class LiveFeed:
                 browser.put("sources", text)
 
     def _put_while_any(self, kind: str, values: Mapping[str, object]) -> None:
-        """Put them, and once more, empty, when the last one is gone."""
-        if values or kind in self._shown:
+        """Put them, and once more, empty, when the last one has ended."""
+        if values or kind in self._nonempty_kinds:
             self._put_all(kind, {kind: values})
-        self._shown = self._shown - {kind} | ({kind} if values else set())
+        self._nonempty_kinds = self._nonempty_kinds - {kind} | ({kind} if values else set())
 
     def _put_all(self, kind: str, value: object) -> None:
         text = as_json(value)

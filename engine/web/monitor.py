@@ -9,12 +9,12 @@ from collections import deque
 from enum import Enum
 
 from engine.control import Dispatcher
-from engine.osc.decode import Message, TimeTag, shown
+from engine.osc.decode import Message, TimeTag, printable
 
 MAX_LINES = 200  # stored between two reads, and per message to the browser
 MAX_ARGUMENTS = 32  # shown per message
 
-Shown = bool | int | float | str | None
+JsonScalar = bool | int | float | str | None
 Line = dict[str, object]
 """As sent to the browser: a message, `{"at_s", "from", "address", "args"}`, with `"unmapped": true` if it is of another
 program and not mapped; or why the message before was refused, `{"at_s", "from", "refused"}`. `at_s`: on the engine's
@@ -28,11 +28,11 @@ class OscMonitor:
         self._dispatcher = dispatcher
         self._numbers = itertools.count(1)
         self._noted: deque[tuple[int, float, str, Message | str]] = deque(maxlen=MAX_LINES)
-        self._taken = 0
+        self._last_number = 0
 
     def start(self) -> None:
         self._noted.clear()
-        self._taken = next(self._numbers)
+        self._last_number = next(self._numbers)
         self._dispatcher.set_watcher(self._note)
 
     def stop(self) -> None:
@@ -41,7 +41,7 @@ class OscMonitor:
     def take(self) -> tuple[tuple[Line, ...], int]:
         """The newest lines since the last call, at most 200, oldest first; and how many older ones were dropped."""
         lines = []
-        newest = self._taken
+        newest = self._last_number
         while self._noted:
             number, at_s, sender, message = self._noted.popleft()
             newest = max(newest, number)
@@ -49,13 +49,13 @@ class OscMonitor:
             if isinstance(message, str):
                 line["refused"] = message
             else:
-                line["address"] = shown(message.address)
-                line["args"] = [_shown_value(value) for value in message.args[:MAX_ARGUMENTS]]
-                if self._dispatcher.heard.holds(message.address, sender):
+                line["address"] = printable(message.address)
+                line["args"] = [_json_value(value) for value in message.args[:MAX_ARGUMENTS]]
+                if self._dispatcher.unmapped.holds(message.address, sender):
                     line["unmapped"] = True
             lines.append(line)
-        skipped = newest - self._taken - len(lines)
-        self._taken = newest
+        skipped = newest - self._last_number - len(lines)
+        self._last_number = newest
         return tuple(lines), max(0, skipped)
 
     def _note(self, at_s: float, sender: str, message: Message | str) -> None:
@@ -63,10 +63,10 @@ class OscMonitor:
         self._noted.append((next(self._numbers), at_s, sender, message))
 
 
-def _shown_value(value: object) -> Shown:
+def _json_value(value: object) -> JsonScalar:
     match value:
         case str():
-            return shown(value)
+            return printable(value)
         case bytes():
             return f"blob of {len(value)} bytes"
         case Enum():
@@ -78,4 +78,4 @@ def _shown_value(value: object) -> Shown:
         case None | bool() | int() | float():
             return value
         case _:
-            return shown(str(value))
+            return printable(str(value))

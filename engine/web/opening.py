@@ -1,13 +1,13 @@
-"""Opens the page, OSCQuery, the previews and the picture of what is prepared at a control desk, on one port."""
+"""Opens the page, OSCQuery, the previews and the picture of what is prepared at a control hub, on one port."""
 
 from collections.abc import Callable, Mapping
 
 from engine.audio.input import AudioInput
 from engine.config import split_host_port
 from engine.control import OscServer
-from engine.control.commands.desk import ControlHub, Run
-from engine.control.commands.lines import Lines
-from engine.control.query import Announcer, QueryHub, QueryTree, host_info, service_name
+from engine.control.commands.control_hub import ControlHub, RunContext
+from engine.control.commands.control_inputs import ControlInputs
+from engine.control.query import Announcer, QueryClients, QueryTree, host_info, service_name
 from engine.errors import ConfigError
 from engine.params import Looks
 from engine.web.prepared import PICTURE, prepared_picture
@@ -19,9 +19,9 @@ from engine.web.serving.lan import lan_addresses
 
 
 def open_web(
-    run: Run,
-    desk: ControlHub,
-    lines: Lines,
+    run: RunContext,
+    control_hub: ControlHub,
+    lines: ControlInputs,
     *,
     audio: AudioInput,
     previews: Mapping[str, PreviewTap],
@@ -36,39 +36,39 @@ def open_web(
             raise ConfigError("announce: needs OSCQuery, but web is off; set web or leave announce out")
         return None
     if PICTURE in previews:
-        lines.sending.poll(closing(prepared_picture(previews[PICTURE], run, desk, audio, size_px)).poll)
+        lines.sending.poll(closing(prepared_picture(previews[PICTURE], run, control_hub, audio, size_px)).poll)
     name = service_name(config.name)
-    tree = QueryTree(desk.store, desk.dispatcher.feedback.last_told)
-    hub = closing(QueryHub(desk.dispatcher, run.warnings.report))
-    tree.show_cues(desk.cues.cues)
-    desk.cues.watch(lambda cues: hub.send_paths(tree.show_cues(cues)))
-    desk.dispatcher.views.watch(lambda inputs: hub.send_paths(tree.show_inputs(inputs)))
+    tree = QueryTree(control_hub.store, control_hub.dispatcher.feedback.last_published)
+    hub = closing(QueryClients(control_hub.dispatcher, run.warnings.report))
+    tree.show_cues(control_hub.cues.cues)
+    control_hub.cues.watch(lambda cues: hub.send_paths(tree.show_cues(cues)))
+    control_hub.dispatcher.views.watch(lambda inputs: hub.send_paths(tree.show_inputs(inputs)))
     return closing(
         WebServer(
             *split_host_port(config.web, "--web"),
             Served(
                 taps=previews,
                 status=status,
-                modulation=lambda: looks.shown.modulation,
-                fade=lambda: desk.crossfade.progress,
-                waiting=lambda: desk.mapping.waiting(run.clock.now_s()),
-                preset_pictures=lambda: desk.preset_control.shelf.pictures,
-                shader_pictures=lambda: desk.shaders.pictures,
+                modulation=lambda: looks.current.modulation,
+                fade=lambda: control_hub.crossfade.progress,
+                waiting=lambda: control_hub.mapping.waiting(run.clock.now_s()),
+                preset_pictures=lambda: control_hub.preset_control.cache.pictures,
+                shader_pictures=lambda: control_hub.shaders.pictures,
                 tree=tree,
                 hub=hub,
                 host_info=lambda reached_at, own_address: host_info(
                     reached_at, name=name, osc=osc.address if osc else None, web=own_address
                 ),
-                dispatcher=desk.dispatcher,
+                dispatcher=control_hub.dispatcher,
             ),
             report=run.warnings.report,
             token=config.web_token,
-            accepts_osc=osc.hears if osc is not None else accepts_none,
+            accepts_osc=osc.accepts if osc is not None else accepts_none,
         )
     )
 
 
-def open_announcer(run: Run, osc: OscServer | None, web: WebServer) -> Announcer:
+def open_announcer(run: RunContext, osc: OscServer | None, web: WebServer) -> Announcer:
     return Announcer(
         service_name(run.config.name),
         host=announced_host(),

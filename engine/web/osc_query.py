@@ -13,7 +13,7 @@ from engine.web.serving.admission import reached_at
 from engine.web.serving.sockets import Data, Send, WebSockets
 
 if TYPE_CHECKING:
-    from engine.control.query import QueryHub, QueryTree
+    from engine.control.query import QueryClients, QueryTree
 
 
 class Alarm:
@@ -42,7 +42,7 @@ class Alarm:
 @dataclass(frozen=True, slots=True)
 class OscQuery:
     _tree: "QueryTree"
-    _hub: "QueryHub"
+    _hub: "QueryClients"
     _host_info: Callable[[str], Mapping[str, object]]
     """`host_info(address)`: HOST_INFO for a client that connected to that address of this machine."""
     _sockets: WebSockets
@@ -76,8 +76,8 @@ class OscQuery:
 
 def attribute_of(request: web.Request) -> str | None:
     """The attribute after `?`, without `=` and its value (libossia sends `HOST_INFO=1`), and without the token."""
-    words = (unquote(word.partition("=")[0]) for word in request.rel_url.raw_query_string.split("&"))
-    return "&".join(word for word in words if word not in ("", "token")) or None
+    keys = (unquote(key.partition("=")[0]) for key in request.rel_url.raw_query_string.split("&"))
+    return "&".join(key for key in keys if key not in ("", "token")) or None
 
 
 def _name_of(request: web.Request) -> str:

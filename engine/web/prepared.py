@@ -1,6 +1,6 @@
 """The picture of what is prepared, `prepared` among the previews: the look that waits for the next take, in motion.
 
-    viewers, /preset/prepare ─► process (cli/prepared_program.py) ◄──orders, 4 a second── sound, beat, values
+    viewers, /preset/prepare ─► process (cli/prepared_program.py) ◄──orders, 4 per second─ sound, beat, values
                                         └──a picture for each order──► PreviewTap
 
 The process draws with a small engine of its own, at the lowest priority, so the show never waits for it, and no code is
@@ -21,7 +21,7 @@ import numpy as np
 
 import osc_schema
 from engine.audio.input import AudioInput
-from engine.control.commands.desk import ControlHub, Run
+from engine.control.commands.control_hub import ControlHub, RunContext
 from engine.errors import ChildError
 from engine.params import Tempo
 from engine.params.preset_file import LoadedPreset
@@ -43,7 +43,7 @@ MIN_SIDE_PX: Final = 64  # of an engine
 PERIOD_S: Final = 0.25
 REST_S: Final = 30.0  # with nobody watching, then it ends; an engine takes seconds to start
 SOUND_S: Final = 3.0  # as much sound at most: the longest window and the automatic gain need it at the start
-STILL_AT: Final = 8  # the picture of a look that is kept as its still: by then it has heard two seconds of sound
+STILL_AT: Final = 8  # the picture of a look that becomes its still: by then it has received two seconds of sound
 DEADLINE_S: Final = 120.0  # for a picture: the process runs only when the show leaves it a core
 CHECK_S: Final = 0.05
 MAX_END_S: Final = 2.0  # then it is killed
@@ -89,7 +89,7 @@ class DrawnPicture(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class PreparedPicture:
-    """`poll` on any one thread; `close` waits for the end of the process."""
+    """Draws what is prepared, in a process of its own. `poll` on any one thread; `close` waits for the end of it."""
 
     def __init__(
         self,
@@ -113,7 +113,7 @@ class PreparedPicture:
         self._end = threading.Event()
         self._thread: threading.Thread | None = None
         self._process: WorkerProcess | None = None
-        self._wanted_s = float("-inf")
+        self._last_watched_s = float("-inf")
         self._has_drawn = False
 
     @property
@@ -124,7 +124,7 @@ class PreparedPicture:
 
     def poll(self, now_s: float) -> bool:
         """Start drawing if somebody watches what is prepared. Never waits; returns False."""
-        if self._is_wanted() and not self._end.is_set() and (self._thread is None or not self._thread.is_alive()):
+        if self._is_watched() and not self._end.is_set() and (self._thread is None or not self._thread.is_alive()):
             self._thread = threading.Thread(target=self._run, name="prepared picture", daemon=True)
             self._thread.start()
         return False
@@ -140,15 +140,15 @@ class PreparedPicture:
 
     # -- the thread ----------------------------------------------------------------------------
 
-    def _is_wanted(self) -> bool:
+    def _is_watched(self) -> bool:
         return self._tap.viewers > 0 and self._prepared() is not None
 
     def _is_needed(self) -> bool:
-        """True while it is wanted, and a while after."""
+        """True while it is watched, and for REST_S after."""
         now_s = self._now_s()
-        if self._is_wanted():
-            self._wanted_s = now_s
-        return not self._end.is_set() and now_s - self._wanted_s < REST_S
+        if self._is_watched():
+            self._last_watched_s = now_s
+        return not self._end.is_set() and now_s - self._last_watched_s < REST_S
 
     def _run(self) -> None:
         failures = 0
@@ -186,8 +186,8 @@ class PreparedPicture:
         """Have pictures drawn until they are not needed any more. Returns the refusal of the process, or "". EOFError
         when it ends, TimeoutError when it hangs."""
         process.send(_line_of(self._setup))
-        orders, due_s = _Orders(self._store, self._sound), self._now_s()
-        last, drawn = None, 0  # pictures of the present preset
+        orders, due_s = _OrderFactory(self._store, self._sound), self._now_s()
+        last, picture_count = None, 0  # pictures of the present preset
         while self._is_needed():
             now_s = self._now_s()
             preset = self._prepared()
@@ -196,7 +196,7 @@ class PreparedPicture:
                 continue
             due_s = now_s + PERIOD_S
             beat = self._tempo.beat_at(now_s), self._tempo.bpm, now_s
-            process.send(_line_of(orders.next(preset, beat, fitted(*self._size_px()))))
+            process.send(_line_of(orders.next(preset, beat, preview_size(*self._size_px()))))
             picture = self._receive(process, now_s + DEADLINE_S)
             if picture is None or picture.refusal:
                 return picture.refusal if picture is not None else ""
@@ -204,8 +204,8 @@ class PreparedPicture:
             rgba = np.frombuffer(picture.rgba, np.uint8).reshape(height, width, 4)
             self._tap.offer(rgba)
             self._has_drawn = True
-            last, drawn = preset, drawn + 1 if preset is last else 1
-            if drawn == STILL_AT:
+            last, picture_count = preset, picture_count + 1 if preset is last else 1
+            if picture_count == STILL_AT:
                 self._keep(preset, rgba)
         return ""
 
@@ -220,10 +220,10 @@ class PreparedPicture:
 
 
 def prepared_picture(
-    tap: PreviewTap, run: Run, desk: ControlHub, sound: AudioInput, size_px: Callable[[], tuple[int, int]]
+    tap: PreviewTap, run: RunContext, control_hub: ControlHub, sound: AudioInput, size_px: Callable[[], tuple[int, int]]
 ) -> PreparedPicture:
-    """The picture of what is prepared at this desk, offered to `tap`."""
-    config, presets = run.config, desk.preset_control
+    """The picture of what is prepared at this control hub, offered to `tap`."""
+    config, presets = run.config, control_hub.preset_control
 
     def keep(preset: LoadedPreset, rgba: np.ndarray) -> None:
         if presets.needs_picture(preset) and not is_dark(jpeg := encode_preview(rgba)):
@@ -231,10 +231,10 @@ def prepared_picture(
 
     return PreparedPicture(
         tap,
-        prepared=lambda: presets.shelf.find(presets.mixer.prepared) if presets.mixer.prepared else None,
-        store=desk.store,
+        prepared=lambda: presets.cache.find(presets.mixer.prepared) if presets.mixer.prepared else None,
+        store=control_hub.store,
         sound=sound,
-        tempo=desk.tempo,
+        tempo=control_hub.tempo,
         size_px=size_px,
         setup=PreparedSetup(
             renderer=config.renderer,
@@ -249,7 +249,7 @@ def prepared_picture(
     )
 
 
-class _Orders:
+class _OrderFactory:
     """Makes the orders for one process: it knows what that process has been sent."""
 
     def __init__(self, store: ParamStore, sound: AudioInput) -> None:
@@ -265,10 +265,10 @@ class _Orders:
             self._preset, self._version = preset, version
             present = self._store.snapshot()
             own = preset.by_address()
-            self._values = {address: own.get(address, present[address]) for address in SHOWN}
+            self._values = {address: own.get(address, present[address]) for address in PICTURE_ADDRESSES}
         changed = {address: value for address, value in self._values.items() if is_cut or before[address] != value}
-        heard = self._sound.latest_features().end_sample - round(SOUND_S * self._sound.sample_rate_hz)
-        block = self._sound.read_block(max(self._next_sample, heard))
+        start_sample = self._sound.latest_features().end_sample - round(SOUND_S * self._sound.sample_rate_hz)
+        block = self._sound.read_block(max(self._next_sample, start_sample))
         self._next_sample = block.first_sample + len(block.samples)
         at_beat, bpm, at_s = beat
         return DrawOrder(
@@ -283,7 +283,7 @@ class _Orders:
         )
 
 
-def fitted(width: int, height: int) -> tuple[int, int]:
+def preview_size(width: int, height: int) -> tuple[int, int]:
     """A size of this shape whose longer side is 320 px, in even numbers; at least 64 px each."""
     scale = LONGER_SIDE_PX / max(width, height)
     return tuple(max(MIN_SIDE_PX, 2 * round(side * scale / 2)) for side in (width, height))  # type: ignore[return-value]
@@ -293,13 +293,12 @@ def _line_of(message: PreparedSetup | DrawOrder) -> bytes:
     return msgspec.json.encode(message) + b"\n"
 
 
-def _is_shown(param: osc_schema.Param) -> bool:
-    """True for what the small engine needs to draw a look as the show would. The master is not: what is prepared is
-    seen while the show is black."""
-    is_heard = param.area == "audio"
+def _affects_picture(param: osc_schema.Param) -> bool:
+    """True for what a small engine needs to draw a look as the show would; not the master, which may be black."""
+    is_audio = param.area == "audio"
     return param.type is not ParamType.TRIGGER and (
-        param.is_look or is_heard or param.area in ("multiverse", "safety") or param.address == "/tempo/beats_a_bar"
+        param.is_look or is_audio or param.area in ("multiverse", "safety") or param.address == "/tempo/beats_a_bar"
     )
 
 
-SHOWN: Final = tuple(param.address for param in osc_schema.PARAMS if _is_shown(param))
+PICTURE_ADDRESSES: Final = tuple(param.address for param in osc_schema.PARAMS if _affects_picture(param))

@@ -7,13 +7,13 @@ from typing import TYPE_CHECKING
 from engine.control import Dispatcher
 from engine.params import Modulation
 from engine.params.fade_time import FadeProgress
-from engine.params.preset_shelf import PresetPicture
+from engine.params.preset_cache import PresetPicture
 from engine.web.preview import PreviewTap
 
 if TYPE_CHECKING:
     import numpy as np
 
-    from engine.control.query import QueryHub, QueryTree
+    from engine.control.query import QueryClients, QueryTree
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -34,7 +34,7 @@ class Served:
     shader_pictures: "Callable[[], Mapping[str, np.ndarray]]" = dict
     """Thumbnails, (height, width, 3) uint8, by the shader's name."""
     tree: "QueryTree"
-    hub: "QueryHub"
+    hub: "QueryClients"
     host_info: Callable[[str, tuple[str, int]], Mapping[str, object]]
     """Called with the address of this machine that the client connected to, and the server's listening address."""
     dispatcher: Dispatcher

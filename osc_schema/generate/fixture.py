@@ -108,7 +108,7 @@ def _gdtf_channel(parent: Element, number: int, channel: FixtureChannel) -> None
         Snap="Yes" if len(steps) > 1 else "No",
         Master="Grand" if channel.attribute == "Dimmer" else "None",
     )
-    made = SubElement(
+    function_node = SubElement(
         logical,
         "ChannelFunction",
         Name=function,
@@ -122,7 +122,7 @@ def _gdtf_channel(parent: Element, number: int, channel: FixtureChannel) -> None
     for first, _, name in steps:
         here = f"{low if first == 0 else high:g}"
         ends = {"PhysicalFrom": here, "PhysicalTo": here} if channel.is_shutter else {}
-        SubElement(made, "ChannelSet", {"Name": name, "DMXFrom": f"{first}/1"} | ends)
+        SubElement(function_node, "ChannelSet", {"Name": name, "DMXFrom": f"{first}/1"} | ends)
 
 
 def qxf(channels: Iterable[FixtureChannel]) -> str:

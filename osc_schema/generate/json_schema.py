@@ -1,7 +1,7 @@
 """The address list for programs: a JSON Schema (2020-12) of an object with canonical values by address.
 
 Properties that JSON Schema does not define are under `x-multiverse`, and so are the commands and the
-messages that are told, at the top level.
+published messages, at the top level.
 """
 
 import json
@@ -9,7 +9,7 @@ from collections.abc import Iterable
 from typing import Any
 
 from osc_schema.table import SCHEMA_VERSION
-from osc_schema.types import Area, Argument, Command, Param, ParamType, ToldMessage
+from osc_schema.types import Area, Argument, Command, Param, ParamType, PublishedMessage
 
 _JSON_TYPE = {
     ParamType.FLOAT: "number",
@@ -36,7 +36,7 @@ def json_schema(areas: Iterable[Area]) -> str:
         "x-multiverse": {
             "version": SCHEMA_VERSION,
             "commands": [_command(command) for area in areas for command in area.commands],
-            "told": [_told(told) for area in areas for told in area.told],
+            "told": [_message(message) for area in areas for message in area.messages],
         },
     }
     return json.dumps(schema, indent=2, ensure_ascii=False) + "\n"
@@ -80,13 +80,13 @@ def _command(command: Command) -> dict[str, Any]:
     }
 
 
-def _told(told: ToldMessage) -> dict[str, Any]:
-    last = {"last": told.last} if told.last else {}
+def _message(message: PublishedMessage) -> dict[str, Any]:
+    last = {"last": message.last} if message.last else {}
     return {
-        "address": told.address,
+        "address": message.address,
         **last,
-        "arguments": _arguments(told.arguments),
-        "description": told.description,
+        "arguments": _arguments(message.arguments),
+        "description": message.description,
     }
 
 

@@ -5,7 +5,7 @@ import re
 from collections.abc import Iterable
 from importlib import import_module
 
-from osc_schema.types import Area, Argument, Command, Param, ParamType, ToldMessage
+from osc_schema.types import Area, Argument, Command, Param, ParamType, PublishedMessage
 
 _HEAD = """\
 # OSC addresses
@@ -25,17 +25,17 @@ Send `ADDRESS VALUE` to the engine, by default at 127.0.0.1:9000, UDP or TCP.
 - **Triggers** fire on any number except 0, and on a message without arguments.
 - **Glide** is the time after which a value has moved 63 % of the way to a new one; `/smooth` changes it.
 - **Out of range**: *clipped* to the limit, *wrapped* around (the two ends are the same), or *rejected*:
-  the value does not change. Each rejection is counted, and reported at most once a second.
+  the value does not change. Each rejection is counted, and reported at most once per second.
 - **Kept**: *preset*: stored in presets; *resume*: restored by `--resume` after a crash;
   *panic*: reset to its default by `/master/panic`.
 - **Answers** go to subscribers (`/engine/notify`) and to the sender of `/get`, as `i`, `f` and `s` only.
-- **Told** messages go to subscribers by themselves, besides the values; they cannot be set or asked for. OSCQuery has
+- **Messages** are sent to subscribers in addition to the values; they cannot be set or asked for. OSCQuery has
   their last values.
 """
 
 _PARAM_ROW = "| Address | Type | Values | Default | Out of range | Glide | Kept | What it does |"
 _COMMAND_ROW = "| Command | Arguments | Answers | What it does |"
-_TOLD_ROW = "| Told | Arguments | What it says |"
+_MESSAGE_ROW = "| Message | Arguments | What it says |"
 _OUT_OF_RANGE = {"clip": "clipped", "wrap": "wrapped", "reject": "rejected"}
 
 
@@ -60,8 +60,8 @@ def _section(area: Area) -> str:
         lines += [_PARAM_ROW, _rule(_PARAM_ROW), *map(_param_row, _families(area.params)), ""]
     if area.commands:
         lines += [_COMMAND_ROW, _rule(_COMMAND_ROW), *map(_command_row, area.commands), ""]
-    if area.told:
-        lines += [_TOLD_ROW, _rule(_TOLD_ROW), *map(_told_row, area.told), ""]
+    if area.messages:
+        lines += [_MESSAGE_ROW, _rule(_MESSAGE_ROW), *map(_message_row, area.messages), ""]
     return "\n".join(lines)
 
 
@@ -104,7 +104,7 @@ def _param_row(family: list[Param]) -> str:
         ", ".join(defaults),
         "" if first.type in (ParamType.BOOL, ParamType.TRIGGER) else _OUT_OF_RANGE[first.out_of_range],
         f"{first.smoothing_ms:g} ms" if first.smoothing_ms else "",
-        _kept(first),
+        _stored_in(first),
         description,
     )
 
@@ -136,9 +136,9 @@ def _default(param: Param) -> str:
     return f"{param.default:g}"
 
 
-def _kept(param: Param) -> str:
-    kept = {"preset": param.stored, "resume": param.resumed, "panic": param.is_look}
-    return ", ".join(word for word, is_kept in kept.items() if is_kept)
+def _stored_in(param: Param) -> str:
+    groups = {"preset": param.stored, "resume": param.resumed, "panic": param.is_look}
+    return ", ".join(name for name, is_member in groups.items() if is_member)
 
 
 def _command_row(command: Command) -> str:
@@ -150,9 +150,9 @@ def _command_row(command: Command) -> str:
     )
 
 
-def _told_row(told: ToldMessage) -> str:
-    address = told.address.replace("<n>", f"<1-{told.last}>")
-    return _row(f"`{address}`", _arguments(told.arguments), told.description)
+def _message_row(message: PublishedMessage) -> str:
+    address = message.address.replace("<n>", f"<1-{message.last}>")
+    return _row(f"`{address}`", _arguments(message.arguments), message.description)
 
 
 def _arguments(arguments: Iterable[Argument]) -> str:

@@ -41,7 +41,7 @@ RECEIVERS = (
 """Max's name of the system, the package, the object in it, and its attribute for the sender's name."""
 
 FOUND_OBJECTS = found_objects()
-HEARTBEAT, TOLD_OBJECTS = "/engine/heartbeat", (FOUND_OBJECTS.count.address, FOUND_OBJECTS.best)
+HEARTBEAT, OBJECT_MESSAGES = "/engine/heartbeat", (FOUND_OBJECTS.count.address, FOUND_OBJECTS.best)
 
 _MAX_ROWS, _MAX_COLUMNS = 12, 4
 _ROW_PX, _COLUMN_PX, _LABEL_PX, _TITLE_PX, _WIRING_PX = 44, 340, 130, 30, 30
@@ -77,7 +77,7 @@ class _Patcher:
 
     def box(self, kind: str, x: float, y: float, w: float, h: float, inlets: int, outlets: str, **more: Any) -> str:
         """Add a box and return its id. `outlets`: one word per outlet, `-` for messages of any kind."""
-        types = ["" if word == "-" else word for word in outlets.split()]
+        types = ["" if each == "-" else each for each in outlets.split()]
         name = f"obj-{len(self._boxes) + 1}"
         box = {"id": name, "maxclass": kind, "numinlets": inlets, "numoutlets": len(types)}
         if types:
@@ -152,25 +152,25 @@ def _connection(main: _Patcher, host: str, port: int, listen_port: int, addresse
     chain = main.object("p addresses", 400, 260, 120, 1, "", patcher=addresses.as_dict())
     beat = main.object(f"r {HEARTBEAT}", 400, 300, 160, 0, "-")
     here = main.object("t b b", 400, 330, 50, 1, "bang bang")
-    shown = main.box("message", 460, 360, 50, 22, 2, "-", text="set 1")
+    status = main.box("message", 460, 360, 50, 22, 2, "-", text="set 1")
     main.chain(receive, spread)
     main.chain(receive, chain)
     main.chain(beat, here, watch)
-    main.cord(here, 1, shown)
-    main.chain(shown, alive)
+    main.cord(here, 1, status)
+    main.chain(status, alive)
 
 
 def _addresses(areas: Iterable[Area]) -> _Patcher:
     """Dispatch messages from the engine to the `r` of their address; those without one are dropped. A
-    message that is told has no control, but an `r` in any patch gets it."""
+    published message has no control, but an `r` in any patch gets it."""
     areas = tuple(areas)
     params = (control.param for page in pages(areas) for panel in page.panels for control in panel.controls)
     valued = (param.address for param in params if param.type is not ParamType.TRIGGER)
-    told = [*valued, *(each.address for area in areas for told in area.told for each in told.fixed())]
+    addresses = [*valued, *(each.address for area in areas for message in area.messages for each in message.fixed())]
     patcher = _Patcher(900, 720)
     source, outlet = patcher.box("inlet", 20, 20, 30, 30, 0, "-", index=1, comment="Messages from the engine"), 0
-    for column, start in enumerate(range(0, len(told), MAX_ADDRESSES)):
-        names = told[start : start + MAX_ADDRESSES]
+    for column, start in enumerate(range(0, len(addresses), MAX_ADDRESSES)):
+        names = addresses[start : start + MAX_ADDRESSES]
         text = f"route {' '.join(names)}"
         x, lines = 20.0 + _ROUTE_PX * column, -(-len(text) // _ROUTE_LETTERS)
         size = (x, 70.0, _ROUTE_PX - 30.0, 8.0 + _LINE_PX * lines)
@@ -226,7 +226,7 @@ def _picture(main: _Patcher) -> None:
 def _objects(main: _Patcher) -> None:
     """Boxes for the number of SAM3 objects and the best one; they only display and send nothing to the engine."""
     main.comment("OBJECTS: number of objects found by SAM3, and the best one. 0 to 1 from the top left.", 20, 580, 560)
-    count, best = (main.object(f"r {name}", 20 + 130 * at, 605, 120, 0, "-") for at, name in enumerate(TOLD_OBJECTS))
+    count, best = (main.object(f"r {name}", 20 + 130 * at, 605, 120, 0, "-") for at, name in enumerate(OBJECT_MESSAGES))
     parts = main.object("unpack 0 0 0. 0. 0. 0. 0.", 150, 635, 230, 1, "int int float float float float float")
     main.chain(best, parts)
     for at, name in enumerate(("objects", *(argument.name for argument in FOUND_OBJECTS.each.arguments))):
@@ -265,64 +265,64 @@ def _row(patcher: _Patcher, control: SurfaceControl, x: float, y: float, wiring:
     param, address = control.param, control.param.address
     hidden = {"hidden": 1}
     patcher.comment(control.caption, x, y + 6, _LABEL_PX, hint=hint(param))
-    shown = _control(patcher, param, x + _LABEL_PX + 5, y)
+    widget = _control(patcher, param, x + _LABEL_PX + 5, y)
     out = patcher.object("s multiverse-out", 1060, wiring, 110, 1, "", **hidden)
-    if control.is_held:
-        patcher.chain(shown, patcher.message(address, 800, wiring, 250, **hidden), out, **hidden)
+    if control.is_momentary:
+        patcher.chain(widget, patcher.message(address, 800, wiring, 250, **hidden), out, **hidden)
         return
     named = patcher.object(f"prepend {address}", 800, wiring, 250, 1, "-", **hidden)
     patcher.chain(named, out, **hidden)
     if param.type is ParamType.TRIGGER:
         one = patcher.box("message", 740, wiring, 30, 22, 2, "-", text="1", **hidden)
-        patcher.chain(shown, one, named, **hidden)
+        patcher.chain(widget, one, named, **hidden)
         return  # an incoming 0 or 1 would press the button again
     if param.type in (ParamType.TEXT, ParamType.FILE):
         text = patcher.object("route text", 700, wiring, 70, 2, "- -", **hidden)
         filled = patcher.object("route bang", 1180, wiring, 75, 2, "- -", **hidden)
         # An emptied text may arrive as a bang, which `prepend` would turn into the word "bang".
         emptied = patcher.message(f'{address} ""', 1265, wiring, 250, **hidden)
-        patcher.chain(shown, text, filled, emptied, out, **hidden)
+        patcher.chain(widget, text, filled, emptied, out, **hidden)
         patcher.cord(filled, 1, named, **hidden)
     else:
-        patcher.chain(shown, named, **hidden)
-    told = patcher.object(f"r {address}", 10, wiring, 340, 0, "-", **hidden)
+        patcher.chain(widget, named, **hidden)
+    receiver = patcher.object(f"r {address}", 10, wiring, 340, 0, "-", **hidden)
     # By name: `set x` would show the first item that starts with x.
-    word = "setsymbol" if param.type is ParamType.MENU else "set"
-    quiet = patcher.object(f"prepend {word}", 360, wiring, 100, 1, "-", **hidden)
-    patcher.chain(told, quiet, shown, **hidden)
+    selector = "setsymbol" if param.type is ParamType.MENU else "set"
+    quiet = patcher.object(f"prepend {selector}", 360, wiring, 100, 1, "-", **hidden)
+    patcher.chain(receiver, quiet, widget, **hidden)
     if param.type in _NUMBERS:
         number = patcher.box("flonum", x + _LABEL_PX + 60, y + 8, 80, 22, 1, "- bang", hint=hint(param))
         follow = patcher.object("prepend set", 700, wiring, 80, 1, "-", **hidden)
         patcher.chain(quiet, number, **hidden)
-        patcher.chain(number, shown, **hidden)
-        patcher.chain(shown, follow, number, **hidden)
+        patcher.chain(number, widget, **hidden)
+        patcher.chain(widget, follow, number, **hidden)
     if param.default != "":
-        preset = patcher.object(f"loadmess {word} {_atom(default_text(param))}", 470, wiring, 220, 1, "-", **hidden)
-        patcher.chain(preset, shown, **hidden)
+        preset = patcher.object(f"loadmess {selector} {_atom(default_text(param))}", 470, wiring, 220, 1, "-", **hidden)
+        patcher.chain(preset, widget, **hidden)
         if param.type in _NUMBERS:
             patcher.chain(preset, number, **hidden)
 
 
 def _control(patcher: _Patcher, param: Param, x: float, y: float) -> str:
-    told = {"hint": hint(param), "annotation": hint(param)}
+    hints = {"hint": hint(param), "annotation": hint(param)}
     match param.type:
         case ParamType.TRIGGER:
-            return patcher.box("button", x, y + 6, 24, 24, 1, "bang", **told)
+            return patcher.box("button", x, y + 6, 24, 24, 1, "bang", **hints)
         case ParamType.BOOL:
-            return patcher.box("toggle", x, y + 6, 24, 24, 1, "int", parameter_enable=0, **told)
+            return patcher.box("toggle", x, y + 6, 24, 24, 1, "int", parameter_enable=0, **hints)
         case ParamType.MENU:
             items: list[str] = []
             for item in param.menu:
                 items += [",", item] if items else [item]
-            return patcher.box("umenu", x, y + 6, 150, 22, 1, "int - -", items=items, parameter_enable=0, **told)
+            return patcher.box("umenu", x, y + 6, 150, 22, 1, "int - -", items=items, parameter_enable=0, **hints)
         case ParamType.TEXT | ParamType.FILE:
             look = {"keymode": 1, "lines": 1, "outputmode": 1, "nosymquotes": 1, "parameter_enable": 0}
-            return patcher.box("textedit", x, y + 6, 180, 22, 1, "- int - -", text="", **look, **told)
+            return patcher.box("textedit", x, y + 6, 180, 22, 1, "- int - -", text="", **look, **hints)
         case ParamType.COLOUR:
-            return patcher.box("swatch", x, y + 4, 150, 30, 3, "- float", parameter_enable=0, **told)
+            return patcher.box("swatch", x, y + 4, 150, 30, 3, "- float", parameter_enable=0, **hints)
         case ParamType.INT:
             limits = {"minimum": int(param.low), "maximum": int(param.high)}
-            return patcher.box("number", x, y + 6, 80, 22, 1, "- bang", **limits, parameter_enable=0, **told)
+            return patcher.box("number", x, y + 6, 80, 22, 1, "- bang", **limits, parameter_enable=0, **hints)
     value = {
         "parameter_longname": param.address,
         "parameter_shortname": param.address.rpartition("/")[2],
@@ -347,7 +347,7 @@ def _control(patcher: _Patcher, param: Param, x: float, y: float) -> str:
         parameter_enable=1,
         varname=param.address,
         saved_attribute_attributes={"valueof": value},
-        **told,
+        **hints,
     )
 
 

@@ -86,13 +86,13 @@ def _row(control: SurfaceControl, top: int, target: str) -> list[dict[str, Any]]
     left = _GAP_PX + _LABEL_PX
     width = _WIDTH_PX - _LABEL_PX - 6 * _GAP_PX
     widget = _widget(param)
-    if control.is_held:
+    if control.is_momentary:
         widget["mode"] = "push"
     row = [_text(f"{name}_label", control.caption, _GAP_PX, top, _LABEL_PX)]
     if widget["type"] == "fader":
         width -= _VALUE_PX + _GAP_PX
-        shown = {"value": f"@{{{name}}}", "decimals": decimals(param)}
-        row.append(_text(f"{name}_value", "", left + width + _GAP_PX, top, _VALUE_PX) | shown)
+        texts = {"value": f"@{{{name}}}", "decimals": decimals(param)}
+        row.append(_text(f"{name}_value", "", left + width + _GAP_PX, top, _VALUE_PX) | texts)
     widget |= {
         "id": name,
         "comments": hint(param),
@@ -145,8 +145,8 @@ def _range(param: Param) -> dict[str, Any]:
     if not param.stops:
         return {"min": param.low, "max": param.high}
     last = len(param.stops) - 1
-    places = ["min", *(f"{100 * at / last:.10g}%" for at in range(1, last)), "max"]
-    return {place: {name: at} for at, (place, name) in enumerate(zip(places, param.stops, strict=True))}
+    positions = ["min", *(f"{100 * at / last:.10g}%" for at in range(1, last)), "max"]
+    return {position: {name: at} for at, (position, name) in enumerate(zip(positions, param.stops, strict=True))}
 
 
 def _connect_button(target: str, arguments: list[int]) -> dict[str, Any]:
@@ -167,9 +167,9 @@ def _connect_button(target: str, arguments: list[int]) -> dict[str, Any]:
     }
 
 
-def _text(name: str, text: str, left: int, top: int, width: int) -> dict[str, Any]:
-    place = {"left": left, "top": top, "width": width, "height": _ROW_PX}
-    return {"type": "text", "id": name, **place, "align": "left", "wrap": "soft", "default": text, "bypass": True}
+def _text(name: str, text: str, x: int, top: int, width: int) -> dict[str, Any]:
+    frame = {"left": x, "top": top, "width": width, "height": _ROW_PX}
+    return {"type": "text", "id": name, **frame, "align": "left", "wrap": "soft", "default": text, "bypass": True}
 
 
 def _name(text: str) -> str:

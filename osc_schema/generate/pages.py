@@ -17,18 +17,20 @@ TYPED = ("/preset/load", "/camera/open")
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class SurfaceControl:
+    """A control of a surface for one parameter."""
+
     label: str
-    """The address without the parts that page and panel show: `angle` for /layer/1/angle."""
+    """The address without the parts in the titles of page and panel: `angle` for /layer/1/angle."""
     param: Param
-    is_held: bool = False
-    """A button whose release counts: it sends 1 and 0, or nothing but its address where a program sends no release."""
+    is_momentary: bool = False
+    """True for a button whose release counts: it sends 1 and 0, or only its address if a program sends no release."""
 
     @property
     def caption(self) -> str:
         """The label, with the unit if the label does not end in it: `angle (deg)`, `window ms`."""
         unit = self.param.unit
-        is_said = not unit or unit == "characters" or self.label.split()[-1] == unit.lower()
-        return self.label if is_said else f"{self.label} ({unit})"
+        has_unit = not unit or unit == "characters" or self.label.split()[-1] == unit.lower()
+        return self.label if has_unit else f"{self.label} ({unit})"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -80,13 +82,13 @@ def decimals(param: Param) -> int:
     if param.type is ParamType.INT:
         return 0
     smallest = abs(param.low) if param.scale == "exponential" else param.high - param.low
-    return next((places for places in range(6) if smallest * 10**places >= 10_000), 6)
+    return next((digits for digits in range(6) if smallest * 10**digits >= 10_000), 6)
 
 
 def _pages_of(area: Area) -> Iterator[Page]:
     fixed = tuple(each for command in area.commands for each in command.fixed())
-    held = frozenset(each.address for command in area.commands if command.last for each in command.fixed())
-    panels = tuple(_panels(area.title, (*area.params, *_played(fixed)), held))
+    momentary = frozenset(each.address for command in area.commands if command.last for each in command.fixed())
+    panels = tuple(_panels(area.title, (*area.params, *_played(fixed)), momentary))
     if not panels:
         return
     if not area.is_page_per_number:
@@ -107,7 +109,7 @@ def _played(commands: Iterable[Command]) -> Iterator[Param]:
             yield text(command.address, "", command.description, fewest=1, most=NAME_CHARACTERS)
 
 
-def _panels(area_title: str, params: Iterable[Param], held: Collection[str]) -> Iterator[Panel]:
+def _panels(area_title: str, params: Iterable[Param], momentary: Collection[str]) -> Iterator[Panel]:
     params = tuple(params)
     numbered = [_numbered(param.address) for param in params]
     families: dict[str, list[Param]] = {}
@@ -119,7 +121,7 @@ def _panels(area_title: str, params: Iterable[Param], held: Collection[str]) -> 
         yield Panel(
             title=title,
             controls=tuple(
-                SurfaceControl(label=_label(each.address, prefix), param=each, is_held=each.address in held)
+                SurfaceControl(label=_label(each.address, prefix), param=each, is_momentary=each.address in momentary)
                 for each in family
             ),
         )
@@ -132,10 +134,10 @@ def _numbered(address: str) -> str:
 
 
 def _label(address: str, prefix: str) -> str:
-    words = address.removeprefix(prefix).strip("/").split("/")
-    if not prefix and len(words) > 1 and not words[1].isdecimal():
-        del words[0]
-    return " ".join(words).replace("_", " ")
+    parts = address.removeprefix(prefix).strip("/").split("/")
+    if not prefix and len(parts) > 1 and not parts[1].isdecimal():
+        del parts[0]
+    return " ".join(parts).replace("_", " ")
 
 
 def _values(param: Param) -> str:

@@ -13,8 +13,8 @@ def palette_card(palettes: Sequence[Palette]) -> str:
     height = ROW_PX * len(palettes) + GAP_PX
     head = f'<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 {WIDTH_PX} {height}" width="{WIDTH_PX}">'
     rows = [_row(palette, GAP_PX + index * ROW_PX) for index, palette in enumerate(palettes)]
-    ground = f'<rect width="{WIDTH_PX}" height="{height}" fill="#0c0c0e"/>'
-    return "\n".join([head, ground, *rows, "</svg>"]) + "\n"
+    background = f'<rect width="{WIDTH_PX}" height="{height}" fill="#0c0c0e"/>'
+    return "\n".join([head, background, *rows, "</svg>"]) + "\n"
 
 
 def _row(palette: Palette, top: int) -> str:
@@ -24,11 +24,11 @@ def _row(palette: Palette, top: int) -> str:
     for index, colour in enumerate(palette.hexes):
         parts.append(_box(NAME_PX + index * side, top, side - 4, colour))
     stops = zip(RAMP_PLACES, ("#000000", *map(oklch_hex, palette.ramp)), strict=True)
-    told = "".join(f'<stop offset="{place:g}" stop-color="{colour}"/>' for place, colour in stops)
-    parts.append(f'<linearGradient id="{palette.name}">{told}</linearGradient>')
+    gradient = "".join(f'<stop offset="{offset:g}" stop-color="{colour}"/>' for offset, colour in stops)
+    parts.append(f'<linearGradient id="{palette.name}">{gradient}</linearGradient>')
     parts.append(_box(NAME_PX + COLOURS_PX + GAP_PX, top, RAMP_PX, f"url(#{palette.name})"))
     return "\n".join(parts)
 
 
-def _box(left: float, top: int, width: float, fill: str) -> str:
-    return f'<rect x="{left:g}" y="{top}" width="{width:g}" height="{ROW_PX - 10}" rx="3" fill="{fill}"/>'
+def _box(x: float, top: int, width: float, fill: str) -> str:
+    return f'<rect x="{x:g}" y="{top}" width="{width:g}" height="{ROW_PX - 10}" rx="3" fill="{fill}"/>'

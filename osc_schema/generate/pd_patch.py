@@ -76,7 +76,7 @@ class _Canvas:
 
 def _connection(main: _Canvas, host: str, port: int, listen_port: int) -> None:
     main.add("text", 20, 10, "Multiverse")
-    main.add("text", 20, 30, _escaped(f"Engine at {host}:{port}, answers at UDP port {listen_port}. Open a window:"))
+    main.add("text", 20, 30, _escape(f"Engine at {host}:{port}, answers at UDP port {listen_port}. Open a window:"))
     main.add("text", 46, 62, "connect and get all values")
     main.add("text", 46, 92, "connected")
     begin = main.add("obj", 20, 120, "loadbang")
@@ -126,7 +126,7 @@ def _connection(main: _Canvas, host: str, port: int, listen_port: int) -> None:
 
 def _objects(main: _Canvas) -> None:
     """Number boxes for the number of SAM3 objects and the best one; each also sends its value to its own name."""
-    main.add("text", 20, 410, _escaped("Objects: number found by SAM3, and the best one. 0 to 1 from the top left."))
+    main.add("text", 20, 410, _escape("Objects: number found by SAM3, and the best one. 0 to 1 from the top left."))
     count = main.add("obj", 20, 460, "list split 2")
     best = main.add("obj", 180, 460, "list split 3")
     parts = main.add("obj", 180, 485, "unpack f f f f f f f")
@@ -134,8 +134,8 @@ def _objects(main: _Canvas) -> None:
     main.chain(main.add("obj", 180, 435, f"r {FOUND_OBJECTS.best}/in"), best)
     main.cord(best, 1, parts)
     for at, name in enumerate(("objects", *(argument.name for argument in FOUND_OBJECTS.each.arguments))):
-        said = f"{FOUND_OBJECTS.best}/{name}" if at else FOUND_OBJECTS.count.address
-        look = f"-1e+37 1e+37 0 0 {said} empty empty 0 -8 0 10 {_COLOURS} 0 256"
+        address = f"{FOUND_OBJECTS.best}/{name}" if at else FOUND_OBJECTS.count.address
+        look = f"-1e+37 1e+37 0 0 {address} empty empty 0 -8 0 10 {_COLOURS} 0 256"
         box = main.add("obj", 20 + 62 * at, 515, f"nbx 6 18 {look}")
         main.add("text", 20 + 62 * at, 536, name)
         if at:
@@ -163,14 +163,14 @@ def _page_window(page: Page) -> _Canvas:
 
 
 def _draw_panel(canvas: _Canvas, panel: Panel, x: int, y: int) -> None:
-    canvas.add("text", x, y, _escaped(panel.title.upper()))
+    canvas.add("text", x, y, _escape(panel.title.upper()))
     for at, control in enumerate(panel.controls):
         _draw(canvas, control, x, y + _TITLE_PX + _ROW_PX * at)
 
 
 def _draw(canvas: _Canvas, control: SurfaceControl, x: int, y: int) -> None:
     param = control.param
-    canvas.add("text", x, y, _escaped(control.caption))
+    canvas.add("text", x, y, _escape(control.caption))
     x += _LABEL_PX
     names = f"{param.address}/out {param.address}"
     look = f"empty 0 -8 0 10 {_COLOURS}"
@@ -186,7 +186,7 @@ def _draw(canvas: _Canvas, control: SurfaceControl, x: int, y: int) -> None:
         canvas.add("symbolatom", x + 50, y, f"20 0 0 0 - {param.address}/shown - 12")
     elif param.type is ParamType.MENU:
         canvas.add("obj", x, y, f"hradio {_BUTTON_PX} 1 0 {len(param.menu)} {names} {look} 0")
-        canvas.add("text", x + _BUTTON_PX * len(param.menu) + 6, y, _escaped(" ".join(param.menu)))
+        canvas.add("text", x + _BUTTON_PX * len(param.menu) + 6, y, _escape(" ".join(param.menu)))
     elif param.type is ParamType.BOOL:
         canvas.add("obj", x, y, f"tgl 18 0 {names} {look} 0 1")
     elif param.type is ParamType.TRIGGER:
@@ -200,61 +200,61 @@ def _draw(canvas: _Canvas, control: SurfaceControl, x: int, y: int) -> None:
 def _wire(canvas: _Canvas, control: SurfaceControl, y: int, begin: int) -> None:
     """Wiring from the control to the engine and back."""
     param, address = control.param, control.param.address
-    canvas.add("text", 1120, y, _escaped(hint(param)))
+    canvas.add("text", 1120, y, _escape(hint(param)))
     show = canvas.add("obj", 940, y, f"s {address}")
-    shown = [show]
-    said = canvas.add("obj", 10, y, f"r {address}/out")
+    displays = [show]
+    output = canvas.add("obj", 10, y, f"r {address}/out")
     message = canvas.add("obj", 200, y, f"oscformat {address.strip('/').replace('/', ' ')}")
     canvas.chain(message, canvas.add("obj", 440, y, "s multiverse-out"))
-    if param.type is ParamType.TRIGGER and not control.is_held:
-        canvas.chain(said, canvas.add("msg", 160, y, "1"), message)
+    if param.type is ParamType.TRIGGER and not control.is_momentary:
+        canvas.chain(output, canvas.add("msg", 160, y, "1"), message)
         return  # an incoming 0 or 1 would press the button again
-    canvas.chain(said, message)
-    if control.is_held:
+    canvas.chain(output, message)
+    if control.is_momentary:
         return
     if param.type in _NUMBERS:
-        shown.append(canvas.add("obj", 940, y + 26, f"s {address}/shown"))
+        displays.append(canvas.add("obj", 940, y + 26, f"s {address}/shown"))
         prefix, trim = _set(canvas, 10, y + 26)
-        canvas.chain(said, prefix)
-        canvas.chain(trim, shown[1])
-    told = canvas.add("obj", 560, y, f"r {address}/in")
+        canvas.chain(output, prefix)
+        canvas.chain(trim, displays[1])
+    receiver = canvas.add("obj", 560, y, f"r {address}/in")
     value = canvas.add("obj", 740, y, f"list split {address.count('/')}")
-    canvas.chain(told, value)
+    canvas.chain(receiver, value)
     if param.type is ParamType.MENU:
         # With a prefix, so that an item that looks like a number stays a symbol.
-        word = canvas.add("obj", 560, y + 26, "makefilename is-%s")
-        select = canvas.add("obj", 700, y + 26, " ".join(["select", *(f"is-{_escaped(item)}" for item in param.menu)]))
-        canvas.cord(value, 1, word)
-        canvas.chain(word, select)
+        symbol = canvas.add("obj", 560, y + 26, "makefilename is-%s")
+        select = canvas.add("obj", 700, y + 26, " ".join(["select", *(f"is-{_escape(item)}" for item in param.menu)]))
+        canvas.cord(value, 1, symbol)
+        canvas.chain(symbol, select)
         for index in range(len(param.menu)):
             item = canvas.add("msg", 10 + 38 * index, y + 26, f"set {index}")
             canvas.cord(select, index, item)
             canvas.chain(item, show)
         if _is_long(param):
-            _name(canvas, param, y + 52, said, value)
+            _name(canvas, param, y + 52, output, value)
     else:
         prefix, trim = _set(canvas, 560, y + 26)
         canvas.cord(value, 1, prefix)
-        for target in shown:
+        for target in displays:
             canvas.chain(trim, target)
     if param.default != "":
         preset = canvas.add("msg", 840, y + 26, f"set {_default(param)}")
         canvas.chain(begin, preset)
-        for target in shown:
+        for target in displays:
             canvas.chain(preset, target)
 
 
-def _name(canvas: _Canvas, param: Param, y: int, said: int, value: int) -> None:
+def _name(canvas: _Canvas, param: Param, y: int, output: int, value: int) -> None:
     """Show the item's name beside its number, for choices made here and in the engine."""
-    shown = canvas.add("obj", 940, y, f"s {param.address}/shown")
-    canvas.cord(value, 1, shown)
+    display = canvas.add("obj", 940, y, f"s {param.address}/shown")
+    canvas.cord(value, 1, display)
     numbers = " ".join(map(str, range(len(param.menu))))
     select = canvas.add("obj", 10, y, f"select {numbers}")
-    canvas.chain(said, select)
+    canvas.chain(output, select)
     for index, item in enumerate(param.menu):
-        name = canvas.add("msg", 400 + 38 * index, y, f"symbol {_escaped(item)}")
+        name = canvas.add("msg", 400 + 38 * index, y, f"symbol {_escape(item)}")
         canvas.cord(select, index, name)
-        canvas.chain(name, shown)
+        canvas.chain(name, display)
 
 
 def _is_long(param: Param) -> bool:
@@ -278,13 +278,13 @@ def _set(canvas: _Canvas, x: int, y: int) -> tuple[int, int]:
 def _default(param: Param) -> str:
     if param.type is ParamType.MENU:
         return str(param.menu.index(str(param.default)))
-    return str(int(param.default)) if isinstance(param.default, bool) else _escaped(default_text(param))
+    return str(int(param.default)) if isinstance(param.default, bool) else _escape(default_text(param))
 
 
 def _span(param: Param) -> str:
     return f"{param.low:.10g} {param.high:.10g}"
 
 
-def _escaped(text: str) -> str:
+def _escape(text: str) -> str:
     """Text escaped for a patch file, where `,` and `;` end a message and `$` is an argument."""
     return text.translate({ord(mark): f" \\{mark}" if mark in ",;" else f"\\{mark}" for mark in ",;$\\{}"})

@@ -160,9 +160,9 @@ def control_pages(leaves: Iterable[Leaf]) -> tuple[ControlPage, ...]:
             controls += [_control(leaf, bool(controls) and at == 0) for at, leaf in enumerate(folder)]
         for control in controls:
             for name in names_of(control):
-                taken_by = addresses.setdefault(name, control.address)
-                if taken_by != control.address:
-                    raise ValueError(f"{control.address} and {taken_by} would both be named {name}")
+                owner = addresses.setdefault(name, control.address)
+                if owner != control.address:
+                    raise ValueError(f"{control.address} and {owner} would both be named {name}")
         pages.append(ControlPage(title=title, controls=tuple(controls)))
     return tuple(pages)
 
@@ -179,13 +179,13 @@ def parameter_name(address: str) -> str:
 
     It can have more than 11 characters for an engine newer than this table.
     """
-    for place, short in SHORT_PLACES.items():
-        if address.startswith(place):
-            address = address.replace(place, short, 1)
-    words: list[str] = []
+    for prefix, short in SHORT_PLACES.items():
+        if address.startswith(prefix):
+            address = address.replace(prefix, short, 1)
+    parts: list[str] = []
     for part in address.lower().strip("/").split("/"):
-        words += [part] if part in SHORT_WORDS else re.split(r"[^a-z0-9]+", part)
-    name = "".join(SHORT_WORDS.get(word, word) for word in words).capitalize()
+        parts += [part] if part in SHORT_WORDS else re.split(r"[^a-z0-9]+", part)
+    name = "".join(SHORT_WORDS.get(each, each) for each in parts).capitalize()
     if not _LEGAL_NAME.fullmatch(name):
         raise ValueError(f"{address}: TouchDesigner does not allow a parameter named {name!r}")
     return name
@@ -256,11 +256,11 @@ def _label(address: str, unit: str) -> str:
     parts = address.strip("/").split("/")
     if len(parts) > 1 and not parts[1].isdigit():
         parts = parts[1:]
-    words = " ".join(parts).replace("_", " ").split()
+    tokens = " ".join(parts).replace("_", " ").split()
     shown_unit = unit if unit != "characters" else ""
-    if shown_unit and words[-1] == shown_unit.lower():
-        words = words[:-1]
-    text = " ".join(words)
+    if shown_unit and tokens[-1] == shown_unit.lower():
+        tokens = tokens[:-1]
+    text = " ".join(tokens)
     return text[:1].upper() + text[1:] + (f" ({shown_unit})" if shown_unit else "")
 
 

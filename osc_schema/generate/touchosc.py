@@ -28,11 +28,11 @@ _MAX_ROWS_IN_HALF = 9
 _WIDTH_PX, _HEIGHT_PX, _TAB_PX = 1600, 1000, 44
 _ROW_PX, _GAP_PX, _TITLE_PX, _LABEL_PX = 80, 6, 36, 20
 _TEXT_PX, _SMALL_TEXT_PX, _LETTER_PX = 14, 12, 8
-_LEFT, _CENTRE, _RIGHT = 1, 2, 3  # textAlignH
+_ALIGN_LEFT, _ALIGN_CENTRE, _ALIGN_RIGHT = 1, 2, 3  # textAlignH
 _LAST_ANSWER = "message[2][1].value"
 
 Colour = tuple[float, float, float, float]
-_GROUND, _BAND, _WHITE = (0.08, 0.08, 0.09, 1.0), (0.16, 0.16, 0.18, 1.0), (1.0, 1.0, 1.0, 1.0)
+_BACKGROUND, _BAND, _WHITE = (0.08, 0.08, 0.09, 1.0), (0.16, 0.16, 0.18, 1.0), (1.0, 1.0, 1.0, 1.0)
 _FADER, _TOGGLE, _MENU, _TRIGGER = (0.2, 0.6, 0.9, 1), (0.9, 0.7, 0.2, 1), (0.5, 0.75, 0.4, 1), (0.9, 0.3, 0.25, 1)
 
 _EXPONENTIAL = """\
@@ -92,8 +92,8 @@ end
 
 def touchosc(areas: Iterable[Area], *, listen_port: int = LISTEN_PORT) -> bytes:
     """The file's bytes, the same for the same declarations. listen_port: the receive port set in the app."""
-    root = _node("GROUP", "multiverse", (0, 0, _WIDTH_PX, _HEIGHT_PX), _GROUND)
-    pager = _node("PAGER", "pages", (0, 0, _WIDTH_PX, _HEIGHT_PX), _GROUND, tabbarSize=_TAB_PX, tabLabels=True)
+    root = _node("GROUP", "multiverse", (0, 0, _WIDTH_PX, _HEIGHT_PX), _BACKGROUND)
+    pager = _node("PAGER", "pages", (0, 0, _WIDTH_PX, _HEIGHT_PX), _BACKGROUND, tabbarSize=_TAB_PX, tabLabels=True)
     _values(pager, page="0")
     children = ElementTree.SubElement(pager, "children")
     for page in pages(areas):
@@ -116,10 +116,10 @@ def _page(title: str, panels: Sequence[Panel]) -> ElementTree.Element:
         "GROUP",
         title,
         (0, _TAB_PX, _WIDTH_PX, _HEIGHT_PX - _TAB_PX),
-        _GROUND,
+        _BACKGROUND,
         tabLabel=title,
         tabColorOff=_BAND,
-        tabColorOn=_GROUND,
+        tabColorOn=_BACKGROUND,
         textColorOff=_WHITE,
         textColorOn=_WHITE,
     )
@@ -143,7 +143,7 @@ def _connect_button(listen_port: int) -> Iterator[ElementTree.Element]:
 
 
 def _panel(page: str, panel: Panel, x: int, y: int, width: int, height: int) -> Iterator[ElementTree.Element]:
-    yield _label(f"{page} {panel.title} {x} {y}", panel.title.upper(), (x, y, width, _TITLE_PX), align=_LEFT)
+    yield _label(f"{page} {panel.title} {x} {y}", panel.title.upper(), (x, y, width, _TITLE_PX), align=_ALIGN_LEFT)
     pitch = min(_ROW_PX, (height - _TITLE_PX) // len(panel.controls))
     for row, control in enumerate(panel.controls):
         yield from _row(control, x + _GAP_PX, y + _TITLE_PX + row * pitch, width - 2 * _GAP_PX, pitch - _GAP_PX)
@@ -152,14 +152,14 @@ def _panel(page: str, panel: Panel, x: int, y: int, width: int, height: int) -> 
 def _row(control: SurfaceControl, x: int, y: int, width: int, height: int) -> Iterator[ElementTree.Element]:
     """Label and value in one line, and the control below, as wide as the panel: a long fader is more precise."""
     param, name = control.param, control.param.address
-    yield _label(f"{name} label", control.caption, (x, y, 2 * width // 3, _LABEL_PX), align=_LEFT)
-    shown = _label(f"{name} value", "", (x + 2 * width // 3, y, width // 3, _LABEL_PX), align=_RIGHT)
+    yield _label(f"{name} label", control.caption, (x, y, 2 * width // 3, _LABEL_PX), align=_ALIGN_LEFT)
+    value_label = _label(f"{name} value", "", (x + 2 * width // 3, y, width // 3, _LABEL_PX), align=_ALIGN_RIGHT)
     frame = (x, y + _LABEL_PX, width, height - _LABEL_PX)
     match param.type:
         case ParamType.TRIGGER:
             button = _node("BUTTON", name, frame, _TRIGGER, buttonType=0, tag=hint(param))
             _values(button, x="0")
-            if control.is_held:
+            if control.is_momentary:
                 _message(button, name, ("VALUE", "INTEGER", "x"), receive=False)
             else:
                 _message(button, name, ("CONSTANT", "INTEGER", "1"), condition="RISE", receive=False)
@@ -173,19 +173,19 @@ def _row(control: SurfaceControl, x: int, y: int, width: int, height: int) -> It
             yield _menu_row(param, frame)
             step_px = width / len(param.menu)
             for at, item in enumerate(param.menu):
-                place = (round(x + at * step_px), frame[1], round(step_px), frame[3])
-                yield _label(f"{name} {item}", item, place, size_px=_SMALL_TEXT_PX)
+                stop_frame = (round(x + at * step_px), frame[1], round(step_px), frame[3])
+                yield _label(f"{name} {item}", item, stop_frame, size_px=_SMALL_TEXT_PX)
         case ParamType.MENU:
-            yield from (_menu_stepper(param, frame), shown)
+            yield from (_menu_stepper(param, frame), value_label)
         case ParamType.TEXT | ParamType.FILE | ParamType.COLOUR:
-            text = _label(name, default_text(param) if param.default else "", frame, align=_LEFT, tag=hint(param))
+            text = _label(name, default_text(param) if param.default else "", frame, align=_ALIGN_LEFT, tag=hint(param))
             _message(text, name, ("VALUE", "STRING", "text"), var="text", send=False)
             yield text
         case _:
-            yield from (_fader(param, frame, shown), shown)
+            yield from (_fader(param, frame, value_label), value_label)
 
 
-def _fader(param: Param, frame: tuple[int, int, int, int], shown: ElementTree.Element) -> ElementTree.Element:
+def _fader(param: Param, frame: tuple[int, int, int, int], value_label: ElementTree.Element) -> ElementTree.Element:
     name = param.address
     look = {"orientation": 1, "response": 1, "tag": hint(param)}  # horizontal; relative: a touch alone changes nothing
     if param.scale == "exponential":
@@ -202,7 +202,7 @@ def _fader(param: Param, frame: tuple[int, int, int, int], shown: ElementTree.El
     _values(node, x=_position(param))
     kind = "INTEGER" if param.type is ParamType.INT else "FLOAT"
     messages = _message(node, name, ("VALUE", kind, "x"), scale=(param.low, param.high))
-    _show_locally(messages, shown, kind, (param.low, param.high))
+    _show_locally(messages, value_label, kind, (param.low, param.high))
     return node
 
 
@@ -301,14 +301,14 @@ def _message(
 
 
 def _show_locally(
-    messages: ElementTree.Element, shown: ElementTree.Element, conversion: str, scale: tuple[float, float]
+    messages: ElementTree.Element, value_label: ElementTree.Element, conversion: str, scale: tuple[float, float]
 ) -> None:
     """Show the fader's value as a number on the label beside it, for touches and for received values."""
     local = ElementTree.SubElement(messages, "local")
     _fields(local, {"enabled": "1"})
     _fields(_part(local, "triggers", "trigger"), {"var": "x", "condition": "ANY"})
     _fields(local, _partial("VALUE", conversion, "x", scale))
-    _fields(local, {"dstType": "VALUE", "dstVar": "text", "dstID": shown.attrib["ID"]})
+    _fields(local, {"dstType": "VALUE", "dstVar": "text", "dstID": value_label.attrib["ID"]})
 
 
 def _partial(kind: str, conversion: str, value: str, scale: tuple[float, float] = (0, 1)) -> dict[str, str]:
@@ -331,11 +331,11 @@ def _label(
     frame: tuple[float, float, float, float],
     *,
     size_px: int = _TEXT_PX,
-    align: int = _CENTRE,
+    align: int = _ALIGN_CENTRE,
     **more: Any,
 ) -> ElementTree.Element:
     """A text that passes touches through to the control below it."""
     look = {"background": False, "outline": False, "textSize": size_px, "textAlignH": align, "textClip": True}
-    node = _node("LABEL", name, frame, _GROUND, **look, textColor=_WHITE, **more)
+    node = _node("LABEL", name, frame, _BACKGROUND, **look, textColor=_WHITE, **more)
     _values(node, text=text)
     return node

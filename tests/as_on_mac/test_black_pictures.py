@@ -11,7 +11,7 @@ from torch import Tensor
 from torch.nn import functional as F
 
 from engine.models import device_work
-from engine.models.sd.attention import share_weights
+from engine.models.sd.attention import install_attention
 from engine.models.sd.load import load
 from engine.models.sd.shapes import TINY_BLOCKS
 from engine.models.sd.spec import ModelSpec
@@ -48,16 +48,14 @@ def unet_of(**config: Any) -> Any:
         ({}, False),  # SD 1.5 stays within float16
     ],
 )
-def test_attention_that_exceeds_float16_is_computed_in_float32(
-    on_mps: None, config: dict[str, Any], is_finite: bool
-) -> None:
+def test_attention_beyond_float16_is_computed_in_float32(on_mps: None, config: dict[str, Any], is_finite: bool) -> None:
     unet = unet_of(**config)
     with torch.no_grad():
         for name, weight in unet.named_parameters():
             if ".to_q." in name or ".to_k." in name:
                 weight.mul_(300)
         unet.half()
-        share_weights(unet)
+        install_attention(unet)
         block = unet.mid_block.attentions[0].transformer_blocks[0]
         pixels, text = torch.randn(1, 16, block.attn1.to_q.in_features), torch.randn(1, 5, 32)
         for layer, seen in ((block.attn1, pixels), (block.attn2, text)):
@@ -71,21 +69,21 @@ def test_a_full_vae_is_float32_and_taesd_is_not(on_mps: None, tiny_models: Any) 
         assert load(ModelSpec(model=str(folder)), "cpu", "float16").vae.dtype == dtype
 
 
-def test_what_the_gpu_lacks_is_told_once_and_shown(monkeypatch: pytest.MonkeyPatch) -> None:
-    told: list[tuple[str, str]] = []
-    shown: list[str] = []
-    monkeypatch.setattr(warnings, "showwarning", lambda message, *others, **named: shown.append(str(message)))
+def test_what_the_gpu_lacks_is_reported_once(monkeypatch: pytest.MonkeyPatch) -> None:
+    warnings_seen: list[tuple[str, str]] = []
+    others_seen: list[str] = []
+    monkeypatch.setattr(warnings, "showwarning", lambda message, *others, **named: others_seen.append(str(message)))
     text = (
         "The operator 'aten::_linalg_eigh' is not currently supported on the MPS backend and will fall back to run on "
         "the CPU. This may have performance implications."
     )
     for platform, count in (("linux", 0), ("darwin", 1)):
         monkeypatch.setattr(sys, "platform", platform)
-        metal.tell_fallback(lambda key, line: told.append((key, line)))
+        metal.tell_fallback(lambda key, line: warnings_seen.append((key, line)))
         with warnings.catch_warnings():
             warnings.simplefilter("always")
             warnings.warn("something else", stacklevel=1)
             warnings.warn(text, stacklevel=1)
-        assert len(told) == count
-    assert told[0][1].startswith("the Mac's GPU lacks aten::_linalg_eigh: the CPU computes it, slowly")
-    assert shown == ["something else", text] * 2
+        assert len(warnings_seen) == count
+    assert warnings_seen[0][1].startswith("the Mac's GPU lacks aten::_linalg_eigh: the CPU computes it, slowly")
+    assert others_seen == ["something else", text] * 2

@@ -56,7 +56,7 @@ def test_on_a_mac_without_a_camera_index_0_is_not_its_screen(mac_with) -> None:
 def test_a_screen_is_chosen_by_its_name_and_never_before_a_camera(mac_with) -> None:
     mac_with("FaceTime HDカメラ", "Screen Link Capture", "Capture screen 0")
     cameras = list_cameras()
-    assert [camera.word for camera in cameras] == ["0", "1", "Capture screen 0"]
+    assert [camera.argument for camera in cameras] == ["0", "1", "Capture screen 0"]
     assert find_camera("Capture screen 0", cameras).id == "2"
     assert find_camera("screen", cameras).name == "Screen Link Capture"
     assert find_camera("SCREEN 0", cameras).id == "2"
@@ -87,8 +87,8 @@ def test_a_microphone_is_reopened_until_allowed_and_reported_once(microphone, wa
 
     def rounds(passed_s: float) -> None:
         clock.advance(passed_s)
-        taken = portaudio.reads
-        wait_for(lambda: portaudio.reads > taken + 1, "the stream's next rounds")
+        reads = portaudio.reads
+        wait_for(lambda: portaudio.reads > reads + 1, "the stream's next rounds")
 
     wait_for(lambda: capture.state == "permission?", "2 s of zeros")
     wait_for(lambda: reports.lines, "the line about it")

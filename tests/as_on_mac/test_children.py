@@ -15,7 +15,7 @@ from engine.children.launcher import Launcher
 from engine.children.mailbox import EXIT_ORPHANED
 from engine.children.messages import Begin, ToEngine
 from engine.children.spec import child_environment
-from engine.ipc import ChildWords, ControlPipe
+from engine.ipc import ChildCounters, ControlPipe
 from engine.system import metal
 
 ROOT = Path(__file__).parents[2]
@@ -28,34 +28,34 @@ def on_a_mac(monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 def test_a_spawned_child_exits_when_the_engine_dies(on_a_mac: None, wait_for: Callable[..., Any]) -> None:
-    words = ChildWords.create("echo words")
+    counters = ChildCounters.create("echo words")
     with tempfile.TemporaryFile() as stderr:
         process, connection = Launcher(is_forking=False).launch(stderr, child_environment(), 0)
         pipe: ControlPipe[ToEngine] = ControlPipe(connection, ToEngine)
         loop, settings = "tests.children.echo:run", {"gain": 1.0}
         pipe.send(
-            Begin(loop=loop, settings=settings, environment={}, niceness=0, words=words.segment, gate="")
+            Begin(loop=loop, settings=settings, environment={}, niceness=0, counters=counters.segment, gate="")
         )  # before its interpreter runs
         wait_for(lambda: pipe.receive(), "its first message")
         pipe.close()  # as the system does when an engine is killed
         wait_for(lambda: process.has_ended(time.perf_counter()), "its end")
-    words.close()
+    counters.close()
     assert process.exit_reason == f"exit code {EXIT_ORPHANED}"
 
 
-@pytest.mark.parametrize(("chosen", "told"), [(None, "1"), ("0", "0")], ids=["unasked", "the user's choice"])
+@pytest.mark.parametrize(("chosen", "expected"), [(None, "1"), ("0", "0")], ids=["unasked", "the user's choice"])
 def test_unsupported_gpu_operations_fall_back_to_the_cpu_unless_disabled(
-    chosen: str | None, told: str, on_a_mac: None, monkeypatch: pytest.MonkeyPatch
+    chosen: str | None, expected: str, on_a_mac: None, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     if chosen is not None:
         monkeypatch.setenv(metal.VARIABLE, chosen)
-    assert ({**os.environ, **child_environment()})[metal.VARIABLE] == told
+    assert ({**os.environ, **child_environment()})[metal.VARIABLE] == expected
     job = (
         "import sys, os; sys.platform = 'darwin'; import engine.models;"
         f" print(os.environ['{metal.VARIABLE}'], 'torch' in sys.modules)"
     )
     done = subprocess.run([sys.executable, "-c", job], cwd=ROOT, capture_output=True, text=True, check=True)
-    assert done.stdout.split() == [told, "False"], "torch reads it when it is loaded"
+    assert done.stdout.split() == [expected, "False"], "torch reads it when it is loaded"
 
 
 def test_other_systems_do_not_set_the_variable(monkeypatch: pytest.MonkeyPatch) -> None:

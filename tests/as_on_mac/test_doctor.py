@@ -1,4 +1,4 @@
-"""The doctor's findings on a Mac; docs/mac.md must contain the same text."""
+"""The doctor's findings on a Mac; docs/tutorials/mac.md must contain the same text."""
 
 import subprocess
 import sys
@@ -14,7 +14,7 @@ from engine.cli.probe import Answer, ask_permissions
 from engine.render.context import refusal
 from tests.support.doctor import check, first_hour_checks
 
-PAGE = Path(__file__).parents[2] / "docs" / "mac.md"
+PAGE = Path(__file__).parents[2] / "docs" / "tutorials" / "mac.md"
 NUMBA = Answer(values={"threads": 8, "layer": "workqueue"})
 HOME = "/Users/ann"
 TERMINAL = {"__CFBundleIdentifier": "com.apple.Terminal", "TERM_PROGRAM": "Apple_Terminal"}
@@ -48,13 +48,11 @@ def test_each_line_of_the_doctor_is_in_the_page_with_its_remedy(monkeypatch: pyt
     rows = [line.replace("`", "") for line in PAGE.read_text(encoding="utf-8").splitlines() if line.startswith("| ")]
     for found in stumbles():
         assert found.state in ("note", "warning")
-        row = f"| {found.state} {found.name}: {found.detail} | {found.mend}"
+        row = f"| {found.state} {found.name}: {found.detail} | {found.fix}"
         assert any(line.startswith(row) for line in rows), row
 
 
-def test_a_mac_without_problems_has_no_findings_and_one_under_rosetta_has(
-    monkeypatch: pytest.MonkeyPatch, tmp_path: Path
-) -> None:
+def test_a_good_mac_has_no_findings_and_one_under_rosetta_has(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
     monkeypatch.setattr(sys, "platform", "darwin")
     monkeypatch.setattr("platform.machine", lambda: "arm64")
     monkeypatch.setattr("platform.mac_ver", lambda: ("15.1", ("", "", ""), "arm64"))
@@ -82,12 +80,12 @@ def test_permissions_are_read_and_never_requested(monkeypatch: pytest.MonkeyPatc
     """AVCaptureDevice.h: authorizationStatusForMediaType: returns 0 to 3; only requestAccess... prompts. The media
     types are AVMediaFormat.h's "soun" and "vide"."""
     noted = {"soun": 2, "vide": 0}
-    asked: list[str] = []
+    queried: list[str] = []
 
     class Device:
         @staticmethod
         def authorizationStatusForMediaType_(kind: str) -> int:
-            asked.append(kind)
+            queried.append(kind)
             return noted[kind]
 
     fake: Any = ModuleType("objc")
@@ -97,4 +95,4 @@ def test_permissions_are_read_and_never_requested(monkeypatch: pytest.MonkeyPatc
     assert ask_permissions() == {"microphone": "refused", "camera": "not asked"}
     noted["soun"] = noted["vide"] = 3
     assert set(ask_permissions().values()) == {"allowed"}
-    assert asked == ["soun", "vide"] * 2
+    assert queried == ["soun", "vide"] * 2

@@ -17,7 +17,7 @@ from torch.utils._python_dispatch import TorchDispatchMode
 
 from engine.models import device_work
 from engine.models.rvc import VoiceSettings, VoiceSpec
-from engine.models.rvc.cutting import FULL, SHORT, spans_of
+from engine.models.rvc.cutting import FULL, SHORT, cut_into_spans
 from engine.models.rvc.load import load
 from engine.models.rvc.offline import VoiceConverter, cutting_for
 from engine.models.rvc.optimization import OptimizationConfig
@@ -25,7 +25,7 @@ from engine.models.rvc.pitch.yin import Yin
 from tests.conftest import TinyModels
 from tests.support.long_form import only_soak
 
-LIMIT = device_work.MAX_CONVOLVED["mps"]
+LIMIT = device_work.MAX_CONV_LENGTH["mps"]
 CPU = torch.device("cpu")
 
 
@@ -46,7 +46,7 @@ class Refusing(TorchDispatchMode):
 @pytest.fixture
 def limited(monkeypatch: pytest.MonkeyPatch) -> None:
     torch.set_num_threads(1)
-    monkeypatch.setitem(device_work.MAX_CONVOLVED, "cpu", LIMIT)
+    monkeypatch.setitem(device_work.MAX_CONV_LENGTH, "cpu", LIMIT)
 
 
 @only_soak
@@ -58,10 +58,10 @@ def test_a_long_sound_is_converted_in_pieces_short_enough_for_mps(tiny_models: T
     seconds = 21  # in one piece too long for HuBERT and all other networks
     sound = 0.3 * np.sin(2.0 * np.pi * 220.0 * np.arange(seconds * 16_000) / 16_000, dtype=np.float32)
     with Refusing() as refusing:
-        made = converter.convert_sound(sound)
-    assert len(made) == seconds * model.rate_hz
+        voice = converter.convert_sound(sound)
+    assert len(voice) == seconds * model.rate_hz
     assert LIMIT * 0.7 < refusing.longest <= LIMIT
-    assert np.argmax(np.abs(np.fft.rfft(made * np.hanning(len(made))))) / seconds == pytest.approx(220.0, abs=0.5)
+    assert np.argmax(np.abs(np.fft.rfft(voice * np.hanning(len(voice))))) / seconds == pytest.approx(220.0, abs=0.5)
 
 
 def test_no_window_of_the_short_plan_is_too_long_for_hubert(limited: None) -> None:
@@ -71,7 +71,7 @@ def test_no_window_of_the_short_plan_is_too_long_for_hubert(limited: None) -> No
     random = np.random.default_rng(0)
     for seconds in (15.9, 16.0, 16.1, 100.0):
         sound = random.standard_normal(round(seconds * 16_000)).astype(np.float32)
-        spans = spans_of(lambda first, count, sound=sound: sound[first : first + count], len(sound), cutting)
+        spans = cut_into_spans(lambda first, count, sound=sound: sound[first : first + count], len(sound), cutting)
         assert max(span.size for span in spans) * 160 // 5 <= LIMIT
     assert 2 * cutting.query_s + cutting.center_s <= cutting.max_s
     assert (cutting.max_s + 2 * cutting.pad_s) * 17 / 16 * 16_000 / 5 <= LIMIT
@@ -83,14 +83,14 @@ def test_pitch_from_pieces_equals_pitch_from_the_whole(monkeypatch: pytest.Monke
     tracker = Yin(CPU)
     whole = tracker._low_passed(sound)
     for most in (777, 4_000, 7_999, 8_000):
-        monkeypatch.setitem(device_work.MAX_CONVOLVED, "cpu", most)
+        monkeypatch.setitem(device_work.MAX_CONV_LENGTH, "cpu", most)
         torch.testing.assert_close(tracker._low_passed(sound), whole)
 
 
-@pytest.mark.parametrize(("is_newer", "wanted"), [(True, sys.maxsize), (False, LIMIT)])
-def test_a_mac_without_the_limit_gets_no_pieces(monkeypatch: pytest.MonkeyPatch, is_newer: bool, wanted: int) -> None:
-    asked = []
-    monkeypatch.setattr("torch.backends.mps.is_macos_or_newer", lambda *version: asked.append(version) or is_newer)
-    assert device_work.max_convolved(torch.device("mps")) == wanted and asked == [(15, 1)]
-    assert device_work.max_convolved(CPU) == device_work.max_convolved(torch.device("cuda:1")) == sys.maxsize
+@pytest.mark.parametrize(("is_newer", "expected"), [(True, sys.maxsize), (False, LIMIT)])
+def test_a_mac_without_the_limit_gets_no_pieces(monkeypatch: pytest.MonkeyPatch, is_newer: bool, expected: int) -> None:
+    versions = []
+    monkeypatch.setattr("torch.backends.mps.is_macos_or_newer", lambda *version: versions.append(version) or is_newer)
+    assert device_work.max_conv_length(torch.device("mps")) == expected and versions == [(15, 1)]
+    assert device_work.max_conv_length(CPU) == device_work.max_conv_length(torch.device("cuda:1")) == sys.maxsize
     assert cutting_for(CPU, torch.float32) is FULL

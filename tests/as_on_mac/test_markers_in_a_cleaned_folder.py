@@ -27,15 +27,13 @@ def folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> RingFolder:
 def is_used(marker: Path) -> bool:
     """As `dirhelper` decides, from both times."""
     try:
-        told = marker.stat()
+        times = marker.stat()
     except FileNotFoundError:
         return False
-    return min(told.st_atime, told.st_mtime) > time.time() - FOUR_DAYS_S / 2
+    return min(times.st_atime, times.st_mtime) > time.time() - FOUR_DAYS_S / 2
 
 
-def test_the_marker_of_a_ring_is_touched_while_the_ring_is_open(
-    folder: RingFolder, tmp_path: Path, wait_for: Callable[..., Any]
-) -> None:
+def test_an_open_ring_touches_its_marker(folder: RingFolder, tmp_path: Path, wait_for: Callable[..., Any]) -> None:
     before = set(threading.enumerate())
     ring = RingOwner("Multiverse", 6, 4, 3, 0.0, folder)
     marker = folder.path / ring.segment
@@ -55,17 +53,15 @@ def test_the_marker_of_a_ring_is_touched_while_the_ring_is_open(
     wait_for(lambda: set(threading.enumerate()) <= before, "the thread's end")
 
 
-def test_a_marker_held_by_a_scanner_does_not_stop_the_picture(
-    folder: RingFolder, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_a_marker_locked_by_a_scanner_stops_no_picture(folder: RingFolder, monkeypatch: pytest.MonkeyPatch) -> None:
     """Rings are resized and closed on the render thread."""
     ring = RingOwner("Multiverse", 6, 4, 3, 0.0, folder)
 
     def refuse(self: Path, missing_ok: bool = False) -> None:
         raise PermissionError(13, "The process cannot access the file", str(self))
 
-    with monkeypatch.context() as held:
-        held.setattr(Path, "unlink", refuse)
+    with monkeypatch.context() as patch:
+        patch.setattr(Path, "unlink", refuse)
         ring.resize(8, 4)
         assert ring.shape == (4, 8, 3)
         ring.close()

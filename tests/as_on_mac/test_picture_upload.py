@@ -13,7 +13,7 @@ import torch
 from torch.utils._python_dispatch import TorchDispatchMode
 
 from engine.models.device_work import DeviceCopy
-from engine.models.sd.pixels import fitted
+from engine.models.sd.pixels import crop_and_resize
 
 
 class Uploads(TorchDispatchMode):
@@ -34,6 +34,6 @@ def test_a_picture_may_be_overwritten_right_after_its_upload_call(is_writable: b
     picture.flags.writeable = is_writable
     device = torch.device("meta")  # a device other than the CPU and CUDA
     with Uploads() as uploads:
-        assert fitted(picture, 64, 48, device).shape == (1, 3, 48, 64)
+        assert crop_and_resize(picture, 64, 48, device).shape == (1, 3, 48, 64)
         DeviceCopy(device).send(np.zeros((48, 64, 3), np.uint8))
     assert uploads.waits == [True, True]

@@ -12,5 +12,5 @@ def test_modules_are_imported_and_commands_work_with_foreign_names(tmp_path: Pat
 
 
 def test_a_show_is_played_recorded_and_ended(tmp_path: Path) -> None:
-    _, asked = played_show("darwin", tmp_path)
-    assert "beginActivityWithOptions_reason_" in asked and "endActivity_" in asked
+    _, calls = played_show("darwin", tmp_path)
+    assert "beginActivityWithOptions_reason_" in calls and "endActivity_" in calls

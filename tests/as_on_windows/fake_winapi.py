@@ -37,11 +37,11 @@ class Overlapped:
 
     _events = itertools.count(0x10000)
 
-    def __init__(self, api: "FakeWinapi", wanted: int = 0) -> None:
+    def __init__(self, api: "FakeWinapi", size: int = 0) -> None:
         self.event = next(self._events)
         self.error = PENDING
         self.data: bytes = b""
-        self.wanted = wanted
+        self.size = size
         self.transferred = 0
         self._api = api
         api.operations[self.event] = self
@@ -103,12 +103,12 @@ class End:
                 return
             self.reads.popleft()
             message = self.inbox[0]
-            given, message.left = message.left[: read.wanted], message.left[read.wanted :]
+            data, message.left = message.left[: read.size], message.left[read.size :]
             if message.left:
-                read.done(MORE_DATA, given)
+                read.done(MORE_DATA, data)
                 continue
             self.inbox.popleft()
-            read.done(SUCCESS, given)
+            read.done(SUCCESS, data)
             if message.write is not None:
                 message.write.done(SUCCESS, transferred=message.length)
 
@@ -146,7 +146,7 @@ class FakeWinapi(ModuleType):
         self.ends[handle].other = End(quota=out)
         return handle
 
-    def CreateFile(self, name: str, access: int, share: int, security: int, how: int, flags: int, _: int) -> int:
+    def CreateFile(self, name: str, access: int, share_mode: int, security: int, how: int, flags: int, _: int) -> int:
         assert flags & self.FILE_FLAG_OVERLAPPED and how == self.OPEN_EXISTING
         first = self.ends[self.names[name]]
         handle = next(self._handles)

@@ -23,7 +23,7 @@ from engine.children.mailbox import Mailbox
 from engine.children.messages import Begin, ChildMessage, Stop, ToChild, Update
 from engine.children.port import ChildPort
 from engine.errors import ControlPipeError, PipeClosedError
-from engine.ipc import ChildWords, ControlPipe
+from engine.ipc import ChildCounters, ControlPipe
 from engine.ipc.control_pipe import NEW_PIPE_BYTES, ROOM_WAIT_S, open_pipe
 from engine.live.kit.model_loading import load_on_device
 from engine.system import priority
@@ -44,7 +44,7 @@ def both_ends() -> tuple[ControlPipe[ChildMessage], ControlPipe[ToChild]]:
 
 
 def begin(text: str) -> Begin:
-    return Begin(loop="a:run", settings={"text": text}, environment={}, niceness=0, words="", gate="")
+    return Begin(loop="a:run", settings={"text": text}, environment={}, niceness=0, counters="", gate="")
 
 
 def test_the_first_messages_are_written_while_the_childs_interpreter_starts(winapi: FakeWinapi) -> None:
@@ -194,12 +194,12 @@ def test_a_model_is_loaded_at_idle_priority(
 ) -> None:
     importlib.import_module("engine.models.device_work")  # now: torch loads the DLLs of the system it detects
     ours, theirs = open_pipe()
-    words = ChildWords.create("toy words")
+    counters = ChildCounters.create("toy words")
     port = ChildPort(
         settings={"threads": 1, "device": "cpu", "dtype": "auto"},
         send=lambda message: None,
-        mailbox=Mailbox(ControlPipe(theirs, ToChild), words),
-        words=words,
+        mailbox=Mailbox(ControlPipe(theirs, ToChild), counters),
+        counters=counters,
         gate=None,
     )
     while_loading = []
@@ -213,14 +213,12 @@ def test_a_model_is_loaded_at_idle_priority(
     with ours, theirs, monkeypatch.context() as on_windows:
         on_windows.setattr(sys, "platform", "win32")
         load_on_device(port, "tiny", Model, half="float16", gives_way=gives_way)
-    words.close()
+    counters.close()
     assert while_loading == [IDLE]
     assert own_class() == after
 
 
-def test_a_refused_priority_does_not_prevent_loading_a_model(
-    monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
-) -> None:
+def test_a_refused_priority_stops_no_model(monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture) -> None:
     def refused(process: psutil.Process, value: int | None = None) -> None:
         raise psutil.AccessDenied(process.pid)
 

@@ -46,7 +46,7 @@ def press(windows: FakeWindows) -> Callable[[int], int]:
     return call
 
 
-class Told:
+class Recorder:
     """Console events with a fake clock, wait and force quit that only record their calls."""
 
     def __init__(self) -> None:
@@ -65,55 +65,53 @@ class Told:
 
 
 @pytest.fixture
-def told(press: Callable[[int], int]) -> Told:
-    told = Told()
-    told.events.connect(told.stop)
-    return told
+def recorder(press: Callable[[int], int]) -> Recorder:
+    recorder = Recorder()
+    recorder.events.connect(recorder.stop)
+    return recorder
 
 
 @pytest.mark.parametrize("event", [CTRL_C, CTRL_BREAK])
-def test_the_first_key_stops_the_command_and_a_later_one_ends_it_at_once(
-    told: Told, press: Callable[[int], int], event: int
-) -> None:
+def test_the_first_key_stops_and_a_later_one_kills(recorder: Recorder, press: Callable[[int], int], event: int) -> None:
     assert press(event) == 1
-    assert told.calls == ["stop"]
-    told.now_s += 0.5  # a held key repeats
+    assert recorder.calls == ["stop"]
+    recorder.now_s += 0.5  # a held key repeats
     assert press(event) == 1
-    assert told.calls == ["stop"]
-    told.now_s += 1.0
+    assert recorder.calls == ["stop"]
+    recorder.now_s += 1.0
     press(CTRL_C)
-    assert told.calls == ["stop", ("quit", CONTROL_C_EXIT)]
+    assert recorder.calls == ["stop", ("quit", CONTROL_C_EXIT)]
 
 
 @pytest.mark.parametrize("event", [CLOSE, LOGOFF, SHUTDOWN])
-def test_a_closing_window_waits_until_the_files_are_complete(
-    told: Told, press: Callable[[int], int], event: int
-) -> None:
+def test_a_closing_window_waits_for_complete_files(recorder: Recorder, press: Callable[[int], int], event: int) -> None:
     """Windows ends the process once the handler returns, and 5 s after the event in any case (microsoft/terminal,
     doc/ConsoleCtrlEvent.md)."""
     assert press(event) == 1
-    assert told.calls == ["stop", ("hold", MAX_HOLD_S)]
+    assert recorder.calls == ["stop", ("hold", MAX_HOLD_S)]
     assert MAX_HOLD_S <= 4.5
 
 
 @pytest.mark.parametrize("later_s", [0.0, 1.5])
-def test_a_window_that_closes_after_ctrl_c_waits_too(told: Told, press: Callable[[int], int], later_s: float) -> None:
+def test_a_window_closed_after_ctrl_c_waits_too(
+    recorder: Recorder, press: Callable[[int], int], later_s: float
+) -> None:
     press(CTRL_C)
-    told.now_s += later_s
+    recorder.now_s += later_s
     press(CLOSE)
-    assert told.calls == ["stop", ("hold", MAX_HOLD_S)]
+    assert recorder.calls == ["stop", ("hold", MAX_HOLD_S)]
 
 
 @pytest.mark.parametrize("event", [CTRL_C, CTRL_BREAK, CLOSE])
 def test_a_command_that_stops_on_an_exception_gets_one(press: Callable[[int], int], event: int) -> None:
-    told = Told()
-    told.events.listen()
+    recorder = Recorder()
+    recorder.events.listen()
     end_s = time.perf_counter() + 120.0
     with pytest.raises(KeyboardInterrupt):
         press(event)
         while time.perf_counter() < end_s:
             time.sleep(0.001)
-    assert "stop" not in told.calls
+    assert "stop" not in recorder.calls
 
 
 @pytest.fixture
@@ -138,26 +136,24 @@ def test_ctrl_c_while_the_engine_opens_stops_it_once_it_is_open(press: Callable[
 def test_a_window_that_closes_while_the_engine_opens_ends_it_once_it_is_open(
     press: Callable[[int], int], monkeypatch: pytest.MonkeyPatch, wait_for: Callable[..., Any]
 ) -> None:
-    held, ended, in_time = threading.Event(), threading.Event(), []
+    is_blocked, ended, in_time = threading.Event(), threading.Event(), []
 
     def hold(seconds: float) -> None:
-        held.set()
+        is_blocked.set()
         in_time.append(ended.wait(2.0))
 
     monkeypatch.setattr("engine.cli.signals.console", ConsoleEvents(hold=hold))
     signals = Signals()
     window = threading.Thread(target=press, args=(CLOSE,))
     window.start()
-    wait_for(held.is_set, "the handler that holds the window open")
+    wait_for(is_blocked.is_set, "the handler that holds the window open")
     signals.connect(ended.set)
     window.join()
     assert in_time == [True]
 
 
 @pytest.mark.usefixtures("own_signals")
-def test_ctrl_c_reaches_a_command_before_libraries_that_it_has_loaded(
-    windows: FakeWindows, press: Callable[[int], int]
-) -> None:
+def test_ctrl_c_reaches_a_command_before_its_libraries(windows: FakeWindows, press: Callable[[int], int]) -> None:
     """Handlers are called last registered first; the one of Intel's Fortran runtime aborts the process."""
     calls: list[str] = []
     signals = Signals()

@@ -84,9 +84,7 @@ def test_the_whole_program_prints_any_name_through_a_pipe_of_a_code_page(presets
     assert b"\\u685c\\u306e\\u591c" in done.stdout
 
 
-def test_no_sound_device_name_hides_later_devices(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, wait_for: Callable
-) -> None:
+def test_no_device_name_hides_later_ones(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, wait_for: Callable) -> None:
     """The listing program, with a fake sounddevice module."""
     listed = [{"name": name, "hostapi": 0} for name in DEVICES]
     (tmp_path / "sounddevice.py").write_text(
@@ -116,9 +114,7 @@ def enumerate_input_devices(format_name):
     assert [camera.name for camera in list_through_ffmpeg("dshow")] == DEVICES
 
 
-def test_output_of_a_driver_in_the_code_page_does_not_break_the_answer(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_driver_output_in_the_code_page_breaks_no_answer(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     (tmp_path / "av.py").write_text(
         """import os
 os.write(1, "Gerät gefunden\\n".encode("cp1252"))
@@ -154,14 +150,14 @@ def test_no_text_is_read_or_written_in_the_system_encoding() -> None:
 
 def _is_text_without_encoding(call: ast.Call) -> bool:
     name = call.func.attr if isinstance(call.func, ast.Attribute) else getattr(call.func, "id", "")
-    given = {keyword.arg: keyword.value for keyword in call.keywords}
-    if "encoding" in given:
+    keywords = {keyword.arg: keyword.value for keyword in call.keywords}
+    if "encoding" in keywords:
         return False
     if name in ("read_text", "write_text", "TextIOWrapper", "fdopen"):
         return True
     if name in ("run", "Popen", "check_output"):
-        return "text" in given or "universal_newlines" in given
+        return "text" in keywords or "universal_newlines" in keywords
     if name == "open" and isinstance(call.func, ast.Name):
-        modes = [each.value for each in (*call.args[1:2], given.get("mode")) if isinstance(each, ast.Constant)]
+        modes = [each.value for each in (*call.args[1:2], keywords.get("mode")) if isinstance(each, ast.Constant)]
         return not any("b" in str(mode) for mode in modes)
     return False

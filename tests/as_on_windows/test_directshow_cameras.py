@@ -61,7 +61,7 @@ def test_no_camera_is_an_empty_list_and_no_error(without_a_microphone) -> None:
 
 
 def test_two_cameras_with_the_same_name_are_chosen_by_index() -> None:
-    twins = tuple(CameraDevice(index=place, name="Web カメラ", id=moniker) for place, moniker in enumerate(TWINS))
+    twins = tuple(CameraDevice(index=index, name="Web カメラ", id=moniker) for index, moniker in enumerate(TWINS))
     assert find_camera(1, twins).id == TWINS[1]
     assert attempts(find_camera(1, twins), "win32")[0].file == f"video={TWINS[1]}"
     assert ":" not in TWINS[1], "dshow's parse_device_name would end there"

@@ -1,4 +1,4 @@
-"""The doctor's findings on a PC; docs/windows.md must contain the same text."""
+"""The doctor's findings on a PC; docs/tutorials/windows.md must contain the same text."""
 
 import errno
 import socket
@@ -23,7 +23,7 @@ from engine.system.installing import install_line
 from tests.support.doctor import check, first_hour_checks
 from tests.support.fake_win32 import FakeWindows, reserve_ports
 
-PAGE = Path(__file__).parents[2] / "docs" / "windows.md"
+PAGE = Path(__file__).parents[2] / "docs" / "tutorials" / "windows.md"
 NUMBA = Answer(values={"threads": 8, "layer": "omp"})
 
 Registry = dict[tuple[str, str, str], str | int]
@@ -108,14 +108,14 @@ def test_each_line_of_the_doctor_is_in_the_page_with_its_remedy(monkeypatch: pyt
     monkeypatch.setattr(sys, "platform", "win32")
     for found in stumbles(monkeypatch):
         assert found.state in ("note", "warning")
-        row = f"| {found.state} {found.name}: {found.detail} | {found.mend}".replace("`", "")
+        row = f"| {found.state} {found.name}: {found.detail} | {found.fix}".replace("`", "")
         assert any(line.startswith(row) for line in rows), row
 
 
 def test_commands_can_be_typed_in_powershell_and_in_cmd(monkeypatch: pytest.MonkeyPatch) -> None:
     """PowerShell 5.1 has no `&&`, and in cmd a single quote is an ordinary character."""
     monkeypatch.setattr(sys, "platform", "win32")
-    presets = check("presets", (r"C:\presets", "Access is denied"), "win32").mend
+    presets = check("presets", (r"C:\presets", "Access is denied"), "win32").fix
     assert presets == r"setx MULTIVERSE_HOME C:\multiverse-home, then open a new window"
     advice = loopback_advice((), "win32")
     assert advice.endswith('--audio "device:CABLE Output"')
@@ -147,9 +147,7 @@ def test_a_pc_without_problems_has_no_findings(
     )
 
 
-def test_a_pc_with_every_problem_has_every_finding(
-    windows: FakeWindows, registry: Registry, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_each_problem_is_a_finding(windows: FakeWindows, registry: Registry, monkeypatch: pytest.MonkeyPatch) -> None:
     consent = r"Software\Microsoft\Windows\CurrentVersion\CapabilityAccessManager\ConsentStore"
     registry["HKEY_CURRENT_USER", rf"{consent}\microphone\NonPackaged", "Value"] = "Deny"
     registry["HKEY_LOCAL_MACHINE", rf"{consent}\webcam", "Value"] = "Deny"
@@ -160,7 +158,7 @@ def test_a_pc_with_every_problem_has_every_finding(
     monkeypatch.setattr(sys, "prefix", r"c:\users\ann\onedrive\multiverse\.venv")
     monkeypatch.setattr(sys, "base_prefix", r"C:\Program Files\WindowsApps\PythonSoftwareFoundation.Python.3.13_q")
     found = list(first_hour_checks())
-    assert len(found) == 7 and all(check.state != "ok" and check.mend for check in found)
+    assert len(found) == 7 and all(check.state != "ok" and check.fix for check in found)
 
 
 def test_a_long_folder_is_reported_unless_windows_allows_long_paths(windows: FakeWindows) -> None:
@@ -169,13 +167,11 @@ def test_a_long_folder_is_reported_unless_windows_allows_long_paths(windows: Fak
 
     folder = "C:\\" + "x" * (MAX_FOLDER_CHARACTERS - 3)
     assert checked(folder, False).state == "ok"
-    assert "LongPathsEnabled" in checked(folder + "y", False).mend
+    assert "LongPathsEnabled" in checked(folder + "y", False).fix
     assert checked(folder + "y", True).state == "ok"
 
 
-def test_long_paths_are_read_from_the_registry(
-    windows: FakeWindows, registry: Registry, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_long_paths_in_the_registry(windows: FakeWindows, registry: Registry, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(sys, "prefix", "C:\\" + "x" * 100 + r"\.venv")
     states = []
     for value in (0, 1):

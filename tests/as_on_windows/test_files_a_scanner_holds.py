@@ -45,10 +45,10 @@ def brightness_of(folder: PresetFolder, name: str) -> Any:
     return folder.load(name).by_address()[BRIGHTNESS]
 
 
-def shown(sink: RecordSink | SnapshotSink, folder: Path, count: int = 3) -> None:
+def publish_to(sink: RecordSink | SnapshotSink, folder: Path, count: int = 3) -> None:
     """Start, use and close a sink, offline."""
-    stage: dict[str, Any] = {"width": 64, "height": 48, "fps": 30.0, "sample_rate_hz": 0, "audio_channels": 0}
-    sink.start(OutputFormat(**stage, is_offline=True, record_folder=folder))
+    options: dict[str, Any] = {"width": 64, "height": 48, "fps": 30.0, "sample_rate_hz": 0, "audio_channels": 0}
+    sink.start(OutputFormat(**options, is_offline=True, record_folder=folder))
     pixels = np.full((48, 64, 4), 200, np.uint8)
     for index in range(count):
         frame = FrameId(index=index, time_s=index / 30)
@@ -64,7 +64,7 @@ def pictures_in(path: Path) -> int:
 # -- the atomic file ---------------------------------------------------------------------------
 
 
-def test_a_file_held_briefly_is_still_replaced(scanner: Scanner, tmp_path: Path) -> None:
+def test_a_briefly_locked_file_is_still_replaced(scanner: Scanner, tmp_path: Path) -> None:
     write_atomic(tmp_path / "file", "old")
     scanner.hold("file", TIMES)
     write_atomic(tmp_path / "file", "new")
@@ -72,25 +72,21 @@ def test_a_file_held_briefly_is_still_replaced(scanner: Scanner, tmp_path: Path)
     assert len(scanner.refused) == TIMES and scanner.waited_s == pytest.approx(0.01 + 0.02 + 0.04)
 
 
-def test_a_file_held_permanently_is_an_error_that_tells_where_the_new_content_is(
-    scanner: Scanner, tmp_path: Path
-) -> None:
+def test_a_permanently_locked_file_is_an_error_that_names_the_new_content(scanner: Scanner, tmp_path: Path) -> None:
     write_atomic(tmp_path / "file", "old")
     scanner.hold("file")
     with pytest.raises(HeldFileError, match=SECONDS_HELD) as caught:
         write_atomic(tmp_path / "file", "new")
     assert (tmp_path / "file").read_text() == "old"
     assert scanner.waited_s == pytest.approx(2.0)
-    kept = str(caught.value.strerror).rpartition("is kept in ")[2]
-    assert (tmp_path / kept).read_text() == "new"
+    backup = str(caught.value.strerror).rpartition("is kept in ")[2]
+    assert (tmp_path / backup).read_text() == "new"
     scanner.hold("file", 0)
     write_atomic(tmp_path / "file", "newer")
     assert names(tmp_path) == ["file"], "the next successful write removes the kept file"
 
 
-def test_a_write_protected_file_is_an_error_at_once_and_the_new_content_is_kept(
-    scanner: Scanner, tmp_path: Path
-) -> None:
+def test_a_write_protected_file_is_an_error_at_once_and_new_content_is_kept(scanner: Scanner, tmp_path: Path) -> None:
     """Windows reports the same error as for an open file: WinError 5, permanently."""
     (tmp_path / "file").write_text("old")
     (tmp_path / "file").chmod(0o444)
@@ -116,12 +112,12 @@ def test_other_errors_and_other_systems_do_not_wait(scanner: Scanner, monkeypatc
 
 
 def test_a_long_wait_is_logged_with_its_reason(scanner: Scanner, tmp_path: Path, caplog) -> None:
-    scanner.hold("film.mp4", 20)
-    (tmp_path / "new").write_bytes(b"film")
-    atomic_file.move_into_place(tmp_path / "new", tmp_path / "film.mp4", timeout_s=60.0)
-    assert (tmp_path / "film.mp4").read_bytes() == b"film"
+    scanner.hold("video.mp4", 20)
+    (tmp_path / "new").write_bytes(b"video")
+    atomic_file.move_into_place(tmp_path / "new", tmp_path / "video.mp4", timeout_s=60.0)
+    assert (tmp_path / "video.mp4").read_bytes() == b"video"
     assert [record.getMessage() for record in caplog.records] == [
-        f"{tmp_path / 'film.mp4'}: another program has it open; trying again for 60 s"
+        f"{tmp_path / 'video.mp4'}: another program has it open; trying again for 60 s"
     ]
 
 
@@ -145,9 +141,7 @@ def test_a_folder_with_files_still_being_deleted_is_removed(scanner: Scanner, tm
 # -- saves ------------------------------------------------------------------------------------
 
 
-def test_a_preset_is_saved_restored_and_deleted_while_a_viewer_shows_its_picture(
-    scanner: Scanner, tmp_path: Path
-) -> None:
+def test_a_preset_is_saved_restored_and_deleted_while_its_picture_is_open(scanner: Scanner, tmp_path: Path) -> None:
     """Otherwise it would be reported as failed, and the page would restore values that the file no longer has."""
     folder = PresetFolder(tmp_path)
     folder.save("Night", {BRIGHTNESS: 1.0})
@@ -160,15 +154,15 @@ def test_a_preset_is_saved_restored_and_deleted_while_a_viewer_shows_its_picture
     assert not folder.has("Night")
 
 
-def test_a_preset_is_saved_while_the_oldest_that_it_replaced_is_held(scanner: Scanner, tmp_path: Path) -> None:
+def test_a_preset_is_saved_while_the_oldest_that_it_replaced_is_locked(scanner: Scanner, tmp_path: Path) -> None:
     folder = PresetFolder(tmp_path)
     for brightness in range(13):
         if brightness == 2:
             scanner.hold("000001 Night.toml")
         folder.save("Night", {BRIGHTNESS: brightness / 10})
     assert brightness_of(folder, "Night") == 1.2
-    kept = names(tmp_path / "replaced")
-    assert len(kept) == 11 and kept[:2] == ["000001 Night.toml", "000003 Night.toml"]
+    backups = names(tmp_path / "replaced")
+    assert len(backups) == 11 and backups[:2] == ["000001 Night.toml", "000003 Night.toml"]
 
 
 def test_a_preset_that_cannot_be_saved_is_kept_beside_it_with_an_error(scanner: Scanner, tmp_path: Path) -> None:
@@ -178,11 +172,11 @@ def test_a_preset_that_cannot_be_saved_is_kept_beside_it_with_an_error(scanner: 
     with pytest.raises(PresetError, match=f"Night.toml: cannot be written .{SECONDS_HELD} 2 s.* is kept in") as caught:
         folder.save("Night", {BRIGHTNESS: 2.0})
     assert "\n" not in str(caught.value)
-    kept = str(caught.value).rpartition("is kept in ")[2].rstrip(")")
-    assert f"{BRIGHTNESS}" in (tmp_path / kept).read_text() and "2.0" in (tmp_path / kept).read_text()
+    backup = str(caught.value).rpartition("is kept in ")[2].rstrip(")")
+    assert f"{BRIGHTNESS}" in (tmp_path / backup).read_text() and "2.0" in (tmp_path / backup).read_text()
     assert brightness_of(folder, "Night") == 1.0 and "Night" in folder.list()
     folder.save_picture("Night", b"jpeg")  # a frame later, on the same thread
-    assert f"{BRIGHTNESS}" in (tmp_path / kept).read_text()
+    assert f"{BRIGHTNESS}" in (tmp_path / backup).read_text()
 
 
 def test_shutdown_waits_for_the_disk_less_than_its_limit(scanner: Scanner, tmp_path: Path, reports) -> None:
@@ -203,32 +197,32 @@ def test_shutdown_waits_for_the_disk_less_than_its_limit(scanner: Scanner, tmp_p
 # -- movies, pictures -------------------------------------------------------------------------
 
 
-def test_a_recording_is_finished_while_its_file_is_held(scanner: Scanner, tmp_path: Path) -> None:
-    scanner.hold("film.mp4", TIMES, from_opening=True)  # the empty file that reserves its name
-    sink = RecordSink(str(tmp_path / "film.mp4"))
-    shown(sink, tmp_path)
+def test_a_recording_is_finished_while_its_file_is_locked(scanner: Scanner, tmp_path: Path) -> None:
+    scanner.hold("video.mp4", TIMES, from_opening=True)  # the empty file that reserves its name
+    sink = RecordSink(str(tmp_path / "video.mp4"))
+    publish_to(sink, tmp_path)
     assert len(scanner.refused) == TIMES
-    assert pictures_in(tmp_path / "film.mp4") == 3
+    assert pictures_in(tmp_path / "video.mp4") == 3
 
 
 @pytest.mark.parametrize("is_held_for_good", [False, True])
 def test_a_recording_plays_whether_or_not_its_index_could_be_moved(
     scanner: Scanner, is_held_for_good: bool, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    scanner.hold(".film.mp4.partial", float("inf") if is_held_for_good else TIMES)
-    sink = RecordSink(str(tmp_path / "film.mp4"))
-    shown(sink, tmp_path)
-    told = sink.status().detail
-    assert pictures_in(tmp_path / "film.mp4") == 3
-    data = (tmp_path / "film.mp4").read_bytes()
+    scanner.hold(".video.mp4.partial", float("inf") if is_held_for_good else TIMES)
+    sink = RecordSink(str(tmp_path / "video.mp4"))
+    publish_to(sink, tmp_path)
+    detail = sink.status().detail
+    assert pictures_in(tmp_path / "video.mp4") == 3
+    data = (tmp_path / "video.mp4").read_bytes()
     assert (data.index(b"moov") > data.index(b"mdat")) == is_held_for_good
-    assert (f"its index was not moved to the front: {SECONDS_HELD} 2 s" in told) == is_held_for_good
+    assert (f"its index was not moved to the front: {SECONDS_HELD} 2 s" in detail) == is_held_for_good
 
 
 def test_a_snapshot_that_cannot_be_renamed_is_kept_under_another_name(scanner: Scanner, tmp_path: Path) -> None:
     scanner.hold("shot.png")
     with pytest.raises(SinkError, match=f"{SECONDS_HELD} 2 s.* the picture is kept in .shot.png.partial"):
-        shown(SnapshotSink(str(tmp_path / "shot.png")), tmp_path)
+        publish_to(SnapshotSink(str(tmp_path / "shot.png")), tmp_path)
     with Image.open(tmp_path / ".shot.png.partial") as picture:
         assert picture.size == (64, 48)
 
@@ -238,36 +232,34 @@ def clip(tmp_path: Path) -> Path:
     return write_movie(tmp_path / "in.mp4", [disc_picture(number, 96, 64, 12) for number in range(6)])
 
 
-def test_a_video_whose_target_stays_held_resumes_from_the_painted_pictures(
-    scanner: Scanner, clip: Path, tmp_path: Path
-) -> None:
+def test_a_video_with_a_locked_target_resumes_from_its_pictures(scanner: Scanner, clip: Path, tmp_path: Path) -> None:
     (tmp_path / "out.mp4").write_bytes(b"of before, and open in a player")
     scanner.hold("out.mp4")
     with pytest.raises(SinkError, match=f"{SECONDS_HELD} 60 s.*finished work is kept: continue with --resume"):
         write(clip, tmp_path / "out.mp4", overwrite=True)
     assert (tmp_path / "out.mp4").read_bytes() == b"of before, and open in a player"
     scanner.hold("out.mp4", 0)
-    assert write(clip, tmp_path / "out.mp4", overwrite=True, resume=True).kept == 6
+    assert write(clip, tmp_path / "out.mp4", overwrite=True, resume=True).resumable == 6
     assert pictures_in(tmp_path / "out.mp4") == 6
 
 
 def test_a_segmented_output_that_cannot_be_renamed_is_kept(scanner: Scanner, tmp_path: Path) -> None:
     pictures = SimpleNamespace(kind="video", path=Path("in.mp4"))
     (tmp_path / "out.json").write_text("of before")
-    output = CocoFile(tmp_path / "out.json", pictures, ("dog",), None, is_tracked=False)  # type: ignore[arg-type]
+    output = CocoFile(tmp_path / "out.json", pictures, ("dog",), None, has_ids=False)  # type: ignore[arg-type]
     scanner.hold("out.json")
     with pytest.raises(SinkError, match=f"{SECONDS_HELD} 60 s.*; the new file is") as caught:
         output.finish(lambda unfinished: None)
     output.discard()
-    kept = Path(str(caught.value).rpartition("the new file is ")[2])
-    assert '"dog"' in kept.read_text() and (tmp_path / "out.json").read_text() == "of before"
+    backup = Path(str(caught.value).rpartition("the new file is ")[2])
+    assert '"dog"' in backup.read_text() and (tmp_path / "out.json").read_text() == "of before"
     scanner.hold("out.json", TIMES)
-    again = CocoFile(tmp_path / "out.json", pictures, ("cat",), None, is_tracked=False)  # type: ignore[arg-type]
+    again = CocoFile(tmp_path / "out.json", pictures, ("cat",), None, has_ids=False)  # type: ignore[arg-type]
     again.finish(lambda unfinished: None)
     assert '"cat"' in (tmp_path / "out.json").read_text() and names(tmp_path) == ["out.json"]
 
 
-def test_a_held_picture_hides_no_error_and_does_not_block_cleanup(scanner: Scanner, tmp_path: Path) -> None:
+def test_a_locked_picture_hides_no_error_and_does_not_block_cleanup(scanner: Scanner, tmp_path: Path) -> None:
     """An unfinished picture is discarded after an error or Ctrl-C; that error must be reported."""
     output = PngFolder(tmp_path / "frames", None, lambda result: result.picture.pixels)
     for name in ("a", "b", "c"):
@@ -307,7 +299,7 @@ def test_a_work_folder_is_locked_while_its_lock_file_is_read(scanner: Scanner, t
     assert names(tmp_path) == []
 
 
-def test_a_run_continues_while_its_journal_and_pieces_are_held(
+def test_a_run_continues_while_its_journal_and_pieces_are_locked(
     scanner: Scanner, clip: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr("engine.jobs.video.writing.segmented_video.SEGMENT_PICTURES", 2)
@@ -318,7 +310,7 @@ def test_a_run_continues_while_its_journal_and_pieces_are_held(
     assert pictures_in(tmp_path / "out.mp4") == 6 and len(scanner.refused) == 2 * TIMES
 
 
-def test_a_held_picture_log_does_not_end_a_run(scanner: Scanner, tmp_path: Path) -> None:
+def test_a_locked_picture_log_does_not_end_a_run(scanner: Scanner, tmp_path: Path) -> None:
     """A disk error such as EACCES ends a run, as the next picture would fail too; a held file does not."""
     from engine.system.worker_process import WorkerProcess
 
@@ -329,7 +321,7 @@ def test_a_held_picture_log_does_not_end_a_run(scanner: Scanner, tmp_path: Path)
     assert len(scanner.refused) == TIMES
 
 
-def test_every_picture_of_a_dataset_is_written_while_files_are_held(scanner: Scanner, tmp_path: Path) -> None:
+def test_every_picture_of_a_dataset_is_written_while_files_are_locked(scanner: Scanner, tmp_path: Path) -> None:
     from engine.dataset.running.folder import DatasetFolder
     from tests.dataset.running.test_folder import commit, opened
 

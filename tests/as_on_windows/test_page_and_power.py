@@ -30,9 +30,7 @@ WM_SETTINGCHANGE = 0x1A
 FD_SETSIZE = 512  # on Windows: CPython, Modules/selectmodule.c
 
 
-def test_the_page_answers_after_a_client_reset_during_accept(
-    monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
-) -> None:
+def test_a_client_reset_stops_no_page(monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture) -> None:
     """asyncio's loop on Windows would close the listening socket permanently."""
     monkeypatch.setattr(sys, "platform", "win32")
     monkeypatch.setattr(asyncio, "new_event_loop", lambda: BaseProactorEventLoop(ProactorWithReset()))

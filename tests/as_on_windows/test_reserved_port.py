@@ -28,5 +28,6 @@ def test_a_port_reserved_by_windows_is_reported_with_the_command_that_lists_them
     for error, option in ((page, "--web 127.0.0.1:9001"), (osc, "--osc 127.0.0.1:9000")):
         line = str(error.value)
         assert line.startswith(f"{option}: Windows refuses this port (error 10013)")
-        assert "netsh int ipv4 show excludedportrange protocol=tcp" in line and "docs/windows.md, Ports" in line
+        assert "netsh int ipv4 show excludedportrange protocol=tcp" in line
+        assert "docs/tutorials/windows.md, Ports" in line
         assert line.endswith(f"choose another with {option.split()[0]} HOST:PORT")

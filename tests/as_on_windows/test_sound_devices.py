@@ -120,9 +120,7 @@ def test_one_undecodable_name_does_not_hide_other_devices(monkeypatch, caplog, c
     assert seen == [f"{device.name}\tWindows WASAPI" for device in LAPTOP[2].devices]
 
 
-def test_a_device_opens_at_a_rate_and_with_channels_other_than_the_mixers(
-    laptop, monkeypatch, wait_for, reports
-) -> None:
+def test_a_device_opens_at_another_rate_and_channel_count(laptop, monkeypatch, wait_for, reports) -> None:
     capture = DeviceCapture(None, SystemClock(), reports)
     capture.start()
     wait_for(lambda: capture.ring.newest > 1000, "sound")
@@ -138,11 +136,11 @@ def test_a_device_opens_at_a_rate_and_with_channels_other_than_the_mixers(
 
 def test_input_latency_is_the_mixers_period_not_the_buffer(laptop) -> None:
     clock = SteppedClock()
-    heard = []
-    stream = open_input(find_device(list_devices(), None), 2, 48_000, lambda *block: heard.append(block), clock)
+    blocks = []
+    stream = open_input(find_device(list_devices(), None), 2, 48_000, lambda *block: blocks.append(block), clock)
     stream.watch()
     stream.close()
-    [(block, began_s, _)] = heard
+    [(block, began_s, _)] = blocks
     assert clock.now_s() - began_s == pytest.approx(len(block) / 48_000 + 0.01)
 
 

@@ -14,11 +14,11 @@ def test_modules_are_imported_and_commands_work_with_foreign_names_and_readable_
 
 
 def test_a_show_is_played_recorded_and_ended(tmp_path: Path) -> None:
-    seen, asked = played_show("win32", tmp_path)
+    seen, calls = played_show("win32", tmp_path)
     warned = [line[9:] for line in seen["err"].splitlines() if "was deleted, but cue 1 would" not in line]
     assert warned == []  # the fake Windows grants every request
-    assert len(asked["timeBeginPeriod"]) == len(asked["timeEndPeriod"]) == 1
-    ((flags, handles),) = asked["CreateProcess"]
+    assert len(calls["timeBeginPeriod"]) == len(calls["timeEndPeriod"]) == 1
+    ((flags, handles),) = calls["CreateProcess"]
     assert flags & CREATION_FLAGS["CREATE_NO_WINDOW"], "Ctrl-C and a closing console are handled by the engine"
     assert not flags & CREATION_FLAGS["CREATE_NEW_PROCESS_GROUP"], "it would get Ctrl-Break, and end in mid-file"
     assert flags & CREATION_FLAGS["BELOW_NORMAL_PRIORITY_CLASS"]

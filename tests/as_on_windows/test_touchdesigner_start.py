@@ -19,9 +19,9 @@ PATHS = [
 ]
 
 
-@pytest.mark.parametrize("options, words", PATHS)
-def test_options_lose_their_quotes_and_keep_their_backslashes(options: str, words: list[str]) -> None:
-    assert split_options(options, "win32") == words
+@pytest.mark.parametrize("options, arguments", PATHS)
+def test_options_lose_their_quotes_and_keep_their_backslashes(options: str, arguments: list[str]) -> None:
+    assert split_options(options, "win32") == arguments
 
 
 def test_on_other_systems_a_backslash_escapes_as_in_a_shell() -> None:

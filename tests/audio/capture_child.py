@@ -30,7 +30,7 @@ def main(spec: str) -> None:
     while not select.select([sys.stdin], [], [], 0.05)[0]:
         features, block = audio.latest_features(), audio.read_block(newest)
         newest = block.first_sample + len(block.samples)
-        heard = {
+        measured = {
             "choice": audio.choice,
             "state": audio.status().state,
             "channels": audio.source_channels,
@@ -41,7 +41,7 @@ def main(spec: str) -> None:
             "raw_peak": float(np.abs(block.samples).max(initial=0.0)),
             "reports": reports,
         }
-        print(json.dumps(heard), flush=True)
+        print(json.dumps(measured), flush=True)
     audio.close()
 
 

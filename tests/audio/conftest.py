@@ -51,8 +51,7 @@ def analyse() -> Callable[..., Analysis]:
 
     def run(*channels: np.ndarray, rate_hz: int = RATE_HZ, settings: AudioSettings | None = None) -> Analysis:
         settings = settings or AudioSettings(auto=(False,) * 4)
-        block = np.stack(channels, axis=1).astype(np.float32)
-        analyser = Analyser(rate_hz)
+        block, analyser = np.stack(channels, axis=1).astype(np.float32), Analyser(rate_hz)
         analysis = Analysis()
         for first in range(0, len(block) - analyser.hop_frames + 1, analyser.hop_frames):
             analyser.hop(block[first : first + analyser.hop_frames], settings)

@@ -14,7 +14,7 @@ class Program:
     """`said` is the newest printed line."""
 
     def __init__(self, file: str, *arguments: str, environment: dict[str, str]) -> None:
-        self.said: dict = {}
+        self.last_line: dict = {}
         self._process = subprocess.Popen(
             [sys.executable, str(Path(__file__).parent / file), *arguments],
             env=environment,
@@ -25,7 +25,7 @@ class Program:
         self._thread = threading.Thread(target=self._read)
         self._thread.start()
 
-    def tell(self, **values: object) -> None:
+    def send(self, **values: object) -> None:
         self._process.stdin.write(json.dumps(values) + "\n")
         self._process.stdin.flush()
 
@@ -43,4 +43,4 @@ class Program:
 
     def _read(self) -> None:
         for line in self._process.stdout:
-            self.said = json.loads(line)
+            self.last_line = json.loads(line)

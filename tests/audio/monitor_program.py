@@ -44,19 +44,19 @@ def main(file: str, monitor: str) -> None:
             was_loud = is_loud
             marked, sounded_s = room.ring.mark or (0, 0.0)
             read, samples = room.ring.read(read)
-            for place in np.flatnonzero(np.abs(samples[:, 1]) > 0.2):
-                at_s = sounded_s + (read + place - marked) / room.ring.sample_rate_hz
+            for index in np.flatnonzero(np.abs(samples[:, 1]) > 0.2):
+                at_s = sounded_s + (read + index - marked) / room.ring.sample_rate_hz
                 if not heard_s or at_s - heard_s[-1] > MATCHED_S:
                     heard_s.append(float(at_s))
             read += len(samples)
             if frame.id.index % 3 == 0:
                 late = [min((s - h for s in seen_s), key=abs) * 1000.0 for h in heard_s] if seen_s else []
                 status = engine.status().audio
-                said = {
+                report = {
                     "late_ms": [ms for ms in late if abs(ms) < MATCHED_S * 1000.0],
                     "heard": len(heard_s),
                     "state": status.monitor.state,
-                    "word": status.monitor.word,
+                    "output": status.monitor.word,
                     "device_ms": status.monitor.device_ms,
                     "delay_ms": status.monitor.delay_ms,
                     "picture_ms": status.monitor.picture_ms,
@@ -64,7 +64,7 @@ def main(file: str, monitor: str) -> None:
                     "late": engine.times.late,
                     "reports": [*reports, *engine.status().warnings],
                 }
-                sys.stdout.write(json.dumps(said) + "\n")
+                sys.stdout.write(json.dumps(report) + "\n")
                 sys.stdout.flush()
             if select.select([sys.stdin], [], [], 0.0)[0]:
                 line = sys.stdin.readline()

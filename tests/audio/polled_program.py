@@ -23,13 +23,13 @@ def main() -> None:
     source = replace(find_device(inputs, "stagemon"), hostapi="another")
     sink = replace(find_device(outputs, "stageright", "output"), hostapi="another")
     rate_hz = source.rate_hz
-    heard: list[np.ndarray] = []
+    blocks: list[np.ndarray] = []
     ages_s: list[float] = [0.0]
     leads_s: list[float] = [0.0]
     filled = 0
 
     def hear(block: np.ndarray, began_s: float, has_lost: bool) -> None:
-        heard.append(block.copy())
+        blocks.append(block.copy())
         ages_s.append(clock.now_s() - began_s - len(block) / rate_hz)
 
     def fill(frames: int, heard_s: float, has_run_out: bool) -> np.ndarray:
@@ -40,7 +40,7 @@ def main() -> None:
         return np.repeat(0.5 * np.sin(2 * np.pi * TONE_HZ * numbers / rate_hz)[:, None], 2, axis=1)
 
     streams = [open_input(source, 2, rate_hz, hear, clock), open_output(sink, 2, rate_hz, fill, clock)]
-    said_s = clock.now_s()
+    reported_s = clock.now_s()
     lost: list[str] = []
     while not select.select([sys.stdin], [], [], streams[0].poll_s)[0]:
         try:
@@ -49,17 +49,17 @@ def main() -> None:
         except StreamLost as error:
             lost.append(str(error))
             break
-        if clock.now_s() - said_s < 0.05:
+        if clock.now_s() - reported_s < 0.05:
             continue
-        said_s = clock.now_s()
-        newest = np.concatenate([np.zeros((1, 2)), *heard[-20:]])
-        said = {
-            "frames": sum(map(len, heard)),
+        reported_s = clock.now_s()
+        newest = np.concatenate([np.zeros((1, 2)), *blocks[-20:]])
+        report = {
+            "frames": sum(map(len, blocks)),
             "rms": np.sqrt(np.mean(newest**2, axis=0)).tolist(),
             "age_s": ages_s[-1],
             "lead_s": leads_s[-1],
         }
-        sys.stdout.write(json.dumps(said) + "\n")
+        sys.stdout.write(json.dumps(report) + "\n")
         sys.stdout.flush()
     for stream in streams:
         stream.close()

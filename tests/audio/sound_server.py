@@ -83,7 +83,7 @@ class SoundServer:
 
     def _serve(self, folder: Path, *modules: str) -> "subprocess.Popen[bytes]":
         protocol = f"module-native-protocol-unix auth-anonymous=1 socket={folder}/pulse.sock"
-        loaded = [word for module in (protocol, *modules) for word in ("-L", module)]
+        loaded = [argument for module in (protocol, *modules) for argument in ("-L", module)]
         alone = ("-n", "--daemonize=no", "--exit-idle-time=-1", "--use-pid-file=no")
         return self._spawn("pulseaudio", *alone, *loaded, XDG_RUNTIME_DIR=str(folder))
 
@@ -101,8 +101,8 @@ class SoundServer:
         return Recorder(path, process)
 
     def _answers(self, server: str) -> bool:
-        asked = ["pactl", f"--server={server}", "info"]
-        return subprocess.run(asked, env=self.environment, capture_output=True, check=False).returncode == 0
+        command = ["pactl", f"--server={server}", "info"]
+        return subprocess.run(command, env=self.environment, capture_output=True, check=False).returncode == 0
 
     def _spawn(self, *command: str, **environment: str) -> "subprocess.Popen[bytes]":
         quiet = {"stdout": subprocess.DEVNULL, "stderr": subprocess.DEVNULL}

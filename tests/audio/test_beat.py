@@ -9,7 +9,7 @@ import pytest
 
 from engine.audio.feed import LoopFeed
 from engine.audio.input import AudioInput, OfflineAudio
-from tests.benchmarks.beat_score import Found, errors_s, f_measure, listen, lock_s
+from tests.benchmarks.beat_score import TrackedBeats, errors_s, f_measure, listen, lock_s
 from tests.benchmarks.beat_songs import RATE_HZ, SCORES, Song, clicks, compose
 from tests.support.long_form import in_long_form, only_soak
 
@@ -19,7 +19,7 @@ AMBIGUOUS = {"breakbeat": 0.5, "live": 0.85, "halftime": 0.6}
 
 
 @lru_cache
-def heard(name: str) -> tuple[Song, Found]:
+def track_song(name: str) -> tuple[Song, TrackedBeats]:
     song = compose(SCORE[name])
     return song, listen(song.sound, RATE_HZ)
 
@@ -49,20 +49,20 @@ def test_a_song_keeps_its_beats_at_other_rates_and_levels_through_a_break_and_in
         found = listen(sound, rate_hz)
         assert found.bpm_at(7.5) == pytest.approx(120.0, rel=0.01)
         assert np.median(errors_s(np.arange(4.0, 7.9, 0.5), found.beats_s)) < 0.015
-    song, found = heard("drop")
+    song, found = track_song("drop")
     assert f_measure(song.beats_s, found.beats_s, 14.0, 22.0) > 0.9, "eight seconds without drums"
     assert found.confidence_at(13.5) > 0.5 > found.confidence_at(18.0)
     assert f_measure(song.beats_s, found.beats_s, 22.0) > 0.95
     assert found.confidence_at(26.0) > 0.5
-    song, found = heard("house")
+    song, found = track_song("house")
     quiet = listen(song.sound * np.float32(10 ** (-30 / 20)), RATE_HZ)
     assert f_measure(found.beats_s, quiet.beats_s) > 0.99
-    song, found = heard("two_songs")
+    song, found = track_song("two_songs")
     second = song.beats_s[song.beats_s >= 16.0]
     assert lock_s(second, found.beats_s) <= 4.0
     assert found.bpm_at(22.0) == pytest.approx(95.0, rel=0.02)
     for name in ("house", "sung", "two_songs"):
-        bpm = heard(name)[1].bpm[500:]
+        bpm = track_song(name)[1].bpm[500:]
         jumps = np.abs(np.diff(np.log2(bpm))) > 0.2
         assert jumps.sum() <= (name == "two_songs"), name
 
@@ -77,7 +77,7 @@ def test_a_song_keeps_its_beats_at_other_rates_and_levels_through_a_break_and_in
     ],
 )
 def test_the_beats_of_a_song_are_found(name: str) -> None:
-    song, found = heard(name)
+    song, found = track_song(name)
     assert f_measure(song.beats_s, found.beats_s) > AMBIGUOUS.get(name, 0.9)
     assert np.median(found.confidence[500:]) > 0.5
 
@@ -92,13 +92,13 @@ def test_a_slow_song_with_eighths_on_the_hats_is_not_counted_twice_as_fast(name:
 @pytest.mark.parametrize("sound", ["silence", "noise", "tone", "chords"])
 def test_without_a_rhythm_it_is_unsure(sound: str) -> None:
     times = np.arange(8 * RATE_HZ) / RATE_HZ
-    made: dict[str, Callable[[], np.ndarray]] = {
+    sounds: dict[str, Callable[[], np.ndarray]] = {
         "silence": lambda: np.zeros(len(times)),
         "noise": lambda: 0.1 * np.random.default_rng(2).standard_normal(len(times)),
         "tone": lambda: 0.3 * np.sin(2 * np.pi * 220 * times),
         "chords": lambda: 0.1 * sum(np.sin(2 * np.pi * hz * times) * np.sin(0.7 * times) for hz in (220, 277, 330)),
     }
-    found = listen(made[sound]().astype(np.float32), RATE_HZ)
+    found = listen(sounds[sound]().astype(np.float32), RATE_HZ)
     assert found.confidence[300:].max() < 0.3
     assert np.isfinite(found.bpm).all() and len(found.beats_s) > 5, "but the beat never stops"
 

@@ -18,7 +18,7 @@ def test_the_tempo_follows_the_sound_in_the_first_frame_of_each_beat(tmp_path: P
     params = {"/tempo/source": "beat", "/mod/8/source": "beat", "/mod/8/target": "/feedback/amount"}
     more = {"audio": str(tmp_path / "clicks.wav"), "sinks": ("null",), "osc": {"listen": "off"}, "params": params}
     with open_engine(build_config(settings | more)) as engine:
-        parts = engine._parts.desk
+        parts = engine._parts.control_hub
         before, counted_s = 0, []
         for frame in engine.frames(seconds=5.5):
             beats = int(parts.dispatcher.feedback.beat.beat)

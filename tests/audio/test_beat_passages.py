@@ -5,7 +5,7 @@ from collections.abc import Iterator
 import numpy as np
 import pytest
 
-from tests.benchmarks.beat_passages import Passage, keep
+from tests.benchmarks.beat_passages import Passage, measure_bar
 from tests.benchmarks.beat_score import listen
 from tests.benchmarks.beat_songs import RATE_HZ, SCORES, clicks, compose
 from tests.support.long_form import in_long_form, only_soak
@@ -29,15 +29,15 @@ SHORT = [(124, "voice", 16), (124, "riser", 16), (128, "drums", 0.5), (124, "hal
 )
 def test_the_bar_and_the_octave_are_where_they_were_after_a_passage(bpm: float, plays: str, bars: float) -> None:
     """A loop that cuts the bar in half ("drums", half a bar) leaves the beats where they were."""
-    kept = keep(bpm, Passage(plays=plays, bars=bars))
-    assert kept.slip_ms < MAX_SLIP_MS
-    assert kept.tempo[0] > 0.8 and kept.tempo[1] < 1.1, "never half, double or two thirds, not even meanwhile"
+    bar = measure_bar(bpm, Passage(plays=plays, bars=bars))
+    assert bar.slip_ms < MAX_SLIP_MS
+    assert bar.tempo[0] > 0.8 and bar.tempo[1] < 1.1, "never half, double or two thirds, not even meanwhile"
 
 
 @only_soak
 def test_the_bar_is_kept_while_two_songs_are_mixed_over_32_bars_from_124_to_128() -> None:
-    kept = keep(124, Passage(plays="disco", bars=32, bpm=128))
-    assert kept.slip_ms < MAX_SLIP_MS and kept.tempo[0] > 0.99 and kept.tempo[1] < 1.01
+    bar = measure_bar(124, Passage(plays="disco", bars=32, bpm=128))
+    assert bar.slip_ms < MAX_SLIP_MS and bar.tempo[0] > 0.99 and bar.tempo[1] < 1.01
 
 
 def test_half_the_tempo_is_counted_after_eight_bars_of_it_and_its_bar_begins_where_one_did() -> None:

@@ -20,12 +20,12 @@ def four_tones() -> np.ndarray:
     return np.stack(tones, axis=1).astype(np.float32)
 
 
-def hears_the_tones(heard: dict) -> bool:
+def hears_the_tones(measured: dict) -> bool:
     """True if every channel has only its own tone (others would show in the level)."""
     return (
-        heard.get("state") == "playing"
-        and np.allclose(heard["pitch_hz"], TONES_HZ, rtol=0.003)
-        and np.allclose(heard["rms"], np.array(AMPLITUDES) / np.sqrt(2), rtol=0.02)
+        measured.get("state") == "playing"
+        and np.allclose(measured["pitch_hz"], TONES_HZ, rtol=0.003)
+        and np.allclose(measured["rms"], np.array(AMPLITUDES) / np.sqrt(2), rtol=0.02)
     )
 
 
@@ -33,24 +33,24 @@ def test_four_tones_on_four_channels_are_heard_again_after_the_device_was_lost(s
     sound_server.play(four_tones(), "multi", QUAD)
     listener = Program("capture_child.py", "device:MULTIMON", environment=sound_server.environment)
     try:
-        wait_for(lambda: hears_the_tones(listener.said), "four tones on four channels")
-        assert listener.said["channels"] == 4
-        assert listener.said["choice"].startswith("device 'multimon' (4 channels")
+        wait_for(lambda: hears_the_tones(listener.last_line), "four tones on four channels")
+        assert listener.last_line["channels"] == 4
+        assert listener.last_line["choice"].startswith("device 'multimon' (4 channels")
 
         sound_server.kill()
-        wait_for(lambda: listener.said["state"] == "lost", "the loss to be noticed")
-        lost_at = listener.said["end_sample"]
-        wait_for(lambda: listener.said["end_sample"] > lost_at + 48_000, "another second")
-        assert listener.said["state"] == "lost"
-        assert max(listener.said["rms"]) == 0.0
-        assert listener.said["wave_peak"] == 0.0
-        assert listener.said["raw_peak"] == 0.0
-        assert np.allclose(listener.said["pitch_hz"], TONES_HZ, rtol=0.01)  # the last pitches are held
-        assert [report for report in listener.said["reports"] if "'multimon' is lost" in report]
+        wait_for(lambda: listener.last_line["state"] == "lost", "the loss to be noticed")
+        lost_at = listener.last_line["end_sample"]
+        wait_for(lambda: listener.last_line["end_sample"] > lost_at + 48_000, "another second")
+        assert listener.last_line["state"] == "lost"
+        assert max(listener.last_line["rms"]) == 0.0
+        assert listener.last_line["wave_peak"] == 0.0
+        assert listener.last_line["raw_peak"] == 0.0
+        assert np.allclose(listener.last_line["pitch_hz"], TONES_HZ, rtol=0.01)  # the last pitches are held
+        assert [report for report in listener.last_line["reports"] if "'multimon' is lost" in report]
 
         sound_server.start(wait_for)
         sound_server.play(four_tones(), "multi", QUAD)
-        wait_for(lambda: hears_the_tones(listener.said), "the tones to come back")
-        assert listener.said["end_sample"] > lost_at + 48_000
+        wait_for(lambda: hears_the_tones(listener.last_line), "the tones to come back")
+        assert listener.last_line["end_sample"] > lost_at + 48_000
     finally:
         assert listener.close() == 0

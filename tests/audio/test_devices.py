@@ -53,9 +53,9 @@ def test_a_device_is_found_by_index_full_name_or_part_of_it_or_as_the_default() 
 def test_a_missing_or_ambiguous_device_lists_those_there_are() -> None:
     with pytest.raises(AudioError, match=r"matches any of 3 'Scarlett 18i20 USB', 4 'Scarlett 2i2 USB'"):
         find_device(MAC, "usb")
-    for wanted in ("99", "Behringer"):
+    for query in ("99", "Behringer"):
         with pytest.raises(AudioError, match=r"no audio input '\w+'; available: 0 'MacBook Pro Microphone', 2"):
-            find_device(MAC, wanted)
+            find_device(MAC, query)
     with pytest.raises(AudioError, match="no audio output device found"):
         find_device((), None, "output")
 
@@ -63,9 +63,9 @@ def test_a_missing_or_ambiguous_device_lists_those_there_are() -> None:
 def test_the_best_windows_interface_and_all_channels_of_a_card_are_chosen() -> None:
     assert find_device(WINDOWS, "cable output").index == 9
     assert find_device(WINDOWS, "1").index == 1
-    for wanted in ("Line In", "15"):
+    for query in ("Line In", "15"):
         with pytest.raises(AudioError):
-            find_device(WINDOWS, wanted)
+            find_device(WINDOWS, query)
     assert device(0, "Dante", inputs=128).channels == 64
     assert device(0, "UMC1820: USB Audio (hw:2,0)", "ALSA", inputs=32).channels == 32
     assert device(0, "pulse", "ALSA", inputs=32).channels == 2

@@ -50,10 +50,9 @@ def noise() -> np.ndarray:
 def test_a_file_loops_without_a_gap_sample_for_sample(name, subtype, channels, tmp_path, open_feed, reports) -> None:
     noise = np.random.default_rng(10).uniform(-0.25, 0.25, (7001, channels))
     path = write(tmp_path / name, noise, subtype=subtype)
-    decoded = soundfile.read(path, dtype="float32")[0]
-    feed = open_feed(path)
-    heard = np.concatenate([feed.read(480) for _ in range(60)])
-    assert np.array_equal(heard, np.tile(decoded, (5, 1))[: len(heard)])
+    decoded, feed = soundfile.read(path, dtype="float32")[0], open_feed(path)
+    sound = np.concatenate([feed.read(480) for _ in range(60)])
+    assert np.array_equal(sound, np.tile(decoded, (5, 1))[: len(sound)])
     feed.seek(0.1)
     assert np.array_equal(feed.read(480), decoded[4800:5280])
     assert not feed.is_finished
@@ -101,11 +100,11 @@ def test_other_formats_are_decoded_by_ffmpeg_at_their_own_rate_in_both_channels(
     with pytest.raises(soundfile.LibsndfileError):
         soundfile.SoundFile(path)
     feed = open_feed(path, is_looped=False)
-    heard = np.concatenate([feed.read(480) for _ in range(rate_hz // 480)])
+    sound = np.concatenate([feed.read(480) for _ in range(rate_hz // 480)])
     rest = feed.read(rate_hz)
     assert (feed.sample_rate_hz, feed.channels, feed.is_finished) == (rate_hz, 2, True)
     assert not rest[rate_hz // 2 :].any()
-    middle = heard[rate_hz // 4 : rate_hz // 4 * 3]
+    middle = sound[rate_hz // 4 : rate_hz // 4 * 3]
     spectrum = np.abs(np.fft.rfft(middle * np.hanning(len(middle))[:, None], axis=0))
     assert (spectrum.argmax(axis=0) * rate_hz / len(middle)).tolist() == pytest.approx([440, 1000], abs=3)
     assert np.abs(middle).max(axis=0).tolist() == pytest.approx([0.25, 0.25], rel=0.1)
@@ -126,10 +125,10 @@ def test_a_song_that_begins_late_keeps_its_length(
         tmp_path / name, np.stack([tone, tone], 1), 44_100, codec, has_pictures=has_pictures, begins_s=2
     )
     feed = open_feed(path, is_looped=False)
-    heard = feed.read(4 * 44_100)
+    sound = feed.read(4 * 44_100)
     assert feed._file.position == pytest.approx(3 * 44_100, abs=2500)  # AAC fills its last frame
-    assert not heard[: 2 * 44_100 - 2500].any()
-    assert np.abs(heard[2 * 44_100 + 2500 : 3 * 44_100 - 2500]).max() == pytest.approx(0.25, rel=0.1)
+    assert not sound[: 2 * 44_100 - 2500].any()
+    assert np.abs(sound[2 * 44_100 + 2500 : 3 * 44_100 - 2500]).max() == pytest.approx(0.25, rel=0.1)
     assert feed.length_s == pytest.approx(3.0, abs=0.06)
     assert reports.lines == []
 
@@ -137,13 +136,12 @@ def test_a_song_that_begins_late_keeps_its_length(
 def test_files_decoded_by_ffmpeg_loop_without_a_gap(sine, tmp_path, open_feed) -> None:
     tone = 0.5 * sine(440.0, 1.0, rate_hz=44_100)
     path = write_through_ffmpeg(tmp_path / "a.m4a", np.stack([tone, tone], 1), 44_100, "aac", has_pictures=False)
-    feed = open_feed(path)
-    once = open_feed(path, is_looped=False)
+    feed, once = open_feed(path), open_feed(path, is_looped=False)
     whole = once.read(2 * 44_100)
     whole = whole[: once._file.position]
     assert len(whole) == pytest.approx(44_100, abs=1100)
-    heard = np.concatenate([feed.read(480) for _ in range(300)])
-    assert np.array_equal(heard, np.tile(whole, (4, 1))[: len(heard)])
+    sound = np.concatenate([feed.read(480) for _ in range(300)])
+    assert np.array_equal(sound, np.tile(whole, (4, 1))[: len(sound)])
     assert not feed.is_finished
 
 
@@ -254,8 +252,8 @@ def test_a_truncated_flac_plays_its_remaining_sound_with_a_report_and_loops(tmp_
     path = Path(write(tmp_path / "a.flac", noise))
     path.write_bytes(path.read_bytes()[: path.stat().st_size // 2])
     feed = open_feed(path)
-    heard = np.concatenate([feed.read(480) for _ in range(200)])
-    levels = np.sqrt((heard.reshape(-1, 4800) ** 2).mean(axis=1))
+    sound = np.concatenate([feed.read(480) for _ in range(200)])
+    levels = np.sqrt((sound.reshape(-1, 4800) ** 2).mean(axis=1))
     assert levels.min() > 0.2
     assert set(reports.keys) == {"audio.file"}
     assert "damaged" in reports.lines[0][1] and len(reports.lines) == len(set(reports.lines)), "each line once"
@@ -294,8 +292,7 @@ def test_a_file_written_again_is_heard_again_from_its_beginning(how, noise, tmp_
 
 def test_a_file_that_is_still_being_written_is_not_opened(noise, tmp_path, open_feed, reports) -> None:
     path = Path(write(tmp_path / "a.wav", noise, subtype="FLOAT"))
-    whole = path.read_bytes()
-    feed = open_feed(path)
+    whole, feed = path.read_bytes(), open_feed(path)
     feed.read(480)
     for size in range(1000, len(whole), 1000):  # one piece every 0.5 s: 28 s
         path.write_bytes(whole[:size])

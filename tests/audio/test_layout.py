@@ -28,8 +28,7 @@ def test_direct_stereo_and_mono_give_each_layer_its_channel_or_band(sine) -> Non
         assert resolve_layout("mono", channels) == "mono", channels
     assert spread(columns(6), "direct", (6, 1, 1, 3))[:, 0] == pytest.approx([0.06, 0.01, 0.01, 0.03])
     assert spread(columns(2), "direct", (2, 3, 64, 1))[:, 0] == pytest.approx([0.02, 0.0, 0.0, 0.01])
-    left = sine(60.0) + sine(700.0)
-    right = sine(9000.0)
+    left, right = sine(60.0) + sine(700.0), sine(9000.0)
     rows = settled(spread(np.stack([left, right], axis=1), "stereo"))
     assert rows == pytest.approx([0.5, 0.35355, 0.35355 / 2, 0.35355 / 2], rel=0.03)
     rows = settled(spread((sine(60.0) + sine(9000.0))[:, None], "stereo"))

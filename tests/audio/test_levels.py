@@ -44,10 +44,10 @@ DECAYS_MS = (10.0, 100.0, 1000.0, 10_000.0)
 def by_the_sample(loudness: np.ndarray, decay_ms: float) -> float:
     """The recursion as in the paper."""
     fall, attack = np.exp(-1000 / (RATE_HZ * decay_ms)), np.exp(-1 / (RATE_HZ * 0.005))
-    held = envelope = 0.0
+    peak_hold = envelope = 0.0
     for value in loudness:
-        held = max(value, fall * held)
-        envelope = attack * envelope + (1 - attack) * held
+        peak_hold = max(value, fall * peak_hold)
+        envelope = attack * envelope + (1 - attack) * peak_hold
     return envelope
 
 

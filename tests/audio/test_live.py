@@ -50,16 +50,16 @@ def test_the_demo_plays_live_and_is_analysed(play_live, reports, wait_for) -> No
     assert len(status.level) == 4
     assert max(status.level) > 0.05
     assert status.lost_blocks == 0
-    heard = audio.read_block(0)
+    recorded = audio.read_block(0)
     audio.close()
-    assert np.array_equal(heard.samples, rows_of(synthesise_loop(), heard))
+    assert np.array_equal(recorded.samples, rows_of(synthesise_loop(), recorded))
     assert audio.is_finished is False
     assert reports.lines == []
 
 
-def rows_of(loop: np.ndarray, heard: AudioBlock) -> np.ndarray:
+def rows_of(loop: np.ndarray, recorded: AudioBlock) -> np.ndarray:
     """The rows of a loop that are heard in this block."""
-    return loop[(heard.first_sample + np.arange(len(heard.samples))) % len(loop)]
+    return loop[(recorded.first_sample + np.arange(len(recorded.samples))) % len(loop)]
 
 
 def test_blocks_of_any_size_give_the_same_features(live, analyse, wait_for) -> None:
@@ -77,8 +77,7 @@ def test_blocks_of_any_size_give_the_same_features(live, analyse, wait_for) -> N
 
 def test_new_settings_take_effect_at_the_next_hop_and_live_sound_cannot_be_advanced(live, sine, wait_for) -> None:
     hand, audio = live
-    before = audio.latest_features()
-    tone = np.repeat(sine(440.0)[:, None], 4, axis=1)
+    before, tone = audio.latest_features(), np.repeat(sine(440.0)[:, None], 4, axis=1)
     hand.ring.write(tone[:4800])
     after = wait_for(lambda: (newest := audio.latest_features()).end_sample == 4800 and newest, "the first hops")
     assert (before.end_sample, before.waves.any()) == (0, False), "features are published as a whole"
@@ -107,15 +106,15 @@ def test_sound_overwritten_before_analysis_is_skipped(reports, wait_for) -> None
 
 def test_one_channel_may_be_the_voice_heard_at_that_time(reports, wait_for) -> None:
     """Source and voice have different clocks here; the voice is 100 ms late."""
-    hand, heard = Hand(), SampleRing(16_000, 1)
+    hand, recorded = Hand(), SampleRing(16_000, 1)
     audio = LiveAudio(hand, "by hand", reports)
-    audio.voice = SteadyReader(heard, hand.ring.sample_rate_hz, lag_s=0.1)
+    audio.voice = SteadyReader(recorded, hand.ring.sample_rate_hz, lag_s=0.1)
     audio.settings = AudioSettings(auto=(False,) * 4, layout="direct", voice_channel=2)
     audio.start()
     for hop in range(200):
         voice = np.full((160, 1), 0.25 if hop < 150 else 0.75, np.float32)
-        heard.set_mark(heard.newest, hop / 100)
-        heard.write(voice)
+        recorded.set_mark(recorded.newest, hop / 100)
+        recorded.write(voice)
         hand.ring.set_mark(hand.ring.newest, hop / 100)
         hand.ring.write(np.full((480, 4), 0.5, np.float32))
         wait_for(lambda hop=hop: audio.latest_features().end_sample == (hop + 1) * 480, "the hop")

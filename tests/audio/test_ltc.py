@@ -51,8 +51,7 @@ def hum(sound: np.ndarray) -> np.ndarray:
 
 
 def low_passed(sound: np.ndarray, cutoff_hz: float = 3000.0) -> np.ndarray:
-    spectrum = np.fft.rfft(sound)
-    frequencies = np.fft.rfftfreq(sound.size, 1 / 48_000)
+    spectrum, frequencies = np.fft.rfft(sound), np.fft.rfftfreq(sound.size, 1 / 48_000)
     return np.fft.irfft(spectrum / (1.0 + (frequencies / cutoff_hz) ** 4), sound.size)
 
 
@@ -131,18 +130,17 @@ def test_the_channel_with_timecode_is_taken_out_of_the_sound_and_timed_by_the_cl
     tap = LtcTap(48_000, lambda sample: 100.0 + sample / 48_000)
     first = 9600
     left = [
-        tap.hear(np.stack([music, tape.samples], 1)[at : at + 480], first + at, 2)
+        tap.decode(np.stack([music, tape.samples], 1)[at : at + 480], first + at, 2)
         for at in range(0, tape.samples.size, 480)
     ]
     without = np.concatenate(left)
     assert (without == music[:, None]).all(), "both channels carry the music"
-    readings = tap.take()
-    starts = dict(zip(tape.labels, tape.starts, strict=True))
+    readings, starts = tap.take(), dict(zip(tape.labels, tape.starts, strict=True))
     for each in readings:
         start = starts[each.hours, each.minutes, each.seconds, each.frames]
         assert each.at_s == pytest.approx(100.0 + (first + start) / 48_000, abs=2e-5)
         assert each.frame_s == pytest.approx(0.04, rel=1e-3)
     assert len(readings) >= 27 and tap.take() == []
     four = np.ones((480, 4), np.float32)
-    assert (tap.hear(four, 0, 3)[0] == [1, 1, 0, 1]).all()
-    assert tap.hear(four, 0, 0) is four and tap.hear(four, 0, 5) is four
+    assert (tap.decode(four, 0, 3)[0] == [1, 1, 0, 1]).all()
+    assert tap.decode(four, 0, 0) is four and tap.decode(four, 0, 5) is four

@@ -26,26 +26,26 @@ def test_a_click_is_heard_when_its_picture_leaves_and_the_output_can_be_changed(
         frame_ms = 1000.0 / FPS
 
         def are_in_step() -> bool:  # while a busy machine starves the device, its clicks are late for some time
-            late_ms = program.said.get("late_ms", ())
+            late_ms = program.last_line.get("late_ms", ())
             return len(late_ms) >= 2 + CLICKS and bool(abs(np.median(late_ms[-CLICKS:])) < frame_ms)
 
         wait_for(are_in_step, "clicks heard when they are seen")
-        assert program.said["device_ms"] > frame_ms, "else this shows nothing: the device would be in step by itself"
-        program.tell(send=["/audio/monitor/open", "awayout"])  # its server does not run
-        program.tell(send=["/audio/monitor/open", "nowhere"])
-        heard = program.said["heard"]
-        wait_for(lambda: program.said["heard"] >= heard + 1, "more clicks: what cannot be opened changes nothing")
-        assert program.said["word"] == "stageright"
+        assert program.last_line["device_ms"] > frame_ms, "else the device would be in sync by itself"
+        program.send(send=["/audio/monitor/open", "awayout"])  # its server does not run
+        program.send(send=["/audio/monitor/open", "nowhere"])
+        count = program.last_line["heard"]
+        wait_for(lambda: program.last_line["heard"] >= count + 1, "more clicks: what cannot be opened changes nothing")
+        assert program.last_line["output"] == "stageright"
         sound_server.start_away(wait_for)
-        program.tell(send=["/audio/monitor/open", "away"])
-        wait_for(lambda: program.said["word"] == "awayout", "a device that was plugged in after the start")
+        program.send(send=["/audio/monitor/open", "away"])
+        wait_for(lambda: program.last_line["output"] == "awayout", "a device that was plugged in after the start")
         recorder = sound_server.record_away()
         wait_for(lambda: np.abs(recorder.sound()).max(initial=0.0) > 0.3, "clicks there")
         recorder.end()
-        program.tell(send=["/audio/monitor/open", "none"])
-        wait_for(lambda: program.said["state"] == "none", "silence")
-        frames, heard = program.said["frames"], program.said["heard"]
-        wait_for(lambda: program.said["frames"] > frames + FPS, "another second of pictures")
-        assert program.said["heard"] <= heard + 1
+        program.send(send=["/audio/monitor/open", "none"])
+        wait_for(lambda: program.last_line["state"] == "none", "silence")
+        frames, count = program.last_line["frames"], program.last_line["heard"]
+        wait_for(lambda: program.last_line["frames"] > frames + FPS, "another second of pictures")
+        assert program.last_line["heard"] <= count + 1
     finally:
         assert program.close() == 0

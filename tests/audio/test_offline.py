@@ -29,8 +29,7 @@ def as_bytes(features: list[AudioFeatures]) -> bytes:
 
 @pytest.fixture
 def recording(tmp_path) -> str:
-    path = tmp_path / "sound.flac"
-    rng = np.random.default_rng(12)
+    path, rng = tmp_path / "sound.flac", np.random.default_rng(12)
     soundfile.write(path, rng.uniform(-0.5, 0.5, (44_100, 2)) * np.linspace(0, 1, 44_100)[:, None], 44_100)
     return str(path)
 

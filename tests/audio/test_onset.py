@@ -50,8 +50,7 @@ def test_notes_on_a_sounding_chord_in_noise_are_counted_with_a_strength_of_a_hal
 
 def onset_hops(flux: list[float]) -> list[int]:
     """Hops with an onset when each hop but the silent ones (0) grows from silence by `flux`."""
-    detector = OnsetDetector(bands=4, hop_s=0.01)
-    found = []
+    detector, found = OnsetDetector(bands=4, hop_s=0.01), []
     for hop, growth in enumerate(flux):
         level = np.full((4, 4), np.expm1(growth) / 1000, np.float32)
         if detector.step(level, np.ones(4), np.ones(4, bool))[0]:

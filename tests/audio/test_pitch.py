@@ -18,7 +18,7 @@ def cents(hz: float, true_hz: float) -> float:
     return abs(1200 * np.log2(hz / true_hz))
 
 
-def heard(hz: float, rate_hz: int, phase: float = 0.0) -> float:
+def detect_hz(hz: float, rate_hz: int, phase: float = 0.0) -> float:
     frames = spectrum_frames(rate_hz)
     tone = (0.5 * np.sin(2 * np.pi * hz * np.arange(frames) / rate_hz + phase)).astype(np.float32)
     return float(strongest_hz(power_spectrum(tone[None], hann(frames)), rate_hz)[0])
@@ -28,7 +28,7 @@ def test_tones_are_heard_within_3_cents_from_110_hz_up_and_12_below() -> None:
     for rate_hz in [44_100, 48_000, 96_000]:
         for hz in np.geomspace(55.0, 8000.0, 150):
             for phase in (0.0, 1.0, 2.5):
-                assert cents(heard(hz, rate_hz, phase), hz) < (3.0 if hz >= 110 else 12.0), f"{hz} Hz"
+                assert cents(detect_hz(hz, rate_hz, phase), hz) < (3.0 if hz >= 110 else 12.0), f"{hz} Hz"
 
 
 def test_before_any_sound_the_channels_have_four_hues_and_then_each_its_own_pitch(analyse, sine) -> None:
@@ -114,18 +114,17 @@ def test_an_outgoing_look_keeps_its_glide_while_the_new_one_has_none(sine) -> No
     first, second = (sine(hz, seconds=2.0) for hz in (261.63, 369.99))
     analyser = Analyser(RATE_HZ)
     sound = np.repeat(np.concatenate([first, second])[:, None], 4, axis=1).astype(np.float32)
-    hops = len(sound) // analyser.hop_frames
-    slow = replace(GLIDING, hue_glide_ms=60_000.0)
+    hops, slow = len(sound) // analyser.hop_frames, replace(GLIDING, hue_glide_ms=60_000.0)
     for hop in range(hops):
         block = sound[hop * analyser.hop_frames : (hop + 1) * analyser.hop_frames]
         is_fading = hop >= hops // 2
         analyser.hop(block, replace(AT_ONCE, leaving=slow) if is_fading else slow)
-    assert analyser.features(slow).leaving_channels is None
+    assert analyser.features(slow).outgoing_channels is None
     found = analyser.features(replace(AT_ONCE, leaving=slow))
     assert all(turns_apart(channel.hue, 0.5) < 0.02 for channel in found.channels)
-    for channel, hue in zip(found.leaving_channels, FIRST_HUES, strict=True):
+    for channel, hue in zip(found.outgoing_channels, FIRST_HUES, strict=True):
         assert turns_apart(channel.hue, hue) < 0.05, "2 s into a glide of a minute"
     later = replace(slow, leaving=slow, leaving_number=1)
     analyser.hop(block, later)
-    interrupting = analyser.features(later).leaving_channels
+    interrupting = analyser.features(later).outgoing_channels
     assert all(turns_apart(channel.hue, 0.5) < 0.02 for channel in interrupting), "that of the look on screen goes on"

@@ -28,28 +28,28 @@ def pair(tmp_path: Path) -> tuple[Path, Path]:
 
 def test_files_follow_each_other_without_a_gap_and_the_list_is_repeated_or_ends(pair, reports) -> None:
     feed = PlaylistFeed(pair, None, reports)
-    heard = np.concatenate([feed.read(480) for _ in range(150)])[:, 0]
+    sound = np.concatenate([feed.read(480) for _ in range(150)])[:, 0]
     both = np.concatenate([ramp(0.5, -0.5, 0.0), ramp(0.5, 0.0, 0.5)])[:, 0]
-    assert heard == pytest.approx(np.concatenate([both, both[:24_000]]), abs=2e-7)
-    assert feed.place.position_s == pytest.approx(0.5)
+    assert sound == pytest.approx(np.concatenate([both, both[:24_000]]), abs=2e-7)
+    assert feed.track_position.position_s == pytest.approx(0.5)
     feed.loop = "one"
     feed.read(480)
-    assert (feed.place.number, feed.place.state) == (2, "playing")
-    feed.order(lambda: feed.seek(0.4))
-    heard = feed.read(9600)[:, 0]
-    assert heard == pytest.approx(np.concatenate([both[-4800:], both[24_000:28_800]]), abs=2e-7)
+    assert (feed.track_position.number, feed.track_position.state) == (2, "playing")
+    feed.queue_command(lambda: feed.seek(0.4))
+    sound = feed.read(9600)[:, 0]
+    assert sound == pytest.approx(np.concatenate([both[-4800:], both[24_000:28_800]]), abs=2e-7)
     feed.loop = "off"
-    feed.order(lambda: feed.seek(0.45))
-    heard = feed.read(4800)[:, 0]
-    assert heard[:2400] == pytest.approx(both[-2400:], abs=2e-7)
-    assert not heard[2400:].any()
-    assert feed.place.state == "ended"
-    feed.order(feed.play)
-    feed.order(feed.previous)
+    feed.queue_command(lambda: feed.seek(0.45))
+    sound = feed.read(4800)[:, 0]
+    assert sound[:2400] == pytest.approx(both[-2400:], abs=2e-7)
+    assert not sound[2400:].any()
+    assert feed.track_position.state == "ended"
+    feed.queue_command(feed.play)
+    feed.queue_command(feed.previous)
     assert feed.read(480)[0, 0] == -0.5, "the file before"
-    feed.order(lambda: feed.seek(99.0))
+    feed.queue_command(lambda: feed.seek(99.0))
     feed.read(480)
-    assert feed.place.number == 2, "a jump past the end is the end"
+    assert feed.track_position.number == 2, "a jump past the end is the end"
     feed.close()
     assert reports.lines == []
 
@@ -79,9 +79,9 @@ def test_another_rate_is_resampled_without_a_seam(sine, tmp_path, reports) -> No
     path = tmp_path / "tone.wav"
     soundfile.write(path, sine(1000.0, seconds=2.0, rate_hz=44_100), 44_100, subtype="FLOAT")
     feed = PlaylistFeed((path,), RATE_HZ, reports)
-    heard = np.concatenate([feed.read(480) for _ in range(180)])[:, 0]
-    assert heard[2000:] == pytest.approx(sine(1000.0, seconds=2.0)[2000 : len(heard)], abs=2e-4)
-    assert feed.place.position_s == pytest.approx(1.8), "of what was given, not of what was read"
+    sound = np.concatenate([feed.read(480) for _ in range(180)])[:, 0]
+    assert sound[2000:] == pytest.approx(sine(1000.0, seconds=2.0)[2000 : len(sound)], abs=2e-4)
+    assert feed.track_position.position_s == pytest.approx(1.8), "of what was given, not of what was read"
     feed.close()
 
 
@@ -120,9 +120,9 @@ def test_a_file_that_fails_in_an_unforeseen_way_is_followed_by_the_next_one_or_b
     monkeypatch.setattr(FileFeed, "read_rest", failing)
     assert feed.read(480)[:, 0] == pytest.approx(ramp(0.5, 0.0, 0.5)[:480, 0], abs=2e-7), "the next one"
     broken.add("b.flac")
-    assert not feed.read(480).any() and feed.place.state == "ended"
+    assert not feed.read(480).any() and feed.track_position.state == "ended"
     broken.clear()
-    feed.order(lambda: feed.go(1))
+    feed.queue_command(lambda: feed.go(1))
     assert feed.read(480)[0, 0] == -0.5
     assert "audio: a file cannot be played: RuntimeError: decoder error" in {line for _, line in reports.lines}
 
@@ -130,10 +130,10 @@ def test_a_file_that_fails_in_an_unforeseen_way_is_followed_by_the_next_one_or_b
 def test_a_file_that_cannot_be_opened_is_one_line_and_the_next_one_plays_until_there_is_none(pair, reports) -> None:
     feed = PlaylistFeed((*pair, pair[0]), None, reports)
     pair[1].unlink()
-    heard = feed.read(RATE_HZ)[:, 0]
-    assert heard[24_000:] == pytest.approx(ramp(0.5, -0.5, 0.0)[:, 0], abs=2e-7), "the third one"
-    assert len(reports.lines) == 1 and feed.place.number == 3
+    sound = feed.read(RATE_HZ)[:, 0]
+    assert sound[24_000:] == pytest.approx(ramp(0.5, -0.5, 0.0)[:, 0], abs=2e-7), "the third one"
+    assert len(reports.lines) == 1 and feed.track_position.number == 3
     pair[0].unlink()
-    assert not feed.read(RATE_HZ).any() and feed.place.state == "ended"
+    assert not feed.read(RATE_HZ).any() and feed.track_position.state == "ended"
     assert reports.lines[-1][1].startswith("none of 3 files can be played: ")
     assert len(reports.lines) == 2

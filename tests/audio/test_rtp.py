@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 
 from engine.audio.open import open_audio
-from engine.audio.rtp import GONE_S, RtpCapture, parse_packet, parse_rtp
+from engine.audio.rtp import LOST_AFTER_S, RtpCapture, parse_packet, parse_rtp
 from engine.errors import AudioError, UsageError
 from engine.system.clock import SteppedClock, SystemClock
 
@@ -41,20 +41,20 @@ def clock() -> SteppedClock:
 
 @pytest.fixture
 def capture(clock: SteppedClock, free_port: Callable[[], int], reports: Any) -> Iterator[RtpCapture]:
-    made = RtpCapture(f"rtp:{free_port()}", clock, reports)
-    made.start()
-    yield made
-    made.close()
+    opened = RtpCapture(f"rtp:{free_port()}", clock, reports)
+    opened.start()
+    yield opened
+    opened.close()
 
 
 @pytest.fixture
 def sender(capture: RtpCapture) -> Iterator[Sender]:
-    made = Sender(parse_rtp(f"rtp:{capture.description.split(':')[1].split()[0]}").port)
-    yield made
-    made.close()
+    opened = Sender(parse_rtp(f"rtp:{capture.description.split(':')[1].split()[0]}").port)
+    yield opened
+    opened.close()
 
 
-def heard(capture: RtpCapture) -> list[list[int]]:
+def read_samples(capture: RtpCapture) -> list[list[int]]:
     """All but the silence before the first sound, as int16."""
     rows = np.round(capture.ring.read(0)[1] * 32_768).astype(int)
     first = np.flatnonzero(rows.any(axis=1))
@@ -68,8 +68,8 @@ def test_every_sample_arrives_and_a_lost_packet_is_silence_of_its_length(
     sender.send(np.array([[3, -3], [4, -4], [5, -5]]))
     sender.send(np.array([[6, -6]]), is_lost=True)
     sender.send(np.array([[32_767, -32_768]]))
-    wait_for(lambda: len(heard(capture)) >= 7, "the last sample")
-    assert heard(capture)[:7] == [[1, -1], [2, -2], [3, -3], [4, -4], [5, -5], [0, 0], [32_767, -32_768]]
+    wait_for(lambda: len(read_samples(capture)) >= 7, "the last sample")
+    assert read_samples(capture)[:7] == [[1, -1], [2, -2], [3, -3], [4, -4], [5, -5], [0, 0], [32_767, -32_768]]
     assert (capture.state, capture.lost_blocks) == ("playing", 1)
     assert [line.rpartition(": ")[2] for _, line in reports.lines] == ["packets were lost on the way"]
 
@@ -82,13 +82,13 @@ def test_a_second_sender_is_refused_until_the_first_is_silent(
     other = Sender(sender._to[1], stream=8)
     other.send(np.full((2, 2), 9))
     wait_for(lambda: reports.lines, "the refusal")
-    assert "a second program sends to it" in reports.lines[0][1] and [9, 9] not in heard(capture)
+    assert "a second program sends to it" in reports.lines[0][1] and [9, 9] not in read_samples(capture)
     before = capture.ring.newest
-    clock.advance(GONE_S + 0.1)
+    clock.advance(LOST_AFTER_S + 0.1)
     wait_for(lambda: capture.state == "lost", "the silence of the first")
-    wait_for(lambda: capture.ring.newest >= before + round((GONE_S + 0.1) * 48_000), "silence of that length")
+    wait_for(lambda: capture.ring.newest >= before + round((LOST_AFTER_S + 0.1) * 48_000), "silence of that length")
     other.send(np.full((2, 2), 9))
-    wait_for(lambda: [9, 9] in heard(capture), "the second sender")
+    wait_for(lambda: [9, 9] in read_samples(capture), "the second sender")
     other.close()
 
 

@@ -40,14 +40,13 @@ class TwoClocks:
 
     def run(self, seconds: float, voice=None) -> np.ndarray:
         """The sound heard in that time, (frames, channels). `voice(numbers)` returns the samples with these numbers."""
-        heard = []
-        end = self._read + round(seconds * self.reader.to_hz)
+        sound, end = [], self._read + round(seconds * self.reader.to_hz)
         while self._read + self._frames <= end:
             heard_s = self.heard_s
             self._write_until(heard_s - LEAD_S, voice or turning)
-            heard.append(self.reader.read(self._frames, heard_s + self._late_s()))
+            sound.append(self.reader.read(self._frames, heard_s + self._late_s()))
             self._read += self._frames
-        return np.concatenate(heard)
+        return np.concatenate(sound)
 
     def skip(self, seconds: float) -> None:
         """Advance time without reading."""
@@ -79,11 +78,11 @@ def turning(numbers: np.ndarray) -> np.ndarray:
     return 0.5 * np.stack([np.cos(turn), np.sin(turn)], axis=1)
 
 
-def lag_error(clocks: TwoClocks, heard: np.ndarray, first_s: float) -> np.ndarray:
+def lag_error(clocks: TwoClocks, sound: np.ndarray, first_s: float) -> np.ndarray:
     """Deviation of each frame's age from LAG_S in samples, modulo PERIOD; `heard` starts at `first_s`."""
-    sample = np.arctan2(heard[:, 1], heard[:, 0]) * PERIOD / (2.0 * np.pi)
-    wanted = clocks.sample_at(first_s + np.arange(len(heard)) / clocks.reader.to_hz - clocks.reader.lag_s)
-    return (sample - wanted + PERIOD / 2) % PERIOD - PERIOD / 2
+    sample = np.arctan2(sound[:, 1], sound[:, 0]) * PERIOD / (2.0 * np.pi)
+    ideal = clocks.sample_at(first_s + np.arange(len(sound)) / clocks.reader.to_hz - clocks.reader.lag_s)
+    return (sample - ideal + PERIOD / 2) % PERIOD - PERIOD / 2
 
 
 @pytest.mark.soak
@@ -110,24 +109,23 @@ def test_marks_with_a_millisecond_of_jitter_do_not_make_the_pitch_waver() -> Non
 
 @pytest.mark.parametrize(("from_hz", "to_hz"), [(48_000, 44_100), (44_100, 48_000), (48_000, 48_000)])
 def test_a_tone_stays_a_tone_at_another_rate(from_hz, to_hz) -> None:
-    tone_hz = 997.0
-    clocks = TwoClocks(rate_hz=from_hz, to_hz=to_hz)
+    tone_hz, clocks = 997.0, TwoClocks(rate_hz=from_hz, to_hz=to_hz)
     clocks.run(1.0)
-    heard = clocks.run(1.0, lambda numbers: 0.5 * np.sin(2 * np.pi * tone_hz * numbers / from_hz)[:, None])[:, 0]
-    heard = heard[to_hz // 2 :]
-    time_s = np.arange(len(heard)) / to_hz
+    sound = clocks.run(1.0, lambda numbers: 0.5 * np.sin(2 * np.pi * tone_hz * numbers / from_hz)[:, None])[:, 0]
+    sound = sound[to_hz // 2 :]
+    time_s = np.arange(len(sound)) / to_hz
     parts = np.stack([np.sin(2 * np.pi * tone_hz * time_s), np.cos(2 * np.pi * tone_hz * time_s)], axis=1)
-    (sine, cosine), *_ = np.linalg.lstsq(parts, heard, rcond=None)
+    (sine, cosine), *_ = np.linalg.lstsq(parts, sound, rcond=None)
     assert np.hypot(sine, cosine) == pytest.approx(0.5, rel=1e-3)
-    noise = heard - parts @ (sine, cosine)
+    noise = sound - parts @ (sine, cosine)
     assert 20.0 * np.log10(np.sqrt(np.mean(noise**2)) / np.sqrt(0.125)) < -70.0
 
 
 def test_frequencies_above_the_lower_rate_are_filtered_out_and_a_constant_stays() -> None:
     clocks = TwoClocks(rate_hz=48_000, to_hz=16_000)
     clocks.run(1.0)
-    heard = clocks.run(1.0, lambda numbers: 0.5 * np.sin(2 * np.pi * 12_000 * numbers / 48_000)[:, None])
-    assert np.abs(heard[8000:]).max() < 0.01
+    sound = clocks.run(1.0, lambda numbers: 0.5 * np.sin(2 * np.pi * 12_000 * numbers / 48_000)[:, None])
+    assert np.abs(sound[8000:]).max() < 0.01
     table = sinc_table(1.0)
     assert np.allclose(table.sum(axis=1), 1.0, atol=1e-5)
     assert np.allclose(table[0], np.eye(32)[15], atol=1e-6)  # exactly on a sample: that sample
@@ -135,10 +133,10 @@ def test_frequencies_above_the_lower_rate_are_filtered_out_and_a_constant_stays(
 
 def test_nothing_is_heard_before_both_clocks_are_known() -> None:
     clocks = TwoClocks(channels=2)
-    heard = clocks.run(1.0)
-    audible = np.flatnonzero(np.abs(heard).max(axis=1) > 0.0)
+    sound = clocks.run(1.0)
+    audible = np.flatnonzero(np.abs(sound).max(axis=1) > 0.0)
     assert 0.5 * RATE_HZ <= audible[0] <= 0.8 * RATE_HZ
-    assert click_db(heard[:, 0]) < -40.0  # a tone of 750 Hz at 0.5 itself: -46 dB
+    assert click_db(sound[:, 0]) < -40.0  # a tone of 750 Hz at 0.5 itself: -46 dB
 
 
 def slow(numbers: np.ndarray) -> np.ndarray:
@@ -153,12 +151,11 @@ def test_at_an_underrun_the_sound_fades_and_returns_at_the_same_lag() -> None:
         clocks.is_writing = False
         dry = clocks.run(0.5, slow)[:, 0]
         clocks.is_writing = True
-        heard = np.concatenate([dry, clocks.run(1.0, slow)[:, 0]])
-        assert click_db(heard) < -50.0, more_ms
-        assert not heard[round(0.2 * RATE_HZ) : round(0.49 * RATE_HZ)].any(), more_ms
+        sound = np.concatenate([dry, clocks.run(1.0, slow)[:, 0]])
+        assert click_db(sound) < -50.0, more_ms
+        assert not sound[round(0.2 * RATE_HZ) : round(0.49 * RATE_HZ)].any(), more_ms
         assert clocks.reader.gaps == 1, more_ms
-        first_s = clocks.heard_s
-        again = clocks.run(0.1, slow)[:, 0]
+        first_s, again = clocks.heard_s, clocks.run(0.1, slow)[:, 0]
         expected = slow(clocks.sample_at(first_s - clocks.reader.lag_s) + np.arange(len(again)))[:, 0]
         assert np.abs(again - expected).max() < 1e-3, more_ms
 

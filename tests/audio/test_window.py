@@ -39,9 +39,9 @@ def test_only_the_latest_window_is_shown_point_by_point_oldest_first() -> None:
     assert wave[-1] == pytest.approx(1.0, abs=0.002)
     sound = np.concatenate([np.full(RATE_HZ, 0.9), np.full(2400, -0.5)])
     assert np.allclose(wave_of(sound, window_ms=50.0), -0.5)
-    shown = wave_of(sound, window_ms=100.0)
-    assert np.allclose(shown[:511], 0.9)
-    assert np.allclose(shown[513:], -0.5)
+    points = wave_of(sound, window_ms=100.0)
+    assert np.allclose(points[:511], 0.9)
+    assert np.allclose(points[513:], -0.5)
     rate_hz = 1024 * 16  # a window of 1000 ms: sixteen samples a point
     sound = np.random.default_rng(3).uniform(-1, 1, rate_hz + 500).astype(np.float32)
     expected = sound[-rate_hz:].reshape(1024, 16).mean(axis=1)
@@ -80,8 +80,7 @@ def test_a_triggered_tone_stands_still_at_the_newest_crossing_that_leaves_a_full
 
 
 def test_samples_and_sums_stay_exact_after_many_slides_and_begin_with_silence() -> None:
-    history = History(1000)
-    rng = np.random.default_rng(1)
+    history, rng = History(1000), np.random.default_rng(1)
     sound = rng.uniform(-1, 1, (4, 30_000)).astype(np.float32) + np.float32(0.25)
     for first in range(0, 30_000, 10):
         history.append(sound[:, first : first + 10])

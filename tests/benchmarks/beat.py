@@ -13,7 +13,7 @@ from engine.audio.settings import AudioSettings
 from engine.cli.benches.measuring import Progress
 from engine.jobs.kit.options import option
 from tests.benchmarks import timecode
-from tests.benchmarks.beat_passages import Passage, keep
+from tests.benchmarks.beat_passages import Passage, measure_bar
 from tests.benchmarks.beat_score import HOP_S, errors_s, f_measure, listen, lock_s
 from tests.benchmarks.beat_songs import RATE_HZ, SCORES, clicks, compose
 
@@ -21,7 +21,7 @@ CLICKS_S: Final = 20.0
 CHANGE_S: Final = 10.0
 LOCKED_S: Final = 4.0
 COST_S: Final = 20.0
-KEPT_MS: Final = 30.0
+STABLE_MS: Final = 30.0
 INTERRUPTIONS: Final = (
     *((plays, (4, 8, 16)) for plays in ("silence", "pads", "voice", "riser", "halftime")),
     ("fill", (1,)),
@@ -39,11 +39,11 @@ class BeatBench:
     passages: int = option(7, "What interrupts a song.", low=0, high=7, metavar="COUNT")
 
 
-def run(asked: BeatBench, progress: Progress) -> dict[str, Any]:
+def run(options: BeatBench, progress: Progress) -> dict[str, Any]:
     """Times in seconds, or ms where the name says so."""
-    result = progress.begin({"clicks": _clicks(asked.tempos, progress)})
-    result["songs"] = _songs(asked.songs, progress)
-    result["passages"] = _passages(asked.passages, progress)
+    result = progress.begin({"clicks": _clicks(options.tempos, progress)})
+    result["songs"] = _songs(options.songs, progress)
+    result["passages"] = _passages(options.passages, progress)
     result["cost"] = _cost(progress)
     result["timecode"] = timecode.measure(progress)
     return result
@@ -84,13 +84,13 @@ def _passages(passages: int, progress: Progress) -> dict[str, Any]:
     measures = {}
     for number, (plays, lengths) in enumerate(INTERRUPTIONS[:passages]):
         progress("passages", number / passages)
-        kept = [keep(bpm, Passage(plays=plays, bars=bars)) for bpm in (124, 128, 136) for bars in lengths]
+        results = [measure_bar(bpm, Passage(plays=plays, bars=bars)) for bpm in (124, 128, 136) for bars in lengths]
         measures[plays] = {
-            "songs": len(kept),
-            "bar_kept_within_30_ms": sum(each.slip_ms <= KEPT_MS for each in kept),
-            "bar_slip_ms_max": round(max(each.slip_ms for each in kept), 1),
-            "tempo_min": round(min(each.tempo[0] for each in kept), 3),
-            "tempo_max": round(max(each.tempo[1] for each in kept), 3),
+            "songs": len(results),
+            "bar_kept_within_30_ms": sum(each.slip_ms <= STABLE_MS for each in results),
+            "bar_slip_ms_max": round(max(each.slip_ms for each in results), 1),
+            "tempo_min": round(min(each.tempo[0] for each in results), 3),
+            "tempo_max": round(max(each.tempo[1] for each in results), 3),
         }
     return measures
 

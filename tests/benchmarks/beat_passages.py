@@ -10,7 +10,7 @@ from typing import Final
 
 import numpy as np
 
-from tests.benchmarks.beat_score import Found, listen
+from tests.benchmarks.beat_score import TrackedBeats, listen
 from tests.benchmarks.beat_songs import (
     DISCO,
     FOUR,
@@ -72,7 +72,7 @@ def arrange(bpm: float, passages: tuple[Passage, ...], seed: int = 1) -> tuple[S
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Kept:
+class Drift:
     """What became of the bar and the tempo of a song in which something other than the drums plays for a while."""
 
     slip_ms: float
@@ -81,7 +81,7 @@ class Kept:
     """Least and greatest tempo from the passage on, to the true one."""
 
 
-def keep(bpm: float, *passages: Passage, before: float = 12, after: float = 6, seed: int = 1) -> Kept:
+def measure_bar(bpm: float, *passages: Passage, before: float = 12, after: float = 6, seed: int = 1) -> Drift:
     """Drums, the passages, drums again: `before` and `after` are their bars."""
     drums = (Passage(plays="drums", bars=before), Passage(plays="drums", bars=after))
     song, times = arrange(bpm, (drums[0], *passages, drums[1]), seed)
@@ -92,14 +92,14 @@ def keep(bpm: float, *passages: Passage, before: float = 12, after: float = 6, s
     is_later = (hops_s > times[1]) & (hops_s < song.beats_s[-2])
     true = np.interp(hops_s[is_later], song.beats_s[:-1], 60.0 / np.diff(song.beats_s))
     tempo = found.bpm[is_later] / true
-    return Kept(slip_ms=1000.0 * float(np.abs(slip).max()) * period_s, tempo=(float(tempo.min()), float(tempo.max())))
+    return Drift(slip_ms=1000.0 * float(np.abs(slip).max()) * period_s, tempo=(float(tempo.min()), float(tempo.max())))
 
 
-def bar_slip(found: Found, bars_s: np.ndarray, before_s: float, after_s: float) -> np.ndarray:
+def bar_slip(found: TrackedBeats, bars_s: np.ndarray, before_s: float, after_s: float) -> np.ndarray:
     """By how many beats, -2..2, the bar of the tracker's count is off at each of the true `bars_s` from `after_s` on,
     beside where it was in the four bars before `before_s`."""
     at = np.interp(bars_s, found.hop_s * np.arange(1, len(found.count) + 1), found.count)
     known = at[bars_s < before_s][-4:]
-    place = np.angle(np.exp(0.5j * np.pi * known).sum()) / (0.5 * np.pi)
-    slip: np.ndarray = (at[bars_s >= after_s] - place + 2.0) % 4.0 - 2.0
+    offset = np.angle(np.exp(0.5j * np.pi * known).sum()) / (0.5 * np.pi)
+    slip: np.ndarray = (at[bars_s >= after_s] - offset + 2.0) % 4.0 - 2.0
     return slip

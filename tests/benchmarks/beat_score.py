@@ -21,7 +21,7 @@ SKIPPED_S: Final = 5.0
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Found:
+class TrackedBeats:
     """The tracker's answers for a whole sound. Nothing in them was corrected afterwards."""
 
     beats_s: np.ndarray
@@ -43,7 +43,7 @@ class Found:
         return float(self.bpm[min(len(self.bpm) - 1, round(time_s / self.hop_s))])
 
 
-def listen(sound: np.ndarray, rate_hz: int) -> Found:
+def listen(sound: np.ndarray, rate_hz: int) -> TrackedBeats:
     """Track `sound`, (frames,) float32 in [-1, 1], hop by hop, as the analysis does."""
     hop_frames = round(rate_hz * HOP_S)
     hop_s = hop_frames / rate_hz
@@ -61,14 +61,14 @@ def listen(sound: np.ndarray, rate_hz: int) -> Found:
         for times, is_hit in zip(hits.values(), (is_kick, is_snare, is_hat), strict=True):
             if is_hit:
                 times.append(now_s)
-        heard = tracker.features()
-        if math.floor(heard.beat) > last:
-            beats.append(now_s - (heard.beat % 1.0) * 60.0 / heard.bpm)
-        last = math.floor(heard.beat)
-        bpm.append(heard.bpm)
-        confidence.append(heard.confidence)
-        count.append(heard.beat)
-    return Found(
+        features = tracker.features()
+        if math.floor(features.beat) > last:
+            beats.append(now_s - (features.beat % 1.0) * 60.0 / features.bpm)
+        last = math.floor(features.beat)
+        bpm.append(features.bpm)
+        confidence.append(features.confidence)
+        count.append(features.beat)
+    return TrackedBeats(
         beats_s=np.array(beats),
         hits_s={name: np.array(times) for name, times in hits.items()},
         hop_s=hop_s,

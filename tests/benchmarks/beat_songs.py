@@ -113,7 +113,7 @@ def compose(score: Score, seconds: float = SECONDS, seed: int = 1) -> Song:
     play_drums(sheet, score.pattern, steps_s)
     play_bass(sheet, steps_s)
     if score.reverb:
-        sheet.sound += score.reverb * _reverberated(sheet.sound, rng)
+        sheet.sound += score.reverb * _add_reverb(sheet.sound, rng)
     if score.pad:
         bar_s = 4 * score.steps_per_beat * float(np.median(np.diff(steps_s)))
         play_pad(sheet, score.pad, bar_s * np.arange(int(seconds / bar_s) + 1), bar_s)
@@ -244,7 +244,7 @@ def _vowel(hertz: float, seconds: float, rng: np.random.Generator) -> np.ndarray
     return vowel
 
 
-def _reverberated(sound: np.ndarray, rng: np.random.Generator) -> np.ndarray:
+def _add_reverb(sound: np.ndarray, rng: np.random.Generator) -> np.ndarray:
     """The sound in a hall: 1.8 s of decaying noise, after 15 ms."""
     t = np.arange(round(1.8 * RATE_HZ)) / RATE_HZ
     hall = rng.standard_normal(len(t)) * np.exp(-t * 6.9 / 1.8) * (t > 0.015) / 60.0

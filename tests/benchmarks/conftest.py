@@ -1,6 +1,6 @@
 """Commands of `tests.benchmarks` in this process, and a renderer."""
 
-from tests.cli.benches.conftest import bench_here, say
+from tests.cli.benches.conftest import bench_here, cli
 from tests.render.conftest import gl, gl_renderers
 
-__all__ = ["bench_here", "gl", "gl_renderers", "say"]
+__all__ = ["bench_here", "cli", "gl", "gl_renderers"]

@@ -18,7 +18,7 @@ import psutil
 from engine.cli.benches.measuring import Progress
 from engine.cli.benches.options import one_of
 from engine.dataset import DatasetJob, RenderSettings, SceneOptions, make_dataset
-from engine.dataset.choosing import DrawingOptions, choose_drawing
+from engine.dataset.choosing import EngineOptions, choose_engine
 from engine.dataset.layout.cameras import CameraOptions
 from engine.dataset.layout.options import Recipe2Options
 from engine.dataset.running.attempt import HAS_FORK, PictureWorker
@@ -68,31 +68,31 @@ class DatasetBench:
     blender: str = option("", "Blender, for Cycles. [MULTIVERSE_BLENDER]", metavar="PATH", shows_default=False)
 
 
-def run(asked: DatasetBench, progress: Progress) -> dict[str, Any]:
+def run(options: DatasetBench, progress: Progress) -> dict[str, Any]:
     """Figures as plain values. RenderError if a picture fails."""
     engines = {"raster": RenderSettings(engine="raster")}
-    if asked.cycles:
-        engines["cycles"] = choose_drawing(DrawingOptions(engine="cycles", blender=asked.blender or None)).drawing
-    cases = [NAMES[each] for each in dict.fromkeys(asked.case)]
+    if options.cycles:
+        engines["cycles"] = choose_engine(EngineOptions(engine="cycles", blender=options.blender or None)).drawing
+    cases = [NAMES[each] for each in dict.fromkeys(options.case)]
     result = progress.begin({"cores": os.cpu_count(), "cases": {}})
     for number, case in enumerate(cases):
         if case == TILE:
             progress(case, number / (len(cases) + 1))
-            result["cases"][case] = {"raster": _tiles(asked.pictures)}
+            result["cases"][case] = {"raster": _tiles(options.pictures)}
             continue
         measured: dict[str, Any] = {"original_m3_pro_s": ORIGINAL_S[case]}
         for name, drawing in engines.items():
             progress(f"{case}, {name}", number / (len(cases) + 1))
-            counted = asked.pictures if name == "raster" else 1  # Cycles takes minutes
-            measured[name] = _measured(case, drawing, counted, asked.blender)
+            counted = options.pictures if name == "raster" else 1  # Cycles takes minutes
+            measured[name] = _measured(case, drawing, counted, options.blender)
         progress(f"{case}, recipe 2", number / (len(cases) + 1))
-        measured["raster, recipe 2"] = _measured(case, engines["raster"], asked.pictures, "", recipe=2)
-        if asked.cycles:
+        measured["raster, recipe 2"] = _measured(case, engines["raster"], options.pictures, "", recipe=2)
+        if options.cycles:
             measured["cycles_times_raster"] = round(measured["cycles"]["seconds"] / measured["raster"]["seconds"], 1)
         result["cases"][case] = measured
-    if asked.long_run:
+    if options.long_run:
         progress("a long run", len(cases) / (len(cases) + 1))
-        result["long_run"] = _long_run(asked.long_run)
+        result["long_run"] = _long_run(options.long_run)
     return result
 
 
@@ -151,22 +151,22 @@ def _picture(task: PictureTask, worker: PictureWorker) -> dict[str, Any]:
         staged.mkdir()
         timeout_s = default_timeout_s(task.drawing, task.options)
         began_s = time.perf_counter()
-        made = worker.attempt(task, staged, Path(folder, "log"), timeout_s=timeout_s)
+        result = worker.attempt(task, staged, Path(folder, "log"), timeout_s=timeout_s)
         seconds = time.perf_counter() - began_s
-    if isinstance(made, Failure):
-        raise RenderError(f"picture {task.name} by {task.drawing.engine}: {made.reason}")
-    return {"seconds": seconds, "made": made}
+    if isinstance(result, Failure):
+        raise RenderError(f"picture {task.name} by {task.drawing.engine}: {result.reason}")
+    return {"seconds": seconds, "made": result}
 
 
 def _long_run(pictures: int) -> dict[str, Any]:
     """Memory of the process that runs the job, and the time per picture in a long run."""
     process = psutil.Process()
     held_mb: list[float] = []
-    made: list[int] = []
+    counts: list[int] = []
 
     def note_memory(progress: Any) -> None:
-        if progress.made > len(made):
-            made.append(progress.made)
+        if progress.made > len(counts):
+            counts.append(progress.made)
             held_mb.append(process.memory_info().rss / 2**20)
 
     with tempfile.TemporaryDirectory(prefix="multiverse-bench-", ignore_cleanup_errors=True) as folder:
@@ -179,7 +179,7 @@ def _long_run(pictures: int) -> dict[str, Any]:
             seed=SEED,
             jobs=1,
         )
-        report = make_dataset(job, tell=note_memory)
+        report = make_dataset(job, on_progress=note_memory)
     settled = held_mb[min(SETTLED_PICTURES, len(held_mb) - 1)]
     return {
         "pictures": report.made,

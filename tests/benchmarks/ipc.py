@@ -40,14 +40,14 @@ class IpcBench:
     blocks: int = option(10, "Blocks of ten pictures of each size and each way.", low=1)
 
 
-def run(asked: IpcBench, progress: Progress) -> dict[str, Any]:
+def run(options: IpcBench, progress: Progress) -> dict[str, Any]:
     """Measure each size with ring and queue; times in ms."""
-    stages = len(SIZES) + 1
+    steps = len(SIZES) + 1
     progress("waking up", 0.0)
-    result = progress.begin({"wake_up": _wake_up(asked.blocks)})
+    result = progress.begin({"wake_up": _wake_up(options.blocks)})
     for done, size in enumerate(SIZES, start=1):
-        progress("x".join(map(str, size)), done / stages)
-        result["x".join(map(str, size))] = _compare(size, asked.blocks, result["wake_up"]["queue_ms_p50"])
+        progress("x".join(map(str, size)), done / steps)
+        result["x".join(map(str, size))] = _compare(size, options.blocks, result["wake_up"]["queue_ms_p50"])
     return result
 
 
@@ -56,7 +56,7 @@ class _Pair:
 
     def __init__(self, ring: RingOwner, queue: Any, pipe: Connection) -> None:
         self.ring, self.queue, self.pipe = ring, queue, pipe
-        self._given = 0
+        self._sent_count = 0
 
     def send_by_queue(self, picture: np.ndarray) -> tuple[float, ...]:
         """Seconds of the transfer."""
@@ -67,9 +67,9 @@ class _Pair:
 
     def send_by_ring(self, picture: np.ndarray) -> tuple[float, ...]:
         """Seconds of the transfer, of the copy into the ring, and of the copy out of it."""
-        self._given += 1
+        self._sent_count += 1
         began_s = time.perf_counter()
-        self.ring.write(picture, index=self._given, time_s=began_s)
+        self.ring.write(picture, index=self._sent_count, time_s=began_s)
         written_s = time.perf_counter() - began_s
         found_s, got_s = self.pipe.recv()
         return got_s - began_s, written_s, got_s - found_s

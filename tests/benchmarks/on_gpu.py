@@ -37,7 +37,7 @@ PACKAGES = {
     **dict.fromkeys(("diffusers", "peft"), "Stable Diffusion"),
     **dict.fromkeys(("torch", "transformers", "accelerate", "safetensors"), "all models"),
     "torchfcpe": "the pitch of a voice",
-    **dict.fromkeys(("scipy", "faiss", "infer_rvc_python"), "a voice's rival"),
+    **dict.fromkeys(("scipy", "faiss", "infer_rvc_python"), "a voice's baseline"),
     **dict.fromkeys(("pytest", "hypothesis"), "the tests"),
 }
 """Import names of what the parts need, and what for."""
@@ -45,26 +45,26 @@ PROBE = r"""
 import importlib.util, json, platform, sys
 packages, device = json.loads(sys.argv[1]), sys.argv[2]
 missing = [f"{name} (for {what})" for name, what in packages.items() if importlib.util.find_spec(name) is None]
-told = {"machine": platform.machine(), "python": platform.python_version(), "missing": missing}
+facts = {"machine": platform.machine(), "python": platform.python_version(), "missing": missing}
 try:
     import torch
-    told["torch"] = torch.__version__
+    facts["torch"] = torch.__version__
     if device == "cuda" and torch.cuda.is_available():
         card = torch.cuda.get_device_properties(0)
-        told |= {"card": card.name, "memory_gib": round(card.total_memory / 2**30, 1), "cuda": torch.version.cuda}
+        facts |= {"card": card.name, "memory_gib": round(card.total_memory / 2**30, 1), "cuda": torch.version.cuda}
     elif device == "cuda":
         missing.append("CUDA: torch sees no card")
 except Exception as error:
     missing.append(f"torch: {error}")
-print("\n" + json.dumps(told), flush=True)  # a broken driver may end the process
+print("\n" + json.dumps(facts), flush=True)  # a broken driver may end the process
 try:
     from engine.render.context import is_software, open_context
-    told["opengl"] = open_context().info["GL_RENDERER"]
-    if is_software(told["opengl"]):
-        missing.append(f"OpenGL on the card: {told['opengl']} draws on the CPU; see docs/platforms.md")
+    facts["opengl"] = open_context().info["GL_RENDERER"]
+    if is_software(facts["opengl"]):
+        missing.append(f"OpenGL on the card: {facts['opengl']} draws on the CPU; see docs/reference/platforms.md")
 except Exception as error:
     missing.append(f"OpenGL (for the picture): {error}")
-print("\n" + json.dumps(told))
+print("\n" + json.dumps(facts))
 """
 
 
@@ -72,7 +72,7 @@ print("\n" + json.dumps(told))
 class Part:
     name: str
     limit_s: float
-    words: tuple[str, ...]
+    arguments: tuple[str, ...]
     """The arguments of Python; `{device}` stands for the device."""
     tiny: tuple[str, ...] = ()
     """The same for a dry run; empty: not in a dry run, because another part runs the same code."""
@@ -87,8 +87,8 @@ def tests(name: str, limit_s: float, *patterns: str) -> Part:
 
 
 def bench(name: str, limit_s: float, real: str, tiny: str = "", program: str = "engine.cli.main bench") -> Part:
-    words = [("-m", *program.split(), *text.split(), "--json") if text else () for text in (real, tiny)]
-    return Part(name, limit_s, *words)
+    arguments = [("-m", *program.split(), *text.split(), "--json") if text else () for text in (real, tiny)]
+    return Part(name, limit_s, *arguments)
 
 
 ON = "--device {device}"
@@ -112,7 +112,7 @@ PARTS = (
         110,
         f"rvc {ON}",
         f"rvc {ON} --seconds 2 --block 100 --files 2 --embeddings 400",
-        "tests.benchmarks",  # beside rivals
+        "tests.benchmarks",  # beside baselines
     ),
     bench(
         "video",
@@ -132,7 +132,7 @@ PARTS = (
         75,  # half of it for Numba, which compiles on a new machine
         "render --size 1920x1080 --fps 60 --seconds 10",
         "render --size 96x64 --frames 10 --seconds 1",
-        "tests.benchmarks",  # beside rivals
+        "tests.benchmarks",  # beside baselines
     ),
     # what else is worth knowing
     tests("render-tests", 90, *(f"render/test_{name}" for name in ("one_submission", "fitted", "renderers"))),
@@ -149,7 +149,7 @@ Run = Callable[[Sequence[str], float, IO[str], IO[str]], int | None]
 GUARD = "trap '' INT; read -r line; kill -9 0"  # ends its process group when its standard input ends
 
 
-def run_python(words: Sequence[str], limit_s: float, out: IO[str], log: IO[str]) -> int | None:
+def run_python(arguments: Sequence[str], limit_s: float, out: IO[str], log: IO[str]) -> int | None:
     """Run Python from this checkout. At the limit it gets Ctrl-C, for what it found so far, and is ended with its
     children, which would keep the card; as when this script is killed."""
     path = [*(str(folder) for folder in (ROOT, PEERS) if folder.is_dir()), os.environ.get("PYTHONPATH", "")]
@@ -157,7 +157,7 @@ def run_python(words: Sequence[str], limit_s: float, out: IO[str], log: IO[str])
     with (
         subprocess.Popen(["sh", "-c", GUARD], stdin=subprocess.PIPE, process_group=0) as guard,
         subprocess.Popen(
-            [sys.executable, *words],
+            [sys.executable, *arguments],
             stdin=subprocess.DEVNULL,
             stdout=out,
             stderr=log,
@@ -217,15 +217,15 @@ class Day:
         if left_s < BEGUN_WITH * part.limit_s:
             print(f"{part.name}: not begun, {max(left_s, 0.0):.0f} s are left; call again", flush=True)
             return "not begun"
-        words = [word.format(device=self._device) for word in (part.tiny if self._is_tiny else part.words)]
+        arguments = [each.format(device=self._device) for each in (part.tiny if self._is_tiny else part.arguments)]
         log_file, out_file = (self._logs / f"{file.stem}.{kind}" for kind in ("txt", "out"))
         began_s = time.monotonic()
         with (
             log_file.open("w", encoding="utf-8") as log,
             out_file.open("w+", encoding="utf-8", errors="replace") as out,
         ):
-            print(*words, file=log, flush=True)
-            code = run(words, min(part.limit_s, left_s), out, log)
+            print(*arguments, file=log, flush=True)
+            code = run(arguments, min(part.limit_s, left_s), out, log)
             out.seek(0)
             found = figures(out.read())
         took_s = round(time.monotonic() - began_s, 1)
@@ -286,16 +286,16 @@ def probe(device: str) -> dict[str, Any]:
     for line in missing:
         print(f"missing: {line}", flush=True)
     more = {
-        "nvidia-smi": said(
+        "nvidia-smi": output_of(
             "nvidia-smi", "--query-gpu=driver_version,power.limit,clocks.max.sm", "--format=csv,noheader"
         ),
         # Whoever owns the checkout, and without its tags.
-        "commit": said("git", "-c", "safe.directory=*", *"describe --always --dirty --abbrev=40 --exclude=*".split()),
+        "commit": output_of("git", *"-c safe.directory=* describe --always --dirty --abbrev=40 --exclude=*".split()),
     }
     return found | {name: value for name, value in more.items() if value} | {"date": time.strftime("%Y-%m-%d")}
 
 
-def said(*command: str) -> str:
+def output_of(*command: str) -> str:
     """What a program prints about this checkout or machine; "" if it is not here or does not end."""
     with suppress(OSError, subprocess.TimeoutExpired):
         done = subprocess.run(command, capture_output=True, text=True, cwd=ROOT, timeout=PROBE_S)
@@ -321,13 +321,13 @@ def main() -> int:
     reader.add_argument("--out", type=Path, metavar="FOLDER", help="for JSON files and logs (default: results)")
     reader.add_argument("--minutes", type=float, default=0.0, metavar="N", help="end within N minutes; then call again")
     reader.add_argument("--only", action="append", choices=names, metavar="PART", help=", ".join(names))
-    asked = reader.parse_args()
-    if asked.tiny and asked.out is None:
+    options = reader.parse_args()
+    if options.tiny and options.out is None:
         reader.error("--tiny needs --out FOLDER: its figures do not belong with those of machines")
-    parts = [each for each in PARTS if each.name in (asked.only or names) and (each.tiny or not asked.tiny)]
-    end_s = began_s + 60.0 * asked.minutes if asked.minutes else float("inf")
-    device, out = see_only(asked.device), (asked.out or RESULTS).resolve()
-    return Day(device, out, probe(device), end_s=end_s, is_tiny=asked.tiny).run(parts)
+    parts = [each for each in PARTS if each.name in (options.only or names) and (each.tiny or not options.tiny)]
+    end_s = began_s + 60.0 * options.minutes if options.minutes else float("inf")
+    device, out = see_only(options.device), (options.out or RESULTS).resolve()
+    return Day(device, out, probe(device), end_s=end_s, is_tiny=options.tiny).run(parts)
 
 
 if __name__ == "__main__":

@@ -1,4 +1,4 @@
-"""Fills docs/performance.md and draws its plot from the figures in tests/benchmarks/results.
+"""Fills docs/reference/performance.md and draws its plot from the figures in tests/benchmarks/results.
 
 Run `python -m tests.benchmarks.page` after a measurement; a test checks that both are up to date.
 """
@@ -15,7 +15,7 @@ from xml.sax.saxutils import escape
 from engine.render.context import is_software
 from tests.benchmarks.on_gpu import FAILED, RESULTS, ROOT, suffix
 
-PAGE = ROOT / "docs" / "performance.md"
+PAGE = ROOT / "docs" / "reference" / "performance.md"
 PLOT = ROOT / "docs" / "pictures" / "performance.svg"
 MARKER = re.compile(r"<!-- figures -->\n.*?<!-- end -->", re.DOTALL)
 OPEN = "open"
@@ -24,7 +24,7 @@ CPU = "Two CPU cores without a graphics card; models on one thread"
 OF_GOALS = re.compile(f"H[12]00|^{CPU}")
 """Where goals are judged: of a smaller card nobody knows whether it should meet them."""
 
-Found = dict[str, Any]
+Results = dict[str, Any]
 
 
 @dataclass(frozen=True, slots=True)
@@ -36,7 +36,7 @@ class Row:
     """pictures/s: more is better; anything else: less is better."""
     ours: str
     """The keys of the figure, with `/` between them; `1000 / ` before: the reciprocal, pictures/s of ms."""
-    rival: str = ""
+    baseline: str = ""
     against: str = ""
     goal: str = ""
     """One of GOALS."""
@@ -48,14 +48,14 @@ class Line:
 
     row: Row
     ours: float | None = None
-    rival: float | None = None
+    baseline: float | None = None
 
     @property
     def times(self) -> float | None:
-        """How many times as fast as the rival."""
-        if not self.ours or not self.rival:
+        """How many times as fast as the baseline."""
+        if not self.ours or not self.baseline:
             return None
-        return self.ours / self.rival if self.row.unit == RATE else self.rival / self.ours
+        return self.ours / self.baseline if self.row.unit == RATE else self.baseline / self.ours
 
 
 @dataclass(frozen=True, slots=True)
@@ -78,19 +78,19 @@ GOALS: dict[str, Callable[[float, float], bool]] = {
     "≤ 1.35 of it": lambda _, times: times >= 1 / 1.35,
     "not slower": lambda _, times: times >= 1.0,
 }
-"""Whether our figure, which is so many times as fast as the rival's (0 where that is open), meets the goal."""
+"""Whether our figure, which is so many times as fast as the baseline's (0 where that is open), meets the goal."""
 
 
 def rows(table: str) -> tuple[Row, ...]:
-    """A row of two lines: what it is | file | unit | goal, then indented our figure | the rival's | the rival.
+    """A row of two lines: what it is | file | unit | goal, then indented our figure | the baseline's | the baseline.
 
-    A rival's figure that begins with `..` stands beside ours."""
+    A baseline's figure that begins with `..` stands beside ours."""
     lines = [[cell.strip() for cell in line.split("|")] for line in table.strip().splitlines()]
     for cells in lines[1::2]:
         cells[1:2] = [cell.replace("..", cells[0].rpartition("/")[0]) for cell in cells[1:2]]
     return tuple(
-        Row(what, file, unit, ours, *rival, goal=goal)
-        for (what, file, unit, goal), (ours, *rival) in zip(lines[::2], lines[1::2], strict=True)
+        Row(what, file, unit, ours, *baseline, goal=goal)
+        for (what, file, unit, goal), (ours, *baseline) in zip(lines[::2], lines[1::2], strict=True)
     )
 
 
@@ -174,7 +174,7 @@ a site picture with labels, 5280x3956, 364 piles | dataset-linux-2-cores-llvmpip
 """)
 
 
-def sections(results: Mapping[str, Found]) -> Iterator[Section]:
+def sections(results: Mapping[str, Results]) -> Iterator[Section]:
     """One for each card, or an open one, and that of the CPU. `results`: what is in each file, by its stem."""
     cards = {found["machine"]["card"] for found in results.values() if "card" in found.get("machine", {})}
     for card in sorted(cards) or [CARD]:
@@ -184,41 +184,42 @@ def sections(results: Mapping[str, Found]) -> Iterator[Section]:
     yield _section(CPU, ON_CPU, results)
 
 
-def _by_card(found: Found) -> Found:
+def _by_card(found: Results) -> Results:
     """The figures, unless the CPU drew the picture: then the reason why there are none."""
-    drawn_by = str(found.get("renderer") or found.get("gl", {}).get("renderer", ""))
-    if drawn_by.startswith("numba: ") or is_software(drawn_by):
-        return {FAILED: {"part": "the card", "reason": f"{drawn_by} drew the picture"}}
+    renderer = str(found.get("renderer") or found.get("gl", {}).get("renderer", ""))
+    if renderer.startswith("numba: ") or is_software(renderer):
+        return {FAILED: {"part": "the card", "reason": f"{renderer} drew the picture"}}
     return found
 
 
-def filled(text: str, results: Mapping[str, Found]) -> str:
+def fill_tables(text: str, results: Mapping[str, Results]) -> str:
     """The page with new tables."""
     return MARKER.sub(lambda _: f"<!-- figures -->\n{tables(results)}\n<!-- end -->", text)
 
 
-def tables(results: Mapping[str, Found]) -> str:
+def tables(results: Mapping[str, Results]) -> str:
     lines: list[str] = []
     for section in sections(results):
-        lines += [f"## {section.title}", "", "| | measured | rival | times as fast | goal |", "|---|---|---|---|---|"]
+        head = "| | measured | baseline | times as fast | goal |"
+        lines += [f"## {section.title}", "", head, "|---|---|---|---|---|"]
         lines += [_cells(line, bool(OF_GOALS.search(section.title))) for line in section.lines]
         lines += ["", *(f"- {failed}" for failed in section.failed), *([""] if section.failed else [])]
     return "\n".join(lines).rstrip()
 
 
-def plot(results: Mapping[str, Found]) -> str:
-    """An SVG: for each row with a rival a bar from 1, as long as the logarithm of how many times as fast we are."""
+def plot(results: Mapping[str, Results]) -> str:
+    """An SVG: for each row with a baseline a bar from 1, as long as the logarithm of how many times as fast we are."""
     label_px, width_px, row_px, end_px = 510, 1000, 20, 70
-    drawn = [(section.title, [line for line in section.lines if line.times]) for section in sections(results)]
-    drawn = [(title, lines) for title, lines in drawn if lines]
-    all_times = [line.times or 1.0 for _, lines in drawn for line in lines]
+    drawn_sections = [(section.title, [line for line in section.lines if line.times]) for section in sections(results)]
+    drawn_sections = [(title, lines) for title, lines in drawn_sections if lines]
+    all_times = [line.times or 1.0 for _, lines in drawn_sections for line in lines]
     low, high = math.floor(math.log2(min(all_times))), math.ceil(math.log2(max(all_times)))
     scale_px = (width_px - label_px - end_px) / (high - low)
 
     def x(times: float) -> float:
         return label_px + (math.log2(times) - low) * scale_px
 
-    height_px = 30 + row_px * sum(len(lines) + 2 for _, lines in drawn)
+    height_px = 30 + row_px * sum(len(lines) + 2 for _, lines in drawn_sections)
     parts = [
         f'<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 {width_px} {height_px}" font-family="sans-serif" '
         'font-size="12" fill="#222">',
@@ -230,7 +231,7 @@ def plot(results: Mapping[str, Found]) -> str:
         parts.append(f'<path d="M{x(times):.1f} 24V{height_px - 6}" stroke="{colour}"/>')
         parts.append(f'<text x="{x(times):.1f}" y="16" text-anchor="middle">{times:g}</text>')
     y_px = 30
-    for title, lines in drawn:
+    for title, lines in drawn_sections:
         parts.append(f'<text x="8" y="{y_px + 20}" font-weight="bold">{escape(title)}: times as fast as</text>')
         y_px += row_px + 8
         for line in lines:
@@ -247,11 +248,11 @@ def plot(results: Mapping[str, Found]) -> str:
     return "\n".join([*parts, "</svg>"]) + "\n"
 
 
-def read_results(folder: Path = RESULTS) -> dict[str, Found]:
+def read_results(folder: Path = RESULTS) -> dict[str, Results]:
     return {file.stem: json.loads(file.read_text(encoding="utf-8")) for file in sorted(folder.glob("*.json"))}
 
 
-def _section(title: str, rows: Sequence[Row], results: Mapping[str, Found]) -> Section:
+def _section(title: str, rows: Sequence[Row], results: Mapping[str, Results]) -> Section:
     failed = {
         row.file: "`{file}`: {part} failed: {reason}".format_map({"file": row.file} | results[row.file][FAILED])
         for row in rows
@@ -260,11 +261,11 @@ def _section(title: str, rows: Sequence[Row], results: Mapping[str, Found]) -> S
     return Section(title, [_line(row, results.get(row.file, {})) for row in rows], list(failed.values()))
 
 
-def _line(row: Row, found: Found) -> Line:
-    return Line(row=row, ours=_read(row.ours, found), rival=_read(row.rival, found))
+def _line(row: Row, found: Results) -> Line:
+    return Line(row=row, ours=_read(row.ours, found), baseline=_read(row.baseline, found))
 
 
-def _read(figure: str, found: Found) -> float | None:
+def _read(figure: str, found: Results) -> float | None:
     """The figure, or None if it was not measured."""
     keys, value = figure.removeprefix("1000 / "), found
     for key in keys.split("/"):
@@ -280,8 +281,8 @@ def _cells(line: Line, is_of_goals: bool) -> str:
     goal = row.goal
     if goal and line.ours is not None and is_of_goals:
         goal += ": met" if GOALS[goal](line.ours, times or 0.0) else ": missed"
-    rival = f"{row.against}: {_figure(line.rival, row.unit)}" if row.against else OPEN
-    cells = row.what, _figure(line.ours, row.unit), rival, OPEN if times is None else _number(times), goal
+    baseline = f"{row.against}: {_figure(line.baseline, row.unit)}" if row.against else OPEN
+    cells = row.what, _figure(line.ours, row.unit), baseline, OPEN if times is None else _number(times), goal
     return f"| {' | '.join(cells)} |"
 
 
@@ -296,7 +297,7 @@ def _number(value: float) -> str:
 
 def main() -> None:
     results = read_results()
-    PAGE.write_text(filled(PAGE.read_text(encoding="utf-8"), results), encoding="utf-8")
+    PAGE.write_text(fill_tables(PAGE.read_text(encoding="utf-8"), results), encoding="utf-8")
     PLOT.write_text(plot(results), encoding="utf-8")
     print(PAGE, PLOT, sep="\n")
 

@@ -1,4 +1,4 @@
-"""Our picture beside simpler ones: `bench render` with rivals that draw in turn with it.
+"""Our picture beside simpler ones: `bench render` with baselines that draw in turn with it.
 
 `vs_minimal` compares a whole frame with the least that draws four layers, `vs_fair_rival` with that in 16 bits and
 dithered, as ours is; `times_faster_than_numpy` compares Numba with the same formula in NumPy.
@@ -92,9 +92,9 @@ class DitheredPass(PlainPass):
     def __init__(self, fragment, uniforms, width, height):
         super().__init__(fragment, uniforms, width, height)
         context, noise = self._context, thresholds()
-        self._drawn = context.texture((width, height), 4, dtype="nu2")
+        self._texture = context.texture((width, height), 4, dtype="nu2")
         self._noise = context.texture(noise.shape, 1, noise.tobytes(), dtype="f4")
-        self._deep = context.framebuffer([self._drawn])
+        self._deep = context.framebuffer([self._texture])
         copy = context.program(vertex_shader=VERTEX, fragment_shader=DITHERED_COPY)
         copy["u_noise"] = 1
         self._copy = context.vertex_array(copy, [])
@@ -102,7 +102,7 @@ class DitheredPass(PlainPass):
     def draw(self):
         with self._context:
             self._render(self._deep)
-            self._drawn.use(0)
+            self._texture.use(0)
             self._noise.use(1)
             self._target.use()
             self._copy.render(vertices=3)
@@ -110,7 +110,7 @@ class DitheredPass(PlainPass):
 
 
 @contextmanager
-def rivals(kind, size):
+def baselines(kind, size):
     """Calls that draw the same four layers."""
     width, height = size.width, size.height
     if kind == "numba":
@@ -126,18 +126,18 @@ def rivals(kind, size):
         yield {"trivial": trivial.draw, "minimal_four_layers": minimal.draw, "fair_rival": fair.draw}
 
 
-def run(asked, progress):
-    result = render.run(asked, progress)
+def run(options, progress):
+    result = render.run(options, progress)
     for kind in ("gl", "numba"):
         if "multiverse_ms" in result.get(kind, {}):
-            progress(f"rivals of {kind}", 0.9)
-            result[kind] |= beside_rivals(kind, asked.size, asked.frames)
+            progress(f"baselines of {kind}", 0.9)
+            result[kind] |= beside_baselines(kind, options.size, options.frames)
     return result
 
 
-def beside_rivals(kind, size, frames):
-    """Times of our picture and its rivals in turn, and how many times theirs ours takes."""
-    with closing(open_renderer(kind, size.width, size.height)) as renderer, rivals(kind, size) as others:
+def beside_baselines(kind, size, frames):
+    """Times of our picture and its baselines in turn, and how many times theirs ours takes."""
+    with closing(open_renderer(kind, size.width, size.height)) as renderer, baselines(kind, size) as others:
         ms = medians_ms({"multiverse": WholeFrame(renderer, UNGUARDED).draw, **others}, frames)
     figures = {f"{name}_ms": round(each, 4) for name, each in ms.items()}
     ours = ms["multiverse"]

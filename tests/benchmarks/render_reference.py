@@ -11,7 +11,7 @@ from typing import Any
 
 import numpy as np
 
-from engine.render.colour import dark_losses, palette_rgb, ramp_rgb, station
+from engine.render.colour import dark_losses, palette_position, palette_rgb, ramp_rgb
 
 Values = Mapping[str, Any]
 
@@ -40,14 +40,14 @@ def draw_deep_reference(
     x = np.arange(width, dtype=np.float32)[None, :] + np.float32(0.5) - np.float32(width / 2)
     y = np.arange(height, dtype=np.float32)[:, None] + np.float32(0.5) - np.float32(height / 2)
     x, y = np.broadcast_arrays(x, y)  # (height, width): pixels from the centre, y downward
-    x, y = mirrored(values, x, y, width, height)
+    x, y = unmirror(values, x, y, width, height)
     if values["/mode"] == "simple":
         seen = np.zeros((3, height, width), np.float32)
         rgb = seen if layer5 is None else cover(layer5, values, x, y, width, height)
     else:
         rgb = mixed(values, waves, pitches_hz, x, y, width, height, layer5, region)
         gain = values["/multiverse/brightness"]
-        rgb = toned(values, rgb * np.float32(gain**2.2 if is_linear(values) else gain))
+        rgb = tone_map(values, rgb * np.float32(gain**2.2 if is_linear(values) else gain))
     if values["/colour/map"] > 0:
         rgb = rgb + np.float32(values["/colour/map"]) * (recoloured(values, rgb) - rgb)
     amount = values["/feedback/amount"]
@@ -78,7 +78,7 @@ def mixed(
     weighed = []
     leader = None
     if values["/region/enable"] and region is not None:
-        column, row = cover_place(region.shape[1], region.shape[0], False, x, y, width, height)
+        column, row = cover_coordinates(region.shape[1], region.shape[0], False, x, y, width, height)
         column = np.clip(np.floor(column).astype(int), 0, region.shape[1] - 1)
         row = np.clip(np.floor(row).astype(int), 0, region.shape[0] - 1)
         leader = region[row, column]
@@ -129,8 +129,8 @@ def channel_rgb(values: Values, channel: int, pitch_hz: float) -> tuple[float, f
     if values["/colour/mode"] == "palette":
         moved = 0.04 * math.sin(2 * math.pi * math.log2(pitch_hz / 261.63))
         spread, shift = values["/colour/spread"], values["/colour/shift"]
-        shares = ((values["/colour/palette"], 1.0),)
-        return palette_rgb(shares, lambda count: shift + spread * (station(count, channel) + moved))
+        weights = ((values["/colour/palette"], 1.0),)
+        return palette_rgb(weights, lambda count: shift + spread * (palette_position(count, channel) + moved))
     if values["/colour/mode"] == "pitch":
         hue = math.log2(min(max(pitch_hz, 20.0), 20_000.0) / 261.63)
         hue = (hue + 0.5) % 1.0 - 0.5  # C is the centre of the spread
@@ -148,8 +148,8 @@ def layer_value(
 ) -> np.ndarray:
     """Brightness 0..1 of one layer at each pixel, (height, width)."""
     at = f"/layer/{channel + 1}"
-    place = wave_place(values, at, x, y, width, height)
-    u = place(np.float32(0), np.float32(0))
+    position = wave_position(values, at, x, y, width, height)
+    u = position(np.float32(0), np.float32(0))
     is_mirror = values[f"{at}/wrap"] == "mirror"
     wave = waves[channel]
     # 4. Interpolated between the wave's points, biased: silence is grey.
@@ -158,14 +158,14 @@ def layer_value(
     level: np.ndarray = np.clip(wave_at(points, u, is_mirror), 0, 1)
     # 5. Averaged where a pixel spans more of the wave than it can show, from the differences within a pixel.
     step = np.float32(0.05)
-    slope_x = (place(step, np.float32(0)) - place(-step, np.float32(0))) / (2 * step)
-    slope_y = (place(np.float32(0), step) - place(np.float32(0), -step)) / (2 * step)
+    slope_x = (position(step, np.float32(0)) - position(-step, np.float32(0))) / (2 * step)
+    slope_y = (position(np.float32(0), step) - position(np.float32(0), -step)) / (2 * step)
     span = np.hypot(slope_x, slope_y) * 1024  # points of the wave per pixel
     wide = 1.5 * np.sqrt(np.maximum(span**2 - shown_points(wave) ** 2, 0))
     if not (wide > 1).any():
         return level
-    shown = np.clip(points, 0, 1)
-    whole = np.concatenate([shown, shown[-1:] if is_mirror else shown[:1]])
+    colour = np.clip(points, 0, 1)
+    whole = np.concatenate([colour, colour[-1:] if is_mirror else colour[:1]])
     if is_mirror:
         whole = np.concatenate([whole, whole[-2::-1]])
     sums = np.concatenate([[0.0], np.cumsum((whole[1:] + whole[:-1]) / 2)])
@@ -182,7 +182,7 @@ def layer_value(
     return averaged.astype(np.float32)
 
 
-def wave_place(
+def wave_position(
     values: Values, at: str, x: np.ndarray, y: np.ndarray, width: int, height: int
 ) -> Callable[[np.floating[Any], np.floating[Any]], np.ndarray]:
     """Position along the wave, in widths before wrapping, of pixels moved by so much."""
@@ -192,7 +192,7 @@ def wave_place(
     shape, ratio = values[f"{at}/shape"], np.float32(values[f"{at}/ratio"])
     is_mirror = values[f"{at}/wrap"] == "mirror"
 
-    def place(moved_x: np.floating[Any], moved_y: np.floating[Any]) -> np.ndarray:
+    def position_at(moved_x: np.floating[Any], moved_y: np.floating[Any]) -> np.ndarray:
         # 1. Rotated in pixel space, zoomed so that corners stay filled.
         dx, dy = (x + moved_x) / np.float32(scale), (y + moved_y) / np.float32(scale)
         turned_x = np.float32(0.5) + (dx * np.float32(cos) + dy * np.float32(sin)) / np.float32(width)
@@ -214,7 +214,7 @@ def wave_place(
         result: np.ndarray = u
         return result
 
-    return place
+    return position_at
 
 
 def wave_at(points: np.ndarray, u: np.ndarray, is_mirror: bool) -> np.ndarray:
@@ -283,20 +283,20 @@ def blended(values: Values, a: np.ndarray, b: np.ndarray) -> np.ndarray:
     return at_stop(int(stop)) * np.float32(1 - part) + at_stop(int(stop) + 1) * np.float32(part)
 
 
-def toned(values: Values, light: np.ndarray) -> np.ndarray:
+def tone_map(values: Values, light: np.ndarray) -> np.ndarray:
     """Display values 0..1."""
     tone = values["/multiverse/tone"]
-    shown: np.ndarray
+    colour: np.ndarray
     if tone == "filmic":
-        shown = encoded(filmic(light if is_linear(values) else about_decoded(light)))
+        colour = encoded(filmic(light if is_linear(values) else about_decoded(light)))
     elif tone == "clip":
-        shown = np.clip(light, 0, 1)
-        shown = encoded(shown) if is_linear(values) else shown
+        colour = np.clip(light, 0, 1)
+        colour = encoded(colour) if is_linear(values) else colour
     elif is_linear(values):
-        shown = encoded(light / (1 + light))
+        colour = encoded(light / (1 + light))
     else:
-        shown = (light / (1 + light)) ** np.float32(0.8)
-    return shown
+        colour = (light / (1 + light)) ** np.float32(0.8)
+    return colour
 
 
 TO_CONES = np.array(
@@ -325,7 +325,7 @@ def recoloured(values: Values, rgb: np.ndarray) -> np.ndarray:
     return np.stack([np.interp(key, np.linspace(0, 1, len(ramp)), ramp[:, c]) for c in range(3)]).astype(np.float32)
 
 
-def cover_place(
+def cover_coordinates(
     source_w: int, source_h: int, is_mirrored: bool, x: np.ndarray, y: np.ndarray, width: int, height: int
 ) -> tuple[np.ndarray, np.ndarray]:
     """Column and row of the source, with edges at whole numbers, scaled to cover the picture and centred."""
@@ -336,7 +336,7 @@ def cover_place(
 
 def cover(pixels: np.ndarray, values: Values, x: np.ndarray, y: np.ndarray, width: int, height: int) -> np.ndarray:
     """Layer 5 scaled to cover the picture, interpolated, (3, height, width) 0..1."""
-    column, row = cover_place(pixels.shape[1], pixels.shape[0], values["/layer/5/mirror"], x, y, width, height)
+    column, row = cover_coordinates(pixels.shape[1], pixels.shape[0], values["/layer/5/mirror"], x, y, width, height)
     return (bicubic if values["/layer/5/filter"] == "sharp" else bilinear)(pixels, column, row)
 
 
@@ -367,16 +367,16 @@ def bilinear(pixels: np.ndarray, column: np.ndarray, row: np.ndarray) -> np.ndar
     """Interpolate between pixel centres, which are at halves: (3, height, width) 0..1. Edges are clamped."""
     column, row = column - np.float32(0.5), row - np.float32(0.5)
     left, top = np.floor(column), np.floor(row)
-    share_x, share_y = (column - left)[..., None], (row - top)[..., None]
+    right, below = (column - left)[..., None], (row - top)[..., None]
     source_h, source_w = pixels.shape[:2]
     x0 = np.clip(left.astype(int), 0, source_w - 1)
     x1 = np.clip(left.astype(int) + 1, 0, source_w - 1)
     y0 = np.clip(top.astype(int), 0, source_h - 1)
     y1 = np.clip(top.astype(int) + 1, 0, source_h - 1)
     light = pixels[..., :3].astype(np.float32) / np.float32(np.iinfo(pixels.dtype).max)
-    upper = light[y0, x0] * (1 - share_x) + light[y0, x1] * share_x
-    lower = light[y1, x0] * (1 - share_x) + light[y1, x1] * share_x
-    rgb: np.ndarray = (upper * (1 - share_y) + lower * share_y).transpose(2, 0, 1)
+    upper = light[y0, x0] * (1 - right) + light[y0, x1] * right
+    lower = light[y1, x0] * (1 - right) + light[y1, x1] * right
+    rgb: np.ndarray = (upper * (1 - below) + lower * below).transpose(2, 0, 1)
     return rgb
 
 
@@ -389,10 +389,10 @@ def moved_last(values: Values, last: np.ndarray, x: np.ndarray, y: np.ndarray, w
     column = np.float32(width) - np.abs(np.float32(width) - column % np.float32(2 * width))
     row = np.float32(height) - np.abs(np.float32(height) - row % np.float32(2 * height))
     rgb = bilinear(last, column, row)
-    return hue_turned(rgb, values["/feedback/hue"]) if values["/feedback/hue"] else rgb
+    return rotate_hue(rgb, values["/feedback/hue"]) if values["/feedback/hue"] else rgb
 
 
-def hue_turned(rgb: np.ndarray, turns: float) -> np.ndarray:
+def rotate_hue(rgb: np.ndarray, turns: float) -> np.ndarray:
     """Rotate the HSV hue by `turns`; saturation and value stay."""
     high, low = rgb.max(axis=0), rgb.min(axis=0)
     chroma = np.where(high > low, high - low, np.float32(1))
@@ -403,12 +403,12 @@ def hue_turned(rgb: np.ndarray, turns: float) -> np.ndarray:
         np.where(high == green, 2 + (blue - red) / chroma, 4 + (red - green) / chroma),
     )
     sixths = sixths + np.float32(6 * turns)
-    shares = [np.clip(np.abs((sixths + shift) % 6 - 3) - 1, 0, 1) for shift in (0, 4, 2)]
-    result: np.ndarray = low + (high - low) * np.stack(shares)
+    weights = [np.clip(np.abs((sixths + shift) % 6 - 3) - 1, 0, 1) for shift in (0, 4, 2)]
+    result: np.ndarray = low + (high - low) * np.stack(weights)
     return result
 
 
-def mirrored(values: Values, x: np.ndarray, y: np.ndarray, width: int, height: int) -> tuple[np.ndarray, np.ndarray]:
+def unmirror(values: Values, x: np.ndarray, y: np.ndarray, width: int, height: int) -> tuple[np.ndarray, np.ndarray]:
     """The coordinates in the unmirrored picture for each pixel."""
     mirror = values["/mirror/mode"]
     if mirror in ("x", "xy"):
@@ -422,7 +422,7 @@ def mirrored(values: Values, x: np.ndarray, y: np.ndarray, width: int, height: i
     turn = np.minimum(turn, sector_rad - turn)
     radius = np.hypot(x, y)
 
-    def folded_back(place: np.ndarray, side: int) -> np.ndarray:
-        return side / 2 - np.abs(side - (place + np.float32(side / 2)) % (2 * side))
+    def fold_back(position: np.ndarray, side: int) -> np.ndarray:
+        return side / 2 - np.abs(side - (position + np.float32(side / 2)) % (2 * side))
 
-    return folded_back(radius * np.cos(turn), width), folded_back(radius * np.sin(turn), height)
+    return fold_back(radius * np.cos(turn), width), fold_back(radius * np.sin(turn), height)

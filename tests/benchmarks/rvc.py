@@ -1,4 +1,4 @@
-"""A voice's parts beside other libraries, on the same data, in alternating calls: `bench rvc` with rivals.
+"""A voice's parts beside other libraries, on the same data, in alternating calls: `bench rvc` with baselines.
 
 `retrieval`: FAISS, flat and IVF; `filter`: SciPy; `synthesizer`: infer-rvc-python. FAISS and SciPy
 work on the CPU, so what they get is copied from the device and back, as in RVC. Each call is timed until its result is
@@ -14,7 +14,7 @@ import torch
 from engine.cli.benches import rvc
 from engine.cli.benches.measuring import in_own_process
 from engine.models.device_work import device_wait
-from engine.models.measuring import in_turn_ms
+from engine.models.measuring import interleaved_ms
 from engine.models.rvc.highpass import RATE_HZ, high_pass, high_pass_on_host
 from engine.models.rvc.retrieval import NEIGHBOURS, Retrieval
 from engine.models.rvc.synthesizer import NOISE_SCALE
@@ -29,30 +29,30 @@ FRAMES = 100
 PEER = peers.PACKAGE.name
 
 
-def run(asked, progress):
-    return in_own_process(_measure, asked, progress)
+def run(options, progress):
+    return in_own_process(_measure, options, progress)
 
 
-def _measure(asked, progress):
-    result, model = rvc.measure(asked, progress)
+def _measure(options, progress):
+    result, model = rvc.measure(options, progress)
     synthesizer, device = model.synthesizer, model.device
     channels, sound = synthesizer.shape.content_channels, rvc.spoken(result["offline"]["seconds"], RATE_HZ)
-    rivals = {
-        "retrieval": partial(time_retrieval, asked.embeddings, channels, device, asked.threads),
+    baselines = {
+        "retrieval": partial(time_retrieval, options.embeddings, channels, device, options.threads),
         "filter": partial(time_filters, sound, device),
         "synthesizer": partial(time_synthesizer, synthesizer),
     }
-    for number, (name, time_rivals) in enumerate(rivals.items()):
-        progress(f"rivals: {name}", 0.8 + 0.05 * number)
+    for number, (name, time_baselines) in enumerate(baselines.items()):
+        progress(f"baselines: {name}", 0.8 + 0.05 * number)
         try:
-            result[name] = time_rivals()
+            result[name] = time_baselines()
         except ImportError as error:
             result[name] = {"not installed": str(error)}
     return result
 
 
 def medians_ms(calls, device):
-    times_ms = in_turn_ms(calls, device_wait(device), rounds=ROUNDS, min_calls=1)
+    times_ms = interleaved_ms(calls, device_wait(device), rounds=ROUNDS, min_calls=1)
     return {name: round(float(np.median(each)), 3) for name, each in times_ms.items()}
 
 
@@ -79,11 +79,11 @@ def time_retrieval(count, channels, device, threads):
     random = np.random.default_rng(0)
     middles = random.standard_normal((max(1, count // CLUSTER_SIZE), channels), np.float32)
 
-    def drawn(size):
+    def sample(size):
         kinds = random.integers(0, len(middles), size)
         return middles[kinds] + SPREAD * random.standard_normal((size, channels), np.float32)
 
-    embeddings, asked = drawn(count), torch.from_numpy(drawn(QUERIES)).to(device)
+    embeddings, queries = sample(count), torch.from_numpy(sample(QUERIES)).to(device)
     ours = Retrieval(torch.from_numpy(embeddings), device)
     faiss.omp_set_num_threads(threads)
     flat = faiss.IndexFlatL2(channels)
@@ -94,11 +94,11 @@ def time_retrieval(count, channels, device, threads):
     ivf.add(embeddings)
 
     def by_faiss(index, **options):
-        distances, rows = index.search(asked.cpu().numpy(), NEIGHBOURS, **options)
+        distances, rows = index.search(queries.cpu().numpy(), NEIGHBOURS, **options)
         torch.from_numpy(distances).to(device)
         return torch.from_numpy(rows).to(device)
 
-    calls = {"ours": lambda: ours.search(asked)[1], "flat": lambda: by_faiss(flat)}
+    calls = {"ours": lambda: ours.search(queries)[1], "flat": lambda: by_faiss(flat)}
     for wide in (1, 8):
         calls[f"ivf_nprobe_{wide}"] = partial(by_faiss, ivf, params=faiss.SearchParametersIVF(nprobe=wide))
     ms = medians_ms(calls, device)

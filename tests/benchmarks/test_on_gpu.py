@@ -20,12 +20,12 @@ from tests.benchmarks import on_gpu
 from tests.benchmarks.__main__ import app as proofs
 from tests.benchmarks.on_gpu import PARTS, Day, Part, figures, run_python, see_only
 from tests.cli.benches.test_sd import assert_sd
-from tests.cli.conftest import Said
+from tests.cli.conftest import Cli
 from tests.support.long_form import IS_SOAK
 
 SCRIPT = Path(on_gpu.__file__).with_name("on_gpu.sh")
 CARD = {"card": "NVIDIA H100 80GB"}
-BENCHES = [each for each in PARTS if "--json" in each.words]
+BENCHES = [each for each in PARTS if "--json" in each.arguments]
 
 
 RUN = {each.name for each in PARTS if each.tiny} if IS_SOAK else {"isolation", "render"}
@@ -35,7 +35,7 @@ RUN = {each.name for each in PARTS if each.tiny} if IS_SOAK else {"isolation", "
 @pytest.mark.filterwarnings("ignore:`torch.jit.script` is deprecated:DeprecationWarning")  # by infer-rvc-python
 @pytest.mark.filterwarnings("ignore:.*weight_norm.* is deprecated:FutureWarning")  # by the same
 def test_a_dry_day_finds_every_figure(
-    bench_here: Callable[..., Said], fork_server: None, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    bench_here: Cli, fork_server: None, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """In this process, except for the children: torch and the like are imported once."""
     monkeypatch.setenv("MULTIVERSE_HOME", str(tmp_path))
@@ -45,11 +45,11 @@ def test_a_dry_day_finds_every_figure(
         loads = isolation.child_loads()
         monkeypatch.setattr(isolation, "child_loads", lambda: [*loads[:2], loads[-1]])
 
-    def run_here(words: Sequence[str], limit_s: float, out: IO[str], log: IO[str]) -> int:
-        said = bench_here(*words[2:])
-        out.write(said.out)
-        log.write(said.err)
-        return said.code
+    def run_here(arguments: Sequence[str], limit_s: float, out: IO[str], log: IO[str]) -> int:
+        done = bench_here(*arguments[2:])
+        out.write(done.out)
+        log.write(done.err)
+        return done.code
 
     day = Day("cpu", tmp_path, {"torch": "2"}, is_tiny=True)
     parts = [each for each in PARTS if each.name in RUN]
@@ -127,12 +127,12 @@ def test_a_part_that_fails_or_takes_too_long_stops_nothing_and_is_tried_again(
     wait_for(lambda: not is_pid_alive(pid), "the end of the child")
 
     capsys.readouterr()
-    new, mended = program("new", GOOD), [program(each.name, GOOD) for each in parts]
-    assert day.run([*mended, new]) == 0
+    new, repaired = program("new", GOOD), [program(each.name, GOOD) for each in parts]
+    assert day.run([*repaired, new]) == 0
     lines = [line.partition(" after")[0] for line in capsys.readouterr().out.splitlines()]
     assert lines[:2] == ["new: complete", "half: complete"], "what was not tried yet comes first"
     assert lines[4:] == ["good: complete, good-nvidia-h100-80gb.json", "5 complete"]
-    assert all("failed" not in json.loads(day.file(each).read_text(encoding="utf-8")) for each in mended)
+    assert all("failed" not in json.loads(day.file(each).read_text(encoding="utf-8")) for each in repaired)
 
 
 @pytest.mark.skipif(not Path("/proc/self").exists(), reason="finds processes in /proc")
@@ -148,7 +148,7 @@ def test_a_part_ends_with_a_script_that_is_killed(tmp_path: Path, wait_for: Call
     wait_for(lambda: not is_pid_alive(part) and not is_pid_alive(pid), "the end of the part")
 
 
-def test_a_day_ends_before_its_time_and_goes_on_at_the_next_call(tmp_path: Path) -> None:
+def test_a_day_ends_before_its_time_and_continues_at_the_next_call(tmp_path: Path) -> None:
     parts = [program("short", GOOD, limit_s=5.0), program("long", GOOD, limit_s=600.0)]
     first = Day("cuda", tmp_path, CARD, end_s=time.monotonic() + 60.0)
     assert first.run(parts) == 3 and first.file(parts[0]).exists() and not first.file(parts[1]).exists()
@@ -156,9 +156,7 @@ def test_a_day_ends_before_its_time_and_goes_on_at_the_next_call(tmp_path: Path)
 
 
 @pytest.mark.parametrize(("visible", "seen"), [(None, "1"), ("2,3", "3")])
-def test_a_card_with_a_number_is_the_only_one_that_the_parts_see(
-    visible: str | None, seen: str, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_the_parts_see_only_the_chosen_card(visible: str | None, seen: str, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("CUDA_VISIBLE_DEVICES", visible or "")
     assert (see_only("cpu"), os.environ["CUDA_VISIBLE_DEVICES"]) == ("cpu", visible or "")
     assert (see_only("cuda:1"), os.environ["CUDA_VISIBLE_DEVICES"]) == ("cuda", seen)
@@ -170,12 +168,12 @@ def test_figures_with_goals_come_first_and_the_tests_of_a_card_are_here() -> Non
     assert names[:8] == ["tests", *goals]
     assert PARTS[0].limit_s <= 150 and sum(each.limit_s for each in PARTS[:8]) <= 900
     suites = [each for each in PARTS if each not in BENCHES]
-    files = [word for each in suites for word in each.words if word.startswith("tests/")]
+    files = [argument for each in suites for argument in each.arguments if argument.startswith("tests/")]
     assert len(files) >= 11 and all((on_gpu.ROOT / file).is_file() for file in files)
-    options = [word for word in suites[0].words if not word.startswith("tests/")]
+    options = [argument for argument in suites[0].words if not argument.startswith("tests/")]
     with tempfile.TemporaryFile("w+", encoding="utf-8") as out:
-        words = [*options, "tests/benchmarks/test_page.py", "--collect-only", "--noconftest"]
-        code = run_python(words, 120.0, out, out)
+        arguments = [*options, "tests/benchmarks/test_page.py", "--collect-only", "--noconftest"]
+        code = run_python(arguments, 120.0, out, out)
         out.seek(0)
         printed = out.read()
     assert code == 0 and "tests collected" in figures(printed)["summary"], printed
@@ -183,8 +181,8 @@ def test_figures_with_goals_come_first_and_the_tests_of_a_card_are_here() -> Non
 
 @pytest.mark.parametrize("each", BENCHES, ids=lambda each: each.name)
 def test_the_options_of_each_part_are_those_of_the_bench(each: Part) -> None:
-    for words in filter(None, (each.words, each.tiny)):
-        program, (name, *options) = words[1], words[3:] if words[2] == "bench" else words[2:]
+    for arguments in filter(None, (each.arguments, each.tiny)):
+        program, (name, *options) = arguments[1], arguments[3:] if arguments[2] == "bench" else arguments[2:]
         group: Any = typer.main.get_command({"engine.cli.main": app, "tests.benchmarks": proofs}[program])
         context = group.commands[name].make_context(name, [], resilient_parsing=True)
         context.resilient_parsing = False  # with it, unknown options are no error

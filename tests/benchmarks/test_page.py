@@ -1,11 +1,11 @@
-"""docs/performance.md and its plot are made from the figures that are here."""
+"""docs/reference/performance.md and its plot are made from the figures that are here."""
 
 from typing import Any
 from xml.etree import ElementTree
 
 from tests.benchmarks import page
 from tests.benchmarks.on_gpu import PARTS, Day
-from tests.benchmarks.page import ON_CARD, filled, plot, read_results, tables
+from tests.benchmarks.page import ON_CARD, fill_tables, plot, read_results, tables
 
 CARD = "NVIDIA H100 80GB HBM3"
 SD = {"fps": 130.0, "ms": 9.0, "diffusers_call_fps": 40.0, "diffusers_call_ms": 25.0}
@@ -22,12 +22,12 @@ def row(text: str, beginning: str) -> list[str]:
 
 def test_the_page_and_its_plot_are_up_to_date() -> None:
     text, results = page.PAGE.read_text(encoding="utf-8"), read_results()
-    assert filled(text, results) == text, "run `python -m tests.benchmarks.page`"
+    assert fill_tables(text, results) == text, "run `python -m tests.benchmarks.page`"
     assert page.PLOT.read_text(encoding="utf-8") == plot(results), "run `python -m tests.benchmarks.page`"
     ElementTree.fromstring(plot(results))
 
 
-def test_a_figure_stands_beside_its_rival_and_its_goal_and_what_is_not_measured_is_open() -> None:
+def test_a_figure_stands_beside_its_baseline_and_its_goal_and_what_is_not_measured_is_open() -> None:
     waits = {name: {"interval_ms_p99": ms} for name, ms in (("busy_child", 21.0), ("no_child", 17.0))}
     found = of_a_card(
         CARD,

@@ -3,7 +3,6 @@
 import json
 import subprocess
 import sys
-from collections.abc import Callable
 
 import numpy as np
 import pytest
@@ -14,12 +13,10 @@ from engine.cli.benches.render import renderers
 from engine.errors import ModelError
 from engine.render.picture import Renderer
 from tests.benchmarks import beat, render, timecode
-from tests.cli.conftest import Said
+from tests.cli.conftest import Cli
 
 
-def test_beat_reports_lock_phase_error_f_measure_cost_and_timecode(
-    bench_here: Callable[..., Said], monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_beat_reports_lock_phase_f_measure_cost_and_timecode(bench_here: Cli, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(beat, "COST_S", 1.0)
     monkeypatch.setattr(timecode, "COST_S", 1.0)
     monkeypatch.setattr(timecode, "FRAMES", 40)
@@ -28,31 +25,31 @@ def test_beat_reports_lock_phase_error_f_measure_cost_and_timecode(
     assert {"lock_s_max", "locked_within_4_s", "phase_error_ms_p95"} <= set(result["clicks"])
     assert set(result["songs"]["f_measure"]) == {"house"}
     assert result["cost"]["beat_cpu_ms_per_hop"] > 0
-    shares = result["timecode"]["frames_read"]
+    read_fractions = result["timecode"]["frames_read"]
     assert result["timecode"]["wrong_frames"] == 0 and result["timecode"]["cpu_ms_per_second_of_sound"] > 0
-    assert all(shares[f"speed {speed}, SNR 20 dB"] > 0.9 for speed in ("0.6", "1", "2", "-1"))
+    assert all(read_fractions[f"speed {speed}, SNR 20 dB"] > 0.9 for speed in ("0.6", "1", "2", "-1"))
 
 
 @pytest.mark.parametrize(
     ("error", "reason"), [(ModelError("no tape"), "no tape"), (KeyboardInterrupt(), "interrupted")]
 )
 def test_a_bench_prints_what_it_has_and_ends_with_an_error(
-    error: BaseException, reason: str, bench_here: Callable[..., Said], monkeypatch: pytest.MonkeyPatch
+    error: BaseException, reason: str, bench_here: Cli, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     def broken(score: object) -> None:
         raise error
 
     monkeypatch.setattr(beat, "CLICKS_S", 14.0)
     monkeypatch.setattr(beat, "compose", broken)
-    said = bench_here("beat", "--tempos", "2", "--songs", "1", "--passages", "0", "--json")
-    result = json.loads(said.out)
-    assert (said.code, said.err) == (1, f"multiverse: {reason}\n")
+    done = bench_here("beat", "--tempos", "2", "--songs", "1", "--passages", "0", "--json")
+    result = json.loads(done.out)
+    assert (done.code, done.err) == (1, f"multiverse: {reason}\n")
     assert result["clicks"] and result["failed"] == {"part": "songs", "reason": reason}
 
 
-def test_a_bench_that_moved_says_where_it_is(say: Callable[..., Said]) -> None:
-    said = say("bench", "beat", "--tempos", "2")
-    assert (said.code, said.out) == (2, "") and "python -m tests.benchmarks beat" in said.err
+def test_a_bench_that_moved_says_where_it_is(cli: Cli) -> None:
+    done = cli("bench", "beat", "--tempos", "2")
+    assert (done.code, done.out) == (2, "") and "python -m tests.benchmarks beat" in done.err
 
 
 def test_the_proofs_run_from_the_checkout() -> None:
@@ -60,14 +57,14 @@ def test_the_proofs_run_from_the_checkout() -> None:
     assert (done.returncode, done.stderr) == (2, b"multiverse: --case: takes small, large or tile\n")
 
 
-# -- the picture beside its rivals
+# -- the picture beside its baselines
 
 
-def test_the_figures_of_both_renderers_stand_beside_their_rivals(gl: Renderer, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_figures_of_both_renderers_stand_beside_baselines(gl: Renderer, monkeypatch: pytest.MonkeyPatch) -> None:
     """Without a start and a live loop, which the day on a card tests."""
-    monkeypatch.setattr(render.render, "run", lambda asked, progress: renderers(asked.size, 2, progress))
-    asked = RenderBench(size=Size(width=64, height=36), frames=2)
-    figures = json.loads(json.dumps(render.run(asked, Progress())))
+    monkeypatch.setattr(render.render, "run", lambda options, progress: renderers(options.size, 2, progress))
+    options = RenderBench(size=Size(width=64, height=36), frames=2)
+    figures = json.loads(json.dumps(render.run(options, Progress())))
     assert figures["width"] == 64 and figures["frames"] == 2
     own = {"multiverse_ms", "post_effects_ms", "contours_ms", "flash_guard_ms", "all_but_pixels_ms"}
     assert own | {"look_ms", "host_ms", "publish_ms", "times_trivial", "readback_16_bit_ms"} <= figures["gl"].keys()
@@ -84,12 +81,12 @@ def test_the_figures_of_both_renderers_stand_beside_their_rivals(gl: Renderer, m
 def test_the_minimal_shader_draws_four_layers(gl: Renderer) -> None:
     turns = [(1.0, 0.0), (0.0, 1.0), (0.7, 0.7), (-0.7, 0.7)]
     uniforms = {"u_size_px": (32, 18), "u_turn": turns, "u_colour": render.COLOURS, "u_waves": 0}
-    seen = []
+    pixels = []
     for kind in (render.PlainPass, render.DitheredPass):
-        rival = kind(render.MINIMAL, uniforms, 32, 18)
-        rival.draw()
-        with rival._context:
-            seen.append(np.frombuffer(rival._target.read(components=3), np.uint8).reshape(18, 32, 3).astype(int))
-        rival.close()
-    assert all(np.ptp(seen[0][..., channel]) > 50 for channel in range(3))
-    assert 0 < np.abs(seen[0] - seen[1]).max() <= 1, "the fair rival is the same, dithered"
+        baseline = kind(render.MINIMAL, uniforms, 32, 18)
+        baseline.draw()
+        with baseline._context:
+            pixels.append(np.frombuffer(baseline._target.read(components=3), np.uint8).reshape(18, 32, 3).astype(int))
+        baseline.close()
+    assert all(np.ptp(pixels[0][..., channel]) > 50 for channel in range(3))
+    assert 0 < np.abs(pixels[0] - pixels[1]).max() <= 1, "the fair baseline is the same, dithered"

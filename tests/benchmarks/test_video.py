@@ -3,18 +3,17 @@
 import json
 import subprocess
 import sys
-from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
 import pytest
 
 from tests.benchmarks.video import MIN_BATCHES, MIN_FRAMES
-from tests.cli.conftest import Said
+from tests.cli.conftest import Cli
 from tests.support.long_form import only_soak
 
 PROOFS = [sys.executable, "-m", "tests.benchmarks"]
-STAGES = ["read", "encode", "process", "decode", "save"]
+STAGE_NAMES = ["read", "encode", "process", "decode", "save"]
 
 
 def assert_measured(mode: dict[str, Any], *, steps: int, real_steps: int, batch: int) -> None:
@@ -22,8 +21,8 @@ def assert_measured(mode: dict[str, Any], *, steps: int, real_steps: int, batch:
     assert mode["its"] == pytest.approx(steps * mode["fps"], rel=0.01)
     assert mode["evals"] == pytest.approx(real_steps * mode["fps"], rel=0.01)
     assert mode["frames"] % batch == 0 and mode["frames"] >= MIN_BATCHES * batch
-    assert list(mode["stages"]) == STAGES
-    assert max(stage["busy"] for stage in mode["stages"].values()) <= mode["slowest_busy"] <= 1.0
+    assert list(mode["stages"]) == STAGE_NAMES
+    assert max(figures["busy"] for figures in mode["stages"].values()) <= mode["slowest_busy"] <= 1.0
     assert mode["tflops"] == pytest.approx(mode["gflop"] * mode["fps"] / 1000, rel=0.05)
     assert not any("limit" in name for name in mode)
     assert mode["pictures_differ"] < 0.1, "both paint the same pictures, except for rounding"
@@ -31,12 +30,10 @@ def assert_measured(mode: dict[str, Any], *, steps: int, real_steps: int, batch:
 
 @pytest.mark.soak
 @only_soak
-def test_painting_beats_diffusers_frame_by_frame_with_the_same_pictures(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_painting_beats_diffusers_with_the_same_pictures(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.chdir(tmp_path)
-    asked = "--size 64x128 --batch 4 --steps 2 --seconds 0 --device cpu --json"
-    done = subprocess.run([*PROOFS, "video", *asked.split()], capture_output=True, text=True, timeout=120)
+    options = "--size 64x128 --batch 4 --steps 2 --seconds 0 --device cpu --json"
+    done = subprocess.run([*PROOFS, "video", *options.split()], capture_output=True, text=True, timeout=120)
     assert (done.returncode, done.stderr) == (0, "")
     result = json.loads(done.stdout)
     assert (result["device"], result["dtype"], result["picture"], result["cfg"]) == ("cpu", "float32", "64x128", 6.0)
@@ -53,12 +50,12 @@ def test_painting_beats_diffusers_frame_by_frame_with_the_same_pictures(
 
 
 @pytest.mark.parametrize(
-    ("words", "reason"),
+    ("arguments", "reason"),
     [
         ("--batch 65", "--batch: takes 1 to 64"),
         ("--size 100x64", "--size: 100x64: both sides must be multiples of 8, 64 or more"),
     ],
 )
-def test_an_unmeasurable_case_is_an_error_of_one_line(bench_here: Callable[..., Said], words: str, reason: str) -> None:
-    said = bench_here("video", *words.split())
-    assert said.code == 2 and reason in said.err and said.err.count("\n") == 1
+def test_an_unmeasurable_case_is_an_error_of_one_line(bench_here: Cli, arguments: str, reason: str) -> None:
+    done = bench_here("video", *arguments.split())
+    assert done.code == 2 and reason in done.err and done.err.count("\n") == 1

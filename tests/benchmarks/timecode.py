@@ -26,7 +26,7 @@ def measure(progress: Progress) -> dict[str, Any]:
     started_s = time.process_time()
     _decode(sound)
     cost_ms = 1000.0 * (time.process_time() - started_s) / COST_S
-    shares, wrong = {}, 0
+    read_fractions, wrong = {}, 0
     for number, speed in enumerate(SPEEDS):
         progress("timecode", number / len(SPEEDS))
         tape = _tape(FRAMES, speed)
@@ -34,9 +34,9 @@ def measure(progress: Progress) -> dict[str, Any]:
         for noise_db in NOISES_DB:
             noise = np.random.default_rng(1).normal(0.0, LEVEL * 10.0 ** (-noise_db / 20.0), tape.samples.size)
             read = _decode((tape.samples + noise).astype(np.float32))
-            shares[f"speed {speed:g}, SNR {noise_db:g} dB"] = round(len(set(read) & labels) / FRAMES, 3)
+            read_fractions[f"speed {speed:g}, SNR {noise_db:g} dB"] = round(len(set(read) & labels) / FRAMES, 3)
             wrong += sum(each not in labels for each in read)
-    return {"cpu_ms_per_second_of_sound": round(cost_ms, 2), "frames_read": shares, "wrong_frames": wrong}
+    return {"cpu_ms_per_second_of_sound": round(cost_ms, 2), "frames_read": read_fractions, "wrong_frames": wrong}
 
 
 def _tape(frames: int, speed: float = 1.0) -> LtcSignal:

@@ -26,15 +26,15 @@ from engine.cli.benches.clip import FPS, write_clip
 from engine.cli.benches.measuring import Progress, device_facts, in_own_process
 from engine.cli.benches.options import PICTURE_SIZE, SD_SHAPES, ModelBench, Size, number, read_size
 from engine.jobs.kit.options import option
-from engine.jobs.video.report import busiest_of
+from engine.jobs.video.report import find_busiest
 from engine.sinks.movie_file import FORMATS
 from osc_schema.sd import default_of
 
 if TYPE_CHECKING:
     from PIL import Image
 
+    from engine.jobs.video.backend import StageFigures
     from engine.jobs.video.job import VideoJob
-    from engine.jobs.video.stages import StageFigures
     from engine.models.measuring import MeasuredDevice
 
     Repaint = Callable[[Image.Image], Image.Image]
@@ -101,7 +101,7 @@ class Turn:
 
     frames: int
     seconds: float
-    stages: "Sequence[StageFigures]" = ()
+    stage_figures: "Sequence[StageFigures]" = ()
     """Figures of each stage in this turn; only for ours."""
     run_s: float = 0.0
     """Seconds of the run alone."""
@@ -126,35 +126,36 @@ class Contender:
         return sum(turn.frames for turn in self.turns) / sum(turn.seconds for turn in self.turns)
 
 
-def run(asked: VideoBench, progress: Progress) -> dict[str, Any]:
+def run(options: VideoBench, progress: Progress) -> dict[str, Any]:
     """Figures by shape, then by case; ModelError for an unknown shape or device.
 
     `cores`: those of a CPU that both contenders ran on; None where the system cannot limit them. `tflops`: the
     counted work (2 x multiply-adds) per second; `matmul_tflops`: that of a large matrix product on this machine in one
     process, for comparison; it is not a limit.
     """
-    return in_own_process(_measure, asked, progress)
+    return in_own_process(_measure, options, progress)
 
 
-def _measure(asked: VideoBench, progress: Progress) -> dict[str, Any]:
-    from engine.models.measuring import place_for
+def _measure(options: VideoBench, progress: Progress) -> dict[str, Any]:
+    from engine.models.measuring import measured_device
 
-    place = place_for(asked.device, asked.threads)
-    cores = limit_cores(asked.threads) if place.kind == "cpu" else None
-    width, height = asked.size.width, asked.size.height
-    result = progress.begin(device_facts(place, UNVERIFIED) | {"cores": cores, "picture": str(asked.size), "cfg": CFG})
-    cases = cases_for(asked.batch, asked.steps, asked.strength)
-    shapes = asked.shape or (("tiny",) if place.kind == "cpu" else ("sd15", "sd-turbo"))
+    target = measured_device(options.device, options.threads)
+    cores = limit_cores(options.threads) if target.kind == "cpu" else None
+    width, height = options.size.width, options.size.height
+    facts = {"cores": cores, "picture": str(options.size), "cfg": CFG}
+    result = progress.begin(device_facts(target, UNVERIFIED) | facts)
+    cases = cases_for(options.batch, options.steps, options.strength)
+    shapes = options.shape or (("tiny",) if target.kind == "cpu" else ("sd15", "sd-turbo"))
     with tempfile.TemporaryDirectory(prefix="multiverse-bench-", ignore_cleanup_errors=True) as folder:
         clip = Path(folder) / "clip.mp4"
-        write_clip(clip, width, height, CLIP_PICTURES[place.kind])
+        write_clip(clip, width, height, CLIP_PICTURES[target.kind])
         for done, shape in enumerate(shapes):
             progress(f"{shape}: loading", done / len(shapes))
-            bench = _ShapeBench(shape, place, clip, (width, height))
+            bench = _ShapeBench(shape, target, clip, (width, height))
             result[shape] = {}
             for number, case in enumerate(cases):
                 progress(f"{shape}, {case.name}", (done + number / len(cases)) / len(shapes))
-                result[shape][case.name] = bench.measure(case, asked.seconds)
+                result[shape][case.name] = bench.measure(case, options.seconds)
             bench.close()
     return result
 
@@ -163,7 +164,7 @@ def cases_for(batches: Sequence[int], steps: Sequence[int], strength: float) -> 
     """The cases to measure. By default they include those with published figures of the original."""
     cases = [Case(batch=b, steps=s, strength=strength) for s in steps or (5, 20) for b in batches or (1, 8)]
     if not batches and not steps:
-        cases += [Case(batch=b, steps=s, strength=share) for b, s, share in ORIGINAL_FPS]
+        cases += [Case(batch=b, steps=s, strength=original) for b, s, original in ORIGINAL_FPS]
     return cases
 
 
@@ -179,44 +180,44 @@ def limit_cores(count: int) -> int | None:
 class _ShapeBench:
     """One model, and diffusers' pipeline around one of the same weights."""
 
-    def __init__(self, shape: str, place: "MeasuredDevice", clip: Path, size: tuple[int, int]) -> None:
+    def __init__(self, shape: str, target: "MeasuredDevice", clip: Path, size: tuple[int, int]) -> None:
         from engine.models.sd.shapes import gflop
         from engine.models.sd.timing import DiffusersBaseline
 
-        self._shape, self._place, self._clip = shape, place, clip
-        self._rival = DiffusersBaseline(shape, place, PROMPT)
+        self._shape, self._target, self._clip = shape, target, clip
+        self._baseline = DiffusersBaseline(shape, target, PROMPT)
         self._size = size
         self._gflop = gflop(shape, *size)
 
     def measure(self, case: Case, seconds: float) -> dict[str, Any]:
         """Measure ours and diffusers, alternately."""
-        asked: dict[str, Any] = {"steps": case.steps, "strength": case.strength, "seed": SEED}
-        paint = partial(self._repaint, **asked)
-        theirs = self._clip.with_name("diffusers.mp4")
-        with closing(_Ours(self._job(case, asked))) as ours:
+        settings: dict[str, Any] = {"steps": case.steps, "strength": case.strength, "seed": SEED}
+        paint = partial(self._repaint, **settings)
+        output = self._clip.with_name("diffusers.mp4")
+        with closing(_EnginePainter(self._job(case, settings))) as ours:
             own = Contender(take=ours.take, step=case.batch)
-            rival = Contender(take=lambda frames: frame_by_frame(self._clip, theirs, paint, frames), step=1)
-            alternate([own, rival], seconds, CLIP_PICTURES[self._place.kind])
-            fused = self._figures(case, own, rival, ours) | ours.alone(paint)
+            theirs = Contender(take=lambda frames: frame_by_frame(self._clip, output, paint, frames), step=1)
+            alternate([own, theirs], seconds, CLIP_PICTURES[self._target.kind])
+            fused = self._figures(case, own, theirs, ours) | ours.alone(paint)
         return {
             "fused": fused,
-            "diffusers": {"fps": round(rival.fps, 3), "ms": round(1000 / rival.fps, 2), "frames": rival.frames},
+            "diffusers": {"fps": round(theirs.fps, 3), "ms": round(1000 / theirs.fps, 2), "frames": theirs.frames},
         }
 
     def _repaint(self, picture: "Image.Image", *, steps: int, strength: float, seed: int) -> "Image.Image":
         """One picture by diffusers, with the same CPU noise each time, as ours."""
         import torch
 
-        guidance = 1.0 if self._rival.model.sampler == "turbo" else CFG  # turbo models have none
-        asked = {"num_inference_steps": steps, "strength": strength, "guidance_scale": guidance}
+        guidance = 1.0 if self._baseline.model.sampler == "turbo" else CFG  # turbo models have none
+        settings = {"num_inference_steps": steps, "strength": strength, "guidance_scale": guidance}
         generator = torch.Generator().manual_seed(seed)
-        return self._rival.pipeline(PROMPT, image=picture, generator=generator, **asked).images[0]
+        return self._baseline.pipeline(PROMPT, image=picture, generator=generator, **settings).images[0]
 
     def close(self) -> None:
         """Free the memory for the next shape."""
-        self._rival.close()
+        self._baseline.close()
 
-    def _job(self, case: Case, asked: dict[str, Any]) -> "VideoJob":
+    def _job(self, case: Case, settings: dict[str, Any]) -> "VideoJob":
         from engine.jobs.video.job import VideoJob
         from engine.models.sd import ModelSpec
         from engine.models.sd.painting import Painting
@@ -225,26 +226,26 @@ class _ShapeBench:
         return VideoJob(
             source=str(self._clip),
             output=str(self._clip.with_name("fused.mp4")),
-            painting=Painting(spec=spec, prompt=PROMPT, cfg=CFG, **asked),
+            painting=Painting(spec=spec, prompt=PROMPT, cfg=CFG, **settings),
             batch=case.batch,
-            device=self._place.device,
-            threads=self._place.threads,
+            device=self._target.device,
+            threads=self._target.threads,
             overwrite=True,
         )
 
-    def _figures(self, case: Case, own: Contender, rival: Contender, ours: "_Ours") -> dict[str, Any]:
+    def _figures(self, case: Case, own: Contender, baseline: Contender, ours: "_EnginePainter") -> dict[str, Any]:
         work = self._gflop
-        rows = 1 if self._rival.model.sampler == "turbo" else 2  # the negative prompt needs its own row
+        rows = 1 if self._baseline.model.sampler == "turbo" else 2  # the negative prompt needs its own row
         work_gflop = work["encode"] + rows * ours.real_steps * work["unet"] + work["decode"]
-        stages = {
+        stage_figures = {
             name: {
                 "ms": round(1000 * _median(own.turns, index, lambda time, _: time.seconds / max(time.frames, 1)), 3),
                 "busy": round(_median(own.turns, index, lambda time, all_s: time.seconds / (all_s * time.workers)), 4),
             }
-            for index, name in enumerate(time.name for time in own.turns[0].stages)
+            for index, name in enumerate(time.name for time in own.turns[0].stage_figures)
         }
-        slowest, slowest_busy = busiest_of(
-            own.turns[0].stages, {name: figures["busy"] for name, figures in stages.items()}
+        slowest, slowest_busy = find_busiest(
+            own.turns[0].stage_figures, {name: figures["busy"] for name, figures in stage_figures.items()}
         )
         result = {
             "fps": round(own.fps, 3),
@@ -252,15 +253,15 @@ class _ShapeBench:
             "evals": round(ours.real_steps * own.fps, 3),
             "real_steps": ours.real_steps,
             "frames": own.frames,
-            "stages": stages,
+            "stages": stage_figures,
             "slowest": slowest,
             "slowest_busy": round(slowest_busy, 4),
             "gflop": round(work_gflop, 2),
             "tflops": round(work_gflop * own.fps / 1000, 4),
-            "times_diffusers": round(own.fps / rival.fps, 3),
+            "times_diffusers": round(own.fps / baseline.fps, 3),
         }
         original_fps = ORIGINAL_FPS.get((case.batch, case.steps, case.strength))
-        is_original = self._place.kind == "cuda" and self._shape == "sd15" and self._size == ORIGINAL_SIZE
+        is_original = self._target.kind == "cuda" and self._shape == "sd15" and self._size == ORIGINAL_SIZE
         if original_fps is not None and is_original:
             result["times_original"] = round(own.fps / original_fps, 2)
         if (memory_mb := ours.memory_mb()) is not None:
@@ -268,16 +269,16 @@ class _ShapeBench:
         return result
 
 
-class _Ours:
+class _EnginePainter:
     """A job whose stages stay warm between turns."""
 
     def __init__(self, job: "VideoJob") -> None:
-        from engine.jobs.video.run import open_job, open_stages
+        from engine.jobs.video.run import open_backend, open_job
 
         self._job = job
         with closing(open_job(job)) as opened:
-            self._stages = open_stages(job, opened)
-        self.real_steps, self.memory_mb = self._stages.real_steps, self._stages.memory_mb
+            self._pipeline = open_backend(job, opened)
+        self.real_steps, self.memory_mb = self._pipeline.real_steps, self._pipeline.memory_mb
 
     def take(self, frames: int) -> Turn:
         from engine.jobs.video.run import VideoRun, open_job
@@ -286,20 +287,20 @@ class _Ours:
         began_s = time.perf_counter()
         opened = open_job(job)
         try:
-            run = VideoRun(job, opened, self._stages, lambda progress: None, Event())
+            run = VideoRun(job, opened, self._pipeline, lambda progress: None, Event())
             run.run()
         finally:
             opened.pictures.close()
         seconds = time.perf_counter() - began_s
-        return Turn(frames=run.painted, seconds=seconds, stages=run.times(), run_s=run.seconds)
+        return Turn(frames=run.painted, seconds=seconds, stage_figures=run.times(), run_s=run.seconds)
 
     def alone(self, paint: "Repaint") -> dict[str, float]:
         """Figures of one batch with nothing beside it: the ms from its pixels on the host to the painted ones, and the
         mean difference, 0..255, from the pictures that `paint` makes: only rounding if both agree."""
         from PIL import Image
 
+        from engine.jobs.video.backend import video_batches
         from engine.jobs.video.run import open_job
-        from engine.jobs.video.stages import video_batches
 
         opened = open_job(self._job)
         try:
@@ -308,7 +309,7 @@ class _Ours:
             times_ms = []
             for _ in range(ROUNDS):
                 began_s = time.perf_counter()
-                (painted,) = self._stages.paint(iter([batch]))
+                (painted,) = self._pipeline.paint(iter([batch]))
                 times_ms.append((time.perf_counter() - began_s) * 1000.0)
         finally:
             opened.close()
@@ -317,7 +318,7 @@ class _Ours:
         return {"batch_latency_ms": round(statistics.median(times_ms), 2), "pictures_differ": round(differs, 3)}
 
     def close(self) -> None:
-        self._stages.close()
+        self._pipeline.close()
 
 
 def alternate(contenders: Sequence[Contender], seconds: float, max_frames: int) -> None:
@@ -329,8 +330,8 @@ def alternate(contenders: Sequence[Contender], seconds: float, max_frames: int) 
     for each in contenders:
         fewest = max(MIN_BATCHES, MIN_FRAMES // each.step)
         each.take(fewest * each.step)
-        wanted = each.take(fewest * each.step).fps * seconds / ROUNDS
-        each.frames = min(max(round(wanted / each.step), fewest), max_frames // each.step) * each.step
+        target_frames = each.take(fewest * each.step).fps * seconds / ROUNDS
+        each.frames = min(max(round(target_frames / each.step), fewest), max_frames // each.step) * each.step
     for _ in range(ROUNDS):
         for each in contenders:
             each.turns.append(each.take(each.frames))
@@ -358,4 +359,4 @@ def frame_by_frame(clip: Path, out: Path, paint: "Repaint", frames: int) -> Turn
 
 
 def _median(turns: Sequence[Turn], index: int, figure: Callable[[Any, float], float]) -> float:
-    return statistics.median(figure(turn.stages[index], turn.run_s) for turn in turns)
+    return statistics.median(figure(turn.stage_figures[index], turn.run_s) for turn in turns)

@@ -40,11 +40,10 @@ def toys(
     reports: Callable[[str, str], None],
     toy_launcher: Launcher,
 ) -> Iterator[Callable[..., Toy]]:
-    """`toys(settings, times=..., ...)` creates a supervised toy child, initially off. Closes all and checks for
-    leaks."""
+    """`toys(settings, times=..., ...)` creates a supervised toy child, off at first. Checks for leaks."""
     resource_tracker.ensure_running()  # otherwise its pipe would count as a leak
     before, others = processes(), (segments(), descriptors(), threading.active_count())
-    made: list[Toy] = []
+    created: list[Toy] = []
     default = request.getfixturevalue("launcher") if "launcher" in request.fixturenames else None
     launchers: set[Launcher] = set()
 
@@ -68,17 +67,17 @@ def toys(
             times=times,
             launcher=launcher,
         )
-        made.append(Toy(lambda on_swap: open_supervisor(on_swap=on_swap), wait_for))
-        return made[-1]
+        created.append(Toy(lambda on_swap: open_supervisor(on_swap=on_swap), wait_for))
+        return created[-1]
 
     yield make
-    for toy in made:
+    for toy in created:
         toy.supervisor.close()
-    assert [toy.heard for toy in made] == [toy.swaps for toy in made], "the end of each swap, once"
+    assert [toy.received for toy in created] == [toy.swaps for toy in created], "the end of each swap, once"
     left = processes() - before
-    assert (left & {pid for toy in made for pid in toy.pids} if toy_launcher in launchers else left) == set()
+    assert (left & {pid for toy in created for pid in toy.pids} if toy_launcher in launchers else left) == set()
     assert (segments(), descriptors(), threading.active_count()) == others
-    orphans = [running(pid) for toy in made for pid in toy.pids]
+    orphans = [running(pid) for toy in created for pid in toy.pids]
     assert "".join(orphans) == "", "orphans of a killed server"
     if toy_launcher in launchers:
         fork_one(toy_launcher)

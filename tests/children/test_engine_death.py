@@ -28,7 +28,7 @@ def stand_in_engine(kind: str) -> Iterator[tuple[subprocess.Popen[str], list[psu
     )
     assert engine.stdout is not None
     with engine.stdout:
-        _, *theirs = (int(word) for word in engine.stdout.readline().split())
+        _, *theirs = (int(number) for number in engine.stdout.readline().split())
     family = [psutil.Process(pid) for pid in theirs if pid]
     try:
         yield engine, family
@@ -39,8 +39,7 @@ def stand_in_engine(kind: str) -> Iterator[tuple[subprocess.Popen[str], list[psu
 
 
 @pytest.mark.parametrize(
-    ("kind", "is_stopped"),
-    [("forked", False), ("spawned", True), *in_long_form(("forked", True), ("spawned", False))],
+    ("kind", "is_stopped"), [("forked", False), ("spawned", True), *in_long_form(("forked", True), ("spawned", False))]
 )
 def test_children_end_and_shared_memory_is_gone_when_the_engine_is_killed(
     kind: str, is_stopped: bool, wait_for: Any, require: Any

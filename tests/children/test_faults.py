@@ -97,18 +97,17 @@ def test_a_child_killed_again_and_again_is_ready_each_time(toys: Any) -> None:
     toy = toys()
     toy.supervisor.start()
     pid, outputs = 0, {}
-    held: list[tuple[int, int, int]] = []
+    measured: list[tuple[int, int, int]] = []
     kills = 100 if IS_SOAK else 4
     for kill in range(kills):
-        pid = toy.until("busy", not_pid=pid).pid
-        outputs = toy.other_outputs(outputs)
+        pid, outputs = toy.until("busy", not_pid=pid).pid, toy.other_outputs(outputs)
         if kill >= 2:
-            held.append((descriptors(), len(segments()), len(processes())))
+            measured.append((descriptors(), len(segments()), len(processes())))
         os.kill(pid, signal.SIGKILL)
         toy.wait_for(lambda pid=pid: toy.status.pid != pid, "another process")
     toy.until("busy")
     assert toy.status.restarts == kills
-    assert len(set(held)) == 1, "the same descriptors, segments and processes each time"
+    assert len(set(measured)) == 1, "the same descriptors, segments and processes each time"
 
 
 def test_a_loop_that_ends_is_restarted_with_its_reason_reported(toys: Any) -> None:
@@ -187,8 +186,8 @@ def test_a_system_without_free_descriptors_is_named_and_the_start_is_retried(is_
     """Allow one more descriptor each time until a start succeeds. Descriptors opened before a failure are closed."""
     limits = resource.getrlimit(resource.RLIMIT_NOFILE)
     toy = toys(launcher=Launcher(is_forking=is_forking))
-    taken = {int(name) for name in os.listdir("/proc/self/fd")}
-    free = [number for number in range(1000) if number not in taken]
+    in_use = {int(name) for name in os.listdir("/proc/self/fd")}
+    free = [number for number in range(1000) if number not in in_use]
     details = set()
     for spare in range(30):
         try:
@@ -260,8 +259,7 @@ def test_closing_while_the_fork_server_imports_leaves_nothing(toys: Any, launche
 def test_a_process_that_survives_sigkill_is_a_driver_failure(toys: Any, launcher: Launcher) -> None:
     """A stopped server sends no exit code, so the child seems to run a second longer, as if stuck in a driver."""
     toy = toys({"busy": "wait"}, times=replace(SOON, running_s=1.0, gone_s=0.2))
-    pid = bring_to(toy, "busy")
-    server = launcher.server_pid
+    pid, server = bring_to(toy, "busy"), launcher.server_pid
     os.kill(server, signal.SIGSTOP)
     detail = toy.until("failed").detail
     assert detail == f"driver: process {pid} has not exited 0.2 s after SIGKILL"

@@ -147,13 +147,13 @@ def test_a_server_that_takes_long_to_die_is_reaped_all_the_same(
     monkeypatch.setattr(forked, "KILL_WAIT_S", 0.0)
     server = forked.ForkServer((), {})
     pid = server.pid
-    with warnings.catch_warnings(record=True) as told:
+    with warnings.catch_warnings(record=True) as caught:
         warnings.simplefilter("always", ResourceWarning)
         server.kill()
         del server
         gc.collect()
         wait_for(lambda: not psutil.pid_exists(pid), "its end, not as a zombie")
-    assert [str(each.message) for each in told] == []
+    assert [str(each.message) for each in caught] == []
 
 
 def test_a_dead_server_does_not_wake_who_waits_for_its_child(launcher: Launcher, wait_for: Any, require: Any) -> None:

@@ -38,12 +38,12 @@ def test_a_prompt_that_worked_after_two_deaths_starts_from_zero_and_another_that
     policy.proved("/sd/prompt", "heavy")
     deaths(policy, 3, **{"/sd/prompt": "heavy"})
     assert policy.quarantined == ()
-    shown = []
+    states = []
     for _ in range(3):
         policy.proved("/sd/prompt", "a meadow")
         policy.died({"/sd/prompt": "poison"}, had_result=True, is_final=False)
-        shown.append(policy.quarantined)
-    assert shown == [(), (), ("/sd/prompt: poison",)]
+        states.append(policy.quarantined)
+    assert states == [(), (), ("/sd/prompt: poison",)]
 
 
 def test_a_model_that_kills_three_times_and_a_final_fault_are_not_restarted() -> None:
@@ -67,8 +67,8 @@ def test_each_phase_has_its_deadline_and_declared_work_four_times_its_duration_u
     phase: Phase, expected_s: float, limit_s: float
 ) -> None:
     assert TIMES.hang(phase, limit_s, 0.0, expected_s) == ""
-    told = f"{phase.name.lower()} for {limit_s + 0.1:.3g} s, longer than {limit_s:g} s"
-    assert TIMES.hang(phase, limit_s + 0.1, 0.0, expected_s) == told
+    expected = f"{phase.name.lower()} for {limit_s + 0.1:.3g} s, longer than {limit_s:g} s"
+    assert TIMES.hang(phase, limit_s + 0.1, 0.0, expected_s) == expected
 
 
 def test_the_heartbeat_timeout_is_shorter_while_pictures_are_produced() -> None:

@@ -1,4 +1,4 @@
-"""A child's loop receives the engine's messages, with a real pipe and real ChildWords."""
+"""A child's loop receives the engine's messages, with a real pipe and real ChildCounters."""
 
 from collections.abc import Iterator
 from multiprocessing import Pipe
@@ -8,7 +8,7 @@ import pytest
 from engine.children.mailbox import Mailbox
 from engine.children.messages import ToChild, Update
 from engine.children.port import ChildPort
-from engine.ipc import ChildWords, ControlPipe, Phase
+from engine.ipc import ChildCounters, ControlPipe, Phase
 
 
 @pytest.fixture
@@ -16,10 +16,10 @@ def mailbox_and_port() -> Iterator[tuple[Mailbox, ChildPort]]:
     ours, theirs = Pipe()
     with ours, theirs:
         pipe: ControlPipe[ToChild] = ControlPipe(theirs, ToChild)
-        words = ChildWords.create("a port's words")
-        mailbox = Mailbox(pipe, words)
-        yield mailbox, ChildPort(settings={}, send=pipe.send, mailbox=mailbox, words=words, gate=None)
-        words.close()
+        counters = ChildCounters.create("a port's words")
+        mailbox = Mailbox(pipe, counters)
+        yield mailbox, ChildPort(settings={}, send=pipe.send, mailbox=mailbox, counters=counters, gate=None)
+        counters.close()
 
 
 def test_a_poll_takes_one_message_so_that_a_flood_of_them_does_not_block_the_loop(
@@ -40,6 +40,6 @@ def test_a_poll_renews_idle_and_no_other_phase(mailbox_and_port: tuple[Mailbox, 
     _, port = mailbox_and_port
     for phase in (Phase.IDLE, Phase.RUNNING):
         port.enter(phase)
-        entered = port.words.progress
+        entered = port.counters.progress
         port.poll()
-        assert (port.words.progress != entered) == (phase is Phase.IDLE)
+        assert (port.counters.progress != entered) == (phase is Phase.IDLE)

@@ -43,7 +43,7 @@ def pipe() -> Iterator[tuple[Connection, Connection]]:
 @pytest.fixture
 def open_child(pipe: tuple[Connection, Connection], reports: Any) -> Iterator[Callable[..., Child]]:
     """`open_child(process, gate)`: the child of a process whose launcher has just been asked for it."""
-    made: list[Child] = []
+    created: list[Child] = []
     times = Deadlines()
 
     def opened(process: Requested, gate: Gate | None = None) -> Child:
@@ -51,7 +51,7 @@ def open_child(pipe: tuple[Connection, Connection], reports: Any) -> Iterator[Ca
             def launch(self, *_: object) -> tuple[Requested, Connection]:
                 return process, pipe[0]
 
-        made.append(
+        created.append(
             Child(
                 ChildSpec(name="toy", loop="tests.children.toy:run", settings={}),
                 {},
@@ -65,10 +65,10 @@ def open_child(pipe: tuple[Connection, Connection], reports: Any) -> Iterator[Ca
                 now_s=0.0,
             )
         )
-        return made[-1]
+        return created[-1]
 
     yield opened
-    for child in made:
+    for child in created:
         child.close()
 
 
@@ -79,7 +79,7 @@ def test_a_child_whose_process_id_has_not_arrived_is_loading_whatever_it_does_al
     nobody can end: to a kill, 0 means the engine itself and all its children."""
     requested = Requested()
     child = open_child(requested)
-    child.words.enter(Phase.RUNNING, 1)
+    child.counters.enter(Phase.RUNNING, 1)
     assert (child.state(0.0), child.pid) == ("loading", 0)
     requested.pid = 4711
     assert (child.state(0.0), child.pid) == ("busy", 4711)
@@ -93,5 +93,5 @@ def test_the_two_processes_of_a_swap_take_turns_at_places_of_their_own(
         open_child(Requested(), gate)
     received: ControlPipe[ToChild] = ControlPipe(pipe[1], ToChild)
     begins = [message for message in (received.receive() for _ in range(4)) if isinstance(message, Begin)]
-    assert [(begin.gate, begin.gate_place) for begin in begins] == [(gate.segment, 1), (gate.segment, 2)]
+    assert [(begin.gate, begin.turn_index) for begin in begins] == [(gate.segment, 1), (gate.segment, 2)]
     gate.close()

@@ -151,8 +151,7 @@ def test_a_stopped_child_is_off_publishes_and_wants_nothing_until_started_again(
 
 
 def test_a_restart_replays_values_and_inputs_to_another_process(toys: Any, wait_for: Any) -> None:
-    toy = toys()
-    ring = FrameRing.create("source", 2, 2, channels=3)
+    toy, ring = toys(), FrameRing.create("source", 2, 2, channels=3)
     try:
         ring.write(np.full((2, 2, 3), 90, np.uint8), index=0, time_s=0.0)
         toy.supervisor.connect_input("source", ring.segment)
@@ -211,8 +210,7 @@ def test_a_child_sees_the_engines_gate(wait_for: Any, reports: Any) -> None:
 
 def test_sound_goes_through_a_child_by_sample_number(toys: Any, wait_for: Any) -> None:
     toy = toys(loop="tests.children.toy:hum")
-    voice = AudioRing.create("voice", channels=2, rate_hz=1000, seconds=1.0)
-    reader = None
+    voice, reader = AudioRing.create("voice", channels=2, rate_hz=1000, seconds=1.0), None
     try:
         ramp = np.arange(600, dtype=np.float32).reshape(300, 2)
         voice.write(ramp)

@@ -177,9 +177,7 @@ def test_a_stop_keeps_settings_that_have_replaced_others_for_the_next_start(toys
     assert toy.grey() == 2
 
 
-def test_failing_settings_for_a_child_that_just_died_are_replaced_by_the_previous_ones(
-    toys: Any,
-) -> None:
+def test_failing_settings_for_a_child_that_just_died_are_replaced_by_the_previous_ones(toys: Any) -> None:
     toy = toys({"grey": 1}, times=Deadlines(first_delay_s=1000.0, max_delay_s=1000.0))
     toy.supervisor.start()
     os.kill(toy.until_results().pid, signal.SIGKILL)

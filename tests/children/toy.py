@@ -17,8 +17,8 @@ CLEAN_PROMPT = "a meadow"
 
 
 def run(port: ChildPort) -> None:
-    """Settings `loading`, `compiling` and values `/toy/idle`, `/toy/busy`: the `act` to perform in that phase. `grey`:
-    the picture.
+    """Settings `loading`, `compiling` and values `/toy/idle`, `/toy/busy`: the `act` in that phase. `grey`: the
+    picture.
 
     `/toy/prompt` kills the process if "poison" is in it. `/toy/paint` False: publishes nothing.
     """
@@ -26,9 +26,9 @@ def run(port: ChildPort) -> None:
     port.on_call("double", lambda number: str(2 * number))
     port.on_call("grumble", lambda: port.settings["missing"])
     port.enter(Phase.LOADING)
-    port.trying("model", port.settings.get("model", ""))
+    port.start_trial("model", port.settings.get("model", ""))
     act(port, port.settings.get("loading", ""))
-    port.proved("model", port.settings.get("model", ""))
+    port.pass_trial("model", port.settings.get("model", ""))
     port.enter(Phase.COMPILING)
     act(port, port.settings.get("compiling", ""))
     period_ns = port.gate.period_ns if port.gate is not None else 0
@@ -45,7 +45,7 @@ def run(port: ChildPort) -> None:
             began_s = time.perf_counter()
             act(port, port.values.get("/toy/busy", ""))
             prompt = port.values.get("/toy/prompt", CLEAN_PROMPT)
-            port.trying("/toy/prompt", prompt)
+            port.start_trial("/toy/prompt", prompt)
             if "poison" in prompt:
                 os.kill(os.getpid(), signal.SIGKILL)
             height, width = 4, int(port.values.get("/toy/width", 8))
@@ -57,7 +57,7 @@ def run(port: ChildPort) -> None:
             if source is not None and (frame := source.latest()) is not None:
                 grey = int(frame.pixels[0, 0, 0])
             writer.write(np.full((height, width, 3), grey, np.uint8), index=index, time_s=0.0)
-            port.proved("/toy/prompt", prompt)
+            port.pass_trial("/toy/prompt", prompt)
             port.facts(prompt=prompt)
             port.result((time.perf_counter() - began_s) * 1000.0)
         time.sleep(0.005)

@@ -62,8 +62,7 @@ def is_tracker(process: psutil.Process) -> bool:
 
 
 def processes() -> set[int]:
-    """All live descendants of this process, except multiprocessing's resource tracker and the fork server of SD's and
-    SAM3's children."""
+    """All live descendants of this process, except the resource tracker and the fork server of SD and SAM3."""
     family = psutil.Process().children(recursive=True)
     others = LAUNCHER.server_pid
     return {each.pid for each in family if each.pid != others and is_live(each) and not is_tracker(each)}
@@ -92,7 +91,7 @@ class Toy:
         self.pids: set[int] = set()
         self.swaps = 0
         self.swap_ends: list[tuple[bool, str]] = []
-        self.heard = 0
+        self.received = 0
         self.supervisor = open_supervisor(self._note_swap)
         self.supervisor.subscribe(self._note)
 
@@ -102,7 +101,7 @@ class Toy:
             self.pids.add(status.pid)
 
     def _note_swap(self, is_done: bool, reason: str) -> None:
-        self.heard += 1
+        self.received += 1
         self.swap_ends.append((is_done, reason))
 
     def swap(self, settings: Mapping[str, Any]) -> None:

@@ -16,18 +16,21 @@ import typer
 from engine.cli.main import main
 
 
-class Said(NamedTuple):
+class CliResult(NamedTuple):
     code: int
     out: str
     err: str
 
 
+Cli = Callable[..., CliResult]
+
+
 @pytest.fixture
-def say(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> Callable[..., Said]:
-    """`say("sd", "in.png", ...)` runs a command and returns its exit code and output. One test per command runs it as a
+def cli(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> Cli:
+    """`cli("sd", "in.png", ...)` runs a command and returns its exit code and output. One test per command runs it as a
     process; tests of signals do so too."""
 
-    def start(*arguments: object, commands: typer.Typer | None = None) -> Said:
+    def start(*arguments: object, commands: typer.Typer | None = None) -> CliResult:
         monkeypatch.setattr(sys, "argv", ["multiverse", *map(str, arguments)])
         numbers = [
             getattr(signal, name) for name in ("SIGINT", "SIGTERM", "SIGHUP", "SIGBREAK") if hasattr(signal, name)
@@ -41,7 +44,7 @@ def say(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> 
             for number, handler in handlers.items():
                 if signal.getsignal(number) is not handler:
                     signal.signal(number, handler if handler is not None else signal.SIG_DFL)  # None: not Python's
-        return Said(int(ended.value.code or 0), *capsys.readouterr())
+        return CliResult(int(ended.value.code or 0), *capsys.readouterr())
 
     return start
 

@@ -20,8 +20,8 @@ def described(command: Any, name: str) -> Iterator[str]:
     for param in command.params:
         kind = "option" if param.param_type_name == "option" else "argument"
         spelled = " ".join((*param.opts, *param.secondary_opts)) if kind == "option" else param.name
-        facts = [param.metavar or "", *(word for word in ("required", "multiple", "hidden") if getattr(param, word))]
-        facts += [f"{word}={value}" for word in ("min", "max") if (value := getattr(param, word, None)) is not None]
+        facts = [param.metavar or "", *(key for key in ("required", "multiple", "hidden") if getattr(param, key))]
+        facts += [f"{key}={value}" for key in ("min", "max") if (value := getattr(param, key, None)) is not None]
         facts += [f"default={param.default}"] if isinstance(param.default, (str, int, float, Path)) else []
         text = " ".join((getattr(param, "help", None) or "").split())
         yield f"  {kind} {spelled} [{' '.join(fact for fact in facts if fact)}]: {text}"

@@ -11,7 +11,7 @@ import pytest
 
 from engine.cli import doctor_checks
 from engine.cli.device_list import format_question
-from engine.cli.doctor import mend_steps
+from engine.cli.doctor import fix_steps
 from engine.cli.doctor_checks import ROWS, Check, run_checks, selftest_check
 from engine.cli.doctor_machine import refused_port
 from engine.cli.doctor_probes import judge_syphon_name
@@ -25,7 +25,7 @@ from tests.support.doctor import check, checked
 GL = Answer(values={"renderer": "Apple M2", "version": "4.1 Metal", "is_software": False, "is_deep": True})
 SOFTWARE_GL = Answer(values={"renderer": "llvmpipe", "version": "4.5", "is_software": True, "is_deep": True})
 NUMBA = Answer(values={"threads": 8, "layer": "omp"})
-GONE = Answer(error="no OpenGL: no driver")
+NO_DRIVER = Answer(error="no OpenGL: no driver")
 CPU_TORCH = {"version": "2.13.0+cpu", "cuda": None, "devices": [], "has_mps": False}
 
 
@@ -97,18 +97,16 @@ def test_private_names_are_removed_as_whole_words_longest_first():
         ("--selftest --ndi", "add --report FILE"),
     ],
 )
-def test_a_report_that_cannot_be_written_is_one_line_before_anything_is_checked(
-    options, problem, say, tmp_path, monkeypatch
-):
+def test_an_unwritable_report_is_one_line_before_any_check(options, problem, cli, tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)
     (tmp_path / "old.md").write_text("mine")
-    said = say("doctor", *options.split())
-    assert (said.code, said.out) == (2, "") and problem in said.err and said.err.count("\n") == 1
+    done = cli("doctor", *options.split())
+    assert (done.code, done.out) == (2, "") and problem in done.err and done.err.count("\n") == 1
     assert (tmp_path / "old.md").read_text() == "mine"
 
 
 def test_the_steps_of_the_report_are_those_of_the_page():
-    page = (Path(__file__).parents[2] / "docs" / "first-contact.md").read_text(encoding="utf-8")
+    page = (Path(__file__).parents[2] / "docs" / "how-to" / "first-contact.md").read_text(encoding="utf-8")
     headings = re.findall(r"^## \d+\. (.+)$", page, re.MULTILINE)
     assert headings == list(STEPS)
 
@@ -121,16 +119,16 @@ def test_ffmpeg_is_asked_for_a_cameras_formats_in_each_systems_way():
     assert format_question(camera, "darwin") == ("avfoundation", "/dev/null", {"video_size": "1x1"})
 
 
-def test_without_a_terminal_each_check_is_a_plain_line(full_run, say, monkeypatch):
+def test_without_a_terminal_each_check_is_a_plain_line(full_run, cli, monkeypatch):
     """With the options of the full run."""
     found = json.loads(full_run[0].stdout)["checks"]
     monkeypatch.setattr(doctor_checks, "run_checks", lambda: [Check(**check) for check in found])
-    code, out, err = say("doctor")
+    code, out, err = cli("doctor")
     assert (code, err) == (0, "")
     monkeypatch.setattr(doctor_checks, "run_checks", lambda: [Check("failed", "Python", "too old")])
-    assert say("doctor").code == 1
-    first_words = {line.split()[0] for line in out.splitlines()}
-    assert first_words <= {"ok", "note", "warning", "mend:", "then:", "or:"}
+    assert cli("doctor").code == 1
+    labels = {line.split()[0] for line in out.splitlines()}
+    assert labels <= {"ok", "note", "warning", "fix:", "then:", "or:"}
     assert all(any(f" {check['name']}: {check['detail']}" in line for line in out.splitlines()) for check in found)
     assert "\x1b" not in out
 
@@ -148,18 +146,18 @@ def test_a_terminal_gets_colours_and_each_command_on_one_line():
     environment = {**os.environ, "TERM": "xterm", "COLUMNS": "80"}
     subprocess.run([sys.executable, "-c", code], stdout=writing, check=True, env=environment)
     os.close(writing)
-    shown = os.read(reading, 65536).decode()
+    output = os.read(reading, 65536).decode()
     os.close(reading)
-    assert "\x1b[33mwarning" in shown
-    lines = [re.sub(r"\x1b\[\d*m", "", line).strip() for line in shown.splitlines()]
-    assert lines == ["warning  torch: CPU torch", "mend: venv x", f"then: {second.strip()}"]
+    assert "\x1b[33mwarning" in output
+    lines = [re.sub(r"\x1b\[\d*m", "", line).strip() for line in output.splitlines()]
+    assert lines == ["warning  torch: CPU torch", "fix: venv x", f"then: {second.strip()}"]
 
 
 def test_a_fix_of_several_commands_is_printed_step_by_step():
-    assert mend_steps("") == []
-    assert mend_steps("mv a b, then cd b, then c") == [("mend", "mv a b"), ("then", "cd b"), ("then", "c")]
-    steps = [("mend", "choose it"), ("or", "reg add x"), ("or", "run y")]
-    assert mend_steps("choose it; or: reg add x; or run y") == steps
+    assert fix_steps("") == []
+    assert fix_steps("mv a b, then cd b, then c") == [("fix", "mv a b"), ("then", "cd b"), ("then", "c")]
+    steps = [("fix", "choose it"), ("or", "reg add x"), ("or", "run y")]
+    assert fix_steps("choose it; or: reg add x; or run y") == steps
 
 
 def test_a_child_that_dies_and_a_failing_probe_are_answers(monkeypatch):
@@ -170,7 +168,7 @@ def test_a_child_that_dies_and_a_failing_probe_are_answers(monkeypatch):
     assert "no OpenGL" in Probe("gl").read().error
 
 
-CARD = {"card": "NVIDIA H100", "reason": "10_nvidia.json is missing", "mend": "write it"}
+CARD = {"card": "NVIDIA H100", "reason": "10_nvidia.json is missing", "fix": "write it"}
 UHD = Answer(values=GL.values | {"renderer": "Intel(R) UHD"})
 CUDA_TORCH = {"version": "2.13.0", "cuda": "13.0"}
 
@@ -196,13 +194,13 @@ def python(*version, system="linux"):
 
 
 @pytest.mark.parametrize(
-    ("found", "state", "detail", "mend"),
+    ("found", "state", "detail", "fix"),
     [
         (opengl(GL), "ok", "16 bits per channel", ""),
-        (opengl(GONE), "warning", "Numba draws instead", ""),
-        (opengl(GONE, GONE), "failed", "no driver", ""),
-        (check("Numba", GONE, GL), "warning", "", "--force-reinstall numba"),
-        (check("Numba", NUMBA, GONE), "ok", "8 threads (omp)", ""),
+        (opengl(NO_DRIVER), "warning", "Numba draws instead", ""),
+        (opengl(NO_DRIVER, NO_DRIVER), "failed", "no driver", ""),
+        (check("Numba", NO_DRIVER, GL), "warning", "", "--force-reinstall numba"),
+        (check("Numba", NUMBA, NO_DRIVER), "ok", "8 threads (omp)", ""),
         (opengl(SOFTWARE_GL), "note", "no GPU; Numba draws, at 30 fps; shaders run on the CPU and are slow", ""),
         (opengl(SOFTWARE_GL, nvidia="RTX"), "warning", "no GPU, although there is a RTX", "libnvidia-egl"),
         (
@@ -241,10 +239,10 @@ def python(*version, system="linux"):
         (judge_syphon_name(Answer(values={"application": "Multiverse"})), "ok", "under Multiverse: look for", ""),
     ],
 )
-def test_a_check_says_what_works_and_what_mends_it(found, state, detail, mend):
+def test_a_check_says_what_works_and_what_fixes_it(found, state, detail, fix):
     assert found.state == state
-    assert detail in found.detail and mend in found.mend
-    assert bool(mend) or not found.mend or state == "failed"
+    assert detail in found.detail and fix in found.fix
+    assert bool(fix) or not found.fix or state == "failed"
 
 
 def test_no_sound_input_means_the_demo_loop():
@@ -275,25 +273,25 @@ CU130 = ["sm_75", "sm_80", "sm_86", "sm_90", "sm_100", "sm_120", "compute_120"]
         ((13, 0), ["sm_100f", "sm_120"], "cu130"),
     ],
 )
-def test_a_card_that_this_torch_has_no_kernels_for_is_told_with_the_wheels_that_have(capability, kernels, wheels):
+def test_a_card_without_kernels_in_this_torch_is_reported_with_the_wheels_that_have_them(capability, kernels, wheels):
     """PyTorch 2.13's cu130 supports Turing (7.5) and newer, cu126 Maxwell (5.0) and newer (RELEASE.md). SM 8.6 runs on
     8.9, not on 9.0; PTX runs on all later cards, with an `a` on no other (CUDA C++ Programming Guide)."""
     values = {"cuda": "13.0", "devices": ["GTX 1080"], "kernels_for": kernels, "capabilities": [capability]}
     found = torch("GTX 1080", version="2.13.0+cu130", **values)
     assert found.state == ("warning" if wheels else "ok")
-    assert found.mend.endswith(f"https://download.pytorch.org/whl/{wheels}") if wheels else "GTX 1080" in found.detail
+    assert found.fix.endswith(f"https://download.pytorch.org/whl/{wheels}") if wheels else "GTX 1080" in found.detail
 
 
 @pytest.mark.parametrize("kind", [socket.SOCK_DGRAM, socket.SOCK_STREAM])
 def test_a_taken_port_is_found_for_udp_and_for_tcp(kind):
-    with socket.socket(socket.AF_INET, kind) as taken:
-        taken.bind(("127.0.0.1", 0))
+    with socket.socket(socket.AF_INET, kind) as holder:
+        holder.bind(("127.0.0.1", 0))
         if kind == socket.SOCK_STREAM:
-            taken.listen()
-        port = taken.getsockname()[1]
+            holder.listen()
+        port = holder.getsockname()[1]
         problem = refused_port("127.0.0.1", port, socket.SOCK_DGRAM, socket.SOCK_STREAM)
         found = check("OSC port", {"--osc": ("127.0.0.1", port, problem)}, "--osc")
-        number = int(found.mend.removeprefix("multiverse run --osc 127.0.0.1:"))
+        number = int(found.fix.removeprefix("multiverse run --osc 127.0.0.1:"))
         assert found.state == "warning" and number != port and 1024 < number < 65536
     assert refused_port("127.0.0.1", port, kind) == ""
 
@@ -303,7 +301,7 @@ def test_a_presets_folder_that_cannot_be_written_is_a_warning(tmp_path, monkeypa
     monkeypatch.setenv("MULTIVERSE_HOME", str(tmp_path / "file" / "home"))
     rows = [row for row in ROWS if row.name == "presets"]
     (found,) = run_checks(rows)
-    assert found.state == "warning" and found.mend.startswith("export MULTIVERSE_HOME=")
+    assert found.state == "warning" and found.fix.startswith("export MULTIVERSE_HOME=")
     monkeypatch.setenv("MULTIVERSE_HOME", str(tmp_path / "new"))
     assert run_checks(rows)[0].state == "ok"
     assert not (tmp_path / "new").exists()

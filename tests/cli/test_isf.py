@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from tests.cli.conftest import Said
+from tests.cli.conftest import Cli
 
 GOOD = """/*{"INPUTS": [{"NAME": "level", "TYPE": "float", "MAX": 2, "LABEL": "Level"}]}*/
 void main() { gl_FragColor = vec4(isf_FragNormCoord, level, 1.0); }"""
@@ -20,7 +20,7 @@ CHECK = ["isf", "check", "--size", "64x36"]
 
 def test_a_script_gets_one_object_and_the_exit_code(
     tmp_path: Path,
-    say: Callable[..., Said],
+    cli: Cli,
     require: Callable[[object, str], None],
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
@@ -30,7 +30,7 @@ def test_a_script_gets_one_object_and_the_exit_code(
     (tmp_path / "other").mkdir()
     (tmp_path / "other" / "fade.fs").write_text(TRANSITION, encoding="utf-8")
     (tmp_path / "other" / "good.fs").write_text(GOOD, encoding="utf-8")
-    done = say(*CHECK, "broken.fs", "good.fs", "missing.fs", "other", "--json", "--thumbnails", "seen")
+    done = cli(*CHECK, "broken.fs", "good.fs", "missing.fs", "other", "--json", "--thumbnails", "seen")
     broken, good, missing, transition, _ = json.loads(done.out)["files"]
     require("OpenGL" not in broken["reason"], broken["reason"])
     assert (done.code, done.err) == (1, "")
@@ -43,8 +43,8 @@ def test_a_script_gets_one_object_and_the_exit_code(
     assert seen.shape == (36, 64, 3) and seen[0, 0, 1] > 240 > seen[-1, 0, 1]
     assert {each.name for each in (tmp_path / "seen").iterdir()} == {"good.png", "fade.png", "other good.png"}
     assert transition["ok"] and "no slot plays it" in transition["note"]
-    table = say(*CHECK, tmp_path / "good.fs")
+    table = cli(*CHECK, tmp_path / "good.fs")
     assert table.code == 0 and table.out.startswith("ok") and "level" in table.out and "1 of 1" in table.err
     (tmp_path / "empty").mkdir()
-    refused = say(*CHECK, tmp_path / "empty")
+    refused = cli(*CHECK, tmp_path / "empty")
     assert refused.code == 2 and str(tmp_path / "empty") in refused.err

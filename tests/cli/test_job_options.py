@@ -20,7 +20,7 @@ from engine.live.kit.opening import live_models
 @dataclass(frozen=True, kw_only=True)
 class Job:
     source: str
-    words: tuple[str, ...] = option((), "Words.", flags="--word")
+    tags: tuple[str, ...] = option((), "Tags.", flags="--tag")
     sizes: tuple[int, ...] = option((), "Sizes.", flags="--size", parse=int)
     most: int = option(3, "How many.", low=1, high=9)
     edge: Literal["soft", "hard"] = option("soft", "The edge.")
@@ -34,7 +34,7 @@ class Voice:
     pitch: float = 0.0
 
 
-def answer(*words: str) -> tuple[int, Any]:
+def answer(*arguments: str) -> tuple[int, Any]:
     app, seen = typer.Typer(), []
 
     @job_options(Job, tables={Voice: {"pitch": OptionInfo(help="Semitones.")}})
@@ -43,18 +43,18 @@ def answer(*words: str) -> tuple[int, Any]:
         seen.append((source, as_json, options))
 
     app.command()(command)
-    result = CliRunner().invoke(app, list(words))
+    result = CliRunner().invoke(app, list(arguments))
     return result.exit_code, seen[0] if seen else result.output
 
 
 def test_defaults_and_types_are_those_of_the_fields() -> None:
     plain = {"most": 3, "edge": "soft", "is_quick": False, "pitch": 0.0, "height": None}
     assert answer("in") == (0, ("in", False, plain))
-    given = "in --word a --word b --size 4 --size 5 --most 9 --edge hard --quick --device cpu --pitch 2 --json".split()
-    code, (source, as_json, options) = answer(*given)
+    text = "in --tag a --tag b --size 4 --size 5 --most 9 --edge hard --quick --device cpu --pitch 2 --json".split()
+    code, (source, as_json, options) = answer(*text)
     assert (code, source, as_json, options.pop("pitch")) == (0, "in", True, 2.0)
     assert Job(source=source, **options) == Job(
-        source="in", words=("a", "b"), sizes=(4, 5), most=9, edge="hard", is_quick=True, device="cpu"
+        source="in", tags=("a", "b"), sizes=(4, 5), most=9, edge="hard", is_quick=True, device="cpu"
     )
 
 
@@ -69,10 +69,10 @@ def test_a_range_that_cannot_be_read_is_refused_with_the_name_of_its_option(text
 # -- the live models of `multiverse run`
 
 
-def test_given_options_are_settings_of_the_table_of_their_model() -> None:
+def test_options_on_the_command_line_are_settings_of_the_table_of_their_model() -> None:
     keys = tuple(keys_of(Config, entries=live_models()))
-    given = vars(options_of(keys)(sd="turbo", sd_video="a.mp4"))
-    assert settings_from(keys, given) == {"sd.model": "turbo", "sd.video": "a.mp4"}
+    options = vars(options_of(keys)(sd="turbo", sd_video="a.mp4"))
+    assert settings_from(keys, options) == {"sd.model": "turbo", "sd.video": "a.mp4"}
 
 
 def test_prompts_are_assigned_and_the_other_prompts_cleared() -> None:

@@ -3,7 +3,7 @@
 import logging
 import threading
 
-from engine.cli.log_thread import KEPT_LINES, MAX_REPEATED, LogThread
+from engine.cli.log_thread import MAX_QUEUED_LINES, MAX_REPEATED, LogThread
 
 
 def test_lines_are_written_in_order_and_afterwards_the_log_is_as_before() -> None:
@@ -22,9 +22,9 @@ def test_a_blocked_terminal_blocks_no_logging_thread() -> None:
     moves_again = threading.Event()
     log = LogThread(lambda line: moves_again.wait() and None)
     with log:
-        for number in range(3 * KEPT_LINES):
+        for number in range(3 * MAX_QUEUED_LINES):
             logging.getLogger("test").warning("line %d", number)
-    assert log.lost >= 2 * KEPT_LINES - 1
+    assert log.lost >= 2 * MAX_QUEUED_LINES - 1
     moves_again.set()
 
 

@@ -8,20 +8,20 @@ from PIL import Image
 from typer.testing import CliRunner
 
 from engine.cli.preset import app
-from engine.cli.preset_picture import BLENDED, DRAWN_PICTURES, MAX_BYTES, PICTURE_MS, PICTURES, closed, halved, webp
+from engine.cli.preset_picture import ALL_PICTURES, BLENDED, MAX_BYTES, PICTURE_MS, PICTURES, close_loop, halve, webp
 
 
 def test_a_loop_ends_with_the_picture_before_its_first_and_halving_averages_four_pixels() -> None:
     """A picture that brightens evenly jumps nowhere by more than the dissolve's step."""
-    pictures = [np.full((2, 2, 3), 5 * index, np.uint8) for index in range(DRAWN_PICTURES)]
-    levels = [int(picture[0, 0, 0]) for picture in closed(pictures)]
+    pictures = [np.full((2, 2, 3), 5 * index, np.uint8) for index in range(ALL_PICTURES)]
+    levels = [int(picture[0, 0, 0]) for picture in close_loop(pictures)]
     assert levels[0] == 5 * BLENDED and len(levels) == PICTURES
     assert levels[-1] == 5 * (BLENDED - 1)
     assert levels[: PICTURES - BLENDED] == list(range(5 * BLENDED, 5 * PICTURES, 5)), "the rest is as it was drawn"
     assert np.abs(np.diff(levels[PICTURES - BLENDED - 1 :])).max() < 5 * PICTURES / BLENDED
     picture = np.zeros((2, 4, 3), np.uint8)
     picture[0, 0] = picture[:, 2:] = 200
-    assert halved(picture)[..., 0].tolist() == [[50, 200]]
+    assert halve(picture)[..., 0].tolist() == [[50, 200]]
 
 
 def test_a_noisy_loop_is_made_coarser_until_it_is_small() -> None:

@@ -11,7 +11,7 @@ import typer
 
 from engine.cli.signals import Signals
 from engine.errors import MultiverseError
-from tests.cli.conftest import Said
+from tests.cli.conftest import Cli
 
 
 @pytest.mark.skipif(sys.platform == "win32", reason="SIGTERM ends a process there without a word to it")
@@ -24,15 +24,15 @@ from tests.cli.conftest import Said
     ],
 )
 def test_every_command_ends_on_sigterm_with_a_line(
-    command: str, module: str, code: int, say: Callable[..., Said], ctrl_c_at: Callable[..., None]
+    command: str, module: str, code: int, cli: Cli, ctrl_c_at: Callable[..., None]
 ) -> None:
     ctrl_c_at(module, signal.SIGTERM)
-    ended = say(*command.split())
+    ended = cli(*command.split())
     assert (ended.code, ended.err.splitlines()[-1]) == (code, "multiverse: interrupted")
 
 
 @pytest.mark.parametrize(
-    ("words", "line"),
+    ("arguments", "line"),
     [
         ("vidoe in.mp4", "No such command 'vidoe'. Did you mean 'video', 'view'? (multiverse -h)"),
         ("video a b --deinterlace both", "--deinterlace': 'both' is not one of 'field', 'frame' (multiverse video -h)"),
@@ -40,12 +40,12 @@ def test_every_command_ends_on_sigterm_with_a_line(
         ("sd a.png b.png", "Missing option '--prompt' (multiverse sd -h)"),
     ],
 )
-def test_wrong_usage_is_one_line(words: str, line: str, say: Callable[..., Said]) -> None:
-    said = say(*words.split())
-    assert said.code == 2 and line in said.err and said.err.startswith("multiverse: ") and said.err.count("\n") == 1
+def test_wrong_usage_is_one_line(arguments: str, line: str, cli: Cli) -> None:
+    done = cli(*arguments.split())
+    assert done.code == 2 and line in done.err and done.err.startswith("multiverse: ") and done.err.count("\n") == 1
 
 
-def test_a_signal_that_comes_before_a_run_can_be_stopped_stops_it_at_once(say: Callable[..., Said]) -> None:
+def test_a_signal_that_comes_before_a_run_can_be_stopped_stops_it_at_once(cli: Cli) -> None:
     commands, stopped = typer.Typer(), []
 
     @commands.command()
@@ -54,10 +54,10 @@ def test_a_signal_that_comes_before_a_run_can_be_stopped_stops_it_at_once(say: C
         signals._end_run()
         signals.connect(lambda: stopped.append("at once"))
 
-    assert say(commands=commands).code == 0 and stopped == ["at once"]
+    assert cli(commands=commands).code == 0 and stopped == ["at once"]
 
 
-def test_what_an_error_leaves_behind_is_told_below_it(say: Callable[..., Said]) -> None:
+def test_what_an_error_leaves_behind_is_printed_below_it(cli: Cli) -> None:
     commands = typer.Typer()
 
     @commands.command()
@@ -66,7 +66,7 @@ def test_what_an_error_leaves_behind_is_told_below_it(say: Callable[..., Said]) 
         error.add_note("out.mp4: finished work is kept")
         raise error
 
-    assert say(commands=commands) == (
+    assert cli(commands=commands) == (
         1,
         "",
         "multiverse: the disk is full\nmultiverse: out.mp4: finished work is kept\n",

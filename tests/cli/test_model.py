@@ -8,17 +8,17 @@ from typing import Any
 
 import pytest
 
-from tests.cli.conftest import Said
+from tests.cli.conftest import Cli
 
 Check = Callable[..., tuple[int, str, str]]
 
 
 @pytest.fixture
-def check(say: Callable[..., Said]) -> Check:
-    return lambda *arguments: say("model", "check", *arguments)
+def check(cli: Cli) -> Check:
+    return lambda *arguments: cli("model", "check", *arguments)
 
 
-def test_sam3_is_told_from_sd_with_the_same_keys_in_json(check: Check, tiny_sam3: Path, tiny_sd: Path) -> None:
+def test_sam3_and_sd_are_distinguished_with_the_same_keys_in_json(check: Check, tiny_sam3: Path, tiny_sd: Path) -> None:
     sam3, sd = (dict(line.split(maxsplit=1) for line in check(path)[1].splitlines()) for path in (tiny_sam3, tiny_sd))
     assert sam3["family"] == "SAM3, finds and tracks" and sd["family"] == "Stable Diffusion 1.5"
     assert sam3["complete"] == sd["complete"] == "yes"
@@ -34,30 +34,30 @@ def test_sam3_is_told_from_sd_with_the_same_keys_in_json(check: Check, tiny_sam3
 
 def test_a_missing_gated_model_says_how_to_get_it(check: Check, tmp_path: Path, monkeypatch: Any) -> None:
     monkeypatch.setattr("huggingface_hub.constants.HF_HUB_CACHE", str(tmp_path / "hub"))
-    code, out, said = check("facebook/sam3")
+    code, out, err = check("facebook/sam3")
     assert (code, out) == (1, "")
-    assert said.startswith("multiverse: facebook/sam3: ") and said.count("\n") == 1
-    assert "https://huggingface.co/facebook/sam3" in said
+    assert err.startswith("multiverse: facebook/sam3: ") and err.count("\n") == 1
+    assert "https://huggingface.co/facebook/sam3" in err
 
 
 def test_the_sampler_and_its_reason_are_printed_and_can_be_overridden(check: Check, tiny_sd: Path) -> None:
-    own, asked = (
+    own, overridden = (
         dict(line.split(maxsplit=1) for line in check(tiny_sd, *options)[1].splitlines())
         for options in ((), ("--sampler", "tcd", "--prediction", "v"))
     )
     assert own["sampler"] == "lcm (the scheduler's configuration: LCMScheduler)"
     assert own["predicts"] == "epsilon (the scheduler's configuration)"
-    assert (asked["sampler"], asked["predicts"]) == ("tcd (asked for)", "v_prediction (asked for)")
+    assert (overridden["sampler"], overridden["predicts"]) == ("tcd (asked for)", "v_prediction (asked for)")
 
 
 def test_a_voice_is_listed_with_its_index_and_speech_encoder(check: Check, tiny_voice: Path) -> None:
     code, out, _ = check(tiny_voice / "voice.pth", "--content", tiny_voice / "content")
-    told = dict(line.split(maxsplit=1) for line in out.splitlines())
-    assert (code, told["family"], told["rate"], told["speakers"]) == (0, "RVC v2, with pitch", "40000 Hz", "2")
-    assert told["vocoder"] == "HiFi-GAN"
-    assert told["index"].startswith("256 vectors, ") and told["complete"] == "yes"
+    rows = dict(line.split(maxsplit=1) for line in out.splitlines())
+    assert (code, rows["family"], rows["rate"], rows["speakers"]) == (0, "RVC v2, with pitch", "40000 Hz", "2")
+    assert rows["vocoder"] == "HiFi-GAN"
+    assert rows["index"].startswith("256 vectors, ") and rows["complete"] == "yes"
     assert "index: voice.index (it has the voice's name)" in out
-    assert {"synthesizer", "content", "pitch", "memory"} <= set(told)
+    assert {"synthesizer", "content", "pitch", "memory"} <= set(rows)
     out = check(tiny_voice / "voice.pth", "--content", tiny_voice / "content", "--index", "none")[1]
     assert dict(line.split(maxsplit=1) for line in out.splitlines())["index"] == "none"
     report = json.loads(check(tiny_voice / "voice.pth", "--content", tiny_voice / "content", "--json")[1])
@@ -90,8 +90,8 @@ def test_options_of_another_kind_of_model_are_refused(check: Check, tiny_voice: 
         (tiny_voice / "voice.pth", "--lora=glass", "are for Stable Diffusion"),
         (tiny_sam3, "--index=x.index", "--index and --content are for voices"),
     ):
-        code, _, said = check(model, option)
-        assert code == 2 and reason in said, option
+        code, _, err = check(model, option)
+        assert code == 2 and reason in err, option
 
 
 @pytest.mark.parametrize(
@@ -113,10 +113,8 @@ def test_what_is_missing_is_named_with_exit_code_1(
 
 
 @pytest.mark.parametrize("name", ["nowhere", "nobody/nothing", "."])
-def test_a_path_without_a_model_is_an_error_of_one_line(
-    name: str, check: Check, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_a_missing_model_is_one_line(name: str, check: Check, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("huggingface_hub.constants.HF_HUB_CACHE", str(tmp_path / "hub"))
     monkeypatch.chdir(tmp_path)
-    code, out, said = check(name)
-    assert (code, out, said.count("\n")) == (1, "", 1) and said.startswith(f"multiverse: {name}: ")
+    code, out, err = check(name)
+    assert (code, out, err.count("\n")) == (1, "", 1) and err.startswith(f"multiverse: {name}: ")

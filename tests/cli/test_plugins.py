@@ -56,16 +56,14 @@ def environment(tmp_path_factory: pytest.TempPathFactory) -> dict[str, str]:
     return with_packages(packages)
 
 
-def said(environment: dict[str, str], folder: Path, *words: str) -> tuple[int, str, list[str]]:
-    command = [sys.executable, "-P", "-m", "engine.cli.main", *words]
+def run_cli(environment: dict[str, str], folder: Path, *arguments: str) -> tuple[int, str, list[str]]:
+    command = [sys.executable, "-P", "-m", "engine.cli.main", *arguments]
     done = subprocess.run(command, env=environment, cwd=folder, capture_output=True, text=True)
     return done.returncode, done.stdout, done.stderr.splitlines()
 
 
-def test_an_added_command_is_listed_and_runs_and_broken_ones_cost_a_line_each(
-    environment: dict[str, str], tmp_path: Path
-) -> None:
-    code, out, err = said(environment, tmp_path, "-h")
+def test_an_added_command_runs_and_broken_ones_cost_a_line_each(environment: dict[str, str], tmp_path: Path) -> None:
+    code, out, err = run_cli(environment, tmp_path, "-h")
     listed = {line.split()[0] for line in out.partition("Commands:\n")[2].splitlines()}
     assert code == 0 and {"heat", "run", "schema", "dataset"} <= listed and not {"breaks", "empty"} & listed
     assert "Tell whether a number is too hot." in out
@@ -83,19 +81,17 @@ def test_an_added_command_is_listed_and_runs_and_broken_ones_cost_a_line_each(
         assert line.startswith(f"multiverse: plug-in {reason}")
 
     (tmp_path / "number.txt").write_text("90")
-    assert said(environment, tmp_path, "heat", "number.txt") == (0, "too hot\n", [])
-    assert said(environment, tmp_path, "heat", "number.txt", "--limit-c", "95") == (0, "fine\n", [])
-    code, _, (line,) = said(environment, tmp_path, "heat", "none.txt")
+    assert run_cli(environment, tmp_path, "heat", "number.txt") == (0, "too hot\n", [])
+    assert run_cli(environment, tmp_path, "heat", "number.txt", "--limit-c", "95") == (0, "fine\n", [])
+    code, _, (line,) = run_cli(environment, tmp_path, "heat", "none.txt")
     assert code == 1 and line.startswith("multiverse: none.txt: has no number")
-    code, _, err = said(environment, tmp_path, "empty")
+    code, _, err = run_cli(environment, tmp_path, "empty")
     assert (code, err[-1]) == (2, "multiverse: No such command 'empty' (multiverse -h)")
     assert sum("empty of multiverse-empty is left out" in line for line in err) == 1
 
 
-def test_commands_of_other_packages_can_be_switched_off_and_the_lodgers_stay(
-    environment: dict[str, str], tmp_path: Path
-) -> None:
-    code, out, err = said({**environment, "MULTIVERSE_PLUGINS": "off"}, tmp_path, "-h")
+def test_plug_in_commands_can_be_switched_off_and_lodgers_stay(environment: dict[str, str], tmp_path: Path) -> None:
+    code, out, err = run_cli({**environment, "MULTIVERSE_PLUGINS": "off"}, tmp_path, "-h")
     assert (code, err) == (0, []) and "dataset " in out and "heat" not in out
 
 
@@ -109,22 +105,20 @@ def test_a_command_of_the_engine_asks_for_no_entry_points(environment: dict[str,
     assert (done.returncode, done.stderr) == (0, "")
 
 
-def test_an_added_check_is_a_row_of_the_doctor_and_a_broken_one_costs_only_its_own(
-    environment: dict[str, str], tmp_path: Path
-) -> None:
+def test_an_added_check_is_a_row_and_a_broken_one_costs_its_own(environment: dict[str, str], tmp_path: Path) -> None:
     done = subprocess.run(
         [sys.executable, "-c", DOCTOR], env=environment, cwd=tmp_path, capture_output=True, text=True, check=True
     )
     rows = {name: (state, detail) for state, name, detail, _ in json.loads(done.stdout)}
-    told = {
+    expected = {
         "heat": "21.5 degrees",
         "asking": "no bus",
         "none": "none:ask gave a NoneType, not a dict",
         "unnamed": "each question must be named module:function",
     }
-    told["raising"] = "this check has failed (ZeroDivisionError: division by zero)"
+    expected["raising"] = "this check has failed (ZeroDivisionError: division by zero)"
     wrong = "this check has failed (TypeError: the judge's answer: its state must be as Check declares)"
-    assert {name: rows[name][1] for name in told} == told and rows["odd"] == ("warning", wrong)
+    assert {name: rows[name][1] for name in expected} == expected and rows["odd"] == ("warning", wrong)
     left_out = [detail for name, (_, detail) in rows.items() if name.startswith("plug-in ")]
     reasons = (
         "first of multiverse-both is left out: both:A: AttributeError",

@@ -10,11 +10,11 @@ import pytest
 
 from engine.cli.progress import VIDEO, bar, pictures_line, plain_lines
 from engine.cli.video import ended_line, report_lines
-from engine.cli.video_telemetry import NOT_KNOWN, DebugLines, Telemetry, debug_line, telemetry, write_json
+from engine.cli.video_telemetry import NOT_LOADED, DebugLines, Telemetry, debug_line, telemetry, write_json
+from engine.jobs.video.backend import StageFigures
 from engine.jobs.video.report import DeviceState, VideoProgress, VideoReport
-from engine.jobs.video.stages import StageFigures
 
-STAGES = (
+FIGURES = (
     StageFigures(name="read", frames=128, seconds=1.0),
     StageFigures(name="encode", frames=120, seconds=1.0, waiting=3, most=8),
     StageFigures(name="process", frames=112, seconds=7.6, workers=2, waiting=1, most=4),
@@ -25,7 +25,7 @@ DEVICE = DeviceState(name="H100", memory_mb=10_240.0, load=0.97, temperature_c=6
 
 
 def progress(done: int = 100, *, expected: int | None = 508, fps: float = 25.0, seconds: float = 4.0) -> VideoProgress:
-    return VideoProgress(done=done, expected=expected, rate=fps, seconds=seconds, stages=STAGES)
+    return VideoProgress(done=done, expected=expected, rate=fps, seconds=seconds, stage_figures=FIGURES)
 
 
 def report(**changes: Any) -> VideoReport:
@@ -34,7 +34,7 @@ def report(**changes: Any) -> VideoReport:
         **{"device": "cuda", "dtype": "float16"},
         **{"width": 360, "height": 640, "read": 509, "resumed": 0, "painted": 508, "unpainted": 0, "skipped": 1},
         **{"dropped": 0, "damaged": 0, "unreadable": 0, "refitted": 0, "rerun": 0, "passed_through": 0},
-        **{"load_s": 9.25, "seconds": 14.316, "fps": 35.485, "its": 177.427, "evals": 35.485, "times": STAGES},
+        **{"load_s": 9.25, "seconds": 14.316, "fps": 35.485, "its": 177.427, "evals": 35.485, "times": FIGURES},
         **{"peak_memory_mb": 4321.5, "memory_of": "device", "notes": (), "kept": 0},
     }
     return VideoReport(**values | changes)
@@ -51,24 +51,24 @@ def test_a_terminal_shows_a_bar_with_the_stages_under_it() -> None:
     from rich.console import Console
 
     screen = io.StringIO()
-    with bar(VIDEO, Console(file=screen, force_terminal=True, width=160, color_system=None)) as (tell, _):
-        tell(progress())
-    shown = screen.getvalue()
-    assert "painting" in shown
-    assert "100/508" in shown and "25.00 fps  0:16 left" in shown
-    assert "encode 3/8 25 %  process 1/4 95 %" in shown
-    with bar(VIDEO, Console(file=screen, force_terminal=True, width=160, color_system=None)) as (tell, _):
-        tell(replace(progress(), is_finishing=True))
+    with bar(VIDEO, Console(file=screen, force_terminal=True, width=160, color_system=None)) as (show, _):
+        show(progress())
+    output = screen.getvalue()
+    assert "painting" in output
+    assert "100/508" in output and "25.00 fps  0:16 left" in output
+    assert "encode 3/8 25 %  process 1/4 95 %" in output
+    with bar(VIDEO, Console(file=screen, force_terminal=True, width=160, color_system=None)) as (show, _):
+        show(replace(progress(), is_finishing=True))
     assert "finishing" in screen.getvalue()
 
 
 def test_an_event_has_the_current_figures_of_each_stage_and_why_there_is_no_gpu_state(capsys: Any) -> None:
-    known, told = Telemetry(100.0), [progress(), replace(progress(done=508), is_finishing=True)]
+    known, snapshots = Telemetry(100.0), [progress(), replace(progress(done=508), is_finishing=True)]
     loading = known.event(102.5)
     assert (loading["event"], loading["state"], loading["stage_seconds"]) == ("progress", "loading", {"load": 2.5})
-    assert (loading["device"], loading["device_reason"]) == (None, NOT_KNOWN)
+    assert (loading["device"], loading["device_reason"]) == (None, NOT_LOADED)
     known.loaded(9.25, "cpu")
-    known.follow(lambda: told.pop(0))
+    known.follow(lambda: snapshots.pop(0))
     event = known.event(120.0)
     assert (event["state"], event["done"], event["expected"], event["fps"]) == ("painting", 100, 508, 25.0)
     assert event["frames"] == {"read": 128, "encode": 120, "process": 112, "decode": 104, "save": 100}
@@ -117,7 +117,7 @@ def test_the_report_has_the_stages_the_busiest_where_all_pictures_went_and_the_o
     assert lines[0].split() == ["stage", "frames", "seconds", "busy", "ms", "a", "frame"]
     assert lines[3].split() == ["process", "112", "7.60", "95.0", "%", "67.86", "2", "processes"]
     assert "busiest   process, 95.0 % of the run" in lines
-    turns = tuple(replace(each, turns="paint") if each.name in ("encode", "decode") else each for each in STAGES)
+    turns = tuple(replace(each, turns="paint") if each.name in ("encode", "decode") else each for each in FIGURES)
     lines = report_lines(report(seconds=3.0, times=turns[:2] + turns[3:]))
     assert "busiest   encode, decode, 100.0 % of the run" in lines
     counts = {"read": 60, "resumed": 8, "painted": 20, "unpainted": 4, "skipped": 20, "dropped": 8}
@@ -132,12 +132,12 @@ def test_the_report_has_the_stages_the_busiest_where_all_pictures_went_and_the_o
 def test_an_interrupted_run_reports_its_progress_and_how_to_continue_unless_it_was_a_camera() -> None:
     ended = report(is_interrupted=True, resumed=16, painted=21)
     begun = "interrupted after 37 pictures; out.mp4: plays up to there, the same command with --resume "
-    for kept, way_on in (
+    for kept_count, effect in (
         (37, "continues"),
         (32, "continues after the first 32"),
         (0, "starts over: too few pictures to continue from"),
     ):
-        assert ended_line(replace(ended, kept=kept), is_live=False) == begun + way_on
+        assert ended_line(replace(ended, kept=kept_count), is_live=False) == begun + effect
     nothing = report(is_interrupted=True, painted=0)
     assert ended_line(nothing, is_live=False) == "interrupted before the first picture; nothing was written"
     assert ended_line(report(is_interrupted=True, painted=21), is_live=True) == "ended after 21 pictures"
@@ -146,15 +146,13 @@ def test_an_interrupted_run_reports_its_progress_and_how_to_continue_unless_it_w
 # -- plain lines, without a terminal
 
 
-def test_plain_lines_have_the_newest_words_or_say_that_there_is_nothing_yet(
-    wait_for: Any, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_plain_lines_have_the_newest_progress_or_none_yet(wait_for: Any, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("engine.cli.progress.LINE_EVERY_S", 0.02)
-    words: list[str] = []
+    newest: list[str] = []
     lines: list[str] = []
-    with plain_lines("no picture yet", lambda: words[-1] if words else None, lines.append):
+    with plain_lines("no picture yet", lambda: newest[-1] if newest else None, lines.append):
         wait_for(lambda: "progress: no picture yet after 0 s" in lines, "a line")
-        words.append("3 of 300")
+        newest.append("3 of 300")
         wait_for(lambda: lines[-1] == "progress: 3 of 300", "the newest words")
 
 

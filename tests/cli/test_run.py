@@ -21,7 +21,7 @@ from engine.cli.run import _without_effect, build_settings, window_sink, with_wi
 from engine.config import Config
 from engine.errors import SinkError, UsageError
 from engine.ipc import FrameRing
-from tests.cli.conftest import Said
+from tests.cli.conftest import Cli
 from tests.support.long_form import in_long_form
 
 MULTIVERSE = [sys.executable, "-m", "engine.cli.main"]
@@ -73,8 +73,8 @@ def wait_until_running(process: subprocess.Popen[str]) -> list[str]:
     raise AssertionError(f"ended before it ran: {lines}")
 
 
-def pictures_in(film: Path) -> int:
-    with av.open(str(film)) as container:
+def pictures_in(path: Path) -> int:
+    with av.open(str(path)) as container:
         return sum(1 for _ in container.decode(video=0))
 
 
@@ -82,8 +82,8 @@ def ring_files_of(pid: int) -> set[str]:
     return {path.name for path in Path("/dev/shm").glob(f"multiverse-{pid}-*")}
 
 
-def test_a_sound_file_becomes_a_recording_a_picture_and_a_summary(home: Path, song: Path, say: Any) -> None:
-    done = say(
+def test_a_sound_file_becomes_a_recording_a_picture_and_a_summary(home: Path, song: Path, cli: Any) -> None:
+    done = cli(
         "run", *SMALL, "--offline", "--audio", str(song), "--frames", "45",
         "--sink", f"record={home / 'out.mp4'}", "--sink", f"snapshot={home / 'out.png'}", "--json",
     )  # fmt: skip
@@ -95,8 +95,8 @@ def test_a_sound_file_becomes_a_recording_a_picture_and_a_summary(home: Path, so
     assert [(sink["kind"], sink["frames"]) for sink in summary["sinks"]] == [("record", 45), ("snapshot", 1)]
     assert pictures_in(home / "out.mp4") == 45
     with av.open(str(home / "out.mp4")) as container:
-        heard = sum(block.samples for block in container.decode(audio=0)) / 44_100
-        assert heard == pytest.approx(1.5, abs=0.06)
+        seconds = sum(block.samples for block in container.decode(audio=0)) / 44_100
+        assert seconds == pytest.approx(1.5, abs=0.06)
     assert (home / "out.png").read_bytes().startswith(b"\x89PNG")
 
 
@@ -116,25 +116,25 @@ def test_without_standard_streams_it_runs_as_with_them(home: Path, closed: str) 
     assert pictures_in(home / "out.mp4") == 3
 
 
-def test_offline_a_sound_file_is_rendered_to_its_end(home: Path, song: Path, say: Any, monkeypatch: Any) -> None:
+def test_offline_a_sound_file_is_rendered_to_its_end(home: Path, song: Path, cli: Any, monkeypatch: Any) -> None:
     monkeypatch.chdir(home)
-    film = "run", *SMALL, "--offline", "--audio", song, "--sink", "record=out.mp4"
-    done = say(*film)
+    command = "run", *SMALL, "--offline", "--audio", song, "--sink", "record=out.mp4"
+    done = cli(*command)
     assert done.code == 0, done.err
     frames, wrote = done.err.splitlines()[-2:]
     assert frames.startswith("frames    60 of 160x90, 2.0 s at 30 fps; drawn in ")
     assert wrote == f"wrote     out.mp4, 2.0 s, {(home / 'out.mp4').stat().st_size / 1e6:.1f} MB"
     assert pictures_in(home / "out.mp4") == 60
-    assert " out 2.mp4 (out.mp4 already existed), 0.2 s" in say(*film, "--frames", "6").err
-    replacing = say(*film, "--frames", "6", "--overwrite").err
+    assert " out 2.mp4 (out.mp4 already existed), 0.2 s" in cli(*command, "--frames", "6").err
+    replacing = cli(*command, "--frames", "6", "--overwrite").err
     assert re.search(r"wrote     out.mp4, 0.2 s, .* MB; replaced the one before\n", replacing)
     assert pictures_in(home / "out.mp4") == 6
     assert sorted(path.name for path in home.glob("*.mp4")) == ["out 2.mp4", "out.mp4"]
 
 
 @pytest.mark.parametrize("is_json", [False, True])
-def test_an_interrupted_film_reports_its_progress_and_exits_with_1(
-    home: Path, say: Callable[..., Said], wait_for: Callable, monkeypatch: pytest.MonkeyPatch, is_json: bool
+def test_an_interrupted_video_reports_its_progress_and_exits_with_1(
+    home: Path, cli: Cli, wait_for: Callable, monkeypatch: pytest.MonkeyPatch, is_json: bool
 ) -> None:
     monkeypatch.chdir(home)
 
@@ -146,7 +146,7 @@ def test_an_interrupted_film_reports_its_progress_and_exits_with_1(
 
     interrupting = threading.Thread(target=interrupt)
     interrupting.start()
-    done = say(
+    done = cli(
         "run", *SMALL, "--offline", "--audio", "demo", "--sink", "record=out.mp4", "--seconds", "3600",
         *(["--json"] if is_json else []),
     )  # fmt: skip
@@ -162,28 +162,28 @@ def test_an_interrupted_film_reports_its_progress_and_exits_with_1(
         assert (summary["is_interrupted"], summary["frames"]) == (True, count)
 
 
-def test_a_folder_of_films_or_music_that_is_not_there_is_told(home: Path, say: Callable[..., Said]) -> None:
+def test_a_missing_folder_of_videos_or_music_is_reported(home: Path, cli: Cli) -> None:
     folders = ("--films", home / "none", "--music", home / "gone", "--presets", home / "new")
-    said = say("run", *SMALL, "--fps", "30000/1001", "--audio", "demo", *FILM.split(), *folders)
-    assert said.code == 0 and " at 29.97 fps" in said.err
-    assert f"multiverse: --presets {home / 'new'}: is made with the first preset that is saved\n" in said.err
+    done = cli("run", *SMALL, "--fps", "30000/1001", "--audio", "demo", *RENDER.split(), *folders)
+    assert done.code == 0 and " at 29.97 fps" in done.err
+    assert f"multiverse: --presets {home / 'new'}: is made with the first preset that is saved\n" in done.err
     for option, name in (("--films", "none"), ("--music", "gone")):
-        assert f"multiverse: {option} {home / name}: no such folder; nothing of it is offered\n" in said.err
+        assert f"multiverse: {option} {home / name}: no such folder; nothing of it is offered\n" in done.err
 
 
-def test_a_film_that_could_not_be_written_to_its_end_exits_with_1(say: Callable[..., Said], monkeypatch: Any) -> None:
+def test_a_video_that_could_not_be_written_to_its_end_exits_with_1(cli: Cli, monkeypatch: Any) -> None:
     def fail(sink: object) -> None:
         raise SinkError("the disk is full")
 
     monkeypatch.setattr("engine.sinks.null.NullSink.close", fail)
-    done = say("run", *SMALL, "--audio", "demo", *FILM.split())
+    done = cli("run", *SMALL, "--audio", "demo", *RENDER.split())
     assert done.code == 1
     assert done.err.splitlines()[-1] == "multiverse: null Multiverse is not complete: null: the disk is full"
 
 
-def test_a_film_that_begins_without_its_shader_ends(say: Callable[..., Said]) -> None:
-    film = ("run", *SIZE, "--offline", "--audio", "demo", "--sink", "null", "--frames", "3")
-    done = say(*film, "--renderer", "gl", "--set", "/fx/1/file=Nope")
+def test_a_video_that_begins_without_its_shader_ends(cli: Cli) -> None:
+    command = ("run", *SIZE, "--offline", "--audio", "demo", "--sink", "null", "--frames", "3")
+    done = cli(*command, "--renderer", "gl", "--set", "/fx/1/file=Nope")
     assert done.code == 1
     assert next(line for line in done.err.splitlines() if "Nope" in line).startswith(
         "multiverse: /fx/1/file: Nope: 'Nope' is not in the shader folders"
@@ -199,8 +199,8 @@ def test_without_a_terminal_it_prints_its_choices_and_how_to_stop(home: Path) ->
     assert done.returncode == 0, done.stderr
     seen = done.stderr.splitlines()
     lines = [line for line in seen if not line.startswith("import time:")]
-    words = ["starting", "picture", "sound", "sink", "osc", "page", "running;", "frames"]
-    assert [line.split()[0] for line in lines] == words
+    labels = ["starting", "picture", "sound", "sink", "osc", "page", "running;", "frames"]
+    assert [line.split()[0] for line in lines] == labels
     assert lines[-2] == "running; stop with Ctrl-C or --seconds N"
     assert re.fullmatch(r"frames    \d+ of 160x90 in [\d.]+ s, [\d.]+ a second; \d+ late, \d+ dropped", lines[-1])
     imported = {line.rpartition("|")[2].strip(): number for number, line in enumerate(seen)}
@@ -233,7 +233,7 @@ def test_nohup_stays_nohup_and_ctrl_c_ends_it_cleanly(home: Path, wait_for: Call
     end_cleanly(process, signal.SIGINT, home / "out.mp4")
 
 
-def test_leftovers_of_a_killed_engine_are_removed_by_the_next_one(home: Path, say: Callable[..., Said]) -> None:
+def test_leftovers_of_a_killed_engine_are_removed_by_the_next_one(home: Path, cli: Cli) -> None:
     # In its own process group, to be killed together with Python's resource tracker, which would clean up after it.
     process = start(
         home, *SMALL, "--audio", "demo", "--osc", "off", "--web", "off", "--sink", "shared", start_new_session=True
@@ -242,16 +242,16 @@ def test_leftovers_of_a_killed_engine_are_removed_by_the_next_one(home: Path, sa
     assert ring_files_of(process.pid)
     os.killpg(process.pid, signal.SIGKILL)  # the next engine may be that of a test beside this one
     process.communicate(timeout=120)
-    done = say("run", *SMALL, "--audio", "demo", "--osc", "off", "--web", "off", "--sink", "null", "--frames", "1")
+    done = cli("run", *SMALL, "--audio", "demo", "--osc", "off", "--web", "off", "--sink", "null", "--frames", "1")
     assert done.code == 0, done.err
     assert ring_files_of(process.pid) == set()
 
 
-def test_a_run_resumes_with_the_last_values(home: Path, say: Any, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_run_resumes_with_the_last_values(home: Path, cli: Any, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.chdir(home)
     common = [*SMALL, "--audio", "demo", "--osc", "off", "--web", "off", "--sink", "null", "--frames", "2"]
-    assert say("run", *common, "--set", "/layer/3/curve=0.625").code == 0
-    done = say("run", *common, "--resume", "--sink", "snapshot=out.png", "--json")
+    assert cli("run", *common, "--set", "/layer/3/curve=0.625").code == 0
+    done = cli("run", *common, "--resume", "--sink", "snapshot=out.png", "--json")
     assert done.code == 0, done.err
     saved = next((home / "home").rglob(".autosave.toml")).read_text()
     assert "0.625" in saved
@@ -276,7 +276,7 @@ BAD_STARTS = {
     "a configuration with an unknown key": (["--config", "unknown.toml"], 1, "unknown.toml: osc.prot"),
     "a configuration with a bad value": (["--config", "bad.toml"], 1, "bad.toml: width"),
     "offline from a device": (["--offline", "--frames", "1", "--audio", "device:0"], 2, "device"),
-    "a film that is to be continued": (["--offline", "--frames", "1", "--resume"], 2, "--resume: a film begins anew"),
+    "a video that continues": (["--offline", "--frames", "1", "--resume"], 2, "--resume: a video begins again"),
     "a show that may replace files": (["--overwrite"], 2, "--overwrite has no effect live"),
     "a mistyped option": (["--frmaes", "3"], 2, "multiverse: run has no option --frmaes; nearest: --frames ("),
     "an OSC address that is none": (["--osc", "9000"], 1, "--osc"),
@@ -301,12 +301,12 @@ def bad_start(name: str) -> list[str]:
     return [*base, *([] if "--offline" in arguments else ["--seconds", "0.1"]), *arguments]
 
 
-def assert_one_clear_line(name: str, code: int, said: str) -> None:
+def assert_one_clear_line(name: str, code: int, err: str) -> None:
     _, expected, named = BAD_STARTS[name]
-    lines = [line for line in said.strip().splitlines() if not line.startswith("starting  ")]
-    assert code == expected, said
+    lines = [line for line in err.strip().splitlines() if not line.startswith("starting  ")]
+    assert code == expected, err
     assert named in lines[-1]
-    assert "Traceback" not in said
+    assert "Traceback" not in err
     assert len(lines) == 1
 
 
@@ -314,14 +314,14 @@ def assert_one_clear_line(name: str, code: int, said: str) -> None:
 def test_a_bad_start_is_one_clear_line_and_no_thread_keeps_running(
     bad_files: Path,
     name: str,
-    say: Callable[..., Said],
+    cli: Cli,
     monkeypatch: pytest.MonkeyPatch,
     caplog: pytest.LogCaptureFixture,
     wait_for: Callable[..., object],
 ) -> None:
     monkeypatch.chdir(bad_files)
     before = set(threading.enumerate())
-    done = say("run", *bad_start(name))
+    done = cli("run", *bad_start(name))
     assert_one_clear_line(name, done.code, done.err)
     assert [record for record in caplog.records if record.levelno >= logging.WARNING] == []  # lines, not log records
     # A closed disk store does not wait for its threads, which a dead disk would hold: they end by themselves.
@@ -334,38 +334,36 @@ def test_a_bad_start_ends_the_process(bad_files: Path) -> None:
     assert_one_clear_line("a corrupt preset", done.returncode, done.stderr)
 
 
-FILM = "--offline --frames 1 --sink null"
+RENDER = "--offline --frames 1 --sink null"
 REFUSED = {
     "--frames": "Option '--frames' requires an argument",
-    "--offline --frames 1": "--offline makes a film",
+    "--offline --frames 1": "--offline makes a video",
     "--offline --frames 1 --lan": "multiverse: --lan: has no effect with --offline\n",
     "--set /cue/go=1": "send it to the running engine: multiverse osc send /cue/go\n",
     "--fullscreen": "multiverse: --fullscreen has no effect without a window: add --window\n",
     "--frames 1 --sd-video loop.mp4": "--sd MODEL",
     "--frames 1 --sd-sampler turbo": "--sd-sampler is for Stable Diffusion: it needs --sd MODEL\n",
-    f"{FILM} --dmx-universes 1": "add --dmx artnet, sacn or both",
-    f"{FILM} --dmx-universes 4-1": "is not a universe or a range of at most 64",
-    f"{FILM} --fixture 1.101": "--fixture has no effect",
-    f"{FILM} --dmx sacn --fixture 0.101": "there is no universe 0 in sACN",
-    f"{FILM} --dmx sacn --dmx-universes 0-2": "there is no universe 0 in sACN, only 1..63999; Art-Net's begin at 0\n",
+    f"{RENDER} --dmx-universes 1": "add --dmx artnet, sacn or both",
+    f"{RENDER} --dmx-universes 4-1": "is not a universe or a range of at most 64",
+    f"{RENDER} --fixture 1.101": "--fixture has no effect",
+    f"{RENDER} --dmx sacn --fixture 0.101": "there is no universe 0 in sACN",
+    f"{RENDER} --dmx sacn --dmx-universes 0-2": "there is no universe 0 in sACN, only 1..63999; Art-Net's begin at 0\n",
 }
 REFUSED_VALUES = {
     "--frames 1 --sd m --sd-sampler ddim": "sd.sampler: 'ddim' is not allowed",
     "--frames 1 --web-token short": "web_token: 'short' is not allowed",
-    f"{FILM} --dmx sacn --fixture 1.490": "fixture '1.490': is not UNIVERSE.ADDRESS",
-    f"{FILM} --dmx sacn --dmx-universes 1-60,61-70": "dmx.universes",
+    f"{RENDER} --dmx sacn --fixture 1.490": "fixture '1.490': is not UNIVERSE.ADDRESS",
+    f"{RENDER} --dmx sacn --dmx-universes 1-60,61-70": "dmx.universes",
 }
 
 
 @pytest.mark.parametrize(
-    ("words", "told", "code"),
+    ("arguments", "reason", "code"),
     [*((*row, 2) for row in REFUSED.items()), *((*row, 1) for row in REFUSED_VALUES.items())],
 )
-def test_options_that_do_not_belong_together_are_refused_with_the_way_out(
-    words: str, told: str, code: int, say: Callable[..., Said]
-) -> None:
-    done = say("run", *SMALL, *words.split())
-    assert (done.code, done.out) == (code, "") and told in done.err
+def test_conflicting_options_are_refused_with_the_way_out(arguments: str, reason: str, code: int, cli: Cli) -> None:
+    done = cli("run", *SMALL, *arguments.split())
+    assert (done.code, done.out) == (code, "") and reason in done.err
 
 
 def test_a_blocked_terminal_stops_neither_the_picture_nor_the_exit(home: Path) -> None:
@@ -384,31 +382,31 @@ def test_a_blocked_terminal_stops_neither_the_picture_nor_the_exit(home: Path) -
     assert pictures_in(home / "x.mp4") == 10
 
 
-def test_a_preset_is_saved_and_loaded_until_sigterm_ends_the_run_cleanly(home: Path, free_port: Any, say: Any) -> None:
+def test_a_preset_is_saved_and_loaded_until_sigterm_ends_the_run_cleanly(home: Path, free_port: Any, cli: Any) -> None:
     to = "--to", f"127.0.0.1:{free_port()}"
     sinks = ["--sink", "shared", "--sink", "record=out.mp4"]
     process = start(home, *SMALL, "--audio", "demo", "--osc", to[1], "--web", "off", *sinks)
     wait_until_running(process)
 
     def multiverse(*arguments: str) -> str:
-        said = say(*arguments, *to)
-        assert said.code == 0, said.err
-        return said.out
+        done = cli(*arguments, *to)
+        assert done.code == 0, done.err
+        return done.out
 
     multiverse("osc", "send", "/layer/1/curve", "0.5")
     multiverse("preset", "save", "evening")
-    for words, told in (("load evening", ""), ("load evening 0.2", " evening\n"), ("glide evening 0.2", " evening\n")):
+    for command, end in (("load evening", ""), ("load evening 0.2", " evening\n"), ("glide evening 0.2", " evening\n")):
         multiverse("osc", "send", "/layer/1/curve", "0.0")
-        assert multiverse("preset", *words.split()).endswith(told)
+        assert multiverse("preset", *command.split()).endswith(end)
         assert "/layer/1/curve 0.5" in multiverse("osc", "send", "/get", "/layer/1/curve", "--wait")
     kind, system = ("spout", "Windows") if sys.platform == "darwin" else ("syphon", "macOS")
-    switched = say("osc", "send", f"/sink/{kind}/enable", "1", *to)
+    switched = cli("osc", "send", f"/sink/{kind}/enable", "1", *to)
     assert (switched.code, switched.out) == (1, f"/fail /sink/{kind}/enable {kind}: unavailable (needs {system})\n")
-    unknown = say("preset", "load", "evning", *to)
+    unknown = cli("preset", "load", "evning", *to)
     assert unknown.code == 1 and "(nearest: evening; known: " in unknown.out
-    refused = say("preset", "load", "evening", "3601", *to)
+    refused = cli("preset", "load", "evening", "3601", *to)
     assert (refused.code, "a time of 0..3600 s" in refused.err) == (2, True)
-    assert "evening" in say("preset", "list").out
+    assert "evening" in cli("preset", "list").out
     end_cleanly(process, signal.SIGTERM, home / "out.mp4")
 
 
@@ -432,8 +430,8 @@ def test_lan_opens_everything_to_the_local_network_and_to_nothing_else(tmp_path:
     assert set(on_artnet.osc.allow) - set(opened.osc.allow) <= {"2.0.0.0/8", "10.0.0.0/24"}
     assert "2.0.0.0/8" in on_artnet.osc.allow, "the network this machine is in"
     for host in ("[::1]", "localhost"):
-        told = f"--web {host}:80 is local only; for the network, use --web 0.0.0.0:80"
-        with pytest.raises(UsageError, match=re.escape(told)):
+        reason = f"--web {host}:80 is local only; for the network, use --web 0.0.0.0:80"
+        with pytest.raises(UsageError, match=re.escape(reason)):
             build_settings(show, {"web": f"{host}:80"}, [], is_open_to_lan=True)
     strict = build_settings(show, {"osc.allow": ["10.0.0.7"]}, [], is_open_to_lan=True)
     assert strict.osc.allow == ("10.0.0.7",)
@@ -460,11 +458,11 @@ def test_set_takes_words_for_switches_and_patterns() -> None:
 def test_offline_the_sinks_of_a_configuration_file_are_kept_and_no_others(tmp_path: Path) -> None:
     show = tmp_path / "show.toml"
     show.write_text('sinks = ["record=out.mp4"]\n')
-    films = [build_settings(path, {"offline": True}, []).sinks for path in (show, None)]
-    assert films == [("record=out.mp4",), ()]
+    sinks = [build_settings(path, {"offline": True}, []).sinks for path in (show, None)]
+    assert sinks == [("record=out.mp4",), ()]
 
 
-def test_a_film_without_an_end_is_refused() -> None:
+def test_a_video_without_an_end_is_refused() -> None:
     for audio in (None, "demo"):
         refused = _without_effect(Config(offline=True, audio=audio), {}, has_end=False)
         assert "--offline needs --frames N or --seconds S" in next(refused)

@@ -79,11 +79,11 @@ def test_a_page_for_the_network_starts_before_there_is_one(tmp_path: Path, netwo
 def test_offline_a_bar_counts_every_frame_of_a_whole_song_and_a_summary_follows(tmp_path: Path) -> None:
     soundfile.write(tmp_path / "song.wav", np.zeros(20_000), 20_000)
     seen, code = run_on_a_terminal(
-        tmp_path, "--offline", "--audio", "song.wav", "--fps", "40", "--sink", "record=film.mp4"
+        tmp_path, "--offline", "--audio", "song.wav", "--fps", "40", "--sink", "record=video.mp4"
     )
     assert code == 0
     assert "40/40" in seen
-    assert "frames    40 of 64x64, 1.0 s at 40 fps; drawn in " in seen and "wrote     film.mp4, 1.0 s, " in seen
+    assert "frames    40 of 64x64, 1.0 s at 40 fps; drawn in " in seen and "wrote     video.mp4, 1.0 s, " in seen
 
 
 def test_a_level_bar_is_empty_under_the_floor_and_full_at_full_scale() -> None:
@@ -103,5 +103,5 @@ def test_sinks_of_every_picture_are_listed_by_their_labels() -> None:
         limiting = FlashGuardState(is_on=True, is_limiting=True, held_share=0.34, lately_share=0.1)
         assert "flash guard" not in live_line(engine.status(), 0.0)
         assert "  flash guard -34 %  " in live_line(replace(engine.status(), flash_guard=limiting), 0.0) + "  "
-        told = [address for address, _ in engine.status().osc_lines() if address.startswith("/engine/status/sink/")]
-        assert told == [f"/engine/status/sink/{label}" for label in ("null", "sd:null", "sam3_mask:null")]
+        lines = [line for line, _ in engine.status().osc_lines() if line.startswith("/engine/status/sink/")]
+        assert lines == [f"/engine/status/sink/{label}" for label in ("null", "sd:null", "sam3_mask:null")]

@@ -4,7 +4,6 @@ import json
 import re
 import signal
 import threading
-from collections.abc import Callable
 from functools import partial
 from pathlib import Path
 from typing import Any
@@ -14,13 +13,13 @@ import pytest
 
 from engine.jobs.video.writing.segmented_video import SEGMENT_PICTURES
 from engine.sources.still import read_still
-from tests.cli.conftest import Said
+from tests.cli.conftest import Cli
 from tests.jobs.segment.disc_movie import disc_picture, pictures_of, write_movie
 
 STARTS_OVER = "starts over: too few pictures to continue from"
 COUNT = 24  # of four steps each: long enough for another thread to interrupt, even on a busy machine
 QUICK = ["--prompt", "glass", "--steps", "2", "--cfg", "1", "--device", "cpu", "--threads", "1"]
-Run = Callable[..., Said]
+Run = Cli
 
 
 @pytest.fixture
@@ -32,9 +31,9 @@ def home(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
 
 
 @pytest.fixture
-def run(home: Path, say: Callable[..., Said]) -> Run:
+def run(home: Path, cli: Cli) -> Run:
     """Run the command in this process: exit code, stdout, stderr."""
-    return partial(say, "video")
+    return partial(cli, "video")
 
 
 def test_a_video_is_painted_and_the_last_line_is_the_originals(run: Run, tiny_sd: Path, home: Path) -> None:
@@ -46,7 +45,7 @@ def test_a_video_is_painted_and_the_last_line_is_the_originals(run: Run, tiny_sd
     lines = out.splitlines()
     assert lines[0].split() == ["stage", "frames", "seconds", "busy", "ms", "a", "frame"]
     assert [line.split()[:2] for line in lines[1:6]] == [
-        [stage, "5"] for stage in ("read", "encode", "process", "decode", "save")
+        [row, "5"] for row in ("read", "encode", "process", "decode", "save")
     ]
     assert "pictures  10 read: 5 painted, 5 skipped" in lines
     assert "stages    fused" in lines and "wrote     out.mp4" in lines
@@ -62,12 +61,12 @@ def test_json_lines_report_progress_and_the_last_one_the_result(run: Run, tiny_s
     assert code == 0
     assert [event["event"] for event in events] == ["progress"] * (len(events) - 1) + ["done"]
     assert events[0]["state"] == "loading" and set(events[0]["stage_seconds"]) == {"load"}
-    told = events[-1]
-    assert (told["read"], told["painted"], told["unpainted"]) == (3, 3, 0)
-    assert (told["width"], told["height"], told["stages"], told["device"]) == (104, 72, "fused", "cpu")
-    assert list(told["times"]) == ["read", "encode", "process", "decode", "save"]
-    assert (told["sampler"], told["prediction_type"]) == ("lcm", "epsilon") and "LCM" in told["sampler_reason"]
-    assert {"fps", "its", "evals", "seconds", "load_s", "peak_memory_mb", "notes"} < set(told)
+    report = events[-1]
+    assert (report["read"], report["painted"], report["unpainted"]) == (3, 3, 0)
+    assert (report["width"], report["height"], report["stages"], report["device"]) == (104, 72, "fused", "cpu")
+    assert list(report["times"]) == ["read", "encode", "process", "decode", "save"]
+    assert (report["sampler"], report["prediction_type"]) == ("lcm", "epsilon") and "LCM" in report["sampler_reason"]
+    assert {"fps", "its", "evals", "seconds", "load_s", "peak_memory_mb", "notes"} < set(report)
     assert [read_still(path).shape for path in (home / "frames").iterdir()] == [(72, 104, 3)] * 3
     assert re.match(r"progress: loading 0 \| load \d+\.\d s\n", err)
     assert err.count("\n") >= len(events) - 1
@@ -82,9 +81,9 @@ def test_ctrl_c_keeps_a_video_and_resume_makes_it_whole(run: Run, ctrl_c_when: A
     count = len(pictures_of(home / "out.mp4"))
     assert 1 <= count < COUNT < SEGMENT_PICTURES
     assert code == 1
-    said = err.splitlines()[-1]  # on a slow machine, after progress lines
-    kept = f"multiverse: interrupted after {count} pictures; out.mp4: plays up to there"
-    assert said == f"{kept}, the same command with --resume {STARTS_OVER}"
+    last = err.splitlines()[-1]  # on a slow machine, after progress lines
+    result = f"multiverse: interrupted after {count} pictures; out.mp4: plays up to there"
+    assert last == f"{result}, the same command with --resume {STARTS_OVER}"
     assert f" frames={count} " in out.splitlines()[-1]
     assert run(*command, "--resume")[0] == 0
     assert len(pictures_of(home / "out.mp4")) == COUNT
@@ -136,7 +135,7 @@ PAINT = "in.mp4 out.mp4 --prompt x --model m"
 
 
 @pytest.mark.parametrize(
-    ("words", "code", "reason"),
+    ("arguments", "code", "reason"),
     [
         ("", 2, "no input: multiverse video IN OUT"),
         ("in.mp4 --prompt x --model m", 2, "no output: name a video"),
@@ -155,16 +154,16 @@ PAINT = "in.mp4 out.mp4 --prompt x --model m"
         ("no.mp4 out.mp4 --prompt x --model random:tiny", 1, "no.mp4: no such file or folder"),
     ],
 )
-def test_missing_and_invalid_input_is_an_error_of_one_line(run: Run, words: str, code: int, reason: str) -> None:
-    answer, _, said = run(*words.split())
-    assert answer == code and said.startswith(f"multiverse: {reason}") and said.count("\n") == 1
+def test_invalid_input_is_an_error_of_one_line(run: Run, arguments: str, code: int, reason: str) -> None:
+    answer, _, err = run(*arguments.split())
+    assert answer == code and err.startswith(f"multiverse: {reason}") and err.count("\n") == 1
 
 
 def test_the_removed_options_for_processes_are_answered_with_one_line_each(run: Run) -> None:
-    code, _, said = run(
+    code, _, err = run(
         "no.mp4", "out.mp4", "--prompt", "x", "--model", "random:tiny", "--stages", "split", "--pipe", "2"
     )
-    first, second, error = said.splitlines()
+    first, second, error = err.splitlines()
     assert first.startswith("multiverse: --stages split: no effect any more: ")
     assert second.startswith("multiverse: --pipe 2: no effect any more: ")
     assert (code, error) == (1, "multiverse: no.mp4: no such file or folder")

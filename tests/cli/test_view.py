@@ -59,19 +59,19 @@ def ring() -> Iterator[Callable[..., RingOwner]]:
     rings: list[RingOwner] = []
 
     def make(name: str, card: np.ndarray) -> RingOwner:
-        made = FrameRing.create(name, card.shape[1], card.shape[0], fps=30)
-        made.write(card, index=0, time_s=0.0)
-        rings.append(made)
-        return made
+        ring = FrameRing.create(name, card.shape[1], card.shape[0], fps=30)
+        ring.write(card, index=0, time_s=0.0)
+        rings.append(ring)
+        return ring
 
     yield make
-    for made in rings:
-        made.close()
+    for each in rings:
+        each.close()
 
 
-def shows(seen: np.ndarray, card: np.ndarray, place: tuple[int, int, int, int]) -> bool:
+def shows(seen: np.ndarray, card: np.ndarray, area: tuple[int, int, int, int]) -> bool:
     """True if `card` fills (left, top, width, height) of the screen, upright, on black."""
-    left, top, width, height = place
+    left, top, width, height = area
     rows = top + (np.arange(card.shape[0]) * height + height // 2) // card.shape[0]
     columns = left + (np.arange(card.shape[1]) * width + width // 2) // card.shape[1]
     inside = seen[np.ix_(rows, columns)].astype(int)

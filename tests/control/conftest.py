@@ -11,7 +11,7 @@ from engine.osc.decode import Message, decode_packet
 from engine.osc.encode import encode_message
 from engine.params import ParamStore
 from engine.system.clock import Clock, SystemClock
-from tests.control.dispatcher_desk import Desk
+from tests.control.dispatcher_rig import Hub
 from tests.support.reading_client import ReadingClient
 
 
@@ -43,8 +43,8 @@ def make_peer() -> Callable[..., Peer]:
 
 
 @pytest.fixture
-def desk(reports: Any) -> Desk:
-    return Desk(reports, Peer())
+def hub(reports: Any) -> Hub:
+    return Hub(reports, Peer())
 
 
 class Rig:

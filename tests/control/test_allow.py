@@ -26,11 +26,11 @@ def test_this_machines_own_addresses_are_found_always_allowed_and_those_listed_w
 
 
 def test_added_and_removed_addresses_are_noticed_within_a_second() -> None:
-    own, asked = set(), []
-    allow = AllowList(["192.168.1.0/24"], lambda: asked.append(1) or set(own))
-    assert not any(allow.allows("2.0.0.7", n / 1000) for n in range(500)) and len(asked) == 1
+    own, calls = set(), []
+    allow = AllowList(["192.168.1.0/24"], lambda: calls.append(1) or set(own))
+    assert not any(allow.allows("2.0.0.7", n / 1000) for n in range(500)) and len(calls) == 1
     own.add(CABLE)
-    assert not allow.allows("2.0.0.7", 0.9) and allow.allows("2.0.0.7", 1.0) and len(asked) == 2
+    assert not allow.allows("2.0.0.7", 0.9) and allow.allows("2.0.0.7", 1.0) and len(calls) == 2
     own.clear()
     assert not allow.allows("2.0.0.7", 2.0)
 

@@ -1,4 +1,4 @@
-"""Resolume Arena's flood over a real socket: mapped messages move something, others are counted, mistakes reported."""
+"""Resolume Arena over a real socket: mapped messages move something, others are counted, mistakes reported."""
 
 import re
 import socket
@@ -13,25 +13,25 @@ from engine.osc.encode import encode_message
 from engine.params.mapping.built_in_maps import built_in
 from engine.system.clock import SystemClock
 from engine.system.telemetry import Warnings
-from tests.control.commands.test_mapping import Desk
+from tests.control.commands.test_mapping import MapHub
 from tests.support import arena
 from tests.support.reading_client import ReadingClient
 
 MISTAKE = "/layer/1/intensty"
 
 
-class Stage:
+class ArenaRig:
     """An engine's OSC with its warnings, a fake Arena, and a patch that subscribes to the warnings."""
 
     def __init__(self, path: Path, maps: tuple[str, ...], wait_for: Callable[..., Any]) -> None:
         announcements = Announcements()
         self.warnings = Warnings(SystemClock(), announcements.warn)
-        self.desk = Desk(path, self.warnings.report, maps, announcements)
-        self.patch = ReadingClient(*self.desk.server.address)
-        self.counters = self.desk.dispatcher.counters
+        self.hub = MapHub(path, self.warnings.report, maps, announcements)
+        self.patch = ReadingClient(*self.hub.server.address)
+        self.counters = self.hub.dispatcher.counters
         self._wait_for = wait_for
         self._arena = socket.socket(socket.AF_INET, socket.SOCK_DGRAM)
-        self._arena.connect(self.desk.server.address)
+        self._arena.connect(self.hub.server.address)
         self._arena.setblocking(False)
         self._seconds = 0
 
@@ -40,8 +40,7 @@ class Stage:
         return f"udp 127.0.0.1:{self._arena.getsockname()[1]}"
 
     def arena_sends(self, *packets: bytes) -> None:
-        """Send messages, and return when they have been executed: fifty at a time, which fit into any receive
-        buffer."""
+        """Send messages, fifty at a time, which fit into any buffer; return when they have been executed."""
         for start in range(0, len(packets), 50):
             portion = packets[start : start + 50]
             before = self.counters.packets
@@ -49,7 +48,7 @@ class Stage:
                 self._arena.send(packet)
             self._wait_for(lambda: self.counters.packets >= before + len(portion), "Arena's datagrams")  # noqa: B023
 
-    def flood(self, seconds: int, *, has_clip: bool) -> None:
+    def send_all(self, seconds: int, *, has_clip: bool) -> None:
         for _ in range(seconds):
             self.arena_sends(*arena.second(self._seconds, has_clip=has_clip))
             self._seconds += 1
@@ -75,49 +74,49 @@ class Stage:
     def close(self) -> None:
         self.patch.close()
         self._arena.close()
-        self.desk.close()
+        self.hub.close()
 
 
 @pytest.fixture
-def open_stage(tmp_path: Path, wait_for: Callable[..., Any]) -> Iterator[Callable[..., Stage]]:
-    stages: list[Stage] = []
+def open_arena(tmp_path: Path, wait_for: Callable[..., Any]) -> Iterator[Callable[..., ArenaRig]]:
+    rigs: list[ArenaRig] = []
 
-    def make(*maps: str) -> Stage:
-        stages.append(Stage(tmp_path / "mapping.toml", maps, wait_for))
-        return stages[-1]
+    def make(*maps: str) -> ArenaRig:
+        rigs.append(ArenaRig(tmp_path / "mapping.toml", maps, wait_for))
+        return rigs[-1]
 
     yield make
-    for stage in stages:
-        stage.close()
+    for rig in rigs:
+        rig.close()
 
 
-def test_arenas_flood_with_its_map_causes_no_warning_and_hides_no_mistake(open_stage: Callable[..., Stage]) -> None:
-    """22 s of the captured flood. Failed before with two warnings a second, and one `/fail` a second to Arena."""
-    stage = open_stage("resolume")
-    stage.flood(11, has_clip=False)
-    assert "nearest: /layer/1/intensity" in stage.patch_is_answered(MISTAKE)
-    stage.flood(11, has_clip=True)
-    sent = 11 * (arena.IDLE_A_SECOND + arena.PLAYING_A_SECOND)
-    assert stage.warnings.counts == {"osc.unknown": 1}
-    assert [line.split(":")[0] for line in stage.warnings.latest] == [MISTAKE]
-    assert stage.arena_heard() == 0
-    assert (stage.counters.malformed, stage.counters.unmapped) == (0, sent)
-    listed, total = stage.desk.dispatcher.heard.listed(4000)
-    assert sum(heard.count for _, _, heard in listed) == sent
-    assert total > 1400 and {sender for _, sender, _ in listed} == {stage.arena_name}
+def test_arenas_flood_with_its_map_causes_no_warning_and_hides_no_mistake(open_arena: Callable[..., ArenaRig]) -> None:
+    """22 s of captured messages. Failed before with two warnings and one `/fail` to Arena per second."""
+    rig = open_arena("resolume")
+    rig.send_all(11, has_clip=False)
+    assert "nearest: /layer/1/intensity" in rig.patch_is_answered(MISTAKE)
+    rig.send_all(11, has_clip=True)
+    sent = 11 * (arena.IDLE_PER_SECOND + arena.PLAYING_PER_SECOND)
+    assert rig.warnings.counts == {"osc.unknown": 1}
+    assert [line.split(":")[0] for line in rig.warnings.latest] == [MISTAKE]
+    assert rig.arena_heard() == 0
+    assert (rig.counters.malformed, rig.counters.unmapped) == (0, sent)
+    listed, total = rig.hub.dispatcher.unmapped.newest(4000)
+    assert sum(entry.count for _, _, entry in listed) == sent
+    assert total > 1400 and {sender for _, sender, _ in listed} == {rig.arena_name}
 
 
-def test_any_layer_group_or_the_selected_layer_of_arena_can_be_our_first(open_stage: Callable[..., Stage]) -> None:
+def test_any_layer_group_or_the_selected_layer_of_arena_can_be_our_first(open_arena: Callable[..., ArenaRig]) -> None:
     """`/map/load resolume 5` replaces the entries of an earlier load, but none that the user made."""
-    stage = open_stage("resolume")
-    desk, store = stage.desk, stage.desk.store
-    desk.done("/map/add", "osc /composition/layers/1/dashboard/link1", "/layer/1/solo")
-    number = next(entry[0] for entry in desk.entries() if entry[1] == "osc /composition/layers/3/master")
-    desk.done("/map/set", number, "high", 0.5)
-    stage.arena_sends(arena.message("/composition/layers/1/master", 0.25))
+    rig = open_arena("resolume")
+    hub, store = rig.hub, rig.hub.store
+    hub.done("/map/add", "osc /composition/layers/1/dashboard/link1", "/layer/1/solo")
+    number = next(entry[0] for entry in hub.entries() if entry[1] == "osc /composition/layers/3/master")
+    hub.done("/map/set", number, "high", 0.5)
+    rig.arena_sends(arena.message("/composition/layers/1/master", 0.25))
     assert store.get("/layer/1/intensity") == 0.25
-    assert desk.done("/map/load", "resolume", 5) == ("resolume:5", len(desk.entries()) - 2)
-    stage.arena_sends(
+    assert hub.done("/map/load", "resolume", 5) == ("resolume:5", len(hub.entries()) - 2)
+    rig.arena_sends(
         arena.message("/composition/layers/1/master", 0.75),  # no longer mapped
         arena.message("/composition/layers/3/master", 1.0),  # kept, because it was edited
         arena.message("/composition/layers/6/master", 0.125),
@@ -125,8 +124,8 @@ def test_any_layer_group_or_the_selected_layer_of_arena_can_be_our_first(open_st
     )
     values = [store.get(f"/layer/{n}/intensity") for n in (1, 2, 3)]
     assert (values, store.get("/layer/1/solo")) == ([0.25, 0.125, 0.5], True)
-    desk.done("/map/load", "resolume", "group2")
-    stage.arena_sends(
+    hub.done("/map/load", "resolume", "group2")
+    rig.arena_sends(
         arena.message("/composition/groups/2/master", 0.5),
         arena.message("/composition/groups/3/disconnectlayers", 1),
         arena.message("/composition/groups/4/bypassed", 1),
@@ -134,17 +133,17 @@ def test_any_layer_group_or_the_selected_layer_of_arena_can_be_our_first(open_st
     )
     assert [store.get(f"/layer/{n}/intensity") for n in (1, 2)] == [0.5, 0.125]
     assert [store.get(f"/layer/{n}/mute") for n in (1, 2, 3, 4)] == [False, True, True, False]
-    desk.done("/map/load", "resolume", "selected")
-    stage.arena_sends(arena.message("/composition/selectedlayer/video/opacity", 0.75))
+    hub.done("/map/load", "resolume", "selected")
+    rig.arena_sends(arena.message("/composition/selectedlayer/video/opacity", 0.75))
     assert store.get("/layer/1/intensity") == 0.75
     for wrong in ("0", "group", "group0", "1000", "last", ""):
-        assert "is not one of 1..999, group1..group999, selected" in desk.failed("/map/load", "resolume", wrong)
-    assert "only resolume takes a first layer" in desk.failed("/map/load", "my desk", 5)
+        assert "is not one of 1..999, group1..group999, selected" in hub.failed("/map/load", "resolume", wrong)
+    assert "only resolume takes a first layer" in hub.failed("/map/load", "my desk", 5)
 
 
 def test_the_page_about_resolume_names_every_address_that_is_mapped() -> None:
     for name in ["resolume:1", "resolume:group1", "resolume:selected"]:
-        page = (Path(__file__).parents[2] / "docs" / "resolume.md").read_text()
+        page = (Path(__file__).parents[2] / "docs" / "how-to" / "resolume.md").read_text()
         for table in built_in(name):
             address = table["control"].removeprefix("osc ")
             first = re.sub(r"/(layers|groups|columns)/[0-9]+/", r"/\1/1/", address)

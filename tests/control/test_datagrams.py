@@ -50,15 +50,15 @@ def test_datagrams_come_whole_in_order_with_senders(make: type, receiver: socket
     sent = [b"", b"/a\0\0", bytes(range(256)) * 100, b"x" * 60_000, b"short after long"]
     waiting = min(2 * BATCH + 3, granted_receive_buffer_bytes(receiver) // 1024 - 80)  # that the buffer holds
     sent += [number.to_bytes(4, "big") * 5 for number in range(waiting)]
-    heard = []
+    received = []
     for packet in sent:
         sender.send(packet)
-        heard += read_all(reader, 1)
+        received += read_all(reader, 1)
     for packet in sent[4:]:
         sender.send(packet)
-    heard += read_all(reader, len(sent) - 4)
-    assert [data for data, _, _ in heard] == sent + sent[4:]
-    assert {reader.address_of(key)[:2] for _, key, _ in heard} == {sender.getsockname()[:2]}
+    received += read_all(reader, len(sent) - 4)
+    assert [data for data, _, _ in received] == sent + sent[4:]
+    assert {reader.address_of(key)[:2] for _, key, _ in received} == {sender.getsockname()[:2]}
     assert reader.read(0.0) == []
 
 

@@ -9,7 +9,7 @@ import pytest
 import osc_schema
 from engine.control import CommandTable, Dispatcher
 from engine.control.outgoing.feedback import MAX_SUBSCRIBERS, PACKETS_TO_ALL
-from engine.control.outgoing.outbox import KEPT_RECEIVERS, MAX_PACKETS, PACKETS_A_SENDING, PACKETS_A_TURN
+from engine.control.outgoing.outbox import MAX_CACHED_RECEIVERS, MAX_PACKETS, PACKETS_A_SENDING, PACKETS_A_TURN
 from engine.osc.decode import Message
 from engine.osc.encode import encode_message
 from engine.params import ParamStore
@@ -119,12 +119,12 @@ def test_a_value_is_sent_back_if_it_was_not_accepted_as_sent(hall: Hall, one: An
         (ANGLE, 190.0, -170.0),
         ("/mirror/segments", 7.4, 7),
     )
-    for address, sent, told in (clipped, wrapped, rounded):
+    for address, sent, received in (clipped, wrapped, rounded):
         for _ in range(2):  # the second time nothing changes in the store, but the fader's position is still wrong
             hall.say(one, address, sent)
             hall.after(0.1)
             (message,) = without_heartbeat(one.take())
-            assert message.address == address and message.args == pytest.approx((told,))
+            assert message.address == address and message.args == pytest.approx((received,))
     for address, spelled in (("/layer/1/mute", 1), ("/mode", 1), (ANGLE, 30)):
         hall.say(one, address, spelled)
         hall.after(0.1)
@@ -198,8 +198,8 @@ def test_of_too_many_subscribers_the_oldest_is_removed(hall: Hall, make_peer: Ca
         peer.take()
     hall.store.set(ANGLE, 12.0, by="web")
     hall.after(0.1)
-    told = [bool(without_heartbeat(peer.take())) for peer in crowd]
-    assert told == [False] + [True] * MAX_SUBSCRIBERS
+    received = [bool(without_heartbeat(peer.take())) for peer in crowd]
+    assert received == [False] + [True] * MAX_SUBSCRIBERS
     assert "osc.subscribers" in reports.keys
 
 
@@ -244,10 +244,10 @@ def test_announcements_reach_subscribers_only_and_none_from_before_they_subscrib
     hall: Hall, one: Any, other: Any
 ) -> None:
     listen(hall, other, ANGLE)
-    hall.feedback.tell("/cue/current", 1)
+    hall.feedback.notify("/cue/current", 1)
     hall.subscribe(one)
     other.take()
-    hall.feedback.tell("/cue/current", 2, "finale")
+    hall.feedback.notify("/cue/current", 2, "finale")
     hall.after(0.1)
     assert without_heartbeat(one.take()) == [Message("/cue/current", (2, "finale"), "is")]
     assert other.take() == []
@@ -261,22 +261,22 @@ def test_features_are_sent_at_the_configured_rate_and_an_onset_or_a_hit_between_
 ) -> None:
     hall.subscribe(one)
     quiet = ChannelFeatures(rms=0.25, peak=0.5, pitch_hz=440.0, low=0.125, mid=0.0625, high=0.5, onset_count=7)
-    hall.feedback.offer_features((quiet,) * 4, BeatFeatures(beat=10.25, kick_count=3, snare_count=1))
+    hall.feedback.publish_features((quiet,) * 4, BeatFeatures(beat=10.25, kick_count=3, snare_count=1))
     hall.after(0.4)
     assert without_heartbeat(one.take()) == [], "off at first"
     hall.store.set("/audio/features/rate_hz", 10.0)
     hall.after(0.05)
     one.take()
     hall.after(1.0)
-    told = without_heartbeat(one.take())
-    assert len(told) == 10 * (4 * 7 + 5)
+    received = without_heartbeat(one.take())
+    assert len(received) == 10 * (4 * 7 + 5)
     of_channel = {"rms": 0.25, "peak": 0.5, "pitch": 440.0, "onset": 0.0, "low": 0.125, "mid": 0.0625, "high": 0.5}
     expected = {f"/audio/{channel}/{name}": value for channel in (1, 2, 3, 4) for name, value in of_channel.items()}
     of_all = {"beat": 0.25, "bar": 0.5625, "kick": 0.0, "snare": 0.0, "hat": 0.0}
     expected |= {f"/audio/{name}": value for name, value in of_all.items()}
-    assert {message.address: message.args[0] for message in told} == expected
+    assert {message.address: message.args[0] for message in received} == expected
     loud = dataclasses.replace(quiet, onset_count=9)
-    hall.feedback.offer_features((loud, quiet, quiet, quiet), BeatFeatures(beat=10.5, kick_count=5, snare_count=1))
+    hall.feedback.publish_features((loud, quiet, quiet, quiet), BeatFeatures(beat=10.5, kick_count=5, snare_count=1))
     hall.after(0.4)
     events = [each for each in one.take() if each.address.endswith(("/onset", "/kick", "/snare")) and each.args[0]]
     assert events == [Message("/audio/1/onset", (1.0,), "f"), Message("/audio/kick", (1.0,), "f")]
@@ -342,10 +342,10 @@ def test_datagrams_are_rate_limited_per_receiver_until_the_end(hall: Hall) -> No
     for _ in range(300):
         outbox.put("udp 192.0.2.1:5000", listing.append, b"", is_paced=True)
     assert outbox.send(None, 2 * MAX_PACKETS) is None and len(listing) == 600
-    for number in range(3 * KEPT_RECEIVERS):
+    for number in range(3 * MAX_CACHED_RECEIVERS):
         outbox.put(f"udp 192.0.2.9:{number}", other.append, b"", is_paced=True)
         outbox.send(number * FRAME_S)
-    assert len(outbox._limits) <= KEPT_RECEIVERS
+    assert len(outbox._limits) <= MAX_CACHED_RECEIVERS
 
 
 def test_an_older_change_by_another_sender_does_not_overwrite_an_own_one_and_lost_packets_are_made_up_for(
@@ -366,15 +366,15 @@ def test_an_older_change_by_another_sender_does_not_overwrite_an_own_one_and_los
         hall.feedback.resend(name)
     hall.after(0.5)
     assert [message.address for message in other.take()] == [ANGLE]
-    told = {message.address: message.args for message in without_heartbeat(one.take())}
-    assert len(told) == len(osc_schema.PARAMS) and told[late.address] == (50.0,)
+    received = {message.address: message.args for message in without_heartbeat(one.take())}
+    assert len(received) == len(osc_schema.PARAMS) and received[late.address] == (50.0,)
 
 
 def test_features_alone_go_to_their_own_port_as_numbers_only(hall: Hall, one: Any) -> None:
     hall.say(one, "/engine/notify", 1, 9001, "values")
     hall.say(one, "/engine/notify", 1, 9002, "features")
     hall.store.set("/audio/features/rate_hz", 30.0)
-    hall.feedback.offer_features((ChannelFeatures(rms=0.25),) * 4)
+    hall.feedback.publish_features((ChannelFeatures(rms=0.25),) * 4)
     hall.after(1.0)
     values, features = one.others[9001].take(), one.others[9002].take()
     assert [message.args for message in values if message.address == "/done"] == [("/engine/notify",)] * 2
@@ -395,7 +395,7 @@ def test_many_subscribers_get_everything_slower_and_in_turn(hall: Hall, make_pee
     seen = [0] * len(crowd)
     for _ in range(60):  # two rounds
         hall.after(FRAME_S)
-        told = [len(without_heartbeat(peer.take())) for peer in crowd]
-        assert sum(told) <= PACKETS_TO_ALL + len(crowd)  # and the answers at once
-        seen = [before + now for before, now in zip(seen, told, strict=True)]
+        received = [len(without_heartbeat(peer.take())) for peer in crowd]
+        assert sum(received) <= PACKETS_TO_ALL + len(crowd)  # and the answers at once
+        seen = [before + now for before, now in zip(seen, received, strict=True)]
     assert min(seen) >= max(seen) / 2 and sum(seen) >= 60 * PACKETS_TO_ALL

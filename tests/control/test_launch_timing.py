@@ -11,13 +11,13 @@ import soundfile
 
 from engine import Config, open_engine
 from engine.config import build_config
-from engine.control.launching import Launching
+from engine.control.launch_queue import LaunchQueue
 from engine.osc.encode import encode_message
 from engine.params import ParamStore, PresetFolder, Tempo
 from engine.system.clock import SteppedClock
 from tests.benchmarks.beat_songs import RATE_HZ, clicks
-from tests.support.held_sound import held_sound
 from tests.support.long_form import IS_SOAK, in_long_form
+from tests.support.slow_sound import slow_sound
 
 FPS, BPM, BEATS = 60.0, 126.0, 60
 BEAT_S = 60.0 / BPM
@@ -44,10 +44,7 @@ def events(source: str, tempo: Tempo, clock: SteppedClock) -> Iterator[Event]:
             at_s = FIRST_S + report / 25
             beat = (at_s - FIRST_S) / BEAT_S
             late_s = uneven.uniform(0.0, 0.03)
-            yield (
-                at_s + late_s,
-                lambda beat=beat, at_s=at_s: tempo.follow(source, beat=beat, bpm=BPM, at_s=at_s),
-            )
+            yield (at_s + late_s, lambda beat=beat, at_s=at_s: tempo.follow(source, beat=beat, bpm=BPM, at_s=at_s))
 
 
 @pytest.mark.parametrize("source", ["manual", "beat", "midi", "link", "timecode"])
@@ -55,7 +52,7 @@ def test_a_launch_shows_in_the_frame_of_its_beat_with_every_clock(source: str) -
     clock, store = SteppedClock(), ParamStore()
     store.set("/tempo/source", source)
     tempo = Tempo(store, clock)
-    launching = Launching(store, tempo.read_pulse, lambda *message: None)
+    launching = LaunchQueue(store, tempo.read_pulse, lambda *message: None)
     waiting, late_frames = list(events(source, tempo, clock)), []
     is_queued = False
     for frame in range(round((BEATS - 1) * BEAT_S * FPS)):
@@ -90,12 +87,12 @@ def test_a_launch_starts_on_the_beat_that_is_heard_in_the_sound(tmp_path: Path, 
     config = small_run(fps=FPS, audio=str(path), offline=True, params={"/mode": "simple"}, renderer="numba")
     late_frames = []
     with open_engine(config) as engine:
-        dispatcher, store = engine._parts.desk.dispatcher, engine._parts.desk.store
+        dispatcher, store = engine._parts.control_hub.dispatcher, engine._parts.control_hub.store
         sender = make_peer().sender()
-        shown = store.get("/layer/1/angle")
+        angle = store.get("/layer/1/angle")
         for frame in engine.frames(seconds=15.5 if IS_SOAK else 9.5):
-            if store.get("/layer/1/angle") != shown:
-                shown = store.get("/layer/1/angle")
+            if store.get("/layer/1/angle") != angle:
+                angle = store.get("/layer/1/angle")
                 nearest_s = song.beats_s[np.abs(song.beats_s - frame.id.time_s).argmin()]
                 if frame.id.time_s > 4.0:
                     late_frames.append((frame.id.time_s - nearest_s) * FPS)
@@ -119,20 +116,20 @@ def test_the_shader_of_a_queued_look_is_on_the_picture_of_its_beat(
     slow_bars = {"/tempo/source": "manual", "/tempo/bpm": 20.0, "/tempo/beats_a_bar": 7, "/launch/quantise": "4_bars"}
     folders = {"shaders": [str(tmp_path / "isf")], "presets": str(tmp_path / "presets")}
     config = small_run(audio="demo", renderer="gl", params=slow_bars, **folders)
-    with open_engine(config, sound=held_sound()) as engine:
+    with open_engine(config, sound=slow_sound()) as engine:
         parts, sender = engine._parts, make_peer().sender()
 
         def send(address: str, *values: object) -> None:
-            parts.desk.dispatcher.receive(encode_message(address, *values), sender)
+            parts.control_hub.dispatcher.receive(encode_message(address, *values), sender)
 
         frames = engine.frames()
         next(frames)
         PresetFolder(tmp_path / "presets").save(
             "white", {"/fx/generator/file": "White", "/fx/generator/1": 1.0, "/safety/flash_guard": False}
         )
-        parts.desk.preset_control._read_folder()
+        parts.control_hub.preset_control._read_folder()
         send("/preset/load", "white", fade)
-        while not parts.desk.slots.coming:
+        while not parts.control_hub.shader_player.coming:
             assert engine.params.get("/fx/generator/file") == "", (
                 "its four bars of 21 s came before the shader was checked"
             )
@@ -141,8 +138,8 @@ def test_the_shader_of_a_queued_look_is_on_the_picture_of_its_beat(
             before = next(frames).read_rgba()[..., :3].mean()
         assert engine.params.get("/fx/generator/file") == ""
         send("/tempo/bpm", 300.0)
-        shown = next(frame for frame in frames if engine.params.get("/fx/generator/file"))
+        angle = next(frame for frame in frames if engine.params.get("/fx/generator/file"))
         if not fade:
-            assert shown.read_rgba()[..., :3].mean() > before + 60.0, "the picture of the beat has the shader"
+            assert angle.read_rgba()[..., :3].mean() > before + 60.0, "the picture of the beat has the shader"
         next(frames)  # the cost of a picture is known after it
         assert parts.drawing.renderer.shader_state.costs_ms, "the shader was drawn in the frame of the beat"

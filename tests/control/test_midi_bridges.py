@@ -10,7 +10,7 @@ from engine.params.mapping.controls import MidiEvent
 from tests.support.mtc_signal import full_frame
 
 
-def heard(address: str, *args: object) -> MidiEvent | None:
+def event_of(address: str, *args: object) -> MidiEvent | None:
     packet = decode_packet(encode_message(address, *args))
     assert isinstance(packet, Message)
     return read_midi(packet)
@@ -34,7 +34,7 @@ def test_open_stage_control_gives_the_channel_first() -> None:
         ("/nrpn", (1, 300, 9000), event("nrpn", 1, 300, 9000)),  # src/server/python/main.py, option `rpn`
         ("/rpn", (1, 0, 256), event("other", 1, 0, 256)),
     ]:
-        assert heard(address, *args) == expected, address
+        assert event_of(address, *args) == expected, address
 
 
 def test_sonic_pi_and_osmid_name_device_port_and_channel_if_there_is_one() -> None:
@@ -49,20 +49,20 @@ def test_sonic_pi_and_osmid_name_device_port_and_channel_if_there_is_one() -> No
             ("polyphonic_key_pressure", (60, 80), ("other", 60, 80)),
         ]:
             kind, number, value = expected
-            assert heard(f"{form}/{what}", *args) == event(kind, 3, number, value, "nano_key2:0"), args
+            assert event_of(f"{form}/{what}", *args) == event(kind, 3, number, value, "nano_key2:0"), args
     for form in ["/midi:nano_key2:0", "/midi/nano_key2/0"]:
         for what in ["clock", "start", "continue", "stop"]:
-            assert heard(f"{form}/{what}") == event(what, device="nano_key2:0"), form
-    assert heard("/midi:mpk_mini_mk_ii_0:1/note_on", 60, 1) == event("note", 1, 60, 1, "mpk_mini_mk_ii_0")
-    assert heard("/midi/3/control_change", 7, 1) == event("cc", 3, 7, 1)
-    assert heard("/midi:a b:0:1/control_change", 7, 1).device == "a_b:0"
+            assert event_of(f"{form}/{what}") == event(what, device="nano_key2:0"), form
+    assert event_of("/midi:mpk_mini_mk_ii_0:1/note_on", 60, 1) == event("note", 1, 60, 1, "mpk_mini_mk_ii_0")
+    assert event_of("/midi/3/control_change", 7, 1) == event("cc", 3, 7, 1)
+    assert event_of("/midi:a b:0:1/control_change", 7, 1).device == "a_b:0"
 
 
 def test_other_midi_of_a_bridge_moves_nothing_nor_other_exclusive_messages() -> None:
     for what in ("active_sensing", "song_position", "sysex", "heartbeat"):
-        assert heard(f"/midi/dev/0/{what}", 1, 2).kind == "other"
+        assert event_of(f"/midi/dev/0/{what}", 1, 2).kind == "other"
     for body in ((0x7E, 0x7F, 6, 1), (0x7F, 0x7F, 1, 2, 1, 2, 3, 4), (0x7F,)):
-        assert heard("/midi/dev/0/sysex", *body) == event("other", device="dev:0")
+        assert event_of("/midi/dev/0/sysex", *body) == event("other", device="dev:0")
 
 
 def test_a_midi_argument_is_midi_at_any_address() -> None:
@@ -78,7 +78,7 @@ def test_a_midi_argument_is_midi_at_any_address() -> None:
         ((0xFC, 0, 0), event("stop")),
         ((0x12, 1, 1), event("other")),
     ]:
-        assert heard("/anything/at/all", (0, *data)) == expected, data
+        assert event_of("/anything/at/all", (0, *data)) == expected, data
 
 
 def test_messages_that_no_bridge_sends_are_not_midi() -> None:
@@ -96,7 +96,7 @@ def test_messages_that_no_bridge_sends_are_not_midi() -> None:
         ("/midi:a:0:1/unknown", (7,)),
         ("/composition/master", (0.5,)),
     ]:
-        assert heard(address, *args) is None, address
+        assert event_of(address, *args) is None, address
 
 
 @given(st.binary(min_size=4, max_size=4))
@@ -112,7 +112,7 @@ def packed(hours: int, minutes: int, seconds: int, frames: int) -> int:
     return hours << 21 | minutes << 14 | seconds << 7 | frames
 
 
-def test_midi_timecode_is_told_from_every_bridge_and_as_a_full_frame() -> None:
+def test_midi_timecode_is_read_from_every_bridge_and_as_a_full_frame() -> None:
     for address, args, expected in [
         ("/mtc", ("01:02:03:04",), event("mtc_text", value=packed(1, 2, 3, 4))),  # Open Stage Control, mtc.py
         ("/mtc", ("01:02:03:04", 30), event("mtc_text", value=packed(1, 2, 3, 4) | 4 << 28)),
@@ -124,16 +124,11 @@ def test_midi_timecode_is_told_from_every_bridge_and_as_a_full_frame() -> None:
         ("/midi/nano_key2/0/MTC", (b"\xf1\x71",), event("mtc", value=0x71, device="nano_key2:0")),  # option -r
         ("/any", (Midi(0, 0xF1, 0x21, 0),), event("mtc", value=0x21)),
     ]:
-        assert heard(address, *args) == expected, address
+        assert event_of(address, *args) == expected, address
     message = full_frame((1, 2, 3, 4), rate="30")
     expected = packed(1 | 3 << 5, 2, 3, 4)
-    assert heard("/sysex", message.hex(" ")) == event("mtc_full", value=expected)
-    assert heard("/midi/dev/0/sysex", *message[1:-1]) == event("mtc_full", value=expected, device="dev:0")
-    assert heard("/midi:dev:0/sysex", bytes(message)) == event("mtc_full", value=expected, device="dev:0")
-    for address, args in [
-        ("/mtc", ("01:02:03:04", 60)),
-        ("/mtc", ("now", 30)),
-        ("/mtc", (200,)),
-        ("/sysex", ("xyz",)),
-    ]:
-        assert heard(address, *args) is None, address
+    assert event_of("/sysex", message.hex(" ")) == event("mtc_full", value=expected)
+    assert event_of("/midi/dev/0/sysex", *message[1:-1]) == event("mtc_full", value=expected, device="dev:0")
+    assert event_of("/midi:dev:0/sysex", bytes(message)) == event("mtc_full", value=expected, device="dev:0")
+    for address, args in [("/mtc", ("01:02:03:04", 60)), ("/mtc", ("now", 30)), ("/mtc", (200,)), ("/sysex", ("xyz",))]:
+        assert event_of(address, *args) is None, address

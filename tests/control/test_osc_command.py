@@ -32,17 +32,17 @@ def drawing(rig: Any) -> Iterator[Any]:
     thread.join()
 
 
-class Said(NamedTuple):
+class Output(NamedTuple):
     returncode: int
     stdout: str
     stderr: str
 
 
-def osc(*args: str) -> Said:
+def osc(*args: str) -> Output:
     """Run the command in this process; stderr has its error."""
     done = CliRunner().invoke(app, list(args))
     error = done.exception if isinstance(done.exception, MultiverseError) else ""
-    return Said(done.exit_code, done.stdout, f"{done.stderr}{error}")
+    return Output(done.exit_code, done.stdout, f"{done.stderr}{error}")
 
 
 def target(rig: Any) -> str:
@@ -77,9 +77,9 @@ def test_send_says_that_nothing_listens_and_what_to_do(free_port: Callable[[], i
 
 
 def test_send_prints_answers_and_failures_and_waits_for_a_command_that_takes_its_time(drawing: Any) -> None:
-    asked = osc("send", "/get", "/layer/*/angle", "--to", target(drawing), "--wait")
-    assert asked.returncode == 0
-    assert asked.stdout.splitlines() == [f"/layer/{n}/angle {45 * (n - 1)}" for n in (1, 2, 3, 4)]
+    result = osc("send", "/get", "/layer/*/angle", "--to", target(drawing), "--wait")
+    assert result.returncode == 0
+    assert result.stdout.splitlines() == [f"/layer/{n}/angle {45 * (n - 1)}" for n in (1, 2, 3, 4)]
 
     def save(args: tuple, reply: Reply) -> None:
         if args == ("",):
@@ -112,11 +112,11 @@ def test_the_status_is_printed_while_no_frame_is_drawn_and_an_engine_without_fra
 
 
 def test_heard_lists_unmapped_messages(rig: Any) -> None:
-    def heard(*args: str) -> Any:
+    def unmapped_lines(*args: str) -> Any:
         return CliRunner().invoke(app, ["heard", "--to", target(rig), *args])
 
-    rig.commands.add("/map/heard", rig.dispatcher.heard.on_heard, is_listing=True)
-    assert heard().output == "No unmapped messages.\n"
+    rig.commands.add("/map/heard", rig.dispatcher.unmapped.on_list, is_listing=True)
+    assert unmapped_lines().output == "No unmapped messages.\n"
     program = rig.client()
     for packet in (
         arena.message("", 0.5),
@@ -127,25 +127,25 @@ def test_heard_lists_unmapped_messages(rig: Any) -> None:
         program.send(packet)
     program.say("/engine/notify", 1)
     program.hear("/done")
-    lines = heard().output.splitlines()
+    lines = unmapped_lines().output.splitlines()
     assert lines[0] == f"udp 127.0.0.1:{program.port}: 3 addresses not mapped"
     addresses = [line.rsplit("  (", 1)[0].strip() for line in lines[1:-1]]
     assert addresses == ["(empty) 0.5", r'/fader/1 1 "on\x1b[2J"', "/fader/2 0.25"]
     assert all("(2 times, " in line for line in lines[1:-1])
     program.say("/button", 1)
-    assert "  /button 1  (once)" in heard("button").output.splitlines()
-    (entry,) = json.loads(heard("FADER", "0.25", "--json").output)
+    assert "  /button 1  (once)" in unmapped_lines("button").output.splitlines()
+    (entry,) = json.loads(unmapped_lines("FADER", "0.25", "--json").output)
     assert entry | {"rate_hz": 0} == {
         "address": "/fader/2", "sender": f"udp 127.0.0.1:{program.port}", "count": 2, "rate_hz": 0, "arguments": "0.25",
     }  # fmt: skip
-    assert "3 more are not listed (--most N)." in heard("--most", "1").output
-    assert "not listed" not in heard("fader").output
-    assert heard("nothing of that").output == "No entry contains these words.\n"
+    assert "3 more are not listed (--most N)." in unmapped_lines("--most", "1").output
+    assert "not listed" not in unmapped_lines("fader").output
+    assert unmapped_lines("nothing of that").output == "No entry contains these words.\n"
 
 
 def test_listen_prints_every_value(drawing: Any, wait_for: Callable[..., Any]) -> None:
-    heard = osc("listen", "--to", target(drawing), "--seconds", "1").stdout.splitlines()
-    assert "/layer/2/angle 45" in heard and "/mode multiverse" in heard
+    lines = osc("listen", "--to", target(drawing), "--seconds", "1").stdout.splitlines()
+    assert "/layer/2/angle 45" in lines and "/mode multiverse" in lines
     assert as_line(Message("/fail", ("\x1b[2J\nforged", 0.5), "sf")) == r"/fail \x1b[2J\nforged 0.5"
     wait_for(lambda: drawing.dispatcher.feedback.next_due_s() is None, "the end of its subscription")
 

@@ -18,7 +18,7 @@ from engine.osc.decode import Message
 from engine.osc.encode import encode_message, encode_reply
 from engine.osc.framing import Framing, frame
 from engine.system.clock import SteppedClock
-from tests.support.desk import open_desk
+from tests.support.engine_client import open_client
 
 ANGLE = "/layer/1/angle"
 
@@ -45,12 +45,12 @@ def test_a_stream_may_come_in_single_bytes_and_many_packets_at_once(rig: Any) ->
 
 
 def test_what_a_client_holds_and_hears_ends_with_its_connection(wait_for: Callable[..., Any], tmp_path: Path) -> None:
-    with open_desk(tmp_path) as desk:
-        parts = desk.engine._parts.desk
-        desk.done("/preset/load", "Mandala")
-        desk.done("/bank/put", 1, 1, "Silk")
+    with open_client(tmp_path) as hub:
+        parts = hub.engine._parts.control_hub
+        hub.done("/preset/load", "Mandala")
+        hub.done("/bank/put", 1, 1, "Silk")
         for address, look in (("/preset/flash", "Poster"), ("/pad/1", "Silk")):
-            client = SimpleTCPClient(*desk.engine.osc_address)
+            client = SimpleTCPClient(*hub.engine.osc_address)
             client.send_message("/map/feedback", 1)
             client.send_message(address, [look, 1] if address == "/preset/flash" else 1)
             wait_for(lambda look=look: parts.preset_control.current.name == look, "the held look")

@@ -108,9 +108,9 @@ def test_every_control_of_the_pd_patch_moves_its_parameter_and_shows_feedback(
     (tmp_path / "bench.pd").write_text(bench(drive, [param.address for param in params]))
     output = start([*pd, str(tmp_path / "bench.pd"), str(tmp_path / "multiverse.pd")])
 
-    def shown(since: int = 0) -> dict[str, str]:
+    def received(since: int = 0) -> dict[str, str]:
         lines = re.findall(r"^(/\S+): set (.*)\n", output.read_text()[since:], re.MULTILINE)
-        return {address: said.replace("\\", "").strip() for address, said in lines}
+        return {address: text.replace("\\", "").strip() for address, text in lines}
 
     def other(param: osc_schema.Param) -> Any:
         if param.menu:
@@ -122,17 +122,17 @@ def test_every_control_of_the_pd_patch_moves_its_parameter_and_shows_feedback(
         half, quarter = (osc_schema.accept(param, param.low + (param.high - param.low) / part).value for part in (2, 4))
         return quarter if half == pytest.approx(param.default) else half
 
-    def unlike(wanted: dict[str, Any], found: dict[str, Any]) -> list[tuple[str, Any, Any]]:
+    def unlike(expected: dict[str, Any], found: dict[str, Any]) -> list[tuple[str, Any, Any]]:
         def is_like(one: Any, two: Any) -> bool:
             texts = isinstance(one, str) or isinstance(two, str)
             return one == two if texts else one == pytest.approx(two, rel=1e-3, abs=1e-3)
 
-        return [(name, one, found.get(name)) for name, one in wanted.items() if not is_like(one, found.get(name, ""))]
+        return [(name, one, found.get(name)) for name, one in expected.items() if not is_like(one, found.get(name, ""))]
 
-    wait_for(lambda: rig.draw() and {param.address for param in params} <= shown().keys(), "every value in Pd")
+    wait_for(lambda: rig.draw() and {param.address for param in params} <= received().keys(), "every value in Pd")
     for trouble in ("couldn't create", "connection failed", "error"):
         assert trouble not in output.read_text()
-    held = {param.address: osc_schema.accept(param, other(param)).value for param in params}
+    values = {param.address: osc_schema.accept(param, other(param)).value for param in params}
     for at in range(0, len(params), 50):  # a socket's buffer does not hold more
         some = params[at : at + 50]
         with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as udp:
@@ -140,18 +140,18 @@ def test_every_control_of_the_pd_patch_moves_its_parameter_and_shows_feedback(
                 kind = "symbol" if param.type in (ParamType.TEXT, ParamType.FILE) else "float"
                 value = str(other(param)).replace(" ", r"\ ")
                 udp.sendto(f"list {param.address} {kind} {value};\n".encode(), ("127.0.0.1", drive))
-        wanted = {param.address: held[param.address] for param in some}
-        wait_for(lambda: rig.draw() and not unlike(wanted, {a: rig.store.get(a) for a in wanted}), "moves")  # noqa: B023
+        targets = {param.address: values[param.address] for param in some}
+        wait_for(lambda: rig.draw() and not unlike(targets, {a: rig.store.get(a) for a in targets}), "moves")  # noqa: B023
     assert rig.dispatcher.counters.rejected == rig.dispatcher.counters.unknown == 0
 
     before = len(output.read_text())  # when it was opened, the patch showed its defaults
-    told = {}
+    answers = {}
     for param in params:
         rig.store.set(param.address, param.default)
-        told[param.address] = param.menu.index(str(param.default)) if param.menu else param.default
+        answers[param.address] = param.menu.index(str(param.default)) if param.menu else param.default
 
     def read() -> dict[str, Any]:
         numbers = {param.address for param in params if not isinstance(param.default, str) or param.menu}
-        return {address: float(said) if address in numbers else said for address, said in shown(before).items()}
+        return {address: float(text) if address in numbers else text for address, text in received(before).items()}
 
-    wait_for(lambda: rig.draw() and not unlike(told, read()), "every default in Pd")
+    wait_for(lambda: rig.draw() and not unlike(answers, read()), "every default in Pd")

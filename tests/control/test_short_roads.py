@@ -16,23 +16,23 @@ from engine.control.commands.mapping_feedback import MapFeedback
 from engine.osc.encode import encode_message
 from engine.params import ParamStore
 from engine.params.shader_inputs import inputs_of
-from tests.control.commands.show_rig import PresetRig, make_tools
-from tests.control.dispatcher_desk import Desk
+from tests.control.commands.show_rig import PresetRig, make_context
+from tests.control.dispatcher_rig import Hub
 from tests.params.test_shader_inputs import SPEED
 
 OWN_FOLDERS = tuple(str(Path(str(package.__file__)).parent) for package in (engine, osc_schema))
 
 
 @pytest.fixture
-def desk(reports: Any, make_peer: Callable[..., Any], tmp_path: Path) -> Iterator[Desk]:
+def hub(reports: Any, make_peer: Callable[..., Any], tmp_path: Path) -> Iterator[Hub]:
     """With a real map, whose control is being learned on `/map/learn`."""
     store = ParamStore()
     outgoing = Feedback(store, reports)
     feedback = MapFeedback(store, listener_of=outgoing.listener_of, is_behind=outgoing.outbox.is_behind, report=reports)
-    control = MapControl(make_tools(reports, store), tmp_path / "mapping.toml", clock={}, feedback=feedback)
-    desk = Desk(reports, make_peer(), control)
-    control.add_commands(desk.commands)
-    yield desk
+    control = MapControl(make_context(reports, store), tmp_path / "mapping.toml", clock={}, feedback=feedback)
+    hub = Hub(reports, make_peer(), control)
+    control.add_commands(hub.commands)
+    yield hub
     control.close()
 
 
@@ -52,10 +52,10 @@ def calls_of(action: Callable[[], object], is_over: Callable[[], object] = lambd
     return calls
 
 
-def calls_until_answered(desk: Desk, packet: bytes) -> tuple[int, int]:
+def calls_until_answered(hub: Hub, packet: bytes) -> tuple[int, int]:
     """The number of calls, and of their files, from a packet to the packet of the answer."""
-    sender = desk.peer.sender()
-    calls = calls_of(lambda: desk.dispatcher.receive(packet, sender), lambda: desk.peer.packets)
+    sender = hub.peer.sender()
+    calls = calls_of(lambda: hub.dispatcher.receive(packet, sender), lambda: hub.peer.packets)
     return len(calls), len({file for file, _ in calls})
 
 
@@ -68,39 +68,39 @@ def calls_until_answered(desk: Desk, packet: bytes) -> tuple[int, int]:
     ],
 )
 def test_the_second_mistake_is_answered_within_sixty_calls_in_fifteen_files(
-    desk: Desk, address: str, nearest: str
+    hub: Hub, address: str, nearest: str
 ) -> None:
     packet = encode_message(address, 0.5)
-    desk.packet(packet)
-    desk.clock.advance(1.0)
-    calls, files = calls_until_answered(desk, packet)
+    hub.packet(packet)
+    hub.clock.advance(1.0)
+    calls, files = calls_until_answered(hub, packet)
     assert calls < 60 and files <= 15
-    (answer,) = desk.peer.take()
+    (answer,) = hub.peer.take()
     assert answer.args[0] == address and nearest in answer.args[1]
 
 
-def test_a_mistyped_address_can_be_learned_and_then_moves_its_target(desk: Desk) -> None:
+def test_a_mistyped_address_can_be_learned_and_then_moves_its_target(hub: Hub) -> None:
     for value in (0.1, 0.2):
-        desk.say("/layer/1/opacty", value)
-        desk.clock.advance(1.0)
-    desk.say("/map/learn", "/layer/2/intensity")
-    answers = desk.say("/layer/1/opacty", 0.9)
+        hub.say("/layer/1/opacty", value)
+        hub.clock.advance(1.0)
+    hub.say("/map/learn", "/layer/2/intensity")
+    answers = hub.say("/layer/1/opacty", 0.9)
     assert [answer.args for answer in answers] == [("/map/learn", "/layer/2/intensity", "osc /layer/1/opacty", "fader")]
-    assert desk.say("/layer/1/opacty", 0.25) == []
-    assert desk["/layer/2/intensity"] == 0.375  # of 1.5
+    assert hub.say("/layer/1/opacty", 0.25) == []
+    assert hub["/layer/2/intensity"] == 0.375  # of 1.5
 
 
-def test_an_input_is_found_once_its_shader_plays_though_its_name_was_a_mistake_before(desk: Desk) -> None:
-    (answer,) = desk.say("/fx/1/speed", 0.5)
-    assert "no shader with inputs plays" in answer.args[1] and desk.counters.rejected == 1
-    desk.clock.advance(1.0)
-    (answer,) = desk.say("/fx/1/sp*", 0.5)
+def test_an_input_is_found_once_its_shader_plays_though_its_name_was_a_mistake_before(hub: Hub) -> None:
+    (answer,) = hub.say("/fx/1/speed", 0.5)
+    assert "no shader with inputs plays" in answer.args[1] and hub.counters.rejected == 1
+    hub.clock.advance(1.0)
+    (answer,) = hub.say("/fx/1/sp*", 0.5)
     assert "matches no parameter" in answer.args[1]
     inputs, _ = inputs_of("1", [SPEED])
-    desk.dispatcher.views.show("1", inputs)
+    hub.dispatcher.views.show("1", inputs)
     for address, value in (("/fx/1/speed", 2.5), ("/fx/1/sp*", 7.5)):
-        assert desk.say(address, value) == []
-        assert desk[inputs[0].aliases[0]] == value / 10.0
+        assert hub.say(address, value) == []
+        assert hub[inputs[0].aliases[0]] == value / 10.0
 
 
 @pytest.mark.parametrize("seconds", ["0", "2s"])

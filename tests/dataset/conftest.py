@@ -34,11 +34,11 @@ def warm_processes() -> Iterator[None]:
         def __init__(self, environment: Mapping[str, str], **options: Any) -> None:
             super().__init__({**environment, **ONE_THREAD}, warm_log=Path(os.devnull))
 
-        def attempt(self, task: PictureTask, *places: Path, **options: Any) -> Any:
+        def attempt(self, task: PictureTask, *paths: Path, **options: Any) -> Any:
             self._waiting = WAITING[task.recipe_2 is None]
             if self._process is None and self._waiting:
                 self._process = self._waiting.pop()
-            return super().attempt(task, *(place.absolute() for place in places), **options)
+            return super().attempt(task, *(path.absolute() for path in paths), **options)
 
         def close(self) -> None:
             if self._process is not None:

@@ -11,16 +11,16 @@ from engine.dataset.job import DatasetJob
 from engine.dataset.labels.options import LabelOptions
 from engine.dataset.layout.cameras import CameraOptions
 from engine.dataset.layout.clutter import ClutterOptions
-from engine.dataset.layout.options import GivenOptions, Recipe2Options
+from engine.dataset.layout.options import Recipe2Options, SceneFileOptions
 from engine.dataset.layout.piles import PileOptions
 from engine.dataset.layout.sky import SkyOptions
 from engine.dataset.options import SceneOptions
-from engine.dataset.running.finishing import given_options
+from engine.dataset.running.finishing import command_options
 from engine.dataset.sensor.effects import SensorOptions
 from engine.dataset.task import RenderSettings
 
 
-def card(folder: Path, made: list[CardPicture], size_px: tuple[int, int] = (640, 480)) -> tuple[str, ...]:
+def card(folder: Path, dataset_job: list[CardPicture], size_px: tuple[int, int] = (640, 480)) -> tuple[str, ...]:
     job = DatasetJob(
         output=folder,
         drawing=RenderSettings(engine="raster"),
@@ -28,7 +28,7 @@ def card(folder: Path, made: list[CardPicture], size_px: tuple[int, int] = (640,
         options=SceneOptions(width=size_px[0], height=size_px[1]),
         labels=LabelOptions(classes=("pile", "bag"), write=("yolo", "coco")),
     )
-    return write_card(made, job, "raster", {"--altitude": "40..60", "--strip": ""})
+    return write_card(dataset_job, job, "raster", {"--altitude": "40..60", "--strip": ""})
 
 
 def pictures(counts: list[int], subset: str = "") -> list[CardPicture]:
@@ -51,8 +51,8 @@ def test_the_command_has_every_option_that_changes_a_picture(tmp_path: Path) -> 
         ),
         save_coco=True,
     )
-    given = given_options(job)
-    assert given == {
+    options = command_options(job)
+    assert options == {
         "--engine": "cycles",
         "--max-samples": "30",
         "--noise-threshold": "0.02",
@@ -78,14 +78,16 @@ def test_a_command_names_few_scenes_and_quotes_what_a_shell_would_split(tmp_path
         )
         for name in ("a b", *map(str, range(20)))
     )
-    given = GivenOptions(scene=(files[:1], files[1:3], files))
-    job = DatasetJob(output=tmp_path, drawing=RenderSettings(engine="raster"), recipe_2=Recipe2Options(given=given))
-    assert given_options(job) == {"--engine": "raster", "--scene": "'a b.json' --scene 0.json,1.json --scene SCENES"}
+    options = SceneFileOptions(scene=(files[:1], files[1:3], files))
+    job = DatasetJob(
+        output=tmp_path, drawing=RenderSettings(engine="raster"), recipe_2=Recipe2Options(scene_files=options)
+    )
+    assert command_options(job) == {"--engine": "raster", "--scene": "'a b.json' --scene 0.json,1.json --scene SCENES"}
 
 
 def test_the_card_has_figures_command_and_plots(tmp_path: Path) -> None:
-    made = [*pictures([0, 4], subset="train"), *pictures([8], subset="val")]
-    assert card(tmp_path, made) == (
+    job = [*pictures([0, 4], subset="train"), *pictures([8], subset="val")]
+    assert card(tmp_path, job) == (
         "README.md",
         *(f"card/{name}.svg" for name in ("counts", "sizes", "places", "brightness")),
     )

@@ -7,8 +7,7 @@ from typing import Any
 
 import pytest
 
-from engine.dataset.choosing import ChosenEngine, DrawingOptions
-from engine.dataset.choosing import choose_drawing as chosen_by
+from engine.dataset.choosing import ChosenEngine, EngineOptions, choose_engine
 from engine.dataset.task import RenderSettings
 from engine.errors import RenderError, UsageError
 
@@ -20,8 +19,8 @@ WITH_GPU = '{"version": "5.0.1", "python": "3.11.13", "gpus": ["NVIDIA H200"]}'
 OLD = '{"failure": "Blender 3.4.1 is older than 4.2, the oldest supported version"}'
 
 
-def choose_drawing(engine: Any, *, is_far: bool = False, **values: Any) -> ChosenEngine:
-    return chosen_by(DrawingOptions(engine=engine, **values), is_far=is_far)
+def choose(engine: Any, *, is_remote: bool = False, **values: Any) -> ChosenEngine:
+    return choose_engine(EngineOptions(engine=engine, **values), is_remote=is_remote)
 
 
 @pytest.fixture
@@ -42,7 +41,7 @@ def stand_in(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Callable[[str],
 
 
 @pytest.mark.parametrize(
-    ("given", "samples", "noise"),
+    ("options", "samples", "noise"),
     [
         ({}, 50, 0.01),
         ({"preset": "quick"}, 30, 0.02),
@@ -52,22 +51,21 @@ def stand_in(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Callable[[str],
     ],
 )
 def test_a_preset_gives_samples_and_noise_unless_they_are_given(
-    stand_in: Callable[[str], Path], given: dict[str, Any], samples: int, noise: float
+    stand_in: Callable[[str], Path], options: dict[str, Any], samples: int, noise: float
 ) -> None:
     stand_in(FINE)
     drawing = RenderSettings(engine="cycles", max_samples=samples, noise_threshold=noise)
     for engine in ("cycles", "auto"):
-        chosen = choose_drawing(engine, **given)
+        chosen = choose(engine, **options)
         assert (chosen.drawing, chosen.blender, chosen.notes) == (drawing, "", ())
-    assert choose_drawing("cycles", is_far=True, **given).drawing == drawing
+    assert choose("cycles", is_remote=True, **options).drawing == drawing
 
 
 def test_blender_is_started_once_and_only_if_it_may_draw(stand_in: Callable[[str], Path], tmp_path: Path) -> None:
     path = stand_in(FINE)
-    assert choose_drawing("raster").drawing == RASTER
-    choose_drawing("cycles", is_far=True)
-    assert not (tmp_path / "asked").exists()
-    assert choose_drawing("cycles", blender=str(path)).blender == str(path)
+    assert choose("raster").drawing == RASTER
+    choose("cycles", is_remote=True)
+    assert not (tmp_path / "asked").exists() and choose("cycles", blender=str(path)).blender == str(path)
     assert (tmp_path / "asked").read_text() == "\n"
 
 
@@ -75,22 +73,21 @@ def test_a_setting_without_effect_or_out_of_range_is_refused(stand_in: Callable[
     stand_in(FINE)
     for name, value in (("preset", "high"), ("max_samples", 9), ("use_gpu", False), ("blender", "blender")):
         with pytest.raises(UsageError, match=f"^--{name.replace('_', '-')}: only for Cycles; .*--engine cycles$"):
-            choose_drawing("raster", **{name: value})
+            choose("raster", **{name: value})
     for name in ("max_samples", "noise_threshold"):
         with pytest.raises(UsageError, match=f"^--{name.replace('_', '-')}: 0 is not"):
-            choose_drawing("auto", **{name: 0})
+            choose("auto", **{name: 0})
 
 
 def test_a_missing_gpu_is_refused_before_any_picture(stand_in: Callable[[str], Path]) -> None:
     stand_in(FINE)
     for engine in ("cycles", "auto"):
         with pytest.raises(UsageError, match=r"^--use-gpu: Cycles has no GPU here") as caught:
-            choose_drawing(engine, use_gpu=True)
-        assert "\n" not in str(caught.value)
-        assert choose_drawing(engine, use_gpu=False).drawing.use_gpu is False
-    assert choose_drawing("cycles", use_gpu=True, is_far=True).drawing.use_gpu is True
+            choose(engine, use_gpu=True)
+        assert "\n" not in str(caught.value) and choose(engine, use_gpu=False).drawing.use_gpu is False
+    assert choose("cycles", use_gpu=True, is_remote=True).drawing.use_gpu is True
     stand_in(WITH_GPU)
-    assert choose_drawing("auto", use_gpu=True).drawing.use_gpu is True
+    assert choose("auto", use_gpu=True).drawing.use_gpu is True
 
 
 @pytest.mark.parametrize(
@@ -102,9 +99,9 @@ def test_auto_falls_back_to_the_raster_engine_and_says_why(
 ) -> None:
     path = stand_in(line)
     with pytest.raises(kind, match=reason) as caught:
-        choose_drawing("cycles")
+        choose("cycles")
     assert str(path) in str(caught.value) and "\n" not in str(caught.value)
-    chosen = choose_drawing("auto", preset="high", use_gpu=True)
+    chosen = choose("auto", preset="high", use_gpu=True)
     (note,) = chosen.notes
     assert chosen.drawing == RASTER and "\n" not in note
     assert note.startswith("using the raster engine") and reason in note and str(path) in note
@@ -115,11 +112,11 @@ def test_other_machines_draw_with_the_raster_engine_unless_cycles_is_asked_for(
     stand_in: Callable[[str], Path], tmp_path: Path
 ) -> None:
     stand_in(FINE)
-    chosen = choose_drawing("auto", is_far=True)
+    chosen = choose("auto", is_remote=True)
     assert chosen.drawing == RASTER and chosen.notes[0].startswith("on a cluster the raster engine is used")
     (tmp_path / "blender").unlink()
-    assert choose_drawing("cycles", is_far=True).drawing.engine == "cycles"
+    assert choose("cycles", is_remote=True).drawing.engine == "cycles"
     with pytest.raises(UsageError, match=r"^--engine cycles: Blender was not found"):
-        choose_drawing("cycles")
-    chosen = choose_drawing("auto")
+        choose("cycles")
+    chosen = choose("auto")
     assert chosen.drawing == RASTER and "for Cycles install Blender: " in chosen.notes[0]

@@ -29,8 +29,7 @@ def test_a_thawed_scene_equals_the_frozen_one_to_the_last_bit(scene: SiteScene) 
     assert thawed.terrain.heights_m.dtype == np.float32
     assert (thawed.piles, thawed.distractors, thawed.camera) == (scene.piles, scene.distractors, scene.camera)
     assert (thawed.sun, thawed.ground, thawed.tracks) == (scene.sun, scene.ground, scene.tracks)
-    assert plain(thawed) == plain(scene)
-    assert freeze(thawed) == content
+    assert plain(thawed) == plain(scene) and freeze(thawed) == content
     assert len(json.loads(content)["terrain"]["heights_m"]["data"]) < 0.6 * scene.terrain.heights_m.nbytes
 
 
@@ -43,7 +42,7 @@ def test_heights_that_are_no_tenths_of_a_millimetre_keep_every_bit(scene: SiteSc
 
 def test_a_pile_that_was_moved_or_copied_by_hand_is_so_in_the_scene(scene: SiteScene) -> None:
     lines = freeze(scene).decode("ascii").splitlines()
-    first = next(place for place, line in enumerate(lines) if line.startswith('{"kind"'))
+    first = next(position for position, line in enumerate(lines) if line.startswith('{"kind"'))
     pile = json.loads(lines[first].rstrip(",")) | {"x_m": 1.25, "ground_m": None}
     lines[first] = json.dumps(pile) + ","
     thawed = thaw("\n".join(lines).encode("ascii"))
@@ -60,7 +59,7 @@ def test_a_pile_that_was_moved_or_copied_by_hand_is_so_in_the_scene(scene: SiteS
 
 
 @pytest.mark.parametrize(
-    ("damage", "said"),
+    ("damage", "message"),
     [
         (lambda text: text[: len(text) // 2], "is no JSON: .*line [0-9]+ column"),
         (lambda text: text.replace('"format": 1', '"format": 9'), 'is no scene with "format": 1'),
@@ -69,13 +68,13 @@ def test_a_pile_that_was_moved_or_copied_by_hand_is_so_in_the_scene(scene: SiteS
         (lambda text: text.replace('"data": "', '"data": "AAAA', 1), r"\$\.terrain\.heights_m: its data is damaged"),
     ],
 )
-def test_what_is_no_scene_is_told_in_one_line(scene: SiteScene, damage, said: str) -> None:
-    with pytest.raises(UsageError, match=rf"^mine\.json: [^\n]*{said}[^\n]*$"):
+def test_what_is_no_scene_is_told_in_one_line(scene: SiteScene, damage, message: str) -> None:
+    with pytest.raises(UsageError, match=rf"^mine\.json: [^\n]*{message}[^\n]*$"):
         thaw(damage(freeze(scene).decode("ascii")).encode("ascii"), "mine.json")
 
 
 @pytest.mark.parametrize(
-    ("edit", "said"),
+    ("edit", "message"),
     [
         (lambda values: values["piles"][2].update(exposed_m="high"), r"\$\.piles\[2\]\.exposed_m: Expected `float`"),
         (lambda values: values["piles"][2].update(height=1), r"\$\.piles\[2\] has no field 'height', but kind"),
@@ -103,10 +102,10 @@ def test_what_is_no_scene_is_told_in_one_line(scene: SiteScene, damage, said: st
         ),
     ],
 )
-def test_a_bad_edit_is_told_by_its_place_in_the_file(scene: SiteScene, edit, said: str) -> None:
+def test_a_bad_edit_is_told_by_its_place_in_the_file(scene: SiteScene, edit, message: str) -> None:
     values = json.loads(freeze(scene))
     edit(values)
-    with pytest.raises(UsageError, match=rf"^mine\.json: {said}[^\n]*$"):
+    with pytest.raises(UsageError, match=rf"^mine\.json: {message}[^\n]*$"):
         thaw(json.dumps(values).encode("ascii"), "mine.json")
 
 

@@ -16,7 +16,7 @@ from PIL import Image
 from engine.dataset.assets.reading import read_model
 from engine.dataset.checking.pictures import read_picture
 from engine.dataset.checking.problems import _members
-from engine.dataset.frozen import MAX_VALUES, _unpacked, freeze, parse_frozen
+from engine.dataset.frozen import MAX_VALUES, _decode_array, freeze, parse_frozen
 from engine.dataset.labels.reading import read_coco, read_labels
 from engine.dataset.layout.build import describe_recipe_2
 from engine.dataset.layout.options import Recipe2Options
@@ -37,14 +37,14 @@ from pathlib import Path
 from engine.errors import UsageError
 from engine.dataset.assets.reading import read_model
 from engine.dataset.frozen import parse_frozen
-from engine.dataset.ground_picture import parse_ground_picture
+from engine.dataset.ground_texture import parse_ground_texture
 
 for name in sys.argv[1:]:
     try:
         if name.endswith((".obj", ".gltf")):
             read_model(Path(name), "y", 1.0, name)
         elif name.endswith(".png"):
-            parse_ground_picture(name)
+            parse_ground_texture(name)
         else:
             parse_frozen(name)
         print("was read")
@@ -81,8 +81,8 @@ def gltf(path: Path, uri: str) -> Path:
 
 def png_header(path: Path, side_px: int) -> Path:
     """A PNG that tells its size, without pixels."""
-    told = b"IHDR" + struct.pack(">IIBBBBB", side_px, side_px, 8, 2, 0, 0, 0)
-    chunks = b"".join(struct.pack(">I", len(c) - 4) + c + struct.pack(">I", zlib.crc32(c)) for c in (told, b"IDAT"))
+    fields = b"IHDR" + struct.pack(">IIBBBBB", side_px, side_px, 8, 2, 0, 0, 0)
+    chunks = b"".join(struct.pack(">I", len(c) - 4) + c + struct.pack(">I", zlib.crc32(c)) for c in (fields, b"IDAT"))
     path.write_bytes(b"\x89PNG\r\n\x1a\n" + chunks)
     return path
 
@@ -244,12 +244,12 @@ def packed(data: bytes, shape: list[int]) -> dict[str, object]:
 
 
 def test_packed_data_is_unpacked_no_further_than_its_shape() -> None:
-    assert (_unpacked(np.ndarray, packed(bytes(range(16)), [4, 4])) == np.arange(16).reshape(4, 4)).all()
+    assert (_decode_array(np.ndarray, packed(bytes(range(16)), [4, 4])) == np.arange(16).reshape(4, 4)).all()
     with pytest.raises(ValueError, match="unpacks to more than"):
-        _unpacked(np.ndarray, packed(bytes(1 << 20), [4, 4]))
+        _decode_array(np.ndarray, packed(bytes(1 << 20), [4, 4]))
     with pytest.raises(ValueError, match=f"at most {MAX_VALUES} are possible"):
-        _unpacked(np.ndarray, packed(b"", [100_000, 100_000]))
+        _decode_array(np.ndarray, packed(b"", [100_000, 100_000]))
     cut = packed(b"", [2])
     cut["data"] = base64.b64encode(zlib.compress(b"ab")[:-6]).decode()
     with pytest.raises(ValueError, match="is cut off"):
-        _unpacked(np.ndarray, cut)
+        _decode_array(np.ndarray, cut)

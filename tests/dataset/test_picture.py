@@ -20,7 +20,7 @@ from engine.dataset.layout.options import Recipe2Options
 from engine.dataset.options import SceneOptions
 from engine.dataset.picture import make_picture, scene_of
 from engine.dataset.sensor.effects import SensorOptions
-from engine.dataset.task import MadePicture, PictureTask, RenderSettings
+from engine.dataset.task import PictureResult, PictureTask, RenderSettings
 
 CLASSES = ("pile", "bag", "machine")
 
@@ -43,16 +43,16 @@ def task_of(subset: str = "", **labels: object) -> PictureTask:
 
 
 @pytest.fixture(scope="module")
-def made(tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, PictureTask, MadePicture]:
+def results(tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, PictureTask, PictureResult]:
     folder: Path = tmp_path_factory.mktemp("picture")
     task = task_of("train", classes=CLASSES, write=FORMATS)
     return folder, task, make_picture(task, folder)
 
 
 def test_the_files_are_those_that_were_announced_labels_first_and_the_picture_last(
-    made: tuple[Path, PictureTask, MadePicture],
+    results: tuple[Path, PictureTask, PictureResult],
 ) -> None:
-    folder, task, picture = made
+    folder, task, picture = results
     paths = list(picture.sha256)
     announced = [path for writer in writers_of(task.labels.written) for path in writer.paths(task)]
     assert paths == ["scenes/train/000009.json", *announced, "images/train/000009.jpg"]
@@ -63,8 +63,8 @@ def test_the_files_are_those_that_were_announced_labels_first_and_the_picture_la
     assert cv2.imread(str(folder / paths[-1])).shape == (192, 256, 3)
 
 
-def test_all_formats_agree_on_every_thing(made: tuple[Path, PictureTask, MadePicture]) -> None:
-    folder, task, picture = made
+def test_all_formats_agree_on_every_thing(results: tuple[Path, PictureTask, PictureResult]) -> None:
+    folder, task, picture = results
     part = json.loads((folder / "annotations/train/000009.json").read_bytes())
     clear = [each for each in part["annotations"] if not each["iscrowd"]]
     assert picture.labelled == len(clear) > 20
@@ -89,25 +89,24 @@ def test_all_formats_agree_on_every_thing(made: tuple[Path, PictureTask, MadePic
         )
 
 
-def test_the_scene_can_be_read_from_its_file(made: tuple[Path, PictureTask, MadePicture]) -> None:
-    folder, task, picture = made
+def test_the_scene_can_be_read_from_its_file(results: tuple[Path, PictureTask, PictureResult]) -> None:
+    folder, task, picture = results
     content = (folder / "scenes/train/000009.json").read_bytes()
     scene = scene_of(task)
-    assert content == freeze(scene)
-    assert thaw(content).piles == scene.piles
+    assert content == freeze(scene) and thaw(content).piles == scene.piles
     assert picture.piles == len(scene.piles)
 
 
-def test_the_manifest_is_told_camera_ground_sun_and_counts(made: tuple[Path, PictureTask, MadePicture]) -> None:
-    folder, task, picture = made
-    scene, drawn = scene_of(task), json.loads(json.dumps(picture.drawn))
-    assert (folder / drawn["scene"]).read_bytes() == freeze(scene)
-    assert (drawn["subset"], drawn["scene_number"], drawn["view"]) == ("train", 9, 0)
-    assert drawn["camera"]["place"] == scene.camera.place_m.tolist()
-    assert drawn["camera"]["lens"] == drawn["effects"]["lens"] and drawn["effects"]["jpeg"] > 0
-    assert drawn["sun"]["azimuth_deg"] == scene.sun.azimuth_deg
-    assert drawn["ground"]["soil"] == list(scene.ground.soil)
-    counts = drawn["counts"]
+def test_the_manifest_is_told_camera_ground_sun_and_counts(results: tuple[Path, PictureTask, PictureResult]) -> None:
+    folder, task, picture = results
+    scene, facts = scene_of(task), json.loads(json.dumps(picture.scene_facts))
+    assert (folder / facts["scene"]).read_bytes() == freeze(scene)
+    assert (facts["subset"], facts["scene_number"], facts["view"]) == ("train", 9, 0)
+    assert facts["camera"]["place"] == scene.camera.position_m.tolist()
+    assert facts["camera"]["lens"] == facts["effects"]["lens"] and facts["effects"]["jpeg"] > 0
+    assert facts["sun"]["azimuth_deg"] == scene.sun.azimuth_deg
+    assert facts["ground"]["soil"] == list(scene.ground.soil)
+    counts = facts["counts"]
     assert counts["crowd"] > 0
     assert (counts["piles"], counts["others"]) == (len(scene.piles), len(scene.distractors))
     assert counts["labelled"] == picture.labelled == sum(counts["labelled_by_class"].values())

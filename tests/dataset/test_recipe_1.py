@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 import pytest
 
-from engine.dataset.geometry.staging import set_stage
+from engine.dataset.geometry.scene_geometry import build_geometry
 from engine.dataset.layout.recipe_1 import describe_recipe_1
 from engine.dataset.options import SceneOptions
 from engine.dataset.raster.drawing import render
@@ -47,15 +47,15 @@ def test_recipe_1_draws_the_bytes_of_earlier_versions(case: str) -> None:
     known = KNOWN["cases"][case]
     scene = describe_recipe_1(SceneOptions(**known["options"]), known["seed"])
     assert digest_of(scene) == known["scene"]
-    drawn = render(set_stage(scene))
-    if drawn.renderer == KNOWN["renderer"]:
+    results = render(build_geometry(scene))
+    if results.renderer == KNOWN["renderer"]:
         assert {
-            "colors": digest(drawn.colors),
-            "instances": digest(drawn.instances),
-            "depth": digest(drawn.depth_m),
+            "colors": digest(results.colors),
+            "instances": digest(results.instances),
+            "depth": digest(results.depth_m),
         } == {name: known[name] for name in ("colors", "instances", "depth")}
     else:  # another rasteriser rounds otherwise; what it draws is held by the other tests
-        assert drawn.instances.max() > 0
+        assert results.instances.max() > 0
 
 
 @pytest.mark.parametrize("case", in_part(KNOWN["scenes"]))

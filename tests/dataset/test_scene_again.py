@@ -18,24 +18,24 @@ from engine.dataset.assets.naming import parse_asset
 from engine.dataset.checking.check import check_folders
 from engine.dataset.checking.pictures import scene_key
 from engine.dataset.frozen import freeze, parse_frozen
-from engine.dataset.ground_picture import parse_ground_picture
+from engine.dataset.ground_texture import parse_ground_texture
 from engine.dataset.job import DatasetJob
 from engine.dataset.labels.options import LabelOptions
 from engine.dataset.layout.assets import AssetOptions
 from engine.dataset.layout.cameras import CameraOptions
 from engine.dataset.layout.field import FieldOptions
-from engine.dataset.layout.grounds import GroundOptions
-from engine.dataset.layout.options import GivenOptions, Recipe2Options
+from engine.dataset.layout.ground_cover import GroundOptions
+from engine.dataset.layout.options import Recipe2Options, SceneFileOptions
 from engine.dataset.layout.sky import SkyOptions
 from engine.dataset.options import SceneOptions
 from engine.dataset.picture import make_picture, scene_of
 from engine.dataset.running.finishing import figures_of
 from engine.dataset.running.manifest import entry_line
-from engine.dataset.running.run import check_job, make_dataset, sample_words
+from engine.dataset.running.run import check_job, ground_sample_line, make_dataset
 from engine.dataset.scene.camera import SiteCamera
 from engine.dataset.sensor.effects import SensorOptions
 from engine.dataset.split import parse_split
-from engine.dataset.task import MadePicture, RenderSettings, task_of
+from engine.dataset.task import PictureResult, RenderSettings, task_of
 from engine.errors import UsageError
 from tests.dataset.assets.models import write_glb
 from tests.support.long_form import only_soak
@@ -61,13 +61,13 @@ def drawing(*assets: str, **values: Any) -> DatasetJob:
 
 
 def again(*texts: Path | str, **values: Any) -> DatasetJob:
-    given = GivenOptions(scene=tuple(parse_frozen(str(text)) for text in texts))
-    return job_of(Recipe2Options(given=given, sensor=EFFECTS), **values)
+    options = SceneFileOptions(scene=tuple(parse_frozen(str(text)) for text in texts))
+    return job_of(Recipe2Options(scene_files=options, sensor=EFFECTS), **values)
 
 
-def made_by(job: DatasetJob, folder: Path) -> MadePicture:
+def draw_job(job: DatasetJob, folder: Path) -> PictureResult:
     check_job(job)
-    return make_picture(job.with_given_size().task(0), folder)
+    return make_picture(job.with_scene_size().task(0), folder)
 
 
 @pytest.fixture(scope="module")
@@ -77,11 +77,11 @@ def box(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 
 @pytest.fixture(scope="module")
-def first(box: Path, tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, MadePicture]:
+def first(box: Path, tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, PictureResult]:
     folder: Path = tmp_path_factory.mktemp("first")
     post = write_glb(box.with_name("post.glb"), color=(0.4, 0.4, 0.4, 1.0))
     assets = f"box={box},scale=0.5,count=12,class=crate", f"post={post},scale=0.3,count=8,class=pile"
-    return folder, made_by(drawing(*assets, seed=6), folder)
+    return folder, draw_job(drawing(*assets, seed=6), folder)
 
 
 def annotations(folder: Path) -> list[dict[str, Any]]:
@@ -90,7 +90,7 @@ def annotations(folder: Path) -> list[dict[str, Any]]:
     return found
 
 
-def edited(first: tuple[Path, MadePicture], target: Path, edit: Callable[[dict[str, Any]], None]) -> Path:
+def edited(first: tuple[Path, PictureResult], target: Path, edit: Callable[[dict[str, Any]], None]) -> Path:
     values = json.loads((first[0] / "scenes/000000.json").read_bytes())
     edit(values)
     target.write_text(json.dumps(values, indent=1), encoding="ascii")
@@ -98,11 +98,11 @@ def edited(first: tuple[Path, MadePicture], target: Path, edit: Callable[[dict[s
 
 
 @only_soak
-def test_a_model_is_seen_in_its_colours_and_labelled_under_its_class(first: tuple[Path, MadePicture]) -> None:
+def test_a_model_is_seen_in_its_colours_and_labelled_under_its_class(first: tuple[Path, PictureResult]) -> None:
     folder, picture = first
     crates = [each for each in annotations(folder) if each["category_id"] == 2]
     assert len(crates) > 3 and {each["kind"] for each in crates} == {"box"}
-    assert picture.drawn["counts"]["labelled_by_class"]["crate"] == sum(not each["iscrowd"] for each in crates)
+    assert picture.scene_facts["counts"]["labelled_by_class"]["crate"] == sum(not each["iscrowd"] for each in crates)
     (path,) = (folder / "images").iterdir()
     hue = cv2.cvtColor(cv2.imread(str(path)), cv2.COLOR_BGR2HSV)
     is_pink = (abs(hue[..., 0].astype(int) - 150) < 15) & (hue[..., 1] > 60)
@@ -112,21 +112,21 @@ def test_a_model_is_seen_in_its_colours_and_labelled_under_its_class(first: tupl
         inside[max(y - 2, 0) : y + high + 2, max(x - 2, 0) : x + wide + 2] = True
     assert is_pink.sum() > 50 and (is_pink & inside).sum() > 0.8 * is_pink.sum()  # JPEG smears colours
     lines = [line.split() for line in (folder / "labels/000000.txt").read_text("ascii").splitlines()]
-    assert sum(line[0] == "1" for line in lines) == picture.drawn["counts"]["labelled_by_class"]["crate"]
+    assert sum(line[0] == "1" for line in lines) == picture.scene_facts["counts"]["labelled_by_class"]["crate"]
 
 
 def test_a_scene_that_does_not_tell_its_seed_gets_other_effects_and_is_like_no_other(
-    first: tuple[Path, MadePicture], tmp_path: Path
+    first: tuple[Path, PictureResult], tmp_path: Path
 ) -> None:
     job = again(edited(first, tmp_path / "a.json", lambda values: values.update(effects_seed=[])), seed=77)
-    made = made_by(job, tmp_path)
-    assert made.drawn["effects"] != first[1].drawn["effects"]
-    assert made.drawn["camera"]["place"] == first[1].drawn["camera"]["place"]
+    result = draw_job(job, tmp_path)
+    assert result.scene_facts["effects"] != first[1].scene_facts["effects"]
+    assert result.scene_facts["camera"]["place"] == first[1].scene_facts["camera"]["place"]
     entry = json.loads(entry_line(job.task(0), status="done"))
     assert scene_key(entry) is None and scene_key(entry | {"seed": 0}) is not None
 
 
-def test_what_is_edited_is_seen_and_labelled(first: tuple[Path, MadePicture], tmp_path: Path) -> None:
+def test_what_is_edited_is_seen_and_labelled(first: tuple[Path, PictureResult], tmp_path: Path) -> None:
     def edit(values: dict[str, Any]) -> None:
         values["distractors"] = []
         values["placed_assets"] = []
@@ -138,21 +138,21 @@ def test_what_is_edited_is_seen_and_labelled(first: tuple[Path, MadePicture], tm
     path = edited(first, tmp_path / "a.json", edit)
     job = again(path, labels=replace(LABELS, classes=("pile", "crate")))
     job = replace(job, recipe_2=replace(job.recipe_2, sensor=SensorOptions(camera_effects="none")))
-    made = made_by(job, tmp_path)
+    result = draw_job(job, tmp_path)
     (pile,) = annotations(tmp_path)
     assert (pile["category_id"], pile["place_m"][:2]) == (1, [1.0, -2.0])
     x, y, wide, high = pile["bbox"]
-    pixels_per_m = 1 / (made.drawn["camera"]["gsd_cm"] / 100)
+    pixels_per_m = 1 / (result.scene_facts["camera"]["gsd_cm"] / 100)
     assert x + wide / 2 == pytest.approx(96 + 1.0 * pixels_per_m, abs=4)
     assert y + high / 2 == pytest.approx(72 + 2.0 * pixels_per_m, abs=4)
-    assert made.drawn["sun"]["azimuth_deg"] == 180.0
+    assert result.scene_facts["sun"]["azimuth_deg"] == 180.0
 
 
-def test_pictures_follow_the_order_of_the_files(first: tuple[Path, MadePicture], tmp_path: Path) -> None:
+def test_pictures_follow_the_order_of_the_files(first: tuple[Path, PictureResult], tmp_path: Path) -> None:
     original = first[0] / "scenes/000000.json"
     other = edited(first, tmp_path / "a, b.json", lambda values: values.update(placed_assets=[], distractors=[]))
     job = again(f"{original},{original}", other, count=3)
-    assert [file.path for file in job.recipe_2.given.files] == [str(original), str(original), str(other)]
+    assert [file.path for file in job.recipe_2.scene_files.files] == [str(original), str(original), str(other)]
     check_job(job)
     assert [bool(scene_of(job.task(index)).distractors) for index in range(3)] == [True, True, False]
     with pytest.raises(UsageError, match=r"^--count 4: --scene names 3 scenes$"):
@@ -171,15 +171,15 @@ def test_figures_are_those_of_the_cameras_in_the_scenes(tmp_path: Path) -> None:
             scene_of(job_of(Recipe2Options(), options=SceneOptions(width=192, height=144)).task(0)), camera=camera
         )
         (tmp_path / f"{name}.json").write_bytes(freeze(scene))
-    job = again(tmp_path, count=2).with_given_size()
-    assert sample_words(job) == "1 px is 2.0 to 4.0 cm on the ground; a pile of 40 cm is 10 to 20 px wide"
+    job = again(tmp_path, count=2).with_scene_size()
+    assert ground_sample_line(job) == "1 px is 2.0 to 4.0 cm on the ground; a pile of 40 cm is 10 to 20 px wide"
     box = np.array([[0.0, 0.0, 4.0, 6.0]])
     figures = figures_of(job, iter([(0, box), (1, box)]))
     assert (figures.box_width_mean_px, figures.box_height_mean_px) == (6.0, 9.0)
 
 
 def test_a_whole_run_draws_a_scene_as_it_was_and_an_edited_one_and_the_check_knows_both(
-    first: tuple[Path, MadePicture], tmp_path: Path
+    first: tuple[Path, PictureResult], tmp_path: Path
 ) -> None:
     def darken(values: dict[str, Any]) -> None:
         values["sun"].update(energy=0.8)
@@ -197,7 +197,7 @@ def test_a_whole_run_draws_a_scene_as_it_was_and_an_edited_one_and_the_check_kno
     before = manifest.read_bytes()
     entry, darker = map(json.loads, before.splitlines())
     assert entry["sha256"] == first[1].sha256 != darker["sha256"] and len(entry["sha256"]) == 5
-    assert entry["drawn"] | {"look": 0} == json.loads(json.dumps(first[1].drawn | {"look": 0}))
+    assert entry["drawn"] | {"look": 0} == json.loads(json.dumps(first[1].scene_facts | {"look": 0}))
     shutil.copytree(first[0], tmp_path / "first")
     entry = {"index": 0, "seed": [6, 0], "status": "done", "options": {"recipe": 2}, "sha256": first[1].sha256}
     (tmp_path / "first/manifest.jsonl").write_text(json.dumps(entry), encoding="ascii")
@@ -210,7 +210,7 @@ def test_a_whole_run_draws_a_scene_as_it_was_and_an_edited_one_and_the_check_kno
     assert make_dataset(job).kept == 2
 
 
-def test_options_of_scenes_have_no_effect_and_are_refused(first: tuple[Path, MadePicture], box: Path) -> None:
+def test_options_of_scenes_have_no_effect_and_are_refused(first: tuple[Path, PictureResult], box: Path) -> None:
     job = again(first[0] / "scenes")
     for changed, name in (
         (replace(job, seed=77), "--seed 77"),
@@ -221,15 +221,20 @@ def test_options_of_scenes_have_no_effect_and_are_refused(first: tuple[Path, Mad
             replace(job, recipe_2=replace(job.recipe_2, assets=AssetOptions(asset=(parse_asset(f"b={box}"),)))),
             "--asset",
         ),
-        (replace(job, recipe=1, recipe_2=Recipe2Options(given=job.recipe_2.given), labels=LabelOptions()), "--scene"),
+        (
+            replace(
+                job, recipe=1, recipe_2=Recipe2Options(scene_files=job.recipe_2.scene_files), labels=LabelOptions()
+            ),
+            "--scene",
+        ),
     ):
         with pytest.raises(UsageError, match=rf"^{name}: has no effect"):
             check_job(changed)
 
 
-def test_what_cannot_be_drawn_is_told_in_one_line(first: tuple[Path, MadePicture], tmp_path: Path) -> None:
+def test_what_cannot_be_drawn_is_told_in_one_line(first: tuple[Path, PictureResult], tmp_path: Path) -> None:
     (tmp_path / "empty").mkdir()
-    for text, said in (
+    for text, message in (
         (tmp_path / "no.json", r"no\.json: cannot be read \(No such file"),
         (tmp_path / "empty", "empty: has no .json files"),
         (
@@ -237,7 +242,7 @@ def test_what_cannot_be_drawn_is_told_in_one_line(first: tuple[Path, MadePicture
             r"a\.json: \$\.sun\.energy",
         ),
     ):
-        with pytest.raises(UsageError, match=rf"^--scene [^\n]*{said}[^\n]*$"):
+        with pytest.raises(UsageError, match=rf"^--scene [^\n]*{message}[^\n]*$"):
             parse_frozen(str(text))
     moved = edited(first, tmp_path / "b.json", lambda values: values["assets"][0].update(path="/gone/box.glb"))
     with pytest.raises(UsageError, match=r"^--asset box: /gone/box\.glb: cannot be read"):
@@ -250,7 +255,7 @@ def test_what_cannot_be_drawn_is_told_in_one_line(first: tuple[Path, MadePicture
         check_job(again(first[0] / "scenes/000000.json", wide))
 
 
-def test_views_of_one_scene_are_not_split(first: tuple[Path, MadePicture], tmp_path: Path) -> None:
+def test_views_of_one_scene_are_not_split(first: tuple[Path, PictureResult], tmp_path: Path) -> None:
     other = edited(first, tmp_path / "a.json", lambda values: values["effects_seed"].__setitem__(2, 1))
     job = again(first[0] / "scenes", other, count=2)
     check_job(job)
@@ -259,7 +264,7 @@ def test_views_of_one_scene_are_not_split(first: tuple[Path, MadePicture], tmp_p
 
 
 def test_the_fingerprint_holds_the_content_of_a_scene_which_may_not_change_during_a_run(
-    first: tuple[Path, MadePicture], tmp_path: Path
+    first: tuple[Path, PictureResult], tmp_path: Path
 ) -> None:
     same, path = (edited(first, tmp_path / f"{name}.json", lambda values: None) for name in "ab")
     other = edited(first, tmp_path / "c.json", lambda values: values.update(seed=1))
@@ -276,8 +281,8 @@ def test_a_model_or_texture_that_was_moved_is_still_the_same(box: Path, tmp_path
 
     def key(folder: Path) -> dict[str, Any]:
         job = drawing(f"box={folder / 'box.glb'},scale=0.3")
-        ground = GroundOptions(ground_texture=(parse_ground_picture(f"{folder / 'slabs.png'},4"),))
-        return replace(job, recipe_2=replace(job.recipe_2, ground=ground)).task(0).key
+        options = GroundOptions(ground_texture=(parse_ground_texture(f"{folder / 'slabs.png'},4"),))
+        return replace(job, recipe_2=replace(job.recipe_2, ground=options)).task(0).key
 
     moved = tmp_path / "moved"
     moved.mkdir()
@@ -292,13 +297,13 @@ def test_a_model_or_texture_that_was_moved_is_still_the_same(box: Path, tmp_path
 
 
 def test_a_cluster_is_not_sent_files_that_it_could_not_read(
-    first: tuple[Path, MadePicture], box: Path, tmp_path: Path
+    first: tuple[Path, PictureResult], box: Path, tmp_path: Path
 ) -> None:
     assert cv2.imwrite(str(tmp_path / "slabs.png"), np.full((16, 16, 3), 90, np.uint8))
-    ground = GroundOptions(ground_texture=(parse_ground_picture(str(tmp_path / "slabs.png")),))
+    options = GroundOptions(ground_texture=(parse_ground_texture(str(tmp_path / "slabs.png")),))
     for job, name in (
         (drawing(f"box={box},scale=0.3,class=crate"), "--asset"),
-        (job_of(Recipe2Options(ground=ground), labels=LabelOptions()), "--ground-texture"),
+        (job_of(Recipe2Options(ground=options), labels=LabelOptions()), "--ground-texture"),
         (again(first[0] / "scenes"), "--scene"),
     ):
         job.check()

@@ -9,12 +9,12 @@ from engine.errors import UsageError
 @pytest.mark.parametrize("text", ["80/10/10", "80/20", "70/15/15", "33.3/33.3/33.4", "0.9/0.1", "1/98/1"])
 def test_every_subset_is_less_than_one_scene_off_its_share_after_any_number_of_scenes(text: str) -> None:
     split = parse_split(text)
-    shares = [weight / sum(split.weights) for weight in split.weights]
+    fractions = [weight / sum(split.weights) for weight in split.weights]
     counts = dict.fromkeys(split.subsets, 0)
     for scene in range(500):
         counts[split.subset_of(scene)] += 1
-        for share, count in zip(shares, counts.values(), strict=True):
-            assert abs(count - share * (scene + 1)) < 1
+        for fraction, count in zip(fractions, counts.values(), strict=True):
+            assert abs(count - fraction * (scene + 1)) < 1
 
 
 def test_equal_shares_are_the_same_split_however_they_are_written() -> None:

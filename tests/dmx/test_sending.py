@@ -57,7 +57,7 @@ def test_unchanged_levels_are_sent_three_times_and_then_kept_alive() -> None:
     assert streams.due(4.71, is_frame=True) == [(1, b"b", 8)]
 
 
-def test_a_sacn_universe_that_is_left_and_the_end_are_told_three_times(node: socket.socket) -> None:
+def test_the_end_of_a_sacn_universe_is_sent_three_times(node: socket.socket) -> None:
     sender = DmxSender(Route(protocol="sacn", to=at(node), name="Us", priority=150), CID, lambda: 0.0, ports=(HOST, 0))
     sender.send({1: b"\x01", 2: b"\x02"})
     first, second = received(node), received(node)
@@ -81,7 +81,7 @@ def test_art_net_goes_to_the_nodes_that_reply_to_a_poll_for_their_universes_only
     route = Route(protocol="artnet", sync=1)
     sender = DmxSender(route, CID, lambda: now[0], ports=(HOST, 0), poll_to=at(node))
     monkeypatch.setattr(sender, "_port", node.getsockname()[1])  # nodes listen at Art-Net's port
-    monkeypatch.setattr(sender, "_everywhere", lambda is_wanted: [])  # tests send no broadcast
+    monkeypatch.setattr(sender, "_broadcast_addresses", lambda is_enabled: [])  # tests send no broadcast
     sender.send({4: b"\x01\x02"})
     data, address = node.recvfrom(2048)
     assert data == ART_POLL and sender.detail() == "no node replies"
@@ -117,10 +117,10 @@ def test_synchronisation_follows_the_levels(node: socket.socket) -> None:
 def test_the_receiver_of_the_same_process_takes_other_sources_and_leaves_out_our_own(
     node: socket.socket, reports, wait_for
 ) -> None:
-    heard: dict[str, float] = {}
+    received: dict[str, float] = {}
 
     def deliver(messages: list[Message], source: str) -> None:
-        heard.update({f"{source.split()[0]} {message.address}": message.args[0] for message in messages})  # type: ignore[misc]
+        received.update({f"{source.split()[0]} {message.address}": message.args[0] for message in messages})  # type: ignore[misc]
 
     receiver = DmxReceiver(
         "both",
@@ -129,7 +129,7 @@ def test_the_receiver_of_the_same_process_takes_other_sources_and_leaves_out_our
         mapped=lambda: frozenset({"/dmx/*/1", "/dmx/*/2"}),
         clock=SystemClock(),
         report=reports,
-        say=lambda line: None,
+        notice=lambda line: None,
         name="Test",
         interface=HOST,
         artnet_port=0,
@@ -144,8 +144,8 @@ def test_the_receiver_of_the_same_process_takes_other_sources_and_leaves_out_our
             data = node.recv(2048)
             other = data.replace(CID, DESK.bytes).replace(b"\xff\x33", b"\x33\xff")
             node.sendto(other, (HOST, port))  # another desk, with another CID and port
-            wait_for(lambda at=f"{protocol} /dmx/{universe}/2": heard.get(at), "the other desk")
-            assert heard[f"{protocol} /dmx/{universe}/1"] == 0.2
+            wait_for(lambda at=f"{protocol} /dmx/{universe}/2": received.get(at), "the other desk")
+            assert received[f"{protocol} /dmx/{universe}/1"] == 0.2
             sender.close()
             for _ in range(3 if protocol == "sacn" else 0):
                 node.recv(2048)  # its end
@@ -157,15 +157,15 @@ def test_the_receiver_of_the_same_process_takes_other_sources_and_leaves_out_our
 
 
 def test_the_component_identifier_stays_and_a_broken_file_is_replaced(tmp_path: Path) -> None:
-    made = component_id(tmp_path / "new")
-    assert component_id(tmp_path / "new") == made and uuid.UUID(bytes=made).version == 4
+    identifier = component_id(tmp_path / "new")
+    assert component_id(tmp_path / "new") == identifier and uuid.UUID(bytes=identifier).version == 4
     (tmp_path / "new" / CID_FILE).write_text("nonsense")
     other = component_id(tmp_path / "new")
-    assert other != made and component_id(tmp_path / "new") == other
+    assert other != identifier and component_id(tmp_path / "new") == other
 
 
 @pytest.mark.parametrize("text", ["desk.local", "10.0.0.300", "10.0.0.5:0", "10.0.0.5:70000", "10.0.0.5:x", "::1", "²"])
-def test_a_destination_that_is_none_is_told_in_one_line(text: str) -> None:
+def test_an_invalid_destination_is_reported_in_one_line(text: str) -> None:
     with pytest.raises(SinkError, match=r"^'.*': '.*' is not a port, 1..65535$|^'.*' is not an IPv4 address") as caught:
         hosts_of(text, 5568)
     assert "\n" not in str(caught.value)

@@ -39,11 +39,11 @@ def test_there_are_five_programs_of_less_than_sixty_lines_on_the_page() -> None:
     assert all(len(path.read_text(encoding="utf-8").splitlines()) < 60 for path in PROGRAMS)
 
 
-def test_a_film_is_drawn_by_the_engine_as_a_library(tmp_path: Path) -> None:
-    lines = run("render_film.py", "film.mp4", "1.2", folder=tmp_path).splitlines()
+def test_a_video_is_drawn_by_the_engine_as_a_library(tmp_path: Path) -> None:
+    lines = run("render_video.py", "video.mp4", "1.2", folder=tmp_path).splitlines()
     assert [line.split()[0] for line in lines] == ["0", "1"]
-    with av.open(tmp_path / "film.mp4") as film:
-        pictures = [frame.to_ndarray(format="rgb24") for frame in film.decode(video=0)]
+    with av.open(tmp_path / "video.mp4") as container:
+        pictures = [frame.to_ndarray(format="rgb24") for frame in container.decode(video=0)]
     assert len(pictures) == 36 and pictures[0].shape == (360, 640, 3)
     assert np.abs(pictures[35].astype(int) - pictures[0]).mean() > 1, "it moves"
 
@@ -77,8 +77,8 @@ def show(packages: Path, tmp_path: Path) -> Iterator[tuple[int, socket.socket, s
             yield port, lamp, name
         finally:
             process.terminate()
-            said = process.communicate(timeout=120)[1]
-    assert "Traceback" not in said and "disconnected" not in said, said
+            errors = process.communicate(timeout=120)[1]
+    assert "Traceback" not in errors and "disconnected" not in errors, errors
 
 
 def test_a_show_with_the_sink_the_source_and_the_live_model_is_played_over_osc(

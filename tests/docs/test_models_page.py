@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 
 from engine.models import locate
-from engine.models.known_repositories import KNOWN
+from engine.models.known_repositories import REPOSITORIES
 
 ROOT = Path(__file__).parents[2]
 PAGE = ROOT / "docs" / "how-to/models.md"
@@ -25,7 +25,7 @@ def empty_cache(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
 
 def told_by_the_engine(hub_id: str) -> set[str]:
     """All download commands that errors may show for this repository."""
-    names = [hub_id, *(f"{hub_id}/{file}" for file in KNOWN[hub_id].files)]
+    names = [hub_id, *(f"{hub_id}/{file}" for file in REPOSITORIES[hub_id].files)]
     return {
         locate.fetch_command(name, files=files) for name in names for files in (locate.MODEL_FILES, locate.CONFIG_FILES)
     }
@@ -37,8 +37,8 @@ def test_a_download_is_the_one_that_the_engine_names(line: str) -> None:
 
 
 @pytest.mark.parametrize(
-    "hub_id", [hub_id for hub_id, known in KNOWN.items() if known.includes and f"`{hub_id}`" in TABLE]
+    "hub_id", [hub_id for hub_id, known in REPOSITORIES.items() if known.includes and f"`{hub_id}`" in TABLE]
 )
 def test_sizes_in_the_table_match_those_of_the_engine(hub_id: str) -> None:
     (row,) = [line for line in TABLE.splitlines() if f"`{hub_id}`" in line]
-    assert locate.shown_size(KNOWN[hub_id].size_mb) in row
+    assert locate.format_size(REPOSITORIES[hub_id].size_mb) in row

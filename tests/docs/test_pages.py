@@ -38,12 +38,12 @@ def multiverse() -> Any:
 def test_each_command_of_a_page_and_its_options_exist(page: Path, multiverse: Any) -> None:
     for line in typed_in(page):
         command = multiverse
-        words = shlex.split(line, comments=True)[1:]
+        arguments = shlex.split(line, comments=True)[1:]
         while hasattr(command, "commands"):
-            assert words and words[0] in command.commands, line
-            command = command.commands[words.pop(0)]
+            assert arguments and arguments[0] in command.commands, line
+            command = command.commands[arguments.pop(0)]
         context = command.make_context("multiverse", [], resilient_parsing=True)
-        command.make_parser(context).parse_args(words)
+        command.make_parser(context).parse_args(arguments)
 
 
 @pytest.mark.parametrize("page", PAGES, ids=lambda page: page.stem)
@@ -62,7 +62,7 @@ def test_links_and_pictures_of_a_page_lead_to_files_and_headings(page: Path) -> 
 @pytest.mark.parametrize("page", doc_tables.pages(), ids=lambda page: page.stem)
 def test_tables_of_a_page_are_up_to_date(page: Path, multiverse: Any) -> None:
     text = page.read_text(encoding="utf-8")
-    assert doc_tables.filled(text, multiverse) == text, "run `multiverse schema write`"
+    assert doc_tables.fill_tables(text, multiverse) == text, "run `multiverse schema write`"
 
 
 def test_each_page_is_reachable_from_the_readme() -> None:

@@ -15,8 +15,8 @@ MAX_LINES, MAX_LINES_A_FILE = 4300, 449
 def test_the_reading_list_has_twenty_files_for_one_afternoon() -> None:
     page = (ROOT / "docs" / "explanation/reading.md").read_text(encoding="utf-8")
     files = re.findall(r"^\| \d+ \| \[`(.+?)`\]\(\.\./\.\./(.+?)\)", page, re.MULTILINE)
-    assert all(shown == linked for shown, linked in files)
-    lines = {shown: len((ROOT / shown).read_text(encoding="utf-8").splitlines()) for shown, _ in files}
+    assert all(label == linked for label, linked in files)
+    lines = {label: len((ROOT / label).read_text(encoding="utf-8").splitlines()) for label, _ in files}
     assert len(lines) == 20
     assert max(lines.values()) <= MAX_LINES_A_FILE, lines
     assert sum(lines.values()) <= MAX_LINES, lines

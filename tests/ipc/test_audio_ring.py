@@ -90,12 +90,12 @@ def test_what_a_ring_cannot_take_or_give_is_refused_and_spoils_nothing(ring: Rin
     writer.write(numbered(0, 100))
     for written_already in (100, 12):
         writer.skip_to(written_already)
-    for wrong, told in (
+    for wrong, message in (
         (np.zeros(10, np.float32), r"float32 \(10,\)"),
         (np.zeros((10, 3), np.float32), r"float32 \(10, 3\)"),
         (np.zeros((10, 2)), r"float64 \(10, 2\)"),
     ):
-        with pytest.raises(SharedMemoryError, match=rf"{told} is not float32 \(frames, 2\)"):
+        with pytest.raises(SharedMemoryError, match=rf"{message} is not float32 \(frames, 2\)"):
             writer.write(wrong)
     for frames in (0, CAPACITY + 1):
         with pytest.raises(SharedMemoryError, match=f"holds 100 frames, {frames} are requested"):
@@ -106,7 +106,7 @@ def test_what_a_ring_cannot_take_or_give_is_refused_and_spoils_nothing(ring: Rin
 def test_samples_being_overwritten_are_not_returned(ring: Ring) -> None:
     writer, reader = ring
     writer.write(numbered(0, 100))
-    writer._words[ANNOUNCED] = 130  # as the writer leaves it while samples 100 to 130 replace 0 to 30
+    writer._fields[ANNOUNCED] = 130  # as the writer leaves it while samples 100 to 130 replace 0 to 30
     assert reader.read(29, 1) is None
     assert np.array_equal(reader.read(30, 70), numbered(30, 70))
 
@@ -114,7 +114,7 @@ def test_samples_being_overwritten_are_not_returned(ring: Ring) -> None:
 def test_samples_overwritten_by_a_killed_writer_stay_lost_when_the_next_one_writes_less(ring: Ring) -> None:
     writer, reader = ring
     writer.write(numbered(0, 100))
-    writer._words[ANNOUNCED] = 150  # killed in the middle of a block of 50
+    writer._fields[ANNOUNCED] = 150  # killed in the middle of a block of 50
     successor = AudioRing.write_to(writer.segment)
     assert successor.end_sample == 100
     successor.write(numbered(100, 10))
@@ -164,9 +164,9 @@ def test_no_copy_is_torn_while_a_child_writes_without_pause_and_is_killed(childr
         os.kill(child.pid, signal.SIGKILL)
         child.wait()
         end = owner.end_sample
-        kept = owner.capacity - (int(owner._words[ANNOUNCED]) - end)
-        copy = reader.read(end - kept, kept)
+        readable = owner.capacity - (int(owner._fields[ANNOUNCED]) - end)
+        copy = reader.read(end - readable, readable)
         assert copy is not None
-        assert_whole(copy, end - kept)
+        assert_whole(copy, end - readable)
     reader.close()
     owner.close()

@@ -8,16 +8,16 @@ import numpy as np
 import pytest
 
 from engine.errors import SharedMemoryError
-from engine.ipc import AudioRing, ChildWords, FrameRing, Gate, RingOwner, RingReader, layout
+from engine.ipc import AudioRing, ChildCounters, FrameRing, Gate, RingOwner, RingReader, layout
 from engine.ipc.ring_folder import read_info, system_folder
 
 Ring = tuple[RingOwner, RingReader]
 VISIT = """
 import sys, numpy as np
-from engine.ipc import AudioRing, ChildWords, FrameRing, Gate
+from engine.ipc import AudioRing, ChildCounters, FrameRing, Gate
 picture, words, gate, sound = sys.argv[1:]
 FrameRing.write_to(picture).write(np.full((4, 6, 3), 9, np.uint8), index=0, time_s=0)
-ChildWords.open(words).beat(1)
+ChildCounters.open(words).beat(1)
 Gate.open(gate).voice_begins(2)
 AudioRing.write_to(sound).write(np.ones((3, 1), np.float32))
 """
@@ -81,16 +81,16 @@ def test_a_ring_that_is_gone_moved_or_invalid_cannot_be_written() -> None:
 
 def test_a_foreign_writer_that_exits_removes_nothing(children, ring: Ring) -> None:
     owner, reader = ring
-    words, gate = ChildWords.create("sd"), Gate.create()
+    counters, gate = ChildCounters.create("sd"), Gate.create()
     sound = AudioRing.create("voice", channels=1, rate_hz=1000, seconds=0.1)
-    made = [owner, words, gate, sound]
-    child = children.start(VISIT, *(part.segment for part in made))
+    segments = [owner, counters, gate, sound]
+    child = children.start(VISIT, *(part.segment for part in segments))
     assert child.wait() == 0
     frame = reader.latest()
     assert frame is not None and (frame.pixels == 9).all() and reader.state == "live"
-    assert (words.alive_ns, gate.is_voice_running(2), sound.end_sample) == (1, True, 3)
-    assert {part.segment for part in made} <= set(system_folder().segments())
-    for part in made[1:]:
+    assert (counters.alive_ns, gate.is_voice_running(2), sound.end_sample) == (1, True, 3)
+    assert {part.segment for part in segments} <= set(system_folder().segments())
+    for part in segments[1:]:
         part.close()
 
 
@@ -116,7 +116,7 @@ def test_a_writer_killed_in_the_middle_of_a_picture_is_followed_by_the_next(chil
         os.kill(child.pid, signal.SIGKILL)
         child.wait()
         newest = owner.sequence
-        begun = max(int(words[0]) for words, _, _ in owner._block.slots)
+        begun = max(int(counters[0]) for counters, _, _ in owner._block.slots)
         assert begun in (newest, newest + 1)
         cut += begun == newest + 1
         late = FrameRing.attach(owner.segment)  # has no earlier picture to fall back on

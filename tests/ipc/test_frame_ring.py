@@ -67,16 +67,16 @@ def test_frames_stay_valid_after_later_writes_and_after_both_sides_closed() -> N
     assert frame is not None and (frame.pixels == 9).all()
 
 
-@pytest.mark.parametrize("word", [BEGIN, END])
-def test_a_slot_being_written_is_read_three_times_then_the_previous_frame_is_returned(ring: Ring, word: int) -> None:
+@pytest.mark.parametrize("field", [BEGIN, END])
+def test_a_slot_being_written_is_read_three_times_then_the_previous_frame_is_returned(ring: Ring, field: int) -> None:
     writer, reader = ring
     writer.write(picture(1), index=0, time_s=0)
     before = reader.latest()
     writer.write(picture(2), index=1, time_s=0)
-    writer._block.slots[2][0][word] = 5  # as the writer leaves it while frame 5 goes into the slot of frame 2
+    writer._block.slots[2][0][field] = 5  # as the writer leaves it while frame 5 goes into the slot of frame 2
     assert reader.latest() is before
     assert reader.torn == 3
-    writer._block.slots[2][0][word] = 2
+    writer._block.slots[2][0][field] = 2
     frame = reader.latest()
     assert frame is not None and frame.index == 1
 
@@ -140,7 +140,7 @@ def test_a_closed_ring_says_so_and_cannot_be_found_again() -> None:
 
 def test_a_reader_cannot_damage_a_ring(ring: Ring) -> None:
     with pytest.raises(ValueError, match="read-only"):
-        ring[1]._block.words[NEWEST] = 3
+        ring[1]._block.fields[NEWEST] = 3
 
 
 def test_memory_that_does_not_fit_is_refused_at_once_with_a_remedy_and_a_ring_stays_as_it_was(
@@ -151,8 +151,8 @@ def test_memory_that_does_not_fit_is_refused_at_once_with_a_remedy_and_a_ring_st
     room = os.statvfs("/dev/shm")
     height = room.f_blocks * room.f_frsize // (3 * 4 * 60_000) + 1000
     before = set(os.listdir("/dev/shm"))
-    wanted = layout.segment_bytes(60_000, height, 4) // 2**20
-    with pytest.raises(SharedMemoryError, match=rf"no room for {wanted}\d? MiB in /dev/shm.* --shm-size=1g"):
+    size_mib = layout.segment_bytes(60_000, height, 4) // 2**20
+    with pytest.raises(SharedMemoryError, match=rf"no room for {size_mib}\d? MiB in /dev/shm.* --shm-size=1g"):
         FrameRing.create("far too large", 60_000, height)
     with pytest.raises(SharedMemoryError):
         writer.resize(60_000, height)

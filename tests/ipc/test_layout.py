@@ -6,7 +6,7 @@ import pytest
 from engine.ipc import layout
 from engine.ipc.segment_kind import MAGIC_START
 
-KINDS = [layout.FRAME_RING, layout.AUDIO_RING, layout.CHILD_WORDS, layout.GATE]
+KINDS = [layout.FRAME_RING, layout.AUDIO_RING, layout.CHILD_COUNTERS, layout.GATE]
 TABLES = [layout.HEAD, layout.SLOT, *(kind.header for kind in KINDS)]
 
 
@@ -30,8 +30,8 @@ def test_each_kind_begins_with_the_head_and_is_told_by_its_magic(kind: layout.Se
 
 def test_fields_that_other_programs_read_stay_where_they_are() -> None:
     """Raise the version of a kind with any change; `sinks/shared_reader.py` is copied into other programs."""
-    offsets = {field: place[1] for field, place in layout.FRAME_RING.header.fields.items()}
+    offsets = {field: entry[1] for field, entry in layout.FRAME_RING.header.fields.items()}
     fields = "state", "width", "slot_stride", "first_slot", "newest"
     assert [offsets[field] for field in fields] == [12, 16, 40, 48, 64]
     assert [layout.SLOT.fields[field][1] for field in ("begin", "end", "index", "generation")] == [0, 8, 16, 32]
-    assert [layout.GATE.word(field) * 8 for field in ("voice_ns", "device_1", "works_ns_16")] == [216, 224, 600]
+    assert [layout.GATE.field_index(field) * 8 for field in ("voice_ns", "device_1", "works_ns_16")] == [216, 224, 600]

@@ -40,8 +40,8 @@ while True:
 """
 MAKE_ALL = """
 import sys
-from engine.ipc import AudioRing, ChildWords, FrameRing, Gate
-made = [FrameRing.create("forked", 6, 4), ChildWords.create("forked"), Gate.create()]
+from engine.ipc import AudioRing, ChildCounters, FrameRing, Gate
+made = [FrameRing.create("forked", 6, 4), ChildCounters.create("forked"), Gate.create()]
 made.append(AudioRing.create("forked", channels=1, rate_hz=1000, seconds=1))
 """
 FORK_AND_CLOSE = """
@@ -78,8 +78,7 @@ class FenceThatPauses(Fence):
 
 @pytest.mark.soak
 def test_no_reader_ever_sees_a_torn_frame(children, wait_for) -> None:
-    """The writer never pauses, and the reader at times does, so that its slot is overwritten before or during a copy
-    also where both share one core."""
+    """The writer never pauses, and the reader at times does, so that its slot is overwritten also on one core."""
     frames_wanted, torn_wanted = (1_000_000, 500) if IS_SOAK else (2000, 10)
     reader = FrameRing.attach(line_of(children.start(WRITE_WITHOUT_PAUSE, "torn")))
     reader._fence = FenceThatPauses()

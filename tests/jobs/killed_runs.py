@@ -30,7 +30,7 @@ Run = Callable[[Path, bool], None]
 
 
 def video(source: Path, model: str) -> Run:
-    from engine.jobs.video.fused import FusedStages
+    from engine.jobs.video.fused import FusedPaintBackend
     from engine.jobs.video.job import VideoJob
     from engine.jobs.video.run import open_job, run_job
     from engine.jobs.video.writing import segmented_video
@@ -41,14 +41,16 @@ def video(source: Path, model: str) -> Run:
     painting = Painting(spec=ModelSpec(model=model), prompt="glass", steps=2, cfg=1.0, seed=7)
     settings: dict[str, Any] = {"painting": painting, "batch": 2, "device": "cpu", "threads": 1}
 
-    stages = FusedStages(VideoJob(source=str(source), output=str(source.with_name("frames")), **settings), (96, 64))
+    backend = FusedPaintBackend(
+        VideoJob(source=str(source), output=str(source.with_name("frames")), **settings), (96, 64)
+    )
 
     def run(out: Path, resume: bool) -> None:
         out.mkdir(exist_ok=True)
         for name in ("out.mp4", "frames"):
             overwrite = resume and (out / name).exists()  # finished before the other one was killed
             job = VideoJob(source=str(source), output=str(out / name), resume=resume, overwrite=overwrite, **settings)
-            run_job(job, open_job(job), copy(stages))  # a run closes its stages
+            run_job(job, open_job(job), copy(backend))  # a run closes its stages
 
     return run
 
@@ -56,12 +58,12 @@ def video(source: Path, model: str) -> Run:
 def segment(source: Path, model: str, mode: str) -> Run:
     import engine.models.sam3.tracker
     import engine.render.numba_masks  # noqa: F401  once, not in each fork
-    from engine.jobs.segment import stage
+    from engine.jobs.segment import backend
+    from engine.jobs.segment.backend import load_segmenter
     from engine.jobs.segment.job import SegmentJob
     from engine.jobs.segment.run import open_job, run_job
-    from engine.jobs.segment.stage import load_segmenter
 
-    stage.CHECKPOINT_S = 0.0
+    backend.CHECKPOINT_S = 0.0
 
     def job_of(out: Path, resume: bool) -> SegmentJob:
         outputs = tuple(str(out / name) for name in ("out.mp4", "out.json", "masks"))
@@ -82,7 +84,7 @@ def convert(folder: Path, model: str) -> Run:
     from engine.jobs.convert.job import ConvertJob
     from engine.jobs.convert.run import open_job, run_job
     from engine.models.rvc import VoiceSettings, VoiceSpec
-    from engine.models.rvc.cutting import Cutting
+    from engine.models.rvc.cutting import CutLengths
     from engine.models.rvc.load import load
     from engine.models.rvc.offline import VoiceConverter
     from engine.models.rvc.optimization import OptimizationConfig
@@ -92,7 +94,7 @@ def convert(folder: Path, model: str) -> Run:
     spec = VoiceSpec(model=str(Path(model) / "voice.pth"), content=str(Path(model) / "content"), pitch="yin")
     loaded = load(spec, "cpu", "float32")
     config = OptimizationConfig.resolve("cpu", {}, batch_size=1)
-    cutting = Cutting(pad_s=0.2, query_s=0.2, center_s=0.4, max_s=0.6)
+    cutting = CutLengths(pad_s=0.2, query_s=0.2, center_s=0.4, max_s=0.6)
 
     def run(out: Path, resume: bool) -> None:
         settings = VoiceSettings(pitch=12)
@@ -131,8 +133,8 @@ def forked(run: Run, out: Path, *, resume: bool, kill_at: int | None) -> tuple[b
             sys.stderr.flush()
             os._exit(status)
     os.close(writing)
-    with os.fdopen(reading) as told:
-        text = told.read()
+    with os.fdopen(reading) as pipe:
+        text = pipe.read()
     _, status = os.waitpid(child, 0)
     if os.WIFSIGNALED(status) and os.WTERMSIG(status) == signal.SIGKILL:
         return False, 0
@@ -144,18 +146,18 @@ def forked(run: Run, out: Path, *, resume: bool, kill_at: int | None) -> tuple[b
 def main() -> None:
     for line in sys.stdin:
         try:
-            told = killed(json.loads(line))
+            result = killed(json.loads(line))
         except BaseException as error:
             traceback.print_exc()
-            told = {"error": str(error)}
-        print(json.dumps(told), flush=True)
+            result = {"error": str(error)}
+        print(json.dumps(result), flush=True)
 
 
-def killed(asked: dict[str, Any]) -> dict[str, Any]:
+def killed(request: dict[str, Any]) -> dict[str, Any]:
     """Run the job, kill it and resume it until it was killed so often; SystemExit if the outputs differ."""
-    folder, model = Path(asked["folder"]), asked["model"]
-    places = random.Random(asked["seed"])
-    name, _, mode = asked["job"].partition(" ")
+    folder, model = Path(request["folder"]), request["model"]
+    rng = random.Random(request["seed"])
+    name, _, mode = request["job"].partition(" ")
     if name == "convert":
         run = convert(folder, model)
     else:
@@ -167,8 +169,8 @@ def killed(asked: dict[str, Any]) -> dict[str, Any]:
         run = video(movie, model) if name == "video" else segment(movie, model, mode)
     _, whole = forked(run, folder / "whole", resume=False, kill_at=None)
     kills, resumes, out = 0, False, folder / "out"
-    while kills < asked["kills"]:
-        is_done, _ = forked(run, out, resume=resumes, kill_at=places.randint(1, whole))
+    while kills < request["kills"]:
+        is_done, _ = forked(run, out, resume=resumes, kill_at=rng.randint(1, whole))
         kills += not is_done
         resumes = not is_done
         if is_done:

@@ -20,10 +20,10 @@ import pytest
 
 from engine.dataset import make_dataset
 from engine.jobs.kit.ray_cluster import connect, ray_folder
-from engine.jobs.video.fused import FusedStages
+from engine.jobs.video.backend import PaintedBatch, VideoBatch, video_batches
+from engine.jobs.video.fused import FusedPaintBackend
 from engine.jobs.video.job import VideoJob
-from engine.jobs.video.on_cluster import SEGMENT_PICTURES, ClusterStages
-from engine.jobs.video.stages import PaintedBatch, VideoBatch, video_batches
+from engine.jobs.video.on_cluster import SEGMENT_PICTURES, ClusterPaintBackend
 from engine.models.sd import ModelSpec
 from engine.models.sd.painting import Painting
 from engine.sources.pictures import InputPicture
@@ -56,8 +56,7 @@ def ray(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Any]:
         patch.chdir(folder)
         connection = connect("auto", cpus=CPUS)
     try:
-        assert signal.getsignal(signal.SIGTERM) == before
-        assert "RAY_AUTH_TOKEN" not in os.environ
+        assert signal.getsignal(signal.SIGTERM) == before and "RAY_AUTH_TOKEN" not in os.environ
         assert sessions()
         yield connection.ray
     finally:
@@ -74,15 +73,15 @@ def sessions() -> list[Path]:
 
 
 @pytest.fixture(scope="module")
-def toys(ray: Any) -> Iterator[ClusterStages]:
+def toys(ray: Any) -> Iterator[ClusterPaintBackend]:
     """Stages with two actors."""
-    stages = ClusterStages(job_of("toy"), (SIDE, SIDE), max_actors=2, open_worker=open_toy)
+    backend = ClusterPaintBackend(job_of("toy"), (SIDE, SIDE), max_actors=2, open_worker=open_toy)
     end_s = time.monotonic() + 120.0
-    while len(stages._pool.warm) < 2 and time.monotonic() < end_s:
-        list(stages.paint(batches(1)))
-    yield stages
-    stages.close()
-    stages.close()
+    while len(backend._pool.warm) < 2 and time.monotonic() < end_s:
+        list(backend.paint(batches(1)))
+    yield backend
+    backend.close()
+    backend.close()
 
 
 def job_of(model: Path | str, *, prompt: str = "glass", **options: Any) -> VideoJob:
@@ -120,25 +119,25 @@ def test_each_picture_equals_that_of_a_local_run(
         request.getfixturevalue("ray")
     monkeypatch.chdir(tiny_sd.parent)  # a relative path, which other processes would not find
     job, size = job_of(tiny_sd.name), (SD_SIDE, SD_SIDE)
-    stages = ClusterStages(job, size, max_actors=1)
-    painted = list(stages.paint(video_batches(pictures(SEGMENT_PICTURES + 3, SD_SIDE), 2, size)))
-    stages.close()
-    assert stages.notes[0].startswith("painted by 1 actor on 1 machine: the Ray cluster")
-    local = FusedStages(replace(job, cluster=None), size)
+    backend = ClusterPaintBackend(job, size, max_actors=1)
+    painted = list(backend.paint(video_batches(pictures(SEGMENT_PICTURES + 3, SD_SIDE), 2, size)))
+    backend.close()
+    assert backend.notes[0].startswith("painted by 1 actor on 1 machine: the Ray cluster")
+    local = FusedPaintBackend(replace(job, cluster=None), size)
     expected = list(local.paint(video_batches(pictures(SEGMENT_PICTURES + 3, SD_SIDE), 2, size)))
-    assert (stages.device, stages.dtype, stages.real_steps) == (local.device, local.dtype, local.real_steps)
+    assert (backend.device, backend.dtype, backend.real_steps) == (local.device, local.dtype, local.real_steps)
     local.close()
     assert len(painted) == len(expected) == SEGMENT_PICTURES // 2 + 2
     for one, other in zip(painted, expected, strict=True):
         assert one.batch.number == other.batch.number
-        assert (one.pixels == other.pixels).all() and (one.fates == other.fates).all()
+        assert (one.pixels == other.pixels).all() and (one.outcomes == other.outcomes).all()
     assert painted[0].pixels.std() > 10.0
 
 
 def test_a_killed_actor_loses_no_picture_and_is_replaced(
-    toys: ClusterStages, wait_for: Callable[..., Any], capfd: pytest.CaptureFixture[str]
+    toys: ClusterPaintBackend, wait_for: Callable[..., Any], capfd: pytest.CaptureFixture[str]
 ) -> None:
-    killed, count = toys._pool.warm[0].place, 12 * SEGMENT_PICTURES + 1
+    killed, count = toys._pool.warm[0].info, 12 * SEGMENT_PICTURES + 1
     assert killed is not None
 
     def fed() -> Iterator[VideoBatch]:
@@ -150,17 +149,17 @@ def test_a_killed_actor_loses_no_picture_and_is_replaced(
     assert_each_is_its_source_and_one_more(list(toys.paint(fed())), count)
     assert toys.notes[-1] == f"an actor on {MACHINE} was lost: its process was killed or crashed"
     wait_for(lambda: list(toys.paint(batches(1))) and len(toys._pool.warm) == 2, "another actor")
-    assert killed not in [actor.place for actor in toys._pool.warm]
+    assert killed not in [actor.info for actor in toys._pool.warm]
     assert toys.times()[1].workers == 2 and toys.memory_mb() >= 7.0
     assert capfd.readouterr().out == ""  # only the report may be printed there
 
 
-def test_our_own_cluster_listens_on_this_machine_only(ray: Any, toys: ClusterStages) -> None:
-    heard = set()
+def test_our_own_cluster_listens_on_this_machine_only(ray: Any, toys: ClusterPaintBackend) -> None:
+    listening = set()
     for process in psutil.Process().children(recursive=True):
         with suppress(psutil.NoSuchProcess):  # a lost actor's process that is just ending
-            heard |= {c.laddr.ip for c in process.net_connections() if c.status == psutil.CONN_LISTEN}
-    assert {address.removeprefix("::ffff:") for address in heard} == {"127.0.0.1"}
+            listening |= {c.laddr.ip for c in process.net_connections() if c.status == psutil.CONN_LISTEN}
+    assert {address.removeprefix("::ffff:") for address in listening} == {"127.0.0.1"}
 
 
 @pytest.fixture(scope="module")
@@ -170,12 +169,12 @@ def dataset_here(tmp_path_factory: pytest.TempPathFactory) -> dict[str, str]:
     return contents(folder)
 
 
-def processes(words: str) -> list[psutil.Process]:
+def processes(texts: str) -> list[psutil.Process]:
     """Those of the cluster whose command line contains these words."""
     found = []
     for each in psutil.Process().children(recursive=True):
         with suppress(psutil.Error):
-            if any(words in part for part in each.cmdline()):
+            if any(texts in part for part in each.cmdline()):
                 found.append(each)
     return found
 
@@ -186,11 +185,11 @@ def test_a_dataset_is_that_of_one_machine_also_if_pictures_and_actors_are_killed
 ) -> None:
     """A process that makes a picture hangs until its timeout; then an actor dies. What dies when its picture is made
     already does not count, so there are two, each at the first attempt of its picture."""
-    said: list[str] = []
+    messages: list[str] = []
     stopped: set[str] = set()
     killed: list[int] = []
 
-    def tell(progress: Any) -> None:
+    def on_progress(progress: Any) -> None:
         servers = processes("dataset.running.forking") if len(stopped) < 2 else []
         for server in servers:
             with suppress(OSError, psutil.Error):  # it has ended
@@ -200,15 +199,17 @@ def test_a_dataset_is_that_of_one_machine_also_if_pictures_and_actors_are_killed
                     if named and named[0] not in stopped:
                         maker.send_signal(signal.SIGSTOP)
                         stopped.add(named[0])
-        for process in processes(ACTOR_NAME)[:1] if not killed and any("was retried" in line for line in said) else ():
+        for process in (
+            processes(ACTOR_NAME)[:1] if not killed and any("was retried" in line for line in messages) else ()
+        ):
             process.kill()
             killed.append(process.pid)
 
     report = make_dataset(
         small_job(tmp_path / "out", PICTURES, cluster="auto", jobs=1, timeout_s=30.0, save_coco=True),
-        tell=tell,
-        say=said.append,
+        on_progress=on_progress,
+        on_message=messages.append,
     )
-    assert (report.made, report.missing) == (PICTURES, 0) and 1 <= report.retried <= len(stopped) and killed, said
+    assert (report.made, report.missing) == (PICTURES, 0) and 1 <= report.retried <= len(stopped) and killed, messages
     assert contents(tmp_path / "out") == dataset_here
     assert "labels" in (tmp_path / "out" / "image_000001.log").read_text()

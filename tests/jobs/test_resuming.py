@@ -45,8 +45,8 @@ def test_a_run_killed_anywhere_and_resumed_gives_the_bytes_of_an_uninterrupted_o
         "segment": lambda: tiny_models.sam3(kind="seeing", side_px=112),
         "convert": lambda: tiny_models.voice(kind="singing"),
     }
-    asked = {"job": job, "folder": str(tmp_path), "model": str(models[name]()), "kills": KILLS, "seed": 23}
+    request = {"job": job, "folder": str(tmp_path), "model": str(models[name]()), "kills": KILLS, "seed": 23}
     assert runs.stdin is not None and runs.stdout is not None
-    print(json.dumps(asked), file=runs.stdin, flush=True)
-    told = json.loads(runs.stdout.readline())
-    assert told.get("killed") == KILLS, told
+    print(json.dumps(request), file=runs.stdin, flush=True)
+    result = json.loads(runs.stdout.readline())
+    assert result.get("killed") == KILLS, result

@@ -58,13 +58,13 @@ class ChildStudio:
     def fact(self, name: str) -> Any:
         return self.status.facts.get(name)
 
-    def told(self, key: str) -> str:
+    def last_report(self, key: str) -> str:
         """The child's newest note with this key, or ""."""
-        return next((line for told, line in reversed(self.reports) if told == f"child.{self.NAME}.{key}"), "")
+        return next((line for name, line in reversed(self.reports) if name == f"child.{self.NAME}.{key}"), "")
 
-    def taken(self, wait_for: Callable[..., Any], look: Callable[[], Any] = lambda: None) -> None:
-        """Wait until the child has taken all values: commands come after values, and every command is answered. Calls
-        `look` repeatedly meanwhile."""
+    def wait_until_applied(self, wait_for: Callable[..., Any], look: Callable[[], Any] = lambda: None) -> None:
+        """Wait until the child has applied all values: commands follow them and are answered. Calls `look`
+        meanwhile."""
         answers: list[str] = []
         self.supervisor.call("anything", on_answer=lambda is_done, text: answers.append(text))
         wait_for(lambda: (look(), answers)[1], "the child's answer")

@@ -58,11 +58,10 @@ class PictureStudio(ChildStudio):
         return self.shows(lambda frame: np.array_equal(frame.pixels, picture))
 
     def feed_one(self, wait_for: Callable[..., Any]) -> RingFrame:
-        """Feed one picture, and return the output after it. Between two answered commands the child has made at least
-        one call."""
+        """Feed one picture, and return the output after it. Between two answers the child has made a call."""
         self.feed()
-        self.taken(wait_for)
-        self.taken(wait_for)
+        self.wait_until_applied(wait_for)
+        self.wait_until_applied(wait_for)
         frame = self.newest()
         assert frame is not None
         self._seen = (self._segment, frame.sequence)

@@ -1,5 +1,4 @@
-"""File names sent to children: a link keeps its own name. The Hugging Face cache consists of links to files whose names
-are hashes."""
+"""File names sent to children: a link keeps its own name. The Hugging Face cache has links to hashes."""
 
 from pathlib import Path
 
@@ -8,7 +7,7 @@ from engine.live.rvc.entry import RvcConfig
 from engine.live.sam3 import link as segmentation_spec
 from engine.live.sam3.entry import Sam3Config
 from engine.live.sd import link as diffusion_spec
-from engine.live.sd.entry import SdConfig, model_named
+from engine.live.sd.entry import SdConfig, model_path
 
 
 def test_a_file_of_the_hugging_face_cache_keeps_its_name_and_suffix(tmp_path: Path) -> None:
@@ -22,6 +21,6 @@ def test_a_file_of_the_hugging_face_cache_keeps_its_name_and_suffix(tmp_path: Pa
     config = SdConfig(model=str(model), vae=str(model), controlnets=(str(model),), folders=(str(snapshot),))
     spec = diffusion_spec.spec_of(config, config.model)
     assert (spec.model, spec.vae, spec.controlnets) == (str(model), str(model), (str(model),))
-    assert model_named(config, model.name) == str(model)
+    assert model_path(config, model.name) == str(model)
     assert voice_spec.spec_of(RvcConfig(model=str(voice))).model == str(voice)
     assert segmentation_spec.spec_of(Sam3Config(model=str(model))).model == str(model)

@@ -20,8 +20,8 @@ from tests.live.stores import store_for
 READ = {"sd": read_sd, "sam3": read_sam3, "rvc": read_rvc}
 BUILT = {*SD_BUILT, *SAM3_BUILT.values(), *RVC_BUILT}  # another value is another process
 ON = (*(f"/sd/controlnet/{n}/enable" for n in (1, 2)), "/sd/similarity/enable", "/sd/enable", "/sam3/enable")
-GIVEN = dict.fromkeys(ON, True) | {"/sd/duty_auto": False, "/sam3/duty_auto": False}
-GIVEN |= {"/sd/prompt_b": "sea", "/sd/seed_mix": 0.5}
+FIXED = dict.fromkeys(ON, True) | {"/sd/duty_auto": False, "/sam3/duty_auto": False}
+FIXED |= {"/sd/prompt_b": "sea", "/sd/seed_mix": 0.5}
 NUMBERED = {f"/sd/prompts/{n}/text": f"ice {n}" for n in PROMPTS}
 
 
@@ -40,15 +40,18 @@ def some_values(param: osc_schema.Param) -> Iterable[Value]:
 
 @pytest.mark.parametrize("name", READ)
 def test_every_parameter_of_a_child_changes_its_settings(name: str) -> None:
-    def taken(values: dict[str, Value]) -> object:
+    def settings_of(values: dict[str, Value]) -> object:
         return READ[name](values), name != "rvc" and read_pace(values, f"/{name}")
 
     for param in osc_schema.PARAMS:
         if param.child != name or param.address in BUILT:
             continue
-        at_hand = NUMBERED if name == "sd" and param.address.endswith("/weight") else GIVEN
-        given = {address: value for address, value in at_hand.items() if address != param.address}
-        assert any(taken(given | {param.address: value}) != taken(given) for value in some_values(param)), param.address
+        at_hand = NUMBERED if name == "sd" and param.address.endswith("/weight") else FIXED
+        others = {address: value for address, value in at_hand.items() if address != param.address}
+        before = settings_of(others)
+        assert any(settings_of(others | {param.address: value}) != before for value in some_values(param)), (
+            param.address
+        )
 
 
 @pytest.mark.parametrize("name", READ)

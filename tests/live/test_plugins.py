@@ -69,7 +69,7 @@ BROKEN = {
 """Modules by name. "refuses" to "describes" break in one step of the start each; those below are no live models."""
 OUTPUTS = """
 from osc_schema.types import SinkKind
-FAR = SinkKind(shown_as="an output", argument="name", packages=(("no_such.module", "pip install it"),))
+FAR = SinkKind(help_name="an output", argument="name", packages=(("no_such.module", "pip install it"),))
 """
 
 
@@ -116,8 +116,8 @@ class Run:
         )
         command = [sys.executable, "-m", "engine.cli.main", "run", *options.split()]
         self.process = subprocess.Popen(command, env=environment, cwd=folder, stderr=subprocess.PIPE, text=True)
-        self.said: list[str] = []
-        self._reader = threading.Thread(target=lambda: self.said.extend(self.process.stderr or ()))
+        self.output: list[str] = []
+        self._reader = threading.Thread(target=lambda: self.output.extend(self.process.stderr or ()))
         self._reader.start()
         self.client = ReadingClient("127.0.0.1", osc)
 
@@ -131,7 +131,7 @@ class Run:
                 if message.address in ("/done", "/fail") and message.args[0] == address:
                     return answers
         except Exception as error:
-            assert self.process.poll() is None, "".join(self.said) + str(error)
+            assert self.process.poll() is None, "".join(self.output) + str(error)
         return []
 
     def answer(self, address: str) -> Message:
@@ -198,15 +198,15 @@ def test_an_installed_package_is_part_of_the_engine(run: Run, wait_for: Callable
     assert enabled == {"plasma", "describes"}, "those that could not be started read off, also when they are asked for"
 
     run.close()
-    said = "".join(run.said)
+    output = "".join(run.output)
     for reason in (
         "breaks of multiverse-breaks is left out: breaks:AREA: RuntimeError: no card in this machine",
         "leaves of multiverse-leaves is left out",
         "is a str, not a Area",
-        "refuses: cannot be configured, the run goes on without it (ZeroDivisionError",
+        "refuses: cannot be configured, the run continues without it (ZeroDivisionError",
         "values: cannot be configured",
         "stops: cannot be opened",
-        "alone: cannot be opened, the run goes on without it (AttributeError",
+        "alone: cannot be opened, the run continues without it (AttributeError",
         "stalls: cannot be started",
         "implies of multiverse-implies is left out: implies:ENTRY: ZeroDivisionError",
         "describes: cannot be described",
@@ -221,15 +221,15 @@ def test_an_installed_package_is_part_of_the_engine(run: Run, wait_for: Callable
         "shared of multiverse-inputs is left out: inputs:Near: the engine has a source of this name",
         "my laser of multiverse-outputs is left out: outputs:FAR: its name may have only a-z",
     ):
-        assert said.count(reason) == 1, said
-    assert "Traceback" not in said
+        assert output.count(reason) == 1, output
+    assert "Traceback" not in output
 
 
 def test_names_that_the_engine_uses_are_no_names_of_live_models() -> None:
     areas = {param.area for param in osc_schema.PARAMS} | {one.address.split("/")[1] for one in osc_schema.COMMANDS}
     options = {name.rstrip("_") for name in inspect.signature(run_command.run).parameters}
     options = {name for name in options if name.split("_")[0] not in NAMES}
-    assert (areas - set(NAMES)) | set(Config.__struct_fields__) | options | {"help"} == OUR_NAMES
+    assert (areas - set(NAMES)) | set(Config.__struct_encode_fields__) | options | {"help"} == OUR_NAMES
 
 
 def test_its_parameters_are_in_the_lists_of_the_schema(environment: dict[str, str], tmp_path: Path) -> None:

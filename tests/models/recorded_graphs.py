@@ -1,6 +1,7 @@
 """A fake graph capture without CUDA: it records and replays from the same buffers."""
 
 from collections.abc import Callable, Sequence
+from functools import partial
 
 from engine.models.graphs import Part, State, copy_into
 
@@ -18,12 +19,12 @@ class Recording:
         for part in parts:
             states.append(dict(part(states[-1])))
 
-        def replay(place: int) -> None:
-            computed = parts[place](states[place])
-            if place + 1 < len(parts):
-                states[place + 1].update(computed)
+        def replay(number: int) -> None:
+            computed = parts[number](states[number])
+            if number + 1 < len(parts):
+                states[number + 1].update(computed)
             else:
                 for name, value in computed.items():
                     copy_into(states[-1][name], value)
 
-        return [lambda place=place: replay(place) for place in range(len(parts))], states[-1]
+        return [partial(replay, number) for number in range(len(parts))], states[-1]

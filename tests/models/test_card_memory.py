@@ -14,15 +14,15 @@ import torch
 from engine.children.policy import Deadlines
 from engine.errors import DeviceFullError
 from engine.models import card_memory
-from engine.models.card_memory import GIB, card_facts, full_told, limit_to_free, reserved
+from engine.models.card_memory import GIB, card_facts, limit_to_free, reserve_memory, translate_load_oom
 from engine.models.rvc import VoiceSpec
 from engine.models.rvc import load as rvc
 from engine.models.sam3 import SegmentationSpec
 from engine.models.sam3 import load as sam3
 from engine.models.sd import load as sd
 from engine.models.sd.spec import ModelSpec
-from tests.support.sham_card.installation import installed
-from tests.support.sham_card.walking import HAS_CARD
+from tests.support.fake_cuda.installation import installed
+from tests.support.fake_cuda.walking import HAS_CARD
 
 CARD = torch.device("cuda", 0)
 
@@ -41,7 +41,7 @@ def claims(folder: Path) -> list[str]:
 
 
 def test_a_model_that_does_not_fit_is_refused_with_the_figures(tmp_path: Path) -> None:
-    with pytest.raises(DeviceFullError) as refused, reserved(CARD, lambda: 3 * GIB, "big"):
+    with pytest.raises(DeviceFullError) as refused, reserve_memory(CARD, lambda: 3 * GIB, "big"):
         raise AssertionError("loaded")
     assert str(refused.value).startswith(
         "big: its weights take 3.0 GiB, its workspaces 0.2 GiB; of 8.0 GiB cuda:0 has 3.0 GiB left; close"
@@ -51,14 +51,17 @@ def test_a_model_that_does_not_fit_is_refused_with_the_figures(tmp_path: Path) -
 
 def test_two_models_that_are_loaded_at_once_do_not_take_the_same_memory(tmp_path: Path) -> None:
     waits = list[float]()
-    with reserved(CARD, lambda: GIB + GIB // 4, "first"):
-        second = reserved(CARD, lambda: 2 * GIB, "second", sleep=waits.append)
+    with reserve_memory(CARD, lambda: GIB + GIB // 4, "first"):
+        second = reserve_memory(CARD, lambda: 2 * GIB, "second", sleep=waits.append)
         with pytest.raises(DeviceFullError, match=r"left, less 1\.5 GiB that models being loaded claim"), second:
             raise AssertionError("loaded")
         assert 60.0 < sum(waits) < 0.5 * Deadlines().loading_s, "the rest of the deadline is for its own load"
-        with reserved(CARD, lambda: GIB, "small", sleep=waits.clear), reserved("cpu", lambda: 99 * GIB, "elsewhere"):
+        with (
+            reserve_memory(CARD, lambda: GIB, "small", sleep=waits.clear),
+            reserve_memory("cpu", lambda: 99 * GIB, "elsewhere"),
+        ):
             assert len(claims(tmp_path)) == 2 and waits, "what fits beside the claim does not wait"
-    with reserved(CARD, lambda: 2 * GIB, "second"):
+    with reserve_memory(CARD, lambda: 2 * GIB, "second"):
         assert len(claims(tmp_path)) == 1
 
 
@@ -70,9 +73,9 @@ def test_what_another_model_has_uploaded_is_not_counted_twice(tmp_path: Path) ->
         if len(polls) == 3:
             loaded.__exit__(None, None, None)
 
-    loaded = reserved(CARD, lambda: GIB, "first")  # its memory is no longer left, and still claimed
+    loaded = reserve_memory(CARD, lambda: GIB, "first")  # its memory is no longer left, and still claimed
     loaded.__enter__()
-    with reserved(CARD, lambda: 2 * GIB, "second", sleep=poll):
+    with reserve_memory(CARD, lambda: 2 * GIB, "second", sleep=poll):
         assert (len(polls), len(claims(tmp_path))) == (3, 1)
 
 
@@ -81,30 +84,30 @@ def test_the_claims_of_a_dead_process_of_another_card_and_of_a_later_one_do_not_
     dead.wait()
     alive, size = 1, 3 * GIB
     now_ns = time.time_ns()
-    made = {
+    names = {
         "dead": f"multiverse-card,GPU-1,{now_ns:020},{dead.pid},{size}",
         "old": f"multiverse-card,GPU-1,{now_ns - 10**12:020},{alive},{size}",
         "other card": f"multiverse-card,GPU-2,{now_ns:020},{alive},{size}",
         "later": f"multiverse-card,GPU-1,{10**19:020},{alive},{size}",
         "foreign": "multiverse-card,GPU-1,notes.txt",
     }
-    for name in made.values():
+    for name in names.values():
         (tmp_path / name).touch()
-    with reserved(CARD, lambda: 2 * GIB, "fits"):
+    with reserve_memory(CARD, lambda: 2 * GIB, "fits"):
         pass
-    assert claims(tmp_path) == sorted(name for kind, name in made.items() if kind not in ("dead", "old"))
+    assert claims(tmp_path) == sorted(name for kind, name in names.items() if kind not in ("dead", "old"))
 
 
 def test_claims_that_cannot_be_made_or_removed_do_not_stop_a_model(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    def refused(file: Path, *given: Any, **options: Any) -> None:
+    def refused(file: Path, *arguments: Any, **options: Any) -> None:
         raise PermissionError("in a folder with the sticky bit, or full, or read-only")
 
     (tmp_path / f"multiverse-card,GPU-1,{time.time_ns() - 10**12:020},1,{3 * GIB}").touch()
     for name in ("unlink", "touch"):
         monkeypatch.setattr(Path, name, refused)
-    with reserved(CARD, lambda: 2 * GIB, "fits"):
+    with reserve_memory(CARD, lambda: 2 * GIB, "fits"):
         pass
 
 
@@ -123,10 +126,10 @@ def test_on_windows_a_process_is_limited_to_what_is_left_beside_the_picture(monk
     assert limits == [(pytest.approx((3 + 1) / 8 - 0.1), index) for index in (0, 0, 1)]
     with (
         pytest.raises(DeviceFullError, match=r"cuda:0 has 2\.2 GiB left"),
-        reserved(CARD, lambda: 2 * GIB, "over the limit"),
+        reserve_memory(CARD, lambda: 2 * GIB, "over the limit"),
     ):
         raise AssertionError("loaded")
-    with reserved(CARD, lambda: GIB, "within the limit"):
+    with reserve_memory(CARD, lambda: GIB, "within the limit"):
         pass
 
 
@@ -159,10 +162,10 @@ def test_each_model_is_refused_by_a_card_without_room(kind: str, tiny_models: An
     [("cuda", "float16", "cuda; 3.0 GiB of 8.0 GiB are left"), ("mps", "float32", "mps; try the dtype float16")],
 )
 def test_a_device_that_runs_full_while_a_model_loads_is_told_with_what_helps(device: str, dtype: str, end: str) -> None:
-    with pytest.raises(DeviceFullError) as told, full_told("big", device, dtype):
+    with pytest.raises(DeviceFullError) as raised, translate_load_oom("big", device, dtype):
         raise RuntimeError("MPS backend out of memory")
-    assert str(told.value) == f"big: not enough memory for its weights on {end}"
-    with pytest.raises(RuntimeError, match="shapes"), full_told("broken", device, dtype):
+    assert str(raised.value) == f"big: not enough memory for its weights on {end}"
+    with pytest.raises(RuntimeError, match="shapes"), translate_load_oom("broken", device, dtype):
         raise RuntimeError("shapes cannot be multiplied")
 
 

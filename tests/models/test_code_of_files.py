@@ -13,7 +13,7 @@ import pytest
 import torch
 
 from engine.errors import ModelError
-from engine.models.pretrained import architecture, tokenizer
+from engine.models.pretrained import build_config, load_tokenizer
 from engine.models.rvc.content import load_content
 from engine.models.sam3 import SegmentationSpec
 from engine.models.sam3.load import load as load_sam3
@@ -37,7 +37,7 @@ ALL_AT_ONCE = {
     "transformers_weights": "stranger.safetensors",
     "configuration_files": ["config.5.0.0.json"],
 }
-SAM3_PLACES = [
+SAM3_PATHS = [
     (),
     ("detector_config",),
     ("detector_config", "text_config"),
@@ -52,11 +52,11 @@ SAM3_PLACES = [
 @pytest.fixture(autouse=True)
 def reached(monkeypatch: pytest.MonkeyPatch) -> Iterator[list[str]]:
     """Requests to the Hub and imports of foreign modules, both of which must be empty."""
-    asked: list[str] = []
+    requests: list[str] = []
 
     def refuse(what: str) -> Callable[..., Any]:
         def fail(*arguments: Any, **options: Any) -> Any:
-            asked.append(f"{what} {arguments[-1:]}")
+            requests.append(f"{what} {arguments[-1:]}")
             raise RuntimeError("nothing may be reached from here")
 
         return fail
@@ -69,21 +69,21 @@ def reached(monkeypatch: pytest.MonkeyPatch) -> Iterator[list[str]]:
 
     def import_module(name: str, package: str | None = None) -> Any:
         if "stranger" in name:
-            asked.append(f"import {name}")
+            requests.append(f"import {name}")
         return real(name, package)
 
     monkeypatch.setattr(importlib, "import_module", import_module)
-    yield asked
-    assert asked == []
+    yield requests
+    assert requests == []
 
 
-def change(file: Path, *place: str, **keys: Any) -> None:
-    told = json.loads(file.read_text()) if file.exists() else {}
-    inner = told
-    for key in place:
+def change(file: Path, *path: str, **keys: Any) -> None:
+    content = json.loads(file.read_text()) if file.exists() else {}
+    inner = content
+    for key in path:
         inner = inner.setdefault(key, {})
     inner |= keys
-    file.write_text(json.dumps(told))
+    file.write_text(json.dumps(content))
 
 
 @pytest.mark.parametrize(
@@ -128,9 +128,9 @@ def test_a_tokenizer_is_built_only_from_its_vocabulary(
     tiny_sd: Path, tmp_path: Path, file: str, keys: dict[str, Any]
 ) -> None:
     folder = shutil.copytree(tiny_sd / "tokenizer", tmp_path / "tokenizer")
-    plain = tokenizer("plain", read_tokenizer_files("", folder))
+    plain = load_tokenizer("plain", read_tokenizer_files("", folder))
     change(folder / file, **keys)
-    changed = tokenizer("changed", read_tokenizer_files("", folder))
+    changed = load_tokenizer("changed", read_tokenizer_files("", folder))
     assert changed("a red fox").input_ids == plain("a red fox").input_ids
     assert changed.model_max_length == plain.model_max_length == 77
 
@@ -140,14 +140,14 @@ def test_a_tokenizer_that_its_library_cannot_read_is_one_line(tiny_sd: Path, tmp
     folder = shutil.copytree(tiny_sd / "tokenizer", tmp_path / "tokenizer")
     change(folder / "tokenizer.json", normalizer={"type": "stranger"})
     with pytest.raises(ModelError, match=r"^fox/tokenizer: cannot be loaded") as caught:
-        tokenizer("fox/tokenizer", read_tokenizer_files("", folder))
+        load_tokenizer("fox/tokenizer", read_tokenizer_files("", folder))
     assert "\n" not in str(caught.value)
 
 
 def test_sam3_is_built_only_from_its_shape(tiny_sam3: Path, tmp_path: Path) -> None:
     folder = shutil.copytree(tiny_sam3, tmp_path / "sam3")
-    for place in SAM3_PLACES:
-        change(folder / "config.json", *place, **PRIVATE, **CLASSES)
+    for path in SAM3_PATHS:
+        change(folder / "config.json", *path, **PRIVATE, **CLASSES)
     model = load_sam3(SegmentationSpec(model=str(folder), resolution=336), "cpu", "fp32")
     kinds = {module.config._attn_implementation for module in model.video.modules() if hasattr(module, "config")}
     assert kinds == {"sdpa"}
@@ -155,7 +155,7 @@ def test_sam3_is_built_only_from_its_shape(tiny_sam3: Path, tmp_path: Path) -> N
 
 
 @pytest.mark.parametrize(
-    ("place", "kind"),
+    ("path", "kind"),
     [
         (("detector_config",), "sam2"),
         (("detector_config", "vision_config", "backbone_config"), "timm_backbone"),
@@ -163,11 +163,11 @@ def test_sam3_is_built_only_from_its_shape(tiny_sam3: Path, tmp_path: Path) -> N
     ],
 )
 def test_a_part_of_sam3_that_is_another_network_is_refused(
-    tiny_sam3: Path, tmp_path: Path, place: tuple[str, ...], kind: str
+    tiny_sam3: Path, tmp_path: Path, path: tuple[str, ...], kind: str
 ) -> None:
     folder = shutil.copytree(tiny_sam3, tmp_path / "sam3")
-    change(folder / "config.json", *place, model_type=kind, backbone=KERNEL, use_pretrained_backbone=True)
-    with pytest.raises(ModelError, match=f"{place[-1]} is a {kind}; known is "):
+    change(folder / "config.json", *path, model_type=kind, backbone=KERNEL, use_pretrained_backbone=True)
+    with pytest.raises(ModelError, match=f"{path[-1]} is a {kind}; known is "):
         load_sam3(SegmentationSpec(model=str(folder), resolution=336), "cpu", "fp32")
 
 
@@ -182,21 +182,21 @@ def test_the_shape_of_a_network_has_all_keys_that_its_class_reads(tiny_sd: Path,
     sam3["detector_config"]["detr_decoder_config"]["num_hidden_layers"] = 3
     clip = json.loads((tiny_sd / "text_encoder" / "config.json").read_text())
     hubert = small_hubert().config.to_dict()
-    for kind, told in ((Sam3VideoConfig, sam3), (CLIPTextConfig, clip), (HubertConfig, hubert)):
-        ours, theirs = architecture(kind, copy.deepcopy(told), "it"), kind.from_dict(copy.deepcopy(told))
+    for kind, config in ((Sam3VideoConfig, sam3), (CLIPTextConfig, clip), (HubertConfig, hubert)):
+        ours, theirs = build_config(kind, copy.deepcopy(config), "it"), kind.from_dict(copy.deepcopy(config))
         assert shape_in(ours.to_dict()) == shape_in(theirs.to_dict())
-    ours = architecture(Sam3VideoConfig, sam3, "it")
+    ours = build_config(Sam3VideoConfig, sam3, "it")
     assert ours.tracker_config.rope_parameters["rope_theta"] == 5000.0
     assert ours.detector_config.vision_config.backbone_config.rope_parameters["rope_theta"] == 7000.0
     assert ours.detector_config.detr_decoder_config.num_layers == 3
 
 
-def shape_in(told: Any) -> Any:
+def shape_in(config: Any) -> Any:
     """Without the keys that do not describe the network."""
     others = ("dtype", "architectures", "transformers_version", "id2label", "label2id", "_name_or_path")
-    if isinstance(told, dict):
-        return {key: shape_in(value) for key, value in told.items() if key not in others}
-    return told
+    if isinstance(config, dict):
+        return {key: shape_in(value) for key, value in config.items() if key not in others}
+    return config
 
 
 def test_a_hubert_is_built_only_from_its_shape(tmp_path: Path) -> None:
@@ -261,8 +261,8 @@ def test_the_metadata_of_a_lora_import_nothing(
     from safetensors.torch import load_file, save_file
 
     file = tmp_path / "lora.safetensors"
-    told = {"unet.r": 4, "unet.lora_alpha": 4, "unet.target_modules": ["to_q"], **options}
-    save_file(load_file(tiny_models.lora(tiny_sd)), file, {"lora_adapter_metadata": json.dumps(told)})
+    metadata = {"unet.r": 4, "unet.lora_alpha": 4, "unet.target_modules": ["to_q"], **options}
+    save_file(load_file(tiny_models.lora(tiny_sd)), file, {"lora_adapter_metadata": json.dumps(metadata)})
     with pytest.raises(ModelError, match="metadata"):
         load_sd(ModelSpec(model=str(tiny_sd), loras=((str(file), 1.0),)), "cpu", "fp32")
 

@@ -1,4 +1,4 @@
-"""What inductor needs on a card is asked for before a model is loaded, and named in one line; its cache is kept."""
+"""What inductor needs on a card is checked before a model is loaded, and named in one line; its cache is stored."""
 
 import shutil
 import sys
@@ -11,7 +11,7 @@ from torch._inductor.runtime.cache_dir_utils import cache_dir
 from torch.utils import _triton
 
 from engine.errors import ModelError
-from engine.models.compiling import CACHE, compiled, require_compiler
+from engine.models.compiling import CACHE, compile_part, require_compiler
 from engine.system.installing import install_line
 
 CARD = torch.device("cuda")
@@ -42,21 +42,21 @@ def test_inductor_keeps_compiled_code_in_the_users_cache_folder_or_in_one_of_the
     home: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     (home / "multiverse").touch()
-    compiled(lambda z: z)  # compiles nothing before its first call
+    compile_part(lambda z: z)  # compiles nothing before its first call
     assert home not in Path(cache_dir()).parents, "no place for a folder: torch's own serves"
     (home / "multiverse").unlink()
     monkeypatch.delenv(CACHE, raising=False)
-    compiled(lambda z: z)
+    compile_part(lambda z: z)
     assert Path(cache_dir()) == home / "multiverse" / "inductor" and Path(cache_dir()).is_dir()
     monkeypatch.setenv(CACHE, str(home / "mine"))
-    compiled(lambda z: z)
+    compile_part(lambda z: z)
     assert Path(cache_dir()) == home / "mine"
 
 
 def refusal() -> str:
-    with pytest.raises(ModelError) as told:
+    with pytest.raises(ModelError) as raised:
         require_compiler(CARD, "accelerator inductor")
-    return str(told.value)
+    return str(raised.value)
 
 
 def test_a_machine_with_triton_a_compiler_and_headers_can_compile(monkeypatch: pytest.MonkeyPatch) -> None:

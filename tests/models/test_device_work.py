@@ -14,15 +14,15 @@ from engine.models.device_work import (
     DeviceCopy,
     HostBuffers,
     StageClock,
-    chosen_device,
-    chosen_dtype,
     device_wait,
     is_device_lost,
     is_out_of_memory,
     own_stream,
+    resolve_device,
+    resolve_dtype,
 )
 from engine.system.graphics_card import GraphicsCard
-from tests.support.sham_card.card import ShamCard
+from tests.support.fake_cuda.device import FakeCuda
 
 CPU = torch.device("cpu")
 OLD_DRIVER = (
@@ -34,10 +34,10 @@ NO_CARD = "No CUDA GPUs are available"
 
 def test_auto_is_the_best_device_in_its_fastest_precision() -> None:
     best = "cuda" if torch.cuda.is_available() else "mps" if torch.backends.mps.is_available() else "cpu"
-    assert chosen_device("auto") == best
-    assert chosen_device("cpu") == "cpu"
-    assert (chosen_dtype("auto", "cpu"), chosen_dtype("auto", "cuda:1")) == ("float32", "float16")
-    assert chosen_dtype("bfloat16", "cpu") == "bfloat16"
+    assert resolve_device("auto") == best
+    assert resolve_device("cpu") == "cpu"
+    assert (resolve_dtype("auto", "cpu"), resolve_dtype("auto", "cuda:1")) == ("float32", "float16")
+    assert resolve_dtype("bfloat16", "cpu") == "bfloat16"
 
 
 @pytest.mark.parametrize(
@@ -93,9 +93,9 @@ def test_a_card_that_cannot_be_used_is_an_error_in_one_line_for_auto_too(
     is_seen = isinstance(error, torch.AcceleratorError)
     for name, value in {"is_initialized": is_seen, "device_count": 1, "get_device_name": "RTX 9090"}.items():
         monkeypatch.setattr(torch.cuda, name, lambda *device, value=value: value)
-    for wanted in (device, "auto") if device == "cuda" else (device,):
+    for requested in (device, "auto") if device == "cuda" else (device,):
         with pytest.raises(kind, match=f"^{line}$"):
-            chosen_device(wanted)
+            resolve_device(requested)
 
 
 def test_auto_is_the_cpu_only_where_there_is_no_card(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -113,16 +113,16 @@ def test_auto_is_the_cpu_only_where_there_is_no_card(monkeypatch: pytest.MonkeyP
 
     monkeypatch.setattr(torch, "zeros", zeros)
     monkeypatch.setattr(torch.backends.mps, "is_available", lambda: False)
-    assert [chosen_device("auto") for _ in errors] == ["cpu"] * 3 and opened == ["cuda"] * 3
+    assert [resolve_device("auto") for _ in errors] == ["cpu"] * 3 and opened == ["cuda"] * 3
     monkeypatch.setattr(torch, "zeros", lambda size, device: torch.ones(size))
-    assert (chosen_device("auto"), chosen_device("cuda:1")) == ("cuda", "cuda:1")
+    assert (resolve_device("auto"), resolve_device("cuda:1")) == ("cuda", "cuda:1")
     for unknown in ("tpu", "mps"):
         with pytest.raises(ModelError, match=rf"device {unknown}: not available \(found: .*cpu\)"):
-            chosen_device(unknown)
+            resolve_device(unknown)
 
 
 @pytest.mark.parametrize(
-    ("is_inside", "mend"),
+    ("is_inside", "fix"),
     [
         (True, "start the container with -e NVIDIA_DRIVER_CAPABILITIES=graphics,compute,utility"),
         (False, r"install NVIDIA's driver \(Debian: nvidia-driver and libcuda1\)"),
@@ -130,7 +130,7 @@ def test_auto_is_the_cpu_only_where_there_is_no_card(monkeypatch: pytest.MonkeyP
     ids=["in a container", "on a machine"],
 )
 def test_auto_is_not_the_cpu_beside_a_card_whose_driver_lacks_cuda(
-    is_inside: bool, mend: str, monkeypatch: pytest.MonkeyPatch
+    is_inside: bool, fix: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     def zeros(size: int, device: str) -> None:
         raise RuntimeError("Found no NVIDIA driver on your system. Please check that you have an NVIDIA GPU")
@@ -140,12 +140,12 @@ def test_auto_is_not_the_cpu_beside_a_card_whose_driver_lacks_cuda(
     monkeypatch.setattr(torch.backends.mps, "is_available", lambda: False)
     monkeypatch.setattr(device_work, "find_cards", lambda: others)
     monkeypatch.setattr(device_work, "is_container", lambda: is_inside)
-    assert chosen_device("auto") == "cpu"
+    assert resolve_device("auto") == "cpu"
     others.insert(0, GraphicsCard(vendor="NVIDIA", name="RTX 9090", file=Path("/dev/nvidia0")))
-    line = f"device cuda: there is a card \\(RTX 9090\\), but no driver for CUDA: {mend}, or choose the device cpu"
-    for wanted in ("auto", "cuda"):
+    line = f"device cuda: there is a card \\(RTX 9090\\), but no driver for CUDA: {fix}, or choose the device cpu"
+    for requested in ("auto", "cuda"):
         with pytest.raises(ModelError, match=f"^{line}$"):
-            chosen_device(wanted)
+            resolve_device(requested)
 
 
 def test_out_of_memory_is_distinguished_from_a_lost_device_and_from_other_errors() -> None:
@@ -195,13 +195,13 @@ def test_pictures_and_numbers_are_copied_to_the_device_and_back_unchanged() -> N
         assert np.array_equal(fetched[0], numbers.numpy()) and np.array_equal(fetched[1], bits.numpy())
 
 
-def test_a_picture_is_not_overwritten_before_the_device_has_read_it(sham_card: ShamCard) -> None:
+def test_a_picture_is_not_overwritten_before_the_device_has_read_it(fake_cuda: FakeCuda) -> None:
     copy = DeviceCopy(torch.device("cuda:0"))
     sent = [copy.send(np.full((8, 8, 3), number, np.uint8)) for number in (1, 2, 3)]
     assert [int(each.float().mean()) for each in sent] == [1, 2, 3]
 
 
-def test_events_are_recorded_on_the_models_device_whichever_is_current(sham_card: ShamCard) -> None:
+def test_events_are_recorded_on_the_models_device_whichever_is_current(fake_cuda: FakeCuda) -> None:
     second = torch.device("cuda:1")
     wait, clock, side = device_wait(second), StageClock(second), own_stream(second)
     wait()
@@ -209,19 +209,19 @@ def test_events_are_recorded_on_the_models_device_whichever_is_current(sham_card
     with torch.cuda.stream(side):
         wait()
         clock.end("encode")
-    default = sham_card.timeline.queue(1, 0)
-    assert sham_card.timeline.recorded == [default, default, side.queue, side.queue]
+    default = fake_cuda.timeline.queue(1, 0)
+    assert fake_cuda.timeline.recorded == [default, default, side.queue, side.queue]
 
 
-def test_an_own_stream_is_not_shared_while_it_is_held(sham_card: ShamCard) -> None:
+def test_an_own_stream_is_not_shared_while_it_is_held(fake_cuda: FakeCuda) -> None:
     first, second = torch.device("cuda:0"), torch.device("cuda:1")
-    held = [own_stream(second) for _ in range(31)]
+    streams = [own_stream(second) for _ in range(31)]
     let_go = [own_stream(second).queue for _ in range(40)]
-    assert len(set(held)) == 31
-    assert len(set(let_go)) == 1 and let_go[0] not in {stream.queue for stream in held}
+    assert len(set(streams)) == 31
+    assert len(set(let_go)) == 1 and let_go[0] not in {stream.queue for stream in streams}
     last, another, shared = own_stream(second), own_stream(first), own_stream(second)
-    assert last not in held and another not in held
-    assert shared in [*held, last]
+    assert last not in streams and another not in streams
+    assert shared in [*streams, last]
 
 
 def test_a_wait_for_metal_releases_the_gil_for_the_heartbeat(monkeypatch: pytest.MonkeyPatch) -> None:

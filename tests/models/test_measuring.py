@@ -4,7 +4,7 @@ from collections.abc import Callable
 
 import pytest
 
-from engine.models.measuring import in_turn_ms
+from engine.models.measuring import interleaved_ms
 
 
 class SlowWait:
@@ -27,7 +27,7 @@ class SlowWait:
 def test_short_calls_share_a_wait_and_long_ones_are_timed_alone_in_turn() -> None:
     device = SlowWait()
     calls = {"short": device.call("s", 0.001), "long": device.call("l", 1.0)}
-    times_ms = in_turn_ms(calls, device.wait, rounds=3, min_calls=1, now_s=lambda: device.now_s)
+    times_ms = interleaved_ms(calls, device.wait, rounds=3, min_calls=1, now_s=lambda: device.now_s)
     assert times_ms["long"] == [pytest.approx(1005)] * 3
     assert max(times_ms["short"]) < 2.5, "alone it would be 6 ms"
     run = device.done.partition("l")[2].partition("l")[2].partition("l")[0]

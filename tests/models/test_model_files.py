@@ -13,22 +13,22 @@ import torch
 
 from engine.errors import ModelError
 from engine.models import locate
-from engine.models.plain_config import notes_on, read_config, require_no_adapter
+from engine.models.plain_config import notes_on_code, read_config, require_no_adapter
 from engine.models.rvc import VoiceSpec
 from engine.models.sam3 import SegmentationSpec
 from engine.models.sd import ModelSpec
-from engine.models.weight_files import read_header, weights_in
+from engine.models.weight_files import find_weights, read_header
 from tests.support.tiny_single_file import copy_configuration, original_tensors
 
 
-def written(folder: Path, told: Any) -> Path:
-    text = told if isinstance(told, str) else json.dumps(told)
+def written(folder: Path, content: Any) -> Path:
+    text = content if isinstance(content, str) else json.dumps(content)
     (folder / "config.json").write_text(text)
     return folder
 
 
 @pytest.mark.parametrize(
-    ("told", "reason"),
+    ("content", "reason"),
     [
         ("{", "cannot be read"),
         ("[" * 100_000, "nested too deeply"),
@@ -47,10 +47,10 @@ def written(folder: Path, told: Any) -> Path:
     ],
 )
 def test_an_implausible_configuration_is_refused_in_one_line_with_the_file(
-    tmp_path: Path, told: Any, reason: str
+    tmp_path: Path, content: Any, reason: str
 ) -> None:
     with pytest.raises(ModelError, match=reason) as caught:
-        read_config("fox", written(tmp_path, told))
+        read_config("fox", written(tmp_path, content))
     line = str(caught.value)
     assert line.startswith("fox: config.json") and "\n" not in line and len(line) < 300
 
@@ -74,10 +74,10 @@ def test_an_impossible_file_name_is_refused_in_one_line(name: str) -> None:
 @pytest.mark.parametrize(
     "key", ["_attn_implementation", "attn_implementation", "_attn_implementation_internal", "auto_map", "fusion_config"]
 )
-@pytest.mark.parametrize("place", ["", "text_config", "detector_config"])
-def test_a_configuration_that_asks_for_code_is_noted_and_ignored(key: str, place: str) -> None:
-    asked = {key: "owner/name"}
-    assert notes_on("fox", {place: asked} if place else asked) == (
+@pytest.mark.parametrize("path", ["", "text_config", "detector_config"])
+def test_a_configuration_that_asks_for_code_is_noted_and_ignored(key: str, path: str) -> None:
+    code = {key: "owner/name"}
+    assert notes_on_code("fox", {path: code} if path else code) == (
         f"fox: config.json asks for custom code ({key}: 'owner/name'), which is not used",
     )
 
@@ -94,7 +94,7 @@ def test_an_index_that_names_a_device_of_windows_is_refused_everywhere(name: str
     index = tmp_path / "model.safetensors.index.json"
     index.write_text(json.dumps({"weight_map": {"a": "model-1.safetensors", "b": name}}))
     with pytest.raises(ModelError, match="which Windows reserves for a device; rename it") as caught:
-        weights_in(tmp_path)
+        find_weights(tmp_path)
     assert str(caught.value).startswith(f"{index}: names {name!r}")
 
 

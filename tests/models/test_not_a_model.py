@@ -1,4 +1,4 @@
-"""Files and folders given by mistake instead of a model are recognized, in one line with the next step."""
+"""Files and folders passed by mistake instead of a model are recognized, in one line with the next step."""
 
 import json
 import zipfile
@@ -28,9 +28,9 @@ SAVED = {
 
 def refused(name: Path | str) -> str:
     """The line of `model check`, which `sd`, `video` and `run` show too."""
-    with pytest.raises(ModelError) as told:
+    with pytest.raises(ModelError) as raised:
         check_command(str(name))
-    line = str(told.value)
+    line = str(raised.value)
     assert "\n" not in line
     return line
 
@@ -58,7 +58,7 @@ def test_a_folder_of_downloads_is_reported_with_the_file_names(tmp_path: Path) -
 
 
 @pytest.mark.parametrize(
-    ("told", "says"),
+    ("config", "says"),
     [
         ({"_class_name": "ControlNetModel"}, "is a ControlNet; use it together with a --model, as --controlnet"),
         ({"_class_name": "AutoencoderTiny"}, "is a VAE; use it together with a --model, as --vae"),
@@ -67,16 +67,16 @@ def test_a_folder_of_downloads_is_reported_with_the_file_names(tmp_path: Path) -
         ({"model_type": "clip_text_model"}, "is a text encoder"),
     ],
 )
-def test_a_part_named_as_the_model_is_recognized(told: dict[str, Any], says: str, tmp_path: Path) -> None:
-    (tmp_path / "config.json").write_text(json.dumps(told), encoding="utf-8")
+def test_a_part_named_as_the_model_is_recognized(config: dict[str, Any], says: str, tmp_path: Path) -> None:
+    (tmp_path / "config.json").write_text(json.dumps(config), encoding="utf-8")
     assert says in refused(tmp_path)
     with pytest.raises(ModelError, match=says):
         plan_model(ModelSpec(model=str(tmp_path)))
 
 
 def test_a_partly_downloaded_model_is_not_mistaken_for_another_kind(tmp_path: Path) -> None:
-    told = {"_class_name": "StableDiffusionPipeline", "unet": ["diffusers", "UNet2DConditionModel"]}
-    (tmp_path / "model_index.json").write_text(json.dumps(told), encoding="utf-8")
+    index = {"_class_name": "StableDiffusionPipeline", "unet": ["diffusers", "UNet2DConditionModel"]}
+    (tmp_path / "model_index.json").write_text(json.dumps(index), encoding="utf-8")
     line = refused(tmp_path)
     assert "incomplete, unet/config.json is missing; fetch it again" in line and "supported:" not in line
 

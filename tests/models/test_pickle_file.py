@@ -12,8 +12,8 @@ import torch
 
 from engine.errors import ModelError
 from engine.models import pickle_file
-from engine.models.pickle_file import pickled_tensors, read_pickle
-from engine.models.weight_files import Tensor
+from engine.models.pickle_file import read_pickle, read_pickled_tensors
+from engine.models.weight_files import TensorInfo
 from tests.support.hostile_pickle import Call
 
 
@@ -26,10 +26,10 @@ def test_tensors_are_described_by_type_and_shape_and_plain_values_are_read(tmp_p
     stored = {"weight": weights, "net": network.state_dict(), "parameter": network.bias, "config": [1, "x", 2.5, None]}
     torch.save(stored, tmp_path / "x.pth", _use_new_zipfile_serialization=is_zipped)
     read = read_pickle(tmp_path / "x.pth")
-    described = {"a": Tensor("float16", (2, 3)), "b": Tensor("float32", ()), "c": Tensor("int64", (4,))}
+    described = {"a": TensorInfo("float16", (2, 3)), "b": TensorInfo("float32", ()), "c": TensorInfo("int64", (4,))}
     assert read.tensors("weight") == described
-    assert read.tensors("net") == {"weight": Tensor("float32", (5, 3)), "bias": Tensor("float32", (5,))}
-    assert read.tensors() == {"parameter": Tensor("float32", (5,))}
+    assert read.tensors("net") == {"weight": TensorInfo("float32", (5, 3)), "bias": TensorInfo("float32", (5,))}
+    assert read.tensors() == {"parameter": TensorInfo("float32", (5,))}
     assert read.value["config"] == [1, "x", 2.5, None]
     assert read.foreign == ()
 
@@ -48,7 +48,7 @@ def test_tensors_are_described_by_type_and_shape_and_plain_values_are_read(tmp_p
 )
 def test_tensors_are_found_where_programs_put_them(tmp_path: Path, stored: Any, names: set[str]) -> None:
     torch.save(stored, tmp_path / "x.ckpt")
-    assert pickled_tensors(tmp_path / "x.ckpt").keys() == names
+    assert read_pickled_tensors(tmp_path / "x.ckpt").keys() == names
 
 
 @pytest.mark.parametrize("protocol", [2, 3, 4, 5])
@@ -136,8 +136,8 @@ def test_arbitrary_bytes_give_a_one_line_error_or_values(tmp_path: Path) -> None
     noise = torch.Generator().manual_seed(1)
     for _ in range(300):
         spoilt = bytearray(good)
-        for place in torch.randint(len(good), (2,), generator=noise).tolist():
-            spoilt[place] = int(torch.randint(256, (), generator=noise))
+        for index in torch.randint(len(good), (2,), generator=noise).tolist():
+            spoilt[index] = int(torch.randint(256, (), generator=noise))
         with zipfile.ZipFile(tmp_path / "y.pth", "w") as archive:
             archive.writestr("x/data.pkl", bytes(spoilt))
         try:

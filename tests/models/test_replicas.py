@@ -7,7 +7,7 @@ from typing import Any
 import numpy as np
 import pytest
 
-from engine.models.graphs import DirectCalls
+from engine.models.graphs import DirectRunner
 from engine.models.sd.conditioner import Conditioner
 from engine.models.sd.denoiser import ControlInput, Denoiser
 from engine.models.sd.load import load
@@ -21,7 +21,7 @@ from engine.models.sd.stream_schedule import StreamSchedule
 from tests.models.sd.oracle import source_picture
 from tests.support.long_form import IS_SOAK
 from tests.support.replicas import folders, loras, nets, prompts, samplers, single_files
-from tests.support.replicas.replica import Refused, Replica, Works, assert_refused_alike, parametrized, shelf_in
+from tests.support.replicas.replica import Refused, Replica, Works, assert_refused_alike, folders_in, parametrized
 
 SIDE_PX = 64
 MODULES = (folders, loras, nets, prompts, samplers, single_files)
@@ -31,7 +31,7 @@ REPLICAS: Sequence[Replica] = [replica for module in MODULES for replica in modu
 @pytest.fixture
 def spec(request: Any, tmp_path: Path, tiny_models: Any, monkeypatch: pytest.MonkeyPatch) -> ModelSpec:
     """The spec of the replica that the test is run with, written to a folder of its own."""
-    spec: ModelSpec = request.param.build(shelf_in(tmp_path, tiny_models, monkeypatch))
+    spec: ModelSpec = request.param.build(folders_in(tmp_path, tiny_models, monkeypatch))
     return spec
 
 
@@ -45,24 +45,23 @@ def painted() -> set[tuple[object, ...]]:
 def test_its_headers_identify_it_and_it_paints_in_jobs_and_live(
     spec: ModelSpec, expect: Works, painted: set[tuple[object, ...]]
 ) -> None:
-    """In the short form one of each kind paints, and a LoRA, whose name and layout are read from its header, is merged
-    only for that."""
+    """In the short form one of each kind paints; other LoRAs, whose layout the header shows, are not merged."""
     plan = plan_model(spec)
     assert plan.missing == ()
     assert all(part.parameters for part in plan.parts), "the report tells how much memory it takes"
     for lora in plan.loras:
         assert sum(len(change.tensors) for change in lora.changes) == len(lora.tensors) > 0, "each has its place"
-    told = (plan.family, plan.prediction.value, plan.sampler.value)
-    wanted = (expect.family, expect.prediction, expect.sampler)
-    assert tuple(each or own for each, own in zip(wanted, told, strict=True)) == told
-    for words in expect.says:
-        assert words in told_by(plan)
-    kind = (*told, len(plan.controlnets), plan.ip_adapter is None)
+    actual = (plan.family, plan.prediction.value, plan.sampler.value)
+    expected = (expect.family, expect.prediction, expect.sampler)
+    assert tuple(each or own for each, own in zip(expected, actual, strict=True)) == actual
+    for phrase in expect.says:
+        assert phrase in describe(plan)
+    kind = (*actual, len(plan.controlnets), plan.ip_adapter is None)
     is_new = IS_SOAK or kind not in painted
     if plan.loras and not is_new:
         return
     model = load(spec, "cpu", "float32", plan=plan)
-    assert told == (model.family, model.prediction_type, model.sampler)
+    assert actual == (model.family, model.prediction_type, model.sampler)
     if is_new:
         assert_paints(model)
         if model.sampler != "scheduler":
@@ -75,7 +74,7 @@ def test_it_is_refused_in_one_line_with_an_alternative(spec: ModelSpec, expect: 
     assert_refused_alike(expect, spec.model, lambda: plan_model(spec), lambda: load(spec, "cpu", "float32"))
 
 
-def told_by(plan: ModelPlan) -> str:
+def describe(plan: ModelPlan) -> str:
     return "\n".join((plan.prediction.reason, plan.sampler.reason, *plan.notes))
 
 
@@ -91,17 +90,17 @@ def assert_paints(model: DiffusionModel) -> None:
 
 def assert_streams(model: DiffusionModel) -> None:
     """It paints live: with calls split into parts, as where the device is shared, until the first picture comes."""
-    denoiser = Denoiser(model, calls=DirectCalls(), is_split=True)
+    denoiser = Denoiser(model, calls=DirectRunner(), is_split=True)
     stream = StreamSchedule(model, denoiser, StreamSettings(width=SIDE_PX, height=SIDE_PX, steps=2))
     pixels = Pixels(model, SIDE_PX, SIDE_PX)
     picture = source_picture()
     cond = Conditioner(model).encode("a cat", "", size=(SIDE_PX, SIDE_PX))
-    shown = [
+    pictures = [
         ControlInput(index=index, picture=pixels.prepare_control(picture[None]), scale=1.0)
         for index in range(model.controlnet_count)
     ]
     z = pixels.encode(picture[None])
-    *_, out = (stream.push(z, cond, shown) for _ in range(stream.steps))
+    *_, out = (stream.push(z, cond, pictures) for _ in range(stream.steps))
     assert out is not None
     rgb, is_finite = pixels.decode(out)
     assert is_finite.item() and np.asarray(rgb).shape == (1, SIDE_PX, SIDE_PX, 3)

@@ -111,7 +111,7 @@ def test_a_value_out_of_range_is_clipped_wrapped_or_rejected_as_declared() -> No
 
 
 def test_a_value_of_another_type_is_taken_as_it_is_meant() -> None:
-    for address, value, taken, note in (
+    for address, value, result, note in (
         ("/layer/1/curve", 1, 1.0, ""),
         ("/layer/1/curve", True, 1.0, ""),
         ("/layer/1/mute", 1.0, True, ""),
@@ -141,7 +141,7 @@ def test_a_value_of_another_type_is_taken_as_it_is_meant() -> None:
         ("/sd/width", 70, 64, "70 rounded to 64"),
     ):
         accepted = accept(address, value)
-        assert accepted == Accepted(taken, note) and type(accepted.value) is type(taken), (address, value)
+        assert accepted == Accepted(result, note) and type(accepted.value) is type(result), (address, value)
 
 
 @pytest.mark.parametrize(

@@ -6,7 +6,7 @@ import sys
 from pathlib import Path
 
 import osc_schema
-from osc_schema import COMMANDS, PARAMS, TOLD, ParamType
+from osc_schema import COMMANDS, MESSAGES, PARAMS, ParamType
 
 PACKAGE = Path(osc_schema.__file__).parent
 
@@ -48,17 +48,17 @@ def test_every_command_declares_its_replies() -> None:
         assert optional == sorted(optional), "optional arguments come last"
 
 
-def test_messages_that_are_told_have_addresses_of_their_own_and_all_that_the_engine_tells_are_declared() -> None:
-    told = [each.address for message in TOLD for each in message.fixed()]
-    assert len(set(told)) == len(told) and not {param.address for param in PARAMS} & set(told)
+def test_published_messages_have_addresses_of_their_own_and_all_that_the_engine_sends_are_declared() -> None:
+    published = [each.address for message in MESSAGES for each in message.fixed()]
+    assert len(set(published)) == len(published) and not {param.address for param in PARAMS} & set(published)
     assert all(
-        message.description.endswith(".") and ("<n>" in message.address) == bool(message.last) for message in TOLD
+        message.description.endswith(".") and ("<n>" in message.address) == bool(message.last) for message in MESSAGES
     )
-    tells = re.compile(r"\b_?(?:tell|broadcast|send_feature)\(\s*\"(/[^\"]*)\"")
+    calls = re.compile(r"\b_?(?:tell|notify|publish|broadcast|send_feature)\(\s*\"(/[^\"]*)\"")
     paths = (PACKAGE.parent / "engine").rglob("*.py")
-    found = {address for path in paths for address in tells.findall(path.read_text(encoding="utf-8"))}
+    found = {address for path in paths for address in calls.findall(path.read_text(encoding="utf-8"))}
     assert "/cue/current" in found
-    assert [address for address in sorted(found) if osc_schema.lookup_told(address) is None] == []
+    assert [address for address in sorted(found) if osc_schema.lookup_message(address) is None] == []
 
 
 def test_one_command_stands_for_the_numbers_1_to_999() -> None:

@@ -1,5 +1,4 @@
-"""The files for lighting desks, read back against the published rules: GDTF 1.2 (DIN SPEC 15800: tables 3, 4 and 56 to
-61, annexes B and C), and QLC+'s fixture.xsd."""
+"""Files for lighting desks against GDTF 1.2 (DIN SPEC 15800: tables 3, 4, 56-61, annexes B, C), QLC+'s fixture.xsd."""
 
 import io
 import os
@@ -88,16 +87,16 @@ def test_qlc_loads_the_file_and_none_without_its_doctype(is_whole: bool, tmp_pat
     with subprocess.Popen(
         ["qlcplus", "-m", "-d", "0"],
         env=environment, stdout=subprocess.DEVNULL, stderr=subprocess.PIPE, text=True,
-    ) as desk:  # fmt: skip
-        assert desk.stderr is not None
-        said = []
-        for line in desk.stderr:
-            said.append(line)
+    ) as root:  # fmt: skip
+        assert root.stderr is not None
+        lines = []
+        for line in root.stderr:
+            lines.append(line)
             if "fixtures found in map" in line:  # those of the user come before
                 break
-        desk.kill()
-    refused = [line for line in said if "is not a fixture definition file" in line]
-    assert any(f'load(const QDir&) "{fixtures}"' in line for line in said) and bool(refused) is not is_whole
+        root.kill()
+    refused = [line for line in lines if "is not a fixture definition file" in line]
+    assert any(f'load(const QDir&) "{fixtures}"' in line for line in lines) and bool(refused) is not is_whole
 
 
 def generalised(attribute: str) -> str:

@@ -22,8 +22,8 @@ def content(name: str, data: bytes) -> bytes:
 
 @cache
 def fresh(name: str) -> bytes:
-    made = FILES[name]()
-    return content(name, made.encode() if isinstance(made, str) else made)
+    text = FILES[name]()
+    return content(name, text.encode() if isinstance(text, str) else text)
 
 
 @pytest.mark.parametrize("name", FILES)

@@ -111,7 +111,7 @@ LEVEL = st.text("abc", min_size=1, max_size=4)
 ADDRESS = st.lists(LEVEL, min_size=1, max_size=3).map(lambda levels: "/" + "/".join(levels))
 ELEMENT = st.one_of(
     st.sampled_from(["*", "?", "a", "b", "c", "[ab]", "[!a]", "[a-b]", "[!b-c]", "[c-]", "{a,bc}", "{,ab}"]),
-    st.lists(st.text("abc", max_size=2), min_size=1, max_size=3).map(lambda words: f"{{{','.join(words)}}}"),
+    st.lists(st.text("abc", max_size=2), min_size=1, max_size=3).map(lambda names: f"{{{','.join(names)}}}"),
 )
 PATTERN = st.lists(
     st.tuples(st.sampled_from(["/", "/", "//"]), st.lists(ELEMENT, min_size=1, max_size=5).map("".join)),

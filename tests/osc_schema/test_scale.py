@@ -63,13 +63,13 @@ def test_the_page_converts_as_the_engine_does(tmp_path: Path, require: Callable[
         "console.log(JSON.stringify(asked.map(answer)))\n",
         encoding="utf-8",
     )
-    asked, expected = [], []
+    questions, expected = [], []
     for param in FADERS:
         scale = scale_of(param)
         values = [scale.value_at(at) for at in POSITIONS]
         if param.type is ParamType.INT:
             values = [osc_schema.accept(param, value).value for value in values]
-        told = {
+        data = {
             "low": param.low,
             "high": param.high,
             "step": param.step,
@@ -77,16 +77,16 @@ def test_the_page_converts_as_the_engine_does(tmp_path: Path, require: Callable[
             "isExponential": scale.is_exponential,
             "wraps": scale.wraps,
         }
-        asked.append({"param": told, "positions": POSITIONS, "values": values})
+        questions.append({"param": data, "positions": POSITIONS, "values": values})
         expected.append([values, [scale.position_of(value) for value in values]])
     ran = subprocess.run(
         [node, str(tmp_path / "ask.mjs")],
-        input=json.dumps(asked),
+        input=json.dumps(questions),
         capture_output=True,
         text=True,
         timeout=120,
         check=True,
     )
-    for param, answers, wanted in zip(FADERS, json.loads(ran.stdout), expected, strict=True):
-        for answer, want in zip(answers, wanted, strict=True):
+    for param, answers, targets in zip(FADERS, json.loads(ran.stdout), expected, strict=True):
+        for answer, want in zip(answers, targets, strict=True):
             assert answer == pytest.approx(want, rel=1e-12, abs=1e-12), param.address

@@ -52,8 +52,8 @@ def test_a_colour_is_on_every_surface() -> None:
 def test_pd_has_every_parameter_once_with_its_range_and_default() -> None:
     patch = pd_patch(osc_schema.AREAS)
     lines = patch.split(";\n")
-    said = Counter(f"/{line.split('oscformat ')[1].replace(' ', '/')}" for line in lines if " oscformat " in line)
-    assert said == ADDRESSES + Counter(["/engine/notify"])
+    counts = Counter(f"/{line.split('oscformat ')[1].replace(' ', '/')}" for line in lines if " oscformat " in line)
+    assert counts == ADDRESSES + Counter(["/engine/notify"])
     widget = {}
     for line in lines:
         if match := re.search(
@@ -121,15 +121,15 @@ def test_open_stage_control_knows_every_property_with_a_value_of_its_type(sessio
     for widget in widgets(session):
         known = OSC_WIDGETS[widget["type"]]
         for name, value in widget.items():
-            told = f"{widget['id']}: {name} {value!r}"
-            assert name in known, told
-            kinds = tuple(kind for word in known[name]["types"] for kind in OSC_TYPES.get(word, ()))
-            assert isinstance(value, kinds) and (object in kinds or isinstance(value, bool) <= (bool in kinds)), told
+            setting = f"{widget['id']}: {name} {value!r}"
+            assert name in known, setting
+            kinds = tuple(kind for each in known[name]["types"] for kind in OSC_TYPES.get(each, ()))
+            assert isinstance(value, kinds) and (object in kinds or isinstance(value, bool) <= (bool in kinds)), setting
             choices = known[name].get("choices")
-            assert choices is None or str(value).lower() in choices, told
+            assert choices is None or str(value).lower() in choices, setting
             # `@{...}`, `JS{...}`, `#{...}`, `VAR{...}`, `OSC{...}` in a text would be carried out.
             if isinstance(value, str) and name not in ("value", "onCreate"):
-                assert not re.search(r"(?:[@#]|JS|VAR|OSC|IMPORT)\{", value), told
+                assert not re.search(r"(?:[@#]|JS|VAR|OSC|IMPORT)\{", value), setting
 
 
 def test_open_stage_controls_widgets_have_the_values_of_their_parameters(session: dict[str, Any]) -> None:
@@ -156,7 +156,7 @@ def test_open_stage_controls_widgets_have_the_values_of_their_parameters(session
                     continue
                 assert widget["type"] == "fader" and widget["doubleTap"] is True
                 if param.stops:
-                    assert [next(iter(place)) for place in widget["range"].values()] == list(param.stops)
+                    assert [next(iter(position)) for position in widget["range"].values()] == list(param.stops)
                     continue
                 low, high = widget["range"]["min"], widget["range"]["max"]
                 assert (low, high) == (param.low, param.high)

@@ -32,26 +32,26 @@ Message = tuple[Any, ...]
 
 
 def atoms(text: str) -> Message:
-    def atom(word: str) -> int | float | str:
+    def atom(text: str) -> int | float | str:
         for kind in (int, float):
             try:
-                return kind(word)
+                return kind(text)
             except ValueError:
                 pass
-        return word
+        return text
 
-    return tuple(atom(word.strip('"')) for word in re.findall(r'"[^"]*"|[^\s"]+', text))
+    return tuple(atom(token.strip('"')) for token in re.findall(r'"[^"]*"|[^\s"]+', text))
 
 
 class Box:
     def __init__(self, raw: dict[str, Any]) -> None:
         self.raw = raw
         self.text: str = raw.get("text", "")
-        words = atoms(self.text) if raw["maxclass"] == "newobj" else ()
-        self.kind: str = str(words[0]) if words else raw["maxclass"]
-        self.arguments = words[1:]
+        parts = atoms(self.text) if raw["maxclass"] == "newobj" else ()
+        self.kind: str = str(parts[0]) if parts else raw["maxclass"]
+        self.arguments = parts[1:]
         self.cords: dict[int, list[tuple[Box, int]]] = defaultdict(list)
-        self.shown: Any = None
+        self.displayed: Any = None
         self.is_open = self.kind != "gate"
 
 
@@ -159,12 +159,12 @@ class Player:
         self.changed.add(box)
         first, rest = message[0], message[1:]
         if first == "setsymbol":
-            box.shown = [item for item in box.raw["items"] if item != ","].index(" ".join(map(str, rest)))
+            box.displayed = [item for item in box.raw["items"] if item != ","].index(" ".join(map(str, rest)))
         elif first == "set":
-            box.shown = rest[0] if rest else ""
+            box.displayed = rest[0] if rest else ""
         else:
-            box.shown = box.shown if first == "bang" else first
-            self.out(box, 0, (box.shown,))
+            box.displayed = box.displayed if first == "bang" else first
+            self.out(box, 0, (box.displayed,))
 
 
 @pytest.fixture(scope="module")
@@ -240,10 +240,10 @@ def test_py2max_finds_no_error_and_no_overlap_in_the_max_patch(patch: str, tmp_p
 def test_a_value_from_the_engine_is_shown_by_its_own_box_only_and_not_sent_back(player: Player) -> None:
     controls = {player.control(param.address) for param in shown_params()}
     for param in shown_params():
-        box, (told, shown) = player.control(param.address), sent_and_shown(param)
+        box, (sent, displayed) = player.control(param.address), sent_and_shown(param)
         player.changed.clear()
-        assert player.hear(param.address, told) <= MAX_OBJECTS_A_MESSAGE
-        assert param.type is ParamType.TRIGGER or box.shown == shown, param.address
+        assert player.hear(param.address, sent) <= MAX_OBJECTS_A_MESSAGE
+        assert param.type is ParamType.TRIGGER or box.displayed == displayed, param.address
         assert player.changed & controls <= {box}, param.address
     assert player.sent == []
 
@@ -254,23 +254,23 @@ def test_every_control_sends_its_own_address_and_a_value_that_the_engine_accepts
     player.pass_delay(0)
     assert player.sent == [("/engine/notify", 1, 9001)]
     for param in shown_params():
-        told, value = sent_and_shown(param)
-        (said,) = player.move(player.control(param.address), value)
+        sent, value = sent_and_shown(param)
+        (message,) = player.move(player.control(param.address), value)
         if param.address.startswith("/pad/"):
-            assert said == (param.address,), "a tap: a button of Max sends no release"
+            assert message == (param.address,), "a tap: a button of Max sends no release"
             continue
-        assert said == (param.address, 1 if value == "bang" else value)
-        accepted = osc_schema.accept(param, said[1]).value
-        assert accepted == osc_schema.accept(param, told).value, param.address
+        assert message == (param.address, 1 if value == "bang" else value)
+        accepted = osc_schema.accept(param, message[1]).value
+        assert accepted == osc_schema.accept(param, sent).value, param.address
     assert player.move(player.control("/sd/prompt"), "") == [("/sd/prompt", "")]
 
 
 def test_the_light_is_on_while_the_engine_answers_and_the_subscription_is_retried(player: Player) -> None:
     (light,) = (box for box in player.boxes if box.raw.get("hint") == "On while the engine answers")
     player.hear("/engine/heartbeat", 1)
-    assert light.shown == 1 and player.sent == []
+    assert light.displayed == 1 and player.sent == []
     player.pass_delay(1)
-    assert light.shown == 0 and player.sent == [("/engine/notify", 1, 9001)]
+    assert light.displayed == 0 and player.sent == [("/engine/notify", 1, 9001)]
 
 
 @pytest.mark.parametrize(

@@ -31,8 +31,8 @@ PRINTED = {
 def bench_patch(port: int) -> str:
     """Passes `list NAME TYPE VALUE;` to the receive name NAME, and prints what some controls receive."""
     lines = ["#N canvas 0 0 500 300 10", f"#X obj 10 10 netreceive -u {port}", r"#X msg 10 40 \; \$1 \$2 \$3"]
-    for word, name in PRINTED.items():
-        lines += [f"#X obj 10 70 r {name}", f"#X obj 10 100 print {word}"]
+    for printed, name in PRINTED.items():
+        lines += [f"#X obj 10 70 r {name}", f"#X obj 10 100 print {printed}"]
     lines += [f"#X connect {2 * pair} 0 {2 * pair + 1} 0" for pair in range(len(PRINTED) + 1)]
     return ";\n".join([*lines, ""])
 
@@ -114,17 +114,17 @@ def test_pd_wraps_resets_taps_names_long_menus_and_sends_back_nothing(open_bench
         bench.drive("/master/panic", 1)
         bench.wait(lambda: params.get("/layer/1/ratio") == 0.5, "panic")
         bench.drive("/pad/2", 1)
-        bench.wait(lambda: engine._parts.desk.preset_control.mixer.prepared == list(LOOKS)[1], "a tap on a pad")
-        assert not engine._parts.desk.banks._held, "Pd's bang sends no release"
+        bench.wait(lambda: engine._parts.control_hub.preset_control.mixer.prepared == list(LOOKS)[1], "a tap on a pad")
+        assert not engine._parts.control_hub.banks._pressed, "Pd's bang sends no release"
         told_chosen_told = ["symbol kick", "symbol peak", "symbol kick"]
         bench.wait(lambda: bench.printed("source") == told_chosen_told, "the names of a long menu")
         assert len(bench.printed("out")) == 5
         params.set("/sd/prompt", "a red, green; $1 sea")
         bench.wait(lambda: "red" in bench.printed("prompt")[-1], "the change of a text")
-        tell = engine._parts.desk.dispatcher.feedback.tell
-        tell("/sam3/objects", 2)
-        tell("/sam3/object/1", 7, 1, 0.875, 0.25, 0.75, 0.125, 0.5)
-        tell("/sam3/object/2", 8, 1, 0.5, 0.5, 0.5, 0.125, 0.5)
+        notify = engine._parts.control_hub.dispatcher.feedback.notify
+        notify("/sam3/objects", 2)
+        notify("/sam3/object/1", 7, 1, 0.875, 0.25, 0.75, 0.125, 0.5)
+        notify("/sam3/object/2", 8, 1, 0.5, 0.5, 0.5, 0.125, 0.5)
         bench.wait(lambda: bench.printed("cy"), "what SAM3 finds")
         found = {name: bench.printed(name) for name in ("objects", "id", "score", "cx", "cy")}
         assert found == {"objects": ["2"], "id": ["7"], "score": ["0.875"], "cx": ["0.25"], "cy": ["0.75"]}

@@ -89,15 +89,15 @@ def test_touchosc_maps_its_controls_to_the_ranges(layout: ElementTree.Element) -
         low, high = (float(osc.findtext(f"arguments/partial/{end}") or 0) for end in ("scaleMin", "scaleMax"))
         if param.type in NUMBERS:
             assert node.get("type") == "FADER"
-            place = float(value(node, "x"))
+            position = float(value(node, "x"))
             if param.scale == "exponential":
                 low, ratio = (float(text) for text in re.findall(r"local low, ratio = (\S+), (\S+)", look["script"])[0])
                 assert (low, low * ratio) == pytest.approx((param.low, param.high))
-                assert low * ratio**place == pytest.approx(param.default, rel=1e-3)
+                assert low * ratio**position == pytest.approx(param.default, rel=1e-3)
                 assert (osc.findtext("send"), osc.findtext("receive")) == ("0", "1")  # the script sends
             else:
                 assert (low, high) == (param.low, param.high)
-                assert low + place * (high - low) == pytest.approx(param.default, abs=1e-5 * (high - low))
+                assert low + position * (high - low) == pytest.approx(param.default, abs=1e-5 * (high - low))
         elif param.type is ParamType.BOOL:
             assert (node.get("type"), value(node, "x")) == ("BUTTON", str(int(param.default is True)))
         elif param.type is ParamType.MENU:

@@ -112,17 +112,17 @@ def test_unusable_values_are_left_out_and_returned(store: ParamStore, fade: Fade
 def test_a_picture_fade_sets_the_look_at_once_and_others_glide(store: ParamStore, fade: Fade, ends: list[str]) -> None:
     values = [(BRIGHTNESS, 3.0), (MUTE, True), ("/sd/prompt_mix", 1.0)]
     assert fade.start(values, FadeTime(4.0), by="preset x", ended=ends.append, is_picture=True) == []
-    for now_s, share in ((10.0, 0.0), (11.0, 0.25), (13.0, 0.75)):
+    for now_s, mix in ((10.0, 0.0), (11.0, 0.25), (13.0, 0.75)):
         fade.step(now_s)
         snapshot, picture = fade.snapshot()
-        assert (snapshot[BRIGHTNESS], snapshot[MUTE], snapshot["/sd/prompt_mix"]) == (3.0, True, share)
-        assert (picture.before[BRIGHTNESS], picture.before[MUTE], picture.share) == (1.0, False, share)
+        assert (snapshot[BRIGHTNESS], snapshot[MUTE], snapshot["/sd/prompt_mix"]) == (3.0, True, mix)
+        assert (picture.before[BRIGHTNESS], picture.before[MUTE], picture.mix) == (1.0, False, mix)
     store.set(BRIGHTNESS, 0.5, by="udp hand")
     store.set("/sd/prompt_mix", 0.1, by="udp hand")
     fade.step(13.5)
     snapshot, picture = fade.snapshot()
     assert (snapshot[BRIGHTNESS], snapshot["/sd/prompt_mix"]) == (0.5, 0.1), "a fader changes the new look"
-    assert picture.share == 0.875 and ends == []
+    assert picture.mix == 0.875 and ends == []
     fade.step(14.0)
     assert fade.snapshot()[1] is None and ends == [""]
 
@@ -137,7 +137,7 @@ def test_a_load_during_a_fade_fades_from_the_current_look_and_one_without_a_time
     fade.start([(BRIGHTNESS, 2.0)], FadeTime(4.0), by="preset y", ended=ends.append, is_picture=True)
     fade.step(2.0)
     second = fade.snapshot()[1]
-    assert (second.before[BRIGHTNESS], second.revealed, second.share) == (3.0, 0.25, 0.0)
+    assert (second.before[BRIGHTNESS], second.revealed, second.mix) == (3.0, 0.25, 0.0)
     assert first.revealed == 1.0 and second.number > first.number
     assert ends == ["preset y"]
     fade.start([(BRIGHTNESS, 1.0)], FadeTime(0.0), by="preset z", is_picture=True)

@@ -7,19 +7,19 @@ from engine.params.cue_chase import CueChase, DueCue, TimedCue
 CUES = (TimedCue(number=1, at_s=10.0), TimedCue(number=2, at_s=20.0), TimedCue(number=5, at_s=30.0))
 
 
-class Desk:
+class ChaseRig:
     """Starts what the chase says, and counts."""
 
     def __init__(self) -> None:
         self.chase = CueChase()
         self.started: list[tuple[int, float]] = []
-        self.on_stage = 0
+        self.active = 0
 
     def at(self, position_s: float, speed: float = 1.0) -> DueCue | None:
-        due = self.chase.step(position_s, speed, CUES, self.on_stage)
+        due = self.chase.step(position_s, speed, CUES, self.active)
         if due is not None:
             self.started.append((due.number, round(due.passed_s, 6)))
-            self.on_stage = due.number
+            self.active = due.number
         return due
 
     def run(self, begin_s: float, end_s: float, speed: float = 1.0) -> list[int]:
@@ -32,14 +32,14 @@ class Desk:
 
 
 def test_each_cue_starts_once_at_any_speed_and_of_two_in_one_picture_the_last() -> None:
-    desk = Desk()
-    assert desk.run(0.0, 9.99) == []
-    assert desk.run(9.99, 35.0) == [1, 2, 5]
-    assert {passed_s for _, passed_s in desk.started} == {0.0}
+    rig = ChaseRig()
+    assert rig.run(0.0, 9.99) == []
+    assert rig.run(9.99, 35.0) == [1, 2, 5]
+    assert {passed_s for _, passed_s in rig.started} == {0.0}
     for speed in [0.6, 2.0]:
-        assert Desk().run(0.0, 40.0, speed) == [1, 2, 5], speed
-    desk = Desk()
-    chase = desk.chase
+        assert ChaseRig().run(0.0, 40.0, speed) == [1, 2, 5], speed
+    rig = ChaseRig()
+    chase = rig.chase
     cues = (TimedCue(number=1, at_s=1.0), TimedCue(number=2, at_s=1.0), TimedCue(number=3, at_s=1.01))
     assert chase.step(0.99, 1.0, cues, 0) is None
     assert chase.step(1.005, 1.0, cues, 0) == DueCue(number=2, passed_s=0.0)
@@ -47,32 +47,32 @@ def test_each_cue_starts_once_at_any_speed_and_of_two_in_one_picture_the_last() 
 
 
 def test_a_locate_recalls_the_last_cue_before_it_unless_it_is_on_stage() -> None:
-    desk = Desk()
-    desk.run(0.0, 5.0)
-    desk.at(33.0)
-    assert desk.started == [(5, 3.0)]
-    assert desk.run(33.02, 40.0) == []
-    desk.at(12.0)
-    assert desk.started[1:] == [(1, 2.0)]
-    assert desk.run(12.02, 21.0) == [2]
-    desk.at(28.0)
-    assert desk.started[3:] == [], "cue 2 is on stage already"
-    desk = Desk()
-    desk.run(0.0, 21.0)
-    desk.on_stage = 0
-    assert desk.run(21.0, 22.0) == []
-    assert desk.run(25.0, 25.1) == [2]
+    rig = ChaseRig()
+    rig.run(0.0, 5.0)
+    rig.at(33.0)
+    assert rig.started == [(5, 3.0)]
+    assert rig.run(33.02, 40.0) == []
+    rig.at(12.0)
+    assert rig.started[1:] == [(1, 2.0)]
+    assert rig.run(12.02, 21.0) == [2]
+    rig.at(28.0)
+    assert rig.started[3:] == [], "cue 2 is on stage already"
+    rig = ChaseRig()
+    rig.run(0.0, 21.0)
+    rig.active = 0
+    assert rig.run(21.0, 22.0) == []
+    assert rig.run(25.0, 25.1) == [2]
 
 
 def test_backward_starts_nothing_and_forward_again_is_a_locate_also_in_small_steps() -> None:
-    desk = Desk()
-    desk.run(0.0, 31.0)
-    assert desk.run(31.0, 15.0, -1.0) == []
-    assert desk.run(15.0, 15.1) == [1]
-    assert desk.run(15.1, 14.6, -1.0) == []
-    assert desk.run(14.6, 21.0) == [2], "the part that was repeated starts nothing"
-    desk = Desk()
-    desk.run(0.0, 21.0)
+    rig = ChaseRig()
+    rig.run(0.0, 31.0)
+    assert rig.run(31.0, 15.0, -1.0) == []
+    assert rig.run(15.0, 15.1) == [1]
+    assert rig.run(15.1, 14.6, -1.0) == []
+    assert rig.run(14.6, 21.0) == [2], "the part that was repeated starts nothing"
+    rig = ChaseRig()
+    rig.run(0.0, 21.0)
     for n in range(20):
-        desk.at(21.0 - 0.3 * n, 0.0)
-    assert desk.started[2:] == [(1, pytest.approx(9.8, abs=0.5))]
+        rig.at(21.0 - 0.3 * n, 0.0)
+    assert rig.started[2:] == [(1, pytest.approx(9.8, abs=0.5))]

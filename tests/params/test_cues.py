@@ -6,7 +6,7 @@ import pytest
 
 from engine.errors import CueError
 from engine.params import Cue, CueList, cues_text, read_cues
-from engine.system.kept_file import KeptFile
+from engine.system.stored_file import StoredFile
 
 
 def cues(*numbers: int) -> CueList:
@@ -68,7 +68,7 @@ def test_the_file_holds_the_list_and_no_file_holds_none(tmp_path: Path) -> None:
     path = tmp_path / "show" / "cues.toml"
     assert read_cues(path) == (CueList({}), [])
     some = cues(1, 7).with_cue(Cue.checked(3.0, "Nacht \u00e4", 2, 20.5))
-    KeptFile(path, "cue list", CueError).write(cues_text(some))
+    StoredFile(path, "cue list", CueError).write(cues_text(some))
     assert read_cues(path) == (some, [])
     entry = '    { number = 3, preset = "Nacht \u00e4", fade_s = 2.0, follow_s = 20.5 },\n'
     assert entry in path.read_text(encoding="utf-8")

@@ -2,7 +2,7 @@
 
 import pytest
 
-from engine.params.fade_time import Course, FadeTime, Pulse
+from engine.params.fade_time import FadeTime, FadeTimer, Pulse
 
 
 def test_a_time_is_seconds_beats_or_bars() -> None:
@@ -24,14 +24,14 @@ def test_a_time_is_seconds_beats_or_bars() -> None:
 def course_at(time: FadeTime, *pulses: Pulse) -> list[float]:
     """The shares in frames with these beats, a frame each second."""
     frames = iter(pulses)
-    course = Course(time, lambda: next(frames))
-    return [course.share(float(second)) for second in range(len(pulses))]
+    course = FadeTimer(time, lambda: next(frames))
+    return [course.fraction(float(second)) for second in range(len(pulses))]
 
 
 def test_a_time_in_beats_ends_on_the_beat_however_the_tempo_moves() -> None:
     beats = (7.1, 8.0, 8.5, 10.9, 11.0, 12.0)
-    shares = course_at(FadeTime(4.0, "b"), *(Pulse(beat=beat) for beat in beats))
-    assert shares == pytest.approx([0.0, 0.9 / 3.9, 1.4 / 3.9, 3.8 / 3.9, 1.0, 1.0]), "from 7.1 to 11"
+    fractions = course_at(FadeTime(4.0, "b"), *(Pulse(beat=beat) for beat in beats))
+    assert fractions == pytest.approx([0.0, 0.9 / 3.9, 1.4 / 3.9, 3.8 / 3.9, 1.0, 1.0]), "from 7.1 to 11"
     waltz = (Pulse(beat=beat, beats_a_bar=3) for beat in (0.0, 1.5, 3.0))
     assert course_at(FadeTime(1.0, "bars"), *waltz) == [0.0, 0.5, 1.0]
     assert course_at(FadeTime(0.5, "b"), Pulse(beat=0.2), Pulse(beat=0.7)) == [0.0, 1.0]
@@ -45,15 +45,15 @@ def test_a_new_count_does_not_disturb_it_and_a_tap_back_does_not_turn_it_back() 
 
 def test_what_is_left_of_a_time_in_bars_is_told_before_it_has_begun() -> None:
     pulse = Pulse(bpm=60.0, beats_a_bar=3)
-    course = Course(FadeTime(2.0, "bars"), lambda: pulse)
+    course = FadeTimer(FadeTime(2.0, "bars"), lambda: pulse)
     assert course.left_s() == 6.0
-    course.share(0.0)
+    course.fraction(0.0)
     assert course.left_s() == 6.0
-    seconds = Course(FadeTime(4.0), lambda: pulse)
-    shares = [seconds.share(100.0 + frame / 30.0) for frame in range(121)]
-    assert shares[45] == pytest.approx(0.375) and shares[119] < 1.0 == shares[120] and seconds.left_s() == 0.0
-    beats = Course(FadeTime(2.0, "bars"), lambda: pulse)
-    beats.share(0.0)
+    seconds = FadeTimer(FadeTime(4.0), lambda: pulse)
+    fractions = [seconds.fraction(100.0 + frame / 30.0) for frame in range(121)]
+    assert fractions[45] == pytest.approx(0.375) and fractions[119] < 1.0 == fractions[120] and seconds.left_s() == 0.0
+    beats = FadeTimer(FadeTime(2.0, "bars"), lambda: pulse)
+    beats.fraction(0.0)
     pulse = Pulse(beat=2.0, bpm=120.0, beats_a_bar=3)
-    beats.share(1.0)
+    beats.fraction(1.0)
     assert beats.left_s() == 2.0, "four beats, at the present tempo"

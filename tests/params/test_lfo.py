@@ -14,12 +14,12 @@ def store() -> ParamStore:
     return ParamStore()
 
 
-def course(store: ParamStore, shape: str, places: tuple[float, ...]) -> list[float]:
+def course(store: ParamStore, shape: str, positions: tuple[float, ...]) -> list[float]:
     """Levels of LFO 1 at these phases of its cycle of one beat."""
     store.set_many([("/lfo/1/shape", shape), ("/lfo/1/tempo_sync", "beat")], by="test")
     lfos, levels = Lfos(), []
-    for place in places:
-        lfos.advance(store.snapshot(), 0.0, place)
+    for position in positions:
+        lfos.advance(store.snapshot(), 0.0, position)
         levels.append(lfos.level(1, store.snapshot()))
     return levels
 

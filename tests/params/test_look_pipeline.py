@@ -14,7 +14,7 @@ from osc_schema.modulation import ROUTES
 BRIGHTNESS, ANGLE, MIRROR, FADE = "/multiverse/brightness", "/layer/1/angle", "/mirror/mode", "/master/fade"
 QUIET = [(f"/mod/{n}/source", "off") for n in ROUTES]
 PERIOD_S = 1 / 30
-HEARD = AudioFeatures(channels=(ChannelFeatures(),) * 4)
+SILENCE = AudioFeatures(channels=(ChannelFeatures(),) * 4)
 
 
 class Show:
@@ -40,9 +40,9 @@ class Show:
         snapshot, fade = self.crossfade.snapshot()
         self.looks.follow(fade, snapshot, period_s=period_s, late=self.late)
         self.looks.glide(snapshot, PERIOD_S)
-        self.looks.modulate(HEARD, time_s=self.now_s, beat=0.0)
+        self.looks.modulate(SILENCE, time_s=self.now_s, beat=0.0)
         self.now_s += PERIOD_S
-        return self.looks.shown.values
+        return self.looks.current.values
 
     def load(self, *values: tuple[str, object], seconds: float = 2.0) -> None:
         self.crossfade.start(entries_of(values), FadeTime(seconds), by="preset x", is_picture=True)
@@ -119,12 +119,12 @@ def test_without_time_for_two_looks_a_still_dissolves_but_never_offline(show: Sh
     show.load((BRIGHTNESS, 4.0))
     show.frame()
     assert show.looks.fade is not None and show.looks.leaving is None
-    assert show.looks.drawn_as == "the old look is frozen (drawing both looks would take 58 of 33 ms per frame)"
+    assert show.looks.fade_note == "the old look is frozen (drawing both looks would take 58 of 33 ms per frame)"
     offline = Show()
     offline.looks.cost.add(work_s=9.0, draw_s=9.0, looks=1)
     offline.load((BRIGHTNESS, 4.0))
     offline.frame(period_s=None)
-    assert offline.looks.leaving is not None and offline.looks.drawn_as == BOTH
+    assert offline.looks.leaving is not None and offline.looks.fade_note == BOTH
 
 
 def test_late_frames_during_the_fade_freeze_the_old_look(show: Show) -> None:
@@ -133,10 +133,10 @@ def test_late_frames_during_the_fade_freeze_the_old_look(show: Show) -> None:
     show.frame()
     show.late += MAX_LATE_FRAMES
     show.frame()
-    assert show.looks.leaving is not None and show.looks.drawn_as == BOTH
+    assert show.looks.leaving is not None and show.looks.fade_note == BOTH
     show.late += 1
     show.frame()
-    assert show.looks.leaving is None and show.looks.drawn_as == "the old look is frozen (3 frames were late)"
+    assert show.looks.leaving is None and show.looks.fade_note == "the old look is frozen (3 frames were late)"
     show.frame()
     assert show.looks.leaving is None
 
@@ -153,7 +153,7 @@ def expect(show: Show, name: str, values: dict[str, object] = TRAIL, *, late: in
 
 def test_an_expected_look_comes_with_its_own_values_until_its_beat_or_another_look_is_expected(show: Show) -> None:
     assert [expect(show, "Silk") for _ in range(3)] == [False, True, True]
-    assert (show.looks.coming.values[MIRROR], show.looks.shown.values[MIRROR]) == ("xy", "off")
+    assert (show.looks.coming.values[MIRROR], show.looks.current.values[MIRROR]) == ("xy", "off")
     assert show.looks.coming.values[BRIGHTNESS] == 2.5, "what the look does not hold stays"
     assert [expect(show, "Prism") for _ in range(2)] == [False, True], "a frame without one drops the trail"
     assert not expect(show, "")
@@ -169,11 +169,11 @@ def test_no_look_comes_without_a_trail_without_time_or_after_a_late_frame(show: 
 
 def test_a_prepared_look_gets_a_trail_once_and_keeps_it_until_it_or_nothing_is_prepared(show: Show) -> None:
     def frames(count: int, prepared: str = "Silk") -> list[tuple[bool, bool]]:
-        show.prepared, drawn = prepared, []
+        show.prepared, rendered = prepared, []
         for _ in range(count):
             comes = expect(show, "", late=show.late)
-            drawn.append((comes, show.looks.expected.keeps_trail))
-        return drawn
+            rendered.append((comes, show.looks.expected.keeps_trail))
+        return rendered
 
     assert frames(TRAIL_FRAMES + 3) == [(False, False), *[(True, True)] * TRAIL_FRAMES, *[(False, True)] * 2]
     assert expect(show, "Silk") and show.looks.expected.keeps_trail, "anew before its beat, on the same trail"
@@ -186,9 +186,9 @@ def test_a_prepared_look_gets_a_trail_once_and_keeps_it_until_it_or_nothing_is_p
 
 
 def test_a_cut_shows_the_new_values_in_its_first_frame(show: Show) -> None:
-    show.looks.shown.slew.set_smoothing(BRIGHTNESS, 1000.0)
+    show.looks.current.slew.set_smoothing(BRIGHTNESS, 1000.0)
     show.crossfade.start(entries_of([(BRIGHTNESS, 4.0)]), by="preset x", is_picture=True)
     snapshot, fade = show.crossfade.snapshot()
     show.looks.follow(fade, snapshot, period_s=PERIOD_S, late=0, crossfade=show.crossfade)
     show.looks.glide(snapshot, PERIOD_S)
-    assert show.looks.shown.values[BRIGHTNESS] == 4.0
+    assert show.looks.current.values[BRIGHTNESS] == 4.0

@@ -43,8 +43,8 @@ LIT = 40  # of 255: anything darker is ground
 LEAST = ("Horizon", "Riso")
 WEAKEST = [*LEAST, *in_long_form(*(name for name in LOOKS if name not in LEAST))]
 """Those that follow the drums or live in silence the least: what harms all looks is seen there first."""
-SHOWN = ("Djinn", "Cathedral")  # one of each kind: with a shader and without
-MACROS_OF = [*SHOWN, *in_long_form(*(name for name in LOOKS if name not in SHOWN))]
+EXAMPLES = ("Djinn", "Cathedral")  # one of each kind: with a shader and without
+MACROS_OF = [*EXAMPLES, *in_long_form(*(name for name in LOOKS if name not in EXAMPLES))]
 MACRO_SIZE, MACRO_FPS, MACRO_FRAMES = (112, 64), 8, 10
 FOLLOWS = {"Neume": 0.3}
 """Instead of 0.5: it writes the melody of a singer, and finds one in drums, too."""
@@ -111,11 +111,7 @@ def show(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactor
     for number, frame in enumerate(draw(name, presets, "demo", FPS, PICTURE_S, STILL_SIZE)):
         if number == last or (number >= first and (number - first) % MOMENT_FRAMES == 0):
             demo.append(frame.read_rgba()[..., :3].copy())
-    return Show(
-        name=name,
-        demo=np.stack(demo[:-1]),
-        still=demo[-1],
-    )
+    return Show(name=name, demo=np.stack(demo[:-1]), still=demo[-1])
 
 
 def followed(pictures: np.ndarray, fps: int) -> float:
@@ -130,8 +126,8 @@ def hue_shares(pictures: np.ndarray) -> np.ndarray:
     red, green, blue = np.moveaxis(pictures.reshape(-1, 3).astype(np.float32), 1, 0)
     x, y = red - (green + blue) / 2, (green - blue) * np.sqrt(3) / 2
     hues = np.floor(np.arctan2(y, x) / (2 * np.pi) * 12).astype(int) % 12
-    shares = np.bincount(hues, weights=np.hypot(x, y), minlength=12)
-    return shares / shares.sum()
+    fractions = np.bincount(hues, weights=np.hypot(x, y), minlength=12)
+    return fractions / fractions.sum()
 
 
 @pytest.mark.parametrize("name", WEAKEST)
@@ -141,7 +137,7 @@ def test_a_look_moves_with_the_drums(name: str, sounds: dict[str, str], tmp_path
 
 def test_a_look_is_as_bright_as_the_others_and_has_few_hues(show: Show) -> None:
     moments = show.demo.max(axis=3)
-    dark, bright = (np.median(share.mean(axis=(1, 2))) for share in (moments < LIT, moments > 120))
+    dark, bright = (np.median(fraction.mean(axis=(1, 2))) for fraction in (moments < LIT, moments > 120))
     if show.name in BRIGHT:
         assert dark < 0.05 and bright > 0.5
     else:
@@ -153,7 +149,7 @@ def test_a_look_is_as_bright_as_the_others_and_has_few_hues(show: Show) -> None:
     assert few > 0.85, "five twelfths of the hue circle hold its colours"
 
 
-def drawn_with(name: str, folder: Path, macro: int, position: float) -> np.ndarray:
+def render_with(name: str, folder: Path, macro: int, position: float) -> np.ndarray:
     """The look's picture after a second with this macro there, (height, width, 3), 0..255."""
     width, height = MACRO_SIZE
     config = Config(
@@ -169,7 +165,7 @@ def drawn_with(name: str, folder: Path, macro: int, position: float) -> np.ndarr
 def test_a_cut_to_a_prepared_look_begins_with_the_light_that_it_has_later(name: str, tmp_path: Path) -> None:
     config = Config(width=128, height=72, fps=30, audio="demo", offline=True, preset="Riso", presets=str(tmp_path))
     with open_engine(config) as engine:
-        mixer, means = engine.desk.preset_control.mixer, []
+        mixer, means = engine.control_hub.preset_control.mixer, []
         mixer.prepare(name)
         for frame in engine.frames(count=75):
             means.append(frame.read_rgba()[..., :3].mean())
@@ -181,9 +177,9 @@ def test_a_cut_to_a_prepared_look_begins_with_the_light_that_it_has_later(name: 
 @pytest.mark.parametrize("name", MACROS_OF)
 def test_each_macro_of_a_look_changes_what_one_sees(name: str, tmp_path: Path) -> None:
     look, unseen = LOOKS[name], {}
-    plain = drawn_with(name, tmp_path, 1, float(look["/macro/1"]))
+    plain = render_with(name, tmp_path, 1, float(look["/macro/1"]))
     for n in range(1, 9):
-        moved = drawn_with(name, tmp_path, n, 0.0 if float(look[f"/macro/{n}"]) > 0.5 else 1.0)
+        moved = render_with(name, tmp_path, n, 0.0 if float(look[f"/macro/{n}"]) > 0.5 else 1.0)
         if (change := np.abs(moved - plain).mean()) <= 1:
             unseen[look[f"/macro/name/{n}"]] = change
     assert not unseen
@@ -221,8 +217,8 @@ def test_a_look_is_like_its_still_and_its_loop(show: Show) -> None:
     for suffix, tolerance in (("jpg", 3), ("webp", 10)):  # the lines of a loop are finer: it is drawn at 480 x 270
         file = PICTURES / f"{show.name}.{suffix}"
         with Image.open(file) as image:
-            shown, drawn = blocks(np.asarray(image.convert("RGB"))), blocks(show.still)
-        off, alike = np.abs(shown - drawn).mean(), np.corrcoef(shown.ravel(), drawn.ravel())[0, 1]
+            first, still = blocks(np.asarray(image.convert("RGB"))), blocks(show.still)
+        off, alike = np.abs(first - still).mean(), np.corrcoef(first.ravel(), still.ravel())[0, 1]
         again = f"draw it again: multiverse preset picture {show.name!r} '{file}' --overwrite"
         assert off < tolerance and alike > 0.93, again
 

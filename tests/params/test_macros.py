@@ -102,16 +102,16 @@ def test_moves_are_edited_one_by_one(knob: Knob) -> None:
 @pytest.mark.parametrize("every", [4, 90], ids=["seldom", "every two seconds"])
 def test_a_desk_that_fades_a_macro_and_one_of_its_parameters_shows_no_flicker(knob: Knob, every: int) -> None:
     """The channels step at different rates, so most packets hold the macro alone."""
-    shown, rate_hz = [], 44.0
+    values, rate_hz = [], 44.0
     for packet in range(every * 6):
         entries: list[tuple[str, object]] = [("/macro/1", 0.1 + packet / 1000)]
         if packet % every == 0:
             entries.append((BLOOM, 0.9 + packet / every / 1000))
         knob.store.set_many(entries, by="map sacn Desk")
         knob.macros.step(packet / rate_hz)
-        shown.append(knob.store.get(BLOOM))
-    assert min(shown[2 * every :]) > 0.85, "once two steps have shown how fast the fade is"
-    assert every > rate_hz or min(shown) > 0.85
+        values.append(knob.store.get(BLOOM))
+    assert min(values[2 * every :]) > 0.85, "once two steps have shown how fast the fade is"
+    assert every > rate_hz or min(values) > 0.85
     assert knob.store.get(ANGLE) != 0.0, "what the desk does not send itself"
     rested_s = (6 + 4) * every / rate_hz + 1.0
     knob.store.set("/macro/1", 0.5, by="map sacn Desk")

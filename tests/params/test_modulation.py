@@ -16,7 +16,7 @@ ANGLE, BRIGHTNESS, WINDOW = "/layer/1/angle", "/multiverse/brightness", "/multiv
 SILENCE = (ChannelFeatures(),) * 4
 
 
-def heard(**hits: int) -> AudioFeatures:
+def features_with(**hits: int) -> AudioFeatures:
     """Features of silence in which so many drum hits were heard so far."""
     return AudioFeatures(channels=SILENCE, beat=BeatFeatures(**hits))
 
@@ -87,7 +87,7 @@ def test_without_a_route_the_same_mapping_is_returned(rig: Rig) -> None:
 
 
 def test_a_route_adds_its_part_of_the_range_to_the_set_value(rig: Rig) -> None:
-    for target, held, amount, value in [
+    for target, set_value, amount, value in [
         (BRIGHTNESS, 1.0, 0.5, 1.0 + 0.5 * 4),  # 0..4
         (BRIGHTNESS, 1.0, -0.125, 0.5),
         (BRIGHTNESS, 1.0, 1.0, 4.0),  # clipped
@@ -96,10 +96,10 @@ def test_a_route_adds_its_part_of_the_range_to_the_set_value(rig: Rig) -> None:
         (ANGLE, 170.0, 0.25, -100.0),  # wraps
         (ANGLE, 170.0, 1.0, 170.0),
     ]:
-        rig.store.set(target, held)
+        rig.store.set(target, set_value)
         rig.route(source="peak", channel=1, target=target, amount=amount)
         assert rig.step(sound(peak=1.0))[target] == pytest.approx(value), value
-        assert rig.store.get(target) == held, "presets and feedback keep what was set"
+        assert rig.store.get(target) == set_value, "presets and feedback keep what was set"
 
 
 def test_the_curve_bends_the_level_and_the_offset_is_added() -> None:
@@ -163,7 +163,7 @@ def test_a_beat_lifts_its_target_at_once_and_lets_it_fall() -> None:
         values = {}
         for frame in range(40):  # from just before beat 4 to just before beat 8
             time_s = frame * 0.1
-            values[round(time_s, 1)] = rig.step(heard(), time_s=time_s, beat=3.95 + time_s)[BRIGHTNESS]
+            values[round(time_s, 1)] = rig.step(features_with(), time_s=time_s, beat=3.95 + time_s)[BRIGHTNESS]
         assert [time_s for time_s, value in values.items() if value == 2.0] == lifts, source
         assert values[0.2] == pytest.approx(2.0 / math.e) and values[0.0] == 0.0, source
 
@@ -171,7 +171,7 @@ def test_a_beat_lifts_its_target_at_once_and_lets_it_fall() -> None:
 def test_watched_sources_have_levels_without_a_route_and_cost_nothing_afterwards(rig: Rig) -> None:
     rig.store.set_many([("/lfo/1/shape", "saw"), ("/lfo/1/tempo_sync", "beat")], by="test")
     rig.modulation.watch_sources(2)
-    rig.step(heard(), beat=0.25)
+    rig.step(features_with(), beat=0.25)
     values = rig.step(AudioFeatures(channels=(ChannelFeatures(rms=1.0), *SILENCE[1:])), time_s=0.1, beat=1.5)
     assert rig.modulation.sources.keys() == set(osc_schema.lookup("/mod/1/source").menu) - {"off"}
     assert (rig.modulation.sources["rms"], rig.modulation.sources["lfo1"], rig.modulation.sources["beat"]) == (
@@ -180,9 +180,9 @@ def test_watched_sources_have_levels_without_a_route_and_cost_nothing_afterwards
         1,
     )
     assert values[BRIGHTNESS] == rig.store.get(BRIGHTNESS)
-    rig.step(heard(), time_s=0.2)
+    rig.step(features_with(), time_s=0.2)
     quiet = rig.store.snapshot()
-    assert rig.modulation.step(quiet, heard(), time_s=0.3, beat=2.0) is quiet
+    assert rig.modulation.step(quiet, features_with(), time_s=0.3, beat=2.0) is quiet
 
 
 def test_each_octave_of_pitch_is_an_equal_step_and_channel_0_is_the_loudest(rig: Rig) -> None:
@@ -194,5 +194,5 @@ def test_each_octave_of_pitch_is_an_equal_step_and_channel_0_is_the_loudest(rig:
     channels = [ChannelFeatures(rms=rms, pitch_hz=hz) for rms, hz in ((0.1, 55), (0.2, 110), (0.4, 220), (0.3, 440))]
     for channel, level in ((1, 0.0), (0, 0.4), (4, 0.6)):
         rig.route(channel=channel)
-        heard_now = AudioFeatures(channels=tuple(channels))
-        assert rig.step(heard_now, time_s=99.0)[BRIGHTNESS] == pytest.approx(4 * level), channel
+        two_tones = AudioFeatures(channels=tuple(channels))
+        assert rig.step(two_tones, time_s=99.0)[BRIGHTNESS] == pytest.approx(4 * level), channel

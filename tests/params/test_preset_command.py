@@ -31,8 +31,8 @@ def test_list_names_all_presets(run) -> None:
 
 def test_show_prints_every_value(run) -> None:
     assert run("show", "night").stdout == ("/mode           simple\n/layer/1/angle  45\n/layer/1/mute   on\n")
-    shown = json.loads(run("show", "night", "--json").stdout)
-    assert shown == {
+    printed = json.loads(run("show", "night", "--json").stdout)
+    assert printed == {
         "name": "night",
         "values": {"/mode": "simple", "/layer/1/angle": 45.0, "/layer/1/mute": True},
         "problems": [],
@@ -96,7 +96,7 @@ def test_every_verb_has_a_form_for_scripts(run, tmp_path: Path) -> None:
 def test_a_running_engine_gets_the_time_of_the_fade_and_a_script_plain_json(monkeypatch: pytest.MonkeyPatch) -> None:
     waited: list[float] = []
 
-    def carry_out(address: str, words: list[str], to: str, *, within_s: float) -> None:
+    def carry_out(address: str, texts: list[str], to: str, *, within_s: float) -> None:
         waited.append(within_s)
         print("/done", address)
 

@@ -82,7 +82,7 @@ def test_invalid_entries_are_listed_one_by_one_and_the_rest_is_applied(presets: 
 
 
 def test_a_corrupt_file_is_one_clear_line(presets: PresetFolder) -> None:
-    for text, said in [
+    for text, message in [
         ("[values\n", "is not valid TOML"),
         ("\udcff\udcfe\0", "is not valid TOML"),
         ("x = " + "9" * 5000, "is not valid TOML"),
@@ -94,7 +94,7 @@ def test_a_corrupt_file_is_one_clear_line(presets: PresetFolder) -> None:
         write(presets, "bad", text)
         with pytest.raises(PresetError) as error:
             presets.load("bad")
-        assert said in str(error.value) and "bad.toml" in str(error.value) and "\n" not in str(error.value), text
+        assert message in str(error.value) and "bad.toml" in str(error.value) and "\n" not in str(error.value), text
 
 
 def test_a_preset_from_before_the_colour_parameters_keeps_its_look(presets: PresetFolder) -> None:
@@ -204,8 +204,8 @@ def test_overwritten_presets_are_kept_with_their_picture_ten_of_a_name_at_most(p
     for brightness in range(13):
         presets.save("night", {"/multiverse/brightness": brightness / 10})
         presets.save_picture("night", b"picture %d" % brightness)
-    kept = sorted(path.name for path in (presets.path / "replaced").iterdir())
-    assert kept == sorted(f"{n:06} night{suffix}" for n in range(3, 13) for suffix in (".toml", ".jpg"))
+    stored = sorted(path.name for path in (presets.path / "replaced").iterdir())
+    assert stored == sorted(f"{n:06} night{suffix}" for n in range(3, 13) for suffix in (".toml", ".jpg"))
     presets.restore("night")
     assert presets.load("night").by_address() == {"/multiverse/brightness": 1.1}
     assert presets.pictures()["night"].path.read_bytes() == b"picture 11"

@@ -105,7 +105,7 @@ def test_a_hanging_folder_hides_no_other(tmp_path: Path, open_catalog: Open, wai
     wait_for(lambda: catalog.find("plasma") is not None, "the other folder")
     assert not catalog.has_read_all
     catalog.check("Unknown")  # it may be in the folder that has not answered
-    assert "net has not answered yet" in catalog.not_found("Unknown")
+    assert "net has not answered yet" in catalog.not_found_message("Unknown")
     answer.set()
 
 

@@ -4,7 +4,7 @@ from typing import Any
 
 import pytest
 
-from engine.params.shader_inputs import ShaderInput, carried_over, inputs_of, is_input_address
+from engine.params.shader_inputs import ShaderInput, carry_over, inputs_of, is_input_address
 from engine.render.isf.isf_file import IsfInput
 from osc_schema import ParamType, Rejected
 
@@ -42,7 +42,7 @@ def test_inputs_take_numbers_in_the_order_of_the_file_as_long_as_they_fit() -> N
 
 
 def test_a_value_by_name_is_the_position_of_its_numbers_or_refused() -> None:
-    for each, default, sent, position, shown in [
+    for each, default, sent, position, displayed in [
         (SPEED, (0.25,), 7.5, (0.75,), 7.5),
         (CENTRE, (0.25, 0.5), (2.0, 0.5), (1.0, 0.75), (2.0, 0.5)),
         (TINT, (1.0, 0.5, 0.0, 1.0), "#00ff00", (0.0, 1.0, 0.0, 1.0), (0.0, 1.0, 0.0, 1.0)),
@@ -54,7 +54,7 @@ def test_a_value_by_name_is_the_position_of_its_numbers_or_refused() -> None:
         view = only(each)
         assert view.default == pytest.approx(default), each
         assert view.positions_of(sent) == (pytest.approx(position), ""), each
-        assert view.shown_at(position) == shown, each
+        assert view.display_value(position) == displayed, each
     for each, sent, reason in [
         (SHAPE, "moon", "not one of round, square, star"),
         (CENTRE, 0.5, "takes 2 numbers, not 1"),
@@ -83,11 +83,11 @@ def test_names_and_labels_that_are_equal_or_taken_stay_apart() -> None:
 def test_an_input_keeps_its_value_or_its_default_when_the_file_is_saved_with_another() -> None:
     before, _ = inputs_of("1", [SPEED, INVERT])
     now, _ = inputs_of("1", [INVERT, FLASH, shape("speed", "float", 0.0, 20.0, 1.0)])
-    positions = carried_over(before, now, {"/fx/1/1": 0.5, "/fx/1/2": 0.0})
+    positions = carry_over(before, now, {"/fx/1/1": 0.5, "/fx/1/2": 0.0})
     assert positions == {"/fx/1/1": 0.0, "/fx/1/2": 0.0, "/fx/1/3": 0.25}  # 5 of 20
     before, _ = inputs_of("1", [SPEED])
     now, _ = inputs_of("1", [shape("speed", "float", 0.0, 10.0, 9.0)])
-    assert carried_over(before, now, {"/fx/1/1": 0.25}) == {"/fx/1/1": pytest.approx(0.9)}
+    assert carry_over(before, now, {"/fx/1/1": 0.25}) == {"/fx/1/1": pytest.approx(0.9)}
 
 
 def test_an_address_may_name_an_input_of_a_shader_that_does_not_play() -> None:

@@ -123,10 +123,10 @@ def test_a_palette_glides_by_the_shares_of_its_items_which_add_up_to_one() -> No
     store, address = ParamStore(), "/colour/palette"
     store.set(address, "aurora")
     slew, part = started(store), 1 - math.exp(-1)
-    for palette, shares in (("sunset", (1 - part, part)), ("ember", ((1 - part) ** 2, part * (1 - part), part))):
+    for palette, weights in (("sunset", (1 - part, part)), ("ember", ((1 - part) ** 2, part * (1 - part), part))):
         store.set(address, palette)
-        shown = slew.step(store.snapshot(), lookup(address).smoothing_ms / 1000)[address]
-        assert shown == palette and dict(shown.shares) == pytest.approx(
-            dict(zip(("aurora", "sunset", "ember"), shares, strict=False))
+        item = slew.step(store.snapshot(), lookup(address).smoothing_ms / 1000)[address]
+        assert item == palette and dict(item.weights) == pytest.approx(
+            dict(zip(("aurora", "sunset", "ember"), weights, strict=False))
         )
     assert type(slew.step(store.snapshot(), 9.0)[address]) is str, "there"

@@ -120,14 +120,14 @@ def test_another_thread_sees_or_changes_no_part_of_a_group(use: Callable[[ParamS
 def test_what_was_set_together_is_remembered_and_every_wish_counted() -> None:
     store = ParamStore()
     store.remember_groups(["/macro/1"])
-    store.count_asked(["/layer/1/mute"])
+    store.count_sets(["/layer/1/mute"])
     store.set_many([("/macro/1", 0.5), ("/layer/1/angle", 0)], by="a")
     assert store.group_of("/macro/1") == (1, {"/macro/1", "/layer/1/angle"}), "also what had its value"
     store.apply([(osc_schema.lookup("/macro/1"), 0.6)], by="a", together=["/macro/1", "/layer/1/curve"])
     assert store.group_of("/macro/1") == (2, {"/macro/1", "/layer/1/curve"}), "also what follows later"
     for value in (True, True, False):
         store.set("/layer/1/mute", value)
-    assert store.times_asked(["/layer/1/mute"]) == 2
+    assert store.set_count(["/layer/1/mute"]) == 2
 
 
 def needs_a_model(value: object) -> None:
@@ -159,11 +159,12 @@ def test_a_glide_leaves_out_values_set_by_others_since() -> None:
     store = ParamStore()
     curve = osc_schema.lookup("/layer/1/curve")
     store.set("/layer/1/angle", 5, by="before")
-    taken, version = store.glide([(ANGLE, 6.0), (curve, 0.5)], by="fade", since=store.version)
-    assert (taken, store.get("/layer/1/angle"), store.get("/layer/1/curve")) == ({}, 6.0, 0.5)
+    overridden, version = store.glide([(ANGLE, 6.0), (curve, 0.5)], by="fade", since=store.version)
+    assert (overridden, store.get("/layer/1/angle"), store.get("/layer/1/curve")) == ({}, 6.0, 0.5)
     store.set("/layer/1/curve", 0.1, by="hand")
-    taken, version = store.glide([(ANGLE, 7.0), (curve, 0.6)], by="fade", since=version)
-    assert (taken, store.get("/layer/1/angle"), store.get("/layer/1/curve")) == ({"/layer/1/curve": "hand"}, 7.0, 0.1)
+    overridden, version = store.glide([(ANGLE, 7.0), (curve, 0.6)], by="fade", since=version)
+    assert overridden == {"/layer/1/curve": "hand"}
+    assert (store.get("/layer/1/angle"), store.get("/layer/1/curve")) == (7.0, 0.1)
     store.set("/master/panic", 1)
-    taken, _ = store.glide([(ANGLE, 8.0)], by="fade", since=version)
-    assert (taken, store.get("/layer/1/angle")) == ({"/layer/1/angle": "/master/panic"}, 0.0)
+    overridden, _ = store.glide([(ANGLE, 8.0)], by="fade", since=version)
+    assert (overridden, store.get("/layer/1/angle")) == ({"/layer/1/angle": "/master/panic"}, 0.0)

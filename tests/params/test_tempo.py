@@ -256,8 +256,8 @@ def test_a_link_session_beyond_the_range_is_told_once_with_its_tempo(store: Para
     follow(300.0)
     assert lines == []
     follow(400.0)
-    told = "Ableton Link runs at 400.00 beats/min, outside 20..300: the beat follows it, /tempo/bpm shows 300"
-    assert lines == [told] and store.get(BPM) == 300.0 and tempo.bpm == 400.0
+    message = "Ableton Link runs at 400.00 beats/min, outside 20..300: the beat follows it, /tempo/bpm shows 300"
+    assert lines == [message] and store.get(BPM) == 300.0 and tempo.bpm == 400.0
     follow(120.0)
     follow(999.0)
     assert len(lines) == 2 and "999.00" in lines[1]

@@ -1,4 +1,4 @@
-"""Real renderers, and pictures of four plain waves with a few changes."""
+"""Fixtures: real renderers, and pictures of four plain waves with a few changes."""
 
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from typing import Any
@@ -14,7 +14,7 @@ from engine.render.look import Look
 from engine.render.opening import open_renderer
 from engine.render.picture import Matte, PictureInput, RegionMap, Renderer
 from engine.values import ChannelFeatures, FoundObject, Segmentation, VideoFrame
-from tests.support.pictures import drawn
+from tests.support.pictures import draw_once
 
 PITCHES_HZ = (110.0, 164.8, 220.0, 277.2)
 PLAIN_VALUES = {param.address: param.default for param in osc_schema.PARAMS} | PLAIN
@@ -115,10 +115,7 @@ def picture(values: Callable, tones: Callable) -> Callable[..., PictureInput]:
 
 @pytest.fixture
 def draw(picture: Callable[..., PictureInput]) -> Callable[..., np.ndarray]:
-    """`draw(renderer, {address: value}, size=(w, h), ...)`: the finished picture; a size starts from black.
-
-    Rounded, not dithered, so that levels are known; test_dither.py compares it with the dithered one.
-    """
+    """Fixture: `draw(renderer, {address: value}, size=(w, h), ...)` returns the finished picture without dither."""
 
     def draw_one(
         renderer: Renderer,
@@ -129,7 +126,7 @@ def draw(picture: Callable[..., PictureInput]) -> Callable[..., np.ndarray]:
     ) -> np.ndarray:
         if size is not None:
             renderer.resize(*size)
-        return np.round(drawn(renderer, picture(changes, **more)).read_rgba16() / 257).astype(np.uint8)
+        return np.round(draw_once(renderer, picture(changes, **more)).read_rgba16() / 257).astype(np.uint8)
 
     return draw_one
 
@@ -147,9 +144,9 @@ def found() -> Callable[..., Segmentation]:
         picture_px: tuple[int, int] = (64, 48),
     ) -> Segmentation:
         count = len(masks)
-        told = zip(ids or range(1, count + 1), prompts or [1] * count, scores or [1.0] * count, strict=True)
+        fields = zip(ids or range(1, count + 1), prompts or [1] * count, scores or [1.0] * count, strict=True)
         return Segmentation(
-            objects=tuple(FoundObject(id=n, prompt=k, score=s, box=(0.5, 0.5, 1.0, 1.0)) for n, k, s in told),
+            objects=tuple(FoundObject(id=n, prompt=k, score=s, box=(0.5, 0.5, 1.0, 1.0)) for n, k, s in fields),
             masks=np.array(masks, np.uint8) if count else np.zeros((0, 32, 32), np.uint8),
             picture_px=picture_px,
             index=0,
@@ -165,7 +162,7 @@ def smooth_masks() -> Callable[..., np.ndarray]:
 
     def draw(count: int, side: int, seed: int = 0) -> np.ndarray:
         random = np.random.default_rng(seed)
-        place = (np.arange(side) + 0.5) / side
+        positions = (np.arange(side) + 0.5) / side
         logits = []
         for _ in range(count):
             (x, y), (wide, high), waves = (
@@ -173,9 +170,9 @@ def smooth_masks() -> Callable[..., np.ndarray]:
                 random.uniform(0.1, 0.3, 2),
                 random.normal(0, 1, 4),
             )
-            turn_x, turn_y = (2 * np.pi * k * place for k in (3, 2))
+            turn_x, turn_y = (2 * np.pi * k * positions for k in (3, 2))
             ripple = waves[0] * np.sin(turn_x + waves[1])[None, :] + waves[2] * np.cos(turn_y + waves[3])[:, None]
-            distance = np.hypot((place[None, :] - x) / wide, (place[:, None] - y) / high)
+            distance = np.hypot((positions[None, :] - x) / wide, (positions[:, None] - y) / high)
             logits.append(8 * (1 - distance) + ripple)
         return (1 / (1 + np.exp(-np.array(logits)))).astype(np.float32).reshape(count, side, side)
 

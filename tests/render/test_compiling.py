@@ -60,15 +60,15 @@ print(compiling.count, lines)
 
 @pytest.fixture
 def new_kernel(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Callable[..., Kernel]:
-    """A kernel that only this process knows; `is_kept`: in a file, so that it can be cached."""
+    """A kernel that only this process knows; `is_cached`: in a file, so that it can be cached."""
     monkeypatch.setattr("numba.core.config.CACHE_DIR", str(tmp_path / "cache"))
     monkeypatch.setattr(compiling, "KERNELS", {})
 
-    def make(*, is_kept: bool = True) -> Kernel:
+    def make(*, is_cached: bool = True) -> Kernel:
         file = tmp_path / "fill.py"
         file.write_text(FILL)
         names: dict[str, Any] = {"__name__": "fill"}
-        exec(compile(FILL, file if is_kept else "<nowhere>", "exec"), names)
+        exec(compile(FILL, file if is_cached else "<nowhere>", "exec"), names)
         return small_kernel("float64[::1]")(names["fill"])
 
     return make
@@ -92,12 +92,12 @@ def test_other_processes_compile_and_report(tmp_path: Path) -> None:
 def test_a_kernel_is_compiled_here_if_the_process_for_it_ends(new_kernel: Any, caplog: Any) -> None:
     fill, lines, is_over = new_kernel(), [], threading.Event()
 
-    def tell(line: str) -> None:
+    def report(line: str) -> None:
         lines.append(line)
         if line.startswith("compiled"):
             is_over.set()
 
-    Compilation(tell, (fill,)).wait((fill,))  # the process does not know this kernel
+    Compilation(report, (fill,)).wait((fill,))  # the process does not know this kernel
     assert filled(fill) == [1, 1, 1, 1]
     assert "the process that compiles fill has ended: it is compiled here" in caplog.text
     assert is_over.wait(120) and len(lines) == 2
@@ -152,7 +152,7 @@ def test_every_kernel_is_compiled_at_the_first_start_and_stamped_with_all_files_
 
 def test_without_a_cache_folder_or_disk_it_is_compiled_at_each_start_with_a_report(new_kernel: Any) -> None:
     lines: list[str] = []
-    fill = new_kernel(is_kept=False)
+    fill = new_kernel(is_cached=False)
     assert fill.folder is None and not fill.is_cached
     Compilation(lines.append, (fill,)).wait((fill,))
     assert filled(fill) == [1, 1, 1, 1]
@@ -171,7 +171,7 @@ def test_until_trails_layer_5_and_effects_are_compiled_it_draws_without_them(pic
     late = (numba_kernels.image_part, numba_kernels.feedback_part, numba_post.compose)
     assert set(late) <= set(numba_code.LATER)
 
-    def drawn(changes: dict[str, Any], layer5: np.ndarray | None) -> np.ndarray:
+    def draw_last(changes: dict[str, Any], layer5: np.ndarray | None) -> np.ndarray:
         renderer = NumbaRenderer(64, 36)
         for _ in range(3):
             renderer.draw(picture(changes, layer5=layer5))
@@ -179,15 +179,15 @@ def test_until_trails_layer_5_and_effects_are_compiled_it_draws_without_them(pic
         renderer.close()
         return pixels
 
-    whole = drawn(look, camera)
+    whole = draw_last(look, camera)
     with monkeypatch.context() as patched:
         for kernel in late:
             patched.setattr(kernel, "is_ready", False)
             patched.setattr(kernel, "prepare", lambda *args: None)
-        without = drawn(look, camera)
-        assert np.array_equal(without, drawn({}, None))
+        without = draw_last(look, camera)
+        assert np.array_equal(without, draw_last({}, None))
     assert not np.array_equal(without, whole)
-    assert np.array_equal(drawn(look, camera), whole)
+    assert np.array_equal(draw_last(look, camera), whole)
 
 
 def test_a_picture_waits_for_what_its_look_needs(picture: Callable[..., Any], monkeypatch: pytest.MonkeyPatch) -> None:

@@ -10,7 +10,7 @@ import pytest
 from engine.render.picture import PictureCrossfade, Renderer
 from engine.values import VideoFrame
 from tests.benchmarks.render_reference import draw_reference
-from tests.support.pictures import drawn, frame_of
+from tests.support.pictures import draw_once, frame_of
 
 SIMPLE = {"/mode": "simple"}
 RED, BLUE = (255, 0, 0), (0, 0, 255)
@@ -62,9 +62,9 @@ def fade(picture: Callable) -> Callable[..., np.ndarray]:
     ) -> np.ndarray:
         if size is not None:
             renderer.resize(*size)
-        asked = picture(changes, **more)
-        asked = dataclasses.replace(asked, layer5=after, layer5_before=before, layer5_mix=mix)
-        return drawn(renderer, asked).read_rgba()
+        request = picture(changes, **more)
+        request = dataclasses.replace(request, layer5=after, layer5_before=before, layer5_mix=mix)
+        return draw_once(renderer, request).read_rgba()
 
     return draw_one
 
@@ -100,20 +100,21 @@ def test_a_frozen_picture_stays_while_its_crossfade_continues(renderer: Renderer
     fade(renderer, SIMPLE, after, before, 0.25, (16, 16))
     frozen = SIMPLE | {"/master/freeze": True}
     assert (fade(renderer, frozen, after, before, 0.75)[..., :3] == 50).all()
-    assert (renderer.show(PictureCrossfade.of(after, before, 0.75)).read_rgba()[..., :3] == 150).all()
+    assert (renderer.lazy_picture(PictureCrossfade.of(after, before, 0.75)).read_rgba()[..., :3] == 150).all()
     assert (renderer.read_rgba()[..., :3] == 50).all()
     assert (fade(renderer, SIMPLE, after, before, 1.0)[..., :3] == 200).all()
 
 
-def test_a_shown_crossfade_has_its_own_size_and_no_effects(renderer: Renderer, draw: Any, f_card: Any) -> None:
+def test_an_extra_crossfade_has_its_own_size_and_no_effects(renderer: Renderer, draw: Any, f_card: Any) -> None:
     for size in [(64, 48), (512, 512), (7, 5)]:
         draw(renderer, {"/master/fade": 0.5, "/layer/5/mirror": True, "/multiverse/alpha": "luma"}, size=(32, 18))
         card = f_card(*size)
         picture = frame(np.ascontiguousarray(card[..., :3]))
-        shown = renderer.show(PictureCrossfade.of(picture))
-        assert (shown.width, shown.height) == size, size
-        assert (shown.read_rgba() == card).all(), size
+        lazy = renderer.lazy_picture(PictureCrossfade.of(picture))
+        assert (lazy.width, lazy.height) == size, size
+        assert (lazy.read_rgba() == card).all(), size
         upside_down = frame(np.ascontiguousarray(card[::-1, :, :3]))
-        half = renderer.show(PictureCrossfade.of(picture, upside_down, 0.5)).read_rgba()
+        half = renderer.lazy_picture(PictureCrossfade.of(picture, upside_down, 0.5)).read_rgba()
         assert apart(half, opaque(mixed(picture, upside_down, 0.5))) <= 1, size
-        assert (renderer.show(PictureCrossfade.of(picture, upside_down, 0.0)).read_rgba() == card[::-1]).all(), size
+        none = renderer.lazy_picture(PictureCrossfade.of(picture, upside_down, 0.0))
+        assert (none.read_rgba() == card[::-1]).all(), size

@@ -8,8 +8,8 @@ import numpy as np
 import pytest
 
 from engine.render.opening import open_renderer
-from engine.render.picture import Leaving, PictureInput, Renderer
-from tests.support.pictures import drawn
+from engine.render.picture import OutgoingLook, PictureInput, Renderer
+from tests.support.pictures import draw_once
 
 SIZE = (96, 54)
 BLACK_GROUND = {"/multiverse/bias": 0.0, "/multiverse/tone": "clip"}
@@ -25,7 +25,7 @@ WITHIN = 2  # of 255: three roundings
 
 
 class Pair:
-    """A renderer that fades, and two more that draw each look alone."""
+    """One renderer that fades, and two more that draw each look alone."""
 
     def __init__(self, renderer: Renderer, alone: list[Renderer], picture: Callable[..., PictureInput]) -> None:
         self.fading, self.alone = renderer, alone
@@ -41,12 +41,12 @@ class Pair:
 
     def draw(self, picture: PictureInput, *alone: PictureInput | None) -> list[np.ndarray]:
         """The pictures of the fading renderer and of the two that draw one look."""
-        shown = []
-        for renderer, asked in zip((self.fading, *self.alone), (picture, *alone), strict=False):
-            if asked is not None:
-                shown.append(drawn(renderer, asked).read_rgba().astype(int))
+        pictures = []
+        for renderer, request in zip((self.fading, *self.alone), (picture, *alone), strict=False):
+            if request is not None:
+                pictures.append(draw_once(renderer, request).read_rgba().astype(int))
         self._frame += 1
-        return shown
+        return pictures
 
 
 @pytest.fixture(scope="module")
@@ -66,7 +66,7 @@ def pair(renderer: Renderer, alone: dict[str, list[Renderer]], picture: Callable
 
 
 def leave(before: PictureInput | None, to: PictureInput, mix: float, number: int = 1) -> PictureInput:
-    return replace(to, leaving=Leaving(number=number, mix=mix, picture=before))
+    return replace(to, outgoing=OutgoingLook(number=number, mix=mix, picture=before))
 
 
 def mean_of(going: np.ndarray, coming: np.ndarray, mix: float) -> np.ndarray:
@@ -81,18 +81,18 @@ def test_each_frame_of_a_fade_is_the_mix_of_both_looks_drawn_alone(pair: Pair, a
     for step in range(9):
         mix = step / 8
         before, to = pair.picture(rose), pair.picture(curtain)
-        shown, going, coming = pair.draw(leave(before, to, mix), before, to)
+        mixed, going, coming = pair.draw(leave(before, to, mix), before, to)
         assert np.abs(going - coming).mean() > 20, "two clearly different looks"
-        assert np.abs(shown - mean_of(going, coming, mix)).max() <= WITHIN, f"at {mix}"
+        assert np.abs(mixed - mean_of(going, coming, mix)).max() <= WITHIN, f"at {mix}"
     to = pair.picture(curtain)
-    shown, coming = pair.draw(to, None, to)
-    assert (shown == coming).all(), "the fade is over, and the trail continues"
+    mixed, coming = pair.draw(to, None, to)
+    assert (mixed == coming).all(), "the fade is over, and the trail continues"
     pair.alone.reverse()
     pair.alone[1].resize(*SIZE)
     for mix in (0.0, 0.5):
         before, to = pair.picture(curtain), pair.picture(rose)
-        shown, going, coming = pair.draw(leave(before, to, mix, number=2), before, to)
-        assert np.abs(shown - mean_of(going, coming, mix)).max() <= WITHIN, "back, without the earlier trail"
+        mixed, going, coming = pair.draw(leave(before, to, mix, number=2), before, to)
+        assert np.abs(mixed - mean_of(going, coming, mix)).max() <= WITHIN, "back, without the earlier trail"
 
 
 def test_an_outgoing_look_that_is_not_drawn_dissolves_as_a_still(pair: Pair) -> None:
@@ -100,8 +100,8 @@ def test_an_outgoing_look_that_is_not_drawn_dissolves_as_a_still(pair: Pair) -> 
         (still,) = pair.draw(pair.picture(ROSE))
     for step in range(5):
         to = pair.picture(CURTAIN)
-        shown, coming = pair.draw(leave(None, to, step / 4), None, to)
-        assert np.abs(shown - mean_of(still, coming, step / 4)).max() <= WITHIN
+        mixed, coming = pair.draw(leave(None, to, step / 4), None, to)
+        assert np.abs(mixed - mean_of(still, coming, step / 4)).max() <= WITHIN
 
 
 def test_a_fade_during_another_shows_three_looks_with_the_first_as_a_still(pair: Pair) -> None:
@@ -114,30 +114,30 @@ def test_a_fade_during_another_shows_three_looks_with_the_first_as_a_still(pair:
     pair.alone.reverse()
     for step, mix in enumerate((0.0, 0.5, 0.9)):
         before, to = pair.picture(CURTAIN), pair.picture(ROSE)
-        asked = replace(to, leaving=Leaving(number=2, mix=mix, picture=before, revealed=revealed))
-        shown, going, coming = pair.draw(asked, before, to)
+        request = replace(to, outgoing=OutgoingLook(number=2, mix=mix, picture=before, revealed=revealed))
+        mixed, going, coming = pair.draw(request, before, to)
         side = mean_of(still, going, revealed)
-        assert np.abs(shown - mean_of(side, coming, mix)).max() <= WITHIN + 1
+        assert np.abs(mixed - mean_of(side, coming, mix)).max() <= WITHIN + 1
         if step == 0:
-            assert np.abs(shown - mean_of(still, going, revealed)).max() <= WITHIN
-    asked = replace(to, leaving=Leaving(number=3, mix=0.0, picture=to, revealed=0.9))  # and a third
-    shown, going = pair.draw(asked, None, to)
-    assert np.abs(shown - mean_of(side, going, 0.9)).max() <= WITHIN + 1
+            assert np.abs(mixed - mean_of(still, going, revealed)).max() <= WITHIN
+    request = replace(to, outgoing=OutgoingLook(number=3, mix=0.0, picture=to, revealed=0.9))  # and a third
+    mixed, going = pair.draw(request, None, to)
+    assert np.abs(mixed - mean_of(side, going, 0.9)).max() <= WITHIN + 1
 
 
 def test_master_guard_and_freeze_act_on_the_mix(pair: Pair) -> None:
     master = {"/master/fade": 0.5}
     pair.draw(pair.picture(ROSE), pair.picture(ROSE))
     before, to = pair.picture(ROSE), pair.picture(CURTAIN)
-    shown, going, coming = pair.draw(
+    mixed, going, coming = pair.draw(
         leave(before, replace(to, look=pair.picture(CURTAIN | master).look), 0.5), before, to
     )
-    assert np.abs(shown - 0.5 * mean_of(going, coming, 0.5))[..., :3].max() <= WITHIN
+    assert np.abs(mixed - 0.5 * mean_of(going, coming, 0.5))[..., :3].max() <= WITHIN
     frozen = pair.picture(CURTAIN | {"/master/freeze": True})
-    (shown,) = pair.draw(leave(before, frozen, 0.9))
-    assert np.abs(shown - mean_of(going, coming, 0.5)).max() <= WITHIN
-    (shown,) = pair.draw(leave(before, pair.picture(CURTAIN | {"/master/blackout": True}), 0.9))
-    assert (shown[..., :3] == 0).all()
+    (mixed,) = pair.draw(leave(before, frozen, 0.9))
+    assert np.abs(mixed - mean_of(going, coming, 0.5)).max() <= WITHIN
+    (mixed,) = pair.draw(leave(before, pair.picture(CURTAIN | {"/master/blackout": True}), 0.9))
+    assert (mixed[..., :3] == 0).all()
 
 
 def test_a_new_size_during_a_fade_keeps_both_looks_and_drops_the_still(pair: Pair) -> None:
@@ -146,44 +146,46 @@ def test_a_new_size_during_a_fade_keeps_both_looks_and_drops_the_still(pair: Pai
     for renderer in (pair.fading, *pair.alone):
         renderer.resize(64, 48)
     before, to = pair.picture(ROSE), pair.picture(CURTAIN)
-    shown, going, coming = pair.draw(leave(before, to, 0.5), before, to)
-    assert np.abs(shown - mean_of(going, coming, 0.5)).max() <= WITHIN
+    mixed, going, coming = pair.draw(leave(before, to, 0.5), before, to)
+    assert np.abs(mixed - mean_of(going, coming, 0.5)).max() <= WITHIN
     for renderer in (pair.fading, *pair.alone):
         renderer.resize(60, 40)
     for mix in (0.5, 0.6):
         to = pair.picture(CURTAIN)
-        shown, coming = pair.draw(leave(None, to, mix), None, to)
-        assert (shown == coming).all(), "nothing is left of the other look, nor of black"
+        mixed, coming = pair.draw(leave(None, to, mix), None, to)
+        assert (mixed == coming).all(), "nothing is left of the other look, nor of black"
 
 
 def test_a_fade_does_not_draw_over_a_published_picture(pair: Pair) -> None:
     pair.draw(pair.picture(ROSE))
-    kept, copies = [pair.fading.read_rgba()], [pair.fading.read_rgba().copy()]
+    pictures, copies = [pair.fading.read_rgba()], [pair.fading.read_rgba().copy()]
     for step in range(8):
         number, mix = (1, step / 5) if step < 5 else (2, (step - 5) / 3)
         pair.draw(leave(pair.picture(ROSE), pair.picture(CURTAIN), mix, number))
-        kept.append(pair.fading.read_rgba())
-        copies.append(kept[-1].copy())
-    assert all((one == copy).all() for one, copy in zip(kept, copies, strict=True))
+        pictures.append(pair.fading.read_rgba())
+        copies.append(pictures[-1].copy())
+    assert all((one == copy).all() for one, copy in zip(pictures, copies, strict=True))
 
 
 def test_an_expected_look_begins_with_its_trail_and_any_other_with_a_black_one(pair: Pair) -> None:
     """Cuts: to the look that was drawn unseen, to another one while that waits, and after it was dropped or kept."""
     cases = (False, False, False), (True, False, False), (False, True, False), (False, False, True), (True, False, True)
-    for cut, (is_waiting, is_dropped, is_kept) in enumerate(cases, start=1):
+    for cut, (is_waiting, is_dropped, keeps_trail) in enumerate(cases, start=1):
         pair.fading.resize(*SIZE)
         for each in pair.alone:
             each.resize(*SIZE)
         for _ in range(6):
-            shown, rose = pair.picture(CURTAIN), pair.picture(ROSE)
-            pair.draw(replace(shown, coming=rose, cuts=cut - 1), None, rose)
+            curtain, rose = pair.picture(CURTAIN), pair.picture(ROSE)
+            pair.draw(replace(curtain, upcoming=rose, cuts=cut - 1), None, rose)
         if is_dropped:
             pair.draw(replace(pair.picture(CURTAIN), cuts=cut - 1))
-        elif is_kept:
-            pair.draw(replace(pair.picture(CURTAIN), cuts=cut - 1, keeps_coming=True))
+        elif keeps_trail:
+            pair.draw(replace(pair.picture(CURTAIN), cuts=cut - 1, keeps_upcoming=True))
         rose = pair.picture(ROSE)
         seen, with_trail = pair.draw(
-            replace(rose, cuts=cut, coming=rose if is_waiting and not is_kept else None, keeps_coming=is_waiting),
+            replace(
+                rose, cuts=cut, upcoming=rose if is_waiting and not keeps_trail else None, keeps_upcoming=is_waiting
+            ),
             None,
             rose,
         )

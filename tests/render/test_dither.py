@@ -11,7 +11,7 @@ from engine.render.gl_targets import PLAIN_DTYPE
 from engine.render.opening import open_renderer
 from engine.render.picture import PictureInput, Renderer
 from tests.render.void_and_cluster import make_ranks
-from tests.support.pictures import drawn
+from tests.support.pictures import draw_once
 
 SIMPLE = {"/mode": "simple"}
 SIZE = (512, 64)
@@ -40,7 +40,7 @@ def box_means(rows: np.ndarray) -> np.ndarray:
 
 def test_a_still_gradient_has_no_bands_and_stands_still(renderer: Renderer, gradient: PictureInput) -> None:
     renderer.resize(*SIZE)
-    deep = drawn(renderer, gradient).read_rgba16() / 257
+    deep = draw_once(renderer, gradient).read_rgba16() / 257
     dithered, rounded = renderer.read_rgba(), np.round(deep)
     assert 3 < np.ptp(deep[..., 0]) < 8
     assert steps(rounded) < 10
@@ -52,7 +52,7 @@ def test_a_still_gradient_has_no_bands_and_stands_still(renderer: Renderer, grad
     renderer.resize(*SIZE)
     seen = []
     for _ in range(3):
-        seen.append(drawn(renderer, gradient).read_rgba().copy())
+        seen.append(draw_once(renderer, gradient).read_rgba().copy())
     assert (seen[0] == seen[1]).all() and (seen[0] == seen[2]).all()
 
 
@@ -80,15 +80,17 @@ def test_both_renderers_dither_alike(gl: Renderer, cpu: Renderer, gradient: Pict
     seen = []
     for renderer in (gl, cpu):
         renderer.resize(*SIZE)
-        seen.append(drawn(renderer, gradient).read_rgba().astype(int))
+        seen.append(draw_once(renderer, gradient).read_rgba().astype(int))
     assert np.abs(seen[0] - seen[1]).max() <= 1 and (seen[0] != seen[1]).mean() < 0.02
 
 
-def test_the_renderer_says_how_many_bits_it_keeps(renderer: Renderer) -> None:
+def test_the_renderer_reports_its_bits_per_channel(renderer: Renderer) -> None:
     assert renderer.description.endswith(", 16-bit pictures")
 
 
-def test_a_driver_without_deep_targets_draws_with_8_bits_and_says_so(gl: Renderer, draw: Any, monkeypatch: Any) -> None:
+def test_a_driver_without_deep_targets_draws_with_8_bits_and_reports_it(
+    gl: Renderer, draw: Any, monkeypatch: Any
+) -> None:
     expected = draw(gl, size=(64, 36)).astype(int)
     monkeypatch.setattr("engine.render.gl_publish.deepest_dtype", lambda context: PLAIN_DTYPE)
     plain = open_renderer("gl", 64, 36)

@@ -28,26 +28,26 @@ RTX = EglDevice(index=4, name="NVIDIA GeForce RTX 4090", is_cuda=True)
 MACHINE = (LLVMPIPE, RADEON, H100, OTHER_H100)
 
 
-class StandInEgl:
+class StubEgl:
     """A libEGL with known devices: for each, its strings by EGL's number."""
 
     def __init__(self, devices: Sequence[dict[int, bytes]], missing: bytes = b"") -> None:
         @ctypes.CFUNCTYPE(ctypes.c_uint, ctypes.c_int, ctypes.POINTER(ctypes.c_size_t), ctypes.POINTER(ctypes.c_int))
         def query_devices(room: int, handles: Any, count: Any) -> int:
-            for place in range(min(room, len(devices))):
-                handles[place] = 0x1000 + place
+            for index in range(min(room, len(devices))):
+                handles[index] = 0x1000 + index
             count[0] = len(devices)
             return 1
 
         @ctypes.CFUNCTYPE(ctypes.c_size_t, ctypes.c_size_t, ctypes.c_int)
         def query_string(handle: int, name: int) -> int:
-            asked.append((handle, name))
-            text = kept.get((handle, name))
+            queries.append((handle, name))
+            text = texts.get((handle, name))
             return ctypes.cast(text, ctypes.c_void_p).value or 0 if text else 0
 
-        strings = [((0x1000 + place, name), text) for place, own in enumerate(devices) for name, text in own.items()]
-        kept = {key: ctypes.c_char_p(text) for key, text in strings}
-        self.asked = asked = list[tuple[int, int]]()
+        strings = [((0x1000 + index, name), text) for index, own in enumerate(devices) for name, text in own.items()]
+        texts = {key: ctypes.c_char_p(text) for key, text in strings}
+        self.queries = queries = list[tuple[int, int]]()
         functions = {b"eglQueryDevicesEXT": query_devices, b"eglQueryDeviceStringEXT": query_string}
         functions.pop(missing, None)
 
@@ -57,7 +57,7 @@ class StandInEgl:
         self.eglGetProcAddress = get_address
 
 
-def test_a_card_comes_before_software_told_apart_by_their_extensions() -> None:
+def test_a_card_comes_before_software_distinguished_by_their_extensions() -> None:
     nvidia = {
         0x3055: b"EGL_NV_device_cuda EGL_EXT_device_drm EGL_EXT_device_drm_render_node EGL_EXT_device_query_name",
         0x3053: b"NVIDIA",
@@ -67,14 +67,14 @@ def test_a_card_comes_before_software_told_apart_by_their_extensions() -> None:
     }
     old_nvidia = {0x3055: b"EGL_NV_device_cuda EGL_EXT_device_drm", 0x3233: b"/dev/dri/card1"}
     software = {0x3055: b"EGL_MESA_device_software EGL_EXT_device_drm_render_node"}
-    egl = StandInEgl([software, old_nvidia, nvidia])
+    egl = StubEgl([software, old_nvidia, nvidia])
     assert list_egl_devices(egl) == (
         EglDevice(index=0, is_software=True),
         EglDevice(index=1, file="/dev/dri/card1", is_cuda=True),
         H100,
     )
-    assert (0x1001, 0x335F) not in egl.asked  # without its extension it would set an error
-    assert list_egl_devices(StandInEgl([nvidia], missing=b"eglQueryDeviceStringEXT")) == ()
+    assert (0x1001, 0x335F) not in egl.queries  # without its extension it would set an error
+    assert list_egl_devices(StubEgl([nvidia], missing=b"eglQueryDeviceStringEXT")) == ()
     assert by_preference(MACHINE) == (H100, OTHER_H100, RADEON, LLVMPIPE)
 
 
@@ -116,13 +116,13 @@ def machine(require: Any, monkeypatch: pytest.MonkeyPatch) -> Machine:
     from glcontext import egl
 
     def create(**options: Any) -> Any:
-        made.tried.append(options["device_index"])
+        stub.tried.append(options["device_index"])
         return real(**options)
 
-    made, real = Machine(software[0]), egl.create_context
+    stub, real = Machine(software[0]), egl.create_context
     monkeypatch.setattr(egl, "create_context", create)
-    monkeypatch.setattr(context, "list_egl_devices", lambda: made.devices)
-    return made
+    monkeypatch.setattr(context, "list_egl_devices", lambda: stub.devices)
+    return stub
 
 
 def test_the_card_is_tried_first_and_software_draws_where_it_does_not_open(machine: Machine) -> None:
@@ -157,7 +157,9 @@ def test_a_chosen_device_is_opened_or_nothing(machine: Machine) -> None:
     assert machine.tried == [99, machine.software.index], "98 could be in the name of a device, which a context tells"
 
 
-def test_an_unused_card_is_told_with_its_error_unless_a_device_was_chosen(machine: Machine, monkeypatch: Any) -> None:
+def test_an_unused_card_is_reported_with_its_error_unless_a_device_was_chosen(
+    machine: Machine, monkeypatch: Any
+) -> None:
     card = GraphicsCard(vendor="NVIDIA", name="NVIDIA H100", file=Path("/dev/nvidia0"))
     monkeypatch.setattr("engine.render.unused_card.find_cards", lambda: (card,))
     unused = find_unused_card()

@@ -1,4 +1,4 @@
-"""The shares of up to three looks in a fade, with a number for each picture: a look is drawn as its time."""
+"""Tests the weights of up to three looks in a fade, with numbers as pictures: a look is drawn as its time."""
 
 from collections.abc import Callable
 from dataclasses import replace
@@ -6,51 +6,49 @@ from types import SimpleNamespace
 
 import pytest
 
-from engine.render.fades import FadeState, LookSteps
-from engine.render.picture import Leaving
+from engine.render.fades import FadeBackend, FadeState
+from engine.render.picture import OutgoingLook
 
-NUMBERS = LookSteps(
-    look=lambda picture, **how: picture.time_s,
-    effects=lambda picture, drawn, post, **how: drawn,
-    mixed=lambda below, above, share: below + (above - below) * share,
-    settle=lambda: None,
+NUMBERS = FadeBackend(
+    draw_look=lambda picture, **how: picture.time_s,
+    draw_effects=lambda picture, look, post, **how: look,
+    mix=lambda below, above, mix: below + (above - below) * mix,
+    barrier=lambda: None,
 )
 MORPH = (SimpleNamespace(is_shared=True, mix=1.0),)
 
 
 @pytest.fixture
-def shown(picture: Callable) -> Callable[..., list[float]]:
+def play(picture: Callable) -> Callable[..., list[float]]:
     """The pictures of frames: the level of the look, and number, mix and level of the one that leaves, if any."""
 
     def play(*frames: tuple, shaders: tuple = (), plain: int = 0) -> list[float]:
         state, seen = FadeState(), []
         for frame, (level, *fade) in enumerate(frames):
-            asked = replace(picture(), time_s=level, shaders=shaders if frame >= plain else ())
+            request = replace(picture(), time_s=level, shaders=shaders if frame >= plain else ())
             if fade:
                 number, mix, old, *options = fade
                 leaving = None if old is None else replace(picture(), time_s=old)
-                told = dict(zip(("revealed", "held_from"), options, strict=False))
-                asked = replace(asked, leaving=Leaving(number=number, mix=mix, picture=leaving, **told))
-            state.follow(asked.leaving)
-            state.shown = state.draw(asked, NUMBERS)
-            seen.append(state.shown)
+                how = dict(zip(("revealed", "freeze_mix"), options, strict=False))
+                request = replace(request, outgoing=OutgoingLook(number=number, mix=mix, picture=leaving, **how))
+            state.follow(request.outgoing)
+            state.displayed = state.draw(request, NUMBERS)
+            seen.append(state.displayed)
         return seen
 
     return play
 
 
-def test_a_look_that_stops_stays_as_last_drawn_and_another_fade_begins_with_what_is_on_screen(shown: Callable) -> None:
-    assert shown((10,), (20, 1, 0.25, 10), (20, 1, 0.5, 12), (30, 1, 0.5, None), (40,)) == [10, 12.5, 16, 21, 40]
-    assert shown((10,), (20, 1, 0.5, 10), (40, 2, 0.0, None), (40, 2, 0.2, None)) == [10, 15, 15, 20]
+def test_a_look_that_stops_stays_as_last_drawn_and_another_fade_begins_with_what_is_on_screen(play: Callable) -> None:
+    assert play((10,), (20, 1, 0.25, 10), (20, 1, 0.5, 12), (30, 1, 0.5, None), (40,)) == [10, 12.5, 16, 21, 40]
+    assert play((10,), (20, 1, 0.5, 10), (40, 2, 0.0, None), (40, 2, 0.2, None)) == [10, 15, 15, 20]
     beneath = (40, 2, 0.25, 20, 0.5)  # 10 and 20 half and half, and a quarter of 40
     for shaders in ((), MORPH):
-        assert shown((20, 1, 0.5, 10), beneath, shaders=shaders, plain=1)[-1] == 21.25
-    assert shown((20, 1, 0.5, 10), (40, 2, 0.5, None, 1.0, 0.2), (40, 2, 0.6, None))[1:] == pytest.approx(
-        [24.375, 27.5]
-    )
+        assert play((20, 1, 0.5, 10), beneath, shaders=shaders, plain=1)[-1] == 21.25
+    assert play((20, 1, 0.5, 10), (40, 2, 0.5, None, 1.0, 0.2), (40, 2, 0.6, None))[1:] == pytest.approx([24.375, 27.5])
 
 
-def test_looks_with_the_same_shaders_are_held_as_they_are_on_screen(shown: Callable) -> None:
-    morph = shown((20, 1, 0.25, 10), (20, 1, 0.25, None), (20, 1, 0.625, None), (20, 1, 0.1, None), shaders=MORPH)
+def test_looks_with_the_same_shaders_freeze_as_they_are_on_screen(play: Callable) -> None:
+    morph = play((20, 1, 0.25, 10), (20, 1, 0.25, None), (20, 1, 0.625, None), (20, 1, 0.1, None), shaders=MORPH)
     assert morph == [12.5, 12.5, 16.25, 12.5], "in the rest of its time, and a hand may move back"
-    assert shown((20, 1, 0.5, 10), (40, 2, 0.0, 20), (40, 2, 0.2, 20), (30,), shaders=MORPH) == [15, 15, 20, 30]
+    assert play((20, 1, 0.5, 10), (40, 2, 0.0, 20), (40, 2, 0.2, 20), (30,), shaders=MORPH) == [15, 15, 20, 30]

@@ -55,10 +55,10 @@ def test_it_is_what_the_child_makes_of_the_whole_picture(gl: Renderer, full_px: 
             fit.drop()
             found = fit.read(source, size_px)
             assert found.shape == (size_px[1], size_px[0], 4) and (found[..., 3] == 255).all()
-            expected = pixels.fitted(picture[None, ..., :3], *size_px, torch.device("cpu"))
+            expected = pixels.crop_and_resize(picture[None, ..., :3], *size_px, torch.device("cpu"))
             apart = np.abs(found[..., :3] - expected[0].permute(1, 2, 0).numpy() * 255)
             assert apart.max() <= ROUNDING, name
-            again = pixels.fitted(found[None, ..., :3], *size_px, torch.device("cpu"))
+            again = pixels.crop_and_resize(found[None, ..., :3], *size_px, torch.device("cpu"))
             assert torch.equal(pixels.as_rgb(again)[0], torch.from_numpy(found[..., :3])), "the child resizes no more"
         fit.release()
         source.release()
@@ -78,7 +78,7 @@ def test_only_what_sd_sees_is_read(gl: Renderer, monkeypatch: pytest.MonkeyPatch
         fit = FittedPicture(gl._context, gl._finish)
         queued.clear()
         source = Target(gl._context, (320, 180))
-        kept: list[tuple[np.ndarray, np.ndarray]] = []
+        reads: list[tuple[np.ndarray, np.ndarray]] = []
         for level, size_px in enumerate([(64, 64), (64, 64), (128, 72), (64, 64)]):
             source.framebuffer.clear(level / 255, 0.0, 0.0)
             fit.drop()
@@ -86,9 +86,9 @@ def test_only_what_sd_sees_is_read(gl: Renderer, monkeypatch: pytest.MonkeyPatch
             gl._finish()
             read = fit.read(source, size_px)
             assert (read == (level, 0, 0, 255)).all()
-            kept.append((read, read.copy()))
+            reads.append((read, read.copy()))
         fit.read(source, (16, 8))  # not the size that was queued
         assert queued == [width * height * 4 for width, height in [(64, 64), (64, 64), (128, 72), (64, 64), (16, 8)]]
-        assert all(np.array_equal(read, copy) for read, copy in kept)
+        assert all(np.array_equal(read, copy) for read, copy in reads)
         fit.release()
         source.release()

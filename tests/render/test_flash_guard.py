@@ -12,9 +12,9 @@ from engine.render.flash_guard import (
     Limits,
     box_means,
     box_minima,
-    gain_for,
     luminance,
-    sample_places,
+    sample_positions,
+    solve_gain,
 )
 from engine.render.picture import Renderer
 from tests.render.wcag_flashes import (
@@ -26,7 +26,7 @@ from tests.render.wcag_flashes import (
     red_flashes,
 )
 from tests.support.long_form import ONLY_SOAK, in_long_form
-from tests.support.pictures import drawn
+from tests.support.pictures import draw_once
 
 SIMPLE = {"/mode": "simple"}
 GUARDED = SIMPLE | {"/safety/flash_guard": True}
@@ -35,7 +35,7 @@ Card = np.ndarray
 LEFT, RIGHT = (slice(None), slice(0, 18)), (slice(None), slice(18, 36))
 CORNER = (slice(0, 9), slice(0, 18))
 LIKE_OTHERS = ("5 Hz", "15 Hz", "left half", "a quarter", "red and blue", "left half red")
-TELLING = {(4, "jittered"), (8, "60 fps"), (12, "24 fps")}
+QUICK_CASES = {(4, "jittered"), (8, "60 fps"), (12, "24 fps")}
 
 
 def card(*rgb: int) -> Card:
@@ -47,9 +47,9 @@ WHITE, BLACK, RED, GREY, DIM, BLUE = (
 )
 
 
-def only(place: tuple[slice, slice], on: Card, elsewhere: Card) -> Card:
+def only(area: tuple[slice, slice], on: Card, elsewhere: Card) -> Card:
     whole = elsewhere.copy()
-    whole[place] = on[place]
+    whole[area] = on[area]
     return whole
 
 
@@ -88,7 +88,7 @@ def strobe(hz: float, off: Card, on: Card, times_s: np.ndarray) -> list[Card]:
 
 @pytest.fixture
 def show(cpu: Renderer, draw: Callable) -> Callable[[Sequence[Card], np.ndarray], np.ndarray]:
-    """`show(cards, times_s)`: the pictures shown, (frames, height, width, 3) uint8."""
+    """Fixture: `show(cards, times_s)` returns the published pictures, (frames, height, width, 3) uint8."""
 
     def show_all(cards: Sequence[Card], times_s: np.ndarray) -> np.ndarray:
         cpu.resize(*SIZE)
@@ -117,19 +117,19 @@ def mean_luminance(pictures: np.ndarray) -> np.ndarray:
 def test_no_strobe_is_published_with_more_than_three_flashes_a_second(show: Callable, name: str) -> None:
     hz, off, on = STROBES[name]
     times_s = times(30)
-    wanted = strobe(hz, off, on, times_s)
-    assert hz == 3 or max(general_flashes(np.array(wanted), times_s), red_flashes(np.array(wanted), times_s)) > 3
-    published = show(wanted, times_s)
+    inputs = strobe(hz, off, on, times_s)
+    assert hz == 3 or max(general_flashes(np.array(inputs), times_s), red_flashes(np.array(inputs), times_s)) > 3
+    published = show(inputs, times_s)
     assert_conforms(published, times_s)
-    is_new = [not np.array_equal(one, other) for one, other in pairwise(wanted)]
-    is_shown = [not np.array_equal(one, other) for one, other in pairwise(published)]
-    assert all(shown for new, shown in zip(is_new, is_shown, strict=True) if new), "a picture was frozen"
+    is_new = [not np.array_equal(one, other) for one, other in pairwise(inputs)]
+    has_changed = [not np.array_equal(one, other) for one, other in pairwise(published)]
+    assert all(changed for new, changed in zip(is_new, has_changed, strict=True) if new), "a picture was frozen"
 
 
 @pytest.mark.parametrize(
     ("hz", "times_s"),
     [
-        pytest.param(hz, times_s, id=f"{hz}-{name}", marks=() if (hz, name) in TELLING else ONLY_SOAK)
+        pytest.param(hz, times_s, id=f"{hz}-{name}", marks=() if (hz, name) in QUICK_CASES else ONLY_SOAK)
         for hz in (4, 8, 12)
         for name, times_s in (("24 fps", times(24)), ("60 fps", times(60)), ("jittered", jittered()))
     ],
@@ -220,7 +220,7 @@ def test_a_hit_is_white_over_any_picture_and_hits_in_a_row_are_limited(
     renderer.resize(*SIZE)
 
     def show(values: dict, hits: int, time_s: float) -> np.ndarray:
-        return drawn(renderer, picture(values | {"/master/hit": hits}, layer5=BLACK, time_s=time_s)).read_rgba()
+        return draw_once(renderer, picture(values | {"/master/hit": hits}, layer5=BLACK, time_s=time_s)).read_rgba()
 
     show(SIMPLE, 1, 8.0)  # those of before
     frozen = SIMPLE | {"/master/freeze": True}
@@ -228,8 +228,8 @@ def test_a_hit_is_white_over_any_picture_and_hits_in_a_row_are_limited(
         (SIMPLE, 1, 9.1, 0), (SIMPLE, 2, 9.2, 255), (SIMPLE, 2, 9.325, 64), (frozen, 2, 9.325, 64), (SIMPLE, 2, 9.5, 0),
         (frozen, 3, 9.6, 255), (frozen, 3, 9.9, 0),
     ):  # fmt: skip
-        shown = show(values, hits, time_s).astype(int)
-        assert (np.abs(shown[..., :3] - level) <= 1).all() and (shown[..., 3] == 255).all(), (time_s, shown[0, 0])
+        rgba = show(values, hits, time_s).astype(int)
+        assert (np.abs(rgba[..., :3] - level) <= 1).all() and (rgba[..., 3] == 255).all(), (time_s, rgba[0, 0])
     times_s = times(30, 2)
     published = [show(GUARDED, 3 + int(time_s * 10), 20.0 + float(time_s)) for time_s in times_s]
     assert general_flashes(np.array(published)[..., :3], times_s) == 3
@@ -259,9 +259,9 @@ def test_the_guard_reports_its_state(renderer: Renderer, draw: Callable) -> None
 
 def test_both_renderers_limit_alike(gl: Renderer, cpu: Renderer, draw: Callable) -> None:
     for name in ("10 Hz", "a quarter", "left half red"):
-        wanted = strobe(*STROBES[name], times(30, 1.5))
+        inputs = strobe(*STROBES[name], times(30, 1.5))
         by_gl, by_numba = (
-            np.array([draw(each, GUARDED, layer5=pixels, time_s=n / 30) for n, pixels in enumerate(wanted)]).astype(int)
+            np.array([draw(each, GUARDED, layer5=pixels, time_s=n / 30) for n, pixels in enumerate(inputs)]).astype(int)
             for each in (_resized(gl), _resized(cpu))
         )
         assert np.abs(by_gl - by_numba).max() <= 2
@@ -283,7 +283,7 @@ def limits_of(levels: Sequence[float], fps: float = 30) -> Iterator[Limits | Non
         yield guard.limit(flat(level), frame / fps)
 
 
-def test_a_change_over_many_frames_counts_once_and_a_clock_set_back_begins_anew() -> None:
+def test_a_change_over_many_frames_counts_once_and_a_clock_set_back_begins_again() -> None:
     slow = [0.0, 0.2, 0.4, 0.6, 0.8, 1.0, 0.8, 0.6, 0.4, 0.2]  # one rise and one fall
     assert not any(limits_of(slow * 3)), "three flashes a second"
     assert any(limits_of(slow * 4, fps=40)), "four"
@@ -296,12 +296,12 @@ def test_a_change_over_many_frames_counts_once_and_a_clock_set_back_begins_anew(
 
 def test_samples_come_from_all_parts_of_each_cell_and_stay_inside() -> None:
     for width, height in ((1280, 720), (64, 36), (63, 35), (1, 1), (8192, 64)):
-        places = sample_places(width, height)
-        assert places.shape == (CELLS, CELLS, 64, 2) and (places >= 0).all()
-        assert (places[..., 0] < width).all() and (places[..., 1] < height).all()
-    places = sample_places(1440, 1440)  # cells of 80 x 80 pixels
+        positions = sample_positions(width, height)
+        assert positions.shape == (CELLS, CELLS, 64, 2) and (positions >= 0).all()
+        assert (positions[..., 0] < width).all() and (positions[..., 1] < height).all()
+    positions = sample_positions(1440, 1440)  # cells of 80 x 80 pixels
     cells = np.stack(np.meshgrid(np.arange(CELLS), np.arange(CELLS)), axis=-1)
-    assert (places // 80 == cells[:, :, None]).all()
+    assert (positions // 80 == cells[:, :, None]).all()
 
 
 def test_luminance_under_a_gain_follows_from_three_sums_over_boxes_of_cells() -> None:
@@ -311,10 +311,10 @@ def test_luminance_under_a_gain_follows_from_three_sums_over_boxes_of_cells() ->
     for gain in (1.0, 0.7, 0.3):
         dimmed = np.rint(pixels * gain).astype(np.uint8)
         assert luminance(sums, gain) == pytest.approx((linear(dimmed) @ (0.2126, 0.7152, 0.0722)).mean(), abs=0.002)
-    wanted = np.array([0.01, 0.1, 0.2])
-    found = gain_for(np.repeat(sums[:, None], 3, axis=1), wanted)
-    assert (luminance(sums[:, None], found) <= wanted).all()
-    assert luminance(sums[:, None], found) == pytest.approx(wanted, rel=0.02)
+    target = np.array([0.01, 0.1, 0.2])
+    found = solve_gain(np.repeat(sums[:, None], 3, axis=1), target)
+    assert (luminance(sums[:, None], found) <= target).all()
+    assert luminance(sums[:, None], found) == pytest.approx(target, rel=0.02)
     cells = np.random.default_rng(2).random((2, CELLS, CELLS))
     for side in (1, 3, 6, 9):
         last = 4 + side

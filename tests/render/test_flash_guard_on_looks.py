@@ -1,4 +1,4 @@
-"""Real looks with music: motion is never frozen, every drawn picture is shown, and none flash too often."""
+"""Tests real looks with music: motion is never frozen, every drawn picture is published, and none flashes too often."""
 
 import wave
 from collections.abc import Callable
@@ -70,7 +70,7 @@ def music(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 
 def rendered(look: str, sound: Path, presets: Path) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
-    """The pictures as drawn, as shown, and as shown but without dither, (frames, height, width, 3) uint8 each."""
+    """Pictures as drawn, as published, and as published without dither, (frames, height, width, 3) uint8 each."""
     preset, params = LOOKS[look]
     config = Config(
         width=SIZE[0],
@@ -83,43 +83,40 @@ def rendered(look: str, sound: Path, presets: Path) -> tuple[np.ndarray, np.ndar
         presets=str(presets),
         params=params,
     )
-    drawn, published, undithered = [], [], []
+    raw, published, undithered = [], [], []
     with open_engine(config) as engine:
         renderer = engine._parts.drawing.renderer._renderer
         for frame in engine.frames(count=int(FPS * SECONDS)):
-            drawn.append(np.round(renderer._current[..., :3] / 257).astype(np.uint8))
+            raw.append(np.round(renderer._current[..., :3] / 257).astype(np.uint8))
             published.append(frame.read_rgba()[..., :3].copy())
             undithered.append(np.round(frame.read_rgba16()[..., :3] / 257).astype(np.uint8))
-    return np.array(drawn), np.array(published), np.array(undithered)
+    return np.array(raw), np.array(published), np.array(undithered)
 
 
 @pytest.mark.parametrize(("look", "sound"), CASES)
-def test_what_moves_is_never_held_and_flashes_seldom(look: str, sound: str, music: Path, tmp_path: Path) -> None:
-    drawn, published, undithered = rendered(look, music / f"{sound}.wav", tmp_path)
-    has_moved, is_shown = ((each[1:] != each[:-1]).any(axis=(1, 2, 3)) for each in (drawn, published))
+def test_motion_is_never_frozen_and_flashes_seldom(look: str, sound: str, music: Path, tmp_path: Path) -> None:
+    raw, published, undithered = rendered(look, music / f"{sound}.wav", tmp_path)
+    has_moved, has_changed = ((each[1:] != each[:-1]).any(axis=(1, 2, 3)) for each in (raw, published))
     assert has_moved.mean() > 0.5
-    held = np.flatnonzero(has_moved & ~is_shown)
-    assert not len(held), f"frames held: {held}"
-    assert likeness(drawn, undithered).min() > 0.9
+    frozen = np.flatnonzero(has_moved & ~has_changed)
+    assert not len(frozen), f"frames held: {frozen}"
+    assert likeness(raw, undithered).min() > 0.9
     # Full white after black may be dimmed to a twentieth, but not further.
-    assert (linear(published).sum(axis=(1, 2, 3)) >= 0.05 * linear(drawn).sum(axis=(1, 2, 3))).all()
+    assert (linear(published).sum(axis=(1, 2, 3)) >= 0.05 * linear(raw).sum(axis=(1, 2, 3))).all()
 
     times_s = np.arange(len(published)) / FPS
     assert general_flashes(published, times_s) <= 3
     assert red_flashes(published, times_s) <= 3
 
 
-def likeness(drawn: np.ndarray, published: np.ndarray) -> np.ndarray:
-    """Similarity of the shapes in each frame, (frames,), 1 for equal: dimming keeps shapes, mixing adds others.
-
-    The correlation of differences between neighbouring pixels.
-    """
+def likeness(raw: np.ndarray, published: np.ndarray) -> np.ndarray:
+    """Correlation of neighbouring pixels' differences, (frames,): dimming keeps shapes, mixing adds others."""
 
     def edges(pictures: np.ndarray) -> np.ndarray:
         luma = pictures.astype(float).mean(axis=-1)
         return np.diff(luma, axis=2)[:, : -(luma.shape[1] % CELLS) or None].reshape(len(pictures), -1)
 
-    one, other = edges(drawn), edges(published)
+    one, other = edges(raw), edges(published)
     product = (one * other).sum(axis=1)
     scale = np.sqrt((one**2).sum(axis=1) * (other**2).sum(axis=1))
     return np.where(scale > 0, product / np.maximum(scale, 1e-9), 1.0)

@@ -19,16 +19,15 @@ A, B = 0.3, 0.6
 
 @pytest.fixture
 def red(renderer: Renderer, draw: Callable) -> Callable[..., np.ndarray]:
-    """`red(changes, *waves, size=(1, 1), ...)`: the picture of notes C, which are red; a number is a constant wave,
-    omitted channels are silent."""
+    """Fixture: `red(changes, *waves, size=(1, 1), ...)` draws notes C, which are red; a number is a constant wave."""
 
-    def drawn(changes: dict[str, Any], *channels: np.ndarray | float, size: Any = (1, 1), **more: Any) -> np.ndarray:
+    def paint(changes: dict[str, Any], *channels: np.ndarray | float, size: Any = (1, 1), **more: Any) -> np.ndarray:
         waves = np.zeros((4, 1024), np.float32)
         for channel, wave in enumerate(channels):
             waves[channel] = wave
         return draw(renderer, changes, **{"size": size, "waves": waves, "pitches_hz": (RED_HZ,) * 4} | more)
 
-    return drawn
+    return paint
 
 
 def level(value: float) -> int:

@@ -9,14 +9,14 @@ from typing import Any
 import numpy as np
 import pytest
 
-from engine.control.commands.shader_stage import dissolving, morphed
+from engine.control.commands.shader_player import dissolve_shaders, morph_shaders
 from engine.render.isf.isf_file import ShaderSlot
 from engine.render.isf.parse import parse_isf
 from engine.render.numba_renderer import NumbaRenderer
 from engine.render.opening import open_renderer
-from engine.render.picture import Leaving, PictureInput, Renderer
+from engine.render.picture import OutgoingLook, PictureInput, Renderer
 from tests.support.long_form import IS_SOAK
-from tests.support.pictures import drawn
+from tests.support.pictures import draw_once
 
 SIZE = (96, 54)
 TRAIL = {"/feedback/amount": 0.9, "/feedback/zoom": 1.05, "/feedback/rotate": 3.0}
@@ -55,21 +55,21 @@ def generator(mix: float = 1.0) -> ShaderSlot:
     return ShaderSlot(slot="generator", file=parse_isf(RAMP, path=None), inputs={}, mix=mix)
 
 
-def shown(renderer: Renderer, picture: PictureInput) -> np.ndarray:
-    """The picture in 16 bits, as numbers that can be subtracted."""
-    return drawn(renderer, picture).read_rgba16().astype(int)
+def rgba_of(renderer: Renderer, picture: PictureInput) -> np.ndarray:
+    """Draw the picture and return it in 16 bits, as numbers that can be subtracted."""
+    return draw_once(renderer, picture).read_rgba16().astype(int)
 
 
 def settled(renderer: Renderer, picture: PictureInput) -> np.ndarray:
     """The picture once its shaders play: a new file is built over several frames."""
     for _ in range(12):
-        seen = shown(renderer, picture)
+        seen = rgba_of(renderer, picture)
     return seen
 
 
-def test_numba_draws_with_and_without_shaders_and_says_why(auto: Renderer, picture: Callable) -> None:
+def test_numba_draws_with_and_without_shaders_and_gives_the_reason(auto: Renderer, picture: Callable) -> None:
     for shaders in ((), (effect(UNCHANGED),), ()):
-        shown(auto, replace(picture(), shaders=shaders))
+        rgba_of(auto, replace(picture(), shaders=shaders))
         assert auto.kind == "numba" and auto.texture is None
     assert "Numba is faster" in auto.reason
 
@@ -78,8 +78,8 @@ def test_a_shader_that_changes_nothing_leaves_every_level(auto: Renderer, cpu: R
     cpu.resize(*SIZE)
     for index in range(14):
         one = picture(TRAIL | EFFECTS, time_s=index / 30, pitches_hz=(110.0 + 7 * index, 164.8, 220.0, 277.2))
-        alone = shown(cpu, one)
-        both = shown(auto, replace(one, shaders=(effect(UNCHANGED),) if 2 <= index < 12 else ()))
+        alone = rgba_of(cpu, one)
+        both = rgba_of(auto, replace(one, shaders=(effect(UNCHANGED),) if 2 <= index < 12 else ()))
         assert np.array_equal(both, alone), index
 
 
@@ -87,7 +87,7 @@ def test_an_effect_comes_before_post_effects_and_leaves_the_trail(auto: Renderer
     one = replace(picture(TRAIL | EFFECTS, pitches_hz=(110.0, 164.8, 220.0, 277.2)), shaders=(effect(MIRRORED),))
     seen, expected = settled(auto, one), settled(gl, one)
     assert np.percentile(np.abs(seen - expected), 99) <= 2 * 257
-    plain = shown(auto, replace(one, shaders=()))
+    plain = rgba_of(auto, replace(one, shaders=()))
     assert np.abs(seen - plain[:, ::-1]).mean() < np.abs(seen - plain).mean() / 4
 
 
@@ -106,26 +106,28 @@ def test_the_effects_of_both_looks_are_drawn_in_a_dissolve(auto: Renderer, gl: R
     for renderer in (auto, gl):
         settled(renderer, replace(before, shaders=(effect(MIRRORED),)))
         for step in range(4):
-            leaving = Leaving(number=1, mix=0.25 * step, picture=before)
-            going = replace(after, leaving=leaving, shaders=(effect(MIRRORED, mix=1 - 0.25 * step),))
-            last = shown(renderer, going)
+            leaving = OutgoingLook(number=1, mix=0.25 * step, picture=before)
+            going = replace(after, outgoing=leaving, shaders=(effect(MIRRORED, mix=1 - 0.25 * step),))
+            last = rgba_of(renderer, going)
         seen.append(last)
     assert np.percentile(np.abs(seen[0] - seen[1]), 99) <= 2 * 257
 
 
 @pytest.mark.parametrize("shader", [effect(MIRRORED), generator(0.7)], ids=["effect", "generator"])
-def test_the_picture_goes_on_when_opengl_fails(auto: Renderer, cpu: Renderer, picture: Any, shader: ShaderSlot) -> None:
+def test_the_picture_continues_when_opengl_fails(
+    auto: Renderer, cpu: Renderer, picture: Any, shader: ShaderSlot
+) -> None:
     cpu.resize(*SIZE)
     before = settled(auto, replace(picture(), shaders=(shader,)))
     auto._shaders._context.release()  # as a driver that is updated does
-    assert np.array_equal(shown(auto, replace(picture(), shaders=(shader,))), before), "it can dissolve into another"
+    assert np.array_equal(rgba_of(auto, replace(picture(), shaders=(shader,))), before), "it can dissolve into another"
     for _ in range(3):
-        assert np.array_equal(shown(auto, replace(picture(), shaders=(shader,))), shown(cpu, picture()))
+        assert np.array_equal(rgba_of(auto, replace(picture(), shaders=(shader,))), rgba_of(cpu, picture()))
     (reason,) = auto.shader_state.failures.values()
     assert reason.startswith("OpenGL has failed, so shaders are off until the next start (OpenGL: ")
 
 
-def test_numba_that_was_asked_for_has_opengl_for_shaders(cpu: Renderer, picture: Callable) -> None:
+def test_requested_numba_has_opengl_for_shaders(cpu: Renderer, picture: Callable) -> None:
     cpu.resize(*SIZE)
     assert np.array_equal(
         settled(cpu, replace(picture(), shaders=(generator(),)))[0, -1, :3] > 60_000, (True, True, False)
@@ -166,15 +168,15 @@ def test_a_dissolve_is_one_mix_of_two_finished_pictures(either: Renderer, pictur
     finished = [
         settled(either, replace(each, shaders=slots)) for each, slots in ((coming, new_slots), (going, old_slots))
     ]
-    slots = dissolving(
+    slots = dissolve_shaders(
         {each.slot: each for each in old_slots}, {each.slot: each for each in new_slots}, defaultdict(lambda: "-")
     )
-    fade = Leaving(number=1, mix=0.5, picture=going)
-    middle = settled(either, replace(coming, shaders=slots, leaving=fade))
+    fade = OutgoingLook(number=1, mix=0.5, picture=going)
+    middle = settled(either, replace(coming, shaders=slots, outgoing=fade))
     mean = (finished[0] + finished[1]) / 2
     assert np.abs(middle - mean).max() <= 2 * 257
     assert middle.mean() == pytest.approx(mean.mean(), rel=0.02)
-    still = settled(either, replace(coming, shaders=slots, leaving=replace(fade, number=2, mix=0.25, picture=None)))
+    still = settled(either, replace(coming, shaders=slots, outgoing=replace(fade, number=2, mix=0.25, picture=None)))
     assert np.abs(still - (0.75 * middle + 0.25 * finished[0])).max() <= 2 * 257
 
 
@@ -182,10 +184,10 @@ def test_two_looks_with_the_same_shaders_are_mixed_before_them(either: Renderer,
     going, coming = picture({}), picture({"/layer/1/angle": 40.0, "/post/vignette": 0.8})
     before, now = ({"1": effect(MIRRORED, mix)} for mix in (1.0, 0.5))
     now["1"] = replace(now["1"], file=before["1"].file)
-    slots = morphed(before, now, 0.5, {"1": ""})
-    plain = [shown(either, each) for each in (going, picture({"/layer/1/angle": 40.0}))]
+    slots = morph_shaders(before, now, 0.5, {"1": ""})
+    plain = [rgba_of(either, each) for each in (going, picture({"/layer/1/angle": 40.0}))]
     settled(either, replace(going, shaders=(before["1"],)))
-    middle = settled(either, replace(coming, shaders=slots, leaving=Leaving(number=1, mix=0.5, picture=going)))
+    middle = settled(either, replace(coming, shaders=slots, outgoing=OutgoingLook(number=1, mix=0.5, picture=going)))
     mixed = (plain[0] + plain[1]) / 2
     expected = (0.25 * mixed + 0.75 * mixed[:, ::-1])[SIZE[1] // 2, SIZE[0] // 2]  # no vignette in the middle
     assert np.abs(middle[SIZE[1] // 2, SIZE[0] // 2] - expected).max() <= 2 * 257
@@ -194,17 +196,17 @@ def test_two_looks_with_the_same_shaders_are_mixed_before_them(either: Renderer,
 
 def test_after_a_cut_nothing_of_the_old_look_is_in_the_trail(either: Renderer, picture: Any) -> None:
     dark = {f"/layer/{n}/mute": True for n in (1, 2, 3, 4)}
-    bright = shown(either, picture(TRAIL))
-    left = shown(either, picture(TRAIL | dark))
+    bright = rgba_of(either, picture(TRAIL))
+    left = rgba_of(either, picture(TRAIL | dark))
     assert bright[..., :3].mean() > left[..., :3].mean() > 1000, "without a cut a trail remains"
-    assert shown(either, replace(picture(TRAIL | dark), cuts=1))[..., :3].max() == 0
+    assert rgba_of(either, replace(picture(TRAIL | dark), cuts=1))[..., :3].max() == 0
 
 
 def test_a_cut_waits_for_the_shader_of_the_new_look(either: Renderer, picture: Any) -> None:
-    old = shown(either, picture())
+    old = rgba_of(either, picture())
     dark = picture({f"/layer/{n}/mute": True for n in (1, 2, 3, 4)})
     coming = replace(dark, shaders=(replace(generator(), file=parse_isf(BLUE, path=None)),), cuts=1)
-    seen = [shown(either, replace(coming, is_cutting=True)) for _ in range(12)]
+    seen = [rgba_of(either, replace(coming, is_cutting=True)) for _ in range(12)]
     new = seen[-1]
     assert new[..., :2].max() == 0 and new[..., 2].min() == 65535
     changes = [number for number in range(12) if not np.array_equal(seen[number], old)]

@@ -1,7 +1,4 @@
-"""Golden images, checked by eye.
-
-Not compared on a GPU, which rounds differently. `MULTIVERSE_UPDATE_GOLDEN=1` redraws them with OpenGL.
-"""
+"""Golden images, checked by eye; not compared on a GPU. `MULTIVERSE_UPDATE_GOLDEN=1` redraws them with OpenGL."""
 
 import os
 from collections.abc import Callable
@@ -18,7 +15,7 @@ from engine.render.picture import Renderer
 FOLDER = Path(__file__).parent.parent / "golden"
 SIZE = (160, 90)
 TOLERANCE = 2
-SHARE = 0.99
+MIN_EQUAL_FRACTION = 0.99
 AMPLIFIED = 16
 FRESH = {param.address: param.default for param in osc_schema.PARAMS if param.is_look}
 
@@ -62,7 +59,7 @@ def compare(renderer: Renderer, tmp_path: Path) -> Callable[[np.ndarray, str], N
             Image.fromarray(rgba).save(path, optimize=True)
         golden = np.asarray(Image.open(path))
         apart = np.abs(rgba.astype(int) - golden.astype(int))
-        if (apart <= TOLERANCE).all(axis=-1).mean() < SHARE:
+        if (apart <= TOLERANCE).all(axis=-1).mean() < MIN_EQUAL_FRACTION:
             amplified = np.minimum(apart[..., :3] * AMPLIFIED, 255).astype(np.uint8)
             Image.fromarray(amplified).save(tmp_path / f"{name}-apart.png")
             Image.fromarray(rgba).save(tmp_path / f"{name}-drawn.png")

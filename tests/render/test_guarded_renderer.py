@@ -14,7 +14,7 @@ from engine.render.look import Look, PostLook
 from engine.render.opening import open_renderer
 from engine.render.picture import PictureInput, Renderer
 from engine.system.clock import SteppedClock
-from engine.values import ChannelFeatures, FoundObject, Segmentation, ShownPicture, VideoFrame, silent_waves
+from engine.values import ChannelFeatures, FoundObject, LazyPicture, Segmentation, VideoFrame, silent_waves
 from osc_schema.declare import number
 
 
@@ -71,19 +71,19 @@ def test_a_lost_renderer_is_reopened_and_draws_the_same(
 ) -> None:
     drawing.draw(picture)
     before = drawing.reader()()
-    told = []
-    drawing.add_context_user(SimpleNamespace(renew_context=lambda: told.append(len(driver.opened))))
+    renewals = []
+    drawing.add_context_user(SimpleNamespace(renew_context=lambda: renewals.append(len(driver.opened))))
     driver.reset()
     drawing.draw(picture)  # the loss happens here
     assert np.array_equal(drawing.reader()(), before)  # the last picture is held
     assert drawing.texture is None
     drawing.draw(picture)  # reopens here
     assert np.array_equal(drawing.reader()(), before)
-    assert (len(driver.opened), told) == (2, [2])
+    assert (len(driver.opened), renewals) == (2, [2])
     assert [key for key, _ in reports.lines] == ["renderer", "renderer.opened"]
 
 
-def test_while_it_cannot_be_opened_the_picture_is_held_and_retries_back_off(
+def test_while_it_cannot_be_opened_the_picture_freezes_and_retries_back_off(
     drawing: GuardedRenderer, driver: Driver, clock: SteppedClock, picture: PictureInput, reports: Callable
 ) -> None:
     drawing.draw(picture)
@@ -122,10 +122,10 @@ def test_a_reader_of_an_overwritten_picture_raises_and_a_rejected_size_leaves_th
     drawing: GuardedRenderer, picture: PictureInput
 ) -> None:
     drawing.draw(picture)
-    kept, unread = drawing.reader(), drawing.reader()
-    pixels = kept()
+    reader, unread = drawing.reader(), drawing.reader()
+    pixels = reader()
     drawing.draw(picture)
-    assert kept() is pixels
+    assert reader() is pixels
     with pytest.raises(RenderError, match="this picture is gone"):
         unread()
     with pytest.raises(RenderError):
@@ -134,17 +134,17 @@ def test_a_reader_of_an_overwritten_picture_raises_and_a_rejected_size_leaves_th
     assert drawing.reader()().shape == (48, 64, 4)
 
 
-def test_an_effect_that_only_opengl_draws_is_told_each_time_it_is_switched_on_while_numba_draws(
+def test_an_effect_that_only_opengl_draws_is_reported_each_time_it_is_switched_on_with_numba(
     driver: Driver, clock: SteppedClock, picture: PictureInput, reports: Callable
 ) -> None:
     effect = number("/post/glow", 0, 0, 1, "As if Numba did not draw it.", needs_opengl=True)
     drawing = GuardedRenderer(driver.open, (64, 48), clock=clock, report=reports, opengl_only=(effect,))
-    told = []
+    counts = []
     for glow, bloom in ((0.0, 0.5), (0.4, 0.0), (0.6, 0.5), (0.0, 0.0), (0.2, 0.0)):
         drawing.draw(replace(picture, look=replace(picture.look, post=PostLook(glow=glow, bloom=bloom))))
-        told.append(len(reports.lines))
+        counts.append(len(reports.lines))
     drawing.close()
-    assert told == ([0, 1, 1, 1, 2] if driver.kind == "numba" else [0] * 5)
+    assert counts == ([0, 1, 1, 1, 2] if driver.kind == "numba" else [0] * 5)
     assert all(line.startswith("/post/glow 0.") and "--renderer gl" in line for _, line in reports.lines)
 
 
@@ -159,8 +159,8 @@ def seen(level: int) -> Segmentation:
     return Segmentation(objects=(whole,), masks=masks, picture_px=(16, 16), index=0, time_s=0.0)
 
 
-def show_masks(drawing: GuardedRenderer, source: VideoFrame | None, found: Segmentation | None) -> ShownPicture:
-    return drawing.show_masks(source, found, is_hard=True, opacity=1.0, size_px=(24, 12))
+def show_masks(drawing: GuardedRenderer, source: VideoFrame | None, found: Segmentation | None) -> LazyPicture:
+    return drawing.overlay_picture(source, found, is_hard=True, opacity=1.0, size_px=(24, 12))
 
 
 def test_before_the_first_result_masks_show_the_source_alone(drawing: GuardedRenderer, picture: PictureInput) -> None:
@@ -169,16 +169,16 @@ def test_before_the_first_result_masks_show_the_source_alone(drawing: GuardedRen
     assert nothing.read_rgba().shape == (12, 24, 4) and (nothing.read_rgba() == (0, 0, 0, 255)).all()
     source = show_masks(drawing, sd_picture(90), None)
     assert (source.width, source.height) == (16, 16) and (source.read_rgba() == (90, 90, 90, 255)).all()
-    nobody = drawing.show_ids(None, size_px=(24, 12))
+    nobody = drawing.id_picture(None, size_px=(24, 12))
     assert nobody.read_rgba().shape == (12, 24, 4) and (nobody.read_rgba() == (0, 0, 0, 255)).all()
 
 
-def all_shown(drawing: GuardedRenderer, found: Segmentation) -> list[ShownPicture]:
+def extra_pictures(drawing: GuardedRenderer, found: Segmentation) -> list[LazyPicture]:
     source = sd_picture(90)
     return [
         show_masks(drawing, source, found),
-        drawing.show_ids(found, size_px=(16, 16)),
-        drawing.show(source, sd_picture(130), 0.25, size_px=(512, 512)),
+        drawing.id_picture(found, size_px=(16, 16)),
+        drawing.layer5_picture(source, sd_picture(130), 0.25, size_px=(512, 512)),
     ]
 
 
@@ -187,42 +187,42 @@ def test_extra_pictures_are_read_once_and_invalid_after_the_next_draw(
 ) -> None:
     drawing.draw(picture)
     found = seen(255)
-    shown, unread = all_shown(drawing, found), all_shown(drawing, found)
-    masks, ids, layer5 = first = [one.read_rgba() for one in shown]
+    extras, unread = extra_pictures(drawing, found), extra_pictures(drawing, found)
+    masks, ids, layer5 = first = [one.read_rgba() for one in extras]
     assert (ids == (7, 153, 255, 255)).all() and (layer5 == (120, 120, 120, 255)).all()
     assert (masks == masks[0, 0]).all() and masks[0, 0].tolist() != [90, 90, 90, 255]
-    for one in shown:
+    for one in extras:
         texture = one.draw_texture()
         assert texture is None if driver.kind == "numba" else (texture.width, texture.height) == (16, 16)
         assert (one.width, one.height) == (16, 16)
     drawing.draw(picture)
-    assert all(one.read_rgba() is rgba for one, rgba in zip(shown, first, strict=True))
+    assert all(one.read_rgba() is rgba for one, rgba in zip(extras, first, strict=True))
     for one in unread:
         for ask in (one.read_rgba, one.draw_texture):
             with pytest.raises(RenderError, match="this picture is gone"):
                 ask()
 
 
-def test_while_the_renderer_is_lost_each_extra_picture_is_held(
+def test_while_the_renderer_is_lost_each_extra_picture_freezes(
     drawing: GuardedRenderer, driver: Driver, clock: SteppedClock, picture: PictureInput
 ) -> None:
     drawing.draw(picture)
     found = seen(255)
-    before = [one.read_rgba() for one in all_shown(drawing, found)]
+    before = [one.read_rgba() for one in extra_pictures(drawing, found)]
     driver.reset()
     driver.refuses = True
     for _ in range(2):
-        held = all_shown(drawing, seen(0))
-        assert all(one.read_rgba() is rgba for one, rgba in zip(held, before, strict=True))
-        assert [one.draw_texture() for one in held] == [None] * 3
+        extras = extra_pictures(drawing, seen(0))
+        assert all(one.read_rgba() is rgba for one, rgba in zip(extras, before, strict=True))
+        assert [one.draw_texture() for one in extras] == [None] * 3
         drawing.draw(picture)
-    larger = drawing.show(sd_picture(50, 32), size_px=(16, 16)).read_rgba()
+    larger = drawing.layer5_picture(sd_picture(50, 32), size_px=(16, 16)).read_rgba()
     assert larger.shape == (32, 32, 4) and (larger == (0, 0, 0, 255)).all()
-    assert drawing.show_ids(found, size_px=(9, 9)).read_rgba().shape == (9, 9, 4)
+    assert drawing.id_picture(found, size_px=(9, 9)).read_rgba().shape == (9, 9, 4)
     driver.refuses = False
     clock.advance(30.0)
     drawing.draw(picture)
-    again = [one.read_rgba() for one in all_shown(drawing, found)]
+    again = [one.read_rgba() for one in extra_pictures(drawing, found)]
     assert all((rgba == one).all() for rgba, one in zip(again, before, strict=True))
 
 
@@ -231,6 +231,6 @@ def test_before_its_first_frame_an_extra_picture_is_black_of_its_size(
 ) -> None:
     drawing.draw(picture)
     for width, height in ((32, 16), (16, 16), (16, 16)):
-        shown = drawing.show(None, size_px=(width, height))
-        assert (shown.width, shown.height) == (width, height)
-        assert shown.read_rgba().shape == (height, width, 4) and (shown.read_rgba() == (0, 0, 0, 255)).all()
+        black = drawing.layer5_picture(None, size_px=(width, height))
+        assert (black.width, black.height) == (width, height)
+        assert black.read_rgba().shape == (height, width, 4) and (black.read_rgba() == (0, 0, 0, 255)).all()

@@ -8,13 +8,7 @@ import numpy as np
 import pytest
 
 from engine.render.colour import hue_rgb, layer_colours, pitch_hue, scheme_hue
-from engine.render.look import (
-    NO_POST,
-    Look,
-    PostLook,
-    between,
-    spreads,
-)
+from engine.render.look import NO_POST, Look, PostLook, interpolate_post, spreads
 from engine.render.picture import Renderer
 from engine.values import ChannelFeatures
 
@@ -87,7 +81,7 @@ def test_only_effects_that_are_on_spread_light_between_two_looks_in_the_shape_of
     assert PostLook(bloom_radius=1.0, bloom_threshold=0.1).is_off
     assert not any(PostLook(**{name: 0.1}).is_off for name in PostLook.__slots__ if not getattr(NO_POST, name))
     with_bloom = PostLook(bloom=0.8, bloom_radius=0.9, bloom_threshold=0.2, grain=0.2)
-    for mixed in (between(with_bloom, PostLook(), 0.25), between(PostLook(), with_bloom, 0.75)):
+    for mixed in (interpolate_post(with_bloom, PostLook(), 0.25), interpolate_post(PostLook(), with_bloom, 0.75)):
         assert (mixed.bloom_radius, mixed.bloom_threshold) == pytest.approx((0.9, 0.2))
         assert (mixed.bloom, mixed.grain) == pytest.approx((0.6, 0.15))
 
@@ -122,10 +116,10 @@ def test_blackout_is_black_within_one_frame_also_while_the_guard_is_holding(rend
 
 
 def test_freeze_holds_the_picture_while_sound_and_camera_continue(renderer: Renderer, draw: Callable) -> None:
-    held = draw(renderer, size=(64, 36)).copy()
+    frozen = draw(renderer, size=(64, 36)).copy()
     for hz in (90.0, 300.0):
-        assert (draw(renderer, {"/master/freeze": True}, pitches_hz=(hz,) * 4) == held).all()
-    assert (draw(renderer, pitches_hz=(300.0,) * 4) != held).any()
+        assert (draw(renderer, {"/master/freeze": True}, pitches_hz=(hz,) * 4) == frozen).all()
+    assert (draw(renderer, pitches_hz=(300.0,) * 4) != frozen).any()
 
 
 def test_a_frozen_picture_still_fades_and_the_first_is_drawn(renderer: Renderer, draw: Callable) -> None:

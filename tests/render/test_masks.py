@@ -7,7 +7,7 @@ from typing import Any
 import numpy as np
 import pytest
 
-from engine.render.masks import IdPicture, Overlay, coverage, object_colours, shown_id
+from engine.render.masks import IdPicture, Overlay, coverage, encoded_id, object_colours
 from engine.render.picture import Renderer
 from engine.values import Segmentation, VideoFrame
 from tests.benchmarks.render_reference import bilinear
@@ -15,7 +15,7 @@ from tests.support.pictures import frame_of
 
 SIZES = {"wide": (160, 90), "tall and odd": (91, 131)}
 TOLERANCE = 2
-SHARE = 0.99
+MIN_EQUAL_FRACTION = 0.99
 
 
 def noise(size: tuple[int, int], seed: int = 0) -> VideoFrame:
@@ -40,13 +40,13 @@ def painted(source: np.ndarray, seen: Segmentation, is_hard: bool, opacity: floa
     out = source.astype(np.float32)
     colours = 255 * object_colours([each.id for each in seen.objects])
     for mask, colour in reversed(list(zip(seen.masks, colours, strict=True))):
-        share = opacity * coverage(values_of(mask, size), is_hard=is_hard)[..., None]
-        out = out * (1 - share) + colour * share
+        alpha = opacity * coverage(values_of(mask, size), is_hard=is_hard)[..., None]
+        out = out * (1 - alpha) + colour * alpha
     return out
 
 
 def agree(one: np.ndarray, other: np.ndarray) -> bool:
-    return bool((np.abs(one.astype(float) - other) <= TOLERANCE).mean(axis=(0, 1)).min() >= SHARE)
+    return bool((np.abs(one.astype(float) - other) <= TOLERANCE).mean(axis=(0, 1)).min() >= MIN_EQUAL_FRACTION)
 
 
 def test_all_three_paint_the_same_objects(gl: Renderer, cpu: Renderer, found: Callable, smooth_masks: Callable) -> None:
@@ -55,7 +55,9 @@ def test_all_three_paint_the_same_objects(gl: Renderer, cpu: Renderer, found: Ca
             source, seen = noise(size), found(levels(smooth_masks(count, 48)), ids=range(3, 3 + count))
             for is_hard in (False, True):
                 by_gl, by_numba = (
-                    renderer.show(Overlay(source=source, found=seen, is_hard=is_hard, opacity=0.7)).read_rgba()
+                    renderer.lazy_picture(
+                        Overlay(source=source, segmentation=seen, is_hard=is_hard, opacity=0.7)
+                    ).read_rgba()
                     for renderer in (gl, cpu)
                 )
                 assert (by_gl[..., 3] == 255).all() and (by_numba[..., 3] == 255).all(), size
@@ -81,8 +83,8 @@ def test_all_three_paint_the_same_ids(gl: Renderer, cpu: Renderer, found: Callab
                 expected[is_here, 1] = 255 * each.score
                 expected[..., 2] = np.where(is_here, soft, expected[..., 2])
             for renderer in (gl, cpu):
-                told = renderer.show(IdPicture(found=seen, size_px=size)).read_rgba()
-                assert (told[..., 3] == 255).all() and agree(told[..., :3], expected[..., :3]), size
+                rgba = renderer.lazy_picture(IdPicture(segmentation=seen, size_px=size)).read_rgba()
+                assert (rgba[..., 3] == 255).all() and agree(rgba[..., :3], expected[..., :3]), size
 
 
 def test_a_hard_edge_is_where_full_masks_have_it(gl: Renderer, cpu: Renderer, found: Any, smooth_masks: Any) -> None:
@@ -98,13 +100,13 @@ def test_a_hard_edge_is_where_full_masks_have_it(gl: Renderer, cpu: Renderer, fo
     seen = found(levels(probabilities), picture_px=(1280, 720))
     for renderer in (gl, cpu):
         assert (
-            renderer.show(IdPicture(found=seen, size_px=(1280, 720))).read_rgba()[..., 0] != expected
+            renderer.lazy_picture(IdPicture(segmentation=seen, size_px=(1280, 720))).read_rgba()[..., 0] != expected
         ).mean() < 0.001
     # The same in the picture, with opaque colours.
     alone = found(levels(probabilities[:1]))
     for renderer in (gl, cpu):
         black = frame_of(np.zeros((720, 1280, 3)).astype(np.uint8))
-        rgba = renderer.show(Overlay(source=black, found=alone, is_hard=True, opacity=1.0)).read_rgba()
+        rgba = renderer.lazy_picture(Overlay(source=black, segmentation=alone, is_hard=True, opacity=1.0)).read_rgba()
         assert ((rgba[..., 0] == 255) != is_inside[0]).mean() < 0.001
 
 
@@ -112,23 +114,24 @@ def test_a_mask_stands_upright_over_its_picture(renderer: Renderer, found: Calla
     card = f_card(48, 48)
     is_letter = card[..., 0] == 160
     seen = found([255 * is_letter], picture_px=(48, 48))
-    rgba = renderer.show(Overlay(source=frame_of(card[..., :3]), found=seen, is_hard=True, opacity=1.0)).read_rgba()
+    overlay = Overlay(source=frame_of(card[..., :3]), segmentation=seen, is_hard=True, opacity=1.0)
+    rgba = renderer.lazy_picture(overlay).read_rgba()
     assert (rgba[is_letter] == (255, 64, 64, 255)).all() and (rgba[~is_letter] == card[~is_letter]).all()
-    told = renderer.show(IdPicture(found=seen, size_px=(48, 48))).read_rgba()
-    assert (told[is_letter] == (1, 255, 255, 255)).all() and (told[~is_letter] == (0, 0, 0, 255)).all()
+    ids = renderer.lazy_picture(IdPicture(segmentation=seen, size_px=(48, 48))).read_rgba()
+    assert (ids[is_letter] == (1, 255, 255, 255)).all() and (ids[~is_letter] == (0, 0, 0, 255)).all()
 
 
-def test_without_objects_the_source_is_shown_and_ids_are_0(renderer: Renderer, found: Any) -> None:
+def test_without_objects_the_source_is_drawn_and_ids_are_0(renderer: Renderer, found: Any) -> None:
     for size in [(64, 48), (512, 512), (7, 5), (1, 1)]:
         source = noise(size)
         for seen in (None, found([]), found([np.zeros((32, 32))]), found([np.full((32, 32), 63)])):
-            shown = renderer.show(Overlay(source=source, found=seen, is_hard=False, opacity=1.0))
-            assert (shown.width, shown.height) == size, size
-            assert (shown.read_rgba()[..., :3] == source.pixels).all(), size
+            overlay = renderer.lazy_picture(Overlay(source=source, segmentation=seen, is_hard=False, opacity=1.0))
+            assert (overlay.width, overlay.height) == size, size
+            assert (overlay.read_rgba()[..., :3] == source.pixels).all(), size
             if seen is not None:
-                told = renderer.show(IdPicture(found=seen, size_px=size))
-                assert (told.width, told.height) == size, size
-                assert (told.read_rgba() == (0, 0, 0, 255)).all(), size
+                ids = renderer.lazy_picture(IdPicture(segmentation=seen, size_px=size))
+                assert (ids.width, ids.height) == size, size
+                assert (ids.read_rgba() == (0, 0, 0, 255)).all(), size
 
 
 def test_an_edge_is_soft_from_a_quarter_to_three_quarters_or_hard_just_above_one_half() -> None:
@@ -151,4 +154,4 @@ def test_colours_and_ids_of_objects_are_their_own() -> None:
     apart = np.abs(colours[:, None] - colours[None]).max(axis=-1) + np.eye(16)
     assert apart.min() > 0.1
     assert object_colours([]).shape == (0, 3)
-    assert [shown_id(number) for number in (1, 2, 255, 256, 511)] == [1, 2, 255, 1, 1]
+    assert [encoded_id(number) for number in (1, 2, 255, 256, 511)] == [1, 2, 255, 1, 1]

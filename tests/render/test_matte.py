@@ -8,7 +8,7 @@ import numpy as np
 
 from engine.render.masks import coverage
 from engine.render.picture import Matte, Renderer
-from tests.benchmarks.render_reference import bilinear, cover_place, draw_reference, mirrored
+from tests.benchmarks.render_reference import bilinear, cover_coordinates, draw_reference, unmirror
 
 SIZE = (160, 90)
 SIMPLE = {"/mode": "simple"}
@@ -35,18 +35,20 @@ def levels(probabilities: np.ndarray) -> np.ndarray:
     return np.rint(255 * probabilities).astype(np.uint8)
 
 
-def kept(matte: Matte, values: dict[str, Any], layer5_px: tuple[int, int], size: tuple[int, int] = SIZE) -> np.ndarray:
+def mask_of(
+    matte: Matte, values: dict[str, Any], layer5_px: tuple[int, int], size: tuple[int, int] = SIZE
+) -> np.ndarray:
     """(height, width) 0..1, step by step: picture, layer 5, segmented picture, texels of the mask."""
     width, height = size
     x = np.arange(width, dtype=np.float32)[None, :] + np.float32(0.5) - np.float32(width / 2)
     y = np.arange(height, dtype=np.float32)[:, None] + np.float32(0.5) - np.float32(height / 2)
-    x, y = mirrored(values, *np.broadcast_arrays(x, y), width, height)
-    column, row = cover_place(*layer5_px, values["/layer/5/mirror"], x, y, width, height)
-    picture_px, side = matte.found.picture_px, matte.found.masks.shape[1]
-    column, row = cover_place(
+    x, y = unmirror(values, *np.broadcast_arrays(x, y), width, height)
+    column, row = cover_coordinates(*layer5_px, values["/layer/5/mirror"], x, y, width, height)
+    picture_px, side = matte.segmentation.picture_px, matte.segmentation.masks.shape[1]
+    column, row = cover_coordinates(
         *picture_px, False, column - np.float32(layer5_px[0] / 2), row - np.float32(layer5_px[1] / 2), *layer5_px
     )
-    joined = matte.found.masks.max(axis=0, initial=0)
+    joined = matte.segmentation.masks.max(axis=0, initial=0)
     value = bilinear(joined[..., None].repeat(3, axis=-1), column * side / picture_px[0], row * side / picture_px[1])[0]
     covered = coverage(value, is_hard=matte.is_hard)
     return covered if matte.keeps == "subject" else 1 - covered
@@ -67,12 +69,12 @@ def test_in_simple_mode_the_matte_follows_the_picture(
             card = np.ascontiguousarray(card[: layer5_px[1], : layer5_px[0]])
             whole = draw_reference(values(look), np.zeros((4, 1024)), (440,) * 4, *SIZE, layer5=card)
             for keeps, is_hard in product(("subject", "background"), (False, True)):
-                matte = Matte(found=seen, keeps=keeps, is_hard=is_hard)
-                share = kept(matte, values(look), card.shape[1::-1])
-                assert 0.1 < (share > 0.5).mean() < 0.95, is_mirrored
+                matte = Matte(segmentation=seen, keeps=keeps, is_hard=is_hard)
+                fraction = mask_of(matte, values(look), card.shape[1::-1])
+                assert 0.1 < (fraction > 0.5).mean() < 0.95, is_mirrored
                 for renderer in (gl, cpu):
                     rgba = draw(renderer, look, size=SIZE, layer5=card, matte=matte)
-                    assert agree(rgba[..., :3], whole[..., :3] * share[..., None]) and (rgba[..., 3] == 255).all()
+                    assert agree(rgba[..., :3], whole[..., :3] * fraction[..., None]) and (rgba[..., 3] == 255).all()
 
 
 def test_opengl_and_numba_apply_the_same_matte_and_leave_the_rest_unchanged(
@@ -82,28 +84,28 @@ def test_opengl_and_numba_apply_the_same_matte_and_leave_the_rest_unchanged(
         seen = found(levels(smooth_masks(4, 96, seed=2)), picture_px=(640, 480))
         regions = np.random.default_rng(3).integers(0, 4, (9, 16), dtype=np.uint8).repeat(5, 0).repeat(5, 1)
         card = np.random.default_rng(4).integers(0, 256, (9, 16, 3), dtype=np.uint8).repeat(8, 0).repeat(8, 1)
-        asked = {"layer5": card, "region": regions}
+        inputs = {"layer5": card, "region": regions}
         # With hard edges each pixel has all or none of layer 5, as in pictures without a matte.
         extremes = [
-            [draw(renderer, one, size=SIZE, **asked).astype(int) for one in (look, look | {"/layer/5/intensity": 0.0})]
+            [draw(renderer, one, size=SIZE, **inputs).astype(int) for one in (look, look | {"/layer/5/intensity": 0.0})]
             for renderer in (gl, cpu)
         ]
         assert np.abs(extremes[0][0] - extremes[0][1]).max() > 30, look
         for keeps in ("subject", "background"):
-            matte = Matte(found=seen, keeps=keeps, is_hard=False)
-            drawn = [draw(renderer, look, size=SIZE, **asked, matte=matte) for renderer in (gl, cpu)]
-            assert agree(*drawn), look
-            matte = Matte(found=seen, keeps=keeps, is_hard=True)
-            is_used = kept(matte, values(look), card.shape[1::-1])[..., None] > 0.5
+            matte = Matte(segmentation=seen, keeps=keeps, is_hard=False)
+            pictures = [draw(renderer, look, size=SIZE, **inputs, matte=matte) for renderer in (gl, cpu)]
+            assert agree(*pictures), look
+            matte = Matte(segmentation=seen, keeps=keeps, is_hard=True)
+            is_used = mask_of(matte, values(look), card.shape[1::-1])[..., None] > 0.5
             for renderer, (whole, without) in zip((gl, cpu), extremes, strict=True):
-                assert agree(draw(renderer, look, size=SIZE, **asked, matte=matte), np.where(is_used, whole, without))
+                assert agree(draw(renderer, look, size=SIZE, **inputs, matte=matte), np.where(is_used, whole, without))
 
 
 def test_a_matte_without_objects_or_without_layer_5_is_plain(renderer: Renderer, draw: Any, found: Any) -> None:
     for keeps, level in [("subject", 0), ("background", 255)]:
-        matte = Matte(found=found([]), keeps=keeps, is_hard=False)
+        matte = Matte(segmentation=found([]), keeps=keeps, is_hard=False)
         assert (draw(renderer, SIMPLE, size=(32, 18), layer5=WHITE, matte=matte)[..., :3] == level).all(), keeps
-    matte = Matte(found=found([np.zeros((32, 32))]), keeps="subject", is_hard=False)
+    matte = Matte(segmentation=found([np.zeros((32, 32))]), keeps="subject", is_hard=False)
     for look, more in (({}, {"layer5": WHITE}), ({"/layer/5/intensity": 1.0}, {})):
         expected = draw(renderer, look, size=(64, 36), **more).copy()
         assert (draw(renderer, look, matte=matte, **more) == expected).all()
@@ -122,7 +124,7 @@ def test_a_matte_can_be_added_changed_and_removed(renderer: Renderer, draw: Any,
         (found([np.full((96, 96), 255)], picture_px=(48, 48)), "background", np.zeros((48, 48), bool)),
         (letter, "subject", is_letter),
     ):
-        matte = None if seen is None else Matte(found=seen, keeps=keeps, is_hard=True)
+        matte = None if seen is None else Matte(segmentation=seen, keeps=keeps, is_hard=True)
         rgba = draw(renderer, SIMPLE, layer5=white, matte=matte)
         assert (rgba[..., :3] == 255 * is_white[..., None]).all()
 
@@ -132,7 +134,9 @@ def test_objects_found_in_the_finished_picture_keep_their_position(renderer: Ren
     for is_mirrored in [False, True]:
         masks = np.zeros((1, 32, 32), np.uint8)
         masks[:, :, 24:] = 255
-        matte = Matte(found=found(masks, picture_px=(128, 72)), keeps="subject", is_hard=True, is_of_finished=True)
+        matte = Matte(
+            segmentation=found(masks, picture_px=(128, 72)), keeps="subject", is_hard=True, is_of_finished=True
+        )
         square = np.full((64, 64, 3), 255, np.uint8)
         look = SIMPLE | {"/layer/5/mirror": is_mirrored}
         row = draw(renderer, look, size=(128, 72), layer5=square, matte=matte)[36, :, 0]

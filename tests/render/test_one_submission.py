@@ -9,7 +9,7 @@ import pytest
 import torch
 
 from engine.errors import NoGLError
-from engine.models.sd.pixels import as_rgb, fitted
+from engine.models.sd.pixels import as_rgb, crop_and_resize
 from engine.render.context import load_finish
 from engine.render.gl_renderer import GLRenderer
 from engine.render.gl_targets import PLAIN_DTYPE
@@ -17,9 +17,9 @@ from engine.render.gl_textures import Target
 from engine.render.isf.isf_file import ShaderSlot
 from engine.render.isf.parse import parse_isf
 from engine.render.opening import open_renderer
-from engine.render.picture import Leaving, PictureCrossfade, PictureInput, Renderer
+from engine.render.picture import OutgoingLook, PictureCrossfade, PictureInput, Renderer
 from engine.values import VideoFrame
-from tests.support.pictures import drawn
+from tests.support.pictures import draw_once
 
 SIZE = (96, 54)
 FITTED = (64, 40)
@@ -46,7 +46,7 @@ KINDS = ["software", "gpu", "8 bits"]
 
 
 class Watched:
-    """A renderer whose waits and passes that publish are counted."""
+    """A renderer that counts its waits and its publishing passes."""
 
     def __init__(self, monkeypatch: pytest.MonkeyPatch, kind: str) -> None:
         self.waits = self.passes = 0
@@ -101,7 +101,9 @@ class Watched:
         source = self.renderer.read_fitted(FITTED)
         assert self.waits == waits, "it was transferred with the drawing"
         if not self.renderer.is_software:
-            expected = as_rgb(fitted(self.expected()[None, ..., :3].copy(), *FITTED, torch.device("cpu")))[0].numpy()
+            expected = as_rgb(crop_and_resize(self.expected()[None, ..., :3].copy(), *FITTED, torch.device("cpu")))[
+                0
+            ].numpy()
             assert source.shape == (FITTED[1], FITTED[0], 4) and (source[..., 3] == 255).all()
             assert np.abs(source[..., :3].astype(int) - expected).max() <= 1
         assert np.array_equal(self.renderer.read_rgba(), self.expected())
@@ -134,8 +136,8 @@ def is_gpu(watched: Watched) -> bool:
 def test_a_look_is_drawn_and_published_at_once(watched: Watched, picture: Callable[..., PictureInput]) -> None:
     for changes in LOOKS:
         for frame in range(2):
-            shown = picture(changes, layer5=CARD, pitches_hz=(110.0 + frame,) * 4, time_s=frame / 30)
-            assert watched.show(shown) == (1, 0), changes
+            request = picture(changes, layer5=CARD, pitches_hz=(110.0 + frame,) * 4, time_s=frame / 30)
+            assert watched.show(request) == (1, 0), changes
             watched.require_equal()
 
 
@@ -144,11 +146,11 @@ def test_what_is_drawn_on_a_look_is_published_afterwards(watched: Watched, pictu
     old, new = picture(TRAIL), picture(LUMA)
     for _ in range(8):  # the shader is built
         watched.show(replace(old, shaders=(SLOT,)))
-    dissolve = [replace(new, leaving=Leaving(number=1, mix=mix, picture=old)) for mix in (0.0, 0.5)]
-    still = replace(new, leaving=Leaving(number=1, mix=0.7, picture=None))
+    dissolve = [replace(new, outgoing=OutgoingLook(number=1, mix=mix, picture=old)) for mix in (0.0, 0.5)]
+    still = replace(new, outgoing=OutgoingLook(number=1, mix=0.7, picture=None))
     frozen = picture({"/master/freeze": True, "/master/fade": 0.7})
-    for shown in (replace(old, shaders=(SLOT,)), picture(EFFECTS | LUMA), *dissolve, still, frozen, frozen):
-        waits, passes = watched.show(shown)
+    for request in (replace(old, shaders=(SLOT,)), picture(EFFECTS | LUMA), *dissolve, still, frozen, frozen):
+        waits, passes = watched.show(request)
         assert passes == 1 and (waits == 1 or not is_gpu)
         watched.require_equal()
     assert watched.show(new) == (1, 0)
@@ -171,13 +173,13 @@ def test_a_limited_picture_is_published_again(
         monkeypatch.setattr(watched.renderer._fitted, "queue", lambda *rest: (fits.append(rest), fit(*rest)))
     for frame in range(20):
         flash = np.full((6, 8, 3), 255 * (frame % 2), np.uint8)
-        shown = picture(SIMPLE | GUARDED | {"/master/fade": 0.9}, layer5=flash, time_s=frame / 30)
+        request = picture(SIMPLE | GUARDED | {"/master/fade": 0.9}, layer5=flash, time_s=frame / 30)
         if is_dissolving:
             still = picture(SIMPLE | GUARDED, layer5=np.full((6, 8, 3), 80, np.uint8), time_s=frame / 30)
-            shown = replace(shown, leaving=Leaving(number=1, mix=0.8, picture=still))
+            request = replace(request, outgoing=OutgoingLook(number=1, mix=0.8, picture=still))
         fits.clear()
-        waits, passes = watched.show(shown)
-        drawn(cpu, shown)
+        waits, passes = watched.show(request)
+        draw_once(cpu, request)
         is_limited = watched.renderer.flash_guard.is_limiting
         assert is_limited == cpu.flash_guard.is_limiting
         if is_dissolving:  # it is published ahead unless the last one was limited
@@ -196,7 +198,7 @@ def test_a_limited_picture_is_published_again(
     watched.show(black)
     assert not watched.renderer.read_rgba()[..., :3].any() and not watched.renderer.read_rgba16()[..., :3].any()
     watched.require_equal()
-    watched.show(shown)
+    watched.show(request)
     assert watched.renderer.flash_guard.is_limiting, "the return from black is a rise like any other"
     watched.require_equal()
 
@@ -206,12 +208,12 @@ def test_a_gpu_gets_the_bytes_of_a_picture_as_they_are(watched: Watched, picture
     too_high = watched.renderer._context.info["GL_MAX_TEXTURE_SIZE"] // 3 + 1
     for width, height in ((1, 1), (3, 5), (2, too_high), (64, 48), (77, 31), SIZE):
         pixels = np.random.default_rng(width).integers(0, 256, (height, width, 3), dtype=np.uint8)[::-1]
-        shown = watched.renderer.show(
+        lazy = watched.renderer.lazy_picture(
             PictureCrossfade.of(VideoFrame(pixels=pixels, index=0, time_s=0.0, source="test"))
         )
-        assert (shown.read_rgba()[..., :3] == pixels).all()
+        assert (lazy.read_rgba()[..., :3] == pixels).all()
     watched.renderer.draw(picture(SIMPLE, layer5=pixels))
     assert (watched.renderer.read_rgba()[..., :3] == pixels).all()
-    assert watched.renderer._shown.layer5._picture._texture.components == (1 if is_gpu else 3)
+    assert watched.renderer._lazy.layer5._picture._texture.components == (1 if is_gpu else 3)
     watched.renderer.draw(picture(SIMPLE))
     assert not watched.renderer.read_rgba()[..., :3].any(), "black without a picture"

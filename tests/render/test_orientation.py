@@ -14,11 +14,7 @@ def test_simple_mode_shows_the_picture_as_it_is_or_black(renderer: Renderer, dra
     card = f_card(64, 48)
     pixels = np.ascontiguousarray(card[..., :3])
     without_effect = {"/multiverse/brightness": 4.0, "/multiverse/bias": 0.4, "/layer/5/intensity": 0.1}
-    for changes, expected in (
-        ({}, card),
-        (without_effect, card),
-        ({"/layer/5/mirror": True}, card[:, ::-1]),
-    ):
+    for changes, expected in (({}, card), (without_effect, card), ({"/layer/5/mirror": True}, card[:, ::-1])):
         assert (draw(renderer, SIMPLE | changes, size=(64, 48), layer5=pixels) == expected).all()
     assert (draw(renderer, SIMPLE) == (0, 0, 0, 255)).all()
 

@@ -44,8 +44,8 @@ def test_colours_are_those_of_oklch_and_outside_srgb_keep_their_lightness_and_hu
     assert oklch_hex((0.62796, 0.25768, 29.234)) == "#ff0000"
     assert oklch_hex((0.45201, 0.31321, 264.052)) == "#0000ff"
     assert lab_of((1.0, 1.0, 1.0)) == pytest.approx((1, 0, 0), abs=1e-4)
-    asked = (0.6, 0.3 * math.cos(2.5), 0.3 * math.sin(2.5))
-    lightness, a, b = lab_of(display_rgb(asked))
+    out_of_gamut = (0.6, 0.3 * math.cos(2.5), 0.3 * math.sin(2.5))
+    lightness, a, b = lab_of(display_rgb(out_of_gamut))
     assert lightness == pytest.approx(0.6, abs=0.005)
     assert math.atan2(b, a) == pytest.approx(2.5, abs=0.01)
     assert encoded(0.5) == pytest.approx(0.7354, abs=1e-4)
@@ -86,8 +86,8 @@ def test_a_position_that_runs_round_a_palette_meets_no_jump_and_stays_clear() ->
 @pytest.fixture
 def look(values: Callable) -> Callable[..., Look]:
     def put_together(**changes: object) -> Look:
-        given = {f"/colour/{key}": value for key, value in changes.items()}
-        return Look.from_values(values({"/colour/mode": "palette", "/colour/spread": 1.0} | given))
+        colours = {f"/colour/{key}": value for key, value in changes.items()}
+        return Look.from_values(values({"/colour/mode": "palette", "/colour/spread": 1.0} | colours))
 
     return put_together
 

@@ -11,11 +11,11 @@ from engine.render.picture import Renderer
 from osc_schema import PARAMS, Param, ParamType, Value
 from tests.benchmarks.render_reference import draw_deep_reference
 from tests.support.long_form import IS_SOAK
-from tests.support.pictures import drawn
+from tests.support.pictures import draw_once
 
 SIZES = {"wide": (160, 90), "tall and odd": (91, 131)}
 TOLERANCE = 2  # of 255 per channel
-SHARE = 0.99  # the other pixels are at wrap, rotation and region edges
+MIN_EQUAL_FRACTION = 0.99  # the other pixels are at wrap, rotation and region edges
 FRAMES_OF_FEEDBACK = 6
 
 ROTATED_RATIOS = {f"/layer/{n}/ratio": ratio for n, ratio in zip((1, 2, 3, 4), (0.0625, 0.5, 3.0, 16.0), strict=True)}
@@ -73,7 +73,7 @@ LOOKS: dict[str, dict[str, Any]] = {
     | {"/multiverse/tone": "filmic"},
 }
 
-NOT_DRAWN = {"fx", "text", "logo", "mod", "lfo"}
+OTHER_AREAS = {"fx", "text", "logo", "mod", "lfo"}
 """Areas of looks whose parameters act through others, or need OpenGL."""
 IN_BOTH = ("default", "angles", "regions", "kaleidoscope", "feedback", "everything")
 """Looks whose arithmetic depends on the size most; the others are drawn in one size."""
@@ -92,12 +92,12 @@ def compare(gl: Renderer, cpu: Renderer, picture: Callable, values: Callable, to
         last = None
         for frame in range(FRAMES_OF_FEEDBACK if "/feedback/amount" in changes else 1):
             pitches_hz = (110.0 * 1.06**frame, 164.8, 220.0, 277.2 / 1.03**frame)
-            asked = picture(changes, pitches_hz=pitches_hz, layer5=camera, region=regions, time_s=frame / 30)
+            request = picture(changes, pitches_hz=pitches_hz, layer5=camera, region=regions, time_s=frame / 30)
             for renderer in (gl, cpu):
-                renderer.draw(asked)
+                renderer.draw(request)
                 renderer.wait()
             last = draw_deep_reference(
-                values(changes), asked.waves, pitches_hz, *size, layer5=camera, region=regions, last=last
+                values(changes), request.waves, pitches_hz, *size, layer5=camera, region=regions, last=last
             )
         yield from (gl.read_rgba(), cpu.read_rgba(), np.round(last / 257))
 
@@ -111,8 +111,8 @@ def compare(gl: Renderer, cpu: Renderer, picture: Callable, values: Callable, to
             ("GL and NumPy", by_gl, by_numpy),
             ("Numba and NumPy", by_numba, by_numpy),
         ):
-            share = (np.abs(one - other) <= TOLERANCE).mean(axis=(0, 1))
-            assert (share >= SHARE).all(), f"{look}: {name} agree at only {share} of the pixels"
+            fraction = (np.abs(one - other) <= TOLERANCE).mean(axis=(0, 1))
+            assert (fraction >= MIN_EQUAL_FRACTION).all(), f"{look}: {name} agree at only {fraction} of the pixels"
 
     return check
 
@@ -127,7 +127,7 @@ def test_a_sharp_layer_5_is_what_opencv_calls_cubic(renderer: Renderer, picture:
     small = np.random.default_rng(3).integers(0, 256, (9, 16, 3), dtype=np.uint8)
     seen = {}
     for how in ("sharp", "soft"):
-        drawn(renderer, picture({"/mode": "simple", "/layer/5/filter": how}, layer5=small))
+        draw_once(renderer, picture({"/mode": "simple", "/layer/5/filter": how}, layer5=small))
         seen[how] = renderer.read_rgba()[..., :3].astype(int)
     size = seen["sharp"].shape[1::-1]
     assert size == (64, 36)
@@ -144,7 +144,7 @@ def extremes(param: Param) -> list[Value]:
 
 
 def test_no_parameter_of_a_look_is_drawn_by_one_renderer_alone(gl: Renderer, cpu: Renderer, picture: Callable) -> None:
-    for area in sorted({param.area for param in PARAMS if param.is_look} - NOT_DRAWN):
+    for area in sorted({param.area for param in PARAMS if param.is_look} - OTHER_AREAS):
         random = np.random.default_rng(3)
         camera = random.integers(0, 256, (12, 17, 3), dtype=np.uint8).repeat(7, 0).repeat(7, 1)
         regions = random.integers(0, 4, (9, 16), dtype=np.uint8).repeat(5, 0).repeat(5, 1)
@@ -153,15 +153,15 @@ def test_no_parameter_of_a_look_is_drawn_by_one_renderer_alone(gl: Renderer, cpu
             if param.area != area or not param.is_look or param.needs_opengl:
                 continue
             for value in extremes(param):
-                asked = picture(
+                request = picture(
                     EVERYTHING_BUT_EDGES | {param.address: value}, layer5=camera, region=regions, time_s=0.4
                 )
                 seen = []
                 for renderer in (gl, cpu):
-                    seen.append(drawn(renderer, asked).read_rgba().astype(int))
-                share = (np.abs(seen[0] - seen[1]) <= TOLERANCE).mean()
-                if share < SHARE:
-                    wrong.append(f"{param.address} {value}: {share:.1%} alike")
+                    seen.append(draw_once(renderer, request).read_rgba().astype(int))
+                fraction = (np.abs(seen[0] - seen[1]) <= TOLERANCE).mean()
+                if fraction < MIN_EQUAL_FRACTION:
+                    wrong.append(f"{param.address} {value}: {fraction:.1%} alike")
         assert wrong == [], area
 
 

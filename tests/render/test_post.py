@@ -71,8 +71,8 @@ def test_bloom_looks_the_same_in_any_resolution(renderer: Renderer, draw: Callab
         )
         for times in (1, 3)
     )
-    for place in (0.6, 0.65, 0.75, 0.9):
-        one, other = (int(rgba[rgba.shape[0] // 2, round(rgba.shape[1] * place), 0]) for rgba in (small, large))
+    for x in (0.6, 0.65, 0.75, 0.9):
+        one, other = (int(rgba[rgba.shape[0] // 2, round(rgba.shape[1] * x), 0]) for rgba in (small, large))
         assert abs(one - other) <= 6
 
 
@@ -89,17 +89,17 @@ def test_a_vignette_darkens_the_corners_and_grain_the_middle_tones(renderer: Ren
 def test_exposure_fades_the_picture_to_black_and_lifts_the_dark_by_two_stops(
     renderer: Renderer, draw: Callable
 ) -> None:
-    shown = {
+    levels = {
         at: [
             int(draw(renderer, SIMPLE | {"/post/exposure": at}, size=SIZE, layer5=grey(v))[9, 9, 0])
             for v in (20, 128, 254)
         ]
         for at in (-1.0, -0.5, 0.0, 1.0)
     }
-    assert shown == {-1.0: [0, 0, 0], -0.5: [10, 64, 127], 0.0: [20, 128, 254], 1.0: [40, 193, 255]}
+    assert levels == {-1.0: [0, 0, 0], -0.5: [10, 64, 127], 0.0: [20, 128, 254], 1.0: [40, 193, 255]}
 
 
-def test_grain_moves_as_film_does_and_is_the_same_at_the_same_time(renderer: Renderer, draw: Callable) -> None:
+def test_grain_moves_as_in_cinema_and_is_the_same_at_the_same_time(renderer: Renderer, draw: Callable) -> None:
     look = SIMPLE | {"/post/grain": 0.5}
 
     def at(time_s: float, changes: dict[str, object] | None = None) -> np.ndarray:
@@ -119,14 +119,14 @@ def test_the_flash_guard_measures_the_picture_with_its_effects(renderer: Rendere
     thin = grey(0)
     thin[::24] = 170  # too little light to flash
 
-    def is_held(changes: dict[str, object]) -> bool:
+    def is_limited(changes: dict[str, object]) -> bool:
         renderer.resize(*SIZE)
         draw(renderer, look | {"/safety/flash_guard": False}, layer5=grey(0))
-        held = False
+        has_limited = False
         for frame in range(24):
             draw(renderer, look | changes, layer5=thin if frame % 2 else grey(0), time_s=frame / 24)
-            held = held or renderer.flash_guard.is_limiting
-        return held
+            has_limited = has_limited or renderer.flash_guard.is_limiting
+        return has_limited
 
-    assert not is_held({})
-    assert is_held({"/post/bloom": 1.0, "/post/bloom_threshold": 0.0, "/post/bloom_radius": 0.5})
+    assert not is_limited({})
+    assert is_limited({"/post/bloom": 1.0, "/post/bloom_threshold": 0.0, "/post/bloom_radius": 0.5})

@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 import pytest
 
-from engine.render.control_picture import class_named, segmentation_picture
+from engine.render.control_picture import ade20k_class, segmentation_picture
 from engine.render.masks import object_colours
 from engine.render.picture import Renderer
 from engine.render.region_mapper import RegionMapper, RegionSettings
@@ -17,16 +17,16 @@ from engine.render.region_maps import (
     brightness_regions,
     colour_regions,
     edge_regions,
-    objects_seen,
+    object_numbers,
     quadrant_regions,
     reduce_picture,
     small_size,
 )
 from tests.support.pictures import frame_of
 
-LEFT, RIGHT, GROUND = (90, 80), (90, 240), (5, 160)
+LEFT, RIGHT, BACKGROUND = (90, 80), (90, 240), (5, 160)
 SIDE = 32
-PLACES = [(slice(4, 12), slice(4 + 6 * n, 9 + 6 * n)) for n in range(4)] + [(slice(20, 28), slice(10, 22))]
+AREAS = [(slice(4, 12), slice(4 + 6 * n, 9 + 6 * n)) for n in range(4)] + [(slice(20, 28), slice(10, 22))]
 """Five separate boxes of texels."""
 FREE = (0, 0, 0, 0)
 
@@ -66,8 +66,8 @@ def test_brightness_is_bt601_luma_split_at_the_quarters_or_into_darkest_and_brig
 def test_equalised_brightness_gives_each_region_a_quarter_or_one_level() -> None:
     dark = np.random.default_rng(1).normal(30, 5, (90, 160, 1)).clip(0, 255).astype(np.uint8).repeat(3, axis=2)
     assert (brightness_regions(dark, is_equalised=False) == 0).all()
-    shares = np.bincount(brightness_regions(dark, is_equalised=True).ravel(), minlength=4) / dark[..., 0].size
-    assert np.abs(shares - 0.25).max() < 0.06
+    fractions = np.bincount(brightness_regions(dark, is_equalised=True).ravel(), minlength=4) / dark[..., 0].size
+    assert np.abs(fractions - 0.25).max() < 0.06
     for dominant in [0, 1, 2, 3]:
         levels = np.full(1000, (10, 80, 150, 220)[dominant])
         levels[:3] = [level for n, level in enumerate((10, 80, 150, 220)) if n != dominant]
@@ -104,17 +104,17 @@ def two_boxes(left_width: int, right_width: int) -> np.ndarray:
     return pixels
 
 
-def test_outlines_enclose_regions_that_keep_their_numbers_when_their_sizes_change_places() -> None:
+def test_outlines_enclose_regions_that_keep_their_numbers_when_their_sizes_are_swapped() -> None:
     regions = edge_regions(two_boxes(100, 60))
     assert regions.shape == (180, 320) and regions.dtype == np.uint8 and regions.max() <= 3
-    assert len({regions[LEFT], regions[RIGHT], regions[GROUND]}) == 3
+    assert len({regions[LEFT], regions[RIGHT], regions[BACKGROUND]}) == 3
     assert (regions[44:136, 34:126] == regions[LEFT]).all() and (regions[44:136, 214:266] == regions[RIGHT]).all()
     before = edge_regions(two_boxes(100, 60))
     alone = edge_regions(two_boxes(60, 100))
     assert alone[LEFT] != before[LEFT], "numbered by size, as for a first picture"
     after = edge_regions(two_boxes(60, 100), before)
-    for place in (LEFT, RIGHT, GROUND):
-        assert after[place] == before[place]
+    for position in (LEFT, RIGHT, BACKGROUND):
+        assert after[position] == before[position]
     thin = np.zeros((2, 320, 3), np.uint8)
     thin[:, 100:200] = 255
     regions = edge_regions(thin)
@@ -160,13 +160,13 @@ def test_a_picture_that_cannot_be_mapped_is_reported_once(mapper: RegionMapper, 
 def boxes(*numbers: int) -> np.ndarray:
     masks = np.zeros((len(numbers), SIDE, SIDE), np.uint8)
     for mask, number in zip(masks, numbers, strict=True):
-        mask[PLACES[number]] = 255
+        mask[AREAS[number]] = 255
     return masks
 
 
 def region_at(indices: np.ndarray, number: int) -> int:
-    """The region in the middle of a box."""
-    rows, columns = PLACES[number]
+    """Return the region in the middle of a box."""
+    rows, columns = AREAS[number]
     height, width = indices.shape
     return int(
         indices[(rows.start + rows.stop) * height // (2 * SIDE), (columns.start + columns.stop) * width // (2 * SIDE)]
@@ -187,11 +187,11 @@ def test_maps_have_the_proportions_of_the_picture_and_masks_are_scaled_before_th
         ((900, 1), 320, (320, 1)),
     ]:
         assert small_size(picture_px, widest) == small, picture_px
-        seen = objects_seen(found(boxes(0), picture_px=picture_px), widest)
+        seen = object_numbers(found(boxes(0), picture_px=picture_px), widest)
         assert seen.shape == small[::-1] and seen.dtype == np.uint8, picture_px
     # A slope of 0 to 255 across a few texels: thresholded after scaling, its edge is between them.
     slope = np.tile(np.clip(np.arange(SIDE) * 20.0 - 205, 0, 255), (SIDE, 1))
-    seen = objects_seen(found([slope], picture_px=(320, 320)), 320)
+    seen = object_numbers(found([slope], picture_px=(320, 320)), 320)
     edge = (127.5 + 205) / 20  # in texel centres from 0
     assert abs(np.argmax(seen[160]) - (edge + 0.5) * 10) <= 1 and (np.diff(seen[160].astype(int)) >= 0).all()
 
@@ -220,8 +220,8 @@ def test_followed_objects_keep_their_regions_and_others_take_what_is_free(found:
         assert [region_at(indices, number) for number in (0, 1, 2)] == [0, 1, 2]
     regions = ObjectRegions()
     regions.compute(found(boxes(0, 1, 2), ids=(5, 6, 7)), 3, FREE)
-    gone = regions.compute(found(boxes(0, 2), ids=(5, 7)), 3, FREE)
-    assert [region_at(gone, number) for number in (0, 1, 2)] == [0, 3, 2]
+    without_one = regions.compute(found(boxes(0, 2), ids=(5, 7)), 3, FREE)
+    assert [region_at(without_one, number) for number in (0, 1, 2)] == [0, 3, 2]
     come = regions.compute(found(boxes(3, 4, 2, 0), ids=(9, 8, 7, 5)), 0, FREE)
     assert [region_at(come, number) for number in (0, 1, 2, 3, 4)] == [0, 0, 2, 1, 3]
     assert come[0, 0] == 0
@@ -236,16 +236,16 @@ def test_a_layer_that_names_a_prompt_shows_all_that_is_found_for_it_whoever_come
     """Prompt 2 is the guitar, for layer 2; prompt 1 the dancers, for layers 1 and 4."""
     regions, prompts = ObjectRegions(), (1, 2, 0, 1)
 
-    def shown(numbers: tuple[int, ...], of: tuple[int, ...], ids: tuple[int, ...]) -> list[int]:
+    def map_of(numbers: tuple[int, ...], of: tuple[int, ...], ids: tuple[int, ...]) -> list[int]:
         indices = regions.compute(found(boxes(*numbers), ids=ids, prompts=of), 3, prompts)
         return [region_at(indices, number) for number in numbers]
 
-    assert shown((0, 1, 2), (2, 2, 1), (4, 5, 6)) == [1, 1, 0], "both guitars, although they are the best"
-    assert shown((3, 0, 2, 4), (1, 2, 1, 3), (7, 4, 6, 8)) == [3, 1, 0, 2], "a second dancer, and a dog for layer 3"
-    assert shown((3, 1, 0, 4), (1, 1, 3, 3), (7, 9, 10, 8)) == [3, 0, 3, 2], "two dogs: the second is background"
-    assert shown((4, 0), (2, 1), (11, 7)) == [1, 3], "the other dancer has gone"
+    assert map_of((0, 1, 2), (2, 2, 1), (4, 5, 6)) == [1, 1, 0], "both guitars, although they are the best"
+    assert map_of((3, 0, 2, 4), (1, 2, 1, 3), (7, 4, 6, 8)) == [3, 1, 0, 2], "a second dancer, and a dog for layer 3"
+    assert map_of((3, 1, 0, 4), (1, 1, 3, 3), (7, 9, 10, 8)) == [3, 0, 3, 2], "two dogs: the second is background"
+    assert map_of((4, 0), (2, 1), (11, 7)) == [1, 3], "the other dancer has gone"
     prompts = (0, 0, 2, 0)
-    assert shown((0, 1, 2), (1, 2, 3), (7, 11, 12)) == [3, 2, 0], "a known object keeps its layer if that is not named"
+    assert map_of((0, 1, 2), (1, 2, 3), (7, 11, 12)) == [3, 2, 0], "a known object keeps its layer if that is not named"
 
 
 def test_the_mapper_maps_found_objects_and_before_them_quadrants(quiet_mapper: RegionMapper, found: Callable) -> None:
@@ -265,10 +265,10 @@ def test_the_mapper_maps_found_objects_and_before_them_quadrants(quiet_mapper: R
 def test_a_found_object_shows_its_layer(renderer: Renderer, draw: Any, quiet_mapper: RegionMapper, found: Any) -> None:
     """The square picture of Stable Diffusion covers a wide one, its top and bottom cropped."""
     seen = found(boxes(4, 1), picture_px=(512, 512))
-    shown = np.zeros((SIDE, SIDE, 3), np.uint8)
-    shown[PLACES[4]], shown[PLACES[1]] = (255, 0, 0), (0, 255, 0)
-    shown = np.ascontiguousarray(shown.repeat(16, 0).repeat(16, 1))
-    picture = draw(renderer, {"/mode": "simple"}, size=(160, 90), layer5=shown)
+    pixels = np.zeros((SIDE, SIDE, 3), np.uint8)
+    pixels[AREAS[4]], pixels[AREAS[1]] = (255, 0, 0), (0, 255, 0)
+    pixels = np.ascontiguousarray(pixels.repeat(16, 0).repeat(16, 1))
+    picture = draw(renderer, {"/mode": "simple"}, size=(160, 90), layer5=pixels)
     indices = quiet_mapper.compute(None, settings("sam3"), seen).indices
     look = {"/region/enable": True, "/multiverse/bias": 0.5, "/colour/mode": "fixed"}
     for layer in (0, 1):
@@ -293,7 +293,7 @@ def test_a_prompt_names_a_class_by_its_last_noun() -> None:
         ("in the dark", None),
         ("", None),
     ]:
-        assert class_named(prompt) == name, name
+        assert ade20k_class(prompt) == name, name
 
 
 def test_a_controlnet_sees_each_class_in_its_colour_and_black_elsewhere(found: Callable) -> None:
@@ -303,7 +303,7 @@ def test_a_controlnet_sees_each_class_in_its_colour_and_black_elsewhere(found: C
     assert picture.shape == (288, 512, 3) and picture.dtype == np.uint8
     own = np.rint(255 * object_colours([13])[0]).astype(int).tolist()
     for number, colour in ((0, [150, 5, 61]), (1, [82, 0, 255]), (4, own)):
-        rows, columns = PLACES[number]
+        rows, columns = AREAS[number]
         centre = picture[
             (rows.start + rows.stop) * 288 // (2 * SIDE), (columns.start + columns.stop) * 512 // (2 * SIDE)
         ]
@@ -334,4 +334,4 @@ def test_pictures_are_reduced_to_320_wide_and_outlines_keep_the_numbers_of_the_p
         mapper.compute(frame_of(two_boxes(*levels), number), settings("edges")).indices
         for number, levels in enumerate([(100, 60), (60, 100)])
     )
-    assert [after[place] for place in (LEFT, RIGHT)] == [before[place] for place in (LEFT, RIGHT)]
+    assert [after[position] for position in (LEFT, RIGHT)] == [before[position] for position in (LEFT, RIGHT)]

@@ -71,7 +71,7 @@ def test_the_window_behind_the_context_gets_its_messages(gl: Renderer, picture: 
 
 
 @pytest.mark.skipif(sys.platform != "linux", reason="EGL is how contexts are made on Linux only")
-def test_without_moderngl_or_a_driver_auto_takes_numba_and_says_why() -> None:
+def test_without_moderngl_or_a_driver_auto_takes_numba_and_gives_the_reason() -> None:
     code = (
         "import sys\n"
         "from engine.errors import NoGLError\n"
@@ -87,10 +87,10 @@ def test_without_moderngl_or_a_driver_auto_takes_numba_and_says_why() -> None:
         "except NoGLError as error: print(error)\n"
     )
     nowhere = "/nonexistent"
-    told = run_python(code, __EGL_VENDOR_LIBRARY_FILENAMES=nowhere, LIBGL_DRIVERS_PATH=nowhere).splitlines()
-    assert told[0].startswith("numba | no OpenGL: import of moderngl halted")
-    assert told[1].startswith("numba | no OpenGL: ") and "libgl1-mesa-dri" in told[1]
-    assert told[2] == told[1].removeprefix("numba | ")
+    lines = run_python(code, __EGL_VENDOR_LIBRARY_FILENAMES=nowhere, LIBGL_DRIVERS_PATH=nowhere).splitlines()
+    assert lines[0].startswith("numba | no OpenGL: import of moderngl halted")
+    assert lines[1].startswith("numba | no OpenGL: ") and "libgl1-mesa-dri" in lines[1]
+    assert lines[2] == lines[1].removeprefix("numba | ")
 
 
 def test_numba_takes_over_if_the_driver_rejects_a_shader(gl: Renderer, monkeypatch: Any, tmp_path: Path) -> None:
@@ -103,7 +103,7 @@ def test_numba_takes_over_if_the_driver_rejects_a_shader(gl: Renderer, monkeypat
     renderer.close()
 
 
-def test_each_known_cause_says_what_to_install_and_unusable_contexts_are_rejected() -> None:
+def test_each_known_cause_names_what_to_install_and_unusable_contexts_are_rejected() -> None:
     for message, advice in [
         ("libEGL.so.1 not loaded", "apt-get install libegl1"),
         ("(detect) libGL.so not loaded", "apt-get install libegl1"),
@@ -149,8 +149,8 @@ def test_the_context_stays_current_for_the_sinks(gl: Renderer, draw: Callable) -
 
 def test_a_closed_renderer_raises_and_can_be_closed_again(renderer: Renderer, draw: Any, picture: Any) -> None:
     draw(renderer, size=(64, 36))
-    shown = renderer.show(PictureCrossfade.of(frame_of(np.zeros((4, 4, 3), np.uint8))))
-    shown.read_rgba()
+    lazy = renderer.lazy_picture(PictureCrossfade.of(frame_of(np.zeros((4, 4, 3), np.uint8))))
+    lazy.read_rgba()
     renderer.close()
     renderer.close()
     calls = [
@@ -159,8 +159,8 @@ def test_a_closed_renderer_raises_and_can_be_closed_again(renderer: Renderer, dr
         renderer.read_rgba,
         lambda: renderer.texture,
         lambda: renderer.resize(32, 18),
-        shown.read_rgba,
-        shown.draw_texture,
+        lazy.read_rgba,
+        lazy.draw_texture,
     ]
     for call in calls:
         with pytest.raises(RenderError, match="the renderer is closed"):
@@ -211,7 +211,7 @@ def test_once_open_no_picture_reads_a_shader_or_waits_for_the_compiler(
 ) -> None:
     monkeypatch.setattr("engine.render.shader_source.FOLDER", tmp_path / "a disk that went away")
     image = np.zeros((4, 4, 3), np.uint8)
-    matte = Matte(found=found([np.zeros((32, 32))]), keeps="subject", is_hard=False)
+    matte = Matte(segmentation=found([np.zeros((32, 32))]), keeps="subject", is_hard=False)
     for feedback in (0.0, 0.5):
         for weight in (0.0, 1.0):
             for blend in (0.0, 2.0):
@@ -222,11 +222,11 @@ def test_once_open_no_picture_reads_a_shader_or_waits_for_the_compiler(
     gl.resize(48, 27)
     draw(gl)
     masks = found([np.full((32, 32), 255)])
-    for asked in (
-        Overlay(source=frame_of(image), found=masks, is_hard=True, opacity=1.0),
-        IdPicture(found=masks, size_px=(32, 32)),
+    for request in (
+        Overlay(source=frame_of(image), segmentation=masks, is_hard=True, opacity=1.0),
+        IdPicture(segmentation=masks, size_px=(32, 32)),
     ):
-        gl.show(asked).read_rgba()
+        gl.lazy_picture(request).read_rgba()
 
 
 def test_a_size_that_cannot_be_drawn_is_rejected_and_the_old_one_stays(renderer: Renderer, draw: Callable) -> None:
@@ -243,20 +243,20 @@ def test_any_size_is_drawn_and_read(renderer: Renderer, draw: Callable) -> None:
         assert (rgba[..., 3] == 255).all(), size
 
 
-def test_a_kept_picture_is_not_drawn_over(renderer: Renderer, picture: Callable) -> None:
+def test_a_stored_picture_is_not_overwritten(renderer: Renderer, picture: Callable) -> None:
     for read in ["read_rgba", "read_rgba16"]:
         renderer.resize(64, 36)
-        kept, copies, views = [], [], []
+        reads, copies, views = [], [], []
         for frame in range(12):
             renderer.draw(picture(pitches_hz=(100.0 + 10 * frame,) * 4))
             rgba = getattr(renderer, read)()
             copies.append(rgba.copy())
             if frame % 2:
-                kept.append((frame, rgba))
+                reads.append((frame, rgba))
             else:
                 views.append((frame, memoryview(rgba[::2, :, :3])))
             del rgba
-        assert all((rgba == copies[frame]).all() for frame, rgba in kept), read
+        assert all((rgba == copies[frame]).all() for frame, rgba in reads), read
         assert all((np.asarray(view) == copies[frame][::2, :, :3]).all() for frame, view in views), read
 
 

@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 
 from engine.render.picture import Renderer
-from engine.render.shapes import shown_points
+from engine.render.shapes import max_points_per_px
 
 ALONE = {"/layer/1/solo": True, "/multiverse/bias": 0.0, "/multiverse/tone": "clip", "/multiverse/brightness": 1.0}
 RED = {"/colour/mode": "fixed", "/colour/spread": 0.0, "/colour/base_hue": 0.0}
@@ -31,10 +31,10 @@ def tone(cycles: float) -> np.ndarray:
 def red(renderer: Renderer, draw: Callable) -> Callable[..., np.ndarray]:
     """(height, width) float 0..1: the red of layer 1 alone."""
 
-    def drawn(changes: dict[str, Any], wave: np.ndarray | float, size: tuple[int, int]) -> np.ndarray:
+    def draw_wave(changes: dict[str, Any], wave: np.ndarray | float, size: tuple[int, int]) -> np.ndarray:
         return draw(renderer, ALONE | RED | changes, waves=waves_of(wave), size=size)[..., 0] / 255
 
-    return drawn
+    return draw_wave
 
 
 def test_rays_run_around_the_centre_without_a_seam_and_a_spiral_is_the_same_after_half_a_turn(red: Callable) -> None:
@@ -52,7 +52,7 @@ def test_rays_run_around_the_centre_without_a_seam_and_a_spiral_is_the_same_afte
     assert np.abs(seen - seen[:, ::-1]).mean() > 0.1  # but not its own mirror image
 
 
-def test_a_line_is_as_thick_as_asked_level_or_steep_and_never_thinner_than_a_pixel(red: Any) -> None:
+def test_a_line_is_as_thick_as_requested_level_or_steep_and_never_thinner_than_a_pixel(red: Any) -> None:
     for size in [(160, 90), (320, 180), (640, 360)]:
         for width in (0.05, 2.0):
             seen = red(LINE | {"/layer/1/line_width": width}, 0.0, size)
@@ -99,5 +99,5 @@ def test_fine_stripes_make_no_moire_and_smooth_waves_keep_their_swing(renderer: 
     seen = draw(renderer, look, waves=waves_of(tone(30)), size=(160, 90))[45, :, 0]
     assert seen.max() >= 250 and seen.min() <= 5
     waves = np.stack([tone(cycles) for cycles in (1, 10, 100, 500)])
-    assert shown_points(waves) == pytest.approx([409.6, 40.96, 4.096, 0.8192])
-    assert (shown_points(np.zeros((4, 1024), np.float32)) > 1e6).all()
+    assert max_points_per_px(waves) == pytest.approx([409.6, 40.96, 4.096, 0.8192])
+    assert (max_points_per_px(np.zeros((4, 1024), np.float32)) > 1e6).all()

@@ -1,4 +1,4 @@
-"""A card that the CPU draws beside: which card, why, and what mends it. The machines are folders with known files."""
+"""Tests the report of an unused graphics card: which card, why, and the fix. Machines are folders with known files."""
 
 import re
 from collections.abc import Callable
@@ -136,18 +136,18 @@ CAUSES = {
 }
 
 
-def test_the_page_names_the_capabilities_that_a_container_is_told_to_ask_for() -> None:
-    page = Path(__file__).parents[2].joinpath("docs", "platforms.md").read_text(encoding="utf-8")
+def test_the_page_names_the_capabilities_that_a_container_must_request() -> None:
+    page = Path(__file__).parents[2].joinpath("docs", "reference", "platforms.md").read_text(encoding="utf-8")
     section = page.partition("### In a container")[2].partition("\n## ")[0]
     assert ",".join(re.findall(r"^\| `(\w+)` \|", section, re.MULTILINE)) == WANTED_CAPABILITIES
     assert CONTAINER_OPTION in section
 
 
 @pytest.mark.parametrize("name", CAUSES)
-def test_each_cause_is_told_with_what_mends_it(name: str, machine: Callable[[dict[str, str]], Path]) -> None:
-    files, given, told = CAUSES[name]
+def test_each_cause_is_reported_with_its_fix(name: str, machine: Callable[[dict[str, str]], Path]) -> None:
+    files, facts_given, expected = CAUSES[name]
     root = machine(files)
-    facts = {"environ": {}, "errors": {}, "can_load": lambda library: False} | given
+    facts = {"environ": {}, "errors": {}, "can_load": lambda library: False} | facts_given
     (card,) = find_cards(root, facts["environ"])
     line = str(explain_unused(card, DriverFacts(root=root, **facts)))
-    assert line.startswith("software, although there is a card (") and told in line and "\n" not in line
+    assert line.startswith("software, although there is a card (") and expected in line and "\n" not in line

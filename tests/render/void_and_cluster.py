@@ -1,14 +1,11 @@
-"""Makes the tile of `engine/render/blue_noise.py` by the void-and-cluster method (R. Ulichney 1993).
-
-Run by hand for another side: `python -m tests.render.void_and_cluster` writes `blue_noise.npy`. It takes a second.
-"""
+"""Creates `blue_noise.npy` by void-and-cluster (R. Ulichney 1993): `python -m tests.render.void_and_cluster`, 1 s."""
 
 import numpy as np
 
 from engine.render.blue_noise import FILE, SIDE
 
 SIGMA_PX = 1.5
-FIRST_SHARE = 0.1  # of the pixels that the initial pattern sets (Ulichney: at most half)
+FIRST_FRACTION = 0.1  # of the pixels that the initial pattern sets (Ulichney: at most half)
 SEED = 1993  # arbitrary but fixed
 
 
@@ -31,7 +28,7 @@ def make_ranks() -> np.ndarray:
     def void() -> int:
         return _extreme(np.where(pixels, -np.inf, -energy))
 
-    count = round(SIDE * SIDE * FIRST_SHARE)
+    count = round(SIDE * SIDE * FIRST_FRACTION)
     for pixel in np.random.default_rng(SEED).choice(SIDE * SIDE, count, replace=False):
         put(int(pixel), True)
     while put(cluster(), False) != put(void(), True):  # until the tightest cluster's pixel leaves the largest void

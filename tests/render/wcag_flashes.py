@@ -1,8 +1,4 @@
-"""A checker for WCAG 2.2's "general flash and red flash thresholds", written from its text only, over all pixels.
-
-It shares nothing with engine/render/flash_guard.py: sRGB's exact curve, every pixel instead of samples, squares at any
-position instead of the guard's grid, and flashes counted separately in each period of one second.
-"""
+"""An independent checker for WCAG 2.2's general and red flash thresholds: all pixels, exact sRGB curve, any square."""
 
 from collections.abc import Iterator
 
@@ -19,23 +15,23 @@ D65_UV = np.array([0.1978, 0.4683])
 
 
 def linear(pictures: np.ndarray) -> np.ndarray:
-    """(..., 3) uint8 as linear light 0..1."""
+    """Convert (..., 3) uint8 to linear light 0..1."""
     display = np.arange(256) / 255
     return np.where(display <= 0.04045, display / 12.92, ((display + 0.055) / 1.055) ** 2.4)[pictures]
 
 
 def most_flashes_in_a_second(levels: np.ndarray, times_s: np.ndarray, change: float = CHANGE) -> np.ndarray:
-    """Maximum pairs of opposing changes of `levels`, (frames, n), within any second, both ends included, for each n."""
+    """Return the most pairs of opposing changes of `levels`, (frames, n), within any second, for each n."""
     starts, ends = np.array(list(_seconds(times_s))).T
     low, high = levels[starts], levels[starts]  # per period of one second, all processed at once
     direction, changes = np.zeros(low.shape, int), np.zeros(low.shape, int)
-    for place in range(1, int((ends - starts).max())):
-        goes_on = starts + place < ends
-        level = levels[np.where(goes_on, starts + place, starts)]
+    for offset in range(1, int((ends - starts).max())):
+        continues = starts + offset < ends
+        level = levels[np.where(continues, starts + offset, starts)]
         high = np.where(direction >= 0, np.maximum(high, level), high)
         low = np.where(direction <= 0, np.minimum(low, level), low)
-        rises = (direction <= 0) & (level - low >= change) & goes_on[:, None]
-        falls = (direction >= 0) & (high - level >= change) & goes_on[:, None]
+        rises = (direction <= 0) & (level - low >= change) & continues[:, None]
+        falls = (direction >= 0) & (high - level >= change) & continues[:, None]
         direction = np.where(rises, 1, np.where(falls, -1, direction))
         high, low = np.where(rises, level, high), np.where(falls, level, low)
         changes += rises | falls
@@ -43,11 +39,7 @@ def most_flashes_in_a_second(levels: np.ndarray, times_s: np.ndarray, change: fl
 
 
 def general_flashes(pictures: np.ndarray, times_s: np.ndarray) -> int:
-    """Most general flashes in any second of (frames, height, width, 3) uint8, in any area that is not exempt.
-
-    An area is a quarter of a 10 degree field, a field or the picture, judged by its mean: if more than a quarter of a
-    field flashes, at least one such square does.
-    """
+    """Return the most general flashes per second of (frames, height, width, 3) uint8, in any field or quarter field."""
     luminance = linear(pictures) @ (0.2126, 0.7152, 0.0722)
     # If the darker image is at 0.8 or above, it is not a flash.
     return int(
@@ -56,10 +48,7 @@ def general_flashes(pictures: np.ndarray, times_s: np.ndarray) -> int:
 
 
 def red_flashes(pictures: np.ndarray, times_s: np.ndarray) -> int:
-    """Most red flashes in any second of any such area, by WCAG 2.2's definition, from its mean colour.
-
-    Dark areas have no colour: below PEAT's threshold an area counts as white.
-    """
+    """Return the most red flashes per second by WCAG 2.2, from mean colours; dark areas count as white."""
     rgb = _area_means(linear(pictures))
     total = rgb.sum(axis=-1)
     is_red = (rgb[..., 0] >= SATURATED * total) & (2 * rgb[..., 0] - total > PEAT_RED)
@@ -80,8 +69,7 @@ def red_flashes(pictures: np.ndarray, times_s: np.ndarray) -> int:
 
 
 def peat_red_flashes(pictures: np.ndarray, times_s: np.ndarray) -> int:
-    """Red flashes by the earlier definition. It jumps for pixels at the edge of saturation, so use flat colours
-    only."""
+    """Return the red flashes by the earlier definition; for flat colours only: it jumps at the edge of saturation."""
     light = linear(pictures)
     red, others = light[..., 0], light[..., 1] + light[..., 2]
     saturation = np.where(red >= SATURATED * (red + others), red - others, 0).clip(0)
@@ -89,7 +77,7 @@ def peat_red_flashes(pictures: np.ndarray, times_s: np.ndarray) -> int:
 
 
 def flashing_share_of_a_field(pictures: np.ndarray, times_s: np.ndarray) -> float:
-    """The largest share of a 10 degree field whose individual pixels flash more than three times within a second."""
+    """Return the largest fraction of a 10 degree field whose pixels flash more than three times within a second."""
     frames, height, width = pictures.shape[:3]
     luminance = np.minimum(linear(pictures) @ (0.2126, 0.7152, 0.0722), DARK + CHANGE)
     flashes = most_flashes_in_a_second(luminance.reshape(frames, -1), times_s).reshape(1, height, width, 1) > 3

@@ -17,7 +17,7 @@ from engine.sinks.sink import OutputFormat
 from engine.system.clock import SteppedClock
 from engine.values import AudioBlock, FrameId, PublishedFrame, TextureRef
 from tests.support.ndi_network import NdiReceiver, use_loopback
-from tests.support.stand_ins import StandIn, load_api, python_signature
+from tests.support.stubs import LibraryStub, load_api, python_signature
 
 
 @pytest.fixture(scope="session", autouse=True)
@@ -31,7 +31,7 @@ def clock() -> SteppedClock:
 
 
 @pytest.fixture
-def make_stage(tmp_path: Path) -> Callable[..., OutputFormat]:
+def make_format(tmp_path: Path) -> Callable[..., OutputFormat]:
     def make(**changes: Any) -> OutputFormat:
         values: dict[str, Any] = {
             "width": 64,
@@ -115,10 +115,10 @@ def published_api() -> Callable[[str], dict[str, Any]]:
 
 
 @pytest.fixture
-def stand_in_syphon(monkeypatch: pytest.MonkeyPatch) -> StandIn:
+def fake_syphon(monkeypatch: pytest.MonkeyPatch) -> LibraryStub:
     """A fake of macOS for the Syphon sink. `answers` may be set for `glGetError` and the rest."""
     api = load_api("syphon")
-    library = StandIn()
+    library = LibraryStub()
     modules = {name: types.ModuleType(name) for name in api["modules"]}
     for module, contents in api["modules"].items():
         for function, parameters in contents["functions"].items():
@@ -186,10 +186,10 @@ def stand_in_syphon(monkeypatch: pytest.MonkeyPatch) -> StandIn:
 
 
 @pytest.fixture
-def stand_in_spout(monkeypatch: pytest.MonkeyPatch) -> StandIn:
+def fake_spout(monkeypatch: pytest.MonkeyPatch) -> LibraryStub:
     """A fake of Windows for the Spout sink. Positional arguments only, of the recorded types."""
     api = load_api("spout")
-    library = StandIn()
+    library = LibraryStub()
     accepts = {"int": int, "bool": bool, "str": str, "Buffer": np.ndarray}
     module, enums = types.ModuleType("SpoutGL"), types.ModuleType("SpoutGL.enums")
     for number, constant in enumerate(api["constants"]["SpoutGL.enums"]):
@@ -222,8 +222,8 @@ def stand_in_spout(monkeypatch: pytest.MonkeyPatch) -> StandIn:
         return library.answers.get("wglGetCurrentContext", lambda: 0xC0FFEE)()
 
     opengl = types.SimpleNamespace(wglGetCurrentContext=current_context)
-    stand_in = types.SimpleNamespace(CDLL=lambda name: opengl, c_void_p=ctypes.c_void_p)
-    monkeypatch.setattr("engine.sinks.spout.ctypes", stand_in)
+    fake = types.SimpleNamespace(CDLL=lambda name: opengl, c_void_p=ctypes.c_void_p)
+    monkeypatch.setattr("engine.sinks.spout.ctypes", fake)
     return library
 
 
@@ -236,7 +236,7 @@ def receivers(request: pytest.FixtureRequest) -> Callable[..., dict[tuple[int, i
     """
 
     def see(kind: str, read: Callable[[int, int, int], np.ndarray]) -> dict[tuple[int, int], np.ndarray]:
-        library = request.getfixturevalue(f"stand_in_{kind}")
+        library = request.getfixturevalue(f"fake_{kind}")
         seen: dict[tuple[int, int], np.ndarray] = {}
 
         def publish(texture: int, region: Any, size: tuple[int, int], is_flipped: bool, target: int) -> None:

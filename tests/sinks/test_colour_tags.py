@@ -38,16 +38,16 @@ def played(path: Path) -> np.ndarray:
     return pixels[240, 8::16].astype(int)
 
 
-def test_films_made_from_rgb_play_in_the_colours_of_their_pictures(tmp_path: Path) -> None:
+def test_videos_made_from_rgb_play_in_the_colours_of_their_pictures(tmp_path: Path) -> None:
     look = VideoLook(
         rate=Fraction(25), time_base=Fraction(1, 25), pixel_aspect=Fraction(1), tags=UNTAGGED, has_tracks=False
     )
     for suffix in VIDEO_FORMATS:
         for height in HEIGHTS:
             path = tmp_path / f"{height}{suffix}"
-            film = PictureVideo(path, size=(64, height), look=look)
-            film.add(stripes(height), Fraction(0), Fraction(1, 25))
-            film.finish()
+            video = PictureVideo(path, size=(64, height), look=look)
+            video.add(stripes(height), Fraction(0), Fraction(1, 25))
+            video.finish()
             assert np.abs(played(path) - COLOURS).max() < 8, path.name
 
 
@@ -66,7 +66,7 @@ def test_recordings_play_in_the_colours_of_their_pictures(tmp_path: Path) -> Non
 @pytest.mark.parametrize(
     ("codec", "pixels", "colours"), [("qtrle", "rgb24", None), ("libx264", "yuv444p", (6, 2, 2, 1))]
 )
-def test_a_painted_film_plays_in_the_colours_of_its_source(
+def test_a_painted_video_plays_in_the_colours_of_its_source(
     tmp_path: Path, codec: str, pixels: str, colours: tuple[int, int, int, int] | None
 ) -> None:
     source = write_movie(

@@ -40,7 +40,7 @@ def test_every_kind_has_the_members_of_a_sink_with_the_same_parameters(kind: str
 @pytest.mark.parametrize("picture", PICTURES)
 @pytest.mark.parametrize("kind", AVAILABLE)
 def test_a_sink_survives_changes_of_size_and_closes_twice(
-    kind: str, picture: PictureName, make_stage, make_frame, tmp_path: Path, wait_for
+    kind: str, picture: PictureName, make_format, make_frame, tmp_path: Path, wait_for
 ) -> None:
     make_sink(SinkSpec(kind=kind, picture=picture)).close()  # one that was never started
     argument = {
@@ -49,11 +49,11 @@ def test_a_sink_survives_changes_of_size_and_closes_twice(
         "dmx": "life,to=127.0.0.1:9",
     }.get(kind, "life")
     sink = make_sink(SinkSpec(kind=kind, argument=argument, picture=picture))
-    sink.start(make_stage())
+    sink.start(make_format())
     for index in range(3):
         sink.publish(make_frame(index))
         sink.pump()
-    sink.set_format(make_stage(width=32, height=16))
+    sink.set_format(make_format(width=32, height=16))
     sink.publish(make_frame(3, np.zeros((16, 32, 4), np.uint8)))
     sink.pump()
     status = sink.status()
@@ -65,10 +65,10 @@ def test_a_sink_survives_changes_of_size_and_closes_twice(
 
 
 @pytest.mark.parametrize("kind", AVAILABLE)
-def test_no_sink_reads_a_frame_after_the_next_one(kind: str, make_stage, make_frame, tmp_path: Path) -> None:
+def test_no_sink_reads_a_frame_after_the_next_one(kind: str, make_format, make_frame, tmp_path: Path) -> None:
     argument = {"record": str(tmp_path / "new.mp4"), "snapshot": str(tmp_path / "new.png")}.get(kind, "new")
     sink = make_sink(SinkSpec(kind=kind, argument=argument))
-    sink.start(make_stage(is_offline=True), may_wait=True)
+    sink.start(make_format(is_offline=True), may_wait=True)
     newest = 0
 
     def read_rgba(index: int) -> np.ndarray:
@@ -92,7 +92,7 @@ def test_without_an_argument_each_picture_has_its_own_name(kind: str) -> None:
 
 
 def test_a_sink_that_needs_another_system_or_package_is_listed_and_rejected_with_its_reason(
-    make_stage, monkeypatch: pytest.MonkeyPatch
+    make_format, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr("engine.sinks.registry.PLATFORM", "linux")
     reasons = {info.kind: info.reason for info in available_kinds()}
@@ -102,7 +102,7 @@ def test_a_sink_that_needs_another_system_or_package_is_listed_and_rejected_with
     for kind in ("syphon", "spout"):
         sink = sink_class(kind)("")
         with pytest.raises(SinkUnavailableError, match=f"^{kind}: unavailable"):
-            sink.start(make_stage())
+            sink.start(make_format())
         sink.close()
     monkeypatch.setattr("engine.sinks.registry.PLATFORM", "darwin")
     monkeypatch.setattr("engine.sinks.registry.find_spec", lambda name: None if name == "OpenGL" else object())

@@ -30,13 +30,13 @@ def node() -> Iterator[socket.socket]:
 
 
 @pytest.fixture
-def opened(make_stage, node: socket.socket, tmp_path: Path, monkeypatch) -> Iterator[Callable[..., DmxSink]]:
+def opened(make_format, node: socket.socket, tmp_path: Path, monkeypatch) -> Iterator[Callable[..., DmxSink]]:
     monkeypatch.setenv("MULTIVERSE_HOME", str(tmp_path))
     sinks: list[DmxSink] = []
 
     def start(more: str = "") -> DmxSink:
         sink = DmxSink(f"Test,to={HOST}:{node.getsockname()[1]}{more}")
-        sink.start(make_stage())
+        sink.start(make_format())
         sinks.append(sink)
         return sink
 
@@ -74,11 +74,11 @@ def test_parameters_change_while_it_runs_and_the_argument_stands_above_them(
     opened, make_frame, node: socket.socket
 ) -> None:
     sink = opened(",width=1,height=1,gamma=linear")
-    told = {"/sink/dmx/protocol": "artnet", "/sink/dmx/universe": 5, "/sink/dmx/channel": 3, "/sink/dmx/width": 9}
+    detail = {"/sink/dmx/protocol": "artnet", "/sink/dmx/universe": 5, "/sink/dmx/channel": 3, "/sink/dmx/width": 9}
     frame = make_frame(0, picture((64, 128, 255)))
     sink.publish(frame)
     assert levels_from(node).levels == bytes((64, 128, 255))
-    sink.publish(dataclasses.replace(make_frame(1, picture((64, 128, 255)), time_s=1.0), values=VALUES | told))
+    sink.publish(dataclasses.replace(make_frame(1, picture((64, 128, 255)), time_s=1.0), values=VALUES | detail))
     assert [levels_from(node).is_end for _ in range(3)] == [True] * 3, "the old protocol's universe ends"
     packet = levels_from(node)
     assert (packet.protocol, packet.universe, packet.levels) == ("artnet", 5, bytes((0, 0, 64, 128, 255, 0)))
@@ -92,14 +92,14 @@ def test_forty_pictures_a_second_are_read_at_most(opened, make_frame, node: sock
     assert len(reads) == 40 and sink.status().frames == 120
 
 
-def test_a_universe_that_the_protocol_lacks_is_left_out_and_told(
+def test_a_universe_that_the_protocol_lacks_is_left_out_and_reported(
     opened, make_frame, node: socket.socket, wait_for
 ) -> None:
     sink = opened(",universe=63999,width=170,height=2")
     sink.publish(make_frame())
     assert levels_from(node).universe == 63_999
-    told = f"sacn universe 63999, to {HOST}; 1 left out, 1..63999 are allowed"
-    wait_for(lambda: sink.status().detail == told, "the status")
+    detail = f"sacn universe 63999, to {HOST}; 1 left out, 1..63999 are allowed"
+    wait_for(lambda: sink.status().detail == detail, "the status")
 
 
 @pytest.mark.parametrize(
@@ -112,7 +112,7 @@ def test_a_universe_that_the_protocol_lacks_is_left_out_and_told(
         ("x,to=desk.local", "dmx: to: 'desk.local' is not an IPv4 address"),
     ],
 )
-def test_a_wrong_argument_is_told_in_one_line(argument: str, line: str) -> None:
+def test_a_wrong_argument_is_refused_in_one_line(argument: str, line: str) -> None:
     with pytest.raises(SinkError) as caught:
         DmxSink(argument)
     assert str(caught.value).startswith(line) and "\n" not in str(caught.value)
@@ -140,9 +140,9 @@ def test_rows_orders_and_white() -> None:
 
 def test_no_pixel_is_cut_in_two_between_universes() -> None:
     levels = np.arange(400 * 4, dtype=np.int64).astype(np.uint8).reshape(400, 4)
-    made = dict(universes_of(levels, 7, 100))
-    assert {universe: len(data) for universe, data in made.items()} == {7: 99 + 412, 8: 512, 9: 512, 10: 164}
-    assert b"".join(made.values())[99:] == levels.tobytes()
+    universes = dict(universes_of(levels, 7, 100))
+    assert {universe: len(data) for universe, data in universes.items()} == {7: 99 + 412, 8: 512, 9: 512, 10: 164}
+    assert b"".join(universes.values())[99:] == levels.tobytes()
     assert dict(universes_of(levels[:1], 7, 511)) == {8: levels[0].tobytes()}, "no room left in the first universe"
 
 
@@ -160,9 +160,9 @@ def test_colours_levels_and_the_beat() -> None:
     assert np.allclose(colours_of("palette", VALUES | {"/master/fade": 0.5}, channels, beat, 8), colours / 2)
 
 
-def test_offline_nothing_is_sent_and_that_is_told(make_stage, make_frame) -> None:
+def test_offline_nothing_is_sent_and_that_is_reported(make_format, make_frame) -> None:
     sink = DmxSink("")
-    sink.start(make_stage(is_offline=True), may_wait=True)
+    sink.start(make_format(is_offline=True), may_wait=True)
     sink.publish(make_frame())
     assert sink.warning == "dmx: nothing is sent offline, where time is not that of the room"
     sink.close()

@@ -17,7 +17,7 @@ from engine.ipc import FrameRing
 from engine.sinks.sink import TITLES, OutputFormat, PictureName, SinkSpec, picture_name
 from engine.sinks.sink_set import SinkSet
 from engine.system.clock import SteppedClock
-from engine.values import ShownPicture, TextureRef
+from engine.values import LazyPicture, TextureRef
 
 SIZES: dict[PictureName, tuple[int, int]] = {"sd": (32, 24), "sam3": (48, 32), "sam3_mask": (40, 16)}
 LEVELS: dict[PictureName, int] = {"sd": 60, "sam3": 120, "sam3_mask": 180}
@@ -30,16 +30,16 @@ def unasked() -> None:
     raise AssertionError("this picture was not requested")
 
 
-def shown(picture: PictureName, size: tuple[int, int] | None = None, level: int | None = None) -> ShownPicture:
+def grey_picture(picture: PictureName, size: tuple[int, int] | None = None, level: int | None = None) -> LazyPicture:
     """A picture of one grey, without a texture."""
     width, height = size or SIZES[picture]
     pixels = np.full((height, width, 4), 255, np.uint8)
     pixels[..., :3] = LEVELS[picture] if level is None else level
-    return ShownPicture(width=width, height=height, draw_texture=unasked, read_rgba=lambda: pixels)
+    return LazyPicture(width=width, height=height, draw_texture=unasked, read_rgba=lambda: pixels)
 
 
-def all_shown() -> dict[PictureName, ShownPicture]:
-    return {picture: shown(picture) for picture in BESIDE_MAIN}
+def all_pictures() -> dict[PictureName, LazyPicture]:
+    return {picture: grey_picture(picture) for picture in BESIDE_MAIN}
 
 
 def names(sinks: SinkSet) -> list[str]:
@@ -51,19 +51,19 @@ def named(sinks: SinkSet) -> list[tuple[str, str, str]]:
 
 
 @pytest.fixture
-def open_set(make_stage: Callable[..., OutputFormat], clock: SteppedClock, reports: Callable):
-    """`open_set(*pictures, **stage)`: the sinks of a run that has these pictures."""
-    made: list[SinkSet] = []
+def open_set(make_format: Callable[..., OutputFormat], clock: SteppedClock, reports: Callable):
+    """`open_set(*pictures, **options)`: the sinks of a run that has these pictures."""
+    opened: list[SinkSet] = []
 
-    def open_(*pictures: PictureName, **stage: object) -> SinkSet:
-        sinks = SinkSet(make_stage(**stage), clock, reports)
-        made.append(sinks)
+    def open_(*pictures: PictureName, **options: object) -> SinkSet:
+        sinks = SinkSet(make_format(**options), clock, reports)
+        opened.append(sinks)
         for picture in pictures:
             sinks.add_picture(picture, *SIZES[picture])
         return sinks
 
     yield open_
-    for sinks in made:
+    for sinks in opened:
         sinks.close()
 
 
@@ -91,10 +91,10 @@ def test_in_any_order_a_texture_publishes_all_pictures_of_the_run(open_set, make
         else:
             for _ in range(2):  # what is there already stays
                 sinks.add_picture(step, *SIZES[step])
-    wanted = {picture_name(picture, main) for main in ("Multiverse", "left") for picture in PICTURES}
-    assert {status.name for status in sinks.status() if status.kind == "shared"} == wanted
+    expected = {picture_name(picture, main) for main in ("Multiverse", "left") for picture in PICTURES}
+    assert {status.name for status in sinks.status() if status.kind == "shared"} == expected
     assert sinks.kinds == {"record", "null", "shared", *(f"{picture}:shared" for picture in BESIDE_MAIN)}
-    sinks.publish(make_frame(), all_shown())
+    sinks.publish(make_frame(), all_pictures())
     for picture in BESIDE_MAIN:
         reader = FrameRing.open(picture_name(picture, "left"))
         assert reader.shape == (*SIZES[picture][::-1], 4)
@@ -120,38 +120,38 @@ def test_a_picture_without_sinks_is_neither_drawn_nor_read(open_set, make_frame)
     sinks = open_set(*BESIDE_MAIN)
     for spec in ("null", "record", "snapshot"):
         sinks.start(SinkSpec.parse(spec))
-    untouchable = ShownPicture(width=8, height=8, draw_texture=unasked, read_rgba=unasked)
+    untouchable = LazyPicture(width=8, height=8, draw_texture=unasked, read_rgba=unasked)
     sinks.publish(make_frame(), dict.fromkeys(BESIDE_MAIN, untouchable))
     assert {status.state for status in sinks.status()} == {"running"}
 
 
-def test_each_texture_is_drawn_once_for_all_its_sinks(stand_in_syphon, open_set, make_frame) -> None:
-    drawn: list[PictureName] = []
+def test_each_texture_is_drawn_once_for_all_its_sinks(fake_syphon, open_set, make_frame) -> None:
+    rendered: list[PictureName] = []
 
-    def drawable(picture: PictureName) -> ShownPicture:
+    def drawable(picture: PictureName) -> LazyPicture:
         width, height = SIZES[picture]
 
         def draw() -> TextureRef:
-            drawn.append(picture)
+            rendered.append(picture)
             return TextureRef(glo=LEVELS[picture], width=width, height=height)
 
-        return ShownPicture(width=width, height=height, draw_texture=draw, read_rgba=unasked)
+        return LazyPicture(width=width, height=height, draw_texture=draw, read_rgba=unasked)
 
     sinks = open_set(*BESIDE_MAIN)
     for spec in ("syphon", "sam3:syphon=second"):
         sinks.start(SinkSpec.parse(spec))
     frame = make_frame(texture=TextureRef(glo=7, width=64, height=48))
     sinks.publish(frame, {picture: drawable(picture) for picture in BESIDE_MAIN})
-    assert drawn == list(BESIDE_MAIN)
+    assert rendered == list(BESIDE_MAIN)
     published = [
-        (call["texture"], call["size"]) for call in stand_in_syphon.named("SyphonOpenGLServer.publish_frame_texture")
+        (call["texture"], call["size"]) for call in fake_syphon.named("SyphonOpenGLServer.publish_frame_texture")
     ]
     assert published == [(7, (64, 48)), (60, (32, 24)), (120, (48, 32)), (120, (48, 32)), (180, (40, 16))]
 
 
 @pytest.mark.parametrize("picture", BESIDE_MAIN)
 def test_a_new_size_or_rate_is_followed_and_leaves_the_other_pictures_alone(
-    open_set, make_frame, make_stage, picture: PictureName
+    open_set, make_frame, make_format, picture: PictureName
 ) -> None:
     sinks = open_set(*BESIDE_MAIN)
     sinks.start(SinkSpec(kind="shared"))
@@ -159,12 +159,12 @@ def test_a_new_size_or_rate_is_followed_and_leaves_the_other_pictures_alone(
     def segments() -> dict[PictureName, str]:
         return {status.picture: status.detail for status in sinks.status()}
 
-    sinks.publish(make_frame(0), all_shown())
+    sinks.publish(make_frame(0), all_pictures())
     first = segments()
-    sinks.publish(make_frame(1), all_shown() | {picture: shown(picture, (20, 12))})
+    sinks.publish(make_frame(1), all_pictures() | {picture: grey_picture(picture, (20, 12))})
     second = segments()
     assert [other for other in PICTURES if second[other] != first[other]] == [picture]
-    sinks.restart_all(make_stage(fps=60.0))
+    sinks.restart_all(make_format(fps=60.0))
     assert segments() == second, "a new rate alone stays in the same memory"
     sinks.start(SinkSpec(kind="shared", argument="late", picture=picture))  # has the new size, too
     sizes = SIZES | {"main": (64, 48), picture: (20, 12)}
@@ -184,7 +184,7 @@ def test_what_is_published_of_each_picture_is_that_picture(
     suffix = {"record": ".mp4", "snapshot": ".png"}.get(kind)
     argument = str(tmp_path / f"a{suffix}") if suffix else f"{picture} {os.getpid()}"
     sinks.start(SinkSpec(kind=kind, argument=argument, picture=picture), may_wait=True)
-    sinks.publish(make_frame(), all_shown())
+    sinks.publish(make_frame(), all_pictures())
     (status,) = sinks.status()
     assert (status.picture, status.label, status.state) == (picture, f"{picture}:{kind}", "running")
     if kind == "shared":
@@ -203,15 +203,15 @@ def test_what_is_published_of_each_picture_is_that_picture(
     assert reports.lines == []
 
 
-def test_unnamed_files_of_all_pictures_have_different_names(open_set, make_frame, make_stage) -> None:
+def test_unnamed_files_of_all_pictures_have_different_names(open_set, make_frame, make_format) -> None:
     sinks = open_set(*BESIDE_MAIN, is_offline=True)
     for picture in PICTURES:
         for kind in ("record", "snapshot"):
             sinks.start(SinkSpec(kind=kind, picture=picture))
     assert sinks.take_snapshot() == 4
-    sinks.publish(make_frame(), all_shown())
+    sinks.publish(make_frame(), all_pictures())
     sinks.close()
-    found = [path.name for path in make_stage().record_folder.iterdir()]
+    found = [path.name for path in make_format().record_folder.iterdir()]
     stems = sorted(name.partition(" 20")[0] for name in found)
     assert stems == sorted([picture_name(picture, "multiverse") for picture in PICTURES] * 2)
 
@@ -256,7 +256,7 @@ def test_a_recording_of_it_has_every_frame_black_until_there_is_one_and_a_file_a
     for index in range(20):
         level, size = (0 if index < 5 else 200), (SIZES["sd"] if index < 12 else (48, 48))
         main = replace(make_frame(index), read_rgba16=unasked)  # 10 bits are of it, too
-        sinks.publish(main, {"sd": shown("sd", size, level)})
+        sinks.publish(main, {"sd": grey_picture("sd", size, level)})
     sinks.close()
     assert [(status.state, status.frames) for status in sinks.status()] == [("ended", 20)] * 2
     assert reports.lines == []
@@ -284,5 +284,5 @@ def test_an_sd_texture_that_cannot_start_is_retried(sinks: SinkSet, clock, make_
     assert [(status.picture, status.state) for status in sinks.status()] == [("main", "running"), ("sd", "retrying")]
     clock.advance(1)
     sinks.pump()
-    sinks.publish(make_frame(), {"sd": shown("sd", level=1)})
+    sinks.publish(make_frame(), {"sd": grey_picture("sd", level=1)})
     assert [status.frames for status in sinks.status()] == [1, 1]

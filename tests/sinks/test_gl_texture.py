@@ -47,7 +47,7 @@ def current_context() -> int:
 @pytest.fixture(params=LIFE)
 def texture_kind(request: pytest.FixtureRequest) -> tuple[str, Any]:
     """Syphon and Spout, with fakes that use the real current context."""
-    library = request.getfixturevalue(f"stand_in_{request.param}")
+    library = request.getfixturevalue(f"fake_{request.param}")
     library.answers["CGLGetCurrentContext"] = library.answers["wglGetCurrentContext"] = current_context
     library.answers["SpoutReceiver.getSenderList"] = lambda: []
     library.answers["SpoutSender.sendTexture"] = lambda *_: True
@@ -55,12 +55,12 @@ def texture_kind(request: pytest.FixtureRequest) -> tuple[str, Any]:
 
 
 def test_a_new_renderer_gets_new_servers_of_its_own_context(
-    texture_kind, open_gl, make_stage, make_frame, reports
+    texture_kind, open_gl, make_format, make_frame, reports
 ) -> None:
     """A server's context is destroyed with its renderer; activating it again would crash."""
     kind, library = texture_kind
     renderer = open_gl()
-    sinks = SinkSet(make_stage(), SteppedClock(), reports)
+    sinks = SinkSet(make_format(), SteppedClock(), reports)
     for spec in (SinkSpec(kind=kind), SinkSpec(kind="null")):
         sinks.start(spec)
     sinks.publish(make_frame(0, texture=renderer.texture))
@@ -71,8 +71,8 @@ def test_a_new_renderer_gets_new_servers_of_its_own_context(
     sinks.publish(make_frame(1, texture=renderer.texture))
     assert [call for call, _ in library.calls if call in LIFE[kind]] == [*LIFE[kind], *LIFE[kind][:2]]
     if kind == "syphon":
-        made_in = [call["cgl_context_obj"] for call in library.named("SyphonOpenGLServer.__init__")]
-        assert made_in[1] == ("CGLContextObj", current_context())
+        contexts = [call["cgl_context_obj"] for call in library.named("SyphonOpenGLServer.__init__")]
+        assert contexts[1] == ("CGLContextObj", current_context())
     assert [(status.kind, status.frames) for status in sinks.status()] == [(kind, 2), ("null", 2)]
     sinks.close()
     assert reports.lines == []
@@ -80,7 +80,7 @@ def test_a_new_renderer_gets_new_servers_of_its_own_context(
 
 @pytest.mark.parametrize("kind", ["syphon", "spout"])
 def test_a_receiver_sees_the_main_texture_and_that_of_a_model_upright(
-    kind: str, open_gl, receivers, f_card, make_stage, make_frame, reports
+    kind: str, open_gl, receivers, f_card, make_format, make_frame, reports
 ) -> None:
     renderer = open_gl()
     card, of_model = f_card(64, 48), f_card(48, 32)
@@ -91,13 +91,13 @@ def test_a_receiver_sees_the_main_texture_and_that_of_a_model_upright(
         return np.frombuffer(known.read(), np.uint8).reshape(height, width, 4)
 
     seen = receivers(kind, read)
-    sinks = SinkSet(make_stage(), SteppedClock(), reports)
+    sinks = SinkSet(make_format(), SteppedClock(), reports)
     sinks.add_picture("sd", 48, 32)
     sinks.start(SinkSpec(kind=kind))
     picture = VideoFrame(pixels=np.ascontiguousarray(of_model[..., :3]), index=0, time_s=0.0, source="sd")
     for index in range(2):
         frame = make_frame(index, texture=TextureRef(glo=texture.glo, width=64, height=48))
-        sinks.publish(frame, {"sd": renderer.show(PictureCrossfade.of(picture))})
+        sinks.publish(frame, {"sd": renderer.lazy_picture(PictureCrossfade.of(picture))})
     sinks.close()
     assert reports.lines == []
     assert np.array_equal(seen[(64, 48)], card) and np.array_equal(seen[(48, 32)], of_model)

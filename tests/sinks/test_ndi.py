@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 
 from engine import Config, open_engine
-from engine.sinks.ndi import NdiSink, straight
+from engine.sinks.ndi import NdiSink, to_straight_alpha
 from engine.sinks.sink import OutputFormat
 
 TOLERANCE = 24  # of 255: NDI's codec turns pure blue into 240; another card would differ by 95
@@ -17,12 +17,12 @@ MIDDLE = slice(8, -8)
 
 
 @pytest.fixture
-def opened(make_stage) -> Iterator[Callable[..., NdiSink]]:
+def opened(make_format) -> Iterator[Callable[..., NdiSink]]:
     sinks: list[NdiSink] = []
 
-    def start(name: str, stage: OutputFormat | None = None) -> NdiSink:
+    def start(name: str, form: OutputFormat | None = None) -> NdiSink:
         sink = NdiSink(name)
-        sink.start(stage or make_stage(width=128, height=96), may_wait=True)
+        sink.start(form or make_format(width=128, height=96), may_wait=True)
         sinks.append(sink)
         return sink
 
@@ -52,25 +52,25 @@ def surfaces(card: np.ndarray) -> dict[str, np.ndarray]:
 
 
 def assert_same_surfaces(seen: np.ndarray, sent: np.ndarray) -> None:
-    wanted = surfaces(sent)
+    expected = surfaces(sent)
     for name, colour in surfaces(seen).items():
-        assert np.abs(colour - wanted[name]).max() <= TOLERANCE, f"{name}: {colour} instead of {wanted[name]}"
+        assert np.abs(colour - expected[name]).max() <= TOLERANCE, f"{name}: {colour} instead of {expected[name]}"
 
 
 def test_another_program_sees_the_picture_upright_in_its_colours_and_follows_a_new_size_and_rate(
-    receive, opened, make_stage, make_frame, f_card, wait_for
+    receive, opened, make_format, make_frame, f_card, wait_for
 ) -> None:
     name = unique("sizes")
     sink, receiver = opened(name), receive(name)
 
-    def is_seen(card: np.ndarray, told: str) -> bool:
+    def is_seen(card: np.ndarray, expected: str) -> bool:
         sink.publish(make_frame(0, card))
-        return receiver.look() == told
+        return receiver.look() == expected
 
     wait_for(lambda: is_seen(f_card(128, 96), "RGBX 128x96 30.000"), "the first size")
     assert_same_surfaces(receiver.seen(), f_card(128, 96))
     assert sink.status().detail.endswith(f"({name}), 1 receiver")
-    sink.set_format(make_stage(width=192, height=64, fps=59.94))
+    sink.set_format(make_format(width=192, height=64, fps=59.94))
     wait_for(lambda: is_seen(f_card(192, 64), "RGBX 192x64 59.940"), "the second size")
     assert_same_surfaces(receiver.seen(), f_card(192, 64))
 
@@ -100,11 +100,11 @@ def test_nothing_is_read_back_without_a_receiver(opened, make_frame) -> None:
 
 
 def test_live_only_the_newest_picture_is_sent_and_offline_none_is_lost(
-    receive, opened, make_stage, make_frame, f_card, wait_for
+    receive, opened, make_format, make_frame, f_card, wait_for
 ) -> None:
     for is_offline in (False, True):
         name = unique(f"offline {is_offline}")
-        sink = opened(name, make_stage(width=128, height=96, is_offline=is_offline))
+        sink = opened(name, make_format(width=128, height=96, is_offline=is_offline))
         receiver = receive(name)
         assert receiver.look()
         wait_for(lambda sink=sink: "1 receiver" in sink.status().detail, "the receiver")
@@ -115,14 +115,14 @@ def test_live_only_the_newest_picture_is_sent_and_offline_none_is_lost(
         assert (status.dropped == 0) == is_offline
 
 
-def test_a_name_in_use_is_rejected_and_free_again_after_that_program_exits(opened, make_stage) -> None:
+def test_a_name_in_use_is_rejected_and_free_again_after_that_program_exits(opened, make_format) -> None:
     name = unique("taken")
     first = opened(name)
     code = (
-        "import sys; from pathlib import Path; from engine.sinks.ndi import NdiSink, Stage\n"
-        "stage = Stage(width=64, height=48, fps=30, sample_rate_hz=0, audio_channels=0, is_offline=False,"
+        "import sys; from pathlib import Path; from engine.sinks.ndi import NdiSink, OutputFormat\n"
+        "form = OutputFormat(width=64, height=48, fps=30, sample_rate_hz=0, audio_channels=0, is_offline=False,"
         " record_folder=Path())\n"
-        "NdiSink(sys.argv[1]).start(stage, may_wait=True)"
+        "NdiSink(sys.argv[1]).start(form, may_wait=True)"
     )
     done = subprocess.run([sys.executable, "-c", code, name], capture_output=True, text=True)
     refusal = f"SinkError: ndi: this machine already has a source called {name}; give this one another name"
@@ -139,5 +139,5 @@ def test_ndi_is_opened_only_on_request() -> None:
 
 def test_straight_alpha_divides_colours_and_keeps_opaque_and_empty_pixels() -> None:
     rgba = np.array([[(10, 20, 30, 255), (0, 0, 0, 0), (64, 32, 0, 64), (1, 2, 3, 6), (9, 9, 9, 0)]], np.uint8)
-    told = [(10, 20, 30, 255), (0, 0, 0, 0), (255, 128, 0, 64), (42, 85, 128, 6), (0, 0, 0, 0)]
-    assert straight(rgba).tolist() == [[list(pixel) for pixel in told]]
+    expected = [(10, 20, 30, 255), (0, 0, 0, 0), (255, 128, 0, 64), (42, 85, 128, 6), (0, 0, 0, 0)]
+    assert to_straight_alpha(rgba).tolist() == [[list(pixel) for pixel in expected]]

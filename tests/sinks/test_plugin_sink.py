@@ -14,13 +14,13 @@ from tests.support import failing_plugins
 
 
 @pytest.fixture
-def sinks(make_stage: Any, clock: SteppedClock, reports: Any, monkeypatch: pytest.MonkeyPatch) -> Iterator[SinkSet]:
+def sinks(make_format: Any, clock: SteppedClock, reports: Any, monkeypatch: pytest.MonkeyPatch) -> Iterator[SinkSet]:
     for name, kind in failing_plugins.KINDS.items():
         monkeypatch.setitem(declared.KINDS, name, kind)
-    made = SinkSet(make_stage(), clock, reports)
-    made.start(SinkSpec(kind="null"))
-    yield made
-    made.close()
+    sink_set = SinkSet(make_format(), clock, reports)
+    sink_set.start(SinkSpec(kind="null"))
+    yield sink_set
+    sink_set.close()
 
 
 @pytest.mark.parametrize(
@@ -56,7 +56,7 @@ def test_a_plug_in_that_fails_is_tried_again_once_and_then_left_out_in_one_line(
 
     wait_for(is_left_out, "the end of it")
     assert [key for key, _ in reports.lines] == [f"sink.{kind}"] * 2
-    first, second = (told for _, told in reports.lines)
+    first, second = (text for _, text in reports.lines)
     assert first.startswith(f"{kind}: stage: {line}") and "\n" not in first
     assert second.endswith("; failed twice, so it is left out until started again")
     assert {status.kind: status.frames for status in sinks.status()}["null"] == published
@@ -82,10 +82,10 @@ def test_a_plug_in_whose_close_blocks_holds_up_neither_the_show_nor_its_end(
 
 
 def test_a_plug_in_gets_each_picture_of_an_offline_run(
-    make_stage: Any, make_frame: Any, clock: SteppedClock, reports: Any, monkeypatch: pytest.MonkeyPatch
+    make_format: Any, make_frame: Any, clock: SteppedClock, reports: Any, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setitem(declared.KINDS, "sound", failing_plugins.SOUND)
-    offline = SinkSet(make_stage(is_offline=True), clock, reports)
+    offline = SinkSet(make_format(is_offline=True), clock, reports)
     make_sink(SinkSpec(kind="sound")).close()  # one that was never started
     offline.start(SinkSpec(kind="sound", argument="all"))
     for index in range(9):

@@ -29,12 +29,12 @@ import sys
 from pathlib import Path
 import numpy as np
 from engine.values import FrameId, PublishedFrame, AudioBlock
-from engine.sinks.sink import Stage
+from engine.sinks.sink import OutputFormat
 from engine.sinks.record import RecordSink
 
 sink = RecordSink(sys.argv[1])
-sink.start(Stage(width=160, height=120, fps=30, sample_rate_hz=48000, audio_channels=2, is_offline=False,
-                 record_folder=Path()))
+sink.start(OutputFormat(width=160, height=120, fps=30, sample_rate_hz=48000, audio_channels=2, is_offline=False,
+                        record_folder=Path()))
 rng = np.random.default_rng(0)
 for index in range(1, 120):
     pixels = rng.integers(0, 255, (120, 160, 4), np.uint8)
@@ -53,13 +53,14 @@ from pathlib import Path
 import numpy as np
 from engine.system.clock import SteppedClock
 from engine.values import FrameId, PublishedFrame
-from engine.sinks.sink import SinkSpec, Stage
+from engine.sinks.sink import OutputFormat, SinkSpec
 from engine.sinks.sink_set import SinkSet
 
 resource.setrlimit(resource.RLIMIT_FSIZE, (300_000, 300_000))
 lines = []
-stage = Stage(width=160, height=120, fps=30, sample_rate_hz=0, audio_channels=0, is_offline=True, record_folder=Path())
-sinks = SinkSet(stage, SteppedClock(), lambda key, text: lines.append(text))
+form = OutputFormat(width=160, height=120, fps=30, sample_rate_hz=0, audio_channels=0, is_offline=True,
+                    record_folder=Path())
+sinks = SinkSet(form, SteppedClock(), lambda key, text: lines.append(text))
 sinks.start(SinkSpec(kind="record", argument=sys.argv[1]))
 sinks.start(SinkSpec(kind="null"))
 rng = np.random.default_rng(0)
@@ -111,9 +112,9 @@ def blocks_of(samples: np.ndarray, fps: float = 30) -> Callable[[int], AudioBloc
     return block
 
 
-def record_offline(path: Path, stage, frames) -> RecordSink:
+def record_offline(path: Path, options, frames) -> RecordSink:
     sink = RecordSink(str(path))
-    sink.start(stage)
+    sink.start(options)
     for frame in frames:
         sink.publish(frame)
     sink.close()
@@ -131,17 +132,17 @@ def record_offline(path: Path, stage, frames) -> RecordSink:
     ],
 )
 def test_offline_every_frame_is_there_at_its_time_with_its_sound(
-    make_stage, make_frame, tone, tmp_path: Path, name: str, fps: float, seconds: int
+    make_format, make_frame, tone, tmp_path: Path, name: str, fps: float, seconds: int
 ) -> None:
     count = round(fps * seconds)
     block = blocks_of(tone(seconds + 1, hz=1000, starts_s=1.0), fps)
     frames = (make_frame(n, time_s=n / fps, audio=block(n)) for n in range(count))
     path = tmp_path / name
-    sink = record_offline(path, make_stage(fps=fps, is_offline=True), frames)
-    shown = pictures(path)
-    assert len(shown) == count == sink.status().frames
+    sink = record_offline(path, make_format(fps=fps, is_offline=True), frames)
+    times = pictures(path)
+    assert len(times) == count == sink.status().frames
     tick_s = 0.001 if name.endswith(".mkv") else 1e-9  # Matroska counts milliseconds
-    assert [frame.time for frame in shown] == pytest.approx([n / fps for n in range(count)], abs=tick_s, rel=1e-4)
+    assert [frame.time for frame in times] == pytest.approx([n / fps for n in range(count)], abs=tick_s, rel=1e-4)
     with av.open(str(path)) as movie:
         assert movie.streams.video[0].average_rate == exact_rate(fps)
     assert onset_s(path) == pytest.approx(1.0, abs=0.003)
@@ -152,39 +153,39 @@ def test_offline_every_frame_is_there_at_its_time_with_its_sound(
     [("a.mp4", "h264", (1, 1)), ("a.mov", "prores", (1, 1)), ("a.mkv", "hevc", (1, 1)), ("a.avi", "mjpeg", (5, 2))],
 )
 def test_the_f_card_is_recorded_upright_in_its_colours(
-    make_stage, make_frame, f_card, tmp_path: Path, name: str, codec: str, colours: tuple[int, int]
+    make_format, make_frame, f_card, tmp_path: Path, name: str, codec: str, colours: tuple[int, int]
 ) -> None:
     card = f_card(320, 240)
     path = tmp_path / name
-    record_offline(path, make_stage(width=320, height=240, is_offline=True), [make_frame(0, card)])
+    record_offline(path, make_format(width=320, height=240, is_offline=True), [make_frame(0, card)])
     with av.open(str(path)) as movie:
         assert movie.streams.video[0].codec_context.name == codec
-    (shown,) = pictures(path)
-    assert (shown.colorspace, shown.color_range) == colours
-    decoded = shown.to_ndarray(format="rgb24").astype(int)
+    (picture,) = pictures(path)
+    assert (picture.colorspace, picture.color_range) == colours
+    decoded = picture.to_ndarray(format="rgb24").astype(int)
     assert np.abs(decoded - card[..., :3]).mean() < 3
     corners = decoded[10, 10], decoded[10, -10], decoded[-10, 10], decoded[-10, -10]
     for corner, colour in zip(corners, [(255, 0, 0), (0, 255, 0), (0, 0, 255), (255, 255, 255)], strict=True):
         assert np.abs(corner - colour).max() < 12
 
 
-def test_an_odd_size_is_rounded_up_by_repeating_the_edge(make_stage, make_frame, f_card, tmp_path: Path) -> None:
+def test_an_odd_size_is_rounded_up_by_repeating_the_edge(make_format, make_frame, f_card, tmp_path: Path) -> None:
     path = tmp_path / "a.mov"
-    record_offline(path, make_stage(width=161, height=121, is_offline=True), [make_frame(0, f_card(161, 121))])
-    (shown,) = pictures(path)
-    assert (shown.width, shown.height) == (162, 122)
-    decoded = shown.to_ndarray(format="rgb24").astype(int)
+    record_offline(path, make_format(width=161, height=121, is_offline=True), [make_frame(0, f_card(161, 121))])
+    (picture,) = pictures(path)
+    assert (picture.width, picture.height) == (162, 122)
+    decoded = picture.to_ndarray(format="rgb24").astype(int)
     assert np.abs(decoded[-1, -1] - 255).max() < 12
 
 
 @pytest.mark.parametrize(("channels", "layout"), [(0, ""), (1, "mono"), (2, "stereo"), (4, "stereo"), (6, "stereo")])
 def test_the_file_has_one_or_two_channels_or_is_silent(
-    make_stage, make_frame, tone, tmp_path: Path, channels: int, layout: str
+    make_format, make_frame, tone, tmp_path: Path, channels: int, layout: str
 ) -> None:
     block = blocks_of(tone(1, channels=channels)) if channels else lambda index: None
     path = tmp_path / "a.mp4"
-    stage = make_stage(is_offline=True, audio_channels=channels, sample_rate_hz=RATE_HZ if channels else 0)
-    sink = record_offline(path, stage, (make_frame(n, audio=block(n)) for n in range(30)))
+    form = make_format(is_offline=True, audio_channels=channels, sample_rate_hz=RATE_HZ if channels else 0)
+    sink = record_offline(path, form, (make_frame(n, audio=block(n)) for n in range(30)))
     clipped = "its mix to stereo was clipped, 1.7 dB above full scale; lower the source by as much"
     assert (clipped in sink.status().detail) is (channels == 6)
     with av.open(str(path)) as movie:
@@ -195,25 +196,25 @@ def test_the_file_has_one_or_two_channels_or_is_silent(
         assert np.abs(sound(path)[1][:, 10_000:40_000]).max() == pytest.approx(expected, rel=0.05)
 
 
-def test_a_rate_that_aac_does_not_know_becomes_48000(make_stage, make_frame, tone, tmp_path: Path) -> None:
+def test_a_rate_that_aac_does_not_know_becomes_48000(make_format, make_frame, tone, tmp_path: Path) -> None:
     samples = tone(3, hz=1000, starts_s=1.0, rate_hz=192_000)
     path = tmp_path / "a.mp4"
     blocks = (AudioBlock(samples=each, sample_rate_hz=192_000, first_sample=0) for each in np.split(samples, 90))
     frames = (make_frame(n, audio=block) for n, block in enumerate(blocks))
-    record_offline(path, make_stage(is_offline=True, sample_rate_hz=192_000), frames)
+    record_offline(path, make_format(is_offline=True, sample_rate_hz=192_000), frames)
     assert sound(path)[2] == 48_000
     assert onset_s(path) == pytest.approx(1.0, abs=0.003)
 
 
 @pytest.fixture
-def open_pipe(make_stage, tmp_path: Path, require) -> Callable[[int], tuple[Path, Recording]]:
+def open_pipe(make_format, tmp_path: Path, require) -> Callable[[int], tuple[Path, Recording]]:
     """`open_pipe(queue_pictures)`: a pipe without a reader, and a recording into it."""
     require(hasattr(os, "mkfifo"), "named pipes (not on Windows)")
 
     def open_it(queue_pictures: int) -> tuple[Path, Recording]:
         pipe = tmp_path / "pipe.mp4"
         os.mkfifo(pipe)
-        return pipe, Recording(pipe, make_stage(), (64, 48), claim=lambda wanted: wanted, queue_pictures=queue_pictures)
+        return pipe, Recording(pipe, make_format(), (64, 48), claim=lambda path: path, queue_pictures=queue_pictures)
 
     return open_it
 
@@ -260,20 +261,20 @@ def test_live_a_recording_that_cannot_be_written_for_a_minute_fails_without_wait
     pipe.read_bytes()  # unblocks the thread
 
 
-def test_existing_files_are_never_overwritten(make_stage, make_frame, tmp_path: Path) -> None:
+def test_existing_files_are_never_overwritten(make_format, make_frame, tmp_path: Path) -> None:
     folder = tmp_path / "tour" / "paris"
-    record_offline(folder / "first.mp4", make_stage(is_offline=True), [make_frame(0)])  # makes the folders
+    record_offline(folder / "first.mp4", make_format(is_offline=True), [make_frame(0)])  # makes the folders
     path = folder / "take.mp4"
     path.write_bytes(b"precious")
     for number in (2, 3):
-        sink = record_offline(path, make_stage(is_offline=True), [make_frame(0)])
+        sink = record_offline(path, make_format(is_offline=True), [make_frame(0)])
         assert len(pictures(folder / f"take {number}.mp4")) == 1
         assert f"take {number}.mp4 ({path} already existed)" in sink.status().detail
     assert path.read_bytes() == b"precious"
 
 
 def test_an_impossible_file_is_an_error_at_start_and_one_without_a_frame_is_not_left(
-    make_stage, tmp_path: Path
+    make_format, tmp_path: Path
 ) -> None:
     (tmp_path / "file").touch()
     for name, complaint in (
@@ -282,9 +283,9 @@ def test_an_impossible_file_is_an_error_at_start_and_one_without_a_frame_is_not_
     ):
         sink = RecordSink(str(tmp_path / name))
         with pytest.raises(SinkError, match=complaint):
-            sink.start(make_stage(), may_wait=True)
+            sink.start(make_format(), may_wait=True)
         sink.close()
-    record_offline(tmp_path / "a.mp4", make_stage(), [])
+    record_offline(tmp_path / "a.mp4", make_format(), [])
     assert list(tmp_path.iterdir()) == [tmp_path / "file"]
 
 
@@ -292,30 +293,30 @@ def written_mb(folder: Path) -> float:
     return sum(path.stat().st_size for path in folder.iterdir()) / 1e6
 
 
-def test_a_new_size_continues_in_a_second_file(make_stage, make_frame, f_card, tmp_path: Path) -> None:
+def test_a_new_size_continues_in_a_second_file(make_format, make_frame, f_card, tmp_path: Path) -> None:
     frames = [make_frame(n) for n in range(5)] + [make_frame(n, f_card(80, 40)) for n in range(5, 8)]
-    sink = record_offline(tmp_path / "a.mp4", make_stage(is_offline=True), frames)
+    sink = record_offline(tmp_path / "a.mp4", make_format(is_offline=True), frames)
     first, second = pictures(tmp_path / "a.mp4"), pictures(tmp_path / "a 2.mp4")
     assert [len(first), len(second)] == [5, 3]
     assert (second[0].width, second[0].height, second[0].time) == (80, 40, 0)
     assert sink.status().frames == 8
-    told = f"{tmp_path / 'a.mp4'}, first of 2 files, 0.3 s, {written_mb(tmp_path):.1f} MB"  # 5/30 + 3/30 s
-    assert sink.status().detail == told
-    told = sink.recording()
-    assert (told.file, round(told.seconds, 3)) == (str(tmp_path / "a 2.mp4"), 0.267)
-    assert 0 < told.free_bytes <= shutil.disk_usage(tmp_path).total
+    detail = f"{tmp_path / 'a.mp4'}, first of 2 files, 0.3 s, {written_mb(tmp_path):.1f} MB"  # 5/30 + 3/30 s
+    assert sink.status().detail == detail
+    detail = sink.recording()
+    assert (detail.file, round(detail.seconds, 3)) == (str(tmp_path / "a 2.mp4"), 0.267)
+    assert 0 < detail.free_bytes <= shutil.disk_usage(tmp_path).total
 
 
 @pytest.mark.parametrize("is_offline", [True, False])
 def test_new_sizes_before_the_first_frame_keep_the_name(
-    make_stage, make_frame, f_card, tmp_path: Path, is_offline: bool
+    make_format, make_frame, f_card, tmp_path: Path, is_offline: bool
 ) -> None:
     path = tmp_path / "a.mp4"
     sink = RecordSink(str(path))
-    sink.start(make_stage(is_offline=is_offline), may_wait=True)
+    sink.start(make_format(is_offline=is_offline), may_wait=True)
     assert path.exists()
     for width in (80, 100):
-        sink.set_format(make_stage(is_offline=is_offline, width=width, height=40))
+        sink.set_format(make_format(is_offline=is_offline, width=width, height=40))
     for index in range(3):
         sink.publish(make_frame(index, f_card(100, 40)))
     sink.close()
@@ -351,11 +352,11 @@ def boxes_of(path: Path) -> list[bytes]:
 
 @pytest.mark.parametrize("name", ["a.mp4", "a.mov"])
 def test_a_finished_movie_is_unfragmented_with_its_index_in_front(
-    make_stage, make_frame, tmp_path: Path, name: str
+    make_format, make_frame, tmp_path: Path, name: str
 ) -> None:
     """Editing programs need that, and browsers that play during the download."""
     path = tmp_path / name
-    record_offline(path, make_stage(fps=30.0, is_offline=True), (make_frame(n, time_s=n / 30) for n in range(60)))
+    record_offline(path, make_format(fps=30.0, is_offline=True), (make_frame(n, time_s=n / 30) for n in range(60)))
     boxes = boxes_of(path)
     assert boxes.count(b"moov") == 1 and b"moof" not in boxes
     assert boxes.index(b"moov") < boxes.index(b"mdat")
@@ -364,10 +365,10 @@ def test_a_finished_movie_is_unfragmented_with_its_index_in_front(
         assert (movie.streams.video[0].frames, movie.streams.video[0].base_rate) == (60, 30)
 
 
-def test_a_recording_whose_index_cannot_be_moved_is_unchanged(make_stage, make_frame, tmp_path: Path) -> None:
+def test_a_recording_whose_index_cannot_be_moved_is_unchanged(make_format, make_frame, tmp_path: Path) -> None:
     path = tmp_path / "a.mp4"
     partial_path(path).mkdir()  # in the way of its copy
-    sink = record_offline(path, make_stage(is_offline=True), (make_frame(n) for n in range(30)))
+    sink = record_offline(path, make_format(is_offline=True), (make_frame(n) for n in range(30)))
     assert sink.status().detail.endswith("; its index was not moved to the front: Is a directory")
     assert len(pictures(path)) == 30
     partial_path(path).rmdir()
@@ -376,23 +377,23 @@ def test_a_recording_whose_index_cannot_be_moved_is_unchanged(make_stage, make_f
     assert path.read_bytes() == before
     behind = b"\0\0\0\x0cfreekept"  # a box after the index
     path.write_bytes(before + behind)
-    shown = [(frame.time, frame.to_ndarray().tobytes()) for frame in pictures(path)]
+    played = [(frame.time, frame.to_ndarray().tobytes()) for frame in pictures(path)]
     for _ in range(2):  # idempotent
         assert index_in_front.put_index_in_front(path) == ""
         assert boxes_of(path)[1] == b"moov" and len(path.read_bytes()) == len(before + behind)
     assert path.read_bytes().endswith(behind)
-    assert [(frame.time, frame.to_ndarray().tobytes()) for frame in pictures(path)] == shown and len(shown) == 30
+    assert [(frame.time, frame.to_ndarray().tobytes()) for frame in pictures(path)] == played and len(played) == 30
     assert list(tmp_path.iterdir()) == [path]
 
 
-def test_an_index_beyond_32_bits_has_offsets_of_64(make_stage, make_frame, tmp_path: Path) -> None:
+def test_an_index_beyond_32_bits_has_offsets_of_64(make_format, make_frame, tmp_path: Path) -> None:
     """The index of a file that exceeds 4 GiB only after the move."""
     path = tmp_path / "a.mp4"
-    record_offline(path, make_stage(is_offline=True), (make_frame(n) for n in range(3)))
+    record_offline(path, make_format(is_offline=True), (make_frame(n) for n in range(3)))
     index = path.read_bytes()
     begin = index.index(b"moov") - 4
     index = index[begin : begin + int.from_bytes(index[begin : begin + 4], "big")]
-    near, far = (index_in_front._moved_back(index, size) for size in (2**31, 2**32 - 1))
+    near, far = (index_in_front._shift_offsets(index, size) for size in (2**31, 2**32 - 1))
     assert (near.count(b"stco"), near.count(b"co64"), far.count(b"stco"), far.count(b"co64")) == (2, 0, 0, 2)
     chunks = struct.unpack_from(">I", index, index.index(b"stco") + 8)[0]
     assert chunks and len(far) > len(near) == len(index)
@@ -403,30 +404,30 @@ def test_an_index_beyond_32_bits_has_offsets_of_64(make_stage, make_frame, tmp_p
 
 @pytest.mark.parametrize("name", ["a.mp4", *in_long_form("a.mov", "a.mkv", "a.avi")])
 def test_an_offline_movie_has_the_same_bytes_on_any_number_of_cores(
-    make_stage, make_frame, tmp_path: Path, require, name: str
+    make_format, make_frame, tmp_path: Path, require, name: str
 ) -> None:
     """By default encoders choose their number of threads, and x264's output depends on it."""
     require(hasattr(os, "sched_setaffinity") and len(os.sched_getaffinity(0)) > 1, "two cores to choose from (Linux)")
     grain = np.random.default_rng(5).integers(0, 255, (45, 80, 4), np.uint8).repeat(4, 0).repeat(4, 1)
     cores = sorted(os.sched_getaffinity(0))
-    made = []
+    contents = []
     try:
         for count in (1, len(cores)):
             os.sched_setaffinity(0, cores[:count])
             path = tmp_path / f"{count} {name}"
             frames = (make_frame(n, np.ascontiguousarray(np.roll(grain, 3 * n, 1)), time_s=n / 30) for n in range(12))
-            record_offline(path, make_stage(width=320, height=180, is_offline=True), frames)
-            made.append(path.read_bytes())
+            record_offline(path, make_format(width=320, height=180, is_offline=True), frames)
+            contents.append(path.read_bytes())
     finally:
         os.sched_setaffinity(0, cores)
-    assert made[0] == made[1]
+    assert contents[0] == contents[1]
 
 
-def test_in_an_avi_a_missing_picture_extends_the_previous_one(make_stage, make_frame, f_card, tmp_path: Path) -> None:
+def test_in_an_avi_a_missing_picture_extends_the_previous_one(make_format, make_frame, f_card, tmp_path: Path) -> None:
     """An AVI has a constant rate: live pictures at 0, 1 and 4 thirtieths keep their times."""
     path = tmp_path / "a.avi"
     sink = RecordSink(str(path))
-    sink.start(make_stage(width=64, height=48, sample_rate_hz=0, audio_channels=0), may_wait=True)
+    sink.start(make_format(width=64, height=48, sample_rate_hz=0, audio_channels=0), may_wait=True)
     for index in (0, 1, 4):
         sink.publish(make_frame(index, f_card(64, 48), time_s=index / 30))
     sink.close()
@@ -443,6 +444,6 @@ def test_a_full_disk_is_reported_others_continue_and_the_file_plays_up_to_there(
     lines, states = done.stdout.splitlines()
     assert lines == f"['record: {path}: File too large']"
     assert states == "[('record', 'failed'), ('null', 'ended')] 200"
-    shown = pictures(path)
-    assert len(shown) >= 5
+    played = pictures(path)
+    assert len(played) >= 5
     assert path.stat().st_size < 300_000, "half a fragment at the end was cut off"

@@ -77,7 +77,7 @@ def foreign(tmp_path: Path) -> Iterator[Foreign]:
 
 
 def test_a_foreign_program_sees_the_picture_upright_follows_sizes_and_leaves_the_ring(
-    foreign: Foreign, make_stage, make_frame, f_card, reports, wait_for
+    foreign: Foreign, make_format, make_frame, f_card, reports, wait_for
 ) -> None:
     def shows(sinks: SinkSet, index: int, picture: np.ndarray) -> None:
         """Publish until it is seen: a reader ignores an engine without a heartbeat."""
@@ -90,7 +90,7 @@ def test_a_foreign_program_sees_the_picture_upright_follows_sizes_and_leaves_the
         assert np.array_equal(foreign.seen(), picture)
 
     assert foreign.look() == "nothing"
-    sinks = SinkSet(make_stage(), SteppedClock(), reports)
+    sinks = SinkSet(make_format(), SteppedClock(), reports)
     sinks.start(SinkSpec(kind="shared", argument="Bühne links"))
     assert foreign.look() == "nothing", "the ring exists, but no picture yet"
     card = f_card(64, 48)
@@ -98,13 +98,13 @@ def test_a_foreign_program_sees_the_picture_upright_follows_sizes_and_leaves_the
     assert foreign.look() == "same"
 
     wide = f_card(120, 20)
-    sinks.restart_all(make_stage(width=120, height=20))
+    sinks.restart_all(make_format(width=120, height=20))
     assert foreign.look() == "same"
     shows(sinks, 1, wide)
 
     sinks.close()
     assert foreign.look() == "same", "the engine ended; its last picture stays"
-    again = SinkSet(make_stage(), SteppedClock(), reports)
+    again = SinkSet(make_format(), SteppedClock(), reports)
     again.start(SinkSpec(kind="shared", argument="Bühne links"))
     shows(again, 0, card)
 
@@ -114,20 +114,20 @@ def test_a_foreign_program_sees_the_picture_upright_follows_sizes_and_leaves_the
     again.close()
 
 
-def test_a_torn_picture_is_not_returned(make_stage, make_frame, reports) -> None:
+def test_a_torn_picture_is_not_returned(make_format, make_frame, reports) -> None:
     from engine.sinks.shared_reader import SharedReader
 
-    sinks = SinkSet(make_stage(), SteppedClock(), reports)
+    sinks = SinkSet(make_format(), SteppedClock(), reports)
     sinks.start(SinkSpec(kind="shared", argument="torn"))
     sinks.publish(make_frame(0))
     reader = SharedReader("torn")
     whole = reader.latest()
     sinks.publish(make_frame(1))
-    ring = sinks._places[0].sink._ring
-    for word in (0, 1):  # begin, end: as while frame 5 overwrites frame 2
-        ring._block.slots[2][0][word] = 5
+    ring = sinks._entries[0].sink._ring
+    for field in (0, 1):  # begin, end: as while frame 5 overwrites frame 2
+        ring._block.slots[2][0][field] = 5
         assert reader.latest() is whole
-        ring._block.slots[2][0][word] = 2
+        ring._block.slots[2][0][field] = 2
     assert reader.latest() is not whole
     del reader
     sinks.close()
@@ -144,22 +144,20 @@ def test_the_reader_is_at_most_60_lines_and_needs_numpy_only() -> None:
     assert imported - sys.stdlib_module_names == {"numpy"}
 
 
-def test_another_engine_with_the_same_name_is_reported(make_stage, reports) -> None:
-    sinks = SinkSet(make_stage(), SteppedClock(), reports)
+def test_another_engine_with_the_same_name_is_reported(make_format, reports) -> None:
+    sinks = SinkSet(make_format(), SteppedClock(), reports)
     command = [sys.executable, "-c", PUBLISHER]
     with subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, cwd=READER.parents[2]) as other:
         other.stdout.readline()
         sinks.start(SinkSpec(kind="shared", argument="Multiverse once"))
         sinks.start(SinkSpec(kind="shared", argument="Multiverse twice"))
         other.communicate()
-    assert reports.lines == [
-        (
-            "sink.shared",
-            f"shared: another engine (process {other.pid}) also publishes 'Multiverse twice'; readers use the newer "
-            "one; choose another name with --sink shared=NAME",
-        )
-    ]
-    again = SinkSet(make_stage(), SteppedClock(), reports)
+    line = (
+        f"shared: another engine (process {other.pid}) also publishes 'Multiverse twice'; readers use the newer "
+        "one; choose another name with --sink shared=NAME"
+    )
+    assert reports.lines == [("sink.shared", line)]
+    again = SinkSet(make_format(), SteppedClock(), reports)
     again.start(SinkSpec(kind="shared", argument="Multiverse twice"))
     assert len(reports.lines) == 1, "the other engine ended, and our own ring does not count"
     again.close()

@@ -25,13 +25,14 @@ from pathlib import Path
 import numpy as np
 from engine.system.clock import SteppedClock
 from engine.values import FrameId, PublishedFrame
-from engine.sinks.sink import SinkSpec, Stage
+from engine.sinks.sink import OutputFormat, SinkSpec
 from engine.sinks.sink_set import SinkSet
 
 folder = Path(sys.argv[1])
-stage = Stage(width=64, height=48, fps=30, sample_rate_hz=0, audio_channels=0, is_offline=False, record_folder=folder)
+form = OutputFormat(width=64, height=48, fps=30, sample_rate_hz=0, audio_channels=0, is_offline=False,
+                    record_folder=folder)
 lines = []
-sinks = SinkSet(stage, SteppedClock(), lambda key, text: lines.append(text))
+sinks = SinkSet(form, SteppedClock(), lambda key, text: lines.append(text))
 render_thread = threading.get_ident()
 disk = {"open", "import", "os.mkdir", "os.listdir", "os.scandir", "os.remove", "os.rename", "os.truncate"}
 seen, is_watching = [], True
@@ -57,9 +58,9 @@ for spec in ("record", "snapshot", "record=" + str(folder / "a.mp4"), "snapshot=
 sinks.take_snapshot()
 sinks.take_snapshot(str(folder / "b.png"))
 publish()
-for place in sinks._places:
-    if place.spec.kind == "record":
-        place.sink._recordings[0].wait_until_open()
+for entry in sinks._entries:
+    if entry.spec.kind == "record":
+        entry.sink._recordings[0].wait_until_open()
 publish()
 for kind in ("record", "snapshot", "null"):
     sinks.stop(kind)
@@ -78,11 +79,11 @@ class Fragile(NullSink):
     error: Exception = SinkError("fragile: broken")
     closed = 0
 
-    def _perhaps_fail(self, place: str) -> None:
-        if place in type(self).fails_in:
+    def _perhaps_fail(self, method: str) -> None:
+        if method in type(self).fails_in:
             raise type(self).error
 
-    def start(self, stage, *, may_wait=False) -> None:
+    def start(self, output_format, *, may_wait=False) -> None:
         self._perhaps_fail("start")
 
     def publish(self, frame) -> None:
@@ -92,7 +93,7 @@ class Fragile(NullSink):
     def pump(self) -> None:
         self._perhaps_fail("pump")
 
-    def set_format(self, stage) -> None:
+    def set_format(self, output_format) -> None:
         self._perhaps_fail("set_format")
 
     def close(self) -> None:
@@ -105,7 +106,7 @@ def fragile(monkeypatch: pytest.MonkeyPatch) -> type[Fragile]:
     module = types.ModuleType("engine.sinks.fragile")
     module.FragileSink = Fragile
     monkeypatch.setitem(sys.modules, "engine.sinks.fragile", module)
-    monkeypatch.setitem(KINDS, "fragile", SinkKind(shown_as="a sink that fails", argument="name"))
+    monkeypatch.setitem(KINDS, "fragile", SinkKind(help_name="a sink that fails", argument="name"))
     monkeypatch.setattr(Fragile, "fails_in", set())
     monkeypatch.setattr(Fragile, "error", SinkError("fragile: broken"))
     monkeypatch.setattr(Fragile, "closed", 0)
@@ -113,10 +114,10 @@ def fragile(monkeypatch: pytest.MonkeyPatch) -> type[Fragile]:
 
 
 @pytest.fixture
-def sinks(make_stage, clock: SteppedClock, reports):
-    made = SinkSet(make_stage(), clock, reports)
-    yield made
-    made.close()
+def sinks(make_format, clock: SteppedClock, reports):
+    sink_set = SinkSet(make_format(), clock, reports)
+    yield sink_set
+    sink_set.close()
 
 
 def states(sinks: SinkSet) -> dict[str, str]:
@@ -152,17 +153,17 @@ def test_a_sink_that_cannot_start_is_closed_and_not_kept(sinks: SinkSet, fragile
     assert sinks.status() == () and fragile.closed == 1
 
 
-@pytest.mark.parametrize("place", ["publish", "pump", "set_format"])
+@pytest.mark.parametrize("method", ["publish", "pump", "set_format"])
 def test_a_failed_sink_is_closed_and_reported_while_others_continue(
-    sinks: SinkSet, fragile: type[Fragile], make_frame, make_stage, reports, place: str
+    sinks: SinkSet, fragile: type[Fragile], make_frame, make_format, reports, method: str
 ) -> None:
     sinks.start(SinkSpec(kind="fragile"))
     sinks.start(SinkSpec(kind="null"))
-    fragile.fails_in = {place, "close"}
+    fragile.fails_in = {method, "close"}
     for index in range(5):
         sinks.publish(make_frame(index))
         sinks.pump()
-        sinks.restart_all(make_stage())
+        sinks.restart_all(make_format())
     assert reports.lines == [("sink.fragile", "fragile: broken")]
     assert fragile.closed == 1
     assert states(sinks) == {"fragile": "retrying", "null": "running"}
@@ -193,11 +194,11 @@ def test_a_failed_sink_is_retried_with_growing_delays_until_half_a_minute_of_suc
     sinks.publish(make_frame(2))
     assert states(sinks) == {"fragile": "running"}
     assert sinks.status()[0].frames == 2
-    for success_s, told in ((1, "next try in 8 s"), (31, "next try in 0.5 s")):
+    for success_s, lines in ((1, "next try in 8 s"), (31, "next try in 0.5 s")):
         clock.advance(success_s)
         fragile.fails_in = {"publish"}
         sinks.publish(make_frame())
-        assert told in sinks.status()[0].detail
+        assert lines in sinks.status()[0].detail
         fragile.fails_in = set()
         clock.advance(8)
         sinks.pump()
@@ -229,18 +230,18 @@ def test_a_stopped_recording_finishes_in_the_background_and_leaves_the_list(
     assert "record" not in sinks.kinds
     assert states(sinks) in ({"record": "finishing"}, {})
 
-    def is_gone() -> bool:
+    def has_left() -> bool:
         sinks.publish(make_frame(11))
         sinks.pump()
         return sinks.status() == ()
 
-    wait_for(is_gone, "the recording to be finished")
+    wait_for(has_left, "the recording to be finished")
     with av.open(str(path)) as movie:
         assert sum(1 for _ in movie.decode(video=0)) == 10
 
 
-def test_after_the_end_the_status_tells_how_each_ended(make_stage, clock, reports, make_frame, tmp_path) -> None:
-    sinks = SinkSet(make_stage(is_offline=True), clock, reports)
+def test_after_the_end_the_status_shows_how_each_ended(make_format, clock, reports, make_frame, tmp_path) -> None:
+    sinks = SinkSet(make_format(is_offline=True), clock, reports)
     sinks.start(SinkSpec(kind="record", argument=str(tmp_path / "a.mp4")))
     sinks.start(SinkSpec(kind="snapshot", argument=str(tmp_path / "a.png")))
     sinks.start(SinkSpec(kind="snapshot", argument=str(tmp_path / "late.png@99")))
@@ -299,11 +300,11 @@ def test_a_failed_sink_that_has_data_to_write_is_not_waited_for_and_counts_once(
 
 
 def test_at_shutdown_a_hanging_sink_is_abandoned_and_the_others_are_completed(
-    make_stage, clock, reports, make_frame, lasting: type[Lasting], tmp_path: Path
+    make_format, clock, reports, make_frame, lasting: type[Lasting], tmp_path: Path
 ) -> None:
     path = tmp_path / "a.mp4"
     lasting.drains = lambda sink: sink.name != "b"
-    sinks = SinkSet(make_stage(), clock, reports)
+    sinks = SinkSet(make_format(), clock, reports)
     for name in "bc":
         sinks.start(SinkSpec(kind="fragile", argument=name))
     sinks.start(SinkSpec(kind="record", argument=str(path)), may_wait=True)
@@ -318,12 +319,12 @@ def test_at_shutdown_a_hanging_sink_is_abandoned_and_the_others_are_completed(
 
 
 def test_another_thread_finishes_the_files_and_leaves_the_sinks_of_the_gpu_alone(
-    make_stage, clock, reports, make_frame, lasting: type[Lasting], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    make_format, clock, reports, make_frame, lasting: type[Lasting], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     touched: list[Lasting] = []
     lasting.drains = lambda sink: touched.append(sink) is None
-    monkeypatch.setitem(KINDS, "fragile", SinkKind(shown_as="a texture", argument="name", is_on_gpu=True))
-    sinks = SinkSet(make_stage(), clock, reports)
+    monkeypatch.setitem(KINDS, "fragile", SinkKind(help_name="a texture", argument="name", is_on_gpu=True))
+    sinks = SinkSet(make_format(), clock, reports)
     sinks.start(SinkSpec(kind="fragile"))
     sinks.start(SinkSpec(kind="record", argument=str(tmp_path / "a.mp4")), may_wait=True)
     sinks.publish(make_frame())
@@ -341,7 +342,7 @@ def test_another_thread_finishes_the_files_and_leaves_the_sinks_of_the_gpu_alone
     ids=["until it is whole", "until it stands still", "for a minute", "not again if it hung since it was asked"],
 )
 def test_at_shutdown_a_file_still_being_written_is_waited_for(
-    make_stage, clock, reports, lasting: type[Lasting], writes_s: float, asked_s: float, ends_s: float, state: str
+    make_format, clock, reports, lasting: type[Lasting], writes_s: float, asked_s: float, ends_s: float, state: str
 ) -> None:
     stopwatch = SteppedClock()
 
@@ -352,7 +353,7 @@ def test_at_shutdown_a_file_still_being_written_is_waited_for(
         return state == "ended" and now_s >= writes_s
 
     lasting.drains = drains
-    sinks = SinkSet(make_stage(), clock, reports, stopwatch=stopwatch)
+    sinks = SinkSet(make_format(), clock, reports, stopwatch=stopwatch)
     sinks.start(SinkSpec(kind="fragile"))
     if asked_s:
         sinks.ask_to_end()
@@ -404,11 +405,11 @@ def test_a_snapshot_under_a_new_name_takes_one_picture_and_leaves_nothing_runnin
         assert sinks.kinds == frozenset()
         sinks.publish(make_frame(index))
 
-        def is_gone() -> bool:
+        def has_left() -> bool:
             sinks.pump()
             return sinks.status() == ()
 
-        wait_for(is_gone, "the snapshot to be written")
+        wait_for(has_left, "the snapshot to be written")
     assert sorted(tmp_path.iterdir()) == sorted(paths)
 
 
@@ -427,18 +428,18 @@ def test_the_number_of_sinks_is_limited_without_those_that_come_along(sinks: Sin
 
 @pytest.mark.parametrize("spec", ["record=nowhere/a.mp4", "snapshot=nowhere/a.png"])
 def test_an_impossible_file_fails_the_start_before_a_show_and_is_reported_later_during_it(
-    make_stage, clock: SteppedClock, reports, make_frame, wait_for, monkeypatch, tmp_path: Path, spec: str
+    make_format, clock: SteppedClock, reports, make_frame, wait_for, monkeypatch, tmp_path: Path, spec: str
 ) -> None:
     monkeypatch.chdir(tmp_path)
     (tmp_path / "nowhere").touch()  # in place of the folder
     for is_offline in (False, True):
-        sinks = SinkSet(make_stage(is_offline=is_offline), clock, reports)
+        sinks = SinkSet(make_format(is_offline=is_offline), clock, reports)
         with pytest.raises(SinkError, match=r"cannot create the folder .*nowhere"):
             sinks.start(SinkSpec.parse(spec), may_wait=not is_offline)
         assert sinks.status() == () and reports.lines == []
         sinks.close()
 
-    sinks = SinkSet(make_stage(), clock, reports)
+    sinks = SinkSet(make_format(), clock, reports)
     sinks.start(SinkSpec.parse(spec))
 
     def is_reported() -> bool:

@@ -17,10 +17,10 @@ def png(path: Path) -> np.ndarray:
         return np.asarray(picture)
 
 
-def run(argument: str | Path, stage, frames, takes: tuple[int, ...] = ()) -> SnapshotSink:
+def run(argument: str | Path, form, frames, takes: tuple[int, ...] = ()) -> SnapshotSink:
     """Publish the frames; `take()` is called before each frame whose number is in `takes`."""
     sink = SnapshotSink(str(argument))
-    sink.start(stage)
+    sink.start(form)
     for frame in frames:
         for _ in range(takes.count(frame.id.index)):
             sink.take()
@@ -34,38 +34,38 @@ def shade(index: int) -> np.ndarray:
 
 
 def test_a_named_file_gets_the_last_frame_or_each_take_and_only_those_are_read_back(
-    make_stage, make_frame, tmp_path: Path
+    make_format, make_frame, tmp_path: Path
 ) -> None:
     reads: list[int] = []
-    sink = run(tmp_path / "a.png", make_stage(), (make_frame(n, shade(n), reads=reads) for n in range(10)))
+    sink = run(tmp_path / "a.png", make_format(), (make_frame(n, shade(n), reads=reads) for n in range(10)))
     assert reads == [9]
     assert png(tmp_path / "a.png")[0, 0, 0] == 9
     assert (sink.status().frames, sink.status().detail) == (1, str(tmp_path / "a.png"))
     frames = (make_frame(n, shade(n), reads=reads) for n in range(10))
-    sink = run(tmp_path / "tour" / "a.png", make_stage(), frames, takes=(2, 5))
+    sink = run(tmp_path / "tour" / "a.png", make_format(), frames, takes=(2, 5))
     assert reads == [9, 2, 5]
     assert sink.status().detail == f"2 pictures in {tmp_path / 'tour'}, the latest a 2.png"
     files = {path.name: int(png(path)[0, 0, 0]) for path in (tmp_path / "tour").iterdir()}
     assert files == {"a.png": 2, "a 2.png": 5}
 
 
-def test_without_a_name_takes_are_dated_and_the_last_frame_is_not_kept(make_stage, make_frame) -> None:
-    stage = make_stage()
-    run("", stage, (make_frame(n, shade(n)) for n in range(4)), takes=(1,))
-    (path,) = stage.record_folder.iterdir()
+def test_without_a_name_takes_are_dated_and_the_last_frame_is_not_kept(make_format, make_frame) -> None:
+    form = make_format()
+    run("", form, (make_frame(n, shade(n)) for n in range(4)), takes=(1,))
+    (path,) = form.record_folder.iterdir()
     assert path.name.startswith("multiverse 20") and path.suffix == ".png"
     assert png(path)[0, 0, 0] == 1
 
 
 def test_a_time_gives_the_first_frame_at_or_after_it_and_one_after_the_end_is_an_error(
-    make_stage, make_frame, tmp_path: Path
+    make_format, make_frame, tmp_path: Path
 ) -> None:
     reads: list[int] = []
-    run(f"{tmp_path / 'a.png'}@0.5", make_stage(), (make_frame(n, shade(n), reads=reads) for n in range(30)))
+    run(f"{tmp_path / 'a.png'}@0.5", make_format(), (make_frame(n, shade(n), reads=reads) for n in range(30)))
     assert reads == [15]
     assert png(tmp_path / "a.png")[0, 0, 0] == 15
     sink = SnapshotSink(f"{tmp_path / 'b.png'}@2.5")
-    sink.start(make_stage())
+    sink.start(make_format())
     sink.publish(make_frame(30))
     assert sink.status().detail == "waiting for 2.5 s"
     with pytest.raises(SinkError, match=r"ended at 1 s, before 2\.5 s"):
@@ -74,24 +74,24 @@ def test_a_time_gives_the_first_frame_at_or_after_it_and_one_after_the_end_is_an
 
 
 def test_existing_files_are_never_overwritten_and_no_partial_file_remains(
-    make_stage, make_frame, f_card, tmp_path: Path
+    make_format, make_frame, f_card, tmp_path: Path
 ) -> None:
     (tmp_path / "a.png").write_bytes(b"precious")
     card = f_card()
-    run(tmp_path / "a.png", make_stage(), [make_frame(0, card)])
+    run(tmp_path / "a.png", make_format(), [make_frame(0, card)])
     assert np.array_equal(png(tmp_path / "a 2.png"), card[..., :3]), "upright and exact"
     assert (tmp_path / "a.png").read_bytes() == b"precious"
     assert sorted(path.name for path in tmp_path.iterdir()) == ["a 2.png", "a.png"]
 
 
-def test_offline_no_take_is_lost_even_if_many_come_at_once(make_stage, make_frame, tmp_path: Path) -> None:
+def test_offline_no_take_is_lost_even_if_many_come_at_once(make_format, make_frame, tmp_path: Path) -> None:
     frames = (make_frame(n, shade(n)) for n in range(3))
-    sink = run(tmp_path / "a.png", make_stage(is_offline=True), frames, takes=(0,) * 9 + (1,) * 9)
+    sink = run(tmp_path / "a.png", make_format(is_offline=True), frames, takes=(0,) * 9 + (1,) * 9)
     assert (sink.status().frames, sink.status().dropped) == (18, 0)
     assert len(list(tmp_path.iterdir())) == 18
 
 
-def test_an_impossible_file_is_an_error_at_start(make_stage, tmp_path: Path) -> None:
+def test_an_impossible_file_is_an_error_at_start(make_format, tmp_path: Path) -> None:
     (tmp_path / "file").touch()
     for name, picture, complaint in (
         ("a.jpg", "main", "must end in .png"),
@@ -100,7 +100,7 @@ def test_an_impossible_file_is_an_error_at_start(make_stage, tmp_path: Path) -> 
     ):
         sink = SnapshotSink(str(tmp_path / name), picture)
         with pytest.raises(SinkError, match=complaint):
-            sink.start(make_stage(), may_wait=True)
+            sink.start(make_format(), may_wait=True)
         sink.close()
 
 
@@ -111,10 +111,10 @@ def deep_frame(make_frame, levels: np.ndarray):
     return replace(make_frame(0, (rgba >> 8).astype(np.uint8)), read_rgba16=lambda: rgba)
 
 
-def test_a_name_with_16_keeps_the_levels_between_two_of_8_bits(make_stage, make_frame, tmp_path: Path) -> None:
+def test_a_name_with_16_keeps_the_levels_between_two_of_8_bits(make_format, make_frame, tmp_path: Path) -> None:
     levels = np.arange(20_000, 20_600, dtype=np.uint16)
     for name in ("a.16.png", "a.png"):
-        run(tmp_path / name, make_stage(), [deep_frame(make_frame, levels)] * 2, takes=(0,))
+        run(tmp_path / name, make_format(), [deep_frame(make_frame, levels)] * 2, takes=(0,))
     pixels = cv2.imread(str(tmp_path / "a.16.png"), cv2.IMREAD_UNCHANGED)
     assert pixels.dtype == np.uint16
     assert pixels[0, :, 2].tolist() == levels.tolist()

@@ -32,7 +32,7 @@ def luma_levels(path: Path) -> np.ndarray:
         return luma[plane.height // 2, : plane.width].astype(int)
 
 
-def record(path: Path, make_stage: Callable, make_frame: Callable, gradient: np.ndarray) -> list[str]:
+def record(path: Path, make_format: Callable, make_frame: Callable, gradient: np.ndarray) -> list[str]:
     """Record one picture that can be read in both depths; returns the depths that were read."""
     read: list[str] = []
     eight = np.round(gradient / 257).astype(np.uint8)
@@ -45,7 +45,7 @@ def record(path: Path, make_stage: Callable, make_frame: Callable, gradient: np.
         make_frame(0, eight), read_rgba=lambda: read_as("8", eight), read_rgba16=lambda: read_as("16", gradient)
     )
     sink = RecordSink(str(path))
-    sink.start(make_stage(width=SIZE[0], height=SIZE[1], is_offline=True))
+    sink.start(make_format(width=SIZE[0], height=SIZE[1], is_offline=True))
     sink.publish(frame)
     sink.close()
     return read
@@ -53,10 +53,10 @@ def record(path: Path, make_stage: Callable, make_frame: Callable, gradient: np.
 
 @pytest.mark.parametrize(("name", "pixels"), [("a.mov", "yuv422p10le"), ("a.mkv", "yuv420p10le")])
 def test_a_slow_gradient_keeps_more_than_256_levels(
-    make_stage: Callable, make_frame: Callable, gradient: np.ndarray, tmp_path: Path, name: str, pixels: str
+    make_format: Callable, make_frame: Callable, gradient: np.ndarray, tmp_path: Path, name: str, pixels: str
 ) -> None:
     path = tmp_path / name
-    assert record(path, make_stage, make_frame, gradient) == ["16"]
+    assert record(path, make_format, make_frame, gradient) == ["16"]
     with av.open(str(path)) as movie:
         assert movie.streams.video[0].codec_context.pix_fmt == pixels
         picture = next(movie.decode(video=0))
@@ -68,7 +68,7 @@ def test_a_slow_gradient_keeps_more_than_256_levels(
 
 
 def test_a_recording_of_8_bits_asks_for_no_more(
-    make_stage: Callable, make_frame: Callable, gradient: np.ndarray, tmp_path: Path
+    make_format: Callable, make_frame: Callable, gradient: np.ndarray, tmp_path: Path
 ) -> None:
-    assert record(tmp_path / "a.mp4", make_stage, make_frame, gradient) == ["8"]
+    assert record(tmp_path / "a.mp4", make_format, make_frame, gradient) == ["8"]
     assert len(np.unique(luma_levels(tmp_path / "a.mp4"))) <= 220

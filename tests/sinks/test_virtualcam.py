@@ -16,20 +16,20 @@ from engine.sinks.virtualcam import VirtualcamSink, missing_driver
 
 @pytest.fixture
 def camera(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Path:
-    """The folder of the sham camera."""
+    """The folder of the fake camera."""
     monkeypatch.setenv("TEST_CAMERA", str(tmp_path))
-    monkeypatch.setattr(VirtualcamSink, "program", "tests.support.sham_camera")
+    monkeypatch.setattr(VirtualcamSink, "program", "tests.support.fake_camera")
     monkeypatch.setattr("engine.sinks.registry.find_spec", lambda name: object())
     return tmp_path
 
 
 @pytest.fixture
-def opened(camera: Path, make_stage) -> Iterator[Callable[..., VirtualcamSink]]:
+def opened(camera: Path, make_format) -> Iterator[Callable[..., VirtualcamSink]]:
     sinks: list[VirtualcamSink] = []
 
-    def start(argument: str = "", **stage: float) -> VirtualcamSink:
+    def start(argument: str = "", **form: float) -> VirtualcamSink:
         sinks.append(VirtualcamSink(argument))
-        sinks[-1].start(make_stage(**stage), may_wait=True)
+        sinks[-1].start(make_format(**form), may_wait=True)
         return sinks[-1]
 
     yield start
@@ -54,13 +54,13 @@ def test_the_camera_shows_the_picture_upright_in_its_colours(
 
 
 def test_the_camera_keeps_its_size_and_shows_another_picture_in_the_middle(
-    opened, camera: Path, make_stage, make_frame, wait_for
+    opened, camera: Path, make_format, make_frame, wait_for
 ) -> None:
     sink = opened(width=65, height=49)
     assert json.loads((camera / "opened.json").read_text()) == [64, 48, 30.0, None], "even"
     sink.publish(make_frame(0, np.full((49, 65, 4), 255, np.uint8)))
     wait_for((camera / "sent.npy").exists, "the first picture")
-    sink.set_format(make_stage(width=64, height=24))
+    sink.set_format(make_format(width=64, height=24))
     red = np.full((24, 64, 4), (255, 0, 0, 255), np.uint8)
     sink.publish(make_frame(1, red))
 
@@ -72,7 +72,7 @@ def test_the_camera_keeps_its_size_and_shows_another_picture_in_the_middle(
 
 
 def test_without_a_package_a_driver_or_a_camera_one_line_says_what_to_do(
-    make_stage, make_frame, wait_for, camera: Path, monkeypatch: pytest.MonkeyPatch
+    make_format, make_frame, wait_for, camera: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setenv("TEST_CAMERA_REFUSES", "'v4l2loopback' backend: No device found.\nDid you run 'modprobe'?")
     line = (
@@ -80,18 +80,18 @@ def test_without_a_package_a_driver_or_a_camera_one_line_says_what_to_do(
         r"sudo apt install v4l2loopback-dkms; sudo modprobe v4l2loopback exclusive_caps=1 card_label=Multiverse$"
     )
     with pytest.raises(SinkError, match=line):
-        VirtualcamSink("").start(make_stage(), may_wait=True)
+        VirtualcamSink("").start(make_format(), may_wait=True)
     sink = VirtualcamSink("")
-    sink.start(make_stage())
+    sink.start(make_format())
 
-    def is_told() -> bool:
+    def is_reported() -> bool:
         try:
             sink.publish(make_frame())
         except SinkError:
             return True
         return False
 
-    wait_for(is_told, "the error, during a show")
+    wait_for(is_reported, "the error, during a show")
     sink.close()
     monkeypatch.setattr("engine.sinks.registry.find_spec", lambda name: None)
     with pytest.raises(SinkUnavailableError, match=r"pyvirtualcam: .* -m pip install .*pyvirtualcam"):

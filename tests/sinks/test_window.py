@@ -20,11 +20,11 @@ from engine.params import ParamStore
 from engine.sinks.sink import SinkSpec
 from engine.sinks.sink_set import SinkSet
 from engine.sinks.window import WindowSink
-from engine.sinks.window_shape import Shape, fitted, is_convex
+from engine.sinks.window_shape import Shape, fit_rectangle, is_convex
 from engine.system.clock import SystemClock
 from engine.values import PublishedFrame
 from osc_schema import Value
-from tests.support.desk import open_desk
+from tests.support.engine_client import open_client
 from tests.support.x_screen import ESCAPE, INSTALL, SCREEN, Screen, has_screen
 
 REPOSITORY = Path(__file__).parents[2]
@@ -60,7 +60,7 @@ def window_processes() -> list[psutil.Process]:
 
 
 @pytest.fixture
-def window(screen: Screen, make_stage) -> Iterator[Callable[..., WindowSink]]:
+def window(screen: Screen, make_format) -> Iterator[Callable[..., WindowSink]]:
     """`window({address: value})`: a window sink, open, with these parameters."""
     opened: list[WindowSink] = []
 
@@ -68,8 +68,8 @@ def window(screen: Screen, make_stage) -> Iterator[Callable[..., WindowSink]]:
         sink = WindowSink(argument)
         opened.append(sink)
         sink.adjust(values)
-        sink.start(make_stage(), may_wait=True)
-        sink.adjust(dict(sink.told.values) | values)
+        sink.start(make_format(), may_wait=True)
+        sink.adjust(dict(sink.window_state.values) | values)
         return sink
 
     yield open_window
@@ -124,37 +124,38 @@ def test_the_picture_fills_the_display_and_turns_and_is_pinned(screen: Screen, w
     sink = window()
     play(sink, card)
     wait_for(lambda: corners_of(screen.look()) == ["red", "green", "white", "blue"], "the picture")
-    turned = dict(sink.told.values) | {"/window/rotate": 90, "/window/fit": "stretch"}
+    turned = dict(sink.window_state.values) | {"/window/rotate": 90, "/window/fit": "stretch"}
     sink.adjust(turned)
     wait_for(lambda: corners_of(screen.look()) == ["blue", "red", "green", "white"], "a quarter turn clockwise")
     sink.adjust(turned | {"/window/fit": "fit"})
     wait_for(lambda: corners_of(screen.look()) == ["black"] * 4, "bars at both sides")
     assert colour_at(screen.look(), 0.4, 0.02) in ("blue", "red")
-    pinned = dict(sink.told.values) | {"/window/pin/1/x": 0.5, "/window/pin/1/y": 0.25, "/window/pin/3/y": 0.75}
+    pinned = dict(sink.window_state.values) | {"/window/pin/1/x": 0.5, "/window/pin/1/y": 0.25, "/window/pin/3/y": 0.75}
     sink.adjust(pinned)
     wait_for(lambda: colour_at(screen.look(), 0.3, 0.15) == "black", "the upper left corner, moved")
     seen = screen.look()
     assert colour_at(seen, 0.5, 0.28) == "red" and colour_at(seen, 0.48, 0.23) == "black"
     assert colour_at(seen, 0.95, 0.9) == "black" and colour_at(seen, 0.03, 0.97) == "blue"
     sink.adjust(pinned | {"/window/pin/1/x": 1.2, "/window/pin/1/y": 1.2})
-    wait_for(lambda: "cross" in sink.told.problem, "the problem in one line")
+    wait_for(lambda: "cross" in sink.window_state.problem, "the problem in one line")
     assert colour_at(screen.look(), 0.5, 0.28) == "red", "the last shape stays"
 
 
 def test_the_shape_is_saved_with_the_display(screen: Screen, window, card, play, wait_for) -> None:
     first = window()
     play(first, card)
-    first.adjust(dict(first.told.values) | {"/window/rotate": 180, "/window/test_card": True})
+    first.adjust(dict(first.window_state.values) | {"/window/rotate": 180, "/window/test_card": True})
     (file,) = (Path(os.environ["MULTIVERSE_HOME"]) / "displays").iterdir()
     wait_for(lambda: json.loads(file.read_text())["values"]["/window/rotate"] == 180, "the file")
     first.close()
     second = window({"/window/fullscreen": True})
-    assert second.told.values["/window/rotate"] == 180 and second.told.values["/window/test_card"] is False
+    values = second.window_state.values
+    assert values["/window/rotate"] == 180 and values["/window/test_card"] is False
     play(second, card)
     wait_for(lambda: corners_of(screen.look()) == ["white", "blue", "red", "green"], "the picture upside down")
     file.write_text('{"values": {"/window/rotate": 7, "/engine/width": 3}}')
     second.close()
-    assert window().told.values["/window/rotate"] == 0
+    assert window().window_state.values["/window/rotate"] == 0
 
 
 def test_the_test_card_names_the_corners_and_the_display(screen: Screen, window, card, play, wait_for) -> None:
@@ -168,7 +169,7 @@ def test_the_test_card_names_the_corners_and_the_display(screen: Screen, window,
 
     wait_for(lambda: np.abs(np.array(marks()) - colours).max() < 8, "four coloured corners")
     assert screen.look()[300, 0].min() > 200, "the frame is on the last pixel"
-    sink.adjust(dict(sink.told.values) | {"/window/test_card": False})
+    sink.adjust(dict(sink.window_state.values) | {"/window/test_card": False})
     wait_for(lambda: corners_of(screen.look()) == ["red", "green", "white", "blue"], "the picture again")
 
 
@@ -178,13 +179,13 @@ def test_keys_leave_full_screen_and_never_end_the_show(screen: Screen, window, c
     wait_for(lambda: corners_of(screen.look())[0] == "red", "the picture")
     screen.press(ord("q"))
     screen.press(ord("f"))
-    wait_for(lambda: sink.told.values["/window/fullscreen"] is False, "the key F")
+    wait_for(lambda: sink.window_state.values["/window/fullscreen"] is False, "the key F")
     wait_for(lambda: corners_of(screen.look()) == ["desktop"] * 4, "a window smaller than the screen")
     screen.press(ord("f"))
-    wait_for(lambda: sink.told.values["/window/fullscreen"] is True, "the key F again")
+    wait_for(lambda: sink.window_state.values["/window/fullscreen"] is True, "the key F again")
     screen.press(ESCAPE)
-    wait_for(lambda: sink.told.values["/window/fullscreen"] is False, "Escape")
-    assert not sink.told.is_closed and sink.status().detail.startswith("screen, 640x480")
+    wait_for(lambda: sink.window_state.values["/window/fullscreen"] is False, "Escape")
+    assert not sink.window_state.is_closed and sink.status().detail.startswith("screen, 640x480")
 
 
 def test_a_full_screen_is_black_after_the_engine_and_gives_way_to_the_next(
@@ -193,10 +194,10 @@ def test_a_full_screen_is_black_after_the_engine_and_gives_way_to_the_next(
     """An engine that hangs, dies or ends leaves black, not the desktop."""
     code = (
         "import sys, time, numpy as np; from pathlib import Path; from engine.sinks.window import WindowSink;"
-        "from engine.sinks.sink import Stage; from engine.ipc import FrameRing;"
-        "stage = Stage(width=64, height=48, fps=30, sample_rate_hz=0, audio_channels=0, is_offline=False,"
+        "from engine.sinks.sink import OutputFormat; from engine.ipc import FrameRing;"
+        "form = OutputFormat(width=64, height=48, fps=30, sample_rate_hz=0, audio_channels=0, is_offline=False,"
         " record_folder=Path('.')); sink = WindowSink(''); sink.adjust({'/window/fullscreen': True});"
-        "sink.start(stage, may_wait=True)\n"
+        "sink.start(form, may_wait=True)\n"
         "while True: sink._ring.write(np.full((48, 64, 4), 200, np.uint8), index=0, time_s=0.0); time.sleep(0.02)"
     )
     engine = subprocess.Popen([sys.executable, "-c", code], cwd=REPOSITORY)
@@ -233,10 +234,10 @@ def test_a_full_screen_is_black_after_the_run_until_somebody_closes_it(
 
 
 def test_a_killed_window_comes_back_with_its_settings_while_frames_go_on(
-    screen: Screen, make_stage, card, wait_for
+    screen: Screen, make_format, card, wait_for
 ) -> None:
     lines: list[str] = []
-    sinks = SinkSet(make_stage(), SystemClock(), lambda key, line: lines.append(line))
+    sinks = SinkSet(make_format(), SystemClock(), lambda key, line: lines.append(line))
     sinks.values = FULL
     sinks.start(SinkSpec(kind="window"), may_wait=True)
     frames = 0
@@ -249,7 +250,7 @@ def test_a_killed_window_comes_back_with_its_settings_while_frames_go_on(
         return corners_of(screen.look()) == ["white", "blue", "red", "green"]
 
     ((_, sink),) = sinks.adjustable
-    sink.adjust(dict(sink.told.values) | {"/window/rotate": 180})
+    sink.adjust(dict(sink.window_state.values) | {"/window/rotate": 180})
     wait_for(shows_picture, "the picture upside down")
     (process,) = window_processes()
     folder = Path(os.environ["MULTIVERSE_HOME"]) / "displays"
@@ -266,14 +267,14 @@ def test_a_killed_window_comes_back_with_its_settings_while_frames_go_on(
     sinks.close()
 
 
-def test_the_parameters_show_what_is_saved_and_follow_the_keys(screen: Screen, make_stage, card, wait_for) -> None:
+def test_the_parameters_show_what_is_saved_and_follow_the_keys(screen: Screen, make_format, card, wait_for) -> None:
     """What a run is started with counts more than what is saved; then faders move the window, and keys the switch."""
     folder = Path(os.environ["MULTIVERSE_HOME"]) / "displays"
     folder.mkdir()
     (folder / "screen.json").write_text('{"values": {"/window/rotate": 180, "/window/pin/1/x": 0.25}}')
     store, lines = ParamStore(), list[str]()
     store.set_many([("/window/pin/1/x", 0.5), ("/window/fullscreen", True)], by="configuration")
-    sinks = SinkSet(make_stage(), SystemClock(), lambda key, line: lines.append(line))
+    sinks = SinkSet(make_format(), SystemClock(), lambda key, line: lines.append(line))
     control = WindowControl(store, sinks, lambda key, line: lines.append(line))
     sinks.values = store.snapshot()
     sinks.start(SinkSpec(kind="window", argument="0"), may_wait=True)
@@ -303,14 +304,14 @@ def test_the_parameters_show_what_is_saved_and_follow_the_keys(screen: Screen, m
 
 
 def test_a_display_that_returns_gets_its_window_back(
-    screen: Screen, card, play, make_stage, wait_for, tmp_path, monkeypatch
+    screen: Screen, card, play, make_format, wait_for, tmp_path, monkeypatch
 ) -> None:
     away = tmp_path / "away"
     monkeypatch.setenv("TEST_DISPLAY_AWAY", str(away))
     monkeypatch.setattr("engine.sinks.window.WindowSink.program", "tests.support.pulled_display")
     sink = WindowSink("screen")
     sink.adjust(FULL)
-    sink.start(make_stage(), may_wait=True)
+    sink.start(make_format(), may_wait=True)
     try:
         play(sink, card)
         wait_for(lambda: corners_of(screen.look())[0] == "red", "the picture")
@@ -324,20 +325,20 @@ def test_a_display_that_returns_gets_its_window_back(
         sink.close()
 
 
-def test_a_wrong_display_and_no_screen_are_errors_of_one_line(screen: Screen, make_stage, monkeypatch) -> None:
+def test_a_wrong_display_and_no_screen_are_errors_of_one_line(screen: Screen, make_format, monkeypatch) -> None:
     sink = WindowSink("HDMI")
     with pytest.raises(SinkError, match=r"^window: no display 'HDMI'; there are: 0 screen, 640x480 at 0,0$"):
-        sink.start(make_stage(), may_wait=True)
+        sink.start(make_format(), may_wait=True)
     sink.close()
     monkeypatch.setenv("DISPLAY", ":99999")
     sink = WindowSink("")
     with pytest.raises(SinkError, match=r"^window: no screen to open a window on \(.*\): start it in a desktop"):
-        sink.start(make_stage(), may_wait=True)
+        sink.start(make_format(), may_wait=True)
     sink.close()
     monkeypatch.delenv("DISPLAY")
     sink = WindowSink("")
     with pytest.raises(SinkUnavailableError, match=r"^window: no screen: neither DISPLAY"):
-        sink.start(make_stage())
+        sink.start(make_format())
     sink.close()
 
 
@@ -367,50 +368,50 @@ def test_what_is_adjusted_while_its_process_begins_reaches_it(monkeypatch: pytes
     sink.adjust({"/window/test_card": False})
     with pytest.raises(SinkError, match="its process ended"):
         sink._run()
-    kept = [json.loads(line)["values"].get("/window/test_card") for line in lines[:-1]]
-    assert kept == [False, True]
+    state = [json.loads(line)["values"].get("/window/test_card") for line in lines[:-1]]
+    assert state == [False, True]
 
 
-def test_a_shape_leads_each_corner_of_the_display_to_its_place_in_the_picture() -> None:
+def test_a_shape_maps_each_corner_of_the_display_into_the_picture() -> None:
     def at(shape: Shape, x: float, y: float) -> tuple[float, ...]:
-        place = shape.to_picture((1600, 900), (160, 90)) @ (x, y, 1.0)
-        return tuple(np.round(place[:2] / place[2], 6).tolist())
+        position = shape.to_picture((1600, 900), (160, 90)) @ (x, y, 1.0)
+        return tuple(np.round(position[:2] / position[2], 6).tolist())
 
     assert at(Shape(rotate=270, fit="stretch"), 0, 90) == (0.0, 0.0)
     pin = ((0.1, 0.2), (0.8, 0.0), (1.0, 1.0), (0.0, 0.9))
-    for corner, place in zip(pin, ((0, 0), (1, 0), (1, 1), (0, 1)), strict=True):
-        assert at(Shape(pin=pin), corner[0] * 160, corner[1] * 90) == pytest.approx(place, abs=1e-5)
+    for corner, position in zip(pin, ((0, 0), (1, 0), (1, 1), (0, 1)), strict=True):
+        assert at(Shape(pin=pin), corner[0] * 160, corner[1] * 90) == pytest.approx(position, abs=1e-5)
     assert (
         is_convex(pin) and not is_convex((pin[1], pin[0], *pin[2:])) and not is_convex((*pin[:2], (0.3, 0.3), pin[3]))
     )
 
 
 def test_a_picture_is_fitted_into_the_middle_of_a_window() -> None:
-    assert fitted((1280, 720), (1280, 720)) == (0, 0, 1280, 720)
-    assert fitted((1280, 720), (640, 480)) == (0, 60, 640, 360)
-    assert fitted((720, 1280), (640, 480)) == (185, 0, 270, 480)
-    assert fitted((8192, 64), (100, 100)) == (0, 49, 100, 1)
-    assert fitted((1280, 720), (640, 480), "fill") == (-107, 0, 853, 480)
-    assert fitted((1280, 720), (640, 480), "stretch") == (0, 0, 640, 480)
+    assert fit_rectangle((1280, 720), (1280, 720)) == (0, 0, 1280, 720)
+    assert fit_rectangle((1280, 720), (640, 480)) == (0, 60, 640, 360)
+    assert fit_rectangle((720, 1280), (640, 480)) == (185, 0, 270, 480)
+    assert fit_rectangle((8192, 64), (100, 100)) == (0, 49, 100, 1)
+    assert fit_rectangle((1280, 720), (640, 480), "fill") == (-107, 0, 853, 480)
+    assert fit_rectangle((1280, 720), (640, 480), "stretch") == (0, 0, 640, 480)
 
 
 def test_a_display_is_chosen_from_the_list_during_the_show(screen: Screen, tmp_path, monkeypatch, wait_for) -> None:
     def entries() -> list[tuple]:
-        return [message.args for message in desk.ask("/window/list") if message.address == "/window/entry"]
+        return [message.args for message in control_hub.ask("/window/list") if message.address == "/window/entry"]
 
-    with open_desk(tmp_path, fps=30.0) as desk:
+    with open_client(tmp_path, fps=30.0) as control_hub:
         assert entries() == [("none", "no window", 1), ("screen", "0 screen, 640x480 at 0,0", 0)]
-        desk.engine.params.set("/window/fullscreen", True, by="test")
-        assert "there are: 0 screen" in desk.failed("/window/open", "HDMI")
-        assert "takes an entry of /window/list" in desk.failed("/window/open")
-        assert desk.done("/window/open", "scr") == ("/window/open", "screen"), "by a part of its name"
+        control_hub.engine.params.set("/window/fullscreen", True, by="test")
+        assert "there are: 0 screen" in control_hub.failed("/window/open", "HDMI")
+        assert "takes an entry of /window/list" in control_hub.failed("/window/open")
+        assert control_hub.done("/window/open", "scr") == ("/window/open", "screen"), "by a part of its name"
         wait_for(lambda: corners_of(screen.look())[0] != "desktop", "the window on it")
-        wait_for(lambda: desk.engine.params.get("/window/display") == "screen", "the parameter to know")
+        wait_for(lambda: control_hub.engine.params.get("/window/display") == "screen", "the parameter to know")
         assert entries()[1][2] == 1
-        assert desk.done("/window/open", 0)[1] == "screen", "again: it stays"
-        assert desk.done("/window/open", "none")[1] == "none"
+        assert control_hub.done("/window/open", 0)[1] == "screen", "again: it stays"
+        assert control_hub.done("/window/open", "none")[1] == "none"
         wait_for(lambda: corners_of(screen.look())[0] == "desktop", "no window")
-        assert not desk.engine.params.get("/sink/window/enable")
+        assert not control_hub.engine.params.get("/sink/window/enable")
         monkeypatch.delenv("DISPLAY")
         (only,) = entries()
         assert "no screen: neither DISPLAY" in only[1]

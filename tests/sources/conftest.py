@@ -65,9 +65,9 @@ def write_video(tmp_path: Path) -> Callable[..., Path]:
             stream.pix_fmt = pixel_format
             if codec == "mpeg4":
                 stream.bit_rate = 4_000_000
-            for place, picture in enumerate(pictures):
+            for index, picture in enumerate(pictures):
                 frame = av.VideoFrame.from_ndarray(picture, "rgba" if picture.shape[2] == 4 else "rgb24")
-                frame.pts = times[place] if times else place
+                frame.pts = times[index] if times else index
                 frame.time_base = Fraction(1, rate)
                 container.mux(stream.encode(frame))
             container.mux(stream.encode())

@@ -37,29 +37,29 @@ def awaited(write_video: Callable[..., Path], lost: list[float]) -> Await:
     return send
 
 
-def taken(pictures: AwaitedPictures, *stamps: int) -> list[int]:
+def ready_stamps(pictures: AwaitedPictures, *stamps: int) -> list[int]:
     """Time stamps of the pictures shown after these arrived."""
-    shown = []
+    ready = []
     for stamp in stamps:
         frame = av.VideoFrame(16, 16)
         frame.pts = stamp * TICKS
-        shown += pictures.take(frame)
-    return [frame.pts // TICKS for frame in shown]
+        ready += pictures.take(frame)
+    return [frame.pts // TICKS for frame in ready]
 
 
 def test_pictures_of_a_clean_video_are_shown_at_once(awaited: Await, lost: list[float]) -> None:
     pictures = awaited(0, 3, 1, 2, 4)
     for stamp in range(5):
-        assert taken(pictures, stamp) == [stamp]
+        assert ready_stamps(pictures, stamp) == [stamp]
     assert (pictures.flush(), lost) == ([], [])
 
 
 def test_a_picture_too_late_counts_as_lost_and_is_dropped_on_arrival(awaited: Await, lost: list[float]) -> None:
     pictures = awaited(*range(10))
     early = list(range(2, 3 + MAX_EARLY))
-    assert taken(pictures, 0, *early) == [0, *early]
+    assert ready_stamps(pictures, 0, *early) == [0, *early]
     assert lost == [pytest.approx(1 / 30)]
-    assert taken(pictures, 1, 7) == [7]
+    assert ready_stamps(pictures, 1, 7) == [7]
     assert [len(pictures.stamps), len(pictures.flush()), len(lost)] == [2, 0, 3]
 
 
@@ -68,11 +68,11 @@ def test_with_unreliable_time_stamps_every_picture_is_shown_on_arrival(
     stamps: tuple[int, ...], awaited: Await, lost: list[float]
 ) -> None:
     pictures = awaited(*range(5))
-    assert taken(pictures, *stamps, 1) == [*stamps, 1]
+    assert ready_stamps(pictures, *stamps, 1) == [*stamps, 1]
     assert not pictures.is_exact and lost == []
 
 
 def test_hidden_pictures_of_a_codec_do_not_count_as_lost(awaited: Await, lost: list[float]) -> None:
     pictures = awaited(*range(5), codec="mpeg4")
-    assert taken(pictures, 0, 4) == [0, 4]
+    assert ready_stamps(pictures, 0, 4) == [0, 4]
     assert (pictures.flush(), lost) == ([], [])

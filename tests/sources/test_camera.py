@@ -69,7 +69,7 @@ class Stuttering:
     def __init__(self, container, pictures):
         self.streams = container.streams
         self.ready = threading.Semaphore(pictures)
-        self.asked = 0
+        self.requests = 0
         self._container = container
         self._packets = None
 
@@ -77,7 +77,7 @@ class Stuttering:
         self._packets = self._packets or self._container.demux(stream)
         while True:
             if not self.ready.acquire(blocking=False):
-                self.asked += 1
+                self.requests += 1
                 raise av.BlockingIOError(11, "Resource temporarily unavailable")
             yield next(self._packets)
 
@@ -102,7 +102,7 @@ def test_a_device_that_answers_try_again_is_retried_for_five_seconds(clock, repo
     camera.start()
     try:
         container = wait_for(lambda: opened and opened[0], "the device")
-        wait_for(lambda: container.asked > 3, "the device to be asked again")
+        wait_for(lambda: container.requests > 3, "the device to be asked again")
         container.ready.release()
         wait_for(lambda: camera.status().frames == 3, "the next picture")
         assert not reports.lines

@@ -16,11 +16,11 @@ PHONE = CameraDevice(index=1, name="Anna's Phone Camera", id="1")
 
 @pytest.fixture
 def sysfs(tmp_path):
-    for number, name, place in ((0, "HD Webcam", 0), (1, "HD Webcam", 1), (10, "Capture Card", 0)):
+    for number, name, index in ((0, "HD Webcam", 0), (1, "HD Webcam", 1), (10, "Capture Card", 0)):
         node = tmp_path / f"video{number}"
         node.mkdir()
         (node / "name").write_text(f"{name}\n")
-        (node / "index").write_text(f"{place}\n")
+        (node / "index").write_text(f"{index}\n")
     (tmp_path / "v4l-subdev0").mkdir()
     (tmp_path / "video7").mkdir()  # a node being removed
     return tmp_path
@@ -54,7 +54,7 @@ def test_a_camera_is_found_by_index_by_name_and_by_part_of_its_name():
         find_camera(7, (HD,))
 
 
-def test_each_system_is_asked_for_its_best_pictures_first_and_for_anything_last():
+def test_each_system_tries_its_best_pictures_first_and_anything_last():
     on_mac = attempts(HD, "darwin")
     tried = [(a.options["framerate"], a.options["pixel_format"]) for a in on_mac]
     assert tried[:4] == [("30", "uyvy422"), ("30", "nv12"), ("15", "uyvy422"), ("15", "nv12")]
@@ -84,10 +84,10 @@ def test_none_means_no_source_and_a_path_is_never_a_camera(reports, tmp_path):
 
 
 def test_no_network_path_is_checked_to_distinguish_it_from_a_camera_name(monkeypatch):
-    asked: list[str] = []
+    checked: list[str] = []
     monkeypatch.setattr(opening, "Path", PureWindowsPath)
-    monkeypatch.setattr("os.path.exists", lambda path: asked.append(str(path)))
+    monkeypatch.setattr("os.path.exists", lambda path: checked.append(str(path)))
     for path in ("\\\\10.0.0.9\\share", "\\\\10.0.0.9\\share\\clip", "//10.0.0.9/share", "C:", "C:clip", "\\clip"):
         assert not is_offered(path)
-    assert asked == []
-    assert is_offered("FaceTime HD Camera") and asked == ["FaceTime HD Camera"]
+    assert checked == []
+    assert is_offered("FaceTime HD Camera") and checked == ["FaceTime HD Camera"]

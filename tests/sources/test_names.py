@@ -7,7 +7,7 @@ after the machine's name, as OBS lists it.
 
 import pytest
 
-from engine.sources.names import chosen_name, not_found
+from engine.sources.names import best_match, missing_message
 
 SPOUT = ["Arena - Preview", "Arena - Composition", "TDSyphonSpoutOut"]
 SYPHON = ["Arena:Preview", "Arena:Composition", "TouchDesigner:out1"]
@@ -17,31 +17,31 @@ NDI = ["STAGE (Arena - Preview)", "STAGE (Arena - Composition)", "STAGE (OBS)"]
 @pytest.mark.parametrize("program", ["Arena", "Avenue"])
 @pytest.mark.parametrize("names", [SPOUT, SYPHON, NDI], ids=["spout", "syphon", "ndi"])
 @pytest.mark.parametrize(
-    "wanted", ["Arena", "ARENA composition", "Arena:Composition", "Arena - Composition", "Composition"]
+    "query", ["Arena", "ARENA composition", "Arena:Composition", "Arena - Composition", "Composition"]
 )
 def test_resolumes_composition_is_found_in_any_spelling_and_not_its_preview(
-    program: str, names: list[str], wanted: str
+    program: str, names: list[str], query: str
 ) -> None:
     there = [name.replace("Arena", program) for name in names]
-    wanted = wanted.replace("Arena", program).replace("ARENA", program.upper())
-    assert chosen_name(wanted, there) == there[1]
-    assert chosen_name(wanted, there[::-1]) == there[1], "in any listed order"
+    query = query.replace("Arena", program).replace("ARENA", program.upper())
+    assert best_match(query, there) == there[1]
+    assert best_match(query, there[::-1]) == there[1], "in any listed order"
 
 
 def test_full_names_win_over_words_words_over_parts_and_first_listed_over_later() -> None:
-    assert chosen_name("arena", ["Arena - Composition", "ARENA"]) == "ARENA"
-    assert chosen_name("left out", ["Left:Out 2", "left/out"]) == "left/out"
-    assert chosen_name("Arena", ["Arenas - Composition", "My Arena"]) == "My Arena"
-    assert chosen_name("tou", ["TouchDesigner:b", "TouchDesigner:a"]) == "TouchDesigner:b"
-    assert chosen_name("nobody", SPOUT) is None
-    assert chosen_name("*", ["a", "b * c"]) == "b * c"
-    assert chosen_name("*", ["a"]) is None
-    assert chosen_name("бар", ["Сцена:Бар"]) == "Сцена:Бар"
+    assert best_match("arena", ["Arena - Composition", "ARENA"]) == "ARENA"
+    assert best_match("left out", ["Left:Out 2", "left/out"]) == "left/out"
+    assert best_match("Arena", ["Arenas - Composition", "My Arena"]) == "My Arena"
+    assert best_match("tou", ["TouchDesigner:b", "TouchDesigner:a"]) == "TouchDesigner:b"
+    assert best_match("nobody", SPOUT) is None
+    assert best_match("*", ["a", "b * c"]) == "b * c"
+    assert best_match("*", ["a"]) is None
+    assert best_match("бар", ["Сцена:Бар"]) == "Сцена:Бар"
 
 
 def test_a_search_for_resolume_names_its_senders() -> None:
-    assert chosen_name("Resolume", SPOUT) is None
-    line = not_found("spout", "Resolume", SPOUT)
+    assert best_match("Resolume", SPOUT) is None
+    line = missing_message("spout", "Resolume", SPOUT)
     assert "available: Arena - Preview; Arena - Composition; TDSyphonSpoutOut" in line
     assert line.endswith("Resolume's senders are called Arena or Avenue: give spout:Arena or spout:Avenue")
-    assert not_found("ndi", "stage", []) == "ndi stage: not found (available: none)"
+    assert missing_message("ndi", "stage", []) == "ndi stage: not found (available: none)"

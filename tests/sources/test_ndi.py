@@ -87,8 +87,8 @@ def test_ndi_senders_are_listed_only_while_requested(send, f_card, wait_for) -> 
     lists.refresh()
     assert not any(one.kind == "ndi" for one in lists.now)
     lists.wants_ndi = True
-    word = f"ndi:{sender.full_name}"
-    wait_for(lambda: (lists.refresh(), word in [one.word for one in lists.now])[1], "the sender")
+    argument = f"ndi:{sender.full_name}"
+    wait_for(lambda: (lists.refresh(), argument in [one.word for one in lists.now])[1], "the sender")
     sender.end()
-    wait_for(lambda: (lists.refresh(), word not in [one.word for one in lists.now])[1], "the sender to go")
+    wait_for(lambda: (lists.refresh(), argument not in [one.word for one in lists.now])[1], "the sender to go")
     lists.close()

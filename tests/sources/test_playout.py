@@ -44,12 +44,12 @@ def test_with_jittering_frames_every_picture_is_shown_once(play, clock, wait_for
     playout = play(shots)
     late_s = np.random.default_rng(1).uniform(0.0, 0.008, 60)
     late_s[0] = 0.003
-    shown = []
+    indices = []
     for index in range(60):
         wait_for(lambda: len(playout._ahead) == AHEAD, "pictures to be ready")
         clock.sleep_until(1.0 + index / 30 + late_s[index])
-        shown.append(playout.latest_frame().index)
-    assert shown == list(range(60))
+        indices.append(playout.latest_frame().index)
+    assert indices == list(range(60))
 
 
 def test_slow_decoding_plays_every_picture_slower_with_a_report(play, clock, wait_for, reports):

@@ -5,7 +5,7 @@ from typing import Any
 
 import pytest
 
-from engine.sources.current import ChosenSource, CurrentSource
+from engine.sources.current import CurrentSource, SelectedSource
 from engine.sources.opening import FROM_PROGRAMS, open_source
 from engine.sources.source import HOLD_S
 from engine.system.clock import SteppedClock
@@ -32,7 +32,7 @@ def test_a_plug_in_that_fails_twice_is_left_out_in_one_line(
     monkeypatch.setitem(FROM_PROGRAMS, "bad", f"{failing_plugins.__name__}:BadSource")
     clock = SteppedClock()
     source = open_source(f"bad:{name}", offline=False, clock=clock, report=reports)
-    camera = CurrentSource(ChosenSource(word="bad", source=source), clock)
+    camera = CurrentSource(SelectedSource(argument="bad", source=source), clock)
     camera.start()
     assert wait_for(camera.latest_frame, "a picture").pixels.mean() == 90
 
@@ -43,9 +43,9 @@ def test_a_plug_in_that_fails_twice_is_left_out_in_one_line(
         return status is not None and "left out" in status.description
 
     wait_for(is_left_out, "the end of it")
-    told = [told for _, told in reports.lines]
-    assert told[-1] == f"bad {name}: {line}; failed twice, so it is left out until chosen again"
-    assert told[:-1] == ([] if name == "blocks" else [f"bad {name}: {line}"]), "a thread that blocks cannot try again"
+    lines = [lines for _, lines in reports.lines]
+    assert lines[-1] == f"bad {name}: {line}; failed twice, so it is left out until chosen again"
+    assert lines[:-1] == ([] if name == "blocks" else [f"bad {name}: {line}"]), "a thread that blocks cannot try again"
     clock.advance(HOLD_S)
     assert camera.latest_frame() is None
     camera.close()

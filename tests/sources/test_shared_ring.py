@@ -48,9 +48,9 @@ class Publisher:
         self.pid = self._process.pid
         assert self._process.stdout and self._process.stdout.readline() == "ready\n"
 
-    def tell(self, word: str = "write") -> None:
+    def command(self, name: str = "write") -> None:
         assert self._process.stdin and self._process.stdout
-        print(word, file=self._process.stdin, flush=True)
+        print(name, file=self._process.stdin, flush=True)
         self._process.stdout.readline()
 
     def end(self) -> None:
@@ -79,9 +79,9 @@ def publish() -> Iterator[Callable[..., Publisher]]:
         publisher.end()
 
 
-def shown(source: Source, publisher: Publisher) -> tuple[int, ...] | None:
+def received(source: Source, publisher: Publisher) -> tuple[int, ...] | None:
     """Publish again; returns (height, width, red at the top, red at the bottom) of the source's picture."""
-    publisher.tell()
+    publisher.command()
     frame = source.latest_frame()
     return None if frame is None else (*frame.pixels.shape[:2], *frame.pixels[[0, -1], 0, 0].tolist())
 
@@ -89,9 +89,9 @@ def shown(source: Source, publisher: Publisher) -> tuple[int, ...] | None:
 def test_another_engines_picture_is_upright_and_follows_its_size(publish, watch, wait_for) -> None:
     publisher = publish("stage left")
     source = watch("shared:stage left")
-    wait_for(lambda: shown(source, publisher) == (48, 64, 100, 0), "the picture")
-    publisher.tell("size")
-    wait_for(lambda: shown(source, publisher) == (48, 128, 100, 0), "the new size")
+    wait_for(lambda: received(source, publisher) == (48, 64, 100, 0), "the picture")
+    publisher.command("size")
+    wait_for(lambda: received(source, publisher) == (48, 128, 100, 0), "the new size")
     assert source.status().state == "playing"
 
 
@@ -99,11 +99,11 @@ def test_another_engines_picture_is_upright_and_follows_its_size(publish, watch,
 def test_it_reconnects_when_the_other_engine_restarts(ending: str, publish, watch, wait_for, reports) -> None:
     first = publish("comeback", level=100)
     source = watch("shared:comeback")
-    wait_for(lambda: shown(source, first) == (48, 64, 100, 0), "the first picture")
+    wait_for(lambda: received(source, first) == (48, 64, 100, 0), "the first picture")
     getattr(first, ending)()
     wait_for(lambda: source.status().state == "lost", "the loss")
     second = publish("comeback", level=200)
-    wait_for(lambda: shown(source, second) == (48, 64, 200, 0), "the picture of the second engine")
+    wait_for(lambda: received(source, second) == (48, 64, 200, 0), "the picture of the second engine")
     assert source.status().lost == 1
 
 
@@ -112,7 +112,7 @@ def test_neither_our_own_picture_nor_one_for_a_child_is_taken(publish, watch, wa
     for_a_child = publish("mirror of a child", fps=0)
     source = watch("shared:mirror")
     wait_for(lambda: "not found" in source.status().description, "the look")
-    for_a_child.tell()
+    for_a_child.command()
     assert "mirror of a child" not in [picture.name for picture in list_shared()]
     assert source.latest_frame() is None
     own.close()

@@ -40,13 +40,13 @@ def test_a_photograph_stands_upright_whatever_its_orientation_tag(tmp_path, open
 def test_transparency_lies_over_black_and_16_bits_keep_their_shades(tmp_path, open_still):
     palette = Image.fromarray(np.array([[0, 1]], np.uint8), "P")
     palette.putpalette([255, 0, 0, 0, 255, 0])
-    for name, image, options, shown in (
+    for name, image, options, pixels in (
         ("logo.png", Image.fromarray(np.full((1, 1, 4), (200, 100, 50, 128), np.uint8)), {}, [[100, 50, 25]]),
         ("old.gif", palette, {"transparency": 0}, [[0, 0, 0], [0, 255, 0]]),
         ("deep.png", Image.fromarray(np.array([[0, 257, 32768]], np.uint16)), {}, [[0] * 3, [1] * 3, [128] * 3]),
     ):
         image.save(tmp_path / name, **options)
-        assert open_still(tmp_path / name).latest_frame().pixels[0].tolist() == shown, name
+        assert open_still(tmp_path / name).latest_frame().pixels[0].tolist() == pixels, name
 
 
 def test_a_large_photograph_is_reduced_to_4096_pixels(tmp_path, open_still):
@@ -72,7 +72,7 @@ def test_a_broken_picture_or_an_unplayable_animation_is_an_error_of_one_line_wit
 
 
 @pytest.mark.skipif(os.name == "nt", reason="Windows has no FIFO in a folder")
-def test_a_fifo_among_the_pictures_of_a_folder_is_told_and_the_others_are_read(tmp_path: Path) -> None:
+def test_a_fifo_among_the_pictures_of_a_folder_is_reported_and_the_others_are_read(tmp_path: Path) -> None:
     os.mkfifo(tmp_path / "a.png")
     Image.new("RGB", (4, 3), "red").save(tmp_path / "b.png")
     pictures = open_pictures(tmp_path)

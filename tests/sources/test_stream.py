@@ -12,7 +12,7 @@ import pytest
 import simplejpeg
 
 from engine.errors import SourceError
-from engine.sources.camera import open_stream, shown_address
+from engine.sources.camera import open_stream, redact_url
 from engine.sources.opening import open_source
 from engine.sources.source import Source
 from engine.system.clock import SystemClock
@@ -125,8 +125,8 @@ def test_a_stream_that_ends_is_reopened(broadcast: Broadcast, listen, wait_for, 
     broadcast.is_endless, broadcast.level = True, 50
     wait_for(lambda: level_of(source) in range(47, 54), "the stream opened anew")
     assert broadcast.connections >= 2
-    said = " ".join(line for _, line in reports.lines)
-    assert "secret" not in said and "hidden" not in said
+    lines = " ".join(line for _, line in reports.lines)
+    assert "secret" not in lines and "hidden" not in lines
 
 
 def test_a_stalled_stream_is_reopened(
@@ -156,7 +156,7 @@ def test_a_file_on_a_server_is_rejected_as_a_live_stream(broadcast: Broadcast, w
 
 
 def test_neither_passwords_nor_tokens_are_shown() -> None:
-    assert shown_address("rtsp://me:pass@cam.local:554/live?key=1") == "rtsp://cam.local:554/live"
-    assert shown_address("udp://@:1234") == "udp://:1234"
+    assert redact_url("rtsp://me:pass@cam.local:554/live?key=1") == "rtsp://cam.local:554/live"
+    assert redact_url("udp://@:1234") == "udp://:1234"
     with pytest.raises(SourceError, match=r"^camera \[hall/cam: not an address$"):
         open_source("rtsp://me:secret@[hall/cam?key=1", offline=False, clock=SystemClock(), report=print)

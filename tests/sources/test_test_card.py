@@ -23,8 +23,8 @@ def test_the_card_shows_orientation(card, wait_for):
 
 def test_the_marker_moves_right_with_every_picture_and_starts_again_after_four_seconds(reports, clock):
     source = open_source("test", offline=True, clock=clock, report=reports)
-    places = [source.frame_at(index / 30).pixels[620].min(axis=1).argmax() for index in range(121)]
-    assert places[0] == places[120] == 0
-    assert places[119] == 1280 - 16
-    assert set(np.diff(places[:120])) <= {10, 11}
+    columns = [source.frame_at(index / 30).pixels[620].min(axis=1).argmax() for index in range(121)]
+    assert columns[0] == columns[120] == 0
+    assert columns[119] == 1280 - 16
+    assert set(np.diff(columns[:120])) <= {10, 11}
     assert (source.status().state, source.status().frames) == ("playing", 121)

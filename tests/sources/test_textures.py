@@ -14,7 +14,7 @@ from engine.sources.opening import open_source
 from engine.sources.senders import SenderLists, list_textures
 from engine.sources.source import HOLD_S, Polled
 from engine.system.clock import SteppedClock
-from tests.support.stand_ins import StandIn, load_api, python_signature
+from tests.support.stubs import LibraryStub, load_api, python_signature
 
 BGRA = load_api("syphon")["pyobjc"]["Metal.MTLPixelFormatBGRA8Unorm"]
 
@@ -34,7 +34,7 @@ class Mac:
     """Fake data for Syphon's servers, one of them with a texture."""
 
     def __init__(self, monkeypatch: pytest.MonkeyPatch) -> None:
-        self.library = StandIn()
+        self.library = LibraryStub()
         self.servers = [("Arena", "Preview"), ("Arena", "Composition"), ("TouchDesigner", "out1")]
         self.texture: np.ndarray | None = None
         """(height, width, 4) BGRA as in Metal: row 0 is the bottom."""
@@ -98,7 +98,7 @@ class Windows:
     """Fake data for Spout's senders, one of them with a picture."""
 
     def __init__(self, monkeypatch: pytest.MonkeyPatch) -> None:
-        self.library = StandIn()
+        self.library = LibraryStub()
         self.senders = ["Arena - Preview", "Arena - Composition", "TDSyphonSpoutOut"]
         self.picture = np.zeros((2, 2, 4), np.uint8)
         self.is_connected = self.is_new = True
@@ -128,8 +128,8 @@ class Windows:
         monkeypatch.setattr("engine.sources.senders.PLATFORM", "win32")
         context: Any = lambda: 0xC0FFEE if self.has_context else None  # noqa: E731  takes a `restype`, as ctypes' do
         opengl = types.SimpleNamespace(wglGetCurrentContext=context)
-        stand_in = types.SimpleNamespace(CDLL=lambda name: opengl, c_void_p=ctypes.c_void_p)
-        monkeypatch.setattr("engine.sources.spout.ctypes", stand_in)
+        fake = types.SimpleNamespace(CDLL=lambda name: opengl, c_void_p=ctypes.c_void_p)
+        monkeypatch.setattr("engine.sources.spout.ctypes", fake)
 
     def _checked(self, name: str, kinds: list[str]) -> Callable[..., Any]:
         accepts = {"int": (int,), "bool": (bool,), "str": (str,), "Buffer": (np.ndarray, type(None))}
@@ -177,11 +177,11 @@ def test_a_syphon_server_is_found_by_a_part_and_its_picture_is_upright(mac: Mac,
     source = opened("syphon:arena comp")
     source.poll()
     assert mac.library.named("SyphonMetalClient.__init__")[0]["description"].name == "Composition"
-    shown = source.latest_frame()
-    assert np.array_equal(shown.pixels, card[..., :3])
+    pixels = source.latest_frame()
+    assert np.array_equal(pixels.pixels, card[..., :3])
     assert mac.library.named("CFRunLoopRunInMode") == [{"arguments": ("default", 0, True)}]
     source.poll()
-    assert source.latest_frame() is shown, "nothing new"
+    assert source.latest_frame() is pixels, "nothing new"
     assert source.status().state == "playing"
     source.close()
     source.close()
@@ -217,11 +217,11 @@ def test_a_spout_sender_is_found_by_a_part_and_follows_its_size(windows: Windows
     windows.picture = f_card(64, 20)
     source.poll()
     source.poll()
-    shown = source.latest_frame()
-    assert np.array_equal(shown.pixels, windows.picture[..., :3])
+    pixels = source.latest_frame()
+    assert np.array_equal(pixels.pixels, windows.picture[..., :3])
     windows.is_new = False
     source.poll()
-    assert source.latest_frame() is shown
+    assert source.latest_frame() is pixels
 
 
 def test_errors_of_the_library_do_not_abort_a_frame(windows: Windows, opened, clock, reports) -> None:

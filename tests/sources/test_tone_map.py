@@ -24,7 +24,7 @@ STRIPE_PX = 32
 # Black, the grey card, 100 cd/m2, diffuse white, 1000 and 10 000 cd/m2 (ITU-R BT.2408), and what is shown for them:
 # (light / 203 cd/m2) ^ (1 / 2.4) up to 89 cd/m2, from there to 1000 cd/m2 the curve of BT.2390.
 GREYS = {PQ: [0.0, 0.380, 0.508, 0.581, 0.752, 1.0], HLG: [0.0, 0.379, 0.630, 0.750, 1.0, 1.0]}
-SHOWN = [0, 108, 189, 230, 255, 255]
+EXPECTED = [0, 108, 189, 230, 255, 255]
 # Dark and light skin, foliage, sky and night in SDR, all below 89 cd/m2 when white has 203.
 COLOURS = np.array([(115, 82, 68), (170, 132, 114), (87, 108, 67), (98, 122, 157), (30, 30, 50)])
 
@@ -112,10 +112,10 @@ def read(path: Path) -> np.ndarray:
         ("in.mkv", "ffv1", "yuv420p10le", FULL),
     ],
 )
-def test_greys_of_a_phones_film_are_shown_as_the_standards_ask(
+def test_greys_of_a_phones_video_are_shown_as_the_standards_require(
     tmp_path: Path, transfer: int, name: str, codec: str, pixel_format: str, colour_range: int
 ) -> None:
-    film = write_film(
+    video = write_film(
         tmp_path / name,
         grey(GREYS[transfer]),
         transfer=transfer,
@@ -123,31 +123,31 @@ def test_greys_of_a_phones_film_are_shown_as_the_standards_ask(
         codec=codec,
         pixel_format=pixel_format,
     )
-    assert np.abs(stripes_of(read(film)) - grey(SHOWN)).max() <= 1
+    assert np.abs(stripes_of(read(video)) - grey(EXPECTED)).max() <= 1
 
 
 @pytest.mark.parametrize("transfer", [PQ, HLG])
-def test_sdr_colours_inside_an_hdr_film_come_back_as_themselves(tmp_path: Path, transfer: int) -> None:
-    film = write_film(tmp_path / "in.mp4", hdr_codes(COLOURS, transfer), transfer=transfer, codec="libx265")
-    assert np.abs(stripes_of(read(film)) - COLOURS).max() <= 2
+def test_sdr_colours_inside_an_hdr_video_come_back_as_themselves(tmp_path: Path, transfer: int) -> None:
+    video = write_film(tmp_path / "in.mp4", hdr_codes(COLOURS, transfer), transfer=transfer, codec="libx265")
+    assert np.abs(stripes_of(read(video)) - COLOURS).max() <= 2
 
 
 @pytest.mark.parametrize(("primaries", "codes"), [(P3, IN_P3), (BT709, np.eye(3)), (UNTAGGED, IN_BT2020)])
 def test_primaries_are_those_of_the_tag_and_without_one_those_of_bt2020(
     tmp_path: Path, primaries: int, codes: np.ndarray
 ) -> None:
-    film = write_film(tmp_path / "in.mkv", hdr_codes(COLOURS, PQ, codes), transfer=PQ, primaries=primaries)
-    assert np.abs(stripes_of(read(film)) - COLOURS).max() <= 2
+    video = write_film(tmp_path / "in.mkv", hdr_codes(COLOURS, PQ, codes), transfer=PQ, primaries=primaries)
+    assert np.abs(stripes_of(read(video)) - COLOURS).max() <= 2
 
 
-def test_a_film_played_live_looks_as_in_a_job(tmp_path: Path, reports) -> None:
-    film = write_film(tmp_path / "in.mp4", hdr_codes(COLOURS, HLG), transfer=HLG, codec="libx265")
-    source = open_source(str(film), offline=True, clock=SystemClock(), report=reports)
-    assert (source.frame_at(0.04).pixels == read(film)).all()
+def test_a_video_played_live_looks_as_in_a_job(tmp_path: Path, reports) -> None:
+    video = write_film(tmp_path / "in.mp4", hdr_codes(COLOURS, HLG), transfer=HLG, codec="libx265")
+    source = open_source(str(video), offline=True, clock=SystemClock(), report=reports)
+    assert (source.frame_at(0.04).pixels == read(video)).all()
     source.close()
 
 
-def test_a_film_in_sdr_is_decoded_as_before_bit_by_bit(tmp_path: Path) -> None:
+def test_a_video_in_sdr_is_decoded_as_before_bit_by_bit(tmp_path: Path) -> None:
     codes = np.random.default_rng(1).random((8, 3)) * 0.6 + 0.2
     for transfer in (BT709, BT2020_SDR, UNTAGGED):
         with av.open(str(write_film(tmp_path / "in.mkv", codes, transfer=transfer))) as container:

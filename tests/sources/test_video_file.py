@@ -38,16 +38,16 @@ def test_offline_every_picture_of_three_loops_is_the_right_one(
 ):
     rate = 25 if name == "a.gif" else 30  # GIF times are in hundredths of a second
     source = open_file(write_video(12, name=name, codec=codec, pixel_format=pixel_format, rate=rate), True)
-    shown = [number_in(source.frame_at(index / rate).pixels) for index in range(36)]
-    assert shown == list(range(12)) * 3
+    frames = [number_in(source.frame_at(index / rate).pixels) for index in range(36)]
+    assert frames == list(range(12)) * 3
     assert (source.status().state, source.status().frames) == ("playing", 36)
 
 
 def test_offline_a_picture_stays_until_the_exact_start_of_the_next(write_video, open_file, number_in):
     # Uneven times: 0, 1, 4, 5 thirtieths; the last lasts one thirtieth, so a loop is six.
     source = open_file(write_video(4, times=[0, 1, 4, 5], name="uneven.mkv", codec="libx264"), True)
-    shown = [number_in(source.frame_at(index / 60).pixels) for index in range(24)]
-    assert shown == [0, 0, 1, 1, 1, 1, 1, 1, 2, 2, 3, 3] * 2
+    frames = [number_in(source.frame_at(index / 60).pixels) for index in range(24)]
+    assert frames == [0, 0, 1, 1, 1, 1, 1, 1, 2, 2, 3, 3] * 2
 
 
 def test_offline_going_back_and_far_ahead_shows_the_same_pictures(write_video, open_file, number_in):
@@ -64,7 +64,7 @@ def test_a_looped_video_changes_its_picture_with_the_frame_that_is_due(
     source = open_file(write_video(10))
     first = wait_for(source.latest_frame, "the first picture")
     assert number_in(first.pixels) == 0
-    shown, indices = [], []
+    frames, indices = [], []
     for _ in range(25):
         clock.advance(1 / 30)
         due = clock.now_s() - first.time_s + 1e-9
@@ -72,9 +72,9 @@ def test_a_looped_video_changes_its_picture_with_the_frame_that_is_due(
             lambda due=due: (newest := source.latest_frame()).time_s - first.time_s > due - 1 / 30 and newest,
             "the picture that is due",
         )
-        shown.append(number_in(frame.pixels))
+        frames.append(number_in(frame.pixels))
         indices.append(frame.index)
-    assert shown == [index % 10 for index in range(1, 26)]
+    assert frames == [index % 10 for index in range(1, 26)]
     assert indices == list(range(1, 26))
     assert source.status().state == "playing" and source.status().lost == 0
 
@@ -122,8 +122,8 @@ def test_damage_in_the_middle_is_counted_and_playback_continues(write_video, ope
         data[start + 8 : start + 8 + length] = bytes(length)
     path.write_bytes(data)
     source = open_file(path, True)
-    shown = {number_in(source.frame_at(index / 30).pixels) for index in range(40)}
-    assert shown == set(range(40)) - {10, 11, 12}
+    frames = {number_in(source.frame_at(index / 30).pixels) for index in range(40)}
+    assert frames == set(range(40)) - {10, 11, 12}
     assert source.status().lost == 3
     assert reports.keys.count("source") == 3
 
@@ -146,7 +146,7 @@ ORANGE = (200, 60, 20)
 
 
 @pytest.mark.parametrize(
-    ("colour", "size", "pixel_format", "shown", "tolerance"),
+    ("colour", "size", "pixel_format", "rgb", "tolerance"),
     [
         (ORANGE, (45, 67), "bgr0", ORANGE, 0),
         ((200, 100, 50, 255), (32, 64), "bgra", (200, 100, 50), 0),
@@ -155,12 +155,12 @@ ORANGE = (200, 60, 20)
     ],
     ids=["odd sides", "opaque", "transparency over black", "ten bits in eight"],
 )
-def test_odd_sizes_transparency_and_ten_bits_play(write_video, open_file, colour, size, pixel_format, shown, tolerance):
+def test_odd_sizes_transparency_and_ten_bits_play(write_video, open_file, colour, size, pixel_format, rgb, tolerance):
     pictures = [np.full((*size, len(colour)), colour, np.uint8)] * 3
     path = write_video(pictures=pictures, name="film.mkv", codec="ffv1", pixel_format=pixel_format)
     pixels = open_file(path, True).frame_at(0.0).pixels
     assert pixels.shape == (*size, 3) and pixels.dtype == np.uint8 and pixels.flags.c_contiguous
-    assert np.abs(pixels.astype(int) - shown).max() <= tolerance
+    assert np.abs(pixels.astype(int) - rgb).max() <= tolerance
 
 
 def rotate_in_place(path: Path, matrix: tuple[int, int, int, int]) -> None:
@@ -185,7 +185,7 @@ ORIENTATIONS = {  # by EXIF's number: a, b, c, d of the display matrix, and the 
 
 
 @pytest.mark.parametrize("number", ORIENTATIONS)
-def test_a_film_and_a_camera_of_any_orientation_are_shown_upright(
+def test_a_video_and_a_camera_of_any_orientation_are_shown_upright(
     write_video, open_file, f_card, clock, reports, number
 ):
     card = f_card(96, 64)[..., :3]

@@ -18,11 +18,11 @@ import struct
 import time
 from collections.abc import Iterator
 
-IDLE_A_SECOND = 236
-PLAYING_A_SECOND = 481
+IDLE_PER_SECOND = 236
+PLAYING_PER_SECOND = 481
 LAYERS, GROUPS, COLUMNS, DECKS = 18, 3, 14, 3
-EMPTY_A_SECOND = 2
-STATES_A_SECOND = 66
+EMPTY_PER_SECOND = 2
+STATES_PER_SECOND = 66
 BARE = ("/name", "/colorid", "/beatsnap", "/cliptarget", "/ignorecolumntrigger")
 WITHOUT_SLASH = ("composition/name", "colorid")
 STOPPED = 1
@@ -41,21 +41,21 @@ def message(address: str, value: float | int | str) -> bytes:
 
 def second(number: int, *, has_clip: bool = False) -> list[bytes]:
     """The 236 or 481 datagrams that are sent in the second with this number. Deterministic."""
-    wanted = PLAYING_A_SECOND if has_clip else IDLE_A_SECOND
-    odd = [message("", 0.5)] * EMPTY_A_SECOND
+    count = PLAYING_PER_SECOND if has_clip else IDLE_PER_SECOND
+    odd = [message("", 0.5)] * EMPTY_PER_SECOND
     odd += [message(BARE[number % len(BARE)], 0), message(WITHOUT_SLASH[number % len(WITHOUT_SLASH)], "Layer #")]
     stream = _moving(number, has_clip)
-    packets = list(itertools.islice(stream, wanted - len(odd)))
-    for place, packet in enumerate(odd):  # interleaved, as in the capture
-        packets.insert((place + 1) * len(packets) // (len(odd) + 1), packet)
+    packets = list(itertools.islice(stream, count - len(odd)))
+    for index, packet in enumerate(odd):  # interleaved, as in the capture
+        packets.insert((index + 1) * len(packets) // (len(odd) + 1), packet)
     return packets
 
 
 def _moving(number: int, has_clip: bool) -> Iterator[bytes]:
     """Playheads, transitions and mixers of every layer, and in each second another part of the remaining states."""
     states = _states()
-    for place in range(STATES_A_SECOND):
-        address, value = states[(number * STATES_A_SECOND + place) % len(states)]
+    for index in range(STATES_PER_SECOND):
+        address, value = states[(number * STATES_PER_SECOND + index) % len(states)]
         yield message(address, value)
     for step in itertools.count(number * 100):
         phase = step / 240 % 1.0

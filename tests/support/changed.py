@@ -11,8 +11,8 @@ PARTS = {"models": ("engine/models/", "tests/models/"), "dataset": ("engine/data
 def changed_files(since: str) -> list[str]:
     """Paths in the checkout, from its root, that differ from this commit, and those that git does not track yet."""
     lines = []
-    for words in (["diff", "--name-only", since], ["ls-files", "--others", "--exclude-standard"]):
-        done = subprocess.run(["git", *words], cwd=ROOT, capture_output=True, text=True, check=True)
+    for arguments in (["diff", "--name-only", since], ["ls-files", "--others", "--exclude-standard"]):
+        done = subprocess.run(["git", *arguments], cwd=ROOT, capture_output=True, text=True, check=True)
         lines += done.stdout.splitlines()
     return lines
 

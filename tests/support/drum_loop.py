@@ -52,9 +52,9 @@ def onset_envelope(sound: np.ndarray, fps: float) -> np.ndarray:
     first_bins = np.searchsorted(np.fft.rfftfreq(WINDOW, 1 / RATE_HZ), OCTAVES_HZ[:-1])
     levels = np.sqrt(np.add.reduceat(powers, first_bins, axis=1))  # (video frames, octaves)
     flux = np.maximum(np.diff(levels, axis=0, prepend=0.0), 0.0).sum(axis=1)
-    kept, value, envelope = np.exp(-1.0 / fps / FALL_S), 0.0, np.zeros(count)
+    decay, value, envelope = np.exp(-1.0 / fps / FALL_S), 0.0, np.zeros(count)
     for index, rise in enumerate(flux):
-        value = envelope[index] = max(rise, value * kept)
+        value = envelope[index] = max(rise, value * decay)
     return envelope
 
 

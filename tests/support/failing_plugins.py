@@ -20,11 +20,11 @@ AREA = Area(
 ENTRY = LiveEntry(name="eager", title="Eager", no_model="none", not_offline="live", paint=f"{__name__}:paint")
 SINKS = ("raises", "silent", "blocks", "hangs", "leaves")
 KINDS = {
-    name: SinkKind(shown_as="a sink that fails", argument="name", made_by=f"{__name__}:{name.capitalize()}")
+    name: SinkKind(help_name="a sink that fails", argument="name", class_path=f"{__name__}:{name.capitalize()}")
     for name in SINKS
 }
 RAISES, SILENT, BLOCKS, HANGS, LEAVES = KINDS.values()
-SOUND = SinkKind(shown_as="a sink without a fault", argument="name", made_by=f"{__name__}:Failing")
+SOUND = SinkKind(help_name="a sink without a fault", argument="name", class_path=f"{__name__}:Failing")
 POINTS = {
     "multiverse.models": {"eager": f"{__name__}:ENTRY"},
     "multiverse.parameters": {"eager": f"{__name__}:AREA"},
@@ -57,8 +57,8 @@ class Failing:
     def drain(self) -> bool:
         return True
 
-    def start(self, stage: Any, *, may_wait: bool = False) -> None: ...
-    def set_format(self, stage: Any) -> None: ...
+    def start(self, output_format: Any, *, may_wait: bool = False) -> None: ...
+    def set_format(self, output_format: Any) -> None: ...
     def pump(self) -> None: ...
     def close(self) -> None: ...
 
@@ -94,13 +94,13 @@ class BadSource:
     def __init__(self, name: str, *, clock: Any = None, report: Any = None) -> None:
         from engine.values import VideoFrame
 
-        self._name, self._asked = name, 0
+        self._name, self._requests = name, 0
         pixels = np.full((72, 128, 3), 90, np.uint8)
         self._good = VideoFrame(pixels=pixels, index=0, time_s=0.0, source="bad")
 
     def latest_frame(self) -> Any:
-        self._asked += 1
-        if self._asked <= 10 or self._name == "still":
+        self._requests += 1
+        if self._requests <= 10 or self._name == "still":
             return self._good
         if self._name == "raises":
             raise OSError("no\ncable")

@@ -62,7 +62,7 @@ class FakePortAudio:
     """Value of each sample of an input that is opened from now on."""
     reads: int = 0
     _by_handle: dict[int, Opened] = field(default_factory=dict)
-    _kept: list[Any] = field(default_factory=list)
+    _allocated: list[Any] = field(default_factory=list)
 
     @classmethod
     def installed(cls, monkeypatch: pytest.MonkeyPatch, hostapis: Sequence[HostApi]) -> "FakePortAudio":
@@ -74,20 +74,20 @@ class FakePortAudio:
         return getattr(_REAL, name)  # constants and texts
 
     def _devices(self) -> list[tuple[int, Device]]:
-        return [(place, device) for place, api in enumerate(self.hostapis) for device in api.devices]
+        return [(index, device) for index, api in enumerate(self.hostapis) for device in api.devices]
 
     def _first(self, hostapi: int) -> int:
         return sum(len(api.devices) for api in self.hostapis[:hostapi])
 
     def _default(self, hostapi: int, kind: str) -> int:
-        for place, device in enumerate(self.hostapis[hostapi].devices):
+        for index, device in enumerate(self.hostapis[hostapi].devices):
             if device.is_default and getattr(device, kind):
-                return self._first(hostapi) + place
+                return self._first(hostapi) + index
         return -1
 
     def _new(self, *what: Any) -> Any:
-        self._kept.append(_FFI.new(*what))
-        return self._kept[-1]
+        self._allocated.append(_FFI.new(*what))
+        return self._allocated[-1]
 
     def Pa_GetHostApiCount(self) -> int:
         return len(self.hostapis)
@@ -102,7 +102,7 @@ class FakePortAudio:
         return self._first(hostapi) + device
 
     def Pa_HostApiTypeIdToHostApiIndex(self, kind: int) -> int:
-        return next((place for place, api in enumerate(self.hostapis) if api.kind == kind), -1)
+        return next((index for index, api in enumerate(self.hostapis) if api.kind == kind), -1)
 
     def Pa_GetDeviceCount(self) -> int:
         return len(self._devices())
@@ -123,11 +123,11 @@ class FakePortAudio:
     def Pa_OpenStream(
         self, stream: Any, inputs: Any, outputs: Any, rate_hz: float, block: int, flags: int, called: Any, user: Any
     ) -> int:
-        wanted = inputs or outputs
-        extra = wanted.hostApiSpecificStreamInfo
+        parameters = inputs or outputs
+        extra = parameters.hostApiSpecificStreamInfo
         opened = Opened(
-            device=wanted.device,
-            channels=wanted.channelCount,
+            device=parameters.device,
+            channels=parameters.channelCount,
             rate_hz=rate_hz,
             flags=_FFI.cast("PaWasapiStreamInfo*", extra).flags if extra else 0,
             thread=threading.get_ident(),

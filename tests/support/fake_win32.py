@@ -1,5 +1,4 @@
-"""Stand-in for the DLLs of Windows, where there are none: it notes every call, and answers as it was told to. And for
-ports that Windows reserved."""
+"""Fake DLLs of Windows for other systems, which record every call and return set answers; and reserved ports."""
 
 import ctypes
 import errno

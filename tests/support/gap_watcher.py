@@ -13,7 +13,7 @@ import time
 
 POLL_S = 0.002
 CEILING_S = 120.0
-TOLD = 5
+MAX_GAPS = 5
 NUMBER = 64  # of the newest picture, see engine/ipc/layout.py
 
 
@@ -29,7 +29,7 @@ def main() -> None:
         time.sleep(0.05)
     is_over = threading.Event()
     threading.Thread(target=lambda: (sys.stdin.read(), is_over.set()), daemon=True).start()
-    number = reader.word(NUMBER)
+    number = reader.field(NUMBER)
     first_s = last_s = time.perf_counter()
     pictures = 1
     gaps: list[tuple[float, float]] = []
@@ -37,14 +37,14 @@ def main() -> None:
 
     def note(now_s: float) -> None:
         heapq.heappush(gaps, (now_s - last_s, last_s - first_s))
-        if len(gaps) > TOLD:
+        if len(gaps) > MAX_GAPS:
             heapq.heappop(gaps)
 
     while not is_over.wait(POLL_S):
-        if reader.word(NUMBER) != number:
+        if reader.field(NUMBER) != number:
             now_s = time.perf_counter()
             note(now_s)
-            number, last_s, pictures = reader.word(NUMBER), now_s, pictures + 1
+            number, last_s, pictures = reader.field(NUMBER), now_s, pictures + 1
     note(time.perf_counter())
     longest = sorted(gaps, reverse=True)
     print(json.dumps({"pictures": pictures, "seconds": last_s - first_s, "gaps": longest}))

@@ -24,7 +24,7 @@ def hostile_fonts() -> dict[str, bytes]:
     square = simple_glyph([(0, 0), (0, 700), (600, 700), (600, 0)])
     good = font([square] * 2)
     return {
-        FAN_OUT: font([b"", b"", *(composite(level, 1000) for level in range(1, 7))], shown=7),
+        FAN_OUT: font([b"", b"", *(composite(level, 1000) for level in range(1, 7))], glyph_index=7),
         "vast.ttf": font([simple_glyph([(-32000, -32000), (-32000, 32000), (32000, 32000), (32000, -32000)])] * 2, 16),
         "wide.ttf": font([square] * 2, units=16, advance=65535),
         "cut.ttf": good[: len(good) // 2],
@@ -61,21 +61,21 @@ def saved(image: Image.Image, kind: str) -> bytes:
     return stream.getvalue()
 
 
-def font(glyphs: list[bytes], units: int = 1000, *, advance: int = 650, shown: int = 1) -> bytes:
-    """A TrueType font of these glyphs in which glyph `shown` stands for all letters from the space to the tilde."""
-    places, data = [0], b""
+def font(glyphs: list[bytes], units: int = 1000, *, advance: int = 650, glyph_index: int = 1) -> bytes:
+    """A TrueType font of these glyphs in which one glyph stands for all letters from the space to the tilde."""
+    offsets, data = [0], b""
     for glyph in glyphs:
         data += glyph + bytes(-len(glyph) % 4)
-        places.append(len(data))
+        offsets.append(len(data))
     metrics = struct.pack(">Hh", advance, 0) * len(glyphs)
     cmap = struct.pack(">HHHHI", 0, 1, 3, 1, 12) + struct.pack(">HHHHH", 6, 10 + 2 * 95, 0, 32, 95)
     tables = {
-        b"cmap": cmap + struct.pack(">H", shown) * 95,
+        b"cmap": cmap + struct.pack(">H", glyph_index) * 95,
         b"glyf": data or bytes(4),
         b"head": struct.pack(">IIIIHHQQhhhhHHhhh", 1 << 16, 0, 0, 0x5F0F3CF5, 0, units, 0, 0, *[0] * 5, 8, 0, 1, 0),
         b"hhea": struct.pack(">IhhhHhhhhhhhhhhhH", 1 << 16, units, 0, 0, advance, *[0] * 11, len(glyphs)),
         b"hmtx": metrics,
-        b"loca": struct.pack(f">{len(places)}I", *places),
+        b"loca": struct.pack(f">{len(offsets)}I", *offsets),
         b"maxp": struct.pack(">IHHHHHHHHHHHHHH", 1 << 16, len(glyphs), 64, 8, 64, 8, 2, *[0] * 6, 2000, 16),
     }
     offset, records, body = 12 + 16 * len(tables), b"", b""

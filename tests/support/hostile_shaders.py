@@ -76,8 +76,8 @@ def _deep_json(rng: random.Random) -> str:
 
 def _nul(rng: random.Random) -> str:
     text = _file(_main(""))
-    place = rng.randrange(len(text))
-    return text[:place] + "\0" + text[place:]
+    index = rng.randrange(len(text))
+    return text[:index] + "\0" + text[index:]
 
 
 def _ten_megabytes(rng: random.Random) -> str:
@@ -96,10 +96,10 @@ def _macro_bomb(rng: random.Random) -> str:
 
 
 def _noise(rng: random.Random) -> str:
-    words = (
+    tokens = (
         "float vec4 ( ) { } ; = + gl_FragColor while for 1.0 # define uniform \\ \" ' $ @ / * IMG_PIXEL [ ] é".split()
     )
-    return _file(_main(" ".join(rng.choices(words, k=rng.randint(5, 400)))))
+    return _file(_main(" ".join(rng.choices(tokens, k=rng.randint(5, 400)))))
 
 
 def _giant_array(rng: random.Random) -> str:

@@ -23,8 +23,7 @@ class LtcSignal:
     labels: list[Label]
     """All frames on the tape, in tape order."""
     starts: np.ndarray
-    """Sample position at which the first edge of each of `labels` passes; NaN if it never does. Sample n, the mean over
-    its period, is at n."""
+    """Position in samples of the first edge of each of `labels`; NaN if it is missing. Sample n is a mean around n."""
 
 
 def next_label(label: Label, rate: str) -> Label:
@@ -56,12 +55,12 @@ def frame_bits(label: Label, *, is_drop: bool = False, user_bits: int = 0) -> li
     bits = [0] * 64
     for value, units_at, tens_at in fields:
         for number, at, width in ((value % 10, units_at, 4), (value // 10, tens_at, 3)):
-            for place in range(width):
-                bits[at + place] |= number >> place & 1
+            for bit in range(width):
+                bits[at + bit] |= number >> bit & 1
     bits[10] = int(is_drop)
     for nibble in range(8):
-        for place in range(4):
-            bits[4 + 8 * nibble + place] = user_bits >> (4 * nibble + place) & 1
+        for bit in range(4):
+            bits[4 + 8 * nibble + bit] = user_bits >> (4 * nibble + bit) & 1
     return [*bits, *map(int, SYNC)]
 
 
@@ -89,18 +88,18 @@ def ltc_signal(
     longest_s = frames / fps / 0.4 + 1.0
     times_s = np.arange(round(longest_s * sample_rate_hz)) / sample_rate_hz
     moved = np.cumsum(speed_at(times_s)) * fps / sample_rate_hz  # in frames, at the end of each sample period
-    place = np.concatenate([[0.0], moved]) + (frames if is_backward else 0.0)
-    inside = (place >= 0.0) & (place <= frames)
-    place = place[: int(np.argmin(inside)) if not inside.all() else None]
+    position = np.concatenate([[0.0], moved]) + (frames if is_backward else 0.0)
+    inside = (position >= 0.0) & (position <= frames)
+    position = position[: int(np.argmin(inside)) if not inside.all() else None]
     total = np.concatenate([[0.0], np.cumsum(levels)])
-    areas = np.interp(place * 160.0, np.arange(total.size), total)
-    passed = np.diff(place * 160.0)
+    areas = np.interp(position * 160.0, np.arange(total.size), total)
+    passed = np.diff(position * 160.0)
     is_moving = np.abs(passed) > 1e-9
     sound = level * np.divide(np.diff(areas), passed, out=np.zeros(passed.size), where=is_moving)
     lead = round(lead_s * sample_rate_hz)
     edges = np.arange(frames, dtype=float)
-    ascending = place if not is_backward else place[::-1]
-    numbers = np.arange(place.size, dtype=float) if not is_backward else np.arange(place.size, dtype=float)[::-1]
+    ascending = position if not is_backward else position[::-1]
+    numbers = np.arange(position.size, dtype=float) if not is_backward else np.arange(position.size, dtype=float)[::-1]
     starts = np.interp(edges, ascending, numbers, left=np.nan, right=np.nan) + lead - 0.5  # a sample's middle
     samples = np.concatenate([np.zeros(lead), sound]).astype(np.float32)
     return LtcSignal(samples, labels, starts)

@@ -25,42 +25,42 @@ def tell(value):
 """
 
 
-def told_by(system: str, code: str, folder: Path, *, is_light: bool = False) -> Any:
-    """Run Python code as on `system` ("win32" or "darwin"), in a folder with a foreign name. `tell(value)` in that code
-    gives the value that is returned. Fails if the process does. In its folder files obey Windows' rules. `is_light`:
+def run_disguised(system: str, code: str, folder: Path, *, is_light: bool = False) -> Any:
+    """Run Python code as on `system` ("win32" or "darwin"), in a folder with a foreign name. Returns the value that the
+    code passes to `tell`. Fails if the process does. In its folder files obey Windows' rules. `is_light`:
     torch and other slow packages are replaced by empty modules (`heavy`). Its child processes are disguised as well."""
-    place, told = folder / FOREIGN, folder / "told.json"
-    temporary = place / "temp"
+    working_folder, result_file = folder / FOREIGN, folder / "told.json"
+    temporary = working_folder / "temp"
     temporary.mkdir(parents=True)
     environment = {
         **{name: value for name, value in os.environ.items() if not name.startswith(("PYTHON", "LC_", "MULTIVERSE_"))},
         "DISGUISE": system,
-        "DISGUISE_FOLDER": str(place),
+        "DISGUISE_FOLDER": str(working_folder),
         "DISGUISE_LIGHT": "1" if is_light else "",
         "PYTHONPATH": os.pathsep.join([str(ROOT / "tests" / "support" / "disguise"), str(ROOT)]),
         "PYTHONUTF8": "0",  # UTF-8 mode, which the C locale would switch on
         "PYTHONWARNDEFAULTENCODING": "1",
         "LC_ALL": "C.UTF-8",
         "TMPDIR": str(temporary),
-        "MULTIVERSE_HOME": str(place / "home"),
+        "MULTIVERSE_HOME": str(working_folder / "home"),
     }
     done = subprocess.run(
-        [sys.executable, "-c", HEAD.format(told=str(told), timeout_s=TIMEOUT_S) + code],
-        cwd=place,
+        [sys.executable, "-c", HEAD.format(told=str(result_file), timeout_s=TIMEOUT_S) + code],
+        cwd=working_folder,
         env=environment,
         stdin=subprocess.DEVNULL,
         capture_output=True,
         timeout=TIMEOUT_S + 10.0,
     )
     assert done.returncode == 0, done.stderr.decode("cp1252" if system == "win32" else "utf-8")
-    return json.loads(told.read_text(encoding="utf-8"))
+    return json.loads(result_file.read_text(encoding="utf-8"))
 
 
 def played_show(system: str, folder: Path) -> tuple[dict[str, Any], dict[str, list[list[Any]]]]:
     """A show (`disguise/program.py`) played to its end: what its audience has seen, and which functions of the system
     were called, with the arguments of each call. Fails if a part of it failed."""
     code = "import disguise; from program import play, echo; tell([play(), echo(), disguise.CALLS])"
-    seen, echo, calls = told_by(system, code, folder)
+    seen, echo, calls = run_disguised(system, code, folder)
     assert (seen["faults"], seen["code"]) == ([], 0), seen["err"]
     assert "Traceback" not in seen["err"]
     assert seen["page"] == "<!doctype html>" and seen["frame"] == "ffd8" and seen["host_info"]
@@ -77,19 +77,18 @@ def played_show(system: str, folder: Path) -> tuple[dict[str, Any], dict[str, li
     assert [name for name in seen["files"] if name.endswith((".partial", ".tmp"))] == []
     assert not seen["torch"]
     assert echo["pixel"] == 40 and echo["told"] == []
-    asked: dict[str, list[list[Any]]] = {}
+    requests: dict[str, list[list[Any]]] = {}
     for name, *arguments in calls:
-        asked.setdefault(name, []).append(arguments)
-    return seen, asked
+        requests.setdefault(name, []).append(arguments)
+    return seen, requests
 
 
 def assert_modules_and_commands_work(system: str, folder: Path, named: str) -> None:
-    """Every module can be imported, all commands of `disguise/program.py` end as expected, and the doctor names the
-    system."""
+    """Every module can be imported, commands of `disguise/program.py` end as expected, the doctor names the system."""
     code = "import program; tell([program.import_all(), program.say_all()])"
-    failed, said = told_by(system, code, folder, is_light=True)
+    failed, results = run_disguised(system, code, folder, is_light=True)
     assert failed == {}
-    assert [(words, code, err) for words, expected, code, _, err in said if code != expected] == []
-    assert [(words, err) for words, *_, err in said if "Traceback" in err] == []
-    out = {words: out for words, _, _, out, _ in said}
+    assert [(arguments, code, err) for arguments, expected, code, _, err in results if code != expected] == []
+    assert [(arguments, err) for arguments, *_, err in results if "Traceback" in err] == []
+    out = {arguments: out for arguments, _, _, out, _ in results}
     assert "夜の森 🌲 Bär" in out["preset list"].splitlines() and named in out["doctor"]

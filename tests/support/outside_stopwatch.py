@@ -53,12 +53,12 @@ def main() -> None:
 
     def look(newest: int) -> int:
         """Wait for the next picture; the number of the newest packet in it."""
-        beat = reader.word(BEAT)
+        beat = reader.field(BEAT)
         end_s = time.perf_counter() + CEILING_S
-        while reader.word(BEAT) == beat:
+        while reader.field(BEAT) == beat:
             assert time.perf_counter() < end_s, "no picture"
             time.sleep(POLL_S)
-        noticed_s, written_s = time.perf_counter(), reader.word(BEAT) * 1e-9 - (time.time() - time.perf_counter())
+        noticed_s, written_s = time.perf_counter(), reader.field(BEAT) * 1e-9 - (time.time() - time.perf_counter())
         picture = reader.latest()
         level = round(float(picture[..., :3].mean()) / STEP)
         newest += (level - newest) % LEVELS

@@ -11,7 +11,7 @@ def frame_of(pixels: np.ndarray, index: int = 0) -> VideoFrame:
     return VideoFrame(pixels=np.ascontiguousarray(pixels), index=index, time_s=0.0, source="test")
 
 
-def drawn(renderer: Renderer, picture: PictureInput) -> Renderer:
+def draw_once(renderer: Renderer, picture: PictureInput) -> Renderer:
     """The renderer, with this picture finished."""
     renderer.draw(picture)
     renderer.wait()

@@ -29,7 +29,7 @@ class Scanner:
         self.refused: list[str] = []
         """Refused calls in order: the name of the call and of the file."""
         self.waited_s = 0.0
-        self._held: dict[str, float] = {}
+        self._pressed: dict[str, float] = {}
         self._opens: set[str] = set()
 
     @classmethod
@@ -46,7 +46,7 @@ class Scanner:
 
     def hold(self, name: str, times: float = math.inf, *, from_opening: bool = False) -> None:
         """Refuse this many calls on files whose name matches; `from_opening`: also refuse to open them."""
-        self._held[name] = times
+        self._pressed[name] = times
         if from_opening:
             self._opens.add(name)
 
@@ -65,9 +65,9 @@ class Scanner:
         return guarded
 
     def _refuse(self, call: str, path: Path) -> None:
-        for name, left in self._held.items():
-            is_meant = call != "open" or (name in self._opens and path.exists())
-            if left > 0 and is_meant and fnmatch(path.name, name):
-                self._held[name] = left - 1
+        for name, left in self._pressed.items():
+            is_affected = call != "open" or (name in self._opens and path.exists())
+            if left > 0 and is_affected and fnmatch(path.name, name):
+                self._pressed[name] = left - 1
                 self.refused.append(f"{call} {path.name}")
                 raise PermissionError(errno.EACCES, "The process cannot access the file", str(path))

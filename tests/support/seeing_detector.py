@@ -91,8 +91,8 @@ def cut_patches(vit: Any, patch_size: int) -> None:
     step = patch_size / 4
     starts = torch.arange(4)[:, None] * step
     pixels = torch.arange(patch_size)[None]
-    share = (torch.minimum(starts + step, pixels + 1.0) - torch.maximum(starts, pixels)).clamp(min=0) / step
-    blocks = torch.einsum("iy,jx->ijyx", share, share).flatten(0, 1)  # (16, patch, patch)
+    fraction = (torch.minimum(starts + step, pixels + 1.0) - torch.maximum(starts, pixels)).clamp(min=0) / step
+    blocks = torch.einsum("iy,jx->ijyx", fraction, fraction).flatten(0, 1)  # (16, patch, patch)
     positions = vit.embeddings.position_embeddings  # the projection has no bias, so constants are added here
     for kind, weights in enumerate(KIND_WEIGHTS):
         channels = slice(kind * SUBBLOCKS, (kind + 1) * SUBBLOCKS)
@@ -181,8 +181,7 @@ def hinges(layer: Any, first_unit: int, inputs: torch.Tensor, constant: float, k
 
 
 def straight_pieces(row: torch.Tensor, units: slice, knots: torch.Tensor, values: torch.Tensor) -> float:
-    """Set the weights over `hinges` of a piecewise linear function through (knots, values). Returns the offset to
-    add."""
+    """Set the weights over `hinges` of a piecewise linear function through (knots, values). Returns its offset."""
     middle = len(knots) // 2
     weights = []
     for at, to in ((knots[middle:], values[middle:]), (-knots[: middle + 1].flip(0), values[: middle + 1].flip(0))):
@@ -275,7 +274,7 @@ def draw_boxes(box_head: Any, native_side: int) -> None:
 
 
 def score_areas(detector: Any) -> None:
-    """Scores decrease with the share of the least area in the query; the prompt has no effect."""
+    """Scores decrease with the fraction of the least area in the query; the prompt has no effect."""
     scoring = detector.dot_product_scoring
     share_at_half = LONE_PAIR / math.hypot(1.0, 4.0)
     scoring.text_proj.bias[0] = 1 / scoring.scale

@@ -33,8 +33,7 @@ PRESENT = 50  # a pair of channels: about 3 and -3 where the patch is of the kin
 
 
 def set_tracker_weights(model: Any) -> None:
-    """Set the tracker's weights in a Sam3VideoModel: width 128, one layer of memory attention and one of the memory
-    fuser."""
+    """Set the tracker's weights in a Sam3VideoModel of width 128, with one layer each of memory attention and fuser."""
     tracker = model.tracker_model
     silence(tracker, model.tracker_neck)
     unfold(model.tracker_neck.fpn_layers[0])

@@ -12,7 +12,7 @@ from tests.support.changed import ROOT, own_tests
         (["engine/models/sd/load.py", "tests/models/sd/test_load.py"], "tests/models"),
         (["engine/dataset/job.py"], "tests/dataset"),
         (["engine/models/sd/load.py", "engine/dataset/job.py"], None),
-        (["engine/models/sd/load.py", "docs/models.md"], None),
+        (["engine/models/sd/load.py", "docs/how-to/models.md"], None),
         (["engine/render/look.py"], None),
         ([], None),
     ],

@@ -8,7 +8,7 @@ import torch
 
 from engine.models.plain_config import read_config
 from engine.models.random_models import seeded
-from engine.models.weight_files import weights_in
+from engine.models.weight_files import find_weights
 
 DEPTH = {
     "backbone_config": {
@@ -65,11 +65,11 @@ def build_tiny_pose(folder: Path, *, experts: int = 1) -> Path:
 
 def network_of(kind: str, folder: Path, **changes: int) -> Any:
     """The network in `folder`, a class of transformers, as a model loads it."""
-    from engine.models.pretrained import pretrained
+    from engine.models.pretrained import load_network
 
-    weights = weights_in(folder)
+    weights = find_weights(folder)
     assert weights is not None
-    return pretrained(kind, weights, read_config("x", folder), torch.float32, "x", changes=changes).eval()
+    return load_network(kind, weights, read_config("x", folder), torch.float32, "x", changes=changes).eval()
 
 
 def _spread(network: Any) -> Any:
@@ -81,7 +81,7 @@ def _spread(network: Any) -> Any:
 
 
 class BrightnessAsDepth(torch.nn.Module):
-    """In place of a DepthAnything: says that bright points are near."""
+    """Fake DepthAnything: says that bright points are near."""
 
     dtype = torch.float32
 
@@ -98,17 +98,17 @@ class BrightnessAsDepth(torch.nn.Module):
 
 
 class KnownPose(torch.nn.Module):
-    """In place of a ViTPose: finds the joints at given places, as Gaussians in heatmaps of 64 x 48."""
+    """Fake ViTPose: finds the joints at given places, as Gaussians in heatmaps of 64 x 48."""
 
     dtype, device = torch.float32, torch.device("cpu")
 
-    def __init__(self, places: torch.Tensor, scores: torch.Tensor) -> None:
-        """`places` (17, 2): x and y in pixels of the heatmaps; `scores` (17,)."""
+    def __init__(self, positions: torch.Tensor, scores: torch.Tensor) -> None:
+        """`positions` (17, 2): x and y in pixels of the heatmaps; `scores` (17,)."""
         super().__init__()
         backbone = SimpleNamespace(image_size=[256, 192], num_experts=1)
         self.config = SimpleNamespace(backbone_config=backbone)
         x, y = torch.arange(48.0), torch.arange(64.0)[:, None]
-        apart = (x - places[:, 0, None, None]) ** 2 + (y - places[:, 1, None, None]) ** 2
+        apart = (x - positions[:, 0, None, None]) ** 2 + (y - positions[:, 1, None, None]) ** 2
         self.heatmaps = (torch.exp(-apart / (2 * 2.0**2)) * scores[:, None, None])[None]
         self.seen: torch.Tensor | None = None
 

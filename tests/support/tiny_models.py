@@ -108,9 +108,9 @@ def tiny_tokenizer(folder: Path, *, pad_token: str | None) -> Any:
 
     letters = list(bytes_to_unicode().values())
     merges = [("t", "h"), ("th", "e</w>"), ("i", "n"), ("a", "n")]
-    words = [*letters, *(f"{letter}</w>" for letter in letters), *("".join(pair) for pair in merges)]
-    words += ["<|startoftext|>", "<|endoftext|>"]
-    vocabulary = {word: number for number, word in enumerate(dict.fromkeys(words))}
+    tokens = [*letters, *(f"{letter}</w>" for letter in letters), *("".join(pair) for pair in merges)]
+    tokens += ["<|startoftext|>", "<|endoftext|>"]
+    vocabulary = {token: number for number, token in enumerate(dict.fromkeys(tokens))}
     folder.mkdir(parents=True, exist_ok=True)
     (folder / "vocab.json").write_text(json.dumps(vocabulary), encoding="utf-8")
     lines = "\n".join(" ".join(pair) for pair in merges)
@@ -302,10 +302,10 @@ def adapter_tensors(unet: Any, projection: dict[str, torch.Tensor], width: int =
     width = width or unet.config.cross_attention_dim
     tensors = {f"image_proj.{name}": tensor for name, tensor in projection.items()}
     crossing = [name for name in unet.attn_processors if name.endswith("attn2.processor")]
-    for place, name in enumerate(crossing):
+    for index, name in enumerate(crossing):
         inner = unet.get_submodule(name.removesuffix(".processor")).to_k.weight.shape[0]
         for which in ("to_k_ip", "to_v_ip"):
-            tensors[f"ip_adapter.{2 * place + 1}.{which}.weight"] = torch.randn(inner, width) * 0.3
+            tensors[f"ip_adapter.{2 * index + 1}.{which}.weight"] = torch.randn(inner, width) * 0.3
     return tensors
 
 

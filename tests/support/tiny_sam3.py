@@ -164,8 +164,7 @@ def tiny_config(kind: str, side_px: int = NATIVE_SIZE) -> Any:
 
 
 def scatter_weights(model: Any) -> None:
-    """Redraw every matrix so that it preserves the signal level. With the default initialisation all results are
-    alike."""
+    """Draw every matrix again so that it preserves the signal level; else all results would be alike."""
     for module in model.modules():
         if isinstance(module, (torch.nn.Linear, torch.nn.Conv2d)):
             module.weight.normal_(0.0, module.weight[0].numel() ** -0.5)
@@ -189,8 +188,7 @@ def score_above_half(detector: Any) -> None:
 
 
 def thin_masks(detector: Any) -> None:
-    """Lower every mask with a constant channel, so that each covers a few percent of the picture and they overlap
-    little."""
+    """Lower every mask with a constant channel, so that each covers a few percent and they hardly overlap."""
     decoder = detector.mask_decoder
     decoder.instance_projection.weight[0] = 0.0
     decoder.instance_projection.bias[0] = 1.0

@@ -146,14 +146,14 @@ def original_unet_name(name: str, parts_a_block: int) -> str:
         if name.startswith(f"{ours}."):
             return with_resnet_names(original + name.removeprefix(ours), ours)
     kind, block, part, layer, rest = name.split(".", 4)
-    place = int(block) * parts_a_block + int(layer)
+    index = int(block) * parts_a_block + int(layer)
     if kind == "down_blocks":
         if part == "downsamplers":
             return f"input_blocks.{(int(block) + 1) * parts_a_block}.0.op.{rest.removeprefix('conv.')}"
-        return with_resnet_names(f"input_blocks.{place + 1}.{int(part == 'attentions')}.{rest}", part)
+        return with_resnet_names(f"input_blocks.{index + 1}.{int(part == 'attentions')}.{rest}", part)
     if part == "upsamplers":
         return f"output_blocks.{(int(block) + 1) * parts_a_block - 1}.2.{rest}"
-    return with_resnet_names(f"output_blocks.{place}.{int(part == 'attentions')}.{rest}", part)
+    return with_resnet_names(f"output_blocks.{index}.{int(part == 'attentions')}.{rest}", part)
 
 
 def with_resnet_names(name: str, part: str) -> str:

@@ -18,9 +18,9 @@ from typing import Any
 import numpy as np
 import torch
 
-from engine.models.pretrained import quieten_libraries
+from engine.models.pretrained import silence_libs
 from engine.models.random_models import seeded
-from engine.models.rvc.load import scatter
+from engine.models.rvc.load import reinitialize
 from engine.models.rvc.shapes import RATES, SHAPES, SynthesizerShape, Vocoder
 from engine.models.rvc.synthesizer import Synthesizer
 
@@ -56,7 +56,7 @@ def build_tiny_voice(
         raise ValueError(f"{kind}: not one of {', '.join(KINDS)}")
     with seeded(seed):
         synthesizer = Synthesizer(shape)
-        scatter(synthesizer)
+        reinitialize(synthesizer)
         if kind == "singing":
             let_the_source_through(synthesizer)
         embeddings = torch.randn(ROWS, shape.content_channels).numpy()
@@ -133,7 +133,7 @@ def tiny_content() -> Any:
     """A HubertModel with `final_proj`, as the published ContentVec has it."""
     from transformers import HubertConfig, HubertModel
 
-    quieten_libraries("transformers")
+    silence_libs("transformers")
     config = HubertConfig(
         hidden_size=768,
         num_hidden_layers=2,

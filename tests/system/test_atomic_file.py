@@ -16,20 +16,20 @@ pytestmark = pytest.mark.skipif(sys.platform == "win32", reason="folders that ca
 @pytest.fixture
 def flushed(monkeypatch: pytest.MonkeyPatch) -> list[str]:
     """Records the flushes and renames, in order."""
-    told: list[str] = []
+    calls: list[str] = []
     fsync, replace = os.fsync, os.replace
 
     def recording_fsync(handle: int) -> None:
-        told.append("folder" if stat.S_ISDIR(os.fstat(handle).st_mode) else "file")
+        calls.append("folder" if stat.S_ISDIR(os.fstat(handle).st_mode) else "file")
         fsync(handle)
 
     def recording_replace(source: Path, target: Path) -> None:
-        told.append("rename")
+        calls.append("rename")
         replace(source, target)
 
     monkeypatch.setattr(os, "fsync", recording_fsync)
     monkeypatch.setattr(os, "replace", recording_replace)
-    return told
+    return calls
 
 
 def test_content_is_flushed_before_the_rename_and_the_rename_before_it_is_reported(
@@ -45,16 +45,16 @@ def test_content_is_flushed_before_the_rename_and_the_rename_before_it_is_report
     assert (tmp_path / "text").read_text(encoding="utf-8") == "näme"
 
 
-@pytest.mark.parametrize(("number", "is_told"), [(errno.EINVAL, False), (errno.ENOTSUP, False), (errno.EIO, True)])
+@pytest.mark.parametrize(("number", "is_raised"), [(errno.EINVAL, False), (errno.ENOTSUP, False), (errno.EIO, True)])
 def test_a_file_system_without_flush_is_accepted_and_a_failing_flush_is_an_error(
-    number: int, is_told: bool, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+    number: int, is_raised: bool, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
 ) -> None:
     def fail(handle: int) -> None:
         raise OSError(number, os.strerror(number))
 
     (tmp_path / "file").touch()
     monkeypatch.setattr(os, "fsync", fail)
-    if is_told:
+    if is_raised:
         with pytest.raises(OSError, match="rror"):
             sync_file(tmp_path / "file")
         with pytest.raises(OSError, match="rror"):

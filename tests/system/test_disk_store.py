@@ -31,13 +31,13 @@ def refuse(reason: str) -> Callable[[], None]:
 
 
 def test_jobs_are_done_in_order_and_their_failures_reported(reports: Any, tmp_path: Path) -> None:
-    disk, told = DiskStore(reports).open("disk", tmp_path), []
+    disk, log = DiskStore(reports).open("disk", tmp_path), []
     for number in range(50):
-        disk.post(lambda number=number: told.append(number), pytest.fail)
-    disk.post(refuse("full"), told.append)
-    disk.post(lambda: 1 / 0, told.append)
+        disk.post(lambda number=number: log.append(number), pytest.fail)
+    disk.post(refuse("full"), log.append)
+    disk.post(lambda: 1 / 0, log.append)
     disk.close()
-    assert told == [*range(50), "full", "internal error: ZeroDivisionError (see the log)"]
+    assert log == [*range(50), "full", "internal error: ZeroDivisionError (see the log)"]
     assert reports.lines == [("disk", "disk: disk access failed: ZeroDivisionError: division by zero")]
 
 
@@ -54,9 +54,9 @@ def test_a_hung_folder_does_not_delay_other_folders(reports: Any, tmp_path: Path
 def test_a_hung_disk_accepts_no_jobs_and_does_not_delay_closing(
     stuck: DiskQueue, wait_for: Callable, reports: Any
 ) -> None:
-    told: list[str] = []
-    wait_for(lambda: stuck.post(lambda: None, told.append) or told, "the refusal")
-    assert told[0].startswith("the disk has not answered for")
+    log: list[str] = []
+    wait_for(lambda: stuck.post(lambda: None, log.append) or log, "the refusal")
+    assert log[0].startswith("the disk has not answered for")
     stuck.close()
     ((key, line),) = reports.lines
     assert key == "slow" and "unfinished jobs are abandoned" in line
@@ -65,10 +65,10 @@ def test_a_hung_disk_accepts_no_jobs_and_does_not_delay_closing(
 def test_the_queue_is_bounded(stuck: DiskQueue, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(disk_store, "MAX_S", 30.0)
     monkeypatch.setattr(disk_store, "MAX_WAITING", 2)
-    told: list[str] = []
+    log: list[str] = []
     for _ in range(3):
-        stuck.post(lambda: None, told.append)
-    assert told == ["2 jobs are already waiting for the disk"] * 2
+        stuck.post(lambda: None, log.append)
+    assert log == ["2 jobs are already waiting for the disk"] * 2
     monkeypatch.setattr(disk_store, "MAX_S", 0.05)
 
 

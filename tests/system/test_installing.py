@@ -80,6 +80,6 @@ def test_no_line_and_no_page_asks_for_a_package_that_nobody_can_fetch() -> None:
         for file in CHECKOUT.glob(pattern)
     }
     assert not [name for name, text in texts.items() if "multiverse-engine[" in text]
-    told = {name for name, text in texts.items() if name.startswith("engine") and re.search("pip install [^']", text)}
-    assert told - own == set()
+    naming = {name for name, text in texts.items() if name.startswith("engine") and re.search("pip install [^']", text)}
+    assert naming - own == set()
     assert all("pip install " in remedy for kind in KINDS.values() for _, remedy in kind.packages)

@@ -10,23 +10,23 @@ from engine.system.plain_text import MAX_LINE_BYTES, LineFormatter, one_line
 
 def test_control_characters_are_written_as_python_writes_them() -> None:
     for character in map(chr, range(0x3000)):
-        shown = one_line(character)
-        assert shown == (character if shown == character else character.encode("unicode_escape").decode())
-    for text, shown in (
+        escaped_line = one_line(character)
+        assert escaped_line == (character if escaped_line == character else character.encode("unicode_escape").decode())
+    for text, escaped_line in (
         ("\x00\x07\x7f\x9b2J", r"\x00\x07\x7f\x9b2J"),
         ("\u2028\u202egnp.exe\u2066", r"\u2028\u202egnp.exe\u2066"),
         ("name\udcff", r"name\udcff"),
         ("Über 5 °C, 日本, 🎛", "Über 5 °C, 日本, 🎛"),
     ):
-        assert one_line(text) == shown
+        assert one_line(text) == escaped_line
 
 
 @pytest.mark.parametrize("character", ["x", "\x1b", "é", "🎛"])
 def test_a_long_line_ends_at_2_kb_and_tells_what_is_left_out(character: str) -> None:
     line = one_line(character * 10_000)
-    kept, _, rest = line.partition(" … (")
+    start, _, rest = line.partition(" … (")
     size = len(one_line(character).encode())
-    assert len(kept.encode()) == MAX_LINE_BYTES // size * size
+    assert len(start.encode()) == MAX_LINE_BYTES // size * size
     assert rest == f"{10_000 - MAX_LINE_BYTES // size} characters left out)"
     assert one_line("x" * MAX_LINE_BYTES) == "x" * MAX_LINE_BYTES
 

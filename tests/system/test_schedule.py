@@ -8,7 +8,7 @@ from engine.system.schedule import Schedule, exact_rate
 
 
 @pytest.mark.parametrize(
-    ("written", "meant"),
+    ("written", "exact"),
     [
         (29.97, Fraction(30000, 1001)),
         (29.969999313354492, Fraction(30000, 1001)),  # 29.97 as OSC sends it
@@ -21,9 +21,9 @@ from engine.system.schedule import Schedule, exact_rate
         (1.0, Fraction(1)),
     ],
 )
-def test_a_rate_becomes_the_exact_fraction(written: float, meant: Fraction) -> None:
-    assert exact_rate(written) == meant
-    assert exact_rate(float(meant)) == meant
+def test_a_rate_becomes_the_exact_fraction(written: float, exact: Fraction) -> None:
+    assert exact_rate(written) == exact
+    assert exact_rate(float(exact)) == exact
 
 
 @pytest.mark.parametrize(

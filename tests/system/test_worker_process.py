@@ -19,7 +19,7 @@ from engine.system.worker_process import WorkerProcess, claim_output, end_with_p
 CEILING_S = 120.0
 
 
-def echo(*words: str) -> None:
+def echo(*lines: str) -> None:
     """Answer each line, and what is printed meanwhile is no answer; `die` ends it, `nap` starts one that sleeps."""
     answers = claim_output()
     for line in sys.stdin.buffer:

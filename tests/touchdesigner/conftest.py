@@ -84,20 +84,20 @@ class Studio:
 @pytest.fixture
 def program(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Iterator[TouchDesigner]:
     """TouchDesigner, just started."""
-    made = TouchDesigner(folder=str(tmp_path))
-    monkeypatch.setitem(sys.modules, "td", made.module)
-    yield made
-    made.close()
+    created = TouchDesigner(folder=str(tmp_path))
+    monkeypatch.setitem(sys.modules, "td", created.module)
+    yield created
+    created.close()
 
 
 @pytest.fixture
 def studio(program: TouchDesigner, free_port: Callable[[], int]) -> Studio:
     """The component, built, with unused ports."""
-    made = Studio(program)
+    created = Studio(program)
     for name in ("Port", "Listenport", "Featport", "Webport"):
-        made.set(name, free_port())
+        created.set(name, free_port())
     program.frame()
-    return made
+    return created
 
 
 @pytest.fixture

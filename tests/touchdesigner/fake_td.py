@@ -186,16 +186,16 @@ class COMP(OP):
         while self.op(name) is not None:
             number += 1
             name = f"{own['name']}{number}"
-        made = self.create(own["kind"], name, initialize=False)
-        fake_project.restore(made, own)
-        made.initializeExtensions()
-        return made
+        created = self.create(own["kind"], name, initialize=False)
+        fake_project.restore(created, own)
+        created.initializeExtensions()
+        return created
 
     def op(self, path: str) -> OP | None:
         if path.startswith("/"):
             found: OP | None = self.program.root
-            for word in filter(None, path.split("/")):
-                found = found.op(word) if isinstance(found, COMP) else None
+            for part in filter(None, path.split("/")):
+                found = found.op(part) if isinstance(found, COMP) else None
             return found
         return next((child for child in self.children if child.name == path), None)
 
@@ -205,11 +205,11 @@ class COMP(OP):
         while self.op(name) is not None:
             name += "1"
         family = FAMILIES.get(opType.lstrip("abcdefghijklmnopqrstuvwxyz"), OP)
-        made = KINDS.get(opType, family)(self.program, opType, name, self)
-        self.children.append(made)
-        if isinstance(made, OscInDAT) and initialize:
+        created = KINDS.get(opType, family)(self.program, opType, name, self)
+        self.children.append(created)
+        if isinstance(created, OscInDAT) and initialize:
             self.create("textDAT", f"{name}_callbacks")
-        return made
+        return created
 
     def findChildren(self, *, tags: list[str], maxDepth: int = 1) -> list[OP]:
         found, level = [], [self]
@@ -327,15 +327,15 @@ class Receiver:
     def messages(self) -> Iterator[tuple[OscMessage, tuple[str, int]]]:
         """Everything received since the last frame, with the sender."""
         owner = self._owner
-        wanted = owner.par.port.eval() if owner.par.active.eval() else None
-        if wanted != self._bound_to:
-            self._bound_to = wanted
+        port = owner.par.port.eval() if owner.par.active.eval() else None
+        if port != self._bound_to:
+            self._bound_to = port
             if self._socket is not None:
                 self._socket.close()
             self._socket = None
             owner.__dict__["error"] = ""
             try:
-                self._socket = None if wanted is None else owner.program.open_socket(wanted)
+                self._socket = None if port is None else owner.program.open_socket(port)
             except OSError:
                 owner.__dict__["error"] = "Unable to bind to port\n"
         while self._socket is not None:
@@ -364,8 +364,7 @@ class OscInDAT(DAT):
 
 
 class TOP(OP):
-    """A TOP that cooks only when viewed, and keeps its size otherwise. A missing sender gives the placeholder's size,
-    without a warning."""
+    """A TOP that cooks only when viewed, else keeps its size; without sender, silently, that of the placeholder."""
 
     _cooked_px = (128, 128)
     width = property(lambda self: self._cooked_px[0])
@@ -578,11 +577,11 @@ class TouchDesigner:
         par._slot.live_menu = names
 
     def open_socket(self, port: int = 0) -> socket.socket:
-        made = socket.socket(socket.AF_INET, socket.SOCK_DGRAM)
-        self._sockets.append(made)
-        made.bind(("127.0.0.1", port))
-        made.setblocking(False)
-        return made
+        created = socket.socket(socket.AF_INET, socket.SOCK_DGRAM)
+        self._sockets.append(created)
+        created.bind(("127.0.0.1", port))
+        created.setblocking(False)
+        return created
 
     def close(self) -> None:
         for comp in self._each(COMP):
@@ -591,6 +590,6 @@ class TouchDesigner:
         self.close_sockets()
 
     def close_sockets(self) -> None:
-        for made in self._sockets:
-            made.close()
+        for created in self._sockets:
+            created.close()
         self._sockets.clear()

@@ -42,11 +42,7 @@ _TOP = {"outputresolution": menu("useinput", "eighth", "quarter", "half", "custo
 _CHOP = {"timeslice": toggle(False), "scope": text("*")}
 
 PARAMETERS: dict[str, dict[str, BuiltIn]] = {
-    "baseCOMP": {
-        "ext0object": text(),
-        "ext0name": text(),
-        "ext0promote": toggle(False),
-    },
+    "baseCOMP": {"ext0object": text(), "ext0name": text(), "ext0promote": toggle(False)},
     "textDAT": {"file": text()},
     "tableDAT": {"file": text(), "fill": menu("manual", "fill")},
     "oscinDAT": _NETWORK | {"port": number(10000)},
@@ -60,10 +56,7 @@ PARAMETERS: dict[str, dict[str, BuiltIn]] = {
         "custom": toggle(True),
         "builtin": toggle(False),
     },
-    "executeDAT": {
-        "active": toggle(True),
-        "framestart": toggle(False),
-    },
+    "executeDAT": {"active": toggle(True), "framestart": toggle(False)},
     "syphonspoutinTOP": _TOP | {"usespoutactivesender": toggle(True), "sendername": BuiltIn("StrMenu", "")},
     "syphonspoutoutTOP": _TOP | {"sendername": text("TDSyphonSpoutOut")},
     "inTOP": _TOP | {"label": text()},

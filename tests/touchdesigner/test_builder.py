@@ -73,7 +73,7 @@ def test_every_text_is_ascii_for_an_old_python_and_imports_the_standard_library_
 
 
 @pytest.mark.filterwarnings("ignore::ResourceWarning", "ignore::pytest.PytestUnraisableExceptionWarning")
-@pytest.mark.parametrize("text", [BUILDER, ROOT / "touchdesigner/README.md", ROOT / "docs/touchdesigner.md"])
+@pytest.mark.parametrize("text", [BUILDER, ROOT / "touchdesigner/README.md", ROOT / "docs/how-to/touchdesigner.md"])
 def test_the_textport_line_builds_the_component(program: TouchDesigner, text: Path) -> None:
     (line,) = re.findall(r"exec\(open\(.*\)", text.read_text(encoding="utf-8"))[:1]
     assert 'encoding="utf-8"' in line and 'open(r"' in line
@@ -169,8 +169,8 @@ def test_an_error_in_every_frame_is_printed_once_and_counted(
         studio.skipped_s += 2.0
         studio.program.frame()
     assert capsys.readouterr().out.count("Traceback") == 1
-    shown = "on_frame: AttributeError: 'NoneType' object has no attribute 'sendOSC' (10 times; the first traceback is"
-    assert studio.value("Message").startswith(shown) and studio.comp.errors().startswith(shown)
+    start = "on_frame: AttributeError: 'NoneType' object has no attribute 'sendOSC' (10 times; the first traceback is"
+    assert studio.value("Message").startswith(start) and studio.comp.errors().startswith(start)
 
 
 def test_pictures_follow_the_senders_that_appear(studio: Studio, until: Until) -> None:
@@ -182,7 +182,7 @@ def test_pictures_follow_the_senders_that_appear(studio: Studio, until: Until) -
     studio.program.frame()
     assert studio.value("Mainfound") == ""
     found = {"main": "Mainfound", "sd": "Sdfound", "sam3": "Sam3found", "sam3_mask": "Maskfound"}
-    wanted = dict.fromkeys(found, "")
+    expected = dict.fromkeys(found, "")
     for picture, name in (
         ("sam3_mask", "Multiverse SAM3 mask"),
         ("sd", "Multiverse SD"),
@@ -190,10 +190,10 @@ def test_pictures_follow_the_senders_that_appear(studio: Studio, until: Until) -
         ("sam3", "Multiverse SAM3_1_which_is_long"),
     ):
         senders.append(name)
-        wanted[picture] = name
+        expected[picture] = name
         studio.skipped_s += 2.0
         studio.program.frame()
-        assert {picture: studio.value(shown) for picture, shown in found.items()} == wanted
+        assert {picture: studio.value(parameter) for picture, parameter in found.items()} == expected
         assert studio.comp.op(f"{picture}_in").par.sendername.eval() == name
     assert studio.comp.op("ndi_in").par.active.eval() is False and studio.value("Ndifound") == ""
     studio.set("Ndi", True)
@@ -255,8 +255,8 @@ def test_a_missing_engine_and_a_listen_port_in_use_are_reported_once(studio: Stu
         other.bind(("127.0.0.1", 0))
         port = other.getsockname()[1]
         studio.set("Listenport", port)
-        told = f"Listen port {port} cannot be opened (Unable to bind to port): choose a free one"
-        assert polled(3) == told
+        line = f"Listen port {port} cannot be opened (Unable to bind to port): choose a free one"
+        assert polled(3) == line
 
 
 class TreeServer(HTTPServer):

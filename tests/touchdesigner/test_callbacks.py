@@ -21,12 +21,12 @@ onConnect = onLook = onCue = onBeat = onLost = note
 @pytest.fixture
 def calls(studio: Studio, monkeypatch: pytest.MonkeyPatch) -> list[tuple[str, str, dict[str, Any]]]:
     """The calls of the callbacks: name, component, info."""
-    heard: list[tuple[str, str, dict[str, Any]]] = []
-    monkeypatch.setattr("builtins.heard", heard, raising=False)
+    calls_received: list[tuple[str, str, dict[str, Any]]] = []
+    monkeypatch.setattr("builtins.heard", calls_received, raising=False)
     dat = studio.program.project.op("multiverse_callbacks")
     assert dat.dock is studio.comp and studio.comp.par.Callbackdat.eval() is dat
     dat.text += RECORDING
-    return heard
+    return calls_received
 
 
 def infos(calls: list[tuple[str, str, dict[str, Any]]], name: str) -> list[dict[str, Any]]:

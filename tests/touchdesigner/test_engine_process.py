@@ -75,7 +75,7 @@ def test_a_restarted_engine_is_found_again_and_its_values_win(
     try:
         first.engine.params.set("/layer/1/angle", 10.0)
         until(lambda: studio.value("Connected") and studio.value("L1angle") == 10.0, "the first engine")
-        first.engine._parts.desk.dispatcher.feedback.tell("/sam3/objects", 3)
+        first.engine._parts.control_hub.dispatcher.feedback.notify("/sam3/objects", 3)
         until(lambda: studio.comp.op("out7_objects")["objects"] == 3.0, "what its SAM3 finds")
     finally:
         first.close()

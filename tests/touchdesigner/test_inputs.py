@@ -17,32 +17,32 @@ Until = Callable[..., Any]
 
 
 @pytest.fixture
-def heard(studio: Studio, free_port: Callable[[], int], reports: Any) -> Iterator[RtpCapture]:
+def capture(studio: Studio, free_port: Callable[[], int], reports: Any) -> Iterator[RtpCapture]:
     """The engine's end of Audio In."""
     studio.set("Audioinport", free_port())
-    capture = RtpCapture(f"rtp:{studio.value('Audioinport')}/48000/2", SystemClock(), reports)
-    capture.start()
-    yield capture
-    capture.close()
+    opened = RtpCapture(f"rtp:{studio.value('Audioinport')}/48000/2", SystemClock(), reports)
+    opened.start()
+    yield opened
+    opened.close()
 
 
 def test_every_sample_of_the_chop_at_input_2_reaches_the_engine(
-    studio: Studio, heard: RtpCapture, until: Until, reports: Any
+    studio: Studio, capture: RtpCapture, until: Until, reports: Any
 ) -> None:
     ramp = np.stack([np.arange(1, 24_001), -np.arange(1, 24_001)]) / 32_767
     chop = studio.program.project.create("audiooscillatorCHOP", "player")
     chop.__dict__["sound"] = np.concatenate([ramp, ramp[:1]])  # a third channel, which is left out
     studio.comp.inputConnectors[1].connect(chop)
     studio.program.frame()
-    assert heard.state == "lost", "off by default"
+    assert capture.state == "lost", "off by default"
     studio.set("Audioin", 1)
-    before = heard.ring.newest
-    until(lambda: heard.ring.read(before)[1].any() and heard.ring.newest - before > 4_000, "sound")
-    sound = heard.ring.read(before)[1]
+    before = capture.ring.newest
+    until(lambda: capture.ring.read(before)[1].any() and capture.ring.newest - before > 4_000, "sound")
+    sound = capture.ring.read(before)[1]
     sound = np.round(sound[np.flatnonzero(sound[:, 0])[0] :] * 32_768).astype(int)
     assert (sound[:, 1] == -sound[:, 0]).all()
     assert set(np.diff(sound[:, 0])) <= {1, 1 - 24_000}, "none is missing, none comes twice"
-    assert heard.lost_blocks == 0 and reports.lines == []
+    assert capture.lost_blocks == 0 and reports.lines == []
 
 
 def test_the_top_at_input_1_is_offered_by_a_name_of_its_own_and_opened(connected: Studio, until: Until) -> None:

@@ -27,8 +27,8 @@ def synced(studio: Studio, until: Until, client: OscClient) -> None:
     while (message := client.receive(timeout_s=120.0)) is not None and message.address != "/synced":
         pass
     assert message is not None
-    heard = studio.value("Connected") and studio.program.frames
-    until(lambda: studio.program.frames > heard + 3, "frames")
+    frames = studio.value("Connected") and studio.program.frames
+    until(lambda: studio.program.frames > frames + 3, "frames")
 
 
 def test_a_moved_parameter_and_a_pulse_reach_the_engine(connected: Studio, engine: RunningEngine, until: Until) -> None:
@@ -179,12 +179,12 @@ def test_audio_channels_run_by_default(studio: Studio, engine: RunningEngine, un
 def test_sam3_objects_arrive_as_a_table_and_channels(
     connected: Studio, engine: RunningEngine, until: Until, free_port: Callable[[], int]
 ) -> None:
-    tell = engine.engine._parts.desk.dispatcher.feedback.tell
+    notify = engine.engine._parts.control_hub.dispatcher.feedback.notify
     table, channels = connected.comp.op("objects"), connected.comp.op("out7_objects")
     assert (table.numRows, channels.numChans) == (1, 25)
-    tell("/sam3/objects", 5)
+    notify("/sam3/objects", 5)
     for k in range(1, 6):
-        tell(f"/sam3/object/{k}", 10 + k, 1, 1 - k / 8, k / 8, 0.25, 0.125, 0.5)
+        notify(f"/sam3/object/{k}", 10 + k, 1, 1 - k / 8, k / 8, 0.25, 0.125, 0.5)
     until(lambda: table.numRows == 6, "five objects")
     assert [table[0, column] for column in range(8)] == ["k", "id", "prompt", "score", "cx", "cy", "w", "h"]
     assert [table[5, column] for column in range(8)] == ["5", "15", "1", "0.375", "0.625", "0.25", "0.125", "0.5"]
@@ -192,8 +192,8 @@ def test_sam3_objects_arrive_as_a_table_and_channels(
     assert channels["objects"] == 5.0
     last = {name: channels[f"o4_{name}"] for name in ("id", "cx", "cy", "w", "h", "score")}
     assert last == {"id": 14.0, "cx": 0.5, "cy": 0.25, "w": 0.125, "h": 0.5, "score": 0.5}
-    tell("/sam3/objects", 1)
-    tell("/sam3/object/1", 12, 1, 0.75, 0.625, 0.25, 0.125, 0.5)
+    notify("/sam3/objects", 1)
+    notify("/sam3/object/1", 12, 1, 0.75, 0.625, 0.25, 0.125, 0.5)
     until(lambda: channels["o1_id"] == 12.0, "the one that is left")
     assert table.numRows == 2 and channels["objects"] == 1.0
     assert channels["o1_cx"] == 0.625 and channels["o2_id"] == channels["o4_score"] == 0.0

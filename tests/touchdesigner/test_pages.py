@@ -14,12 +14,7 @@ from engine.errors import MultiverseError
 from engine.params import ParamStore
 from osc_schema.declare import number
 from osc_schema.generate import TOUCHDESIGNER_FILES
-from osc_schema.generate.touchdesigner import (
-    SHORT_WORDS,
-    control_pages,
-    leaves_of,
-    read_pages,
-)
+from osc_schema.generate.touchdesigner import SHORT_WORDS, control_pages, leaves_of, read_pages
 from osc_schema.generate.touchdesigner_builder import require_short_names
 
 PAGES = read_pages(TOUCHDESIGNER_FILES["generated/pages.json"]())
@@ -43,8 +38,7 @@ def test_a_new_parameter_changes_no_other_name() -> None:
 def test_a_name_that_is_too_long_is_refused_with_the_place_to_shorten_it() -> None:
     pages = control_pages([{**asdict(number("/sd/denoise_strength", 0, 0, 1, "")), "area_title": "A"}])
     with pytest.raises(
-        ValueError,
-        match=r"/sd/denoise_strength: Sddenoisestrength has 17 .*SHORT_WORDS.* `/sd/`.*SHORT_PLACES",
+        ValueError, match=r"/sd/denoise_strength: Sddenoisestrength has 17 .*SHORT_WORDS.* `/sd/`.*SHORT_PLACES"
     ):
         require_short_names(pages)
     leaf = {**asdict(number("/lamp/radiance", 0, 0, 1, "")), "type": "colour", "default": [0.0] * 4}
@@ -91,8 +85,7 @@ def test_a_sender_is_picked_by_a_part_of_its_name(
 
 
 def test_the_connection_is_lost_after_three_seconds_without_a_heartbeat(module_named: Callable) -> None:
-    """A late heartbeat does not stand in for the subscription that is due: else the pages would keep the defaults that
-    they were rebuilt with."""
+    """A late heartbeat does not replace the due subscription: the pages would keep the defaults of their rebuild."""
     link = module_named("link").EngineLink()
     assert link.step(0.0).subscribe and not link.step(1.9).subscribe and link.step(2.0).subscribe
     assert link.hear(2.1) and not link.hear(3.1)
@@ -118,6 +111,6 @@ def test_expected_values_are_asked_for_after_two_seconds_even_those_that_were_mo
     assert echo.take_outdated(12.0) == ["/a"]
     assert echo.take_outdated(12.2) == ["/b"] and echo.may_show("/b", 12.3)
     assert [now_s for now_s in range(13, 41) if echo.take_outdated(now_s)] == [14, 18, 26], "the answer is lost, too"
-    asked = [now_s for now_s in range(41, 999) if echo.take_outdated(now_s)]
-    assert asked == [42, 74], "an older engine does not have the value"
+    retries = [now_s for now_s in range(41, 999) if echo.take_outdated(now_s)]
+    assert retries == [42, 74], "an older engine does not have the value"
     assert echo.may_show("/a", 999.0) and echo.take_outdated(1000.0) == []

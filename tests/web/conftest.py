@@ -15,7 +15,7 @@ import pytest
 
 import osc_schema
 from engine.control import CommandTable, Dispatcher, SendingThread
-from engine.control.query import QueryHub, QueryTree
+from engine.control.query import QueryClients, QueryTree
 from engine.params import Modulation, ParamStore
 from engine.system.clock import SystemClock
 from engine.values import ChannelFeatures
@@ -23,10 +23,10 @@ from engine.web.preview import PreviewTap
 from engine.web.served import Served
 from engine.web.server import WebServer
 from tests.support.browsers import SHELL
-from tests.web.page_stage import House, Stage, Visit
+from tests.web.page_rig import LiveEngine, PageRig, Visit
 from tests.web.socket_client import SocketClient
 
-DESK = {"width": 1280, "height": 800}
+DESKTOP = {"width": 1280, "height": 800}
 LEAVE_NOTHING = """() => {
     document.getElementById("help").close();
     const search = document.getElementById("search");
@@ -73,9 +73,9 @@ class Stand:
             if command.address.endswith("/list"):  # a page asks for them at once, and shows each refusal as a notice
                 commands.add(command.address, lambda args, reply: reply.done())
         self.dispatcher = Dispatcher(self.store, commands, SystemClock(), report)
-        self.dispatcher.feedback.offer_features(tuple(ChannelFeatures(rms=number / 4) for number in range(4)))
+        self.dispatcher.feedback.publish_features(tuple(ChannelFeatures(rms=number / 4) for number in range(4)))
         self.sending = SendingThread(self.dispatcher)
-        self.hub = QueryHub(self.dispatcher, report)
+        self.hub = QueryClients(self.dispatcher, report)
         self.taps = {name: PreviewTap() for name in options.pop("pictures", ("main", "sd"))}
         self.server = WebServer(
             options.pop("host", "127.0.0.1"),
@@ -160,17 +160,17 @@ def assert_is_card(f_card: Callable[..., np.ndarray]) -> Callable[[np.ndarray], 
 
 
 @pytest.fixture(scope="module")
-def house(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> Iterator[House]:
-    folder = tmp_path_factory.mktemp("house")
+def rig(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> Iterator[PageRig]:
+    folder = tmp_path_factory.mktemp("page")
     with pytest.MonkeyPatch.context() as patch:
         patch.setenv("MULTIVERSE_HOME", str(folder))  # presets, cues and mappings of these tests only
-        house = House(folder, getattr(request.module, "PLAYS_SOUND", False))
-        yield house
-        house.close()
+        rig = PageRig(folder, getattr(request.module, "PLAYS_SOUND", False))
+        yield rig
+        rig.close()
 
 
 @pytest.fixture(scope="module")
-def long_visits(house: House) -> Iterator[dict[str, Visit]]:
+def long_visits(rig: PageRig) -> Iterator[dict[str, Visit]]:
     """Holds the browser windows that most tests share."""
     visits: dict[str, Visit] = {}
     yield visits
@@ -179,12 +179,12 @@ def long_visits(house: House) -> Iterator[dict[str, Visit]]:
 
 
 @pytest.fixture
-def stage(house: House, require: Callable[[object, str], None], wait_for: Callable[..., Any]) -> Stage:
+def live(rig: PageRig, require: Callable[[object, str], None], wait_for: Callable[..., Any]) -> LiveEngine:
     require(SHELL, "chromium is missing (apt-get install chromium)")
     # Asking the page takes four processes 13 ms of CPU.
-    house.stage.until = functools.partial(wait_for, rest_s=0.08)
-    house.stage.reset()
-    return house.stage
+    rig.live.until = functools.partial(wait_for, rest_s=0.08)
+    rig.live.reset()
+    return rig.live
 
 
 @contextlib.contextmanager
@@ -194,7 +194,7 @@ def shared(visit: Visit, size: dict[str, int]) -> Iterator[Visit]:
         visit.page.set_viewport_size(size)
     visit.page.locator("#play-tab").click()
     for is_on in ("true", "false"):  # the page hears of changes in their order: with these it has heard of the reset
-        visit.stage.engine.params.set("/master/freeze", is_on == "true", by="test")
+        visit.live.engine.params.set("/master/freeze", is_on == "true", by="test")
         visit.page.locator(f"#freeze[aria-pressed={is_on}]").wait_for(state="attached")
     yield visit
     visit.page.mouse.up()
@@ -204,19 +204,21 @@ def shared(visit: Visit, size: dict[str, int]) -> Iterator[Visit]:
 
 
 @pytest.fixture
-def visit(house: House, stage: Stage, long_visits: dict[str, Visit]) -> Iterator[Visit]:
-    if "desk" not in long_visits:
-        long_visits["desk"] = house.visit(viewport=DESK).open()
-    with shared(long_visits["desk"], DESK) as visit:
+def visit(rig: PageRig, live: LiveEngine, long_visits: dict[str, Visit]) -> Iterator[Visit]:
+    if "desktop" not in long_visits:
+        long_visits["desktop"] = rig.visit(viewport=DESKTOP).open()
+    with shared(long_visits["desktop"], DESKTOP) as visit:
         yield visit
 
 
 @pytest.fixture
-def phone(request: pytest.FixtureRequest, house: House, stage: Stage, long_visits: dict[str, Visit]) -> Iterator[Visit]:
-    size = dict(zip(DESK, getattr(request, "param", (360, 640)), strict=True))
-    if "desk" in long_visits:  # the tests on a phone are the last of their file
-        long_visits.pop("desk").close()
+def phone(
+    request: pytest.FixtureRequest, rig: PageRig, live: LiveEngine, long_visits: dict[str, Visit]
+) -> Iterator[Visit]:
+    size = dict(zip(DESKTOP, getattr(request, "param", (360, 640)), strict=True))
+    if "desktop" in long_visits:  # the tests on a phone are the last of their file
+        long_visits.pop("desktop").close()
     if "phone" not in long_visits:
-        long_visits["phone"] = house.visit(viewport=size, has_touch=True, is_mobile=True).open()
+        long_visits["phone"] = rig.visit(viewport=size, has_touch=True, is_mobile=True).open()
     with shared(long_visits["phone"], size) as phone:
         yield phone

@@ -90,7 +90,7 @@ def test_the_page_opened_with_the_token_leaves_a_cookie_that_opens_the_rest(stra
     assert status == 200 and headers["Set-Cookie"] is None, "a program of this machine needs none"
 
 
-def test_without_a_token_given_a_new_one_is_made_that_nobody_can_guess(serve):
+def test_without_a_token_a_random_one_is_created(serve):
     tokens = {new_token() for _ in range(100)}
     assert len(tokens) == 100 and {len(token) for token in tokens} == {22}
     stand = serve(is_local=lambda address: False)
@@ -127,41 +127,42 @@ OTHER_PATHS = ("/page/index.html", "/status.json", "/frame.jpg", "/stream.mjpg",
 
 
 @pytest.fixture
-def heard(serve, f_card):
+def osc_stand(serve, f_card):
     """A server that treats this machine as remote but accepts its OSC."""
     remote = {"token": TOKEN, "is_local": lambda address: False, "allowed_hosts": ("show.example",)}
     return serve(f_card(), accepts_osc=lambda *addresses: set(addresses) == {"127.0.0.1"}, **remote)
 
 
-def test_hosts_whose_osc_is_accepted_may_use_oscquery_without_a_token_and_nothing_else(heard):
+def test_hosts_whose_osc_is_accepted_may_use_oscquery_without_a_token_and_nothing_else(osc_stand):
     """Neither Chataigne (GenericOSCQueryModule.cpp, requestHostInfo), libossia (http_client.hpp) nor VRChat's library
     (vrc-oscquery-lib, Extensions.cs) can send one."""
     for path in OSC_PATHS:
-        status, headers, body = heard.get(path)
+        status, headers, body = osc_stand.get(path)
         assert (status, headers["Content-Type"]) == (200, "application/json") and body.startswith(b"{"), path
-    client = heard.connect("/")
+    client = osc_stand.connect("/")
     client.send(json.dumps({"COMMAND": "LISTEN", "DATA": "/layer/1/angle"}))
     assert decode_packet(client.read()).args == (0.0,)
-    assert heard.get("/", Accept="text/html")[0] == heard.get("/layer", "POST")[0] == 401
+    assert osc_stand.get("/", Accept="text/html")[0] == osc_stand.get("/layer", "POST")[0] == 401
     for path in OTHER_PATHS:
-        assert heard.get(path)[0] == 401, path
+        assert osc_stand.get(path)[0] == 401, path
     for path in ("/preview", "/live"):
         with pytest.raises(Refused, match="401"):
-            heard.connect(path)
+            osc_stand.connect(path)
 
 
-def test_pages_of_other_sites_may_not_use_oscquery(heard):
-    port = heard.server.address[1]
-    for headers in ({"Host": "evil.example"}, {"Origin": "https://evil.example"}, asked("cross-site", "cors", "empty")):
+def test_pages_of_other_sites_may_not_use_oscquery(osc_stand):
+    port = osc_stand.server.address[1]
+    evil = {"Host": "evil.example"}, {"Origin": "https://evil.example"}, sec_fetch("cross-site", "cors", "empty")
+    for headers in evil:
         for path in OSC_PATHS:
-            assert heard.get(path, **headers)[0] == 403, (path, headers)
+            assert osc_stand.get(path, **headers)[0] == 403, (path, headers)
         with pytest.raises(Refused, match="403"):
-            heard.connect("/", **headers)
-    heard.connect("/", Origin=f"http://localhost:{port}")
+            osc_stand.connect("/", **headers)
+    osc_stand.connect("/", Origin=f"http://localhost:{port}")
 
 
-def test_a_forwarded_request_needs_the_token(heard):
-    port = heard.server.address[1]
+def test_a_forwarded_request_needs_the_token(osc_stand):
+    port = osc_stand.server.address[1]
     for headers in (
         {"Host": "show.example"},
         {"Origin": "https://show.example", "Host": f"localhost:{port}"},
@@ -169,16 +170,16 @@ def test_a_forwarded_request_needs_the_token(heard):
         {"Forwarded": "for=203.0.113.9"},
         {"Via": "1.1 proxy"},
     ):
-        assert heard.get("/layer", **headers)[0] == 401, headers
-        assert heard.get(f"/layer?token={TOKEN}", **headers)[0] == 200
+        assert osc_stand.get("/layer", **headers)[0] == 401, headers
+        assert osc_stand.get(f"/layer?token={TOKEN}", **headers)[0] == 200
         with pytest.raises(Refused, match="401"):
-            heard.connect("/", **headers)
+            osc_stand.connect("/", **headers)
 
 
 # -- pages of other sites ----------------------------------------------------------------------
 
 
-def asked(site, mode="no-cors", destination="image"):
+def sec_fetch(site, mode="no-cors", destination="image"):
     return {"Sec-Fetch-Site": site, "Sec-Fetch-Mode": mode, "Sec-Fetch-Dest": destination}
 
 
@@ -187,19 +188,19 @@ def test_a_page_of_another_site_gets_no_picture_and_does_not_count_as_a_viewer(s
     stand = serve(f_card())
     for path in HTTP_PATHS:
         for how in (("no-cors", "image"), ("navigate", "iframe"), ("cors", "empty"), ("", "")):
-            status, _, body = stand.get(path, **asked(site, *how))
+            status, _, body = stand.get(path, **sec_fetch(site, *how))
             assert (status, body) == (403, b"pages of another site are not served here\n"), path
     for path in SOCKET_PATHS:
         with pytest.raises(Refused, match="403: pages of another site"):
-            stand.connect(path, **asked(site, "websocket", "websocket"))
-    assert stranger.get(f"/frame.jpg?token={TOKEN}", **asked(site))[0] == 403
+            stand.connect(path, **sec_fetch(site, "websocket", "websocket"))
+    assert stranger.get(f"/frame.jpg?token={TOKEN}", **sec_fetch(site))[0] == 403
 
 
 def test_our_own_page_a_typed_address_and_a_link_on_another_site_are_served(serve, f_card):
     stand = serve(f_card())
-    links = [asked(site, "navigate", "document") for site in ("none", "cross-site")]
+    links = [sec_fetch(site, "navigate", "document") for site in ("none", "cross-site")]
     for path in PAGES:
-        for fetch in (asked("same-origin"), *links):
+        for fetch in (sec_fetch("same-origin"), *links):
             assert stand.get(path, **fetch)[0] in (200, 404), (path, fetch)
     for path in SOCKET_PATHS:
-        stand.connect(path, **asked("same-origin", "websocket", "websocket"))
+        stand.connect(path, **sec_fetch("same-origin", "websocket", "websocket"))

@@ -56,8 +56,8 @@ def test_moved_values_are_sent_while_there_are_any_and_sources_to_those_who_ask(
 
 def test_a_file_name_that_is_not_utf_8_is_shown_escaped():
     status = {"audio": ["song \udcff.wav", -math.inf], "sinks": ({"detail": "é\udce9.mp4"},)}
-    told = {"audio": ["song \\udcff.wav", None], "sinks": [{"detail": "é\\udce9.mp4"}]}
-    assert json.loads(as_json(status).encode("utf-8")) == told
+    expected = {"audio": ["song \\udcff.wav", None], "sinks": [{"detail": "é\\udce9.mp4"}]}
+    assert json.loads(as_json(status).encode("utf-8")) == expected
 
 
 def test_the_monitor_is_sent_only_to_clients_that_requested_it(serve, wait_for):
@@ -75,7 +75,7 @@ def test_the_monitor_is_sent_only_to_clients_that_requested_it(serve, wait_for):
         lines += watching.read_json("osc")["osc"]
     assert lines.pop(2)["refused"].startswith("/no/such: no such parameter"), "right behind its message"
     assert [(line["from"], line.get("unmapped", False)) for line in lines] == [
-        *((SENDER.name, is_unmapped) for is_unmapped in (False, True, True))  # though only the first is told of
+        *((SENDER.name, is_unmapped) for is_unmapped in (False, True, True))  # though only the first is reported
     ]
     assert [line["args"] for line in lines] == [
         [5.5],

@@ -38,12 +38,12 @@ def test_a_client_that_reads_nothing_uses_little_memory_and_does_not_affect_othe
     for number in range(3000):
         if stand.hub.count == 1:
             break
-        stand.dispatcher.feedback.tell("/wide", wide, number)
+        stand.dispatcher.feedback.notify("/wide", wide, number)
         if number % 20 == 0:
             while hear(other, "/wide").args[1] != number:
                 pass
     wait_for(lambda: stand.hub.count == 1, "the client to be dropped")
-    stand.dispatcher.feedback.tell("/last", 1)
+    stand.dispatcher.feedback.notify("/last", 1)
     hear(other, "/last")
 
 

@@ -10,7 +10,7 @@ import pytest
 import osc_schema
 from engine.osc.decode import decode_packet
 from osc_schema import ParamType
-from tests.web.page_stage import House, Stage, Visit
+from tests.web.page_rig import LiveEngine, PageRig, Visit
 
 
 @contextmanager
@@ -45,19 +45,19 @@ def test_every_parameter_has_a_control_labelled_with_its_address_and_named_in_it
     assert names["/audio/1/gain_db"] == ("audio 1", "gain")
 
 
-def test_a_fader_moved_with_the_mouse_moves_the_engine_and_the_picture(visit: Visit, stage: Stage) -> None:
-    stage.until(lambda: stage.brightness > 20, "a bright picture")
-    stage.until(lambda: visit.picture_mean() > 20, "a bright picture on the page")
+def test_a_fader_moved_with_the_mouse_moves_the_engine_and_the_picture(visit: Visit, live: LiveEngine) -> None:
+    live.until(lambda: live.brightness > 20, "a bright picture")
+    live.until(lambda: visit.picture_mean() > 20, "a bright picture on the page")
     visit.slider("/master/fade").scroll_into_view_if_needed()
     visit.grab("/master/fade")(-1.2)
     visit.page.mouse.up()
-    stage.becomes("/master/fade", 0.0)
-    stage.until(lambda: stage.brightness == 0, "the picture to be black")
-    stage.until(lambda: visit.picture_mean() < 1, "the picture on the page to be black")
+    live.becomes("/master/fade", 0.0)
+    live.until(lambda: live.brightness == 0, "the picture to be black")
+    live.until(lambda: visit.picture_mean() < 1, "the picture on the page to be black")
     assert visit.control("/master/fade").locator("input.number").input_value() == "0.000"
 
 
-def test_the_keyboard_moves_a_fader_by_shares_of_its_scale_and_turns_an_angle_on(visit: Visit, stage: Stage) -> None:
+def test_the_keyboard_moves_a_fader_by_steps_and_turns_an_angle_on(visit: Visit, live: LiveEngine) -> None:
     for address, key, value in (
         ("/layer/1/intensity", "ArrowRight", 0.315),
         ("/layer/1/intensity", "Shift+ArrowLeft", 0.3135),
@@ -70,54 +70,52 @@ def test_the_keyboard_moves_a_fader_by_shares_of_its_scale_and_turns_an_angle_on
         ("/layer/1/angle", "ArrowRight", -176.4),
     ):
         visit.slider(address).press(key)
-        stage.becomes(address, pytest.approx(value, rel=1e-5))
+        live.becomes(address, pytest.approx(value, rel=1e-5))
 
 
-def test_a_number_is_typed_after_enter_and_anything_else_is_refused(visit: Visit, stage: Stage) -> None:
+def test_a_number_is_typed_after_enter_and_anything_else_is_refused(visit: Visit, live: LiveEngine) -> None:
     visit.slider("/layer/1/angle").focus()
     visit.page.keyboard.press("Enter")
     visit.page.keyboard.type("-12.5")
     visit.page.keyboard.press("Enter")
-    stage.becomes("/layer/1/angle", -12.5)
+    live.becomes("/layer/1/angle", -12.5)
     visit.page.keyboard.press("Enter")
     visit.page.keyboard.type("left")
     visit.page.keyboard.press("Enter")
     visit.page.locator(".toast.fail", has_text="is not a number").locator(".close").click()
-    assert stage.get("/layer/1/angle") == -12.5
+    assert live.get("/layer/1/angle") == -12.5
     assert visit.control("/layer/1/angle").locator("input.number").input_value() == "-12.5"
 
 
-def test_a_held_fader_ignores_other_changes_and_shows_them_on_release(visit: Visit, stage: Stage) -> None:
+def test_a_held_fader_ignores_other_changes_and_shows_them_on_release(visit: Visit, live: LiveEngine) -> None:
     visit.control("/layer/1/curve")
     move = visit.grab("/layer/1/curve")
     move(-1.2)
-    stage.becomes("/layer/1/curve", 0.0)  # the end of the fader: no later step of the mouse sends anything
-    stage.send("/layer/1/curve", 0.125)
-    stage.send("/layer/1/phase", 0.5)  # sent right after it
+    live.becomes("/layer/1/curve", 0.0)  # the end of the fader: no later step of the mouse sends anything
+    live.send("/layer/1/curve", 0.125)
+    live.send("/layer/1/phase", 0.5)  # sent right after it
     visit.shows("/layer/1/phase", 0.5)
-    assert visit.shown("/layer/1/curve") == 0.0
+    assert visit.fader_value("/layer/1/curve") == 0.0
     visit.page.mouse.up()
     visit.shows("/layer/1/curve", 0.125)
 
 
-def test_a_press_on_the_handle_changes_nothing_and_a_double_click_brings_the_default(
-    visit: Visit, stage: Stage
-) -> None:
-    stage.send("/layer/1/curve", 0.25)
+def test_a_press_on_the_handle_changes_nothing_and_a_double_click_resets(visit: Visit, live: LiveEngine) -> None:
+    live.send("/layer/1/curve", 0.25)
     visit.shows("/layer/1/curve", 0.25)
     assert "is-changed" in visit.control("/layer/1/curve").get_attribute("class")
-    version = stage.engine.params.snapshot().version
+    version = live.engine.params.snapshot().version
     visit.grab("/layer/1/curve")
     visit.page.mouse.up()
-    stage.send("/layer/1/phase", 0.25)
+    live.send("/layer/1/phase", 0.25)
     visit.shows("/layer/1/phase", 0.25)
-    changes, _ = stage.engine.params.changes_since(version)
+    changes, _ = live.engine.params.changes_since(version)
     assert "/layer/1/curve" not in {change.address for change in changes}
     visit.slider("/layer/1/curve").dblclick(position={"x": 2, "y": 10})
-    stage.becomes("/layer/1/curve", 1.0)
+    live.becomes("/layer/1/curve", 1.0)
 
 
-def test_each_kind_of_control_sets_its_value_and_a_trigger_fires_once_a_press(visit: Visit, stage: Stage) -> None:
+def test_each_kind_of_control_sets_its_value_and_a_trigger_fires_once_a_press(visit: Visit, live: LiveEngine) -> None:
     for address, act, value in (
         ("/multiverse/tone", lambda row: row.get_by_role("radio", name="soft").check(), "soft"),
         ("/region/mode", lambda row: row.locator("select").select_option("colour"), "colour"),
@@ -127,52 +125,52 @@ def test_each_kind_of_control_sets_its_value_and_a_trigger_fires_once_a_press(vi
         ("/mirror/segments", lambda row: row.get_by_role("slider").press("ArrowUp"), 7),
         ("/sd/prompt", lambda row: enter(row.locator("textarea"), "a <b>glass</b> forest"), "a <b>glass</b> forest"),
         ("/sink/record/file", lambda row: enter(row.locator("input"), "show.mp4"), "show.mp4"),
-        ("/tempo/reset", lambda row: row.locator("button.pull").click(), stage.get("/tempo/reset") + 1),
+        ("/tempo/reset", lambda row: row.locator("button.pull").click(), live.get("/tempo/reset") + 1),
     ):
         act(visit.control(address))
-        stage.becomes(address, value)
+        live.becomes(address, value)
 
 
-def test_a_text_that_is_being_written_is_not_overwritten(visit: Visit, stage: Stage) -> None:
+def test_a_text_that_is_being_written_is_not_overwritten(visit: Visit, live: LiveEngine) -> None:
     field = visit.control("/sd/prompt").locator("textarea")
     field.fill("half a")
-    stage.send("/sd/prompt", "of another")
-    stage.send("/layer/1/curve", 0.5)
+    live.send("/sd/prompt", "of another")
+    live.send("/layer/1/curve", 0.5)
     visit.shows("/layer/1/curve", 0.5)
     assert field.input_value() == "half a"
     field.press("Escape")
     assert field.input_value() == "of another"
 
 
-def test_blackout_has_a_button_and_a_key_and_shows_changes_by_others(visit: Visit, stage: Stage) -> None:
+def test_blackout_has_a_button_and_a_key_and_shows_changes_by_others(visit: Visit, live: LiveEngine) -> None:
     visit.page.locator("#blackout").click()
-    stage.until(lambda: stage.brightness == 0 and stage.get("/master/blackout"), "black")
+    live.until(lambda: live.brightness == 0 and live.get("/master/blackout"), "black")
     visit.page.locator("#blackout[aria-pressed=true]", has_text="blackout is on").wait_for()
     visit.page.keyboard.press("Shift+B")
-    stage.becomes("/master/blackout", False)
+    live.becomes("/master/blackout", False)
     visit.page.locator("#blackout[aria-pressed=false]").wait_for()
-    stage.send("/master/blackout", 1)
+    live.send("/master/blackout", 1)
     visit.page.locator("#blackout[aria-pressed=true]").wait_for()
 
 
-def test_panic_resets_the_look_and_can_be_undone(visit: Visit, stage: Stage) -> None:
-    stage.send("/layer/3/curve", 0.75)
-    stage.send("/multiverse/tone", "soft")
+def test_panic_resets_the_look_and_can_be_undone(visit: Visit, live: LiveEngine) -> None:
+    live.send("/layer/3/curve", 0.75)
+    live.send("/multiverse/tone", "soft")
     visit.shows("/layer/3/curve", 0.75)
     visit.page.locator("#panic").click()
-    stage.until(lambda: stage.get("/layer/3/curve") == 0.1 and stage.get("/multiverse/tone") == "filmic", "the panic")
+    live.until(lambda: live.get("/layer/3/curve") == 0.1 and live.get("/multiverse/tone") == "filmic", "the panic")
     visit.shows("/layer/3/curve", 0.1)
     visit.page.locator(".toast button", has_text="undo").click()
-    stage.until(lambda: stage.get("/layer/3/curve") == 0.75 and stage.get("/multiverse/tone") == "soft", "the undo")
-    assert visit.shown("/layer/3/curve") == 0.75
+    live.until(lambda: live.get("/layer/3/curve") == 0.75 and live.get("/multiverse/tone") == "soft", "the undo")
+    assert visit.fader_value("/layer/3/curve") == 0.75
 
 
-def test_a_size_is_sent_when_it_is_confirmed_and_both_sides_at_once(visit: Visit, stage: Stage) -> None:
+def test_a_size_is_sent_when_it_is_confirmed_and_both_sides_at_once(visit: Visit, live: LiveEngine) -> None:
     width, height = (visit.control(f"/engine/{side}") for side in ("width", "height"))
     seen: list[tuple[object, object]] = []
 
     def size() -> tuple[object, object]:
-        now = stage.engine.params.snapshot()
+        now = live.engine.params.snapshot()
         seen.append((now["/engine/width"], now["/engine/height"]))
         return seen[-1]
 
@@ -181,45 +179,45 @@ def test_a_size_is_sent_when_it_is_confirmed_and_both_sides_at_once(visit: Visit
     assert height.locator(".apply").inner_text() == "apply: 580 × the pixels"
     width.locator("input").fill("400")
     height.locator("input").fill("200")
-    stage.send("/layer/1/phase", 0.5)
+    live.send("/layer/1/phase", 0.5)
     visit.shows("/layer/1/phase", 0.5)
     assert size() == (160, 90), "and what was typed is still there"
     height.locator("input").press("Enter")
-    stage.until(lambda: size() == (400, 200), "the size")
+    live.until(lambda: size() == (400, 200), "the size")
     assert set(seen) == {(160, 90), (400, 200)}
-    stage.send("/engine/size", 160, 90)
-    stage.until(lambda: width.locator("input").input_value() == "160", "the size of before, on the page")
+    live.send("/engine/size", 160, 90)
+    live.until(lambda: width.locator("input").input_value() == "160", "the size of before, on the page")
 
 
-def test_presets_are_saved_loaded_and_deleted(visit: Visit, stage: Stage) -> None:
+def test_presets_are_saved_loaded_and_deleted(visit: Visit, live: LiveEngine) -> None:
     visit.page.locator("#presets-tab").click()
     visit.page.locator("#preset-fade").fill("0")
-    stage.send("/layer/1/curve", 0.5)
-    stage.becomes("/layer/1/curve", 0.5)
+    live.send("/layer/1/curve", 0.5)
+    live.becomes("/layer/1/curve", 0.5)
     visit.page.locator("#preset-name").fill("Bent")
     visit.page.locator("#preset-form button").click()
     item = visit.page.locator("#presets li[data-name=Bent]")
     item.wait_for()
-    stage.send("/layer/1/curve", 0.0)
-    stage.becomes("/layer/1/curve", 0.0)
+    live.send("/layer/1/curve", 0.0)
+    live.becomes("/layer/1/curve", 0.0)
     item.locator(".look").click()
-    stage.becomes("/layer/1/curve", 0.5)
+    live.becomes("/layer/1/curve", 0.5)
     # At once: it stops asking after a few seconds, which may be over between two clicks.
     twice = "button => [button.click(), button.textContent, button.click()][1]"
     assert item.get_by_label("delete the preset").evaluate(twice) == "really delete?"
     item.wait_for(state="detached")
     visit.page.locator(".toast", has_text="was deleted").locator("button", has_text="undo").click()
     item.wait_for()
-    stage.send("/preset/delete", "Bent")
+    live.send("/preset/delete", "Bent")
     item.wait_for(state="detached")
     visit.page.locator("#restore-name").fill("Bent")
     visit.page.locator("#restore-name").press("Enter")
     item.wait_for()
-    stage.send("/preset/delete", "Bent")
+    live.send("/preset/delete", "Bent")
     item.wait_for(state="detached")
 
 
-def test_cues_are_added_played_edited_and_deleted(visit: Visit, stage: Stage) -> None:
+def test_cues_are_added_played_edited_and_deleted(visit: Visit, live: LiveEngine) -> None:
     page = visit.page
     page.locator("#cues-tab").click()
     page.locator("#cue-fade").fill("0")
@@ -230,7 +228,7 @@ def test_cues_are_added_played_edited_and_deleted(visit: Visit, stage: Stage) ->
     page.locator("body").click(position={"x": 5, "y": 400})
     page.keyboard.press("Space")
     page.locator("#cue-now", has_text="cue 1, VAV original").wait_for()
-    stage.becomes("/multiverse/bias", 0.5)
+    live.becomes("/multiverse/bias", 0.5)
     assert page.locator("#cue-next").inner_text() == "Next: cue 2, default"
     row = page.locator("#cues li").nth(1)
     row.locator("input").nth(2).fill("7")
@@ -241,40 +239,38 @@ def test_cues_are_added_played_edited_and_deleted(visit: Visit, stage: Stage) ->
     note.press("Enter")
     page.locator("#cues input[value='when she lifts the guitar']").wait_for()
     page.locator("#cue-go").click()
-    stage.becomes("/multiverse/bias", 0)
+    live.becomes("/multiverse/bias", 0)
     for _ in range(2):
         count = page.locator("#cues li").count()
         page.locator("#cues .quiet").first.click()
         page.locator("#cues .quiet", has_text="really").click()
-        stage.until(lambda count=count: page.locator("#cues li").count() == count - 1, "the cue to go")
+        live.until(lambda count=count: page.locator("#cues li").count() == count - 1, "the cue to go")
 
 
-def test_a_control_is_learnt_by_touching_it_and_moving_a_knob(visit: Visit, stage: Stage) -> None:
+def test_a_control_is_learnt_by_touching_it_and_moving_a_knob(visit: Visit, live: LiveEngine) -> None:
     page = visit.page
     page.locator("#learn").click()
     visit.slider("/layer/2/curve").click(position={"x": 100, "y": 10})
     page.locator("#learn-line", has_text="/layer/2/curve").wait_for()
-    assert stage.get("/layer/2/curve") == 0.16, "a press chooses and moves nothing"
+    assert live.get("/layer/2/curve") == 0.16, "a press chooses and moves nothing"
     turns = itertools.cycle((0.1, 0.3, 0.5, 0.7, 0.9))
     toast = page.locator(".toast", has_text="/knob/7")
-    stage.until(lambda: (stage.send("/knob/7", next(turns)), toast.count())[1], "the knob to be learnt")
-    stage.send("/layer/3/curve", 0.5)
-    stage.becomes("/layer/3/curve", 0.5)  # its last turns have arrived: the next lesson does not hear them
+    live.until(lambda: (live.send("/knob/7", next(turns)), toast.count())[1], "the knob to be learnt")
+    live.send("/layer/3/curve", 0.5)
+    live.becomes("/layer/3/curve", 0.5)  # its last turns have arrived: the next lesson does not hear them
     page.locator("#cues-tab").click()
     page.locator("#cue-go").click()
     page.locator("#learn-line", has_text="/cue/go").wait_for()
     page.keyboard.press("Escape")
     assert page.locator("#learn-banner").is_hidden()
     page.locator("#play-tab").click()
-    stage.until(
-        lambda: (stage.send("/knob/7", 0.0), stage.send("/knob/7", 1.0), stage.get("/layer/2/curve") == 1)[2], "it"
-    )
+    live.until(lambda: (live.send("/knob/7", 0.0), live.send("/knob/7", 1.0), live.get("/layer/2/curve") == 1)[2], "it")
     assert visit.control("/layer/2/curve").get_attribute("data-mapped") == "osc /knob/7"
     page.locator("#mapping-tab").click()
     row = page.locator("#maps li", has_text="/knob/7")
     row.locator("input").nth(1).fill("0.25")
     row.locator("input").nth(1).blur()
-    stage.until(lambda: (stage.send("/knob/7", 1.0), stage.get("/layer/2/curve") == 0.25)[1], "the smaller range")
+    live.until(lambda: (live.send("/knob/7", 1.0), live.get("/layer/2/curve") == 0.25)[1], "the smaller range")
     row.locator("input[value='0.25']").wait_for()
     row.locator("select").select_option("toggle")
     row.locator("[aria-label^=curve]").wait_for(state="detached")
@@ -341,32 +337,32 @@ def test_page_and_engine_encode_messages_identically_and_the_page_rejects_invali
     assert refused == 8
 
 
-def test_a_browser_without_the_token_shows_the_reason(house: House, stage: Stage) -> None:
-    visit = house.visit()
+def test_a_browser_without_the_token_shows_the_reason(rig: PageRig, live: LiveEngine) -> None:
+    visit = rig.visit()
     visit.page.route(
-        stage.engine.page_url,
+        live.engine.page_url,
         lambda route: route.fulfill(status=401) if route.request.resource_type == "fetch" else route.continue_(),
     )
-    visit.page.goto(stage.engine.page_url)
+    visit.page.goto(live.engine.page_url)
     visit.page.wait_for_selector("body[data-state=refused]")
     assert "token" in visit.page.locator("#banner").inner_text()
     visit.close()
 
 
-def test_the_page_retries_if_the_engine_accepts_but_never_answers(house: House, stage: Stage) -> None:
-    visit = house.visit()
+def test_the_page_retries_if_the_engine_accepts_but_never_answers(rig: PageRig, live: LiveEngine) -> None:
+    visit = rig.visit()
     visit.page.add_init_script(  # the browser's request timeout, twenty times as fast
         "const timeout = AbortSignal.timeout.bind(AbortSignal); AbortSignal.timeout = (ms) => timeout(ms / 20);"
     )
-    asked: list[Any] = []
+    requests: list[Any] = []
     visit.page.route(
-        stage.engine.page_url,
+        live.engine.page_url,
         lambda route: (
-            route.continue_() if route.request.resource_type != "fetch" or asked else asked.append(route.request)
+            route.continue_() if route.request.resource_type != "fetch" or requests else requests.append(route.request)
         ),
     )
     visit.open()
-    assert len(asked) == 1, "it was left without an answer"
+    assert len(requests) == 1, "it was left without an answer"
     visit.close()
 
 
@@ -375,9 +371,9 @@ def test_safety_controls_never_scroll_away_on_a_phone(phone: Visit) -> None:
     assert_safety_controls_stay_in_sight(phone.page)
 
 
-def test_a_touch_moves_a_fader_relative_to_its_position(phone: Visit, stage: Stage) -> None:
+def test_a_touch_moves_a_fader_relative_to_its_position(phone: Visit, live: LiveEngine) -> None:
     slider = phone.slider("/layer/1/intensity")
-    stage.send("/layer/1/intensity", 1.1)
+    live.send("/layer/1/intensity", 1.1)
     phone.shows("/layer/1/intensity", 1.1)
     box = slider.bounding_box()
     x, y = box["x"] + 0.1 * box["width"], box["y"] + box["height"] / 2
@@ -391,14 +387,14 @@ def test_a_touch_moves_a_fader_relative_to_its_position(phone: Visit, stage: Sta
     finger("touchStart", x)
     for step in range(1, 11):
         finger("touchMove", x + 0.02 * step * box["width"])
-    stage.becomes("/layer/1/intensity", pytest.approx(1.4, abs=0.02))
+    live.becomes("/layer/1/intensity", pytest.approx(1.4, abs=0.02))
     finger("touchEnd")
-    changes = stage.engine.params.changes_since(0)[0]
+    changes = live.engine.params.changes_since(0)[0]
     assert min(change.value for change in changes if change.address == "/layer/1/intensity") > 1
 
 
-def test_the_page_reconnects_to_a_restarted_engine_and_gets_missed_values(house: House, stage: Stage) -> None:
-    visit = house.visit()
+def test_the_page_reconnects_to_a_restarted_engine_and_gets_missed_values(rig: PageRig, live: LiveEngine) -> None:
+    visit = rig.visit()
     lost: list[Any] = []
     visit.page.route(
         "**/looks.json", lambda route: route.continue_() if lost else (lost.append(route.request), route.abort())
@@ -408,11 +404,11 @@ def test_the_page_reconnects_to_a_restarted_engine_and_gets_missed_values(house:
     visit.page.locator("#presets-tab").click()
     visit.page.locator("#presets li").first.wait_for()
     assert visit.page.locator("#presets img[src*=looks]").count() == 0, "a connection that broke at this moment"
-    stage.stop()
+    live.stop()
     visit.page.wait_for_selector("body[data-state=gone]")
     assert "No connection to the engine" in visit.page.locator("#banner").inner_text()
-    stage.start()
-    stage.send("/layer/1/curve", 0.625)
+    live.start()
+    live.send("/layer/1/curve", 0.625)
     visit.page.wait_for_selector("body[data-state=connected]")
     assert visit.page.locator("#banner").is_hidden()
     visit.page.locator("#presets img").nth(7).wait_for()

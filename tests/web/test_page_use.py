@@ -10,7 +10,7 @@ from engine.osc.decode import decode_packet
 from engine.osc.encode import encode_message
 from engine.params.looks import LOOKS
 from tests.sources.test_shared_ring import Publisher
-from tests.web.page_stage import House, Stage, Visit
+from tests.web.page_rig import LiveEngine, PageRig, Visit
 
 AURORA = LOOKS["Aurora"]
 
@@ -23,24 +23,24 @@ MEAN_COLOUR = """async image => {
 }"""
 
 
-def test_blackout_and_freeze_are_keys_everywhere_but_in_a_text(visit: Visit, stage: Stage) -> None:
+def test_blackout_and_freeze_are_keys_everywhere_but_in_a_text(visit: Visit, live: LiveEngine) -> None:
     page, search = visit.page, visit.page.locator("#search")
     page.keyboard.press("/")
     page.keyboard.type("curve")
     page.keyboard.press("Enter")
     page.keyboard.press("Shift+B")
-    stage.becomes("/master/blackout", True)
+    live.becomes("/master/blackout", True)
     assert search.input_value() == "curve"
     search.press("Escape")
     assert search.input_value() == ""
     mode = visit.control("/region/mode").locator("select")
     mode.select_option("colour")
     mode.press("Shift+F")
-    stage.becomes("/master/freeze", True)
+    live.becomes("/master/freeze", True)
     assert mode.input_value() == "colour", "the letter is no choice"
     page.locator("#cues-tab").click()
     page.locator("#cue-number").press("Shift+B")
-    stage.becomes("/master/blackout", False)
+    live.becomes("/master/blackout", False)
     page.locator("#presets-tab").click()
     page.locator("#preset-name").press("Shift+B")
     assert page.locator("#preset-name").input_value() == "B", "a capital in a name is a letter"
@@ -48,25 +48,25 @@ def test_blackout_and_freeze_are_keys_everywhere_but_in_a_text(visit: Visit, sta
     page.locator("#help-open").click()
     page.locator("#freeze[aria-pressed=true]").wait_for(state="attached")  # any focus
     page.keyboard.press("Shift+F")
-    stage.becomes("/master/freeze", False)
-    assert not stage.get("/master/blackout"), "sent later than the capital"
+    live.becomes("/master/freeze", False)
+    assert not live.get("/master/blackout"), "sent later than the capital"
     page.keyboard.press("Escape")
     assert page.locator("#help").is_hidden()
 
 
 def test_an_answer_from_before_a_toggle_does_not_turn_the_next_one_round(visit: Visit) -> None:
     """The page asks the engine a moment after each change; the user may press again before the answer comes."""
-    shown = visit.page.evaluate(
+    values_seen = visit.page.evaluate(
         """async () => {
             const { Values } = await import("/page/values.js");
-            let asked;
-            const nextAsk = () => new Promise((done) => { asked = done; });
-            const values = new Values({ send() {}, command() { asked(); } });
+            let resolveAsk;
+            const nextAsk = () => new Promise((done) => { resolveAsk = done; });
+            const values = new Values({ send() {}, command() { resolveAsk(); } });
             values.load(new Map([["/a", { address: "/a", type: "bool", value: false }]]));
-            const shown = [];
+            const values_seen = [];
             const answer = (value) => {
               values.receive({ address: "/a", args: [value] });
-              shown.push(values.get("/a"));
+              values_seen.push(values.get("/a"));
             };
             let ask = nextAsk();
             values.change("/a", true);
@@ -76,51 +76,49 @@ def test_an_answer_from_before_a_toggle_does_not_turn_the_next_one_round(visit: 
             answer(true); // to the first question
             await ask;
             answer(true); // somebody else has switched it on
-            return shown;
+            return values_seen;
         }"""
     )
-    assert shown == [False, True]
+    assert values_seen == [False, True]
 
 
-def test_a_cue_without_its_preset_is_marked_and_its_failure_is_told_until_another_plays(
-    visit: Visit, stage: Stage
-) -> None:
+def test_a_cue_without_its_preset_is_marked_and_fails_until_another_plays(visit: Visit, live: LiveEngine) -> None:
     page = visit.page
     page.locator("#cues-tab").click()
-    stage.send("/cue/insert", 1, "Overture", 0.0, 0.0)
-    stage.send("/cue/insert", 2, "default", 0.0, 0.0)
+    live.send("/cue/insert", 1, "Overture", 0.0, 0.0)
+    live.send("/cue/insert", 2, "default", 0.0, 0.0)
     page.locator("#cues li", has_text="no such preset").wait_for()
     page.locator("#cue-go", has_text="no such preset").wait_for()
-    stage.send("/cue/2")
+    live.send("/cue/2")
     page.locator("#cues li.is-current[data-number='2']").wait_for()
-    stage.send("/cue/1")
+    live.send("/cue/1")
     page.locator("#cues li.is-failed[data-number='1']").wait_for()
     assert page.locator("#cue-failed").inner_text().startswith("Cue 1, Overture, failed: not found in")
     assert page.locator("#cue-now").inner_text() == "Now: cue 2, default", "which is on still"
     page.reload()
     page.locator("#cues li.is-failed[data-number='1']").wait_for()
-    stage.send("/cue/2")
+    live.send("/cue/2")
     page.locator("#cues li.is-failed").wait_for(state="detached")
-    stage.send("/preset/save", "Overture")
+    live.send("/preset/save", "Overture")
     page.locator("#cues li", has_text="no such preset").wait_for(state="detached")
-    stage.send("/preset/delete", "Overture")
+    live.send("/preset/delete", "Overture")
     page.locator("#cues li", has_text="no such preset").wait_for()
-    stage.send("/cue/delete", 1)
-    stage.send("/cue/delete", 2)
+    live.send("/cue/delete", 1)
+    live.send("/cue/delete", 2)
     page.locator("#cues li").first.wait_for(state="detached")
 
 
 def test_a_long_cue_list_keeps_go_visible_and_scrolls_to_the_current_cue_unless_somebody_writes_in_it(
-    visit: Visit, stage: Stage
+    visit: Visit, live: LiveEngine
 ) -> None:
     page = visit.page
     for number in range(1, 41):
-        stage.send("/cue/insert", number, "default", 0.0, 0.0)
+        live.send("/cue/insert", number, "default", 0.0, 0.0)
     row = page.locator("#cues li.is-current")
 
     def play(number: int) -> float:
         """How far the list is scrolled then."""
-        stage.send(f"/cue/{number}")
+        live.send(f"/cue/{number}")
         page.locator("#cue-now", has_text=f"cue {number},").wait_for()
         return page.evaluate("document.scrollingElement.scrollTop")
 
@@ -130,41 +128,39 @@ def test_a_long_cue_list_keeps_go_visible_and_scrolls_to_the_current_cue_unless_
     page.keyboard.press("Space")
     page.locator("#cue-now", has_text="cue 2,").wait_for()
     before = play(30)
-    go, shown = page.locator("#cue-go").bounding_box(), row.bounding_box()
-    assert before > 0 and go["y"] >= 0 and go["y"] + go["height"] < shown["y"] < 800 - shown["height"]
+    go, box = page.locator("#cue-go").bounding_box(), row.bounding_box()
+    assert before > 0 and go["y"] >= 0 and go["y"] + go["height"] < box["y"] < 800 - box["height"]
     row.locator("input").nth(1).focus()
     assert play(5) == before
     page.keyboard.press("Escape")
     assert play(6) < before
     for number in range(1, 41):
-        stage.send("/cue/delete", number)
+        live.send("/cue/delete", number)
     page.locator("#cues li").first.wait_for(state="detached")
 
 
-def test_a_preset_button_fades_in_the_set_time(visit: Visit, stage: Stage) -> None:
+def test_a_preset_button_fades_in_the_set_time(visit: Visit, live: LiveEngine) -> None:
     page = visit.page
-    looks = stage.engine._parts.drawing.looks
+    looks = live.engine._parts.drawing.looks
     page.locator("#presets-tab").click()
     page.locator("#preset-fade").fill("600")
     page.locator("#presets li[data-name='Aurora'] button.look").click()
-    stage.until(lambda: looks.fade is not None, "the fade")
-    assert looks.fade.share < 0.2
-    assert stage.get("/feedback/amount") == AURORA["/feedback/amount"], "the faders show the new look at once"
+    live.until(lambda: looks.fade is not None, "the fade")
+    assert looks.fade.mix < 0.2
+    assert live.get("/feedback/amount") == AURORA["/feedback/amount"], "the faders show the new look at once"
     assert looks.fade.before["/feedback/amount"] != AURORA["/feedback/amount"]
     page.locator("#status-tab").click()
     page.locator("#facts dd", has_text="looks are drawn").or_(
         page.locator("#facts dd", has_text="is frozen")
     ).wait_for()
-    stage.send("/master/panic", 1)
-    stage.until(lambda: looks.fade is None, "panic to end it")
+    live.send("/master/panic", 1)
+    live.until(lambda: looks.fade is None, "panic to end it")
 
 
-def test_a_saved_preset_is_the_current_one_and_has_its_picture_in_every_browser(
-    visit: Visit, house: House, stage: Stage
-) -> None:
+def test_a_saved_preset_is_current_and_has_a_picture_everywhere(visit: Visit, rig: PageRig, live: LiveEngine) -> None:
     page = visit.page
     page.locator("#presets-tab").click()
-    stage.until(lambda: visit.picture_mean() > 20, "a bright picture on the page")
+    live.until(lambda: visit.picture_mean() > 20, "a bright picture on the page")
 
     def save() -> None:
         page.locator("#preset-name").fill("Opening night")
@@ -173,8 +169,8 @@ def test_a_saved_preset_is_the_current_one_and_has_its_picture_in_every_browser(
     save()
     item = page.locator("#presets li[data-name='Opening night']")
     item.locator("img").wait_for()
-    stage.send("/layer/1/curve", 0.125)
-    other = house.visit()
+    live.send("/layer/1/curve", 0.125)
+    other = rig.visit()
     other.page.add_init_script("localStorage.clear()")  # a first visit
     other.open()
     other.page.locator("#perform-tab[aria-selected=true]").wait_for()
@@ -184,28 +180,28 @@ def test_a_saved_preset_is_the_current_one_and_has_its_picture_in_every_browser(
     picture.wait_for()
     assert picture.evaluate(MEAN_COLOUR) > 10, "not black; the sound makes it brighter and darker"
     other.close()
-    stage.send("/master/blackout", 1)
-    stage.until(lambda: visit.picture_mean() < 1, "the dark")
+    live.send("/master/blackout", 1)
+    live.until(lambda: visit.picture_mean() < 1, "the dark")
     save()
     page.locator("#preset-save", has_text="really").click()
     item.locator(".initials", has_text="ON").wait_for()
     assert item.locator("img").count() == 0, "a black picture shows nothing"
-    stage.send("/preset/delete", "Opening night")
+    live.send("/preset/delete", "Opening night")
     item.wait_for(state="detached")
 
 
-def test_overwriting_a_preset_is_confirmed_and_can_be_undone(visit: Visit, stage: Stage) -> None:
+def test_overwriting_a_preset_is_confirmed_and_can_be_undone(visit: Visit, live: LiveEngine) -> None:
     page = visit.page
     page.locator("#presets-tab").click()
     field, button = page.locator("#preset-name"), page.locator("#preset-save")
-    saved = stage.engine.presets
+    saved = live.engine.presets
 
     def curve() -> object:
         return saved.load("Kept").by_address()["/layer/1/curve"]
 
     def set_curve(value: float) -> None:
-        stage.send("/layer/1/curve", value)
-        stage.becomes("/layer/1/curve", value)
+        live.send("/layer/1/curve", value)
+        live.becomes("/layer/1/curve", value)
 
     set_curve(0.25)
     field.fill("Kept")
@@ -227,47 +223,47 @@ def test_overwriting_a_preset_is_confirmed_and_can_be_undone(visit: Visit, stage
     undo.click()
     page.locator(".toast", has_text="“Kept” was restored").wait_for()
     assert curve() == 0.25
-    stage.send("/preset/delete", "Kept")
+    live.send("/preset/delete", "Kept")
     page.locator("#presets li[data-name=Kept]").wait_for(state="detached")
 
 
-def test_the_current_preset_is_marked_even_if_another_client_loaded_it(visit: Visit, stage: Stage) -> None:
+def test_the_current_preset_is_marked_even_if_another_client_loaded_it(visit: Visit, live: LiveEngine) -> None:
     page = visit.page
     page.locator("#presets-tab").click()
-    stage.send("/preset/load", "Silk")
+    live.send("/preset/load", "Silk")
     marked = page.locator("#presets li.is-loaded")
     page.locator("#presets li.is-loaded[data-name=Silk] .on", has_text="on").wait_for()
     assert (marked.count(), page.locator("#look-now").inner_text()) == (1, "Silk")
-    stage.send("/layer/1/intensity", 0.123)
+    live.send("/layer/1/intensity", 0.123)
     page.locator("#look-now", has_text="Silk *").wait_for()
     assert marked.locator(".on").inner_text() == "on, edited"
 
 
-def test_the_monitor_shows_the_time_of_day_and_refusals_behind_their_messages(visit: Visit, stage: Stage) -> None:
+def test_the_monitor_shows_the_time_of_day_and_refusals_behind_their_messages(visit: Visit, live: LiveEngine) -> None:
     page = visit.page
     page.locator("#monitor-tab").click()
     line = page.locator("#monitor li", has_text="/layer/9/curve 0.5")
     refused = page.locator("#monitor li.is-bad", has_text="/layer/9/curve: no such parameter")
-    stage.until(lambda: (stage.send("/layer/9/curve", 0.5), refused.count())[1], "the message")
+    live.until(lambda: (live.send("/layer/9/curve", 0.5), refused.count())[1], "the message")
     assert re.fullmatch(r"\d\d:\d\d:\d\d\.\d\d\d", line.first.locator("time").inner_text())
     assert refused.first.locator(".from").inner_text().startswith("udp 127.0.0.1:")
     for _ in range(5):
-        stage.send("/layer/9/curve", 0.5)
-    stage.until(lambda: page.locator("#monitor li.is-bad").count() == line.count() >= 6, "each message to be refused")
+        live.send("/layer/9/curve", 0.5)
+    live.until(lambda: page.locator("#monitor li.is-bad").count() == line.count() >= 6, "each message to be refused")
     before = page.locator("#monitor li.is-bad").evaluate_all(
         "rows => rows.map((row) => row.previousElementSibling.querySelector('.message').textContent)"
     )
     assert set(before) == {"/layer/9/curve 0.5"}
 
 
-def test_messages_of_another_program_are_listed_and_mapped_with_two_presses(visit: Visit, stage: Stage) -> None:
+def test_messages_of_another_program_are_listed_and_mapped_with_two_presses(visit: Visit, live: LiveEngine) -> None:
     page = visit.page
     for number in range(30):
-        stage.send(f"/desk/fader/{number}", number / 32)
+        live.send(f"/desk/fader/{number}", number / 32)
     page.locator("#mapping-tab").click()
     page.locator("#heard-part summary").click()
     rows = page.locator("#heard li", has_text="/desk/fader/")
-    stage.until(lambda: (page.locator("#heard-again").click(), rows.count() == 30)[1], "all that the desk sends")
+    live.until(lambda: (page.locator("#heard-again").click(), rows.count() == 30)[1], "all that the desk sends")
     page.locator("#heard-filter").fill("fader/16")
     assert [row.locator("strong").inner_text() for row in rows.all()] == ["/desk/fader/16"]
     assert rows.locator(".what").inner_text() == "0.5" and "1 × from udp 127.0.0.1:" in rows.first.inner_text()
@@ -275,17 +271,17 @@ def test_messages_of_another_program_are_listed_and_mapped_with_two_presses(visi
     assert "osc /desk/fader/16" in page.locator("#learn-line").inner_text()
     visit.slider("/layer/3/curve").click(position={"x": 100, "y": 10})
     page.locator("#learn-banner").wait_for(state="hidden")
-    assert stage.get("/layer/3/curve") == 0.1, "a press chooses and moves nothing"
+    assert live.get("/layer/3/curve") == 0.1, "a press chooses and moves nothing"
     for value in (0.0, 1.0):  # past the current value, where a fader takes over
-        stage.send("/desk/fader/16", value)
-    stage.becomes("/layer/3/curve", 1.0)
+        live.send("/desk/fader/16", value)
+    live.becomes("/layer/3/curve", 1.0)
     page.locator("#mapping-tab").click()
     rows.first.wait_for(state="detached")
-    stage.send("/map/clear")
+    live.send("/map/clear")
     page.locator("#maps li").first.wait_for(state="detached")
 
 
-def test_while_learning_a_key_selects_a_control_and_changes_nothing(visit: Visit, stage: Stage) -> None:
+def test_while_learning_a_key_selects_a_control_and_changes_nothing(visit: Visit, live: LiveEngine) -> None:
     page = visit.page
     page.locator("#learn").click()
     for part, keys in (
@@ -296,7 +292,7 @@ def test_while_learning_a_key_selects_a_control_and_changes_nothing(visit: Visit
     ):
         for key in keys:
             part.press(key)
-    stage.becomes("/master/blackout", True)
+    live.becomes("/master/blackout", True)
     mute = visit.control("/layer/1/mute").locator("[role=switch]")
     for key, part in ((" ", mute), ("Enter", visit.slider("/layer/1/angle"))):
         part.press(key)
@@ -304,14 +300,14 @@ def test_while_learning_a_key_selects_a_control_and_changes_nothing(visit: Visit
     page.keyboard.press("Escape")
     page.locator(".toast", has_text="cancelled").wait_for()
     page.keyboard.press("ArrowRight")
-    stage.becomes("/layer/1/angle", pytest.approx(3.6))
+    live.becomes("/layer/1/angle", pytest.approx(3.6))
     default = {param.address: param.default for param in osc_schema.PARAMS}
     for address in ("/region/mode", "/multiverse/tone", "/sd/prompt", "/layer/1/mute"):
-        assert stage.get(address) == default[address]
+        assert live.get(address) == default[address]
 
 
 def test_a_page_older_than_the_engine_offers_to_reload(visit: Visit) -> None:
-    page, url = visit.page, visit.stage.engine.page_url
+    page, url = visit.page, visit.live.engine.page_url
     loads: list[Any] = []
 
     def answer(route: Any) -> None:
@@ -336,12 +332,10 @@ def test_a_page_older_than_the_engine_offers_to_reload(visit: Visit) -> None:
     assert errors and all("TypeError" in error for error in errors), "what broke, for a developer's console"
 
 
-def test_a_refused_list_is_retried_and_its_notice_disappears_unless_hovered_and_stays_in_the_status(
-    house: House, stage: Stage
-) -> None:
-    visit = house.visit(viewport={"width": 1280, "height": 800})
+def test_a_refused_list_is_retried_and_its_notice_vanishes_but_stays_in_status(rig: PageRig, live: LiveEngine) -> None:
+    visit = rig.visit(viewport={"width": 1280, "height": 800})
     page = visit.page
-    asked = {"/cue/list": 0, "/map/list": 0}
+    requests = {"/cue/list": 0, "/map/list": 0}
     refusals = {"/cue/list": 2, "/map/list": 5}
 
     def refuse(browser: Any) -> None:
@@ -349,8 +343,8 @@ def test_a_refused_list_is_retried_and_its_notice_disappears_unless_hovered_and_
 
         def forward(data: Any) -> None:
             address = decode_packet(data).address
-            asked[address] = asked.get(address, 0) + 1
-            if asked[address] <= refusals.get(address, 0):
+            requests[address] = requests.get(address, 0) + 1
+            if requests[address] <= refusals.get(address, 0):
                 browser.send(encode_message("/fail", address, "asked too often"))
             else:
                 engine.send(data)
@@ -377,36 +371,36 @@ def test_a_refused_list_is_retried_and_its_notice_disappears_unless_hovered_and_
     assert notice.count() == 0
     page.locator("#status-tab").click()
     assert "/map/list: asked too often" in page.locator("#failures").inner_text()
-    assert (asked["/cue/list"], asked["/map/list"]) == (3, 5)
+    assert (requests["/cue/list"], requests["/map/list"]) == (3, 5)
     assert visit.errors == []
     visit.close()
 
 
-def test_a_new_sender_can_be_chosen_on_the_page_and_a_wrong_one_keeps_the_picture(visit: Visit, stage: Stage) -> None:
+def test_a_new_sender_can_be_chosen_and_a_wrong_one_keeps_the_picture(visit: Visit, live: LiveEngine) -> None:
     row = visit.control("/layer/5/source")
     menu, note = row.locator(".choice select"), row.locator(".opening")
-    word = "shared:stage left"
-    option = menu.locator(f'option[value="{word}"]')
+    sender = "shared:stage left"
+    option = menu.locator(f'option[value="{sender}"]')
     publisher = Publisher("stage left", level=200)
     try:
         option.wait_for(state="attached")
         assert option.inner_text() == "stage left (shared memory)"
-        menu.select_option(word)
-        stage.until(lambda: "until the new one arrives" in note.inner_text(), "a line that it is being opened")
-        stage.until(lambda: (publisher.tell(), stage.engine.status().camera)[1], "the source")
-        stage.until(lambda: (menu.input_value(), note.inner_text()) == (word, ""), "the line to go")
+        menu.select_option(sender)
+        live.until(lambda: "until the new one arrives" in note.inner_text(), "a line that it is being opened")
+        live.until(lambda: (publisher.command(), live.engine.status().camera)[1], "the source")
+        live.until(lambda: (menu.input_value(), note.inner_text()) == (sender, ""), "the line to go")
         visit.page.locator(".toast", has_text="raise /layer/5/intensity to see it").wait_for()
     finally:
         publisher.end()
-    stage.until(lambda: option.inner_text() == f"{word} (not available)", "the sender to go")
-    stage.send("/camera/open", "test")
-    stage.until(lambda: menu.input_value() == "test", "the choice of another surface")
+    live.until(lambda: option.inner_text() == f"{sender} (not available)", "the sender to go")
+    live.send("/camera/open", "test")
+    live.until(lambda: menu.input_value() == "test", "the choice of another surface")
     menu.evaluate("list => { list.add(new Option('wrong', '/no/such/file')); list.value = '/no/such/file' }")
     menu.dispatch_event("change")
-    visit.page.locator(".toast.fail", has_text="is not offered in the film folders").wait_for()
-    stage.until(lambda: (menu.input_value(), note.inner_text()) == ("test", ""), "the truth")
+    visit.page.locator(".toast.fail", has_text="is not offered in the video folders").wait_for()
+    live.until(lambda: (menu.input_value(), note.inner_text()) == ("test", ""), "the truth")
     menu.select_option("none")
-    stage.until(lambda: stage.engine.status().camera is None, "no source")
+    live.until(lambda: live.engine.status().camera is None, "no source")
 
 
 FIRST_HITS = {
@@ -433,9 +427,9 @@ def test_the_first_hit_of_a_search_is_the_control_that_does_it(visit: Visit) -> 
     page = visit.page
     in_order = "() => [...document.querySelectorAll('#areas .control')].map(row => row.dataset.address)"
     before, hits = page.evaluate(in_order), {}
-    for words in FIRST_HITS:
-        page.locator("#search").fill(words)
-        hits[words] = page.evaluate(FIRST_HIT)
+    for text in FIRST_HITS:
+        page.locator("#search").fill(text)
+        hits[text] = page.evaluate(FIRST_HIT)
     assert hits == FIRST_HITS
     page.locator("#search").fill("")
     assert page.evaluate(in_order) == before, "without a search everything is where it was"

@@ -8,18 +8,18 @@ import pytest
 
 from engine.params.looks import LOOKS
 from engine.web.preview import encode_preview
-from tests.web.page_stage import Stage, Visit
+from tests.web.page_rig import LiveEngine, Visit
 
 PALETTE = "/colour/palette"
 
 
 @pytest.fixture
-def perform(visit: Visit, stage: Stage) -> Iterator[Visit]:
+def perform(visit: Visit, live: LiveEngine) -> Iterator[Visit]:
     """The perform view, the look Aurora on the air and nothing prepared."""
-    stage.send("/launch/drop")
-    stage.send("/preset/load", "Aurora")
-    stage.send("/preset/prepare")
-    stage.send("/preset/take_fade", "0")
+    live.send("/launch/drop")
+    live.send("/preset/load", "Aurora")
+    live.send("/preset/prepare")
+    live.send("/preset/take_fade", "0")
     visit.page.locator("#perform-tab").click()
     visit.page.locator('.pad.is-on[data-preset="Aurora"]').wait_for()
     visit.page.locator("#prepared.is-empty").wait_for()
@@ -32,48 +32,48 @@ def pad(visit: Visit, name: str, state: str = "") -> Any:
     return found
 
 
-def shows(stage: Stage, look: str) -> None:
-    stage.becomes(PALETTE, LOOKS[look][PALETTE])
+def shows(live: LiveEngine, look: str) -> None:
+    live.becomes(PALETTE, LOOKS[look][PALETTE])
 
 
-def leave_beats(stage: Stage) -> None:
+def leave_beats(live: LiveEngine) -> None:
     """At 3 s a beat, what waits for four bars from here on waits 24 s or longer."""
-    stage.send("/tempo/bpm", 20.0)
-    pulse = stage.engine._parts.desk.tempo.read_pulse
-    stage.until(lambda: pulse().bpm == 20.0, "a frame at this tempo")
+    live.send("/tempo/bpm", 20.0)
+    pulse = live.engine._parts.control_hub.tempo.read_pulse
+    live.until(lambda: pulse().bpm == 20.0, "a frame at this tempo")
     if pulse().beat % 16 >= 8:
-        stage.send("/tempo/reset")
-        stage.until(lambda: pulse().beat % 16 < 8, "a frame of the new count")
+        live.send("/tempo/reset")
+        live.until(lambda: pulse().beat % 16 < 8, "a frame of the new count")
 
 
-def test_a_tap_prepares_and_a_second_one_takes(perform: Visit, stage: Stage) -> None:
+def test_a_tap_prepares_and_a_second_one_takes(perform: Visit, live: LiveEngine) -> None:
     assert perform.page.locator("#take").is_disabled()
     pad(perform, "Silk").click()
     pad(perform, "Silk", ".is-prepared")
-    assert stage.get(PALETTE) == LOOKS["Aurora"][PALETTE], "nothing has changed on screen"
+    assert live.get(PALETTE) == LOOKS["Aurora"][PALETTE], "nothing has changed on screen"
     assert perform.page.locator("#prepared-name").inner_text() == "Silk"
     assert perform.page.locator("#take").is_enabled()
     pad(perform, "Silk").click()
     pad(perform, "Silk", ".is-on")
-    shows(stage, "Silk")
+    shows(live, "Silk")
     pad(perform, "Aurora", ".is-prepared")  # the look that left
     perform.page.locator("#look-now", has_text="Silk").wait_for()
     perform.page.locator("#cut").click()
-    shows(stage, "Aurora")
+    shows(live, "Aurora")
 
 
-def test_a_held_pad_flashes_its_look(perform: Visit, stage: Stage) -> None:
+def test_a_held_pad_flashes_its_look(perform: Visit, live: LiveEngine) -> None:
     perform.page.locator('.pad[data-preset="Ink"]').hover()
     perform.page.mouse.down()
-    shows(stage, "Ink")
+    shows(live, "Ink")
     perform.page.mouse.up()
-    shows(stage, "Aurora")
+    shows(live, "Aurora")
     pad(perform, "Aurora", ".is-on")
     perform.page.locator("#prepared.is-empty").wait_for()  # a hold prepares nothing
     perform.page.mouse.down()
-    shows(stage, "Ink")
+    shows(live, "Ink")
     perform.page.evaluate("dispatchEvent(new Event('blur'))")  # another window comes to the front
-    shows(stage, "Aurora")
+    shows(live, "Aurora")
 
 
 def test_the_prepared_look_is_seen_in_motion(perform: Visit) -> None:
@@ -83,9 +83,9 @@ def test_the_prepared_look_is_seen_in_motion(perform: Visit) -> None:
     pad(perform, "Silk").click()
     perform.until(lambda: page.wait_for_timeout(20) or sockets, "somebody who watches")
     canvas = page.locator("#prepared-picture")
-    drawn = canvas.get_attribute("data-pictures")
+    count_before = canvas.get_attribute("data-pictures")
     sockets[0].send(picture)
-    perform.until(lambda: canvas.get_attribute("data-pictures") != drawn, "a picture")
+    perform.until(lambda: canvas.get_attribute("data-pictures") != count_before, "a picture")
     assert canvas.is_hidden(), "the first one may still be that of the look before"
     sockets[0].send(picture)
     canvas.wait_for()
@@ -93,7 +93,7 @@ def test_the_prepared_look_is_seen_in_motion(perform: Visit) -> None:
     canvas.wait_for(state="hidden")
 
 
-def test_pads_are_played_with_keys_alone(perform: Visit, stage: Stage) -> None:
+def test_pads_are_played_with_keys_alone(perform: Visit, live: LiveEngine) -> None:
     page = perform.page
     page.locator("#play-tab").click()
     page.locator("#play-tab").press("p")
@@ -107,61 +107,61 @@ def test_pads_are_played_with_keys_alone(perform: Visit, stage: Stage) -> None:
     pad(perform, name, ".is-prepared")
     page.keyboard.press("Enter")
     pad(perform, name, ".is-on")
-    shows(stage, name)
+    shows(live, name)
 
 
-def test_what_waits_for_its_beat_counts_down_and_is_taken_back(perform: Visit, stage: Stage) -> None:
+def test_what_waits_for_its_beat_counts_down_and_is_taken_back(perform: Visit, live: LiveEngine) -> None:
     page = perform.page
-    leave_beats(stage)
+    leave_beats(live)
     page.locator("#quantise").select_option("4_bars")
-    stage.becomes("/launch/quantise", "4_bars")
+    live.becomes("/launch/quantise", "4_bars")
     pad(perform, "Silk").click()
     pad(perform, "Silk", ".is-prepared").click()
     beats = pad(perform, "Silk", ".is-queued").locator(".beats").inner_text()
     assert 1 <= int(beats) <= 16
     page.locator(".beat .queue", has_text="Silk in").click()
     page.locator(".pad.is-queued").wait_for(state="detached")
-    assert stage.get(PALETTE) == LOOKS["Aurora"][PALETTE]
+    assert live.get(PALETTE) == LOOKS["Aurora"][PALETTE]
 
 
-def test_the_crossfader_fades_by_hand_and_back(perform: Visit, stage: Stage) -> None:
+def test_the_crossfader_fades_by_hand_and_back(perform: Visit, live: LiveEngine) -> None:
     pad(perform, "Silk").click()
     pad(perform, "Silk", ".is-prepared")
     fader = perform.page.locator("#crossfader [role=slider]")
     fader.press("PageUp")
-    shows(stage, "Silk")  # its values are there from the start; the picture mixes
+    shows(live, "Silk")  # its values are there from the start; the picture mixes
     fader.press("Home")
-    shows(stage, "Aurora")
+    shows(live, "Aurora")
     fader.press("PageUp")
     fader.press("End")
     pad(perform, "Silk", ".is-on")
     pad(perform, "Aurora", ".is-prepared")
 
 
-def test_macros_have_the_names_of_the_look_and_move_it(perform: Visit, stage: Stage) -> None:
+def test_macros_have_the_names_of_the_look_and_move_it(perform: Visit, live: LiveEngine) -> None:
     glow = perform.page.locator("#macros .macro").first
     assert glow.locator(".name").inner_text() == "Glow"
     glow.locator("[role=slider]").press("End")
-    stage.becomes("/post/bloom", 1.0)
+    live.becomes("/post/bloom", 1.0)
     glow.locator("[role=slider]").press("Home")
-    stage.becomes("/post/bloom", 0.0)
+    live.becomes("/post/bloom", 0.0)
 
 
-def test_blackout_and_panic_need_a_hold(perform: Visit, stage: Stage) -> None:
+def test_blackout_and_panic_need_a_hold(perform: Visit, live: LiveEngine) -> None:
     page = perform.page
     page.locator("#hand-blackout").click()
     page.locator("#hand-panic").click()
     page.locator("#hand-freeze").click()
-    stage.becomes("/master/freeze", True)  # sent after them
-    assert not stage.get("/master/blackout") and stage.get(PALETTE) == LOOKS["Aurora"][PALETTE]
+    live.becomes("/master/freeze", True)  # sent after them
+    assert not live.get("/master/blackout") and live.get(PALETTE) == LOOKS["Aurora"][PALETTE]
     page.locator("#hand-blackout").hover()
     page.mouse.down()
-    stage.becomes("/master/blackout", True)
+    live.becomes("/master/blackout", True)
     page.mouse.up()
     page.locator("#preview.is-black").wait_for()
     page.locator("#hand-panic").hover()
     page.mouse.down()
-    stage.becomes(PALETTE, LOOKS["Eclipse"][PALETTE])
+    live.becomes(PALETTE, LOOKS["Eclipse"][PALETTE])
     page.mouse.up()
     page.locator(".toast", has_text="Panic").wait_for()
     for hand in ("hit", "freeze", "blackout", "panic"):
@@ -169,13 +169,13 @@ def test_blackout_and_panic_need_a_hold(perform: Visit, stage: Stage) -> None:
     page.locator(".toast .close").click()
 
 
-def test_the_lock_leaves_the_strip_and_the_safety_buttons(perform: Visit, stage: Stage) -> None:
+def test_the_lock_leaves_the_strip_and_the_safety_buttons(perform: Visit, live: LiveEngine) -> None:
     page = perform.page
     page.locator("#lock").click()
     page.locator("body.is-locked").wait_for()
     assert page.evaluate("document.getElementById('pads').closest('[inert]') !== null")
     page.locator("#hand-freeze").click()
-    stage.becomes("/master/freeze", True)
+    live.becomes("/master/freeze", True)
     page.locator("#lock").click()
     assert page.locator("body.is-locked").count() == 1, "a tap does not unlock"
     page.locator("#lock").hover()
@@ -185,9 +185,9 @@ def test_the_lock_leaves_the_strip_and_the_safety_buttons(perform: Visit, stage:
     assert page.locator("[inert]").count() == 0
 
 
-def test_the_lock_works_with_keys_and_stops_those_that_play(perform: Visit, stage: Stage) -> None:
+def test_the_lock_works_with_keys_and_stops_those_that_play(perform: Visit, live: LiveEngine) -> None:
     page, lock = perform.page, perform.page.locator("#lock")
-    stage.send("/cue/set", 1, "Silk", 0.0, 0.0)
+    live.send("/cue/set", 1, "Silk", 0.0, 0.0)
     page.locator("#cues-tab").click()
     page.locator("#cues li").wait_for()
     lock.press("Enter")
@@ -195,35 +195,35 @@ def test_the_lock_works_with_keys_and_stops_those_that_play(perform: Visit, stag
     lock.evaluate("button => button.blur()")
     for key in (" ", "/", "p", "Shift+F"):
         page.keyboard.press(key)
-    stage.becomes("/master/freeze", True)  # sent after them
-    assert stage.get(PALETTE) == LOOKS["Aurora"][PALETTE], "space is not go"
+    live.becomes("/master/freeze", True)  # sent after them
+    assert live.get(PALETTE) == LOOKS["Aurora"][PALETTE], "space is not go"
     assert page.locator("#cues-panel").is_visible(), "and the tab stays"
     lock.focus()
     page.keyboard.down("Enter")
     page.locator("body:not(.is-locked)").wait_for()
     page.keyboard.up("Enter")
     assert page.locator("body.is-locked").count() == 0, "the end of a hold does not lock again"
-    stage.send("/cue/delete", 1)
+    live.send("/cue/delete", 1)
 
 
-def test_nothing_moves_while_a_look_waits_and_records(perform: Visit, stage: Stage) -> None:
+def test_nothing_moves_while_a_look_waits_and_records(perform: Visit, live: LiveEngine) -> None:
     page = perform.page
     page.locator("#look-now", has_text="Aurora").wait_for()
     page.set_viewport_size({"width": 900, "height": 800})
     where = "[document.getElementById('pads').getBoundingClientRect().top, document.documentElement.scrollWidth]"
     before = page.evaluate(where)
-    leave_beats(stage)
-    stage.send("/preset/load", "Riso", 0.0, "4_bars")
-    stage.send("/sink/record/enable", True)
+    leave_beats(live)
+    live.send("/preset/load", "Riso", 0.0, "4_bars")
+    live.send("/sink/record/enable", True)
     page.locator("#rec").wait_for()
     page.locator(".queue").wait_for()
     assert page.evaluate(where) == before
-    stage.send("/launch/drop")
-    stage.send("/sink/record/enable", False)
+    live.send("/launch/drop")
+    live.send("/sink/record/enable", False)
     page.locator("#rec").wait_for(state="hidden")
 
 
-def test_pads_are_moved_by_a_drag_and_edited(perform: Visit, stage: Stage) -> None:
+def test_pads_are_moved_by_a_drag_and_edited(perform: Visit, live: LiveEngine) -> None:
     page = perform.page
 
     def write(field: str, text: str) -> None:
@@ -242,15 +242,15 @@ def test_pads_are_moved_by_a_drag_and_edited(perform: Visit, stage: Stage) -> No
     page.locator("#pad-colour").fill("#ff0000")
     page.locator("#pad-colour").dispatch_event("change")
     pad_colour = "pad => pad.style.getPropertyValue('--pad')"
-    stage.until(lambda: sixth.evaluate(pad_colour) == "#ff0000", "the colour")
+    live.until(lambda: sixth.evaluate(pad_colour) == "#ff0000", "the colour")
     write("#pad-preset", "Riso")
     page.locator('.pad[data-pad="6"][data-preset="Riso"]').wait_for()
     write("#bank-name", "Bank 3")
     page.locator("#banks button", has_text="Bank 3").wait_for()
     page.locator("#bank-add").click()
     page.locator("#banks button[aria-pressed=true]", has_text="Bank 4").wait_for()  # the third: a name that is free
-    stage.send("/bank/remove", 3)
-    stage.send("/bank/shown", 1)
+    live.send("/bank/remove", 3)
+    live.send("/bank/shown", 1)
     page.locator("#banks button[aria-pressed=true]", has_text="Bank 3").wait_for()
     page.locator("#pad-empty").click()
     page.locator('.pad[data-pad="6"].is-empty').wait_for()
@@ -258,67 +258,67 @@ def test_pads_are_moved_by_a_drag_and_edited(perform: Visit, stage: Stage) -> No
     assert page.locator("#pad-editor").is_hidden()
     sixth.click()
     page.locator("#hand-freeze").click()
-    stage.becomes("/master/freeze", True)  # sent after it
+    live.becomes("/master/freeze", True)  # sent after it
     assert page.locator(".toast.fail").count() == 0, "an empty pad is no failure"
-    assert stage.get(PALETTE) == LOOKS["Aurora"][PALETTE], "editing plays nothing"
+    assert live.get(PALETTE) == LOOKS["Aurora"][PALETTE], "editing plays nothing"
 
 
-def test_a_cue_is_now_only_until_another_look_is_on(perform: Visit, stage: Stage) -> None:
+def test_a_cue_is_now_only_until_another_look_is_on(perform: Visit, live: LiveEngine) -> None:
     page = perform.page
-    stage.send("/cue/set", 1, "Silk", 0.0, 0.0)
-    stage.send("/cue/set", 2, "Ink", 0.0, 0.0)
+    live.send("/cue/set", 1, "Silk", 0.0, 0.0)
+    live.send("/cue/set", 2, "Ink", 0.0, 0.0)
     page.locator("#drawer-toggle").click()
-    stage.send("/cue/1")
+    live.send("/cue/1")
     page.locator("#drawer-now", has_text="1 Silk").wait_for()
     page.locator("#drawer-next", has_text="2 Ink").wait_for()
     page.locator("#drawer-go").click()
     page.locator("#drawer-now", has_text="2 Ink").wait_for()
-    stage.send("/preset/load", "Aurora")
+    live.send("/preset/load", "Aurora")
     page.locator("#drawer-now", has_text="no cue is on").wait_for()
     page.locator("#cues-tab").click()
     page.locator("#cue-now", has_text="Last: cue 2, Ink").wait_for()
-    stage.send("/cue/delete", 1)
-    stage.send("/cue/delete", 2)
+    live.send("/cue/delete", 1)
+    live.send("/cue/delete", 2)
     page.locator("#perform-tab").click()
     page.locator("#drawer-toggle").click()
 
 
 @pytest.mark.parametrize("phone", [(390, 844)], indirect=True, ids=["upright"])
-def test_the_lock_ends_what_other_fingers_hold(phone: Visit, stage: Stage) -> None:
+def test_the_lock_ends_what_other_fingers_hold(phone: Visit, live: LiveEngine) -> None:
     page = phone.page
-    stage.send("/preset/load", "Aurora")
-    stage.send("/preset/prepare", "Silk")
+    live.send("/preset/load", "Aurora")
+    live.send("/preset/prepare", "Silk")
     page.locator("#perform-tab").tap()
     pad(phone, "Silk", ".is-prepared")
     touch = page.context.new_cdp_session(page)
 
-    def fingers(kind: str, *places: tuple[float, float]) -> None:
-        points = [{"x": x, "y": y, "id": at} for at, (x, y) in enumerate(places)]
-        touch.send("Input.dispatchTouchEvent", {"type": kind, "touchPoints": points})
+    def fingers(kind: str, *points: tuple[float, float]) -> None:
+        touches = [{"x": x, "y": y, "id": at} for at, (x, y) in enumerate(points)]
+        touch.send("Input.dispatchTouchEvent", {"type": kind, "touchPoints": touches})
 
-    def place_of(found: Any) -> tuple[float, float]:
+    def centre_of(found: Any) -> tuple[float, float]:
         found.scroll_into_view_if_needed()
         box = found.bounding_box()
         return box["x"] + box["width"] / 2, box["y"] + box["height"] / 2
 
-    lock, fader = place_of(page.locator("#lock")), place_of(page.locator("#macros [role=slider]").first)
-    ink, take = place_of(page.locator('.pad[data-preset="Mandala"]')), place_of(page.locator("#take"))
-    stage.becomes("/preset/crossfader", 0.0)
-    before = stage.get("/macro/1")
+    lock, fader = centre_of(page.locator("#lock")), centre_of(page.locator("#macros [role=slider]").first)
+    ink, take = centre_of(page.locator('.pad[data-preset="Mandala"]')), centre_of(page.locator("#take"))
+    live.becomes("/preset/crossfader", 0.0)
+    before = live.get("/macro/1")
     fingers("touchStart", fader)
     fingers("touchStart", fader, ink)
-    shows(stage, "Mandala")  # held
+    shows(live, "Mandala")  # held
     fingers("touchStart", fader, ink, take)
     fingers("touchStart", fader, ink, take, lock)
     page.locator("body.is-locked").wait_for()
-    shows(stage, "Aurora")  # the pad is released
+    shows(live, "Aurora")  # the pad is released
     for step in range(1, 6):
         fingers("touchMove", (fader[0] + 20 * step, fader[1]), ink, take, lock)
     fingers("touchEnd")
     page.locator("#hand-freeze").tap()
-    stage.becomes("/master/freeze", True)  # sent after them
-    assert stage.get("/macro/1") == before
-    assert stage.get(PALETTE) == LOOKS["Aurora"][PALETTE], "no take"
+    live.becomes("/master/freeze", True)  # sent after them
+    assert live.get("/macro/1") == before
+    assert live.get(PALETTE) == LOOKS["Aurora"][PALETTE], "no take"
     assert page.locator(".fader.is-held, .is-holding").count() == 0
     fingers("touchStart", lock)
     page.locator("body:not(.is-locked)").wait_for()  # the window is that of the next tests, too
@@ -326,15 +326,15 @@ def test_the_lock_ends_what_other_fingers_hold(phone: Visit, stage: Stage) -> No
 
 
 @pytest.mark.parametrize("phone", [(390, 844)], indirect=True, ids=["upright"])
-def test_a_pad_whose_shader_is_missing_is_marked_and_says_why(
-    phone: Visit, stage: Stage, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_a_pad_without_its_shader_says_why(phone: Visit, live: LiveEngine, monkeypatch: pytest.MonkeyPatch) -> None:
     page = phone.page
-    stage.send("/preset/load", "Silk")
-    stage.send("/preset/prepare")
+    live.send("/preset/load", "Silk")
+    live.send("/preset/prepare")
     page.locator("#perform-tab").tap()
     page.locator("#prepared.is-empty").wait_for(state="attached")
-    monkeypatch.setattr(stage.engine._parts.desk.preset_control.faults, "_fault_of", lambda file: "Gone.fs: is missing")
+    monkeypatch.setattr(
+        live.engine._parts.control_hub.preset_control.faults, "_fault_of", lambda file: "Gone.fs: is missing"
+    )
     aurora = pad(phone, "Aurora", ".is-faulty")
     assert aurora.get_attribute("aria-label").endswith(": Aurora (Gone.fs: is missing)")
     aurora.tap()
@@ -344,10 +344,10 @@ def test_a_pad_whose_shader_is_missing_is_marked_and_says_why(
 
 
 @pytest.mark.parametrize("phone", [(360, 640)], indirect=True, ids=["upright"])
-def test_a_phone_has_picture_take_pads_macros_safety_crossfader_and_the_beat(phone: Visit, stage: Stage) -> None:
+def test_a_phone_has_picture_take_pads_macros_safety_crossfader_and_the_beat(phone: Visit, live: LiveEngine) -> None:
     page = phone.page
-    stage.send("/preset/load", "Aurora")
-    stage.send("/preset/prepare", "Silk")
+    live.send("/preset/load", "Aurora")
+    live.send("/preset/prepare", "Silk")
     page.locator("#perform-tab").tap()
     page.locator("#prepared-name", has_text="Silk").wait_for(state="attached")
     for part in ("#picture", "#take", "#hand-hit", "#hand-blackout", ".bpm", ".tap"):
@@ -355,23 +355,23 @@ def test_a_phone_has_picture_take_pads_macros_safety_crossfader_and_the_beat(pho
     pads = page.locator(".pad:visible")
     assert pads.count() == 8 and page.locator(".macro:visible").count() == 2
     assert page.evaluate("document.documentElement.scrollWidth <= innerWidth")
-    leave_beats(stage)
-    stage.send("/preset/load", "Riso", 0.0, "4_bars")
+    leave_beats(live)
+    live.send("/preset/load", "Riso", 0.0, "4_bars")
     assert page.locator("#look", has_text="Aurora").evaluate("look => look.scrollWidth <= look.clientWidth")
     page.locator(".queue").tap()
     page.locator(".queue").wait_for(state="hidden")
-    stage.send("/tempo/bpm", 90.0)
+    live.send("/tempo/bpm", 90.0)
     page.locator(".bpm", has_text="90.0").wait_for()
-    ones = stage.get("/tempo/reset")
+    ones = live.get("/tempo/reset")
     for button, address, value in (
         ("double the tempo", "/tempo/bpm", 180.0),
         ("half the tempo", "/tempo/bpm", 90.0),
         ("the first of the bar", "/tempo/reset", ones + 1),
     ):
         page.get_by_role("button", name=button).tap()
-        stage.becomes(address, value)
+        live.becomes(address, value)
     page.locator("#crossfader .fader").press("End")
-    shows(stage, "Silk")
+    shows(live, "Silk")
     page.locator("#pads-half").tap()
     assert pads.first.get_attribute("data-pad") == "9"
     name = pads.first.get_attribute("data-preset")

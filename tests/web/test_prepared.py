@@ -56,7 +56,7 @@ class Show:
         sound.advance_to(HEARD_S)
         self.preset: LoadedPreset | None = None
         self.late_s = 0.0
-        self.kept: list[LoadedPreset] = []
+        self.stills: list[LoadedPreset] = []
         self.picture = PreparedPicture(
             self.tap,
             prepared=lambda: self.preset,
@@ -68,7 +68,7 @@ class Show:
                 renderer="gl", gpu=None, shaders=(), gate=self.gate.segment, sample_rate_hz=RATE_HZ, channels=4
             ),
             report=reports,
-            keep=lambda preset, rgba: self.kept.append(preset),
+            keep=lambda preset, rgba: self.stills.append(preset),
             now_s=self.now_s,
         )
 
@@ -150,12 +150,12 @@ def test_it_is_the_picture_of_the_same_look_and_sound_drawn_here(show: Show, tmp
 
 
 def test_a_picture_of_each_look_that_was_drawn_for_a_while_can_be_kept(show: Show) -> None:
-    show.kept.clear()
+    show.stills.clear()
     for preset in (DARK, WIDE):
         show.preset = preset
         for _ in range(STILL_AT + 3):
             show.read()
-    assert show.kept == [DARK, WIDE]
+    assert show.stills == [DARK, WIDE]
 
 
 def test_a_process_that_is_killed_is_started_again(show: Show) -> None:
@@ -208,13 +208,13 @@ def test_it_has_the_beat_of_the_show(played: Show) -> None:
         follow(engine, order)
         (frame,) = engine.frames(count=1)
         assert frame.width == 80
-        assert engine.desk.tempo.beat_at(at_s + 60.0) == pytest.approx(220.25, abs=0.01)
+        assert engine.control_hub.tempo.beat_at(at_s + 60.0) == pytest.approx(220.25, abs=0.01)
 
 
 def test_viewers_of_a_run_see_it_beside_the_show(played: Show) -> None:
     config = Config(width=160, height=90, fps=10.0, audio="demo", renderer="gl", web="127.0.0.1:0")
     with open_engine(config) as engine:
-        engine.desk.preset_control.mixer.prepare("Poster")
+        engine.control_hub.preset_control.mixer.prepare("Poster")
         assert engine.page_url is not None
         address = urlsplit(engine.page_url)
         client = SocketClient((str(address.hostname), int(str(address.port))), "/preview?picture=prepared")

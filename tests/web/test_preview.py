@@ -34,21 +34,21 @@ def show(tap, watchers, times):
     return offered
 
 
-def shown(tap, times, fps=30):
+def frames(tap, times, fps=30):
     return show(tap, [Watcher(tap, fps)], times)
 
 
 def test_every_picture_of_a_jittering_thirty_is_requested():
     jitter_s = np.random.default_rng(1).uniform(-0.004, 0.004, 300)
-    assert shown(PreviewTap(), 5 + np.arange(300) / 30 + jitter_s) == list(range(300))
-    assert shown(PreviewTap(), [10 + index / 60 for index in range(60)]) == list(range(0, 60, 2)), "every second of 60"
+    assert frames(PreviewTap(), 5 + np.arange(300) / 30 + jitter_s) == list(range(300))
+    assert frames(PreviewTap(), [10 + index / 60 for index in range(60)]) == list(range(0, 60, 2)), "half of 60 fps"
 
 
 def test_the_rate_never_exceeds_the_requested_one():
     for fps in (1, 7, 25, 30, 59, 60):
         for drawn_hz in (24, 50, 60, 144, 240):
             times = [3 + index / drawn_hz for index in range(10 * drawn_hz)]
-            assert min(fps, drawn_hz) * 9 <= len(shown(PreviewTap(), times, fps)) <= fps * 10 + 1
+            assert min(fps, drawn_hz) * 9 <= len(frames(PreviewTap(), times, fps)) <= fps * 10 + 1
 
 
 def test_after_a_pause_there_is_no_burst():

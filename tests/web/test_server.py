@@ -8,7 +8,7 @@ import pytest
 
 from engine.errors import MultiverseError
 from engine.osc.encode import encode_message
-from engine.params.preset_shelf import PresetPicture
+from engine.params.preset_cache import PresetPicture
 from tests.web.socket_client import PING
 
 
@@ -34,8 +34,8 @@ def test_the_page_references_only_served_files(serve):
     for name in names:
         status, headers, body = stand.get(f"/page/{name}")
         assert status == 200 and body and headers["X-Content-Type-Options"] == "nosniff", name
-        wanted = {"js": "text/javascript", "css": "text/css", "svg": "image/svg+xml"}[name.rpartition(".")[2]]
-        assert headers["Content-Type"].startswith(wanted)
+        content_type = {"js": "text/javascript", "css": "text/css", "svg": "image/svg+xml"}[name.rpartition(".")[2]]
+        assert headers["Content-Type"].startswith(content_type)
 
 
 def test_the_pictures_of_presets_are_served_by_their_names(serve):
@@ -48,9 +48,7 @@ def test_the_pictures_of_presets_are_served_by_their_names(serve):
         assert stand.get(f"/presets/{name}")[0] == 404
 
 
-def test_the_status_is_served_and_a_failing_one_is_an_error_after_which_the_server_keeps_running(
-    serve, reports, caplog
-):
+def test_a_failing_status_is_an_error_after_which_the_server_keeps_running(serve, reports, caplog):
     _, headers, body = serve().get("/status.json")
     assert headers["Content-Type"].startswith("application/json") and headers["Cache-Control"] == "no-store"
     assert json.loads(body) == {"fps": 30.0, "level_db": None, "warnings": ["a warning"]}

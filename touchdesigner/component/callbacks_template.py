@@ -24,4 +24,4 @@ def onBeat(info):
 
 
 def onLost(info):
-    """The engine has not been heard for 3 s."""
+    """The engine has sent nothing for 3 s."""

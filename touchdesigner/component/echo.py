@@ -22,26 +22,28 @@ Value = float | int | str | tuple[float, ...]
 
 
 class Echo:
+    """Decides which values are sent to the engine and which incoming ones are displayed."""
+
     def __init__(self) -> None:
-        self._shown: dict[str, Value] = {}
+        self._displayed: dict[str, Value] = {}
         self._held_until_s: dict[str, float] = {}
         # By address: when the engine may be asked, and for how long not again.
         self._outdated: dict[str, tuple[float, float]] = {}
 
     def show(self, address: str, value: Value) -> None:
-        """Store the value shown after an update from the engine, so that it is not sent back."""
-        self._shown[address] = value
+        """Store the value displayed after an update from the engine, so that it is not sent back."""
+        self._displayed[address] = value
 
     def wants_sending(self, address: str, value: Value, now_s: float) -> bool:
         """True if this change was made here; then incoming values of the address are held back."""
-        if address in self._shown and is_same(value, self._shown[address]):
+        if address in self._displayed and is_same(value, self._displayed[address]):
             return False
         self.move(address, value, now_s)
         return True
 
     def move(self, address: str, value: Value, now_s: float) -> None:
         """Store a value that is sent from here in any case, and hold back incoming ones."""
-        self._shown[address] = value
+        self._displayed[address] = value
         self._held_until_s[address] = now_s + HOLD_S
 
     def may_show(self, address: str, now_s: float) -> bool:

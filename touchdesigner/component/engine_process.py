@@ -22,7 +22,7 @@ TOUCHDESIGNERS_OWN = (
     "PYTHONIOENCODING",
     "__PYVENV_LAUNCHER__",
 )
-NOT_FOUND = (
+COMMAND_MISSING = (
     "{command}: no such program. Programs started from the Dock or the Start menu have a short PATH: enter the full "
     "path in Command, in a checkout .venv/bin/multiverse (Windows: .venv\\Scripts\\multiverse.exe)"
 )
@@ -33,12 +33,10 @@ class StartError(Exception):
 
 
 def clean_environment(environment: Mapping[str, str]) -> dict[str, str]:
-    """`environment` without the variables of TouchDesigner's Python, and with UTF-8 for the engine's log.
-
-    The code page of Windows cannot encode every name.
-    """
-    kept = {key: value for key, value in environment.items() if key not in TOUCHDESIGNERS_OWN}
-    return {**kept, "PYTHONUTF8": "1"}
+    """`environment` without the variables of TouchDesigner's Python, and with UTF-8 for the engine's log: the code page
+    of Windows cannot encode every name."""
+    inherited = {key: value for key, value in environment.items() if key not in TOUCHDESIGNERS_OWN}
+    return {**inherited, "PYTHONUTF8": "1"}
 
 
 def split_options(options: str, platform: str) -> list[str]:
@@ -46,12 +44,12 @@ def split_options(options: str, platform: str) -> list[str]:
 
     `platform` is `sys.platform`: on Windows a backslash separates folders and does not escape.
     """
-    words = shlex.shlex(options, posix=True, punctuation_chars=False)
-    words.whitespace_split = True
-    words.commenters = ""
+    lexer = shlex.shlex(options, posix=True, punctuation_chars=False)
+    lexer.whitespace_split = True
+    lexer.commenters = ""
     if platform == "win32":
-        words.escape = ""
-    return list(words)
+        lexer.escape = ""
+    return list(lexer)
 
 
 class EngineProcess:
@@ -68,9 +66,9 @@ class EngineProcess:
         command = command.strip().strip('"')  # "Copy as path" on Windows adds quotes
         program = shutil.which(os.path.expanduser(command))
         if program is None:
-            raise StartError(NOT_FOUND.format(command=command or "Command is empty"))
+            raise StartError(COMMAND_MISSING.format(command=command or "Command is empty"))
         try:
-            words = split_options(options, sys.platform)
+            arguments = split_options(options, sys.platform)
         except ValueError as error:
             raise StartError(f"Options: {error}") from None
         self._log_file = Path(tempfile.gettempdir()) / f"multiverse-{osc.rpartition(':')[2]}.log"
@@ -82,7 +80,7 @@ class EngineProcess:
         try:
             with self._log_file.open("wb") as log:
                 self._process = subprocess.Popen(
-                    [program, "run", "--osc", osc, "--web", web, *words],
+                    [program, "run", "--osc", osc, "--web", web, *arguments],
                     stdin=subprocess.DEVNULL,
                     stdout=log,
                     stderr=subprocess.STDOUT,

@@ -1,9 +1,8 @@
 """The component's extension: connects its parts with operators and parameters. TouchDesigner's main thread.
 
-parameters -> on_value, on_pulse -> echo -> osc_out -> engine
-engine -> osc_in -> on_message -> echo -> parameters, status, tables of audio and objects, callbacks
-frame -> on_frame -> link (heartbeat, subscription), pictures, the engine's process
-inputs, timeline -> on_frame -> engine_inputs -> engine
+parameters -> on_value, on_pulse -> echo -> osc_out -> engine engine -> osc_in -> on_message -> echo -> parameters,
+status, tables of audio and objects, callbacks frame -> on_frame -> link (heartbeat, subscription), pictures, the
+engine's process inputs, timeline -> on_frame -> engine_inputs -> engine
 """
 
 import functools
@@ -55,14 +54,14 @@ def guarded(callback: Callable[..., None]) -> Callable[..., None]:
     return call
 
 
-def free_ports(wanted: dict[str, int], taken: set[int]) -> dict[str, int]:
-    """The wanted ports, each replaced by the next that nobody has if another component has it."""
-    taken, chosen = set(taken), {}
-    for name, port in wanted.items():
-        while port in taken:
+def free_ports(requested: dict[str, int], used: set[int]) -> dict[str, int]:
+    """The requested ports; each one that another component uses is replaced by the next free one."""
+    used, chosen = set(used), {}
+    for name, port in requested.items():
+        while port in used:
             port = port + 1 if port < 65_535 else 1024
         chosen[name] = port
-        taken.add(port)
+        used.add(port)
     return chosen
 
 
@@ -75,7 +74,7 @@ class MultiverseExt:
         self._layout = part("layout")
         self._link = part("link").EngineLink()
         self._echo = part("echo").Echo()
-        self._objects = part("found_objects").FoundObjects()
+        self._objects = part("found_objects").ObjectTable()
         self._status = part("status_page").StatusPage(ownerComp, part("status_channels"))
         self._process = part("engine_process").EngineProcess()
         self._tree = part("tree_reader").TreeReader()
@@ -103,7 +102,7 @@ class MultiverseExt:
         self._inputs.offer_picture()
 
     def onDestroyTD(self) -> None:
-        """Unsubscribe. If the component itself was deleted, its operators are gone already."""
+        """Unsubscribe. If the component itself was deleted, its operators no longer exist."""
         self._inputs.close()
         if self.ownerComp.op("osc_out") is not None:
             self._unsubscribe()
@@ -262,9 +261,9 @@ class MultiverseExt:
             return
         parameters = self._part("parameters")
         before = {control.address: control for control in self._by_address.values()}
-        wanted = {name for page in pages for control in page.controls for name in self._layout.names_of(control)}
+        names = {name for page in pages for control in page.controls for name in self._layout.names_of(control)}
         # Destroying a parameter invalidates all Par objects held elsewhere, so destroy all before creating any.
-        for name in set(self._by_name) - wanted:
+        for name in set(self._by_name) - names:
             if hasattr(self.ownerComp.par, name):
                 getattr(self.ownerComp.par, name).destroy()
         changed = 0
@@ -365,12 +364,12 @@ class MultiverseExt:
             for comp in self.ownerComp.op("/").findChildren(tags=[TAG], maxDepth=MAX_DEPTH)
             if comp.path != self.ownerComp.path and hasattr(comp.par, PORTS[0])
         ]
-        taken = {getattr(comp.par, name).eval() for comp in others for name in PORTS if hasattr(comp.par, name)}
-        wanted = {name: self._own(name) for name in PORTS}
-        chosen = free_ports(wanted, taken)
+        used = {getattr(comp.par, name).eval() for comp in others for name in PORTS if hasattr(comp.par, name)}
+        requested = {name: self._own(name) for name in PORTS}
+        chosen = free_ports(requested, used)
         for name, port in chosen.items():
             self._set(name, port)
-        if chosen != wanted:
+        if chosen != requested:
             ports = " and ".join(str(port) for port in chosen.values())
             self._show_message(f"receives on ports {ports}: another component of this project has those before")
 

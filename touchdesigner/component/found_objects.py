@@ -14,7 +14,7 @@ NAMES = ("objects", *(f"o{k}_{column}" for k in range(1, CHANNEL_OBJECTS + 1) fo
 _COUNT, _OBJECT = "/sam3/objects", "/sam3/object/"
 
 
-class FoundObjects:
+class ObjectTable:
     def __init__(self) -> None:
         self._count = 0
         self._rows: dict[int, dict[str, Any]] = {}
@@ -22,19 +22,19 @@ class FoundObjects:
 
     def take(self, address: str, args: list[Any]) -> bool:
         """Take `/sam3/objects 2`, or `/sam3/object/1` with the values of COLUMNS after k. False for other messages."""
-        place = address.removeprefix(_OBJECT)
+        rest = address.removeprefix(_OBJECT)
         if address == _COUNT:
             self._count = int(args[0])
             self._rows = {k: row for k, row in self._rows.items() if k <= self._count}
-        elif place == address or not place.isdecimal():
+        elif rest == address or not rest.isdecimal():
             return False
-        elif int(place) <= self._count:
-            self._rows[int(place)] = dict(zip(COLUMNS, (int(place), *args), strict=True))
+        elif int(rest) <= self._count:
+            self._rows[int(rest)] = dict(zip(COLUMNS, (int(rest), *args), strict=True))
         self._is_changed = True
         return True
 
     def forget(self) -> None:
-        """Remove all objects, because the engine is gone."""
+        """Remove all objects, because the engine has disconnected."""
         self.take(_COUNT, [0])
 
     def take_changes(self) -> tuple[list[list[Any]], dict[str, float]] | None:

@@ -1,8 +1,8 @@
 """State of the connection to the engine, and timing of subscription and status polls. Pure: time is an argument.
 
-UDP does not report that the other side is gone. The engine sends a heartbeat per second to its subscribers. After three
-missing ones the connection counts as lost, and the subscription is retried until a heartbeat arrives. A restarted
-engine has no subscribers, so the same retries find it; it answers with all values, which replace the displayed ones.
+UDP does not report a lost connection. The engine sends a heartbeat per second to its subscribers. After three missing
+ones the connection counts as lost, and the subscription is retried until a heartbeat arrives. A restarted engine has no
+subscribers, so the same retries find it; it answers with all values, which replace the displayed ones.
 """
 
 import math

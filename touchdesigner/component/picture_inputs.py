@@ -29,11 +29,11 @@ class PictureInputs:
         self._is_reported = False
 
     def poll(self) -> None:
-        """Connect each picture to the sender whose name contains the wanted text; if none does, keep the old one."""
+        """Connect each picture to the sender whose name contains the requested text; if none does, keep the old one."""
         own = self._own
-        for place, (top, part, found) in enumerate(SENDERS, start=1):
+        for index, (top, part, found) in enumerate(SENDERS, start=1):
             sender = self._comp.op(top).par.sendername
-            others = [own(other) for _, other, _ in SENDERS[place:]]
+            others = [own(other) for _, other, _ in SENDERS[index:]]
             self._point(sender, found, pick(own(part), sender.menuNames, others))
         ndi = self._comp.op("ndi_in").par
         ndi.active, ndi.extraips = own("Ndi"), own("Ndiips")
@@ -42,8 +42,8 @@ class PictureInputs:
     def take_message(self, engine_px: Size | None) -> str:
         """A message if the main picture is missing or has arrived; empty if there is nothing new.
 
-        `engine_px`: the size of the engine's picture on this machine; None: unknown, or no picture is expected.
-        A problem is reported once, after two polls, because a sender may appear late.
+        `engine_px`: the size of the engine's picture on this machine; None: unknown, or no picture is expected. A
+        problem is reported once, after two polls, because a sender may appear late.
         """
         trouble = "" if engine_px is None or self._own("Ndi") else self._trouble_of_main(engine_px)
         before, self._trouble = self._trouble, trouble
@@ -70,12 +70,12 @@ class PictureInputs:
             is_non_commercial=licenses.isNonCommercial,  # noqa: F821  TouchDesigner's
         )  # fmt: skip
 
-    def _point(self, sender: Any, shown_in: str, name: str) -> None:
+    def _point(self, sender: Any, parameter_name: str, name: str) -> None:
         if name and sender.eval() != name:
             sender.val = name
-        shown = getattr(self._comp.par, shown_in)
-        if shown.eval() != name:
-            shown.val = name
+        parameter = getattr(self._comp.par, parameter_name)
+        if parameter.eval() != name:
+            parameter.val = name
 
     def _own(self, name: str) -> Any:
         return getattr(self._comp.par, name).eval()
@@ -87,10 +87,10 @@ def pick(part: str, names: Iterable[str], but_not: Iterable[str] = ()) -> str:
     The full name of a sender is not known in advance: Syphon puts the application before it, Spout appends a number if
     the name is taken, NDI adds the machine's name.
     """
-    wanted = part.strip().lower()
+    part_name = part.strip().lower()
     # A text contained in `part` itself cannot exclude anything: Multiverse for Multiverse SD.
-    unwanted = [text for other in but_not if (text := other.strip().lower()) not in wanted]
-    found = [name for name in names if wanted and wanted in name.lower()]
+    unwanted = [text for other in but_not if (text := other.strip().lower()) not in part_name]
+    found = [name for name in names if part_name and part_name in name.lower()]
     return min((name for name in found if not any(other in name.lower() for other in unwanted)), key=len, default="")
 
 

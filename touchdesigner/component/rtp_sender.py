@@ -1,6 +1,6 @@
-"""Sends sound to the engine, which hears it with `--audio rtp:PORT/48000/CHANNELS`. RTP (RFC 3550), 16-bit samples.
+"""Sends sound to the engine, which receives it with `--audio rtp:PORT/48000/CHANNELS`. RTP (RFC 3550), 16-bit samples.
 
-A packet is lost rather than waited for: the engine tells it, and puts silence in its place.
+A packet is lost rather than waited for: the engine reports it, and plays silence instead.
 """
 
 import os

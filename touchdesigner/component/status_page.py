@@ -2,7 +2,7 @@
 
 from typing import Any
 
-SHOWN = {
+PARAMETERS = {
     "fps": "Fps",
     "frame_ms_p50": "Framep50",
     "frame_ms_p99": "Framep99",
@@ -20,7 +20,7 @@ class StatusPage:
         """`channels`: the module `status_channels`."""
         self._comp = comp
         self._channels = channels
-        self._shown: dict[str, float] = {}
+        self._displayed: dict[str, float] = {}
         self.set(dict.fromkeys(channels.NAMES, 0.0) | {"err_link": 1.0})  # a saved project still has others
         self._lines: list[tuple[str, list[Any]]] = []
         self.size_px: tuple[int, int] | None = None
@@ -43,22 +43,22 @@ class StatusPage:
 
     def set(self, values: dict[str, float]) -> None:
         """Set channels of output 8; `err` follows."""
-        values = self._shown | values
+        values = self._displayed | values
         values["err"] = max(values[name] for name in self._channels.ERRORS)
         table = self._comp.op("status_values")
         for name, value in values.items():
-            if self._shown.get(name) != value:
+            if self._displayed.get(name) != value:
                 table[name, 1] = value
-        self._shown = values
+        self._displayed = values
 
     @property
     def bpm(self) -> float:
-        return self._shown["bpm"]
+        return self._displayed["bpm"]
 
     @property
     def is_free(self) -> bool:
         """True while the tempo runs on without its clock."""
-        return bool(self._shown["tempo_free"])
+        return bool(self._displayed["tempo_free"])
 
     def take(self, address: str, args: list[Any]) -> None:
         """Collect one line of an answer."""
@@ -69,7 +69,7 @@ class StatusPage:
         lines, self._lines = self._lines, []
         par = self._comp.par
         facts = dict(lines)
-        for key, name in SHOWN.items():
+        for key, name in PARAMETERS.items():
             if key in facts:
                 setattr(par, name, facts[key][0])
         for key, name in TEXTS.items():

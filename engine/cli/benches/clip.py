@@ -17,7 +17,7 @@ PICTURES = 60
 DISCS = 6
 
 
-def moving_discs(width: int, height: int, index: int) -> np.ndarray:
+def draw_discs(width: int, height: int, index: int) -> np.ndarray:
     """(height, width, 4) uint8: discs moving over a colour gradient; picture `index` of an endless video."""
     across = np.linspace(0, 255, width, dtype=np.uint8)[None].repeat(height, axis=0)
     down = np.linspace(0, 255, height, dtype=np.uint8)[:, None].repeat(width, axis=1)
@@ -34,12 +34,12 @@ def write_clip(path: Path, width: int, height: int, pictures: int = PICTURES) ->
     """Write a silent H.264 video, two seconds by default."""
     movie = MovieFile(path, width=width, height=height, fps=FPS, sample_rate_hz=0, sound_channels=0, is_offline=True)
     for index in range(pictures):
-        movie.add_picture(moving_discs(width, height, index), index / FPS)
+        movie.add_picture(draw_discs(width, height, index), index / FPS)
     movie.close()
 
 
 class LoopedClip:
-    """Reads like `multiverse segment`: a thread decodes and queues a few batches. `close` ends the thread."""
+    """A clip that a thread decodes in a loop, a few batches ahead, as `multiverse segment` does. `close` ends it."""
 
     def __init__(self, path: Path, batch: int) -> None:
         self._pictures = VideoPictures(path)

@@ -80,37 +80,37 @@ def child_loads() -> list[ChildLoad]:
     ]
 
 
-def run(asked: IsolationBench, progress: Progress) -> dict[str, Any]:
+def run(options: IsolationBench, progress: Progress) -> dict[str, Any]:
     """Measure each case, in several rounds. If it ends early, the cases played so far are handed over.
 
     Raises ChildError if the model does not start.
     """
     params = {"/sd/source": "multiverse", "/layer/5/intensity": 0.5}
-    params |= {"/sd/width": asked.sd_size.width, "/sd/height": asked.sd_size.height}
+    params |= {"/sd/width": options.sd_size.width, "/sd/height": options.sd_size.height}
     played = child_loads()
     with ExitStack() as stack:
         folder = stack.enter_context(tempfile.TemporaryDirectory(ignore_cleanup_errors=True))
-        model = {"model": asked.model, "device": asked.device, "video": still_picture(Path(folder, "still.png"))}
-        config = show_config(asked, sinks=("null", "shared=bench"), sd=model, params=params)
+        model = {"model": options.model, "device": options.device, "video": still_picture(Path(folder, "still.png"))}
+        config = show_config(options, sinks=("null", "shared=bench"), sd=model, params=params)
         engine = stack.enter_context(open_engine(config))
         child = engine.children["sd"]
         progress("loading the model", 0.0)
         _draw_until(engine, child, lambda: child.status().results > 0 or child.status().state == "failed")
-        steps = asked.rounds * len(played)
+        steps = options.rounds * len(played)
         for step in range(steps):
             case = played[step % len(played)]
             progress(case.name.replace("_", " "), step / steps)
             _prepare(engine, child, case)
-            _play(engine, child, case, asked.seconds / asked.rounds)
-            progress.begin(_report(played[: step + 1], asked, engine.status().renderer))
-        if asked.launches:
+            _play(engine, child, case, options.seconds / options.rounds)
+            progress.begin(_report(played[: step + 1], options, engine.status().renderer))
+        if options.launches:
             progress("prompts on the beat", 1.0)
             _prepare(engine, child, played[2])
-            progress.found["on_the_beat"] = measure_launches(engine, asked.launches)
-    return progress.found
+            progress.figures["on_the_beat"] = measure_launches(engine, options.launches)
+    return progress.figures
 
 
-def _report(played: list[ChildLoad], asked: IsolationBench, renderer: str) -> dict[str, Any]:
+def _report(played: list[ChildLoad], options: IsolationBench, renderer: str) -> dict[str, Any]:
     """The figures of the cases that were played, the one without a child first."""
     facts: dict[str, Any] = {}
     for case in played[1:3]:  # idle and busy: what is known of a slice is known to a busy child
@@ -119,9 +119,9 @@ def _report(played: list[ChildLoad], asked: IsolationBench, renderer: str) -> di
     measured["slice_ms_p99"] = facts.get("slice_p99_ms")
     result: dict[str, Any] = {
         "renderer": renderer,
-        "size": str(asked.size),
-        "fps": asked.fps,
-        "sd": {"model": asked.model, **measured},
+        "size": str(options.size),
+        "fps": options.fps,
+        "sd": {"model": options.model, **measured},
         "cores": os.cpu_count(),
         "scenes": {case.name: _figures(case) for case in played},
     }
@@ -200,10 +200,10 @@ def still_picture(path: Path) -> str:
     return str(path)
 
 
-def launched(engine: Engine, *, bpm: float = 120.0) -> Iterator[int]:
+def launch_offsets(engine: Engine, *, bpm: float = 120.0) -> Iterator[int]:
     """Launch prompts and seeds on the bar, one after the other: frames from the beat to the change of the picture."""
     engine.params.set_many([*STILL.items(), ("/tempo/bpm", bpm)], by="bench")
-    changes, child = _Changes(engine), engine.children["sd"]
+    changes, child = _ChangeDetector(engine), engine.children["sd"]
     while "delay_ms" not in child.status().facts:
         changes.next_frame()
         if child.status().state == "failed":
@@ -219,7 +219,7 @@ def measure_launches(engine: Engine, launches: int, *, bpm: float = 120.0) -> di
     `frames_after_the_beat`: of each; 0 is the frame nearest to the beat, below 0 too early. ChildError if a picture
     does not change within sixteen bars.
     """
-    after = list(islice(launched(engine, bpm=bpm), launches))
+    after = list(islice(launch_offsets(engine, bpm=bpm), launches))
     child = engine.children["sd"]
     return {
         "launches": launches,
@@ -229,11 +229,13 @@ def measure_launches(engine: Engine, launches: int, *, bpm: float = 120.0) -> di
     }
 
 
-class _Changes:
+class _ChangeDetector:
+    """Draws frames and finds those whose picture differs from the one before."""
+
     def __init__(self, engine: Engine) -> None:
         self._engine = engine
         self._frames: Iterator[PublishedFrame] = engine.frames()
-        self._seen: np.ndarray | None = None
+        self._last_pixels: np.ndarray | None = None
 
     def launch(self, number: int) -> int:
         """Frames from the beat to the change of the picture."""
@@ -255,7 +257,7 @@ class _Changes:
             frame = self.next_frame()[0]
         # With weights of chance a prompt alone may change too little to see; the seed changes everything.
         for address, value in (("/sd/prompt", PROMPTS[number % 2]), ("/sd/seed", number)):
-            self._engine.desk.dispatcher.receive(encode_message(address, value, "bar"), sender)
+            self._engine.control_hub.dispatcher.receive(encode_message(address, value, "bar"), sender)
         while True:
             frame, is_changed = self.next_frame()
             if is_changed:
@@ -265,13 +267,13 @@ class _Changes:
 
     @property
     def _painted(self) -> int:
-        """Pictures of the child so far, as it tells once a second."""
+        """Pictures of the child so far, which it reports once per second."""
         return int(self._engine.children["sd"].status().facts.get("pictures", 0))
 
     def next_frame(self) -> tuple[PublishedFrame, bool]:
         """The next frame, and whether it differs from the one before."""
         frame = next(self._frames)
         pixels = frame.read_rgba()[..., :3].astype(np.int16)
-        is_changed = self._seen is not None and float(np.abs(pixels - self._seen).mean()) > DIFFERS
-        self._seen = pixels
+        is_changed = self._last_pixels is not None and float(np.abs(pixels - self._last_pixels).mean()) > DIFFERS
+        self._last_pixels = pixels
         return frame, is_changed

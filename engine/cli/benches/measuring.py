@@ -32,20 +32,20 @@ KEY = "multiverse bench"
 
 
 class Progress:
-    """Call it with the name of the part that begins and the share done, 0..1. One thread.
+    """Progress of a measurement: call it with the name of the part that begins and the fraction done, 0..1.
 
-    Keeps the figures found so far, which are handed over even if a later part fails.
+    One thread. Keeps the figures found so far, which are reported even if a later part fails.
     """
 
     def __init__(self, show: Callable[[str, float], None] = lambda part, done: None) -> None:
-        self.found: dict[str, Any] = {}
+        self.figures: dict[str, Any] = {}
         self._show = show
         self._part = ""
 
-    def begin(self, found: dict[str, Any]) -> dict[str, Any]:
-        """The first figures, to be added to."""
-        self.found = found
-        return found
+    def begin(self, figures: dict[str, Any]) -> dict[str, Any]:
+        """Set the first figures; the caller adds to them."""
+        self.figures = figures
+        return figures
 
     def __call__(self, part: str, done: float) -> None:
         self._part = part
@@ -53,14 +53,14 @@ class Progress:
 
     def failed(self, error: BaseException) -> dict[str, Any]:
         """The findings up to this error, with the part that failed; {} if no part had begun."""
-        if not (self.found and self._part):
+        if not (self.figures and self._part):
             return {}
-        return self.found | {FAILED: {"part": self._part, "reason": in_one_line(error)}}
+        return self.figures | {FAILED: {"part": self._part, "reason": in_one_line(error)}}
 
 
-def show_config(asked: LoopBench, **others: Any) -> Config:
+def show_config(options: LoopBench, **others: Any) -> Config:
     """A configuration with the demo sound and without outputs."""
-    picture = {"width": asked.size.width, "height": asked.size.height, "fps": asked.fps}
+    picture = {"width": options.size.width, "height": options.size.height, "fps": options.fps}
     return build_config({**picture, "audio": "demo", "sinks": ("null",), **others})
 
 
@@ -69,12 +69,11 @@ def percentiles(values: Sequence[float], **percents: float) -> dict[str, float]:
     return {name: round(float(np.percentile(values, percent)), 3) for name, percent in percents.items()}
 
 
-def stage_shares(stages_ms: dict[str, float], total_ms: float, pieces: int = 1) -> dict[str, dict[str, float]]:
-    """Time of each stage for one of `pieces`, and its share of the total; `other` is the rest."""
+def stage_times(stages_ms: dict[str, float], total_ms: float, pieces: int = 1) -> dict[str, dict[str, float]]:
+    """Time of each stage for one of `pieces`, and its fraction of the total; `other` is the rest."""
     rest = {"other": max(total_ms - sum(stages_ms.values()), 0.0)}
     return {
-        stage: {"ms": round(ms / pieces, 3), "share": round(ms / total_ms, 4)}
-        for stage, ms in (stages_ms | rest).items()
+        name: {"ms": round(ms / pieces, 3), "share": round(ms / total_ms, 4)} for name, ms in (stages_ms | rest).items()
     }
 
 
@@ -83,49 +82,49 @@ def draw(
     seconds: float,
     *,
     until: Callable[[], bool] = lambda: False,
-    drawn: Callable[[], object] = lambda: None,
+    on_frame: Callable[[], object] = lambda: None,
 ) -> list[float]:
-    """Draw for so long, or until `until()`; calls `drawn()` after each frame. Returns the ms of work of each."""
+    """Draw for so long, or until `until()`; call `on_frame()` after each frame. Returns the ms of work per frame."""
     work_ms = []
     for _ in engine.frames(count=round(seconds * engine.status().target_fps)):
-        drawn()
+        on_frame()
         work_ms.append(engine.times.work_ms(newest=1).max)
         if until():
             break
     return work_ms
 
 
-def device_facts(place: "MeasuredDevice", unverified: Sequence[str]) -> dict[str, Any]:
+def device_facts(target: "MeasuredDevice", unverified: Sequence[str]) -> dict[str, Any]:
     """The first figures of a model. `unverified`: what cannot be measured on a CPU.
 
     `matmul_tflops`: work per second of a large matrix product here, for comparison; a convolution may exceed it.
     """
     from engine.models.measuring import matmul_tflops
 
-    facts: dict[str, Any] = {"device": place.name, "dtype": place.dtype_name, "threads": place.threads}
-    facts["matmul_tflops"] = round(matmul_tflops(place), 3)
-    if place.kind == "cpu":
+    facts: dict[str, Any] = {"device": target.name, "dtype": target.dtype_name, "threads": target.threads}
+    facts["matmul_tflops"] = round(matmul_tflops(target), 3)
+    if target.kind == "cpu":
         facts["unverified without a device"] = list(unverified)
     return facts
 
 
 def in_own_process(
     measure: Callable[[Any, Progress], dict[str, Any]],
-    asked: Any,
+    options: Any,
     progress: Progress,
 ) -> dict[str, Any]:
-    """Call `measure`, a function of a module, in a separate process; returns its result. `asked`: options with
+    """Call `measure`, a function of a module, in a separate process; returns its result. `options`: have
     `threads`.
 
     If it fails or dies: what it found before, with FAILED; without that, ModelError in one line. What libraries print
     between the lines of JSON only counts in errors.
     """
-    environment = {**os.environ, **child_environment(), "OMP_NUM_THREADS": str(asked.threads)}
+    environment = {**os.environ, **child_environment(), "OMP_NUM_THREADS": str(options.threads)}
     printed = ""
     with (
         stderr_file.create() as errors,
         subprocess.Popen(
-            [*command(__name__, "answer()"), base64.b64encode(pickle.dumps((measure, asked))).decode()],
+            [*command(__name__, "answer()"), base64.b64encode(pickle.dumps((measure, options))).decode()],
             stdout=subprocess.PIPE,
             stderr=errors,
             encoding="utf-8",
@@ -141,9 +140,9 @@ def in_own_process(
                 except (ValueError, LookupError, TypeError):  # printed by a library
                     printed = line.strip() or printed
                     continue
-                progress.found = message["found"]
+                progress.figures = message["figures"]
                 if message["is_done"]:
-                    return progress.found
+                    return progress.figures
                 if "error" in message:
                     return _failed(progress, message["error"])
                 progress(message["part"], message["done"])
@@ -172,13 +171,13 @@ def answer() -> None:
 
     def write_line(**line: Any) -> None:
         # The newline before it: a library may have printed a line that it has not ended.
-        sys.stdout.write("\n" + json.dumps({KEY: {"found": progress.found, "is_done": False} | line}) + "\n")
+        sys.stdout.write("\n" + json.dumps({KEY: {"figures": progress.figures, "is_done": False} | line}) + "\n")
         sys.stdout.flush()
 
     progress = Progress(lambda part, done: write_line(part=part, done=done))
     try:
-        measure, asked = pickle.loads(base64.b64decode(sys.argv[1]))
-        progress.found = measure(asked, progress)
+        measure, options = pickle.loads(base64.b64decode(sys.argv[1]))
+        progress.figures = measure(options, progress)
         write_line(is_done=True)
     except Exception as error:
         write_line(error=in_one_line(error))

@@ -1,6 +1,6 @@
 """The options of `multiverse bench NAME`: a dataclass for each, from which the command line is made.
 
-Each is run by `run(asked, progress)` of the module `engine.cli.benches.NAME`.
+Each is run by `run(options, progress)` of the module `engine.cli.benches.NAME`.
 """
 
 from collections.abc import Callable
@@ -17,7 +17,7 @@ SD_SHAPES: Final = "sd15|sd-turbo|sdxl-turbo|ssd-1b|sdxs|tiny"
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Size:
-    """In px."""
+    """Width and height in px."""
 
     width: int
     height: int
@@ -27,7 +27,7 @@ class Size:
 
 
 def read_size(text: str, *, step: int = 1, low: int = 1) -> Size:
-    """UsageError unless it is WxH with sides that are multiples of `step` and at least `low`."""
+    """Parse WxH; UsageError unless its sides are multiples of `step` and at least `low`."""
     width, height = parse_size(text, "")
     if min(width, height) < low or width % step or height % step:
         raise UsageError(f"{text}: both sides must be multiples of {step}, {low} or more")
@@ -50,7 +50,7 @@ def number(low: int, high: int, *, step: int = 1, kind: type = int) -> Callable[
 
 
 def one_of(*names: str) -> Callable[[str], str]:
-    """A parser of one of these words."""
+    """A parser of one of these names."""
 
     def parse(text: str) -> str:
         if text not in names:

@@ -63,51 +63,51 @@ MAX_PACKET_S: Final = 1.0  # a packet that takes longer is lost
 DESK_POLL_S: Final = 0.0002
 
 
-def run(asked: OscBench, progress: Progress) -> dict[str, Any]:
+def run(options: OscBench, progress: Progress) -> dict[str, Any]:
     """Measure the same time with the flood and without, in one run; times in ms."""
-    seconds = asked.seconds
+    seconds = options.seconds
     settling_s, desk_s = min(seconds, MAX_SETTLING_S), min(seconds, MAX_DESK_S)
     with contextlib.ExitStack() as stack:
-        stack.enter_context(_busy_programs(asked.busy))
-        desk = _LightingDesk(stack.enter_context(tempfile.TemporaryDirectory(ignore_cleanup_errors=True)))
-        config = show_config(asked, osc={"listen": "127.0.0.1:0"}, **desk.config)
+        stack.enter_context(_busy_programs(options.busy))
+        lighting_desk = _LightingDesk(stack.enter_context(tempfile.TemporaryDirectory(ignore_cleanup_errors=True)))
+        config = show_config(options, osc={"listen": "127.0.0.1:0"}, **lighting_desk.config)
         engine = stack.enter_context(open_engine(config))
-        sender = _sender(engine, asked.rate, seconds)
+        sender = _sender(engine, options.rate, seconds)
         stack.callback(sender.end)
         _answer(sender)  # it is ready
-        stages = _Stages(engine, 3.0 * seconds + settling_s + desk_s, progress)
+        phases = _PhaseRunner(engine, 3.0 * seconds + settling_s + desk_s, progress)
         for address, value in _values(0):
             engine.params.set(address, value)
-        stages.draw("settling", settling_s)
+        phases.draw("settling", settling_s)
         busy_cores: list[float] = []
-        quiet_ms = _quiet(stages, seconds / 2, busy_cores)
+        quiet_ms = _quiet(phases, seconds / 2, busy_cores)
         sender.send(b"elsewhere\n")
-        elsewhere_ms = stages.draw("flood elsewhere", seconds)
+        elsewhere_ms = phases.draw("flood elsewhere", seconds)
         draw(engine, MAX_SENDER_S, until=lambda: sender.receive(0.0) is not None)
         before, _ = _received(engine)
         late_before = engine.times.late
         receiving_s = _receiving_thread_s()
         sender.send(b"engine\n")
         last = _LastValues(engine)
-        flooded_ms = stages.draw("flood", seconds, last.note)
+        flooded_ms = phases.draw("flood", seconds, last.note)
         late = engine.times.late - late_before
         progress.begin(_frame_times(quiet_ms, elsewhere_ms, flooded_ms) | {"late_flooded": late})
-        draw(engine, MAX_SENDER_S, until=lambda: sender.has_ended, drawn=last.note)
+        draw(engine, MAX_SENDER_S, until=lambda: sender.has_ended, on_frame=last.note)
         report = json.loads(_answer(sender))
-        expected = before + report["sent"] + report["asked"]
+        expected = before + report["sent"] + report["syncs"]
         draw(
             engine,
             ARRIVED_WITHIN_S,
-            until=lambda: last.are_shown and _received(engine)[0] >= expected,
-            drawn=last.note,
+            until=lambda: last.have_arrived and _received(engine)[0] >= expected,
+            on_frame=last.note,
         )
         receiving_s = _receiving_thread_s() - receiving_s
         latency = engine.status().latency_ms
         osc = engine.status().osc
         assert osc is not None
-        quiet_ms += _quiet(stages, seconds / 2, busy_cores)
+        quiet_ms += _quiet(phases, seconds / 2, busy_cores)
         messages, buffer_bytes = _received(engine)
-        desk.play(engine, desk_s, lambda: stages.draw("lighting desk", desk_s))
+        lighting_desk.play(engine, desk_s, lambda: phases.draw("lighting desk", desk_s))
     waits = percentiles(report["waits_ms"], arrival_to_frame_ms_p50=50, arrival_to_frame_ms_p99=99)
     return {
         **_frame_times(quiet_ms, elsewhere_ms, flooded_ms),
@@ -116,7 +116,7 @@ def run(asked: OscBench, progress: Progress) -> dict[str, Any]:
         "cores_busy_elsewhere": round(max(0.0, float(np.mean(busy_cores))), 2),
         "messages": report["sent"],
         "messages_a_second": round(report["sent"] / report["took_s"]),
-        "cores_kept_busy": asked.busy,
+        "cores_kept_busy": options.busy,
         "lost": expected - messages,
         "lost_by_the_system": osc.lost,
         "replaced": osc.replaced,
@@ -124,16 +124,16 @@ def run(asked: OscBench, progress: Progress) -> dict[str, Any]:
         "last_values": len(last.values),
         "last_values_lost": last.missing,
         "flood_end_to_frame_ms": last.after_ms(report["ended_s"]),
-        "receiving_us_a_message": round(1e6 * receiving_s / (report["sent"] + report["asked"]), 2),
+        "receiving_us_a_message": round(1e6 * receiving_s / (report["sent"] + report["syncs"]), 2),
         "latency_ms_p50": round(latency.p50, 3),
         "latency_ms_p99": round(latency.p99, 3),
         "latency_ms_worst": round(latency.worst, 3),
         "receive_buffer_bytes": buffer_bytes,
-        "questions": report["asked"],
-        "unanswered": report["asked"] - len(report["waits_ms"]),
+        "questions": report["syncs"],
+        "unanswered": report["syncs"] - len(report["waits_ms"]),
         **waits,
-        "arrival_to_frame_frames_p99": round(waits["arrival_to_frame_ms_p99"] * asked.fps / 1000.0, 3),
-        **desk.figures(),
+        "arrival_to_frame_frames_p99": round(waits["arrival_to_frame_ms_p99"] * options.fps / 1000.0, 3),
+        **lighting_desk.figures(),
     }
 
 
@@ -150,10 +150,10 @@ def _frame_times(quiet_ms: list[float], elsewhere_ms: list[float], flooded_ms: l
     }
 
 
-def _quiet(stages: "_Stages", seconds: float, busy_cores: list[float]) -> list[float]:
+def _quiet(phases: "_PhaseRunner", seconds: float, busy_cores: list[float]) -> list[float]:
     """The work of each frame without load, ms. Adds the number of cores that other processes kept busy meanwhile."""
     began_s, busy_s = time.perf_counter(), _busy_elsewhere_s()
-    work_ms = stages.draw("quiet", seconds)
+    work_ms = phases.draw("quiet", seconds)
     busy_cores.append((_busy_elsewhere_s() - busy_s) / (time.perf_counter() - began_s))
     return work_ms
 
@@ -167,8 +167,8 @@ def _busy_elsewhere_s() -> float:
     return busy_s - time.process_time()
 
 
-class _Stages:
-    """Draws one stage after the other, and shows the progress once a second."""
+class _PhaseRunner:
+    """Draws frames, one phase of the measurement after the other; shows the progress once per second."""
 
     def __init__(self, engine: Engine, seconds: float, progress: Progress) -> None:
         self._engine = engine
@@ -177,16 +177,16 @@ class _Stages:
         self._progress = progress
         self._frames = 0
 
-    def draw(self, stage: str, seconds: float, drawn: Callable[[], None] = lambda: None) -> list[float]:
-        """Milliseconds of work of each frame within `seconds`. Calls `drawn()` after each frame."""
+    def draw(self, phase: str, seconds: float, on_frame: Callable[[], None] = lambda: None) -> list[float]:
+        """Milliseconds of work of each frame within `seconds`. Calls `on_frame()` after each."""
 
         def count() -> None:
-            drawn()
+            on_frame()
             if self._frames % self._fps == 0:
-                self._progress(stage, min(1.0, self._frames / (self._seconds * self._fps)))
+                self._progress(phase, min(1.0, self._frames / (self._seconds * self._fps)))
             self._frames += 1
 
-        return draw(self._engine, seconds, drawn=count)
+        return draw(self._engine, seconds, on_frame=count)
 
 
 def _answer(sender: WorkerProcess) -> bytes:
@@ -214,8 +214,7 @@ def _sender(engine: Engine, rate: float, seconds: float) -> WorkerProcess:
 
 
 def _received(engine: Engine) -> tuple[int, int]:
-    """OSC messages since the start that were executed or replaced by newer ones, and the bytes of the receive
-    buffer."""
+    """OSC messages executed or replaced by newer ones since the start, and the bytes of the receive buffer."""
     osc = engine.status().osc
     assert osc is not None
     return osc.messages + osc.replaced + osc.discarded, osc.receive_buffer_bytes
@@ -251,16 +250,16 @@ class _LastValues:
         self.missing = len(self.values)
         """Number of values that have not arrived."""
         self._engine = engine
-        self._shown_s: float | None = None
+        self._arrived_s: float | None = None
 
     @property
-    def are_shown(self) -> bool:
-        return self._shown_s is not None
+    def have_arrived(self) -> bool:
+        return self._arrived_s is not None
 
     def note(self) -> None:
         """Call it after each frame."""
-        if self._shown_s is None and not self.missing:
-            self._shown_s = time.perf_counter()
+        if self._arrived_s is None and not self.missing:
+            self._arrived_s = time.perf_counter()
         elif self.missing:
             self._engine.post(self._count_missing)
 
@@ -273,7 +272,7 @@ class _LastValues:
 
     def after_ms(self, ended_s: float) -> float | None:
         """Time from the end of the flood to the end of that frame; None if there was none."""
-        return None if self._shown_s is None else round((self._shown_s - ended_s) * 1000.0, 3)
+        return None if self._arrived_s is None else round((self._arrived_s - ended_s) * 1000.0, 3)
 
 
 @contextlib.contextmanager
@@ -338,11 +337,11 @@ class _LightingDesk:
         head = b"Art-Net\0" + struct.pack("<H", 0x5000) + struct.pack(">H", 14) + bytes((0, 0, DESK_UNIVERSE, 0))
         head += struct.pack(">H", 512)
         rests_s, end_s, level = random.Random(1), time.perf_counter() + seconds, 0
-        with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as desk:
+        with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as sock:
             while time.perf_counter() < end_s:
                 level = level % 255 + 1
                 before, sent_s = engine.params.get(DESK_ADDRESS), time.perf_counter()
-                desk.sendto(head + bytes((level,)) + bytes(511), (DESK_HOST, self._port))
+                sock.sendto(head + bytes((level,)) + bytes(511), (DESK_HOST, self._port))
                 while engine.params.get(DESK_ADDRESS) == before and time.perf_counter() < sent_s + MAX_PACKET_S:
                     time.sleep(DESK_POLL_S)
                 waited_s = time.perf_counter() - sent_s

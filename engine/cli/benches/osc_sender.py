@@ -14,7 +14,7 @@ import struct
 import sys
 import time
 
-BURST_INTERVAL_S = 0.001  # 40 packets at once at 40 000 a second, like the ticks of a sequencer
+BURST_INTERVAL_S = 0.001  # 40 packets at once at 40 000 per second, like the ticks of a sequencer
 PROBE_INTERVAL_S = (0.02, 0.06)  # random, so that requests occur anywhere within a frame
 ANSWERS_WITHIN_S = 5.0
 
@@ -24,33 +24,33 @@ class SyncProbe:
 
     def __init__(self, sock: socket.socket) -> None:
         self._socket = sock
-        self.asked = 0
-        self._asked_s: float | None = None
+        self.syncs = 0
+        self._sent_s: float | None = None
         self._next_s = 0.0
         self.waits_ms: list[float] = []
 
     def poll(self) -> None:
         now_s = time.perf_counter()
-        if self._asked_s is None:
+        if self._sent_s is None:
             if now_s < self._next_s:
                 return
-            self.asked += 1
-            self._asked_s = now_s
-            self._socket.send(b"/sync\0\0\0,i\0\0" + struct.pack(">i", self.asked))
+            self.syncs += 1
+            self._sent_s = now_s
+            self._socket.send(b"/sync\0\0\0,i\0\0" + struct.pack(">i", self.syncs))
             return
         if not select.select([self._socket], [], [], 0.0)[0]:
             return
-        if self._socket.recv(1024) == b"/synced\0,i\0\0" + struct.pack(">i", self.asked):
-            self.waits_ms.append((now_s - self._asked_s) * 1000.0)
-            self._asked_s = None
+        if self._socket.recv(1024) == b"/synced\0,i\0\0" + struct.pack(">i", self.syncs):
+            self.waits_ms.append((now_s - self._sent_s) * 1000.0)
+            self._sent_s = None
             self._next_s = now_s + random.uniform(*PROBE_INTERVAL_S)
 
     @property
     def is_waiting(self) -> bool:
-        return self._asked_s is not None
+        return self._sent_s is not None
 
 
-def flood(
+def send_flood(
     sock: socket.socket,
     packets: list[bytes],
     last: list[bytes],
@@ -58,8 +58,7 @@ def flood(
     seconds: float,
     probe: SyncProbe | None,
 ) -> tuple[int, float]:
-    """Send the packets at that rate, then `last` at once; returns their number, without `/sync`, and the time of the
-    last one by `time.perf_counter`."""
+    """Send the packets at that rate, then `last`; returns their number, without `/sync`, and the time of the end."""
     total = round(rate * seconds)
     sent = 0
     started_s = time.perf_counter()
@@ -88,7 +87,7 @@ def flood_elsewhere(packets: list[bytes], rate: float, seconds: float) -> None:
     ):
         unread.bind(("127.0.0.1", 0))
         sock.connect(unread.getsockname())
-        flood(sock, packets, [], rate, seconds, None)
+        send_flood(sock, packets, [], rate, seconds, None)
 
 
 def write_line(value: object) -> None:
@@ -113,6 +112,6 @@ def main() -> None:
         probe = SyncProbe(sock)
         started_s = time.perf_counter()
         last = [bytes.fromhex(packet) for packet in order["last"]]
-        sent, ended_s = flood(sock, packets, last, order["rate"], order["seconds"], probe)
+        sent, ended_s = send_flood(sock, packets, last, order["rate"], order["seconds"], probe)
     took_s = ended_s - started_s
-    write_line({"sent": sent, "asked": probe.asked, "waits_ms": probe.waits_ms, "took_s": took_s, "ended_s": ended_s})
+    write_line({"sent": sent, "syncs": probe.syncs, "waits_ms": probe.waits_ms, "took_s": took_s, "ended_s": ended_s})

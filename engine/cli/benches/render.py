@@ -38,23 +38,23 @@ UNGUARDED = {"/safety/flash_guard": False}
 EFFECTS = {f"/post/{name}": 0.5 for name in ("bloom", "glow", "chromatic", "vignette", "grain")}
 TINY_PX = 16  # so small that only overhead remains
 SINKS = ("null", "shared=bench")
-SETTLED_AFTER = 0.25  # share of the run after which caches are warm and pools full
+WARM_AFTER = 0.25  # fraction of the run after which caches are warm and pools full
 STARTS = 3
 COMPILE = ("engine.render.numba_code", "Compilation(print).wait()")  # what a start has begun
 
 
-def run(asked: RenderBench, progress: Progress) -> dict[str, Any]:
+def run(options: RenderBench, progress: Progress) -> dict[str, Any]:
     """The renderers, then a start, then a live loop; with `cold` only two starts of Numba."""
-    with chosen_gpu(asked.gpu):
-        if asked.cold:
+    with chosen_gpu(options.gpu):
+        if options.cold:
             progress("first frame", 0.0)
-            return cold_start(asked.size)
-        result = renderers(asked.size, asked.frames, progress)
+            return cold_start(options.size)
+        result = renderers(options.size, options.frames, progress)
         progress("first frame", 0.5)
         # From the command to the end of a run of one frame: an upper bound.
-        result["first_frame_s"] = min(_one_frame_s(asked.size) for _ in range(STARTS))
+        result["first_frame_s"] = min(_one_frame_s(options.size) for _ in range(STARTS))
         progress("loop", 0.6)
-        result["loop"] = live_loop(asked, progress)
+        result["loop"] = live_loop(options, progress)
         return result
 
 
@@ -131,7 +131,7 @@ class WholeFrame:
         self._values = plain_values() | changes
         self._waves = tones()
         self._features = tuple(ChannelFeatures(pitch_hz=pitch) for pitch in PITCHES_HZ)
-        self._drawn = 0
+        self._frame_count = 0
 
     def draw(self) -> None:
         picture = PictureInput(
@@ -140,26 +140,26 @@ class WholeFrame:
             features=self._features,
             layer5=None,
             region=None,
-            time_s=self._drawn / 60,
+            time_s=self._frame_count / 60,
         )
-        self._drawn += 1
+        self._frame_count += 1
         self._renderer.draw(picture)
         self._renderer.wait()
 
 
 class Contours:
-    """A result of contours with outlines: all that both threads do for it, ten times a second by default."""
+    """A result of contours with outlines: all that both threads do for it, ten times per second by default."""
 
     def __init__(self, renderer: Renderer) -> None:
-        self._renderer, self._found = renderer, 0
+        self._renderer, self._count = renderer, 0
         self.size_px = renderer.read_rgba().shape[1::-1]
         self._values = plain_values() | {"/contour/count": 8, "/contour/overlay": 1.0, "/contour/threshold": 0.2}
-        self._finder = ContourFinder(lambda *told: None, lambda key, line: None, is_offline=True)
+        self._finder = ContourFinder(lambda *message: None, lambda key, line: None, is_offline=True)
 
     def find(self) -> None:
-        self._found += 1
+        self._count += 1
         self._finder.outlines(self._values, self.size_px)
-        self._finder.follow(self._values, self, FrameId(index=self._found, time_s=float(self._found)), None)
+        self._finder.follow(self._values, self, FrameId(index=self._count, time_s=float(self._count)), None)
 
     def read_look(self, longest_px: int) -> np.ndarray:
         return self._renderer.read_behind(fitted_size(self.size_px, longest_px), is_bare=True)
@@ -186,17 +186,17 @@ def medians_ms(calls: Mapping[str, Callable[[], object]], frames: int) -> dict[s
     return {name: median(own_ms[WARM_UP_ROUNDS:]) for name, own_ms in times_ms.items()}
 
 
-def live_loop(asked: RenderBench, progress: Progress) -> dict[str, Any]:
+def live_loop(options: RenderBench, progress: Progress) -> dict[str, Any]:
     """Measure a live loop with the demo sound, published to `null` and `shared`; times in ms, memory in MiB."""
-    config = show_config(asked, sinks=SINKS)
+    config = show_config(options, sinks=SINKS)
     process = psutil.Process()
-    count = round(asked.seconds * asked.fps)
+    count = round(options.seconds * options.fps)
     with open_engine(config) as engine:
         settled_mib = 0.0
         for frame in engine.frames(count=count):
-            if frame.index == round(count * SETTLED_AFTER):
+            if frame.index == round(count * WARM_AFTER):
                 settled_mib = process.memory_info().rss / 2**20
-            if frame.index % round(asked.fps) == 0:
+            if frame.index % round(options.fps) == 0:
                 progress("loop", frame.index / count)
         times, status = engine.times, engine.status()
         overhead, work = times.overhead_ms(), times.work_ms()
@@ -211,24 +211,23 @@ def live_loop(asked: RenderBench, progress: Progress) -> dict[str, Any]:
         "overhead_ms_p50": round(overhead.p50, 3),
         "overhead_ms_p99": round(overhead.p99, 3),
         "memory_growth_mib": round(process.memory_info().rss / 2**20 - settled_mib, 2),
-        "memory_growth_over_s": round(asked.seconds * (1 - SETTLED_AFTER), 1),
+        "memory_growth_over_s": round(options.seconds * (1 - WARM_AFTER), 1),
     }
 
 
 def cold_start(size: Size) -> dict[str, Any]:
-    """Seconds to the first frame with Numba and no code from an earlier start, and at the next start; and how many
-    functions each compiles."""
+    """Seconds to Numba's first frame without compiled code, and at the next start; functions that each compiles."""
     with TemporaryDirectory() as folder:
         cache = {"NUMBA_CACHE_DIR": folder}
         cold_s = _one_frame_s(size, "--renderer", "numba", **cache)
         subprocess.run(command(*COMPILE), check=True, capture_output=True, env=os.environ | cache)
-        compiled = _kept_functions(folder)
+        compiled = _cached_functions(folder)
         next_s = _one_frame_s(size, "--renderer", "numba", **cache)
         return {
             "first_frame_s": cold_s,
             "functions_compiled": compiled,
             "first_frame_next_start_s": next_s,
-            "functions_compiled_next_start": _kept_functions(folder) - compiled,
+            "functions_compiled_next_start": _cached_functions(folder) - compiled,
         }
 
 
@@ -248,5 +247,5 @@ def _one_frame_s(size: Size, *options: str, **environment: str) -> float:
     return round(time.perf_counter() - started_s, 3)
 
 
-def _kept_functions(folder: str) -> int:
+def _cached_functions(folder: str) -> int:
     return sum(1 for _ in Path(folder).rglob("*.nbc"))

@@ -15,12 +15,12 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from engine.cli.benches.measuring import Progress, device_facts, in_own_process, percentiles, stage_shares
+from engine.cli.benches.measuring import Progress, device_facts, in_own_process, percentiles, stage_times
 from engine.cli.benches.options import RvcBench
 from engine.models.rvc.shapes import shape_named
 
 if TYPE_CHECKING:
-    from engine.models.graphs import Calls
+    from engine.models.graphs import ChainRunner
     from engine.models.measuring import MeasuredDevice
     from engine.models.rvc.model import VoiceModel
     from engine.models.rvc.stream import LiveVoice
@@ -40,21 +40,21 @@ BATCH = 4
 ROUNDS = 3  # the median is reported
 SECONDS = {"cpu": 20.0}
 SECONDS_ELSEWHERE = 180.0
-LIVE_SHARE = 1 / 6  # share of `seconds` for each block size
+LIVE_FRACTION = 1 / 6  # fraction of `seconds` for each block size
 MIN_BLOCKS = 20
 RATE_HZ = 48_000
 CROSSFADE_MS, EXTRA_MS = 50.0, 2500.0  # defaults of `/rvc/*`
 
 
-def run(asked: RvcBench, progress: Progress) -> dict[str, Any]:
+def run(options: RvcBench, progress: Progress) -> dict[str, Any]:
     """Figures by part; ModelError for an unknown shape or device."""
-    if asked.shape:
-        shape_named(asked.shape)
-    return in_own_process(_measure, asked, progress)
+    if options.shape:
+        shape_named(options.shape)
+    return in_own_process(_measure, options, progress)
 
 
-def _measure(asked: RvcBench, progress: Progress) -> dict[str, Any]:
-    return measure(asked, progress)[0]
+def _measure(options: RvcBench, progress: Progress) -> dict[str, Any]:
+    return measure(options, progress)[0]
 
 
 def spoken(seconds: float, rate_hz: int) -> np.ndarray:
@@ -68,43 +68,43 @@ def spoken(seconds: float, rate_hz: int) -> np.ndarray:
     return (0.15 * voice * is_phrase + 0.001 * room).astype(np.float32)
 
 
-def measure(asked: RvcBench, progress: Progress) -> tuple[dict[str, Any], "VoiceModel"]:
+def measure(options: RvcBench, progress: Progress) -> tuple[dict[str, Any], "VoiceModel"]:
     """The figures, and the model that was measured."""
-    from engine.models.measuring import place_for
+    from engine.models.measuring import measured_device
 
-    place = place_for(asked.device, asked.threads)
-    shape = asked.shape or ("tiny" if place.kind == "cpu" else "v2-48k")
-    seconds = asked.seconds or SECONDS.get(place.kind, SECONDS_ELSEWHERE)
-    files = asked.files or FILES.get(place.kind, FILES_ELSEWHERE)
+    target = measured_device(options.device, options.threads)
+    shape = options.shape or ("tiny" if target.kind == "cpu" else "v2-48k")
+    seconds = options.seconds or SECONDS.get(target.kind, SECONDS_ELSEWHERE)
+    files = options.files or FILES.get(target.kind, FILES_ELSEWHERE)
     progress(f"{shape}: a file", 0.0)
-    model = _model(shape, asked.embeddings, place, place.dtype_name)
-    of_model = {"shape": shape, "pitch": model.pitch.name, "embeddings": asked.embeddings}
+    model = _model(shape, options.embeddings, target, target.dtype_name)
+    of_model = {"shape": shape, "pitch": model.pitch.name, "embeddings": options.embeddings}
     of_model["model_memory_mb"] = round(model.memory_bytes() / 2**20, 1)
-    result = progress.begin(device_facts(place, UNVERIFIED) | of_model)
+    result = progress.begin(device_facts(target, UNVERIFIED) | of_model)
     result["offline"] = _offline(model, seconds)
-    if place.dtype_name != "float32":
-        slower = _offline(_model(shape, asked.embeddings, place, "float32"), seconds)
+    if target.dtype_name != "float32":
+        slower = _offline(_model(shape, options.embeddings, target, "float32"), seconds)
         result["offline"]["float32"] = slower
         result["offline"]["times_float32"] = round(slower["s"] / result["offline"]["s"], 3)
     result["live"] = {}
-    for number, block_ms in enumerate(asked.block):
-        progress(f"{shape}: blocks of {block_ms:g} ms", 0.2 + 0.3 * number / len(asked.block))
-        result["live"][f"{block_ms:g} ms"] = _live(model, block_ms, seconds * LIVE_SHARE)
+    for number, block_ms in enumerate(options.block):
+        progress(f"{shape}: blocks of {block_ms:g} ms", 0.2 + 0.3 * number / len(options.block))
+        result["live"][f"{block_ms:g} ms"] = _live(model, block_ms, seconds * LIVE_FRACTION)
     progress(f"{shape}: {files} files", 0.5)
     result["batch"] = _batch(model, files)
     return result, model
 
 
-def _model(shape: str, embeddings: int, place: "MeasuredDevice", dtype: str) -> "VoiceModel":
+def _model(shape: str, embeddings: int, target: "MeasuredDevice", dtype: str) -> "VoiceModel":
     from engine.models.rvc.load import load
     from engine.models.rvc.spec import RANDOM, VoiceSpec
 
-    return load(VoiceSpec(model=f"{RANDOM}{shape}", index=f"{RANDOM}{embeddings}"), place.device, dtype)
+    return load(VoiceSpec(model=f"{RANDOM}{shape}", index=f"{RANDOM}{embeddings}"), target.device, dtype)
 
 
 def _offline(model: "VoiceModel", seconds: float) -> dict[str, Any]:
     """Convert one sound from 16 kHz in memory to the model's rate in memory."""
-    from engine.models.measuring import in_turn_ms, memory_mb, reset_peak_memory
+    from engine.models.measuring import interleaved_ms, memory_mb, reset_peak_memory
     from engine.models.rvc.offline import PerformanceProfiler, VoiceConverter
     from engine.models.rvc.optimization import OptimizationConfig
     from engine.models.rvc.spec import VoiceSettings
@@ -115,48 +115,48 @@ def _offline(model: "VoiceModel", seconds: float) -> dict[str, Any]:
     converter.convert_sound(sound)  # warm-up
     reset_peak_memory(model.device)
     # The result is copied to the host, so the device has finished.
-    times_ms = in_turn_ms({"sound": lambda: converter.convert_sound(sound)}, rounds=ROUNDS)["sound"]
+    times_ms = interleaved_ms({"sound": lambda: converter.convert_sound(sound)}, rounds=ROUNDS)["sound"]
     took_s, peak_mb = float(np.median(times_ms)) / 1000.0, memory_mb(model.device)
     profiler = PerformanceProfiler(model.device)
     profiled = VoiceConverter(model, VoiceSettings(), options, profiler=profiler)
     began_s = time.perf_counter()
-    made = profiled.convert_sound(sound)
+    converted = profiled.convert_sound(sound)
     total_ms = (time.perf_counter() - began_s) * 1000.0
     stages_ms = {row.stage: row.total_s * 1000.0 for row in profiler.report() if row.stage != "other"}
     return {
-        "seconds": round(len(made) / model.rate_hz, 3),
+        "seconds": round(len(converted) / model.rate_hz, 3),
         "s": round(took_s, 4),
         "real_time_factor": round(took_s / seconds, 5),
         "times_real_time": round(seconds / took_s, 2),
         "peak_memory_mb": round(peak_mb),
         "batch": options.batch_size,
-        "stages": stage_shares(stages_ms, total_ms),
+        "stages": stage_times(stages_ms, total_ms),
     }
 
 
 def _live(model: "VoiceModel", block_ms: float, seconds: float) -> dict[str, Any]:
-    from engine.models.graphs import DirectCalls
+    from engine.models.graphs import DirectRunner
     from engine.models.measuring import memory_mb, reset_peak_memory
 
     reset_peak_memory(model.device)
-    result = _streamed(_voice(model, block_ms, None), seconds)
+    result = _measure_stream(_voice(model, block_ms, None), seconds)
     result["peak_memory_mb"] = round(memory_mb(model.device))
     if model.device.type == "cuda":
-        plain = _streamed(_voice(model, block_ms, DirectCalls()), seconds)
+        plain = _measure_stream(_voice(model, block_ms, DirectRunner()), seconds)
         result["without_graphs_ms_p50"] = plain["ms_p50"]
         result["times_without_graphs"] = round(plain["ms_p50"] / result["ms_p50"], 3)
     return result
 
 
-def _voice(model: "VoiceModel", block_ms: float, calls: "Calls | None") -> "LiveVoice":
+def _voice(model: "VoiceModel", block_ms: float, calls: "ChainRunner | None") -> "LiveVoice":
     from engine.models.rvc.stream import LiveVoice
 
     return LiveVoice(
-        model, rate_hz=RATE_HZ, block_ms=block_ms, crossfade_ms=CROSSFADE_MS, extra_ms=EXTRA_MS, calls=calls
+        model, rate_hz=RATE_HZ, block_ms=block_ms, crossfade_ms=CROSSFADE_MS, extra_ms=EXTRA_MS, runner=calls
     )
 
 
-def _streamed(voice: "LiveVoice", seconds: float) -> dict[str, Any]:
+def _measure_stream(voice: "LiveVoice", seconds: float) -> dict[str, Any]:
     """Times of a block, from its samples on the host to the converted ones on the host."""
     frames = voice.grid.block
     block_ms = 1000.0 * frames / RATE_HZ
@@ -169,8 +169,8 @@ def _streamed(voice: "LiveVoice", seconds: float) -> dict[str, Any]:
         began_s = time.perf_counter()
         voice.convert(block, first_sample=number * frames)
         times_ms.append((time.perf_counter() - began_s) * 1000.0)
-        for stage, ms in voice.clock.read_ms().items():
-            stages_ms[stage] = stages_ms.get(stage, 0.0) + ms
+        for stage_name, ms in voice.clock.read_ms().items():
+            stages_ms[stage_name] = stages_ms.get(stage_name, 0.0) + ms
     return {
         "block_ms": round(block_ms, 3),
         "blocks": count,
@@ -178,14 +178,14 @@ def _streamed(voice: "LiveVoice", seconds: float) -> dict[str, Any]:
         "real_time_factor": round(float(np.median(times_ms)) / block_ms, 4),
         "longer_than_the_block": sum(each > block_ms for each in times_ms),
         "algorithmic_delay_ms": round(block_ms + 1000.0 * voice.grid.lag / RATE_HZ, 3),
-        "stages": stage_shares(stages_ms, sum(times_ms), count),
+        "stages": stage_times(stages_ms, sum(times_ms), count),
     }
 
 
 def _batch(model: "VoiceModel", files: int) -> dict[str, Any]:
     """Convert files of three seconds, one piece each, in one call: both ways alternately; on a CPU once."""
-    from engine.models.measuring import in_turn_ms
-    from engine.models.rvc.cutting import piece_of, spans_of
+    from engine.models.measuring import interleaved_ms
+    from engine.models.rvc.cutting import cut_into_spans, read_piece
     from engine.models.rvc.offline import VoiceConverter
     from engine.models.rvc.optimization import OptimizationConfig
     from engine.models.rvc.spec import VoiceSettings
@@ -202,16 +202,16 @@ def _batch(model: "VoiceModel", files: int) -> dict[str, Any]:
         def read(first: int, count: int, sound: np.ndarray = sound) -> np.ndarray:
             return sound[first : first + count]
 
-        spans = spans_of(read, len(sound), converters[1].cutting)
-        pieces += [piece_of(span, read, len(sound)) for span in spans]
+        spans = cut_into_spans(read, len(sound), converters[1].cutting)
+        pieces += [read_piece(span, read, len(sound)) for span in spans]
     is_gpu = model.device.type != "cpu"
-    made: dict[int, list[np.ndarray]] = {}
+    results: dict[int, list[np.ndarray]] = {}
 
     def convert(size: int) -> None:
-        made[size] = converters[size].convert(pieces)  # all of them: the last batch may be a smaller one
+        results[size] = converters[size].convert(pieces)  # all of them: the last batch may be a smaller one
 
     calls = {str(size): partial(convert, size) for size in converters}
-    times_ms = in_turn_ms(calls, rounds=ROUNDS if is_gpu else 1, warm_up=1 if is_gpu else 0)
+    times_ms = interleaved_ms(calls, rounds=ROUNDS if is_gpu else 1, warm_up=1 if is_gpu else 0)
     one_s, four_s = (float(np.median(each)) / 1000.0 for each in times_ms.values())
     return {
         "files": files,
@@ -219,5 +219,5 @@ def _batch(model: "VoiceModel", files: int) -> dict[str, Any]:
         "one_at_a_time_s": round(one_s, 4),
         f"{BATCH}_at_once_s": round(four_s, 4),
         "times": round(one_s / four_s, 3),
-        "differs": round(max(float(np.abs(a - b).max()) for a, b in zip(*made.values(), strict=True)), 6),
+        "differs": round(max(float(np.abs(a - b).max()) for a, b in zip(*results.values(), strict=True)), 6),
     }

@@ -22,7 +22,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from engine.cli.benches.clip import LoopedClip, write_clip
-from engine.cli.benches.measuring import Progress, device_facts, in_own_process, percentiles, stage_shares
+from engine.cli.benches.measuring import Progress, device_facts, in_own_process, percentiles, stage_times
 from engine.cli.benches.options import Sam3Bench
 from engine.ipc.segmentation_sheet import sheet_shape, write_sheet
 
@@ -42,73 +42,71 @@ PROMPTS = ("person", "guitar", "lamp on the left", "dog")
 THRESHOLD = 0.5
 WARM_UP_CALLS = 3
 MIN_CALLS = 5
-KEPT_BATCHES = 6  # decoded in advance and reused
+REUSED_BATCHES = 6  # decoded in advance and reused
 BLOCK_PICTURES = 10
 MIN_FOLLOWED = 30
 LAST_PICTURES = 50
-FILLED = 9
+WARM_UP_PICTURES = 9
 """Pictures after which each object remembers seven, as it then does until it is reconditioned."""
 READ, WRITE = "read (wait)", "write"
 
 Call = Callable[[np.ndarray], object]
 
 
-def run(asked: Sam3Bench, progress: Progress) -> dict[str, Any]:
+def run(options: Sam3Bench, progress: Progress) -> dict[str, Any]:
     """Figures by mode, then by resolution and prompts; ModelError for an unknown shape or device.
 
     Times in ms, work in GFLOP (2 x multiply-adds) a picture, `tflops`: work per second.
     """
-    return in_own_process(_measure, asked, progress)
+    return in_own_process(_measure, options, progress)
 
 
-def _measure(asked: Sam3Bench, progress: Progress) -> dict[str, Any]:
+def _measure(options: Sam3Bench, progress: Progress) -> dict[str, Any]:
     from engine.models.device_work import free_memory
-    from engine.models.measuring import place_for
+    from engine.models.measuring import measured_device
     from engine.models.sam3.shapes import build, require_shape
 
-    place = place_for(asked.device, asked.threads, half="bfloat16")
-    shape = asked.shape or ("tiny" if place.kind == "cpu" else "sam3")
-    resolutions = asked.resolution or ((336,) if shape == "tiny" else (1008,))
+    target = measured_device(options.device, options.threads, half="bfloat16")
+    shape = options.shape or ("tiny" if target.kind == "cpu" else "sam3")
+    resolutions = options.resolution or ((336,) if shape == "tiny" else (1008,))
     for resolution in resolutions:
         require_shape(shape, resolution)
-    result = progress.begin(device_facts(place, UNVERIFIED) | {"shape": shape, "picture": str(asked.size)})
-    cases = [(mode, resolution, count) for mode in asked.mode for resolution in resolutions for count in asked.prompts]
+    result = progress.begin(device_facts(target, UNVERIFIED) | {"shape": shape, "picture": str(options.size)})
+    cases = [(mode, side_px, count) for mode in options.mode for side_px in resolutions for count in options.prompts]
     with tempfile.TemporaryDirectory(prefix="multiverse bench ", ignore_cleanup_errors=True) as folder:
         clip = Path(folder) / "clip.mp4"
         progress("a video", 0.0)
-        write_clip(clip, asked.size.width, asked.size.height)
+        write_clip(clip, options.size.width, options.size.height)
         for number, (mode, resolution, count) in enumerate(cases):
             name = f"{resolution} px, {count} {'prompt' if count == 1 else 'prompts'}"
             progress(f"{shape} {mode}, {name}", number / len(cases))
             model = build(
                 shape,
                 resolution,
-                place.device,
-                place.dtype,
+                target.device,
+                target.dtype,
                 has_tracker=mode == "track",
-                objects=max(1, asked.objects // count),
+                objects=max(1, options.objects // count),
             )
-            where, case = (
-                model.device,
-                _Case(model, PROMPTS[:count], asked.objects, 1 if mode == "track" else asked.batch, clip),
-            )
-            measured = case.following(asked.seconds) if mode == "track" else case.finding(shape, asked.seconds)
+            case = _Case(model, PROMPTS[:count], options.objects, 1 if mode == "track" else options.batch, clip)
+            device = model.device
+            measured = case.track(options.seconds) if mode == "track" else case.detect(shape, options.seconds)
             result.setdefault(mode, {})[name] = measured
             del model, case
-            free_memory(where)
+            free_memory(device)
     return result
 
 
-class _Ours:
+class _EngineSegmenter:
     """Process a batch as in the child: find objects, pack them into the sheets of a ring."""
 
     def __init__(
         self, model: "SegmentationModel", mode: str, texts: Sequence[str], objects: int, *, has_graphs: bool = True
     ) -> None:
-        from engine.models.graphs import DirectCalls
+        from engine.models.graphs import DirectRunner
         from engine.models.sam3.segmenter import Segmenter
 
-        self.segmenter = Segmenter(model, calls=None if has_graphs else DirectCalls())
+        self.segmenter = Segmenter(model, runner=None if has_graphs else DirectRunner())
         self.segmenter.mode, self.segmenter.threshold, self.segmenter.max_objects = mode, THRESHOLD, objects
         self.segmenter.set_prompts(texts)
         self._sheet = np.zeros(sheet_shape(model.mask_side), np.uint8)
@@ -134,32 +132,32 @@ class _Case:
         self._model, self._texts, self._objects, self._batch, self._clip = model, texts, objects, batch, clip
         self._wait = device_wait(model.device)
 
-    def finding(self, shape: str, seconds: float) -> dict[str, Any]:
+    def detect(self, shape: str, seconds: float) -> dict[str, Any]:
         """Detect objects in single pictures."""
-        from engine.models.measuring import in_turn_ms, memory_mb, reset_peak_memory
+        from engine.models.measuring import interleaved_ms, memory_mb, reset_peak_memory
         from engine.models.sam3.shapes import gflop
-        from engine.models.sam3.timing import ReferenceSegmenter, difference
+        from engine.models.sam3.timing import ReferenceSegmenter, compare_with_transformers
 
         model, texts, objects = self._model, self._texts, self._objects
         reset_peak_memory(model.device)
-        ours = _Ours(model, "image", texts, objects)
-        result = self._streamed(ours, seconds)
+        ours = _EngineSegmenter(model, "image", texts, objects)
+        result = self._measure_stream(ours, seconds)
         work = gflop(shape, model.spec.resolution, len(texts))
-        rival = ReferenceSegmenter(model, texts)
+        baseline = ReferenceSegmenter(model, texts)
         calls: dict[str, Call] = {
             "ours": ours,
-            "call": lambda batch: [rival.call(picture, THRESHOLD) for picture in batch],
-            "prepared": lambda batch: [rival.prepared(picture, THRESHOLD) for picture in batch],
+            "call": lambda batch: [baseline.call(picture, THRESHOLD) for picture in batch],
+            "prepared": lambda batch: [baseline.call_prepared(picture, THRESHOLD) for picture in batch],
         }
         if model.device.type == "cuda":
-            calls["without_graphs"] = _Ours(model, "image", texts, objects, has_graphs=False)
+            calls["without_graphs"] = _EngineSegmenter(model, "image", texts, objects, has_graphs=False)
         result |= {
             "peak_memory_mb": round(memory_mb(model.device)),
-            "gflop": {stage: round(amount, 2) for stage, amount in work.items()},
+            "gflop": {part: round(amount, 2) for part, amount in work.items()},
             "tflops": round(sum(work.values()) / result["ms"], 4),
         }
-        with closing(LoopedClip(self._clip, self._batch)) as film:
-            batches = list(islice(film.batches(), KEPT_BATCHES))
+        with closing(LoopedClip(self._clip, self._batch)) as video:
+            batches = list(islice(video.batches(), REUSED_BATCHES))
 
         def fed(call: Call) -> Callable[[], object]:
             """The call with the next batch; each contender gets the same ones."""
@@ -167,7 +165,7 @@ class _Case:
             return lambda: call(next(pictures))
 
         fed_calls = {name: fed(call) for name, call in calls.items()}
-        times_ms = in_turn_ms(fed_calls, self._wait, rounds=MIN_CALLS, seconds=seconds, warm_up=WARM_UP_CALLS)
+        times_ms = interleaved_ms(fed_calls, self._wait, rounds=MIN_CALLS, seconds=seconds, warm_up=WARM_UP_CALLS)
         ms = {name: float(np.median(each)) / self._batch for name, each in times_ms.items()}
         reset_peak_memory(model.device)
         calls["call"](batches[0])
@@ -176,34 +174,34 @@ class _Case:
             "times_transformers_call": round(ms["call"] / ms["ours"], 3),
             "times_transformers_prepared": round(ms["prepared"] / ms["ours"], 3),
             "transformers_peak_memory_mb": round(memory_mb(model.device)),
-            **difference(model, texts, batches[0][0], THRESHOLD, objects),
+            **compare_with_transformers(model, texts, batches[0][0], THRESHOLD, objects),
         }
         return result
 
-    def following(self, seconds: float) -> dict[str, Any]:
+    def track(self, seconds: float) -> dict[str, Any]:
         """Track objects over consecutive pictures."""
-        from engine.models.measuring import in_turn_ms, memory_mb, reset_peak_memory
+        from engine.models.measuring import interleaved_ms, memory_mb, reset_peak_memory
         from engine.models.sam3.timing import ReferenceTracker, tensors_mb
 
         model = self._model
         reset_peak_memory(model.device)
-        ours = _Ours(model, "track", self._texts, self._objects)
-        result = self._streamed(ours, seconds)
+        ours = _EngineSegmenter(model, "track", self._texts, self._objects)
+        result = self._measure_stream(ours, seconds)
         result["peak_memory_mb"] = round(memory_mb(model.device))
         ours.segmenter.reset()
         model.video.max_num_objects = self._objects  # equal to ours
-        rival = ReferenceTracker(model, self._texts)
-        sides: dict[str, Call] = {"ours": ours, "transformers": lambda batch: rival.step(batch[0])}
+        baseline = ReferenceTracker(model, self._texts)
+        sides: dict[str, Call] = {"ours": ours, "transformers": lambda batch: baseline.step(batch[0])}
         times_ms: dict[str, list[float]] = {name: [] for name in sides}
         grown_mb: dict[str, list[float]] = {name: [] for name in sides}
-        with closing(LoopedClip(self._clip, 1)) as film:
-            pictures, end_s = film.batches(), time.perf_counter() + 2.0 * seconds
+        with closing(LoopedClip(self._clip, 1)) as video:
+            pictures, end_s = video.batches(), time.perf_counter() + 2.0 * seconds
             while time.perf_counter() < end_s or len(times_ms["ours"]) < MIN_FOLLOWED:
                 block = list(islice(pictures, BLOCK_PICTURES))
                 for name, call in sides.items():
                     before_mb = tensors_mb(model.device)
                     for picture in block:
-                        times_ms[name] += in_turn_ms({"": partial(call, picture)}, self._wait, rounds=1)[""]
+                        times_ms[name] += interleaved_ms({"": partial(call, picture)}, self._wait, rounds=1)[""]
                     grown_mb[name].append((tensors_mb(model.device) - before_mb) / BLOCK_PICTURES)
         result["by_objects"] = self._by_objects(ours, seconds)
         count = len(times_ms["ours"])
@@ -218,28 +216,28 @@ class _Case:
             "grown_mb_a_picture": {name: round(float(np.mean(each[settled:])), 3) for name, each in grown_mb.items()},
         }
 
-    def _by_objects(self, ours: _Ours, seconds: float) -> dict[str, Any]:
+    def _by_objects(self, ours: _EngineSegmenter, seconds: float) -> dict[str, Any]:
         """The cost of one object to the tracker, and of all in one batch, in the same run. ms: of its part of a
         picture; times_one: the ratio; times_one_by_one: how much longer a pass for each object would take."""
-        from engine.models.sam3.shapes import following_gflop
+        from engine.models.sam3.shapes import tracker_gflop
 
         ms: dict[int, float] = {}
         for count in sorted({1, self._objects}):
             ours.segmenter.max_objects = count
             ours.segmenter.reset()
             times_ms: list[float] = []
-            with closing(LoopedClip(self._clip, 1)) as film:
-                for batch in islice(film.batches(), FILLED):
+            with closing(LoopedClip(self._clip, 1)) as video:
+                for batch in islice(video.batches(), WARM_UP_PICTURES):
                     ours(batch)
                 end_s = time.perf_counter() + seconds / 2.0
-                for batch in film.batches():
+                for batch in video.batches():
                     ours(batch)
                     times_ms.append(ours.segmenter.clock.read_ms()["tracker"])
                     if len(times_ms) >= MIN_CALLS and time.perf_counter() >= end_s:
                         break
             ms[count] = float(np.median(times_ms))
         most, spec = max(ms), self._model.spec
-        work = following_gflop(spec.model.removeprefix("random:"), spec.resolution)
+        work = tracker_gflop(spec.model.removeprefix("random:"), spec.resolution)
         return {
             "ms": {str(count): round(each, 3) for count, each in ms.items()},
             "times_one": round(ms[most] / ms[1], 2),
@@ -247,25 +245,25 @@ class _Case:
             "gflop": {part: round(amount, 2) for part, amount in work.items()},
         }
 
-    def _streamed(self, ours: _Ours, seconds: float) -> dict[str, Any]:
+    def _measure_stream(self, ours: _EngineSegmenter, seconds: float) -> dict[str, Any]:
         """The whole pipeline, from a video decoded on another thread: rate, time per picture, and time per stage."""
         times_ms: list[float] = []
         stages_ms = {READ: 0.0}
         found = 0
-        with closing(LoopedClip(self._clip, self._batch)) as film:
-            batches = film.batches()
+        with closing(LoopedClip(self._clip, self._batch)) as video:
+            batches = video.batches()
             for batch in islice(batches, WARM_UP_CALLS):
                 ours(batch)
-            waited_s, wrote_s = film.wait_s, ours.write_s
+            waited_s, wrote_s = video.wait_s, ours.write_s
             began_s = last_s = time.perf_counter()
             while last_s < began_s + seconds or len(times_ms) < MIN_CALLS:
                 found += sum(len(each.objects) for each in ours(next(batches)))
-                for stage, ms in ours.segmenter.clock.read_ms().items():
-                    stages_ms[stage] = stages_ms.get(stage, 0.0) + ms
+                for stage_name, ms in ours.segmenter.clock.read_ms().items():
+                    stages_ms[stage_name] = stages_ms.get(stage_name, 0.0) + ms
                 now_s = time.perf_counter()
                 times_ms.append((now_s - last_s) * 1000.0 / self._batch)
                 last_s = now_s
-            stages_ms[READ] = (film.wait_s - waited_s) * 1000.0
+            stages_ms[READ] = (video.wait_s - waited_s) * 1000.0
             stages_ms[WRITE] = (ours.write_s - wrote_s) * 1000.0
         pictures, total_ms = len(times_ms) * self._batch, (last_s - began_s) * 1000.0
         return {
@@ -275,5 +273,5 @@ class _Case:
             "fps": round(1000.0 * pictures / total_ms, 2),
             "ms": round(total_ms / pictures, 3),
             **percentiles(times_ms, ms_p50=50, ms_p99=99),
-            "stages": stage_shares(stages_ms, total_ms, pictures),
+            "stages": stage_times(stages_ms, total_ms, pictures),
         }

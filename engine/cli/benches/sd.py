@@ -47,39 +47,39 @@ PROMPT = "a forest of glass at dawn"
 Call = Callable[[], object]
 
 
-def run(asked: SdBench, progress: Progress) -> dict[str, Any]:
+def run(options: SdBench, progress: Progress) -> dict[str, Any]:
     """Figures by shape, then by size and steps; ModelError for an unknown shape or device.
 
     Times in ms, work in GFLOP (2 x multiply-adds) a picture, `tflops`: work per second.
     """
-    return in_own_process(_measure, asked, progress)
+    return in_own_process(_measure, options, progress)
 
 
-def _measure(asked: SdBench, progress: Progress) -> dict[str, Any]:
-    from engine.models.measuring import place_for
+def _measure(options: SdBench, progress: Progress) -> dict[str, Any]:
+    from engine.models.measuring import measured_device
 
-    place = place_for(asked.device, asked.threads)
-    shapes = asked.shape or (("tiny",) if place.kind == "cpu" else ("sd15", "sd-turbo", "sdxl-turbo"))
-    result = progress.begin(device_facts(place, UNVERIFIED) | {"accelerator": asked.accelerator})
-    cases = [(size, count) for size in asked.size for count in asked.steps]
+    target = measured_device(options.device, options.threads)
+    shapes = options.shape or (("tiny",) if target.kind == "cpu" else ("sd15", "sd-turbo", "sdxl-turbo"))
+    result = progress.begin(device_facts(target, UNVERIFIED) | {"accelerator": options.accelerator})
+    cases = [(size, count) for size in options.size for count in options.steps]
     for done, shape in enumerate(shapes):
         progress(f"{shape}: loading", done / len(shapes))
-        bench = _ShapeBench(shape, place, asked)
+        bench = _ShapeBench(shape, target, options)
         result[shape] = {}
         for number, (size, count) in enumerate(cases):
             name = f"{size}x{size}, {count} {'step' if count == 1 else 'steps'}"
             progress(f"{shape} {name}", (done + number / len(cases)) / len(shapes))
             result[shape][name] = bench.measure(size, count)
-        if asked.pan:
+        if options.pan:
             progress(f"{shape}: a slow pan", (done + 1) / len(shapes))
-            result.setdefault("pan", {})[shape] = bench.pan(min(asked.size), asked.pan)
+            result.setdefault("pan", {})[shape] = bench.pan(min(options.size), options.pan)
             progress(f"{shape}: a ControlNet", (done + 1) / len(shapes))
-            result.setdefault("controls", {})[shape] = bench.controls(min(asked.size))
+            result.setdefault("controls", {})[shape] = bench.controls(min(options.size))
             progress(f"{shape}: an IP-Adapter", (done + 1) / len(shapes))
-            if figures := bench.reference(min(asked.size)):
+            if figures := bench.reference(min(options.size)):
                 result.setdefault("ip_adapter", {})[shape] = figures
         progress(f"{shape}: the upscaler", (done + 1) / len(shapes))
-        result.setdefault("upscale", {})[shape] = bench.upscale(min(asked.size))
+        result.setdefault("upscale", {})[shape] = bench.upscale(min(options.size))
         bench.close()
     return result
 
@@ -88,15 +88,15 @@ def panorama(side: int, frames: int) -> np.ndarray:
     """A made-up landscape (side, width, 3) uint8 with details of all sizes, wide enough for a pan."""
     random = np.random.default_rng(3)
     wide = side + 8 * frames
-    made = np.zeros((side, wide, 3), np.float32)
+    landscape = np.zeros((side, wide, 3), np.float32)
     for grain in (8, 16, 32, 64):
         spots = random.random((side // grain + 2, wide // grain + 2, 3), np.float32)
-        made += grain * cv2.resize(spots, (wide, side), interpolation=cv2.INTER_CUBIC)
-    scaled: np.ndarray = 255.0 * (made - made.min()) / np.ptp(made)
+        landscape += grain * cv2.resize(spots, (wide, side), interpolation=cv2.INTER_CUBIC)
+    scaled: np.ndarray = 255.0 * (landscape - landscape.min()) / np.ptp(landscape)
     return scaled.astype(np.uint8)
 
 
-def copied(painted: Any) -> np.ndarray:
+def copy_pixels(painted: Any) -> np.ndarray:
     """The pixels, which the next picture overwrites."""
     pixels: np.ndarray = painted.pixels.copy()
     return pixels
@@ -105,17 +105,17 @@ def copied(painted: Any) -> np.ndarray:
 class _ShapeBench:
     """One model, and diffusers' pipeline around its modules."""
 
-    def __init__(self, shape: str, place: "MeasuredDevice", asked: SdBench) -> None:
+    def __init__(self, shape: str, target: "MeasuredDevice", options: SdBench) -> None:
         from engine.models.sd.accelerators import accelerate, require_accelerator
         from engine.models.sd.timing import DiffusersBaseline
 
-        self._shape, self._place, self._seconds = shape, place, asked.seconds
-        self._rival = DiffusersBaseline(shape, place, PROMPT)
-        self._model = self._rival.model
-        self._model.spec = replace(self._model.spec, accelerator=asked.accelerator)
+        self._shape, self._target, self._seconds = shape, target, options.seconds
+        self._baseline = DiffusersBaseline(shape, target, PROMPT)
+        self._model = self._baseline.model
+        self._model.spec = replace(self._model.spec, accelerator=options.accelerator)
         require_accelerator(self._model.spec, self._model.device)
         accelerate(self._model)
-        self._is_plain = asked.accelerator == "none"
+        self._is_plain = options.accelerator == "none"
 
     def measure(self, side: int, steps: int) -> dict[str, Any]:
         """One size and number of real steps: ours with and without graphs, theirs both ways, alternating."""
@@ -125,18 +125,18 @@ class _ShapeBench:
         painter = self._painter(side, steps, has_graphs=True)
         calls: dict[str, Call] = {
             "ours": lambda: painter.paint(picture),
-            "call": self._rival.call(picture, steps),
-            "tensors": self._rival.tensors(picture, steps),
+            "call": self._baseline.call(picture, steps),
+            "tensors": self._baseline.tensors(picture, steps),
         }
         has_graphs = self._model.device.type == "cuda" and self._is_plain
         if has_graphs:
             without = self._painter(side, steps, has_graphs=False)
             calls["without_graphs"] = lambda: without.paint(picture)
-        stages: list[dict[str, float]] = []
+        parts_ms: list[dict[str, float]] = []
 
         def read(name: str) -> None:
             if name == "ours":
-                stages.append(painter.clock.read_ms())
+                parts_ms.append(painter.clock.read_ms())
 
         ms = self._times_ms(calls, rounds=MIN_CALLS, warm_up=WARM_UP_CALLS, min_calls=0, after=read)
         fps = {name: 1000.0 / each for name, each in self._times_ms(calls).items()}
@@ -145,7 +145,7 @@ class _ShapeBench:
         result: dict[str, Any] = {
             "fps": round(fps["ours"], 2),
             "ms": round(ms["ours"], 3),
-            **{f"{stage}_ms": round(statistics.median(call[stage] for call in stages), 3) for stage in stages[0]},
+            **{f"{part}_ms": round(statistics.median(each[part] for each in parts_ms), 3) for part in parts_ms[0]},
             "gflop": round(work_gflop, 2),
             "tflops": round(work_gflop * fps["ours"] / 1000.0, 4),
             "memory_mb": painter.model.held_mb,
@@ -160,8 +160,7 @@ class _ShapeBench:
         return result
 
     def pan(self, side: int, frames: int) -> dict[str, Any]:
-        """A pan by eight pixels a frame, with and without /sd/consistency: flicker, and time a picture; also the time
-        with prompts by region."""
+        """A pan by eight pixels per frame, with and without /sd/consistency: flicker, times; also prompts by region."""
         from engine.models.sd.consistency import flicker
 
         world = panorama(side, frames)
@@ -171,7 +170,7 @@ class _ShapeBench:
             for amount in (0.0, PAN_AMOUNT)
         }
         steady, usual = (
-            flicker([copied(painters[amount].paint(source)) for source in sources][frames // 4 :], (8, 0))
+            flicker([copy_pixels(painters[amount].paint(source)) for source in sources][frames // 4 :], (8, 0))
             for amount in (PAN_AMOUNT, 0.0)
         )
 
@@ -196,7 +195,7 @@ class _ShapeBench:
     def controls(self, side: int) -> dict[str, Any]:
         """The time of a picture with a ControlNet, by what it sees, compared with that without one, in turn."""
         plain = self._painter(side, 2, has_graphs=True)
-        self._rival.add_controls()
+        self._baseline.add_controls()
         black = np.zeros((side, side, 3), np.uint8)
         calls: dict[str, Call] = {"none": lambda: plain.paint(black)}
         for sees in ("input", "edges", "soft", "depth", "pose"):
@@ -212,7 +211,7 @@ class _ShapeBench:
         one, in turn; None if there is none for this model."""
         from engine.models.sd.timing import model_with_adapter
 
-        adapted = model_with_adapter(self._shape, self._place) if self._is_plain else None
+        adapted = model_with_adapter(self._shape, self._target) if self._is_plain else None
         if adapted is None:
             return None
         picture = panorama(side, 0)
@@ -228,8 +227,7 @@ class _ShapeBench:
         return {"size": side, **ratios}
 
     def upscale(self, side: int) -> dict[str, Any]:
-        """The time of /sd/upscale 2x for a picture, with random weights: as many as realesr-animevideov3 has, on a CPU
-        few, because it would take seconds."""
+        """The time of /sd/upscale 2x, with as many random weights as realesr-animevideov3 has; on a CPU with few."""
         from engine.models.device_work import in_fastest_layout
         from engine.models.sd.upscaler import Upscaler
 
@@ -250,24 +248,24 @@ class _ShapeBench:
     def close(self) -> None:
         """Free the memory for the next shape."""
         del self._model
-        self._rival.close()
+        self._baseline.close()
 
     def _times_ms(
         self, calls: dict[str, Call], *, rounds: int = MIN_RUNS, min_calls: int = CALLS_A_RUN, **more: Any
     ) -> dict[str, float]:
-        """The time of each call in a row, or alone with `min_calls` 0, in turn with the others: see `in_turn_ms`."""
-        from engine.models.measuring import in_turn_ms
+        """Ms of each call in a row, or alone with `min_calls` 0, interleaved with the others: see `interleaved_ms`."""
+        from engine.models.measuring import interleaved_ms
 
-        wait, seconds = self._rival.wait, self._seconds / 2
-        taken = in_turn_ms(calls, wait, rounds=rounds, seconds=seconds, min_calls=min_calls, **more)
-        return {name: statistics.median(each) for name, each in taken.items()}
+        wait, seconds = self._baseline.wait, self._seconds / 2
+        times_ms = interleaved_ms(calls, wait, rounds=rounds, seconds=seconds, min_calls=min_calls, **more)
+        return {name: statistics.median(each) for name, each in times_ms.items()}
 
     def _painter(self, side: int, steps: int, *, has_graphs: bool, model: Any = None, **more: Any) -> Any:
         """A painter as in the child, past its first picture. `steps` real steps: twice as many at half strength.
         `model`: another one than the measured."""
         from engine.live.sd.painter import Painter
         from engine.live.sd.settings import read_settings
-        from engine.models.graphs import DirectCalls, calls_for
+        from engine.models.graphs import DirectRunner, runner_for
 
         compiled: list[str] = []
 
@@ -277,9 +275,10 @@ class _ShapeBench:
                 raise ModelError(line)
             compiled.append(line)
 
-        painter = Painter(model or self._model, note=note, calls=calls_for if has_graphs else lambda *_: DirectCalls())
+        calls: Any = runner_for if has_graphs else lambda *_: DirectRunner()
+        painter = Painter(model or self._model, note=note, calls=calls)
         values = {"/sd/prompt": PROMPT, "/sd/width": side, "/sd/height": side, **more}
-        painter.take(read_settings(values | {"/sd/steps": 2 * steps, "/sd/strength": 0.5}))
+        painter.apply(read_settings(values | {"/sd/steps": 2 * steps, "/sd/strength": 0.5}))
         black = np.zeros((side, side, 3), np.uint8)
         # A stream of several steps fills first; then it compiles beside the plain parts: two lines.
         while painter.paint(black) is None or not (self._is_plain or len(compiled) > 1):

@@ -1,8 +1,8 @@
-"""OSC commands, one file per subject. `desk.py` opens all of them."""
+"""OSC commands, one file per subject. `control_hub.py` opens all of them."""
 
 from dataclasses import dataclass
 
-from engine.control.outgoing.announcements import Tell
+from engine.control.outgoing.announcements import Notify
 from engine.params import ParamStore
 from engine.system.clock import Clock
 from engine.system.disk_store import DiskStore
@@ -10,13 +10,13 @@ from engine.system.reporting import Report
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Tools:
-    """Given to every subject."""
+class CommandContext:
+    """Services that every group of commands uses."""
 
     store: ParamStore
     clock: Clock
     disk: DiskStore
-    tell: Tell
-    """Tells all subscribers."""
+    notify: Notify
+    """Sends a message to all subscribers."""
     report: Report
     """Warns the performer."""

@@ -1,9 +1,9 @@
 """Banks of pads over OSC: press, list, edit; and the state of each pad, for the lights of controllers.
 
-    press ─► prepared;  a second press of the same pad ─► taken, on the beat;  held ─► flashed until the release
+    press ─► prepared;  a second press of the same pad ─► taken, on the beat;  long press ─► flashed until the release
 
-Presses come on OSC's threads; `step` on the frame loop's finds what has been held. Neither uses the disk: presets are
-in memory, and the disk store writes the banks. Invalid entries of the file are reported and left out; the file is then
+Presses come on OSC's threads; `step` on the frame loop's detects long presses. Neither uses the disk: presets are in
+memory, and the disk store writes the banks. Invalid entries of the file are reported and left out; the file is then
 renamed to `banks.previous.toml` before the first write.
 """
 
@@ -15,18 +15,18 @@ from pathlib import Path
 from typing import Final
 
 from engine.control import Args, CommandTable, Reply
-from engine.control.answering import Launched
-from engine.control.commands import Tools
+from engine.control.command_runner import LaunchPlan
+from engine.control.commands import CommandContext
 from engine.control.commands.preset import PresetControl
 from engine.control.commands.preset_arguments import answer, time_of
 from engine.control.commands.preset_mixer import TAKE_FADE
-from engine.control.launching import Launching
+from engine.control.launch_queue import LaunchQueue
 from engine.errors import BankError, PresetError
 from engine.params.banks import (
     Banks,
+    BankState,
     Pad,
     PadState,
-    ShownPads,
     banks_text,
     checked_number,
     first_banks,
@@ -35,51 +35,52 @@ from engine.params.banks import (
 )
 from engine.params.looks import LOOKS
 from engine.params.presets import FACTORY_NAMES
-from engine.system.kept_file import KeptFile
+from engine.system.stored_file import StoredFile
 from engine.system.telemetry import report_problems
 from osc_schema.banks import MAX_BANKS, PADS
 
 FILE_NAME = "banks.toml"
 PREVIOUS_NAME = "banks.previous.toml"
-SHOWN = "/bank/shown"
-HELD_S: Final = 0.4
-"""A pad that is down for longer flashes its look."""
+SHOWN_BANK = "/bank/shown"
+FLASH_AFTER_S: Final = 0.4
+"""A pad that is pressed for longer flashes its look."""
 
 
 @dataclass(slots=True, kw_only=True, eq=False)
-class _Held:
-    """A pad that is down."""
+class _PressedPad:
+    """A pad that is pressed now."""
 
     name: str
     since_s: float
     before: str
     """Name of the preset that was prepared before the press."""
     by: str
-    """Name of the sender that holds it."""
+    """Name of the sender that pressed it."""
     may_flash: bool
     is_flashing: bool = False
 
 
 class BankControl:
-    """Commands on OSC's threads, `step` on the frame loop's, `shown` on any."""
+    """The banks and their commands. Commands on OSC's threads, `step` on the frame loop's, `displayed_bank` on any."""
 
-    def __init__(self, tools: Tools, path: Path, *, presets: PresetControl, launching: Launching) -> None:
-        """Reads the banks; without a file they are filled."""
-        self._store, self._clock, self._tell, self._report = tools.store, tools.clock, tools.tell, tools.report
+    def __init__(self, context: CommandContext, path: Path, *, presets: PresetControl, launching: LaunchQueue) -> None:
+        """Reads the banks; if there is no file, fills them with the presets."""
+        self._store, self._clock = context.store, context.clock
+        self._notify, self._report = context.notify, context.report
         self._presets, self._mixer, self._launching = presets, presets.mixer, launching
         read, problems = read_banks(path)
-        own = [name for name in presets.shelf.names() if name not in FACTORY_NAMES]
+        own = [name for name in presets.cache.names() if name not in FACTORY_NAMES]
         self.banks = first_banks(own, LOOKS) if read is None else read
-        """The present banks. Any thread."""
-        report_problems(tools.report, "banks", problems)
-        self._file = KeptFile(path, "list of banks", BankError, previous=PREVIOUS_NAME if problems else "")
+        """The current banks. Any thread."""
+        report_problems(context.report, "banks", problems)
+        self._file = StoredFile(path, "list of banks", BankError, previous=PREVIOUS_NAME if problems else "")
         self._armed = ("", 0)
         """The preset that the next press of its pad takes, while `PresetMixer.changes` is still this."""
-        self._held: dict[tuple[int, int], _Held] = {}
+        self._pressed: dict[tuple[int, int], _PressedPad] = {}
         self._down: dict[int, int] = {}
-        """The bank of each pad that `/pad/<n>` has pressed: another one may be shown when it is released."""
+        """The bank of each pad that `/pad/<n>` has pressed: another bank may be displayed when it is released."""
         self._lock = threading.Lock()  # protects these three and edits of `banks`
-        self._disk = tools.disk.open("banks", path.parent)
+        self._disk = context.disk.open("banks", path.parent)
         presets.watch(self._on_preset)
 
     def close(self) -> None:
@@ -88,7 +89,7 @@ class BankControl:
     def add_commands(self, table: CommandTable) -> None:
         table.add("/pad/<n>", self._on_pad)
         for verb, step in (("next", 1), ("previous", -1)):
-            table.add(f"/preset/{verb}", partial(self._on_walk, step), launched_as=partial(self._walked_as, step))
+            table.add(f"/preset/{verb}", partial(self._on_walk, step), plan_launch=partial(self._plan_walk, step))
         table.add("/bank/press", self._on_press)
         table.add("/bank/list", self._on_list, is_listing=True)
         table.add("/bank/put", self._on_put)
@@ -115,17 +116,17 @@ class BankControl:
         self._press(bank, pad, is_pressed, reply)
 
     def _press(self, bank: int, pad: int, is_pressed: bool | None, reply: Reply) -> None:
-        """None: a tap."""
+        """Execute a press or a release; `is_pressed` None: a tap."""
         content = self.banks.pad_at(bank, pad)
-        if content is not None and not self._presets.shelf.has(content.preset):
+        if content is not None and not self._presets.cache.has(content.preset):
             content = None
         with self._lock:
-            held = self._held.get((bank, pad))
-            if held is not None:
+            pressed = self._pressed.get((bank, pad))
+            if pressed is not None:
                 if is_pressed is False:  # even if the pad was emptied meanwhile
-                    del self._held[bank, pad]
-                    self._release(held)
-                reply.done(bank, pad, held.name)  # or the same press by another way
+                    del self._pressed[bank, pad]
+                    self._release(pressed)
+                reply.done(bank, pad, pressed.name)  # or the same press by another way
             elif content is None:
                 reply.fail(f"pad {pad} of bank {bank} is empty", is_logged=False)
             elif is_pressed is False:
@@ -135,12 +136,12 @@ class BankControl:
 
     def _press_down(self, bank: int, pad: int, preset: str, *, is_tap: bool, reply: Reply) -> None:
         """The caller holds `_lock`."""
-        name, before = self._presets.shelf.get(preset).name, self._mixer.prepared
+        name, before = self._presets.cache.get(preset).name, self._mixer.prepared
         is_second = (name, self._mixer.changes) == self._armed and name == before
         if not is_tap:
             now_s, may_flash = self._clock.now_s(), not is_second
-            held = _Held(name=name, since_s=now_s, before=before, by=reply.sender, may_flash=may_flash)
-            self._held[bank, pad] = held
+            pressed = _PressedPad(name=name, since_s=now_s, before=before, by=reply.sender, may_flash=may_flash)
+            self._pressed[bank, pad] = pressed
         if is_second:
             self._armed = ("", 0)
             self._take(name, bank, pad, reply)
@@ -163,11 +164,11 @@ class BankControl:
             self._launching.add_look(name, quantum, run, drop, preset=name, is_cut=time.is_at_once)
 
     def _walk(self, step: int) -> str:
-        """The look that many pads after the one that waits, else the one on screen, in the shown bank; one that stands
-        on several pads counts where it comes first."""
+        """The look `step` pads after the one that waits, else the one on screen, in the displayed bank. A look on
+        several pads counts at the first of them."""
         number, banks = self._shown_bank, self.banks.banks
         pads = sorted_pads(banks[number - 1]) if number <= len(banks) else []
-        names = list(dict.fromkeys(pad.preset for _, pad in pads if self._presets.shelf.has(pad.preset)))
+        names = list(dict.fromkeys(pad.preset for _, pad in pads if self._presets.cache.has(pad.preset)))
         if not names:
             raise BankError(f"bank {number} is empty (/bank/shown chooses another)")
         on = self._launching.waiting_preset or self._presets.current.name
@@ -179,38 +180,38 @@ class BankControl:
         name = name or self._walk(step)
         self._presets.load(name, time_of(self._store.get(TAKE_FADE)), answer(reply, name))
 
-    def _walked_as(self, step: int, args: Args) -> Launched | None:
+    def _plan_walk(self, step: int, args: Args) -> LaunchPlan | None:
         if _is_pressed(args, 0) is False:
             return None
         self._presets.expect(name := self._walk(step))
-        return Launched(name, name, time_of(self._store.get(TAKE_FADE)).is_at_once, partial(self._on_walk, step))
+        return LaunchPlan(name, name, time_of(self._store.get(TAKE_FADE)).is_at_once, partial(self._on_walk, step))
 
-    def _release(self, held: _Held) -> None:
+    def _release(self, pressed: _PressedPad) -> None:
         """The caller holds `_lock`."""
-        if not held.is_flashing:
+        if not pressed.is_flashing:
             return
-        self._mixer.flash(held.name, is_pressed=False)
-        if self._mixer.prepared == held.name:  # a flash leaves what was prepared
-            is_there = held.before and self._presets.shelf.find(held.before) is not None
-            self._mixer.prepare(held.before if is_there else "")
+        self._mixer.flash(pressed.name, is_pressed=False)
+        if self._mixer.prepared == pressed.name:  # a flash leaves what was prepared
+            is_there = pressed.before and self._presets.cache.find(pressed.before) is not None
+            self._mixer.prepare(pressed.before if is_there else "")
 
     def release_of(self, sender: str) -> None:
-        """Release the pads that a sender holds, who is gone."""
+        """Release the pads of a sender that has disconnected."""
         with self._lock:
-            for place in [place for place, held in self._held.items() if held.by == sender]:
-                self._down.pop(place[1], None)
-                self._release(self._held.pop(place))
+            for key in [each for each, pressed in self._pressed.items() if pressed.by == sender]:
+                self._down.pop(key[1], None)
+                self._release(self._pressed.pop(key))
 
     def step(self, now_s: float) -> None:
-        """Flash what has been held. Render thread."""
-        if not self._held or not self._lock.acquire(blocking=False):
+        """Flash the looks of long-pressed pads. Render thread."""
+        if not self._pressed or not self._lock.acquire(blocking=False):
             return  # a command is running; the next frame tries again
         try:
-            for held in self._held.values():
-                if held.may_flash and now_s - held.since_s > HELD_S:
-                    held.may_flash, self._armed = False, ("", 0)
-                    self._mixer.flash(held.name, is_pressed=True, by=held.by)
-                    held.is_flashing = True
+            for pressed in self._pressed.values():
+                if pressed.may_flash and now_s - pressed.since_s > FLASH_AFTER_S:
+                    pressed.may_flash, self._armed = False, ("", 0)
+                    self._mixer.flash(pressed.name, is_pressed=True, by=pressed.by)
+                    pressed.is_flashing = True
         except PresetError as error:
             self._report("banks", str(error))
         finally:
@@ -220,13 +221,13 @@ class BankControl:
 
     @property
     def _shown_bank(self) -> int:
-        return int(str(self._store.get(SHOWN)))
+        return int(str(self._store.get(SHOWN_BANK)))
 
-    def shown(self) -> ShownPads:
-        """The shown bank now. Any thread."""
+    def displayed_bank(self) -> BankState:
+        """The pads of the displayed bank with their current states. Any thread."""
         banks, number = self.banks.banks, self._shown_bank
         pads = banks[number - 1].pads if number <= len(banks) else {}
-        names, faulty = set(self._presets.shelf.names()), self._presets.faults.told
+        names, faulty = set(self._presets.cache.names()), self._presets.faults.last_published
         queued, on_air = self._launching.waiting_preset, self._presets.current.name
         prepared = self._mixer.prepared
 
@@ -241,11 +242,11 @@ class BankControl:
             )
             return next((state for state, is_so in states if is_so), "idle"), pad.colour
 
-        shown = tuple(state_of(pads.get(at)) for at in range(1, PADS + 1))
-        return ShownPads(bank=number, banks=len(banks), pads=shown)
+        pad_states = tuple(state_of(pads.get(at)) for at in range(1, PADS + 1))
+        return BankState(bank=number, banks=len(banks), pads=pad_states)
 
     def _on_list(self, args: Args, reply: Reply) -> None:
-        names = set(self._presets.shelf.names())
+        names = set(self._presets.cache.names())
         for number, bank in enumerate(self.banks.banks, start=1):
             reply.send("/bank/entry", number, bank.name)
             for at, pad in sorted_pads(bank):
@@ -263,8 +264,8 @@ class BankControl:
 
         def put(banks: Banks) -> Banks:
             before = banks.pad_at(bank, pad)
-            kept = before.colour if before is not None else ""
-            content = None if preset == "" else Pad.checked(preset, colour[0] if colour else kept)
+            old_colour = before.colour if before is not None else ""
+            content = None if preset == "" else Pad.checked(preset, colour[0] if colour else old_colour)
             return banks.with_pad(bank, pad, content)
 
         number = self._edit(put, bank, reply)
@@ -275,20 +276,20 @@ class BankControl:
     def _on_swap(self, args: Args, reply: Reply) -> None:
         if len(args) != 4:
             raise BankError("takes a bank and a pad, then those to exchange it with")
-        self._edit(lambda banks: banks.swapped(*args), args[2], reply)
+        self._edit(lambda banks: banks.with_swapped(*args), args[2], reply)
 
     def _on_name(self, args: Args, reply: Reply) -> None:
         if len(args) != 2:
             raise BankError("takes a bank and its name")
-        self._edit(lambda banks: banks.named(*args), args[0], reply)
+        self._edit(lambda banks: banks.with_name(*args), args[0], reply)
 
     def _on_remove(self, args: Args, reply: Reply) -> None:
         if len(args) != 1:
             raise BankError("takes the bank's number")
         number = self._edit(lambda banks: banks.without(args[0]), args[0], reply)
-        shown = self._shown_bank
-        if number < shown or number == shown > max(len(self.banks.banks), 1):
-            self._store.set(SHOWN, shown - 1)
+        displayed = self._shown_bank
+        if number < displayed or number == displayed > max(len(self.banks.banks), 1):
+            self._store.set(SHOWN_BANK, displayed - 1)
 
     def _edit(self, edit: Callable[[Banks], Banks], bank: object, reply: Reply) -> int:
         """Change the banks at once, and answer when they are written. Returns the number of the bank."""
@@ -299,7 +300,7 @@ class BankControl:
         return number
 
     def _on_changed(self, bank: int, saved: Callable[[], None], fail: Callable[[str], None]) -> None:
-        self._tell("/bank/changed", bank)
+        self._notify("/bank/changed", bank)
 
         def save() -> None:
             self._file.write(banks_text(self.banks))  # once for several edits in a row
@@ -307,7 +308,7 @@ class BankControl:
 
         self._disk.post(save, lambda reason: fail(f"changed, but not saved: {reason}"))
 
-    # -- presets come and go: the disk's thread ------------------------------------------------
+    # -- added and renamed presets: the disk's thread ----------------------------------------------
 
     def _on_preset(self, name: str, new: str) -> None:
         if not name:
@@ -316,25 +317,25 @@ class BankControl:
             self._on_renamed(name, new)
 
     def _on_saved(self, name: str) -> None:
-        """Give a new preset, or one that is back, its pad."""
+        """Put a new or restored preset on a pad."""
         with self._lock:
             number, is_added = self._shown_bank, False
             if not self.banks.holds(name):
                 try:
-                    self.banks, number, is_added = self.banks.with_new(name, self._presets.shelf.names())
+                    self.banks, number, is_added = self.banks.with_new(name, self._presets.cache.names())
                 except BankError as reason:
                     self._report("banks", str(reason))
                     return
         if is_added and number <= self._shown_bank:  # the performer keeps the bank that was shown
-            self._store.set(SHOWN, min(self._shown_bank + 1, MAX_BANKS))
+            self._store.set(SHOWN_BANK, min(self._shown_bank + 1, MAX_BANKS))
         self._follow_presets(number)
 
     def _on_renamed(self, name: str, new: str) -> None:
         with self._lock:
-            self.banks = self.banks.renamed(name, new)
-            for held in self._held.values():
-                held.name = new if held.name == name else held.name
-                held.before = new if held.before == name else held.before
+            self.banks = self.banks.with_renamed(name, new)
+            for pressed in self._pressed.values():
+                pressed.name = new if pressed.name == name else pressed.name
+                pressed.before = new if pressed.before == name else pressed.before
         self._follow_presets(self._shown_bank)
 
     def _follow_presets(self, bank: int) -> None:
@@ -342,7 +343,7 @@ class BankControl:
 
 
 def _is_pressed(args: Args, before: int) -> bool | None:
-    """The last argument, after `before` others: pressed or released; None without one."""
+    """The argument after the first `before` ones: True for pressed, False for released, None if it is missing."""
     if not before <= len(args) <= before + 1 or (len(args) > before and args[before] not in (0, 1)):
         numbers = "a bank, a pad, then " if before else ""
         raise BankError(f"takes {numbers}1 for pressed or 0 for released, or nothing for a tap")

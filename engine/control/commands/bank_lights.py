@@ -1,4 +1,4 @@
-"""Lights the pads of grid controllers like the shown bank: only what has changed, all of it when one is plugged in."""
+"""Lights the pads of grid controllers like the displayed bank; sends only changes, and everything after a replug."""
 
 import threading
 from collections.abc import Callable, Mapping
@@ -7,36 +7,36 @@ from typing import Final
 
 from engine.control.midi.grids import OFF, Grid, grid_of
 from engine.control.outgoing.sender import Sender
-from engine.params.banks import ShownPads
+from engine.params.banks import BankState
 from engine.params.mapping.controls import Control
 
-INTERVAL_S: Final = 1 / 30  # at most 32 lights each: fewer than the 1040 messages a second that a MIDI cable carries
+INTERVAL_S: Final = 1 / 30  # at most 32 lights each: fewer than the 1040 messages per second that a MIDI cable carries
 
 
 @dataclass(slots=True, eq=False)
-class _Lit:
+class _LitGrid:
     target: Sender
     device: str
-    grid: Grid
+    layout: Grid
     sent: dict[int, int] = field(default_factory=dict)
     """Velocity by note."""
 
 
 class BankLights:
-    """`poll` on the sending thread, the rest on the MIDI thread."""
+    """The lights of all connected grid controllers. `poll` on the sending thread, the rest on the MIDI thread."""
 
     def __init__(
         self,
-        shown: Callable[[], ShownPads],
+        displayed_bank: Callable[[], BankState],
         *,
         beat: Callable[[float], float],
         mapped: Callable[[], Mapping[Control, bool]],
     ) -> None:
-        """`beat(now_s)`: the beat then, whose first half queued pads are lit in. `mapped()`: as
-        `ControlMap.controls`; their lights are left to the map."""
-        self._shown, self._beat, self._mapped = shown, beat, mapped
-        self._lit: dict[str, _Lit] = {}
-        """By the target's name; replaced as a whole."""
+        """`beat(now_s)`: the beat at that time; queued pads are lit in its first half. `mapped()`: as
+        `ControlMap.controls`; the map's feedback lights these controls."""
+        self._displayed_bank, self._beat, self._mapped = displayed_bank, beat, mapped
+        self._grids: dict[str, _LitGrid] = {}
+        """The lit controllers by the target's name; replaced as a whole."""
         self._lock = threading.Lock()
         self._next_s = float("-inf")
 
@@ -48,32 +48,32 @@ class BankLights:
         with self._lock:
             for midi in grid.begin:
                 target.post(midi)
-            self._lit = {**self._lit, target.name: _Lit(target, device, grid)}
+            self._grids = {**self._grids, target.name: _LitGrid(target, device, grid)}
 
     def end(self, name: str) -> None:
         with self._lock:
-            self._lit = {other: lit for other, lit in self._lit.items() if other != name}
+            self._grids = {other: grid for other, grid in self._grids.items() if other != name}
 
     def poll(self, now_s: float) -> bool:
         """Send what has changed; False while there is no grid."""
-        if self._lit and now_s >= self._next_s:
+        if self._grids and now_s >= self._next_s:
             self._next_s = now_s + INTERVAL_S
-            shown, mapped = self._shown(), self._mapped()
+            bank, mapped = self._displayed_bank(), self._mapped()
             is_first_half = self._beat(now_s) % 1.0 < 0.5
             with self._lock:
-                for lit in self._lit.values():
-                    self._light(lit, lit.grid.lights(shown, is_first_half=is_first_half), mapped)
-        return bool(self._lit)
+                for grid in self._grids.values():
+                    self._light(grid, grid.layout.lights(bank, is_first_half=is_first_half), mapped)
+        return bool(self._grids)
 
-    def _light(self, lit: _Lit, wanted: dict[int, int], mapped: Mapping[Control, bool]) -> None:
-        for note, velocity in wanted.items():
+    def _light(self, grid: _LitGrid, velocities: dict[int, int], mapped: Mapping[Control, bool]) -> None:
+        for note, velocity in velocities.items():
             control = Control("note", channel=1, number=note)
-            has_feedback = mapped.get(control._replace(place=lit.device), mapped.get(control))
+            has_feedback = mapped.get(control._replace(source=grid.device), mapped.get(control))
             if has_feedback:
-                lit.sent.pop(note, None)
+                grid.sent.pop(note, None)
                 continue
             if has_feedback is False:  # it was ours until now, and the map will not switch it off
                 velocity = OFF
-            if lit.sent.get(note) != velocity:
-                lit.sent[note] = velocity
-                lit.target.post(lit.grid.light(note, velocity))
+            if grid.sent.get(note) != velocity:
+                grid.sent[note] = velocity
+                grid.target.post(grid.layout.light(note, velocity))

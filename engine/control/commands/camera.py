@@ -3,10 +3,10 @@
     /camera/open ─► the worker opens and starts it ─► the frame loop switches to it at its first picture ─► /done
                           └─ it fails: /fail, and the previous source plays on
 
-A worker thread opens devices and lists sources; it polls the list once a second. If a request has waited 5 s behind a
-driver that hangs, that thread is abandoned and replaced. Films and pictures are named below the film folders only, and
-addresses not at all: the person who starts the engine names them, not everyone who can send it a message. `start` is
-the source that the engine was started with.
+A worker thread opens devices and lists sources; it polls the list once per second. If a request has waited 5 s behind a
+driver that hangs, that thread is abandoned and replaced. Over OSC, video and picture files can only be chosen below the
+video folders, and addresses not at all: the person who starts the engine sets these, not everyone who can send it a
+message. `start` is the source that the engine was started with.
 """
 
 import logging
@@ -20,12 +20,12 @@ from pathlib import Path
 from typing import Final
 
 from engine.control import Args, CommandTable, Reply
-from engine.control.commands import Tools
+from engine.control.commands import CommandContext
 from engine.errors import MultiverseError, SourceError
-from engine.osc.decode import shown
-from engine.sources.current import ChosenSource, CurrentSource
-from engine.sources.names import chosen_name
-from engine.sources.opening import ADDRESS, FILMS, FROM_PROGRAMS, is_offered
+from engine.osc.decode import printable
+from engine.sources.current import CurrentSource, SelectedSource
+from engine.sources.names import best_match
+from engine.sources.opening import ADDRESS, FROM_PROGRAMS, VIDEO_SUFFIXES, is_offered
 from engine.sources.senders import PictureSender, SenderLists
 from engine.sources.source import Source
 from engine.system.daemon_worker import call_on_thread
@@ -48,9 +48,9 @@ Job = Callable[[], None]
 
 @dataclass(slots=True, kw_only=True, eq=False)
 class _Request:
-    word: str
+    entry: str
     spec: str
-    """The argument for `open_source`; "" for a film, whose path the worker looks up."""
+    """The argument for `open_source`; "" for a video file, whose path the worker looks up."""
     reply: Reply
     is_open: bool = False
     """The driver has opened it; the first picture has not arrived yet."""
@@ -65,13 +65,13 @@ class _Worker:
         self.thread = threading.Thread(target=run, args=(self,), name="camera", daemon=True)
 
 
-def first_word(spec: str) -> str:
-    """The source of `--camera` as OSC shows it: `start` for addresses and paths, which may hold passwords or names."""
+def first_entry(spec: str) -> str:
+    """The source of `--camera` as OSC lists it: `start` for addresses and paths, which may contain passwords."""
     return spec if is_offered(spec) else FIRST
 
 
-def film_folders(configured: Iterable[str], camera: str) -> list[Path]:
-    """The configured folders, else the user's own; and that of the file which the run began with."""
+def video_folders(configured: Iterable[str], camera: str) -> list[Path]:
+    """The configured folders, else the user's own; and the folder of the file that the run was started with."""
     import platformdirs
 
     is_file = not is_offered(camera) and not _is_address(camera)
@@ -83,39 +83,38 @@ def _is_address(spec: str) -> bool:
 
 
 class CameraControl:
-    """Commands run on OSC's threads; answers come from the worker and the render thread."""
+    """The commands of `/camera`. They run on OSC's threads; answers come from the worker and the render thread."""
 
     def __init__(
         self,
-        tools: Tools,
+        context: CommandContext,
         current: CurrentSource,
         senders: SenderLists,
         *,
         first: str,
-        films: Iterable[Path] = (),
+        videos: Iterable[Path] = (),
         open_source: Callable[[str], Source | None],
         is_offline: bool,
-        say: Callable[[str], None],
+        notice: Callable[[str], None],
     ) -> None:
-        """`first`: the configured source. `films`: folders of those that may be opened. `say(line)` writes to the log
-        and the page."""
-        self._clock, self._tell = tools.clock, tools.tell
+        """`first`: the configured source. `videos`: folders of files that may be opened. `notice(line)` logs a line."""
+        self._clock, self._notify = context.clock, context.notify
         self._current, self._senders, self._first = current, senders, first
-        self._films = OfferedFiles("film", films, FILMS, "/camera/list")
-        self._listed_films: tuple[str, ...] | None = None
-        self._open_source, self._is_offline, self._say = open_source, is_offline, say
+        self._videos = OfferedFiles("video", videos, VIDEO_SUFFIXES, "/camera/list")
+        self._listed_videos: tuple[str, ...] | None = None
+        self._open_source, self._is_offline, self._notice = open_source, is_offline, notice
         self._jobs: queue.SimpleQueue[Job | None] = queue.SimpleQueue()
         self._worker = _Worker(self._run)
         self._abandoned = 0
         """Number of abandoned threads."""
-        self._guard = Guard(log, tools.report, "camera", "a source could not be opened or listed")
+        self._guard = Guard(log, context.report, "camera", "a source could not be opened or listed")
         self._is_closed = False
         self._is_listing_cameras = False
         self._lock = threading.Lock()
         self._request: _Request | None = None
         self._opening: _Request | None = None
         self._search: tuple[bool, Reply] | None = None
-        """The wish for NDI that waits for the worker."""
+        """The request to search for NDI or to stop, which waits for the worker."""
 
     def start(self) -> None:
         if not self._is_offline:
@@ -141,24 +140,24 @@ class CameraControl:
             raise SourceError("takes an entry of /camera/list: none, test, a camera's index, or KIND:NAME")
         if self._is_offline:
             raise SourceError(NOT_OFFLINE)
-        spec, word = (self._first, first_word(self._first)) if args[0] == FIRST else (str(args[0]), str(args[0]))
-        if len(word) > MAX_NAME_CHARACTERS and (len(word) > MAX_WORD_CHARACTERS or is_offered(word)):
-            raise SourceError(f"{shown(word, 40)!r} is longer than any source's name")
-        if _is_address(word):
+        spec, entry = (self._first, first_entry(self._first)) if args[0] == FIRST else (str(args[0]), str(args[0]))
+        if len(entry) > MAX_NAME_CHARACTERS and (len(entry) > MAX_WORD_CHARACTERS or is_offered(entry)):
+            raise SourceError(f"{printable(entry, 40)!r} is longer than any source's name")
+        if _is_address(entry):
             kinds = ", ".join(f"{kind}:NAME" for kind in FROM_PROGRAMS)
             raise SourceError(
-                f"camera {shown(word.rpartition('@')[2])!r}: an address can only be given at the start (--camera), and "
-                f"is `{FIRST}` then; possible here: none, test, a camera's index or name, a film, {kinds}"
+                f"camera {printable(entry.rpartition('@')[2])!r}: an address can only be given at the start (--camera)"
+                f", and is `{FIRST}` then; possible here: none, test, a camera's index or name, a video, {kinds}"
             )
-        if not is_offered(word):
+        if not is_offered(entry):
             spec = ""
         busy_s = self._busy_s(self._clock.now_s())
         if self._abandoned >= MAX_ABANDONED and busy_s > MAX_BUSY_S:
-            raise SourceError(f"camera {word}: an earlier source has not answered for {busy_s:.0f} s")
+            raise SourceError(f"camera {entry}: an earlier source has not answered for {busy_s:.0f} s")
         with self._lock:
             before = self._request
-            is_opening = self._opening is not None and self._opening.word == word
-            self._request = None if is_opening else _Request(word=word, spec=spec, reply=reply)
+            is_opening = self._opening is not None and self._opening.entry == entry
+            self._request = None if is_opening else _Request(entry=entry, spec=spec, reply=reply)
             if before is None and not is_opening:
                 self._jobs.put(self._open)
         if before is not None:  # its job is still queued and will open the newer one
@@ -167,7 +166,7 @@ class CameraControl:
             reply.fail("is being opened already", is_logged=False)
 
     def poll(self, now_s: float) -> bool:
-        """Replace the worker if a request waits behind a hung driver. The sending thread, at least once a second.
+        """Replace the worker if a request waits behind a hung driver. The sending thread, at least once per second.
         Returns False: no faster polling is needed."""
         if self._request is None or self._busy_s(now_s) <= MAX_BUSY_S or self._abandoned >= MAX_ABANDONED:
             return False
@@ -189,16 +188,16 @@ class CameraControl:
         return 0.0 if since_s is None else now_s - since_s
 
     def _on_list(self, args: Args, reply: Reply) -> None:
-        if self._is_offline or self._listed_films is not None:
+        if self._is_offline or self._listed_videos is not None:
             self._list(reply)
         else:  # on a thread of its own: a folder on a slow disk must not hold up a choice
-            call_on_thread("camera list", self._guard.attempt, partial(self._list, reply, with_films=True))
+            call_on_thread("camera list", self._guard.attempt, partial(self._list, reply, with_videos=True))
 
-    def _list(self, reply: Reply, *, with_films: bool = False) -> None:
-        if with_films:
-            self._list_films()
-        for word, title, is_on in self.offered():
-            reply.send("/camera/entry", word, title, int(is_on))
+    def _list(self, reply: Reply, *, with_videos: bool = False) -> None:
+        if with_videos:
+            self._list_videos()
+        for entry, title, is_on in self.entries():
+            reply.send("/camera/entry", entry, title, int(is_on))
         reply.send("/camera/ndi", int(self._senders.wants_ndi))
         reply.done()
         if not self._is_offline and not self._is_listing_cameras:  # /camera/changed announces new ones
@@ -217,27 +216,27 @@ class CameraControl:
         else:  # its job is still queued and does the newer one
             before[1].fail(SUPERSEDED, is_logged=False)
 
-    def offered(self) -> list[tuple[str, str, bool]]:
-        """(word, title, True if it is in use) for every source that can be selected. Any thread."""
-        word, senders = self._current.word, self._senders.now
-        films = self._listed_films or ()
-        on = word if word in (FIRST, "none", "test", *films) else self._sender_of(word, senders)
-        fixed = [*FIXED, *([(FIRST, "what the engine was started with")] if first_word(self._first) == FIRST else [])]
-        entries = [*fixed, *((sender.word, sender.title) for sender in senders), *((film, film) for film in films)]
+    def entries(self) -> list[tuple[str, str, bool]]:
+        """(entry, title, True if it is in use) for every source that can be selected. Any thread."""
+        current, senders = self._current.argument, self._senders.now
+        videos = self._listed_videos or ()
+        on = current if current in (FIRST, "none", "test", *videos) else self._sender_of(current, senders)
+        fixed = [*FIXED, *([(FIRST, "what the engine was started with")] if first_entry(self._first) == FIRST else [])]
+        entries = [*fixed, *((each.word, each.title) for each in senders), *((video, video) for video in videos)]
         if on is None:
-            on, status = word, self._current.status()
-            is_camera = word.partition(":")[0] not in FROM_PROGRAMS  # it may just not be listed yet
+            on, status = current, self._current.status()
+            is_camera = current.partition(":")[0] not in FROM_PROGRAMS  # it may just not be listed yet
             is_away = not is_camera or status is None or status.state == "lost"
-            entries.append((word, f"{word} (not available)" if is_away else word))
+            entries.append((current, f"{current} (not available)" if is_away else current))
         return [(entry, title, entry == on) for entry, title in entries]
 
-    def _sender_of(self, word: str, senders: tuple[PictureSender, ...]) -> str | None:
-        """The word of the source whose name contains the one in `word`."""
-        kind, _, name = word.partition(":") if word.partition(":")[0] in FROM_PROGRAMS else ("camera", "", word)
+    def _sender_of(self, entry: str, senders: tuple[PictureSender, ...]) -> str | None:
+        """The entry of the source whose name contains the name in `entry`, or None."""
+        kind, _, name = entry.partition(":") if entry.partition(":")[0] in FROM_PROGRAMS else ("camera", "", entry)
         of_kind = {sender.name: sender.word for sender in senders if sender.kind == kind}
-        if word in of_kind.values():
-            return word
-        chosen = chosen_name(name, list(of_kind))
+        if entry in of_kind.values():
+            return entry
+        chosen = best_match(name, list(of_kind))
         return of_kind[chosen] if chosen is not None else None
 
     # -- the worker's thread -------------------------------------------------------------------
@@ -265,11 +264,11 @@ class CameraControl:
             self._opening = request
 
         ended = partial(self._answer, request)
-        if self._current.keep(request.word, ended):  # the current source reconnects by itself
+        if self._current.keep(request.entry, ended):  # the current source reconnects by itself
             request.is_open = True
             return
         try:
-            request.spec = request.spec or str(self._films.path_of(request.word))
+            request.spec = request.spec or str(self._videos.path_of(request.entry))
             source = self._open_source(request.spec)
             if source is not None:
                 source.start()
@@ -282,7 +281,7 @@ class CameraControl:
         with self._lock:
             is_superseded, request.is_open = request.is_answered, True
         if not is_superseded:
-            self._current.take(ChosenSource(word=request.word, source=source), ended)
+            self._current.take(SelectedSource(argument=request.entry, source=source), ended)
         elif source is not None:
             source.close()
 
@@ -296,11 +295,11 @@ class CameraControl:
         except SourceError as error:
             reply.fail(str(error))
             return
-        self._tell("/camera/changed", len(self._senders.now))
+        self._notify("/camera/changed", len(self._senders.now))
         reply.done(int(search[0]))
 
     def _answer(self, request: _Request, reason: str) -> None:
-        """Answer a request, once. `reason`: why it failed; "" if its picture shows. Any thread."""
+        """Answer a request, once. `reason`: why it failed; "" if its picture is on screen. Any thread."""
         with self._lock:
             if request.is_answered:
                 return
@@ -308,26 +307,25 @@ class CameraControl:
             if self._opening is request:
                 self._opening = None
         path = Path(request.spec)
-        if path.name and request.spec != request.word:  # without its folder, as in the status
+        if path.name and request.spec != request.entry:  # without its folder, as in the status
             reason = reason.replace(str(path), path.name)
         if reason:
             request.reply.fail(reason, is_logged=not reason.startswith("superseded"))
             return
-        self._tell("/camera/current", request.word)
-        request.reply.done(request.word)
+        self._notify("/camera/current", request.entry)
+        request.reply.done(request.entry)
 
     def _poll_sources(self, *, with_cameras: bool = False) -> None:
-        before = (self._senders.now, self._listed_films)
+        before = (self._senders.now, self._listed_videos)
         if with_cameras:
             self._is_listing_cameras = False
-            self._list_films()
+            self._list_videos()
         came = self._senders.refresh(with_cameras=with_cameras)
-        if (self._senders.now, self._listed_films) != before:
-            self._tell("/camera/changed", len(self._senders.now))
+        if (self._senders.now, self._listed_videos) != before:
+            self._notify("/camera/changed", len(self._senders.now))
         for sender in came:
-            self._say(
-                f'camera: {sender.title} is available; choose it on the page, or start with --camera "{sender.word}"'
-            )
+            how = f'choose it on the page, or start with --camera "{sender.word}"'
+            self._notice(f"camera: {sender.title} is available; {how}")
 
-    def _list_films(self) -> None:
-        self._listed_films = tuple(word for word, is_folder in self._films.listed().items() if not is_folder)
+    def _list_videos(self) -> None:
+        self._listed_videos = tuple(name for name, is_folder in self._videos.listed().items() if not is_folder)

@@ -2,7 +2,7 @@
 and the commands that a child executes itself.
 
 A pending `start` waits while a child that crashes is restarted. It is answered when the child is ready, when it has
-failed for good, or when a later command asks for the opposite.
+failed for good, or when a later command requests the opposite.
 """
 
 import threading
@@ -19,7 +19,7 @@ from engine.system.daemon_worker import call_on_thread
 from osc_schema.children import MAX_WAITING
 
 Entries = Callable[[], Iterable[tuple[str, str, bool]]]
-"""Word, title, and True if it is in use, of all that can be chosen. Reads the disk."""
+"""Returns (entry, title, True if it is in use) of all that can be chosen. Reads the disk."""
 OPPOSITES: Final = {"start": ("stop",), "restart": ("stop",), "stop": ("start", "restart")}
 
 
@@ -39,20 +39,20 @@ class _Request:
 
 
 class ChildControl:
-    """Commands run on OSC's threads; answers are sent from the supervisors' threads."""
+    """The commands of child processes. They run on OSC's threads; answers come from the supervisors' threads."""
 
     def __init__(
         self,
         supervisors: Mapping[str, Supervisor],
         missing: Mapping[str, str],
-        tell: Callable[[str], None],
+        notice: Callable[[str], None],
         calls: Mapping[str, tuple[str, str]],
         lists: Mapping[str, Entries] = MappingProxyType({}),
     ) -> None:
-        """`missing`: child name -> the reason why its commands fail if this run does not have it, for every child.
-        `tell(line)` is called when a child is ready again. `calls`: command -> (child, call), for commands that a child
-        executes. `lists`: AT -> the entries of AT/list."""
-        self._lists, self._supervisors, self._missing, self._tell = lists, supervisors, missing, tell
+        """`missing`: for every child's name, why its commands fail if this run does not have it. `notice(line)` is
+        called when a child is ready again. `calls`: command -> (child, call), for commands that a child executes.
+        `lists`: AT -> the entries of AT/list."""
+        self._lists, self._supervisors, self._missing, self._notice = lists, supervisors, missing, notice
         self._calls = calls
         self._away = set(supervisors)
         self._pids: dict[str, int] = {}
@@ -71,12 +71,12 @@ class ChildControl:
             table.add(f"{at}/list", partial(self._on_list, at, entries), is_listing=True)
 
     def _on_list(self, at: str, entries: Entries, args: tuple[object, ...], reply: Reply) -> None:
-        def tell() -> None:
-            for word, title, is_on in entries():
-                reply.send(f"{at}/entry", word, title, int(is_on))
+        def send_entries() -> None:
+            for entry, title, is_on in entries():
+                reply.send(f"{at}/entry", entry, title, int(is_on))
             reply.done()
 
-        call_on_thread(f"{at.split('/')[1]} list", reply.attempt, tell)
+        call_on_thread(f"{at.split('/')[1]} list", reply.attempt, send_entries)
 
     def _on_command(self, name: str, verb: str, args: tuple[object, ...], reply: Reply) -> None:
         supervisor = self._supervisors.get(name)
@@ -90,8 +90,8 @@ class ChildControl:
                 return
             superseded = [request for request in waiting if request.verb in OPPOSITES[verb]]
             order = getattr(supervisor, verb)()
-            kept = [request for request in waiting if request not in superseded]
-            self._requests[name] = [*kept, _Request(verb, order, reply)]
+            remaining = [request for request in waiting if request not in superseded]
+            self._requests[name] = [*remaining, _Request(verb, order, reply)]
         for request in superseded:
             request.reply.fail(f"superseded by {reply.command}", is_logged=False)
 
@@ -118,14 +118,13 @@ class ChildControl:
             request.reply.fail(status.detail or f"{name} is {status.state}", is_logged=not status.detail)
 
     def _report_return(self, name: str, status: ChildStatus) -> None:
-        """Report that a child is ready (again), or that another process has taken over. The supervisor reports
-        faults."""
+        """Log that a child is ready (again) or that another process has taken over; the supervisor reports faults."""
         if status.is_away:
             self._away.add(name)
         elif status.is_at_work and name in self._away:
             self._away.remove(name)
-            self._tell(f"{name}: ready (process {status.pid})")
+            self._notice(f"{name}: ready (process {status.pid})")
         elif status.is_at_work and status.pid != self._pids.get(name):
-            self._tell(f"{name}: process {status.pid} has taken over")
+            self._notice(f"{name}: process {status.pid} has taken over")
         if status.is_at_work:
             self._pids[name] = status.pid

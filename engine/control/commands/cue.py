@@ -12,8 +12,8 @@ from functools import partial
 from pathlib import Path
 
 from engine.control import Args, CommandTable, Handler, Reply
-from engine.control.answering import Launched
-from engine.control.commands import Tools
+from engine.control.command_runner import LaunchPlan
+from engine.control.commands import CommandContext
 from engine.control.commands.preset import PresetControl
 from engine.control.commands.preset_arguments import answer
 from engine.errors import CueError, PresetError
@@ -21,10 +21,10 @@ from engine.params import Cue, CueList, cues_text, read_cues
 from engine.params.crossfade import Ended
 from engine.params.cue_chase import DueCue
 from engine.params.cues import checked_note
-from engine.params.fade_time import AT_ONCE, Course, FadeTime, Pulse, ReadPulse
+from engine.params.fade_time import AT_ONCE, FadeTime, FadeTimer, Pulse, ReadPulse
 from engine.params.store import PANIC
 from engine.params.timecode import checked_label
-from engine.system.kept_file import KeptFile
+from engine.system.stored_file import StoredFile
 from engine.system.telemetry import report_problems
 
 FILE_NAME = "cues.toml"
@@ -32,16 +32,16 @@ PREVIOUS_NAME = "cues.previous.toml"
 MAX_CUE_ARGUMENTS = 7
 GO_PAUSE = "/cue/go_pause_s"
 LAYER_5 = "layer5"
-"""In commands, what a cue keeps."""
-MIN_FOLLOW = FadeTime(0.001)  # of a recalled cue whose follow time has passed: the next one starts in the next frame
+"""Name of what a cue keeps, in commands."""
+MIN_FOLLOW = FadeTime(0.001)  # of a recalled cue whose follow time has passed: the next cue starts in the next frame
 
 
 class CueControl:
-    """Commands on OSC's threads, `step` on the frame loop's."""
+    """The cue list and its commands. Commands on OSC's threads, `step` on the frame loop's."""
 
     def __init__(
         self,
-        tools: Tools,
+        context: CommandContext,
         path: Path,
         *,
         presets: PresetControl,
@@ -50,31 +50,31 @@ class CueControl:
     ) -> None:
         """Reads the list; `path` need not exist. `pulse()`: the beat of this frame. `rename_waiting` gets both names of
         a cue whose preset was renamed."""
-        self._store, self._clock, self._tell, self._report = tools.store, tools.clock, tools.tell, tools.report
+        self._store, self._clock = context.store, context.clock
+        self._notify, self._report = context.notify, context.report
         self._presets = presets
         self._go_s = float("-inf")
-        """When a go, or a cue that followed by itself, started the last cue."""
+        """When the last cue was started by a go or an automatic follow."""
         self._pulse = pulse
         self._rename_waiting = rename_waiting
         self.cues, problems = read_cues(path)
-        """The present list. Any thread."""
-        report_problems(tools.report, "cues", problems)
-        self._file = KeptFile(path, "cue list", CueError, previous=PREVIOUS_NAME if problems else "")
+        """The current list. Any thread."""
+        report_problems(context.report, "cues", problems)
+        self._file = StoredFile(path, "cue list", CueError, previous=PREVIOUS_NAME if problems else "")
         self._current = 0
-        """Number of the current cue in the list; 0 before the first. `_lock` protects this, `_follow` and edits of
-        `cues`."""
-        self._shown = 0
-        """Number of the cue whose preset is showing; 0 if none. Differs from `_current` if that one failed."""
+        """Number of the current cue; 0 before the first. `_lock` protects this, `_follow` and edits of `cues`."""
+        self._on_screen = 0
+        """Number of the cue whose preset is on screen; 0 if none. Differs from `_current` if that one failed."""
         self._failure = ""
         """Why the current cue failed, or ""."""
-        self._follow: Course | None = None
-        """The time from the first frame of the current cue to the next one, which then starts by itself."""
+        self._follow: FadeTimer | None = None
+        """Progress of the time from the first frame of the current cue to the automatic start of the next one."""
         self._panics: object = None
-        """The panics before it."""
+        """Value of the panic trigger when the current cue started."""
         self.chased = 0
         """Number of the cue that the timecode started last; 0 if a person has started another one since. Any thread."""
         self._lock = threading.Lock()  # an automatic follow may coincide with a command
-        self._disk = tools.disk.open("cues", path.parent)
+        self._disk = context.disk.open("cues", path.parent)
         presets.watch(lambda name, new: self._on_preset_renamed(name, new) if new else self._on_preset_deleted(name))
         self._watchers: list[Callable[[CueList], object]] = []
 
@@ -89,11 +89,11 @@ class CueControl:
 
     def add_commands(self, table: CommandTable) -> None:
         for verb, chosen in (("go", self._next), ("back", self._last)):
-            table.add(f"/cue/{verb}", self._command(chosen), launched_as=partial(self._launched_as, chosen))
+            table.add(f"/cue/{verb}", self._command(chosen), plan_launch=partial(self._plan_launch, chosen))
         table.add(
             "/cue/<n>",
             lambda args, reply: self._command(lambda: self.cues.at(args[0]))(args[1:], reply),
-            launched_as=lambda args: self._launched_as(lambda: self.cues.at(args[0]), args[1:]),
+            plan_launch=lambda args: self._plan_launch(lambda: self.cues.at(args[0]), args[1:]),
         )
         table.add("/cue/set", self._on_set)
         table.add("/cue/note", self._on_note)
@@ -113,13 +113,13 @@ class CueControl:
     def _last(self) -> Cue:
         return self.cues.before(self._current)
 
-    def _launched_as(self, chosen: Callable[[], Cue], args: Args) -> Launched | None:
+    def _plan_launch(self, chosen: Callable[[], Cue], args: Args) -> LaunchPlan | None:
         """The cue that a command starts when its beat comes; None for a button that was released."""
         if args and args[0] == 0:
             return None
         cue = chosen()
         self._presets.expect(cue.preset)
-        return Launched(_title(cue), cue.preset, cue.fade.is_at_once)
+        return LaunchPlan(_title(cue), cue.preset, cue.fade.is_at_once)
 
     def _command(self, chosen: Callable[[], Cue]) -> Handler:
         def on_command(args: Args, reply: Reply) -> None:
@@ -140,17 +140,17 @@ class CueControl:
         A failed cue still becomes the current one, and its follow time counts: a missing preset must not stop the show.
         """
         self._current = cue.number
-        self._follow = None if cue.follow.is_at_once else Course(cue.follow, self._pulse)
+        self._follow = None if cue.follow.is_at_once else FadeTimer(cue.follow, self._pulse)
         self._panics = self._store.get(PANIC)
         try:
             keep = "/layer/5/" if cue.keep_layer5 else ""
             self._presets.load(cue.preset, cue.fade, ended, keep=keep, is_picture=not cue.glide)
         except PresetError as error:
             self._failure = str(error)
-            self._tell("/cue/failed", cue.number, cue.preset, self._failure)
+            self._notify("/cue/failed", cue.number, cue.preset, self._failure)
             raise CueError(f"cue {cue.number}: {error}") from None
-        self._shown, self._failure = cue.number, ""
-        self._tell("/cue/current", cue.number, cue.preset)
+        self._on_screen, self._failure = cue.number, ""
+        self._notify("/cue/current", cue.number, cue.preset)
 
     def step(self, now_s: float) -> None:
         """Start the next cue if it is due. Render thread."""
@@ -159,11 +159,11 @@ class CueControl:
         try:
             if self._panics != self._store.get(PANIC):
                 self._follow = None
-            follow: Course | None = self._follow
-            if follow is not None and follow.share(now_s) >= 1.0:
+            follow: FadeTimer | None = self._follow
+            if follow is not None and follow.fraction(now_s) >= 1.0:
                 self._start_next()
                 if self._follow is not None:
-                    self._follow.share(now_s)  # its time begins with this frame
+                    self._follow.fraction(now_s)  # its time begins with this frame
         finally:
             self._lock.release()
 
@@ -207,20 +207,20 @@ class CueControl:
 
     def _change(self, number: object, changed: Callable[[Cue], Cue], reply: Reply) -> None:
         with self._lock:
-            known = self.cues.at(number)
-            self.cues = self.cues.with_cue(changed(known))
-        self._on_changed(known.number, reply)
+            old = self.cues.at(number)
+            self.cues = self.cues.with_cue(changed(old))
+        self._on_changed(old.number, reply)
 
     def _on_set(self, args: Args, reply: Reply) -> None:
         cue = _cue_of(args)
         with self._lock:
-            known = self.cues.cues.get(cue.number)
-            if known is not None:
-                cue = replace(cue, note=known.note)
+            old = self.cues.cues.get(cue.number)
+            if old is not None:
+                cue = replace(cue, note=old.note)
                 if len(args) < MAX_CUE_ARGUMENTS - 1:
-                    cue = replace(cue, timecode=known.timecode)
+                    cue = replace(cue, timecode=old.timecode)
                 if len(args) < MAX_CUE_ARGUMENTS:
-                    cue = replace(cue, keep_layer5=known.keep_layer5)
+                    cue = replace(cue, keep_layer5=old.keep_layer5)
             self.cues = self.cues.with_cue(cue)
         self._on_changed(cue.number, reply, cue)
 
@@ -228,9 +228,9 @@ class CueControl:
         cue = _cue_of(args)
         with self._lock:
             before, cues = self.cues, self.cues.with_inserted(cue)
-            self._current, self._shown, self.chased = (  # a cue that has moved, has done so by one place
+            self._current, self._on_screen, self.chased = (  # a cue that has moved, has moved by one number
                 number + (cues.cues.get(number) is not before.cues.get(number))
-                for number in (self._current, self._shown, self.chased)
+                for number in (self._current, self._on_screen, self.chased)
             )
             self.cues = cues
         self._on_changed(cue.number, reply, cue)
@@ -239,13 +239,13 @@ class CueControl:
         if len(args) != 1:
             raise CueError("takes the cue's number")
         with self._lock:
-            gone = self.cues.at(args[0])
-            self.cues = self.cues.without(gone)
-        self._on_changed(gone.number, reply)
+            deleted = self.cues.at(args[0])
+            self.cues = self.cues.without(deleted)
+        self._on_changed(deleted.number, reply)
 
     def _on_list(self, args: Args, reply: Reply) -> None:
         with self._lock:
-            cues, current, shown = self.cues, self.cues.cues.get(self._current), self.cues.cues.get(self._shown)
+            cues, current, on_screen = self.cues, self.cues.cues.get(self._current), self.cues.cues.get(self._on_screen)
             failure = self._failure
         for cue in cues:
             more = [cue.timecode, LAYER_5 if cue.keep_layer5 else "", cue.note]
@@ -254,18 +254,18 @@ class CueControl:
             reply.send(
                 "/cue/entry", cue.number, cue.preset, cue.fade.written, cue.follow.written, int(cue.glide), *more
             )
-        if shown is not None:
-            reply.send("/cue/current", shown.number, shown.preset)
+        if on_screen is not None:
+            reply.send("/cue/current", on_screen.number, on_screen.preset)
         if current is not None and failure:
             reply.send("/cue/failed", current.number, current.preset, failure)
         reply.done()
 
-    def _on_changed(self, number: int, reply: Reply, made: Cue | None = None) -> None:
-        """Tell of an edit, and answer when it is written. `made`: a new cue, whose preset is checked."""
-        self._tell_changed()
-        if made is not None:  # only a warning: the cue list may be written before the presets
-            missing = f"cue {number}: there is no preset {made.preset!r} yet"
-            self._presets.if_missing(made.preset, lambda: self._report(f"cues.{number}", missing))
+    def _on_changed(self, number: int, reply: Reply, new_cue: Cue | None = None) -> None:
+        """Announce an edit, and answer when it is written. `new_cue`: a cue whose preset is checked."""
+        self._notify_changed()
+        if new_cue is not None:  # only a warning: the cue list may be written before the presets
+            missing = f"cue {number}: there is no preset {new_cue.preset!r} yet"
+            self._presets.if_missing(new_cue.preset, lambda: self._report(f"cues.{number}", missing))
 
         def save() -> None:
             self._save()
@@ -273,9 +273,9 @@ class CueControl:
 
         self._disk.post(save, lambda reason: reply.fail(f"changed, but not saved: {reason}"))
 
-    def _tell_changed(self) -> None:
+    def _notify_changed(self) -> None:
         cues = self.cues
-        self._tell("/cue/changed", len(cues))
+        self._notify("/cue/changed", len(cues))
         for changed in self._watchers:
             changed(cues)
 
@@ -291,7 +291,7 @@ class CueControl:
         for cue in renamed:
             self._rename_waiting(_title(replace(cue, preset=name)), _title(cue))
         if renamed:
-            self._tell_changed()
+            self._notify_changed()
             unsaved = f"cues now load {new!r} in place of {name!r}, but the list is not saved"
             self._disk.post(self._save, lambda reason: self._report("cues.renamed", f"{unsaved}: {reason}"))
 

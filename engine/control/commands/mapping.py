@@ -1,4 +1,4 @@
-"""The map over OSC: learns, lists, edits and stores what foreign messages do.
+"""The control map over OSC: learns, lists, edits and stores what foreign messages do.
 
     message ─► read_midi ─┬─► clock ticks ─► tempo;  MTC ─► timecode (of ports of the engine: `take_time`)
                           └─► movements ─► learner;  the map ─► our own messages;  feedback: the control is being moved
@@ -17,7 +17,7 @@ from pathlib import Path
 
 import osc_schema
 from engine.control import Args, CommandTable, Reply
-from engine.control.commands import Tools
+from engine.control.commands import CommandContext
 from engine.control.commands.mapping_feedback import MapFeedback
 from engine.control.foreign.midi_bridges import read_midi
 from engine.errors import MappingError
@@ -25,14 +25,14 @@ from engine.osc.decode import Message
 from engine.params.mapping.built_in_maps import BUILT_IN, built_in, is_built_in, is_from, map_of_root
 from engine.params.mapping.control_map import ControlMap
 from engine.params.mapping.controls import MAX_CHARACTERS, TIMECODE_KINDS, Control, MidiEvent, Movement
-from engine.params.mapping.entry import NUMERIC, MapEntry, changed, make_entry
+from engine.params.mapping.entry import NUMERIC, MapEntry, make_entry, with_change
 from engine.params.mapping.learner import Learner
 from engine.params.mapping.map_file import LoadedMap, map_text, read_map, read_tables
 from engine.params.mapping.movement_reader import MovementReader
 from engine.params.mapping.routes import BRIDGE, OneClock, TwoWays, device_of
 from engine.system.file_names import clean_name
-from engine.system.kept_file import KeptFile
 from engine.system.plain_text import some_of
+from engine.system.stored_file import StoredFile
 from engine.system.telemetry import report_problems
 from osc_schema.mapping import KEYS
 
@@ -41,7 +41,7 @@ MAPS_FOLDER = "maps"
 """Folder of the named maps, beside the map's file."""
 SUFFIX = ".toml"
 
-LESSON_S = 60.0
+LEARN_TIMEOUT_S = 60.0
 """Timeout of `/map/learn`."""
 MAX_IGNORED = 256
 _NUMBERS = frozenset("fihdTFNI")
@@ -58,7 +58,7 @@ def start_timer(seconds: float, ended: Callable[[], None]) -> Callable[[], None]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
-class _Lesson:
+class _LearnRequest:
     target: str
     argument: str
     mode: str
@@ -68,11 +68,11 @@ class _Lesson:
 
 
 class MapControl:
-    """`translate` and the commands on OSC's threads."""
+    """The control map and its commands. `translate` and the commands on OSC's threads."""
 
     def __init__(
         self,
-        tools: Tools,
+        context: CommandContext,
         path: Path,
         *,
         names: Iterable[str] = (),
@@ -89,12 +89,11 @@ class MapControl:
 
         `names`: maps to add; an entry is left out if the file has one for its control and target. `clock`: handlers for
         MIDI's `clock`, `start`, `continue` and `stop`, called with the time. `on_timecode(event, now_s)` gets MTC,
-        `on_song_position` sixteenths.
-        `feedback` gets entries and movements. `unmapped(event)`: the messages of a control of a port that is not in the
-        map, or None if it has none.
-        `mappable(target)`: the parameter to map for the name of a shader's input, and the mode; else the target and "".
+        `on_song_position` sixteenths. `feedback` gets entries and movements. `unmapped(event)`: the messages of a
+        control of a port that is not in the map, or None if it has none. `mappable(target)`: the parameter to map for
+        the name of a shader's input, and the mode; else the target and "".
         """
-        self._store, self._tell, self._report = tools.store, tools.tell, tools.report
+        self._store, self._notify, self._report = context.store, context.notify, context.report
         self._folder, self._clock, self._on_timecode = path.parent / MAPS_FOLDER, clock, on_timecode
         self._on_song_position, self._unmapped = on_song_position, unmapped
         self.leading_clock, self._leading_timecode = OneClock(), OneClock()
@@ -105,30 +104,30 @@ class MapControl:
         self._movements = MovementReader()
         self._learner = Learner()
         self._ignored: deque[tuple[Message, float]] = deque(maxlen=MAX_IGNORED)  # typing errors, perhaps of a program
-        self._lesson: _Lesson | None = None
+        self._learn_request: _LearnRequest | None = None
         self._has_reported_unmapped_midi = False
         self._names: tuple[str, ...] = tuple(BUILT_IN)
         self._list_maps()
-        kept = self._checked(read_map(path), str(path))
-        self._unread = kept.unread
-        self._map.add_all(kept.entries)
+        loaded = self._report_problems(read_map(path), str(path))
+        self._unread = loaded.unread
+        self._map.add_all(loaded.entries)
         for name in names:
-            named = self._checked(self._load(name), f"map {name}").entries
-            known = {(entry.control, entry.target) for entry in kept.entries if entry not in named}
+            named = self._report_problems(self._load(name), f"map {name}").entries
+            known = {(entry.control, entry.target) for entry in loaded.entries if entry not in named}
             new = [entry for entry in named if (entry.control, entry.target) not in known]
             # Replaces the entries that an earlier run added, perhaps for other layers.
             self._map.add_all(new, instead_of=partial(is_from, name))
         feedback.set_entries(self._map.entries)
-        self._file = KeptFile(path, "map", MappingError)
+        self._file = StoredFile(path, "map", MappingError)
         self._saved: tuple[MapEntry, ...] | None = None
-        self._disk = tools.disk.open("map", path.parent)
+        self._disk = context.disk.open("map", path.parent)
         # It may be a network folder that hangs.
-        self._named_maps = tools.disk.open("map", self._folder, poll=self._list_maps)
+        self._named_maps = context.disk.open("map", self._folder, poll=self._list_maps)
 
     def close(self) -> None:
         """Write the last changes, unless the disk does not answer."""
         with self._lock:
-            self._end_lesson()
+            self._end_learning()
         self._disk.close()
         self._named_maps.close()
 
@@ -150,8 +149,7 @@ class MapControl:
     # -- incoming messages ---------------------------------------------------------------------
 
     def translate(self, message: Message, sender_name: str, now_s: float) -> tuple[Message, ...] | None:
-        """The messages of ours that a foreign message is mapped to, or None if it is not mapped. Never None for
-        MIDI."""
+        """Our messages that a foreign message is mapped to, or None if it is not mapped. Never None for MIDI."""
         event = read_midi(message)
         if event is not None and self.take_time(event, sender_name, now_s):
             return ()
@@ -162,9 +160,9 @@ class MapControl:
                 return ()
             else:
                 movements = self._movements.of_midi(event, now_s)
-            sent_to = self._feedback.heard(movements, now_s)
-            messages = self._map.heard(movements, self._store.get, now_s, sent_to)
-            is_learning = self._lesson is not None
+            sent_to = self._feedback.note_movements(movements, now_s)
+            messages = self._map.apply(movements, self._store.get, now_s, sent_to)
+            is_learning = self._learn_request is not None
             learned = self._learn(movements, now_s)
         if learned is not None:
             self._answer(*learned)
@@ -181,10 +179,10 @@ class MapControl:
         return () if is_consumed else None
 
     def ignores(self, message: Message, now_s: float) -> bool:
-        """True if nothing is mapped to the message's address and nothing is being learned. The next lesson then hears
-        the last MAX_IGNORED of them, to know what moves all the time. OSC's threads."""
+        """True if nothing is mapped to the message's address and nothing is being learned. The next `/map/learn` reads
+        the last MAX_IGNORED of them, to detect what moves all the time. OSC's threads."""
         with self._lock:
-            if self._lesson is not None or "m" in message.type_tags or self._map.is_mapped(message.address):
+            if self._learn_request is not None or "m" in message.type_tags or self._map.is_mapped(message.address):
                 return False
             if _NUMBERS.issuperset(message.type_tags) and len(message.address) <= MAX_CHARACTERS:
                 self._ignored.append((message, now_s))
@@ -228,32 +226,32 @@ class MapControl:
         """The mapped controls; True for those with feedback. Takes no lock."""
         return self._map.controls
 
-    def _learn(self, movements: list[Movement], now_s: float) -> tuple[_Lesson, MapEntry | None, str] | None:
-        """Pass movements to the learner. If one completes a lesson, return the lesson with its entry or the error.
+    def _learn(self, movements: list[Movement], now_s: float) -> tuple[_LearnRequest, MapEntry | None, str] | None:
+        """Pass movements to the learner. If one completes a `/map/learn`, return it with its entry or the error.
 
         The caller holds the lock, and answers after releasing it.
         """
         for movement in movements:
             learned = self._learner.hear(movement, now_s)
-            lesson = self._lesson
-            if learned is None or lesson is None:
+            request = self._learn_request
+            if learned is None or request is None:
                 continue
-            self._end_lesson()
+            self._end_learning()
             control, mode = learned
             try:
-                entry = _entry(control.name, lesson.target, lesson.argument, lesson.mode or mode)
-                self._map.add(entry, heard=movement.value if movement.control == control else None)
+                entry = _entry(control.name, request.target, request.argument, request.mode or mode)
+                self._map.add(entry, last_value=movement.value if movement.control == control else None)
             except (MappingError, osc_schema.Rejected) as error:
-                return lesson, None, str(error)
-            return lesson, entry, ""
+                return request, None, str(error)
+            return request, entry, ""
         return None
 
-    def _answer(self, lesson: _Lesson, entry: MapEntry | None, failure: str) -> None:
+    def _answer(self, request: _LearnRequest, entry: MapEntry | None, failure: str) -> None:
         if entry is None:
-            lesson.reply.fail(failure)
+            request.reply.fail(failure)
             return
         self._on_changed()
-        lesson.reply.done(lesson.target, entry.control.name, entry.mode)
+        request.reply.done(request.target, entry.control.name, entry.mode)
 
     def _on_unmapped_midi(self, movement: Movement, sender_name: str) -> None:
         """Report unmapped MIDI once per run, not for every key that is played."""
@@ -270,41 +268,41 @@ class MapControl:
         target, argument, *_ = *texts(args, "a parameter's or command's address and optionally an argument", 1, 2), ""
         target, mode = self._mappable(target)
         entry = _entry("osc /anything", target, argument)
-        stop_timer = self._start_timer(LESSON_S, lambda: self._on_nothing_moved(lesson))
-        lesson = _Lesson(target=target, argument=argument, mode=mode, reply=reply, stop_timer=stop_timer)
+        stop_timer = self._start_timer(LEARN_TIMEOUT_S, lambda: self._on_nothing_moved(request))
+        request = _LearnRequest(target=target, argument=argument, mode=mode, reply=reply, stop_timer=stop_timer)
         with self._lock:
-            superseded = self._end_lesson()
-            self._lesson = lesson
+            superseded = self._end_learning()
+            self._learn_request = request
             while self._ignored:
-                ignored, heard_s = self._ignored.popleft()
+                ignored, received_s = self._ignored.popleft()
                 for movement in self._movements.of_osc(ignored):
-                    self._learner.hear(movement, heard_s)
+                    self._learner.hear(movement, received_s)
             self._learner.begin(may_turn=not mode and entry.param is not None and entry.param.type in NUMERIC)
         if superseded is not None:
             superseded.reply.fail("superseded", is_logged=False)
 
-    def _on_nothing_moved(self, lesson: _Lesson) -> None:
-        """Time out a lesson. The timer's thread."""
+    def _on_nothing_moved(self, request: _LearnRequest) -> None:
+        """Time out a `/map/learn`. The timer's thread."""
         with self._lock:
-            if self._lesson is not lesson:  # the lesson has just ended
+            if self._learn_request is not request:  # it has just ended
                 return
-            self._end_lesson()
-        lesson.reply.fail(f"nothing moved for {LESSON_S:g} s", is_logged=False)
+            self._end_learning()
+        request.reply.fail(f"nothing moved for {LEARN_TIMEOUT_S:g} s", is_logged=False)
 
     def _on_cancel(self, args: Args, reply: Reply) -> None:
         with self._lock:
-            lesson = self._end_lesson()
-        if lesson is not None:
-            lesson.reply.fail("cancelled", is_logged=False)
+            request = self._end_learning()
+        if request is not None:
+            request.reply.fail("cancelled", is_logged=False)
         reply.done()
 
-    def _end_lesson(self) -> _Lesson | None:
-        """End and return the running lesson, if there is one. The caller holds the lock."""
-        lesson, self._lesson = self._lesson, None
+    def _end_learning(self) -> _LearnRequest | None:
+        """End and return the running `/map/learn`, if there is one. The caller holds the lock."""
+        request, self._learn_request = self._learn_request, None
         self._learner.end()
-        if lesson is not None:
-            lesson.stop_timer()
-        return lesson
+        if request is not None:
+            request.stop_timer()
+        return request
 
     def _on_list(self, args: Args, reply: Reply) -> None:
         with self._lock:
@@ -332,7 +330,7 @@ class MapControl:
         if key == "target" and isinstance(value, str):
             value, _ = self._mappable(value)
         with self._lock:
-            self._map.replace(_whole(number), changed(self._map.entry(_whole(number)), key, value))
+            self._map.replace(_whole(number), with_change(self._map.entry(_whole(number)), key, value))
         self._on_changed()
         reply.done(_whole(number), key)
 
@@ -355,7 +353,7 @@ class MapControl:
         path = self._file_of(name)
 
         def load() -> None:
-            loaded = self._checked(self._load(name), f"map {name}")
+            loaded = self._report_problems(self._load(name), f"map {name}")
             with self._lock:
                 self._map.add_all(loaded.entries, instead_of=partial(is_from, name))
             self._on_changed()
@@ -375,7 +373,7 @@ class MapControl:
             entries = self._map.entries
 
         def save() -> None:
-            KeptFile(path, "map", MappingError).write(map_text(entries))
+            StoredFile(path, "map", MappingError).write(map_text(entries))
             self._list_maps()
             reply.done(name)
 
@@ -388,7 +386,7 @@ class MapControl:
         with self._lock:
             count = len(self._map)
             self._feedback.set_entries(self._map.entries)
-        self._tell("/map/changed", count)
+        self._notify("/map/changed", count)
         self._disk.post(self._save_map, partial(self._report, "map"))
 
     def _save_map(self) -> None:
@@ -399,7 +397,7 @@ class MapControl:
             self._file.write(map_text(entries, self._unread))
             self._saved = entries
 
-    def _checked(self, loaded: LoadedMap, origin: str) -> LoadedMap:
+    def _report_problems(self, loaded: LoadedMap, origin: str) -> LoadedMap:
         """Report the problems of a map, one line each, and return it."""
         report_problems(self._report, "map", [f"{origin}: {problem}" for problem in loaded.problems])
         return loaded
@@ -430,7 +428,7 @@ class MapControl:
 
 
 def _entry(control: str, target: str, argument: str, mode: str | None = None) -> MapEntry:
-    """No `mode`: as the control and the target suggest."""
+    """A checked entry of the map; `mode` None: as the control and the target suggest."""
     return make_entry({"control": control, "target": target, "argument": argument, **({"mode": mode} if mode else {})})
 
 
@@ -449,12 +447,11 @@ def _name_to_load(args: Args) -> str:
 
 
 def texts(args: Args, what: str, least: int, most: int) -> tuple[str, ...]:
-    """The arguments, if they are `least` to `most` texts; otherwise raises MappingError, which says what is
-    expected."""
-    words = tuple(word for word in args if isinstance(word, str))
-    if not least <= len(args) <= most or len(words) < len(args):
+    """The arguments, if they are `least` to `most` texts, else MappingError, which says that `what` is expected."""
+    strings = tuple(arg for arg in args if isinstance(arg, str))
+    if not least <= len(args) <= most or len(strings) < len(args):
         raise MappingError(f"takes {what}")
-    return words
+    return strings
 
 
 def _whole(number: object) -> int:

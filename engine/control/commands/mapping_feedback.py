@@ -1,6 +1,6 @@
 """Sends mapped controls their current value on request: lights, rings of encoders, motor faders.
 
-    store changed, map changed ─► owed ─► not being moved ─► sent, at most 60 times a second
+    store changed, map changed ─► pending ─► not being moved ─► sent, at most 60 times per second
 
 Problem: the page, a preset, a cue or another controller may change a parameter, and then its mapped fader and light
 show the wrong value. Sending every value back at once fails: a motor fader fights with the hand on it.
@@ -30,13 +30,13 @@ from engine.params import ParamStore
 from engine.params.mapping.control_map import is_pattern
 from engine.params.mapping.controls import Control, Movement
 from engine.params.mapping.entry import MapEntry
-from engine.params.mapping.policy import shown
+from engine.params.mapping.policy import control_value
 from engine.system.reporting import Report
 from osc_schema.mapping import FORMS
 
 REST_S = 0.5
 INTERVAL_S = 1 / 60
-MAX_PACKETS_A_TURN = 16  # to one subscriber: 960 a second; a MIDI cable carries 1040 controller messages a second
+MAX_PACKETS_A_TURN = 16  # to one subscriber: 960 per second; a MIDI cable carries 1040 controller messages per second
 MAX_SUBSCRIBERS = 16
 TAKES: Final = f"takes 1 or 0, optionally the port 1..65535 that you listen on, and a form ({', '.join(FORMS)})"
 
@@ -47,31 +47,31 @@ class _Output:
 
     control: Control
     entries: dict[int, MapEntry] = field(default_factory=dict)
-    """By argument number; 0 for MIDI."""
-    heard_s: float = float("-inf")
+    """Entries of the map by argument number; 0 for MIDI."""
+    moved_s: float = float("-inf")
 
     def is_being_moved(self, now_s: float) -> bool:
         """True if this is a fader that was just moved, so that feedback would fight the hand."""
-        return now_s - self.heard_s < REST_S and any(entry.is_fader for entry in self.entries.values())
+        return now_s - self.moved_s < REST_S and any(entry.is_fader for entry in self.entries.values())
 
     def values(self, store: ParamStore) -> tuple[float, ...] | None:
         """The values to show, or None for an OSC address with an argument that is not mapped."""
         values = [self.entries[number] for number in range(len(self.entries)) if number in self.entries]
         if len(values) < len(self.entries):
             return None
-        return tuple(shown(entry, store.get(entry.target)) for entry in values)
+        return tuple(control_value(entry, store.get(entry.target)) for entry in values)
 
 
 @dataclass(slots=True, eq=False)
 class _Subscriber:
     target: Sender
     form: str
-    is_kept: bool
-    """From the configuration: it never subscribes again, so it is removed last."""
+    is_configured: bool
+    """True for a subscriber from the configuration: it never subscribes again, so it is removed last."""
     device: str = ""
-    """The device of a port of the engine: it gets bytes, and only what is for it or for every device."""
+    """The device of one of the engine's MIDI ports, "" for others: it gets bytes, for itself or for every device."""
     sent: dict[Control, tuple[float, ...]] = field(default_factory=dict)
-    owed: dict[Control, None] = field(default_factory=dict)
+    pending: dict[Control, None] = field(default_factory=dict)
 
     def sent_to(self, output: Control, argument: int) -> float | None:
         """The last value sent to a control, or None if none was sent or it has moved since."""
@@ -80,7 +80,7 @@ class _Subscriber:
 
 
 class MapFeedback:
-    """`poll` on the sending thread, everything else on any."""
+    """Sends mapped controls their values. `poll` on the sending thread, everything else on any."""
 
     def __init__(
         self,
@@ -95,29 +95,29 @@ class MapFeedback:
         self._lock = threading.Lock()
         self._outputs: dict[Control, _Output] = {}
         self._outputs_of: dict[str, list[_Output]] = {}
-        """By the address of the parameter."""
+        """The outputs by the address of their parameter."""
         self._subscribers: dict[str, _Subscriber] = {}
         self._version = store.version
         self._next_s = float("-inf")
 
-    def subscribe(self, target: Sender, form: str, *, is_kept: bool = False, device: str = "") -> None:
+    def subscribe(self, target: Sender, form: str, *, is_configured: bool = False, device: str = "") -> None:
         """Send `target` everything in one of `osc_schema.mapping.FORMS`, then changes. A repeated call starts over.
 
-        `is_kept`: it is in the configuration. `device`: of a port of the engine, with the form `PORT_FORM`.
+        `is_configured`: it is in the configuration. `device`: of a port of the engine, with the form `PORT_FORM`.
         """
         with self._lock:
             before = self._subscribers.pop(target.name, None)
-            is_kept = is_kept or (before is not None and before.is_kept)
+            is_configured = is_configured or (before is not None and before.is_configured)
             if len(self._subscribers) >= MAX_SUBSCRIBERS:
                 # `min` returns the first of equals: the oldest subscription that is not in the configuration.
-                oldest = min(self._subscribers, key=lambda name: self._subscribers[name].is_kept)
+                oldest = min(self._subscribers, key=lambda name: self._subscribers[name].is_configured)
                 del self._subscribers[oldest]
                 self._report(
                     "map.feedback",
                     f"more than {MAX_SUBSCRIBERS} subscribers of /map/feedback: {oldest}, the oldest, is removed",
                 )
             self._subscribers[target.name] = _Subscriber(
-                target, form, is_kept, device, owed=dict.fromkeys(self._outputs)
+                target, form, is_configured, device, pending=dict.fromkeys(self._outputs)
             )
 
     def unsubscribe(self, name: str) -> None:
@@ -163,16 +163,16 @@ class MapFeedback:
                     self._outputs_of.setdefault(entry.target, []).append(output)
             for control, output in self._outputs.items():
                 if control in before:
-                    output.heard_s = before[control].heard_s
+                    output.moved_s = before[control].moved_s
             for subscriber in self._subscribers.values():
-                subscriber.owed = dict.fromkeys(self._outputs)
+                subscriber.pending = dict.fromkeys(self._outputs)
                 # Movements of unmapped controls are not tracked, so their position is unknown when they are mapped
                 # again.
                 subscriber.sent = {
                     control: sent for control, sent in subscriber.sent.items() if control in self._outputs
                 }
 
-    def heard(self, movements: Iterable[Movement], now_s: float) -> dict[Control, float]:
+    def note_movements(self, movements: Iterable[Movement], now_s: float) -> dict[Control, float]:
         """Record that these controls are being moved, so that they get no feedback until they rest.
 
         Returns the last value sent to each of them since its previous movement, by the control of its entry.
@@ -184,7 +184,7 @@ class MapFeedback:
             for movement in movements:
                 control = movement.control
                 is_osc = control.kind == "osc"
-                for known in (control._replace(number=0),) if is_osc else {control, control._replace(place="")}:
+                for known in (control._replace(number=0),) if is_osc else {control, control._replace(source="")}:
                     output = self._outputs.get(known)
                     if output is None:
                         continue
@@ -195,9 +195,9 @@ class MapFeedback:
                             sent_to[known._replace(number=control.number)] = sent
                             if _is_same(movement, sent):
                                 continue
-                        output.heard_s = now_s
+                        output.moved_s = now_s
                         subscriber.sent.pop(known, None)
-                        subscriber.owed[known] = None
+                        subscriber.pending[known] = None
         return sent_to
 
     def poll(self, now_s: float) -> bool:
@@ -209,7 +209,7 @@ class MapFeedback:
             for change in changes:
                 for output in self._outputs_of.get(change.address, ()):
                     for subscriber in self._subscribers.values():
-                        subscriber.owed[output.control] = None
+                        subscriber.pending[output.control] = None
             if now_s >= self._next_s:
                 self._next_s = now_s + INTERVAL_S
                 for subscriber in self._subscribers.values():
@@ -220,16 +220,16 @@ class MapFeedback:
         if self._is_behind(subscriber.target.name):
             return
         room = MAX_PACKETS_A_TURN
-        for control in list(subscriber.owed):
+        for control in list(subscriber.pending):
             output = self._outputs[control]
             if output.is_being_moved(now_s):
                 continue
             values = output.values(self._store)
-            is_for_it = not subscriber.device or control.place in ("", subscriber.device)
+            is_for_it = not subscriber.device or control.source in ("", subscriber.device)
             packets = _packets(control, values, subscriber.form) if values is not None and is_for_it else []
             if len(packets) > room:
                 return
-            del subscriber.owed[control]
+            del subscriber.pending[control]
             if values is None or not packets or subscriber.sent.get(control) == values:
                 continue
             subscriber.sent[control] = values
@@ -239,12 +239,11 @@ class MapFeedback:
 
 
 def _is_same(movement: Movement, sent: float) -> bool:
-    """True if a movement echoes a sent value, which may be rounded (whole number, 32 bits) or be its high 7 bits
-    only."""
-    kind, heard = movement.control.kind, movement.value
+    """True if a movement echoes a sent value, perhaps rounded (whole number, 32 bits) or only its high 7 bits."""
+    kind, value = movement.control.kind, movement.value
     if kind in ("cc14", "nrpn") and movement.bits < 14:
-        return round(heard) >> 7 == round(sent) >> 7
-    return math.isclose(heard, sent, rel_tol=1e-6, abs_tol=1e-6 if kind == "osc" else 0.5)
+        return round(value) >> 7 == round(sent) >> 7
+    return math.isclose(value, sent, rel_tol=1e-6, abs_tol=1e-6 if kind == "osc" else 0.5)
 
 
 def _packets(control: Control, values: tuple[float, ...], form: str) -> list[bytes]:
@@ -252,4 +251,4 @@ def _packets(control: Control, values: tuple[float, ...], form: str) -> list[byt
     if control.kind != "osc":
         # FORMS are `osc` and the forms of MIDI.
         return [] if form == "osc" else midi_packets(control, values[0], form)  # type: ignore[arg-type]  # see above
-    return [encode_reply(control.place, *values)] if form in ("stage", "osc") else []
+    return [encode_reply(control.source, *values)] if form in ("stage", "osc") else []

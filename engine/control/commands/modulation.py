@@ -1,4 +1,4 @@
-"""Commands that edit what moves parameters: moves of macros and routes of the modulation, which are parameters, too."""
+"""Commands that edit the moves of macros and the routes of the modulation, both of which are parameters, too."""
 
 from collections.abc import Mapping
 
@@ -14,7 +14,7 @@ _PARTS = tuple(param.address.removeprefix("/mod/1/") for param in osc_schema.mat
 
 
 class ModulationControl:
-    """OSC's threads."""
+    """The commands `/macro/add`, `/macro/remove` and `/mod/copy`. OSC's threads."""
 
     def __init__(self, store: ParamStore) -> None:
         self._store = store
@@ -39,10 +39,10 @@ class ModulationControl:
         if not 1 <= len(args) <= 2:
             raise MultiverseError("takes the macro's number and optionally an address")
         number, address = args[0], args[1] if len(args) > 1 else None
-        kept = [move for move in self._moves(number) if address is not None and move.address != address]
-        if address is not None and len(kept) == len(self._moves(number)):
+        remaining = [move for move in self._moves(number) if address is not None and move.address != address]
+        if address is not None and len(remaining) == len(self._moves(number)):
             raise MultiverseError(f"macro {number} does not move {address}")
-        self._write(number, kept)
+        self._write(number, remaining)
         reply.done(int(str(number)))
 
     def _moves(self, number: object) -> list[Move]:

@@ -1,6 +1,6 @@
 """Preset commands over OSC: save, load, fade, copy layers. Those of the vision mixer are in `preset_mixer.py`.
 
-Presets are loaded at once, from memory (`PresetShelf`), so that later messages of the same bundle act on the loaded
+Presets are loaded at once, from memory (`PresetCache`), so that later messages of the same bundle act on the loaded
 values. Only the disk store uses the disk, so a slow or hung disk blocks no command, such as a panic.
 """
 
@@ -13,12 +13,12 @@ from itertools import islice
 
 import osc_schema
 from engine.control import Args, CommandTable, Handler, Reply
-from engine.control.answering import Launched, Look
-from engine.control.commands import Tools
+from engine.control.command_runner import DiskLookup, LaunchPlan
+from engine.control.commands import CommandContext
 from engine.control.commands.preset_arguments import answer, name_and_time, preset_name
 from engine.control.commands.preset_mixer import PREPARED, PresetMixer
 from engine.control.commands.upcoming import PresetFaults, Upcoming
-from engine.control.look_order import LookOrder, Sent
+from engine.control.look_order import LookOrder, Ticket
 from engine.errors import PresetError
 from engine.params import Crossfade, LoadedPreset, PresetFolder
 from engine.params.crossfade import Ended
@@ -26,7 +26,7 @@ from engine.params.fade_time import AT_ONCE, FadeTime
 from engine.params.hand import Hand
 from engine.params.input_views import InputViews
 from engine.params.looks import LOOKS
-from engine.params.preset_shelf import CURRENT, CurrentPreset, PresetChange, PresetShelf
+from engine.params.preset_cache import CURRENT, CurrentPreset, PresetCache, PresetChange
 from engine.params.presets import is_factory
 from engine.params.store import entries_of
 from engine.system.guarded_thread import Guard
@@ -46,11 +46,11 @@ _PARTS = tuple(param.address.removeprefix("/layer/1/") for param in osc_schema.m
 
 
 class PresetControl:
-    """The presets of one folder, and the current one."""
+    """The presets of one folder, the current one, and the commands for both."""
 
     def __init__(
         self,
-        tools: Tools,
+        context: CommandContext,
         *,
         presets: PresetFolder,
         crossfade: Crossfade,
@@ -60,17 +60,17 @@ class PresetControl:
     ) -> None:
         """Reads the folder, for at most 2 s. `views`: the inputs of the shaders, whose names are saved. `take_picture`
         None: saved presets get no pictures."""
-        self._store, self._tell, self._report = tools.store, tools.tell, tools.report
+        self._store, self._notify, self._report = context.store, context.notify, context.report
         self._views = views
         self._upcoming = upcoming
-        self.shelf = PresetShelf(presets)
+        self.cache = PresetCache(presets)
         self._crossfade = crossfade
         self._take_picture = take_picture
-        self.current = CurrentPreset(tools.store, tools.tell)
-        self.faults = PresetFaults(self.shelf, upcoming.fault_of, tools.tell)
+        self.current = CurrentPreset(context.store, context.notify)
+        self.faults = PresetFaults(self.cache, upcoming.fault_of, context.notify)
         self.mixer = PresetMixer(
-            tools,
-            shelf=self.shelf,
+            context,
+            cache=self.cache,
             get=self._get,
             current=self.current,
             crossfade=crossfade,
@@ -79,10 +79,10 @@ class PresetControl:
             expect=self.expect,
         )
         self._is_open = False
-        self._guard = Guard(log, tools.report, "preset.trail", "the look that waits gets no trail")
-        self._order = LookOrder(tools.store)
+        self._guard = Guard(log, context.report, "preset.trail", "the look that waits gets no trail")
+        self._order = LookOrder(context.store)
         self._watchers: list[Callable[[str, str], None]] = []
-        self._disk = tools.disk.open("presets", presets.path, poll=self._read_folder)
+        self._disk = context.disk.open("presets", presets.path, poll=self._read_folder)
         if not self._disk.has_polled.wait(MAX_START_S):
             line = f"{presets.path}: does not respond; until it does, only the presets already read can be loaded"
             self._report("presets", line)
@@ -102,7 +102,7 @@ class PresetControl:
         table.add("/preset/save", self._on_save)
         for verb in ("load", "glide"):
             handler = self._fade_command(is_picture=verb == "load")
-            table.add(f"/preset/{verb}", handler, launched_as=partial(self._launched_as, handler))
+            table.add(f"/preset/{verb}", handler, plan_launch=partial(self._plan_launch, handler))
         table.add("/preset/list", self._on_list, is_listing=True)
         table.add("/preset/delete", self._on_delete)
         table.add("/preset/restore", self._on_restore)
@@ -119,67 +119,67 @@ class PresetControl:
         ended: Ended = lambda superseded_by: None,
         *,
         keep: str = "",
-        sent: Sent | None = None,
+        ticket: Ticket | None = None,
         is_picture: bool = True,
     ) -> None:
         """Crossfade to a preset's picture within that time; invalid entries are reported. Does not use the disk.
 
         Raises PresetError, without any change, if there is no such preset. `ended`: as in `Crossfade.start`. `keep`:
-        the beginning of addresses that stay as they are. `sent`: of a preset that had to be read first. Not
+        the beginning of addresses that stay as they are. `ticket`: of a preset that had to be read first. Not
         `is_picture`: interpolates the values instead of two pictures; menus change at the beginning.
         """
         loaded = self._get(name)
         if keep:
             loaded = replace(loaded, values=[entry for entry in loaded.values if not entry[0].address.startswith(keep)])
         with self.mixer.lock:
-            if by := self._order.arrive(sent or self._order.sent(), f"preset {loaded.name}"):
+            if by := self._order.arrive(ticket or self._order.new_ticket(), f"preset {loaded.name}"):
                 ended(by)
                 return
             self.mixer.end_flash()
             arrive = self.current.begin(loaded, is_fading=True)
 
-            def over(superseded_by: str) -> None:
+            def on_end(superseded_by: str) -> None:
                 arrive()
                 ended(superseded_by)
 
-            self.apply(loaded, f"preset {loaded.name}", time, over, is_picture=is_picture)
+            self.apply(loaded, f"preset {loaded.name}", time, on_end, is_picture=is_picture)
 
     def numbered(self, number: int) -> str | None:
         """The name of the preset with this number: it begins with it, or it is the built-in look of that place."""
         is_it = re.compile(rf"0*{number}(?!\d)")
-        own = next((name for name in self.shelf.names() if is_it.match(name)), None)
+        own = next((name for name in self.cache.names() if is_it.match(name)), None)
         return own or next(islice(LOOKS, number - 1, number), None)
 
     def _get(self, name: str) -> LoadedPreset:
-        """The preset, arranged. PresetError if it is missing or cannot be used."""
-        return self._arranged(self.shelf.get(name))
+        """The preset with its values arranged. PresetError if it is missing or cannot be used."""
+        return self._arrange(self.cache.get(name))
 
-    def _arranged(self, loaded: LoadedPreset) -> LoadedPreset:
-        """The preset, its values in the order that the shaders' inputs have now."""
+    def _arrange(self, loaded: LoadedPreset) -> LoadedPreset:
+        """The preset with its values in the current order of the shaders' inputs."""
         return replace(loaded, values=self._views.arrange(loaded.values, loaded.inputs))
 
     def begin(self) -> None:
         """Name the look with which every engine starts: its values are the parameters' defaults."""
-        self.current.begin(self.shelf.get("Eclipse"))
+        self.current.begin(self.cache.get("Eclipse"))
 
     def resume(self, loaded: LoadedPreset) -> None:
         """Restore the values of the last run, and the name of its current preset."""
-        self.apply(self._arranged(loaded), "resume")
-        on = self.shelf.find(loaded.current) if loaded.current else None
+        self.apply(self._arrange(loaded), "resume")
+        on = self.cache.find(loaded.current) if loaded.current else None
         if on is not None:
             self.current.begin(on)
         elif loaded.values:
             self.current.forget(self.current.name)
 
-    def if_missing(self, name: str, tell: Callable[[], None]) -> None:
-        """Call `tell()`, on the disk's thread, if the folder, read again, has no preset of that name."""
-        if self.shelf.has(name):
+    def if_missing(self, name: str, warn: Callable[[], None]) -> None:
+        """Read the folder again, on the disk's thread, and call `warn()` if it has no preset of that name."""
+        if self.cache.has(name):
             return
 
         def look_again() -> None:
             self._read_folder()
-            if not self.shelf.has(name):
-                tell()
+            if not self.cache.has(name):
+                warn()
 
         self._disk.post(look_again, lambda reason: self._report("preset", f"preset {name}: {reason}"))
 
@@ -206,7 +206,7 @@ class PresetControl:
             self._report("preset", f"{origin}: {problem}")
 
     def _missing_shaders(self, loaded: LoadedPreset) -> dict[str, Rejected]:
-        """Reasons by address."""
+        """The reason by address, for each slot whose shader is missing."""
         missing = {}
         for param, value in loaded.values:
             if param.address in _SHADER_FILES:
@@ -220,16 +220,16 @@ class PresetControl:
 
     def _read_folder(self) -> None:
         """Poll the folder for changes by other programs."""
-        told = self.shelf.problem
-        changed = self.shelf.poll()
-        if self.shelf.problem and self.shelf.problem != told:
-            self._report("presets", self.shelf.problem)
+        last_problem = self.cache.problem
+        changed = self.cache.poll()
+        if self.cache.problem and self.cache.problem != last_problem:
+            self._report("presets", self.cache.problem)
         if self._is_open:
             for name in changed:
-                self._tell("/preset/changed", name)
-                if self.current.name == name and (loaded := self.shelf.find(name)) is not None:
+                self._notify("/preset/changed", name)
+                if self.current.name == name and (loaded := self.cache.find(name)) is not None:
                     self.current.follow(loaded)
-                if not self.shelf.has(name):
+                if not self.cache.has(name):
                     self.mixer.follow_change(name, "")
             self.faults.step()
 
@@ -239,7 +239,7 @@ class PresetControl:
         """Save the current values without modulation."""
         name = preset_name(args)
         values = self._store.snapshot()
-        change = self.shelf.save(name, values, self._views.names_in(values))
+        change = self.cache.save(name, values, self._views.names_in(values))
         assert change.content is not None
         self.current.begin(change.content)
         self._write_change(change, name, reply)
@@ -254,56 +254,56 @@ class PresetControl:
     def needs_picture(self, preset: LoadedPreset) -> bool:
         """True if it is one of the folder's presets, as it is now, and has no picture. Any thread."""
         name = preset.name
-        return not is_factory(name) and name not in self.shelf.pictures and self.shelf.find(name) is preset
+        return not is_factory(name) and name not in self.cache.pictures and self.cache.find(name) is preset
 
     def save_picture(self, name: str, jpeg: bytes) -> None:
         """Save the picture of a preset. Any thread."""
 
         def write() -> None:
-            self.shelf.write_picture(name, jpeg)
-            self._tell("/preset/changed", name)
+            self.cache.write_picture(name, jpeg)
+            self._notify("/preset/changed", name)
 
         self._disk.post(write, lambda reason: self._report("presets", f"the picture of preset {name}: {reason}"))
 
     def _on_delete(self, args: Args, reply: Reply) -> None:
         name = preset_name(args)
-        self._write_change(self.shelf.delete(name), name, reply)
+        self._write_change(self.cache.delete(name), name, reply)
 
     def _write_change(self, change: PresetChange, name: str, reply: Reply) -> None:
         """Write a change to the disk, then answer."""
 
         def write() -> None:
-            was_replaced = self.shelf.write(change)
+            was_replaced = self.cache.write(change)
             reply.done(name)
-            self._tell("/preset/changed", name)
+            self._notify("/preset/changed", name)
             if change.content is None:
                 self.current.forget(change.name)
                 self.mixer.follow_change(change.name, "")
-                self._tell_watchers(change.name, "")
+                self._notify_watchers(change.name, "")
             elif was_replaced:
-                self._tell("/preset/replaced", name)
+                self._notify("/preset/replaced", name)
             else:
-                self._tell_watchers("", change.name)
+                self._notify_watchers("", change.name)
 
         def fail(reason: str) -> None:
-            self.shelf.drop(change)
-            kept = self.shelf.find(change.name)
-            if kept is None:
+            self.cache.drop(change)
+            stored = self.cache.find(change.name)
+            if stored is None:
                 self.current.forget(change.name)
             else:
-                self.current.follow(kept)
+                self.current.follow(stored)
             reply.fail(reason)
 
         self._disk.post(write, fail)
 
-    def _tell_watchers(self, name: str, new: str) -> None:
+    def _notify_watchers(self, name: str, new: str) -> None:
         for changed in self._watchers:
             changed(name, new)
 
-    def _launched_as(self, handler: Handler, args: Args) -> Launched | Look:
-        """The preset that a command loads when its beat comes. Raises PresetError for an invalid name."""
+    def _plan_launch(self, handler: Handler, args: Args) -> LaunchPlan | DiskLookup:
+        """How a preset that a command names waits for its beat. Raises PresetError for an invalid name."""
         name, time = name_and_time(args)
-        loaded = self.shelf.find(name)
+        loaded = self.cache.find(name)
         if loaded is None:
             return partial(self._look_for, name)
         self.expect(name)
@@ -311,37 +311,37 @@ class PresetControl:
         def run(args: Args, reply: Reply, name: str) -> None:
             handler((name, *args[1:]), reply)
 
-        return Launched(loaded.name, loaded.name, time.is_at_once, run)
+        return LaunchPlan(loaded.name, loaded.name, time.is_at_once, run)
 
     def _look_for(self, name: str, then: Callable[[], None], fail: Callable[[str], None]) -> None:
         """Read the folder, on the disk's thread: the preset's file may be new or just repaired."""
 
         def look() -> None:
             self._read_folder()
-            self.shelf.get(name)  # or PresetError
+            self.cache.get(name)  # or PresetError
             then()
 
         self._disk.post(look, fail)
 
     def expect(self, name: str) -> None:
-        """Have the shaders and the letters of this preset ready: it waits for its beat, or is prepared."""
-        loaded = self.shelf.find(name)
+        """Prepare the shaders and the letters of a preset that waits for its beat or is prepared."""
+        loaded = self.cache.find(name)
         if loaded is not None:
             self._upcoming.prepare({**self._store.snapshot(), **loaded.by_address()})
 
     def values_of(self, name: str) -> Mapping[str, Value] | None:
         """The values of the preset; None if there is none of that name. Render thread; raises nothing."""
-        loaded = self.shelf.find(name)
-        return None if loaded is None else self._guard.attempt(lambda: self._arranged(loaded).by_address())
+        loaded = self.cache.find(name)
+        return None if loaded is None else self._guard.attempt(lambda: self._arrange(loaded).by_address())
 
     def _fade_command(self, *, is_picture: bool) -> Handler:
         """The handler of `/preset/load`, or of `/preset/glide`."""
 
         def on_command(args: Args, reply: Reply) -> None:
             name, time = name_and_time(args)
-            ended, sent = answer(reply, name), self._order.sent()
-            go = partial(self.load, name, time, ended, sent=sent, is_picture=is_picture)
-            if self.shelf.find(name) is not None:
+            ended, ticket = answer(reply, name), self._order.new_ticket()
+            go = partial(self.load, name, time, ended, ticket=ticket, is_picture=is_picture)
+            if self.cache.find(name) is not None:
                 go()
             else:
                 self._look_for(name, go, reply.fail)
@@ -361,7 +361,7 @@ class PresetControl:
                 raise PresetError(f"superseded by preset {mixer.prepared}" if mixer.prepared else "superseded")
             prepare()
 
-        if not name or self.shelf.find(name) is not None:
+        if not name or self.cache.find(name) is not None:
             prepare()
         else:
             self._look_for(name, prepare_if_newest, reply.fail)
@@ -370,11 +370,11 @@ class PresetControl:
         name = preset_name(args)
 
         def restore() -> None:
-            loaded = self.shelf.restore(name)
+            loaded = self.cache.restore(name)
             self.current.follow(loaded)
             reply.done(name)
-            self._tell("/preset/changed", loaded.name)
-            self._tell_watchers("", loaded.name)
+            self._notify("/preset/changed", loaded.name)
+            self._notify_watchers("", loaded.name)
 
         self._disk.post(restore, reply.fail)
 
@@ -384,13 +384,13 @@ class PresetControl:
         name, new = preset_name(args[:1]), preset_name(args[1:])
 
         def rename() -> None:
-            old, renamed = self.shelf.rename(name, new)
+            old, renamed = self.cache.rename(name, new)
             self.current.rename(old, renamed)
             self.mixer.follow_change(old, renamed)
-            self._tell_watchers(old, renamed)
+            self._notify_watchers(old, renamed)
             reply.done(renamed)
             for changed in (old, renamed):
-                self._tell("/preset/changed", changed)
+                self._notify("/preset/changed", changed)
 
         self._disk.post(rename, reply.fail)
 
@@ -402,7 +402,7 @@ class PresetControl:
     def _on_list(self, args: Args, reply: Reply) -> None:
         reply.send(CURRENT, *self.current.state)
         reply.send(PREPARED, self.mixer.prepared)
-        for name in self.shelf.names():
+        for name in self.cache.names():
             reply.send("/preset/name", name)
         self.faults.send(reply)
         reply.done()

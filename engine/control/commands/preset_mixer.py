@@ -4,8 +4,8 @@
     /preset/take 2bars           Day comes in two bars; Night is the prepared one then
     /preset/crossfader 0.4       40 % of Night, by hand; at 1 it is on screen, back at 0 all is as it was
 
-A flash shows another look while it is held. It changes only the look, no sound and no model, and gives the look before
-back, with what others have set meanwhile.
+A flash shows another look while its button is pressed. It changes only the look, no sound and no model; the release
+restores the look before, with what others have set meanwhile.
 """
 
 import threading
@@ -15,15 +15,15 @@ from functools import partial
 from typing import Final
 
 from engine.control import Args, CommandTable, Reply
-from engine.control.answering import Launched, NamedHandler
-from engine.control.commands import Tools
+from engine.control.command_runner import LaunchPlan, NamedHandler
+from engine.control.commands import CommandContext
 from engine.control.commands.preset_arguments import answer, preset_name, time_of
 from engine.errors import PresetError
 from engine.params import Crossfade, LoadedPreset
 from engine.params.crossfade import UNDONE, Ended
 from engine.params.fade_time import AT_ONCE, FadeTime
 from engine.params.hand import Hand
-from engine.params.preset_shelf import CurrentPreset, PresetShelf
+from engine.params.preset_cache import CurrentPreset, PresetCache
 from engine.params.store import LOOK_DEFAULTS, PANIC
 from osc_schema import Rejected, Value
 
@@ -49,14 +49,14 @@ def conditions() -> Iterator[tuple[str, Callable[[Value], None]]]:
 
 @dataclass(slots=True, kw_only=True, eq=False)
 class _Flash:
-    """A look that is shown while somebody holds it."""
+    """A look that is on screen while its button is pressed."""
 
     name: str
     pressed_as: str
     """Its name when it was pressed; it may have been renamed since."""
     by: str
     before: dict[str, Value]
-    """The look before all flashes that are held."""
+    """The look before all flashes that are pressed."""
     since: int
     """Version of the store when it came on; what others set later stays."""
     panics: Value
@@ -65,13 +65,13 @@ class _Flash:
 
 
 class PresetMixer:
-    """Any thread; `step` the render thread."""
+    """The mixer of looks. Any thread; `step` the render thread."""
 
     def __init__(
         self,
-        tools: Tools,
+        context: CommandContext,
         *,
-        shelf: PresetShelf,
+        cache: PresetCache,
         get: Callable[[str], LoadedPreset],
         current: CurrentPreset,
         crossfade: Crossfade,
@@ -79,28 +79,28 @@ class PresetMixer:
         apply: Callable[..., None],
         expect: Callable[[str], None],
     ) -> None:
-        """`get(name)`: the preset for the shaders' inputs of now, else PresetError; `load`, `apply`, `expect`:
-        those of `PresetControl`."""
-        self._store, self._tell, self._report = tools.store, tools.tell, tools.report
-        self._shelf, self._get, self._current, self._crossfade = shelf, get, current, crossfade
+        """`get(name)`: the preset arranged for the current inputs of the shaders, else PresetError; `load`, `apply`,
+        `expect`: those of `PresetControl`."""
+        self._store, self._notify, self._report = context.store, context.notify, context.report
+        self._cache, self._get, self._current, self._crossfade = cache, get, current, crossfade
         self._load, self._apply, self._expect = load, apply, expect
         self.prepared = ""
         """Name of the preset that the next take loads; "" if there is none. Any thread."""
         self._awaited = ""
-        """`prepared` as of the newest `step`: what is taken later in that frame begins in the next one."""
+        """`prepared` as of the newest `step`: a later take in that frame begins in the next one."""
         self.prepares = 0
         """How often a preset, or none, was prepared."""
         self.changes = 0
-        """How often another one than before."""
+        """How often the prepared preset has changed."""
         self._begin = self._position
         """Where a fade by hand begins: the crossfader as it stood when the look was prepared or the last fade ended."""
         self._has_hand = False
-        """A fade by hand runs."""
+        """True while a fade by hand runs."""
         self._is_undone = False
-        """The last one was undone; if the old look dissolves back, the hand waits for it."""
+        """True if the last fade by hand was undone; if the old look dissolves back, the hand waits for it."""
         self._flash: _Flash | None = None
         self.lock = threading.RLock()
-        """Held for no longer than a preset is loaded from memory; while another look is loaded, no flash begins."""
+        """Locked for no longer than a preset is loaded from memory; while another look is loaded, no flash begins."""
 
     @property
     def awaited(self) -> str:
@@ -112,27 +112,26 @@ class PresetMixer:
         return float(self._store.get(CROSSFADER))  # type: ignore[arg-type]  # a FLOAT
 
     def prepare(self, name: str) -> None:
-        """Let a preset wait for the next take, its shaders ready; "": none. Raises PresetError for one that cannot be
-        loaded."""
+        """Prepare a preset for the next take, with its shaders; "": none. PresetError if it cannot be loaded."""
         if name:
-            name = self._shelf.get(name).name
+            name = self._cache.get(name).name
             self._expect(name)
         self._set_prepared(name)
 
     def take(self, time: FadeTime, ended: Ended = lambda superseded_by: None, *, name: str = "") -> str:
         """Crossfade to the prepared preset, or to the one that was prepared when the take was queued. Returns its name.
 
-        The preset that was on screen is the prepared one afterwards, unless another one was prepared while the take
-        was queued. Raises PresetError if none is prepared.
+        The preset that was on screen is the prepared one afterwards, unless another one was prepared while the take was
+        queued. Raises PresetError if none is prepared.
         """
         with self.lock:
-            taken, before = name or self.prepared, self._on_screen
-            if not taken:
+            preset, before = name or self.prepared, self._on_screen
+            if not preset:
                 raise PresetError(NOTHING_PREPARED)
-            self._load(taken, time, ended)
-            if taken == self.prepared:
-                self._set_prepared(self._known(before))
-        return taken
+            self._load(preset, time, ended)
+            if preset == self.prepared:
+                self._set_prepared(self._if_exists(before))
+        return preset
 
     def follow_change(self, name: str, new: str) -> None:
         """A preset was renamed, or deleted (`new` is "")."""
@@ -169,24 +168,24 @@ class PresetMixer:
             return
         hand = Hand(self._begin, lambda: self._position, at)
         self._has_hand, self._is_undone = True, False
-        go_on = self._current.pause()
+        resume = self._current.pause()
 
-        def over(superseded_by: str) -> None:
+        def on_end(superseded_by: str) -> None:
             with self.lock:
                 self._has_hand, self._is_undone = False, superseded_by == UNDONE
                 self._begin = hand.begin if superseded_by == UNDONE else self._position
-                go_on()
+                resume()
                 if not superseded_by:
                     self._arrive(loaded.name)
 
-        self._apply(loaded, f"preset {loaded.name}", ended=over, hand=hand)
+        self._apply(loaded, f"preset {loaded.name}", ended=on_end, hand=hand)
 
     def _arrive(self, name: str) -> None:
         """The hand has brought a preset on screen. The caller holds the lock."""
         before = self._current.name
         self._show_current(name)
         if self.prepared == name:  # else another one was prepared meanwhile
-            self._set_prepared(self._known(before))
+            self._set_prepared(self._if_exists(before))
 
     # -- flash -----------------------------------------------------------------------------------
 
@@ -194,23 +193,23 @@ class PresetMixer:
         """Show the picture of a preset at once while it is pressed, then the look before. PresetError for one that
         cannot be loaded.
 
-        Of several, the last one pressed is shown; releasing it returns to the look before all of them. `by`: the
-        sender that holds it, for `release_of`.
+        Of several, the last one pressed is shown; releasing it returns to the look before all of them. `by`: the sender
+        that holds it, for `release_of`.
         """
         with self.lock:
             if is_pressed:
                 self._press(name, by)
-            elif self._flash is not None and self._spelled(name) in (self._flash.name, self._flash.pressed_as):
+            elif self._flash is not None and self._own_spelling(name) in (self._flash.name, self._flash.pressed_as):
                 self._release(self._flash)
 
     def release_of(self, sender: str) -> None:
-        """Release the flash that a sender holds, who is gone."""
+        """Release the flash of a sender that has disconnected."""
         with self.lock:
             if sender and self._flash is not None and self._flash.by == sender:
                 self._release(self._flash)
 
     def end_flash(self) -> None:
-        """Another look is loaded: releasing the flash changes nothing any more. The caller holds the lock."""
+        """Forget the flash because another look is loaded: its release changes nothing. The caller holds the lock."""
         self._flash, self._is_undone = None, False
 
     @property
@@ -230,7 +229,7 @@ class PresetMixer:
                 return
             before = flash.before | self._set_by_others(flash)
         else:
-            if self._has_hand:  # it goes on after the flash
+            if self._has_hand:  # it continues after the flash
                 self._crossfade.undo()
             before = self._store.snapshot().to_dict()
         self._current.begin(loaded)
@@ -246,7 +245,7 @@ class PresetMixer:
         if not is_flashing:
             return
         values = flash.before | self._set_by_others(flash)
-        self._show_current(flash.current)  # first: the frame that sees it begin asks for its name
+        self._show_current(flash.current)  # first: the frame in which it begins reads its name
         look = [(param, values[param.address]) for param, _ in LOOK_DEFAULTS]
         self._crossfade.start(look, by=FLASH, is_picture=True)
         if self.prepared and self._position != self._begin:
@@ -257,7 +256,7 @@ class PresetMixer:
         return {change.address: change.value for change in changes if change.by != FLASH}
 
     def _show_current(self, name: str) -> None:
-        if self._known(name):
+        if self._if_exists(name):
             self._current.begin(self._get(name))
         else:
             self._current.forget(self._current.name)
@@ -266,7 +265,7 @@ class PresetMixer:
 
     def add_commands(self, table: CommandTable) -> None:
         for verb, handler in (("take", self._on_take), ("cut", self._on_cut)):
-            table.add(f"/preset/{verb}", handler, launched_as=partial(self._launched_as, handler))
+            table.add(f"/preset/{verb}", handler, plan_launch=partial(self._plan_launch, handler))
         table.add("/preset/flash", self._on_flash)
 
     def _on_take(self, args: Args, reply: Reply, name: str = "") -> None:
@@ -280,14 +279,14 @@ class PresetMixer:
             raise PresetError("takes now, beat, bar or 4_bars, or nothing")
         self.take(AT_ONCE, answer(reply, name or self.prepared), name=name)
 
-    def _launched_as(self, handler: NamedHandler, args: Args) -> Launched:
-        """The look that is prepared now, and the handler that takes it whatever is prepared when the beat comes."""
+    def _plan_launch(self, handler: NamedHandler, args: Args) -> LaunchPlan:
+        """Plan to take the look that is prepared now, whatever is prepared when the beat comes."""
         if not self.prepared:
             raise PresetError(NOTHING_PREPARED)
-        name = self._shelf.get(self.prepared).name
+        name = self._cache.get(self.prepared).name
         self._expect(name)
         is_cut = handler == self._on_cut or time_of(args[0] if args else self._store.get(TAKE_FADE)).is_at_once
-        return Launched(name, name, is_cut, handler)
+        return LaunchPlan(name, name, is_cut, handler)
 
     def _on_flash(self, args: Args, reply: Reply) -> None:
         if len(args) != 2 or args[1] not in (0, 1):
@@ -306,13 +305,13 @@ class PresetMixer:
                 self._begin = self._position
             if is_new:
                 self.changes += 1
-                self._tell(PREPARED, name)
+                self._notify(PREPARED, name)
 
-    def _known(self, name: str) -> str:
-        """The name, or "" if there is no such preset any more."""
-        return name if name and self._shelf.find(name) is not None else ""
+    def _if_exists(self, name: str) -> str:
+        """The name if such a preset still exists, else ""."""
+        return name if name and self._cache.find(name) is not None else ""
 
-    def _spelled(self, name: str) -> str:
-        """The name as the preset has it."""
-        found = self._shelf.find(name)
+    def _own_spelling(self, name: str) -> str:
+        """The name in the preset's own spelling."""
+        found = self._cache.find(name)
         return name if found is None else found.name

@@ -4,13 +4,13 @@
                            └─ not found                    └─ refused or too slow: the last good one plays on
 
 Everything slow is on other threads: files on their folder's disk thread, the rest on `shaders`, which also follows the
-store. The frame loop only takes the finished shader (`ShaderStage`). A text that has passed is not tested again, not in
-later runs either. `shader_trials.py` decides what is tested when.
+store. The frame loop only takes the finished shader (`ShaderPlayer`). A text that has passed is not tested again, not
+in later runs either. `shader_test_scheduler.py` decides what is tested when.
 
-The shaders of a look that is prepared, or waits for its beat, are read, tested and compiled (`prepare`), so that the
-frame of the beat shows them. One that cannot be shown is a fault of its preset from then on.
+The shaders of a look that is prepared, or waits for its beat, are read, tested and compiled (`prepare`). So they are on
+screen in the frame of the beat. One that cannot be shown is listed as a fault of its preset from then on.
 
-The aliases of a slot are set to the new shader's defaults when it is played, except those that were set in the same
+When a shader is played, the aliases of its slot are set to its defaults. Exceptions are those that were set in the same
 group (bundle, preset, cue) as the file, or later. After a file is saved, each input keeps its value.
 """
 
@@ -26,15 +26,15 @@ import numpy as np
 
 import osc_schema
 from engine.control import Args, CommandTable, Reply
-from engine.control.commands import Tools
+from engine.control.commands import CommandContext
+from engine.control.commands.shader_player import PlayingShader, ShaderPlayer, coming_slot
 from engine.control.commands.shader_slots import Coming, ShaderStatus, Slot, lost_routes, wrong_kind
-from engine.control.commands.shader_stage import PlayingShader, ShaderStage, coming_slot
-from engine.control.commands.shader_trials import Outcome, ShaderTesting, ShaderText
+from engine.control.commands.shader_test_scheduler import Outcome, ShaderTestScheduler, ShaderText
 from engine.errors import IsfError
 from engine.params.input_views import InputViews
 from engine.params.shader_catalog import ShaderCatalog, ShaderEntry, ShaderSource
-from engine.params.shader_inputs import ShaderInput, carried_over, inputs_of, rearranged
-from engine.render.isf.isf_file import OTHER_PLACE, IsfFile, ShaderState
+from engine.params.shader_inputs import ShaderInput, carry_over, inputs_of, rearrange
+from engine.render.isf.isf_file import SECOND_SUFFIX, IsfFile, ShaderState
 from engine.system.guarded_thread import Guard, GuardedThread
 from osc_schema import Value
 from osc_schema.fx import ALIASES, FALLBACK, GENERATOR, OWN_LAYERS, SLOTS, alias_address, enable_address, file_address
@@ -52,47 +52,49 @@ _SWITCHED: Final = ("playing", "bypassed")
 
 
 class ShaderControl:
+    """The shaders of all slots and the command `/fx/list`."""
+
     def __init__(
         self,
-        tools: Tools,
+        context: CommandContext,
         *,
         catalog: Callable[..., ShaderCatalog],
         views: InputViews,
-        stage: ShaderStage,
-        testing: Callable[..., ShaderTesting],
+        player: ShaderPlayer,
+        testing: Callable[..., ShaderTestScheduler],
         is_offline: bool,
         threads: int = 1,
     ) -> None:
-        """`catalog(post=..., on_changed=..., on_saved=...)` and `testing(post=...)` make those parts.
-        `threads`: those that draw in the show; a test on a software rasteriser has one."""
-        self._store, self._tell, self._report = tools.store, tools.tell, tools.report
+        """`catalog(post=..., on_changed=..., on_saved=...)` and `testing(post=...)` build these parts. `threads`:
+        number of threads that draw during the show; a test on a software rasteriser has one."""
+        self._store, self._notify, self._report = context.store, context.notify, context.report
         self._views = views
-        self._stage = stage
+        self._player = player
         self._is_offline, self._threads = is_offline, threads
         self.catalog = catalog(post=self._post, on_changed=self._on_list_changed, on_saved=self._on_saved)
         self._slots = {slot: Slot(name=slot) for slot in SLOTS}
         self._coming: dict[str, Coming] = {}
-        """By slot."""
+        """The prepared shaders by slot."""
         self._faults: dict[str, str] = {}
         """Why shaders were refused or bypassed in this run, by `_key`; replaced as a whole."""
         self._has_played: set[str] = set()
-        """By `_key`: how slow these are has been seen."""
-        self._at_work = threading.Lock()  # held by its thread during a step; the render thread only tries it
+        """Shaders, by `_key`, whose drawing time is known because they have played."""
+        self._at_work = threading.Lock()  # locked by its thread during a step; the render thread only tries it
         self._files = {slot: "" for slot in SLOTS}
-        """As the frame loop saw them last."""
+        """The chosen file of each slot as of the newest frame."""
         self._failing: dict[str, tuple[PlayingShader | None, str]] = {}
         self._inbox: queue.SimpleQueue[Callable[[], None]] = queue.SimpleQueue()
         self._wake = threading.Event()
         self._settled = threading.Condition()
         self._is_closing = False
-        self._begins_film = is_offline
-        """Offline until the first frame is drawn: a shader that fails ends the film."""
+        self._begins_video = is_offline
+        """True offline until the first frame is drawn: a shader that fails then ends the video."""
         self._testing = testing(post=self._post)
-        self._guard = Guard(log, tools.report, "fx", "shaders")
+        self._guard = Guard(log, context.report, "fx", "shaders")
         self._thread = GuardedThread("shaders", self._run, self._guard)
-        store = tools.store
+        store = context.store
         store.remember_groups(file_address(slot) for slot in SLOTS)
-        store.count_asked(address(slot) for slot in SLOTS for address in (enable_address, file_address))
+        store.count_sets(address(slot) for slot in SLOTS for address in (enable_address, file_address))
         for slot in SLOTS:
             store.add_condition(file_address(slot), partial(self._check_file, file_address(slot)))
 
@@ -117,22 +119,21 @@ class ShaderControl:
         return tuple(
             ShaderStatus(
                 slot=slot.name,
-                file=slot.wanted,
+                file=slot.chosen_name,
                 state="off" if slot.state in _SWITCHED and not snapshot[enable_address(slot.name)] else slot.state,
                 detail=slot.detail,
                 shown=slot.playing.name if slot.playing is not None else "",
-                draw_ms=self._stage.draw_ms.get(slot.name, 0.0),
+                draw_ms=self._player.draw_ms.get(slot.name, 0.0),
             )
             for slot in self._slots.values()
         )
 
     def prepare(self, values: Mapping[str, Value]) -> None:
-        """Get ready what a look with these values will play, before it is on. It replaces the last such look."""
+        """Read, test and compile the shaders of a look with these values before it is on. Replaces the last one."""
         self._post(partial(self._on_prepare, {slot: str(values[file_address(slot)]) for slot in SLOTS}))
 
     def fault_of(self, name: str) -> str:
-        """Why the shader of that name cannot be shown: missing, refused, or bypassed as too slow in this run; or "".
-        Any thread."""
+        """Why the shader of that name cannot be shown (missing, refused, too slow in this run); or "". Any thread."""
         if self.catalog.has_read_all and self.catalog.find(name) is None:
             return f"{name}: is missing"
         return self._faults.get(self._key(name), "")
@@ -148,7 +149,7 @@ class ShaderControl:
             raise osc_schema.Rejected(f"{address}: {rejection}") from None
 
     def _on_list(self, args: Args, reply: Reply) -> None:
-        self._testing.ask_for_all()
+        self._testing.request_all()
         entries = self.catalog.entries
         for entry in entries:
             reply.send("/fx/name", entry.name, entry.folder)
@@ -162,17 +163,17 @@ class ShaderControl:
         self._inbox.put(action)
         self._wake.set()
 
-    # -- the render thread ---------------------------------------------------------------
+    # -- the render thread -------------------------------------------------------------------------
 
     def before_frame(self) -> None:
         """Notice a chosen file, and one that is to be tried again. Call it before the values are read.
 
-        Offline: wait until it plays or has failed, so that a film does not depend on time.
+        Offline: wait until it plays or has failed, so that a video does not depend on time.
 
-        Raises IsfError if a film begins with a shader that fails: nobody wants to render it without. Once it has begun,
-        a failure is reported.
+        Raises IsfError if a video begins with a shader that fails: nobody wants to render it without. Later failures
+        are reported.
         """
-        for slot_name in self._stage.bring_back():
+        for slot_name in self._player.bring_back():
             self._post(partial(self._try_again, slot_name))
         snapshot = self._store.snapshot()
         files = {slot: str(snapshot[file_address(slot)]) for slot in SLOTS}
@@ -186,11 +187,11 @@ class ShaderControl:
                 if not self._settled.wait_for(partial(self._is_settled, files), SETTLED_WITHIN_S):
                     raise IsfError(f"a shader was not ready after {SETTLED_WITHIN_S:g} s: {', '.join(files.values())}")
             for slot in self._slots.values():
-                if slot.state == "failed" and self._begins_film:
-                    raise IsfError(f"{file_address(slot.name)}: {slot.wanted}: {slot.detail}")
+                if slot.state == "failed" and self._begins_video:
+                    raise IsfError(f"{file_address(slot.name)}: {slot.chosen_name}: {slot.detail}")
 
     def _play_prepared(self, files: Mapping[str, str]) -> None:
-        """Play now what was prepared for these files. If the thread is at work, it does so a little later."""
+        """Play the shaders that were prepared for these files. If the thread is busy, it plays them a little later."""
         if not self._coming or not self._at_work.acquire(blocking=False):
             return
         try:
@@ -201,29 +202,29 @@ class ShaderControl:
             self._at_work.release()
 
     def after_frame(self, state: ShaderState, period_s: float) -> None:
-        """Bypass shaders that take more than their share of a frame, unless a film waits for each; note those that are
-        not drawn. Raises IsfError if the first frame of a film lacks one."""
-        begins_film, self._begins_film = self._begins_film, False
-        for place, reason in state.failures.items() if begins_film else ():
-            failed = self._slots[place.removesuffix(OTHER_PLACE)]
-            raise IsfError(f"{file_address(failed.name)}: {failed.wanted}: {reason}")
-        slow = self._stage.measured(state.costs_ms, period_s, state.overruns)
+        """Bypass shaders that take too much of a frame's time, unless an offline video waits for each; note those that
+        are not drawn. Raises IsfError if the first frame of a video lacks one."""
+        begins_video, self._begins_video = self._begins_video, False
+        for render_slot, reason in state.failures.items() if begins_video else ():
+            failed = self._slots[render_slot.removesuffix(SECOND_SUFFIX)]
+            raise IsfError(f"{file_address(failed.name)}: {failed.chosen_name}: {reason}")
+        slow = self._player.note_costs(state.costs_ms, period_s, state.overruns)
         too_slow = {} if self._is_offline else dict(slow)
-        for slot_name in self._stage.bypass(too_slow):
+        for slot_name in self._player.bypass(too_slow):
             self._post(partial(self._bypass, slot_name, too_slow[slot_name], period_s))
         if not state.failures and not self._failing:
             return
-        failing = {place: (self._stage.shader_at(place), reason) for place, reason in state.failures.items()}
-        for place, (shader, reason) in failing.items():
-            if shader is not None and self._failing.get(place) != (shader, reason):
-                self._post(partial(self._fail_drawing, place.removesuffix(OTHER_PLACE), shader, reason))
+        failing = {slot: (self._player.shader_at(slot), reason) for slot, reason in state.failures.items()}
+        for render_slot, (shader, reason) in failing.items():
+            if shader is not None and self._failing.get(render_slot) != (shader, reason):
+                self._post(partial(self._fail_drawing, render_slot.removesuffix(SECOND_SUFFIX), shader, reason))
         self._failing = failing
         # The last good shader may play on; if nothing does, the look's fallback holds the picture.
-        self._stage.bypass(place.removesuffix(OTHER_PLACE) for place in state.missing if failing[place][0] is not None)
+        self._player.bypass(slot.removesuffix(SECOND_SUFFIX) for slot in state.missing if failing[slot][0] is not None)
 
     def _is_settled(self, files: Mapping[str, str]) -> bool:
         return all(
-            slot.wanted == files[slot.name] and slot.state not in ("waiting", "testing")
+            slot.chosen_name == files[slot.name] and slot.state not in ("waiting", "testing")
             for slot in self._slots.values()
         )
 
@@ -237,51 +238,51 @@ class ShaderControl:
                 self._guard.attempt(self.step)
 
     def step(self) -> None:
-        """Do what is due. Called on its thread; never waits."""
+        """Run posted actions, follow chosen files and test what is due. Called on its thread; never waits."""
         for _ in range(self._inbox.qsize()):
             self._guard.attempt(self._inbox.get_nowait())
         snapshot = self._store.snapshot()
         for slot in self._slots.values():
-            wanted = str(snapshot[file_address(slot.name)])
-            if wanted != slot.wanted:
-                self._choose(slot, wanted)
+            chosen = str(snapshot[file_address(slot.name)])
+            if chosen != slot.chosen_name:
+                self._choose(slot, chosen)
             elif slot.state == "waiting" and slot.entry is None:
                 self._find(slot)
         self._test()
         with self._settled:
             self._settled.notify_all()
 
-    def _choose(self, slot: Slot, wanted: str) -> None:
-        slot.wanted, slot.is_reload, slot.entry, slot.text, slot.ticket = wanted, False, None, None, None
+    def _choose(self, slot: Slot, name: str) -> None:
+        slot.chosen_name, slot.is_reload, slot.entry, slot.text, slot.ticket = name, False, None, None, None
         slot.version, slot.together = self._store.group_of(file_address(slot.name))
-        if not wanted:
+        if not name:
             slot.playing = None
             self._set_state(slot, "off")
             self._views.show(slot.name, ())
-            self._tell("/fx/playing", slot.name, "")
+            self._notify("/fx/playing", slot.name, "")
             self._watch()
             return
         self._set_state(slot, "waiting")
         self._find(slot)
 
     def _find(self, slot: Slot) -> None:
-        slot.entry = self.catalog.find(slot.wanted)
+        slot.entry = self.catalog.find(slot.chosen_name)
         if slot.entry is not None:
             self._read(slot)
         elif self.catalog.has_read_all:
-            self._fail(slot, self.catalog.not_found(slot.wanted))
+            self._fail(slot, self.catalog.not_found_message(slot.chosen_name))
 
     def _on_list_changed(self, count: int) -> None:
         """A file that was missing may be there now."""
-        self._tell("/fx/changed", count)
+        self._notify("/fx/changed", count)
         for slot in self._slots.values():
-            if slot.wanted and slot.entry is None:
+            if slot.chosen_name and slot.entry is None:
                 self._find(slot)
 
     def _on_saved(self, path: Path) -> None:
         for slot in self._slots.values():
             if slot.entry is not None and slot.entry.path == path:
-                slot.is_reload = slot.playing is not None and slot.playing.name == slot.wanted
+                slot.is_reload = slot.playing is not None and slot.playing.name == slot.chosen_name
                 self._read(slot)
 
         for slot_name, coming in list(self._coming.items()):
@@ -292,7 +293,7 @@ class ShaderControl:
         self._coming = {}
         for slot_name, name in files.items():
             entry = self.catalog.find(name) if name else None
-            if entry is not None and name != self._slots[slot_name].wanted:
+            if entry is not None and name != self._slots[slot_name].chosen_name:
                 self._read_coming(slot_name, name, entry)
         self._watch()
 
@@ -337,10 +338,10 @@ class ShaderControl:
 
     def _test(self) -> None:
         """Play the shaders whose test has ended, and begin the next test."""
-        wanted = [slot.text for slot in self._slots.values() if slot.state == "testing" and slot.text is not None]
-        wanted += [coming.text for coming in self._coming.values() if coming.text is not None]
-        for tested, outcome in self._testing.step(wanted, self.catalog):
-            if outcome.file is None:  # is told when it is chosen
+        texts = [slot.text for slot in self._slots.values() if slot.state == "testing" and slot.text is not None]
+        texts += [coming.text for coming in self._coming.values() if coming.text is not None]
+        for tested, outcome in self._testing.step(texts, self.catalog):
+            if outcome.file is None:  # reported when it is chosen
                 refused = [name for name, each in self._coming.items() if each.text and each.text.key == tested.key]
                 for name in refused:
                     self._set_fault(self._coming[name].name, outcome.reason)
@@ -353,21 +354,22 @@ class ShaderControl:
                     continue
                 self._play(slot, outcome.file)
                 if outcome.note:
-                    self._report(f"fx.{slot.name}.note", f"{file_address(slot.name)}: {slot.wanted}: {outcome.note}")
+                    line = f"{file_address(slot.name)}: {slot.chosen_name}: {outcome.note}"
+                    self._report(f"fx.{slot.name}.note", line)
         for slot in self._slots.values():
             self._play_if_known(slot)
         passed = {name: self._outcome_of(coming) for name, coming in self._coming.items()}
         for slot_name, known in passed.items():
             if known is not None and known.file is not None:
                 self._judge(slot_name, self._coming[slot_name], known, known.file)
-        self._stage.coming = tuple(
+        self._player.coming = tuple(
             coming_slot(name, outcome.file)
             for name, outcome in passed.items()
             if outcome is not None and outcome.file is not None and not wrong_kind(name, outcome.file)
         )
 
     def _judge(self, slot_name: str, coming: Coming, outcome: Outcome, file: IsfFile) -> None:
-        """Note, once, if a prepared shader that has passed will not be shown, as far as its test can tell."""
+        """Note, once, if a prepared shader that has passed will not be shown, judging by its test."""
         if coming.is_judged:
             return
         coming.is_judged = True
@@ -395,65 +397,65 @@ class ShaderControl:
             return
         inputs, left_out = inputs_of(slot.name, file.inputs)
         version = self._set_aliases(slot, inputs)
-        slot.playing = PlayingShader(name=slot.wanted, file=file, inputs=inputs, version=version)
-        self._has_played.add(self._key(slot.wanted))
-        self._stage.play(slot.name, slot.playing)
-        self._views.show(slot.name, inputs, slot.wanted)
+        slot.playing = PlayingShader(name=slot.chosen_name, file=file, inputs=inputs, version=version)
+        self._has_played.add(self._key(slot.chosen_name))
+        self._player.play(slot.name, slot.playing)
+        self._views.show(slot.name, inputs, slot.chosen_name)
         if left_out:
-            reason = f"{slot.wanted}: {', '.join(left_out)}: no alias is left; these inputs keep their defaults"
+            reason = f"{slot.chosen_name}: {', '.join(left_out)}: no alias is left; these inputs keep their defaults"
             self._report(f"fx.{slot.name}.inputs", f"/fx/{slot.name}: {reason}")
-        self._tell("/fx/playing", slot.name, slot.wanted)
+        self._notify("/fx/playing", slot.name, slot.chosen_name)
         for line in lost_routes(slot.name, self._store.snapshot(), self._views):
             self._report(f"fx.{slot.name}.mod", line)
         self._set_state(slot, "playing")
 
     def _set_aliases(self, slot: Slot, inputs: tuple[ShaderInput, ...]) -> int:
-        """Set the aliases of a shader that is about to play; the version of the store that has them."""
+        """Set the aliases of a shader that is about to play; returns the version of the store that has them."""
         snapshot = self._store.snapshot()
         aliases = [alias_address(slot.name, number) for number in ALIASES]
         if slot.is_reload and slot.playing is not None:
             at = {alias: snapshot.number(alias) for alias in aliases}
-            positions, since = carried_over(slot.playing.inputs, inputs, at), snapshot.version
+            positions, since = carry_over(slot.playing.inputs, inputs, at), snapshot.version
         else:
             positions, since = dict.fromkeys(aliases, 0.0), slot.version
             positions |= {alias: at for each in inputs for alias, at in zip(each.aliases, each.default, strict=True)}
             positions = {alias: at for alias, at in positions.items() if alias not in slot.together}
-            names = self._views.expected(slot.name, slot.wanted)
-            given = {alias: snapshot.number(alias) for alias in slot.together if alias in names}
-            if given:
-                positions |= rearranged(inputs, names, given)
+            names = self._views.expected(slot.name, slot.chosen_name)
+            positions_by_name = {alias: snapshot.number(alias) for alias in slot.together if alias in names}
+            if positions_by_name:
+                positions |= rearrange(inputs, names, positions_by_name)
         params = [(osc_schema.lookup(alias), position) for alias, position in positions.items()]
         values = [(param, position) for param, position in params if param is not None]
         return self._store.glide(values, by=BY, since=since)[1]
 
     def _fail(self, slot: Slot, reason: str) -> None:
         reason = reason if len(reason) <= MAX_REASON else f"{reason[:MAX_REASON]}..."
-        self._stage.keep_last(slot.name, slot.wanted)
+        self._player.keep_last(slot.name, slot.chosen_name)
         plays_on = slot.playing is not None and slot.playing.name
         last = f"; {plays_on} plays on as it was" if plays_on else ""
-        if not self._begins_film:  # else it is raised
-            self._report(f"fx.{slot.name}", f"{file_address(slot.name)}: {slot.wanted}: {reason}{last}")
+        if not self._begins_video:  # else it is raised
+            self._report(f"fx.{slot.name}", f"{file_address(slot.name)}: {slot.chosen_name}: {reason}{last}")
         self._set_state(slot, "failed", reason)
 
     def _fail_drawing(self, slot_name: str, shader: PlayingShader, reason: str) -> None:
         """The renderer cannot draw a shader that has passed the test."""
         slot = self._slots[slot_name]
         if slot.playing is shader and slot.state == "playing":
-            self._report(f"fx.{slot_name}", f"{file_address(slot_name)}: {slot.wanted}: {reason}")
+            self._report(f"fx.{slot_name}", f"{file_address(slot_name)}: {slot.chosen_name}: {reason}")
             self._set_state(slot, "failed", reason)
 
     def _bypass(self, slot_name: str, draw_ms: float, period_s: float) -> None:
         slot = self._slots[slot_name]
-        if not slot.wanted or slot.state in ("waiting", "testing"):  # emptied, or another was chosen meanwhile
+        if not slot.chosen_name or slot.state in ("waiting", "testing"):  # emptied, or another was chosen meanwhile
             return
         fallback = str(self._store.get(FALLBACK))
-        shown = "the picture beneath" if fallback == OWN_LAYERS else f"{fallback.capitalize()} (/fx/fallback)"
-        held = f"; {shown} holds the picture" if slot_name == GENERATOR else ""
+        fallback_name = "the picture beneath" if fallback == OWN_LAYERS else f"{fallback.capitalize()} (/fx/fallback)"
+        hint = f"; {fallback_name} holds the picture" if slot_name == GENERATOR else ""
         reason = (
-            f"takes {draw_ms:.0f} ms of the {period_s * 1000:.0f} ms of a frame{held}; "
+            f"takes {draw_ms:.0f} ms of the {period_s * 1000:.0f} ms of a frame{hint}; "
             f"/fx/{slot_name}/enable 1 tries it again, at a smaller /engine/size it may pass"
         )
-        self._report(f"fx.{slot_name}", f"/fx/{slot_name}: {slot.wanted}: bypassed: {reason}")
+        self._report(f"fx.{slot_name}", f"/fx/{slot_name}: {slot.chosen_name}: bypassed: {reason}")
         self._set_state(slot, "bypassed", reason)
 
     def _try_again(self, slot_name: str) -> None:
@@ -463,18 +465,18 @@ class ShaderControl:
 
     def _set_state(self, slot: Slot, state: str, detail: str = "") -> None:
         if slot.detail != detail:
-            self._tell(f"/fx/{slot.name}/error", detail)
+            self._notify(f"/fx/{slot.name}/error", detail)
         slot.state, slot.detail = state, detail
         if state in ("playing", "failed", "bypassed"):
-            self._set_fault(slot.wanted, detail)
+            self._set_fault(slot.chosen_name, detail)
 
     def _set_fault(self, name: str, reason: str) -> None:
         """Remember why a shader cannot be shown; "" if it can."""
-        known = {at: told for at, told in self._faults.items() if at != self._key(name)}
+        known = {at: text for at, text in self._faults.items() if at != self._key(name)}
         self._faults = known | ({self._key(name): f"{name}: {reason}"} if reason else {})
 
     def _key(self, name: str) -> str:
-        """The same for a file named with and without its suffix."""
+        """Identifies a shader, whether its file is named with or without its suffix."""
         entry = self.catalog.find(name)
         return (name if entry is None else entry.name).casefold()
 

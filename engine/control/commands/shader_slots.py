@@ -3,8 +3,8 @@
 from collections.abc import Iterator
 from dataclasses import dataclass
 
-from engine.control.commands.shader_stage import PlayingShader
-from engine.control.commands.shader_trials import ShaderText
+from engine.control.commands.shader_player import PlayingShader
+from engine.control.commands.shader_test_scheduler import ShaderText
 from engine.params import Snapshot
 from engine.params.input_views import InputViews
 from engine.params.shader_catalog import ShaderEntry
@@ -24,15 +24,15 @@ class ShaderStatus:
     detail: str
     """Why it failed or is bypassed, with its line; "" otherwise."""
     shown: str
-    """Name of the shader that plays; another one than `file` while that is tested or has failed."""
+    """Name of the shader that plays; differs from `file` while that one is tested or has failed."""
     draw_ms: float
-    """Milliseconds in the newest frame; 0 if it is not measured."""
+    """Milliseconds of drawing it in the newest frame; 0 if not measured."""
 
 
 @dataclass(slots=True, kw_only=True, eq=False)
 class Slot:
     name: str
-    wanted: str = ""
+    chosen_name: str = ""
     state: str = "off"
     detail: str = ""
     entry: ShaderEntry | None = None

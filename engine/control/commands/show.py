@@ -15,7 +15,7 @@ from engine.audio.input import AudioStatus
 from engine.children.spec import ChildStatus
 from engine.config import Config
 from engine.control import Args, CommandTable, OscCounters, Reply
-from engine.control.commands import Tools
+from engine.control.commands import CommandContext
 from engine.control.commands.preset import PresetControl
 from engine.control.commands.shader_slots import ShaderStatus
 from engine.control.commands.timecode import TimecodeStatus
@@ -58,17 +58,17 @@ class EngineStatus:
     seconds: float
     frames: int
     standing_s: float
-    """Seconds without a picture so far; 0 while they come."""
+    """Seconds since the last picture while none is drawn; 0 while pictures are drawn."""
     standing_in: str
-    """The loop's step meanwhile, with the shaders in it; "" while pictures come."""
+    """The step in which the frame loop stands, with its shaders; "" while pictures are drawn."""
     fps: float
-    """Over the last two seconds."""
+    """Frames per second over the last two seconds."""
     target_fps: float
     frame_ms: FrameMs
-    """Over the last 600 frames."""
+    """Frame times over the last 600 frames."""
     late: int
     dropped: int
-    """Due times without a picture, those of a frame that is still standing included."""
+    """Due times without a picture, including those of a frame that is still being drawn."""
     lately: FrameFaults
     width: int
     height: int
@@ -83,7 +83,7 @@ class EngineStatus:
     children: tuple[ChildStatus, ...]
     sinks: tuple[SinkStatus, ...]
     recordings: tuple[RecordingStatus, ...]
-    """Those that run."""
+    """The running recordings."""
     shaders: tuple[ShaderStatus, ...]
     latency_ms: LatencyMs
     osc: OscCounters | None
@@ -102,7 +102,7 @@ class EngineStatus:
     warning_counts: dict[str, int]
 
     def osc_lines(self) -> list[tuple[str, tuple[OscValue, ...]]]:
-        """One message per item; values are int, float and string only."""
+        """The status as OSC messages (address, values), one per item; values are int, float and string only."""
         guard = self.flash_guard
         guard_word = "limiting" if guard.is_limiting else "watching" if guard.is_on else "off"
         lines: list[tuple[str, tuple[OscValue, ...]]] = [
@@ -193,19 +193,19 @@ class Hooks:
 class ShowControl:
     """Executes the engine's own commands and switches."""
 
-    def __init__(self, tools: Tools, *, slew: Slew, sinks: SinkSet, presets: PresetControl) -> None:
-        self._store, self._tell, self._report = tools.store, tools.tell, tools.report
+    def __init__(self, context: CommandContext, *, slew: Slew, sinks: SinkSet, presets: PresetControl) -> None:
+        self._store, self._notify, self._report = context.store, context.notify, context.report
         self._slew, self._sinks, self._presets = slew, sinks, presets
         self._hooks: Hooks
         self._unavailable_sinks = {
             f"/sink/{info.kind}/enable": info.reason for info in available_kinds() if not info.is_available
         }
         self._takes: object = 0
-        self._windows = WindowControl(tools.store, sinks, tools.report)
-        self._asking = threading.Lock()  # one process at a time asks for the displays
+        self._windows = WindowControl(context.store, sinks, context.report)
+        self._asking = threading.Lock()  # only one process at a time lists the displays
         self._number = 0
         self._before: Snapshot | None = None
-        """That of the last frame."""
+        """The snapshot of the last frame."""
         self._switches: dict[str, object] = {}
 
     def connect(self, hooks: Hooks) -> None:
@@ -220,7 +220,7 @@ class ShowControl:
         table.add("/sink/stop", self._on_sink_stop)
         table.add("/smooth", self._on_smooth)
         table.add("/window/list", self._on_window_list, is_listing=True)
-        table.add("/window/open", self._on_window_open, is_listing=True)  # it asks for the displays, too
+        table.add("/window/open", self._on_window_open, is_listing=True)  # it lists the displays, too
 
     # -- before the first frame ----------------------------------------------------------------
 
@@ -247,8 +247,8 @@ class ShowControl:
             self._presets.resume(autosave.load())
         if config.preset is not None:
             self._presets.load(config.preset)
-        stage = [("/engine/width", config.width), ("/engine/height", config.height), ("/engine/fps", fps)]
-        for result in self._store.set_many([*stage, *model_values, *config.params.items()], by="configuration"):
+        first_values = [("/engine/width", config.width), ("/engine/height", config.height), ("/engine/fps", fps)]
+        for result in self._store.set_many([*first_values, *model_values, *config.params.items()], by="configuration"):
             if isinstance(result, osc_schema.Rejected):
                 raise ConfigError(str(result))
 
@@ -266,7 +266,7 @@ class ShowControl:
                 self._sinks.start(SinkSpec.parse(spec), may_wait=True)
         self.show_sinks()
 
-    # -- the render thread ---------------------------------------------------------------
+    # -- the render thread -------------------------------------------------------------------------
 
     def follow(self, snapshot: Snapshot) -> None:
         """React to switches and triggers that changed since the last frame."""
@@ -288,7 +288,7 @@ class ShowControl:
             self.show_sinks()
 
     def _load_numbered(self, number: int, snapshot: Snapshot) -> None:
-        """Load the preset; what a desk moved in the same frame moves the new look."""
+        """Load the preset; parameters that a lighting desk moved in the same frame are applied to the new look."""
         name = self._presets.numbered(number) if number else None
         if name is None:
             if number:
@@ -325,8 +325,8 @@ class ShowControl:
         if not is_on:
             self._sinks.stop(kind)
             return
-        places = (f"/sink/{kind}/name", f"/sink/{kind}/file", f"/{kind}/display")
-        argument = next((snapshot[place] for place in places if snapshot.get(place)), "")
+        addresses = (f"/sink/{kind}/name", f"/sink/{kind}/file", f"/{kind}/display")
+        argument = next((snapshot[each] for each in addresses if snapshot.get(each)), "")
         try:
             self._start_sink(kind, str(argument))
         except MultiverseError as error:
@@ -342,14 +342,14 @@ class ShowControl:
         self.show_sinks()
 
     def _path_in_folder(self, kind: str, name: str) -> str:
-        """The file of that name in the recordings folder, the only place that OSC may write to."""
+        """The path of that name in the recordings folder, the only folder that OSC may write to."""
         try:
             name = clean_name(name)
         except ValueError as reason:
             raise SinkError(
                 f"{kind}: {name!r}: {reason}; over OSC, files are written to the recordings folder only"
             ) from None
-        return str(self._sinks.stage.record_folder / name)
+        return str(self._sinks.output_format.record_folder / name)
 
     def show_sinks(self) -> None:
         """Set the switches to match the running sinks, for every control surface. Render thread."""
@@ -403,7 +403,7 @@ class ShowControl:
         def stop() -> None:
             # A file can be named as it was started, or by its path in the status.
             stopped = self._sinks.stop(kind, *names) or self._sinks.stop(
-                kind, *(str(self._sinks.stage.record_folder / name) for name in names)
+                kind, *(str(self._sinks.output_format.record_folder / name) for name in names)
             )
             self.show_sinks()
             if not stopped:
@@ -413,7 +413,7 @@ class ShowControl:
         self._hooks.post(partial(reply.attempt, stop))
 
     def _on_window_list(self, args: Args, reply: Reply) -> None:
-        def tell() -> None:
+        def send_entries() -> None:
             on = self._windows.display
             try:
                 with self._asking:
@@ -425,21 +425,21 @@ class ShowControl:
                 reply.send("/window/entry", name, title, int(name == on))
             reply.done()
 
-        call_on_thread("displays", reply.attempt, tell)
+        call_on_thread("displays", reply.attempt, send_entries)
 
     def _on_window_open(self, args: Args, reply: Reply) -> None:
         if len(args) != 1 or not str(args[0]).strip() or len(str(args[0])) > NAME_CHARACTERS:
             raise SinkError("takes an entry of /window/list: none, or a display's number, name or a part of it")
-        word = str(args[0]).strip()
+        entry = str(args[0]).strip()
 
         def find() -> None:
             with self._asking:
-                display = "" if word == "none" else ask_displays(word).found
+                display = "" if entry == "none" else ask_displays(entry).matched_name
 
             def show() -> None:
                 self._windows.show_on(display)
                 self.show_sinks()
-                self._tell("/window/current", display or "none")
+                self._notify("/window/current", display or "none")
                 reply.done(display or "none")
 
             self._hooks.post(partial(reply.attempt, show))

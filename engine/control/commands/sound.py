@@ -1,8 +1,8 @@
-"""`/audio/input`, `/audio/file`, `/audio/track`, `/audio/monitor`: what is heard and drawn, chosen during the show.
+"""`/audio/input`, `/audio/file`, `/audio/track`, `/audio/monitor`: selects the sound during the show.
 
 Opening a device or a file takes time, so a worker thread does it, in order; the former sound plays until then. Of the
-choices that wait behind a slow one only the newest of each kind is opened; the others are answered. Files are named
-below the music folders only, because the person who starts the engine decides what its senders may read.
+choices that wait behind a slow one only the newest of each kind is opened; the others are answered. Files can only be
+chosen below the music folders, because the person who starts the engine decides what its senders may read.
 """
 
 import logging
@@ -13,47 +13,47 @@ from pathlib import Path
 from typing import Final
 
 from engine.audio.chosen import DEMO, FILES, ChosenAudio, ChosenSound
-from engine.audio.devices import AudioDevice, Kind, list_devices, renew_for
+from engine.audio.devices import AudioDevice, Kind, list_devices, restart_for
 from engine.audio.input import AudioInput
 from engine.audio.playlist import LISTS, SOUNDS, PlaylistFeed
 from engine.audio.rtp import RTP_PREFIX
 from engine.control import Args, CommandTable, Reply
-from engine.control.commands import Tools
+from engine.control.commands import CommandContext
 from engine.errors import AudioError
-from engine.osc.decode import shown
+from engine.osc.decode import printable
 from engine.system.daemon_worker import DaemonWorker, call_on_thread
 from engine.system.folder_files import MAX_ENTRIES, MAX_WORD_CHARACTERS, OfferedFiles, folders_offered
 from engine.system.guarded_thread import Guard
 
 SUPERSEDED: Final = "superseded by another choice"
-EAGER_S: Final = 1.5  # after a command the next states are told at once; longer than most devices delay the sound
-TELLING_S: Final = 0.5
+EAGER_S: Final = 1.5  # after a command the next states are published at once; longer than most devices delay the sound
+POSITION_INTERVAL_S: Final = 0.5
 NOT_OFFLINE: Final = "the sound cannot be changed in an offline run: start with another --audio"
 NO_LIST: Final = "no sound file plays: choose one (/audio/file/open), or the last list (/audio/input/open files)"
 
 log = logging.getLogger(__name__)
 
 Entry = tuple[str | int, str, bool]
-"""(word, title, True if it is in use)."""
+"""(entry, title, True if it is in use)."""
 
 
 class SoundControl:
-    """Commands run on OSC's threads; answers come from the worker, and lists from a thread of their own."""
+    """The commands of `/audio`, on OSC's threads; answers come from the worker, lists from a thread of their own."""
 
-    def __init__(self, tools: Tools, audio: AudioInput, folders: Sequence[Path]) -> None:
-        """`folders`: of the files that may be played."""
+    def __init__(self, context: CommandContext, audio: AudioInput, folders: Sequence[Path]) -> None:
+        """`folders`: the music folders, whose files may be played."""
         self._sound = audio.sound if isinstance(audio, ChosenAudio) else None
         self._offered = OfferedFiles("music", folders, SOUNDS | LISTS, "/audio/file/list")
-        self._tell = tools.tell
+        self._notify = context.notify
         self._worker = DaemonWorker("sound") if self._sound is not None else None
-        self._guard = Guard(log, tools.report, "audio.choose", "a sound could not be opened or listed")
+        self._guard = Guard(log, context.report, "audio.choose", "a sound could not be opened or listed")
         self._waiting: dict[str, tuple[Reply, Callable[[], None]]] = {}
         """The newest request of each kind that the worker has not begun."""
         self._lock = threading.Lock()  # protects it
         self._file = ""
-        """The list that plays, as it was named."""
-        self._told: tuple[str | int, ...] = (0, 0, "", "")
-        self._next_telling_s = self._eager_until_s = float("-inf")
+        """The entry of the list that plays."""
+        self._last_published: tuple[str | int, ...] = (0, 0, "", "")
+        self._next_position_s = self._eager_until_s = float("-inf")
         self._is_eager = False
 
     def close(self) -> None:
@@ -76,46 +76,46 @@ class SoundControl:
         table.add("/audio/devices", self._on_devices)
 
     def poll(self, now_s: float) -> bool:
-        """Tell what plays and where. The sending thread, at least once a second; True for 60 times a second."""
+        """Publish the playing track and its position. The sending thread, at least once per second; True: 60 times."""
         if self._sound is None:
             return False
         if self._is_eager:
             self._is_eager, self._eager_until_s = False, now_s + EAGER_S
-        place = self._sound.place
-        now = (0, 0, "", "off") if place is None else (place.number, place.tracks, place.name, place.state)
-        is_new = now != self._told and (place is not None or bool(self._told[0]))
+        at = self._sound.track_position
+        now = (0, 0, "", "off") if at is None else (at.number, at.tracks, at.name, at.state)
+        is_new = now != self._last_published and (at is not None or bool(self._last_published[0]))
         if is_new:
-            self._told = now
-            self._tell("/audio/file/playing", *now)
-        if place is not None and (is_new or now_s >= self._next_telling_s):
-            self._next_telling_s = now_s + TELLING_S
-            self._tell("/audio/file/position", place.position_s, place.length_s)
+            self._last_published = now
+            self._notify("/audio/file/playing", *now)
+        if at is not None and (is_new or now_s >= self._next_position_s):
+            self._next_position_s = now_s + POSITION_INTERVAL_S
+            self._notify("/audio/file/position", at.position_s, at.length_s)
         return now_s < self._eager_until_s
 
-    # -- commands -------------------------------------------------------------------------------
+    # -- commands ----------------------------------------------------------------------------------
 
     def _on_open(self, kind: str, open_: Callable[[ChosenSound, str], str | int], args: Args, reply: Reply) -> None:
         if len(args) != 1 or not isinstance(args[0], str | int | float):
             raise AudioError(f"takes an entry of /audio/{kind}/list")
-        word = f"{args[0]:g}" if isinstance(args[0], int | float) else args[0]
-        if len(word) > MAX_WORD_CHARACTERS:
-            raise AudioError(f"{shown(word, 40)!r} is longer than any name")
+        entry = f"{args[0]:g}" if isinstance(args[0], int | float) else args[0]
+        if len(entry) > MAX_WORD_CHARACTERS:
+            raise AudioError(f"{printable(entry, 40)!r} is longer than any name")
 
         sound = self._require_sound()
 
         def work() -> None:
             try:
-                current = open_(sound, word)
+                current = open_(sound, entry)
             except AudioError as error:
                 raise AudioError(self._offered.without_folders(str(error))) from None
-            self._tell(f"/audio/{kind}/current", current)
+            self._notify(f"/audio/{kind}/current", current)
             self._is_eager = True
             reply.done(current)
 
         self._submit(kind, reply, work)
 
     def _submit(self, kind: str, reply: Reply, work: Callable[[], None]) -> None:
-        """Let the worker do it after what was asked before; of one kind only the newest waits."""
+        """Queue work for the worker; of each kind only the newest waits."""
         with self._lock:
             before = self._waiting.get(kind)
             self._waiting[kind] = reply, work
@@ -126,7 +126,7 @@ class SoundControl:
         self._worker.submit(self._guard.attempt, partial(self._do_newest, kind))
 
     def _do_newest(self, kind: str) -> None:
-        """The worker's thread."""
+        """Run the newest request of a kind. The worker's thread."""
         with self._lock:
             reply, work = self._waiting.pop(kind)
         reply.attempt(work)
@@ -134,17 +134,17 @@ class SoundControl:
     def _on_list(self, kind: str, entries: Callable[[ChosenSound], Iterable[Entry]], args: Args, reply: Reply) -> None:
         sound = self._require_sound()
 
-        def tell() -> None:
-            for word, title, is_on in entries(sound):
-                reply.send(f"/audio/{kind}/entry", word, title, int(is_on))
+        def send_entries() -> None:
+            for entry, title, is_on in entries(sound):
+                reply.send(f"/audio/{kind}/entry", entry, title, int(is_on))
             reply.done()
 
         # not on the worker: a folder on a slow disk must not hold up a choice
-        call_on_thread(f"{kind} list", self._guard.attempt, partial(reply.attempt, tell))
+        call_on_thread(f"{kind} list", self._guard.attempt, partial(reply.attempt, send_entries))
 
     def _on_transport(self, verb: str, args: Args, reply: Reply) -> None:
         feed = self._feed()
-        feed.order(getattr(feed, verb))
+        feed.queue_command(getattr(feed, verb))
         self._is_eager = True
         reply.done()
 
@@ -155,7 +155,7 @@ class SoundControl:
         if not 0.0 <= position_s < float("inf"):
             raise AudioError(f"{position_s:g} is not a position in the file: 0 s is its beginning")
         feed = self._feed()
-        feed.order(partial(feed.seek, position_s))
+        feed.queue_command(partial(feed.seek, position_s))
         self._is_eager = True
         reply.done()
 
@@ -163,9 +163,9 @@ class SoundControl:
         self._require_sound()
 
         def look() -> None:
-            is_new = renew_for("")
+            is_new = restart_for("")
             for kind in ("input", "monitor"):
-                self._tell(f"/audio/{kind}/changed")
+                self._notify(f"/audio/{kind}/changed")
             reply.done(int(is_new))
 
         self._submit("devices", reply, look)
@@ -181,66 +181,66 @@ class SoundControl:
             raise AudioError(NOT_OFFLINE)
         return self._sound
 
-    # -- the worker's thread; `_inputs`, `_files`, `_tracks`, `_outputs`: the list's ------------------
+    # -- the worker's thread; `_inputs`, `_files`, `_tracks`, `_outputs`: the list's ---------------
 
-    def _open_input(self, sound: ChosenSound, word: str) -> str:
-        if word == sound.word and sound.state != "lost":
-            return word  # some devices cannot be opened twice
-        if word == DEMO:
+    def _open_input(self, sound: ChosenSound, entry: str) -> str:
+        if entry == sound.source and sound.state != "lost":
+            return entry  # some devices cannot be opened twice
+        if entry == DEMO:
             sound.open_demo()
-        elif word == FILES:
+        elif entry == FILES:
             sound.resume_files()
-        elif word and word == sound.rtp:
-            sound.open_rtp(word)
+        elif entry and entry == sound.rtp:
+            sound.open_rtp(entry)
         else:
-            sound.open_device(word.removeprefix("device:"))
-        return sound.word
+            sound.open_device(entry.removeprefix("device:"))
+        return sound.source
 
     def _inputs(self, sound: ChosenSound) -> Iterable[Entry]:
-        devices, why = _listed("input")
-        yield DEMO, f"built-in demo loop{why}", sound.word == DEMO
+        devices, why = _list_or_reason("input")
+        yield DEMO, f"built-in demo loop{why}", sound.source == DEMO
         if sound.files:
             more = f" and {len(sound.files) - 1} more" if len(sound.files) > 1 else ""
-            yield FILES, f"sound files: {sound.files[0].name}{more}", sound.word == FILES
+            yield FILES, f"sound files: {sound.files[0].name}{more}", sound.source == FILES
         if sound.rtp:
-            yield sound.rtp, f"sound of another program ({sound.rtp})", sound.word == sound.rtp
-        yield from _entries(devices, sound.word, lambda device: device.channels)
+            yield sound.rtp, f"sound of another program ({sound.rtp})", sound.source == sound.rtp
+        yield from _entries(devices, sound.source, lambda device: device.channels)
 
-    def _open_file(self, sound: ChosenSound, word: str) -> str:
-        sound.open_files(self._offered.path_of(word))
-        self._file = word
-        return word
+    def _open_file(self, sound: ChosenSound, entry: str) -> str:
+        sound.open_files(self._offered.path_of(entry))
+        self._file = entry
+        return entry
 
     def _files(self, sound: ChosenSound) -> Iterable[Entry]:
-        for word, is_folder in self._offered.listed().items():
-            yield word, f"{word}/" if is_folder else word, word == self._file and sound.word == FILES
+        for entry, is_folder in self._offered.listed().items():
+            yield entry, f"{entry}/" if is_folder else entry, entry == self._file and sound.source == FILES
 
-    def _open_track(self, sound: ChosenSound, word: str) -> int:
+    def _open_track(self, sound: ChosenSound, entry: str) -> int:
         feed = self._feed()
-        if not word.isdecimal() or not 1 <= int(word) <= len(feed.tracks):
-            raise AudioError(f"{shown(word, 40)!r} is no file of the list: it has 1 to {len(feed.tracks)}")
-        feed.order(partial(feed.go, int(word)))
-        return int(word)
+        if not entry.isdecimal() or not 1 <= int(entry) <= len(feed.tracks):
+            raise AudioError(f"{printable(entry, 40)!r} is no file of the list: it has 1 to {len(feed.tracks)}")
+        feed.queue_command(partial(feed.go, int(entry)))
+        return int(entry)
 
     def _tracks(self, sound: ChosenSound) -> Iterable[Entry]:
-        feed, place = sound.playlist, sound.place
+        feed, position = sound.playlist, sound.track_position
         for number, track in enumerate(feed.tracks[:MAX_ENTRIES] if feed else (), start=1):
-            yield number, track.name, place is not None and place.number == number
+            yield number, track.name, position is not None and position.number == number
 
-    def _open_monitor(self, sound: ChosenSound, word: str) -> str:
-        if word != sound.monitor.word:
-            sound.open_monitor(word)
-        return sound.monitor.word
+    def _open_monitor(self, sound: ChosenSound, entry: str) -> str:
+        if entry != sound.monitor.output_name:
+            sound.open_monitor(entry)
+        return sound.monitor.output_name
 
     def _outputs(self, sound: ChosenSound) -> Iterable[Entry]:
-        word = sound.monitor.word
-        devices, why = _listed("output")
-        yield "none", f"not heard{why}", word == "none"
-        yield from _entries(devices, word, lambda device: device.outputs)
+        current = sound.monitor.output_name
+        devices, why = _list_or_reason("output")
+        yield "none", f"not heard{why}", current == "none"
+        yield from _entries(devices, current, lambda device: device.outputs)
 
 
-def _listed(kind: Kind) -> tuple[Sequence[AudioDevice], str]:
-    """The devices, or the reason in brackets why there are none."""
+def _list_or_reason(kind: Kind) -> tuple[Sequence[AudioDevice], str]:
+    """The devices and "", or none and the reason in brackets."""
     try:
         return list_devices(kind), ""
     except AudioError as error:
@@ -250,18 +250,18 @@ def _listed(kind: Kind) -> tuple[Sequence[AudioDevice], str]:
 def _entries(
     devices: Sequence[AudioDevice], on: str, channels: Callable[[AudioDevice], int]
 ) -> Iterable[tuple[str, str, bool]]:
-    """The devices; the one in use, too, if it is not listed."""
+    """Entries of the devices, and of the one in use if it is not listed. `on`: name of that one."""
     names = [device.name for device in devices]
     for device in devices:
-        word = device.name if names.count(device.name) == 1 else str(device.index)
+        name = device.name if names.count(device.name) == 1 else str(device.index)
         default = ", default" if device.is_default else ""
-        yield word, f"{device.name} ({channels(device)} channels{default})", device.name == on
+        yield name, f"{device.name} ({channels(device)} channels{default})", device.name == on
     if on not in (*names, DEMO, FILES, "none") and not on.startswith(RTP_PREFIX):
         yield on, f"{on} (not available)", True
 
 
 def music_folders(configured: Sequence[str], audio: str | None) -> list[Path]:
-    """The configured folders, else the user's own; and that of the file, or the folder, which the run began with."""
+    """The configured folders, else the user's own; and the folder, or that of the file, of the run's start."""
     import platformdirs
 
     is_file = audio not in (None, DEMO) and not audio.startswith(("device:", RTP_PREFIX))

@@ -1,10 +1,10 @@
-"""The show's timecode: reads LTC, MTC and Art-Net's, starts cues, leads the beat, tells subscribers the time.
+"""The show's timecode: reads LTC, MTC and Art-Net's, starts cues, leads the beat, and sends subscribers the time.
 
     LTC (audio thread), MTC (OSC's threads), Art-Net (its own) ─► queues ─► clock ─┬─► cues, beat
                                                                 └─► /timecode/now, status
 
-Everything but the queues runs on the render thread, once a frame, so that a cue starts in the frame in which its
-time is reached.
+Everything but the queues runs on the render thread, once per frame, so that a cue starts in the frame that reaches its
+time.
 """
 
 from collections import deque
@@ -12,7 +12,7 @@ from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 
 from engine.control import Args, CommandTable, Reply
-from engine.control.commands import Tools
+from engine.control.commands import CommandContext
 from engine.control.commands.cue import CueControl
 from engine.errors import CueError
 from engine.params import CueList
@@ -56,19 +56,19 @@ def conditions(*, hears_artnet: bool = True) -> Iterator[tuple[str, Callable[[Va
 
     def check_offset(value: Value) -> None:
         if parse_offset(str(value)) is None:
-            shown = repr(str(value))[:40]
-            raise Rejected(f"/timecode/offset: {shown} is neither hh:mm:ss:ff (01:00:00:00) nor seconds (-0.04)")
+            text = repr(str(value))[:40]
+            raise Rejected(f"/timecode/offset: {text} is neither hh:mm:ss:ff (01:00:00:00) nor seconds (-0.04)")
 
     yield "/timecode/source", check_source
     yield "/timecode/offset", check_offset
 
 
 class TimecodeControl:
-    """`on_midi` on OSC's threads, `status` on any, everything else on the frame loop's."""
+    """Follows the timecode source. `on_midi` on OSC's threads, `status` on any, the rest on the frame loop's."""
 
     def __init__(
         self,
-        tools: Tools,
+        context: CommandContext,
         *,
         cues: CueControl,
         take_ltc: Callable[[], list[TimecodeReading]],
@@ -76,7 +76,7 @@ class TimecodeControl:
         follow_beat: Callable[..., None],
     ) -> None:
         """`take_ltc()` returns the LTC frames decoded since its last call. `follow_beat`: `Tempo.follow`."""
-        self._store, self._tell, self._report = tools.store, tools.tell, tools.report
+        self._store, self._notify, self._report = context.store, context.notify, context.report
         self._cues, self._take_ltc, self._sound_channels = cues, take_ltc, sound_channels
         self._follow_beat = follow_beat
         self._midi: deque[tuple[MidiEvent, float]] = deque(maxlen=MAX_QUEUED)
@@ -89,14 +89,14 @@ class TimecodeControl:
         """A cue that could not be started yet, because a command was running."""
         self._timed: tuple[TimedCue, ...] = ()
         self._timed_for: tuple[CueList, TimecodeRate] | None = None
-        """The cue list and rate that `_timed` was made for."""
+        """The cue list and rate that `_timed` was computed for."""
         self._offset_text, self._offset = "", ZERO
-        self._asked_channel = 0
+        self._checked_channel = 0
         self._free_since_s: float | None = None
         """When the tempo began to wait for timecode that nothing reads; infinite once that was reported."""
-        self._told_ignored: set[str] = set()
-        self._told_text = ""
-        self._next_telling_s = float("-inf")
+        self._reported_ignored: set[str] = set()
+        self._last_text = ""
+        self._next_notify_s = float("-inf")
         self._status = OFF
         self._running: tuple[float, float, float, str] | None = None
         """Time, seconds, speed and rate of the last frame with a position."""
@@ -106,7 +106,7 @@ class TimecodeControl:
 
     @property
     def status(self) -> TimecodeStatus:
-        """As of the last frame. Any thread."""
+        """The status as of the last frame. Any thread."""
         return self._status
 
     def position_at(self, now_s: float) -> tuple[float, float, str] | None:
@@ -121,7 +121,7 @@ class TimecodeControl:
         self._midi.append((event, now_s))
 
     def step(self, now_s: float) -> None:
-        """Read what has arrived and act on it. Once a frame."""
+        """Read the timecode that has arrived, and start cues and lead the beat by it. Once per frame."""
         source = str(self._store.get("/timecode/source"))
         if source != self._status.source:
             self._restart(source)
@@ -143,7 +143,7 @@ class TimecodeControl:
         seconds = show_time(position_s, self._current_offset().at(self._clock.rate))
         text = text_at(seconds, self._clock.rate)
         if state != self._status.state:
-            self._tell("/timecode/state", state)
+            self._notify("/timecode/state", state)
         self._status = TimecodeStatus(
             source=source, state=state, rate=self._clock.rate.name, position=text, seconds=seconds, speed=speed
         )
@@ -153,15 +153,15 @@ class TimecodeControl:
         if speed > 0.0:
             bpm = snapshot.number("/tempo/bpm")
             self._follow_beat("timecode", beat=seconds * bpm / 60.0, bpm=bpm, at_s=now_s)
-        self._tell_now(text, seconds, now_s)
+        self._notify_position(text, seconds, now_s)
 
     def _restart(self, source: str) -> None:
-        """Begin with another source; the picture stays."""
+        """Reset the clock for another source; the picture stays."""
         self._clock, self._mtc, self._due = TimecodeClock(), MtcAssembler(), None
         self._chase.forget()
         self._running = None
         self._status = TimecodeStatus(source=source, state="none", rate="", position="", seconds=0.0, speed=0.0)
-        self._tell("/timecode/state", "none")
+        self._notify("/timecode/state", "none")
 
     def _readings(self, source: str) -> list[TimecodeReading]:
         """Empty all queues; returns the readings of `source`."""
@@ -175,8 +175,8 @@ class TimecodeControl:
             if reading is not None:
                 mtc.append(reading)
         for name, protocol, readings in (("mtc", "MIDI", mtc), ("artnet", "Art-Net", artnet)):
-            if readings and source != name and name not in self._told_ignored:
-                self._told_ignored.add(name)
+            if readings and source != name and name not in self._reported_ignored:
+                self._reported_ignored.add(name)
                 reason = f"/timecode/source is {source}; /timecode/source {name} follows it"
                 self._report(f"timecode.ignored.{name}", f"{protocol} timecode arrives and is ignored: {reason}")
         return {"ltc": ltc, "mtc": mtc, "artnet": artnet}.get(source, [])
@@ -196,9 +196,9 @@ class TimecodeControl:
         """Report, once, a channel that the sound does not have."""
         channel = self._store.get("/timecode/ltc_channel")
         assert isinstance(channel, int)
-        if source != "ltc" or channel == self._asked_channel:
+        if source != "ltc" or channel == self._checked_channel:
             return
-        self._asked_channel = channel
+        self._checked_channel = channel
         if channel > (channels := self._sound_channels()):
             has = f"the sound has {channels} channel{'s' if channels > 1 else ''}"
             self._report("timecode", f"/timecode/ltc_channel {channel}: {has}; choose 1..{channels}")
@@ -230,12 +230,12 @@ class TimecodeControl:
             )
         return self._timed
 
-    def _tell_now(self, text: str, seconds: float, now_s: float) -> None:
+    def _notify_position(self, text: str, seconds: float, now_s: float) -> None:
         rate_hz = self._store.snapshot().number("/timecode/now/rate_hz")
-        if rate_hz > 0.0 and now_s >= self._next_telling_s and text != self._told_text:
-            self._next_telling_s = now_s + 1.0 / rate_hz
-            self._told_text = text
-            self._tell("/timecode/now", text, seconds)
+        if rate_hz > 0.0 and now_s >= self._next_notify_s and text != self._last_text:
+            self._next_notify_s = now_s + 1.0 / rate_hz
+            self._last_text = text
+            self._notify("/timecode/now", text, seconds)
 
     def _on_cue_timecode(self, args: Args, reply: Reply) -> None:
         if len(args) != 2 or not isinstance(args[1], str):

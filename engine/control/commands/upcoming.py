@@ -1,10 +1,10 @@
-"""Looks that may come: who gets ready for them, and which presets have a shader that cannot be shown."""
+"""Prepares looks before they are on screen, and finds presets with a shader that cannot be shown."""
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 
-from engine.control import Reply, Tell
-from engine.params.preset_shelf import PresetShelf
+from engine.control import Notify, Reply
+from engine.params.preset_cache import PresetCache
 from osc_schema import Value
 from osc_schema.fx import SLOTS, enable_address, file_address
 
@@ -13,12 +13,12 @@ FAULT = "/preset/fault"
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Upcoming:
-    """Those who must be ready before a look comes, because they read, test, compile or draw something for it."""
+    """The parts that read, test, compile or draw something for a look before it is on screen."""
 
     preparers: tuple[Callable[[Mapping[str, Value]], None], ...] = ()
-    """Each gets all values of a look that waits for its beat or is prepared. Any thread; never waits."""
+    """Each is called with all values of a look that waits for its beat or is prepared. Any thread; never waits."""
     fault_of: Callable[[str], str] = lambda file: ""
-    """Why the shader of that name cannot be shown, "" if it can. Any thread."""
+    """`fault_of(file)`: why the shader of that name cannot be shown, "" if it can. Any thread."""
 
     def prepare(self, values: Mapping[str, Value]) -> None:
         for prepare in self.preparers:
@@ -26,33 +26,33 @@ class Upcoming:
 
 
 class PresetFaults:
-    """Presets with a shader that cannot be shown: told when asked, and to all when it changes. `step`: the disk's
-    thread; the rest any."""
+    """Finds presets with a shader that cannot be shown, and announces changes. `step`: the disk's thread; the rest
+    any."""
 
-    def __init__(self, shelf: PresetShelf, fault_of: Callable[[str], str], tell: Tell) -> None:
-        self._shelf, self._fault_of, self._tell = shelf, fault_of, tell
-        self.told: dict[str, str] = {}
-        """The reason by preset, as told last. Replaced as a whole. Any thread."""
+    def __init__(self, cache: PresetCache, fault_of: Callable[[str], str], notify: Notify) -> None:
+        self._cache, self._fault_of, self._notify = cache, fault_of, notify
+        self.last_published: dict[str, str] = {}
+        """The reason by preset, as last published. Replaced as a whole. Any thread."""
 
     def now(self) -> dict[str, str]:
-        """The reason by preset, of those that have a fault."""
-        found = {name: self._fault(name) for name in self._shelf.names()}
+        """The reason by preset, for presets that have a fault."""
+        found = {name: self._fault(name) for name in self._cache.names()}
         return {name: reason for name, reason in found.items() if reason}
 
     def step(self) -> None:
-        """Tell what has changed."""
+        """Notify subscribers of changes."""
         now = self.now()
-        for name in now.keys() | self.told.keys():
-            if now.get(name, "") != self.told.get(name, ""):
-                self._tell(FAULT, name, now.get(name, ""))
-        self.told = now
+        for name in now.keys() | self.last_published.keys():
+            if now.get(name, "") != self.last_published.get(name, ""):
+                self._notify(FAULT, name, now.get(name, ""))
+        self.last_published = now
 
     def send(self, reply: Reply) -> None:
         for name, reason in self.now().items():
             reply.send(FAULT, name, reason)
 
     def _fault(self, name: str) -> str:
-        loaded = self._shelf.find(name)
+        loaded = self._cache.find(name)
         values = {} if loaded is None else loaded.by_address()
         files = [values.get(file_address(slot)) for slot in SLOTS if values.get(enable_address(slot))]
         return next((reason for file in files if file and (reason := self._fault_of(str(file)))), "")

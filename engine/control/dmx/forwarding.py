@@ -1,12 +1,12 @@
-"""Chooses the channels that go on to the map: only changed ones, mapped ones first. Pure.
+"""Chooses the DMX channels that are passed on to the map: only changed ones, mapped ones first. Pure.
 
-64 universes of 512 channels at 44 Hz are 1.4 million levels a second, of which few are mapped. So the levels last
-passed on are kept beside the newest, and in each turn a limited number of channels that differ goes on: mapped ones
-first, in turns between universes; then a few others, for learning and for the list of what is heard. What is left goes
-on later, with the level it has then.
+64 universes of 512 channels at 44 Hz are 1.4 million levels per second, of which few are mapped. So the levels last
+passed on are stored beside the newest, and each turn passes on a limited number of channels that differ: mapped ones
+first, in turns between universes; then a few others, for learning and for `/map/heard`. The rest follows in later
+turns, with the level it has then.
 
 The first packet of a universe sets mapped channels, as a fader does that is touched; its other channels are only noted,
-or they would be learned in place of the fader that moves.
+because otherwise `/map/learn` would take them instead of the fader that moves.
 
 `/dmx/1/17` is channel 17 of universe 1, 0..1 in steps of 1/255. `/dmx/1/17/16bit` is channels 17 (coarse) and 18 (fine)
 as one value; it exists only if it is mapped.
@@ -25,7 +25,7 @@ from engine.params.mapping.controls import DMX
 PAIR: Final = "16bit"
 MAX_MAPPED: Final = 256  # channels in one turn
 MAX_OTHERS: Final = 32  # in one turn, for learning and the list
-RESTING: Final = -1.0  # a pair that was mapped in mid-show: it moves nothing until its fader moves
+RESTING: Final = -1.0  # a pair that was mapped during the show: it sets nothing until its fader moves
 
 
 class _Channels:
@@ -39,14 +39,14 @@ class _Channels:
         self.is_unsent = np.ones(CHANNELS, np.bool_)
         """True for mapped channels that were never passed on."""
         self.noted = 0
-        """Channels whose first level is known."""
+        """Number of channels whose first level is known."""
         self.pairs: dict[int, float | None] = {}
-        """Value last passed on by the index of the coarse channel; None before the first."""
+        """Value last passed on, by the index of the coarse channel; None before the first."""
         self.next_at = {True: 0, False: 0}
-        """Where the next turn goes on, for mapped channels and for others."""
+        """Index where the next turn continues, for mapped channels (True) and for others."""
 
     def some(self, has_changed: np.ndarray, most: int, *, is_mapped: bool) -> tuple[np.ndarray, bool]:
-        """Ascending indices of at most `most` changed channels, each in its turn; and True if some are left."""
+        """Ascending indices of at most `most` changed channels, in turns; and True if some are left."""
         changed = np.flatnonzero(has_changed)
         at = int(np.searchsorted(changed, self.next_at[is_mapped]))
         found = np.roll(changed, -at)[: max(0, most)]
@@ -54,13 +54,13 @@ class _Channels:
             self.next_at[is_mapped] = int(found[-1] + 1) % CHANNELS
         return np.sort(found), len(found) < len(changed)
 
-    def messages(self, levels: np.ndarray, found: np.ndarray) -> list[Message]:
-        self.sent[found] = levels[found]
-        return [Message(self.addresses[at], (int(levels[at]) / 255.0,), "f") for at in found]
+    def messages(self, levels: np.ndarray, indices: np.ndarray) -> list[Message]:
+        self.sent[indices] = levels[indices]
+        return [Message(self.addresses[at], (int(levels[at]) / 255.0,), "f") for at in indices]
 
 
 class Forwarder:
-    """Messages for changed channels. One thread at a time."""
+    """Builds messages for changed channels. One thread at a time."""
 
     def __init__(self, universes: Iterable[int]) -> None:
         self._channels = {number: _Channels(number) for number in universes}
@@ -91,16 +91,16 @@ class Forwarder:
         first = self._turn % max(1, len(numbers))
         self._turn += 1
         order = numbers[first:] + numbers[:first]
-        taken: dict[int, list[Message]] = {}
+        by_universe: dict[int, list[Message]] = {}
         left: set[int] = set()
         for choose, allowance in ((self._take_mapped, MAX_MAPPED), (self._take_others, MAX_OTHERS)):
             for number in order:
                 found, is_left = choose(self._channels[number], universes[number], allowance)
-                taken.setdefault(number, []).extend(found)
+                by_universe.setdefault(number, []).extend(found)
                 allowance -= len(found)
                 if is_left:
                     left.add(number)
-        return [(universes[number], messages) for number, messages in taken.items() if messages], frozenset(left)
+        return [(universes[number], messages) for number, messages in by_universe.items() if messages], frozenset(left)
 
     def _take_mapped(self, own: _Channels, universe: Universe, most: int) -> tuple[list[Message], bool]:
         levels = universe.levels
@@ -125,14 +125,14 @@ class Forwarder:
         return messages, is_left
 
     def _take_others(self, own: _Channels, universe: Universe, most: int) -> tuple[list[Message], bool]:
-        if most <= 0:  # during a flood: its turn comes
+        if most <= 0:  # too many in this turn: the next ones continue
             return [], True
         has_changed = (universe.levels != own.sent) & ~own.is_mapped
         found, is_left = own.some(has_changed, most, is_mapped=False)
         return own.messages(universe.levels, found), is_left
 
     def _channels_at(self, address: str) -> Iterable[tuple[int, int, bool]]:
-        """(universe, index of the channel, True for a pair) of every channel that the address of a map means."""
+        """(universe, index of the channel, True for a pair) of every channel that a mapped address denotes."""
         parts = address.split("/")
         if len(parts) not in (4, 5) or parts[0] or parts[1] not in (DMX, "*"):
             return
@@ -144,9 +144,9 @@ class Forwarder:
                 yield number, channel - 1, is_pair
 
 
-def _numbers(part: str, known: Iterable[int]) -> Iterable[int]:
-    """The numbers that a part of an address means: one, or all known ones for `*`."""
+def _numbers(part: str, allowed: Iterable[int]) -> Iterable[int]:
+    """The numbers that a part of an address denotes: one, or all allowed ones for `*`."""
     if part == "*":
-        return tuple(known)
+        return tuple(allowed)
     is_number = part.isascii() and part.isdecimal() and len(part) <= 5 and str(int(part)) == part
-    return (int(part),) if is_number and int(part) in frozenset(known) else ()
+    return (int(part),) if is_number and int(part) in frozenset(allowed) else ()

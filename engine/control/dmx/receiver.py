@@ -2,9 +2,9 @@
 
     sockets ─► packets.py ─► Universe (newest levels) ─► Forwarder (changed channels) ─► deliver
 
-Levels are read as they come, but passed on at most a hundred times a second: of those between two frames only the
-newest is seen. Each turn reads and passes on a limited number, then rests, so that a flood takes no time from the
-picture; what the socket cannot hold is lost, and a newer packet follows within 25 ms.
+Levels are read as they come, but passed on at most a hundred times per second: of those between two frames only the
+newest counts. Each turn reads and passes on a limited number, then rests, so that many packets take no time from the
+picture; what the socket's buffer cannot hold is lost, and a newer packet follows within 25 ms.
 """
 
 import logging
@@ -39,9 +39,9 @@ PACKETS_A_TURN: Final = 256  # of one socket
 READ_INTERVAL_S: Final = 0.004  # between two turns
 FORWARD_INTERVAL_S: Final = 0.01
 STEP_INTERVAL_S: Final = 0.5  # between two checks for silent senders
-PORTS_INTERVAL_S: Final = 5.0  # between two looks for programs on the same ports
+PORTS_INTERVAL_S: Final = 5.0  # between two checks for programs on the same ports
 CLOSED_WITHIN_S: Final = 3.0
-MAX_TOLD: Final = 8  # lines about universes that are not configured
+MAX_REPORTED_UNIVERSES: Final = 8  # lines about universes that are not configured
 MAX_WAITING: Final = 16  # hosts whose polls are not answered yet
 MAX_DELAY_S: Final = 1.0
 
@@ -50,10 +50,10 @@ ReadPacket = Callable[[bytes, str, int], LevelsPacket | None]
 
 
 class WaitingPolls:
-    """ArtPolls that wait for their reply, one thread at a time. Pure: time is an argument. The reply goes to the host
-    that asked, at Art-Net's port ("Discovery Packets"), after a random delay of up to a second, so that a console is
-    not buried by a hundred at once. The sender's address may be forged, and a reply is seventeen times as large as a
-    poll: one reply a second goes to a host, and at most 16 hosts wait."""
+    """The queue of ArtPolls that wait for their reply. One thread at a time. Pure: time is an argument. The reply goes
+    to the host that asked, at Art-Net's port ("Discovery Packets"), after a random delay of up to a second, so that a
+    console does not get a hundred at once. The sender's address may be forged, and a reply is seventeen times as large
+    as a poll: a host gets one reply per second, and at most 16 hosts wait."""
 
     def __init__(self, delay_s: Callable[[], float]) -> None:
         """`delay_s()`: the delay of one reply, 0..`MAX_DELAY_S`."""
@@ -68,7 +68,7 @@ class WaitingPolls:
         self._waiting[host] = now_s + self._delay_s(), poll
 
     def take_due(self, now_s: float) -> list[tuple[str, Poll]]:
-        """Hosts with their polls."""
+        """Remove and return the polls whose reply is due, with their hosts."""
         due = [(host, poll) for host, (due_s, poll) in self._waiting.items() if due_s <= now_s]
         for host, _ in due:
             del self._waiting[host]
@@ -80,7 +80,7 @@ class WaitingPolls:
 
 
 class DmxReceiver:
-    """Runs from `start` to `close`. `start` raises MultiverseError, which names the port, if it cannot bind."""
+    """The DMX receiver, from `start` to `close`. `start` raises MultiverseError with the port if it cannot bind."""
 
     def __init__(
         self,
@@ -91,7 +91,7 @@ class DmxReceiver:
         mapped: Callable[[], frozenset[str]],
         clock: Clock,
         report: Report,
-        say: Callable[[str], None],
+        notice: Callable[[str], None],
         name: str,
         interface: str | None = None,
         artnet_port: int = ARTNET_PORT,
@@ -108,7 +108,7 @@ class DmxReceiver:
         self.listen = listen
         self._numbers = tuple(dict.fromkeys(universes))
         self._merge, self._on_timecode, self._deliver, self._mapped = merge, on_timecode, deliver, mapped
-        self._clock, self._report, self._say = clock, report, say
+        self._clock, self._report, self._notice = clock, report, notice
         self._name, self._interface = name, interface
         self.artnet_port, self.sacn_port = artnet_port, sacn_port
         """The ports in use, after `start`."""
@@ -117,7 +117,7 @@ class DmxReceiver:
         self._forwarder = Forwarder(self._numbers)
         self._known_map: frozenset[str] | None = None
         self._packets = self._malformed = self._ignored = self._answered = 0
-        self._told: set[int] = set()
+        self._reported_universes: set[int] = set()
         self._polls = WaitingPolls(reply_delay_s or (lambda: random.uniform(0.0, MAX_DELAY_S)))
         self._forward_s = self._step_s = self._ports_s = float("-inf")
         self._shared: list[SharedPort] = []
@@ -143,15 +143,15 @@ class DmxReceiver:
         except MultiverseError:
             self._close_sockets()
             raise
-        self._look_for_sharers()
+        self._check_shared_ports()
         self._wake_end, self._woken_end = socket.socketpair()
         self._selector.register(self._woken_end, selectors.EVENT_READ, (self._woken_end, None))
         self._thread = threading.Thread(target=self._run, name="dmx", daemon=True)
         self._thread.start()
 
     def _open(self, protocol: Protocol, port: int, read: ReadPacket) -> socket.socket:
-        sock, was_taken = open_socket(protocol, self._interface, port)
-        self._shared.append(SharedPort(protocol, sock, was_taken))
+        sock, was_in_use = open_socket(protocol, self._interface, port)
+        self._shared.append(SharedPort(protocol, sock, was_in_use))
         return self._add(sock, read)
 
     def _add(self, sock: socket.socket, read: ReadPacket) -> socket.socket:
@@ -206,7 +206,7 @@ class DmxReceiver:
             self._find_silent(now_s)
         if now_s >= self._ports_s:
             self._ports_s = now_s + PORTS_INTERVAL_S
-            self._look_for_sharers()
+            self._check_shared_ports()
         if now_s >= self._forward_s:
             self._forward(now_s)
         self._answer_polls(now_s)
@@ -237,7 +237,7 @@ class DmxReceiver:
             return None  # the sink dmx of this process, of which a poll needs no reply either
         packet = read_artnet(data, host, port)
         if packet is None:
-            own.nodes.hear(data, host, time.monotonic())
+            own.nodes.note_reply(data, host, time.monotonic())
         if isinstance(packet, Poll):
             self._polls.add(packet, host, self._clock.now_s())
             return None
@@ -253,7 +253,7 @@ class DmxReceiver:
     def _take(self, packet: LevelsPacket) -> None:
         if packet.universe not in self._numbers:
             self._ignored += 1
-            self._tell_unlisted(packet)
+            self._report_unconfigured(packet)
             return
         now_s = self._clock.now_s()
         with self._lock:
@@ -266,7 +266,7 @@ class DmxReceiver:
             is_used = universe.take(packet, now_s)
             self._packets += 1
             self._ignored += not is_used
-            is_held = universe.is_held
+            is_holding = universe.holds_last_levels
             if is_used and universe.has_news:
                 self._changed[universe.number] = universe
         if universe.stuck:
@@ -275,30 +275,30 @@ class DmxReceiver:
                 f"dmx: universe {universe.number}: packets from {universe.stuck} all have number {packet.sequence}, so"
                 " they count as repeated and are left out; its program must count them",
             )
-        if packet.is_end and is_held and not was_silent:
+        if packet.is_end and is_holding and not was_silent:
             self._report(f"dmx.silent.{universe.number}", f"{_lost(universe)} has ended it; its last levels are held")
-        elif was_silent and not is_held:
+        elif was_silent and not is_holding:
             again = " again" if before else ""
-            self._say(f"dmx: universe {universe.number} is received{again}, from {universe.source}")
+            self._notice(f"dmx: universe {universe.number} is received{again}, from {universe.source}")
 
-    def _tell_unlisted(self, packet: LevelsPacket) -> None:
+    def _report_unconfigured(self, packet: LevelsPacket) -> None:
         """Report once that a universe arrives that is not configured."""
-        if packet.universe in self._told or len(self._told) >= MAX_TOLD:
+        if packet.universe in self._reported_universes or len(self._reported_universes) >= MAX_REPORTED_UNIVERSES:
             return
-        self._told.add(packet.universe)
+        self._reported_universes.add(packet.universe)
         known = ", ".join(map(str, self._numbers[:8])) + (" ..." if len(self._numbers) > 8 else "")
-        self._say(
+        self._notice(
             f"dmx: universe {packet.universe} from {packet.protocol} {packet.name} is not used"
             f" (--dmx-universes: {known}); add it there if it should be"
         )
 
-    def _look_for_sharers(self) -> None:
+    def _check_shared_ports(self) -> None:
         for each in self._shared:
-            if (line := each.look()) is not None:
+            if (line := each.check()) is not None:
                 if each.is_shared:
                     self._report(f"dmx.shared.{each.port}", line)
                 else:
-                    self._say(line)
+                    self._notice(line)
 
     def _find_silent(self, now_s: float) -> None:
         with self._lock:
@@ -315,10 +315,10 @@ class DmxReceiver:
         if not self._changed:
             return
         self._forward_s = now_s + FORWARD_INTERVAL_S
-        taken, left = self._forwarder.take(self._changed)
+        changes, left = self._forwarder.take(self._changed)
         self._changed = {number: self._universes[number] for number in left}
         by_source: dict[str, list[Message]] = {}
-        for universe, messages in taken:
+        for universe, messages in changes:
             by_source.setdefault(universe.source, []).extend(messages)
         for source, messages in by_source.items():
             self._deliver(messages, source)  # a console's faders move in one frame, in whichever universe they are
@@ -326,7 +326,7 @@ class DmxReceiver:
     def _answer_polls(self, now_s: float) -> None:
         for host, poll in self._polls.take_due(now_s):
             self._answered += 1
-            live = [universe.number for universe in self._universes.values() if not universe.is_held]
+            live = [universe.number for universe in self._universes.values() if not universe.holds_last_levels]
             address = self._interface or address_towards(host)
             for packet in poll_replies(poll, self._numbers, live, address=address, name=self._name):
                 assert self._artnet is not None  # only its packets are polls

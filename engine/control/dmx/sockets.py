@@ -20,7 +20,7 @@ from engine.errors import MultiverseError
 from engine.system.network_interfaces import own_interfaces
 from engine.system.refused_port import refusal_reason
 from engine.system.reporting import Report
-from engine.system.shared_udp_port import has_other_program, is_taken
+from engine.system.shared_udp_port import has_other_program, is_port_bound
 
 _IP_MULTICAST_ALL: Final = 49  # Linux, ip(7)
 _REACHES_ALL: Final[dict[Protocol, str]] = {"artnet": "broadcast", "sacn": "multicast"}
@@ -31,9 +31,9 @@ def open_socket(protocol: str, interface: str | None, port: int) -> tuple[socket
     MultiverseError, which names the port."""
     is_bound = interface is not None and (sys.platform == "win32" or interface.startswith("127."))
     host = interface if is_bound and interface else ""
-    was_taken = port > 0 and is_taken(host, port)
+    was_in_use = port > 0 and is_port_bound(host, port)
     try:
-        return _bind(host, port), was_taken
+        return _bind(host, port), was_in_use
     except OSError as error:
         reason = "is used by another program that does not share it"
         if error.errno != errno.EADDRINUSE:
@@ -101,22 +101,21 @@ def _own_addresses() -> list[str]:
 
 
 class SharedPort:
-    """A port that another program on this machine may have bound, too. Then unicast of a console reaches only one of
-    the two, usually the one started last, and the other one would look as if the console sent nothing. One thread at a
-    time calls `look`; the rest on any thread."""
+    """A UDP port that another program on this machine may have bound, too. Then unicast of a console reaches only one
+    of the two programs, usually the one started last. One thread at a time calls `check`; the rest on any thread."""
 
-    def __init__(self, protocol: Protocol, sock: socket.socket, was_taken: bool) -> None:
-        """`was_taken`: another socket had the port when `sock` was bound."""
+    def __init__(self, protocol: Protocol, sock: socket.socket, was_in_use: bool) -> None:
+        """`was_in_use`: another socket had the port when `sock` was bound."""
         self.port = int(sock.getsockname()[1])
         self.is_shared = False
         self._protocol = protocol
         self._socket = sock
-        self._was_taken = was_taken
+        self._was_in_use = was_in_use
 
-    def look(self) -> str | None:
-        """Look for another program; a line for the performer if it has come or gone, else None."""
+    def check(self) -> str | None:
+        """Check for another program on the port; returns a line for the performer if that has changed, else None."""
         found = has_other_program(self._socket)
-        before, self.is_shared = self.is_shared, self._was_taken if found is None else found
+        before, self.is_shared = self.is_shared, self._was_in_use if found is None else found
         if self.is_shared == before:
             return None
         if not self.is_shared:

@@ -1,4 +1,4 @@
-"""One universe of several senders: the highest priority wins, among equals the newest packet or level. Pure.
+"""Merges the senders of one DMX universe: the highest priority wins, among equals the newest packet or level. Pure.
 
 sACN gives each packet a priority; Art-Net counts as 100, sACN's default. A console may also send a priority for each
 channel (start code 0xDD), where 0 means that it does not send that channel. Senders of one priority are not merged:
@@ -19,14 +19,14 @@ from engine.dmx.sacn import MAX_PRIORITY
 from engine.system.rate import Rate
 
 SILENT_S: Final[dict[Protocol, float]] = {"sacn": 2.5, "artnet": 10.0}
-MAX_SOURCES: Final = 8  # of one universe; then the one heard longest ago is forgotten
-STUCK_PACKETS: Final = 20  # with one number, one after the other: no network repeats a packet so often
-LATE_PACKETS: Final = 20  # a number up to this much behind is late; further behind, the sender has started again
+MAX_SOURCES: Final = 8  # of one universe; then the one received longest ago is forgotten
+STUCK_PACKETS: Final = 20  # in a row with the same number: no network repeats a packet so often
+LATE_PACKETS: Final = 20  # a number up to this much behind is late; further behind, the sender has restarted
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class DmxUniverseStatus:
-    """One universe that has been received since the start."""
+    """State of a universe that has been received since the start."""
 
     number: int
     state: Literal["live", "held"]
@@ -37,12 +37,12 @@ class DmxUniverseStatus:
     """Number of senders now."""
     priority: int
     packets_hz: float
-    """Packets a second, of all senders."""
+    """Packets per second, of all senders."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class DmxStatus:
-    """Art-Net and sACN since the start."""
+    """Counters and universes of Art-Net and sACN since the start."""
 
     listen: str
     """`artnet`, `sacn` or `both`."""
@@ -66,13 +66,13 @@ Merge = Literal["newest", "highest"]
 @dataclass(slots=True)
 class _Source:
     packet: LevelsPacket
-    """The newest one."""
-    heard_s: float
+    """The newest packet."""
+    received_s: float
     priorities: np.ndarray | None = None
-    """For each channel, (512,) int16, -1 where it sends none; None: the packets' own."""
+    """Priority per channel, (512,) int16, -1 where it sends none; None: the packets' own priority counts."""
     priorities_s: float = 0.0
     repeats: int = 0
-    """Packets in a row that had the number of the newest one."""
+    """Number of packets in a row with the sequence number of the newest one."""
 
 
 class Universe:
@@ -82,13 +82,13 @@ class Universe:
         self.number = number
         self._merge = merge
         self.levels = np.zeros(CHANNELS, np.uint8)
-        """Shape (512,), uint8; kept when senders are gone."""
+        """The merged levels, shape (512,), uint8; retained when all senders are silent."""
         self.channels = 0
         """Number of channels received so far, from channel 1."""
         self.has_news = False
         """True if the packet taken last changed levels."""
         self.stuck = ""
-        """The sender of the packet taken last, if the number of its packets stands still: they count as repeated."""
+        """The sender of the last packet, if its sequence numbers stand still: then packets count as repeated."""
         self.source = ""
         """The sender of `levels`: `artnet 2.0.0.5`."""
         self._sources: dict[str, _Source] = {}
@@ -101,12 +101,12 @@ class Universe:
         return bool(self._sources)
 
     @property
-    def is_held(self) -> bool:
+    def holds_last_levels(self) -> bool:
         """True if levels were received but no sender is left."""
         return self.channels > 0 and not self._sources
 
     def take(self, packet: LevelsPacket, now_s: float) -> bool:
-        """Use a packet of this universe. False if it is late or has lower priority than another sender."""
+        """Apply a packet of this universe. False if it is late or has lower priority than another sender."""
         self._rate.count(now_s)
         self.has_news = False
         key = f"{packet.protocol} {packet.source}"
@@ -114,7 +114,7 @@ class Universe:
         self.stuck = ""
         if known is not None and _is_late(packet, known.packet):
             known.repeats = known.repeats + 1 if packet.sequence == known.packet.sequence else 0
-            known.heard_s = now_s  # it is there, though its levels are old
+            known.received_s = now_s  # it is there, though its levels are old
             if known.repeats == STUCK_PACKETS:
                 self.stuck = f"{packet.protocol} {packet.name}"
             return False
@@ -122,14 +122,14 @@ class Universe:
             self._sources.pop(key, None)
             return True
         if known is None and len(self._sources) >= MAX_SOURCES:
-            del self._sources[min(self._sources, key=lambda name: self._sources[name].heard_s)]
+            del self._sources[min(self._sources, key=lambda name: self._sources[name].received_s)]
         if packet.is_priorities:
             if known is not None:
                 known.packet = replace(known.packet, sequence=packet.sequence)
                 known.priorities, known.priorities_s = _per_channel(packet.levels), now_s
             return known is not None
         source = self._sources[key] = known or _Source(packet, now_s)
-        source.packet, source.heard_s = packet, now_s
+        source.packet, source.received_s = packet, now_s
         self._forget_silent(now_s)
         if self._is_merged():
             return self._take_merged(packet, source)
@@ -164,7 +164,7 @@ class Universe:
 
     def _forget_silent(self, now_s: float) -> None:
         silent = [
-            key for key, source in self._sources.items() if now_s - source.heard_s > SILENT_S[source.packet.protocol]
+            key for key, source in self._sources.items() if now_s - source.received_s > SILENT_S[source.packet.protocol]
         ]
         for key in silent:
             del self._sources[key]
@@ -188,10 +188,10 @@ class Universe:
         return is_used
 
     def _merged(self, newest: _Source | None = None) -> tuple[np.ndarray, bool]:
-        """The levels of all senders, channel by channel; channels that nobody sends stay. True if `newest` has some."""
+        """The merged levels, where channels that nobody sends are unchanged; and True if `newest` provides some."""
         best = np.full(CHANNELS, -1, np.int16)
         levels, is_of_newest = self.levels.copy(), np.zeros(CHANNELS, np.bool_)
-        for source in sorted(self._sources.values(), key=lambda source: (source is newest, source.heard_s)):
+        for source in sorted(self._sources.values(), key=lambda source: (source is newest, source.received_s)):
             own = source.priorities
             if own is None:
                 own = np.full(CHANNELS, source.packet.priority, np.int16)
@@ -204,23 +204,23 @@ class Universe:
         return levels, bool(is_of_newest.any())
 
     def _use(self, levels: np.ndarray) -> bool:
-        """Use these levels. True if they are others."""
+        """Set the levels. True if they differ from the last ones."""
         has_news = not np.array_equal(levels, self.levels)
         self.levels[:] = levels
-        self._newest = b""  # a packet of a single sender is compared anew
+        self._newest = b""  # the next packet of a single sender is compared again
         return has_news
 
 
 def _per_channel(values: bytes) -> np.ndarray:
-    """Priorities 1..200; -1 for 0, for a higher number, and where there is none."""
+    """Priorities per channel, 1..200; -1 for 0, for a higher number, and where there is none."""
     priorities = np.full(CHANNELS, -1, np.int16)
-    given = np.frombuffer(values, np.uint8).astype(np.int16)
-    priorities[: len(given)] = np.where((given > 0) & (given <= MAX_PRIORITY), given, -1)
+    numbers = np.frombuffer(values, np.uint8).astype(np.int16)
+    priorities[: len(numbers)] = np.where((numbers > 0) & (numbers <= MAX_PRIORITY), numbers, -1)
     return priorities
 
 
 def _is_late(packet: LevelsPacket, before: LevelsPacket) -> bool:
-    """True if the packet was sent before one that has arrived, or is that one again."""
+    """True if the packet was sent before `before`, which has arrived, or repeats it."""
     if packet.sequence is None or before.sequence is None:
         return False
     ahead = (packet.sequence - before.sequence + 128) % 256 - 128

@@ -19,8 +19,8 @@ from engine.system.clock import Clock
 from osc_schema import Rejected
 
 MIN_LIKENESS = 0.8  # similarity of two first parts, 0..1: /layers resembles /layer, /composition none of ours
-KEPT_ADDRESSES = 4096
-MAX_KEPT_CHARACTERS = 240  # per address; no control has a longer one
+MAX_CACHED_ADDRESSES = 4096
+MAX_CACHED_CHARACTERS = 240  # per address; no control has a longer one
 MAX_ROOT_CHARACTERS = 40  # a longer one is not a typing error
 _ADDRESSES = (*(param.address for param in osc_schema.PARAMS), *(command.address for command in osc_schema.COMMANDS))
 _LAST_PARTS = frozenset(address.rpartition("/")[2] for address in _ADDRESSES)
@@ -33,17 +33,17 @@ class AddressKind(Enum):
     QUERY = "query"
     COMMAND = "command"
     FOREIGN = "foreign"
-    """Known to the map at most."""
+    """An address of another program, which may be mapped."""
     PATTERN = "pattern"
-    """It matches parameters, or is malformed."""
+    """A pattern that matches parameters, or is malformed."""
     INPUT = "input"
-    """The name of a shader's input, or a pattern that matches no parameter: there may be such inputs now."""
+    """The name of a shader's input, or a pattern that matches no parameter: such inputs may exist now."""
     UNKNOWN = "unknown"
     """A typing error, if it is not mapped."""
 
 
 def mapped_by(sender_name: str) -> str:
-    """The sender's name of values that a mapped control of this sender sets."""
+    """The author's name for values that a mapped control of this sender sets."""
     return f"map {sender_name}"
 
 
@@ -87,7 +87,7 @@ def _resembles_a_root(root: str) -> bool:
 
 
 class ForeignMessages:
-    """Tells the kinds of addresses apart and translates foreign messages. OSC's threads."""
+    """Classifies addresses and translates foreign messages. OSC's threads."""
 
     def __init__(
         self,
@@ -109,9 +109,9 @@ class ForeignMessages:
         kind = self._kinds.get(address)
         if kind is None:
             kind = self._kind_of_command(address) or self._kind_of_other(address)
-            if len(address) > MAX_KEPT_CHARACTERS:  # at 64 KiB each they would fill 256 MiB
+            if len(address) > MAX_CACHED_CHARACTERS:  # at 64 KiB each they would fill 256 MiB
                 return kind
-            if len(self._kinds) >= KEPT_ADDRESSES:
+            if len(self._kinds) >= MAX_CACHED_ADDRESSES:
                 self._kinds.clear()
             self._kinds[address] = kind
         return kind
@@ -140,7 +140,7 @@ class ForeignMessages:
             self._map is None or self._map.ignores(message, self._clock.now_s())
         )
 
-    def translated(self, message: Message, sender: Sender) -> tuple[list[Message], Sender] | None:
+    def translate(self, message: Message, sender: Sender) -> tuple[list[Message], Sender] | None:
         """The translation of a foreign message and the sender to attribute it to, or None if it is not mapped."""
         mapped = self._map.translate(message, sender.name, self._clock.now_s()) if self._map else None
         return None if mapped is None else (list(mapped), dataclasses.replace(sender, name=mapped_by(sender.name)))
@@ -149,7 +149,7 @@ class ForeignMessages:
         """Translate the foreign ones among `messages`; yields (number of the original message, message, sender)."""
         by_map: Sender | None = None
         for number, message in enumerate(messages):
-            found = self.translated(message, sender) if self._may_be_mapped(message) else None
+            found = self.translate(message, sender) if self._may_be_mapped(message) else None
             if found is None:
                 yield number, message, sender
                 continue

@@ -1,4 +1,4 @@
-"""MIDI in OSC, as the bridges send and take it: reads messages, and writes those that set a control's light. Pure.
+"""MIDI in OSC, in the form of the bridges: reads messages, and writes those that set a control's light. Pure.
 
 Received, by address and arguments:
 
@@ -87,7 +87,7 @@ _CHANNEL_STATUS: Final[dict[int, _Event]] = {
 SYSTEM_STATUS: Final[dict[int, MidiKind]] = {0xF8: "clock", 0xFA: "start", 0xFB: "continue", 0xFC: "stop"}
 PORT_FORM: Final = "port"
 """The form for a port of the engine: bytes of MIDI instead of OSC."""
-_STAGE: Final = {"cc": "/control", "note": "/note", "bend": "/pitch", "pressure": "/channel_pressure"}
+_STAGE_CONTROL: Final = {"cc": "/control", "note": "/note", "bend": "/pitch", "pressure": "/channel_pressure"}
 _O2M: Final = {"cc": "control_change", "note": "note_on", "bend": "pitch_bend", "pressure": "channel_pressure"}
 _STATUS: Final = {"cc": 0xB0, "note": 0x90, "bend": 0xE0, "pressure": 0xD0}
 
@@ -110,23 +110,23 @@ def read_midi(message: Message) -> MidiEvent | None:
 
 def _of_named(address: str, args: tuple[object, ...]) -> MidiEvent | None:
     """Read an address from Sonic Pi or osmid: device, channel and, as the last part, the kind of event."""
-    place, _, what = address[6:].rpartition("/")
+    device_path, _, what = address[6:].rpartition("/")
     if what in _TIMECODE:
-        return timecode_event(_TIMECODE[what], args, _device(place))
+        return timecode_event(_TIMECODE[what], args, _device(device_path))
     if what in _WITHOUT_CHANNEL:
-        return MidiEvent(kind=_WITHOUT_CHANNEL[what], device=_device(place))
+        return MidiEvent(kind=_WITHOUT_CHANNEL[what], device=_device(device_path))
     known = _TYPES.get(what)
     numbers = _numbers(args)
-    device, _, channel = place.rpartition("/" if address[5] == "/" else ":")
+    device, _, channel = device_path.rpartition("/" if address[5] == "/" else ":")
     is_channel = channel.isascii() and channel.isdecimal() and len(channel) < 3
     if known is None or len(numbers) != known[1] or not is_channel:
         return None
     return _channel_event(known[0], int(channel), numbers, _device(device))
 
 
-def _device(place: str) -> str:
-    """The device as one word, `nanokey2:0`, the same for both programs."""
-    return "_".join(place.replace("/", ":").split())
+def _device(path: str) -> str:
+    """The device's name without blanks, `nanokey2:0`, the same for both programs."""
+    return "_".join(path.replace("/", ":").split())
 
 
 def _of_bytes(midi: Midi) -> MidiEvent:
@@ -147,10 +147,10 @@ def timecode_event(what: str, args: tuple[object, ...], device: str) -> MidiEven
     """Read a quarter frame (`mtc`) or a system exclusive message (`sysex`); None if it is not in a known form."""
     if what == "mtc" and len(args) == 1 and isinstance(args[0], str):
         label = parse_label(args[0])
-        return None if label is None else MidiEvent(kind="mtc_text", value=_packed(label), device=device)
+        return None if label is None else MidiEvent(kind="mtc_text", value=_pack(label), device=device)
     if what == "mtc" and len(args) == 2 and isinstance(args[0], str):
         label, rate = parse_label(args[0]), text_rate(args[1])
-        return MidiEvent(kind="mtc_text", value=_packed(label) | rate, device=device) if label and rate else None
+        return MidiEvent(kind="mtc_text", value=_pack(label) | rate, device=device) if label and rate else None
     data = _bytes(args)
     if what == "mtc":
         data = data[1:] if data[:1] == [0xF1] else data
@@ -158,7 +158,7 @@ def timecode_event(what: str, args: tuple[object, ...], device: str) -> MidiEven
     data = data[1:] if data[:1] == [0xF0] else data
     data = data[:-1] if data[-1:] == [0xF7] else data
     if len(data) == 8 and data[0] == 0x7F and tuple(data[2:4]) == _FULL_FRAME and max(data) < 0x80:
-        return MidiEvent(kind="mtc_full", value=_packed(data[4:]), device=device)
+        return MidiEvent(kind="mtc_full", value=_pack(data[4:]), device=device)
     return MidiEvent(kind="other", device=device) if data else None
 
 
@@ -177,7 +177,7 @@ def _bytes(args: tuple[object, ...]) -> list[int]:
     return numbers if all(0 <= number < 256 for number in numbers) else []
 
 
-def _packed(label: Sequence[int]) -> int:
+def _pack(label: Sequence[int]) -> int:
     """Hours, minutes, seconds and frames of seven bits each, hours first."""
     hours, minutes, seconds, frames = label
     return hours << 21 | minutes << 14 | seconds << 7 | frames
@@ -238,11 +238,11 @@ def _packet(kind: str, control: Control, number: int, value: int, form: MidiForm
         return encode_message("/midi", (0, status, *data))
     values = (control.channel, number, value) if has_number else (control.channel, value)
     if form == "stage":
-        return encode_reply(_STAGE[kind], *values)
-    return encode_reply(f"/{_without_port(control.place)}/{_O2M[kind]}", *values)
+        return encode_reply(_STAGE_CONTROL[kind], *values)
+    return encode_reply(f"/{_without_port(control.source)}/{_O2M[kind]}", *values)
 
 
-def _without_port(place: str) -> str:
+def _without_port(device: str) -> str:
     """The device without the port number that m2o and Sonic Pi append: `nanokey2` of `nanokey2:0`."""
-    name, _, port = place.rpartition(":")
-    return (name if name and port.isdecimal() else place) or "*"
+    name, _, port = device.rpartition(":")
+    return (name if name and port.isdecimal() else device) or "*"

@@ -1,12 +1,12 @@
-"""Messages that set nothing: unmapped ones of other programs are counted and listed, mistakes are explained.
+"""Messages that set nothing: counts and lists unmapped ones of other programs, and explains mistakes.
 
-Resolume Arena sends 236 datagrams a second while nothing plays, to 1545 addresses. A warning for each would drown all
+Resolume Arena sends 236 datagrams per second while nothing plays, to 1545 addresses. A warning for each would drown all
 others. So such a message costs one look-up and is listed with its sender, last arguments and rate, in bounded memory
 (`/map/heard`). One line mentions the sender, unless some of that program's addresses are mapped.
 
-Mistakes are counted, reported, and explained to their sender: one a second for each sender, fifty a second in all. An
-unknown address that resembles ours is a typing error only while its sender has sent few unmapped addresses: a person
-mistypes some, a program sends hundreds.
+Mistakes are counted, reported, and explained to their sender: one per second for each sender, fifty in all. An unknown
+address that resembles ours is a typing error only while its sender has sent few unmapped addresses: a person mistypes
+some, a program sends hundreds.
 """
 
 import threading
@@ -20,15 +20,15 @@ from engine.control.foreign.messages import OUR_ROOTS, ForeignMap, is_like_ours,
 from engine.control.outgoing.feedback import Feedback
 from engine.control.outgoing.sender import Reply, Sender, failure, host_of
 from engine.errors import MultiverseError
-from engine.osc.decode import Message, shown
+from engine.osc.decode import Message, printable
 from engine.params.shader_inputs import is_input_address
 from engine.system.clock import Clock
 from engine.system.rate import Rate
 from engine.system.token_bucket import SharedLimit, TokenBucket, TokenBuckets
 from osc_schema import Rejected
 
-MAX_SENDERS = 16  # then the least recently heard sender is dropped
-MAX_ADDRESSES = 2048  # of one sender; then the least recently heard one is dropped
+MAX_SENDERS = 16  # then the least recent sender is dropped
+MAX_ADDRESSES = 2048  # of one sender; then the least recent one is dropped
 MAX_ADDRESS_CHARACTERS = 240
 MAX_ARGUMENTS = 8  # stored of a message
 MAX_TEXT = 64  # stored of one text or blob
@@ -41,45 +41,45 @@ LINE_INTERVAL_S = 60.0  # between two log lines about senders on one host: a scr
 
 
 @dataclass(slots=True)
-class HeardAddress:
-    """One address of one sender."""
+class UnmappedAddress:
+    """Count, rate and newest arguments of one unmapped address of one sender."""
 
     args: tuple[object, ...] = ()
     """Arguments of the newest message, shortened."""
     count: int = 0
-    heard_s: float = 0.0
+    received_s: float = 0.0
     rate: Rate = field(default_factory=Rate)
 
     def add(self, args: tuple[object, ...], now_s: float) -> None:
         self.rate.count(now_s)
         self.count += 1
-        self.args, self.heard_s = args, now_s
+        self.args, self.received_s = args, now_s
 
 
 @dataclass(slots=True)
-class HeardSender:
+class UnmappedSender:
     """One sender and the unmapped addresses that it sends."""
 
-    addresses: OrderedDict[str, HeardAddress] = field(default_factory=OrderedDict)
-    """Newest last."""
+    addresses: OrderedDict[str, UnmappedAddress] = field(default_factory=OrderedDict)
+    """The addresses, newest last."""
     is_reported: bool = False
 
 
-class HeardMessages:
-    """The unmapped messages, by sender and address. Any thread."""
+class UnmappedMessages:
+    """Lists the unmapped messages by sender and address. Any thread."""
 
     def __init__(self, clock: Clock, is_mapped: Callable[[str], bool] = lambda address: False) -> None:
-        """`is_mapped(address)`: True if it has been mapped since it was heard, so that it is no longer listed."""
+        """`is_mapped(address)`: True if it has been mapped since it was received, so that it is no longer listed."""
         self._clock = clock
         self._is_mapped = is_mapped
         self._lock = threading.Lock()  # one thread may list while another counts
-        self._senders: OrderedDict[str, HeardSender] = OrderedDict()
+        self._senders: OrderedDict[str, UnmappedSender] = OrderedDict()
         self._lines = SharedLimit(
             TokenBuckets(1, 1 / LINE_INTERVAL_S), TokenBucket(MAX_SENDERS, MAX_SENDERS / LINE_INTERVAL_S)
         )
 
-    def note(self, message: Message, sender_name: str) -> HeardSender:
-        """Count a message of a sender. Hot path during a flood."""
+    def record(self, message: Message, sender_name: str) -> UnmappedSender:
+        """Count a message of a sender. Hot path while another program sends much."""
         address, args, _ = message
         if len(address) > MAX_ADDRESS_CHARACTERS:
             address = address[:MAX_ADDRESS_CHARACTERS]
@@ -91,15 +91,15 @@ class HeardMessages:
             if sender is None:
                 if len(self._senders) >= MAX_SENDERS:
                     self._senders.popitem(last=False)
-                sender = self._senders[sender_name] = HeardSender()
+                sender = self._senders[sender_name] = UnmappedSender()
             self._senders.move_to_end(sender_name)
-            heard = sender.addresses.get(address)
-            if heard is None:
+            entry = sender.addresses.get(address)
+            if entry is None:
                 if len(sender.addresses) >= MAX_ADDRESSES:
                     sender.addresses.popitem(last=False)
-                heard = sender.addresses[address] = HeardAddress()
+                entry = sender.addresses[address] = UnmappedAddress()
             sender.addresses.move_to_end(address)
-            heard.add(args, now_s)
+            entry.add(args, now_s)
         return sender
 
     def holds(self, address: str, sender_name: str) -> bool:
@@ -113,55 +113,55 @@ class HeardMessages:
         """True if the log may mention this sender now: one line a minute for each host, 16 a minute in all."""
         return self._lines.take(host_of(sender_name), self._clock.now_s())
 
-    def listed(self, most: int) -> tuple[list[tuple[str, str, HeardAddress]], int]:
-        """The `most` newest entries as (address, sender, HeardAddress), newest first; and the number of all entries."""
+    def newest(self, limit: int) -> tuple[list[tuple[str, str, UnmappedAddress]], int]:
+        """The `limit` newest entries as (address, sender, UnmappedAddress), newest first; and the number of all."""
         with self._lock:
             found = [
-                (address, name, heard)
+                (address, name, each)
                 for name, sender in self._senders.items()
-                for address, heard in sender.addresses.items()
+                for address, each in sender.addresses.items()
             ]
         found = sorted(
             (entry for entry in found if not self._is_mapped(entry[0])),
-            key=lambda entry: entry[2].heard_s,
+            key=lambda entry: entry[2].received_s,
             reverse=True,
         )
-        return found[:most], len(found)
+        return found[:limit], len(found)
 
-    def on_heard(self, args: tuple[object, ...], reply: Reply) -> None:
+    def on_list(self, args: tuple[object, ...], reply: Reply) -> None:
         """Answer `/map/heard`."""
-        most = args[0] if args else DEFAULT_ENTRIES
-        if len(args) > 1 or not isinstance(most, int | float) or not 1 <= most <= MAX_ENTRIES:
+        limit = args[0] if args else DEFAULT_ENTRIES
+        if len(args) > 1 or not isinstance(limit, int | float) or not 1 <= limit <= MAX_ENTRIES:
             raise MultiverseError(f"takes the number of addresses to list, 1..{MAX_ENTRIES}, or nothing")
         now_s = self._clock.now_s()
-        entries, total = self.listed(int(most))
-        for address, sender, heard in entries:
-            words = " ".join(_word(value) for value in heard.args)
-            reply.send("/map/unmapped", shown(address, 240), sender, heard.count, heard.rate.hz(now_s), words)
+        entries, total = self.newest(int(limit))
+        for address, sender, entry in entries:
+            arguments = " ".join(_argument_text(value) for value in entry.args)
+            reply.send("/map/unmapped", printable(address, 240), sender, entry.count, entry.rate.hz(now_s), arguments)
         reply.done(len(entries), total)
 
 
 def _short(value: object) -> object:
-    """Shortened to bound the memory: a sender can make an argument as large as a datagram."""
+    """Shorten an argument to bound the memory: it may be as large as a datagram."""
     if isinstance(value, str | bytes) and len(value) > MAX_TEXT:
         return value[:MAX_TEXT]
     return "(array)" if type(value) is tuple else value
 
 
-def _word(value: object) -> str:
+def _argument_text(value: object) -> str:
     match value:
         case bool():
             return "true" if value else "false"
         case float():
             return f"{value:.6g}"
         case str():
-            return f'"{shown(value)}"'
+            return f'"{printable(value)}"'
         case bytes():
             return f"blob of {len(value)} bytes"
         case None:
             return "nil"
         case _:
-            return shown(str(value))
+            return printable(str(value))
 
 
 class Mistakes:
@@ -170,74 +170,73 @@ class Mistakes:
     def __init__(
         self,
         feedback: Feedback,
-        heard: HeardMessages,
+        messages: UnmappedMessages,
         foreign_map: ForeignMap | None,
         clock: Clock,
         report: Callable[[str, str, Sender], None],
     ) -> None:
         """`report(key, reason, sender)`."""
-        self._heard = heard
+        self._messages = messages
         self._map = foreign_map
         self._counters, self._feedback = feedback.counters, feedback
         self._clock = clock
         self._report = report
         self._limit = SharedLimit(TokenBuckets(1, 1 / INTERVAL_S), TokenBucket(MAX_A_SECOND, MAX_A_SECOND))
 
-    def rejected(self, message: Message, rejection: Rejected, sender: Sender) -> None:
-        self.refused("osc.rejected", message.address, str(rejection), sender)
+    def on_rejected(self, message: Message, rejection: Rejected, sender: Sender) -> None:
+        self.on_refused("osc.rejected", message.address, str(rejection), sender)
 
-    def refused(self, key: str, address: str, reason: str, sender: Sender, count: int = 1) -> None:
+    def on_refused(self, key: str, address: str, reason: str, sender: Sender, count: int = 1) -> None:
         """Count `count` messages that are left out for this reason, and explain it. `key`: of the report."""
         self._counters.add("rejected", count)
         self._explain(key, address, reason, sender)
 
-    def unknown(self, message: Message, sender: Sender) -> None:
-        """Handle a message to an address that nothing has; of an input that no shader has now, with those there are."""
+    def on_unknown(self, message: Message, sender: Sender) -> None:
+        """Explain a message to an unknown address; for an input that no shader has now, list the existing ones."""
         if message.address.startswith("/fx/") and is_input_address(message.address):
-            self.rejected(message, Rejected(self._feedback.views.missing(message.address)), sender)
+            self.on_rejected(message, Rejected(self._feedback.views.missing(message.address)), sender)
             return
         self._counters.unknown += 1
         self._explain("osc.unknown", message.address, "", sender)
 
-    def unmapped(self, message: Message, sender: Sender) -> None:
-        """Handle a foreign message that is not mapped. Hot path: another program sends hundreds a second."""
+    def on_unmapped(self, message: Message, sender: Sender) -> None:
+        """Handle a foreign message that is not mapped. Hot path: another program sends hundreds per second."""
         address = message.address
         root = root_of(address)
         if address[:1] != "/" and root in OUR_ROOTS:
             self._counters.unknown += 1
-            reason = f"{shown(address)}: an address begins with /, as /{shown(address)}"
+            reason = f"{printable(address)}: an address begins with /, as /{printable(address)}"
             self._explain("osc.unknown", address, reason, sender)
             return
-        heard_from = self._heard.note(message, sender.name)
-        known = self._map.map_for(root) if self._map else None
-        if known != "" and address[:1] == "/" and self._is_explained(address, heard_from.addresses, sender):
-            self.unknown(message, sender)
+        record = self._messages.record(message, sender.name)
+        map_name = self._map.map_for(root) if self._map else None
+        if map_name != "" and address[:1] == "/" and self._is_explained(address, record.addresses, sender):
+            self.on_unknown(message, sender)
             return
         self._counters.unmapped += 1
-        if known != "" and not heard_from.is_reported:
-            heard_from.is_reported = True
-            self._report_sender(address, known, sender)
+        if map_name != "" and not record.is_reported:
+            record.is_reported = True
+            self._report_sender(address, map_name, sender)
 
     def _is_explained(self, address: str, addresses: Sized, sender: Sender) -> bool:
         if self._feedback.is_subscribed(sender.name):
             return True
         return len(addresses) <= MAX_MISTYPED and is_like_ours(address)
 
-    def _report_sender(self, address: str, known: str | None, sender: Sender) -> None:
+    def _report_sender(self, address: str, map_name: str | None, sender: Sender) -> None:
         """Report a sender in one line, and answer it, because a person may have typed this address."""
-        what = f"{shown(address)}: no such parameter" if address else "an empty address"
-        loads = f"; `/map/load {known}` loads a map for that program" if known else ""
-        if self._heard.may_report(sender.name):
+        what = f"{printable(address)}: no such parameter" if address else "an empty address"
+        loads = f"; `/map/load {map_name}` loads a map for that program" if map_name else ""
+        if self._messages.may_report(sender.name):
             rest = "its other unmapped messages are only counted: `multiverse osc heard` lists them"
             self._report("osc.unmapped", f"{what}, and nothing is mapped to it{loads}; {rest}", sender)
         if self._limit.take(sender.name, self._clock.now_s()):
             self._feedback.listener_of(sender).post(_failure(address, f"{unknown(address)}{loads}"))
 
     def _explain(self, key: str, address: str, reason: str, sender: Sender) -> None:
-        """Report a mistake and, within the rate limit, answer `/fail <address> <reason>`. `reason` "": unknown
-        address."""
+        """Report a mistake and, within the rate limit, answer `/fail <address> <reason>`; "": unknown address."""
         if not self._limit.take(sender.name, self._clock.now_s()):
-            self._report(key, reason or f"{shown(address)}: no such parameter", sender)
+            self._report(key, reason or f"{printable(address)}: no such parameter", sender)
             return
         if reason:
             packet = _failure(address, reason)
@@ -257,10 +256,10 @@ def _unknown(address: str) -> tuple[str, bytes]:
 def unknown(address: str) -> str:
     """The explanation for an unknown address."""
     if osc_schema.is_pattern(address):
-        return f"{shown(address)}: matches no parameter"
+        return f"{printable(address)}: matches no parameter"
     return str(osc_schema.unknown_address(address))
 
 
 def _failure(address: str, reason: str) -> bytes:
     """The packet `/fail <address> <reason>`, without the address at the beginning of the reason."""
-    return failure(shown(address), reason.removeprefix(f"{shown(address)}: "))
+    return failure(printable(address), reason.removeprefix(f"{printable(address)}: "))

@@ -1,6 +1,6 @@
 """Follows a Link session while `/tempo/source` is link.
 
-    /tempo/source link ─► process (program.py) ──reports, 25 a second──► Tempo.follow
+    /tempo/source link ─► process (program.py) ──reports, 25 per second──► Tempo.follow
     /tempo/bpm, beats_a_bar, start_stop_sync set by someone ──orders──► the session
 
 The process may be missing, hang or die: then the beat runs on at its last tempo, and the process is started again with
@@ -31,21 +31,21 @@ HUNG_S: Final = 5.0  # without a report; the first one takes the start of a Pyth
 MAX_START_S: Final = 30.0
 MAX_END_S: Final = 2.0  # then it is killed
 WAIT_S: Final = 0.5  # for a report, before it looks whether following has ended
-MAX_AGE_S: Final = 5.0  # of a report; one out of this range was made by another clock than ours
+MAX_AGE_S: Final = 5.0  # of a report; one out of this range comes from another clock than ours
 ORDERED: Final = ("/tempo/bpm", "/tempo/beats_a_bar", "/tempo/start_stop_sync")
 
 
 class Orders:
-    """Decides which values of parameters are told to the session, and which reports count meanwhile. Pure. Anyone in a
-    Link session may change its tempo, so a new value of `/tempo/bpm` changes it for all; values that the engine itself
-    wrote there do not count. Reports from before the session took it over would pull the beat back, so orders are
-    numbered, and a report names the newest one that it includes."""
+    """Decides which parameter values are sent to the session, and which reports count meanwhile. Pure. Anyone in a Link
+    session may change its tempo, so a new value of `/tempo/bpm` changes it for all; values that the engine itself wrote
+    there do not count. Reports from before the session adopted it would pull the beat back, so orders are numbered, and
+    a report names the newest one that it includes."""
 
     def __init__(self) -> None:
         self._newest = 0
 
     def of_changes(self, changes: Iterable[Change], values: Snapshot) -> Order | None:
-        """The order that changes of parameters ask for, or None. `values`: all parameters."""
+        """The order that follows from changes of parameters, or None. `values`: all parameters."""
         set_by_someone = {each.address: each.value for each in changes if each.by != ENGINE and each.address in ORDERED}
         if not set_by_someone:
             return None
@@ -59,12 +59,12 @@ class Orders:
         )
 
     def are_in(self, report: SessionReport) -> bool:
-        """True if the session has taken over every order."""
+        """True if the session has adopted every order."""
         return report.order >= self._newest
 
 
 class LinkFollower:
-    """`poll` on any one thread; `close` waits for the end of the process."""
+    """Follows a Link session through its process. `poll` on any one thread; `close` waits for the process to end."""
 
     def __init__(
         self,
@@ -73,35 +73,35 @@ class LinkFollower:
         *,
         clock: Clock,
         report: Report,
-        say: Callable[[str], None],
+        notice: Callable[[str], None],
     ) -> None:
         """`follow`: `Tempo.follow`. `clock` must be real time: its seconds are those of `time.perf_counter`."""
         self._store, self._follow, self._clock = store, follow, clock
-        self._report, self._say = report, say
+        self._report, self._notice = report, notice
         self._guard = Guard(log, report, "link.error", "link")
         self._status = LinkStatus()
-        self._is_wanted = False
+        self._is_enabled = False
         self._end = threading.Event()
         self._thread: threading.Thread | None = None
         self._has_reported = False
 
     def poll(self, now_s: float) -> bool:
         """Start or end following as `/tempo/source` says. Never waits; returns False."""
-        is_wanted = self._store.get("/tempo/source") == SOURCE
-        if is_wanted and not self._is_wanted and (self._thread is None or not self._thread.is_alive()):
-            self._is_wanted = True
+        is_enabled = self._store.get("/tempo/source") == SOURCE
+        if is_enabled and not self._is_enabled and (self._thread is None or not self._thread.is_alive()):
+            self._is_enabled = True
             self._end = threading.Event()
             self._thread = threading.Thread(target=self._run, args=(self._end,), name="link", daemon=True)
             self._thread.start()
-        elif not is_wanted and self._is_wanted:
-            self._is_wanted = False
+        elif not is_enabled and self._is_enabled:
+            self._is_enabled = False
             self._end.set()
             if self._status.state == "missing":  # its thread has ended
                 self._status = LinkStatus()
         return False
 
     def status(self) -> LinkStatus:
-        """Any thread."""
+        """The state of the session. Any thread."""
         return self._status
 
     def close(self) -> None:
@@ -147,9 +147,9 @@ class LinkFollower:
 
     def _read_reports(self, process: WorkerProcess, end: threading.Event, version: int) -> None:
         """Follow the reports until `end`. EOFError when the process ends, and for one that hangs, which is killed."""
-        orders, peers, heard_s = Orders(), 0, self._clock.now_s()
+        orders, peers, received_s = Orders(), 0, self._clock.now_s()
         while not end.is_set():
-            if self._clock.now_s() - heard_s > (HUNG_S if self._has_reported else MAX_START_S):
+            if self._clock.now_s() - received_s > (HUNG_S if self._has_reported else MAX_START_S):
                 process.kill()
                 raise EOFError
             line = process.receive(WAIT_S)
@@ -165,7 +165,7 @@ class LinkFollower:
             if report is None or not -MAX_AGE_S <= report.at_s - now_s <= MAX_AGE_S:
                 self._report("link", f"Ableton Link: report {line[:80]!r} left out (is another clock in use?)")
                 continue
-            heard_s, self._has_reported = now_s, True
+            received_s, self._has_reported = now_s, True
             changes, version = self._store.changes_since(version)
             if (order := orders.of_changes(changes, self._store.snapshot())) is not None:
                 process.send(line_of(order))
@@ -181,13 +181,13 @@ class LinkFollower:
             )
             state: LinkState = "alone" if not report.peers else "following" if report.is_playing else "stopped"
             self._status = LinkStatus(state=state, peers=report.peers, bpm=report.bpm)
-            self._tell(report, peers)
+            self._notice_peers(report, peers)
             peers = report.peers
 
-    def _tell(self, report: SessionReport, before: int) -> None:
-        """Say when the first other program joins and the last one leaves."""
+    def _notice_peers(self, report: SessionReport, before: int) -> None:
+        """Log when the first other program joins and the last one leaves."""
         if report.peers and not before:
             others = "1 other program" if report.peers == 1 else f"{report.peers} other programs"
-            self._say(f"Ableton Link: in a session with {others}, {report.bpm:.2f} beats/min")
+            self._notice(f"Ableton Link: in a session with {others}, {report.bpm:.2f} beats/min")
         elif before and not report.peers:
-            self._say(f"Ableton Link: alone in its session, {report.bpm:.2f} beats/min")
+            self._notice(f"Ableton Link: alone in its session, {report.bpm:.2f} beats/min")

@@ -1,4 +1,4 @@
-"""The lines between the engine and the program that joins the Link session: one JSON object each."""
+"""The messages between the engine and the process that joins the Link session: one JSON object per line."""
 
 from dataclasses import dataclass
 from typing import Final, Literal, TypeVar
@@ -17,9 +17,9 @@ class SessionReport(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fi
     """A multiple of the ordered beats a bar is a downbeat for all programs in the session that count such bars."""
     bpm: float
     is_playing: bool
-    """False while the session's transport is stopped and start/stop sync is on. The beat goes on."""
+    """False while the session's transport is stopped and start/stop sync is on. The beat continues."""
     count: int
-    """Another number: the beats are counted anew, from a start or in other bars."""
+    """Changes when the beat count restarts, from a start or in other bars."""
     peers: int
     order: int
     """Number of the newest order that this report includes."""
@@ -59,7 +59,7 @@ class LinkStatus:
     state: LinkState = "off"
     """`off`: /tempo/source names another clock; `alone`: no other program is in the session; `stopped`: start/stop sync
     is on, and the session does not play; `missing`: the library is not installed; `failed`: the process ended, and is
-    started again after a while."""
+    started again after a delay."""
     peers: int = 0
     """Other programs in the session."""
     bpm: float = 0.0

@@ -7,8 +7,7 @@ this process only, which talks to the engine in lines of text and is useful alon
 
 Link's own clock runs up to 0.05 % apart from `time.perf_counter`. So each report reads both together: of several
 readings the shortest, which bounds the error to half its time, usually a microsecond. With start/stop sync, beat 0 is
-laid where the session started to play, often a little before that is known; Link moves it on to the session's next
-"one".
+set where the session started to play, often a little before that is known; Link moves it to the session's next "one".
 """
 
 import importlib
@@ -34,19 +33,19 @@ def main(bpm: float, beats_a_bar: int = 4, start_stop_sync: bool = False) -> Non
         return
     link.enabled = True
     orders = deque([Order(bpm=None, beats_a_bar=beats_a_bar, start_stop_sync=start_stop_sync, order=0)])
-    is_over = threading.Event()
-    threading.Thread(target=_read_orders, args=(orders, is_over), daemon=True).start()
+    has_ended = threading.Event()
+    threading.Thread(target=_read_orders, args=(orders, has_ended), daemon=True).start()
     session = _Session(link)
-    while not is_over.is_set():
+    while not has_ended.is_set():
         while orders:
             session.carry_out(orders.popleft())
         try:
             sys.stdout.buffer.write(line_of(session.report()))
             sys.stdout.buffer.flush()
-        except OSError:  # the engine is gone
+        except OSError:  # the engine has ended
             break
-        is_over.wait(REPORT_INTERVAL_S)
-    link.enabled = False  # says good-bye to the others
+        has_ended.wait(REPORT_INTERVAL_S)
+    link.enabled = False  # leaves the session
 
 
 class _Session:
@@ -55,7 +54,7 @@ class _Session:
         self._quantum = 4.0
         self._count = self._order = 0
         self._started: int | None = None
-        """Link's time of the start that the beats are counted from."""
+        """Link's time of the start from which beats are counted."""
 
     def carry_out(self, order: Order) -> None:
         self._order = order.order
@@ -101,8 +100,8 @@ def _read_clocks(clock: Any) -> tuple[float, int]:
     return at_s, micros
 
 
-def _read_orders(orders: deque[Order], is_over: threading.Event) -> None:
+def _read_orders(orders: deque[Order], has_ended: threading.Event) -> None:
     while line := sys.stdin.buffer.readline(MAX_LINE_BYTES):
         if (order := message_of(line, Order)) is not None:
             orders.append(order)
-    is_over.set()
+    has_ended.set()

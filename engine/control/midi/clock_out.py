@@ -1,4 +1,4 @@
-"""The MIDI clock and the MIDI timecode that the engine sends: what is due at a beat, at a position. Pure."""
+"""The MIDI clock and MIDI timecode that the engine sends: the messages due at a beat or a position. Pure."""
 
 import math
 from typing import Final
@@ -14,17 +14,17 @@ MAX_LATE_PIECES: Final = 8  # two frames
 
 
 class ClockOut:
-    """24 ticks a beat, and a start on the first beat of a bar. Receivers set their tempo by the ticks and their bar by
-    the start, which means that the next tick is beat one. When the beat jumps (a tap, a reset, a clock that went to
-    another place), they are started again at the next bar; until then they run on. A receiver that comes later is
-    started by itself (`for_late`)."""
+    """Generates MIDI clock: 24 ticks per beat, and a start on the first beat of a bar. Receivers set their tempo by the
+    ticks and their bar by the start, which means that the next tick is beat one. When the beat jumps (a tap, a reset, a
+    clock that moved to another position), they are started again at the next bar; until then they run on. A receiver
+    that connects later is started by itself (`for_late`)."""
 
     def __init__(self) -> None:
         self._tick: int | None = None
-        """The latest one; None while switched off."""
+        """Number of the latest tick; None while switched off."""
         self._is_started = False
         self._bar_at: int | None = None
-        """Which of the messages of the last `due` is the first tick of a bar."""
+        """Index of the first tick of a bar among the messages of the last `due`, or None."""
 
     def due(self, beat: float, beats_a_bar: int = 4) -> list[bytes]:
         """The messages to send at this beat."""
@@ -47,7 +47,7 @@ class ClockOut:
         return messages
 
     def for_late(self, due: list[bytes]) -> list[bytes]:
-        """The messages of the last `due` for a receiver that came later: it is started at this bar, too."""
+        """The messages of the last `due` for a receiver that connected later: it is started at this bar, too."""
         at = self._bar_at
         return due if at is None or START in due else [*due[:at], START, *due[at:]]
 
@@ -56,15 +56,15 @@ class ClockOut:
         passed = beat * TICKS_PER_BEAT
         return (math.floor(passed + _ROUNDING) + 1 - passed) * 60.0 / (TICKS_PER_BEAT * bpm)
 
-    def stopped(self) -> list[bytes]:
+    def stop(self) -> list[bytes]:
         """The messages to send when it is switched off; empty if it was not on."""
         was_on, self._tick, self._is_started, self._bar_at = self._tick is not None, None, False, None
         return [STOP] if was_on else []
 
 
 class TimecodeOut:
-    """Quarter frames while the timecode runs forward, eight for every two frames; a full frame where it stands, when
-    it jumps, and at most ten times a second while it runs backward."""
+    """Generates MIDI timecode: quarter frames while it runs forward, eight for every two frames; a full frame where it
+    stands, when it jumps, and at most ten times per second while it runs backward."""
 
     FULL_INTERVAL_S: Final = 0.1
 
@@ -77,7 +77,7 @@ class TimecodeOut:
         self._full_s = float("-inf")
 
     def due(self, seconds: float, speed: float, rate: TimecodeRate, now_s: float) -> list[bytes]:
-        """The messages to send at this position; `seconds` below 0 are before the show: none."""
+        """The messages to send at this position; none for `seconds` below 0, before the show."""
         if seconds < 0.0:
             self._quarter = None
             return []
@@ -100,7 +100,7 @@ class TimecodeOut:
         passed = seconds * rate.fps * 4
         return (math.floor(passed + _ROUNDING) + 1 - passed) / (4 * rate.fps * speed)
 
-    def stopped(self) -> None:
+    def stop(self) -> None:
         """Forget the position."""
         self._quarter, self._full_frame = None, b""
 

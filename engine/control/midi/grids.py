@@ -1,7 +1,7 @@
-"""Grid controllers that play banks by themselves: which note is which pad, and how it is lit. Pure.
+"""Grid controllers that play banks without a map: the note and the light of each pad. Pure.
 
-The upper left 4 x 4 of the grid is the shown bank, the 4 x 4 to the right of it chooses one of the 16 banks; the rest
-is free to be mapped.
+The upper left 4 x 4 of the grid is the displayed bank, the 4 x 4 to the right of it chooses one of the 16 banks; the
+rest is free to be mapped.
 
         1  2  3  4 | 1  2  3  4
     pad 5  6  7  8 | 5  6  7  8  bank
@@ -13,9 +13,9 @@ then four brightnesses of each of 14 hues follow, the second full and the third 
 engine, on its beat: the devices' own blinking follows a MIDI clock that they may not get.
 
 Sources. Novation: "Launchpad Mini [MK3]", "Launchpad X", "Launchpad Pro [MK3] Programmer's reference manual":
-Programmer mode has notes 11 (lower left) to 88, 10 a row; `F0 00 20 29 02 <0D | 0C | 0E> 0E <1 | 0> F7` enters and
+Programmer mode has notes 11 (lower left) to 88, 10 per row; `F0 00 20 29 02 <0D | 0C | 0E> 0E <1 | 0> F7` enters and
 leaves it; channel 1 is a static colour. Akai: "APC mini mk2 Communication Protocol 1.0": notes 0 (lower left) to 63, 8
-a row; the channel is the brightness, 7 the full one. "APC40 Mk2 Communication Protocol 1.2": notes 0 to 39, channel 1
+per row; the channel is the brightness, 7 the full one. "APC40 Mk2 Communication Protocol 1.2": notes 0 to 39, channel 1
 is a solid colour. APC mini's LED values: 1 green, 3 red, 5 yellow, 6 yellow blinking.
 """
 
@@ -26,7 +26,7 @@ from dataclasses import dataclass
 from typing import Final
 
 from engine.osc.decode import Message
-from engine.params.banks import PadState, ShownPads
+from engine.params.banks import BankState, PadState
 from engine.params.mapping.controls import MidiEvent
 
 ROWS, COLUMNS, PADS_A_ROW = 4, 8, 4
@@ -44,36 +44,36 @@ _MINI: Final[dict[PadState, int]] = {"empty": 0, "idle": 5, "faulty": 3, "prepar
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Grid:
     ports: str
-    """A pattern that is found in the device's word (`device_word`)."""
+    """Regular expression that is searched in the device's name (`device_word`)."""
     first: int
     """Note of the upper left pad."""
     down: int
-    """By how much the notes fall from one row to the next."""
+    """Difference of the notes of two neighbouring rows; they decrease downwards."""
     status: int = 0x90
     """Status byte of the note on that lights a pad."""
     colours: Mapping[PadState, int]
     """Velocities; a device with a palette shows `idle` in the pad's own colour."""
     has_palette: bool = True
     bank: tuple[int, int] = (WHITE, GREY)
-    """Velocities of the shown bank, and of the others."""
+    """Velocities of the displayed bank and of the others."""
     begin: tuple[bytes, ...] = ()
     end: tuple[bytes, ...] = ()
-    """Messages that take the pads over, and give them back."""
+    """Messages that take over the pads, and that release them."""
 
     @property
     def notes(self) -> tuple[int, ...]:
         """Notes of the upper four rows, row by row."""
         return tuple(self.first - self.down * row + column for row in range(ROWS) for column in range(COLUMNS))
 
-    def lights(self, shown: ShownPads, *, is_first_half: bool) -> dict[int, int]:
+    def lights(self, bank: BankState, *, is_first_half: bool) -> dict[int, int]:
         """Velocity by note. `is_first_half`: of the beat, in which queued pads are lit."""
         lights = {}
-        for place, note in enumerate(self.notes):
-            number, is_pad = _number_at(place)
+        for index, note in enumerate(self.notes):
+            number, is_pad = _number_at(index)
             if not is_pad:
-                lights[note] = OFF if number > shown.banks else self.bank[number != shown.bank]
+                lights[note] = OFF if number > bank.banks else self.bank[number != bank.bank]
                 continue
-            state, colour = shown.pads[number - 1]
+            state, colour = bank.pads[number - 1]
             if state == "queued" and not is_first_half:
                 state = "idle"
             is_own = state == "idle" and self.has_palette and bool(colour)
@@ -84,7 +84,7 @@ class Grid:
         return bytes((self.status, note, velocity))
 
     def farewell(self) -> tuple[bytes, ...]:
-        """Messages that leave it dark, as it was."""
+        """Messages that switch all lights off and release the pads."""
         return (*(self.light(note, OFF) for note in self.notes), *self.end)
 
 
@@ -106,12 +106,12 @@ GRIDS: Final = (
 
 
 def grid_of(device: str) -> Grid | None:
-    """The grid of a device, by its word, or None."""
+    """The grid of a device, by its name (`device_word`), or None."""
     return next((grid for grid in GRIDS if re.search(grid.ports, device)), None)
 
 
-def pressed(event: MidiEvent) -> tuple[Message, ...] | None:
-    """The messages that a pad of a grid gives; none for a bank's release. None for any other control."""
+def pad_messages(event: MidiEvent) -> tuple[Message, ...] | None:
+    """The messages for a pressed or released pad of a grid; empty for a bank's release, None for other controls."""
     grid = grid_of(event.device) if event.kind == "note" and event.channel == 1 else None
     if grid is None or event.number not in grid.notes:
         return None
@@ -122,9 +122,9 @@ def pressed(event: MidiEvent) -> tuple[Message, ...] | None:
     return (Message("/bank/shown", (number,), "i"),) if is_down else ()
 
 
-def _number_at(place: int) -> tuple[int, bool]:
-    """The number of a place, 0..31: 1..16, and True for a pad, False for a bank."""
-    row, column = divmod(place, COLUMNS)
+def _number_at(index: int) -> tuple[int, bool]:
+    """The number 1..16 at an index 0..31 of the grid, and True for a pad, False for a bank."""
+    row, column = divmod(index, COLUMNS)
     return row * PADS_A_ROW + column % PADS_A_ROW + 1, column < PADS_A_ROW
 
 
@@ -135,8 +135,8 @@ def dim(colour: str) -> int:
     if saturation < MIN_SATURATION:
         return GREY
 
-    def distance(known: int) -> float:
-        turned = abs(hue * 360 - known) % 360
+    def distance(palette_hue: int) -> float:
+        turned = abs(hue * 360 - palette_hue) % 360
         return min(turned, 360 - turned)
 
     return 6 + 4 * HUES.index(min(HUES, key=distance))

@@ -1,4 +1,4 @@
-"""MIDI messages as the rest of the engine reads them: controls as a bridge would send them, clocks as events. Pure."""
+"""Converts MIDI messages for the rest of the engine: controls to the OSC of a bridge, clocks to events. Pure."""
 
 import re
 from collections.abc import Sequence, Set
@@ -22,11 +22,11 @@ _PASSING: Final = (0xB0, 0xD0, 0xE0)  # controllers, pressure, bend: of these on
 _SELECTING: Final = frozenset((6, 38, 96, 97, 98, 99, 100, 101))  # controllers of NRPNs: their order counts
 MAX_IN_ORDER: Final = 32  # messages of one device in one turn; a cable carries 3 in that time
 Timed = tuple[bytes, float]
-"""A message, and when it arrived, in seconds of the engine's clock."""
+"""A message and its time of arrival, in seconds of the engine's clock."""
 
 
 def device_word(name: str) -> str:
-    """The name of a device as one word, a part of its controls' names and of addresses: `launchpad_mini_mk3`."""
+    """The name of a device without blanks, for its controls' names and addresses: `launchpad_mini_mk3`."""
     return _BETWEEN_WORDS.sub("_", name.casefold()).strip("_") or "midi"
 
 
@@ -57,19 +57,19 @@ def time_event(midi: bytes, device: str) -> MidiEvent | None:
     return event if event is not None and event.kind in TIMECODE_KINDS else None
 
 
-def thinned(waiting: list[Timed], down: set[bytes]) -> list[Timed]:
-    """The messages of a flood that are executed: of each controller, bend and pressure only the newest, of the others
-    the newest `MAX_IN_ORDER`, and the releases of keys that stay up. All of them, if few wait. `down`: the keys of the
-    device whose press was executed, and not yet their release; kept here."""
-    kept = waiting if len(waiting) <= MAX_IN_ORDER else _newest(waiting, down)
-    for midi, _ in kept:
+def coalesce(waiting: list[Timed], down: set[bytes]) -> list[Timed]:
+    """Coalesce waiting messages: of each controller, bend and pressure the newest, of the others the newest
+    `MAX_IN_ORDER` and the releases of keys that stay up; all of them, if few wait. `down`: keys of the device whose
+    press was executed but not yet their release; updated here."""
+    retained = waiting if len(waiting) <= MAX_IN_ORDER else _newest(waiting, down)
+    for midi, _ in retained:
         if (key := _key_of(midi)) is not None:
             down.discard(key) if _is_release(midi) else down.add(key)
-    return kept
+    return retained
 
 
 def _newest(waiting: list[Timed], down: Set[bytes]) -> list[Timed]:
-    kept: list[Timed] = []
+    retained: list[Timed] = []
     seen: set[bytes] = set()
     others = 0
     for timed in reversed(waiting):
@@ -79,17 +79,17 @@ def _newest(waiting: list[Timed], down: Set[bytes]) -> list[Timed]:
             key = midi[:2] if kind == 0xB0 else midi[:1]
             if key not in seen:
                 seen.add(key)
-                kept.append(timed)
+                retained.append(timed)
             continue
         note = _key_of(midi)
         if others < MAX_IN_ORDER:
             others += 1
-            kept.append(timed)
+            retained.append(timed)
         elif note in down and note not in seen and _is_release(midi):
-            kept.append(timed)
+            retained.append(timed)
         if note is not None:
             seen.add(note)
-    return kept[::-1]
+    return retained[::-1]
 
 
 def _key_of(midi: bytes) -> bytes | None:

@@ -1,11 +1,11 @@
-"""Bytes of a MIDI port in, whole messages out (MIDI 1.0 detailed specification). Pure.
+"""Parses the bytes of a MIDI port into whole messages (MIDI 1.0 detailed specification). Pure.
 
 Drivers hand over whole messages, halves, or a system exclusive message in pieces; broken devices send anything. So:
 
 - Real-time bytes (0xF8 and above) may come within any message, and come out before it.
 - Running status: data without a status byte has that of the last channel message; a system message ends it.
 - A message that another one interrupts is left out, and so is data that belongs to none.
-- A system exclusive message longer than `MAX_SYSEX_BYTES` is skipped without being kept: nothing here reads one.
+- A system exclusive message longer than `MAX_SYSEX_BYTES` is skipped without being stored: nothing here reads one.
 """
 
 import re
@@ -20,7 +20,7 @@ SYSEX, SYSEX_END = 0xF0, 0xF7
 
 
 class MidiParser:
-    """One input port. One thread."""
+    """The parser of one input port. One thread."""
 
     def __init__(self) -> None:
         self._status = 0

@@ -4,9 +4,9 @@
                                            └─► controls ─► deliver (the dispatcher, the map)
     map feedback, beat, timecode ─► queues ─► ports
 
-A device is all ports with its name. If it comes back, it is opened and lit again. A broken device may send as fast as
-USB carries: its bytes wait in a bounded queue, the newest values of a turn are executed (`messages.thinned`), and the
-next turn is later.
+A device is all ports with its name. If it is plugged in again, it is opened and lit again. A broken device may send as
+fast as USB carries: its bytes wait in a bounded queue, the newest values of a turn are executed (`messages.coalesce`),
+and the next turn is later.
 """
 
 import logging
@@ -20,7 +20,7 @@ from itertools import groupby
 from typing import Final
 
 from engine.control.midi.clock_out import START, ClockOut, TimecodeOut
-from engine.control.midi.messages import Timed, control_message, device_word, thinned, time_event
+from engine.control.midi.messages import Timed, coalesce, control_message, device_word, time_event
 from engine.control.midi.parser import MidiParser
 from engine.control.midi.system import Input, LibremidiSystem, Output, Port
 from engine.control.outgoing.sender import Sender
@@ -40,26 +40,26 @@ log = logging.getLogger(__name__)
 ALL: Final = "all"
 THROUGH: Final = "midi through"  # ALSA's loop: what is sent there comes back
 READ_INTERVAL_S: Final = 0.002
-FLOODED_INTERVAL_S: Final = 0.01  # more wait then, of which fewer are executed
+OVERLOAD_INTERVAL_S: Final = 0.01  # of the more messages that wait then, fewer are executed
 SEARCH_INTERVAL_S: Final = 0.25
 RETRY_S: Final = 5.0  # a port that another program has
 MAX_WAITING: Final = 4096  # pieces of data of one port, and messages to one device
-SENT_A_TURN: Final = 16  # to one device: MapFeedback sends no more in a sixtieth of a second
+SENT_A_TURN: Final = 16  # to one device: MapFeedback sends no more in 1/60 s
 CLOSED_WITHIN_S: Final = 3.0
 MAX_HELD_S: Final = 0.05
-DRIFT_S: Final = 1e-5  # a message: clocks of two devices differ by less
+DRIFT_S: Final = 1e-5  # per message: clocks of two devices differ by less
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class MidiDeviceStatus:
     name: str
-    """As in the names of its controls."""
+    """The name as in the names of its controls."""
     is_read: bool
     is_sent_to: bool
     messages: int
-    """Received from it."""
+    """Number of messages received from it."""
     left_out: int
-    """Messages among these that a flood's newer ones replaced."""
+    """Number of these messages that newer ones replaced under overload."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -67,16 +67,16 @@ class MidiStatus:
     wanted: tuple[str, ...]
     """The names of `--midi`."""
     waiting: tuple[str, ...]
-    """Those that no port has now."""
+    """The names of `--midi` that no port has now."""
     devices: tuple[MidiDeviceStatus, ...]
     detail: str = ""
     """Why there is no MIDI at all, and what to do; "" if there is."""
 
 
 class ArrivalTimes:
-    """Turns a driver's times into the engine's. Pure. A message is read up to some milliseconds after it arrived, so
-    the smallest delay so far is the distance of the two clocks. It follows their drift; a delay far above it is a
-    driver without times, or another start: it begins anew."""
+    """Converts a driver's timestamps to the engine's clock. Pure. A message is read up to some milliseconds after it
+    arrived, so the smallest delay so far is the distance of the two clocks. It follows their drift; a delay far above
+    it means a driver without timestamps, or a restarted one: then the distance is measured again."""
 
     def __init__(self) -> None:
         self._distance_s: float | None = None
@@ -92,7 +92,7 @@ class ArrivalTimes:
 
 
 class _Reader:
-    """One input port."""
+    """Reads one input port."""
 
     def __init__(self) -> None:
         self.waiting: deque[tuple[bytes, float]] = deque(maxlen=MAX_WAITING)
@@ -121,19 +121,19 @@ class _Device:
     outputs: dict[Port, Output] = field(default_factory=dict)
     to_send: deque[bytes] = field(default_factory=lambda: deque(maxlen=MAX_WAITING))
     down: set[bytes] = field(default_factory=set)
-    """As in `thinned`."""
+    """Keys that are down, as in `messages.coalesce`."""
     messages: int = 0
     left_out: int = 0
     is_started: bool = False
-    """It was sent a start of the clock."""
+    """True if it was sent a start of the clock."""
 
 
 class MidiPorts:
-    """Runs from `start` to `close`. `status` and `post` on any thread, the rest on its own, `midi`."""
+    """The MIDI ports, from `start` to `close`. `status` and `post` on any thread, the rest on its own, `midi`."""
 
     def __init__(
         self,
-        wanted: Iterable[str],
+        port_names: Iterable[str],
         open_system: Callable[[], LibremidiSystem],
         *,
         deliver: Callable[[list[Message], str, float], None],
@@ -147,24 +147,24 @@ class MidiPorts:
         timecode: Callable[[float], tuple[float, float, str] | None],
         clock: Clock,
         report: Report,
-        say: Callable[[str], None],
+        notice: Callable[[str], None],
     ) -> None:
         """`deliver(messages, sender_name, at_s)` executes controls, `take_time(event, sender_name, at_s)` clocks.
         `subscribe(sender, device)` sends the device its lights as MIDI bytes, `farewell(device)` gives what is sent to
         it at the end. `clock_owner()`: the device that leads the beat, which gets no clock back. `timecode(now_s)`:
         seconds, speed and the rate's name, or None."""
-        self._wanted = tuple(wanted)
+        self._port_names = tuple(port_names)
         self._open_system = open_system
         self._deliver, self._take_time = deliver, take_time
         self._subscribe, self._unsubscribe, self._farewell = subscribe, unsubscribe, farewell
         self._clock_owner = clock_owner
         self._store, self._tempo, self._timecode = store, tempo, timecode
-        self._clock, self._report, self._say = clock, report, say
+        self._clock, self._report, self._notice = clock, report, notice
         self._system: LibremidiSystem | None = None
         self._devices: dict[str, _Device] = {}
         """Replaced as a whole, so read on any thread."""
         self._refused: dict[Port, float] = {}
-        """When a port that could not be opened is tried again; while one is being opened, it is among them."""
+        """When a port that could not be opened is tried again, by port; includes one that is being opened."""
         self._waiting: tuple[str, ...] | None = None
         self._detail = ""
         self._search_s = self._read_s = float("-inf")
@@ -174,7 +174,7 @@ class MidiPorts:
         self._thread: threading.Thread | None = None
 
     def start(self) -> None:
-        """Never fails: what is missing is said in one line, and the engine runs without MIDI."""
+        """Start the thread. Never fails: what is missing is reported in one line, and the engine runs without MIDI."""
         self._thread = threading.Thread(target=self._run, name="midi", daemon=True)
         self._thread.start()
 
@@ -195,10 +195,10 @@ class MidiPorts:
             )
             for each in self._devices.values()
         )
-        return MidiStatus(wanted=self._wanted, waiting=self._waiting or (), devices=devices, detail=self._detail)
+        return MidiStatus(wanted=self._port_names, waiting=self._waiting or (), devices=devices, detail=self._detail)
 
     def post(self, device: str, midi: bytes) -> None:
-        """Queue one message for a device: a light, a colour. Nothing happens if it is not there."""
+        """Queue one message for a device: a light, a colour. Nothing happens if it is not connected."""
         found = self._devices.get(device)
         if found is not None:
             found.to_send.append(midi)
@@ -226,15 +226,15 @@ class MidiPorts:
         self._detail = str(error)
 
     def step(self, now_s: float) -> float:
-        """Do what is due; returns the seconds until the next call."""
+        """Search, read and send what is due; returns the seconds until the next call."""
         if now_s >= self._search_s:
             self._search_s = now_s + SEARCH_INTERVAL_S
             self._search(now_s)
         if not self._devices:
             return SEARCH_INTERVAL_S
         if now_s >= self._read_s:
-            is_flood = any([self._guard.attempt(partial(self._read, each, now_s)) for each in self._devices.values()])
-            self._read_s = now_s + FLOODED_INTERVAL_S if is_flood else now_s
+            is_behind = any([self._guard.attempt(partial(self._read, each, now_s)) for each in self._devices.values()])
+            self._read_s = now_s + OVERLOAD_INTERVAL_S if is_behind else now_s
         wait_s = min(READ_INTERVAL_S, self._send_times())
         for device in list(self._devices.values()):
             self._send(device, [device.to_send.popleft() for _ in range(min(SENT_A_TURN, len(device.to_send)))])
@@ -251,7 +251,7 @@ class MidiPorts:
                     controls.append((midi, at_s))
                 else:
                     self._take_time(event, PORT + device.name, at_s)
-        executed = thinned(controls, device.down)
+        executed = coalesce(controls, device.down)
         device.left_out += len(controls) - len(executed)
         for _, together in groupby(executed, lambda each: each[1] // READ_INTERVAL_S):
             timed = list(together)
@@ -271,7 +271,7 @@ class MidiPorts:
             due += self._clock_out.due(beat, self._tempo.read_pulse().beats_a_bar)
             wait_s = self._clock_out.wait_s(beat, self._tempo.bpm)
         else:
-            due += self._clock_out.stopped()
+            due += self._clock_out.stop()
         if due:
             leader = self._clock_owner()
             for device in list(self._devices.values()):
@@ -281,7 +281,7 @@ class MidiPorts:
                     self._send(device, sent)
         at = self._timecode(now_s) if self._store.get("/timecode/midi_out") else None
         if at is None:
-            self._timecode_out.stopped()
+            self._timecode_out.stop()
             return wait_s
         seconds, speed, rate = at
         frames = self._timecode_out.due(seconds, speed, RATES[rate], now_s)
@@ -300,32 +300,32 @@ class MidiPorts:
 
         self._guard.attempt(send)
 
-    # -- ports come and go -------------------------------------------------------------------------
+    # -- opening and closing ports -----------------------------------------------------------------
 
     def _search(self, now_s: float) -> None:
         assert self._system is not None
-        there = self._system.ports()
-        wanted = [port for port in there if any(_is_meant(name, port) for name in self._wanted)]
+        present = self._system.ports()
+        matching = [port for port in present if any(_matches(name, port) for name in self._port_names)]
         for device in list(self._devices.values()):
-            self._close_missing(device, frozenset(wanted))
-        for port in wanted:
+            self._close_missing(device, frozenset(matching))
+        for port in matching:
             known = self._devices.get(device_word(port.device))
             if known is not None and (port in known.readers or port in known.outputs):
                 continue
             if self._refused.get(port, float("-inf")) <= now_s:
                 self._refused[port] = now_s + RETRY_S
                 self._guard.attempt(partial(self._open, port))  # a broken driver must not stop the others
-        self._tell_waiting(there)
+        self._notice_waiting(present)
 
-    def _close_missing(self, device: _Device, there: frozenset[Port]) -> None:
-        gone = [port for port in (*device.readers, *device.outputs) if port not in there]
-        for port in gone:
+    def _close_missing(self, device: _Device, present: frozenset[Port]) -> None:
+        removed = [port for port in (*device.readers, *device.outputs) if port not in present]
+        for port in removed:
             closing = device.outputs.pop(port, None) or device.readers.pop(port).input
             if closing is not None:
                 self._guard.attempt(closing.close)
-        if gone and not device.outputs:
+        if removed and not device.outputs:
             self._unsubscribe(PORT + device.name)
-        if gone and not device.readers and not device.outputs:
+        if removed and not device.readers and not device.outputs:
             self._devices = {name: each for name, each in self._devices.items() if each is not device}
             self._report(f"midi.gone.{device.name}", f"midi: {device.name} is gone; it works again once it is back")
 
@@ -346,24 +346,24 @@ class MidiPorts:
         self._refused.pop(port, None)
         if name not in self._devices:
             self._devices = {**self._devices, name: device}
-            self._say(f"midi: {name} is connected")
+            self._notice(f"midi: {name} is connected")
         if not port.is_input:
             self._subscribe(Sender(name=PORT + name, post=partial(self.post, name), at_port=None), name)
 
-    def _tell_waiting(self, there: list[Port]) -> None:
-        """Say which names no port has, when that changes."""
-        waiting = tuple(name for name in self._wanted if not any(_is_meant(name, port) for port in there))
+    def _notice_waiting(self, present: list[Port]) -> None:
+        """Log which names no port has, when that changes."""
+        waiting = tuple(name for name in self._port_names if not any(_matches(name, port) for port in present))
         if waiting == self._waiting:
             return
         before, self._waiting = self._waiting or (), waiting
         if new := [name for name in waiting if name not in before]:
-            known = some_of(dict.fromkeys(port.name for port in there)) if there else "none"
-            self._say(f"midi: no port is named {', '.join(new)} (there: {known}); waiting for it")
+            known = some_of(dict.fromkeys(port.name for port in present)) if present else "none"
+            self._notice(f"midi: no port is named {', '.join(new)} (there: {known}); waiting for it")
 
     def _close_ports(self) -> None:
         for device in self._devices.values():
             if device.outputs:
-                self._send(device, (*self._clock_out.stopped(), *self._farewell(device.name)))
+                self._send(device, (*self._clock_out.stop(), *self._farewell(device.name)))
             for closing in (*device.outputs.values(), *(reader.input for reader in device.readers.values())):
                 if closing is not None:
                     self._guard.attempt(closing.close)
@@ -373,7 +373,7 @@ class MidiPorts:
             self._system = None
 
 
-def _is_meant(name: str, port: Port) -> bool:
+def _matches(name: str, port: Port) -> bool:
     if name.casefold() == ALL:
         return THROUGH not in port.device.casefold()
     return any(name.casefold() in each.casefold() for each in (port.name, port.device, device_word(port.device)))

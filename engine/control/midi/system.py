@@ -2,7 +2,7 @@
 
 libremidi reads on threads of its own, which do not run Python, into a queue that `poll` empties on ours: no C thread
 waits for the interpreter, and the frame loop for no driver. Each piece of data has the driver's time, so that a clock's
-ticks keep their distance however late they are read. It tells when ports come and go; only then they are listed.
+ticks keep their distance however late they are read. It reports new and removed ports; only then they are listed.
 
 Traps of the library: a callback that raises ends the process, so ours only append. `send_message` with two numbers
 takes the second for a length: messages are sent as a list.
@@ -20,27 +20,27 @@ from typing import Any, Final
 from engine.errors import MultiverseError
 from engine.system.installing import install_line
 
-OWN: Final = "libremidi"  # begins the name of the ports that our own connections make, which others may list
+OWN: Final = "libremidi"  # begins the name of the ports of our own connections, which others may list
 NONE_HERE: Final = "this system has no MIDI: ALSA's sequencer is missing (sudo modprobe snd-seq)"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Port:
     name: str
-    """As the system shows it."""
+    """The name as the system displays it."""
     device: str
     """The device, or the program, that the port belongs to; equal for its inputs and outputs."""
     is_input: bool
     """True if we read it."""
     number: tuple[int, int] = (0, 0)
-    """The system's own, which tells two devices of one name apart. JACK has none."""
+    """The system's own number, which distinguishes two devices of one name. JACK has none."""
     plugged: int = 0
-    """Times that a port of this name was pulled before: one that came back at once has to be opened again."""
+    """How often a port of this name was unplugged: one that was replugged at once has to be opened again."""
     handle: Any = field(compare=False)
 
 
 TakeBytes = Callable[[bytes, float], None]
-"""`take(data, stamp_s)`: the driver's time in seconds from any start. Must not raise."""
+"""`take(data, stamp_s)`; `stamp_s`: the driver's time in seconds, with any origin. Must not raise."""
 
 
 class Input:
@@ -90,7 +90,7 @@ def _check(error: Any, port: Port) -> None:
 
 
 class LibremidiSystem:
-    """The MIDI thread's. Raises MultiverseError if the library or the system's MIDI is missing."""
+    """The system's MIDI, for the MIDI thread. Raises MultiverseError if the library or the system's MIDI is missing."""
 
     def __init__(self, api: str = "") -> None:
         """`api`: libremidi's name of one, `JACK_MIDI` for example; "": the system's own."""
@@ -108,7 +108,7 @@ class LibremidiSystem:
         self._api = getattr(lib.API, api) if api else lib.midi1_default_api()
         watching = lib.ObserverConfiguration()
         watching.track_virtual = True
-        news: deque[tuple[bool, str] | None] = deque()  # None: a port came; else True for an input, and its name
+        news: deque[tuple[bool, str] | None] = deque()  # None: a new port; else (is_input, name) of a removed one
         self._news = news
         # They hold the deque, not us: the garbage collector does not see what a C++ callback holds.
         watching.input_added = watching.output_added = lambda port: news.append(None)
@@ -119,7 +119,7 @@ class LibremidiSystem:
             raise MultiverseError(NONE_HERE)
 
     def ports(self) -> list[Port]:
-        """The ports that are there now."""
+        """The ports that exist now."""
         self._observer.poll()
         is_new = bool(self._news) or self._ports is None
         while self._news:
@@ -143,7 +143,7 @@ class LibremidiSystem:
     def _port(self, port: Any, is_input: bool) -> Port:
         name = _name(port, self._is_jack)
         device, number = port.device_name or name or port.port_name, (port.client, port.port)
-        if self._is_jack:  # those that JACK tells are of our own client
+        if self._is_jack:  # JACK reports those of our own client
             device, number = name.partition(":")[0], (0, 0)
         return Port(
             name=name or port.port_name,
@@ -156,5 +156,5 @@ class LibremidiSystem:
 
 
 def _name(port: Any, is_jack: bool) -> str:
-    """With its client in JACK, `Keys:out`, where a port's own name may be `out`; "" if the system shows none."""
+    """The port's name, in JACK with its client, `Keys:out`; "" if the system displays none."""
     return str(port.port_name if is_jack else port.display_name)

@@ -10,7 +10,7 @@ from typing import Final, Protocol
 
 from engine.control.outgoing.sender import Sender
 from engine.osc.encode import ReplyValue, encode_reply
-from osc_schema import lookup_told
+from osc_schema import lookup_message
 
 MAX_QUEUED = 256
 
@@ -21,8 +21,8 @@ _TEXT_OF: Final[dict[str, tuple[str, Callable[..., str]]]] = {
 }
 
 
-class Tell(Protocol):
-    """`tell(address, *values)`: sends a message to every subscriber. Any thread; never waits."""
+class Notify(Protocol):
+    """`notify(address, *values)` sends a message to every subscriber. Any thread; never waits."""
 
     def __call__(self, address: str, *values: ReplyValue) -> None: ...
 
@@ -35,18 +35,18 @@ class Announcements:
         self.last: dict[str, tuple[ReplyValue, ...]] = {}
         """The last values of each declared message, by address. Any thread."""
 
-    def tell(self, address: str, *values: ReplyValue) -> None:
+    def notify(self, address: str, *values: ReplyValue) -> None:
         self._queue.append((address, values))
-        self.keep(address, values)
+        self.store_last(address, values)
 
-    def keep(self, address: str, values: tuple[ReplyValue, ...]) -> None:
-        """Keep them for those who ask later."""
-        if lookup_told(address) is not None:
+    def store_last(self, address: str, values: tuple[ReplyValue, ...]) -> None:
+        """Store the last values of a declared message, for later requests."""
+        if lookup_message(address) is not None:
             self.last[address] = values
 
     def warn(self, line: str) -> None:
         """Send a log line as `/engine/warning <line>`."""
-        self.tell("/engine/warning", line)
+        self.notify("/engine/warning", line)
 
     def take(self) -> list[Announcement]:
         """Remove and return all queued messages, oldest first. The sending thread only."""
@@ -56,28 +56,28 @@ class Announcements:
         self._queue.clear()
 
 
-class ShownTexts:
-    """Forwards announcements, and shows the current preset or cue as a text in other programs (`[[osc.text]]`). A
-    program with its own address space, such as Resolume, cannot use `/preset/current night 0`. On every change it is
-    sent `night`, at the address of one of its own texts. Any thread."""
+class TextFeedback:
+    """Forwards announcements, and sends the current preset or cue as text to other programs (`[[osc.text]]`). A program
+    with its own address space, such as Resolume, cannot use `/preset/current night 0`. On every change it is sent
+    `night`, at the address of one of its own texts. Any thread."""
 
-    def __init__(self, tell: Tell) -> None:
-        """`tell` gets every message that is announced here."""
-        self._tell = tell
+    def __init__(self, notify: Notify) -> None:
+        """`notify` gets every message that is announced here."""
+        self._notify = notify
         self._lock = threading.Lock()  # keeps two simultaneous announcements in order
         self._texts: dict[str, str] = {}
         self._targets: dict[str, list[tuple[Sender, str]]] = {}
 
-    def show(self, what: str, target: Sender, address: str) -> None:
+    def add_target(self, what: str, target: Sender, address: str) -> None:
         """Send `target` the preset's name, or the cue's number and preset, at `address`: now and on each change."""
         with self._lock:
             self._targets.setdefault(what, []).append((target, address))
             if what in self._texts:
                 target.post(encode_reply(address, self._texts[what]))
 
-    def tell(self, address: str, *args: ReplyValue) -> None:
-        """Announce to all subscribers, and send the text to the targets that show it. Never blocks."""
-        self._tell(address, *args)
+    def notify(self, address: str, *args: ReplyValue) -> None:
+        """Announce to all subscribers, and send the text to the targets that display it. Never blocks."""
+        self._notify(address, *args)
         if address not in _TEXT_OF:
             return
         what, text_of = _TEXT_OF[address]

@@ -1,16 +1,16 @@
-"""Sends subscribers every value when they subscribe, then every change that they did not make themselves.
+"""Feedback: sends subscribers every value when they subscribe, then every change by other senders.
 
 A subscriber gets values, audio features, or both (`/engine/notify`), and single addresses (OSCQuery's LISTEN).
 
-- Changes are sent at most 60 times a second, of each address the newest, as plain messages, which every program reads.
+- Changes are sent at most 60 times per second, of each address the newest, as plain messages, readable by all programs.
   A subscriber gets at most 64 packets per tick (a receive buffer of Linux holds 256), and none while its last ones wait
   in the outbox (backpressure); all together get at most 256, in turn.
 - A subscriber's own change is not echoed: a fader under a finger would fight with its echo. If the accepted value
-  differs from the sent one, `owe` sends it back after all.
+  differs from the sent one, `queue_echo` sends it back after all.
 - A subscriber is identified by the address where it listens, the author of a change by the address it came from; they
   differ for programs that listen on another port (`/engine/notify 1 PORT`).
-- UDP does not report that a subscriber is gone. When the table is full, the oldest is removed, WebSockets last.
-- The inputs of the playing shaders have two addresses, one by name and an alias. A change is told under both.
+- UDP does not report a disconnected subscriber. When the table is full, the oldest is removed, WebSockets last.
+- The inputs of the playing shaders have two addresses, one by name and an alias. A change is sent under both.
 """
 
 import threading
@@ -32,9 +32,9 @@ from osc_schema import Param, ParamType, Value
 
 MAX_SUBSCRIBERS = 128  # 64 over UDP and TCP, plus every WebSocket that the page's server accepts
 CHANGE_INTERVAL_S = 1 / 60
-PACKETS_TO_ALL = 256  # per tick: 15 000 a second, which cost a sixth of a core
+PACKETS_TO_ALL = 256  # per tick: 15 000 per second, which cost a sixth of a core
 HEARTBEAT_INTERVAL_S = 1.0
-MAX_OWED = 4096
+MAX_PENDING_ECHOES = 4096
 
 _PARAMS = {param.address: param for param in osc_schema.PARAMS}
 
@@ -44,24 +44,24 @@ class Subscriber:
     target: Sender
     origin: str
     """Name of the sender whose changes are not echoed to this subscriber."""
-    hears_all: bool = False
-    """Gets every change, heartbeats and warnings."""
-    hears_features: bool = False
-    """Gets the audio features and the beat."""
-    listened: set[str] = field(default_factory=set)
+    receives_all: bool = False
+    """True if it gets every change, heartbeats and warnings."""
+    receives_features: bool = False
+    """True if it gets the audio features and the beat."""
+    addresses: set[str] = field(default_factory=set)
     """Single addresses that it subscribed to."""
-    owed: dict[str, None] = field(default_factory=dict)
+    pending: dict[str, None] = field(default_factory=dict)
     """Addresses whose current value is sent with the next tick, in this order, even if this subscriber set it."""
     waiting: dict[str, bytes] = field(default_factory=dict)
     """Newest unsent packet of each address, in the order of the changes."""
 
-    def hears(self, address: str) -> bool:
-        return self.hears_all or address in self.listened
+    def receives(self, address: str) -> bool:
+        return self.receives_all or address in self.addresses
 
 
 class Feedback:
-    """`tick` runs on the sending thread, everything else on any. Built before the dispatcher, whose parts send their
-    answers through the outbox and share the counters."""
+    """The subscribers and what is sent to them. `tick` runs on the sending thread, everything else on any. Built before
+    the dispatcher, whose parts send their answers through the outbox and share the counters."""
 
     def __init__(self, store: ParamStore, report: Report, announcements: Announcements | None = None) -> None:
         """`announcements` None: creates one."""
@@ -71,16 +71,16 @@ class Feedback:
         """Counts of both directions."""
         self.outbox = Outbox(self.counters, report)
         self._announcements = announcements or Announcements()
-        self.tell = self._announcements.tell
+        self.notify = self._announcements.notify
         """Sends a message to everyone subscribed to everything. Takes no lock, because the caller may hold one."""
-        self.last_told = self._announcements.last
-        """The last values of each message that was told, by address."""
+        self.last_published = self._announcements.last
+        """The last values of each published message, by address."""
         self._store = store
         self._report = report
         self._lock = threading.Lock()
         self._subscribers: dict[str, Subscriber] = {}  # by the target's name, oldest subscription first
         self._by_origin: dict[str, Subscriber] = {}
-        self._owed: deque[tuple[str, str]] = deque(maxlen=MAX_OWED)
+        self._pending_echoes: deque[tuple[str, str]] = deque(maxlen=MAX_PENDING_ECHOES)
         self._version = 0
         self._next_change_s = self._next_heartbeat_s = self._features_due_s = float("-inf")
         self._turn = 0
@@ -91,49 +91,49 @@ class Feedback:
         """The beat of the newest frame: of the tempo, whatever its source."""
         self._onset_counts: tuple[int, ...] = ()
         self._hit_counts: dict[str, int] = {}
-        self.views.watch(self.owe_inputs)
+        self.views.watch(self.queue_inputs)
 
     # -- any thread ----------------------------------------------------------------------------
 
     def subscribe(self, target: Sender, origin: str, *, values: bool = True, features: bool = True) -> None:
         """Send `target` every value, then every change not made by `origin`. A repeated call starts over. `values` and
-        `features`: the part it wants. Who wants features alone gets its answers where it sends from."""
+        `features`: the requested parts. A subscriber to features alone gets its answers where it sends from."""
         with self._lock:
-            if not any(each.hears_all for each in self._subscribers.values()):
+            if not any(each.receives_all for each in self._subscribers.values()):
                 self._announcements.clear()  # those from before the first subscriber are out of date
             listened = self._forget(target.name)
-            asked = Subscriber(target, origin, hears_all=values, hears_features=features, listened=listened)
-            subscriber = self._remember(asked)
+            requested = Subscriber(target, origin, receives_all=values, receives_features=features, addresses=listened)
+            subscriber = self._remember(requested)
             if values:
-                subscriber.owed = dict.fromkeys((*_PARAMS, *(view.address for view in self.views.every)))
+                subscriber.pending = dict.fromkeys((*_PARAMS, *(view.address for view in self.views.every)))
 
-    def owe_inputs(self, views: Iterable[ShaderInput]) -> None:
-        """Send the values of these inputs, those of the shaders that play now, to everyone who hears them."""
+    def queue_inputs(self, views: Iterable[ShaderInput]) -> None:
+        """Send the values of these inputs, those of the shaders that play now, to their subscribers."""
         with self._lock:
             for subscriber in self._subscribers.values():
-                subscriber.owed |= {view.address: None for view in views if subscriber.hears(view.address)}
+                subscriber.pending |= {view.address: None for view in views if subscriber.receives(view.address)}
 
     def unsubscribe(self, name: str) -> None:
         """End the subscription of the target or origin with this name."""
         with self._lock:
             for subscriber in (self._subscribers.get(name), self._by_origin.get(name)):
                 if subscriber is not None:
-                    subscriber.hears_all = subscriber.hears_features = False
+                    subscriber.receives_all = subscriber.receives_features = False
                     self._drop_unsubscribed(subscriber)
 
     def listen(self, target: Sender, origin: str, address: str) -> None:
         """Send `target` a parameter's value, then its changes not made by `origin`."""
         with self._lock:
             subscriber = self._subscribers.get(target.name) or self._remember(Subscriber(target, origin))
-            subscriber.listened.add(address)
-            subscriber.owed[address] = None
+            subscriber.addresses.add(address)
+            subscriber.pending[address] = None
 
     def ignore(self, target_name: str, address: str) -> None:
         """End a `listen`. Idempotent."""
         with self._lock:
             subscriber = self._subscribers.get(target_name)
             if subscriber is not None:
-                subscriber.listened.discard(address)
+                subscriber.addresses.discard(address)
                 self._drop_unsubscribed(subscriber)
 
     def resend(self, target_name: str) -> None:
@@ -142,10 +142,10 @@ class Feedback:
             subscriber = self._subscribers.get(target_name)
             if subscriber is not None:
                 known = (*_PARAMS, *(view.address for view in self.views.every))
-                subscriber.owed = dict.fromkeys(filter(subscriber.hears, known))
+                subscriber.pending = dict.fromkeys(filter(subscriber.receives, known))
 
-    def leave(self, target_name: str) -> None:
-        """Remove a target that is gone."""
+    def remove(self, target_name: str) -> None:
+        """Remove a disconnected target."""
         with self._lock:
             self._forget(target_name)
 
@@ -159,15 +159,15 @@ class Feedback:
             self._forget(oldest)
             self._report("osc.subscribers", f"over {MAX_SUBSCRIBERS} subscribers: {oldest}, the oldest, is removed")
         self._subscribers[subscriber.target.name] = subscriber
-        if subscriber.hears_all or not subscriber.hears_features:
+        if subscriber.receives_all or not subscriber.receives_features:
             self._by_origin[subscriber.origin] = subscriber
         return subscriber
 
     def _drop_unsubscribed(self, subscriber: Subscriber) -> None:
-        if not (subscriber.hears_all or subscriber.hears_features or subscriber.listened):
+        if not (subscriber.receives_all or subscriber.receives_features or subscriber.addresses):
             self._forget(subscriber.target.name)
-        for addresses in (subscriber.waiting, subscriber.owed):
-            for address in [address for address in addresses if not subscriber.hears(address)]:
+        for addresses in (subscriber.waiting, subscriber.pending):
+            for address in [address for address in addresses if not subscriber.receives(address)]:
                 del addresses[address]
 
     def _forget(self, target_name: str) -> set[str]:
@@ -177,7 +177,7 @@ class Feedback:
             return set()
         if self._by_origin.get(subscriber.origin) is subscriber:
             del self._by_origin[subscriber.origin]
-        return subscriber.listened
+        return subscriber.addresses
 
     def listener_of(self, sender: Sender) -> Sender:
         """The target for answers to `sender`: the address that it subscribed for, else the one it sends from."""
@@ -187,14 +187,14 @@ class Feedback:
     def is_subscribed(self, origin: str) -> bool:
         """True if the sender with this name is subscribed to everything, so it reads its answers."""
         subscriber = self._by_origin.get(origin)
-        return subscriber is not None and subscriber.hears_all
+        return subscriber is not None and subscriber.receives_all
 
-    def owe(self, origin: str, addresses: Iterable[str]) -> None:
+    def queue_echo(self, origin: str, addresses: Iterable[str]) -> None:
         """Send `origin` the values at `addresses` although it set them, because they were not accepted as sent."""
         if origin in self._by_origin:
-            self._owed.extend((origin, address) for address in addresses)
+            self._pending_echoes.extend((origin, address) for address in addresses)
 
-    def offer_features(self, channels: tuple[ChannelFeatures, ...], beat: BeatFeatures | None = None) -> None:
+    def publish_features(self, channels: tuple[ChannelFeatures, ...], beat: BeatFeatures | None = None) -> None:
         """Publish a frame's audio features. Render thread, every frame: only stores references."""
         self.features, self.beat = channels, beat or self.beat
 
@@ -228,7 +228,7 @@ class Feedback:
             if now_s >= self._next_heartbeat_s:
                 self._next_heartbeat_s = now_s + HEARTBEAT_INTERVAL_S
                 self._heartbeats += 1
-                self._announcements.keep("/engine/heartbeat", (self._heartbeats,))
+                self._announcements.store_last("/engine/heartbeat", (self._heartbeats,))
                 self._send_to_all("/engine/heartbeat", self._heartbeats)
             self._send_features(now_s)
 
@@ -237,29 +237,29 @@ class Feedback:
         for change in changes:
             param = _PARAMS[change.address]
             values = (1,) if param.type is ParamType.TRIGGER else self.reply_values(param, change.value)
-            self._offer(change.address, change.by, encode_reply(change.address, *values))
+            self._queue_change(change.address, change.by, encode_reply(change.address, *values))
             view = self.views.of_alias(change.address)
-            if view is not None:  # an event is told when it fires; setting it back is not
+            if view is not None:  # an event is sent when it fires; its reset is not
                 values = (1,) if view.type == "event" and change.value else self.views.values_now(view)
                 if view.type != "event" or change.value:
-                    self._offer(view.address, change.by, encode_reply(view.address, *values))
-        for _ in range(len(self._owed)):
-            origin, address = self._owed.popleft()
+                    self._queue_change(view.address, change.by, encode_reply(view.address, *values))
+        for _ in range(len(self._pending_echoes)):
+            origin, address = self._pending_echoes.popleft()
             for subscriber in self._subscribers.values():
-                if subscriber.origin == origin and subscriber.hears(address):
-                    subscriber.owed[address] = None
+                if subscriber.origin == origin and subscriber.receives(address):
+                    subscriber.pending[address] = None
         for subscriber in self._subscribers.values():
-            for address in subscriber.owed:
+            for address in subscriber.pending:
                 if (packet := self._packet_of_now(address)) is not None:
                     subscriber.waiting[address] = packet
-            subscriber.owed = {}
+            subscriber.pending = {}
 
-    def _offer(self, address: str, by: str, packet: bytes) -> None:
-        """Queue a changed value for everyone who hears the address, except its author."""
+    def _queue_change(self, address: str, by: str, packet: bytes) -> None:
+        """Queue a changed value for everyone who is subscribed to the address, except its author."""
         for subscriber in self._subscribers.values():
             if by == subscriber.origin:
                 subscriber.waiting.pop(address, None)
-            elif subscriber.hears(address) and address not in subscriber.owed:
+            elif subscriber.receives(address) and address not in subscriber.pending:
                 subscriber.waiting[address] = packet
 
     def _packet_of_now(self, address: str) -> bytes | None:
@@ -274,7 +274,7 @@ class Feedback:
         subscribers = list(self._subscribers.values())
         first, room = self._turn % len(subscribers), PACKETS_TO_ALL
         for subscriber in subscribers[first:] + subscribers[:first]:
-            if self.outbox.is_behind(subscriber.target.name):  # kept here, where newer values replace older ones
+            if self.outbox.is_behind(subscriber.target.name):  # queued here, where newer values replace older ones
                 continue
             waiting = subscriber.waiting
             portion = list(waiting)[: min(PACKETS_A_SENDING, room)]
@@ -287,19 +287,19 @@ class Feedback:
             self._turn += 1
 
     def _send_to_all(self, address: str, *values: ReplyValue) -> None:
-        """To all who are subscribed to everything, or to this message."""
+        """Send a message to all who are subscribed to everything or to this message."""
         packet = encode_reply(address, *values)
         for subscriber in self._subscribers.values():
-            if subscriber.hears(address):
+            if subscriber.receives(address):
                 subscriber.target.post(packet)
 
     # -- audio features ------------------------------------------------------------------------
 
     def _send_feature(self, address: str, value: float) -> None:
         packet = encode_reply(address, value)
-        self._announcements.keep(address, (value,))
+        self._announcements.store_last(address, (value,))
         for subscriber in self._subscribers.values():
-            if subscriber.hears_features or address in subscriber.listened:
+            if subscriber.receives_features or address in subscriber.addresses:
                 subscriber.target.post(packet)
 
     def _features_interval_s(self) -> float:
@@ -308,8 +308,7 @@ class Feedback:
         return 1.0 / rate_hz if rate_hz > 0.0 and self.features else 0.0
 
     def _send_features(self, now_s: float) -> None:
-        """Send all features if they are due. `onset` is 1 in the first message after an onset, else 0, so that none is
-        missed."""
+        """Send all features if they are due. `onset` is 1 in the first message after an onset, else 0: none is lost."""
         interval_s = self._features_interval_s()
         if not interval_s:
             return

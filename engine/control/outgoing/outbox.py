@@ -1,7 +1,7 @@
 """The queue of packets to send, from any thread to the sending thread: bounded and fair.
 
 Datagrams are rate limited for each receiver: a receive buffer of Linux holds 256 small packets, and the system drops
-the rest silently. At 64 packets per 1/60 s, a receiver that reads only 15 times a second still gets everything.
+the rest silently. At 64 packets per 1/60 s, a receiver that reads only 15 times per second still gets everything.
 """
 
 import threading
@@ -18,7 +18,7 @@ PACKETS_A_TURN = 32  # to one receiver in a row, then it is the next one's turn
 PACKETS_A_PASS = 1024  # about 10 ms of work, then it is the feedback's turn
 PACKETS_A_SENDING: Final = 64  # datagrams to one receiver in one burst
 SENDING_INTERVAL_S: Final = 1 / 60
-KEPT_RECEIVERS: Final = 1024
+MAX_CACHED_RECEIVERS: Final = 1024
 
 
 @dataclass(slots=True)
@@ -52,24 +52,23 @@ class OscCounters:
     lost: int = 0
     """Datagrams that the system dropped because the receive buffer was full (counted on Linux only)."""
     replaced: int = 0
-    """Messages left out in a flood, undecoded, because newer ones set the same values. Not in `messages`."""
+    """Messages dropped by backpressure, undecoded, because newer ones set the same values. Not in `messages`."""
     discarded: int = 0
-    """Messages left out in a flood without a newer value: repeated triggers, unmapped messages of other programs, and
-    the oldest commands beyond 16 MiB."""
+    """Messages dropped by backpressure although no newer value replaces them: repeated triggers, unmapped messages of
+    other programs, and the oldest commands beyond 16 MiB."""
     sent: int = 0
     """Packets sent: answers, feedback, heartbeats, features."""
     feedback_sent: int = 0
     """Values sent to subscribers; part of `sent`."""
     dropped: int = 0
-    """Packets that could not be sent: queue full, receiver gone, too large for a datagram."""
+    """Packets that could not be sent: queue full, receiver disconnected, too large for a datagram."""
     receive_buffer_bytes: int = 0
     """Size of the receive buffer that the system granted (32 MiB are requested). Not a count."""
     errors: int = 0
     """Errors in the engine's own code while it handled a packet; the log has the tracebacks."""
 
     def add(self, field: str, count: int = 1) -> int:
-        """Add to a field that several threads write: `rejected`, `dropped`, `errors`, `commands`. Returns the new
-        total."""
+        """Add to a field that several threads write (`rejected`, `dropped`, `errors`, `commands`); the new total."""
         with self._adding:
             total: int = getattr(self, field) + count
             setattr(self, field, total)
@@ -86,19 +85,21 @@ class _Queue:
 
 
 class Outbox:
+    """The queue of packets to send. Any thread puts packets, the sending thread delivers them."""
+
     def __init__(self, counters: OscCounters, report: Report) -> None:
         self._counters = counters
         self._report = report
         self._lock = threading.Lock()
         self._queues: dict[str, _Queue] = {}  # by receiver; the first one is next
         self._waiting = 0
-        self._is_wanted = threading.Event()
-        self._limits = TokenBuckets(PACKETS_A_SENDING, PACKETS_A_SENDING / SENDING_INTERVAL_S, KEPT_RECEIVERS)
+        self._has_work = threading.Event()
+        self._limits = TokenBuckets(PACKETS_A_SENDING, PACKETS_A_SENDING / SENDING_INTERVAL_S, MAX_CACHED_RECEIVERS)
 
     def put(self, receiver: str, deliver: Deliver, packet: bytes, *, is_paced: bool = False) -> None:
         """Queue `packet`; the sending thread calls `deliver(packet)`. Any thread; never blocks. `is_paced`: rate
         limited, for datagrams, which are lost if the receiver's buffer is full. Once 8192 packets are queued, a
-        receiver that already has its share of them gets no more; the queue never exceeds 16384."""
+        receiver that already has its fraction of them gets no more; the queue never exceeds 16384."""
         with self._lock:
             queue = self._queues.get(receiver)
             if queue is None:
@@ -115,7 +116,7 @@ class Outbox:
             self._counters.add("dropped")
             self._report("osc.dropped", f"OSC: {MAX_PACKETS} packets are queued; some to {receiver} are dropped")
         else:
-            self._is_wanted.set()
+            self._has_work.set()
 
     def is_behind(self, receiver: str) -> bool:
         """True if more than 32 packets for this receiver are queued. The sending thread."""
@@ -124,12 +125,12 @@ class Outbox:
 
     def wake(self) -> None:
         """Wake the sending thread."""
-        self._is_wanted.set()
+        self._has_work.set()
 
     def wait(self, longest_s: float | None) -> None:
         """Block until there is something to do, or for `longest_s` seconds (None: no limit). The sending thread."""
-        self._is_wanted.wait(longest_s)
-        self._is_wanted.clear()
+        self._has_work.wait(longest_s)
+        self._has_work.clear()
 
     def send(self, now_s: float | None, packets: int = PACKETS_A_PASS) -> float | None:
         """Deliver about `packets` packets, to every receiver in turn; `wait` returns at once if more are left. `now_s`
@@ -137,7 +138,7 @@ class Outbox:
         limit allows more packets to a receiver that has used it up, or None."""
         with self._lock:
             turns = deque(self._queues)
-        held_until_s: float | None = None
+        limited_until_s: float | None = None
         while turns and packets > 0:
             receiver = turns.popleft()
             with self._lock:
@@ -153,15 +154,15 @@ class Outbox:
             for deliver, packet in batch:
                 deliver(packet)
             if limit is None or now_s is None:
-                is_held = False
+                is_limited = False
             else:
                 limit.spend(now_s, len(batch))
-                is_held = limit.whole_tokens(now_s) < 1
-                if is_left and is_held:
+                is_limited = limit.whole_tokens(now_s) < 1
+                if is_left and is_limited:
                     free_s = now_s + limit.wait_s(now_s, PACKETS_A_SENDING)
-                    held_until_s = free_s if held_until_s is None else min(held_until_s, free_s)
-            if is_left and not is_held:
+                    limited_until_s = free_s if limited_until_s is None else min(limited_until_s, free_s)
+            if is_left and not is_limited:
                 turns.append(receiver)
         if turns:
-            self._is_wanted.set()
-        return held_until_s
+            self._has_work.set()
+        return limited_until_s

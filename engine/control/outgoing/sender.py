@@ -1,4 +1,4 @@
-"""The sender of a packet, and how to answer it."""
+"""The sender of a packet, and the reply to it."""
 
 import socket
 from collections.abc import Callable
@@ -13,19 +13,20 @@ from osc_schema import Rejected
 NO_PORT = "takes no port over a WebSocket: answers use the same connection"
 
 SocketAddress = tuple[Any, ...]
-"""As the `socket` module gives and takes it: (host, port), with flow and zone for IPv6."""
+"""An address of the `socket` module: (host, port), with flow and zone for IPv6."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
 class Sender:
+    """The program at the other end: author of values and target of packets."""
+
     name: str
     """`udp 127.0.0.1:5000`, `tcp ...`, `ws ...`: recorded in the store as the author of a value."""
     post: Callable[[bytes], None]
-    """Queues one packet for this peer. Any thread; never blocks: if the queue is full, the packet is dropped and
-    counted."""
+    """Queues one packet for this peer. Any thread; never blocks: if the queue is full, drops and counts the packet."""
     at_port: "Callable[[int], Sender] | None"
-    """The same host at another UDP port; never another host, so that nobody can direct a flood at a third party. None
-    if it can be answered over its own connection only (a WebSocket)."""
+    """The same host at another UDP port; never another host, so that nobody can direct many packets at a third party.
+    None if it can be answered over its own connection only (a WebSocket)."""
 
     def at(self, port: float) -> "Sender | None":
         """The same host at another UDP port, or None if it can be answered over its own connection only."""
@@ -44,7 +45,7 @@ class Reply:
         log: Callable[[str], None] = lambda line: None,
         sender: str = "",
     ) -> None:
-        """`log(line)` also shows a failure to the operator; it must not block. `sender`: the name of who asked."""
+        """`log(line)` also shows a failure to the operator; it must not block. `sender`: name of the sender."""
         self.command = command
         self.sender = sender
         self.sent = 0
@@ -92,7 +93,7 @@ class Reply:
 
 def failure(command: str, reason: str) -> bytes:
     """The packet `/fail <command> <reason>`, the reason in one line: a datagram of more than 64 kB cannot be sent, and
-    the sender would hear nothing."""
+    the sender would get no answer."""
     return encode_reply("/fail", command, one_line(reason))
 
 

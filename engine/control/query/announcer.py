@@ -1,4 +1,4 @@
-"""How other programs find the engine: its name, HOST_INFO, and the announcement by mDNS (RFC 6762, RFC 6763).
+"""Lets other programs find the engine: its name, HOST_INFO, and the announcement by mDNS (RFC 6762, RFC 6763).
 
 A firewall or macOS may ask the user for permission, so the announcement runs only if the user has opened the engine to
 the network.
@@ -73,16 +73,16 @@ class Announcer:
 
     def _wait_for_network(self) -> list[str]:
         """Wait until the machine has addresses, and return them; empty if the engine ends first."""
-        is_told = False
+        is_reported = False
         while not self._is_closing.is_set():
             try:
                 return list(self._find_interfaces())
             except MultiverseError as error:
-                if not is_told:
+                if not is_reported:
                     self._report(
                         "mdns", f"mDNS: {error}; OSC and OSCQuery will be announced when a network is connected"
                     )
-                is_told = True
+                is_reported = True
             self._is_closing.wait(POLL_INTERVAL_S)
         return []
 
@@ -113,21 +113,21 @@ class Announcer:
             zeroconf.close()
 
 
-def service_name(wanted: str | None = None) -> str:
-    """The engine's name on the network: `wanted`, or by default `Multiverse HOST`, such as `Multiverse studio`. Raises
-    ConfigError if `wanted` cannot be announced."""
-    if wanted is None:
+def service_name(chosen: str | None = None) -> str:
+    """The engine's name on the network: `chosen`, or by default `Multiverse HOST`, such as `Multiverse studio`.
+    Raises ConfigError if `chosen` cannot be announced."""
+    if chosen is None:
         name = f"Multiverse {socket.gethostname().partition('.')[0]}".strip()
         return name.encode()[:MAX_NAME_BYTES].decode(errors="ignore")
     # python-zeroconf splits a name at a dot into two labels, which no browser joins again.
     # It takes `_sub` for the beginning of a subtype (RFC 6763, 7.1) and rejects it.
-    if not wanted.isprintable() or wanted != wanted.strip() or "." in wanted or wanted in ("", "_sub"):
+    if not chosen.isprintable() or chosen != chosen.strip() or "." in chosen or chosen in ("", "_sub"):
         advice = {"": "it is empty", "_sub": "DNS-SD reserves this word"}
-        wrong = advice.get(wanted, "remove dots, line breaks, and spaces at its ends")
-        raise ConfigError(f"--name: {wanted!r} cannot be announced: {wrong}")
-    if len(wanted.encode()) > MAX_NAME_BYTES:
-        raise ConfigError(f"--name: {wanted!r} has {len(wanted.encode())} bytes; the limit is {MAX_NAME_BYTES} (mDNS)")
-    return wanted
+        wrong = advice.get(chosen, "remove dots, line breaks, and spaces at its ends")
+        raise ConfigError(f"--name: {chosen!r} cannot be announced: {wrong}")
+    if len(chosen.encode()) > MAX_NAME_BYTES:
+        raise ConfigError(f"--name: {chosen!r} has {len(chosen.encode())} bytes; the limit is {MAX_NAME_BYTES} (mDNS)")
+    return chosen
 
 
 def host_info(reached_at: str, *, name: str, osc: tuple[str, int] | None, web: tuple[str, int]) -> dict[str, object]:

@@ -11,7 +11,7 @@ from typing import Final
 
 from engine.params import Cue
 from engine.params.shader_inputs import ShaderInput
-from osc_schema import Area, Argument, Command, Param, ParamType, ToldMessage
+from osc_schema import Area, Argument, Command, Param, ParamType, PublishedMessage
 from osc_schema.live_models import NAMES as CHILDREN
 
 NO_VALUE: Final = 0
@@ -70,7 +70,7 @@ def describe_param(param: Param, area: Area) -> Attributes:
             "type": str(param.type),
             **{name: getattr(param, name) for name in _OWN if name != "swatches" or param.swatches},
             "area_title": area.title,
-            "words": f"{param.words} {area.words}".strip(),
+            "words": f"{param.tags} {area.tags}".strip(),
             "is_confirmed": param.is_confirmed,
         },
     }
@@ -119,7 +119,7 @@ def _tags(param: Param, area: Area) -> Iterator[str]:
         yield "preset"
     if param.child:
         yield f"child {param.child}"
-    yield from param.words.split()
+    yield from param.tags.split()
 
 
 def _overloads(param: Param) -> Iterator[Attributes]:
@@ -199,17 +199,17 @@ def describe_command(command: Command, area: Area) -> Attributes:
     return attributes
 
 
-def describe_told(told: ToldMessage, area: Area) -> Attributes:
-    """The attributes of a message to subscribers except VALUE. One without arguments is an impulse."""
-    tags = "".join(argument.type for argument in told.arguments) or "I"
+def describe_message(message: PublishedMessage, area: Area) -> Attributes:
+    """The attributes of a message to subscribers except VALUE. A message without arguments is an impulse."""
+    tags = "".join(argument.type for argument in message.arguments) or "I"
     return {
-        "FULL_PATH": told.address,
+        "FULL_PATH": message.address,
         "TYPE": tags,
         "ACCESS": READ_ONLY,
-        "DESCRIPTION": told.description,
+        "DESCRIPTION": message.description,
         "TAGS": [area.title, "told"],
         "CRITICAL": False,
-        "MULTIVERSE": {"type": "told", "arguments": _arguments(told.arguments), "area_title": area.title},
+        "MULTIVERSE": {"type": "told", "arguments": _arguments(message.arguments), "area_title": area.title},
     }
 
 

@@ -1,7 +1,7 @@
 """The address space as OSCQuery's JSON: answers a GET of a path or of one of its attributes.
 
-Only values, cues and the inputs of shaders change. So a node's JSON is encoded once, with a placeholder for each
-value, and split at the placeholders; an answer joins the pieces with the values of one snapshot.
+Only values, cues and the inputs of shaders change. So a node's JSON is encoded once, with a placeholder for each value,
+and split at the placeholders; an answer joins the pieces with the values of one snapshot.
 """
 
 import json
@@ -20,15 +20,15 @@ from engine.control.query.describe import (
     describe_container,
     describe_cue,
     describe_input,
+    describe_message,
     describe_param,
-    describe_told,
     title_of,
 )
-from engine.osc.decode import shown
+from engine.osc.decode import printable
 from engine.osc.encode import ReplyValue
 from engine.params import Cue, ParamStore, Snapshot
 from engine.params.shader_inputs import ShaderInput
-from osc_schema import Area, Param, ParamType, ToldMessage, fx
+from osc_schema import Area, Param, ParamType, PublishedMessage, fx
 from osc_schema import cues as cues_schema
 
 ATTRIBUTES: Final = frozenset(
@@ -41,8 +41,8 @@ _MARK: Final = re.compile(rb'"\\u0000([^"]+)"')
 _encode: Final = json.JSONEncoder(separators=(",", ":")).encode
 
 
-Valued = Param | ShaderInput | ToldMessage
-"""A parameter, a shader's input by name, or a message that is told, whose value is that of the last one."""
+Valued = Param | ShaderInput | PublishedMessage
+"""A node with a value: a parameter, a shader's input by name, or a published message with its last values."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -76,10 +76,10 @@ class _Template:
     """The JSON around the values: one piece more than `valued`."""
     valued: tuple[Valued, ...]
 
-    def fill(self, snapshot: Snapshot, told: Mapping[str, Sequence[ReplyValue]]) -> bytes:
+    def fill(self, snapshot: Snapshot, last_values: Mapping[str, Sequence[ReplyValue]]) -> bytes:
         parts = [self.pieces[0]]
         for each, piece in zip(self.valued, self.pieces[1:], strict=True):
-            parts += (_encode(_value(each, snapshot, told)).encode(), piece)
+            parts += (_encode(_value(each, snapshot, last_values)).encode(), piece)
         return b"".join(parts)
 
 
@@ -92,13 +92,13 @@ class _Space:
 
 
 class QueryTree:
-    """Every parameter with its current value, every command, every pad, every cue, every message that is told, with
+    """The tree of every parameter with its current value, every command, pad and cue, and every published message with
     its last values. Any thread."""
 
-    def __init__(self, store: ParamStore, told: Mapping[str, Sequence[ReplyValue]]) -> None:
-        """`told`: the last values of each message by its address, as `Announcements` keeps them."""
+    def __init__(self, store: ParamStore, last_values: Mapping[str, Sequence[ReplyValue]]) -> None:
+        """`last_values`: those of each published message by its address, as `Announcements` stores them."""
         self._store = store
-        self._told = told
+        self._last_values = last_values
         nodes: dict[str, _Node] = {
             "/": _Node(
                 {"FULL_PATH": "/", "ACCESS": NO_VALUE, "DESCRIPTION": "Every parameter and command of the engine."}
@@ -110,10 +110,10 @@ class QueryTree:
             for command in area.commands:
                 for each in command.fixed():
                     _add_leaf(_Node(describe_command(each, area)), area, nodes)
-            for message in area.told:
+            for message in area.messages:
                 for one in message.fixed():
                     if osc_schema.lookup_command(one.address) is None:
-                        _add_leaf(_Node(describe_told(one, area), one), area, nodes)
+                        _add_leaf(_Node(describe_message(one, area), one), area, nodes)
         for node in nodes.values():
             _tell_apart(node.contents.values())
         self._space = _Space(nodes)
@@ -176,17 +176,17 @@ class QueryTree:
         path = path.removesuffix("/") or "/"
         node = space.nodes.get(path)
         if node is None:
-            return _json(404, {"error": f"{shown(path)}: no such path"})
+            return _json(404, {"error": f"{printable(path)}: no such path"})
         if attribute is not None and attribute not in ATTRIBUTES:
             return _json(
-                400, {"error": f"{shown(attribute, 40)}: no such attribute (known: {' '.join(sorted(ATTRIBUTES))})"}
+                400, {"error": f"{printable(attribute, 40)}: no such attribute (known: {' '.join(sorted(ATTRIBUTES))})"}
             )
         if attribute == "VALUE" and node.valued is None:
             return QueryAnswer(204, b"")
         template = space.templates.get((path, attribute))
         if template is None:
             template = space.templates[path, attribute] = _template(space, node, attribute)
-        return QueryAnswer(200, template.fill(self._store.snapshot(), self._told))
+        return QueryAnswer(200, template.fill(self._store.snapshot(), self._last_values))
 
 
 def _add_leaf(node: _Node, area: Area, nodes: dict[str, _Node]) -> None:
@@ -206,7 +206,7 @@ def _add_leaf(node: _Node, area: Area, nodes: dict[str, _Node]) -> None:
 
 
 def _tell_apart(siblings: Collection[_Node]) -> None:
-    """Begin texts that siblings share with the title of each: some clients take the text for a name."""
+    """Make equal descriptions of siblings unique by their titles: some clients use the description as a name."""
     counts = Counter(str(node.attributes["DESCRIPTION"]).lower() for node in siblings)
     for attributes in (node.attributes for node in siblings):
         text = str(attributes["DESCRIPTION"])
@@ -237,17 +237,17 @@ def _as_json(node: _Node) -> Attributes:
     return whole
 
 
-def _value(valued: Valued, snapshot: Snapshot, told: Mapping[str, Sequence[ReplyValue]]) -> list[object]:
-    """One item per type tag; null for a trigger, as the proposal demands. Zeros and empty texts before the first
-    message."""
-    if isinstance(valued, ToldMessage):
+def _value(valued: Valued, snapshot: Snapshot, last_values: Mapping[str, Sequence[ReplyValue]]) -> list[object]:
+    """The VALUE of a node, one item per type tag; null for a trigger, as the proposal demands. Zeros and empty texts
+    before the first message."""
+    if isinstance(valued, PublishedMessage):
         empty = [{"s": "", "i": 0, "f": 0.0}[each.type] for each in valued.arguments]
-        return list(told.get(valued.address) or empty or [None])
+        return list(last_values.get(valued.address) or empty or [None])
     if isinstance(valued, ShaderInput):
         if valued.type == "event":
             return [None]
-        shown = valued.shown_at([snapshot.number(alias) for alias in valued.aliases])
-        return list(shown) if isinstance(shown, tuple) else [shown]
+        input_value = valued.display_value([snapshot.number(alias) for alias in valued.aliases])
+        return list(input_value) if isinstance(input_value, tuple) else [input_value]
     param, value = valued, snapshot[valued.address]
     if param.type is ParamType.TRIGGER:
         return [None]

@@ -22,12 +22,12 @@ INSIDE = np.array(
 
 
 def linear(srgb: np.ndarray) -> np.ndarray:
-    """(...) 0..1."""
+    """Linear light of sRGB values, (...) 0..1."""
     return np.where(srgb <= 0.04045, srgb / 12.92, ((srgb + 0.055) / 1.055) ** 2.4)
 
 
 def srgb_codes(light: np.ndarray) -> np.ndarray:
-    """(...) uint8."""
+    """sRGB codes, (...) uint8, of linear light 0..1."""
     light = np.clip(light, 0, 1)
     curve = np.where(light <= 0.0031308, light * 12.92, 1.055 * light ** (1 / 2.4) - 0.055)
     return np.asarray(np.rint(curve * 255), np.uint8)
@@ -41,26 +41,26 @@ def face_colors(mesh: Any, *, is_gltf: bool) -> tuple[np.ndarray, np.ndarray]:
         rgba *= _of_material(visual, faces, is_gltf)
         corners = visual.vertex_attributes.get("color")
         if corners is not None and len(corners) == len(mesh.vertices):
-            shares = _shares(np.asarray(corners))
-            rgba[:, : shares.shape[1]] *= shares[faces].mean(axis=1)
+            corner_colors = _unit_colors(np.asarray(corners))
+            rgba[:, : corner_colors.shape[1]] *= corner_colors[faces].mean(axis=1)
     elif visual.kind == "vertex":
-        rgba = _decoded(_shares(np.asarray(visual.vertex_colors)), is_gltf)[faces].mean(axis=1)
+        rgba = _decode(_unit_colors(np.asarray(visual.vertex_colors)), is_gltf)[faces].mean(axis=1)
     elif visual.kind == "face":
-        rgba = _decoded(_shares(np.asarray(visual.face_colors)), is_gltf)
+        rgba = _decode(_unit_colors(np.asarray(visual.face_colors)), is_gltf)
     else:
         rgba[:, :3] = GREY
     return np.clip(rgba[:, :3], 0, MAX_ALBEDO), rgba[:, 3]
 
 
 def finish_of(mesh: Any) -> tuple[float, float]:
-    """Metalness and roughness of its material; matt if it does not tell."""
+    """Metalness and roughness of its material; matt if the file does not say."""
     material = getattr(mesh.visual, "material", None)
     metallic, rough = (getattr(material, name, None) for name in ("metallicFactor", "roughnessFactor"))
     return 0.0 if metallic is None else float(metallic), 1.0 if rough is None else float(rough)
 
 
-def reduced(albedo: np.ndarray, areas: np.ndarray, most: int = MAX_COLORS) -> np.ndarray:
-    """At most so many colours: (t, 3) albedo of each face. Groups are of whole numbers, safe from rounding."""
+def reduce_colors(albedo: np.ndarray, areas: np.ndarray, most: int = MAX_COLORS) -> np.ndarray:
+    """Reduce to at most `most` colours: (t, 3) albedo of each face. Groups are of whole numbers, safe from rounding."""
     codes = srgb_codes(albedo)
     colors, owner = np.unique(codes, axis=0, return_inverse=True)
     owner = owner.reshape(-1)
@@ -102,7 +102,7 @@ def _of_material(visual: Any, faces: np.ndarray, is_gltf: bool) -> np.ndarray:
         base, image = getattr(material, "diffuse", None), getattr(material, "image", None)
         if base is None:
             base = getattr(material, "main_color", None)
-        factor = np.ones(4) if base is None else _decoded(np.asarray(base) / 255, False)
+        factor = np.ones(4) if base is None else _decode(np.asarray(base) / 255, False)
     if image is None or visual.uv is None:
         return np.tile(factor, (len(faces), 1))
     if image.format not in (*TEXTURES, "MPO", None):
@@ -115,10 +115,10 @@ def _of_material(visual: Any, faces: np.ndarray, is_gltf: bool) -> np.ndarray:
         raise ValueError("places in its texture are not numbers")
     total = np.zeros((len(faces), 4))
     for weights in INSIDE:
-        place = np.einsum("k,tkc->tc", weights, uv) % 1.0
-        column = np.minimum((place[:, 0] * wide).astype(int), wide - 1)
-        row = np.minimum(((1 - place[:, 1]) * high).astype(int), high - 1)
-        total += _decoded(texels[row, column] / 255, False)
+        position = np.einsum("k,tkc->tc", weights, uv) % 1.0
+        column = np.minimum((position[:, 0] * wide).astype(int), wide - 1)
+        row = np.minimum(((1 - position[:, 1]) * high).astype(int), high - 1)
+        total += _decode(texels[row, column] / 255, False)
     return factor * total / len(INSIDE)
 
 
@@ -129,12 +129,12 @@ def check_texture(size_px: tuple[int, int] | None) -> None:
         raise ValueError(f"a texture of {size} px; sides of up to {MAX_TEXTURE_PX} px are possible: save it smaller")
 
 
-def _decoded(rgba: np.ndarray, is_linear: bool) -> np.ndarray:
-    """(n, 4) shares, the colours as linear light."""
+def _decode(rgba: np.ndarray, is_linear: bool) -> np.ndarray:
+    """(n, 4) in 0..1, the colours as linear light."""
     return rgba if is_linear else np.concatenate([linear(rgba[..., :3]), rgba[..., 3:]], axis=-1)
 
 
-def _shares(values: np.ndarray) -> np.ndarray:
+def _unit_colors(values: np.ndarray) -> np.ndarray:
     """Colours as 0..1, whatever numbers hold them."""
     if values.dtype.kind in "ui":
         return values / np.iinfo(values.dtype).max

@@ -53,7 +53,7 @@ def with_header(content: bytes, header: Json, suffix: str) -> bytes:
 
 
 def triangles_of_meshes(header: Json) -> list[int]:
-    """Triangles per mesh, as the accessors tell."""
+    """Triangles per mesh, as the accessors declare."""
     accessors = header.get("accessors", [])
     counts = []
     for mesh in header.get("meshes", []):
@@ -61,19 +61,19 @@ def triangles_of_meshes(header: Json) -> list[int]:
         for primitive in mesh["primitives"]:
             corners = TRIANGLE_MODES.get(primitive.get("mode", 4))
             if corners:
-                place = primitive.get("indices", primitive["attributes"]["POSITION"])
-                total += int(accessors[place]["count"]) // corners
+                accessor_index = primitive.get("indices", primitive["attributes"]["POSITION"])
+                total += int(accessors[accessor_index]["count"]) // corners
         counts.append(total)
     return counts
 
 
-def told_triangles(content: bytes, suffix: str) -> int:
-    """Triangles that a file tells of; for glTF with every node that shows a mesh. 0 if it does not tell."""
+def declared_triangles(content: bytes, suffix: str) -> int:
+    """Number of triangles that a file declares; for glTF with every node that shows a mesh. 0 without a declaration."""
     if suffix in (".glb", ".gltf"):
         header = header_of(content, suffix)
         each = triangles_of_meshes(header)
-        shown = [node["mesh"] for node in header.get("nodes", []) if "mesh" in node]
-        return max(sum(each), sum(each[int(mesh)] for mesh in shown))
+        node_meshes = [node["mesh"] for node in header.get("nodes", []) if "mesh" in node]
+        return max(sum(each), sum(each[int(mesh)] for mesh in node_meshes))
     if suffix == ".stl" and len(content) >= 84 and content.lstrip()[:6] != b"solid ":
         return int(struct.unpack("<I", content[80:84])[0])
     if suffix == ".obj":
@@ -86,7 +86,7 @@ def told_triangles(content: bytes, suffix: str) -> int:
 
 
 def with_plain_materials(header: Json) -> Json:
-    """The header with materials named by their places, and a white one for what has colours at its corners alone:
+    """The header with materials named by their indices, and a white one for what has colours at its corners alone:
     without a material trimesh takes 16 bits for 8."""
     materials = list(header.get("materials", []))
     white = len(materials)
@@ -99,35 +99,35 @@ def with_plain_materials(header: Json) -> Json:
     if is_used:
         materials.append({"pbrMetallicRoughness": {"metallicFactor": 0.0}})
     if materials:
-        header["materials"] = [material | {"name": str(place)} for place, material in enumerate(materials)]
+        header["materials"] = [material | {"name": str(number)} for number, material in enumerate(materials)]
     return header
 
 
-def prepared(content: bytes, suffix: str, words: str) -> tuple[bytes, set[str], tuple[str, ...]]:
-    """A glTF file for trimesh, places of materials with a texture for their colour, and remarks about what is not
-    drawn. UsageError, which begins with `words`, for what nobody here can read."""
+def prepare_gltf(content: bytes, suffix: str, prefix: str) -> tuple[bytes, set[str], tuple[str, ...]]:
+    """A glTF file for trimesh, indices of materials with a texture for their colour, and remarks about what is not
+    drawn. UsageError, which begins with `prefix`, for what cannot be read here."""
     header = header_of(content, suffix)
     for name in COMPRESSIONS:
         if name in header.get("extensionsRequired", ()):
-            raise UsageError(f"{words}: is compressed with {name}; export it without compression")
+            raise UsageError(f"{prefix}: is compressed with {name}; export it without compression")
     if any(each.get("mode") == FAN for mesh in header.get("meshes", []) for each in mesh["primitives"]):
-        raise UsageError(f"{words}: has triangle fans; export it with triangle lists")
-    moving = [word for word, name in (("animated", "animations"), ("skinned", "skins")) if header.get(name)]
+        raise UsageError(f"{prefix}: has triangle fans; export it with triangle lists")
+    moving = [label for label, name in (("animated", "animations"), ("skinned", "skins")) if header.get(name)]
     notes = (f"is {' and '.join(moving)}: drawn in its rest pose",) if moving else ()
     plain = with_header(content, with_plain_materials(header), suffix)
     found = enumerate(header.get("materials", []))
-    pictured = {str(place) for place, each in found if "baseColorTexture" in each.get("pbrMetallicRoughness", {})}
+    pictured = {str(number) for number, each in found if "baseColorTexture" in each.get("pbrMetallicRoughness", {})}
     return plain, pictured, notes
 
 
-def read_content(path: Path, words: str) -> bytes:
-    """Read the model's file. UsageError, which begins with `words`, if it is none, too large or unreadable."""
+def read_content(path: Path, prefix: str) -> bytes:
+    """Read the model's file. UsageError, which begins with `prefix`, if it is none, too large or unreadable."""
     if path.suffix.lower() not in SUFFIXES:
-        raise UsageError(f"{words}: is not a {', '.join(SUFFIXES)} file")
+        raise UsageError(f"{prefix}: is not a {', '.join(SUFFIXES)} file")
     try:
         return read_small(path, max_bytes=MAX_BYTES)
     except OSError as error:
-        raise UsageError(f"{words}: cannot be read ({error.strerror or error})") from None
+        raise UsageError(f"{prefix}: cannot be read ({error.strerror or error})") from None
 
 
 class Neighbours:
@@ -169,7 +169,7 @@ class Neighbours:
         return iter(self._read)
 
     def sha256(self, content: bytes) -> str:
-        """Hash of the model's own content, and of the files that it has asked for."""
+        """Hash of the model's own content, and of the files that it has requested."""
         digest = hashlib.sha256(content)
         if self._read:
             digest = hashlib.sha256(digest.digest())

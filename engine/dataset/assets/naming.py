@@ -36,31 +36,31 @@ class ChosenAsset:
 
 def parse_asset(text: str) -> ChosenAsset:
     """`crane=crane.glb,scale=0.01,count=1..3,class=machine` -> the model, read and measured. UsageError in one line."""
-    shown = escaped(text)
+    quoted = escaped(text)
     name, equals, rest = text.partition("=")
     if not equals or not rest:
-        raise UsageError(f"{OPTION} {shown}: is not NAME=FILE, such as crane=crane.glb")
-    _check_name(name, f"{OPTION} {shown}")
+        raise UsageError(f"{OPTION} {quoted}: is not NAME=FILE, such as crane=crane.glb")
+    _check_name(name, f"{OPTION} {quoted}")
     if name in CATEGORIES or name in (*DistractorKind, *PileKind):
         raise UsageError(
-            f"{OPTION} {shown}: {name} is a thing that there is already; give another name, or class={name}"
+            f"{OPTION} {quoted}: {name} is a thing that there is already; give another name, or class={name}"
         )
-    file, settings = _settings(rest, shown)
+    file, settings = _settings(rest, quoted)
     path = Path(file).expanduser().absolute()
-    words = f"{OPTION} {name}: {escaped(str(path))}"
+    prefix = f"{OPTION} {name}: {escaped(str(path))}"
     category = settings.get("class", name)
-    _check_name(category, f"{OPTION} {shown}: class")
+    _check_name(category, f"{OPTION} {quoted}: class")
     up = UP_OF.get(path.suffix.lower(), "y")
     if "up" in settings:
         if settings["up"] not in ("y", "z"):
-            raise UsageError(f"{OPTION} {shown}: up is y or z")
+            raise UsageError(f"{OPTION} {quoted}: up is y or z")
         up = "z" if settings["up"] == "z" else "y"
-    scale = _scale(settings.get("scale", "1"), shown)
-    count = _count(settings["count"], shown) if "count" in settings else None
-    model = read_model(path, up, scale, words)
+    scale = _scale(settings.get("scale", "1"), quoted)
+    count = _count(settings["count"], quoted) if "count" in settings else None
+    model = read_model(path, up, scale, prefix)
     if not MIN_SIZE_M <= max(model.size_m) <= MAX_SIZE_M:
         raise UsageError(
-            f"{words}: is {' x '.join(f'{side_m:.3g}' for side_m in model.size_m)} m; its longest side may be "
+            f"{prefix}: is {' x '.join(f'{side_m:.3g}' for side_m in model.size_m)} m; its longest side may be "
             f"{MIN_SIZE_M:g} to {MAX_SIZE_M:g} m; give scale=, such as scale=0.01 for a file in centimetres"
         )
     asset = Asset(
@@ -69,7 +69,7 @@ def parse_asset(text: str) -> ChosenAsset:
     return ChosenAsset(asset=asset, count=count)
 
 
-def _settings(text: str, shown: str) -> tuple[str, dict[str, str]]:
+def _settings(text: str, quoted: str) -> tuple[str, dict[str, str]]:
     settings: dict[str, str] = {}
     while True:
         before, comma, last = text.rpartition(",")
@@ -77,35 +77,35 @@ def _settings(text: str, shown: str) -> tuple[str, dict[str, str]]:
         if not (comma and equals) or not name.isidentifier() or Path(text).exists():
             return text, settings
         if name not in SETTINGS:
-            raise UsageError(f"{OPTION} {shown}: {name} is not one of {', '.join(SETTINGS)}")
+            raise UsageError(f"{OPTION} {quoted}: {name} is not one of {', '.join(SETTINGS)}")
         if name in settings:
-            raise UsageError(f"{OPTION} {shown}: {name} is given twice")
+            raise UsageError(f"{OPTION} {quoted}: {name} is given twice")
         settings[name] = value
         text = before
 
 
-def _check_name(name: str, words: str) -> None:
+def _check_name(name: str, prefix: str) -> None:
     if not NAME.fullmatch(name):
         raise UsageError(
-            f"{words}: {escaped(name)!r} is no name; use up to 40 letters, digits, _ and -, beginning with a letter"
+            f"{prefix}: {escaped(name)!r} is no name; use up to 40 letters, digits, _ and -, beginning with a letter"
         )
 
 
-def _scale(text: str, shown: str) -> float:
+def _scale(text: str, quoted: str) -> float:
     try:
         scale = float(text)
     except ValueError:
         scale = 0.0
     if not 1e-6 <= scale <= 1e6:
-        raise UsageError(f"{OPTION} {shown}: scale={text} is not a factor of 0.000001 to 1000000")
+        raise UsageError(f"{OPTION} {quoted}: scale={text} is not a factor of 0.000001 to 1000000")
     return scale
 
 
-def _count(text: str, shown: str) -> Count:
+def _count(text: str, quoted: str) -> Count:
     try:
         low, high = parse_span(text)
     except UsageError as error:
-        raise UsageError(f"{OPTION} {shown}: count: {error}") from None
+        raise UsageError(f"{OPTION} {quoted}: count: {error}") from None
     if low != int(low) or high != int(high) or low < 0 or high > MAX_COUNT:
-        raise UsageError(f"{OPTION} {shown}: count={text} is not a whole number or range within 0..{MAX_COUNT}")
+        raise UsageError(f"{OPTION} {quoted}: count={text} is not a whole number or range within 0..{MAX_COUNT}")
     return int(low), int(high)

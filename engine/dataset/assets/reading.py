@@ -15,7 +15,7 @@ from typing import Any, Literal
 import numpy as np
 
 from engine.dataset.assets import files
-from engine.dataset.assets.colors import face_colors, finish_of, reduced
+from engine.dataset.assets.colors import face_colors, finish_of, reduce_colors
 from engine.dataset.assets.files import Neighbours, read_content
 from engine.dataset.scene.description import Asset, UpAxis
 from engine.errors import UsageError
@@ -43,8 +43,8 @@ BROKEN = (
 def is_closed(corners: np.ndarray) -> bool:
     """True if the (t, 3, 3) triangles enclose a volume: every edge is there once in each direction."""
     step = max(float(np.abs(corners).max()) * WELD_SHARE, 1e-9)
-    places = np.rint(corners.reshape(-1, 3) / step).astype(np.int64)
-    names = np.unique(places @ [1 << 42, 1 << 21, 1], return_inverse=True)[1].reshape(-1, 3)
+    grid_points = np.rint(corners.reshape(-1, 3) / step).astype(np.int64)
+    names = np.unique(grid_points @ [1 << 42, 1 << 21, 1], return_inverse=True)[1].reshape(-1, 3)
     names = names[(names[:, 0] != names[:, 1]) & (names[:, 1] != names[:, 2]) & (names[:, 2] != names[:, 0])]
     count = int(names.max(initial=0)) + 1
     start, end = names.reshape(-1), np.roll(names, -1, axis=1).reshape(-1)
@@ -85,32 +85,32 @@ class ReadModel:
 @lru_cache(maxsize=64)
 def read_asset(asset: Asset) -> ReadModel:
     """The model as it was when the asset was named. UsageError, in one line, if it has changed or cannot be read."""
-    words = f"{OPTION} {asset.name}: {escaped(asset.path)}"
-    model = read_model(Path(asset.path), asset.up, asset.scale, words)
+    label = f"{OPTION} {asset.name}: {escaped(asset.path)}"
+    model = read_model(Path(asset.path), asset.up, asset.scale, label)
     if asset.sha256 != model.sha256:
-        raise UsageError(f"{words}: has changed (its SHA-256 was {asset.sha256 or 'not given'}, and is {model.sha256})")
+        raise UsageError(f"{label}: has changed (its SHA-256 was {asset.sha256 or 'not given'}, and is {model.sha256})")
     return model
 
 
-def read_model(path: Path, up: UpAxis, scale: float, words: str) -> ReadModel:
-    """Read a file. UsageError, in one line that begins with `words`, if it is missing, damaged, huge or empty."""
-    content = read_content(path, words)
+def read_model(path: Path, up: UpAxis, scale: float, prefix: str) -> ReadModel:
+    """Read a file. UsageError, in one line that begins with `prefix`, if it is missing, damaged, huge or empty."""
+    content = read_content(path, prefix)
     suffix = path.suffix.lower()
     notes: tuple[str, ...] = ()
     neighbours = Neighbours(path)
     try:
-        _check_triangles(files.told_triangles(content, suffix), words)
+        _check_triangles(files.declared_triangles(content, suffix), prefix)
         plain, pictured = content, set[str]()
         if suffix in (".glb", ".gltf"):
-            plain, pictured, notes = files.prepared(content, suffix, words)
+            plain, pictured, notes = files.prepare_gltf(content, suffix, prefix)
         scene = _load(plain, suffix, neighbours)
         if neighbours.faults:
-            raise UsageError(f"{words}: {neighbours.faults[0]}")
+            raise UsageError(f"{prefix}: {neighbours.faults[0]}")
         for mesh in scene.geometry.values():
             material = getattr(getattr(mesh, "visual", None), "material", None)
             if material is not None and material.name in pictured and material.baseColorTexture is None:
-                raise UsageError(f"{words}: has a texture that cannot be read; save it as JPEG or PNG")
-        corners, normals, albedo, finishes = _faces(scene, suffix in (".glb", ".gltf"), words)
+                raise UsageError(f"{prefix}: has a texture that cannot be read; save it as JPEG or PNG")
+        corners, normals, albedo, finishes = _faces(scene, suffix in (".glb", ".gltf"), prefix)
         if up == "y":
             corners, normals = corners @ Y_UP.T, normals @ Y_UP.T
         corners = corners * scale
@@ -121,15 +121,10 @@ def read_model(path: Path, up: UpAxis, scale: float, words: str) -> ReadModel:
         parts = tuple(_parts(corners, normals, albedo, finishes))
     except BROKEN as error:
         if neighbours.faults:
-            raise UsageError(f"{words}: {neighbours.faults[0]}") from None
+            raise UsageError(f"{prefix}: {neighbours.faults[0]}") from None
         reason = " ".join(str(error).split()) or type(error).__name__
-        raise UsageError(f"{words}: is damaged, or no model ({reason})") from error
-    return ReadModel(
-        sha256=neighbours.sha256(content),
-        parts=parts,
-        size_m=(x_m, y_m, z_m),
-        notes=notes,
-    )
+        raise UsageError(f"{prefix}: is damaged, or no model ({reason})") from error
+    return ReadModel(sha256=neighbours.sha256(content), parts=parts, size_m=(x_m, y_m, z_m), notes=notes)
 
 
 def _load(content: bytes, suffix: str, neighbours: Neighbours) -> Any:
@@ -146,30 +141,30 @@ def _load(content: bytes, suffix: str, neighbours: Neighbours) -> Any:
     )
 
 
-def _check_triangles(count: int, words: str) -> None:
+def _check_triangles(count: int, prefix: str) -> None:
     if count > MAX_TRIANGLES:
         raise UsageError(
-            f"{words}: has {count} triangles, at most {MAX_TRIANGLES} are possible; reduce it, for example with "
+            f"{prefix}: has {count} triangles, at most {MAX_TRIANGLES} are possible; reduce it, for example with "
             "Blender's modifier Decimate"
         )
 
 
 def _parts(corners: np.ndarray, normals: np.ndarray, albedo: np.ndarray, finishes: np.ndarray) -> Iterator[ModelPart]:
-    albedo = reduced(albedo, face_normals(corners)[1])
+    albedo = reduce_colors(albedo, face_normals(corners)[1])
     kinds = np.column_stack([finishes, np.rint(albedo * 1e6).astype(np.int64)])
     names, first, owner = np.unique(kinds, axis=0, return_index=True, return_inverse=True)
-    for place in range(len(names)):
-        chosen = owner.reshape(-1) == place
-        red, green, blue = albedo[first[place]].tolist()
+    for number in range(len(names)):
+        chosen = owner.reshape(-1) == number
+        red, green, blue = albedo[first[number]].tolist()
         yield ModelPart(
-            finish=FINISHES[int(names[place][0])],
+            finish=FINISHES[int(names[number][0])],
             albedo=(red, green, blue),
             corners=corners[chosen].astype(np.float32),
             normals=normals[chosen].astype(np.float32),
         )
 
 
-def _faces(scene: Any, is_gltf: bool, words: str) -> tuple[np.ndarray, ...]:
+def _faces(scene: Any, is_gltf: bool, prefix: str) -> tuple[np.ndarray, ...]:
     """Like `_piece`, of all meshes with triangles. Points and lines are not drawn."""
     found = []
     for node in sorted(scene.graph.nodes_geometry):
@@ -180,17 +175,17 @@ def _faces(scene: Any, is_gltf: bool, words: str) -> tuple[np.ndarray, ...]:
             continue
         points = np.asarray(mesh.vertices)
         if not (np.isfinite(points).all() and np.isfinite(matrix).all()):
-            raise UsageError(f"{words}: has corners whose places are not numbers")
+            raise UsageError(f"{prefix}: has corners whose places are not numbers")
         if np.asarray(faces).min() < 0 or np.asarray(faces).max() >= len(points):
-            raise UsageError(f"{words}: is damaged: a triangle names a corner that is not there")
+            raise UsageError(f"{prefix}: is damaged: a triangle names a corner that is not there")
         found.append((mesh, np.asarray(matrix, np.float64)))
     count = sum(len(mesh.faces) for mesh, _ in found)
-    _check_triangles(count, words)
+    _check_triangles(count, prefix)
     if not count:
-        raise UsageError(f"{words}: has no triangles")
+        raise UsageError(f"{prefix}: has no triangles")
     faces = tuple(map(np.concatenate, zip(*(_piece(mesh, matrix, is_gltf) for mesh, matrix in found), strict=True)))
     if not len(faces[0]):
-        raise UsageError(f"{words}: has no triangle with an area that is not transparent")
+        raise UsageError(f"{prefix}: has no triangle with an area that is not transparent")
     return faces
 
 
@@ -203,9 +198,9 @@ def _piece(mesh: Any, matrix: np.ndarray, is_gltf: bool) -> tuple[np.ndarray, np
     albedo, opacity = face_colors(mesh, is_gltf=is_gltf)
     own, areas = face_normals(corners)
     normals = np.repeat(-own[:, None] if is_mirrored else own[:, None], 3, axis=1)
-    given = mesh._cache.cache.get("vertex_normals")  # those of the file; asked for openly, trimesh makes its own
-    if given is not None and len(given) == len(mesh.vertices) and abs(np.linalg.det(turn)) > 0:
-        normals = _unit_or(np.asarray(given, np.float64) @ np.linalg.inv(turn), faces, normals)
+    file_normals = mesh._cache.cache.get("vertex_normals")  # those of the file; asked for openly, trimesh makes its own
+    if file_normals is not None and len(file_normals) == len(mesh.vertices) and abs(np.linalg.det(turn)) > 0:
+        normals = _unit_or(np.asarray(file_normals, np.float64) @ np.linalg.inv(turn), faces, normals)
     if is_mirrored:
         corners, normals = corners[:, ::-1], normals[:, ::-1]
     metallic, rough = finish_of(mesh)

@@ -6,7 +6,7 @@ from pathlib import Path
 
 import numpy as np
 
-from engine.dataset.card.plots import BARS, binned, histogram, place_map
+from engine.dataset.card.plots import BARS, bin_counts, histogram, plot_heatmap
 from engine.dataset.job import DatasetJob
 from engine.system.atomic_file import remove_file, write_atomic
 from engine.system.file_names import escaped
@@ -15,7 +15,7 @@ from engine.system.small_file import open_regular
 
 README, FOLDER = "README.md", "card"
 TITLE = "# Foundation piles from above: synthetic pictures"
-PLACES = 12
+GRID_SIZE = 12
 MAX_BOX_PX = 4096  # longer sides are counted as this
 MAX_DETECTIONS = 300  # of a picture, at which Ultralytics stops by default
 COCO_DETECTIONS = 100  # of a picture that pycocotools counts by default
@@ -38,7 +38,7 @@ class _Tally:
         self.brightness: list[float] = []
         self.subsets: Counter[str] = Counter()
         self.longer = np.zeros(MAX_BOX_PX + 1, np.int64)
-        self.places = np.zeros((PLACES, PLACES))
+        self.heatmap = np.zeros((GRID_SIZE, GRID_SIZE))
 
     def add(self, subset: str, boxes: np.ndarray, brightness: float | None, size_px: tuple[int, int]) -> None:
         self.counts.append(len(boxes))
@@ -47,41 +47,41 @@ class _Tally:
         self.subsets[subset] += 1
         longer = np.rint((boxes[:, 2:] - boxes[:, :2]).max(axis=1, initial=0)).astype(int)
         self.longer += np.bincount(np.clip(longer, 0, MAX_BOX_PX), minlength=MAX_BOX_PX + 1)
-        cells = np.clip(((boxes[:, :2] + boxes[:, 2:]) / 2 / size_px * PLACES).astype(int), 0, PLACES - 1)
-        np.add.at(self.places, (cells[:, 1], cells[:, 0]), 1)
+        cells = np.clip(((boxes[:, :2] + boxes[:, 2:]) / 2 / size_px * GRID_SIZE).astype(int), 0, GRID_SIZE - 1)
+        np.add.at(self.heatmap, (cells[:, 1], cells[:, 0]), 1)
 
-    def longer_quantile(self, share: float) -> int:
+    def longer_quantile(self, fraction: float) -> int:
         total = np.cumsum(self.longer)
-        return int(np.searchsorted(total, share * total[-1]))
+        return int(np.searchsorted(total, fraction * total[-1]))
 
 
 def write_card(
-    pictures: Iterable[CardPicture], job: DatasetJob, engine: str, given: Mapping[str, str]
+    pictures: Iterable[CardPicture], job: DatasetJob, engine: str, options: Mapping[str, str]
 ) -> tuple[str, ...]:
     """Write README.md and the plots in card/ of the job's folder; returns their names. One picture is in memory at a
-    time. `given`: the options, `--altitude` to `40..60`. OSError."""
+    time. `options`: text by option, `40..60` for `--altitude`. OSError."""
     tally = _Tally()
     for picture in pictures:
         tally.add(*picture, job.task(0).picture_px)
     counts, brightness = np.array(tally.counts), np.array(tally.brightness)
     top = tally.longer_quantile(0.995) + 1
     sizes, _ = np.histogram(np.arange(top), min(BARS, top), (0, top), weights=tally.longer[:top])
-    total = tally.places.sum()
+    total = tally.heatmap.sum()
     plots = {
-        "counts.svg": histogram(PLOTS["counts.svg"], "boxes", *binned(counts)),
+        "counts.svg": histogram(PLOTS["counts.svg"], "boxes", *bin_counts(counts)),
         "sizes.svg": histogram(PLOTS["sizes.svg"], "px", sizes.astype(int).tolist(), top),
-        "places.svg": place_map(PLOTS["places.svg"], tally.places / total if total else tally.places),
-        "brightness.svg": histogram(PLOTS["brightness.svg"], "0 black, 1 white", *binned(brightness, 1)),
+        "places.svg": plot_heatmap(PLOTS["places.svg"], tally.heatmap / total if total else tally.heatmap),
+        "brightness.svg": histogram(PLOTS["brightness.svg"], "0 black, 1 white", *bin_counts(brightness, 1)),
     }
     for name, text in plots.items():
         write_atomic(job.output / FOLDER / name, text)
-    write_atomic(job.output / README, escaped(card_text(tally, job, engine, given)))
+    write_atomic(job.output / README, escaped(card_text(tally, job, engine, options)))
     return (README, *(f"{FOLDER}/{name}" for name in plots))
 
 
 def remove_card(folder: Path) -> None:
-    """Remove the card of `write_card`, its plots, and the preview that earlier versions laid beside it, but nothing
-    where README.md is of another making. Raises OSError."""
+    """Remove the card of `write_card`, its plots, and the preview that earlier versions wrote beside it. Does nothing
+    if README.md is the user's. Raises OSError."""
     try:
         with open_regular(folder / README) as file:
             is_ours = file.read(len(TITLE)) == TITLE.encode("ascii")
@@ -91,7 +91,7 @@ def remove_card(folder: Path) -> None:
         remove_file(folder / name, missing_ok=True)
 
 
-def card_text(tally: _Tally, job: DatasetJob, engine: str, given: Mapping[str, str]) -> str:
+def card_text(tally: _Tally, job: DatasetJob, engine: str, options: Mapping[str, str]) -> str:
     counts = np.array(tally.counts or [0])
     formats = job.task(0).labels.written
     subsets = [name for name in tally.subsets if name] or ["none"]
@@ -107,9 +107,9 @@ def card_text(tally: _Tally, job: DatasetJob, engine: str, given: Mapping[str, s
         "formats": ", ".join(formats),
         "made by": f"multiverse-engine {package_version()}, recipe {job.recipe}, seed {job.seed}, {engine}",
     }
-    table = "\n".join(f"| {name} | {told} |" for name, told in rows.items())
+    table = "\n".join(f"| {name} | {text} |" for name, text in rows.items())
     known = {"--recipe": str(job.recipe), "--count": str(len(tally.counts)), "--seed": str(job.seed)}
-    options = " ".join(f"{name} {value}".strip() for name, value in (known | dict(given)).items())
+    command_options = " ".join(f"{name} {value}".strip() for name, value in (known | dict(options)).items())
     plots = "\n".join(f"![{title}]({FOLDER}/{name})" for name, title in PLOTS.items())
     return f"""\
 {TITLE}
@@ -125,7 +125,7 @@ Rendered pictures of a solar park under construction, as a drone takes them. The
 ## How it was made
 
 ```sh
-multiverse dataset OUT {options}
+multiverse dataset OUT {command_options}
 ```
 
 The same options, seed and version give the same bytes. `manifest.jsonl` has one line per picture: seed, options,
@@ -147,8 +147,8 @@ def _training(tally: _Tally, formats: Iterable[str], longest: int) -> str:
     task = next((TASKS[name] for name in formats if name in TASKS), None)
     if task is not None:
         size = -(-min(longest, 1280) // 32) * 32
-        told = f"yolo {task} train data=dataset.yaml imgsz={size} max_det={max(MAX_DETECTIONS, most)}"
-        lines.append(f"```sh\n{told}\n```\n\n")
+        command = f"yolo {task} train data=dataset.yaml imgsz={size} max_det={max(MAX_DETECTIONS, most)}"
+        lines.append(f"```sh\n{command}\n```\n\n")
     if not any(tally.subsets):
         lines.append(
             "- There is no split: pictures for training and validation are the same. Make the dataset with\n"

@@ -1,4 +1,4 @@
-"""Checks datasets: every picture, label and hash; doubles within and between them; distance from real pictures."""
+"""Checks datasets: every picture, label and hash; duplicates within and between them; distance from real pictures."""
 
 import os
 import time
@@ -25,7 +25,7 @@ from engine.dataset.checking.finding import TILES, FoundFolder, find_folder
 from engine.dataset.checking.pictures import (
     PictureFacts,
     large_pictures,
-    near_pairs,
+    near_duplicates,
     read_picture,
     scene_key,
     shared_scenes,
@@ -90,7 +90,7 @@ class CheckReport:
                 "sizes_px": each.figures.sizes_px,
                 "classes": each.figures.classes,
                 "figures": {name: spread(each.figures.values[name]) for name in FIGURES},
-                "places": np.round(each.figures.places, 5).tolist(),
+                "places": np.round(each.figures.heatmap, 5).tolist(),
                 "problems": [asdict(problem) for problem in each.problems],
             }
             for each in self.folders
@@ -101,7 +101,7 @@ class CheckReport:
 
 
 @dataclass(slots=True, kw_only=True, eq=False)
-class _Read:
+class _Contents:
     folder: FoundFolder
     facts: dict[str, PictureFacts]  # by picture, without damaged ones
     labels: dict[str, dict[str, ReadLabels]]
@@ -113,100 +113,100 @@ def check_folders(
     paths: list[Path],
     *,
     like: Path | None = None,
-    tell: OnProgress[CheckProgress] = lambda progress: None,
+    on_progress: OnProgress[CheckProgress] = lambda progress: None,
     is_stopped: Callable[[], bool] = lambda: False,
 ) -> CheckReport:
     """Check these datasets, and compare the first with `like`. UsageError if one holds no picture; KeyboardInterrupt
-    once `is_stopped`: half a check says nothing."""
+    once `is_stopped`, because an incomplete check has no result."""
     folders = [find_folder(path) for path in (*paths, *([like] if like else []))]
     done, expected, began_s = count(1), sum(len(folder.pictures) for folder in folders), time.perf_counter()
 
-    def tell_one(problems: int) -> None:
+    def report_picture(problems: int) -> None:
         if is_stopped():
             raise KeyboardInterrupt
         rate = (number := next(done)) / max(time.perf_counter() - began_s, 1e-9)
-        tell(CheckProgress(done=number, expected=expected, rate=rate, problems=problems))
+        on_progress(CheckProgress(done=number, expected=expected, rate=rate, problems=problems))
 
-    read = [_read(folder, tell_one) for folder in folders]
-    own = read[: len(paths)]
+    contents = [_read_folder(folder, report_picture) for folder in folders]
+    own = contents[: len(paths)]
     reports = [_report(each) for each in own]
     compared = None
     if like is not None:
-        first, real = reports[0].figures, _figures(read[-1])
+        first, real = reports[0].figures, _figures(contents[-1])
         compared = LikeReport(
             path=str(like),
             distances=tuple(compare(first, real)),
             proposals=tuple(proposals(first, real, folders[0].options)),
-            faults=tuple(problem for problem in read[-1].problems if problem.kind in ("damaged", "label")),
+            faults=tuple(problem for problem in contents[-1].problems if problem.kind in ("damaged", "label")),
         )
-    return CheckReport(folders=tuple(reports), shared=tuple(_shared(own)), like=compared)
+    return CheckReport(folders=tuple(reports), shared=tuple(_duplicates_between(own)), like=compared)
 
 
-def _read(folder: FoundFolder, tell: Callable[[int], None]) -> _Read:
-    read = _Read(folder=folder, facts={}, labels={}, problems=[])
+def _read_folder(folder: FoundFolder, on_picture: Callable[[int], None]) -> _Contents:
+    contents = _Contents(folder=folder, facts={}, labels={}, problems=[])
     with large_pictures(), ThreadPoolExecutor(os.cpu_count(), thread_name_prefix="check") as pool:
         for first in range(0, len(folder.pictures), PICTURES_AT_ONCE):
             some = folder.pictures[first : first + PICTURES_AT_ONCE]
             paths = [folder.path / picture.name for picture in some]
             for picture, facts in zip(some, pool.map(read_picture, paths), strict=True):
                 if isinstance(facts, str):
-                    read.problems.append(CheckProblem("damaged", picture.name, facts))
+                    contents.problems.append(CheckProblem("damaged", picture.name, facts))
                 else:
-                    read.facts[picture.name] = facts
-                    labels = read.labels[picture.name] = read_labels(folder, picture, facts)
+                    contents.facts[picture.name] = facts
+                    labels = contents.labels[picture.name] = read_labels(folder, picture, facts)
                     for form, name in picture.labels.items():
-                        read.problems += label_problems(name, labels[form], facts)
-                tell(len(read.problems))
-    _add_coco(read)
-    for name, own in read.labels.items():
-        read.problems += disagreements(name, own)
-    digests = {name: facts.sha256 for name, facts in read.facts.items()}
-    read.problems += manifest_problems(folder, digests)
-    read.problems += whole_file_problems(folder, read.coco_ids)
-    read.problems += layout_problems(folder)
+                        contents.problems += label_problems(name, labels[form], facts)
+                on_picture(len(contents.problems))
+    _add_coco(contents)
+    for name, own in contents.labels.items():
+        contents.problems += disagreements(name, own)
+    digests = {name: facts.sha256 for name, facts in contents.facts.items()}
+    contents.problems += manifest_problems(folder, digests)
+    contents.problems += whole_file_problems(folder, contents.coco_ids)
+    contents.problems += layout_problems(folder)
     for name in folder.lone_labels:
-        read.problems.append(CheckProblem("extra", name, "is a label without a picture"))
-    read.problems += _doubles_within(read)
-    return read
+        contents.problems.append(CheckProblem("extra", name, "is a label without a picture"))
+    contents.problems += _duplicates_within(contents)
+    return contents
 
 
-def _add_coco(read: _Read) -> None:
-    for name in read.folder.coco:
-        coco = read_coco(read.folder.path / name)
-        read.coco_ids[name] = None if isinstance(coco, str) else {image.id for image in coco.images}
+def _add_coco(contents: _Contents) -> None:
+    for name in contents.folder.coco:
+        coco = read_coco(contents.folder.path / name)
+        contents.coco_ids[name] = None if isinstance(coco, str) else {image.id for image in coco.images}
         if isinstance(coco, str):
-            read.problems.append(CheckProblem("damaged", name, coco))
+            contents.problems.append(CheckProblem("damaged", name, coco))
             continue
-        matched = match_coco(coco, read.folder.pictures)
-        read.problems += coco_problems(name, coco, read.facts, matched)
+        matched = match_coco(coco, contents.folder.pictures)
+        contents.problems += coco_problems(name, coco, contents.facts, matched)
         for picture, labels in coco_labels(coco, matched).items():
-            if picture in read.facts:
-                read.problems += label_problems(f"{name}, {picture}", labels, read.facts[picture])
-                read.labels[picture]["COCO"] = labels
+            if picture in contents.facts:
+                contents.problems += label_problems(f"{name}, {picture}", labels, contents.facts[picture])
+                contents.labels[picture]["COCO"] = labels
 
 
-def _doubles_within(read: _Read) -> Iterator[CheckProblem]:
-    """Pictures of the folder that are the same, and scenes in two parts of its split."""
-    names = list(read.facts)
-    subsets = {picture.name: picture.subset for picture in read.folder.pictures}
-    for first, second, how in _double_pictures([read.facts[name] for name in names]):
+def _duplicates_within(contents: _Contents) -> Iterator[CheckProblem]:
+    """Find duplicate pictures in the folder, and scenes that are in two parts of its split."""
+    names = list(contents.facts)
+    subsets = {picture.name: picture.subset for picture in contents.folder.pictures}
+    for first, second, how in _duplicate_pictures([contents.facts[name] for name in names]):
         leak = ""
         if subsets[names[first]] != subsets[names[second]]:
             leak = ", in another part of the split: what is tried was trained on"
         yield CheckProblem("duplicate", names[second], f"is {how} {names[first]}{leak}")
-    places = [
+    scene_subsets = [
         (key, subsets[name])
-        for entry in read.folder.manifest.values()
+        for entry in contents.folder.manifest.values()
         if (key := scene_key(entry)) and (name := next(reversed(entry.get("sha256") or {"": ""}))) in subsets
     ]
-    for scene, parts in shared_scenes(places).items():
+    for scene, parts in shared_scenes(scene_subsets).items():
         text = f"scene {scene} is in {' and '.join(parts)}: what is tried was trained on"
         yield CheckProblem("shared", "manifest.jsonl", text)
 
 
-def _shared(reads: list[_Read]) -> Iterator[CheckProblem]:
+def _duplicates_between(reads: list[_Contents]) -> Iterator[CheckProblem]:
     everything = [(str(read.folder.path), name, facts) for read in reads for name, facts in read.facts.items()]
-    for first, second, how in _double_pictures([facts for _, _, facts in everything]):
+    for first, second, how in _duplicate_pictures([facts for _, _, facts in everything]):
         one, other = everything[first], everything[second]
         if one[0] != other[0]:
             yield CheckProblem("duplicate", f"{other[0]}/{other[1]}", f"is {how} {one[0]}/{one[1]}")
@@ -215,33 +215,35 @@ def _shared(reads: list[_Read]) -> Iterator[CheckProblem]:
         yield CheckProblem("shared", folders[-1], f"scene {scene} is in {folders[0]}, too")
 
 
-def _double_pictures(facts: list[PictureFacts]) -> Iterator[tuple[int, int, str]]:
+def _duplicate_pictures(facts: list[PictureFacts]) -> Iterator[tuple[int, int, str]]:
     first_of: dict[str, int] = {}
-    same = [(first_of.setdefault(each.sha256, place), place) for place, each in enumerate(facts)]
+    same = [(first_of.setdefault(each.sha256, index), index) for index, each in enumerate(facts)]
     yield from ((first, second, "the same file as") for first, second in sorted(same) if first != second)
     if facts:
-        for first, second in near_pairs(np.stack([each.print_bits for each in facts])):
+        for first, second in near_duplicates(np.stack([each.perceptual_hash for each in facts])):
             if facts[first].sha256 != facts[second].sha256:
                 yield first, second, "nearly the same picture as"
 
 
-def _report(read: _Read) -> FolderReport:
+def _report(contents: _Contents) -> FolderReport:
     return FolderReport(
-        path=str(read.folder.path),
-        pictures=len(read.folder.pictures),
-        unlabelled=sum(not labels for labels in read.labels.values()),
-        formats=Counter(form for labels in read.labels.values() for form in labels),
-        subsets=Counter(picture.subset for picture in read.folder.pictures if picture.subset),
-        tiles=str(tiles) if (tiles := read.folder.path / TILES).is_dir() else "",
-        problems=tuple(read.problems),
-        figures=_figures(read),
+        path=str(contents.folder.path),
+        pictures=len(contents.folder.pictures),
+        unlabelled=sum(not labels for labels in contents.labels.values()),
+        formats=Counter(form for labels in contents.labels.values() for form in labels),
+        subsets=Counter(picture.subset for picture in contents.folder.pictures if picture.subset),
+        tiles=str(tiles) if (tiles := contents.folder.path / TILES).is_dir() else "",
+        problems=tuple(contents.problems),
+        figures=_figures(contents),
     )
 
 
-def _figures(read: _Read) -> FolderFigures:
-    return figures_of(list(read.facts.values()), [_chosen(list(labels.values())) for labels in read.labels.values()])
+def _figures(contents: _Contents) -> FolderFigures:
+    return figures_of(
+        list(contents.facts.values()), [_own_boxes(list(each.values())) for each in contents.labels.values()]
+    )
 
 
-def _chosen(labels: list[ReadLabels]) -> ReadLabels | None:
+def _own_boxes(labels: list[ReadLabels]) -> ReadLabels | None:
     """Labels with the boxes of the things themselves, if there are any; None for a picture without labels."""
     return next((each for each in labels if not each.is_turned), labels[0] if labels else None)

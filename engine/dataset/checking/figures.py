@@ -1,4 +1,4 @@
-"""Figures of a dataset, by picture or box; how far two datasets are apart, and options that bring them closer."""
+"""Statistics of a dataset by picture or box, distances between two datasets, and options that reduce these."""
 
 from collections import Counter
 from collections.abc import Sequence
@@ -13,7 +13,7 @@ from engine.dataset.layout.cameras import ALTITUDE_M, ALTITUDES_M
 from engine.dataset.layout.field import MAX_PILES
 from engine.dataset.sensor.effects import EFFECTS
 
-PLACES = 8  # the picture is divided into 8 x 8 places
+GRID_SIZE = 8  # the heatmap of boxes has 8 x 8 cells
 QUANTILES = np.linspace(0.005, 0.995, 199)
 FAR = 0.25  # a distance of a quarter of the real pictures' own spread is worth an option
 MAX_SIZE_RATIO = 1.25  # of the sides of two pictures that may be windows of the same size
@@ -34,21 +34,21 @@ FIGURES = {
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
 class FolderFigures:
-    """Arrays of one value per picture or per box."""
+    """Statistics of a folder, as arrays of one value per picture or per box."""
 
     sizes_px: dict[str, int]  # number of pictures by their size, `5280x3956`
     classes: dict[str, int]  # number of boxes by class
     values: dict[str, np.ndarray]  # by name, the keys of FIGURES
     unlabelled: int  # pictures without labels, which may show anything: they are not in the numbers of boxes
-    places: np.ndarray  # (8, 8) share of the boxes whose middle lies there, row 0 at the top
+    heatmap: np.ndarray  # (8, 8) fraction of the boxes with their centre in the cell, row 0 at the top
 
 
 def figures_of(facts: Sequence[PictureFacts], labels: Sequence[ReadLabels | None]) -> FolderFigures:
-    """The figures of a folder. `labels`: per picture; None for one without."""
+    """Compute the statistics of a folder. `labels`: per picture; None for one without."""
     sizes = Counter(f"{each.width_px}x{each.height_px}" for each in facts)
     classes = Counter(name for labelled in labels if labelled is not None for name in labelled.names)
-    shares = []
-    places = np.zeros((PLACES, PLACES))
+    relative_sizes = []
+    heatmap = np.zeros((GRID_SIZE, GRID_SIZE))
     boxes = []
     for each, labelled in zip(facts, labels, strict=True):
         if labelled is None:
@@ -56,26 +56,26 @@ def figures_of(facts: Sequence[PictureFacts], labels: Sequence[ReadLabels | None
         own = labelled.boxes
         boxes.append(own)
         extents = own[:, 2:] - own[:, :2]
-        shares.append(np.sqrt(np.clip(extents.prod(axis=1), 0, None) / (each.width_px * each.height_px)))
+        relative_sizes.append(np.sqrt(np.clip(extents.prod(axis=1), 0, None) / (each.width_px * each.height_px)))
         middles = (own[:, :2] + own[:, 2:]) / 2 / (each.width_px, each.height_px)
-        cells = np.clip((middles * PLACES).astype(int), 0, PLACES - 1)
-        np.add.at(places, (cells[:, 1], cells[:, 0]), 1)
+        cells = np.clip((middles * GRID_SIZE).astype(int), 0, GRID_SIZE - 1)
+        np.add.at(heatmap, (cells[:, 1], cells[:, 0]), 1)
     every = np.concatenate([np.zeros((0, 4)), *boxes])
     values = {
         "boxes a picture": np.array([len(own) for own in boxes], np.float64),
         "box width": every[:, 2] - every[:, 0],
         "box height": every[:, 3] - every[:, 1],
-        "box share": np.concatenate([np.zeros(0), *shares]),
+        "box share": np.concatenate([np.zeros(0), *relative_sizes]),
     }
     for name in ("brightness", "contrast", "hue_deg", "saturation", "sharpness"):
         values[name.removesuffix("_deg")] = np.array([each.look[name] for each in facts])
-    total = places.sum()
+    total = heatmap.sum()
     return FolderFigures(
         sizes_px=sizes,
         classes=classes,
         values=values,
         unlabelled=len(facts) - len(boxes),
-        places=places / total if total else places,
+        heatmap=heatmap / total if total else heatmap,
     )
 
 
@@ -104,7 +104,7 @@ def compare(own: FolderFigures, real: FolderFigures) -> list[FigureDistance]:
 
 
 def proposals(own: FolderFigures, real: FolderFigures, options: dict[str, Any]) -> list[str]:
-    """Sentences on what to change. `options`: those of the manifest; {} if there is none."""
+    """Sentences that propose options to change. `options`: those of the manifest; {} if there is none."""
     lines = []
     far = {each.figure for each in compare(own, real) if each.distance is not None and each.distance > FAR}
     is_window = options.get("view") is not None and not 1 / MAX_SIZE_RATIO < _side_px(real) / _side_px(own) < (
@@ -118,10 +118,10 @@ def proposals(own: FolderFigures, real: FolderFigures, options: dict[str, Any]) 
         )
     size = "box width" if is_window else "box share"
     if size in far:
-        lines.append(_altitude(own.values[size], real.values[size], options))
+        lines.append(_propose_altitude(own.values[size], real.values[size], options))
     counts, real_counts = (each.values["boxes a picture"] for each in (own, real))
     if "boxes a picture" in far:
-        lines.append(_piles(real_counts, options, _side_px(real) ** 2 if is_window else None))
+        lines.append(_propose_piles(real_counts, options, _side_px(real) ** 2 if is_window else None))
     if real.unlabelled:
         everything = sum(real.sizes_px.values())
         lines.append(f"{real.unlabelled} of {everything} real pictures have no labels, and tell nothing about boxes")
@@ -131,7 +131,7 @@ def proposals(own: FolderFigures, real: FolderFigures, options: dict[str, Any]) 
             f"{real_empty:.0%} of the real pictures show no pile, here {empty:.0%}: --empty-share {real_empty:.2g}"
         )
     if "brightness" in far:
-        lines.append(_exposure(own.values["brightness"], real.values["brightness"]))
+        lines.append(_propose_exposure(own.values["brightness"], real.values["brightness"]))
     if "hue" in far or "saturation" in far:
         lines.append("the ground of the real pictures has other colours: choose looks of the ground that are like it")
     if "sharpness" in far:
@@ -156,15 +156,15 @@ def _distance(name: str, own: np.ndarray, real: np.ndarray) -> FigureDistance:
     return FigureDistance(figure=name, own=spread(own), real=spread(real), distance=distance, overlap=overlap)
 
 
-def _altitude(own: np.ndarray, real: np.ndarray, options: dict[str, Any]) -> str:
-    """Heights at which the boxes would have the real sizes: a box shrinks with the height."""
-    given = options.get("altitude")
-    low, high = ALTITUDE_M if given is None else (float(given[0]), float(given[1]))
-    largest, smallest = (np.quantile(own, share) / np.quantile(real, share) for share in (0.9, 0.1))
+def _propose_altitude(own: np.ndarray, real: np.ndarray, options: dict[str, Any]) -> str:
+    """Propose altitudes at which boxes would have the real sizes: a box shrinks with the altitude."""
+    altitude = options.get("altitude")
+    low, high = ALTITUDE_M if altitude is None else (float(altitude[0]), float(altitude[1]))
+    largest, smallest = (np.quantile(own, q) / np.quantile(real, q) for q in (0.9, 0.1))
     span = sorted(float(np.clip(end, *ALTITUDES_M)) for end in (low * largest, high * smallest))
     ratio = float(np.median(real) / np.median(own))
-    words = f"{ratio:.1f} times larger" if ratio > 1 else f"{1 / ratio:.1f} times smaller"
-    return f"boxes are {words} in the real pictures: --altitude {span[0]:.0f}..{span[1]:.0f}"
+    comparison = f"{ratio:.1f} times larger" if ratio > 1 else f"{1 / ratio:.1f} times smaller"
+    return f"boxes are {comparison} in the real pictures: --altitude {span[0]:.0f}..{span[1]:.0f}"
 
 
 def _side_px(figures: FolderFigures) -> float:
@@ -174,26 +174,26 @@ def _side_px(figures: FolderFigures) -> float:
     return float(np.sqrt(np.median(areas)))
 
 
-def _piles(real: np.ndarray, options: dict[str, Any], real_px: float | None) -> str:
-    """Numbers of piles with which the pictures would have the real numbers of boxes. `real_px`: area of the real
-    pictures, if windows of ours show a share of them."""
+def _propose_piles(real: np.ndarray, options: dict[str, Any], real_px: float | None) -> str:
+    """Propose numbers of piles with which pictures would have the real numbers of boxes. `real_px`: area of the real
+    pictures, if our windows show a part of them."""
     low, high = np.quantile(real, [0.02, 0.98]).tolist()
-    told = f"real pictures have {low:.0f} to {high:.0f} boxes"
+    text = f"real pictures have {low:.0f} to {high:.0f} boxes"
     view, scale = options.get("view"), 1.0
     if real_px is not None:
         scale = options["width"] * options["height"] / real_px
     elif view is not None:
         scale = options["width"] * options["height"] / (view[0] * view[1])
-        told += f", and --view {view[0]}x{view[1]} shows one in {scale:.3g} piles of the sensor"
+        text += f", and --view {view[0]}x{view[1]} shows one in {scale:.3g} piles of the sensor"
     first, last = (min(round(end * scale), MAX_PILES) for end in (low, high))
-    return f"{told}: --piles {first}..{last}"
+    return f"{text}: --piles {first}..{last}"
 
 
-def _exposure(own: np.ndarray, real: np.ndarray) -> str:
-    """Stops by which the darkest and the brightest tenth of the pictures differ."""
+def _propose_exposure(own: np.ndarray, real: np.ndarray) -> str:
+    """Propose an exposure range: stops by which the darkest and the brightest tenth of the pictures differ."""
     own, real = (np.maximum(each, 1e-3) ** 2.2 for each in (own, real))  # linear light, nearly, of sRGB values
-    low, middle, high = (np.log2(np.quantile(real, share) / np.quantile(own, share)) for share in (0.1, 0.5, 0.9))
+    low, middle, high = (np.log2(np.quantile(real, q) / np.quantile(own, q)) for q in (0.1, 0.5, 0.9))
     span = sorted(float(np.clip(end, EXPOSURE.low, EXPOSURE.high)) for end in (low, high))
-    words = "brighter" if middle > 0 else "darker"
-    told = f"exposure={span[0]:.1f}..{span[1]:.1f}"
-    return f"real pictures are {abs(middle):.1f} stops {words}: --camera-effects mild,{told}"
+    comparison = "brighter" if middle > 0 else "darker"
+    effect = f"exposure={span[0]:.1f}..{span[1]:.1f}"
+    return f"real pictures are {abs(middle):.1f} stops {comparison}: --camera-effects mild,{effect}"

@@ -68,7 +68,7 @@ class FoundFolder:
     bad_lines: int = 0  # lines of the manifest that cannot be read
     coco: list[str] = field(default_factory=list)  # COCO files
     class_names: dict[int, str] = field(default_factory=dict)  # names of YOLO's classes
-    class_file: str = ""  # where they stand
+    class_file: str = ""  # the file that has these names
     lists: list[str] = field(default_factory=list)  # files of LIST_FILES
     keypoint_columns: int = 0  # further columns of a YOLO label that hold keypoints
     lone_labels: list[str] = field(default_factory=list)  # label files without a picture
@@ -76,7 +76,7 @@ class FoundFolder:
 
     @property
     def options(self) -> dict[str, Any]:
-        """Those that our pictures were made with; {} in a foreign folder."""
+        """The options that our pictures were made with; {} in a foreign folder."""
         return next((entry.get("options") or {} for entry in self.manifest.values()), {})
 
 
@@ -91,7 +91,7 @@ def find_folder(path: Path) -> FoundFolder:
     chosen = below_images or pictures
     if not chosen:
         raise UsageError(f"{path}: holds no pictures ({', '.join(sorted(PICTURE_SUFFIXES))})")
-    found = FoundFolder(path=path, pictures=[_found(name, present) for name in chosen])
+    found = FoundFolder(path=path, pictures=[_find_labels(name, present) for name in chosen])
     labels = {label for picture in found.pictures for label in picture.labels.values()}
     found.lone_labels = [name for name in files if name not in labels and _is_label(name)]
     found.coco = [name for name in files if _suffix(name) == ".json" and _may_be_coco(path / name)]
@@ -115,10 +115,10 @@ def _files(path: Path) -> Iterator[str]:
         yield from ((own / name).as_posix() for name in names if not name.startswith("."))
 
 
-def _found(name: str, present: set[str]) -> FoundPicture:
+def _find_labels(name: str, present: set[str]) -> FoundPicture:
     path = PurePosixPath(name)
     labels = {
-        form: label for form, folder, suffix in LABEL_FOLDERS if (label := _beside(path, folder, suffix)) in present
+        form: label for form, folder, suffix in LABEL_FOLDERS if (label := _label_path(path, folder, suffix)) in present
     }
     for form, suffix in (("YOLO", ".txt"), ("VOC", ".xml")):
         if (twin := path.with_suffix(suffix).as_posix()) in present:
@@ -128,12 +128,12 @@ def _found(name: str, present: set[str]) -> FoundPicture:
     )
 
 
-def _beside(path: PurePosixPath, folder: str, suffix: str) -> str:
-    """The path in which the last folder of pictures is replaced by `folder`."""
+def _label_path(path: PurePosixPath, folder: str, suffix: str) -> str:
+    """Path of a picture's label: the last folder of pictures is replaced by `folder`."""
     parts = list(path.with_suffix(suffix).parts)
-    for place in range(len(parts) - 2, -1, -1):
-        if parts[place] in PICTURE_FOLDERS:
-            parts[place] = folder
+    for index in range(len(parts) - 2, -1, -1):
+        if parts[index] in PICTURE_FOLDERS:
+            parts[index] = folder
             return "/".join(parts)
     return "/".join([*parts[:-1], folder, parts[-1]])
 
@@ -165,42 +165,42 @@ def _may_be_coco(path: Path) -> bool:
     return keys >= 2 or not is_whole
 
 
-def _read_manifest(found: FoundFolder) -> None:
+def _read_manifest(folder: FoundFolder) -> None:
     try:
-        with open_regular(found.path / MANIFEST_FILE, max_bytes=MAX_MANIFEST_BYTES) as file:
+        with open_regular(folder.path / MANIFEST_FILE, max_bytes=MAX_MANIFEST_BYTES) as file:
             while line := file.readline(MAX_LINE_BYTES):
                 try:
                     if line.strip():
                         entry = json.loads(line)
-                        found.manifest[int(entry["index"])] = entry
+                        folder.manifest[int(entry["index"])] = entry
                 except (ValueError, KeyError, TypeError, RecursionError):
-                    found.bad_lines += 1
+                    folder.bad_lines += 1
                     if len(line) == MAX_LINE_BYTES:  # no manifest; the rest may be gigabytes
                         break
     except FileNotFoundError:
         return
     except OSError as error:
-        raise UsageError(f"{found.path / MANIFEST_FILE}: cannot be read ({error.strerror or error})") from error
+        raise UsageError(f"{folder.path / MANIFEST_FILE}: cannot be read ({error.strerror or error})") from error
 
 
-def _name_classes(found: FoundFolder) -> None:
-    """Take them from the manifest if it has them, else from a file, which may be edited or damaged."""
+def _name_classes(folder: FoundFolder) -> None:
+    """Read class names from the manifest if it has them, else from a file, which may be edited or damaged."""
     text = ""
     for name in CLASS_FILES:
         try:
-            text = read_small(found.path / name).decode("utf-8-sig", "replace")
-            found.class_file = name
+            text = read_small(folder.path / name).decode("utf-8-sig", "replace")
+            folder.class_file = name
             break
         except FileNotFoundError:
             continue
         except OSError as error:
-            raise UsageError(f"{found.path / name}: cannot be read ({error.strerror or error})") from error
-    found.class_names, found.keypoint_columns = read_yaml(text)
-    if found.class_file.endswith(".names"):
-        found.class_names = dict(enumerate(line.strip() for line in text.splitlines() if line.strip()))
-    if classes := found.options.get("classes"):
-        found.class_names, found.class_file = dict(enumerate(classes)), MANIFEST_FILE
-        found.keypoint_columns = 3 * (found.options.get("write") == "yolo-pose")
+            raise UsageError(f"{folder.path / name}: cannot be read ({error.strerror or error})") from error
+    folder.class_names, folder.keypoint_columns = read_yaml(text)
+    if folder.class_file.endswith(".names"):
+        folder.class_names = dict(enumerate(line.strip() for line in text.splitlines() if line.strip()))
+    if classes := folder.options.get("classes"):
+        folder.class_names, folder.class_file = dict(enumerate(classes)), MANIFEST_FILE
+        folder.keypoint_columns = 3 * (folder.options.get("write") == "yolo-pose")
 
 
 def read_yaml(text: str) -> tuple[dict[int, str], int]:

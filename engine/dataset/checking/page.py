@@ -1,4 +1,4 @@
-"""A page to look at a dataset's labels: pictures with their boxes in one HTML file, without a server."""
+"""Writes an HTML page that shows a dataset's pictures with their boxes; one file, without a server."""
 
 import base64
 import io
@@ -16,7 +16,7 @@ from engine.dataset.labels.reading import ReadLabels, read_coco
 from engine.errors import UsageError
 from engine.system.file_names import escaped
 
-SHOWN_PX = 2400  # longer side of a picture in the page
+MAX_PICTURE_PX = 2400  # longer side of a picture in the page
 QUALITY = 85
 SMALL_PX = 12  # shorter side of a box in the picture that counts as small
 COLOURS = ("#ff00ff", "#00e5ff", "#ffd500", "#7cff00", "#ff7a00", "#ffffff", "#9d7bff", "#ff5577")
@@ -33,7 +33,7 @@ class LabelPage:
 
 def label_page(path: Path, first: int, last: int) -> LabelPage:
     """The page of the pictures first..last (from 0, both included); UsageError if there are none. COCO's boxes are
-    preferred, since they tell what is hidden."""
+    preferred, since they say what is hidden."""
     folder = find_folder(path)
     chosen = folder.pictures[first : last + 1]
     if not chosen:
@@ -46,7 +46,7 @@ def label_page(path: Path, first: int, last: int) -> LabelPage:
             unreadable.append(f"{folder.path / name}: {coco}")
         else:
             annotated |= coco_labels(coco, match_coco(coco, folder.pictures))
-    shown: list[str] = []
+    figures: list[str] = []
     classes: dict[str, str] = {}
     boxes = 0
     damaged = 0
@@ -56,18 +56,18 @@ def label_page(path: Path, first: int, last: int) -> LabelPage:
             if isinstance(facts, str):
                 damaged += 1
                 unreadable.append(f"{folder.path / picture.name}: {facts}")
-                shown.append(f"<figure><figcaption>{escape(f'{picture.name} {facts}')}</figcaption></figure>")
+                figures.append(f"<figure><figcaption>{escape(f'{picture.name} {facts}')}</figcaption></figure>")
                 continue
             labels, figure = _figure(folder, picture, facts, annotated.get(picture.name), classes)
             boxes += len(labels.boxes)
-            shown.append(figure)
+            figures.append(figure)
     filters = "".join(
         f'<label style="--c:{colour}"><input type="checkbox" data-class="{escape(name)}" checked>{escape(name)}</label>'
         for name, colour in classes.items()
     )
     title = f"{path.resolve().name}: pictures {first} to {first + len(chosen) - 1} of {len(folder.pictures)}"
     text = TEMPLATE.read_text(encoding="utf-8")
-    for mark, value in (("title", escape(title)), ("filters", filters), ("pictures", "\n".join(shown))):
+    for mark, value in (("title", escape(title)), ("filters", filters), ("pictures", "\n".join(figures))):
         text = text.replace(f"<!-- {mark} -->", value)
     return LabelPage(html=escaped(text), pictures=len(chosen) - damaged, boxes=boxes, unreadable=tuple(unreadable))
 
@@ -102,7 +102,7 @@ def _embedded(path: Path) -> str:
     """The picture as a JPEG in a data URI, with a longer side of at most SHOWN_PX."""
     with open_picture(path) as image:
         pixels = upright(image)
-    scale = min(1.0, SHOWN_PX / max(pixels.shape[:2]))
+    scale = min(1.0, MAX_PICTURE_PX / max(pixels.shape[:2]))
     size = (max(1, round(pixels.shape[1] * scale)), max(1, round(pixels.shape[0] * scale)))
     file = io.BytesIO()
     small = cv2.resize(pixels, size, interpolation=cv2.INTER_AREA) if scale < 1 else pixels

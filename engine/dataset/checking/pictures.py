@@ -1,5 +1,4 @@
-"""Reads one picture, damaged or not, with its figures; finds pictures that are the same or nearly so, and scenes in two
-places, where a model would be tried on what it saw."""
+"""Reads one picture, damaged or not, with its figures; finds (near-)duplicate pictures, and scenes in two folders."""
 
 import json
 import threading
@@ -15,7 +14,7 @@ import cv2
 import numpy as np
 from PIL import Image, ImageOps, UnidentifiedImageError
 
-from engine.dataset.labels.look import look_of, shrunk
+from engine.dataset.labels.look import look_of, shrink
 from engine.dataset.options import MAX_SIDE_PX
 from engine.system.small_file import open_regular
 from engine.system.work_folder import sha256_of
@@ -36,7 +35,7 @@ class PictureFacts:
     width_px: int
     height_px: int
     sha256: str
-    print_bits: np.ndarray
+    perceptual_hash: np.ndarray
     """(4,) uint64: signs of the brightness differences between neighbours of a 17 x 16 picture. Near pictures differ
     in few bits, pictures of different things in about half. Source: Neal Krawetz's dHash."""
     look: dict[str, float]  # of `look_of`
@@ -44,8 +43,8 @@ class PictureFacts:
 
 @contextmanager
 def large_pictures() -> Iterator[None]:
-    """Let Pillow open pictures as large as ours and print no warnings of EXIF: settings of the whole process, so this
-    stands around all threads that read."""
+    """Let Pillow open pictures as large as ours, without warnings of EXIF. These are settings of the process, so enter
+    this before starting threads that read."""
     before, Image.MAX_IMAGE_PIXELS = Image.MAX_IMAGE_PIXELS, None
     try:
         with warnings.catch_warnings():
@@ -57,13 +56,13 @@ def large_pictures() -> Iterator[None]:
 
 @contextmanager
 def open_picture(path: Path) -> Iterator[Image.Image]:
-    """A picture file, of which only the header is read. OSError, ValueError, SyntaxError."""
+    """Open a picture file; only the header is read. OSError, ValueError, SyntaxError."""
     with open_regular(path, max_bytes=MAX_BYTES) as stream, Image.open(stream, formats=FORMATS) as image:
         yield image
 
 
 def read_picture(path: Path) -> PictureFacts | str:
-    """Decode the whole picture; the reason in words if it cannot be read. Any thread, within `large_pictures`."""
+    """Decode the whole picture; return the reason as text if it cannot be read. Any thread, within `large_pictures`."""
     try:
         with open_picture(path) as image:
             if image.width * image.height > MAX_PIXELS:
@@ -78,29 +77,29 @@ def read_picture(path: Path) -> PictureFacts | str:
     except (ValueError, SyntaxError, EOFError) as error:
         return f"is damaged ({error})"
     height, width = pixels.shape[:2]
-    small = cv2.cvtColor(shrunk(pixels), cv2.COLOR_RGB2GRAY)
+    small = cv2.cvtColor(shrink(pixels), cv2.COLOR_RGB2GRAY)
     grey = cv2.resize(small, (HASH_SIDE + 1, HASH_SIDE), interpolation=cv2.INTER_AREA)
     bits = np.packbits((grey[:, 1:].astype(np.int16) > grey[:, :-1]).ravel()).view(np.uint64)
-    return PictureFacts(width_px=width, height_px=height, sha256=sha256, print_bits=bits, look=look_of(pixels))
+    return PictureFacts(width_px=width, height_px=height, sha256=sha256, perceptual_hash=bits, look=look_of(pixels))
 
 
 def upright(image: Image.Image) -> np.ndarray:
-    """(height, width, 3) uint8 RGB, turned as its EXIF says: OpenCV, by which trainers read, does so, too."""
+    """Decode to (height, width, 3) uint8 RGB, rotated as its EXIF says, as OpenCV (used by trainers) does."""
     return np.asarray(ImageOps.exif_transpose(image).convert("RGB"))
 
 
-def near_pairs(prints: np.ndarray) -> Iterator[tuple[int, int]]:
-    """Pairs (first, second) of rows of (n, 4) uint64 that differ in at most MAX_NEAR_BITS; first < second."""
-    set_bits = np.bitwise_count(prints).sum(axis=1)
+def near_duplicates(hashes: np.ndarray) -> Iterator[tuple[int, int]]:
+    """Find pairs of near-duplicates: rows of (n, 4) uint64 that differ in at most MAX_NEAR_BITS; first < second."""
+    set_bits = np.bitwise_count(hashes).sum(axis=1)
     is_varied = (set_bits >= MIN_VARIED_BITS) & (set_bits <= 256 - MIN_VARIED_BITS)
     chosen = np.flatnonzero(is_varied)
-    varied = prints[chosen]
+    varied = hashes[chosen]
     for top in range(0, len(varied), ROWS_AT_ONCE):
         rows = varied[top : top + ROWS_AT_ONCE]
         others = varied[top:]
         differing = np.zeros((len(rows), len(others)), np.uint16)
-        for word in range(prints.shape[1]):
-            differing += np.bitwise_count(rows[:, None, word] ^ others[None, :, word])
+        for column in range(hashes.shape[1]):
+            differing += np.bitwise_count(rows[:, None, column] ^ others[None, :, column])
         first, second = np.nonzero(differing <= MAX_NEAR_BITS)
         for one, other in zip(first.tolist(), second.tolist(), strict=True):
             if one < other:
@@ -108,14 +107,14 @@ def near_pairs(prints: np.ndarray) -> Iterator[tuple[int, int]]:
 
 
 def scene_key(entry: dict[str, Any]) -> str | None:
-    """The seed of a manifest line's scene as text; None in a line without one, as of a scene from elsewhere."""
+    """The seed of a manifest line's scene as text; None in a line without one, such as that of a --scene file."""
     seed = entry.get("seed")
     return None if seed in (None, []) else json.dumps([seed, (entry.get("options") or {}).get("recipe", 1)])
 
 
-def shared_scenes(places: Iterable[tuple[str, str]]) -> dict[str, list[str]]:
-    """Scene to the places in which it stands, of those in more than one. `places`: (scene, place) per picture."""
-    found: dict[str, set[str]] = defaultdict(set)
-    for scene, place in places:
-        found[scene].add(place)
-    return {scene: sorted(names) for scene, names in found.items() if len(names) > 1}
+def shared_scenes(folder_of_scene: Iterable[tuple[str, str]]) -> dict[str, list[str]]:
+    """Folders of each scene that is in more than one. `folder_of_scene`: (scene, folder) per picture."""
+    folders: dict[str, set[str]] = defaultdict(set)
+    for scene, folder in folder_of_scene:
+        folders[scene].add(folder)
+    return {scene: sorted(names) for scene, names in folders.items() if len(names) > 1}

@@ -36,7 +36,7 @@ from engine.system.work_folder import sha256_of
 MAX_OUTSIDE_PX = 0.6  # rounding of six decimals and of whole pixels, VOC's half pixel
 MAX_APART_PX = 1.5  # between two formats: rounding, and outlines that go through the middles of pixels
 PICTURE_FORMATS = ("YOLO", "YOLO-seg", "YOLO-pose", "VOC", "Pascal VOC", "KITTI")
-"""Formats whose boxes must agree. Around a turned box there is another box: of these only the number is compared."""
+"""Formats whose boxes must agree. Of formats with rotated boxes only the number of boxes is compared."""
 MAX_PART_BYTES = 64 << 20
 MAX_LIST_BYTES = 128 << 20  # two million pictures
 LISTED = re.compile(rf".*?({'|'.join(map(re.escape, PICTURE_SUFFIXES))})(?=\s|$)", re.IGNORECASE)
@@ -56,7 +56,7 @@ class CheckProblem:
 
 
 def read_labels(folder: FoundFolder, picture: FoundPicture, facts: PictureFacts) -> dict[str, ReadLabels]:
-    """The picture's labels in every format that has a file of its own."""
+    """Read the picture's labels in every format that has a file per picture."""
     found = {}
     for form, name in picture.labels.items():
         path = folder.path / name
@@ -69,7 +69,7 @@ def read_labels(folder: FoundFolder, picture: FoundPicture, facts: PictureFacts)
             size = facts.width_px, facts.height_px
             columns = columns or POSE_COLUMNS * (form == "YOLO-pose")
             known = f"the names in {folder.class_file}"
-            found[form] = read_yolo(path, *size, folder.class_names, columns, known=known)
+            found[form] = read_yolo(path, *size, folder.class_names, columns, class_text=known)
     return found
 
 
@@ -78,37 +78,37 @@ def label_problems(path: str, labels: ReadLabels, facts: PictureFacts) -> Iterat
         yield CheckProblem("label", path, fault)
     size = np.array([facts.width_px, facts.height_px] * 2, np.float64)
     beyond = np.maximum(-labels.boxes, labels.boxes - size).max(axis=1, initial=0)
-    for place in np.flatnonzero(beyond > MAX_OUTSIDE_PX).tolist():
+    for index in np.flatnonzero(beyond > MAX_OUTSIDE_PX).tolist():
         yield CheckProblem(
-            "label", path, f"box {place + 1} extends {beyond[place]:.1f} px beyond the picture of {_size(facts)}"
+            "label", path, f"box {index + 1} extends {beyond[index]:.1f} px beyond the picture of {_size(facts)}"
         )
     extents = labels.boxes[:, 2:] - labels.boxes[:, :2]
-    for place in np.flatnonzero(~(extents > 0).all(axis=1)).tolist():
-        yield CheckProblem("label", path, f"box {place + 1} is empty")
+    for index in np.flatnonzero(~(extents > 0).all(axis=1)).tolist():
+        yield CheckProblem("label", path, f"box {index + 1} is empty")
 
 
 def layout_problems(folder: FoundFolder) -> Iterator[CheckProblem]:
-    """Faults of the names of classes and of the lists of pictures; a folder whose labels are of no known layout."""
+    """Find faults of class names and of lists of pictures, and a folder whose labels are of no known layout."""
     if folder.unknown:
         others = f" and {len(folder.unknown) - 1} more" if len(folder.unknown) > 1 else ""
         text = f"is no label of a known layout{others}; known are {LAYOUTS}"
         yield CheckProblem("missing", folder.unknown[0], text)
     known = sorted(folder.class_names)
-    if lacking := [place for place, number in enumerate(known) if number != place]:
+    if lacking := [index for index, number in enumerate(known) if number != index]:
         text = f"class {lacking[0]} has no name, but {known[-1]} has: trainers number classes without gaps"
         yield CheckProblem("label", folder.class_file, text)
     pictures = {name for each in folder.pictures for name in (each.name, PurePosixPath(each.name).stem)}
     for name in folder.lists:
-        read = ReadLabels()
-        lines = [line.strip().replace("\\", "/") for _, line in text_lines(folder.path / name, read, MAX_LIST_BYTES)]
-        if gone := [line for line in lines if pictures.isdisjoint(_meant_by(line))]:
-            yield _lacking(name, gone, what="names pictures that are not in the folder:")
+        labels = ReadLabels()
+        lines = [line.strip().replace("\\", "/") for _, line in text_lines(folder.path / name, labels, MAX_LIST_BYTES)]
+        if missing := [line for line in lines if pictures.isdisjoint(_possible_paths(line))]:
+            yield _lacking(name, missing, what="names pictures that are not in the folder:")
         if twice := [line for line, count in Counter(lines).items() if count > 1]:
             yield _lacking(name, twice, kind="duplicate", what="names twice:")
-        yield from (CheckProblem("damaged", name, fault) for fault in read.faults)
+        yield from (CheckProblem("damaged", name, fault) for fault in labels.faults)
 
 
-def _meant_by(line: str) -> Iterator[str]:
+def _possible_paths(line: str) -> Iterator[str]:
     """`a/b/c.jpg`, `b/c.jpg`, `c.jpg`: lists are written for another folder to start from. Behind a path may stand
     classes or another path; VOC's lists have a picture's name without its suffix."""
     listed = LISTED.match(line)
@@ -118,7 +118,7 @@ def _meant_by(line: str) -> Iterator[str]:
 
 
 def disagreements(path: str, labels: dict[str, ReadLabels]) -> Iterator[CheckProblem]:
-    """Formats of one picture that do not label the same. `path`: the picture's."""
+    """Find label formats of one picture that disagree. `path`: the picture's."""
     forms = [form for form in labels if not labels[form].faults]
     if len(forms) < 2:
         return
@@ -132,7 +132,7 @@ def disagreements(path: str, labels: dict[str, ReadLabels]) -> Iterator[CheckPro
 def coco_problems(
     name: str, coco: CocoLabels, facts: dict[str, PictureFacts], matched: dict[int, str]
 ) -> Iterator[CheckProblem]:
-    """Faults of a COCO file. `matched`: picture's name by image id."""
+    """Find faults of a COCO file. `matched`: picture's name by image id."""
     seen: set[int] = set()
     for image in coco.images:
         if image.id in seen:
@@ -150,7 +150,7 @@ def coco_problems(
         for number, count in Counter(ids).items():
             if count > 1:
                 yield CheckProblem("label", name, f"{what} id {number} stands {count} times")
-    for place, annotation in enumerate(coco.annotations, 1):
+    for position, annotation in enumerate(coco.annotations, 1):
         faults: Iterable[tuple[str, str]]
         if annotation.image_id not in seen:
             faults = [("label", " has no image")]
@@ -161,11 +161,11 @@ def coco_problems(
         else:
             faults = _mask_faults(annotation, facts.get(matched.get(annotation.image_id, "")))
         for kind, fault in faults:
-            yield CheckProblem(kind, name, f"annotation {place}{fault}")
+            yield CheckProblem(kind, name, f"annotation {position}{fault}")
 
 
 def _mask_faults(annotation: CocoAnnotation, facts: PictureFacts | None) -> Iterator[tuple[str, str]]:
-    """Kinds and texts of the faults of an annotation's segmentation, if it has one."""
+    """Find faults of an annotation's segmentation, if it has one: kinds and texts."""
     extent = read_extent(bytes(annotation.segmentation))
     if extent is None:
         return
@@ -181,7 +181,7 @@ def _mask_faults(annotation: CocoAnnotation, facts: PictureFacts | None) -> Iter
 
 
 def coco_labels(coco: CocoLabels, matched: dict[int, str]) -> dict[str, ReadLabels]:
-    """Boxes per picture; crowds are left out, as other formats leave them out."""
+    """Boxes per picture, without crowds, which other formats do not have."""
     names = {kind.id: kind.name for kind in coco.categories}
     rows: dict[str, list[list[float]]] = {name: [] for name in matched.values()}
     found = {name: ReadLabels() for name in matched.values()}
@@ -199,7 +199,7 @@ def coco_labels(coco: CocoLabels, matched: dict[int, str]) -> dict[str, ReadLabe
 
 
 def match_coco(coco: CocoLabels, pictures: list[FoundPicture]) -> dict[int, str]:
-    """Picture's name by image id: the same path, or else the same file name if only one picture has it."""
+    """Match images to pictures by path, or else by file name if it is unique. Returns picture names by image id."""
     names = {picture.name for picture in pictures}
     by_file: dict[str, list[str]] = {}
     for picture in pictures:
@@ -217,7 +217,7 @@ def match_coco(coco: CocoLabels, pictures: list[FoundPicture]) -> dict[int, str]
 
 
 def manifest_problems(folder: FoundFolder, digests: dict[str, str]) -> Iterator[CheckProblem]:
-    """Files that differ from the manifest, lack, or are in no line of it. `digests`: known SHA-256 by path."""
+    """Find files that differ from the manifest, are missing, or not in it. `digests`: known SHA-256 by path."""
     if folder.bad_lines:
         yield CheckProblem("damaged", "manifest.jsonl", f"{folder.bad_lines} line(s) truncated or unreadable")
     listed: set[str] = set()
@@ -273,8 +273,8 @@ def _size(facts: PictureFacts) -> str:
 
 
 def whole_file_problems(folder: FoundFolder, coco_ids: dict[str, set[int] | None]) -> Iterator[CheckProblem]:
-    """Faults of the whole files of a dataset of ours and of its tiles; none for a foreign one. `coco_ids`: image ids of
-    COCO files that were read already; None if damaged."""
+    """Find faults of the files about a whole dataset of ours and about its tiles; none for a foreign one. `coco_ids`:
+    image ids of COCO files that were read already; None if damaged."""
     pictures: list[FinishedPicture] = []
     digests: Digests = {}
     for index, entry in sorted(folder.manifest.items()):
@@ -296,7 +296,7 @@ def whole_file_problems(folder: FoundFolder, coco_ids: dict[str, set[int] | None
 
 
 def _yaml_problems(root: Path, pictures: list[FinishedPicture], options: dict[str, Any]) -> Iterator[CheckProblem]:
-    wanted = dict(enumerate(options.get("classes", ["pile"])))
+    expected = dict(enumerate(options.get("classes", ["pile"])))
     folders = {path.partition("/")[0] for picture in pictures for path in picture.paths}
     for labels in sorted(name for name in folders if name == "labels" or name.startswith("labels-")):
         path = f"{labels.replace('labels', 'dataset')}.yaml"
@@ -306,27 +306,27 @@ def _yaml_problems(root: Path, pictures: list[FinishedPicture], options: dict[st
             continue
         names, columns = read_yaml(text.decode("utf-8", "replace"))
         has_heads = labels == "labels-pose" or (labels, options.get("write")) == ("labels", "yolo-pose")
-        if any(names.get(number) != name for number, name in wanted.items()):
-            told, due = (", ".join(each.values()) or "none" for each in (names, wanted))
-            yield CheckProblem("damaged", path, f"names the classes {told}; those of the labels: {due}")
+        if any(names.get(number) != name for number, name in expected.items()):
+            actual, due = (", ".join(each.values()) or "none" for each in (names, expected))
+            yield CheckProblem("damaged", path, f"names the classes {actual}; those of the labels: {due}")
         elif has_heads and columns != POSE_COLUMNS:
             yield CheckProblem("damaged", path, "lacks kpt_shape: [1, 3] of the heads")
 
 
 def _whole_coco_problems(
-    root: Path, pictures: list[FinishedPicture], known: dict[str, set[int] | None]
+    root: Path, pictures: list[FinishedPicture], known_ids: dict[str, set[int] | None]
 ) -> Iterator[CheckProblem]:
-    wanted: dict[str, set[int]] = {}
+    expected: dict[str, set[int]] = {}
     for picture in pictures:
         if picture.paths_in("annotations"):
             name = f"coco_annotations_{picture.subset}.json" if picture.subset else "coco_annotations.json"
-            wanted.setdefault(name, set()).add(picture.index)
-    for name, indices in wanted.items():
+            expected.setdefault(name, set()).add(picture.index)
+    for name, indices in expected.items():
         if not (root / name).exists():
             yield _missing(name)
             continue
-        if name in known:
-            ids = known[name]
+        if name in known_ids:
+            ids = known_ids[name]
         else:
             coco = read_coco(root / name)
             if isinstance(coco, str):
@@ -341,16 +341,16 @@ def _piles_problems(root: Path, pictures: list[FinishedPicture], digests: Digest
     parts = [path for picture in pictures for path in picture.paths_in("piles")]
     if not parts:
         return
-    joined = hashlib.sha256()
+    concatenated = hashlib.sha256()
     for path in parts:
         content = _content(root / path)
         if content is None or hashlib.sha256(content).hexdigest() != digests[path]:
-            return  # which is told already
-        joined.update(content)
+            return  # reported already
+        concatenated.update(content)
     whole = _digest(root / "piles.jsonl")
     if whole is None:
         yield _missing("piles.jsonl")
-    elif whole != joined.hexdigest():
+    elif whole != concatenated.hexdigest():
         yield CheckProblem("damaged", "piles.jsonl", "is not the lines of the files in piles/")
 
 
@@ -358,7 +358,7 @@ def _shard_problems(root: Path, pictures: list[FinishedPicture], digests: Digest
     samples = [sample_of(root, picture) for picture in pictures if picture.paths_in("webdataset")]
     if not samples:
         return
-    wanted = {
+    expected = {
         f"{key}.{field}": digests[path.relative_to(root).as_posix()]
         for key, files in samples
         for field, path in files.items()
@@ -381,16 +381,16 @@ def _shard_problems(root: Path, pictures: list[FinishedPicture], digests: Digest
             continue
         try:
             for member, digest in _members(root / path):
-                if member in seen or member not in wanted:
+                if member in seen or member not in expected:
                     yield CheckProblem(
                         "extra", path, f"{member} {'stands twice' if member in seen else 'is of no picture'}"
                     )
-                elif digest != wanted[member]:
+                elif digest != expected[member]:
                     yield CheckProblem("damaged", path, f"{member} differs from its SHA-256 in the manifest")
                 seen.add(member)
         except (tarfile.TarError, OSError, EOFError, ValueError, MemoryError) as error:
             yield CheckProblem("damaged", path, f"cannot be read ({reason_of(error)})")
-    if lacking := [name for name in wanted if name not in seen]:
+    if lacking := [name for name in expected if name not in seen]:
         yield _lacking("webdataset", lacking)
 
 

@@ -1,1 +1,1 @@
-"""`multiverse dataset`, its verbs check and view, and its row of `multiverse doctor`; they come in by entry points."""
+"""`multiverse dataset`, its verbs check and view, and its row of `multiverse doctor`, registered as entry points."""

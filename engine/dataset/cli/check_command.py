@@ -1,4 +1,4 @@
-"""`multiverse dataset check` and `multiverse dataset view`, and how they stand beside `multiverse dataset OUT`."""
+"""The commands `multiverse dataset check` and `view`, and their dispatch beside `multiverse dataset OUT`."""
 
 import json
 import sys
@@ -10,8 +10,8 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 from typer.core import TyperCommand
 
-from engine.cli.progress import ProgressLook, shown_progress, time_left
-from engine.dataset.labels.options import gone
+from engine.cli.progress import ProgressLook, show_progress, time_left
+from engine.dataset.labels.options import removed_format_line
 from engine.errors import SinkError, UsageError
 from engine.jobs.kit import JSON
 
@@ -19,19 +19,18 @@ if TYPE_CHECKING:
     from engine.dataset.checking.check import CheckProgress, CheckReport, FolderReport, LikeReport
 
 FAILED = 1
-MAX_SHOWN = 20  # problems of one kind in one folder that are printed; --json has all
+MAX_PRINTED = 20  # problems of one kind in one folder that are printed; --json has all
 
 
 class DatasetCommand(TyperCommand):
-    """`dataset OUT` makes a dataset, `dataset check` and `dataset view` are commands of their own: only the first word
-    decides. An output folder with such a name is written ./check."""
+    """Dispatches `dataset check` and `dataset view`; anything else is the folder of `dataset OUT`, such as ./check."""
 
     def make_context(self, info_name: str | None, args: list[str], parent: Any = None, **extra: Any) -> Any:
         if args and args[0] in VERBS:
             verb = typer.main.get_command(VERBS[args[0]])
             return verb.make_context(f"{info_name} {args[0]}", args[1:], parent=parent, **extra)
-        if any(word.replace("_", "-") == "--save-hdf5" for word in args):
-            raise UsageError(gone("--save-hdf5", "--save-coco"))
+        if any(argument.replace("_", "-") == "--save-hdf5" for argument in args):
+            raise UsageError(removed_format_line("--save-hdf5", "--save-coco"))
         return super().make_context(info_name, args, parent=parent, **extra)
 
 
@@ -60,8 +59,8 @@ def check(
     stop = threading.Event()
     Signals().connect(stop.set)
     try:
-        with shown_progress(CHECK, as_json, stop) as (tell, _):
-            report = check_folders(folders, like=like, tell=tell, is_stopped=stop.is_set)
+        with show_progress(CHECK, as_json, stop) as (on_progress, _):
+            report = check_folders(folders, like=like, on_progress=on_progress, is_stopped=stop.is_set)
     except KeyboardInterrupt:
         print("multiverse: interrupted; nothing was found out", file=sys.stderr)
         raise typer.Exit(FAILED) from None
@@ -135,26 +134,26 @@ def check_lines(report: "CheckReport") -> list[str]:
 def _folder_lines(folder: "FolderReport") -> list[str]:
     from engine.dataset.checking.figures import FIGURES, spread
 
-    def counted(of: dict[str, int]) -> str:
+    def list_counts(of: dict[str, int]) -> str:
         return ", ".join(f"{name} {count}" for name, count in sorted(of.items())) or "-"
 
     lines = [
         folder.path,
-        f"  pictures   {folder.pictures}, {counted(folder.figures.sizes_px)}",
-        f"  labels     {counted(folder.formats)}",
-        f"  boxes      {counted(folder.figures.classes)}",
+        f"  pictures   {folder.pictures}, {list_counts(folder.figures.sizes_px)}",
+        f"  labels     {list_counts(folder.formats)}",
+        f"  boxes      {list_counts(folder.figures.classes)}",
     ]
     if folder.unlabelled:
         lines.append(f"  unlabelled {folder.unlabelled} pictures: trainers take them as pictures without things")
     if folder.subsets:
-        lines.append(f"  split      {counted(folder.subsets)}")
+        lines.append(f"  split      {list_counts(folder.subsets)}")
     if folder.tiles:
         lines.append(f"  tiles      a dataset of its own: check {folder.tiles}, too")
     lines.append(f"  {'':<18} {'mean':>9} {'5 %':>9} {'median':>9} {'95 %':>9}")
     for name, unit in FIGURES.items():
-        told = spread(folder.figures.values[name])
-        if told is not None:
-            numbers = " ".join(f"{told[key]:>9.3g}" for key in ("mean", "p5", "median", "p95"))
+        summary = spread(folder.figures.values[name])
+        if summary is not None:
+            numbers = " ".join(f"{summary[key]:>9.3g}" for key in ("mean", "p5", "median", "p95"))
             lines.append(f"  {name:<18} {numbers}  {unit}")
     return lines + _problem_lines(folder.problems)
 
@@ -165,17 +164,17 @@ def _problem_lines(problems: Any) -> list[str]:
     for kind, count in counts.items():
         lines.append(f"  {kind}: {count}")
         chosen = [problem for problem in problems if problem.kind == kind]
-        lines += [f"    {problem.line()}" for problem in chosen[:MAX_SHOWN]]
-        if count > MAX_SHOWN:
-            lines.append(f"    and {count - MAX_SHOWN} more; --json has all")
+        lines += [f"    {problem.line()}" for problem in chosen[:MAX_PRINTED]]
+        if count > MAX_PRINTED:
+            lines.append(f"    and {count - MAX_PRINTED} more; --json has all")
     return lines
 
 
 def _like_lines(like: "LikeReport") -> list[str]:
     lines = [f"compared with {like.path}", f"  {'':<18} {'here':>9} {'there':>9} {'distance':>9} {'overlap':>9}"]
     if like.faults:
-        told = f"  it has {len(like.faults)} faults, the first: {like.faults[0].line()}"
-        lines.append(f"{told}; to see all: dataset check {like.path}")
+        fault_line = f"  it has {len(like.faults)} faults, the first: {like.faults[0].line()}"
+        lines.append(f"{fault_line}; to see all: dataset check {like.path}")
     for each in like.distances:
         if each.own and each.real and each.distance is not None and each.overlap is not None:
             medians = f"{each.own['median']:>9.3g} {each.real['median']:>9.3g}"
@@ -184,12 +183,12 @@ def _like_lines(like: "LikeReport") -> list[str]:
     return lines + [f"  {line}" for line in like.proposals or ("nothing to propose",)]
 
 
-def _checked(progress: "CheckProgress") -> str:
+def _check_line(progress: "CheckProgress") -> str:
     return f"{progress.done} of {progress.expected} pictures checked, {progress.problems} problems{time_left(progress)}"
 
 
 CHECK: "ProgressLook[CheckProgress]" = ProgressLook(
-    nothing="no picture read yet", doing="checking", line=_checked, pace=lambda progress: time_left(progress, "")
+    nothing="no picture read yet", doing="checking", line=_check_line, pace=lambda progress: time_left(progress, "")
 )
 
 

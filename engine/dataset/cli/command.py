@@ -11,9 +11,9 @@ from typing import TYPE_CHECKING, Annotated, Any, Final
 
 import typer
 
-from engine.cli.job_options import is_given, job_options, pop_options
-from engine.cli.progress import ProgressLook, shown_progress, time_left
-from engine.dataset.choosing import DrawingOptions, choose_drawing
+from engine.cli.job_options import is_on_command_line, job_options, pop_options
+from engine.cli.progress import ProgressLook, show_progress, time_left
+from engine.dataset.choosing import EngineOptions, choose_engine
 from engine.dataset.cli.check_command import FAILED, DatasetCommand
 from engine.dataset.job import DatasetJob
 from engine.dataset.labels.options import LabelOptions
@@ -37,12 +37,12 @@ def plain_names(name: str) -> str:
     return "overwrite" if plain == "no-resume" else plain
 
 
-SPELLING: Final = {"cls": DatasetCommand, "context_settings": {"token_normalize_func": plain_names}}
-"""How typer makes this command."""
+COMMAND_SETTINGS: Final = {"cls": DatasetCommand, "context_settings": {"token_normalize_func": plain_names}}
+"""Settings with which typer registers this command."""
 
 
 @kept_from_sleep("working on files")
-@job_options(DatasetJob, SceneOptions, LabelOptions, *VARIED.values(), DrawingOptions)
+@job_options(DatasetJob, SceneOptions, LabelOptions, *VARIED.values(), EngineOptions)
 def dataset(
     context: typer.Context,
     output: Annotated[Path, typer.Argument(metavar="OUT", help="Output folder: a new one, or one to resume.")],
@@ -68,38 +68,40 @@ def dataset(
 
     if options["image_index"] is not None:
         for name in ("count", "jobs", "devices", "timeout_s", "retries", "cluster"):
-            if is_given(context, name):
+            if is_on_command_line(context, name):
                 raise UsageError(f"--{name.removesuffix('_s')}: has no effect, --image-index makes one picture here")
-    chosen = choose_drawing(pop_options(DrawingOptions, options), is_far=options["cluster"] is not None)
+    engine = choose_engine(pop_options(EngineOptions, options), is_remote=options["cluster"] is not None)
     scene = pop_options(SceneOptions, options)
     files = [file for part in options.get("scene", ()) for file in part]
-    if files and not is_given(context, "count"):
+    if files and not is_on_command_line(context, "count"):
         options["count"] = len(files)
     recipe_2 = Recipe2Options(**{name: pop_options(kind, options) for name, kind in VARIED.items()})
     labels = pop_options(LabelOptions, options)
     job = DatasetJob(
         output=output,
-        drawing=chosen.drawing,
-        blender=chosen.blender,
+        drawing=engine.drawing,
+        blender=engine.blender,
         options=scene,
         recipe_2=recipe_2,
         labels=labels,
         **options,
     )
     check_job(job)
-    for note in (*chosen.notes, *job.notes):
+    for note in (*engine.notes, *job.notes):
         print(f"multiverse: {note}", file=sys.stderr)
     if job.image_index is not None:
         try:
-            report = make_dataset(job, say=lambda line: print(f"multiverse: {line}", file=sys.stderr))
+            report = make_dataset(job, on_message=lambda line: print(f"multiverse: {line}", file=sys.stderr))
         except KeyboardInterrupt:  # stops at once and leaves no files behind
             print("multiverse: interrupted; nothing was written", file=sys.stderr)
             raise typer.Exit(FAILED) from None
     else:
         stop = threading.Event()
         Signals().connect(lambda: _end(stop))
-        with shown_progress(DATASET, as_json, stop) as (tell, say):
-            report = make_dataset(job, tell=tell, say=lambda line: say(f"multiverse: {line}"), is_stopped=stop.is_set)
+        with show_progress(DATASET, as_json, stop) as (on_progress, say):
+            report = make_dataset(
+                job, on_progress=on_progress, on_message=lambda line: say(f"multiverse: {line}"), is_stopped=stop.is_set
+            )
     for line in note_lines(report):
         print(f"multiverse: {line}", file=sys.stderr)
     if as_json:
@@ -129,14 +131,14 @@ def note_lines(report: "DatasetReport") -> list[str]:
 
 
 def report_lines(report: "DatasetReport") -> list[str]:
-    """The results, and how they compare with real pictures."""
-    kept = f", {report.kept} existed" if report.kept else ""
+    """Lines with the results, and their comparison with real pictures."""
+    existing = f", {report.kept} existed" if report.kept else ""
     missing = f", {report.missing} missing" if report.missing else ""
-    tried = f", {report.retried} retried" if report.retried else ""
+    retried = f", {report.retried} retried" if report.retried else ""
     each = f", {report.seconds_a_picture:.1f} s per picture" if report.seconds_a_picture is not None else ""
     at_once = f", {report.jobs} at a time" if report.jobs else ""
     lines = [
-        f"pictures    {report.made} made{kept}{missing}{tried}",
+        f"pictures    {report.made} made{existing}{missing}{retried}",
         f"time        {report.seconds:.1f} s{at_once}{each}",
         f"engine      {report.engine}",
     ]
@@ -154,8 +156,8 @@ def progress_line(progress: "DatasetProgress") -> str:
 
 def pace(progress: "DatasetProgress") -> str:
     """Pictures per minute and the time left; before the first is finished, the number in progress."""
-    if not progress.made:
-        return f"{progress.at_work} in progress"
+    if not progress.created:
+        return f"{progress.in_progress} in progress"
     left = "" if progress.is_finishing else time_left(progress)
     return f"{60 * progress.rate:.1f} per minute{left}"
 
@@ -164,7 +166,7 @@ def _bar_pace(progress: "DatasetProgress") -> str:
     if progress.is_checking:
         return "checking existing pictures"
     if progress.is_finishing:
-        return f"{progress.at_work} in progress; Ctrl-C again stops at once"
+        return f"{progress.in_progress} in progress; Ctrl-C again stops at once"
     return pace(progress)
 
 

@@ -1,4 +1,4 @@
-"""Draws a stage with Cycles. Runs in Blender's Python, which cannot import this package:
+"""Renders a scene with Cycles. Runs in Blender's Python, which cannot import this package:
 
     python -I blender_main.py -- FOLDER     (or blender --background --python blender_main.py -- FOLDER)
 
@@ -47,7 +47,7 @@ GPU_KINDS = ("OPTIX", "CUDA", "HIP", "METAL", "ONEAPI")  # fastest first
 
 
 class UnavailableError(Exception):
-    """The request cannot be met with this Blender or machine."""
+    """Raised if this Blender or machine lacks a requested feature."""
 
 
 def main(arguments: list[str]) -> None:
@@ -81,18 +81,18 @@ def ask() -> Json:
 
 def draw(folder: Path) -> Json:
     begin()
-    stage = json.loads((folder / "stage.json").read_text(encoding="utf-8"))
+    spec = json.loads((folder / "scene.json").read_text(encoding="utf-8"))
     scene = bpy.context.scene
-    device = choose_device(scene, stage["use_gpu"])
+    device = choose_device(scene, spec["use_gpu"])
     choose_threads(scene)
-    with np.load(folder / "stage.npz") as arrays:
-        add_ground(scene, arrays, stage, folder / "ground.png")
-        add_batches(scene, arrays, stage)
-    add_camera(scene, stage)
-    add_lights(scene, stage)
-    if stage["clouds_period_m"]:
-        add_clouds(scene, stage, folder / "clouds.png")
-    draw_colors(scene, stage, folder / "colors.png")
+    with np.load(folder / "scene.npz") as arrays:
+        add_ground(scene, arrays, spec, folder / "ground.png")
+        add_batches(scene, arrays, spec)
+    add_camera(scene, spec)
+    add_lights(scene, spec)
+    if spec["clouds_period_m"]:
+        add_clouds(scene, spec, folder / "clouds.png")
+    draw_colors(scene, spec, folder / "colors.png")
     used = used_settings(scene)
     draw_passes(scene, folder / "passes.exr")
     return {"version": bpy.app.version_string, "device": device, "used": used}
@@ -107,7 +107,7 @@ def begin() -> None:
 
 
 def gpus() -> tuple[str, list[str]]:
-    """The kind of GPU that Cycles can use here, or "", and the names of its devices, or of the chosen one."""
+    """Kind of GPU that Cycles can use here, or "", and the names of its devices, or of the chosen one."""
     preferences = bpy.context.preferences.addons["cycles"].preferences
     known = {kind for kind, *_ in preferences.get_device_types(bpy.context)}
     for kind in GPU_KINDS:
@@ -117,7 +117,7 @@ def gpus() -> tuple[str, list[str]]:
         preferences.refresh_devices()
         found = [device for device in preferences.devices if device.type == kind]
         if found:
-            used = chosen(found)
+            used = choose_gpus(found)
             for device in preferences.devices:
                 device.use = any(device == one for one in used)
             return kind, [device.name for device in used]
@@ -125,14 +125,14 @@ def gpus() -> tuple[str, list[str]]:
     return "", []
 
 
-def chosen(found: list[Any]) -> list[Any]:
+def choose_gpus(devices: list[Any]) -> list[Any]:
     """All of the devices, or the one whose number is in DEVICE_VARIABLE."""
     number = os.environ.get(DEVICE_VARIABLE, "")
     if not number:
-        return found
-    if int(number) >= len(found):
-        raise UnavailableError(f"--devices {number}: Cycles finds only {len(found)} GPUs here")
-    return [found[int(number)]]
+        return devices
+    if int(number) >= len(devices):
+        raise UnavailableError(f"--devices {number}: Cycles finds only {len(devices)} GPUs here")
+    return [devices[int(number)]]
 
 
 def choose_device(scene: bpy.types.Scene, use_gpu: bool | None) -> str:
@@ -179,10 +179,10 @@ def add_mesh(name: str, positions: np.ndarray, normals: np.ndarray, triangles: n
     return mesh
 
 
-def add_ground(scene: bpy.types.Scene, arrays: Arrays, stage: Json, picture: Path) -> None:
+def add_ground(scene: bpy.types.Scene, arrays: Arrays, spec: Json, picture: Path) -> None:
     mesh = add_mesh("ground", arrays["ground_positions"], arrays["ground_normals"], arrays["ground_triangles"])
     material, nodes, links, shader = new_material("ground")
-    side_m, middle_m = stage["ground_side_m"], stage["ground_middle_m"]
+    side_m, middle_m = spec["ground_side_m"], spec["ground_middle_m"]
     image = add_picture(nodes, links, picture, side_m, [0.5 - middle / side_m for middle in (*middle_m, 0)])
     image.extension = "MIRROR" if any(middle_m) else "EXTEND"  # beyond the plan
     links.new(image.outputs["Color"], shader.inputs["Base Color"])
@@ -193,7 +193,7 @@ def add_ground(scene: bpy.types.Scene, arrays: Arrays, stage: Json, picture: Pat
 
 
 def add_picture(nodes: Any, links: Any, picture: Path, side_m: float, shift: list[float]) -> Any:
-    """A texture of this width whose place follows from metres in the world; its top row is north, v = 1."""
+    """Add an image texture of this width, mapped by world coordinates in metres; its top row is north, v = 1."""
     image = nodes.new("ShaderNodeTexImage")
     image.image = bpy.data.images.load(str(picture))
     scaled = nodes.new("ShaderNodeVectorMath")
@@ -205,15 +205,15 @@ def add_picture(nodes: Any, links: Any, picture: Path, side_m: float, shift: lis
     return image
 
 
-def add_batches(scene: bpy.types.Scene, arrays: Arrays, stage: Json) -> None:
+def add_batches(scene: bpy.types.Scene, arrays: Arrays, spec: Json) -> None:
     """Add an object per instance; the objects of a batch share the mesh."""
-    materials = {name: surface_material(name, look) for name, look in stage["surfaces"].items()}
-    for number, batch in enumerate(stage["batches"]):
+    materials = {name: surface_material(name, look) for name, look in spec["surfaces"].items()}
+    for number, batch in enumerate(spec["batches"]):
         mesh = add_mesh(batch["name"], *(arrays[f"{number}_{part}"] for part in ("positions", "normals", "triangles")))
         mesh.materials.append(materials[batch["surface"]])
         each = zip(*(arrays[f"{number}_{part}"].tolist() for part in ("transforms", "instances", "tints")), strict=True)
-        for place, (transform, instance, tint) in enumerate(each):
-            thing = bpy.data.objects.new(f"{number}_{place:06d}", mesh)
+        for index, (transform, instance, tint) in enumerate(each):
+            thing = bpy.data.objects.new(f"{number}_{index:06d}", mesh)
             thing.matrix_world = Matrix(transform)
             thing.pass_index = instance
             thing.color = (*tint, 1.0)
@@ -237,7 +237,7 @@ def node_tree_of(thing: bpy.types.Material | bpy.types.World) -> bpy.types.NodeT
 
 
 def surface_material(name: str, look: Json) -> bpy.types.Material:
-    """Albedo times the object's tint times mottling in world space, so that no two instances look the same."""
+    """Make a material: albedo times the object's tint times noise in world space, so that instances differ."""
     material, nodes, links, shader = new_material(name)
     shader.inputs["Roughness"].default_value = look["roughness"]
     shader.inputs["Metallic"].default_value = look["metallic"]
@@ -265,19 +265,19 @@ def surface_material(name: str, look: Json) -> bpy.types.Material:
     return material
 
 
-def add_camera(scene: bpy.types.Scene, stage: Json) -> None:
+def add_camera(scene: bpy.types.Scene, spec: Json) -> None:
     camera = bpy.data.cameras.new("camera")
     camera.sensor_fit = "HORIZONTAL"
-    width, height = stage["width_px"], stage["height_px"]
-    camera.lens = camera.sensor_width * stage["focal_px"] / width
-    column, row = stage["center_px"]
+    width, height = spec["width_px"], spec["height_px"]
+    camera.lens = camera.sensor_width * spec["focal_px"] / width
+    column, row = spec["center_px"]
     # In widths of the picture; positive moves the window right and up on the sensor.
     camera.shift_x, camera.shift_y = (width / 2 - column) / width, (row - height / 2) / width
     camera.clip_start, camera.clip_end = 0.1, 10_000.0
     thing = bpy.data.objects.new("camera", camera)  # its own axes are those of camera space
     axes = np.eye(4)
-    axes[:3, :3] = np.transpose(stage["camera_axes"])
-    axes[:3, 3] = stage["camera_m"]
+    axes[:3, :3] = np.transpose(spec["camera_axes"])
+    axes[:3, 3] = spec["camera_m"]
     thing.matrix_world = Matrix(axes.tolist())
     scene.collection.objects.link(thing)
     scene.camera = thing
@@ -285,30 +285,30 @@ def add_camera(scene: bpy.types.Scene, stage: Json) -> None:
     scene.render.resolution_percentage = 100
 
 
-def add_lights(scene: bpy.types.Scene, stage: Json) -> None:
+def add_lights(scene: bpy.types.Scene, spec: Json) -> None:
     sun = bpy.data.lights.new("sun", "SUN")
-    sun.energy = stage["sun_energy"]
-    sun.color = stage["sun_color"]
-    sun.angle = float(np.radians(stage["sun_angle_deg"]))
+    sun.energy = spec["sun_energy"]
+    sun.color = spec["sun_color"]
+    sun.angle = float(np.radians(spec["sun_angle_deg"]))
     thing = bpy.data.objects.new("sun", sun)
     thing.rotation_mode = "QUATERNION"
-    thing.rotation_quaternion = Vector(stage["sun_direction"]).to_track_quat("Z", "Y")
+    thing.rotation_quaternion = Vector(spec["sun_direction"]).to_track_quat("Z", "Y")
     scene.collection.objects.link(thing)
     world = bpy.data.worlds.new("sky")
     tree = node_tree_of(world)
     tree.nodes.clear()
     sky = tree.nodes.new("ShaderNodeBackground")
-    sky.inputs["Color"].default_value = (*stage["sky_radiance"], 1.0)
+    sky.inputs["Color"].default_value = (*spec["sky_radiance"], 1.0)
     sky.inputs["Strength"].default_value = 1.0
     tree.links.new(sky.outputs[0], tree.nodes.new("ShaderNodeOutputWorld").inputs["Surface"])
     scene.world = world
 
 
-def add_clouds(scene: bpy.types.Scene, stage: Json, picture: Path) -> None:
-    """Add a sheet high above everything that only the sun's light meets, as transparent as the picture, which repeats,
-    says for the place where the sun's ray meets z = 0."""
-    east, north, up = stage["sun_direction"]
-    high_m = stage["camera_m"][2] + CLOUDS_ABOVE_M
+def add_clouds(scene: bpy.types.Scene, spec: Json, picture: Path) -> None:
+    """Add a sheet above the scene that only shadows the sun's light. Its transparency is the picture, repeated, sampled
+    where the sun's ray meets z = 0."""
+    east, north, up = spec["sun_direction"]
+    high_m = spec["camera_m"][2] + CLOUDS_ABOVE_M
     middle = (high_m * east / up, high_m * north / up)
     corners = [
         (middle[0] + x * CLOUDS_HALF_M, middle[1] + y * CLOUDS_HALF_M, high_m)
@@ -320,7 +320,7 @@ def add_clouds(scene: bpy.types.Scene, stage: Json, picture: Path) -> None:
     tree = node_tree_of(material)
     nodes, links = tree.nodes, tree.links
     nodes.clear()
-    period_m = stage["clouds_period_m"]
+    period_m = spec["clouds_period_m"]
     image = add_picture(nodes, links, picture, period_m, [-middle[0] / period_m, -middle[1] / period_m, 0.0])
     image.image.colorspace_settings.name = "Non-Color"
     image.extension = "REPEAT"
@@ -333,12 +333,12 @@ def add_clouds(scene: bpy.types.Scene, stage: Json, picture: Path) -> None:
     scene.collection.objects.link(sheet)
 
 
-def draw_colors(scene: bpy.types.Scene, stage: Json, path: Path) -> None:
+def draw_colors(scene: bpy.types.Scene, spec: Json, path: Path) -> None:
     cycles = scene.cycles
-    cycles.seed = stage["seed"] % 2**31
-    cycles.samples = stage["max_samples"]
+    cycles.seed = spec["seed"] % 2**31
+    cycles.samples = spec["max_samples"]
     cycles.use_adaptive_sampling = True
-    cycles.adaptive_threshold = stage["noise_threshold"]
+    cycles.adaptive_threshold = spec["noise_threshold"]
     cycles.adaptive_min_samples = MIN_SAMPLES
     cycles.use_denoising = True
     cycles.denoiser = "OPENIMAGEDENOISE"
@@ -349,7 +349,7 @@ def draw_colors(scene: bpy.types.Scene, stage: Json, path: Path) -> None:
     cycles.caustics_reflective = cycles.caustics_refractive = False
     scene.view_settings.view_transform = "AgX"
     scene.view_settings.look = "AgX - Medium High Contrast"
-    scene.view_settings.exposure = float(np.log2(stage["exposure"])) + VIEW_STOPS
+    scene.view_settings.exposure = float(np.log2(spec["exposure"])) + VIEW_STOPS
     scene.render.dither_intensity = 0.0
     scene.render.image_settings.file_format = "PNG"
     scene.render.image_settings.color_mode = "RGB"

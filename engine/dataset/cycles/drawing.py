@@ -1,4 +1,4 @@
-"""Renders a picture with Cycles: starts Blender, passes the stage through a folder, and logs its output."""
+"""Renders a picture with Cycles: starts Blender, passes the scene through a folder, and logs its output."""
 
 import errno
 import json
@@ -15,9 +15,9 @@ from typing import Any
 
 import numpy as np
 
-from engine.dataset.cycles.files import read_passes, write_stage
+from engine.dataset.cycles.files import read_passes, write_scene_files
 from engine.dataset.cycles.finding import blender_command, blender_environment, install_command
-from engine.dataset.geometry.batches import Rendered, SceneStage
+from engine.dataset.geometry.batches import Rendered, SceneGeometry
 from engine.dataset.task import RenderSettings
 from engine.errors import RenderError, UsageError
 from engine.system.python_process import exit_reason
@@ -25,7 +25,7 @@ from engine.system.python_process import exit_reason
 SCRIPT = Path(__file__).with_name("blender_main.py")
 MAX_INSTANCES = 32767  # Blender's largest object index
 SKY_DEPTH = 1e9  # Cycles writes 1e10 where it hits nothing
-LAST_WORDS = 3
+LAST_LINES = 3
 NO_ROOM_BYTES = 2**20
 DISK_ERRNOS = (errno.ENOSPC, errno.EDQUOT, errno.EFBIG)
 
@@ -33,22 +33,22 @@ log = logging.getLogger(__name__)
 
 
 def render(
-    stage: SceneStage, ground_rgb: np.ndarray, settings: RenderSettings, blender: Path, *, folder: Path | None = None
+    site: SceneGeometry, ground_rgb: np.ndarray, settings: RenderSettings, blender: Path, *, folder: Path | None = None
 ) -> Rendered:
-    """Render the stage. `ground_rgb`: (side, side, 3) uint8, sRGB albedo of the ground of `plan_of`, row 0 north. Its
-    files, in a new folder within `folder` (None: the system's), go even if this process is killed. UsageError for a
+    """Render the site. `ground_rgb`: (side, side, 3) uint8, sRGB albedo of the `texture_area`, row 0 north. Its
+    files, in a new folder within `folder` (None: the system's), are deleted even after a kill. UsageError for a
     feature that this Blender lacks; RenderError, in one line; OSError for disk errors, also inside Blender."""
     settings.check()
-    largest = max((int(batch.instances.max(initial=0)) for batch in stage.batches), default=0)
+    largest = max((int(batch.instances.max(initial=0)) for batch in site.batches), default=0)
     if largest > MAX_INSTANCES:
         raise UsageError(f"--engine cycles: {largest} piles are too many; Blender numbers {MAX_INSTANCES} at most")
     work = Path(tempfile.mkdtemp(prefix="multiverse-cycles-", dir=folder)).absolute()
-    said: deque[str] = deque(maxlen=LAST_WORDS)
+    output_lines: deque[str] = deque(maxlen=LAST_LINES)
     try:
-        write_stage(work, stage, ground_rgb, settings)
-        answer = _run(blender, work, said)
+        write_scene_files(work, site, ground_rgb, settings)
+        answer = _run(blender, work, output_lines)
         passes = read_passes(work / "passes.exr")
-        camera, depths = stage.scene.camera, _channel(passes, "Depth")
+        camera, depths = site.scene.camera, _channel(passes, "Depth")
         return Rendered(
             colors=_read_png(work / "colors.png", camera.height_px, camera.width_px),
             instances=np.rint(_channel(passes, "Index")).astype(np.uint16),
@@ -56,18 +56,18 @@ def render(
             renderer=f"Cycles, Blender {answer['version']}, {answer['device']}",
         )
     except RenderError as error:
-        if number := _disk_errno(work, said):
+        if number := _disk_errno(work, output_lines):
             raise OSError(number, os.strerror(number), str(work.parent)) from error
         raise
     finally:
         shutil.rmtree(work, ignore_errors=True)
 
 
-def ask_blender(blender: Path, timeout_s: float = 60.0) -> dict[str, Any]:
-    """Ask for `version`, `python` and `gpus` (names). UsageError if it is too old; RenderError if it does not start."""
+def query_blender(blender: Path, timeout_s: float = 60.0) -> dict[str, Any]:
+    """Query `version`, `python` and `gpus` (names). UsageError if it is too old; RenderError if it does not start."""
     with (
         tempfile.TemporaryDirectory(prefix="multiverse-blender-", ignore_cleanup_errors=True) as folder,
-        _started(blender, "--ask", Path(folder)) as process,
+        _start_blender(blender, "--ask", Path(folder)) as process,
     ):
         try:
             lines = process.communicate(timeout=timeout_s)[0].splitlines()
@@ -84,10 +84,10 @@ def ask_blender(blender: Path, timeout_s: float = 60.0) -> dict[str, Any]:
             if "failure" in answer:
                 raise UsageError(f"{blender}: {answer['failure']}")
             return answer
-    raise _death(blender, process.returncode, lines)
+    raise _exit_error(blender, process.returncode, lines)
 
 
-def _started(blender: Path, argument: str, folder: Path) -> subprocess.Popen[str]:
+def _start_blender(blender: Path, argument: str, folder: Path) -> subprocess.Popen[str]:
     try:
         return subprocess.Popen(
             blender_command(blender, SCRIPT, argument),
@@ -102,13 +102,13 @@ def _started(blender: Path, argument: str, folder: Path) -> subprocess.Popen[str
         raise RenderError(f"{blender}: cannot be run ({error.strerror or error})") from error
 
 
-def _run(blender: Path, work: Path, said: deque[str]) -> dict[str, Any]:
-    """Run Blender to its end and return its answer; `said` receives its output."""
-    with _started(blender, str(work), work) as process:
+def _run(blender: Path, work: Path, output_lines: deque[str]) -> dict[str, Any]:
+    """Run Blender to its end and return its answer; `output_lines` receives its output."""
+    with _start_blender(blender, str(work), work) as process:
         try:
             for line in process.stdout or ():
                 if line := line.strip():
-                    said.append(line)
+                    output_lines.append(line)
                     log.info("%s", line)
         except BaseException:
             process.kill()
@@ -116,7 +116,7 @@ def _run(blender: Path, work: Path, said: deque[str]) -> dict[str, Any]:
     try:
         answer: dict[str, Any] = json.loads((work / "answer.json").read_text(encoding="utf-8"))
     except (FileNotFoundError, ValueError):  # it was killed, or the disk is full
-        raise _death(blender, process.returncode, said) from None
+        raise _exit_error(blender, process.returncode, output_lines) from None
     if "failure" in answer:
         if answer["trace"]:
             log.error("%s", answer["trace"].rstrip())
@@ -131,29 +131,28 @@ def _run(blender: Path, work: Path, said: deque[str]) -> dict[str, Any]:
     return answer
 
 
-def _disk_errno(work: Path, said: Iterable[str]) -> int:
-    """The errno if Blender failed because of the disk, else 0. Blender only prints that it could not write a picture,
-    and continues as if it were saved."""
+def _disk_errno(work: Path, output_lines: Iterable[str]) -> int:
+    """The errno if Blender failed because of the disk, else 0. Blender only prints such errors and continues."""
     if shutil.disk_usage(work).free < NO_ROOM_BYTES:
         return errno.ENOSPC
-    words = " ".join(said)
-    return next((number for number in DISK_ERRNOS if os.strerror(number) in words), 0)
+    output = " ".join(output_lines)
+    return next((number for number in DISK_ERRNOS if os.strerror(number) in output), 0)
 
 
-def _death(blender: Path, code: int, said: Iterable[str]) -> RenderError:
+def _exit_error(blender: Path, code: int, output_lines: Iterable[str]) -> RenderError:
     """The error for a process that ended without an answer: exit code and last output."""
-    words = "; ".join(list(said)[-LAST_WORDS:])
-    if "no bpy" in words:
-        return RenderError(f"{blender}: has {words}; install a Python with bpy: {install_command()}")
+    output = "; ".join(list(output_lines)[-LAST_LINES:])
+    if "no bpy" in output:
+        return RenderError(f"{blender}: has {output}; install a Python with bpy: {install_command()}")
     hint = " (out of memory?)" if code == -getattr(signal, "SIGKILL", 9) else ""
-    return RenderError(f"Blender ({blender}) ended too early: {exit_reason(code)}{hint}; {words}")
+    return RenderError(f"Blender ({blender}) ended too early: {exit_reason(code)}{hint}; {output}")
 
 
-def _channel(passes: dict[str, np.ndarray], word: str) -> np.ndarray:
-    """The channel with this word in its name, which differs by version: `IndexOB` or `Object Index`, `.X` or `.V`."""
-    found = [values for name, values in passes.items() if word in name]
+def _channel(passes: dict[str, np.ndarray], channel: str) -> np.ndarray:
+    """The channel whose name contains `channel`; names differ by version: `IndexOB` or `Object Index`, `.X` or `.V`."""
+    found = [values for name, values in passes.items() if channel in name]
     if len(found) != 1:
-        raise RenderError(f"passes.exr: no single channel for {word} among {', '.join(passes)}")
+        raise RenderError(f"passes.exr: no single channel for {channel} among {', '.join(passes)}")
     return found[0]
 
 

@@ -1,5 +1,5 @@
-"""The files that Blender reads and writes: `stage.json`, `stage.npz` (the arrays of `Mesh` and `InstanceBatch`, as
-`0_positions` or `ground_positions`), `ground.png`, for shadows of clouds `clouds.png`; and `passes.exr`, of
+"""Files shared with Blender. It reads `scene.json`, `scene.npz` (the arrays of `Mesh` and `InstanceBatch`, as
+`0_positions` or `ground_positions`), `ground.png`, and for cloud shadows `clouds.png`. It writes `passes.exr`, with
 uncompressed scan lines with 32-bit floats (OpenCV reads no layers):
 https://openexr.com/en/latest/OpenEXRFileLayout.html"""
 
@@ -11,8 +11,8 @@ from typing import Any
 
 import numpy as np
 
-from engine.dataset.geometry.batches import LOOKS, Mesh, SceneStage
-from engine.dataset.geometry.ground import plan_of
+from engine.dataset.geometry.batches import LOOKS, Mesh, SceneGeometry
+from engine.dataset.geometry.terrain_mesh import texture_area
 from engine.dataset.light import cloud_map, light_of, period_m
 from engine.dataset.task import RenderSettings
 from engine.errors import RenderError
@@ -22,24 +22,24 @@ FLOAT = 2
 HAS_TILES_OR_PARTS = 0x1A00
 
 
-def write_stage(folder: Path, stage: SceneStage, ground_rgb: np.ndarray, settings: RenderSettings) -> None:
-    """Write the files. `ground_rgb`: (side, side, 3) uint8, sRGB, row 0 north. Raises OSError."""
-    scene = stage.scene
-    light, plan = light_of(scene.sun, scene.ground), plan_of(scene)
-    arrays = _mesh_arrays("ground", stage.ground)
-    for number, batch in enumerate(stage.batches):
+def write_scene_files(folder: Path, site: SceneGeometry, ground_rgb: np.ndarray, settings: RenderSettings) -> None:
+    """Write Blender's input files. `ground_rgb`: (side, side, 3) uint8, sRGB, row 0 north. Raises OSError."""
+    scene = site.scene
+    light, plan = light_of(scene.sun, scene.ground), texture_area(scene)
+    arrays = _mesh_arrays("ground", site.terrain)
+    for number, batch in enumerate(site.batches):
         arrays |= _mesh_arrays(str(number), batch.mesh)
         arrays[f"{number}_transforms"] = batch.transforms
         arrays[f"{number}_instances"] = batch.instances
         arrays[f"{number}_tints"] = batch.tints
     values: dict[str, Any] = {
-        "batches": [{"name": batch.name, "surface": batch.surface} for batch in stage.batches],
-        "surfaces": {surface: asdict(LOOKS[surface]) for surface in sorted({each.surface for each in stage.batches})},
+        "batches": [{"name": batch.name, "surface": batch.surface} for batch in site.batches],
+        "surfaces": {surface: asdict(LOOKS[surface]) for surface in sorted({each.surface for each in site.batches})},
         "ground_side_m": plan.side_m,
         "ground_middle_m": plan.middle_m,
         "width_px": scene.camera.width_px,
         "height_px": scene.camera.height_px,
-        "camera_m": scene.camera.place_m.tolist(),
+        "camera_m": scene.camera.position_m.tolist(),
         "camera_axes": scene.camera.rotation.tolist(),
         "focal_px": scene.camera.focal_px,
         "center_px": scene.camera.center_px,
@@ -53,12 +53,12 @@ def write_stage(folder: Path, stage: SceneStage, ground_rgb: np.ndarray, setting
         "seed": scene.seed,
         **asdict(settings),
     }
-    with (folder / "stage.npz").open("wb") as file:
+    with (folder / "scene.npz").open("wb") as file:
         np.savez(file, **arrays)  # type: ignore[arg-type]  # mypy also checks them against allow_pickle
     _write_png(folder / "ground.png", ground_rgb[..., ::-1])
     if scene.sun.clouds is not None:
         _write_png(folder / "clouds.png", np.rint(cloud_map(scene.sun.clouds)[::-1] * 65535).astype(np.uint16))
-    (folder / "stage.json").write_text(json.dumps(values), encoding="utf-8")
+    (folder / "scene.json").write_text(json.dumps(values), encoding="utf-8")
 
 
 def _mesh_arrays(name: str, mesh: Mesh) -> dict[str, np.ndarray]:
@@ -76,12 +76,12 @@ def _write_png(path: Path, pixels: np.ndarray) -> None:
 def read_passes(path: Path) -> dict[str, np.ndarray]:
     """All channels by name (`ViewLayer.Depth.Z`), (height, width) float32, row 0 at the top. RenderError if damaged."""
     try:
-        return _read(np.fromfile(path, np.uint8), path)
+        return _parse_exr(np.fromfile(path, np.uint8), path)
     except (struct.error, IndexError, KeyError, ValueError) as error:
         raise RenderError(f"{path.name}: is truncated") from error
 
 
-def _read(content: np.ndarray, path: Path) -> dict[str, np.ndarray]:
+def _parse_exr(content: np.ndarray, path: Path) -> dict[str, np.ndarray]:
     head = content[: 1 << 16].tobytes()
     if head[:4] != MAGIC or struct.unpack_from("<I", head, 4)[0] & HAS_TILES_OR_PARTS:
         raise RenderError(f"{path.name}: is not an OpenEXR file of scan lines")
@@ -92,11 +92,11 @@ def _read(content: np.ndarray, path: Path) -> dict[str, np.ndarray]:
     left, top, right, bottom = struct.unpack("<4i", attributes["dataWindow"])
     width, height = right - left + 1, bottom - top + 1
     # A line: its y, its size in bytes, then all values of the first channel, of the second, ...
-    words = np.frombuffer(content, "<u4", offset=int(struct.unpack_from("<Q", head, at)[0]))
-    line_words = 2 + len(names) * width
-    if words.size < height * line_words:
+    values_u32 = np.frombuffer(content, "<u4", offset=int(struct.unpack_from("<Q", head, at)[0]))
+    line_values = 2 + len(names) * width
+    if values_u32.size < height * line_values:
         raise RenderError(f"{path.name}: is truncated")
-    lines = words[: height * line_words].reshape(height, line_words)
+    lines = values_u32[: height * line_values].reshape(height, line_values)
     if not np.array_equal(lines[:, 0].astype(np.int64), np.arange(top, bottom + 1)):
         raise RenderError(f"{path.name}: its lines are not in order")
     values = lines[:, 2:].view("<f4").reshape(height, len(names), width)

@@ -30,9 +30,9 @@ def blender_command(blender: Path, script: Path, *arguments: str) -> list[str]:
     return [str(blender), *(options if is_program(blender) else ["-I"]), str(script), "--", *arguments]
 
 
-def find_blender(given: str = "") -> Path:
+def find_blender(path: str = "") -> Path:
     """Like `locate_blender`, but UsageError, with the command to install it, if there is none."""
-    found = locate_blender(given)
+    found = locate_blender(path)
     if found is None:
         raise UsageError(
             f"--engine cycles: Blender was not found; name one with --blender PATH or {VARIABLE}, or get it: "
@@ -41,19 +41,19 @@ def find_blender(given: str = "") -> Path:
     return found
 
 
-def locate_blender(given: str = "") -> Path | None:
-    """Find Blender, or None: `given` (a Python with bpy, its environment's folder, or a Blender program),
-    MULTIVERSE_BLENDER, this Python, that of `install_command`, a `blender` on the PATH. UsageError if the first two
-    name none."""
-    for name, source in ((given, "--blender"), (os.environ.get(VARIABLE, ""), VARIABLE)):
+def locate_blender(path: str = "") -> Path | None:
+    """Find Blender, or None. In this order: `path` (a Python with bpy, its environment's folder, or a Blender program),
+    MULTIVERSE_BLENDER, this Python, that of `install_command`, a `blender` on the PATH. UsageError if one of the first
+    two is wrong."""
+    for name, source in ((path, "--blender"), (os.environ.get(VARIABLE, ""), VARIABLE)):
         if name:
-            return _named(name, source)
-    return next(_usual_places(), None)
+            return _resolve(name, source)
+    return next(_default_paths(), None)
 
 
 def install_command() -> str:
-    """The command that makes an environment with bpy for `find_blender`; on Windows two, as PowerShell 5 has no `&&`
-    and takes a quoted path at the start of a line for a string."""
+    """The command that makes an environment with bpy for `find_blender`. On Windows two, because PowerShell 5 has no
+    `&&` and takes a quoted path at the start of a line for a string."""
     version = sys.version_info[:2] if sys.version_info[:2] in BPY_PYTHONS else BPY_PYTHONS[0]
     environment = quoted(_environment())
     if sys.platform == "win32":
@@ -68,8 +68,8 @@ def install_command() -> str:
 
 def blender_environment(folder: Path, inherited: Mapping[str, str]) -> dict[str, str]:
     """The environment of Blender's process: it writes to `folder` only and reads none of the user's settings."""
-    kept = {name: value for name, value in inherited.items() if name != "OCIO"}  # OCIO would change the colours
-    return kept | {
+    variables = {name: value for name, value in inherited.items() if name != "OCIO"}  # OCIO would change the colours
+    return variables | {
         "BLENDER_USER_RESOURCES": str(folder / "user"),
         "TMPDIR": str(folder),
         "TEMP": str(folder),
@@ -78,7 +78,7 @@ def blender_environment(folder: Path, inherited: Mapping[str, str]) -> dict[str,
     }
 
 
-def _named(name: str, source: str) -> Path:
+def _resolve(name: str, source: str) -> Path:
     path = Path(name).expanduser()
     if path.is_dir():
         found = next((path / name for name in WITHIN_A_FOLDER if (path / name).is_file()), None)
@@ -93,7 +93,7 @@ def _named(name: str, source: str) -> Path:
     return Path(known).absolute()
 
 
-def _usual_places() -> Iterator[Path]:
+def _default_paths() -> Iterator[Path]:
     if sys.executable and find_spec("bpy") is not None:
         yield Path(sys.executable)
     if (path := _environment_python()).is_file():

@@ -36,7 +36,7 @@ class Surface(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class SurfaceLook:
-    """Colours are linear light, Rec. 709 primaries."""
+    """Material of a surface. Colours are linear light, Rec. 709 primaries."""
 
     albedo: tuple[float, float, float]
     roughness: float
@@ -95,15 +95,15 @@ class InstanceBatch:
     transforms: np.ndarray  # (k, 4, 4) float32 for column vectors, object to world; scales may differ, never mirrors
     instances: np.ndarray  # (k,) uint16: instance number of the thing, from 1; 0 for things without one
     tints: np.ndarray  # (k, 3) float32: factors for the albedo
-    is_ground: bool = False  # True for loose ground, which does not darken the ground at its foot
+    is_soil: bool = False  # True for loose soil, which does not darken the terrain at its foot
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
-class SceneStage:
-    """A scene ready to draw. The ground is a separate mesh: its look comes from `scene.ground`, tracks and lines."""
+class SceneGeometry:
+    """A scene ready to draw. The terrain is a separate mesh: its look comes from `scene.ground`, tracks and lines."""
 
     scene: SiteScene
-    ground: Mesh
+    terrain: Mesh
     batches: tuple[InstanceBatch, ...]
 
 

@@ -29,7 +29,7 @@ def hole(kit: Kit, variant: int) -> None:
         for _ in range(3 if variant == 5 else 1):
             away = rng.uniform(0.5, 0.56)
             angle, wide = rng.uniform(0, 2 * np.pi), rng.uniform(0.4, 0.6)
-            heap = uneven_disc(rng, 0.4, shares=(1.0, 1.0, 0.75, 0.35), levels=(0.0, 0.45, 0.75, 1.0))
+            heap = uneven_disc(rng, 0.4, rings=(1.0, 1.0, 0.75, 0.35), levels=(0.0, 0.45, 0.75, 1.0))
             at = (away * np.cos(angle), away * np.sin(angle), -0.12)
             kit.solid(Surface.SPOIL, faceted(heap), (wide, wide, rng.uniform(0.2, 0.32)), at)
     else:
@@ -41,7 +41,7 @@ def pad(kit: Kit, variant: int) -> None:
     """Concrete on the ground, 1.2 m wide, without a pile: poured, spilt, a slab, or around a hole."""
     rng = np.random.default_rng([34, variant])
     if variant in (0, 1):
-        disc = uneven_disc(rng, (0.06, 0.16)[variant], shares=(1.0, 1.0, 0.97, 0.85), levels=(0.0, 0.9, 1.0, 1.0))
+        disc = uneven_disc(rng, (0.06, 0.16)[variant], rings=(1.0, 1.0, 0.97, 0.85), levels=(0.0, 0.9, 1.0, 1.0))
         kit.solid(Surface.CONCRETE, disc, (1.2, 1.2, 0.28), (0, 0, -0.2))
     elif variant == 2:
         angles = np.linspace(0, 2 * np.pi, 40, endpoint=False)
@@ -65,9 +65,9 @@ def heap(kit: Kit, variant: int) -> None:
     surface = Surface.SPOIL if variant < 3 else Surface.CONCRETE
     wide, long_m, high = ((1.0, 1.0, 0.35), (0.8, 1.3, 0.3), (1.2, 1.1, 0.5), (1.2, 1.2, 0.5), (1.0, 1.3, 0.3))[variant]
     is_gravel = surface is Surface.CONCRETE
-    shares = (1.0, 1.0, 0.82, 0.55, 0.25)
+    radii = (1.0, 1.0, 0.82, 0.55, 0.25)
     for _ in range(1 + variant % 3):
-        disc = uneven_disc(rng, 0.15 if is_gravel else 0.35, shares, levels=(0.0, 0.3, 0.6, 0.85, 1.0), sides=26)
+        disc = uneven_disc(rng, 0.15 if is_gravel else 0.35, radii, levels=(0.0, 0.3, 0.6, 0.85, 1.0), sides=26)
         size = (long_m * rng.uniform(0.8, 1.0), wide * rng.uniform(0.8, 1.0), (high + 0.2) * rng.uniform(0.8, 1.0))
         x, y = rng.uniform(-0.12, 0.12, 2)
         mesh = disc if is_gravel else faceted(disc)
@@ -94,7 +94,7 @@ def trench(kit: Kit, variant: int) -> None:
             x = (k + 0.5) / count * (TRENCH_M - 0.2) - half + 0.1
             wide = rng.uniform(0.8, 1.2) if side > 0 else rng.uniform(0.2, 0.28)
             long_m = rng.uniform(1.0, 1.3) if side > 0 else 1.1
-            heap = uneven_disc(rng, 0.4, shares=(1.0, 1.0, 0.75, 0.35), levels=(0.0, 0.4, 0.75, 1.0), sides=14)
+            heap = uneven_disc(rng, 0.4, rings=(1.0, 1.0, 0.75, 0.35), levels=(0.0, 0.4, 0.75, 1.0), sides=14)
             y = side * (0.32 + wide / 2)
             tall = high * rng.uniform(0.8, 1.1) + 0.2
             kit.solid(Surface.SPOIL, faceted(heap), (long_m, wide, tall), (x, y, -0.2))

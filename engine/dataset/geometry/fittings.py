@@ -76,7 +76,7 @@ def concrete_ring(kit: Kit, variant: int) -> None:
         kit.solid(Surface.DARK, cylinder(20), (0.78, 0.78, 0.2), (0, 0, -SUNK_M))
     elif variant == 2:
         rng = np.random.default_rng([31, variant])
-        earth = uneven_disc(rng, 0.1, shares=(1.0, 1.0, 0.8, 0.4), levels=(0.0, 0.7, 0.9, 1.0))
+        earth = uneven_disc(rng, 0.1, rings=(1.0, 1.0, 0.8, 0.4), levels=(0.0, 0.7, 0.9, 1.0))
         kit.solid(Surface.SPOIL, earth, (0.8, 0.8, 0.34), (0, 0, 0.0))
     elif variant == 5:
         cover = revolve([(0, 0), (0.5, 0), (0.5, 0.14), (0.33, 0.14), (0.33, 0.12), (0, 0.12)], 28)

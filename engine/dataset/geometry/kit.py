@@ -29,9 +29,9 @@ class Kit:
         size = (x[1] - x[0], y[1] - y[0], z[1] - z[0])
         self.add(surface, moved(box(), put(size, ((x[0] + x[1]) / 2, (y[0] + y[1]) / 2, z[0]))))
 
-    def bars(self, surface: Surface, places: Iterable[float], half: float, y: Span, z: Span) -> None:
-        """Boxes whose middles along x are these, each reaching `half` to the front and to the back."""
-        for x in places:
+    def bars(self, surface: Surface, centres: Iterable[float], half: float, y: Span, z: Span) -> None:
+        """Add boxes with these centres along x, each reaching `half` to the front and to the back."""
+        for x in centres:
             self.box(surface, (x - half, x + half), y, z)
 
     def pair(self, surface: Surface, x: Span, y: tuple[Span, Span], z: Span) -> None:

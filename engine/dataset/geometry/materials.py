@@ -26,10 +26,10 @@ def bag(kit: Kit, variant: int) -> None:
     angles = around(32)
     squarish = 0.5 * (np.abs(np.cos(angles)) ** 4 + np.abs(np.sin(angles)) ** 4) ** -0.25
     levels = np.array([0.0, 0.12, 0.4, 0.7, 0.9, 0.98, 0.96, 0.93, 1.06, 1.1])
-    shares = np.array([0.84, 0.93, 0.97, 0.95, 0.88, 0.72, 0.45, 0.16, 0.11, 0.06])
+    relative_radii = np.array([0.84, 0.93, 0.97, 0.95, 0.88, 0.72, 0.45, 0.16, 0.11, 0.06])
     folds = 1 + 0.03 * waves(rng, angles, (5, 7, 11)) * np.linspace(0.3, 1.6, len(levels))[:, None]
     sag = 0.04 * waves(rng, angles, (1, 2, 3)) * np.clip(levels, 0, 1)[:, None] ** 2
-    radii = np.minimum(squarish * shares[:, None] * folds, 0.585)
+    radii = np.minimum(squarish * relative_radii[:, None] * folds, 0.585)
     kit.add(Surface.BAG, stacked_rings(radii, (levels[:, None] + sag) * height - 0.05))
     for corner in range(4):
         angle = np.pi / 4 + corner * np.pi / 2
@@ -52,12 +52,12 @@ def broken_concrete(kit: Kit, variant: int) -> None:
         away = rng.uniform(0, 2 * np.pi)
         at = (reach * np.cos(away), reach * np.sin(away), 0.0)
         axis = np.array([[*rng.uniform(-0.25, 0.25, 2), 1.0]])
-        place = standing(np.array([at]), axis, rng.uniform(0, 2 * np.pi, 1))[0]
-        kit.add(Surface.CONCRETE, moved(_piece(rng, size), place))
+        transform = standing(np.array([at]), axis, rng.uniform(0, 2 * np.pi, 1))[0]
+        kit.add(Surface.CONCRETE, moved(_piece(rng, size), transform))
         if k == 0 and variant % 2:
             lie = np.array([[1.0, rng.uniform(-0.4, 0.4), 0.3]])
             bar = standing(np.array([[0.1, 0.0, 0.5 * size]]), lie, np.zeros(1))[0]
-            kit.add(Surface.RUST, moved(cylinder(6), place @ bar @ put((0.02, 0.02, 0.5), (0, 0, 0))))
+            kit.add(Surface.RUST, moved(cylinder(6), transform @ bar @ put((0.02, 0.02, 0.5), (0, 0, 0))))
 
 
 def _piece(rng: np.random.Generator, size: float) -> Mesh:
@@ -83,15 +83,15 @@ def rebar(kit: Kit, variant: int) -> None:
         tie = put((1, 1, 1), (x, 0, 0.11)) @ upright @ put((0.14, 0.3, 0.3), (0, 0, 0))
         kit.add(Surface.STEEL, moved(ring(0.1, 16), tie))
     for k in range(14):
-        layer, place = divmod(k, 6)
-        y = (place - 2.5) * 0.042 + rng.uniform(-0.012, 0.012)
+        layer, column = divmod(k, 6)
+        y = (column - 2.5) * 0.042 + rng.uniform(-0.012, 0.012)
         along = np.array([[1.0, rng.uniform(-0.012, 0.012), rng.uniform(-0.003, 0.003)]])
         foot = np.array([[-3.0 + rng.uniform(-0.12, 0.12), y - 3.0 * along[0, 1], 0.075 + 0.03 * layer]])
         bar = standing(foot, along, np.zeros(1))[0]
         kit.add(Surface.RUST, moved(cylinder(6), bar @ put((0.03, 0.03, 6.0), (0, 0, 0))))
 
 
-def _laid(mesh: Mesh, diameter: float, length: float, at: tuple[float, float, float], turn: float = 0.0) -> Mesh:
+def _lay(mesh: Mesh, diameter: float, length: float, at: tuple[float, float, float], turn: float = 0.0) -> Mesh:
     """A round solid on its side, along x; `at`: its middle."""
     matrix = turned(np.array([turn]))[0] @ np.diag([length, diameter, diameter, 1.0]) @ ALONG_X
     matrix[:3, 3] += at
@@ -100,12 +100,12 @@ def _laid(mesh: Mesh, diameter: float, length: float, at: tuple[float, float, fl
 
 def _phc(kit: Kit, diameter: float, length: float, at: tuple[float, float, float], turn: float = 0.0) -> None:
     """A concrete tube with steel plates at its ends and the dark bore."""
-    kit.add(Surface.CONCRETE, _laid(tube(PHC_BORE, 18), diameter, length - 0.02, at, turn))
-    kit.add(Surface.DARK, _laid(cylinder(12), diameter * PHC_BORE * 1.02, length - 0.3, at, turn))
+    kit.add(Surface.CONCRETE, _lay(tube(PHC_BORE, 18), diameter, length - 0.02, at, turn))
+    kit.add(Surface.DARK, _lay(cylinder(12), diameter * PHC_BORE * 1.02, length - 0.3, at, turn))
     for end in (-1, 1):
         away = end * (length / 2 - 0.07)
-        place = (at[0] + away * np.cos(turn), at[1] + away * np.sin(turn), at[2])
-        kit.add(Surface.STEEL, _laid(tube(0.96, 18), diameter * 1.015, 0.15, place, turn))
+        position = (at[0] + away * np.cos(turn), at[1] + away * np.sin(turn), at[2])
+        kit.add(Surface.STEEL, _lay(tube(0.96, 18), diameter * 1.015, 0.15, position, turn))
 
 
 @model_of(Kind.LYING_PILE, shapes=5)
@@ -142,8 +142,8 @@ def cut_off(kit: Kit, variant: int) -> None:
     """A piece of a pile 0.35 to 1.2 m long on its side, half in the ground. Radius at most 0.75 m."""
     diameter, length = ((0.4, 0.5), (0.4, 0.9), (0.3, 0.35), (0.5, 0.7), (0.3, 1.2))[variant % 5]
     at = (0.0, 0.0, diameter * 0.4)
-    kit.add(Surface.CONCRETE, _laid(tube(PHC_BORE, 16), diameter, length, at))
-    kit.add(Surface.DARK, _laid(cylinder(12), diameter * PHC_BORE * 1.02, length - 0.06, at))
+    kit.add(Surface.CONCRETE, _lay(tube(PHC_BORE, 16), diameter, length, at))
+    kit.add(Surface.DARK, _lay(cylinder(12), diameter * PHC_BORE * 1.02, length - 0.06, at))
     rng = np.random.default_rng([43, variant])
     for _ in range(5):  # strands that stick out of the end
         angle = rng.uniform(0, 2 * np.pi)
@@ -165,11 +165,11 @@ def steel_tubes(kit: Kit, variant: int) -> None:
             y = (k - (wide - layer % 2 - 1) / 2) * (diameter + 0.004)
             at = (float(rng.uniform(-0.06, 0.06)), y, 0.1 + diameter / 2 + layer * diameter * 0.88)
             turn = float(rng.uniform(-0.04, 0.04)) if layers == 1 else 0.0
-            kit.add(surface, _laid(tube(0.9, 10), diameter, 3.0, at, turn))
-            kit.add(Surface.DARK, _laid(cylinder(8), diameter * 0.9, 2.9, at, turn))
+            kit.add(surface, _lay(tube(0.9, 10), diameter, 3.0, at, turn))
+            kit.add(Surface.DARK, _lay(cylinder(8), diameter * 0.9, 2.9, at, turn))
             if variant == 2:
                 end = (at[0] + 1.5 * np.cos(turn), at[1] + 1.5 * np.sin(turn), at[2])
-                kit.add(surface, _laid(tube(0.4, 12), 0.22, 0.016, end, turn))
+                kit.add(surface, _lay(tube(0.4, 12), 0.22, 0.016, end, turn))
 
 
 @model_of(Kind.FORMWORK, shapes=3)
@@ -218,17 +218,17 @@ def cover(kit: Kit, variant: int) -> None:
         edge = (np.abs(np.cos(angles)) ** 4 + np.abs(np.sin(angles)) ** 4) ** -0.25 * (
             1 + 0.06 * waves(rng, angles, (7, 9))
         )
-    shares = np.array([0.62, 0.6, 0.54, 0.44, 0.3, 0.14])
+    relative_radii = np.array([0.62, 0.6, 0.54, 0.44, 0.3, 0.14])
     levels = np.array([-1.4, -0.55, -0.3, -0.12, -0.03, 0.0])
-    folds = 1 + 0.07 * waves(rng, angles, (6, 8, 11)) * np.linspace(1.2, 0.2, len(shares))[:, None]
-    radii = np.minimum(shares[:, None] * edge * folds, 0.8)
+    folds = 1 + 0.07 * waves(rng, angles, (6, 8, 11)) * np.linspace(1.2, 0.2, len(relative_radii))[:, None]
+    radii = np.minimum(relative_radii[:, None] * edge * folds, 0.8)
     heights = np.repeat(levels[:, None], sides, axis=1)
     heights[1:-1] += 0.05 * waves(rng, angles, (2, 3, 4)) * np.array([1.0, 1.0, 0.6, 0.2])[:, None] - 0.02
     kit.add(Surface.CLOTH, stacked_rings(radii, np.minimum(heights, 0.0)))
     if is_straw:
         for _ in range(70):
             at, away = rng.uniform(0, 2 * np.pi), rng.uniform(0.05, 0.72)
-            low = float(np.interp(away, shares[::-1], levels[::-1]))
+            low = float(np.interp(away, relative_radii[::-1], levels[::-1]))
             lie = rng.uniform(0, np.pi)
             half = np.array([np.cos(lie), np.sin(lie), rng.uniform(-0.3, 0.3)]) * rng.uniform(0.05, 0.12)
             middle = np.array([away * np.cos(at), away * np.sin(at), max(low, -0.5) + 0.01])
@@ -254,8 +254,8 @@ def table(kit: Kit, variant: int) -> None:
             foot = on_plane(x, along, -0.14)
             kit.stick(Surface.STEEL, (foot[0], foot[1], -LEG_M), foot, 0.09, 6)
     tilt = np.array([[1, 0, 0], [0, cos, -sin], [0, sin, cos]])
-    for place in _MOUNTED[variant % 6]:
-        x = (place - 1.5) * (MODULE_M[0] + 0.02)
+    for column in _MOUNTED[variant % 6]:
+        x = (column - 1.5) * (MODULE_M[0] + 0.02)
         matrix = np.eye(4)
         matrix[:3, :3] = tilt
         matrix[:3, 3] = on_plane(x, 0.0, 0.0)

@@ -97,14 +97,14 @@ def poured_post(variant: int) -> Mesh:
 def pad(variant: int) -> Mesh:
     """Concrete poured around the foot: nearly round, its upper edge rounded."""
     rng = np.random.default_rng([9, variant])
-    return uneven_disc(rng, 0.06, shares=(1.0, 1.0, 0.97, 0.85), levels=(0.0, 0.9, 1.0, 1.0))
+    return uneven_disc(rng, 0.06, rings=(1.0, 1.0, 0.97, 0.85), levels=(0.0, 0.9, 1.0, 1.0))
 
 
 @cache
 def heap(variant: int) -> Mesh:
     """Earth thrown up by the screw. Vertical sides below 0.6, which is under the ground."""
     rng = np.random.default_rng([6, variant])
-    return uneven_disc(rng, 0.2, shares=(1.0, 1.0, 0.88, 0.6), levels=(0.0, 0.6, 0.85, 1.0))
+    return uneven_disc(rng, 0.2, rings=(1.0, 1.0, 0.88, 0.6), levels=(0.0, 0.6, 0.85, 1.0))
 
 
 @cache
@@ -153,9 +153,7 @@ def cap() -> Mesh:
 def collar(variant: int) -> Mesh:
     """Grout that was poured around a pile: flat, its edge runs out unevenly."""
     rng = np.random.default_rng([21, variant])
-    return uneven_disc(
-        rng, 0.14 + 0.05 * variant, shares=(1.0, 1.0, 0.93, 0.7), levels=(0.0, 0.75, 0.95, 1.0), sides=24
-    )
+    return uneven_disc(rng, 0.14 + 0.05 * variant, rings=(1.0, 1.0, 0.93, 0.7), levels=(0.0, 0.75, 0.95, 1.0), sides=24)
 
 
 @cache

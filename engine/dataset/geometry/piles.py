@@ -114,21 +114,21 @@ class PileGroup:
         local: np.ndarray,
         tints: np.ndarray | None = None,
         *,
-        on_ground: bool = False,
-        is_ground: bool = False,
+        on_slope: bool = False,
+        is_soil: bool = False,
     ) -> InstanceBatch:
-        """One part of all piles. `local`: (k, 4, 4) from mesh space to the pile's frame, or, `on_ground`, to that on
-        the slope. `tints`: (k, 3), or one; None: the material's. `is_ground`: no part of the pile, without its
-        number."""
+        """One part of all piles. `local`: (k, 4, 4) from mesh space to the pile's frame, or, with `on_slope`,
+        to that on the slope. `tints`: (k, 3), or one; None: the material's. `is_soil`: no part of the pile, without
+        its number."""
         tints = self.material() if tints is None else tints
         return InstanceBatch(
             name=name,
             mesh=mesh,
             surface=surface,
-            transforms=((self.base_frames if on_ground else self.frames) @ local).astype(np.float32),
-            instances=(np.zeros_like(self.numbers) if is_ground else self.numbers).astype(np.uint16),
+            transforms=((self.base_frames if on_slope else self.frames) @ local).astype(np.float32),
+            instances=(np.zeros_like(self.numbers) if is_soil else self.numbers).astype(np.uint16),
             tints=(np.ones((len(self.numbers), 1)) * tints).astype(np.float32),
-            is_ground=is_ground,
+            is_soil=is_soil,
         )
 
     def in_metal(self, name: str, mesh: Mesh, local: np.ndarray) -> Iterator[InstanceBatch]:
@@ -162,7 +162,7 @@ def group_of(piles: tuple[Pile, ...], terrain: Terrain) -> PileGroup:
     looks[:] = piles
     return PileGroup(
         piles=looks,
-        numbers=np.array([pile.number or place for place, pile in enumerate(piles, 1)]),
+        numbers=np.array([pile.number or placement for placement, pile in enumerate(piles, 1)]),
         frames=standing(feet, axes, each("turn")),
         base_frames=base_frames,
         base_depth=_depth_m(base_frames, each("base_diameter_m") / 2, terrain),
@@ -181,7 +181,7 @@ def _depth_m(base_frames: np.ndarray, radii: np.ndarray, terrain: Terrain) -> np
     return depths_m
 
 
-def build_piles(piles: tuple[Pile, ...], terrain: Terrain, ground: GroundLook) -> Iterator[InstanceBatch]:
+def build_piles(piles: tuple[Pile, ...], terrain: Terrain, ground_look: GroundLook) -> Iterator[InstanceBatch]:
     """All parts of all piles, one non-empty batch per part and surface. Spoil has the colour of the ground."""
     if not piles:
         return
@@ -190,7 +190,7 @@ def build_piles(piles: tuple[Pile, ...], terrain: Terrain, ground: GroundLook) -
     is_screwed, is_phc = where("kind", PileKind.SPIRAL_STEEL), where("kind", PileKind.PHC)
     is_cracked, is_own = where("is_cracked", True), where("foot", FootKind.OWN)
     is_dirty = everyone.each("dirt_m") > 0
-    subsoil, soil = np.array(ground.subsoil), np.array(ground.soil)
+    subsoil, soil = np.array(ground_look.subsoil), np.array(ground_look.soil)
     spoil = SPOIL_SHADE * subsoil / LOOKS[Surface.SPOIL].albedo
     earth = FRESH * subsoil / LOOKS[Surface.SPOIL].albedo
     mud = WET * (0.5 * soil + 0.5 * subsoil)
@@ -211,8 +211,8 @@ def build_piles(piles: tuple[Pile, ...], terrain: Terrain, ground: GroundLook) -
         (is_own & is_screwed, partial(_own_foot, shape=parts.heap, surface=Surface.SPOIL, tint=spoil)),
         # Finishes and feet of recipe 2.
         (where("has_end_plate", True), _end_plates),
-        (where("paint", PaintPlace.HEAD), partial(_paint, place=PaintPlace.HEAD)),
-        (where("paint", PaintPlace.RING), partial(_paint, place=PaintPlace.RING)),
+        (where("paint", PaintPlace.HEAD), partial(_paint, paint_place=PaintPlace.HEAD)),
+        (where("paint", PaintPlace.RING), partial(_paint, paint_place=PaintPlace.RING)),
         (is_dirty, partial(_dirt, soil=soil)),
         (where("cap", CapKind.PLASTIC), _plastic_caps),
         (where("cap", CapKind.PLATE), _cap_plates),
@@ -248,7 +248,7 @@ def _steel_posts(group: PileGroup, *, has_blade: bool) -> Iterator[InstanceBatch
 def _plugs(group: PileGroup, name: str, mesh: Mesh, bore: float) -> Iterator[InstanceBatch]:
     """The inside of tubes, ending below the rim; its edge is inside the wall."""
     wide = group.diameter * bore * 1.02
-    for filling, word, surface, below_m in (
+    for filling, part, surface, below_m in (
         (Filling.OPEN, "hole", Surface.DARK, PLUG_BELOW_TOP_M),
         (Filling.EARTH, "earth", Surface.SPOIL, EARTH_BELOW_TOP_M),
         (Filling.CONCRETE, "core", Surface.CONCRETE, PLUG_BELOW_TOP_M),
@@ -256,7 +256,7 @@ def _plugs(group: PileGroup, name: str, mesh: Mesh, bore: float) -> Iterator[Ins
         local = group.sized((wide, wide, group.length - below_m + BASE_DEPTH_M), (0, 0, -BASE_DEPTH_M))
         chosen = group.where("filling", filling)
         if chosen.any():
-            yield group.at(chosen).batch(f"{name} {word}", mesh, surface, local[chosen])
+            yield group.at(chosen).batch(f"{name} {part}", mesh, surface, local[chosen])
 
 
 def _sections(group: PileGroup, name: str, mesh: Mesh) -> Iterator[InstanceBatch]:
@@ -305,7 +305,7 @@ def _own_foot(
 ) -> Iterator[InstanceBatch]:
     for variant, some in group.by_shape(parts.VARIANTS):
         name, tints = f"{shape.__name__} {variant}", some.material(tint)
-        yield some.batch(name, shape(variant), surface, some.base(), tints, on_ground=True)
+        yield some.batch(name, shape(variant), surface, some.base(), tints, on_slope=True)
 
 
 def _end_plates(group: PileGroup) -> Iterator[InstanceBatch]:
@@ -313,13 +313,13 @@ def _end_plates(group: PileGroup) -> Iterator[InstanceBatch]:
     yield from group.in_metal("end plate", tube(parts.END_PLATE_BORE, parts.SIDES), local)
 
 
-def _paint(group: PileGroup, place: PaintPlace) -> Iterator[InstanceBatch]:
+def _paint(group: PileGroup, paint_place: PaintPlace) -> Iterator[InstanceBatch]:
     long_m = np.minimum(group.each("paint_m"), 0.8 * group.length)
-    high = group.length + (0.002 if place is PaintPlace.HEAD else -np.minimum(0.1, 0.15 * group.length))
+    high = group.length + (0.002 if paint_place is PaintPlace.HEAD else -np.minimum(0.1, 0.15 * group.length))
     local = group.sleeve(np.maximum(high - long_m, 0.0), high, PAINT_OUT_M)
     for chosen, mesh in _coats(group):
         some = group.at(chosen)
-        yield some.batch(f"paint {place}", mesh, Surface.SPRAY, local[chosen], _painted(some, "paint_color"))
+        yield some.batch(f"paint {paint_place}", mesh, Surface.SPRAY, local[chosen], _paint_colors(some, "paint_color"))
 
 
 def _dirt(group: PileGroup, soil: np.ndarray) -> Iterator[InstanceBatch]:
@@ -344,7 +344,7 @@ def _coats(group: PileGroup) -> Iterator[tuple[np.ndarray, Mesh]]:
             yield chosen, mesh
 
 
-def _painted(group: PileGroup, field: str) -> np.ndarray:
+def _paint_colors(group: PileGroup, field: str) -> np.ndarray:
     return np.array([PAINT_RGB[color] for color in group.each(field).tolist()])
 
 
@@ -354,7 +354,7 @@ def _plastic_caps(group: PileGroup) -> Iterator[InstanceBatch]:
         if chosen.any():
             some = group.at(chosen)
             local = some.sleeve(some.length - CAP_HIGH_M, some.length + 0.012, CAP_OUT_M)
-            yield some.batch("cap", mesh, Surface.SPRAY, local, _painted(some, "cap_color"))
+            yield some.batch("cap", mesh, Surface.SPRAY, local, _paint_colors(some, "cap_color"))
 
 
 def _cap_plates(group: PileGroup) -> Iterator[InstanceBatch]:
@@ -372,7 +372,7 @@ def _feet(
             wide, high = some.each("base_diameter_m"), some.each("base_height_m") / (1 - MOUND_GROUND)
             local = some.sized((wide, wide, high), (0, 0, -MOUND_GROUND * high))
         tints = tint * some.each("foot_shade")[:, None]
-        yield some.batch(f"{name} {variant}", shape(variant), surface, local, tints, on_ground=True, is_ground=is_loose)
+        yield some.batch(f"{name} {variant}", shape(variant), surface, local, tints, on_slope=True, is_soil=is_loose)
 
 
 def _pits(group: PileGroup, earth: np.ndarray) -> Iterator[InstanceBatch]:
@@ -380,4 +380,4 @@ def _pits(group: PileGroup, earth: np.ndarray) -> Iterator[InstanceBatch]:
     wide = parts.PIT_SHARE * group.each("base_diameter_m")
     local = group.sized((wide, wide, PIT_UP_M + group.base_depth), (0, 0, -group.base_depth))
     pit = cylinder(parts.SIDES)
-    yield group.batch("pit", pit, Surface.SPOIL, local, PIT_DARK * earth, on_ground=True, is_ground=True)
+    yield group.batch("pit", pit, Surface.SPOIL, local, PIT_DARK * earth, on_slope=True, is_soil=True)

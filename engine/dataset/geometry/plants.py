@@ -24,12 +24,12 @@ def _lobe(kit: Kit, rng: np.random.Generator, at: tuple[float, float, float], si
     flat = np.sqrt(1 - up * up)
     way = np.stack([flat * np.cos(angle), flat * np.sin(angle), up], axis=1) * rng.uniform(0.43, 0.52, (clumps, 1))
     wide = rng.uniform(*CLUMP_M, (clumps, 3)) * min(1.0, 0.35 + 0.35 * min(size))
-    places = turned(rng.uniform(0, 2 * np.pi, clumps))[:, :3, :3] * wide[:, None]
+    axes = turned(rng.uniform(0, 2 * np.pi, clumps))[:, :3, :3] * wide[:, None]
     lean = rng.uniform(-0.6, 0.6, (clumps, 2, 1))
-    places[:, :, 2] += places[:, :, 0] * lean[:, 0] + places[:, :, 1] * lean[:, 1]
+    axes[:, :, 2] += axes[:, :, 0] * lean[:, 0] + axes[:, :, 1] * lean[:, 1]
     clump = octahedron()
     corners = clump.positions[clump.triangles].astype(np.float64)  # (8, 3, 3)
-    leaves = np.einsum("kij,tcj->ktci", places, corners) + (np.array(at) + way * size)[:, None, None]
+    leaves = np.einsum("kij,tcj->ktci", axes, corners) + (np.array(at) + way * size)[:, None, None]
     kit.add(Surface.LEAF, flat_shaded(leaves.reshape(-1, 3, 3)))
 
 

@@ -46,9 +46,9 @@ def cylinder(sides: int = ROUND_SIDES) -> Mesh:
 
 
 @cache
-def tube(inner_share: float, sides: int = ROUND_SIDES) -> Mesh:
-    """A tube, open at both ends; `inner_share` is the bore's share of the diameter."""
-    inner = 0.5 * inner_share
+def tube(inner_fraction: float, sides: int = ROUND_SIDES) -> Mesh:
+    """A tube, open at both ends; `inner_fraction` is the bore's fraction of the diameter."""
+    inner = 0.5 * inner_fraction
     return revolve([(0.5, 0), (0.5, 1), (inner, 1), (inner, 0), (0.5, 0)], sides)
 
 
@@ -127,10 +127,10 @@ def rough_ring(rng: np.random.Generator, inner: float, unevenness: float, sides:
     high = 1 - unevenness * (0.5 - 0.5 * waves(rng, angles, (1, 2, 4, 7)))
     hole = inner / 2 * (1 + 0.25 * unevenness * waves(rng, angles, (2, 3, 5)))
     wide = np.maximum(0.5 * edge - hole, 0.02)
-    shares, levels = np.array(
+    widths, levels = np.array(
         [(1.0, -1.0), (1.0, 0.0), (0.75, 0.5), (0.45, 1.0), (0.15, 0.75), (0.0, 0.0), (0.0, -1.0)]
     ).T
-    radius = hole[:, None] + wide[:, None] * shares
+    radius = hole[:, None] + wide[:, None] * widths
     grid = polar(radius, angles[:, None], np.where(levels > 0, levels * high[:, None], levels))
     return flat_shaded(grid.reshape(-1, 3)[_wrapped_cells(sides, len(levels))])
 
@@ -174,12 +174,12 @@ def stacked_rings(radii: np.ndarray, heights: np.ndarray) -> Mesh:
 
 
 def uneven_disc(
-    rng: np.random.Generator, unevenness: float, shares: Sequence[float], levels: Sequence[float], sides: int = 20
+    rng: np.random.Generator, unevenness: float, rings: Sequence[float], levels: Sequence[float], sides: int = 20
 ) -> Mesh:
-    """A low disc with a random edge: diameter 1, z 0..1. unevenness: largest dent by the radius. shares, levels: radius
+    """A low disc with a random edge: diameter 1, z 0..1. unevenness: largest dent by the radius. rings, levels: radius
     and height per ring from below; the two uppermost are uneven in height too."""
     edge = 1 - unevenness * (0.5 - 0.5 * waves(rng, around(sides), (2, 3, 5, 8)))
-    radii = 0.5 * edge * np.asarray(shares)[:, None] * (1 - rng.uniform(0, unevenness / 4, (len(shares), sides)))
+    radii = 0.5 * edge * np.asarray(rings)[:, None] * (1 - rng.uniform(0, unevenness / 4, (len(rings), sides)))
     heights = np.repeat(np.asarray(levels, np.float64)[:, None], sides, axis=1)
     heights[-2:] -= rng.uniform(0, 0.4 * unevenness, (2, sides))
     heights[-1] += 1 - heights[-1].max()
@@ -194,12 +194,12 @@ def mound(
     height and outline vary. one_sided: 1 if it fades on one side."""
     sides = MOUND_SIDES
     angles = around(sides)
-    shares, heights = np.array(profile).T
+    rings, heights = np.array(profile).T
     edge = 1 - ragged * (0.5 - 0.5 * waves(rng, angles, (2, 3, 5, 7, 11)))
     side = 1 - one_sided * (0.5 - 0.5 * np.cos(angles - rng.uniform(0, 2 * np.pi)))
     grid = np.empty((sides, len(profile) + 2, 3))
-    for level, (share, height) in enumerate(zip(shares, heights, strict=True), 1):
-        radius = 0.5 * share * (1 + (edge - 1) * share) * (1 + 0.04 * rng.uniform(-1, 1, sides))
+    for level, (ring, height) in enumerate(zip(rings, heights, strict=True), 1):
+        radius = 0.5 * ring * (1 + (edge - 1) * ring) * (1 + 0.04 * rng.uniform(-1, 1, sides))
         lumps = 1 + rough * (0.6 * waves(rng, angles, (3, 4, 6, 9)) + 0.5 * rng.uniform(-1, 1, sides))
         high = height * side * lumps if height > 0 else height - (1 - side)
         grid[:, level] = polar(radius, angles, MOUND_GROUND + (1 - MOUND_GROUND) * np.clip(high, -1.5, 1.0))

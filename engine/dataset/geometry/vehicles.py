@@ -136,7 +136,7 @@ def roller(kit: Kit, variant: int) -> None:
 def _body(kit: Kit, surface: Surface, x: Span, half: float, z: Span, narrow: float = 1.0) -> None:
     """A box with cut corners, its top `narrow` times as large as its bottom."""
     long_m, middle = x[1] - x[0], (x[0] + x[1]) / 2
-    outline = [(x[0] + share * long_m, -half * wide) for share, _, wide in _ROUNDED]
+    outline = [(x[0] + fraction * long_m, -half * wide) for fraction, _, wide in _ROUNDED]
     outline += [(far, -y) for far, y in reversed(outline)]
     low = np.array([(far, y, z[0]) for far, y in outline])
     high = np.array([(middle + (far - middle) * narrow, y * narrow, z[1]) for far, y in outline])
@@ -155,8 +155,8 @@ def _cabin(kit: Kit, x: Span, roof: Span, half: float, z: Span) -> None:
     _body(kit, Surface.PAINT, (roof[0] - 0.06, roof[1] + 0.06), top + 0.03, (z[1] - 0.03, z[1] + 0.05), 0.95)
 
 
-def _wheels(kit: Kit, places: tuple[float, ...], half: float, radius: float, wide: float) -> None:
-    for x in places:
+def _wheels(kit: Kit, centres: tuple[float, ...], half: float, radius: float, wide: float) -> None:
+    for x in centres:
         for y in both_sides(half - wide / 2, wide):
             kit.wheel(Surface.BLACK_RUBBER, (x, radius - CAR_SUNK_M), radius, y, 18)
 

@@ -1,4 +1,4 @@
-"""Figures of a picture's colours, by which synthetic pictures are compared with real ones."""
+"""Colour statistics of a picture, for comparing synthetic with real pictures."""
 
 import numpy as np
 
@@ -7,12 +7,12 @@ SHARP_PX = 1024  # side of the middle at full scale at which sharpness is measur
 
 
 def look_of(pixels: np.ndarray) -> dict[str, float]:
-    """The figures of (height, width, 3) uint8 RGB: brightness (mean of R, G, B, 0..1), contrast (standard deviation of
-    that), saturation (mean of (max - min) / max, 0..1), hue_deg (of the mean colour, 0..360), sharpness (deviation of
-    the Laplacian of the middle at full scale, by that of the middle itself)."""
+    """Colour statistics of (height, width, 3) uint8 RGB. brightness: mean of R, G, B, 0..1; contrast: its standard
+    deviation; saturation: mean of (max - min) / max, 0..1; hue_deg: of the mean colour, 0..360; sharpness: standard
+    deviation of the Laplacian of the centre at full scale, divided by that of the centre."""
     import cv2
 
-    values = shrunk(pixels).astype(np.float32) / 255
+    values = shrink(pixels).astype(np.float32) / 255
     brightest, darkest = values.max(axis=2), values.min(axis=2)
     mean = values.mean(axis=2)
     red, green, blue = values.reshape(-1, 3).mean(axis=0, dtype=np.float64).tolist()
@@ -30,8 +30,8 @@ def look_of(pixels: np.ndarray) -> dict[str, float]:
     }
 
 
-def shrunk(pixels: np.ndarray) -> np.ndarray:
-    """The picture with sides of at most SMALL_PX, each pixel the mean of those it covers."""
+def shrink(pixels: np.ndarray) -> np.ndarray:
+    """Downscale to sides of at most SMALL_PX; each pixel is the mean of those it covers."""
     import cv2
 
     height, width = pixels.shape[:2]

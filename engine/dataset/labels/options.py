@@ -12,7 +12,7 @@ from engine.jobs.kit import option
 Names = tuple[str, ...]
 YOLO_FORMATS: Names = ("yolo", "yolo-obb", "yolo-seg", "yolo-pose")
 FORMATS: Names = (*YOLO_FORMATS, "coco", "piles", "webdataset", "masks", "depth")  # writers in labels/writers/
-GONE_FORMATS = frozenset({"voc", "kitti", "hdf5", "normals"})  # earlier versions wrote these, into such folders
+REMOVED_FORMATS = frozenset({"voc", "kitti", "hdf5", "normals"})  # earlier versions wrote these, in folders so named
 TILE_OPTIONS = ("overlap", "tile_min_area", "tile_quality")
 MIN_TILE_PX = 64
 RANGES = {
@@ -24,9 +24,9 @@ RANGES = {
 }
 
 
-def gone(option: str, instead: str = "--write coco,masks,depth") -> str:
-    """The line about a format that is no longer written. `instead`: the option that writes what can be converted."""
-    how = "and convert these with supervision or datumaro: docs/dataset.md, Other formats"
+def removed_format_line(option: str, instead: str = "--write coco,masks,depth") -> str:
+    """Error line for a format that was removed. `instead`: the option that writes what can be converted."""
+    how = "and convert these with supervision or datumaro: docs/how-to/dataset.md, Other formats"
     return f"{option}: is no longer written; {instead}, {how}"
 
 
@@ -62,11 +62,11 @@ class LabelOptions:
     tile_quality: int | None = option(None, "JPEG quality of the tiles. (default: PNG)", metavar="1..100")
 
     def check(self, own: Iterable[str] = ()) -> None:
-        """Raise UsageError for an unknown or repeated name or a share outside 0..1. `own`: classes of own models."""
+        """Raise UsageError for an unknown or repeated name or a fraction outside 0..1. `own`: classes of own models."""
         _check_names("--classes", self.class_names, dict.fromkeys((*CATEGORIES, *own)))
         for name in self.formats:
-            if name in GONE_FORMATS:
-                raise UsageError(gone(f"--write {name}"))
+            if name in REMOVED_FORMATS:
+                raise UsageError(removed_format_line(f"--write {name}"))
         _check_names("--write", self.formats, FORMATS)
         check_ranges(self, RANGES)
         for name in TILE_OPTIONS:
@@ -84,7 +84,7 @@ class LabelOptions:
 
     @property
     def written(self) -> Names:
-        """The formats, and `tiles`."""
+        """The formats, and `tiles` if tiles are written."""
         return (*self.formats, *(("tiles",) if self.tiles is not None else ()))
 
     @property
@@ -101,16 +101,16 @@ class LabelOptions:
         return key | {"write": self.main_format}
 
     def folder_of(self, name: str) -> str:
-        """Folder of a YOLO format. Ultralytics reads `labels` only, so the first format gets that."""
+        """Folder of a YOLO format: `labels` for the first, because Ultralytics reads only that."""
         if name == self.main_format:
             return "labels"
         return "labels-detect" if name == "yolo" else name.replace("yolo", "labels")
 
 
-def _check_names(option: str, names: Names, known: Iterable[str]) -> None:
-    known = tuple(known)
-    for place, name in enumerate(names):
-        if name not in known:
-            raise UsageError(f"{option} {name!r}: is not one of {', '.join(known)}")
-        if name in names[:place]:
+def _check_names(option: str, names: Names, allowed: Iterable[str]) -> None:
+    allowed = tuple(allowed)
+    for index, name in enumerate(names):
+        if name not in allowed:
+            raise UsageError(f"{option} {name!r}: is not one of {', '.join(allowed)}")
+        if name in names[:index]:
             raise UsageError(f"{option}: {name} is named twice")

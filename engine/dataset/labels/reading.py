@@ -41,7 +41,7 @@ MIN_POLYGON = 6  # numbers: three points
 
 
 def pointer_line(content: bytes | bytearray) -> str:
-    """One line if the file is only the pointer to one that is stored elsewhere; else ""."""
+    """Error line for a Git-LFS or git-annex pointer in place of the file; "" for other content."""
     for at, kind, how in NOT_YET_FETCHED:
         if content.startswith(at):
             return f"is a pointer of {kind} and not yet the file: {how}"
@@ -52,12 +52,12 @@ def pointer_line(content: bytes | bytearray) -> str:
 class ReadLabels:
     names: list[str] = field(default_factory=list)  # class per box
     boxes: np.ndarray = field(default_factory=lambda: np.zeros((0, 4)))  # (k, 4) float64: x0 y0 x1 y1 in px, exclusive
-    faults: list[str] = field(default_factory=list)  # lines that cannot be read, as words
-    repeated: list[str] = field(default_factory=list)  # of YOLO: lines that stand twice, as words
+    faults: list[str] = field(default_factory=list)  # lines that cannot be read, as text
+    repeated: list[str] = field(default_factory=list)  # of YOLO: duplicate lines, as text
     lines: list[int] = field(default_factory=list)  # of YOLO: line per box, from 1
-    hidden: list[bool] = field(default_factory=list)  # of each box; empty if the format does not tell
+    hidden: list[bool] = field(default_factory=list)  # of each box; empty if the format has no such flag
     is_turned: bool = False
-    """True if each line has the corners of a turned box. `boxes` are then those around them, larger than the things."""
+    """True if lines are rotated boxes. `boxes` then enclose these, and are larger than the things."""
 
 
 class CocoImage(msgspec.Struct, frozen=True):
@@ -90,7 +90,7 @@ class CocoLabels(msgspec.Struct, frozen=True):
 
 
 def read_coco(path: Path) -> CocoLabels | str:
-    """The file, or the reason why it cannot be read."""
+    """Read a COCO file; return the reason as text if it cannot be read."""
     content = bytearray()
     try:
         with open_regular(path, max_bytes=MAX_COCO_BYTES) as file:
@@ -114,16 +114,16 @@ def read_coco(path: Path) -> CocoLabels | str:
 
 
 def read_labels(path: Path, width_px: int, height_px: int, classes: int) -> tuple[np.ndarray, np.ndarray]:
-    """Boxes, (k, 4) float64 x0 y0 x1 y1 in px, and classes, (k,) int64, of a label file of our own in any of YOLO's
-    formats. SourceError, with the file, for other columns, classes and numbers, and for points outside the picture."""
+    """Read a label file of our own in any YOLO format: boxes, (k, 4) float64 x0 y0 x1 y1 in px, and classes, (k,)
+    int64. SourceError, with the file, for other columns, classes and numbers, and for points outside the picture."""
     names = {number: str(number) for number in range(classes)}
-    known = f"the {classes} classes, which are numbered from 0"
-    read = read_yolo(path, width_px, height_px, names, HEAD_COLUMNS, known=known)
+    class_text = f"the {classes} classes, which are numbered from 0"
+    read = read_yolo(path, width_px, height_px, names, HEAD_COLUMNS, class_text=class_text)
     if read.faults:
         raise SourceError(f"{path}: {read.faults[0]}")
-    shares = read.boxes / (width_px, height_px, width_px, height_px)
-    is_inside = (shares >= -ROUNDING_NORM).all(axis=1) & (shares <= 1 + ROUNDING_NORM).all(axis=1)
-    is_sound = is_inside & (shares[:, 2:] > shares[:, :2]).all(axis=1)
+    relative = read.boxes / (width_px, height_px, width_px, height_px)
+    is_inside = (relative >= -ROUNDING_NORM).all(axis=1) & (relative <= 1 + ROUNDING_NORM).all(axis=1)
+    is_sound = is_inside & (relative[:, 2:] > relative[:, :2]).all(axis=1)
     if not is_sound.all():
         line = read.lines[int(is_sound.argmin())]
         raise SourceError(f"{path}: line {line}: the box is not inside the picture (0..1), or has no size")
@@ -131,9 +131,9 @@ def read_labels(path: Path, width_px: int, height_px: int, classes: int) -> tupl
 
 
 def read_yolo(
-    path: Path, width_px: int, height_px: int, class_names: dict[int, str], keypoint_columns: int, *, known: str
+    path: Path, width_px: int, height_px: int, class_names: dict[int, str], keypoint_columns: int, *, class_text: str
 ) -> ReadLabels:
-    """Boxes, polygons and turned boxes (as the box around them), and poses."""
+    """Read YOLO boxes, poses, and polygons and rotated boxes as the box around them."""
     rows: list[Sequence[float]] = []
     columns = set()
     read = ReadLabels()
@@ -151,7 +151,7 @@ def read_yolo(
             read.faults.append(f"line {number}: {len(values) + 1} columns are no box, polygon or pose")
             continue
         if class_names and int(kind) not in class_names:
-            read.faults.append(f"line {number}: class {int(kind)} is not among {known}")
+            read.faults.append(f"line {number}: class {int(kind)} is not among {class_text}")
         read.names.append(class_names.get(int(kind), str(int(kind))))
         read.lines.append(number)
         rows.append(box)
@@ -208,7 +208,7 @@ def _numbers(texts: Iterable[str]) -> list[float]:
 
 
 def text_lines(path: Path, read: ReadLabels, max_bytes: int = MAX_LABEL_BYTES) -> Iterator[tuple[int, str]]:
-    """Number, from 1, and text of each line that is not empty, until there are too many faults."""
+    """Yield number, from 1, and text of each line that is not empty, until there are too many faults."""
     for number, line in enumerate(io.StringIO(_text(path, read, max_bytes), newline=None), 1):
         if len(read.faults) >= MAX_FAULTS:
             read.faults.append(f"line {number}: too many faults; the rest is not read")
@@ -231,7 +231,7 @@ def _text(path: Path, read: ReadLabels, max_bytes: int = MAX_LABEL_BYTES) -> str
 
 
 def _yolo_box(values: list[float], keypoint_columns: int) -> tuple[float, float, float, float] | None:
-    """The box of a label's columns after the class, relative; None for a number of columns that means nothing."""
+    """Box of a label's columns after the class, relative; None for an unknown number of columns."""
     columns = len(values) + 1
     if columns in (BOX_COLUMNS, BOX_COLUMNS + keypoint_columns):
         x, y, width, height = values[:4]
@@ -252,12 +252,12 @@ class RunLengths(msgspec.Struct, frozen=True):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class MaskExtent:
-    size_px: tuple[int, int] | None  # width and height of the picture; None for polygons, which do not tell
+    size_px: tuple[int, int] | None  # width and height of the picture; None for polygons
     box: tuple[float, float, float, float]  # x0 y0 x1 y1 px, exclusive
 
 
 def read_extent(content: bytes) -> MaskExtent | str | None:
-    """The extent of a `segmentation`, given as JSON; the fault in words, or None if there is no segmentation."""
+    """Extent of a `segmentation` in JSON; the fault as text if it is invalid, None if there is no segmentation."""
     try:
         found = msgspec.json.decode(content, type=RunLengths | list[list[float]] | None) if content else None
     except ValueError:
@@ -280,7 +280,7 @@ def _of_polygons(polygons: list[list[float]]) -> MaskExtent | str:
 
 def _of_runs(runs: RunLengths) -> MaskExtent | str:
     height, width = runs.size
-    counts = _counts(runs.counts) if isinstance(runs.counts, str) else np.array(runs.counts, np.int64)
+    counts = _decode_counts(runs.counts) if isinstance(runs.counts, str) else np.array(runs.counts, np.int64)
     if counts is None or (counts < 0).any():
         return "cannot be decoded"
     ends = np.cumsum(counts)
@@ -292,12 +292,12 @@ def _of_runs(runs: RunLengths) -> MaskExtent | str:
     if not len(first):
         return "is empty"
     (left, top), (right, bottom) = np.divmod(first, height), np.divmod(last, height)
-    is_broken = left != right  # it goes on at the top of the next column
+    is_broken = left != right  # it continues at the top of the next column
     y0, y1 = (0, height - 1) if is_broken.any() else (int(top.min()), int(bottom.max()))
     return MaskExtent(size_px=(width, height), box=(int(left.min()), y0, int(right.max()) + 1, y1 + 1))
 
 
-def _counts(text: str) -> np.ndarray | None:
+def _decode_counts(text: str) -> np.ndarray | None:
     """(n,) int64 lengths of runs from COCO's text; None if it is damaged."""
     codes = np.frombuffer(text.encode("utf-8"), np.uint8).astype(np.int64) - FIRST_CHARACTER
     if not len(codes) or codes.min() < 0 or codes.max() > MORE + VALUE or codes[-1] & MORE:
@@ -307,8 +307,8 @@ def _counts(text: str) -> np.ndarray | None:
     lengths = ends - starts + 1
     if lengths.max() > MAX_CHARACTERS:
         return None
-    places = np.arange(len(codes)) - np.repeat(starts, lengths)
-    numbers = np.add.reduceat((codes & VALUE) << (5 * places), starts)
+    digits = np.arange(len(codes)) - np.repeat(starts, lengths)
+    numbers = np.add.reduceat((codes & VALUE) << (5 * digits), starts)
     numbers -= np.where(codes[ends] & NEGATIVE, 1 << (5 * lengths), 0)
     for first in (1, 2):  # the first number, of index 0, is no part of the differences
         numbers[first::2] = np.cumsum(numbers[first::2])

@@ -1,4 +1,4 @@
-"""Everything that is known about the labelled things of a picture (in recipe 1 box and mask), for all label formats."""
+"""The record of a picture: all facts about its labelled things (in recipe 1 box and mask), for all label formats."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass, field
@@ -18,28 +18,28 @@ Box = tuple[float, float, float, float]  # x0 y0 x1 y1 in px of the picture; x1 
 class LabelledThing:
     number: int  # its value in the instance picture; the same in all views of a scene
     category: str  # the class: `pile`, `bag`, `machine`, ..
-    class_id: int = -1  # place of the category among the classes to label, from 0; -1: it is not labelled
+    class_id: int = -1  # index of the category in the classes to label; -1: it is not labelled
     is_crowd: bool = False  # True if its class is labelled, but too little of it is visible (--min-visible)
-    place_m: tuple[float, float, float] = (0.0, 0.0, 0.0)  # foot: east, north and height in metres
-    told: dict[str, str | float] = field(default_factory=dict)  # kind, sizes, looks for lists, rounded; JSON values
+    position_m: tuple[float, float, float] = (0.0, 0.0, 0.0)  # foot: east, north and height in metres
+    attributes: dict[str, str | float] = field(default_factory=dict)  # kind, sizes, looks: rounded JSON values
     head_px: tuple[float, float] | None = None
     """Middle of its top in the picture, also if hidden; None outside the picture and for things without a head."""
     is_head_visible: bool = False
     box: Box  # bounds of the visible pixels; whole numbers
-    whole_box: Box  # bounds of the whole thing, as if nothing stood before it; may extend beyond the picture
+    whole_box: Box  # bounds of the whole thing with hidden parts (amodal); may extend beyond the picture
     area_px: int  # visible pixels
-    visible_share: float = 1.0  # visible share of its outline, above 0; 1 if nothing hides it and no edge cuts it
+    visible_share: float = 1.0  # visible fraction of its outline, above 0; 1 if nothing hides or cuts it
     is_cut: bool = False  # True if the picture's edge cuts it
-    is_hidden: bool = False  # True if something stands before a part of it
+    is_hidden: bool = False  # True if something occludes a part of it
     mask: np.ndarray  # (y1 - y0, x1 - x0) bool: the visible pixels within `box`
 
     @property
     def values(self) -> dict[str, Any]:
-        """Number, kind, sizes, looks, place, visibility: JSON values, rounded so that all machines agree."""
+        """Number, kind, sizes, looks, position, visibility as JSON values, rounded so that all machines agree."""
         return {
             "number": self.number,
-            **self.told,
-            "place_m": [round(metres, 4) for metres in self.place_m],
+            **self.attributes,
+            "place_m": [round(metres, 4) for metres in self.position_m],
             "visible_share": round(self.visible_share, 4),
             "is_cut": self.is_cut,
             "is_hidden": self.is_hidden,

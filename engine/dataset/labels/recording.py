@@ -1,4 +1,4 @@
-"""Makes the record of a picture: what the scene knows about each thing that can be seen in it."""
+"""Makes the record of a picture: facts from the scene about each visible thing."""
 
 from collections import Counter
 from collections.abc import Sequence
@@ -8,11 +8,11 @@ from typing import Any, NamedTuple
 import numpy as np
 
 from engine.dataset.frozen import plain
-from engine.dataset.geometry.batches import SceneStage
+from engine.dataset.geometry.batches import SceneGeometry
 from engine.dataset.labels.look import look_of
 from engine.dataset.labels.options import LabelOptions
 from engine.dataset.labels.record import LabelledThing, PictureRecord
-from engine.dataset.labels.visibility import AHEAD_M, find_outlines, judge
+from engine.dataset.labels.visibility import AHEAD_M, find_outlines, measure_visibility
 from engine.dataset.scene.camera import camera_values
 from engine.dataset.scene.description import PlacedAsset, SiteScene
 from engine.dataset.scene.things import PILE_CATEGORY, Distractor, Pile, category_of
@@ -23,22 +23,22 @@ Thing = Pile | Distractor | PlacedAsset
 NUMBERS = 2**16  # values of a uint16
 
 
-def make_record(stage: SceneStage, photograph: Photograph, options: LabelOptions, *, file_name: str) -> PictureRecord:
-    """Record every thing with a number that can be seen in the photograph of the stage's scene."""
-    scene = stage.scene
+def make_record(site: SceneGeometry, photograph: Photograph, options: LabelOptions, *, file_name: str) -> PictureRecord:
+    """Record every numbered thing that is visible in the photograph of the site."""
+    scene = site.scene
     numbers, depth_m = photograph.rendered.instances, photograph.rendered.depth_m
     height, width = numbers.shape
-    found = find_instances(numbers)
-    known: dict[int, Thing] = {pile.number or place: pile for place, pile in enumerate(scene.piles, 1)}
+    visible = find_instances(numbers)
+    known: dict[int, Thing] = {pile.number or position: pile for position, pile in enumerate(scene.piles, 1)}
     others: tuple[Thing, ...] = (*scene.distractors, *scene.placed_assets)
     known |= {thing.number: thing for thing in others if thing.number}
     own_categories = {asset.name: asset.category for asset in scene.assets}
-    outlines = find_outlines(stage, found.numbers, photograph.to_picture)
-    heads = _heads(scene, photograph, [known[number] for number in found.numbers.tolist()])
+    outlines = find_outlines(site, visible.numbers, photograph.to_picture)
+    heads = _heads(scene, photograph, [known[number] for number in visible.numbers.tolist()])
     things = []
-    for number, (x0, y0, x1, y1), area, head in zip(*(each.tolist() for each in found), heads, strict=True):
+    for number, (x0, y0, x1, y1), area, head in zip(*(each.tolist() for each in visible), heads, strict=True):
         thing = known[number]
-        seen = judge(outlines.get(number), number, (x0, y0, x1, y1), area, numbers, depth_m)
+        visibility = measure_visibility(outlines.get(number), number, (x0, y0, x1, y1), area, numbers, depth_m)
         if isinstance(thing, PlacedAsset):
             category = own_categories[thing.asset]
         else:
@@ -51,14 +51,14 @@ def make_record(stage: SceneStage, photograph: Photograph, options: LabelOptions
                 number=number,
                 category=category,
                 class_id=class_id,
-                is_crowd=class_id >= 0 and seen.visible_share < options.min_visible,
-                place_m=(thing.x_m, thing.y_m, thing.ground_m),
-                told={"kind": thing.kind.value} if isinstance(thing, Distractor) else thing.told,
+                is_crowd=class_id >= 0 and visibility.visible_share < options.min_visible,
+                position_m=(thing.x_m, thing.y_m, thing.ground_m),
+                attributes={"kind": thing.kind.value} if isinstance(thing, Distractor) else thing.label_attributes,
                 head_px=head,
-                is_head_visible=head is not None and _is_seen(scene, thing, number, head, numbers, depth_m),
+                is_head_visible=head is not None and _is_head_visible(scene, thing, number, head, numbers, depth_m),
                 box=(x0, y0, x1, y1),
                 area_px=area,
-                **asdict(seen),
+                **asdict(visibility),
                 mask=numbers[y0:y1, x0:x1] == number,
             )
         )
@@ -73,7 +73,7 @@ def make_record(stage: SceneStage, photograph: Photograph, options: LabelOptions
 
 
 def facts_of(task: PictureTask, scene: SiteScene, photograph: Photograph, record: PictureRecord) -> dict[str, Any]:
-    """The facts of a picture for the manifest, as JSON values; all of its scene is in the file that `scene` names."""
+    """Facts of a picture for the manifest, as JSON values; the whole scene is in the file that `scene` names."""
     labelled = record.labelled
     per_class = Counter(thing.category for thing in labelled)
     return {
@@ -100,7 +100,7 @@ def facts_of(task: PictureTask, scene: SiteScene, photograph: Photograph, record
 
 
 def record_of_piles(numbers: np.ndarray, *, file_name: str) -> PictureRecord:
-    """The record of recipe 1: the visible piles of (height, width) uint16 instances, each of which is labelled."""
+    """Make the record of recipe 1: the visible piles of (height, width) uint16 instances, each of which is labelled."""
     found = find_instances(numbers)
     things = [
         LabelledThing(
@@ -131,10 +131,10 @@ def _heads(scene: SiteScene, photograph: Photograph, things: Sequence[Thing]) ->
     return [tuple(next(pixels)) if isinstance(thing, Pile) else None for thing in things]
 
 
-def _is_seen(
+def _is_head_visible(
     scene: SiteScene, thing: Thing, number: int, head: tuple[float, float], numbers: np.ndarray, depth_m: np.ndarray
 ) -> bool:
-    """True if the pixel shows the pile, or something clearly behind its head: the ground, through an open section."""
+    """True if the pixel shows the pile, or something clearly behind its head, through an open section."""
     column, row = int(head[0]), int(head[1])
     if numbers[row, column] == number or not isinstance(thing, Pile):
         return True

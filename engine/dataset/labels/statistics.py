@@ -1,4 +1,4 @@
-"""Figures of a data set, next to those of the real pictures that it imitates."""
+"""Statistics of a dataset, next to those of the real pictures that it imitates."""
 
 from collections import Counter
 from collections.abc import Iterable
@@ -14,7 +14,7 @@ REAL = {"piles_mean": 322.7, "piles_min": 14, "piles_max": 768, "box_width_mean_
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Statistics:
-    """None if there is no data: for piles without a picture, for boxes without a pile."""
+    """Statistics of piles and boxes; a value is None if there is no data, such as box sizes without a pile."""
 
     pictures: int
     piles: int
@@ -25,7 +25,7 @@ class Statistics:
     box_height_mean_px: float | None
     box_width_median_px: float | None
     box_height_median_px: float | None
-    empty_share: float | None  # share of pictures without a pile, 0..1
+    empty_share: float | None  # fraction of pictures without a pile, 0..1
 
     def lines(self) -> list[str]:
         """Lines for a terminal: a heading, then one figure per line with the real one next to it."""
@@ -46,7 +46,7 @@ class Statistics:
 
 
 def measure(pictures: Iterable[np.ndarray], width: int) -> Statistics:
-    """Compute the figures from each picture's boxes, (k, 4) x0 y0 x1 y1 in px of pictures `width` px wide.
+    """Compute the statistics from each picture's boxes, (k, 4) x0 y0 x1 y1 in px of pictures `width` px wide.
 
     Boxes are whole px except for the rounding of a label's six decimals. One picture is in memory at a time.
     """
@@ -74,7 +74,7 @@ def measure(pictures: Iterable[np.ndarray], width: int) -> Statistics:
 
 
 def _mean_and_median(counted: Counter[int], scale: float) -> tuple[float | None, float | None]:
-    """Both are exact."""
+    """Exact mean and median of lengths, scaled; None without any."""
     if not counted:
         return None, None
     lengths, counts = np.array(sorted(counted.items())).T

@@ -1,14 +1,14 @@
-"""How much of a thing is visible: its outline against the numbers and depths of the picture."""
+"""Measures how much of a thing is visible, from its outline and the picture's instance numbers and depths."""
 
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 
 import numpy as np
 
-from engine.dataset.geometry.batches import InstanceBatch, Mesh, SceneStage
+from engine.dataset.geometry.batches import InstanceBatch, Mesh, SceneGeometry
 from engine.dataset.labels.record import Box
 
-NEAREST_M = 0.5  # corners closer to the camera's plane are left out: they have no place in the picture
+NEAREST_M = 0.5  # corners closer to the camera's plane are left out: they cannot be projected
 MAX_SOLIDS = 24  # of one mesh; one of more, such as a crown of leaves, counts as one
 WELD_M = 1e-4
 MIN_CORNERS = 3
@@ -28,22 +28,22 @@ class Outline:
     far_m: float = -np.inf
 
 
-def find_outlines(stage: SceneStage, wanted: np.ndarray, to_picture: ToPicture) -> dict[int, Outline]:
-    """The outlines of the things with these numbers, (k,); a thing without geometry above the ground has none."""
-    is_wanted = np.zeros(2**16, bool)
-    is_wanted[wanted] = True
+def find_outlines(site: SceneGeometry, numbers: np.ndarray, to_picture: ToPicture) -> dict[int, Outline]:
+    """Project the outlines of the things with these numbers, (k,). A thing without geometry above ground has none."""
+    is_chosen = np.zeros(2**16, bool)
+    is_chosen[numbers] = True
     hulls: list[np.ndarray] = []
     owners: list[int] = []
-    found: dict[int, Outline] = {}
+    outlines: dict[int, Outline] = {}
     solids: dict[int, list[Solid]] = {}
-    for batch in stage.batches:
-        chosen = np.flatnonzero(is_wanted[batch.instances])
+    for batch in site.batches:
+        chosen = np.flatnonzero(is_chosen[batch.instances])
         if not len(chosen):
             continue
         if id(batch.mesh) not in solids:
             solids[id(batch.mesh)] = _solids_of(batch.mesh)
-        for number, hull, near_m, far_m in _hulls(stage, batch, chosen, solids[id(batch.mesh)]):
-            outline = found.setdefault(number, Outline())
+        for number, hull, near_m, far_m in _hulls(site, batch, chosen, solids[id(batch.mesh)]):
+            outline = outlines.setdefault(number, Outline())
             outline.near_m, outline.far_m = min(outline.near_m, near_m), max(outline.far_m, far_m)
             hulls.append(hull)
             owners.append(number)
@@ -52,27 +52,27 @@ def find_outlines(stage: SceneStage, wanted: np.ndarray, to_picture: ToPicture) 
         ends = np.cumsum([len(hull) for hull in hulls])[:-1]
         for number, hull in zip(owners, np.split(moved, ends), strict=True):
             if np.isfinite(hull).all():
-                found[number].solids.append(hull)
-    return {number: outline for number, outline in found.items() if outline.solids}
+                outlines[number].solids.append(hull)
+    return {number: outline for number, outline in outlines.items() if outline.solids}
 
 
 def _hulls(
-    stage: SceneStage, batch: InstanceBatch, chosen: np.ndarray, solids: list[Solid]
+    site: SceneGeometry, batch: InstanceBatch, chosen: np.ndarray, solids: list[Solid]
 ) -> Iterator[tuple[int, np.ndarray, float, float]]:
-    """Number, hull in px of the pinhole, nearest and farthest depth of each solid of each chosen instance."""
+    """Yield number, hull in px of the pinhole, and depth range of each solid of each chosen instance."""
     import cv2
 
-    camera, terrain = stage.scene.camera, stage.scene.terrain
+    camera, terrain = site.scene.camera, site.scene.terrain
     transforms = batch.transforms[chosen].astype(np.float64)
     for corners, edges in solids:
-        placed = corners @ transforms[:, :3, :3].transpose(0, 2, 1) + transforms[:, None, :3, 3]  # (k, v, 3)
-        over_m = placed[..., 2] - terrain.height_at(placed[..., 0], placed[..., 1])  # (k, v)
+        corners_m = corners @ transforms[:, :3, :3].transpose(0, 2, 1) + transforms[:, None, :3, 3]  # (k, v, 3)
+        over_m = corners_m[..., 2] - terrain.height_at(corners_m[..., 0], corners_m[..., 1])  # (k, v)
         is_over = over_m > 0
         first, last = edges.T
         instance, edge = np.nonzero(is_over[:, first] != is_over[:, last])  # (c,) edges that meet the ground
         low_m, high_m = over_m[instance, first[edge]], over_m[instance, last[edge]]
-        start, end = placed[instance, first[edge]], placed[instance, last[edge]]
-        points = np.concatenate([placed[is_over], start + (end - start) * (low_m / (low_m - high_m))[:, None]])
+        start, end = corners_m[instance, first[edge]], corners_m[instance, last[edge]]
+        points = np.concatenate([corners_m[is_over], start + (end - start) * (low_m / (low_m - high_m))[:, None]])
         owner = np.concatenate([np.nonzero(is_over)[0], instance])
         depths = camera.depth_of(points)
         chosen_points = np.flatnonzero(depths > NEAREST_M)
@@ -91,10 +91,10 @@ def _solids_of(mesh: Mesh) -> list[Solid]:
     """Split a mesh into connected parts; corners repeated for their normals are joined first."""
     # Three whole numbers in one, since NumPy sorts rows ten times more slowly.
     step_m = max(WELD_M, float(np.abs(mesh.positions).max()) / 2**19)
-    places = np.rint(mesh.positions.astype(np.float64) / step_m).astype(np.int64)
-    _, chosen, joined = np.unique(places @ [1 << 42, 1 << 21, 1], return_index=True, return_inverse=True)
+    grid = np.rint(mesh.positions.astype(np.float64) / step_m).astype(np.int64)
+    _, chosen, corner_index = np.unique(grid @ [1 << 42, 1 << 21, 1], return_index=True, return_inverse=True)
     corners = mesh.positions[chosen].astype(np.float64)
-    triangles = joined.reshape(-1)[mesh.triangles.astype(np.int64)]  # (t, 3)
+    triangles = corner_index.reshape(-1)[mesh.triangles.astype(np.int64)]  # (t, 3)
     owner = np.arange(len(corners))
     while True:
         least = owner[triangles].min(axis=1)
@@ -115,7 +115,7 @@ def _solids_of(mesh: Mesh) -> list[Solid]:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Visibility:
-    """Fields of LabelledThing with the same names."""
+    """How much of a thing is visible; fields as those of LabelledThing with the same names."""
 
     whole_box: Box
     visible_share: float = 1.0
@@ -123,11 +123,11 @@ class Visibility:
     is_hidden: bool = False
 
 
-def judge(
+def measure_visibility(
     outline: Outline | None, number: int, box: Box, area_px: int, numbers: np.ndarray, depth_m: np.ndarray
 ) -> Visibility:
     """Compare an outline with the picture, (height, width) numbers and depths. A hull covers a little more than its
-    solid, so bare ground within hides nothing unless it is before the thing; the share is 1 unless hidden or cut."""
+    solid, so bare ground within hides nothing unless it is nearer; the fraction is 1 unless hidden or cut."""
     if outline is None:
         return Visibility(whole_box=box)
     height, width = numbers.shape
@@ -171,7 +171,7 @@ def judge(
 
 
 def _fill(solids: list[np.ndarray], first: np.ndarray, size: np.ndarray) -> np.ndarray:
-    """The union of the solids: (height, width) uint8 0 or 1, 1, 3 or 5 samples per pixel and axis."""
+    """Rasterise the union of the solids: (height, width) uint8 0 or 1, with 1, 3 or 5 samples per pixel and axis."""
     import cv2
 
     longest = int(size.max())
@@ -179,13 +179,13 @@ def _fill(solids: list[np.ndarray], first: np.ndarray, size: np.ndarray) -> np.n
     filled = np.zeros((int(size[1]) * samples, int(size[0]) * samples), np.uint8)
     for solid in solids:
         # OpenCV's pixel centres are whole numbers; four more bits are fractions.
-        places = np.rint(((solid - first) * samples - 0.5) * 16)
-        cv2.fillConvexPoly(filled, np.clip(places, -(2**30), 2**30).astype(np.int32), 1, shift=4)
+        points = np.rint(((solid - first) * samples - 0.5) * 16)
+        cv2.fillConvexPoly(filled, np.clip(points, -(2**30), 2**30).astype(np.int32), 1, shift=4)
     return filled
 
 
 def _hidden_px(covered: np.ndarray, number: int, numbers: np.ndarray, depth_m: np.ndarray, outline: Outline) -> int:
-    """Pixels of the outline, (h, w) uint8, where something else stands before the thing; 0 if only its rim has some."""
+    """Count pixels of the outline, (h, w) uint8, where something occludes the thing; 0 if only its rim is occluded."""
     import cv2
 
     near = np.where(numbers == 0, outline.near_m - GROUND_AHEAD_M, outline.far_m - AHEAD_M)

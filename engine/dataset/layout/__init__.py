@@ -4,7 +4,7 @@ options.py    all options of recipe 2, from the parts below
 settling.py   numbers of the site that options or chance decide, and how much fits on it; terrain.py: its ground
 cameras.py    height, direction, ground sample, window; sight.py: what they show
 sky.py        sun by place and date, clouds
-grounds.py    gravel, sand, snow, ...
+ground_cover.py  gravel, sand, snow, ...
 field.py      lines of piles over all that the cameras see; field_plan.py plans rows, blocks and roads and builds them
 piles.py      the piles on them: pile_blocks.py sizes of each kind, and what a block shares
 clutter.py    machines, bags, and what a detector confuses with piles: habits.py says how often and where each is,

@@ -19,7 +19,7 @@ FROM_PILE_M = 0.6
 CELL_M = (0.5, 4.0)  # smallest and largest side of the cells that cover a footprint
 MAX_SLOPE, MAX_UPRIGHT_SLOPE = 0.25, 0.4
 ALONG_SHARE = 0.6  # share that stands along the site's rows, or across them
-OFF_M = 0.7  # distance from a place to the next point for which free ground is known, about
+OFF_M = 0.7  # distance from a position to the next point for which free ground is known, about
 EDGE_SHARE = 0.04  # how far beyond a view's edges a thing may stand, as a share of its sides
 TRIES = 250
 MAX_HEIGHT_SHARE = 0.6  # share of the camera's height: higher things would reach up to it
@@ -41,8 +41,8 @@ class AssetOptions:
     def check(self) -> None:
         """Raise UsageError for two of one name."""
         names = [chosen.asset.name for chosen in self.asset]
-        for place, name in enumerate(names):
-            if name in names[:place]:
+        for number, name in enumerate(names):
+            if name in names[:number]:
                 raise UsageError(f"--asset {name}: is given twice; give each model a name of its own")
 
     def check_beside(self, empty_share: float | None) -> None:
@@ -58,8 +58,8 @@ class AssetOptions:
         """Models that get no label, as their class is none of these."""
         known = tuple(classes)
         lacking = [asset for asset in self.assets if asset.category not in known]
-        wanted = ",".join(dict.fromkeys((*known, *(asset.category for asset in lacking))))
-        return [f"--asset {asset.name}: gets no label; give --classes {wanted}" for asset in lacking]
+        needed = ",".join(dict.fromkeys((*known, *(asset.category for asset in lacking))))
+        return [f"--asset {asset.name}: gets no label; give --classes {needed}" for asset in lacking]
 
     def check_under(self, camera_m: float) -> None:
         """Raise UsageError if one reaches up to a camera at this height."""
@@ -77,33 +77,33 @@ class AssetOptions:
 
 
 def place_assets(assets: AssetOptions, site: PiledSite) -> tuple[tuple[PlacedAsset, ...], tuple[Disc, ...]]:
-    """Stand them clear of piles and of one another, the largest first, without numbers; also returns the ground that
-    they take. UsageError if fewer fit than the least number that was asked for."""
+    """Place the models clear of piles and of one another, the largest first, without numbers; also returns the ground
+    that they occupy. UsageError if fewer fit than the lowest requested number."""
     if not assets.asset:
         return (), ()
     placer = Placer(site)
     found: dict[str, list[PlacedAsset]] = {}
-    taken: list[Disc] = []
+    occupied: list[Disc] = []
     for chosen in sorted(assets.asset, key=lambda each: -max(each.asset.size_m[:2])):
         asset = chosen.asset
         draw = stream(site.seed, f"asset {asset.name}")
         low, high = chosen.count or USUAL
-        wanted = low + int(float(draw.random()) * (high - low + 1))
+        target_count = low + int(float(draw.random()) * (high - low + 1))
         own = found.setdefault(asset.name, [])
-        for _ in range(wanted):
+        for _ in range(target_count):
             one = _stand(asset, placer, site, draw)
             if one is None:
                 break
             discs = footprint(asset, one)
             placer.take(*discs)
-            taken.append(discs)
+            occupied.append(discs)
             own.append(one)
         if chosen.count is not None and len(own) < low:
             raise UsageError(
                 f"--asset {asset.name}: {len(own)} of at least {low} fit between the piles of this site; "
                 "give a lower count=, or leave it out for as many as fit"
             )
-    return tuple(one for asset in assets.assets for one in found[asset.name]), tuple(taken)
+    return tuple(one for asset in assets.assets for one in found[asset.name]), tuple(occupied)
 
 
 def footprint(asset: Asset, one: PlacedAsset) -> Disc:
@@ -123,16 +123,16 @@ def footprint(asset: Asset, one: PlacedAsset) -> Disc:
 
 
 def _stand(asset: Asset, placer: Placer, site: PiledSite, draw: np.random.Generator) -> PlacedAsset | None:
-    """A free and level place in a view or at its edge, as there are no piles beyond; None if no try finds one."""
+    """A free and level position in a view or at its edge, as there are no piles beyond; None if no try finds one."""
     along_m, across_m, high_m = asset.size_m
     is_upright = asset.category == PILE_CATEGORY or high_m > 2 * max(along_m, across_m)
-    habit = Habit(1.0, max_slope=MAX_UPRIGHT_SLOPE if is_upright else MAX_SLOPE, is_upright=is_upright)
+    habit = Habit(footprint_m=1.0, max_slope=MAX_UPRIGHT_SLOPE if is_upright else MAX_SLOPE, is_upright=is_upright)
     heading, views = site.heading or 0.0, site.views_m
     reach_m = 0.5 * float(np.hypot(along_m, across_m))
     for across, down, which, kind, angle, shade in draw.random((TRIES, 6)).tolist():
         quarter = int(angle * 4) * np.pi / 2
         turn = heading + quarter + 0.1 * (kind / ALONG_SHARE - 0.5) if kind < ALONG_SHARE else angle * 2 * np.pi
-        x_m, y_m = _place(views[int(which * len(views))], across, down)
+        x_m, y_m = _position_in_view(views[int(which * len(views))], across, down)
         one = PlacedAsset(asset=asset.name, x_m=x_m, y_m=y_m, ground_m=0.0, turn=turn, shade=0.9 + 0.2 * shade)
         points, radius_m = footprint(asset, one)
         if not placer.is_clear(points, radius_m + FROM_PILE_M, radius_m + APART_M + OFF_M):
@@ -143,9 +143,9 @@ def _stand(asset: Asset, placer: Placer, site: PiledSite, draw: np.random.Genera
     return None
 
 
-def _place(corners_m: np.ndarray, across: float, down: float) -> tuple[float, float]:
-    """A place in the view with these corners, clockwise from the top left, by shares of its sides."""
-    u, v = (share * (1 + 2 * EDGE_SHARE) - EDGE_SHARE for share in (across, down))
+def _position_in_view(corners_m: np.ndarray, across: float, down: float) -> tuple[float, float]:
+    """A position in the view with these corners, clockwise from the top left, by fractions of its sides."""
+    u, v = (fraction * (1 + 2 * EDGE_SHARE) - EDGE_SHARE for fraction in (across, down))
     top_left, top_right, low_right, low_left = corners_m
-    place = (1 - v) * ((1 - u) * top_left + u * top_right) + v * ((1 - u) * low_left + u * low_right)
-    return float(place[0]), float(place[1])
+    position = (1 - v) * ((1 - u) * top_left + u * top_right) + v * ((1 - u) * low_left + u * low_right)
+    return float(position[0]), float(position[1])

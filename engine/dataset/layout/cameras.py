@@ -12,11 +12,11 @@ from engine.dataset.options import SceneOptions
 from engine.dataset.scene.camera import SiteCamera
 from engine.dataset.scene.streams import Seed, stream
 from engine.errors import UsageError
-from engine.jobs.kit import Span, between, check_number, check_span, option, parse_span
+from engine.jobs.kit import Span, check_number, check_span, interpolate, option, parse_span
 from engine.system.picture_size import parse_size
 
 ALTITUDE_M: Span = (40.0, 160.0)
-ALTITUDES_M: Span = (15.0, 500.0)  # lowest and highest to ask for; below, machines and trees reach up to the camera
+ALTITUDES_M: Span = (15.0, 500.0)  # lowest and highest allowed; below, machines and trees reach up to the camera
 YAW_DEG: Span = (0.0, 360.0)
 TILT_DEG: Span = (0.0, 3.0)
 FIELDS_OF_VIEW_DEG: Span = (10.0, 110.0)
@@ -111,8 +111,8 @@ def check_cameras(options: SceneOptions, camera: CameraOptions) -> None:
         high_m = high_cm / 100 * _focal_px(width, fields[0])
         if low_m < ALTITUDES_M[0] or high_m > ALTITUDES_M[1]:
             raise UsageError(
-                f"--gsd {_words(camera.gsd)}: with --width {width} the camera would be {low_m:.0f} to {high_m:.0f} m "
-                f"above the site, allowed are {ALTITUDES_M[0]:g} to {ALTITUDES_M[1]:g}; "
+                f"--gsd {_span_text(camera.gsd)}: with --width {width} the camera would be {low_m:.0f} to {high_m:.0f} "
+                f"m above the site, allowed are {ALTITUDES_M[0]:g} to {ALTITUDES_M[1]:g}; "
                 "change --width (with --view for a part of the picture), or give --altitude, too"
             )
         return
@@ -122,8 +122,8 @@ def check_cameras(options: SceneOptions, camera: CameraOptions) -> None:
     )
     if low_deg < FIELDS_OF_VIEW_DEG[0] or high_deg > FIELDS_OF_VIEW_DEG[1]:
         raise UsageError(
-            f"--gsd {_words(camera.gsd)} --altitude {_words(camera.altitude)}: with --width {width} the field of view "
-            f"would be {low_deg:.0f} to {high_deg:.0f} degrees, allowed are {FIELDS_OF_VIEW_DEG[0]:g} to "
+            f"--gsd {_span_text(camera.gsd)} --altitude {_span_text(camera.altitude)}: with --width {width} the field "
+            f"of view would be {low_deg:.0f} to {high_deg:.0f} degrees, allowed are {FIELDS_OF_VIEW_DEG[0]:g} to "
             f"{FIELDS_OF_VIEW_DEG[1]:g}"
         )
 
@@ -137,9 +137,9 @@ def draw_cameras(options: SceneOptions, camera: CameraOptions, seed: Seed) -> tu
         stream(seed, f"camera {part}").random(camera.views).tolist()
         for part in ("height", "ground sample", "yaw", "tilt", "lean")
     )
-    places = stream(seed, "camera place").random((camera.views, 2))
+    offsets = stream(seed, "camera place").random((camera.views, 2))
     windows = stream(seed, "camera window").random((camera.views, 2))
-    drawn = []
+    cameras = []
     for view in range(camera.views):
         same = 0 if camera.strip else view
         altitude_m, field_deg = _height_and_lens(options, camera, height[same], sample[same], lens)
@@ -147,13 +147,13 @@ def draw_cameras(options: SceneOptions, camera: CameraOptions, seed: Seed) -> tu
             width_px=options.width, height_px=options.height, height_m=altitude_m, field_of_view_deg=field_deg
         )
         window = _window(sensor, camera.view, windows[same])
-        drawn.append(_turned(window, camera, yaw[same], tilt[same], lean[same]))
+        cameras.append(_turn(window, camera, yaw[same], tilt[same], lean[same]))
     if camera.strip:
-        return _in_a_line(drawn[0], len(drawn), _overlap(camera))
-    return _scattered(drawn, places)
+        return _in_a_line(cameras[0], len(cameras), _overlap(camera))
+    return _scatter(cameras, offsets)
 
 
-def ground_sample_words(options: SceneOptions, camera: CameraOptions) -> str:
+def ground_sample_text(options: SceneOptions, camera: CameraOptions) -> str:
     """One line that says how large a pixel and a pile are, from the lowest altitude to the highest."""
     low_cm, high_cm = _samples_cm(options, camera)
     sizes_px = [100 * PILE_M / high_cm, 100 * PILE_M / low_cm]
@@ -188,7 +188,7 @@ def _from_to(low: float, high: float) -> str:
     return first if first == last else f"{first} to {last}"
 
 
-def _words(span: Span) -> str:
+def _span_text(span: Span) -> str:
     return f"{span[0]:g}" if span[0] == span[1] else f"{span[0]:g}..{span[1]:g}"
 
 
@@ -203,14 +203,14 @@ def _field_deg(width_px: int, focal_px: float) -> float:
 def _height_and_lens(
     options: SceneOptions, camera: CameraOptions, height: float, sample: float, lens: float
 ) -> tuple[float, float]:
-    """Altitude in metres and field of view in degrees, from shares 0..1."""
+    """Altitude in metres and field of view in degrees, from fractions 0..1."""
     if camera.field_of_view is None:
         field_deg = LENSES_DEG[int(lens * len(LENSES_DEG))]
     else:
-        field_deg = between(camera.field_of_view, lens)
-    altitude_m = between(camera.altitude or ALTITUDE_M, height)
+        field_deg = interpolate(camera.field_of_view, lens)
+    altitude_m = interpolate(camera.altitude or ALTITUDE_M, height)
     if camera.gsd is not None:
-        gsd_m = between(camera.gsd, sample) / 100
+        gsd_m = interpolate(camera.gsd, sample) / 100
         if camera.altitude is None:
             altitude_m = gsd_m * _focal_px(options.width, field_deg)
         else:
@@ -218,22 +218,22 @@ def _height_and_lens(
     return round(altitude_m, 6), round(field_deg, 9)
 
 
-def _window(sensor: SiteCamera, size: tuple[int, int] | None, shares: np.ndarray) -> SiteCamera:
+def _window(sensor: SiteCamera, size: tuple[int, int] | None, fractions: np.ndarray) -> SiteCamera:
     if size is None:
         return sensor
     left, top = (
-        min(int(share * (whole - part + 1)), whole - part)
-        for share, whole, part in zip(shares, (sensor.width_px, sensor.height_px), size, strict=True)
+        min(int(fraction * (whole - part + 1)), whole - part)
+        for fraction, whole, part in zip(fractions, (sensor.width_px, sensor.height_px), size, strict=True)
     )
     return sensor.window(left, top, *size)
 
 
-def _turned(window: SiteCamera, camera: CameraOptions, yaw: float, tilt: float, lean: float) -> SiteCamera:
+def _turn(window: SiteCamera, camera: CameraOptions, yaw: float, tilt: float, lean: float) -> SiteCamera:
     """Turn the camera: `yaw`, `tilt` and its direction, `lean`, as shares 0..1. Unless the requested tilt begins beyond
     it, the horizon and what is farther than MAX_REACH_M stay out of view."""
-    heading_deg = between(camera.yaw or YAW_DEG, yaw)
+    heading_deg = interpolate(camera.yaw or YAW_DEG, yaw)
     span = camera.tilt or TILT_DEG
-    tilt_deg = between(span, tilt)
+    tilt_deg = interpolate(span, tilt)
 
     def at(tilt_deg: float) -> SiteCamera:
         aside_deg = 360 * lean if 0 < tilt_deg <= STEADY_DEG else 0.0
@@ -251,27 +251,27 @@ def _turned(window: SiteCamera, camera: CameraOptions, yaw: float, tilt: float, 
 
 
 def _looks_at(camera: SiteCamera) -> np.ndarray:
-    """(2,) where the middle of the window meets z = 0, or a place below it if that is too far away."""
+    """(2,) where the middle of the window meets z = 0, or a point below it if that is too far away."""
     pixels = np.array([[camera.width_px, camera.height_px]]) / 2
     ray = camera.rays_of(pixels)[0]
     depth = camera.height_m / max(-ray[2], 0.2)
-    return np.asarray(camera.place_m[:2] + ray[:2] * depth)
+    return np.asarray(camera.position_m[:2] + ray[:2] * depth)
 
 
-def _aimed(camera: SiteCamera, target_m: np.ndarray) -> SiteCamera:
+def _aim(camera: SiteCamera, target_m: np.ndarray) -> SiteCamera:
     """Move the camera so that the middle of its window shows the target. Rounded: trigonometry differs in last bits."""
-    x_m, y_m = (round(float(value), 6) + 0.0 for value in camera.place_m[:2] + target_m - _looks_at(camera))
+    x_m, y_m = (round(float(value), 6) + 0.0 for value in camera.position_m[:2] + target_m - _looks_at(camera))
     return replace(camera, x_m=x_m, y_m=y_m)
 
 
-def _scattered(cameras: list[SiteCamera], shares: np.ndarray) -> tuple[SiteCamera, ...]:
+def _scatter(cameras: list[SiteCamera], fractions: np.ndarray) -> tuple[SiteCamera, ...]:
     if len(cameras) == 1:
-        return (_aimed(cameras[0], np.zeros(2)),)
+        return (_aim(cameras[0], np.zeros(2)),)
     shorter_m = min(min(camera.width_px, camera.height_px) * camera.gsd_m for camera in cameras)
-    angles = 2 * np.pi * shares[:, 1]
-    targets = (SCATTER * shorter_m * np.sqrt(shares[:, :1])) * np.stack([np.cos(angles), np.sin(angles)], axis=1)
+    angles = 2 * np.pi * fractions[:, 1]
+    targets = (SCATTER * shorter_m * np.sqrt(fractions[:, :1])) * np.stack([np.cos(angles), np.sin(angles)], axis=1)
     targets -= targets.mean(axis=0)
-    return tuple(_aimed(camera, target) for camera, target in zip(cameras, targets, strict=True))
+    return tuple(_aim(camera, target) for camera, target in zip(cameras, targets, strict=True))
 
 
 def _in_a_line(camera: SiteCamera, count: int, overlap: float) -> tuple[SiteCamera, ...]:
@@ -280,6 +280,6 @@ def _in_a_line(camera: SiteCamera, count: int, overlap: float) -> tuple[SiteCame
     forth = np.array([math.sin(heading), math.cos(heading)])
     step_m = (1 - overlap) * camera.height_px * camera.gsd_m
     return tuple(
-        replace(_aimed(camera, forth * step_m * (place - (count - 1) / 2)), strip_overlap=overlap)
-        for place in range(count)
+        replace(_aim(camera, forth * step_m * (index - (count - 1) / 2)), strip_overlap=overlap)
+        for index in range(count)
     )

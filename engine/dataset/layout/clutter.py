@@ -6,42 +6,33 @@ from dataclasses import dataclass, replace
 import numpy as np
 
 from engine.dataset.layout.assets import Disc
-from engine.dataset.layout.habits import (
-    HABITS,
-    MACHINE_SHARES,
-    MACHINES,
-    USUAL_AREA_M2,
-    WINTER_LEAVES,
-    Habit,
-    Where,
-)
+from engine.dataset.layout.habits import HABITS, MACHINE_SHARES, MACHINES, USUAL_AREA_M2, WINTER_LEAVES, Habit, Where
 from engine.dataset.layout.hiding import hide_piles
 from engine.dataset.layout.placer import PiledSite, Placer, require_all, stand
 from engine.dataset.options import SceneOptions
 from engine.dataset.scene.streams import stream
 from engine.dataset.scene.things import Distractor, DistractorKind, category_of
 from engine.errors import UsageError
-from engine.jobs.kit import Span, between, check_number, check_span, option, parse_span
+from engine.jobs.kit import Span, check_number, check_span, interpolate, option, parse_span
 
-LINED_SHARE = 0.3  # share of scenes with fences; with trenches
-MAX_LINES = 12
-PIECE_M = 3.0
-USUAL_LINES = 2.0  # in a picture of the usual size
-PIECES = (3, 28)
-BEND = 0.06  # largest change of direction from piece to piece, radians
-HIDDEN_SHARE: Span = (0.05, 0.1)
-MAX_MACHINES, MAX_BAGS = 15, 30  # in a picture of USUAL_AREA_M2; drawn from 0
-GROWTH = 0.65  # numbers grow with this power of the area, so that a picture of 16 m has some things of its own
-EMPTY_FACTOR = 1.8  # more kinds, and more of each, in scenes without piles
-BUSY = (0.35, 1.75)  # how full a scene is, times the usual
-MAX_THINGS = 5000
+# Numbers without a source are choices, not measurements.
+LINED_SCENE_FRACTION = 0.3  # of the scenes with fences; with trenches
+MEAN_LINE_COUNT, MAX_LINE_COUNT = 2.0, 12  # fences, or trenches, of such a scene: in a picture of USUAL_AREA_M2; ever
+PIECE_LENGTH_M = 3.0  # FENCE_M of geometry/fittings.py
+PIECE_COUNT_RANGE = (3, 28)  # pieces of a line
+MAX_BEND_RAD = 0.06  # change of direction from piece to piece
+HIDDEN_FRACTION: Span = (0.05, 0.1)  # of the piles; the default of --hidden-share
+MAX_MACHINE_COUNT, MAX_BAG_COUNT = 15, 30  # recipe 1's (settling.py), in a picture of USUAL_AREA_M2; drawn from 0
+AREA_EXPONENT = 0.65  # counts grow with this power of the area, so that a picture of 16 m has some things of its own
+EMPTY_SCENE_FACTOR = 1.8  # more kinds, and more of each, in scenes without piles
+DENSITY_FACTOR_RANGE = (0.35, 1.75)  # how full a scene is, times the usual
+MAX_COUNT = 5000  # things of a scene, unless the options ask for more
 OWN_OPTIONS = {"pile": "--piles", "bag": "--num-bags", "machine": "--num-machinery"}
-AT_DEPOT_SHARE = 0.7
-DEPOTS_WITHIN = 0.85  # share of the extent
-DEPOT_M = 9.0
+DEPOT_PROBABILITY = 0.7  # that a thing of a kind found in depots is in one
+DEPOT_EXTENT_FRACTION = 0.85  # of the extent, within which the depots are
+DEPOT_RADIUS_M, WORK_RADIUS_M = 9.0, 5.0  # around a depot, and around a place of work
 LINES = {DistractorKind.FENCE: ("clutter fences", 0.7), DistractorKind.TRENCH: ("clutter trenches", 1.7)}
-"""Random stream of what stands in lines, and its distance from anything but piles."""
-WORK_M = 5.0
+"""Random stream of what stands in lines, and its distance from anything but piles in metres."""
 
 
 def parse_kinds(text: str) -> tuple[str, ...]:
@@ -86,25 +77,25 @@ class ClutterOptions:
 
 
 def place_clutter(
-    options: SceneOptions, clutter: ClutterOptions, site: PiledSite, taken: tuple[Disc, ...] = ()
+    options: SceneOptions, clutter: ClutterOptions, site: PiledSite, occupied: tuple[Disc, ...] = ()
 ) -> tuple[Distractor, ...]:
-    """Place all that is no pile, numbered after the piles, clear of `taken`. UsageError if given numbers do not fit."""
+    """Place all that is no pile, numbered after the piles, clear of `occupied`. UsageError if not all fit."""
     yard = _Yard(site, clutter)
-    for middles_m, radius_m in taken:
+    for middles_m, radius_m in occupied:
         yard.placer.take(middles_m, radius_m)
-    share = between(clutter.hidden_share or HIDDEN_SHARE, stream(site.seed, "option hidden_share").random())
-    placed = hide_piles(yard.placer, site.piles, share, site.seed)
-    placed += yard.place_machines(options.num_machinery)
-    placed += yard.place_bags(options.num_bags)
-    asked = len(placed)  # these stay, however many they are
+    fraction = interpolate(clutter.hidden_share or HIDDEN_FRACTION, stream(site.seed, "option hidden_share").random())
+    things = hide_piles(yard.placer, site.piles, fraction, site.seed)
+    things += yard.place_machines(options.num_machinery)
+    things += yard.place_bags(options.num_bags)
+    least = len(things)  # these stay, however many they are
     if clutter.clutter > 0:
         for kind in LINES:
-            placed += yard.lay(kind)
+            things += yard.lay(kind)
         for kind in HABITS:
-            if len(placed) < MAX_THINGS:
-                placed += yard.scatter(kind)
+            if len(things) < MAX_COUNT:
+                things += yard.scatter(kind)
     first = 1 + max((pile.number for pile in site.piles), default=0)
-    return tuple(replace(thing, number=first + place) for place, thing in enumerate(placed[: max(MAX_THINGS, asked)]))
+    return tuple(replace(thing, number=first + index) for index, thing in enumerate(things[: max(MAX_COUNT, least)]))
 
 
 def in_winter(things: tuple[Distractor, ...]) -> tuple[Distractor, ...]:
@@ -122,109 +113,109 @@ class _Yard:
     def __init__(self, site: PiledSite, clutter: ClutterOptions) -> None:
         self.placer = Placer(site)
         self._seed = site.seed
-        self._certain = None if clutter.confusers is None else frozenset(clutter.confusers)
-        self._share_factor = 1.0 if site.piles else EMPTY_FACTOR
+        self._requested_kinds = None if clutter.confusers is None else frozenset(clutter.confusers)
+        self._frequency_factor = 1.0 if site.piles else EMPTY_SCENE_FACTOR
         half_m = self.placer.half_m
-        self._size = (4 * half_m**2 / USUAL_AREA_M2) ** GROWTH
+        self._size = (4 * half_m**2 / USUAL_AREA_M2) ** AREA_EXPONENT
         draw = stream(site.seed, "clutter yard")
-        busy = between(BUSY, float(draw.random()))
-        self._amount = self._size * clutter.clutter * busy * self._share_factor  # factor for the usual numbers
+        busy = interpolate(DENSITY_FACTOR_RANGE, float(draw.random()))
+        self._amount = self._size * clutter.clutter * busy * self._frequency_factor  # factor for the usual numbers
         own = float(draw.random() * np.pi)
         self._heading = own if site.heading is None else site.heading
-        self._depots = (draw.random((2, 2)) * 2 - 1) * DEPOTS_WITHIN * half_m
+        self._depots = (draw.random((2, 2)) * 2 - 1) * DEPOT_EXTENT_FRACTION * half_m
         self._work: list[np.ndarray] = list(self._depots)
         self._roads = [way for way in site.layout.roads_m if len(way) > 1 and np.abs(way).min() < half_m]
 
-    def place_machines(self, given: int | None) -> list[Distractor]:
-        """The given number, or a random one; smaller machines where large ones do not fit."""
+    def place_machines(self, requested_count: int | None) -> list[Distractor]:
+        """Place the requested number, or a random one; smaller machines where large ones do not fit."""
         draw = stream(self._seed, "clutter machines")
-        usual = int(draw.random() * (MAX_MACHINES * min(self._size, 1.0) + 1))
-        wanted = usual if given is None else given
-        placed: list[Distractor] = []
-        for kind in draw.choice(len(MACHINES), wanted, p=MACHINE_SHARES):
+        usual = int(draw.random() * (MAX_MACHINE_COUNT * min(self._size, 1.0) + 1))
+        target_count = usual if requested_count is None else requested_count
+        machines: list[Distractor] = []
+        for kind in draw.choice(len(MACHINES), target_count, p=MACHINE_SHARES):
             numbers = (self._seed,) if isinstance(self._seed, int) else self._seed
-            own = stream((*numbers, len(placed)), "clutter machine")
-            share = float(own.random())
+            own = stream((*numbers, len(machines)), "clutter machine")
+            size = float(own.random())
             for smaller in MACHINES[kind:]:
                 habit = HABITS[smaller]
-                scale = between(habit.scales, share)
+                scale = interpolate(habit.scales, size)
                 found = self.placer.find(habit, scale, own)
-                if found is None and share > 0:
+                if found is None and size > 0:
                     scale = habit.scales[0]
                     found = self.placer.find(habit, scale, own)
                 if found is not None:
-                    self._add(stand(smaller, found, own, scale=scale), placed)
+                    self._add(stand(smaller, found, own, scale=scale), machines)
                     break
-        if given is not None:
-            require_all("--num-machinery", "machines", wanted, len(placed))
-        return placed
+        if requested_count is not None:
+            require_all("--num-machinery", "machines", target_count, len(machines))
+        return machines
 
-    def place_bags(self, given: int | None) -> list[Distractor]:
-        """The given number, or a random one, alone or side by side."""
+    def place_bags(self, requested_count: int | None) -> list[Distractor]:
+        """Place the requested number, or a random one, alone or side by side."""
         draw = stream(self._seed, "clutter bags")
-        usual = int(draw.random() * (MAX_BAGS * min(self._size, 1.0) + 1))
-        wanted = usual if given is None else given
-        placed = self._scattered(DistractorKind.BAG, wanted, draw)
-        if given is not None:
-            require_all("--num-bags", "bags", wanted, len(placed))
-        return placed
+        usual = int(draw.random() * (MAX_BAG_COUNT * min(self._size, 1.0) + 1))
+        target_count = usual if requested_count is None else requested_count
+        bags = self._scatter(DistractorKind.BAG, target_count, draw)
+        if requested_count is not None:
+            require_all("--num-bags", "bags", target_count, len(bags))
+        return bags
 
     def lay(self, kind: DistractorKind) -> list[Distractor]:
         """Lines of this kind, in scenes that have it: each bends a little from piece to piece."""
         name, width_m = LINES[kind]
         habit, draw = HABITS[kind], stream(self._seed, name)
         is_there, rounding = draw.random(2).tolist()
-        placed: list[Distractor] = []
-        if is_there >= self._share(kind, LINED_SHARE):
-            return placed
-        for _ in range(min(int(USUAL_LINES * self._amount + rounding), MAX_LINES)):
+        things: list[Distractor] = []
+        if is_there >= self._scene_fraction(kind, LINED_SCENE_FRACTION):
+            return things
+        for _ in range(min(int(MEAN_LINE_COUNT * self._amount + rounding), MAX_LINE_COUNT)):
             across, size, shape = draw.random(3).tolist()
             tint = habit.tints[int(draw.random() * len(habit.tints))]
             along = self._heading + (np.pi / 2 if across < 0.4 else 0.0) + 0.2 * float(draw.random() - 0.5)
             at = (draw.random(2) * 2 - 1) * self.placer.half_m
             shape_seed = int(shape * 2**31)
             pieces = []
-            for _ in range(PIECES[0] + int(size * (PIECES[1] - PIECES[0]))):
-                along += BEND * float(draw.random() * 2 - 1)
+            for _ in range(PIECE_COUNT_RANGE[0] + int(size * (PIECE_COUNT_RANGE[1] - PIECE_COUNT_RANGE[0]))):
+                along += MAX_BEND_RAD * float(draw.random() * 2 - 1)
                 forth = np.array([np.cos(along), np.sin(along)])
-                middle = at + forth * PIECE_M / 2
-                reach = middle + forth * np.linspace(-0.5, 0.5, 5)[:, None] * PIECE_M
+                middle = at + forth * PIECE_LENGTH_M / 2
+                reach = middle + forth * np.linspace(-0.5, 0.5, 5)[:, None] * PIECE_LENGTH_M
                 found = None
                 if self.placer.is_clear(reach, habit.from_pile_m, width_m):
-                    found = self.placer.seat(float(middle[0]), float(middle[1]), PIECE_M / 2, habit)
+                    found = self.placer.seat(float(middle[0]), float(middle[1]), PIECE_LENGTH_M / 2, habit)
                 if found is not None:
                     piece = stand(kind, found, draw, scale=1.0, turn=float(along), tint=tint)
                     pieces.append((replace(piece, shape_seed=shape_seed), reach))
-                at = at + forth * PIECE_M
+                at = at + forth * PIECE_LENGTH_M
             for piece, reach in pieces:
                 self.placer.take(reach, width_m - 0.3)
-                placed.append(piece)
-        return placed
+                things.append(piece)
+        return things
 
     def scatter(self, kind: DistractorKind) -> list[Distractor]:
         habit = HABITS[kind]
         draw = stream(self._seed, f"clutter {kind.value}")
         is_there, much, rounding = draw.random(3).tolist()
-        usual = min(habit.share * self._share_factor, 0.9)
-        if habit.usual == 0 or is_there >= self._share(kind, usual):
+        usual = min(habit.chance * self._frequency_factor, 0.9)
+        if habit.count == 0 or is_there >= self._scene_fraction(kind, usual):
             return []
-        wanted = habit.usual * self._amount * (0.2 + 2.2 * much * much)
-        return self._scattered(kind, int(wanted + rounding), draw)
+        target_count = habit.count * self._amount * (0.2 + 2.2 * much * much)
+        return self._scatter(kind, int(target_count + rounding), draw)
 
-    def _share(self, kind: DistractorKind, usual: float) -> float:
-        """Share of scenes that have this kind: all or none if --confusers names some."""
-        return usual if self._certain is None else float(kind in self._certain)
+    def _scene_fraction(self, kind: DistractorKind, usual: float) -> float:
+        """Fraction of scenes that have this kind: all or none if --confusers names some."""
+        return usual if self._requested_kinds is None else float(kind in self._requested_kinds)
 
-    def _scattered(self, kind: DistractorKind, wanted: int, draw: np.random.Generator) -> list[Distractor]:
+    def _scatter(self, kind: DistractorKind, target_count: int, draw: np.random.Generator) -> list[Distractor]:
         habit = HABITS[kind]
-        placed: list[Distractor] = []
+        things: list[Distractor] = []
         failed = 0
-        while len(placed) < wanted and failed < 6:
-            share, alike, many, turn = draw.random(4).tolist()
-            scale = between(habit.scales, share)
+        while len(things) < target_count and failed < 6:
+            size_roll, alike, many, turn = draw.random(4).tolist()
+            scale = interpolate(habit.scales, size_roll)
             tint = habit.tints[int(alike * len(habit.tints))] if alike < 0.5 else None
             near, spread_m, heading = self._anchor(habit, draw)
-            count = min(1 + int(many * many * habit.group), wanted - len(placed))
+            count = min(1 + int(many * many * habit.group), target_count - len(things))
             found = self.placer.find(habit, scale, draw, near, spread_m)
             if found is None:
                 failed += 1
@@ -233,48 +224,48 @@ class _Yard:
                 heading = self._heading
             own_turn = heading if heading is not None else float(turn * 2 * np.pi)
             first = np.array([found.x_m, found.y_m])
-            self._add(stand(kind, found, draw, scale=scale, turn=own_turn, tint=tint), placed)
+            self._add(stand(kind, found, draw, scale=scale, turn=own_turn, tint=tint), things)
             for member in range(1, count):
-                place, reach_m = first, 2.2 * habit.footprint_m * scale + 0.9
+                target, reach_m = first, 2.2 * habit.footprint_m * scale + 0.9
                 if habit.apart_m:
-                    place, reach_m = self._on_lattice(first, member, count, habit.apart_m), 0.4
+                    target, reach_m = self._on_lattice(first, member, count, habit.apart_m), 0.4
                 size = scale if habit.apart_m else scale * (0.9 + 0.2 * float(draw.random()))
                 size = float(np.clip(size, *habit.scales))
-                found = self.placer.find(habit, size, draw, place, reach_m)
+                found = self.placer.find(habit, size, draw, target, reach_m)
                 if found is not None:
                     jitter = float(draw.random() - 0.5) * (0.06 if habit.apart_m else 0.5)
-                    self._add(stand(kind, found, draw, scale=size, turn=own_turn + jitter, tint=tint), placed)
-        return placed
+                    self._add(stand(kind, found, draw, scale=size, turn=own_turn + jitter, tint=tint), things)
+        return things
 
-    def _add(self, thing: Distractor, placed: list[Distractor]) -> None:
-        placed.append(thing)
+    def _add(self, thing: Distractor, things: list[Distractor]) -> None:
+        things.append(thing)
         at = np.array([thing.x_m, thing.y_m])
         self.placer.take(at, HABITS[thing.kind].footprint_m * thing.scale)
         if thing.kind in MACHINES:
             self._work.append(at)
 
     def _on_lattice(self, first: np.ndarray, member: int, count: int, apart_m: float) -> np.ndarray:
-        """Place of a group's member on a lattice along the site's rows."""
+        """Position of a group's member on a lattice along the site's rows."""
         row, column = divmod(member, max(int(np.ceil(np.sqrt(count))), 3))
         forth = np.array([np.cos(self._heading), np.sin(self._heading)])
         return np.asarray(first + apart_m * (column * forth + row * np.array([-forth[1], forth[0]])))
 
     def _anchor(self, habit: Habit, draw: np.random.Generator) -> tuple[np.ndarray | None, float, float | None]:
-        """Where to look for a place: around a point, how far from it, and the direction to stand in, if any."""
+        """Where to look for a free position: around a point, how far from it, and the direction to stand in, if any."""
         luck, which, along, side = draw.random(4).tolist()
         half_m = self.placer.half_m
-        if habit.where is Where.DEPOT and luck < AT_DEPOT_SHARE:
+        if habit.where is Where.DEPOT and luck < DEPOT_PROBABILITY:
             depot = self._depots[int(which * len(self._depots))]
-            return depot, min(DEPOT_M, half_m), self._heading + (np.pi / 2 if side < 0.2 else 0.0)
+            return depot, min(DEPOT_RADIUS_M, half_m), self._heading + (np.pi / 2 if side < 0.2 else 0.0)
         if habit.where is Where.WORK and luck < 0.6:
-            return self._work[int(which * len(self._work))], min(WORK_M, half_m) + habit.footprint_m, None
+            return self._work[int(which * len(self._work))], min(WORK_RADIUS_M, half_m) + habit.footprint_m, None
         if habit.where is Where.ROAD and self._roads and luck < 0.8:
             way = self._roads[int(which * len(self._roads))]
-            place = along * (len(way) - 1.001)
-            start, end = way[int(place)], way[int(place) + 1]
+            position = along * (len(way) - 1.001)
+            start, end = way[int(position)], way[int(position) + 1]
             step = end - start
             turn = float(np.arctan2(step[1], step[0])) + (np.pi if side < 0.5 else 0.0)
-            return start + step * (place - int(place)), 2.0, turn
+            return start + step * (position - int(position)), 2.0, turn
         if habit.where is Where.EDGE and luck < 0.5:
             turn = which * 2 * np.pi
             way = np.array([np.cos(turn), np.sin(turn)])

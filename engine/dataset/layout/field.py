@@ -6,16 +6,16 @@ from dataclasses import dataclass, replace
 
 import numpy as np
 
-from engine.dataset.layout.field_plan import MIN_PITCH_M, Field, FieldOrder, plan_field
+from engine.dataset.layout.field_plan import MIN_PITCH_M, Field, FieldRequest, plan_field
 from engine.dataset.layout.rows_and_clusters import SiteLayout, Strip, lay_clusters, lay_rows
 from engine.dataset.layout.settling import OF_CLUSTERS, Settled
-from engine.dataset.layout.sight import ground_under, is_detail, is_in_picture, seen_m2, whole_sensor
+from engine.dataset.layout.sight import is_detail, is_in_picture, terrain_under, visible_m2, whole_sensor
 from engine.dataset.options import SceneOptions, option_name
 from engine.dataset.scene.camera import SiteCamera
 from engine.dataset.scene.description import Terrain
 from engine.dataset.scene.streams import Seed, stream
 from engine.errors import UsageError
-from engine.jobs.kit import Span, between, check_number, check_span, option, parse_span
+from engine.jobs.kit import Span, check_number, check_span, interpolate, option, parse_span
 
 ROAD_MARGIN_M = 25.0  # length of a road beyond what the cameras see
 EMPTY_SHARE = 0.1
@@ -28,7 +28,7 @@ _COUNTED = ("num_rows", "piles_per_row", *OF_CLUSTERS)
 """Options that fix the layout of recipe 1, which recipe 2 turns in any direction."""
 
 
-def as_layout(planned: Field, chosen: np.ndarray, covers: np.ndarray) -> SiteLayout:
+def to_layout(planned: Field, chosen: np.ndarray, covers: np.ndarray) -> SiteLayout:
     """The chosen piles of the field as strips, one per row, with the roads in sight. `covers`: of FieldOrder."""
     roads = []
     for road in planned.roads_m:
@@ -52,7 +52,7 @@ def as_layout(planned: Field, chosen: np.ndarray, covers: np.ndarray) -> SiteLay
     return SiteLayout(strips=strips, roads_m=tuple(roads))
 
 
-def turned(layout: SiteLayout, angle: float) -> SiteLayout:
+def rotate_layout(layout: SiteLayout, angle: float) -> SiteLayout:
     """Turn a layout around the origin, counter-clockwise."""
     cos, sin = np.cos(angle), np.sin(angle)
 
@@ -97,24 +97,24 @@ def lay_field(
     seed: Seed,
     *,
     min_pitch_m: float = MIN_PITCH_M,
-    shown: tuple[SiteCamera, ...] | None = None,
+    views: tuple[SiteCamera, ...] | None = None,
 ) -> SiteLayout:
-    """Lines of piles over the ground that the cameras see, `min_pitch_m` apart. UsageError for options that exclude one
-    another. `shown`: the cameras with all that their lens may show."""
+    """Lay lines of piles over the ground that the cameras see, `min_pitch_m` apart. UsageError for options that exclude
+    one another. `views`: the cameras with all that their lens may show."""
     counted = [name for name in _COUNTED if getattr(options, name) is not None]
     if counted and field.piles is not None:
         raise UsageError(f"--piles: {option_name(counted[0])} fixes the number of piles already; leave one of them out")
     default = 0.0 if counted else EMPTY_SHARE
-    share = default if field.empty_share is None else field.empty_share
-    is_empty = bool(stream(seed, "field empty").random() < share)
+    empty_fraction = default if field.empty_share is None else field.empty_share
+    is_empty = bool(stream(seed, "field empty").random() < empty_fraction)
     if counted:
         laid = lay_clusters(settled, terrain, seed) if settled.use_clusters else lay_rows(settled, seed)
-        laid = turned(laid, float(stream(seed, "field turn").uniform(0, 2 * np.pi)))
+        laid = rotate_layout(laid, float(stream(seed, "field turn").uniform(0, 2 * np.pi)))
         return replace(laid, strips=()) if is_empty else laid
-    wanted = _wanted(field, seed)
+    target_count = _target_count(field, seed)
     fullest = tuple(whole_sensor(camera) for camera in cameras)
-    order = FieldOrder(
-        wanted=wanted,
+    order = FieldRequest(
+        target_count=target_count,
         cameras=fullest,
         terrain=terrain,
         seed=seed,
@@ -123,39 +123,39 @@ def lay_field(
         use_clusters=options.use_clusters,
     )
     planned = plan_field(order)
-    if field.piles is not None and planned.shown < field.piles[0] and not is_empty:
+    if field.piles is not None and planned.visible_piles < field.piles[0] and not is_empty:
         raise UsageError(
-            f"--piles {field.piles[0]:g}: {planned.shown:.0f} piles fit in a picture of {seen_m2(fullest[0]):.0f} m2"
-            " with this plan; give fewer, or a greater --altitude"
+            f"--piles {field.piles[0]:g}: {planned.visible_piles:.0f} piles fit in a picture of "
+            f"{visible_m2(fullest[0]):.0f} m2 with this plan; give fewer, or a greater --altitude"
         )
     if is_detail(cameras[0]) and len(planned.points_m):
         planned = planned.shifted(_onto_window(planned, cameras[0], order))
-    laid = as_layout(planned, _near(planned, shown or cameras, terrain), order.covers)
-    return replace(laid, strips=()) if is_empty or wanted == 0 else laid
+    laid = to_layout(planned, _near(planned, views or cameras, terrain), order.covers)
+    return replace(laid, strips=()) if is_empty or target_count == 0 else laid
 
 
-def _wanted(field: FieldOptions, seed: Seed) -> int:
-    share = float(stream(seed, "field piles").random())
+def _target_count(field: FieldOptions, seed: Seed) -> int:
+    roll = float(stream(seed, "field piles").random())
     if field.piles is None:
-        return round(between(PILES, share**PILES_SKEW))
+        return round(interpolate(PILES, roll**PILES_SKEW))
     low, high = field.piles
-    return min(int(low + (high - low + 1) * share), int(high))
+    return min(int(low + (high - low + 1) * roll), int(high))
 
 
-def _onto_window(planned: Field, camera: SiteCamera, order: FieldOrder) -> np.ndarray:
-    """(2,) metres from a random pile of the full picture to a random place in the window."""
+def _onto_window(planned: Field, camera: SiteCamera, order: FieldRequest) -> np.ndarray:
+    """(2,) metres from a random pile of the full picture to a random point in the window."""
     which, column, row = stream(order.seed, "field window").random(3)
     points = planned.points_m
-    shown = np.flatnonzero(is_in_picture(order.cameras[0], order.terrain.grounded(points)))
-    chosen = shown[int(which * len(shown))] if len(shown) else int(which * len(points))
+    visible = np.flatnonzero(is_in_picture(order.cameras[0], order.terrain.on_surface(points)))
+    chosen = visible[int(which * len(visible))] if len(visible) else int(which * len(points))
     inner = EDGE_SHARE + (1 - 2 * EDGE_SHARE) * np.array([column, row])
     pixel = (float(inner[0] * camera.width_px), float(inner[1] * camera.height_px))
-    return np.asarray(ground_under(camera, pixel, order.terrain) - points[chosen])
+    return np.asarray(terrain_under(camera, pixel, order.terrain) - points[chosen])
 
 
 def _near(planned: Field, cameras: tuple[SiteCamera, ...], terrain: Terrain) -> np.ndarray:
     """(n,) bool: True for piles in or near one of the pictures."""
-    grounded = terrain.grounded(planned.points_m)
+    grounded = terrain.on_surface(planned.points_m)
     near = np.zeros(len(grounded), bool)
     for camera in cameras:
         near |= is_in_picture(camera, grounded, MARGIN_M)

@@ -7,17 +7,17 @@ from enum import StrEnum
 
 import numpy as np
 
-from engine.dataset.layout.shares import pick
-from engine.dataset.layout.sight import MAX_REACH_M, corners_of_views, is_in_picture, seen_m2
+from engine.dataset.layout.sight import MAX_REACH_M, corners_of_views, is_in_picture, visible_m2
+from engine.dataset.layout.weights import pick
 from engine.dataset.scene.camera import SiteCamera
 from engine.dataset.scene.description import Terrain
 from engine.dataset.scene.streams import Seed, stream
 
 MIN_PITCH_M = 1.15  # minimum distance of two piles; machines that set piles work at 1.2 m and more
 MAX_SLANT = 0.5  # maximum slope of a bent row against a straight one. Rows come closer by its cosine.
-BENT_SHARE = float(np.cos(np.arctan(MAX_SLANT))) * 0.999  # distance of two piles by their planned one, at least
+MIN_BENT_RATIO = float(np.cos(np.arctan(MAX_SLANT))) * 0.999  # distance of two piles by their planned one, at least
 COVERED = (0.45, 0.95)  # share of the picture that the built blocks take up, if the number of piles allows it
-DENSER = 0.85  # factor for all distances until the wanted number fits
+DENSER = 0.85  # factor for all distances until the target number fits
 MAX_TRIES = 16
 MAX_MISSING = 0.08
 GAP_SHARE = 0.12  # share of rows with a gap of GAP_PILES piles
@@ -41,7 +41,7 @@ BARE = {FieldStyle.TABLES: 0.4, FieldStyle.BLOCKS: 0.12}  # share of blocks that
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Bend:
-    """v + curve * u^2 / 2 + wave_m * sin(2 pi u / length_m + phase)."""
+    """Bends a row: v + curve * u^2 / 2 + wave_m * sin(2 pi u / length_m + phase)."""
 
     curve: float = 0.0
     wave_m: float = 0.0
@@ -87,7 +87,7 @@ class Plots:
     turns: np.ndarray  # (n,) direction of the pile's row against u, radians
     blocks: np.ndarray  # (n,) int
     rows: np.ndarray  # (n,) int, unique over all blocks
-    columns: np.ndarray  # (n,) int, place in its row
+    columns: np.ndarray  # (n,) int, index in its row
     order: np.ndarray  # (n,) float: when it is built; the lower the earlier
     roads: tuple[np.ndarray, ...]  # (k, 2) each
 
@@ -102,7 +102,7 @@ class _Block:
 
 def plot(pattern: Pattern, reach_m: float, draw: np.random.Generator) -> Plots:
     """Fill the square of 2 * reach_m with blocks."""
-    blocks, roads = _shelves(pattern, reach_m, draw)
+    blocks, roads = _partition(pattern, reach_m, draw)
     # Thick piles need so much room that all blocks in a picture might stay bare.
     bare_share = BARE.get(pattern.style, 0.0) if pattern.min_pitch_m == MIN_PITCH_M else 0.0
     bare = draw.random(len(blocks)) < bare_share
@@ -126,17 +126,11 @@ def plot(pattern: Pattern, reach_m: float, draw: np.random.Generator) -> Plots:
         next_row += rows
     points, turns, numbers, rows_, columns_, orders = (np.concatenate(each) for each in zip(*parts, strict=True))
     return Plots(
-        points=points,
-        turns=turns,
-        blocks=numbers,
-        rows=rows_,
-        columns=columns_,
-        order=orders,
-        roads=tuple(roads),
+        points=points, turns=turns, blocks=numbers, rows=rows_, columns=columns_, order=orders, roads=tuple(roads)
     )
 
 
-def _shelves(pattern: Pattern, reach_m: float, draw: np.random.Generator) -> tuple[list[_Block], list[np.ndarray]]:
+def _partition(pattern: Pattern, reach_m: float, draw: np.random.Generator) -> tuple[list[_Block], list[np.ndarray]]:
     """Rectangles with a road's width between them, and the centre lines of these roads."""
     is_long = pattern.style in (FieldStyle.ROWS, FieldStyle.CONTOURS)
     blocks: list[_Block] = []
@@ -191,12 +185,12 @@ def _line(begin: tuple[float, float], end: tuple[float, float], step_m: float = 
 
 
 def far_apart(points: np.ndarray, least_m: float) -> np.ndarray:
-    """(n,) bool: True for points that are at least `least_m` from all kept points before them."""
-    kept = np.ones(len(points), bool)
+    """(n,) bool: True for points that are at least `least_m` from all such points before them."""
+    is_used = np.ones(len(points), bool)
     for first, second in close_pairs(points, least_m).tolist():
-        if kept[first]:
-            kept[second] = False
-    return kept
+        if is_used[first]:
+            is_used[second] = False
+    return is_used
 
 
 def close_pairs(points: np.ndarray, within_m: float) -> np.ndarray:
@@ -217,11 +211,8 @@ def close_pairs(points: np.ndarray, within_m: float) -> np.ndarray:
 
 
 STYLES = (
-    (FieldStyle.ROWS, 0.22),
-    (FieldStyle.BLOCKS, 0.28),
-    (FieldStyle.CONTOURS, 0.15),
-    (FieldStyle.TABLES, 0.25),
-    (FieldStyle.RAFT, 0.10),
+    *((FieldStyle.ROWS, 0.22), (FieldStyle.BLOCKS, 0.28), (FieldStyle.CONTOURS, 0.15)),
+    *((FieldStyle.TABLES, 0.25), (FieldStyle.RAFT, 0.10)),
 )
 IN_ROWS = tuple(entry for entry in STYLES if entry[0] is not FieldStyle.TABLES)
 
@@ -234,7 +225,7 @@ class Field:
     rows: np.ndarray  # (n,) int, unique over all blocks
     columns: np.ndarray  # (n,) int
     roads_m: tuple[np.ndarray, ...]
-    shown: float  # piles per full picture, mean over the cameras
+    visible_piles: float  # piles per full picture, mean over the cameras
 
     def shifted(self, by_m: np.ndarray) -> "Field":
         return replace(
@@ -245,8 +236,8 @@ class Field:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
-class FieldOrder:
-    wanted: int  # piles that the cameras show, on average
+class FieldRequest:
+    target_count: int  # piles that the cameras show, on average
     cameras: tuple[SiteCamera, ...]
     terrain: Terrain
     seed: Seed
@@ -275,8 +266,8 @@ class _Course:
         return np.asarray(np.round(self.middle + straight[:, :1] * forth + v[:, None] * aside, 4))
 
 
-def plan_field(order: FieldOrder) -> Field:
-    """Plan a field around what the cameras see, and build it until they show the wanted piles on average."""
+def plan_field(order: FieldRequest) -> Field:
+    """Plan a field around what the cameras see, and build it until they show the target number of piles on average."""
     low, high = order.covers
     reach_m = min(float(np.hypot(*(high - low))) / 2 * 1.1 + 10, MAX_REACH_M)
     pattern = pattern_of(order)
@@ -286,17 +277,17 @@ def plan_field(order: FieldOrder) -> Field:
         plots = plot(pattern, reach_m, stream(order.seed, "field plots"))
         built = _build(order, plots, pattern, course)
         denser = pattern.scaled(DENSER, keeps_across=order.row_spacing is not None)
-        if built.shown >= order.wanted or denser == pattern:
+        if built.visible_piles >= order.target_count or denser == pattern:
             break
         pattern = denser
     assert built is not None
     return built
 
 
-def pattern_of(order: FieldOrder) -> Pattern:
-    """Style and distances, close enough for the wanted number on the ground that the cameras see."""
+def pattern_of(order: FieldRequest) -> Pattern:
+    """Style and distances, close enough for the target number on the ground that the cameras see."""
     keeps_across = order.row_spacing is not None
-    seen = float(np.mean([seen_m2(camera) for camera in order.cameras]))
+    seen = float(np.mean([visible_m2(camera) for camera in order.cameras]))
     style_roll, gap, *sizes = stream(order.seed, "field pattern").random(8).tolist()
     styles = STYLES if order.use_clusters is None else IN_ROWS
     style = FieldStyle.TABLES if order.use_clusters else FieldStyle(pick(styles, style_roll))
@@ -319,14 +310,14 @@ def pattern_of(order: FieldOrder) -> Pattern:
         is_staggered=sizes[4] < (0.5 if style is FieldStyle.RAFT else 0.12),
         min_pitch_m=order.min_pitch_m,
     ).scaled(1.0, keeps_across=keeps_across)
-    largest = seen * (COVERED[0] + (COVERED[1] - COVERED[0]) * gap) / max(order.wanted, 1)
+    largest = seen * (COVERED[0] + (COVERED[1] - COVERED[0]) * gap) / max(order.target_count, 1)
     if pattern.cell_m2 <= largest:
         return pattern
     power = 1.0 if keeps_across else 0.5  # only the distance in the row may change
     return pattern.scaled((largest / pattern.cell_m2) ** power, keeps_across=keeps_across)
 
 
-def _course(order: FieldOrder, style: FieldStyle, middle: np.ndarray, reach_m: float) -> _Course:
+def _course(order: FieldRequest, style: FieldStyle, middle: np.ndarray, reach_m: float) -> _Course:
     turn, bow, wave, length, phase, is_wavy = stream(order.seed, "field course").random(6).tolist()
     heading = turn * 2 * np.pi
     if style is not FieldStyle.CONTOURS:
@@ -365,39 +356,39 @@ def _contour(terrain: Terrain, middle: np.ndarray, half_m: float) -> tuple[float
     return float(np.arctan2(along[1], along[0])), second / slope
 
 
-def _build(order: FieldOrder, plots: Plots, pattern: Pattern, course: _Course) -> Field:
+def _build(order: FieldRequest, plots: Plots, pattern: Pattern, course: _Course) -> Field:
     first = np.argsort(plots.order, kind="stable")
     first = first[_is_present(plots, order.seed)[first]]
     test_points = _test_piles(order)
     tests = len(test_points)
     points = np.concatenate([test_points, course.world(plots.points[first])])
-    grounded = order.terrain.grounded(points)
+    grounded = order.terrain.on_surface(points)
     weight = np.mean([is_in_picture(camera, grounded) for camera in order.cameras], axis=0)
-    kept, shown = _until(points, weight, order.wanted, pattern.min_pitch_m * BENT_SHARE)
+    chosen, visible_piles = _first_piles(points, weight, order.target_count, pattern.min_pitch_m * MIN_BENT_RATIO)
 
-    def of_kept(values: np.ndarray, of_tests: np.ndarray) -> np.ndarray:
-        found: np.ndarray = np.concatenate([of_tests, values[first]])[kept]
+    def select(values: np.ndarray, of_tests: np.ndarray) -> np.ndarray:
+        found: np.ndarray = np.concatenate([of_tests, values[first]])[chosen]
         return found
 
     turns = plots.turns + np.arctan(course.bend.slant(plots.points[:, 0]))
     return Field(
-        points_m=points[kept],
-        headings=course.heading + of_kept(turns, np.zeros(tests)),
-        blocks=of_kept(plots.blocks, np.full(tests, OTHER_BLOCK)),
-        rows=of_kept(plots.rows, np.arange(tests) - tests),
-        columns=of_kept(plots.columns, np.zeros(tests, int)),
+        points_m=points[chosen],
+        headings=course.heading + select(turns, np.zeros(tests)),
+        blocks=select(plots.blocks, np.full(tests, OTHER_BLOCK)),
+        rows=select(plots.rows, np.arange(tests) - tests),
+        columns=select(plots.columns, np.zeros(tests, int)),
         roads_m=tuple(course.world(road) for road in plots.roads),
-        shown=shown,
+        visible_piles=visible_piles,
     )
 
 
-def _until(points: np.ndarray, weight: np.ndarray, wanted: int, apart_m: float) -> tuple[np.ndarray, float]:
-    """Indices of the piles to build, in order and `apart_m` apart, until they weigh `wanted`; and the weight."""
-    ahead = np.searchsorted(np.cumsum(weight), wanted * 1.1 + 5, side="right") + 1
+def _first_piles(points: np.ndarray, weight: np.ndarray, target_count: int, apart_m: float) -> tuple[np.ndarray, float]:
+    """Indices of the piles to build, in order and `apart_m` apart, until they weigh `target_count`; and the weight."""
+    ahead = np.searchsorted(np.cumsum(weight), target_count * 1.1 + 5, side="right") + 1
     while True:
         some = np.flatnonzero(far_apart(points[:ahead], apart_m))
         total = np.cumsum(weight[some])
-        reached = np.flatnonzero(total >= wanted - 1e-9)
+        reached = np.flatnonzero(total >= target_count - 1e-9)
         if len(reached):
             end = int(reached[0]) + 1
             return some[:end], float(total[end - 1])
@@ -409,8 +400,8 @@ def _until(points: np.ndarray, weight: np.ndarray, wanted: int, apart_m: float) 
 def _is_present(plots: Plots, seed: Seed) -> np.ndarray:
     """(n,) bool: False for piles that are missing one by one, and in gaps of a row."""
     draw = stream(seed, "field missing")
-    share = MAX_MISSING * draw.random() ** 2
-    present: np.ndarray = draw.random(len(plots.rows)) >= share
+    missing_fraction = MAX_MISSING * draw.random() ** 2
+    present: np.ndarray = draw.random(len(plots.rows)) >= missing_fraction
     rows = int(plots.rows.max(initial=-1)) + 1
     longest = np.zeros(rows, int)
     np.maximum.at(longest, plots.rows, plots.columns)
@@ -422,9 +413,9 @@ def _is_present(plots: Plots, seed: Seed) -> np.ndarray:
     return present
 
 
-def _test_piles(order: FieldOrder) -> np.ndarray:
+def _test_piles(order: FieldRequest) -> np.ndarray:
     """(k, 2) single piles anywhere, set before the others to test the ground; often none."""
     draw = stream(order.seed, "field tests")
-    count = min(max(int(2 * MAX_TEST_PILES * draw.random()) - MAX_TEST_PILES + 1, 0), order.wanted // 4)
+    count = min(max(int(2 * MAX_TEST_PILES * draw.random()) - MAX_TEST_PILES + 1, 0), order.target_count // 4)
     low, high = order.covers
     return np.asarray(np.round(low + (high - low) * draw.random((MAX_TEST_PILES, 2))[:count], 4))

@@ -1,7 +1,8 @@
 """How each kind of thing occurs on a site: how often, how large, in which colours, alone or in groups, where."""
 
-from dataclasses import KW_ONLY, dataclass
+from dataclasses import dataclass
 from enum import StrEnum
+from functools import partial
 
 from engine.dataset.scene.things import DistractorKind as Kind
 
@@ -61,17 +62,16 @@ class Where(StrEnum):
     WORK = "work"  # near machines and depots
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Habit:
-    """How a kind occurs. The first six are the columns of HABITS."""
+    """How often a kind of thing occurs on a site, how large, in which colours, and where."""
 
     footprint_m: float  # radius at scale 1, for any rotation and shape
-    usual: float = 0.0  # mean number in a picture of USUAL_AREA_M2, in scenes that have this kind
-    share: float = 0.0  # share of the scenes with piles that have this kind
+    count: float = 0.0  # mean number in a picture of USUAL_AREA_M2, in scenes that have this kind
+    chance: float = 0.0  # probability that a scene with piles has this kind
     group: int = 1  # largest number of a group
     scales: tuple[float, float] = (0.85, 1.0)
     tints: tuple[Tint, ...] = NEUTRAL
-    _: KW_ONLY
     apart_m: float = 0.0  # distance of a group's members on a lattice; 0: close together
     from_pile_m: float = 1.0  # least distance from its footprint to a pile's axis: more for what leans over in pictures
     max_slope: float = 0.3
@@ -81,55 +81,65 @@ class Habit:
     where: Where = Where.ANYWHERE
 
 
+at_depot = partial(Habit, where=Where.DEPOT)
+on_road = partial(Habit, where=Where.ROAD, max_slope=0.2)
+at_edge = partial(Habit, where=Where.EDGE, max_slope=0.9, is_upright=True)
+near_work = partial(Habit, where=Where.WORK)
+flat = partial(Habit, is_flat=True)
+upright = partial(Habit, is_upright=True)
 HABITS: dict[Kind, Habit] = {
-    Kind.EXCAVATOR: Habit(5.0, 0, 0, 1, (0.55, 1.0), YELLOWS),
-    Kind.RIG: Habit(4.2, 0, 0, 1, (0.8, 1.1), YELLOWS, from_pile_m=1.5),
-    Kind.LOADER: Habit(4.0, 0, 0, 1, (0.7, 1.0), YELLOWS),
-    Kind.ROLLER: Habit(3.2, 0, 0, 1, (0.7, 1.0), YELLOWS),
-    Kind.BAG: Habit(0.6, 0, 0, 4, (0.85, 1.0), BAGS),
-    Kind.TREE: Habit(
-        2.0, 14, 0.3, 5, (0.6, 1.6), LEAVES, from_pile_m=2.5, max_slope=0.9, is_upright=True, where=Where.EDGE
-    ),
-    Kind.BARE_TREE: Habit(
-        2.0, 8, 0.2, 3, (0.6, 1.5), NEUTRAL, from_pile_m=2.5, max_slope=0.9, is_upright=True, where=Where.EDGE
-    ),
-    Kind.TRUCK: Habit(4.25, 2, 0.3, 1, (0.85, 1.0), CAR_PAINTS, from_pile_m=2.0, max_slope=0.2, where=Where.ROAD),
-    Kind.CONTAINER: Habit(
-        3.4, 2, 0.25, 3, (0.98, 1.0), CABIN_PAINTS, from_pile_m=2.0, max_slope=0.15, where=Where.DEPOT
-    ),
-    Kind.HUT: Habit(3.5, 1.5, 0.2, 1, (0.8, 1.0), CABIN_PAINTS, from_pile_m=2.0, max_slope=0.15, where=Where.DEPOT),
-    Kind.PILE_STACK: Habit(3.4, 3, 0.35, 3, (0.85, 1.0), CONCRETES, max_slope=0.2, where=Where.DEPOT),
-    Kind.TABLE: Habit(2.7, 6, 0.2, 5, (1.0, 1.0), NEUTRAL, apart_m=4.65, from_pile_m=1.5, max_slope=0.2, lift_m=0.8),
-    Kind.VAN: Habit(2.95, 2, 0.25, 1, (0.85, 1.0), CAR_PAINTS, from_pile_m=1.5, max_slope=0.2, where=Where.ROAD),
-    Kind.PICKUP: Habit(2.85, 3, 0.35, 1, (0.85, 1.0), CAR_PAINTS, from_pile_m=1.5, max_slope=0.2, where=Where.ROAD),
-    Kind.CAR: Habit(2.5, 3, 0.3, 3, (0.85, 1.0), CAR_PAINTS, from_pile_m=1.3, max_slope=0.2, where=Where.ROAD),
-    Kind.REBAR: Habit(3.2, 4, 0.4, 2, (0.6, 1.0), NEUTRAL, where=Where.DEPOT),
-    Kind.LYING_PILE: Habit(3.4, 9, 0.45, 4, (0.7, 1.0), CONCRETES),
-    Kind.STEEL_TUBES: Habit(1.8, 5, 0.3, 3, (0.8, 1.2), NEUTRAL, where=Where.DEPOT),
-    Kind.FORMWORK: Habit(1.8, 4, 0.2, 2, (0.85, 1.0), PLYWOOD, where=Where.DEPOT),
-    Kind.MODULE_PALLET: Habit(1.4, 10, 0.25, 6, (0.95, 1.0), PALLETS, where=Where.DEPOT),
-    Kind.PUDDLE: Habit(1.25, 16, 0.3, 4, (0.25, 1.5), WATERS, max_slope=0.08, is_flat=True),
-    Kind.CABLE_DRUM: Habit(0.85, 7, 0.35, 4, (0.45, 1.4), BOARDS, from_pile_m=1.2, where=Where.DEPOT),
-    Kind.TOILET: Habit(0.85, 2, 0.25, 2, (0.95, 1.0), CABIN_PAINTS, from_pile_m=2.0, max_slope=0.1, where=Where.WORK),
-    Kind.RING: Habit(0.62, 12, 0.4, 5, (0.35, 1.5), CONCRETES, from_pile_m=1.2),
-    Kind.BOARDS: Habit(0.95, 10, 0.3, 3, (0.85, 1.0), BOARDS, lift_m=-0.012, where=Where.WORK),
-    Kind.COVER: Habit(0.82, 6, 0.2, 1, (0.8, 1.4), TARPAULINS, lift_m=0.4, where=Where.DEPOT),
-    Kind.HOLE: Habit(0.8, 30, 0.4, 9, (0.6, 1.5), NEUTRAL, apart_m=3.8, max_slope=0.15, is_flat=True),
-    Kind.PAD: Habit(0.64, 16, 0.35, 6, (0.5, 1.25), CONCRETES, apart_m=3.8, max_slope=0.2, is_flat=True),
-    Kind.HEAP: Habit(0.66, 22, 0.45, 6, (0.5, 2.2), GRAVELS),
-    Kind.TYRE: Habit(0.7, 12, 0.35, 5, (0.8, 1.2), SITE_PAINTS),
-    Kind.CUT_OFF: Habit(0.75, 20, 0.4, 5, (0.8, 1.1), CONCRETES),
-    Kind.DEBRIS: Habit(0.8, 25, 0.7, 3, (0.5, 1.0), CONCRETES),
-    Kind.BUSH: Habit(0.63, 45, 0.45, 8, (0.4, 2.2), LEAVES, max_slope=0.9, is_upright=True, where=Where.EDGE),
-    Kind.LID: Habit(0.6, 9, 0.3, 3, (0.5, 1.1), SITE_PAINTS, max_slope=0.15, is_flat=True),
-    Kind.BARREL: Habit(0.55, 16, 0.4, 6, (0.7, 1.1), SITE_PAINTS),
-    Kind.STUMP: Habit(0.45, 14, 0.25, 4, (0.6, 1.6), NEUTRAL, is_upright=True),
-    Kind.PERSON: Habit(0.72, 9, 0.5, 4, (0.93, 1.05), VESTS, is_upright=True, where=Where.WORK),
-    Kind.FLAG: Habit(0.36, 16, 0.25, 8, (0.85, 1.0), SITE_PAINTS, apart_m=3.0, is_upright=True),
-    Kind.BUCKET: Habit(0.26, 16, 0.4, 4, (0.75, 1.25), SITE_PAINTS, where=Where.WORK),
-    Kind.STAKE: Habit(0.15, 45, 0.35, 14, (0.85, 1.0), SITE_PAINTS, apart_m=3.6, is_upright=True),
+    Kind.EXCAVATOR: Habit(footprint_m=5.0, scales=(0.55, 1.0), tints=YELLOWS),
+    Kind.RIG: Habit(footprint_m=4.2, scales=(0.8, 1.1), tints=YELLOWS, from_pile_m=1.5),
+    Kind.LOADER: Habit(footprint_m=4.0, scales=(0.7, 1.0), tints=YELLOWS),
+    Kind.ROLLER: Habit(footprint_m=3.2, scales=(0.7, 1.0), tints=YELLOWS),
+    Kind.BAG: Habit(footprint_m=0.6, group=4, tints=BAGS),
+    Kind.TREE: at_edge(footprint_m=2.0, count=14, chance=0.3, group=5, scales=(0.6, 1.6), tints=LEAVES,
+        from_pile_m=2.5),
+    Kind.BARE_TREE: at_edge(footprint_m=2.0, count=8, chance=0.2, group=3, scales=(0.6, 1.5), from_pile_m=2.5),
+    Kind.TRUCK: on_road(footprint_m=4.25, count=2, chance=0.3, tints=CAR_PAINTS, from_pile_m=2.0),
+    Kind.CONTAINER: at_depot(footprint_m=3.4, count=2, chance=0.25, group=3, scales=(0.98, 1.0), tints=CABIN_PAINTS,
+        from_pile_m=2.0, max_slope=0.15),
+    Kind.HUT: at_depot(footprint_m=3.5, count=1.5, chance=0.2, scales=(0.8, 1.0), tints=CABIN_PAINTS, from_pile_m=2.0,
+        max_slope=0.15),
+    Kind.PILE_STACK: at_depot(footprint_m=3.4, count=3, chance=0.35, group=3, tints=CONCRETES, max_slope=0.2),
+    Kind.TABLE: Habit(footprint_m=2.7, count=6, chance=0.2, group=5, scales=(1.0, 1.0), apart_m=4.65, from_pile_m=1.5,
+        max_slope=0.2, lift_m=0.8),
+    Kind.VAN: on_road(footprint_m=2.95, count=2, chance=0.25, tints=CAR_PAINTS, from_pile_m=1.5),
+    Kind.PICKUP: on_road(footprint_m=2.85, count=3, chance=0.35, tints=CAR_PAINTS, from_pile_m=1.5),
+    Kind.CAR: on_road(footprint_m=2.5, count=3, chance=0.3, group=3, tints=CAR_PAINTS, from_pile_m=1.3),
+    Kind.REBAR: at_depot(footprint_m=3.2, count=4, chance=0.4, group=2, scales=(0.6, 1.0)),
+    Kind.LYING_PILE: Habit(footprint_m=3.4, count=9, chance=0.45, group=4, scales=(0.7, 1.0), tints=CONCRETES),
+    Kind.STEEL_TUBES: at_depot(footprint_m=1.8, count=5, chance=0.3, group=3, scales=(0.8, 1.2)),
+    Kind.FORMWORK: at_depot(footprint_m=1.8, count=4, chance=0.2, group=2, tints=PLYWOOD),
+    Kind.MODULE_PALLET: at_depot(footprint_m=1.4, count=10, chance=0.25, group=6, scales=(0.95, 1.0), tints=PALLETS),
+    Kind.PUDDLE: flat(footprint_m=1.25, count=16, chance=0.3, group=4, scales=(0.25, 1.5), tints=WATERS,
+        max_slope=0.08),
+    Kind.CABLE_DRUM: at_depot(footprint_m=0.85, count=7, chance=0.35, group=4, scales=(0.45, 1.4), tints=BOARDS,
+        from_pile_m=1.2),
+    Kind.TOILET: near_work(footprint_m=0.85, count=2, chance=0.25, group=2, scales=(0.95, 1.0), tints=CABIN_PAINTS,
+        from_pile_m=2.0, max_slope=0.1),
+    Kind.RING: Habit(footprint_m=0.62, count=12, chance=0.4, group=5, scales=(0.35, 1.5), tints=CONCRETES,
+        from_pile_m=1.2),
+    Kind.BOARDS: near_work(footprint_m=0.95, count=10, chance=0.3, group=3, tints=BOARDS, lift_m=-0.012),
+    Kind.COVER: at_depot(footprint_m=0.82, count=6, chance=0.2, scales=(0.8, 1.4), tints=TARPAULINS, lift_m=0.4),
+    Kind.HOLE: flat(footprint_m=0.8, count=30, chance=0.4, group=9, scales=(0.6, 1.5), apart_m=3.8, max_slope=0.15),
+    Kind.PAD: flat(footprint_m=0.64, count=16, chance=0.35, group=6, scales=(0.5, 1.25), tints=CONCRETES, apart_m=3.8,
+        max_slope=0.2),
+    Kind.HEAP: Habit(footprint_m=0.66, count=22, chance=0.45, group=6, scales=(0.5, 2.2), tints=GRAVELS),
+    Kind.TYRE: Habit(footprint_m=0.7, count=12, chance=0.35, group=5, scales=(0.8, 1.2), tints=SITE_PAINTS),
+    Kind.CUT_OFF: Habit(footprint_m=0.75, count=20, chance=0.4, group=5, scales=(0.8, 1.1), tints=CONCRETES),
+    Kind.DEBRIS: Habit(footprint_m=0.8, count=25, chance=0.7, group=3, scales=(0.5, 1.0), tints=CONCRETES),
+    Kind.BUSH: at_edge(footprint_m=0.63, count=45, chance=0.45, group=8, scales=(0.4, 2.2), tints=LEAVES),
+    Kind.LID: flat(footprint_m=0.6, count=9, chance=0.3, group=3, scales=(0.5, 1.1), tints=SITE_PAINTS, max_slope=0.15),
+    Kind.BARREL: Habit(footprint_m=0.55, count=16, chance=0.4, group=6, scales=(0.7, 1.1), tints=SITE_PAINTS),
+    Kind.STUMP: upright(footprint_m=0.45, count=14, chance=0.25, group=4, scales=(0.6, 1.6)),
+    Kind.PERSON: near_work(footprint_m=0.72, count=9, chance=0.5, group=4, scales=(0.93, 1.05), tints=VESTS,
+        is_upright=True),
+    Kind.FLAG: upright(footprint_m=0.36, count=16, chance=0.25, group=8, tints=SITE_PAINTS, apart_m=3.0),
+    Kind.BUCKET: near_work(footprint_m=0.26, count=16, chance=0.4, group=4, scales=(0.75, 1.25), tints=SITE_PAINTS),
+    Kind.STAKE: upright(footprint_m=0.15, count=45, chance=0.35, group=14, tints=SITE_PAINTS, apart_m=3.6),
     # Pieces of lines, not scattered.
-    Kind.FENCE: Habit(1.65, tints=CABIN_PAINTS, from_pile_m=1.1, max_slope=0.45),
-    Kind.TRENCH: Habit(2.2, from_pile_m=2.0, max_slope=0.2, is_flat=True),
-}
-"""From the largest to the smallest, which is the order of placing."""
+    Kind.FENCE: Habit(footprint_m=1.65, tints=CABIN_PAINTS, from_pile_m=1.1, max_slope=0.45),
+    Kind.TRENCH: flat(footprint_m=2.2, from_pile_m=2.0, max_slope=0.2),
+}  # fmt: skip
+"""All kinds, from the largest to the smallest, which is the order of placing."""

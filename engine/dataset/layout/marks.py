@@ -65,9 +65,9 @@ def route_to(to: np.ndarray, ways: np.ndarray, piles: np.ndarray, site: Site, dr
     best_room_m = -1.0
     for tried in range(ROUTES_TRIED):
         start = ways[nearest[tried % len(nearest)]]
-        swing, share = draw.uniform(-0.5, 0.5), draw.uniform(0.3, 0.7)
+        swing, fraction = draw.uniform(-0.5, 0.5), draw.uniform(0.3, 0.7)
         forth = to - start
-        bow = start + share * forth + swing * np.array([-forth[1], forth[0]])
+        bow = start + fraction * forth + swing * np.array([-forth[1], forth[0]])
         bow = np.clip(bow, [-site.width_m / 2, -site.depth_m / 2], [site.width_m / 2, site.depth_m / 2])
         t = np.linspace(0, 1, ROUTE_POINTS)[:, None]
         route = (1 - t) ** 2 * start + 2 * t * (1 - t) * bow + t * t * to
@@ -120,17 +120,17 @@ def strew_lime(site: PiledSite) -> tuple[LimeLine, ...]:
         return tuple(lines)
     count = int(many * MAX_SPOTS * min(half_m / 40, 1.0)) + 1
     at = (draw.random((count, 2)) * 2 - 1) * half_m
-    for place, (turn, long_m, strength, kind) in zip(at, draw.random((count, 4)), strict=True):
+    for point, (turn, long_m, strength, kind) in zip(at, draw.random((count, 4)), strict=True):
         forth = np.array([np.cos(2 * np.pi * turn), np.sin(2 * np.pi * turn)]) * (0.2 + 0.3 * long_m)
         aside = np.array([-forth[1], forth[0]])
         wide_m = 0.05 + 0.06 * size
-        shown = float(0.4 + 0.6 * strength)
+        visibility = float(0.4 + 0.6 * strength)
         if kind < 0.4:
-            lines += [_line(place, forth, wide_m, shown), _line(place, aside, wide_m, shown)]
+            lines += [_line(point, forth, wide_m, visibility), _line(point, aside, wide_m, visibility)]
         elif kind < 0.75:
-            lines.append(_line(place, forth * 0.02, 0.1 + 0.25 * long_m, shown))
+            lines.append(_line(point, forth * 0.02, 0.1 + 0.25 * long_m, visibility))
         else:
-            lines.append(_line(place, forth * (2 + 6 * long_m), wide_m, shown))
+            lines.append(_line(point, forth * (2 + 6 * long_m), wide_m, visibility))
     return tuple(lines)
 
 

@@ -9,7 +9,7 @@ from engine.dataset.layout.assets import AssetOptions
 from engine.dataset.layout.cameras import ALTITUDE_M, CameraOptions
 from engine.dataset.layout.clutter import ClutterOptions
 from engine.dataset.layout.field import FieldOptions
-from engine.dataset.layout.grounds import GroundOptions
+from engine.dataset.layout.ground_cover import GroundOptions
 from engine.dataset.layout.piles import PileOptions
 from engine.dataset.layout.sky import SkyOptions
 from engine.dataset.options import option_name
@@ -19,7 +19,7 @@ from engine.jobs.kit import option
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class GivenOptions:
+class SceneFileOptions:
     scene: tuple[tuple[FrozenFile, ...], ...] = option(
         (),
         "Draw these scenes again, of scenes/*.json, as they are or edited by hand; picture i is of file i. A folder "
@@ -61,14 +61,14 @@ class GivenOptions:
 
     def check_split(self) -> None:
         """Raise UsageError for two views of one scene, which a split might put into two subsets."""
-        known: dict[tuple[int, ...], FrozenFile] = {}
+        known_views: dict[tuple[int, ...], FrozenFile] = {}
         for file in self.files:
-            if file.site and file.site in known:
+            if file.site and file.site in known_views:
                 raise UsageError(
-                    f"--split: {known[file.site]} and {file} of --scene are views of one scene, and might be trained "
-                    "on and validated with; name one of them, or leave --split out"
+                    f"--split: {known_views[file.site]} and {file} of --scene are views of one scene, and might be "
+                    "trained on and validated with; name one of them, or leave --split out"
                 )
-            known[file.site] = file
+            known_views[file.site] = file
 
     def check_alone(self, *others: Any) -> None:
         """Raise UsageError for options of scenes in these dataclasses, which would have no effect."""
@@ -83,7 +83,7 @@ class GivenOptions:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Recipe2Options:
-    """None in a task: recipe 1."""
+    """All options of recipe 2, by group. A task of recipe 1 has None instead."""
 
     camera: CameraOptions = field(default_factory=CameraOptions)
     sky: SkyOptions = field(default_factory=SkyOptions)
@@ -92,20 +92,20 @@ class Recipe2Options:
     piles: PileOptions = field(default_factory=PileOptions)
     clutter: ClutterOptions = field(default_factory=ClutterOptions)
     assets: AssetOptions = field(default_factory=AssetOptions)
-    given: GivenOptions = field(default_factory=GivenOptions)
+    scene_files: SceneFileOptions = field(default_factory=SceneFileOptions)
     sensor: SensorOptions = field(default_factory=SensorOptions)
 
     def check(self) -> None:
         """Raise UsageError for the first option that is out of its range."""
         of_scenes = (self.camera, self.sky, self.ground, self.layout, self.piles, self.clutter, self.assets)
-        for part in (*of_scenes, self.given, self.sensor):
+        for part in (*of_scenes, self.scene_files, self.sensor):
             part.check()
-        self.given.check_alone(*of_scenes)
+        self.scene_files.check_alone(*of_scenes)
         self.assets.check_beside(self.layout.empty_share)
         if self.camera.gsd is None:  # which may set the height; then that of each camera is checked
             self.assets.check_under((self.camera.altitude or ALTITUDE_M)[0])
 
     @property
     def own_classes(self) -> tuple[str, ...]:
-        given = (name for file in self.given.files for name in file.classes)
-        return tuple(dict.fromkeys((*(asset.category for asset in self.assets.assets), *given)))
+        file_classes = (name for file in self.scene_files.files for name in file.classes)
+        return tuple(dict.fromkeys((*(asset.category for asset in self.assets.assets), *file_classes)))

@@ -1,14 +1,14 @@
-"""Sizes and finishes of each kind of pile, and what the piles of a site and of its blocks share."""
+"""Sizes and finishes of each kind of pile, and what the piles of a site and of its blocks have in common."""
 
 from dataclasses import dataclass
 
 import numpy as np
 
-from engine.dataset.layout.shares import Shares, pick, weighted
+from engine.dataset.layout.weights import Weights, pick, pick_index
 from engine.dataset.options import Preset
 from engine.dataset.scene.streams import Seed, stream
 from engine.dataset.scene.things import CapKind, Filling, FootKind, PaintColor, PaintPlace, PileKind
-from engine.jobs.kit import Span, between
+from engine.jobs.kit import Span, interpolate
 
 ALIASES = {
     "phc": PileKind.PHC,
@@ -20,10 +20,10 @@ ALIASES = {
 }
 """Names of the kinds on the command line."""
 FAVOURED: dict[Preset, tuple[str, float]] = {"loess": ("screw", 0.7), "hills": ("phc", 0.6)}
-FEET: Shares = (("none", 0.40), ("spoil", 0.18), ("hole", 0.10), ("grout", 0.12), ("mud", 0.10), ("pad", 0.10))
+FEET: Weights = (("none", 0.40), ("spoil", 0.18), ("hole", 0.10), ("grout", 0.12), ("mud", 0.10), ("pad", 0.10))
 FOOT_NAMES = tuple(name for name, _ in FEET)
-PAINTS: Shares = (("red", 0.35), ("orange", 0.2), ("blue", 0.12), ("white", 0.13), ("yellow", 0.12), ("green", 0.08))
-CAP_COLORS: Shares = (("black", 0.3), ("orange", 0.2), ("red", 0.15), ("blue", 0.15), ("yellow", 0.12), ("white", 0.08))
+PAINTS: Weights = (("red", 0.35), ("orange", 0.2), ("blue", 0.12), ("white", 0.13), ("yellow", 0.12), ("green", 0.08))
+CAP_HUES: Weights = (("black", 0.3), ("orange", 0.2), ("red", 0.15), ("blue", 0.15), ("yellow", 0.12), ("white", 0.08))
 SECOND_KIND = 0.45  # share of sites with a second kind of pile; it stands in a quarter of the blocks
 USUAL_BLOCKS = 0.75
 LEVEL_SHARE = 0.7  # share of blocks whose tops are level along a row; elsewhere each pile was driven to another depth
@@ -34,7 +34,7 @@ CAPPED_SHARE = 0.2
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class PileType:
-    share: float  # share of sites on which it is the usual kind
+    site_fraction: float  # share of sites on which it is the usual kind
     exposed_m: Span  # for a block; single piles differ by a little
     shade: Span  # brightness against the surface's own, of a block
     diameters_m: tuple[tuple[float, float], ...]  # diameters and their weights
@@ -45,14 +45,14 @@ class PileType:
 
 TYPES = {
     PileKind.PHC: PileType(
-        share=0.30,
+        site_fraction=0.30,
         diameters_m=((0.3, 0.24), (0.4, 0.34), (0.5, 0.26), (0.6, 0.13), (0.8, 0.03)),
         exposed_m=(0.4, 2.5),
         shade=(0.45, 1.45),
         rusty=(0.25, 0.35, 0.3, 0.1),
     ),
     PileKind.SPIRAL_STEEL: PileType(
-        share=0.11,
+        site_fraction=0.11,
         diameters_m=((0.076, 0.35), (0.089, 0.2), (0.114, 0.3), (0.159, 0.15)),
         exposed_m=(0.2, 2.2),
         shade=(0.6, 1.5),
@@ -60,13 +60,13 @@ TYPES = {
         rusty=(0.55, 0.25, 0.15, 0.05),
     ),
     PileKind.CAST_IN_PLACE: PileType(
-        share=0.23,
+        site_fraction=0.23,
         diameters_m=((0.3, 0.26), (0.4, 0.24), (0.5, 0.17), (0.6, 0.16), (0.8, 0.1), (1.0, 0.04), (1.2, 0.03)),
         exposed_m=(0.2, 1.8),
         shade=(0.4, 1.4),
     ),
     PileKind.STEEL_TUBE: PileType(
-        share=0.16,
+        site_fraction=0.16,
         diameters_m=((0.076, 0.1), (0.114, 0.16), (0.168, 0.22), (0.219, 0.24), (0.273, 0.16), (0.325, 0.12)),
         exposed_m=(0.4, 2.5),
         shade=(0.5, 1.5),
@@ -74,7 +74,7 @@ TYPES = {
         rusty=(0.35, 0.2, 0.3, 0.15),
     ),
     PileKind.H_SECTION: PileType(
-        share=0.11,
+        site_fraction=0.11,
         diameters_m=((0.12, 0.2), (0.15, 0.35), (0.2, 0.3), (0.25, 0.1), (0.3, 0.05)),
         exposed_m=(0.8, 2.5),
         shade=(0.7, 1.5),
@@ -82,7 +82,7 @@ TYPES = {
         slender=(0.5, 1.0),
     ),
     PileKind.C_SECTION: PileType(
-        share=0.09,
+        site_fraction=0.09,
         diameters_m=((0.1, 0.2), (0.12, 0.25), (0.15, 0.3), (0.2, 0.25)),
         exposed_m=(0.8, 2.5),
         shade=(0.8, 1.5),
@@ -92,17 +92,17 @@ TYPES = {
 }
 
 
-SHARES: Shares = tuple((name, TYPES[kind].share) for name, kind in ALIASES.items())
+KIND_WEIGHTS: Weights = tuple((name, TYPES[kind].site_fraction) for name, kind in ALIASES.items())
 
 
-def kind_shares(preset: Preset | None, usual: Shares = SHARES) -> Shares:
+def kind_weights(preset: Preset | None, usual: Weights = KIND_WEIGHTS) -> Weights:
     """Weights of the kinds on a site. A preset fixes the kind it favours; the others keep their proportion."""
-    shares = dict(usual)
+    weights = dict(usual)
     if preset is not None:
-        favoured, share = FAVOURED[preset]
-        rest = sum(shares.values()) - shares[favoured]
-        shares = {name: share if name == favoured else own * (1 - share) / rest for name, own in shares.items()}
-    return tuple(shares.items())
+        favoured, fraction = FAVOURED[preset]
+        rest = sum(weights.values()) - weights[favoured]
+        weights = {name: fraction if name == favoured else own * (1 - fraction) / rest for name, own in weights.items()}
+    return tuple(weights.items())
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -111,7 +111,7 @@ class PileBlock:
 
     kind: PileKind
     type: PileType
-    diameter_m: float  # usual diameter, unless another one was asked for
+    diameter_m: float  # usual diameter, unless another one was requested
     diameter_roll: float
     slender: float
     level: float  # share of the range of exposed heights
@@ -142,7 +142,7 @@ class PileBlock:
 class PileSite:
     """Draws what the piles of a block have in common; a block's number decides."""
 
-    def __init__(self, kinds: Shares, feet: Shares, seed: Seed, clear_m: float = 0.0) -> None:
+    def __init__(self, kinds: Weights, feet: Weights, seed: Seed, clear_m: float = 0.0) -> None:
         """`clear_m`: diameter from which a pile is clearly visible in the pictures; thinner ones become rarer."""
         self._seed = seed
         self._kinds = kinds
@@ -166,7 +166,7 @@ class PileSite:
         kind = self._usual if next(rolls) < USUAL_BLOCKS else self._second
         type_ = TYPES[kind]
         filling, cap = next(rolls), next(rolls)
-        shade = between(type_.shade, next(rolls))
+        shade = interpolate(type_.shade, next(rolls))
         hue, gray = 2 * next(rolls) - 1, next(rolls)
         is_painted, is_capped = next(rolls), next(rolls)
         return PileBlock(
@@ -174,11 +174,11 @@ class PileSite:
             type=type_,
             diameter_m=_size(type_, roll := next(rolls), self._clear_m),
             diameter_roll=roll,
-            slender=between(type_.slender, next(rolls)),
+            slender=interpolate(type_.slender, next(rolls)),
             level=next(rolls) ** 1.5,
             is_level=next(rolls) < LEVEL_SHARE,
             uneven_m=0.35 * next(rolls),
-            jitter_m=between(JITTER_M, next(rolls) ** 3),
+            jitter_m=interpolate(JITTER_M, next(rolls) ** 3),
             turn=(next(rolls) < 0.5) * np.pi / 2,
             shade=shade,
             contrast=0.05 + 0.2 * next(rolls),
@@ -189,7 +189,7 @@ class PileSite:
                 0.3 * next(rolls) ** 2,
             ),
             foot_size=next(rolls),
-            rust=weighted(type_.rusty, next(rolls)),
+            rust=pick_index(type_.rusty, next(rolls)),
             has_flange=next(rolls) < type_.flanged,
             hooped=(0.9, 0.0)[next(rolls) < 0.2],
             plated=(0.95, 0.0)[next(rolls) < 0.3],
@@ -199,17 +199,17 @@ class PileSite:
             paint_color=PaintColor(pick(PAINTS, next(rolls))),
             capped=0.0 if is_capped >= CAPPED_SHARE else 0.5 + 0.5 * next(rolls),
             cap=CapKind.PLASTIC if cap < 0.65 else CapKind.PLATE,
-            cap_color=PaintColor(pick(CAP_COLORS, next(rolls))),
+            cap_color=PaintColor(pick(CAP_HUES, next(rolls))),
             bars_m=0.15 + 0.75 * next(rolls) ** 1.5,
             dirty=next(rolls) ** 2,
         )
 
 
-def seen_weights(type_: PileType, clear_m: float) -> tuple[float, ...]:
+def visible_weights(type_: PileType, clear_m: float) -> tuple[float, ...]:
     """Weights of a kind's diameters where those from `clear_m` show clearly; thinner ones fall by the cube."""
-    shares = [(weight, min(1.0, wide_m / max(clear_m, 1e-6))) for wide_m, weight in type_.diameters_m]
-    return tuple(weight * share * share * share for weight, share in shares)
+    clear = [(weight, min(1.0, wide_m / max(clear_m, 1e-6))) for wide_m, weight in type_.diameters_m]
+    return tuple(weight * clarity * clarity * clarity for weight, clarity in clear)
 
 
 def _size(type_: PileType, roll: float, clear_m: float) -> float:
-    return type_.diameters_m[weighted(seen_weights(type_, clear_m), roll)][0]
+    return type_.diameters_m[pick_index(visible_weights(type_, clear_m), roll)][0]

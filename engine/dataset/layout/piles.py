@@ -3,10 +3,11 @@ one kind of foot; single piles differ in tilt, shade, dirt, and a few in everyth
 
 import math
 from dataclasses import dataclass, replace
+from typing import NamedTuple
 
 import numpy as np
 
-from engine.dataset.layout.field_plan import BENT_SHARE, MIN_PITCH_M, close_pairs
+from engine.dataset.layout.field_plan import MIN_BENT_RATIO, MIN_PITCH_M, close_pairs
 from engine.dataset.layout.pile_blocks import (
     ALIASES,
     FEET,
@@ -14,18 +15,18 @@ from engine.dataset.layout.pile_blocks import (
     TYPES,
     PileBlock,
     PileSite,
-    kind_shares,
-    seen_weights,
+    kind_weights,
+    visible_weights,
 )
 from engine.dataset.layout.rows_and_clusters import SiteLayout, Strip
-from engine.dataset.layout.shares import Shares, shares_parser
 from engine.dataset.layout.terrain import off_plane_m
+from engine.dataset.layout.weights import Weights, weights_parser
 from engine.dataset.options import SceneOptions
 from engine.dataset.scene.description import Terrain
 from engine.dataset.scene.streams import Seed, stream
 from engine.dataset.scene.things import CapKind, FootKind, PaintPlace, Pile, PileKind
 from engine.errors import UsageError
-from engine.jobs.kit import Span, between, check_span, option, parse_span
+from engine.jobs.kit import Span, check_span, interpolate, option, parse_span
 
 ODD_SHARE = 0.01  # share of piles that are of another kind or size than their block: repairs, tests
 TABLE_PILES = 8
@@ -36,21 +37,32 @@ MAX_TILT_DEG = 5.0
 JITTER_SHARE = 0.04  # maximum deviation from the planned place by the distance to the nearest pile
 MAX_DIAMETER_SHARE = 0.45  # maximum diameter by that distance; feet: MAX_FOOT_SHARE
 MAX_FOOT_SHARE = 0.9
-CLEAR_PX = 4.5  # diameter of a pile that can be told from the ground
+CLEAR_PX = 4.5  # diameter of a pile that can be distinguished from the ground
 MAX_CLEAR_M = 0.4  # in very coarse pictures the usual piles stay, although they are small
 REACH_M = 4.0  # distance within which neighbours are searched, at least; no foot is larger
 FLANGE_M = 0.22
 CRACKED_SHARE = 0.1
 OTHER_RUST = 0.6  # share of piles with the grade of rust of their block
 MIN_SHADE, MAX_SHADE = 0.4, 1.5
+
+
+class FootSize(NamedTuple):
+    """Range of the feet of one kind: the width is that of the pile times `ratio`, plus `least_m` to `more_m` above."""
+
+    ratio: float
+    least_m: float
+    more_m: float
+    low_m: float  # height, and how much higher it may be
+    higher_m: float
+
+
 FEET_M = {
-    FootKind.GROUT: (1.0, 0.08, 0.32, 0.02, 0.07),
-    FootKind.PAD: (1.0, 0.3, 0.7, 0.05, 0.15),
-    FootKind.SPOIL: (2.0, 0.5, 1.1, 0.07, 0.2),
-    FootKind.HOLE: (1.9, 0.2, 0.6, 0.06, 0.1),
-    FootKind.MUD: (1.6, 0.5, 1.4, 0.03, 0.03),
+    FootKind.GROUT: FootSize(ratio=1.0, least_m=0.08, more_m=0.32, low_m=0.02, higher_m=0.07),
+    FootKind.PAD: FootSize(ratio=1.0, least_m=0.3, more_m=0.7, low_m=0.05, higher_m=0.15),
+    FootKind.SPOIL: FootSize(ratio=2.0, least_m=0.5, more_m=1.1, low_m=0.07, higher_m=0.2),
+    FootKind.HOLE: FootSize(ratio=1.9, least_m=0.2, more_m=0.6, low_m=0.06, higher_m=0.1),
+    FootKind.MUD: FootSize(ratio=1.6, least_m=0.5, more_m=1.4, low_m=0.03, higher_m=0.03),
 }
-"""Width by the pile's, least and further width, least and further height."""
 _ROLLS = (
     "east north depth top odd lean towards leaning shade foot_wide foot_high foot_shade other_foot"
     " hoop plate crack paint paint_long cap dirt rust turn bars"
@@ -60,11 +72,11 @@ _ROLLS = (
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class PileOptions:
-    pile_kinds: Shares | None = option(
+    pile_kinds: Weights | None = option(
         None,
         "Kinds of piles, such as phc,cast or phc=0.8,h=0.2. (default: a mix)",
         metavar="phc|screw|cast|tube|h|c,...",
-        parse=shares_parser("--pile-kinds", ALIASES),
+        parse=weights_parser("--pile-kinds", ALIASES),
     )
     pile_diameter: Span | None = option(
         None,
@@ -75,11 +87,11 @@ class PileOptions:
     exposed: Span | None = option(
         None, "Metres that a pile stands out of the ground. (default: by kind, 0.2..2.5)", metavar="M", parse=parse_span
     )
-    feet: Shares | None = option(
+    feet: Weights | None = option(
         None,
         "Ground or concrete around piles, such as none,spoil or none=0.7,pad=0.3. (default: none in 40 %)",
         metavar="none|spoil|hole|grout|mud|pad,...",
-        parse=shares_parser("--feet", FOOT_NAMES),
+        parse=weights_parser("--feet", FOOT_NAMES),
     )
 
     def check(self) -> None:
@@ -89,28 +101,28 @@ class PileOptions:
 
     @property
     def min_pitch_m(self) -> float:
-        """Planned distance of two piles that leaves room for the thinnest that were asked for."""
+        """Planned distance of two piles that leaves room for the thinnest requested ones."""
         thinnest_m = 0.0 if self.pile_diameter is None else self.pile_diameter[0]
-        return max(MIN_PITCH_M, 1.001 * thinnest_m / MAX_DIAMETER_SHARE / BENT_SHARE)
+        return max(MIN_PITCH_M, 1.001 * thinnest_m / MAX_DIAMETER_SHARE / MIN_BENT_RATIO)
 
 
 def plant_piles(
     options: SceneOptions, piles: PileOptions, layout: SiteLayout, terrain: Terrain, seed: Seed, gsd_m: float = 0.0
 ) -> tuple[Pile, ...]:
     """Place all piles of the layout, numbered from 1. `gsd_m`: ground sample distance; nobody surveys thin posts from
-    so high that they cannot be seen, so these are rare there unless asked for."""
+    so high that they cannot be seen, so these are rare there unless requested."""
     strips = [strip for strip in layout.strips if len(strip.points_m)]
     if not strips:
         return ()
     clear_m = min(CLEAR_PX * gsd_m, MAX_CLEAR_M)
     kinds = piles.pile_kinds
     if kinds is None:
-        kinds = kind_shares(options.geological_preset)
+        kinds = kind_weights(options.geological_preset)
         if piles.pile_diameter is None:  # less of what is too thin to be seen
             types = {name: TYPES[ALIASES[name]] for name, _ in kinds}
             wholes = {name: sum(weight for _, weight in type_.diameters_m) for name, type_ in types.items()}
             kinds = tuple(
-                (name, share * (sum(seen_weights(types[name], clear_m)) / wholes[name])) for name, share in kinds
+                (name, weight * (sum(visible_weights(types[name], clear_m)) / wholes[name])) for name, weight in kinds
             )
     site = PileSite(kinds, piles.feet or FEET, seed, clear_m)
     planted: list[Pile] = []
@@ -128,7 +140,7 @@ def plant_piles(
 
 
 def _check_room(piles: PileOptions, room_m: float) -> None:
-    """Raise UsageError if the thinnest piles that were asked for are too thick for a layout of given distances."""
+    """Raise UsageError if the thinnest requested piles are too thick for a layout of given distances."""
     largest_m = MAX_DIAMETER_SHARE * room_m
     if piles.pile_diameter is not None and piles.pile_diameter[0] > largest_m:
         raise UsageError(
@@ -138,7 +150,7 @@ def _check_room(piles: PileOptions, room_m: float) -> None:
 
 
 def _room_m(points: np.ndarray, reach_m: float) -> np.ndarray:
-    """(n,) distance of each place to the nearest other, at most `reach_m`."""
+    """(n,) distance of each point to the nearest other, at most `reach_m`."""
     room: np.ndarray = np.full(len(points), reach_m)
     pairs = close_pairs(points, reach_m)
     if len(pairs):
@@ -162,7 +174,7 @@ def _plant_strip(
     each = [dict(zip(_ROLLS, row, strict=True)) for row in rolls.tolist()]
     jitter_m = np.minimum(block.jitter_m, JITTER_SHARE * room_m)[:, None]
     points = np.round(strip.points_m + (2 * rolls[:, 0:2] - 1) * jitter_m, 4)
-    ground = terrain.height_at(points[:, 0], points[:, 1])
+    ground_m = terrain.height_at(points[:, 0], points[:, 1])
     low, high = options.exposed or block.type.exposed_m
     usual = low + (high - low) * (0.1 + 0.8 * block.level)
     exposed = np.empty(count)
@@ -170,37 +182,37 @@ def _plant_strip(
     table = np.minimum(np.arange(count) * tables // count, tables - 1)
     for number in range(tables):
         own = table == number
-        off = off_plane_m(points[own], ground[own]) if block.is_level else block.uneven_m * (2 * rolls[own, 2] - 1)
+        off = off_plane_m(points[own], ground_m[own]) if block.is_level else block.uneven_m * (2 * rolls[own, 2] - 1)
         exposed[own] = np.clip(usual - off + TOP_M * (2 * rolls[own, 3] - 1), low, high)
     number, first_table = (first.number + 1, first.table + 1) if first else (1, 0)
-    made = []
-    for place in range(count):
-        own_block, exposed_m = block, float(exposed[place])
-        if each[place]["odd"] < ODD_SHARE:
-            own_block = site.block(-(number + place))
-            exposed_m = between(options.exposed or own_block.type.exposed_m, own_block.level)
+    piles = []
+    for index in range(count):
+        own_block, exposed_m = block, float(exposed[index])
+        if each[index]["odd"] < ODD_SHARE:
+            own_block = site.block(-(number + index))
+            exposed_m = interpolate(options.exposed or own_block.type.exposed_m, own_block.level)
         stood = Pile(
             kind=own_block.kind,
-            x_m=float(points[place, 0]),
-            y_m=float(points[place, 1]),
-            ground_m=float(ground[place]),
+            x_m=float(points[index, 0]),
+            y_m=float(points[index, 1]),
+            ground_m=float(ground_m[index]),
             exposed_m=exposed_m,
-            diameter_m=_diameter_m(own_block, options, float(room_m[place])),
+            diameter_m=_diameter_m(own_block, options, float(room_m[index])),
             base_diameter_m=0.0,
             base_height_m=0.0,
-            table=first_table + int(table[place]),
-            number=number + place,
+            table=first_table + int(table[index]),
+            number=number + index,
         )
-        stood = _on_foot(stood, own_block, each[place], float(room_m[place]))
-        made.append(_finished(stood, own_block, each[place], float(room_m[place]), strip.heading))
-    return made
+        stood = _with_foot(stood, own_block, each[index], float(room_m[index]))
+        piles.append(_with_finish(stood, own_block, each[index], float(room_m[index]), strip.heading))
+    return piles
 
 
-def _on_foot(pile: Pile, block: PileBlock, rolls: dict[str, float], room_m: float) -> Pile:
+def _with_foot(pile: Pile, block: PileBlock, rolls: dict[str, float], room_m: float) -> Pile:
     foot = block.feet[1] if rolls["other_foot"] < block.feet[2] else block.feet[0]
     size = 0.8 * block.foot_size + 0.2 * rolls["foot_wide"]
-    by_pile, least_m, more_m, low_m, higher_m = FEET_M.get(foot, (0.0,) * 5)
-    wide_m = by_pile * pile.diameter_m + least_m + more_m * size
+    own = FEET_M.get(foot, FootSize(0.0, 0.0, 0.0, 0.0, 0.0))
+    wide_m = own.ratio * pile.diameter_m + own.least_m + own.more_m * size
     tilt_deg = MAX_UPRIGHT_DEG * rolls["lean"] ** 2
     if rolls["leaning"] < LEANING_SHARE:
         tilt_deg = MAX_UPRIGHT_DEG + (MAX_TILT_DEG - MAX_UPRIGHT_DEG) * rolls["lean"]
@@ -209,14 +221,14 @@ def _on_foot(pile: Pile, block: PileBlock, rolls: dict[str, float], room_m: floa
         pile,
         foot=foot,
         base_diameter_m=min(wide_m, max(MAX_FOOT_SHARE * room_m, pile.diameter_m)),
-        base_height_m=low_m + higher_m * rolls["foot_high"],
+        base_height_m=own.low_m + own.higher_m * rolls["foot_high"],
         foot_shade=0.7 + 0.6 * rolls["foot_shade"],
         tilt_x=math.atan(slope * math.cos(direction)),
         tilt_y=math.atan(slope * math.sin(direction)),
     )
 
 
-def _finished(pile: Pile, block: PileBlock, rolls: dict[str, float], room_m: float, heading: float) -> Pile:
+def _with_finish(pile: Pile, block: PileBlock, rolls: dict[str, float], room_m: float, heading: float) -> Pile:
     is_phc = pile.kind is PileKind.PHC
     is_section = pile.kind in (PileKind.H_SECTION, PileKind.C_SECTION)
     is_capped = rolls["cap"] < block.capped and pile.kind is not PileKind.CAST_IN_PLACE and not block.has_flange
@@ -251,7 +263,7 @@ def _finished(pile: Pile, block: PileBlock, rolls: dict[str, float], room_m: flo
 def _diameter_m(block: PileBlock, options: PileOptions, room_m: float) -> float:
     """A standard diameter of the kind, or one in the given range; smaller where the next pile is near."""
     if options.pile_diameter is not None:
-        wanted = between(options.pile_diameter, block.diameter_roll)
+        diameter_m = interpolate(options.pile_diameter, block.diameter_roll)
     else:
-        wanted = block.diameter_m
-    return float(round(min(wanted, MAX_DIAMETER_SHARE * room_m), 4))
+        diameter_m = block.diameter_m
+    return float(round(min(diameter_m, MAX_DIAMETER_SHARE * room_m), 4))

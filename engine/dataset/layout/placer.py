@@ -1,4 +1,4 @@
-"""Finds free places for things on a site, and stands them on the ground."""
+"""Finds free positions for things on a site, and stands them on the ground."""
 
 from dataclasses import asdict, dataclass, replace
 
@@ -16,7 +16,7 @@ CELL_M = 1.0
 REACH_M = 8.0  # upper limit of the stored distances; larger than any thing needs
 BEYOND_M = 4.0  # things stand up to this far beyond the pictures' edges and reach into them
 APART_M = 0.3  # minimum distance between two footprints
-TRIES = 60  # random places tried for each thing
+TRIES = 60  # random positions tried for each thing
 UNEVEN_M = 0.08  # by how much the ground under a thing may leave a plane, plus a tenth of its radius
 FLAT_UNEVEN_M = 0.07
 SUNK_M = 0.03  # how deep every model that leans with the ground reaches into it, at least
@@ -60,7 +60,7 @@ class Clearance:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Seat:
-    """Fields of Distractor and PlacedAsset with the same names."""
+    """Where and how a thing stands: fields of Distractor and PlacedAsset with the same names."""
 
     x_m: float
     y_m: float
@@ -94,7 +94,7 @@ class PiledSite:
 
 
 class Placer:
-    """Keeps account of what is taken. All places are points of a lattice with cells of a metre, one random in each."""
+    """Tracks which ground is occupied. All positions are points of a lattice, one random point per cell of a metre."""
 
     def __init__(self, site: PiledSite) -> None:
         self.terrain, self.piles_m = site.terrain, site.piles_m
@@ -113,7 +113,7 @@ class Placer:
         near: np.ndarray | None = None,
         spread_m: float = 0.0,
     ) -> Seat | None:
-        """A free place, random over the extent or around a point; None if none of some tries is free and level."""
+        """A free position, random over the extent or around a point; None if none of some tries is free and level."""
         if near is None:
             chosen = draw.integers(0, len(self._things.points_m), TRIES)
         else:
@@ -172,7 +172,7 @@ def stand(
     tint: tuple[float, float, float] | None = None,
     lift_m: float | None = None,
 ) -> Distractor:
-    """A thing at this place, the rest of it random. Always draws the same count of random numbers."""
+    """Create a thing at this position, the rest of it random. Always draws the same count of random numbers."""
     own_turn, shade, color = draw.random(3).tolist()
     tints = HABITS[kind].tints
     return Distractor(
@@ -186,7 +186,7 @@ def stand(
     )
 
 
-def require_all(option: str, things: str, wanted: int, fit: int) -> None:
-    """Raise UsageError if fewer things fit than were asked for."""
-    if fit < wanted:
-        raise UsageError(f"{option} {wanted}: {fit} {things} fit between the piles of this site")
+def require_all(option: str, things: str, requested_count: int, fit: int) -> None:
+    """Raise UsageError if fewer things fit than were requested."""
+    if fit < requested_count:
+        raise UsageError(f"{option} {requested_count}: {fit} {things} fit between the piles of this site")

@@ -8,7 +8,7 @@ import numpy as np
 
 from engine.dataset.layout.habits import HABITS
 from engine.dataset.layout.marks import driven_path, lay_lime, route_to, track_of
-from engine.dataset.layout.pile_blocks import ALIASES, kind_shares
+from engine.dataset.layout.pile_blocks import ALIASES, kind_weights
 from engine.dataset.layout.placer import Clearance, require_all
 from engine.dataset.layout.rows_and_clusters import SiteLayout, lay_clusters, lay_rows
 from engine.dataset.layout.settling import Settled, Site, settle
@@ -25,8 +25,8 @@ MAX_COLUMNS = 10
 UNEVEN_M = EXPOSED_M[1] - EXPOSED_M[0] - 2 * TOP_M
 JITTER_M = 0.005
 TILT = 0.005  # maximum, radians
-SHARES = (("phc", 0.4), ("screw", 0.3), ("cast", 0.3))
-KINDS = tuple(ALIASES[name] for name, _ in SHARES)
+KIND_WEIGHTS = (("phc", 0.4), ("screw", 0.3), ("cast", 0.3))
+KINDS = tuple(ALIASES[name] for name, _ in KIND_WEIGHTS)
 DIAMETERS_M = {
     PileKind.PHC: (0.3, 0.4, 0.5),
     PileKind.SPIRAL_STEEL: (0.076, 0.089, 0.114, 0.159),
@@ -104,24 +104,24 @@ def plant(layout: SiteLayout, terrain: Terrain, preset: Preset | None, seed: See
     count = sum(len(strip.points_m) for strip in strips)
     jitter = stream(seed, "piles jitter").uniform(-JITTER_M, JITTER_M, (count, 2))
     points = np.concatenate([strip.points_m for strip in strips]) + jitter
-    ground = terrain.height_at(points[:, 0], points[:, 1])
+    ground_m = terrain.height_at(points[:, 0], points[:, 1])
     tables: list[slice] = []
     first = 0
     for strip in strips:
         own = slice(first, first + len(strip.points_m))
-        cut = cut_tables(points[own], ground[own], strip.columns)
+        cut = cut_tables(points[own], ground_m[own], strip.columns)
         tables += [slice(first + table.start, first + table.stop) for table in cut]
         first = own.stop
     misses = stream(seed, "piles tops").uniform(-TOP_M, TOP_M, count)
     levels = stream(seed, "piles exposed").random(len(tables))
     exposed = np.concatenate(
         [
-            expose_m(off_plane_m(points[table], ground[table]), level, misses[table])
+            expose_m(off_plane_m(points[table], ground_m[table]), level, misses[table])
             for table, level in zip(tables, levels, strict=True)
         ]
     )
-    shares = [share for _, share in kind_shares(preset, SHARES)]
-    kinds = stream(seed, "piles kinds").choice(len(KINDS), len(tables), p=shares)
+    probabilities = [probability for _, probability in kind_weights(preset, KIND_WEIGHTS)]
+    kinds = stream(seed, "piles kinds").choice(len(KINDS), len(tables), p=probabilities)
     sizes = stream(seed, "piles sizes").random(len(tables))
     hooped = stream(seed, "piles hoop").random(count) < HOOPED_SHARE
     cracked = stream(seed, "piles crack").random(count) < CRACKED_SHARE
@@ -134,13 +134,13 @@ def plant(layout: SiteLayout, terrain: Terrain, preset: Preset | None, seed: See
         diameter_m = diameters[int(sizes[number] * len(diameters))]
         is_steel, is_phc = kind is PileKind.SPIRAL_STEEL, kind is PileKind.PHC
         for i in range(table.start, table.stop):
-            drawn: dict[str, Any] = {name: float(values[i]) for name, values in look.items()}
+            own_look: dict[str, Any] = {name: float(values[i]) for name, values in look.items()}
             piles.append(
                 Pile(
                     kind=kind,
                     x_m=float(points[i, 0]),
                     y_m=float(points[i, 1]),
-                    ground_m=float(ground[i]),
+                    ground_m=float(ground_m[i]),
                     exposed_m=float(exposed[i]),
                     diameter_m=diameter_m,
                     flange_diameter_m=FLANGE_M if is_steel else 0.0,
@@ -148,7 +148,7 @@ def plant(layout: SiteLayout, terrain: Terrain, preset: Preset | None, seed: See
                     is_cracked=is_phc and bool(cracked[i]),
                     rust=int(rust[i]) if is_steel else 0,
                     table=number,
-                    **drawn,
+                    **own_look,
                 )
             )
     return tuple(piles)
@@ -174,62 +174,62 @@ def place_distractors(
     settled: Settled, terrain: Terrain, piles: tuple[Pile, ...], seed: Seed
 ) -> tuple[Distractor, ...]:
     """Place machines, bags and debris. UsageError if there is no room for the requested machines or bags."""
-    places = Clearance(settled.site, stream(seed, "distractors places"))
+    clearance = Clearance(settled.site, stream(seed, "distractors places"))
     if piles:
-        places.take(np.array([(pile.x_m, pile.y_m) for pile in piles]), FROM_PILE_M)
-    placer = _Placer(places, terrain, seed)
+        clearance.take(np.array([(pile.x_m, pile.y_m) for pile in piles]), FROM_PILE_M)
+    placer = _Placer(clearance, terrain, seed)
     kinds = stream(seed, "distractors machines").choice(len(MACHINES), settled.num_machinery, p=MACHINE_SHARES)
     machines: list[Distractor] = []
     for kind in kinds:
         # Fall back to a smaller machine where a larger one does not fit; crowded sites have rollers on their roads.
-        placed = next((found for smaller in MACHINES[kind:] if (found := placer.place(smaller, 1))), [])
-        machines += placed
-        if not placed:
+        added = next((found for smaller in MACHINES[kind:] if (found := placer.fill(smaller, 1))), [])
+        machines += added
+        if not added:
             break
     if settled.must_machinery_fit:
         require_all("--num-machinery", "machines", settled.num_machinery, len(machines))
     draw = stream(seed, "distractors counts")
     bundles, pieces = (int(draw.integers(low, high + 1)) for low, high in (REBAR_BUNDLES, DEBRIS_PIECES))
-    rebar = placer.place(DistractorKind.REBAR, bundles)
-    bags = placer.place(DistractorKind.BAG, settled.num_bags)
+    rebar = placer.fill(DistractorKind.REBAR, bundles)
+    bags = placer.fill(DistractorKind.BAG, settled.num_bags)
     if settled.must_bags_fit:
         require_all("--num-bags", "bags", settled.num_bags, len(bags))
-    return (*machines, *rebar, *bags, *placer.place(DistractorKind.DEBRIS, pieces))
+    return (*machines, *rebar, *bags, *placer.fill(DistractorKind.DEBRIS, pieces))
 
 
 class _Placer:
-    """Tries every place in a random order per kind, level ground first."""
+    """Tries every position in a random order per kind, level ground first."""
 
-    def __init__(self, places: Clearance, terrain: Terrain, seed: Seed) -> None:
-        self._places = places
+    def __init__(self, clearance: Clearance, terrain: Terrain, seed: Seed) -> None:
+        self._clearance = clearance
         self._terrain = terrain
         self._seed = seed
-        self._east, self._north = terrain.slope_at(places.points_m[:, 0], places.points_m[:, 1])
+        self._east, self._north = terrain.slope_at(clearance.points_m[:, 0], clearance.points_m[:, 1])
         self._is_steep = np.hypot(self._east, self._north) > LEVEL_SLOPE
         self._draws: dict[DistractorKind, np.random.Generator] = {}
         self._orders: dict[DistractorKind, np.ndarray] = {}
 
-    def place(self, kind: DistractorKind, count: int) -> list[Distractor]:
+    def fill(self, kind: DistractorKind, count: int) -> list[Distractor]:
         if kind not in self._draws:
             self._draws[kind] = stream(self._seed, f"distractors {kind.value}")
             order = self._draws[kind].permutation(len(self._is_steep))
             self._orders[kind] = order[np.argsort(self._is_steep[order], kind="stable")]
         draw, order = self._draws[kind], self._orders[kind]
-        order = order[self._places.room_m[order] >= FOOTPRINT_M[kind]]
-        placed: list[Distractor] = []
+        order = order[self._clearance.room_m[order] >= FOOTPRINT_M[kind]]
+        things: list[Distractor] = []
         tried = 0
         for point in order:
-            if len(placed) == count:
+            if len(things) == count:
                 break
             tried += 1
-            if self._places.room_m[point] >= FOOTPRINT_M[kind]:
-                placed.append(self._stand(kind, point, draw))
-                self._places.take(self._places.points_m[point][None], FOOTPRINT_M[kind] + APART_M)
-        self._orders[kind] = order[tried:]  # skipped places stay occupied
-        return placed
+            if self._clearance.room_m[point] >= FOOTPRINT_M[kind]:
+                things.append(self._stand(kind, point, draw))
+                self._clearance.take(self._clearance.points_m[point][None], FOOTPRINT_M[kind] + APART_M)
+        self._orders[kind] = order[tried:]  # skipped positions stay occupied
+        return things
 
     def _stand(self, kind: DistractorKind, point: int, draw: np.random.Generator) -> Distractor:
-        x, y = self._places.points_m[point]
+        x, y = self._clearance.points_m[point]
         turn, scale, shade = draw.random(3)
         return Distractor(
             kind=kind,
@@ -257,7 +257,7 @@ def describe_recipe_1(options: SceneOptions, seed: int) -> SiteScene:
         camera=SiteCamera(width_px=settled.width, height_px=settled.height),
         sun=Sun(elevation_deg=settled.sun_elevation, azimuth_deg=settled.sun_azimuth, energy=settled.sun_energy),
         terrain=terrain,
-        ground=look_of_ground(settled.geological_preset, seed),
+        ground=ground_look(settled.geological_preset, seed),
         piles=piles,
         distractors=distractors,
         tracks=lay_tracks_of_recipe_1(layout, settled.site, piles, distractors, seed),
@@ -289,10 +289,10 @@ def lay_tracks_of_recipe_1(
     return tuple(tracks)
 
 
-def look_of_ground(preset: Preset | None, seed: Seed) -> GroundLook:
+def ground_look(preset: Preset | None, seed: Seed) -> GroundLook:
     """Colours of loess or of hills, or a random mix of both without a preset."""
     draw = stream(seed, "ground")
-    mix, light, share = draw.random(3)
+    mix, light, grass_roll = draw.random(3)
     towards_hills = {"loess": 0.0, "hills": 1.0}.get(preset or "", mix)
     colors = (LOESS + (HILLS - LOESS) * towards_hills) * (0.9 + 0.2 * light)
     low, high = np.array(GRASS_LOESS) + (np.array(GRASS_HILLS) - np.array(GRASS_LOESS)) * towards_hills
@@ -301,6 +301,6 @@ def look_of_ground(preset: Preset | None, seed: Seed) -> GroundLook:
         soil=soil,
         subsoil=subsoil,
         grass=grass,
-        grass_share=float(low + (high - low) * share),
+        grass_share=float(low + (high - low) * grass_roll),
         noise_seed=int(draw.integers(2**32)),
     )

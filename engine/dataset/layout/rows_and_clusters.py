@@ -54,7 +54,7 @@ def lay_rows(settled: Settled, seed: Seed) -> SiteLayout:
     spacing_m = _between(PILE_SPACING_M, gap, site.width_m / max(settled.piles_per_row - 1, 1))
     length_m = spacing_m * (settled.piles_per_row - 1)
 
-    # The rows from south to north, the first at 0, then moved as a whole to a place where the bent field fits.
+    # The rows from south to north, the first at 0, then moved as a whole to where the bent field fits.
     rows = np.arange(settled.num_rows)
     roads_before = rows // ROWS_TO_A_ROAD
     road_m = _between(ROAD_M, road, (site.depth_m - row_spacing_m * rows[-1]) / max(roads_before[-1], 1))
@@ -64,26 +64,26 @@ def lay_rows(settled: Settled, seed: Seed) -> SiteLayout:
     middle_x, middle_y = (np.array([aside, up]) - 0.5) * np.maximum(free_m, 0)
     ys = ys - ys[-1] / 2 - bend_m / 2 + middle_y
 
-    def bent(xs: np.ndarray, y: float) -> np.ndarray:
+    def bend_line(xs: np.ndarray, y: float) -> np.ndarray:
         """(n, 2) points of a line that is bent as all rows are."""
         return np.stack([xs, y + bend_m * (1 - ((xs - middle_x) / max(length_m / 2, 1)) ** 2)], axis=1)
 
     columns = np.arange(settled.piles_per_row)
-    lines = [bent(columns * spacing_m - length_m / 2 + middle_x, y) for y in ys]
+    lines = [bend_line(columns * spacing_m - length_m / 2 + middle_x, y) for y in ys]
     strips = tuple(Strip(points_m=line, columns=columns, heading=0.0, axis_m=line) for line in lines)
     between = [y + (row_spacing_m + road_m) / 2 for y in ys[ROWS_TO_A_ROAD - 1 : -1 : ROWS_TO_A_ROAD]]
     beside_m = max(row_spacing_m, ROAD_M[0])
     beside = [y for y in (ys[0] - beside_m, ys[-1] + beside_m) if abs(y) <= site.depth_m / 2 - BEND_M]
     reach_m = length_m / 2 + ROAD_BEYOND_M
     west, east = np.clip([middle_x - reach_m, middle_x + reach_m], -site.width_m / 2, site.width_m / 2)
-    roads = tuple(bent(np.linspace(west, east, POINTS_OF_ROAD), y) for y in between + beside)
+    roads = tuple(bend_line(np.linspace(west, east, POINTS_OF_ROAD), y) for y in between + beside)
     return SiteLayout(strips=strips, roads_m=roads)
 
 
-def _between(limits: tuple[float, float], share: float, most: float) -> float:
-    """The value at this share, 0..1, of the limits, of which the upper one is at most `most`."""
+def _between(limits: tuple[float, float], fraction: float, most: float) -> float:
+    """The value at this fraction, 0..1, of the limits, of which the upper one is at most `most`."""
     low, high = limits
-    return low + (max(min(high, most), low) - low) * share
+    return low + (max(min(high, most), low) - low) * fraction
 
 
 def spacing_m(slope_east: float, slope_north: float) -> float:
@@ -125,10 +125,10 @@ def lay_clusters(settled: Settled, terrain: Terrain, seed: Seed) -> SiteLayout:
     low, high = settled.min_piles_per_cluster, settled.max_piles_per_cluster
     counts = stream(seed, "layout piles").integers(low, high + 1, settled.num_clusters)
     draw = stream(seed, "layout tables")
-    drawn = MAX_HEADING * draw.uniform(-1, 1)
+    max_heading = MAX_HEADING * draw.uniform(-1, 1)
     shapes = [_shape(int(count), size_m, *draw.random(2)) for count in counts]
     own_m = territory_m(size_m)
-    headings = (drawn * tenths / 10 for tenths in range(10, 0, -1))
+    headings = (max_heading * tenths / 10 for tenths in range(10, 0, -1))
     heading = next((turn for turn in headings if all(_extent_m(shape, turn) <= own_m for shape in shapes)), 0.0)
     strips = [
         strip

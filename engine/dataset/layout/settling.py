@@ -50,7 +50,7 @@ class Site:
     depth_m: float  # north to south
 
     @property
-    def words(self) -> str:
+    def description(self) -> str:
         return f"a site of {self.width_m:.0f} x {self.depth_m:.0f} m"
 
     @property
@@ -190,18 +190,18 @@ class _Draw:
     seed: Seed
 
     def number(self, field: str, low: float, high: float, most: float = float("inf")) -> float:
-        given = getattr(self.options, field)
-        if given is not None:
-            return float(given)
+        option = getattr(self.options, field)
+        if option is not None:
+            return float(option)
         return min(low + (high - low) * stream(self.seed, f"option {field}").random(), most)
 
     def whole(self, field: str, low: int, high: int, most: int) -> int:
         """An integer in low..high, both included; at least 1."""
-        given = getattr(self.options, field)
-        if given is not None:
-            return int(given)
-        drawn = low + int((high - low + 1) * stream(self.seed, f"option {field}").random())
-        return max(min(drawn, most), 1)
+        option = getattr(self.options, field)
+        if option is not None:
+            return int(option)
+        random_value = low + int((high - low + 1) * stream(self.seed, f"option {field}").random())
+        return max(min(random_value, most), 1)
 
 
 def _settle_layout(options: SceneOptions, seed: Seed) -> bool:
@@ -252,11 +252,11 @@ def _settle_rows(options: SceneOptions, draw: _Draw, site: Site, use_clusters: b
     if not use_clusters:
         if num_rows > rows_fit:
             raise UsageError(
-                f"--num-rows {num_rows}: {rows_fit} rows fit on {site.words} at --row-spacing {spacing_m:g}"
+                f"--num-rows {num_rows}: {rows_fit} rows fit on {site.description} at --row-spacing {spacing_m:g}"
             )
         if piles_per_row > piles_fit:
             raise UsageError(
-                f"--piles-per-row {piles_per_row}: {piles_fit} piles fit along {site.words} "
+                f"--piles-per-row {piles_per_row}: {piles_fit} piles fit along {site.description} "
                 f"at {PILE_SPACING_M[0]:g} m from one to the next"
             )
     return num_rows, spacing_m, piles_per_row
@@ -268,17 +268,17 @@ def _settle_clusters(options: SceneOptions, draw: _Draw, site: Site, use_cluster
     num_clusters = draw.whole("num_clusters", *CLUSTERS, clusters_fit)
     if use_clusters:
         if clusters_fit == 0:
-            raise UsageError(f"--cluster-size {size_m:g}: 0 clusters fit on {site.words}")
+            raise UsageError(f"--cluster-size {size_m:g}: 0 clusters fit on {site.description}")
         if num_clusters > clusters_fit:
             raise UsageError(
-                f"--num-clusters {num_clusters}: {clusters_fit} clusters fit on {site.words} "
+                f"--num-clusters {num_clusters}: {clusters_fit} clusters fit on {site.description} "
                 f"at --cluster-size {size_m:g}"
             )
         for field in ("min_piles_per_cluster", "max_piles_per_cluster"):
-            wanted = getattr(options, field)
-            if wanted is not None and wanted > piles_fit:
+            requested = getattr(options, field)
+            if requested is not None and requested > piles_fit:
                 raise UsageError(
-                    f"{option_name(field)} {wanted}: {piles_fit} piles fit in a cluster at --cluster-size {size_m:g}"
+                    f"{option_name(field)} {requested}: {piles_fit} piles fit in a cluster at --cluster-size {size_m:g}"
                 )
     return num_clusters
 
@@ -303,7 +303,7 @@ def _settle_terraces(options: SceneOptions, draw: _Draw, site: Site) -> tuple[in
     height_m = draw.number("terrace_height", *TERRACE_HEIGHT_M, most=highest_m)
     if options.terrace_height is not None and num_terraces > terraces_fit:
         raise UsageError(
-            f"--num-terraces {num_terraces}: {terraces_fit} terraces fit on {site.words} "
+            f"--num-terraces {num_terraces}: {terraces_fit} terraces fit on {site.description} "
             f"at --terrace-height {height_m:g}"
         )
     return num_terraces, height_m

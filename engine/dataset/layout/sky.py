@@ -1,4 +1,4 @@
-"""Sun and sky of recipe 2: by place, date and weather.
+"""Sun and sky of recipe 2: by latitude, date and weather.
 
 Declination: the Astronomical Almanac's low-precision formulas (section C), within 0.01 degrees from 1950 to 2050; solar
 time is taken for universal time (0.2 degrees at most). Elevation and azimuth: Meeus, "Astronomical Algorithms", chapter
@@ -15,7 +15,7 @@ from engine.dataset.options import SceneOptions
 from engine.dataset.scene.description import CloudShadows, Sun
 from engine.dataset.scene.streams import Seed, stream
 from engine.errors import UsageError
-from engine.jobs.kit import Span, between, check_number, check_span, option, parse_span
+from engine.jobs.kit import Span, check_number, check_span, interpolate, option, parse_span
 
 EPOCH = date(2000, 1, 1)  # at noon: J2000.0
 LATITUDE_DEG: Span = (20.0, 55.0)
@@ -48,19 +48,19 @@ def declination_deg(day: date, solar_hour: float = 12.0) -> float:
 
 def sun_at(latitude_deg: float, day: date, solar_hour: float) -> tuple[float, float]:
     """Elevation above the horizon, and azimuth clockwise from north, 0..360; degrees."""
-    place, tilt = math.radians(latitude_deg), math.radians(declination_deg(day, solar_hour))
+    latitude, tilt = math.radians(latitude_deg), math.radians(declination_deg(day, solar_hour))
     hour = math.radians(15 * (solar_hour - 12))
-    high = math.sin(place) * math.sin(tilt) + math.cos(place) * math.cos(tilt) * math.cos(hour)
-    south = math.cos(hour) * math.sin(place) - math.tan(tilt) * math.cos(place)
+    high = math.sin(latitude) * math.sin(tilt) + math.cos(latitude) * math.cos(tilt) * math.cos(hour)
+    south = math.cos(hour) * math.sin(latitude) - math.tan(tilt) * math.cos(latitude)
     azimuth = math.degrees(math.atan2(math.sin(hour), south)) + 180
     return math.degrees(math.asin(min(max(high, -1.0), 1.0))), azimuth % 360
 
 
 def hours_above(elevation_deg: float, latitude_deg: float, day: date) -> tuple[float, float] | None:
     """First and last solar hour with the sun this high; None if it never is."""
-    place, tilt = math.radians(latitude_deg), math.radians(declination_deg(day))
-    flat = math.cos(place) * math.cos(tilt)
-    cosine = (math.sin(math.radians(elevation_deg)) - math.sin(place) * math.sin(tilt)) / max(flat, 1e-12)
+    latitude, tilt = math.radians(latitude_deg), math.radians(declination_deg(day))
+    flat = math.cos(latitude) * math.cos(tilt)
+    cosine = (math.sin(math.radians(elevation_deg)) - math.sin(latitude) * math.sin(tilt)) / max(flat, 1e-12)
     if cosine > 1:
         return None
     half = math.degrees(math.acos(max(cosine, -1.0))) / 15
@@ -104,8 +104,8 @@ class SkyOptions:
         check_number("--cloud-shadows", self.cloud_shadows, 0, 1)
         if self._highest() is None:
             raise UsageError(
-                f"--latitude {_words(self.latitude or LATITUDE_DEG)} --date {'..'.join(self.date or DATES)} "
-                f"--time {_words(self.time or SOLAR_HOURS)}: the sun stays below {MIN_ELEVATION_DEG:g} degrees; "
+                f"--latitude {_span_text(self.latitude or LATITUDE_DEG)} --date {'..'.join(self.date or DATES)} "
+                f"--time {_span_text(self.time or SOLAR_HOURS)}: the sun stays below {MIN_ELEVATION_DEG:g} degrees; "
                 "give another range"
             )
 
@@ -139,8 +139,8 @@ class SkyOptions:
 
 
 def draw_sun(options: SceneOptions, sky: SkyOptions, settled: Settled, seed: Seed, view: int) -> Sun:
-    """Sun and weather of a view, at its own time. UsageError if a sun's angle and its place or time are given."""
-    sun = _placed(options, sky, settled, seed, view)
+    """Sun and weather of a view, at its own time. UsageError if a sun's angle is given beside its latitude or time."""
+    sun = _sun_for_view(options, sky, settled, seed, view)
     overcast_at, thick, is_veiled, thin, is_cloudy, cover, depth, size = (
         stream(seed, f"sky weather {view}").random(8).tolist()
     )
@@ -148,27 +148,27 @@ def draw_sun(options: SceneOptions, sky: SkyOptions, settled: Settled, seed: See
     stops = float(stream(seed, f"sky metering {view}").normal(0, METERING_STOPS))
     overcast, clouds = 0.0, None
     if overcast_at < sky.overcast:
-        overcast = between(THICK, thick)
+        overcast = interpolate(THICK, thick)
     elif is_cloudy < sky.cloud_shadows:
         clouds = CloudShadows(
-            share=between(CLOUD_COVER, cover),
-            depth=between(CLOUD_DEPTH, depth),
-            size_m=between(CLOUD_SIZE_M, size),
+            share=interpolate(CLOUD_COVER, cover),
+            depth=interpolate(CLOUD_DEPTH, depth),
+            size_m=interpolate(CLOUD_SIZE_M, size),
             noise_seed=noise_seed,
         )
     elif is_veiled < VEIL_SHARE:
-        overcast = between(VEIL, thin)
+        overcast = interpolate(VEIL, thin)
     stops = min(max(stops, -2 * METERING_STOPS), 2 * METERING_STOPS)
     return replace(sun, overcast=overcast, clouds=clouds, exposure_stops=stops)
 
 
-def _placed(options: SceneOptions, sky: SkyOptions, settled: Settled, seed: Seed, view: int) -> Sun:
+def _sun_for_view(options: SceneOptions, sky: SkyOptions, settled: Settled, seed: Seed, view: int) -> Sun:
     angles = [name for name in ("sun_elevation", "sun_azimuth") if getattr(options, name) is not None]
     if angles:
-        given = [name for name in ("latitude", "date", "time") if getattr(sky, name) is not None]
-        if given:
+        sky_options = [name for name in ("latitude", "date", "time") if getattr(sky, name) is not None]
+        if sky_options:
             raise UsageError(
-                f"--{angles[0].replace('_', '-')} and --{given[0]}: exclude one another; leave one of them out"
+                f"--{angles[0].replace('_', '-')} and --{sky_options[0]}: exclude one another; leave one of them out"
             )
         return Sun(elevation_deg=settled.sun_elevation, azimuth_deg=settled.sun_azimuth, energy=settled.sun_energy)
     latitude, day, hour = _when(sky, seed, view)
@@ -191,17 +191,17 @@ def _when(sky: SkyOptions, seed: Seed, view: int) -> tuple[float, datetime.date,
     first, count = sky.days
     latitudes = stream(seed, "sky latitude").random(DRAWS).tolist()
     days = stream(seed, f"sky day {view}").random((DRAWS, DRAWS)).tolist()
-    share = float(stream(seed, f"sky hour {view}").random())
+    hour_roll = float(stream(seed, f"sky hour {view}").random())
     for latitude_at, tries in zip(latitudes, days, strict=True):
-        latitude = between(sky.latitude or LATITUDE_DEG, latitude_at)
+        latitude = interpolate(sky.latitude or LATITUDE_DEG, latitude_at)
         for day_at in tries:
             day = first + datetime.timedelta(days=int(day_at * count))
             hours = sky.hours_of(latitude, day)
             if hours is not None:
-                return latitude, day, between(hours, share)
+                return latitude, day, interpolate(hours, hour_roll)
     highest = sky._highest()
     assert highest is not None  # check() has found one
-    return highest[0], highest[1], between(highest[2], share)
+    return highest[0], highest[1], interpolate(highest[2], hour_roll)
 
 
 def _through_air(elevation_deg: float) -> float:
@@ -210,5 +210,5 @@ def _through_air(elevation_deg: float) -> float:
     return float(CLEAR_AIR ** (masses**0.678))
 
 
-def _words(span: Span) -> str:
+def _span_text(span: Span) -> str:
     return f"{span[0]:g}..{span[1]:g}"

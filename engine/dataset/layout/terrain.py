@@ -1,4 +1,4 @@
-"""The ground: terraces that rise across the site, plus rolling noise."""
+"""The terrain: terraces that rise across the site, plus rolling noise."""
 
 import math
 

@@ -31,15 +31,15 @@ class Device:
         self.name: str = context.info["GL_RENDERER"]
         self.largest_px = min(context.info["GL_MAX_TEXTURE_SIZE"], *context.info["GL_MAX_VIEWPORT_DIMS"])
 
-    def kept(self, thing: _Thing) -> _Thing:
-        """Release one of moderngl's objects on close."""
+    def own(self, thing: _Thing) -> _Thing:
+        """Take over one of moderngl's objects: it is released on close."""
         self._undo.callback(thing.release)
         return thing
 
     def program(self, name: str, vertex: str, *, defines: tuple[str, ...] = (), **units: int) -> moderngl.Program:
-        """`defines`: more of its fragment shader. `units`: the texture unit of each sampler that the compiler kept."""
+        """`defines`: more of its fragment shader. `units`: the texture unit of each sampler, if it is used."""
         all_defines = (*self._defines, *defines)
-        program = self.kept(compile_program(self.context, name, all_defines, vertex=vertex, folder=SHADERS))
+        program = self.own(compile_program(self.context, name, all_defines, vertex=vertex, folder=SHADERS))
         view = program.get("View", None)
         if isinstance(view, moderngl.UniformBlock):
             view.binding = VIEW_BLOCK
@@ -62,23 +62,23 @@ class Device:
             pairs = [attribute.split() for attribute in attributes]
             form = " ".join(form if name in has else f"{4 * int(form[:-1])}x" for form, name in pairs)
             bound.append((buffer, form + each, *(name for _, name in pairs if name in has)))
-        return self.kept(self.context.vertex_array(program, bound, index))
+        return self.own(self.context.vertex_array(program, bound, index))
 
     def pass_over_all(self, name: str, *, defines: tuple[str, ...] = (), **units: int) -> moderngl.VertexArray:
         """A pass over the whole target; draw it with `render(vertices=3)`."""
-        return self.kept(self.context.vertex_array(self.program(name, WHOLE_TARGET, defines=defines, **units), []))
+        return self.own(self.context.vertex_array(self.program(name, WHOLE_TARGET, defines=defines, **units), []))
 
     def buffer(self, data: np.ndarray) -> moderngl.Buffer:
-        return self.kept(self.context.buffer(np.ascontiguousarray(data)))
+        return self.own(self.context.buffer(np.ascontiguousarray(data)))
 
     def texture(self, size_px: tuple[int, int], components: int, dtype: str = "f1") -> moderngl.Texture:
-        texture = self.kept(self.context.texture(size_px, components, alignment=1, dtype=dtype))
+        texture = self.own(self.context.texture(size_px, components, alignment=1, dtype=dtype))
         texture.filter = (moderngl.NEAREST, moderngl.NEAREST)
         texture.repeat_x = texture.repeat_y = False
         return texture
 
     def framebuffer(self, colors: list[Any], depth: Any = None) -> moderngl.Framebuffer:
-        return self.kept(self.context.framebuffer(colors, depth))
+        return self.own(self.context.framebuffer(colors, depth))
 
     def check(self) -> None:
         """Raise RenderError for a GL error since the last call."""
@@ -99,5 +99,5 @@ def open_device(defines: tuple[str, ...] = ()) -> Iterator[Device]:
             device.check()
         except (moderngl.Error, MemoryError) as error:
             code = context.error  # moderngl names the failed call, the driver the reason
-            said = " ".join(str(error).split()) or type(error).__name__
-            raise RenderError(f"OpenGL: {said}{_HINTS.get(code, '')}") from error
+            message = " ".join(str(error).split()) or type(error).__name__
+            raise RenderError(f"OpenGL: {message}{_HINTS.get(code, '')}") from error

@@ -18,37 +18,42 @@ SHADE_REACH = 0.8  # radius of contact shade as a share of a thing's height
 SHADE_REACH_M = (0.05, 1.2)
 SHADE_STRENGTH = 0.75
 SHADE_LIFT_M = 0.5  # a thing at this height above the ground shades a third as much
-ROW = ("/i", "4f in_ends", "4f in_form", "4f in_kind")
+VERTEX_FORMAT = ("/i", "4f in_ends", "4f in_form", "4f in_kind")
+_SHAPES = {"begin_m": (2,), "end_m": (2,), "half_width_m": (), "reach_m": (), "z_m": (2,), "kind": (), "strength": (),
+           "half_gauge_m": (), "start_m": ()}  # fmt: skip
+"""Fields of a mark in the order of VERTEX_FORMAT: the ends of a piece, half its width, how far it reaches beyond that,
+lowest and highest z of the ground there, TRACK, LIME or SHADE, ..., and metres from its track's start."""
+MARK, MARK_64 = (np.dtype([(name, form, shape) for name, shape in _SHAPES.items()]) for form in ("f4", "f8"))
 BOX_VERTICES = 36
 
 
 class Marks:
-    """Boxes for marks_vertex.glsl; (k, 12) float32 rows: ends, form, kind."""
+    """Draws marks, (k,) of MARK, as the boxes of marks_vertex.glsl."""
 
-    def __init__(self, device: Device, program: moderngl.Program, rows: np.ndarray, camera: SiteCamera | None) -> None:
+    def __init__(self, device: Device, program: moderngl.Program, marks: np.ndarray, camera: SiteCamera | None) -> None:
         """Without a camera (in a plan) each tile draws all marks."""
         self._device = device
-        self._rows = rows
-        self._boxes_px = None if camera is None else boxes_in_picture(camera, _corners(rows))
-        self._buffer = device.kept(device.context.buffer(reserve=max(rows.nbytes, 48), dynamic=True))
-        self._array = device.array(program, (self._buffer, ROW))
+        self._marks = marks
+        self._boxes_px = None if camera is None else boxes_in_picture(camera, _corners(marks))
+        self._buffer = device.own(device.context.buffer(reserve=max(marks.nbytes, MARK.itemsize), dynamic=True))
+        self._array = device.array(program, (self._buffer, VERTEX_FORMAT))
 
     def draw(self, tile: Tile) -> None:
         """Draw into the current framebuffer, which must be black."""
-        rows = self._rows if self._boxes_px is None else self._rows[tile.sees(self._boxes_px)]
-        if not len(rows):
+        marks = self._marks if self._boxes_px is None else self._marks[tile.sees(self._boxes_px)]
+        if not len(marks):
             return
         context = self._device.context
-        self._buffer.write(np.ascontiguousarray(rows))
+        self._buffer.write(np.ascontiguousarray(marks))
         context.enable_only(moderngl.BLEND | moderngl.CULL_FACE)
         context.blend_equation = moderngl.MAX  # type: ignore[assignment]  # moderngl's stub asks for a pair only
         context.blend_func = moderngl.ONE, moderngl.ONE
-        self._array.render(moderngl.TRIANGLES, vertices=BOX_VERTICES, instances=len(rows))
+        self._array.render(moderngl.TRIANGLES, vertices=BOX_VERTICES, instances=len(marks))
         context.blend_equation = moderngl.FUNC_ADD  # type: ignore[assignment]  # the same
 
 
-def driven_and_strewn(scene: SiteScene, bounds_m: tuple[np.ndarray, np.ndarray] | None = None) -> np.ndarray:
-    """Rows for the scene's tracks and lime lines. `bounds_m`: low and high x and y; only those that reach there."""
+def tracks_and_lime(scene: SiteScene, bounds_m: tuple[np.ndarray, np.ndarray] | None = None) -> np.ndarray:
+    """Marks of the scene's tracks and lime lines. `bounds_m`: low and high x and y; only those that reach there."""
     parts: list[np.ndarray] = []
     for track in scene.tracks:
         parts += _pieces(
@@ -57,18 +62,17 @@ def driven_and_strewn(scene: SiteScene, bounds_m: tuple[np.ndarray, np.ndarray] 
     for line in scene.lime_lines:
         parts += _pieces(line.points, LIME, line.width_m / 2, bounds_m, strength=line.strength, gauge=0.0)
     if not parts:
-        return np.empty((0, 12), np.float32)
-    rows = np.concatenate(parts)
-    begin, end = rows[:, 0:2], rows[:, 2:4]
-    reach = rows[:, 6] + rows[:, 4] + rows[:, 10] + SLACK_M
-    rows[:, 6:8] = _heights(scene.terrain, (begin + end) / 2, reach)
-    return rows.astype(np.float32)
+        return np.empty(0, MARK)
+    marks = np.concatenate(parts)
+    reach_m = marks["z_m"][:, 0] + marks["half_width_m"] + marks["half_gauge_m"] + SLACK_M
+    marks["z_m"] = _heights(scene.terrain, (marks["begin_m"] + marks["end_m"]) / 2, reach_m)
+    return marks.astype(MARK)
 
 
-def shade_under(boxes: Sequence[np.ndarray], terrain: Terrain) -> np.ndarray:
-    """Rows for the sky that boxes hide from the ground; (k, 8, 3) corners in the order of `corners_of`."""
+def contact_shades(boxes: Sequence[np.ndarray], terrain: Terrain) -> np.ndarray:
+    """Marks for the sky that boxes hide from the ground; (k, 8, 3) corners in the order of `corners_of`."""
     if not boxes:
-        return np.empty((0, 12), np.float32)
+        return np.empty(0, MARK)
     corners = np.concatenate(boxes)
     middle = corners.mean(axis=1)
     # The three edges of each box; the longest two on the ground approximate its outline there.
@@ -82,19 +86,18 @@ def shade_under(boxes: Sequence[np.ndarray], terrain: Terrain) -> np.ndarray:
     outline = corners[:, :, :2] - middle[:, None, :2]
     half_long = np.abs(np.einsum("kcd,kd->kc", outline, along)).max(axis=1)
     half_wide = np.abs(np.einsum("kcd,kd->kc", outline, across)).max(axis=1)
-    ground = terrain.height_at(middle[:, 0], middle[:, 1])
-    gap = np.maximum(corners[:, :, 2].min(axis=1) - ground, 0)
-    top = np.maximum(corners[:, :, 2].max(axis=1) - ground, 0)
-    rows = np.zeros((len(corners), 12))
-    inset = np.minimum(half_long, half_wide)
-    rows[:, 0:2] = middle[:, :2] - along * (half_long - inset)[:, None]
-    rows[:, 2:4] = middle[:, :2] + along * (half_long - inset)[:, None]
-    rows[:, 4] = inset
-    rows[:, 5] = np.clip(top * SHADE_REACH, *SHADE_REACH_M)
-    rows[:, 6:8] = _heights(terrain, middle[:, :2], half_long + rows[:, 5])
-    rows[:, 8] = SHADE
-    rows[:, 9] = SHADE_STRENGTH * np.exp(-gap / SHADE_LIFT_M) * np.clip(top / 0.3, 0, 1)
-    return rows[rows[:, 9] > 0.02].astype(np.float32)
+    ground_m = terrain.height_at(middle[:, 0], middle[:, 1])
+    gap = np.maximum(corners[:, :, 2].min(axis=1) - ground_m, 0)
+    top = np.maximum(corners[:, :, 2].max(axis=1) - ground_m, 0)
+    marks = np.zeros(len(corners), MARK_64)
+    marks["half_width_m"] = np.minimum(half_long, half_wide)
+    inset = along * (half_long - marks["half_width_m"])[:, None]
+    marks["begin_m"], marks["end_m"] = middle[:, :2] - inset, middle[:, :2] + inset
+    marks["reach_m"] = np.clip(top * SHADE_REACH, *SHADE_REACH_M)
+    marks["z_m"] = _heights(terrain, middle[:, :2], half_long + marks["reach_m"])
+    marks["kind"] = SHADE
+    marks["strength"] = SHADE_STRENGTH * np.exp(-gap / SHADE_LIFT_M) * np.clip(top / 0.3, 0, 1)
+    return marks[marks["strength"] > 0.02].astype(MARK)
 
 
 def _pieces(
@@ -106,10 +109,10 @@ def _pieces(
     strength: float,
     gauge: float,
 ) -> list[np.ndarray]:
-    """Rows without heights; half the length of the piece stands in their place."""
+    """Marks without heights: the first z_m is half the length of the piece."""
     corners = np.asarray(points, np.float64)
     wide = half_width + gauge + 2 * SLACK_M
-    rows = []
+    marks = []
     driven_m = 0.0
     for begin, end in pairwise(corners):
         length_m = float(np.linalg.norm(end - begin))
@@ -119,16 +122,16 @@ def _pieces(
             if (np.maximum(begin, end) < low - wide).any() or (np.minimum(begin, end) > high + wide).any():
                 continue
         count = max(int(np.ceil(length_m / PIECE_M)), 1)
-        shares = np.linspace(0, 1, count + 1)[:, None]
-        joints = begin + (end - begin) * shares
-        part = np.zeros((count, 12))
-        part[:, 0:2], part[:, 2:4] = joints[:-1], joints[1:]
-        part[:, 4], part[:, 5] = half_width, SLACK_M
-        part[:, 6] = length_m / count / 2
-        part[:, 8], part[:, 9], part[:, 10] = kind, strength, gauge
-        part[:, 11] = before_m + shares[:-1, 0] * length_m
-        rows.append(part)
-    return rows
+        fractions = np.linspace(0, 1, count + 1)[:, None]
+        joints = begin + (end - begin) * fractions
+        part = np.zeros(count, MARK_64)
+        part["begin_m"], part["end_m"] = joints[:-1], joints[1:]
+        part["half_width_m"], part["reach_m"] = half_width, SLACK_M
+        part["z_m"][:, 0] = length_m / count / 2
+        part["kind"], part["strength"], part["half_gauge_m"] = kind, strength, gauge
+        part["start_m"] = before_m + fractions[:-1, 0] * length_m
+        marks.append(part)
+    return marks
 
 
 def _heights(terrain: Terrain, middles: np.ndarray, reach_m: np.ndarray) -> np.ndarray:
@@ -141,9 +144,9 @@ def _heights(terrain: Terrain, middles: np.ndarray, reach_m: np.ndarray) -> np.n
     return np.stack([heights.min(axis=1) - spare, heights.max(axis=1) + spare], axis=1)
 
 
-def _corners(rows: np.ndarray) -> np.ndarray:
+def _corners(marks: np.ndarray) -> np.ndarray:
     """(k, 8, 3): bounding boxes of those that marks_vertex.glsl draws."""
-    wide = (rows[:, 4] + rows[:, 5] + rows[:, 10])[:, None] * np.sqrt(2.0)
-    low = np.minimum(rows[:, 0:2], rows[:, 2:4]) - wide
-    high = np.maximum(rows[:, 0:2], rows[:, 2:4]) + wide
-    return corners_of(np.column_stack([low, rows[:, 6]]), np.column_stack([high, rows[:, 7]]))
+    wide = (marks["half_width_m"] + marks["reach_m"] + marks["half_gauge_m"])[:, None] * np.sqrt(2.0)
+    low = np.minimum(marks["begin_m"], marks["end_m"]) - wide
+    high = np.maximum(marks["begin_m"], marks["end_m"]) + wide
+    return corners_of(np.column_stack([low, marks["z_m"][:, 0]]), np.column_stack([high, marks["z_m"][:, 1]]))

@@ -54,7 +54,7 @@ def make_map(device: Device, space: ShadowSpace, texel_m: float) -> tuple[modern
     width_px, height_px = (
         min(math.ceil(side_m / texel_m), MAX_PX, device.largest_px) for side_m in (space.width_m, space.height_m)
     )
-    texture = device.kept(device.context.depth_texture((width_px, height_px)))
+    texture = device.own(device.context.depth_texture((width_px, height_px)))
     texture.filter = (moderngl.LINEAR, moderngl.LINEAR)
     texture.compare_func = "<="
     texture.repeat_x = texture.repeat_y = False

@@ -17,13 +17,15 @@ Attachment = moderngl.Texture | moderngl.Renderbuffer
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Tile:
+    """A rectangle of the picture that is drawn at once."""
+
     left_px: int
     top_px: int
     width_px: int
     height_px: int
 
     @property
-    def place(self) -> tuple[slice, slice]:
+    def slices(self) -> tuple[slice, slice]:
         return (slice(self.top_px, self.top_px + self.height_px), slice(self.left_px, self.left_px + self.width_px))
 
     def sees(self, boxes_px: np.ndarray) -> np.ndarray:
@@ -38,7 +40,7 @@ class Tile:
         return is_seen
 
 
-def cut(width_px: int, height_px: int, largest_px: int) -> list[Tile]:
+def tiles_of(width_px: int, height_px: int, largest_px: int) -> list[Tile]:
     """Cut into tiles of nearly equal size, at most `largest_px` per side; the first is the largest."""
     wide, high = _side(width_px, largest_px), _side(height_px, largest_px)
     return [
@@ -58,8 +60,8 @@ def boxes_in_picture(camera: SiteCamera, corners: np.ndarray) -> np.ndarray:
     points = corners.reshape(-1, 3).astype(np.float64)
     is_before = (camera.depth_of(points) > NEAREST_M).reshape(corners.shape[:2])
     with np.errstate(divide="ignore", invalid="ignore"):
-        places = camera.pixel_of(points).reshape(*corners.shape[:2], 2)
-    boxes = np.concatenate([places.min(axis=1) - 1, places.max(axis=1) + 1], axis=1)
+        pixels = camera.pixel_of(points).reshape(*corners.shape[:2], 2)
+    boxes = np.concatenate([pixels.min(axis=1) - 1, pixels.max(axis=1) + 1], axis=1)
     boxes[~is_before.all(axis=1)] = -np.inf, -np.inf, np.inf, np.inf
     boxes[~is_before.any(axis=1)] = np.inf, np.inf, -np.inf, -np.inf
     return boxes
@@ -80,13 +82,13 @@ class RasterTargets:
         self._framebuffers: list[moderngl.Framebuffer] = []
 
         def framebuffer(colors: list[Attachment], depth: moderngl.Renderbuffer | None = None) -> moderngl.Framebuffer:
-            made = device.framebuffer(colors, depth)
-            self._framebuffers.append(made)
-            return made
+            target = device.framebuffer(colors, depth)
+            self._framebuffers.append(target)
+            return target
 
-        depth = device.kept(context.depth_renderbuffer(size_px))
+        depth = device.own(context.depth_renderbuffer(size_px))
         self.ground_depth = device.texture(size_px, 1, "f4")
-        self.ground = framebuffer([self.ground_depth], depth)
+        self.terrain = framebuffer([self.ground_depth], depth)
         self.numbers = framebuffer([device.texture(size_px, 1, "u2"), device.texture(size_px, 1, "f4")], depth)
         self.depth_alone = framebuffer([], depth)
         """The depth buffer of `numbers` alone, because integer colours cannot be cleared together with depth."""
@@ -96,8 +98,8 @@ class RasterTargets:
         self.shaded = framebuffer([self.shaded_ground])
         samples = min(samples, context.max_samples)
         self.colors = framebuffer(
-            [device.kept(context.renderbuffer(size_px, 4, samples=samples))],
-            device.kept(context.depth_renderbuffer(size_px, samples=samples)),
+            [device.own(context.renderbuffer(size_px, 4, samples=samples))],
+            device.own(context.depth_renderbuffer(size_px, samples=samples)),
         )
         self.resolved = framebuffer([device.texture(size_px, 4)])
 

@@ -16,7 +16,7 @@ INSTANCE = ("/i", "4f in_row_x", "4f in_row_y", "4f in_row_z", "4f in_tint")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
-class _Loaded:
+class _BatchBuffers:
     rows: np.ndarray  # (k, 16) float32: three rows of the matrix, tint and number of each instance
     boxes_px: np.ndarray
     instances: moderngl.Buffer
@@ -44,7 +44,7 @@ class Things:
         self._programs = (numbered, shaded, shadowed)
         batches = [batch for batch in batches if len(batch.transforms)]
         self.corners = [box_corners(batch) for batch in batches]  # bounding boxes of instances, (k, 8, 3) metres
-        self.shading = [corners for batch, corners in zip(batches, self.corners, strict=True) if not batch.is_ground]
+        self.shading = [corners for batch, corners in zip(batches, self.corners, strict=True) if not batch.is_soil]
         """Those of them that darken the ground at their foot."""
         self._loaded = [
             self._load(batch, boxes_in_picture(camera, corners))
@@ -67,27 +67,27 @@ class Things:
             loaded.instances.write(loaded.rows)
             loaded.shadowed.render(moderngl.TRIANGLES, instances=len(loaded.rows))
 
-    def _choose(self, loaded: _Loaded, tile: Tile) -> int:
+    def _choose(self, loaded: _BatchBuffers, tile: Tile) -> int:
         """Write the instances that may be visible in the tile to the buffer; returns their number."""
         rows = loaded.rows[tile.sees(loaded.boxes_px)]
         if len(rows):
             loaded.instances.write(rows)
         return len(rows)
 
-    def _load(self, batch: InstanceBatch, boxes_px: np.ndarray) -> _Loaded:
+    def _load(self, batch: InstanceBatch, boxes_px: np.ndarray) -> _BatchBuffers:
         rows = np.empty((len(batch.transforms), 16), np.float32)
         rows[:, :12] = batch.transforms[:, :3].reshape(-1, 12)
         rows[:, 12:15] = batch.tints
         rows[:, 15] = batch.instances
         instances = self._device.buffer(rows)
         if id(batch.mesh) not in self._meshes:
-            self._meshes[id(batch.mesh)] = self._device.buffer(unrolled(batch.mesh))
+            self._meshes[id(batch.mesh)] = self._device.buffer(unroll(batch.mesh))
         vertices = self._meshes[id(batch.mesh)]
         numbered, shaded, shadowed = (
             self._device.array(program, (vertices, VERTEX), (instances, INSTANCE)) for program in self._programs
         )
         look = LOOKS[batch.surface]
-        return _Loaded(
+        return _BatchBuffers(
             rows=rows,
             boxes_px=boxes_px,
             instances=instances,
@@ -98,7 +98,7 @@ class Things:
         )
 
 
-def unrolled(mesh: Mesh) -> np.ndarray:
+def unroll(mesh: Mesh) -> np.ndarray:
     """(3 t, 12) float32: three vertices per triangle, each with its corner, the next two corners, and its normal."""
     corners = mesh.positions[mesh.triangles]  # (t, 3, 3)
     vertices = np.stack([corners, np.roll(corners, -1, 1), np.roll(corners, -2, 1), mesh.normals[mesh.triangles]], 2)
@@ -110,5 +110,5 @@ def box_corners(batch: InstanceBatch) -> np.ndarray:
     positions = batch.mesh.positions.astype(np.float64)
     corners = corners_of(positions.min(axis=0)[None], positions.max(axis=0)[None])[0]  # (8, 3)
     transforms = batch.transforms.astype(np.float64)
-    placed: np.ndarray = corners @ transforms[:, :3, :3].transpose(0, 2, 1) + transforms[:, None, :3, 3]
-    return placed
+    transformed: np.ndarray = corners @ transforms[:, :3, :3].transpose(0, 2, 1) + transforms[:, None, :3, 3]
+    return transformed

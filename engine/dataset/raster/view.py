@@ -6,7 +6,7 @@ from statistics import NormalDist
 import moderngl
 import numpy as np
 
-from engine.dataset.ground_picture import read_ground_picture
+from engine.dataset.ground_texture import read_ground_texture
 from engine.dataset.light import cloud_map, light_of, period_m
 from engine.dataset.raster.device import Device
 from engine.dataset.scene.description import GroundLook, SiteScene, Sun
@@ -18,46 +18,46 @@ GRASS_NOISE_DEVIATION = 0.32  # of the grass noise in ground_look.glsl
 
 
 class GroundCover:
-    """Defines, samplers and textures for the programs of a scene; empty in recipe 1, whose programs stay the same."""
+    """Shader defines, samplers and textures of a scene's ground; empty in recipe 1, whose programs stay the same."""
 
-    def __init__(self, device: Device, ground: GroundLook, sun: Sun, *, clouds_unit: int, picture_unit: int) -> None:
+    def __init__(self, device: Device, look: GroundLook, sun: Sun, *, clouds_unit: int, picture_unit: int) -> None:
         self.ground_defines: tuple[str, ...] = ()
         self.light_defines: tuple[str, ...] = ()
         self.units = {"u_picture": picture_unit, "u_clouds": clouds_unit}
         self._textures: list[tuple[moderngl.Texture, int]] = []
-        if ground.covers:
-            functions = [cover.kind.replace("-", "_") for cover in ground.covers]
+        if look.covers:
+            functions = [cover.kind.replace("-", "_") for cover in look.covers]
             self.ground_defines = tuple(
                 f"{role} {name}" for role, name in zip(("LOOK", "SECOND"), functions, strict=False)
             )
-            if ground.grass_share > 0:
+            if look.grass_share > 0:
                 self.ground_defines += ("WEEDS",)
-        if ground.picture is not None:
+        if look.picture is not None:
             self.ground_defines += ("PICTURE",)
-            picture = _repeated(device, read_ground_picture(ground.picture), "f2")
+            picture = _tiled_texture(device, read_ground_texture(look.picture), "f2")
             picture.build_mipmaps()
             picture.filter = (moderngl.LINEAR_MIPMAP_LINEAR, moderngl.LINEAR)
             self._textures.append((picture, picture_unit))
         if sun.clouds is not None:
             self.light_defines = ("CLOUDS",)
-            self._textures.append((_repeated(device, cloud_map(sun.clouds)[..., None], "f4"), clouds_unit))
+            self._textures.append((_tiled_texture(device, cloud_map(sun.clouds)[..., None], "f4"), clouds_unit))
 
     def use(self) -> None:
         for texture, unit in self._textures:
             texture.use(unit)
 
 
-def cover_rows(ground: GroundLook, sun: Sun) -> np.ndarray:
+def cover_rows(ground_look: GroundLook, sun: Sun) -> np.ndarray:
     """`u_cover` of view.glsl: (10, 4) float32. Three rows per cover, patches, two of the picture, clouds."""
     rows = np.zeros((ROWS, 4), np.float32)
-    for place, cover in enumerate(ground.covers):
+    for index, cover in enumerate(ground_look.covers):
         way = (float(np.cos(cover.heading)), float(np.sin(cover.heading)))
         looks = [(*cover.color, cover.share), (*cover.accent, cover.contrast), (cover.grain_m, *way, 0)]
-        rows[3 * place : 3 * place + 3] = looks
-    level = NormalDist().inv_cdf(min(max(ground.second_share, 1e-3), 0.999))
-    rows[6, :2] = ground.patch_m, -PATCH_NOISE_DEVIATION * level
-    if (picture := ground.picture) is not None:
-        texels = read_ground_picture(picture)
+        rows[3 * index : 3 * index + 3] = looks
+    level = NormalDist().inv_cdf(min(max(ground_look.second_share, 1e-3), 0.999))
+    rows[6, :2] = ground_look.patch_m, -PATCH_NOISE_DEVIATION * level
+    if (picture := ground_look.picture) is not None:
+        texels = read_ground_texture(picture)
         height_m = picture.size_m * texels.shape[0] / texels.shape[1]
         rows[7] = (1 / picture.size_m, 1 / height_m, texels.shape[1] / picture.size_m, 0)
         rows[8] = (np.cos(picture.turn), np.sin(picture.turn), picture.shift_x, picture.shift_y)
@@ -66,7 +66,7 @@ def cover_rows(ground: GroundLook, sun: Sun) -> np.ndarray:
     return rows
 
 
-def _repeated(device: Device, texels: np.ndarray, dtype: str) -> moderngl.Texture:
+def _tiled_texture(device: Device, texels: np.ndarray, dtype: str) -> moderngl.Texture:
     texture = device.texture((texels.shape[1], texels.shape[0]), texels.shape[2], dtype)
     texture.write(np.ascontiguousarray(texels))
     texture.filter = (moderngl.LINEAR, moderngl.LINEAR)
@@ -99,13 +99,13 @@ class View:
     tile_px: tuple[int, int, int, int] = (0, 0, 1, 1)  # left and top of the tile, width and height of the target
     plan_pixel_m: float = 0.0  # 0 for the camera's picture, else for a plan of the ground, of the camera's size
 
-    def packed(self) -> bytes:
+    def pack(self) -> bytes:
         """The block as 26 rows of 16 bytes, std140."""
         scene, shadow = self.scene, self.shadow
-        camera, ground, light = scene.camera, scene.ground, light_of(scene.sun, scene.ground)
+        camera, ground_look, light = scene.camera, scene.ground, light_of(scene.sun, scene.ground)
         rows = [
             (*camera.center_px, camera.focal_px, 0),
-            *np.column_stack([camera.rotation, camera.place_m]),
+            *np.column_stack([camera.rotation, camera.position_m]),
             self.tile_px,
             (self.nearest_m, self.farthest_m, self.plan_pixel_m, scene.terrain.side_m + scene.terrain.cell_m),
             (*scene.sun.direction, 0),
@@ -114,16 +114,16 @@ class View:
             (shadow.west_m, shadow.south_m, 1 / shadow.width_m, 1 / shadow.height_m),
             (shadow.shear_x, shadow.shear_y, shadow.lowest_m, shadow.highest_m),
             (shadow.texel_m, shadow.ground_texel_m, 0, 0),
-            (*ground.soil, SPARE_PX),
-            (*ground.subsoil, 0),
-            (*ground.grass, _grass_threshold(ground.grass_share)),
+            (*ground_look.soil, SPARE_PX),
+            (*ground_look.subsoil, 0),
+            (*ground_look.grass, _grass_threshold(ground_look.grass_share)),
         ]
-        seed = np.array([ground.noise_seed, 0, 0, 0], np.uint32)
-        return np.array(rows, np.float32).tobytes() + seed.tobytes() + cover_rows(ground, scene.sun).tobytes()
+        seed = np.array([ground_look.noise_seed, 0, 0, 0], np.uint32)
+        return np.array(rows, np.float32).tobytes() + seed.tobytes() + cover_rows(ground_look, scene.sun).tobytes()
 
 
-def _grass_threshold(share: float) -> float:
+def _grass_threshold(fraction: float) -> float:
     """The threshold that normal noise exceeds on this share of the ground; far out for 0 and 1."""
-    if not 0 < share < 1:
-        return 9.0 if share <= 0 else -9.0
-    return -GRASS_NOISE_DEVIATION * NormalDist().inv_cdf(share)
+    if not 0 < fraction < 1:
+        return 9.0 if fraction <= 0 else -9.0
+    return -GRASS_NOISE_DEVIATION * NormalDist().inv_cdf(fraction)

@@ -1,5 +1,6 @@
-"""Has each picture made by a process: starts it, watches it, kills it on timeout. It is `main` here, for one picture,
-or a fork of forking.py. A request is a line with `task`, `folder`, `log`, the answer with `made` or `failure`."""
+"""Runs each picture in a process: starts it, watches it, kills it on timeout. The process runs `main` here, for one
+picture, or is a fork of forking.py. Requests are lines with `task`, `folder`, `log`, answers with `made` or
+`failure`."""
 
 import json
 import logging
@@ -15,7 +16,7 @@ from typing import Any, BinaryIO
 
 from engine.dataset.running.estimate import memory_left_bytes
 from engine.dataset.running.policy import Failure, failure_of
-from engine.dataset.task import MadePicture, PictureTask, task_of
+from engine.dataset.task import PictureResult, PictureTask, task_of
 from engine.system.plain_text import write_plain_lines
 from engine.system.python_process import exit_reason
 from engine.system.worker_process import WorkerProcess, claim_output, end_with_parent, last_line
@@ -48,9 +49,9 @@ class PictureWorker:
         *,
         timeout_s: float,
         is_stopped: Callable[[], bool] = lambda: False,
-    ) -> MadePicture | Failure:
-        """The picture, or the failure; OSError if a disk error prevents the start. A process that
-        takes longer than `timeout_s`, or is running when `is_stopped`, is killed with its children."""
+    ) -> PictureResult | Failure:
+        """Make the picture; returns the result or the failure. OSError if a disk error prevents the start. A process
+        that takes longer than `timeout_s`, or is running when `is_stopped`, is killed with its children."""
         end_s = time.perf_counter() + timeout_s
         if self._process is None:
             module = "attempt" if self._warm_log is None else "forking"
@@ -62,7 +63,7 @@ class PictureWorker:
             )
         process = self._process
         process.send(json.dumps({"task": task.as_json(), "folder": str(folder), "log": str(log_path)}).encode() + b"\n")
-        result: MadePicture | Failure | None = None
+        result: PictureResult | Failure | None = None
         while True:
             try:
                 line = process.receive(POLL_INTERVAL_S)
@@ -83,7 +84,7 @@ class PictureWorker:
                 return self._killed(Failure(reason="its process was killed in the middle of its answer"))
             if "ended" in answer:  # the exit code of a forked process
                 return result or _unexplained(answer["ended"], folder, log_path)
-            result = Failure(**answer["failure"]) if "failure" in answer else MadePicture(**answer["made"])
+            result = Failure(**answer["failure"]) if "failure" in answer else PictureResult(**answer["made"])
 
     def close(self) -> None:
         """End the processes. Idempotent."""
@@ -107,8 +108,8 @@ def _unexplained(code: int | None, folder: Path, log_path: Path) -> Failure:
         return Failure(reason=f"{folder.parent.parent}: the disk is full or cannot be written", ends_run=True)
     reason = f"its process ended without a result: {exit_reason(code)}"
     reason += next((hint for name, hint in HINTS.items() if code == -getattr(signal, name, 0)), "")
-    said = last_line(log_path)
-    return Failure(reason=f"{reason}; {said}" if said else reason)
+    last_output = last_line(log_path)
+    return Failure(reason=f"{reason}; {last_output}" if last_output else reason)
 
 
 def main() -> None:
@@ -119,7 +120,7 @@ def main() -> None:
 
 
 def make_requested(request: dict[str, str], answers: BinaryIO) -> None:
-    """Answer with `made` or `failure`."""
+    """Make the requested picture and answer with `made` or `failure`."""
     from engine.dataset.picture import make_picture
 
     logging.basicConfig(level=logging.INFO, format="%(asctime)s %(message)s", stream=sys.stdout)

@@ -1,12 +1,12 @@
-"""Which graphics card each job's processes draw with, by their environment: those of `--devices`, else all of NVIDIA's
-if there are several. Untested with more than one card."""
+"""Assigns graphics cards to the jobs, by environment variables: those of `--devices`, else all of NVIDIA's if there are
+several. Untested with more than one card."""
 
 import os
 import sys
 from pathlib import Path
 from typing import Final
 
-from engine.dataset.cycles.drawing import ask_blender
+from engine.dataset.cycles.drawing import query_blender
 from engine.dataset.cycles.finding import DEVICE_VARIABLE, find_blender
 from engine.dataset.job import DatasetJob
 from engine.errors import NoGLError, UsageError
@@ -20,12 +20,12 @@ CHOSEN: Final = (GPU_VARIABLE, "CUDA_VISIBLE_DEVICES")  # set by a user who has 
 
 
 def device_environment(device: int | None) -> dict[str, str]:
-    """Variables for the processes of a job that draws with this device; none for the default device."""
+    """Environment variables for a job that draws with this device; none for the default device."""
     return {} if device is None else {GPU_VARIABLE: str(device), DEVICE_VARIABLE: str(device)}
 
 
 def devices_of(job: DatasetJob, jobs: int) -> tuple[int, ...]:
-    """The devices of the jobs in turn; () for the default: GL's best, all of Cycles' (also if more than jobs)."""
+    """Devices for the jobs in turn; () for the default: GL's best, or all of Cycles' (also if more than jobs)."""
     if job.devices:
         return job.devices
     if jobs < 2 or job.drawing.use_gpu is False or any(os.environ.get(name) for name in CHOSEN):
@@ -36,21 +36,21 @@ def devices_of(job: DatasetJob, jobs: int) -> tuple[int, ...]:
     except OSError:
         return ()
     if job.drawing.engine == "raster":
-        answer = _asked("list_cards()", {})
+        answer = _call_in_process("list_cards()", {})
         found = tuple(map(int, answer.split())) if answer.replace(" ", "").isdecimal() else ()
         return found[:jobs] if len(found) > 1 else ()
-    found = tuple(range(len(ask_blender(find_blender(job.blender))["gpus"])))
+    found = tuple(range(len(query_blender(find_blender(job.blender))["gpus"])))
     return found if 1 < len(found) <= jobs else ()
 
 
-def words_of(devices: tuple[int, ...], jobs: int) -> str:
+def location_line(devices: tuple[int, ...], jobs: int) -> str:
     """Which job uses which device: `pictures are drawn on device 0 (jobs 1, 3), device 1 (job 2)`; "" by default."""
-    of_each = {device: range(place + 1, jobs + 1, len(devices)) for place, device in enumerate(devices[:jobs])}
-    words = (
+    jobs_of = {device: range(index + 1, jobs + 1, len(devices)) for index, device in enumerate(devices[:jobs])}
+    parts = (
         f"device {device} (job{'s' if len(own) > 1 else ''} {', '.join(map(str, own))})"
-        for device, own in of_each.items()
+        for device, own in jobs_of.items()
     )
-    return f"pictures are drawn on {', '.join(words)}" if devices else ""
+    return f"pictures are drawn on {', '.join(parts)}" if devices else ""
 
 
 def check_devices(job: DatasetJob) -> None:
@@ -59,27 +59,27 @@ def check_devices(job: DatasetJob) -> None:
         return
     if job.drawing.engine == "raster":
         for device in job.devices:
-            if reason := _asked("main()", device_environment(device)):
+            if reason := _call_in_process("main()", device_environment(device)):
                 raise UsageError(f"--devices {device}: {reason.removeprefix(f'gpu {str(device)!r}: ')}")
         return
-    names = ask_blender(find_blender(job.blender))["gpus"]
+    names = query_blender(find_blender(job.blender))["gpus"]
     for device in job.devices:
         if device >= len(names):
             found = ", ".join(f"{number} {name}" for number, name in enumerate(names)) or "none"
             raise UsageError(f"--devices {device}: Cycles finds no such GPU here; it finds {found}")
 
 
-def _asked(call: str, environment: dict[str, str]) -> str:
-    """Ask a new process, because a driver must not be opened in one that forks."""
+def _call_in_process(call: str, environment: dict[str, str]) -> str:
+    """Call in a new process, because a driver must not be opened in one that forks."""
     process = WorkerProcess("engine.dataset.running.devices", call, environment=environment)
     try:
-        said = process.receive(ANSWER_S)
+        line = process.receive(ANSWER_S)
     except EOFError:
-        said = b"its driver crashed"
+        line = b"its driver crashed"
     finally:
         process.kill()
     return (
-        f"its driver does not answer within {ANSWER_S:g} s" if said is None else said.decode("utf-8", "replace").strip()
+        f"its driver does not answer within {ANSWER_S:g} s" if line is None else line.decode("utf-8", "replace").strip()
     )
 
 

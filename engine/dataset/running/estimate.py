@@ -1,4 +1,4 @@
-"""Time, disk and memory that pictures will take, as measured; cores and memory that this process may use."""
+"""Estimates time, disk and memory for pictures, from measurements; finds cores and memory that are available."""
 
 import math
 import os
@@ -16,7 +16,7 @@ MB, GB = 10**6, 10**9
 # files; recipe 2: 526 MB at 640x640, 1336 at 5280x3956. Cycles: 1.1 GB at 640x640 with ours, about 7 at 5280x3956.
 # With a margin of a quarter.
 MEMORY_BYTES = {"raster": (450 * MB, 30), "recipe 2": (600 * MB, 50), "cycles": (900 * MB, 300)}  # and for each pixel
-USED_SHARE = 0.9  # of the available memory
+USED_FRACTION = 0.9  # of the available memory
 
 # Core-seconds of a picture. Recipe 2, raster: 0.42 to 0.66 for windows of 640x640, 1.5 to 2.5 at 1920x1080, 9 at
 # 5280x3956. Cycles: 544 s on two cores for 50 samples of 21 megapixels.
@@ -29,14 +29,14 @@ START_S = 4.0  # imports, the first process of each job, figures: 3 to 5 s
 PNG_PIXEL_BYTES, JPEG_PIXEL_BYTES = 1.7, 0.6
 FORMAT_PIXEL_BYTES = {"depth": 0.15, "masks": 0.03}
 LABEL_BYTES, MANIFEST_BYTES, COCO_BYTES, SCENE_BYTES, WHOLE_SCENE_BYTES = 25_000, 5_000, 250_000, 110_000, 800_000
-CLEARLY = 0.5  # a run is refused if not even this share of the estimate is free: a scene without noise takes half
+MIN_FREE_FRACTION = 0.5  # of the estimate; a run with less space is refused: a scene without noise takes half
 # cgroups version 2, then version 1: the limit, and how much is in use.
 MEMORY_LIMITS = (Path("/sys/fs/cgroup/memory.max"), Path("/sys/fs/cgroup/memory/memory.limit_in_bytes"))
 MEMORY_USES = (Path("/sys/fs/cgroup/memory.current"), Path("/sys/fs/cgroup/memory/memory.usage_in_bytes"))
 
 
 def estimate(task: PictureTask, pictures: int, *, jobs: int, cores: int) -> tuple[float, int]:
-    """Seconds, and bytes on the disk, of so many pictures such as this one."""
+    """Estimate seconds and bytes on the disk for this many pictures like this one."""
     pixels = math.prod(task.picture_px)
     start_s, sample_s = CORE_S[_cost(task)]
     core_seconds = start_s + sample_s * pixels * (task.drawing.max_samples or 1)
@@ -72,7 +72,7 @@ def picture_bytes(task: PictureTask) -> int:
 
 
 def _cost(task: PictureTask) -> str:
-    """The engine, and for the raster engine the recipe: they decide about time and memory."""
+    """Cost class: the engine, and for the raster engine the recipe; it determines time and memory."""
     if task.drawing.engine == "cycles":
         return "cycles"
     return "raster" if task.recipe_2 is None else "recipe 2"
@@ -80,7 +80,7 @@ def _cost(task: PictureTask) -> str:
 
 def default_jobs(available_bytes: int, cores: int, each_bytes: int) -> int:
     """Pictures in parallel: as many as fit into memory, at most one per core, at least one."""
-    return max(1, min(cores, int(available_bytes * USED_SHARE) // each_bytes))
+    return max(1, min(cores, int(available_bytes * USED_FRACTION) // each_bytes))
 
 
 def size_text(size_bytes: int) -> str:
@@ -109,12 +109,12 @@ def available_bytes(limits: tuple[Path, ...] = MEMORY_LIMITS, uses: tuple[Path, 
     """Main memory that new processes may use, without swapping, within the container's limit."""
     available: int = psutil.virtual_memory().available
     limit, used = _first_number(limits), _first_number(uses)
-    # The use counts cached files, which make room: so a half of the limit is taken for free in any case.
+    # The use counts cached files, which can be freed: so at least half of the limit counts as free.
     return available if limit is None or used is None else min(available, max(limit - used, limit // 2))
 
 
 def memory_left_bytes() -> int:
-    """Memory that this process may still take: what is available, and what its own limit (ulimit -v) leaves."""
+    """Memory that this process may still allocate: what is available, within its own limit (ulimit -v)."""
     left = available_bytes()
     if sys.platform == "linux":
         import resource

@@ -35,12 +35,12 @@ def write_outputs(folder: DatasetFolder, job: DatasetJob, whole: WholeFiles) -> 
     whole.write_last()
     if not folder.finished:
         return finished
-    made = sorted(name for name in folders_of(job.task(job.indices[0])) if (folder.path / name).is_dir())
-    finished.outputs = [*made, MANIFEST, *whole.names]
+    folders = sorted(name for name in folders_of(job.task(job.indices[0])) if (folder.path / name).is_dir())
+    finished.outputs = [*folders, MANIFEST, *whole.names]
     finished.notes += whole.notes
-    there = {picture.subset for picture in folder.finished_files(frozenset())}
+    present = {picture.subset for picture in folder.finished_files(frozenset())}
     for subset in job.subsets:
-        if subset and subset not in there:
+        if subset and subset not in present:
             finished.notes.append(f"{subset}: no picture belongs to it yet; a larger --count adds some")
     if job.recipe == 2 and not job.labels.main_format:
         return finished  # the figures are made from YOLO's files
@@ -50,15 +50,15 @@ def write_outputs(folder: DatasetFolder, job: DatasetJob, whole: WholeFiles) -> 
         finished.statistics = figures_of(job, boxes)
         if job.recipe == 2:
             engine = ", ".join(folder.engines(job.indices))
-            finished.outputs += write_card(_pictures(folder, job), job, engine, given_options(job))
+            finished.outputs += write_card(_pictures(folder, job), job, engine, command_options(job))
     except SourceError as error:  # a file in the folder was edited
         finished.notes.append(f"{error}; no figures")
     return finished
 
 
 def figures_of(job: DatasetJob, boxes: Iterator[tuple[int, np.ndarray]]) -> Statistics:
-    """The figures of all pictures by index and boxes, (k, 4) px of each; at the width of the (largest) whole sensor."""
-    widths = [file.sensor_width_px for file in job.recipe_2.given.files] or [job.options.width]
+    """Statistics of pictures from index and boxes, (k, 4) px of each; at the width of the (largest) whole sensor."""
+    widths = [file.sensor_width_px for file in job.recipe_2.scene_files.files] or [job.options.width]
     most = max(widths)
     return measure((each * (most / widths[index % len(widths)]) for index, each in boxes), most)
 
@@ -72,32 +72,32 @@ def _labels(folder: DatasetFolder, job: DatasetJob) -> Iterator[tuple[int, np.nd
 # -- the dataset card ------------------------------------------------------------------------------
 
 
-def given_options(job: DatasetJob) -> dict[str, str]:
-    """The options that the pictures depend on and that are not at their defaults, as on the command line; and the
-    engine, whose default depends on the machine."""
-    of_scene = () if job.recipe_2.given.scene else (job.options,)
+def command_options(job: DatasetJob) -> dict[str, str]:
+    """Options that affect the pictures and differ from their defaults, as on the command line; and the engine, whose
+    default depends on the machine."""
+    of_scene = () if job.recipe_2.scene_files.scene else (job.options,)
     parts = [*of_scene, *(getattr(job.recipe_2, part.name) for part in fields(job.recipe_2)), job.labels]
-    given: dict[str, str] = {"--engine": job.drawing.engine}
+    options: dict[str, str] = {"--engine": job.drawing.engine}
     for name in ("max_samples", "noise_threshold", "use_gpu"):
         if (value := getattr(job.drawing, name)) is not None:
-            given |= _named(name, value)
+            options |= _named(name, value)
     if job.split is not None:
-        given["--split"] = job.split.text
+        options["--split"] = job.split.text
     if job.save_coco:
-        given["--save-coco"] = ""
+        options["--save-coco"] = ""
     for part in parts:
         for each in fields(part):
             value = getattr(part, each.name)
             if each.default is not MISSING and value != each.default and "option" in each.metadata:
-                given |= _named(each.name, value)
-    return given
+                options |= _named(each.name, value)
+    return options
 
 
 def _pictures(folder: DatasetFolder, job: DatasetJob) -> Iterator[CardPicture]:
     entries = folder.manifest.entries(index for index, _ in folder.finished_labels())
     for entry, (_, boxes, _) in zip(entries, _labels(folder, job), strict=True):
-        drawn = json.loads(bytes(entry.drawn))
-        yield drawn.get("subset", ""), boxes, drawn.get("look", {}).get("brightness")
+        facts = json.loads(bytes(entry.scene_facts))
+        yield facts.get("subset", ""), boxes, facts.get("look", {}).get("brightness")
 
 
 def _named(name: str, value: Any) -> dict[str, str]:
@@ -111,23 +111,23 @@ def _named(name: str, value: Any) -> dict[str, str]:
 
 
 def _text(name: str, value: Any) -> str:
-    """`40..160` for a range, `640x640` for a size, `pile,bag` for names, `gravel=1` for shares."""
+    """`40..160` for a range, `640x640` for a size, `pile,bag` for names, `gravel=1` for weights."""
     if not isinstance(value, tuple) or not value:
-        return _word(value)
+        return _number_text(value)
     if isinstance(value[0], tuple):
-        return ",".join(f"{name}={_word(share)}" for name, share in value)
+        return ",".join(f"{name}={_number_text(fraction)}" for name, fraction in value)
     joint = ".." if name == "date" else {float: "..", int: "x"}.get(type(value[0]), ",")
-    return joint.join(map(_word, value))
+    return joint.join(map(_number_text, value))
 
 
-def _word(value: Any) -> str:
+def _number_text(value: Any) -> str:
     """A value with all its digits: `40` for 40.0."""
     return str(value).removesuffix(".0") if isinstance(value, float) else str(value)
 
 
-# Options that may be given more than once, and the text of one value. Their folders are nobody's business.
+# Options that may be given more than once, and the text of one value, without folders (privacy).
 REPEATED: dict[str, Callable[[Any], str]] = {
     "asset": str,
     "scene": lambda files: ",".join(map(str, files)) if len(files) <= MAX_NAMED else "SCENES",
-    "ground_texture": lambda picture: f"{Path(picture.path).name},{_word(picture.size_m)}",
+    "ground_texture": lambda picture: f"{Path(picture.path).name},{_number_text(picture.size_m)}",
 }

@@ -5,10 +5,9 @@ scenes/000000.json  README.md  card/  tiles/  and folders and files of further f
 image_000000.log  manifest.jsonl  dataset.yaml  coco_annotations.json  .work/ (the lock, unfinished pictures)
 
 A picture's files are written to .work and renamed when all are complete, the label first and the picture last: trainers
-list the pictures, and one without a label would count as one without piles. A label that a killed run left alone is
-removed by the next. Files are flushed to the disk before they enter the manifest, and a resumed run compares each with
-its SHA-256 there: a damaged picture is drawn again.
-"""
+list the pictures, and one without a label would count as one without piles. The next run removes the label if a killed
+run left it without a picture. Files are flushed to the disk before they enter the manifest, and a resumed run compares
+each with its SHA-256 there: a damaged picture is drawn again."""
 
 import os
 import re
@@ -19,12 +18,12 @@ from collections.abc import Callable, Iterator
 from dataclasses import dataclass, replace
 from pathlib import Path
 
-from engine.dataset.labels.options import FORMATS, GONE_FORMATS
+from engine.dataset.labels.options import FORMATS, REMOVED_FORMATS
 from engine.dataset.labels.record import FinishedPicture
 from engine.dataset.labels.writers import writers_of
 from engine.dataset.options import option_name
 from engine.dataset.running.manifest import DONE, FAILED, MANIFEST, entry_line, read_manifest
-from engine.dataset.running.policy import Attempted
+from engine.dataset.running.policy import FinishedAttempt
 from engine.dataset.running.verifying import verify
 from engine.dataset.task import PictureTask
 from engine.errors import FolderBusyError, SinkError, UsageError
@@ -50,16 +49,16 @@ class RunPlan:
     """The work of a run, determined before anything is changed."""
 
     finished: frozenset[int]  # indices of intact pictures, also beyond those of the run
-    kept: int  # number of pictures of the run that need not be drawn
+    existing: int  # number of pictures of the run that are complete
     missing: tuple[int, ...]  # indices to draw: those of the run that are not finished, and damaged ones beyond it
     forgotten: frozenset[int]  # indices whose files are removed because they will be made again
-    broken: frozenset[int]  # indices of pictures of which a file is damaged or missing; what is left of them is removed
-    is_checked: bool  # False if the check was interrupted: then what the folder holds is not known
+    broken: frozenset[int]  # indices of pictures with a damaged or missing file; their other files are removed
+    is_checked: bool  # False if the check was interrupted: then the folder's content is unknown
     notes: tuple[str, ...]
 
 
 class DatasetFolder:
-    """Locked from the constructor to `close`. FolderBusyError if another run has it, SinkError for disk errors."""
+    """A dataset's folder, locked until `close`. FolderBusyError if another run has it, SinkError for disk errors."""
 
     def __init__(self, path: Path, *, patience_s: float = 0.0) -> None:
         """Lock the folder, waiting up to `patience_s` for another run. UsageError if it holds other files."""
@@ -91,57 +90,57 @@ class DatasetFolder:
         *,
         is_resuming: bool,
         is_whole: bool = True,
-        tell_checked: Callable[[int, int], object] = lambda checked, of: None,
+        on_checked: Callable[[int, int], object] = lambda checked, of: None,
         is_stopped: Callable[[], bool] = lambda: False,
     ) -> RunPlan:
         """Plan the run; changes nothing. UsageError if existing pictures were made with other options. With
-        `is_resuming`, all their files are read once, told to `tell_checked(pictures, of_all)`, until `is_stopped`; else
-        they are dropped: all of the folder if `is_whole`, else those of the indices."""
+        `is_resuming`, all their files are read once, reported to `on_checked(pictures, of_all)`, until `is_stopped`;
+        else they are dropped: all of the folder if `is_whole`, else those of the indices."""
         notes = []
         if self.manifest.unreadable:
             notes.append(
                 f"{self.manifest.path}: {self.manifest.unreadable} line(s) truncated or unreadable, ignored; "
                 "pictures without a line are made again"
             )
-        places = self.manifest.places
-        known = sorted(places) if is_whole else [index for index in indices if index in places]
+        lines = self.manifest.lines
+        known = sorted(lines) if is_whole else [index for index in indices if index in lines]
         forgotten = frozenset(known if not is_resuming else ())
         first = task(indices[0])
         self._require_same(first, forgotten)
-        there = [index for index in known if places[index].is_done and index not in forgotten]
-        whole, enough, gone = set[int](), set[int](), set[int]()  # enough: with all files that the run asks for
+        finished = [index for index in known if lines[index].is_done and index not in forgotten]
+        intact, complete, incomplete = set[int](), set[int](), set[int]()  # complete: with all files that the run wants
         damaged: dict[int, str] = {}
         try:
             # Files of formats that the run does not need may be removed from a finished dataset.
-            needed, optional = folders_of(first), (folders_of(first, FORMATS) | GONE_FORMATS) - {LABELS}
-            checked = verify(self.path, self.manifest, there, needed, optional, tell_checked, is_stopped)
+            needed, optional = folders_of(first), (folders_of(first, FORMATS) | REMOVED_FORMATS) - {LABELS}
+            checked = verify(self.path, self.manifest, finished, needed, optional, on_checked, is_stopped)
             for index, fault, lost in checked:
                 if fault:
                     damaged[index] = fault
                 elif any(path.partition("/")[0] not in optional for path in lost):
-                    gone.add(index)  # a file that every picture needs was removed
+                    incomplete.add(index)  # a file that every picture needs was removed
                 else:
-                    whole.add(index)
+                    intact.add(index)
                     if not lost:
-                        enough.add(index)
+                        complete.add(index)
             notes += self._foreign_pictures(indices)
         except OSError as error:
             raise unwritable(self.path, error) from error
-        notes += self._notes_about(whole, damaged)
-        lacking = [index for index in indices if index not in enough]
+        notes += self._notes_about(intact, damaged)
+        lacking = [index for index in indices if index not in complete]
         missing = tuple(sorted([*lacking, *(index for index in damaged if index not in indices)]))
-        self._sound = set(whole)
+        self._sound = set(intact)
         for index in missing:
             if index not in forgotten and self._is_done(index):
-                paths = (path for path in places[index].paths(index) if (self.path / path).exists())
+                paths = (path for path in lines[index].paths(index) if (self.path / path).exists())
                 self._had[index] = frozenset(path.partition("/")[0] for path in paths)
         return RunPlan(
-            finished=frozenset(whole),
-            kept=len(indices) - len(lacking),
+            finished=frozenset(intact),
+            existing=len(indices) - len(lacking),
             missing=missing,
             forgotten=forgotten,
-            broken=frozenset(damaged) | gone,
-            is_checked=len(whole) + len(damaged) + len(gone) == len(there),
+            broken=frozenset(damaged) | incomplete,
+            is_checked=len(intact) + len(damaged) + len(incomplete) == len(finished),
             notes=tuple(notes),
         )
 
@@ -161,7 +160,7 @@ class DatasetFolder:
             raise unwritable(self.path, error) from error
 
     def task_again(self, task: PictureTask) -> PictureTask:
-        """The task with the kinds of files that the picture had before `prepare`, so that none of them gets lost."""
+        """Add to the task the file formats that the picture had before `prepare`, so that none is lost."""
         had = self._had.get(task.index, frozenset())
         lost = [name for name in FORMATS if name not in task.labels.formats and had & folders_of(task, (name,))]
         return replace(task, labels=replace(task.labels, write=(*task.labels.formats, *lost))) if lost else task
@@ -175,24 +174,24 @@ class DatasetFolder:
 
     @property
     def worker_log(self) -> Path:
-        """The log of processes that make more than one picture; gone at the end."""
+        """The log of processes that make more than one picture; deleted at the end."""
         return self._work.path / "workers.log"
 
-    def commit(self, task: PictureTask, finished: Attempted, *, earlier: tuple[str, ...] = ()) -> None:
-        """Move an attempt's files into place and add it to the manifest. `earlier`: why others failed. OSError."""
-        made = finished.made
-        for path in made.sha256:
+    def commit(self, task: PictureTask, finished: FinishedAttempt, *, earlier: tuple[str, ...] = ()) -> None:
+        """Move an attempt's files into place and add it to the manifest. `earlier`: former failures. OSError."""
+        picture = finished.picture
+        for path in picture.sha256:
             target = self.path / path
             target.parent.mkdir(parents=True, exist_ok=True)
             move_into_place(finished.folder / path, target)
         if self._is_done(task.index):
-            for path in set(self.manifest.places[task.index].paths(task.index)) - set(made.sha256):
-                remove_file(self.path / path, missing_ok=True)  # of a format that is gone
+            for path in set(self.manifest.lines[task.index].paths(task.index)) - set(picture.sha256):
+                remove_file(self.path / path, missing_ok=True)  # of a format that is no longer written
         shutil.rmtree(finished.folder, ignore_errors=True)
-        told = {name: getattr(made, name) for name in ("sha256", "bytes", "piles", "labelled", "drawn")}
-        told |= {"engine": made.renderer, "seconds": round(finished.seconds, 3)}
-        told |= {"attempts": len(earlier) + 1, "reason": "; ".join(earlier)}
-        self.manifest.append(entry_line(task, status=DONE, **told))
+        values = {name: getattr(picture, name) for name in ("sha256", "bytes", "piles", "labelled")}
+        values |= {"drawn": picture.scene_facts, "engine": picture.renderer, "seconds": round(finished.seconds, 3)}
+        values |= {"attempts": len(earlier) + 1, "reason": "; ".join(earlier)}
+        self.manifest.append(entry_line(task, status=DONE, **values))
         self._sound.add(task.index)
 
     def note_failure(self, task: PictureTask, reason: str, *, attempts: int) -> None:
@@ -201,26 +200,26 @@ class DatasetFolder:
         self._sound.discard(task.index)
 
     def finished_labels(self) -> Iterator[tuple[int, Path]]:
-        """Index and label file of all intact pictures with a label of YOLO's, in order."""
+        """Yield index and label file of all intact pictures with a YOLO label, in order."""
         for index in sorted(self._sound):
-            for path in self.manifest.places[index].paths(index):
+            for path in self.manifest.lines[index].paths(index):
                 if path.startswith(f"{LABELS}/"):
                     yield index, self.path / path
 
     def finished_files(self, unsure: frozenset[str]) -> Iterator[FinishedPicture]:
-        """All intact pictures in order, without the paths in the folders `unsure` that are gone."""
+        """Yield all intact pictures in order, without missing paths in the folders `unsure`."""
         for index in sorted(self._sound):
             paths = tuple(
                 path
-                for path in self.manifest.places[index].paths(index)
+                for path in self.manifest.lines[index].paths(index)
                 if path.partition("/")[0] not in unsure or (self.path / path).exists()
             )
             yield FinishedPicture(index=index, paths=paths)
 
     def engines(self, indices: range) -> list[str]:
         """The renderers of these pictures."""
-        places = self.manifest.places
-        return sorted({places[index].made_by.engine for index in indices if index in places} - {""})
+        lines = self.manifest.lines
+        return sorted({lines[index].origin.engine for index in indices if index in lines} - {""})
 
     def bytes_of(self, indices: frozenset[int]) -> int:
         """Size of these pictures' files as the manifest says it. Raises OSError."""
@@ -228,7 +227,7 @@ class DatasetFolder:
 
     def folders_named(self) -> set[str]:
         """Folders of all files in the manifest."""
-        return {pattern.partition("/")[0] for place in self.manifest.places.values() for pattern in place.patterns}
+        return {pattern.partition("/")[0] for line in self.manifest.lines.values() for pattern in line.patterns}
 
     @property
     def finished(self) -> int:
@@ -236,10 +235,10 @@ class DatasetFolder:
         return len(self._sound)
 
     def trust_existing(self, but: frozenset[int] = frozenset()) -> None:
-        """Count pictures as intact whose files are there, `but` these, without reading them. Raises OSError."""
-        for index, place in self.manifest.places.items():
-            if place.is_done and index not in but:
-                paths = (path for path in place.paths(index) if path.partition("/")[0] in (IMAGES, LABELS))
+        """Count pictures as intact if their files exist, `but` these, without reading them. Raises OSError."""
+        for index, line in self.manifest.lines.items():
+            if line.is_done and index not in but:
+                paths = (path for path in line.paths(index) if path.partition("/")[0] in (IMAGES, LABELS))
                 if all((self.path / path).exists() for path in paths):
                     self._sound.add(index)
 
@@ -248,23 +247,23 @@ class DatasetFolder:
         self._work.remove()
 
     def _require_same(self, task: PictureTask, forgotten: frozenset[int]) -> None:
-        wanted = task.key
-        kept = (
-            place.made_by for index, place in self.manifest.places.items() if index not in forgotten and place.is_done
+        requested = task.key
+        origins = (
+            line.origin for index, line in self.manifest.lines.items() if index not in forgotten and line.is_done
         )
-        for known in {id(made_by): made_by.options for made_by in kept}.values():  # few: equal ones are shared
+        for known in {id(origin): origin.options for origin in origins}.values():  # few: equal ones are shared
             if known.get("write") == "":  # without YOLO's labels, which a run may add
-                known = known | {"write": wanted.get("write")}
-            if known == wanted:
+                known = known | {"write": requested.get("write")}
+            if known == requested:
                 continue
-            names = [*wanted, *known]
-            known, wanted = ({"recipe": 1} | each for each in (known, wanted))
+            names = [*requested, *known]
+            known, requested = ({"recipe": 1} | each for each in (known, requested))
             for decisive in ("recipe", "engine"):  # if it differs, other values follow from it
-                if known.get(decisive) != wanted[decisive]:
+                if known.get(decisive) != requested[decisive]:
                     names = [decisive]
                     break
-            told = [{option_name(name): each.get(name) for name in names} for each in (known, wanted)]
-            changed = differences(*told)
+            compared = [{option_name(name): each.get(name) for name in names} for each in (known, requested)]
+            changed = differences(*compared)
             raise UsageError(
                 f"{self.path}: its pictures were made with other options ({changed}); give the same, another "
                 "folder, or --overwrite to make all again"
@@ -276,9 +275,9 @@ class DatasetFolder:
             more = f" and {len(damaged) - MAX_NAMED} more" if len(damaged) > MAX_NAMED else ""
             named = ", ".join(list(damaged.values())[:MAX_NAMED])
             notes.append(f"{self.path}: damaged, and drawn again: {named}{more}")
-        places = self.manifest.places
+        lines = self.manifest.lines
         version = package_version()
-        older = sum(places[index].made_by.version != version for index in whole)
+        older = sum(lines[index].origin.version != version for index in whole)
         if older:
             notes.append(
                 f"{older} pictures were made by another version of this program, which may have drawn them otherwise; "
@@ -287,10 +286,10 @@ class DatasetFolder:
         return notes
 
     def _foreign_pictures(self, indices: range) -> list[str]:
-        """A note about pictures neither in the manifest nor made by this run, because trainers would use them."""
+        """A note about foreign pictures, neither in the manifest nor of this run, because trainers would use them."""
         strange = []
         for path, index in numbered_files(self.path, IMAGES):
-            known = set(self.manifest.places[index].paths(index)) if self._is_done(index) else ()
+            known = set(self.manifest.lines[index].paths(index)) if self._is_done(index) else ()
             if path not in known and (known or index not in indices):
                 strange.append(path)
         if not strange:
@@ -299,29 +298,29 @@ class DatasetFolder:
         return [f"{self.path}/{IMAGES}: {len(strange)} picture(s) without a line in the manifest, such as {example}"]
 
     def _remove_halves(self, plan: RunPlan) -> None:
-        """Remove what is left of incomplete pictures, the pictures before their labels. A complete one that is drawn
-        again stays until it is replaced."""
+        """Remove files of incomplete pictures, the pictures before their labels. A complete one that is drawn again
+        stays until it is replaced."""
         missing = frozenset(plan.missing)
-        kept = plan.finished | {index for index in missing - plan.broken if self._is_done(index)}
+        retained = plan.finished | {index for index in missing - plan.broken if self._is_done(index)}
         for folder in dict.fromkeys((*FOLDERS, *sorted(self.folders_named()))):
             for path, index in numbered_files(self.path, folder):
-                if index not in kept and (index in missing or index in plan.broken):
+                if index not in retained and (index in missing or index in plan.broken):
                     remove_file(self.path / path, missing_ok=True)
 
     def _is_done(self, index: int) -> bool:
-        place = self.manifest.places.get(index)
-        return place is not None and place.is_done
+        line = self.manifest.lines.get(index)
+        return line is not None and line.is_done
 
     def _forget(self, indices: frozenset[int]) -> None:
         for index in sorted(indices):
-            for path in reversed([f"image_{index:06d}.log", *self.manifest.places[index].paths(index)]):
+            for path in reversed([f"image_{index:06d}.log", *self.manifest.lines[index].paths(index)]):
                 remove_file(self.path / path, missing_ok=True)
             self.manifest.forget(index)
 
 
 def numbered_files(root: Path, folder: str) -> Iterator[tuple[str, int]]:
-    """Path in the dataset and index of the files in this folder, if it exists, and below that are named after a
-    picture; links to folders are not followed. Raises OSError."""
+    """Yield path in the dataset and index of files in and below this folder that are named after a picture. Links to
+    folders are not followed. Raises OSError."""
     inner = []
     try:
         with os.scandir(root / folder) as entries:
@@ -337,7 +336,7 @@ def numbered_files(root: Path, folder: str) -> Iterator[tuple[str, int]]:
 
 
 def folders_of(task: PictureTask, formats: tuple[str, ...] | None = None) -> frozenset[str]:
-    """Folders of which every finished picture has a file; those of `formats`, if given, alone."""
+    """Folders in which every finished picture has a file; only those of `formats`, if given."""
     written = writers_of(task.labels.written if formats is None else formats)
     own = frozenset(path.partition("/")[0] for writer in written for path in writer.paths(task))
     if formats is not None:

@@ -1,14 +1,14 @@
 """Forks a process for each picture from one that has loaded everything. Linux only.
 
-Requests and answers are those of attempt.py, with a line `ended` and the exit code after each. A picture of 640 px
-takes less time to draw than its process takes to start Python, import NumPy and OpenCV, load compiled kernels and build
-models, but several pictures in one process would share state of drivers and memory. So this process does all that is
-the same for every picture, draws none, and forks: each child begins with the very same state, and one that crashes
-takes nothing with it. (The forkserver of `multiprocessing` builds no models while it waits, takes 2.8 times as long, is
-one for all jobs with their cards, and its children outlive a parent that is killed.)
+Requests and answers are those of attempt.py, with a line `ended` and the exit code after each. Drawing a
+picture of 640 px takes less time than starting Python, importing NumPy and OpenCV, loading kernels and building models.
+But several pictures in one process would share state of drivers and memory. So this process does all that is the same
+for every picture, draws none, and forks: each child begins with the same state, and a crash affects no other picture.
+The forkserver of `multiprocessing` would take 2.8 times as long, as it builds no models while it waits. It is one for
+all jobs with their cards, and its children outlive a killed parent.
 
-A GL context is not inherited: Mesa stores compiled shaders by threads that a child lacks, but glibc (2.36) counts them
-there as waiting, and pthread_cond_signal soon waits for ever. Threads do not survive a fork, so this process has none:
+A GL context cannot be inherited: Mesa stores compiled shaders by threads that a child lacks. glibc (2.36) counts them
+there as waiting, so pthread_cond_signal soon blocks forever. Threads do not survive a fork, so this process has none:
 it waits with `select`.
 """
 
@@ -33,8 +33,8 @@ import engine.dataset.cycles.drawing
 import engine.dataset.raster.drawing
 import engine.dataset.raster.plan  # noqa: F401
 from engine.dataset.assets.reading import read_asset
-from engine.dataset.geometry.batches import Rendered, SceneStage
-from engine.dataset.geometry.staging import build_all_models
+from engine.dataset.geometry.batches import Rendered, SceneGeometry
+from engine.dataset.geometry.scene_geometry import build_all_models
 from engine.dataset.layout.cameras import CameraOptions
 from engine.dataset.layout.options import Recipe2Options
 from engine.dataset.options import SceneOptions
@@ -47,7 +47,7 @@ from engine.errors import UsageError
 from engine.system.python_process import wake_with_parent
 from engine.system.worker_process import claim_output, end_with_parent
 
-LONG_RUN = 3  # pictures after which the models of all things are built: 0.7 s that each later picture saves a part of
+LONG_RUN = 3  # pictures after which the models of all things are built: 0.7 s, which speeds up later pictures
 SMALL_PX = 96
 DEPTH_M = 100.0
 
@@ -75,7 +75,7 @@ def main() -> None:
             build_all_models()
             gc.freeze()
         ready, _, _ = select.select([0, alive], [], [])
-        if alive not in ready:  # the run has ended: there are no requests meanwhile
+        if alive not in ready:  # the run has ended: no request comes before the answer
             os.kill(pid, signal.SIGKILL)
         _, status = os.waitpid(pid, 0)
         os.close(alive)
@@ -112,11 +112,11 @@ def _small(task: PictureTask) -> PictureTask:
     return replace(task, options=options, recipe_2=recipe_2, index=0)
 
 
-def _grey(stage: SceneStage, task: PictureTask, folder: Path) -> Rendered:
+def _grey(site: SceneGeometry, task: PictureTask, folder: Path) -> Rendered:
     """A grey picture in which every pile has some pixels."""
-    camera = stage.scene.camera
+    camera = site.scene.camera
     shape = (camera.height_px, camera.width_px)
-    numbers = [pile.number for pile in stage.scene.piles] or [0]
+    numbers = [pile.number for pile in site.scene.piles] or [0]
     return Rendered(
         colors=np.full((*shape, 3), 128, np.uint8),
         instances=np.resize(np.array(numbers, np.uint16), shape),

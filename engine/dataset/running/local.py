@@ -11,10 +11,10 @@ from concurrent.futures import FIRST_COMPLETED, Future, ThreadPoolExecutor, wait
 from itertools import islice
 
 from engine.dataset.running.attempt import HAS_FORK, PictureWorker
-from engine.dataset.running.devices import device_environment, words_of
+from engine.dataset.running.devices import device_environment, location_line
 from engine.dataset.running.estimate import cores
 from engine.dataset.running.folder import DatasetFolder
-from engine.dataset.running.policy import Attempted, Failure, PictureOutcome, failure_of, is_tried_again
+from engine.dataset.running.policy import Failure, FinishedAttempt, PictureOutcome, failure_of, is_retried
 from engine.dataset.task import PictureTask
 from engine.system.atomic_file import remove_file
 
@@ -24,7 +24,7 @@ log = logging.getLogger(__name__)
 
 
 class LocalRunner:
-    """Its threads only wait for processes; results are handled on the iterating thread."""
+    """Runs pictures in parallel. Its threads only wait for processes; the iterating thread handles results."""
 
     def __init__(
         self,
@@ -37,7 +37,7 @@ class LocalRunner:
         devices: tuple[int, ...] = (),
     ) -> None:
         """`is_long`: most slots make more than one picture. `devices`: numbers of graphics cards, taken in turn."""
-        self.jobs, self.words = jobs, words_of(devices, jobs)  # words: "" for the default card
+        self.jobs, self.location_line = jobs, location_line(devices, jobs)  # line: "" for the default card
         self.devices = tuple(devices[slot % len(devices)] for slot in range(jobs)) if devices else ()  # of each job
         self._folder, self._timeout_s, self._retries = folder, timeout_s, retries
         threads = str(max(1, cores() // jobs))
@@ -49,7 +49,7 @@ class LocalRunner:
             own = environment | device_environment(device)
             self._idle.put(PictureWorker(own, warm_log=folder.worker_log if HAS_FORK and is_long else None))
         self._pool = ThreadPoolExecutor(jobs, thread_name_prefix="picture")
-        self.at_work = 0  # number of pictures in progress
+        self.in_progress = 0  # number of pictures in progress
 
     def run(self, tasks: Iterable[PictureTask], is_stopped: Callable[[], bool]) -> Iterator[PictureOutcome | None]:
         """Yield outcomes as they come, and None after every 0.1 s without one. Once `is_stopped`, no picture is
@@ -59,11 +59,11 @@ class LocalRunner:
         while True:
             for task in islice(waiting, 0 if is_stopped() else self.jobs - len(running)):
                 running.add(self._pool.submit(self._make, task))
-            self.at_work = len(running)
+            self.in_progress = len(running)
             if not running:
                 return
             done, running = wait(running, POLL_INTERVAL_S, return_when=FIRST_COMPLETED)
-            self.at_work = len(running)
+            self.in_progress = len(running)
             for future in done:
                 yield future.result()
             if not done:
@@ -81,14 +81,14 @@ class LocalRunner:
         while True:
             result = self._attempt(task, is_first=not earlier)
             if (
-                isinstance(result, Attempted)
+                isinstance(result, FinishedAttempt)
                 or self._is_closing.is_set()
-                or not is_tried_again(result, len(earlier) + 1, self._retries)
+                or not is_retried(result, len(earlier) + 1, self._retries)
             ):
                 return PictureOutcome(task=task, result=result, earlier=tuple(earlier))
             earlier.append(result.reason)
 
-    def _attempt(self, task: PictureTask, *, is_first: bool) -> Attempted | Failure:
+    def _attempt(self, task: PictureTask, *, is_first: bool) -> FinishedAttempt | Failure:
         began_s = time.perf_counter()
         log_path = self._folder.log_path(task)
         worker = self._idle.get()
@@ -107,4 +107,4 @@ class LocalRunner:
         if isinstance(result, Failure):
             shutil.rmtree(staged, ignore_errors=True)
             return result
-        return Attempted(folder=staged, seconds=time.perf_counter() - began_s, made=result)
+        return FinishedAttempt(folder=staged, seconds=time.perf_counter() - began_s, picture=result)

@@ -1,6 +1,6 @@
 """The manifest of a dataset: one line of JSON per picture, appended as pictures end, by one call each: a kill truncates
-at most the last, and that picture counts as not made. It may be gigabytes; in memory stays what finds a line and its
-files again, about 200 bytes per picture."""
+at most the last, and that picture counts as not made. It may be gigabytes; in memory is only an
+index of lines and files, about 200 bytes per picture."""
 
 import json
 import os
@@ -12,7 +12,7 @@ from typing import Any
 
 import msgspec
 
-from engine.dataset.replacing import new_path
+from engine.dataset.replacing import replacement_path
 from engine.dataset.task import PictureTask
 from engine.system.atomic_file import MAX_HELD_JOB_S, when_free
 from engine.system.file_names import with_replacements
@@ -26,8 +26,8 @@ NAME = "{}"  # stands for the picture's name in the patterns of its paths
 
 
 class ManifestEntry(msgspec.Struct, frozen=True):
-    """A line; unreadable without a field that has no default, or with another type. What is long stays undecoded, since
-    `sha256` and `bytes` are read of every picture at every start."""
+    """A line of the manifest; unreadable if a field without default is missing or has another type. Long values stay
+    undecoded, because every start reads `sha256` and `bytes` of every picture."""
 
     index: int
     seed: msgspec.Raw  # of any size; msgspec decodes numbers of up to 64 bits
@@ -42,14 +42,14 @@ class ManifestEntry(msgspec.Struct, frozen=True):
     attempts: int = 1
     piles: int = 0
     labelled: int = 0
-    drawn: msgspec.Raw = msgspec.Raw(b"{}")
+    scene_facts: msgspec.Raw = msgspec.field(default=msgspec.Raw(b"{}"), name="drawn")
     """Every number of its scene in recipe 1; in recipe 2 facts of the picture, and the file that has its scene."""
     reason: str = ""  # reason for a failure or a retry
 
 
 @dataclass(frozen=True, slots=True)
-class Provenance:
-    """Values that thousands of lines share."""
+class LineOrigin:
+    """How a picture was made: values that thousands of lines share."""
 
     options: dict[str, Any]
     version: str
@@ -57,11 +57,11 @@ class Provenance:
 
 
 @dataclass(frozen=True, slots=True)
-class ManifestPlace:
-    """The part of a line that stays in memory."""
+class ManifestLine:
+    """The part of a manifest line that stays in memory."""
 
     is_done: bool
-    made_by: Provenance  # the same object for equal values
+    origin: LineOrigin  # the same object for equal values
     patterns: tuple[str, ...]
     """Paths of its files, in the order of commit, with `{}` for the picture's name; the same object for equal ones."""
     offset: int  # bytes before the line in the file
@@ -72,7 +72,7 @@ class ManifestPlace:
 
 
 def entry_line(task: PictureTask, *, status: str, **values: Any) -> bytes:
-    """A new line, with the version of this package. `values`: further fields of ManifestEntry."""
+    """Encode a new line, with the version of this package. `values`: further fields of ManifestEntry."""
     line = {
         "index": task.index,
         "seed": task.seed,
@@ -97,7 +97,7 @@ class Manifest:
 
     def __init__(self, path: Path) -> None:
         self.path = path
-        self.places: dict[int, ManifestPlace] = {}  # by index; if there are several lines, the last one counts
+        self.lines: dict[int, ManifestLine] = {}  # by index; if there are several lines, the last one counts
         self.unreadable = 0  # number of truncated or unreadable lines
         self.is_tidy = True  # False if `tidy` has something to do
         self._last = -1  # index of the last line
@@ -111,11 +111,11 @@ class Manifest:
             file.write(line)
             file.flush()
             os.fsync(file.fileno())
-        self._take(self._decoder.decode(line), offset)
+        self._index_line(self._decoder.decode(line), offset)
 
     def entries(self, indices: Iterable[int]) -> Iterator[ManifestEntry]:
-        """The entries of these pictures, with one at a time in memory. Raises OSError."""
-        if not self.places:
+        """Yield the entries of these pictures, with one at a time in memory. Raises OSError."""
+        if not self.lines:
             return
         with self.path.open("rb") as file:
             for index in indices:
@@ -123,7 +123,7 @@ class Manifest:
 
     def forget(self, index: int) -> None:
         """Drop a picture; its line is removed by the next `tidy`."""
-        if self.places.pop(index, None) is not None:
+        if self.lines.pop(index, None) is not None:
             self.is_tidy = False
 
     def tidy(self) -> None:
@@ -132,12 +132,12 @@ class Manifest:
             return
         offsets = {}
         self.path.touch()
-        with new_path(self.path) as new, self.path.open("rb") as old, new.open("wb") as file:
-            for index in sorted(self.places):
+        with replacement_path(self.path) as new, self.path.open("rb") as old, new.open("wb") as file:
+            for index in sorted(self.lines):
                 offsets[index] = file.tell()
                 file.write(self._line(old, index))
         for index, offset in offsets.items():
-            self.places[index] = replace(self.places[index], offset=offset)
+            self.lines[index] = replace(self.lines[index], offset=offset)
         self._last = max(offsets, default=-1)
         self.is_tidy, self.unreadable = True, 0
 
@@ -147,7 +147,7 @@ class Manifest:
         while line := file.readline(MAX_LINE_BYTES):
             try:
                 if line.strip():
-                    self._take(self._decoder.decode(line), offset)
+                    self._index_line(self._decoder.decode(line), offset)
                 is_read = line.endswith(b"\n")  # else the next line would be appended to the truncated one
             except (ValueError, RecursionError):  # msgspec raises ValueError too
                 is_read = False
@@ -156,16 +156,16 @@ class Manifest:
             offset += len(line)
 
     def _line(self, file: BufferedReader, index: int) -> bytes:
-        file.seek(self.places[index].offset)
+        file.seek(self.lines[index].offset)
         line = file.readline(MAX_LINE_BYTES)
         return line if line.endswith(b"\n") else line + b"\n"
 
-    def _take(self, entry: ManifestEntry, offset: int) -> None:
-        """Remember where a line is. Equal values are shared: for 100,000 pictures the options would be gigabytes."""
-        made_by = self._shared.get(key := (bytes(entry.options), entry.version, entry.engine))
-        if made_by is None:
+    def _index_line(self, entry: ManifestEntry, offset: int) -> None:
+        """Add a line to the index. Equal values are shared: for 100,000 pictures the options would be gigabytes."""
+        origin = self._shared.get(key := (bytes(entry.options), entry.version, entry.engine))
+        if origin is None:
             options = msgspec.convert(json.loads(bytes(entry.options)), dict[str, Any])
-            made_by = self._shared[key] = Provenance(options, entry.version, entry.engine)
+            origin = self._shared[key] = LineOrigin(options, entry.version, entry.engine)
         name = f"{entry.index:06d}"
         if any(".." in path or ":" in path or path.startswith(("/", "\\")) for path in entry.sha256):
             raise ValueError("a path leaves the folder")  # such a file would be removed
@@ -173,7 +173,7 @@ class Manifest:
         patterns = self._shared.setdefault(patterns, patterns)
         self.is_tidy &= entry.index > self._last
         self._last = entry.index
-        self.places[entry.index] = ManifestPlace(entry.status == DONE, made_by, patterns, offset)
+        self.lines[entry.index] = ManifestLine(entry.status == DONE, origin, patterns, offset)
 
 
 def read_manifest(folder: Path) -> Manifest:

@@ -12,10 +12,10 @@ from pathlib import Path
 from engine.dataset.job import DatasetJob
 from engine.dataset.running.attempt import HAS_FORK, PictureWorker
 from engine.dataset.running.folder import DatasetFolder
-from engine.dataset.running.policy import Attempted, Failure, PictureOutcome, failure_of, is_tried_again
-from engine.dataset.task import MadePicture, PictureTask, task_of
+from engine.dataset.running.policy import Failure, FinishedAttempt, PictureOutcome, failure_of, is_retried
+from engine.dataset.task import PictureResult, PictureTask, task_of
 from engine.errors import ChildError
-from engine.jobs.kit import Actor, ActorPool, ActorShare, LoadedModel, WorkPiece, share_of
+from engine.jobs.kit import Actor, ActorPool, ActorResources, LoadedModel, WorkPiece, resources_for
 from engine.system.atomic_file import remove_file
 
 PIXEL_BYTES = 3  # upper bound of a picture's files
@@ -23,17 +23,17 @@ CORES_A_PICTURE = 2  # one CPU renderer uses them all; more pictures in parallel
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class SentPicture:
-    """One attempt, as it comes back from a machine."""
+class SentResult:
+    """Result of one attempt, as a machine sends it."""
 
-    result: MadePicture | Failure
+    result: PictureResult | Failure
     files: Mapping[str, bytes]
     log: str
     seconds: float
 
 
 class PictureMaker:
-    """In each actor: makes one picture at a time, in a process of its own, with a timeout."""
+    """Runs in each actor: makes one picture at a time, in a separate process, with a timeout."""
 
     loaded = LoadedModel(device="cpu")
 
@@ -42,17 +42,17 @@ class PictureMaker:
         self._environment = {"LP_NUM_THREADS": str(threads), "OMP_NUM_THREADS": str(threads)}
         self._worker: PictureWorker | None = None
 
-    def process(self, payload: str) -> SentPicture:
+    def process(self, payload: str) -> SentResult:
         began_s, files, text = time.perf_counter(), {}, ""
         try:
             with tempfile.TemporaryDirectory(prefix="multiverse-picture-", ignore_cleanup_errors=True) as name:
-                log, made = Path(name, "log"), Path(name, "files", "made")
-                made.mkdir(parents=True)
+                log, files_folder = Path(name, "log"), Path(name, "files", "made")
+                files_folder.mkdir(parents=True)
                 if self._worker is None:
                     self._worker = PictureWorker(self._environment, warm_log=log if HAS_FORK else None)
-                result = self._worker.attempt(task_of(payload), made, log, timeout_s=self._timeout_s)
+                result = self._worker.attempt(task_of(payload), files_folder, log, timeout_s=self._timeout_s)
                 if not isinstance(result, Failure):
-                    files = {path: (made / path).read_bytes() for path in result.sha256}
+                    files = {path: (files_folder / path).read_bytes() for path in result.sha256}
                 with contextlib.suppress(OSError):
                     text = log.read_text(encoding="utf-8", errors="replace")
         except (OSError, ChildError) as error:
@@ -60,15 +60,15 @@ class PictureMaker:
         if isinstance(result, Failure) and self._worker is not None:
             self._worker.close()  # the next one begins with a log of its own
             self._worker = None
-        return SentPicture(result=result, files=files, log=text, seconds=time.perf_counter() - began_s)
+        return SentResult(result=result, files=files, log=text, seconds=time.perf_counter() - began_s)
 
     def memory_mb(self) -> None:
         return None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class PictureTry:
-    """A picture that is to be made, and why earlier attempts failed."""
+class PictureJob:
+    """A picture to make, and reasons of earlier failures."""
 
     task: PictureTask
     earlier: tuple[str, ...] = ()
@@ -76,7 +76,7 @@ class PictureTry:
 
 
 class ClusterRunner:
-    """LocalRunner's counterpart on a cluster. Single-threaded."""
+    """Runs pictures on a Ray cluster; counterpart of LocalRunner. Single-threaded."""
 
     def __init__(self, folder: DatasetFolder, job: DatasetJob, *, timeout_s: float) -> None:
         """UsageError, ModelError or ChildError, in one line, if there is no such cluster or nothing is free on it."""
@@ -84,34 +84,34 @@ class ClusterRunner:
         width, height = job.task(0).picture_px
         self._pool = ActorPool(
             "auto" if job.cluster is None else job.cluster,
-            partial(_share_for, job.jobs),
-            lambda share: partial(PictureMaker, timeout_s, share.threads or 1),
+            partial(_resources_for, job.jobs),
+            lambda resources: partial(PictureMaker, timeout_s, resources.threads or 1),
             piece_bytes=width * height * PIXEL_BYTES,
             is_ordered=False,
         )
         self.jobs = len(self._pool.actors)
         self.devices: tuple[int, ...] = ()
-        self.words = f"pictures are made on {self._pool.words}"
+        self.location_line = f"pictures are made on {self._pool.cluster_name}"
         self.close = self._pool.close
 
     @property
-    def at_work(self) -> int:
+    def in_progress(self) -> int:
         return self._pool.waiting
 
     def run(self, tasks: Iterable[PictureTask], is_stopped: Callable[[], bool]) -> Iterator[PictureOutcome | None]:
-        """Like LocalRunner's. Failed pictures are tried again after the others, on other machines if there are any."""
-        waiting: Iterable[PictureTry] = (PictureTry(task=task) for task in tasks)
+        """Like LocalRunner.run. Failed pictures are retried after the others, on other machines if there are any."""
+        waiting: Iterable[PictureJob] = (PictureJob(task=task) for task in tasks)
         while waiting:
-            again: list[PictureTry] = []
+            again: list[PictureJob] = []
             with closing(self._pool.map(self._pieces(waiting, is_stopped), self._receive)) as outcomes:
                 for each in outcomes:
-                    if isinstance(each, PictureTry):
+                    if isinstance(each, PictureJob):
                         again.append(each)
                     else:
                         yield each
             waiting = again
 
-    def _pieces(self, waiting: Iterable[PictureTry], is_stopped: Callable[[], bool]) -> Iterator[WorkPiece[PictureTry]]:
+    def _pieces(self, waiting: Iterable[PictureJob], is_stopped: Callable[[], bool]) -> Iterator[WorkPiece[PictureJob]]:
         for each in waiting:
             if is_stopped():
                 return
@@ -121,15 +121,15 @@ class ClusterRunner:
             name = f"picture {each.task.name}"
             yield WorkPiece(item=each, payload=each.task.as_json, name=name, avoided=each.machine)
 
-    def _receive(self, actor: Actor, piece: WorkPiece[PictureTry], sent: SentPicture) -> PictureOutcome | PictureTry:
+    def _receive(self, actor: Actor, piece: WorkPiece[PictureJob], sent: SentResult) -> PictureOutcome | PictureJob:
         task, earlier, result = piece.item.task, piece.item.earlier, sent.result
         with contextlib.suppress(OSError):  # a full disk is reported by the next write
             self._folder.log_path(task).write_text(sent.log, encoding="utf-8")
         if isinstance(result, Failure):
             if not result.is_final:  # another machine may have a card or room on its disk
                 result = Failure(reason=f"{actor.machine}: {result.reason}")
-            if is_tried_again(result, len(earlier) + 1, self._retries):
-                return PictureTry(task=task, earlier=(*earlier, result.reason), machine=actor.machine)
+            if is_retried(result, len(earlier) + 1, self._retries):
+                return PictureJob(task=task, earlier=(*earlier, result.reason), machine=actor.machine)
             return PictureOutcome(task=task, result=result, earlier=earlier)
         try:
             staged = self._folder.staging(task)
@@ -138,12 +138,12 @@ class ClusterRunner:
                 (staged / path).write_bytes(content)
         except OSError as error:
             return PictureOutcome(task=task, result=failure_of(error, self._folder.path), earlier=earlier)
-        made = Attempted(folder=staged, seconds=sent.seconds, made=result)
-        return PictureOutcome(task=task, result=made, earlier=earlier)
+        attempt = FinishedAttempt(folder=staged, seconds=sent.seconds, picture=result)
+        return PictureOutcome(task=task, result=attempt, earlier=earlier)
 
 
-def _share_for(jobs: int | None, machines: Sequence[Mapping[str, float]], cluster: str) -> ActorShare:
+def _resources_for(jobs: int | None, machines: Sequence[Mapping[str, float]], cluster: str) -> ActorResources:
     """`jobs`: pictures at the same time, None for as many as fit."""
     cores = [int(resources.get("CPU", 0)) for resources in machines]
     each = min(CORES_A_PICTURE, max(cores, default=1), sum(cores) // (jobs or 1))
-    return share_of(machines, cluster, device="cpu", threads=max(each, 1), max_actors=jobs)
+    return resources_for(machines, cluster, device="cpu", threads=max(each, 1), max_actors=jobs)

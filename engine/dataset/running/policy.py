@@ -1,11 +1,11 @@
-"""How long a picture may take, what came of it, which failures are retried, which end the run. Pure."""
+"""Policy of a run: timeout of a picture, outcomes, which failures are retried and which end the run. Pure."""
 
 import errno
 from dataclasses import dataclass
 from pathlib import Path
 
 from engine.dataset.options import SceneOptions
-from engine.dataset.task import MadePicture, PictureTask, RenderSettings
+from engine.dataset.task import PictureResult, PictureTask, RenderSettings
 from engine.errors import NoGLError, SinkError, UsageError, in_one_line
 
 # The next picture would fail with the same error.
@@ -32,17 +32,17 @@ class Failure:
     ends_run: bool = False  # True if every other picture would fail, too
 
 
-def is_tried_again(failure: Failure, attempts: int, retries: int) -> bool:
+def is_retried(failure: Failure, attempts: int, retries: int) -> bool:
     return not failure.is_final and not failure.ends_run and attempts <= retries
 
 
-def failure_of(error: BaseException, place: object = "", *, left_bytes: int | None = None) -> Failure:
-    """Classify an exception raised while making a picture. `place`: path for disk errors without one. `left_bytes`:
-    memory that the process could still take; drivers that get none report other things."""
-    of_disk = error.__cause__ if isinstance(error, SinkError) else error
-    if isinstance(of_disk, OSError) and of_disk.errno in FATAL_ERRNOS:
-        where = of_disk.filename or place
-        return Failure(reason=f"{where}: {of_disk.strerror}" if where else str(of_disk.strerror), ends_run=True)
+def failure_of(error: BaseException, path: object = "", *, left_bytes: int | None = None) -> Failure:
+    """Classify an exception raised while making a picture. `path`: for disk errors without one. `left_bytes`:
+    memory that the process could still allocate; without memory drivers report misleading errors."""
+    disk_error = error.__cause__ if isinstance(error, SinkError) else error
+    if isinstance(disk_error, OSError) and disk_error.errno in FATAL_ERRNOS:
+        where = disk_error.filename or path
+        return Failure(reason=f"{where}: {disk_error.strerror}" if where else str(disk_error.strerror), ends_run=True)
     if isinstance(error, MemoryError):
         return Failure(reason=f"out of main memory; {LESS_MEMORY}")
     if left_bytes is not None and left_bytes < SHORT_BYTES and not isinstance(error, UsageError):
@@ -54,16 +54,16 @@ def failure_of(error: BaseException, place: object = "", *, left_bytes: int | No
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Attempted:
+class FinishedAttempt:
     """A successful attempt. Its files are in `folder` until they are committed."""
 
     folder: Path
     seconds: float  # includes starting the process
-    made: MadePicture
+    picture: PictureResult
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class PictureOutcome:
     task: PictureTask
-    result: Attempted | Failure
+    result: FinishedAttempt | Failure
     earlier: tuple[str, ...] = ()  # reasons for the failure of earlier attempts

@@ -11,9 +11,9 @@ from engine.jobs.kit import JobProgress
 class DatasetProgress(JobProgress):
     """Progress in pictures; `rate` counts those made by this run."""
 
-    made: int = 0  # pictures made by this run
+    created: int = 0  # pictures made by this run
     failed: int = 0
-    at_work: int = 0
+    in_progress: int = 0
     is_checking: bool = False  # before drawing: `done` of `expected` existing pictures were compared with the manifest
 
     @property

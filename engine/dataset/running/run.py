@@ -11,13 +11,13 @@ from typing import TYPE_CHECKING
 from engine.dataset.card.card import remove_card
 from engine.dataset.job import DatasetJob
 from engine.dataset.labels.writers import writers_of
-from engine.dataset.layout.cameras import CameraOptions, ground_sample_words
+from engine.dataset.layout.cameras import CameraOptions, ground_sample_text
 from engine.dataset.layout.settling import settle
 from engine.dataset.options import SceneOptions
 from engine.dataset.picture import scene_of
 from engine.dataset.running.devices import check_devices, devices_of
 from engine.dataset.running.estimate import (
-    CLEARLY,
+    MIN_FREE_FRACTION,
     available_bytes,
     cores,
     default_jobs,
@@ -29,9 +29,9 @@ from engine.dataset.running.estimate import (
 from engine.dataset.running.finishing import FolderOutputs, write_outputs
 from engine.dataset.running.folder import DatasetFolder, RunPlan, unwritable
 from engine.dataset.running.local import LocalRunner
-from engine.dataset.running.policy import Attempted, PictureOutcome, default_timeout_s
+from engine.dataset.running.policy import FinishedAttempt, PictureOutcome, default_timeout_s
 from engine.dataset.running.report import DatasetProgress, DatasetReport, FailedPicture
-from engine.dataset.running.single import make_one
+from engine.dataset.running.single import make_picture_in_process
 from engine.dataset.running.whole_files import WholeFiles
 from engine.dataset.scene.camera import CAMERA_HEIGHT_M, FIELD_OF_VIEW_DEG
 from engine.errors import SinkError, UsageError
@@ -47,32 +47,32 @@ PLAIN_CAMERA = CameraOptions(
     altitude=(CAMERA_HEIGHT_M, CAMERA_HEIGHT_M), field_of_view=(FIELD_OF_VIEW_DEG, FIELD_OF_VIEW_DEG)
 )
 """The camera of recipe 1."""
-Say = Callable[[str], None]
+OnMessage = Callable[[str], None]
 
 
 def make_dataset(
     job: DatasetJob,
     *,
-    tell: OnProgress[DatasetProgress] = lambda progress: None,
-    say: Say = lambda line: None,
+    on_progress: OnProgress[DatasetProgress] = lambda progress: None,
+    on_message: OnMessage = lambda line: None,
     is_stopped: Callable[[], bool] = lambda: False,
 ) -> DatasetReport:
-    """Run the whole job. MultiverseError, in one line, if it fails; finished pictures stay. `tell` gets the progress,
-    `say` one line per failure, on this thread. Once `is_stopped`, pictures in progress are finished (not with
-    `image_index`)."""
+    """Run the whole job. MultiverseError, in one line, if it fails; finished pictures stay. `on_progress` gets the
+    progress, `on_message` one line per failure, on this thread. Once `is_stopped`, pictures in progress are finished
+    (not with `image_index`)."""
     check_job(job)
     check_devices(job)
-    job = job.with_given_size()
+    job = job.with_scene_size()
     if job.image_index is not None:
-        return make_one(job, say)
+        return make_picture_in_process(job, on_message)
     with closing(DatasetFolder(job.output)) as folder:
-        return _Run(job, folder, tell, say, is_stopped).make()
+        return _Run(job, folder, on_progress, on_message, is_stopped).make()
 
 
 def check_job(job: DatasetJob) -> None:
     """Raise UsageError if the job cannot succeed, before any file is changed."""
     job.check()
-    job = job.with_given_size()
+    job = job.with_scene_size()
     check_scenes(job)
     for writer in writers_of(job.task(0).labels.written):
         writer.check()
@@ -83,18 +83,18 @@ def check_job(job: DatasetJob) -> None:
 
 
 def check_scenes(job: DatasetJob, now_s: Callable[[], float] = time.perf_counter) -> None:
-    """Raise UsageError for the first scene that does not fit: of the numbers of up to MAX_SETTLED pictures, of the
-    first scene, which is built, and, if an option asks for a number, of the next ones that are built in MAX_BUILD_S."""
+    """Raise UsageError for the first scene that does not fit. Checks the numbers of up to MAX_SETTLED pictures and
+    builds the first scene. If an option requests a number, it builds further scenes for up to MAX_BUILD_S."""
     begin = job.indices[0]
-    if job.recipe_2.given.scene:
+    if job.recipe_2.scene_files.scene:
         scene_of(job.task(begin))
         return
     for index in islice(job.indices, MAX_SETTLED):
         settle(job.options, job.task(index).seed)
     scene_of(job.task(begin))
     options, recipe_2 = job.options, job.recipe_2  # numbers and sizes that fit into some scenes and not into others
-    given = (options.num_bags, options.num_machinery, recipe_2.layout.piles, recipe_2.piles.pile_diameter)
-    if job.recipe == 1 or not (recipe_2.assets.asset or any(each is not None for each in given)):
+    requested = (options.num_bags, options.num_machinery, recipe_2.layout.piles, recipe_2.piles.pile_diameter)
+    if job.recipe == 1 or not (recipe_2.assets.asset or any(each is not None for each in requested)):
         return
     end_s = now_s() + MAX_BUILD_S
     for index in islice(job.indices, job.recipe_2.camera.views, None, job.recipe_2.camera.views):
@@ -113,34 +113,35 @@ class _Run:
         self,
         job: DatasetJob,
         folder: DatasetFolder,
-        tell: OnProgress[DatasetProgress],
-        say: Say,
+        on_progress: OnProgress[DatasetProgress],
+        on_message: OnMessage,
         is_stopped: Callable[[], bool],
     ) -> None:
-        self._job, self._folder, self._tell, self._say, self._asked = job, folder, tell, say, is_stopped
+        self._job, self._folder, self._on_progress, self._on_message = job, folder, on_progress, on_message
+        self._is_stop_requested = is_stopped
         self._began_s = time.perf_counter()
         self._seconds: list[float] = []
         self._failed: list[FailedPicture] = []
-        self._retried = self._kept = 0
+        self._retried = self._existing = 0
         self._whole = WholeFiles(folder, job)
         self._end_reason = ""  # reason why no more pictures are started
 
     def make(self) -> DatasetReport:
-        job, folder, tell = self._job, self._folder, self._tell
+        job, folder, on_progress = self._job, self._folder, self._on_progress
         plan = folder.plan(
             job.indices,
             job.task,
             is_resuming=job.resume,
-            tell_checked=lambda checked, of: tell(DatasetProgress(done=checked, expected=of, rate=0, is_checking=True)),
-            is_stopped=self._asked,
+            on_checked=lambda done, of: on_progress(DatasetProgress(done=done, expected=of, rate=0, is_checking=True)),
+            is_stopped=self._is_stop_requested,
         )
-        self._kept = plan.kept
+        self._existing = plan.existing
         if plan.missing and job.cluster is None:
-            line = check_room(job, plan, folder.bytes_of(plan.forgotten | plan.broken), local_jobs(job))
+            line = check_disk_space(job, plan, folder.bytes_of(plan.forgotten | plan.broken), local_jobs(job))
             if len(plan.missing) > 1:
-                self._say(line)
-        if len(plan.missing) > 1 and (words := sample_words(job)):
-            self._say(words)
+                self._on_message(line)
+        if len(plan.missing) > 1 and (line_text := ground_sample_line(job)):
+            self._on_message(line_text)
         finished = FolderOutputs()
         with closing(open_runner(job, folder, len(plan.missing))) if plan.missing else nullcontext() as runner:
             self._begin(plan)
@@ -158,12 +159,12 @@ class _Run:
             notes.append(f"{self._end_reason}; no more pictures were started; run the same command to continue")
         return DatasetReport(
             folder=str(self._folder.path),
-            expected=plan.kept + len(plan.missing),
-            kept=self._kept,
+            expected=plan.existing + len(plan.missing),
+            kept=self._existing,
             made=len(self._seconds),
             failed=tuple(sorted(self._failed, key=lambda failed: failed.index)),
             retried=self._retried,
-            is_interrupted=self._asked() and len(self._seconds) + len(self._failed) < len(plan.missing),
+            is_interrupted=self._is_stop_requested() and len(self._seconds) + len(self._failed) < len(plan.missing),
             engine=", ".join(folder.engines(job.indices)) or job.drawing.engine,
             jobs=runner.jobs if runner is not None else 0,
             devices=runner.devices if runner is not None else (),
@@ -175,7 +176,7 @@ class _Run:
         )
 
     def _begin(self, plan: RunPlan) -> None:
-        """Describe the folder as it will be without the pictures that are removed, then remove them."""
+        """Write the whole-dataset files without the pictures to be removed, then remove these."""
         folder, job = self._folder, self._job
         try:
             if plan.is_checked:
@@ -189,35 +190,35 @@ class _Run:
             raise unwritable(folder.path, error) from error
 
     def _work_off(self, runner: "LocalRunner | ClusterRunner", missing: tuple[int, ...]) -> None:
-        if runner.words:
-            self._say(f"{runner.words}, {runner.jobs} at a time")
-        expected = len(missing) + self._kept
+        if runner.location_line:
+            self._on_message(f"{runner.location_line}, {runner.jobs} at a time")
+        expected = len(missing) + self._existing
         tasks = (self._folder.task_again(self._job.task(index)) for index in missing)
         for outcome in runner.run(tasks, self._is_stopped):
             if outcome is not None:
                 self._take(outcome)
-            self._tell(
+            self._on_progress(
                 DatasetProgress(
-                    done=self._kept + len(self._seconds),
+                    done=self._existing + len(self._seconds),
                     expected=expected,
                     rate=len(self._seconds) / max(time.perf_counter() - self._began_s, 1e-9),
-                    made=len(self._seconds),
+                    created=len(self._seconds),
                     failed=len(self._failed),
-                    at_work=runner.at_work,
+                    in_progress=runner.in_progress,
                     is_finishing=self._is_stopped(),
                 )
             )
 
     def _is_stopped(self) -> bool:
-        return bool(self._end_reason) or self._asked()
+        return bool(self._end_reason) or self._is_stop_requested()
 
     def _take(self, outcome: PictureOutcome) -> None:
         task, result, attempts = outcome.task, outcome.result, len(outcome.earlier) + 1
         self._retried += len(outcome.earlier)
         for reason in outcome.earlier:
-            self._say(f"picture {task.name} was retried: {reason}")
+            self._on_message(f"picture {task.name} was retried: {reason}")
         try:
-            if isinstance(result, Attempted):
+            if isinstance(result, FinishedAttempt):
                 self._folder.commit(task, result, earlier=outcome.earlier)
                 self._seconds.append(result.seconds)
                 self._refresh()
@@ -229,7 +230,7 @@ class _Run:
         except OSError as error:
             reason = self._end_reason = str(unwritable(self._folder.path, error))
         self._failed.append(FailedPicture(index=task.index, reason=reason, attempts=attempts))
-        self._say(f"picture {task.name} failed: {reason}")
+        self._on_message(f"picture {task.name} failed: {reason}")
 
     def _refresh(self) -> None:
         """Write the files about the whole dataset if they are due; no picture fails if that fails."""
@@ -239,21 +240,21 @@ class _Run:
             self._end_reason = str(unwritable(self._folder.path, error))
 
 
-def sample_words(job: DatasetJob) -> str:
+def ground_sample_line(job: DatasetJob) -> str:
     """One line about the size of a pixel on the ground; "" for recipe 1 at about the width of the real pictures."""
     camera = job.recipe_2.camera
-    if job.recipe_2.given.files:
-        samples_cm = [file.gsd_cm for file in job.recipe_2.given.files]
+    if job.recipe_2.scene_files.files:
+        samples_cm = [file.gsd_cm for file in job.recipe_2.scene_files.files]
         camera = CameraOptions(gsd=(min(samples_cm), max(samples_cm)))
     elif job.recipe == 1:
         if 1 / MAX_ZOOM < job.options.width / SceneOptions().width < MAX_ZOOM:
             return ""
         camera = PLAIN_CAMERA
-    return ground_sample_words(job.options, camera)
+    return ground_sample_text(job.options, camera)
 
 
 def open_runner(job: DatasetJob, folder: DatasetFolder, pictures: int) -> "LocalRunner | ClusterRunner":
-    """Open a runner for so many pictures on this machine or on a cluster."""
+    """Open a runner for this many pictures, on this machine or on a cluster."""
     timeout_s = job.timeout_s or default_timeout_s(job.drawing, job.options)
     if job.cluster is not None:
         from engine.dataset.running.on_cluster import ClusterRunner
@@ -276,13 +277,13 @@ def local_jobs(job: DatasetJob) -> int:
     return job.jobs or max(by_memory, len(job.devices or ()))
 
 
-def check_room(job: DatasetJob, plan: RunPlan, freed_bytes: int, jobs: int) -> str:
+def check_disk_space(job: DatasetJob, plan: RunPlan, freed_bytes: int, jobs: int) -> str:
     """One line about the time and disk that the run takes. SinkError if the disk is clearly too small."""
     pictures = len(plan.missing)
     seconds, disk_bytes = estimate(job.task(plan.missing[0]), pictures, jobs=jobs, cores=cores())
     free_bytes = shutil.disk_usage(job.output).free + freed_bytes
-    taken = f"about {duration_text(seconds)} and {size_text(disk_bytes)} for {pictures} pictures"
-    line = f"{taken}; {size_text(free_bytes)} free"
-    if disk_bytes * CLEARLY > free_bytes:
+    need = f"about {duration_text(seconds)} and {size_text(disk_bytes)} for {pictures} pictures"
+    line = f"{need}; {size_text(free_bytes)} free"
+    if disk_bytes * MIN_FREE_FRACTION > free_bytes:
         raise SinkError(f"{job.output}: too little space: {line}; give a smaller --count or another disk")
     return line

@@ -1,5 +1,5 @@
-"""`--image-index`: makes one picture. Several such processes may share a folder: each locks it only while it plans, and
-while it commits files and writes those about the whole dataset, but card and figures, which a whole run writes."""
+"""Makes one picture (`--image-index`). Several such processes may share a folder: each locks it only while it plans,
+and while it commits files and writes those about the whole dataset. Card and figures are left to a whole run."""
 
 import math
 import os
@@ -18,7 +18,7 @@ import psutil
 from engine.dataset.job import DatasetJob
 from engine.dataset.running.attempt import PictureWorker
 from engine.dataset.running.folder import PARTS, DatasetFolder, unwritable
-from engine.dataset.running.policy import Attempted, Failure
+from engine.dataset.running.policy import Failure, FinishedAttempt
 from engine.dataset.running.report import DatasetReport, FailedPicture
 from engine.dataset.running.whole_files import WholeFiles
 from engine.system.atomic_file import remove_file
@@ -29,7 +29,7 @@ HOST = f"{zlib.crc32(socket.gethostname().encode()):08x}"  # only on the same ho
 STAGING = f".picture-{HOST}-"
 
 
-def make_one(job: DatasetJob, say: Callable[[str], None]) -> DatasetReport:
+def make_picture_in_process(job: DatasetJob, on_message: Callable[[str], None]) -> DatasetReport:
     """Like `make_dataset`, but runs on this thread and cannot be stopped."""
     assert job.image_index is not None
     began_s = time.perf_counter()
@@ -61,11 +61,11 @@ def make_one(job: DatasetJob, say: Callable[[str], None]) -> DatasetReport:
             result = worker.attempt(task, staged, log, timeout_s=math.inf)
             with closing(DatasetFolder(job.output, patience_s=COMMIT_PATIENCE_S)) as folder:
                 if isinstance(result, Failure):
-                    say(f"picture {task.name} failed: {result.reason}")
+                    on_message(f"picture {task.name} failed: {result.reason}")
                     folder.note_failure(task, result.reason, attempts=1)
                     failed = FailedPicture(index=task.index, reason=result.reason, attempts=1)
                     return replace(report, failed=(failed,), seconds=_since(began_s))
-                folder.commit(task, Attempted(folder=staged, seconds=_since(began_s), made=result))
+                folder.commit(task, FinishedAttempt(folder=staged, seconds=_since(began_s), picture=result))
                 folder.trust_existing()
                 whole = WholeFiles(folder, job)
                 whole.write_last()

@@ -22,12 +22,12 @@ def verify(
     indices: list[int],
     needed: frozenset[str],
     optional: frozenset[str],
-    tell: Callable[[int, int], object],
+    on_progress: Callable[[int, int], object],
     is_stopped: Callable[[], bool],
 ) -> Iterator[tuple[int, str, list[str]]]:
-    """Read all files of these finished pictures until `is_stopped`: the index of each, the first file that is not as it
-    was written, or "", and the files that lack. Raises OSError. `needed`: folders of which the run wants a file of each
-    picture. `optional`: those whose files may have been removed. `tell(pictures, of_all)`."""
+    """Read all files of these finished pictures until `is_stopped`. Yields index, first damaged file or "", and missing
+    files of each. Raises OSError. `needed`: folders in which the run needs a file per picture. `optional`: those whose
+    files may have been removed. `on_progress(pictures, of_all)`."""
     folder = os.fspath(root)
 
     def check(batch: list[ManifestEntry]) -> list[tuple[int, str, list[str]]]:
@@ -40,13 +40,13 @@ def verify(
             for found in readers.map(check, [list(islice(entries, BATCH)) for _ in range(READERS)]):
                 yield from found
                 done += len(found)
-            tell(done, len(indices))
+            on_progress(done, len(indices))
 
 
 def _faults(root: str, entry: ManifestEntry, needed: frozenset[str], optional: frozenset[str]) -> tuple[str, list[str]]:
-    """The first file that differs from the manifest, or "", and those that lack; a folder for one that it never had."""
+    """First file that differs from the manifest, or "", and missing files; a folder for a file that it never had."""
     damaged = ""
-    gone = [f"{folder}/" for folder in needed - {path.partition("/")[0] for path in entry.sha256}]
+    missing = [f"{folder}/" for folder in needed - {path.partition("/")[0] for path in entry.sha256}]
     for path, sha256 in entry.sha256.items():
         file = f"{root}/{path}"
         try:
@@ -55,11 +55,11 @@ def _faults(root: str, entry: ManifestEntry, needed: frozenset[str], optional: f
         except FileNotFoundError:
             folder = path.partition("/")[0]
             if folder not in optional or folder in needed:
-                gone.append(path)
+                missing.append(path)
             continue
         if not is_intact:
             damaged = damaged or path
-    return damaged, gone
+    return damaged, missing
 
 
 def _digest(path: str, size: int) -> str:

@@ -1,6 +1,6 @@
-"""The files about a whole dataset, such as dataset.yaml and COCO's: right at any moment of a run. Each is written anew,
-as most formats cannot be extended in place; so that this takes MAX_SHARE of the time at most, it waits until the last
-writing was that long ago. The one at the end always takes place."""
+"""Writes the files about a whole dataset, such as dataset.yaml and COCO's, which are valid at any moment of a run. Each
+is rewritten as a whole, because most formats cannot be extended in place. Between writes it waits, so that writing
+takes at most MAX_TIME_FRACTION of the time; files are always written at the end."""
 
 import time
 from collections import Counter
@@ -10,7 +10,7 @@ from dataclasses import replace
 from pathlib import Path
 
 from engine.dataset.job import DatasetJob
-from engine.dataset.labels.options import FORMATS, GONE_FORMATS, MIN_TILE_PX, YOLO_FORMATS, LabelOptions
+from engine.dataset.labels.options import FORMATS, MIN_TILE_PX, REMOVED_FORMATS, YOLO_FORMATS, LabelOptions
 from engine.dataset.labels.record import DatasetContents
 from engine.dataset.labels.writers import LabelWriter, writers_of
 from engine.dataset.labels.writers.webdataset import INDEX, remove_shards
@@ -19,11 +19,11 @@ from engine.dataset.split import SUBSETS
 from engine.errors import SourceError
 from engine.system.atomic_file import remove_file
 
-MAX_SHARE = 0.05
+MAX_TIME_FRACTION = 0.05
 
 
 class WholeFiles:
-    """Writes each format that the run writes or pictures have: before, during, after it. Single-threaded."""
+    """Writes the files of each format of the run or of existing pictures: before, during, after it. Single-threaded."""
 
     def __init__(self, folder: DatasetFolder, job: DatasetJob, clock: Callable[[], float] = time.perf_counter) -> None:
         self._folder, self._recipe, self._task, self._clock = folder, job.recipe, job.task(job.indices[0]), clock
@@ -31,18 +31,18 @@ class WholeFiles:
         self._is_single = job.image_index is not None
         self._due_s = -float("inf")
         self.names: list[str] = []  # names of the files in the folder, after `write`
-        self.notes: list[str] = []  # files that were not changed, with the reason, and those that lack pictures
+        self.notes: list[str] = []  # files that were not changed, with the reason, and those without some pictures
 
     def begin(self, *, is_changed: bool) -> None:
-        """Write the files before the run removes pictures (`is_changed`), or if one lacks. Raises OSError."""
+        """Write the files before the run removes pictures (`is_changed`), or if one is missing. Raises OSError."""
         options = self._task.labels
         names = [name for writer in writers_of(options.written) for name in writer.whole_names(options, self._subsets)]
         if is_changed or not all((self._folder.path / name).exists() for name in names):
             self.write()
 
     def remove_outdated(self) -> None:
-        """Remove the files of earlier runs, of other formats or another split, that the last `write` did not write;
-        while the manifest still names the old ones. Raises OSError."""
+        """Remove the files of earlier runs, of other formats or another split, that the last `write` did not write.
+        Call it while the manifest still names the old ones. Raises OSError."""
         for name in sorted(self._known_names() - set(self.names)):
             if name.endswith(INDEX):
                 remove_shards(self._folder.path / name.removesuffix(INDEX))
@@ -60,8 +60,8 @@ class WholeFiles:
         try:
             self.write()
         except PermissionError as error:
-            told = unwritable(Path(error.filename or self._folder.path), error)
-            self.notes.append(f"{told}; close the program that has it open, and run the same command again")
+            reason = unwritable(Path(error.filename or self._folder.path), error)
+            self.notes.append(f"{reason}; close the program that has it open, and run the same command again")
 
     def write(self) -> None:
         """Write all files but those that a program holds open, for which it raises PermissionError at the end."""
@@ -70,45 +70,45 @@ class WholeFiles:
             self._write()
         finally:
             ended_s = self._clock()
-            self._due_s = ended_s + (ended_s - began_s) / MAX_SHARE
+            self._due_s = ended_s + (ended_s - began_s) / MAX_TIME_FRACTION
 
     def _write(self) -> None:
-        asked = self._task.labels.formats
+        formats = self._task.labels.formats
         # Files of formats that the run does not ask for may have been removed; a single picture checks none.
-        others = (name for name in FORMATS if self._is_single or name not in asked)
-        unsure = GONE_FORMATS.union(*(folders_of(self._task, (name,)) for name in others))
+        others = (name for name in FORMATS if self._is_single or name not in formats)
+        unsure = REMOVED_FORMATS.union(*(folders_of(self._task, (name,)) for name in others))
         pictures = list(self._folder.finished_files(unsure))
         folders = Counter(folder for each in pictures for folder in {path.partition("/")[0] for path in each.paths})
         counts = {name: max((folders[each] for each in folders_of(self._task, (name,))), default=0) for name in FORMATS}
         had = (name for name, count in counts.items() if count)
-        options = replace(self._task.labels, write=tuple(dict.fromkeys((*asked, *had))))
+        options = replace(self._task.labels, write=tuple(dict.fromkeys((*formats, *had))))
         contents = DatasetContents(
             folder=self._folder.path, recipe=self._recipe, options=options, subsets=self._subsets, pictures=pictures
         )
         self.names, self.notes = [], []
-        held: PermissionError | None = None
+        open_error: PermissionError | None = None
         for writer in writers_of(options.written):
             try:
-                made = writer.finish(contents)
+                names = writer.finish(contents)
             except SourceError as error:  # a file in the folder was edited
                 option = "--save-coco" if self._recipe == 1 else f"--write {writer.name}"
                 self.notes.append(f"{error}; the files of {option} were not changed")
                 continue
             except PermissionError as error:  # on Windows: a program has it open
-                held = held or error
+                open_error = open_error or error
                 continue
-            self.names += made
+            self.names += names
             covered = counts.get(writer.name) or len(pictures)
-            if made and covered < len(pictures):
-                what = f"{' and '.join(made)} covers {covered} of {len(pictures)} pictures"
+            if names and covered < len(pictures):
+                what = f"{' and '.join(names)} covers {covered} of {len(pictures)} pictures"
                 self.notes.append(f"{what}; {self._option(writer)} draws the others again")
         for writer in writers_of(sorted({"coco", "piles"} - {*options.formats})):  # written from parts alone
             for name in writer.whole_names(options, self._subsets):
                 if (self._folder.path / name).exists():
                     more = f"{self._option(writer)} draws the pictures again"
                     self.notes.append(f"{name} was not changed, because its parts are gone; {more}")
-        if held is not None:
-            raise held
+        if open_error is not None:
+            raise open_error
 
     def _option(self, writer: LabelWriter) -> str:
         """The option that writes this format beside those of the run."""

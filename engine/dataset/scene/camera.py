@@ -13,7 +13,7 @@ CAMERA_HEIGHT_M = 100.0
 FIELD_OF_VIEW_DEG = 90.0  # metres across the width of the picture
 
 SensorSide = Annotated[int, Meta(ge=16, le=8 * MAX_SIDE_PX)]
-WindowPlace = Annotated[int, Meta(ge=-8 * MAX_SIDE_PX, le=8 * MAX_SIDE_PX)]
+WindowOffset = Annotated[int, Meta(ge=-8 * MAX_SIDE_PX, le=8 * MAX_SIDE_PX)]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -35,8 +35,8 @@ class SiteCamera:
     sensor_px: tuple[SensorSide, SensorSide] | None = None  # width and height; None: the window is the sensor
     strip_overlap: Annotated[float, Meta(ge=0, le=0.95)] | None = None
     """Share of the view that the next one of a strip of views shows, too; None outside strips."""
-    left_px: WindowPlace = 0  # column and row of the sensor where the window begins
-    top_px: WindowPlace = 0
+    left_px: WindowOffset = 0  # column and row of the sensor where the window begins
+    top_px: WindowOffset = 0
 
     @property
     def sensor_width_px(self) -> int:
@@ -66,7 +66,7 @@ class SiteCamera:
         return self.height_m / self.focal_px
 
     @property
-    def place_m(self) -> np.ndarray:
+    def position_m(self) -> np.ndarray:
         """(3,) position of the pinhole."""
         return np.array([self.x_m, self.y_m, self.height_m])
 
@@ -95,13 +95,13 @@ class SiteCamera:
     def depth_of(self, points: np.ndarray) -> np.ndarray:
         """(n,) metres along the axis; negative behind the camera."""
         back = self.rotation[2]
-        x, y, z = (np.asarray(points[:, axis], np.float64) - self.place_m[axis] for axis in range(3))
+        x, y, z = (np.asarray(points[:, axis], np.float64) - self.position_m[axis] for axis in range(3))
         depths: np.ndarray = -(x * back[0] + y * back[1] + z * back[2])
         return depths
 
     def pixel_of(self, points: np.ndarray) -> np.ndarray:
         """Project (n, 3) metres before the camera to (n, 2) column and row of the window, whose corner is (0, 0)."""
-        local = (np.asarray(points, np.float64) - self.place_m) @ self.rotation.T
+        local = (np.asarray(points, np.float64) - self.position_m) @ self.rotation.T
         scale = self.focal_px / -local[:, 2]
         column, row = self.center_px
         return np.stack([column + local[:, 0] * scale, row - local[:, 1] * scale], axis=1)
@@ -111,7 +111,7 @@ class SiteCamera:
         ways = self.rays_of(pixels)
         with np.errstate(divide="ignore", invalid="ignore"):
             far = np.where(ways[:, 2] < 0, (z_m - self.height_m) / ways[:, 2], np.nan)
-        met: np.ndarray = self.place_m[:2] + ways[:, :2] * far[:, None]
+        met: np.ndarray = self.position_m[:2] + ways[:, :2] * far[:, None]
         return met
 
     def drops_of(self, pixels: np.ndarray) -> np.ndarray:
@@ -135,7 +135,7 @@ class SiteCamera:
             is_met = depths <= farthest_m
             depths = np.where(is_met, depths, farthest_m)
             local = np.column_stack([depths[:, None] * off_px / self.focal_px, -depths])
-            points = local @ self.rotation + self.place_m
+            points = local @ self.rotation + self.position_m
             points[is_met, 2] = z_m
             ends.append(points)
         return np.concatenate(ends)
@@ -174,7 +174,7 @@ def camera_values(camera: SiteCamera) -> dict[str, Any]:
         "left": camera.left_px,
         "top": camera.top_px,
         "field_of_view_deg": camera.field_of_view_deg,
-        "place": camera.place_m.tolist(),
+        "place": camera.position_m.tolist(),
         "rotation": [x_axis.tolist(), (0.0 - y_axis).tolist(), (0.0 - z_axis).tolist()],
         "heading_deg": camera.heading_deg,
         "yaw_deg": camera.yaw_deg,

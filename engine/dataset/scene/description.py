@@ -17,9 +17,9 @@ from engine.dataset.scene.things import (
     Pile,
     Points,
     Rgb,
-    Share,
     Slope,
-    Word,
+    Uint32,
+    UnitFloat,
 )
 
 UpAxis = Literal["y", "z"]
@@ -56,7 +56,7 @@ class PlacedAsset:
     number: InstanceNumber = 0
 
     @property
-    def told(self) -> dict[str, str | float]:
+    def label_attributes(self) -> dict[str, str | float]:
         return {"kind": self.asset}
 
 
@@ -65,7 +65,7 @@ class Sun:
     elevation_deg: Annotated[float, Meta(ge=1, le=90)]
     azimuth_deg: Annotated[float, Meta(ge=-360, le=720)]  # clockwise from north
     energy: Annotated[float, Meta(ge=0, le=20)]
-    overcast: Share = 0.0  # share of its light that clouds scatter: 0 in a clear sky; with 1 nothing casts a shadow
+    overcast: UnitFloat = 0.0  # share of its light that clouds scatter: 0 in a clear sky; with 1 nothing casts a shadow
     clouds: "CloudShadows | None" = None
     exposure_stops: Annotated[float, Meta(ge=-5, le=5)] = 0.0  # error of the metering: 1 is one stop brighter
     latitude_deg: Annotated[float, Meta(ge=-90, le=90)] | None = None
@@ -86,9 +86,9 @@ class CloudShadows:
     """Shadows of single clouds on the ground, soft and tens of metres wide."""
 
     share: Annotated[float, Meta(ge=0.001, le=0.999)]  # share of the ground in shadow, 0..1
-    depth: Share  # share of the sun's light that is missing in their middle, 0..1
+    depth: UnitFloat  # share of the sun's light that is missing in their middle, 0..1
     size_m: Annotated[float, Meta(ge=1, le=10_000)]  # from one cloud to the next
-    noise_seed: Word  # 32 bits
+    noise_seed: Uint32  # 32 bits
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
@@ -119,8 +119,8 @@ class Terrain:
         found: np.ndarray = south_west + (corner - south_west) * across + (north_east - south_west) * along
         return found
 
-    def grounded(self, points_m: np.ndarray) -> np.ndarray:
-        """(n, 3) places on the ground, from their x and y, (n, 2)."""
+    def on_surface(self, points_m: np.ndarray) -> np.ndarray:
+        """(n, 3) points on the terrain, from their x and y, (n, 2)."""
         return np.column_stack([points_m, self.height_at(points_m[:, 0], points_m[:, 1])])
 
     def slope_at(self, x_m: np.ndarray, y_m: np.ndarray, over_m: float = 4.0) -> tuple[np.ndarray, np.ndarray]:
@@ -132,7 +132,7 @@ class Terrain:
 
 
 class CoverKind(StrEnum):
-    """Looks of the ground in recipe 2."""
+    """What may cover the ground in recipe 2."""
 
     GRAVEL = "gravel"
     SAND = "sand"
@@ -155,7 +155,7 @@ class Cover:
     kind: CoverKind
     color: Rgb
     accent: Rgb  # its second colour: dust between stones, dry blades, muddy water, ..
-    share: Share  # amount of its own feature, 0..1: stalks, puddles, ripples, bare spots in snow, ..
+    share: UnitFloat  # amount of its own feature, 0..1: stalks, puddles, ripples, bare spots in snow, ..
     contrast: Factor  # factor for the differences of brightness within it; 1 is usual
     grain_m: Annotated[float, Meta(ge=0.0001, le=100)]  # size of its stones, tufts or rows
     heading: Number  # direction of its stalks, rows or ripples, in radians from east
@@ -169,8 +169,8 @@ class GroundPicture:
     sha256: str
     size_m: Annotated[float, Meta(ge=0.1, le=500)]  # metres across its width
     turn: Number = 0.0  # radians, counter-clockwise
-    shift_x: Share = 0.0  # shares of its size, 0..1
-    shift_y: Share = 0.0
+    shift_x: UnitFloat = 0.0  # shares of its size, 0..1
+    shift_y: UnitFloat = 0.0
 
     def __str__(self) -> str:
         return f"{self.path},{self.size_m:g}"
@@ -178,15 +178,15 @@ class GroundPicture:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class GroundLook:
-    """Colours are linear light, Rec. 709 primaries, 0..1."""
+    """How the ground looks. Colours are linear light, Rec. 709 primaries, 0..1."""
 
     soil: Rgb  # in recipe 2 the colour of the first cover
     subsoil: Rgb  # exposed where the ground was dug or driven on, and on the slopes of terraces
     grass: Rgb
-    grass_share: Share  # share of the ground that grass covers, 0..1
-    noise_seed: Word  # 32 bits
+    grass_share: UnitFloat  # share of the ground that grass covers, 0..1
+    noise_seed: Uint32  # 32 bits
     covers: tuple[Cover, ...] = ()  # recipe 2: one look, or two in patches; recipe 1: none: bare earth with grass
-    second_share: Share = 0.0  # share of the ground under the second cover, 0..1
+    second_share: UnitFloat = 0.0  # share of the ground under the second cover, 0..1
     patch_m: Annotated[float, Meta(ge=0.1, le=1000)] = 20.0  # from one patch of the second cover to the next
     picture: GroundPicture | None = None  # replaces the first cover's colours
 
@@ -203,7 +203,7 @@ class Track:
     points: Points  # the centre line, metres
     width_m: Annotated[float, Meta(ge=0.01, le=20)] = 0.7
     gauge_m: Annotated[float, Meta(ge=0, le=20)] = 1.8
-    depth: Share = 1.0  # visibility, 0..1
+    depth: UnitFloat = 1.0  # visibility, 0..1
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -212,12 +212,12 @@ class LimeLine:
 
     points: Points
     width_m: Annotated[float, Meta(ge=0.005, le=5)] = 0.1
-    strength: Share = 1.0
+    strength: UnitFloat = 1.0
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
 class SiteScene:
-    seed: Word  # base seed + index
+    seed: Uint32  # base seed + index
     camera: SiteCamera
     sun: Sun
     terrain: Terrain

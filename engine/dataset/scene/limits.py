@@ -1,6 +1,6 @@
-"""Checks what a scene that somebody may have edited by hand must have beside numbers in their limits.
+"""Checks of a scene that may have been edited by hand, beyond the limits of its numbers.
 
-Errors name the place in the JSON, such as `$.piles[3].exposed_m`.
+Errors name the path in the JSON, such as `$.piles[3].exposed_m`.
 """
 
 import numpy as np
@@ -10,20 +10,20 @@ from engine.dataset.scene.description import PlacedAsset, SiteScene, Terrain
 from engine.dataset.scene.things import Distractor, Pile
 
 MAX_TERRAIN_POINTS = 4097  # of a side
-MAX_GAP_M = 0.05  # how far `ground_m` may be off the terrain before it was forgotten rather than meant
+MAX_GAP_M = 0.05  # how far `ground_m` may be off the terrain before it counts as a mistake
 MIN_OVER_GROUND_M = 2.0
 
 
 def check_scene(scene: SiteScene) -> None:
-    """Raise ValueError, in one line that begins with the place in the JSON, if it cannot be drawn."""
+    """Raise ValueError, in one line that begins with the path in the JSON, if it cannot be drawn."""
     check_terrain(scene.terrain)
     for name in ("tracks", "lime_lines"):
-        for place, line in enumerate(getattr(scene, name)):
+        for index, line in enumerate(getattr(scene, name)):
             if len(line.points) < 2:
-                raise ValueError(f"$.{name}[{place}].points: has {len(line.points)} points; a line has 2 or more")
+                raise ValueError(f"$.{name}[{index}].points: has {len(line.points)} points; a line has 2 or more")
     seen: dict[int, str] = {}
     lists = {name: getattr(scene, name) for name in ("piles", "distractors", "placed_assets")}
-    things = [(f"$.{name}[{place}]", thing) for name, each in lists.items() for place, thing in enumerate(each)]
+    things = [(f"$.{name}[{index}]", thing) for name, each in lists.items() for index, thing in enumerate(each)]
     for (path, thing), ground_m in zip(things, _heights(scene.terrain, [each for _, each in things]), strict=True):
         if thing.number in seen:
             raise ValueError(
@@ -31,15 +31,15 @@ def check_scene(scene: SiteScene) -> None:
                 "it is given a new one"
             )
         seen[thing.number] = path
-        _check_place(path, thing, scene.terrain.side_m / 2, ground_m)
+        _check_position(path, thing, scene.terrain.side_m / 2, ground_m)
     names = [asset.name for asset in scene.assets]
-    for place, name in enumerate(names):
-        if name in names[:place]:
-            raise ValueError(f"$.assets[{place}].name: {name} is there twice")
-    for place, one in enumerate(scene.placed_assets):
+    for index, name in enumerate(names):
+        if name in names[:index]:
+            raise ValueError(f"$.assets[{index}].name: {name} is there twice")
+    for index, one in enumerate(scene.placed_assets):
         if one.asset not in names:
             raise ValueError(
-                f"$.placed_assets[{place}].asset: {one.asset!r} is not one of $.assets: {', '.join(names)}"
+                f"$.placed_assets[{index}].asset: {one.asset!r} is not one of $.assets: {', '.join(names)}"
             )
     camera = scene.camera
     (under_m,) = _heights(scene.terrain, [camera])
@@ -61,7 +61,7 @@ def check_terrain(terrain: Terrain) -> None:
         raise ValueError("$.terrain.heights_m: holds heights that are no numbers, or above 5000 m")
 
 
-def _check_place(path: str, thing: Pile | Distractor | PlacedAsset, half_m: float, ground_m: float) -> None:
+def _check_position(path: str, thing: Pile | Distractor | PlacedAsset, half_m: float, ground_m: float) -> None:
     if max(abs(thing.x_m), abs(thing.y_m)) > half_m:
         raise ValueError(
             f"{path}: ({thing.x_m:g}, {thing.y_m:g}) is off the ground, which ends {half_m:.1f} m from 0, 0"

@@ -9,17 +9,17 @@ from typing import Annotated
 from msgspec import Meta
 
 Number = Annotated[float, Meta(ge=-1e6, le=1e6)]
-Whole = Annotated[int, Meta(ge=-(10**6), le=10**6)]
-Share = Annotated[float, Meta(ge=0, le=1)]
+SignedInteger = Annotated[int, Meta(ge=-(10**6), le=10**6)]
+UnitFloat = Annotated[float, Meta(ge=0, le=1)]
 Factor = Annotated[float, Meta(ge=0, le=10)]
 Slope = Annotated[float, Meta(ge=-3, le=3)]
 Turn = Annotated[float, Meta(ge=-720, le=720)]  # degrees
-Word = Annotated[int, Meta(ge=0, le=2**32 - 1)]
+Uint32 = Annotated[int, Meta(ge=0, le=2**32 - 1)]
 InstanceNumber = Annotated[int, Meta(ge=1, le=65535)]
 """The largest that a picture can hold; 0, the default of new things, is not written to files."""
 ColorFactor = Annotated[float, Meta(ge=0, le=100)]
 Tint = tuple[ColorFactor, ColorFactor, ColorFactor]
-Rgb = tuple[Share, Share, Share]  # linear light, Rec. 709 primaries.
+Rgb = tuple[UnitFloat, UnitFloat, UnitFloat]  # linear light, Rec. 709 primaries.
 Points = tuple[tuple[Number, Number], ...]  # metres
 PILE_CATEGORY = "pile"
 
@@ -173,8 +173,8 @@ class Pile:
     tilt_y: Annotated[float, Meta(ge=-1, le=1)] = 0.0  # tilt to the north, radians
     turn: Number = 0.0  # rotation around its axis, radians
     shade: Factor = 1.0  # factor for the brightness of its material
-    table: Whole = 0  # number of the table that it carries; the tops of a table's piles are coplanar
-    number: InstanceNumber = 0  # its instance number in every picture of the scene; 0: its place in the scene, from 1
+    table: SignedInteger = 0  # number of the table that it carries; the tops of a table's piles are coplanar
+    number: InstanceNumber = 0  # its instance number in every picture of the scene; 0: its index in the scene, from 1
     foot: FootKind = FootKind.OWN
     foot_shade: Factor = 1.0  # factor for the brightness of its foot
     width_m: Annotated[float, Meta(ge=0, le=5)] = 0.0  # the smaller side of a section; 0 for round piles
@@ -201,8 +201,8 @@ class Pile:
         return math.degrees(math.atan(math.hypot(math.tan(self.tilt_x), math.tan(self.tilt_y))))
 
     @property
-    def told(self) -> dict[str, str | float]:
-        """Everything that a list of piles tells about it beside its place; JSON values."""
+    def label_attributes(self) -> dict[str, str | float]:
+        """What a list of piles contains about it beside its position; JSON values."""
         return {
             "kind": self.kind.value,
             "diameter_m": round(self.diameter_m, 4),
@@ -233,7 +233,7 @@ class Distractor:
     slope_x: Slope = 0.0  # rise of the ground under it per metre to the east
     slope_y: Slope = 0.0
     scale: Annotated[float, Meta(ge=0.01, le=20)] = 1.0
-    shape_seed: Word = 0  # 32 bits; seeds the shape of things that differ each time, such as debris
+    shape_seed: Uint32 = 0  # 32 bits; seeds the shape of things that differ each time, such as debris
     shade: Factor = 1.0
     number: InstanceNumber = 0  # its number in every picture of the scene; 0: none, and it cannot be labelled
     tint: Tint = (1.0, 1.0, 1.0)  # factors for what is painted, woven or grown on it; not glass, rubber or steel

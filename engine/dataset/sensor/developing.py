@@ -1,10 +1,9 @@
-"""Develops a picture, from the light in the lens to display values: haze, exposure, blur, motion, vignette and noise on
+"""Develops a picture, from scene light to display values: haze, exposure, blur, motion, vignette and noise on linear
 light; then white balance, tone and saturation; sharpening and rounding on display values (`kernels.develop`).
 
-Both engines show light through a filmic curve (Narkowicz 2015, after ACES) and the sRGB curve, so pixels are turned
-back into light first; 255 becomes 7.2 times white, and keeps its glare when blurred. Weights of blur are chosen by the
-second moment that they really have, as Gaussians and lines that are sampled at whole pixels blur too little or too
-much.
+Both engines tone map light by a filmic curve (Narkowicz 2015, after ACES) and the sRGB curve, which is inverted first;
+255 becomes 7.2 times white, so highlights stay bright when blurred. Blur weights are fitted to the requested second
+moment, because Gaussians and lines sampled at whole pixels blur too little or too much.
 """
 
 from collections.abc import Callable, Mapping
@@ -15,50 +14,50 @@ from engine.dataset.scene.camera import SiteCamera
 from engine.dataset.scene.streams import Seed, stream
 from engine.dataset.sensor.effects import EFFECTS
 
-A, B, C, D, E = 2.51, 0.03, 2.43, 0.59, 0.14  # film = x (A x + B) / (x (C x + D) + E)
+A, B, C, D, E = 2.51, 0.03, 2.43, 0.59, 0.14  # tone = x (A x + B) / (x (C x + D) + E)
 MIDDLE_GREY = 0.18
-MAX_LIGHT = 8.0  # light that is shown as white, and all above it
+MAX_LIGHT = 8.0  # this light and more is white
 STEPS = 50
 SAMPLES = 64  # per pixel of a line
-AIRLIGHT = (0.30, 0.335, 0.385)  # light scattered by an endless way through hazy air, shown as a bluish grey of 0.72
+AIRLIGHT = (0.30, 0.335, 0.385)  # light scattered along an infinite path of hazy air, a bluish grey of 0.72
 HAZE_TABLE, TONE_TABLE = 4096, 16384
-MIN_CLEAR = 1e-3  # share of the light at the last entry
-SHOT_SHARE = 0.85  # share of the variance in middle grey that comes from the light itself
+MIN_CLEAR = 1e-3  # fraction of the light at the last entry
+SHOT_NOISE_FRACTION = 0.85  # fraction of the variance in middle grey that comes from the light itself
 LUMINANCE = np.array([0.2126, 0.7152, 0.0722])
 CRAB_DEG = 8.0  # standard deviation of the angle between the picture's top and the flight over ground
 NEEDS_NOTHING = {"distortion", "aberration", "jpeg"}  # effects that are not drawn here
 
 
-def shown(light: np.ndarray) -> np.ndarray:
-    """Light to display values of 0..1, float64."""
-    film = np.clip(light * (A * light + B) / (light * (C * light + D) + E), 0, 1)
-    return np.where(film <= 0.0031308, 12.92 * film, 1.055 * np.maximum(film, 1e-9) ** (1 / 2.4) - 0.055)
+def tone_map(light: np.ndarray) -> np.ndarray:
+    """Convert light to display values of 0..1, float64."""
+    tone = np.clip(light * (A * light + B) / (light * (C * light + D) + E), 0, 1)
+    return np.where(tone <= 0.0031308, 12.92 * tone, 1.055 * np.maximum(tone, 1e-9) ** (1 / 2.4) - 0.055)
 
 
-def light_shown_as(display: np.ndarray) -> np.ndarray:
-    """Display values of 0..1 to light, float64: the inverse of `shown`."""
-    film = np.where(display <= 0.04045, display / 12.92, ((display + 0.055) / 1.055) ** 2.4)
-    a, b, c = A - C * film, B - D * film, -E * film
+def inverse_tone_map(display: np.ndarray) -> np.ndarray:
+    """Convert display values of 0..1 to light, float64: the inverse of `tone_map`."""
+    tone = np.where(display <= 0.04045, display / 12.92, ((display + 0.055) / 1.055) ** 2.4)
+    a, b, c = A - C * tone, B - D * tone, -E * tone
     return (np.sqrt(b * b - 4 * a * c) - b) / (2 * a)
 
 
 def gaussian(sigma_px: float, reach_px: int) -> np.ndarray:
-    """(2 * reach_px + 1,) float64, sum 1: weights whose standard deviation is `sigma_px`."""
-    places = np.arange(-reach_px, reach_px + 1.0)
+    """Blur weights, (2 * reach_px + 1,) float64, sum 1, whose standard deviation is `sigma_px`."""
+    pixels = np.arange(-reach_px, reach_px + 1.0)
 
     def weights(width: float) -> np.ndarray:
-        bell = np.exp(-(places**2) / (2 * width**2))
+        bell = np.exp(-(pixels**2) / (2 * width**2))
         normal: np.ndarray = bell / bell.sum()
         return normal
 
     if sigma_px <= 0:
-        return np.where(places == 0, 1.0, 0.0)
-    return weights(_solve(lambda width: float((weights(width) * places**2).sum()), sigma_px**2, 1e-3, 2 * sigma_px + 1))
+        return np.where(pixels == 0, 1.0, 0.0)
+    return weights(_solve(lambda width: float((weights(width) * pixels**2).sum()), sigma_px**2, 1e-3, 2 * sigma_px + 1))
 
 
-def line(length_px: float, direction_deg: float) -> tuple[np.ndarray, np.ndarray]:
-    """The movement during an exposure: rows and columns away, (n, 2) int64, and shares, (n,) float64, sum 1, with a
-    line's standard deviation, length / sqrt(12). `direction_deg`: clockwise from the picture's top."""
+def motion_taps(length_px: float, direction_deg: float) -> tuple[np.ndarray, np.ndarray]:
+    """Taps of motion blur along a line: offsets in rows and columns, (n, 2) int64, and weights, (n,) float64, sum 1.
+    Their standard deviation is the line's, length / sqrt(12). `direction_deg`: clockwise from the picture's top."""
 
     def spread(length: float) -> np.ndarray:
         along = (np.arange(count) + 0.5) / count * length - length / 2
@@ -68,8 +67,8 @@ def line(length_px: float, direction_deg: float) -> tuple[np.ndarray, np.ndarray
         down, right = rows - row, columns - column
         for j, beside in enumerate((1 - right, right)):
             for i, below in enumerate((1 - down, down)):
-                place = np.minimum(row + i, 2 * reach), np.minimum(column + j, 2 * reach)
-                np.add.at(grid, place, below * beside / count)
+                cell = np.minimum(row + i, 2 * reach), np.minimum(column + j, 2 * reach)
+                np.add.at(grid, cell, below * beside / count)
         return grid
 
     if length_px <= 0:
@@ -79,17 +78,17 @@ def line(length_px: float, direction_deg: float) -> tuple[np.ndarray, np.ndarray
     count = int(np.ceil(length_px) + 1) * SAMPLES
     away = np.arange(-reach, reach + 1.0) ** 2
     square = away[:, None] + away
-    found = spread(_solve(lambda length: float((spread(length) * square).sum()), length_px**2 / 12, 0.0, length_px))
-    kept = found > 1e-4
-    taps = np.ascontiguousarray(np.argwhere(kept) - reach)
-    return taps, found[kept] / found[kept].sum()
+    cells = spread(_solve(lambda length: float((spread(length) * square).sum()), length_px**2 / 12, 0.0, length_px))
+    is_used = cells > 1e-4
+    taps = np.ascontiguousarray(np.argwhere(is_used) - reach)
+    return taps, cells[is_used] / cells[is_used].sum()
 
 
-def _solve(moment: Callable[[float], float], wanted: float, low: float, high: float) -> float:
-    """The argument between `low` and `high` for which the rising `moment` is `wanted`."""
+def _solve(moment: Callable[[float], float], target: float, low: float, high: float) -> float:
+    """Bisect for the argument between `low` and `high` at which the rising function `moment` is `target`."""
     for _ in range(STEPS):
         middle = (low + high) / 2
-        low, high = (middle, high) if moment(middle) < wanted else (low, middle)
+        low, high = (middle, high) if moment(middle) < target else (low, middle)
     return (low + high) / 2
 
 
@@ -109,8 +108,8 @@ def develop(
 
     value = dict.fromkeys(EFFECTS, 0.0) | dict(effects)
     exposure = 2.0 ** value["exposure"]
-    levels = light_shown_as(np.arange(256) / 255) * exposure
-    taps, shares = line(value["motion"], flight_direction_deg(seed))
+    levels = inverse_tone_map(np.arange(256) / 255) * exposure
+    taps, tap_weights = motion_taps(value["motion"], flight_direction_deg(seed))
     clear, per_m = _clear_air(value["haze"])
     shot, read = _variances(value["noise"])
     center, corner_px = camera.center_px, np.hypot(camera.sensor_width_px, camera.sensor_height_px) / 2
@@ -133,7 +132,7 @@ def develop(
         (np.array(AIRLIGHT) * exposure).astype(np.float32),
         _weights(value["blur"], value["demosaic"]),
         taps,
-        shares.astype(np.float32),
+        tap_weights.astype(np.float32),
         balance(value["warmth"], value["tint"]).astype(np.float32),
         _tone(value["contrast"]).astype(np.float32),
         numbers,
@@ -149,7 +148,7 @@ def balance(warmth_ev: float, tint_ev: float) -> np.ndarray:
 
 
 def _clear_air(haze: float) -> tuple[np.ndarray, float]:
-    """Share of light that passes, (HAZE_TABLE,) by distance, and entries per metre; empty without haze."""
+    """Transmittance of air by distance, (HAZE_TABLE,), and entries per metre; empty without haze."""
     if haze <= 0:
         return np.empty(0), 0.0
     per_m = -np.log(1 - haze / 100) / 100
@@ -159,24 +158,24 @@ def _clear_air(haze: float) -> tuple[np.ndarray, float]:
 
 
 def _variances(noise: float) -> tuple[float, float]:
-    """Variance of the light in middle grey: by the light, and constant. `noise` is that of display values there."""
-    middle = float(light_shown_as(np.array(1.055 * MIDDLE_GREY ** (1 / 2.4) - 0.055)))
+    """Noise variances in middle grey: shot noise per light, and read noise. `noise`: of display values there."""
+    middle = float(inverse_tone_map(np.array(1.055 * MIDDLE_GREY ** (1 / 2.4) - 0.055)))
     step = middle / 100
-    ends = shown(np.array([middle - step, middle + step]))
+    ends = tone_map(np.array([middle - step, middle + step]))
     rise = float(ends[1] - ends[0]) / (2 * step)  # of the display value per unit of light
     variance = (noise / rise) ** 2
-    return SHOT_SHARE * variance / middle, (1 - SHOT_SHARE) * variance
+    return SHOT_NOISE_FRACTION * variance / middle, (1 - SHOT_NOISE_FRACTION) * variance
 
 
 def _weights(blur_px: float, demosaic_px: float) -> np.ndarray:
-    """(3, 2 k + 1) float32: red and blue are softer than green."""
+    """Blur weights by colour, (3, 2 k + 1) float32: red and blue are softer than green."""
     colour_px = float(np.hypot(blur_px, demosaic_px))
     reach = max(1, int(np.ceil(3 * colour_px))) if colour_px > 0 else 0  # pixels on each side
     return np.stack([gaussian(each, reach) for each in (colour_px, blur_px, colour_px)]).astype(np.float32)
 
 
 def _tone(contrast: float) -> np.ndarray:
-    """(TONE_TABLE,) display values of 0..255 by the root of light up to MAX_LIGHT."""
-    display = shown(np.linspace(0, np.sqrt(MAX_LIGHT), TONE_TABLE) ** 2)
+    """Table of the tone curve: (TONE_TABLE,) display values of 0..255 by the root of light up to MAX_LIGHT."""
+    display = tone_map(np.linspace(0, np.sqrt(MAX_LIGHT), TONE_TABLE) ** 2)
     steepened: np.ndarray = display + contrast / 100 * 2 * display * (1 - display) * (2 * display - 1)
     return steepened * 255

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 
 from engine.dataset.scene.streams import Seed, stream
 from engine.errors import UsageError
-from engine.jobs.kit import Span, between, check_span, option, parse_span
+from engine.jobs.kit import Span, check_span, interpolate, option, parse_span
 
 PRESETS = ("none", "mild", "strong")
 OFF = "off"
@@ -47,9 +47,9 @@ EFFECTS = {
 
 
 def parse_effects(text: str) -> dict[str, Span]:
-    """`mild,blur=2` -> the range of each effect that is used, in the order of EFFECTS. UsageError, in one line, for an
-    unknown name, a value out of range, an upside-down range, and what is given twice."""
-    given: dict[str, Span | None] = {}
+    """Parse `mild,blur=2`: the range of each effect that is used, in the order of EFFECTS. UsageError, in one line, for
+    an unknown name, a value out of range, a reversed range, and duplicates."""
+    spans_by_name: dict[str, Span | None] = {}
     preset = ""
     for item in text.split(","):
         name, separator, value = (part.strip() for part in item.partition("="))
@@ -63,31 +63,31 @@ def parse_effects(text: str) -> dict[str, Span]:
             raise UsageError(
                 f"--camera-effects: {item.strip()!r} is unknown; give {'|'.join(PRESETS)} or one of {known}"
             )
-        if name in given:
+        if name in spans_by_name:
             raise UsageError(f"--camera-effects: {name} is given twice")
         if not separator:
             low, high = EFFECTS[name].mild
             raise UsageError(f"--camera-effects: {name} has no value; such as {name}={low:g}..{high:g}")
-        given[name] = None if value == OFF else _span(EFFECTS[name], value)
-    if preset == "none" and given:
-        raise UsageError(f"--camera-effects: none excludes {', '.join(given)}; leave none out")
-    spans = {name: getattr(effect, preset, None) for name, effect in EFFECTS.items()} | given
+        spans_by_name[name] = None if value == OFF else _span(EFFECTS[name], value)
+    if preset == "none" and spans_by_name:
+        raise UsageError(f"--camera-effects: none excludes {', '.join(spans_by_name)}; leave none out")
+    spans = {name: getattr(effect, preset, None) for name, effect in EFFECTS.items()} | spans_by_name
     return {name: span for name in EFFECTS if (span := spans[name]) is not None}
 
 
 def draw_effects(text: str, seed: Seed) -> dict[str, float]:
     """Draw the value of each effect that is used, each from a random stream of its own."""
-    drawn = {}
+    values = {}
     for name, span in parse_effects(text).items():
         effect = EFFECTS[name]
-        share = float(stream(seed_of_camera(seed) if effect.is_of_camera else seed, f"camera effect {name}").random())
-        value = between(span, share)
-        drawn[name] = round(value) if effect.is_whole else round(value, 6)
-    return drawn
+        u = float(stream(seed_of_camera(seed) if effect.is_of_camera else seed, f"camera effect {name}").random())
+        value = interpolate(span, u)
+        values[name] = round(value) if effect.is_whole else round(value, 6)
+    return values
 
 
 def seed_of_camera(seed: Seed) -> Seed:
-    """Base seed and scene, without the number of the view."""
+    """Seed of the camera: base seed and scene, without the number of the view."""
     return seed if isinstance(seed, int) else seed[:2]
 
 
@@ -112,5 +112,5 @@ class SensorOptions:
     )
 
     def check(self) -> None:
-        """Raise UsageError for an unknown effect, and for a range that is upside down or goes too far."""
+        """Raise UsageError for an unknown effect, and for a reversed or too large range."""
         parse_effects(self.camera_effects)

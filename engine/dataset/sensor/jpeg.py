@@ -55,7 +55,7 @@ def encode_jpeg(colors: np.ndarray, quality: int, scene: SiteScene, effects: dic
 
 
 def code(colors: np.ndarray, quality: int) -> bytes:
-    """The JPEG file without metadata."""
+    """Encode the JPEG file without metadata."""
     import simplejpeg
 
     settings = {"quality": quality, "colorspace": "RGB", "colorsubsampling": "420", "fastdct": False}
@@ -68,7 +68,7 @@ def _segment(content: bytes) -> bytes:
 
 
 def exif_of(scene: SiteScene, effects: dict[str, Any], width: int, height: int) -> bytes:
-    """The content of the EXIF segment, after its header."""
+    """Content of the EXIF segment, after its header."""
     from PIL import ExifTags, Image
 
     camera = scene.camera
@@ -110,9 +110,9 @@ def exif_of(scene: SiteScene, effects: dict[str, Any], width: int, height: int) 
         gps_tags.GPSAltitude: round(SITE_ALTITUDE_M + camera.height_m, 3),
         gps_tags.GPSMapDatum: "WGS-84",
     }
-    taken = time_of(scene)
-    if taken:
-        exif[tags.DateTime] = exif[ifd.Exif][tags.DateTimeOriginal] = taken
+    captured = time_of(scene)
+    if captured:
+        exif[tags.DateTime] = exif[ifd.Exif][tags.DateTimeOriginal] = captured
     content = exif.tobytes()
     return content.removeprefix(b"Exif\0\0")
 
@@ -187,7 +187,7 @@ def time_of(scene: SiteScene) -> str:
 
 
 def aircraft_angles_deg(camera: SiteCamera) -> tuple[float, float, float]:
-    """Yaw, pitch and roll of the aircraft under which a camera that is fixed to it, looking down, is mounted."""
+    """Yaw, pitch and roll of an aircraft that has the camera fixed below, looking down."""
     to_ned = np.array([[0, 1, 0], [1, 0, 0], [0, 0, -1.0]])  # east, north, up to north, east, down; also body to camera
     body = to_ned @ camera.rotation.T @ to_ned  # body axes (forward, right, down) in north, east, down
     yaw = math.degrees(math.atan2(body[1, 0], body[0, 0]))
@@ -197,12 +197,12 @@ def aircraft_angles_deg(camera: SiteCamera) -> tuple[float, float, float]:
 
 
 def half_turn(angle_deg: float) -> float:
-    """The same angle in -180..180."""
+    """Wrap an angle to -180..180."""
     return (angle_deg + 180) % 360 - 180
 
 
 def _exposure_s(camera: SiteCamera, effects: dict[str, Any]) -> float:
-    """The time in which a drone flies as far as the picture is smeared; one of a sunny day without smear."""
+    """Exposure time in which a drone flies the length of the motion blur; that of a sunny day without blur."""
     moved_m = effects.get("motion", 0.0) * camera.gsd_m
     seconds = min(max(moved_m / SPEED_M_S, FASTEST_S), SLOWEST_S) if moved_m else USUAL_S
     return 1 / round(1 / seconds)

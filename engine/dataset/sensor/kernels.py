@@ -1,10 +1,9 @@
-"""The arithmetic on pixels, compiled by Numba and cached on the disk.
+"""Numba kernels for pixels of a photograph, cached on the disk.
 
-`develop` takes a picture through all its stages row by row, as plain loops that the compiler vectorises; rings hold
-only the rows that the next stage needs, so that values stay in the processor's cache. All is float32 without reordering
-("fastmath" is off), and random numbers are hashes of place and key: the result depends neither on threads nor on vector
-length. All is in one file, because Numba compiles cached code anew only if the kernel's own file changes.
-"""
+`develop` applies all effects row by row, in plain loops that the compiler vectorises; ring buffers hold only the rows
+that the next effect needs, so that values stay in the processor's cache. All is float32 without reordering ("fastmath"
+is off), and random numbers are hashes of position and key: the result depends neither on threads nor on vector length.
+All is in one file, because Numba recompiles cached code only if the kernel's own file changes."""
 
 from collections.abc import Callable
 from typing import Any, TypeVar
@@ -23,8 +22,8 @@ WHITE = F(255)
 RED_LUMA, GREEN_LUMA, BLUE_LUMA = F(0.299), F(0.587), F(0.114)  # Rec. 601, as JPEG's
 SUBPIXELS = 32  # steps of OpenCV's fixed-point maps (INTER_TAB_SIZE)
 FAR = 1 << 25  # makes coordinates positive, so that truncation rounds down
-# Noise of neighbouring pixels is alike, because their colours are interpolated from the same photosites: weight of the
-# next pixel by that of the pixel itself, and the share of green's noise in red and blue.
+# Noise of neighbouring pixels is correlated, because their colours are interpolated from the same photosites: weight of
+# the next pixel by that of the pixel itself, and the fraction of green's noise in red and blue.
 GREEN_SPREAD, OTHER_SPREAD = F(0.2), F(0.55)
 SHARED, OWN = F(0.8), F(0.6)
 BYTE_VARIANCE = (256.0**2 - 1) / 12
@@ -51,15 +50,15 @@ def kernel(function: Function) -> Function:
     return compiled
 
 
-def stage(function: Function) -> Function:
-    """Compile a function that kernels call only: faster without wrappers for calls from Python."""
+def subkernel(function: Function) -> Function:
+    """Compile a function that only kernels call: faster without wrappers for calls from Python."""
     options: dict[str, Any] = {"no_cpython_wrapper": True, "no_cfunc_wrapper": True, "error_model": "numpy"}
     compiled: Function = njit(**options)(function)
     return compiled
 
 
-@stage
-def mixed(value: int) -> int:
+@subkernel
+def mix_bits(value: int) -> int:
     """A hash of 32 bits (the finalizer of MurmurHash3)."""
     value = U(value)
     value = U((value ^ (value >> U(16))) * U(0x85EBCA6B))
@@ -67,10 +66,10 @@ def mixed(value: int) -> int:
     return U(value ^ (value >> U(16)))
 
 
-@stage
+@subkernel
 def hash_row(hashes: np.ndarray, row: int, key: int) -> None:
     """Fill (n,) uint32 with random bits of this row."""
-    start = mixed(U(row) * U(0x9E3779B9) + U(key))
+    start = mix_bits(U(row) * U(0x9E3779B9) + U(key))
     for x in range(hashes.size):
         value = U(U(x) * U(0x9E3779B1) + start)
         value = U((value ^ U(value >> U(16))) * U(0x7FEB352D))
@@ -78,9 +77,9 @@ def hash_row(hashes: np.ndarray, row: int, key: int) -> None:
         hashes[x] = U(value ^ U(value >> U(16)))
 
 
-@stage
+@subkernel
 def noise_row(white: np.ndarray, hashes: np.ndarray, row: int, key: int) -> None:
-    """Noise of a row, smoothed along it: `white` (3, w), `hashes` (w + 2,) to work with."""
+    """Noise of a row, smoothed along it: `white` (3, w), `hashes` (w + 2,): scratch."""
     width = white.shape[1]
     hash_row(hashes, row, key)
     red, green, blue = white[0], white[1], white[2]
@@ -99,7 +98,7 @@ def noise_row(white: np.ndarray, hashes: np.ndarray, row: int, key: int) -> None
         ) * OTHER_SPREAD
 
 
-@stage
+@subkernel
 def add_noise(
     light: np.ndarray, above: np.ndarray, here: np.ndarray, below: np.ndarray, shot: float, read: float
 ) -> None:
@@ -114,7 +113,7 @@ def add_noise(
         light[2, x] += np.sqrt(light[2, x] * shot + read) * blue
 
 
-@stage
+@subkernel
 def expose_row(light: np.ndarray, colors: np.ndarray, exposed: np.ndarray) -> None:
     """Light of a row: `colors` (w, 3) uint8 through `exposed`, (256,)."""
     for x in range(colors.shape[0]):
@@ -123,7 +122,7 @@ def expose_row(light: np.ndarray, colors: np.ndarray, exposed: np.ndarray) -> No
         light[2, x] = exposed[colors[x, 2]]
 
 
-@stage
+@subkernel
 def veil_row(
     light: np.ndarray,
     depth_m: np.ndarray,
@@ -133,7 +132,7 @@ def veil_row(
     numbers: np.ndarray,
     passing: np.ndarray,
 ) -> None:
-    """Mix a row with the airlight. `clear` (n,): share of light that passes by distance; `passing` (w,): scratch."""
+    """Mix a row with the airlight. `clear` (n,): transmittance by distance; `passing` (w,): scratch."""
     center, per_focal, scale = numbers[CENTER_X], numbers[PER_FOCAL], numbers[HAZE_SCALE]
     y = (F(row) + HALF - numbers[CENTER_Y]) * per_focal
     last = F(clear.size - 1)
@@ -149,28 +148,28 @@ def veil_row(
             line[x] = veil + (line[x] - veil) * passing[x]
 
 
-@stage
+@subkernel
 def shade_row(light: np.ndarray, row: int, numbers: np.ndarray) -> None:
     """Vignette: the light falls off as 1 / (1 + v s)^2, as the law of cos^4 does, where s is r^2 by the corner's."""
     y = (F(row) + HALF - numbers[CENTER_Y]) * numbers[PER_CORNER]
     for x in range(light.shape[1]):
         across = (F(x) + HALF - numbers[CENTER_X]) * numbers[PER_CORNER]
         fall = ONE + numbers[VIGNETTE] * (across * across + y * y)
-        share = ONE / (fall * fall)
-        light[0, x] *= share
-        light[1, x] *= share
-        light[2, x] *= share
+        gain = ONE / (fall * fall)
+        light[0, x] *= gain
+        light[1, x] *= gain
+        light[2, x] *= gain
 
 
-@stage
-def clamp(place: int, count: int) -> int:
-    return min(max(place, 0), count - 1)
+@subkernel
+def clamp(index: int, count: int) -> int:
+    return min(max(index, 0), count - 1)
 
 
-@stage
+@subkernel
 def blur_row(out: np.ndarray, ring: np.ndarray, weights: np.ndarray, row: int, count: int, column: np.ndarray) -> None:
-    """Blur by `weights`, (3, 2 k + 1), along columns, then along the row. `ring` (rows, 3, w); `column` (w + 2 k,) to
-    work with. Beyond its edges the picture goes on as at the edge."""
+    """Blur by `weights`, (3, 2 k + 1), along columns, then along the row. `ring` (rows, 3, w); `column` (w + 2 k,):
+    scratch. Pixels at the edge are repeated beyond it."""
     size = weights.shape[1]
     reach = size // 2
     width = out.shape[1]
@@ -196,44 +195,44 @@ def blur_row(out: np.ndarray, ring: np.ndarray, weights: np.ndarray, row: int, c
                 line[x] += (left[x] + right[x]) * weight
 
 
-@stage
+@subkernel
 def smear_row(
-    out: np.ndarray, ring: np.ndarray, taps: np.ndarray, shares: np.ndarray, row: int, count: int, column: np.ndarray
+    out: np.ndarray, ring: np.ndarray, taps: np.ndarray, weights: np.ndarray, row: int, count: int, column: np.ndarray
 ) -> None:
-    """Motion blur: the sum of pixels at `taps`, (n, 2) rows and columns away, row by row, times `shares`."""
+    """Motion blur: the sum of pixels at `taps`, (n, 2) rows and columns away, row by row, times `weights`."""
     width = out.shape[1]
     reach = (column.size - width) // 2
     for c in range(3):
         line = out[c]
         line[:] = ZERO
-        for k in range(shares.size):
+        for k in range(weights.size):
             if k == 0 or taps[k, 0] != taps[k - 1, 0]:
                 source = ring[clamp(row + taps[k, 0], count) % ring.shape[0], c]
                 column[:reach] = source[0]
                 column[reach : reach + width] = source
                 column[reach + width :] = source[width - 1]
             moved = column[reach + taps[k, 1] : reach + taps[k, 1] + width]
-            share = shares[k]
+            weight = weights[k]
             for x in range(width):
-                line[x] += moved[x] * share
+                line[x] += moved[x] * weight
 
 
-@stage
-def show_row(
-    shown: np.ndarray, light: np.ndarray, gains: np.ndarray, tone: np.ndarray, scale: float, saturation: float
+@subkernel
+def tone_map_row(
+    display: np.ndarray, light: np.ndarray, gains: np.ndarray, tone: np.ndarray, scale: float, saturation: float
 ) -> None:
     """White balance, tone and saturation: a row of light to display values of 0..255, both (3, w)."""
     last = F(tone.size - 1)
     width = light.shape[1]
     for c in range(3):
         gain = gains[c]
-        source, target = light[c], shown[c]
+        source, target = light[c], display[c]
         for x in range(width):
             source[x] = min(np.sqrt(max(source[x] * gain, ZERO)) * scale + HALF, last)
         for x in range(width):
             target[x] = tone[INT(source[x])]
     if saturation != ONE:
-        red, green, blue = shown[0], shown[1], shown[2]
+        red, green, blue = display[0], display[1], display[2]
         for x in range(width):
             luma = red[x] * RED_LUMA + green[x] * GREEN_LUMA + blue[x] * BLUE_LUMA
             red[x] = luma + (red[x] - luma) * saturation
@@ -241,12 +240,12 @@ def show_row(
             blue[x] = luma + (blue[x] - luma) * saturation
 
 
-@stage
-def soften_luma(luma: np.ndarray, shown: np.ndarray, padded: np.ndarray) -> None:
-    """Luma of a row, (2, w): as it is, and blurred along the row; `padded` (w + 4,) to work with."""
+@subkernel
+def soften_luma(luma: np.ndarray, display: np.ndarray, padded: np.ndarray) -> None:
+    """Luma of a row, (2, w): as it is, and blurred along the row; `padded` (w + 4,): scratch."""
     width = luma.shape[1]
     plain, soft = luma[0], luma[1]
-    red, green, blue = shown[0], shown[1], shown[2]
+    red, green, blue = display[0], display[1], display[2]
     for x in range(width):
         plain[x] = red[x] * RED_LUMA + green[x] * GREEN_LUMA + blue[x] * BLUE_LUMA
         padded[x + 2] = plain[x]
@@ -260,30 +259,30 @@ def soften_luma(luma: np.ndarray, shown: np.ndarray, padded: np.ndarray) -> None
         )
 
 
-@stage
-def sharpen_row(shown: np.ndarray, luma: np.ndarray, row: int, count: int, amount: float) -> None:
-    """Add what the luma loses by blurring, times `amount`; `luma` (5, 2, w): a ring of rows."""
-    width = shown.shape[1]
+@subkernel
+def sharpen_row(display: np.ndarray, luma: np.ndarray, row: int, count: int, amount: float) -> None:
+    """Sharpen: add the detail that blurring removes from the luma, times `amount`; `luma` (5, 2, w): a ring of rows."""
+    width = display.shape[1]
     first, second = luma[clamp(row - 2, count) % 5, 1], luma[clamp(row - 1, count) % 5, 1]
     third, fourth = luma[clamp(row + 1, count) % 5, 1], luma[clamp(row + 2, count) % 5, 1]
     plain, soft = luma[row % 5, 0], luma[row % 5, 1]
     for x in range(width):
         blurred = soft[x] * UNSHARP[0] + (second[x] + third[x]) * UNSHARP[1] + (first[x] + fourth[x]) * UNSHARP[2]
         detail = (plain[x] - blurred) * amount
-        shown[0, x] += detail
-        shown[1, x] += detail
-        shown[2, x] += detail
+        display[0, x] += detail
+        display[1, x] += detail
+        display[2, x] += detail
 
 
-@stage
-def quantise_row(out: np.ndarray, shown: np.ndarray, hashes: np.ndarray) -> None:
+@subkernel
+def quantise_row(out: np.ndarray, display: np.ndarray, hashes: np.ndarray) -> None:
     """Round display values to 8 bits, (w, 3), with white dither that keeps the mean."""
     step = F(1 / 256)
     for x in range(out.shape[0]):
         bits = hashes[x]
         for c in range(3):
             threshold = (F((bits >> U(8 * c)) & U(255)) + HALF) * step
-            out[x, c] = np.uint8(min(max(shown[c, x] + threshold, ZERO), WHITE))
+            out[x, c] = np.uint8(min(max(display[c, x] + threshold, ZERO), WHITE))
 
 
 @kernel
@@ -296,7 +295,7 @@ def develop(
     airlight: np.ndarray,
     weights: np.ndarray,
     taps: np.ndarray,
-    shares: np.ndarray,
+    tap_weights: np.ndarray,
     gains: np.ndarray,
     tone: np.ndarray,
     numbers: np.ndarray,
@@ -309,7 +308,7 @@ def develop(
     motion_reach = np.abs(taps).max()
     lit = np.empty((2 * blur_reach + 1, 3, width), np.float32)
     soft = np.empty((2 * motion_reach + 1, 3, width), np.float32)
-    shown = np.empty((5, 3, width), np.float32)
+    display_rows = np.empty((5, 3, width), np.float32)
     luma = np.empty((5, 2, width), np.float32)
     white = np.empty((3, 3, width), np.float32)
     light = np.empty((3, width), np.float32)
@@ -334,7 +333,7 @@ def develop(
             blur_row(soft[row % soft.shape[0]], lit, weights, row, height, column[: width + 2 * blur_reach])
         row = step - motion_lag
         if 0 <= row < height:
-            smear_row(light, soft, taps, shares, row, height, column[: width + 2 * motion_reach])
+            smear_row(light, soft, taps, tap_weights, row, height, column[: width + 2 * motion_reach])
             if numbers[VIGNETTE] != ZERO:
                 shade_row(light, row, numbers)
             if is_noisy:
@@ -342,13 +341,13 @@ def develop(
                 add_noise(
                     light, white[(row - 1) % 3], white[row % 3], white[(row + 1) % 3], numbers[SHOT], numbers[READ]
                 )
-            display = shown[row % 5]
-            show_row(display, light, gains, tone, numbers[TONE_SCALE], numbers[SATURATION])
+            display = display_rows[row % 5]
+            tone_map_row(display, light, gains, tone, numbers[TONE_SCALE], numbers[SATURATION])
             if numbers[SHARPENING] != ZERO:
                 soften_luma(luma[row % 5], display, padded)
         row = step - motion_lag - 2
         if 0 <= row < height:
-            display = shown[row % 5]
+            display = display_rows[row % 5]
             if numbers[SHARPENING] != ZERO:
                 sharpen_row(display, luma, row, height, numbers[SHARPENING])
             hash_row(hashes, row, keys[DITHER_KEY])
@@ -357,22 +356,22 @@ def develop(
 
 @kernel
 def map_rows(
-    places: np.ndarray,
-    parts: np.ndarray,
+    coordinates: np.ndarray,
+    fractions: np.ndarray,
     series: np.ndarray,
     top: int,
     center: np.ndarray,
     shift: np.ndarray,
     sizes: np.ndarray,
 ) -> None:
-    """OpenCV's fixed-point maps of some rows for n colours: `places` (n, rows, w) int32, row << 16 | column (CV_16SC2
-    on a little-endian machine), and `parts` (n, rows, w) uint16. `series`: of Lens.ratio by the square of the distance
-    in px; `center`: principal point in the window; `shift`: where the window begins; `sizes`: of each colour's picture.
-    All float64."""
-    width = places.shape[2]
+    """Fill OpenCV's fixed-point maps of some rows for n colours: `coordinates` (n, rows, w) int32, row << 16 | column
+    (CV_16SC2 on a little-endian machine), and `fractions` (n, rows, w) uint16. `series`: of Lens.ratio by the square of
+    the distance in px; `center`: principal point in the window; `shift`: where the window begins; `sizes`: of each
+    colour's picture. All float64."""
+    width = coordinates.shape[2]
     ratios = np.empty(width)
     degree = series.size - 1
-    for i in range(places.shape[1]):
+    for i in range(coordinates.shape[1]):
         y = top + i + 0.5 - center[1]
         ratios[:] = series[degree]
         for k in range(degree - 1, -1, -1):
@@ -387,26 +386,26 @@ def map_rows(
                 across = x + 0.5 - center[0]
                 column = INT(across * (ratios[x] * size) + column_offset) - INT(FAR)
                 row = INT(y * (ratios[x] * size) + row_offset) - INT(FAR)
-                places[n, i, x] = ((row >> 5) << 16) | ((column >> 5) & 0xFFFF)
-                parts[n, i, x] = ((row & 31) << 5) | (column & 31)
+                coordinates[n, i, x] = ((row >> 5) << 16) | ((column >> 5) & 0xFFFF)
+                fractions[n, i, x] = ((row & 31) << 5) | (column & 31)
 
 
 @kernel
 def pick_nearest(
     numbers: np.ndarray,
     depths_m: np.ndarray,
-    found: np.ndarray,
-    found_m: np.ndarray,
-    places: np.ndarray,
-    parts: np.ndarray,
+    source_numbers: np.ndarray,
+    source_depths_m: np.ndarray,
+    coordinates: np.ndarray,
+    fractions: np.ndarray,
     top: int,
 ) -> None:
     """Move instance numbers and depth by a map of `map_rows`, (rows, w) each, to the nearest pixel."""
-    height, width = found.shape
-    for i in range(places.shape[0]):
-        for x in range(places.shape[1]):
-            place, part = INT(places[i, x]), INT(parts[i, x])
-            column = clamp(((place & 0xFFFF) ^ 0x8000) - 0x8000 + ((part & 31) >> 4), width)
-            row = clamp((place >> 16) + (part >> 9), height)
-            numbers[top + i, x] = found[row, column]
-            depths_m[top + i, x] = found_m[row, column]
+    height, width = source_numbers.shape
+    for i in range(coordinates.shape[0]):
+        for x in range(coordinates.shape[1]):
+            coordinate, fraction = INT(coordinates[i, x]), INT(fractions[i, x])
+            column = clamp(((coordinate & 0xFFFF) ^ 0x8000) - 0x8000 + ((fraction & 31) >> 4), width)
+            row = clamp((coordinate >> 16) + (fraction >> 9), height)
+            numbers[top + i, x] = source_numbers[row, column]
+            depths_m[top + i, x] = source_depths_m[row, column]

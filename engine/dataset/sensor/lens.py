@@ -1,8 +1,8 @@
-"""The lens: where it puts the light of a pinhole camera, and a rendered picture seen through it.
+"""Models lens distortion, and applies it to a rendered picture.
 
-Brown-Conrady with two radial coefficients, as OpenCV, DJI's DewarpData and COLMAP have it: with x and y the tangents of
-a ray's angle to the axis and r^2 = x^2 + y^2, the lens moves it to (x, y) * (1 + k1 r^2 + k2 r^4). Lateral chromatic
-aberration makes the red picture a little larger than the green one, and the blue picture as much smaller.
+The model is Brown-Conrady with two radial coefficients, as in OpenCV, DJI's DewarpData and COLMAP. With x and y the
+tangents of a ray's angle to the axis and r^2 = x^2 + y^2, the ray moves to (x, y) * (1 + k1 r^2 + k2 r^4). Lateral
+chromatic aberration makes the red picture a little larger than the green one, and the blue picture as much smaller.
 
 Pixels count from the window's top left corner, which is (0, 0), as those of SiteCamera do; OpenCV counts from the
 middle of the first pixel, so there the principal point is half a pixel less.
@@ -17,7 +17,7 @@ import numpy as np
 from engine.dataset.geometry.batches import Rendered
 from engine.dataset.scene.camera import SiteCamera
 
-MIN_K2_SHARE = -0.4  # k2 r^4 by k1 r^2 in the corner; -0.33 in the DewarpData of a Phantom 4 RTK
+MIN_K2_RATIO = -0.4  # k2 r^4 by k1 r^2 in the corner; -0.33 in the DewarpData of a Phantom 4 RTK
 DEGREE, SAMPLES = 9, 256  # of the polynomial that inverts the lens
 ROWS_AT_ONCE = 256
 CUBIC_PX = 3  # pixels that a cubic interpolation needs on each side, and one for aberration
@@ -34,14 +34,14 @@ class Lens:
     red: float = 1.0  # size of the red picture by that of the green one; the blue picture has the inverse
 
     def forward(self, pixels: np.ndarray) -> np.ndarray:
-        """(n, 2) pixels of the pinhole camera to (n, 2) pixels of the photograph."""
+        """Map (n, 2) pixels of the pinhole camera to (n, 2) pixels of the photograph."""
         local = (np.asarray(pixels, np.float64) - self.center_px) / self.focal_px
         s = (local**2).sum(axis=1, keepdims=True)
         moved: np.ndarray = local * (1 + self.k1 * s + self.k2 * s**2) * self.focal_px + self.center_px
         return moved
 
     def backward(self, pixels: np.ndarray) -> np.ndarray:
-        """(n, 2) pixels of the photograph to (n, 2) pixels of the pinhole camera, within 0.001 px of the window."""
+        """Map (n, 2) pixels of the photograph to pixels of the pinhole camera, within 0.001 px in the window."""
         local = np.asarray(pixels, np.float64) - self.center_px
         square = (local**2).sum(axis=1, keepdims=True)
         moved: np.ndarray = local * np.polynomial.polynomial.polyval(square, self.series) + self.center_px
@@ -49,20 +49,20 @@ class Lens:
 
     @cached_property
     def series(self) -> np.ndarray:
-        """(DEGREE + 1,) float64: r of the pinhole camera by r of the photograph, by its squared distance in px."""
+        """Coefficients, (DEGREE + 1,) float64, of pinhole r / photograph r as polynomial in squared distance in px."""
         # r^2 of the window's farthest corner in the photograph, and a little more.
         x, y = (
             max(abs(center), abs(size - center)) / self.focal_px
             for center, size in zip(self.center_px, (self.width_px, self.height_px), strict=True)
         )
         farthest = (x * x + y * y) * 1.02
-        places = (1 - np.cos(np.linspace(0, np.pi, SAMPLES))) / 2  # of r^2; dense at both ends
-        wanted = np.sqrt(np.maximum(places, 1e-12) * farthest)
-        r = wanted.copy()
+        nodes = (1 - np.cos(np.linspace(0, np.pi, SAMPLES))) / 2  # of r^2; dense at both ends
+        target_r = np.sqrt(np.maximum(nodes, 1e-12) * farthest)
+        r = target_r.copy()
         for _ in range(30):  # Newton; the range of `distortion` keeps the function rising
             s = r * r
-            r -= (r * (1 + self.k1 * s + self.k2 * s * s) - wanted) / (1 + 3 * self.k1 * s + 5 * self.k2 * s * s)
-        fitted = np.polynomial.polynomial.polyfit(places, r / wanted, DEGREE)
+            r -= (r * (1 + self.k1 * s + self.k2 * s * s) - target_r) / (1 + 3 * self.k1 * s + 5 * self.k2 * s * s)
+        fitted = np.polynomial.polynomial.polyfit(nodes, r / target_r, DEGREE)
         return fitted / (farthest * self.focal_px**2) ** np.arange(DEGREE + 1)
 
     def margins(self) -> tuple[int, int, int, int]:
@@ -83,25 +83,25 @@ class Lens:
         return {"focal_px": self.focal_px, "center_px": list(self.center_px), "k1": self.k1, "k2": self.k2}
 
 
-def lens_of(camera: SiteCamera, distortion: float, aberration_px: float, k2_share: float) -> Lens:
-    """The lens, for any window, that moves the sensor's corner by `distortion` percent of its distance from the axis,
-    and there red by `aberration_px` beyond green. `k2_share`: k2 r^4 by k1 r^2 in the corner."""
+def lens_of(camera: SiteCamera, distortion: float, aberration_px: float, k2_ratio: float) -> Lens:
+    """Make the lens, for any window, that moves the sensor's corner by `distortion` percent of its distance from the
+    axis, and there red by `aberration_px` beyond green. `k2_ratio`: k2 r^4 by k1 r^2 in the corner."""
     corner = float(np.hypot(camera.sensor_width_px, camera.sensor_height_px)) / 2 / camera.focal_px
-    k1 = distortion / 100 / (1 + k2_share) / corner**2
+    k1 = distortion / 100 / (1 + k2_ratio) / corner**2
     return Lens(
         width_px=camera.width_px,
         height_px=camera.height_px,
         focal_px=camera.focal_px,
         center_px=camera.center_px,
         k1=k1,
-        k2=k1 * k2_share / corner**2,
+        k2=k1 * k2_ratio / corner**2,
         red=1 + aberration_px / (corner * camera.focal_px),
     )
 
 
-def move(found: Rendered, lens: Lens, left_px: int, top_px: int) -> Rendered:
-    """The photograph's window of a picture that was drawn `left_px` and `top_px` wider: colours interpolated (cubic, in
-    steps of 1/32 px), numbers and depth from the nearest pixel."""
+def apply_lens(rendered: Rendered, lens: Lens, left_px: int, top_px: int) -> Rendered:
+    """Distort a picture: the photograph's window of one that was drawn `left_px` and `top_px` wider: colours
+    interpolated (cubic, in steps of 1/32 px), numbers and depth from the nearest pixel."""
     import cv2
 
     from engine.dataset.sensor.kernels import map_rows, pick_nearest
@@ -112,21 +112,21 @@ def move(found: Rendered, lens: Lens, left_px: int, top_px: int) -> Rendered:
     depth_m = np.empty((height, width), np.float32)
     center, shift = np.array(lens.center_px), np.array([left_px, top_px], np.float64)
     is_split = lens.red != 1
-    sources = [cv2.extractChannel(found.colors, c) for c in range(3)] if is_split else [found.colors]
+    sources = [cv2.extractChannel(rendered.colors, c) for c in range(3)] if is_split else [rendered.colors]
     sizes = np.array([1 / lens.red, 1.0, lens.red] if is_split else [1.0])
     green = len(sizes) // 2
-    numbers = np.require(found.instances, np.uint16, ("C", "W"))  # for Numba, a read-only array is another type
-    depths_m = np.require(found.depth_m, np.float32, ("C", "W"))
+    numbers = np.require(rendered.instances, np.uint16, ("C", "W"))  # for Numba, a read-only array is another type
+    depths_m = np.require(rendered.depth_m, np.float32, ("C", "W"))
     for top in range(0, height, ROWS_AT_ONCE):
         rows = slice(top, min(top + ROWS_AT_ONCE, height))
         shape = (len(sizes), rows.stop - rows.start, width)
-        places, parts = np.empty(shape, "<i4"), np.empty(shape, np.uint16)
-        map_rows(places, parts, lens.series, top, center, shift, sizes)
-        pairs = places.view("<i2").reshape(*shape, 2)
+        coordinates, fractions = np.empty(shape, "<i4"), np.empty(shape, np.uint16)
+        map_rows(coordinates, fractions, lens.series, top, center, shift, sizes)
+        pairs = coordinates.view("<i2").reshape(*shape, 2)
         planes = [
-            cv2.remap(source, pairs[n], parts[n], cv2.INTER_CUBIC, borderMode=cv2.BORDER_REPLICATE)
+            cv2.remap(source, pairs[n], fractions[n], cv2.INTER_CUBIC, borderMode=cv2.BORDER_REPLICATE)
             for n, source in enumerate(sources)
         ]
         colors[rows] = cv2.merge(planes) if is_split else planes[0]
-        pick_nearest(instances, depth_m, numbers, depths_m, places[green], parts[green], top)
-    return Rendered(colors=colors, instances=instances, depth_m=depth_m, renderer=found.renderer)
+        pick_nearest(instances, depth_m, numbers, depths_m, coordinates[green], fractions[green], top)
+    return Rendered(colors=colors, instances=instances, depth_m=depth_m, renderer=rendered.renderer)

@@ -13,14 +13,14 @@ from engine.dataset.scene.streams import Seed, stream
 from engine.dataset.sensor.developing import develop, flight_direction_deg
 from engine.dataset.sensor.effects import SensorOptions, draw_effects, seed_of_camera
 from engine.dataset.sensor.jpeg import code, encode_jpeg
-from engine.dataset.sensor.lens import MIN_K2_SHARE, Lens, lens_of, move
+from engine.dataset.sensor.lens import MIN_K2_RATIO, Lens, apply_lens, lens_of
 
 WARM_UP_PX = 16
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
 class Photograph:
-    """The picture as the camera's file holds it."""
+    """A photograph: the picture as in the camera's file."""
 
     rendered: Rendered  # colours with all effects but JPEG; numbers and depth moved by the lens, too
     effects: dict[str, Any] = field(default_factory=dict)
@@ -40,26 +40,26 @@ def photograph(
     """Draw the effects, render the scene (with a wider window if the lens needs it), and apply them. `seed`: base seed,
     scene and view; all views have one camera. The same rendered bytes and seed give the same bytes with the same
     versions of NumPy, OpenCV and, for JPEG, simplejpeg and Pillow."""
-    drawn = draw_effects(options.camera_effects, seed)
-    if not drawn:
+    values = draw_effects(options.camera_effects, seed)
+    if not values:
         return Photograph(rendered=render(scene))
-    effects: dict[str, Any] = dict(drawn)
+    effects: dict[str, Any] = dict(values)
     camera = scene.camera
-    if "motion" in drawn:
+    if "motion" in values:
         effects["motion_direction_deg"] = flight_direction_deg(seed)
-    share = round(float(stream(seed_of_camera(seed), "camera effect distortion, k2").random()) * MIN_K2_SHARE, 6)
-    lens = lens_of(camera, drawn.get("distortion", 0.0), drawn.get("aberration", 0.0), share)
+    k2_ratio = round(float(stream(seed_of_camera(seed), "camera effect distortion, k2").random()) * MIN_K2_RATIO, 6)
+    lens = lens_of(camera, values.get("distortion", 0.0), values.get("aberration", 0.0), k2_ratio)
     effects["lens"] = lens.as_json()
     if lens.k1 == 0 and lens.red == 1:
         rendered = render(scene)
     else:
         left, top, right, bottom = lens.margins()
         wide = camera.window(-left, -top, camera.width_px + left + right, camera.height_px + top + bottom)
-        rendered = move(render(replace(scene, camera=wide)), lens, left, top)
-    rendered = replace(rendered, colors=develop(rendered.colors, rendered.depth_m, camera, drawn, seed))
-    if "jpeg" not in drawn:
+        rendered = apply_lens(render(replace(scene, camera=wide)), lens, left, top)
+    rendered = replace(rendered, colors=develop(rendered.colors, rendered.depth_m, camera, values, seed))
+    if "jpeg" not in values:
         return Photograph(rendered=rendered, effects=effects, lens=lens)
-    content = encode_jpeg(rendered.colors, int(drawn["jpeg"]), scene, effects)
+    content = encode_jpeg(rendered.colors, int(values["jpeg"]), scene, effects)
     return Photograph(rendered=rendered, effects=effects, lens=lens, suffix=".jpg", content=content)
 
 
@@ -79,7 +79,7 @@ def warm_up() -> None:
     threads = cv2.getNumThreads()
     cv2.setNumThreads(0)
     try:
-        moved = move(blank, lens_of(camera, 1.0, 1.0, 0.0), 0, 0)
+        moved = apply_lens(blank, lens_of(camera, 1.0, 1.0, 0.0), 0, 0)
         code(develop(moved.colors, moved.depth_m, camera, draw_effects("mild", 0), 0), 90)
     finally:
         cv2.setNumThreads(threads)

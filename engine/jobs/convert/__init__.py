@@ -5,7 +5,7 @@
     run.py          runs a job on three threads (jobs/kit/pipeline.py): `convert_files(job)`, or its three steps
     tasks.py        maps inputs to outputs; formats.py: output formats
     sounds.py       reads inputs through libsndfile or FFmpeg
-    hearing.py      prepares the model's input: mixed to mono, 16 kHz, without rumble
+    model_input.py  prepares the model's input: mixed to mono, 16 kHz, without rumble
     file_work.py    one file in progress, its state for --resume; scratch.py: its temporary audio
     finishing.py    loudness, rate and peak; writing.py: the output file, video copied; tags.py: title, cover, chapters
     report.py       progress and report

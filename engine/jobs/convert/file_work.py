@@ -1,4 +1,4 @@
-"""One file in progress: read, converted span by span, finished. Its temporary audio is in a hidden folder."""
+"""A file in progress: it is read, converted span by span, finished. Its temporary audio is in a hidden folder."""
 
 import zlib
 from collections.abc import Callable, Iterable, Iterator, Sequence
@@ -13,9 +13,9 @@ import numpy as np
 from engine.errors import AudioError, SinkError, UsageError
 from engine.jobs.convert.finishing import ConvertedVoice, FinishedVoice
 from engine.jobs.convert.formats import form_of, rate_for
-from engine.jobs.convert.hearing import HighPass, hear
 from engine.jobs.convert.job import RATES_HZ
 from engine.jobs.convert.loading import VoiceFacts
+from engine.jobs.convert.model_input import HighPass, write_input
 from engine.jobs.convert.scratch import Scratch
 from engine.jobs.convert.sounds import Sound
 from engine.jobs.convert.tasks import Task
@@ -23,14 +23,14 @@ from engine.jobs.convert.writing import open_writer, subtype_of
 from engine.jobs.kit.fingerprint import Fingerprint, differences, fingerprint_of
 from engine.jobs.kit.job_folder import JobFolder, work_folder_of
 from engine.jobs.kit.resuming import mark_of
-from engine.models.rvc.cutting import FRAME, MAX_PEAK_IN, RATE_HZ, Piece, Span, limiting_gain, piece_of, spans_of
+from engine.models.rvc.cutting import FRAME, RATE_HZ, Piece, Span, cut_into_spans, read_piece
 from engine.system.atomic_file import MAX_HELD_JOB_S, move_into_place
 from engine.system.work_folder import file_key
 
 
 @dataclass(slots=True, kw_only=True)
 class FileState:
-    """Read from the journal: the last `heard` entry, and all `done` entries combined."""
+    """Progress of a file, as read from the journal: the last `heard` entry and all `done` entries combined."""
 
     source_samples: int = 0
     """0 until the whole source has been read."""
@@ -52,7 +52,7 @@ class FileState:
 
 
 def read_state(entries: Iterable[dict[str, Any]]) -> FileState | None:
-    """None if the entries do not describe a file's state."""
+    """Read a file's state from journal entries; None if they do not describe one."""
     values: dict[str, Any] = {"done": {}}
     try:
         for entry in entries:
@@ -64,8 +64,8 @@ def read_state(entries: Iterable[dict[str, Any]]) -> FileState | None:
 
 
 class FileWork:
-    """Passed from the reader thread to the converting thread to the writer; never used by two at once. Each step raises
-    MultiverseError, in one line, if this file cannot be read or written."""
+    """A file in progress, passed from the reader thread to the converting thread to the writer; never used by two at
+    once. Each step raises MultiverseError, in one line, if this file cannot be read or written."""
 
     def __init__(
         self, task: Task, sound: Sound, voice: VoiceFacts, high_pass: HighPass, settings: Fingerprint, *, resume: bool
@@ -81,29 +81,29 @@ class FileWork:
         self._work = JobFolder(task.output, fingerprint_of(settings | {"the source": self._source_before}))
         self._folder = self._work.path
         try:
-            self._state = self._kept_state(resume=resume)
-            self._heard, self._converted = Scratch(self._folder / "heard.f32"), Scratch(self._folder / "converted.f32")
+            self._state = self._stored_state(resume=resume)
+            self._source, self._converted = Scratch(self._folder / "heard.f32"), Scratch(self._folder / "converted.f32")
         except BaseException:
             self._work.leave()
             raise
 
-    def _kept_state(self, *, resume: bool) -> FileState:
+    def _stored_state(self, *, resume: bool) -> FileState:
         """The state of an interrupted run. Starts from the beginning if there is none, or with a note if it differs."""
-        before = self._work.kept_fingerprint if resume else None
+        before = self._work.stored_fingerprint if resume else None
         if before is not None:
             difference = differences(before, self._work.fingerprint)
-            state = None if difference else read_state(self._work.kept())
+            state = None if difference else read_state(self._work.entries())
             if state is not None:
                 self._work.resume(state.entries())
                 return state
-            if difference and self._work.has_kept:
+            if difference and self._work.has_entries:
                 self.sound.notes.append(f"started again: {difference}")
         self._work.begin()
         return FileState()
 
     @property
     def seconds(self) -> float:
-        """Length of the source; valid after `hear`."""
+        """Length of the source; valid after `read_source`."""
         return self._state.source_samples / self.sound.rate_hz
 
     @property
@@ -116,24 +116,24 @@ class FileWork:
         """True if spans are converted, so that a run can be resumed."""
         return bool(self._state.done)
 
-    def hear(self, is_stopped: Callable[[], bool]) -> bool:
+    def read_source(self, is_stopped: Callable[[], bool]) -> bool:
         """Read the source as input for the model, and cut it into spans; False if it was stopped."""
         state, voice = self._state, self._voice
-        is_damaged = bool(state.source_samples) and self._heard.crc() != state.heard_crc
+        is_damaged = bool(state.source_samples) and self._source.crc() != state.heard_crc
         if not state.source_samples or is_damaged:
-            self._heard.empty()
-            heard = hear(self.sound, self._heard, self._high_pass, is_stopped)
-            if heard is None:
+            self._source.empty()
+            input_facts = write_input(self.sound, self._source, self._high_pass, is_stopped)
+            if input_facts is None:
                 return False
             self._check_source()
-            state.source_samples, state.peak = heard.source_samples, heard.peak
-            state.heard_crc = self._heard.crc()
+            state.source_samples, state.peak = input_facts.source_samples, input_facts.peak
+            state.heard_crc = self._source.crc()
             state.begins_s, state.notes = str(self.sound.begins_s), self.sound.notes
-            self._work.keep(next(state.entries()))
+            self._work.append(next(state.entries()))
         self.sound.begins_s, self.sound.notes = Fraction(state.begins_s), list(state.notes)
-        spans = spans_of(self._heard.read, self._heard.samples, voice.cutting)
-        self._made = ConvertedVoice(
-            heard=self._heard,
+        spans = cut_into_spans(self._source.read, self._source.samples, voice.cutting)
+        self._voice_on_disk = ConvertedVoice(
+            source_16k=self._source,
             source_peak=state.peak,
             converted=self._converted,
             spans=spans,
@@ -145,31 +145,31 @@ class FileWork:
         self.waiting = [span for span in spans if span.start not in state.done]
         return True
 
-    def _drop_damaged(self, is_heard_damaged: bool) -> None:
+    def _drop_damaged(self, is_source_damaged: bool) -> None:
         """Count a span as done only if its checksum matches; damaged ones get a note and are converted again."""
-        done, kept = self._state.done, self._converted
-        for number, span in enumerate(self._made.spans):
+        done, stored = self._state.done, self._converted
+        for number, span in enumerate(self._voice_on_disk.spans):
             if span.start not in done:
                 continue
-            part = kept.read(self._made.place_of(number), span.frames * self._made.hop)
+            part = stored.read(self._voice_on_disk.first_sample_of(number), span.frames * self._voice_on_disk.hop)
             if zlib.crc32(part.data) != done[span.start]:
                 del done[span.start]
-                self.sound.notes.append(f"{kept.path}: piece {number + 1} is damaged; it is converted again")
-        if is_heard_damaged:
-            self.sound.notes.append(f"{self._heard.path}: was damaged; the source was read again")
+                self.sound.notes.append(f"{stored.path}: piece {number + 1} is damaged; it is converted again")
+        if is_source_damaged:
+            self.sound.notes.append(f"{self._source.path}: was damaged; the source was read again")
 
     def piece(self, span: Span) -> Piece:
-        piece = piece_of(span, self._heard.read, self._heard.samples)
-        np.multiply(piece.sound, np.float32(limiting_gain(self._made.source_peak, MAX_PEAK_IN)), out=piece.sound)
+        piece = read_piece(span, self._source.read, self._source.samples)
+        np.multiply(piece.sound, self._voice_on_disk.input_gain, out=piece.sound)
         return piece
 
-    def keep(self, spans: Sequence[Span], parts: Sequence[np.ndarray]) -> None:
+    def store_spans(self, spans: Sequence[Span], parts: Sequence[np.ndarray]) -> None:
         """Store the converted spans, and record them in the journal."""
         for span, part in zip(spans, parts, strict=True):
-            self._converted.write(self._made.place_of(self._made.spans.index(span)), part)
+            self._converted.write(self._voice_on_disk.first_sample_of(self._voice_on_disk.spans.index(span)), part)
             self.waiting.remove(span)
             self._state.done[span.start] = zlib.crc32(np.ascontiguousarray(part, np.float32).data)
-        self._work.keep({"done": {span.start: self._state.done[span.start] for span in spans}})
+        self._work.append({"done": {span.start: self._state.done[span.start] for span in spans}})
 
     def finish(self, rate_hz: int | Literal["source", "model"], *, overwrite: bool) -> None:
         """Write the output, move it to its name, and remove the hidden folder."""
@@ -179,7 +179,7 @@ class FileWork:
         wanted_hz = rate_hz if isinstance(rate_hz, int) else own_hz
         rate = rate_for(form, min(max(wanted_hz, RATES_HZ[0]), RATES_HZ[1]))
         is_float = subtype_of(self.sound, form) == "FLOAT"
-        finished = FinishedVoice(self._made, settings=self._voice.settings, rate_hz=rate, is_float=is_float)
+        finished = FinishedVoice(self._voice_on_disk, settings=self._voice.settings, rate_hz=rate, is_float=is_float)
         new = self._folder / f"new{output.suffix}"
         has_pictures = bool(form.codec) and self.sound.has_video
         if has_pictures:
@@ -199,7 +199,7 @@ class FileWork:
             self.sound.notes.append(f"{output.suffix} cannot have {wanted_hz} Hz: it has {rate} Hz")
         if output.exists() and not overwrite:
             raise UsageError(f"{output}: was created meanwhile by another program; it was not replaced")
-        self._work.keep({"published": mark_of(new)})
+        self._work.append({"published": mark_of(new)})
         try:
             move_into_place(new, output, timeout_s=MAX_HELD_JOB_S)
         except OSError as error:  # on Windows also if another program has it open
@@ -229,7 +229,7 @@ class FileWork:
 
     def _close_sounds(self) -> None:
         self.is_closed = True
-        self._heard.close()
+        self._source.close()
         self._converted.close()
 
 
@@ -241,7 +241,7 @@ def remove_leftover(output: Path) -> None:
         work = JobFolder(output, {})
     except SinkError:  # another run uses it, or it cannot be removed
         return
-    if work.kept_fingerprint is None or any(entry.get("published") == mark_of(output) for entry in work.kept()):
+    if work.stored_fingerprint is None or any(entry.get("published") == mark_of(output) for entry in work.entries()):
         work.remove()
     else:
         work.leave()

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 from engine.jobs.convert.job import ConvertJob
 from engine.jobs.kit.ray_pool import LoadedModel
 from engine.models.rvc import VoiceSettings
-from engine.models.rvc.cutting import FRAME, RATE_HZ, Cutting
+from engine.models.rvc.cutting import FRAME, RATE_HZ, CutLengths
 from engine.models.rvc.optimization import OptimizationConfig
 
 if TYPE_CHECKING:
@@ -21,7 +21,7 @@ class VoiceFacts(LoadedModel):
 
     settings: VoiceSettings
     options: OptimizationConfig
-    cutting: Cutting
+    cutting: CutLengths
     hop: int
     """Samples per frame of 10 ms."""
     rate_hz: int
@@ -33,19 +33,19 @@ class VoiceFacts(LoadedModel):
 
 
 def load_converter(job: ConvertJob, environ: Mapping[str, str] = os.environ) -> "VoiceConverter":
-    """The model on its device. ModelError in one line; ConfigError for wrong values in `environ`."""
-    from engine.models.card_memory import full_told
-    from engine.models.device_work import chosen_device, use_threads
+    """Load the model on its device. ModelError in one line; ConfigError for wrong values in `environ`."""
+    from engine.models.card_memory import translate_load_oom
+    from engine.models.device_work import resolve_device, use_threads
     from engine.models.rvc.load import load
     from engine.models.rvc.offline import VoiceConverter
 
     if job.threads is not None:
         use_threads(job.threads)
-    device = chosen_device(job.device)
+    device = resolve_device(job.device)
     options = OptimizationConfig.resolve(device, environ, **job.switches)
     spec = replace(job.spec, is_retrieved_on_device=options.gpu_retrieval)
     dtype = "float16" if options.fp16 else "float32"
-    with full_told(spec.model, device, dtype):
+    with translate_load_oom(spec.model, device, dtype):
         model = load(spec, device, dtype)
     return VoiceConverter(model, job.settings, options)
 
@@ -64,5 +64,5 @@ def facts_of(converter: "VoiceConverter") -> VoiceFacts:
 
 
 def full_line(spans: int, size: int) -> str:
-    """The line that tells that a batch of spans, each of `size` frames, does not fit."""
+    """Error line for a batch of spans, each of `size` frames, that does not fit into memory."""
     return f"no memory for {spans} x {size * FRAME / RATE_HZ:.0f} s; choose a smaller --batch"

@@ -1,4 +1,4 @@
-"""The voice on the machines of a Ray cluster. Spans of several files are converted at once, on several actors.
+"""Converts on the machines of a Ray cluster. Spans of several files are converted at once, on several actors.
 
 Reading, cutting and finishing run on this machine, with the same code as a local run. So does the high-pass filter, on
 the CPU.
@@ -18,7 +18,7 @@ from engine.jobs.convert.job import ConvertJob
 from engine.jobs.convert.loading import VoiceFacts, facts_of, full_line, load_converter
 from engine.jobs.kit.ray_pool import Actor, LoadedModel, PieceWorker, Recipe, WorkPiece, open_pool
 from engine.models.locate import absolute
-from engine.models.rvc.cutting import FRAME, RATE_HZ, SHORT, Piece, Span, equally_long
+from engine.models.rvc.cutting import FRAME, RATE_HZ, SHORT, Piece, Span, group_by_size
 from engine.models.rvc.optimization import OptimizationConfig
 
 if TYPE_CHECKING:
@@ -30,7 +30,7 @@ Output = TypeVar("Output")
 
 
 class VoiceWorker:
-    """In each actor: converts spans of one size, given with their sound, with the voice of a local run."""
+    """Runs in each actor: converts spans of one size, given with their sound, with the voice of a local run."""
 
     def __init__(self, converter: "VoiceConverter") -> None:
         self._converter = converter
@@ -38,15 +38,15 @@ class VoiceWorker:
         self._last_size = 0
 
     def process(self, payload: list[Piece]) -> list[np.ndarray]:
-        """One sound per span, (span.frames * hop,) float32."""
-        from engine.models.card_memory import told_when_full
+        """Convert spans: one sound per span, (span.frames * hop,) float32."""
+        from engine.models.card_memory import translate_oom
         from engine.models.device_work import free_memory
 
         if payload and payload[0].span.size != self._last_size:
             if payload[0].span.start == 0:  # the allocator's cached blocks fit only one span size
                 free_memory(self._converter.model.device)
             self._last_size = payload[0].span.size
-        with told_when_full(full_line(len(payload), self._last_size)):
+        with translate_oom(full_line(len(payload), self._last_size)):
             return list(self._converter.convert(payload))
 
     def memory_mb(self) -> float | None:
@@ -54,7 +54,7 @@ class VoiceWorker:
 
 
 def open_worker(job: ConvertJob) -> PieceWorker:
-    """`job`: fully resolved on the driver; the actor's environment is not consulted."""
+    """Load the worker in an actor. `job`: fully resolved on the driver; the actor's environment is ignored."""
     return VoiceWorker(load_converter(job, {}))
 
 
@@ -77,13 +77,12 @@ class FileSpans:
 
 
 class ClusterVoice:
-    """Single-threaded, except `high_pass`, which another thread may call."""
+    """The voice on a cluster. Single-threaded, except `high_pass`, which another thread may call."""
 
     def __init__(
         self, job: ConvertJob, *, sounds_s: list[float] | None, environ: Mapping[str, str] = os.environ
     ) -> None:
-        """See `open_pool`; ConfigError for wrong values in `environ`. `sounds_s`: lengths of the files, or None if not
-        all are known."""
+        """See `open_pool`; ConfigError for wrong values in `environ`. `sounds_s`: of the files; None if unknown."""
         from engine.models.rvc.highpass import high_pass_on_host
 
         max_actors = None
@@ -108,9 +107,9 @@ class ClusterVoice:
         return self._pool.notes("converted", "sounds")
 
     def pieces(self, work: FileWork) -> Iterator[WorkPiece[FileSpans]]:
-        """The waiting spans of a file, in batches of one size; one batch without spans if nothing waits."""
+        """Yield the waiting spans of a file, in batches of one size; one batch without spans if nothing waits."""
         waiting = list(work.waiting)
-        groups = equally_long([span.size for span in waiting], self.facts.options.batch_size) or [[]]
+        groups = group_by_size([span.size for span in waiting], self.facts.options.batch_size) or [[]]
         for numbers in groups:
             spans = tuple(waiting[number] for number in numbers)
             item = FileSpans(work=work, spans=spans, is_last=numbers is groups[-1])
@@ -121,8 +120,7 @@ class ClusterVoice:
     def convert(
         self, pieces: Iterator[WorkPiece[FileSpans]], receive: Callable[[FileSpans, list[np.ndarray]], Output]
     ) -> Generator[Output | None, None, None]:
-        """As `ActorPool.map`, with converted sounds. ModelError for an actor with another pitch method: one file must
-        not mix two."""
+        """Like `ActorPool.map`, with converted sounds. ModelError if actors use different pitch methods."""
 
         def received(actor: Actor, piece: WorkPiece[FileSpans], parts: list[np.ndarray]) -> Output:
             own, first = cast(VoiceFacts, actor.loaded).pitch, self.facts.pitch

@@ -24,7 +24,7 @@ class FileReport:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ConvertProgress(JobProgress):
-    """In seconds of sound. `rate`: since the first batch."""
+    """Progress in seconds of sound. `rate`: since the first batch."""
 
     files_done: int
     files: int

@@ -114,8 +114,7 @@ def open_job(job: ConvertJob, *, on_file: OnFile = lambda report: None) -> Opene
 def load_voice(
     job: ConvertJob, work: OpenedFiles, environ: Mapping[str, str] = os.environ
 ) -> "VoiceConverter | ClusterVoice | None":
-    """Load the model on its device, or on the machines of a cluster; None if no file needs it. `run_job` disconnects
-    from a cluster."""
+    """Load the model on its device or a cluster, from which `run_job` disconnects; None if no file needs it."""
     if not work.sounds:
         return None
     if job.cluster is None:
@@ -134,11 +133,10 @@ def run_job(
     on_file: OnFile = lambda report: None,
     stop: threading.Event | None = None,
 ) -> ConvertReport:
-    """Convert the files of an open job with a model that may have served others; see `convert_files`. Disconnects from
-    a cluster."""
+    """Convert the files of an open job with a model, which may be shared; see `convert_files`. Closes a cluster."""
     stop = stop or threading.Event()
     if voice is None:
-        return _report_of_nothing(job, work)
+        return _empty_report(job, work)
     began_s = time.perf_counter()
     facts = voice.facts if isinstance(voice, ClusterVoice) else facts_of(voice)
     run = ConvertRun(job, work, voice, facts, on_progress=on_progress, on_file=on_file, is_stopped=stop.is_set)
@@ -149,7 +147,7 @@ def run_job(
             voice.close()
     seconds = time.perf_counter() - began_s
     return replace(
-        _report_of_nothing(job, work),
+        _empty_report(job, work),
         files=tuple(reports[task] for task in work.tasks),
         is_interrupted=any(report.state in ("interrupted", "not begun") for report in reports.values()),
         rate_hz=facts.rate_hz,
@@ -201,16 +199,16 @@ class ConvertRun:
     def run(self) -> dict[Task, FileReport]:
         """Return a report per file; re-raises a thread's error, after which unfinished files can be resumed, too."""
         try:
-            self._pipeline.run(self._hear_files, self._convert_all, self._write_files, stop_reading=self._is_ending.set)
+            self._pipeline.run(self._read_files, self._convert_all, self._write_files, stop_reading=self._is_ending.set)
         finally:
             for task in list(self._works):
-                self._leave(task, "interrupted")
+                self._give_up(task, "interrupted")
         for task in self._sounds:
             if task not in self._reports:
                 self._report(task, "not begun")
         return self._reports
 
-    def _hear_files(self) -> Iterator[FileWork]:
+    def _read_files(self) -> Iterator[FileWork]:
         """Run on the reader thread."""
         left, elsewhere = list(self._sounds), set[Task]()
         while left:
@@ -219,14 +217,14 @@ class ConvertRun:
                 if self._is_stopped():
                     break
                 try:
-                    work = self._hear_file(task, was_elsewhere=task in elsewhere)
+                    work = self._read_file(task, was_elsewhere=task in elsewhere)
                 except FolderBusyError:
                     busy.append(task)
                     if task not in elsewhere:
                         elsewhere.add(task)
                         self._on_file(self._report_of(task, "waiting"))
                 except MultiverseError as error:
-                    self._leave(task, "failed", str(error))
+                    self._give_up(task, "failed", str(error))
                 else:
                     if work is not None:
                         yield work
@@ -234,7 +232,7 @@ class ConvertRun:
             if self._is_stopped() or (left and self._is_ending.wait(POLL_S)):
                 break
 
-    def _hear_file(self, task: Task, *, was_elsewhere: bool) -> FileWork | None:
+    def _read_file(self, task: Task, *, was_elsewhere: bool) -> FileWork | None:
         """The file, read; None if its output exists already or the run was stopped. FolderBusyError if another run is
         converting it; what that leaves unfinished is resumed."""
         sound, resume = self._sounds[task], self._job.resume or was_elsewhere
@@ -246,7 +244,7 @@ class ConvertRun:
             self._report(task, "kept")
             return None
         self._works[task] = work
-        if not work.hear(self._is_stopped):
+        if not work.read_source(self._is_stopped):
             return None
         self._promised_s[task] = work.seconds
         return work
@@ -283,9 +281,9 @@ class ConvertRun:
         work = spans.work
         if spans.spans and not work.is_closed:
             try:
-                work.keep(spans.spans, parts)
+                work.store_spans(spans.spans, parts)
             except MultiverseError as error:
-                self._leave(work.task, "failed", str(error))
+                self._give_up(work.task, "failed", str(error))
         return spans
 
     def _convert_here(self, converter: "VoiceConverter", files: Iterator[FileWork]) -> Iterator[FileWork]:
@@ -310,22 +308,22 @@ class ConvertRun:
         return list(itertools.islice(alike, count))
 
     def _convert(self, converter: "VoiceConverter", batch: list[tuple[FileWork, Span]]) -> None:
-        from engine.models.card_memory import told_when_full
+        from engine.models.card_memory import translate_oom
         from engine.models.device_work import free_memory
 
         size = batch[0][1].size
         if size != self._last_size and not any(work.is_begun for work in self._open):
             free_memory(converter.model.device)  # the allocator's cached blocks do not fit the next size
         self._last_size = size
-        with told_when_full(full_line(len(batch), size)):
+        with translate_oom(full_line(len(batch), size)):
             parts = converter.convert([work.piece(span) for work, span in batch])
         for work in {id(work): work for work, _ in batch}.values():
             own = [number for number, (other, _) in enumerate(batch) if other is work]
             try:
-                work.keep([batch[number][1] for number in own], [parts[number] for number in own])
+                work.store_spans([batch[number][1] for number in own], [parts[number] for number in own])
             except MultiverseError as error:
                 self._open.remove(work)
-                self._leave(work.task, "failed", str(error))
+                self._give_up(work.task, "failed", str(error))
         self.device_mb = max(self.device_mb, converter.model.card_mb or 0.0)
 
     def _take_converted(self) -> Iterator[FileWork]:
@@ -340,12 +338,12 @@ class ConvertRun:
             try:
                 work.finish(self._job.rate_hz, overwrite=self._job.overwrite)
             except MultiverseError as error:
-                self._leave(work.task, "failed", str(error))
+                self._give_up(work.task, "failed", str(error))
                 continue
             del self._works[work.task]
             self._report(work.task, "converted", seconds=work.seconds)
 
-    def _leave(self, task: Task, state: State, reason: str = "") -> None:
+    def _give_up(self, task: Task, state: State, reason: str = "") -> None:
         """Give a file up. Converted spans stay on the disk for --resume; without any, the folder is removed."""
         work = self._works.pop(task, None)
         if work is not None:
@@ -399,7 +397,7 @@ class _Times:
         return self.sound_s / max(now_s - self._began_s, 1e-9)
 
 
-def _report_of_nothing(job: ConvertJob, work: OpenedFiles) -> ConvertReport:
+def _empty_report(job: ConvertJob, work: OpenedFiles) -> ConvertReport:
     """The report of a job whose files all exist already or cannot be read."""
     return ConvertReport(
         files=tuple(work.reports[task] for task in work.tasks if task in work.reports),

@@ -15,7 +15,7 @@ AT_ONCE = 2**18
 
 
 class Scratch:
-    """Not thread-safe. SinkError, in one line, if the disk is full."""
+    """A temporary sound file. Not thread-safe. SinkError, in one line, if the disk is full."""
 
     def __init__(self, path: Path) -> None:
         """Open the file and keep its content."""

@@ -1,4 +1,4 @@
-"""Inputs: any file that libsndfile or FFmpeg can read sound from, block by block.
+"""Reads sound from any file that libsndfile or FFmpeg supports, block by block.
 
 Each is opened twice: to check it before the model is loaded, and to read it. A damaged file is read up to the damage,
 with a note.
@@ -24,7 +24,7 @@ BLOCK_S = 1.0
 
 
 class Sound(Protocol):
-    """The constructor and `blocks` raise AudioError, in one line."""
+    """An input file with sound. The constructor and `blocks` raise AudioError, in one line."""
 
     path: Path
     rate_hz: int
@@ -44,12 +44,12 @@ class Sound(Protocol):
     """Notes for the user, without the file's name."""
 
     def blocks(self) -> Iterator[np.ndarray]:
-        """Blocks of (n, channels) float32, n > 0; may be outside -1..1 or NaN."""
+        """Yield blocks of (n, channels) float32, n > 0; may be outside -1..1 or NaN."""
         ...
 
 
 class DecodedSound(DecodedTrack):
-    """See Sound."""
+    """A Sound that FFmpeg decodes."""
 
     def __init__(self, path: Path, same: "FileSound | None" = None) -> None:
         """`same`: the file as libsndfile reads it, which knows more of its header."""
@@ -102,7 +102,7 @@ def open_sound(path: Path) -> Sound:
 
 
 class FileSound:
-    """Reads through libsndfile."""
+    """A Sound that libsndfile reads."""
 
     has_video = False
     index = 0

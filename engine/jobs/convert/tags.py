@@ -39,7 +39,7 @@ COVERED = ("mp3", "flac", "mp4")  # covers are attached pictures; elsewhere one 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Tags:
-    """By FFmpeg's names."""
+    """The tags of a file, by FFmpeg's names."""
 
     texts: dict[str, str]
     chapters: list[Any]
@@ -49,12 +49,12 @@ class Tags:
     def __bool__(self) -> bool:
         return bool(self.texts or self.chapters or self.has_cover)
 
-    def lost_in(self, kept: "Tags") -> list[str]:
-        """Names of the tags that `kept` lacks."""
-        known = {name.lower() for name in kept.texts} | {name.lower().partition("-")[0] for name in kept.texts}
+    def lost_in(self, written: "Tags") -> list[str]:
+        """Names of the tags that `written` lacks."""
+        known = {name.lower() for name in written.texts} | {name.lower().partition("-")[0] for name in written.texts}
         lost = [name.replace("_", " ") for name in self.texts if name.lower().partition("-")[0] not in known]
-        lost += ["cover"] * (self.has_cover and not kept.has_cover)
-        return lost + ["chapters"] * (len(kept.chapters) < len(self.chapters))
+        lost += ["cover"] * (self.has_cover and not written.has_cover)
+        return lost + ["chapters"] * (len(written.chapters) < len(self.chapters))
 
 
 class TagSource:
@@ -132,7 +132,7 @@ def copy_with_tags(sound: Path, source: Path, into: Path, container: str, sample
 
 
 def lost_line(source: Tags, written: Path) -> list[str]:
-    """A line about the tags that the written file lacks, or an empty list."""
+    """A note about the tags that the written file lacks, or an empty list."""
     lost = source.lost_in(read_tags(written))
     return [f"{written.suffix} cannot hold its {', '.join(lost)}: left out"] if lost else []
 
@@ -171,7 +171,7 @@ def _chapter_comments(chapters: list[Any]) -> dict[str, str]:
 
 
 def _picture_comment(cover: VideoStream, kind: str, data: bytes) -> str:
-    """FLAC picture block in base64 (RFC 9639, 8.8)."""
+    """Encode a FLAC picture block in base64 (RFC 9639, 8.8)."""
     mime = kind.encode("ascii")
     head = struct.pack(">II", FRONT_COVER, len(mime)) + mime + struct.pack(">I", 0)  # no description
     size = struct.pack(">IIIII", cover.width, cover.height, 24, 0, len(data))  # bits a pixel; no palette

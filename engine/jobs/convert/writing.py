@@ -1,4 +1,4 @@
-"""Writes the converted voice: as a sound file, or in place of a video's voice track, other streams copied.
+"""Writes the converted voice: as a sound file, or in place of a video's voice track, with other streams copied.
 
 A video keeps its pictures, its other audio tracks, subtitles, chapters and tags; the new voice starts at the time of
 the old one. Notes name the tracks that are not converted, and those that are left out.
@@ -40,7 +40,7 @@ AT_ONCE = 4096  # samples; libsndfile's Vorbis encoder puts a whole block on its
 
 
 class SoundWriter(Protocol):
-    """Single-threaded. SinkError, in one line, if the file cannot be written."""
+    """Interface of output files. Single-threaded. SinkError, in one line, if the file cannot be written."""
 
     notes: list[str]
 
@@ -54,7 +54,7 @@ class SoundWriter(Protocol):
 
 
 def open_writer(path: Path, form: Form, rate_hz: int, sound: Sound) -> SoundWriter:
-    """A writer of this format; the suffix of `path` does not matter. `sound`: the source."""
+    """Open a writer for this format; the suffix of `path` does not matter. `sound`: the source."""
     return (ContainerWriter if form.codec else FileWriter)(path, form, rate_hz, sound)
 
 
@@ -81,7 +81,7 @@ def subtype_of(sound: Sound, form: Form) -> str:
 
 
 class FileWriter:
-    """Writes through libsndfile. Keeps 16 or 24 bits if the source has the same format."""
+    """Writes sound through libsndfile. Keeps 16 or 24 bits if the source has the same format."""
 
     def __init__(self, path: Path, form: Form, rate_hz: int, sound: Sound) -> None:
         import soundfile
@@ -132,7 +132,7 @@ class FileWriter:
 
 
 class ContainerWriter:
-    """Writes through FFmpeg."""
+    """Writes sound and copied video through FFmpeg."""
 
     def __init__(self, path: Path, form: Form, rate_hz: int, sound: Sound) -> None:
         self.notes: list[str] = []
@@ -236,7 +236,7 @@ def _one_line(path: Path, *failures: type[Exception]) -> AbstractContextManager[
 
 
 def _left_out(sound: Sound) -> list[str]:
-    """A line on the other sound tracks and the subtitles of a source of which only the voice is written."""
+    """A note on the other sound tracks and the subtitles of a source of which only the voice is written."""
     with contextlib.suppress(av.FFmpegError, OSError), open_media(sound.path) as source:
         others = [
             track_name(stream)

@@ -14,20 +14,19 @@ from engine.errors import ModelError
 from engine.models import locate
 from engine.system.work_folder import file_key
 
-MAX_SHOWN = 40  # characters of a value in a message
+MAX_PRINTED = 40  # characters of a value in a message
 
 Fingerprint = dict[str, Any]
 
 
 def fingerprint_of(values: Fingerprint) -> Fingerprint:
-    """`values` after a round trip through JSON: tuples become lists. The key `--lora|lora_weights` is shown as
-    `--lora`."""
+    """Normalise `values` through JSON: tuples become lists. Messages show the key `--lora|lora_weights` as `--lora`."""
     plain: Fingerprint = json.loads(json.dumps(values))
     return plain
 
 
 def differences(before: Fingerprint, now: Fingerprint, *, but: Iterable[str] = ()) -> str:
-    """`--steps was 5, is 20, the source has changed`, or "" if they are equal. `but`: keys that may differ."""
+    """Describe differences: `--steps was 5, is 20, the source has changed`; "" if none. `but`: keys that may differ."""
     free = set(but)
     found = {}
     for name in [*now, *(name for name in before if name not in now)]:
@@ -38,24 +37,24 @@ def differences(before: Fingerprint, now: Fingerprint, *, but: Iterable[str] = (
 
 
 def difference(before: Any, now: Any) -> str:
-    """`was 5, is 20`, or `has changed` for values that are too long to show."""
-    shown = [value if isinstance(value, str) and value else _text(value) for value in (before, now)]
-    values = ["not given" if value is None else text for value, text in zip((before, now), shown, strict=True)]
+    """Describe a change: `was 5, is 20`, or `has changed` for values that are too long to print."""
+    texts = [value if isinstance(value, str) and value else _text(value) for value in (before, now)]
+    values = ["not given" if value is None else text for value, text in zip((before, now), texts, strict=True)]
     is_list = isinstance(now, list | dict) and not _is_range(now)
-    is_shown = all(len(value) <= MAX_SHOWN for value in values) and not is_list
-    return f"was {values[0]}, is {values[1]}" if is_shown else "has changed"
+    is_short = all(len(value) <= MAX_PRINTED for value in values) and not is_list
+    return f"was {values[0]}, is {values[1]}" if is_short else "has changed"
 
 
 def _text(value: Any) -> str:
-    """JSON; ranges, sizes, names and shares as they are given: `40..160`, `640x480`, `snow=0.3,grass=0.7`."""
+    """JSON; ranges, sizes, names and weights as they are given: `40..160`, `640x480`, `snow=0.3,grass=0.7`."""
     if _is_range(value):
         return "..".join(f"{end:g}" for end in dict.fromkeys(value))
     if isinstance(value, list) and value:
         if len(value) == 2 and all(type(side) is int for side in value):
             return f"{value[0]}x{value[1]}"
         parts = [part if isinstance(part, list) and len(part) == 2 else [part, None] for part in value]
-        if all(isinstance(name, str) and isinstance(share, int | float | None) for name, share in parts):
-            return ",".join(name if share is None else f"{name}={share:g}" for name, share in parts)
+        if all(isinstance(name, str) and isinstance(weight, int | float | None) for name, weight in parts):
+            return ",".join(name if weight is None else f"{name}={weight:g}" for name, weight in parts)
     return json.dumps(value)
 
 

@@ -33,8 +33,8 @@ def work_folder_of(output: Path) -> Path:
 
 
 class JobFolder:
-    """Held by one run at a time, across processes. Single-threaded. SinkError, in one line that names the output, if
-    another run holds it or it cannot be written."""
+    """The working folder of an output, locked by one run at a time, across processes. Single-threaded. SinkError, in
+    one line that names the output, if another run has it or it cannot be written."""
 
     def __init__(
         self, output: Path, fingerprint: Fingerprint, *, at: Path | None = None, can_resume: bool = True
@@ -42,39 +42,38 @@ class JobFolder:
         """Keeps the files of an interrupted run until `begin`. `at`: the folder, unless beside the output.
         `can_resume`: False for a live source, which cannot be read again."""
         self.output, self.fingerprint, self._can_resume = output, fingerprint, can_resume
-        self._place = WorkFolder(output, at=at or work_folder_of(output))
-        self.path = self._place.path
+        self._folder = WorkFolder(output, at=at or work_folder_of(output))
+        self.path = self._folder.path
         self._journal = self.path / NAME
         self._is_begun = False
 
     @property
-    def kept_fingerprint(self) -> Fingerprint | None:
+    def stored_fingerprint(self) -> Fingerprint | None:
         """The fingerprint of the run that was interrupted, or None if there was none or its journal is unreadable."""
         head = next(self._lines(), {})
         fingerprint = head.get("fingerprint")
         return fingerprint if head.get("format") == FORMAT and isinstance(fingerprint, dict) else None
 
-    def kept(self) -> Iterator[dict[str, Any]]:
-        """The journal entries of the finished work, as passed to `keep`; read lazily because there may be many."""
+    def entries(self) -> Iterator[dict[str, Any]]:
+        """The journal entries of the finished work, as passed to `append`; read lazily because there may be many."""
         yield from islice(self._lines(), 1, None)
 
     @property
-    def has_kept(self) -> bool:
-        return next(self.kept(), None) is not None
+    def has_entries(self) -> bool:
+        return next(self.entries(), None) is not None
 
     def begin(self) -> None:
         """Empty the folder and begin a new journal; does nothing after `resume` or the first call."""
         if not self._is_begun:
-            self._place.empty()
+            self._folder.empty()
             self._replace_journal(())
 
-    def resume(self, kept: Iterable[dict[str, Any]]) -> None:
-        """Resume the interrupted run with `kept`, those of its entries whose files are still intact. It may be an
-        iterator over the old journal."""
+    def resume(self, entries: Iterable[dict[str, Any]]) -> None:
+        """Resume the interrupted run with its intact `entries`, which may be an iterator over the old journal."""
         with self.one_line():
-            self._replace_journal(kept)
+            self._replace_journal(entries)
 
-    def keep(self, entry: dict[str, Any]) -> None:
+    def append(self, entry: dict[str, Any]) -> None:
         """Append to the journal; call this after writing the work that `entry` describes."""
         with one_line(self.output):
             open_file = partial(self._journal.open, "a", encoding="utf-8", newline="\n")
@@ -83,28 +82,28 @@ class JobFolder:
 
     def remove_all_but(self, names: Iterable[str]) -> None:
         """Remove all files but these."""
-        kept = {LOCK, NAME, *names}
+        retained = {LOCK, NAME, *names}
         with self.one_line():
             for path in self.path.iterdir():
-                if path.name not in kept:
+                if path.name not in retained:
                     remove_file(path)
 
-    def close(self, *, is_wanted: bool = False) -> None:
+    def close(self, *, keeps_files: bool = False) -> None:
         """Unlock the folder, and delete it unless there is something to resume, or this run has not touched what an
-        earlier one left. `is_wanted` keeps it in any case, as a sign of the interrupted run."""
-        is_wanted = is_wanted or self.has_kept
-        if is_wanted and (self._can_resume or not self._is_begun):
-            self._place.close()
+        earlier one left. `keeps_files`: keep it in any case, as a sign of the interrupted run."""
+        keeps_files = keeps_files or self.has_entries
+        if keeps_files and (self._can_resume or not self._is_begun):
+            self._folder.close()
         else:
-            self._place.remove()
+            self._folder.remove()
 
     def leave(self) -> None:
         """Unlock the folder and keep all its files, even for a live source."""
-        self._place.close()
+        self._folder.close()
 
     def remove(self) -> None:
         """Delete the folder after the output is complete."""
-        self._place.remove()
+        self._folder.remove()
 
     def _replace_journal(self, entries: Iterable[dict[str, Any]]) -> None:
         new = self._journal.with_suffix(".new")

@@ -17,8 +17,8 @@ from engine.errors import UsageError
 RESUME = "Continue an interrupted run."
 OVERWRITE = "Replace existing output."
 RECURSIVE = "Of a folder of pictures, take those of its subfolders, too."
-FPS = "Pictures a second of a folder of pictures: 30, 29.97 or 30000/1001. (default: 25)"
-DEINTERLACE = "Of an interlaced film make a picture of each field (50i: 50 a second), or of each frame (25)."
+FPS = "Pictures per second of a folder of pictures: 30, 29.97 or 30000/1001. (default: 25)"
+DEINTERLACE = "Of an interlaced video make a picture of each field (50i: 50 per second), or of each frame (25)."
 METADATA = "Write prompt, settings, model and version into the output's metadata."
 JSON = "Print one JSON object."
 DEVICE = "Device to run on."
@@ -56,14 +56,14 @@ def check_ranges(job: Any) -> None:
             check_number(info.flags_of(each.name), value, info.low, info.high)
 
 
-def asked_of(job: Any, *, but: Collection[str]) -> dict[str, Any]:
-    """The value of each option of a job's dataclass, by its flags; `but`: names of fields to leave out."""
+def option_values(job: Any, *, but: Collection[str]) -> dict[str, Any]:
+    """Values of a job's options, by their flags; `but`: names of fields to leave out."""
     infos = {each.name: each.metadata["option"] for each in fields(job) if each.metadata and each.name not in but}
     return {info.flags_of(name): getattr(job, name) for name, info in infos.items()}
 
 
 def option(default: Any, help: str, **info: Any) -> Any:
-    """A dataclass field that is also a command-line option; `info`: further fields of OptionInfo."""
+    """Declare a dataclass field that is also a command-line option; `info`: further fields of OptionInfo."""
     return field(default=default, metadata={"option": OptionInfo(help=help, **info)})
 
 
@@ -81,5 +81,5 @@ def check_no_stream(*names: Path | str) -> None:
 
 
 def _as_text(value: float) -> str:
-    """Integers with all digits, because they may be larger than any float."""
+    """Format a number; integers with all digits, because they may be larger than any float."""
     return str(value) if isinstance(value, int) else f"{value:g}"

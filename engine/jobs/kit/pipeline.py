@@ -1,4 +1,4 @@
-"""Three threads: one reads ahead, the caller's thread does the work, one writes.
+"""A pipeline of three threads: one reads ahead, the caller's thread does the work, one writes.
 
     reader thread    read()          yields pieces       at most `ahead` queued
     caller's thread  work(pieces)    yields results, in the order to be written
@@ -24,7 +24,7 @@ MIN_WAITING, MAX_WAITING = 2, 8
 
 
 class Pipeline(Generic[Piece, Result]):
-    """One run. `pieces` and `results` report queue lengths and the wait time of each side, on any thread."""
+    """One run. `pieces` and `results` report lengths of the queues and wait times of their sides, on any thread."""
 
     def __init__(self, name: str, *, ahead: int, unwritten: int, is_stopped: Callable[[], bool]) -> None:
         """`name`: of the job, used as thread names. `is_stopped` is called on the caller's thread."""

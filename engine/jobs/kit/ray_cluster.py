@@ -29,7 +29,7 @@ from engine.system.installing import install_line
 HOME = Path(__file__).resolve().parents[3]  # the folder that this package is imported from
 ANSWER_S = ENDING_S = 5.0
 MIN_STORE_BYTES, MAX_STORE_BYTES = 80 * 2**20, 2 * 2**30  # Ray refuses less than 75 MiB
-MAX_STORE_SHARE = 0.3  # of the main memory, Ray's own default
+MAX_STORE_FRACTION = 0.3  # of the main memory, Ray's own default
 QUIET = {
     "RAY_USAGE_STATS_ENABLED": "0",
     "RAY_DEDUP_LOGS_SKIP_REGEX": ".",  # without this Ray prints dead workers on stdout, into our JSON
@@ -58,13 +58,13 @@ WANTS_TOKEN = (
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
 class Connection:
     ray: Any
-    words: str
-    """Name of the cluster in messages."""
+    cluster_name: str
+    """Name of the cluster for messages."""
     ending: contextlib.ExitStack = field(default_factory=contextlib.ExitStack)
     """Disconnects; stops our own cluster and deletes its files."""
 
     def close(self) -> None:
-        """Idempotent. Does nothing if another part of this process had connected."""
+        """Disconnect. Idempotent. Does nothing if another part of this process had connected."""
         self.ending.close()
 
     def machines(self) -> list[dict[str, float]]:
@@ -91,18 +91,18 @@ def connect(cluster: str, *, cpus: int | None = None, actor_bytes: int = 0) -> C
         # Without an address Ray finds the same cluster and sends its token; to an explicit address it sends none.
         options: dict[str, Any] = {"address": None if cluster == "auto" else address}
     else:
-        share = int(psutil.virtual_memory().total * MAX_STORE_SHARE)
-        store_bytes = min(actor_bytes * (cpus or os.cpu_count() or 1), share, MAX_STORE_BYTES)
+        default_bytes = int(psutil.virtual_memory().total * MAX_STORE_FRACTION)
+        store_bytes = min(actor_bytes * (cpus or os.cpu_count() or 1), default_bytes, MAX_STORE_BYTES)
         options = {"address": "local", "num_cpus": cpus, "include_dashboard": False}
         options["object_store_memory"] = max(store_bytes, MIN_STORE_BYTES)
     earlier, ending = set(psutil.Process().children()), contextlib.ExitStack()
-    with _process_state_kept(QUIET if address else ALONE) as captured_text:
+    with _preserve_process_state(QUIET if address else ALONE) as captured_text:
         try:
             import ray
         except ImportError as error:
             raise UsageError(f"--cluster: ray cannot be imported: {ray_reason(error)}") from error
         if ray.is_initialized():  # by another part of this process, which can have only one connection
-            return Connection(ray=ray, words="the Ray cluster that this program is already connected to")
+            return Connection(ray=ray, cluster_name="the Ray cluster that this program is already connected to")
         try:
             context: Any = ray.init(log_to_driver=False, logging_level=logging.ERROR, **options)
         except (ray.exceptions.RayError, OSError, RuntimeError, TypeError, ValueError) as error:
@@ -118,11 +118,11 @@ def connect(cluster: str, *, cpus: int | None = None, actor_bytes: int = 0) -> C
             raise
     if address:
         ending.callback(ray.shutdown)
-        return Connection(ray=ray, words=f"the Ray cluster at {address}", ending=ending)
+        return Connection(ray=ray, cluster_name=f"the Ray cluster at {address}", ending=ending)
     session = Path(context.address_info["session_dir"])
     ending.callback(_end_own_cluster, ray, set(psutil.Process().children()) - earlier, [session])
-    words = "a Ray cluster of this machine alone, because neither RAY_ADDRESS nor `ray start` names another"
-    return Connection(ray=ray, words=words, ending=ending)
+    description = "a Ray cluster of this machine alone, because neither RAY_ADDRESS nor `ray start` names another"
+    return Connection(ray=ray, cluster_name=description, ending=ending)
 
 
 def running_address(environment: Mapping[str, str]) -> tuple[str, str]:
@@ -162,8 +162,8 @@ def ray_reason(error: BaseException) -> str:
     while error.__cause__ is not None:
         error = error.__cause__
     text = str(error)
-    for words, ours in REASONS:
-        if words in text:
+    for ray_text, ours in REASONS:
+        if ray_text in text:
             return ours
     if lacking := LACKS_MODULE.search(text):
         return f"the Python of {lacking['address']} lacks {lacking['module']}: install the engine there as it is here"
@@ -201,8 +201,8 @@ def _end_own_cluster(
 
 
 @contextlib.contextmanager
-def _process_state_kept(variables: Mapping[str, str]) -> Iterator[Callable[[], str]]:
-    """Wrap Ray's import and start, which change signals and stderr, with these variables in addition to the user's.
+def _preserve_process_state(variables: Mapping[str, str]) -> Iterator[Callable[[], str]]:
+    """Preserve signals and stderr around Ray's import and start. Adds these variables to the user's.
     Yields a function that returns what was written to stderr, by Python or C++, so far."""
     handlers = {number: signal.getsignal(number) for number in (signal.SIGINT, signal.SIGTERM)}
     added = {name: value for name, value in variables.items() if name not in os.environ}

@@ -1,4 +1,4 @@
-"""Work on the machines of a Ray cluster (`--cluster`), the same for all jobs.
+"""Distributes work to the machines of a Ray cluster (`--cluster`), for all jobs.
 
 An `ActorPool` starts an actor wherever a machine has free resources. Results come in the order of the pieces, and each
 actor has two: one being processed, one being sent; or as they are made, and each has one. A dead actor is replaced and
@@ -58,19 +58,19 @@ class LoadedModel:
 
 
 class PieceWorker(Protocol):
-    """A loaded and warm model in an actor. One thread."""
+    """Interface of a loaded and warm model in an actor. One thread."""
 
     loaded: LoadedModel
 
     def process(self, payload: Any) -> Any:
-        """The result of one piece. Arrays of the payload may be read-only memory of the object store, which stays
-        allocated while they are referenced: copy anything you keep."""
+        """Compute the result of one piece. Arrays of the payload may be read-only memory of the object store, which
+        stays allocated while they are referenced: copy anything you keep."""
 
     def memory_mb(self) -> float | None:
         """MiB of the device; None on a CPU."""
 
 
-class ActorPlace(NamedTuple):
+class ActorInfo(NamedTuple):
     machine: str
     pid: int
     version: str
@@ -78,10 +78,10 @@ class ActorPlace(NamedTuple):
 
 
 class PoolActor:
-    """Ray makes it on the machines of a cluster. Calls run one after the other on one thread."""
+    """The Ray actor, on a machine of the cluster. Calls run one after the other on one thread."""
 
-    def place(self) -> ActorPlace:
-        return ActorPlace(socket.gethostname(), os.getpid(), package_version())
+    def info(self) -> ActorInfo:
+        return ActorInfo(socket.gethostname(), os.getpid(), package_version())
 
     def load(self, recipe: Recipe) -> LoadedModel:
         with _sendable_errors():
@@ -115,7 +115,7 @@ def _sendable_errors() -> Iterator[None]:
 
 @dataclass(slots=True, kw_only=True, eq=False)
 class WorkPiece(Generic[Item]):
-    """A piece of work, and what the pool knows of it until its output is yielded."""
+    """A piece of work and its state in the pool, until its output is yielded."""
 
     item: Item
     """The job's own name for it."""
@@ -137,12 +137,12 @@ class WorkPiece(Generic[Item]):
 
 @dataclass(slots=True, kw_only=True, eq=False)
 class Actor:
-    """One actor: started once its place is known, warm once it has loaded the model."""
+    """State of one actor: started once its info is known, warm once it has loaded the model."""
 
     handle: Any
-    place_ref: Any
+    info_ref: Any
     load_ref: Any
-    place: ActorPlace | None = None
+    info: ActorInfo | None = None
     loaded: LoadedModel | None = None
     memory_mb: float | None = None
     pieces: list[WorkPiece[Any]] = field(default_factory=list)
@@ -150,11 +150,11 @@ class Actor:
 
     @property
     def machine(self) -> str:
-        return "a machine of the cluster" if self.place is None else self.place.machine
+        return "a machine of the cluster" if self.info is None else self.info.machine
 
 
-class ActorShare(NamedTuple):
-    """The part of a machine that one actor gets."""
+class ActorResources(NamedTuple):
+    """Resources of a machine that one actor gets."""
 
     needs: Mapping[str, float]
     """As Ray's options: num_gpus, num_cpus."""
@@ -165,51 +165,50 @@ class ActorShare(NamedTuple):
     """None: as many as fit."""
 
 
-def share_of(
+def resources_for(
     machines: Sequence[Mapping[str, float]],
     cluster: str,
     *,
     device: str = "auto",
     threads: int | None = None,
     max_actors: int | None = None,
-) -> ActorShare:
-    """An actor's share of a machine for `--device` and `--threads`: one GPU, or cores. UsageError or ModelError, with
-    the words for the cluster, if no machine has such a device."""
+) -> ActorResources:
+    """Resources of an actor for `--device` and `--threads`: one GPU, or cores. UsageError or ModelError, with the name
+    of the cluster, if no machine has such a device."""
     has_cards = any(resources.get("GPU", 0.0) >= 1.0 for resources in machines)
     if device.startswith("cuda:"):
         raise UsageError(f"--device {device}: on a cluster each actor is given its card; give --device cuda")
     if device == "cuda" and not has_cards:
         raise ModelError(f"--device cuda: no machine of {cluster} has a card; give --device cpu")
     if has_cards and device in ("auto", "cuda"):
-        return ActorShare({"num_gpus": 1, "num_cpus": 1}, "cuda", threads, max_actors)
+        return ActorResources({"num_gpus": 1, "num_cpus": 1}, "cuda", threads, max_actors)
     if device == "mps" or (device == "auto" and sys.platform == "darwin"):
         most = min(max_actors or len(machines), len(machines))  # one GPU each, which Ray does not count
-        return ActorShare({"num_cpus": 1}, device, threads, most)
+        return ActorResources({"num_cpus": 1}, device, threads, most)
     threads = threads or 1  # one core, as is Ray's default
-    return ActorShare({"num_cpus": threads}, "cpu", threads, max_actors)
+    return ActorResources({"num_cpus": threads}, "cpu", threads, max_actors)
 
 
 def open_pool(
     job: Job, recipe_of: Callable[[Job], Recipe], *, piece_bytes: int, max_actors: int | None = None
 ) -> "ActorPool":
-    """The pool of a model; see `ActorPool`. `job`: a dataclass with cluster, device and threads; `recipe_of` gets it as
-    an actor runs it."""
+    """Open an ActorPool. `job`: dataclass with cluster, device and threads; `recipe_of` gets it as an actor runs it."""
 
-    def recipe_for(share: ActorShare) -> Recipe:
-        return recipe_of(replace(job, cluster=None, device=share.device, threads=share.threads))
+    def recipe_for(resources: ActorResources) -> Recipe:
+        return recipe_of(replace(job, cluster=None, device=resources.device, threads=resources.threads))
 
-    share_for = partial(share_of, device=job.device, threads=job.threads, max_actors=max_actors)
-    return ActorPool("auto" if job.cluster is None else job.cluster, share_for, recipe_for, piece_bytes=piece_bytes)
+    choose = partial(resources_for, device=job.device, threads=job.threads, max_actors=max_actors)
+    return ActorPool("auto" if job.cluster is None else job.cluster, choose, recipe_for, piece_bytes=piece_bytes)
 
 
 class ActorPool:
-    """Used by one thread; `waiting`, `max_workers`, `look_ahead` and `memory_mb` may be read by any."""
+    """Actors on a cluster, used by one thread; any may read `waiting`, `max_workers`, `look_ahead`, `memory_mb`."""
 
     def __init__(
         self,
         cluster: str,
-        share_for: Callable[[Sequence[Mapping[str, float]], str], ActorShare],
-        recipe_for: Callable[[ActorShare], Recipe],
+        choose: Callable[[Sequence[Mapping[str, float]], str], ActorResources],
+        recipe_for: Callable[[ActorResources], Recipe],
         *,
         piece_bytes: int,
         is_ordered: bool = True,
@@ -224,7 +223,7 @@ class ActorPool:
         """Total size of the pieces that were read and have no result yet."""
         self.workers = self.max_workers = 0
         """Actors that are working now, and the highest number so far."""
-        self._seen: dict[ActorPlace, LoadedModel] = {}
+        self._loaded_models: dict[ActorInfo, LoadedModel] = {}
         self._piece_bytes, self._is_ordered = piece_bytes, is_ordered
         self._failed_starts = 0
         """In a row: no more are made after MAX_FAILED_STARTS."""
@@ -233,15 +232,15 @@ class ActorPool:
         self._polled_s = float("-inf")
         # Payloads and results, times two: the store frees released objects with a delay.
         self._connection = connect(cluster, actor_bytes=2 * 2 * LOOK_AHEAD * piece_bytes)
-        self._ray, self.words = self._connection.ray, self._connection.words
+        self._ray, self.cluster_name = self._connection.ray, self._connection.cluster_name
         self._had_actor_s = time.perf_counter()
         try:
-            self._share = share_for(self._connection.machines(), self.words)
-            self._recipe = recipe_for(self._share)
+            self._resources = choose(self._connection.machines(), self.cluster_name)
+            self._recipe = recipe_for(self._resources)
             self._start_more()
             if not self.actors:
-                needs = " and ".join(f"{count} {RESOURCES[name]}" for name, count in self._share.needs.items())
-                raise ModelError(f"no machine of {self.words} has what one actor needs: {needs}")
+                needs = " and ".join(f"{count} {RESOURCES[name]}" for name, count in self._resources.needs.items())
+                raise ModelError(f"no machine of {self.cluster_name} has what one actor needs: {needs}")
             while not self.warm:
                 self._wait([], timeout_s=WAIT_S)
                 self._start_more()
@@ -252,7 +251,7 @@ class ActorPool:
     @property
     def first(self) -> LoadedModel:
         """The model that was loaded first."""
-        return next(iter(self._seen.values()))
+        return next(iter(self._loaded_models.values()))
 
     @property
     def warm(self) -> list[Actor]:
@@ -268,12 +267,12 @@ class ActorPool:
 
     def notes(self, deed: str, results: str) -> list[str]:
         """Lines for the user: who `painted` the `pictures`, whether these may differ, which actors were lost."""
-        actors, machines = len(self._seen), len({place.machine for place in self._seen})
+        actors, machines = len(self._loaded_models), len({info.machine for info in self._loaded_models})
         who = f"{actors} actor{'s' * (actors > 1)} on {machines} machine{'s' * (machines > 1)}"
-        kinds = {(each.device, each.dtype, each.card) for each in self._seen.values()}
+        kinds = {(each.device, each.dtype, each.card) for each in self._loaded_models.values()}
         named = ", ".join(sorted(" ".join(filter(None, kind)) for kind in kinds))
         unlike = f"the actors run on different hardware ({named}): their {results} may differ in the last digits"
-        return [f"{deed} by {who}: {self.words}", *self.first.notes, *([unlike] * (len(kinds) > 1)), *self.lost]
+        return [f"{deed} by {who}: {self.cluster_name}", *self.first.notes, *([unlike] * (len(kinds) > 1)), *self.lost]
 
     def memory_mb(self) -> float | None:
         """Memory of all cards together."""
@@ -358,7 +357,7 @@ class ActorPool:
     def _wait(self, refs: list[Any], *, timeout_s: float) -> set[Any]:
         """Those of `refs` that are done, after at most `timeout_s`. Also admits actors that become ready."""
         cold = [actor for actor in self.actors if actor.loaded is None]
-        starting = {actor.place_ref if actor.place is None else actor.load_ref: actor for actor in cold}
+        starting = {actor.info_ref if actor.info is None else actor.load_ref: actor for actor in cold}
         waited = [*refs, *starting]
         if not waited:  # no actor runs or is starting
             time.sleep(timeout_s)
@@ -371,50 +370,51 @@ class ActorPool:
         return set(done)
 
     def _start_more(self) -> None:
-        """Start actors where there is room: at first, after one has died, or once a machine has joined. ChildError if
-        none has started for NO_ACTOR_S."""
+        """Start actors on free resources, also of new machines. ChildError if none has started for NO_ACTOR_S."""
         now_s = time.perf_counter()
-        if any(actor.place is not None for actor in self.actors):
+        if any(actor.info is not None for actor in self.actors):
             self._had_actor_s = now_s
         elif now_s - self._had_actor_s > NO_ACTOR_S:
-            idle = f"no actor has started for {NO_ACTOR_S:.0f} s on {self.words}"
+            idle = f"no actor has started for {NO_ACTOR_S:.0f} s on {self.cluster_name}"
             raise ChildError(f"{idle}: nothing is free; see: ray status")
         is_starting = len(self.warm) < len(self.actors)
         if now_s - self._polled_s < POLL_INTERVAL_S or is_starting or self._failed_starts >= MAX_FAILED_STARTS:
             return
         self._polled_s = now_s
         # A dead one is replaced where there is room: its pieces need not wait for a restart.
-        remote = self._ray.remote(PoolActor).options(**self._share.needs, max_restarts=0, scheduling_strategy="SPREAD")
+        remote = self._ray.remote(PoolActor).options(
+            **self._resources.needs, max_restarts=0, scheduling_strategy="SPREAD"
+        )
         for _ in range(self._room() - len(self.actors)):
             handle = remote.remote()
-            place_ref, load_ref = handle.place.remote(), handle.load.remote(self._recipe)
-            self.actors.append(Actor(handle=handle, place_ref=place_ref, load_ref=load_ref))
+            info_ref, load_ref = handle.info.remote(), handle.load.remote(self._recipe)
+            self.actors.append(Actor(handle=handle, info_ref=info_ref, load_ref=load_ref))
 
     def _room(self) -> int:
         """Number of actors that fit on the whole cluster, ignoring other jobs. Ray does not say on which machines the
         model does not fit, so each that was met is counted as one actor."""
-        wanted = self._share.needs.items()
+        needs = self._resources.needs.items()
         machines = self._connection.machines()
-        room = sum(min(int(each.get(RESOURCES[name], 0.0) // count) for name, count in wanted) for each in machines)
+        room = sum(min(int(each.get(RESOURCES[name], 0.0) // count) for name, count in needs) for each in machines)
         room = max(room - self._unusable, 0)
-        return room if self._share.max_actors is None else min(room, self._share.max_actors)
+        return room if self._resources.max_actors is None else min(room, self._resources.max_actors)
 
     def _admit(self, actor: Actor, ref: Any) -> None:
-        """Note the place or the model of a starting actor."""
+        """Record info or model of a starting actor."""
         try:
             answer = self._ray.get(ref)
         except self._ray.exceptions.RayError as error:
             self._lose(actor, error)
             return
-        if actor.place is not None:
-            actor.loaded = self._seen[actor.place] = answer
+        if actor.info is not None:
+            actor.loaded = self._loaded_models[actor.info] = answer
             self._failed_starts = 0
             return
-        actor.place = answer
+        actor.info = answer
         if answer.version != package_version():
             versions = f"multiverse-engine {answer.version}, this machine has {package_version()}"
             differs = ChildError(f"{actor.machine} has {versions}: install the same on all")
-            if not self._seen:
+            if not self._loaded_models:
                 raise differs
             self._lose(actor, differs, is_unusable=True)  # a machine that has joined later
 
@@ -424,14 +424,14 @@ class ActorPool:
         """Remove an actor after this error; its pieces go to others. Raises the error that ends the run. `failed`: the
         piece whose answer this is. `is_unusable`: no other may be started in its place."""
         cause = getattr(error, "cause", None)  # what the actor itself raised; None if it died
-        is_told = isinstance(cause, ActorError)
-        reason = ray_reason(error) if cause is None else str(cause) if is_told else in_one_line(cause)
-        told = ModelError(f"on {actor.machine}: {reason}")
-        is_full, is_first = isinstance(cause, DeviceFullError | MemoryError), not self._seen
+        is_actor_error = isinstance(cause, ActorError)
+        reason = ray_reason(error) if cause is None else str(cause) if is_actor_error else in_one_line(cause)
+        model_error = ModelError(f"on {actor.machine}: {reason}")
+        is_full, is_first = isinstance(cause, DeviceFullError | MemoryError), not self._loaded_models
         # One of our own errors would come on every machine; others may be specific to this one.
         is_ours = isinstance(cause, MultiverseError) and not isinstance(cause, DeviceLostError)
         if cause is not None and not is_full and (is_first if actor.loaded is None else is_ours):
-            raise told from error
+            raise model_error from error
         self._ray.kill(actor.handle)
         self.actors.remove(actor)
         self._polled_s = float("-inf")
@@ -452,12 +452,12 @@ class ActorPool:
         if self.actors or (may_start and (self._room() or not (is_full or is_unusable))):
             return
         if is_full:
-            raise told from error
+            raise model_error from error
         raise ChildError(f"no actor works, and none can be started; the last, on {actor.machine}: {reason}")
 
 
-def gathered(items: Iterator[Item], count: int) -> Iterator[tuple[Item, ...]]:
-    """Groups of `count` items; the last may be shorter."""
+def group_items(items: Iterator[Item], count: int) -> Iterator[tuple[Item, ...]]:
+    """Yield groups of `count` items; the last may be shorter."""
     while group := tuple(itertools.islice(items, count)):
         yield group
 

@@ -1,4 +1,4 @@
-"""The progress and the report of a run, as far as they are common to all jobs."""
+"""Progress and report of a run: the fields that all jobs share."""
 
 from collections.abc import Callable
 from dataclasses import asdict, dataclass
@@ -10,7 +10,7 @@ OnProgress = Callable[[Progress], object]
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class JobProgress:
-    """Reported on the thread that called the job. Each job has its own unit, such as pictures or seconds of sound."""
+    """Progress of a job, in its own unit, such as pictures or seconds of sound; reported on the calling thread."""
 
     done: float
     """Includes work that an earlier, interrupted run finished."""
@@ -45,5 +45,5 @@ class JobReport:
 
 
 def expected_count(whole: int | None, every: int, limit: int | None) -> int | None:
-    """Pictures of a source of `whole`, if every n-th is taken and at most `limit`; None if unknown."""
+    """Number of pictures taken from `whole`: every n-th, at most `limit`; None if unknown."""
     return min((end for end in (whole and -(-whole // every), limit) if end), default=None)

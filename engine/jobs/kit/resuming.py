@@ -1,4 +1,4 @@
-"""The rule for resuming, the same for all jobs: how `--resume` and `--overwrite` treat existing files.
+"""Rules for resuming, the same for all jobs: how `--resume` and `--overwrite` treat existing files.
 
 neither        an existing output or interrupted run is an error, which names the option to give
 --resume       continue the interrupted run if it had the same fingerprint; its unfinished output is replaced
@@ -23,15 +23,15 @@ def check_start(
     is_ours: Callable[[Path], bool],
     may_differ: Iterable[str] = (),
 ) -> str:
-    """UsageError if the existing files may be neither replaced nor resumed. Returns a note if `resume` finds nothing to
-    continue, else "". `existing`: the outputs that exist. `is_ours`: True for one that the interrupted run wrote.
-    `may_differ`: keys of the fingerprint that may change when a run is resumed."""
-    before = work.kept_fingerprint
+    """Raise UsageError if the existing files may be neither replaced nor resumed. Returns a note if `resume` finds
+    nothing to continue, else "". `existing`: the outputs that exist. `is_ours`: True for one that the interrupted run
+    wrote. `may_differ`: keys of the fingerprint that may change when a run is resumed."""
+    before = work.stored_fingerprint
     difference = "" if before is None else differences(before, work.fingerprint, but=may_differ)
     can_resume = before is not None and not difference
     first = existing[0] if existing else str(work.output)
     if resume:
-        if difference and (work.has_kept or existing):
+        if difference and (work.has_entries or existing):
             differs = f"cannot resume, this run differs from the interrupted one: {difference}"
             hint = "give the same options, or --overwrite instead of --resume to start again"
             raise UsageError(f"{work.output}: {differs}; {hint}")
@@ -50,7 +50,7 @@ def check_start(
     resume_hint = ", --resume continues the interrupted run" if can_resume else ""
     if existing:
         raise UsageError(f"{first}: exists already; --overwrite replaces it{resume_hint}")
-    if work.has_kept:
+    if work.has_entries:
         another = f"another job ({difference}); --overwrite discards it"
         of = f"this job; --overwrite starts again{resume_hint}" if can_resume else another
         raise UsageError(f"{work.output}: there is an interrupted run of {of}")

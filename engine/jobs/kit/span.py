@@ -10,7 +10,7 @@ Span = tuple[float, float]
 
 
 def parse_span(text: str) -> Span:
-    """`40..160` -> (40.0, 160.0), `7` -> (7.0, 7.0). UsageError if it is neither, or upside down."""
+    """Parse a range: `40..160` -> (40.0, 160.0), `7` -> (7.0, 7.0). UsageError if it is neither, or reversed."""
     low, separator, high = text.partition("..")
     try:
         span = (float(low), float(high if separator else low))
@@ -29,6 +29,6 @@ def check_span(option: str, span: Span | None, low: float, high: float) -> None:
         check_number(option, end, low, high)
 
 
-def between(span: Span, share: float) -> float:
-    """The value at this share, 0..1, of the range."""
-    return span[0] + (span[1] - span[0]) * share
+def interpolate(span: Span, fraction: float) -> float:
+    """Value at this fraction, 0..1, of the range."""
+    return span[0] + (span[1] - span[0]) * fraction

@@ -2,7 +2,7 @@
 
     job.py          the job and its options, checked before anything is loaded
     run.py          runs a job on three threads (jobs/kit/pipeline.py): `segment_file(job)`, or its three steps
-    stage.py        loads the model and runs it in this process; on_cluster.py: on a Ray cluster
+    backend.py      loads the model and runs it in this process; on_cluster.py: on a Ray cluster
     finished.py     stores results on the disk, for --resume
     writing.py      the writer thread; results.py: one picture, its masks drawn once for all outputs
     outputs.py      output formats; pictures.py: videos, pictures, masks; coco.py

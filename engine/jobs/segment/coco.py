@@ -1,6 +1,6 @@
 """COCO: images, categories and annotations in one JSON file, masks as compressed RLE (cocodataset.org, format-results).
 
-Annotations are written as they come, so that hours of video need memory only for one line per picture. The file
+Annotations are written as they arrive, so that hours of video need memory for one line per picture only. The file
 is ASCII: pycocotools opens it in the machine's own encoding, and a picture's name may not be valid UTF-8.
 """
 
@@ -13,8 +13,8 @@ from typing import Any
 import numpy as np
 
 from engine.jobs.segment.outputs import OnWhole
-from engine.jobs.segment.results import Result
-from engine.sinks.made_with import MadeWith
+from engine.jobs.segment.results import MaskedPicture
+from engine.sinks.generation_info import GenerationInfo
 from engine.sinks.whole_file import WholeFile
 from engine.sources.pictures import Pictures
 from engine.system.work_folder import one_line
@@ -23,24 +23,24 @@ WITHOUT_WORDS = "like the box"  # category for example boxes without a prompt
 
 
 class CocoFile:
-    """Category ids are prompt numbers; `track_id` is written in track mode only."""
+    """Writes a COCO file. Category ids are prompt numbers; `track_id` is written in track mode only."""
 
     def __init__(
-        self, path: Path, pictures: Pictures, prompts: tuple[str, ...], made_with: MadeWith | None, *, is_tracked: bool
+        self, path: Path, pictures: Pictures, prompts: tuple[str, ...], metadata: GenerationInfo | None, has_ids: bool
     ) -> None:
         self.path = path
         self.notes: list[str] = []
         self._whole = WholeFile(path)
         self._is_folder = pictures.kind != "video"
-        self._is_tracked = is_tracked
+        self._has_ids = has_ids
         self._images: list[dict[str, Any]] = []
         self._annotations = 0
         self._file: TextIOWrapper
         named = [(number, text.strip()) for number, text in enumerate(prompts, 1) if text.strip()]
         categories = [{"id": number, "name": text} for number, text in named or [(1, WITHOUT_WORDS)]]
         info = {"description": f"{Path(pictures.path).name}, segmented by multiverse"}
-        if made_with is not None:
-            info["parameters"] = made_with.text
+        if metadata is not None:
+            info["parameters"] = metadata.text
         try:
             with one_line(path):
                 self._file = self._whole.unfinished.open("w", encoding="ascii")
@@ -51,7 +51,7 @@ class CocoFile:
             self._whole.discard()
             raise
 
-    def add(self, result: Result) -> None:
+    def add(self, result: MaskedPicture) -> None:
         height, width = result.picture.pixels.shape[:2]
         number = result.picture.number
         image = {"id": number + 1, "file_name": result.picture.file_name, "width": width, "height": height}
@@ -59,10 +59,10 @@ class CocoFile:
             image |= {"frame": number, "time_s": round(float(result.picture.start_s), 6)}
         self._images.append(image)
         with one_line(self.path):
-            for place in range(len(result.found.objects)):
+            for index in range(len(result.segmentation.objects)):
                 self._annotations += 1
                 separator = ",\n" if self._annotations > 1 else "\n"
-                self._file.write(separator + json.dumps(self._annotation(result, place)))
+                self._file.write(separator + json.dumps(self._annotation(result, index)))
 
     def finish(self, on_whole: OnWhole) -> None:
         with one_line(self.path):
@@ -76,12 +76,12 @@ class CocoFile:
             self._file.close()
         self._whole.discard()
 
-    def _annotation(self, result: Result, place: int) -> dict[str, Any]:
+    def _annotation(self, result: MaskedPicture, index: int) -> dict[str, Any]:
         from pycocotools import mask as rle
 
-        each = result.found.objects[place]
+        each = result.segmentation.objects[index]
         height, width = result.picture.pixels.shape[:2]
-        counts = run_lengths(*result.mask(place), height, width)
+        counts = run_lengths(*result.mask(index), height, width)
         encoded = rle.frPyObjects({"size": [height, width], "counts": counts}, height, width)
         values = {
             "id": self._annotations,
@@ -93,16 +93,16 @@ class CocoFile:
             "iscrowd": 0,
             "score": round(each.score, 5),
         }
-        return values | ({"track_id": each.id} if self._is_tracked else {})
+        return values | ({"track_id": each.id} if self._has_ids else {})
 
 
-def run_lengths(part: np.ndarray, left: int, top: int, height: int, width: int) -> list[int]:
-    """COCO's uncompressed RLE: pixels outside, inside, outside ... down each column and then to the next. `part` (rows,
-    columns) of 0 and 1 is at `left`, `top` in a picture (height, width) that is 0 elsewhere, and only it is scanned."""
+def run_lengths(part: np.ndarray, left_px: int, top_px: int, height: int, width: int) -> list[int]:
+    """Encode COCO's uncompressed RLE: pixels outside, inside, outside ... down each column and then to the next. `part`
+    (rows, columns) of 0 and 1 is at `left_px`, `top_px` in a picture (height, width) that is 0 elsewhere."""
     columns = np.zeros((part.shape[1], part.shape[0] + 2), np.int8)
     columns[:, 1:-1] = part.T
     xs, ys = np.nonzero(np.diff(columns, axis=1))  # alternating: first pixel of a run, first pixel after it
-    edges = (left + xs) * height + top + ys
+    edges = (left_px + xs) * height + top_px + ys
     # runs that continue from the bottom of a column at the top of the next
     goes_on = np.flatnonzero(np.diff(edges) == 0)
     edges = np.delete(edges, np.concatenate((goes_on, goes_on + 1)))

@@ -19,10 +19,10 @@ import numpy as np
 from engine.errors import SourceError
 from engine.jobs.kit.fingerprint import Fingerprint, digest_of_files, fingerprint_of, model_files
 from engine.jobs.kit.job_folder import JobFolder
-from engine.jobs.kit.options import asked_of
+from engine.jobs.kit.options import option_values
 from engine.jobs.kit.resuming import mark_of
 from engine.jobs.segment.job import Mode, SegmentJob
-from engine.jobs.segment.results import FoundBatch, Segmented
+from engine.jobs.segment.results import BatchResult, SegmentedBatch
 from engine.sources.pictures import Batch, Pictures
 from engine.system.atomic_file import remove_file
 from engine.system.package_version import package_version
@@ -35,7 +35,7 @@ QUICK = 1  # zlib level; masks are flat and compress well
 
 
 class FinishedBatches:
-    """Written by one thread. SinkError, in one line that says how to resume, if the disk is full."""
+    """Stored results of a run. One thread. SinkError, in one line that says how to resume, if the disk is full."""
 
     def __init__(self, work: JobFolder, *, is_tracked: bool, is_resumed: bool) -> None:
         """`is_resumed`: True if the results in `work` belong to this job. Only `restored` raises SourceError."""
@@ -52,9 +52,9 @@ class FinishedBatches:
         if is_resumed:
             self._resume(is_tracked=is_tracked)
 
-    def restored(self, batches: Iterator[Batch]) -> Iterator[Segmented]:
-        """The first `count` batches with their stored results, read one at a time."""
-        entries = (entry for entry in self.work.kept() if "pictures" in entry)
+    def restored(self, batches: Iterator[Batch]) -> Iterator[SegmentedBatch]:
+        """Yield the first `count` batches with their stored results, read one at a time."""
+        entries = (entry for entry in self.work.entries() if "pictures" in entry)
         for _ in range(self.count):
             batch = next(batches, None)
             if batch is None:  # the run was stopped
@@ -65,40 +65,41 @@ class FinishedBatches:
                 raise SourceError(f"{changed}; --overwrite instead of --resume starts again")
             content = self._content(entry["masks"])
             assert content is not None  # checked when the run was resumed
-            found = list(_unpacked(entry["found"], zlib.decompress(content)))
-            made = FoundBatch(found=found, not_finite=entry["not_finite"])
-            yield Segmented(batch=batch, made=made, is_restored=True)
+            segmentations = list(_read_segmentations(entry["found"], zlib.decompress(content)))
+            result = BatchResult(segmentations=segmentations, not_finite=entry["not_finite"])
+            yield SegmentedBatch(batch=batch, result=result, is_restored=True)
 
-    def keep(self, segmented: Segmented) -> None:
+    def store(self, batch: SegmentedBatch) -> None:
         """Store a batch that was segmented in this run."""
         self.work.begin()
-        content = zlib.compress(b"".join(np.ascontiguousarray(each.masks).data for each in segmented.made.found), QUICK)
+        masks = (np.ascontiguousarray(each.masks).data for each in batch.result.segmentations)
+        content = zlib.compress(b"".join(masks), QUICK)
         with self.work.one_line():
             with self._masks.open("r+b" if self._masks.exists() else "wb") as file:
                 file.seek(self._end)
                 file.write(content)
-            self.work.keep(
+            self.work.append(
                 {
-                    "pictures": [picture.number for picture in segmented.batch.pictures],
+                    "pictures": [picture.number for picture in batch.batch.pictures],
                     "masks": [self._end, len(content), zlib.crc32(content)],
-                    "not_finite": segmented.made.not_finite,
-                    "found": [_described(each) for each in segmented.made.found],
+                    "not_finite": batch.result.not_finite,
+                    "found": [_entry_of(each) for each in batch.result.segmentations],
                 }
             )
             self._end += len(content)
-            if segmented.tracker is not None:
-                self._keep_tracker(segmented.tracker, segmented.batch.pictures[-1].number)
+            if batch.tracker is not None:
+                self._store_tracker(batch.tracker, batch.batch.pictures[-1].number)
 
-    def keep_published(self, output: Path, unfinished: Path) -> None:
-        """Record an output just before it gets its name, so that a later run recognises it as ours."""
+    def store_published(self, output: Path, unfinished: Path) -> None:
+        """Record an output just before it gets its name, so that a later run recognises it."""
         self._published[str(output)] = mark_of(unfinished)
         with self.work.one_line():
-            self.work.keep({"published": self._published})
+            self.work.append({"published": self._published})
 
-    def _keep_tracker(self, state: bytes, number: int) -> None:
+    def _store_tracker(self, state: bytes, number: int) -> None:
         name = f"tracker_{number:06d}.pt"
         (self.work.path / name).write_bytes(state)
-        self.work.keep({"tracker": [name, len(state), zlib.crc32(state)]})
+        self.work.append({"tracker": [name, len(state), zlib.crc32(state)]})
         if self._checkpoint is not None:
             remove_file(self.work.path / self._checkpoint, missing_ok=True)
         self._checkpoint = name
@@ -108,7 +109,7 @@ class FinishedBatches:
         intact: list[dict[str, Any]] = []
         last = 0  # entries to resume from
         lost = pictures = 0
-        for entry in self.work.kept():
+        for entry in self.work.entries():
             if "published" in entry:
                 self._published = entry["published"]
             elif "tracker" in entry:
@@ -128,13 +129,13 @@ class FinishedBatches:
         batches = [entry for entry in intact[:last] if "pictures" in entry]
         self.count = len(batches)
         self._end = batches[-1]["masks"][0] + batches[-1]["masks"][1] if batches else 0
-        self.work.resume(self._kept(self.count))
+        self.work.resume(self._intact_entries(self.count))
         if not self.count:
             self.tracker = self._checkpoint = None
 
-    def _kept(self, count: int) -> Iterator[dict[str, Any]]:
-        """The first `count` entries of the old journal, read one at a time."""
-        for entry in self.work.kept():
+    def _intact_entries(self, count: int) -> Iterator[dict[str, Any]]:
+        """Yield the first `count` entries of the old journal, read one at a time."""
+        for entry in self.work.entries():
             if "pictures" in entry:
                 if not count:
                     continue
@@ -144,22 +145,22 @@ class FinishedBatches:
         if self._published:
             yield {"published": self._published}
 
-    def _content(self, place: list[int]) -> bytes | None:
-        """Compressed masks; None if their checksum does not match."""
-        first, size, crc = place
+    def _content(self, extent: list[int]) -> bytes | None:
+        """Read compressed masks; None if their checksum does not match."""
+        first, size, crc = extent
         content = _read(self._masks, first, size)
         return content if content and (len(content), zlib.crc32(content)) == (size, crc) else None
 
 
 def segment_fingerprint(job: SegmentJob, pictures: Pictures, mode: Mode) -> Fingerprint:
-    """Everything that affects the outputs."""
+    """Fingerprint of a job: everything that affects the outputs."""
     return fingerprint_of(
         {
             "the source": digest_of_files(sorted(pictures.files)),
             "--no-metadata": not job.metadata or None,
             "--recursive": job.recursive or None,
             "the outputs": job.outputs,
-            **asked_of(job, but=("cluster", "metadata", "recursive", "resume", "overwrite")),
+            **option_values(job, but=("cluster", "metadata", "recursive", "resume", "overwrite")),
             "a file of the model": digest_of_files(model_files(job.model)),
             "--mode": mode,
             "the version of multiverse": package_version(),
@@ -168,13 +169,13 @@ def segment_fingerprint(job: SegmentJob, pictures: Pictures, mode: Mode) -> Fing
     )
 
 
-def _described(found: Segmentation) -> dict[str, Any]:
-    values = {name: getattr(found, name) for name in ("objects", "picture_px", "index", "time_s")}
-    described: dict[str, Any] = msgspec.to_builtins(values | {"masks": found.masks.shape})
+def _entry_of(segmentation: Segmentation) -> dict[str, Any]:
+    values = {name: getattr(segmentation, name) for name in ("objects", "picture_px", "index", "time_s")}
+    described: dict[str, Any] = msgspec.to_builtins(values | {"masks": segmentation.masks.shape})
     return described
 
 
-def _unpacked(described: list[dict[str, Any]], masks: bytes) -> Iterator[Segmentation]:
+def _read_segmentations(described: list[dict[str, Any]], masks: bytes) -> Iterator[Segmentation]:
     first = 0
     for each in described:
         count, height, width = each["masks"]

@@ -13,11 +13,11 @@ from functools import partial
 
 import numpy as np
 
-from engine.jobs.kit.ray_pool import Actor, LoadedModel, PieceWorker, WorkPiece, gathered, open_pool
+from engine.jobs.kit.ray_pool import Actor, LoadedModel, PieceWorker, WorkPiece, group_items, open_pool
+from engine.jobs.segment.backend import LocalSegmentBackend, load_segmenter
 from engine.jobs.segment.finished import CHECKPOINT_S
 from engine.jobs.segment.job import Mode, SegmentJob
-from engine.jobs.segment.results import FoundBatch, Segmented
-from engine.jobs.segment.stage import LocalSegments, load_segmenter
+from engine.jobs.segment.results import BatchResult, SegmentedBatch
 from engine.models.locate import absolute
 from engine.sources.pictures import Batch
 
@@ -36,44 +36,44 @@ class SentPiece:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
-class FoundPiece:
-    batches: tuple[FoundBatch, ...] = ()
+class PieceResult:
+    batches: tuple[BatchResult, ...] = ()
     """Empty if the actor lacks the tracker's state: the piece has to be sent again with it."""
     tracker: bytes | None = None
     """State of the tracker after the piece; None in image mode."""
 
 
 class SegmentWorker:
-    """In each actor: segments pieces with the model of a local run."""
+    """Runs in each actor: segments pieces with the model of a local run."""
 
-    def __init__(self, stage: LocalSegments, *, is_tracked: bool) -> None:
-        self._stage, self._is_tracked, self.memory_mb = stage, is_tracked, stage.memory_mb
-        self.loaded = LoadedModel(device=stage.device, dtype=stage.dtype, notes=tuple(stage.notes))
+    def __init__(self, backend: LocalSegmentBackend, *, is_tracked: bool) -> None:
+        self._backend, self._is_tracked, self.memory_mb = backend, is_tracked, backend.memory_mb
+        self.loaded = LoadedModel(device=backend.device, dtype=backend.dtype, notes=tuple(backend.notes))
         self._next = 0
         """Number of the piece that the tracker is ready for."""
 
-    def process(self, payload: SentPiece) -> FoundPiece:
+    def process(self, payload: SentPiece) -> PieceResult:
         if self._is_tracked and not self._is_ready_for(payload):
-            return FoundPiece()
-        found = tuple(self._stage.launch(*batch)() for batch in payload.batches)
+            return PieceResult()
+        found = tuple(self._backend.launch(*batch)() for batch in payload.batches)
         self._next = payload.number + 1
-        return FoundPiece(batches=found, tracker=self._stage.tracker_state() if self._is_tracked else None)
+        return PieceResult(batches=found, tracker=self._backend.tracker_state() if self._is_tracked else None)
 
     def _is_ready_for(self, piece: SentPiece) -> bool:
         """Restore the tracker's state before the piece; False if this actor does not have it."""
         if piece.tracker is not None:
-            self._stage.restore_tracker(piece.tracker)
+            self._backend.restore_tracker(piece.tracker)
         elif piece.number == 0:
-            self._stage.forget()
+            self._backend.forget()
         return piece.tracker is not None or piece.number in (0, self._next)
 
 
 def open_worker(job: SegmentJob, mode: Mode) -> PieceWorker:
-    return SegmentWorker(LocalSegments(job, load_segmenter(job), mode), is_tracked=mode == "track")
+    return SegmentWorker(LocalSegmentBackend(job, load_segmenter(job), mode), is_tracked=mode == "track")
 
 
-class ClusterSegments:
-    """A SegmentStage; see stage.py."""
+class ClusterSegmentBackend:
+    """Runs the model on a cluster; a SegmentBackend."""
 
     is_local = False
 
@@ -98,8 +98,8 @@ class ClusterSegments:
     def notes(self) -> list[str]:
         return self._pool.notes("segmented", "masks")
 
-    def segment(self, batches: Iterator[Batch], is_stopped: Callable[[], bool]) -> Iterator[Segmented]:
-        pieces = enumerate(gathered(batches, self._piece_batches))
+    def segment(self, batches: Iterator[Batch], is_stopped: Callable[[], bool]) -> Iterator[SegmentedBatch]:
+        pieces = enumerate(group_items(batches, self._piece_batches))
         if self._mode == "track":
             yield from self._follow(pieces, is_stopped)
             return
@@ -113,7 +113,7 @@ class ClusterSegments:
 
     def _follow(
         self, pieces: Iterator[tuple[int, tuple[Batch, ...]]], is_stopped: Callable[[], bool]
-    ) -> Iterator[Segmented]:
+    ) -> Iterator[SegmentedBatch]:
         saved_s = time.monotonic()
         for number, batches in pieces:
             # only the first piece needs the state, that of an interrupted run
@@ -127,25 +127,25 @@ class ClusterSegments:
                 last, saved_s = replace(last, tracker=self._tracker), time.monotonic()
             yield last
 
-    def _answer(self, piece: WorkPiece[tuple[Batch, ...]]) -> FoundPiece:
+    def _answer(self, piece: WorkPiece[tuple[Batch, ...]]) -> PieceResult:
         with closing(self._pool.map(iter([piece]), self._receive)) as found:
             return next(each[1] for each in found if each is not None)
 
     def _receive(
-        self, actor: Actor, piece: WorkPiece[tuple[Batch, ...]], answer: FoundPiece
-    ) -> tuple[tuple[Batch, ...], FoundPiece]:
+        self, actor: Actor, piece: WorkPiece[tuple[Batch, ...]], answer: PieceResult
+    ) -> tuple[tuple[Batch, ...], PieceResult]:
         # copies; see ActorPool.map
         batches = tuple(
-            replace(made, found=[replace(each, masks=np.array(each.masks)) for each in made.found])
-            for made in answer.batches
+            replace(result, segmentations=[replace(each, masks=np.array(each.masks)) for each in result.segmentations])
+            for result in answer.batches
         )
         return piece.item, replace(answer, batches=batches)
 
-    def _segmented(self, batches: tuple[Batch, ...], answer: FoundPiece) -> Iterator[Segmented]:
-        for batch, made in zip(batches, answer.batches, strict=True):
+    def _segmented(self, batches: tuple[Batch, ...], answer: PieceResult) -> Iterator[SegmentedBatch]:
+        for batch, result in zip(batches, answer.batches, strict=True):
             # the actors work in parallel
-            shared_ms = {name: ms / max(self._pool.workers, 1) for name, ms in made.stages_ms.items()}
-            yield Segmented(batch=batch, made=replace(made, stages_ms=shared_ms))
+            shared_ms = {name: ms / max(self._pool.workers, 1) for name, ms in result.stages_ms.items()}
+            yield SegmentedBatch(batch=batch, result=replace(result, stages_ms=shared_ms))
 
 
 def _piece(number: int, batches: tuple[Batch, ...], tracker: bytes | None = None) -> WorkPiece[tuple[Batch, ...]]:

@@ -18,7 +18,7 @@ from typing import Literal, Protocol
 
 from engine.errors import SinkUnavailableError, UsageError
 from engine.jobs.kit.options import check_no_stream
-from engine.jobs.segment.results import Result
+from engine.jobs.segment.results import MaskedPicture
 from engine.sinks.picture_file import PICTURE_FORMATS
 from engine.sinks.picture_video import VIDEO_FORMATS
 from engine.sources.pictures import FolderPictures, Pictures
@@ -40,12 +40,12 @@ OnWhole = Callable[[Path], object]
 
 
 class SegmentOutput(Protocol):
-    """Single-threaded. SinkError, in one line, if it cannot be written."""
+    """Interface of outputs. Single-threaded. SinkError, in one line, if it cannot be written."""
 
     path: Path
     notes: list[str]
 
-    def add(self, result: Result) -> None:
+    def add(self, result: MaskedPicture) -> None:
         """Add the next picture, in order."""
 
     def finish(self, on_whole: OnWhole) -> None:

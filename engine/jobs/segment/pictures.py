@@ -1,8 +1,8 @@
 """Writes the source with coloured masks (a video with its sound, or one picture), a folder of masks whose values are
 ids, or a folder of the pictures.
 
-A film has one size, that of the first picture; others are scaled into it and padded. The other outputs keep the size of
-each picture.
+A video has one size, that of the first picture; others are scaled into it and padded. The other outputs keep the size
+of each picture.
 """
 
 from collections.abc import Callable
@@ -13,12 +13,12 @@ import numpy as np
 from PIL import Image
 
 from engine.jobs.segment.outputs import JOB_WORK, MASK, WORK, OnWhole
-from engine.jobs.segment.results import Result
-from engine.sinks.made_with import MadeWith
+from engine.jobs.segment.results import MaskedPicture
+from engine.sinks.generation_info import GenerationInfo
 from engine.sinks.picture_file import save_picture
 from engine.sinks.picture_video import PictureVideo
 from engine.sinks.whole_file import WholeFile
-from engine.sources.pictures import Pictures, fit, refitted_note
+from engine.sources.pictures import Pictures, fit, resize_note
 from engine.system.atomic_file import MAX_HELD_JOB_S, remove_file, replace_file, sync_file, sync_folder
 from engine.system.work_folder import WorkFolder, one_line
 
@@ -26,15 +26,15 @@ PNG_EFFORT = 1  # PNG compression level; a higher one saves little on flat masks
 
 
 class OverlayPicture:
-    def __init__(self, path: Path, made_with: MadeWith | None) -> None:
+    def __init__(self, path: Path, metadata: GenerationInfo | None) -> None:
         self.path = path
         self.notes: list[str] = []
-        self._made_with = made_with
+        self._metadata = metadata
         self._file = WholeFile(path)
 
-    def add(self, result: Result) -> None:
+    def add(self, result: MaskedPicture) -> None:
         with one_line(self.path):
-            save_picture(self._file.unfinished, result.overlay(), self._made_with)
+            save_picture(self._file.unfinished, result.overlay(), self._metadata)
 
     def finish(self, on_whole: OnWhole) -> None:
         on_whole(self._file.unfinished)
@@ -47,12 +47,14 @@ class OverlayPicture:
 class PngFolder:
     """Writes one PNG per picture, each moved to its name when complete."""
 
-    def __init__(self, path: Path, made_with: MadeWith | None, pixels_of: Callable[[Result], np.ndarray]) -> None:
-        """`pixels_of`: what is written of a picture."""
+    def __init__(
+        self, path: Path, metadata: GenerationInfo | None, draw: Callable[[MaskedPicture], np.ndarray]
+    ) -> None:
+        """`draw`: renders the pixels to write."""
         self.path = path
-        self._pixels_of = pixels_of
+        self._draw = draw
         self.notes: list[str] = []
-        self._text = {} if made_with is None else made_with.options("PNG")
+        self._text = {} if metadata is None else metadata.options("PNG")
         self._folders = {path}
         """The folder, and the subfolders with pictures of this run."""
         self._written: set[str] = set()
@@ -60,17 +62,17 @@ class PngFolder:
         self._new: list[Path] = []
         self._is_new = not path.exists()
         # Inside the folder, not beside it: a rename must stay on one disk, and the folder may be a mount point.
-        self._place = WorkFolder(path, at=path / WORK)
-        self._place.empty()
-        self._unfinished = self._place.path / "picture.png"
+        self._work_folder = WorkFolder(path, at=path / WORK)
+        self._work_folder.empty()
+        self._unfinished = self._work_folder.path / "picture.png"
         self._before = {entry.name for entry in path.iterdir()} - {WORK, JOB_WORK}
 
-    def add(self, result: Result) -> None:
+    def add(self, result: MaskedPicture) -> None:
         path = self.path / f"{result.picture.name}{MASK}"
         with one_line(path):
             path.parent.mkdir(parents=True, exist_ok=True)
             self._folders.update(parent for parent in path.parents if parent.is_relative_to(self.path))
-            image = Image.fromarray(np.ascontiguousarray(self._pixels_of(result)))
+            image = Image.fromarray(np.ascontiguousarray(self._draw(result)))
             image.save(self._unfinished, format="PNG", compress_level=PNG_EFFORT, **self._text)
             sync_file(self._unfinished)
             if not path.exists():
@@ -81,7 +83,7 @@ class PngFolder:
     def finish(self, on_whole: OnWhole) -> None:
         for folder in self._folders:
             sync_folder(folder)
-        self._place.remove()
+        self._work_folder.remove()
         if older := self._before - self._written:
             self.notes.append(f"{self.path}: {len(older)} other files from before are still there")
 
@@ -89,7 +91,7 @@ class PngFolder:
         for path in self._new:
             with suppress(OSError):  # another program has it open; the original error is reported
                 remove_file(path, missing_ok=True)
-        self._place.remove()
+        self._work_folder.remove()
         for folder in sorted(self._folders, reverse=True) if self._is_new else ():
             with suppress(OSError):  # another program has put a file there
                 folder.rmdir()
@@ -97,7 +99,7 @@ class PngFolder:
 
 class OverlayVideo:
     def __init__(
-        self, path: Path, pictures: Pictures, made_with: MadeWith | None, *, every: int, limit: int | None = None
+        self, path: Path, pictures: Pictures, metadata: GenerationInfo | None, *, every: int, limit: int | None = None
     ) -> None:
         height, width = pictures.first.pixels.shape[:2]
         self.path = path
@@ -111,19 +113,19 @@ class OverlayVideo:
                 every=every,
                 tracks_from=Path(pictures.path),
                 end_s=None if limit is None else limit * every / pictures.look.rate,
-                shown_as=path,
-                made_with=made_with,
+                displayed_path=path,
+                metadata=metadata,
             )
         except BaseException:
             self._file.discard()
             raise
         self.notes = self._video.notes
 
-    def add(self, result: Result) -> None:
+    def add(self, result: MaskedPicture) -> None:
         overlay = result.overlay()
         if overlay.shape[1::-1] != self._size_px:
             if not self._counts.refitted:
-                self.notes.append(f"{refitted_note(result.picture, self._size_px)} in the film")
+                self.notes.append(f"{resize_note(result.picture, self._size_px)} in the film")
             self._counts.refitted += 1
             overlay = fit(overlay, self._size_px)
         self._video.add(overlay, result.picture.start_s, result.picture.end_s)

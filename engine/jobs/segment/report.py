@@ -9,7 +9,7 @@ from engine.jobs.segment.job import Mode
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class SegmentProgress(JobProgress):
-    """In pictures, reported after each batch. `rate`: without the first batch, which includes the warm-up."""
+    """Progress in pictures, reported after each batch. `rate`: without the first batch, which includes the warm-up."""
 
     read_ahead: tuple[int, int]
     unwritten: tuple[int, int]
@@ -21,23 +21,23 @@ class SegmentProgress(JobProgress):
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class StageShare:
+class StageTime:
     name: str
     ms: float
     """Average per picture after the first batch."""
-    share: float
+    fraction: float
     """0..1 of the total."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class SegmentReport(JobReport):
-    """read = written + unwritten + passed_over; unreadable pictures are not counted as read."""
+    """Report of a run. read = written + unwritten + passed_over; unreadable pictures are not counted as read."""
 
     source: str
     outputs: tuple[str, ...]
     """Outputs that are complete, or shorter because the run was interrupted."""
     failed: tuple[str, ...]
-    """Those that were given up and why, one line each."""
+    """Outputs that failed and why, one line each."""
     model: str
     mode: Mode
     resolution: int
@@ -67,7 +67,7 @@ class SegmentReport(JobReport):
     """Part of `seconds`: the first batch, in which kernels are selected, compiled and captured."""
     fps: float
     """Without the first batch, unless there is no other."""
-    stages: tuple[StageShare, ...]
+    stages: tuple[StageTime, ...]
     """In processing order; they add up to `ms_a_frame`."""
     ms_a_frame: float
     hidden_ms: dict[str, float]
@@ -77,5 +77,5 @@ class SegmentReport(JobReport):
 
     def as_json(self) -> dict[str, Any]:
         values = JobReport.as_json(self)
-        stages = {each.name: {"ms": round(each.ms, 3), "share": round(each.share, 4)} for each in self.stages}
-        return values | {"stages": stages, "hidden_ms": {name: round(ms, 3) for name, ms in self.hidden_ms.items()}}
+        rows = {each.name: {"ms": round(each.ms, 3), "share": round(each.fraction, 4)} for each in self.stages}
+        return values | {"stages": rows, "hidden_ms": {name: round(ms, 3) for name, ms in self.hidden_ms.items()}}

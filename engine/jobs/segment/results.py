@@ -1,10 +1,10 @@
-"""Results on their way from the model to the outputs; the masks of a picture are drawn once for all outputs."""
+"""Results of the model, passed to the outputs; the masks of a picture are drawn once for all outputs."""
 
 from dataclasses import dataclass, field
 
 import numpy as np
 
-from engine.render.masks import mask_boxes, object_colours, shown_id
+from engine.render.masks import encoded_id, mask_boxes, object_colours
 from engine.sources.pictures import Batch, InputPicture
 from engine.values import Segmentation
 
@@ -12,10 +12,10 @@ Rgb = np.ndarray  # (height, width, 3) uint8
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
-class FoundBatch:
+class BatchResult:
     """The model's result for one batch."""
 
-    found: list[Segmentation]
+    segmentations: list[Segmentation]
     """One per picture of the batch."""
     not_finite: int
     """Pictures that the model answered with NaN."""
@@ -24,11 +24,11 @@ class FoundBatch:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
-class Segmented:
+class SegmentedBatch:
     """One batch with its results, passed from the model to the writer."""
 
     batch: Batch
-    made: FoundBatch
+    result: BatchResult
     tracker: bytes | None = None
     """State of the tracker after this batch; None except at a checkpoint."""
     is_restored: bool = False
@@ -41,13 +41,13 @@ class PaintLook:
     is_hard: bool
 
 
-class Result:
-    """Single-threaded. Everything is drawn on first use."""
+class MaskedPicture:
+    """A picture with its masks, drawn on first use. Single-threaded."""
 
-    def __init__(self, picture: InputPicture, found: Segmentation, look: PaintLook) -> None:
-        self.picture, self.found, self._look = picture, found, look
-        self._boxes = mask_boxes(found.masks)
-        self._masks = np.require(found.masks, requirements=["C", "W"])  # one array layout, so that Numba compiles once
+    def __init__(self, picture: InputPicture, segmentation: Segmentation, look: PaintLook) -> None:
+        self.picture, self.segmentation, self._look = picture, segmentation, look
+        self._boxes = mask_boxes(segmentation.masks)
+        self._masks = np.require(segmentation.masks, requirements=["C", "W"])  # one layout: Numba compiles once
         self._overlay: Rgb | None = None
 
     def overlay(self) -> Rgb:
@@ -56,31 +56,31 @@ class Result:
 
         if self._overlay is None:
             source = self.picture.pixels
-            if not self.found.objects:
+            if not self.segmentation.objects:
                 return source
             self._overlay = np.empty_like(source)
-            colours = object_colours([each.id for each in self.found.objects])
+            colours = object_colours([each.id for each in self.segmentation.objects])
             look = self._look
             paint_masks(self._overlay, source, self._masks, self._boxes, colours, look.opacity, look.is_hard)
         return self._overlay
 
     def ids(self) -> np.ndarray:
-        """(height, width) uint8: the shown id of the object in front, 0 for none."""
-        return self._painted(slice(None), [shown_id(each.id) for each in self.found.objects])
+        """Ids, (height, width) uint8: the displayed id of the object in front, 0 for none."""
+        return self._paint_ids(slice(None), [encoded_id(each.id) for each in self.segmentation.objects])
 
-    def mask(self, place: int) -> tuple[np.ndarray, int, int]:
-        """Full mask of the object at index `place`, with occluded pixels: (height, width) uint8, 1 inside, cropped to
+    def mask(self, index: int) -> tuple[np.ndarray, int, int]:
+        """Full mask of the object at `index`, with occluded pixels: (height, width) uint8, 1 inside, cropped to
         the object's part of the picture; and the left and top of that part."""
         from engine.render.numba_masks import pixels_touching
 
         height, width = self.picture.pixels.shape[:2]
         side = self._masks.shape[1]
-        left, top, right, bottom = self._boxes[place].tolist()
+        left, top, right, bottom = self._boxes[index].tolist()
         left, right = pixels_touching(left, right, width, side)
         top, bottom = pixels_touching(top, bottom, height, side)
-        return self._painted(slice(place, place + 1), [1])[top:bottom, left:right], left, top
+        return self._paint_ids(slice(index, index + 1), [1])[top:bottom, left:right], left, top
 
-    def _painted(self, places: slice, reds: list[int]) -> np.ndarray:
+    def _paint_ids(self, indices: slice, reds: list[int]) -> np.ndarray:
         from engine.render.numba_masks import paint_ids
 
         height, width = self.picture.pixels.shape[:2]
@@ -89,5 +89,5 @@ class Result:
         out = np.empty((height, width, 3), np.uint8)
         levels = np.zeros((len(reds), 2), np.uint8)
         levels[:, 0] = reds
-        paint_ids(out, self._masks[places], self._boxes[places], levels)
+        paint_ids(out, self._masks[indices], self._boxes[indices], levels)
         return out[..., 0]

@@ -20,16 +20,16 @@ from engine.jobs.kit.pipeline import Pipeline
 from engine.jobs.kit.ray_cluster import require_ray
 from engine.jobs.kit.report import expected_count
 from engine.jobs.kit.resuming import check_start, mark_of
+from engine.jobs.segment.backend import LocalSegmentBackend, SegmentBackend, load_segmenter, spec_of
 from engine.jobs.segment.finished import FinishedBatches, segment_fingerprint
 from engine.jobs.segment.job import Mode, SegmentJob
-from engine.jobs.segment.on_cluster import ClusterSegments
+from engine.jobs.segment.on_cluster import ClusterSegmentBackend
 from engine.jobs.segment.outputs import check_forms, check_outputs, forms_of, job_folder_of
 from engine.jobs.segment.report import SegmentProgress, SegmentReport
-from engine.jobs.segment.results import FoundBatch, Segmented
-from engine.jobs.segment.stage import LocalSegments, SegmentStage, load_segmenter, spec_of
-from engine.jobs.segment.times import RunTimes, coarser_look
+from engine.jobs.segment.results import BatchResult, SegmentedBatch
+from engine.jobs.segment.times import RunTimes, advise_resolution
 from engine.jobs.segment.writing import Writer
-from engine.sources.pictures import Batch, Pictures, batches, batches_waiting, fitted, open_pictures
+from engine.sources.pictures import Batch, Pictures, batches, batches_waiting, fit_all, open_pictures
 from engine.system.process_memory import peak_process_mb
 
 if TYPE_CHECKING:
@@ -91,7 +91,7 @@ def open_job(job: SegmentJob) -> OpenedSource:
 
         def is_ours(path: Path) -> bool:
             """True if the interrupted run wrote this output; a folder counts as its own while the journal exists."""
-            marks = [entry["published"].get(str(path)) for entry in work.kept() if "published" in entry]
+            marks = [entry["published"].get(str(path)) for entry in work.entries() if "published" in entry]
             return path.is_dir() or mark_of(path) in marks
 
         note = check_start(work, resume=job.resume, overwrite=job.overwrite, existing=existing, is_ours=is_ours)
@@ -103,36 +103,36 @@ def open_job(job: SegmentJob) -> OpenedSource:
     return OpenedSource(pictures=pictures, mode=mode, finished=finished, notes=notes)
 
 
-def load_model(job: SegmentJob, opened: OpenedSource) -> "Segmenter | ClusterSegments":
+def load_model(job: SegmentJob, opened: OpenedSource) -> "Segmenter | ClusterSegmentBackend":
     """Load the model on its device, or on the machines of a cluster. `run_job` disconnects from a cluster."""
     if job.cluster is None:
         return load_segmenter(job)
     expected = expected_count(opened.pictures.expected, job.every, job.limit)
-    return ClusterSegments(job, opened.mode, picture_bytes=opened.pictures.first.pixels.nbytes, expected=expected)
+    return ClusterSegmentBackend(job, opened.mode, picture_bytes=opened.pictures.first.pixels.nbytes, expected=expected)
 
 
 def run_job(
     job: SegmentJob,
     opened: OpenedSource,
-    model: "Segmenter | ClusterSegments",
+    model: "Segmenter | ClusterSegmentBackend",
     *,
     on_progress: OnProgress = lambda progress: None,
     stop: threading.Event | None = None,
 ) -> SegmentReport:
-    """Segment one source with a model that may have served others, on the thread that loaded it; see `segment_file`.
-    Disconnects from a cluster."""
+    """Segment a source with a model, which may be shared, on the thread that loaded it; see `segment_file`. Closes a
+    cluster."""
     work = opened.finished.work
     try:
-        if isinstance(model, ClusterSegments):
-            stage: SegmentStage = model
+        if isinstance(model, ClusterSegmentBackend):
+            backend: SegmentBackend = model
             mode = opened.mode
         else:
             mode = mode_for(job, opened.pictures, can_follow=model.model.video is not None)
-            stage = LocalSegments(job, model, mode)
-        with closing(stage):
-            report = SegmentRun(job, opened, stage, mode, on_progress, stop or threading.Event()).run()
+            backend = LocalSegmentBackend(job, model, mode)
+        with closing(backend):
+            report = SegmentRun(job, opened, backend, mode, on_progress, stop or threading.Event()).run()
     except BaseException as error:
-        if work.has_kept and "--resume" not in str(error):
+        if work.has_entries and "--resume" not in str(error):
             error.add_note(f"{work.output}: {RESUME_HINT}")
         work.close()
         raise
@@ -150,15 +150,15 @@ class SegmentRun:
         self,
         job: SegmentJob,
         opened: OpenedSource,
-        stage: SegmentStage,
+        backend: SegmentBackend,
         mode: Mode,
         on_progress: OnProgress,
         stop: threading.Event,
     ) -> None:
         self._job, self._opened, self._pictures, self._finished = job, opened, opened.pictures, opened.finished
-        self._stage, self._mode, self._on_progress, self._stop = stage, mode, on_progress, stop
+        self._backend, self._mode, self._on_progress, self._stop = backend, mode, on_progress, stop
         waiting = batches_waiting(opened.pictures.first, job.batch)
-        self._pipeline: Pipeline[Batch, Segmented] = Pipeline(
+        self._pipeline: Pipeline[Batch, SegmentedBatch] = Pipeline(
             "segment", ahead=waiting, unwritten=waiting, is_stopped=stop.is_set
         )
         self._writer = Writer(job, opened.pictures, mode, opened.finished)
@@ -182,20 +182,20 @@ class SegmentRun:
         read = pictures.read(job.every, job.limit)
         if pictures.kind == "video":
             height, width = pictures.first.pixels.shape[:2]
-            read = fitted(read, (width, height), pictures.counts)
+            read = fit_all(read, (width, height), pictures.counts)
         return batches(read, job.batch)
 
-    def _segment(self, batches: Iterator[Batch]) -> Iterator[Segmented]:
+    def _segment(self, batches: Iterator[Batch]) -> Iterator[SegmentedBatch]:
         yield from self._finished.restored(batches)
         if self._finished.tracker is not None:
-            self._stage.restore_tracker(self._finished.tracker)
-        yield from self._stage.segment(batches, self._stop.is_set)
+            self._backend.restore_tracker(self._finished.tracker)
+        yield from self._backend.segment(batches, self._stop.is_set)
 
-    def _count(self, segmented: Segmented) -> None:
+    def _count(self, segmented: SegmentedBatch) -> None:
         """Count a batch that was queued for the writer."""
-        found = segmented.made.found
+        found = segmented.result.segmentations
         self._frames += len(found)
-        self._not_finite += segmented.made.not_finite
+        self._not_finite += segmented.result.not_finite
         for each in found:
             self._objects += len(each.objects)
             self._most_objects = max(self._most_objects, len(each.objects))
@@ -203,7 +203,7 @@ class SegmentRun:
         if segmented.is_restored:
             self._resumed += len(found)
         else:
-            self._time(segmented.made)
+            self._time(segmented.result)
         pieces, results = self._pipeline.pieces, self._pipeline.results
         self._on_progress(
             SegmentProgress(
@@ -217,14 +217,14 @@ class SegmentRun:
             )
         )
 
-    def _time(self, made: FoundBatch) -> None:
-        self._times.end_batch(len(made.found), made.stages_ms)
+    def _time(self, result: BatchResult) -> None:
+        self._times.end_batch(len(result.segmentations), result.stages_ms)
         self._batches += 1
         # the first batch includes minutes of compilation
-        if self._stage.is_local and self._batches == (2 if self._job.is_compiled else 1):
-            picture_s = sum(made.stages_ms.values()) / 1000 / len(made.found)
-            self._advice = coarser_look(self._job.resolution, self._stage.device.partition(":")[0], picture_s)
-        self._device_mb = max(self._device_mb, self._stage.memory_mb() or 0.0)
+        if self._backend.is_local and self._batches == (2 if self._job.is_compiled else 1):
+            picture_s = sum(result.stages_ms.values()) / 1000 / len(result.segmentations)
+            self._advice = advise_resolution(self._job.resolution, self._backend.device.partition(":")[0], picture_s)
+        self._device_mb = max(self._device_mb, self._backend.memory_mb() or 0.0)
 
     def _report(self) -> SegmentReport:
         job, counts, writer = self._job, self._pictures.counts, self._writer
@@ -242,7 +242,7 @@ class SegmentRun:
             is_interrupted=self._pipeline.is_interrupted,
             mode=self._mode,
             **{name: getattr(job, name) for name in ("model", "resolution", "batch")},
-            **{name: getattr(self._stage, name) for name in ("device", "dtype")},
+            **{name: getattr(self._backend, name) for name in ("device", "dtype")},
             width=width,
             height=height,
             read=counts.decoded,
@@ -265,14 +265,14 @@ class SegmentRun:
             read_waits=times.read_waits,
             peak_memory_mb=self._device_mb or peak_process_mb(),
             memory_of="device" if self._device_mb else "process",
-            notes=(*self._opened.notes, *self._stage.notes, *counts.notes, *own_notes),
+            notes=(*self._opened.notes, *self._backend.notes, *counts.notes, *own_notes),
         )
 
 
 def mode_for(job: SegmentJob, pictures: Pictures, *, can_follow: bool) -> Mode:
     """The requested mode; else track for a video, unless boxes or batches are given, which need image mode."""
-    is_film = pictures.kind == "video" and can_follow and job.batch == 1 and not job.boxes
-    return job.mode or ("track" if is_film else "image")
+    can_track = pictures.kind == "video" and can_follow and job.batch == 1 and not job.boxes
+    return job.mode or ("track" if can_track else "image")
 
 
 def _can_follow(job: SegmentJob) -> bool:

@@ -1,20 +1,20 @@
-"""Times of the calling thread, in the model's stages and waiting for the other two threads; advice on a slow run."""
+"""Measures the calling thread: time in the model's stages and waiting for other threads; advice on a slow run."""
 
 import time
 from typing import Any
 
-from engine.jobs.segment.report import StageShare
+from engine.jobs.segment.report import StageTime
 from engine.system.bounded_queue import BoundedQueue
 
 READ, WRITE, OTHER = "read (wait)", "write (wait)", "other"
 COARSEST_PX = 336
 SLOW_S = 2.0  # per picture; a minute of video then takes an hour
 # at COARSEST_PX; computed with models/sam3/shapes.py
-SHARE_OF_WORK = {1008: "a tenth", 840: "a seventh", 672: "a quarter", 504: "a third"}
+WORK_FRACTIONS = {1008: "a tenth", 840: "a seventh", 672: "a quarter", 504: "a third"}
 
 
 class RunTimes:
-    """Averages without the first batch, in which kernels are selected and captured, unless it is the only one."""
+    """Average times without the first batch, in which kernels are selected and captured, unless it is the only one."""
 
     def __init__(self, read: BoundedQueue[Any], results: BoundedQueue[Any]) -> None:
         """Start the clock. `read`: the model's input queue; `results`: its output queue."""
@@ -59,17 +59,17 @@ class RunTimes:
         """How often the model had to wait for a batch."""
         return self._read.empty_takes - self._counted.empty_takes
 
-    def table(self) -> tuple[StageShare, ...]:
+    def table(self) -> tuple[StageTime, ...]:
         """One row per stage, in processing order; they add up to `ms_a_frame`."""
         span, total_ms = self._counted, (self._now_s() - self._counted.began_s) * 1000
         read_ms = (self._read.take_wait_s - span.take_wait_s) * 1000
         write_ms = (self._results.put_wait_s - span.put_wait_s + self._last_wait_s) * 1000
         spare_ms = max(total_ms - sum(span.stages_ms.values()), 0.0)
-        shown = min(1.0, spare_ms / max(read_ms + write_ms, 1e-9))  # the rest passed while the device worked
-        rest_ms = spare_ms - shown * (read_ms + write_ms)
-        rows = {READ: shown * read_ms, **span.stages_ms, OTHER: rest_ms, WRITE: shown * write_ms}
+        wait_fraction = min(1.0, spare_ms / max(read_ms + write_ms, 1e-9))  # the rest passed while the device worked
+        rest_ms = spare_ms - wait_fraction * (read_ms + write_ms)
+        rows = {READ: wait_fraction * read_ms, **span.stages_ms, OTHER: rest_ms, WRITE: wait_fraction * write_ms}
         return tuple(
-            StageShare(name=name, ms=ms / max(span.frames, 1), share=ms / max(total_ms, 1e-9))
+            StageTime(name=name, ms=ms / max(span.frames, 1), fraction=ms / max(total_ms, 1e-9))
             for name, ms in rows.items()
         )
 
@@ -96,10 +96,10 @@ class _Span:
             self.stages_ms[name] = self.stages_ms.get(name, 0.0) + ms
 
 
-def coarser_look(resolution: int, device_kind: str, picture_s: float) -> str | None:
+def advise_resolution(resolution: int, device_kind: str, picture_s: float) -> str | None:
     """One line of advice for a slow CPU, or None. `picture_s`: seconds per picture."""
-    share = SHARE_OF_WORK.get(resolution)
-    if device_kind != "cpu" or share is None or picture_s <= SLOW_S:
+    work_fraction = WORK_FRACTIONS.get(resolution)
+    if device_kind != "cpu" or work_fraction is None or picture_s <= SLOW_S:
         return None
     slow = f"{resolution} px take {picture_s:.1f} s a picture on this CPU"
-    return f"{slow}; --resolution {COARSEST_PX} is {share} of the work"
+    return f"{slow}; --resolution {COARSEST_PX} is {work_fraction} of the work"

@@ -12,16 +12,16 @@ from engine.jobs.segment.finished import FinishedBatches
 from engine.jobs.segment.job import Mode, SegmentJob
 from engine.jobs.segment.outputs import Form, SegmentOutput, forms_of
 from engine.jobs.segment.pictures import OverlayPicture, OverlayVideo, PngFolder
-from engine.jobs.segment.results import PaintLook, Result, Segmented
+from engine.jobs.segment.results import MaskedPicture, PaintLook, SegmentedBatch
 from engine.models.locate import public_name
-from engine.sinks.made_with import MadeWith, made_with
+from engine.sinks.generation_info import GenerationInfo, generation_info
 from engine.sources.pictures import Pictures
 from engine.system.package_version import package_version
 
 
 class Writer:
-    """Stores results, then feeds all outputs; leaves no incomplete output behind. One that cannot be written is given
-    up and reported in `failed`, and the others continue. SinkError if none is left."""
+    """Stores results, then feeds all outputs; leaves no incomplete output behind. One that cannot be written is
+    discarded and reported in `failed`, and the others continue. SinkError if none is left."""
 
     def __init__(self, job: SegmentJob, pictures: Pictures, mode: Mode, finished: FinishedBatches) -> None:
         self.written = 0
@@ -35,10 +35,10 @@ class Writer:
         """Outputs still being written."""
         self._forms = forms_of(job.outputs, job.frames)
         self._job, self._pictures, self._mode, self._finished = job, pictures, mode, finished
-        self._made_with = _made_with(job, mode) if job.metadata else None
+        self._metadata = _metadata_of(job, mode) if job.metadata else None
         self._look = PaintLook(opacity=job.opacity, is_hard=job.edge == "hard")
 
-    def run(self, results: Iterator[Segmented]) -> None:
+    def run(self, results: Iterator[SegmentedBatch]) -> None:
         """Run on the writer thread."""
         try:
             for name, form in self._forms:
@@ -47,9 +47,9 @@ class Writer:
             for segmented in results:
                 began_s = time.perf_counter()
                 if not segmented.is_restored:
-                    self._finished.keep(segmented)
-                for picture, found in zip(segmented.batch.pictures, segmented.made.found, strict=True):
-                    result = Result(picture, found, self._look)
+                    self._finished.store(segmented)
+                for picture, found in zip(segmented.batch.pictures, segmented.result.segmentations, strict=True):
+                    result = MaskedPicture(picture, found, self._look)
                     for output in list(self._open):
                         with self._or_fail(output):
                             output.add(result)
@@ -65,7 +65,7 @@ class Writer:
 
     def _finish(self, output: SegmentOutput) -> None:
         with self._or_fail(output):
-            output.finish(partial(self._finished.keep_published, output.path))
+            output.finish(partial(self._finished.store_published, output.path))
             self._open.remove(output)
             self.outputs.append(output)
 
@@ -86,19 +86,19 @@ class Writer:
 
     def _opened(self, path: Path, form: Form) -> SegmentOutput:
         if form == "video":
-            return OverlayVideo(path, self._pictures, self._made_with, every=self._job.every, limit=self._job.limit)
+            return OverlayVideo(path, self._pictures, self._metadata, every=self._job.every, limit=self._job.limit)
         if form == "picture":
-            return OverlayPicture(path, self._made_with)
+            return OverlayPicture(path, self._metadata)
         if form == "coco":
-            is_tracked = self._mode == "track"
-            return CocoFile(path, self._pictures, self._job.prompts, self._made_with, is_tracked=is_tracked)
+            has_ids = self._mode == "track"
+            return CocoFile(path, self._pictures, self._job.prompts, self._metadata, has_ids=has_ids)
         if form == "frames":  # as they were segmented, under their names in the COCO file
             return PngFolder(path, None, lambda result: result.picture.pixels)
         # 8-bit grey, which every program reads unchanged; OpenCV would turn a palette into colours and lose the ids.
-        return PngFolder(path, self._made_with, Result.ids)
+        return PngFolder(path, self._metadata, MaskedPicture.ids)
 
 
-def _made_with(job: SegmentJob, mode: Mode) -> MadeWith:
+def _metadata_of(job: SegmentJob, mode: Mode) -> GenerationInfo:
     values = {
         "Model": public_name(job.model),
         "Mode": mode,
@@ -106,4 +106,4 @@ def _made_with(job: SegmentJob, mode: Mode) -> MadeWith:
         "Resolution": job.resolution,
         "Box": " ".join(",".join(f"{number:g}" for number in box) for box in job.boxes) or None,
     }
-    return made_with(package_version(), ", ".join(filter(None, map(str.strip, job.prompts))), values)
+    return generation_info(package_version(), ", ".join(filter(None, map(str.strip, job.prompts))), values)

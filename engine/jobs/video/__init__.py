@@ -3,8 +3,8 @@
     job.py         the job and its options, checked before anything is loaded
     run.py         runs a job on three threads (jobs/kit/pipeline.py): `paint_video(job)`, or its three steps
     inputs.py      sources; batches.py: pictures at the painted size, in batches of equal length
-    stages.py      the interface of the stages that paint: fused.py (this process), on_cluster.py (other machines)
-    writing/       outputs: a video in segments that are joined at the end, or a folder of frames
+    backend.py     the interface of the stages that paint: fused.py (this process), on_cluster.py (other machines)
+    writing/       outputs: a video in segments that are merged at the end, or a folder of frames
     report.py      progress and report
     live/          the same in a browser: `multiverse video --web`
 

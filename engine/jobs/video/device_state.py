@@ -1,4 +1,4 @@
-"""State of a job's graphics card from NVML: memory, load, temperature, and reasons for throttling.
+"""Reads the state of a job's graphics card from NVML: memory, load, temperature, and reasons for throttling.
 
 NVML numbers cards differently from CUDA, so a card is identified by its UUID, which CUDA tells the process that uses
 it. Untested on a device.
@@ -11,7 +11,7 @@ from typing import Any
 from engine.jobs.video.report import DeviceState
 from engine.system.installing import install_line
 
-THROTTLE_WORDS = {
+THROTTLE_REASONS = {
     0x002: "clocks set by the user",
     0x004: "power limit",
     0x008: "slowed by the hardware",
@@ -22,18 +22,18 @@ THROTTLE_WORDS = {
     0x100: "display clocks",
 }
 """nvmlClocksEventReason...: NVML's bits."""
-IDLE = 0x001  # no work is no throttling
+IDLE = 0x001  # idle is not throttled
 
 
-def throttle_words(bits: int) -> str:
+def describe_throttling(bits: int) -> str:
     """Reasons why a card is throttled, or ""."""
-    known = [words for bit, words in THROTTLE_WORDS.items() if bits & bit]
-    others = bits & ~(IDLE | sum(THROTTLE_WORDS))
+    known = [reason for bit, reason in THROTTLE_REASONS.items() if bits & bit]
+    others = bits & ~(IDLE | sum(THROTTLE_REASONS))
     return ", ".join([*known, f"reason {others:#x}"] if others else known)
 
 
 class DeviceWatch:
-    """Not thread-safe. Without a card `state()` is None and `reason` says why."""
+    """Reads a card's state. Not thread-safe. Without a card `state()` is None and `reason` says why."""
 
     def __init__(self, device: str) -> None:
         """`device`: torch's name of it."""
@@ -54,7 +54,7 @@ class DeviceWatch:
             self.reason = f"NVML: {error}"
             return
         try:
-            self._card = self._found(device)
+            self._card = self._find_card(device)
             self._name = pynvml.nvmlDeviceGetName(self._card)
         except (pynvml.NVMLError, LookupError) as error:
             self._end(f"NVML: {error.args[0] if isinstance(error, LookupError) else error}")
@@ -73,7 +73,7 @@ class DeviceWatch:
             memory_mb=None if used_bytes is None else used_bytes / 2**20,
             load=None if percent is None else percent / 100,
             temperature_c=temperature_c,
-            throttle=None if bits is None else throttle_words(bits),
+            throttle=None if bits is None else describe_throttling(bits),
         )
 
     def close(self) -> None:
@@ -83,15 +83,15 @@ class DeviceWatch:
 
     def _end(self, reason: str) -> None:
         self._card, self.reason = None, reason
-        self._value_or_none(self._nvml.nvmlShutdown)  # the driver may be gone
+        self._value_or_none(self._nvml.nvmlShutdown)  # the driver may have ended
 
     def _value_or_none(self, ask: Callable[[], Any]) -> Any:
         with suppress(self._nvml.NVMLError):
             return ask()
         return None
 
-    def _found(self, device: str) -> Any:
-        """The card; LookupError if this process does not use it."""
+    def _find_card(self, device: str) -> Any:
+        """Find the card; LookupError if this process does not use it."""
         from engine.models.card_memory import card_uuid
 
         if uuid := card_uuid(device):

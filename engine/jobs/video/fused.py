@@ -1,4 +1,4 @@
-"""All stages in this process: on overlapping CUDA streams, or sequentially on other devices."""
+"""Paints in this process: stages on overlapping CUDA streams, or sequentially on other devices."""
 
 import time
 from collections import deque
@@ -8,25 +8,25 @@ from contextlib import contextmanager
 import numpy as np
 
 from engine.errors import DeviceLostError, ModelError, MultiverseError, in_one_line
+from engine.jobs.video.backend import STAGE_NAMES, PaintedBatch, StageFigures, VideoBatch
 from engine.jobs.video.job import VideoJob
-from engine.jobs.video.stages import STAGES, PaintedBatch, StageFigures, VideoBatch
 from engine.models.sd.spec import ModelSpec
 
 
-class FusedStages:
-    """PaintStages in this process; see stages.py."""
+class FusedPaintBackend:
+    """A PaintBackend in this process; see backend.py."""
 
     name = "fused"
 
     def __init__(self, job: VideoJob, size: tuple[int, int]) -> None:
         """Loads the model and warms it up: seconds. ModelError in one line."""
         began_s = time.perf_counter()  # with the import of torch
-        from engine.models.device_work import chosen_place
+        from engine.models.device_work import device_and_dtype
         from engine.models.sd.batch_painter import BatchPainter, load_painter
         from engine.sources.still import read_still
         from engine.system.process_memory import keep_freed_memory
 
-        self.device, self.dtype = chosen_place(job.device, job.dtype, job.threads)
+        self.device, self.dtype = device_and_dtype(job.device, job.dtype, job.threads)
         if self.device == "cpu":
             keep_freed_memory()
         self._model = job.painting.spec.model
@@ -63,7 +63,7 @@ class FusedStages:
                 return
             batch = sent.popleft()
             self._frames += len(batch.pictures)
-            yield PaintedBatch(batch=batch, pixels=result[0], fates=result[1])
+            yield PaintedBatch(batch=batch, pixels=result[0], outcomes=result[1])
 
     def times(self) -> tuple[StageFigures, ...]:
         painter = self._painter
@@ -72,7 +72,8 @@ class FusedStages:
         seconds = painter.stage_s
         turns = "" if self.device.startswith("cuda") else "paint"  # on CUDA each stage has its own stream
         return tuple(
-            StageFigures(name=name, frames=self._frames, seconds=seconds.get(name, 0.0), turns=turns) for name in STAGES
+            StageFigures(name=name, frames=self._frames, seconds=seconds.get(name, 0.0), turns=turns)
+            for name in STAGE_NAMES
         )
 
     def memory_mb(self) -> float | None:

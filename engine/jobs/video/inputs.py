@@ -6,7 +6,7 @@ from functools import partial
 from pathlib import Path
 
 from engine.errors import SourceError, UsageError
-from engine.sources.camera import shown_address
+from engine.sources.camera import redact_url
 from engine.sources.opening import ADDRESS, camera_of
 from engine.sources.pictures import Kind, Pictures, VideoPictures, check_options, open_pictures
 from engine.values import Deinterlace
@@ -30,8 +30,8 @@ def open_input(
         camera = None
     if not is_address and camera is None:
         return open_pictures(Path(source), is_recursive=is_recursive, but=but, fps=fps, deinterlace=deinterlace)
-    kind: Kind = "video" if camera is None else "live"  # an address may be a film
-    label = shown_address(source) if camera is None else source
+    kind: Kind = "video" if camera is None else "live"  # an address may be a video file
+    label = redact_url(source) if camera is None else source
     check_options(label, kind, is_recursive=is_recursive, fps=fps, deinterlace=deinterlace)
     return _open_address(source, deinterlace) if camera is None else _open_camera(camera)
 
@@ -47,11 +47,11 @@ def _open_address(url: str, deinterlace: Deinterlace | None) -> Pictures:
     if is_playlist(container):
         container.close()
         playlist = "a playlist (HLS) of a live stream; give the address of the stream itself"
-        raise SourceError(f"{shown_address(url)}: {playlist}")
+        raise SourceError(f"{redact_url(url)}: {playlist}")
     if deinterlace is not None:
         container.close()
-        raise UsageError(f"--deinterlace: {shown_address(url)} is not a film")
-    return LivePictures(shown_address(url), partial(open_address, url), opened=container)
+        raise UsageError(f"--deinterlace: {redact_url(url)} is not a film")
+    return LivePictures(redact_url(url), partial(open_address, url), opened=container)
 
 
 def _open_camera(camera: int | str) -> Pictures:

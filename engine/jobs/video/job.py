@@ -32,7 +32,7 @@ class VideoJob:
     fps: float | None = option(None, options.FPS, metavar="RATE", parse=parse_rate)
     deinterlace: Deinterlace | None = option(None, options.DEINTERLACE, metavar="field|frame")
     skip: int = option(0, "Leave out N pictures after each one.", metavar="N")
-    """A picture is kept if its number % (skip + 1) == 0."""
+    """A picture is painted if its number % (skip + 1) == 0."""
     limit: int | None = option(None, "Paint at most N pictures.", metavar="N")
     cluster: str | None = option(None, options.CLUSTER, metavar=options.CLUSTERS)
     device: str = option("auto", options.DEVICE, metavar=options.DEVICES, is_configured=True)
@@ -67,8 +67,8 @@ class VideoJob:
         """Notes about options with an unexpected effect on pictures of this size."""
         if min(width, height) * self.scale >= MIN_SIDE_PX - SIDE_STEP_PX / 2:
             return []
-        shown = "{}x{}".format(*self.size_for(width, height))
-        return [f"painted at {shown}: sides are at least {MIN_SIDE_PX} px, so the proportions have changed"]
+        size = "{}x{}".format(*self.size_for(width, height))
+        return [f"painted at {size}: sides are at least {MIN_SIDE_PX} px, so the proportions have changed"]
 
 
 def painted_size(width: float, height: float) -> tuple[int, int]:

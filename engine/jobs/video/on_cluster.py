@@ -1,4 +1,4 @@
-"""Stages on the machines of a Ray cluster: the clip is sent in segments, actors paint them, results come in order.
+"""Paints on the machines of a Ray cluster: the clip is sent in segments, actors paint them, results come in order.
 
 Reading and writing are the same code as in a local run. A segment is a whole number of batches, so each picture is
 painted in the same batch, with the same result. The driver keeps a segment's pictures until it is painted.
@@ -13,12 +13,12 @@ from typing import Any
 
 import numpy as np
 
-from engine.jobs.kit.ray_pool import Actor, LoadedModel, PieceWorker, WorkPiece, gathered, open_pool
-from engine.jobs.video.fused import FusedStages, check_model
+from engine.jobs.kit.ray_pool import Actor, LoadedModel, PieceWorker, WorkPiece, group_items, open_pool
+from engine.jobs.video.backend import STAGE_NAMES, PaintBackend, PaintedBatch, StageFigures, VideoBatch
+from engine.jobs.video.fused import FusedPaintBackend, check_model
 from engine.jobs.video.job import VideoJob
-from engine.jobs.video.stages import STAGES, PaintedBatch, PaintStages, StageFigures, VideoBatch
 from engine.models.locate import absolute
-from engine.models.sd.spec import VAE_WORDS
+from engine.models.sd.spec import VAE_OPTIONS
 
 SEGMENT_PICTURES, SEGMENT_BATCHES = 16, 8  # at least; on a card batches overlap within a segment only
 SEGMENT_BYTES = 64 * 2**20
@@ -30,39 +30,39 @@ Segment = tuple[VideoBatch, ...]
 class PaintedSegment:
     pixels: tuple[np.ndarray, ...]
     """One per batch, (batch, height, width, 3) uint8 RGB."""
-    fates: tuple[np.ndarray, ...]
+    outcomes: tuple[np.ndarray, ...]
     """One per batch, (batch,) uint8."""
     times: tuple[StageFigures, ...]
     """Totals of this actor so far."""
 
 
 class PaintWorker:
-    """In each actor: paints segments, given as the pixels of each batch, with the stages of a local run."""
+    """Runs in each actor: paints segments, given as the pixels of each batch, with the stages of a local run."""
 
-    def __init__(self, stages: PaintStages) -> None:
-        self._stages, self.memory_mb = stages, stages.memory_mb
+    def __init__(self, backend: PaintBackend) -> None:
+        self._backend, self.memory_mb = backend, backend.memory_mb
         self.loaded = LoadedModel(
-            device=stages.device, dtype=stages.dtype, notes=tuple(stages.notes), facts=stages.real_steps
+            device=backend.device, dtype=backend.dtype, notes=tuple(backend.notes), facts=backend.real_steps
         )
 
     def process(self, payload: list[np.ndarray]) -> PaintedSegment:
         # Copies: arrays in the object store are read-only, and occupy it while they are referenced.
         sent = (VideoBatch(number=number, pictures=(), pixels=np.array(each)) for number, each in enumerate(payload))
-        painted = list(self._stages.paint(sent))
+        painted = list(self._backend.paint(sent))
         return PaintedSegment(
             pixels=tuple(each.pixels for each in painted),
-            fates=tuple(each.fates for each in painted),
-            times=self._stages.times(),
+            outcomes=tuple(each.outcomes for each in painted),
+            times=self._backend.times(),
         )
 
 
 def open_worker(job: VideoJob, size: tuple[int, int]) -> PieceWorker:
     check_model(job.painting.spec)  # before torch is loaded, which takes seconds
-    return PaintWorker(FusedStages(job, size))
+    return PaintWorker(FusedPaintBackend(job, size))
 
 
-class ClusterStages:
-    """PaintStages on a cluster; see stages.py."""
+class ClusterPaintBackend:
+    """A PaintBackend on a cluster; see backend.py."""
 
     name = "cluster"
 
@@ -78,12 +78,12 @@ class ClusterStages:
         began_s = time.perf_counter()
         batch_bytes = job.batch * size[0] * size[1] * 3
         most = SEGMENT_BATCHES if job.limit is None else min(SEGMENT_BATCHES, job.limit // (4 * job.batch))
-        wanted = max(SEGMENT_PICTURES // job.batch, most)  # a few pictures still go to several machines
-        self._segment_batches = max(1, min(wanted, SEGMENT_BYTES // batch_bytes))
+        target_batches = max(SEGMENT_PICTURES // job.batch, most)  # a few pictures still go to several machines
+        self._segment_batches = max(1, min(target_batches, SEGMENT_BYTES // batch_bytes))
         if job.limit is not None:
             segments = -(-job.limit // (self._segment_batches * job.batch))
             max_actors = min(segments, max_actors or segments)
-        self._seconds = dict.fromkeys(STAGES, 0.0)
+        self._seconds = dict.fromkeys(STAGE_NAMES, 0.0)
         self._frames, self._turns = 0, ""
         self._last: dict[Actor, dict[str, float]] = {}
         """Latest totals of each actor, in seconds per stage."""
@@ -110,18 +110,18 @@ class ClusterStages:
                     yield painted
 
     def times(self) -> tuple[StageFigures, ...]:
-        """Totals of all actors. Everything in flight counts as waiting before the first stage. `workers` is the highest
-        number that worked at once: there may be fewer now, but the seconds include all of them."""
+        """Figures of all actors. Everything in flight counts as waiting before the first stage. `workers` is the
+        highest number that worked at once: there may be fewer now, but the seconds include all of them."""
         workers, frames, turns = max(self._pool.max_workers, 1), self._frames, self._turns
         first, *others = (
             StageFigures(name=name, frames=frames, seconds=self._seconds[name], workers=workers, turns=turns)
-            for name in STAGES
+            for name in STAGE_NAMES
         )
         most = self._pool.look_ahead * self._segment_batches
         return replace(first, waiting=self._pool.waiting, most=most), *others
 
     def _segments(self, batches: Iterator[VideoBatch]) -> Iterator[WorkPiece[Segment]]:
-        for segment in gathered(batches, self._segment_batches):
+        for segment in group_items(batches, self._segment_batches):
             yield WorkPiece(
                 item=segment,
                 payload=lambda segment=segment: [batch.pixels for batch in segment],  # type: ignore[misc]  # mypy #12557
@@ -136,14 +136,13 @@ class ClusterStages:
             self._seconds[name] += seconds - before.get(name, 0.0)
         self._turns, self._last[actor] = answer.times[0].turns, totals
         return [
-            PaintedBatch(batch=batch, pixels=np.array(pixels), fates=np.array(fates))  # copies; see ActorPool.map
-            for batch, pixels, fates in zip(segment.item, answer.pixels, answer.fates, strict=True)
+            PaintedBatch(batch=batch, pixels=np.array(pixels), outcomes=np.array(outcomes))  # copies; see ActorPool.map
+            for batch, pixels, outcomes in zip(segment.item, answer.pixels, answer.outcomes, strict=True)
         ]
 
 
 def _with_absolute_paths(job: VideoJob) -> VideoJob:
-    """Make the paths of local files absolute, because an actor may have another working directory. Model ids stay
-    unchanged."""
+    """Make paths of local files absolute, as an actor may have another working directory. Model ids stay unchanged."""
     painting = job.painting
     spec = painting.spec
     paths: dict[str, Any] = {
@@ -152,7 +151,7 @@ def _with_absolute_paths(job: VideoJob) -> VideoJob:
     spec = replace(
         spec,
         **paths,
-        vae=spec.vae if spec.vae in VAE_WORDS else absolute(spec.vae),
+        vae=spec.vae if spec.vae in VAE_OPTIONS else absolute(spec.vae),
         loras=tuple((absolute(name), weight) for name, weight in spec.loras),
         controlnets=tuple(map(absolute, spec.controlnets)),
         embeddings=tuple(map(absolute, spec.embeddings)),

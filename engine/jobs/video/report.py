@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from engine.jobs.kit.report import JobProgress, JobReport
-from engine.jobs.video.stages import StageFigures
+from engine.jobs.video.backend import StageFigures
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -24,17 +24,17 @@ class DeviceState:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class VideoProgress(JobProgress):
-    """In pictures. `done` counts those written or queued for the writer."""
+    """Progress in pictures. `done` counts those written or queued for the writer."""
 
     seconds: float
     """Time since the first picture was requested, without loading and warm-up."""
-    stages: tuple[StageFigures, ...]
-    """`read`, the stages of PaintStages, `save`: frames and seconds so far, and the queue before each."""
+    stage_figures: tuple[StageFigures, ...]
+    """`read`, the stages of the PaintBackend, `save`: frames and seconds so far, and the queue before each."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class VideoReport(JobReport):
-    """read = resumed + painted + unpainted + skipped + dropped; unreadable pictures are not counted as read."""
+    """Report of a run. read = resumed + painted + unpainted + skipped + dropped, without unreadable pictures."""
 
     source: str
     output: str
@@ -74,17 +74,17 @@ class VideoReport(JobReport):
     evals: float
     """UNet evaluations of pictures per second: steps that were run x fps."""
     times: tuple[StageFigures, ...]
-    """`read`, the stages of PaintStages, `save`."""
+    """`read`, the stages of the PaintBackend, `save`."""
 
     @property
     def busy(self) -> dict[str, float]:
-        """Share of the run in which each stage was busy, 0..1."""
+        """Fraction of the run in which each stage was busy, 0..1."""
         return {time.name: time.seconds / max(self.seconds * time.workers, 1e-9) for time in self.times}
 
     @property
     def busiest(self) -> tuple[str, float]:
-        """The busiest of the parallel stages, and its share of the run, 0..1."""
-        return busiest_of(self.times, self.busy)
+        """The busiest of the parallel stages, and its fraction of the run, 0..1."""
+        return find_busiest(self.times, self.busy)
 
     @property
     def done_line(self) -> str:
@@ -104,14 +104,14 @@ class VideoReport(JobReport):
             }
             for each in self.times
         }
-        name, share = self.busiest
-        return values | {"times": times, "busiest": {"stage": name, "busy": round(share, 4)}}
+        name, fraction = self.busiest
+        return values | {"times": times, "busiest": {"stage": name, "busy": round(fraction, 4)}}
 
 
-def busiest_of(times: Sequence[StageFigures], busy: Mapping[str, float]) -> tuple[str, float]:
-    """The stage with the largest share of `busy`; stages that take turns count as one."""
-    shares: dict[str, float] = {}
+def find_busiest(times: Sequence[StageFigures], busy: Mapping[str, float]) -> tuple[str, float]:
+    """Find the stage with the largest value in `busy`; stages that take turns count as one."""
+    fractions: dict[str, float] = {}
     for time in times:
         name = time.turns or time.name
-        shares[name] = shares.get(name, 0.0) + busy[time.name]
-    return max(shares.items(), key=lambda item: item[1])
+        fractions[name] = fractions.get(name, 0.0) + busy[time.name]
+    return max(fractions.items(), key=lambda item: item[1])

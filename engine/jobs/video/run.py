@@ -1,8 +1,8 @@
 """Runs a job. `paint_video` does everything; its three steps are for callers that report progress in between:
 
 opened = open_job(job)                    UsageError, SourceError, SinkError, ModelError: everything known at once
-stages = open_stages(job, opened)         seconds: the model and its warm-up
-report = run_job(job, opened, stages)     closes both
+backend = open_backend(job, opened)       seconds: the model and its warm-up
+report = run_job(job, opened, backend)    closes both
 
 A run reads batches ahead, paints them and writes the pictures on three threads; see jobs/kit/pipeline.py.
 """
@@ -16,14 +16,14 @@ from pathlib import Path
 from engine.jobs.kit.job_folder import RESUME_HINT
 from engine.jobs.kit.pipeline import Pipeline, waiting_for
 from engine.jobs.kit.report import expected_count
-from engine.jobs.video.fused import FusedStages, check_model
+from engine.jobs.video.backend import PaintBackend, PaintedBatch, StageFigures, VideoBatch, video_batches
+from engine.jobs.video.fused import FusedPaintBackend, check_model
 from engine.jobs.video.inputs import open_input
 from engine.jobs.video.job import VideoJob
 from engine.jobs.video.report import VideoProgress, VideoReport
-from engine.jobs.video.stages import PaintedBatch, PaintStages, StageFigures, VideoBatch, video_batches
 from engine.jobs.video.writing.outputs import VideoOutput, open_output
 from engine.models.sd.painting import GOOD, RERUN
-from engine.sources.pictures import Pictures, fitted
+from engine.sources.pictures import Pictures, fit_all
 from engine.system.process_memory import peak_process_mb
 
 OnProgress = Callable[[VideoProgress], object]
@@ -56,11 +56,11 @@ def paint_video(
     pictures painted by then form a playable output, and `resume` continues."""
     opened = open_job(job)
     try:
-        stages = open_stages(job, opened)
+        backend = open_backend(job, opened)
     except BaseException:
         opened.close()
         raise
-    return run_job(job, opened, stages, on_progress=on_progress, stop=stop)
+    return run_job(job, opened, backend, on_progress=on_progress, stop=stop)
 
 
 def open_job(job: VideoJob) -> OpenedJob:
@@ -85,50 +85,50 @@ def open_job(job: VideoJob) -> OpenedJob:
     return OpenedJob(pictures=pictures, size=size, output=output)
 
 
-def open_stages(job: VideoJob, opened: OpenedJob) -> PaintStages:
-    """Load and warm up the stages, here or on a cluster."""
+def open_backend(job: VideoJob, opened: OpenedJob) -> PaintBackend:
+    """Load and warm up the model, here or on a cluster."""
     if job.cluster is None:
-        return FusedStages(job, opened.size)
-    from engine.jobs.video.on_cluster import ClusterStages
+        return FusedPaintBackend(job, opened.size)
+    from engine.jobs.video.on_cluster import ClusterPaintBackend
 
-    return ClusterStages(job, opened.size)
+    return ClusterPaintBackend(job, opened.size)
 
 
 def run_job(
     job: VideoJob,
     opened: OpenedJob,
-    stages: PaintStages,
+    backend: PaintBackend,
     *,
     on_progress: OnProgress = lambda progress: None,
     watch: Watch = lambda progress: None,
     stop: threading.Event | None = None,
 ) -> VideoReport:
-    """Run an opened job, on the thread that opened the stages, and close both; see `paint_video`. `watch` receives a
+    """Run an opened job, on the thread that opened the backend, and close both; see `paint_video`. `watch` receives a
     progress getter that is safe to call from any thread, because a batch may take minutes."""
     try:
-        run = VideoRun(job, opened, stages, on_progress, stop or threading.Event())
+        run = VideoRun(job, opened, backend, on_progress, stop or threading.Event())
         watch(run.progress)
         run.run()
-        return _report(job, opened, stages, run)
+        return _report(job, opened, backend, run)
     except BaseException as error:
         if opened.pictures.kind == "live":  # a recording cannot be repeated; say where it is
             for note in opened.output.notes:
                 error.add_note(note)
-        elif opened.output.kept and "--resume" not in str(error):
+        elif opened.output.resumable and "--resume" not in str(error):
             error.add_note(f"{opened.output.path}: {RESUME_HINT}")
         raise
     finally:
-        stages.close()
+        backend.close()
         opened.pictures.close()
 
 
 class VideoRun:
-    """One run of an opened job. The stages are warm, and no other thread uses them."""
+    """One run of an opened job. The backend is warm, and no other thread uses it."""
 
     def __init__(
-        self, job: VideoJob, opened: OpenedJob, stages: PaintStages, on_progress: OnProgress, stop: threading.Event
+        self, job: VideoJob, opened: OpenedJob, backend: PaintBackend, on_progress: OnProgress, stop: threading.Event
     ) -> None:
-        self._job, self._opened, self._stages = job, opened, stages
+        self._job, self._opened, self._backend = job, opened, backend
         self._pictures, self._output = opened.pictures, opened.output
         self._on_progress, self._stop = on_progress, stop
         # A queue would delay live pictures.
@@ -141,7 +141,7 @@ class VideoRun:
         self.first_passed = ""
         """Name of the first picture that was passed through; "" if there was none."""
         self._save_s, self._read_frames, self._is_painted = 0.0, 0, False
-        self._before = {time.name: time for time in stages.times()}  # of earlier runs
+        self._before = {time.name: time for time in backend.times()}  # of earlier runs
         self._began_s = time.perf_counter()
         self._end_s: float | None = None
 
@@ -150,7 +150,7 @@ class VideoRun:
         self._began_s = time.perf_counter()
         self._pipeline.run(
             self._batches,
-            self._stages.paint,
+            self._backend.paint,
             self._write,
             on_result=lambda painted: self._on_progress(self.progress()),
             on_worked=self._end_painting,
@@ -175,7 +175,7 @@ class VideoRun:
             before = self._before[now.name]
             return replace(now, frames=now.frames - before.frames, seconds=now.seconds - before.seconds)
 
-        first, *others = map(since, self._stages.times())
+        first, *others = map(since, self._backend.times())
         first = replace(first, waiting=first.waiting + len(pieces), most=first.most + pieces.max_items)
         save = StageFigures(
             name="save", frames=self.painted, seconds=self._save_s, waiting=len(results), most=results.max_items
@@ -191,7 +191,7 @@ class VideoRun:
             expected=expected_count(self._pictures.expected, self._job.every, self._job.limit),
             seconds=seconds,
             rate=done / max(seconds, 1e-9),
-            stages=times,
+            stage_figures=times,
             is_finishing=self._is_painted or self._stop.is_set(),
         )
 
@@ -200,7 +200,7 @@ class VideoRun:
         job, done = self._job, self._output.done
         read = self._pictures.read(job.every, job.limit, start=done)
         height, width = self._pictures.first.pixels.shape[:2]
-        whole = fitted(read, (width, height), self._pictures.counts)
+        whole = fit_all(read, (width, height), self._pictures.counts)
         for batch in video_batches(whole, job.batch, self._opened.size, first=done // job.batch):
             self._read_frames += len(batch.pictures)
             yield batch
@@ -225,10 +225,10 @@ class VideoRun:
 
     def _save(self, painted: PaintedBatch) -> None:
         for row, picture in enumerate(painted.batch.pictures):
-            fate, pixels = int(painted.fates[row]), painted.pixels[row]
-            if fate == RERUN:
+            outcome, pixels = int(painted.outcomes[row]), painted.pixels[row]
+            if outcome == RERUN:
                 self.rerun += 1
-            elif fate != GOOD:
+            elif outcome != GOOD:
                 pixels = picture.pixels
                 self.passed_through += 1
                 self.first_passed = self.first_passed or picture.name
@@ -236,41 +236,41 @@ class VideoRun:
             self.painted += 1
 
 
-def _report(job: VideoJob, opened: OpenedJob, stages: PaintStages, run: VideoRun) -> VideoReport:
+def _report(job: VideoJob, opened: OpenedJob, backend: PaintBackend, run: VideoRun) -> VideoReport:
     counts, output, painting = opened.pictures.counts, opened.output, job.painting
     height, width = opened.pictures.first.pixels.shape[:2]
-    notes = [*job.notes(width, height), *stages.notes, *counts.notes, *output.notes]
+    notes = [*job.notes(width, height), *backend.notes, *counts.notes, *output.notes]
     if run.rerun:
         notes.append(f"{run.rerun} pictures were painted twice, because the first attempt gave no picture")
     if run.passed_through:
-        advice = "" if stages.dtype == "float32" else "; try --dtype float32"
+        advice = "" if backend.dtype == "float32" else "; try --dtype float32"
         left = f"{run.passed_through} pictures were left unpainted, the first is {run.first_passed}"
         notes.append(f"{left}: the model gave NaN or black for them twice{advice}")
-    device_mb = stages.memory_mb()
+    device_mb = backend.memory_mb()
     fps = run.painted / max(run.seconds, 1e-9)
     return VideoReport(
         source=opened.pictures.label,
         output=str(output.path),
         is_interrupted=run.is_interrupted,
         model=painting.spec.model,
-        stages=stages.name,
-        device=stages.device,
-        dtype=stages.dtype,
+        stages=backend.name,
+        device=backend.device,
+        dtype=backend.dtype,
         width=opened.size[0],
         height=opened.size[1],
         read=counts.decoded,
-        kept=output.kept,
+        kept=output.resumable,
         painted=run.painted,
         unpainted=counts.decoded - counts.passed_over - counts.dropped - counts.resumed - run.painted,
         skipped=counts.passed_over,
         **{name: getattr(counts, name) for name in ("resumed", "dropped", "damaged", "unreadable", "refitted")},
         rerun=run.rerun,
         passed_through=run.passed_through,
-        load_s=stages.load_s,
+        load_s=backend.load_s,
         seconds=run.seconds,
         fps=fps,
         its=painting.steps * fps,
-        evals=stages.real_steps * fps,
+        evals=backend.real_steps * fps,
         times=run.times(),
         peak_memory_mb=peak_process_mb() if device_mb is None else device_mb,
         memory_of="process" if device_mb is None else "device",

@@ -30,25 +30,25 @@ Build = TypeVar("Build")
 
 
 class Requests(Generic[Build]):
-    """Pending requests for loading another model, and the build in force meanwhile. They end in the order in which they
-    were made. Thread-safe."""
+    """Pending requests for loading another model, and the build in force meanwhile. They end in the order of the
+    requests. Thread-safe."""
 
     def __init__(self, in_force: Build) -> None:
         self._in_force = in_force
         self._open: deque[Build] = deque()
         self._lock = threading.Lock()
 
-    def begin(self, asked: Build) -> None:
+    def begin(self, build: Build) -> None:
         with self._lock:
-            self._open.append(asked)
+            self._open.append(build)
 
     def end(self, is_done: bool) -> tuple[Build, bool]:
         """End the oldest request. Returns it, and True if no other is pending. If `is_done`, it is now in force."""
         with self._lock:
-            asked = self._open.popleft()
+            build = self._open.popleft()
             if is_done:
-                self._in_force = asked
-            return asked, not self._open
+                self._in_force = build
+            return build, not self._open
 
     @property
     def in_force(self) -> Build:
@@ -63,8 +63,8 @@ class Requests(Generic[Build]):
 
 
 class ChildLink(ABC, Generic[Build]):
-    """Render thread, except `supervisor` and `status`: any thread. `Build`: the settings fixed when a model is
-    loaded; changing them needs a new process."""
+    """The engine's end of one child. Render thread, except `supervisor` and `status`: any thread. `Build`: the settings
+    fixed when a model is loaded; changing them needs a new process."""
 
     def __init__(
         self, spec: ChildSpec, *, in_force: Build, gate: Gate, report: Report, obsoleting: Set[str] = frozenset()
@@ -94,7 +94,7 @@ class ChildLink(ABC, Generic[Build]):
         self._closing.close()
 
     def status(self) -> ChildStatus:
-        """Any thread. After `close`: the last status that the child sent."""
+        """Status of the child; after `close`, the last one that it sent. Any thread."""
         return self.supervisor.status()
 
     @property

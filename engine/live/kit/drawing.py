@@ -1,28 +1,28 @@
-"""The picture of a frame: the look on screen and the one that leaves or comes, as the renderer's input."""
+"""Builds the renderer's input for a frame: the look on screen and the outgoing or incoming one."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from functools import partial
 from typing import Any
 
-from engine.control.commands.shader_stage import ShaderStage
+from engine.control.commands.shader_player import ShaderPlayer
 from engine.live.kit.scene import Scene
 from engine.params import Crossfade, Looks, Snapshot
 from engine.render.graphics_maker import GraphicsMaker
 from engine.render.guarded_renderer import GuardedRenderer
 from engine.render.isf.isf_file import ShaderSlot
 from engine.render.look import Look
-from engine.render.picture import Leaving, PictureInput, RegionMap
+from engine.render.picture import OutgoingLook, PictureInput, RegionMap
 from engine.render.region_mapper import RegionMapper
 from engine.values import AudioFeatures, FrameId
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Drawing:
-    """The parts that a picture is drawn with. Render thread."""
+    """Builds the renderer's input from the parts that a picture is drawn with. Render thread."""
 
     looks: Looks
-    slots: ShaderStage
+    slots: ShaderPlayer
     """The shaders of each frame."""
     crossfade: Crossfade
     regions: RegionMapper
@@ -41,17 +41,17 @@ class Drawing:
         beat: float,
         shaders: tuple[ShaderSlot, ...],
     ) -> PictureInput:
-        """All that the renderer draws: the look on screen with its shaders, in a dissolve also the one that leaves."""
+        """The renderer's input: the look on screen with its shaders, in a dissolve also the outgoing one."""
         looks, slots = self.looks, self.slots
-        values, old, fade = looks.shown.values, looks.leaving_values, looks.fade
+        values, old, fade = looks.current.values, looks.leaving_values, looks.fade
         region = self._region_map(scene)
         graphics = partial(self.graphics.graphics, beat=beat, size_px=self.renderer.size_px)
         picture = replace(
             picture_of(values, features, scene, region, tick),
             shaders=shaders,
-            coming_shaders=slots.coming,
+            upcoming_shaders=slots.coming,
             graphics=graphics(values, snapshot),
-            keeps_coming=looks.expected.keeps_trail,
+            keeps_upcoming=looks.expected.keeps_trail,
             cuts=self.crossfade.cuts,
             returns=self.crossfade.returns,
             is_cutting=slots.is_cutting(tick.time_s),
@@ -59,28 +59,29 @@ class Drawing:
         if slots.awaits_tests(values, tick.time_s):
             picture = replace(picture, look=replace(picture.look, is_frozen=True))
         if looks.coming is not None:
-            return replace(picture, coming=picture_of(looks.coming.values, features.of_leaving(), scene, region, tick))
+            upcoming = picture_of(looks.coming.values, features.for_outgoing(), scene, region, tick)
+            return replace(picture, upcoming=upcoming)
         if fade is None:
             return picture
-        before = None if old is None else picture_of(old, features.of_leaving(), scene, region, tick)
+        before = None if old is None else picture_of(old, features.for_outgoing(), scene, region, tick)
         if before is not None and old is not None:
-            before = replace(before, graphics=graphics(old, fade.before, is_leaving=True))
-        leaving = Leaving(
-            number=fade.number, mix=fade.share, picture=before, revealed=fade.revealed, held_from=fade.held_from
+            before = replace(before, graphics=graphics(old, fade.before, is_outgoing=True))
+        leaving = OutgoingLook(
+            number=fade.number, mix=fade.mix, picture=before, revealed=fade.revealed, freeze_mix=fade.freeze_mix
         )
-        return replace(picture, leaving=leaving)
+        return replace(picture, outgoing=leaving)
 
     def _region_map(self, scene: Scene) -> RegionMap | None:
         """The newest region map of the scene; offline the one of this frame's scene."""
-        settings = scene.masks.region_settings(self.looks.shown.values)
+        settings = scene.masks.region_settings(self.looks.current.values)
         if not settings.is_enabled and self.looks.leaving is not None:
             settings = scene.masks.region_settings(self.looks.leaving.values)
         if not settings.is_enabled and not scene.needs_regions:
             return None
         picture = layer5.picture if (layer5 := scene.automatic_layer5) is not None else None
         if self.is_offline:
-            return self.regions.compute(picture, settings, scene.masks.found)
-        self.regions.submit(picture, settings, scene.masks.found)
+            return self.regions.compute(picture, settings, scene.masks.segmentation)
+        self.regions.submit(picture, settings, scene.masks.segmentation)
         scene.regions = self.regions.latest()
         return scene.regions if settings.is_enabled else None
 
@@ -97,7 +98,7 @@ def picture_of(
         layer5=layer5.picture if layer5 else None,
         shows_generator=values["/layer/5/source"] == "generator",
         layer5_before=layer5.before if layer5 else None,
-        layer5_mix=layer5.share if layer5 else 1.0,
+        layer5_mix=layer5.mix if layer5 else 1.0,
         matte=scene.masks.matte(values),
         region=region,
         time_s=tick.time_s,

@@ -9,7 +9,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from engine.render.picture import middle
+from engine.render.picture import centre_crop
 from engine.values import VideoFrame
 
 
@@ -20,12 +20,12 @@ class Fade:
     picture: VideoFrame
     before: VideoFrame | None
     """Has the same size as `picture`; None once it has faded out."""
-    share: float
+    mix: float
     """Weight of `picture`, 0..1."""
 
 
 class Fader:
-    """One thread."""
+    """Crossfades to each new painted picture. One thread."""
 
     def __init__(self) -> None:
         import cv2  # takes 0.1 s: import it before the first frame is due
@@ -37,11 +37,11 @@ class Fader:
 
     def show(self, picture: VideoFrame, now_s: float, crossfade_s: float) -> None:
         """Start a fade from the current display to this picture; the first picture is shown immediately."""
-        seen = self.at(now_s, crossfade_s)
+        displayed = self.at(now_s, crossfade_s)
         self._interval_s = now_s - self._started_s if self._fade is not None else None
         self._started_s = now_s
-        before = None if seen is None else self._seen_as(seen, picture)
-        self._fade = Fade(picture=picture, before=before, share=1.0 if before is None else 0.0)
+        before = None if displayed is None else self._flatten(displayed, picture)
+        self._fade = Fade(picture=picture, before=before, mix=1.0 if before is None else 0.0)
 
     def at(self, now_s: float, crossfade_s: float) -> Fade | None:
         """The current display; None before the first picture."""
@@ -49,24 +49,24 @@ class Fader:
         if fade is None or fade.before is None:
             return fade
         lasts_s = crossfade_s if self._interval_s is None else min(crossfade_s, self._interval_s)
-        share = (now_s - self._started_s) / lasts_s if lasts_s > 0 else 1.0
-        if share >= 1.0:
-            self._fade = Fade(picture=fade.picture, before=None, share=1.0)
+        mix = (now_s - self._started_s) / lasts_s if lasts_s > 0 else 1.0
+        if mix >= 1.0:
+            self._fade = Fade(picture=fade.picture, before=None, mix=1.0)
             return self._fade
-        return Fade(picture=fade.picture, before=fade.before, share=max(share, 0.0))
+        return Fade(picture=fade.picture, before=fade.before, mix=max(mix, 0.0))
 
-    def fitted(self, pixels: np.ndarray, width: int, height: int) -> np.ndarray:
-        """A picture (H, W, 3) scaled and centre-cropped to this size: (height, width, 3) uint8."""
-        left, top, part_width, part_height = middle(pixels.shape[1::-1], (width, height))
+    def fit(self, pixels: np.ndarray, width: int, height: int) -> np.ndarray:
+        """Scale and centre-crop a picture (H, W, 3) to this size: (height, width, 3) uint8."""
+        left, top, part_width, part_height = centre_crop(pixels.shape[1::-1], (width, height))
         part = pixels[top : top + part_height, left : left + part_width]
         return self._cv2.resize(part, (width, height), interpolation=self._cv2.INTER_AREA)
 
-    def _seen_as(self, seen: Fade, picture: VideoFrame) -> VideoFrame:
+    def _flatten(self, displayed: Fade, picture: VideoFrame) -> VideoFrame:
         """The current display as one picture, in the size of the next picture."""
-        frame, before = seen.picture, seen.before
+        frame, before = displayed.picture, displayed.before
         pixels = frame.pixels
         if before is not None:
-            pixels = self._cv2.addWeighted(before.pixels, 1.0 - seen.share, pixels, seen.share, 0.0)
+            pixels = self._cv2.addWeighted(before.pixels, 1.0 - displayed.mix, pixels, displayed.mix, 0.0)
         height, width = picture.pixels.shape[:2]
         if pixels.shape != picture.pixels.shape:
             pixels = self._cv2.resize(pixels, (width, height), interpolation=self._cv2.INTER_LINEAR)

@@ -1,6 +1,6 @@
 """Finds the source picture of a result among the pictures that the child may have read. Pure.
 
-A child reads the newest picture at a moment that the engine cannot observe. So those that it may have read are kept:
+A child reads the newest picture at a moment that the engine cannot observe. So those that it may have read are cached:
 the first picture after a result or after the child began to ask; the newest one, and the one before it (the engine
 notices one frame late), when a result arrives and when the child stops asking.
 """
@@ -14,14 +14,14 @@ NEWEST = 2
 
 
 class FedPictures:
-    """Single thread. Keeps at most 8 pictures."""
+    """Caches the pictures that the child may have read, at most 8. Single thread."""
 
     def __init__(self) -> None:
         self._pictures: dict[int, VideoFrame] = {}  # ordered by number
         self._marked: deque[int] = deque(maxlen=MAX_MARKED)
         """Numbers of the pictures that the child may have read."""
         self._is_first = True
-        self._was_asked = False
+        self._was_asking = False
 
     @property
     def newest(self) -> VideoFrame | None:
@@ -33,20 +33,19 @@ class FedPictures:
         if self._is_first:
             self._marked.append(number)
             self._is_first = False
-        kept = {*self._marked, *self._newest_numbers}
-        self._pictures = {each: picture for each, picture in self._pictures.items() if each in kept}
+        retained = {*self._marked, *self._newest_numbers}
+        self._pictures = {each: picture for each, picture in self._pictures.items() if each in retained}
 
     def follow_wish(self, is_asking: bool) -> None:
-        """Record whether the child asks for a picture now. Call every frame."""
-        if is_asking and not self._was_asked:
+        """Record whether the child requests a picture now. Call every frame."""
+        if is_asking and not self._was_asking:
             self._is_first = True
-        elif self._was_asked and not is_asking:
+        elif self._was_asking and not is_asking:
             self._mark_newest()
-        self._was_asked = is_asking
+        self._was_asking = is_asking
 
     def answered(self, number: int) -> VideoFrame | None:
-        """The picture of a result with this number, or None if it was dropped. Numbers must increase from result to
-        result."""
+        """The picture of a result with this number, or None if it was dropped. Numbers must increase."""
         self._pictures = {each: picture for each, picture in self._pictures.items() if each >= number}
         self._mark_newest()
         self._is_first = True

@@ -1,10 +1,10 @@
-"""Statistics that a child reports once a second."""
+"""Statistics that a child reports once per second."""
 
 from collections import deque
 from collections.abc import Mapping
 
 KEPT_CALLS = 32
-TELL_EVERY_S = 1.0
+REPORT_EVERY_S = 1.0
 FPS_WINDOW_S = 5.0
 
 Facts = dict[str, int | float | str]
@@ -14,29 +14,29 @@ class StageTimes:
     """Durations of the stages of the newest 32 calls. Seconds come in as arguments."""
 
     def __init__(self) -> None:
-        self._stages: deque[Mapping[str, float]] = deque(maxlen=KEPT_CALLS)
-        self._told_s = float("-inf")
+        self._durations: deque[Mapping[str, float]] = deque(maxlen=KEPT_CALLS)
+        self._reported_s = float("-inf")
         self._names: dict[str, None] = {}
         """All stages so far, in their order."""
 
     def stages_ms(self) -> Facts:
-        """`encode_ms` and so on: means over the newest 32 calls; 0 for a stage that is over."""
-        if not self._stages:
+        """`encode_ms` and so on: means over the newest 32 calls; 0 for a stage that has ended."""
+        if not self._durations:
             return {}
-        self._names |= dict.fromkeys(self._stages[-1])
-        newest = self._stages[-1]
+        self._names |= dict.fromkeys(self._durations[-1])
+        newest = self._durations[-1]
         return {
-            f"{name}_ms": round(sum(stages.get(name, 0.0) for stages in self._stages) / len(self._stages), 2)
+            f"{name}_ms": round(sum(call.get(name, 0.0) for call in self._durations) / len(self._durations), 2)
             if name in newest
             else 0.0
             for name in self._names
         }
 
     def is_due(self, now_s: float) -> bool:
-        """True once a second."""
-        if now_s - self._told_s < TELL_EVERY_S:
+        """True once per second."""
+        if now_s - self._reported_s < REPORT_EVERY_S:
             return False
-        self._told_s = now_s
+        self._reported_s = now_s
         return True
 
 
@@ -51,7 +51,7 @@ class Figures(StageTimes):
         """Results dropped because the model's output was not a number."""
         self.call_s = 0.0
         """Duration of the newest call, including waits and rests."""
-        self._shown_s: deque[float] = deque(maxlen=1024)
+        self._published_s: deque[float] = deque(maxlen=1024)
         self._periods_s: deque[float] = deque(maxlen=KEPT_CALLS)
         """From the beginning of a call to that of the next one."""
         self._began_s: float | None = None
@@ -62,12 +62,12 @@ class Figures(StageTimes):
         self._began_s = now_s
 
     def pause(self) -> None:
-        """The time until the next call says nothing about calls."""
+        """Exclude the time until the next call from the statistics."""
         self._began_s = None
 
     def count_call(self, stages_ms: Mapping[str, float], call_s: float) -> None:
         """Record a call and the milliseconds of each of its stages."""
-        self._stages.append(stages_ms)
+        self._durations.append(stages_ms)
         self.call_s = call_s
 
     def delay_s(self, calls: int) -> float:
@@ -79,11 +79,11 @@ class Figures(StageTimes):
     def count_picture(self, now_s: float) -> None:
         """Count a published result."""
         self.pictures += 1
-        self._shown_s.append(now_s)
+        self._published_s.append(now_s)
 
     def fps(self, now_s: float) -> float:
-        """Published results a second over the last five seconds; 0 before the second result."""
-        recent = [shown_s for shown_s in self._shown_s if now_s - shown_s <= FPS_WINDOW_S]
+        """Published results per second over the last five seconds; 0 before the second result."""
+        recent = [published_s for published_s in self._published_s if now_s - published_s <= FPS_WINDOW_S]
         return (len(recent) - 1) / (recent[-1] - recent[0]) if len(recent) > 1 else 0.0
 
     def facts(self, now_s: float) -> Facts:

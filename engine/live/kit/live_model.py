@@ -1,6 +1,6 @@
 """The protocol of a live model, and the entry by which a run finds one.
 
-The frame loop, the control desk, the page, the sinks and the command line use live models only through this file. A
+The frame loop, the control hub, the page, the sinks and the command line use live models only through this file. A
 model is a folder of `engine/live`, or a package of its own, with an ENTRY and an AREA that its pyproject.toml names
 (`osc_schema/plugins.py`). The file with an ENTRY is read whenever a program starts, also without a run: at its top it
 imports osc_schema, msgspec and this file, and the rest where it is used.
@@ -31,10 +31,10 @@ if TYPE_CHECKING:
     from engine.sources.source import Source
     from engine.system.clock import Clock
     from engine.system.reporting import Report
-    from engine.values import ComingValues, PublishedFrame
+    from engine.values import PublishedFrame, UpcomingValues
 
 ListEntry = tuple[str, str, bool]
-"""The word that chooses a thing in a list, its title, and True if it is in use."""
+"""The key that chooses an item of a list, its title, and True if it is in use."""
 Check = Callable[[Value], None]
 """A condition for `ParamStore.add_condition`: raises Rejected for a value that this run cannot use."""
 
@@ -53,8 +53,7 @@ class LiveModel(Protocol):
     def supervisor(self) -> Supervisor: ...
 
     def extra_pictures(self, snapshot: Snapshot) -> Mapping[PictureName, tuple[int, int]]:
-        """The pictures it publishes in addition to the main one, with the width and height used until the first one
-        arrives."""
+        """The pictures it publishes beside the main one, with the width and height until the first one arrives."""
 
     def start(self, snapshot: Snapshot) -> None:
         """Start loading the model with these values."""
@@ -67,7 +66,7 @@ class LiveModel(Protocol):
         """Add the newest results to the scene: layer 5, masks, extra pictures."""
 
     def feed(self, frame: PublishedFrame, scene: Scene, now_s: float) -> None:
-        """Send the pictures that the child asks for, from the finished frame or from the scene."""
+        """Send the pictures that the child requests, from the finished frame or from the scene."""
 
     def describe(self, snapshot: Snapshot) -> list[str]:
         """Lines for the start of a run: the model and how it is run, then hints at what keeps it from being noticed."""
@@ -89,21 +88,21 @@ class Surroundings:
     audio: AudioInput
     has_camera: Callable[[], bool]
     gate: Gate
-    tell: Callable[..., None]
-    """`tell(address, *arguments)` sends an OSC message to every subscriber."""
+    broadcast: Callable[..., None]
+    """`broadcast(address, *arguments)` sends an OSC message to every subscriber."""
     store: ParamStore
     clock: Clock
     report: Report
     open_video: Callable[[str], Source | None]
     """Opens and starts a video or picture file; None for "". Closed by the run."""
-    coming: Callable[[float], list[ComingValues]]
+    coming: Callable[[float], list[UpcomingValues]]
     """`coming(within_s)`: the values that wait for a beat within that time. Render thread."""
     pulse: ReadPulse
     """The beat of the newest frame."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class ListAsked:
+class ListRequest:
     """The state of a run that the entries of a list may depend on."""
 
     table: Any
@@ -111,15 +110,15 @@ class ListAsked:
     value: Callable[[str], Value]
     """The value of a parameter."""
     facts: Mapping[str, object]
-    """The facts that the child has told; empty while there is none."""
+    """The facts that the child has reported; empty while there is none."""
 
     def models(self, address: str, titles: Iterable[tuple[str, str]]) -> Iterator[ListEntry]:
-        """Entries of the model in the configuration, and of those with these words and titles, one of which may be the
+        """Entries of the model in the configuration, and of those with these keys and titles, one of which may be the
         value of this parameter."""
         now = self.value(address)
         yield "", f"as configured: {Path(self.table.model).name or 'none'}", not now
-        for word, title in titles:
-            yield word, title, word == now
+        for key, title in titles:
+            yield key, title, key == now
 
 
 class ModelTable(Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):
@@ -130,7 +129,7 @@ class ModelTable(Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):
 
 
 class DeviceTable(ModelTable, frozen=True, forbid_unknown_fields=True, kw_only=True):
-    """That of a model which runs on a device of torch."""
+    """The table of a model that runs on a device of torch."""
 
     device: Literal["auto", "cpu", "cuda", "mps"] = "auto"
     threads: Annotated[int, Meta(ge=1, le=64)] = 1
@@ -160,12 +159,12 @@ class LiveEntry:
     this run, besides `/NAME/enable`."""
     first_values: Callable[[Any], Iterable[tuple[str, Value]]] = lambda table: ()
     """Initial values of parameters that come from the table, besides `/NAME/enable`."""
-    implied: Callable[[Mapping[str, Any], Mapping[str, Any]], Mapping[str, Any]] = lambda given, file: {}
-    """`implied(given, file)`: settings that follow from the options given, by key (`NAME.index`, `params./NAME/gain`),
-    and from the configuration file. An option overrides them."""
+    implied: Callable[[Mapping[str, Any], Mapping[str, Any]], Mapping[str, Any]] = lambda options, file: {}
+    """`implied(options, file)`: settings that follow from the options given, by key (`NAME.index`,
+    `params./NAME/gain`), and from the configuration file. An option overrides them."""
     lists: Mapping[str, str] = field(default_factory=dict)
-    """AT -> `module:function`, called as `function(AT, asked)` with a ListAsked: the entries of the command AT/list,
-    that is all that can be chosen. It may read the disk."""
+    """AT -> `module:function`, called as `function(AT, request)` with a ListRequest: the entries of the command
+    AT/list, that is all that can be chosen. It may read the disk."""
     calls: Mapping[str, str] = field(default_factory=dict)
     """OSC command -> name of the command sent to the child."""
 

@@ -33,19 +33,19 @@ def load_on_device(
     port.enter(Phase.LOADING)
     own_class = priority.enter_idle_class()  # torch is imported next
     from engine.models import device_work
-    from engine.models.card_memory import full_told
+    from engine.models.card_memory import translate_load_oom
 
     device_work.use_threads(port.settings["threads"])
     suspect: Literal["driver", "model"] = "driver"
     try:
-        device = device_work.chosen_device(port.settings["device"])
+        device = device_work.resolve_device(port.settings["device"])
         is_behind = device == "cpu" and gives_way  # otherwise it takes CPU time from the renderer
         if is_behind:
             priority.run_when_idle()
-        port.trying("model", name)  # not before: a driver that ends this process is not the model's fault
+        port.start_trial("model", name)  # not before: a driver that ends this process is not the model's fault
         suspect = "model"
-        dtype = device_work.chosen_dtype(port.settings["dtype"], device, half=half)
-        with full_told(name, device, dtype):
+        dtype = device_work.resolve_dtype(port.settings["dtype"], device, half=half)
+        with translate_load_oom(name, device, dtype):
             model = load(device, dtype)
     except DeviceFullError as error:  # the kind for which a swap stops the running model and tries again
         port.fail("memory", str(error), is_final=True)
@@ -79,7 +79,7 @@ def with_less_memory(work: Callable[[], T], free: Callable[[], object], reduce: 
 
 
 @contextmanager
-def lost_device_told(port: ChildPort) -> Iterator[None]:
+def fail_on_lost_device(port: ChildPort) -> Iterator[None]:
     """End the process with a fault of its driver if a call of CUDA fails. Other errors pass. The next process may have
     more luck: drivers reset themselves."""
     try:

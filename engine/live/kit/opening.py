@@ -1,6 +1,6 @@
-"""Finds the live models that are installed, opens and starts those that the configuration asks for.
+"""Finds the live models that are installed, opens and starts those in the configuration.
 
-A model whose own code fails in one of these steps is left out, with one line, and the run goes on without it.
+A model whose own code fails in one of these steps is left out, with one line, and the run continues without it.
 """
 
 from collections.abc import Callable, Iterable, Iterator, Mapping
@@ -13,7 +13,7 @@ from typing import Any
 import osc_schema
 from engine.config import Config
 from engine.errors import ConfigError, MultiverseError, in_one_line
-from engine.live.kit.live_model import Check, ListAsked, ListEntry, LiveEntry, LiveModel, Surroundings
+from engine.live.kit.live_model import Check, ListEntry, ListRequest, LiveEntry, LiveModel, Surroundings
 from engine.live.kit.refusing import refusing
 from engine.params import ParamStore, Snapshot
 from engine.system.closing import Closing
@@ -39,8 +39,8 @@ def model_lists(
 
     def listed(entry: LiveEntry, at: str, listing: str) -> Iterable[ListEntry]:
         facts = children[entry.name].status().facts if entry.name in children else {}
-        asked = ListAsked(table=config.models[entry.name], value=store.get, facts=facts)
-        entries: Iterable[ListEntry] = resolve_name(listing)(at, asked)
+        request = ListRequest(table=config.models[entry.name], value=store.get, facts=facts)
+        entries: Iterable[ListEntry] = resolve_name(listing)(at, request)
         return entries
 
     return {at: partial(listed, entry, at, how) for entry in live_models() for at, how in entry.lists.items()}
@@ -51,7 +51,7 @@ class ModelsOfRun:
     """The live models as a run needs them before it opens any."""
 
     entries: tuple[LiveEntry, ...]
-    """Those that the configuration asks for."""
+    """The models in the configuration."""
     missing: Mapping[str, str]
     """Why each model that has parameters is not there, if it is not."""
     conditions: tuple[tuple[str, Check], ...]
@@ -66,12 +66,12 @@ class ModelsOfRun:
         return tuple(picture for entry in self.entries for picture in BY_NAME[entry.name].pictures)
 
 
-def with_implied(given: Mapping[str, Any], file: Mapping[str, Any]) -> dict[str, Any]:
-    """`given`, the settings of the options, with those that follow from them for each model (`LiveEntry.implied`)."""
-    settings = dict(given)
+def with_implied(options: Mapping[str, Any], file: Mapping[str, Any]) -> dict[str, Any]:
+    """`options`, the settings of the options, with those that follow from them for each model (`LiveEntry.implied`)."""
+    settings = dict(options)
     for entry in live_models():
         failures: list[str] = []
-        with _guarded(failures.append):
+        with _catch_model_error(failures.append):
             settings = {**entry.implied(settings, file), **settings}
         for why in failures:
             _failed.add(entry.name)
@@ -88,25 +88,25 @@ def refuse_offline(config: Config) -> None:
 
 def models_of(config: Config, has_camera: Callable[[], bool], report: Report) -> ModelsOfRun:
     """The models of this run, including those that are not configured: their commands are refused."""
-    wanted: dict[str, LiveEntry] = {}
+    active: dict[str, LiveEntry] = {}
     missing = dict.fromkeys(BY_NAME, FAILED)
     conditions: list[tuple[str, Check]] = []
     first_values: list[tuple[str, Value]] = []
     for entry in live_models():
         table = config.models[entry.name]
-        with _left_out(entry.name, "configured", report):
+        with _skip_on_error(entry.name, "configured", report):
             own = tuple(entry.conditions(table, has_camera)), tuple(entry.first_values(table))
             if table.model and entry.name not in _failed:
-                wanted[entry.name] = entry
+                active[entry.name] = entry
             elif entry.name not in _failed:
                 missing[entry.name] = entry.no_model
             conditions += own[0]
             first_values += own[1]
     for name, reason in missing.items():
-        first_values.append((f"/{name}/enable", name in wanted))
-        conditions += () if name in wanted else _refusing_model(name, reason)
+        first_values.append((f"/{name}/enable", name in active))
+        conditions += () if name in active else _refusing_model(name, reason)
     return ModelsOfRun(
-        entries=tuple(wanted.values()), missing=missing, conditions=tuple(conditions), first_values=tuple(first_values)
+        entries=tuple(active.values()), missing=missing, conditions=tuple(conditions), first_values=tuple(first_values)
     )
 
 
@@ -124,15 +124,14 @@ class LiveModels:
         self._around = around
         opened: list[LiveModel] = []
         for entry in entries:
-            with _left_out(entry.name, "opened", around.report):
+            with _skip_on_error(entry.name, "opened", around.report):
                 model = resolve_name(entry.opened_by)(entry, around)
                 names = model.name, model.supervisor.status().name  # raises for what is no live model, such as None
                 if names != (entry.name, entry.name):
                     raise ValueError(f"it and its child are called {' and '.join(names)}")
                 opened.append(closing(model))
         self.running = tuple(opened)
-        """In order of effect: each can use what the models before it added to the scene. After `start` those that have
-        started."""
+        """In order of effect: each can use what earlier ones added to the scene. After `start` only started ones."""
 
     def start(self, add_picture: Callable[[str, int, int], object]) -> None:
         """Start loading each model. `add_picture(name, width, height)` is called for each of its pictures. Those that
@@ -140,14 +139,14 @@ class LiveModels:
         store, started = self._around.store, list[LiveModel]()
         for model in self.running:
             snapshot = store.snapshot()
-            with _left_out(model.name, "started", self._around.report):
+            with _skip_on_error(model.name, "started", self._around.report):
                 model.start(snapshot)
                 for picture, (width, height) in model.extra_pictures(snapshot).items():
                     add_picture(picture, width, height)
                 started.append(model)
         self.running = tuple(started)
-        wanted = {name for name, table in self._around.config.models.items() if table.model}
-        for name in wanted - {model.name for model in started}:
+        configured = {name for name, table in self._around.config.models.items() if table.model}
+        for name in configured - {model.name for model in started}:
             if store.get(f"/{name}/enable"):
                 store.set(f"/{name}/enable", False)
             for condition in _refusing_model(name, FAILED):
@@ -158,19 +157,19 @@ def describe_models(models: tuple[LiveModel, ...], snapshot: Snapshot, report: R
     """Lines about each model by name, as it describes itself (`LiveModel.describe`)."""
     lines = {}
     for model in models:
-        with _left_out(model.name, "described", report):
+        with _skip_on_error(model.name, "described", report):
             lines[model.name] = list(model.describe(snapshot)) or [""]
     return lines
 
 
-def _left_out(name: str, step: str, report: Report) -> AbstractContextManager[None]:
+def _skip_on_error(name: str, step: str, report: Report) -> AbstractContextManager[None]:
     """End the block at an error of the model's own code, with a report."""
-    line = f"{name}: cannot be {step}, the run goes on without it"
-    return _guarded(lambda why: report(f"{name}.{step}", f"{line} ({why})"))
+    line = f"{name}: cannot be {step}, the run continues without it"
+    return _catch_model_error(lambda why: report(f"{name}.{step}", f"{line} ({why})"))
 
 
 @contextmanager
-def _guarded(failed: Callable[[str], object]) -> Iterator[None]:
+def _catch_model_error(failed: Callable[[str], object]) -> Iterator[None]:
     """End the block at an error of the model's own code, and call `failed` with it, in one line."""
     try:
         yield

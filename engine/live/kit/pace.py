@@ -11,12 +11,14 @@ T = TypeVar("T")
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ChildPace:
+    """The rate and the part of the device's time that a child may use."""
+
     is_paused: bool
     """Paused or switched off: the model stays loaded."""
     interval_s: float
     """Minimum time between the beginnings of two calls; 0: as fast as possible."""
     duty: float | None
-    """Share of the device's time that the child may use, 0.05..1; None: automatic."""
+    """Fraction of the device's time that the child may use, 0.05..1; None: automatic."""
     slice_ms: float
     has_gate: bool
 
@@ -35,9 +37,9 @@ def value_reader(values: Mapping[str, Any], area: str) -> Callable[[str], Any]:
     return read
 
 
-def filled(made: type[T], read: Callable[[str], Any], **others: Any) -> T:
-    """A dataclass of values: each field is the parameter of its name, unless it is among `others`."""
-    return made(**{name: read(name) for name in made.__annotations__ if name not in others}, **others)
+def build_settings(kind: type[T], read: Callable[[str], Any], **others: Any) -> T:
+    """Build a dataclass of type `kind`: each field is the parameter of its name, unless it is among `others`."""
+    return kind(**{name: read(name) for name in kind.__annotations__ if name not in others}, **others)
 
 
 def read_pace(values: Mapping[str, Any], area: str) -> ChildPace:
@@ -45,4 +47,4 @@ def read_pace(values: Mapping[str, Any], area: str) -> ChildPace:
     read = value_reader(values, area)
     is_paused = not read("enable") or bool(values.get(f"{area}/paused"))
     duty = None if read("duty_auto") else read("duty")
-    return filled(ChildPace, read, is_paused=is_paused, duty=duty, has_gate=read("gate"))
+    return build_settings(ChildPace, read, is_paused=is_paused, duty=duty, has_gate=read("gate"))

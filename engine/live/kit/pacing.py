@@ -1,13 +1,13 @@
-"""Limits a child's share of the device (its duty), and splits its work into slices that yield to the renderer.
+"""Limits a child's part of the device's time (its duty), and splits its work into slices that yield to the renderer.
 
 Processes share a GPU by time slices, and priorities do not work across processes: if a child queues 80 ms of work, the
-renderer waits 80 ms. So a child queues one slice, waits until the device has finished it (launches are asynchronous),
-sleeps, waits while a picture is being drawn or a voice converted, and only then queues the next slice.
+renderer waits 80 ms. So a child queues one slice, and waits until the device has finished it (launches are
+asynchronous). Then it sleeps, and waits while a picture is drawn or a voice converted, before it queues the next one.
 
-Each wait leaves the device idle for a moment, so a slice has as many pieces as fit, by the time that each took before,
-into `slice_ms` and into the time until the next draw. Children that share a GPU take turns, so that a draw finds at
-most one slice under way. The share is adapted like TCP's congestion window (AIMD, Chiu and Jain 1989): a small increase
-each second, a large cut after a late frame.
+Each wait leaves the device idle for a moment, so a slice has as many pieces as fit into `slice_ms` and the time until
+the next draw. Their times are predicted from before. Children that share a GPU take turns, so that a draw finds at most
+one slice under way. The duty is adapted like TCP's congestion window (AIMD, Chiu and Jain 1989): a small increase each
+second, a large cut after a late frame.
 """
 
 import time
@@ -18,7 +18,7 @@ from itertools import islice
 from engine.ipc import Gate, Turns
 
 MIN_DUTY = 0.05
-INCREASE_PER_S = 0.05  # from the lowest share to 1 in 19 s: too slow to be noticed as a stutter
+INCREASE_PER_S = 0.05  # from the lowest duty to 1 in 19 s: too slow to be noticed as a stutter
 DECREASE = 0.7  # as in CUBIC (RFC 9438): yields without falling to zero
 REACTION_S = 0.25  # frames that are late within this time began before the cut, so they cause no second cut
 MAX_STEP_S = 1.0  # a child that slept for long has measured nothing in that time
@@ -29,11 +29,11 @@ MIN_REST_S = 1e-6  # a shorter rest is not worth a sleep
 MAX_REST_S = 10.0  # even at the lowest duty, because a longer rest would look like a hang
 KEPT_SLICES = 512
 KEPT_CALLS = 32  # kinds, such as sizes and numbers of tracked objects, whose pieces are remembered
-LEARNT = 0.5  # share of a new measurement in the time of a piece
+LEARNING_RATE = 0.5  # weight of a new measurement in the time of a piece
 
 
 class DutyControl:
-    """Adapts a child's share of the device's time, 0.05..1, to the engine's count of late frames."""
+    """Adapts a child's duty, 0.05..1, to the engine's count of late frames."""
 
     def __init__(self) -> None:
         self.duty = 1.0
@@ -42,7 +42,7 @@ class DutyControl:
         self._cut_s = float("-inf")
 
     def update(self, late_frames: int, now_s: float) -> float:
-        """The new share. `late_frames` is a running count; the first call sets the baseline, and so does a lower count,
+        """The new duty. `late_frames` is a running count; the first call sets the baseline, and so does a lower count,
         which comes from a new engine."""
         if self._late_frames is None:
             self._late_frames, self._now_s = late_frames, now_s
@@ -62,7 +62,7 @@ class SlicePlan:
     over them in proportion."""
 
     def __init__(self) -> None:
-        self._known: dict[Hashable, dict[int, float]] = {}
+        self._pieces_by_kind: dict[Hashable, dict[int, float]] = {}
         self._kind: Hashable = None
         self._pieces_ms: dict[int, float] = {}
         self._first = self._next = 0
@@ -76,16 +76,16 @@ class SlicePlan:
 
     def begin_call(self, kind: Hashable) -> None:
         """Begin with the first piece. Calls of the same `kind` have the same pieces."""
-        self._kind, self._pieces_ms = kind, self._known.pop(kind, {})
-        self._known[kind] = self._pieces_ms
-        for oldest in list(islice(self._known, max(0, len(self._known) - KEPT_CALLS))):
-            del self._known[oldest]
+        self._kind, self._pieces_ms = kind, self._pieces_by_kind.pop(kind, {})
+        self._pieces_by_kind[kind] = self._pieces_ms
+        for oldest in list(islice(self._pieces_by_kind, max(0, len(self._pieces_by_kind) - KEPT_CALLS))):
+            del self._pieces_by_kind[oldest]
         self._first = self._next = 0
         self._is_odd = False
 
     def change_kind(self, kind: Hashable) -> None:
-        """Call in the first piece if the call may be of another kind than was said. If it is, the first piece is not
-        learnt from: it has prepared the new kind."""
+        """Call in the first piece if the call may be of another kind than at its beginning. If it is, the first piece
+        is not learnt from: it has prepared the new kind."""
         if kind != self._kind:
             self.begin_call(kind)
             self._is_odd = True
@@ -93,7 +93,7 @@ class SlicePlan:
     def fits_next(self, limit_ms: float) -> bool:
         """End a piece. True if the next one fits into the same slice of at most `limit_ms`."""
         self._next += 1
-        expected_ms = [self._pieces_ms.get(place) for place in range(self._first, self._next + 1)]
+        expected_ms = [self._pieces_ms.get(index) for index in range(self._first, self._next + 1)]
         return None not in expected_ms and sum(filter(None, expected_ms)) <= limit_ms
 
     def end_call(self) -> None:
@@ -101,23 +101,23 @@ class SlicePlan:
         self._next += 1
 
     def forget_slice(self) -> None:
-        """The slice under way is not like those to come."""
+        """Do not learn from the slice under way: it is not like those to come."""
         self._is_odd = True
 
     def learn(self, slice_ms: float) -> None:
         """End the slice: all pieces since the last one took `slice_ms` together."""
-        places = range(self._first, self._next)
+        indices = range(self._first, self._next)
         self._first = self._next
         if self._is_odd:
             self._is_odd = False
             return
-        if len(places) == 1 and places[0] not in self._pieces_ms:
-            self._pieces_ms[places[0]] = slice_ms
+        if len(indices) == 1 and indices[0] not in self._pieces_ms:
+            self._pieces_ms[indices[0]] = slice_ms
             return
-        expected_ms = sum(self._pieces_ms[place] for place in places)
-        for place in places:
-            share = self._pieces_ms[place] / expected_ms if expected_ms else 1 / len(places)
-            self._pieces_ms[place] += LEARNT * share * (slice_ms - expected_ms)
+        expected_ms = sum(self._pieces_ms[index] for index in indices)
+        for index in indices:
+            fraction = self._pieces_ms[index] / expected_ms if expected_ms else 1 / len(indices)
+            self._pieces_ms[index] += LEARNING_RATE * fraction * (slice_ms - expected_ms)
 
 
 class Pacer:
@@ -155,13 +155,13 @@ class Pacer:
         return self._control.duty if self.fixed_duty is None else self.fixed_duty
 
     def begin_call(self, kind: Hashable = None) -> None:
-        """Call before the first work on a picture. Calls of the same `kind` have the same pieces."""
+        """Begin a call, before the first work on a picture. Calls of the same `kind` have the same pieces."""
         self._work_ms = 0.0
         self.plan.begin_call(kind)
         self._begin_slice()
 
     def between(self) -> None:
-        """Call between two pieces: ends the slice if the next piece does not fit into it. Does nothing outside a call,
+        """End a piece: ends the slice if the next piece does not fit into it. Does nothing outside a call,
         for example during warm-up."""
         if self._slice_began_ns is not None and not self.plan.fits_next(self._slice_limit_ms):
             self._end_slice()
@@ -181,16 +181,16 @@ class Pacer:
         self.idle_s += (now_ns - began_ns) / 1e9
 
     def end_call(self) -> float:
-        """Call after the last work on a picture. Returns the milliseconds of its work, without waits and rests."""
+        """End the call after its last work. Returns the milliseconds of its work, without waits and rests."""
         self.plan.end_call()
         self._end_slice()
         self._slice_began_ns = None
         return self._work_ms
 
     def before_slice(self) -> None:
-        """Wait until nothing holds the slice back, and take this child's turn. It is held back while a voice is being
-        converted (at most 1 s), while a picture is drawn or will be before the first piece ends (at most one frame
-        period), and while another child has its turn on this GPU (at most 250 ms)."""
+        """Wait until the slice may begin, and take this child's turn. It waits while a voice is converted (at most 1 s)
+        and while another child has its turn on this GPU (at most 250 ms). It also waits while a picture is drawn, or
+        will be before the first piece ends (at most one frame period)."""
         gate, turns = self._gate, self._turns
         if gate is None:
             return

@@ -3,7 +3,7 @@
 First it warms the model up with a made-up picture. A child implements the abstract methods. If the device runs out of
 memory, caches are freed and the work is retried once; then the child decides. An output with NaN is not shown. Every
 other error ends the process, because the device's context may be broken after it. No model and no prompt is blamed for
-a lost device (`lost_device_told`).
+a lost device (`fail_on_lost_device`).
 """
 
 import threading
@@ -45,17 +45,17 @@ class ModelWorker(Protocol):
 
     @property
     def work(self) -> float:
-        """Amount of work in one call, in arbitrary units."""
+        """The amount of work in one call, in arbitrary units."""
 
     @property
     def kind(self) -> Hashable:
-        """Equal for calls that have the same pieces, which take the same times."""
+        """A key that is equal for calls with the same pieces, which take the same times."""
 
     def free_memory(self) -> None: ...
 
 
 class PictureLoop(ABC, Generic[Picture, Result]):
-    """The main loop and its state. Main thread."""
+    """The main loop of a picture child, and its state. Main thread."""
 
     _worker: ModelWorker
     """Set by each child."""
@@ -76,7 +76,7 @@ class PictureLoop(ABC, Generic[Picture, Result]):
         self._progress = CallProgress(
             port,
             wait_device=device_wait(device),
-            turns=None if gate is None else gate.turns(port.gate_place, 1 + (device.index or 0)),
+            turns=None if gate is None else gate.turns(port.turn_index, 1 + (device.index or 0)),
             read_pace=partial(read_pace, area=area),
             work=lambda: self._worker.work,
             kind=lambda: self._worker.kind,
@@ -102,7 +102,7 @@ class PictureLoop(ABC, Generic[Picture, Result]):
         self._progress.begin_piece()
         self._retry_after_freeing(self._warm_up)
         self._progress.end_piece()
-        port.proved("model", self._model_name)
+        port.pass_trial("model", self._model_name)
         model = self._loaded
         facts: dict[str, Fact] = {"device": str(model.device), "dtype": model.dtype_name, "memory_mb": model.held_mb}
         port.ready(model=self._model_name, **self._facts_once(), **facts)
@@ -144,8 +144,7 @@ class PictureLoop(ABC, Generic[Picture, Result]):
 
     @abstractmethod
     def _reduce_memory(self) -> None:
-        """Reduce the memory needed, or end the child. Called if the device is out of memory even after
-        `_free_memory`."""
+        """Reduce the memory needed, or end the child. Called if `_free_memory` was not enough."""
 
     @property
     def _calls_a_result(self) -> int:
@@ -163,7 +162,7 @@ class PictureLoop(ABC, Generic[Picture, Result]):
 
     @abstractmethod
     def _facts(self) -> dict[str, Fact]:
-        """Facts to report once a second, besides the memory."""
+        """Facts to report once per second, besides the memory."""
 
     # -- one call
 
@@ -213,7 +212,7 @@ class PictureLoop(ABC, Generic[Picture, Result]):
         """Tell the engine which texts are in use from now on, by address. They are suspects for quarantine if the
         process dies before the next result."""
         for address, text in texts.items():
-            self._port.trying(address, text)
+            self._port.start_trial(address, text)
         self._trial = dict(texts)
 
     def _publish_pixels(self, pixels: np.ndarray, *, generation: int, index: int, time_s: float) -> None:
@@ -228,7 +227,7 @@ class PictureLoop(ABC, Generic[Picture, Result]):
         self._figures.count_picture(now_s)
         self._is_nan = False
         for address, text in self._trial.items():
-            self._port.proved(address, text)
+            self._port.pass_trial(address, text)
         self._trial.clear()
 
     def _drop(self, reason: str) -> None:

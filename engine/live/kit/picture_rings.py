@@ -1,7 +1,7 @@
 """The pictures that go to a child and come back, in rings that are allocated without blocking the frame loop.
 
 The system zeroes newly allocated shared memory: 25 MB for 1080p RGBA takes 15 ms, nearly a frame at 60 fps. So a worker
-thread allocates the ring, pictures are dropped until it is ready, and the rings of the last few shapes are kept.
+thread allocates the ring, pictures are dropped until it is ready, and the rings of the last few shapes are cached.
 """
 
 from collections.abc import Callable
@@ -16,29 +16,29 @@ from engine.system.daemon_worker import DaemonWorker
 from engine.system.reporting import Report
 from engine.values import FINISHED, FrameId, VideoFrame
 
-KEPT_SHAPES = 3  # rings kept: camera, Multiverse, and one of another size
+KEPT_SHAPES = 3  # cached rings: camera, Multiverse, and one of another size
 RETRY_S = 1.0  # wait before the next attempt after an allocation failed
 
 Shape = tuple[int, ...]
 
 
 class SourceRings:
-    """Render thread. `connect(segment)` is called whenever writing switches to another ring."""
+    """Rings for one input of a child. `connect(segment)` is called when writing switches rings. Render thread."""
 
     def __init__(self, name: str, worker: DaemonWorker, connect: Callable[[str], None], report: Report) -> None:
         self._name, self._worker, self._connect, self._report = name, worker, connect, report
         self._rings: dict[Shape, RingOwner] = {}  # least recently used first
-        self._making: tuple[Shape, Future[RingOwner]] | None = None
+        self._allocating: tuple[Shape, Future[RingOwner]] | None = None
         self._retry_at_s = 0.0
         self._connected = ""
 
     def write(self, pixels: np.ndarray, tick: FrameId, now_s: float) -> bool:
         """Publish a picture, (height, width, channels) uint8. False if there is no ring of its shape yet."""
-        self._take_made(now_s)
+        self._take_allocated(now_s)
         ring = self._rings.pop(pixels.shape, None)
         if ring is None:
-            if self._making is None and now_s >= self._retry_at_s:
-                self._making = pixels.shape, self._worker.submit(self._make, pixels.shape)
+            if self._allocating is None and now_s >= self._retry_at_s:
+                self._allocating = pixels.shape, self._worker.submit(self._allocate, pixels.shape)
             return False
         self._rings[pixels.shape] = ring
         if ring.segment != self._connected:
@@ -48,19 +48,19 @@ class SourceRings:
         return True
 
     def close(self) -> None:
-        """Call it after the worker has ended."""
-        if self._making is not None and self._making[1].done() and self._making[1].exception() is None:
-            self._making[1].result().close()
+        """Close all rings. Call it after the worker has ended."""
+        if self._allocating is not None and self._allocating[1].done() and self._allocating[1].exception() is None:
+            self._allocating[1].result().close()
         for ring in self._rings.values():
             ring.close()
         self._rings.clear()
 
-    def _take_made(self, now_s: float) -> None:
-        if self._making is None or not self._making[1].done():
+    def _take_allocated(self, now_s: float) -> None:
+        if self._allocating is None or not self._allocating[1].done():
             return
-        (shape, made), self._making = self._making, None
+        (shape, allocation), self._allocating = self._allocating, None
         try:
-            self._rings[shape] = made.result()
+            self._rings[shape] = allocation.result()
         except SharedMemoryError as error:
             self._retry_at_s = now_s + RETRY_S
             self._report(self._name.replace(" ", "."), f"{self._name}: no pictures are sent: {error}")
@@ -69,7 +69,7 @@ class SourceRings:
             oldest = self._rings.pop(next(iter(self._rings)))
             self._worker.submit(oldest.close)
 
-    def _make(self, shape: Shape) -> RingOwner:
+    def _allocate(self, shape: Shape) -> RingOwner:
         """Runs on the worker thread."""
         height, width, channels = shape
         return FrameRing.create(self._name, width, height, channels=channels)

@@ -19,7 +19,7 @@ class Stopped(Exception):
 
 
 class CallProgress:
-    """Phases, pieces and rests of one main loop. Main thread."""
+    """Reports the phases, pieces and rests of one main loop. Main thread."""
 
     def __init__(
         self,
@@ -64,8 +64,7 @@ class CallProgress:
         self.begin_piece()
 
     def between(self) -> None:
-        """End one piece and begin the next: yield to the renderer and the voice, send the heartbeat. May raise
-        Stopped."""
+        """End one piece and begin the next: yield to the renderer and the voice, send the heartbeat. Raises Stopped."""
         if self._port.should_stop:
             raise Stopped
         self.pacer.between()
@@ -81,7 +80,7 @@ class CallProgress:
             self._port.enter(self._phase)
 
     def take_values(self) -> None:
-        """Call in the first piece of a call if it took new values."""
+        """Adapt to new values. Call in the first piece of a call that took some."""
         self._expect()
         self.pacer.plan.change_kind(self._kind())
 

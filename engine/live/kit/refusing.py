@@ -31,7 +31,7 @@ def refusing(address: str, reason: str, *values: Value) -> tuple[str, Check]:
     return address, check
 
 
-def source_there(name: str, video: str, has_camera: Callable[[], bool]) -> tuple[str, Check]:
+def refuse_missing_source(name: str, video: str, has_camera: Callable[[], bool]) -> tuple[str, Check]:
     """A condition that refuses the items `video` and `camera` of `/NAME/source` while there is none."""
     address = f"/{name}/source"
     without_video = (
@@ -47,7 +47,7 @@ def source_there(name: str, video: str, has_camera: Callable[[], bool]) -> tuple
     return address, check
 
 
-def found_by(address: str, find: Callable[[str], object]) -> tuple[str, Check]:
+def refuse_unresolved(address: str, find: Callable[[str], object]) -> tuple[str, Check]:
     """A condition that refuses names for which `find` raises ValueError."""
 
     def check(name: Value) -> None:
@@ -59,11 +59,11 @@ def found_by(address: str, find: Callable[[str], object]) -> tuple[str, Check]:
     return address, check
 
 
-def named_in(
-    name: str, folders: Iterable[str | Path], *, may_be_folder: bool = True, told: Iterable[str | Path] = ()
+def find_named(
+    name: str, folders: Iterable[str | Path], *, may_be_folder: bool = True, searched: Iterable[str | Path] = ()
 ) -> Path:
     """Path of the named file or folder in the first of `folders` that contains it; else ValueError, which names
-    `told` instead of them if that is given."""
+    `searched` instead of them if that is given."""
     name = clean_name(name)
     seen = []
     for folder in folders:
@@ -74,18 +74,17 @@ def named_in(
     beside = (path.name for folder in seen for path in _inside(Path(folder).expanduser()))
     alike = difflib.get_close_matches(name, islice(beside, MAX_COMPARED), 3)
     nearest = f" (nearest: {', '.join(alike)})" if alike else ""
-    raise ValueError(f"is not in {', '.join(map(str, told or seen))}{nearest}")
+    raise ValueError(f"is not in {', '.join(map(str, searched or seen))}{nearest}")
 
 
 def _inside(folder: Path) -> Iterator[Path]:
-    """Its entries; none if it cannot be read."""
+    """The entries of a folder; none if it cannot be read."""
     with suppress(OSError):
         yield from folder.iterdir()
 
 
 def names_in(folders: Iterable[str | Path], suffixes: Collection[str], holding: str = "") -> list[str]:
-    """The names that `named_in` finds: files with these suffixes, and folders that hold a file of that name. Reads the
-    disk."""
+    """The names for `find_named`: files with these suffixes, folders with a file named `holding`. Reads the disk."""
     found: dict[str, None] = {}
     for folder in folders:
         with suppress(OSError):  # a drive that is not connected

@@ -72,7 +72,7 @@ class RepaintingModel(ChildLink[None]):
             self._input.write(pixels, frame.id, now_s)
 
     def _refuse(self, build: None, stays: None, reason: str) -> None:
-        raise AssertionError("it is never built anew")
+        raise AssertionError("it is never built again")
 
 
 def run(port: ChildPort) -> None:

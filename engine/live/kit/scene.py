@@ -13,21 +13,20 @@ from engine.render.guarded_renderer import GuardedRenderer
 from engine.render.picture import Matte, RegionMap
 from engine.render.region_mapper import RegionSettings
 from engine.sinks.sink import PictureName
-from engine.values import FINISHED, FrameId, Segmentation, ShownPicture, VideoFrame
+from engine.values import FINISHED, FrameId, LazyPicture, Segmentation, VideoFrame
 
 Values = Mapping[str, object]
-DrawPicture = Callable[[GuardedRenderer], ShownPicture]
+DrawPicture = Callable[[GuardedRenderer], LazyPicture]
 """Draws an extra picture. Called after the frame is drawn."""
 WriteControlImage = Callable[[np.ndarray, FrameId, float], bool]
-"""`write(picture, frame, now_s)`: sends a control image, (height, width, 3) uint8, to a model; False: not possible
-yet."""
+"""`write(picture, frame, now_s)` sends a control image, (height, width, 3) uint8, to a model; False: not yet."""
 
 
-def draw_fade(fade: Fade | None, size_px: tuple[int, int], drawing: GuardedRenderer) -> ShownPicture:
+def draw_fade(fade: Fade | None, size_px: tuple[int, int], drawing: GuardedRenderer) -> LazyPicture:
     """Draw an extra picture: the fade on display, or black before the first picture."""
     if fade is None:
-        return drawing.show(None, size_px=size_px)
-    return drawing.show(fade.picture, fade.before, fade.share, size_px=size_px)
+        return drawing.layer5_picture(None, size_px=size_px)
+    return drawing.layer5_picture(fade.picture, fade.before, fade.mix, size_px=size_px)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -44,7 +43,7 @@ class Layer5Offer:
 class MasksView:
     """The objects that a model has found in one frame, and their effect on the picture."""
 
-    found: Segmentation | None = None
+    segmentation: Segmentation | None = None
     """The same object until the next result; None before the first one and while the model is off."""
     picture: VideoFrame | None = None
     """The picture they were found in; without masks, the newest picture of the source."""
@@ -59,18 +58,18 @@ class MasksView:
     def matte(self, values: Values) -> Matte | None:
         """The matte of layer 5, or None if nothing is cut."""
         keeps = values["/layer/5/matte"]
-        if (keeps != "subject" and keeps != "background") or self.found is None:
+        if (keeps != "subject" and keeps != "background") or self.segmentation is None:
             return None
         is_hard = values[self.edge] == "hard"
-        return Matte(found=self.found, keeps=keeps, is_hard=is_hard, is_of_finished=self.is_of_finished)
+        return Matte(segmentation=self.segmentation, keeps=keeps, is_hard=is_hard, is_of_finished=self.is_of_finished)
 
     def synced_layer5(self, layer5: Fade | None, values: Values) -> Fade | None:
         """`layer5`, or, while layer 5 is cut out and has the same source, the picture that the masks were found in."""
-        if layer5 is None or self.found is None or self.picture is None or values["/layer/5/matte"] == "all":
+        if layer5 is None or self.segmentation is None or self.picture is None or values["/layer/5/matte"] == "all":
             return layer5
         if not values["/layer/5/matte_sync"] or self.picture.source != layer5.picture.source:
             return layer5
-        return Fade(picture=self.picture, before=None, share=1.0)
+        return Fade(picture=self.picture, before=None, mix=1.0)
 
     def region_settings(self, values: Values) -> RegionSettings:
         """The settings from the parameters, except that masks of the finished picture are not mirrored with layer 5."""
@@ -88,11 +87,11 @@ class Scene:
     masks: MasksView = MasksView()
     extra_pictures: dict[PictureName, DrawPicture] = field(default_factory=dict)
     control_images: list[WriteControlImage] = field(default_factory=list)
-    """Those of the models that use the masks as control image."""
+    """Writers of the models that use the masks as control image."""
     needs_regions: bool = False
     """Set by a model that uses the layers' region map, also where the picture does not."""
     regions: RegionMap | None = None
-    """That map, once it is made."""
+    """The region map, once it was computed."""
     fitted_px: tuple[int, int] | None = None
     """Set by a model that will read the finished picture in this size, as `PictureInput.fitted_px`."""
 
@@ -108,13 +107,13 @@ class Scene:
         """The picture for layer 5, and for simple mode, with these values."""
         source = values["/layer/5/source"]
         if source == "camera":
-            shown = self._camera_fade()
+            fade = self._camera_fade()
         elif source in ("auto", "off"):  # simple mode shows a picture even if layer 5 is off
-            shown = self.automatic_layer5
+            fade = self.automatic_layer5
         else:
             offer = self.layer5_offers.get(str(source))
-            shown = offer.fade if offer is not None else None
-        return self.masks.synced_layer5(shown, values)
+            fade = offer.fade if offer is not None else None
+        return self.masks.synced_layer5(fade, values)
 
     def picture_of(self, model: str) -> VideoFrame | None:
         """The newest picture that this model offers for layer 5."""
@@ -122,4 +121,4 @@ class Scene:
         return offer.fade.picture if offer is not None and offer.fade is not None else None
 
     def _camera_fade(self) -> Fade | None:
-        return None if self.camera is None else Fade(picture=self.camera, before=None, share=1.0)
+        return None if self.camera is None else Fade(picture=self.camera, before=None, mix=1.0)

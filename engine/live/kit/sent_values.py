@@ -8,13 +8,13 @@ import osc_schema
 from engine.params import Snapshot
 
 NOTHING: Mapping[str, Any] = MappingProxyType({})
-SMALL_STEP = 1 / 256  # share of the range: a smaller change is not visible, but each value sent costs the child work
+SMALL_STEP = 1 / 256  # fraction of the range: a smaller change is not visible, but each value sent costs the child work
 GENERATION: Final = "generation"
 """Key of the generation among a child's values. The child attaches it to each picture made with these values."""
 
 
 class SentValues:
-    """Render thread."""
+    """Tracks the values that were sent to a child. Render thread."""
 
     def __init__(self, child: str, *, obsoleting: Set[str] = frozenset()) -> None:
         """`obsoleting`: addresses whose change makes all earlier pictures unusable, such as the picture size."""
@@ -25,7 +25,7 @@ class SentValues:
         self.valid_from = 0
         """A picture of a lower generation must not be shown: an obsoleting change came after it."""
         self.addresses = frozenset(param.address for param in osc_schema.PARAMS if param.child == child)
-        """Those of the child."""
+        """Addresses of the child's parameters."""
         self._obsoleting = obsoleting
         self._moved = NOTHING
         self._is_marked = False

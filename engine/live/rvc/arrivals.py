@@ -17,7 +17,7 @@ STALLED_POLL_S: Final = 0.005
 
 
 class Arrivals:
-    """Times are seconds of `time.perf_counter`; samples are identified by number."""
+    """Predicts arrivals from past ones. Times are seconds of `time.perf_counter`; samples are identified by number."""
 
     def __init__(self, rate_hz: int) -> None:
         self._rate_hz = rate_hz

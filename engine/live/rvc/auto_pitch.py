@@ -3,8 +3,8 @@
 The median is that of the logarithm of the newest KEPT_FRAMES voiced frames: in silence it stays. Trackers take some
 frames an octave too low or too high: frames more than half an octave from the median are first moved by whole octaves.
 
-The transposition glides for GLIDE_S to what is wanted, and stays there while the speaker moves by less than DEAD_BAND:
-a melody must not pull it along. At a start nothing has been heard yet, so it begins where it belongs (`settle`).
+The transposition glides for GLIDE_S to its target, and stays there while the speaker moves by less than DEAD_BAND: a
+melody must not pull it along. At a start nothing was received yet, so it begins without a glide (`settle`).
 
 The pitch of the model's own voice is not in its file, and cannot be measured from its weights: the decoder follows any
 pitch that it is given. So the target is set by hand (`/rvc/pitch_target_hz`).
@@ -22,7 +22,7 @@ MAX_SEMITONES = 24.0
 
 
 class AutoPitch:
-    """`now_s` is on the clock of the sound. One thread."""
+    """Computes the automatic transposition. `now_s` is on the clock of the sound. One thread."""
 
     def __init__(self) -> None:
         self._octaves: deque[float] = deque(maxlen=KEPT_FRAMES)
@@ -38,7 +38,7 @@ class AutoPitch:
 
     @property
     def speaker_hz(self) -> float | None:
-        """The speaker's median pitch; None until MIN_FRAMES voiced frames were heard."""
+        """The speaker's median pitch; None until MIN_FRAMES voiced frames were received."""
         if len(self._octaves) < MIN_FRAMES:
             return None
         octaves = np.array(self._octaves)
@@ -47,24 +47,24 @@ class AutoPitch:
 
     def aim(self, target_hz: float | None, now_s: float) -> float:
         """The transposition in semitones at `now_s`; it glides to 0 if there is no target."""
-        wanted = self._wanted(target_hz)
+        semitones = self._target_semitones(target_hz)
         is_moved, self._target_hz = target_hz != self._target_hz, target_hz
-        if abs(wanted - self._to) > (0.0 if is_moved else DEAD_BAND):
-            self._from, self._to, self._since_s = self._at(now_s), wanted, now_s
+        if abs(semitones - self._to) > (0.0 if is_moved else DEAD_BAND):
+            self._from, self._to, self._since_s = self._at(now_s), semitones, now_s
         return self._at(now_s)
 
     def settle(self, target_hz: float | None, now_s: float) -> float:
-        """The same without a glide, while nothing is heard."""
-        self._from = self._to = self._wanted(target_hz)
+        """Like `aim` without a glide, while nothing is audible."""
+        self._from = self._to = self._target_semitones(target_hz)
         self._since_s, self._target_hz = now_s, target_hz
         return self._to
 
-    def _wanted(self, target_hz: float | None) -> float:
+    def _target_semitones(self, target_hz: float | None) -> float:
         speaker_hz = self.speaker_hz
         if target_hz is None or speaker_hz is None:
             return self._to if target_hz else 0.0
         return float(np.clip(12.0 * np.log2(target_hz / speaker_hz), -MAX_SEMITONES, MAX_SEMITONES))
 
     def _at(self, now_s: float) -> float:
-        share = min(max((now_s - self._since_s) / GLIDE_S, 0.0), 1.0)
-        return self._from + (self._to - self._from) * share * share * (3.0 - 2.0 * share)  # smoothstep: no corners
+        part = min(max((now_s - self._since_s) / GLIDE_S, 0.0), 1.0)
+        return self._from + (self._to - self._from) * part * part * (3.0 - 2.0 * part)  # smoothstep: no corners

@@ -1,7 +1,7 @@
 """Reads the output of a sound child by sample number, across restarts and swaps of its process.
 
-Each process writes its own ring. When a new process takes over, the previous ring is kept until the read position has
-passed the start of the new one. There the two are crossfaded, because the new process may have another voice.
+Each process writes its own ring. When a new process takes over, the previous ring stays open until the read position
+has passed the start of the new one. There the two are crossfaded, because the new process may have another voice.
 """
 
 import math
@@ -15,11 +15,11 @@ from engine.errors import SharedMemoryError
 from engine.ipc import AudioRing, AudioRingReader
 
 CROSSFADE_S: Final = 0.01
-MAX_RINGS: Final = 4  # rings kept: processes within one delay; samples of older ones have been played
+MAX_RINGS: Final = 4  # open rings: processes within one delay; samples of older ones have been played
 
 
 class ConvertedSound:
-    """One thread. Channel 0 of the rings is the sound, channel 1 its presence, 0.0 or 1.0."""
+    """A child's output. Channel 0 of the rings is the sound, channel 1 its presence, 0.0 or 1.0. One thread."""
 
     def __init__(self, supervisor: Supervisor, name: str) -> None:
         self._supervisor, self._name = supervisor, name
@@ -41,7 +41,7 @@ class ConvertedSound:
         return sound, presence
 
     def has(self, sample: int) -> bool:
-        """True if this sample is present in one of the rings kept. It may be older than the current read position."""
+        """True if this sample is present in one of the open rings. It may be older than the current read position."""
         return any(ring.has(sample) for ring in self._rings)
 
     @property
@@ -82,22 +82,22 @@ class _Ring:
         end = self._reader.end_sample
         low = max(first, end - self._reader.capacity, 0)
         high = min(first + len(sound), end)
-        made = self._reader.read(low, high - low) if low < high else None
-        if made is None or not made[:, 1].any():
+        samples = self._reader.read(low, high - low) if low < high else None
+        if samples is None or not samples[:, 1].any():
             return
         if self._begin is None:
-            self._begin = low + int(made[:, 1].argmax())
-        place = slice(low - first, high - first)
+            self._begin = low + int(samples[:, 1].argmax())
+        span = slice(low - first, high - first)
         since = np.arange(low, high, dtype=np.int64) - self._begin + 1
         risen = np.clip(since / self._fade_frames, 0.0, 1.0).astype(np.float32)
-        share = np.where(presence[place] > 0.0, risen, np.float32(1.0)) * made[:, 1]
-        sound[place] += share * (made[:, 0] - sound[place])
-        np.maximum(presence[place], made[:, 1], out=presence[place])
+        weight = np.where(presence[span] > 0.0, risen, np.float32(1.0)) * samples[:, 1]
+        sound[span] += weight * (samples[:, 0] - sound[span])
+        np.maximum(presence[span], samples[:, 1], out=presence[span])
 
     def has(self, sample: int) -> bool:
         end = self._reader.end_sample
-        made = self._reader.read(sample, 1) if max(end - self._reader.capacity, 0) <= sample < end else None
-        return made is not None and bool(made[0, 1])
+        samples = self._reader.read(sample, 1) if max(end - self._reader.capacity, 0) <= sample < end else None
+        return samples is not None and bool(samples[0, 1])
 
     @property
     def end(self) -> int:

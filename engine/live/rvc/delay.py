@@ -1,6 +1,6 @@
-"""Decides the delay from spoken to heard, as the sum of three parts. Pure.
+"""Decides the delay from microphone to output, as the sum of three parts. Pure.
 
-    spoken ── device ──► ring ── block, crossfade, search ── computing ──► mixed ── device ──► heard
+    spoken ── device ──► ring ── block, crossfade, search ── computing ──► mixed ── device ──► output
               `device_s`         `algorithmic_s`             `compute_s`            `device_s`
 
 A gap is worse than a few more milliseconds of delay, so each part starts long: computing with AT_FIRST times the
@@ -25,13 +25,15 @@ APART_S = 60.0
 MINUTE_S = 60.0
 MARGIN_S = 0.01
 ROOM_S = 0.03  # added to the worst case, because MEASURED_S is short
-HAND_OVER_S = 0.03  # a block's last sample waits for the next device buffer, the desk's poll and the child's poll
+HAND_OVER_S = 0.03  # a block's last sample waits for the next device buffer, the pipeline's poll and the child's poll
 MAX_SHORT_S = 0.1  # a longer shortage was a stall, which a longer delay would not prevent
 MAX_BLOCKS = 2.0  # a child that needs more is too slow at any delay
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class DelayParts:
+    """The parts of the delay from microphone to output."""
+
     algorithmic_s: float
     """Block, crossfade and search."""
     compute_s: float
@@ -41,7 +43,7 @@ class DelayParts:
 
     @property
     def mixed_s(self) -> float:
-        """A sample is mixed when this much later voice has arrived."""
+        """Delay until a sample is mixed: the voice that must have arrived after it."""
         return self.algorithmic_s + self.compute_s
 
     @property
@@ -50,27 +52,27 @@ class DelayParts:
 
 
 class VoiceDelay:
-    """Single thread. `now_s` must not decrease."""
+    """Adapts the delay to measurements. `now_s` must not decrease. Single thread."""
 
     def __init__(self) -> None:
         self._timing: VoiceTiming | None = None
-        self._computing: _Part | None = None
+        self._computing: _DelayPart | None = None
         """None while it is unknown; then the length of one block is used."""
-        self._devices = _Part(GENEROUS_S, measured_s=MEASURED_S)
+        self._devices = _DelayPart(GENEROUS_S, measured_s=MEASURED_S)
         self._disturbances: int | None = None
         self._may_fall_s = -math.inf
         """No part may be shortened before this time."""
-        self._asked_s = 0.0
+        self._requested_s = 0.0
 
-    def follow(self, timing: VoiceTiming, asked_ms: float) -> None:
+    def follow(self, timing: VoiceTiming, requested_ms: float) -> None:
         """Use the child's timing and the requested total delay; 0: as short as possible."""
-        self._asked_s = asked_ms / 1000.0
+        self._requested_s = requested_ms / 1000.0
         former, self._timing = self._timing, timing
         if former is None or (former.block_s, former.lag_s) != (timing.block_s, timing.lag_s):
             self._computing = None
         if timing.work_p99_s is not None and self._computing is None:
             first_s = AT_FIRST * timing.work_p99_s + HAND_OVER_S
-            self._computing = _Part(min(first_s, self._longest_compute_s))
+            self._computing = _DelayPart(min(first_s, self._longest_compute_s))
 
     def was_in_time(self, spare_s: float, now_s: float) -> None:
         """Record that a block arrived this long before it was due."""
@@ -80,7 +82,7 @@ class VoiceDelay:
     def was_late(self, late_s: float, now_s: float) -> None:
         """Record that a block arrived this long after it was due."""
         if self._computing is None:
-            self._computing = _Part(self._shortest_compute_s)
+            self._computing = _DelayPart(self._shortest_compute_s)
         self._computing.was_short(self.parts.compute_s + late_s, now_s, longest_s=self._longest_compute_s)
 
     def had_spare(self, spare_s: float, disturbances: int, now_s: float) -> None:
@@ -88,13 +90,13 @@ class VoiceDelay:
         is the running count of clock disturbances."""
         if disturbances != self._disturbances:  # margins measured so far no longer apply
             self._disturbances = disturbances
-            self._devices.measure_anew()
+            self._devices.restart_measurement()
         elif spare_s >= 0.0:
             self._needed(self._devices, self._devices.length_s - spare_s, now_s)
         elif spare_s > -MAX_SHORT_S:
             self._devices.was_short(self._devices.length_s - spare_s, now_s)
 
-    def _needed(self, part: "_Part", need_s: float, now_s: float) -> None:
+    def _needed(self, part: "_DelayPart", need_s: float, now_s: float) -> None:
         part.was_enough(need_s, now_s)
         if now_s >= self._may_fall_s and part.shorten(now_s):
             self._may_fall_s = now_s + APART_S
@@ -114,10 +116,10 @@ class VoiceDelay:
     def parts(self) -> DelayParts:
         assert self._timing is not None
         algorithmic_s = self._timing.block_s + self._timing.lag_s
-        asked_s = self._asked_s - self._devices.length_s - algorithmic_s
+        requested_s = self._requested_s - self._devices.length_s - algorithmic_s
         return DelayParts(
             algorithmic_s=algorithmic_s,
-            compute_s=max(self._shortest_compute_s, asked_s),
+            compute_s=max(self._shortest_compute_s, requested_s),
             device_s=self._devices.length_s,
         )
 
@@ -132,7 +134,7 @@ class VoiceDelay:
         return self._timing.block_s + HAND_OVER_S if self._computing is None else self._computing.length_s
 
 
-class _Part:
+class _DelayPart:
     """One part of the delay: the recent worst-case need plus a margin."""
 
     def __init__(self, length_s: float, *, measured_s: float | None = None) -> None:
@@ -149,7 +151,7 @@ class _Part:
     def is_measured(self) -> bool:
         return self._measured_s is None
 
-    def measure_anew(self) -> None:
+    def restart_measurement(self) -> None:
         """Discard the recorded needs, because they no longer apply. A measured part keeps its length."""
         self._minutes.clear()
 
@@ -175,11 +177,11 @@ class _Part:
         recent = [minute for minute in self._minutes if minute.since_s > now_s - lasts_s - MINUTE_S]
         worst_s = max(minute.worst_s for minute in recent)
         mean_s = sum(minute.sum_s for minute in recent) / sum(minute.count for minute in recent)
-        wanted_s = worst_s + max(room_s, (worst_s - mean_s) / 2.0)  # a short measurement does not show the worst case
+        shorter_s = worst_s + max(room_s, (worst_s - mean_s) / 2.0)  # a short measurement does not show the worst case
         was_measured, self._measured_s = self.is_measured, None
-        if self.length_s - wanted_s < MARGIN_S:
+        if self.length_s - shorter_s < MARGIN_S:
             return False
-        self.length_s = wanted_s
+        self.length_s = shorter_s
         self._was_shortened = was_measured
         return True
 

@@ -4,8 +4,8 @@ from collections.abc import Callable, Iterator, Mapping
 from functools import partial
 from typing import TYPE_CHECKING, Annotated, Any
 
-from engine.live.kit.live_model import Check, DeviceTable, ListAsked, ListEntry, LiveEntry, option
-from engine.live.kit.refusing import found_by, named_in, names_in, refusing
+from engine.live.kit.live_model import Check, DeviceTable, ListEntry, ListRequest, LiveEntry, option
+from engine.live.kit.refusing import find_named, names_in, refuse_unresolved, refusing
 from osc_schema.rvc import CHILD
 
 if TYPE_CHECKING:
@@ -52,16 +52,16 @@ class RvcConfig(DeviceTable, frozen=True, forbid_unknown_fields=True, kw_only=Tr
 
 
 def files_named(config: RvcConfig, name: str) -> "tuple[str, IndexChoice]":
-    """Path of the named model in the first model folder that contains it, and its index (see `index_for`). "" gives the
-    configured pair. Raises ValueError with the reason if there is no such model."""
-    from engine.models.rvc.index_choice import for_another, index_for
+    """Path of the named model in the first model folder that contains it, and its index (see `choose_index`). "" gives
+    the configured pair. Raises ValueError with the reason if there is no such model."""
+    from engine.models.rvc.index_choice import choose_index, for_other_voice
 
     if not name:
-        return config.model, index_for(config.model, config.index)
+        return config.model, choose_index(config.model, config.index)
     if not config.folders:
         raise ValueError('no model folders are configured: set folders = ["..."] under [rvc]')
-    model = str(named_in(name, config.folders, may_be_folder=False))
-    return model, index_for(model, for_another(config.index))
+    model = str(find_named(name, config.folders, may_be_folder=False))
+    return model, choose_index(model, for_other_voice(config.index))
 
 
 def voice_title(config: RvcConfig, name: str) -> str:
@@ -76,28 +76,28 @@ def voice_title(config: RvcConfig, name: str) -> str:
         return f"{name} (cannot be used: {str(error).rsplit(f'{name}: ', 1)[-1]})"
 
 
-def voices(at: str, asked: ListAsked) -> Iterator[ListEntry]:
+def voices(at: str, request: ListRequest) -> Iterator[ListEntry]:
     """The entries of /rvc/list."""
-    names = names_in(asked.table.folders, (".pth", ".safetensors"))
-    return asked.models(MODEL, ((name, voice_title(asked.table, name)) for name in names))
+    names = names_in(request.table.folders, (".pth", ".safetensors"))
+    return request.models(MODEL, ((name, voice_title(request.table, name)) for name in names))
 
 
 def conditions(config: RvcConfig, has_camera: Callable[[], bool]) -> Iterator[tuple[str, Check]]:
     if config.model:
-        yield found_by(MODEL, partial(files_named, config))
+        yield refuse_unresolved(MODEL, partial(files_named, config))
     else:
         yield refusing("/rvc/channel", NO_MODEL)
         yield refusing(MODEL, NO_MODEL)
 
 
-def implied(given: Mapping[str, Any], file: Mapping[str, Any]) -> dict[str, Any]:
-    """The configured index does not belong to another voice."""
+def implied(options: Mapping[str, Any], file: Mapping[str, Any]) -> dict[str, Any]:
+    """Settings that follow from another voice: the configured index does not belong to it."""
     voice = file.get("rvc", {})
-    if "rvc.model" not in given or not isinstance(voice, dict):
+    if "rvc.model" not in options or not isinstance(voice, dict):
         return {}
-    from engine.models.rvc.index_choice import configured_for
+    from engine.models.rvc.index_choice import setting_for
 
-    return {"rvc.index": configured_for(given["rvc.model"], voice.get("model"), voice.get("index", ""))}
+    return {"rvc.index": setting_for(options["rvc.model"], voice.get("model"), voice.get("index", ""))}
 
 
 ENTRY = LiveEntry(

@@ -1,5 +1,5 @@
 """The engine's end of the voice child: sends the voice and the parameters, receives the converted voice by sample
-number. The frame loop's thread uses it for parameters, and the desk's for sound; a worker thread does all disk access.
+number. The frame loop's thread uses it for parameters, the pipeline's for sound; a worker thread does all disk access.
 """
 
 import os
@@ -33,7 +33,7 @@ Build = Mapping[str, Any]
 """Values of the parameters in `BUILT`, by address."""
 AS_DECLARED: Final[Build] = {param.address: param.default for param in osc_schema.PARAMS if param.address in BUILT}
 LOOP: Final = "engine.live.rvc.loop:run"
-KEPT_S: Final = 12.0  # length of the voice ring: more than the longest block plus the lead-in of a new process
+RING_S: Final = 12.0  # length of the voice ring: more than the longest block plus the lead-in of a new process
 NOMINAL_HZ: Final = 48_000  # until the voice's own rate is known
 DTYPES: Final = {"auto": "auto", "on": "float16", "off": "float32"}
 
@@ -64,7 +64,7 @@ class VoiceTiming:
 
 
 class VoiceLink(ChildLink[Build]):
-    """Comments below say which thread may call each group of methods; `supervisor` and `status`: any thread."""
+    """The engine's end of the voice child. See below for the thread of each method; `supervisor`, `status`: any."""
 
     def __init__(
         self, config: RvcConfig, *, gate: Gate, report: Report, set_value: Callable[[str, Any], object]
@@ -84,12 +84,12 @@ class VoiceLink(ChildLink[Build]):
         self._grid = _grid(NOMINAL_HZ, {})
         self._voice: AudioRingWriter | None = None
         self.converted = ConvertedSound(self.supervisor, "converted")
-        """The converted samples, for the desk's thread."""
+        """The converted samples, for the pipeline's thread."""
         self._closing.callback(self.converted.close)
 
     def open_voice(self, rate_hz: int) -> None:
         """Create the shared-memory ring for the voice. Call once, before `start`. May raise SharedMemoryError."""
-        self._voice = AudioRing.create(f"{CHILD} voice", channels=1, rate_hz=rate_hz, seconds=KEPT_S)
+        self._voice = AudioRing.create(f"{CHILD} voice", channels=1, rate_hz=rate_hz, seconds=RING_S)
         self._closing.callback(self._voice.close)
         self.supervisor.connect_input("voice", self._voice.segment)
 
@@ -133,8 +133,8 @@ class VoiceLink(ChildLink[Build]):
     def _refuse(self, build: Build, stays: Build, reason: str) -> None:
         refused = {address: value for address, value in build.items() if value != stays[address]}
         if reason != self.supervisor.status().detail:  # that of a failed process has been reported by the supervisor
-            asked = ", ".join(f'{address} "{value}"' for address, value in refused.items())
-            self._report("rvc.model", f"{asked}: {reason}; the voice before stays")
+            requests = ", ".join(f'{address} "{value}"' for address, value in refused.items())
+            self._report("rvc.model", f"{requests}: {reason}; the voice before stays")
         for address in refused:
             self._set_value(address, stays[address])
 
@@ -142,7 +142,7 @@ class VoiceLink(ChildLink[Build]):
         settings = device_settings(spec_of(self._config, build), self._config, DTYPES[build["/rvc/fp16"]])
         return settings | {"gpu_retrieval": build["/rvc/gpu_retrieval"], "environment": self._environment}
 
-    # -- sound: the desk's thread ----------------------------------------------------------------
+    # -- sound: the pipeline's thread ------------------------------------------------------------
 
     def hear(self, block: np.ndarray) -> None:
         """Send the next captured samples of the voice, (n,) float32."""

@@ -26,7 +26,7 @@ from engine.children.messages import Fact
 from engine.children.port import ChildPort
 from engine.ipc import AudioRingReader, Phase
 from engine.live.kit.figures import StageTimes
-from engine.live.kit.model_loading import load_on_device, lost_device_told, with_less_memory
+from engine.live.kit.model_loading import fail_on_lost_device, load_on_device, with_less_memory
 from engine.live.rvc.arrivals import Arrivals
 from engine.live.rvc.auto_pitch import AutoPitch
 from engine.live.rvc.settings import Window, read_settings
@@ -41,7 +41,7 @@ KEPT_BLOCKS: Final = 512
 MIN_BLOCKS: Final = 8  # measured before the machine is reported as too slow: the first blocks include warm-up
 MAX_NAP_S: Final = 0.05  # poll interval of the control pipe: the longest time before a value is read
 MAX_WAITING: Final = 2  # complete blocks that the window holds: the newest, and one that is late
-KEPT_S: Final = 8.0  # length of the converted ring: more than the longest delay (5 s) plus the longest block
+RING_S: Final = 8.0  # length of the converted ring: more than the longest delay (5 s) plus the longest block
 CHANNELS: Final = 2  # the sound and its presence
 
 T = TypeVar("T")
@@ -52,7 +52,7 @@ def run(port: ChildPort) -> None:
     and `dtype` (or auto), `gpu_retrieval` (auto, on, off), `environment` (the engine's RVC_*), `threads`. Values:
     `/rvc/*`. Input `voice`: mono, of any rate. Output `converted`, at the same rate: the sound in channel 0, its
     presence in channel 1. Command `empty_cache`."""
-    with lost_device_told(port):
+    with fail_on_lost_device(port):
         model = load_model(port)
         while not port.should_stop and port.audio_input("voice") is None:
             port.enter(Phase.IDLE)
@@ -63,7 +63,7 @@ def run(port: ChildPort) -> None:
 
 
 class VoiceLoop:
-    """The main loop and its state. Main thread."""
+    """The main loop of the voice child, and its state. Main thread."""
 
     def __init__(self, port: ChildPort, model: "VoiceModel") -> None:
         """`port` must have the input `voice`."""
@@ -90,7 +90,7 @@ class VoiceLoop:
 
     def run(self) -> None:
         port = self._port
-        port.proved("model", self._model.spec.model)
+        port.pass_trial("model", self._model.spec.model)
         port.ready(**self._facts_once())
         while not port.should_stop:
             port.poll()
@@ -109,27 +109,26 @@ class VoiceLoop:
         self._values_version = self._port.values_version
         before, self._settings = self._settings, read_settings(self._port.values)
         if self._settings.window != before.window:
-            self._open_anew()
+            self._reopen_stream()
         if before.is_profiled and not self._is_profiled:
             self._port.facts(**dict.fromkeys(self._figures.stages_ms(), 0.0))
         self._live.settings = self._voice()
 
     def _follow_input(self) -> bool:
-        """Open the voice ring that the engine writes to now; True if there is one. In a new ring, samples count from
-        0."""
+        """Open the voice ring that the engine writes to now; True if there is one. New rings count samples from 0."""
         reader = self._port.audio_input("voice")
         if reader is None:
             return False
         if reader is not self._reader:
             self._open_rings(reader)
-            self._open_anew()
+            self._reopen_stream()
         return True
 
     def _open_rings(self, reader: AudioRingReader) -> None:
         self._reader = reader
-        self._writer = self._port.open_audio_output("converted", CHANNELS, reader.rate_hz, KEPT_S)
+        self._writer = self._port.open_audio_output("converted", CHANNELS, reader.rate_hz, RING_S)
 
-    def _open_anew(self) -> None:
+    def _reopen_stream(self) -> None:
         self._live.free_memory()  # closed first, because there may not be enough memory for two
         self._live = self._open_stream()
 
@@ -153,7 +152,7 @@ class VoiceLoop:
         self._enter(Phase.IDLE)
         self._next = None
         self._arrivals = Arrivals(self._reader.rate_hz)
-        self._made = np.ones((live.grid.block, CHANNELS), np.float32)
+        self._output_block = np.ones((live.grid.block, CHANNELS), np.float32)
         self._block_ms = self._ms(live.grid.block)
         self._figures.begin_window()
         self._port.facts(block_ms=self._block_ms, lag_ms=self._ms(live.grid.lag))
@@ -203,13 +202,13 @@ class VoiceLoop:
         self._joined_from = number = 0
         with self._occupying_device():
             for _ in range(2):  # first the window, then the samples that arrived during that
-                heard, number = number, self._reader.end_sample // self._live.grid.block
-                self._listen(heard - 1, number - 1)
+                listened, number = number, self._reader.end_sample // self._live.grid.block
+                self._listen(listened - 1, number - 1)
             if number > 0:
                 self._auto_pitch.hear(self._live.window_hz())
                 lift = self._auto_pitch.settle(self._target_hz, self._end_s(number - 1))
                 self._live.lift_at_once(lift)
-                self._converted(number - 1)
+                self._convert_block(number - 1)
         return number
 
     def _skip(self, first: int, number: int) -> None:
@@ -237,25 +236,25 @@ class VoiceLoop:
     def _convert(self, number: int) -> None:
         """Convert and publish block `number`."""
         began_s = time.perf_counter()
-        spoiled = self._live.spoiled
+        spoiled = self._live.invalid_blocks
         self._live.lift = self._auto_pitch.aim(self._target_hz, self._end_s(number))
         with self._occupying_device():
-            sound = self._converted(number)
-        self._auto_pitch.hear(self._live.heard_hz)
+            sound = self._convert_block(number)
+        self._auto_pitch.hear(self._live.tracked_hz)
         self._next = None if sound is None else number + 1
         if sound is None:
             return
-        if self._live.spoiled != spoiled:
+        if self._live.invalid_blocks != spoiled:
             self._note("nan", "the model's output is not finite; block skipped")
             self._joined_from = self._first_sample(number + 1) + self._live.grid.crossfade
-        is_heard = self._write(sound, self._first_sample(number))
+        is_published = self._write(sound, self._first_sample(number))
         work_ms = (time.perf_counter() - began_s) * 1000.0
         self._figures.count_block(work_ms, self._live.clock.read_ms() if self._is_profiled else {})
-        if is_heard:
+        if is_published:
             self._port.result(work_ms)
 
-    def _converted(self, number: int) -> np.ndarray | None:
-        """The converted block, (grid.block,), or None if its input was already overwritten in the ring."""
+    def _convert_block(self, number: int) -> np.ndarray | None:
+        """Convert a block: (grid.block,), or None if its input was already overwritten in the ring."""
         live, sound = self._live, self._read(number)
         if sound is None:
             return None
@@ -281,14 +280,13 @@ class VoiceLoop:
         self._enter(Phase.IDLE)
 
     def _write(self, sound: np.ndarray, first: int) -> bool:
-        """Write `sound` from sample `first` on, leaving out samples already written or still fading in. True if any
-        were written."""
+        """Write `sound` from sample `first` on, without samples already written or fading in. True if any are left."""
         begin = max(first, self._joined_from, self._writer.end_sample)
         if begin >= first + len(sound):
             return False
-        self._made[:, 0] = sound
+        self._output_block[:, 0] = sound
         self._writer.skip_to(begin)
-        self._writer.write(self._made[begin - first :])
+        self._writer.write(self._output_block[begin - first :])
         return True
 
     # -- memory
@@ -340,19 +338,18 @@ class VoiceLoop:
         from engine.models.card_memory import card_facts
 
         self._warn_of_slowness()
-        stages = self._figures.stages_ms() if self._is_profiled else {}
-        counts: dict[str, Fact] = {"cleaned": self._live.cleaned, "nan": self._live.spoiled}
+        durations = self._figures.stages_ms() if self._is_profiled else {}
+        counts: dict[str, Fact] = {"cleaned": self._live.invalid_samples, "nan": self._live.invalid_blocks}
         pitch: dict[str, Fact] = {
             "speaker_hz": round(self._auto_pitch.speaker_hz or 0.0, 1),
             "target_hz": self._settings.pitch_target_hz,
             "transposed_semitones": round(self._settings.voice.pitch + self._live.lift, 2),
         }
         memory: dict[str, Fact] = {"memory_mb": self._model.held_mb, **card_facts(self._model.device)}
-        self._port.facts(**self._figures.facts(self._block_ms), **counts, **pitch, **stages, **memory)
+        self._port.facts(**self._figures.facts(self._block_ms), **counts, **pitch, **durations, **memory)
 
     def _warn_of_slowness(self) -> None:
-        """Warn once for each window that is too slow for real time: most of the voice would stay unconverted at any
-        delay."""
+        """Warn once for each window that is too slow for real time: most of the voice would stay unconverted."""
         work_ms = self._figures.too_slow_ms(self._block_ms)
         if work_ms is not None and self._settings.window != self._slow_window:
             self._slow_window = self._settings.window
@@ -392,12 +389,12 @@ class VoiceFigures(StageTimes):
     def begin_window(self) -> None:
         """Discard the measured times, because the length of a block changes."""
         self._work_ms.clear()
-        self._stages.clear()
+        self._durations.clear()
 
     def count_block(self, work_ms: float, stages_ms: Mapping[str, float]) -> None:
         """Record a block: its time from complete input to published output, and the milliseconds of each stage."""
         self._work_ms.append(work_ms)
-        self._stages.append(stages_ms)
+        self._durations.append(stages_ms)
 
     def too_slow_ms(self, block_ms: float) -> float | None:
         """The median processing time if it is longer than a block; None if the conversion keeps up."""
@@ -405,7 +402,7 @@ class VoiceFigures(StageTimes):
         return p50_ms if p50_ms > block_ms else None
 
     def facts(self, block_ms: float) -> dict[str, Fact]:
-        """p50 and p99 over the newest 512 blocks; `rtf`: p50 as a share of a block's length."""
+        """p50 and p99 over the newest 512 blocks; `rtf`: p50 as a fraction of a block's length."""
         if not self._work_ms:
             return {"skipped": self.skipped}
         p50_ms, p99_ms = self._percentile_ms(50), self._percentile_ms(99)

@@ -22,7 +22,7 @@ SILENT_DB = -60.0  # at or below this level the gain is 0
 class MixSettings:
     """The `/rvc/*` parameters of the mix."""
 
-    is_wanted: bool = False
+    is_converting: bool = False
     """True if the conversion is on. While it is off, missing samples are not counted as underruns."""
     monitor: float = 1.0
     """0: dry voice, 1: converted voice; linear in between."""
@@ -33,10 +33,10 @@ class MixSettings:
 
     @classmethod
     def from_values(cls, values: Mapping[str, Any]) -> Self:
-        """From a snapshot of all parameters (address -> value)."""
+        """The settings in a snapshot of all parameters (address -> value)."""
         gain_db = float(values["/rvc/gain_db"])
         return cls(
-            is_wanted=bool(values["/rvc/enable"]),
+            is_converting=bool(values["/rvc/enable"]),
             monitor=float(values["/rvc/monitor"]),
             volume=0.0 if gain_db <= SILENT_DB else 10.0 ** (gain_db / 20.0),
             is_dry_without=values["/rvc/fallback"] == "dry",
@@ -44,7 +44,7 @@ class MixSettings:
 
 
 class VoiceMix:
-    """One thread; every call continues where the last one ended."""
+    """Mixes the dry and the converted voice; every call continues where the last one ended. One thread."""
 
     def __init__(self, rate_hz: int) -> None:
         self.fade_frames = round(rate_hz * FADE_S)
@@ -52,7 +52,7 @@ class VoiceMix:
         self.underruns = 0
         """Runs of missing samples while the conversion was on."""
         self._usable = np.zeros(self.fade_frames, bool)  # 1 for each of the newest samples that was usable, else 0
-        self._was_wanted = False
+        self._was_converting = False
         window = np.hanning(self.fade_frames + 2)[1:-1]
         self._window = (window / window.sum()).astype(np.float32)
         self._monitor = _Fader(1.0, self.fade_frames)
@@ -60,23 +60,23 @@ class VoiceMix:
         self._volume = _Fader(1.0, self.fade_frames)
 
     def mix(self, dry: np.ndarray, wet: np.ndarray, presence: np.ndarray, settings: MixSettings) -> np.ndarray:
-        """(n,) float32 from `dry` (n,), `wet` and `presence` (n + fade_frames,); `presence` is 0 or 1."""
+        """The mix, (n,) float32, from `dry` (n,), `wet` and `presence` (n + fade_frames,); `presence` is 0 or 1."""
         frames = len(dry)
-        gain = self._gain(presence, frames, settings.is_wanted)
+        gain = self._gain(presence, frames, settings.is_converting)
         monitor = self._monitor.step(settings.monitor, frames)
         without = self._without.step(float(settings.is_dry_without), frames)
         mixed: np.ndarray = wet[:frames] * (gain * monitor) + dry * (gain * (1.0 - monitor) + (1.0 - gain) * without)
         return mixed * self._volume.step(settings.volume, frames)
 
-    def _gain(self, presence: np.ndarray, frames: int, is_wanted: bool) -> np.ndarray:
+    def _gain(self, presence: np.ndarray, frames: int, is_converting: bool) -> np.ndarray:
         """The gain of the conversion, (frames,) float32 in 0..1."""
         fade = self.fade_frames
         missing = np.concatenate(([0], np.cumsum(presence <= 0.0)))
         counts = missing[fade : fade + frames] == missing[:frames]  # usable: all present up to FADE_S later
-        before = np.concatenate(([self._usable[-1] and self._was_wanted], counts[:-1]))
-        if is_wanted:
+        before = np.concatenate(([self._usable[-1] and self._was_converting], counts[:-1]))
+        if is_converting:
             self.underruns += int(np.count_nonzero(before & ~counts))
-        self._was_wanted = is_wanted
+        self._was_converting = is_converting
         opened = np.concatenate((self._usable, counts))
         self._usable = opened[frames:]
         if opened.all() or not opened.any():
@@ -97,34 +97,34 @@ class PeakLevel:
         return round(self._db, 1)
 
     def take(self, sound: np.ndarray) -> None:
-        """The next samples, (n,) float32."""
+        """Measure the next samples, (n,) float32."""
         peak = float(np.abs(sound).max(initial=0.0))
         peak_db = 20.0 * math.log10(peak) if 1e-6 < peak < 10.0 else SILENT_DB  # neither NaN nor infinity stays
         self._db = max(peak_db, self._db - FALL_DB_S * len(sound) / self._rate_hz, SILENT_DB)
 
 
-class OneChannel:
+class ChannelSelector:
     """Selects one channel of a sound. A change of channel is crossfaded over FADE_S; a channel that does not exist is
     silent. Single thread; each call continues where the last one ended."""
 
     def __init__(self, rate_hz: int) -> None:
         self._fade_frames = round(rate_hz * FADE_S)
         self._former = self._channel = 0
-        self._share = _Fader(1.0, self._fade_frames)
-        """Weight of `_channel`; `_former` gets 1 minus this."""
+        self._new_gain = _Fader(1.0, self._fade_frames)
+        """Gain of `_channel`; `_former` has 1 minus this."""
 
-    def of(self, sound: np.ndarray, channel: int) -> np.ndarray:
-        """(n,) float32 of (n, channels); `channel` counts from 1. A change during a crossfade waits for its end."""
+    def select(self, sound: np.ndarray, channel: int) -> np.ndarray:
+        """Channel `channel` (from 1) of (n, channels), (n,) float32. A change during a crossfade waits for its end."""
         if self._channel == 0:
             self._channel = channel
-        if channel != self._channel and self._share.at == 1.0:
+        if channel != self._channel and self._new_gain.at == 1.0:
             self._former, self._channel = self._channel, channel
-            self._share = _Fader(0.0, self._fade_frames)
-        if self._share.at == 1.0:
+            self._new_gain = _Fader(0.0, self._fade_frames)
+        if self._new_gain.at == 1.0:
             return _channel_of(sound, self._channel)
-        share = self._share.step(1.0, len(sound))
-        share = share * share * (3.0 - 2.0 * share)  # smoothstep: no corners
-        return share * _channel_of(sound, self._channel) + (1.0 - share) * _channel_of(sound, self._former)
+        gain = self._new_gain.step(1.0, len(sound))
+        gain = gain * gain * (3.0 - 2.0 * gain)  # smoothstep: no corners
+        return gain * _channel_of(sound, self._channel) + (1.0 - gain) * _channel_of(sound, self._former)
 
 
 def _channel_of(sound: np.ndarray, channel: int) -> np.ndarray:

@@ -9,7 +9,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any, Final
 
-from engine.live.kit.pace import filled, value_reader
+from engine.live.kit.pace import build_settings, value_reader
 from engine.models.rvc import VoiceSettings
 
 PRELOAD: Final = (
@@ -26,7 +26,7 @@ PRELOAD: Final = (
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Window:
-    """How the sound is cut into blocks, in milliseconds."""
+    """The lengths by which the sound is cut into blocks, in milliseconds."""
 
     block_ms: float
     crossfade_ms: float
@@ -35,6 +35,8 @@ class Window:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class VoiceChildSettings:
+    """The settings of the voice child."""
+
     is_enabled: bool
     is_profiled: bool
     """True if the duration of each stage is reported."""
@@ -46,13 +48,13 @@ class VoiceChildSettings:
 
 
 def read_settings(values: Mapping[str, Any]) -> VoiceChildSettings:
-    """From values by address, as `osc_schema` accepted them; a missing one has its default."""
+    """The settings from values by address, as `osc_schema` accepted them; a missing one has its default."""
     value = value_reader(values, "/rvc")
     return VoiceChildSettings(
         is_enabled=value("enable"),
         is_profiled=value("profiling"),
-        window=filled(Window, value),
+        window=build_settings(Window, value),
         is_pitch_auto=value("pitch_auto"),
         pitch_target_hz=value("pitch_target_hz"),
-        voice=filled(VoiceSettings, value, is_autotuned=value("autotune"), threshold_db=value("threshold")),
+        voice=build_settings(VoiceSettings, value, is_autotuned=value("autotune"), threshold_db=value("threshold")),
     )

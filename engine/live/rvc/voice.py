@@ -1,4 +1,4 @@
-"""The LiveModel of voice conversion: the link to the child, the desk, and the voice's own audio devices."""
+"""The LiveModel of voice conversion: the link to the child, the pipeline, and the voice's own audio devices."""
 
 from collections.abc import Mapping
 from contextlib import ExitStack
@@ -12,9 +12,9 @@ from engine.live.kit.child_link import require_complete
 from engine.live.kit.live_model import LiveEntry, Surroundings
 from engine.live.kit.scene import Scene
 from engine.live.kit.sent_values import NOTHING
-from engine.live.rvc.desk import VoiceDesk
 from engine.live.rvc.entry import RvcConfig
 from engine.live.rvc.link import VoiceLink, spec_of
+from engine.live.rvc.pipeline import VoicePipeline
 from engine.models.rvc.check import check
 from engine.params import Snapshot
 from engine.values import PublishedFrame
@@ -25,7 +25,7 @@ class LiveRvc(VoiceLink):
     """A LiveModel without pictures: `show` and `feed` do nothing."""
 
     def __init__(self, entry: LiveEntry, around: Surroundings) -> None:
-        """Open the voice's desk and devices. Of these, only the voice's own capture is already started."""
+        """Open the voice's pipeline and devices. Of these, only the voice's own capture is already started."""
         config: RvcConfig = around.config.models[entry.name]
         audio = around.audio
         assert isinstance(audio, LiveAudio)  # live voice conversion does not run offline
@@ -44,8 +44,8 @@ class LiveRvc(VoiceLink):
                 undo.callback(self._output.close)
             capture = self._capture or audio.capture
             self.open_voice(capture.ring.sample_rate_hz)
-            self.desk = VoiceDesk(self, capture, self._output, clock=around.clock, report=around.report)
-            audio.voice = self.desk.listen(audio.sample_rate_hz)
+            self.pipeline = VoicePipeline(self, capture, self._output, clock=around.clock, report=around.report)
+            audio.voice = self.pipeline.listen(audio.sample_rate_hz)
             if self._capture is not None:
                 self._capture.start()
             undo.pop_all()
@@ -61,13 +61,13 @@ class LiveRvc(VoiceLink):
 
     def start(self, snapshot: Snapshot) -> None:
         super().start(snapshot)
-        self.desk.start()
+        self.pipeline.start()
 
     def follow(
         self, snapshot: Snapshot, values: Mapping[str, object] = NOTHING, moved: Mapping[str, float] = NOTHING
     ) -> None:
         super().follow(snapshot, values, moved)
-        self.desk.follow(values)
+        self.pipeline.follow(values)
 
     def show(self, scene: Scene, values: Mapping[str, object], now_s: float) -> None:
         return
@@ -76,12 +76,12 @@ class LiveRvc(VoiceLink):
         return
 
     def status(self) -> ChildStatus:
-        """Status of the child plus the desk's facts. Any thread."""
+        """Status of the child plus the pipeline's facts. Any thread."""
         status = super().status()
-        return replace(status, facts=status.facts | self.desk.facts())
+        return replace(status, facts=status.facts | self.pipeline.facts())
 
     def close(self) -> None:
-        for part in (self.desk, self._output, self._capture):
+        for part in (self.pipeline, self._output, self._capture):
             if part is not None:
                 part.close()
         super().close()

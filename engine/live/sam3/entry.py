@@ -5,7 +5,7 @@ from typing import Annotated, Any, Literal
 
 from engine.errors import UsageError
 from engine.live.kit.live_model import Check, DeviceTable, LiveEntry, option
-from engine.live.kit.refusing import refusing, source_there
+from engine.live.kit.refusing import refuse_missing_source, refusing
 from osc_schema import Value
 from osc_schema.sam3 import CHILD, PROMPTS
 
@@ -32,15 +32,15 @@ class Sam3Config(DeviceTable, frozen=True, forbid_unknown_fields=True, kw_only=T
 
 
 def first_values(config: Sam3Config) -> Iterator[tuple[str, Value]]:
-    """The prompts; those that are left are cleared."""
+    """Initial prompts from the configuration; the remaining ones are cleared."""
     if config.prompt:
         prompts = [*config.prompt, *[""] * len(PROMPTS)]
         yield from ((f"/sam3/prompt/{n}", prompt) for n, prompt in zip(PROMPTS, prompts, strict=False))
 
 
-def implied(given: Mapping[str, Any], file: Mapping[str, Any]) -> dict[str, Any]:
+def implied(options: Mapping[str, Any], file: Mapping[str, Any]) -> dict[str, Any]:
     """The prompts of the command line override those that the file sets as parameters."""
-    prompts = given.get("sam3.prompt", ())
+    prompts = options.get("sam3.prompt", ())
     if len(prompts) > len(PROMPTS):
         raise UsageError(f"--sam3-prompt: at most {len(PROMPTS)}")
     return {f"params.{address}": prompt for address, prompt in first_values(Sam3Config(prompt=tuple(prompts)))}
@@ -49,7 +49,7 @@ def implied(given: Mapping[str, Any], file: Mapping[str, Any]) -> dict[str, Any]
 def conditions(config: Sam3Config, has_camera: Callable[[], bool]) -> Iterator[tuple[str, Check]]:
     if not config.model:
         yield refusing("/layer/5/matte", NO_MODEL, "subject", "background")
-    yield source_there(CHILD, config.video, has_camera)
+    yield refuse_missing_source(CHILD, config.video, has_camera)
 
 
 ENTRY = LiveEntry(

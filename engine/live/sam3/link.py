@@ -58,7 +58,7 @@ def spec_of(config: Sam3Config) -> SegmentationSpec:
 
 
 class SegmentationLink(PictureLink[Build]):
-    """A LiveModel."""
+    """The engine's end of the SAM3 child: a LiveModel."""
 
     def __init__(self, config: Sam3Config, around: Surroundings) -> None:
         import cv2  # noqa: F401  0.1 s, before the first frame is due: finished_picture uses it
@@ -71,9 +71,9 @@ class SegmentationLink(PictureLink[Build]):
         self._size_px = around.config.width, around.config.height
         """Size of the extra pictures until the first result."""
         self._output = self._open_output("objects")
-        self._outputs = MaskOutputs(around.tell)
+        self._outputs = MaskOutputs(around.broadcast)
         self._view = MasksView()
-        self._found: Segmentation | None = None
+        self._segmentation: Segmentation | None = None
         self._picture: VideoFrame | None = None
         """The source picture of `_found`."""
         self._fed = FedPictures()
@@ -125,15 +125,14 @@ class SegmentationLink(PictureLink[Build]):
     # -- pictures to the child -----------------------------------------------------------------
 
     def feed(self, frame: PublishedFrame, scene: Scene, now_s: float) -> None:
-        """Send the child a picture if it asks for one, and send the masks to a model that uses them as control
-        image."""
+        """Send the child a picture if it requests one, and the masks to a model that uses them as control image."""
         self._feed_picture(frame, scene, now_s)
         for write in scene.control_images:
             self._outputs.update_control_image(write, self._view, self._prompts, frame.id, now_s)
 
     def _feed_picture(self, frame: PublishedFrame, scene: Scene, now_s: float) -> None:
-        is_wanted = self._is_enabled and self.supervisor.wants_frame
-        self._fed.follow_wish(is_wanted)
+        is_requested = self._is_enabled and self.supervisor.wants_frame
+        self._fed.follow_wish(is_requested)
         source = self.source
         is_cut = self._is_enabled and source == "multiverse" and self._values["/layer/5/matte"] != "all"
         self._warn_of_loop(is_cut, SEES_ITS_MATTE)
@@ -141,14 +140,14 @@ class SegmentationLink(PictureLink[Build]):
             picture = self._from_outside(scene.camera)
         elif source != "multiverse":
             picture = scene.picture_of(source)
-        elif is_wanted or (self._is_enabled and self._shows_source):
+        elif is_requested or (self._is_enabled and self._shows_source):
             picture = finished_picture(frame.read_rgba(), frame.id)
         elif self._is_enabled:
             return
         else:
             picture = None  # otherwise the last result would stay on display, frozen, until SAM3 is switched on again
         self._newest = picture
-        if picture is None or not is_wanted:
+        if picture is None or not is_requested:
             return
         if picture is not self._fed.newest or now_s - self._fed_s >= REPEAT_S:
             number = FrameId(index=self._fed_count, time_s=frame.time_s)
@@ -162,30 +161,30 @@ class SegmentationLink(PictureLink[Build]):
     def show(self, scene: Scene, values: Mapping[str, object], now_s: float) -> None:
         self._view = self.view()
         self._outputs.add_to(scene, self._view, values)
-        self._outputs.tell(self._view)
+        self._outputs.broadcast_objects(self._view)
 
     def view(self) -> MasksView:
         """The masks to show in this frame. Reads the newest result."""
         self._take_newest()
         if not self._is_enabled:  # results from before or during a pause are not shown after it
-            self._found = self._picture = None
+            self._segmentation = self._picture = None
         if not self._is_enabled or self._shows_source:
-            return MasksView(found=None, picture=self._newest)
-        return MasksView(found=self._found, picture=self._picture, edge="/sam3/mask_edge")
+            return MasksView(segmentation=None, picture=self._newest)
+        return MasksView(segmentation=self._segmentation, picture=self._picture, edge="/sam3/mask_edge")
 
     @property
     def _shows_source(self) -> bool:
         """True if the source is shown without masks: before the first result, or while the child is down and the
         fallback is `source`."""
         is_away = self._values["/sam3/fallback"] == "source" and self.supervisor.status().is_away
-        return self._found is None or is_away
+        return self._segmentation is None or is_away
 
     def _take_newest(self) -> None:
         sheet = self._output.newest(generation=self._sent.valid_from)
         if sheet is None:
             return
         try:
-            self._found = read_sheet(sheet.pixels, index=sheet.index, time_s=sheet.time_s)
+            self._segmentation = read_sheet(sheet.pixels, index=sheet.index, time_s=sheet.time_s)
         except SharedMemoryError as error:
             self._report("sam3.masks", f"sam3: {error}; the last masks stay")
             return

@@ -20,8 +20,8 @@ from engine.children.port import ChildPort
 from engine.errors import ModelError
 from engine.ipc import RingFrame, RingReader
 from engine.ipc.segmentation_sheet import sheet_shape, write_sheet
-from engine.live.kit.model_loading import load_on_device, loader, lost_device_told
-from engine.live.kit.pace import filled, value_reader
+from engine.live.kit.model_loading import fail_on_lost_device, load_on_device, loader
+from engine.live.kit.pace import build_settings, value_reader
 from engine.live.kit.picture_loop import PictureLoop
 from engine.live.kit.progress import Stopped
 from engine.models.sam3 import SegmentationSpec
@@ -40,12 +40,12 @@ def run(port: ChildPort) -> None:
     """The child's main function; returns when it must stop. `port.settings`: `spec` (the fields of SegmentationSpec),
     `device` and `dtype` (or auto), `threads`. Values: `/sam3/*`. Input `source`: RGB or RGBA pictures of any size.
     Output `objects`: sheets of `segmentation_sheet`. Command `empty_cache`."""
-    with lost_device_told(port), suppress(Stopped):
+    with fail_on_lost_device(port), suppress(Stopped):
         SegmentationLoop(port, load_model(port)).run()
 
 
 class SegmentationLoop(PictureLoop[RingFrame, Segmentation]):
-    """Finds and follows objects."""
+    """The main loop of the SAM3 child, which finds and follows objects."""
 
     def __init__(self, port: ChildPort, model: "SegmentationModel") -> None:
         from engine.models.sam3.segmenter import Segmenter
@@ -85,7 +85,7 @@ class SegmentationLoop(PictureLoop[RingFrame, Segmentation]):
         self._segmenter.threshold = self._settings.threshold
         self._segmenter.max_objects = self._settings.max_objects
 
-    def _take_asked(self) -> None:
+    def _apply_query(self) -> None:
         """Encode the prompts if they have changed. Sends a note for each setting that cannot be followed."""
         settings = self._settings
         self._name_suspects(settings.texts)
@@ -115,23 +115,23 @@ class SegmentationLoop(PictureLoop[RingFrame, Segmentation]):
 
     def _work_on(self, frame: RingFrame) -> Segmentation:
         if self._is_changed:
-            self._take_asked()
+            self._apply_query()
             self._is_changed = False
             self._progress.take_values()
-        (found,) = self._segmenter.segment(frame.pixels, index=frame.index, time_s=frame.time_s)
-        return found
+        (segmentation,) = self._segmenter.segment(frame.pixels, index=frame.index, time_s=frame.time_s)
+        return segmentation
 
     @property
     def _uses_source(self) -> bool:
         return True
 
-    def _publish(self, found: Segmentation) -> None:
+    def _publish(self, result: Segmentation) -> None:
         if self._segmenter.not_finite:
             self._drop("the masks are not finite numbers; keeping the previous ones")
             return
-        self._objects = len(found.objects)
-        write_sheet(self._sheet, found)
-        self._publish_pixels(self._sheet, generation=self._generation, index=found.index, time_s=found.time_s)
+        self._objects = len(result.objects)
+        write_sheet(self._sheet, result)
+        self._publish_pixels(self._sheet, generation=self._generation, index=result.index, time_s=result.time_s)
 
     # -- memory
 
@@ -155,6 +155,8 @@ class SegmentationLoop(PictureLoop[RingFrame, Segmentation]):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class SegmentationSettings:
+    """The settings of the SAM3 child."""
+
     prompts: tuple[str, ...]
     """The four prompts as typed; blank ones are not used."""
     mode: str
@@ -176,10 +178,10 @@ class SegmentationSettings:
 
 
 def read_settings(values: Mapping[str, Any]) -> SegmentationSettings:
-    """From values by address, as `osc_schema` accepted them; a missing one has its default."""
+    """The settings from values by address, as `osc_schema` accepted them; a missing one has its default."""
     value = value_reader(values, "/sam3")
     prompts = tuple(value(f"prompt/{n}") for n in PROMPTS)
-    return filled(SegmentationSettings, value, prompts=prompts)
+    return build_settings(SegmentationSettings, value, prompts=prompts)
 
 
 def load_model(port: ChildPort) -> "SegmentationModel":

@@ -12,72 +12,72 @@ import numpy as np
 
 from engine.live.kit.scene import MasksView, Scene, WriteControlImage
 from engine.render.guarded_renderer import GuardedRenderer
-from engine.values import FrameId, Segmentation, ShownPicture
+from engine.values import FrameId, LazyPicture, Segmentation
 
-Tell = Callable[..., None]
+Broadcast = Callable[..., None]
 
 
 class MaskOutputs:
-    """Render thread. Nothing here blocks: a separate thread draws the control image."""
+    """Publishes the masks as OSC, pictures and control image, which another thread draws. Render thread."""
 
-    def __init__(self, tell: Tell) -> None:
-        """`tell(address, *args)` sends an OSC message to every subscriber."""
-        self._broadcast = tell
-        self._told: Segmentation | None = None
+    def __init__(self, broadcast: Broadcast) -> None:
+        """`broadcast(address, *args)` sends an OSC message to every subscriber."""
+        self._broadcast = broadcast
+        self._last_sent: Segmentation | None = None
         self._size_px = (1, 1)
         self._worker = ThreadPoolExecutor(max_workers=1, thread_name_prefix="sam3 control")
         self._painting: tuple[Segmentation, Future[np.ndarray]] | None = None
         self._painted: tuple[Segmentation | None, np.ndarray] | None = None
-        self._shown: tuple[Segmentation | None, np.ndarray] | None = None
+        self._last_written: tuple[Segmentation | None, np.ndarray] | None = None
 
     def close(self) -> None:
         self._worker.shutdown()
 
     def add_to(self, scene: Scene, view: MasksView, values: Mapping[str, object]) -> None:
-        """Add the masks and their two extra pictures to the scene. The pictures are drawn only when a sink asks for
-        them."""
+        """Add the masks and their two extra pictures to the scene. They are drawn only when a sink requests them."""
         scene.masks = view
         if view.picture is not None:
             self._size_px = view.picture.pixels.shape[1], view.picture.pixels.shape[0]
         scene.extra_pictures["sam3"] = partial(self._draw_masks, view, values)
-        scene.extra_pictures["sam3_mask"] = lambda drawing: drawing.show_ids(view.found, size_px=self._size_px)
+        scene.extra_pictures["sam3_mask"] = lambda drawing: drawing.id_picture(view.segmentation, size_px=self._size_px)
 
-    def tell(self, view: MasksView) -> None:
+    def broadcast_objects(self, view: MasksView) -> None:
         """Send each result once over OSC: the number of objects, then each object, best first; 0 when the masks end."""
-        if view.found is self._told:
+        if view.segmentation is self._last_sent:
             return
-        self._told = view.found
-        objects = view.found.objects if view.found is not None else ()
+        self._last_sent = view.segmentation
+        objects = view.segmentation.objects if view.segmentation is not None else ()
         self._broadcast("/sam3/objects", len(objects))
-        for place, each in enumerate(objects, start=1):
-            self._broadcast(f"/sam3/object/{place}", each.id, each.prompt, each.score, *each.box)
+        for rank, each in enumerate(objects, start=1):
+            self._broadcast(f"/sam3/object/{rank}", each.id, each.prompt, each.score, *each.box)
 
     def update_control_image(
         self, write: WriteControlImage, view: MasksView, prompts: tuple[str, ...], frame: FrameId, now_s: float
     ) -> None:
         """Write the newest result as a control image, black while there are no masks. A separate thread draws it."""
-        self._paint(view.found, prompts)
-        if self._painted is not None and self._painted is not self._shown:
-            picture = self._painted[1] if view.found is not None else np.zeros_like(self._painted[1])
+        self._paint(view.segmentation, prompts)
+        if self._painted is not None and self._painted is not self._last_written:
+            picture = self._painted[1] if view.segmentation is not None else np.zeros_like(self._painted[1])
             if write(picture, frame, now_s):
-                self._shown = self._painted
+                self._last_written = self._painted
 
-    def _draw_masks(self, view: MasksView, values: Mapping[str, object], drawing: GuardedRenderer) -> ShownPicture:
+    def _draw_masks(self, view: MasksView, values: Mapping[str, object], drawing: GuardedRenderer) -> LazyPicture:
         opacity, is_hard = values["/sam3/opacity"], values["/sam3/mask_edge"] == "hard"
         assert isinstance(opacity, float)
-        return drawing.show_masks(view.picture, view.found, is_hard=is_hard, opacity=opacity, size_px=self._size_px)
+        objects, size_px = view.segmentation, self._size_px
+        return drawing.overlay_picture(view.picture, objects, is_hard=is_hard, opacity=opacity, size_px=size_px)
 
-    def _paint(self, found: Segmentation | None, prompts: tuple[str, ...]) -> None:
+    def _paint(self, segmentation: Segmentation | None, prompts: tuple[str, ...]) -> None:
         """Take a finished control image, and start drawing the newest result."""
         if self._painting is not None and self._painting[1].done():
             (painted, picture), self._painting = self._painting, None
             self._painted = painted, picture.result()
-        known = None
+        painted_segmentation = None
         if self._painted is not None:
-            known, last = self._painted
-            if found is None and known is not None:
+            painted_segmentation, last = self._painted
+            if segmentation is None and painted_segmentation is not None:
                 self._painted = None, last
-        if found is not None and found is not known and self._painting is None:
+        if segmentation is not None and segmentation is not painted_segmentation and self._painting is None:
             from engine.render.control_picture import segmentation_picture
 
-            self._painting = found, self._worker.submit(segmentation_picture, found, prompts)
+            self._painting = segmentation, self._worker.submit(segmentation_picture, segmentation, prompts)

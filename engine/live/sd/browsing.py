@@ -1,6 +1,6 @@
-"""The lists of Stable Diffusion: the family of each file, how it is run, if it fits; from headers only.
+"""Entries of the Stable Diffusion lists: each file's family, its sampler, and if it fits; read from headers only.
 
-`/sd/list` has the models, `/sd/KIND/list` what goes with them. What was read is kept until the file changes.
+`/sd/list` lists the models, `/sd/KIND/list` the parts that go with them. A summary is cached until its file changes.
 """
 
 import threading
@@ -11,74 +11,77 @@ from typing import Any, Final
 
 import psutil
 
-from engine.live.kit.live_model import ListAsked, ListEntry
+from engine.live.kit.live_model import ListEntry, ListRequest
 from engine.live.kit.refusing import names_in
-from engine.live.sd.entry import BUILD, CONTROLNET_FILES, IMAGES, LORA_FILES, SdConfig, pictures_of
-from engine.live.sd.folders import MODELS, is_apart, models_in
+from engine.live.sd.entry import BUILD, CONTROLNET_FILES, IMAGES, LORA_FILES, SdConfig, pictures_folder
+from engine.live.sd.folders import MODELS, is_single_kind, models_in
 from engine.live.sd.header_program import HeaderReader, Question
 from engine.live.sd.link import spec_of
 from engine.models.part_report import BYTES
 from engine.models.sd.plan.families import FAMILIES
-from engine.models.sd.plan.headline import Headline
+from engine.models.sd.plan.model_summary import ModelSummary
 from engine.models.sd.spec import ModelSpec
 from engine.sources.pictures import PICTURE_SUFFIXES
 
 MIB: Final = 2**20
 GIB: Final = 2**30
-WORKSPACE_MB: Final = 256  # as engine/models/card_memory.py, which the child asks in the end
-MAX_KEPT: Final = 5000
+WORKSPACE_MB: Final = 256  # as in engine/models/card_memory.py, which decides in the child
+MAX_CACHED: Final = 5000
 MAX_FAULT: Final = 160  # characters of a reason in a list
-_kept: dict[Question, tuple[object, Headline]] = {}
+_summaries: dict[Question, tuple[object, ModelSummary]] = {}
 _one_at_a_time = threading.Lock()
-"""Lists of several kinds are asked for together, and each would start a process."""
+"""Lists of several kinds are requested together, and each would start a process."""
 
 
-def model_entries(at: str, asked: ListAsked) -> Iterator[ListEntry]:
-    chosen = {at: str(asked.value(at)) for at in BUILD}
+def model_entries(at: str, request: ListRequest) -> Iterator[ListEntry]:
+    """List the models for `/sd/list`, each with family, sampler and needed memory."""
+    chosen = {at: str(request.value(at)) for at in BUILD}
 
     def question(path: str) -> Question:
-        return Question(kind=MODELS, path=path, spec=spec_of(asked.table, path, chosen))
+        return Question(kind=MODELS, path=path, spec=spec_of(request.table, path, chosen))
 
-    found = _read(MODELS, asked.table, question)
-    return asked.models(BUILD[0], ((name, f"{name} ({_of_model(asked, told)})") for name, _, told in found))
+    found = _read(MODELS, request.table, question)
+    return request.models(BUILD[0], ((name, f"{name} ({_describe_model(request, each)})") for name, _, each in found))
 
 
-def part_entries(at: str, asked: ListAsked) -> Iterator[ListEntry]:
+def part_entries(at: str, request: ListRequest) -> Iterator[ListEntry]:
+    """List the parts of one kind for `/sd/KIND/list`, each with its family."""
     kind = at.rpartition("/")[2]
-    used = {str(asked.value(at)) for at in {"loras": LORA_FILES, "controlnets": CONTROLNET_FILES}.get(kind, ())}
-    family = FAMILIES.get(str(asked.facts.get("family")), "")
-    for name, folder, headline in _read(kind, asked.table, lambda path: Question(kind=kind, path=path)):
-        if headline.fault and not is_apart(kind, folder):
-            continue  # a folder of all kinds: it is of another
-        yield name, f"{name} ({_of_part(headline, family)})", name in used
+    used = {str(request.value(at)) for at in {"loras": LORA_FILES, "controlnets": CONTROLNET_FILES}.get(kind, ())}
+    family = FAMILIES.get(str(request.facts.get("family")), "")
+    for name, folder, headline in _read(kind, request.table, lambda path: Question(kind=kind, path=path)):
+        if headline.fault and not is_single_kind(kind, folder):
+            continue  # in a folder of all kinds the file is of another kind
+        yield name, f"{name} ({_describe_part(headline, family)})", name in used
 
 
-def picture_entries(at: str, asked: ListAsked) -> Iterator[ListEntry]:
-    used = {str(asked.value(image)) for image in IMAGES}
-    for name in names_in([pictures_of(asked.table)], PICTURE_SUFFIXES):
+def picture_entries(at: str, request: ListRequest) -> Iterator[ListEntry]:
+    """List the reference pictures for the IP-Adapter."""
+    used = {str(request.value(image)) for image in IMAGES}
+    for name in names_in([pictures_folder(request.table)], PICTURE_SUFFIXES):
         yield name, name, name in used
 
 
-def _read(kind: str, config: SdConfig, question: Callable[[str], Question]) -> Iterator[tuple[str, Path, Headline]]:
-    """Name, folder and headline of all models of a kind."""
+def _read(kind: str, config: SdConfig, question: Callable[[str], Question]) -> Iterator[tuple[str, Path, ModelSummary]]:
+    """Yield name, folder and summary of each model of a kind."""
     with _one_at_a_time, closing(HeaderReader()) as reader:
         for name, path in models_in(kind, config.folders).items():
-            yield name, path.parent, _headline(reader, question, path)
+            yield name, path.parent, _summary(reader, question, path)
 
 
-def _headline(reader: HeaderReader, question: Callable[[str], Question], path: Path) -> Headline:
+def _summary(reader: HeaderReader, question: Callable[[str], Question], path: Path) -> ModelSummary:
     try:
-        asked = question(str(path))
-        stamp = _stamp(path), *(_stamp(Path(part)) for part in _parts(asked.spec))
+        request = question(str(path))
+        stamp = _stamp(path), *(_stamp(Path(part)) for part in _parts(request.spec))
     except (OSError, ValueError) as error:  # deleted meanwhile
-        return Headline(fault=str(error))
-    if asked in _kept and _kept[asked][0] == stamp:
-        return _kept[asked][1]
-    headline = reader.read(asked)
-    if asked.spec is None or not headline.fault:  # what a model lacks may be downloaded elsewhere
-        while len(_kept) >= MAX_KEPT:
-            _kept.pop(next(iter(_kept)))
-        _kept[asked] = stamp, headline
+        return ModelSummary(fault=str(error))
+    if request in _summaries and _summaries[request][0] == stamp:
+        return _summaries[request][1]
+    headline = reader.read(request)
+    if request.spec is None or not headline.fault:  # what a model lacks may be downloaded elsewhere
+        while len(_summaries) >= MAX_CACHED:
+            _summaries.pop(next(iter(_summaries)))
+        _summaries[request] = stamp, headline
     return headline
 
 
@@ -90,59 +93,59 @@ def _parts(spec: ModelSpec | None) -> Iterator[str]:
 
 
 def _stamp(path: Path) -> object:
-    """Differs once a file, or one in a folder, has changed; None for what is not on the disk, such as an id."""
+    """A value that changes with the file, or with any file of the folder; None for a name not on disk (an id)."""
     if path.is_dir():
         return [(str(each), _stamp(each)) for each in sorted(path.rglob("*")) if each.is_file()]
     if not path.exists():
         return None
-    told = path.stat()
-    return told.st_mtime_ns, told.st_size
+    status = path.stat()
+    return status.st_mtime_ns, status.st_size
 
 
-# -- in words
+# -- as text
 
 
-def _of_model(asked: ListAsked, headline: Headline) -> str:
+def _describe_model(request: ListRequest, headline: ModelSummary) -> str:
     if headline.fault:
         return _fault(headline)
-    words = [headline.family, headline.what]
-    needed = headline.parameters * BYTES[_dtype(asked.table, asked.facts)]
-    words.append(f"needs {needed / GIB:.1f} GiB")
-    room = _room_bytes(asked.facts)
+    phrases = [headline.family, headline.what]
+    needed = headline.parameters * BYTES[_dtype(request.table, request.facts)]
+    phrases.append(f"needs {needed / GIB:.1f} GiB")
+    room = _room_bytes(request.facts)
     if room is not None and needed > room:
-        words.append(f"more than the {max(room, 0) / GIB:.1f} GiB there are")
-    return ", ".join(filter(None, words))
+        phrases.append(f"more than the {max(room, 0) / GIB:.1f} GiB there are")
+    return ", ".join(filter(None, phrases))
 
 
-def _of_part(headline: Headline, family: str) -> str:
+def _describe_part(headline: ModelSummary, family: str) -> str:
     if headline.fault:
         return _fault(headline)
-    words = [f"for {headline.family}" if headline.family else "", headline.what]
-    if family and headline.family and family not in _families(headline.family):
-        words.append(f"not for this model, {family}")
-    return ", ".join(filter(None, words)) or "for any model"
+    phrases = [f"for {headline.family}" if headline.family else "", headline.what]
+    if family and headline.family and family not in _family_names(headline.family):
+        phrases.append(f"not for this model, {family}")
+    return ", ".join(filter(None, phrases)) or "for any model"
 
 
-def _families(told: str) -> set[str]:
-    """`SD 1.5 and 2.x` has two."""
-    first, *others = told.split(" and ")
+def _family_names(listed: str) -> set[str]:
+    """Split the names of families: `SD 1.5 and 2.x` has two."""
+    first, *others = listed.split(" and ")
     return {first, *(f"SD {other}" for other in others)}
 
 
-def _fault(headline: Headline) -> str:
+def _fault(headline: ModelSummary) -> str:
     return f"cannot be used: {headline.fault[:MAX_FAULT]}"
 
 
 def _dtype(config: SdConfig, facts: Any) -> str:
-    """The data type of the weights; before the child has told, that of the usual device."""
+    """The data type of the weights; until the child has reported its own, that of the usual device."""
     if config.dtype != "auto":
         return config.dtype
-    told = str(facts.get("dtype", ""))
-    return told if told in BYTES else "float32" if config.device == "cpu" else "float16"
+    reported = str(facts.get("dtype", ""))
+    return reported if reported in BYTES else "float32" if config.device == "cpu" else "float16"
 
 
 def _room_bytes(facts: Any) -> int | None:
-    """Memory for a model in place of the one in use; None if the device is not known yet."""
+    """Memory available to a model that replaces the one in use; None if the device is not known yet."""
     if "device" not in facts:
         return None
     own = int(facts.get("memory_mb", 0)) * MIB

@@ -1,4 +1,4 @@
-"""The entry of live Stable Diffusion: its configuration, its options, and the values that a run refuses."""
+"""Registers live Stable Diffusion: its configuration, its options, and the values that a run refuses."""
 
 from collections.abc import Callable, Iterator
 from functools import partial
@@ -9,7 +9,7 @@ from msgspec import Meta, Struct
 
 from engine.errors import ModelError
 from engine.live.kit.live_model import Check, DeviceTable, LiveEntry, option
-from engine.live.kit.refusing import found_by, named_in, refusing, source_there
+from engine.live.kit.refusing import find_named, refuse_missing_source, refuse_unresolved, refusing
 from engine.live.sd.folders import MODELS, path_of
 from osc_schema import Rejected, Value
 from osc_schema.sd import CHILD, CONTROLNETS, LARGER, LISTS, LORAS, REFERENCES
@@ -94,8 +94,7 @@ class SdConfig(DeviceTable, frozen=True, forbid_unknown_fields=True, kw_only=Tru
     folders: tuple[str, ...] = ()
     """Folders of the models that `/sd/model` may name over OSC. The command line may name any model."""
     pictures: str | None = None
-    """Folder of the pictures that `/sd/ip_adapter/image` may name, and `image_b` to `image_d`; None: `pictures` in the
-    working folder."""
+    """Folder of the pictures for `/sd/ip_adapter/image` to `image_d`; None: `pictures` in the working folder."""
 
 
 def first_values(config: SdConfig) -> Iterator[tuple[str, Value]]:
@@ -109,7 +108,7 @@ def conditions(config: SdConfig, has_camera: Callable[[], bool]) -> Iterator[tup
     if not config.folders:  # otherwise one may be chosen later
         yield from (refusing(address, reason) for address, reason in unconfigured(config).items())
     for address in BUILD[1:]:
-        yield found_by(address, partial(part_named, config, address))
+        yield refuse_unresolved(address, partial(part_path, config, address))
     if not config.upscaler:
         yield refusing(UPSCALE, "no upscaler is configured: set upscaler under [sd]", LARGER)
     from engine.models.sd.spec import DETECTORS
@@ -128,15 +127,14 @@ def conditions(config: SdConfig, has_camera: Callable[[], bool]) -> Iterator[tup
         reason = "no IP-Adapter is configured: set ip_adapter under [sd]"
         yield from (refusing(address, reason) for address in (*IMAGES, LIVE))
     else:
-        yield from (found_by(address, partial(picture_named, config)) for address in IMAGES)
-    yield "/sd/t_index", _require_places
-    yield found_by(BUILD[0], partial(model_named, config))
-    yield source_there(CHILD, config.video, has_camera)
+        yield from (refuse_unresolved(address, partial(picture_path, config)) for address in IMAGES)
+    yield "/sd/t_index", _require_t_index
+    yield refuse_unresolved(BUILD[0], partial(model_path, config))
+    yield refuse_missing_source(CHILD, config.video, has_camera)
 
 
 def unconfigured(config: SdConfig) -> dict[str, str]:
-    """The reason why a value has no effect unless a file is chosen, by the addresses of the ControlNets and LoRAs that
-    are not configured."""
+    """Why a value has no effect until a file is chosen, by address, for unconfigured ControlNets and LoRAs."""
     nets = ((f"/sd/controlnet/{n}/", "enable", f"ControlNet {n}", "to controlnets under [sd]") for n in CONTROLNETS)
     loras = ((f"/sd/lora/{n}/", "weight", f"LoRA {n}", "as [[sd.loras]] with a path") for n in LORAS)
     return {
@@ -145,14 +143,14 @@ def unconfigured(config: SdConfig) -> dict[str, str]:
     }
 
 
-def model_named(config: SdConfig, name: str) -> str:
+def model_path(config: SdConfig, name: str) -> str:
     """Path of the named model in the first model folder that contains it; "" gives the configured model."""
     return path_of(MODELS, name, config.folders) if name else config.model
 
 
-def part_named(config: SdConfig, address: str, name: str) -> str:
-    """Path of the LoRA or ControlNet that is the value of /sd/lora/<n>/file or /sd/controlnet/<n>/file. "": that of the
-    configuration; "" if it has no such."""
+def part_path(config: SdConfig, address: str, name: str) -> str:
+    """Path of the LoRA or ControlNet named by /sd/lora/<n>/file or /sd/controlnet/<n>/file. The name "" gives the
+    configured one, or "" if none is configured."""
     _, _, kind, number, _ = address.split("/")
     own = config.controlnets if kind == "controlnet" else [lora.path for lora in config.loras]
     if name:
@@ -160,16 +158,16 @@ def part_named(config: SdConfig, address: str, name: str) -> str:
     return own[int(number) - 1] if int(number) <= len(own) else ""
 
 
-def picture_named(config: SdConfig, name: str) -> str:
+def picture_path(config: SdConfig, name: str) -> str:
     """Path of the named picture in the pictures folder; "" stays ""."""
-    return str(named_in(name, [pictures_of(config)], may_be_folder=False)) if name else ""
+    return str(find_named(name, [pictures_folder(config)], may_be_folder=False)) if name else ""
 
 
-def pictures_of(config: SdConfig) -> Path:
+def pictures_folder(config: SdConfig) -> Path:
     return Path(config.pictures or "pictures")
 
 
-def _require_places(text: Value) -> None:
+def _require_t_index(text: Value) -> None:
     from engine.live.sd.settings import parse_t_index
 
     try:

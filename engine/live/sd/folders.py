@@ -1,7 +1,7 @@
-"""The folders of each kind of model: the configured ones, or those that ComfyUI and the WebUI keep inside of theirs.
+"""Finds the folders of each kind of model: the configured ones, or the subfolders of ComfyUI and of the WebUI.
 
-A configured folder is an installation if it, or the folder above its `models`, has one of LAYOUTS. Otherwise it holds
-models of all kinds, side by side.
+A configured folder is an installation if it, or the folder above its `models`, contains one of LAYOUTS. Otherwise it
+contains models of all kinds, side by side.
 """
 
 from collections import Counter
@@ -9,7 +9,7 @@ from collections.abc import Collection, Iterator
 from pathlib import Path
 from typing import Final
 
-from engine.live.kit.refusing import named_in, names_in
+from engine.live.kit.refusing import find_named, names_in
 from osc_schema.sd import LISTS
 
 MODELS: Final = "models"
@@ -24,49 +24,47 @@ LAYOUTS: Final[dict[str, tuple[str, ...]]] = {
     "vaes": ("models/vae", "models/VAE"),
     "upscalers": ("models/upscale_models", "models/ESRGAN", "models/RealESRGAN"),
 }
-"""Folders of ComfyUI (folder_paths.py, extra_model_paths.yaml.example) and of AUTOMATIC1111's WebUI (modules/paths.py),
-by kind."""
+"""Folders by kind: of ComfyUI (folder_paths.py, extra_model_paths.yaml.example) and of the WebUI (modules/paths.py)."""
 SUFFIXES: Final[dict[str, tuple[str, ...]]] = {
     MODELS: (".safetensors", ".ckpt", ".gguf"),
     "embeddings": (".safetensors", ".pt", ".bin"),
     "upscalers": (".safetensors", ".pth"),
 }
 _SUFFIXES: Final = (".safetensors", ".pth", ".pt", ".bin", ".ckpt", ".gguf")
-HOLDING: Final = {MODELS: "model_index.json", "loras": "adapter_config.json"}
-"""A folder with this file is one model of the kind; for the others with CONFIG."""
+MARKER_FILES: Final = {MODELS: "model_index.json", "loras": "adapter_config.json"}
+"""A folder that contains this file is one model of the kind; for other kinds the file is CONFIG."""
 CONFIG: Final = "config.json"
 MAX_FOLDERS: Final = 500
 assert LAYOUTS.keys() == {MODELS, *LISTS}
 
 
 def models_in(kind: str, folders: Collection[str]) -> dict[str, Path]:
-    """Paths by the names of `path_of`, in the order of the folders. A name that several have is told after that of the
-    folder: `lcm/pytorch_lora_weights.safetensors`. Reads the disk."""
-    wanted = SUFFIXES.get(kind, _SUFFIXES), HOLDING.get(kind, CONFIG)
-    found = [(place, name) for place in folders_of(kind, folders) for name in names_in([place], *wanted)]
+    """Paths of all models of a kind, by the names that `path_of` accepts, in order of the folders. A name in several
+    folders gets the folder's name as a prefix: `lcm/pytorch_lora_weights.safetensors`. Reads the disk."""
+    patterns = SUFFIXES.get(kind, _SUFFIXES), MARKER_FILES.get(kind, CONFIG)
+    found = [(folder, name) for folder in folders_of(kind, folders) for name in names_in([folder], *patterns)]
     counts, paths = Counter(name for _, name in found), dict[str, Path]()
-    for place, name in found:
-        paths.setdefault(f"{place.name}/{name}" if counts[name] > 1 else name, place / name)
+    for folder, name in found:
+        paths.setdefault(f"{folder.name}/{name}" if counts[name] > 1 else name, folder / name)
     return paths
 
 
 def path_of(kind: str, name: str, folders: Collection[str]) -> str:
-    """Path of the named model of this kind, with or without its folder. ValueError if there is none, or no folders are
-    configured."""
+    """Path of the named model, with or without its folder. ValueError if there is none, or no folder is configured."""
     if not folders:
         raise ValueError('no model folders are configured: set folders = ["..."] under [sd]')
     inner, _, last = name.rpartition("/")
-    places = (place for place in folders_of(kind, folders) if not inner or place.name == inner)
-    return str(named_in(last, places, told=folders))
+    candidates = (folder for folder in folders_of(kind, folders) if not inner or folder.name == inner)
+    return str(find_named(last, candidates, searched=folders))
 
 
-def is_apart(kind: str, folder: Path) -> bool:
-    """True if the folder is that of one kind, False if it holds all kinds."""
-    return any(folder.is_relative_to(root / place) for root in folder.parents for place in LAYOUTS[kind])
+def is_single_kind(kind: str, folder: Path) -> bool:
+    """True if the folder is for this kind only, False if it contains all kinds."""
+    return any(folder.is_relative_to(root / layout) for root in folder.parents for layout in LAYOUTS[kind])
 
 
 def folders_of(kind: str, folders: Collection[str | Path]) -> Iterator[Path]:
-    """The folders that hold models of this kind. Reads the disk as they are taken."""
+    """Yield the folders that contain models of this kind. Reads the disk during iteration."""
     for folder in folders:
         own = Path(folder).expanduser().absolute()
         roots = [root for root in (own, own.parent) if root == own or own.name.lower() == "models"]
@@ -74,34 +72,35 @@ def folders_of(kind: str, folders: Collection[str | Path]) -> Iterator[Path]:
         if root is None:
             yield own
             continue
-        seen: set[tuple[int, int]] = set()  # models/vae is models/VAE where letters of both cases are the same
-        for place in (root / each for each in LAYOUTS[kind]):
-            if not place.is_relative_to(own):
+        seen: set[tuple[int, int]] = set()  # on a case-insensitive disk models/vae is models/VAE
+        for path in (root / each for each in LAYOUTS[kind]):
+            if not path.is_relative_to(own):
                 continue  # beside a configured `models`
             try:
-                told = place.stat()
+                status = path.stat()
             except OSError:
                 continue
-            if (told.st_dev, told.st_ino) not in seen:
-                seen.add((told.st_dev, told.st_ino))
-                yield from _with_inner(place)
+            if (status.st_dev, status.st_ino) not in seen:
+                seen.add((status.st_dev, status.st_ino))
+                yield from _with_subfolders(path)
 
 
 def _is_installation(root: Path) -> bool:
-    known = (place for places in LAYOUTS.values() for place in places if place.startswith("models/"))
-    return any((root / place).is_dir() for place in known)
+    known = (layout for layouts in LAYOUTS.values() for layout in layouts if layout.startswith("models/"))
+    return any((root / layout).is_dir() for layout in known)
 
 
-def _with_inner(folder: Path) -> Iterator[Path]:
-    """The folder and those inside of it that sort models, without those that are one."""
+def _with_subfolders(folder: Path) -> Iterator[Path]:
+    """Yield the folder and its subfolders, without those that are one model."""
     waiting = [folder]
     for _ in range(MAX_FOLDERS):
         if not waiting:
             return
-        place = waiting.pop(0)
-        yield place
+        current = waiting.pop(0)
+        yield current
         try:
-            inner = sorted(each for each in place.iterdir() if each.is_dir() and not each.name.startswith("."))
+            inner = sorted(each for each in current.iterdir() if each.is_dir() and not each.name.startswith("."))
         except OSError:  # a drive that is not connected
             continue
-        waiting += [each for each in inner if not any((each / held).is_file() for held in (CONFIG, *HOLDING.values()))]
+        markers = (CONFIG, *MARKER_FILES.values())
+        waiting += [each for each in inner if not any((each / marker).is_file() for marker in markers)]

@@ -25,18 +25,18 @@ from engine.live.sd.entry import (
     LORA_FILES,
     UPSCALE,
     SdConfig,
-    model_named,
-    part_named,
-    picture_named,
+    model_path,
+    part_path,
+    picture_path,
     unconfigured,
 )
 from engine.live.sd.settings import RESETS
-from engine.live.sd.travel import Travel
+from engine.live.sd.travel import PromptTravel
 from engine.models.locate import absolute
 from engine.models.sd.plan.model_plan import plan_model
-from engine.models.sd.spec import VAE_WORDS, ModelSpec
+from engine.models.sd.spec import VAE_OPTIONS, ModelSpec
 from engine.params import Snapshot
-from engine.values import ComingValues, FrameId, PublishedFrame, VideoFrame
+from engine.values import FrameId, PublishedFrame, UpcomingValues, VideoFrame
 from osc_schema import Rejected
 from osc_schema.sd import CHILD, CONTROLNETS, LARGER, MASKS_SOURCE, declared
 
@@ -74,13 +74,13 @@ PRELOAD = (
 
 
 def spec_of(config: SdConfig, model: str, chosen: Mapping[str, str] = NOTHING) -> ModelSpec:
-    """The spec of `model` with the configured VAE, LoRAs, ControlNets and so on. `chosen`: names in their place, by the
-    addresses in BUILD. Reads the disk. ValueError for a name that is in no folder, or leaves a gap."""
+    """The ModelSpec of `model` with the configured VAE, LoRAs, ControlNets and so on. `chosen`: names that replace some
+    of them, by the addresses in BUILD. Reads the disk. ValueError for a name that is in no folder, or leaves a gap."""
     loras = _parts(config, LORA_FILES, chosen)
     weights = {lora.path: lora.weight for lora in config.loras}
     return ModelSpec(
         model=absolute(model),
-        vae=config.vae if config.vae in VAE_WORDS else absolute(config.vae),
+        vae=config.vae if config.vae in VAE_OPTIONS else absolute(config.vae),
         unet=absolute(config.unet),
         sampler=config.sampler,
         prediction=config.prediction,
@@ -99,7 +99,7 @@ def spec_of(config: SdConfig, model: str, chosen: Mapping[str, str] = NOTHING) -
 
 def _parts(config: SdConfig, addresses: Sequence[str], chosen: Mapping[str, str]) -> list[str]:
     """The paths of the LoRAs or ControlNets, in their order."""
-    paths = [part_named(config, at, chosen.get(at, "")) for at in addresses]
+    paths = [part_path(config, at, chosen.get(at, "")) for at in addresses]
     for before, at, path in zip(addresses, addresses[1:], paths[1:], strict=False):
         if path and not paths[addresses.index(before)]:
             raise ValueError(f"{at} has a file, but {before} has none: choose that first")
@@ -107,7 +107,7 @@ def _parts(config: SdConfig, addresses: Sequence[str], chosen: Mapping[str, str]
 
 
 class DiffusionLink(PictureLink[Build]):
-    """A LiveModel."""
+    """The engine's connection to the SD child, a LiveModel."""
 
     def __init__(self, config: SdConfig, around: Surroundings) -> None:
         self._config = config
@@ -124,16 +124,16 @@ class DiffusionLink(PictureLink[Build]):
         self._region_map: np.ndarray | None = None
         self._fader = Fader()
         self._moved: Mapping[str, float] = NOTHING
-        self._travel, self._ahead = Travel(), Ahead(self._sent.mark)
-        self._near: dict[Hashable, ComingValues] = {}
+        self._travel, self._ahead = PromptTravel(), Ahead(self._sent.mark)
+        self._upcoming: dict[Hashable, UpcomingValues] = {}
         self._unconfigured = unconfigured(config)
-        self._led_s = 0.0
+        self._last_lead_s = 0.0
         self._is_idle = False
-        """The travel is on, but has no prompts."""
+        """True while the travel is on, but has no prompts."""
         self._fed: VideoFrame | None = None
         self._fed_s = 0.0
         self._multiverse: VideoFrame | None = None
-        self._fitted: tuple[VideoFrame, VideoFrame] | None = None
+        self._cropped_source: tuple[VideoFrame, VideoFrame] | None = None
         self._newest: VideoFrame | None = None
         self._is_black = False
 
@@ -152,8 +152,8 @@ class DiffusionLink(PictureLink[Build]):
     def follow(
         self, snapshot: Snapshot, values: Mapping[str, object] = NOTHING, moved: Mapping[str, float] = NOTHING
     ) -> None:
-        """Send the values that changed since the last frame, and those that wait for a beat as much earlier as a
-        picture takes. A change of BUILD starts a planned swap."""
+        """Send the values that changed since the last frame. Values that wait for a beat are sent earlier, by the time
+        that a picture takes. A change of BUILD starts a planned swap."""
         self._moved = moved
         is_first = self._sent.snapshot is None
         lead_s = self._lead_s(snapshot)
@@ -162,7 +162,7 @@ class DiffusionLink(PictureLink[Build]):
         if is_idle and not self._is_idle:
             self._report("sd.travel", "/sd/travel/enable: none of the prompts 1 to 8 has a text to travel through")
         self._is_idle = is_idle
-        ahead = self._ahead.send([*steps, *self._launched(lead_s)])
+        ahead = self._ahead.send([*steps, *self._upcoming_changes(lead_s)])
         changes = self._sent.changes(snapshot, {**moved, **weights, **ahead})
         for address, reason in self._unconfigured.items():
             default = declared(address.removeprefix("/sd/")).default
@@ -181,38 +181,38 @@ class DiffusionLink(PictureLink[Build]):
                 self._in_background(self._change_build, build, of=", ".join(f'"{name}"' for name in build if name))
 
     def _reset(self, snapshot: Snapshot, lead_s: float) -> None:
-        """Let what SD keeps from picture to picture begin anew with the picture of each beat or bar."""
+        """Let the temporal consistency start over with the picture of each beat or bar."""
         every, pulse = snapshot["/sd/consistency_reset"], self._pulse()
         if every != "cut" and snapshot["/sd/consistency"]:
             beats = pulse.beat + pulse.step / 2 + lead_s * pulse.bpm / 60.0
             self.supervisor.set_values({RESETS: math.floor(beats / (pulse.beats_a_bar if every == "bar" else 1))})
 
     def _lead_s(self, snapshot: Snapshot) -> float:
-        """Time from sending a value until the picture with it is shown, at most, as the child measures it. It gets
-        shorter no faster than time passes, so that what was sent ahead stays sent."""
+        """Longest time from sending a value until the picture with it is shown, as the child measures it. It gets
+        shorter no faster than time passes, so that a value sent ahead is not sent again."""
         delay_ms, fps = self.supervisor.status().facts.get("delay_ms", 0.0), snapshot["/engine/fps"]
         assert isinstance(delay_ms, int | float) and isinstance(fps, float)
         measured_s = min(delay_ms / 1000.0 + FRAMES_AHEAD / fps, MAX_LEAD_S)
-        self._led_s = max(measured_s, self._led_s - 1.0 / fps) if delay_ms else 0.0
-        return self._led_s
+        self._last_lead_s = max(measured_s, self._last_lead_s - 1.0 / fps) if delay_ms else 0.0
+        return self._last_lead_s
 
-    def _launched(self, lead_s: float) -> list[ComingValues]:
-        """The changes for the child that wait for a beat within `lead_s`. What is used of each is decided once."""
+    def _upcoming_changes(self, lead_s: float) -> list[UpcomingValues]:
+        """The changes for the child that wait for a beat within `lead_s`. Each is checked once for usable values."""
         coming = self._coming(lead_s) if lead_s else ()
 
-        def usable(change: ComingValues) -> ComingValues:
+        def usable(change: UpcomingValues) -> UpcomingValues:
             return replace(change, values={at: to for at, to in change.values.items() if self._is_sent_ahead(at, to)})
 
-        near = self._near
-        self._near = {each.key: each if each.is_due else near.get(each.key) or usable(each) for each in coming}
-        return [change for change in self._near.values() if change.values or change.is_due]
+        near = self._upcoming
+        self._upcoming = {each.key: each if each.is_due else near.get(each.key) or usable(each) for each in coming}
+        return [change for change in self._upcoming.values() if change.values or change.is_due]
 
     def _is_sent_ahead(self, address: str, value: Any) -> bool:
-        """True for a value of the child that this run can use. A model and a size come late: they take too long."""
+        """True for a value of the child that this run can use. A model or a size takes too long to be sent ahead."""
         param = osc_schema.lookup(address)
         if param is None or address not in self._sent.addresses or address in SLOW:
             return False
-        if address in IMAGES:  # the disk is asked in the background
+        if address in IMAGES:  # the disk is read in the background
             return True
         try:
             self._require(param, value)
@@ -223,14 +223,14 @@ class DiffusionLink(PictureLink[Build]):
     def _change_image(self, address: str, name: str) -> None:
         """The worker's thread."""
         try:
-            self.supervisor.set_values({address: picture_named(self._config, name)})
+            self.supervisor.set_values({address: picture_path(self._config, name)})
         except ValueError as reason:  # the file existed when the parameter was set
             self._report("sd.picture", f'{address} "{name}": {reason}; keeping the previous picture')
 
     def _change_build(self, build: Build) -> None:
         """The worker's thread."""
         try:
-            spec = spec_of(self._config, model_named(self._config, build[0]), dict(zip(BUILD, build, strict=True)))
+            spec = spec_of(self._config, model_path(self._config, build[0]), dict(zip(BUILD, build, strict=True)))
             require_complete(spec, plan_model)
         except (ValueError, ModelError) as reason:
             self._refuse(build, self._builds.newest, str(reason))
@@ -239,42 +239,42 @@ class DiffusionLink(PictureLink[Build]):
 
     def _refuse(self, build: Build, stays: Build, reason: str) -> None:
         changed = [(at, new, old) for at, new, old in zip(BUILD, build, stays, strict=True) if new != old]
-        asked = ", ".join(f'{at} "{new}"' for at, new, _ in changed)
-        self._report("sd.model", f"{asked or MODEL}: {reason}; keeping the previous model")
+        listed = ", ".join(f'{at} "{new}"' for at, new, _ in changed)
+        self._report("sd.model", f"{listed or MODEL}: {reason}; keeping the previous model")
         for at, _, old in changed:
             self._set_value(at, old)
 
     # -- pictures to the child -----------------------------------------------------------------
 
     def feed(self, frame: PublishedFrame, scene: Scene, now_s: float) -> None:
-        """Send the child a picture if it asks for one."""
+        """Send the child a picture if it requests one."""
         if not self._is_enabled:
             return
         self._send_regions(frame, scene, now_s)
-        is_wanted = self.supervisor.wants_frame
-        if is_wanted or self._values["/sd/source"] == "feedback":  # which wants no source
+        wants_frame = self.supervisor.wants_frame
+        if wants_frame or self._values["/sd/source"] == "feedback":  # a feedback requests no source
             self._feed_second(frame.id, now_s)
         if self.source == "multiverse":
             is_loop = self._values["/mode"] == "simple" and self._values["/sd/source"] != "feedback"
             self._warn_of_loop(is_loop, REPAINTS_ITSELF)
-            if not (is_wanted or self._shows_source):
+            if not (wants_frame or self._shows_source):
                 return
             read = frame.read_fitted
             pixels = frame.read_rgba() if read is None else read(size_of(self._values))
-            if is_wanted:
+            if wants_frame:
                 self._input.write(pixels, frame.id, now_s)
             if self._shows_source:
                 self._multiverse = finished_picture(pixels, frame.id)
             return
         picture = self._from_outside(scene.camera)
-        if picture is None or not is_wanted:
+        if picture is None or not wants_frame:
             return
         is_due = picture is not self._fed or now_s - self._fed_s >= REPEAT_S
         if is_due and self._input.write(picture.pixels, frame.id, now_s):
             self._fed, self._fed_s = picture, now_s
 
     def _feed_second(self, tick: FrameId, now_s: float) -> None:
-        """Send the newest second picture if a ControlNet or the IP-Adapter sees it, before its source."""
+        """Send the newest second picture before the source, if a ControlNet or the IP-Adapter uses it."""
         seen = [self._values["/sd/ip_adapter/live"], *(self._values[f"{at}/from"] for at in self._used_controlnets())]
         if self._second is None or "second" not in seen:
             return
@@ -285,11 +285,11 @@ class DiffusionLink(PictureLink[Build]):
             self._second_fed = picture
 
     def _used_controlnets(self) -> list[str]:
-        """The addresses of those that are on, without their last part."""
+        """Address prefixes of the ControlNets that are on."""
         return [f"/sd/controlnet/{n}" for n in CONTROLNETS if self._values[f"/sd/controlnet/{n}/enable"]]
 
     def _send_regions(self, frame: PublishedFrame, scene: Scene, now_s: float) -> None:
-        """Send a new map of the layers' regions, as it lies on SD's picture, which layer 5 may mirror."""
+        """Send a new map of the layers' regions, aligned with SD's picture, which layer 5 may mirror."""
         regions = scene.regions
         if not self._values["/sd/regions"] or regions is None or regions.indices is self._region_map:
             return
@@ -306,12 +306,12 @@ class DiffusionLink(PictureLink[Build]):
         scene.extra_pictures[CHILD] = partial(draw_fade, offer.fade, shown_size_of(self._values))
         if not self._is_enabled:
             return
-        asked = self._values
-        if any(asked[f"{at}/source"] == MASKS_SOURCE for at in self._used_controlnets()):
+        current = self._values
+        if any(current[f"{at}/source"] == MASKS_SOURCE for at in self._used_controlnets()):
             scene.control_images.append(self._segments.write)
-        scene.needs_regions |= bool(asked["/sd/regions"])
+        scene.needs_regions |= bool(current["/sd/regions"])
         if self.source == "multiverse" and (self.supervisor.wants_frame or self._shows_source):
-            scene.fitted_px = size_of(asked)
+            scene.fitted_px = size_of(current)
 
     def offer(self, now_s: float, camera: VideoFrame | None) -> Layer5Offer:
         """The picture to show in this frame. Reads the newest one from the ring, unless frozen."""
@@ -323,7 +323,7 @@ class DiffusionLink(PictureLink[Build]):
         fade = self._fader.at(now_s, crossfade_s)
         source = self._multiverse if self.source == "multiverse" else self._from_outside(camera)
         if self._shows_source and source is not None:
-            fade = Fade(picture=self._fit(source), before=None, share=1.0)
+            fade = Fade(picture=self._fit(source), before=None, mix=1.0)
         return Layer5Offer(fade=fade, is_automatic=self._is_enabled and fade is not None)
 
     @property
@@ -344,18 +344,19 @@ class DiffusionLink(PictureLink[Build]):
         elif self._newest is None or is_black == self._is_black:
             return
         self._is_black = is_black and frame is None
-        shown = self._newest
+        picture = self._newest
         if self._is_black:
-            shown = replace(shown, pixels=np.zeros_like(shown.pixels))
-        self._fader.show(shown, now_s, crossfade_s)
+            picture = replace(picture, pixels=np.zeros_like(picture.pixels))
+        self._fader.show(picture, now_s, crossfade_s)
 
     def _fit(self, frame: VideoFrame) -> VideoFrame:
-        """`frame` centre-cropped to the size of SD's pictures, so that their sinks see a constant size."""
+        """Crop the middle of `frame` to the size of SD's pictures, so that their sinks see a constant size."""
         width, height = shown_size_of(self._values)
-        if self._fitted is None or self._fitted[0] is not frame or self._fitted[1].pixels.shape[:2] != (height, width):
-            fitted = self._fader.fitted(frame.pixels, width, height)
-            self._fitted = frame, replace(frame, pixels=fitted, source=CHILD)
-        return self._fitted[1]
+        source, cropped = self._cropped_source or (None, frame)
+        if source is not frame or cropped.pixels.shape[:2] != (height, width):
+            cropped = replace(frame, pixels=self._fader.fit(frame.pixels, width, height), source=CHILD)
+            self._cropped_source = frame, cropped
+        return cropped
 
     def _settings(self, spec: ModelSpec) -> Mapping[str, Any]:
         return device_settings(spec, self._config, self._config.dtype)

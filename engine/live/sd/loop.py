@@ -1,4 +1,4 @@
-"""The diffusion child: repaints the newest picture from the engine, over and over.
+"""The diffusion child: repaints the newest picture from the engine, again and again.
 
 START HERE, then `picture_loop` (the main loop), `painter` (how a picture is painted), `pacing` (how the device is
 shared), `settings`. If the device stays out of memory, the picture is made smaller if `/sd/oom` allows it, else the
@@ -17,10 +17,10 @@ import numpy as np
 
 from engine.children.messages import Fact
 from engine.children.port import ChildPort
-from engine.live.kit.model_loading import load_on_device, loader, lost_device_told
+from engine.live.kit.model_loading import fail_on_lost_device, load_on_device, loader
 from engine.live.kit.picture_loop import PictureLoop
 from engine.live.kit.progress import Stopped
-from engine.live.sd.settings import Words, read_settings, smaller
+from engine.live.sd.settings import PromptSettings, read_settings, shrink_size
 from engine.models.sd import ModelSpec
 from engine.models.sd.seeds import Seeds
 
@@ -41,7 +41,7 @@ def run(port: ChildPort) -> None:
     and `dtype` (or auto), `threads`. Values: `/sd/*`. Inputs `source`: RGB or RGBA pictures; `second`: others for
     ControlNets; `segments`: RGB segmentation pictures for those with source `sam3`; `regions`: (H, W, 1), the index of
     the layer whose region a pixel is in. Output `picture`: (height, width, 3)."""
-    with lost_device_told(port), suppress(Stopped):
+    with fail_on_lost_device(port), suppress(Stopped):
         DiffusionLoop(port, load_model(port)).run()
 
 
@@ -70,12 +70,12 @@ class DiffusionLoop(PictureLoop["np.ndarray | torch.Tensor", "PaintedPicture"]):
         self._skipped = 0
         self._shrunk: tuple[int, int] | None = None
         self._grey_from_s: float | None = None
-        self._beside: dict[str, np.ndarray] = {}
+        self._input_pictures: dict[str, np.ndarray] = {}
         """The newest picture of each further input."""
 
     def _warm_up(self) -> None:
-        neutral = replace(self._settings, words=Words(prompt="", negative="", prompt_b="", mix=0.0), references=())
-        self._painter.take(neutral.in_size(self._size))
+        prompts = PromptSettings(prompt="", negative="", prompt_b="", mix=0.0)
+        self._painter.apply(replace(self._settings, prompts=prompts, references=()).with_size(self._size))
         picture = blank(self._size)
         while self._painter.paint(picture) is None:
             pass
@@ -96,14 +96,14 @@ class DiffusionLoop(PictureLoop["np.ndarray | torch.Tensor", "PaintedPicture"]):
         elif self._similarity is None:
             from engine.models.sd.similarity import SimilarityFilter
 
-            self._similarity = SimilarityFilter(settings.similarity, max(0, Seeds.of(settings.steps.seed).seed))
+            self._similarity = SimilarityFilter(settings.similarity, max(0, Seeds.of(settings.sampling.seed).seed))
         else:
             self._similarity.threshold = settings.similarity
             self._similarity.forget()  # with new settings the same picture may come out differently
 
     @property
     def _size(self) -> tuple[int, int]:
-        """(width, height) in use: as requested, or smaller if the device ran out of memory."""
+        """Width and height in use: the requested ones, or smaller if the device ran out of memory."""
         return self._shrunk or self._settings.size
 
     # -- painting
@@ -120,7 +120,7 @@ class DiffusionLoop(PictureLoop["np.ndarray | torch.Tensor", "PaintedPicture"]):
         return frame.pixels
 
     def _next_of_feedback(self) -> "np.ndarray | torch.Tensor | None":
-        """The last picture, zoomed and rotated; at first the engine's, or grey if none arrives in time."""
+        """The last picture zoomed and rotated; at the start the engine's, or grey if none arrives in time."""
         moved = self._painter.feedback(self._settings.zoom, self._settings.rotate_deg)
         if moved is not None:
             self._grey_from_s = None
@@ -139,25 +139,25 @@ class DiffusionLoop(PictureLoop["np.ndarray | torch.Tensor", "PaintedPicture"]):
 
     def _work_on(self, picture: "np.ndarray | torch.Tensor") -> "PaintedPicture | None":
         if self._is_changed:
-            self._name_suspects(self._settings.texts)
-            self._painter.take(self._settings.in_size(self._size))
+            self._name_suspects(self._settings.texts_by_address)
+            self._painter.apply(self._settings.with_size(self._size))
             self._is_changed = False
             self._progress.take_values()
         time_s = 0.0 if self._source is None else self._source.time_s
-        found = self._newest_of("segments") if self._settings.sees_segments else None
-        second = self._newest_of("second") if self._settings.sees_second else None
-        regions = self._newest_of("regions") if self._settings.words.has_regions else None
+        found = self._newest_of("segments") if self._settings.uses_segments else None
+        second = self._newest_of("second") if self._settings.uses_second else None
+        regions = self._newest_of("regions") if self._settings.prompts.has_regions else None
         if regions is not None:
             regions = regions[..., 0]
-        return self._painter.paint(picture, found=found, second=second, regions=regions, time_s=time_s)
+        return self._painter.paint(picture, segmentation=found, second=second, regions=regions, time_s=time_s)
 
     def _newest_of(self, name: str) -> np.ndarray | None:
         """The newest picture of an input besides the source; None before the first."""
         reader = self._port.input(name)
         frame = None if reader is None else reader.latest()
         if frame is not None:  # a new ring is empty at first: keep the previous picture
-            self._beside[name] = frame.pixels
-        return self._beside.get(name)
+            self._input_pictures[name] = frame.pixels
+        return self._input_pictures.get(name)
 
     @property
     def _calls_a_result(self) -> int:
@@ -177,10 +177,10 @@ class DiffusionLoop(PictureLoop["np.ndarray | torch.Tensor", "PaintedPicture"]):
         """Make the picture smaller, or end the child."""
         width, height = self._size
         full = f"{self._model.device}: no memory for {width}x{height}"
-        shrunk = smaller(self._size) if self._settings.may_shrink else None
+        shrunk = shrink_size(self._size) if self._settings.may_shrink else None
         if shrunk is None:
-            mend = "set a smaller /sd/width and /sd/height, or /sd/oom shrink"
-            self._port.fail("memory", f"{full}; {mend}", is_final=True)
+            fix = "set a smaller /sd/width and /sd/height, or /sd/oom shrink"
+            self._port.fail("memory", f"{full}; {fix}", is_final=True)
         self._port.note("memory", f"{full}; continuing with {shrunk[0]}x{shrunk[1]} (/sd/oom shrink)")
         self._shrunk = shrunk
         self._is_changed = True
@@ -204,7 +204,7 @@ class DiffusionLoop(PictureLoop["np.ndarray | torch.Tensor", "PaintedPicture"]):
         return {
             "skipped": self._skipped,
             "size": f"{width}x{height}",
-            "steps_asked": self._settings.steps.steps,
+            "steps_asked": self._settings.sampling.steps,
             "steps": self._painter.steps,
             "guidance": round(self._painter.schedule.guidance, 2),
         }
@@ -218,11 +218,11 @@ def load_model(port: ChildPort) -> "DiffusionModel":
 
 
 def blank(size: tuple[int, int]) -> np.ndarray:
-    """The start picture of a feedback: mid grey, (height, width, 3) uint8."""
+    """The first picture of a feedback: mid grey, (height, width, 3) uint8."""
     return np.full((size[1], size[0], 3), GREY, np.uint8)
 
 
 def thumbnail(picture: np.ndarray) -> np.ndarray:
-    """An RGB or RGBA picture scaled to (64, 64, 3) float32 in -1..1, for comparing pictures."""
+    """Scale an RGB or RGBA picture to (64, 64, 3) float32 in -1..1, for comparing pictures."""
     small = cv2.resize(picture[..., :3], (THUMBNAIL_PX, THUMBNAIL_PX), interpolation=cv2.INTER_AREA)
     return small.astype(np.float32) / 127.5 - 1.0

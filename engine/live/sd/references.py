@@ -1,4 +1,4 @@
-"""The IP-Adapter's reference pictures: files, mixed by their weights, and one that moves."""
+"""The IP-Adapter's reference pictures: files, mixed by their weights, and one live picture."""
 
 from collections.abc import Callable
 from dataclasses import replace
@@ -17,61 +17,61 @@ if TYPE_CHECKING:
     import torch
 
     from engine.models.graphs import State
-    from engine.models.sd.conditioner import Cond
+    from engine.models.sd.conditioner import Conditioning
     from engine.models.sd.model import DiffusionModel
 
 
-class References:
-    """Used on the model's thread only."""
+class ReferencePictures:
+    """The reference pictures in use. Used on the model's thread only."""
 
     def __init__(self, model: "DiffusionModel", note: Note) -> None:
-        """`note`: as of the Painter."""
+        """`note`: see `Painter`."""
         self._adapter, self._note = model.ip_adapter, note
         self._files = [""] * len(REFERENCES)
         self._pictures: list[np.ndarray | None] = [None] * len(REFERENCES)
         self.still: tuple[tuple[np.ndarray, float], ...] = ()
         """The pictures, (H, W, 3) uint8, with their weights."""
         self.live = ""
-        """The picture that moves: `source`, `second` or `last`; "": none."""
-        self._beside: State = {}
-        """The mix of `still`, and the share of the moving one in both."""
+        """Name of the live picture: `source`, `second` or `last`; "": none."""
+        self._static_state: State = {}
+        """The mix of `still`, and the fraction of the live picture in the whole mix."""
 
-    def take(self, settings: DiffusionSettings) -> None:
-        """Read the files that have changed, and set weights and strengths."""
-        for place, (file, _) in enumerate(settings.references):
-            if file != self._files[place]:
-                self._files[place] = file
-                self._pictures[place] = self._read(file, place)
+    def apply(self, settings: DiffusionSettings) -> None:
+        """Use these settings: read the files that have changed, set weights and strengths."""
+        for index, (file, _) in enumerate(settings.references):
+            if file != self._files[index]:
+                self._files[index] = file
+                self._pictures[index] = self._read(file, index)
         pairs = zip(self._pictures, settings.references, strict=False)
         self.still = tuple((picture, weight) for picture, (_, weight) in pairs if picture is not None)
         adapter, self.live = self._adapter, ""
         if adapter is None:
             return
         adapter.set_scale(settings.reference_scale, settings.reference_blocks)
-        if settings.live != "off" and settings.weight_live:
-            self.live = settings.live
-            mixed, total = adapter.mixed(self.still)
-            share = settings.weight_live / (total + settings.weight_live)
-            self._beside = {"mixed": mixed, "share": mixed.new_full((), share)}
+        if settings.live_reference != "off" and settings.live_weight:
+            self.live = settings.live_reference
+            mixed, total = adapter.mix(self.still)
+            fraction = settings.live_weight / (total + settings.live_weight)
+            self._static_state = {"mixed": mixed, "share": mixed.new_full((), fraction)}
 
-    def _read(self, file: str, place: int) -> np.ndarray | None:
+    def _read(self, file: str, index: int) -> np.ndarray | None:
         try:
             return read_still(Path(file)) if file else None
         except SourceError as error:
-            self._note("picture", f"/sd/ip_adapter/image{REFERENCES[place]}: {error}; keeping the previous picture")
-            return self._pictures[place]
+            self._note("picture", f"/sd/ip_adapter/image{REFERENCES[index]}: {error}; keeping the previous picture")
+            return self._pictures[index]
 
     def inputs(self, rgb: "torch.Tensor") -> "State":
-        """The inputs of `encoded`, with the picture that moves, (1, H, W, 3) uint8 on the device."""
-        return {"rgb": rgb, **self._beside}
+        """Inputs of `encode_tokens`. `rgb`: the live picture, (1, H, W, 3) uint8 on the device."""
+        return {"rgb": rgb, **self._static_state}
 
-    def encoded(self, fitted: "Callable[[torch.Tensor], torch.Tensor]", state: "State") -> "State":
-        """The tokens of the mix; to be captured. `fitted`: that of `Pixels`."""
+    def encode_tokens(self, resize: "Callable[[torch.Tensor], torch.Tensor]", state: "State") -> "State":
+        """Encode the mix to tokens; may be captured as a graph. `resize`: `Pixels.crop_and_resize`."""
         assert self._adapter is not None
-        return {"tokens": self._adapter.encode_live(fitted(state["rgb"]), state["share"], state["mixed"])}
+        return {"tokens": self._adapter.encode_live(resize(state["rgb"]), state["share"], state["mixed"])}
 
-    def conditioned(self, cond: "Cond", tokens: "torch.Tensor") -> "Cond":
-        """`cond` with these tokens."""
+    def with_tokens(self, cond: "Conditioning", tokens: "torch.Tensor") -> "Conditioning":
+        """Replace the image embeds of `cond` with these tokens."""
         assert self._adapter is not None
-        against = None if cond.negative_ip is None else (self._adapter.no_picture,)
-        return replace(cond, ip=(tokens,), negative_ip=against)
+        against = None if cond.negative_image_embeds is None else (self._adapter.no_picture,)
+        return replace(cond, image_embeds=(tokens,), negative_image_embeds=against)

@@ -1,4 +1,4 @@
-"""The `/sd/*` values as typed settings of the diffusion child; see `pace` for the rest. Pure.
+"""Converts the `/sd/*` values to typed settings of the diffusion child; see `pace` for the rest. Pure.
 
 Cost of a change, from high to low: a new schedule (the stream refills), new conditioning (the text encoders run), none.
 """
@@ -8,7 +8,7 @@ from dataclasses import dataclass, replace
 from typing import Any
 
 from engine.errors import ModelError
-from engine.live.kit.pace import filled, value_reader
+from engine.live.kit.pace import build_settings, value_reader
 from engine.models.sd.painting import StreamSettings
 from engine.models.sd.seeds import Blend, Seeds
 from osc_schema.sd import CONTROLNETS, LARGER, LORAS, MASKS_SOURCE, PROMPTS, REFERENCES
@@ -21,8 +21,8 @@ TABLE_STEPS = 50  # length of the timestep table that a t_index refers to
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Words:
-    """Input of the text encoders."""
+class PromptSettings:
+    """The prompts in use, and how they are mixed and encoded."""
 
     prompt: str
     negative: str
@@ -35,89 +35,91 @@ class Words:
     """Text and weight of the prompts 1 to 8."""
     blend: Blend = "slerp"
     has_regions: bool = False
-    """The prompts 1 to 4 are those of the layers' regions, and not blended."""
+    """True: the prompts 1 to 4 belong to the layers' regions, and are not blended."""
 
     @property
-    def prompts(self) -> tuple[str, ...]:
-        """The two plain ones, then the prompts 1 to 8."""
+    def texts(self) -> tuple[str, ...]:
+        """The two plain prompts, then the prompts 1 to 8."""
         return (self.prompt, self.prompt_b, *(text for text, _ in self.numbered))
 
     @property
-    def shares(self) -> tuple[float, ...]:
-        """The share of each of `prompts` in the picture. The plain ones have none as soon as one of the prompts 1 to 8
-        has a text and a weight above 0."""
+    def mix_weights(self) -> tuple[float, ...]:
+        """Weight of each of `texts` in the picture, adding up to 1. The plain prompts have weight 0 as soon as one of
+        the prompts 1 to 8 has a text and a weight above 0."""
         weights = [weight if text and not self.has_regions else 0.0 for text, weight in self.numbered]
         plain = (0.0, 0.0) if any(weights) else (1.0 - self.mix, self.mix)
         together = sum(plain) + sum(weights)
         return tuple(weight / together for weight in (*plain, *weights))
 
     @property
-    def blended(self) -> tuple[tuple[str, float], ...]:
-        """The prompts in the picture, with their shares."""
-        return tuple(pair for pair in zip(self.prompts, self.shares, strict=True) if pair[1] > 0.0)
+    def mixed_prompts(self) -> tuple[tuple[str, float], ...]:
+        """Text and weight of each prompt with a weight above 0."""
+        return tuple(pair for pair in zip(self.texts, self.mix_weights, strict=True) if pair[1] > 0.0)
 
     @property
-    def of_regions(self) -> tuple[str, ...]:
+    def region_prompts(self) -> tuple[str, ...]:
         """The texts of the regions of layers 1 to 4."""
-        return self.prompts[2 : 2 + REGIONS] if self.has_regions else ()
+        return self.texts[2 : 2 + REGIONS] if self.has_regions else ()
 
     @property
     def region_weights(self) -> tuple[float, ...]:
-        """How much of each region its text has; the rest, and what is outside, has the plain prompts."""
+        """Weight of each region's text inside the region; the plain prompts get the rest."""
         return tuple(weight if text else 0.0 for text, weight in self.numbered[:REGIONS])
 
     @property
-    def in_wait(self) -> tuple[str, ...]:
-        """The prompts 1 to 8 without a share, which are encoded in advance."""
-        return tuple(text for text, share in zip(self.prompts[2:], self.shares[2:], strict=True) if text and not share)
+    def standby_prompts(self) -> tuple[str, ...]:
+        """The prompts 1 to 8 with weight 0, which are encoded in advance."""
+        pairs = zip(self.texts[2:], self.mix_weights[2:], strict=True)
+        return tuple(text for text, weight in pairs if text and not weight)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class ControlSetting:
+class ControlNetSettings:
     """Settings of one ControlNet of the model."""
 
     number: int
     """From 1, as in the address."""
     scale: float
     """0..2; 0 if it is switched off."""
-    sees: str
-    """Its control image: `input`, the picture itself; `edges`, `soft`: outlines of it; `depth`, `pose`; or
-    MASKS_SOURCE."""
-    of: str
-    """The picture that it is made of: `source`, `second` or `last`; not for MASKS_SOURCE."""
+    image_kind: str
+    """Kind of its control image: `input`, the picture itself; `edges`, `soft`, `depth`, `pose`; or MASKS_SOURCE."""
+    image_source: str
+    """The picture that it is computed from: `source`, `second` or `last`; not used for MASKS_SOURCE."""
     mode: str = "auto"
-    """How a ControlNet Union sees it (`control_nets.KINDS`), or auto."""
+    """Mode of a ControlNet Union (`control_nets.KINDS`), or auto."""
 
     @property
-    def image(self) -> str:
-        """Equal for equal control images."""
-        return f"{self.sees} {self.of}"
+    def image_key(self) -> str:
+        """Name of its control image, equal for ControlNets with the same image."""
+        return f"{self.image_kind} {self.image_source}"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class DiffusionSettings:
-    words: Words
+    """All settings of the diffusion child, read from its `/sd/*` values."""
+
+    prompts: PromptSettings
     references: tuple[tuple[str, float], ...]
     """File ("" for none) and weight of each of the IP-Adapter's REFERENCES."""
-    live: str
-    """A reference picture that moves: `source`, `second` or `last`; or `off`."""
-    weight_live: float
+    live_reference: str
+    """The live reference picture: `source`, `second` or `last`; or `off`."""
+    live_weight: float
     reference_scale: float
     reference_blocks: tuple[float, ...]
-    """Factors of it in the UNet's BLOCKS."""
+    """Factors of `reference_scale` in the UNet's BLOCKS."""
     is_stream: bool
-    steps: StreamSettings
-    controls: tuple[ControlSetting, ...]
+    sampling: StreamSettings
+    controls: tuple[ControlNetSettings, ...]
     lora_weights: tuple[float, ...]
     is_feedback: bool
     zoom: float
     rotate_deg: float
     similarity: float | None
-    """None: no picture is skipped."""
+    """Threshold of the similarity filter; None: no picture is skipped."""
     consistency: float
     """0..1: how much of the last picture stays; 0: off."""
     resets: int
-    """A new number: the next picture begins without the last one."""
+    """When this number changes, the next picture is painted without the last one."""
     is_enlarged: bool
     """The upscaler doubles the painted picture."""
     may_shrink: bool
@@ -127,41 +129,41 @@ class DiffusionSettings:
     @property
     def size(self) -> tuple[int, int]:
         """(width, height) in pixels, multiples of 64."""
-        return self.steps.width, self.steps.height
+        return self.sampling.width, self.sampling.height
 
-    def in_size(self, size: tuple[int, int]) -> "DiffusionSettings":
-        return replace(self, steps=replace(self.steps, width=size[0], height=size[1]))
+    def with_size(self, size: tuple[int, int]) -> "DiffusionSettings":
+        return replace(self, sampling=replace(self.sampling, width=size[0], height=size[1]))
 
     @property
-    def texts(self) -> dict[str, str]:
+    def texts_by_address(self) -> dict[str, str]:
         """The texts encoded for a picture, by address, without empty ones: suspects for quarantine if the process dies.
-        A plain prompt with weight 0 in the mix is left out: a picture made without it would wrongly clear it. The
-        negative prompt and the prompts 1 to 8 are encoded in any case, so that a higher weight needs no encoding."""
-        words = self.words
-        share, share_b = words.shares[:2]
+        A plain prompt with weight 0 is omitted: a picture painted without it would wrongly clear it. The negative
+        prompt and the prompts 1 to 8 are always encoded, so that a higher weight needs no encoding."""
+        prompts = self.prompts
+        weight, weight_b = prompts.mix_weights[:2]
         texts = {
-            "/sd/prompt": words.prompt if share else "",
-            "/sd/negative": words.negative,
-            "/sd/prompt_b": words.prompt_b if share_b else "",
-            **{f"/sd/prompts/{number}/text": text for number, (text, _) in enumerate(words.numbered, start=1)},
+            "/sd/prompt": prompts.prompt if weight else "",
+            "/sd/negative": prompts.negative,
+            "/sd/prompt_b": prompts.prompt_b if weight_b else "",
+            **{f"/sd/prompts/{number}/text": text for number, (text, _) in enumerate(prompts.numbered, start=1)},
             **{f"/sd/ip_adapter/image{end}": file for end, (file, _) in zip(REFERENCES, self.references, strict=True)},
         }
         return {address: text for address, text in texts.items() if text}
 
     @property
-    def sees_segments(self) -> bool:
-        """True if a ControlNet in use has the masks as its control image."""
-        return any(control.scale != 0.0 and control.sees == MASKS_SOURCE for control in self.controls)
+    def uses_segments(self) -> bool:
+        """True if a ControlNet in use takes the masks as its control image."""
+        return any(control.scale != 0.0 and control.image_kind == MASKS_SOURCE for control in self.controls)
 
     @property
-    def sees_second(self) -> bool:
-        """True if a ControlNet in use has a control image of the second picture, or the IP-Adapter sees it."""
-        seen = [each.of for each in self.controls if each.scale != 0.0 and each.sees != MASKS_SOURCE]
-        return "second" in (self.live, *seen)
+    def uses_second(self) -> bool:
+        """True if a ControlNet in use, or the IP-Adapter, takes the second picture."""
+        seen = [each.image_source for each in self.controls if each.scale != 0.0 and each.image_kind != MASKS_SOURCE]
+        return "second" in (self.live_reference, *seen)
 
 
 def read_settings(values: Mapping[str, Any]) -> DiffusionSettings:
-    """From values by address, as `osc_schema` accepted them; a missing one has its default."""
+    """Read the settings from values by address, already accepted by `osc_schema`; missing ones have defaults."""
     value = value_reader(values, "/sd")
     problem = ""
     try:
@@ -169,26 +171,26 @@ def read_settings(values: Mapping[str, Any]) -> DiffusionSettings:
     except ModelError as error:
         t_index, problem = (), str(error)
     return DiffusionSettings(
-        words=filled(
-            Words,
+        prompts=build_settings(
+            PromptSettings,
             value,
             mix=value("prompt_mix") if value("prompt_b") else 0.0,
             has_regions=value("regions"),
             numbered=tuple((value(f"prompts/{n}/text"), value(f"prompts/{n}/weight")) for n in PROMPTS),
         ),
         references=tuple((value(f"ip_adapter/image{end}"), value(f"ip_adapter/weight{end}")) for end in REFERENCES),
-        live=value("ip_adapter/live"),
-        weight_live=value("ip_adapter/weight_live"),
+        live_reference=value("ip_adapter/live"),
+        live_weight=value("ip_adapter/weight_live"),
         reference_scale=value("ip_adapter/scale"),
         reference_blocks=tuple(value(f"ip_adapter/{block}") for block in ("down", "mid", "up")),
         is_stream=value("mode") == "stream",
-        steps=filled(StreamSettings, value, t_index=t_index, seed=filled(Seeds, value)),
+        sampling=build_settings(StreamSettings, value, t_index=t_index, seed=build_settings(Seeds, value)),
         controls=tuple(
-            ControlSetting(
+            ControlNetSettings(
                 number=number,
                 scale=value(f"controlnet/{number}/scale") if value(f"controlnet/{number}/enable") else 0.0,
-                sees=value(f"controlnet/{number}/source"),
-                of=value(f"controlnet/{number}/from"),
+                image_kind=value(f"controlnet/{number}/source"),
+                image_source=value(f"controlnet/{number}/from"),
                 mode=value(f"controlnet/{number}/mode"),
             )
             for number in CONTROLNETS
@@ -207,19 +209,18 @@ def read_settings(values: Mapping[str, Any]) -> DiffusionSettings:
 
 
 def parse_t_index(text: str) -> tuple[int, ...]:
-    """Parse `"32 45"` (or with commas) to (32, 45). ModelError unless they are increasing indices of the 50-step
-    table."""
+    """Parse `"32 45"` or `"32,45"` to (32, 45). ModelError unless they are increasing indices of the 50-step table."""
     try:
-        places = tuple(int(word) for word in text.replace(",", " ").split())
+        indices = tuple(int(token) for token in text.replace(",", " ").split())
     except ValueError:
-        places = (-1,)
-    if any(not 0 <= place < TABLE_STEPS for place in places) or list(places) != sorted(set(places)):
+        indices = (-1,)
+    if any(not 0 <= index < TABLE_STEPS for index in indices) or list(indices) != sorted(set(indices)):
         rule = f"must be increasing numbers in 0..{TABLE_STEPS - 1}, such as 32 45"
         raise ModelError(f"/sd/t_index: {text!r} {rule} (not used)")
-    return places
+    return indices
 
 
-def smaller(size: tuple[int, int]) -> tuple[int, int] | None:
+def shrink_size(size: tuple[int, int]) -> tuple[int, int] | None:
     """A size with 64 px less on each side longer than 64 px; None if no side is."""
     shrunk = (max(SIZE_STEP_PX, size[0] - SIZE_STEP_PX), max(SIZE_STEP_PX, size[1] - SIZE_STEP_PX))
     return shrunk if shrunk != size else None

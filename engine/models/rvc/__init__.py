@@ -4,7 +4,7 @@
     converter = VoiceConverter(model, VoiceSettings(pitch=12), OptimizationConfig.for_device("cuda"))  # files
     live = LiveVoice(model, rate_hz=48_000, block_ms=250, crossfade_ms=50, extra_ms=2500)   # a stream, block by block
 
-The steps are `content` (HuBERT: speech features, 50 vectors a second), `retrieval` (moves them towards features of the
+Its parts: `content` (HuBERT: speech features, 50 vectors per second), `retrieval` (moves them towards features of the
 target voice), `pitch` (F0) and `synthesizer` (turns both into sound).
 
 Read `model.py` (the parts), `load.py`, then `offline.py` and `stream.py`. Importing this package does not

@@ -15,9 +15,9 @@ from typing import Any, Final
 
 from engine.errors import ModelError
 from engine.models import locate
-from engine.models.part_report import Missing, PartReport, Report, counted_part
-from engine.models.pickle_file import TRAINING, PickledFile, read_pickle, refuse_code, shown
-from engine.models.rvc.content_folder import LAYER_KEY, OTHER_KEY, PROJECTION, content_for, find_content
+from engine.models.part_report import ModelReport, PartReport, Problems, describe_part
+from engine.models.pickle_file import TRAINING, PickledFile, read_pickle, refuse_code, short_repr
+from engine.models.rvc.content_folder import LAYER_KEY, OTHER_KEY, PROJECTION, choose_content, find_content
 from engine.models.rvc.index_file import count_vectors
 from engine.models.rvc.pitch import choose
 from engine.models.rvc.shapes import (
@@ -32,7 +32,7 @@ from engine.models.rvc.shapes import (
     Vocoder,
 )
 from engine.models.rvc.spec import VoiceSpec
-from engine.models.weight_files import Tensor, read_described, read_header
+from engine.models.weight_files import TensorInfo, read_header, read_header_and_metadata
 from engine.system.installing import install_line
 from engine.system.small_file import open_regular, parse_json
 
@@ -61,7 +61,7 @@ Sides = tuple[int, ...]
 
 
 @dataclass(slots=True, kw_only=True)
-class VoiceReport(Report):
+class VoiceReport(ModelReport):
     version: Version
     rate_hz: int
     """Sample rate of the output."""
@@ -86,21 +86,21 @@ def check(spec: VoiceSpec) -> VoiceReport:
     path = locate.find(spec.model, files=("*.pth",))
     shape, metadata, tensors = _shape_in(path)
     weights = {name: tensor for name, tensor in tensors.items() if not name.startswith("enc_q.")}  # of training
-    parts, missing = [counted_part("synthesizer", weights, (str(path),))], Missing()
+    parts, missing = [describe_part("synthesizer", weights, (str(path),))], Problems()
     notes: list[str] = []
     pitch, vectors = choose(spec), 0
-    with missing.listed():
-        heard = content_for(str(path), metadata, spec.content)
-        notes.append(heard.note)
-        parts.append(_content_part(spec, heard.content, shape.version))
+    with missing.collect():
+        content_choice = choose_content(str(path), metadata, spec.content)
+        notes.append(content_choice.note)
+        parts.append(_content_part(spec, content_choice.content, shape.version))
     notes += [spec.index_note, pitch.reason]
     if spec.index:
-        with missing.listed():
+        with missing.collect():
             vectors = count_vectors(locate.find(spec.index, files=("*.index",)), shape.content_channels)
     if pitch.name == "fcpe" and importlib.util.find_spec("torchfcpe") is None:
         missing.append(f"pitch fcpe: torchfcpe is not installed; {install_line('[fcpe]')}")
     if pitch.name == "rmvpe":
-        with missing.listed():
+        with missing.collect():
             locate.find(spec.rmvpe, files=())
     return VoiceReport(
         model=spec.model,
@@ -126,7 +126,7 @@ def headline(model: str) -> str:
     return f"{shape.version}, {shape.rate_hz / 1000:g} kHz{vocoder}{'' if shape.has_pitch else ', no pitch'}"
 
 
-def _shape_in(path: Path) -> tuple[SynthesizerShape, Mapping[str, Any], dict[str, Tensor]]:
+def _shape_in(path: Path) -> tuple[SynthesizerShape, Mapping[str, Any], dict[str, TensorInfo]]:
     metadata, tensors = _read_voice(path)
     return shape_of(str(path), metadata, {name: tensor.shape for name, tensor in tensors.items()}), metadata, tensors
 
@@ -134,17 +134,17 @@ def _shape_in(path: Path) -> tuple[SynthesizerShape, Mapping[str, Any], dict[str
 def _content_part(spec: VoiceSpec, name: str, version: Version) -> PartReport:
     """The HuBERT of this name; ModelError if it is missing or does not fit the voice."""
     files = find_content(name).weights
-    tensors: dict[str, Tensor] = {}
+    tensors: dict[str, TensorInfo] = {}
     for file in files:
         tensors |= read_header(file) if file.suffix == ".safetensors" else _pickled_content(file)
     if not any("encoder.layers.0." in key for key in tensors):
         raise ModelError(f"{name}: no HuBERT")
     if version == "v1" and f"{PROJECTION}weight" not in tensors:
         raise ModelError(f"{name}: has no final projection, which v1 voices need, and {spec.model} is v1")
-    return counted_part("content", tensors, tuple(map(str, files)))
+    return describe_part("content", tensors, tuple(map(str, files)))
 
 
-def _read_voice(path: Path) -> tuple[Mapping[str, Any], dict[str, Tensor]]:
+def _read_voice(path: Path) -> tuple[Mapping[str, Any], dict[str, TensorInfo]]:
     """The file's metadata (`config`, `version`, `f0`), and its tensors."""
     require_voice_file(path)
     if path.suffix == ".safetensors":
@@ -154,7 +154,7 @@ def _read_voice(path: Path) -> tuple[Mapping[str, Any], dict[str, Tensor]]:
     return require_voice(str(path), file.value), file.tensors("weight")
 
 
-def _pickled_content(file: Path) -> dict[str, Tensor]:
+def _pickled_content(file: Path) -> dict[str, TensorInfo]:
     read: PickledFile = read_pickle(file)
     refuse_code(file, [name for name in read.foreign if not TRAINING.fullmatch(name)], "HuBERT")
     return read.tensors("model") or read.tensors()
@@ -170,10 +170,10 @@ def require_voice_file(path: Path) -> None:
     if kind := _FILE_KINDS.get(path.suffix.lower()):
         raise ModelError(f"{path}: is {kind}")
     if path.suffix.lower() == ".zip":
-        raise ModelError(f"{path}: is a zip archive; unpack it, and name the .pth file{_inside(archived(path))}")
+        raise ModelError(f"{path}: is a zip archive; unpack it, and name the .pth file{_inside(voices_in_zip(path))}")
 
 
-def archived(path: Path) -> list[str]:
+def voices_in_zip(path: Path) -> list[str]:
     """Names of the voices in a zip archive; [] if it is not an archive."""
     try:
         with open_regular(path) as stream, zipfile.ZipFile(stream) as archive:
@@ -183,12 +183,12 @@ def archived(path: Path) -> list[str]:
 
 
 def _inside(names: list[str]) -> str:
-    return f" (in it: {shown(names[:3])[1:-1]})" if names else ""
+    return f" (in it: {short_repr(names[:3])[1:-1]})" if names else ""
 
 
-def read_safetensors_voice(path: Path) -> tuple[dict[str, Any], dict[str, Tensor]]:
+def read_safetensors_voice(path: Path) -> tuple[dict[str, Any], dict[str, TensorInfo]]:
     """The metadata of a `.safetensors` file, with `config` as a list, and its tensors; ModelError if there is none."""
-    tensors, strings = read_described(path)
+    tensors, strings = read_header_and_metadata(path)
     metadata: dict[str, Any] = dict(strings)
     if "config" not in metadata:
         raise ModelError(f"{path}: not an RVC voice: its metadata must have `config` (a JSON list), `version` and `f0`")
@@ -211,14 +211,14 @@ def require_voice(name: str, stored: Any) -> Mapping[str, Any]:
     if not isinstance(stored, Mapping):
         raise ModelError(f"{name}: no RVC voice (needs `weight` and `config`; holds a {type(stored).__name__})")
     if "config" not in stored or not isinstance(stored.get("weight"), Mapping):
-        what = _trained(stored["model"]) if "model" in stored else "no RVC voice"
-        raise ModelError(f"{name}: {what} (needs `weight` and `config`; holds {shown(list(stored))})")
+        what = _describe_checkpoint(stored["model"]) if "model" in stored else "no RVC voice"
+        raise ModelError(f"{name}: {what} (needs `weight` and `config`; holds {short_repr(list(stored))})")
     if isinstance(stored["config"], Mapping):
         raise ModelError(f"{name}: is {GPT_SOVITS} (its config is not a list of {CONFIG_ITEMS} items)")
     return stored
 
 
-def _trained(tensors: Any) -> str:
+def _describe_checkpoint(tensors: Any) -> str:
     """Description of a training checkpoint with these tensors."""
     names = [name for name in tensors if isinstance(name, str)] if isinstance(tensors, Mapping) else []
     for start, what in _TRAINED.items():
@@ -227,20 +227,20 @@ def _trained(tensors: Any) -> str:
     return "a training checkpoint, not a voice: extract the voice with RVC"
 
 
-def vocoder_of(name: str, metadata: Mapping[str, Any], tensors: Mapping[str, Sides]) -> Vocoder:
-    """The decoder that the voice was trained with; ModelError if it is not implemented here. Checked before the tensors
-    are counted, because "155 tensors are missing" would not help."""
-    said = metadata.get("vocoder")
-    seen = next(
+def find_vocoder(name: str, metadata: Mapping[str, Any], tensors: Mapping[str, Sides]) -> Vocoder:
+    """The decoder that the voice was trained with; ModelError if it is not implemented here. Called before the tensors
+    are counted, because "155 tensors are missing" would not help the user."""
+    stored_name = metadata.get("vocoder")
+    kind = next(
         (vocoder for start, vocoder in _VOCODER_TENSORS.items() if any(k.startswith(start) for k in tensors)),
         "HiFi-GAN",
     )
-    if isinstance(said, str) and VOCODER_NAMES.get(said.lower()) != "HiFi-GAN":
-        seen = VOCODER_NAMES.get(said.lower(), shown(said))
-    found: Vocoder | None = next((each for each in VOCODERS if each == seen), None)
+    if isinstance(stored_name, str) and VOCODER_NAMES.get(stored_name.lower()) != "HiFi-GAN":
+        kind = VOCODER_NAMES.get(stored_name.lower(), short_repr(stored_name))
+    found: Vocoder | None = next((each for each in VOCODERS if each == kind), None)
     if found is None:
         raise ModelError(
-            f"{name}: was made with Applio's vocoder {seen}; only {' and '.join(VOCODERS)} are built here: take one of "
+            f"{name}: was made with Applio's vocoder {kind}; only {' and '.join(VOCODERS)} are built here: take one of "
             f"the same voice that was trained with one of them, or convert with Applio"
         )
     return found
@@ -258,9 +258,9 @@ def _require_refinegan(name: str, shape: SynthesizerShape, tensors: Mapping[str,
 
 
 def shape_of(name: str, metadata: Mapping[str, Any], tensors: Mapping[str, Sides]) -> SynthesizerShape:
-    """The shape of a voice with this metadata, and tensors with these sides. ModelError in one line if they do not fit
-    together."""
-    vocoder = vocoder_of(name, metadata, tensors)
+    """The shape of the voice `name` from its metadata and the shapes of its tensors. ModelError in one line if they do
+    not fit together."""
+    vocoder = find_vocoder(name, metadata, tensors)
     config = metadata["config"]
     if isinstance(config, list | tuple) and len(config) == CONFIG_ITEMS + 1:
         config = [*config[:-2], config[-1]]  # rvc-webui puts the channels, which the tensors have too, before the rate
@@ -269,35 +269,35 @@ def shape_of(name: str, metadata: Mapping[str, Any], tensors: Mapping[str, Sides
     _, _, latent, hidden, inner, heads, layers, kernel, _, kind, widths, dilations, *others = config
     rates, initial, kernels, speakers, gin, rate_hz = others
     if not isinstance(kind, int | str) or kind not in (1, "1"):
-        raise ModelError(f"{name}: residual blocks of kind {shown(kind)}; known is 1")
+        raise ModelError(f"{name}: residual blocks of kind {short_repr(kind)}; known is 1")
     rate_hz = RATES.get(rate_hz, rate_hz) if isinstance(rate_hz, str) else rate_hz
     embeddings = tensors.get("emb_g.weight", ())
     shape = SynthesizerShape(
         version=_version(name, metadata, tensors),
         vocoder=vocoder,
         has_pitch=_has_pitch(name, metadata),
-        rate_hz=_whole(name, "sample rate", rate_hz, MAX_HZ),
+        rate_hz=_positive_int(name, "sample rate", rate_hz, MAX_HZ),
         # The config of merged and extracted files keeps the 109 of the base model, whatever they hold.
-        speakers=_whole(name, "speakers", embeddings[0] if len(embeddings) == 2 else speakers),
-        latent=_whole(name, "latent", latent),
-        hidden=_whole(name, "hidden", hidden),
-        filter=_whole(name, "filter", inner),
-        heads=_whole(name, "heads", heads),
-        layers=_whole(name, "layers", layers, 64),
-        kernel=_whole(name, "kernel", kernel, 64),
-        initial=_whole(name, "initial", initial),
-        gin=_whole(name, "gin", gin),
-        upsample_rates=_wholes(name, "upsample rates", rates),
-        upsample_kernels=_wholes(name, "upsample kernels", kernels),
-        resblock_kernels=_wholes(name, "resblock kernels", widths),
-        resblock_dilations=tuple(_wholes(name, "resblock dilations", each) for each in _listed(dilations)),
+        speakers=_positive_int(name, "speakers", embeddings[0] if len(embeddings) == 2 else speakers),
+        latent=_positive_int(name, "latent", latent),
+        hidden=_positive_int(name, "hidden", hidden),
+        filter=_positive_int(name, "filter", inner),
+        heads=_positive_int(name, "heads", heads),
+        layers=_positive_int(name, "layers", layers, 64),
+        kernel=_positive_int(name, "kernel", kernel, 64),
+        initial=_positive_int(name, "initial", initial),
+        gin=_positive_int(name, "gin", gin),
+        upsample_rates=_positive_ints(name, "upsample rates", rates),
+        upsample_kernels=_positive_ints(name, "upsample kernels", kernels),
+        resblock_kernels=_positive_ints(name, "resblock kernels", widths),
+        resblock_dilations=tuple(_positive_ints(name, "resblock dilations", each) for each in _as_list(dilations)),
     )
     _require_consistent(name, shape)
     layer, ours = metadata.get(LAYER_KEY), LAYERS[shape.version]
     if layer is not None and not (isinstance(layer, int | str) and layer in (ours, str(ours))):
         raise ModelError(
-            f"{name}: was trained on layer {shown(layer)} of its speech encoder; voices with {shape.content_channels} "
-            f"channels are run with layer {ours}: convert with rvc-webui"
+            f"{name}: was trained on layer {short_repr(layer)} of its speech encoder; voices with "
+            f"{shape.content_channels} channels are run with layer {ours}: convert with rvc-webui"
         )
     if vocoder == "RefineGAN":
         _require_refinegan(name, shape, tensors)
@@ -306,49 +306,49 @@ def shape_of(name: str, metadata: Mapping[str, Any], tensors: Mapping[str, Sides
 
 def _version(name: str, metadata: Mapping[str, Any], tensors: Mapping[str, Sides]) -> Version:
     """The version named in the file, else the one that its tensors imply, else "v1"."""
-    said = metadata.get("version")
+    own = metadata.get("version")
     channels = tensors.get("enc_p.emb_phone.weight", (0,))[-1:]
-    seen: Version | None = next((version for version, wide in CONTENT_CHANNELS.items() if (wide,) == channels), None)
-    version: Version | None = next((each for each in CONTENT_CHANNELS if isinstance(said, str) and each == said), None)
-    if said is not None and version is None:
-        raise ModelError(f"{name}: version {shown(said)}; supported: v1 and v2")
-    if seen and OTHER_KEY in metadata:  # there the version is that of the upsampling
-        return seen
-    if version and seen and version != seen:
+    implied: Version | None = next((version for version, wide in CONTENT_CHANNELS.items() if (wide,) == channels), None)
+    version: Version | None = next((each for each in CONTENT_CHANNELS if isinstance(own, str) and each == own), None)
+    if own is not None and version is None:
+        raise ModelError(f"{name}: version {short_repr(own)}; supported: v1 and v2")
+    if implied and OTHER_KEY in metadata:  # there the version is that of the upsampling
+        return implied
+    if version and implied and version != implied:
         raise ModelError(
-            f"{name}: calls itself {version}, but takes features of {channels[0]} channels, as {seen} does"
+            f"{name}: calls itself {version}, but takes features of {channels[0]} channels, as {implied} does"
         )
-    return version or seen or "v1"
+    return version or implied or "v1"
 
 
 def _has_pitch(name: str, metadata: Mapping[str, Any]) -> bool:
-    said = metadata.get("f0", 1)
+    value = metadata.get("f0", 1)
     # str() only for these types: hostile nested lists could expand without limit.
-    text = str(said).lower() if isinstance(said, str) or (isinstance(said, int) and said in (0, 1)) else ""
+    text = str(value).lower() if isinstance(value, str) or (isinstance(value, int) and value in (0, 1)) else ""
     if text not in ("0", "1", "true", "false"):
-        raise ModelError(f"{name}: f0 is {shown(said)}, not 0 or 1")
+        raise ModelError(f"{name}: f0 is {short_repr(value)}, not 0 or 1")
     return text in ("1", "true")
 
 
-def _listed(value: Any) -> list[Any]:
+def _as_list(value: Any) -> list[Any]:
     return list(value[: MAX_STAGES + 1]) if isinstance(value, list | tuple) else [value]
 
 
-def _wholes(name: str, what: str, values: Any) -> tuple[int, ...]:
-    return tuple(_whole(name, what, value) for value in _listed(values))
+def _positive_ints(name: str, what: str, values: Any) -> tuple[int, ...]:
+    return tuple(_positive_int(name, what, value) for value in _as_list(values))
 
 
-def _whole(name: str, what: str, value: Any, max_value: int = MAX_SIZE) -> int:
+def _positive_int(name: str, what: str, value: Any, max_value: int = MAX_SIZE) -> int:
     if isinstance(value, bool) or not isinstance(value, int) or not 1 <= value <= max_value:
-        raise ModelError(f"{name}: {what} of its config: {shown(value)} is not a whole number in 1..{max_value}")
+        raise ModelError(f"{name}: {what} of its config: {short_repr(value)} is not a whole number in 1..{max_value}")
     return value
 
 
 def _require_consistent(name: str, shape: SynthesizerShape) -> None:
     rates, kernels, widths = shape.upsample_rates, shape.upsample_kernels, shape.resblock_kernels
-    stages = len(rates) + (shape.vocoder == "RefineGAN")
+    level_count = len(rates) + (shape.vocoder == "RefineGAN")
     are_equally_many = len(widths) == len(shape.resblock_dilations)
-    troubles = {
+    problems = {
         f"it has more than {MAX_STAGES} stages": max(len(rates), len(widths)) > MAX_STAGES,
         "the rates and kernels of its upsampling are not equally many": len(kernels) != len(rates),
         "the kernels and dilations of its residual blocks are not equally many": not are_equally_many,
@@ -357,12 +357,12 @@ def _require_consistent(name: str, shape: SynthesizerShape) -> None:
         ),
         f"{shape.hidden} hidden channels are no multiple of {shape.heads} heads": bool(shape.hidden % shape.heads),
         f"{shape.latent} latent channels cannot be halved": bool(shape.latent % 2),
-        f"{shape.initial} channels cannot be halved {stages} times": shape.initial % 2**stages > 0,
+        f"{shape.initial} channels cannot be halved {level_count} times": shape.initial % 2**level_count > 0,
         "a kernel of its upsampling is shorter than its step, or odd where that is even": any(
             kernel < rate or (kernel - rate) % 2 for rate, kernel in zip(rates, kernels, strict=False)
         ),
         "a kernel of its residual blocks is even": any(kernel % 2 == 0 for kernel in widths),
     }
-    for trouble, is_so in troubles.items():
+    for problem, is_so in problems.items():
         if is_so:
-            raise ModelError(f"{name}: its config makes no sense: {trouble}")
+            raise ModelError(f"{name}: its config makes no sense: {problem}")

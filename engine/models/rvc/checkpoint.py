@@ -23,10 +23,11 @@ from engine.models.rvc.check import (
     shape_of,
 )
 from engine.models.rvc.synthesizer import Synthesizer
-from engine.models.weight_files import shown_shape
+from engine.models.weight_files import format_shape
 
 NORMED: Final = (("weight_v", "weight_g"), ("parametrizations.weight.original1", "parametrizations.weight.original0"))
 """Name suffixes of the direction and the length of a weight, which training stores separately (weight norm)."""
+_UNREADABLE = (UnpicklingError, OSError, EOFError, RuntimeError, ValueError, LookupError, TypeError, AttributeError)
 
 
 def read_checkpoint(path: Path) -> tuple[Synthesizer, dict[str, Any]]:
@@ -51,16 +52,7 @@ def _from_pickle(path: Path) -> Mapping[Any, Any]:
         stored = torch.load(path, map_location="cpu", weights_only=True)
     except torch.OutOfMemoryError:
         raise
-    except (
-        UnpicklingError,
-        OSError,
-        EOFError,
-        RuntimeError,
-        ValueError,
-        LookupError,
-        TypeError,
-        AttributeError,
-    ) as error:
+    except _UNREADABLE as error:
         raise ModelError(f"{path}: torch cannot read it: damaged, or not an RVC voice") from error
     return require_voice(str(path), stored)
 
@@ -73,27 +65,27 @@ def _from_safetensors(path: Path) -> Mapping[Any, Any]:
         return metadata | {"weight": load_file(path)}
 
 
-def _weights(name: str, tensors: Mapping[str, Tensor], wanted: Mapping[str, tuple[int, ...]]) -> dict[str, Tensor]:
-    """The wanted weights in float32. Extra tensors (`enc_q.*`, for training) are ignored. Everything is checked before
-    anything is computed: a broken file can declare a tensor of any size in a few bytes."""
-    found = {key: _stored(key, tensors) for key in wanted}
+def _weights(name: str, tensors: Mapping[str, Tensor], shapes: Mapping[str, tuple[int, ...]]) -> dict[str, Tensor]:
+    """The weights with these shapes, in float32. Extra tensors (`enc_q.*`, for training) are ignored. Everything is
+    checked before anything is computed, because a broken file can declare a tensor of any size in a few bytes."""
+    found = {key: _find_parts(key, tensors) for key in shapes}
     if missing := [key for key, parts in found.items() if not parts]:
         raise ModelError(f"{name}: {len(missing)} tensors are missing, the first is {missing[0]}")
     for key, parts in found.items():
-        sides = wanted[key]
-        for part, asked in zip(parts, (sides, (sides[0], *(1 for _ in sides[1:]))), strict=False):
-            if part.shape != asked:
+        sides = shapes[key]
+        for part, expected in zip(parts, (sides, (sides[0], *(1 for _ in sides[1:]))), strict=False):
+            if part.shape != expected:
                 raise ModelError(
-                    f"{name}: {key} is {shown_shape(part.shape)}, its config asks for {shown_shape(asked)}"
+                    f"{name}: {key} is {format_shape(part.shape)}, its config asks for {format_shape(expected)}"
                 )
             if part.layout != torch.strided or part.device.type != "cpu" or not part.is_floating_point():
                 raise ModelError(f"{name}: {key} is not a floating-point array")
-    weights = {key: _folded(*parts) for key, parts in found.items()}
+    weights = {key: _fold_weight_norm(*parts) for key, parts in found.items()}
     require_finite(name, weights)
     return weights
 
 
-def _stored(key: str, tensors: Mapping[str, Tensor]) -> tuple[Tensor, ...]:
+def _find_parts(key: str, tensors: Mapping[str, Tensor]) -> tuple[Tensor, ...]:
     """The tensor, or its direction and length; () if it is missing."""
     if key in tensors:
         return (tensors[key],)
@@ -104,7 +96,7 @@ def _stored(key: str, tensors: Mapping[str, Tensor]) -> tuple[Tensor, ...]:
     return ()
 
 
-def _folded(direction: Tensor, length: Tensor | None = None) -> Tensor:
+def _fold_weight_norm(direction: Tensor, length: Tensor | None = None) -> Tensor:
     """The weight in float32. From a direction v and a length g: g v / |v| (weight norm, Salimans and Kingma 2016)."""
     weight = direction.float()
     if length is None:

@@ -1,8 +1,8 @@
-"""Speaker-independent features of speech: HuBERT's hidden layers, 50 vectors a second.
+"""Speaker-independent features of speech: HuBERT's hidden layers, 50 vectors per second.
 
 It is loaded from folders as on the Hub, and from the single files distributed with RVC, also in fairseq's format
-(hubert_base.pt, checkpoint_best_legacy_500.pt), which pickles its training, too: those classes are replaced by inert
-stand-ins while the file is read, and a file that asks for any other name is refused before torch opens it.
+(hubert_base.pt, checkpoint_best_legacy_500.pt), which also pickles classes of the training code: these are replaced by
+stubs while the file is read, and a file that imports any other name is refused before torch opens it.
 """
 
 import re
@@ -17,8 +17,8 @@ from torch.nn.utils import parametrize
 from transformers import HubertConfig, HubertModel
 
 from engine.errors import ModelError
-from engine.models.pickle_file import TRAINING, StandIn, read_pickle, refuse_code
-from engine.models.pretrained import architecture, give_weights, one_line, require_finite
+from engine.models.pickle_file import TRAINING, PickleStub, read_pickle, refuse_code
+from engine.models.pretrained import build_config, load_weights, one_line, require_finite
 from engine.models.rvc.content_folder import PROJECTION, find_content
 from engine.models.rvc.shapes import LAYERS
 from engine.models.weight_files import read_header
@@ -66,7 +66,7 @@ class ContentEncoder:
         self._hubert = hubert
         self._final_projection = final_projection
 
-    def settle(self, device: torch.device, dtype: torch.dtype) -> Self:
+    def freeze_to(self, device: torch.device, dtype: torch.dtype) -> Self:
         """Move the weights to the device, and freeze them for inference."""
         for network in self.networks:
             network.requires_grad_(False).eval().to(device, dtype)
@@ -109,10 +109,10 @@ def load_content(name: str, device: torch.device, dtype: torch.dtype) -> Content
     in one line if it is missing (with how to get it), not a HuBERT, truncated, lacks a tensor or holds NaN, or is a
     pickle that would run code. A file without `config.json` is described by its tensors' shapes."""
     found = find_content(name)
-    weights = {_current(key): tensor.float() for file in found.weights for key, tensor in _file_tensors(file).items()}
+    weights = {_new_name(key): tensor.float() for file in found.weights for key, tensor in _file_tensors(file).items()}
     projection = {key.removeprefix(PROJECTION): weights.pop(key) for key in list(weights) if key.startswith(PROJECTION)}
     with one_line(name):
-        config = _config_of(weights) if found.config is None else architecture(HubertConfig, found.config, name)
+        config = _config_of(weights) if found.config is None else build_config(HubertConfig, found.config, name)
         if config.num_hidden_layers != _layers(weights):
             raise ModelError(
                 f"{name}: config.json says {config.num_hidden_layers} layers, but the weights have {_layers(weights)}"
@@ -121,7 +121,7 @@ def load_content(name: str, device: torch.device, dtype: torch.dtype) -> Content
         config._attn_implementation = "sdpa"
         with torch.device("meta"):
             hubert = HubertModel(config)
-        give_weights(hubert, weights, name)
+        load_weights(hubert, weights, name)
         require_finite(name, {f"{PROJECTION}{key}": tensor for key, tensor in projection.items()})
         final_projection = None
         if projection:
@@ -130,7 +130,7 @@ def load_content(name: str, device: torch.device, dtype: torch.dtype) -> Content
             final_projection.load_state_dict(projection, assign=True)
     if not config.conv_pos_batch_norm:
         parametrize.remove_parametrizations(hubert.encoder.pos_conv_embed.conv, "weight")  # folded, in float32
-    return ContentEncoder(hubert, final_projection).settle(device, dtype)
+    return ContentEncoder(hubert, final_projection).freeze_to(device, dtype)
 
 
 def _file_tensors(file: Path) -> dict[str, Tensor]:
@@ -140,16 +140,16 @@ def _file_tensors(file: Path) -> dict[str, Tensor]:
         with one_line(str(file)):
             stored: Mapping[str, Any] = load_file(file)
     else:
-        stored = _pickled(file)
+        stored = _read_pickled(file)
     tensors = {key: value for key, value in stored.items() if isinstance(value, Tensor)}
     if MARK in tensors:
-        return _renamed(tensors)
+        return _rename_tensors(tensors)
     if not any("encoder.layers.0." in key for key in tensors):
         raise ModelError(f"{file}: no HuBERT (holds {', '.join(list(stored)[:4]) or 'nothing'})")
     return {key.removeprefix("hubert."): tensor for key, tensor in tensors.items()}
 
 
-def _current(key: str) -> str:
+def _new_name(key: str) -> str:
     """The current transformers name for a name in older files."""
     for old, new in _WEIGHT_NORM.items():
         if key.endswith(old):
@@ -189,12 +189,12 @@ def _table(*arguments: Any) -> dict[Any, Any]:
     return {}  # torch allows the opcodes that fill a defaultdict only on plain dicts
 
 
-def _pickled(file: Path) -> Mapping[str, Any]:
+def _read_pickled(file: Path) -> Mapping[str, Any]:
     """The dict that torch.save wrote. ModelError in one line if it holds another type, or would run code."""
-    asked = read_pickle(file).foreign
-    refuse_code(file, [name for name in asked if not TRAINING.fullmatch(name)], "HuBERT")
-    stand_ins: list[Any] = [(_table if name == "collections.defaultdict" else StandIn, name) for name in asked]
-    with one_line(str(file)), torch.serialization.safe_globals(stand_ins):
+    foreign = read_pickle(file).foreign
+    refuse_code(file, [name for name in foreign if not TRAINING.fullmatch(name)], "HuBERT")
+    stubs: list[Any] = [(_table if name == "collections.defaultdict" else PickleStub, name) for name in foreign]
+    with one_line(str(file)), torch.serialization.safe_globals(stubs):
         stored = torch.load(file, map_location="cpu", weights_only=True)
     if not isinstance(stored, Mapping):
         raise ModelError(f"{file}: no HuBERT (holds a {type(stored).__name__})")
@@ -202,7 +202,7 @@ def _pickled(file: Path) -> Mapping[str, Any]:
     return stored["model"] if isinstance(stored.get("model"), Mapping) else stored
 
 
-def _renamed(tensors: Mapping[str, Tensor]) -> dict[str, Tensor]:
+def _rename_tensors(tensors: Mapping[str, Tensor]) -> dict[str, Tensor]:
     """Tensors in fairseq's layout, with transformers' names. Tensors that only training needs are left out."""
     found = {}
     for name, tensor in tensors.items():

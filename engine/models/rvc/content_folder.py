@@ -13,10 +13,10 @@ from typing import Any, Final
 
 from engine.errors import ModelError
 from engine.models import locate
-from engine.models.pickle_file import shown
+from engine.models.pickle_file import short_repr
 from engine.models.plain_config import CONFIG, read_config
 from engine.models.rvc.spec import CONTENT
-from engine.models.weight_files import weights_in
+from engine.models.weight_files import find_weights
 
 FILES: Final = ("config.json", "*.safetensors", "pytorch_model*.bin")
 """All files needed from a repository on the Hub."""
@@ -27,7 +27,7 @@ PROJECTION: Final = "final_proj."
 KEY: Final = "embedder_model"
 OTHER_KEY: Final = "embedder_name"
 LAYER_KEY: Final = "embedder_output_layer"
-"""Keys of Applio, and of rvc-webui."""
+"""Keys in the metadata of voices: KEY is Applio's, the other two are rvc-webui's."""
 CONTENT_VEC: Final = ("contentvec", "contentvec_base", "content_vec_best", "hubert_base")
 _APPLIO: Final = "IAHispano/Applio/Resources/embedders"
 PUBLISHED: Final = {
@@ -38,11 +38,13 @@ PUBLISHED: Final = {
     "hubert_base_japanese": f"{_APPLIO}/japanese_hubert_base",
     "korean_hubert_base": f"{_APPLIO}/korean_hubert_base",
 }
-"""Repository of each, by name with `_` for `-`."""
+"""Repositories of published HuBERTs, by name with `_` for `-`."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ContentFolder:
+    """The files of a HuBERT."""
+
     weights: tuple[Path, ...]
     config: dict[str, Any] | None
     """transformers' configuration; None for a single file without a HuBERT's configuration beside it."""
@@ -59,7 +61,7 @@ def find_content(name: str) -> ContentFolder:
         beside = path.parent / CONFIG
         config = read_config(name, path.parent) if beside.is_file() else {}
         return ContentFolder(weights=(path,), config=config if config.get("model_type") == MODEL_TYPE else None)
-    config, weights = read_config(name, path), weights_in(path)
+    config, weights = read_config(name, path), find_weights(path)
     if config.get("model_type") != MODEL_TYPE:
         kind = config.get("model_type") or "nothing"
         raise ModelError(f"{name}: {CONFIG} says model_type {kind}; a voice needs {MODEL_TYPE}")
@@ -76,19 +78,19 @@ class ContentChoice:
     """Reason if it is not the default one; otherwise ""."""
 
 
-def content_for(name: str, metadata: Mapping[str, Any], asked: str) -> ContentChoice:
-    """The HuBERT for the voice `name` with the metadata `metadata`. That is `asked` unless it is "", else the one that
-    the voice was trained with, or ContentVec if it names none. ModelError in one line, with the command that fetches
-    it, if the voice needs another one that is not on this machine."""
-    said = metadata.get(KEY, metadata.get(OTHER_KEY))
-    own = _plain(said) if isinstance(said, str) else ""
-    is_short = isinstance(said, str) and said.isprintable() and len(said) <= locate.MAX_NAME
-    trained_on = said if is_short else shown(said)
-    if asked:
-        is_own = _plain(Path(asked).name) == own or (own in CONTENT_VEC and asked not in PUBLISHED.values())
-        note = f"the voice was trained on {trained_on}; {asked} is used instead, as requested"
-        return ContentChoice(asked, "" if is_own or not said else note)
-    if not said or own in CONTENT_VEC:
+def choose_content(name: str, metadata: Mapping[str, Any], requested: str) -> ContentChoice:
+    """Choose the HuBERT for the voice `name` with the metadata `metadata`: `requested` unless it is "", else the one
+    that the voice was trained with, or ContentVec if it names none. ModelError in one line, with the command that
+    fetches it, if the voice needs another one that is not on this machine."""
+    stored_name = metadata.get(KEY, metadata.get(OTHER_KEY))
+    own = _normalize(stored_name) if isinstance(stored_name, str) else ""
+    is_short = isinstance(stored_name, str) and stored_name.isprintable() and len(stored_name) <= locate.MAX_NAME
+    trained_on = stored_name if is_short else short_repr(stored_name)
+    if requested:
+        is_own = _normalize(Path(requested).name) == own or (own in CONTENT_VEC and requested not in PUBLISHED.values())
+        note = f"the voice was trained on {trained_on}; {requested} is used instead, as requested"
+        return ContentChoice(requested, "" if is_own or not stored_name else note)
+    if not stored_name or own in CONTENT_VEC:
         return ContentChoice(CONTENT)
     start = f"{name}: was trained on {trained_on}, not on ContentVec"
     if own not in PUBLISHED:
@@ -105,5 +107,5 @@ def content_for(name: str, metadata: Mapping[str, Any], asked: str) -> ContentCh
     return ContentChoice(content, f"the voice was trained on {trained_on}: {content} is used")
 
 
-def _plain(name: str) -> str:
+def _normalize(name: str) -> str:
     return name.lower().replace("-", "_").removesuffix("768")

@@ -30,8 +30,8 @@ class ImageConvTranspose1d(nn.ConvTranspose1d):
 
 
 class Decoder(nn.Module):
-    """Latent to sound: HiFi-GAN (Kong et al. 2020), excited by a sine source in models with pitch (NSF-HiFi-GAN). Each
-    stage upsamples and halves the channels, adds the source at its rate, and averages residual blocks of different
+    """Converts a latent to sound: HiFi-GAN (Kong et al. 2020), with a sine source in models with pitch (NSF-HiFi-GAN).
+    Each level upsamples and halves the channels, adds the source at its rate, and averages residual blocks of different
     kernels.
 
     Sound is stored as images one pixel high, channels last, and so are the weights: oneDNN's convolutions over many
@@ -48,26 +48,26 @@ class Decoder(nn.Module):
         if shape.has_pitch:
             self.m_source = SineSource(shape)
         channels = shape.initial
-        for stage, (rate, kernel) in enumerate(zip(shape.upsample_rates, shape.upsample_kernels, strict=True)):
+        for level, (rate, kernel) in enumerate(zip(shape.upsample_rates, shape.upsample_kernels, strict=True)):
             self.ups.append(ImageConvTranspose1d(channels, channels // 2, kernel, rate, padding=(kernel - rate) // 2))
             channels //= 2
             for width, dilations in zip(shape.resblock_kernels, shape.resblock_dilations, strict=True):
                 self.resblocks.append(ResidualBlock(channels, width, dilations))
             if shape.has_pitch:
-                self.noise_convs.append(source_convolution(channels, math.prod(shape.upsample_rates[stage + 1 :])))
+                self.noise_convs.append(source_convolution(channels, math.prod(shape.upsample_rates[level + 1 :])))
         self.conv_post = ImageConv1d(channels, 1, OUTER_KERNEL, padding=OUTER_KERNEL // 2, bias=False)
 
     def forward(self, z: Tensor, g: Tensor, source: Tensor | None, before: int = 0) -> Tensor:
         """Latent (B, latent, T), speaker (B, gin, 1) and source (B, 1, T hop), None without pitch -> (B, 1, T hop).
-        `before` is that of RefineDecoder, here 0."""
+        `before` is used by RefineDecoder only."""
         x = self.conv_pre(as_image(z))
         x += self.cond(g)[..., None]
         source_image = None if source is None else as_image(source)
-        for stage, up in enumerate(self.ups):
+        for level, up in enumerate(self.ups):
             x = up(F.leaky_relu_(x, SLOPE))
             if source_image is not None:
-                x += self.noise_convs[stage](source_image)
-            blocks = self.resblocks[stage * self.blocks : (stage + 1) * self.blocks]
+                x += self.noise_convs[level](source_image)
+            blocks = self.resblocks[level * self.blocks : (level + 1) * self.blocks]
             total = blocks[0](x)
             for block in blocks[1:]:
                 total += block(x)
@@ -75,7 +75,7 @@ class Decoder(nn.Module):
         result: Tensor = self.conv_post(F.leaky_relu_(x, LAST_SLOPE)).tanh_()[:, :, 0]
         return result
 
-    def lay_out(self) -> None:
+    def use_fastest_layout(self) -> None:
         lay_out(self)
 
 
@@ -103,7 +103,7 @@ class ResidualBlock(nn.Module):
 
 
 def source_convolution(channels: int, stride: int) -> ImageConv1d:
-    """ImageConv1d that downsamples the source by `stride`, to the rate of a stage."""
+    """An ImageConv1d that downsamples the source by `stride`, to the rate of a level."""
     if stride == 1:
         return ImageConv1d(1, channels, 1)
     return ImageConv1d(1, channels, 2 * stride, stride, padding=stride // 2)

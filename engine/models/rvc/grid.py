@@ -1,8 +1,8 @@
 """The block grid of a stream, aligned to sample 0. Plain numbers; does not load torch.
 
 A hop is 10 ms: 160 samples at 16 kHz, one column of everything the model computes. A block is a whole number of hops
-and of samples, so positions stay exact for hours: any number of hops at 44.1 and 48 kHz, an even one at 22.05 kHz, in
-general multiples of the `grain`.
+and of samples, a multiple of the `grain`, so positions stay exact for hours: any number of hops at 44.1 and 48 kHz, an
+even number at 22.05 kHz.
 """
 
 from dataclasses import dataclass
@@ -10,7 +10,7 @@ from math import gcd
 
 from engine.errors import ModelError
 
-HOPS_A_SECOND = 100
+HOPS_PER_SECOND = 100
 RATES_HZ = 25
 SEARCH_HOPS = 1
 """SOLA search range: the maximum shift of a join."""
@@ -34,7 +34,7 @@ class BlockGrid:
         that is not a multiple of 25 Hz, which no audio device has."""
         if rate_hz <= 0 or rate_hz % RATES_HZ:
             raise ModelError(f"a voice at {rate_hz} Hz: must be a multiple of {RATES_HZ} Hz, as 44100 and 48000 are")
-        grain = HOPS_A_SECOND // gcd(rate_hz, HOPS_A_SECOND)
+        grain = HOPS_PER_SECOND // gcd(rate_hz, HOPS_PER_SECOND)
         return cls(
             rate_hz=rate_hz,
             grain_hops=grain,
@@ -53,7 +53,7 @@ class BlockGrid:
 
     @property
     def search(self) -> int:
-        return self.rate_hz * SEARCH_HOPS // HOPS_A_SECOND
+        return self.rate_hz * SEARCH_HOPS // HOPS_PER_SECOND
 
     @property
     def lag(self) -> int:
@@ -61,14 +61,14 @@ class BlockGrid:
         return self.crossfade + self.search
 
     @property
-    def sounding_hops(self) -> int:
+    def audible_hops(self) -> int:
         """Number of audible hops of a window: the block and its lag, rounded up to the grain."""
         grains = -(-(self.block + self.lag) // self.grain)
         return grains * self.grain_hops
 
     @property
     def window_hops(self) -> int:
-        return self.extra_hops + self.sounding_hops
+        return self.extra_hops + self.audible_hops
 
     @property
     def block_s(self) -> float:
@@ -80,8 +80,8 @@ class BlockGrid:
 
     def samples(self, hops: int) -> int:
         """Samples in `hops`, a multiple of the grain."""
-        return hops * self.rate_hz // HOPS_A_SECOND
+        return hops * self.rate_hz // HOPS_PER_SECOND
 
     def end_hop(self, first_sample: int) -> int:
         """The hop, counted from the start of the sound, at which the block that starts at `first_sample` ends."""
-        return (first_sample + self.block) * HOPS_A_SECOND // self.rate_hz
+        return (first_sample + self.block) * HOPS_PER_SECOND // self.rate_hz

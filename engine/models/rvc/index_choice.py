@@ -12,7 +12,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Final
 
-from engine.models.not_a_model import shown_names
+from engine.models.not_a_model import shorten_names
 
 NONE: Final = "none"
 SUFFIX: Final = ".index"
@@ -29,22 +29,22 @@ _STATE: Final = re.compile(r"[GD]_")
 @dataclass(frozen=True, slots=True)
 class IndexChoice:
     index: str = ""
-    """"" for none."""
+    """The file; "" for none."""
     note: str = ""
     """Note on which index was chosen and why, or why none was; "" if there is no note."""
 
 
-def for_another(configured: str) -> str:
-    """The index setting for a voice other than the configured one: keeps `none`, drops a file."""
+def for_other_voice(configured: str) -> str:
+    """The index setting for a voice other than the configured one: `none` stays `none`, a file becomes ""."""
     return NONE if configured == NONE else ""
 
 
-def configured_for(model: str, voice: str | None, index: str) -> str:
+def setting_for(model: str, voice: str | None, index: str) -> str:
     """The index setting for `model`, if `index` is configured for `voice`."""
-    return index if model == voice else for_another(index)
+    return index if model == voice else for_other_voice(index)
 
 
-def index_for(model: str, index: str) -> IndexChoice:
+def choose_index(model: str, index: str) -> IndexChoice:
     """The index to use with `model`: `index` if it is a file, no index if it is `none`. If `index` is empty, the first
     of these: the file with the voice's own name beside it; the `added_*.index` there that is named after it; the only
     index there, unless it is named after another voice there; the one in the WebUI's `logs` or `assets/indices`. Reads
@@ -58,7 +58,7 @@ def index_for(model: str, index: str) -> IndexChoice:
     for stem in dict.fromkeys((voice.stem, name)):
         own = voice.parent / f"{stem}{SUFFIX}"
         if own.is_file():
-            return _taken(own, "it has the voice's name")
+            return _choice(own, "it has the voice's name")
     there = _files_in(voice.parent)
     added = _added(there)
     if added:
@@ -69,9 +69,9 @@ def index_for(model: str, index: str) -> IndexChoice:
     links = voice.absolute().parent.parent / "indices"  # the WebUI's, to all indices, beside the folder of the voices
     linked = _trained_as(name, _added(_files_in(links))) if voice.parent.name == "weights" else []
     if len(linked) == 1:
-        return _taken(linked[0], f"the only one of its name in {linked[0].parent}")
+        return _choice(linked[0], f"the only one of its name in {linked[0].parent}")
     others = [file for file in there if file.suffix == SUFFIX and not file.name.lower().startswith("trained_")]
-    return _not_taken("not the voice's name", others) if others else IndexChoice()
+    return _no_choice("not the voice's name", others) if others else IndexChoice()
 
 
 def _of_added(voice: Path, name: str, added: list[Path], there: list[Path]) -> IndexChoice:
@@ -80,28 +80,28 @@ def _of_added(voice: Path, name: str, added: list[Path], there: list[Path]) -> I
     if len(added) == 1:
         others = {_trained_name(file) for file in there if file.suffix == voice.suffix and not _STATE.match(file.name)}
         if not named and any(_named_for(other, added) for other in others):
-            return _not_taken("named for another voice", added)
-        return _taken(added[0], "the only one beside the voice")
+            return _no_choice("named for another voice", added)
+        return _choice(added[0], "the only one beside the voice")
     if len(named) == 1:
-        return _taken(named[0], "the only one beside the voice with its name")
+        return _choice(named[0], "the only one beside the voice with its name")
     if named:
-        return _not_taken("more than one has the voice's name", named)
-    return _not_taken("none has the voice's name", added)
+        return _no_choice("more than one has the voice's name", named)
+    return _no_choice("none has the voice's name", added)
 
 
 def _of_logs(name: str, added: list[Path], logs: Path) -> IndexChoice:
     found = added if len(added) == 1 else _named_for(name, added)
     if len(found) == 1:
-        return _taken(found[0], f"the only one in {logs}")
-    return _not_taken(f"more than one in {logs}", added)
+        return _choice(found[0], f"the only one in {logs}")
+    return _no_choice(f"more than one in {logs}", added)
 
 
-def _taken(file: Path, why: str) -> IndexChoice:
+def _choice(file: Path, why: str) -> IndexChoice:
     return IndexChoice(str(file), f"index: {file.name} ({why})")
 
 
-def _not_taken(why: str, files: Sequence[Path]) -> IndexChoice:
-    names = shown_names([file.name for file in files])
+def _no_choice(why: str, files: Sequence[Path]) -> IndexChoice:
+    names = shorten_names([file.name for file in files])
     return IndexChoice(note=f"no index is used ({names}: {why}); name the right one with {OPTIONS}")
 
 
@@ -112,8 +112,8 @@ def _trained_name(voice: Path) -> str:
 
 def _named_for(name: str, added: list[Path]) -> list[Path]:
     """Indices trained under this name; if there are none, those that contain it as whole words."""
-    words = re.compile(rf"(?<![^\W_]){re.escape(name)}(?![^\W_])", re.IGNORECASE)
-    return _trained_as(name, added) or [file for file in added if words.search(file.stem)]
+    pattern = re.compile(rf"(?<![^\W_]){re.escape(name)}(?![^\W_])", re.IGNORECASE)
+    return _trained_as(name, added) or [file for file in added if pattern.search(file.stem)]
 
 
 def _trained_as(name: str, added: list[Path]) -> list[Path]:

@@ -49,7 +49,7 @@ _OTHERS: Final = {
     b"IxPT": "an index behind a transform (OPQ, PCA)",
     b"IxRF": "Refine",
 }
-_WANTED: Final = "a voice's index is IVF,Flat, as RVC and Applio train it: train it there again"
+_ADVICE: Final = "a voice's index is IVF,Flat, as RVC and Applio train it: train it there again"
 _NUMBER_BYTES: Final = 4
 _ID_BYTES: Final = 8
 _BUFFER_BYTES: Final = 2**22
@@ -68,15 +68,15 @@ class _Block:
 def count_vectors(path: Path, channels: int) -> int:
     """Number of vectors in the index, in milliseconds: reads everything except the vectors. ModelError in one line for
     everything that `read_index` refuses, except NaN and infinity."""
-    with _opened(path) as stream:
-        return sum(len(block.rows) for block in _Walk(path, stream, channels).blocks())
+    with _open(path) as stream:
+        return sum(len(block.rows) for block in _IndexParser(path, stream, channels).blocks())
 
 
 def read_index(path: Path, channels: int) -> np.ndarray:
     """The vectors (n, channels) float32, in the order they were added. Needs the memory of the result plus 4 MiB.
     ModelError in one line if it is not an index, is empty or broken, or belongs to features of another width."""
-    with _opened(path) as stream:
-        walk = _Walk(path, stream, channels)
+    with _open(path) as stream:
+        walk = _IndexParser(path, stream, channels)
         blocks = walk.blocks()
         count = sum(len(block.rows) for block in blocks)
         try:
@@ -98,7 +98,7 @@ def read_index(path: Path, channels: int) -> np.ndarray:
 
 
 @contextmanager
-def _opened(path: Path) -> Iterator[BufferedReader]:
+def _open(path: Path) -> Iterator[BufferedReader]:
     try:
         with open_regular(path) as stream:
             yield stream
@@ -106,7 +106,7 @@ def _opened(path: Path) -> Iterator[BufferedReader]:
         raise ModelError(f"{path}: the index cannot be read: {error.strerror or error}") from error
 
 
-class _Walk:
+class _IndexParser:
     """Parses an index from the start, without reading its vectors."""
 
     def __init__(self, path: Path, stream: BufferedReader, channels: int) -> None:
@@ -119,8 +119,8 @@ class _Walk:
         if not kind.startswith(b"I"):
             raise ModelError(f"{self._path}: no FAISS index")
         if kind not in (*_FLAT, _IVF_FLAT):
-            raise ModelError(f"{self._path}: is {_named(kind)}, which is not supported; {_WANTED}")
-        count, width = self._header()
+            raise ModelError(f"{self._path}: is {_label(kind)}, which is not supported; {_ADVICE}")
+        count, width = self._read_header()
         if count == 0:
             raise ModelError(
                 f"{self._path}: the index is empty; RVC's trained_*.index always is, the vectors are in added_*.index"
@@ -130,7 +130,7 @@ class _Walk:
                 f"{self._path}: its vectors have {width} numbers, the voice's {self._channels}: "
                 "it belongs to another version of RVC; name the right one with --index, or --index none"
             )
-        return self._flat(count) if kind in _FLAT else self._inverted(count)
+        return self._parse_flat(count) if kind in _FLAT else self._parse_inverted_lists(count)
 
     def fill(self, numbers: np.ndarray) -> None:
         """Fill the array with numbers from the current position."""
@@ -138,17 +138,17 @@ class _Walk:
         if self._stream.readinto(view) != len(view):
             raise self._truncated()
 
-    def _header(self) -> tuple[int, int]:
+    def _read_header(self) -> tuple[int, int]:
         """The number of vectors, and of values in each."""
-        width, count, _, _, _, metric = self._unpacked("<iqqq?i")
+        width, count, _, _, _, metric = self._unpack("<iqqq?i")
         if metric > 1:  # neither inner product (0) nor L2 (1)
             self._skip(_NUMBER_BYTES)
         if width <= 0 or count < 0:
             raise self._truncated()
         return count, width
 
-    def _flat(self, count: int) -> tuple[_Block, ...]:
-        numbers = self._unpacked("<Q")[0]
+    def _parse_flat(self, count: int) -> tuple[_Block, ...]:
+        numbers = self._unpack("<Q")[0]
         self._require_room(count)
         if numbers != count * self._channels:
             raise self._truncated()
@@ -156,61 +156,61 @@ class _Walk:
         self._skip(numbers * _NUMBER_BYTES)
         return (block,)
 
-    def _inverted(self, count: int) -> tuple[_Block, ...]:
-        lists, _ = self._unpacked("<QQ")  # skips the number of lists to search
+    def _parse_inverted_lists(self, count: int) -> tuple[_Block, ...]:
+        lists, _ = self._unpack("<QQ")  # skips the number of lists to search
         self._skip_centres()
         self._skip_map()
         self._require_lists()
         self._require_room(count)
-        if self._unpacked("<QQ") != (lists, self._channels * _NUMBER_BYTES):
+        if self._unpack("<QQ") != (lists, self._channels * _NUMBER_BYTES):
             raise self._truncated()
-        sizes = self._sizes(lists)
-        held = sum(sizes)  # Python integers, because the sizes in a broken file can overflow 64 bits
-        if held != count:
+        sizes = self._read_list_sizes(lists)
+        total = sum(sizes)  # Python integers, because the sizes in a broken file can overflow 64 bits
+        if total != count:
             raise ModelError(
-                f"{self._path}: declares {count} vectors, but its lists hold {held}: damaged, or trained on "
+                f"{self._path}: declares {count} vectors, but its lists hold {total}: damaged, or trained on "
                 "NaN; copy it again, or train it again"
             )
         blocks = []
         for size in sizes:
             offset = self._stream.tell()
             self._skip(size * self._channels * _NUMBER_BYTES)
-            blocks.append(_Block(offset=offset, rows=self._array(size, "<i8")))
+            blocks.append(_Block(offset=offset, rows=self._read_array(size, "<i8")))
         self._require_each_row_once(blocks, count)
         return tuple(blocks)
 
     def _skip_centres(self) -> None:
-        kind = self._unpacked("<4s")[0]
+        kind = self._unpack("<4s")[0]
         if kind not in _FLAT:
-            raise ModelError(f"{self._path}: finds its lists with {_named(kind)}, which is not supported; {_WANTED}")
-        self._header()
-        self._skip(self._unpacked("<Q")[0] * _NUMBER_BYTES)
+            raise ModelError(f"{self._path}: finds its lists with {_label(kind)}, which is not supported; {_ADVICE}")
+        self._read_header()
+        self._skip(self._unpack("<Q")[0] * _NUMBER_BYTES)
 
     def _skip_map(self) -> None:
         """Skip the direct map; the lists hold the same information."""
-        (kind,) = self._unpacked("<b")
-        self._skip(self._unpacked("<Q")[0] * _ID_BYTES)
+        (kind,) = self._unpack("<b")
+        self._skip(self._unpack("<Q")[0] * _ID_BYTES)
         if kind == 2:  # hash table
-            self._skip(self._unpacked("<Q")[0] * 2 * _ID_BYTES)
+            self._skip(self._unpack("<Q")[0] * 2 * _ID_BYTES)
 
     def _require_lists(self) -> None:
-        kind = self._unpacked("<4s")[0]
+        kind = self._unpack("<4s")[0]
         if kind == b"ilod":
-            raise ModelError(f"{self._path}: names another file for its vectors, which is not opened; {_WANTED}")
+            raise ModelError(f"{self._path}: names another file for its vectors, which is not opened; {_ADVICE}")
         if kind == b"il00":
-            raise ModelError(f"{self._path}: was written without its vectors; {_WANTED}")
+            raise ModelError(f"{self._path}: was written without its vectors; {_ADVICE}")
         if kind != b"ilar":
             raise self._truncated()
 
-    def _sizes(self, lists: int) -> list[int]:
+    def _read_list_sizes(self, lists: int) -> list[int]:
         """Sizes of the non-empty lists, in file order."""
-        kind, (count,) = self._unpacked("<4s")[0], self._unpacked("<Q")
-        numbers = self._array(count, "<u8")
+        kind, (count,) = self._unpack("<4s")[0], self._unpack("<Q")
+        numbers = self._read_array(count, "<u8")
         if kind == b"full" and count == lists:
             return [size for size in numbers.tolist() if size]
         if kind == b"sprs" and count % 2 == 0:
-            places, sizes = numbers[::2], numbers[1::2]
-            if (places < lists).all() and (places[1:] > places[:-1]).all():
+            list_numbers, sizes = numbers[::2], numbers[1::2]
+            if (list_numbers < lists).all() and (list_numbers[1:] > list_numbers[:-1]).all():
                 return [size for size in sizes.tolist() if size]
         raise self._truncated()
 
@@ -227,14 +227,14 @@ class _Walk:
         if count * self._channels * _NUMBER_BYTES > self._size:
             raise ModelError(f"{self._path}: truncated; it declares {count} vectors and is too short for them")
 
-    def _array(self, count: int, dtype: str) -> np.ndarray:
+    def _read_array(self, count: int, dtype: str) -> np.ndarray:
         """Read an array (count,) from the current position."""
         self._require_left(count * np.dtype(dtype).itemsize)
         numbers = np.empty(count, dtype)
         self.fill(numbers)
         return numbers
 
-    def _unpacked(self, layout: str) -> tuple[Any, ...]:
+    def _unpack(self, layout: str) -> tuple[Any, ...]:
         size = struct.calcsize(layout)
         content = self._stream.read(size)
         if len(content) < size:
@@ -253,6 +253,6 @@ class _Walk:
         return ModelError(f"{self._path}: truncated or damaged; copy it again")
 
 
-def _named(kind: bytes) -> str:
+def _label(kind: bytes) -> str:
     code = kind.decode("ascii", "backslashreplace")
     return f"{_OTHERS[kind]} ({code})" if kind in _OTHERS else f"an index of the kind {code!r}"

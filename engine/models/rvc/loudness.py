@@ -1,10 +1,10 @@
 """Noise gate before the conversion, and the loudness of the converted voice after it.
 
-    out * rms_in ** (1 - share) * rms_out ** (share - 1)        (RVC's change_rms; share 1: the model's own)
+    out * rms_in ** (1 - mix) * rms_out ** (mix - 1)        (RVC's change_rms; mix 1: the model's own loudness)
 
 The rms is taken over 40 ms every 10 ms, as in RVC's real-time window (for files RVC takes it over a second). Point k is
 at sample k hop, with linear interpolation in between, so a piece of a sound is scaled like the whole. A model makes
-sound even of silence, so at any share the output is silent where the input is, with a fade of 10 ms.
+sound even from silence, so with any mix the output is silent where the input is, with a fade of 10 ms.
 
 The gate opens at once by the rms of a cell of 10 ms and the three before it, also across blocks, stays open 30 ms
 longer, and closes with a ramp of 10 ms. (RVC treats both ends of a block as silence.)
@@ -31,7 +31,7 @@ def rms_points(sound: torch.Tensor, hop: int) -> torch.Tensor:
 
 
 class RunningPoints:
-    """`rms_points` of one sound that comes in pieces of any length. One thread. Keeps 100 numbers a second."""
+    """Computes `rms_points` of one sound that arrives in pieces. One thread. Stores 100 numbers per second of sound."""
 
     def __init__(self, hop: int) -> None:
         self._hop = hop
@@ -53,7 +53,7 @@ class RunningPoints:
 
 
 def spread(points: torch.Tensor, hop: int, length: int, first: int = 0) -> torch.Tensor:
-    """Linear interpolation of (B, points): (B, length) samples from `first` on. The last point is held."""
+    """Interpolate (B, points) linearly: (B, length) samples from `first` on. The last point is repeated."""
     begin = min(first // hop, points.shape[-1] - 1)
     within = first - begin * hop
     needed = (within + length - 1) // hop + 2
@@ -69,40 +69,40 @@ def silence_db(threshold_db: float) -> float:
 
 
 def open_points(source: torch.Tensor, below_db: float = SILENCE_DB) -> torch.Tensor:
-    """`source`, the points of the input, with 0 where it is softer than this."""
+    """Set the points of the input that are softer than `below_db` to 0."""
     return torch.where(source > 10.0 ** (below_db / 20.0), source, 0.0)
 
 
 def gains(
-    source: torch.Tensor, output: torch.Tensor, hop: int, share: float, length: int, first: int = 0
+    source: torch.Tensor, output: torch.Tensor, hop: int, mix: float, length: int, first: int = 0
 ) -> torch.Tensor:
     """Gains (B, length) for the output's samples from `first` on, 0 where the source is. `source` and `output`: the
     points of both; `hop`: samples of the output between them."""
-    wanted, own = (spread(points, hop, length, first) for points in (source, output))
+    target, own = (spread(points, hop, length, first) for points in (source, output))
     is_open = spread((source > 0).to(source.dtype), hop, length, first)
-    return is_open * (wanted / own.clamp(min=MIN_RMS)) ** (1.0 - share)
+    return is_open * (target / own.clamp(min=MIN_RMS)) ** (1.0 - mix)
 
 
 def mix_loudness(
-    source: torch.Tensor, output: torch.Tensor, hop: int, share: float, below_db: float = SILENCE_DB
+    source: torch.Tensor, output: torch.Tensor, hop: int, mix: float, below_db: float = SILENCE_DB
 ) -> torch.Tensor:
-    """`output` (B, n) with the loudness of `source` (B, m at 16 kHz) of the same time, silent where that is softer than
-    `below_db`. `hop`: 10 ms of output samples. `share` 0: the loudness of `source`; 1: that of `output`. The window
-    reaches beyond both ends by 20 ms, where it counts silence, in both sounds alike."""
+    """Give `output` (B, n) the loudness of `source` (B, m at 16 kHz) at the same time; silent where `source` is softer
+    than `below_db`. `hop`: 10 ms of output samples. `mix` 0: the loudness of `source`; 1: that of `output`. The window
+    reaches beyond both ends by 20 ms of silence, in both sounds alike."""
     points = open_points(rms_points(source, HOP), below_db)
-    return output * gains(points, rms_points(output, hop), hop, share, output.shape[-1])
+    return output * gains(points, rms_points(output, hop), hop, mix, output.shape[-1])
 
 
 def gate(sound: torch.Tensor, threshold_db: float, hop: int = HOP) -> torch.Tensor:
-    """A whole sound (B, n), silenced where its rms is below the threshold in dBFS; same shape and dtype. `hop`: samples
-    of 10 ms. A threshold of -60 or less lets everything through. Nothing waits for the device. A piece of a sound gives
-    the same as the whole if the CELLS hops before it are passed with it."""
+    """Silence a whole sound (B, n) where its rms is below the threshold in dBFS; same shape and dtype. `hop`: samples
+    of 10 ms. A threshold of -60 or less lets everything through. Nothing waits for the device. The result for a piece
+    of a sound equals that for the whole if the CELLS hops before it are passed with it."""
     count = sound.shape[-1]
-    return _gated(F.pad(sound, (CELLS * hop, -count % hop)), threshold_db, hop)[:, :count]
+    return _apply_gate(F.pad(sound, (CELLS * hop, -count % hop)), threshold_db, hop)[:, :count]
 
 
 class NoiseGate:
-    """The same gate for a stream, block by block. One thread."""
+    """The noise gate of `gate` for a stream, block by block. One thread."""
 
     def __init__(self, hop: int, device: torch.device) -> None:
         self._hop = hop
@@ -114,22 +114,22 @@ class NoiseGate:
             raise ValueError(f"a block of {new.shape[-1]} samples is not a multiple of {self._hop}")
         joined = torch.cat((self._before, new), -1)
         self._before.copy_(joined[:, joined.shape[-1] - CELLS * self._hop :])
-        return _gated(joined, threshold_db, self._hop)
+        return _apply_gate(joined, threshold_db, self._hop)
 
     def reset(self) -> None:
         """Clear the state, because a new stream begins."""
         self._before.zero_()
 
 
-def _gated(sound: torch.Tensor, threshold_db: float, hop: int) -> torch.Tensor:
+def _apply_gate(sound: torch.Tensor, threshold_db: float, hop: int) -> torch.Tensor:
     """Gate (B, n), a multiple of hop, and drop the first CELLS hops."""
-    kept = sound[:, CELLS * hop :]
+    audible = sound[:, CELLS * hop :]
     if threshold_db <= OFF_DB:
-        return kept
+        return audible
     power = torch.unflatten(sound.square(), -1, (-1, hop)).mean(-1)  # (B, cells)
     power = power.unfold(-1, CELLS, 1).mean(-1)  # mean of a cell and the three before it
     is_open = power >= 10.0 ** (threshold_db / 10.0)
     before, now = is_open[:, :-1, None], is_open[:, 1:, None]
     closing = torch.linspace(1.0, 0.0, hop + 1, device=sound.device, dtype=sound.dtype)[1:]
-    cells = torch.unflatten(kept, -1, (-1, hop))
+    cells = torch.unflatten(audible, -1, (-1, hop))
     return torch.where(now, cells, cells * (before * closing)).flatten(1)

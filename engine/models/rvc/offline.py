@@ -16,7 +16,7 @@ import torch
 from torch import Tensor
 
 from engine.errors import ModelError
-from engine.models.device_work import device_wait, max_convolved
+from engine.models.device_work import device_wait, max_conv_length
 from engine.models.rvc.cutting import (
     FULL,
     HALF,
@@ -25,25 +25,25 @@ from engine.models.rvc.cutting import (
     RATE_HZ,
     SHORT,
     SMALL,
-    Cutting,
+    CutLengths,
     Piece,
     Span,
-    equally_long,
-    joined,
+    crossfade_spans,
+    cut_into_spans,
+    group_by_size,
     limiting_gain,
-    piece_of,
-    spans_of,
+    read_piece,
 )
 from engine.models.rvc.highpass import high_pass, high_pass_on_host
 from engine.models.rvc.loudness import gate, mix_loudness, silence_db
 from engine.models.rvc.model import VoiceModel
 from engine.models.rvc.optimization import OptimizationConfig
-from engine.models.rvc.pitch.coarse import autotuned, coarse, shifted
+from engine.models.rvc.pitch.coarse import autotune, coarse, shift_pitch
 from engine.models.rvc.resample import Resampler
 from engine.models.rvc.retrieval import protect
 from engine.models.rvc.shapes import FLOW_LEAD_IN_FRAMES
 from engine.models.rvc.spec import VoiceSettings
-from engine.models.rvc.synthesizer import LENGTH_STEP, NOISE_SCALE, interpolated, places_of
+from engine.models.rvc.synthesizer import LENGTH_STEP, NOISE_SCALE, frame_positions, interpolate
 
 SMALL_MEMORY = 4 * 2**30
 SEEDS = 4096  # distance of the seeds of two frames; more than the samples of a hop
@@ -59,7 +59,7 @@ class ProfiledStage(NamedTuple):
 
 
 class PerformanceProfiler:
-    """Measures stages, and waits for the device after each, which makes a run slightly slower. One thread."""
+    """Measures the time of each stage. Waits for the device after each, which slows a run down slightly. One thread."""
 
     def __init__(self, device: torch.device, *, is_on: bool = True) -> None:
         self._wait = device_wait(device) if is_on else None
@@ -67,7 +67,7 @@ class PerformanceProfiler:
         self._first_s = self._last_s = 0.0
 
     @contextmanager
-    def stage(self, stage: str) -> Iterator[None]:
+    def measure(self, stage_name: str) -> Iterator[None]:
         """Measure the `with` block, unless an error ends it or the profiler is off."""
         if self._wait is None:
             yield
@@ -78,14 +78,14 @@ class PerformanceProfiler:
         self._wait()
         self._first_s = self._first_s if self._times_s else began_s
         self._last_s = time.perf_counter()
-        self._times_s.setdefault(stage, []).append(self._last_s - began_s)
+        self._times_s.setdefault(stage_name, []).append(self._last_s - began_s)
 
     def report(self) -> list[ProfiledStage]:
         """The stages in the order of their first end, then `other`: the time between stages."""
         if not self._times_s:
             return []
         whole_s = self._last_s - self._first_s
-        rows = {stage: (len(times_s), sum(times_s)) for stage, times_s in self._times_s.items()}
+        rows = {stage_name: (len(times_s), sum(times_s)) for stage_name, times_s in self._times_s.items()}
         rows["other"] = max(calls for calls, _ in rows.values()), max(0.0, whole_s - sum(s for _, s in rows.values()))
         return [
             ProfiledStage(name, calls, s, 1000.0 * s / calls, s / (whole_s or 1.0)) for name, (calls, s) in rows.items()
@@ -107,7 +107,7 @@ class VoiceConverter:
         options: OptimizationConfig,
         *,
         profiler: PerformanceProfiler | None = None,
-        cutting: Cutting | None = None,
+        cutting: CutLengths | None = None,
     ) -> None:
         """`cutting` None: chosen by precision and memory, as RVC does. ModelError if the model lacks the speaker."""
         speakers = model.synthesizer.shape.speakers
@@ -134,10 +134,10 @@ class VoiceConverter:
             return high_pass(torch.from_numpy(sound).to(self.model.device)[None])[0].cpu().numpy()
 
     def convert(self, pieces: Sequence[Piece]) -> list[np.ndarray]:
-        """The kept part of each piece, (span.frames * hop,) float32, in the given order. Pieces of one size are
-        batched. ModelError if the model returns NaN or infinity."""
+        """Convert pieces. Returns the used part of each, (span.frames * hop,) float32, in the same order. Pieces of one
+        size are batched. ModelError if the model returns NaN or infinity."""
         parts: dict[int, np.ndarray] = {}
-        for numbers in equally_long([piece.span.size for piece in pieces], self.options.batch_size):
+        for numbers in group_by_size([piece.span.size for piece in pieces], self.options.batch_size):
             with torch.inference_mode():
                 sounds = self._convert([pieces[number] for number in numbers])
             parts.update(zip(numbers, sounds, strict=True))
@@ -147,18 +147,18 @@ class VoiceConverter:
         """Convert (n,) float32 at 16 kHz, n > 0, to (n * rate_hz // 16000,) float32, with the set loudness, peak at
         most 0.99."""
         sound = sound * np.float32(limiting_gain(float(np.abs(sound).max()), MAX_PEAK_IN))
-        heard = self.high_pass(sound)
+        filtered = self.high_pass(sound)
 
         def read(first: int, count: int) -> np.ndarray:
-            return heard[first : first + count]
+            return filtered[first : first + count]
 
-        spans = spans_of(read, len(heard), self.cutting)
-        parts = self.convert([piece_of(span, read, len(heard)) for span in spans])
-        made = np.concatenate(list(joined(spans, parts, self.hop)))[: len(sound) * self.rate_hz // RATE_HZ]
-        voices = torch.from_numpy(heard)[None], torch.from_numpy(made)[None]
+        spans = cut_into_spans(read, len(filtered), self.cutting)
+        parts = self.convert([read_piece(span, read, len(filtered)) for span in spans])
+        output = np.concatenate(list(crossfade_spans(spans, parts, self.hop)))[: len(sound) * self.rate_hz // RATE_HZ]
+        voices = torch.from_numpy(filtered)[None], torch.from_numpy(output)[None]
         below_db = silence_db(self.settings.threshold_db)
-        made = mix_loudness(*voices, self.hop, self.settings.rms_mix, below_db)[0].numpy()
-        return made * np.float32(limiting_gain(float(np.abs(made).max(initial=0.0)), MAX_PEAK_OUT))
+        output = mix_loudness(*voices, self.hop, self.settings.rms_mix, below_db)[0].numpy()
+        return output * np.float32(limiting_gain(float(np.abs(output).max(initial=0.0)), MAX_PEAK_OUT))
 
     def _convert(self, pieces: list[Piece]) -> list[np.ndarray]:
         """Convert pieces of one size as one batch."""
@@ -167,44 +167,45 @@ class VoiceConverter:
         size = spans[0].size
         sound = torch.from_numpy(np.stack([piece.sound for piece in pieces])).to(model.device)  # (B, size * 160)
         sound = gate(sound, settings.threshold_db)
-        with profiler.stage("content"):
-            said = drawn = model.content(sound, version=model.version)  # (B, size / 2 - 1, C)
+        with profiler.measure("content"):
+            original = features = model.content(sound, version=model.version)  # (B, size / 2 - 1, C)
         if model.retrieval is not None and settings.index_rate > 0.0:
-            with profiler.stage("retrieval"):
-                drawn = model.retrieval.blend(said, settings.index_rate, settings.retrieval_power)
-        with profiler.stage("pitch"):
+            with profiler.measure("retrieval"):
+                features = model.retrieval.blend(original, settings.index_rate, settings.retrieval_power)
+        with profiler.measure("pitch"):
             f0 = self._pitch(sound)
-        with profiler.stage("encode"):
-            phone = _a_vector_a_frame(drawn, size)
-            if f0 is not None and drawn is not said:
-                phone = protect(phone, _a_vector_a_frame(said, size), f0, settings.protect)
+        with profiler.measure("encode"):
+            phone = _repeat_to_frames(features, size)
+            if f0 is not None and features is not original:
+                phone = protect(phone, _repeat_to_frames(original, size), f0, settings.protect)
             mean, log_sd = model.synthesizer.encode(phone.to(model.dtype), None if f0 is None else coarse(f0))
-        decoded = self._decoded_frames(spans)
+        decoded = self._frames_to_decode(spans)
         z = torch.addcmul(mean, log_sd.exp(), _noise(spans, mean).to(mean.dtype), value=NOISE_SCALE)
-        made = self._synthesize(z, f0, spans, decoded).float().cpu().numpy()
-        if not np.isfinite(made).all():
+        sounds = self._synthesize(z, f0, spans, decoded).float().cpu().numpy()
+        if not np.isfinite(sounds).all():
             raise ModelError("the model returned NaN or infinity; try --no-fp16")
         starts = [(span.lead - decoded.start) * self.hop for span in spans]
         return [
-            each[start : start + span.frames * self.hop] for each, start, span in zip(made, starts, spans, strict=True)
+            each[start : start + span.frames * self.hop]
+            for each, start, span in zip(sounds, starts, spans, strict=True)
         ]
 
     def _pitch(self, sound: Tensor) -> Tensor | None:
-        """The pitch to synthesize, (B, size) Hz, lowered by what the formant will raise it; None without pitch."""
+        """The pitch to synthesize, (B, size) Hz, lowered by as much as the formant raises it; None without pitch."""
         if not self.model.has_pitch:
             return None
         f0 = self.model.pitch.track(sound)
         if self.settings.is_autotuned:
-            f0 = autotuned(f0)
-        return shifted(f0, self.settings.pitch) * (self.hop / self._stretched_hop)
+            f0 = autotune(f0)
+        return shift_pitch(f0, self.settings.pitch) * (self.hop / self._stretched_hop)
 
     @property
     def _stretched_hop(self) -> int:
         return self.model.synthesizer.shape.stretched_hop(self.settings.formant)
 
-    def _decoded_frames(self, spans: list[Span]) -> slice:
-        """Frames of the window to decode: those that any span keeps, rounded up so that few different lengths occur.
-        All, if a formant stretches the window: frames then change position."""
+    def _frames_to_decode(self, spans: list[Span]) -> slice:
+        """Frames of the window to decode: those that any span uses, rounded up so that few different lengths occur. All
+        frames if a formant stretches the window, because frames then change position."""
         if self._stretched_hop != self.hop:
             return slice(0, spans[0].size)
         begin, end = min(span.lead for span in spans), max(span.lead + span.frames for span in spans)
@@ -214,35 +215,35 @@ class VoiceConverter:
         """Latent (B, latent, size) of any speaker and pitch (B, size) in Hz -> (B, decoded frames * hop)."""
         synthesizer, profiler, hop, stretched = self.model.synthesizer, self.profiler, self.hop, self._stretched_hop
         lead_in = synthesizer.shape.lead_in_frames
-        with profiler.stage("flow"):
+        with profiler.measure("flow"):
             g = synthesizer.speaker(torch.full((1,), self.settings.speaker, device=z.device))
             first = max(0, decoded.start - lead_in - FLOW_LEAD_IN_FRAMES)
             z = synthesizer.reverse_flow(z[..., first : decoded.stop + lead_in + FLOW_LEAD_IN_FRAMES], g)
-        with profiler.stage("decode"):
+        with profiler.measure("decode"):
             last = decoded.stop
             if stretched != hop:
                 last = -(-decoded.stop * stretched // hop)
-                places = places_of(last, hop / stretched, decoded.stop, z.device)
-                z, f0 = interpolated(places, z), None if f0 is None else _pitch_at(places, f0)
+                positions = frame_positions(last, hop / stretched, decoded.stop, z.device)
+                z, f0 = interpolate(positions, z), None if f0 is None else _interpolate_pitch(positions, f0)
             source, before = None, 0
             if f0 is not None:
-                seen = synthesizer.shape.source_lead_frames
-                frames = slice(max(0, first - seen), min(first + z.shape[2] + seen, f0.shape[1]))
+                lead = synthesizer.shape.source_lead_frames
+                frames = slice(max(0, first - lead), min(first + z.shape[2] + lead, f0.shape[1]))
                 start = synthesizer.source.phases(f0)[:, frames.start]
                 noise = _noise(spans, f0, hop)
                 source = synthesizer.source(f0[:, frames], start, noise[..., frames.start * hop : frames.stop * hop])
                 before = first - frames.start
-            wanted = range(decoded.start - first, last - first)
-            made = synthesizer.decode(z, g, source, wanted, before=before)[:, 0]
+            frame_range = range(decoded.start - first, last - first)
+            sound = synthesizer.decode(z, g, source, frame_range, before=before)[:, 0]
             if stretched != hop:
-                made = Resampler(stretched, hop, z.device)(made[:, : decoded.stop * stretched].float())
-        return made
+                sound = Resampler(stretched, hop, z.device)(sound[:, : decoded.stop * stretched].float())
+        return sound
 
 
-def cutting_for(device: torch.device, dtype: torch.dtype) -> Cutting:
+def cutting_for(device: torch.device, dtype: torch.dtype) -> CutLengths:
     """Piece lengths: as in RVC, shorter with little memory and longer in half precision; shortest if the device limits
     convolutions."""
-    if max_convolved(device) < sys.maxsize:
+    if max_conv_length(device) < sys.maxsize:
         return SHORT
     if dtype == torch.float16:
         return HALF
@@ -251,23 +252,23 @@ def cutting_for(device: torch.device, dtype: torch.dtype) -> Cutting:
     return FULL
 
 
-def _a_vector_a_frame(features: Tensor, frames: int) -> Tensor:
-    """(B, T, C) at 50 a second -> (B, frames, C) at 100: each vector twice, the last one repeated to the end."""
-    places = (torch.arange(frames, device=features.device) // 2).clamp(max=features.shape[1] - 1)
-    return features[:, places]
+def _repeat_to_frames(features: Tensor, frames: int) -> Tensor:
+    """(B, T, C) at 50 per second -> (B, frames, C) at 100: each vector twice, the last one repeated to the end."""
+    indices = (torch.arange(frames, device=features.device) // 2).clamp(max=features.shape[1] - 1)
+    return features[:, indices]
 
 
 def _noise(spans: list[Span], like: Tensor, columns: int = 1) -> Tensor:
     """Standard normal float32 noise of each span, as long and wide as `like`. Independent of the batch."""
     shape = like.shape[1:] if columns == 1 else (1, like.shape[1] * columns)
-    made = []
+    parts = []
     for span in spans:
         generator = torch.Generator(like.device).manual_seed(SEEDS * span.start + columns)
-        made.append(torch.randn(shape, device=like.device, generator=generator))
-    return torch.stack(made)
+        parts.append(torch.randn(shape, device=like.device, generator=generator))
+    return torch.stack(parts)
 
 
-def _pitch_at(places: Tensor, f0: Tensor) -> Tensor:
-    """Like `interpolated` for a pitch. Between a voiced and an unvoiced frame, takes the nearer one."""
-    is_steady = interpolated(places, (f0 > 0.0).float()) == 1.0
-    return torch.where(is_steady, interpolated(places, f0), f0[:, places.round().long()])
+def _interpolate_pitch(positions: Tensor, f0: Tensor) -> Tensor:
+    """Like `interpolate` for a pitch. Between a voiced and an unvoiced frame, takes the nearer one."""
+    is_steady = interpolate(positions, (f0 > 0.0).float()) == 1.0
+    return torch.where(is_steady, interpolate(positions, f0), f0[:, positions.round().long()])

@@ -40,7 +40,7 @@ class OptimizationConfig:
         )
 
     @classmethod
-    def resolve(cls, device: str, environ: Mapping[str, str], **asked: bool | int | None) -> Self:
+    def resolve(cls, device: str, environ: Mapping[str, str], **overrides: bool | int | None) -> Self:
         """Defaults for the device, overridden by the environment, and that by every argument that is not None. An empty
         variable counts as not set. ConfigError names an invalid one."""
         found: dict[str, Any] = {
@@ -48,7 +48,7 @@ class OptimizationConfig:
             for name, (variable, read) in VARIABLES.items()
             if environ.get(variable)
         }
-        found |= {name: value for name, value in asked.items() if value is not None}
+        found |= {name: value for name, value in overrides.items() if value is not None}
         return replace(cls.for_device(device), **found)
 
 

@@ -1,13 +1,12 @@
 """RefineGAN (Xu et al. 2021) as Applio 3.3 and later train it: a decoder that refines its excitation.
 
-    source ─ conv ─┬─ half the rate, conv ─┬─ ... ─┬─ one a frame ─┐
-                   │                       │       │               │
-    sound ◄─ conv ─ up, blocks ◄────────── up, blocks ◄─ ... ◄──── joined with the latent
+    source ─ conv ─┬─ half the rate, conv ─┬─ ... ─┬─ one per frame ─┐
+                   │                       │       │                 │
+    sound ◄─ conv ─ up, blocks ◄────────── up, blocks ◄─ ... ◄──── concatenated with the latent
 
-The layout, and with it the names of a checkpoint's tensors, is Applio's
-(rvc/lib/algorithm/generators/refinegan.py, MIT).
-The way down costs a hundredth of the way up, but looks far: its low-pass filters are 64 zeros of the sinc wide on both
-sides, which are 68 frames for the last one. So the caller passes a source that is longer than the latent.
+The layout, and with it the names of a checkpoint's tensors, is Applio's (rvc/lib/algorithm/generators/refinegan.py,
+MIT). Downsampling costs a hundredth of upsampling, but its low-pass filters are long: 64 zeros of the sinc on both
+sides, which is 68 frames for the last filter. So the caller passes a source that is longer than the latent.
 
 Applio draws new noise in each of the six layers of a stage. Here all of it is one signal, that of the source, delayed
 differently for each layer and channel. So windows of a stream have the same noise where they overlap.
@@ -34,14 +33,14 @@ KAISER_BETA = 14.769656459379492
 
 
 class RefineSource(SineSource):
-    """A sine at the pitch, which is interpolated between the middles of frames, and the noise that it was made with."""
+    """The source of RefineGAN: a sine whose pitch is interpolated between the middles of frames, and its noise."""
 
     def __init__(self, shape: SynthesizerShape) -> None:
         super().__init__(shape)
         del self.l_linear
         self.merge = nn.Sequential(nn.Linear(1, 1, bias=False), nn.Tanh())
 
-    def turns_a_frame(self, f0: Tensor) -> Tensor:
+    def cycles_per_frame(self, f0: Tensor) -> Tensor:
         before, after = _neighbours(f0)
         return (before + 6.0 * f0 + after) / 8.0 * (self.hop / self.rate_hz)
 
@@ -53,16 +52,16 @@ class RefineSource(SineSource):
         merged = self.merge(sound[..., None].to(next(self.merge.parameters()).dtype))[..., 0]
         return torch.stack((merged, noise[:, 0].to(merged.dtype)), 1)
 
-    def pitch_and_turns(self, f0: Tensor, start: Tensor | None, samples: int) -> tuple[Tensor, Tensor]:
+    def pitch_and_phase(self, f0: Tensor, start: Tensor | None, samples: int) -> tuple[Tensor, Tensor]:
         before, after = (each[..., None] for each in _neighbours(f0))
-        place = (torch.arange(samples, device=f0.device) + 0.5) / samples - 0.5
+        offset = (torch.arange(samples, device=f0.device) + 0.5) / samples - 0.5
         own = f0[..., None]
-        hz = own + (before - own) * (-place).clamp(min=0.0) + (after - own) * place.clamp(min=0.0)  # (B, T, n)
+        hz = own + (before - own) * (-offset).clamp(min=0.0) + (after - own) * offset.clamp(min=0.0)  # (B, T, n)
         return hz, self.phases(f0, start)[:, :-1, None] + (hz * (self.hop / self.rate_hz / samples)).cumsum(2)
 
 
 def _neighbours(f0: Tensor) -> tuple[Tensor, Tensor]:
-    """The pitch one frame before and after (B, T), the outermost frames held."""
+    """The pitch one frame before and after each of (B, T); the outermost frames are repeated."""
     return torch.cat((f0[:, :1], f0[:, :-1]), 1), torch.cat((f0[:, 1:], f0[:, -1:]), 1)
 
 
@@ -98,7 +97,7 @@ class RefineDecoder(nn.Module):
         for block, rate, low_pass in zip(self.downsample_blocks, reversed(self.rates), self._filters, strict=True):
             x = F.leaky_relu_(x, SLOPE)
             levels.append(x)
-            x = block(thinned(x, rate, low_pass))
+            x = block(downsample(x, rate, low_pass))
         x = torch.cat((self.mel_conv(as_image(z)) + self.cond(g)[..., None], x[..., before : before + frames]), 1)
         each = 1  # samples per frame
         for rate, block, level in zip(self.rates, self.upsample_conv_blocks, reversed(levels), strict=True):
@@ -110,35 +109,35 @@ class RefineDecoder(nn.Module):
         return result
 
     def _grains(self, noise: Tensor, before: int, x: Tensor, stride: int) -> Tensor:
-        """The noise of a block that is given x, (layers, B, channels, 1, n): every `stride`-th sample of (B, N hop),
-        for each layer and channel from another one on, GRAIN_FRAMES at most before x."""
+        """The noise of a block with input x, (layers, B, channels, 1, n): every `stride`-th sample of (B, N hop), with
+        another delay for each layer and channel, of GRAIN_FRAMES at most."""
         span = GRAIN_FRAMES * self.hop
         missing = max(0, span - before * self.hop)
         if missing:  # at the start of a sound
             noise = F.pad(noise[:, None], (missing, 0), mode="circular")[:, 0]
-        (batch, given, _, length), layers = x.shape, self._layers
-        channels = given * 2 // 5  # the block gets the stage's channels and a quarter of them of the source
+        (batch, in_channels, _, length), layers = x.shape, self._layers
+        channels = in_channels * 2 // 5  # the input has the level's channels, and a quarter as many of the source
         step = span // (layers * channels)
         first = before * self.hop + missing - layers * channels * step
         sides, strides = (layers, batch, channels, 1, length), (channels * step, noise.stride(0), step, 0, stride)
         return noise[:, first:].as_strided(sides, strides)
 
-    def lay_out(self) -> None:
-        """Store the weights in their fastest layout, and make the filters."""
+    def use_fastest_layout(self) -> None:
+        """Store the weights in their fastest layout, and create the filters."""
         lay_out(self)
         weight = self.conv_post.weight
-        self._filters = [low_pass_of(rate).to(weight.device, weight.dtype) for rate in reversed(self.rates)]
+        self._filters = [low_pass_filter(rate).to(weight.device, weight.dtype) for rate in reversed(self.rates)]
 
 
 class RefineBlock(nn.Module):
     """The mean of residual blocks of different kernel sizes, with noise before and after each."""
 
-    def __init__(self, given: int, channels: int, shape: SynthesizerShape) -> None:
+    def __init__(self, in_channels: int, channels: int, shape: SynthesizerShape) -> None:
         super().__init__()
         self.channels = channels
-        self.input_conv = ImageConv1d(given, channels, OUTER_KERNEL, padding=OUTER_KERNEL // 2)
+        self.input_conv = ImageConv1d(in_channels, channels, OUTER_KERNEL, padding=OUTER_KERNEL // 2)
         self.blocks = nn.ModuleList(
-            nn.Sequential(Roughening(channels), ResidualBlock(channels, width, dilations, SLOPE), Roughening(channels))
+            nn.Sequential(AddNoise(channels), ResidualBlock(channels, width, dilations, SLOPE), AddNoise(channels))
             for width, dilations in zip(shape.resblock_kernels, shape.resblock_dilations, strict=True)
         )
 
@@ -151,8 +150,8 @@ class RefineBlock(nn.Module):
         return total.div_(len(self.blocks))
 
 
-class Roughening(nn.Module):
-    """Adds noise, as much as each channel has learnt. Applio calls it AdaIN."""
+class AddNoise(nn.Module):
+    """Adds noise with a learned gain per channel. Applio calls it AdaIN."""
 
     def __init__(self, channels: int) -> None:
         super().__init__()
@@ -162,19 +161,19 @@ class Roughening(nn.Module):
         return F.leaky_relu_(torch.addcmul(x, grains, self.weight[:, None, None]), SLOPE)
 
 
-def low_pass_of(rate: int) -> Tensor:
+def low_pass_filter(rate: int) -> Tensor:
     """The filter (1, 1, 1, taps) for every `rate`-th sample: a sinc with a Kaiser window, as in torchaudio's `resample`
     (sinc_interp_kaiser). Sample k of the result is centred at sample k * rate."""
     reach = sinc_reach(rate)
-    places = torch.arange(-reach, reach + rate, dtype=torch.float64) / rate * SINC_ROLLOFF
-    places = places.clamp(-SINC_ZEROS, SINC_ZEROS)
-    bent = torch.i0(KAISER_BETA * (1.0 - (places / SINC_ZEROS) ** 2).sqrt())
+    taps = torch.arange(-reach, reach + rate, dtype=torch.float64) / rate * SINC_ROLLOFF
+    taps = taps.clamp(-SINC_ZEROS, SINC_ZEROS)
+    bent = torch.i0(KAISER_BETA * (1.0 - (taps / SINC_ZEROS) ** 2).sqrt())
     window = bent / torch.i0(torch.tensor(KAISER_BETA, dtype=torch.float64))
-    return (torch.sinc(places) * window * (SINC_ROLLOFF / rate))[None, None, None].float()
+    return (torch.sinc(taps) * window * (SINC_ROLLOFF / rate))[None, None, None].float()
 
 
-def thinned(x: Tensor, rate: int, low_pass: Tensor) -> Tensor:
-    """Every `rate`-th sample of (B, C, 1, n), low-passed; silence around it."""
+def downsample(x: Tensor, rate: int, low_pass: Tensor) -> Tensor:
+    """Every `rate`-th sample of (B, C, 1, n), low-passed, with silence before and after it."""
     if rate == 1:
         return x
     batch, channels, _, length = x.shape

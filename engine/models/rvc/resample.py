@@ -18,7 +18,7 @@ CUTOFF = 0.92  # relative to half the lower rate: flat within 0.1 dB up to 0.84,
 KAISER_BETA = 7.86  # 0.1102 (80 dB - 8.7), Kaiser (1974)
 MAX_WEIGHTS = 2**24
 """Maximum weights for one pair of rates: 64 MiB. Rates with a common factor of 25 stay far below it."""
-KEPT = 32
+MAX_CACHED = 32
 """Number of rate pairs whose weights are cached; a gliding formant needs a new pair for each block."""
 
 
@@ -53,7 +53,7 @@ class Resampler:
         return (overlapping @ self._weights).reshape(len(sound), rows * up)[:, :count]
 
 
-@lru_cache(maxsize=KEPT)
+@lru_cache(maxsize=MAX_CACHED)
 def _weights(up: int, down: int, reach: int, together: int, device: torch.device) -> torch.Tensor:
     """Weights (row, outputs per row) float32: a sinc with a Kaiser window; output sample 0 is at position `reach`."""
     scale = min(1.0, up / down)

@@ -65,7 +65,7 @@ class SynthesizerShape:
     resblock_kernels: tuple[int, ...] = (3, 7, 11)
     resblock_dilations: tuple[tuple[int, ...], ...] = ((1, 3, 5),) * 3
     initial: int = 512
-    """Channels before the first upsampling stage; each stage halves them."""
+    """Channels before the first upsampling level; each level halves them."""
     gin: int = 256
     """Channels of a speaker embedding."""
 
@@ -79,7 +79,7 @@ class SynthesizerShape:
         return math.prod(self.upsample_rates)
 
     def stretched_hop(self, formant: float) -> int:
-        """Samples that the decoder makes per frame and that are then played in 10 ms; `formant` in semitones. A formant
+        """Samples that the decoder creates per frame, which are then played in 10 ms; `formant` in semitones. A formant
         above 0 means more samples, which sounds like a smaller vocal tract."""
         return round(self.hop * float(2.0 ** (formant / 12.0)))
 
@@ -102,7 +102,7 @@ class SynthesizerShape:
 
     @property
     def refine_channels(self) -> int:
-        """Channels of RefineGAN's first convolution; they are doubled on the way down, up to half of `initial`."""
+        """Channels of RefineGAN's first convolution; each downsampling doubles them, up to half of `initial`."""
         return self.initial >> len(self.upsample_rates) + 1
 
     @property

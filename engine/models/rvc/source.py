@@ -1,4 +1,4 @@
-"""The decoder's excitation, and the noise that a stream keeps from window to window."""
+"""The decoder's excitation, and the noise that successive windows of a stream share."""
 
 import math
 
@@ -15,7 +15,7 @@ UNVOICED_NOISE = AMPLITUDE / 3
 class SineSource(nn.Module):
     """The decoder's excitation: a sine at the pitch where voiced, noise everywhere (NSF, Wang et al. 2019).
 
-    The caller keeps the phase and the noise (RollingNoise), so that the same frames give the same samples in every
+    The caller stores the phase and the noise (RollingNoise), so that the same frames give the same samples in every
     window of a stream: `phases` returns the phase at the start of each frame, and a window that begins k frames after
     another one starts with `phases(...)[:, k]`. It is `m_source` of a checkpoint. RVC uses no harmonics, so its merging
     layer is one gain and one offset."""
@@ -31,7 +31,7 @@ class SineSource(nn.Module):
         `start` is the first phase (B,) in turns, None for 0. Sums in double precision, except on MPS, which has
         none."""
         exact = torch.float32 if f0.device.type == "mps" else torch.float64
-        turns = self.turns_a_frame(f0.to(exact))
+        turns = self.cycles_per_frame(f0.to(exact))
         first = torch.zeros_like(turns[:, :1]) if start is None else start.to(exact)[:, None]
         return torch.cat((first, turns - turns.floor()), 1).cumsum(1).remainder(1.0).float()
 
@@ -50,17 +50,17 @@ class SineSource(nn.Module):
 
     def raw(self, f0: Tensor, start: Tensor | None, noise: Tensor) -> Tensor:
         """The sine and the noise before they are merged, (B, T n)."""
-        hz, turns = self.pitch_and_turns(f0, start, noise.shape[2] // f0.shape[1])
+        hz, turns = self.pitch_and_phase(f0, start, noise.shape[2] // f0.shape[1])
         sine = torch.sin(turns * (2.0 * math.pi))
         voiced = (hz > 0.0).float()
         loudness = UNVOICED_NOISE + voiced * (VOICED_NOISE - UNVOICED_NOISE)
         return torch.addcmul(sine * (voiced * AMPLITUDE), noise.view_as(sine), loudness).flatten(1)
 
-    def turns_a_frame(self, f0: Tensor) -> Tensor:
+    def cycles_per_frame(self, f0: Tensor) -> Tensor:
         """Cycles in each frame, in the shape and dtype of `f0`."""
         return f0 * (self.hop / self.rate_hz)
 
-    def pitch_and_turns(self, f0: Tensor, start: Tensor | None, samples: int) -> tuple[Tensor, Tensor]:
+    def pitch_and_phase(self, f0: Tensor, start: Tensor | None, samples: int) -> tuple[Tensor, Tensor]:
         """Pitch in Hz (B, T, 1 or n) and phase in turns (B, T, n) of each sample."""
         steps = torch.arange(1, samples + 1, device=f0.device, dtype=torch.float32)
         steps = steps / (samples * self.rate_hz / self.hop)  # seconds
@@ -68,8 +68,8 @@ class SineSource(nn.Module):
 
 
 class RollingNoise:
-    """Standard normal noise for a window that moves along a stream. Each column is drawn once and keeps its position in
-    the stream. `values` is (1, channels, length) float32. Its address never changes, so captured graphs can read it."""
+    """Standard normal noise for a window that moves along a stream. Each column is drawn once and stays at its position
+    in the stream. `values` is (1, channels, length) float32 at a constant address, so captured graphs can read it."""
 
     def __init__(
         self, channels: int, length: int, device: torch.device, generator: torch.Generator | None = None
@@ -79,6 +79,6 @@ class RollingNoise:
 
     def advance(self, columns: int) -> None:
         """Move the window: drop the oldest `columns` and draw as many new ones."""
-        kept = self.values[..., columns:].clone()
+        remaining = self.values[..., columns:].clone()
         self.values.normal_(generator=self._generator)
-        self.values[..., : kept.shape[2]] = kept
+        self.values[..., : remaining.shape[2]] = remaining

@@ -11,7 +11,7 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
-from engine.models.device_work import max_convolved
+from engine.models.device_work import max_conv_length
 from engine.models.rvc.decoder import SLOPE, Decoder
 from engine.models.rvc.refinegan import RefineDecoder
 from engine.models.rvc.shapes import (
@@ -119,16 +119,16 @@ class Attention(nn.Module):
         query = query * self.scale
         scores = query @ key.transpose(-2, -1)  # (B, heads, T, T)
         scores += by_key(query @ self.emb_rel_k.transpose(-2, -1))
-        shares = scores.softmax(-1)
-        gathered = shares @ value + by_distance(shares) @ self.emb_rel_v
+        attention = scores.softmax(-1)
+        gathered = attention @ value + by_distance(attention) @ self.emb_rel_v
         return F.linear(gathered.transpose(1, 2).flatten(2), self.conv_o.weight[..., 0], self.conv_o.bias)
 
 
 def by_key(of_distance: Tensor) -> Tensor:
     """Scores by distance [t, d] as scores by key [t, key], (..., T, T); 0 for keys outside the window. Distance d means
     the key d - ATTENTION_WINDOW frames after t. Each row is padded to T + 2 ATTENTION_WINDOW + 1 numbers, and the same
-    memory is read in rows that are one number shorter. That moves each row by one place more than the row above, so
-    columns become diagonals."""
+    memory is read in rows that are one number shorter. That shifts each row by one more than the row above, so columns
+    become diagonals."""
     frames = of_distance.shape[-2]
     width = frames + 2 * ATTENTION_WINDOW
     rows = F.pad(of_distance, (0, frames)).flatten(-2)[..., : frames * width]
@@ -175,8 +175,8 @@ class Coupling(nn.Module):
         self.post = nn.Conv1d(shape.hidden, half, 1)
 
     def forward(self, z: Tensor, g: Tensor) -> Tensor:
-        kept, shifted = z.chunk(2, 1)
-        return torch.cat((kept, shifted - self.post(self.enc(self.pre(kept), g))), 1)
+        unchanged, shifted = z.chunk(2, 1)
+        return torch.cat((unchanged, shifted - self.post(self.enc(self.pre(unchanged), g))), 1)
 
 
 class WaveNet(nn.Module):
@@ -199,34 +199,34 @@ class WaveNet(nn.Module):
         )
         skipped = torch.zeros_like(x)
         for speaker, convolution, mix in residual:
-            ahead, aside = mix(gated(convolution(x) + speaker)).chunk(2, 1)
+            ahead, aside = mix(gate_activations(convolution(x) + speaker)).chunk(2, 1)
             x = x + ahead
             skipped = skipped + aside
         speaker, convolution, mix = last
-        result: Tensor = skipped + mix(gated(convolution(x) + speaker))
+        result: Tensor = skipped + mix(gate_activations(convolution(x) + speaker))
         return result
 
 
-def gated(x: Tensor) -> Tensor:
+def gate_activations(x: Tensor) -> Tensor:
     """WaveNet's gate: tanh of the first half of the channels times the sigmoid of the second half."""
     wave, gate = x.chunk(2, 1)
     return wave.tanh() * gate.sigmoid()
 
 
-def places_of(count: int, length: float, frames: int, device: torch.device) -> Tensor:
-    """Positions (count,), 0..frames - 1, of the middles of `count` frames of this length, a share of the usual one."""
+def frame_positions(count: int, length: float, frames: int, device: torch.device) -> Tensor:
+    """Positions (count,), 0..frames - 1, of the middles of `count` frames; `length` is relative to a usual frame."""
     return ((torch.arange(count, device=device) + 0.5) * length - 0.5).clamp(0.0, frames - 1.0)
 
 
-def interpolated(places: Tensor, frames: Tensor) -> Tensor:
-    """Linear interpolation of (..., T) at positions in 0..T - 1: (..., places)."""
-    before = places.floor().long()
+def interpolate(positions: Tensor, frames: Tensor) -> Tensor:
+    """Interpolate (..., T) linearly at positions in 0..T - 1: (..., positions)."""
+    before = positions.floor().long()
     after = (before + 1).clamp(max=frames.shape[-1] - 1)
-    return torch.lerp(frames[..., before], frames[..., after], (places - before).to(frames.dtype))
+    return torch.lerp(frames[..., before], frames[..., after], (positions - before).to(frames.dtype))
 
 
 class Synthesizer(nn.Module):
-    """Content, pitch and speaker to sound. No method waits for the device or changes its arguments."""
+    """Converts content, pitch and speaker to sound. No method waits for the device or changes its arguments."""
 
     def __init__(self, shape: SynthesizerShape) -> None:
         super().__init__()
@@ -236,10 +236,10 @@ class Synthesizer(nn.Module):
         self.dec = RefineDecoder(shape) if shape.vocoder == "RefineGAN" else Decoder(shape)
         self.emb_g = nn.Embedding(shape.speakers, shape.gin)
 
-    def settle(self, device: str | torch.device, dtype: torch.dtype) -> Self:
+    def freeze_to(self, device: str | torch.device, dtype: torch.dtype) -> Self:
         """Move the weights to the device in its fastest layout, and freeze them for inference."""
         self.requires_grad_(False).eval().to(torch.device(device), dtype)
-        self.dec.lay_out()
+        self.dec.use_fastest_layout()
         return self
 
     @property
@@ -271,32 +271,32 @@ class Synthesizer(nn.Module):
         decoded with it. RefineGAN also sees `shape.source_lead_frames` of the source around that: its source is (B, 2,
         N hop), and begins `before` frames before the latent."""
         batch, _, whole = z.shape
-        wanted = range(whole) if frames is None else frames
+        frame_range = range(whole) if frames is None else frames
         # On a CPU the working set should stay in the caches, and below the 32 MB above which malloc returns memory
         # to the system at once.
         step = max(PIECE_FRAMES // batch, MIN_PIECE_FRAMES) if z.device.type == "cpu" else MAX_FRAMES // batch + 1
         around = self.shape.lead_in_frames + self.shape.source_lead_frames
-        longest = max(max_convolved(z.device) // self.shape.hop - 2 * around, 1)
+        longest = max(max_conv_length(z.device) // self.shape.hop - 2 * around, 1)
         step = min(step, longest)
-        if len(wanted) <= step:
-            return self._decode_part(z, g, source, wanted.start, wanted.stop, before)
+        if len(frame_range) <= step:
+            return self._decode_part(z, g, source, frame_range.start, frame_range.stop, before)
         # All pieces have one length, rounded up to LENGTH_STEP: oneDNN keeps up to 100 MB of workspace per length.
-        even = -(-len(wanted) // -(-len(wanted) // step))
-        length = min(-(-even // LENGTH_STEP) * LENGTH_STEP, len(wanted), longest)
+        even = -(-len(frame_range) // -(-len(frame_range) // step))
+        length = min(-(-even // LENGTH_STEP) * LENGTH_STEP, len(frame_range), longest)
         pieces = [
             self._decode_part(z, g, source, start, start + length, before)
-            for start in range(wanted.start, wanted.stop - length, length)
+            for start in range(frame_range.start, frame_range.stop - length, length)
         ]
-        again = len(pieces) * length + length - len(wanted)  # frames that the last piece shares with the one before
-        last = self._decode_part(z, g, source, wanted.stop - length, wanted.stop, before)
+        again = len(pieces) * length + length - len(frame_range)  # frames shared by the last piece and the one before
+        last = self._decode_part(z, g, source, frame_range.stop - length, frame_range.stop, before)
         return torch.cat((*pieces, last[..., again * self.shape.hop :]), 2)
 
     def _decode_part(self, z: Tensor, g: Tensor, source: Tensor | None, start: int, end: int, before: int) -> Tensor:
-        """Frames start..end of the whole sound, decoded from only the frames they depend on."""
+        """Decode frames start..end of the whole sound, from only the frames they depend on."""
         hop, lead_in = self.shape.hop, self.shape.lead_in_frames
         begin, stop = max(start - lead_in, 0), min(end + lead_in, z.shape[2])
         first = max(begin + before - self.shape.source_lead_frames, 0)
         last = stop + before + self.shape.source_lead_frames
         around = None if source is None else source[..., first * hop : last * hop]
-        made: Tensor = self.dec(z[..., begin:stop], g, around, begin + before - first)
-        return made[..., (start - begin) * hop : (end - begin) * hop]
+        sound: Tensor = self.dec(z[..., begin:stop], g, around, begin + before - first)
+        return sound[..., (start - begin) * hop : (end - begin) * hop]

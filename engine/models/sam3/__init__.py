@@ -1,13 +1,13 @@
-"""SAM3: finds objects named in words, in single pictures and in streams.
+"""SAM3: finds objects described by text prompts, in single pictures and in streams.
 
     model = load(SegmentationSpec(model="facebook/sam3"), "cuda", "bfloat16")
     segmenter = Segmenter(model)
     notes = segmenter.set_prompts(["person", "guitar"])         # when a text changes
     (found,) = segmenter.segment(rgb)                           # every picture: engine.values.Segmentation
 
-The steps for a picture are `backbone` (scales it to a square; image features), `detector` (boxes and scores for each
-prompt, and masks of the best only), `detected_objects` (removes duplicates, holes and specks). In track mode `tracker`
-tracks the objects from picture to picture.
+A picture passes through `backbone` (scales it to a square; image features), `detector` (boxes and scores for each
+prompt, and masks of the best only) and `detected_objects` (removes duplicates, holes and specks). In track mode
+`tracker` tracks the objects from picture to picture.
 
 Read `model.py` (the parts), `load.py`, then `segmenter.py`. Importing this package does not load torch;
 `model_folder.py`, `detected_objects.py` and `check.py` never do.
@@ -20,7 +20,7 @@ RANDOM = "random:"
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class SegmentationSpec:
-    """Names are paths or Hugging Face ids, as for `locate.find`. The caller decides which are allowed."""
+    """Specifies a model. Names are paths or Hugging Face ids, as for `locate.find`. The caller decides which ones."""
 
     model: str
     """A folder or an id such as `facebook/sam3`; or `random:SHAPE` for random weights: `random:sam3` has the true size,

@@ -1,8 +1,8 @@
 """Decides which detections are which tracked objects, which are new, and which objects are hidden or dropped. No torch.
 
-The rules are those of transformers' Sam3VideoModel for streams, which reads each decision from the device by itself.
-Here the device makes one table of overlaps of all masks, and everything is decided from that table on the host. The
-table holds numbers of pixels below 2^24, exact in float32, so every overlap is the float32 that transformers computes.
+The rules are those of transformers' Sam3VideoModel for streams, which copies each decision from the device separately.
+Here the device computes one table of the overlaps of all masks, and the host decides everything from that table. It
+holds numbers of pixels below 2^24, exact in float32, so every overlap is the float32 that transformers computes.
 """
 
 from collections.abc import Mapping, Sequence
@@ -14,30 +14,30 @@ import numpy as np
 from engine.models.sam3.tracked_object import NEVER, TrackedObject
 
 LOST_AFTER = 30
-"""An object that is missing in this many consecutive results is dropped, to make room for others."""
+"""An object that is missing in this many consecutive results is dropped, to free memory for others."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class MaskFacts:
-    """All that the host learns of a picture before it decides, from the device."""
+class MaskStats:
+    """The masks' statistics in one picture, copied from the device: the basis of all decisions on the host."""
 
     shared: np.ndarray
-    """(n, n) float32: the pixels that two masks share. First the candidates of each prompt, then the objects."""
+    """(n, n) float32: number of pixels that two masks share. First the candidates of each prompt, then the objects."""
     scores: np.ndarray
-    """(prompts, k) float32, descending: the candidates'."""
+    """(prompts, k) float32, descending: scores of the candidates."""
     logits: np.ndarray
-    """(m,) float32 of the objects being visible."""
+    """(m,) float32: logits of the objects being visible."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Decided:
-    """The fate of the objects in one picture. They are given by their place, candidates by their row in the table."""
+class TrackingDecision:
+    """The outcome for the objects in one picture. Objects are given by their index, candidates by their table row."""
 
     new: list[TrackedObject]
     rows: list[int]
-    """The masks of the new objects."""
+    """Rows of the masks of the new objects."""
     reconditioned: dict[int, int]
-    """The mask that the detector gives to an object."""
+    """By object, the row of the detector's mask that replaces the object's own."""
     hidden: list[int]
     """Objects that another one hides."""
     empty: list[int]
@@ -47,17 +47,17 @@ class Decided:
 
 
 def decide(
-    facts: MaskFacts,
+    stats: MaskStats,
     objects: Sequence[TrackedObject],
-    numbers: Sequence[int],
+    prompt_numbers: Sequence[int],
     rules: Any,
     *,
     threshold: float,
     max_objects: int,
     first_id: int,
-    is_due: bool,
-) -> Decided:
-    """Decide everything about a picture. `numbers`: of the prompts; `is_due`: objects may be reconditioned.
+    may_recondition: bool,
+) -> TrackingDecision:
+    """Decide everything about a picture. `may_recondition`: detections may replace the masks of objects.
 
     `rules`: a Sam3VideoModel, whose settings are IoUs and scores, 0..1. `det_nms_thresh`: the worse of two detections
     that overlap more is dropped (0: none is). `assoc_iou_thresh`: a detection that overlaps an object this much is not
@@ -66,16 +66,16 @@ def decide(
     logit. `suppress_overlapping_based_on_recent_occlusion_threshold`: of two objects that overlap this much, the one
     that was hidden last is hidden (0: none is).
     """
-    found_rows, found_prompts, found_scores = detections_in(facts, numbers, threshold, rules.det_nms_thresh)
-    rows = np.arange(facts.scores.size, len(facts.shared))
+    found_rows, found_prompts, found_scores = select_detections(stats, prompt_numbers, threshold, rules.det_nms_thresh)
+    rows = np.arange(stats.scores.size, len(stats.shared))
     prompts = np.array([each.prompt for each in objects], np.int64)
     last_hidden = np.array([each.last_hidden for each in objects], np.int64)
 
     def overlap(others: np.ndarray, prompts_of_others: np.ndarray) -> np.ndarray:
         is_same = prompts_of_others[:, None] == prompts
-        return np.where(is_same, overlap_of(facts.shared, others, rows), np.float32(0.0))
+        return np.where(is_same, pairwise_iou(stats.shared, others, rows), np.float32(0.0))
 
-    is_visible = facts.shared.diagonal()[rows] > 0
+    is_visible = stats.shared.diagonal()[rows] > 0
     new, unmatched, confirmed = associate(
         found_scores,
         overlap(found_rows, found_prompts),
@@ -87,25 +87,25 @@ def decide(
     is_hidden = hidden_by_others(
         overlap(rows, prompts), last_hidden, rules.suppress_overlapping_based_on_recent_occlusion_threshold
     )
-    return Decided(
+    return TrackingDecision(
         new=[
-            TrackedObject(id=first_id + count, prompt=int(found_prompts[place]), score=float(found_scores[place]))
-            for count, place in enumerate(new)
+            TrackedObject(id=first_id + count, prompt=int(found_prompts[index]), score=float(found_scores[index]))
+            for count, index in enumerate(new)
         ],
         rows=found_rows[new].tolist(),
         reconditioned={
-            place: int(found_rows[detection])
-            for place, detection in confirmed.items()
-            if is_due and facts.logits[place] > rules.high_conf_thresh
+            index: int(found_rows[detection])
+            for index, detection in confirmed.items()
+            if may_recondition and stats.logits[index] > rules.high_conf_thresh
         },
         hidden=np.flatnonzero(is_hidden).tolist(),
         empty=np.flatnonzero(is_hidden | ~is_visible).tolist(),
-        unmatched={objects[place].id for place in unmatched},
+        unmatched={objects[index].id for index in unmatched},
     )
 
 
-def overlap_of(shared: np.ndarray, rows: np.ndarray, columns: np.ndarray) -> np.ndarray:
-    """IoU (rows, columns) float32 from `shared` (n, n) float32, the pixels that two masks share; 0 for empty masks."""
+def pairwise_iou(shared: np.ndarray, rows: np.ndarray, columns: np.ndarray) -> np.ndarray:
+    """IoU (rows, columns) float32 from `shared` (n, n) float32, the pixels shared by two masks; 0 for empty masks."""
     areas = shared.diagonal()
     both = shared[rows[:, None], columns]
     iou: np.ndarray = both / np.maximum(areas[rows][:, None] + areas[columns] - both, np.float32(1.0))
@@ -113,31 +113,31 @@ def overlap_of(shared: np.ndarray, rows: np.ndarray, columns: np.ndarray) -> np.
 
 
 def greedy_nms(ious: np.ndarray, scores: np.ndarray, threshold: float) -> list[int]:
-    """Indices of the kept masks, best first. Of equal scores the first wins."""
+    """Indices of the masks that greedy NMS selects, best first. Of equal scores the first wins."""
     order = np.argsort(-scores, kind="stable")
-    kept: list[int] = []
+    best: list[int] = []
     while order.size:
-        kept.append(int(order[0]))
+        best.append(int(order[0]))
         order = order[1:][ious[order[0], order[1:]] <= threshold]
-    return kept
+    return best
 
 
-def detections_in(
-    facts: MaskFacts, prompts: Sequence[int], threshold: float, same_iou: float
+def select_detections(
+    stats: MaskStats, prompts: Sequence[int], threshold: float, same_iou: float
 ) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
-    """The candidates with a score above `threshold`, without duplicates of one prompt; prompt by prompt, best first.
-    Their masks' rows in `facts.shared` and the numbers of their prompts, (n,) int64, and their scores, (n,) float32."""
+    """Select the candidates with a score above `threshold`, without duplicates of one prompt; prompt by prompt, best
+    first. Returns their rows in `stats.shared` and their prompts' numbers, (n,) int64, and scores, (n,) float32."""
     rows, numbers = [], []
-    k = facts.scores.shape[1]
-    for place, number in enumerate(prompts):
-        kept = np.flatnonzero(facts.scores[place] > threshold)
+    k = stats.scores.shape[1]
+    for index, number in enumerate(prompts):
+        queries = np.flatnonzero(stats.scores[index] > threshold)
         if same_iou > 0.0:
-            ious = overlap_of(facts.shared, place * k + kept, place * k + kept)
-            kept = kept[sorted(greedy_nms(ious, facts.scores[place, kept], same_iou))]
-        rows += (place * k + kept).tolist()
-        numbers += [number] * len(kept)
+            ious = pairwise_iou(stats.shared, index * k + queries, index * k + queries)
+            queries = queries[sorted(greedy_nms(ious, stats.scores[index, queries], same_iou))]
+        rows += (index * k + queries).tolist()
+        numbers += [number] * len(queries)
     chosen = np.array(rows, np.int64)
-    return chosen, np.array(numbers, np.int64), facts.scores.reshape(-1)[chosen]
+    return chosen, np.array(numbers, np.int64), stats.scores.reshape(-1)[chosen]
 
 
 def associate(
@@ -155,12 +155,12 @@ def associate(
     return (
         best_candidates(np.flatnonzero(is_new).tolist(), scores.tolist(), free),
         set(np.flatnonzero(is_unmatched).tolist()),
-        {int(iou[place].argmax()): place for place in np.flatnonzero(is_sure).tolist()},
+        {int(iou[detection].argmax()): detection for detection in np.flatnonzero(is_sure).tolist()},
     )
 
 
 def hidden_by_others(iou: np.ndarray, last_hidden_frames: np.ndarray, hidden_iou: float) -> np.ndarray:
-    """The objects to hide, (m,) bool: of two that overlap, the one that was hidden last, if the other was once hidden.
+    """The objects to hide, (m,) bool: of two that overlap, the more recently hidden one, if both were hidden before.
     `iou` (m, m) float32, 0 for different prompts; `last_hidden_frames` (m,) int64, NEVER for none."""
     if hidden_iou <= 0.0:
         return np.zeros(len(iou), bool)
@@ -172,26 +172,24 @@ def hidden_by_others(iou: np.ndarray, last_hidden_frames: np.ndarray, hidden_iou
     return result
 
 
-def missed_after(missed: Mapping[int, int], is_seen: Mapping[int, bool]) -> dict[int, int]:
+def count_missed(missed: Mapping[int, int], is_confirmed: Mapping[int, bool]) -> dict[int, int]:
     """Number of consecutive results in which each object was missing, by id, with one more result than `missed`.
-    `is_seen` has all tracked objects: True if this result shows the object and the detector confirms it."""
-    return {each: 0 if seen else missed.get(each, 0) + 1 for each, seen in is_seen.items()}
+    `is_confirmed` has all tracked objects: True if this result shows the object and the detector confirms it."""
+    return {each: 0 if confirmed else missed.get(each, 0) + 1 for each, confirmed in is_confirmed.items()}
 
 
 def surplus_ids(scores: Mapping[int, float], threshold: float, max_objects: int) -> list[int]:
-    """Ids to drop so that only the best `max_objects` with a score of at least `threshold` stay. Of equal scores the
-    older object, with the smaller id, stays."""
+    """Ids to drop so that only the best `max_objects` with a score of at least `threshold` remain. Of equal scores the
+    older object, with the smaller id, remains."""
     ranked = sorted(scores, key=lambda object_id: (-scores[object_id], object_id))
-    return [
-        object_id for place, object_id in enumerate(ranked) if place >= max_objects or scores[object_id] < threshold
-    ]
+    return [object_id for rank, object_id in enumerate(ranked) if rank >= max_objects or scores[object_id] < threshold]
 
 
 def best_candidates(candidates: Sequence[int], scores: Sequence[float], free: int) -> list[int]:
     """The candidates (indices into `scores`) to accept: at most `free`, best first."""
     if len(candidates) <= free:
         return list(candidates)
-    return sorted(candidates, key=lambda place: -scores[place])[:free]
+    return sorted(candidates, key=lambda index: -scores[index])[:free]
 
 
 def threshold_for_new(threshold: float, own_threshold: float, own_for_new: float) -> float:

@@ -1,12 +1,12 @@
 """Image features: SAM3's ViT and its feature pyramid, as a chain of parts.
 
 transformers splits the picture into windows before each layer and joins them after it. But only attention mixes tokens,
-and it does not depend on their order as long as each keeps its rotary position. So the tokens are put into window order
+and it does not depend on their order as long as each has its rotary position. So the tokens are put into window order
 once, stay in it through all layers (including global ones), and are put back once. The rotations of a layer are
-constants here, and queries, keys and values come from one product: seven kernels a layer less. Where the picture does
-not fill its windows (504, 840 px), only the attention of a window sees it filled up with zeros, as in transformers.
+constants here, and queries, keys and values come from one product: seven kernels less per layer. If the picture does
+not fill its windows (504, 840 px), it is padded with zeros for the attention of a window only, as in transformers.
 
-The GELU stays a kernel of its own: the one that torch can append to a product (`torch._addmm_activation`) is the tanh
+The GELU is a separate kernel: the one that torch can fuse with a product (`torch._addmm_activation`) is the tanh
 approximation on CUDA, up to 0.0005 from the GELU that SAM3 was trained with.
 """
 
@@ -18,12 +18,12 @@ from typing import Any
 import torch
 from torch.nn import functional as F
 
-from engine.models.compiling import compiled
-from engine.models.device_work import joined
-from engine.models.graphs import Calls, Part, State, nothing
+from engine.models.compiling import compile_part
+from engine.models.device_work import concatenate
+from engine.models.graphs import ChainRunner, Part, State, noop
 from engine.models.sam3.model import SegmentationModel
 
-LAYERS_A_SLICE = 4  # layers per part, of 32: 2 to 4 ms on a fast GPU at 1008 px
+LAYERS_PER_SLICE = 4  # layers per part, of 32: 2 to 4 ms on a fast GPU at 1008 px
 COARSEST = 2
 """Texels per patch of the pyramid levels in use. The fourth level, with half a texel, is never read."""
 
@@ -38,95 +38,94 @@ class Features:
     fpn_hidden_states: tuple[torch.Tensor, ...]
     """(B, C, 4 g, 4 g), (B, C, 2 g, 2 g), (B, C, g, g)."""
     position: torch.Tensor
-    """(1, C, g, g): sine positions of the coarsest level, the only one in use, as the neck adds them to its features; a
-    constant."""
+    """(1, C, g, g): sine positions of the coarsest level, the only one in use. A constant."""
     last_hidden_state: torch.Tensor
-    """(B, g * g, D) of the ViT, row by row. The tracker makes its own pyramid from it."""
+    """(B, g * g, D) of the ViT, row by row. The tracker computes its own pyramid from it."""
 
 
 class Backbone:
-    """Stateless except for the caches of `calls`. Single thread, single device; never waits for the device."""
+    """Computes image features. Single thread, single device; stateless except for the caches of `runner`. No waits."""
 
-    def __init__(self, model: SegmentationModel, calls: Calls) -> None:
-        self._calls = calls
+    def __init__(self, model: SegmentationModel, runner: ChainRunner) -> None:
+        self._runner = runner
         vision = model.detector.vision_encoder
         self._vit, self._neck = vision.backbone, vision.neck
         config = self._vit.config
         self._grid = model.spec.resolution // config.patch_size
         self._window = config.window_size
         self._rotations = {
-            size: rotation(config, size, self._grid, model.device)
+            size: rotary_positions(config, size, self._grid, model.device)
             for size in {layer.window_size for layer in self._vit.layers}
         }
         self._is_padded = bool(self._grid % self._window)
         self._layer: Layer = vit_layer
         if model.spec.is_compiled:
-            self._layer = compiled(vit_layer)  # compiled twice, because window and global layers have different shapes
-            self._rotations = {size: torch.view_as_real(turn) for size, turn in self._rotations.items()}
+            self._layer = compile_part(vit_layer)  # twice, because window and global layers have different shapes
+            self._rotations = {size: torch.view_as_real(rotary) for size, rotary in self._rotations.items()}
         shape = torch.Size((1, self._neck.config.fpn_hidden_size, self._grid, self._grid))
         # A copy, because transformers caches the tensor.
         self._position = self._neck.position_encoding(shape, model.device, torch.float32).clone().to(model.dtype)
         self._parts = self._chain()
 
     @torch.no_grad()
-    def run(self, pixels: torch.Tensor, between: Callable[[], None] = nothing) -> Features:
+    def run(self, pixels: torch.Tensor, between: Callable[[], None] = noop) -> Features:
         """Features of `pixels` (B, 3, resolution, resolution) from `preprocess`; `between` is called between slices."""
-        state = self._calls.run(("backbone", tuple(pixels.shape)), self._parts, {"pixels": pixels}, between)
+        state = self._runner.run(("backbone", tuple(pixels.shape)), self._parts, {"pixels": pixels}, between)
         return Features(fpn_hidden_states=state["levels"], position=self._position, last_hidden_state=state["hidden"])
 
     def _chain(self) -> tuple[Part, ...]:
         layers = list(self._vit.layers)
-        slices = [layers[first : first + LAYERS_A_SLICE] for first in range(0, len(layers), LAYERS_A_SLICE)]
+        slices = [layers[first : first + LAYERS_PER_SLICE] for first in range(0, len(layers), LAYERS_PER_SLICE)]
 
         def through(some: list[Any]) -> Part:
-            return lambda state: {"hidden": self._through(some, state["hidden"])}
+            return lambda state: {"hidden": self._run_layers(some, state["hidden"])}
 
         return (
-            lambda state: {"hidden": self._through(slices[0], self._embedded(state["pixels"]))},
+            lambda state: {"hidden": self._run_layers(slices[0], self._embed(state["pixels"]))},
             *(through(some) for some in slices[1:]),
             self._pyramid,
         )
 
-    def _embedded(self, pixels: torch.Tensor) -> torch.Tensor:
+    def _embed(self, pixels: torch.Tensor) -> torch.Tensor:
         """(B, windows, w * w, D), or (B, 1, g * g, D) row by row if windows are not filled."""
         hidden = self._vit.embeddings(pixels)  # (B, g * g, D)
         rows = torch.unflatten(hidden, 1, (self._grid, self._grid))
         result: torch.Tensor = self._vit.layer_norm(
-            hidden[:, None] if self._is_padded else in_windows(rows, self._window)
+            hidden[:, None] if self._is_padded else window_partition(rows, self._window)
         )
         return result
 
-    def _through(self, layers: list[Any], hidden: torch.Tensor) -> torch.Tensor:
+    def _run_layers(self, layers: list[Any], hidden: torch.Tensor) -> torch.Tensor:
         for layer in layers:
             hidden = self._layer(layer, hidden, self._rotations[layer.window_size], self._grid * self._is_padded)
         return hidden
 
     def _pyramid(self, state: State) -> State:
-        rows = of_windows(state["hidden"], self._grid)
+        rows = window_unpartition(state["hidden"], self._grid)
         picture = rows.permute(0, 3, 1, 2)  # (B, D, g, g), channels last in memory
         levels = tuple(layer(picture) for layer in self._neck.fpn_layers[: COARSEST + 1])
         return {"levels": levels, "hidden": rows.flatten(1, 2)}
 
 
-def join_projections(attentions: Iterable[Any]) -> None:
-    """Prepare self-attentions for `joined_heads`. Call it when the weights are on their device."""
+def fuse_qkv_projections(attentions: Iterable[Any]) -> None:
+    """Fuse the projections of queries, keys and values, for `project_qkv`. Call it with the weights on the device."""
     for attention in attentions:
         parts = (attention.q_proj, attention.k_proj, attention.v_proj)
-        attention.joined = joined([each.weight for each in parts]), joined([each.bias for each in parts])
+        attention.fused_qkv = concatenate([each.weight for each in parts]), concatenate([each.bias for each in parts])
 
 
-def joined_heads(
-    attention: Any, x: torch.Tensor, turn: torch.Tensor
+def project_qkv(
+    attention: Any, x: torch.Tensor, rotary: torch.Tensor
 ) -> tuple[torch.Tensor, torch.Tensor, torch.Tensor]:
-    """Queries and keys, turned, and values of `x` (..., tokens, C) by one product: each (..., tokens, heads, d)."""
+    """Queries and keys, rotated, and values of `x` (..., tokens, C) by one product: each (..., tokens, heads, d)."""
     count = attention.num_attention_heads
-    all_heads = torch.unflatten(F.linear(x, *attention.joined), -1, (3 * count, -1))
-    query, key = turned(all_heads[..., : 2 * count, :], turn).chunk(2, -2)
+    all_heads = torch.unflatten(F.linear(x, *attention.fused_qkv), -1, (3 * count, -1))
+    query, key = apply_rotary(all_heads[..., : 2 * count, :], rotary).chunk(2, -2)
     return query, key, all_heads[..., 2 * count :, :]
 
 
-def in_windows(rows: torch.Tensor, side: int) -> torch.Tensor:
-    """Tokens (B, g, g, D) as (B, windows, side * side, D); windows that they do not fill have zeros."""
+def window_partition(rows: torch.Tensor, side: int) -> torch.Tensor:
+    """Split tokens (B, g, g, D) into windows (B, windows, side * side, D), padded with zeros."""
     batch, grid, _, width = rows.shape
     missing = -grid % side
     across = (grid + missing) // side
@@ -135,64 +134,64 @@ def in_windows(rows: torch.Tensor, side: int) -> torch.Tensor:
     return windows.reshape(batch, across * across, side * side, width)
 
 
-def of_windows(windows: torch.Tensor, grid: int) -> torch.Tensor:
-    """The tokens (B, g, g, D) of `in_windows`."""
+def window_unpartition(windows: torch.Tensor, grid: int) -> torch.Tensor:
+    """Join the windows of `window_partition` to tokens (B, g, g, D)."""
     batch, count, tokens, width = windows.shape
     across, side = isqrt(count), isqrt(tokens)
     rows = windows.view(batch, across, across, side, side, width).permute(0, 1, 3, 2, 4, 5)
     return rows.reshape(batch, across * side, across * side, width)[:, :grid, :grid]
 
 
-def vit_layer(layer: Any, hidden: torch.Tensor, turn: torch.Tensor, padded: int = 0) -> torch.Tensor:
-    """One Sam3ViTLayer on tokens (B, windows, w * w, D) in window order; `turn` comes from `rotation`. `padded`: the
-    patches per side g of a picture that does not fill its windows, for tokens (B, 1, g * g, D) row by row."""
+def vit_layer(layer: Any, hidden: torch.Tensor, rotary: torch.Tensor, padded: int = 0) -> torch.Tensor:
+    """Run a Sam3ViTLayer on tokens (B, windows, w * w, D) in window order; `rotary` is from `rotary_positions`. For a
+    picture that does not fill its windows: `padded` is its patches per side g, the tokens (B, 1, g * g, D) in rows."""
     attention = layer.attention
     x = layer.layer_norm1(hidden)
     is_split = bool(padded and layer.window_size)
     if is_split:
-        x = in_windows(torch.unflatten(x[:, 0], 1, (padded, padded)), layer.window_size)
+        x = window_partition(torch.unflatten(x[:, 0], 1, (padded, padded)), layer.window_size)
     elif not layer.window_size:
         x = x.flatten(1, 2)[:, None]  # global layer: a single window
-    if hasattr(attention, "joined"):
-        query, key, value = joined_heads(attention, x, turn)
+    if hasattr(attention, "fused_qkv"):
+        query, key, value = project_qkv(attention, x, rotary)
     else:  # the weights are in main memory until the layer runs
         heads = (*x.shape[:-1], attention.num_attention_heads, attention.head_dim)
-        query, key = (turned(project(x).view(heads), turn) for project in (attention.q_proj, attention.k_proj))
+        query, key = (apply_rotary(project(x).view(heads), rotary) for project in (attention.q_proj, attention.k_proj))
         value = attention.v_proj(x).view(heads)
     query, key, value = (each.flatten(0, 1).transpose(1, 2) for each in (query, key, value))
-    seen = F.scaled_dot_product_attention(query, key, value).transpose(1, 2)  # (B * windows, tokens, heads, d)
+    attended = F.scaled_dot_product_attention(query, key, value).transpose(1, 2)  # (B * windows, tokens, heads, d)
     if is_split:
-        seen = of_windows(seen.reshape(x.shape), padded)
-    hidden = hidden + attention.o_proj(seen.reshape(hidden.shape))
+        attended = window_unpartition(attended.reshape(x.shape), padded)
+    hidden = hidden + attention.o_proj(attended.reshape(hidden.shape))
     result: torch.Tensor = hidden + layer.mlp(layer.layer_norm2(hidden))
     return result
 
 
-def turned(x: torch.Tensor, turn: torch.Tensor) -> torch.Tensor:
-    """Rotate pairs of `x` (..., tokens, heads, d) in float32 by `turn`: complex, a single kernel, or real and imaginary
-    parts, which a compiler can fuse."""
+def apply_rotary(x: torch.Tensor, rotary: torch.Tensor) -> torch.Tensor:
+    """Rotate pairs of `x` (..., tokens, heads, d) in float32 by `rotary`: complex (a single kernel), or real and
+    imaginary parts (which a compiler can fuse)."""
     pairs = torch.unflatten(x.float(), -1, (-1, 2))  # (..., d / 2, 2)
-    if turn.is_complex():
-        rotated = torch.view_as_real(torch.view_as_complex(pairs) * turn)
+    if rotary.is_complex():
+        rotated = torch.view_as_real(torch.view_as_complex(pairs) * rotary)
     else:
-        (a, b), (cosine, sine) = pairs.unbind(-1), turn.unbind(-1)
+        (a, b), (cosine, sine) = pairs.unbind(-1), rotary.unbind(-1)
         rotated = torch.stack((a * cosine - b * sine, a * sine + b * cosine), dim=-1)
     return rotated.flatten(-2).type_as(x)
 
 
-def rotation(config: Any, window: int, grid: int, device: torch.device) -> torch.Tensor:
+def rotary_positions(config: Any, window: int, grid: int, device: torch.device) -> torch.Tensor:
     """Rotary positions of a window, (tokens, 1, d / 2) complex64. `window` 0 means the whole grid, in window order if
     that fills the windows."""
     from transformers.models.sam3.modeling_sam3 import Sam3ViTLayer, Sam3ViTRotaryEmbedding
 
     positions = Sam3ViTLayer.precompute_positions(config, window)  # (tokens, 2)
     cosine, sine = Sam3ViTRotaryEmbedding(config)(positions, positions)  # (1, tokens, d), each twice
-    turn = torch.complex(cosine[0, :, ::2], sine[0, :, ::2])
+    rotary = torch.complex(cosine[0, :, ::2], sine[0, :, ::2])
     if not window and grid % config.window_size == 0:
         side = config.window_size
         across = grid // side
-        turn = turn.view(across, side, across, side, -1).permute(0, 2, 1, 3, 4).reshape(grid * grid, -1)
-    return turn[:, None].contiguous().to(device)
+        rotary = rotary.view(across, side, across, side, -1).permute(0, 2, 1, 3, 4).reshape(grid * grid, -1)
+    return rotary[:, None].contiguous().to(device)
 
 
 def preprocess(pixels: torch.Tensor, resolution: int, dtype: torch.dtype) -> torch.Tensor:

@@ -1,8 +1,8 @@
 """Norms of large pictures on a card, where PyTorch's are slow.
 
-Its GroupNorm has a block of threads for each group, so one picture in eight groups keeps 8 of an H100's 132
-multiprocessors at work; its LayerNorm has one for each pixel, also of four channels. Here both are computed in float32
-by reductions and products, and keep the picture's memory layout.
+Its GroupNorm has one thread block per group, so one picture in eight groups uses 8 of an H100's 132 multiprocessors;
+its LayerNorm has one thread block per pixel, even with four channels. Here both are computed in float32 by reductions
+and products, which preserve the picture's memory layout.
 """
 
 from typing import Any
@@ -25,7 +25,7 @@ class ThinLayerNorm(Sam3TrackerVideoLayerNorm):
 
 
 def thin_layer_norms(network: Any, device: torch.device) -> None:
-    """On a card, replace the class of the network's LayerNorms of few channels. The weights stay as they are."""
+    """On a card, replace the class of the network's LayerNorms of few channels. The weights do not change."""
     if device.type != "cuda":
         return
     for norm in network.modules():
@@ -34,8 +34,8 @@ def thin_layer_norms(network: Any, device: torch.device) -> None:
             norm.__class__ = ThinLayerNorm
 
 
-def group_normed(norm: torch.nn.GroupNorm, pixels: torch.Tensor) -> torch.Tensor:
-    """The GroupNorm of `pixels` (B, C, H, W)."""
+def group_norm(norm: torch.nn.GroupNorm, pixels: torch.Tensor) -> torch.Tensor:
+    """Apply the GroupNorm to `pixels` (B, C, H, W)."""
     if pixels.device.type != "cuda":
         return norm(pixels)  # type: ignore[no-any-return]  # Module.__call__ has no type
     x = pixels.float()

@@ -3,11 +3,11 @@
 from dataclasses import dataclass
 
 from engine.models.libraries import require_libraries
-from engine.models.part_report import Missing, PartReport, Report, counted_part
+from engine.models.part_report import ModelReport, PartReport, Problems, describe_part
 from engine.models.sam3 import SegmentationSpec
-from engine.models.sam3.meta_file import opened
+from engine.models.sam3.meta_file import open_model
 from engine.models.sam3.model_folder import Sam3Folder, find
-from engine.models.weight_files import Tensor
+from engine.models.weight_files import TensorInfo
 
 # Tensor name prefixes by part. In a folder with only the detector, names lack "detector_model.". Tensors that match no
 # prefix belong to the detector.
@@ -18,7 +18,7 @@ NO_TRACKER = "no tracker: detects objects in each picture, but cannot track them
 
 
 @dataclass(slots=True, kw_only=True)
-class SegmentationReport(Report):
+class SegmentationReport(ModelReport):
     kind: str
     """sam3_video: detector and tracker; sam3 and sam3_lite_text: only the detector."""
 
@@ -27,14 +27,14 @@ def check(spec: SegmentationSpec) -> SegmentationReport:
     """Check a model folder. ModelError if it is not found or not SAM3; every other problem is in the report."""
     require_libraries()
     path = find(spec.model)
-    folder = opened(path, spec.model)
-    missing = Missing()
+    folder = open_model(path, spec.model)
+    missing = Problems()
     parts: tuple[PartReport, ...] = ()
-    with missing.listed():
+    with missing.collect():
         folder.require_resolution(spec.resolution)
-    with missing.listed():
+    with missing.collect():
         folder.require_tokenizer()
-    with missing.listed():
+    with missing.collect():
         parts = _parts(folder)
         absent = {"vision", "text", "detector", "tracker"} if folder.kind == "sam3_video" else set(PARTS)
         for name in sorted(absent - {part.name for part in parts}):
@@ -50,11 +50,11 @@ def check(spec: SegmentationSpec) -> SegmentationReport:
 
 
 def _parts(folder: Sam3Folder) -> tuple[PartReport, ...]:
-    tensors: dict[str, dict[str, Tensor]] = {name: {} for name in (*PARTS, "tracker")}
+    tensors: dict[str, dict[str, TensorInfo]] = {name: {} for name in (*PARTS, "tracker")}
     for name, tensor in folder.weights().items():
         tensors[_part_of(name)][name] = tensor
     files = tuple(str(file) for file in folder.files())
-    return tuple(counted_part(part, own, files) for part, own in tensors.items() if own)
+    return tuple(describe_part(part, own, files) for part, own in tensors.items() if own)
 
 
 def _part_of(tensor: str) -> str:

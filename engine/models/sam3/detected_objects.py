@@ -1,7 +1,7 @@
-"""Objects found in one picture, on the host, and `tidy`, which removes duplicates, holes and specks. No torch.
+"""Objects detected in one picture, on the host, and `tidy`, which removes duplicates, holes and specks. No torch.
 
-transformers tidies videos only, with a package that it downloads, and silently skips it without that package;
-`post_process_instance_segmentation` does nothing of it.
+transformers does this for videos only, with a package that it downloads, and silently skips it without that package;
+`post_process_instance_segmentation` does not do it.
 
 Its NMS drops a mask that overlaps a better one by more than 0.1, because in a video the tracker recovers occluded
 objects. For a single picture that would lose objects, so here only an object found twice is dropped: IoU above 0.7 for
@@ -9,7 +9,7 @@ results of one prompt; above 0.9 for results of two prompts, because, for exampl
 who wears it.
 
 A hole or a speck is a component (8 neighbours) of at most 16 px at a side of 288; a speck also has at most half the
-pixels of its mask. Changed pixels get a value just above or below the edge, like the reference's logits of 0.1 and
+pixels of its mask. Changed pixels get a value just above or below the threshold, like transformers' logits of 0.1 and
 -0.1.
 """
 
@@ -27,7 +27,7 @@ FILLED, REMOVED = 134, 121  # 255 sigmoid(0.1) and 255 sigmoid(-0.1)
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class DetectedObjects:
-    """n objects, best first."""
+    """n detected objects, best first."""
 
     scores: np.ndarray
     """(n,) float32, 0..1."""
@@ -52,7 +52,7 @@ class DetectedObjects:
             raise ValueError("objects that are not tracked have no ids")
         return self.ids
 
-    def only(self, keep: np.ndarray) -> "DetectedObjects":
+    def select(self, keep: np.ndarray) -> "DetectedObjects":
         """A selection: `keep` are indices, or (n,) bool."""
         return DetectedObjects(
             scores=self.scores[keep],
@@ -74,36 +74,36 @@ def no_objects(side: int, *, is_finite: bool = True) -> DetectedObjects:
     )
 
 
-def tidy(found: DetectedObjects) -> DetectedObjects:
-    """A copy of `found` without duplicates, holes and specks."""
-    if not len(found):
-        return found
-    kept = found.only(first_of_each(found, SAME_IOU))
-    for mask in kept.masks:  # in place: `only` has copied them
-        mend(mask)
-    return kept
+def tidy(objects: DetectedObjects) -> DetectedObjects:
+    """A copy of `objects` without duplicates, holes and specks."""
+    if not len(objects):
+        return objects
+    cleaned = objects.select(nms_indices(objects, SAME_IOU))
+    for mask in cleaned.masks:  # in place: `select` has copied them
+        clean_mask(mask)
+    return cleaned
 
 
-def oldest_of_each(found: DetectedObjects) -> DetectedObjects:
-    """Drop tracked objects that another prompt also found; the oldest, with the smallest id, stays: by scores, the
-    object shown could alternate."""
-    if len(found) < 2:
-        return found
-    by_age = np.argsort(found.tracked_ids)
-    kept = by_age[first_of_each(found.only(by_age), np.inf)]
-    return found.only(np.sort(kept))
+def keep_oldest(objects: DetectedObjects) -> DetectedObjects:
+    """Drop tracked objects that another prompt also found, except the oldest, with the smallest id. Selecting by score
+    could alternate between two objects."""
+    if len(objects) < 2:
+        return objects
+    by_age = np.argsort(objects.tracked_ids)
+    indices = by_age[nms_indices(objects.select(by_age), np.inf)]
+    return objects.select(np.sort(indices))
 
 
-def first_of_each(found: DetectedObjects, same_iou: float) -> np.ndarray:
-    """Indices of the objects to keep, (n,) int64 in order. Greedy NMS drops those that overlap a better one too
+def nms_indices(objects: DetectedObjects, same_iou: float) -> np.ndarray:
+    """Indices of the objects that greedy NMS selects, (n,) int64 in order: those that do not overlap a better one too
     much."""
-    limits = np.where(found.prompts[:, None] == found.prompts, same_iou, SAME_IOU_ACROSS)
-    is_same = mask_iou(found.masks) > limits
-    kept: list[int] = []
-    for place, same in enumerate(is_same):
-        if not same[kept].any():
-            kept.append(place)
-    return np.array(kept, np.int64)
+    limits = np.where(objects.prompts[:, None] == objects.prompts, same_iou, SAME_IOU_ACROSS)
+    is_same = mask_iou(objects.masks) > limits
+    indices: list[int] = []
+    for index, same in enumerate(is_same):
+        if not same[indices].any():
+            indices.append(index)
+    return np.array(indices, np.int64)
 
 
 def mask_iou(masks: np.ndarray) -> np.ndarray:
@@ -111,15 +111,15 @@ def mask_iou(masks: np.ndarray) -> np.ndarray:
     masks."""
     count = len(masks)
     packed = np.packbits((masks > INSIDE).reshape(count, -1), axis=1)
-    words = np.zeros((count, -(-packed.shape[1] // 8)), np.uint64)
-    words.view(np.uint8)[:, : packed.shape[1]] = packed
-    shared = np.bitwise_count(words[:, None] & words).sum(axis=-1, dtype=np.int64)
+    packed_words = np.zeros((count, -(-packed.shape[1] // 8)), np.uint64)
+    packed_words.view(np.uint8)[:, : packed.shape[1]] = packed
+    shared = np.bitwise_count(packed_words[:, None] & packed_words).sum(axis=-1, dtype=np.int64)
     areas = shared.diagonal()
     iou: np.ndarray = shared / np.maximum(areas[:, None] + areas - shared, 1)
     return iou
 
 
-def mend(mask: np.ndarray) -> None:
+def clean_mask(mask: np.ndarray) -> None:
     """Fill small holes of `mask` (side, side) uint8 and remove small specks, in place."""
     inside = cv2.threshold(mask, INSIDE, 1, cv2.THRESH_BINARY)[1]
     left, top, width, height = cv2.boundingRect(inside)

@@ -1,8 +1,8 @@
 """The parts of the decoder: scored boxes from features and a prompt, and masks for the best boxes.
 
-They call transformers' layers in the same order, but do not copy Python lists to the device, use no masks, and keep
+They call transformers' layers in the same order, but do not copy Python lists to the device, use no masks, and compute
 boxes, positions and scores in float32: a box in bfloat16 is off by up to 4 px of 1008, and each layer refines the box
-of the layer before.
+of the previous layer.
 """
 
 import math
@@ -12,9 +12,9 @@ import torch
 from torch.nn import functional as F
 
 from engine.models.graphs import Part, State
-from engine.models.sam3.card_norms import group_normed
+from engine.models.sam3.card_norms import group_norm
 
-LAYERS_A_SLICE = 3  # layers per part, of 6
+LAYERS_PER_SLICE = 3  # layers per part, of 6
 LOG_SCALE = 8.0  # scale: deltas of 1/8 become 1 after the logarithm (Sam3DetrDecoder._get_rpb_matrix)
 
 
@@ -23,12 +23,12 @@ def decoder_chain(detector: Any, texels: torch.Tensor, position: torch.Tensor, m
     `texels`: positions of the rows and of the columns of the coarsest level, (g,) float32 in 0..1."""
     flat = position.flatten(2).transpose(1, 2)  # (1, g * g, C)
     layers = list(detector.detr_encoder.layers)
-    slices = [layers[first : first + LAYERS_A_SLICE] for first in range(0, len(layers), LAYERS_A_SLICE)]
+    slices = [layers[first : first + LAYERS_PER_SLICE] for first in range(0, len(layers), LAYERS_PER_SLICE)]
 
     def begin(state: State) -> State:
-        seen = state["vision"].flatten(2).transpose(1, 2)  # (B, g * g, C)
-        prompt = state["prompt"].expand(len(seen), -1, -1)
-        return encode(slices[0], {"seen": seen, "prompt": prompt}, flat)
+        encoded = state["vision"].flatten(2).transpose(1, 2)  # (B, g * g, C)
+        prompt = state["prompt"].expand(len(encoded), -1, -1)
+        return encode(slices[0], {"encoded": encoded, "prompt": prompt}, flat)
 
     def through(some: list[Any]) -> Part:
         return lambda state: encode(some, state, flat)
@@ -42,20 +42,20 @@ def decoder_chain(detector: Any, texels: torch.Tensor, position: torch.Tensor, m
 
 def encode(layers: list[Any], state: State, position: torch.Tensor) -> State:
     """Condition the picture's features on the prompt."""
-    seen = state["seen"]
+    encoded = state["encoded"]
     for layer in layers:
-        seen = layer(seen, prompt_feats=state["prompt"], vision_pos_encoding=position)
-    return {"seen": seen, "prompt": state["prompt"]}
+        encoded = layer(encoded, prompt_feats=state["prompt"], vision_pos_encoding=position)
+    return {"encoded": encoded, "prompt": state["prompt"]}
 
 
 def decode(detector: Any, state: State, position: torch.Tensor, texels: torch.Tensor, max_queries: int) -> State:
-    """Run the decoder, from vision and prompt to scored boxes. Out: seen (B, g * g, C); scores (B, k) float32,
+    """Run the decoder, from vision and prompt to scored boxes. Out: encoded (B, g * g, C); scores (B, k) float32,
     descending; boxes (B, k, 4) float32 xyxy 0..1; queries (B, k, C); is_finite (B,): True if the numbers of all queries
     are finite. k is `max_queries`, or the number of queries if that is smaller."""
     from transformers.models.sam3.modeling_sam3 import box_cxcywh_to_xyxy, inverse_sigmoid
 
-    decoder, seen, prompt = detector.detr_decoder, state["seen"], state["prompt"]
-    batch, dtype = len(seen), seen.dtype
+    decoder, encoded, prompt = detector.detr_decoder, state["encoded"], state["prompt"]
+    batch, dtype = len(encoded), encoded.dtype
     boxes = decoder.reference_points.weight.float().sigmoid().expand(batch, -1, -1)  # (B, Q, 4) cxcywh
     hidden = torch.cat((decoder.presence_token.weight, decoder.query_embed.weight)).expand(batch, -1, -1)
     for layer in decoder.layers:
@@ -65,7 +65,7 @@ def decode(detector: Any, state: State, position: torch.Tensor, texels: torch.Te
             hidden,
             query_pos=query_position,
             text_features=prompt,
-            vision_features=seen,
+            vision_features=encoded,
             vision_pos_encoding=position,
             vision_cross_attn_mask=bias,
         )
@@ -77,19 +77,19 @@ def decode(detector: Any, state: State, position: torch.Tensor, texels: torch.Te
     scores = logits.sigmoid() * presence.clamp(-limit, limit).sigmoid()
     is_finite = torch.isfinite(scores).all(dim=1) & torch.isfinite(boxes).flatten(1).all(dim=1)
     corners = box_cxcywh_to_xyxy(boxes)  # type: ignore[no-untyped-call]  # has no types in transformers
-    best, places = scores.topk(min(max_queries, scores.shape[1]), dim=1)
+    best, indices = scores.topk(min(max_queries, scores.shape[1]), dim=1)
     return {
-        "seen": seen,
+        "encoded": encoded,
         "scores": best,
-        "boxes": picked(corners, places),
-        "queries": picked(queries, places),
+        "boxes": gather_rows(corners, indices),
+        "queries": gather_rows(queries, indices),
         "is_finite": is_finite,
     }
 
 
-def picked(rows: torch.Tensor, places: torch.Tensor) -> torch.Tensor:
-    """The rows (B, k, N) of `rows` (B, Q, N) at `places` (B, k)."""
-    return rows.gather(1, places[..., None].expand(-1, -1, rows.shape[-1]))
+def gather_rows(rows: torch.Tensor, indices: torch.Tensor) -> torch.Tensor:
+    """The rows (B, k, N) of `rows` (B, Q, N) at `indices` (B, k)."""
+    return rows.gather(1, indices[..., None].expand(-1, -1, rows.shape[-1]))
 
 
 def box_bias(decoder: Any, boxes: torch.Tensor, texels: torch.Tensor, dtype: torch.dtype) -> torch.Tensor:
@@ -99,8 +99,8 @@ def box_bias(decoder: Any, boxes: torch.Tensor, texels: torch.Tensor, dtype: tor
 
     corners = box_cxcywh_to_xyxy(boxes)  # type: ignore[no-untyped-call]  # has no types in transformers
     edges = corners[:, :, None]  # (B, Q, 1, 4)
-    down = log_scaled(texels[:, None] - edges[..., 1::2]).to(dtype)  # (B, Q, g, 2): from top and bottom
-    along = log_scaled(texels[:, None] - edges[..., 0::2]).to(dtype)
+    down = log_scale(texels[:, None] - edges[..., 1::2]).to(dtype)  # (B, Q, g, 2): from top and bottom
+    along = log_scale(texels[:, None] - edges[..., 0::2]).to(dtype)
     rows, columns = (
         F.pad(edge.permute(0, 3, 1, 2), (0, 0, 1, 0))  # (B, heads, 1 + Q, g)
         for edge in (decoder.box_rpb_embed_y(down), decoder.box_rpb_embed_x(along))
@@ -108,23 +108,23 @@ def box_bias(decoder: Any, boxes: torch.Tensor, texels: torch.Tensor, dtype: tor
     return (rows[..., :, None] + columns[..., None, :]).flatten(3)
 
 
-def log_scaled(deltas: torch.Tensor) -> torch.Tensor:
+def log_scale(deltas: torch.Tensor) -> torch.Tensor:
     far = deltas * LOG_SCALE
     return far.sign() * torch.log2(far.abs() + 1.0) / math.log2(LOG_SCALE)
 
 
 def mask_part(detector: Any) -> Part:
-    """The part that makes masks. In: levels (three), seen, prompt (1 or B, tokens, C), queries (B, k, C). Out: logits
-    (B, k, side, side) in the model's dtype."""
+    """The part that computes masks. In: levels (three), encoded, prompt (1 or B, tokens, C), queries (B, k, C). Out:
+    logits (B, k, side, side) in the model's dtype."""
     decoder = detector.mask_decoder
 
     def part(state: State) -> State:
-        seen = state["seen"]
-        prompt = state["prompt"].expand(len(seen), -1, -1)
-        attended, _ = decoder.prompt_cross_attn(decoder.prompt_cross_attn_norm(seen), prompt, prompt)
+        encoded = state["encoded"]
+        prompt = state["prompt"].expand(len(encoded), -1, -1)
+        attended, _ = decoder.prompt_cross_attn(decoder.prompt_cross_attn_norm(encoded), prompt, prompt)
         fine, middle, coarse = state["levels"]
-        seen = (seen + attended).unflatten(1, coarse.shape[2:]).permute(0, 3, 1, 2)  # (B, C, g, g), channels last
-        pixels = refined(decoder.pixel_decoder, seen, (middle, fine))  # (B, C, 4 g, 4 g)
+        encoded = (encoded + attended).unflatten(1, coarse.shape[2:]).permute(0, 3, 1, 2)  # (B, C, g, g), channels last
+        pixels = decode_pixels(decoder.pixel_decoder, encoded, (middle, fine))  # (B, C, 4 g, 4 g)
         # Project the few queries instead of every pixel: (W x + b) . q = x . (W' q) + b . q
         projection = decoder.instance_projection
         queries = decoder.mask_embedder(state["queries"])
@@ -135,15 +135,15 @@ def mask_part(detector: Any) -> Part:
     return part
 
 
-def refined(decoder: Any, pixels: torch.Tensor, levels: tuple[torch.Tensor, ...]) -> torch.Tensor:
-    """Sam3PixelDecoder: `pixels` upsampled to the size of each of `levels`, coarsest first, and added to it."""
+def decode_pixels(decoder: Any, pixels: torch.Tensor, levels: tuple[torch.Tensor, ...]) -> torch.Tensor:
+    """Sam3PixelDecoder: upsamples `pixels` to the size of each of `levels`, coarsest first, and adds the level."""
     # The decoder has one more layer.
     for level, conv, norm in zip(levels, decoder.conv_layers, decoder.norms, strict=False):
         grown = F.interpolate(pixels, size=level.shape[-2:], mode="nearest")
-        pixels = F.relu_(group_normed(norm, conv(grown.add_(level))))
+        pixels = F.relu_(group_norm(norm, conv(grown.add_(level))))
     return pixels
 
 
-def as_levels(logits: torch.Tensor) -> torch.Tensor:
-    """Masks as uint8: 255 x sigmoid, rounded, halves down. Above 127.5 exactly where the probability is above 0.5."""
+def to_uint8(logits: torch.Tensor) -> torch.Tensor:
+    """Mask logits as uint8: 255 x sigmoid, rounded, halves down. Above 127.5 exactly for a probability above 0.5."""
     return logits.float().sigmoid().mul_(255.0).sub_(0.5).ceil_().to(torch.uint8)

@@ -7,18 +7,18 @@ from typing import Any
 import torch
 
 from engine.errors import ModelError
-from engine.models.card_memory import reserved
+from engine.models.card_memory import reserve_memory
 from engine.models.compiling import require_compiler
 from engine.models.device_work import bytes_of, dtype_named, weights_of
-from engine.models.pretrained import ATTENTION, one_line, pretrained, quieten_libraries, require_finite, tokenizer
+from engine.models.pretrained import ATTENTION, load_network, load_tokenizer, one_line, require_finite, silence_libs
 from engine.models.sam3 import SegmentationSpec
-from engine.models.sam3.backbone import join_projections
+from engine.models.sam3.backbone import fuse_qkv_projections
 from engine.models.sam3.check import NO_TRACKER
-from engine.models.sam3.meta_file import Sam3File, opened
+from engine.models.sam3.meta_file import MetaCheckpoint, open_model
 from engine.models.sam3.model import SegmentationModel
 from engine.models.sam3.model_folder import Sam3Folder, find
 from engine.models.tokenizer_files import read_tokenizer_files
-from engine.models.weight_files import weights_in
+from engine.models.weight_files import find_weights
 
 log = logging.getLogger(__name__)
 
@@ -31,26 +31,26 @@ def load(spec: SegmentationSpec, device: str, dtype: str) -> SegmentationModel:
     """Load the model onto `device` (cpu, cuda, cuda:1, mps), its weights in `dtype` (a name for `dtype_named`).
     Downloads nothing; reads weights from safetensors files. ModelError in one line names what is missing and how to get
     it. Does not catch `torch.OutOfMemoryError`."""
-    wanted = dtype_named(dtype)
+    torch_dtype = dtype_named(dtype)
     if spec.is_compiled and spec.is_offloaded:
         raise ModelError("compile and offload cannot be combined; choose one of them")
     if spec.is_compiled:
         require_compiler(torch.device(device), "compile")
-    quieten_libraries("transformers")
+    silence_libs("transformers")
     if spec.random_shape:
         from engine.models.sam3.shapes import build
 
-        model = build(spec.random_shape, spec.resolution, device, wanted)
+        model = build(spec.random_shape, spec.resolution, device, torch_dtype)
         model.spec = spec
     else:
-        model = from_folder(find(spec.model), spec, torch.device(device), wanted)
+        model = from_folder(find(spec.model), spec, torch.device(device), torch_dtype)
     if model.device.type != "mps":  # tensor cores want channels last; CPUs' convolutions are twice as fast
         for network in model.networks:
             network.to(memory_format=torch.channels_last)
     if model.is_offloaded:
         offload(model)
     else:
-        join_projections(layer.attention for layer in model.detector.vision_encoder.backbone.layers)
+        fuse_qkv_projections(layer.attention for layer in model.detector.vision_encoder.backbone.layers)
     if spec.is_offloaded and not model.is_offloaded:
         model.notes += (NOTHING_TO_OFFLOAD,)
     for note in model.notes:
@@ -59,7 +59,7 @@ def load(spec: SegmentationSpec, device: str, dtype: str) -> SegmentationModel:
 
 
 def from_folder(path: Path, spec: SegmentationSpec, device: torch.device, dtype: torch.dtype) -> SegmentationModel:
-    folder = opened(path, spec.model)
+    folder = open_model(path, spec.model)
     folder.require_resolution(spec.resolution)
     folder.require_tokenizer()
     folder.weights()  # detects truncated files, and names the file
@@ -68,7 +68,7 @@ def from_folder(path: Path, spec: SegmentationSpec, device: torch.device, dtype:
     network.requires_grad_(False).eval()
     require_finite(folder.name, dict(network.named_parameters()))
     if not (spec.is_offloaded and device.type != "cpu"):
-        with reserved(device, lambda: bytes_of(weights_of((network,))), spec.model):
+        with reserve_memory(device, lambda: bytes_of(weights_of((network,))), spec.model):
             network.to(device)
     what = f"{folder.name}/tokenizer"
     return SegmentationModel(
@@ -77,7 +77,7 @@ def from_folder(path: Path, spec: SegmentationSpec, device: torch.device, dtype:
         dtype=dtype,
         detector=network.detector_model if is_video else network,
         video=network if is_video else None,
-        tokenizer=tokenizer(what, read_tokenizer_files(f"{what}: ", folder.path)),
+        tokenizer=load_tokenizer(what, read_tokenizer_files(f"{what}: ", folder.path)),
         mask_side=4 * spec.resolution // 14,
         notes=folder.notes if is_video else (*folder.notes, NO_TRACKER),
     )
@@ -85,15 +85,15 @@ def from_folder(path: Path, spec: SegmentationSpec, device: torch.device, dtype:
 
 def _network(folder: Sam3Folder, resolution: int, dtype: torch.dtype, *, is_video: bool) -> Any:
     """The transformers model of the folder's kind for pictures of this size, on the CPU."""
-    if isinstance(folder, Sam3File):
+    if isinstance(folder, MetaCheckpoint):
         with one_line(folder.name):
             return folder.detector(resolution, dtype, attn_implementation=ATTENTION)
-    weights = weights_in(folder.path)
+    weights = find_weights(folder.path)
     assert weights is not None  # `folder.files` has found them
     # image_size is not passed on to the tracker's masks
     changes = {"image_size": resolution} | ({"low_res_mask_size": 4 * resolution // 14} if is_video else {})
     kind, allowed = CLASSES[folder.kind], lambda name: True
-    return pretrained(kind, weights, folder.config, dtype, folder.name, changes=changes, may_ignore=allowed)
+    return load_network(kind, weights, folder.config, dtype, folder.name, changes=changes, may_ignore=allowed)
 
 
 def offload(model: SegmentationModel) -> None:
@@ -106,9 +106,9 @@ def offload(model: SegmentationModel) -> None:
     def weigh() -> int:
         left_out = {id(each) for network in leaving for each in network.parameters()}
         weights = (each for each in weights_of(model.networks) if id(each) not in left_out)
-        return bytes_of(each for each in weights if each.device.type == "cpu")  # a random model's are there already
+        return bytes_of(each for each in weights if each.device.type == "cpu")  # random weights are on the device
 
-    with reserved(model.device, weigh, model.spec.model):
+    with reserve_memory(model.device, weigh, model.spec.model):
         for network in leaving:
             cpu_offload(network, model.device)
         for network in model.networks:

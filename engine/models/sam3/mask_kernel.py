@@ -1,8 +1,8 @@
 """Mask NMS and connected components for transformers' SAM3 video model, which otherwise downloads a package for them.
 
-NMS is greedy, as in Faster R-CNN: by descending score, a mask stays unless a kept mask overlaps it by more than the
-threshold. Components are 8-connected. On the CPU OpenCV finds them. On other devices labels spread by a fixed number of
-max poolings, so that the host need not wait: enough for small components, the only ones whose areas are needed.
+NMS is greedy, as in Faster R-CNN: by descending score, a mask is selected unless a selected mask overlaps it by more
+than the threshold. Components are 8-connected. On the CPU OpenCV finds them. On other devices labels spread by a fixed
+number of max poolings, so that the host need not wait: enough for small components, whose areas alone are needed.
 """
 
 from types import ModuleType
@@ -38,11 +38,11 @@ class MaskKernel:
     def generic_nms(
         self, ious: torch.Tensor, scores: torch.Tensor, iou_threshold: float, use_iou_matrix: bool = True
     ) -> torch.Tensor:
-        """Indices of the kept masks, best first, int64 on the scores' device, from IoUs (n, n) and scores (n,). Needs
-        one copy to the host, which selects greedily among at most a few dozen masks."""
+        """Indices of the selected masks, best first, int64 on the scores' device, from IoUs (n, n) and scores (n,).
+        Needs one copy to the host, which selects greedily among at most a few dozen masks."""
         both = torch.cat((ious.float(), scores.float()[None])).cpu().numpy()
-        kept = greedy_nms(both[:-1], both[-1], iou_threshold)
-        return torch.tensor(kept, dtype=torch.int64, device=scores.device)
+        best = greedy_nms(both[:-1], both[-1], iou_threshold)
+        return torch.tensor(best, dtype=torch.int64, device=scores.device)
 
     def cc_2d(self, masks: torch.Tensor, get_counts: bool = True) -> tuple[torch.Tensor, torch.Tensor]:
         """Label and area in pixels of each pixel's component, both (n, 1, h, w) int32, 0 outside the masks. `masks` has
@@ -57,11 +57,11 @@ def host_components(masks: torch.Tensor) -> tuple[torch.Tensor, torch.Tensor]:
     """cc_2d on the CPU, with exact areas."""
     labels = np.zeros(masks.shape, np.int32)
     areas = np.zeros(masks.shape, np.int32)
-    for place, mask in enumerate(masks.numpy()[:, 0]):
-        _, labels[place, 0], stats, _ = cv2.connectedComponentsWithStats(mask, connectivity=8, ltype=cv2.CV_32S)
+    for index, mask in enumerate(masks.numpy()[:, 0]):
+        _, labels[index, 0], stats, _ = cv2.connectedComponentsWithStats(mask, connectivity=8, ltype=cv2.CV_32S)
         area = stats[:, cv2.CC_STAT_AREA]
         area[0] = 0
-        areas[place, 0] = area[labels[place, 0]]
+        areas[index, 0] = area[labels[index, 0]]
     return torch.from_numpy(labels), torch.from_numpy(areas)
 
 
@@ -73,8 +73,8 @@ def device_components(masks: torch.Tensor, largest_area: int) -> tuple[torch.Ten
     count, _, height, width = masks.shape
     inside = masks != 0
     pixels = height * width  # exact in float32 up to 4096 x 4096
-    places = torch.arange(1, pixels + 1, device=masks.device, dtype=torch.float32).view(1, 1, height, width)
-    labels = torch.where(inside, places, 0.0)
+    first_labels = torch.arange(1, pixels + 1, device=masks.device, dtype=torch.float32).view(1, 1, height, width)
+    labels = torch.where(inside, first_labels, 0.0)
     for _ in range(largest_area):
         labels = torch.where(inside, F.max_pool2d(labels, 3, 1, 1), 0.0)
     is_open = inside & (F.max_pool2d(labels, 3, 1, 1) > labels)

@@ -1,10 +1,10 @@
-"""Meta's own checkpoints of SAM3 and SAM 3.1 (sam3.pt, sam3.1_multiplex.pt, or a .safetensors of them): their detector.
+"""Reads the detector from Meta's own checkpoints of SAM3 and SAM 3.1 (sam3.pt, sam3.1_multiplex.pt, or .safetensors).
 
 The detector of both is that of transformers, under other names: those of github.com/facebookresearch/sam3 (modules in
 sam3/model; `detector.` before each), as transformers' src/transformers/models/sam3/convert_sam3_to_hf.py pairs them.
 Queries, keys and values are stored as one tensor, CLIP's projection is transposed, and the ViT's positions begin with
-that of a class token. SAM 3.1 lacks the level of the pyramid that is never read, and has two more necks for its
-tracker, Object Multiplex (sam3/model/necks.py, Sam3TriViTDetNeck), which transformers does not have: it is left out.
+that of a class token. SAM 3.1 lacks the level of the pyramid that is never read. It has two more necks for its tracker,
+Object Multiplex (sam3/model/necks.py, Sam3TriViTDetNeck), which transformers does not have: the tracker is ignored.
 Checkpoints of its training lack `detector.`, or have `module.` before each name (facebookresearch/sam3 issue 606).
 """
 
@@ -13,10 +13,10 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
 
-from engine.models.pickle_file import pickle_note, pickled_tensors
+from engine.models.pickle_file import pickle_note, read_pickled_tensors
 from engine.models.plain_config import read_config
-from engine.models.sam3.model_folder import BEFORE_META, Sam3Folder, checkpoint_of_meta
-from engine.models.weight_files import Tensor, read_header, weights_in
+from engine.models.sam3.model_folder import BEFORE_META, Sam3Folder, is_meta_checkpoint
+from engine.models.weight_files import TensorInfo, find_weights, read_header
 
 if TYPE_CHECKING:
     import torch
@@ -26,7 +26,7 @@ NOTE: Final = (
 )
 _MLP = {".mlp.fc1.": ".linear1.", ".mlp.fc2.": ".linear2."}
 _NORMS = {f".layer_norm{n}.": f".norm{n}." for n in (1, 2, 3)}
-_AREAS: Final[tuple[tuple[str, str, dict[str, str]], ...]] = (
+_NAME_PAIRS: Final[tuple[tuple[str, str, dict[str, str]], ...]] = (
     (
         "vision_encoder.backbone.",
         "backbone.vision_backbone.trunk.",
@@ -122,20 +122,19 @@ _AREAS: Final[tuple[tuple[str, str, dict[str, str]], ...]] = (
         },
     ),
 )
-"""Beginning of names in transformers' Sam3Model, and in Meta's; then parts of the rest of the name, the first that fits
-first."""
+"""Prefix of names in transformers' Sam3Model, prefix in Meta's, and replacements in the rest of the name, in order."""
 _THIRD: Final = re.compile(r"([qkv])_proj\.(weight|bias)$")
 _LAYER: Final = re.compile(r"\.layer(\d)\.")  # of an MLP, from 1; Meta's list counts from 0
 
 
-def published(name: str) -> tuple[str, int | None]:
-    """Meta's name of a tensor of transformers' Sam3Model, and which third of it: queries, keys, values; None: all."""
-    ours, theirs, parts = next(area for area in _AREAS if name.startswith(area[0]))
+def meta_name(name: str) -> tuple[str, int | None]:
+    """Meta's name for a tensor of transformers' Sam3Model, and which third of it (queries, keys, values); None: all."""
+    ours, theirs, parts = next(area for area in _NAME_PAIRS if name.startswith(area[0]))
     rest = f".{name.removeprefix(ours)}"  # a dot, so that no part is found within a word
     for part, other in parts.items():
-        place = part if part.startswith(".") or part[0].isdigit() else f".{part}"
-        rest = rest.replace(place, other if place == part else f".{other}", 1)
-    rest = _LAYER.sub(lambda found: f".layers.{int(found[1]) - 1}.", rest)
+        pattern = part if part.startswith(".") or part[0].isdigit() else f".{part}"
+        rest = rest.replace(pattern, other if pattern == part else f".{other}", 1)
+    rest = _LAYER.sub(lambda match: f".layers.{int(match[1]) - 1}.", rest)
     third = _THIRD.search(rest)
     if third is None:
         return theirs + rest.replace(".o_proj.", ".out_proj.")[1:], None
@@ -143,9 +142,9 @@ def published(name: str) -> tuple[str, int | None]:
     return theirs + _THIRD.sub(joined, rest)[1:], "qkv".index(third[1])
 
 
-class Sam3File(Sam3Folder):
-    """One of Meta's checkpoints. The tokenizer is beside it; so may be a config.json of transformers' sam3, else the
-    detector is the published one."""
+class MetaCheckpoint(Sam3Folder):
+    """One of Meta's checkpoints. The tokenizer is in the same folder; a config.json of transformers' sam3 may be, else
+    the detector has the published configuration."""
 
     kind = "sam3"
 
@@ -157,13 +156,13 @@ class Sam3File(Sam3Folder):
             self.config = config if config.get("model_type") == self.kind else {}
         self.notes = (NOTE,) if file.suffix == ".safetensors" else (NOTE, pickle_note(file.name))
 
-    def weights(self) -> dict[str, Tensor]:
+    def weights(self) -> dict[str, TensorInfo]:
         """The detector's tensors under the names of its parts in transformers."""
-        held = read_header(self.file) if self.file.suffix == ".safetensors" else pickled_tensors(self.file)
-        ours = [(theirs, beginning) for beginning, theirs, _ in _AREAS]
+        stored = read_header(self.file) if self.file.suffix == ".safetensors" else read_pickled_tensors(self.file)
+        ours = [(theirs, beginning) for beginning, theirs, _ in _NAME_PAIRS]
         return {
             beginning + name.removeprefix(theirs): tensor
-            for name, tensor in _of_detector(held).items()
+            for name, tensor in _strip_prefixes(stored).items()
             for theirs, beginning in ours
             if name.startswith(theirs)
         }
@@ -182,16 +181,16 @@ class Sam3File(Sam3Folder):
         config: Any = Sam3Config(**{key: value for key, value in self.config.items() if key != "model_type"})
         config.image_size = resolution
         model = kind._from_config(config, dtype=dtype, **options)
-        held = self._read()
-        absent, wanted = [], dict(model.named_parameters())
+        stored = self._read()
+        absent, parameters = [], dict(model.named_parameters())
         with torch.no_grad():
-            for name, parameter in wanted.items():
-                theirs, third = published(name)
-                tensor = held.get(theirs)
+            for name, parameter in parameters.items():
+                theirs, third = meta_name(name)
+                tensor = stored.get(theirs)
                 if tensor is None and ".fpn_layers.3." in name:
                     continue  # never read, and not in SAM 3.1
                 if tensor is not None:
-                    tensor = _shaped(theirs, tensor if third is None else tensor.chunk(3)[third], parameter)
+                    tensor = _match_layout(theirs, tensor if third is None else tensor.chunk(3)[third], parameter)
                 if tensor is None or tensor.shape != parameter.shape:
                     absent.append(theirs)
                 else:
@@ -203,31 +202,31 @@ class Sam3File(Sam3Folder):
         if self.file.suffix == ".safetensors":
             from safetensors.torch import load_file
 
-            return _of_detector(load_file(self.file))
+            return _strip_prefixes(load_file(self.file))
         import torch
 
-        held = torch.load(self.file, map_location="cpu", weights_only=True, mmap=True)
-        return _of_detector(held.get("model", held))
+        stored = torch.load(self.file, map_location="cpu", weights_only=True, mmap=True)
+        return _strip_prefixes(stored.get("model", stored))
 
 
-def opened(path: Path, name: str = "") -> Sam3Folder:
-    """The folder, or Meta's checkpoint: a file, or the only weights of a folder. ModelError as from Sam3Folder."""
+def open_model(path: Path, name: str = "") -> Sam3Folder:
+    """Open a folder, or Meta's checkpoint: a file, or the only weights of a folder. ModelError as from Sam3Folder."""
     name = name or str(path)
-    if path.is_file() and checkpoint_of_meta(path):
-        return Sam3File(path, name)
-    if path.is_dir() and ((held := weights_in(path)) is None or held.is_pickle):
+    if path.is_file() and is_meta_checkpoint(path):
+        return MetaCheckpoint(path, name)
+    if path.is_dir() and ((weights := find_weights(path)) is None or weights.is_pickle):
         for file in sorted(path.iterdir()):
-            if checkpoint_of_meta(file):
-                return Sam3File(file, name)
+            if is_meta_checkpoint(file):
+                return MetaCheckpoint(file, name)
     return Sam3Folder(path, name)
 
 
-def _of_detector(held: "Mapping[str, Any]") -> dict[str, Any]:
-    """By their names without what is before; the tracker's keep theirs, which the detector has not."""
-    return {BEFORE_META.sub("", name, count=1): tensor for name, tensor in held.items()}
+def _strip_prefixes(tensors: "Mapping[str, Any]") -> dict[str, Any]:
+    """Remove the prefix before the detector's names; the tracker's names do not change."""
+    return {BEFORE_META.sub("", name, count=1): tensor for name, tensor in tensors.items()}
 
 
-def _shaped(name: str, tensor: "torch.Tensor", like: "torch.Tensor") -> "torch.Tensor":
+def _match_layout(name: str, tensor: "torch.Tensor", like: "torch.Tensor") -> "torch.Tensor":
     if name.endswith(".pos_embed") and tensor.shape[1] == like.shape[1] + 1:
         return tensor[:, 1:]
     return tensor.T if name.endswith(".text_projection") else tensor

@@ -13,7 +13,7 @@ from engine.models.sam3 import SegmentationSpec
 
 @dataclass(slots=True, kw_only=True)
 class SegmentationModel(ModelOnDevice):
-    """SAM3."""
+    """A loaded SAM3."""
 
     spec: SegmentationSpec
     detector: Any

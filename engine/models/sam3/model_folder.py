@@ -13,8 +13,8 @@ from typing import Any, Final
 from engine.errors import ModelError
 from engine.models import locate
 from engine.models.pickle_file import read_pickle
-from engine.models.plain_config import notes_on, read_config, require_no_adapter
-from engine.models.weight_files import Tensor, read_header, weights_in
+from engine.models.plain_config import notes_on_code, read_config, require_no_adapter
+from engine.models.weight_files import TensorInfo, find_weights, read_header
 
 FILES = ("*.json", "*.txt", "*.safetensors")
 """All files needed from the repository on the Hub. Meta's own checkpoint (sam3.pt) is not."""
@@ -60,22 +60,22 @@ class Sam3Folder:
         if not path.is_dir():
             what = what_file_is(path)
             raise ModelError(
-                f"{self.name}: is {what}{instead()}"
+                f"{self.name}: is {what}{use_sam3_advice()}"
                 if what
                 else f"{self.name}: is a file; name the folder with config.json: {path.parent}"
             )
         if not (path / "config.json").is_file():
             what = "a diffusers folder (Stable Diffusion?)" if (path / locate.INDEX).is_file() else "not a model folder"
             if what_is_there := checkpoint_in(path):
-                raise ModelError(f"{self.name}: {what_is_there}{instead()}")
+                raise ModelError(f"{self.name}: {what_is_there}{use_sam3_advice()}")
             raise ModelError(f"{self.name}: {what}, config.json is missing; SAM3 is facebook/sam3")
         self.config = read_config(self.name, path)
         require_no_adapter(self.name, path)
-        self.notes = notes_on(self.name, self.config)
+        self.notes = notes_on_code(self.name, self.config)
         if known := MODEL_TYPES.get(self.kind):
-            raise ModelError(f"{self.name}: is {known} (config.json says model_type {self.kind}){instead()}")
+            raise ModelError(f"{self.name}: is {known} (config.json says model_type {self.kind}){use_sam3_advice()}")
         if self.kind not in KINDS and (what := checkpoint_in(path)):
-            raise ModelError(f"{self.name}: {what}{instead()}")
+            raise ModelError(f"{self.name}: {what}{use_sam3_advice()}")
         if self.kind not in KINDS:
             raise ModelError(
                 f"{self.name}: config.json says model_type {self.kind or 'nothing'}; supported: {', '.join(KINDS)}"
@@ -112,10 +112,10 @@ class Sam3Folder:
                 f"{how_to_get(self.name) or '; copy it from the folder of facebook/sam3'}"
             )
 
-    def weights(self) -> dict[str, Tensor]:
+    def weights(self) -> dict[str, TensorInfo]:
         """All tensors by name, from the headers of the safetensors files; ModelError if one is missing or truncated."""
         files = self.files()
-        listed: dict[str, Tensor] = {}
+        listed: dict[str, TensorInfo] = {}
         for file in files:
             try:
                 listed |= read_header(file)
@@ -125,9 +125,9 @@ class Sam3Folder:
 
     def files(self) -> tuple[Path, ...]:
         """The weight files; ModelError if there are none, or one named in the index is missing."""
-        weights = weights_in(self.path)
+        weights = find_weights(self.path)
         if (weights is None or weights.is_pickle) and (what := checkpoint_in(self.path)):
-            raise ModelError(f"{self.name}: {what}{instead()}")
+            raise ModelError(f"{self.name}: {what}{use_sam3_advice()}")
         if weights is None or weights.is_pickle:
             raise ModelError(
                 f"{self.name}: has no weights (model.safetensors){how_to_get(self.name) or '; copy it there'}"
@@ -142,16 +142,16 @@ def find(name: str) -> Path:
         return locate.find(name, files=FILES)
     except ModelError as error:
         if what := what_id_is(name):
-            raise ModelError(f"{name}: is {what}{instead()}") from None
+            raise ModelError(f"{name}: is {what}{use_sam3_advice()}") from None
         if not name.startswith(GATED):
             raise
         raise ModelError(f"{name}: not in the Hugging Face cache{how_to_get(name)}") from error
 
 
-def instead() -> str:
-    """The end of an error, "; use facebook/sam3", with how to get it if it is not on this machine."""
-    here = locate.cached(SAM3)
-    if here is not None and (here / "config.json").is_file() and weights_in(here) is not None:
+def use_sam3_advice() -> str:
+    """The end of an error message, "; use facebook/sam3", with how to get it if it is not on this machine."""
+    here = locate.cached_folder(SAM3)
+    if here is not None and (here / "config.json").is_file() and find_weights(here) is not None:
         return f"; use {SAM3}, which is on this machine"
     return f"; use {SAM3}: {how_to_get(SAM3).removeprefix('; ')}"
 
@@ -192,7 +192,7 @@ def what_file_is(path: Path) -> str:
     return ""
 
 
-def checkpoint_of_meta(path: Path) -> bool:
+def is_meta_checkpoint(path: Path) -> bool:
     """True for a file with the detector of SAM3 or SAM 3.1 under the names of Meta's own program."""
     return what_file_is(path) in (_SAM31, _SAM3_FILE)
 

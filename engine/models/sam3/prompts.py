@@ -7,9 +7,9 @@ import torch
 from engine.models.sam3.model import SegmentationModel
 from engine.models.sam3.model_folder import LITE_TEXT
 
-KEPT = 16
+MAX_CACHED = 16
 PADDED_TOKENS = 32  # transformers' Sam3Processor
-WITHOUT_WORDS = "visual"
+BOXES_ONLY_TEXT = "visual"
 """The text that the model was trained with for prompts of only boxes (transformers' Sam3Processor)."""
 
 
@@ -21,7 +21,7 @@ class EncodedPrompt:
     tokens: int
     """Number of tokens, including start and end: 2..32."""
     is_truncated: bool
-    read: str
+    read_text: str
     """The part of the text that the model reads, decoded from its tokens."""
 
 
@@ -36,13 +36,13 @@ class PromptEncoder:
         config = model.detector.config
         self._is_padded = config.model_type == LITE_TEXT
         self._longest = PADDED_TOKENS if self._is_padded else config.text_config.max_position_embeddings
-        self._kept: dict[str, EncodedPrompt] = {}
+        self._cache: dict[str, EncodedPrompt] = {}
 
     def encode(self, text: str) -> EncodedPrompt:
-        prompt = self._kept.pop(text, None) or self._encode(text)
-        self._kept[text] = prompt  # newest last
-        if len(self._kept) > KEPT:
-            del self._kept[next(iter(self._kept))]
+        prompt = self._cache.pop(text, None) or self._encode(text)
+        self._cache[text] = prompt  # newest last
+        if len(self._cache) > MAX_CACHED:
+            del self._cache[next(iter(self._cache))]
         return prompt
 
     @torch.no_grad()
@@ -50,17 +50,17 @@ class PromptEncoder:
         tokenizer = self._model.tokenizer
         everything = tokenizer(text).input_ids
         ids = tokenizer(text, truncation=True, max_length=self._longest).input_ids
-        given = {"input_ids": torch.tensor([ids], device=self._model.device)}
+        inputs = {"input_ids": torch.tensor([ids], device=self._model.device)}
         if self._is_padded:
             padded = tokenizer([text], truncation=True, padding="max_length", max_length=self._longest)
-            given = {
+            inputs = {
                 key: torch.tensor(padded[key], device=self._model.device) for key in ("input_ids", "attention_mask")
             }
-        features = self._model.detector.get_text_features(**given)
+        features = self._model.detector.get_text_features(**inputs)
         return EncodedPrompt(
             text=text,
             embeds=features.pooler_output[:, : len(ids)].to(self._model.dtype),
             tokens=len(ids),
             is_truncated=len(everything) > len(ids),
-            read=tokenizer.decode(ids[1:-1]).strip(),
+            read_text=tokenizer.decode(ids[1:-1]).strip(),
         )

@@ -1,16 +1,16 @@
-"""The tracker's networks: the mask of a known object in the next picture, and what to remember of it.
+"""The tracker's networks: propagate the masks of tracked objects to the next picture, and encode memories of it.
 
 Runs the layers of transformers' Sam3TrackerVideoModel without its session, for many objects at a time. Their memories
-stand one after the other and need not be equally long: only the attention to them is computed by length. What depends
-on neither picture nor object is computed once, what depends only on the picture once for all objects. The full-size
-masks are made only in a picture with a new object. Nothing here waits for the device.
+are concatenated and may have different lengths: only the attention to them is computed by length. Values that depend on
+neither picture nor object are computed once, values that depend only on the picture once for all objects. Full-size
+masks are computed only in a picture with a new object. Nothing here waits for the device.
 
-The memory that an object attends to grows, and cuDNN's attention, which torch tries first on recent cards, makes a plan
-for each length. So the others are used here.
+The memory that an object attends to grows, and cuDNN's attention, which torch tries first on recent cards, creates a
+plan for each length. So the other kernels are used here.
 
-What the tracker remembers of a picture (`Remembering`) follows the rules of transformers' Sam3VideoModel: masks that
-mostly belong to another object of the same prompt are emptied before, and in a picture with new objects all are
-remembered by their masks at full size, cut at 0.
+The memory of a picture (`MemoryEncoder`) follows the rules of transformers' Sam3VideoModel: masks that mostly belong to
+another object of the same prompt are emptied before, and in a picture with new objects all memories are encoded from
+the full-size masks, cut at 0.
 """
 
 from collections.abc import Callable, Collection, Sequence
@@ -23,24 +23,24 @@ from torch.nn import functional as F
 from torch.nn.attention import SDPBackend, sdpa_kernel
 from transformers.models.sam3_tracker_video.modeling_sam3_tracker_video import NO_OBJ_SCORE, get_1d_sine_pe
 
-from engine.models.device_work import uploaded
-from engine.models.graphs import nothing
-from engine.models.sam3.backbone import COARSEST, Features, join_projections, joined_heads, turned
+from engine.models.device_work import upload
+from engine.models.graphs import noop
+from engine.models.sam3.backbone import COARSEST, Features, apply_rotary, fuse_qkv_projections, project_qkv
 from engine.models.sam3.card_norms import thin_layer_norms
 from engine.models.sam3.model import SegmentationModel
-from engine.models.sam3.tracked_object import Dated, ObjectMemory
+from engine.models.sam3.tracked_object import AgedTensors, ObjectMemory
 
 WITHOUT_PLANS = [SDPBackend.FLASH_ATTENTION, SDPBackend.EFFICIENT_ATTENTION, SDPBackend.MATH]
 SURE_LOGIT = 10.0  # of an object with a mask, and negative without one (Sam3VideoModel)
 SCORES_AT_ONCE = 3 * 10 * 5184**2
-"""Scores of attention that a layer computes at a time: those of 3 objects that remember 10 pictures at 1008 px, 3 ms
-on an H100. One object has too few queries for such a card; all 16 would keep the picture waiting. At 336 px all fit."""
+"""Maximum attention scores that a layer computes at a time: those of 3 objects with 10 pictures in memory at 1008 px,
+3 ms on an H100. One object has too few queries for such a card; all 16 would block the renderer. At 336 px all fit."""
 Memory = tuple[torch.Tensor, torch.Tensor]
 """Pointer (1, C) and mask memory (g * g, 1, D)."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Seen:
+class VisionFeatures:
     """The tracker's features of one picture. g: patches per side."""
 
     levels: list[torch.Tensor]
@@ -52,19 +52,19 @@ class Seen:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Propagated:
-    """One object, or several, in the next picture."""
+class TrackerOutput:
+    """Masks, pointers and scores of n tracked objects in one picture."""
 
     masks: torch.Tensor
     """(n, side, side) logits."""
     pointers: torch.Tensor
     """(n, C)."""
     scores: torch.Tensor
-    """(n,): the logits of being visible."""
+    """(n,): logits of being visible."""
 
 
 class Propagation:
-    """Stateless. Single thread, single device. `between` is called between the parts, each a few milliseconds long."""
+    """Propagates tracked objects. Stateless; single thread and device. `between` is called every few milliseconds."""
 
     def __init__(self, model: SegmentationModel) -> None:
         self._video, self._tracker = model.video, model.video.tracker_model
@@ -72,23 +72,23 @@ class Propagation:
         self._device, self._dtype = model.device, model.dtype
         self._grid = model.mask_side // 4
         attention, prompts = self._tracker.memory_attention, self._tracker.prompt_encoder
-        join_projections(layer.self_attn for layer in attention.layers)
+        fuse_qkv_projections(layer.self_attn for layer in attention.layers)
         thin_layer_norms(self._tracker.memory_encoder, self._device)
         empty = torch.empty(1, device=self._device, dtype=self._dtype)
         cosine, sine = attention.rotary_emb(empty, attention.position_ids)  # (1, g * g, d), each number twice
-        self._turn = torch.complex(cosine[0, :, None, ::2], sine[0, :, None, ::2])  # (g * g, 1, d / 2)
+        self._rotary = torch.complex(cosine[0, :, None, ::2], sine[0, :, None, ::2])  # (g * g, 1, d / 2)
         encoder = self._tracker.memory_encoder
         shape = torch.Size((1, self._tracker.mem_dim, self._grid, self._grid))
-        place = encoder.position_encoding(shape, self._device, torch.float32).to(self._dtype).flatten(2)
-        self._places = place.permute(2, 0, 1) + self._tracker.memory_temporal_positional_encoding[:, None, 0]
-        self._image_places = self._tracker.get_image_wide_positional_embeddings()
+        positions = encoder.position_encoding(shape, self._device, torch.float32).to(self._dtype).flatten(2)
+        self._positions = positions.permute(2, 0, 1) + self._tracker.memory_temporal_positional_encoding[:, None, 0]
+        self._image_positions = self._tracker.get_image_wide_positional_embeddings()
         point = torch.zeros(1, 1, 1, 2, device=self._device, dtype=self._dtype)
         label = -torch.ones(1, 1, 1, device=self._device, dtype=torch.int32)
         self._no_click, self._no_mask = prompts(point, label, None, None)
         self._has_choice = self._tracker._use_multimask(False, None)
 
-    def seen(self, features: Features, between: Callable[[], None] = nothing) -> Seen:
-        """The features of one picture."""
+    def compute_features(self, features: Features, between: Callable[[], None] = noop) -> VisionFeatures:
+        """Compute the tracker's features of one picture."""
         neck, decoder = self._video.tracker_neck, self._tracker.mask_decoder
         rows = features.last_hidden_state
         picture = rows.view(1, self._grid, self._grid, -1).permute(0, 3, 1, 2)
@@ -97,32 +97,32 @@ class Propagation:
         flat = coarse.flatten(2).permute(2, 0, 1)
         hidden = flat + 0.1 * features.position.flatten(2).permute(2, 0, 1)
         levels = [decoder.conv_s0(fine), decoder.conv_s1(middle)]
-        return Seen(levels=levels, coarse=flat, hidden=hidden.transpose(0, 1))
+        return VisionFeatures(levels=levels, coarse=flat, hidden=hidden.transpose(0, 1))
 
-    def propagated(
-        self, seen: Seen, memories: Sequence[ObjectMemory], frame: int, between: Callable[[], None] = nothing
-    ) -> Propagated:
-        """The objects in the picture of index `frame`; their masks may have small holes and specks."""
+    def propagate(
+        self, vision: VisionFeatures, memories: Sequence[ObjectMemory], frame: int, between: Callable[[], None] = noop
+    ) -> TrackerOutput:
+        """Propagate the objects to the picture of index `frame`; their masks may have small holes and specks."""
         masks = [memory.masks(frame, self.config) for memory in memories]
         pointers = [memory.pointers(frame, self.config) for memory in memories]
-        held = self._pointers(pointers, frame)
+        tokens = self._pointers(pointers, frame)
         lengths = [(len(of_masks), len(dated)) for of_masks, dated in zip(masks, pointers, strict=True)]
         found: dict[int, torch.Tensor] = {}
         with sdpa_kernel(WITHOUT_PLANS):
             layer = self._tracker.memory_attention.layers[0]
-            begun = self._self_attended(layer, seen.hidden)
-            query = self._query(layer, begun)
-            for places in together(lengths, self._grid**2):
+            hidden = self._self_attend(layer, vision.hidden)
+            query = self._query(layer, hidden)
+            for indices in batch_by_length(lengths, self._grid**2):
                 between()
-                keys, values = self._memory([masks[each] for each in places], [held[each] for each in places])
-                counts = [lengths[each] for each in places]
-                conditioned = self._conditioned(begun, query, keys, values, counts, between)
-                found |= zip(places, torch.split(conditioned, 1), strict=True)
+                keys, values = self._memory([masks[each] for each in indices], [tokens[each] for each in indices])
+                counts = [lengths[each] for each in indices]
+                conditioned = self._condition(hidden, query, keys, values, counts, between)
+                found |= zip(indices, torch.split(conditioned, 1), strict=True)
             between()
-            return self._decoded(seen, torch.cat([found[place] for place in range(len(memories))]))
+            return self._decode(vision, torch.cat([found[index] for index in range(len(memories))]))
 
-    def _pointers(self, pointers: Sequence[Dated], frame: int) -> list[tuple[torch.Tensor, torch.Tensor]]:
-        """The pointers that each object remembers, as tokens (m, 1, D), and the encodings of their ages."""
+    def _pointers(self, pointers: Sequence[AgedTensors], frame: int) -> list[tuple[torch.Tensor, torch.Tensor]]:
+        """The pointers in each object's memory, as tokens (m, 1, D), and the encodings of their ages."""
         ages = self._ages([age for dated in pointers for age, _ in dated], frame)
         parts = self._tracker.hidden_dim // self._tracker.mem_dim
         since = self._tracker.temporal_positional_encoding_projection_layer(ages).repeat_interleave(parts, dim=0)
@@ -134,22 +134,22 @@ class Propagation:
     def _ages(self, ages: list[int], frame: int) -> torch.Tensor:
         """Sines (n, C) of the pointers' ages in frames."""
         longest = min(frame + 1, self.config.max_object_pointers_in_encoder) - 1
-        sent = uploaded(torch.tensor(ages, dtype=torch.float32), self._device) / float(longest)
+        sent = upload(torch.tensor(ages, dtype=torch.float32), self._device) / float(longest)
         result: torch.Tensor = get_1d_sine_pe(sent, self._tracker.hidden_dim).to(self._dtype)  # type: ignore[no-untyped-call]  # has no types in transformers
         return result
 
     def _memory(
-        self, masks: Sequence[Dated], pointers: Sequence[tuple[torch.Tensor, torch.Tensor]]
+        self, masks: Sequence[AgedTensors], pointers: Sequence[tuple[torch.Tensor, torch.Tensor]]
     ) -> tuple[torch.Tensor, torch.Tensor]:
-        """Keys and values (tokens, D) of all that some objects remember, one after the other: masks, then pointers."""
-        kept = zip(masks, pointers, strict=True)
-        pairs = [([*(mask for _, mask in dated), tokens], dated, since) for dated, (tokens, since) in kept]
-        values = torch.cat([each for held, _, _ in pairs for each in held])[:, 0]
+        """Keys and values (tokens, D) of the memories of some objects, concatenated: for each masks, then pointers."""
+        inputs = zip(masks, pointers, strict=True)
+        pairs = [([*(mask for _, mask in dated), tokens], dated, since) for dated, (tokens, since) in inputs]
+        values = torch.cat([each for parts, _, _ in pairs for each in parts])[:, 0]
         # The encodings of ages are counted from 1, and that of age 0 is the last.
-        where = [each for _, dated, since in pairs for each in (*(self._places[age - 1] for age, _ in dated), since)]
+        where = [each for _, dated, since in pairs for each in (*(self._positions[age - 1] for age, _ in dated), since)]
         return values + torch.cat(where)[:, 0], values
 
-    def _conditioned(
+    def _condition(
         self,
         hidden: torch.Tensor,
         query: torch.Tensor,
@@ -158,30 +158,30 @@ class Propagation:
         lengths: Sequence[tuple[int, int]],
         between: Callable[[], None],
     ) -> torch.Tensor:
-        """The picture's features (n, C, g, g) in the light of what each of n objects remembers. `hidden` (1, g * g, C):
-        they after the first self-attention; `query`: made of them. `lengths`: the pictures and pointers in the memory
-        of each."""
+        """The picture's features (n, C, g, g), conditioned on the memory of each of n objects. `hidden` (1, g * g, C):
+        the features after the first self-attention; `query`: computed from them. `lengths`: the numbers of pictures and
+        pointers in each memory."""
         attention = self._tracker.memory_attention
         runs = [(length, len(list(each))) for length, each in groupby(lengths)]
-        for place, layer in enumerate(attention.layers):
-            if place:
+        for index, layer in enumerate(attention.layers):
+            if index:
                 between()
-                hidden = self._self_attended(layer, hidden)
+                hidden = self._self_attend(layer, hidden)
                 query = self._query(layer, hidden)
             across = layer.cross_attn_image
-            seen = self._recalled(across, query.expand(len(lengths), -1, -1, -1), keys, values, runs)
-            hidden = hidden + across.o_proj(seen)
+            recalled = self._cross_attend(across, query.expand(len(lengths), -1, -1, -1), keys, values, runs)
+            hidden = hidden + across.o_proj(recalled)
             inner = layer.activation(layer.linear1(layer.layer_norm3(hidden)))
             hidden = hidden + layer.linear2(inner)
         normed: torch.Tensor = attention.layer_norm(hidden)
         return torch.unflatten(normed.transpose(1, 2), 2, (self._grid, self._grid))
 
     def _query(self, layer: Any, hidden: torch.Tensor) -> torch.Tensor:
-        """The question that each part of the picture asks of the memory, (n, g * g, heads, d)."""
+        """The queries of the picture's patches to the memory, (n, g * g, heads, d)."""
         across = layer.cross_attn_image
-        return turned(self._heads(across, across.q_proj(layer.layer_norm2(hidden))), self._turn)
+        return apply_rotary(self._heads(across, across.q_proj(layer.layer_norm2(hidden))), self._rotary)
 
-    def _recalled(
+    def _cross_attend(
         self,
         across: Any,
         query: torch.Tensor,
@@ -189,141 +189,143 @@ class Propagation:
         values: torch.Tensor,
         runs: Sequence[tuple[tuple[int, int], int]],
     ) -> torch.Tensor:
-        """The answers of each object's memory, (n, g * g, C). Attention is all that objects of unequal memories do
-        one after the other."""
+        """Cross-attention of each object's queries to its memory, (n, g * g, C). Only the attention runs separately for
+        memories of different lengths."""
         area, parts = self._grid**2, self._tracker.hidden_dim // self._tracker.mem_dim
         key, value = self._heads(across, across.k_proj(keys)), self._heads(across, across.v_proj(values))
         tokens = [(area * pictures + parts * pointers) * count for (pictures, pointers), count in runs]
         counts = [count for _, count in runs]
         split = (torch.split(query, counts), torch.split(key, tokens), torch.split(value, tokens))
         answers = []
-        for ((pictures, _), count), asked, *held in zip(runs, *split, strict=True):
-            known, content = (torch.unflatten(each, 0, (count, -1)) for each in held)
-            turning = torch.unflatten(known[:, : area * pictures], 1, (pictures, -1))
-            turning.copy_(turned(turning, self._turn))
-            answers.append(self._attended(asked, known, content))
+        for ((pictures, _), count), object_query, *object_memory in zip(runs, *split, strict=True):
+            memory_keys, content = (torch.unflatten(each, 0, (count, -1)) for each in object_memory)
+            turning = torch.unflatten(memory_keys[:, : area * pictures], 1, (pictures, -1))
+            turning.copy_(apply_rotary(turning, self._rotary))
+            answers.append(self._attend(object_query, memory_keys, content))
         return torch.cat(answers) if len(answers) > 1 else answers[0]
 
-    def _self_attended(self, layer: Any, hidden: torch.Tensor) -> torch.Tensor:
-        heads = joined_heads(layer.self_attn, layer.layer_norm1(hidden), self._turn)
-        result: torch.Tensor = hidden + layer.self_attn.o_proj(self._attended(*heads))
+    def _self_attend(self, layer: Any, hidden: torch.Tensor) -> torch.Tensor:
+        heads = project_qkv(layer.self_attn, layer.layer_norm1(hidden), self._rotary)
+        result: torch.Tensor = hidden + layer.self_attn.o_proj(self._attend(*heads))
         return result
 
     def _heads(self, attention: Any, x: torch.Tensor) -> torch.Tensor:
         return torch.unflatten(x, -1, (attention.num_attention_heads, -1))  # (n, tokens, heads, d)
 
-    def _attended(self, query: torch.Tensor, key: torch.Tensor, value: torch.Tensor) -> torch.Tensor:
+    def _attend(self, query: torch.Tensor, key: torch.Tensor, value: torch.Tensor) -> torch.Tensor:
         query, key, value = (each.transpose(1, 2) for each in (query, key, value))
         return F.scaled_dot_product_attention(query, key, value).transpose(1, 2).flatten(2)
 
-    def _decoded(self, seen: Seen, pixels: torch.Tensor) -> Propagated:
+    def _decode(self, vision: VisionFeatures, pixels: torch.Tensor) -> TrackerOutput:
         tracker = self._tracker
         masks, ious, tokens, score = tracker.mask_decoder(
             image_embeddings=pixels,
-            image_positional_embeddings=self._image_places.expand(len(pixels), -1, -1, -1),
+            image_positional_embeddings=self._image_positions.expand(len(pixels), -1, -1, -1),
             sparse_prompt_embeddings=self._no_click.expand(len(pixels), -1, -1, -1),
             dense_prompt_embeddings=self._no_mask,
             multimask_output=self._has_choice,
-            high_resolution_features=seen.levels,
+            high_resolution_features=vision.levels,
         )
         score = score.flatten()
         best = ious[:, 0].argmax(dim=-1)[:, None, None]  # of the only one, if there is no choice
         mask = masks[:, 0].take_along_dim(best[..., None], 1)[:, 0]
         pointer = tracker.object_pointer_proj(tokens[:, 0].take_along_dim(best, 1)[:, 0])
         is_visible = (score > 0)[:, None]
-        # Not `where`: NaN stays NaN, so that an object with it is lost for good, beside the one that is found for it.
+        # Not `where`: NaN must stay NaN, so that this object is lost and a new one replaces it.
         pointer = is_visible * pointer + ~is_visible * tracker.no_object_pointer
         masks = torch.where(is_visible[..., None], mask, NO_OBJ_SCORE)
-        return Propagated(masks=masks, pointers=pointer, scores=score)
+        return TrackerOutput(masks=masks, pointers=pointer, scores=score)
 
 
-def together(lengths: Sequence[tuple[int, int]], area: int) -> list[list[int]]:
-    """Places in pieces of at most SCORES_AT_ONCE, those of equal lengths side by side. `lengths`: pictures and pointers
-    in the memory of each; `area`: tokens of a picture."""
+def batch_by_length(lengths: Sequence[tuple[int, int]], area: int) -> list[list[int]]:
+    """Group indices into batches of at most SCORES_AT_ONCE scores, equal lengths side by side. `lengths`: numbers of
+    pictures and pointers in each memory; `area`: tokens of a picture."""
     pieces: list[list[int]] = []
     room = 0
-    for place in sorted(range(len(lengths)), key=lengths.__getitem__):
-        scores = lengths[place][0] * area**2
+    for index in sorted(range(len(lengths)), key=lengths.__getitem__):
+        scores = lengths[index][0] * area**2
         if scores > room:
             pieces.append([])
             room = SCORES_AT_ONCE
-        pieces[-1].append(place)
+        pieces[-1].append(index)
         room -= scores
     return pieces
 
 
-class Remembering:
-    """Stateless. Single thread, single device; never waits for the device."""
+class MemoryEncoder:
+    """Encodes the memories of objects in a picture. Stateless. Single thread, single device; never waits for it."""
 
     def __init__(self, model: SegmentationModel) -> None:
         self._video, self._tracker = model.video, model.video.tracker_model
 
-    def memories(
+    def encode(
         self,
-        seen: Seen,
-        known: Propagated | None,
+        vision: VisionFeatures,
+        tracked: TrackerOutput | None,
         masks: Sequence[torch.Tensor],
         prompts: Sequence[int],
         reconditioned: Collection[int],
         new: Sequence[torch.Tensor],
         between: Callable[[], None],
     ) -> list[Memory]:
-        """The memories of the known objects, then of the new ones. `masks`: logits (side, side) of the known ones as
-        they are shown; `prompts`: their prompts' numbers; `reconditioned`: their places among them; `new`: masks (side,
-        side) of 0 and 1."""
-        pointers = list(torch.split(known.pointers, 1)) if known else []
-        shown = list(reconditioned) if new else list(range(len(masks)))
+        """Encode the memories of the tracked objects, then of the new ones. `masks`: displayed logits (side, side) of
+        the tracked ones; `prompts`: their prompts' numbers; `reconditioned`: indices of those with a mask from the
+        detector; `new`: masks (side, side) of 0 and 1."""
+        pointers = list(torch.split(tracked.pointers, 1)) if tracked else []
+        by_shown_mask = list(reconditioned) if new else list(range(len(masks)))
         memories: dict[int, torch.Tensor] = {}
-        if shown:
+        if by_shown_mask:
             between()
-            of_all = self._separated(masks, prompts)
-            chosen = torch.stack([of_all[place] for place in shown])
+            of_all = self._suppress_overlaps(masks, prompts)
+            chosen = torch.stack([of_all[index] for index in by_shown_mask])
             logits = torch.where((chosen > 0).any(dim=(-1, -2)), SURE_LOGIT, -SURE_LOGIT)[..., None]
-            memories |= zip(shown, self._encoded(seen, chosen, logits, is_cut=False), strict=True)
+            memories |= zip(by_shown_mask, self._encode_masks(vision, chosen, logits, is_cut=False), strict=True)
         if new:
-            raw = [place for place in range(len(masks)) if place not in shown]
+            raw = [index for index in range(len(masks)) if index not in by_shown_mask]
             between()
-            large, scores, started = self._started(seen, torch.stack(list(new)))
+            large, scores, started = self._start_objects(vision, torch.stack(list(new)))
             pointers += torch.split(started, 1)
-            if known and raw:
-                large = torch.cat((self._enlarged(torch.stack([known.masks[place] for place in raw])), large))
-                scores = torch.cat((torch.stack([known.scores[place] for place in raw]).view(-1, 1, 1), scores))
+            if tracked and raw:
+                large = torch.cat((self._enlarge(torch.stack([tracked.masks[index] for index in raw])), large))
+                scores = torch.cat((torch.stack([tracked.scores[index] for index in raw]).view(-1, 1, 1), scores))
             between()
-            encoded = self._encoded(seen, large, scores, is_cut=True)
+            encoded = self._encode_masks(vision, large, scores, is_cut=True)
             memories |= zip([*raw, *range(len(masks), len(masks) + len(new))], encoded, strict=True)
-        return [(pointer, memories[place]) for place, pointer in enumerate(pointers)]
+        return [(pointer, memories[index]) for index, pointer in enumerate(pointers)]
 
-    def _started(self, seen: Seen, masks: torch.Tensor) -> tuple[torch.Tensor, ...]:
+    def _start_objects(self, vision: VisionFeatures, masks: torch.Tensor) -> tuple[torch.Tensor, ...]:
         """The first masks (n, side, side) of new objects at full size (n, 1, size, size), the logits (n, 1, 1) of
         their being visible, and their pointers (n, C)."""
-        picture, *levels = (each.expand(len(masks), -1, -1, -1) for each in (picture_of(seen), *seen.levels))
-        made = self._tracker._use_mask_as_output(picture, levels, masks[:, None])
+        picture, *levels = (each.expand(len(masks), -1, -1, -1) for each in (coarse_image(vision), *vision.levels))
+        output = self._tracker._use_mask_as_output(picture, levels, masks[:, None])
         # transformers multiplies the pointers of all with the visibility of all: (n, n, C).
-        return made.high_res_masks, made.object_score_logits, made.object_pointer.diagonal().T
+        return output.high_res_masks, output.object_score_logits, output.object_pointer.diagonal().T
 
-    def _separated(self, masks: Sequence[torch.Tensor], prompts: Sequence[int]) -> list[torch.Tensor]:
-        """Masks (1, side, side), of which those are emptied that mostly belong to others of the same prompt."""
+    def _suppress_overlaps(self, masks: Sequence[torch.Tensor], prompts: Sequence[int]) -> list[torch.Tensor]:
+        """Masks (1, side, side); a mask that mostly belongs to another object of the same prompt is emptied."""
         result = [mask[None] for mask in masks]
         for prompt in set(prompts):
-            places = [place for place, each in enumerate(prompts) if each == prompt]
-            group = torch.stack([result[place] for place in places])
-            for place, mask in zip(places, self._video._suppress_object_pw_area_shrinkage_impl(group), strict=True):
-                result[place] = mask
+            indices = [index for index, each in enumerate(prompts) if each == prompt]
+            group = torch.stack([result[index] for index in indices])
+            for index, mask in zip(indices, self._video._suppress_object_pw_area_shrinkage_impl(group), strict=True):
+                result[index] = mask
         return result
 
-    def _enlarged(self, masks: torch.Tensor) -> torch.Tensor:
-        """Masks (n, side, side) at the size of the model's picture, (n, 1, size, size)."""
+    def _enlarge(self, masks: torch.Tensor) -> torch.Tensor:
+        """Scale masks (n, side, side) to the size of the model's picture, (n, 1, size, size)."""
         size = (self._tracker.image_size,) * 2
         return F.interpolate(masks[:, None].float(), size=size, mode="bilinear", align_corners=False).to(masks.dtype)
 
-    def _encoded(self, seen: Seen, masks: torch.Tensor, logits: torch.Tensor, *, is_cut: bool) -> list[torch.Tensor]:
+    def _encode_masks(
+        self, vision: VisionFeatures, masks: torch.Tensor, logits: torch.Tensor, *, is_cut: bool
+    ) -> list[torch.Tensor]:
         """The mask memory of each mask (n, 1, height, width), cut at 0 or not; `logits` (n, 1, 1) of being visible."""
-        features, _ = self._tracker._encode_new_memory(seen.coarse, masks, logits, is_cut)
-        apart = features.transpose(0, 1).to(seen.coarse.dtype).contiguous()  # (n, g * g, D): each is read as a whole
+        features, _ = self._tracker._encode_new_memory(vision.coarse, masks, logits, is_cut)
+        apart = features.transpose(0, 1).to(vision.coarse.dtype).contiguous()  # (n, g * g, D): each is read as a whole
         return list(apart[:, :, None].unbind())
 
 
-def picture_of(seen: Seen) -> torch.Tensor:
+def coarse_image(vision: VisionFeatures) -> torch.Tensor:
     """The coarsest features, (1, C, g, g)."""
-    side = seen.levels[0].shape[-1] // 4
-    return torch.unflatten(seen.coarse.permute(1, 2, 0), 2, (side, side))
+    side = vision.levels[0].shape[-1] // 4
+    return torch.unflatten(vision.coarse.permute(1, 2, 0), 2, (side, side))

@@ -10,16 +10,16 @@ import torch
 
 from engine.errors import ModelError
 from engine.models.device_work import DeviceCopy, StageClock, free_memory
-from engine.models.graphs import Calls, DirectCalls, calls_for, nothing
+from engine.models.graphs import ChainRunner, DirectRunner, noop, runner_for
 from engine.models.sam3.backbone import Backbone, Features, preprocess
 from engine.models.sam3.check import NO_TRACKER
-from engine.models.sam3.detected_objects import DetectedObjects, no_objects, oldest_of_each, tidy
+from engine.models.sam3.detected_objects import DetectedObjects, keep_oldest, no_objects, tidy
 from engine.models.sam3.detector import Box, Detector
 from engine.models.sam3.model import SegmentationModel
-from engine.models.sam3.prompts import WITHOUT_WORDS, EncodedPrompt, PromptEncoder
+from engine.models.sam3.prompts import BOXES_ONLY_TEXT, EncodedPrompt, PromptEncoder
 from engine.values import FoundObject, Segmentation
 
-GRAPHS_KEPT = 12  # graphs kept: backbone, decoder and masks for four prompts of different lengths, and some spare
+MAX_GRAPHS = 12  # backbone, decoder and masks for four prompts of different lengths, and some spare
 MODES = ("image", "track")
 
 
@@ -33,18 +33,18 @@ class Segmenter:
         self,
         model: SegmentationModel,
         *,
-        between: Callable[[], None] = nothing,
-        before_capture: Callable[[], None] = nothing,
+        between: Callable[[], None] = noop,
+        before_capture: Callable[[], None] = noop,
         idle_s: Callable[[], float] = lambda: 0.0,
-        calls: Calls | None = None,
+        runner: ChainRunner | None = None,
     ) -> None:
-        """`calls` runs chains of parts. Default: captured graphs on CUDA, of a compiled backbone too, which the runs
-        before its capture compile; direct calls elsewhere and with offloaded weights."""
+        """`runner` runs chains of parts. Default: captured graphs on CUDA, also of a compiled backbone, which is
+        compiled in the runs before its capture; direct calls elsewhere and with offloaded weights."""
         self.model = model
         self._idle_s = idle_s
         self.clock = StageClock(model.device, idle_s)
-        """Stages of the last call: preprocess, backbone, decoder, masks, tracker (track mode only), and copy. None
-        includes cleaning up the result on the host."""
+        """Times of the last call's stages: preprocess, backbone, decoder, masks, tracker (track mode only), and copy.
+        None includes cleaning up the result on the host."""
         self.threshold = 0.5
         self.max_objects = 16
         self.boxes: tuple[Box, ...] = ()
@@ -52,14 +52,14 @@ class Segmenter:
         self.not_finite = 0
         """Pictures of the last call for which the model returned NaN. Their results are empty."""
         self._between = between
-        if calls is None and not model.is_offloaded:
-            self._calls = calls_for(model.device, before_capture, kept=GRAPHS_KEPT)
+        if runner is None and not model.is_offloaded:
+            self._runner = runner_for(model.device, before_capture, max_graphs=MAX_GRAPHS)
         else:
-            self._calls = calls or DirectCalls()
-        is_slow = calls is None and model.spec.is_compiled and model.device.type != "cuda"
-        self._backbone = Backbone(model, DirectCalls(before_capture) if is_slow else self._calls)
-        self._is_made_per_shape = is_slow or not isinstance(self._calls, DirectCalls)
-        self._detector = Detector(model, self._calls)
+            self._runner = runner or DirectRunner()
+        is_slow = runner is None and model.spec.is_compiled and model.device.type != "cuda"
+        self._backbone = Backbone(model, DirectRunner(before_capture) if is_slow else self._runner)
+        self._is_made_per_shape = is_slow or not isinstance(self._runner, DirectRunner)
+        self._detector = Detector(model, self._runner)
         self._encoder = PromptEncoder(model)
         self._copies = cycle(DeviceCopy(model.device) for _ in range(2))  # one may still be read when the next is sent
         self._prompts: list[tuple[int, EncodedPrompt]] = []
@@ -88,16 +88,16 @@ class Segmenter:
         self._mode = mode
 
     def set_prompts(self, texts: Sequence[str]) -> tuple[str, ...]:
-        """Set the text prompts; returns notes about truncated ones. Empty texts are skipped, the others keep their
-        numbers."""
-        asked = [(number, text.strip()) for number, text in enumerate(texts, 1)]
-        self._prompts = [(number, self._encoder.encode(text)) for number, text in asked if text]
+        """Set the text prompts; returns notes about truncated ones. Empty texts are skipped without renumbering the
+        others."""
+        numbered = [(number, text.strip()) for number, text in enumerate(texts, 1)]
+        self._prompts = [(number, self._encoder.encode(text)) for number, text in numbered if text]
         if not self._prompts:
             self.reset()
-        return tuple(truncation(number, prompt) for number, prompt in self._prompts if prompt.is_truncated)
+        return tuple(truncation_note(number, prompt) for number, prompt in self._prompts if prompt.is_truncated)
 
     def segment(self, pictures: np.ndarray, *, index: int = 0, time_s: float = 0.0) -> list[Segmentation]:
-        """The results of `launch`, for which this waits."""
+        """Call `launch` and wait for its results."""
         return self.launch(pictures, index=index, time_s=time_s)()
 
     def launch(self, pictures: np.ndarray, *, index: int = 0, time_s: float = 0.0) -> Callable[[], list[Segmentation]]:
@@ -116,14 +116,14 @@ class Segmenter:
         self._size = (width, height)
         self.clock = StageClock(self.model.device, self._idle_s)
         self.clock.begin()
-        prompts = self._asked()
+        prompts = self._active_prompts()
         numbers = [number for number, _ in prompts]
-        launched = self._launched(batch, [prompt for _, prompt in prompts])
+        launched = self._launch(batch, [prompt for _, prompt in prompts])
 
         def results() -> list[Segmentation]:
             found = launched()
             self.not_finite = sum(not each.is_finite for each in found)
-            return [segmentation(each, numbers, (width, height), index, time_s) for each in found]
+            return [to_segmentation(each, numbers, (width, height), index, time_s) for each in found]
 
         return results
 
@@ -148,37 +148,37 @@ class Segmenter:
     @property
     def work(self) -> float:
         """Amount of work per picture, for estimating times: pixels times prompts."""
-        return float(self.model.spec.resolution**2 * max(1, len(self._asked())))
+        return float(self.model.spec.resolution**2 * max(1, len(self._active_prompts())))
 
     @property
     def kind(self) -> tuple[object, ...]:
-        """Equal for pictures that take the same pieces of work, except where new objects are found."""
+        """A key that is equal for pictures with the same pieces of work, except where new objects are found."""
         return self.work, self._mode, self._tracker.count if self._mode == "track" else 0
 
     def free_memory(self) -> None:
         """Free captured graphs and cached memory. Graphs are captured again when needed."""
-        self._calls.drop()
+        self._runner.drop()
         free_memory(self.model.device)
 
-    def _asked(self) -> list[tuple[int, EncodedPrompt]]:
+    def _active_prompts(self) -> list[tuple[int, EncodedPrompt]]:
         if self.boxes and not self._prompts:
-            return [(1, self._encoder.encode(WITHOUT_WORDS))]
+            return [(1, self._encoder.encode(BOXES_ONLY_TEXT))]
         return self._prompts
 
-    def _launched(self, batch: np.ndarray, prompts: list[EncodedPrompt]) -> Callable[[], list[DetectedObjects]]:
+    def _launch(self, batch: np.ndarray, prompts: list[EncodedPrompt]) -> Callable[[], list[DetectedObjects]]:
         if not prompts:
             return lambda: [no_objects(self.model.mask_side)] * len(batch)
         # Copies read-only arrays: torch has no read-only tensors and would warn.
         sent = next(self._copies).send(np.require(batch, requirements=("C", "W")))
         pixels = preprocess(sent, self.model.spec.resolution, self.model.dtype)
-        pixels = self._filled_up(pixels)
+        pixels = self._fill_batch(pixels)
         self.clock.end("preprocess")
         self._between()
         features = self._backbone.run(pixels, self._between)
         self.clock.end("backbone")
         self._between()
         if self._mode == "track":
-            followed = self._followed(features, prompts)
+            followed = self._track(features, prompts)
             return lambda: [followed]
         launched = self._detector.launch(
             features,
@@ -191,15 +191,15 @@ class Segmenter:
         )
         return lambda: [tidy(each) for each in launched()[: len(batch)]]
 
-    def _filled_up(self, pixels: torch.Tensor) -> torch.Tensor:
-        """(B, 3, S, S) with the last picture repeated, up to the size of the batch before: the last batch of a film
-        needs no graph of its own."""
+    def _fill_batch(self, pixels: torch.Tensor) -> torch.Tensor:
+        """Repeat the last picture of (B, 3, S, S) up to the size of the previous batch, so that the last batch of a
+        video needs no graph of its own."""
         missing, self._batch_size = self._batch_size - len(pixels), len(pixels)
         if missing <= 0 or not self._is_made_per_shape:
             return pixels
         return torch.cat((pixels, pixels[-1:].expand(missing, -1, -1, -1)))
 
-    def _followed(self, features: Features, prompts: list[EncodedPrompt]) -> DetectedObjects:
+    def _track(self, features: Features, prompts: list[EncodedPrompt]) -> DetectedObjects:
         found: DetectedObjects = self._tracker.step(
             features,
             prompts,
@@ -208,23 +208,24 @@ class Segmenter:
             between=self._between,
             mark=self.clock.end,
         )
-        return oldest_of_each(found)
+        return keep_oldest(found)
 
 
-def truncation(number: int, prompt: EncodedPrompt) -> str:
-    words = len(prompt.text.split())
-    return f'prompt {number}: {words} words; the model reads {prompt.tokens} tokens, up to "...{prompt.read[-40:]}"'
+def truncation_note(number: int, prompt: EncodedPrompt) -> str:
+    count = len(prompt.text.split())
+    end = prompt.read_text[-40:]
+    return f'prompt {number}: {count} words; the model reads {prompt.tokens} tokens, up to "...{end}"'
 
 
-def segmentation(
-    found: DetectedObjects, numbers: Sequence[int], picture_px: tuple[int, int], index: int, time_s: float
+def to_segmentation(
+    result: DetectedObjects, numbers: Sequence[int], picture_px: tuple[int, int], index: int, time_s: float
 ) -> Segmentation:
-    """Convert to a Segmentation. `numbers` are the prompts' numbers, by their index in the request."""
-    left_top, right_bottom = found.boxes[:, :2].clip(0.0, 1.0), found.boxes[:, 2:].clip(0.0, 1.0)
+    """Convert detected objects to a Segmentation. `numbers`: the prompts' numbers, by index in the request."""
+    left_top, right_bottom = result.boxes[:, :2].clip(0.0, 1.0), result.boxes[:, 2:].clip(0.0, 1.0)
     boxes = np.concatenate(((left_top + right_bottom) / 2.0, right_bottom - left_top), axis=1).tolist()
-    ids = range(1, len(found) + 1) if found.ids is None else found.ids.tolist()
+    ids = range(1, len(result) + 1) if result.ids is None else result.ids.tolist()
     objects = tuple(
-        FoundObject(id=each, prompt=numbers[place], score=score, box=tuple(box))
-        for each, place, score, box in zip(ids, found.prompts.tolist(), found.scores.tolist(), boxes, strict=True)
+        FoundObject(id=each, prompt=numbers[prompt], score=score, box=tuple(box))
+        for each, prompt, score, box in zip(ids, result.prompts.tolist(), result.scores.tolist(), boxes, strict=True)
     )
-    return Segmentation(objects=objects, masks=found.masks, picture_px=picture_px, index=index, time_s=time_s)
+    return Segmentation(objects=objects, masks=result.masks, picture_px=picture_px, index=index, time_s=time_s)

@@ -1,7 +1,7 @@
 """Models of the published size with random weights, built in memory. They run as fast as real ones.
 
-The configuration is that of the published model. Purely random weights would detect nothing or everything. These are
-adjusted so that every prompt finds OBJECTS objects in every picture.
+The configuration is that of the published model. Purely random weights would detect nothing or everything. So they are
+adjusted: every prompt finds OBJECTS objects in every picture.
 """
 
 from typing import Any
@@ -9,10 +9,10 @@ from typing import Any
 import torch
 
 from engine.errors import ModelError
-from engine.models.card_memory import reserved
+from engine.models.card_memory import reserve_memory
 from engine.models.device_work import weights_of
-from engine.models.pretrained import quieten_libraries
-from engine.models.random_models import WORDS, count_gflop, letter_tokenizer, seeded
+from engine.models.pretrained import silence_libs
+from engine.models.random_models import TOKENS, count_gflop, letter_tokenizer, seeded
 from engine.models.sam3 import SegmentationSpec
 from engine.models.sam3.model import SegmentationModel
 
@@ -44,7 +44,7 @@ def build(
     Without a tracker it is only a detector; the tiny one then has a quarter of the width, 32 channels."""
     from transformers import Sam3Model, Sam3VideoModel
 
-    quieten_libraries("transformers")
+    silence_libs("transformers")
     config = _config(name, resolution, has_tracker)
 
     def weigh() -> int:
@@ -52,11 +52,11 @@ def build(
         return sum(each.nbytes for each in weights_of(hollow.networks))
 
     kinds: tuple[Any, Any] = (Sam3VideoModel, Sam3Model)  # their `_from_config` has no types
-    with reserved(device, weigh, f"random:{name}"), seeded(seed), torch.device(device):
+    with reserve_memory(device, weigh, f"random:{name}"), seeded(seed), torch.device(device):
         video = kinds[0]._from_config(config, dtype=dtype) if has_tracker else None
         detector = video.detector_model if video else kinds[1]._from_config(config.detector_config, dtype=dtype)
         whole = video or detector
-        _scatter(whole)
+        _reinitialize(whole)
         _find_objects(detector, objects)
         if video is not None:  # each of them is visible in every picture
             video.tracker_model.mask_decoder.pred_obj_score_head.proj_out.bias.fill_(6.0)
@@ -90,11 +90,11 @@ def gflop(name: str, resolution: int, prompts: int) -> dict[str, float]:
     with torch.no_grad(), torch.device("meta"):
         backbone, vision = count_gflop(lambda: detector.vision_encoder(torch.empty(1, 3, resolution, resolution)))
         levels = [level.expand(prompts, -1, -1, -1) for level in vision.fpn_hidden_states[:-1]]
-        places = vision.fpn_position_encoding[-2].expand(prompts, -1, -1, -1)
+        positions = vision.fpn_position_encoding[-2].expand(prompts, -1, -1, -1)
         text = torch.empty(prompts, COUNTED_TOKENS, detector.config.detr_encoder_config.hidden_size)
         encoder, encoded = count_gflop(
             lambda: detector.detr_encoder(
-                vision_features=[levels[-1]], text_features=text, vision_pos_embeds=[places], text_mask=None
+                vision_features=[levels[-1]], text_features=text, vision_pos_embeds=[positions], text_mask=None
             )
         )
         # On the CPU, because the decoder reads the values, and a meta tensor has none.
@@ -124,22 +124,22 @@ def gflop(name: str, resolution: int, prompts: int) -> dict[str, float]:
     return {"backbone": backbone, "decoder": encoder + decoder + heads, "masks": masks}
 
 
-def following_gflop(name: str, resolution: int) -> dict[str, float]:
-    """GFLOP per picture of the tracker, beside those of `gflop`: `picture`, and for each `object` that remembers
-    seven pictures, as most do. Counted, not run."""
-    from engine.models.graphs import nothing
+def tracker_gflop(name: str, resolution: int) -> dict[str, float]:
+    """GFLOP per picture of the tracker, in addition to those of `gflop`: `picture`, and for each `object` with the
+    usual seven pictures in memory. Counted, not run."""
+    from engine.models.graphs import noop
     from engine.models.sam3.backbone import Features
-    from engine.models.sam3.propagation import Propagation, Remembering
+    from engine.models.sam3.propagation import MemoryEncoder, Propagation
     from engine.models.sam3.tracked_object import ObjectMemory
 
     model = build(name, resolution, "meta", torch.float32)
     tracker, side = model.video.tracker_model, resolution // PATCH_PX
     frame = tracker.config.max_object_pointers_in_encoder
 
-    def followed(count: int) -> float:
-        propagation, remembering = Propagation(model), Remembering(model)
-        held = torch.empty(1, tracker.hidden_dim), torch.empty(side**2, 1, tracker.mem_dim)
-        memory = ObjectMemory(conditioning={0: held}, passing=dict.fromkeys(range(1, frame), held))
+    def gflop_for(count: int) -> float:
+        propagation, memory_encoder = Propagation(model), MemoryEncoder(model)
+        frame_memory = torch.empty(1, tracker.hidden_dim), torch.empty(side**2, 1, tracker.mem_dim)
+        memory = ObjectMemory(conditioning={0: frame_memory}, passing=dict.fromkeys(range(1, frame), frame_memory))
         width = model.detector.vision_encoder.backbone.config.hidden_size
         features = Features(
             fpn_hidden_states=(),
@@ -148,14 +148,14 @@ def following_gflop(name: str, resolution: int) -> dict[str, float]:
         )
 
         def step() -> None:
-            seen = propagation.seen(features)
-            known = propagation.propagated(seen, [memory] * count, frame)
-            remembering.memories(seen, known, list(known.masks), [1] * count, (), (), nothing)
+            vision = propagation.compute_features(features)
+            propagated = propagation.propagate(vision, [memory] * count, frame)
+            memory_encoder.encode(vision, propagated, list(propagated.masks), [1] * count, (), (), noop)
 
         return count_gflop(step)[0]
 
     with torch.no_grad(), torch.device("meta"):
-        one, two = followed(1), followed(2)
+        one, two = gflop_for(1), gflop_for(2)
     return {"picture": 2 * one - two, "object": two - one}
 
 
@@ -189,7 +189,7 @@ def _tiny_config(width: int) -> Any:
     }
     text = {
         "model_type": "clip_text_model",
-        "vocab_size": len(WORDS),
+        "vocab_size": len(TOKENS),
         "bos_token_id": 0,
         "eos_token_id": 1,
         "pad_token_id": 1,
@@ -233,9 +233,9 @@ def _tiny_config(width: int) -> Any:
     return Sam3VideoConfig(detector_config=detector, tracker_config=tracker)
 
 
-def _scatter(model: Any) -> None:
-    """Redraw matrices so that they preserve the signal level. With the default initialisation the signal fades out. The
-    DETR parts are not changed: they must tell queries apart by their initial embeddings."""
+def _reinitialize(model: Any) -> None:
+    """Draw matrices again so that they preserve the signal level. With the default initialisation the signal fades out.
+    The DETR parts are not changed: they must distinguish queries by their initial embeddings."""
     for name, module in model.named_modules():
         if "detr_" in name or "text_encoder" in name:
             continue

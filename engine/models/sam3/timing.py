@@ -10,7 +10,7 @@ import numpy as np
 import torch
 from torch.nn import functional as F
 
-from engine.models.graphs import DirectCalls
+from engine.models.graphs import DirectRunner
 from engine.models.sam3.backbone import Backbone, preprocess
 from engine.models.sam3.detector import Detector
 from engine.models.sam3.model import SegmentationModel
@@ -29,42 +29,42 @@ class ReferenceSegmenter:
     def __init__(self, model: SegmentationModel, texts: Sequence[str]) -> None:
         self._model = model
         self._detector = model.detector
-        self._post_process = own_post_processing()
+        self._post_process = extract_post_processing()
         self._texts = list(texts)
-        self._asked = [self._tokens(text) for text in texts]
+        self._text_inputs = [self._tokens(text) for text in texts]
         with torch.inference_mode():
-            self._embeds = [self._detector.get_text_features(**asked) for asked in self._asked]
+            self._embeds = [self._detector.get_text_features(**inputs) for inputs in self._text_inputs]
 
     @torch.inference_mode()
     def call(self, picture: np.ndarray, threshold: float) -> list[dict[str, torch.Tensor]]:
         """Run it as users do, from texts and a picture (H, W, 3) uint8. Returns for each prompt scores (n,), boxes (n,
         4) in px, and masks (n, H, W) uint8 or bool."""
-        return self._found(picture, [self._tokens(text) for text in self._texts], threshold)
+        return self._detect(picture, [self._tokens(text) for text in self._texts], threshold)
 
     @torch.inference_mode()
-    def prepared(self, picture: np.ndarray, threshold: float) -> list[dict[str, torch.Tensor]]:
+    def call_prepared(self, picture: np.ndarray, threshold: float) -> list[dict[str, torch.Tensor]]:
         """Like `call`, with the texts encoded in advance."""
-        asked = [
-            {"text_embeds": embeds, "attention_mask": words["attention_mask"]}
-            for embeds, words in zip(self._embeds, self._asked, strict=True)
+        prompt_inputs = [
+            {"text_embeds": embeds, "attention_mask": inputs["attention_mask"]}
+            for embeds, inputs in zip(self._embeds, self._text_inputs, strict=True)
         ]
-        return self._found(picture, asked, threshold)
+        return self._detect(picture, prompt_inputs, threshold)
 
-    def _found(
-        self, picture: np.ndarray, asked: list[dict[str, Any]], threshold: float
+    def _detect(
+        self, picture: np.ndarray, prompt_inputs: list[dict[str, Any]], threshold: float
     ) -> list[dict[str, torch.Tensor]]:
-        seen = self._detector.get_vision_features(pixel_values=processed(picture, self._model))
+        vision = self._detector.get_vision_features(pixel_values=preprocess_on_cpu(picture, self._model))
         results = []
-        for words in asked:
-            answer = self._detector(vision_embeds=seen, **words)
+        for inputs in prompt_inputs:
+            answer = self._detector(vision_embeds=vision, **inputs)
             results += self._post_process(None, answer, threshold=threshold, target_sizes=[picture.shape[:2]])
         return results
 
     def _tokens(self, text: str) -> dict[str, torch.Tensor]:
-        words = self._model.tokenizer(
+        inputs = self._model.tokenizer(
             [text], padding="max_length", max_length=PROMPT_TOKENS, truncation=True, return_tensors="pt"
         )
-        return {name: words[name].to(self._model.device) for name in ("input_ids", "attention_mask")}
+        return {name: inputs[name].to(self._model.device) for name in ("input_ids", "attention_mask")}
 
 
 class ReferenceTracker:
@@ -81,22 +81,22 @@ class ReferenceTracker:
             inference_device=device, inference_state_device=device, video_storage_device=device, dtype=model.dtype
         )
         for text in texts:
-            words = model.tokenizer([text], padding="max_length", max_length=PROMPT_TOKENS, return_tensors="pt")
+            inputs = model.tokenizer([text], padding="max_length", max_length=PROMPT_TOKENS, return_tensors="pt")
             number = self._session.add_prompt(text)
-            self._session.prompt_input_ids[number] = words["input_ids"].to(device)
-            self._session.prompt_attention_masks[number] = words["attention_mask"].to(device)
+            self._session.prompt_input_ids[number] = inputs["input_ids"].to(device)
+            self._session.prompt_attention_masks[number] = inputs["attention_mask"].to(device)
 
     @torch.inference_mode()
     def step(self, picture: np.ndarray) -> torch.Tensor:
         """Masks (n, H, W) bool of the tracked objects in `picture` (H, W, 3) uint8, the next of the stream."""
-        answer = self._model.video(inference_session=self._session, frame=processed(picture, self._model))
+        answer = self._model.video(inference_session=self._session, frame=preprocess_on_cpu(picture, self._model))
         if not answer.obj_id_to_mask:
             return torch.zeros(0, *picture.shape[:2], dtype=torch.bool)
         masks = torch.cat(list(answer.obj_id_to_mask.values()))[:, None]
         return (F.interpolate(masks, picture.shape[:2], mode="bilinear") > 0)[:, 0]
 
 
-def processed(picture: np.ndarray, model: SegmentationModel) -> torch.Tensor:
+def preprocess_on_cpu(picture: np.ndarray, model: SegmentationModel) -> torch.Tensor:
     """The model input (1, 3, resolution, resolution) float32 on the device, by the steps of Sam3ImageProcessor."""
     side = model.spec.resolution
     channels = torch.from_numpy(picture).permute(2, 0, 1).contiguous()
@@ -104,61 +104,61 @@ def processed(picture: np.ndarray, model: SegmentationModel) -> torch.Tensor:
     return small.to(torch.float32).sub_(MIDDLE).div_(MIDDLE).to(model.device)
 
 
-def own_post_processing() -> Callable[..., list[dict[str, torch.Tensor]]]:
-    """Sam3ImageProcessor.post_process_instance_segmentation as installed here, called with None for `self`. Extracted
-    from its file, because the file as a whole needs torchvision and these lines do not."""
+def extract_post_processing() -> Callable[..., list[dict[str, torch.Tensor]]]:
+    """Extract Sam3ImageProcessor.post_process_instance_segmentation from transformers' file, because the whole file
+    needs torchvision and these lines do not. Call the function with None for `self`."""
     import transformers
 
     file = Path(transformers.__file__).parent / "models" / "sam3" / "image_processing_sam3.py"
-    wanted = ("_scale_boxes", "post_process_instance_segmentation")
+    function_names = ("_scale_boxes", "post_process_instance_segmentation")
     functions: list[ast.stmt] = [
         node
         for node in ast.walk(ast.parse(file.read_text(encoding="utf-8")))
-        if isinstance(node, ast.FunctionDef) and node.name in wanted
+        if isinstance(node, ast.FunctionDef) and node.name in function_names
     ]
     names: dict[str, Any] = {"torch": torch}
     exec(compile(ast.Module(body=functions, type_ignores=[]), str(file), "exec"), names)
-    post_process: Callable[..., list[dict[str, torch.Tensor]]] = names[wanted[1]]
+    post_process: Callable[..., list[dict[str, torch.Tensor]]] = names[function_names[1]]
     return post_process
 
 
-def difference(
+def compare_with_transformers(
     model: SegmentationModel, texts: Sequence[str], picture: np.ndarray, threshold: float, max_objects: int
 ) -> dict[str, float]:
     """Differences between our detector's results and transformers' in one picture, before NMS and hole filling.
-    `masks_differ`: share of differing pixels in full-size masks, ours scaled and cut at one half as a shader does; each
-    of ours against the nearest of theirs. `scores_differ`, `boxes_differ_px`: the largest difference.
+    `masks_differ`: fraction of differing pixels in full-size masks, ours scaled and cut at one half as a shader does;
+    each of ours against the nearest of theirs. `scores_differ`, `boxes_differ_px`: the largest difference.
     `transformers_objects`: the number of objects that transformers finds."""
-    calls, encoder = DirectCalls(), PromptEncoder(model)
+    runner, encoder = DirectRunner(), PromptEncoder(model)
     pixels = preprocess(torch.from_numpy(picture)[None].to(model.device), model.spec.resolution, model.dtype)
-    features, prompts = Backbone(model, calls).run(pixels), [encoder.encode(text) for text in texts]
-    ours = Detector(model, calls).launch(features, prompts, threshold=threshold, max_objects=max_objects)()[0]
-    theirs = ReferenceSegmenter(model, texts).prepared(picture, threshold)
+    features, prompts = Backbone(model, runner).run(pixels), [encoder.encode(text) for text in texts]
+    ours = Detector(model, runner).launch(features, prompts, threshold=threshold, max_objects=max_objects)()[0]
+    theirs = ReferenceSegmenter(model, texts).call_prepared(picture, threshold)
     sides = torch.tensor(picture.shape[1::-1] * 2)  # width, height, width, height
-    shares, scores, boxes = [0.0], [0.0], [0.0]
-    for place, prompt in enumerate(ours.prompts):
+    fractions, scores, boxes = [0.0], [0.0], [0.0]
+    for index, prompt in enumerate(ours.prompts):
         their = theirs[prompt]
-        mask = torch.from_numpy(ours.masks[place]).to(model.device)[None, None].float()
+        mask = torch.from_numpy(ours.masks[index]).to(model.device)[None, None].float()
         inside = F.interpolate(mask, picture.shape[:2], mode="bilinear")[0, 0] > MIDDLE
         differ = (their["masks"].bool() != inside).flatten(1).float().mean(dim=1)
         nearest = int(differ.argmin())
-        shares.append(float(differ[nearest]))
-        scores.append(abs(float(their["scores"][nearest]) - float(ours.scores[place])))
-        box = torch.from_numpy(ours.boxes[place]) * sides
+        fractions.append(float(differ[nearest]))
+        scores.append(abs(float(their["scores"][nearest]) - float(ours.scores[index])))
+        box = torch.from_numpy(ours.boxes[index]) * sides
         boxes.append(float((their["boxes"][nearest].float().cpu() - box).abs().max()))
     return {
         "transformers_objects": sum(len(each["scores"]) for each in theirs),
-        "masks_differ": round(sum(shares) / max(len(ours), 1), 6),
+        "masks_differ": round(sum(fractions) / max(len(ours), 1), 6),
         "scores_differ": round(max(scores), 6),
         "boxes_differ_px": round(max(boxes), 4),
     }
 
 
 def tensors_mb(device: torch.device) -> float:
-    """MiB of all tensors in use, to find leaks. The process's memory does not show leaks, because it keeps freed
+    """MiB of all tensors in use, to find leaks. The process's memory does not show them, because it includes freed
     memory."""
     if device.type == "cuda":
         return torch.cuda.memory_allocated(device) / 2**20
-    held = (each.untyped_storage() for each in gc.get_objects() if type(each) in (torch.Tensor, torch.nn.Parameter))
-    result: float = sum({storage.data_ptr(): storage.nbytes() for storage in held}.values()) / 2**20
+    storages = (each.untyped_storage() for each in gc.get_objects() if type(each) in (torch.Tensor, torch.nn.Parameter))
+    result: float = sum({storage.data_ptr(): storage.nbytes() for storage in storages}.values()) / 2**20
     return result

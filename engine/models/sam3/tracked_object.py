@@ -1,16 +1,16 @@
 """One tracked object, and the frames that the tracker remembers of it, with bounded size.
 
-transformers' session keeps every picture, every full-size mask and all bookkeeping of every frame forever. The code of
-Sam3TrackerVideoModel shows what can be dropped, and a test checks it. With M = num_maskmem, P =
+transformers' session stores every picture, every full-size mask and all bookkeeping of every frame forever. According
+to the code of Sam3TrackerVideoModel most of it can be dropped, and a test checks this. With M = num_maskmem, P =
 max_object_pointers_in_encoder and C = max_cond_frame_num (7, 16 and 4 as published), frame f + 1 reads for each object
 
 - mask memories of the frames after f + 1 - M, and of the C newest conditioning frames;
 - object pointers of the frames after f + 1 - P, and of all conditioning frames so far.
 
 The last item cannot be bounded exactly: a tracked object gets a conditioning frame whenever it is reconditioned, every
-16th frame. Here only the newest CONDITIONING_KEPT are kept. For its first 240 frames an object's masks equal those of
-transformers. After that, 16 frames spread over about the last 8 seconds (at 30 fps) are kept, while transformers would
-attend to more and more of them. (The published SAM 2 reads C.)
+16th frame. Here only the newest MAX_CONDITIONING are stored. For its first 240 frames an object's masks equal those of
+transformers. After that, 16 frames spread over about the last 8 seconds (at 30 fps) are stored, while transformers
+would attend to more and more of them. (The published SAM 2 reads C.)
 """
 
 from dataclasses import dataclass, field
@@ -18,12 +18,12 @@ from typing import Any
 
 import torch
 
-CONDITIONING_KEPT = 16
+MAX_CONDITIONING = 16
 NEVER = -1
 
-Remembered = tuple[torch.Tensor, torch.Tensor | None]
+FrameMemory = tuple[torch.Tensor, torch.Tensor | None]
 """A frame: the object's pointer (1, C), and its mask memory (g * g, 1, D) unless no later frame reads it."""
-Dated = list[tuple[int, torch.Tensor]]
+AgedTensors = list[tuple[int, torch.Tensor]]
 """Tensors with their age in frames."""
 
 
@@ -31,11 +31,12 @@ Dated = list[tuple[int, torch.Tensor]]
 class ObjectMemory:
     """The frames of one object, by their index in the stream, in ascending order. One thread."""
 
-    conditioning: dict[int, Remembered] = field(default_factory=dict)
-    """Frames whose mask the detector has given or confirmed."""
-    passing: dict[int, Remembered] = field(default_factory=dict)
+    conditioning: dict[int, FrameMemory] = field(default_factory=dict)
+    """Frames whose mask the detector has created or confirmed."""
+    passing: dict[int, FrameMemory] = field(default_factory=dict)
+    """The other frames, whose mask the tracker has propagated."""
 
-    def masks(self, frame: int, config: Any) -> Dated:
+    def masks(self, frame: int, config: Any) -> AgedTensors:
         """The mask memories that `frame` reads; those of conditioning frames have age 0. `config`: the tracker's."""
         chosen = self._selected(config.max_cond_frame_num)
         found = [(0, self.conditioning[each][1]) for each in chosen]
@@ -47,24 +48,24 @@ class ObjectMemory:
                 found.append((age, other[1]))
         return [(age, mask) for age, mask in found if mask is not None]
 
-    def pointers(self, frame: int, config: Any) -> Dated:
+    def pointers(self, frame: int, config: Any) -> AgedTensors:
         """The object pointers that `frame` reads: of all conditioning frames, then of the newest others."""
         found = [(frame - each, pointer) for each, (pointer, _) in self.conditioning.items()]
         recent = ((age, self.passing.get(frame - age)) for age in range(1, config.max_object_pointers_in_encoder))
-        return found + [(age, held[0]) for age, held in recent if held is not None]
+        return found + [(age, frame_memory[0]) for age, frame_memory in recent if frame_memory is not None]
 
     def add(self, frame: int, pointer: torch.Tensor, mask: torch.Tensor, config: Any, *, is_conditioning: bool) -> None:
-        """Remember the newest frame, and drop all that no later frame reads."""
-        if is_conditioning:  # kept for long: a slice would keep the tensor of all objects alive
+        """Add the newest frame, and drop everything that no later frame reads."""
+        if is_conditioning:  # stored for long: a slice would keep the tensor of all objects alive
             self.conditioning[frame] = (pointer.clone(), mask.clone())
         else:
             self.passing[frame] = (pointer, mask)
         masks_from = frame + 2 - config.num_maskmem
         oldest = min(masks_from, frame + 2 - config.max_object_pointers_in_encoder)
-        kept = sorted(self.conditioning)[-CONDITIONING_KEPT:]
-        self.conditioning = {each: self.conditioning[each] for each in kept}
+        newest = sorted(self.conditioning)[-MAX_CONDITIONING:]
+        self.conditioning = {each: self.conditioning[each] for each in newest}
         read = {*self._selected(config.max_cond_frame_num), *range(masks_from, frame + 1)}
-        self.passing = {each: held for each, held in self.passing.items() if each >= oldest}
+        self.passing = {each: frame_memory for each, frame_memory in self.passing.items() if each >= oldest}
         for frames in (self.conditioning, self.passing):
             for each in frames.keys() - read:
                 frames[each] = (frames[each][0], None)
@@ -89,13 +90,13 @@ class TrackedObject:
     memory: ObjectMemory = field(default_factory=ObjectMemory)
 
     def state(self) -> dict[str, Any]:
-        """Everything, as tensors and plain values (not copied), for `restored`."""
+        """Everything, as tensors and plain values (not copied), for `restore_object`."""
         frames = {"conditioning": self.memory.conditioning, "passing": self.memory.passing}
         return {name: getattr(self, name) for name in ("id", "prompt", "score", "last_hidden")} | frames
 
 
-def restored(state: dict[str, Any]) -> TrackedObject:
-    """The object of this state."""
+def restore_object(state: dict[str, Any]) -> TrackedObject:
+    """The object with this state, which `TrackedObject.state` returned."""
     frames = {name: dict(state[name]) for name in ("conditioning", "passing")}
     plain = {name: value for name, value in state.items() if name not in frames}
     return TrackedObject(**plain, memory=ObjectMemory(**frames))

@@ -3,8 +3,8 @@
 - `inductor`: torch.compile, part by part, so that a call can be interrupted between parts. Weights are inputs of the
   compiled code, so LoRAs and the IP-Adapter can still change them in place. Never `max-autotune`, which tries kernels
   for minutes. It compiles again for every shape. On CUDA the compiled parts are captured like the plain ones; the runs
-  before a capture compile them. Live, they compile beside the plain parts, which paint until then. A job compiles
-  first.
+  before a capture compile them. Live, they compile in the background, and the plain parts paint until then. A job
+  compiles first.
 - `deepcache`: not a compiler. Between full steps it reuses the deep features of the last full step, which changes the
   pictures. For jobs only: the rows of a stream are different pictures, and a live picture has only one to four steps.
   It cannot be combined with captured graphs.
@@ -21,8 +21,8 @@ from typing import TYPE_CHECKING
 import torch
 
 from engine.errors import ModelError
-from engine.models.compiling import CompilingThread, compiled, require_compiler
-from engine.models.graphs import SMALL_KEPT, Calls, DirectCalls, always, calls_for, nothing
+from engine.models.compiling import CompilingThread, compile_part, require_compiler
+from engine.models.graphs import MAX_SMALL_GRAPHS, ChainRunner, DirectRunner, always_true, noop, runner_for
 from engine.models.sd.spec import ACCELERATORS, REMOVED_ACCELERATORS, ModelSpec
 from engine.models.sd.unet_parts import PIECES, DeepCache, UnetParts, whole
 from engine.system.installing import install_line
@@ -50,33 +50,33 @@ def require_accelerator(spec: ModelSpec, device: torch.device, *, is_job: bool =
 
 
 def accelerate(model: "DiffusionModel") -> None:
-    """Apply the accelerator of the model's spec. Compiling happens in the first call with each shape. Without one the
-    UNet can see the frame before, and have a text for each region."""
-    from engine.models.sd.attention import bank_of, regions_of
+    """Apply the accelerator of the model's spec. Compiling happens in the first call with each shape. A UNet without an
+    accelerator supports temporal consistency and a text for each region."""
+    from engine.models.sd.attention import install_bank, install_regions
 
     if model.spec.accelerator == "none":
-        model.bank = bank_of(model.unet)
-        model.regions = None if model.text_weight is None else regions_of(model.unet)
+        model.bank = install_bank(model.unet)
+        model.regions = None if model.text_weight is None else install_regions(model.unet)
     elif model.spec.accelerator == "deepcache":
         model.deep_cache = DeepCache(model.unet)
         model.parts = UnetParts(whole=DeepCache.whole, can_split=False)
     elif model.spec.accelerator == "inductor":
-        model.parts = UnetParts(whole=compiled(whole), pieces=tuple(compiled(piece) for piece in PIECES))
+        model.parts = UnetParts(whole=compile_part(whole), pieces=tuple(compile_part(piece) for piece in PIECES))
 
 
 def unet_calls(
-    model: "DiffusionModel", before_slow: Callable[[], None] = nothing, may_capture: Callable[[], bool] = always
-) -> Calls:
-    """The Calls for the UNet's parts: captured graphs on CUDA, direct calls elsewhere and with DeepCache. `before_slow`
-    is called before the slow work that is done once for each shape; for `may_capture` see `GraphCalls`."""
+    model: "DiffusionModel", before_slow: Callable[[], None] = noop, may_capture: Callable[[], bool] = always_true
+) -> ChainRunner:
+    """The ChainRunner for the UNet's parts: captured graphs on CUDA, direct calls elsewhere and with DeepCache.
+    `before_slow` is called before slow work done once for each shape; for `may_capture` see `GraphRunner`."""
     name = model.spec.accelerator
     if name == "none" or (name == "inductor" and model.device.type == "cuda"):
-        return calls_for(model.device, before_slow, may_capture, small_kept=SMALL_KEPT)
-    return DirectCalls(before_slow)
+        return runner_for(model.device, before_slow, may_capture, max_small_graphs=MAX_SMALL_GRAPHS)
+    return DirectRunner(before_slow)
 
 
-def compiling_beside(model: "DiffusionModel", tell: Callable[[str], None]) -> CompilingThread | None:
-    """For a live picture: the thread that compiles while the plain parts paint; None if nothing compiles that way."""
+def background_compiler(model: "DiffusionModel", report: Callable[[str], None]) -> CompilingThread | None:
+    """The thread that compiles while the plain parts paint live pictures; None if there is nothing to compile."""
     if model.spec.accelerator != "inductor":
         return None
-    return CompilingThread(model.device, lambda line: tell(f"accelerator inductor: {line}"))
+    return CompilingThread(model.device, lambda line: report(f"accelerator inductor: {line}"))

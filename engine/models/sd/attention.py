@@ -1,8 +1,8 @@
-"""Attention with fewer products: queries, keys and values at once, and the keys and values of a text once a text.
+"""Attention with fewer products: queries, keys and values in one, and the keys and values of a text once per text.
 
-A layer of a UNet computes queries from its pixels, keys and values from the same pixels or from the text (and, with an
-IP-Adapter, from the tokens of a picture). diffusers does each with a product of its own, in every call, also for the
-text, which seldom changes. Here the weights that have the same input lie one after the other in memory:
+A layer of a UNet computes queries from its pixels. Its keys and values come from the same pixels or from the text, and
+with an IP-Adapter also from the tokens of a picture. diffusers computes each with its own product in every call, also
+for the text, which seldom changes. Here the weights that have the same input lie one after the other in memory:
 
 - in a layer that sees the pixels, those of queries, keys and values: one product instead of three;
 - of all layers that see the text, those of keys and values: one product for the whole UNet, when the text changes.
@@ -13,7 +13,7 @@ the same, but a product of another size may add in another order: float32 result
 
 With a bank (`/sd/consistency`) pixels also see those of the frame before: the keys and values that its row had in the
 last call, of the same step, are appended to those of the row (StreamV2V, Liang et al. 2024, arXiv 2405.15757). Details
-then stay what they were. The bank holds one frame, and only of layers below the finest: these decide what is where, and
+then stay what they were. The bank stores one frame, only of layers below the finest: these decide the composition, and
 cost little. It is an input and a result of a UNet call like any other, so captured graphs can have it.
 
 With regions (`/sd/regions`) the pixels of each see a text of their own: the attention to every text is computed, and
@@ -29,19 +29,18 @@ from torch import Tensor, nn
 from torch.nn import functional as F
 
 from engine.models import device_work
-from engine.models.device_work import joined
+from engine.models.device_work import concatenate
 from engine.models.sd.unet_parts import TextKeys
 
 
 class RegionMasks:
-    """The masks of one UNet's layers that see texts."""
+    """The region masks of one UNet's cross-attention layers."""
 
     def __init__(self) -> None:
         self._levels: dict[int, Tensor] = {}
 
     def begin(self, masks: Tensor | None) -> None:
-        """Before a call. `masks` (1, texts, h, w) at the size of the latents, adding up to 1 at each pixel; None: one
-        text everywhere."""
+        """Set the masks before a call: (1, texts, h, w) in latent size, adding up to 1 per pixel; None: one text."""
         self._levels = {}
         while masks is not None:
             height, width = masks.shape[2:]
@@ -54,48 +53,48 @@ class RegionMasks:
     def end(self) -> None:
         self._levels = {}
 
-    def attended(self, attn: Any, query: Tensor, both: Tensor) -> Tensor:
-        """The attention of a layer (B, pixels, C). `both` (B, texts * tokens, 2 C): keys and values of all texts."""
+    def attend(self, attn: Any, query: Tensor, both: Tensor) -> Tensor:
+        """Attention of a layer, (B, pixels, C). `both` (B, texts * tokens, 2 C): keys and values of all texts."""
         masks = self._levels.get(query.shape[1])
         if masks is None:
-            return _attended(attn, query, *both.chunk(2, -1))
+            return _attention(attn, query, *both.chunk(2, -1))
         texts, rows = masks.shape[1], len(query)
         key, value = torch.unflatten(both, 1, (texts, -1)).flatten(0, 1).chunk(2, -1)  # (B * texts, tokens, C)
-        seen = _attended(attn, query.repeat_interleave(texts, dim=0), key, value)
+        seen = _attention(attn, query.repeat_interleave(texts, dim=0), key, value)
         return (torch.unflatten(seen, 0, (rows, texts)) * masks.to(seen.dtype)).sum(dim=1)
 
 
 class FrameBank:
-    """The keys and values of one UNet's layers, from frame to frame."""
+    """Keeps the keys and values of one UNet's layers from frame to frame."""
 
     def __init__(self) -> None:
         self.layers: list[PixelAttention] = []
         self._strength: Tensor | None = None
-        """() 0..1, or None while nothing is kept."""
+        """() 0..1, or None while nothing is recorded."""
 
     def begin(self, before: tuple[Tensor, ...] | None, strength: Tensor | None) -> None:
-        """Before a call. `before`: the result of `end` after the last one, if it had as many rows. `strength`: how much
-        of it is seen; None: nothing is kept."""
+        """Prepare a call. `before`: the result of `end` after the last call, if that had as many rows. `strength`: how
+        much of it is used; None: nothing is recorded."""
         self._strength = strength
-        for place, layer in enumerate(self.layers):
-            layer.before = None if before is None else before[place]
+        for index, layer in enumerate(self.layers):
+            layer.previous = None if before is None else before[index]
 
     def end(self) -> tuple[Tensor, ...]:
-        """The keys and values (B, pixels, 2 C) of each layer in this call."""
-        kept = tuple(layer.kept for layer in self.layers if layer.kept is not None)
+        """End a call. Returns the keys and values (B, pixels, 2 C) of each layer."""
+        results = tuple(layer.recorded for layer in self.layers if layer.recorded is not None)
         for layer in self.layers:
-            layer.before = layer.kept = None
-        return kept
+            layer.previous = layer.recorded = None
+        return results
 
-    def attended(self, layer: "PixelAttention", attn: Any, query: Tensor, both: Tensor) -> Tensor:
-        """The attention of a layer. `both` (B, pixels, 2 C): its keys and values."""
-        plain = _attended(attn, query, *both.chunk(2, -1))
+    def attend(self, layer: "PixelAttention", attn: Any, query: Tensor, both: Tensor) -> Tensor:
+        """Attention of a layer, mixed with that to the frame before. `both` (B, pixels, 2 C): its keys and values."""
+        plain = _attention(attn, query, *both.chunk(2, -1))
         if self._strength is None:
             return plain
-        layer.kept = both
-        if layer.before is None:
+        layer.recorded = both
+        if layer.previous is None:
             return plain
-        longer = _attended(attn, query, *torch.cat((both, layer.before), dim=1).chunk(2, -1))
+        longer = _attention(attn, query, *torch.cat((both, layer.previous), dim=1).chunk(2, -1))
         mixed = torch.lerp(plain, longer, self._strength.to(plain.dtype))
         return torch.where(self._strength > 0.0, mixed, plain)  # also where the frame before was not finite
 
@@ -104,12 +103,12 @@ class PixelAttention(nn.Module):
     """Attention of the pixels to each other. Replaces AttnProcessor2_0."""
 
     def __init__(self, weight: Tensor) -> None:
-        """`weight` (3 C, C): that of queries, keys and values."""
+        """`weight` (3 C, C): the weights of queries, keys and values."""
         super().__init__()
         self._weight = weight
         self.bank: FrameBank | None = None
-        self.before: Tensor | None = None
-        self.kept: Tensor | None = None
+        self.previous: Tensor | None = None
+        self.recorded: Tensor | None = None
 
     def forward(
         self,
@@ -121,16 +120,15 @@ class PixelAttention(nn.Module):
     ) -> Tensor:
         query, key, value = F.linear(hidden_states, self._weight).chunk(3, -1)
         if self.bank is None:
-            return _projected(attn, _attended(attn, query, key, value))
-        return _projected(attn, self.bank.attended(self, attn, query, torch.cat((key, value), dim=-1)))
+            return _project_output(attn, _attention(attn, query, key, value))
+        return _project_output(attn, self.bank.attend(self, attn, query, torch.cat((key, value), dim=-1)))
 
 
 class TextAttention(nn.Module):
-    """Attention of the pixels to a text and to the tokens of a picture prompt. Replaces both of diffusers'
-    processors."""
+    """Attention of the pixels to a text and to the tokens of a picture prompt. Replaces diffusers' processors."""
 
     def __init__(self, weight: Tensor, first: int, adapter: Any) -> None:
-        """`weight` (2 C, D): that of keys and values; `first`: its first row among those of all layers. `adapter`:
+        """`weight` (2 C, D): the weights of keys and values; `first`: its first row in those of all layers. `adapter`:
         diffusers' processor with the IP-Adapter's weights, or None."""
         super().__init__()
         self._weight, self._rows = weight, slice(first, first + len(weight))
@@ -145,25 +143,24 @@ class TextAttention(nn.Module):
         attention_mask: None = None,
         temb: Tensor | None = None,
     ) -> Tensor:
-        """`encoder_hidden_states`: the text, or its TextKeys; with an IP-Adapter paired with the tokens of its
-        pictures."""
+        """`encoder_hidden_states`: the text or its TextKeys; with an IP-Adapter, a pair with its pictures' tokens."""
         adapter, query = self._adapter, attn.to_q(hidden_states)
         text, pictures = (encoder_hidden_states, ()) if adapter is None else encoder_hidden_states
         both = text.values[..., self._rows] if isinstance(text, TextKeys) else F.linear(text, self._weight)
         if self.regions is None:
-            result = _attended(attn, query, *both.chunk(2, -1))
+            result = _attention(attn, query, *both.chunk(2, -1))
         else:
-            result = self.regions.attended(attn, query, both)
+            result = self.regions.attend(attn, query, both)
         if adapter is not None:
             for tokens, to_key, to_value in zip(pictures, adapter.to_k_ip, adapter.to_v_ip, strict=True):
                 seen = tokens.flatten(1, 2)  # (B, pictures * tokens, D)
-                result = result + _attended(attn, query, to_key(seen), to_value(seen))
-        return _projected(attn, result)
+                result = result + _attention(attn, query, to_key(seen), to_value(seen))
+        return _project_output(attn, result)
 
 
-def _attended(attn: Any, query: Tensor, key: Tensor, value: Tensor) -> Tensor:
+def _attention(attn: Any, query: Tensor, key: Tensor, value: Tensor) -> Tensor:
     dtype = query.dtype
-    # diffusers' processor for this function ignores the wish
+    # diffusers' processor for this function ignores the option
     if attn.upcast_attention and dtype == torch.float16 and query.device.type in device_work.HALF_PRODUCTS:
         query, key, value = query.float(), key.float(), value.float()
     query, key, value = (torch.unflatten(each, -1, (attn.heads, -1)).transpose(1, 2) for each in (query, key, value))
@@ -171,27 +168,27 @@ def _attended(attn: Any, query: Tensor, key: Tensor, value: Tensor) -> Tensor:
     return result.to(dtype).transpose(1, 2).flatten(2)  # (B, pixels, C)
 
 
-def _projected(attn: Any, result: Tensor) -> Tensor:
+def _project_output(attn: Any, result: Tensor) -> Tensor:
     projected: Tensor = attn.to_out[0](result)
     return projected
 
 
 @torch.no_grad()
-def share_weights(network: Any) -> Tensor | None:
+def install_attention(network: Any) -> Tensor | None:
     """Replace the attention of a UNet or ControlNet that is on its device. Returns the weight (K, D) that gives the
     TextKeys of a text; None if the network has other attention to texts, which needs the text itself. Parameters stay
-    the same objects, so a LoRA may hold them. Adapters must be installed before."""
+    the same objects, so a LoRA may refer to them. Adapters must be installed before."""
     found: list[Any] = [layer for layer in network.modules() if isinstance(layer, Attention)]
-    layers = [layer for layer in found if _is_usual(layer)]
+    layers = [layer for layer in found if _is_standard(layer)]
     is_sd2 = network.config.use_linear_projection and network.config.addition_embed_type is None
     for layer in layers:
         layer.upcast_attention = bool(layer.upcast_attention) or is_sd2
         if not layer.is_cross_attention:
-            layer.set_processor(PixelAttention(joined([layer.to_q.weight, layer.to_k.weight, layer.to_v.weight])))
+            layer.set_processor(PixelAttention(concatenate([layer.to_q.weight, layer.to_k.weight, layer.to_v.weight])))
     texts = [layer for layer in layers if layer.is_cross_attention]
     if len({layer.to_k.in_features for layer in texts}) != 1:
         return None
-    weights = joined([part.weight for layer in texts for part in (layer.to_k, layer.to_v)])
+    weights = concatenate([part.weight for layer in texts for part in (layer.to_k, layer.to_v)])
     first = 0
     for layer in texts:
         weight = weights[first : first + layer.to_k.out_features + layer.to_v.out_features]
@@ -202,12 +199,12 @@ def share_weights(network: Any) -> Tensor | None:
     return weights if len(layers) == len(found) and not sees_text else None
 
 
-def bank_of(unet: Any) -> FrameBank | None:
-    """The bank of a UNet whose weights are shared; None if no layer can have one. Its finest level with attention, and
-    what is above, has none."""
+def install_bank(unet: Any) -> FrameBank | None:
+    """Install a FrameBank into a UNet that has our attention; None if no layer can have one. Layers at its finest level
+    with attention have none."""
     levels: list[tuple[int, list[PixelAttention]]] = []
     blocks = [*enumerate(unet.down_blocks), (len(unet.down_blocks), unet.mid_block)]
-    blocks += [(len(unet.up_blocks) - 1 - place, block) for place, block in enumerate(unet.up_blocks)]
+    blocks += [(len(unet.up_blocks) - 1 - index, block) for index, block in enumerate(unet.up_blocks)]
     for level, block in blocks:
         if block is not None:
             found = [each.processor for each in block.modules() if isinstance(each, Attention)]
@@ -220,8 +217,8 @@ def bank_of(unet: Any) -> FrameBank | None:
     return bank if bank.layers else None
 
 
-def regions_of(unet: Any) -> RegionMasks:
-    """The masks of a UNet whose weights are shared and that takes TextKeys."""
+def install_regions(unet: Any) -> RegionMasks:
+    """Install RegionMasks into a UNet that has our attention and takes TextKeys."""
     regions = RegionMasks()
     for layer in unet.modules():
         if isinstance(layer, Attention) and isinstance(layer.processor, TextAttention):
@@ -229,7 +226,7 @@ def regions_of(unet: Any) -> RegionMasks:
     return regions
 
 
-def _is_usual(layer: Any) -> bool:
+def _is_standard(layer: Any) -> bool:
     """True if these two classes compute what the layer's own processor does."""
     parts = (layer.to_q, layer.to_k, layer.to_v)
     return (

@@ -10,9 +10,9 @@ import torch
 from torch.overrides import TorchFunctionMode
 
 from engine.errors import ModelError
-from engine.models.device_work import uploaded
-from engine.models.graphs import nothing
-from engine.models.sd.coefficients import StepCoefficients, guidance_of_steps, real_steps, step_coefficients
+from engine.models.device_work import upload
+from engine.models.graphs import noop
+from engine.models.sd.coefficients import StepCoefficients, guidance_per_step, real_steps, step_coefficients
 from engine.models.sd.denoiser import ControlInput, Denoiser
 from engine.models.sd.noise import Noise, NoiseSource, SeededNoise
 from engine.models.sd.plan.sampler_choice import FEW_STEPS
@@ -20,14 +20,14 @@ from engine.models.sd.plan.scheduler_config import FLOW_EULER, FLOW_SCHEDULERS, 
 from engine.models.sd.seeds import Seeds
 
 if TYPE_CHECKING:
-    from engine.models.sd.conditioner import Cond
+    from engine.models.sd.conditioner import Conditioning
     from engine.models.sd.model import DiffusionModel
 
 Sampler = Literal["auto", "lcm", "turbo", "lightning", "hyper", "tcd", "scheduler", "deis", "euler", "dpm"]
 Progress = Callable[[int, int], None]
 """(steps done, total steps)."""
 
-NAMED: dict[str, tuple[str, dict[str, Any]]] = {
+NAMED_SCHEDULERS: dict[str, tuple[str, dict[str, Any]]] = {
     "deis": ("DEISMultistepScheduler", {"algorithm_type": "deis"}),
     "euler": ("EulerAncestralDiscreteScheduler", {}),
     "dpm": ("DPMSolverMultistepScheduler", {"algorithm_type": "dpmsolver++"}),
@@ -40,7 +40,7 @@ def ignore(done: int, steps: int) -> None:
 
 
 class BatchSchedule:
-    """Single thread. Each picture depends only on its own latents and the seed, not on its batch."""
+    """Runs the steps of whole batches. Single thread. A picture depends only on its latents and the seed."""
 
     def __init__(
         self,
@@ -56,7 +56,7 @@ class BatchSchedule:
         sampler: Sampler = "auto",
     ) -> None:
         """`steps` x `strength` steps are run, at least one. `guidance`: see `DiffusionModel.guidance_for`; it acts
-        between two shares of the steps, 0..1. `seed` -1: new noise for each run. `sampler` auto: the model's own."""
+        between two fractions of the steps, 0..1. `seed` -1: new noise for each run. `sampler` auto: the model's own."""
         self._model = model
         self._denoiser = denoiser
         self._sampler = model.sampler if sampler == "auto" else sampler
@@ -64,7 +64,7 @@ class BatchSchedule:
         """The effective guidance."""
         self._steps, self._strength, self._seeds = steps, strength, Seeds.of(seed)
         self._between = guidance_begin, guidance_end
-        self._asked = {
+        self._settings = {
             "steps": steps,
             "strength": strength,
             "guidance": guidance,
@@ -73,14 +73,14 @@ class BatchSchedule:
             "seed": seed,
             "sampler": sampler,
         }
-        self._noises = NoiseSource(denoiser.device)
+        self._noise_source = NoiseSource(denoiser.device)
 
-    def changed(self, **settings: Any) -> "BatchSchedule":
-        """This schedule with other settings, as in the constructor: itself if none differs. Keeps the noise."""
-        if self._asked == self._asked | settings:
+    def with_settings(self, **settings: Any) -> "BatchSchedule":
+        """A schedule with other settings, as in the constructor: this one if none differs. Keeps the noise."""
+        if self._settings == self._settings | settings:
             return self
-        other = BatchSchedule(self._model, self._denoiser, **self._asked | settings)
-        other._noises = self._noises
+        other = BatchSchedule(self._model, self._denoiser, **self._settings | settings)
+        other._noise_source = self._noise_source
         return other
 
     @property
@@ -102,16 +102,15 @@ class BatchSchedule:
     def run(
         self,
         z: torch.Tensor,
-        cond: "Cond",
+        cond: "Conditioning",
         control: Sequence[ControlInput] = (),
         generator: torch.Generator | None = None,
         *,
-        between: Callable[[], None] = nothing,
+        between: Callable[[], None] = noop,
         progress: Progress = ignore,
     ) -> torch.Tensor:
-        """The latents (F, 4, h, w) float32 of the finished pictures; `z` (F, 4, h, w) scaled latents of the frames.
-        `generator` (on the CPU) is used instead of a new one from the seed, for callers that have already drawn from
-        it."""
+        """Run all steps. Returns the finished latents (F, 4, h, w) float32; `z` (F, 4, h, w): scaled latents of frames.
+        `generator` (on the CPU) replaces a new one from the seed, for callers that have already drawn from it."""
         noise = self._noise_for(z, generator)
         if self._is_consistency:
             return self._run_consistency(z.float(), cond, control, noise, between, progress)
@@ -122,13 +121,14 @@ class BatchSchedule:
         return self._sampler in FEW_STEPS
 
     def _noise_for(self, z: torch.Tensor, generator: torch.Generator | None) -> Noise:
-        size = tuple(z.shape[1:])
-        return self._noises.noise(self._seeds, size) if generator is None else SeededNoise(generator, size, z.device)
+        if generator is not None:
+            return SeededNoise(generator, tuple(z.shape[1:]), z.device)
+        return self._noise_source.noise(self._seeds, tuple(z.shape[1:]))
 
     def _run_consistency(
         self,
         z: torch.Tensor,
-        cond: "Cond",
+        cond: "Conditioning",
         control: Sequence[ControlInput],
         noise: Noise,
         between: Callable[[], None],
@@ -138,16 +138,16 @@ class BatchSchedule:
         self._begin(self._coefficients.timesteps)
         guidances = self._guidance_of_steps
         clean, guess = z, None
-        keeps_noise = any(self._coefficients.kept.tolist())
-        drawn = noise.first(max(step + 1 for step, share in enumerate(self._coefficients.fresh.tolist()) if share))
+        keeps_noise = any(self._coefficients.reuse.tolist())
+        noises = noise.first(max(step + 1 for step, weight in enumerate(self._coefficients.fresh.tolist()) if weight))
         for step in range(last + 1):
             if step:
                 between()
             x = rows.signal[step] * clean
-            if step < len(drawn):
-                x = x + rows.noise[step] * rows.fresh[step] * drawn[step : step + 1]
+            if step < len(noises):
+                x = x + rows.noise[step] * rows.fresh[step] * noises[step : step + 1]
             if guess is not None:
-                x = x + rows.noise[step] * rows.kept[step] * guess
+                x = x + rows.noise[step] * rows.reuse[step] * guess
             t = rows.timesteps[step].expand(len(z))
             x0 = self._denoiser.predict(x, t, cond, control, guidance=guidances[step], between=between)
             clean = rows.c_out[step] * x0 + rows.c_skip[step] * x
@@ -159,7 +159,7 @@ class BatchSchedule:
     def _run_scheduler(
         self,
         z: torch.Tensor,
-        cond: "Cond",
+        cond: "Conditioning",
         control: Sequence[ControlInput],
         noise: Noise,
         between: Callable[[], None],
@@ -169,7 +169,7 @@ class BatchSchedule:
         scheduler = copy.deepcopy(steps.scheduler)  # it keeps state for the steps of one batch
         self._begin(steps.timesteps)
         x = steps.signal * z + steps.noise * noise.draw(0)
-        later, guidances = LaterNoise(noise), self._guidance_of_steps
+        later, guidances = StepNoise(noise), self._guidance_of_steps
         for done, (t, row) in enumerate(zip(steps.timesteps, steps.rows, strict=True)):
             if done:
                 between()
@@ -190,7 +190,7 @@ class BatchSchedule:
     def _guidance_of_steps(self) -> list[float]:
         if self._model.time_cond_proj_dim is not None:  # it is an input of the model
             return [self.guidance] * self.steps
-        return guidance_of_steps(self.guidance, self.steps, *self._between)
+        return guidance_per_step(self.guidance, self.steps, *self._between)
 
     def _begin(self, timesteps: torch.Tensor) -> None:
         if self._model.deep_cache is not None:
@@ -221,7 +221,7 @@ class BatchSchedule:
         import diffusers
 
         config = self._model.scheduler_config
-        name, differences = NAMED.get(self._sampler, (config.get("_class_name", ""), {}))
+        name, differences = NAMED_SCHEDULERS.get(self._sampler, (config.get("_class_name", ""), {}))
         if config.get("use_flow_sigmas"):
             name = FLOW_EULER if self._sampler == "euler" else name
             if name not in FLOW_SCHEDULERS:
@@ -256,7 +256,7 @@ class BatchSchedule:
         return LibrarySteps(
             scheduler=scheduler,
             timesteps=timesteps,
-            rows=uploaded(timesteps, self._denoiser.device),
+            rows=upload(timesteps, self._denoiser.device),
             signal=scheduler.add_noise(one, none, timesteps[:1]).item(),
             noise=scheduler.add_noise(none, one, timesteps[:1]).item(),
         )
@@ -279,10 +279,9 @@ class LibrarySteps:
     """Weight of the noise before the first step."""
 
 
-class LaterNoise(TorchFunctionMode):
+class StepNoise(TorchFunctionMode):
     """In the `with` block, `torch.randn` without a generator returns the noise of the next step, the same for each row.
-    Schedulers call it that way if they are given no generator. With a CPU generator, noise would be uploaded in each
-    step."""
+    Schedulers call it so if they get no generator; with a CPU generator they would upload noise in each step."""
 
     def __init__(self, noise: Noise) -> None:
         super().__init__()

@@ -1,4 +1,4 @@
-"""Blends several texts, or the noise of two seeds, into one: along the arc between them, or straight."""
+"""Interpolates between several text embeddings, or the noise of two seeds: spherically or linearly."""
 
 from collections.abc import Sequence
 
@@ -9,18 +9,18 @@ from engine.models.sd.seeds import Blend
 ALMOST_PARALLEL = 0.9995  # above it sin(angle) is too small a divisor; linear interpolation is then exact to 1e-4
 
 
-def blended(parts: Sequence[torch.Tensor], weights: Sequence[float], blend: Blend) -> torch.Tensor:
+def interpolate(parts: Sequence[torch.Tensor], weights: Sequence[float], blend: Blend) -> torch.Tensor:
     """The weighted mean of tensors (..., D) along the last axis. `weights`: above 0; only their ratios count. With
-    slerp the parts are added in order: each turns the mean so far towards it by its share of the weights until then.
+    slerp the parts are added in order: each turns the mean so far towards it by its fraction of the weights so far.
     For two parts that is the usual spherical interpolation."""
     mean, sum_so_far = parts[0], weights[0]
     for part, weight in zip(parts[1:], weights[1:], strict=True):
         sum_so_far += weight
-        share = weight / sum_so_far
+        fraction = weight / sum_so_far
         if blend == "slerp":
-            mean = slerp(mean, part, share)
+            mean = slerp(mean, part, fraction)
         else:
-            mean = torch.lerp(mean.float(), part.float(), share).to(part.dtype)
+            mean = torch.lerp(mean.float(), part.float(), fraction).to(part.dtype)
     return mean
 
 

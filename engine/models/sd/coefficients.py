@@ -1,4 +1,4 @@
-"""The noise schedule: its timesteps, the weights of sample, noise and prediction at each.
+"""Computes the noise schedule: its timesteps, and the weights of sample, noise and prediction at each.
 
 A noisy latent is x = sqrt(abar) x0 + sqrt(1 - abar) noise (DDPM, Ho et al. 2020). The weights are computed in float64
 and converted to float32 only for a device: at the noisiest step sqrt(abar) is 0.068, so errors are amplified fifteen
@@ -14,7 +14,7 @@ import numpy as np
 import torch
 
 from engine.errors import ModelError
-from engine.models.device_work import uploaded
+from engine.models.device_work import upload
 from engine.models.sd.plan.sampler_choice import FEW_STEPS
 from engine.models.sd.plan.sampler_name import TCD_ETA
 from engine.models.sd.plan.scheduler_config import PREDICTIONS
@@ -26,8 +26,8 @@ MAX_BETA = 0.999
 
 
 def noise_table(config: Mapping[str, Any]) -> torch.Tensor:
-    """abar (T,) float64 of a scheduler's configuration: the remaining share of the picture's variance at each timestep,
-    decreasing. For a rectified flow at 1000 sigma: of x scaled to a variance of 1."""
+    """abar (T,) float64 of a scheduler's configuration: the fraction of the variance that is the picture's, at each
+    timestep, decreasing. For a rectified flow at 1000 sigma: of x scaled to a variance of 1."""
     if config.get("use_flow_sigmas", False):
         count: int = config["num_train_timesteps"]
         sigma = torch.arange(count, dtype=torch.float64) / count
@@ -82,8 +82,8 @@ def x0_weights(abar: torch.Tensor, prediction_type: str) -> tuple[torch.Tensor, 
 
 
 def boundary(timesteps: torch.Tensor, scaling: float = TIMESTEP_SCALING) -> tuple[torch.Tensor, torch.Tensor]:
-    """(c_skip, c_out) float64 of a consistency model (LCM): denoised = c_skip sample + c_out x0; 1 and 0 at t = 0. With
-    a scaling of 10 c_skip is below 1e-5 from the first table entry on."""
+    """Weights (c_skip, c_out) float64 of a consistency model (LCM): denoised = c_skip sample + c_out x0; 1 and 0 at
+    t = 0. With a scaling of 10 c_skip is below 1e-5 from the first table entry on."""
     scaled = timesteps.double() * scaling
     size = scaled**2 + SIGMA_DATA**2
     return SIGMA_DATA**2 / size, scaled / size.sqrt()
@@ -94,9 +94,9 @@ def real_steps(steps: int, strength: float) -> int:
     return max(1, min(steps, int(steps * strength)))
 
 
-def guidance_of_steps(guidance: float, steps: int, begin: float, end: float) -> list[float]:
+def guidance_per_step(guidance: float, steps: int, begin: float, end: float) -> list[float]:
     """The guidance scale of each step, noisiest first: 1, which is off, for those whose middle is outside `begin` to
-    `end`, shares 0..1 of the steps (Kynkaanniemi et al. 2024, arXiv 2404.07724)."""
+    `end`, fractions 0..1 of the steps (Kynkaanniemi et al. 2024, arXiv 2404.07724)."""
     return [guidance if begin <= (step + 0.5) / steps <= end else 1.0 for step in range(steps)]
 
 
@@ -106,8 +106,8 @@ def lcm_timesteps(count: int, steps: int, trained: int = TRAINED_STEPS) -> list[
     if steps > trained:
         raise ModelError(f"{steps} steps: this LCM model supports at most {trained}")
     table = (np.arange(1, trained + 1) * (count // trained) - 1)[::-1]
-    places = np.floor(np.linspace(0, trained, num=steps, endpoint=False)).astype(np.int64)
-    return [int(timestep) for timestep in table[places]]
+    indices = np.floor(np.linspace(0, trained, num=steps, endpoint=False)).astype(np.int64)
+    return [int(timestep) for timestep in table[indices]]
 
 
 def trailing_timesteps(count: int, steps: int) -> list[int]:
@@ -118,9 +118,9 @@ def trailing_timesteps(count: int, steps: int) -> list[int]:
 @dataclass(frozen=True, slots=True, kw_only=True)
 class StepCoefficients:
     """The steps of one picture, noisiest first: `timesteps` (S,) int64, the weights (S,) float64, all on the CPU. A
-    step begins with x = signal clean + noise (kept guess + fresh drawn), from which the model predicts x0. It ends with
-    clean = c_out x0 + c_skip x and guess = (x - signal x0) / noise, the noise estimated in x. In the next step the kept
-    part of the guess and the newly drawn noise together have unit power."""
+    step begins with x = signal clean + noise (reuse estimate + fresh new), from which the model predicts x0. It ends
+    with clean = c_out x0 + c_skip x and estimate = (x - signal x0) / noise, the noise estimated in x. In the next step
+    the reused part of the estimate and the new noise together have unit power."""
 
     timesteps: torch.Tensor
     signal: torch.Tensor
@@ -129,23 +129,22 @@ class StepCoefficients:
     """sqrt(1 - abar); of a flow sigma."""
     c_skip: torch.Tensor
     c_out: torch.Tensor
-    kept: torch.Tensor
-    """Share of the step's noise that is the guess of the previous step; 0 in the first."""
+    reuse: torch.Tensor
+    """Fraction of the step's noise that is the estimate of the previous step; 0 in the first."""
     fresh: torch.Tensor
-    """Share of it that is newly drawn; 1 in the first."""
+    """Fraction of the step's noise that is new; 1 in the first."""
 
     @property
     def steps(self) -> int:
         return len(self.timesteps)
 
     def rows(self, device: torch.device) -> "StepCoefficients":
-        """One row for each step: (S,) and (S, 1, 1, 1) float32. One upload for all of them; float32 holds every
-        timestep exactly."""
-        numbers = (self.timesteps, self.signal, self.noise, self.c_skip, self.c_out, self.kept, self.fresh)
-        timesteps, *weights = uploaded(torch.stack([values.float() for values in numbers]), device)  # (7, S)
-        signal, noise, c_skip, c_out, kept, fresh = (each.view(-1, 1, 1, 1) for each in weights)
+        """One row per step: (S,) and (S, 1, 1, 1) float32, in one upload. float32 holds every timestep exactly."""
+        numbers = (self.timesteps, self.signal, self.noise, self.c_skip, self.c_out, self.reuse, self.fresh)
+        timesteps, *weights = upload(torch.stack([values.float() for values in numbers]), device)  # (7, S)
+        signal, noise, c_skip, c_out, reuse, fresh = (each.view(-1, 1, 1, 1) for each in weights)
         return StepCoefficients(
-            timesteps=timesteps.long(), signal=signal, noise=noise, c_skip=c_skip, c_out=c_out, kept=kept, fresh=fresh
+            timesteps=timesteps.long(), signal=signal, noise=noise, c_skip=c_skip, c_out=c_out, reuse=reuse, fresh=fresh
         )
 
 
@@ -162,7 +161,7 @@ def step_coefficients(
     """The steps of a sampler in FEW_STEPS. `t_index`, indices into the 50-step table, overrides steps and strength.
     lcm: LCMScheduler's table and boundary condition. tcd: the same table, `eta` as TCDScheduler's (Zheng et al. 2024).
     The others have trailing timesteps. turbo: the prediction is the result (c_skip 0, c_out 1). lightning: Euler's
-    steps, all noise kept. hyper: DDIM's, the same except for the end, which its configuration may put at the first
+    steps, all noise reused. hyper: DDIM's, the same except for the end, which its configuration may put at the first
     entry of the table instead of before it. ModelError for other samplers, and for a t_index outside the table."""
     if sampler not in FEW_STEPS:
         raise ModelError(
@@ -178,10 +177,10 @@ def step_coefficients(
 
     if t_index:
         if list(t_index) != sorted(set(t_index)) or not 0 <= t_index[0] <= t_index[-1] < TRAINED_STEPS:
-            asked = " ".join(map(str, t_index))
-            raise ModelError(f"/sd/t_index: {asked}: not increasing numbers in 0..{TRAINED_STEPS - 1}")
-        places = table(TRAINED_STEPS)
-        chosen = [places[index] for index in t_index]
+            listed = " ".join(map(str, t_index))
+            raise ModelError(f"/sd/t_index: {listed}: not increasing numbers in 0..{TRAINED_STEPS - 1}")
+        full_table = table(TRAINED_STEPS)
+        chosen = [full_table[index] for index in t_index]
     else:
         chosen = table(steps)[steps - real_steps(steps, strength) :]
     if is_flow := config.get("use_flow_sigmas", False):
@@ -191,21 +190,21 @@ def step_coefficients(
     left = abar[timesteps]
     signal, noise = left.sqrt(), (1.0 - left).sqrt()
     c_skip, c_out = torch.zeros_like(left), torch.ones_like(left)
-    kept, fresh = torch.zeros_like(left), torch.ones_like(left)
+    reuse, fresh = torch.zeros_like(left), torch.ones_like(left)
     if sampler == "lcm":
         c_skip, c_out = boundary(timesteps, config.get("timestep_scaling", TIMESTEP_SCALING))
     elif sampler != "turbo":
-        shares = abar[torch.floor((1.0 - eta) * timesteps).long()] if sampler == "tcd" else left
-        ratio = left / shares  # ratio of the picture's weight between the end of this step and the start of the next
-        kept[1:] = (ratio * (1.0 - shares)).sqrt()[1:] / noise[1:]
+        target = abar[torch.floor((1.0 - eta) * timesteps).long()] if sampler == "tcd" else left
+        ratio = left / target  # ratio of the picture's weight between the end of this step and the start of the next
+        reuse[1:] = (ratio * (1.0 - target)).sqrt()[1:] / noise[1:]
         fresh[1:] = (1.0 - ratio).sqrt()[1:] / noise[1:]
         if sampler == "tcd" or (sampler == "hyper" and not config.get("set_alpha_to_one", True)):
-            # The last step ends at abar[0]: sqrt(abar) x0 + sqrt(1 - abar) guess, in terms of x0 and x.
+            # The last step ends at abar[0]: sqrt(abar) x0 + sqrt(1 - abar) estimate, in terms of x0 and x.
             c_skip[-1] = (1.0 - abar[0]).sqrt() / noise[-1]
             c_out[-1] = abar[0].sqrt() - c_skip[-1] * signal[-1]
-    if is_flow:  # of which the shares of picture and noise add up to 1, not their squares
+    if is_flow:  # in a flow, signal and noise add up to 1, not their squares
         scale = signal + noise
         signal, noise, c_skip = signal / scale, noise / scale, c_skip * scale
     return StepCoefficients(
-        timesteps=timesteps, signal=signal, noise=noise, c_skip=c_skip, c_out=c_out, kept=kept, fresh=fresh
+        timesteps=timesteps, signal=signal, noise=noise, c_skip=c_skip, c_out=c_out, reuse=reuse, fresh=fresh
     )

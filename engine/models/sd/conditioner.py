@@ -8,42 +8,42 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 import torch
 
-from engine.models.device_work import uploaded
-from engine.models.sd.blending import blended
+from engine.models.device_work import upload
+from engine.models.sd.blending import interpolate
 from engine.models.sd.plan.families import layers_skipped
 from engine.models.sd.prompt_syntax import CHUNK_END, ParsedPrompt, parse_prompt
 from engine.models.sd.seeds import Blend
-from engine.models.sd.textual_inversion import Triggers, vectors_in_place
+from engine.models.sd.textual_inversion import Triggers, inject_vectors
 
 if TYPE_CHECKING:
     from engine.models.sd.model import DiffusionModel
 
-MAX_SHOWN = 200  # maximum length of the truncated text in a note
-PLACE_OF_A_VECTOR = 0  # placeholder token whose embedding the vector replaces, as in A1111
+MAX_NOTE_CHARS = 200  # maximum length of the truncated text in a note
+PLACEHOLDER_TOKEN = 0  # placeholder token whose embedding the vector replaces, as in A1111
 log = logging.getLogger(__name__)
 MAX_CHUNKS = 4  # 300 tokens
-KEPT_TEXTS = 16  # eight prompts, the two plain ones, the negative prompt
-Encoded = tuple[torch.Tensor, torch.Tensor | None]
+MAX_CACHED_TEXTS = 16  # eight prompts, the two plain ones, the negative prompt
+TextEmbeds = tuple[torch.Tensor, torch.Tensor | None]
 
 
 @dataclass(slots=True, kw_only=True)
-class Cond:
+class Conditioning:
     """The conditioning of a UNet call, in the model's dtype on its device. D: 768 (SD 1.5), 1024 (2.x), 2048 (XL)."""
 
-    text: torch.Tensor
+    prompt_embeds: torch.Tensor
     """(1, 77 n, D): n chunks of 75 tokens."""
-    negative_text: torch.Tensor | None = None
-    """Shaped like `text`, or None if not requested."""
-    regions: torch.Tensor | None = None
-    """(R, 77 n, D): the texts of R regions, beside `text`, which is that of the rest; None without regions."""
-    pooled: torch.Tensor | None = None
+    negative_embeds: torch.Tensor | None = None
+    """Shaped like `prompt_embeds`, or None if not requested."""
+    region_embeds: torch.Tensor | None = None
+    """(R, 77 n, D): the texts of R regions; `prompt_embeds` is the text of the rest; None without regions."""
+    pooled_embeds: torch.Tensor | None = None
     """(1, 1280), SDXL only."""
     negative_pooled: torch.Tensor | None = None
     time_ids: torch.Tensor | None = None
     """(1, 6), SDXL only: height, width, 0, 0, height, width in pixels."""
-    ip: tuple[torch.Tensor, ...] | None = None
+    image_embeds: tuple[torch.Tensor, ...] | None = None
     """(1, 1, tokens, D) for each IP-Adapter, the UNet's `image_embeds`; zeros have no effect; None without adapter."""
-    negative_ip: tuple[torch.Tensor, ...] | None = None
+    negative_image_embeds: tuple[torch.Tensor, ...] | None = None
 
 
 class Conditioner:
@@ -56,7 +56,7 @@ class Conditioner:
         self._model = model
         self._note = note or (lambda key, line: log.warning("%s: %s", key, line))
         self._triggers = Triggers(model.embeddings)
-        self._texts: dict[Hashable, Encoded] = {}
+        self._texts: dict[Hashable, TextEmbeds] = {}
         self._texts_of = -1
 
     def encode(
@@ -69,71 +69,72 @@ class Conditioner:
         ip_images: Sequence[tuple[np.ndarray, float]] = (),
         size: tuple[int, int] = (512, 512),
         clip_skip: int | None = None,
-    ) -> Cond:
+    ) -> Conditioning:
         """Encode the prompts. `prompt`: one, or several with weights above 0, which are blended token by token. A
         negative of None is omitted; an empty one is encoded as in training: zeros for SDXL, else the empty text.
         `regions`: the texts of regions. `ip_images`: each (height, width, 3) uint8 RGB with its weight; without any the
         IP-Adapter has no effect. `size`: width and height of the pictures. `clip_skip`: counted as in A1111; 0: the
         model's default, None: the ModelSpec's."""
         skipped = self._skipped(clip_skip)
-        text, pooled = self._blended([(prompt, 1.0)] if isinstance(prompt, str) else prompt, blend, skipped)
-        negative_text, negative_pooled = None, None
+        text, pooled = self._encode_mix([(prompt, 1.0)] if isinstance(prompt, str) else prompt, blend, skipped)
+        negative_embeds, negative_pooled = None, None
         if negative is not None and self._model.zeroes_empty_negative and not parse_prompt(negative).text:
-            negative_text = torch.zeros_like(text)
+            negative_embeds = torch.zeros_like(text)
             negative_pooled = None if pooled is None else torch.zeros_like(pooled)
         elif negative is not None:
-            negative_text, negative_pooled = self._encoded(negative, skipped, is_negative=True)
-            text, negative_text = self._as_long((text, negative_text), skipped)
-        parts = [self._encoded(each, skipped)[0] for each in regions]
+            negative_embeds, negative_pooled = self._encode_cached(negative, skipped, is_negative=True)
+            text, negative_embeds = self._pad_chunks((text, negative_embeds), skipped)
+        parts = [self._encode_cached(each, skipped)[0] for each in regions]
         if parts:
-            given = (text,) if negative_text is None else (text, negative_text)
-            text, *others = self._as_long((*given, *parts), skipped)
-            negative_text = others.pop(0) if negative_text is not None else None
+            main = (text,) if negative_embeds is None else (text, negative_embeds)
+            text, *others = self._pad_chunks((*main, *parts), skipped)
+            negative_embeds = others.pop(0) if negative_embeds is not None else None
             parts = others
-        ip, negative_ip = None, None
+        image_embeds, negative_image = None, None
         if self._model.ip_adapter is not None:
-            ip, negative_ip = self._model.ip_adapter.encode(ip_images)
+            image_embeds, negative_image = self._model.ip_adapter.encode(ip_images)
         # Copies, because the result may become the buffers that later results are copied into.
-        return Cond(
-            text=text.clone(),
-            negative_text=_copy(negative_text),
-            regions=torch.cat(parts) if parts else None,
-            pooled=_copy(pooled),
+        return Conditioning(
+            prompt_embeds=text.clone(),
+            negative_embeds=_copy(negative_embeds),
+            region_embeds=torch.cat(parts) if parts else None,
+            pooled_embeds=_copy(pooled),
             negative_pooled=_copy(negative_pooled),
             time_ids=None if pooled is None else self._time_ids(*size),
-            ip=ip,
-            negative_ip=negative_ip if negative is not None else None,
+            image_embeds=image_embeds,
+            negative_image_embeds=negative_image if negative is not None else None,
         )
 
     def prepare(self, text: str, clip_skip: int | None = None) -> None:
-        """Encode a prompt that may be blended in later, so that it then costs nothing."""
-        self._encoded(text, self._skipped(clip_skip))
+        """Encode a prompt into the cache, so that blending it in later costs nothing."""
+        self._encode_cached(text, self._skipped(clip_skip))
 
     def _skipped(self, clip_skip: int | None) -> int:
         model = self._model
         return layers_skipped(model.family, model.spec.clip_skip if clip_skip is None else clip_skip)
 
-    def _blended(self, prompts: Sequence[tuple[str, float]], blend: Blend, skipped: int) -> Encoded:
-        encoded, weights = [self._encoded(text, skipped) for text, _ in prompts], [weight for _, weight in prompts]
+    def _encode_mix(self, prompts: Sequence[tuple[str, float]], blend: Blend, skipped: int) -> TextEmbeds:
+        encoded = [self._encode_cached(text, skipped) for text, _ in prompts]
+        weights = [weight for _, weight in prompts]
         texts, pooled = [text for text, _ in encoded], [each for _, each in encoded if each is not None]
-        text = blended(self._as_long(texts, skipped), weights, blend)
-        return text, blended(pooled, weights, blend) if pooled else None
+        text = interpolate(self._pad_chunks(texts, skipped), weights, blend)
+        return text, interpolate(pooled, weights, blend) if pooled else None
 
-    def _encoded(self, text: str, skipped: int, *, is_negative: bool = False) -> Encoded:
+    def _encode_cached(self, text: str, skipped: int, *, is_negative: bool = False) -> TextEmbeds:
         loras = self._model.loras
         if loras is not None and loras.text_version != self._texts_of:
             self._texts.clear()
             self._texts_of = loras.text_version
         key = text, skipped
-        encoded = self._texts.pop(key, None) or self._parsed_and_encoded(text, skipped, is_negative)
+        encoded = self._texts.pop(key, None) or self._encode_text(text, skipped, is_negative)
         self._texts[key] = encoded  # newest last
-        if len(self._texts) > KEPT_TEXTS:
+        if len(self._texts) > MAX_CACHED_TEXTS:
             del self._texts[next(iter(self._texts))]
         return encoded
 
     @torch.no_grad()
-    def _parsed_and_encoded(self, text: str, skipped: int, is_negative: bool) -> Encoded:
-        """((1, 77 n, D), pooled (1, P) or None), with notes on unsupported syntax and on what does not fit."""
+    def _encode_text(self, text: str, skipped: int, is_negative: bool) -> TextEmbeds:
+        """Embeds (1, 77 n, D) and pooled (1, P) or None, with notes on unsupported syntax and on truncation."""
         model, prompt = self._model, parse_prompt(text)
         for line in prompt.notes:
             self._note("prompt", line)
@@ -145,43 +146,42 @@ class Conditioner:
         ]
         if left_out := rows_of[0][0].left_out:
             used = sum(int(row.mask.sum()) - 2 for row in rows_of[0])
-            self._note("prompt", f"{used} tokens of the prompt are used; ignored: {left_out[:MAX_SHOWN]}")
+            self._note("prompt", f"{used} tokens of the prompt are used; ignored: {left_out[:MAX_NOTE_CHARS]}")
         chunks = [self._chunk(rows, skipped) for rows in zip(*rows_of, strict=False)]
         return torch.cat([hidden for hidden, _ in chunks], dim=1).to(model.dtype), chunks[0][1]
 
-    def _chunk(self, rows: Sequence["TokenRow"], skipped: int) -> Encoded:
-        """((1, 77, D), pooled (1, P) or None) of one chunk; `rows`: of each text encoder."""
+    def _chunk(self, rows: Sequence["TokenRow"], skipped: int) -> TextEmbeds:
+        """Embeds (1, 77, D) and pooled (1, P) or None of one chunk; `rows`: one for each text encoder."""
         model = self._model
         if model.family != "sdxl":
             hidden = _hidden(model.text_encoders[0], rows[0], skipped)
-            return emphasised(hidden, rows[0].weights), None
+            return apply_emphasis(hidden, rows[0].weights), None
         outputs = []
         for encoder, row in zip(model.text_encoders, rows, strict=True):
-            with vectors_in_place(encoder, row.vectors):
+            with inject_vectors(encoder, row.vectors):
                 outputs.append(encoder(row.ids, output_hidden_states=True))
         # The second to last state, as in training.
-        states = [output.hidden_states[-2 - _held(skipped, output, 2)] for output in outputs]
-        hidden = torch.cat([emphasised(state, row.weights) for state, row in zip(states, rows, strict=True)], dim=-1)
+        states = [output.hidden_states[-2 - _limit_skip(skipped, output, 2)] for output in outputs]
+        parts = [apply_emphasis(state, row.weights) for state, row in zip(states, rows, strict=True)]
+        hidden = torch.cat(parts, dim=-1)
         return hidden, outputs[-1].text_embeds
 
-    def _as_long(self, texts: Sequence[torch.Tensor], skipped: int) -> list[torch.Tensor]:
-        """Texts (1, 77 n, D), the shorter ones with empty chunks at their end, as in A1111."""
+    def _pad_chunks(self, texts: Sequence[torch.Tensor], skipped: int) -> list[torch.Tensor]:
+        """Pad texts (1, 77 n, D) to the longest with empty chunks at their end, as A1111 does."""
         longest = max(text.shape[1] for text in texts)
         if all(text.shape[1] == longest for text in texts):
             return list(texts)
-        empty, _ = self._encoded("", skipped)
+        empty, _ = self._encode_cached("", skipped)
         return [torch.cat((text, *[empty] * ((longest - text.shape[1]) // empty.shape[1])), dim=1) for text in texts]
 
     def _time_ids(self, width: int, height: int) -> torch.Tensor:
         # Full size, uncropped, for a picture of this size (SDXL, Podell et al. 2023, section 2.2).
-        return uploaded(
-            torch.tensor([[height, width, 0, 0, height, width]], dtype=self._model.dtype), self._model.device
-        )
+        return upload(torch.tensor([[height, width, 0, 0, height, width]], dtype=self._model.dtype), self._model.device)
 
 
 @dataclass(slots=True, kw_only=True)
 class TokenRow:
-    """T: 77."""
+    """The tokens of one chunk of a prompt. T: 77."""
 
     ids: torch.Tensor
     """(1, T) int64."""
@@ -199,8 +199,7 @@ def token_rows(
     tokenizer: Any, encoder: int, prompt: ParsedPrompt, triggers: Triggers, device: torch.device
 ) -> list[TokenRow]:
     """Tokenize a prompt, in chunks of 75 tokens, as A1111 does. `encoder`: index of the text encoder, which selects the
-    embedding vectors. Text without weights and triggers that fits into one is tokenized as a whole, otherwise each
-    fragment separately."""
+    embedding vectors. Plain text that fits into one chunk is tokenized as a whole, else each fragment separately."""
     parts = [(part, fragment.weight) for fragment in prompt.fragments for part in triggers.split(fragment.text)]
     if not (prompt.is_weighted or prompt.is_broken) and all(isinstance(part, str) for part, _ in parts):
         whole = _plain(tokenizer, prompt.text, device)
@@ -210,15 +209,15 @@ def token_rows(
     left_out: list[str] = []
     for part, weight in parts:
         if not isinstance(part, str):
-            word, embedding = part
+            trigger, embedding = part
             if not chunks.add_vectors(embedding.vectors[encoder], weight):
-                left_out.append(word)
+                left_out.append(trigger)
             continue
-        for place, text in enumerate(part.split(CHUNK_END)):
-            if place:
+        for number, text in enumerate(part.split(CHUNK_END)):
+            if number:
                 chunks.end()
-            found = tokenizer(text, add_special_tokens=False).input_ids if text.strip() else []
-            if rest := chunks.add(found, weight):
+            ids = tokenizer(text, add_special_tokens=False).input_ids if text.strip() else []
+            if rest := chunks.add(ids, weight):
                 left_out.append(tokenizer.decode(rest).strip())
     rows = [_row(tokenizer, chunk, device, is_weighted=prompt.is_weighted) for chunk in chunks.all]
     rows[0].left_out = " ".join(left_out)
@@ -233,7 +232,7 @@ class _Chunk:
 
 
 class _Chunks:
-    """The tokens of a prompt, MAX_CHUNKS times `room` at most."""
+    """The tokens of a prompt, at most MAX_CHUNKS chunks of `room` tokens."""
 
     def __init__(self, room: int) -> None:
         self._room = room
@@ -246,24 +245,24 @@ class _Chunks:
         return not self.all[-1].ids
 
     def add(self, ids: list[int], weight: float) -> list[int]:
-        """Returns those that do not fit any more."""
+        """Add tokens. Returns those that do not fit."""
         while ids:
             chunk = self.all[-1]
-            taken = ids[: self._room - len(chunk.ids)]
-            chunk.ids += taken
-            chunk.weights += [weight] * len(taken)
-            ids = ids[len(taken) :]
+            head = ids[: self._room - len(chunk.ids)]
+            chunk.ids += head
+            chunk.weights += [weight] * len(head)
+            ids = ids[len(head) :]
             if ids and not self.end():
                 return ids
         return []
 
     def add_vectors(self, rows: torch.Tensor, weight: float) -> bool:
-        """Vectors of an embedding stay in one chunk. False if they do not fit."""
+        """Add the vectors of an embedding, which stay in one chunk. False if they do not fit."""
         if len(self.all[-1].ids) + len(rows) > self._room and not (len(rows) <= self._room and self.end()):
             return False
         chunk = self.all[-1]
         chunk.vectors[len(chunk.ids) + 1] = rows  # after the start token
-        chunk.ids += [PLACE_OF_A_VECTOR] * len(rows)
+        chunk.ids += [PLACEHOLDER_TOKEN] * len(rows)
         chunk.weights += [weight] * len(rows)
         return True
 
@@ -288,10 +287,9 @@ def _plain(tokenizer: Any, text: str, device: torch.device) -> TokenRow:
     return TokenRow(ids=tokens.input_ids, mask=tokens.attention_mask, left_out=left_out)
 
 
-def emphasised(hidden: torch.Tensor, weights: torch.Tensor | None) -> torch.Tensor:
+def apply_emphasis(hidden: torch.Tensor, weights: torch.Tensor | None) -> torch.Tensor:
     """Multiply each token of (1, T, D) by its weight (T,), and restore the overall mean. A1111's "Original"
-    (modules/sd_emphasis.py, EmphasisOriginal; formerly in sd_hijack_clip.py). For SDXL applied to each encoder
-    separately."""
+    (modules/sd_emphasis.py, EmphasisOriginal), applied to each of SDXL's encoders separately."""
     if weights is None:
         return hidden
     plain = hidden.float()
@@ -303,16 +301,16 @@ def emphasised(hidden: torch.Tensor, weights: torch.Tensor | None) -> torch.Tens
 def _hidden(encoder: Any, row: TokenRow, skipped: int) -> torch.Tensor:
     """(1, 77, D): the hidden state `skipped` layers before the last, after the final layer norm."""
     mask = row.mask if getattr(encoder.config, "use_attention_mask", False) else None
-    with vectors_in_place(encoder, row.vectors):
+    with inject_vectors(encoder, row.vectors):
         if not skipped:
             last: torch.Tensor = encoder(row.ids, attention_mask=mask)[0]
             return last
         output = encoder(row.ids, attention_mask=mask, output_hidden_states=True)
-    hidden: torch.Tensor = encoder.final_layer_norm(output.hidden_states[-1 - _held(skipped, output, 1)])
+    hidden: torch.Tensor = encoder.final_layer_norm(output.hidden_states[-1 - _limit_skip(skipped, output, 1)])
     return hidden
 
 
-def _held(skipped: int, output: Any, own: int) -> int:
+def _limit_skip(skipped: int, output: Any, own: int) -> int:
     """`skipped`, limited so that the first layer remains. `own`: number of layers that the model itself skips."""
     return min(skipped, len(output.hidden_states) - 1 - own)
 

@@ -27,20 +27,20 @@ JOINTS = 17
 """COCO's: nose, eyes, ears, shoulders, elbows, wrists, hips, knees, ankles, each left before right."""
 LEFT_SHOULDER, RIGHT_SHOULDER, NECK = 5, 6, JOINTS
 OPENPOSE = (0, NECK, 6, 8, 10, 5, 7, 9, 12, 14, 16, 11, 13, 15, 2, 1, 4, 3)
-"""COCO's joint in each of OpenPose's places."""
+"""Index of COCO's joint for each of OpenPose's joints."""
 LIMBS = (
     (1, 2), (1, 5), (2, 3), (3, 4), (5, 6), (6, 7), (1, 8), (8, 9), (9, 10), (1, 11), (11, 12), (12, 13), (1, 0),
     (0, 14), (14, 16), (0, 15), (15, 17),
 )  # fmt: skip
-"""OpenPose's joints at both ends."""
+"""Indices of OpenPose's joints at both ends of each limb."""
 COLOURS = (
     (255, 0, 0), (255, 85, 0), (255, 170, 0), (255, 255, 0), (170, 255, 0), (85, 255, 0), (0, 255, 0), (0, 255, 85),
     (0, 255, 170), (0, 255, 255), (0, 170, 255), (0, 85, 255), (0, 0, 255), (85, 0, 255), (170, 0, 255), (255, 0, 255),
     (255, 0, 170), (255, 0, 85),
 )  # fmt: skip
-"""The joints', and the first of them the limbs'."""
+"""Colours of the joints; the first 17 are also those of the limbs."""
 LIMB_LIGHT = 0.6
-RADIUS = 4 / 512  # of a joint and half the width of a limb, as a share of the shorter side
+RADIUS = 4 / 512  # of a joint and half the width of a limb, as a fraction of the shorter side
 MIN_SCORE = 0.3  # below it a joint is not drawn, as in transformers' and MMPose's pictures
 
 
@@ -48,7 +48,7 @@ def hard_edges(rgb: torch.Tensor) -> torch.Tensor:
     """Edges of (F, 3, H, W) float32 in 0..1, white on black: (F, 3, H, W) float32, 0 or 1. Canny's detector (1986), as
     OpenCV's `Canny` computes it without `L2gradient`."""
     levels = (rgb * 255.0).round()
-    grey = sum(share * levels[:, channel : channel + 1] for channel, share in enumerate(GREY))
+    grey = sum(weight * levels[:, channel : channel + 1] for channel, weight in enumerate(GREY))
     assert isinstance(grey, torch.Tensor)
     across, down = _sobel(grey.round())
     strength = across.abs() + down.abs()
@@ -60,7 +60,7 @@ def hard_edges(rgb: torch.Tensor) -> torch.Tensor:
 
 
 def _sobel(grey: torch.Tensor) -> tuple[torch.Tensor, torch.Tensor]:
-    """Derivatives to the right and downwards; beyond its edges the picture goes on as at the edge."""
+    """Derivatives to the right and downwards; the edge pixels are repeated beyond the picture."""
     padded = F.pad(grey, (1, 1, 1, 1), mode="replicate")
     smooth_down = padded[:, :, :-2] + 2 * padded[:, :, 1:-1] + padded[:, :, 2:]
     smooth_across = padded[..., :-2] + 2 * padded[..., 1:-1] + padded[..., 2:]
@@ -88,11 +88,11 @@ def _is_ridge(across: torch.Tensor, down: torch.Tensor, strength: torch.Tensor) 
 def soft_edges(rgb: torch.Tensor) -> torch.Tensor:
     """Outlines of (F, 3, H, W) float32 in 0..1: (F, 3, H, W) float32 in 0..1, brighter for a higher step.
 
-    A stand-in without weights for what a network finds (HED, PiDiNet): the gradient of the brightness at three scales,
-    each multiplied by its scale, so that a step counts the same at all of them (Lindeberg 1998, "Edge detection and
-    ridge detection with automatic scale selection"). Fine texture is outlined at the finest scale only, so it stays
-    dark."""
-    grey = sum(share * rgb[:, channel : channel + 1] for channel, share in enumerate(GREY))
+    Replaces a network for soft edges (HED, PiDiNet) without weights: it adds the gradients of the brightness at three
+    scales. Each is multiplied by its scale, so that a step counts the same at all of them (Lindeberg 1998, "Edge
+    detection and ridge detection with automatic scale selection"). Fine texture shows at the finest scale only, so it
+    stays dark."""
+    grey = sum(weight * rgb[:, channel : channel + 1] for channel, weight in enumerate(GREY))
     assert isinstance(grey, torch.Tensor)
     total = sum(_steps(grey, scale_px) for scale_px in SCALES_PX)
     assert isinstance(total, torch.Tensor)
@@ -125,27 +125,26 @@ class DepthMaps:
 
     @torch.no_grad()
     def draw(self, rgb: torch.Tensor) -> torch.Tensor:
-        """Depth of (F, 3, H, W) float32 in 0..1: (F, 3, H, W) float32, the nearest point of each picture 1, the
-        farthest 0; a picture without depth is 0."""
+        """Depth of (F, 3, H, W) in 0..1, float32 of the same shape: nearest point 1, farthest 0; 0 without depth."""
         height, width = rgb.shape[2:]
-        small = F.interpolate(rgb, self._seen_size(height, width), mode="bicubic", antialias=True).clamp(0.0, 1.0)
-        near = self.network(normalised(small).to(self.network.dtype)).predicted_depth.float()
-        if self._is_metric:  # metres; the others say how near a point is
+        small = F.interpolate(rgb, self._input_size(height, width), mode="bicubic", antialias=True).clamp(0.0, 1.0)
+        near = self.network(normalize(small).to(self.network.dtype)).predicted_depth.float()
+        if self._is_metric:  # metres; other networks predict nearness
             near = 1.0 / near.clamp(min=MIN_METRES)
         near = F.interpolate(near[:, None], (height, width), mode="bicubic")
         farthest, nearest = near.amin((2, 3), keepdim=True), near.amax((2, 3), keepdim=True)
         span = torch.maximum(nearest - farthest, nearest.abs() * MIN_SPAN + 1e-6)
         return ((near - farthest) / span).expand(-1, 3, -1, -1)
 
-    def _seen_size(self, height: int, width: int) -> tuple[int, int]:
-        """Height and width that the network sees: about the picture's, not larger than in training."""
+    def _input_size(self, height: int, width: int) -> tuple[int, int]:
+        """Height and width of the network's input: about the picture's, not larger than in training."""
         scale = min(1.0, TRAINED_PX / min(height, width))
         rows, columns = (max(1, round(side * scale / self._patch_px)) for side in (height, width))
         return rows * self._patch_px, columns * self._patch_px
 
 
-def normalised(rgb: torch.Tensor) -> torch.Tensor:
-    """(F, 3, H, W) in 0..1 as networks trained on ImageNet see it."""
+def normalize(rgb: torch.Tensor) -> torch.Tensor:
+    """Normalize (F, 3, H, W) in 0..1 for networks trained on ImageNet."""
     # Channel by channel: a tensor of the three would have to be copied to the device.
     return torch.stack([(rgb[:, c] - MEAN[c]) / DEVIATION[c] for c in range(3)], dim=1)
 
@@ -161,12 +160,12 @@ class Skeletons:
     def __init__(self, network: Any) -> None:
         self.network = network
         backbone, device = network.config.backbone_config, network.device
-        self._seen_px: tuple[int, int] = tuple(backbone.image_size)
+        self._input_px: tuple[int, int] = tuple(backbone.image_size)
         # ViTPose+ has an expert for each data set; the first is COCO's.
         is_mixed = backbone.num_experts > 1
         self._options = {"dataset_index": torch.zeros(1, dtype=torch.int64, device=device)} if is_mixed else {}
         # On the device from now on: copying them in a call would wait.
-        self._places = torch.tensor(OPENPOSE, device=device)
+        self._joint_order = torch.tensor(OPENPOSE, device=device)
         self._ends = torch.tensor(LIMBS, device=device).T.contiguous()  # (2, limbs)
         self._level = torch.tensor([[1.0, 0.0]], device=device).expand(len(OPENPOSE), 2)
         colours = torch.tensor(COLOURS, device=device) / 255.0
@@ -176,65 +175,66 @@ class Skeletons:
     @torch.no_grad()
     def draw(self, rgb: torch.Tensor) -> torch.Tensor:
         """Skeletons in (F, 3, H, W) float32 in 0..1, on black: (F, 3, H, W) float32 in 0..1."""
-        places, scores = self.joints(rgb)
+        positions, scores = self.joints(rgb)
         height, width = rgb.shape[2:]
-        return torch.stack([self._drawn(*person, height, width) for person in zip(places, scores, strict=True)])
+        people = zip(positions, scores, strict=True)
+        return torch.stack([self._draw_person(*person, height, width) for person in people])
 
     @torch.no_grad()
     def joints(self, rgb: torch.Tensor) -> tuple[torch.Tensor, torch.Tensor]:
-        """COCO's joints in (F, 3, H, W): places (F, 17, 2), x and y in px, and scores (F, 17)."""
+        """Find COCO's joints in (F, 3, H, W): positions (F, 17, 2), x and y in px, and scores (F, 17)."""
         height, width = rgb.shape[2:]
-        rows, columns = self._seen_px
+        rows, columns = self._input_px
         px = max(height / rows, width / columns)  # of the picture in one of the network's
         inner = min(rows, round(height / px)), min(columns, round(width / px))
         small = F.interpolate(rgb, inner, mode="bilinear", antialias=True)
         above, left = (rows - inner[0]) // 2, (columns - inner[1]) // 2
         below, right = rows - inner[0] - above, columns - inner[1] - left
-        seen = normalised(F.pad(small, (left, right, above, below))).to(self.network.dtype)
+        seen = normalize(F.pad(small, (left, right, above, below))).to(self.network.dtype)
         heat = self.network(seen, **self._options).heatmaps.float()
-        places, scores = peaks(heat)
+        positions, scores = peaks(heat)
         # As in transformers' post-processing, the outermost points of the heatmap lie on the edge of the box.
-        x = places[..., 0] * (px * columns / (heat.shape[3] - 1)) + (width - px * columns) / 2
-        y = places[..., 1] * (px * rows / (heat.shape[2] - 1)) + (height - px * rows) / 2
+        x = positions[..., 0] * (px * columns / (heat.shape[3] - 1)) + (width - px * columns) / 2
+        y = positions[..., 1] * (px * rows / (heat.shape[2] - 1)) + (height - px * rows) / 2
         return torch.stack((x, y), dim=-1), scores
 
-    def _drawn(self, places: torch.Tensor, scores: torch.Tensor, height: int, width: int) -> torch.Tensor:
-        """(3, height, width) of one person's joints: places (17, 2), scores (17,)."""
+    def _draw_person(self, positions: torch.Tensor, scores: torch.Tensor, height: int, width: int) -> torch.Tensor:
+        """Draw one person, (3, height, width). Joints: positions (17, 2), scores (17,)."""
         shoulders = slice(LEFT_SHOULDER, RIGHT_SHOULDER + 1)
-        places = torch.cat((places, places[shoulders].mean(dim=0, keepdim=True)))[self._places]
-        scores = torch.cat((scores, scores[shoulders].amin(dim=0, keepdim=True)))[self._places]
-        first, second = places[self._ends[0]], places[self._ends[1]]
+        positions = torch.cat((positions, positions[shoulders].mean(dim=0, keepdim=True)))[self._joint_order]
+        scores = torch.cat((scores, scores[shoulders].amin(dim=0, keepdim=True)))[self._joint_order]
+        first, second = positions[self._ends[0]], positions[self._ends[1]]
         is_joint = scores > MIN_SCORE
         is_limb = is_joint[self._ends[0]] & is_joint[self._ends[1]]
         radius = max(1.0, RADIUS * min(height, width))
         length = (second - first).norm(dim=-1, keepdim=True).clamp(min=1e-3)
-        middles = torch.cat(((first + second) / 2, places))
+        middles = torch.cat(((first + second) / 2, positions))
         ahead = torch.cat(((second - first) / length, self._level))
         half = torch.cat((length[:, 0] / 2, torch.full_like(scores, radius)))
         is_seen = torch.cat((is_limb, is_joint))
-        x = torch.arange(width, device=places.device, dtype=torch.float32)
-        y = torch.arange(height, device=places.device, dtype=torch.float32)[:, None]
-        drawn = torch.zeros((3, height, width), device=places.device)
-        for place in range(len(self._colours)):
-            dx, dy = x - middles[place, 0], y - middles[place, 1]
-            along = (dx * ahead[place, 0] + dy * ahead[place, 1]) / half[place]  # (height, width), 1 at both ends
-            across = (dy * ahead[place, 0] - dx * ahead[place, 1]) / radius
-            is_inside = (along.square() + across.square() <= 1.0) & is_seen[place]
-            drawn = torch.where(is_inside, self._colours[place], drawn)
-        return drawn
+        x = torch.arange(width, device=positions.device, dtype=torch.float32)
+        y = torch.arange(height, device=positions.device, dtype=torch.float32)[:, None]
+        image = torch.zeros((3, height, width), device=positions.device)
+        for index in range(len(self._colours)):
+            dx, dy = x - middles[index, 0], y - middles[index, 1]
+            along = (dx * ahead[index, 0] + dy * ahead[index, 1]) / half[index]  # (height, width), 1 at both ends
+            across = (dy * ahead[index, 0] - dx * ahead[index, 1]) / radius
+            is_inside = (along.square() + across.square() <= 1.0) & is_seen[index]
+            image = torch.where(is_inside, self._colours[index], image)
+        return image
 
 
 def peaks(heat: torch.Tensor) -> tuple[torch.Tensor, torch.Tensor]:
-    """The highest point of each heatmap (F, J, h, w): places (F, J, 2), x and y, and heights (F, J). Between the pixels
+    """The highest point of each heatmap (F, J, h, w): positions (F, J, 2), x and y; heights (F, J). Between the pixels
     by the parabola through the logarithms of the highest and its neighbours, which is exact for a Gaussian (as in DARK,
     Zhang et al. 2020, without its blurring)."""
     height, width = heat.shape[2:]
     flat = heat.flatten(2)
     top, at = flat.max(dim=2)
 
-    def shift(place: torch.Tensor, step: int, most: int) -> torch.Tensor:
-        """Distance of the peak from `place` along an axis with pixels `step` apart."""
-        inner = (place > 0) & (place < most - 1)
+    def shift(coordinate: torch.Tensor, step: int, most: int) -> torch.Tensor:
+        """Distance of the peak from `coordinate` along an axis with pixels `step` apart."""
+        inner = (coordinate > 0) & (coordinate < most - 1)
         before, after = (
             flat.gather(2, (at + way).clamp(0, height * width - 1)[..., None])[..., 0] for way in (-step, step)
         )

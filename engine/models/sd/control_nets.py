@@ -1,4 +1,4 @@
-"""Networks among the ControlNets of a model that are called otherwise: ControlNet Unions and T2I-Adapters."""
+"""Wraps ControlNet Unions and T2I-Adapters, which are called in another way than ControlNets."""
 
 from collections.abc import Sequence
 from typing import Any, Final
@@ -12,12 +12,11 @@ USUAL: Final = "edges"
 
 class UnionView(torch.nn.Module):
     """A ControlNetUnionModel that is called like a ControlNetModel, for one kind of control image: a union is one
-    network for several kinds (xinsir's controlnet-union-sdxl-1.0 and promax). Each view shares all its weights, and is
-    chosen and captured like a ControlNet."""
+    network for several kinds (xinsir's controlnet-union-sdxl-1.0 and promax). All views share the union's weights."""
 
-    def __init__(self, union: Any, place: int) -> None:
+    def __init__(self, union: Any, mode_index: int) -> None:
         super().__init__()
-        self.union, self._place = union, place
+        self.union, self._mode_index = union, mode_index
 
     @property
     def config(self) -> Any:
@@ -33,33 +32,33 @@ class UnionView(torch.nn.Module):
         **others: Any,
     ) -> Any:
         kinds = torch.zeros((len(sample), self.config.num_control_type), device=sample.device)
-        kinds[:, self._place] = 1.0
+        kinds[:, self._mode_index] = 1.0
         return self.union(
             sample,
             timestep,
             controlnet_cond=[controlnet_cond],
             control_type=kinds,
-            control_type_idx=[self._place],
+            control_type_idx=[self._mode_index],
             conditioning_scale=[conditioning_scale],
             **others,
         )
 
 
 def with_views(nets: Sequence[Any]) -> tuple[tuple[Any, ...], dict[tuple[int, str], int]]:
-    """The networks, a union as its view of USUAL, followed by its other views; and the place of each view, by the
-    place of its union in `nets` and its kind."""
-    shown, places = list(nets), {}
-    for place, net in enumerate(nets):
+    """Replace each union in `nets` by its view of USUAL, and append its other views. Also returns the index of each
+    view, by the index of its union in `nets` and its kind."""
+    networks, view_indices = list(nets), {}
+    for index, net in enumerate(nets):
         for number, kind in enumerate(KINDS[: net.config.get("num_control_type", 0)]):
-            places[place, kind] = place if kind == USUAL else len(shown)
+            view_indices[index, kind] = index if kind == USUAL else len(networks)
             if kind == USUAL:
-                shown[place] = UnionView(net, number)
+                networks[index] = UnionView(net, number)
             else:
-                shown.append(UnionView(net, number))
-    return tuple(shown), places
+                networks.append(UnionView(net, number))
+    return tuple(networks), view_indices
 
 
-class Adapter(torch.nn.Module):
+class T2IAdapterNet(torch.nn.Module):
     """A diffusers T2IAdapter (Mou et al. 2023) for pictures of three channels, which adds to the UNet's down blocks.
     Its answer depends on the control image alone, but a stream has those of several frames in one call, so it runs with
     each call: 30 GMAC at 512 x 512, where a ControlNet of SD 1.5 takes 142."""
@@ -73,7 +72,7 @@ class Adapter(torch.nn.Module):
         return self.network.config
 
     def forward(self, picture: torch.Tensor) -> list[torch.Tensor]:
-        """A feature for each down block, and for SDXL one for the middle, of (B, 3, H, W) in 0..1."""
+        """The features of (B, 3, H, W) in 0..1 for each down block, and for SDXL one for the middle block."""
         if self.config.in_channels == 1:
             picture = picture.mean(dim=1, keepdim=True)
         features: list[torch.Tensor] = self.network(picture)

@@ -1,4 +1,4 @@
-"""One UNet call: predicts the denoised picture x0."""
+"""Calls the UNet once, and computes the denoised latents x0 from its prediction."""
 
 import math
 from collections.abc import Callable, Hashable, Sequence
@@ -9,14 +9,14 @@ import torch
 
 from engine.errors import ModelError
 from engine.models.compiling import CompilingThread
-from engine.models.device_work import uploaded
-from engine.models.graphs import Calls, DirectCalls, Part, State, nothing
+from engine.models.device_work import upload
+from engine.models.graphs import ChainRunner, DirectRunner, Part, State, noop
 from engine.models.sd.accelerators import unet_calls
 from engine.models.sd.coefficients import x0_weights
 from engine.models.sd.unet_parts import chain, with_bank, with_regions
 
 if TYPE_CHECKING:
-    from engine.models.sd.conditioner import Cond
+    from engine.models.sd.conditioner import Conditioning
     from engine.models.sd.model import DiffusionModel
 
 
@@ -32,56 +32,56 @@ class ControlInput:
 
 
 class Denoiser:
-    """Stateless except for what `drop` frees. Single thread, single device; never waits for the device."""
+    """Runs one model's UNet. Single thread, single device; never waits for the device."""
 
     def __init__(
         self,
         model: "DiffusionModel",
         *,
-        calls: Calls | None = None,
+        calls: ChainRunner | None = None,
         is_split: bool = False,
-        beside: CompilingThread | None = None,
+        compiler: CompilingThread | None = None,
     ) -> None:
         """`calls`: by default `accelerators.unet_calls`. `is_split`: calls can be interrupted inside the UNet: after
-        the ControlNets and each of its pieces (`unet_parts`). `beside`: compiles the parts while the plain ones run;
+        the ControlNets and each of its pieces (`unet_parts`). `compiler`: compiles the parts while the plain ones run;
         without it the first call with a shape compiles."""
         self.model = model
         self.device = torch.device(model.device)
         self.calls = calls or unet_calls(model)
-        self._is_split, self._beside = is_split, beside
+        self._is_split, self._compiler = is_split, compiler
         self._dtype: torch.dtype = model.unet.dtype
         sample_weight, output_weight = x0_weights(model.alphas_cumprod, model.prediction_type)
-        weights = uploaded(torch.stack((sample_weight, output_weight)).float(), self.device)  # (2, T)
+        weights = upload(torch.stack((sample_weight, output_weight)).float(), self.device)  # (2, T)
         self._sample_weight, self._output_weight = weights[0], weights[1]
         self._guidance: tuple[float, torch.Tensor] | None = None
         self.consistency = 0.0
-        """0..1: how much is seen of the frame before: of the same rows in the last call. No effect without a bank."""
+        """0..1: weight of the frame before, that is, of the same rows in the last call. No effect without a bank."""
         self.masks: torch.Tensor | None = None
-        """(1, 1 + R, h, w): the share of the text and of each of the R texts of `Cond.regions` at each latent; None:
-        they are not used."""
-        self._before: tuple[tuple[int, ...], tuple[torch.Tensor, ...]] | None = None  # shape, and what the bank kept
+        """(1, 1 + R, h, w): weight of the prompt and of each region's text at each latent; None: regions are off."""
+        self._banked_frame: tuple[tuple[int, ...], tuple[torch.Tensor, ...]] | None = None
+        """Shape of the last call, and the bank's keys and values."""
         self._forgets = False
         self._keys: tuple[Hashable, list[torch.Tensor], State] | None = None
-        """Key of the inputs; the texts, held so that no other tensor gets their id; the result of `_text_keys`."""
+        """Version of the inputs; the texts, retained so that no other tensor gets their id; result of `_text_keys`."""
 
     def drop(self) -> None:
         """Free captured graphs, and the frame before, which lies in their memory."""
         self.calls.drop()
-        self._before = None
+        self._banked_frame = None
 
     def forget(self) -> None:
-        """Begin anew, without the frames before."""
+        """Do not use the frame before in the next call."""
         self._forgets = True
 
     def predict(
         self,
         z: torch.Tensor,
         t: torch.Tensor,
-        cond: "Cond",
+        cond: "Conditioning",
         control: Sequence[ControlInput] = (),
         *,
         guidance: float = 1.0,
-        between: Callable[[], None] = nothing,
+        between: Callable[[], None] = noop,
     ) -> torch.Tensor:
         """x0 (B, 4, h, w) float32 of the noisy latents `z` (B, 4, h, w) at timesteps `t` (B,) int64, on the device.
         Above 1, `guidance` is classifier-free guidance against `cond.negative_text`, with twice the rows; for a model
@@ -93,13 +93,13 @@ class Denoiser:
         self,
         z: torch.Tensor,
         t: torch.Tensor,
-        cond: "Cond",
+        cond: "Conditioning",
         control: Sequence[ControlInput] = (),
         *,
         guidance: float = 1.0,
-        between: Callable[[], None] = nothing,
+        between: Callable[[], None] = noop,
     ) -> torch.Tensor:
-        """The model's own prediction (noise, v or x0) float32; arguments as in `predict`, but `t` may be float too."""
+        """The model's own prediction (noise, v or x0) float32. Arguments as in `predict`, but `t` may be float too."""
         negatives = len(z) if self.uses_negative(guidance) else 0
         against, output = self.outputs(z, t, cond, control, negatives=negatives, guidance=guidance, between=between)
         return output if against is None else against + guidance * (output - against)
@@ -112,15 +112,15 @@ class Denoiser:
         self,
         z: torch.Tensor,
         t: torch.Tensor,
-        cond: "Cond",
+        cond: "Conditioning",
         control: Sequence[ControlInput] = (),
         *,
         negatives: int = 0,
         guidance: float = 1.0,
-        between: Callable[[], None] = nothing,
+        between: Callable[[], None] = noop,
     ) -> tuple[torch.Tensor | None, torch.Tensor]:
-        """Predictions float32: with the negative prompt for the first `negatives` rows, and with the prompt for all."""
-        if negatives and cond.negative_text is None:
+        """Two predictions float32: with the negative prompt for the first `negatives` rows, with the prompt for all."""
+        if negatives and cond.negative_embeds is None:
             raise ModelError("guidance above 1 needs a negative prompt; it may be empty")
         keys = self._text_keys(cond)
         has_regions = self._has_regions(cond)
@@ -128,33 +128,33 @@ class Denoiser:
         inputs: State = {
             "sample": z.to(self._dtype),
             "timesteps": t,
-            "text": cond.text if sees_text else None,
-            "negative_text": cond.negative_text if sees_text else None,
+            "text": cond.prompt_embeds if sees_text else None,
+            "negative_text": cond.negative_embeds if sees_text else None,
             **keys,
-            "pooled": cond.pooled,
+            "pooled": cond.pooled_embeds,
             "negative_pooled": cond.negative_pooled,
             "time_ids": cond.time_ids,
             "masks": self.masks if has_regions else None,
-            "ip": cond.ip,
-            "negative_ip": cond.negative_ip,
+            "ip": cond.image_embeds,
+            "negative_ip": cond.negative_image_embeds,
             "guidance": self._guidance_embedding(guidance),
             # A tensor, filled on the device: a float would become a constant of the graph, and a copy would wait.
             "controls": tuple(
-                (shown.picture.to(self._dtype), torch.full((), shown.scale, device=self.device)) for shown in control
+                (each.picture.to(self._dtype), torch.full((), each.scale, device=self.device)) for each in control
             ),
         }
-        used = tuple(shown.index for shown in control)
+        used = tuple(each.index for each in control)
         # The strengths of LoRAs and IP-Adapter are not part of the key, because they change the weights in place.
-        shapes = tuple(z.shape), cond.text.shape[1], t.dtype, cond.regions is not None and has_regions
-        key: Hashable = ("unet", *shapes, negatives, used, cond.negative_text is None, cond.ip is None)
+        shapes = tuple(z.shape), cond.prompt_embeds.shape[1], t.dtype, cond.region_embeds is not None and has_regions
+        key: Hashable = ("unet", *shapes, negatives, used, cond.negative_embeds is None, cond.image_embeds is None)
         controlnets = [self.model.controlnets[index] for index in used]
         parts = chain(self.model.unet, controlnets, negatives, is_split=self._is_split, parts=self.model.parts)
         if has_regions:
             parts = with_regions(parts, self.model.regions)
         if self.model.bank is not None and self.consistency:
-            return self._banked(key, parts, inputs, negatives, between)
-        self._before = None
-        beside = self._beside
+            return self._outputs_with_bank(key, parts, inputs, negatives, between)
+        self._banked_frame = None
+        beside = self._compiler
         call = key, parts
         if beside is not None and not beside.is_ready(key):
             call = ("plain", key), chain(self.model.unet, controlnets, negatives, is_split=self._is_split)
@@ -165,23 +165,23 @@ class Denoiser:
             beside.begin(key, parts, inputs)  # after the capture of the plain parts, which then are a graph meanwhile
         return (output[:negatives], output[negatives:]) if negatives else (None, output)
 
-    def _has_regions(self, cond: "Cond") -> bool:
-        return cond.regions is not None and self.masks is not None and self.model.regions is not None
+    def _has_regions(self, cond: "Conditioning") -> bool:
+        return cond.region_embeds is not None and self.masks is not None and self.model.regions is not None
 
-    def _banked(
+    def _outputs_with_bank(
         self, key: Hashable, parts: Sequence[Part], inputs: State, negatives: int, between: Callable[[], None]
     ) -> tuple[torch.Tensor | None, torch.Tensor]:
         """`outputs`, with the frame before. The first call of a shape only fills the bank."""
         shape = (negatives, *inputs["sample"].shape)
-        before = self._before[1] if self._before is not None and self._before[0] == shape else None
+        before = self._banked_frame[1] if self._banked_frame is not None and self._banked_frame[0] == shape else None
         strength = 0.0 if before is None or self._forgets else self.consistency
         self._forgets = False
         state = inputs | {"before": before, "strength": torch.full((), strength, device=self.device)}
-        calls = DirectCalls() if before is None else self.calls
+        calls = DirectRunner() if before is None else self.calls
         with torch.no_grad():
             result = calls.run((key, "banked"), with_bank(tuple(parts), self.model.bank), state, between)
             output = result["output"].to(torch.float32, copy=True)
-        self._before = shape, result["kept"]
+        self._banked_frame = shape, result["bank"]
         return (output[:negatives], output[negatives:]) if negatives else (None, output)
 
     def x0(self, z: torch.Tensor, t: torch.Tensor, output: torch.Tensor) -> torch.Tensor:
@@ -190,20 +190,20 @@ class Denoiser:
         return a * z.float() + b * output
 
     @torch.no_grad()
-    def _text_keys(self, cond: "Cond") -> State:
-        """`keys` and `negative_keys` of the texts, kept until a text or a LoRA of the UNet changes."""
+    def _text_keys(self, cond: "Conditioning") -> State:
+        """`keys` and `negative_keys` of the texts, cached until a text or a LoRA of the UNet changes."""
         weight, loras = self.model.text_weight, self.model.loras
         if weight is None:
             return {"keys": None, "negative_keys": None}
-        given = (cond.text, cond.regions if self._has_regions(cond) else None, cond.negative_text)
-        texts = [text for text in given if text is not None]
-        made_of = (*((id(text), text._version) for text in texts), 0 if loras is None else loras.unet_version)
-        if self._keys is None or self._keys[0] != made_of:
+        sources = (cond.prompt_embeds, cond.region_embeds if self._has_regions(cond) else None, cond.negative_embeds)
+        texts = [text for text in sources if text is not None]
+        version = (*((id(text), text._version) for text in texts), 0 if loras is None else loras.unet_version)
+        if self._keys is None or self._keys[0] != version:
             keys = torch.nn.functional.linear(torch.cat(texts), weight)
-            count = len(keys) if cond.negative_text is None else len(keys) - 1
-            against = None if cond.negative_text is None else keys[-1:].repeat(1, count, 1)
+            count = len(keys) if cond.negative_embeds is None else len(keys) - 1
+            against = None if cond.negative_embeds is None else keys[-1:].repeat(1, count, 1)
             state: State = {"keys": keys[:count].flatten(0, 1)[None], "negative_keys": against}
-            self._keys = (made_of, texts, state)
+            self._keys = (version, texts, state)
         return self._keys[2]
 
     def _guidance_embedding(self, guidance: float) -> torch.Tensor | None:
@@ -211,7 +211,7 @@ class Denoiser:
         if size is None:
             return None
         if self._guidance is None or self._guidance[0] != guidance:
-            self._guidance = (guidance, uploaded(guidance_embedding(guidance, size).to(self._dtype), self.device))
+            self._guidance = (guidance, upload(guidance_embedding(guidance, size).to(self._dtype), self.device))
         return self._guidance[1]
 
 

@@ -6,7 +6,7 @@ import numpy as np
 EDGE_LOW, EDGE_HIGH = 100, 200  # the two Canny thresholds with which ControlNet's canny models were trained
 
 
-def covering(picture: np.ndarray, size: tuple[int, int], *, interpolation: int | None = None) -> np.ndarray:
+def resize_to_cover(picture: np.ndarray, size: tuple[int, int], *, interpolation: int | None = None) -> np.ndarray:
     """Crop the middle of `picture` to the aspect ratio of `size` (width, height), and scale it to that size.
     `interpolation`: an OpenCV constant; None: area for shrinking, else bilinear."""
     height, width = picture.shape[:2]
@@ -19,9 +19,8 @@ def covering(picture: np.ndarray, size: tuple[int, int], *, interpolation: int |
     return cv2.resize(part, size, interpolation=interpolation)
 
 
-def edges(picture: np.ndarray, size: tuple[int, int]) -> np.ndarray:
-    """Canny edges of an RGB or RGBA picture, white on black, (height, width, 3) uint8 of `size`. Detected after
-    scaling, so that lines stay 1 px wide."""
-    grey = cv2.cvtColor(covering(picture[..., :3], size), cv2.COLOR_RGB2GRAY)
+def canny_edges(picture: np.ndarray, size: tuple[int, int]) -> np.ndarray:
+    """Canny edges, white on black, (height, width, 3) uint8, detected at `size`, so that lines are 1 px wide."""
+    grey = cv2.cvtColor(resize_to_cover(picture[..., :3], size), cv2.COLOR_RGB2GRAY)
     outlines = cv2.Canny(grey, EDGE_LOW, EDGE_HIGH)
     return cv2.cvtColor(outlines, cv2.COLOR_GRAY2RGB)

@@ -1,4 +1,4 @@
-"""Loads diffusers' networks, of folders and of single files, strictly: every tensor is used.
+"""Loads diffusers' networks from folders and single files, strictly: every tensor must be used.
 
 Single files have other names, which diffusers converts. Never executes code from a file.
 """
@@ -13,22 +13,18 @@ from typing import Any
 import torch
 
 from engine.errors import ModelError
-from engine.models.gguf_file import gguf_numbers, read_gguf
+from engine.models.gguf_file import read_gguf, read_gguf_tensor
 from engine.models.pickle_file import STATE_DICT
 from engine.models.plain_config import CONFIG
-from engine.models.pretrained import HARMLESS, architecture, one_line, require_all_used
-from engine.models.sd.control_nets import Adapter
-from engine.models.sd.plan.controlnet_file import (
-    ADAPTER,
-    ControlNetFiles,
-    in_diffusers_names,
-)
+from engine.models.pretrained import HARMLESS, build_config, one_line, require_all_used
+from engine.models.sd.control_nets import T2IAdapterNet
+from engine.models.sd.plan.controlnet_file import ADAPTER, ControlNetFiles, to_diffusers_names
 from engine.models.sd.plan.model_folder import DiffusersFolder
 from engine.models.sd.plan.original_names import UNET, diffusers_name
 from engine.models.sd.plan.single_file import CLASSES, PARTS, TEXT_CLASSES, VAE, SingleFile
 from engine.models.sd.plan.tensor_file import read_tensors
-from engine.models.sd.plan.vae_choice import TINY, VaeChoice, is_original_vae, joined_halves, vae_tensors
-from engine.models.weight_files import Weights, weights_in
+from engine.models.sd.plan.vae_choice import TINY, VaeChoice, is_original_vae, join_halves, vae_tensors
+from engine.models.weight_files import WeightFiles, find_weights
 
 Tensors = dict[str, torch.Tensor]
 _OLD_VAE_NAMES = {".query.": ".to_q.", ".key.": ".to_k.", ".value.": ".to_v.", ".proj_attn.": ".to_out.0."}
@@ -46,12 +42,12 @@ def read_unet(single: SingleFile | None, folder: DiffusersFolder, dtype: torch.d
     """Load the UNet of a file, or of `folder`, on the CPU, with the configuration in `folder`."""
     if single is None:
         tensors = read_tensors(*weights_for(folder.path / "unet", dtype).files)
-        return _filled(CLASSES["unet"], folder.unet, tensors, dtype, f"{folder.name}/unet")
+        return _build_network(CLASSES["unet"], folder.unet, tensors, dtype, f"{folder.name}/unet")
     layers = folder.unet.get("layers_per_block", 2)
     tensors = {}
     for name, tensor in _tensors(single, (UNET,)):
         tensors[diffusers_name(name, layers) or name] = tensor.to(dtype)
-    return _filled(CLASSES["unet"], folder.unet, tensors, dtype, f"{single.path}: unet")
+    return _build_network(CLASSES["unet"], folder.unet, tensors, dtype, f"{single.path}: unet")
 
 
 def read_text_encoders(single: SingleFile, folder: DiffusersFolder, dtype: torch.dtype) -> tuple[Any, ...]:
@@ -64,17 +60,17 @@ def read_text_encoders(single: SingleFile, folder: DiffusersFolder, dtype: torch
     starts = PARTS[single.family]
     tensors = dict(_tensors(single, tuple(starts.values())))  # at once: a pickle may have to be read whole
     encoders = []
-    with tempfile.TemporaryDirectory(prefix="multiverse-config-", ignore_cleanup_errors=True) as place:
+    with tempfile.TemporaryDirectory(prefix="multiverse-config-", ignore_cleanup_errors=True) as directory:
         for part, start in starts.items():
             kind = getattr(transformers, TEXT_CLASSES[part])
-            config = architecture(kind.config_class, folder.config(f"{part}/config.json"), f"{folder.name}/{part}")
-            (Path(place) / part).mkdir()
-            (Path(place) / part / CONFIG).write_text(json.dumps(config.to_dict()), encoding="utf-8")
+            config = build_config(kind.config_class, folder.config(f"{part}/config.json"), f"{folder.name}/{part}")
+            (Path(directory) / part).mkdir()
+            (Path(directory) / part / CONFIG).write_text(json.dumps(config.to_dict()), encoding="utf-8")
             encoder = utils.create_diffusers_clip_model_from_ldm(
                 kind,
                 checkpoint={name: tensor for name, tensor in tensors.items() if name.startswith(start)},
                 subfolder=part,
-                config=place,
+                config=directory,
                 torch_dtype=dtype,
                 local_files_only=True,
             )
@@ -85,54 +81,53 @@ def read_text_encoders(single: SingleFile, folder: DiffusersFolder, dtype: torch
     return tuple(encoders)
 
 
-def weights_for(folder: Path, dtype: torch.dtype) -> Weights:
+def weights_for(folder: Path, dtype: torch.dtype) -> WeightFiles:
     """The weights of a folder to load in `dtype`: half precision if that is enough. ModelError if there are none."""
-    weights = weights_in(folder, wants_half=dtype != torch.float32)
+    weights = find_weights(folder, wants_half=dtype != torch.float32)
     if weights is None:
         raise ModelError(f"{folder}: has no weights")
     return weights
 
 
-def _filled(kind: str, config: Mapping[str, Any], tensors: Tensors, dtype: torch.dtype, what: str) -> Any:
-    """A network of diffusers' class `kind`, in `dtype`. ModelError in one line if a tensor is missing, unexpected, or
-    has another shape."""
+def _build_network(kind: str, config: Mapping[str, Any], tensors: Tensors, dtype: torch.dtype, what: str) -> Any:
+    """Build a network of diffusers' class `kind`. ModelError for a missing, unexpected or differently shaped tensor."""
     import diffusers
 
     with torch.device("meta"):
         module = getattr(diffusers, kind).from_config(config)
-    wanted = module.state_dict()
-    absent = sorted(wanted.keys() - tensors.keys())
-    absent += sorted(name for name in wanted.keys() & tensors.keys() if wanted[name].shape != tensors[name].shape)
-    surplus = [name for name in tensors.keys() - wanted.keys() if not HARMLESS.search(name)]
+    expected = module.state_dict()
+    absent = sorted(expected.keys() - tensors.keys())
+    absent += sorted(name for name in expected.keys() & tensors.keys() if expected[name].shape != tensors[name].shape)
+    surplus = [name for name in tensors.keys() - expected.keys() if not HARMLESS.search(name)]
     require_all_used(what, kind, absent, surplus)
-    module.load_state_dict({name: tensors[name] for name in wanted}, assign=True)
+    module.load_state_dict({name: tensors[name] for name in expected}, assign=True)
     return module.to(dtype)
 
 
 def _tensors(single: SingleFile, starts: tuple[str, ...]) -> Iterator[tuple[str, torch.Tensor]]:
     """The tensors whose names (in `single`) begin with one of `starts`; quantized ones times their scale, float32."""
-    wanted = {name: stored for name, stored in single.stored.items() if name.startswith(starts)}
+    selected = {name: stored for name, stored in single.stored.items() if name.startswith(starts)}
     scales = single.quantized.scales
     if single.is_pickle:
         # Its header was checked before: it imports only what tensors need.
         stored = torch.load(single.path, map_location="cpu", weights_only=True, mmap=zipfile.is_zipfile(single.path))
-        held = stored.get(STATE_DICT, stored)
-        yield from ((name, held[stored]) for name, stored in wanted.items())
+        state_dict = stored.get(STATE_DICT, stored)
+        yield from ((name, state_dict[stored]) for name, stored in selected.items())
     elif single.is_gguf:
         listed = read_gguf(single.path)
-        for name, stored in wanted.items():
-            yield name, torch.from_numpy(gguf_numbers(single.path, *listed[stored]))
+        for name, stored in selected.items():
+            yield name, torch.from_numpy(read_gguf_tensor(single.path, *listed[stored]))
     else:
         from safetensors import safe_open
 
         with safe_open(single.path, framework="pt") as file:
-            for name, stored in wanted.items():
+            for name, stored in selected.items():
                 weight = file.get_tensor(stored)
-                yield name, _scaled(weight, file.get_tensor(scales[stored])) if stored in scales else weight
+                yield name, _dequantize(weight, file.get_tensor(scales[stored])) if stored in scales else weight
 
 
-def _scaled(weight: torch.Tensor, scale: torch.Tensor) -> torch.Tensor:
-    """The weight that is meant, float32. `scale`: one number, or one for each row."""
+def _dequantize(weight: torch.Tensor, scale: torch.Tensor) -> torch.Tensor:
+    """Weight times scale, float32. `scale`: one number, or one for each row."""
     return weight.float() * scale.float().reshape(-1, *[1] * (weight.ndim - 1))
 
 
@@ -146,14 +141,14 @@ def load_vae(choice: VaeChoice, dtype: torch.dtype) -> Any:
         if choice.folder is not None:
             tensors = read_tensors(*weights_for(choice.folder, dtype).files)
         elif len(files) > 1:  # a TAESD's two halves
-            tensors = joined_halves(*map(read_tensors, files))
+            tensors = join_halves(*map(read_tensors, files))
         else:
             tensors = vae_tensors(read_tensors(files[0]))
         return _vae(choice.kind, tensors, choice.config, dtype, what)
 
 
 def _vae(kind: str, tensors: Tensors, config: Mapping[str, Any], dtype: torch.dtype, what: str) -> Any:
-    """`tensors`: by their names without a prefix, of the original code or of diffusers."""
+    """Build a VAE. `tensors`: by names without a prefix, those of the original code or of diffusers."""
     from diffusers.loaders import single_file_utils
 
     if kind != TINY and is_original_vae(tensors):
@@ -163,7 +158,7 @@ def _vae(kind: str, tensors: Tensors, config: Mapping[str, Any], dtype: torch.dt
         tensors = {
             name.replace(old, new) if ".attentions." in name else name: tensor for name, tensor in tensors.items()
         }
-    return _filled(kind, config, tensors, dtype, what)
+    return _build_network(kind, config, tensors, dtype, what)
 
 
 def load_controlnet(files: ControlNetFiles, dtype: torch.dtype) -> Any:
@@ -172,6 +167,6 @@ def load_controlnet(files: ControlNetFiles, dtype: torch.dtype) -> Any:
     kind = files.config["_class_name"]
     weights = weights_for(files.path, dtype) if files.path.is_dir() else files.weights
     with one_line(files.name):
-        tensors = in_diffusers_names(read_tensors(*weights.files))
-        network = _filled(kind, files.config, tensors, dtype, files.name)
-        return Adapter(network) if kind == ADAPTER else network
+        tensors = to_diffusers_names(read_tensors(*weights.files))
+        network = _build_network(kind, files.config, tensors, dtype, files.name)
+        return T2IAdapterNet(network) if kind == ADAPTER else network

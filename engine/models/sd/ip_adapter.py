@@ -15,7 +15,7 @@ from diffusers.models.embeddings import ImageProjection
 from PIL import Image
 from torch.nn import functional as F
 
-from engine.models.pretrained import one_line, pretrained
+from engine.models.pretrained import load_network, one_line
 from engine.models.sd.file_weights import weights_for
 from engine.models.sd.plan.ip_adapter_file import IpAdapterFiles
 
@@ -23,7 +23,7 @@ Tokens = tuple[torch.Tensor, ...]
 BLOCKS = ("down", "mid", "up")
 
 
-class GivenTokens(torch.nn.Module):
+class PassThrough(torch.nn.Module):
     """Replaces the UNet's projection of image embeddings with the identity, because they are already tokens."""
 
     def forward(self, image_embeds: list[torch.Tensor]) -> list[torch.Tensor]:
@@ -39,13 +39,13 @@ class IpAdapter:
 
         self._device, self._dtype = device, dtype
         weights, what = weights_for(files.encoder, dtype), str(files.encoder)
-        self._encoder = pretrained("CLIPVisionModelWithProjection", weights, files.encoder_config, dtype, what)
+        self._encoder = load_network("CLIPVisionModelWithProjection", weights, files.encoder_config, dtype, what)
         self._encoder.requires_grad_(False).eval().to(device)
         side = self._encoder.config.image_size
         self._processor = CLIPImageProcessor(size=side, crop_size=side)
         with one_line(f"IP-Adapter {files.name}, perhaps made for another model"):
             self._projection = self._put_into(unet, files.file)
-            self._empty = self._embedded(torch.zeros((1, 3, side, side)), is_empty=True)
+            self._empty = self._embed(torch.zeros((1, 3, side, side)), is_empty=True)
             self.no_picture = self._tokens(self._empty)
             """Tokens (1, 1, tokens, D) for guidance, against those of a picture."""
         self._values = [
@@ -53,8 +53,8 @@ class IpAdapter:
             for name, processor in unet.attn_processors.items()
             for weight in [each.weight for each in getattr(processor, "to_v_ip", ())]
         ]
-        """Block, weight in use and weight of the file of each layer."""
-        self._known: list[tuple[np.ndarray, torch.Tensor]] = []
+        """For each layer its block, its weight in use, and its original weight."""
+        self._encoded_pictures: list[tuple[np.ndarray, torch.Tensor]] = []
         """The pictures of the last mix, with the encoder's results."""
         self._scales = dict.fromkeys(BLOCKS, 1.0)
 
@@ -63,16 +63,16 @@ class IpAdapter:
         """Tokens (1, 1, tokens, D) of the mix of `pictures`, each (height, width, 3) uint8 RGB with its weight, and the
         tokens without a picture, for guidance. Without pictures both are zeros, which gives exactly the result without
         an IP-Adapter. Arrays are remembered until the next mix, so they must not be modified."""
-        mixed, total = self.mixed(pictures)
+        mixed, total = self.mix(pictures)
         if not total:
             return (torch.zeros_like(self.no_picture),), (torch.zeros_like(self.no_picture),)
         return (self._tokens(mixed),), (self.no_picture.clone(),)
 
     @torch.no_grad()
-    def mixed(self, pictures: Sequence[tuple[np.ndarray, float]]) -> tuple[torch.Tensor, float]:
-        """The encoder's results for `pictures`, mixed by their weights, and the sum of these. As for `encode`."""
-        results = [self._result(picture) for picture, _ in pictures]  # also at weight 0: a moving mix encodes nothing
-        self._known = [(picture, embeds) for (picture, _), embeds in zip(pictures, results, strict=True)]
+    def mix(self, pictures: Sequence[tuple[np.ndarray, float]]) -> tuple[torch.Tensor, float]:
+        """Mix the encoder's results for `pictures` (see `encode`) by their weights. Also returns the sum of weights."""
+        results = [self._embed_cached(picture) for picture, _ in pictures]  # also at weight 0, for a later mix
+        self._encoded_pictures = [(picture, embeds) for (picture, _), embeds in zip(pictures, results, strict=True)]
         total = sum(weight for _, weight in pictures)
         mixed = torch.zeros_like(self._empty)
         for embeds, (_, weight) in zip(results, pictures, strict=True):
@@ -80,9 +80,9 @@ class IpAdapter:
         return mixed, total
 
     @torch.no_grad()
-    def encode_live(self, rgb: torch.Tensor, share: torch.Tensor, beside: torch.Tensor) -> torch.Tensor:
-        """Tokens of a moving picture (1, 3, H, W) float32 in 0..1 on the device, mixed with `beside`, the result of
-        `mixed`, of which it takes the `share` (). Never waits for the device, so that it can be captured."""
+    def encode_live(self, rgb: torch.Tensor, fraction: torch.Tensor, static: torch.Tensor) -> torch.Tensor:
+        """Tokens of a live picture (1, 3, H, W) float32 in 0..1 on the device, mixed with `static`, the result of
+        `mix`. `fraction` (): that of the live picture. Never waits for the device, so that it can be captured."""
         side = self._encoder.config.image_size
         size = [length * side // min(rgb.shape[2:]) for length in rgb.shape[2:]]
         small = F.interpolate(rgb, size, mode="bicubic", antialias=True).clamp(0.0, 1.0)
@@ -91,7 +91,7 @@ class IpAdapter:
         mean, deviation = self._processor.image_mean, self._processor.image_std
         # Channel by channel: a tensor of the three would have to be copied to the device.
         seen = torch.stack([(seen[:, c] - mean[c]) / deviation[c] for c in range(3)], dim=1)
-        return self._tokens(torch.lerp(beside, self._embedded(seen), share.to(beside.dtype)))
+        return self._tokens(torch.lerp(static, self._embed(seen), fraction.to(static.dtype)))
 
     @torch.no_grad()
     def set_scale(self, scale: float, blocks: Sequence[float] = (1.0, 1.0, 1.0)) -> None:
@@ -121,26 +121,26 @@ class IpAdapter:
             str(file.parent), subfolder="", weight_name=file.name, image_encoder_folder=None, local_files_only=True
         )
         (projection,) = unet.encoder_hid_proj.image_projection_layers
-        unet.encoder_hid_proj = GivenTokens()
+        unet.encoder_hid_proj = PassThrough()
         unet.requires_grad_(False)
         return projection.requires_grad_(False).eval()
 
-    def _result(self, picture: np.ndarray) -> torch.Tensor:
-        """The encoder's result for `picture`, from the last mix if that had it."""
-        for known, embeds in self._known:
+    def _embed_cached(self, picture: np.ndarray) -> torch.Tensor:
+        """The encoder's result for `picture`, cached from the last mix."""
+        for known, embeds in self._encoded_pictures:
             if known is picture:
                 return embeds
-        return self._embedded(self._processor(Image.fromarray(picture), return_tensors="pt").pixel_values)
+        return self._embed(self._processor(Image.fromarray(picture), return_tensors="pt").pixel_values)
 
     @torch.no_grad()
-    def _embedded(self, seen: torch.Tensor, *, is_empty: bool = False) -> torch.Tensor:
+    def _embed(self, pixels: torch.Tensor, *, is_empty: bool = False) -> torch.Tensor:
         """Input of the projection for a prepared picture (1, 3, side, side): (1, E), or (1, patches, E) for plus.
         `is_empty`: for no picture, as in training."""
-        seen = seen.to(self._device, self._dtype)
+        pixels = pixels.to(self._device, self._dtype)
         if isinstance(self._projection, ImageProjection):
-            embeds: torch.Tensor = self._encoder(seen).image_embeds
+            embeds: torch.Tensor = self._encoder(pixels).image_embeds
             return torch.zeros_like(embeds) if is_empty else embeds
-        embeds = self._encoder(seen, output_hidden_states=True).hidden_states[-2]
+        embeds = self._encoder(pixels, output_hidden_states=True).hidden_states[-2]
         return embeds
 
     @torch.no_grad()

@@ -8,12 +8,12 @@ import torch
 
 from engine.errors import ModelError
 from engine.models import device_work
-from engine.models.card_memory import reserved
+from engine.models.card_memory import reserve_memory
 from engine.models.device_work import dtype_named, in_fastest_layout
-from engine.models.pretrained import one_line, pretrained, quieten_libraries, tokenizer
+from engine.models.pretrained import load_network, load_tokenizer, one_line, silence_libs
 from engine.models.sd.accelerators import accelerate, require_accelerator
 from engine.models.sd.coefficients import noise_table
-from engine.models.sd.control_nets import Adapter, with_views
+from engine.models.sd.control_nets import T2IAdapterNet, with_views
 from engine.models.sd.file_weights import (
     load_controlnet,
     load_vae,
@@ -29,7 +29,7 @@ from engine.models.sd.plan.single_file import TEXT_CLASSES
 from engine.models.sd.plan.vae_choice import FULL, VaeChoice
 from engine.models.sd.shapes import build
 from engine.models.sd.spec import ModelSpec
-from engine.models.sd.tiny_vae import fused
+from engine.models.sd.tiny_vae import fuse_blocks
 
 log = logging.getLogger(__name__)
 
@@ -39,26 +39,26 @@ def load(
 ) -> DiffusionModel:
     """Load the model onto `device` (cpu, cuda, cuda:1, mps), its weights in `dtype` (a name for `dtype_named`).
 
-    `plan`: that of `plan_model(spec)`, if the caller has one. Of the model's folder only the weights are then opened.
+    `plan`: the result of `plan_model(spec)`, if the caller has one: then only the weights of the folder are opened.
     `is_job`: all steps of a picture run before those of the next.
 
     Nothing is downloaded. Weights are read from safetensors files, or from pickles with `weights_only` and a note.
     ModelError in one line names what is missing and how to get it; `torch.OutOfMemoryError` passes through."""
-    wanted = dtype_named(dtype)
+    torch_dtype = dtype_named(dtype)
     require_accelerator(spec, torch.device(device), is_job=is_job)  # before anything slow
     if spec.random_shape:
-        model = _random(spec, device, wanted)
+        model = _build_random(spec, device, torch_dtype)
     else:
-        model = _planned(plan or plan_model(spec), device, wanted)
+        model = _load_planned(plan or plan_model(spec), device, torch_dtype)
     accelerate(model)
     return model
 
 
-def _planned(plan: ModelPlan, device: str, dtype: torch.dtype) -> DiffusionModel:
-    quieten_libraries("diffusers", "transformers")
+def _load_planned(plan: ModelPlan, device: str, dtype: torch.dtype) -> DiffusionModel:
+    silence_libs("diffusers", "transformers")
     plan.require_complete()
-    with reserved(device, lambda: weight_bytes(plan, dtype), plan.spec.model):
-        return _Loading(plan, torch.device(device), dtype).model()
+    with reserve_memory(device, lambda: weight_bytes(plan, dtype), plan.spec.model):
+        return _Loader(plan, torch.device(device), dtype).model()
 
 
 def weight_bytes(plan: ModelPlan, dtype: torch.dtype) -> int:
@@ -66,7 +66,7 @@ def weight_bytes(plan: ModelPlan, dtype: torch.dtype) -> int:
     return sum(part.parameters for part in plan.parts if not part.name.startswith("lora ")) * dtype.itemsize
 
 
-def _random(spec: ModelSpec, device: str, dtype: torch.dtype) -> DiffusionModel:
+def _build_random(spec: ModelSpec, device: str, dtype: torch.dtype) -> DiffusionModel:
     if spec != ModelSpec(model=spec.model, accelerator=spec.accelerator):
         raise ModelError(
             f"{spec.model}: random weights: no LoRA, ControlNet, depth, pose, IP-Adapter, VAE, sampler, embedding, "
@@ -87,7 +87,7 @@ def latent_scale(config: Any, device: torch.device) -> tuple[float | torch.Tenso
     return config.scaling_factor / spread, shift
 
 
-class _Loading:
+class _Loader:
     def __init__(self, plan: ModelPlan, device: torch.device, dtype: torch.dtype) -> None:
         """`plan` must be complete."""
         self.plan, self.spec, self.device, self.dtype = plan, plan.spec, device, dtype
@@ -99,7 +99,7 @@ class _Loading:
         if folder is None or plan.vae is None:
             raise ModelError(f"{self.spec.model}: is not complete")
         vae, encoders = self._vae(folder, plan.vae), self._text_encoders(folder)
-        unet = self._unet(folder)  # last, so that a broken small part is told before
+        unet = self._unet(folder)  # last, so that a broken small part is reported before
         kind = plan.scheduler["_class_name"]
         with one_line(f"{folder.name}/scheduler"):
             schedule = dict(getattr(diffusers, kind).from_config(plan.scheduler).config) | {"_class_name": kind}
@@ -111,11 +111,11 @@ class _Loading:
             device=self.device,
             dtype=self.dtype,
             family=folder.family,
-            unet=self._placed(unet),
-            vae=fused(self._placed(vae, vae.dtype), self.device),
+            unet=self._to_device(unet),
+            vae=fuse_blocks(self._to_device(vae, vae.dtype), self.device),
             is_tiny_vae=isinstance(vae, diffusers.AutoencoderTiny),
-            text_encoders=tuple(self._placed(encoder) for encoder in encoders),
-            tokenizers=tuple(tokenizer(f"{folder.name}/{part}", folder.tokenizer(part)) for part in texts),
+            text_encoders=tuple(self._to_device(encoder) for encoder in encoders),
+            tokenizers=tuple(load_tokenizer(f"{folder.name}/{part}", folder.tokenizer(part)) for part in texts),
             scheduler_config=schedule,
             prediction_type=plan.prediction.value,
             prediction_reason=plan.prediction.reason,
@@ -136,7 +136,7 @@ class _Loading:
         return model
 
     def _add_extras(self, model: DiffusionModel) -> None:
-        from engine.models.sd.attention import share_weights
+        from engine.models.sd.attention import install_attention
 
         if self.plan.loras:
             from engine.models.sd.lora import LoraSet
@@ -150,28 +150,27 @@ class _Loading:
             files = self.plan.embeddings
             model.embeddings = tuple(each for file in files for each in load_embeddings(file, self.device, self.dtype))
         if self.plan.controlnets:
-            model.controlnets = tuple(
-                self._placed(load_controlnet(files, self.dtype)) for files in self.plan.controlnets
-            )
+            nets = (load_controlnet(files, self.dtype) for files in self.plan.controlnets)
+            model.controlnets = tuple(map(self._to_device, nets))
         for each in self.plan.detectors:
             from engine.models.sd.control_images import JOINTS, DepthMaps, Skeletons
 
             weights = weights_for(each.weights.files[0].parent, self.dtype)
             changes = {"num_labels": JOINTS}
-            network = self._placed(pretrained(each.kind, weights, each.config, self.dtype, each.name, changes=changes))
-            model.detectors[each.part] = (DepthMaps if each.part == "depth" else Skeletons)(network)
+            network = load_network(each.kind, weights, each.config, self.dtype, each.name, changes=changes)
+            model.detectors[each.part] = (DepthMaps if each.part == "depth" else Skeletons)(self._to_device(network))
         if self.plan.upscaler:
             from engine.models.sd.upscaler import load_upscaler
 
-            model.upscaler = self._placed(load_upscaler(self.plan.upscaler))
+            model.upscaler = self._to_device(load_upscaler(self.plan.upscaler))
         if self.plan.ip_adapter:
             from engine.models.sd.ip_adapter import IpAdapter
 
             model.ip_adapter = IpAdapter(model.unet, self.plan.ip_adapter, self.device, self.dtype)
-        model.text_weight = share_weights(model.unet)
+        model.text_weight = install_attention(model.unet)
         for net in model.controlnets:
-            if not isinstance(net, Adapter):  # which has no attention
-                share_weights(net)
+            if not isinstance(net, T2IAdapterNet):  # which has no attention
+                install_attention(net)
         model.controlnets, model.union_views = with_views(model.controlnets)
 
     # -- the networks, on the CPU
@@ -184,7 +183,7 @@ class _Loading:
     def _text_encoders(self, folder: DiffusersFolder) -> tuple[Any, ...]:
         if self.plan.single is None:
             return tuple(
-                pretrained(
+                load_network(
                     TEXT_CLASSES[part],
                     weights_for(folder.path / part, self.dtype),
                     folder.config(f"{part}/config.json"),
@@ -198,7 +197,7 @@ class _Loading:
             return read_text_encoders(self.plan.single, folder, self.dtype)
 
     def _vae(self, folder: DiffusersFolder, choice: VaeChoice) -> Any:
-        # The full VAE of SDXL overflows in float16; its configuration asks for float32, that of a fixed VAE does not.
+        # The full VAE of SDXL overflows in float16; its configuration requires float32, that of a fixed VAE does not.
         overflows = folder.family == "sdxl" and choice.wants_float32
         overflows |= choice.kind == FULL and self.device.type in device_work.HALF_PRODUCTS
         dtype = torch.float32 if overflows and self.dtype == torch.float16 else self.dtype
@@ -207,7 +206,7 @@ class _Loading:
         with one_line(str(self.plan.single.path)):
             return read_vae(self.plan.single, folder, dtype)
 
-    def _placed(self, module: Any, dtype: torch.dtype | None = None) -> Any:
+    def _to_device(self, module: Any, dtype: torch.dtype | None = None) -> Any:
         """Move to the device, without gradients, in the fastest memory layout for convolutions."""
         module.requires_grad_(False).eval().to(self.device, dtype or self.dtype)
         return in_fastest_layout(module, self.device)

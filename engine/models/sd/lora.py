@@ -1,11 +1,11 @@
 """Merges LoRAs into the weights (Hu et al. 2021): W = W0 + sum of w_i s_i B_i A_i, computed from W0 each time.
 
 Adding and subtracting deltas would accumulate rounding errors, and separate adapter layers would slow down every call.
-So W0 is kept and weights are changed in place: a captured graph sees them at the same addresses, and with all w_i at 0
+So W0 is stored and weights are changed in place: a captured graph sees them at the same addresses, and with all w_i 0
 the weights are bit-identical to the file. `plan/lora_file.py` maps tensors to weights.
 
 The formulas are those of LyCORIS (lycoris/modules, lycoris/functional) and ComfyUI (comfy/weight_adapter). A delta is
-proportional to the strength w, except with DoRA, where the weight becomes W + w (m (W + D) / |W + D| - W), as in
+proportional to the strength w, except with DoRA: there the weight becomes W + w (m (W + D) / |W + D| - W), as in
 ComfyUI (weight_decompose in base.py). peft scales D inside, so that strength 0 is not the original model.
 """
 
@@ -25,7 +25,7 @@ from engine.models.sd.plan.tensor_file import read_tensors
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Delta:
     lora: str
-    """Name of the LoRA."""
+    """Name of the LoRA that adds this delta."""
     kind: str
     """lora, loha, lokr or norm."""
     scale: float
@@ -34,9 +34,8 @@ class Delta:
     dora_axis: int | None = None
     """See `LoraChange`."""
 
-    def added(self, total: torch.Tensor, original: torch.Tensor, strength: float) -> torch.Tensor:
-        """`total` plus strength times this delta, in new memory. `original`: the model's own weight, (out, in kh kw)
-        float32 like `total`."""
+    def add_to(self, total: torch.Tensor, original: torch.Tensor, strength: float) -> torch.Tensor:
+        """Add strength times this delta to a copy of `total`, which like `original` is (out, in kh kw) float32."""
         if self.dora_axis is None and self.kind == "lora":
             up, down = self._pair()
             return torch.addmm(total, up, down, alpha=strength * self.scale)
@@ -79,20 +78,20 @@ class Delta:
 
     def _dora(self, original: torch.Tensor) -> torch.Tensor:
         whole = torch.add(original, self.product(), alpha=self.scale)
-        wanted = self.factors["magnitude" if "magnitude" in self.factors else "dora_scale"].float().flatten()
+        magnitude = self.factors["magnitude" if "magnitude" in self.factors else "dora_scale"].float().flatten()
         if self.dora_axis == 0:
             lengths = whole.norm(dim=1)
-            whole.mul_((wanted / (lengths + torch.finfo(torch.float32).eps))[:, None])
+            whole.mul_((magnitude / (lengths + torch.finfo(torch.float32).eps))[:, None])
         else:
-            inputs = wanted.numel()
+            inputs = magnitude.numel()
             kernels = whole.view(whole.shape[0], inputs, -1)  # (out, in, kh kw)
             lengths = kernels.norm(dim=(0, 2))
-            kernels.mul_((wanted / (lengths + torch.finfo(torch.float32).eps))[:, None])
+            kernels.mul_((magnitude / (lengths + torch.finfo(torch.float32).eps))[:, None])
         return whole.sub_(original)
 
 
 @dataclass(slots=True)
-class Merged:
+class MergedWeight:
     """One weight of the model and the deltas that can be added to it."""
 
     weight: torch.Tensor
@@ -111,7 +110,7 @@ class LoraSet:
         """Read the files and merge them into the networks with their weights. `model`: name of the model, for errors.
         ModelError if a file is damaged, does not fit the networks, or two LoRAs have the same name."""
         self._model, self._device, self._dtype = model, unet.device, unet.dtype
-        self._merged: dict[int, Merged] = {}
+        self._merged: dict[int, MergedWeight] = {}
         self.weights: dict[str, float] = {}
         self.text_version = 0
         """Incremented when the weights of a text encoder change; texts must then be encoded again."""
@@ -159,17 +158,17 @@ class LoraSet:
 
     def _read(self, weights: Mapping[tuple[str, str], torch.Tensor], lora: LoraFile) -> None:
         with one_line(f"LoRA {lora.file}"):
-            held = _held(lora, self._device)
+            tensors = _read_factors(lora, self._device)
         for change in lora.changes:
-            weight = weights.get((change.place.part, change.place.layer))
-            if weight is None or tuple(weight.shape) != change.place.shape:
-                raise ModelError(f"{lora.file}: {change.place.layer} of {self._model} is not as in its file")
+            weight = weights.get((change.target.part, change.target.layer))
+            if weight is None or tuple(weight.shape) != change.target.shape:
+                raise ModelError(f"{lora.file}: {change.target.layer} of {self._model} is not as in its file")
             if id(weight) not in self._merged:
-                self._merged[id(weight)] = Merged(weight, _copied(weight), change.place.part != UNET_PART)
-            self._merged[id(weight)].deltas.append(_delta(lora, change, held, self._dtype))
+                self._merged[id(weight)] = MergedWeight(weight, _lossless_copy(weight), change.target.part != UNET_PART)
+            self._merged[id(weight)].deltas.append(_delta(lora, change, tensors, self._dtype))
 
 
-def _copied(weight: torch.Tensor) -> torch.Tensor:
+def _lossless_copy(weight: torch.Tensor) -> torch.Tensor:
     """A copy of a weight; float32 is stored as half precision if that is lossless. Files are mostly float16, and these
     copies are as large as a whole UNet."""
     own = weight.detach()
@@ -190,31 +189,31 @@ def _weights_of(unet: Any, text_encoders: Sequence[Any]) -> dict[tuple[str, str]
     return found
 
 
-def _held(lora: LoraFile, device: torch.device) -> dict[str, torch.Tensor]:
-    """The file's tensors that are used by a change."""
-    wanted = [name for change in lora.changes for name in change.tensors.values()]
+def _read_factors(lora: LoraFile, device: torch.device) -> dict[str, torch.Tensor]:
+    """Read the tensors of the file that its changes use."""
+    names = [name for change in lora.changes for name in change.tensors.values()]
     if lora.is_pickle:
         everything = read_tensors(lora.file)
-        held = {name: everything[name].to(device) for name in wanted}
+        tensors = {name: everything[name].to(device) for name in names}
     else:
         from safetensors import safe_open
 
         with safe_open(lora.file, "pt", device=str(device)) as opened:
-            held = {name: opened.get_tensor(name) for name in wanted}
-    require_finite(str(lora.file), held)
-    return held
+            tensors = {name: opened.get_tensor(name) for name in names}
+    require_finite(str(lora.file), tensors)
+    return tensors
 
 
-def _delta(lora: LoraFile, change: LoraChange, held: Mapping[str, torch.Tensor], dtype: torch.dtype) -> Delta:
-    factors = {role: held[name] for role, name in change.tensors.items()}
+def _delta(lora: LoraFile, change: LoraChange, tensors: Mapping[str, torch.Tensor], dtype: torch.dtype) -> Delta:
+    factors = {role: tensors[name] for role, name in change.tensors.items()}
     alpha, scale, rank = factors.pop("alpha", None), change.scale, change.shape.rank
     if scale is None:
         scale = 1.0 if alpha is None or rank is None else float(alpha) / rank
-    kept = {role: factor if factor.itemsize <= dtype.itemsize else factor.to(dtype) for role, factor in factors.items()}
-    return Delta(lora=lora.name, kind=change.shape.kind, scale=scale, factors=kept, dora_axis=change.dora_axis)
+    factors = {role: each if each.itemsize <= dtype.itemsize else each.to(dtype) for role, each in factors.items()}
+    return Delta(lora=lora.name, kind=change.shape.kind, scale=scale, factors=factors, dora_axis=change.dora_axis)
 
 
-def _merge(merged: Merged) -> None:
+def _merge(merged: MergedWeight) -> None:
     if not any(merged.strengths):
         merged.weight.copy_(merged.original)
         return
@@ -223,5 +222,5 @@ def _merge(merged: Merged) -> None:
     total = original
     for strength, delta in zip(merged.strengths, merged.deltas, strict=True):
         if strength:
-            total = delta.added(total, original, strength)
+            total = delta.add_to(total, original, strength)
     merged.weight.copy_(total.view(merged.original.shape))

@@ -26,8 +26,7 @@ UNGUIDED = ("turbo", "lightning", "hyper")
 
 @dataclass(slots=True, kw_only=True)
 class DiffusionModel(ModelOnDevice):
-    """One Stable Diffusion model. `dtype`: of UNet, text encoders and ControlNets; SDXL's full VAE stays float32 if
-    this is float16."""
+    """One Stable Diffusion model. `dtype`: that of its networks, except SDXL's full VAE, which is never float16."""
 
     spec: ModelSpec
     family: str
@@ -58,7 +57,7 @@ class DiffusionModel(ModelOnDevice):
     union_views: dict[tuple[int, str], int] = field(default_factory=dict)
     """The index in `controlnets` of each view, by the index of its union and its kind (`control_nets.KINDS`)."""
     detectors: "dict[str, DepthMaps | Skeletons]" = field(default_factory=dict)
-    """Networks that draw control images, by `ControlSetting.sees`: `depth`, `pose`."""
+    """Networks that compute control images, by `ControlNetSettings.image_kind`: `depth`, `pose`."""
     upscaler: Any = None
     """An `upscaler.Upscaler`, or None."""
     ip_adapter: "IpAdapter | None" = None
@@ -68,8 +67,7 @@ class DiffusionModel(ModelOnDevice):
     parts: UnetParts = PLAIN
     """The parts of a UNet call; compiled if the spec names an accelerator."""
     text_weight: torch.Tensor | None = None
-    """`attention.share_weights` of the UNet: parts of it are the weights of layers, so it needs no memory of its own.
-    None: the UNet takes the text itself."""
+    """Result of `attention.install_attention` for the UNet, a view of its layers' weights. None: it takes the text."""
     bank: "FrameBank | None" = None
     """The bank of the UNet; None where it cannot have one."""
     regions: "RegionMasks | None" = None
@@ -81,7 +79,7 @@ class DiffusionModel(ModelOnDevice):
     sampler_reason: str = ""
     """Why this sampler was chosen, in a few words."""
     eta: float = TCD_ETA
-    """Share of the noise that tcd redraws after each step."""
+    """Fraction of the noise that tcd redraws after each step."""
     takes_guidance: bool = False
     """True if a requested guidance is used with its sampler although that is one of UNGUIDED."""
 
@@ -95,18 +93,18 @@ class DiffusionModel(ModelOnDevice):
         """ControlNets of the spec."""
         return len(self.controlnets) - sum(index != union for (union, _), index in self.union_views.items())
 
-    def guidance_for(self, sampler: str, asked: float) -> float:
-        """The effective guidance if `asked` is requested; 1: off. Off for turbo, lightning and hyper models as
+    def guidance_for(self, sampler: str, requested: float) -> float:
+        """The effective guidance scale for a requested one; 1: off. Off for turbo, lightning and hyper models as
         published, which were distilled with their guidance, but not for merges with them. A model with a guidance
         embedding cannot turn it off: 1 and below give its authors' default."""
         if self.time_cond_proj_dim is not None:
-            return asked if asked > 1.0 else EMBEDDED_GUIDANCE
+            return requested if requested > 1.0 else EMBEDDED_GUIDANCE
         if sampler in UNGUIDED and not (sampler == self.sampler and self.takes_guidance):
             return 1.0
-        return asked
+        return requested
 
     def tensors(self) -> Iterator[torch.Tensor]:
-        """All weights on the device, including LoRA factors and the copies kept for them."""
+        """All weights on the device, including LoRA factors and the original weights stored for them."""
         modules = [self.unet, self.vae, *self.text_encoders, *self.controlnets, self.upscaler]
         modules += [detector.network for detector in self.detectors.values()]
         if self.ip_adapter is not None:
@@ -119,18 +117,18 @@ class DiffusionModel(ModelOnDevice):
             yield from embedding.vectors
 
 
-def unguided(model: DiffusionModel, sampler: str, asked: float) -> str:
-    """One line if the requested guidance has no effect, else empty."""
-    if asked <= 1.0 or model.guidance_for(sampler, asked) == asked:
+def unused_guidance_note(model: DiffusionModel, sampler: str, requested: float) -> str:
+    """A note if the requested guidance has no effect, else ""."""
+    if requested <= 1.0 or model.guidance_for(sampler, requested) == requested:
         return ""
-    return f"{asked:g} has no effect: {sampler} models were distilled with guidance; see --sampler"
+    return f"{requested:g} has no effect: {sampler} models were distilled with guidance; see --sampler"
 
 
-def dropped_negative(model: DiffusionModel, sampler: str, asked: float, negative: str) -> str:
-    """One line if the negative prompt has no effect with the requested guidance, else empty."""
-    if not negative.strip() or (model.guidance_for(sampler, asked) > 1.0 and model.time_cond_proj_dim is None):
+def unused_negative_note(model: DiffusionModel, sampler: str, requested: float, negative: str) -> str:
+    """A note if the negative prompt has no effect with the requested guidance, else ""."""
+    if not negative.strip() or (model.guidance_for(sampler, requested) > 1.0 and model.time_cond_proj_dim is None):
         return ""
-    if asked <= 1.0 and model.time_cond_proj_dim is None:
+    if requested <= 1.0 and model.time_cond_proj_dim is None:
         return "has no effect: it needs a guidance above 1"
     return f"has no effect: {sampler} models like this one were distilled with guidance, and see no negative prompt"
 

@@ -23,19 +23,19 @@ import numpy as np
 import torch
 
 from engine.models.device_work import DeviceCopies, StageClock, own_stream
-from engine.models.sd.batch_stages import BatchStages
+from engine.models.sd.batch_pipeline import BatchPipeline
 
 IN_FLIGHT = 3  # batches, one in each stage
 
-Settle = Callable[[np.ndarray, np.ndarray, np.ndarray], tuple[np.ndarray, np.ndarray]]
-"""(source, pixels, fates) -> pixels and fates, after a second attempt for bad pictures."""
+Repaint = Callable[[np.ndarray, np.ndarray, np.ndarray], tuple[np.ndarray, np.ndarray]]
+"""(source, pixels, outcomes) -> pixels and outcomes, after a second attempt for bad pictures."""
 
 
 @dataclass(frozen=True, slots=True)
 class LaunchedBatch:
     source: np.ndarray
     pixels: torch.Tensor
-    fates: torch.Tensor
+    outcomes: torch.Tensor
     """Both pinned, on the host."""
     done: Any
     """The event after their copies."""
@@ -43,65 +43,65 @@ class LaunchedBatch:
 
 
 def paint_overlapped(
-    pieces: BatchStages, batches: Iterator[np.ndarray], settle: Settle
+    pipeline: BatchPipeline, batches: Iterator[np.ndarray], repaint: Repaint
 ) -> Iterator[tuple[np.ndarray, np.ndarray]]:
-    """(B, height, width, 3) uint8 and fates (B,) uint8 for each batch, in order. An error raised by `batches` is
-    re-raised after the results of the previous batches."""
-    streams = [own_stream(pieces.device) for _ in range(3)]
-    uploads = [DeviceCopies(pieces.device) for _ in range(IN_FLIGHT)]
+    """Paint batches, in order. Yields (B, height, width, 3) uint8 and outcomes (B,) uint8 for each. An error raised by
+    `batches` is re-raised after the results of the previous batches."""
+    streams = [own_stream(pipeline.device) for _ in range(3)]
+    uploads = [DeviceCopies(pipeline.device) for _ in range(IN_FLIGHT)]
     flights: deque[LaunchedBatch] = deque()
-    before = torch.cuda.current_stream(pieces.device)
+    before = torch.cuda.current_stream(pipeline.device)
     for stream in streams:
         stream.wait_stream(before)  # text encoding and noise upload are queued on this stream
 
-    def finished(flight: LaunchedBatch) -> tuple[np.ndarray, np.ndarray]:
+    def finish(flight: LaunchedBatch) -> tuple[np.ndarray, np.ndarray]:
         flight.done.synchronize()
-        pieces.seconds.read(flight.marks)
-        pixels, fates = flight.pixels.numpy(), flight.fates.numpy()
-        if fates.any():
+        pipeline.seconds.read(flight.marks)
+        pixels, outcomes = flight.pixels.numpy(), flight.outcomes.numpy()
+        if outcomes.any():
             # A second attempt runs the same graphs on the caller's stream: later batches must be finished first.
             for stream in streams:
                 before.wait_stream(stream)
-        return settle(flight.source, pixels, fates)
+        return repaint(flight.source, pixels, outcomes)
 
-    def landed() -> Iterator[tuple[np.ndarray, np.ndarray]]:
+    def drain() -> Iterator[tuple[np.ndarray, np.ndarray]]:
         while flights:
-            yield finished(flights.popleft())
+            yield finish(flights.popleft())
 
     for number in count():
         try:
             source = next(batches, None)
         except Exception:
-            yield from landed()
+            yield from drain()
             raise
         if source is None:
             break
         if len(flights) == IN_FLIGHT:
-            yield finished(flights.popleft())
+            yield finish(flights.popleft())
         # Reuse the upload buffers of the finished batch: the device has read them, so nothing waits.
-        flights.append(launched(pieces, streams, uploads[number % IN_FLIGHT], source))
-    yield from landed()
+        flights.append(launch(pipeline, streams, uploads[number % IN_FLIGHT], source))
+    yield from drain()
 
 
-def launched(pieces: BatchStages, streams: list[Any], uploads: DeviceCopies, source: np.ndarray) -> LaunchedBatch:
+def launch(pipeline: BatchPipeline, streams: list[Any], uploads: DeviceCopies, source: np.ndarray) -> LaunchedBatch:
     """Queue all three stages of a batch on the device."""
     encoding, processing, decoding = streams
     with torch.cuda.stream(encoding):
-        z = pieces.encode(source, uploads)
-        controls = pieces.controls(source, uploads)
+        z = pipeline.encode(source, uploads)
+        controls = pipeline.controls(source, uploads)
     with torch.cuda.stream(processing):
         processing.wait_stream(encoding)
         for tensor in (z, *(control.picture for control in controls)):
             tensor.record_stream(processing)
-        latents = pieces.process(z, controls)
+        latents = pipeline.process(z, controls)
     with torch.cuda.stream(decoding):
         decoding.wait_stream(processing)
         latents.record_stream(decoding)
-        rgb, fates = pieces.decode(latents)
+        rgb, outcomes = pipeline.decode(latents)
         # New pinned memory is cheap: torch caches freed blocks, and reuses them only after these copies.
         pixels = torch.empty(rgb.shape, dtype=rgb.dtype, pin_memory=True).copy_(rgb, non_blocking=True)
-        verdicts = torch.empty(fates.shape, dtype=fates.dtype, pin_memory=True).copy_(fates, non_blocking=True)
+        verdicts = torch.empty(outcomes.shape, dtype=outcomes.dtype, pin_memory=True).copy_(outcomes, non_blocking=True)
         cuda: Any = torch.cuda  # torch does not annotate its events
         done = cuda.Event(blocking=True)  # without it the driver busy-waits
         done.record(decoding)
-    return LaunchedBatch(source, pixels, verdicts, done, pieces.seconds.taken())
+    return LaunchedBatch(source, pixels, verdicts, done, pipeline.seconds.pop_marks())

@@ -1,4 +1,4 @@
-"""The settings of a job, of one client or of a stream for painting pictures, as plain values. Loads no torch."""
+"""Settings for painting pictures: those of a job, of one client, or of a stream. Does not load torch."""
 
 from dataclasses import dataclass
 from typing import Literal
@@ -13,7 +13,7 @@ MAX_SEED = 2**31 - 1
 MAX_GUIDANCE = 30.0
 MAX_STEPS = 1000  # of the noise schedule
 GOOD, RERUN, NOT_FINITE, BLACK = range(4)
-"""The fate of a picture: painted; painted at the second attempt; both attempts not finite; both completely black."""
+"""The outcome of a picture: painted; painted at the second attempt; both attempts not finite; both all black."""
 
 CfgType = Literal["none", "full", "self", "initialise"]
 
@@ -32,7 +32,7 @@ class StreamSettings:
     """1 and below: off; see `DiffusionModel.guidance_for`."""
     guidance_begin: float = 0.0
     guidance_end: float = 1.0
-    """Shares of the steps between which guidance acts."""
+    """Fractions of the steps between which guidance acts."""
     cfg_type: CfgType = "self"
     delta: float = 1.0
     seed: int | Seeds = 0
@@ -56,7 +56,7 @@ class Painting:
     prompt: str = ""
     negative: str = ""
     steps: int = 5  # more than live: a file may take its time; so has `cfg`
-    """Total steps; only the last `strength` share of them is run."""
+    """Total steps; only the last `strength` fraction of them is run."""
     strength: float = default_of("strength")
     cfg: float = 6.0
     """Guidance scale; 1: off. Turbo, lightning and hyper models ignore it, merges with them do not."""
@@ -77,9 +77,9 @@ class Painting:
         return self.controls or (ControlUse(),) * len(self.spec.controlnets)
 
 
-def accept_black_sources(fates: np.ndarray, pictures: np.ndarray, sources: np.ndarray) -> np.ndarray:
-    """`fates` (B,) uint8, with BLACK changed to GOOD where the source is black too."""
-    if not (fates == BLACK).any():
-        return fates
-    is_due = (fates == BLACK) & ~(pictures.any(axis=(1, 2, 3)) | sources.any(axis=(1, 2, 3)))
-    return np.where(is_due, GOOD, fates).astype(np.uint8)
+def accept_black_sources(outcomes: np.ndarray, pictures: np.ndarray, sources: np.ndarray) -> np.ndarray:
+    """Change BLACK to GOOD in `outcomes` (B,) uint8 where the source is black too."""
+    if not (outcomes == BLACK).any():
+        return outcomes
+    is_due = (outcomes == BLACK) & ~(pictures.any(axis=(1, 2, 3)) | sources.any(axis=(1, 2, 3)))
+    return np.where(is_due, GOOD, outcomes).astype(np.uint8)

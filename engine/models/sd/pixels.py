@@ -47,7 +47,7 @@ class Pixels:
 
     @torch.no_grad()
     def _latents(self, rgb: Pictures, draw: Draw | None) -> torch.Tensor:
-        x = (self.fitted(rgb) * 2.0 - 1.0).to(self._dtype)
+        x = (self.crop_and_resize(rgb) * 2.0 - 1.0).to(self._dtype)
         encoded = self._vae.encode(x)
         z: torch.Tensor
         if self._model.is_tiny_vae:
@@ -71,35 +71,35 @@ class Pixels:
 
     def prepare_control(self, rgb: Pictures) -> torch.Tensor:
         """Convert (F, H, W, 3) uint8 to a ControlNet's input (F, 3, height, width) in 0..1, in the model's dtype."""
-        return self.fitted(rgb).to(self._model.dtype)
+        return self.crop_and_resize(rgb).to(self._model.dtype)
 
     def prepare_edges(self, rgb: torch.Tensor) -> torch.Tensor:
         """The same with the edges of the pictures, white on black; computed where the pictures are."""
         if not self._is_cpu:
-            return hard_edges(self.fitted(rgb)).to(self._model.dtype)
-        drawn = [edges.edges(picture.numpy(), (self.width, self.height)) for picture in rgb]
-        return self.prepare_control(np.stack(drawn))
+            return hard_edges(self.crop_and_resize(rgb)).to(self._model.dtype)
+        outlines = [edges.canny_edges(picture.numpy(), (self.width, self.height)) for picture in rgb]
+        return self.prepare_control(np.stack(outlines))
 
     def prepare_soft_edges(self, rgb: torch.Tensor) -> torch.Tensor:
         """The same with blurred outlines, white on black."""
-        return soft_edges(self.fitted(rgb)).to(self._model.dtype)
+        return soft_edges(self.crop_and_resize(rgb)).to(self._model.dtype)
 
-    def resized(self, rgb: Pictures) -> torch.Tensor:
+    def resize(self, rgb: Pictures) -> torch.Tensor:
         """Scale (F, H, W, 3) uint8 to (F, height, width, 3) uint8 on the device, cropped to the middle."""
-        return as_rgb(self.fitted(rgb))
+        return as_rgb(self.crop_and_resize(rgb))
 
-    def fitted(self, rgb: Pictures) -> torch.Tensor:
-        """`fitted` on the model's device."""
-        return fitted(rgb, self.width, self.height, self._model.device)
+    def crop_and_resize(self, rgb: Pictures) -> torch.Tensor:
+        """Crop and resize to this size on the model's device; see the function of this name."""
+        return crop_and_resize(rgb, self.width, self.height, self._model.device)
 
 
-def fitted(rgb: Pictures, width: int, height: int, device: torch.device) -> torch.Tensor:
-    """(F, 3, height, width) float32 in 0..1: the middle of the picture at this size, antialiased when shrunk."""
+def crop_and_resize(rgb: Pictures, width: int, height: int, device: torch.device) -> torch.Tensor:
+    """Crop the middle of pictures and resize it: (F, 3, height, width) float32 in 0..1, antialiased when shrunk."""
     if isinstance(rgb, np.ndarray):
         # Copy a read-only array: torch has no read-only tensors and would warn.
         rgb = torch.from_numpy(np.require(rgb, requirements=("C", "W")))
     # non_blocking on CUDA only: MPS reads the picture later, when its memory may have been reused.
-    x = covering(rgb.to(device, non_blocking=device.type == "cuda"), width, height)
+    x = crop_to_aspect(rgb.to(device, non_blocking=device.type == "cuda"), width, height)
     x = x.permute(0, 3, 1, 2).float() / 255.0  # (F, 3, H, W)
     if x.shape[2:] == (height, width):
         return x
@@ -111,19 +111,19 @@ def as_rgb(x: torch.Tensor) -> torch.Tensor:
     return (x.clamp(0.0, 1.0) * 255.0).round().to(torch.uint8).permute(0, 2, 3, 1).contiguous()
 
 
-def soft_picture(picture: np.ndarray, size: tuple[int, int]) -> np.ndarray:
-    """The soft edges of a picture (H, W, 3) uint8, (height, width, 3) uint8 of `size`, drawn on the CPU."""
-    drawn: np.ndarray = as_rgb(soft_edges(fitted(picture[None], *size, torch.device("cpu"))))[0].numpy()
-    return drawn
+def draw_soft_edges(picture: np.ndarray, size: tuple[int, int]) -> np.ndarray:
+    """Draw the soft edges of a picture (H, W, 3) uint8 on the CPU: (height, width, 3) uint8 of `size`."""
+    outlines: np.ndarray = as_rgb(soft_edges(crop_and_resize(picture[None], *size, torch.device("cpu"))))[0].numpy()
+    return outlines
 
 
 def is_finite(pictures: torch.Tensor) -> torch.Tensor:
-    """(F,) bool on the device, without waiting: True for `pictures` (F, ...) without NaN and infinity."""
+    """True for each of `pictures` (F, ...) without NaN and infinity: (F,) bool on the device, without waiting."""
     return torch.isfinite(pictures).flatten(1).all(dim=1)
 
 
-def covering(rgb: torch.Tensor, width: int, height: int) -> torch.Tensor:
-    """The largest centred part (F, H', W', 3) of `rgb` (F, H, W, 3) with this aspect ratio; a view."""
+def crop_to_aspect(rgb: torch.Tensor, width: int, height: int) -> torch.Tensor:
+    """Crop `rgb` (F, H, W, 3) to its largest centred part with this aspect ratio, (F, H', W', 3); a view."""
     full_height, full_width = rgb.shape[1:3]
     part_width = min(full_width, max(1, round(full_height * width / height)))
     part_height = min(full_height, max(1, round(full_width * height / width)))
@@ -131,7 +131,7 @@ def covering(rgb: torch.Tensor, width: int, height: int) -> torch.Tensor:
     return rgb[:, top : top + part_height, left : left + part_width]
 
 
-def moved(rgb: torch.Tensor, zoom: float, angle_deg: float) -> torch.Tensor:
+def zoom_and_rotate(rgb: torch.Tensor, zoom: float, angle_deg: float) -> torch.Tensor:
     """Zoom `rgb` (F, H, W, 3) uint8 about its middle and rotate it clockwise, mirrored at its edges. For tunnel effects
     by feedback. Bilinear, on the picture's device. Returns the input if there is no zoom and no rotation."""
     if zoom == 1.0 and angle_deg % 360.0 == 0.0:

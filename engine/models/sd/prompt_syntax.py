@@ -90,13 +90,13 @@ class _Piece:
 
 
 @dataclass(slots=True)
-class _Square:
+class _OpenBracket:
     """An open square bracket."""
 
     piece: int
     """Index of its first piece: an empty one in place of the bracket itself."""
-    place: int
-    """Position in the text after the bracket."""
+    start: int
+    """Position in the text right after the bracket."""
     has_bar: bool = False
 
 
@@ -107,7 +107,7 @@ class _Parsing:
         self._text = _TAG.sub(self._take_tag, prompt)
         self._pieces: list[_Piece] = []
         self._rounds: list[int] = []
-        self._squares: list[_Square] = []
+        self._squares: list[_OpenBracket] = []
 
     def prompt(self) -> ParsedPrompt:
         for mark in _MARK.finditer(self._text):
@@ -126,21 +126,21 @@ class _Parsing:
         fragments = tuple(self._fragments())
         return ParsedPrompt(fragments, tuple(self._loras), tuple(self._notes))
 
-    def _take_bracket(self, bracket: str, place: int) -> None:
+    def _take_bracket(self, bracket: str, position: int) -> None:
         if bracket == "(":
             self._rounds.append(len(self._pieces))
         elif bracket == "[":
-            self._squares.append(_Square(len(self._pieces), place + 1))
+            self._squares.append(_OpenBracket(len(self._pieces), position + 1))
             self._pieces.append(_Piece(""))
         elif bracket == ")" and self._rounds:
             self._multiply(self._rounds.pop(), ROUND)
         elif bracket == "]" and self._squares:
-            self._close_square(self._squares.pop(), place)
+            self._close_square(self._squares.pop(), position)
         else:
             self._pieces.append(_Piece(bracket))
 
-    def _close_square(self, square: _Square, place: int) -> None:
-        inside = self._text[square.place : place]
+    def _close_square(self, square: _OpenBracket, position: int) -> None:
+        inside = self._text[square.start : position]
         if not (square.has_bar or _WHEN.search(inside)):
             self._multiply(square.piece, SQUARE)
             return
@@ -161,19 +161,19 @@ class _Parsing:
 
     def _fragments(self) -> Iterator[Fragment]:
         """Merge neighbours with equal weight."""
-        held = _Piece("")
+        merged = _Piece("")
         for piece in self._pieces:
             weight = _within(piece.weight, MAX_WEIGHT)
             if weight != piece.weight:
                 self._note(f"a weight beyond {MAX_WEIGHT:g} is limited to {weight:g}")
             if not piece.text:
                 continue
-            if held.text and weight != held.weight:
-                yield Fragment(held.text, held.weight)
-                held = _Piece("")
-            held = _Piece(held.text + piece.text, weight)
-        if held.text:
-            yield Fragment(held.text, held.weight)
+            if merged.text and weight != merged.weight:
+                yield Fragment(merged.text, merged.weight)
+                merged = _Piece("")
+            merged = _Piece(merged.text + piece.text, weight)
+        if merged.text:
+            yield Fragment(merged.text, merged.weight)
 
     def _take_tag(self, tag: re.Match[str]) -> str:
         """Record the tag, and remove it from the text."""
@@ -207,14 +207,13 @@ def _within(value: float, limit: float) -> float:
     return max(-limit, min(limit, value))
 
 
-def tagged_weights(prompt: str, names: Sequence[str], note: Note) -> dict[int, float]:
-    """Weights of the LoRAs with a tag in the prompt, by their index in `names`. `note(key, line)` is called for unknown
-    names."""
-    places = {name.lower(): place for place, name in enumerate(names)}
+def tag_weights(prompt: str, names: Sequence[str], note: Note) -> dict[int, float]:
+    """Weights of the LoRAs with a tag in the prompt, by index in `names`. `note(key, line)`: for unknown names."""
+    indices = {name.lower(): index for index, name in enumerate(names)}
     weights: dict[int, float] = {}
     for tag in parse_prompt(prompt).loras:
-        place = places.get(tag.name.lower())
-        if place is None:
+        index = indices.get(tag.name.lower())
+        if index is None:
             there = f"there are {', '.join(names)}" if names else "none was loaded"
             note(
                 "lora",
@@ -222,26 +221,26 @@ def tagged_weights(prompt: str, names: Sequence[str], note: Note) -> dict[int, f
                 "at start: --lora PATH, or [[sd.loras]] in the configuration",
             )
         else:
-            weights[place] = tag.weight
+            weights[index] = tag.weight
     return weights
 
 
 def with_tags(prompt: str, names: Sequence[str], weights: Sequence[float], note: Note) -> dict[str, float]:
-    """Weights of all LoRAs by name: from its tag, else from `weights` (in the order of `names`)."""
-    tags = tagged_weights(prompt, names, note)
-    return {name: tags.get(place, weight) for place, (name, weight) in enumerate(zip(names, weights, strict=True))}
+    """The weight of each LoRA by name: from its tag, else from `weights` (in the order of `names`)."""
+    tags = tag_weights(prompt, names, note)
+    return {name: tags.get(index, weight) for index, (name, weight) in enumerate(zip(names, weights, strict=True))}
 
 
 @contextmanager
-def tags_in_force(model: "DiffusionModel", prompt: str, note: Note) -> Iterator[None]:
+def applied_tags(model: "DiffusionModel", prompt: str, note: Note) -> Iterator[None]:
     """Apply the prompt's LoRA tags inside the `with` block, and restore the weights afterwards."""
     names = () if model.loras is None else model.loras.names
-    tags = tagged_weights(prompt, names, note)
+    tags = tag_weights(prompt, names, note)
     if model.loras is None or not tags:
         yield
         return
     before = dict(model.loras.weights)
-    model.loras.set_weights({names[place]: weight for place, weight in tags.items()})
+    model.loras.set_weights({names[index]: weight for index, weight in tags.items()})
     try:
         yield
     finally:

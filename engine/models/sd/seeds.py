@@ -1,4 +1,4 @@
-"""Which seeds the noise is made of. Loads no torch."""
+"""The seeds that the noise is drawn from. Does not load torch."""
 
 from dataclasses import dataclass
 from typing import Literal
@@ -8,7 +8,7 @@ Blend = Literal["slerp", "linear"]
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Seeds:
-    """Ranges as in the schema's /sd parameters of the same names."""
+    """One seed, or two and their mix. Ranges as in the schema's /sd parameters of the same names."""
 
     seed: int = 0
     """-1: new noise for each call."""
@@ -19,7 +19,7 @@ class Seeds:
 
     @property
     def used(self) -> tuple[int, ...]:
-        """The seeds with a share in the noise."""
+        """The seeds that contribute to the noise."""
         if 0.0 < self.seed_mix < 1.0:
             return self.seed, self.seed_b
         return (self.seed_b if self.seed_mix else self.seed,)

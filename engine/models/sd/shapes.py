@@ -9,14 +9,14 @@ from typing import Any
 import torch
 
 from engine.errors import ModelError
-from engine.models.card_memory import reserved
+from engine.models.card_memory import reserve_memory
 from engine.models.device_work import in_fastest_layout, weights_of
-from engine.models.pretrained import quieten_libraries
+from engine.models.pretrained import silence_libs
 from engine.models.random_models import count_gflop, letter_tokenizer, seeded
 from engine.models.sd.coefficients import noise_table
 from engine.models.sd.model import DiffusionModel
 from engine.models.sd.spec import ModelSpec
-from engine.models.sd.tiny_vae import fused
+from engine.models.sd.tiny_vae import fuse_blocks
 
 CONTEXT_TOKENS = 77
 NOISE_TABLE = {"beta_start": 0.00085, "beta_end": 0.012, "beta_schedule": "scaled_linear", "steps_offset": 1}
@@ -91,18 +91,16 @@ SHAPES = {
         taesd_channels=16,
     ),
 }
-"""ssd-1b: Segmind's SSD-1B with its LCM LoRA. sdxs: SDXS-512-DreamShaper, one step. tiny is our own, small
-enough for a CPU."""
+"""ssd-1b: SSD-1B with its LCM LoRA. sdxs: SDXS-512-DreamShaper, one step. tiny: small enough for a CPU."""
 
 
 def build(name: str, device: str, dtype: torch.dtype) -> DiffusionModel:
-    """A model of this shape with TAESD. On the device `meta` it has no values, for counting. DeviceFullError if it does
-    not fit onto a card."""
-    quieten_libraries("diffusers", "transformers")
-    from engine.models.sd.attention import share_weights
+    """Build a model of this shape with TAESD; without values on device `meta`. DeviceFullError if it does not fit."""
+    silence_libs("diffusers", "transformers")
+    from engine.models.sd.attention import install_attention
 
     shape = _shape(name)
-    with reserved(device, lambda: _drawn_bytes(name), f"random:{name}"), torch.device(device):
+    with reserve_memory(device, lambda: _float32_bytes(name), f"random:{name}"), torch.device(device):
         with seeded(0):
             unet = build_unet(name)
         with seeded(0):
@@ -113,13 +111,13 @@ def build(name: str, device: str, dtype: torch.dtype) -> DiffusionModel:
     for module in (unet, vae, *encoders):
         in_fastest_layout(module.requires_grad_(False).eval().to(dtype), torch.device(device))
     return DiffusionModel(
-        text_weight=share_weights(unet),
+        text_weight=install_attention(unet),
         spec=ModelSpec(model=f"{name} with random weights", vae="taesd", sampler=shape.sampler),
         device=torch.device(device),
         dtype=dtype,
         family=shape.family,
         unet=unet,
-        vae=fused(vae, torch.device(device)),
+        vae=fuse_blocks(vae, torch.device(device)),
         is_tiny_vae=True,
         text_encoders=encoders,
         tokenizers=tuple(letter_tokenizer(CONTEXT_TOKENS) for _ in encoders),
@@ -134,7 +132,7 @@ def build(name: str, device: str, dtype: torch.dtype) -> DiffusionModel:
     )
 
 
-def _drawn_bytes(name: str) -> int:
+def _float32_bytes(name: str) -> int:
     """Bytes of the weights of `build` while they are drawn, as float32."""
     model = build(name, "meta", torch.float32)
     return sum(each.nbytes for each in weights_of((model.unet, model.vae, *model.text_encoders)))

@@ -10,7 +10,7 @@ MAX_RUN = 10  # maximum number of pictures skipped in a row
 
 
 class SimilarityFilter:
-    """Single thread. Deterministic for the same seed, threshold and pictures."""
+    """Decides which pictures to skip. Single thread. Deterministic for the same seed, threshold and pictures."""
 
     def __init__(self, threshold: float, seed: int) -> None:
         """`threshold` 0..1: the cosine similarity above which pictures may be skipped; 1: none is skipped."""
@@ -45,7 +45,7 @@ def cosine(a: np.ndarray, b: np.ndarray) -> float:
 
 
 def skip_probability(similarity: float, threshold: float) -> float:
-    """0 up to the threshold, then linear up to 1 for identical pictures."""
+    """Probability to skip: 0 up to the threshold, then linear up to 1 for identical pictures."""
     if threshold >= 1.0:
         return 0.0
     return max(0.0, 1.0 - (1.0 - similarity) / (1.0 - threshold))

@@ -8,12 +8,12 @@ import numpy as np
 import torch
 
 from engine.errors import ModelError
-from engine.models.graphs import DirectCalls
+from engine.models.graphs import DirectRunner
 from engine.models.sd.batch_schedule import BatchSchedule, Progress, Sampler, ignore
 from engine.models.sd.conditioner import Conditioner
 from engine.models.sd.denoiser import ControlInput, Denoiser
 from engine.models.sd.pixels import Pixels
-from engine.models.sd.prompt_syntax import tags_in_force
+from engine.models.sd.prompt_syntax import applied_tags
 
 if TYPE_CHECKING:
     from engine.models.sd.model import DiffusionModel
@@ -45,23 +45,23 @@ def paint(
     that the model does not support, and if the result contains NaN (float16)."""
     if len(controls) > model.controlnet_count:
         raise ModelError(f"{len(controls)} control pictures, but {model.spec.model} has {model.controlnet_count} nets")
-    tell = (lambda key, line: log.warning("%s: %s", key, line)) if note is None else (lambda key, line: note(line))
+    report = (lambda key, line: log.warning("%s: %s", key, line)) if note is None else (lambda key, line: note(line))
     pixels = Pixels(model, width, height)
     # One generator for both draws, in the order of diffusers' pipelines: first for the full VAE, then the noise.
     generator = torch.Generator().manual_seed(seed)
     z = pixels.encode_sampled(image[None], generator)
-    shown = [
+    inputs = [
         ControlInput(index=index, picture=pixels.prepare_control(picture[None]), scale=scale)
         for index, (picture, scale) in enumerate(controls)
     ]
     # Direct calls on every device: capturing a graph takes longer than painting one picture.
     schedule = BatchSchedule(
-        model, Denoiser(model, calls=DirectCalls()), steps=steps, strength=strength, guidance=guidance, sampler=sampler
+        model, Denoiser(model, calls=DirectRunner()), steps=steps, strength=strength, guidance=guidance, sampler=sampler
     )
-    with tags_in_force(model, prompt, tell):
+    with applied_tags(model, prompt, report):
         images = [] if ip_image is None else [(ip_image, 1.0)]
-        cond = Conditioner(model, note=tell).encode(prompt, negative, ip_images=images, size=(width, height))
-        latents = schedule.run(z, cond, shown, generator, progress=progress)
+        cond = Conditioner(model, note=report).encode(prompt, negative, ip_images=images, size=(width, height))
+        latents = schedule.run(z, cond, inputs, generator, progress=progress)
     rgb, is_finite = pixels.decode(latents)
     if not is_finite.item():
         raise ModelError(f"{model.spec.model}: the picture contains NaN; try --dtype float32")

@@ -6,8 +6,8 @@ RANDOM = "random:"
 ACCELERATORS = ("none", "inductor", "deepcache")
 REMOVED_ACCELERATORS = ("tensorrt", "stablefast")  # still accepted, and refused in one line
 DETECTORS = {"depth": "depth-anything/Depth-Anything-V2-Small-hf", "pose": "usyd-community/vitpose-base-simple"}
-"""An example of each kind of network that draws control images, by the key in `ModelSpec`."""
-VAE_WORDS = ("auto", "taesd", "full")
+"""An example of each kind of network that computes control images, by the key in `ModelSpec`."""
+VAE_OPTIONS = ("auto", "taesd", "full")
 NO_MODEL = (
     "no model: name one with --model (a diffusers folder, a .safetensors file or a Hugging Face id, for example "
     "--model stabilityai/sd-turbo), or set model under [sd] in a file and pass --config FILE.toml"
@@ -16,7 +16,7 @@ NO_MODEL = (
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ModelSpec:
-    """Names are paths or Hugging Face ids for `locate.find`; the caller decides which are allowed."""
+    """Names of a model and its parts: paths or Hugging Face ids for `locate.find`. The caller may allow only some."""
 
     model: str
     """A diffusers folder, an id, or one `.safetensors` file of Stable Diffusion 1.5, 2.x or XL; or `random:SHAPE`, a

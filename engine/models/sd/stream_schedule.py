@@ -1,4 +1,4 @@
-"""Live pictures: all steps of consecutive frames in one UNet call (StreamDiffusion, Kodaira et al., arXiv 2312.12491).
+"""Runs all steps of consecutive live frames in one UNet call (StreamDiffusion, Kodaira et al., arXiv 2312.12491).
 
 A picture needs S consecutive steps. Each call starts a new frame at the first step and advances those of the last S - 1
 calls by one step, all as rows of one batch: the same work per picture, but in one large call instead of small ones that
@@ -6,12 +6,12 @@ leave a GPU partly idle. A picture comes out S calls after its frame went in.
 
 The first row is the newest, at the noisiest step, and the last one is finished. The state holds x0, not x: noise is
 added at the start of a call, with the coefficients of that call, so a change of timesteps or seed applies to all rows
-at once. For samplers that keep noise (lightning, hyper, tcd) the noise estimated in a row is stored with its x0. Each
+at once. For samplers that reuse noise (lightning, hyper, tcd) the noise estimated in a row is stored with its x0. Each
 step uses the same noise for all frames, or they would flicker.
 
-Residual guidance (section 3.2 of the paper) replaces the negative prediction by one that needs no UNet call. For a row
-with sample x at abar that comes from latent a, the noise between them, e = (x - sqrt(abar) a) / sqrt(1 - abar), times
-delta, is used as the negative prediction. `self`: a is the encoded frame. `initialise`: a is the model's prediction for
+Residual guidance (section 3.2 of the paper) replaces the negative prediction by one that needs no UNet call. A row with
+sample x at abar comes from a latent a; the noise between them is e = (x - sqrt(abar) a) / sqrt(1 - abar). It is used,
+times delta, as the negative prediction. `self`: a is the encoded frame. `initialise`: a is the model's prediction for
 the frame's first step with the negative prompt, so that only one row is computed twice. It is computed on x0, where
 delta e becomes delta a + (1 - delta) x / sqrt(abar): no division by small numbers at delta 1, and the same for every
 prediction type. In a step that begins with pure noise (zero terminal SNR) abar is 0 and x0 is undefined for any other
@@ -24,9 +24,9 @@ from typing import TYPE_CHECKING
 
 import torch
 
-from engine.models.device_work import uploaded
-from engine.models.graphs import nothing
-from engine.models.sd.coefficients import guidance_of_steps, step_coefficients
+from engine.models.device_work import upload
+from engine.models.graphs import noop
+from engine.models.sd.coefficients import guidance_per_step, step_coefficients
 from engine.models.sd.denoiser import ControlInput, Denoiser
 from engine.models.sd.noise import Noise, NoiseSource
 from engine.models.sd.painting import CfgType, StreamSettings
@@ -34,18 +34,18 @@ from engine.models.sd.plan.unet_config import LATENT_CHANNELS
 from engine.models.sd.seeds import Seeds
 
 if TYPE_CHECKING:
-    from engine.models.sd.conditioner import Cond
+    from engine.models.sd.conditioner import Conditioning
     from engine.models.sd.model import DiffusionModel
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class FramesInFlight:
-    """The state of the (S - 1) F rows from the second step on, kept from call to call."""
+    """The state of the (S - 1) F rows from the second step on, stored from call to call."""
 
     clean: torch.Tensor
     """((S - 1) F, 4, h, w) float32: x0 after the previous step."""
-    guess: torch.Tensor | None
-    """Shaped like `clean`: the noise estimated in the previous step; None if no step keeps noise."""
+    noise_estimate: torch.Tensor | None
+    """Shaped like `clean`: the noise estimated in the previous step; None if no step reuses noise."""
     origins: torch.Tensor
     """Shaped like `clean`: the latents that the rows come from, for residual guidance."""
     pictures: dict[int, torch.Tensor]
@@ -55,8 +55,7 @@ class FramesInFlight:
 
 
 class StreamSchedule:
-    """For models with a sampler in FEW_STEPS; ModelError for others and for a t_index outside the table. Single
-    thread."""
+    """The stream of a model. ModelError unless its sampler is in FEW_STEPS and t_index in the table. Single thread."""
 
     def __init__(self, model: "DiffusionModel", denoiser: Denoiser, settings: StreamSettings) -> None:
         self.generation = 0
@@ -68,8 +67,8 @@ class StreamSchedule:
         self._model = model
         self._denoiser = denoiser
         self._flight: FramesInFlight | None = None
-        self._noises = NoiseSource(denoiser.device)
-        self._take(settings)
+        self._noise_source = NoiseSource(denoiser.device)
+        self._apply(settings)
 
     @property
     def rows(self) -> int:
@@ -88,7 +87,7 @@ class StreamSchedule:
         if settings == self._settings:
             return
         before = self._shape
-        self._take(settings)
+        self._apply(settings)
         if self._shape != before:
             self.reset()
 
@@ -100,29 +99,29 @@ class StreamSchedule:
     def push(
         self,
         z: torch.Tensor,
-        cond: "Cond",
+        cond: "Conditioning",
         control: Sequence[ControlInput] = (),
         *,
-        between: Callable[[], None] = nothing,
+        between: Callable[[], None] = noop,
     ) -> torch.Tensor | None:
         """Push a frame. Returns the latents (1, 4, h, w) float32 of the one pushed S - 1 calls ago, or None while
         filling. `z`: (1, 4, h, w) scaled latents; each of `control` has one picture."""
         rows, flight = self._rows, self._flight_for(z)
         if not self._seeds.is_fixed:
-            self._noise = self._scaled(self._noises.noise(self._seeds, self._size))
+            self._noise = self._scale_noise(self._noise_source.noise(self._seeds, self._size))
         clean = torch.cat((z.float(), flight.clean))  # (S, 4, h, w)
         x = rows.signal * clean + self._noise
-        if flight.guess is not None:
-            x = x + self._kept * torch.cat((torch.zeros_like(z, dtype=torch.float32), flight.guess))
-        shown = self._shown(control, flight)
-        x0, origins = self._guided_x0(x, clean, flight, cond, shown, between)
+        if flight.noise_estimate is not None:
+            x = x + self._reuse_scale * torch.cat((torch.zeros_like(z, dtype=torch.float32), flight.noise_estimate))
+        inputs = self._row_inputs(control, flight)
+        x0, origins = self._guided_x0(x, clean, flight, cond, inputs, between)
         denoised = rows.c_out * x0 + rows.c_skip * x
         # Assigned last, so that a call that fails (for example out of memory) leaves the state consistent.
         self._flight = FramesInFlight(
             clean=denoised[:-1],
-            guess=((x - rows.signal * x0) / rows.noise)[:-1] if self._keeps_noise else None,
+            noise_estimate=((x - rows.signal * x0) / rows.noise)[:-1] if self._keeps_noise else None,
             origins=origins[:-1],
-            pictures={one.index: one.picture[:-1] for one in shown},
+            pictures={one.index: one.picture[:-1] for one in inputs},
             calls=flight.calls + 1,
         )
         return denoised[-1:] if self._flight.calls >= self.steps else None
@@ -132,46 +131,46 @@ class StreamSchedule:
             return self._flight
         empty = z.new_zeros((self.steps - 1, *z.shape[1:]), dtype=torch.float32)
         guess = empty if self._keeps_noise else None
-        return FramesInFlight(clean=empty, guess=guess, origins=empty, pictures={}, calls=0)
+        return FramesInFlight(clean=empty, noise_estimate=guess, origins=empty, pictures={}, calls=0)
 
     def _guided_x0(
         self,
         x: torch.Tensor,
         clean: torch.Tensor,
         flight: FramesInFlight,
-        cond: "Cond",
-        shown: Sequence[ControlInput],
+        cond: "Conditioning",
+        inputs: Sequence[ControlInput],
         between: Callable[[], None],
     ) -> tuple[torch.Tensor, torch.Tensor]:
-        """(x0, origin of the rows), both (S, 4, h, w)."""
+        """The guided x0 and the origins of the rows, both (S, 4, h, w)."""
         t = self._rows.timesteps
         if self._cfg_type == "none":
-            return self._denoiser.predict(x, t, cond, shown, guidance=self.guidance, between=between), clean
+            return self._denoiser.predict(x, t, cond, inputs, guidance=self.guidance, between=between), clean
         negatives = {"full": len(x), "initialise": 1}.get(self._cfg_type, 0)
         against, output = self._denoiser.outputs(
-            x, t, cond, shown, negatives=negatives, guidance=self.guidance, between=between
+            x, t, cond, inputs, negatives=negatives, guidance=self.guidance, between=between
         )
         if self._cfg_type == "full":
             assert against is not None
             return self._denoiser.x0(x, t, against + self._guidance * (output - against)), clean
         newest = clean[:1] if against is None else self._denoiser.x0(x[:1], t[:1], against)
         origin = torch.cat((newest, flight.origins))
-        negative = origin if self._settings.delta == 1.0 else self._of_origin * origin + self._of_sample * x
+        negative = origin if self._settings.delta == 1.0 else self._origin_weight * origin + self._sample_weight * x
         return negative + self._guidance * (self._denoiser.x0(x, t, output) - negative), origin
 
-    def _shown(self, control: Sequence[ControlInput], flight: FramesInFlight) -> list[ControlInput]:
+    def _row_inputs(self, control: Sequence[ControlInput], flight: FramesInFlight) -> list[ControlInput]:
         """The ControlNet inputs of all rows: frames in flight keep the picture that they were pushed with. A ControlNet
         that was just switched on uses its first pictures for the frames in flight too."""
-        shown = []
+        inputs = []
         for new in control:
             older = flight.pictures.get(new.index)
             if older is None:
                 older = new.picture.repeat(self.steps - 1, 1, 1, 1)
             pictures = torch.cat((new.picture, older))  # (S, 3, height, width)
-            shown.append(ControlInput(index=new.index, picture=pictures, scale=new.scale))
-        return shown
+            inputs.append(ControlInput(index=new.index, picture=pictures, scale=new.scale))
+        return inputs
 
-    def _take(self, settings: StreamSettings) -> None:
+    def _apply(self, settings: StreamSettings) -> None:
         model, device = self._model, self._denoiser.device
         coefficients = step_coefficients(
             model.alphas_cumprod,
@@ -187,24 +186,24 @@ class StreamSchedule:
         is_guided = settings.cfg_type != "none" or has_embedding
         guidance = model.guidance_for(model.sampler, settings.guidance) if is_guided else 1.0
         has_signal = rows.signal > 0.0
-        self._of_origin = torch.where(has_signal, settings.delta, 1.0)
-        self._of_sample = torch.where(has_signal, (1.0 - settings.delta) / rows.signal, 0.0)
+        self._origin_weight = torch.where(has_signal, settings.delta, 1.0)
+        self._sample_weight = torch.where(has_signal, (1.0 - settings.delta) / rows.signal, 0.0)
         self._has_noise_alone = bool((coefficients.signal == 0.0).any())
-        self._kept = rows.noise * rows.kept
-        self._keeps_noise = bool(coefficients.kept.any())
+        self._reuse_scale = rows.noise * rows.reuse
+        self._keeps_noise = bool(coefficients.reuse.any())
         size = (LATENT_CHANNELS, settings.height // model.latent_scale, settings.width // model.latent_scale)
         self._rows, self.steps, self.guidance = rows, coefficients.steps, guidance
         self._cfg_type: CfgType = settings.cfg_type if self._denoiser.uses_negative(guidance) else "none"
-        of_steps = guidance_of_steps(guidance, self.steps, settings.guidance_begin, settings.guidance_end)
+        of_steps = guidance_per_step(guidance, self.steps, settings.guidance_begin, settings.guidance_end)
         self._guidance: float | torch.Tensor = guidance
         if set(of_steps) != {guidance}:
-            self._guidance = uploaded(torch.tensor(of_steps, dtype=torch.float32), device).view(-1, 1, 1, 1)
+            self._guidance = upload(torch.tensor(of_steps, dtype=torch.float32), device).view(-1, 1, 1, 1)
         self._size = size
         self._shape = (coefficients.steps, size, self._cfg_type)
         self._settings, self._seeds = settings, Seeds.of(settings.seed)
         if self._seeds.is_fixed:
-            self._noise = self._scaled(self._noises.noise(self._seeds, size))
+            self._noise = self._scale_noise(self._noise_source.noise(self._seeds, size))
 
-    def _scaled(self, noise: Noise) -> torch.Tensor:
+    def _scale_noise(self, noise: Noise) -> torch.Tensor:
         """Scaled noise (S, 4, h, w) on the device, one per step, drawn in the same order as in BatchSchedule."""
         return self._rows.noise * self._rows.fresh * noise.first(self.steps)

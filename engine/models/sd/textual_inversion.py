@@ -28,9 +28,9 @@ class Triggers:
     """Finds trigger words in a text: whole words, longest first, case-insensitive like CLIP's tokenizers."""
 
     def __init__(self, embeddings: Sequence[Embedding]) -> None:
-        self._found = {word.lower(): embedding for embedding in embeddings for word in embedding.triggers}
-        words = sorted(self._found, key=len, reverse=True)
-        self._pattern = re.compile("|".join(map(_whole_word, words)), re.IGNORECASE) if words else None
+        self._embeddings = {trigger.lower(): embedding for embedding in embeddings for trigger in embedding.triggers}
+        triggers = sorted(self._embeddings, key=len, reverse=True)
+        self._pattern = re.compile("|".join(map(_whole_word, triggers)), re.IGNORECASE) if triggers else None
 
     def split(self, text: str) -> list[str | tuple[str, Embedding]]:
         """Split `text` into plain parts and (trigger word as written, its embedding), in order."""
@@ -38,15 +38,15 @@ class Triggers:
             return [text]
         parts: list[str | tuple[str, Embedding]] = []
         end = 0
-        for word in self._pattern.finditer(text):
-            parts += [text[end : word.start()], (word[0], self._found[word[0].lower()])]
-            end = word.end()
+        for match in self._pattern.finditer(text):
+            parts += [text[end : match.start()], (match[0], self._embeddings[match[0].lower()])]
+            end = match.end()
         return [*parts, text[end:]]
 
 
-def _whole_word(word: str) -> str:
-    before, after = (r"\b" if re.match(r"\w", edge) else "" for edge in (word[0], word[-1]))
-    return f"{before}{re.escape(word)}{after}"
+def _whole_word(trigger: str) -> str:
+    before, after = (r"\b" if re.match(r"\w", edge) else "" for edge in (trigger[0], trigger[-1]))
+    return f"{before}{re.escape(trigger)}{after}"
 
 
 def load_embeddings(file: EmbeddingFile, device: torch.device, dtype: torch.dtype) -> tuple[Embedding, ...]:
@@ -63,26 +63,25 @@ def load_embeddings(file: EmbeddingFile, device: torch.device, dtype: torch.dtyp
             from safetensors.torch import load_file
 
             stored = load_file(file.file)
-        held = {key: stored[key].detach().to(device, dtype) for key in file.tensors}
-    if not all(tensor.isfinite().all() for tensor in held.values()):
+        tensors = {key: stored[key].detach().to(device, dtype) for key in file.tensors}
+    if not all(tensor.isfinite().all() for tensor in tensors.values()):
         raise ModelError(f"{file.file}: contains NaN or infinity in {str(dtype).removeprefix('torch.')}")
-    rows = {key: tensor.reshape(-1, tensor.shape[-1]) for key, tensor in held.items()}
+    rows = {key: tensor.reshape(-1, tensor.shape[-1]) for key, tensor in tensors.items()}
     found = []
-    for word in file.words:
-        own = slice(None) if word.row is None else slice(word.row, word.row + 1)
-        found.append(Embedding(word.triggers, tuple(rows[key][own] for key in word.keys)))
+    for entry in file.entries:
+        own = slice(None) if entry.row is None else slice(entry.row, entry.row + 1)
+        found.append(Embedding(entry.triggers, tuple(rows[key][own] for key in entry.keys)))
     return tuple(found)
 
 
 @contextmanager
-def vectors_in_place(encoder: Any, vectors: Mapping[int, torch.Tensor]) -> Iterator[None]:
-    """In the `with` block, the text encoder uses these vectors (vectors, width) instead of tokens, from each index
-    on."""
+def inject_vectors(encoder: Any, vectors: Mapping[int, torch.Tensor]) -> Iterator[None]:
+    """In the `with` block, the text encoder uses these vectors (vectors, width) instead of tokens, from each index."""
 
-    def put(module: Any, given: Any, embedded: torch.Tensor) -> torch.Tensor:
+    def put(module: Any, inputs: Any, embedded: torch.Tensor) -> torch.Tensor:
         embedded = embedded.clone()
-        for place, rows in vectors.items():
-            embedded[0, place : place + len(rows)] = rows.to(embedded)
+        for index, rows in vectors.items():
+            embedded[0, index : index + len(rows)] = rows.to(embedded)
         return embedded
 
     if not vectors:

@@ -27,7 +27,7 @@ LARGE_VISION: dict[str, Any] = {"hidden_size": 1280, "intermediate_size": 5120, 
 LARGE_VISION |= {"num_attention_heads": 16, "patch_size": 14, "projection_dim": 1024}
 SMALL_VISION: dict[str, Any] = {"hidden_size": 32, "intermediate_size": 37, "num_hidden_layers": 2}
 SMALL_VISION |= {"num_attention_heads": 4, "image_size": 32, "patch_size": 8, "projection_dim": 32}
-"""Image encoders: ViT-H, which the published IP-Adapters see by; one for a CPU."""
+"""Image encoders: ViT-H, that of the published IP-Adapters; a small one for a CPU."""
 IMAGE_TOKENS = 4
 
 Call = Callable[[], object]
@@ -36,8 +36,8 @@ Call = Callable[[], object]
 class DiffusersBaseline:
     """A model with random weights, and diffusers' pipeline with its modules, without guidance."""
 
-    def __init__(self, shape: str, place: MeasuredDevice, prompt: str) -> None:
-        self.model: DiffusionModel = build(shape, place.device, place.dtype)
+    def __init__(self, shape: str, measured: MeasuredDevice, prompt: str) -> None:
+        self.model: DiffusionModel = build(shape, measured.device, measured.dtype)
         self.wait = device_wait(self.model.device)
         self.pipeline = build_pipeline(self.model, shape)
         self._prompt = prompt
@@ -45,7 +45,7 @@ class DiffusersBaseline:
     def call(self, picture: np.ndarray, steps: int) -> Call:
         """A call as users write it: text and PIL picture in, PIL picture out."""
         image = Image.fromarray(picture)
-        return lambda: self.pipeline(self._prompt, image=image, **self._asked(steps)).images
+        return lambda: self.pipeline(self._prompt, image=image, **self._options(steps)).images
 
     def tensors(self, picture: np.ndarray, steps: int) -> Call:
         """A call with prepared inputs: embeddings and tensor in, tensor out."""
@@ -57,8 +57,8 @@ class DiffusersBaseline:
         names = ("prompt_embeds", "negative_prompt_embeds", "pooled_prompt_embeds", "negative_pooled_prompt_embeds")
         embeds = dict(zip(names, encoded, strict=False))  # two for SD, four for SDXL
         image = torch.from_numpy(picture).permute(2, 0, 1)[None].to(model.device, model.dtype) / 255.0
-        asked = embeds | self._asked(steps) | {"output_type": "pt"}
-        return lambda: self.pipeline(image=image, **asked).images
+        options = embeds | self._options(steps) | {"output_type": "pt"}
+        return lambda: self.pipeline(image=image, **options).images
 
     def add_controls(self) -> None:
         """Give the model a ControlNet, and networks for depth and pose, with random weights: those of Depth Anything
@@ -72,7 +72,7 @@ class DiffusersBaseline:
             VitPoseForPoseEstimation,
         )
 
-        from engine.models.sd.attention import share_weights
+        from engine.models.sd.attention import install_attention
         from engine.models.sd.control_images import DepthMaps, Skeletons
 
         model = self.model
@@ -87,7 +87,7 @@ class DiffusersBaseline:
             VitPoseForPoseEstimation(pose(backbone_config=backbone, num_labels=17)),
         )
         net, depths, poses = (each.requires_grad_(False).eval().to(model.device, model.dtype) for each in networks)
-        share_weights(net)
+        install_attention(net)
         model.controlnets = (net,)
         model.detectors = {"depth": DepthMaps(depths), "pose": Skeletons(poses)}
 
@@ -97,25 +97,25 @@ class DiffusersBaseline:
         del self.model, self.pipeline
         free_memory(device)
 
-    def _asked(self, steps: int) -> dict[str, Any]:
-        """Options for `steps` real steps: twice as many steps at half strength."""
+    def _options(self, steps: int) -> dict[str, Any]:
+        """Pipeline options for `steps` real steps: twice as many steps at half strength."""
         generator = torch.Generator(self.model.device).manual_seed(1)
         return {"num_inference_steps": 2 * steps, "strength": 0.5, "guidance_scale": 1.0, "generator": generator}
 
 
-def model_with_adapter(shape: str, place: MeasuredDevice) -> DiffusionModel | None:
+def model_with_adapter(shape: str, measured: MeasuredDevice) -> DiffusionModel | None:
     """Another model of this shape, with a standard IP-Adapter of random weights; None if its family has none. On a CPU
     with a small image encoder, because the published one would take seconds."""
     from diffusers.models.attention_processor import AttnProcessor2_0
     from safetensors.torch import save_file
     from transformers import CLIPImageProcessor, CLIPVisionConfig, CLIPVisionModelWithProjection
 
-    from engine.models.sd.attention import share_weights
+    from engine.models.sd.attention import install_attention
     from engine.models.sd.ip_adapter import IpAdapter
 
     if SHAPES[shape].family not in ADAPTERS:
         return None
-    model = build(shape, place.device, place.dtype)
+    model = build(shape, measured.device, measured.dtype)
     model.unet.set_attn_processor(AttnProcessor2_0())  # type: ignore[no-untyped-call]  # the usual, before an adapter's
     config = CLIPVisionConfig(**(SMALL_VISION if model.device.type == "cpu" else LARGE_VISION))
     width = model.unet.config.cross_attention_dim
@@ -129,11 +129,11 @@ def model_with_adapter(shape: str, place: MeasuredDevice) -> DiffusionModel | No
     with TemporaryDirectory(prefix="multiverse-bench-", ignore_cleanup_errors=True) as folder:
         file, encoder = Path(folder, "ip-adapter.safetensors"), Path(folder, ENCODER)
         save_file(tensors, file)
-        with torch.device(place.device):
+        with torch.device(measured.device):
             vision: Any = CLIPVisionModelWithProjection(config)
-        vision.to("cpu", place.dtype).save_pretrained(encoder)
+        vision.to("cpu", measured.dtype).save_pretrained(encoder)
         CLIPImageProcessor(size=config.image_size, crop_size=config.image_size).save_pretrained(encoder)
         files = examine_ip_adapter(str(file), str(encoder), None)
-        model.ip_adapter = IpAdapter(model.unet, files, model.device, place.dtype)
-    model.text_weight = share_weights(model.unet)
+        model.ip_adapter = IpAdapter(model.unet, files, model.device, measured.dtype)
+    model.text_weight = install_attention(model.unet)
     return model

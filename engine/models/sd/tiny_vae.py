@@ -16,33 +16,32 @@ log = logging.getLogger(__name__)
 
 
 class FusedBlock(AutoencoderTinyBlock):
-    """A residual block of AutoencoderTiny whose activations are ReLUs. Only for `fused`."""
+    """A residual block of AutoencoderTiny whose activations are ReLUs. Only for `fuse_blocks`."""
 
     def forward(self, x: torch.Tensor) -> torch.Tensor:
         first, _, second, _, last = self.conv
-        inner = torch.cudnn_convolution_relu(x, *layer_of(first))
-        inner = torch.cudnn_convolution_relu(inner, *layer_of(second))
-        weight, bias, *shape = layer_of(last)
+        inner = torch.cudnn_convolution_relu(x, *conv_arguments(first))
+        inner = torch.cudnn_convolution_relu(inner, *conv_arguments(second))
+        weight, bias, *shape = conv_arguments(last)
         added: torch.Tensor = torch.cudnn_convolution_add_relu(inner, weight, self.skip(x), 1.0, bias, *shape)
         return added
 
 
-def fused(vae: Any, device: torch.device) -> Any:
-    """The same AutoencoderTiny, on `device`, with FusedBlocks of the same weights if cuDNN has such kernels there: old
-    cards may lack them."""
+def fuse_blocks(vae: Any, device: torch.device) -> Any:
+    """Replace the blocks of an AutoencoderTiny by FusedBlocks with the same weights, if cuDNN has kernels for them."""
     if device.type == "cuda" and torch.version.hip is None and torch.backends.cudnn.enabled:
         blocks = [each for each in vae.modules() if type(each) is AutoencoderTinyBlock]
         blocks = [each for each in blocks if isinstance(each.conv[1], torch.nn.ReLU)]
         if blocks:
-            chosen = FusedBlock if runs(blocks[0]) else AutoencoderTinyBlock
+            chosen = FusedBlock if can_fuse(blocks[0]) else AutoencoderTinyBlock
             for block in blocks:
                 block.__class__ = chosen
     return vae
 
 
 @torch.no_grad()
-def runs(block: AutoencoderTinyBlock) -> bool:
-    """True if this block runs as a FusedBlock. Tries it, and leaves it one."""
+def can_fuse(block: AutoencoderTinyBlock) -> bool:
+    """True if this block runs as a FusedBlock. Tries it, and leaves the block fused."""
     block.__class__ = FusedBlock
     weight: Any = block.conv[0].weight
     try:
@@ -57,6 +56,6 @@ def runs(block: AutoencoderTinyBlock) -> bool:
     return True
 
 
-def layer_of(convolution: Any) -> tuple[Any, ...]:
-    """Weight, bias, stride, padding, dilation, groups."""
+def conv_arguments(convolution: Any) -> tuple[Any, ...]:
+    """Arguments of a convolution: weight, bias, stride, padding, dilation, groups."""
     return tuple(getattr(convolution, name) for name in ("weight", "bias", "stride", "padding", "dilation", "groups"))

@@ -16,7 +16,7 @@ from typing import Any, NamedTuple
 import torch
 
 from engine.models.graphs import Part, State
-from engine.models.sd.control_nets import Adapter
+from engine.models.sd.control_nets import T2IAdapterNet
 
 CACHE_INTERVAL = 3  # from the example of the package DeepCache
 OUTERMOST = 0
@@ -25,15 +25,14 @@ DOWN, UP = (slice(0, 1), slice(1, 2), slice(2, None)), (slice(0, -2), slice(-2, 
 
 
 class TextKeys(NamedTuple):
-    """In the place of a text: the keys and values that all layers of a UNet have for it (`attention`)."""
+    """Replaces a text in a UNet call: the keys and values of all its layers for the text (`attention`)."""
 
     values: torch.Tensor
     """(B, 77, K): the keys and values of each layer in turn."""
 
 
 def with_regions(parts: tuple[Part, ...], regions: Any) -> tuple[Part, ...]:
-    """The parts of a UNet call with a text for each region. `regions`: the UNet's (`attention.RegionMasks`). Its masks
-    are `masks` of the inputs."""
+    """Wrap the parts of a UNet call to use `regions`, an `attention.RegionMasks`, with `masks` of the inputs."""
 
     def end(state: State) -> State:
         regions.end()
@@ -43,17 +42,17 @@ def with_regions(parts: tuple[Part, ...], regions: Any) -> tuple[Part, ...]:
 
 
 def with_bank(parts: tuple[Part, ...], bank: Any) -> tuple[Part, ...]:
-    """The parts of a UNet call that sees the frame before. `bank`: the UNet's (`attention.FrameBank`). Its tensors are
-    `before` and `strength` of the inputs, and `kept` of the result."""
+    """Wrap the parts of a UNet call to use the frame before. `bank`: the UNet's `attention.FrameBank`; its tensors are
+    `before` and `strength` of the inputs, and `bank` of the result."""
 
     def begin(state: State) -> None:
         bank.begin(state["before"], state["strength"])
 
-    return _around(parts, begin, lambda state: state | {"kept": bank.end()})
+    return _around(parts, begin, lambda state: state | {"bank": bank.end()})
 
 
 def _around(parts: tuple[Part, ...], begin: Callable[[State], object], end: Part) -> tuple[Part, ...]:
-    """The parts, the first after `begin`, the last before `end`."""
+    """Run `begin` before the first part and `end` after the last."""
 
     def first(state: State) -> State:
         begin(state)
@@ -69,7 +68,7 @@ def chain(
     """The parts of one UNet call; the last leaves `output` (N + B, 4, h, w) in the model's dtype, negatives first.
     `controlnets`: the networks for `controls` in the inputs. `negatives`: number of rows, from the first on, that run a
     second time with the negative prompt: 0, some or all. `parts`: replacements such as compiled functions."""
-    made_of = parts or PLAIN
+    functions = parts or PLAIN
 
     def rows(state: State) -> State:
         return lay_rows(state, negatives)
@@ -78,9 +77,9 @@ def chain(
         return run_controlnets(controlnets, rows(state), negatives)
 
     start = controlled if controlnets else rows
-    if not (is_split and made_of.can_split):
-        return (lambda state: made_of.whole(unet, start(state)),)
-    first, *others = (partial(piece, unet) for piece in made_of.pieces_of(unet))
+    if not (is_split and functions.can_split):
+        return (lambda state: functions.whole(unet, start(state)),)
+    first, *others = (partial(piece, unet) for piece in functions.pieces_of(unet))
     if controlnets:
         return (controlled, first, *others)
     return (lambda state: first(start(state)), *others)
@@ -88,9 +87,9 @@ def chain(
 
 def lay_rows(state: State, negatives: int) -> State:
     """Lay out the rows: first the `negatives` rows with the negative prompt, then all rows of `sample` (B, 4, h, w).
-    Input: sample, timesteps (B,), text (1, 77, D) or keys (1, 77, K; see `TextKeys`) or both, and optionally
-    negative_text, negative_keys, pooled (1, P), negative_pooled, time_ids (1, 6), ip (tuple of (1, ...)), negative_ip,
-    guidance (1, G), controls (tuple of ((B, 3, H, W), scale ()))."""
+    Input: sample, timesteps (B,), text (1, 77, D) or keys (1, 77, K; see `TextKeys`) or both. Optional: negative_text,
+    negative_keys, pooled (1, P), negative_pooled, time_ids (1, 6), ip (tuple of (1, ...)), negative_ip, guidance (1,
+    G), controls (tuple of ((B, 3, H, W), scale ()))."""
     count = state["sample"].shape[0]
 
     def repeat(value: torch.Tensor) -> torch.Tensor:
@@ -116,7 +115,7 @@ def lay_rows(state: State, negatives: int) -> State:
         "sample": repeat(state["sample"]),
         "timesteps": repeat(state["timesteps"]),
         "hidden": None if state["text"] is None else spread(state["text"], state["negative_text"]),
-        # In memory of their own for each row, as layers would compute them: attention may not take a stride of 0.
+        # Copied for each row, as layers would compute them: attention may not take a stride of 0.
         "keys": None if state["keys"] is None else spread(state["keys"], state["negative_keys"]).contiguous(),
         "added": added,
         "images": images,
@@ -129,13 +128,12 @@ def lay_rows(state: State, negatives: int) -> State:
 
 def run_controlnets(controlnets: Sequence[Any], state: State, negatives: int = 0) -> State:
     """Sum the residuals of all ControlNets, and the features of all T2I-Adapters, each times its scale. A ControlNet
-    that averages over the picture (shuffle) does not affect the first `negatives` rows, as in training (diffusers'
-    guess mode)."""
+    that averages over the picture (shuffle) does not affect the first `negatives` rows (diffusers' guess mode)."""
     down_sum: list[torch.Tensor] = []
     mid_sum: Any = None
     features: list[torch.Tensor] = []
     for controlnet, (picture, scale) in zip(controlnets, state["controls"], strict=True):
-        if isinstance(controlnet, Adapter):
+        if isinstance(controlnet, T2IAdapterNet):
             more = [feature * scale for feature in controlnet(picture)]
             features = [total + new for total, new in zip(features, more, strict=True)] if features else more
             continue
@@ -150,8 +148,8 @@ def run_controlnets(controlnets: Sequence[Any], state: State, negatives: int = 0
         )
         if negatives and controlnet.config.global_pool_conditions:
             *down_residuals, mid_residual = (
-                torch.cat((torch.zeros_like(said[:negatives]), said[negatives:]))
-                for said in (*down_residuals, mid_residual)
+                torch.cat((torch.zeros_like(residual[:negatives]), residual[negatives:]))
+                for residual in (*down_residuals, mid_residual)
             )
         if mid_sum is None:
             down_sum, mid_sum = list(down_residuals), mid_residual
@@ -173,6 +171,7 @@ def text_of(state: State) -> torch.Tensor | TextKeys:
 
 
 def whole(unet: Any, state: State) -> State:
+    """Run the whole UNet in one part."""
     down_residuals, mid_residual = state["residuals"] or (None, None)
     output = unet(
         state["sample"],
@@ -189,7 +188,7 @@ def whole(unet: Any, state: State) -> State:
 
 
 def begin(unet: Any, state: State) -> State:
-    """Embeddings and the first convolution."""
+    """Compute the embeddings and the first convolution."""
     sample, added = state["sample"], with_images(state)
     if unet.config.center_input_sample:
         sample = 2 * sample - 1.0
@@ -213,17 +212,17 @@ def begin(unet: Any, state: State) -> State:
 
 
 def down(blocks: slice) -> UnetPart:
-    """These blocks; before the first one, `begin`."""
+    """The part that runs these down blocks; before the first one, `begin`."""
 
     def part(unet: Any, state: State) -> State:
         if blocks.start == 0:
             state = begin(unet, state)
         sample, skips = state["sample"], state["skips"]
-        for place in range(len(unet.down_blocks))[blocks]:
-            block = unet.down_blocks[place]
+        for index in range(len(unet.down_blocks))[blocks]:
+            block = unet.down_blocks[index]
             sees_text = getattr(block, "has_cross_attention", False)
             options = {"encoder_hidden_states": state["hidden"]} if sees_text else {}
-            feature = state["features"][place] if place < len(state["features"]) else None
+            feature = state["features"][index] if index < len(state["features"]) else None
             if sees_text and feature is not None:
                 options["additional_residuals"] = feature
             sample, more = block(hidden_states=sample, temb=state["embedding"], **options)
@@ -237,6 +236,7 @@ def down(blocks: slice) -> UnetPart:
 
 
 def mid(unet: Any, state: State) -> State:
+    """Run the middle block."""
     sample, skips = state["sample"], state["skips"]
     if state["residuals"] is not None:
         skips = tuple(skip + residual for skip, residual in zip(skips, state["residuals"][0], strict=True))
@@ -253,16 +253,16 @@ def mid(unet: Any, state: State) -> State:
 
 
 def up(blocks: slice) -> UnetPart:
-    """These blocks; after the last one, `end`."""
+    """The part that runs these up blocks; after the last one, `end`."""
 
     def part(unet: Any, state: State) -> State:
         sample, skips = state["sample"], state["skips"]
         count = len(unet.up_blocks)
-        for place in range(count)[blocks]:
-            block = unet.up_blocks[place]
+        for index in range(count)[blocks]:
+            block = unet.up_blocks[index]
             own, skips = skips[-len(block.resnets) :], skips[: -len(block.resnets)]
             # For sides that cannot be halved often enough: each block must match the size of the next one's skips.
-            options: dict[str, Any] = {"upsample_size": skips[-1].shape[2:] if place < count - 1 else None}
+            options: dict[str, Any] = {"upsample_size": skips[-1].shape[2:] if index < count - 1 else None}
             if getattr(block, "has_cross_attention", False):
                 options["encoder_hidden_states"] = state["hidden"]
             sample = block(hidden_states=sample, temb=state["embedding"], res_hidden_states_tuple=own, **options)
@@ -273,7 +273,7 @@ def up(blocks: slice) -> UnetPart:
 
 
 def end(unet: Any, state: State) -> State:
-    """The last convolution."""
+    """Compute the last convolution."""
     sample = state["sample"]
     if unet.conv_norm_out is not None:
         sample = unet.conv_act(unet.conv_norm_out(sample))
@@ -289,12 +289,12 @@ class UnetParts:
 
     whole: UnetPart = whole
     pieces: tuple[UnetPart, ...] = PIECES
-    """In the places of `PIECES`."""
+    """In the order of `PIECES`."""
     can_split: bool = True
     """True if the pieces together equal `whole`."""
 
     def pieces_of(self, unet: Any) -> list[UnetPart]:
-        """The pieces in their order, without those that have no block in this UNet: of SDXS, which has two a side."""
+        """The pieces in order, without those that have no block in this UNet: SDXS has only two blocks per side."""
         downs, ups = (
             [bool(range(len(blocks))[each]) for each in cuts]
             for blocks, cuts in ((unet.down_blocks, DOWN), (unet.up_blocks, UP))
@@ -326,8 +326,7 @@ class DeepCache:
         self._pipeline.scheduler.timesteps = timesteps
 
     def full_steps(self, timesteps: Sequence[float]) -> int:
-        """The number of a batch's steps in which all blocks run. Steps are identified by timestep, so a timestep that a
-        scheduler uses twice counts once."""
+        """Number of a batch's steps in which all blocks run. A timestep that a scheduler uses twice counts once."""
         return sum(timesteps.index(timestep) % CACHE_INTERVAL == 0 for timestep in timesteps)
 
     @staticmethod

@@ -1,4 +1,4 @@
-"""A small network that draws a picture at twice its size: a row of convolutions, SRVGGNetCompact of Real-ESRGAN."""
+"""Upscales pictures to twice their size with a small network, SRVGGNetCompact of Real-ESRGAN."""
 
 from itertools import pairwise
 
@@ -27,7 +27,7 @@ class Upscaler(nn.Module):
         self.factor = factor
 
     def forward(self, x: torch.Tensor) -> torch.Tensor:
-        """(F, 3, H, W) in 0..1 to (F, 3, 2 H, 2 W), not clipped."""
+        """Upscale (F, 3, H, W) in 0..1 to (F, 3, 2 H, 2 W), not clipped."""
         y = x
         for layer in self.body:
             y = layer(y)
@@ -36,14 +36,14 @@ class Upscaler(nn.Module):
         return y if self.factor == SCALE else F.avg_pool2d(y, self.factor // SCALE)
 
     @torch.no_grad()
-    def enlarged(self, rgb: torch.Tensor) -> torch.Tensor:
-        """(F, H, W, 3) uint8 to (F, 2 H, 2 W, 3) uint8, both on its device."""
+    def enlarge(self, rgb: torch.Tensor) -> torch.Tensor:
+        """Upscale (F, H, W, 3) uint8 to (F, 2 H, 2 W, 3) uint8, both on its device."""
         x = rgb.permute(0, 3, 1, 2).to(next(self.parameters()).dtype) / 255.0
         return as_rgb(self(x).float())
 
 
 def load_upscaler(file: UpscalerFile) -> Upscaler:
-    """The network, on the CPU. ModelError in one line if its file cannot be read."""
+    """Load the network on the CPU. ModelError in one line if its file cannot be read."""
     with one_line(str(file.file)):
         tensors = read_tensors(file.file, of=file.key)
         network = Upscaler(file.layers, file.width, file.factor)

@@ -42,7 +42,7 @@ RESOLUME_ROOTS: Final = frozenset(
 )
 """First address parts of the messages from Resolume."""
 
-_PLACE = re.compile(r"(|group)([1-9][0-9]{0,2})")
+_LAYERS = re.compile(r"(|group)([1-9][0-9]{0,2})")
 _FIXTURE_PLACE = re.compile(r"([0-9]{1,5})\.([0-9]{1,3})")
 LAST_ADDRESS: Final = 512 + 1 - len(CHANNELS)
 
@@ -51,7 +51,7 @@ _LEVEL = re.compile(rf"/{DMX}/([0-9]{{1,5}})/([0-9]{{1,3}})")
 _OURS = re.compile(r"/layer/(\d)/")
 
 
-class ResolumePlace(NamedTuple):
+class ResolumeLayers(NamedTuple):
     """The layers of Resolume that control ours."""
 
     kind: str
@@ -68,28 +68,28 @@ class ResolumePlace(NamedTuple):
         return LAYERS[:1] if self.kind == "selectedlayer" else LAYERS
 
 
-FIRST_FOUR: Final = ResolumePlace("layers", 1)
-SELECTED: Final = ResolumePlace("selectedlayer", 1)
+FIRST_FOUR: Final = ResolumeLayers("layers", 1)
+SELECTED: Final = ResolumeLayers("selectedlayer", 1)
 
 
-def read_place(text: str) -> ResolumePlace:
-    """The place named `5`, `group2` or `selected`. Raises MappingError for anything else."""
+def parse_layers(text: str) -> ResolumeLayers:
+    """Parse `5`, `group2` or `selected`. Raises MappingError for anything else."""
     if text == "selected":
         return SELECTED
-    found = _PLACE.fullmatch(text)
+    found = _LAYERS.fullmatch(text)
     if found is None:
         raise MappingError(f"map resolume: {text!r} is not one of 1..999, group1..group999, selected")
-    return ResolumePlace("groups" if found[1] else "layers", int(found[2]))
+    return ResolumeLayers("groups" if found[1] else "layers", int(found[2]))
 
 
 @lru_cache(maxsize=64)
-def resolume(place: ResolumePlace) -> Tables:
+def resolume(layers: ResolumeLayers) -> Tables:
     """The entries for these layers."""
     return (
-        *(entry for n in place.our_layers for entry in _resolume_layer(place, n)),
+        *(entry for n in layers.our_layers for entry in _resolume_layer(layers, n)),
         *(
             {"control": "osc /composition/disconnectall", "target": f"/layer/{n}/mute", "mode": "trigger"}
-            for n in place.our_layers
+            for n in layers.our_layers
         ),
         {"control": "osc /composition/crossfader/phase", "target": "/layer/5/intensity", "takeover": False},
         {"control": "osc /composition/master", "target": "/master/fade", "takeover": False},
@@ -106,28 +106,28 @@ def resolume(place: ResolumePlace) -> Tables:
     )
 
 
-def _resolume_layer(place: ResolumePlace, n: int) -> Tables:
-    theirs, ours = f"osc {place.at(n)}", f"/layer/{n}"
+def _resolume_layer(layers: ResolumeLayers, n: int) -> Tables:
+    theirs, ours = f"osc {layers.at(n)}", f"/layer/{n}"
     opacity = {"target": f"{ours}/intensity", "high": 1.0, "takeover": False}
-    shown = {"target": f"{ours}/mute", "high": False}
+    unmute = {"target": f"{ours}/mute", "high": False}
     common = (
         {"control": f"{theirs}/video/opacity", **opacity},
         {"control": f"{theirs}/master", **opacity},
         {"control": f"{theirs}/bypassed", "target": f"{ours}/mute"},
         {"control": f"{theirs}/solo", "target": f"{ours}/solo"},
     )
-    if place.kind == "groups":
+    if layers.kind == "groups":
         return (
             *common,
             {"control": f"{theirs}/disconnectlayers", "target": f"{ours}/mute", "mode": "trigger"},
-            {"control": f"{theirs}/columns/*/connect", "mode": "trigger", **shown},
-            {"control": f"{theirs}/columns/*/connected", "mode": "rise", **COLUMN_PLAYING, **shown},
+            {"control": f"{theirs}/columns/*/connect", "mode": "trigger", **unmute},
+            {"control": f"{theirs}/columns/*/connected", "mode": "rise", **COLUMN_PLAYING, **unmute},
         )
     return (
         *common,
         {"control": f"{theirs}/clear", "target": f"{ours}/mute", "mode": "trigger"},
-        {"control": f"{theirs}/clips/*/connect", "mode": "trigger", **shown},
-        {"control": f"{theirs}/clips/*/connected", "mode": "rise", **PLAYING, **shown},
+        {"control": f"{theirs}/clips/*/connect", "mode": "trigger", **unmute},
+        {"control": f"{theirs}/clips/*/connected", "mode": "rise", **PLAYING, **unmute},
     )
 
 
@@ -160,11 +160,11 @@ def is_built_in(name: str) -> bool:
 
 
 def built_in(name: str) -> Tables:
-    """The entries of `resolume`, `resolume:5`, `fixture:1.101`. Raises MappingError for an invalid place."""
+    """The entries of `resolume`, `resolume:5`, `fixture:1.101`. Raises MappingError for an invalid name."""
     kind, colon, text = name.casefold().partition(":")
     if kind == "fixture" and colon:
         return fixture(*read_fixture(text))
-    return resolume(read_place(text)) if colon else BUILT_IN[name.casefold()]
+    return resolume(parse_layers(text)) if colon else BUILT_IN[name.casefold()]
 
 
 def map_of_root(root: str, is_mapped: Callable[[str], bool]) -> str | None:
@@ -176,27 +176,27 @@ def map_of_root(root: str, is_mapped: Callable[[str], bool]) -> str | None:
 
 
 def is_from(name: str, entry: MapEntry) -> bool:
-    """True if the entry was made by this built-in map for any place, so that loading it again replaces the entry."""
+    """True if the entry is from this built-in map with any suffix, so that loading it again replaces the entry."""
     if name.partition(":")[0].casefold() == "fixture":
         return _is_of_fixture(entry)
-    theirs, ours = _LAYER.match(entry.control.place), _OURS.match(entry.target)
+    theirs, ours = _LAYER.match(entry.control.source), _OURS.match(entry.target)
     if name.partition(":")[0].casefold() != "resolume" or theirs is None or ours is None:
         return False
     if theirs[1]:
-        place = ResolumePlace(theirs[1], int(theirs[2]) - int(ours[1]) + 1)
+        layers = ResolumeLayers(theirs[1], int(theirs[2]) - int(ours[1]) + 1)
     else:
-        place = SELECTED if "selected" in theirs[0] else FIRST_FOUR
-    return place.first >= 1 and entry in _entries(place)
+        layers = SELECTED if "selected" in theirs[0] else FIRST_FOUR
+    return layers.first >= 1 and entry in _entries(layers)
 
 
 def _is_of_fixture(entry: MapEntry) -> bool:
-    place = _LEVEL.fullmatch(entry.control.place)
+    address = _LEVEL.fullmatch(entry.control.source)
     offset = next((at for at, channel in enumerate(CHANNELS) if channel.address == entry.target), None)
-    if place is None or offset is None or not 1 <= int(place[2]) - offset <= LAST_ADDRESS:
+    if address is None or offset is None or not 1 <= int(address[2]) - offset <= LAST_ADDRESS:
         return False
-    return entry in (make_entry(table) for table in fixture(int(place[1]), int(place[2]) - offset))
+    return entry in (make_entry(table) for table in fixture(int(address[1]), int(address[2]) - offset))
 
 
 @lru_cache(maxsize=64)
-def _entries(place: ResolumePlace) -> frozenset[MapEntry]:
-    return frozenset(make_entry(table) for table in resolume(place))
+def _entries(layers: ResolumeLayers) -> frozenset[MapEntry]:
+    return frozenset(make_entry(table) for table in resolume(layers))

@@ -13,11 +13,11 @@ from engine.osc.decode import Message
 from engine.params.mapping.controls import Control, Movement, pair_of
 from engine.params.mapping.entry import MapEntry
 from engine.params.mapping.map_file import MAX_ENTRIES
-from engine.params.mapping.policy import Hold, arguments_for, position, range_position
+from engine.params.mapping.policy import Pickup, arguments_for, position, range_position
 from osc_schema import Value
 
 STAR = "*"
-WAITING_S = 3.0  # after its last movement, a fader that has not taken over is shown that long
+WAITING_S = 3.0  # for which a fader that has not taken over is displayed after its last movement
 MAX_REMEMBERED = 4096  # cached addresses with a match, and as many without one
 
 T = TypeVar("T")
@@ -26,7 +26,7 @@ _TAGS = {float: "f", int: "i", str: "s"}
 
 def is_pattern(control: Control) -> bool:
     """True if the control has a wildcard."""
-    return control.kind == "osc" and STAR in control.place.split("/")
+    return control.kind == "osc" and STAR in control.source.split("/")
 
 
 class WildcardIndex(Generic[T]):
@@ -38,12 +38,12 @@ class WildcardIndex(Generic[T]):
     def __init__(self, patterns: Iterable[tuple[Control, Callable[[Control], T]]] = ()) -> None:
         """`patterns`: pairs of a pattern and `make(control)`, which is called once for each matching control."""
         self._makers: dict[Control, list[Callable[[Control], T]]] = {}
-        self._places: set[str] = set()
-        self._stars: dict[int, set[tuple[int, ...]]] = {}  # number of parts -> where stars are
+        self._sources: set[str] = set()
+        self._stars: dict[int, set[tuple[int, ...]]] = {}  # number of parts -> positions of stars
         for control, make in patterns:
             self._makers.setdefault(control, []).append(make)
-            self._places.add(control.place)
-            parts = control.place.split("/")
+            self._sources.add(control.source)
+            parts = control.source.split("/")
             stars = tuple(number for number, part in enumerate(parts) if part == STAR)
             self._stars.setdefault(len(parts), set()).add(stars)
         self._matched: dict[Control, tuple[T, ...]] = {}
@@ -54,14 +54,14 @@ class WildcardIndex(Generic[T]):
 
     def has_match(self, address: str) -> bool:
         """True if a pattern matches an argument of that address."""
-        return any(pattern.place in self._places for pattern in self._patterns_of(Control("osc", place=address)))
+        return any(pattern.source in self._sources for pattern in self._patterns_of(Control("osc", source=address)))
 
-    def made(self) -> Iterator[tuple[Control, T]]:
-        """Everything made so far and still cached, with the control it was made for."""
+    def cached(self) -> Iterator[tuple[Control, T]]:
+        """The cached objects, each with its control."""
         return ((control, one) for control, found in self._matched.items() for one in found)
 
     def matches(self, control: Control) -> tuple[T, ...]:
-        """The objects made for this control, one per matching pattern."""
+        """The objects for this control, one per matching pattern."""
         found = self._matched.get(control)
         if found is not None:
             return found
@@ -80,24 +80,24 @@ class WildcardIndex(Generic[T]):
 
     def _patterns_of(self, control: Control) -> list[Control]:
         """All patterns of the known shapes that would match the control."""
-        parts = control.place.split("/")
+        parts = control.source.split("/")
         patterns = []
         for stars in self._stars.get(len(parts), ()):
             starred = list(parts)
             for number in stars:
                 starred[number] = STAR
-            patterns.append(control._replace(place="/".join(starred)))
+            patterns.append(control._replace(source="/".join(starred)))
         return patterns
 
 
 class ControlMap:
-    """Entries, numbered from 1. One thread at a time, except `waiting`."""
+    """The map: entries, numbered from 1. One thread at a time, except `waiting`."""
 
     def __init__(self) -> None:
-        self._entries: list[tuple[MapEntry, Hold]] = []
-        self._at: dict[Control, list[tuple[MapEntry, Hold]]] = {}
-        self._patterns: WildcardIndex[tuple[MapEntry, Hold]] = WildcardIndex()
-        self._holds: dict[tuple[MapEntry, Control], Hold] = {}  # states of patterns before the last change
+        self._entries: list[tuple[MapEntry, Pickup]] = []
+        self._at: dict[Control, list[tuple[MapEntry, Pickup]]] = {}
+        self._patterns: WildcardIndex[tuple[MapEntry, Pickup]] = WildcardIndex()
+        self._states: dict[tuple[MapEntry, Control], Pickup] = {}  # states of patterns before the last change
         self.addresses: frozenset[str] = frozenset()
         """The mapped OSC addresses, patterns included. Replaced as a whole when the map changes."""
         self._roots: frozenset[str] = frozenset()
@@ -132,10 +132,10 @@ class ControlMap:
         """True if a mapped OSC address starts with that part."""
         return root in self._roots
 
-    def add(self, entry: MapEntry, heard: float | None = None) -> int:
-        """Add an entry and return its number. It replaces one with the same control, target and argument. `heard`: the
-        last value received from its control, if known."""
-        hold = Hold(at=None if heard is None else position(entry, heard))
+    def add(self, entry: MapEntry, last_value: float | None = None) -> int:
+        """Add an entry and return its number. It replaces one with the same control, target and argument. `last_value`:
+        the last value received from its control, if known."""
+        hold = Pickup(at=None if last_value is None else position(entry, last_value))
         for number, (known, _) in enumerate(self._entries, start=1):
             if _identity(known) == _identity(entry):
                 self._set([*self._entries[: number - 1], (entry, hold), *self._entries[number:]])
@@ -151,19 +151,19 @@ class ControlMap:
         """Add all entries at once; if there is no room for all, raise MappingError and add none. Existing entries for
         which `instead_of` is true are removed, unless they are among the new ones."""
         entries = tuple(entries)
-        kept = frozenset(entries)  # a set: a thousand entries may be compared with a thousand while OSC waits
-        held = [pair for pair in self._entries if pair[0] in kept or not instead_of(pair[0])]
-        places = {_identity(known): place for place, (known, _) in enumerate(held)}
+        new_entries = frozenset(entries)  # a set: a thousand entries may be compared with a thousand while OSC waits
+        pairs = [pair for pair in self._entries if pair[0] in new_entries or not instead_of(pair[0])]
+        indices = {_identity(known): index for index, (known, _) in enumerate(pairs)}
         for entry in entries:
-            place = places.setdefault(_identity(entry), len(held))
-            held[place : place + 1] = [(entry, Hold())]
-        if len(held) > MAX_ENTRIES:
+            index = indices.setdefault(_identity(entry), len(pairs))
+            pairs[index : index + 1] = [(entry, Pickup())]
+        if len(pairs) > MAX_ENTRIES:
             raise _too_many()
-        self._set(held)
+        self._set(pairs)
 
     def replace(self, number: int, entry: MapEntry) -> None:
         self.entry(number)
-        self._set([*self._entries[: number - 1], (entry, Hold()), *self._entries[number:]])
+        self._set([*self._entries[: number - 1], (entry, Pickup()), *self._entries[number:]])
 
     def delete(self, number: int) -> None:
         self.entry(number)
@@ -172,7 +172,7 @@ class ControlMap:
     def clear(self) -> None:
         self._set([])
 
-    def heard(
+    def apply(
         self,
         movements: Iterable[Movement],
         value_of: Callable[[str], Value],
@@ -180,7 +180,7 @@ class ControlMap:
         sent_to: Mapping[Control, float] = MappingProxyType({}),
     ) -> tuple[Message, ...] | None:
         """The messages for our parameters that the movements cause, or None if no entry has one of the controls.
-        `sent_to`: the values last sent to controls, from `MapFeedback.heard`."""
+        `sent_to`: the values last sent to controls, from `MapFeedback`."""
         is_mapped = False
         messages = []
         for movement in movements:
@@ -200,34 +200,34 @@ class ControlMap:
                 is_mapped = True
         return tuple(messages) if is_mapped else None
 
-    def _note_waiting(self, entry: MapEntry, hold: Hold, now_s: float) -> None:
+    def _note_waiting(self, entry: MapEntry, hold: Pickup, now_s: float) -> None:
         others = self._waiting.items()
         waiting = {each: (at, s) for each, (at, s) in others if each != entry.target and now_s - s < WAITING_S}
         if hold.is_waiting and hold.at is not None:
             waiting[entry.target] = range_position(entry, hold.at), now_s
         self._waiting = waiting
 
-    def _entries_for(self, control: Control) -> Iterable[tuple[MapEntry, Hold]]:
+    def _entries_for(self, control: Control) -> Iterable[tuple[MapEntry, Pickup]]:
         """The entries for this device, and those for any device."""
         exact = self._at.get(control, ())
         if control.kind == "osc":
             return (*exact, *self._patterns.matches(control)) if self._patterns else exact
-        if not control.place:
+        if not control.source:
             return exact
-        return (*exact, *self._at.get(control._replace(place=""), ()))
+        return (*exact, *self._at.get(control._replace(source=""), ()))
 
-    def _set(self, entries: list[tuple[MapEntry, Hold]]) -> None:
+    def _set(self, entries: list[tuple[MapEntry, Pickup]]) -> None:
         self._entries = entries
         self._waiting = {}
         self._at = {}
-        kept = frozenset(entry for entry, _ in entries)
-        made = {(entry, control): hold for control, (entry, hold) in self._patterns.made() if entry in kept}
-        before = {key: hold for key, hold in self._holds.items() if key[0] in kept}
-        self._holds = made if len(before) > MAX_REMEMBERED else before | made
+        current = frozenset(entry for entry, _ in entries)
+        cached = {(entry, control): hold for control, (entry, hold) in self._patterns.cached() if entry in current}
+        before = {key: hold for key, hold in self._states.items() if key[0] in current}
+        self._states = cached if len(before) > MAX_REMEMBERED else before | cached
         patterns = []
         for entry, hold in entries:
             if is_pattern(entry.control):
-                patterns.append((entry.control, partial(self._held, entry)))
+                patterns.append((entry.control, partial(self._with_state, entry)))
             else:
                 self._at.setdefault(entry.control, []).append((entry, hold))
         self._patterns = WildcardIndex(patterns)
@@ -235,12 +235,12 @@ class ControlMap:
         for entry, _ in entries:
             controls[entry.control] = entry.feedback or controls.get(entry.control, False)
         self.controls = controls
-        self.addresses = frozenset(entry.control.place for entry, _ in entries if entry.control.kind == "osc")
+        self.addresses = frozenset(entry.control.source for entry, _ in entries if entry.control.kind == "osc")
         self._roots = frozenset(address.split("/", 2)[1] for address in self.addresses)
 
-    def _held(self, entry: MapEntry, control: Control) -> tuple[MapEntry, Hold]:
+    def _with_state(self, entry: MapEntry, control: Control) -> tuple[MapEntry, Pickup]:
         """The entry with its state from before a change of the map, so that a repeated value triggers nothing."""
-        return entry, self._holds.pop((entry, control), None) or Hold()
+        return entry, self._states.pop((entry, control), None) or Pickup()
 
 
 def _identity(entry: MapEntry) -> tuple[Control, str, str]:

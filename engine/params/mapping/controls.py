@@ -60,24 +60,26 @@ class MidiEvent:
 
 
 class Control(NamedTuple):  # a tuple, because it is hashed for each message
+    """A control of a device or program."""
+
     kind: ControlKind
     channel: int = 0
     number: int = 0
     """Note, controller, NRPN or program; for an OSC address the index of the argument."""
-    place: str = ""
+    source: str = ""
     """The OSC address, or the MIDI device; "" for any device."""
 
     @property
     def is_console(self) -> bool:
         """True for a channel of a lighting console."""
-        return self.kind == "osc" and self.place.startswith(f"/{DMX}/")
+        return self.kind == "osc" and self.source.startswith(f"/{DMX}/")
 
     @property
     def name(self) -> str:
         if self.kind == "osc":
-            return f"osc {self.place} {self.number}" if self.number else f"osc {self.place}"
+            return f"osc {self.source} {self.number}" if self.number else f"osc {self.source}"
         number = f" {self.number}" if self.kind in NUMBERS else ""
-        device = f" {self.place}" if self.place else ""
+        device = f" {self.source}" if self.source else ""
         return f"midi {self.channel} {self.kind}{number}{device}"
 
 
@@ -105,11 +107,11 @@ def pair_of(control: Control) -> Control | None:
 
 def control_of(name: str) -> Control:
     """Parse the name of a control. Raises Rejected."""
-    words = name.split() if len(name) <= MAX_CHARACTERS else []
-    if words[:1] == ["osc"] and 2 <= len(words) <= 3 and words[1].startswith("/"):
-        return Control("osc", 0, _number(name, words[2], MAX_ARGUMENTS - 1) if len(words) == 3 else 0, words[1])
-    if words[:1] == ["midi"] and len(words) >= 3:
-        channel, kind, rest = _number(name, words[1], 16, 1), words[2], words[3:]
+    tokens = name.split() if len(name) <= MAX_CHARACTERS else []
+    if tokens[:1] == ["osc"] and 2 <= len(tokens) <= 3 and tokens[1].startswith("/"):
+        return Control("osc", 0, _number(name, tokens[2], MAX_ARGUMENTS - 1) if len(tokens) == 3 else 0, tokens[1])
+    if tokens[:1] == ["midi"] and len(tokens) >= 3:
+        channel, kind, rest = _number(name, tokens[1], 16, 1), tokens[2], tokens[3:]
         if kind in MAX_VALUES and kind != "osc":
             number = _number(name, rest.pop(0), NUMBERS[kind]) if kind in NUMBERS and rest else None
             if len(rest) <= 1 and (number is None) == (kind not in NUMBERS):
@@ -120,10 +122,10 @@ def control_of(name: str) -> Control:
     )
 
 
-def _number(name: str, word: str, highest: int, lowest: int = 0) -> int:
-    if word.isascii() and word.isdecimal() and len(word) < 6 and lowest <= int(word) <= highest:
-        return int(word)
-    raise Rejected(f"control {_short(name)!r}: {_short(word)!r} is not a whole number {lowest}..{highest}")
+def _number(name: str, token: str, highest: int, lowest: int = 0) -> int:
+    if token.isascii() and token.isdecimal() and len(token) < 6 and lowest <= int(token) <= highest:
+        return int(token)
+    raise Rejected(f"control {_short(name)!r}: {_short(token)!r} is not a whole number {lowest}..{highest}")
 
 
 def _short(text: str) -> str:

@@ -92,21 +92,21 @@ def make_entry(values: Mapping[str, object]) -> MapEntry:
     return entry
 
 
-def changed(entry: MapEntry, key: str, value: object) -> MapEntry:
+def with_change(entry: MapEntry, key: str, value: object) -> MapEntry:
     """The entry with one key changed, and new defaults for the keys that depend on it. Raises Rejected."""
-    kept = entry.chosen()
+    keys = entry.chosen()
     if key == "target":
-        kept = {"control": kept["control"]}
+        keys = {"control": keys["control"]}
     elif key == "control":
-        kept = {
-            name: kept[name]
+        keys = {
+            name: keys[name]
             for name in ("target", "argument", "low", "high", "curve", "invert", "feedback")
-            if name in kept
+            if name in keys
         }
     elif key == "mode":
         lost = {"takeover", "curve", *(("in_low", "in_high") if value in RELATIVE else ("ticks",))}
-        kept = {name: kept[name] for name in kept if name not in lost and not (name == "low" and value in TRIGGERS)}
-    return make_entry({**kept, "control": kept.get("control", ""), "target": kept.get("target", ""), key: value})
+        keys = {name: keys[name] for name in keys if name not in lost and not (name == "low" and value in TRIGGERS)}
+    return make_entry({**keys, "control": keys.get("control", ""), "target": keys.get("target", ""), key: value})
 
 
 def _default_entry(control: Control, target: str, mode: Literal[Mode, ""]) -> MapEntry:
@@ -159,7 +159,7 @@ def _check_target(target: str) -> None:
         raise Rejected(f"target {target}: is a query or a mapping command, which a control cannot send")
 
 
-def _check_combination(entry: MapEntry, given: Mapping[str, object]) -> None:
+def _check_combination(entry: MapEntry, values: Mapping[str, object]) -> None:
     """Raise Rejected for keys that contradict each other or have no effect."""
     param, mode, kind = entry.param, entry.mode, entry.control.kind
     numeric = param is not None and param.type in NUMERIC
@@ -175,14 +175,14 @@ def _check_combination(entry: MapEntry, given: Mapping[str, object]) -> None:
     if entry.takeover and (mode != "fader" or not numeric or kind == "note"):
         raise Rejected(f"takeover: is for a fader that moves a number, not {entry.control.name} on {entry.target}")
     for key in ("low", "high"):
-        if key in given and (not switched or (key == "low" and mode in TRIGGERS)):
+        if key in values and (not switched or (key == "low" and mode in TRIGGERS)):
             raise Rejected(f"{key}: has no effect on {entry.target} in mode {mode}")
-    if "curve" in given and (mode != "fader" or not numeric):
+    if "curve" in values and (mode != "fader" or not numeric):
         raise Rejected(f"curve: is for a fader that moves a number, not {entry.control.name} on {entry.target}")
     for key in ("in_low", "in_high"):
-        if key in given and (mode in RELATIVE or kind == "program"):
+        if key in values and (mode in RELATIVE or kind == "program"):
             raise Rejected(f"{key}: has no effect on {entry.control.name} as {mode}")
-    if "ticks" in given and mode not in RELATIVE:
+    if "ticks" in values and mode not in RELATIVE:
         raise Rejected(f"ticks: is for an encoder ({', '.join(RELATIVE)}), not {entry.control.name} as {mode}")
     if entry.feedback and not _can_show(entry.control, param):
         raise Rejected(f"feedback: {entry.target} has no value that {entry.control.name} can show")
@@ -197,7 +197,7 @@ def _check_combination(entry: MapEntry, given: Mapping[str, object]) -> None:
 
 
 def wants_release(target: str) -> bool:
-    """True for a command that is told of the release as well: its last argument is `pressed`."""
+    """True for a command that is also sent at the release: its last argument is `pressed`."""
     command = osc_schema.lookup_command(target)
     return command is not None and bool(command.arguments) and command.arguments[-1].name == "pressed"
 
@@ -267,10 +267,10 @@ def _read_within(entry: MapEntry, key: str, value: object) -> float:
 
 
 def _read_switch(entry: MapEntry, key: str, value: object) -> bool:
-    word = value.strip().lower() if isinstance(value, str) else value
-    if word in (True, 1, "1", "on", "true"):
+    text = value.strip().lower() if isinstance(value, str) else value
+    if text in (True, 1, "1", "on", "true"):
         return True
-    if word in (False, 0, "0", "off", "false"):
+    if text in (False, 0, "0", "off", "false"):
         return False
     raise Rejected(f"{key}: must be on or off")
 

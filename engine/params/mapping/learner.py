@@ -36,7 +36,7 @@ _MODES: dict[frozenset[str], Mode] = {
 
 MAX_CONTROLS = 4096  # limit of the memory use; when it is reached, all are forgotten
 REST_S = 0.5  # the steps of a fader moved by hand are always closer
-MAX_REST_S = 2.0  # for controls that move by themselves a few times a second, such as Resolume's playheads
+MAX_REST_S = 2.0  # for controls that move by themselves a few times per second, such as Resolume's playheads
 RESTS = 3.0  # a rest is this many times the usual interval between two movements
 ALL_ALONG = 8  # movements without a rest in between: a stream, or a hand that is already moving
 NOISE = 1 / 128  # of the range: less than a step of a 7-bit control does not count
@@ -45,8 +45,7 @@ TOUCHES = range(104, 113)  # notes that the faders of Mackie Control and X-Touch
 
 
 def detect_mode(values: Iterable[int], bits: int) -> Mode | Literal[False] | None:
-    """Detection of an encoder's mode from its values, oldest first, 0..127 or 0..16383. False: not an encoder; None:
-    needs more.
+    """Detect an encoder's mode from its values, oldest first, 0..127 or 0..16383. False: no encoder; None: needs more.
 
     A fader sends its position, so each value is next to the last one. An encoder sends how far it was turned: a slow
     turn repeats a value, and a turn back sends a different one: 1 and 127 (`twos`), 65 and 63 (`offset`), 1 and 65
@@ -90,7 +89,7 @@ def _climbs(values: tuple[int, ...]) -> bool:
 
 
 @dataclass(slots=True)
-class _Known:
+class _History:
     value: float
     heard_s: float
     moved_s: float
@@ -125,7 +124,7 @@ class Learner:
     """Receives every movement, also before learning, to know which controls move all the time. One thread at a time."""
 
     def __init__(self) -> None:
-        self._known: dict[Control, _Known] = {}
+        self._histories: dict[Control, _History] = {}
         self._may_turn = False
         self.is_learning = False
 
@@ -133,9 +132,9 @@ class Learner:
         """Start learning with the next movement. `may_turn`: the target is a number, which an encoder can turn."""
         self.is_learning = True
         self._may_turn = may_turn
-        for known in self._known.values():
-            known.first = None
-            known.is_restless = known.moves >= ALL_ALONG  # a rest since then is noticed when it moves again
+        for history in self._histories.values():
+            history.first = None
+            history.is_restless = history.moves >= ALL_ALONG  # a rest since then is noticed when it moves again
 
     def end(self) -> None:
         self.is_learning = False
@@ -145,70 +144,70 @@ class Learner:
         if movement.part_of is not None:
             return None
         control, value, is_bang = movement[:3]
-        known = self._known.get(control)
-        before = None if known is None else known.value
-        if known is None:
-            if len(self._known) >= MAX_CONTROLS:
-                self._known.clear()
-            known = self._known[control] = _Known(value, now_s, float("-inf"))
-        _keep(known, movement)
+        history = self._histories.get(control)
+        before = None if history is None else history.value
+        if history is None:
+            if len(self._histories) >= MAX_CONTROLS:
+                self._histories.clear()
+            history = self._histories[control] = _History(value, now_s, float("-inf"))
+        _record(history, movement)
         if is_bang or movement.steps or value != before:
-            known.move(now_s)
-        whole = self._whole(control, known.heard_s, now_s)
-        known.value, known.heard_s = value, now_s
-        if not self.is_learning or known.is_restless:
+            history.move(now_s)
+        whole = self._whole(control, history.heard_s, now_s)
+        history.value, history.heard_s = value, now_s
+        if not self.is_learning or history.is_restless:
             return None
         if movement.steps:
             return Learned(control, "twos" if self._may_turn else None)
         if control.kind == "note":
-            is_meant = self._is_pressed(control, known)
+            is_intended = self._is_pressed(control, history)
         else:
-            is_meant = is_bang or self._has_moved(control, known, before)
-        turned = self._known.get(whole)
+            is_intended = is_bang or self._has_moved(control, history, before)
+        turned = self._histories.get(whole)
         if self._may_turn and turned is not None and turned.values:
             mode = detect_mode(turned.values, turned.bits)
             if mode is not False:
                 return Learned(control, mode) if mode and control == whole else None
-        return Learned(whole) if is_meant and control.kind != "cc14" else None
+        return Learned(whole) if is_intended and control.kind != "cc14" else None
 
-    def _is_pressed(self, control: Control, known: _Known) -> bool:
+    def _is_pressed(self, control: Control, history: _History) -> bool:
         """True for a note on. A note that may be a touched fader counts at its note off, if the fader did not move."""
         if not self._may_turn or control.number not in TOUCHES:
-            return known.value > 0
-        if known.value > 0:
-            known.first = known.value
-        return known.value == 0 and known.first is not None
+            return history.value > 0
+        if history.value > 0:
+            history.first = history.value
+        return history.value == 0 and history.first is not None
 
-    def _has_moved(self, control: Control, known: _Known, before: float | None) -> bool:
+    def _has_moved(self, control: Control, history: _History, before: float | None) -> bool:
         largest = float(MAX_VALUES[control.kind])
         if control.kind == "osc":  # its range is unknown, but contains this value
-            largest = max(largest, abs(known.value))
-        if known.first is None:
-            known.first = known.value
-            is_clear = before is not None and abs(known.value - before) >= CLEAR * largest
+            largest = max(largest, abs(history.value))
+        if history.first is None:
+            history.first = history.value
+            is_clear = before is not None and abs(history.value - before) >= CLEAR * largest
             # After the first half of a pair it is unknown if a second one follows; the next value shows it.
-            is_partner_known = pair_of(control) is not None and _partner(control) in self._known
+            is_partner_known = pair_of(control) is not None and _partner(control) in self._histories
             return is_clear and not is_partner_known
-        return abs(known.value - known.first) >= NOISE * largest
+        return abs(history.value - history.first) >= NOISE * largest
 
     def _whole(self, control: Control, before_s: float, now_s: float) -> Control:
         """The pair if the other half arrived together with this one, now or the last time; else `control`."""
         pair = pair_of(control)
-        partner = None if pair is None else self._known.get(_partner(control))
+        partner = None if pair is None else self._histories.get(_partner(control))
         if pair is None or partner is None:
             return control
         return pair if min(now_s - partner.heard_s, abs(before_s - partner.heard_s)) <= PAUSE_S else control
 
 
-def _keep(known: _Known, movement: Movement) -> None:
+def _record(history: _History, movement: Movement) -> None:
     """Store a value that may be from an encoder."""
     kind, bits = movement.control.kind, movement.bits
     if kind not in TURNED or not bits or movement.steps:
         return
-    if bits != known.bits:  # its first coarse half was only a part of the value
-        known.bits = bits
-        known.values.clear()
-    known.values.append(round(movement.value * ((1 << bits) - 1) / MAX_VALUES[kind]))
+    if bits != history.bits:  # its first coarse half was only a part of the value
+        history.bits = bits
+        history.values.clear()
+    history.values.append(round(movement.value * ((1 << bits) - 1) / MAX_VALUES[kind]))
 
 
 def _partner(control: Control) -> Control:

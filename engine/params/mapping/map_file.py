@@ -19,7 +19,7 @@ import tomli_w
 import osc_schema
 from engine.errors import MappingError
 from engine.params.mapping.entry import MapEntry, make_entry
-from engine.system.kept_file import KeptFile
+from engine.system.stored_file import StoredFile
 from osc_schema import Rejected
 
 MAX_ENTRIES = 1000
@@ -29,7 +29,7 @@ MAX_ENTRIES = 1000
 class LoadedMap:
     entries: tuple[MapEntry, ...]
     unread: tuple[dict[str, Any], ...] = ()
-    """Unusable entries as they are in the file; they are kept when it is saved."""
+    """Unusable entries as they are in the file; saving writes them again."""
     problems: tuple[str, ...] = ()
     """One line for each unusable entry."""
 
@@ -42,7 +42,7 @@ def map_text(entries: Iterable[MapEntry], unread: Iterable[dict[str, Any]] = ())
 def read_map(path: Path) -> LoadedMap:
     """Load the map in `path`; an empty map if there is no such file. Raises MappingError if the file as a whole cannot
     be used, so that it is not replaced by an empty one."""
-    content = KeptFile(path, "map", MappingError).read() or {}
+    content = StoredFile(path, "map", MappingError).read() or {}
     tables = content.get("entry", [])
     if not isinstance(tables, list) or not all(isinstance(table, dict) for table in tables):
         raise MappingError(f"{path}: is not a map: `entry` is not a list of tables ([[entry]])")

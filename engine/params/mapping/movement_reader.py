@@ -34,20 +34,20 @@ class MovementReader:
 
     def of_midi(self, event: MidiEvent, now_s: float) -> list[Movement]:
         """The movements of a MIDI message; empty for a clock and other messages that are not from a control."""
-        place, channel, number = event.device, event.channel, event.number
+        device, channel, number = event.device, event.channel, event.number
         if event.kind == "cc":
-            alone = Movement(Control("cc", channel, number, place), float(event.value))
+            alone = Movement(Control("cc", channel, number, device), float(event.value))
             control = pair_of(alone.control)
             plain = [alone] if control is None else [alone, *self._of_pair(control, event, now_s)]
             if number not in SELECTING and number not in SETTING:
                 return plain
             return self._of_parameter(event, plain, now_s)
         if event.kind == "nrpn":
-            return self._of_whole(Control("nrpn", channel, number, place), event.value, now_s)
+            return self._of_whole(Control("nrpn", channel, number, device), event.value, now_s)
         if event.kind == "program":
-            return [Movement(Control("program", channel, number, place), 1.0, is_bang=True)]
+            return [Movement(Control("program", channel, number, device), 1.0, is_bang=True)]
         if event.kind in ("note", "bend", "pressure"):
-            return [Movement(Control(event.kind, channel, number, place), float(event.value))]
+            return [Movement(Control(event.kind, channel, number, device), float(event.value))]
         return []
 
     def of_osc(self, message: Message) -> list[Movement]:
@@ -78,10 +78,10 @@ class MovementReader:
 
     def _of_parameter(self, event: MidiEvent, plain: list[Movement], now_s: float) -> list[Movement]:
         """The movements of a controller that may select or set an NRPN; `plain`: those as a plain controller."""
-        place = event.channel, event.device
-        if place not in self._selections and len(self._selections) >= MAX_SELECTIONS:
+        key = event.channel, event.device
+        if key not in self._selections and len(self._selections) >= MAX_SELECTIONS:
             self._selections.clear()
-        selection = self._selections.setdefault(place, Selection())
+        selection = self._selections.setdefault(key, Selection())
         if event.number in SELECTING:
             if not selection.select(event.number, event.value):
                 return plain

@@ -10,7 +10,7 @@
 MIDI 1.0 specifies the order 99, 98, 6, 38. Some devices send 98 first, or 38 before 6, or no 38, or select only once;
 see Yoshimi's `Using_NRPNs.txt`, Open Stage Control's `rpn.py` and JUCE's `juce_MidiRPN.cpp`. So:
 
-- A half of a number is kept until it is sent again; one that was never sent is 0. 127 and 127 deselect and forget both.
+- A half of a number stays until it is sent again; one that was never sent is 0. 127 and 127 deselect and forget both.
 - While an NRPN is selected, 6, 38, 96 and 97 are its value; while an RPN is, they are ignored; otherwise they are plain
   controllers. Keyboards leave an RPN selected, so a controller that keeps moving without another selection is a knob.
 - A device that sends no 38 still reaches the upper end: its 127 is 16383.

@@ -4,9 +4,9 @@ A control's position is 0..1 from the entry's `in_low` to its `in_high`, reverse
 `curve` it is the position between `low` and `high` on the parameter's scale.
 
 Takeover (pickup): a fader sets nothing until it passes the position of the current value (or the nearer end of
-`low`..`high`), or comes within 1/127 of it. From then on it holds the parameter, until something else sets it. A fader
-that was sent a value (`/map/feedback`) and reports a position near it has a motor: its movement starts where it was
-sent.
+`low`..`high`), or comes within 1/127 of it. From then on it controls the parameter, until something else sets it. A
+fader that was sent a value (`/map/feedback`) and reports a position near it has a motor: its movement starts where it
+was sent.
 """
 
 import math
@@ -27,8 +27,8 @@ Arguments = tuple[float | int | bool | str, ...]
 
 
 @dataclass(slots=True)
-class Hold:
-    """State of an entry between two movements."""
+class Pickup:
+    """The state of an entry between two movements."""
 
     at: float | None = None
     """Position at the last movement; None before the first one."""
@@ -41,7 +41,7 @@ class Hold:
 
 
 def arguments_for(
-    entry: MapEntry, movement: Movement, now: Value | None, hold: Hold, now_s: float, sent_to: float | None = None
+    entry: MapEntry, movement: Movement, now: Value | None, hold: Pickup, now_s: float, sent_to: float | None = None
 ) -> Arguments | None:
     """The arguments to send to the entry's target, or None for nothing. `now`: the parameter's value, None for a
     command. `sent_to`: the value last sent to the control, in its own unit, if it was sent one since its last
@@ -49,17 +49,17 @@ def arguments_for(
     if sent_to is not None and entry.is_fader:
         _follow_motor(entry, movement, hold, position(entry, sent_to))
     hold.is_waiting = False
-    wanted = _wanted(entry, movement, now, hold, now_s)
-    if wanted is None or entry.param is None or entry.param.type not in SWITCHED:
-        return wanted
-    hold.sent, hold.before, hold.sent_s = wanted[0], now, now_s
-    return None if wanted[0] == now else wanted
+    arguments = _respond(entry, movement, now, hold, now_s)
+    if arguments is None or entry.param is None or entry.param.type not in SWITCHED:
+        return arguments
+    hold.sent, hold.before, hold.sent_s = arguments[0], now, now_s
+    return None if arguments[0] == now else arguments
 
 
-def _wanted(entry: MapEntry, movement: Movement, now: Value | None, hold: Hold, now_s: float) -> Arguments | None:
+def _respond(entry: MapEntry, movement: Movement, now: Value | None, hold: Pickup, now_s: float) -> Arguments | None:
     """The target's new value as `osc_schema.accept` returns it, or a command's arguments."""
     if entry.mode in RELATIVE or (movement.steps and entry.is_fader):
-        return _turned(entry, movement, now)
+        return _turn(entry, movement, now)
     was, at = hold.at, position(entry, movement.value)
     hold.at = at
     is_down = at >= PRESSED_FROM
@@ -67,16 +67,16 @@ def _wanted(entry: MapEntry, movement: Movement, now: Value | None, hold: Hold, 
         if movement.is_bang:
             return command_arguments(entry)
         was_down = was is not None and was >= PRESSED_FROM
-        # A key says each press once, and its release may be missing: it was pulled out while it was held.
+        # A key sends each press once, and its release may be missing: it was pulled out while pressed.
         is_repeated = is_down == was_down and entry.control.kind != "note"
         return None if is_repeated else (*command_arguments(entry), int(is_down))
     if entry.mode == "momentary":
-        return _accepted(entry, entry.high if is_down else entry.low)
+        return _accept(entry, entry.high if is_down else entry.low)
     if entry.mode == "fader":
-        if entry.takeover and not _is_held(now, hold, now_s) and not picks_up(was, at, position_of(entry, now)):
+        if entry.takeover and not _has_taken_over(now, hold, now_s) and not picks_up(was, at, position_of(entry, now)):
             hold.is_waiting = True
             return None
-        return _accepted(entry, value_at(entry, at))
+        return _accept(entry, value_at(entry, at))
     is_pressed = is_down and (was is None or was < PRESSED_FROM)
     # A repeated value is a second press of a button that sends no release. Faders never repeat a value, states do.
     is_repeated = is_down and was == at and entry.mode != "rise"
@@ -84,19 +84,19 @@ def _wanted(entry: MapEntry, movement: Movement, now: Value | None, hold: Hold, 
         return None
     if entry.mode == "toggle":
         is_high = _is_nearer_high(entry, now)
-        return _accepted(entry, entry.low if is_high else entry.high)
-    return _triggered(entry)
+        return _accept(entry, entry.low if is_high else entry.high)
+    return _trigger(entry)
 
 
-def _follow_motor(entry: MapEntry, movement: Movement, hold: Hold, sent_to: float) -> None:
+def _follow_motor(entry: MapEntry, movement: Movement, hold: Pickup, sent_to: float) -> None:
     at = position(entry, movement.value)
     if abs(at - sent_to) <= (MOTOR_STEP if hold.at is None else min(MOTOR_STEP, abs(at - hold.at))):
         hold.at = sent_to
 
 
-def position(entry: MapEntry, heard: float) -> float:
+def position(entry: MapEntry, value: float) -> float:
     """The position 0..1 of the control for a value it sent."""
-    at = Scale(entry.in_low, entry.in_high).position_of(heard)
+    at = Scale(entry.in_low, entry.in_high).position_of(value)
     return 1.0 - at if entry.invert else at
 
 
@@ -106,7 +106,7 @@ def value_at(entry: MapEntry, at: float) -> float:
 
 
 def range_position(entry: MapEntry, at: float) -> float:
-    """Where on the whole range of its parameter, 0..1, a control at position `at` stands."""
+    """The position on the whole range of its parameter, 0..1, of a control at position `at`."""
     assert entry.param is not None
     return scale_of(entry.param).position_of(value_at(entry, at))
 
@@ -116,7 +116,7 @@ def position_of(entry: MapEntry, value: Value | None) -> float:
     return math.pow(_scale(entry).position_of(_number(entry, value)), 1.0 / entry.curve)
 
 
-def shown(entry: MapEntry, value: Value) -> float:
+def control_value(entry: MapEntry, value: Value) -> float:
     """The value to send back to a control so that it shows `value`: the inverse of all of the above. A button shows its
     upper end if the value is its `high`; the ring of an encoder shows the position. For entries with `feedback` only,
     whose target is a number or a switch."""
@@ -125,7 +125,7 @@ def shown(entry: MapEntry, value: Value) -> float:
     if entry.is_fader:
         at = position_of(entry, value)
     elif entry.mode in TRIGGERS:
-        at = float(_accepted(entry, entry.high)[0] == value)
+        at = float(_accept(entry, entry.high)[0] == value)
     else:
         at = float(_is_nearer_high(entry, value))
     return Scale(entry.in_low, entry.in_high).value_at(1.0 - at if entry.invert else at)
@@ -138,19 +138,19 @@ def picks_up(was: float | None, at: float, target: float) -> bool:
     return was is not None and min(was, at) <= target <= max(was, at)
 
 
-def ticks(mode: str, heard: int, bits: int = 7) -> int:
-    """Number of ticks an encoder was turned, -64..63 with 7 bits, -8192..8191 with 14; `heard`: its controller's value.
+def ticks(mode: str, value: int, bits: int = 7) -> int:
+    """Number of ticks an encoder was turned, -64..63 with 7 bits, -8192..8191 with 14; `value`: its controller's value.
     Ableton Live calls them Relative (Bin. Offset), (2's Comp.) and (Signed Bit); its Signed Bit 2 is `sign` with
     `invert`. The V-Pots of Mackie Control are `sign`: bit 6 set is counter-clockwise."""
     half = 1 << (bits - 1)
     if mode == "offset":
-        return heard - half
+        return value - half
     if mode == "twos":
-        return heard - 2 * half if heard >= half else heard
-    return half - heard if heard >= half else heard
+        return value - 2 * half if value >= half else value
+    return half - value if value >= half else value
 
 
-def _turned(entry: MapEntry, movement: Movement, now: Value | None) -> Arguments | None:
+def _turn(entry: MapEntry, movement: Movement, now: Value | None) -> Arguments | None:
     """The new value for a turned encoder. A tick is 1 / `ticks` of the range; for ints and menus at least one."""
     if not movement.steps and not movement.bits:  # the first half of a value has no direction
         return None
@@ -164,10 +164,10 @@ def _turned(entry: MapEntry, movement: Movement, now: Value | None) -> Arguments
     unit = param.step / span if param.type in (ParamType.INT, ParamType.MENU) else 0.0
     at = position_of(entry, now) + (-turned if entry.invert else turned) * max(1.0 / entry.ticks, unit)
     is_circle = param.out_of_range == "wrap" and span == param.high - param.low
-    return _accepted(entry, value_at(entry, at % 1.0 if is_circle else min(1.0, max(0.0, at))))
+    return _accept(entry, value_at(entry, at % 1.0 if is_circle else min(1.0, max(0.0, at))))
 
 
-def _triggered(entry: MapEntry) -> Arguments:
+def _trigger(entry: MapEntry) -> Arguments:
     param = entry.param
     if param is None:
         return command_arguments(entry)
@@ -175,17 +175,17 @@ def _triggered(entry: MapEntry) -> Arguments:
         return (1,)
     if param.type in (ParamType.TEXT, ParamType.FILE):
         return (entry.argument,)
-    return _accepted(entry, entry.high)
+    return _accept(entry, entry.high)
 
 
-def _accepted(entry: MapEntry, value: float) -> Arguments:
+def _accept(entry: MapEntry, value: float) -> Arguments:
     assert entry.param is not None  # a command can only be triggered
     accepted = osc_schema.accept(entry.param, value).value
     assert not isinstance(accepted, tuple)  # `make_entry` rejects colours
     return (accepted,)
 
 
-def _is_held(now: Value | None, hold: Hold, now_s: float) -> bool:
+def _has_taken_over(now: Value | None, hold: Pickup, now_s: float) -> bool:
     if hold.sent is None:
         return False
     return now == hold.sent or (now == hold.before and now_s - hold.sent_s <= UNSET_S)

@@ -70,6 +70,6 @@ class TwoWays:
 
 
 def _may_be_one(a: str, b: str) -> bool:
-    """True if two names may be of one device: bridges append a port (`nanokontrol2:0`), or tell no name."""
+    """True if two names may be of one device: bridges append a port (`nanokontrol2:0`), or send no name."""
     a, b = a.casefold().partition(":")[0], b.casefold().partition(":")[0]
     return not a or not b or a in b or b in a

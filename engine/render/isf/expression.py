@@ -1,9 +1,8 @@
-"""Sizes of passes as arithmetic: `max(floor($WIDTH * 0.25), 1.0)`.
+"""Compiles size expressions of passes: `max(floor($WIDTH * 0.25), 1.0)`.
 
-The names are $WIDTH, $HEIGHT and the shader's number inputs. A text whose words are all known is read by Python's
-parser and compiled to a list of stack operations with a bounded length, so that no file can make it slow; Python's
-`eval` is not used. Operators and functions are those of the parsers that other ISF hosts use (DDMathParser, exprtk), as
-far as public shaders use them.
+The names are $WIDTH, $HEIGHT and the shader's number inputs. A text of known tokens is parsed by Python's parser and
+compiled to a bounded list of stack operations, so that no file can make it slow. Python's `eval` is not used. Operators
+and functions are those of other ISF hosts' parsers (DDMathParser, exprtk), as far as public shaders use them.
 """
 
 import ast
@@ -39,7 +38,7 @@ _FUNCTIONS: Final[Mapping[str, tuple[int, Callable[..., float]]]] = {
     "pow": (2, math.pow),
     "mod": (2, math.fmod),
 }
-_STEPS: Final[Mapping[str, tuple[int, Callable[..., float]]]] = {
+_OPERATIONS: Final[Mapping[str, tuple[int, Callable[..., float]]]] = {
     **_FUNCTIONS,
     "+": (2, lambda a, b: a + b),
     "-": (2, lambda a, b: a - b),
@@ -53,27 +52,27 @@ _STEPS: Final[Mapping[str, tuple[int, Callable[..., float]]]] = {
 
 @dataclass(frozen=True, slots=True)
 class Expression:
-    """A compiled text."""
+    """A compiled size expression."""
 
     text: str
     steps: tuple[str | float, ...]
-    """In the order of a stack: numbers, `$NAME`, and what is done with the last ones."""
+    """Postfix order: numbers, `$NAME`, and operations on the last values."""
 
     @classmethod
-    def compiled(cls, text: str, names: Container[str]) -> "Expression":
-        """`names`: those that may stand after a $. IsfError if it is none."""
+    def compile(cls, text: str, names: Container[str]) -> "Expression":
+        """Compile a text. names: Allowed after a $. IsfError if it is no expression."""
         if len(text) > MAX_CHARS:
             raise IsfError(f"a size expression has {len(text)} characters: at most {MAX_CHARS}")
         try:
-            tree = ast.parse(" ".join(_words(text.rstrip(), names)), mode="eval")
-            return cls(text, tuple(_steps(tree.body, 0)))
+            tree = ast.parse(" ".join(_python_tokens(text.rstrip(), names)), mode="eval")
+            return cls(text, tuple(_postfix(tree.body, 0)))
         except SyntaxError:
             raise IsfError(f"size expression {text[:80]!r}: it cannot be read as arithmetic") from None
         except ValueError as error:
             raise IsfError(f"size expression {text[:80]!r}: {error}") from None
 
     def evaluate(self, values: Mapping[str, float]) -> float | None:
-        """The number, or None where there is none: a division by zero, a root of -1."""
+        """Return the number; None if undefined: a division by zero, a root of -1."""
         stack: list[float] = []
         try:
             for step in self.steps:
@@ -82,21 +81,21 @@ class Expression:
                 elif step[0] == "$":
                     stack.append(float(values[step[1:]]))
                 else:
-                    count, function = _STEPS[step]
+                    count, function = _OPERATIONS[step]
                     stack[-count:] = [float(function(*stack[-count:]))]
         except (ArithmeticError, ValueError):
             return None
         return stack[0] if math.isfinite(stack[0]) else None
 
 
-def _words(text: str, names: Container[str]) -> Iterator[str]:
-    """The words in Python's spelling; a name gets a letter in front, so that it is none of Python's own. ValueError."""
-    place = 0
-    while place < len(text):
-        token = _TOKEN.match(text, place)
+def _python_tokens(text: str, names: Container[str]) -> Iterator[str]:
+    """Tokenise in Python's spelling; names get a prefix, so that they are no Python keywords. ValueError."""
+    position = 0
+    while position < len(text):
+        token = _TOKEN.match(text, position)
         if token is None:
-            raise ValueError(f"{text[place:].strip()[:10]!r} cannot be read")
-        place = token.end()
+            raise ValueError(f"{text[position:].strip()[:10]!r} cannot be read")
+        position = token.end()
         if token["number"]:
             if not math.isfinite(float(token["number"])):
                 raise ValueError(f"{token['number']} is too large")
@@ -113,8 +112,8 @@ def _words(text: str, names: Container[str]) -> Iterator[str]:
             raise ValueError(f"{token['name']!r} is not known; functions: {', '.join(_FUNCTIONS)}")
 
 
-def _steps(node: ast.expr, depth: int) -> Iterator[str | float]:
-    """ValueError for what is no arithmetic, or nested too deeply."""
+def _postfix(node: ast.expr, depth: int) -> Iterator[str | float]:
+    """Convert to postfix order. ValueError for other than arithmetic, or nested too deeply."""
     if depth > MAX_DEPTH:
         raise ValueError(f"more than {MAX_DEPTH} levels")
     match node:
@@ -123,18 +122,18 @@ def _steps(node: ast.expr, depth: int) -> Iterator[str | float]:
         case ast.Name(id=name) if name[0] == "v":
             yield f"${name[1:]}"
         case ast.UnaryOp(op=ast.USub() | ast.UAdd(), operand=operand):
-            yield from _steps(operand, depth + 1)
+            yield from _postfix(operand, depth + 1)
             if isinstance(node.op, ast.USub):
                 yield "negative"
         case ast.BinOp(left=left, op=op, right=right):
-            yield from _steps(left, depth)
-            yield from _steps(right, depth + 1)
+            yield from _postfix(left, depth)
+            yield from _postfix(right, depth + 1)
             yield _SIGNS[type(op)]
         case ast.Call(func=ast.Name(id=name), args=arguments, keywords=[]) if name[0] == "f":
             if len(arguments) != _FUNCTIONS[name[1:]][0]:
                 raise ValueError(f"{name[1:]} takes {_FUNCTIONS[name[1:]][0]}, not {len(arguments)}")
             for each in arguments:
-                yield from _steps(each, depth + 1)
+                yield from _postfix(each, depth + 1)
             yield name[1:]
         case _:
             raise ValueError("it cannot be read as arithmetic")

@@ -1,4 +1,4 @@
-"""Textures of shaders: own targets and their sizes, imported images, sound."""
+"""Textures of ISF shaders: their targets and sizes, imported images, sound."""
 
 from collections.abc import Callable, Mapping
 from typing import Final
@@ -16,7 +16,7 @@ MAX_SIDE_PX: Final = 8192  # more than twice a 4K picture
 MAX_BYTES: Final = 1 << 29  # of all textures of one shader: six of 1080p in floats
 BYTES_PER_PX: Final = {False: 4, True: 16}  # by `is_float`
 MAX_TARGET_BYTES: Final = 136 << 20  # of one texture: a 4K picture in floats
-SIDES = 2  # each texture has a second one, which the next pass draws into
+BUFFERS = 2  # per target: one is read while the next pass draws into the other
 BINS = WAVE_POINTS // 2
 FLOOR_DB = -80.0  # shown as 0; a full-scale sine is shown as 1
 
@@ -24,7 +24,7 @@ _WINDOW = np.hanning(WAVE_POINTS + 1)[:-1].astype(np.float32)
 
 
 def target_sizes(file: IsfFile, values: Mapping[str, Input], size_px: tuple[int, int]) -> dict[str, tuple[int, int]]:
-    """(width, height) of each target for a picture of `size_px`. IsfError if one is too large, or all of them are."""
+    """Return (width, height) of each target for a picture of `size_px`. IsfError if one or all are too large."""
     names = _numbers(file, values, size_px)
     sizes: dict[str, tuple[int, int]] = {}
     total_bytes = 0
@@ -34,32 +34,32 @@ def target_sizes(file: IsfFile, values: Mapping[str, Input], size_px: tuple[int,
         width, height = pass_size(each, names, size_px)
         if max(width, height) > MAX_SIDE_PX:
             raise IsfError(f"target {each.target} is {width}x{height} px: at most {MAX_SIDE_PX} a side")
-        side_bytes = width * height * BYTES_PER_PX[is_float(file, each.target)]
-        if side_bytes > MAX_TARGET_BYTES:
+        buffer_bytes = width * height * BYTES_PER_PX[is_float(file, each.target)]
+        if buffer_bytes > MAX_TARGET_BYTES:
             most = MAX_TARGET_BYTES >> 20
             raise IsfError(
-                f"target {each.target} of {width}x{height} px takes {side_bytes >> 20} MB: at most {most} MB"
+                f"target {each.target} of {width}x{height} px takes {buffer_bytes >> 20} MB: at most {most} MB"
             )
         sizes[each.target] = width, height
-        total_bytes += side_bytes * SIDES
+        total_bytes += buffer_bytes * BUFFERS
     if total_bytes > MAX_BYTES:
         raise IsfError(f"its targets take {total_bytes >> 20} MB: at most {MAX_BYTES >> 20} MB")
     return sizes
 
 
 def output_size(file: IsfFile, values: Mapping[str, Input], size_px: tuple[int, int]) -> tuple[int, int]:
-    """(width, height) of the last pass, bounded like a target."""
+    """Return (width, height) of the last pass, bounded like a target."""
     width, height = pass_size(file.passes[-1], _numbers(file, values, size_px), size_px)
     return min(width, MAX_SIDE_PX), min(height, MAX_SIDE_PX)
 
 
 def is_float(file: IsfFile, target: str) -> bool:
-    """True if any pass asks for this target in floats."""
+    """Return True if any pass declares this target as float."""
     return any(each.is_float for each in file.passes if each.target == target)
 
 
 def pass_size(each: IsfPass, names: Mapping[str, float], size_px: tuple[int, int]) -> tuple[int, int]:
-    """At least 1 x 1. An expression without a number (a division by zero) gives the picture's side."""
+    """Return the size of a pass, at least 1 x 1; the picture's side for an undefined one (a division by zero)."""
     return _side(each.width, names, size_px[0]), _side(each.height, names, size_px[1])
 
 
@@ -78,54 +78,54 @@ def _numbers(file: IsfFile, values: Mapping[str, Input], size_px: tuple[int, int
 
 
 def wave_image(waves: np.ndarray, columns: int = 0) -> np.ndarray:
-    """(4, columns) float32, 0..1, silence is 0.5, oldest at the left; row 0 is channel 1. `columns` 0: all 1024.
+    """Return waves as an image, (4, columns) float32, 0..1, silence 0.5, oldest at the left. columns: 0 for all 1024.
 
     `waves`: (4, 1024) in [-1, 1]. The ISF convention for `audio` (https://docs.isf.video/primer_chapter_8).
     """
-    shown = waves * 0.5 + 0.5
+    levels = waves * 0.5 + 0.5
     if 0 < columns < WAVE_POINTS:
-        shown = shown[:, np.linspace(0, WAVE_POINTS - 1, columns).round().astype(int)]
-    return np.ascontiguousarray(shown, np.float32)
+        levels = levels[:, np.linspace(0, WAVE_POINTS - 1, columns).round().astype(int)]
+    return np.ascontiguousarray(levels, np.float32)
 
 
 def spectrum_image(waves: np.ndarray, columns: int = 0) -> np.ndarray:
-    """(4, columns) float32, 0..1, lowest frequency at the left; row 0 is channel 1. `columns` 0: all 512 bins.
+    """Return spectra as an image, (4, columns) float32, 0..1, lowest frequency at the left. columns: 0 for all 512.
 
     The level of each bin in dB, from -80 (0.0) to a full-scale sine (1.0), as Web Audio's AnalyserNode scales the
-    spectra of ISF in the browser. It is the spectrum of the wave that is shown: at the usual window of 50 ms a bin is
+    spectra of ISF in the browser. It is the spectrum of the displayed wave: at the usual window of 50 ms a bin is
     20 Hz wide. With fewer columns each has the strongest of its bins.
     """
     levels = np.abs(np.fft.rfft(waves * _WINDOW, axis=1))[:, :BINS] * (2 / _WINDOW.sum())
     if 0 < columns < BINS:
         edges = np.arange(columns) * BINS // columns
         levels = np.maximum.reduceat(levels, edges, axis=1)
-    shown = 20 * np.log10(np.maximum(levels, 1e-9)) / -FLOOR_DB + 1
-    return np.ascontiguousarray(shown.clip(0, 1), np.float32)
+    normalised = 20 * np.log10(np.maximum(levels, 1e-9)) / -FLOOR_DB + 1
+    return np.ascontiguousarray(normalised.clip(0, 1), np.float32)
 
 
 def unbind(context: moderngl.Context) -> None:
-    """Call it before framebuffers are released: moderngl binds the last one again whenever it makes another, and GL
-    reports an error if that one is gone."""
+    """Unbind the framebuffer. Call it before releasing one: moderngl rebinds the last one whenever it creates another,
+    and GL reports an error if that was released."""
     context.detect_framebuffer(0).use()
 
 
 class PassTarget:
-    """A texture that a pass draws into while it reads the last content from another one."""
+    """A double-buffered texture: a pass draws into one buffer while it reads the last content from the other."""
 
-    def __init__(self, context: moderngl.Context, size_px: tuple[int, int], dtype: str, *, sides: int = SIDES) -> None:
-        """`sides`: allocated at once; the rest with `add_side`."""
+    def __init__(self, context: moderngl.Context, size_px: tuple[int, int], dtype: str, count: int = BUFFERS) -> None:
+        """count: Textures to allocate now; `add_buffer` allocates the rest."""
         self.size_px = size_px
         self._context, self._dtype = context, dtype
         self._textures: list[moderngl.Texture] = []
         self._framebuffers: list[moderngl.Framebuffer] = []
-        for _ in range(sides):
-            self.add_side()
+        for _ in range(count):
+            self.add_buffer()
 
     @property
-    def missing_sides(self) -> int:
-        return SIDES - len(self._textures)
+    def missing_buffers(self) -> int:
+        return BUFFERS - len(self._textures)
 
-    def add_side(self) -> None:
+    def add_buffer(self) -> None:
         """Allocate one of the two textures, black."""
         self._textures.append(self._context.texture(self.size_px, 4, dtype=self._dtype))
         self._framebuffers.append(self._context.framebuffer([self._textures[-1]]))
@@ -137,11 +137,11 @@ class PassTarget:
         return self._textures[0]
 
     @property
-    def coming(self) -> moderngl.Framebuffer:
-        """Draw the next content here, then `turn`."""
+    def back(self) -> moderngl.Framebuffer:
+        """The framebuffer for the next content; call `swap` after drawing."""
         return self._framebuffers[1]
 
-    def turn(self) -> None:
+    def swap(self) -> None:
         self._textures.reverse()
         self._framebuffers.reverse()
 
@@ -150,7 +150,7 @@ class PassTarget:
         release_all(*self._framebuffers, *self._textures)
 
 
-class OwnTargets:
+class ShaderTargets:
     """All targets of one shader; allocated when their size changes, which drops their content."""
 
     def __init__(self, context: moderngl.Context, file: IsfFile) -> None:
@@ -159,7 +159,7 @@ class OwnTargets:
         self._targets: dict[str, PassTarget] = {}
 
     def follow(self, sizes: dict[str, tuple[int, int]], most: int | None = None) -> int:
-        """Allocate what is missing or has another size; the bytes of that. `most`: textures at once; None: all."""
+        """Allocate missing or resized targets; returns the bytes. most: Textures per call; None for all."""
         allocated_bytes = 0
         for name, size_px in sizes.items():
             target = self._targets.get(name)
@@ -168,10 +168,10 @@ class OwnTargets:
                 target = None
             if target is None:
                 kind = "f4" if self._is_float[name] else "f1"
-                target = self._targets[name] = PassTarget(self._context, size_px, kind, sides=0)
-            while target.missing_sides and most != 0:
-                target.add_side()
-                allocated_bytes += self._side_bytes(name, size_px)
+                target = self._targets[name] = PassTarget(self._context, size_px, kind, count=0)
+            while target.missing_buffers and most != 0:
+                target.add_buffer()
+                allocated_bytes += self._buffer_bytes(name, size_px)
                 most = None if most is None else most - 1
         return allocated_bytes
 
@@ -180,11 +180,11 @@ class OwnTargets:
         missing = 0
         for name, size_px in sizes.items():
             target = self._targets.get(name)
-            sides = SIDES if target is None or target.size_px != size_px else target.missing_sides
-            missing += sides * self._side_bytes(name, size_px)
+            buffers = BUFFERS if target is None or target.size_px != size_px else target.missing_buffers
+            missing += buffers * self._buffer_bytes(name, size_px)
         return missing
 
-    def _side_bytes(self, name: str, size_px: tuple[int, int]) -> int:
+    def _buffer_bytes(self, name: str, size_px: tuple[int, int]) -> int:
         return size_px[0] * size_px[1] * BYTES_PER_PX[self._is_float[name]]
 
     def __getitem__(self, name: str) -> PassTarget:
@@ -195,8 +195,8 @@ class OwnTargets:
 
     @property
     def steps(self) -> int:
-        """Calls of `follow` with `most` 1 until everything is allocated."""
-        return SIDES * len(self._is_float)
+        """Number of calls of `follow` with `most` 1 until everything is allocated."""
+        return BUFFERS * len(self._is_float)
 
     def release(self) -> None:
         release_all(*self._targets.values())
@@ -204,21 +204,21 @@ class OwnTargets:
 
 
 class SoundImages:
-    """Waves and spectra of a picture's sound as textures, uploaded once a frame, if a shader reads them."""
+    """Waves and spectra of the sound as textures, uploaded once per frame if a shader reads them."""
 
     def __init__(self, context: moderngl.Context) -> None:
         self._context = context
         self._textures: dict[tuple[str, int], moderngl.Texture] = {}
         self._newest: set[tuple[str, int]] = set()
-        """Those that show the newest waves."""
+        """Keys of the textures that show the newest waves."""
         self._waves = np.zeros((CHANNELS, WAVE_POINTS), np.float32)
 
     def follow(self, waves: np.ndarray) -> None:
-        """(4, 1024) float32 in [-1, 1]."""
+        """Use these waves, (4, 1024) float32 in [-1, 1]."""
         self._waves, self._newest = waves, set()
 
     def texture(self, each: IsfInput) -> moderngl.Texture:
-        """The image that an input of type audio or audioFFT shows."""
+        """Return the texture for an input of type audio or audioFFT."""
         make: Callable[[np.ndarray, int], np.ndarray] = wave_image if each.type == "audio" else spectrum_image
         assert isinstance(each.maximum, int)
         key = each.type, each.maximum

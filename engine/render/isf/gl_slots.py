@@ -1,8 +1,8 @@
-"""The shader slots of a picture: a generator over it, then four effects, each mixed with what came before.
+"""The shader slots of a picture: a generator over it, then four effects, each mixed with what was drawn before.
 
-A new file is built in steps, one a frame, while the slot still plays its old one: compile and link, then one pixel of
+A new file is built in steps, one per frame, while the slot still plays its old one: compile and link, then one pixel of
 each pass, since drivers finish compiling at the first draw. The vetting process has compiled the same text before, and
-drivers keep compiled shaders on the disk, so a step takes milliseconds instead of seconds (measured in docs/isf.md).
+drivers keep compiled shaders on the disk, so a step takes milliseconds, not seconds (docs/reference/isf.md).
 
 Frame: `begin`, then for each look `draw_generator` (before the pass, if layer 5 or another shader shows it) and `draw`.
 """
@@ -19,17 +19,17 @@ from engine.errors import IsfError
 from engine.render.gl_textures import Target, release_all
 from engine.render.isf.clocks import DateAt, DrawClock, OverrunError, date_live, isf_date
 from engine.render.isf.gl_images import SoundImages, unbind
-from engine.render.isf.isf_file import OTHER_PLACE, SOURCE_IMAGE, START_IMAGE, Input, IsfFile, ShaderSlot, ShaderState
-from engine.render.isf.program import EFFECT, OVER, Canvas, IsfProgram, Moment, copy_file
+from engine.render.isf.isf_file import SECOND_SUFFIX, SOURCE_IMAGE, START_IMAGE, Input, IsfFile, ShaderSlot, ShaderState
+from engine.render.isf.program import EFFECT, OVER, Canvas, IsfProgram, ShaderTime, copy_file
 
 log = logging.getLogger(__name__)
 
 RING = 5  # targets: the one drawn into, the one read, two finished pictures of looks that dissolve, and the last one
-_SHOWN_FIRST = (SOURCE_IMAGE, START_IMAGE)
+_SOURCE_INPUTS = (SOURCE_IMAGE, START_IMAGE)
 
 
 class SlotChain:
-    """Render thread only, its context current; `state` any thread."""
+    """Draws the shader slots of one renderer. Render thread, context current; `state` any thread."""
 
     def __init__(
         self,
@@ -40,30 +40,29 @@ class SlotChain:
         dtype: str = "f1",
         date_at: DateAt = date_live,
     ) -> None:
-        """`wait`: until the GPU is idle, without the GIL. `dtype`: of the picture's targets, "f1" or "f2". `date_at`:
-        of the shaders' DATE."""
+        """wait: Waits for the GPU without the GIL. dtype: Format of the targets. date_at: Source of DATE."""
         self._context, self._wait, self._is_software, self._dtype = context, wait, is_software, dtype
         self._date_at = date_at
-        self._slots: dict[str, _Slot] = {}
-        self._ready: dict[str, _Slot] = {}
+        self._slots: dict[str, _SlotPlayer] = {}
+        self._ready: dict[str, _SlotPlayer] = {}
         """Shaders that are built, but not played yet."""
         self._playing: tuple[ShaderSlot, ...] = ()
         self._ring: list[Target] = []
         self._black: Target | None = None
         self._generated: dict[str, Target] = {}
-        """Pictures of the generators by place, over black."""
-        self._drawn: set[str] = set()
-        """The places of `_generated` that hold this picture's."""
+        """Pictures of the generators over black, by slot."""
+        self._drawn_generators: set[str] = set()
+        """Slots in `_generated` that are up to date."""
         self._copy: IsfProgram | None = None
         self._size_px = (0, 0)
-        self._kept: Collection[Target] = ()
+        self._in_use: Collection[Target] = ()
         self._sound = SoundImages(context)
         self._clock = DrawClock()
         self._date = (2000.0, 1.0, 1.0, 0.0)
         self.state = ShaderState()
         """State of the last picture; replaced as a whole. Any thread."""
         self.is_incomplete = False
-        """A shader was given up in this picture, failed, or is not built yet after a cut: it is not one to show."""
+        """True if this picture must not be shown: a shader was aborted, failed, or is not built yet after a cut."""
 
     def begin(
         self,
@@ -71,23 +70,23 @@ class SlotChain:
         waves: np.ndarray,
         time_s: float,
         size_px: tuple[int, int],
-        held: Collection[Target] = (),
+        in_use: Collection[Target] = (),
         *,
         is_cutting: bool = False,
-        coming: Sequence[ShaderSlot] = (),
+        upcoming: Sequence[ShaderSlot] = (),
     ) -> None:
         """Prepare a picture of this size: read the last one's costs, and do one step of building a new file.
 
-        `waves`: (4, 1024) float32; `time_s`: due time of the picture; `held`: earlier pictures that are still needed;
-        `is_cutting`: while a file is built, the picture is incomplete. `coming`: what will be played later; it is built
-        when nothing else is, and then plays at once.
+        waves: (4, 1024) float32. time_s: Due time of the picture. in_use: Earlier pictures that are still needed.
+        is_cutting: The picture is incomplete while a file is built. upcoming: Shaders that will play later; each is
+        built when nothing else is, and then plays at once.
         """
         self.is_incomplete = False
-        if not slots and not coming and not self._slots and not self._ready:
+        if not slots and not upcoming and not self._slots and not self._ready:
             return
-        self._kept = held
+        self._in_use = in_use
         self._playing = tuple(slots)
-        self._drawn = set()
+        self._drawn_generators = set()
         self._clock.begin()
         self._sound.follow(waves)
         self._date = isf_date(self._date_at(time_s))
@@ -97,26 +96,26 @@ class SlotChain:
         costs_ms = {name: slot.read_cost_ms() for name, slot in self._slots.items()}
         overruns = frozenset(name for name, slot in self._slots.items() if slot.has_overrun)
         for name in overruns.difference(each.slot for each in slots):
-            self._slots[name].has_overrun = False  # it has been switched off, and may be tried again
+            self._slots[name].has_overrun = False  # switched off: may be tried again
         may_build = True
-        for told in self._playing:
-            slot = self._slots.setdefault(told.slot, _Slot(self._context))
-            slot.follow(told, time_s)
+        for shader in self._playing:
+            slot = self._slots.setdefault(shader.slot, _SlotPlayer(self._context))
+            slot.follow(shader, time_s)
             for ready in self._ready.values():
                 if slot.is_building:
                     slot.take_over(ready)
             if may_build and slot.is_building:
                 may_build = False
                 self._build(slot)
-        for told in coming:
-            ready = self._ready.setdefault(told.slot, _Slot(self._context))
-            ready.follow(told, time_s)
+        for shader in upcoming:
+            ready = self._ready.setdefault(shader.slot, _SlotPlayer(self._context))
+            ready.follow(shader, time_s)
             if may_build and ready.is_building:
                 may_build = False
                 self._build(ready)
-        for name in self._ready.keys() - {told.slot for told in coming}:
+        for name in self._ready.keys() - {shader.slot for shader in upcoming}:
             self._ready.pop(name).release()
-        self.is_incomplete = is_cutting and any(self._slots[told.slot].is_building for told in self._of(False))
+        self.is_incomplete = is_cutting and any(self._slots[each.slot].is_building for each in self._slots_of(False))
         self.state = ShaderState(
             costs_ms={name: cost_ms for name, cost_ms in costs_ms.items() if cost_ms is not None},
             failures={name: slot.failure for name, slot in self._slots.items() if slot.failure},
@@ -124,58 +123,58 @@ class SlotChain:
             missing=frozenset(name for name, slot in self._slots.items() if slot.failure and slot.program is None),
         )
 
-    def draw_generator(self, *, is_leaving: bool = False) -> Target | None:
-        """The generator's picture over black, for layer 5; None if the look has none. Drawn once per picture.
+    def draw_generator(self, *, is_outgoing: bool = False) -> Target | None:
+        """Draw the generator over black, for layer 5; None if the look has none. Drawn once per picture.
 
-        While two looks dissolve, that of the old one if `is_leaving`, else of the new one.
+        is_outgoing: In a dissolve, draw that of the outgoing look, else that of the incoming one.
         """
-        told = next((each for each in self._of(is_leaving) if each.is_generator), None)
-        slot = self._slots.get(told.slot) if told is not None else None
-        if told is None or slot is None or slot.program is None:
+        shader = next((each for each in self._slots_of(is_outgoing) if each.is_generator), None)
+        slot = self._slots.get(shader.slot) if shader is not None else None
+        if shader is None or slot is None or slot.program is None:
             return None
-        if told.slot not in self._drawn:
-            into = self._generated.get(told.slot) or Target(self._context, self._size_px, dtype=self._dtype)
-            self._generated[told.slot] = into
+        if shader.slot not in self._drawn_generators:
+            into = self._generated.get(shader.slot) or Target(self._context, self._size_px, dtype=self._dtype)
+            self._generated[shader.slot] = into
             black = self._black_target()
             canvas = self._canvas(into, black, EFFECT, 1.0, is_luma=False)
-            if not self._draw_slot(slot, told, canvas, self._images(slot.program.file, black, black, None)):
+            if not self._draw_slot(slot, shader, canvas, self._images(slot.program.file, black, black, None)):
                 return None
-            self._drawn.add(told.slot)
-        return self._generated[told.slot]
+            self._drawn_generators.add(shader.slot)
+        return self._generated[shader.slot]
 
-    def plays(self, *, is_leaving: bool = False) -> bool:
-        """True if this look has shaders: while two looks dissolve, the old one if `is_leaving`, else the new one."""
-        return bool(self._of(is_leaving))
+    def plays(self, *, is_outgoing: bool = False) -> bool:
+        """Return True if this look has shaders. is_outgoing: In a dissolve, ask for the outgoing look."""
+        return bool(self._slots_of(is_outgoing))
 
-    def _of(self, is_leaving: bool) -> list[ShaderSlot]:
-        return [each for each in self._playing if each.is_shared or each.is_leaving is is_leaving]
+    def _slots_of(self, is_outgoing: bool) -> list[ShaderSlot]:
+        return [each for each in self._playing if each.is_shared or each.is_outgoing is is_outgoing]
 
-    def draw(self, source: Target, *, is_luma: bool, is_leaving: bool = False, held: Collection[Target] = ()) -> Target:
-        """The picture with all slots of a look; `source` itself if none plays. Valid until the next call without it in
-        `held`.
+    def draw(self, look: Target, *, is_luma: bool, is_outgoing: bool, in_use: Collection[Target] = ()) -> Target:
+        """Draw all slots of a look over its picture; returns `look` itself if none plays.
 
-        `is_luma`: alpha becomes the largest of red, green and blue; otherwise 1. `is_leaving`: as in `plays`.
+        The result is valid until the next call without it in `in_use`. is_luma: Alpha becomes the largest of red, green
+        and blue; otherwise 1. is_outgoing: As in `plays`.
         """
-        beneath = source
-        playing = self._of(is_leaving)
+        beneath = look
+        playing = self._slots_of(is_outgoing)
         if is_luma and playing:
-            source.texture.swizzle = "RGB1"  # a shader that keeps its input's alpha would darken the picture
+            look.texture.swizzle = "RGB1"  # a shader that keeps its input's alpha would darken the picture
         generated = None
         if any(map(self._reads_other_images, playing)):
-            generated = self.draw_generator(is_leaving=is_leaving)
-        for told in sorted(playing, key=_order):
-            slot = self._slots[told.slot]
-            if slot.program is None or told.mix <= 0:
+            generated = self.draw_generator(is_outgoing=is_outgoing)
+        for shader in sorted(playing, key=_order):
+            slot = self._slots[shader.slot]
+            if slot.program is None or shader.mix <= 0:
                 continue
-            into = self._free_target({beneath, *held})
-            canvas = self._canvas(into, beneath, OVER if told.is_generator else EFFECT, told.mix, is_luma=is_luma)
-            if told.slot in self._drawn:
-                self._copied(canvas, self._generated[told.slot])
-            elif not self._draw_slot(slot, told, canvas, self._images(slot.program.file, beneath, source, generated)):
+            into = self._free_target({beneath, *in_use})
+            canvas = self._canvas(into, beneath, OVER if shader.is_generator else EFFECT, shader.mix, is_luma=is_luma)
+            if shader.slot in self._drawn_generators:
+                self._copy_generated(canvas, self._generated[shader.slot])
+            elif not self._draw_slot(slot, shader, canvas, self._images(slot.program.file, beneath, look, generated)):
                 continue
             beneath = into
         if is_luma and playing:
-            source.texture.swizzle = "RGBA"
+            look.texture.swizzle = "RGBA"
         return beneath
 
     def release(self) -> None:
@@ -186,22 +185,22 @@ class SlotChain:
         self._release_targets()
 
     def _draw_slot(
-        self, slot: "_Slot", told: ShaderSlot, canvas: Canvas, images: Callable[[str], moderngl.Texture]
+        self, slot: "_SlotPlayer", shader: ShaderSlot, canvas: Canvas, images: Callable[[str], moderngl.Texture]
     ) -> bool:
         assert slot.program is not None
         if slot.has_overrun:
             return False
-        inputs = told.inputs if slot.program.file is told.file else {}  # the old file plays on with its last values
+        inputs = shader.inputs if slot.program.file is shader.file else {}  # the old file keeps its last values
         began_s = time.perf_counter()
         try:
-            with self._clock.running(told.slot):
+            with self._clock.running(shader.slot):
                 if self._is_software:
-                    slot.program.draw(canvas, inputs or slot.last_inputs, images, slot.moment(self._date))
+                    slot.program.draw(canvas, inputs or slot.last_inputs, images, slot.next_time(self._date))
                     self._wait()
                     slot.cost_ms = (time.perf_counter() - began_s) * 1e3
                 else:
                     with slot.query:
-                        slot.program.draw(canvas, inputs or slot.last_inputs, images, slot.moment(self._date))
+                        slot.program.draw(canvas, inputs or slot.last_inputs, images, slot.next_time(self._date))
                     slot.is_timed = True
         except OverrunError:
             slowest = self._clock.slowest
@@ -219,60 +218,60 @@ class SlotChain:
             self.is_incomplete = True
             self.state = replace(
                 self.state,
-                failures={**self.state.failures, told.slot: slot.failure},
-                missing=self.state.missing | {told.slot},
+                failures={**self.state.failures, shader.slot: slot.failure},
+                missing=self.state.missing | {shader.slot},
             )
             return False
         if inputs:
             slot.last_inputs = inputs
         return True
 
-    def _copied(self, canvas: Canvas, generated: Target) -> None:
-        """The generator's finished picture over what is beneath."""
+    def _copy_generated(self, canvas: Canvas, generated: Target) -> None:
+        """Draw the generator's finished picture over the one beneath."""
         self._copy = self._copy or IsfProgram(self._context, copy_file())
-        self._copy.draw(canvas, {}, lambda name: generated.texture, Moment())
+        self._copy.draw(canvas, {}, lambda name: generated.texture, ShaderTime())
 
-    def _build(self, slot: "_Slot") -> None:
-        """One step."""
+    def _build(self, slot: "_SlotPlayer") -> None:
+        """Do one step of building the slot's new file."""
         black = self._black_target()
-        assert slot.coming_file is not None
+        assert slot.next_file is not None
         try:
-            if slot.coming is None:
-                slot.coming = IsfProgram(
-                    self._context, slot.coming_file, self._wait, self._clock, waits_for_passes=self._is_software
+            if slot.next_program is None:
+                slot.next_program = IsfProgram(
+                    self._context, slot.next_file, self._wait, self._clock, waits_for_passes=self._is_software
                 )
                 return
-            kind = OVER if slot.coming_file.is_generator else EFFECT
-            into = self._free_target({black, *self._kept})
+            kind = OVER if slot.next_file.is_generator else EFFECT
+            into = self._free_target({black, *self._in_use})
             canvas = self._canvas(into, black, kind, 1.0, is_luma=False)
-            images = self._images(slot.coming_file, black, black, None)
-            slot.coming.warm(slot.warmed, canvas, slot.coming_inputs, images)
+            images = self._images(slot.next_file, black, black, None)
+            slot.next_program.warm(slot.warmed, canvas, slot.next_inputs, images)
             slot.warmed += 1
-            if slot.warmed >= slot.coming.warm_steps:
-                slot.play_coming()
+            if slot.warmed >= slot.next_program.warm_steps:
+                slot.play_next()
         except IsfError as error:
-            slot.fail_coming(str(error))
+            slot.fail_next(str(error))
 
     def _images(
         self, file: IsfFile, beneath: Target, source: Target, generated: Target | None
     ) -> Callable[[str], moderngl.Texture]:
-        """Textures of a shader's image inputs: the picture so far, and for all but the first the generator's."""
+        """Return the textures of a shader's image inputs: first the picture so far, then the generator's."""
         by_name = {each.name: each for each in file.inputs}
         first = next((each.name for each in file.inputs if each.type == "image"), None)
 
         def texture(name: str) -> moderngl.Texture:
-            told = by_name[name]
-            if told.type != "image":
-                return self._sound.texture(told)
-            if name in _SHOWN_FIRST or name == first:
+            image_input = by_name[name]
+            if image_input.type != "image":
+                return self._sound.texture(image_input)
+            if name in _SOURCE_INPUTS or name == first:
                 return beneath.texture
             return (generated or source).texture
 
         return texture
 
-    def _reads_other_images(self, told: ShaderSlot) -> bool:
-        images = [each.name for each in told.file.inputs if each.type == "image"]
-        return not told.is_generator and told.mix > 0 and len(images) > 1
+    def _reads_other_images(self, shader: ShaderSlot) -> bool:
+        images = [each.name for each in shader.file.inputs if each.type == "image"]
+        return not shader.is_generator and shader.mix > 0 and len(images) > 1
 
     def _canvas(self, into: Target, beneath: Target, finish: int, mix: float, *, is_luma: bool) -> Canvas:
         return Canvas(
@@ -284,9 +283,9 @@ class SlotChain:
             is_luma=is_luma,
         )
 
-    def _free_target(self, held: Collection[Target]) -> Target:
+    def _free_target(self, in_use: Collection[Target]) -> Target:
         for target in self._ring:
-            if target not in held:
+            if target not in in_use:
                 return target
         self._ring.append(Target(self._context, self._size_px, dtype=self._dtype))
         assert len(self._ring) <= RING
@@ -303,14 +302,14 @@ class SlotChain:
         self._ring, self._black, self._generated = [], None, {}
 
 
-class _Slot:
-    """The shader that a slot plays, and the one that it will play."""
+class _SlotPlayer:
+    """The shader that a slot plays, and the one being built for it."""
 
     def __init__(self, context: moderngl.Context) -> None:
         self.program: IsfProgram | None = None
-        self.coming: IsfProgram | None = None
-        self.coming_file: IsfFile | None = None
-        self.coming_inputs: Mapping[str, Input] = {}
+        self.next_program: IsfProgram | None = None
+        self.next_file: IsfFile | None = None
+        self.next_inputs: Mapping[str, Input] = {}
         self.last_inputs: Mapping[str, Input] = {}
         self.warmed = 0
         self.failure = ""
@@ -318,7 +317,7 @@ class _Slot:
         self.is_timed = False
         self.cost_ms: float | None = None
         self.has_overrun = False
-        """Its program was given up in the middle of a picture: not drawn until it is switched off or replaced."""
+        """True if its program was aborted in a picture; it is not drawn until it is switched off or replaced."""
         self._failed: IsfFile | None = None
         self._began_s = self._time_s = 0.0
         self._before_s: float | None = None
@@ -326,79 +325,79 @@ class _Slot:
 
     @property
     def is_building(self) -> bool:
-        return self.coming_file is not None
+        return self.next_file is not None
 
-    def follow(self, told: ShaderSlot, time_s: float) -> None:
-        """Note the time, and a new file."""
+    def follow(self, shader: ShaderSlot, time_s: float) -> None:
+        """Store the time, and start building a new file."""
         self._time_s = time_s
-        self.coming_inputs = told.inputs
+        self.next_inputs = shader.inputs
         playing = self.program.file if self.program is not None else None
-        if told.file in (playing, self._failed):
-            if told.file is playing:
-                self._drop_coming()
+        if shader.file in (playing, self._failed):
+            if shader.file is playing:
+                self._drop_next()
             return
-        if told.file is not self.coming_file:
-            self._drop_coming()
-            self.coming_file = told.file
+        if shader.file is not self.next_file:
+            self._drop_next()
+            self.next_file = shader.file
             self.failure, self._failed = "", None
 
-    def play_coming(self) -> None:
-        """Play the new file. One that was saved again goes on in time, another begins at 0."""
-        assert self.coming is not None and self.coming_file is not None
+    def play_next(self) -> None:
+        """Play the new file. A file saved again continues in time, another starts at 0."""
+        assert self.next_program is not None and self.next_file is not None
         before = self.program.file.path if self.program is not None else None
-        if before is None or before != self.coming_file.path:
+        if before is None or before != self.next_file.path:
             self._began_s, self._before_s, self._frame = self._time_s, None, 0
         release_all(self.program)
-        self.program, self.coming, self.coming_file, self.warmed = self.coming, None, None, 0
+        self.program, self.next_program, self.next_file, self.warmed = self.next_program, None, None, 0
         self.last_inputs, self.has_overrun = {}, False
 
-    def take_over(self, ready: "_Slot") -> None:
-        """Play the program of another slot, if it is that of the new file."""
-        if ready.program is not None and ready.program.file is self.coming_file:
-            release_all(self.coming)
-            self.coming, ready.program = ready.program, None
-            self.play_coming()
+    def take_over(self, ready: "_SlotPlayer") -> None:
+        """Play the program of another slot if it belongs to the new file."""
+        if ready.program is not None and ready.program.file is self.next_file:
+            release_all(self.next_program)
+            self.next_program, ready.program = ready.program, None
+            self.play_next()
 
     def overrun(self, spent_ms: float) -> None:
-        """Its program has held up the picture."""
+        """Record that its program exceeded the time limit."""
         self.has_overrun, self.cost_ms, self.is_timed = True, spent_ms, False
 
-    def fail_coming(self, reason: str) -> None:
-        """Give up the new file; the old one plays on."""
-        self.failure, self._failed = reason, self.coming_file
-        self._drop_coming()
+    def fail_next(self, reason: str) -> None:
+        """Drop the new file; the old one continues."""
+        self.failure, self._failed = reason, self.next_file
+        self._drop_next()
 
     def fail_playing(self, reason: str) -> None:
-        """Give up the file that plays."""
+        """Drop the playing file."""
         assert self.program is not None
         self.failure, self._failed = reason, self.program.file
         release_all(self.program)
         self.program = None
 
-    def moment(self, date: tuple[float, float, float, float]) -> Moment:
-        """Now; called once a picture."""
+    def next_time(self, date: tuple[float, float, float, float]) -> ShaderTime:
+        """Return the shader's time for the next picture; call it once per picture."""
         delta_s = 0.0 if self._before_s is None else max(0.0, self._time_s - self._before_s)
         self._before_s = self._time_s
         self._frame += 1
-        return Moment(time_s=self._time_s - self._began_s, delta_s=delta_s, frame=self._frame - 1, date=date)
+        return ShaderTime(time_s=self._time_s - self._began_s, delta_s=delta_s, frame=self._frame - 1, date=date)
 
     def read_cost_ms(self) -> float | None:
-        """Time of the last picture; the GPU has finished it, so this does not wait."""
+        """Return the time of the last picture. The GPU has finished it, so this does not wait."""
         if self.is_timed:
             self.cost_ms, self.is_timed = self.query.elapsed / 1e6, False
         cost_ms, self.cost_ms = self.cost_ms, None
         return cost_ms
 
     def release(self) -> None:
-        self._drop_coming()
+        self._drop_next()
         release_all(self.program)
         self.program = None
 
-    def _drop_coming(self) -> None:
-        release_all(self.coming)
-        self.coming, self.coming_file, self.warmed = None, None, 0
+    def _drop_next(self) -> None:
+        release_all(self.next_program)
+        self.next_program, self.next_file, self.warmed = None, None, 0
 
 
-def _order(told: ShaderSlot) -> tuple[bool, str]:
-    """The generator first, then the effects by slot."""
-    return not told.is_generator, told.slot.removesuffix(OTHER_PLACE)
+def _order(shader: ShaderSlot) -> tuple[bool, str]:
+    """Sort key: the generator first, then the effects by slot."""
+    return not shader.is_generator, shader.slot.removesuffix(SECOND_SUFFIX)

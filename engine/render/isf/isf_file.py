@@ -1,4 +1,4 @@
-"""A shader as the engine knows it, and a slot that plays it."""
+"""Data of a parsed ISF shader and of the slot that plays it."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
@@ -18,19 +18,21 @@ IMAGE_TYPES = ("image", "audio", "audioFFT")
 SOURCE_IMAGE = "inputImage"
 START_IMAGE, END_IMAGE = "startImage", "endImage"
 MAX_CHARS: Final = 256 * 1024  # of a text: the largest of 321 public shaders has 24 KB
-MAX_BUDGET: Final = 2 << 20  # units of work of all guarded loops of one pixel (loops.py)
+MAX_BUDGET: Final = 2 << 20  # work units of all guarded loops of one pixel (loops.py)
 FRAGMENT_FILE, VERTEX_FILE = 0, 1
 """Numbers that a driver's message gives the author's two texts."""
 
 GENERATOR: Final = "generator"
-OTHER_PLACE: Final = "-"
-"""Suffix of a slot's second place in the renderer."""
+SECOND_SUFFIX: Final = "-"
+"""Suffix of a slot's name for the second of two shaders that share it in a dissolve."""
 FOLDER: Final = Path(__file__).parent / "shaders"
 PLAIN_VERTEX: Final = "void isf_main() { isf_vertShaderInit(); }"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class IsfInput:
+    """An input that an ISF file declares."""
+
     name: str
     type: InputType
     label: str
@@ -39,7 +41,7 @@ class IsfInput:
     """Within the range. False for an event; meaningless for an image."""
     minimum: Input
     maximum: Input
-    """For a long: of `values`. For audio and audioFFT: the number of columns asked for, 0 for any."""
+    """For a long: of `values`. For audio and audioFFT: the requested number of columns, 0 for any."""
     identity: Input | None = None
     """The value at which the shader does nothing, if the file has it."""
     values: tuple[int, ...] = ()
@@ -56,6 +58,8 @@ class IsfInput:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class IsfPass:
+    """A render pass that an ISF file declares."""
+
     target: str | None
     """Name of the texture it draws into; None for the shader's picture."""
     is_persistent: bool = False
@@ -68,6 +72,8 @@ class IsfPass:
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
 class IsfImport:
+    """An image that an ISF file imports."""
+
     name: str
     pixels: np.ndarray
     """(height, width, 4) uint8, row 0 at the top; the same array for the same file."""
@@ -91,7 +97,7 @@ class ShaderTexts:
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
 class IsfFile:
-    """A shader as the engine knows it: read, translated and tried in the vetting process.
+    """A shader that the vetting process has parsed, translated and tested.
 
     Compared by identity: a file that is parsed again is another one.
     """
@@ -112,7 +118,7 @@ class IsfFile:
     band_px: int = 0
     """Pixels that are drawn at once; their worst case was measured to be short. 0: all."""
     is_opaque: bool = False
-    """Alpha is ignored: vetting found that the shader leaves it at 0, so that nothing would be seen."""
+    """Alpha is ignored: vetting found that the shader leaves it at 0, which would be invisible."""
 
     @property
     def is_transition(self) -> bool:
@@ -133,48 +139,48 @@ class IsfFile:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ShaderSlot:
-    """One slot of a picture."""
+    """The shader that one slot of a picture plays."""
 
     slot: str
-    """"generator", "1", "2", "3" or "4"; with OTHER_PLACE at its end while two looks' shaders share the slot."""
+    """"generator", "1", "2", "3" or "4"; with SECOND_SUFFIX while two looks' shaders share the slot."""
     file: IsfFile
     inputs: Mapping[str, Input]
     """By the input's name; one that is missing has its default. An event is True for one frame."""
     mix: float
-    """Share of the shader's picture, 0..1. Of the generator: over the picture; 0 if only layer 5 shows it."""
-    is_leaving: bool = False
-    """It belongs to the look that dissolves."""
+    """Opacity of the shader's picture, 0..1. Of the generator: over the picture; 0 if only layer 5 shows it."""
+    is_outgoing: bool = False
+    """It belongs to the outgoing look."""
     is_shared: bool = False
-    """Two looks that dissolve have the same shaders: it plays on, over the mix of both."""
+    """Both looks of a dissolve have the same shaders: it continues, over the mix of both."""
 
     @property
     def is_generator(self) -> bool:
         """True in the generator's slot."""
-        return self.slot.removesuffix(OTHER_PLACE) == GENERATOR
+        return self.slot.removesuffix(SECOND_SUFFIX) == GENERATOR
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ShaderState:
-    """How the slots of the last picture fared."""
+    """Costs and failures of the slots in the last picture."""
 
     costs_ms: Mapping[str, float] = field(default_factory=dict)
-    """By slot, time that its shader took: of the GPU, or of a software rasteriser by the clock."""
+    """Time of its shader, by slot: GPU time, or wall time on a software rasteriser."""
     failures: Mapping[str, str] = field(default_factory=dict)
-    """By slot, why its file is not drawn."""
+    """Reason why its file is not drawn, by slot."""
     overruns: frozenset[str] = frozenset()
-    """Slots whose shader was given up in the middle of the picture, since it held it up."""
+    """Slots whose shader was aborted in the picture because it took too long."""
     missing: frozenset[str] = frozenset()
-    """Those of `failures` that draw nothing; in the others the last good shader plays on."""
+    """Slots in `failures` that draw nothing; in the others the last good shader continues."""
 
 
 def fragment_text(declared: str, body: str) -> str:
-    """The fragment shader. `declared`: its inputs; `body`: the author's text, with the function isf_main."""
+    """Return the fragment shader. declared: Its inputs. body: The author's text, with the function isf_main."""
     common = _part("common") + declared
     return f"{_part('fragment_begin')}{common}{_part('fragment')}#line 1 {FRAGMENT_FILE}\n{body}{_part('fragment_end')}"
 
 
 def vertex_text(declared: str, body: str) -> str:
-    """The vertex shader, likewise."""
+    """Return the vertex shader; arguments as in `fragment_text`."""
     common = _part("common") + declared
     return f"{_part('vertex_begin')}{common}{_part('vertex')}#line 1 {VERTEX_FILE}\n{body}{_part('vertex_end')}"
 

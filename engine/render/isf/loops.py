@@ -1,19 +1,19 @@
-"""Bounds the work of a pixel, so that no slider, no date and no moment of the show can hang the GPU.
+"""Bounds the work per pixel, so that no slider, date or time of the show can hang the GPU.
 
 Problem: a loop whose end depends on an input may be short when the file is tried, and endless when an artist moves a
 slider, or eight seconds later. A GPU cannot be interrupted from outside: after two seconds the system resets the
 driver, which costs every program its pictures; a software rasteriser just never returns.
 
-So the work of a pixel is counted in units, roughly one operation on a vector of four. The words of each function are
-weighed, the functions it calls counted with all that they call. A loop with fixed ends counts as many times as it
-turns, and keeps its text if that is not much: compilers unroll such loops, and a counter would keep them from it. Every
-other loop asks `isf_go(units)` before each round, where `units` is the work of one round; it ends once the pixel has
-spent its budget. What remains is the work of the text without these loops, each counted once: `straight`. Together,
-`straight` and the budget bound a pixel by construction; no path, condition or moment needs to be tried for that.
+So the work of a pixel is estimated in units, roughly one operation on a vector of four. The tokens of each function are
+summed up, including all functions that it calls. A loop with constant bounds counts once per iteration. If that is
+little, its text stays: compilers unroll such loops, and a counter would prevent that. Every other loop calls
+`isf_go(units)` before each iteration, where `units` is the work of one; it ends once the pixel has spent its budget.
+The rest of the text is `straight`, each loop counted once. `straight` and the budget bound a pixel by construction,
+without testing any path, condition or time.
 
-A fixed number of rounds is only believed where nothing in the loop can change it: the counter is declared in the loop,
-is assigned nowhere else and handed to no function that could, its numbers are far from where 32 bits end, and its
-constants are declared once in the whole text.
+A constant number of iterations is only accepted where nothing in the loop can change it. The counter is declared in the
+loop, assigned nowhere else, and passed to no function that could assign it. Its values are far from the limits of 32
+bits, and its constants are declared once in the whole text.
 """
 
 import math
@@ -24,8 +24,8 @@ from engine.errors import IsfError
 from engine.render.isf.preprocess import is_blank
 from engine.render.isf.structure import SIZES, Function, Structure, is_name
 
-# Units of work of GLSL's words, measured on a software rasteriser and rounded up: a texture read takes as long as some
-# fifty additions there; on a GPU they are nearer to each other. `speed.py` measures the unit on each machine.
+# Work units of GLSL's tokens, measured on a software rasteriser and rounded up: a texture read takes as long as some
+# fifty additions there; on a GPU the difference is smaller. `speed.py` measures the unit on each machine.
 DEFAULT_CALL: Final = 2  # constructors, min, max
 SIGNS: Final[Mapping[str, int]] = {
     **dict.fromkeys(("+", "-", "<", ">", "<=", ">=", "==", "!=", "&", "|", "^", "!", "~", "?", ","), 1),
@@ -54,27 +54,27 @@ BUILTIN: Final[Mapping[str, int]] = {
 FREE_UNITS: Final = 65_536  # of a loop that keeps its text
 MAX_STRAIGHT: Final = 262_144  # above it loops lose that right
 MAX_UNITS: Final = 4 << 20  # of a text without loops: calls that call each other twice, thirty deep
-MIN_ROUND: Final = 33  # so that a budget ends before the 65535 rounds at which llvmpipe ends any loop without a word
+MIN_ROUND: Final = 33  # so that a budget ends before the 65535 rounds at which llvmpipe ends any loop silently
 MAX_LEVELS: Final = 120  # of statements in statements, and of functions called before they are defined
 _FINISH: Final = ("clamp", "mix", "isnan", "max", "texelFetch", "float", "vec3", "vec4")  # after the author's text
 _LOOPS: Final = ("for", "while", "do")
 
 
-class Guarded:
-    """A shader's text with bounded work."""
+class LoopGuards:
+    """Computes the guards that bound the work of a shader's loops."""
 
     def __init__(self, tokens: Sequence[str]) -> None:
-        """`tokens`: with all macros expanded. IsfError if it cannot be read, or does too much without any loop."""
-        self._places = [place for place, token in enumerate(tokens) if not is_blank(token)]
+        """tokens: With all macros expanded. IsfError if they cannot be parsed, or do too much without any loop."""
+        self._indices = [index for index, token in enumerate(tokens) if not is_blank(token)]
         line, lines = 1, []
         for token in tokens:
             if not is_blank(token):
                 lines.append(line)
             line += token.count("\n")
-        self._structure = Structure([tokens[place] for place in self._places], lines)
+        self._structure = Structure([tokens[index] for index in self._indices], lines)
         free_units = FREE_UNITS
         while True:
-            weighing = _Weighing(self._structure, free_units)
+            weighing = _WorkEstimate(self._structure, free_units)
             self.straight = weighing.total("main")
             """Units of a pixel beside those of the guarded loops."""
             if self.straight <= MAX_STRAIGHT or free_units < 8:
@@ -90,33 +90,33 @@ class Guarded:
         self._behind: dict[int, str] = {}
         for first, last, units in weighing.guards:
             if first == last:  # an empty condition
-                self._before[self._places[first]] = f" isf_go({units})"
+                self._before[self._indices[first]] = f" isf_go({units})"
             else:
-                self._before[self._places[first]] = f"isf_go({units}) && ("
-                self._behind[self._places[last - 1]] = ")"
+                self._before[self._indices[first]] = f"isf_go({units}) && ("
+                self._behind[self._indices[last - 1]] = ")"
 
-    def written(self, tokens: Sequence[str]) -> list[str]:
-        """These tokens, with the same places as the constructor's, and the guards."""
-        return [self._before.get(place, "") + token + self._behind.get(place, "") for place, token in enumerate(tokens)]
+    def insert_into(self, tokens: Sequence[str]) -> list[str]:
+        """Insert the guards into tokens that have the same indices as the constructor's."""
+        return [self._before.get(index, "") + token + self._behind.get(index, "") for index, token in enumerate(tokens)]
 
 
-class _Weighing:
-    """Weighs a text with one limit for free loops."""
+class _WorkEstimate:
+    """Estimates the work of a text, with one limit for unguarded loops."""
 
     def __init__(self, structure: Structure, free_units: int) -> None:
-        self._s, self._words, self._free_units = structure, structure.words, free_units
+        self._s, self._tokens, self._free_units = structure, structure.tokens, free_units
         self.guards: list[tuple[int, int, int]] = []
-        """First and last + 1 word of a condition, and the units of one round."""
+        """First and last + 1 token of a condition, and the units of one iteration."""
         self._weights: dict[int, int] = {}
         self._running: set[int] = set()
         self._copy = 1 + structure.largest // 16
         matrices = max(
-            [SIZES[word] for word in set(self._words) if word.startswith("mat") and word in SIZES], default=4
+            [SIZES[token] for token in set(self._tokens) if token.startswith("mat") and token in SIZES], default=4
         )
         self._times = max(2, (matrices**2) // 8) if matrices > 4 else 2
 
     def total(self, entry: str) -> int:
-        """Units of one call of main, and of all that is done around it."""
+        """Return the units of one call of main and of the code around it."""
         every = [function for functions in self._s.functions.values() for function in functions]
         for function in sorted(every, key=lambda each: each.number):
             self._weight_of(function, 0)
@@ -146,54 +146,54 @@ class _Weighing:
         return units
 
     def _statement(self, at: int, end: int, number: int, level: int) -> tuple[int, int]:
-        """Place after it, and its units. `number`: of the function it stands in."""
-        s, words = self._s, self._words
+        """Return the index after the statement, and its units. number: Of the surrounding function."""
+        s, tokens = self._s, self._tokens
         if level > MAX_LEVELS:
             raise s.refuse("statements are nested too deeply", at)
         units = 0
-        while at < end and words[at] == "if":  # `else if` goes on here, so that a long row is not deep
+        while at < end and tokens[at] == "if":  # `else if` goes on here, so that a long row is not deep
             opening, closing = self._brackets(at + 1)
             units += 1 + self._range(opening + 1, closing, number, level)
             at, more = self._statement(closing + 1, end, number, level + 1)
             units += more
-            if not (at < end and words[at] == "else"):
+            if not (at < end and tokens[at] == "else"):
                 return at, units
             at += 1
         if at >= end:
             return at, units
-        word = words[at]
-        if word == "{":
+        token = tokens[at]
+        if token == "{":
             return s.partner[at] + 1, units + self._block(at + 1, s.partner[at], number, level)
-        if word == "for":
+        if token == "for":
             after, more = self._for(at, end, number, level)
-        elif word == "while":
+        elif token == "while":
             opening, closing = self._brackets(at + 1)
             after, body = self._statement(closing + 1, end, number, level + 1)
             more = self._guard(opening + 1, closing, body + self._range(opening + 1, closing, number, level))
-        elif word == "do":
+        elif token == "do":
             after, body = self._statement(at + 1, end, number, level + 1)
-            if words[after : after + 1] != ["while"]:
+            if tokens[after : after + 1] != ["while"]:
                 raise s.refuse("a do has no while", at)
             opening, closing = self._brackets(after + 1)
             more = self._guard(opening + 1, closing, body + self._range(opening + 1, closing, number, level))
             after = closing + 1
-        elif word == "switch":
+        elif token == "switch":
             opening, closing = self._brackets(at + 1)
             after, more = self._statement(closing + 1, end, number, level + 1)
             more += 1 + self._range(opening + 1, closing, number, level)
-        elif word in ("case", "default"):
-            while at < end and words[at] != ":":
-                at = s.partner[at] + 1 if words[at] in ("(", "[", "{") else at + 1
+        elif token in ("case", "default"):
+            while at < end and tokens[at] != ":":
+                at = s.partner[at] + 1 if tokens[at] in ("(", "[", "{") else at + 1
             return at + 1, units + 1
         else:
             after = at
-            while after < end and words[after] != ";":
-                after = s.partner[after] + 1 if words[after] in ("(", "[", "{") else after + 1
+            while after < end and tokens[after] != ";":
+                after = s.partner[after] + 1 if tokens[after] in ("(", "[", "{") else after + 1
             return after + 1, units + self._range(at, min(after, end), number, level)
         return after, units + more
 
     def _brackets(self, at: int) -> tuple[int, int]:
-        if self._words[at : at + 1] != ["("]:
+        if self._tokens[at : at + 1] != ["("]:
             raise self._s.refuse("( is missing behind if, for, while or switch", at)
         return at, self._s.partner[at]
 
@@ -220,20 +220,20 @@ class _Weighing:
     # -- expressions ---------------------------------------------------------------------------
 
     def _range(self, first: int, last: int, number: int, level: int) -> int:
-        """Units of words that are no statements."""
-        words, units = self._words, 0
+        """Return the units of tokens that are no statements."""
+        tokens, units = self._tokens, 0
         for at in range(first, last):
-            word = words[at]
-            if word in _LOOPS or word in ("if", "switch", "else"):
-                raise self._s.refuse(f"{word} stands where no statement can", at)
-            if word == "*" or word == "*=":
+            token = tokens[at]
+            if token in _LOOPS or token in ("if", "switch", "else"):
+                raise self._s.refuse(f"{token} stands where no statement can", at)
+            if token == "*" or token == "*=":
                 units += self._times
-            elif word == "=" or word == "return":
+            elif token == "=" or token == "return":
                 units += self._copy
-            elif word in SIGNS:
-                units += SIGNS[word]
-            elif words[at + 1 : at + 2] == ["("] and is_name(word):
-                units += self._call(word, at, number, level)
+            elif token in SIGNS:
+                units += SIGNS[token]
+            elif tokens[at + 1 : at + 2] == ["("] and is_name(token):
+                units += self._call(token, at, number, level)
         return units
 
     def _call(self, name: str, at: int, number: int, level: int) -> int:
@@ -259,24 +259,24 @@ class _Weighing:
     def _rounds(
         self, begin: tuple[int, int], condition: tuple[int, int], step: tuple[int, int], body: tuple[int, int]
     ) -> float | None:
-        """Rounds of `for (int i = A; i < B; i += C)` with fixed numbers, whose body leaves i alone; None for others."""
-        words, s = self._words, self._s
+        """Return the iterations of `for (int i = A; i < B; i += C)` with constants; None if i may change otherwise."""
+        tokens, s = self._tokens, self._s
         first = begin[0]
-        if begin[1] - first < 4 or words[first] not in ("int", "float") or words[first + 2] != "=":
+        if begin[1] - first < 4 or tokens[first] not in ("int", "float") or tokens[first + 2] != "=":
             return None
-        name = words[first + 1]
-        if condition[1] - condition[0] < 3 or words[condition[0]] != name:
+        name = tokens[first + 1]
+        if condition[1] - condition[0] < 3 or tokens[condition[0]] != name:
             return None
-        sign = words[condition[0] + 1]
+        sign = tokens[condition[0] + 1]
         start = s.number(first + 3, begin[1], s.constants)
         stop = s.number(condition[0] + 2, condition[1], s.constants)
         change = self._change(step, name)
         if sign not in ("<", "<=", ">", ">=") or start is None or stop is None or not change:
             return None
         reach = max(abs(start), abs(stop), abs(start - stop))
-        if reach > 1e6 or (words[first] == "float" and abs(change) < 1e-5 * reach):
+        if reach > 1e6 or (tokens[first] == "float" and abs(change) < 1e-5 * reach):
             return None  # near the end of 32 bits a counter stands still, or begins again
-        if words[first] == "int" and (start % 1 or change % 1):
+        if tokens[first] == "int" and (start % 1 or change % 1):
             return None
         if self._is_changed(name, condition, (step[0], body[1])):
             return None
@@ -285,22 +285,22 @@ class _Weighing:
         return max(0.0, (stop - start) / change) + 1
 
     def _change(self, step: tuple[int, int], name: str) -> float | None:
-        words = self._words[step[0] : step[1]]
-        if sorted(words) in (sorted([name, "++"]), sorted([name, "--"])):
-            return 1.0 if "++" in words else -1.0
-        if len(words) >= 3 and words[0] == name and words[1] in ("+=", "-="):
+        tokens = self._tokens[step[0] : step[1]]
+        if sorted(tokens) in (sorted([name, "++"]), sorted([name, "--"])):
+            return 1.0 if "++" in tokens else -1.0
+        if len(tokens) >= 3 and tokens[0] == name and tokens[1] in ("+=", "-="):
             size = self._s.number(step[0] + 2, step[1], self._s.constants)
-            return None if size is None else size if words[1] == "+=" else -size
+            return None if size is None else size if tokens[1] == "+=" else -size
         return None
 
     def _is_changed(self, name: str, condition: tuple[int, int], rest: tuple[int, int]) -> bool:
-        """True if the counter could be another number than its own step makes it."""
-        words, s = self._words, self._s
+        """Return True if something other than the loop's own step could change the counter."""
+        tokens, s = self._tokens, self._s
         own_step = True
         for at in range(rest[0], rest[1]):
-            if words[at] != name or words[at - 1] == ".":
+            if tokens[at] != name or tokens[at - 1] == ".":
                 continue
-            before, after = words[at - 1], words[at + 1] if at + 1 < len(words) else ""
+            before, after = tokens[at - 1], tokens[at + 1] if at + 1 < len(tokens) else ""
             is_assigned = after in ("++", "--") or before in ("++", "--")
             is_assigned |= after.endswith("=") and after not in ("==", "<=", ">=", "!=")
             if is_assigned and own_step and s.around[at] == s.around[condition[0]]:
@@ -308,25 +308,25 @@ class _Weighing:
                 continue
             if is_assigned or (is_name(before) and before not in ("return", "case", "else")) or before == "]":
                 return True
-            if self._is_handed_out(at):
+            if self._may_be_assigned_by_call(at):
                 return True
         return False
 
-    def _is_handed_out(self, at: int) -> bool:
-        """True if a function gets this word as it is, and could change it."""
-        words, s = self._words, self._s
+    def _may_be_assigned_by_call(self, at: int) -> bool:
+        """Return True if a function gets this variable as an out argument."""
+        tokens, s = self._tokens, self._s
         opening = s.around[at]
-        while opening > 0 and words[opening] == "(" and not is_name(words[opening - 1]):
+        while opening > 0 and tokens[opening] == "(" and not is_name(tokens[opening - 1]):
             opening = s.around[opening]  # f((i))
-        if opening <= 0 or words[opening] != "(":
+        if opening <= 0 or tokens[opening] != "(":
             return False
-        name = words[opening - 1]
+        name = tokens[opening - 1]
         if name in OUT_BUILTINS:
             return True
         own = s.functions.get(name, []) if name not in SIZES else []
         return any(
-            words[place] in ("out", "inout")
+            tokens[index] in ("out", "inout")
             for each in own
             for first, last in each.parameters
-            for place in range(first, last)
+            for index in range(first, last)
         )

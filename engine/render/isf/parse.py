@@ -50,15 +50,15 @@ _NAME = re.compile(r"[A-Za-z_]\w*\Z", re.ASCII)
 _DIVIDED = re.compile(r"\b(?P<name>[A-Za-z_]\w*+)(?:\.\w++)?+\s*+/\s*+RENDERSIZE\b", re.ASCII)
 
 
-def parse_inputs(told: Any) -> tuple[IsfInput, ...]:
-    """The inputs in the file's order. IsfError."""
-    if told is None:
+def parse_inputs(declarations: Any) -> tuple[IsfInput, ...]:
+    """Parse INPUTS, in the file's order. IsfError."""
+    if declarations is None:
         return ()
-    if not isinstance(told, list):
+    if not isinstance(declarations, list):
         raise IsfError("INPUTS is no list")
-    if len(told) > MAX_INPUTS:
-        raise IsfError(f"INPUTS has {len(told)} entries: at most {MAX_INPUTS}")
-    return tuple(_input(number, each) for number, each in enumerate(told))
+    if len(declarations) > MAX_INPUTS:
+        raise IsfError(f"INPUTS has {len(declarations)} entries: at most {MAX_INPUTS}")
+    return tuple(_input(number, each) for number, each in enumerate(declarations))
 
 
 def _input(number: int, entry: Any) -> IsfInput:
@@ -87,7 +87,7 @@ def _input(number: int, entry: Any) -> IsfInput:
 
 
 def _ranged(entry: Mapping[str, Any], common: dict[str, Any]) -> IsfInput:
-    """A float, or a vector with a range for each number."""
+    """Parse a float, or a vector with a range for each number."""
     name, type_ = common["name"], common["type"]
     count = _COUNTS.get(type_, 1)
     low = _numbers(entry.get("MIN"), (0.0,) * count, name)
@@ -108,9 +108,9 @@ def _ranged(entry: Mapping[str, Any], common: dict[str, Any]) -> IsfInput:
 
 def _long(entry: Mapping[str, Any], common: dict[str, Any]) -> IsfInput:
     name = common["name"]
-    told, labels = entry.get("VALUES"), entry.get("LABELS")
-    if isinstance(told, list) and told:
-        values = [int(_number(each, 0.0, name)) for each in told[: MAX_VALUES + 1]]
+    raw_values, labels = entry.get("VALUES"), entry.get("LABELS")
+    if isinstance(raw_values, list) and raw_values:
+        values = [int(_number(each, 0.0, name)) for each in raw_values[: MAX_VALUES + 1]]
     else:
         low, high = (int(_number(entry.get(key), fallback, name)) for key, fallback in (("MIN", 0.0), ("MAX", 1.0)))
         if isinstance(labels, list) and labels and "MAX" not in entry:
@@ -134,43 +134,43 @@ def _long(entry: Mapping[str, Any], common: dict[str, Any]) -> IsfInput:
 
 
 def _identity(entry: Mapping[str, Any], type_: str, name: str) -> Input | None:
-    told = entry.get("IDENTITY")
-    if told is None:
+    raw_value = entry.get("IDENTITY")
+    if raw_value is None:
         return None
     if type_ in _COUNTS:
-        return _numbers(told, (0.0,) * _COUNTS[type_], name)
-    number = _number(told, 0.0, name)
+        return _numbers(raw_value, (0.0,) * _COUNTS[type_], name)
+    number = _number(raw_value, 0.0, name)
     return number != 0 if type_ in ("bool", "event") else int(number) if type_ == "long" else number
 
 
-def _number(told: Any, fallback: float, name: str) -> float:
-    if told is None:
+def _number(raw_value: Any, fallback: float, name: str) -> float:
+    if raw_value is None:
         return fallback
-    if isinstance(told, list):
-        told = told[0] if told else fallback
-    if isinstance(told, str):
-        words = {"true": "1", "false": "0", "yes": "1", "no": "0"}
-        told = words.get(told.strip().lower(), told)
+    if isinstance(raw_value, list):
+        raw_value = raw_value[0] if raw_value else fallback
+    if isinstance(raw_value, str):
+        switches = {"true": "1", "false": "0", "yes": "1", "no": "0"}
+        raw_value = switches.get(raw_value.strip().lower(), raw_value)
     try:
-        number = float(told)
+        number = float(raw_value)
     except (TypeError, ValueError, OverflowError):
         number = math.nan
     if not abs(number) < 1e30:  # not a number, or infinite
-        raise IsfError(f"input {name}: {str(told)[:40]!r} is no number")
+        raise IsfError(f"input {name}: {str(raw_value)[:40]!r} is no number")
     return number
 
 
-def _numbers(told: Any, fallback: tuple[float, ...], name: str) -> tuple[float, ...]:
-    """As many as the fallback; missing ones come from it."""
-    if told is None:
+def _numbers(raw_value: Any, fallback: tuple[float, ...], name: str) -> tuple[float, ...]:
+    """Parse as many numbers as the fallback has; missing ones come from it."""
+    if raw_value is None:
         return fallback
-    each = told if isinstance(told, list) else [told] * len(fallback)
+    each = raw_value if isinstance(raw_value, list) else [raw_value] * len(fallback)
     numbers = tuple(_number(number, 0.0, name) for number in each[: len(fallback)])
     return numbers + fallback[len(numbers) :]
 
 
 def read_images(files: Iterable[str], shader: Path | None) -> dict[str, np.ndarray]:
-    """Pixels by the name in the header, (height, width, 4) uint8 RGBA, row 0 at the top. IsfError. Waits for the disk.
+    """Read images by their names in the header, (height, width, 4) uint8 RGBA. IsfError. Waits for the disk.
 
     A file that is named twice, in whatever way, is read once: both names get the same array.
     """
@@ -190,8 +190,8 @@ def read_images(files: Iterable[str], shader: Path | None) -> dict[str, np.ndarr
     return by_name
 
 
-def _read(file: str, folder: Path, held_bytes: int) -> np.ndarray:
-    """`held_bytes`: of the shader's other images."""
+def _read(file: str, folder: Path, used_bytes: int) -> np.ndarray:
+    """Read one image. used_bytes: Size of the shader's other images."""
     from PIL import Image, ImageOps  # not needed by the frame loop
 
     try:
@@ -203,7 +203,7 @@ def _read(file: str, folder: Path, held_bytes: int) -> np.ndarray:
                 if max(width, height) > MAX_SIDE_PX:
                     size = f"{width}x{height} px"
                     raise IsfError(f"IMPORTED image {file[:80]!r} has {size}: at most {MAX_SIDE_PX} a side")
-                if held_bytes + width * height * BYTES_PER_PX > MAX_BYTES:
+                if used_bytes + width * height * BYTES_PER_PX > MAX_BYTES:
                     most = f"at most {MAX_BYTES >> 20} MB"
                     raise IsfError(
                         f"with IMPORTED image {file[:80]!r} the images take too much memory: {most} together"
@@ -220,7 +220,7 @@ def _unreadable(file: str, error: Exception) -> IsfError:
 
 
 def parse_isf(text: str, *, path: Path | None, vertex: str | None = None) -> IsfFile:
-    """The shader in this text, translated. IsfError with the line and one clear reason.
+    """Parse and translate a shader. IsfError with the line and one clear reason.
 
     Not in the engine's own process, except for texts of its own: a file may be anything. `path` is the file that it was
     read from, in whose folder the IMPORTED images lie; `vertex` the text of its vertex shader. Waits for the disk.
@@ -242,9 +242,9 @@ def parse_isf(text: str, *, path: Path | None, vertex: str | None = None) -> Isf
     return IsfFile(
         path=path,
         title=path.stem if path is not None else "shader",
-        description=_words(header.get("DESCRIPTION")),
-        credit=_words(header.get("CREDIT")),
-        categories=tuple(_words(each) for each in _list(header.get("CATEGORIES", []), "CATEGORIES")[:MAX_CATEGORIES]),
+        description=_text(header.get("DESCRIPTION")),
+        credit=_text(header.get("CREDIT")),
+        categories=tuple(_text(each) for each in _list(header.get("CATEGORIES", []), "CATEGORIES")[:MAX_CATEGORIES]),
         inputs=inputs,
         passes=passes,
         imports=tuple(IsfImport(name=name, pixels=pixels[file]) for name, file in images.items()),
@@ -261,12 +261,12 @@ def _require_plain(text: str) -> None:
         raise IsfError(f"character {ord(text[plain.end()]):#04x} is no text", _line_of(text, plain.end()))
 
 
-def _line_of(text: str, place: int) -> int:
-    return text.count("\n", 0, place) + 1
+def _line_of(text: str, position: int) -> int:
+    return text.count("\n", 0, position) + 1
 
 
 def _split(text: str) -> tuple[dict[str, Any], str]:
-    """The header, and the text with empty lines in its place."""
+    """Return the header, and the text with empty lines instead of it."""
     text = text.removeprefix("\ufeff")
     opening, start = _opening(text)
     header, end = _decode(text, start)
@@ -278,27 +278,27 @@ def _split(text: str) -> tuple[dict[str, Any], str]:
 
 
 def _opening(text: str) -> tuple[int, int]:
-    """Where the header's comment begins, and its first brace. Other comments and directives may come before it."""
-    place = _blank_end(text, 0)
-    while place < len(text):
+    """Find the start of the header's comment and its first brace, after other comments and directives."""
+    position = _blank_end(text, 0)
+    while position < len(text):
         end = -1
-        if text.startswith("/*", place):
-            brace = _blank_end(text, place + 2)
+        if text.startswith("/*", position):
+            brace = _blank_end(text, position + 2)
             if text.startswith("{", brace):
-                return place, brace
-            end = text.find("*/", place + 2) + 1
-        elif text.startswith("//", place) or text[place] == "#":
-            end = text.find("\n", place)
+                return position, brace
+            end = text.find("*/", position + 2) + 1
+        elif text.startswith("//", position) or text[position] == "#":
+            end = text.find("\n", position)
         if end <= 0:
             break
-        place = _blank_end(text, end + 1)
+        position = _blank_end(text, end + 1)
     raise IsfError("no JSON header: an ISF file begins with /*{ ... }*/", 1)
 
 
-def _blank_end(text: str, place: int) -> int:
-    found = _BLANK.match(text, place)
-    assert found is not None
-    return found.end()
+def _blank_end(text: str, position: int) -> int:
+    match = _BLANK.match(text, position)
+    assert match is not None
+    return match.end()
 
 
 def _decode(text: str, start: int) -> tuple[dict[str, Any], int]:
@@ -309,72 +309,72 @@ def _decode(text: str, start: int) -> tuple[dict[str, Any], int]:
         raise IsfError("the header is nested too deeply", _line_of(text, start)) from None
     except ValueError as error:
         # Trailing commas become spaces, so that the length stays the same.
-        mended = _TEXT_OR_COMMA.sub(lambda found: f" {found[0][1:]}" if found[0][0] == "," else found[0], text[start:])
+        fixed = _TEXT_OR_COMMA.sub(lambda match: f" {match[0][1:]}" if match[0][0] == "," else match[0], text[start:])
         try:
-            header, end = decoder.raw_decode(mended)
+            header, end = decoder.raw_decode(fixed)
         except (ValueError, RecursionError):
-            place = error.pos if isinstance(error, json.JSONDecodeError) else start
+            position = error.pos if isinstance(error, json.JSONDecodeError) else start
             message = error.msg if isinstance(error, json.JSONDecodeError) else str(error)
-            raise IsfError(f"the header is no JSON: {message}", _line_of(text, place)) from None
+            raise IsfError(f"the header is no JSON: {message}", _line_of(text, position)) from None
         return header, start + end
 
 
 def _passes(header: Mapping[str, Any], inputs: tuple[IsfInput, ...]) -> tuple[IsfPass, ...]:
     persistent = _version_1_buffers(header.get("PERSISTENT_BUFFERS", {}))
-    told = _list(header.get("PASSES") or [{}], "PASSES")
-    if len(told) > MAX_PASSES:
-        raise IsfError(f"PASSES has {len(told)} entries: at most {MAX_PASSES}")
+    declarations = _list(header.get("PASSES") or [{}], "PASSES")
+    if len(declarations) > MAX_PASSES:
+        raise IsfError(f"PASSES has {len(declarations)} entries: at most {MAX_PASSES}")
     names = {"WIDTH", "HEIGHT", *(each.name for each in inputs if each.type in ("float", "long", "bool", "event"))}
     passes: list[IsfPass] = []
-    for number, entry in enumerate(told):
+    for number, entry in enumerate(declarations):
         if not isinstance(entry, dict):
             raise IsfError(f"PASSES: entry {number} is no object in braces")
         target = entry.get("TARGET") or None
         if target is not None and not is_name(target):
             raise IsfError(f"PASSES: TARGET {str(target)[:40]!r} is no name")
         old = persistent.get(target, {}) if target is not None else {}
-        told_here = {**old, **entry}
-        is_persistent = _is_on(told_here.get("PERSISTENT", told_here.get("persistent", False))) or target in persistent
+        settings = {**old, **entry}
+        is_persistent = _is_on(settings.get("PERSISTENT", settings.get("persistent", False))) or target in persistent
         passes.append(
             IsfPass(
                 target=target,
                 is_persistent=is_persistent,
-                is_float=_is_on(told_here.get("FLOAT", told_here.get("float", False))),
-                width=_size(told_here.get("WIDTH", told_here.get("width")), names),
-                height=_size(told_here.get("HEIGHT", told_here.get("height")), names),
+                is_float=_is_on(settings.get("FLOAT", settings.get("float", False))),
+                width=_size(settings.get("WIDTH", settings.get("width")), names),
+                height=_size(settings.get("HEIGHT", settings.get("height")), names),
             )
         )
     return tuple(passes)
 
 
-def _version_1_buffers(told: Any) -> dict[str, dict[str, Any]]:
-    if isinstance(told, list):
-        return {name: {} for name in told if isinstance(name, str)}
-    if not isinstance(told, dict):
+def _version_1_buffers(raw_value: Any) -> dict[str, dict[str, Any]]:
+    if isinstance(raw_value, list):
+        return {name: {} for name in raw_value if isinstance(name, str)}
+    if not isinstance(raw_value, dict):
         raise IsfError("PERSISTENT_BUFFERS is neither a list nor an object")
-    return {name: each if isinstance(each, dict) else {} for name, each in told.items()}
+    return {name: each if isinstance(each, dict) else {} for name, each in raw_value.items()}
 
 
-def _size(told: Any, names: set[str]) -> Expression | None:
-    if told is None or told == "":
+def _size(raw_value: Any, names: set[str]) -> Expression | None:
+    if raw_value is None or raw_value == "":
         return None
-    if isinstance(told, bool) or not isinstance(told, (str, int, float)):
+    if isinstance(raw_value, bool) or not isinstance(raw_value, (str, int, float)):
         raise IsfError('PASSES: WIDTH and HEIGHT are numbers or texts like "$WIDTH / 2"')
-    return Expression.compiled(str(told), names)
+    return Expression.compile(str(raw_value), names)
 
 
-def _imports(told: Any) -> dict[str, str]:
-    """The images' files by their names."""
-    if told is None:
+def _imports(declarations: Any) -> dict[str, str]:
+    """Return the images' files by name."""
+    if declarations is None:
         return {}
-    if isinstance(told, list):  # version 1
-        told = {each.get("NAME"): each for each in told if isinstance(each, dict)}
-    if not isinstance(told, dict):
+    if isinstance(declarations, list):  # version 1
+        declarations = {each.get("NAME"): each for each in declarations if isinstance(each, dict)}
+    if not isinstance(declarations, dict):
         raise IsfError("IMPORTED is neither an object nor a list")
-    if len(told) > MAX_IMPORTS:
-        raise IsfError(f"IMPORTED has {len(told)} images: at most {MAX_IMPORTS}")
+    if len(declarations) > MAX_IMPORTS:
+        raise IsfError(f"IMPORTED has {len(declarations)} images: at most {MAX_IMPORTS}")
     images: dict[str, str] = {}
-    for name, entry in told.items():
+    for name, entry in declarations.items():
         if not is_name(name):
             raise IsfError(f"IMPORTED: {str(name)[:40]!r} is no name")
         file = entry.get("PATH") if isinstance(entry, dict) else entry
@@ -385,30 +385,30 @@ def _imports(told: Any) -> dict[str, str]:
 
 
 def _in_pixels(inputs: tuple[IsfInput, ...], header: Mapping[str, Any], text: str) -> Iterator[IsfInput]:
-    """A point without a range that the shader divides by RENDERSIZE is meant in pixels, as in version 1."""
-    with_range = {told["NAME"] for told in header.get("INPUTS") or () if "MIN" in told or "MAX" in told}
-    divided = {found["name"] for found in _DIVIDED.finditer(text)}
+    """Mark points in pixels: without a range, and divided by RENDERSIZE in the shader, as in version 1."""
+    with_range = {each["NAME"] for each in header.get("INPUTS") or () if "MIN" in each or "MAX" in each}
+    divided = {match["name"] for match in _DIVIDED.finditer(text)}
     for each in inputs:
         is_plain = each.type == "point2D" and (each.minimum, each.maximum) == ((0.0, 0.0), (1.0, 1.0))
         yield replace(each, is_in_pixels=is_plain and each.name in divided and each.name not in with_range)
 
 
 def is_name(text: Any) -> bool:
-    """True for a text that GLSL takes as an identifier."""
+    """Return True for a text that GLSL accepts as an identifier."""
     return isinstance(text, str) and len(text) <= 64 and _NAME.match(text) is not None and not text.startswith("gl_")
 
 
-def _list(told: Any, key: str) -> list[Any]:
-    if isinstance(told, str):
-        return [told]
-    if not isinstance(told, list):
+def _list(raw_value: Any, key: str) -> list[Any]:
+    if isinstance(raw_value, str):
+        return [raw_value]
+    if not isinstance(raw_value, list):
         raise IsfError(f"{key} is no list")
-    return told
+    return raw_value
 
 
-def _words(told: Any) -> str:
-    return " ".join(told.split())[:1000] if isinstance(told, str) else ""
+def _text(raw_value: Any) -> str:
+    return " ".join(raw_value.split())[:1000] if isinstance(raw_value, str) else ""
 
 
-def _is_on(told: Any) -> bool:
-    return told.strip().lower() in ("true", "yes", "1") if isinstance(told, str) else bool(told)
+def _is_on(raw_value: Any) -> bool:
+    return raw_value.strip().lower() in ("true", "yes", "1") if isinstance(raw_value, str) else bool(raw_value)

@@ -1,7 +1,7 @@
-"""Expands the macros of a shader, so that what is checked afterwards is exactly what the driver compiles.
+"""Expands the macros of a shader, so that the driver compiles exactly the text that is checked afterwards.
 
-Problem: with `#define isf_go() true`, a `while` pasted together with `##` or split by a backslash at the end of a line,
-a file can hide a loop from whoever reads its text, or take the guard out of it. So nothing of a file's preprocessor
+Problem: a file can hide a loop from a checker, or remove its guard: with `#define isf_go() true`, or with a `while`
+that is pasted together by `##` or split by a backslash at the end of a line. So nothing of a file's preprocessor
 reaches the driver: lines are joined, conditions decided and macros expanded here, by the rules of C that GLSL follows
 (a name is not expanded again inside its own expansion: the hide sets of Prosser's algorithm, ANSI X3J11/86-196).
 Lines stay where they are. What drivers define by themselves (`GL_ARB_...`) counts as undefined, `__VERSION__` is 330.
@@ -20,7 +20,7 @@ from typing import Final
 from engine.errors import IsfError
 
 MAX_TOKENS: Final = 120_000
-MAX_BRACKETS: Final = 100  # inside each other: compilers recurse
+MAX_BRACKETS: Final = 100  # nested: compilers recurse
 
 _TOKEN = re.compile(
     r"(?P<comment>//[^\n]*|/\*(?:.*?\*/|.*))|(?P<line>\n)|(?P<space>[^\S\n]+)|(?P<name>[A-Za-z_]\w*)"
@@ -50,30 +50,30 @@ _BINARY: Final[Mapping[str, tuple[int, Callable[[int, int], int]]]] = {
     "/": (10, lambda a, b: abs(a) // abs(b) * (1 if (a < 0) == (b < 0) else -1)),
     "%": (10, lambda a, b: abs(a) % abs(b) * (-1 if a < 0 else 1)),
 }
-MAX_WORK: Final = 1_000_000  # tokens looked at while macros are expanded
-CHARS_A_WORD: Final = 32  # a longer one counts as several
+MAX_WORK: Final = 1_000_000  # tokens processed while macros are expanded
+CHARS_PER_TOKEN: Final = 32  # a longer one counts as several
 MAX_MACROS: Final = 2000
 MAX_CHARS_WRITTEN: Final = 1 << 20
 MAX_LEVELS: Final = 60  # of macros inside the arguments of macros
 
-_KEPT: Final = ("version", "extension", "pragma", "line")  # left out: they may only stand at the very beginning
+_IGNORED: Final = ("version", "extension", "pragma", "line")  # dropped: they are only allowed at the very beginning
 _NOTHING: Final[frozenset[str]] = frozenset()
-_Told = tuple[str, frozenset[str]]
-"""A token, and the macros whose expansion it comes from."""
+_Token = tuple[str, frozenset[str]]
+"""A token and its hide set: the macros whose expansion it comes from."""
 _PREDEFINED: Final = {"__VERSION__": "330", "__FILE__": "0", "__LINE__": "0", "GL_core_profile": "1"}
 
 
 def split_tokens(text: str) -> list[str]:
-    """Names, numbers, signs and blank space, in order, without comments; a newline is a token of its own.
+    """Split into names, numbers, signs and blank space, without comments; a newline is a token of its own.
 
-    A line that ends with a backslash goes on in the next one, as GLSL has it; its newlines come at its end, so that
+    A line that ends with a backslash continues in the next one, as GLSL has it; its newlines come at its end, so that
     line numbers stay. IsfError at a character that GLSL does not know, at a comment that is not closed, and where
     brackets are nested too deeply.
     """
     tokens: list[str] = []
     depth, line, late = 0, 1, 0
     is_directive = is_begun = False
-    text, spliced = _joined(text.replace("\r\n", "\n").replace("\r", "\n"))
+    text, spliced = _join_lines(text.replace("\r\n", "\n").replace("\r", "\n"))
     row = 0
     for found in _TOKEN.finditer(text):
         token = found[0]
@@ -113,8 +113,8 @@ def split_tokens(text: str) -> list[str]:
     return tokens
 
 
-def _joined(text: str) -> tuple[str, dict[int, int]]:
-    """The text with its continued lines joined, and how many were joined into each row of it, where any were."""
+def _join_lines(text: str) -> tuple[str, dict[int, int]]:
+    """Join continued lines. Also returns the number of joined lines by row, where there are any."""
     if "\\\n" not in text:
         return text, {}
     rows: list[str] = []
@@ -134,7 +134,7 @@ def _joined(text: str) -> tuple[str, dict[int, int]]:
 
 
 def join_tokens(tokens: Sequence[str]) -> str:
-    """The text of these tokens; two signs that stood apart never begin a comment."""
+    """Join tokens into text; separate signs never form a comment."""
     written: list[str] = []
     for token in tokens:
         if token and written and written[-1].endswith("/") and token[0] in "/*":
@@ -148,15 +148,15 @@ def is_blank(token: str) -> bool:
     return not token or token.isspace()
 
 
-def after_blank(tokens: Sequence[str], place: int) -> int:
-    """The next place at or after this one that is not blank; the length at the end."""
-    while place < len(tokens) and is_blank(tokens[place]):
-        place += 1
-    return place
+def after_blank(tokens: Sequence[str], index: int) -> int:
+    """Return the index of the next token, from this one on, that is not blank; the length at the end."""
+    while index < len(tokens) and is_blank(tokens[index]):
+        index += 1
+    return index
 
 
 def evaluate_condition(tokens: Sequence[str], line: int) -> int:
-    """Its value, 32 bits; a name that is no macro counts as 0. IsfError."""
+    """Evaluate an #if condition, 32 bits; a name that is no macro counts as 0. IsfError."""
     reader = _Reader(tokens, line)
     value = reader.value(0, 0)
     if reader.at < len(tokens):
@@ -180,7 +180,7 @@ class _Reader:
             self.at += 1
             right = self.value(operator[0], depth + 1)
             try:
-                left = _wrapped(operator[1](left, right))
+                left = _wrap_int32(operator[1](left, right))
             except ZeroDivisionError:
                 raise IsfError("#if: a division by zero", self._line) from None
         return left
@@ -192,7 +192,7 @@ class _Reader:
         self.at += 1
         if token in ("-", "+", "!", "~"):
             value = self._operand(depth + 1) if depth < MAX_DEPTH else 0
-            return {"-": _wrapped(-value), "+": value, "!": int(not value), "~": ~value}[token]
+            return {"-": _wrap_int32(-value), "+": value, "!": int(not value), "~": ~value}[token]
         if token == "(":
             value = self.value(0, depth + 1)
             if self._tokens[self.at : self.at + 1] != [")"]:
@@ -204,12 +204,12 @@ class _Reader:
         digits = token.rstrip("uU")
         try:
             is_octal = len(digits) > 1 and digits.isdigit() and digits[0] == "0"
-            return _wrapped(int(digits, 8) if is_octal else int(digits[:24], 0))
+            return _wrap_int32(int(digits, 8) if is_octal else int(digits[:24], 0))
         except ValueError:
             raise IsfError(f"#if: {token[:40]!r} is no whole number", self._line) from None
 
 
-def _wrapped(value: int) -> int:
+def _wrap_int32(value: int) -> int:
     return (value + (1 << 31)) % (1 << 32) - (1 << 31)
 
 
@@ -221,40 +221,40 @@ class _Macro:
 
 
 def preprocess(text: str) -> list[str]:
-    """Its tokens with all macros expanded and no directive left; newlines stay. IsfError with the line."""
+    """Expand all macros and directives; returns tokens, newlines included. IsfError with the line."""
     expander = _Expander()
     expander.read(split_tokens(text))
-    return expander.written
+    return expander.output
 
 
 class _Expander:
     def __init__(self) -> None:
-        self.written: list[str] = []
+        self.output: list[str] = []
         self._macros = {name: _Macro(None, (text,)) for name, text in _PREDEFINED.items()}
         self._group: list[str] = []
-        """Lines since the last directive."""
+        """Tokens since the last directive."""
         self._conditions: list[tuple[bool, bool, bool]] = []
-        """The open #if: whether its lines count, whether a branch has been taken, whether #else has come."""
+        """Each open #if: whether its lines count, a branch was chosen, #else was seen."""
         self._work = self._chars = 0
         self._line = 1
 
     def read(self, tokens: list[str]) -> None:
-        place = 0
-        while place < len(tokens):
-            end = place
+        start = 0
+        while start < len(tokens):
+            end = start
             while end < len(tokens) and "\n" not in tokens[end]:
                 end += 1
-            line = tokens[place:end]
-            words = [token for token in line if not is_blank(token)]
+            line = tokens[start:end]
+            nonblank = [token for token in line if not is_blank(token)]
             newline = "\n" * tokens[end].count("\n") if end < len(tokens) else ""
-            if words[:1] == ["#"]:
+            if nonblank[:1] == ["#"]:
                 self._flush()
-                self._directive(words[1:], line)
+                self._directive(nonblank[1:], line)
             elif self._counts:
                 self._group += line
             self._group.append(newline)
             self._line += len(newline)
-            place = end + 1
+            start = end + 1
         self._flush()
         if self._conditions:
             raise IsfError("an #if is not ended with #endif", self._line)
@@ -265,62 +265,62 @@ class _Expander:
 
     def _flush(self) -> None:
         group, self._group = self._group, []
-        before = len(self.written)
-        self.written += [token for token, _ in self._expanded([(token, _NOTHING) for token in group], 0)]
-        self._chars += sum(len(token) for token in self.written[before:])
-        if len(self.written) > MAX_TOKENS or self._chars > MAX_CHARS_WRITTEN:
+        before = len(self.output)
+        self.output += [token for token, _ in self._expand([(token, _NOTHING) for token in group], 0)]
+        self._chars += sum(len(token) for token in self.output[before:])
+        if len(self.output) > MAX_TOKENS or self._chars > MAX_CHARS_WRITTEN:
             raise IsfError(f"with its macros expanded the shader is too long: at most {MAX_TOKENS} words and signs")
 
     # -- directives ----------------------------------------------------------------------------
 
-    def _directive(self, words: list[str], line: list[str]) -> None:
-        name = words[0] if words else ""
+    def _directive(self, tokens: list[str], line: list[str]) -> None:
+        name = tokens[0] if tokens else ""
         if name in ("if", "ifdef", "ifndef"):
-            is_true = self._counts and self._is_true(name, words[1:])
+            is_true = self._counts and self._is_true(name, tokens[1:])
             self._conditions.append((is_true, is_true, False))
             if len(self._conditions) > MAX_LEVELS:
                 raise IsfError(f"more than {MAX_LEVELS} #if inside each other", self._line)
         elif name in ("elif", "else", "endif"):
-            self._branch(name, words[1:])
-        elif not self._counts or not name or name in _KEPT:
+            self._branch(name, tokens[1:])
+        elif not self._counts or not name or name in _IGNORED:
             return
         elif name == "define":
             self._define(line)
-        elif name == "undef" and len(words) == 2:
-            self._macros.pop(words[1], None)
+        elif name == "undef" and len(tokens) == 2:
+            self._macros.pop(tokens[1], None)
         elif name == "error":
-            raise IsfError(f"#error {' '.join(words[1:])[:100]}", self._line)
+            raise IsfError(f"#error {' '.join(tokens[1:])[:100]}", self._line)
         else:
             raise IsfError(f"#{name[:40]} is no directive of GLSL", self._line)
 
     def _branch(self, name: str, rest: list[str]) -> None:
         if not self._conditions:
             raise IsfError(f"#{name} without #if", self._line)
-        _, was_taken, had_else = self._conditions.pop()
+        _, had_branch, had_else = self._conditions.pop()
         if name == "endif":
             return
         if had_else:
             raise IsfError(f"#{name} after #else", self._line)
-        is_true = not was_taken and self._counts and (name == "else" or self._is_true("if", rest))
-        self._conditions.append((is_true, was_taken or is_true, name == "else"))
+        is_true = not had_branch and self._counts and (name == "else" or self._is_true("if", rest))
+        self._conditions.append((is_true, had_branch or is_true, name == "else"))
 
-    def _is_true(self, name: str, words: list[str]) -> bool:
+    def _is_true(self, name: str, tokens: list[str]) -> bool:
         if name != "if":
-            if not words:
+            if not tokens:
                 raise IsfError(f"#{name} has no name", self._line)
-            return (words[0] in self._macros) is (name == "ifdef")
-        told: list[_Told] = []
-        place = 0
-        while place < len(words):
-            if words[place] == "defined":
-                in_brackets = words[place + 1 : place + 2] == ["("] and words[place + 3 : place + 4] == [")"]
-                at = place + 2 if in_brackets else place + 1
-                told.append(("1" if words[at : at + 1] and words[at] in self._macros else "0", _NOTHING))
-                place = at + (2 if in_brackets else 1)
+            return (tokens[0] in self._macros) is (name == "ifdef")
+        marked: list[_Token] = []
+        index = 0
+        while index < len(tokens):
+            if tokens[index] == "defined":
+                in_brackets = tokens[index + 1 : index + 2] == ["("] and tokens[index + 3 : index + 4] == [")"]
+                at = index + 2 if in_brackets else index + 1
+                marked.append(("1" if tokens[at : at + 1] and tokens[at] in self._macros else "0", _NOTHING))
+                index = at + (2 if in_brackets else 1)
             else:
-                told += [(words[place], _NOTHING), (" ", _NOTHING)]
-                place += 1
-        expanded = [token for token, _ in self._expanded(told, 0) if not is_blank(token)]
+                marked += [(tokens[index], _NOTHING), (" ", _NOTHING)]
+                index += 1
+        expanded = [token for token, _ in self._expand(marked, 0) if not is_blank(token)]
         return evaluate_condition(expanded, self._line) != 0
 
     def _define(self, line: list[str]) -> None:
@@ -338,7 +338,7 @@ class _Expander:
             if not is_listed or not all(token[:1].isalpha() or token[:1] == "_" for token in parameters):
                 raise IsfError(f"#define {name[:40]}: its parameters cannot be read", self._line)
             at = end + 1
-        body = [token for token, _ in _trimmed([(token, _NOTHING) for token in line[at:]])]
+        body = [token for token, _ in _trim([(token, _NOTHING) for token in line[at:]])]
         if body[:1] == ["##"] or body[-1:] == ["##"]:
             raise IsfError(f"#define {name[:40]}: ## joins two words, and stands between them", self._line)
         self._macros[name] = _Macro(None if parameters is None else tuple(parameters), tuple(body))
@@ -347,44 +347,44 @@ class _Expander:
 
     # -- expansion -----------------------------------------------------------------------------
 
-    def _expanded(self, told: Sequence[_Told], level: int) -> list[_Told]:
+    def _expand(self, tokens: Sequence[_Token], level: int) -> list[_Token]:
         if level > MAX_LEVELS:
             raise IsfError(f"macros stand more than {MAX_LEVELS} deep in the arguments of macros", self._line)
-        waiting = list(reversed(told))
-        written: list[_Told] = []
+        waiting = list(reversed(tokens))
+        written: list[_Token] = []
         while waiting:
             token, hidden = waiting.pop()
-            self._spend(1 + len(token) // CHARS_A_WORD)
+            self._spend(1 + len(token) // CHARS_PER_TOKEN)
             macro = self._macros.get(token) if token not in hidden else None
             if token == "__LINE__":
                 written.append((str(self._line), hidden))
             elif macro is None:
                 written.append((token, hidden))
             elif macro.parameters is None:
-                waiting += reversed(_apart(self._filled(macro, {}, {}, hidden | {token})))
+                waiting += reversed(_pad(self._substitute(macro, {}, {}, hidden | {token})))
             else:
                 found = self._arguments(token, macro, waiting, hidden)
                 if found is None:
                     written.append((token, hidden))
                     continue
                 arguments, newlines, behind = found
-                expanded = {name: self._expanded(each, level + 1) for name, each in arguments.items()}
+                expanded = {name: self._expand(each, level + 1) for name, each in arguments.items()}
                 if newlines:
                     waiting.append((newlines, _NOTHING))
-                waiting += reversed(_apart(self._filled(macro, arguments, expanded, (hidden & behind) | {token})))
+                waiting += reversed(_pad(self._substitute(macro, arguments, expanded, (hidden & behind) | {token})))
         return written
 
     def _arguments(
-        self, name: str, macro: _Macro, waiting: list[_Told], hidden: frozenset[str]
-    ) -> tuple[dict[str, list[_Told]], str, frozenset[str]] | None:
-        """Take them from `waiting`; None if no bracket follows. Also the newlines in them, and the hide set behind."""
+        self, name: str, macro: _Macro, waiting: list[_Token], hidden: frozenset[str]
+    ) -> tuple[dict[str, list[_Token]], str, frozenset[str]] | None:
+        """Pop the arguments off `waiting`, with their newlines and the hide set after them; None without a bracket."""
         opening = len(waiting) - 1
         while opening >= 0 and is_blank(waiting[opening][0]):
             opening -= 1
         if opening < 0 or waiting[opening][0] != "(":
             return None
         assert macro.parameters is not None
-        each: list[list[_Told]] = [[]]
+        each: list[list[_Token]] = [[]]
         newlines, depth, at = sum(token.count("\n") for token, _ in waiting[opening:]), 1, opening - 1
         while at >= 0:
             token, own = waiting[at]
@@ -411,16 +411,16 @@ class _Expander:
             raise IsfError(f"macro {name[:40]} takes {count} arguments, not {len(each)}", self._line)
         return dict(zip(macro.parameters, each, strict=True)), "\n" * newlines, behind
 
-    def _filled(
-        self, macro: _Macro, plain: dict[str, list[_Told]], expanded: dict[str, list[_Told]], hidden: frozenset[str]
-    ) -> list[_Told]:
-        """The macro's text with its arguments; beside ## they are not expanded."""
+    def _substitute(
+        self, macro: _Macro, plain: dict[str, list[_Token]], expanded: dict[str, list[_Token]], hidden: frozenset[str]
+    ) -> list[_Token]:
+        """Insert the arguments into the macro's body; next to ## they are not expanded."""
         body = macro.body
-        words = [place for place, token in enumerate(body) if not is_blank(token)]
-        beside = {place for place, after in pairwise(words) if body[after] == "##"}
-        written: list[_Told] = []
+        nonblank = [index for index, token in enumerate(body) if not is_blank(token)]
+        beside = {index for index, after in pairwise(nonblank) if body[after] == "##"}
+        written: list[_Token] = []
         pastes = False
-        for place, token in enumerate(body):
+        for index, token in enumerate(body):
             if token == "##":
                 while written and is_blank(written[-1][0]):
                     written.pop()
@@ -428,10 +428,10 @@ class _Expander:
                 continue
             if pastes and is_blank(token):
                 continue
-            is_beside = pastes or place in beside
+            is_beside = pastes or index in beside
             if token in plain:
                 filled = [(each, own | hidden) for each, own in (plain if is_beside else expanded)[token]]
-                filled = _trimmed(filled) if is_beside else _apart(filled)
+                filled = _trim(filled) if is_beside else _pad(filled)
             else:
                 filled = [(token, hidden)]
             if pastes and written and filled and not is_blank(written[-1][0]):
@@ -451,11 +451,11 @@ class _Expander:
             raise IsfError("the macros expand to too much", self._line)
 
 
-def _apart(told: list[_Told]) -> list[_Told]:
-    """With a blank on each side: signs from different places never become one."""
-    return [(" ", _NOTHING), *told, (" ", _NOTHING)]
+def _pad(tokens: list[_Token]) -> list[_Token]:
+    """Add a blank on each side, so that neighbouring signs never merge."""
+    return [(" ", _NOTHING), *tokens, (" ", _NOTHING)]
 
 
-def _trimmed(told: list[_Told]) -> list[_Told]:
-    words = [place for place, (token, _) in enumerate(told) if not is_blank(token)]
-    return told[words[0] : words[-1] + 1] if words else []
+def _trim(tokens: list[_Token]) -> list[_Token]:
+    nonblank = [index for index, (token, _) in enumerate(tokens) if not is_blank(token)]
+    return tokens[nonblank[0] : nonblank[-1] + 1] if nonblank else []

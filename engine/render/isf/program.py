@@ -1,4 +1,4 @@
-"""Draws one ISF shader with OpenGL: its passes, and at the end its mix with the picture beneath.
+"""Draws one ISF shader with OpenGL: its passes, then its mix with the picture beneath.
 
 All sizes are in pixels. Render thread, the context current.
 """
@@ -14,7 +14,7 @@ import moderngl
 from engine.errors import IsfError
 from engine.render.gl_textures import release_all
 from engine.render.isf.clocks import DrawClock
-from engine.render.isf.gl_images import OwnTargets, PassTarget, is_float, output_size, target_sizes
+from engine.render.isf.gl_images import PassTarget, ShaderTargets, is_float, output_size, target_sizes
 from engine.render.isf.isf_file import (
     FRAGMENT_FILE,
     PLAIN_VERTEX,
@@ -33,11 +33,11 @@ BENEATH: Final = "isf_beneath"
 MAX_REASON_CHARS: Final = 300
 
 # Mesa writes 0:14(3): error, NVIDIA and AMD 0(14) : error, Apple ERROR: 0:14: error; the 0 is the number from #line.
-_PLACE = re.compile(
+_COMPILER_ERROR = re.compile(
     r"^(?:ERROR: )?(?P<file>\d+)[:(](?P<line>\d+)(?:\(\d+\))?\)?\s*:?\s*(?:error\s*)?:?\s*(?P<reason>.*)"
 )
 RAW, OVER, EFFECT, COUNT = range(4)
-"""How the last pass ends: `isf_finish` in shaders/fragment.glsl."""
+"""Modes of the last pass: `isf_finish` in shaders/fragment.glsl."""
 
 
 class LinkedProgram:
@@ -48,20 +48,20 @@ class LinkedProgram:
         try:
             self._program = context.program(vertex_shader=file.texts.vertex, fragment_shader=file.texts.fragment)
         except moderngl.Error as error:
-            raise _explained(str(error)) from error
+            raise _explain_compiler_error(str(error)) from error
         self._vertices = context.vertex_array(self._program, [])
         names = file.texts.names
         images = [name for name in names if name not in {each.name for each in file.controls}]
-        wanted = {name: names[name] for name in images if names[name] in self._program}
+        samplers = {name: names[name] for name in images if names[name] in self._program}
         if BENEATH in self._program:
-            wanted[BENEATH] = BENEATH
+            samplers[BENEATH] = BENEATH
         most = context.info["GL_MAX_TEXTURE_IMAGE_UNITS"]
-        if len(wanted) > most:
-            raise IsfError(f"the shader reads {len(wanted)} images: this GPU binds at most {most}")
-        self.units = {name: unit for unit, name in enumerate(wanted)}
+        if len(samplers) > most:
+            raise IsfError(f"the shader reads {len(samplers)} images: this GPU binds at most {most}")
+        self.units = {name: unit for unit, name in enumerate(samplers)}
         """Texture unit by the name in the file."""
         for name, unit in self.units.items():
-            self._program[wanted[name]] = unit
+            self._program[samplers[name]] = unit
 
     def set(self, uniforms: Mapping[str, Input]) -> None:
         """Set these uniforms; one that the compiler removed is left out."""
@@ -77,29 +77,29 @@ class LinkedProgram:
         release_all(self._vertices, self._program)
 
 
-def _explained(message: str) -> IsfError:
-    """The driver's first complaint about the author's text."""
+def _explain_compiler_error(message: str) -> IsfError:
+    """Convert a compiler message to the first error in the author's text."""
     lines = [line.strip() for line in message.splitlines() if line.strip(" =") and not line.strip().isidentifier()]
     for line in lines:
-        place = _PLACE.match(line)
-        if place is not None and "warning" not in line:
-            reason = place["reason"].strip()[:MAX_REASON_CHARS]
-            if int(place["file"]) == VERTEX_FILE:
-                return IsfError(f"vertex shader, line {place['line']}: {reason}")
-            if int(place["file"]) == FRAGMENT_FILE:
-                return IsfError(reason, int(place["line"]))
-    told = " ".join(line for line in lines if "warning" not in line and line != "GLSL Compiler failed")
-    return IsfError(f"the GL driver rejects the shader: {told[:MAX_REASON_CHARS]}")
+        match = _COMPILER_ERROR.match(line)
+        if match is not None and "warning" not in line:
+            reason = match["reason"].strip()[:MAX_REASON_CHARS]
+            if int(match["file"]) == VERTEX_FILE:
+                return IsfError(f"vertex shader, line {match['line']}: {reason}")
+            if int(match["file"]) == FRAGMENT_FILE:
+                return IsfError(reason, int(match["line"]))
+    summary = " ".join(line for line in lines if "warning" not in line and line != "GLSL Compiler failed")
+    return IsfError(f"the GL driver rejects the shader: {summary[:MAX_REASON_CHARS]}")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Moment:
-    """When a picture is drawn."""
+class ShaderTime:
+    """Time inputs of a shader for one picture: TIME, TIMEDELTA, FRAMEINDEX, DATE."""
 
     time_s: float = 0.0
-    """Since the shader began."""
+    """Time since the shader began."""
     delta_s: float = 0.0
-    """Since its last picture; 0 for the first."""
+    """Time since its last picture; 0 for the first."""
     frame: int = 0
     date: tuple[float, float, float, float] = (2000.0, 1.0, 1.0, 0.0)
     """Year, month, day, seconds of the day."""
@@ -107,7 +107,7 @@ class Moment:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Canvas:
-    """Where a shader's picture goes."""
+    """Target of a shader's picture, and how it is mixed there."""
 
     framebuffer: moderngl.Framebuffer
     size_px: tuple[int, int]
@@ -133,14 +133,14 @@ class IsfProgram:
     ) -> None:
         """Compile. IsfError with the line of the driver's first complaint. `wait` is called between bands, and, if
         `waits_for_passes`, between passes: on a software rasteriser each would otherwise wait for the last one holding
-        the GIL. `clock` is read after each band; None: nothing is given up."""
+        the GIL. `clock` is read after each band; None aborts nothing."""
         self.file = file
         self._context = context
         self._wait, self._clock, self._waits_for_passes = wait, clock, waits_for_passes
         self._names = file.texts.names
         self._uniforms: dict[str, Input] = {"isf_budget": file.budget, "isf_is_opaque": file.is_opaque}
         self._linked: dict[str, LinkedProgram] = {}
-        self._targets = OwnTargets(context, file)
+        self._targets = ShaderTargets(context, file)
         self._sampler = context.sampler(repeat_x=False, repeat_y=False, filter=(moderngl.LINEAR, moderngl.LINEAR))
         self._imports: dict[int, moderngl.Texture] = {}
         """Imported images by their array's identity: one texture for a file that has two names."""
@@ -153,7 +153,7 @@ class IsfProgram:
         self._linked_for(self._kind(0))
 
     def draw(
-        self, canvas: Canvas, inputs: Mapping[str, Input], images: Callable[[str], moderngl.Texture], moment: Moment
+        self, canvas: Canvas, inputs: Mapping[str, Input], images: Callable[[str], moderngl.Texture], time: ShaderTime
     ) -> None:
         """Draw all passes, the last one into the canvas. `images` gives the texture of an image input by its name.
 
@@ -164,7 +164,7 @@ class IsfProgram:
         if self._clock is not None and missing_bytes > self._clock.max_growth_bytes:
             raise IsfError(f"its targets grow by {missing_bytes >> 20} MB while it plays")
         self._targets.follow(sizes)
-        self._set_values(inputs, moment, canvas.size_px)
+        self._set_values(inputs, time, canvas.size_px)
         last = len(self.file.passes) - 1
         for number, each in enumerate(self.file.passes):
             if each.target is not None:
@@ -175,24 +175,24 @@ class IsfProgram:
                 self._run_into(self._own_output(output_size(self.file, inputs, canvas.size_px)), number, images, canvas)
         if self._copy is not None:
             name = self.file.passes[-1].target
-            shown = self._targets[name] if name is not None else self._output
-            assert shown is not None
-            texture = shown.texture
-            self._copy.draw(canvas, {}, lambda _: texture, moment)
+            output = self._targets[name] if name is not None else self._output
+            assert output is not None
+            texture = output.texture
+            self._copy.draw(canvas, {}, lambda _: texture, time)
 
     def set_opaque(self, is_opaque: bool) -> None:
-        """Ignore the shader's alpha from now on, or not."""
+        """Set whether the shader's alpha is ignored."""
         self._uniforms["isf_is_opaque"] = is_opaque
         if self._copy is not None:
             self._copy.set_opaque(is_opaque)
 
-    def bound(self, budget: int, band_px: int) -> None:
-        """Another budget and size of bands from now on."""
+    def set_bounds(self, budget: int, band_px: int) -> None:
+        """Set the budget and the size of bands."""
         self.file = replace(self.file, budget=budget, band_px=band_px)
         self._uniforms["isf_budget"] = budget
 
     def count(self, number: int, canvas: Canvas, images: Callable[[str], moderngl.Texture]) -> None:
-        """Draw the work of each pixel's loops in one pass into the canvas, as a share of the budget; `draw` first."""
+        """Draw the work of each pixel's loops in one pass, as a fraction of the budget. Call `draw` first."""
         self._run(number, canvas.framebuffer, canvas.size_px, images, canvas, COUNT)
 
     @property
@@ -217,7 +217,7 @@ class IsfProgram:
             return
         if step == 0:
             self._targets.follow(target_sizes(self.file, inputs, canvas.size_px))
-            self._set_values(inputs, Moment(), canvas.size_px)
+            self._set_values(inputs, ShaderTime(), canvas.size_px)
         if step < len(self.file.passes):
             target = self.file.passes[step].target
             own: PassTarget | None
@@ -225,7 +225,7 @@ class IsfProgram:
                 own = self._own_output(output_size(self.file, inputs, canvas.size_px))
             else:
                 own = self._targets[target] if target is not None else None
-            framebuffer, size_px = (own.coming, own.size_px) if own else (canvas.framebuffer, canvas.size_px)
+            framebuffer, size_px = (own.back, own.size_px) if own else (canvas.framebuffer, canvas.size_px)
             framebuffer.scissor = (0, 0, 1, 1)
             self._run(step, framebuffer, size_px, images, canvas, RAW if own else canvas.finish)
             framebuffer.scissor = None  # type: ignore[assignment]  # None: all of it again
@@ -262,8 +262,8 @@ class IsfProgram:
     def _run_into(
         self, target: PassTarget, number: int, images: Callable[[str], moderngl.Texture], canvas: Canvas
     ) -> None:
-        self._run(number, target.coming, target.size_px, images, canvas, RAW)
-        target.turn()
+        self._run(number, target.back, target.size_px, images, canvas, RAW)
+        target.swap()
         if self._wait is not None and self._waits_for_passes:
             self._wait()
 
@@ -286,9 +286,9 @@ class IsfProgram:
         framebuffer.viewport = (0, 0, *size_px)
         if self._has_holes:
             framebuffer.clear()
-        told: dict[str, Input] = {"PASSINDEX": number, "RENDERSIZE": size_px, "isf_finish": finish}
-        told |= {"isf_mix": canvas.mix, "isf_is_luma": canvas.is_luma}
-        linked.set(self._uniforms | told)
+        pass_uniforms: dict[str, Input] = {"PASSINDEX": number, "RENDERSIZE": size_px, "isf_finish": finish}
+        pass_uniforms |= {"isf_mix": canvas.mix, "isf_is_luma": canvas.is_luma}
+        linked.set(self._uniforms | pass_uniforms)
         try:
             self._draw_bands(linked, framebuffer, size_px)
         finally:
@@ -296,7 +296,7 @@ class IsfProgram:
                 self._sampler.clear(unit)
 
     def _draw_bands(self, linked: LinkedProgram, framebuffer: moderngl.Framebuffer, size_px: tuple[int, int]) -> None:
-        """Draw the bound pass, all at once if even the worst of it is short."""
+        """Draw the bound pass, at once if even its worst case is short."""
         width, height = size_px
         band_px, clock, wait = self.file.band_px, self._clock, self._wait
         is_whole = framebuffer.scissor == (0, 0, width, height)  # or one pixel, to finish compiling
@@ -328,11 +328,11 @@ class IsfProgram:
             self._imports[id(image.pixels)] = texture
         return texture
 
-    def _set_values(self, inputs: Mapping[str, Input], moment: Moment, size_px: tuple[int, int]) -> None:
-        self._uniforms["TIME"] = moment.time_s
-        self._uniforms["TIMEDELTA"] = moment.delta_s
-        self._uniforms["FRAMEINDEX"] = moment.frame
-        self._uniforms["DATE"] = moment.date
+    def _set_values(self, inputs: Mapping[str, Input], time: ShaderTime, size_px: tuple[int, int]) -> None:
+        self._uniforms["TIME"] = time.time_s
+        self._uniforms["TIMEDELTA"] = time.delta_s
+        self._uniforms["FRAMEINDEX"] = time.frame
+        self._uniforms["DATE"] = time.date
         for each in self.file.controls:
             value = inputs.get(each.name, each.default)
             if each.is_in_pixels and isinstance(value, tuple):
@@ -341,7 +341,7 @@ class IsfProgram:
 
 
 def bands(size_px: tuple[int, int], band_px: int) -> Iterator[tuple[int, int, int, int]]:
-    """Rectangles (x, y, width, height) that cover the size, each of about `band_px` pixels; even, for derivatives."""
+    """Yield rectangles (x, y, width, height) of about `band_px` pixels that cover the size; even, for derivatives."""
     width, height = size_px
     rows = max(2, band_px // width // 2 * 2)
     columns = width if band_px >= 2 * width else max(2, band_px // 4 * 2)
@@ -352,8 +352,8 @@ def bands(size_px: tuple[int, int], band_px: int) -> Iterator[tuple[int, int, in
 
 @cache
 def copy_file() -> IsfFile:
-    """A shader that shows its input, stretched."""
-    shown = IsfInput(name="inputImage", type="image", label="inputImage", default=0, minimum=0, maximum=0)
+    """Return a shader that draws its input, stretched."""
+    source = IsfInput(name="inputImage", type="image", label="inputImage", default=0, minimum=0, maximum=0)
     declared = "uniform sampler2D inputImage;\n"
     return IsfFile(
         path=None,
@@ -361,7 +361,7 @@ def copy_file() -> IsfFile:
         description="",
         credit="",
         categories=(),
-        inputs=(shown,),
+        inputs=(source,),
         passes=(IsfPass(target=None),),
         imports=(),
         texts=ShaderTexts(

@@ -1,4 +1,4 @@
-"""How long this machine takes for a unit of a shader's work (loops.py), measured with the dearest kinds of it."""
+"""Measures the time of a shader's work unit (loops.py) on this machine, with the most expensive operations."""
 
 import time
 from collections.abc import Callable
@@ -7,7 +7,7 @@ from typing import Final
 import moderngl
 import numpy as np
 
-from engine.render.isf.loops import Guarded
+from engine.render.isf.loops import LoopGuards
 from engine.render.isf.preprocess import split_tokens
 
 SIDE_PX: Final = 128
@@ -30,7 +30,7 @@ _BODIES: Final = {
 
 
 def measure_unit_s(context: moderngl.Context, wait: Callable[[], None], *, is_software: bool) -> float:
-    """Seconds for a unit of a pixel, of the kind of work for which it is longest. Takes 0.3 s on two CPU cores.
+    """Return seconds per work unit of a pixel, for the slowest kind of operation. Takes 0.3 s on two CPU cores.
 
     On a software rasteriser processor time, so that other programs do not count.
     """
@@ -42,7 +42,7 @@ def measure_unit_s(context: moderngl.Context, wait: Callable[[], None], *, is_so
     longest_s = 0.0
     try:
         for body in _BODIES.values():
-            units = Guarded(split_tokens(_text(body))).straight  # as a shader's text is weighed
+            units = LoopGuards(split_tokens(_text(body))).straight  # as a shader's text is weighed
             longest_s = max(longest_s, _kind_s(context, wait, clock_s, framebuffer, image, body) / units)
     finally:
         context.detect_framebuffer(0).use()

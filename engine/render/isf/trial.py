@@ -1,8 +1,8 @@
 """Compiles a shader and draws a few pictures with it, in the vetting process.
 
-It is drawn small at its defaults, at all minima, at all maxima and at two mixed corners; then in the show's size, for
-the time that a picture takes and so that the driver's cache holds what the engine will need. Pictures that are black or
-of one colour are noted, not refused: an artist may begin with one.
+It is drawn small at its defaults, at all minima, at all maxima and at two mixed corners. Then it is drawn in the show's
+size, to measure a picture and to fill the driver's cache with what the engine will need. A black or single-coloured
+picture gives a note, not an error: an artist may begin with one.
 """
 
 import math
@@ -21,11 +21,12 @@ from engine.render.gl_textures import Target, release_all
 from engine.render.isf.clocks import BAND_S, DrawClock
 from engine.render.isf.gl_images import SoundImages, unbind
 from engine.render.isf.isf_file import MAX_BUDGET, Input, IsfFile
-from engine.render.isf.program import COUNT, EFFECT, OVER, Canvas, IsfProgram, Moment
+from engine.render.isf.program import COUNT, EFFECT, OVER, Canvas, IsfProgram, ShaderTime
 from engine.render.isf.speed import measure_unit_s
 from engine.render.picture import fitted_size
 from engine.values import CHANNELS, WAVE_POINTS
 
+DATE: Final = (2024.0, 6.0, 15.0, 45296.7)  # of all trial pictures
 THUMBNAIL_PX: Final = 240  # its longer side; not a power of two, for which Mesa compiles another variant
 CORNER_PX: Final = 48
 MAX_DRAW_MS: Final = 1000.0
@@ -34,7 +35,7 @@ MAX_THUMBNAIL_S: Final = 2.0  # of processor time for its first frames
 MAX_FRAMES: Final = 24  # some shaders show the picture of many frames ago
 FLAT: Final = 1.0  # deviation of a channel, of 255, below which a picture counts as one colour
 BLACK: Final = 3.0  # of 255
-MIN_BUDGET: Final = 16_384  # units of work
+MIN_BUDGET: Final = 16_384  # work units
 MIN_BAND_PX: Final = 64
 FRAME_UNITS: Final = 64  # of a pixel whose shader does nothing
 BUDGET_MARGIN: Final = 4  # a slider between the corners may need more rounds than at them
@@ -44,7 +45,9 @@ Phase = Callable[[str], None]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
-class Tried:
+class TrialResult:
+    """Measurements of a tested shader."""
+
     file: IsfFile
     """To be played."""
     draw_ms: float
@@ -54,7 +57,7 @@ class Tried:
 
 
 class Trial:
-    """Tries files in this process's GL context."""
+    """Tests shader files in this process's GL context."""
 
     def __init__(
         self,
@@ -64,17 +67,17 @@ class Trial:
         is_software: bool,
         before_draw: Callable[[], None] = lambda: None,
     ) -> None:
-        """`wait`: until the GPU is idle; `before_draw` is called before each picture."""
+        """wait: Waits until the GPU is idle. before_draw: Called before each picture."""
         self._before_draw = before_draw
         self._context, self._wait, self._is_software = context, wait, is_software
         self._sound = SoundImages(context)
         self._sound.follow(test_waves())
         self._measured_unit_s: float | None = None
         self._sized: dict[tuple[tuple[int, int], str], _Pictures] = {}
-        self._dtype = deepest_dtype(context)  # the slots' targets have this one: for another, Mesa compiles anew
+        self._dtype = deepest_dtype(context)  # the slots' targets have this one: for another, Mesa compiles again
 
-    def run(self, file: IsfFile, size_px: tuple[int, int], phase: Phase) -> "Tried":
-        """Its figures and how it is to be played. IsfError if it cannot be."""
+    def run(self, file: IsfFile, size_px: tuple[int, int], phase: Phase) -> "TrialResult":
+        """Test a file: returns measurements and how to play it. IsfError if it cannot be played."""
         phase("compiling")
         self._context.error  # noqa: B018  reading clears
         # In bands, too: on a GPU the show waits for each.
@@ -87,7 +90,7 @@ class Trial:
             units = self._corners(program, fitted_size(size_px, CORNER_PX))
             budget = min(MAX_BUDGET, max(MIN_BUDGET, units * BUDGET_MARGIN))
             worst_units = FRAME_UNITS + file.texts.straight_units + (budget if file.texts.is_guarded else 0)
-            program.bound(budget, max(MIN_BAND_PX, int(BAND_S / (self._unit_s() * worst_units))))
+            program.set_bounds(budget, max(MIN_BAND_PX, int(BAND_S / (self._unit_s() * worst_units))))
             small_px = fitted_size(size_px, THUMBNAIL_PX)
             thumbnail, note = self._thumbnail(program, small_px)
             is_opaque = False
@@ -104,23 +107,20 @@ class Trial:
         finally:
             program.release()
         phase("compiling once more")
-        self._require_kept(file, size_px)
-        return Tried(
-            file=replace(program.file, is_opaque=is_opaque),
-            draw_ms=round(draw_ms, 3),
-            note=note,
-            thumbnail=thumbnail,
+        self._require_driver_cache(file, size_px)
+        return TrialResult(
+            file=replace(program.file, is_opaque=is_opaque), draw_ms=round(draw_ms, 3), note=note, thumbnail=thumbnail
         )
 
     def _unit_s(self) -> float:
-        """Seconds for a unit of work of a pixel here; measured once."""
+        """Return the seconds per work unit of a pixel; measured once."""
         if self._measured_unit_s is None:
             self._before_draw()
             self._measured_unit_s = measure_unit_s(self._context, self._wait, is_software=self._is_software)
         return self._measured_unit_s
 
-    def _require_kept(self, file: IsfFile, size_px: tuple[int, int]) -> None:
-        """IsfError if a second compilation is long, too: then the driver keeps nothing, and the picture would wait."""
+    def _require_driver_cache(self, file: IsfFile, size_px: tuple[int, int]) -> None:
+        """Raise IsfError if a second compilation is slow, too: the driver caches nothing, and the show would wait."""
         clock_s = time.process_time if self._is_software else time.perf_counter
         began_s = clock_s()
         program = IsfProgram(self._context, file, self._wait, waits_for_passes=self._is_software)
@@ -138,8 +138,8 @@ class Trial:
     def _rehearsal(self, program: IsfProgram, size_px: tuple[int, int]) -> Iterator[None]:
         """Draw one pixel of each pass, before anything else, in steps, as a slot does when it builds this shader.
 
-        Mesa keeps what it compiled under a name that depends on what the same program was drawn into before: only the
-        same draws in the same order find it again.
+        Mesa's cache key depends on the targets that a program drew into before: only the same draws in the same order
+        find an entry.
         """
         pictures = self._pictures(size_px, self._dtype)
         black = pictures.black.texture
@@ -152,13 +152,13 @@ class Trial:
             yield
 
     def _image(self, file: IsfFile, name: str, source: moderngl.Texture, other: moderngl.Texture) -> moderngl.Texture:
-        told = next(each for each in file.inputs if each.name == name)
-        if told.type != "image":
-            return self._sound.texture(told)
+        image_input = next(each for each in file.inputs if each.name == name)
+        if image_input.type != "image":
+            return self._sound.texture(image_input)
         return source if name in ("inputImage", "startImage") else other
 
     def _thumbnail(self, program: IsfProgram, size_px: tuple[int, int]) -> tuple[np.ndarray, str]:
-        """The picture of the defaults that has the most in it, and a note if there is little in any."""
+        """Return the picture with most contrast at the defaults, and a note if all have little."""
         pictures = self._pictures(size_px, self._dtype)
         best, deviation = np.zeros((*size_px[::-1], 3), np.uint8), -1.0
         end_s = time.process_time() + MAX_THUMBNAIL_S
@@ -178,19 +178,19 @@ class Trial:
         return best, f"draws only {kind} with its default inputs"
 
     def _corners(self, program: IsfProgram, size_px: tuple[int, int]) -> int:
-        """Most units of work that a pixel's loops take. IsfError if they do not end at the defaults."""
-        # 8 bits cannot tell the share; with 16 it is the same variant that is compiled already.
+        """Return the most work units that a pixel's loops take. IsfError if they do not end at the defaults."""
+        # 8 bits are too coarse for the fraction; with 16 the variant is compiled already.
         pictures = self._pictures(size_px, self._dtype if self._dtype == DEEP_DTYPE else "f4")
         units = 0.0
         for name, inputs in corner_inputs(program.file).items():
             self._draw(program, pictures, inputs, _finish(program.file), 0, 1.0)
             for number in range(len(program.file.passes) if program.file.texts.is_guarded else 0):
                 self._draw(program, pictures, inputs, COUNT, 0, 1.0, number)
-                share = float(pictures.read_float()[..., 0].max())
-                if share >= 1.0 and name == "defaults":
+                fraction = float(pictures.read_float()[..., 0].max())
+                if fraction >= 1.0 and name == "defaults":
                     raise IsfError("a loop goes on after some millions of operations for a pixel; is it endless?")
-                if share < 1.0:  # a corner that overruns says nothing about what the shader needs
-                    units = max(units, share * program.file.budget)
+                if fraction < 1.0:  # a corner that overruns says nothing about what the shader needs
+                    units = max(units, fraction * program.file.budget)
         return int(units)
 
     def _draw_ms(self, program: IsfProgram, size_px: tuple[int, int]) -> float:
@@ -210,7 +210,7 @@ class Trial:
         return draw_ms
 
     def _timed_ms(self, program: IsfProgram, pictures: "_Pictures") -> float:
-        """Time of one picture. On a software rasteriser processor time: this process runs only when others rest."""
+        """Measure one picture; processor time on a software rasteriser, as this process runs at low priority."""
         clock_s = time.process_time if self._is_software else time.perf_counter
         self._wait()
         self._before_draw()
@@ -229,19 +229,19 @@ class Trial:
         time_s: float,
         counted: int | None = None,
     ) -> None:
-        """`counted`: the pass whose work is drawn in place of a picture."""
+        """Draw one picture. counted: Pass whose work is drawn instead."""
         beneath = pictures.black.texture if finish == OVER else pictures.source
         canvas = Canvas(
             framebuffer=pictures.target.framebuffer, size_px=pictures.size_px, beneath=beneath, finish=finish
         )
-        moment = Moment(time_s=time_s, delta_s=1 / 30 if frame else 0.0, frame=frame, date=(2024.0, 6.0, 15.0, 45296.7))
+        now = ShaderTime(time_s=time_s, delta_s=1 / 30 if frame else 0.0, frame=frame, date=DATE)
         self._before_draw()
 
         def images(name: str) -> moderngl.Texture:
             return self._image(program.file, name, pictures.source, pictures.other)
 
         if counted is None:
-            program.draw(canvas, inputs, images, moment)
+            program.draw(canvas, inputs, images, now)
         else:
             program.count(counted, canvas, images)
 
@@ -255,10 +255,10 @@ class Trial:
 
 
 class _Pictures:
-    """Pictures and a target of one size."""
+    """Input pictures and a target of one size."""
 
     def __init__(self, context: moderngl.Context, size_px: tuple[int, int], dtype: str, source_dtype: str) -> None:
-        """`dtype`: of the target; `source_dtype`: of the pictures, as the slots have them."""
+        """dtype: Format of the target. source_dtype: Format of the pictures, as the slots use it."""
         self.size_px = size_px
         self._context = context
         picture = test_picture(*size_px)
@@ -284,7 +284,7 @@ class _Pictures:
 
 
 def corner_inputs(file: IsfFile) -> dict[str, dict[str, Input]]:
-    """The combinations of inputs that are tried, by name."""
+    """Return the combinations of inputs to test, by name."""
 
     def mixed(first: bool) -> dict[str, Input]:
         return {
@@ -302,7 +302,7 @@ def corner_inputs(file: IsfFile) -> dict[str, dict[str, Input]]:
 
 
 def _picture(context: moderngl.Context, pixels: np.ndarray, dtype: str) -> moderngl.Texture:
-    """A texture like those of the slots: drivers compile another variant for another format or filter."""
+    """Create a texture like those of the slots: drivers compile another variant for another format or filter."""
     texture = context.texture(pixels.shape[1::-1], 4, np.ascontiguousarray(pixels), dtype=dtype)
     texture.filter = (moderngl.NEAREST, moderngl.NEAREST)
     return texture
@@ -318,7 +318,7 @@ def _too_slow(draw_ms: float, size_px: tuple[int, int]) -> str:
 
 
 def test_picture(width: int, height: int) -> np.ndarray:
-    """(height, width, 4) uint8: slow colours, sharp edges, fine texture, a dark and a bright side; no symmetry."""
+    """Return a test picture, (height, width, 4) uint8: gradients, edges, texture, a dark side; no symmetry."""
     x, y = np.meshgrid((np.arange(width) + 0.5) / width, (np.arange(height) + 0.5) / height)
     ripple = 0.5 + 0.5 * np.sin(40 * x + 9 * y * y) * np.cos(31 * y - 7 * x)
     disc = np.hypot(x - 0.38, (y - 0.42) * height / width) < 0.2
@@ -330,7 +330,7 @@ def test_picture(width: int, height: int) -> np.ndarray:
 
 
 def test_waves() -> np.ndarray:
-    """(4, 1024) float32: a tone with overtones in each channel."""
+    """Return test waves, (4, 1024) float32: a tone with overtones in each channel."""
     time_s = np.arange(WAVE_POINTS) / WAVE_POINTS * 0.05
     waves = [
         0.5 * np.sin(2 * np.pi * pitch * time_s) + 0.25 * np.sin(2 * np.pi * 3.1 * pitch * time_s)

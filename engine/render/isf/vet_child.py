@@ -1,4 +1,4 @@
-"""Main function of the vetting process: tries shader files, one at a time, until its input closes.
+"""Main function of the vetting process: tests shader files, one at a time, until its input closes.
 
 The process may hang or crash in a driver at any time; its parent kills it then (`system/trial_process.py`).
 """
@@ -21,7 +21,7 @@ POLL_S: Final = 0.0005
 
 
 def main(gate: str = "") -> None:
-    """Answer requests until the input closes. `gate`: name of the engine's gate, or ""."""
+    """Answer requests until the input closes. gate: Name of the engine's gate, or ""."""
     serve_orders(lambda: partial(_answer, _open_trial(gate)), niceness=MAX_NICENESS, max_growth_bytes=MAX_GROWTH_BYTES)
 
 
@@ -36,9 +36,7 @@ def _open_trial(gate_name: str) -> Any:
 
 
 def wait_for_gate(
-    gate: Gate | None,
-    now_ns: Callable[[], int] = time.perf_counter_ns,
-    sleep: Callable[[float], None] = time.sleep,
+    gate: Gate | None, now_ns: Callable[[], int] = time.perf_counter_ns, sleep: Callable[[float], None] = time.sleep
 ) -> None:
     """Wait while the engine draws, at most one frame: a GPU does not let its draws pass ours."""
     if gate is None:
@@ -49,12 +47,12 @@ def wait_for_gate(
 
 
 def _answer(trial: Any, request: dict[str, Any], phase: Any) -> Answer:
-    """The message, and the pictures that follow it: the thumbnail, and the imported images."""
+    """Test one file. Returns the message and the pictures that follow it: thumbnail and imported images."""
     path = Path(request["path"]) if request["path"] else None
     try:
         phase("reading")
         file = parse_isf(request["text"], path=path, vertex=request["vertex"])
-        tried = trial.run(file, tuple(request["size_px"]), phase)
+        result = trial.run(file, tuple(request["size_px"]), phase)
     except IsfError as error:
         return {"ok": False, "reason": error.reason, "line": error.line}, []
     except MemoryError:
@@ -64,14 +62,14 @@ def _answer(trial: Any, request: dict[str, Any], phase: Any) -> Answer:
         if isinstance(error, BrokenPipeError):
             raise
         return {"ok": False, "reason": f"the GL driver refuses it: {in_one_line(error)}", "line": None}, []
-    images = {id(each.pixels): each.pixels for each in tried.file.imports}
-    pictures = [tried.thumbnail, *images.values()]
-    places = {each: place for place, each in enumerate(images, 1)}
+    images = {id(each.pixels): each.pixels for each in result.file.imports}
+    pictures = [result.thumbnail, *images.values()]
+    numbers = {each: number for number, each in enumerate(images, 1)}
     return {
         "ok": True,
-        "file": pack_file(tried.file),
-        "note": tried.note,
-        "draw_ms": tried.draw_ms,
+        "file": pack_file(result.file),
+        "note": result.note,
+        "draw_ms": result.draw_ms,
         "pictures": [each.shape for each in pictures],
-        "imports": [(each.name, places[id(each.pixels)]) for each in tried.file.imports],
+        "imports": [(each.name, numbers[id(each.pixels)]) for each in result.file.imports],
     }, pictures

@@ -1,11 +1,11 @@
-"""Results of trials: how one travels from the vetting process, and how it is kept on the disk.
+"""Serialises results of trials: for the pipe from the vetting process, and for the cache on the disk.
 
 A shader that has passed once on this machine plays at once in every run. A file of the user's data folder holds one
 result; its name is a fingerprint of the shader's text, this engine's version and the GL driver. The driver belongs to
 it because a trial also fills the driver's cache of compiled shaders: without that, the first picture would be late. A
 record is advice: one that is missing or damaged only costs another trial.
 
-Imported images are not kept: a shader with images is tried again in each run, since only that process reads images.
+Imported images are not stored: a shader with images is tested again in each run, as only that process reads images.
 """
 
 import base64
@@ -25,22 +25,24 @@ from engine.system.small_file import read_small
 
 SUFFIX: Final = ".json"
 FORMAT: Final = 3
-MAX_BYTES: Final = 4 << 20  # a text of MAX_TOKENS words; usual ones take 40 kB
+MAX_BYTES: Final = 4 << 20  # a text of MAX_TOKENS tokens; usual ones take 40 kB
 MAX_RECORDS: Final = 2000
 JPEG_QUALITY: Final = 80
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
 class VetRecord:
+    """Stored result of a trial."""
+
     ok: bool
     reason: str = ""
     line: int | None = None
     note: str = ""
     draw_ms: float = 0.0
-    """A picture at its defaults, in `size_px`."""
+    """Time of a picture at its defaults, in `size_px`."""
     size_px: tuple[int, int]
     file: IsfFile | None = None
-    """To be played; None if it was refused, or has images."""
+    """The shader to play; None if it was rejected, or has images."""
     thumbnail: np.ndarray | None = field(default=None, repr=False)
     """(height, width, 3) uint8."""
 
@@ -50,7 +52,7 @@ class VetRecord:
 
 
 def pack_file(file: IsfFile) -> str:
-    """The file as JSON, without its place on the disk and its images."""
+    """Return the file as JSON, without its path and its images."""
     return msgspec.json.encode(replace(file, path=None, imports=())).decode("utf-8")
 
 
@@ -60,13 +62,13 @@ def unpack_file(packed: str | bytes) -> IsfFile:
 
 
 def record_path(folder: Path, text: str, vertex: str | None, circumstances: str) -> Path:
-    """The file of a shader's record. `circumstances`: version and driver."""
-    told = "\0".join((str(FORMAT), circumstances, text, "" if vertex is None else f"v{vertex}"))
-    return folder / f"{hashlib.sha256(told.encode('utf-8', 'replace')).hexdigest()[:40]}{SUFFIX}"
+    """Return the path of a shader's record. circumstances: Version and driver."""
+    key_text = "\0".join((str(FORMAT), circumstances, text, "" if vertex is None else f"v{vertex}"))
+    return folder / f"{hashlib.sha256(key_text.encode('utf-8', 'replace')).hexdigest()[:40]}{SUFFIX}"
 
 
 def read_record(path: Path) -> VetRecord | None:
-    """The record in this file; None if there is none that can be used. Waits for the disk."""
+    """Read the record in this file; None if there is no usable one. Waits for the disk."""
     try:
         record = msgspec.json.decode(read_small(path, max_bytes=MAX_BYTES), type=VetRecord, dec_hook=_unpacked)
     except (OSError, ValueError):
@@ -75,10 +77,10 @@ def read_record(path: Path) -> VetRecord | None:
 
 
 def write_record(path: Path, record: VetRecord) -> None:
-    """Write it. OSError. Waits for the disk."""
+    """Write a record. OSError. Waits for the disk."""
     file = record.file
-    kept = replace(record, file=None if file is None or file.imports else replace(file, path=None))
-    write_atomic(path, msgspec.json.encode(kept, enc_hook=_packed).decode("utf-8"))
+    stored = replace(record, file=None if file is None or file.imports else replace(file, path=None))
+    write_atomic(path, msgspec.json.encode(stored, enc_hook=_packed).decode("utf-8"))
 
 
 def prune_records(folder: Path) -> None:
@@ -93,7 +95,7 @@ def prune_records(folder: Path) -> None:
 
 
 def _packed(pixels: np.ndarray) -> str:
-    """The thumbnail as JPEG."""
+    """Encode the thumbnail as JPEG."""
     from PIL import Image  # imported here: most runs play no shaders
 
     stream = io.BytesIO()

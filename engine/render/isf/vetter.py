@@ -1,7 +1,7 @@
-"""Tries shader files in a process of its own, so that no file can stop or crash the show.
+"""Tests shader files in a separate process, so that no file can stop or crash the show.
 
 The process stays for the next file. One that hangs past the deadline or crashes is killed and replaced
-(`system/trial_process.py`); the file gets the reason. What it prints goes nowhere.
+(`system/trial_process.py`); the result names the reason. Its output is discarded.
 """
 
 import logging
@@ -29,6 +29,8 @@ MAX_QUEUE: Final = 1000
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
 class VetResult:
+    """Result of testing one file."""
+
     ticket: int
     """From `submit`."""
     path: Path | None
@@ -40,11 +42,11 @@ class VetResult:
     note: str = ""
     """A remark on a file that can be played: it draws only black, for example."""
     draw_ms: float | None = None
-    """A picture at its defaults, in the size asked for."""
+    """Time of a picture at its defaults, in the requested size."""
     thumbnail: np.ndarray | None = field(default=None, repr=False)
     """(height, width, 3) uint8, at most 240 px wide or high, row 0 at the top."""
     file: IsfFile | None = None
-    """To be played: what the process has read, translated and measured. None if not ok."""
+    """The shader to play, as the process has parsed, translated and measured it. None if not ok."""
 
     @property
     def inputs(self) -> tuple[IsfInput, ...]:
@@ -53,16 +55,16 @@ class VetResult:
 
 
 class VetProcess(TrialProcess):
-    """The process that tries files."""
+    """The process that tests shader files."""
 
     def __init__(self, *, deadline_s: float = DEADLINE_S, gate: str = "") -> None:
-        """`gate`: name of the engine's gate, for which its draws on a GPU wait."""
+        """gate: Name of the engine's gate, for which its draws on a GPU wait."""
         super().__init__("engine.render.isf.vet_child", f"main({gate!r})", deadline_s)
 
     def vet(
         self, text: str, *, path: Path | None, size_px: tuple[int, int], vertex: str | None = None, ticket: int = 0
     ) -> VetResult:
-        """Try this text, with that of its vertex shader. Waits until the deadline at most."""
+        """Test a shader's text, with that of its vertex shader. Waits until the deadline at most."""
 
         def refuse(reason: str, line: int | None = None) -> VetResult:
             return VetResult(ticket=ticket, path=path, ok=False, reason=reason, line=line)
@@ -86,7 +88,7 @@ class VetProcess(TrialProcess):
             return refuse(f"{phase} it ended the trial process ({self.kill()})")
         if not answer["ok"]:
             return refuse(answer["reason"], answer["line"])
-        imports = tuple(IsfImport(name=name, pixels=pictures[place]) for name, place in answer["imports"])
+        imports = tuple(IsfImport(name=name, pixels=pictures[number]) for name, number in answer["imports"])
         return VetResult(
             ticket=ticket,
             path=path,
@@ -94,15 +96,15 @@ class VetProcess(TrialProcess):
             note=answer["note"],
             draw_ms=answer["draw_ms"],
             thumbnail=pictures[0],
-            file=placed(unpack_file(answer["file"]), path, imports),
+            file=with_path(unpack_file(answer["file"]), path, imports),
         )
 
 
 class Vetter:
-    """A queue of files for a VetProcess, on a thread of its own. `submit`, `poll`, `close`: any thread, never wait."""
+    """Queues files for a VetProcess on its own thread. `submit`, `poll`, `close`: any thread, never wait."""
 
     def __init__(self, report: Report, *, deadline_s: float = DEADLINE_S, gate: str = "") -> None:
-        """`gate`: name of the engine's gate, for which draws on a GPU wait."""
+        """gate: Name of the engine's gate, for which draws on a GPU wait."""
         self._process = VetProcess(deadline_s=deadline_s, gate=gate)
         self._requests: deque[tuple[int, Path | None, Callable[[], VetResult]]] = deque()
         """Tickets, paths and trials."""
@@ -110,14 +112,14 @@ class Vetter:
         self._condition = threading.Condition()
         self._tickets = 0
         self._is_closed = False
-        self._wish: Callable[[], object] | None = None
+        self._next_action: Callable[[], object] | None = None
         """Start or end the process when nothing waits."""
         guard = Guard(log, report, "shaders", "shaders: vetting failed")
         self._thread = GuardedThread("shader vetting", self._run, guard)
         self._thread.start()
 
     def submit(self, text: str, *, path: Path | None, size_px: tuple[int, int], vertex: str | None = None) -> int:
-        """Try this text; the result has the returned ticket. A waiting text of the same path is dropped."""
+        """Queue a text; its result has the returned ticket. A waiting text of the same path is dropped."""
         with self._condition:
             self._tickets += 1
             if path is not None:
@@ -132,20 +134,20 @@ class Vetter:
             return self._tickets
 
     def poll(self) -> VetResult | None:
-        """The next result, in the order of the trials; None while there is none."""
+        """Return the next result, in the order of the trials; None while there is none."""
         with self._condition:
             return self._results.popleft() if self._results else None
 
     def warm(self) -> None:
-        """Start the process if it does not run, so that the next file does not wait for that."""
+        """Start the process if it does not run, so that the next file does not wait for it."""
         with self._condition:
-            self._wish = self._process.warm
+            self._next_action = self._process.warm
             self._condition.notify()
 
     def rest(self) -> None:
         """End the process until it is needed again, if nothing waits."""
         with self._condition:
-            self._wish = self._wish or self._process.kill
+            self._next_action = self._next_action or self._process.kill
             self._condition.notify()
 
     def close(self) -> None:
@@ -165,15 +167,15 @@ class Vetter:
                     self._results.append(result)
 
     def _take(self) -> Callable[[], object] | None:
-        """The next thing to do; None at the end."""
+        """Return the next task; None at the end."""
         with self._condition:
-            self._condition.wait_for(lambda: self._requests or self._is_closed or self._wish)
-            wish, self._wish = self._wish, None
+            self._condition.wait_for(lambda: self._requests or self._is_closed or self._next_action)
+            action, self._next_action = self._next_action, None
             if self._is_closed:
                 return None
-            return self._requests.popleft()[2] if self._requests else wish
+            return self._requests.popleft()[2] if self._requests else action
 
 
-def placed(file: IsfFile, path: Path | None, imports: tuple[IsfImport, ...] = ()) -> IsfFile:
-    """The file at its place on the disk, which its record does not have."""
+def with_path(file: IsfFile, path: Path | None, imports: tuple[IsfImport, ...] = ()) -> IsfFile:
+    """Add the path and images, which a record does not store, to a file."""
     return replace(file, path=path, title=path.stem if path is not None else file.title, imports=imports)

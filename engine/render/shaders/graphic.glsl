@@ -15,11 +15,11 @@ vec4 texel(ivec2 at) {
 
 void main() {
     vec3 pixel = vec3(floor(gl_FragCoord.xy), 1.0);
-    vec2 place = vec2(dot(u_to_texel[0], pixel), dot(u_to_texel[1], pixel));
-    ivec2 base = ivec2(floor(place));
-    vec2 share = place - floor(place);
-    vec4 above = mix(texel(base), texel(base + ivec2(1, 0)), share.x);
-    vec4 below = mix(texel(base + ivec2(0, 1)), texel(base + ivec2(1, 1)), share.x);
-    vec4 seen = mix(above, below, share.y);
-    f_rgba = vec4(dot(u_ink[0], seen), dot(u_ink[1], seen), dot(u_ink[2], seen), dot(u_ink[3], seen));
+    vec2 position = vec2(dot(u_to_texel[0], pixel), dot(u_to_texel[1], pixel));
+    ivec2 base = ivec2(floor(position));
+    vec2 fraction = position - floor(position);
+    vec4 above = mix(texel(base), texel(base + ivec2(1, 0)), fraction.x);
+    vec4 below = mix(texel(base + ivec2(0, 1)), texel(base + ivec2(1, 1)), fraction.x);
+    vec4 sampled = mix(above, below, fraction.y);
+    f_rgba = vec4(dot(u_ink[0], sampled), dot(u_ink[1], sampled), dot(u_ink[2], sampled), dot(u_ink[3], sampled));
 }

@@ -40,8 +40,8 @@ float mean_at(int layer, float u, float points, float period_points) {
 
 #ifdef SHAPES
 // Lowest and highest position across, within a distance of the trace.
-vec2 trace_at(int layer, int row, float index, float share) {
-    return mix(wave_texel(layer, row, index), wave_texel(layer, row, min(index + 1.0, 1024.0)), share);
+vec2 trace_at(int layer, int row, float index, float fraction) {
+    return mix(wave_texel(layer, row, index), wave_texel(layer, row, min(index + 1.0, 1024.0)), fraction);
 }
 
 float above(vec2 low_high, float across_px) {
@@ -52,14 +52,14 @@ float above(vec2 low_high, float across_px) {
 float trace_value(int layer, float u, float across_px) {
     float point = point_at(u, u_layer_u[layer].w);
     float index = floor(point);
-    float share = point - index;
-    float inner = above(trace_at(layer, 1, index, share), across_px);
-    float outer = above(trace_at(layer, 2, index, share), across_px);
+    float fraction = point - index;
+    float inner = above(trace_at(layer, 1, index, fraction), across_px);
+    float outer = above(trace_at(layer, 2, index, fraction), across_px);
     float core = clamp(outer / min(outer - inner, -1e-6), 0.0, 1.0);
     float glow = 0.0;
     if (u_layer_line[layer].y > 0.0) {
-        float near = above(trace_at(layer, 3, index, share), across_px);
-        float far = above(trace_at(layer, 4, index, share), across_px);
+        float near = above(trace_at(layer, 3, index, fraction), across_px);
+        float far = above(trace_at(layer, 4, index, fraction), across_px);
         float first = clamp(outer / max(outer - near, 1e-6), 0.0, 1.0);
         float second = clamp(near / max(near - far, 1e-6), 0.0, 1.0);
         float left = 1.0 - (first + 2.0 * second) / 3.0;
@@ -70,15 +70,15 @@ float trace_value(int layer, float u, float across_px) {
 #endif
 
 float layer_value(int layer, vec2 d_px, vec2 polar) {
-    vec3 place = vec3(d_px, 1.0);
-    float u = dot(u_layer_u[layer].xyz, place);
+    vec3 position = vec3(d_px, 1.0);
+    float u = dot(u_layer_u[layer].xyz, position);
     float period_points = u_layer_u[layer].w;
 #ifdef FINE
     vec2 slope = u_layer_u[layer].xy;
 #endif
 #ifdef WARP
-    float x = dot(u_layer_x[layer].xyz, place);
-    float y = u_layer_x[layer].w * dot(u_layer_y[layer].xyz, place);
+    float x = dot(u_layer_x[layer].xyz, position);
+    float y = u_layer_x[layer].w * dot(u_layer_y[layer].xyz, position);
     u += y * half_wave(x);
 #ifdef FINE
     slope += u_layer_x[layer].w * half_wave(x) * u_layer_y[layer].xy + y * half_wave_slope(x) * u_layer_x[layer].xy;
@@ -105,8 +105,8 @@ float layer_value(int layer, vec2 d_px, vec2 polar) {
     float value = clamp(value_step.x + value_step.y * (point - index), 0.0, 1.0);
 #ifdef FINE
     if (u_layer_band[layer].y > 0.0) {
-        float shown = u_layer_band[layer].x;
-        float points = BAND * sqrt(max(dot(slope, slope) * period_points * period_points - shown * shown, 0.0));
+        float max_points = u_layer_band[layer].x;
+        float points = BAND * sqrt(max(dot(slope, slope) * period_points * period_points - max_points * max_points, 0.0));
         if (points > 1.0) value = mix(value, mean_at(layer, u, points, period_points), min(points - 1.0, 1.0));
     }
 #endif

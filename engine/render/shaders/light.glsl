@@ -1,4 +1,4 @@
-// Provides linear() and developed() for /multiverse/light and the filmic tone, ramp() for /colour/map.
+// Provides linear() and tone_mapped() for /multiverse/light and the filmic tone, ramp() for /colour/map.
 // Include after tone.glsl.
 
 // Linear light of display values, at most 0.002 from sRGB's own curve (C. Taylor, "sRGB approximations for HLSL", 2012).
@@ -8,7 +8,7 @@ vec3 linear(vec3 value) {
 }
 
 // Display values of linear light 0..1 (sRGB, IEC 61966-2-1).
-vec3 encoded(vec3 light) {
+vec3 encode_srgb(vec3 light) {
     vec3 bright = 1.055 * pow(max(light, 1e-6), vec3(1.0 / 2.4)) - 0.055;
     return mix(12.92 * light, bright, greaterThan(light, vec3(0.0031308)));
 }
@@ -24,25 +24,25 @@ vec3 filmic(vec3 light) {
     float rest = 1.0 - SHOULDER;
     float rolled = peak > SHOULDER ? 1.0 - rest * rest / (peak + rest - SHOULDER) : peak;
     float white = 1.0 - 1.0 / (WHITENING * (peak - rolled) + 1.0);
-    vec3 kept = light * (rolled / max(peak, 1e-6));
+    vec3 rolled_light = light * (rolled / max(peak, 1e-6));
     vec3 cones = vec3(
-        dot(kept, vec3(0.4122214708, 0.5363325363, 0.0514459929)),
-        dot(kept, vec3(0.2119034982, 0.6806995451, 0.1073969566)),
-        dot(kept, vec3(0.0883024619, 0.2817188376, 0.6299787005)));
+        dot(rolled_light, vec3(0.4122214708, 0.5363325363, 0.0514459929)),
+        dot(rolled_light, vec3(0.2119034982, 0.6806995451, 0.1073969566)),
+        dot(rolled_light, vec3(0.0883024619, 0.2817188376, 0.6299787005)));
     vec3 mixed = mix(pow(max(cones, 1e-9), vec3(1.0 / 3.0)), vec3(pow(rolled, 1.0 / 3.0)), white);
     mixed *= mixed * mixed;
     vec3 paled = vec3(
         dot(mixed, vec3(4.0767416621, -3.3077115913, 0.2309699292)),
         dot(mixed, vec3(-1.2684380046, 2.6097574011, -0.3413193965)),
         dot(mixed, vec3(-0.0041960863, -0.7034186147, 1.7076147010)));
-    return clamp(white > 0.0 ? paled : kept, 0.0, 1.0);
+    return clamp(white > 0.0 ? paled : rolled_light, 0.0, 1.0);
 }
 
 // Display values of what the layers add up to, times brightness.
-vec3 developed(vec3 rgb) {
+vec3 tone_mapped(vec3 rgb) {
     bool is_linear = u_colour.x > 0.0;
-    if (u_tone.y > 1.0) return encoded(filmic(is_linear ? rgb : linear(rgb)));
-    if (is_linear) return encoded(u_tone.y > 0.0 ? rgb / (1.0 + rgb) : min(rgb, 1.0));
+    if (u_tone.y > 1.0) return encode_srgb(filmic(is_linear ? rgb : linear(rgb)));
+    if (is_linear) return encode_srgb(u_tone.y > 0.0 ? rgb / (1.0 + rgb) : min(rgb, 1.0));
     return u_tone.y > 0.0 ? soft_tone(rgb) : min(rgb, 1.0);
 }
 
@@ -50,7 +50,7 @@ vec3 developed(vec3 rgb) {
 // because by luma alone pure blue would be almost black.
 vec3 ramp(vec3 rgb) {
     float key = 0.5 * (dot(rgb, vec3(0.2126, 0.7152, 0.0722)) + max(rgb.r, max(rgb.g, rgb.b)));
-    float place = clamp(key, 0.0, 1.0) * 16.0;
-    int index = min(int(place), 15);
-    return mix(u_ramp[index].rgb, u_ramp[index + 1].rgb, place - float(index));
+    float position = clamp(key, 0.0, 1.0) * 16.0;
+    int index = min(int(position), 15);
+    return mix(u_ramp[index].rgb, u_ramp[index + 1].rgb, position - float(index));
 }

@@ -9,6 +9,6 @@ flat out int v_object;
 void main() {
     v_object = u_count - 1 - gl_InstanceID;
     vec4 box = u_box[v_object];
-    vec2 place = mix(box.xy, box.zw, vec2(gl_VertexID & 1, gl_VertexID >> 1));
-    gl_Position = vec4(place * 2.0 - 1.0, 0.0, 1.0);
+    vec2 position = mix(box.xy, box.zw, vec2(gl_VertexID & 1, gl_VertexID >> 1));
+    gl_Position = vec4(position * 2.0 - 1.0, 0.0, 1.0);
 }

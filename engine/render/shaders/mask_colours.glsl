@@ -1,4 +1,4 @@
-// The colours of found objects, blended by alpha over their source picture (gl_shown.py).
+// The colours of found objects, blended by alpha over their source picture (gl_lazy_images.py).
 // Inputs: masks of equal size, one per layer; one colour each, display values; alpha is opacity x coverage.
 #version 330 core
 #include "mask.glsl"

@@ -1,5 +1,5 @@
 // A map of objects: red is the id, green the score, blue the soft coverage; alpha is 1 inside, else 0.
-// Drawn twice (gl_shown.py): only blue, by its maximum, then all three where alpha is 1.
+// Drawn twice (gl_lazy_images.py): only blue, by its maximum, then all three where alpha is 1.
 #version 330 core
 #include "mask.glsl"
 

@@ -2,7 +2,7 @@
 // effects and recordings, and as it is published if nothing but a fade follows.
 // Inputs: the block Frame; waves (5 rows of 1025 texels for each layer, see shapes.py); layer 5 (RGB); the mask of its matte;
 // region indices; the last picture as drawn by this pass (mirrored already, before fade and flash guard); u_gain and u_noise as
-// in publish.glsl. DRAWN_LEVELS: white in the deep picture, 65535, or 255 if the driver has no deeper targets.
+// in publish.glsl. WHITE_LEVEL: white in the deep picture, 65535, or 255 if the driver has no deeper targets.
 // Display values without a gamma step, or linear light while /multiverse/light is linear. Row 0 of the target's memory is the top row.
 // Source: the project's formula of the Multiverse; see tests/benchmarks/render_reference.py.
 // Each define adds a feature, so that a software rasteriser does not run unused ones: WARP curve and mirror, BLENDS all
@@ -92,19 +92,19 @@ void main() {
     }
 
 #ifdef PICTURES
-    vec3 seen = vec3(0.0);
-    float used = 1.0;
+    vec3 layer5_rgb = vec3(0.0);
+    float matte_weight = 1.0;
     if (u_layer5.x > 0.0 || u_layer5.w > 0.0) {
-        vec2 place = d_px * u_layer5_map.xz + u_layer5_map.yw;
+        vec2 position = d_px * u_layer5_map.xz + u_layer5_map.yw;
         ivec2 size = ivec2(u_layer5.yz);
-        seen = u_colour.z > 0.0 ? bicubic(u_layer5_rgb, place, size) : bilinear(u_layer5_rgb, place, size);
+        layer5_rgb = u_colour.z > 0.0 ? bicubic(u_layer5_rgb, position, size) : bilinear(u_layer5_rgb, position, size);
 #ifdef MATTE
-        used = matte(d_px);
+        matte_weight = matte(d_px);
 #endif
-        float weight = u_layer5.x * used;
-        vec3 colour = seen;
+        float weight = u_layer5.x * matte_weight;
+        vec3 colour = layer5_rgb;
 #ifdef COLOUR
-        if (u_colour.x > 0.0) colour = linear(seen);
+        if (u_colour.x > 0.0) colour = linear(layer5_rgb);
 #endif
         rgb = over(rgb, colour, weight, has_base);
     }
@@ -112,14 +112,14 @@ void main() {
 
     rgb *= u_tone.x;
 #ifdef COLOUR
-    rgb = developed(rgb);
+    rgb = tone_mapped(rgb);
 #elif !defined(BLENDS)
     rgb = soft_tone(rgb);
 #else
     rgb = u_tone.y > 0.0 ? soft_tone(rgb) : min(rgb, 1.0);
 #endif
 #ifdef PICTURES
-    if (u_layer5.w > 0.0) rgb = seen * used;
+    if (u_layer5.w > 0.0) rgb = layer5_rgb * matte_weight;
 #endif
 #ifdef COLOUR
     if (u_colour.y > 0.0) rgb = mix(rgb, ramp(rgb), u_colour.y);
@@ -128,9 +128,9 @@ void main() {
     if (u_feedback_x.w > 0.0) rgb = max(rgb, feedback(u_last, d_px));
 #endif
     bool is_luma = u_tone.w > 0.0;
-    vec4 drawn = roundEven(vec4(rgb, 1.0) * DRAWN_LEVELS); // at most 1; targets clip what is below 0
-    if (is_luma) drawn.a = max(drawn.r, max(drawn.g, drawn.b));
-    f_rgba = drawn * (1.0 / DRAWN_LEVELS); // exact in the target, and quicker than a division on a software rasteriser
-    vec3 published = dithered(drawn, u_gain).rgb;
+    vec4 levels = roundEven(vec4(rgb, 1.0) * WHITE_LEVEL); // at most 1; targets clip what is below 0
+    if (is_luma) levels.a = max(levels.r, max(levels.g, levels.b));
+    f_rgba = levels * (1.0 / WHITE_LEVEL); // exact in the target, and quicker than a division on a software rasteriser
+    vec3 published = dither(levels, u_gain).rgb;
     f_published = vec4(published, is_luma ? max(published.r, max(published.g, published.b)) : 1.0);
 }

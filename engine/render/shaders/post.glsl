@@ -8,7 +8,7 @@ uniform sampler2D u_current;
 uniform vec2 u_half_px; // half the picture's size
 uniform float u_vignette;
 uniform float u_grain_amount;
-uniform ivec3 u_grain_place; // column and row of the tile's beginning, pixels per grain
+uniform ivec3 u_grain_origin; // column and row of the tile's beginning, pixels per grain
 uniform sampler2D u_grain;
 uniform vec2 u_exposure; // factor of display values, then what dark light gains
 uniform bool u_is_luma;
@@ -32,10 +32,10 @@ void main() {
     float corner = dot(from_centre, from_centre) / dot(u_half_px, u_half_px); // 0 in the centre, 1 in the corners
 #ifdef CHROMATIC
     vec2 shift = from_centre * (u_chromatic * corner);
-    vec2 place = gl_FragCoord.xy - 0.5;
+    vec2 position = gl_FragCoord.xy - 0.5;
     ivec2 size = textureSize(u_current, 0);
-    rgba.r = bilinear(u_current, place - shift, size).r;
-    rgba.b = bilinear(u_current, place + shift, size).b;
+    rgba.r = bilinear(u_current, position - shift, size).r;
+    rgba.b = bilinear(u_current, position + shift, size).b;
 #endif
     vec3 rgb = rgba.rgb;
 #ifdef LIGHT
@@ -46,7 +46,7 @@ void main() {
     rgb = sqrt(light + veil * (1.0 - light));
 #endif
     rgb /= 1.0 + u_vignette * corner * corner;
-    float grain = texelFetch(u_grain, (texel / u_grain_place.z + u_grain_place.xy) & GRAIN_MASK, 0).r;
+    float grain = texelFetch(u_grain, (texel / u_grain_origin.z + u_grain_origin.xy) & GRAIN_MASK, 0).r;
     rgb = clamp(rgb * (1.0 + u_grain_amount * grain * (1.0 - dot(rgb, LUMINANCE))), 0.0, 1.0);
     float high = max(rgb.r, max(rgb.g, rgb.b));
     float gain = u_exposure.x * sqrt((1.0 + u_exposure.y) / (1.0 + u_exposure.y * high * high)); // white and hues stay

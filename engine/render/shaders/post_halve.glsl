@@ -6,9 +6,9 @@ out vec4 f_rgba;
 
 void main() {
     vec2 texels = 1.0 / vec2(textureSize(u_larger, 0));
-    vec2 place = gl_FragCoord.xy * 2.0 * texels;
+    vec2 position = gl_FragCoord.xy * 2.0 * texels;
     vec2 step = 0.75 * texels; // between two texels, three quarters towards the inner one
-    vec3 sum = texture(u_larger, place - step).rgb + texture(u_larger, place + step).rgb;
-    sum += texture(u_larger, place + vec2(step.x, -step.y)).rgb + texture(u_larger, place + vec2(-step.x, step.y)).rgb;
+    vec3 sum = texture(u_larger, position - step).rgb + texture(u_larger, position + step).rgb;
+    sum += texture(u_larger, position + vec2(step.x, -step.y)).rgb + texture(u_larger, position + vec2(-step.x, step.y)).rgb;
     f_rgba = vec4(sum / 4.0, 1.0);
 }

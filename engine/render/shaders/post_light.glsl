@@ -15,8 +15,8 @@ void main() {
         for (int x = 0; x < 4; x++) {
             vec3 rgb = texelFetch(u_current, min(corner + ivec2(x, y), last), 0).rgb;
             float high = max(rgb.r, max(rgb.g, rgb.b));
-            float share = clamp((high - u_threshold) / u_knee + 0.5, 0.0, 1.0);
-            sum += rgb * rgb * (share * share * (3.0 - 2.0 * share));
+            float fraction = clamp((high - u_threshold) / u_knee + 0.5, 0.0, 1.0);
+            sum += rgb * rgb * (fraction * fraction * (3.0 - 2.0 * fraction));
         }
     }
     f_rgba = vec4(sum / 16.0, 1.0);

@@ -8,12 +8,12 @@ uniform float u_own_weight;
 uniform float u_smaller_weight;
 out vec4 f_rgba;
 
-// Mean over a square of one texel around `place`, in texels, of the interpolated picture.
-vec3 soft(sampler2D source, vec2 place) {
+// Mean over a square of one texel around `position`, in texels, of the interpolated picture.
+vec3 soft(sampler2D source, vec2 position) {
     vec2 texels = 1.0 / vec2(textureSize(source, 0));
-    vec3 sum = texture(source, (place - 0.5) * texels).rgb + texture(source, (place + 0.5) * texels).rgb;
-    sum += texture(source, (place + vec2(0.5, -0.5)) * texels).rgb;
-    return (sum + texture(source, (place + vec2(-0.5, 0.5)) * texels).rgb) / 4.0;
+    vec3 sum = texture(source, (position - 0.5) * texels).rgb + texture(source, (position + 0.5) * texels).rgb;
+    sum += texture(source, (position + vec2(0.5, -0.5)) * texels).rgb;
+    return (sum + texture(source, (position + vec2(-0.5, 0.5)) * texels).rgb) / 4.0;
 }
 
 void main() {

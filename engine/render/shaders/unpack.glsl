@@ -7,8 +7,8 @@ uniform int u_width_px;
 out vec4 f_rgba;
 
 float byte_at(ivec2 texel, int channel) {
-    int place = 3 * texel.x + channel;
-    return texelFetch(u_bytes, ivec2(place % u_width_px, 3 * texel.y + place / u_width_px), 0).r;
+    int position = 3 * texel.x + channel;
+    return texelFetch(u_bytes, ivec2(position % u_width_px, 3 * texel.y + position / u_width_px), 0).r;
 }
 
 void main() {

@@ -36,7 +36,7 @@ import { Transport } from "./transport.js";
 import { Values } from "./values.js";
 import { Voice } from "./voice.js";
 
-const STATE_WORDS = { waiting: "connecting", connected: "connected", gone: "disconnected", refused: "access denied", outdated: "reload" };
+const STATE_LABELS = { waiting: "connecting", connected: "connected", gone: "disconnected", refused: "access denied", outdated: "reload" };
 
 let schema = null; // the schema that the page was built from; null before, and if building failed
 
@@ -83,7 +83,7 @@ const transport = new Transport(connection);
 const sections = new Sections({
   root: byId("areas"),
   search: byId("search"),
-  found: byId("found"),
+  matchCount: byId("found"),
   jumps: byId("jumps"),
   values,
   copyLayer: (from, to) => connection.command("/layer/copy", "ii", [from, to]),
@@ -96,7 +96,7 @@ const tabs = new Tabs(placed, (name) => {
   mixer.look(name === "perform");
   monitor.show(name === "monitor");
   status.look(name === "status");
-  if (name === "cues") cues.shown();
+  if (name === "cues") cues.scrollToCurrent();
 });
 
 /** Handles a tree from the engine. The page is rebuilt only if a restarted engine has a different one. */
@@ -130,7 +130,7 @@ function takeTree(tree) {
 
 function showState(state, line) {
   document.body.dataset.state = state;
-  write(byId("state"), STATE_WORDS[state]);
+  write(byId("state"), STATE_LABELS[state]);
   write(byId("banner-line"), line);
   byId("banner").hidden = line === "";
   byId("reload").hidden = state !== "outdated";
@@ -180,7 +180,7 @@ live.on("status", (now) => {
   preview.offer((now.children ?? []).map(({ name }) => name));
 });
 // These stick to the top, on a phone the preview, too: scroll targets must stop below them, and other elements stick
-// below the preview. All heights are read before the first is set, because each one styles the whole page anew.
+// below the preview. All heights are read before the first is set, because each one styles the whole page again.
 const heights = new ResizeObserver((entries) => {
   const news = entries.map(({ target }) => [`--${target.id}`, `${target.offsetHeight}px`]);
   for (const [name, height] of news) document.documentElement.style.setProperty(name, height);
@@ -194,7 +194,7 @@ listenToKeys({
   freeze: () => master.toggle("freeze"),
   perform: () => tabs.show("perform"),
   isLocked: () => lock.isOn,
-  canGo: () => tabs.shown === "cues",
+  canGo: () => tabs.current === "cues",
   go: () => cues.go(),
   cancel: () => {
     mapping.stop();

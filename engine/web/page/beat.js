@@ -69,7 +69,7 @@ export class Beat {
     const beats = Math.floor(beat);
     if (beats === this.#beats) return;
     this.#beats = beats;
-    // Not of the body: the tempo of the sound differs a little with each beat, and would style the whole page anew.
+    // Not of the body: the tempo of the sound differs a little with each beat, and would style the whole page again.
     byId("pads").style.setProperty("--beat", `${60 / bpm}s`);
     const at = ((beats % this.beatsABar) + this.beatsABar) % this.beatsABar;
     this.#dots.forEach((dot, index) => dot.classList.toggle("is-on", index === at));

@@ -17,9 +17,9 @@ export function makeCamera(connection, values) {
     label: "source of layer 5",
     note: "opening …; the current picture stays until the new one arrives",
     extra: () => (isNdiOn ? [] : [[LOOK_FOR_NDI, "search the network for NDI …", look]]),
-    onOpen: (word) => {
-      if (word === "none" || values.get(STRENGTH) !== 0) return;
-      toast(`${word} is on layer 5, but that layer's intensity is 0: raise ${STRENGTH} to see it`);
+    onOpen: (source) => {
+      if (source === "none" || values.get(STRENGTH) !== 0) return;
+      toast(`${source} is on layer 5, but that layer's intensity is 0: raise ${STRENGTH} to see it`);
     },
   });
 }

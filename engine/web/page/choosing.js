@@ -1,6 +1,6 @@
 // A list of what can be chosen while the engine runs, beside the control that it belongs to: sounds, files, outputs,
-// cameras, displays, models. All work alike over OSC: AT/list is answered with AT/entry <word> <title> <on> per entry,
-// AT/open <word> chooses, AT/current tells everyone. Models are a parameter instead, which is set to the word.
+// cameras, displays, models. All work alike over OSC: AT/list is answered with AT/entry <value> <title> <on> per entry,
+// AT/open <value> chooses, AT/current notifies every client. Models are a parameter instead, which is set to the value.
 //
 // It shows the engine's state: an entry is marked as current when it is open; until then a line says that it is being
 // opened. The list is requested again when it gets the focus, because devices and files do not announce themselves.
@@ -31,7 +31,7 @@ function fill(select, options) {
   const key = JSON.stringify(options);
   if (select.dataset.options === key) return;
   select.dataset.options = key;
-  select.replaceChildren(...options.map(([word, title]) => make("option", { value: word, title: word }, title)));
+  select.replaceChildren(...options.map(([value, title]) => make("option", { value, title: value }, title)));
 }
 
 export class Choice {
@@ -49,8 +49,8 @@ export class Choice {
   #opening = null;
   #unanswered = 0; // requests from this page that are not answered yet; only the last one counts
 
-  /** `beside`: the address of the control. `extra()`: further [word, title, act] entries, which act by themselves.
-   *  `onOpen(word)` is called when this page's choice is open. `set(word)` chooses in place of AT/open. */
+  /** `beside`: the address of the control. `extra()`: further [value, title, act] entries, which act by themselves.
+   *  `onOpen(value)` is called when this page's choice is open. `set(value)` chooses in place of AT/open. */
   constructor(connection, { at, beside, label, note = OPENING, extra = () => [], onOpen = () => {}, set = null }) {
     this.#connection = connection;
     this.#at = at;
@@ -65,8 +65,8 @@ export class Choice {
     this.#list = new Listing(connection, `${at}/list`, `${at}/entry`, (entries) => this.#show(entries));
     this.#select.addEventListener("focus", () => this.refresh());
     this.#select.addEventListener("change", () => this.#choose());
-    for (const told of ["changed", "current"]) connection.on(`${at}/${told}`, () => this.refresh());
-    connection.on("/done", ({ args: [command, word] }) => command === `${at}/open` && this.#answered(word));
+    for (const event of ["changed", "current"]) connection.on(`${at}/${event}`, () => this.refresh());
+    connection.on("/done", ({ args: [command, value] }) => command === `${at}/open` && this.#answered(value));
     connection.on("/fail", ({ args: [command] }) => command === `${at}/open` && this.#answered(null));
   }
 
@@ -86,7 +86,7 @@ export class Choice {
   }
 
   #show(entries) {
-    const options = [...entries.map(([word, title]) => [String(word), title]), ...this.#extra()];
+    const options = [...entries.map(([value, title]) => [String(value), title]), ...this.#extra()];
     const now = entries.find(([, , isOn]) => isOn);
     if (!now) options.unshift(["", entries.length ? "choose …" : "nothing to choose"]);
     fill(this.#select, options);
@@ -95,38 +95,38 @@ export class Choice {
   }
 
   #choose() {
-    const word = this.#select.value;
-    const [, , act] = this.#extra().find(([own]) => own === word) ?? [];
+    const value = this.#select.value;
+    const [, , act] = this.#extra().find(([own]) => own === value) ?? [];
     if (act || this.#set) {
-      (act ?? this.#set)(word);
+      (act ?? this.#set)(value);
       if (act) this.#select.value = this.#select.dataset.now;
       return;
     }
-    this.#opening = word;
-    write(this.#line, word === "none" ? "" : this.#note);
+    this.#opening = value;
+    write(this.#line, value === "none" ? "" : this.#note);
     this.#unanswered += 1;
     const isNumber = this.#at === "/audio/track";
-    this.#connection.command(`${this.#at}/open`, isNumber ? "i" : "s", [isNumber ? Number(word) : word]);
+    this.#connection.command(`${this.#at}/open`, isNumber ? "i" : "s", [isNumber ? Number(value) : value]);
   }
 
   /** One request from this page was answered. A later one may still be pending. */
-  #answered(word) {
+  #answered(value) {
     this.#unanswered = Math.max(0, this.#unanswered - 1);
-    if (this.#unanswered === 0 || word === this.#opening) this.#end(word);
-    else if (word !== null) this.refresh();
+    if (this.#unanswered === 0 || value === this.#opening) this.#end(value);
+    else if (value !== null) this.refresh();
   }
 
-  /** `word` was opened; null: the requested one could not be opened. */
-  #end(word) {
-    const isMine = word !== null && String(word) === this.#opening;
+  /** `value` was opened; null: the requested one could not be opened. */
+  #end(value) {
+    const isMine = value !== null && String(value) === this.#opening;
     this.#opening = null;
     this.#unanswered = 0;
     write(this.#line, "");
     // What was requested by a part of its name is listed under its full name.
-    if ([...this.#select.options].some((option) => option.value === String(word))) this.#select.dataset.now = String(word);
+    if ([...this.#select.options].some((option) => option.value === String(value))) this.#select.dataset.now = String(value);
     this.#select.value = this.#select.dataset.now ?? "";
-    if (isMine) this.#onOpen(word);
-    if (word !== null) this.refresh();
+    if (isMine) this.#onOpen(value);
+    if (value !== null) this.refresh();
   }
 }
 
@@ -153,7 +153,7 @@ class Slot {
     this.#entries = entries;
     const now = String(this.#values.get(this.#address) ?? "");
     const options = [["", this.#unset], ...entries];
-    if (!options.some(([word]) => word === now)) options.push([now, now]);
+    if (!options.some(([value]) => value === now)) options.push([now, now]);
     fill(this.#select, options);
     this.#select.value = now;
   }
@@ -198,7 +198,7 @@ export function makeChoices(connection, values) {
   });
   for (const name of MODELS) {
     const beside = `/${name}/model`;
-    const choice = new Choice(connection, { at: `/${name}`, beside, label: `model of ${name}`, set: (word) => values.change(beside, word) });
+    const choice = new Choice(connection, { at: `/${name}`, beside, label: `model of ${name}`, set: (value) => values.change(beside, value) });
     connection.on(beside, () => choice.refresh());
     choices.push(choice);
   }

@@ -15,14 +15,14 @@ const SILENT_MS = 5000; // the engine sends a heartbeat every second; a phone ou
 const FULL_BYTES = 32768; // above this much unsent data, newer values of an address replace older ones
 const RETRY_MS = 30;
 
-const GONE = "No connection to the engine. Changes made here are not sent. Reconnecting …";
+const DISCONNECTED = "No connection to the engine. Changes made here are not sent. Reconnecting …";
 const OUTDATED = "This page is older than the engine and cannot show its controls. Reload it. OSC still works.";
 const FULL = "The engine accepts no more connections. Close this page on another device. Retrying …";
 
 export class Connection {
   #socket = null;
   #handlers = new Map();
-  #held = new Map();
+  #pending = new Map();
   #wait = FIRST_WAIT_MS;
   #lastHeard = 0;
   #onTree;
@@ -52,7 +52,7 @@ export class Connection {
       tree = await fetchTree(SILENT_MS);
     } catch (error) {
       if (error instanceof Refused) this.#lose("refused", error.message);
-      else this.#lose("gone", GONE);
+      else this.#lose("gone", DISCONNECTED);
       return;
     }
     try {
@@ -68,11 +68,11 @@ export class Connection {
   /** Sends one packet. While the socket is full, only the newest packet of each `address` is queued. */
   send(packet, address) {
     if (!this.isOpen) return;
-    if (this.#socket.bufferedAmount < FULL_BYTES && this.#held.size === 0) this.#socket.send(packet);
+    if (this.#socket.bufferedAmount < FULL_BYTES && this.#pending.size === 0) this.#socket.send(packet);
     else {
-      if (this.#held.size === 0) setTimeout(() => this.#sendHeld(), RETRY_MS);
-      this.#held.delete(address);
-      this.#held.set(address, packet);
+      if (this.#pending.size === 0) setTimeout(() => this.#sendPending(), RETRY_MS);
+      this.#pending.delete(address);
+      this.#pending.set(address, packet);
     }
   }
 
@@ -95,7 +95,7 @@ export class Connection {
     });
     socket.addEventListener("message", (event) => this.#receive(socket, event.data));
     socket.addEventListener("close", () => {
-      if (socket === this.#socket) this.#lose("gone", hasOpened ? GONE : FULL);
+      if (socket === this.#socket) this.#lose("gone", hasOpened ? DISCONNECTED : FULL);
     });
   }
 
@@ -111,25 +111,25 @@ export class Connection {
   #watchSilence() {
     if (this.#socket && performance.now() - this.#lastHeard > SILENT_MS) {
       this.#socket.close();
-      this.#lose("gone", GONE);
+      this.#lose("gone", DISCONNECTED);
     }
   }
 
   #lose(state, line) {
     this.#socket = null;
-    this.#held.clear();
+    this.#pending.clear();
     this.#onState(state, line);
     setTimeout(() => this.start(), this.#wait);
     this.#wait = Math.min(this.#wait * 2, MAX_WAIT_MS);
   }
 
-  /** Sends what is held as far as the socket takes it; as long as something is held, it is called again. */
-  #sendHeld() {
-    for (const [address, packet] of this.#held) {
+  /** Sends what is pending as far as the socket takes it; as long as something is left, it is called again. */
+  #sendPending() {
+    for (const [address, packet] of this.#pending) {
       if (!this.isOpen || this.#socket.bufferedAmount >= FULL_BYTES) break;
-      this.#held.delete(address);
+      this.#pending.delete(address);
       this.#socket.send(packet);
     }
-    if (this.#held.size > 0) setTimeout(() => this.#sendHeld(), RETRY_MS);
+    if (this.#pending.size > 0) setTimeout(() => this.#sendPending(), RETRY_MS);
   }
 }

@@ -56,8 +56,8 @@ export class Cues {
     byId("preset-names").replaceChildren(...names.map((name) => make("option", { value: name })));
   }
 
-  /** Called when the list is shown: scrolls the current cue into view. */
-  shown() {
+  /** Called when the list becomes visible: scrolls the current cue into view. */
+  scrollToCurrent() {
     this.#followed = null;
     this.#scrolledAt = -QUIET_MS;
     this.#follow();
@@ -99,14 +99,14 @@ export class Cues {
   #mark(current, failed, hasStarted = false) {
     this.#current = current;
     this.#failed = failed;
-    if (hasStarted) this.#look = current[1]; // told a little later
+    if (hasStarted) this.#look = current[1]; // its message comes a little later
     const isOn = current && this.#look === current[1];
     const now = current ? `${isOn ? "Now" : "Last"}: cue ${current[0]}, ${current[1]}` : "No cue started yet.";
     write(byId("cue-now"), now);
     write(byId("cue-failed"), failed ? `Cue ${failed[0]}, ${failed[1]}, failed: ${reasonOf(failed)}` : "");
     const next = this.#next;
     write(byId("cue-next"), next ? `Next: cue ${next[0]}, ${next[1]}` : this.#cues.length ? "That was the last cue." : "");
-    const entryOf = (wanted) => this.#cues.find(([number]) => number === wanted) ?? null;
+    const entryOf = (wantedNumber) => this.#cues.find(([number]) => number === wantedNumber) ?? null;
     this.#onMark(isOn ? entryOf(current[0]) : null, next ?? null, hasStarted);
     for (const row of byId("cues").children) {
       row.classList.toggle("is-current", isOn && Number(row.dataset.number) === current[0]);
@@ -140,7 +140,7 @@ export class Cues {
     this.#cues = cues;
     showRows(byId("cues"), cues, (cue) => this.#row(cue));
     write(byId("no-cues"), cues.length ? "" : "No cues yet. Add presets here in order: those of the engine, or your own.");
-    const presetOf = (wanted) => cues.find(([number]) => number === wanted)?.[1] ?? "a deleted cue";
+    const presetOf = (wantedNumber) => cues.find(([number]) => number === wantedNumber)?.[1] ?? "a deleted cue";
     this.#mark(this.#current && [this.#current[0], presetOf(this.#current[0])], this.#failed);
   }
 
@@ -155,12 +155,12 @@ export class Cues {
     const field = (value, label, more) =>
       make("input", { value, "aria-label": `${label} of cue ${number}`, autocomplete: "off", ...more });
     const time = { size: 6, title: "seconds, or beats and bars: 4b, 2bars" };
-    const shown = (value) => (typeof value === "number" ? Number(value.toFixed(3)) : value);
+    const rounded = (value) => (typeof value === "number" ? Number(value.toFixed(3)) : value);
     const name = field(preset, "preset", { list: "preset-names", class: "text" });
-    const fade = field(shown(fadeTime), "fade", time);
-    const follow = field(shown(followTime), "follow", time);
+    const fade = field(rounded(fadeTime), "fade", time);
+    const follow = field(rounded(followTime), "follow", time);
     const at = field(timecode, "timecode", { class: "timecode", placeholder: "--:--:--:--", size: 11 });
-    const words = field(note, "note", { class: "text", maxlength: 200 });
+    const noteInput = field(note, "note", { class: "text", maxlength: 200 });
     const setTimecode = (text) => this.#connection.command("/cue/timecode", "is", [number, text]);
     const take = make("button", { type: "button", class: "take", "aria-label": `start cue ${number} at the timecode of now`, onclick: () => setTimecode("now") }, "now");
     const go = () => this.#connection.command(`/cue/${number}`);
@@ -176,7 +176,7 @@ export class Cues {
       make("label", {}, make("span", {}, "follow"), follow),
       make("label", {}, make("span", {}, "timecode"), at),
       take,
-      make("label", { class: "cue-note" }, make("span", {}, "note"), words),
+      make("label", { class: "cue-note" }, make("span", {}, "note"), noteInput),
       makeConfirmButton({ class: "quiet", "aria-label": `delete cue ${number}` }, "delete", "really delete?", () =>
         this.#connection.command("/cue/delete", "i", [number]),
       ),
@@ -186,8 +186,8 @@ export class Cues {
         setTimecode(at.value.trim());
         return;
       }
-      if (target === words) {
-        this.#connection.command("/cue/note", "is", [number, words.value.trim()]);
+      if (target === noteInput) {
+        this.#connection.command("/cue/note", "is", [number, noteInput.value.trim()]);
         return;
       }
       const values = [number, name.value.trim(), fade.value.trim() || "0", follow.value.trim() || "0", glide];

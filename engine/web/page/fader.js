@@ -15,7 +15,7 @@ const FINE = 0.1;
 export class Fader {
   #param;
   #change;
-  #held = null;
+  #drag = null;
   #value;
   ghost = null;
 
@@ -54,7 +54,7 @@ export class Fader {
   /** Shows the engine's value; deferred while the fader is held. */
   show(value) {
     this.#value = value;
-    if (!this.#held) this.#draw(value);
+    if (!this.#drag) this.#draw(value);
   }
 
   /** Shows the modulated value as a thin second mark; undefined for none. */
@@ -99,7 +99,7 @@ export class Fader {
     track.addEventListener("pointerdown", (event) => this.#press(event));
     track.addEventListener("pointermove", (event) => this.#move(event));
     for (const end of ["pointerup", "pointercancel", "lostpointercapture"]) {
-      track.addEventListener(end, ({ pointerId }) => pointerId === this.#held?.pointerId && this.#release());
+      track.addEventListener(end, ({ pointerId }) => pointerId === this.#drag?.pointerId && this.#release());
     }
     track.addEventListener("dblclick", () => this.#set(this.#param.default));
     track.addEventListener("keydown", (event) => this.#pressKey(event));
@@ -117,34 +117,34 @@ export class Fader {
   }
 
   #press(event) {
-    if (event.button !== 0 || this.#held) return;
+    if (event.button !== 0 || this.#drag) return;
     const { left, width } = this.track.getBoundingClientRect();
     const position = positionOf(this.#param, this.#value);
     const at = (event.clientX - left) / width;
     const isOnTrack = event.pointerType === "mouse" && Math.abs(at - position) * width > GRIP_PX;
     this.track.setPointerCapture(event.pointerId);
     this.track.classList.add("is-held");
-    const [held, slack] = isOnTrack ? [at, 0] : [position, SLACK_PX];
-    this.#held = { pointerId: event.pointerId, x: event.clientX, width, position: held, slack };
-    if (event.pointerType === "mouse") this.#held.slack = Math.min(this.#held.slack, 1);
+    const [start, slack] = isOnTrack ? [at, 0] : [position, SLACK_PX];
+    this.#drag = { pointerId: event.pointerId, x: event.clientX, width, position: start, slack };
+    if (event.pointerType === "mouse") this.#drag.slack = Math.min(this.#drag.slack, 1);
     if (isOnTrack) this.#set(valueAt(this.#param, Math.min(1, Math.max(0, at))));
   }
 
   #move(event) {
-    const held = this.#held;
-    if (event.pointerId !== held?.pointerId) return; // another finger, or none
-    const moved = event.clientX - held.x;
-    if (Math.abs(moved) < held.slack) return;
-    held.slack = 0;
-    held.x = event.clientX;
-    held.position += (moved / held.width) * (event.shiftKey ? FINE : 1);
-    const value = valueAt(this.#param, held.position);
-    if (value !== this.#value || !held.hasMoved) this.#set(value);
-    held.hasMoved = true;
+    const drag = this.#drag;
+    if (event.pointerId !== drag?.pointerId) return; // another finger, or none
+    const moved = event.clientX - drag.x;
+    if (Math.abs(moved) < drag.slack) return;
+    drag.slack = 0;
+    drag.x = event.clientX;
+    drag.position += (moved / drag.width) * (event.shiftKey ? FINE : 1);
+    const value = valueAt(this.#param, drag.position);
+    if (value !== this.#value || !drag.hasMoved) this.#set(value);
+    drag.hasMoved = true;
   }
 
   #release() {
-    this.#held = null;
+    this.#drag = null;
     this.track.classList.remove("is-held");
     this.#draw(this.#value);
   }

@@ -6,7 +6,7 @@
 
 const HAS_NO_POINTER = matchMedia("(hover: none)");
 const WANTS_STILLS = matchMedia("(prefers-reduced-motion: reduce)");
-const MIN_IN_VIEW = 0.9; // share of the picture
+const MIN_IN_VIEW = 0.9; // fraction of the picture
 
 const blobs = new Map(); // URL of a loop: promise of a blob's URL. The engine's answers are not cached by the browser
 const players = new WeakMap(); // picture: its player

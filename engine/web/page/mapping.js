@@ -16,15 +16,15 @@ const TITLES = {
   takeover: "the fader has no effect until it passes the current value",
   feedback: "sends the current value back to the control, if its bridge has asked for it with /map/feedback",
 };
-const MAX_HEARD = 200; // rows; the filter searches these
+const MAX_UNMAPPED = 200; // rows; the filter searches these
 const MIN_SHOWN_HZ = 0.1; // a lower rate means that the sender has stopped
 
 export class Mapping {
   #connection;
   #list;
-  #heardList;
-  #heard = [];
-  #heardInAll = 0;
+  #unmappedList;
+  #unmapped = [];
+  #unmappedTotal = 0;
   #adding = ""; // the address chosen with "map this", while the user has to touch a control
   #learning = "";
   #targets = new Map();
@@ -34,13 +34,13 @@ export class Mapping {
     this.#connection = connection;
     this.#list = new Listing(connection, "/map/list", "/map/entry", (entries) => this.#show(entries));
     connection.on("/map/name", ({ args: [name] }) => this.#offer(String(name)));
-    this.#heardList = new Listing(connection, "/map/heard", "/map/unmapped", (...heard) => this.#showHeard(...heard), ["i", [MAX_HEARD]]);
+    this.#unmappedList = new Listing(connection, "/map/heard", "/map/unmapped", (...answer) => this.#showUnmapped(...answer), ["i", [MAX_UNMAPPED]]);
     connection.on("/map/changed", () => {
       this.#list.refresh();
-      if (byId("heard-part").open) this.#heardList.refresh();
+      if (byId("heard-part").open) this.#unmappedList.refresh();
     });
-    byId("heard-part").addEventListener("toggle", () => byId("heard-part").open && this.#heardList.refresh());
-    byId("heard-again").addEventListener("click", () => this.#heardList.refresh());
+    byId("heard-part").addEventListener("toggle", () => byId("heard-part").open && this.#unmappedList.refresh());
+    byId("heard-again").addEventListener("click", () => this.#unmappedList.refresh());
     byId("heard-filter").addEventListener("input", () => this.#showFiltered());
     connection.on("/done", ({ args: [command, address, control, mode] }) => {
       if (command === "/map/add" && this.#adding) this.#setOn(false);
@@ -75,7 +75,7 @@ export class Mapping {
   connected(exists) {
     if (!exists) return;
     this.#list.restart();
-    if (byId("heard-part").open) this.#heardList.restart();
+    if (byId("heard-part").open) this.#unmappedList.restart();
   }
 
   get isOn() {
@@ -114,8 +114,8 @@ export class Mapping {
   #pick(what) {
     const { learn, argument } = what.dataset;
     if (this.#adding) {
-      const words = [`osc ${this.#adding}`, learn, ...(argument ? [argument] : [])];
-      this.#connection.command("/map/add", "s".repeat(words.length), words);
+      const parts = [`osc ${this.#adding}`, learn, ...(argument ? [argument] : [])];
+      this.#connection.command("/map/add", "s".repeat(parts.length), parts);
       return;
     }
     this.#choose(what);
@@ -139,22 +139,22 @@ export class Mapping {
     this.#list.refresh();
   }
 
-  #showHeard(entries, [, inAll]) {
-    this.#heard = entries;
-    this.#heardInAll = inAll;
+  #showUnmapped(entries, [, inAll]) {
+    this.#unmapped = entries;
+    this.#unmappedTotal = inAll;
     this.#showFiltered();
   }
 
   #showFiltered() {
-    const words = byId("heard-filter").value.toLowerCase().split(/\s+/).filter(Boolean);
-    const found = this.#heard.filter((entry) => words.every((word) => entry.join(" ").toLowerCase().includes(word)));
+    const terms = byId("heard-filter").value.toLowerCase().split(/\s+/).filter(Boolean);
+    const found = this.#unmapped.filter((entry) => terms.every((term) => entry.join(" ").toLowerCase().includes(term)));
     found.sort(([one], [other]) => one.localeCompare(other, undefined, { numeric: true }));
-    showRows(byId("heard"), found, (entry) => this.#heardRow(entry));
-    const all = this.#heardInAll > found.length ? `${found.length} of ${this.#heardInAll} addresses, the most recent ones. Move the control you are looking for, then refresh.` : "";
-    write(byId("heard-count"), this.#heardInAll ? all : "No unmapped messages received.");
+    showRows(byId("heard"), found, (entry) => this.#unmappedRow(entry));
+    const all = this.#unmappedTotal > found.length ? `${found.length} of ${this.#unmappedTotal} addresses, the most recent ones. Move the control you are looking for, then refresh.` : "";
+    write(byId("heard-count"), this.#unmappedTotal ? all : "No unmapped messages received.");
   }
 
-  #heardRow([address, sender, count, rateHz, args]) {
+  #unmappedRow([address, sender, count, rateHz, args]) {
     const canBeMapped = /^\/\S+$/.test(address);
     const map = canBeMapped && make("button", { type: "button", "aria-label": `map ${address}`, onclick: () => this.#add(address) }, "map this");
     const title = make("p", {}, make("strong", {}, address || "(empty address)"), make("span", { class: "what" }, args));
@@ -194,8 +194,8 @@ export class Mapping {
       ...offered.map(([key, name]) => make("option", { value: key, selected: key === mode }, name)),
     );
     modes.addEventListener("change", () => set("mode", modes.value));
-    const shown = { low, high, ...(isEncoder ? { ticks } : {}), ...(mode === "fader" ? { curve } : {}) };
-    const numbers = Object.entries(shown).map(([key, value]) => {
+    const fields = { low, high, ...(isEncoder ? { ticks } : {}), ...(mode === "fader" ? { curve } : {}) };
+    const numbers = Object.entries(fields).map(([key, value]) => {
       const now = typeof value === "number" ? Number(value.toPrecision(6)) : value;
       const field = make("input", { inputmode: "decimal", value: now, "aria-label": `${key} of mapping ${number}` });
       field.addEventListener("change", () => set(key, field.value.trim()));

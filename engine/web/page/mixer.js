@@ -24,7 +24,7 @@ export class Mixer {
       picture: "prepared",
       fps: 4,
       reasonOf: () => "",
-      drawn: () => this.#uncover(),
+      onPicture: () => this.#uncover(),
     });
     this.name = "";
     byId("cut").addEventListener("click", () => connection.command("/preset/cut"));

@@ -152,13 +152,13 @@ export class Modulation {
     target.addEventListener("change", () => this.#set(number, { target: target.value.trim() }));
     const depth = make("input", { type: "range", min: -1, max: 1, step: 0.01, "aria-label": `depth of route ${number}` });
     depth.addEventListener("input", () => this.#set(number, { amount: Number(depth.value) }));
-    const shown = make("output", {});
+    const depthText = make("output", {});
     const mute = make("button", { type: "button", "aria-label": `mute route ${number}`, "aria-pressed": "false" }, "mute");
     mute.addEventListener("click", () => this.#set(number, { mute: !this.#get(number, "mute") }));
     const copy = make("button", { type: "button", "aria-label": `copy route ${number}` }, "copy");
     copy.addEventListener("click", () => this.#connection.command("/mod/copy", "i", [number]));
     const remove = make("button", { type: "button", class: "quiet", "aria-label": `remove route ${number}` }, "remove");
-    const row = make("li", { "data-route": number }, make("strong", {}, String(number)), source, make("span", {}, "→"), target, make("label", {}, "depth", depth, shown), mute, copy, remove);
+    const row = make("li", { "data-route": number }, make("strong", {}, String(number)), source, make("span", {}, "→"), target, make("label", {}, "depth", depth, depthText), mute, copy, remove);
     remove.addEventListener("click", () => {
       const next = [...this.list.children].find((other) => other !== row && !other.hidden);
       this.#set(number, { source: "off", target: "", mute: false });
@@ -170,7 +170,7 @@ export class Modulation {
     watch("target", (value) => document.activeElement !== target && (target.value = value));
     watch("amount", (value) => {
       if (document.activeElement !== depth) depth.value = value;
-      write(shown, value.toFixed(2));
+      write(depthText, value.toFixed(2));
     });
     watch("mute", (value) => {
       mute.setAttribute("aria-pressed", String(value));

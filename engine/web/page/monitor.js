@@ -47,24 +47,24 @@ export class Monitor {
 
   #add(lines) {
     if (this.#isPaused) return;
-    const words = this.#words();
+    const terms = this.#terms();
     this.#lines.push(...lines);
     this.#lines.splice(0, this.#lines.length - MAX_LINES);
     const root = byId("monitor");
     const wasAtEnd = root.scrollHeight - root.scrollTop - root.clientHeight < 40;
-    root.append(...lines.map((line) => elementOf(line, words)));
+    root.append(...lines.map((line) => elementOf(line, terms)));
     while (root.children.length > MAX_LINES) root.firstElementChild.remove();
     if (wasAtEnd) root.scrollTop = root.scrollHeight;
     write(byId("no-messages"), "");
   }
 
-  #words() {
+  #terms() {
     return byId("monitor-filter").value.toLowerCase().split(/\s+/).filter(Boolean);
   }
 
   #filter() {
-    const words = this.#words();
-    byId("monitor").replaceChildren(...this.#lines.map((line) => elementOf(line, words)));
+    const terms = this.#terms();
+    byId("monitor").replaceChildren(...this.#lines.map((line) => elementOf(line, terms)));
   }
 }
 
@@ -73,8 +73,8 @@ function lineOf({ at_s: atS, from, address, args, refused, unmapped }, startS) {
   if (refused) return { atMs, from, text: `refused: ${refused}`, key: `${from} ${refused}`.toLowerCase(), isRefused: true };
   const values = (args ?? []).map((value) => (typeof value === "number" && !Number.isInteger(value) ? Number(value.toPrecision(6)) : value));
   const text = `${address} ${values.map((value) => (typeof value === "string" ? JSON.stringify(value) : JSON.stringify(value) ?? "")).join(" ")}`;
-  const shown = unmapped ? `${text} · not mapped` : text;
-  return { atMs, from, text: shown, key: `${from} ${shown}`.toLowerCase(), isUnmapped: unmapped };
+  const label = unmapped ? `${text} · not mapped` : text;
+  return { atMs, from, text: label, key: `${from} ${label}`.toLowerCase(), isUnmapped: unmapped };
 }
 
 /** hh:mm:ss.mmm in the browser's time zone. */
@@ -83,8 +83,8 @@ function timeOf(atMs) {
   return `${at.toLocaleTimeString("en-GB")}.${String(at.getMilliseconds()).padStart(3, "0")}`;
 }
 
-function elementOf({ atMs, from, text, key, isRefused, isUnmapped }, words) {
-  const hidden = words.length > 0 && !words.every((word) => key.includes(word));
+function elementOf({ atMs, from, text, key, isRefused, isUnmapped }, terms) {
+  const hidden = terms.length > 0 && !terms.every((term) => key.includes(term));
   const time = atMs === undefined ? "" : timeOf(atMs);
   return make("li", { hidden, class: isRefused ? "is-bad" : isUnmapped ? "is-dim" : null }, make("time", {}, time), make("span", { class: "from" }, from ?? ""), make("span", { class: "message" }, text));
 }

@@ -34,11 +34,11 @@ export function textOf(param, value) {
 
 /** Parses a number or the name of a stop; null if invalid. */
 export function valueIn(param, text) {
-  const word = text.trim().toLowerCase().replace(",", ".");
-  const stop = param.stops.findIndex((name) => name.toLowerCase() === word);
+  const entry = text.trim().toLowerCase().replace(",", ".");
+  const stop = param.stops.findIndex((name) => name.toLowerCase() === entry);
   if (stop >= 0) return stop;
-  const value = Number(word);
-  if (word === "" || !Number.isFinite(value)) return null;
+  const value = Number(entry);
+  if (entry === "" || !Number.isFinite(value)) return null;
   if (param.wraps) return value; // the engine wraps it, as for every client
   const inside = Math.min(param.high, Math.max(param.low, value));
   return param.type === "int" ? wholeStep(param, inside) : inside;
@@ -48,10 +48,10 @@ export function valueIn(param, text) {
 export function spokenOf(param, value) {
   if (param.stops.length) {
     const below = Math.min(Math.floor(value), param.stops.length - 1);
-    const share = value - below;
+    const fraction = value - below;
     const next = param.stops[below + 1];
-    if (share < 0.005 || !next) return param.stops[below];
-    return `${Math.round(share * 100)} % from ${param.stops[below]} to ${next}`;
+    if (fraction < 0.005 || !next) return param.stops[below];
+    return `${Math.round(fraction * 100)} % from ${param.stops[below]} to ${next}`;
   }
   return `${textOf(param, value)} ${param.unit}`.trim();
 }

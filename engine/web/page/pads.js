@@ -8,7 +8,7 @@ import { toast } from "./toast.js";
 
 const PADS = 16;
 const COLUMNS = 4;
-const SHOWN = "/bank/shown";
+const SHOWN_BANK = "/bank/shown";
 const DRAG_PX = 8;
 const LONG_NAME = 24; // characters that a pad of a phone shows in two lines
 const STEPS = { ArrowLeft: -1, ArrowRight: 1, ArrowUp: -COLUMNS, ArrowDown: COLUMNS };
@@ -19,8 +19,8 @@ export class Pads {
   #pictures;
   #list;
   #banks = new Map(); // number -> {name, pads: Map(number -> {preset, colour})}
-  #told = new Map(); // number -> pads that the list has brought so far
-  #shown = 1;
+  #received = new Map(); // number -> pads received of the list so far
+  #currentBank = 1;
   #current = "";
   #prepared = "";
   #waiting = new Map();
@@ -36,8 +36,8 @@ export class Pads {
     this.#pictures = pictures;
     this.#list = new Listing(connection, "/bank/list", "/bank/entry", (entries) => this.#take(entries));
     connection.on("/bank/pad", ({ args: [bank, pad, preset, colour] }) => {
-      if (!this.#told.has(bank)) this.#told.set(bank, new Map());
-      this.#told.get(bank).set(pad, { preset, colour });
+      if (!this.#received.has(bank)) this.#received.set(bank, new Map());
+      this.#received.get(bank).set(pad, { preset, colour });
     });
     connection.on("/bank/changed", () => this.#list.refresh());
     connection.on("/preset/changed", () => this.#list.refresh()); // a pad is listed only while its preset exists
@@ -59,12 +59,12 @@ export class Pads {
   }
 
   load(params) {
-    if (params.has(SHOWN)) this.#values.watch(SHOWN, (value) => this.#show(value));
+    if (params.has(SHOWN_BANK)) this.#values.watch(SHOWN_BANK, (value) => this.#show(value));
   }
 
   connected() {
     this.#faults.clear();
-    this.#told.clear();
+    this.#received.clear();
     this.#list.restart();
   }
 
@@ -88,35 +88,35 @@ export class Pads {
 
   /** Puts a look on the first free pad of the shown bank. */
   add(name) {
-    const pads = this.#banks.get(this.#shown)?.pads ?? new Map();
+    const pads = this.#banks.get(this.#currentBank)?.pads ?? new Map();
     const free = Array.from({ length: PADS }, (_, index) => index + 1).find((number) => !pads.has(number));
-    if (free) this.#connection.command("/bank/put", "iis", [this.#shown, free, name]);
+    if (free) this.#connection.command("/bank/put", "iis", [this.#currentBank, free, name]);
     else toast("The shown bank has no free pad; choose another bank first", "fail");
   }
 
   #take(entries) {
-    const told = this.#told;
-    this.#told = new Map();
-    this.#banks = new Map(entries.map(([number, name]) => [number, { name, pads: told.get(number) ?? new Map() }]));
-    this.#show(this.#shown);
+    const received = this.#received;
+    this.#received = new Map();
+    this.#banks = new Map(entries.map(([number, name]) => [number, { name, pads: received.get(number) ?? new Map() }]));
+    this.#show(this.#currentBank);
   }
 
   #show(number) {
-    this.#shown = number;
+    this.#currentBank = number;
     const rows = [...this.#banks].map(([bank, { name }]) => [bank, name || `Bank ${bank}`, bank === number]);
     showRows(byId("banks"), rows, ([bank, name, isShown]) =>
-      make("button", { type: "button", "aria-pressed": String(isShown), "aria-label": `bank ${name}`, onclick: () => this.#values.change(SHOWN, bank) }, name),
+      make("button", { type: "button", "aria-pressed": String(isShown), "aria-label": `bank ${name}`, onclick: () => this.#values.change(SHOWN_BANK, bank) }, name),
     );
     this.#draw();
   }
 
   #draw() {
-    const pads = this.#banks.get(this.#shown)?.pads ?? new Map();
+    const pads = this.#banks.get(this.#currentBank)?.pads ?? new Map();
     this.#pads.forEach((pad, index) => {
       const { preset = "", colour = "" } = pads.get(index + 1) ?? {};
-      const shown = JSON.stringify([preset, this.#pictures.versionOf(preset)]);
-      if (pad.dataset.shown !== shown) {
-        pad.dataset.shown = shown;
+      const version = JSON.stringify([preset, this.#pictures.versionOf(preset)]);
+      if (pad.dataset.shown !== version) {
+        pad.dataset.shown = version;
         pad.dataset.preset = preset;
         const picture = preset ? this.#pictures.element(preset) : "";
         pad.replaceChildren(picture, make("span", { class: "beats" }), make("span", { class: preset.length > LONG_NAME ? "title is-long" : "title" }, preset));
@@ -152,7 +152,7 @@ export class Pads {
     listenToPress(
       pad,
       () => {
-        bank = !this.#isEditing && pad.dataset.preset ? this.#shown : 0;
+        bank = !this.#isEditing && pad.dataset.preset ? this.#currentBank : 0;
         if (bank) this.#connection.command("/bank/press", "iii", [bank, number, 1]);
       },
       () => bank && this.#connection.command("/bank/press", "iii", [bank, number, 0]),
@@ -219,7 +219,7 @@ export class Pads {
   }
 
   #exchange(number, to) {
-    this.#connection.command("/bank/swap", "iiii", [this.#shown, number, this.#shown, to]);
+    this.#connection.command("/bank/swap", "iiii", [this.#currentBank, number, this.#currentBank, to]);
     this.#edited = to;
   }
 
@@ -231,7 +231,7 @@ export class Pads {
   }
 
   #fillEditor() {
-    const bank = this.#banks.get(this.#shown);
+    const bank = this.#banks.get(this.#currentBank);
     const { preset = "", colour = "" } = bank?.pads.get(this.#edited) ?? {};
     write(byId("pad-number"), `pad ${this.#edited}`);
     const fill = (id, value) => document.activeElement !== byId(id) && (byId(id).value = value);
@@ -244,8 +244,8 @@ export class Pads {
   }
 
   #listenToEditor() {
-    const presetOf = (number) => this.#banks.get(this.#shown)?.pads.get(number)?.preset ?? "";
-    const put = (preset, ...colour) => this.#connection.command("/bank/put", `iis${colour.length ? "s" : ""}`, [this.#shown, this.#edited, preset, ...colour]);
+    const presetOf = (number) => this.#banks.get(this.#currentBank)?.pads.get(number)?.preset ?? "";
+    const put = (preset, ...colour) => this.#connection.command("/bank/put", `iis${colour.length ? "s" : ""}`, [this.#currentBank, this.#edited, preset, ...colour]);
     byId("pad-preset").addEventListener("change", ({ target }) => put(target.value.trim()));
     byId("pad-colour").addEventListener("change", ({ target }) => put(presetOf(this.#edited), target.value));
     byId("pad-empty").addEventListener("click", () => put(""));
@@ -254,16 +254,16 @@ export class Pads {
       const name = prompt(`New name of “${old}”`, old)?.trim();
       if (name && name !== old) this.#connection.command("/preset/rename", "ss", [old, name]);
     });
-    byId("bank-name").addEventListener("change", ({ target }) => this.#connection.command("/bank/name", "is", [this.#shown, target.value.trim()]));
+    byId("bank-name").addEventListener("change", ({ target }) => this.#connection.command("/bank/name", "is", [this.#currentBank, target.value.trim()]));
     byId("bank-add").addEventListener("click", () => {
       const next = Math.max(0, ...this.#banks.keys()) + 1;
       const names = new Set([...this.#banks.values()].map(({ name }) => name.toLowerCase()));
       let number = next;
       while (names.has(`bank ${number}`)) number += 1;
       this.#connection.command("/bank/name", "is", [next, `Bank ${number}`]);
-      this.#values.change(SHOWN, next);
+      this.#values.change(SHOWN_BANK, next);
     });
-    const remove = makeConfirmButton({ class: "quiet" }, "remove bank", "really remove?", () => this.#connection.command("/bank/remove", "i", [this.#shown]));
+    const remove = makeConfirmButton({ class: "quiet" }, "remove bank", "really remove?", () => this.#connection.command("/bank/remove", "i", [this.#currentBank]));
     byId("bank-add").after(remove);
   }
 }

@@ -78,8 +78,8 @@ export function initialsPicture(name) {
 }
 
 function initialsOf(name) {
-  const words = name.split(/[\s_-]+/).filter(Boolean);
-  const letters = words.length > 1 ? words.slice(0, 2).map((word) => [...word][0]) : [...name].slice(0, 2);
+  const parts = name.split(/[\s_-]+/).filter(Boolean);
+  const letters = parts.length > 1 ? parts.slice(0, 2).map((part) => [...part][0]) : [...name].slice(0, 2);
   return letters.join("").toUpperCase();
 }
 

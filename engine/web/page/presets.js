@@ -1,5 +1,5 @@
 // Presets: load with a fade, save, rename, delete, undo; built-in looks in groups by their worlds. What other parts show of
-// them (the one on screen, the prepared one, all names) is told here.
+// them (the one on screen, the prepared one, all names) is published here.
 
 import { byId, make, makeConfirmButton, showRows, write } from "./dom.js";
 import { Listing } from "./listing.js";
@@ -20,23 +20,23 @@ export class Presets {
   #names = [];
   #on = ["", false]; // the active preset, and true if it was changed since
   #saved = new Set(); // names saved here
-  #asked = ""; // the name that waits for confirmation of overwriting
+  #unconfirmed = ""; // the name that waits for confirmation of overwriting
   #asking = 0;
-  #told;
+  #listeners;
 
-  /** `told`: `names(names)` is called with every new list, `look(name, isEdited)` with the one on screen,
+  /** `listeners`: `names(names)` is called with every new list, `look(name, isEdited)` with the one on screen,
    *  `prepared(name)`, and `add(name)` to put one on a pad. */
-  constructor(connection, pictures, told) {
+  constructor(connection, pictures, listeners) {
     this.#connection = connection;
     this.#pictures = pictures;
-    this.#told = told;
+    this.#listeners = listeners;
     pictures.watch(() => this.#showNames());
     this.#list = new Listing(connection, "/preset/list", "/preset/name", (entries) => this.#show(entries.map(([name]) => name)));
     connection.on("/preset/changed", () => {
       this.#list.refresh();
       pictures.refresh();
     });
-    connection.on("/preset/prepared", ({ args: [name] }) => told.prepared(name));
+    connection.on("/preset/prepared", ({ args: [name] }) => listeners.prepared(name));
     connection.on("/preset/current", ({ args: [name, isEdited] }) => this.#mark(name, Boolean(isEdited)));
     connection.on("/preset/replaced", ({ args: [name] }) => {
       if (this.#saved.delete(name)) this.#offerUndo(`“${name}” was overwritten`, name);
@@ -79,7 +79,7 @@ export class Presets {
     const name = field.value.trim().normalize("NFC");
     if (!name) return;
     const isTaken = this.#names.includes(name) && !this.#pictures.isBuiltIn(name);
-    if (isTaken && this.#asked !== name) {
+    if (isTaken && this.#unconfirmed !== name) {
       this.#ask(name);
       return;
     }
@@ -91,7 +91,7 @@ export class Presets {
 
   #ask(name) {
     this.#relax();
-    this.#asked = name;
+    this.#unconfirmed = name;
     write(byId("preset-save"), "really overwrite?");
     byId("preset-save").classList.add("is-asking");
     this.#asking = setTimeout(() => this.#relax(), ASKS_MS);
@@ -99,7 +99,7 @@ export class Presets {
 
   #relax() {
     clearTimeout(this.#asking);
-    this.#asked = "";
+    this.#unconfirmed = "";
     write(byId("preset-save"), "save");
     byId("preset-save").classList.remove("is-asking");
   }
@@ -117,7 +117,7 @@ export class Presets {
   /** Marks the active look, also if another client loaded it. */
   #mark(name, isEdited) {
     this.#on = [name, isEdited];
-    this.#told.look(name, isEdited);
+    this.#listeners.look(name, isEdited);
     for (const item of byId("presets").querySelectorAll(":scope > [data-name]")) {
       const isOn = item.dataset.name === name;
       item.classList.toggle("is-loaded", isOn);
@@ -130,7 +130,7 @@ export class Presets {
     this.#names = names;
     this.#showNames();
     write(byId("no-presets"), names.length ? "" : "No presets yet.");
-    this.#told.names(names);
+    this.#listeners.names(names);
   }
 
   #showNames() {
@@ -157,7 +157,7 @@ export class Presets {
       make("span", { class: "on" }),
       make("span", { class: "title" }, name),
     );
-    const add = make("button", { type: "button", class: "quiet", "aria-label": `put ${name} on a pad`, onclick: () => this.#told.add(name) }, "to pads");
+    const add = make("button", { type: "button", class: "quiet", "aria-label": `put ${name} on a pad`, onclick: () => this.#listeners.add(name) }, "to pads");
     if (isBuiltIn) {
       playLoop(load, picture, this.#pictures.loopOf(name));
       return make("li", { "data-name": name }, load, make("div", { class: "acts" }, add)); // it cannot be renamed or deleted

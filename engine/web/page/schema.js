@@ -77,7 +77,7 @@ function readParam(leaf, more) {
     isLook: more.is_look,
     isStored: Boolean(more.stored),
     isConfirmed: Boolean(more.is_confirmed),
-    words: more.words ?? "",
+    keywords: more.words ?? "",
     area: more.area_title,
     group: parts.slice(0, numbered).join("/"),
     name: unit && name.endsWith(` ${unit.toLowerCase()}`) ? name.slice(0, -unit.length - 1) : name,

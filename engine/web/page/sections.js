@@ -11,20 +11,20 @@ export class Sections {
   #root;
   #values;
   #search;
-  #found;
+  #matchCount;
   #jumps;
   #copyLayer;
   #canCopy = false;
   #rows = [];
-  #places = new Map(); // of areas, cards and rows, as they were built
+  #order = new Map(); // of areas, cards and rows, as they were built
   #sections = [];
 
   /** `copyLayer(from, to)` copies a layer's values to another. */
-  constructor({ root, search, found, jumps, values, copyLayer }) {
+  constructor({ root, search, matchCount, jumps, values, copyLayer }) {
     this.#root = root;
     this.#values = values;
     this.#search = search;
-    this.#found = found;
+    this.#matchCount = matchCount;
     this.#jumps = jumps;
     this.#copyLayer = copyLayer;
     search.addEventListener("input", () => this.#filter());
@@ -34,7 +34,7 @@ export class Sections {
   build({ params, commands }) {
     this.#canCopy = commands.has("/layer/copy");
     this.#rows = [];
-    this.#places = new Map();
+    this.#order = new Map();
     this.#sections = [];
     const areas = grouped(params.values(), (param) => param.area);
     const open = new Set(recall("open", [...areas.keys()].slice(0, OPEN_AT_FIRST)));
@@ -56,7 +56,7 @@ export class Sections {
     const cards = groups.map(([group, params]) => this.#makeCard(group, params));
     const summary = make("summary", {}, make("h2", {}, title), make("span", { class: "count" }, String(members.length)));
     const element = make("details", { class: "area", open: isOpen }, summary, make("div", { class: "cards" }, ...cards));
-    for (const each of [...cards, element]) this.#places.set(each, this.#places.size);
+    for (const each of [...cards, element]) this.#order.set(each, this.#order.size);
     element.addEventListener("toggle", () => this.#rememberOpen());
     return { title, element };
   }
@@ -79,23 +79,23 @@ export class Sections {
 
   #makeRow(param) {
     const row = makeControl(param, this.#values);
-    const { address, name, description, area, words } = param;
-    this.#places.set(row, this.#places.size);
-    const texts = [`${address} ${name}`, `${words} ${area}`, description];
-    const alias = address.startsWith("/master/") ? wordsOf(words)[0] : ""; // what one calls it
-    this.#rows.push({ row, param, texts: texts.map((text) => ` ${wordsOf(text).join(" ")}`), parts: address.split("/"), alias });
+    const { address, name, description, area, keywords } = param;
+    this.#order.set(row, this.#order.size);
+    const texts = [`${address} ${name}`, `${keywords} ${area}`, description];
+    const alias = address.startsWith("/master/") ? termsOf(keywords)[0] : ""; // what one calls it
+    this.#rows.push({ row, param, texts: texts.map((text) => ` ${termsOf(text).join(" ")}`), parts: address.split("/"), alias });
     return row;
   }
 
   /** Shows the controls that come and go in a group's card; returns false if the page has no such card. */
   showInputs(group, params) {
-    const place = this.#root.querySelector(`.card[data-group="${group}"] .inputs`);
-    if (!place) return false;
-    const gone = this.#rows.filter(({ row }) => place.contains(row));
-    this.#values.remove(gone.map(({ param }) => param.address));
-    this.#rows = this.#rows.filter((entry) => !gone.includes(entry));
+    const container = this.#root.querySelector(`.card[data-group="${group}"] .inputs`);
+    if (!container) return false;
+    const removed = this.#rows.filter(({ row }) => container.contains(row));
+    this.#values.remove(removed.map(({ param }) => param.address));
+    this.#rows = this.#rows.filter((entry) => !removed.includes(entry));
     this.#values.add(params);
-    place.replaceChildren(...params.map((param) => this.#makeRow(param)));
+    container.replaceChildren(...params.map((param) => this.#makeRow(param)));
     this.#filter();
     return true;
   }
@@ -122,14 +122,14 @@ export class Sections {
     }
     const byRank = (one, other) => {
       const [ours, theirs] = [best.get(one) ?? Infinity, best.get(other) ?? Infinity];
-      return ours === theirs ? this.#places.get(one) - this.#places.get(other) : ours - theirs;
+      return ours === theirs ? this.#order.get(one) - this.#order.get(other) : ours - theirs;
     };
     const arrange = (parent, selector) => {
       const now = [...parent.children].filter((each) => each.matches(selector));
-      const wanted = [...now].sort(byRank);
-      if (wanted.every((each, at) => each === now[at])) return;
+      const sorted = [...now].sort(byRank);
+      if (sorted.every((each, at) => each === now[at])) return;
       const behind = now.at(-1).nextSibling;
-      for (const each of wanted) parent.insertBefore(each, behind);
+      for (const each of sorted) parent.insertBefore(each, behind);
     };
     arrange(this.#root, ".area");
     for (const cards of this.#root.querySelectorAll(".area > .cards")) arrange(cards, ".card");
@@ -150,35 +150,35 @@ export class Sections {
   }
 
   #filter() {
-    const words = wordsOf(this.#search.value);
+    const terms = termsOf(this.#search.value);
     const typed = this.#search.value.trim().toLowerCase();
     const isAddress = typed.startsWith("/") && this.#rows.some(({ param }) => param.address.startsWith(typed));
     const ranks = new Map();
     for (const { row, param, texts, parts, alias } of this.#rows) {
-      const rank = isAddress ? (param.address.startsWith(typed) ? 0 : Infinity) : rankOf(words, texts, parts, alias);
+      const rank = isAddress ? (param.address.startsWith(typed) ? 0 : Infinity) : rankOf(terms, texts, parts, alias);
       row.hidden = rank === Infinity;
       if (!row.hidden) ranks.set(row, rank);
     }
     const count = ranks.size;
-    this.#arrange(words.length ? ranks : new Map());
+    this.#arrange(terms.length ? ranks : new Map());
     for (const card of this.#root.querySelectorAll(".card")) card.hidden = !card.querySelector(".control:not([hidden])");
     const open = new Set(recall("open", this.#sections.slice(0, OPEN_AT_FIRST).map(({ title }) => title)));
     for (const { title, element } of this.#sections) {
       element.hidden = !element.querySelector(".control:not([hidden])");
-      element.open = words.length > 0 || open.has(title);
+      element.open = terms.length > 0 || open.has(title);
     }
-    this.#jumps.hidden = words.length > 0;
-    write(this.#found, words.length === 0 ? "" : count === 0 ? "no control matches" : `${count} of ${this.#rows.length}`);
+    this.#jumps.hidden = terms.length > 0;
+    write(this.#matchCount, terms.length === 0 ? "" : count === 0 ? "no control matches" : `${count} of ${this.#rows.length}`);
   }
 }
 
-/** How well a control fits the words, 0 best; Infinity if one is missing. The start of a word counts: "rate" does not match
+/** How well a control fits the search terms, 0 best; Infinity if one is missing. The start of a word counts: "rate" does not match
  *  "strategy". Best is a whole part of the address, then what one calls it (`alias`), the label, other names for it, its help text. */
-function rankOf(words, [label, names, help], parts, alias) {
+function rankOf(terms, [label, names, help], parts, alias) {
   let rank = parts[1] === "master" ? -0.5 : 0; // what acts on the whole picture
-  for (const word of words) {
-    const start = ` ${word}`;
-    const where = parts.includes(word) ? 0 : word === alias ? 1 : label.includes(start) ? 2 : names.includes(start) ? 4 : help.includes(start) ? 6 : Infinity;
+  for (const term of terms) {
+    const start = ` ${term}`;
+    const where = parts.includes(term) ? 0 : term === alias ? 1 : label.includes(start) ? 2 : names.includes(start) ? 4 : help.includes(start) ? 6 : Infinity;
     // Among equals: a help text that begins with the word, and another name that comes early.
     rank += where + (help.startsWith(start) ? 0 : 1) + (where === 4 ? Math.min(0.9, names.indexOf(start) / 200) : 0);
   }
@@ -186,7 +186,7 @@ function rankOf(words, [label, names, help], parts, alias) {
 }
 
 /** The words of a text in lower case, without separators: `/lfo/1/rate_hz` has four. */
-function wordsOf(text) {
+function termsOf(text) {
   return text.toLowerCase().split(/[^\p{Letter}\p{Number}]+/u).filter(Boolean);
 }
 

@@ -111,10 +111,10 @@ export class Shaders {
   }
 
   #filter(slot) {
-    const words = slot.filter.value.toLowerCase().split(/\s+/).filter(Boolean);
+    const terms = slot.filter.value.toLowerCase().split(/\s+/).filter(Boolean);
     for (const item of slot.names.children) {
       const text = item.textContent.toLowerCase();
-      item.hidden = !words.every((word) => text.includes(word));
+      item.hidden = !terms.every((term) => text.includes(term));
     }
   }
 

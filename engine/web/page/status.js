@@ -3,12 +3,12 @@
 import { byId, make, write } from "./dom.js";
 import { recall, remember } from "./remembered.js";
 
-const SHOWN_WARNINGS = 30;
+const MAX_WARNINGS = 30;
 const SINK_ORDER = ["record", "snapshot", "shared", "ndi", "dmx", "window", "syphon", "spout"]; // those available on every system first
 const NO_OUTPUT = "null"; // discards pictures: for measurements
 const FAULT_COUNTS = new Set(["nan", "skipped"]); // counts of pictures, hidden while 0
 const UNITS = { ms: ["ms", 1], mb: ["MB", 0], db: ["dB", 0], hz: ["Hz", 0], semitones: ["semitones", 1] }; // suffix of a fact's name: unit, decimal places
-const MUCH_LATE = 0.01; // share of the frames; below it stutter is not visible
+const MUCH_LATE = 0.01; // fraction of the frames; below it stutter is not visible
 const MAX_UNIVERSE_ROWS = 8;
 const FAULTY = new Set(["missing", "failed"]);
 const AWAY = new Set(["loading", "hung", "restarting", "failed", "retrying", "lost", "permission?", "silence"]);
@@ -19,7 +19,7 @@ export class Status {
   #frames = -1;
   #parts = new Map();
   #warnings = []; // without notices
-  #seen = recall("seen-warnings", []); // the warnings when the panel was last visible
+  #seenWarnings = recall("seen-warnings", []); // the warnings when the panel was last visible
   #isSeen = false;
   #isLate = false; // frames are late or dropped at the moment
 
@@ -36,7 +36,7 @@ export class Status {
   load({ params, commands }) {
     this.#commands = commands;
     const kinds = [...params.keys()].map((address) => address.match(/^\/sink\/(\w+)\/enable$/)?.[1]);
-    const offered = kinds.filter((kind) => kind && kind !== NO_OUTPUT).sort((one, other) => placeOf(one) - placeOf(other));
+    const offered = kinds.filter((kind) => kind && kind !== NO_OUTPUT).sort((one, other) => orderOf(one) - orderOf(other));
     byId("sink-kind").replaceChildren(...offered.map((kind) => make("option", { value: kind }, kind)));
     this.#parts.delete("unavailable");
     byId("sink-form").hidden = !commands.has("/sink/start");
@@ -49,7 +49,7 @@ export class Status {
     this.#showUnavailable(status.unavailable ?? {});
     this.#showLate(status);
     this.#showWarnings(status.warnings ?? [], new Set(status.told));
-    this.#hideSaid(status.warnings ?? []);
+    this.#hideRepeated(status.warnings ?? []);
     byId("children-part").hidden = (status.children ?? []).length === 0;
   }
 
@@ -157,16 +157,16 @@ export class Status {
     }
   }
 
-  /** `told`: those of the lines that are notices, not warnings. */
-  #showWarnings(said, told) {
-    const lines = said.slice(-SHOWN_WARNINGS).reverse();
-    this.#warnings = said.filter((line) => !told.has(line));
+  /** `notices`: those of the lines that are notices, not warnings. */
+  #showWarnings(all, notices) {
+    const lines = all.slice(-MAX_WARNINGS).reverse();
+    this.#warnings = all.filter((line) => !notices.has(line));
     this.#countNews();
     write(byId("no-warnings"), this.#warnings.length || this.#isLate ? "" : "No warnings.");
     const text = lines.join("\n");
     if (this.#parts.get("warnings") === text) return;
     this.#parts.set("warnings", text);
-    byId("warnings").replaceChildren(...lines.map((line) => make("li", { class: told.has(line) ? "is-told" : null }, line)));
+    byId("warnings").replaceChildren(...lines.map((line) => make("li", { class: notices.has(line) ? "is-notice" : null }, line)));
   }
 
   /** Unavailable kinds of sinks stay in the list, disabled, with the reason. */
@@ -185,32 +185,32 @@ export class Status {
 
   /** Frames late or dropped, recently and since the start, if more than one in a hundred. */
   #showLate({ frames, late, dropped, lately }) {
-    const share = (count, due) => (due ? count / due : 0);
+    const fraction = (count, due) => (due ? count / due : 0);
     const due = frames + dropped;
     const faults = lately ? lately.late + lately.dropped : 0;
-    this.#isLate = share(faults, lately?.due) >= MUCH_LATE;
+    this.#isLate = fraction(faults, lately?.due) >= MUCH_LATE;
     const now = this.#isLate
       ? `In the last 10 s ${lately.dropped} of ${lately.due} frames were dropped and ${lately.late} were late (${percent(faults, lately.due)}): ` +
         "reduce the picture size or the frame rate (/engine/size, /engine/fps). "
       : "";
-    const ever = share(late + dropped, due) >= MUCH_LATE ? `Since the start ${dropped} of ${due} frames were dropped and ${late} were late (${percent(late + dropped, due)}).` : "";
+    const ever = fraction(late + dropped, due) >= MUCH_LATE ? `Since the start ${dropped} of ${due} frames were dropped and ${late} were late (${percent(late + dropped, due)}).` : "";
     write(byId("late"), `${now}${ever}`.trim());
     byId("late").classList.toggle("is-past", !this.#isLate);
     byId("late-mark").hidden = !this.#isLate;
   }
 
   /** Removes refusals that are also among the warnings. */
-  #hideSaid(warnings) {
+  #hideRepeated(warnings) {
     const failures = [...byId("failures").children];
     for (const failure of failures) failure.hidden = warnings.some((warning) => warning.startsWith(failure.line));
     byId("failures-part").hidden = failures.every((failure) => failure.hidden);
   }
 
   #countNews() {
-    const news = newIn(this.#warnings, this.#seen);
+    const news = newIn(this.#warnings, this.#seenWarnings);
     if (this.#isSeen && news) {
-      this.#seen = this.#warnings;
-      remember("seen-warnings", this.#seen);
+      this.#seenWarnings = this.#warnings;
+      remember("seen-warnings", this.#seenWarnings);
     }
     const count = byId("warning-count");
     write(count, news && !this.#isSeen ? String(news) : "");
@@ -220,11 +220,11 @@ export class Status {
 
 /** Shows in the header which shaders are not drawn although they are chosen and switched on. */
 function showBypassed(shaders) {
-  const gone = shaders.filter(({ state, shown, file }) => state === "bypassed" || (state === "failed" && shown === file));
+  const bypassed = shaders.filter(({ state, shown, file }) => state === "bypassed" || (state === "failed" && shown === file));
   const lamp = byId("bypassed");
-  lamp.hidden = gone.length === 0;
-  write(lamp, gone.length ? `bypassed: ${gone.map(({ file }) => file).join(", ")}` : "");
-  lamp.title = gone.map(({ slot, detail }) => `/fx/${slot}: ${detail}`).join("\n");
+  lamp.hidden = bypassed.length === 0;
+  write(lamp, bypassed.length ? `bypassed: ${bypassed.map(({ file }) => file).join(", ")}` : "");
+  lamp.title = bypassed.map(({ slot, detail }) => `/fx/${slot}: ${detail}`).join("\n");
 }
 
 /** Updates an element from a new one, keeping buttons that may be pressed right now. */
@@ -243,17 +243,17 @@ function patch(old, fresh) {
 
 /** Counts the lines that are newer than those seen. The engine keeps only the newest lines, so old ones may be missing. */
 export function newIn(lines, seen) {
-  for (let gone = 0; gone < seen.length; gone += 1) {
-    const left = seen.slice(gone);
-    if (left.every((line, index) => line === lines[index])) return lines.length - left.length;
+  for (let dropped = 0; dropped < seen.length; dropped += 1) {
+    const rest = seen.slice(dropped);
+    if (rest.every((line, index) => line === lines[index])) return lines.length - rest.length;
   }
   return lines.length;
 }
 
 /** Position of a sink kind in the list; a kind that only a newer engine knows comes last. */
-function placeOf(kind) {
-  const place = SINK_ORDER.indexOf(kind);
-  return place < 0 ? SINK_ORDER.length : place;
+function orderOf(kind) {
+  const index = SINK_ORDER.indexOf(kind);
+  return index < 0 ? SINK_ORDER.length : index;
 }
 
 function badge(state) {
@@ -277,15 +277,15 @@ export function midiRows(midi) {
 
 function universeRows(dmx) {
   const { universes } = dmx;
-  const held = universes.filter(({ state }) => state === "held");
+  const silent = universes.filter(({ state }) => state === "held");
   if (universes.length === 0) return [["lighting", `nothing received yet (${dmx.listen})`, false]];
   if (universes.length <= MAX_UNIVERSE_ROWS) {
     return universes.map((one) => [`universe ${one.number}`, universeOf(one), one.state === "held"]);
   }
   const rate = universes.reduce((sum, { packets_hz }) => sum + packets_hz, 0);
-  const numbers = held.slice(0, MAX_UNIVERSE_ROWS).map(({ number }) => number).join(", ");
-  const silent = held.length > 0 ? `; ${held.length} held: ${numbers}${held.length > MAX_UNIVERSE_ROWS ? " ..." : ""}` : "";
-  return [["lighting", `${universes.length} universes, ${rate.toFixed(0)} packets a second${silent}`, held.length > 0]];
+  const numbers = silent.slice(0, MAX_UNIVERSE_ROWS).map(({ number }) => number).join(", ");
+  const note = silent.length > 0 ? `; ${silent.length} held: ${numbers}${silent.length > MAX_UNIVERSE_ROWS ? " ..." : ""}` : "";
+  return [["lighting", `${universes.length} universes, ${rate.toFixed(0)} packets a second${note}`, silent.length > 0]];
 }
 
 /** A lighting universe in one line. */
@@ -306,9 +306,9 @@ export function factsOf(facts) {
   return Object.entries(facts)
     .filter(([name, value]) => value !== 0 || !FAULT_COUNTS.has(name))
     .map(([name, value]) => {
-      const words = name.split("_");
-      const [unit, places] = (typeof value === "number" && UNITS[words.at(-1)]) || []; // infinities come as null
-      return unit ? `${words.slice(0, -1).join(" ")} ${value.toFixed(places)} ${unit}` : `${words.join(" ")} ${plain(value)}`;
+      const parts = name.split("_");
+      const [unit, digits] = (typeof value === "number" && UNITS[parts.at(-1)]) || []; // infinities come as null
+      return unit ? `${parts.slice(0, -1).join(" ")} ${value.toFixed(digits)} ${unit}` : `${parts.join(" ")} ${plain(value)}`;
     })
     .join(" · ");
 }
@@ -333,19 +333,19 @@ function plain(value) {
 }
 
 function guardOf({ is_on, is_limiting, held_share, lately_share }) {
-  const percent = (share) => `${Math.round(100 * share)}\u00a0%`;
+  const percent = (fraction) => `${Math.round(100 * fraction)}\u00a0%`;
   if (!is_on) return "off";
   const now = is_limiting ? `dimming now, by ${percent(held_share)} of the light` : "not dimming now";
   return `${now}; active in ${percent(lately_share)} of the last 10 s`;
 }
 
-/** The beat in use in one line: tempo, its clock, and how sure the engine is of the beat it hears. */
+/** The beat in use in one line: tempo, its clock, and how sure the engine is of the beat it detects. */
 export function beatOf({ source, state, bpm, heard_confidence }) {
   const clock = { beat: "the sound", midi: "MIDI clock", link: "Ableton Link", timecode: "timecode", manual: "taps" }[source] ?? source;
-  const heard = `the beat of the sound is ${Math.round(100 * heard_confidence)} % sure`;
-  if (state === "free") return `${bpm.toFixed(1)} beats/min, running on: nothing to follow from ${clock}; ${heard}`;
-  if (state === "stopped") return `${bpm.toFixed(1)} beats/min, running on: ${clock} is stopped; ${heard}`;
-  return `${bpm.toFixed(1)} beats/min from ${clock}; ${heard}`;
+  const confidence = `the beat of the sound is ${Math.round(100 * heard_confidence)} % sure`;
+  if (state === "free") return `${bpm.toFixed(1)} beats/min, running on: nothing to follow from ${clock}; ${confidence}`;
+  if (state === "stopped") return `${bpm.toFixed(1)} beats/min, running on: ${clock} is stopped; ${confidence}`;
+  return `${bpm.toFixed(1)} beats/min from ${clock}; ${confidence}`;
 }
 
 function timecodeOf({ source, state, rate, position, speed }) {

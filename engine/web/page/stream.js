@@ -17,15 +17,15 @@ export class PictureStream {
   #isWanted = true;
   #waiting = null;
   #isDrawing = false;
-  #drawn;
+  #onPicture;
 
   /** `note`: the element for the reason why there is no picture. `reasonOf(reason)`: its text, from that of the engine.
-   *  `drawn()` is called after each picture. */
-  constructor(canvas, note, { picture = "main", fps = 30, reasonOf = (reason) => reason, drawn = () => {} } = {}) {
+   *  `onPicture()` is called after each picture. */
+  constructor(canvas, note, { picture = "main", fps = 30, reasonOf = (reason) => reason, onPicture = () => {} } = {}) {
     this.#canvas = canvas;
     this.#fps = fps;
     this.#picture = picture;
-    this.#drawn = drawn;
+    this.#onPicture = onPicture;
     this.#say = (line) => {
       write(note, reasonOf(line));
       note.hidden = note.textContent === "";
@@ -116,6 +116,6 @@ export class PictureStream {
     canvas.getContext("2d", { alpha: false }).drawImage(image, 0, 0);
     canvas.dataset.pictures = String(Number(canvas.dataset.pictures ?? 0) + 1);
     this.#say("");
-    this.#drawn();
+    this.#onPicture();
   }
 }

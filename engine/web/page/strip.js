@@ -4,7 +4,7 @@ import { byId, make, write } from "./dom.js";
 
 const AWAY = new Set(["loading", "hung", "restarting", "failed", "retrying", "lost", "permission?", "silence", "stopped"]);
 const SLOW_MS = 100; // from an OSC packet to the picture: felt by a hand
-const MUCH_LATE = 0.01; // share of the frames; below it stutter is not visible
+const MUCH_LATE = 0.01; // fraction of the frames; below it stutter is not visible
 
 export class Strip {
   #name = "";
@@ -69,7 +69,7 @@ function recordingLine(recordings) {
   return `REC ${minutes}:${rest}${free.length ? `, ${Math.round(Math.min(...free) / 1e9)} GB free` : ""}`;
 }
 
-/** The lamps that tell what is wrong, or could be: [name, text, level, title]. A level is dim, on (at work) or bad. */
+/** The lamps that show what is wrong, or could be: [name, text, level, title]. A level is dim, on (at work) or bad. */
 export function lampsOf(status) {
   const lately = status.lately;
   const faults = lately ? lately.late + lately.dropped : 0;

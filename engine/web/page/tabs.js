@@ -22,13 +22,13 @@ export class Tabs {
   refresh() {
     for (const tab of this.#tabs) tab.hidden = byId(`${tab.dataset.panel}-panel`).dataset.exists === "false";
     const there = this.#there().map((tab) => tab.dataset.panel);
-    const wanted = recall("tab", there[0]);
-    this.show(there.includes(wanted) ? wanted : there[0]);
+    const stored = recall("tab", there[0]);
+    this.show(there.includes(stored) ? stored : there[0]);
   }
 
   show(name) {
     remember("tab", name);
-    const before = this.shown;
+    const before = this.current;
     const isOther = before !== undefined && before !== name;
     // Measured before anything changes: to measure in between would lay out the page once more.
     const top = isOther ? this.#leave(name) : 0;
@@ -40,7 +40,7 @@ export class Tabs {
       tab.tabIndex = isShown ? 0 : -1;
       byId(`${tab.dataset.panel}-panel`).hidden = !isShown;
     }
-    this.shown = name;
+    this.current = name;
     this.#onPlace(name);
     if (before === undefined) this.#scrollTabs(name);
     if (scrolls) scrollTo({ top });
@@ -49,7 +49,7 @@ export class Tabs {
 
   /** Notes how far the shown panel is scrolled; returns how far the panel `name` will be. */
   #leave(name) {
-    this.#scrolled.set(this.shown, scrollY);
+    this.#scrolled.set(this.current, scrollY);
     const list = byId("tabs");
     const pinned = parseFloat(getComputedStyle(list).top) || 0;
     const start = list.parentElement.getBoundingClientRect().top + scrollY - pinned;

@@ -11,8 +11,8 @@ const FADE_MS = 400; // as in style.css
 /** `kind` is "done" or "fail"; `action`: an optional `{label, act}` for a button beside the line. */
 export function toast(line, kind = "done", action = null) {
   if (kind === "fail") keep(line);
-  const shelf = byId("toasts");
-  const same = [...shelf.children].find((item) => item.line === line && !action);
+  const list = byId("toasts");
+  const same = [...list.children].find((item) => item.line === line && !action);
   if (same) {
     same.count += 1;
     write(same.counter, `×${same.count}`);
@@ -59,8 +59,8 @@ export function toast(line, kind = "done", action = null) {
     item.append(make("button", { type: "button", onclick: act }, action.label));
   }
   item.append(make("button", { type: "button", class: "close", "aria-label": "close this notice", onclick: remove }, "×"));
-  shelf.append(item);
-  while (shelf.children.length > MOST) shelf.firstElementChild.remove();
+  list.append(item);
+  while (list.children.length > MOST) list.firstElementChild.remove();
   restart();
 }
 

@@ -43,18 +43,18 @@ export class Transport {
     if (commands.has("/audio/file/play")) row?.append(this.#element);
   }
 
-  /** `place`: as in the engine's status; null while no list plays. */
-  show(place) {
-    this.#element.hidden = !place;
-    if (!place) return;
-    this.#isPlaying = place.state === "playing";
+  /** `position`: as in the engine's status; null while no list plays. */
+  show(position) {
+    this.#element.hidden = !position;
+    if (!position) return;
+    this.#isPlaying = position.state === "playing";
     write(this.#play, this.#isPlaying ? "pause" : "play");
-    write(this.#name, place.tracks > 1 ? `${place.number} of ${place.tracks}: ${place.name}` : place.name);
-    this.#fader.disabled = place.length_s === 0;
-    this.#fader.max = place.length_s || 1;
+    write(this.#name, position.tracks > 1 ? `${position.number} of ${position.tracks}: ${position.name}` : position.name);
+    this.#fader.disabled = position.length_s === 0;
+    this.#fader.max = position.length_s || 1;
     if (performance.now() < this.#heldUntil) return;
-    this.#fader.value = place.position_s;
-    this.#write(place.position_s);
+    this.#fader.value = position.position_s;
+    this.#write(position.position_s);
   }
 
   #hold() {

@@ -23,7 +23,7 @@ export class Values {
   #watchers = new Map();
   #changed = new Set();
   #asking = new Map();
-  #asked = new Set();
+  #requested = new Set();
   #movedWatchers = new Map(); // address of a control: {at, show}
 
   constructor(connection) {
@@ -89,7 +89,7 @@ export class Values {
     const param = this.#params.get(address);
     if (!param) return false;
     // It may answer a question that the user's last change has overtaken; another one follows.
-    if (this.#asked.delete(address) && this.#asking.has(address)) return true;
+    if (this.#requested.delete(address) && this.#asking.has(address)) return true;
     if (param.type !== "trigger") this.#set(address, valueOf(param.type, args, param));
     return true;
   }
@@ -121,7 +121,7 @@ export class Values {
 
   #ask(address) {
     this.#asking.delete(address);
-    this.#asked.add(address);
+    this.#requested.add(address);
     this.#connection.command("/get", "s", [address]);
   }
 

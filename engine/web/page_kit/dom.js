@@ -56,9 +56,9 @@ export function showRows(root, entries, makeRow) {
     return row;
   });
   const focused = root.contains(document.activeElement) ? document.activeElement : null;
-  const shown = new Set(rows);
+  const current = new Set(rows);
   // An element that is removed and inserted again loses the focus, so unchanged rows are not touched.
-  for (const row of [...root.children]) if (!shown.has(row)) row.remove();
+  for (const row of [...root.children]) if (!current.has(row)) row.remove();
   rows.forEach((row, index) => row !== root.children[index] && root.insertBefore(row, root.children[index] ?? null));
   if (!focused || focused === document.activeElement) return;
   const label = focused.getAttribute("aria-label");

@@ -5,8 +5,8 @@ const PREFIX = document.body?.dataset.prefix ?? "multiverse.";
 
 export function recall(name, otherwise) {
   try {
-    const kept = localStorage.getItem(PREFIX + name);
-    return kept === null ? otherwise : JSON.parse(kept);
+    const stored = localStorage.getItem(PREFIX + name);
+    return stored === null ? otherwise : JSON.parse(stored);
   } catch {
     return otherwise;
   }

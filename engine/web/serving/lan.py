@@ -21,8 +21,7 @@ def own_url(host: str, port: int, token: str, *, scheme: str = "http") -> str:
 
 
 def lan_url(host: str, port: int, token: str, *, scheme: str = "http") -> str | None:
-    """The page's URL for browsers on other machines; None if the server is bound to loopback. MultiverseError if there
-    is no network."""
+    """The page's URL for other machines; None if bound to loopback. MultiverseError if there is no network."""
     if is_loopback(host):
         return None
     address = display_address(lan_addresses()[0] if host in WILDCARDS else host, port)
@@ -30,8 +29,7 @@ def lan_url(host: str, port: int, token: str, *, scheme: str = "http") -> str | 
 
 
 def lan_addresses() -> tuple[str, ...]:
-    """This machine's IPv4 addresses on its networks, the likeliest first. MultiverseError if there is no network. Sends
-    no packets."""
+    """This machine's IPv4 addresses, the likeliest first; sends no packets. MultiverseError if there is no network."""
     up = {name for name, state in psutil.net_if_stats().items() if state.isup}
     found = [
         entry.address

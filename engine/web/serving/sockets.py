@@ -12,7 +12,7 @@ from engine.system.reporting import Report
 
 MAX_SOCKETS = 64
 MAX_BYTES_PER_MESSAGE = 64 * 1024
-BURST = 16  # messages from one client before a pause; a page sends a few hundred a second, a flood far more
+BURST = 16  # messages from one client before a pause; a page sends a few hundred per second, a flood far more
 PAUSE_S = 0.001  # lets the frame loop take the GIL, as between two UDP reads
 PING_S = 20.0  # a client that has sent nothing for this long gets a ping
 STUCK_S = 10.0  # a client that reads nothing for this long is disconnected; it may be a sleeping phone

@@ -99,7 +99,7 @@ class WebThread:
         await _abort_all(limit)
 
     def _on_loop_error(self, loop: asyncio.AbstractEventLoop, context: dict[str, Any]) -> None:
-        """Report in one line that nothing can be accepted: asyncio logs a traceback up to a hundred times a second."""
+        """Report in one line that nothing can be accepted: asyncio logs up to a hundred tracebacks per second."""
         error = context.get("exception")
         if isinstance(error, OSError) and error.errno in EXHAUSTED:
             self._report("web", f"page: no connection can be accepted ({error.strerror})")

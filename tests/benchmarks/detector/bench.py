@@ -40,45 +40,45 @@ Pictures = list[LabelledPicture]
 Finder = Callable[[np.ndarray], FoundBoxes]
 
 
-def run(asked: DetectorBench, progress: Progress) -> dict[str, Any]:
+def run(options: DetectorBench, progress: Progress) -> dict[str, Any]:
     """Figures by set, and `markdown`, which shows them as a table. ModelError if a part fails."""
-    read_sets(asked.sets)
-    return in_own_process(_measure, asked, progress)
+    read_sets(options.sets)
+    return in_own_process(_measure, options, progress)
 
 
-def _measure(asked: DetectorBench, progress: Progress) -> dict[str, Any]:
-    torch.set_num_threads(asked.threads)
-    sets, steps = read_sets(asked.sets), asked.steps
+def _measure(options: DetectorBench, progress: Progress) -> dict[str, Any]:
+    torch.set_num_threads(options.threads)
+    sets, steps = read_sets(options.sets), options.steps
     names = [PLAIN, *(name for name in SETS if name != PLAIN and (not sets or name in sets))]
     missing = {CYCLES: f"needs Blender: {install_command()}"} if CYCLES in names and not locate_blender() else {}
-    drawn = [name for name in names if name not in missing]
-    folders = _draw(asked.work, asked.views, asked.pictures, drawn, progress)
-    tried = {name: _views(folders[TRY, name], name, asked.pictures) for name in drawn}
+    available = [name for name in names if name not in missing]
+    folders = _draw(options.work, options.views, options.pictures, available, progress)
+    tried = {name: _views(folders[TRY, name], name, options.pictures) for name in available}
 
     result = progress.begin(
         {
             "cores": os.cpu_count(),
-            "threads": asked.threads,
+            "threads": options.threads,
             "steps": steps,
             "crops": f"{BATCH} of {CROP_PX} px a step",
-            "seeds": asked.seeds,
+            "seeds": options.seeds,
             "dtype": "bfloat16" if has_fast_bfloat16() else "float32",
             "weights": count_weights(build_network(seed=0)),
             "training": {},
-            "sets": {name: _facts(SETS[name], tried[name]) for name in drawn},
+            "sets": {name: _facts(SETS[name], tried[name]) for name in available},
             "missing": missing,
         }
     )
     for number, recipe in enumerate(TRAINING):
-        some = _views(folders[TRAIN, recipe], recipe, asked.views)
+        some = _views(folders[TRAIN, recipe], recipe, options.views)
         facts = result["training"][recipe] = _facts(TRAINING[recipe], some)
         rule = best_rule(some[:MAX_RULE_PICTURES])
         facts["rule"] = asdict(rule)
         _add(result["sets"], f"rule, {recipe}", [_figures(tried, partial(find_spots, rule=rule))])
         runs = []
-        for seed in range(asked.seeds):
-            begun, share = (number + seed / asked.seeds) / len(TRAINING), 1 / len(TRAINING) / asked.seeds
-            network, seconds, loss = _trained(some, steps, seed, partial(_say, progress, recipe, begun, share))
+        for seed in range(options.seeds):
+            begun, span = (number + seed / options.seeds) / len(TRAINING), 1 / len(TRAINING) / options.seeds
+            network, seconds, loss = _train(some, steps, seed, partial(_say, progress, recipe, begun, span))
             runs.append(_figures(tried, partial(find, network)))
             facts.setdefault("seconds", []).append(round(seconds, 1))
             facts.setdefault("loss", []).append(round(loss, 3))
@@ -88,11 +88,11 @@ def _measure(asked: DetectorBench, progress: Progress) -> dict[str, Any]:
     return result
 
 
-def _say(progress: Progress, recipe: str, begun: float, share: float, done: float, loss: float) -> None:
-    progress(f"training on {recipe}, loss {loss:.2f}", DRAWING_SHARE + (1 - DRAWING_SHARE) * (begun + done * share))
+def _say(progress: Progress, recipe: str, begun: float, span: float, done: float, loss: float) -> None:
+    progress(f"training on {recipe}, loss {loss:.2f}", DRAWING_SHARE + (1 - DRAWING_SHARE) * (begun + done * span))
 
 
-def _trained(
+def _train(
     pictures: Pictures, steps: int, seed: int, say: Callable[[float, float], None]
 ) -> tuple[torch.nn.Module, float, float]:
     """The network, the seconds that its training took, and the mean loss of the last tenth of the steps."""
@@ -185,16 +185,16 @@ def _mean(values: Sequence[float | None]) -> float | None:
 def goals(sets: dict[str, dict[str, Any]]) -> dict[str, Any]:
     """The three figures by which recipe 2 is judged, each with its limit."""
     plain = sets[PLAIN]["recipe 2"]
-    shares = {
+    ratios = {
         name: found["recipe 2"]["ap50"] / max(plain["ap50"], 1e-9)
         for name, found in sets.items()
         if name != PLAIN and found["recipe 2"]["ap50"] is not None
     }
-    worst = min(shares, key=lambda name: shares[name], default=None)
+    worst = min(ratios, key=lambda name: ratios[name], default=None)
     empty = {name: found["recipe 2"]["false_positives"] for name, found in sets.items() if not found["piles"]}
     rule = sets[PLAIN]["rule, recipe 2"]["f1"] / max(plain["f1"], 1e-9)
     return {
-        "lowest AP50 as a share of plain, at least 0.9": None if worst is None else round(shares[worst], 3),
+        "lowest AP50 as a share of plain, at least 0.9": None if worst is None else round(ratios[worst], 3),
         "lowest set": worst,
         "false positives a picture without piles, below 1": max(empty.values(), default=None),
         "F1 of the rule as a share of the detector's, below 0.3": round(rule, 3),

@@ -1,7 +1,7 @@
 """A small detector of foundation piles, which measures how well a dataset trains: the network, and finding with it.
 
 Centre points with sizes (Zhou, Wang, Krähenbühl, "Objects as Points", 2019) on a small feature pyramid (Lin et al.,
-2017). Piles stand metres apart, so one cell for every 4x4 px tells them apart, and the offset of the centre within its
+2017). Piles stand metres apart, so one cell for every 4x4 px separates them, and the offset of the centre within its
 cell makes boxes of 6 px exact enough. Most of the work is at 1/4 of the picture's size, most of the weights at 1/16,
 where a cell sees the shadow and the neighbours of a pile.
 """

@@ -74,9 +74,9 @@ def cut_views(picture: LabelledPicture, side_px: int, count: int, draw: np.rando
     for _ in range(count):
         x, y = int(draw.integers(width - side_px + 1)), int(draw.integers(height - side_px + 1))
         boxes = np.clip(picture.boxes - (x, y, x, y), 0, side_px)
-        share = _sides(boxes).prod(axis=1) / np.maximum(_sides(picture.boxes).prod(axis=1), 1e-9)
-        is_there = share > 0
-        is_small = (share < MIN_CUT_SHARE) | (_sides(boxes).min(axis=1, initial=np.inf) < MIN_SIDE_PX)
+        visible = _sides(boxes).prod(axis=1) / np.maximum(_sides(picture.boxes).prod(axis=1), 1e-9)
+        is_there = visible > 0
+        is_small = (visible < MIN_CUT_SHARE) | (_sides(boxes).min(axis=1, initial=np.inf) < MIN_SIDE_PX)
         views.append(
             LabelledPicture(
                 colors=picture.colors[y : y + side_px, x : x + side_px].copy(),

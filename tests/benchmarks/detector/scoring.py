@@ -60,13 +60,13 @@ class Ranked:
 
     def at(self, threshold: float) -> "Rates":
         """Rates of the boxes with this score or more."""
-        is_kept = self.scores >= threshold
-        kept, right = int(is_kept.sum()), int(self.is_right[is_kept].sum())
+        is_counted = self.scores >= threshold
+        count, right = int(is_counted.sum()), int(self.is_right[is_counted].sum())
         return Rates(
-            precision=right / kept if kept else 1.0,
+            precision=right / count if count else 1.0,
             recall=right / self.labelled if self.labelled else 1.0,
-            f1=2 * right / (kept + self.labelled) if kept + self.labelled else 1.0,
-            false_positives=(kept - right) / max(self.pictures, 1),
+            f1=2 * right / (count + self.labelled) if count + self.labelled else 1.0,
+            false_positives=(count - right) / max(self.pictures, 1),
         )
 
 
@@ -102,10 +102,10 @@ def overlap(found: np.ndarray, picture: LabelledPicture) -> np.ndarray:
     low = np.maximum(found[:, None, :2], labelled[None, :, :2])
     high = np.minimum(found[:, None, 2:], labelled[None, :, 2:])
     shared = np.prod(np.maximum(high - low, 0), axis=2)
-    own, wanted = (np.prod(boxes[:, 2:] - boxes[:, :2], axis=1) for boxes in (found, labelled))
-    either = np.where(picture.is_ignored[None], own[:, None], own[:, None] + wanted[None] - shared)
-    share: np.ndarray = shared / np.maximum(either, 1e-9)
-    return share
+    own, label_areas = (np.prod(boxes[:, 2:] - boxes[:, :2], axis=1) for boxes in (found, labelled))
+    either = np.where(picture.is_ignored[None], own[:, None], own[:, None] + label_areas[None] - shared)
+    iou: np.ndarray = shared / np.maximum(either, 1e-9)
+    return iou
 
 
 def nearness(found: np.ndarray, picture: LabelledPicture) -> np.ndarray:

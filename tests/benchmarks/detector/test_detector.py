@@ -5,7 +5,6 @@ import contextlib
 import io
 import json
 import shlex
-from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -26,7 +25,7 @@ from tests.benchmarks.detector.scoring import nearness, overlap, rank
 from tests.benchmarks.detector.sets import SETS, TRAINING
 from tests.benchmarks.detector.threshold import best_rule, find_spots
 from tests.benchmarks.detector.training import LabelledPicture, random_crop, train
-from tests.cli.conftest import Said
+from tests.cli.conftest import Cli
 from tests.support.long_form import only_soak
 
 
@@ -72,9 +71,9 @@ def test_a_picture_in_tiles_gives_the_boxes_of_the_whole(network: torch.nn.Modul
     picture = picture_of_discs(200, side_px=320)
     whole, tiled = find(network, picture.colors), find(network, picture.colors, tile_px=192)
     is_sure = whole.scores > 0.5
-    wanted = replace(picture, boxes=whole.boxes[is_sure], is_ignored=~is_sure[is_sure])
+    expected = replace(picture, boxes=whole.boxes[is_sure], is_ignored=~is_sure[is_sure])
     assert is_sure.sum() > 5
-    assert rank([tiled], [wanted], overlap).average_precision > 0.9
+    assert rank([tiled], [expected], overlap).average_precision > 0.9
 
 
 def test_the_same_seed_trains_the_same_weights() -> None:
@@ -101,10 +100,10 @@ def test_boxes_stay_on_their_discs_however_a_crop_is_turned(seed: int) -> None:
 
 
 @pytest.mark.parametrize("channel", ["light", "dark"])
-def test_discs_of_another_brightness_than_their_ground_are_found_by_a_rule(channel: str) -> None:
+def test_discs_of_another_brightness_than_the_background_are_found_by_a_rule(channel: str) -> None:
     def picture(seed: int) -> LabelledPicture:
-        drawn = picture_of_discs(seed, side_px=160)
-        return drawn if channel == "light" else replace(drawn, colors=255 - drawn.colors)
+        picture = picture_of_discs(seed, side_px=160)
+        return picture if channel == "light" else replace(picture, colors=255 - picture.colors)
 
     rule = best_rule([picture(seed) for seed in range(2)])
     unseen = [picture(seed) for seed in range(50, 53)]
@@ -187,11 +186,11 @@ def test_false_positives_are_counted_a_picture_where_there_is_no_pile() -> None:
 
 
 @only_soak
-def test_both_recipes_are_trained_and_tried(bench_here: Callable[..., Said], tmp_path: Path) -> None:
+def test_both_recipes_are_trained_and_tried(bench_here: Cli, tmp_path: Path) -> None:
     short = ("--steps", "3", "--views", "2", "--pictures", "2", "--sets", "negatives", "--threads", "1", "--json")
-    said = bench_here("detector", "--work", str(tmp_path / "work"), *short)
-    assert said.code == 0, said.err
-    result = json.loads(said.out)
+    done = bench_here("detector", "--work", str(tmp_path / "work"), *short)
+    assert done.code == 0, done.err
+    result = json.loads(done.out)
     assert set(result["sets"]) == {"plain", "negatives"}
     assert 1_000_000 < result["weights"] < 3_000_000, "small: it trains in minutes on a CPU"
     for name in TRAINING:
@@ -208,14 +207,14 @@ def test_every_set_is_a_command_that_the_dataset_accepts_and_shows_no_scene_that
     command = group.commands["dataset"]  # type: ignore[attr-defined]
     for seed, options in (*((1000, each) for each in TRAINING.values()), *((9000, each) for each in SETS.values())):
         with command.make_context("dataset", [str(tmp_path / "out"), *shlex.split(options)]) as context:
-            told = context.params
-            assert (told["recipe"] in (1, 2), told["save_coco"], told["seed"]) == (True, True, seed), options
+            named = context.params
+            assert (named["recipe"] in (1, 2), named["save_coco"], named["seed"]) == (True, True, seed), options
 
 
-def test_an_unknown_set_is_rejected_before_anything_is_drawn(bench_here: Callable[..., Said], tmp_path: Path) -> None:
-    said = bench_here("detector", "--work", str(tmp_path / "work"), "--sets", "gravel,mars")
-    assert said.code == 2
-    assert said.err.startswith("multiverse: --sets: mars is not one of plain, no pads, gravel")
+def test_an_unknown_set_is_rejected_before_anything_is_drawn(bench_here: Cli, tmp_path: Path) -> None:
+    done = bench_here("detector", "--work", str(tmp_path / "work"), "--sets", "gravel,mars")
+    assert done.code == 2
+    assert done.err.startswith("multiverse: --sets: mars is not one of plain, no pads, gravel")
     assert not (tmp_path / "work").exists()
 
 

@@ -113,8 +113,8 @@ def _f1(rule: SpotRule, spots: Sequence[_Spots], hits: Sequence[np.ndarray]) -> 
         min(int(hit[is_chosen].any(axis=0).sum()), int(is_chosen.sum()))  # a spot may hit two piles
         for hit, is_chosen in zip(hits, chosen, strict=True)
     )
-    kept, labelled = sum(int(each.sum()) for each in chosen), sum(hit.shape[1] for hit in hits)
-    return float(2 * right / max(kept + labelled, 1))
+    found, labelled = sum(int(each.sum()) for each in chosen), sum(hit.shape[1] for hit in hits)
+    return float(2 * right / max(found + labelled, 1))
 
 
 def _values(colors: np.ndarray, channel: str, base: str) -> np.ndarray:

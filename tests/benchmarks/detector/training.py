@@ -48,7 +48,7 @@ MIN_COUNTED = 16
 """Piles in a batch at least, when losses are divided by their number: those of empty ground would shake the weights."""
 
 
-def recolored(crop: np.ndarray, draw: np.random.Generator) -> np.ndarray:
+def recolor(crop: np.ndarray, draw: np.random.Generator) -> np.ndarray:
     """Another brightness, contrast, tint, saturation; sometimes blur and noise. (h, w, 3) float32 0..1, a new array."""
     gain = np.exp(GAIN * draw.uniform(-1, 1)) * (1 + TINT * draw.uniform(-1, 1, 3))
     contrast, saturation = 1 + CONTRAST * draw.uniform(-1, 1), draw.uniform(*SATURATION)
@@ -84,7 +84,7 @@ class CropTarget:
     """(rows, columns) float32: 0 where anything may be answered, else 1."""
     cells: np.ndarray
     """(n, 2) int64: row and column of the cells that answer with a box: those at a centre and around it."""
-    shares: np.ndarray
+    factors: np.ndarray
     """(n,) float32: weight of each of these cells, 1 at a centre."""
     sizes: np.ndarray
     """(n, 4) float32: offset x and y from the cell's corner, logarithm of width and height."""
@@ -113,9 +113,9 @@ def random_crop(
     crop = cut.astype(np.float32) / 255
     boxes = (picture.boxes - (x, y, x, y)) * (side_px / cut_px)
     inside = np.clip(boxes, 0, side_px)
-    share = _area(inside) / np.maximum(_area(boxes), 1e-9)
-    is_there = share > 0
-    is_cut = share < MIN_SHARE_IN_CROP
+    visible = _area(inside) / np.maximum(_area(boxes), 1e-9)
+    is_there = visible > 0
+    is_cut = visible < MIN_SHARE_IN_CROP
     is_small = (inside[:, 2:] - inside[:, :2]).min(axis=1, initial=np.inf) < MIN_SIDE_PX
     boxes, is_ignored = inside[is_there], (picture.is_ignored | is_cut | is_small)[is_there]
     for _ in range(int(draw.integers(4))):
@@ -135,8 +135,8 @@ def make_target(boxes: np.ndarray, is_ignored: np.ndarray, side_px: int) -> Crop
     rows = np.arange(count) + 0.5
     for x0, y0, x1, y1 in boxes[is_ignored] / STRIDE:
         weights[int(y0) : int(np.ceil(y1)), int(x0) : int(np.ceil(x1))] = 0
-    kept = boxes[~is_ignored] / STRIDE
-    middles, sides = (kept[:, :2] + kept[:, 2:]) / 2, np.maximum(kept[:, 2:] - kept[:, :2], MIN_SIDE_CELLS)
+    real = boxes[~is_ignored] / STRIDE
+    middles, sides = (real[:, :2] + real[:, 2:]) / 2, np.maximum(real[:, 2:] - real[:, :2], MIN_SIDE_CELLS)
     at = np.minimum(middles.astype(np.int64), count - 1)  # (k, 2) column and row
     for (x, y), side in zip(at + 0.5, sides.min(axis=1), strict=True):
         sigma = max(MIN_SIGMA_CELLS, float(side) * SIGMA_OF_SIZE)
@@ -144,30 +144,30 @@ def make_target(boxes: np.ndarray, is_ignored: np.ndarray, side_px: int) -> Crop
         left, right = max(int(x - 4 * sigma), 0), int(x + 4 * sigma) + 1
         down = np.exp(-((rows[low:high] - y) ** 2) / (2 * sigma * sigma))
         across = np.exp(-((rows[left:right] - x) ** 2) / (2 * sigma * sigma))
-        place = centres[low:high, left:right]
-        np.maximum(place, down[:, None] * across, out=place)
+        patch = centres[low:high, left:right]
+        np.maximum(patch, down[:, None] * across, out=patch)
     centres[at[:, 1], at[:, 0]] = 1
     weights[at[:, 1], at[:, 0]] = 1
-    cells, pile, shares = _answering(at, count)
+    cells, pile, factors = _answer_cells(at, count)
     answers = np.concatenate([middles[pile] - cells, np.log(sides[pile])], axis=1).astype(np.float32)
-    return CropTarget(centres=centres, weights=weights, cells=cells[:, ::-1].copy(), shares=shares, sizes=answers)
+    return CropTarget(centres=centres, weights=weights, cells=cells[:, ::-1].copy(), factors=factors, sizes=answers)
 
 
-def _answering(at: np.ndarray, count: int) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+def _answer_cells(at: np.ndarray, count: int) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
     """The cells at and around centres, (n, 2), the number of the pile of each, and its weight; each cell only once.
 
     A peak may come out one cell off, so the neighbours answer for the same box, too (as in TTFNet, Liu et al., 2019).
     """
     around = np.stack(np.meshgrid((-1, 0, 1), (-1, 0, 1)), axis=-1).reshape(-1, 2)  # (9, 2)
     cells = (at[:, None] + around).reshape(-1, 2)
-    shares = np.tile(NEIGHBOUR_SHARE ** np.abs(around).sum(axis=1), len(at)).astype(np.float32)
+    factors = np.tile(NEIGHBOUR_SHARE ** np.abs(around).sum(axis=1), len(at)).astype(np.float32)
     pile = np.repeat(np.arange(len(at)), len(around))
     is_inside = ((cells >= 0) & (cells < count)).all(axis=1)
-    cells, shares, pile = cells[is_inside], shares[is_inside], pile[is_inside]
-    order = np.argsort(-shares, kind="stable")  # nearer piles first
+    cells, factors, pile = cells[is_inside], factors[is_inside], pile[is_inside]
+    order = np.argsort(-factors, kind="stable")  # nearer piles first
     _, first = np.unique(cells[order] @ (1, count), return_index=True)
     chosen = order[first]
-    return cells[chosen], pile[chosen], shares[chosen]
+    return cells[chosen], pile[chosen], factors[chosen]
 
 
 def _area(boxes: np.ndarray) -> np.ndarray:
@@ -190,14 +190,14 @@ def train(
     draw = np.random.default_rng(seed)
     network = build_network(seed)
     network.train()
-    average = AveragedModel(network, avg_fn=_averaged, use_buffers=True)
+    average = AveragedModel(network, avg_fn=_average, use_buffers=True)
     optimizer = torch.optim.AdamW(network.parameters(), lr=LEARNING_RATE, weight_decay=WEIGHT_DECAY)
     schedule = torch.optim.lr_scheduler.LambdaLR(optimizer, lambda step: rate_share(step, steps))
     for step in range(steps):
         crops, targets = [], []
         for _ in range(BATCH):
             crop, boxes, is_ignored = random_crop(pictures, crop_px, draw)
-            crops.append(recolored(crop, draw))
+            crops.append(recolor(crop, draw))
             targets.append(make_target(boxes, is_ignored, crop_px))
         batch = torch.from_numpy(np.stack(crops)).permute(0, 3, 1, 2)  # (B, 3, side, side), channels last in memory
         with torch.autocast("cpu", torch.bfloat16, enabled=is_bfloat16):
@@ -229,39 +229,39 @@ def rate_share(step: int, steps: int) -> float:
     return 0.5 + 0.5 * math.cos(math.pi * min((step - rising) / max(steps - rising, 1.0), 1.0))
 
 
-def _averaged(mean: torch.Tensor, new: torch.Tensor, step: torch.Tensor | int) -> torch.Tensor:
-    kept = min(AVERAGED, (1 + float(step)) / (10 + float(step)))  # the first steps are forgotten soon
-    return (mean + (1 - kept) * (new - mean)).to(mean.dtype)
+def _average(mean: torch.Tensor, new: torch.Tensor, step: torch.Tensor | int) -> torch.Tensor:
+    decay = min(AVERAGED, (1 + float(step)) / (10 + float(step)))  # the first steps are forgotten soon
+    return (mean + (1 - decay) * (new - mean)).to(mean.dtype)
 
 
 def _loss(answer: torch.Tensor, targets: Sequence[CropTarget]) -> torch.Tensor:
     """Focal loss of the centres (Law and Deng, CornerNet, 2018); for the boxes L1 of offset and logarithm of the size,
     and one minus intersection over union, which weighs a pixel more for a small box (Yu et al., UnitBox, 2016)."""
-    wanted = torch.from_numpy(np.stack([target.centres for target in targets]))  # (B, rows, columns)
+    expected = torch.from_numpy(np.stack([target.centres for target in targets]))  # (B, rows, columns)
     weights = torch.from_numpy(np.stack([target.weights for target in targets]))
     logits = answer[:, 0]
     found = torch.sigmoid(logits)
     right = torch.nn.functional.logsigmoid(logits) * (1 - found) ** 2
-    wrong = torch.nn.functional.logsigmoid(-logits) * found**2 * (1 - wanted) ** 4
-    is_centre = wanted == 1
+    wrong = torch.nn.functional.logsigmoid(-logits) * found**2 * (1 - expected) ** 4
+    is_centre = expected == 1
     count = max(int(is_centre.sum()), MIN_COUNTED)
     centres = -(torch.where(is_centre, right, wrong) * weights).sum() / count
 
     numbers = np.repeat(np.arange(len(targets)), [len(target.cells) for target in targets])
     cells = torch.from_numpy(np.concatenate([target.cells for target in targets]))
     sizes = torch.from_numpy(np.concatenate([target.sizes for target in targets]))
-    shares = torch.from_numpy(np.concatenate([target.shares for target in targets]))
+    factors = torch.from_numpy(np.concatenate([target.factors for target in targets]))
     picked = answer[torch.from_numpy(numbers), 1:, cells[:, 0], cells[:, 1]]  # (n, 4)
     off = (picked - sizes).abs()
     a_box = OFFSET_WEIGHT * off[:, :2].sum(dim=1) + SIZE_WEIGHT * off[:, 2:].sum(dim=1)
     a_box = a_box + OVERLAP_WEIGHT * (1 - _overlap(picked, sizes))
-    return centres + (a_box * shares).sum() / max(float(shares.sum()), MIN_COUNTED)
+    return centres + (a_box * factors).sum() / max(float(factors.sum()), MIN_COUNTED)
 
 
-def _overlap(found: torch.Tensor, wanted: torch.Tensor) -> torch.Tensor:
+def _overlap(found: torch.Tensor, expected: torch.Tensor) -> torch.Tensor:
     """Intersection over union of boxes with the same cell, (n, 4) offset and logarithm of the size, to (n,)."""
-    sides = [torch.exp(boxes[:, 2:].clamp(max=MAX_LOG_SIZE)) for boxes in (found, wanted)]
-    low = torch.maximum(found[:, :2] - sides[0] / 2, wanted[:, :2] - sides[1] / 2)
-    high = torch.minimum(found[:, :2] + sides[0] / 2, wanted[:, :2] + sides[1] / 2)
+    sides = [torch.exp(boxes[:, 2:].clamp(max=MAX_LOG_SIZE)) for boxes in (found, expected)]
+    low = torch.maximum(found[:, :2] - sides[0] / 2, expected[:, :2] - sides[1] / 2)
+    high = torch.minimum(found[:, :2] + sides[0] / 2, expected[:, :2] + sides[1] / 2)
     shared = (high - low).clamp(min=0).prod(dim=1)
     return shared / (sides[0].prod(dim=1) + sides[1].prod(dim=1) - shared)

@@ -4,7 +4,6 @@ import faulthandler
 import io
 import subprocess
 import sys
-from collections.abc import Callable
 from contextlib import redirect_stderr, redirect_stdout
 from types import SimpleNamespace
 from typing import IO, Any
@@ -13,19 +12,19 @@ import pytest
 
 from engine.cli.benches import measuring
 from tests.benchmarks.__main__ import app as proofs
-from tests.cli.conftest import Said, say
+from tests.cli.conftest import Cli, CliResult, cli
 from tests.support.long_form import IS_SOAK
 
-__all__ = ["say"]
+__all__ = ["cli"]
 
 
 class MeasuredHere:
     """Replaces the measuring process: runs its command line in this process."""
 
     def __init__(self, arguments: list[str], *, stderr: IO[bytes], **_: Any) -> None:
-        code, asked = arguments[-2:]
+        code, argument = arguments[-2:]
         path, argv, out = sys.path[:], sys.argv, io.StringIO()
-        sys.argv = ["-c", asked]
+        sys.argv = ["-c", argument]
         try:
             with redirect_stdout(out), redirect_stderr(io.TextIOWrapper(stderr, write_through=True)) as errors:
                 exec(code, {"__name__": "__main__"})
@@ -42,7 +41,7 @@ class MeasuredHere:
 
 
 @pytest.fixture
-def bench_here(say: Callable[..., Said], monkeypatch: pytest.MonkeyPatch) -> Callable[..., Said]:
+def bench_here(cli: Cli, monkeypatch: pytest.MonkeyPatch) -> Cli:
     """`bench_here("bench", "sam3", ...)`, or `("render", ...)` of tests.benchmarks: output of the command,
     measured in this process. One test per measurement uses a separate process."""
     if not IS_SOAK:
@@ -50,7 +49,7 @@ def bench_here(say: Callable[..., Said], monkeypatch: pytest.MonkeyPatch) -> Cal
     monkeypatch.setattr(measuring, "subprocess", SimpleNamespace(Popen=MeasuredHere, PIPE=subprocess.PIPE))
     monkeypatch.setattr(faulthandler, "enable", lambda: None)  # pytest has enabled it already
 
-    def start(*arguments: object) -> Said:
-        return say(*arguments, commands=None if arguments[0] == "bench" else proofs)
+    def start(*arguments: object) -> CliResult:
+        return cli(*arguments, commands=None if arguments[0] == "bench" else proofs)
 
     return start

@@ -9,28 +9,28 @@ from engine.errors import ModelError
 
 
 @dataclass(frozen=True)
-class Asked:
+class Options:
     threads: int
     then: str
 
 
-def measure(asked: Asked, progress: Progress) -> dict[str, Any]:
-    if asked.then == "refuse":
-        raise ModelError(f"threads: {asked.threads} is not 1")
-    result = progress.begin({"threads": asked.threads})
+def measure(options: Options, progress: Progress) -> dict[str, Any]:
+    if options.then == "refuse":
+        raise ModelError(f"threads: {options.threads} is not 1")
+    result = progress.begin({"threads": options.threads})
     progress("first", 0.0)
     print("a library says hello")
     print("[1, 2]")
     result["first"] = 1.5
     progress("second", 0.5)
-    if asked.then == "fail":
+    if options.then == "fail":
         result["second"] = 2.5
         print("a library that does not end its line", end="")
         raise ModelError("no memory")
-    if asked.then == "raise":
+    if options.then == "raise":
         result["second"] = 2.5
         raise RuntimeError("no device")
-    if asked.then == "die":
+    if options.then == "die":
         print("assertion failed in a driver", flush=True)
         os._exit(3)
     return result

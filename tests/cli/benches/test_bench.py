@@ -1,22 +1,19 @@
 """The benchmarks run and report their figures. The values are not tested."""
 
 import json
-from collections.abc import Callable
 from pathlib import Path
 
 import pytest
 
-from tests.cli.conftest import Said
+from tests.cli.conftest import Cli
 
 
-def test_osc_finds_every_message_and_every_answer(
-    say: Callable[..., Said], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_osc_finds_every_message_and_every_answer(cli: Cli, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """On machines of any speed."""
     monkeypatch.setenv("MULTIVERSE_HOME", str(tmp_path))
-    said = say("bench", *"osc --rate 5000 --seconds 0.5 --size 160x90 --busy 1 --json".split())
-    assert said.code == 0, said.err
-    figures = json.loads(said.out)
+    done = cli("bench", *"osc --rate 5000 --seconds 0.5 --size 160x90 --busy 1 --json".split())
+    assert done.code == 0, done.err
+    figures = json.loads(done.out)
     assert figures["messages"] == 2500 + figures["last_values"] and figures["last_values"] > 20
     for loss in ("lost", "last_values_lost", "unanswered", "dmx_lost"):
         assert figures[loss] == 0
@@ -28,7 +25,7 @@ def test_osc_finds_every_message_and_every_answer(
 
 
 @pytest.mark.parametrize(
-    ("words", "code", "reason"),
+    ("arguments", "code", "reason"),
     [
         ("rvc --shape v3-96k", 1, "shape v3-96k: not one of v2-48k"),
         ("rvc --block 5", 2, "--block: takes 20 to 1500"),
@@ -40,8 +37,6 @@ def test_osc_finds_every_message_and_every_answer(
         ("osc --size large", 2, "--size: 'large' is not WxH (for example 1280x720)"),
     ],
 )
-def test_an_unmeasurable_case_is_an_error_of_one_line(
-    bench_here: Callable[..., Said], words: str, code: int, reason: str
-) -> None:
-    said = bench_here("bench", *words.split())
-    assert said.code == code and reason in said.err and said.err.count("\n") == 1
+def test_an_unmeasurable_case_is_an_error_of_one_line(bench_here: Cli, arguments: str, code: int, reason: str) -> None:
+    done = bench_here("bench", *arguments.split())
+    assert done.code == code and reason in done.err and done.err.count("\n") == 1

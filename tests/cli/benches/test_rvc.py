@@ -6,26 +6,26 @@ from collections.abc import Callable
 
 import pytest
 
-from tests.cli.conftest import Said
+from tests.cli.conftest import Cli
 from tests.models.rvc.peers import MISSING, PACKAGE
 from tests.support.long_form import only_soak
 
 
 @only_soak
 def test_each_figure_is_reported_with_its_reference(
-    bench_here: Callable[..., Said], monkeypatch: pytest.MonkeyPatch, require: Callable[[object, str], None]
+    bench_here: Cli, monkeypatch: pytest.MonkeyPatch, require: Callable[[object, str], None]
 ) -> None:
     for name in [name for name in sys.modules if name.split(".")[0] == PACKAGE.name]:  # others import it otherwise
         monkeypatch.delitem(sys.modules, name)
-    asked = ("--seconds", "1", "--block", "100", "--files", "2", "--embeddings", "800", "--json")
-    said = bench_here("rvc", "--device", "cpu", *asked)
-    assert said.code == 0, said.err
-    result = json.loads(said.out)
+    options = ("--seconds", "1", "--block", "100", "--files", "2", "--embeddings", "800", "--json")
+    done = bench_here("rvc", "--device", "cpu", *options)
+    assert done.code == 0, done.err
+    result = json.loads(done.out)
     assert (result["shape"], result["device"], result["dtype"]) == ("tiny", "cpu", "float32")
     assert "gain from CUDA graphs in a stream" in result["unverified without a device"]
 
     for part, blocks in ((result["offline"], "content"), (result["live"]["100 ms"], "sola")):
-        assert sum(stage["share"] for stage in part["stages"].values()) == pytest.approx(1.0, abs=0.01)
+        assert sum(row["share"] for row in part["stages"].values()) == pytest.approx(1.0, abs=0.01)
         assert blocks in part["stages"]
     assert result["offline"]["seconds"] == pytest.approx(1.0) and result["live"]["100 ms"]["blocks"] == 20
     assert result["batch"]["files"] == 2 and result["batch"]["differs"] < 1e-3

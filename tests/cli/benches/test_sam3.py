@@ -1,7 +1,6 @@
 """The benchmark of SAM3 measures what it claims to. Its milliseconds are not tested."""
 
 import json
-from collections.abc import Callable
 from functools import partial
 from pathlib import Path
 from typing import Any
@@ -9,11 +8,11 @@ from typing import Any
 import numpy as np
 import pytest
 
-from engine.cli.benches.clip import PICTURES, LoopedClip, moving_discs, write_clip
-from tests.cli.conftest import Said
+from engine.cli.benches.clip import PICTURES, LoopedClip, draw_discs, write_clip
+from tests.cli.conftest import Cli
 from tests.support.long_form import only_soak
 
-Bench = Callable[..., Said]
+Bench = Cli
 
 
 @pytest.fixture
@@ -23,19 +22,19 @@ def bench(bench_here: Bench) -> Bench:
 
 def assert_accounted_for(case: dict[str, Any]) -> None:
     """The stages add up to a picture's time, in order of the work."""
-    stages = case["stages"]
-    assert list(stages)[:3] == ["read (wait)", "preprocess", "backbone"] and list(stages)[-2:] == ["write", "other"]
-    assert sum(stage["ms"] for stage in stages.values()) == pytest.approx(case["ms"], rel=0.01)
-    assert sum(stage["share"] for stage in stages.values()) == pytest.approx(1.0, abs=0.01)
+    times = case["stages"]
+    assert list(times)[:3] == ["read (wait)", "preprocess", "backbone"] and list(times)[-2:] == ["write", "other"]
+    assert sum(row["ms"] for row in times.values()) == pytest.approx(case["ms"], rel=0.01)
+    assert sum(row["share"] for row in times.values()) == pytest.approx(1.0, abs=0.01)
     assert case["fps"] == pytest.approx(1000.0 / case["ms"], rel=0.01)
     assert case["ms_p99"] >= case["ms_p50"] > 0 and case["peak_memory_mb"] > 100
 
 
 @only_soak
 def test_finding_is_faster_than_transformers_and_finds_the_same(bench: Bench) -> None:
-    said = bench("--mode", "image")
-    assert said.code == 0, said.err
-    result = json.loads(said.out)
+    done = bench("--mode", "image")
+    assert done.code == 0, done.err
+    result = json.loads(done.out)
     assert (result["shape"], result["dtype"], result["picture"]) == ("tiny", "float32", "1920x1080")
     assert "gain from CUDA graphs" in result["unverified without a device"] and result["matmul_tflops"] > 0
     case = result["image"]["336 px, 1 prompt"]
@@ -49,9 +48,9 @@ def test_finding_is_faster_than_transformers_and_finds_the_same(bench: Bench) ->
 @pytest.mark.soak
 @only_soak
 def test_tracking_reports_memory_growth_beside_that_of_transformers(bench: Bench) -> None:
-    said = bench("--mode", "track", "--objects", "1", "--size", "160x96")
-    assert said.code == 0, said.err
-    case = json.loads(said.out)["track"]["336 px, 1 prompt"]
+    done = bench("--mode", "track", "--objects", "1", "--size", "160x96")
+    assert done.code == 0, done.err
+    case = json.loads(done.out)["track"]["336 px, 1 prompt"]
     assert_accounted_for(case)
     assert (case["followed"], case["last"], case["objects"]) == (30, 15, 1)
     assert set(case["fps_of_the_last"]) == {"ours", "transformers"} and case["times_transformers"] > 0
@@ -61,12 +60,12 @@ def test_tracking_reports_memory_growth_beside_that_of_transformers(bench: Bench
 
 def test_a_clip_is_read_in_a_loop_until_it_is_closed(tmp_path: Path) -> None:
     write_clip(tmp_path / "clip.mp4", 160, 96)
-    film = LoopedClip(tmp_path / "clip.mp4", 2)
-    batches = film.batches()
+    clip = LoopedClip(tmp_path / "clip.mp4", 2)
+    batches = clip.batches()
     first = [next(batches) for _ in range(PICTURES // 2)]
     assert {batch.shape for batch in first} == {(2, 96, 160, 3)}
     assert np.array_equal(next(batches), first[0])
     for index in (0, 10):
-        drawn = moving_discs(160, 96, index)[..., :3].astype(int)
-        assert np.abs(first[index // 2][index % 2] - drawn).mean() < 12
-    film.close()
+        expected = draw_discs(160, 96, index)[..., :3].astype(int)
+        assert np.abs(first[index // 2][index % 2] - expected).mean() < 12
+    clip.close()

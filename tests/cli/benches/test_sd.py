@@ -1,13 +1,12 @@
 """`multiverse bench sd` with the tiny shape: each of its parts, a model that fails, compiled parts."""
 
 import json
-from collections.abc import Callable
 from typing import Any
 
 import pytest
 
 from engine.cli.benches import sd
-from tests.cli.conftest import Said
+from tests.cli.conftest import Cli
 from tests.support.long_form import only_soak
 
 
@@ -30,27 +29,27 @@ def assert_sd(found: dict[str, Any], case_name: str) -> None:
 
 
 def test_every_part_has_figures_and_a_model_that_cannot_be_loaded_takes_none_of_them(
-    bench_here: Callable[..., Said], monkeypatch: pytest.MonkeyPatch
+    bench_here: Cli, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     for name in ("MIN_CALLS", "MIN_RUNS", "CALLS_A_RUN", "WARM_UP_CALLS"):
         monkeypatch.setattr(sd, name, 1)
-    words = "--shape tiny --shape sd3 --size 64 --steps 1 --seconds 0 --pan 6 --device cpu --json"
-    said = bench_here("bench", "sd", *words.split())
+    options = "--shape tiny --shape sd3 --size 64 --steps 1 --seconds 0 --pan 6 --device cpu --json"
+    done = bench_here("bench", "sd", *options.split())
     reason = "shape sd3: not one of sd15, sd-turbo, sdxl-turbo, ssd-1b, sdxs, tiny"
-    assert (said.code, said.err) == (1, f"multiverse: sd3: loading: {reason}\n")
-    result = json.loads(said.out)
+    assert (done.code, done.err) == (1, f"multiverse: sd3: loading: {reason}\n")
+    result = json.loads(done.out)
     assert result["failed"] == {"part": "sd3: loading", "reason": reason}
     assert_sd(result, "64x64, 1 step")
 
 
-def test_an_accelerator_that_no_live_picture_can_have_is_refused(bench_here: Callable[..., Said]) -> None:
-    said = bench_here("bench", "sd", "--size", "64", "--steps", "1", "--accelerator", "deepcache", "--device", "cpu")
-    assert said.code == 1 and "accelerator deepcache: it reuses features" in said.err
+def test_an_accelerator_that_no_live_picture_can_have_is_refused(bench_here: Cli) -> None:
+    done = bench_here("bench", "sd", "--size", "64", "--steps", "1", "--accelerator", "deepcache", "--device", "cpu")
+    assert done.code == 1 and "accelerator deepcache: it reuses features" in done.err
 
 
 @only_soak
-def test_sd_is_measured_when_its_parts_are_compiled(bench_here: Callable[..., Said]) -> None:
-    words = "--size 64 --steps 2 --accelerator inductor --seconds 0 --pan 6 --device cpu --json"
-    said = bench_here("bench", "sd", *words.split())
-    result = json.loads(said.out)
-    assert (said.code, result["accelerator"]) == (0, "inductor") and result["tiny"]["64x64, 2 steps"]["fps"] > 0
+def test_sd_is_measured_when_its_parts_are_compiled(bench_here: Cli) -> None:
+    options = "--size 64 --steps 2 --accelerator inductor --seconds 0 --pan 6 --device cpu --json"
+    done = bench_here("bench", "sd", *options.split())
+    result = json.loads(done.out)
+    assert (done.code, result["accelerator"]) == (0, "inductor") and result["tiny"]["64x64, 2 steps"]["fps"] > 0

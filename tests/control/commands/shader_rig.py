@@ -10,8 +10,8 @@ import numpy as np
 
 from engine.control import CommandTable
 from engine.control.commands.shader import ShaderControl
-from engine.control.commands.shader_stage import ShaderStage
-from engine.control.commands.shader_trials import ShaderTesting
+from engine.control.commands.shader_player import ShaderPlayer
+from engine.control.commands.shader_test_scheduler import ShaderTestScheduler
 from engine.errors import IsfError
 from engine.params import Crossfade, ParamStore, Slew
 from engine.params.crossfade import PictureFade
@@ -21,7 +21,7 @@ from engine.render.isf.isf_file import IsfFile, ShaderSlot, ShaderState
 from engine.render.isf.parse import parse_isf
 from engine.system.disk_store import DiskQueue
 from osc_schema.fx import file_address
-from tests.control.commands.show_rig import make_tools
+from tests.control.commands.show_rig import make_context
 
 PERIOD_S = 1 / 30
 
@@ -99,17 +99,17 @@ class Rig:
         self.store, self.slew = ParamStore(), Slew()
         self.crossfade = Crossfade(self.store)
         self.views, self.tester = InputViews(self.store), ScriptedTrials()
-        self.stage = ShaderStage(self.store, self.crossfade)
-        self.told: list[tuple[Any, ...]] = []
+        self.player = ShaderPlayer(self.store, self.crossfade)
+        self.messages: list[tuple[Any, ...]] = []
         self.tester.may_answer.set()
-        tools = make_tools(reports, self.store, tell=lambda *message: self.told.append(message))
+        context = make_context(reports, self.store, notify=lambda *message: self.messages.append(message))
         self.control = ShaderControl(
-            tools,
-            catalog=partial(ShaderCatalog, [folder], tools.disk),
+            context,
+            catalog=partial(ShaderCatalog, [folder], context.disk),
             views=self.views,
-            stage=self.stage,
+            player=self.player,
             testing=partial(
-                ShaderTesting,
+                ShaderTestScheduler,
                 open_tester=lambda: self.tester,
                 records=records,
                 folder=folder.parent / "records",
@@ -123,7 +123,7 @@ class Rig:
         self.control.add_commands(CommandTable())
         self.control.start()
         self.fade: PictureFade | None = None
-        self.shown = self.store.snapshot()
+        self.snapshot = self.store.snapshot()
         self.time_s = 0.0
         self.awaits_tests = False
 
@@ -142,16 +142,16 @@ class Rig:
         self.control.before_frame()
         self.crossfade.step(self.time_s)
         snapshot, fade = self.crossfade.snapshot()
-        self.stage.follow(snapshot, self.slew.jump_to)
+        self.player.follow(snapshot, self.slew.jump_to)
         self.fade = fade
-        self.shown = self.crossfade.bypass.shown(snapshot)
-        values = self.slew.step(self.shown, PERIOD_S)
-        leaving = None if fade is None or fade.is_held else fade.before
-        drawn = self.stage.shaders(values, snapshot, {}, fade, leaving)
-        self.awaits_tests = self.stage.awaits_tests(values, self.time_s)
+        self.snapshot = self.crossfade.bypass.apply(snapshot)
+        values = self.slew.step(self.snapshot, PERIOD_S)
+        leaving = None if fade is None or fade.is_frozen else fade.before
+        shaders = self.player.shaders(values, snapshot, {}, fade, leaving)
+        self.awaits_tests = self.player.awaits_tests(values, self.time_s)
         state = ShaderState(costs_ms=costs_ms or {}, failures=failures or {}, missing=frozenset(failures or {}))
         self.control.after_frame(state, PERIOD_S)
-        return {each.slot: each for each in drawn}
+        return {each.slot: each for each in shaders}
 
     def state(self, slot: str = "1") -> str:
         return next(each.state for each in self.control.status() if each.slot == slot)

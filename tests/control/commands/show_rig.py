@@ -5,7 +5,7 @@ from pathlib import Path
 from typing import Any
 
 from engine.control import CommandTable, Reply
-from engine.control.commands import Tools
+from engine.control.commands import CommandContext
 from engine.control.commands.cue import GO_PAUSE, CueControl
 from engine.control.commands.preset import PresetControl
 from engine.control.commands.upcoming import Upcoming
@@ -19,25 +19,25 @@ from engine.system.disk_store import DiskStore
 BRIGHTNESS = "/multiverse/brightness"
 
 
-def make_tools(
-    report: Any, store: ParamStore | None = None, clock: Clock | None = None, tell: Any = lambda *told: None
-) -> Tools:
+def make_context(
+    report: Any, store: ParamStore | None = None, clock: Clock | None = None, notify: Any = lambda *message: None
+) -> CommandContext:
     store, clock = store or ParamStore(), clock or SteppedClock()
-    return Tools(store=store, clock=clock, disk=DiskStore(report), tell=tell, report=report)
+    return CommandContext(store=store, clock=clock, disk=DiskStore(report), notify=notify, report=report)
 
 
 class PresetRig:
     def __init__(self, folder: Path, reports: Any, *, start_s: float = 0.0) -> None:
         self.store, self.clock = ParamStore(), SteppedClock(start_s=start_s)
         self.crossfade = Crossfade(self.store)
-        self.told: list[tuple] = []
+        self.messages: list[tuple] = []
         self.answers: list[tuple] = []
         self._has_answered = threading.Condition()
-        self.tools = make_tools(reports, self.store, self.clock, self.tell)
+        self.context = make_context(reports, self.store, self.clock, self.notify)
         self.faults: dict[str, str] = {}
         """Why a shader cannot be shown, by its name."""
         self.presets = PresetControl(
-            self.tools,
+            self.context,
             presets=PresetFolder(folder),
             crossfade=self.crossfade,
             views=InputViews(self.store),
@@ -46,8 +46,8 @@ class PresetRig:
         self.commands = CommandTable()
         self.presets.add_commands(self.commands)
 
-    def tell(self, address: str, *args: object) -> None:
-        self.told.append((address, *args))
+    def notify(self, address: str, *args: object) -> None:
+        self.messages.append((address, *args))
 
     def say(self, address: str, *args: object) -> None:
         def answer(packet: bytes) -> None:
@@ -103,7 +103,7 @@ class CueRig(PresetRig):
         self.renamed: list[tuple[str, str]] = []
         """Both names of each cue whose preset was renamed."""
         self.cues = CueControl(
-            self.tools, self.path, presets=self.presets, rename_waiting=lambda *names: self.renamed.append(names)
+            self.context, self.path, presets=self.presets, rename_waiting=lambda *names: self.renamed.append(names)
         )
         self.cues.add_commands(self.commands)
 

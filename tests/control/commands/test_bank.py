@@ -6,9 +6,9 @@ from typing import Any
 
 import pytest
 
-from engine.control.commands.bank import FILE_NAME, HELD_S, PREVIOUS_NAME, BankControl
+from engine.control.commands.bank import FILE_NAME, FLASH_AFTER_S, PREVIOUS_NAME, BankControl
 from engine.control.commands.preset_mixer import TAKE_FADE
-from engine.control.launching import Launching
+from engine.control.launch_queue import LaunchQueue
 from engine.control.midi.grids import AMBER, GREEN, GREY
 from engine.errors import BankError
 from engine.osc.encode import encode_message
@@ -17,7 +17,7 @@ from engine.params.fade_time import Pulse
 from engine.params.looks import LOOKS
 from tests.control.commands.show_rig import BRIGHTNESS, PresetRig
 from tests.control.midi.midi_rig import FakeMidi
-from tests.support.desk import Desk, open_desk
+from tests.support.engine_client import EngineClient, open_client
 
 OWN = {"high": 3.0, "low": 1.0, "mid": 2.0}
 
@@ -27,10 +27,10 @@ class Rig(PresetRig):
         super().__init__(folder / "presets", reports, start_s=100.0)
         self.path = folder / FILE_NAME
         self.pulse = Pulse()
-        self.launching = Launching(self.store, lambda: self.pulse, self.tell)
+        self.launching = LaunchQueue(self.store, lambda: self.pulse, self.notify)
         self.presets.watch(self.launching.rename)
         self.store.set(TAKE_FADE, "0")
-        self.banks = BankControl(self.tools, self.path, presets=self.presets, launching=self.launching)
+        self.banks = BankControl(self.context, self.path, presets=self.presets, launching=self.launching)
         self.banks.add_commands(self.commands)
 
     def listed(self) -> dict[int, list[tuple]]:
@@ -102,20 +102,20 @@ def test_a_tap_prepares_a_second_one_takes_and_what_left_is_not_taken_by_one_pre
     rig.store.set(TAKE_FADE, "2")
     rig.tap(1)
     rig.say("/pad/1", 1)
-    rig.after(HELD_S + 0.1)
+    rig.after(FLASH_AFTER_S + 0.1)
     assert rig.crossfade.snapshot()[1] is not None, "held for long, a second press still fades"
 
 
 def test_a_held_pad_flashes_until_it_is_released_and_leaves_what_was_prepared(rig: Rig) -> None:
     rig.done("/preset/load", "low")
     rig.done("/pad/1", 1)
-    assert rig.after(HELD_S + 0.1) == 3.0
+    assert rig.after(FLASH_AFTER_S + 0.1) == 3.0
     rig.done("/pad/1", 0)
     assert rig.after(0.1) == 1.0 and rig.presets.mixer.prepared == ""
     rig.tap(3)
     for _ in range(2):  # the second hold is no second tap
         rig.done("/pad/1", 1)
-        assert rig.after(HELD_S - 0.02) == 1.0
+        assert rig.after(FLASH_AFTER_S - 0.02) == 1.0
         assert rig.after(0.1) == 3.0
         rig.store.set("/bank/shown", 2)  # it is the same pad that is released
         rig.done("/pad/1", 0)
@@ -124,11 +124,11 @@ def test_a_held_pad_flashes_until_it_is_released_and_leaves_what_was_prepared(ri
     rig.done("/preset/prepare", "high")
     for _ in range(2):
         rig.done("/pad/1", 1)
-        assert rig.after(HELD_S + 0.1) == 3.0
+        assert rig.after(FLASH_AFTER_S + 0.1) == 3.0
         rig.done("/pad/1", 0)
         assert rig.after(0.1) == 1.0, "a hold is no first tap, either"
     rig.done("/pad/1", 1)
-    assert rig.after(HELD_S + 0.1) == 3.0
+    assert rig.after(FLASH_AFTER_S + 0.1) == 3.0
     rig.done("/bank/put", 1, 1, "")
     rig.done("/pad/1", 0)
     assert rig.after(0.1) == 1.0, "it was emptied while it was held"
@@ -137,7 +137,7 @@ def test_a_held_pad_flashes_until_it_is_released_and_leaves_what_was_prepared(ri
 def test_a_pad_whose_holder_is_gone_is_released(rig: Rig) -> None:
     rig.done("/preset/load", "low")
     rig.done("/pad/1", 1)
-    assert rig.after(HELD_S + 0.1) == 3.0
+    assert rig.after(FLASH_AFTER_S + 0.1) == 3.0
     rig.banks.release_of("somebody else")
     assert rig.after(0.1) == 3.0
     rig.banks.release_of("")  # as the rig is called
@@ -154,13 +154,13 @@ def test_the_second_press_waits_for_the_beat_and_blinks_meanwhile(rig: Rig) -> N
     rig.store.set("/launch/quantise", "bar")
     rig.done("/preset/load", "low")
     rig.tap(1)
-    assert rig.banks.shown().pads[0][0] == "prepared"
+    assert rig.banks.displayed_bank().pads[0][0] == "prepared"
     rig.say("/pad/1", 1)
     rig.say("/pad/1", 0)
     assert rig.launching.step() == [] and rig.after(0.5) == 1.0
-    assert [state for state, _ in rig.banks.shown().pads[:4]] == ["queued", "on_air", "idle", "empty"]
+    assert [state for state, _ in rig.banks.displayed_bank().pads[:4]] == ["queued", "on_air", "idle", "empty"]
     rig.begin_bar()
-    assert rig.after(0.1) == 3.0 and rig.banks.shown().pads[0][0] == "on_air"
+    assert rig.after(0.1) == 3.0 and rig.banks.displayed_bank().pads[0][0] == "on_air"
 
 
 def test_a_look_that_is_renamed_while_it_waits_is_taken_and_blinks_meanwhile(rig: Rig) -> None:
@@ -169,19 +169,19 @@ def test_a_look_that_is_renamed_while_it_waits_is_taken_and_blinks_meanwhile(rig
     rig.tap(1)
     rig.say("/pad/1")
     rig.done("/preset/rename", "high", "higher")
-    assert rig.banks.shown().pads[0][0] == "queued"
+    assert rig.banks.displayed_bank().pads[0][0] == "queued"
     rig.begin_bar()
     assert rig.after(0.1) == 3.0 and rig.presets.current.name == "higher"
     rig.launching.add_look("cue 1 low", "bar", lambda name: None, lambda reason: None, preset="low")
     rig.done("/preset/rename", "low", "lower")
-    assert rig.banks.shown().pads[1][0] == "queued", "of a cue, too"
+    assert rig.banks.displayed_bank().pads[1][0] == "queued", "of a cue, too"
 
 
 def test_a_preset_that_is_renamed_while_it_is_held_is_released(rig: Rig) -> None:
     rig.done("/preset/load", "low")
     rig.done("/preset/prepare", "mid")
     rig.done("/pad/1", 1)
-    assert rig.after(HELD_S + 0.1) == 3.0
+    assert rig.after(FLASH_AFTER_S + 0.1) == 3.0
     rig.done("/preset/rename", "high", "higher")
     rig.done("/preset/rename", "mid", "middle")
     rig.done("/pad/1", 0)
@@ -196,7 +196,7 @@ def test_pads_are_put_swapped_and_coloured_and_the_file_keeps_them(rig: Rig, tmp
     last = len(rig.banks.banks.banks) + 1
     rig.done("/bank/name", last, "Encore")
     rig.done("/bank/put", last, 5, "it's new")
-    assert [told for told in rig.told if told[0] == "/bank/changed"][:2] == [("/bank/changed", 1), ("/bank/changed", 2)]
+    assert [number for at, number in rig.messages if at == "/bank/changed"][:2] == [1, 2]
     before = rig.listed()
     assert before[1] == [(1, "high", ""), (2, "mid", ""), (16, "Eclipse", "")] and before[last] == []
     assert before[2][0] == (1, "Aurora", "#ff8800")
@@ -287,48 +287,48 @@ def test_a_learned_key_and_a_launchpad_play_the_engine(
 ) -> None:
     PresetFolder(tmp_path / "presets").save("bright", {BRIGHTNESS: 3.0})
     midi = FakeMidi()
-    monkeypatch.setattr("engine.control.commands.lines.LibremidiSystem", lambda: midi)
+    monkeypatch.setattr("engine.control.commands.control_inputs.LibremidiSystem", lambda: midi)
     midi.plug("Launchpad X")
 
-    def key(desk: Desk, velocity: int) -> None:
-        desk.client.send(encode_message("/note", 1, 36, velocity))
+    def key(hub: EngineClient, velocity: int) -> None:
+        hub.client.send(encode_message("/note", 1, 36, velocity))
 
     def is_lit(velocity: int) -> bool:
         """By the last light of the upper left pad."""
         return [each[2] for each in list(midi.got["Launchpad X"]) if each[:2] == b"\x90\x51"][-1:] == [velocity]
 
-    def devices(desk: Desk) -> set[str]:
-        status = desk.engine.status().midi
+    def devices(hub: EngineClient) -> set[str]:
+        status = hub.engine.status().midi
         return set() if status is None else {each.name for each in status.devices}
 
-    with open_desk(tmp_path, midi=["all"]) as desk:
-        desk.client.send(encode_message("/map/learn", "/pad/1"))
-        desk.done("/engine/notify", 1)
-        key(desk, 100)
-        assert desk.hear("/done") == ("/map/learn", "/pad/1", "midi 1 note 36", "momentary")
-        key(desk, 0)
-        key(desk, 90)
-        while desk.hear("/preset/current")[0] != "bright":
+    with open_client(tmp_path, midi=["all"]) as hub:
+        hub.client.send(encode_message("/map/learn", "/pad/1"))
+        hub.done("/engine/notify", 1)
+        key(hub, 100)
+        assert hub.hear("/done") == ("/map/learn", "/pad/1", "midi 1 note 36", "momentary")
+        key(hub, 0)
+        key(hub, 90)
+        while hub.hear("/preset/current")[0] != "bright":
             pass  # held: it flashes
-        key(desk, 0)
-        while desk.hear("/preset/current")[0] == "bright":
+        key(hub, 0)
+        while hub.hear("/preset/current")[0] == "bright":
             pass
         wait_for(lambda: is_lit(GREY), "a dim light")
         for lit in (AMBER, GREEN):
             midi.takes["Launchpad X"](b"\x90\x51\x7f\x90\x51\x00", 0.0)
             wait_for(lambda lit=lit: is_lit(lit), "the light of the press")
-        desk.done("/map/add", "midi 1 note 99", "/preset/flash", "Silk")
+        hub.done("/map/add", "midi 1 note 99", "/preset/flash", "Silk")
         for _ in range(2):  # pulled while it is held, and plugged in again
             midi.takes["Launchpad X"](b"\x90\x63\x7f", 0.0)
-            while desk.hear("/preset/current")[0] != "Silk":
+            while hub.hear("/preset/current")[0] != "Silk":
                 pass
             midi.plug("nanoKONTROL2")
-            wait_for(lambda: "nanokontrol2" in devices(desk), "another controller")
+            wait_for(lambda: "nanokontrol2" in devices(hub), "another controller")
             midi.pull("nanoKONTROL2")
-            wait_for(lambda: "nanokontrol2" not in devices(desk), "its end")
-            assert desk.engine.params.get(BRIGHTNESS) == LOOKS["Silk"][BRIGHTNESS], "held by another one"
+            wait_for(lambda: "nanokontrol2" not in devices(hub), "its end")
+            assert hub.engine.params.get(BRIGHTNESS) == LOOKS["Silk"][BRIGHTNESS], "held by another one"
             midi.pull("Launchpad X")
-            while desk.hear("/preset/current")[0] != "bright":
+            while hub.hear("/preset/current")[0] != "bright":
                 pass
             midi.plug("Launchpad X")
             wait_for(lambda: is_lit(GREEN), "its lights")
@@ -352,7 +352,7 @@ def test_next_and_previous_walk_through_the_pads_of_the_shown_bank(rig: Rig) -> 
     rig.store.set("/bank/shown", 9)
     assert rig.failed("/preset/next") == "bank 9 is empty (/bank/shown chooses another)"
     rig.store.set("/bank/shown", 4)
-    launched, needed = rig.commands.launched_as("/preset/next")
+    launched, needed = rig.commands.plan_launch("/preset/next")
     assert needed == 0 and launched((0,)) is None
     with pytest.raises(BankError, match="takes 1 for pressed"):
         launched(("foo",))

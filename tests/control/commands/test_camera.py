@@ -11,7 +11,7 @@ import numpy as np
 import pytest
 
 from engine.control import CommandTable, Reply
-from engine.control.commands.camera import CameraControl, first_word
+from engine.control.commands.camera import CameraControl, first_entry
 from engine.errors import SourceError
 from engine.osc.decode import decode_packet
 from engine.osc.encode import encode_message
@@ -22,92 +22,92 @@ from engine.sources.source import Source
 from engine.sources.test_card import MovingCard
 from engine.system.clock import SteppedClock
 from osc_schema import Rejected
-from tests.control.commands.show_rig import make_tools
+from tests.control.commands.show_rig import make_context
 from tests.sources.test_shared_ring import Publisher
-from tests.support.desk import Desk, open_desk
+from tests.support.engine_client import EngineClient, open_client
 
 
-def offered(desk: Desk) -> dict[str, tuple[str, int]]:
+def offered(hub: EngineClient) -> dict[str, tuple[str, int]]:
     """Word -> (title, 1 if it is in use)."""
-    entries = [answer.args for answer in desk.ask("/camera/list") if answer.address == "/camera/entry"]
-    return {word: (title, is_on) for word, title, is_on in entries}
+    entries = [answer.args for answer in hub.ask("/camera/list") if answer.address == "/camera/entry"]
+    return {entry: (title, is_on) for entry, title, is_on in entries}
 
 
 def test_a_sender_that_appears_in_the_show_can_be_chosen_until_it_is_gone(tmp_path: Path, wait_for: Any) -> None:
     name = f"camera control {tmp_path.name}"
     chosen = f"shared:{name[:-1]}"  # a part of its name will do
-    with open_desk(tmp_path) as desk:
-        assert {word: is_on for word, (_, is_on) in offered(desk).items()}.items() >= {"none": 1, "test": 0}.items()
+    with open_client(tmp_path) as hub:
+        assert {entry: is_on for entry, (_, is_on) in offered(hub).items()}.items() >= {"none": 1, "test": 0}.items()
         with pytest.raises(Rejected, match="no camera is open"):
-            desk.engine.params.set("/sam3/source", "camera", by="test")
+            hub.engine.params.set("/sam3/source", "camera", by="test")
         publisher = Publisher(name, level=200)
         try:
-            wait_for(lambda: f"shared:{name}" in offered(desk), "the new sender in the list")
-            assert offered(desk)[f"shared:{name}"] == (f"{name} (shared memory)", 0)
-            desk.client.send(encode_message("/camera/open", chosen))
-            publisher.tell()
-            assert desk.answers_up_to("/done", "/fail")[-1].args == ("/camera/open", chosen)
-            assert offered(desk)[f"shared:{name}"][1] == 1, "meant by a part of its name"
-            assert desk.engine.status().camera.state == "playing"
-            desk.engine.params.set("/sam3/source", "camera", by="test")
-            reason = desk.failed("/camera/open", "rtsp://user:secret@10.0.0.9/stage")
+            wait_for(lambda: f"shared:{name}" in offered(hub), "the new sender in the list")
+            assert offered(hub)[f"shared:{name}"] == (f"{name} (shared memory)", 0)
+            hub.client.send(encode_message("/camera/open", chosen))
+            publisher.command()
+            assert hub.answers_up_to("/done", "/fail")[-1].args == ("/camera/open", chosen)
+            assert offered(hub)[f"shared:{name}"][1] == 1, "meant by a part of its name"
+            assert hub.engine.status().camera.state == "playing"
+            hub.engine.params.set("/sam3/source", "camera", by="test")
+            reason = hub.failed("/camera/open", "rtsp://user:secret@10.0.0.9/stage")
             assert "can only be given at the start (--camera)" in reason and "secret" not in reason
-            assert "not found (available: " in desk.failed("/camera/open", 77)
-            assert "lacks a name" in desk.failed("/camera/open", "spout:")
-            assert "takes an entry of /camera/list" in desk.failed("/camera/open")
-            assert "takes 1" in desk.failed("/camera/ndi", "on")
-            assert desk.engine.status().camera.description.startswith("shared ")
-            assert desk.done("/camera/open", chosen)[1] == chosen, "it shows already"
+            assert "not found (available: " in hub.failed("/camera/open", 77)
+            assert "lacks a name" in hub.failed("/camera/open", "spout:")
+            assert "takes an entry of /camera/list" in hub.failed("/camera/open")
+            assert "takes 1" in hub.failed("/camera/ndi", "on")
+            assert hub.engine.status().camera.description.startswith("shared ")
+            assert hub.done("/camera/open", chosen)[1] == chosen, "it shows already"
         finally:
             publisher.end()
-        wait_for(lambda: f"shared:{name}" not in offered(desk), "the sender to go")
-        assert offered(desk)[chosen] == (f"{chosen} (not available)", 1)
-        assert desk.done("/camera/open", "start") == ("/camera/open", "none"), "what it was started with"
-        assert desk.engine.status().camera is None
+        wait_for(lambda: f"shared:{name}" not in offered(hub), "the sender to go")
+        assert offered(hub)[chosen] == (f"{chosen} (not available)", 1)
+        assert hub.done("/camera/open", "start") == ("/camera/open", "none"), "what it was started with"
+        assert hub.engine.status().camera is None
 
 
 def test_a_film_of_the_film_folders_is_chosen_in_the_show_and_no_other_file(tmp_path: Path, wait_for: Any) -> None:
-    films = tmp_path / "films"
-    pictures = [films / "set" / "sea.png", films / ".private" / "sea.png", films / ".sea.png", tmp_path / "secret.png"]
-    for path in (*pictures, films / "notes.png"):
+    videos = tmp_path / "films"
+    pictures = [*(videos / name for name in ("set/sea.png", ".private/sea.png", ".sea.png")), tmp_path / "secret.png"]
+    for path in (*pictures, videos / "notes.png"):
         path.parent.mkdir(parents=True, exist_ok=True)
         cv2.imwrite(str(path), np.full((90, 160, 3), 200, np.uint8))
-    (films / "notes.png").rename(films / "notes.txt")
-    (films / "torn.mp4").write_bytes(b"no film")
+    (videos / "notes.png").rename(videos / "notes.txt")
+    (videos / "torn.mp4").write_bytes(b"no film")
     deep = Path(*["a film festival's own folder of the year"] * 8, "sea.png")  # 326 characters
-    (films / deep.parent).mkdir(parents=True)
-    (films / deep).write_bytes((films / "set" / "sea.png").read_bytes())
-    with open_desk(tmp_path, films=(str(films),)) as desk:
-        first = offered(desk)
+    (videos / deep.parent).mkdir(parents=True)
+    (videos / deep).write_bytes((videos / "set" / "sea.png").read_bytes())
+    with open_client(tmp_path, films=(str(videos),)) as hub:
+        first = offered(hub)
         assert first["set/sea.png"] == ("set/sea.png", 0) and "notes.txt" not in first
-        assert desk.done("/camera/open", deep.as_posix())[1] == deep.as_posix()
-        assert desk.done("/camera/open", "set/sea.png") == ("/camera/open", "set/sea.png")
-        assert offered(desk)["set/sea.png"][1] == 1
-        wait_for(lambda: desk.engine.status().camera is not None, "its picture")
-        assert desk.engine.status().camera.description == "sea.png, picture 160x90"
+        assert hub.done("/camera/open", deep.as_posix())[1] == deep.as_posix()
+        assert hub.done("/camera/open", "set/sea.png") == ("/camera/open", "set/sea.png")
+        assert offered(hub)["set/sea.png"][1] == 1
+        wait_for(lambda: hub.engine.status().camera is not None, "its picture")
+        assert hub.engine.status().camera.description == "sea.png, picture 160x90"
         outside = ("/etc/passwd", "../secret.png", str(tmp_path / "secret.png"), "set/../../secret.png")
-        for word in (*outside, "none.mp4", "notes.txt", ".sea.png", ".private/sea.png", "set/../.private"):
-            reason = desk.failed("/camera/open", word)
-            shown, _, rest = reason.partition("' ")  # a long word is shown in part
-            assert f"'{word}".startswith(shown)
-            assert rest.startswith("is not offered in the film folders; ") and rest.endswith(
+        for entry in (*outside, "none.mp4", "notes.txt", ".sea.png", ".private/sea.png", "set/../.private"):
+            reason = hub.failed("/camera/open", entry)
+            visible, _, rest = reason.partition("' ")  # a long word is shown in part
+            assert f"'{entry}".startswith(visible)
+            assert rest.startswith("is not offered in the video folders; ") and rest.endswith(
                 "/camera/list shows what is"
             )
-            assert str(films) not in rest and "/." not in rest
-        assert "nearest: set/sea.png" in desk.failed("/camera/open", "set/see.png")
-        torn = desk.failed("/camera/open", "torn.mp4")
-        assert torn.startswith("torn.mp4: ") and str(films) not in torn
-        assert desk.engine.status().camera.description.startswith("sea.png"), "it plays on"
+            assert str(videos) not in rest and "/." not in rest
+        assert "nearest: set/sea.png" in hub.failed("/camera/open", "set/see.png")
+        torn = hub.failed("/camera/open", "torn.mp4")
+        assert torn.startswith("torn.mp4: ") and str(videos) not in torn
+        assert hub.engine.status().camera.description.startswith("sea.png"), "it plays on"
 
 
 def test_the_first_source_is_offered_without_its_password_or_path_and_stays_offline() -> None:
-    assert first_word("rtsp://user:secret@10.0.0.9/stage") == "start"
-    assert first_word("/home/somebody/clip.mp4") == "start"
-    assert [first_word(word) for word in ("none", "test", "0", "spout:Arena")] == ["none", "test", "0", "spout:Arena"]
+    assert first_entry("rtsp://user:secret@10.0.0.9/stage") == "start"
+    assert first_entry("/home/somebody/clip.mp4") == "start"
+    assert all(first_entry(entry) == entry for entry in ("none", "test", "0", "spout:Arena"))
     rig = Rig(lambda spec: None, is_offline=True)
-    for address, word in (("/camera/open", "test"), ("/camera/ndi", 1)):
+    for address, entry in (("/camera/open", "test"), ("/camera/ndi", 1)):
         with pytest.raises(SourceError, match=r"^the source cannot be changed in an offline run"):
-            rig.send(address, word)
+            rig.send(address, entry)
     rig.send("/camera/list")
     assert rig.answers[-1].address == "/done"
 
@@ -117,7 +117,7 @@ def test_an_error_of_the_first_source_does_not_reveal_its_folder(tmp_path: Path,
     rig = Rig(open_camera, first=f"{tmp_path}/./clip.mp4")
     rig.control.start()
     rig.send("/camera/open", "start")
-    wait_for(lambda: rig.told == [("/fail", "clip.mp4: no such file")], "the reason")
+    wait_for(lambda: rig.messages == [("/fail", "clip.mp4: no such file")], "the reason")
     rig.control.close()
 
 
@@ -130,13 +130,13 @@ class Rig:
         self.clock, self.table, self.answers = SteppedClock(), CommandTable(), []
         self.current = CurrentSource(NOTHING, self.clock)
         self.control = CameraControl(
-            make_tools(print, clock=self.clock),
+            make_context(print, clock=self.clock),
             self.current,
             SenderLists(self.clock),
             first=first,
             open_source=open_source,
             is_offline=is_offline,
-            say=print,
+            notice=print,
         )
         self.control.add_commands(self.table)
 
@@ -146,7 +146,7 @@ class Rig:
         handler(args, Reply(address, lambda data: self.answers.append(decode_packet(data))))
 
     @property
-    def told(self) -> list[tuple]:
+    def messages(self) -> list[tuple]:
         return [(answer.address, *answer.args[1:]) for answer in self.answers]
 
 
@@ -164,13 +164,13 @@ class Drivers:
     """Opens a source as soon as `answering` is set."""
 
     def __init__(self, report: Any) -> None:
-        self.asked: list[str] = []
+        self.requested: list[str] = []
         self.answering = threading.Event()
         self.opened: list[Card] = []
         self._report = report
 
     def open(self, spec: str) -> Source:
-        self.asked.append(spec)
+        self.requested.append(spec)
         self.answering.wait(120.0)
         self.opened.append(Card(offline=True, clock=SteppedClock(), report=self._report))
         return self.opened[-1]
@@ -181,54 +181,54 @@ SUPERSEDED = ("/fail", "superseded by another choice")
 
 @pytest.fixture
 def drivers(reports) -> Iterator[Drivers]:
-    made = Drivers(reports)
-    yield made
-    made.answering.set()
+    created = Drivers(reports)
+    yield created
+    created.answering.set()
 
 
 @pytest.fixture
 def rig(drivers: Drivers) -> Iterator[Rig]:
-    made = Rig(drivers.open)
-    made.control.start()
-    yield made
+    created = Rig(drivers.open)
+    created.control.start()
+    yield created
     drivers.answering.set()
-    made.control.close()
-    made.current.close()
+    created.control.close()
+    created.current.close()
 
 
 def test_of_several_requests_the_last_one_is_opened(rig: Rig, drivers: Drivers, wait_for: Any) -> None:
     rig.send("/camera/open", "0")
-    wait_for(lambda: drivers.asked == ["0"], "the first to be opened")
-    for word in ("0", "1", "2", "test"):
-        rig.send("/camera/open", word)
-    assert rig.told == [("/fail", "is being opened already"), SUPERSEDED, SUPERSEDED]
+    wait_for(lambda: drivers.requested == ["0"], "the first to be opened")
+    for entry in ("0", "1", "2", "test"):
+        rig.send("/camera/open", entry)
+    assert rig.messages == [("/fail", "is being opened already"), SUPERSEDED, SUPERSEDED]
     drivers.answering.set()
-    wait_for(lambda: drivers.asked == ["0", "test"], "the last to be opened")
-    wait_for(lambda: (rig.current.poll(), rig.told[-1] == SUPERSEDED)[1], "the first to be given up")
+    wait_for(lambda: drivers.requested == ["0", "test"], "the last to be opened")
+    wait_for(lambda: (rig.current.poll(), rig.messages[-1] == SUPERSEDED)[1], "the first to be given up")
     rig.clock.advance(11.0)
-    wait_for(lambda: (rig.current.poll(), "gave up after" in rig.told[-1][-1])[1], "the last to be let go")
+    wait_for(lambda: (rig.current.poll(), "gave up after" in rig.messages[-1][-1])[1], "the last to be let go")
 
 
 def test_a_search_for_ndi_supersedes_one_that_waits(rig: Rig, drivers: Drivers, wait_for: Any) -> None:
     rig.send("/camera/open", "0")
-    wait_for(lambda: drivers.asked == ["0"], "the source to be opened")
+    wait_for(lambda: drivers.requested == ["0"], "the source to be opened")
     for _ in range(2):
         rig.send("/camera/ndi", 0)
     drivers.answering.set()
-    wait_for(lambda: rig.told[:2] == [SUPERSEDED, ("/done", 0)], "the last")
+    wait_for(lambda: rig.messages[:2] == [SUPERSEDED, ("/done", 0)], "the last")
 
 
 def test_a_driver_that_never_answers_does_not_block_the_next_choice(rig: Rig, drivers: Drivers, wait_for: Any) -> None:
     rig.send("/camera/open", "0")
-    wait_for(lambda: drivers.asked == ["0"], "the first to be opened")
+    wait_for(lambda: drivers.requested == ["0"], "the first to be opened")
     rig.send("/camera/open", "none")
     rig.control.poll(rig.clock.now_s())
-    assert rig.told == [], "a driver may take its time"
+    assert rig.messages == [], "a driver may take its time"
     rig.clock.advance(6.0)
     rig.control.poll(rig.clock.now_s())
-    assert rig.told == [("/fail", "has not answered for 5 s; the next source is opened")]
-    wait_for(lambda: (rig.current.poll(), rig.told[-1] == ("/done", "none"))[1], "the next choice")
+    assert rig.messages == [("/fail", "has not answered for 5 s; the next source is opened")]
+    wait_for(lambda: (rig.current.poll(), rig.messages[-1] == ("/done", "none"))[1], "the next choice")
     drivers.answering.set()
     wait_for(lambda: drivers.opened and drivers.opened[0].is_closed, "what came too late to be closed")
     rig.current.poll()
-    assert not rig.current.has_source and len(rig.told) == 2
+    assert not rig.current.has_source and len(rig.messages) == 2

@@ -15,16 +15,16 @@ from tests.children.toys import SOON
 START, STOP, RESTART = (f"/child/sd/{verb}" for verb in ("start", "stop", "restart"))
 
 
-class Desk:
+class ChildRig:
     """A client of an engine with a toy child instead of a model; without a supervisor there is no child."""
 
     def __init__(self, supervisor: Supervisor | None, rig: Any) -> None:
-        self.told: list[str] = []
+        self.messages: list[str] = []
         supervisors = {} if supervisor is None else {supervisor.spec.name: supervisor}
         missing = dict.fromkeys(("sd", "sam3"), "there is no model")
         calls = {"/sam3/empty_cache": ("sam3", "empty_cache")}
         lists = {"/sd": lambda: iter((("", "as configured: a", False), ("b", "b, large", True))), "/sd/loras": list}
-        ChildControl(supervisors, missing, self.told.append, calls, lists).add_commands(rig.commands)
+        ChildControl(supervisors, missing, self.messages.append, calls, lists).add_commands(rig.commands)
         self._client = rig.client()
 
     def say(self, *addresses: str) -> None:
@@ -38,107 +38,107 @@ class Desk:
 
 
 @pytest.fixture
-def desks(open_rig: Any, reports: Any) -> Iterator[Callable[..., tuple[Desk, Supervisor]]]:
-    """`desks(settings)`: a client and its toy child, which is off at first."""
+def rigs(open_rig: Any, reports: Any) -> Iterator[Callable[..., tuple[ChildRig, Supervisor]]]:
+    """`rigs(settings)`: a client and its toy child, which is off at first."""
     opened: list[Supervisor] = []
 
-    def make(settings: dict[str, Any] | None = None, name: str = "sd") -> tuple[Desk, Supervisor]:
+    def make(settings: dict[str, Any] | None = None, name: str = "sd") -> tuple[ChildRig, Supervisor]:
         spec = ChildSpec(name=name, loop="tests.children.toy:run", settings=settings or {})
         opened.append(Supervisor(spec, report=reports, times=SOON, launcher=Launcher()))
-        return Desk(opened[-1], open_rig()), opened[-1]
+        return ChildRig(opened[-1], open_rig()), opened[-1]
 
     yield make
     for supervisor in opened:
         supervisor.close()
 
 
-def test_each_command_is_answered_when_it_has_succeeded_and_a_line_says_when_it_is_ready_again(desks: Any) -> None:
-    desk, supervisor = desks()
+def test_each_command_is_answered_when_it_has_succeeded_and_a_line_says_when_it_is_ready_again(rigs: Any) -> None:
+    rig, supervisor = rigs()
     pids = []
     for command in (START, START, RESTART, STOP, STOP, START):  # also if it runs or is off already
-        desk.say(command)
-        assert desk.hears() == ("/done", command)
+        rig.say(command)
+        assert rig.hears() == ("/done", command)
         status = supervisor.status()
         assert (status.state == "off") == (command == STOP) == (not status.is_at_work)
         pids += [status.pid] if status.pid and status.pid not in pids else []
-    assert desk.told == [f"sd: ready (process {pid})" for pid in pids] and len(pids) == 3
+    assert rig.messages == [f"sd: ready (process {pid})" for pid in pids] and len(pids) == 3
 
 
-def test_a_start_right_after_a_stop_wins_and_both_are_answered(desks: Callable[..., Any]) -> None:
-    desk, supervisor = desks()
-    desk.say(START)
-    desk.hears()
+def test_a_start_right_after_a_stop_wins_and_both_are_answered(rigs: Callable[..., Any]) -> None:
+    rig, supervisor = rigs()
+    rig.say(START)
+    rig.hears()
     for _ in range(2):
         pid = supervisor.status().pid
-        desk.say(STOP, START)
-        assert desk.hears() == ("/fail", STOP, f"superseded by {START}")
-        assert desk.hears() == ("/done", START)
+        rig.say(STOP, START)
+        assert rig.hears() == ("/fail", STOP, f"superseded by {START}")
+        assert rig.hears() == ("/done", START)
         assert supervisor.status().is_at_work
         assert supervisor.status().pid != pid
 
 
-def test_a_start_waits_while_the_child_keeps_crashing(desks: Callable[..., Any], wait_for: Any) -> None:
-    desk, supervisor = desks({"compiling": "raise"})
-    desk.say(START)
+def test_a_start_waits_while_the_child_keeps_crashing(rigs: Callable[..., Any], wait_for: Any) -> None:
+    rig, supervisor = rigs({"compiling": "raise"})
+    rig.say(START)
     wait_for(lambda: supervisor.status().restarts >= 3, "a crash loop")
-    desk.say(STOP)
-    assert desk.hears() == ("/fail", START, f"superseded by {STOP}")
-    assert desk.hears() == ("/done", STOP)
+    rig.say(STOP)
+    assert rig.hears() == ("/fail", START, f"superseded by {STOP}")
+    assert rig.hears() == ("/done", STOP)
 
 
-def test_a_child_that_fails_for_good_refuses_with_its_reason(desks: Callable[..., Any]) -> None:
-    desk, supervisor = desks({"loading": "kill", "model": "broken.safetensors"})
+def test_a_child_that_fails_for_good_refuses_with_its_reason(rigs: Callable[..., Any]) -> None:
+    rig, supervisor = rigs({"loading": "kill", "model": "broken.safetensors"})
     for address in (START, RESTART):
-        desk.say(address)
-        assert desk.hears() == ("/fail", address, "killed by SIGKILL; quarantined model: broken.safetensors")
+        rig.say(address)
+        assert rig.hears() == ("/fail", address, "killed by SIGKILL; quarantined model: broken.safetensors")
     assert supervisor.status().state == "failed"
 
 
-def test_the_number_of_waiting_commands_is_bounded(desks: Callable[..., Any]) -> None:
-    desk, supervisor = desks({"loading": "wait"})
-    desk.say(*[START] * (MAX_WAITING + 5))
+def test_the_number_of_waiting_commands_is_bounded(rigs: Callable[..., Any]) -> None:
+    rig, supervisor = rigs({"loading": "wait"})
+    rig.say(*[START] * (MAX_WAITING + 5))
     for _ in range(5):
-        assert desk.hears() == ("/fail", START, f"{MAX_WAITING} of the same command are already waiting")
+        assert rig.hears() == ("/fail", START, f"{MAX_WAITING} of the same command are already waiting")
     supervisor.set_values({"/toy/go": True})
-    assert [desk.hears() for _ in range(MAX_WAITING)] == [("/done", START)] * MAX_WAITING
+    assert [rig.hears() for _ in range(MAX_WAITING)] == [("/done", START)] * MAX_WAITING
 
 
 def test_a_missing_child_fails_with_its_reason(rig: Any) -> None:
-    desk = Desk(None, rig)
-    desk.say(START, "/sam3/empty_cache")
+    rig = ChildRig(None, rig)
+    rig.say(START, "/sam3/empty_cache")
     for address in (START, "/sam3/empty_cache"):
-        assert desk.hears() == ("/fail", address, "there is no model")
+        assert rig.hears() == ("/fail", address, "there is no model")
 
 
-def test_a_line_reports_when_another_process_has_taken_over(desks: Any, wait_for: Any) -> None:
-    desk, supervisor = desks()
-    desk.say(START)
-    assert desk.hears() == ("/done", START)
+def test_a_line_reports_when_another_process_has_taken_over(rigs: Any, wait_for: Any) -> None:
+    rig, supervisor = rigs()
+    rig.say(START)
+    assert rig.hears() == ("/done", START)
     first = supervisor.status()
     wait_for(lambda: supervisor.status().results > 0, "a result: else there is nothing to keep")
     supervisor.swap({"grey": 2})
     second = wait_for(lambda: supervisor.status().pid not in (0, first.pid) and supervisor.status(), "the second")
     ready, over = f"sd: ready (process {first.pid})", f"sd: process {second.pid} has taken over"
-    wait_for(lambda: desk.told == [ready, over], f"both said, once each ({desk.told})")
+    wait_for(lambda: rig.messages == [ready, over], f"both said, once each ({rig.messages})")
 
 
-def test_a_command_for_a_child_is_answered_by_the_child(desks: Callable[..., Any]) -> None:
-    desk, _ = desks(name="sam3")
-    desk.say("/sam3/empty_cache")
-    assert desk.hears() == ("/fail", "/sam3/empty_cache", "sam3 is off")
-    desk.say("/child/sam3/start")
-    assert desk.hears() == ("/done", "/child/sam3/start")
-    desk.say("/sam3/empty_cache")
-    assert desk.hears() == ("/done", "/sam3/empty_cache", "nothing was kept")
+def test_a_command_for_a_child_is_answered_by_the_child(rigs: Callable[..., Any]) -> None:
+    rig, _ = rigs(name="sam3")
+    rig.say("/sam3/empty_cache")
+    assert rig.hears() == ("/fail", "/sam3/empty_cache", "sam3 is off")
+    rig.say("/child/sam3/start")
+    assert rig.hears() == ("/done", "/child/sam3/start")
+    rig.say("/sam3/empty_cache")
+    assert rig.hears() == ("/done", "/sam3/empty_cache", "nothing was kept")
 
 
 def test_what_is_in_the_folders_is_listed_also_without_a_child(open_rig: Any) -> None:
-    desk = Desk(None, open_rig())
-    desk.say("/sd/list")
-    assert [desk.hears() for _ in range(3)] == [
+    rig = ChildRig(None, open_rig())
+    rig.say("/sd/list")
+    assert [rig.hears() for _ in range(3)] == [
         ("/sd/entry", "", "as configured: a", 0),
         ("/sd/entry", "b", "b, large", 1),
         ("/done", "/sd/list"),
     ]
-    desk.say("/sd/loras/list")
-    assert desk.hears() == ("/done", "/sd/loras/list")
+    rig.say("/sd/loras/list")
+    assert rig.hears() == ("/done", "/sd/loras/list")

@@ -14,21 +14,21 @@ from engine.osc.encode import encode_message
 from engine.params import CueList, read_cues
 from engine.system.atomic_file import unfinished_path
 from tests.control.commands.show_rig import BRIGHTNESS, CueRig
-from tests.support.desk import open_desk
+from tests.support.engine_client import open_client
 
 
 class Rig(CueRig):
-    def tell(self, address: str, *args: object) -> None:
+    def notify(self, address: str, *args: object) -> None:
         if address.startswith("/cue/"):
-            self.told.append((address, *args))
+            self.messages.append((address, *args))
 
     def frame(self, now_s: float) -> float:
         """The brightness of the crossfaded picture at that time."""
         self.cues.step(now_s)
         self.crossfade.step(now_s)
         values, fade = self.crossfade.snapshot()
-        share, before = (1.0, values) if fade is None else (fade.share, fade.before)
-        return (1.0 - share) * before[BRIGHTNESS] + share * values[BRIGHTNESS]
+        fraction, before = (1.0, values) if fade is None else (fade.mix, fade.before)
+        return (1.0 - fraction) * before[BRIGHTNESS] + fraction * values[BRIGHTNESS]
 
 
 @pytest.fixture
@@ -42,7 +42,7 @@ def rig(tmp_path: Path, reports: Any) -> Iterator[Rig]:
 def show(rig: Rig) -> Rig:
     """Three cues: 1 low; 5 mid, fading for 2 s; 7 high."""
     set_cues(rig, (1, "low"), (5, "mid", 2.0), (7, "high"))
-    rig.told.clear()
+    rig.messages.clear()
     return rig
 
 
@@ -59,7 +59,7 @@ def test_go_and_back_walk_through_the_list_and_a_number_jumps(show: Rig) -> None
     show.say("/cue/back")
     assert [show.frame(now_s) for now_s in (0.0, 1.0, 2.0)] == pytest.approx([3.0, 2.5, 2.0])
     assert show.take() == [("/done", "/cue/back", 5, "mid")]
-    assert show.told == [("/cue/current", 1, "low"), ("/cue/current", 7, "high"), ("/cue/current", 5, "mid")]
+    assert show.messages == [("/cue/current", 1, "low"), ("/cue/current", 7, "high"), ("/cue/current", 5, "mid")]
 
 
 def test_a_cue_fades_its_picture_or_glides_its_values(show: Rig, tmp_path: Path, reports: Any) -> None:
@@ -106,7 +106,7 @@ def test_releasing_a_button_is_no_second_go_and_an_inserted_cue_starts_none_twic
     show.say("/cue/5")
     show.say("/cue/insert", 5, "low")
     show.say("/cue/go")
-    assert show.told[-1] == ("/cue/current", 7, "high")
+    assert show.messages[-1] == ("/cue/current", 7, "high")
 
 
 def test_a_cue_whose_preset_is_missing_fails_the_picture_stays_and_go_and_back_continue(show: Rig) -> None:
@@ -114,14 +114,14 @@ def test_a_cue_whose_preset_is_missing_fails_the_picture_stays_and_go_and_back_c
     show.frame(0.0)
     set_cues(show, (6, "never saved"))
     assert show.failed("/cue/go").startswith("cue 6: preset 'never saved': not found")
-    assert show.told[-1][:3] == ("/cue/failed", 6, "never saved")
-    assert [told for told in show.told if told[0] == "/cue/current"] == [("/cue/current", 5, "mid")], "it is on still"
+    assert show.messages[-1][:3] == ("/cue/failed", 6, "never saved")
+    assert [rest for at, *rest in show.messages if at == "/cue/current"] == [[5, "mid"]], "it is on still"
     assert show.frame(2.0) == 2.0 and show.take() == [("/done", "/cue/5", 5, "mid")], "its fade went on"
     for address, then in (("/cue/go", 7), ("/cue/back", 5)):
-        listed = {told[:2]: told[2:] for told in show.ask("/cue/list")}
+        listed = {message[:2]: message[2:] for message in show.ask("/cue/list")}
         assert listed["/cue/failed", 6][0] == "never saved" and ("/cue/current", 6) not in listed
         show.say(address)
-        assert show.told[-1][:2] == ("/cue/current", then)
+        assert show.messages[-1][:2] == ("/cue/current", then)
         show.failed("/cue/6")
 
 
@@ -142,7 +142,7 @@ def test_the_next_cue_follows_after_follow_s_although_a_preset_is_missing(rig: R
     times_s = (10.0, 11.9, 12.0, 12.5, 13.0, 14.9, 15.0, 16.9, 17.0, 19.0, 99.0)
     seen = [rig.frame(now_s) for now_s in times_s]
     assert seen == pytest.approx([1.0, 1.0, 1.0, 1.5, 2.0, 2.0, 2.0, 2.0, 3.0, 3.0, 3.0])
-    assert [message[1] for message in rig.told if message[0] == "/cue/current"] == [1, 2, 4]
+    assert [message[1] for message in rig.messages if message[0] == "/cue/current"] == [1, 2, 4]
     lines = [line for key, line in reports.lines if key == "cues"]
     assert lines[0].startswith("automatic follow: cue 3: preset 'gone'")
     assert lines[1:] == ["automatic follow: no cue comes after 4"]
@@ -180,7 +180,7 @@ def test_a_cue_list_that_cannot_be_saved_delays_no_cue(show: Rig, wait_for: Any)
 def test_the_list_is_listed_saved_and_read_again(show: Rig, tmp_path: Path, reports: Any) -> None:
     assert show.done("/cue/insert", 5, "low", 0.5, 9) == (5,)
     assert show.done("/cue/delete", 1.0) == (1,)
-    assert show.told == [("/cue/changed", 4), ("/cue/changed", 3)]
+    assert show.messages == [("/cue/changed", 4), ("/cue/changed", 3)]
     expected = [
         ("/cue/entry", 5, "low", 0.5, 9.0, 0),
         ("/cue/entry", 6, "mid", 2.0, 0.0, 0),
@@ -205,7 +205,7 @@ def test_a_wrong_edit_is_refused_and_nothing_changes(show: Rig) -> None:
         ("/cue/back", (), "no cue has been started yet"),
     ]:
         assert line in show.failed(address, *args)
-    assert show.told == []
+    assert show.messages == []
 
 
 def test_an_invalid_cue_file_is_renamed_before_it_is_overwritten(tmp_path: Path, reports: Any) -> None:
@@ -225,21 +225,21 @@ def test_an_invalid_cue_file_is_renamed_before_it_is_overwritten(tmp_path: Path,
 
 
 def test_a_cue_goes_and_the_next_follows_over_udp(tmp_path: Path) -> None:
-    with open_desk(tmp_path) as desk:
+    with open_client(tmp_path) as hub:
         for name, brightness in (("low", 1.0), ("high", 3.0)):
-            desk.engine.params.set(BRIGHTNESS, brightness)
-            desk.done("/preset/save", name)
-        desk.done("/cue/set", 1, "low", 0.0, 0.2)
-        desk.done("/cue/set", 2, "high", 0.1)
-        desk.done("/engine/notify", 1)
-        desk.client.send(encode_message("/cue/go"))
+            hub.engine.params.set(BRIGHTNESS, brightness)
+            hub.done("/preset/save", name)
+        hub.done("/cue/set", 1, "low", 0.0, 0.2)
+        hub.done("/cue/set", 2, "high", 0.1)
+        hub.done("/engine/notify", 1)
+        hub.client.send(encode_message("/cue/go"))
         # In any order. Cue 1 comes at once: the next one would end a fade that a busy machine delays.
         first = {("/cue/current", 1, "low"), ("/done", "/cue/go", 1, "low")}
         missing = first | {("/cue/current", 2, "high"), (BRIGHTNESS, 3.0)}
         while missing:
-            message = desk.answer()
+            message = hub.answer()
             missing.discard((message.address, *message.args))
-        assert desk.done("/cue/1")[1:] == (1, "low")
+        assert hub.done("/cue/1")[1:] == (1, "low")
     assert len(read_cues(tmp_path / "cues.toml")[0]) == 2
 
 

@@ -22,8 +22,8 @@ from engine.osc.encode import encode_message
 from engine.params import ParamStore
 from engine.params.mapping.controls import control_of
 from engine.system.clock import SystemClock
-from tests.control.commands.show_rig import make_tools
-from tests.support import desk as engine_desk
+from tests.control.commands.show_rig import make_context
+from tests.support import engine_client
 from tests.support.hung_file import hung
 from tests.support.reading_client import ReadingClient
 
@@ -31,7 +31,7 @@ LINES = "/composition/layers/6/clips/1/video/source/blocktextgenerator/text/para
 """The lines of a Text Block in Resolume, as many public programs send them (search for `blocktextgenerator`)."""
 
 
-class Desk(engine_desk.Desk):
+class MapHub(engine_client.EngineClient):
     """The map behind a real OSC server, without a picture, and one client."""
 
     def __init__(
@@ -48,7 +48,7 @@ class Desk(engine_desk.Desk):
             self.store, listener_of=outgoing.listener_of, is_behind=outgoing.outbox.is_behind, report=report
         )
         self.map = MapControl(
-            make_tools(report, self.store, clock, outgoing.tell),
+            make_context(report, self.store, clock, outgoing.notify),
             path,
             names=names,
             feedback=self.feedback,
@@ -56,11 +56,11 @@ class Desk(engine_desk.Desk):
             start_timer=self._start_timer,
         )
         self.dispatcher = Dispatcher(
-            self.store, table, clock, report, self.map, feedback=outgoing, on_gone=self.feedback.unsubscribe
+            self.store, table, clock, report, self.map, feedback=outgoing, on_disconnect=self.feedback.unsubscribe
         )
-        self.dispatcher.add_question("/map/feedback", self.feedback.on_feedback)
+        self.dispatcher.add_query("/map/feedback", self.feedback.on_feedback)
         self.map.add_commands(table)
-        table.add("/map/heard", self.dispatcher.heard.on_heard, is_listing=True)
+        table.add("/map/heard", self.dispatcher.unmapped.on_list, is_listing=True)
         table.add("/preset/load", lambda args, reply: self.loaded.append(args[0]))
         self.sending = SendingThread(self.dispatcher)
         self.sending.poll(self.feedback.poll)
@@ -91,21 +91,21 @@ class Desk(engine_desk.Desk):
 
 
 @pytest.fixture
-def open_desk(reports: Any, tmp_path: Path) -> Iterator[Callable[..., Desk]]:
-    desks: list[Desk] = []
+def open_mapping(reports: Any, tmp_path: Path) -> Iterator[Callable[..., MapHub]]:
+    hubs: list[MapHub] = []
 
-    def make(names: tuple[str, ...] = ()) -> Desk:
-        desks.append(Desk(tmp_path / "mapping.toml", reports, names))
-        return desks[-1]
+    def make(names: tuple[str, ...] = ()) -> MapHub:
+        hubs.append(MapHub(tmp_path / "mapping.toml", reports, names))
+        return hubs[-1]
 
     yield make
-    for desk in desks:
-        desk.close()
+    for hub in hubs:
+        hub.close()
 
 
 @pytest.fixture
-def desk(open_desk: Any) -> Desk:
-    return open_desk()
+def hub(open_mapping: Any) -> MapHub:
+    return open_mapping()
 
 
 @pytest.fixture
@@ -123,33 +123,32 @@ def oscsend(require: Any) -> Callable[..., None]:
 def test_a_learned_control_of_a_bridge_moves_a_layer(
     tmp_path: Path, oscsend: Any, wait_for: Any, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """With a whole engine that draws; after a restart the control is still mapped. Feedback moves its fader through
-    osmid's o2m."""
+    """In a whole engine; after a restart the control is still mapped. Feedback moves its fader through osmid's o2m."""
     monkeypatch.setenv("MULTIVERSE_HOME", str(tmp_path))
     o2m, text = (socket.socket(socket.AF_INET, socket.SOCK_DGRAM) for _ in range(2))
     for listening in (o2m, text):  # `text` is a Text Block of Resolume, at its OSC input
         listening.bind(("127.0.0.1", 0))
         listening.settimeout(120.0)
-    shown = {"port": text.getsockname()[1], "address": LINES}
+    target = {"port": text.getsockname()[1], "address": LINES}
     changes = {
         "maps": ["resolume"],
         "osc": {
             "listen": "127.0.0.1:0",
             "feedback": [{"port": o2m.getsockname()[1], "send": "o2m"}],
-            "text": [shown, {**shown, "shows": "cue"}],
+            "text": [target, {**target, "shows": "cue"}],
         },
         "mapping": str(tmp_path / "controllers.toml"),
     }
 
-    with engine_desk.open_desk(tmp_path, **changes) as stage:
-        send = partial(oscsend, stage.engine.osc_address[1])
+    with engine_client.open_client(tmp_path, **changes) as rig:
+        send = partial(oscsend, rig.engine.osc_address[1])
         turn = partial(send, "/midi:nanokontrol2:0:1/control_change", "ii", 5)
-        params = stage.engine.params
-        stage.client.send(encode_message("/map/learn", "/layer/2/intensity"))
+        params = rig.engine.params
+        rig.client.send(encode_message("/map/learn", "/layer/2/intensity"))
         send("/midi:nanokontrol2:0:1/clock")
         for value in (20, 24):
             turn(value)
-        assert stage.hear("/done") == ("/map/learn", "/layer/2/intensity", "midi 1 cc 5 nanokontrol2:0", "fader")
+        assert rig.hear("/done") == ("/map/learn", "/layer/2/intensity", "midi 1 cc 5 nanokontrol2:0", "fader")
         assert params.get("/layer/2/intensity") == 0.85
         for value in (100, 127):
             turn(value)
@@ -164,11 +163,11 @@ def test_a_learned_control_of_a_bridge_moves_a_layer(
         send("/cue/7")
         assert decode_packet(text.recv(4096)) == Message(LINES, ("7 night",), "s")
     assert 'target = "/layer/2/intensity"' in (tmp_path / "controllers.toml").read_text()
-    with engine_desk.open_desk(tmp_path, **changes) as stage:
-        send = partial(oscsend, stage.engine.osc_address[1])
+    with engine_client.open_client(tmp_path, **changes) as rig:
+        send = partial(oscsend, rig.engine.osc_address[1])
         for value in (127, 0):
             send("/midi:nanokontrol2:0:1/control_change", "ii", 5, value)
-        wait_for(lambda: stage.engine.params.get("/layer/2/intensity") == 0.0, "the layer at nothing")
+        wait_for(lambda: rig.engine.params.get("/layer/2/intensity") == 0.0, "the layer at nothing")
         assert decode_packet(o2m.recv(512)).address == "/nanokontrol2/control_change"
         send("/layer/2/intensity", "f", 0.75)
         while decode_packet(o2m.recv(512)).args != (1, 5, 64):
@@ -196,83 +195,83 @@ ADDRESSES = st.one_of(
 
 
 @given(st.lists(st.tuples(ADDRESSES, st.lists(ARGUMENTS, max_size=4)), max_size=8), st.booleans())
-def test_any_message_is_handled_without_an_error(desk: Desk, heard: list[tuple[str, list]], is_learning: bool) -> None:
+def test_any_message_is_handled_without_an_error(hub: MapHub, sent: list[tuple[str, list]], is_learning: bool) -> None:
     """Any input gives valid messages of our own, and the names of learned controls can be parsed."""
     reply = Reply("/map/learn", lambda packet: None)
     if is_learning:
-        desk.map._on_learn(("/layer/1/angle",), reply)
-    for number, (address, args) in enumerate(heard):
-        for message in desk.map.translate(Message(address, tuple(args), ""), "udp x", number * 0.1) or ():
+        hub.map._on_learn(("/layer/1/angle",), reply)
+    for number, (address, args) in enumerate(sent):
+        for message in hub.map.translate(Message(address, tuple(args), ""), "udp x", number * 0.1) or ():
             assert osc_schema.accept(message.address, message.args[0]).note == ""
-    for entry in desk.map._map.entries:
+    for entry in hub.map._map.entries:
         assert control_of(entry.control.name) == entry.control
 
 
-def test_learning_is_superseded_cancelled_or_times_out_if_nothing_moves(desk: Desk, reports: Any) -> None:
-    desk.say("/map/learn", "/layer/1/curve")
-    desk.say("/map/learn", "/layer/2/curve")
-    assert desk.answer().args == ("/map/learn", "superseded")
-    desk.say("/map/cancel")
-    assert [desk.answer().args, desk.answer().args] == [("/map/learn", "cancelled"), ("/map/cancel",)]
+def test_learning_is_superseded_cancelled_or_times_out_if_nothing_moves(hub: MapHub, reports: Any) -> None:
+    hub.say("/map/learn", "/layer/1/curve")
+    hub.say("/map/learn", "/layer/2/curve")
+    assert hub.answer().args == ("/map/learn", "superseded")
+    hub.say("/map/cancel")
+    assert [hub.answer().args, hub.answer().args] == [("/map/learn", "cancelled"), ("/map/cancel",)]
     assert reports.lines == [], "nobody's mistake"
-    assert desk.done("/map/cancel") == ()
-    assert "needs one" in desk.failed("/map/learn", "/preset/load")
-    assert "nearest: /layer/1/curve" in desk.failed("/map/learn", "/layer/1/curv")
-    assert "takes" in desk.failed("/map/learn")
-    desk.say("/map/learn", "/layer/1/curve")
-    desk.entries()
+    assert hub.done("/map/cancel") == ()
+    assert "needs one" in hub.failed("/map/learn", "/preset/load")
+    assert "nearest: /layer/1/curve" in hub.failed("/map/learn", "/layer/1/curv")
+    assert "takes" in hub.failed("/map/learn")
+    hub.say("/map/learn", "/layer/1/curve")
+    hub.entries()
     reports.lines.clear()
-    (over,) = desk.timers
+    (over,) = hub.timers
     over()
-    assert desk.answer().args == ("/map/learn", "nothing moved for 60 s")
+    assert hub.answer().args == ("/map/learn", "nothing moved for 60 s")
     over()  # too late: no second answer
     for value in (0.1, 0.9):
-        desk.say("/fader", value)
-    assert desk.answer().args[0] == "/fader"
-    assert desk.entries() == [] and reports.keys == ["osc.unmapped"]
+        hub.say("/fader", value)
+    assert hub.answer().args[0] == "/fader"
+    assert hub.entries() == [] and reports.keys == ["osc.unmapped"]
 
 
-def test_mapped_controls_keep_working_while_learning(desk: Desk) -> None:
-    desk.done("/map/add", "osc /fader", "/layer/1/intensity")
-    desk.done("/map/set", 1, "takeover", 0)
-    desk.say("/map/learn", "/layer/1/curve")
+def test_mapped_controls_keep_working_while_learning(hub: MapHub) -> None:
+    hub.done("/map/add", "osc /fader", "/layer/1/intensity")
+    hub.done("/map/set", 1, "takeover", 0)
+    hub.say("/map/learn", "/layer/1/curve")
     for value in (0.5, 0.75):
-        desk.say("/fader", value)
-    assert desk.answer().args == ("/map/learn", "/layer/1/curve", "osc /fader", "fader")
-    assert (desk.store.get("/layer/1/intensity"), desk.store.get("/layer/1/curve")) == (0.75 * 1.5, 1.0)
+        hub.say("/fader", value)
+    assert hub.answer().args == ("/map/learn", "/layer/1/curve", "osc /fader", "fader")
+    assert (hub.store.get("/layer/1/intensity"), hub.store.get("/layer/1/curve")) == (0.75 * 1.5, 1.0)
 
 
-def test_a_map_file_that_hangs_delays_nothing(desk: Desk, wait_for: Any) -> None:
-    desk.done("/map/add", "osc /fader", "/layer/1/mute")
-    desk.done("/map/save", "desk")
-    with hung(desk.path.parent / "maps" / "desk.toml"):
-        desk.say("/map/load", "desk")
-        desk.say("/master/blackout", 1)
-        wait_for(lambda: desk.store.get("/master/blackout"), "blackout")
-        assert len(desk.ask("/map/list")) == 5
-    assert desk.answer().args == ("/map/load", "desk", 1)
+def test_a_map_file_that_hangs_delays_nothing(hub: MapHub, wait_for: Any) -> None:
+    hub.done("/map/add", "osc /fader", "/layer/1/mute")
+    hub.done("/map/save", "desk")
+    with hung(hub.path.parent / "maps" / "desk.toml"):
+        hub.say("/map/load", "desk")
+        hub.say("/master/blackout", 1)
+        wait_for(lambda: hub.store.get("/master/blackout"), "blackout")
+        assert len(hub.ask("/map/list")) == 5
+    assert hub.answer().args == ("/map/load", "desk", 1)
 
 
-def test_entries_are_edited_and_the_change_is_announced(desk: Desk) -> None:
-    other = ReadingClient(*desk.server.address)
+def test_entries_are_edited_and_the_change_is_announced(hub: MapHub) -> None:
+    other = ReadingClient(*hub.server.address)
     other.send(encode_message("/engine/notify", 1))
     while (message := other.receive(120.0)) is not None and message.address != osc_schema.PARAMS[-1].address:
         pass  # all values are read first: together with the rest they would not fit into the socket's buffer
-    assert desk.done("/map/add", "midi 1 cc 7", "/layer/1/ratio") == (1,)
-    assert desk.done("/map/set", 1, "high", 4.0) == (1, "high")
-    assert desk.done("/map/set", 1, "mode", "twos") == (1, "mode")
-    assert desk.entries() == [
+    assert hub.done("/map/add", "midi 1 cc 7", "/layer/1/ratio") == (1,)
+    assert hub.done("/map/set", 1, "high", 4.0) == (1, "high")
+    assert hub.done("/map/set", 1, "mode", "twos") == (1, "mode")
+    assert hub.entries() == [
         (1, "midi 1 cc 7", "/layer/1/ratio", "", 0.0625, 4.0, 1.0, 0, 0, "twos", 0.0, 127.0, 1, 127.0)
     ]
-    assert "no such key" in desk.failed("/map/set", 1, "colour", 1)
-    assert "outside 0.0625..16" in desk.failed("/map/set", 1, "low", 0.0)
-    assert "entry 2: no such entry (1..1)" in desk.failed("/map/set", 2, "low", 1.0)
-    assert "takes" in desk.failed("/map/set", 1, "low")
-    assert "whole number" in desk.failed("/map/delete", "one")
-    assert desk.done("/map/delete", 1) == (1,)
-    assert "the map is empty" in desk.failed("/map/delete", 1)
-    desk.done("/map/add", "midi 1 cc 8", "/layer/1/curve")
-    assert desk.done("/map/clear") == ()
+    assert "no such key" in hub.failed("/map/set", 1, "colour", 1)
+    assert "outside 0.0625..16" in hub.failed("/map/set", 1, "low", 0.0)
+    assert "entry 2: no such entry (1..1)" in hub.failed("/map/set", 2, "low", 1.0)
+    assert "takes" in hub.failed("/map/set", 1, "low")
+    assert "whole number" in hub.failed("/map/delete", "one")
+    assert hub.done("/map/delete", 1) == (1,)
+    assert "the map is empty" in hub.failed("/map/delete", 1)
+    hub.done("/map/add", "midi 1 cc 8", "/layer/1/curve")
+    assert hub.done("/map/clear") == ()
     counts = []
     while len(counts) < 6:
         message = other.receive(120.0)
@@ -283,88 +282,88 @@ def test_entries_are_edited_and_the_change_is_announced(desk: Desk) -> None:
     assert counts == [1, 1, 1, 0, 1, 0]
 
 
-def test_maps_are_loaded_by_name_and_saved_under_one(desk: Desk) -> None:
-    name, added = desk.done("/map/load", "resolume")
-    assert (name, added) == ("resolume", len(desk.entries()))
-    desk.done("/map/add", "midi 1 cc 7", "/layer/1/curve")
-    before = desk.entries()
-    desk.done("/map/load", "resolume")
-    assert desk.entries() == before, "in the same order"
-    desk.done("/map/clear")
-    desk.done("/map/add", "midi 1 cc 7", "/layer/1/curve")
-    assert desk.done("/map/save", "my desk") == ("my desk",)
-    desk.done("/map/clear")
-    assert desk.done("/map/load", "my desk") == ("my desk", 1)
-    names = [message.args[0] for message in desk.ask("/map/list") if message.address == "/map/name"]
+def test_maps_are_loaded_by_name_and_saved_under_one(hub: MapHub) -> None:
+    name, added = hub.done("/map/load", "resolume")
+    assert (name, added) == ("resolume", len(hub.entries()))
+    hub.done("/map/add", "midi 1 cc 7", "/layer/1/curve")
+    before = hub.entries()
+    hub.done("/map/load", "resolume")
+    assert hub.entries() == before, "in the same order"
+    hub.done("/map/clear")
+    hub.done("/map/add", "midi 1 cc 7", "/layer/1/curve")
+    assert hub.done("/map/save", "my desk") == ("my desk",)
+    hub.done("/map/clear")
+    assert hub.done("/map/load", "my desk") == ("my desk", 1)
+    names = [message.args[0] for message in hub.ask("/map/list") if message.address == "/map/name"]
     assert names == ["resolume", "fixture", "my desk"]
-    assert "not found (known: resolume, fixture, my desk)" in desk.failed("/map/load", "nobody's")
-    assert "built in" in desk.failed("/map/save", "Resolume")
+    assert "not found (known: resolume, fixture, my desk)" in hub.failed("/map/load", "nobody's")
+    assert "built in" in hub.failed("/map/save", "Resolume")
     for escape in ("../evil", "/etc/passwd", "a\\b", ".hidden", ""):
-        assert "name" in desk.failed("/map/save", escape)
-        assert "name" in desk.failed("/map/load", escape)
+        assert "name" in hub.failed("/map/save", escape)
+        assert "name" in hub.failed("/map/load", escape)
 
 
-def test_a_map_that_does_not_fit_is_not_loaded_partially(desk: Desk, tmp_path: Path) -> None:
+def test_a_map_that_does_not_fit_is_not_loaded_partially(hub: MapHub, tmp_path: Path) -> None:
     entries = "".join(f'[[entry]]\ncontrol = "osc /x/{number}"\ntarget = "/mode"\n' for number in range(990))
     (tmp_path / "maps").mkdir()
     (tmp_path / "maps" / "large.toml").write_text(entries)
-    desk.done("/map/load", "large")
-    assert "which is the limit" in desk.failed("/map/load", "resolume")
-    assert "(1..990)" in desk.failed("/map/delete", 991)
+    hub.done("/map/load", "large")
+    assert "which is the limit" in hub.failed("/map/load", "resolume")
+    assert "(1..990)" in hub.failed("/map/delete", 991)
 
 
-def test_a_closed_connection_is_sent_no_more_feedback(desk: Desk, wait_for: Any) -> None:
-    desk.done("/map/add", "midi 1 cc 7", "/layer/1/curve")
-    bridge = ReadingClient(*desk.server.address, tcp=True)
+def test_a_closed_connection_is_sent_no_more_feedback(hub: MapHub, wait_for: Any) -> None:
+    hub.done("/map/add", "midi 1 cc 7", "/layer/1/curve")
+    bridge = ReadingClient(*hub.server.address, tcp=True)
     bridge.send(encode_message("/map/feedback", 1))
     assert [bridge.receive(120.0).address for _ in range(2)] == ["/done", "/control"]
-    assert desk.feedback.poll(desk.dispatcher.clock.now_s())
+    assert hub.feedback.poll(hub.dispatcher.clock.now_s())
     bridge.close()
-    assert wait_for(lambda: not desk.feedback.poll(desk.dispatcher.clock.now_s()))
+    assert wait_for(lambda: not hub.feedback.poll(hub.dispatcher.clock.now_s()))
 
 
-def test_the_last_change_is_saved_beside_an_invalid_entry(open_desk: Any, tmp_path: Path, reports: Any) -> None:
+def test_the_last_change_is_saved_beside_an_invalid_entry(open_mapping: Any, tmp_path: Path, reports: Any) -> None:
     file = tmp_path / "mapping.toml"
     file.write_text('[[entry]]\ncontrol = "midi 99 cc 1"\ntarget = "/mode"\n')
-    first = open_desk()
+    first = open_mapping()
     assert [line for _, line in reports.lines] == [
         f"{file}: entry 1 (midi 99 cc 1): control 'midi 99 cc 1': '99' is not a whole number 1..16"
     ]
     for number in range(1, 20):
         first.done("/map/add", f"midi 1 cc {number}", "/layer/1/curve")
     first.map.close()
-    second = open_desk(("resolume",))
+    second = open_mapping(("resolume",))
     entries = second.entries()
     assert [entry[1] for entry in entries[:19]] == [f"midi 1 cc {number}" for number in range(1, 20)]
     assert entries[19][1].startswith("osc /composition/")
     assert 'control = "midi 99 cc 1"' in file.read_text()
 
 
-def test_a_full_map_with_an_invalid_entry_can_be_read_again(open_desk: Any, tmp_path: Path) -> None:
+def test_a_full_map_with_an_invalid_entry_can_be_read_again(open_mapping: Any, tmp_path: Path) -> None:
     """Otherwise the engine would not start after a show in which the map became full."""
     wrong = '[[entry]]\ncontrol = "midi 99 cc 1"\ntarget = "/mode"\n'
     entries = "".join(f'[[entry]]\ncontrol = "osc /x/{number}"\ntarget = "/mode"\n' for number in range(999))
     (tmp_path / "mapping.toml").write_text(wrong + entries)
-    first = open_desk()
+    first = open_mapping()
     first.done("/map/add", "osc /y", "/mode")
     first.map.close()
-    assert len(open_desk().map._map) == 1000
+    assert len(open_mapping().map._map) == 1000
 
 
-def test_an_invalid_map_file_and_an_unknown_map_name_are_fatal_at_the_start(open_desk: Any, tmp_path: Path) -> None:
+def test_an_invalid_map_file_and_an_unknown_map_name_are_fatal_at_the_start(open_mapping: Any, tmp_path: Path) -> None:
     with pytest.raises(MappingError, match="not found"):
-        open_desk(("resolum",))
+        open_mapping(("resolum",))
     (tmp_path / "mapping.toml").write_text("[[entry")
     with pytest.raises(MappingError, match=r"mapping\.toml: is not valid TOML"):
-        open_desk()
+        open_mapping()
 
 
-def test_a_map_file_that_cannot_be_written_is_reported_and_the_map_still_works(desk: Desk, reports: Any) -> None:
-    desk.path.mkdir()
-    (desk.path / "in the way").touch()
-    desk.done("/map/add", "osc /fader", "/layer/1/mute")
-    desk.say("/fader", 1)
-    desk.entries()
-    desk.map.close()
-    assert desk.store.get("/layer/1/mute") is True
+def test_a_map_file_that_cannot_be_written_is_reported_and_the_map_still_works(hub: MapHub, reports: Any) -> None:
+    hub.path.mkdir()
+    (hub.path / "in the way").touch()
+    hub.done("/map/add", "osc /fader", "/layer/1/mute")
+    hub.say("/fader", 1)
+    hub.entries()
+    hub.map.close()
+    assert hub.store.get("/layer/1/mute") is True
     assert any(key == "map" and "cannot be written" in line for key, line in reports.lines)

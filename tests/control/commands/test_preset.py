@@ -19,7 +19,7 @@ from engine.params.store import entries_of
 from engine.system.atomic_file import unfinished_path
 from osc_schema import Rejected
 from tests.control.commands.show_rig import BRIGHTNESS, PresetRig
-from tests.support.desk import Desk, open_desk
+from tests.support.engine_client import EngineClient, open_client
 from tests.support.hung_file import hung
 
 
@@ -44,13 +44,13 @@ def looks(rig: PresetRig) -> PresetRig:
     for name, brightness in (("night", 0.5), ("day", 2.0), ("noon", 3.0)):
         saved(rig, name, **{BRIGHTNESS: brightness})
     rig.done("/preset/load", "night")
-    rig.told.clear()
+    rig.messages.clear()
     return rig
 
 
-def told_of(rig: PresetRig, address: str) -> list[tuple]:
+def published(rig: PresetRig, address: str) -> list[tuple]:
     """The messages to subscribers at an address."""
-    return [tuple(args) for at, *args in rig.told if at == address]
+    return [tuple(args) for at, *args in rig.messages if at == address]
 
 
 def test_another_load_and_panic_supersede_a_fade(rig: PresetRig) -> None:
@@ -77,11 +77,11 @@ def test_an_overwritten_or_deleted_preset_is_restored_and_that_undone(rig: Prese
         return rig.store.get(BRIGHTNESS)
 
     saved(rig, "night", **{BRIGHTNESS: 0.5})
-    assert told_of(rig, "/preset/replaced") == []
+    assert published(rig, "/preset/replaced") == []
     saved(rig, "night", **{BRIGHTNESS: 0.5})
-    assert told_of(rig, "/preset/replaced") == [], "it says the same"
+    assert published(rig, "/preset/replaced") == [], "it says the same"
     saved(rig, "night", **{BRIGHTNESS: 3.5})
-    wait_for(lambda: told_of(rig, "/preset/replaced") == [("night",)], "the news that it was saved over another")
+    wait_for(lambda: published(rig, "/preset/replaced") == [("night",)], "the news that it was saved over another")
     for brightness in (0.5, 3.5):
         rig.done("/preset/restore", "night")
         assert brightness_of("night") == brightness
@@ -98,9 +98,9 @@ def test_subscribers_are_sent_the_current_preset_and_if_it_was_edited(rig: Prese
         rig.presets.current.step(rig.store.snapshot())
 
     def on() -> list[tuple]:
-        told = told_of(rig, "/preset/current")
-        rig.told.clear()
-        return told
+        sent = published(rig, "/preset/current")
+        rig.messages.clear()
+        return sent
 
     rig.say("/preset/current")
     assert rig.take() == [("/preset/current", "", 0), ("/preset/prepared", ""), ("/done", "/preset/current")]
@@ -112,10 +112,10 @@ def test_subscribers_are_sent_the_current_preset_and_if_it_was_edited(rig: Prese
     for now_s in (0.0, 1.0, 2.0, 2.1):
         frame(now_s)
     assert on() == [("night", 0)], "what has yet to arrive is no edit"
-    for brightness, told in ((1.0, [("night", 1)]), (1.5, []), (0.5, [("night", 0)])):
+    for brightness, expected in ((1.0, [("night", 1)]), (1.5, []), (0.5, [("night", 0)])):
         rig.store.set(BRIGHTNESS, brightness, by="desk")
         frame()
-        assert on() == told
+        assert on() == expected
     rig.store.set("/audio/1/gain_db", -6, by="desk")
     frame()
     assert on() == [], "no preset holds it"
@@ -129,7 +129,7 @@ def test_subscribers_are_sent_the_current_preset_and_if_it_was_edited(rig: Prese
     assert on() == [("night", 0), ("night", 1)], "as the last run left it"
     rig.done("/preset/load", "night")
     rig.say("/preset/delete", "night")
-    wait_for(lambda: told_of(rig, "/preset/current")[-1] == ("", 0), "nothing to be on")
+    wait_for(lambda: published(rig, "/preset/current")[-1] == ("", 0), "nothing to be on")
 
 
 def test_a_layer_is_copied_whole_in_one_frame(rig: PresetRig) -> None:
@@ -158,14 +158,14 @@ def test_a_hanging_save_blocks_no_load_and_its_failure_is_undone(rig: PresetRig,
         assert rig.take() == [("/done", "/preset/load", name)] and rig.store.get(BRIGHTNESS) == brightness
     assert rig.ask("/preset/list")[-2:] == [("/preset/name", "night"), ("/done", "/preset/list")]
     wait_for(lambda: list((tmp_path / "replaced").glob("*night.toml")), "what is replaced to be put aside")
-    kept = tmp_path / "night.toml"
-    text = kept.read_bytes()
-    kept.unlink()
-    kept.mkdir()  # a file cannot replace a folder
+    file = tmp_path / "night.toml"
+    text = file.read_bytes()
+    file.unlink()
+    file.mkdir()  # a file cannot replace a folder
     unfinished.read_bytes()
     wait_for(lambda: rig.answers, "the failure")
-    kept.rmdir()
-    kept.write_bytes(text)
+    file.rmdir()
+    file.write_bytes(text)
     assert rig.take()[0][:2] == ("/fail", "/preset/save")
     assert rig.presets.current.name == "night"
     rig.presets.current.step(rig.store.snapshot())
@@ -186,7 +186,7 @@ def test_presets_of_other_programs_are_announced(
     rig.done("/preset/load", "mailed")
     assert rig.store.get(BRIGHTNESS) == 0.25
     PresetFolder(tmp_path).save("mailed", {BRIGHTNESS: 0.75})
-    wait_for(lambda: told_of(rig, "/preset/changed") == [("mailed",)] * 2, "the next look")
+    wait_for(lambda: published(rig, "/preset/changed") == [("mailed",)] * 2, "the next look")
     rig.done("/preset/load", "mailed")
     assert rig.store.get(BRIGHTNESS) == 0.75
     assert "not found" in rig.failed("/preset/load", "nobody's")
@@ -212,76 +212,78 @@ def test_a_look_without_its_shader_does_not_keep_the_one_before(rig: PresetRig, 
 
 
 @pytest.fixture(scope="module")
-def desk(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Desk]:
-    with open_desk(tmp_path_factory.mktemp("stage")) as desk:
-        yield desk
+def hub(tmp_path_factory: pytest.TempPathFactory) -> Iterator[EngineClient]:
+    with open_client(tmp_path_factory.mktemp("stage")) as hub:
+        yield hub
 
 
-def test_a_look_glides_and_fades_in_over_udp_its_faders_are_seen_to_move_and_the_status_says_how(desk: Desk) -> None:
-    desk.engine.params.set(BRIGHTNESS, 0.5)
-    desk.done("/preset/save", "dark")
-    desk.engine.params.set(BRIGHTNESS, 3.5)
-    desk.done("/engine/notify", 1)
-    desk.client.send(encode_message("/preset/glide", "dark", 1.0))
-    answers = desk.answers_up_to("/done")
+def test_a_look_glides_and_fades_in_over_udp_its_faders_are_seen_to_move_and_the_status_names_it(
+    hub: EngineClient,
+) -> None:
+    hub.engine.params.set(BRIGHTNESS, 0.5)
+    hub.done("/preset/save", "dark")
+    hub.engine.params.set(BRIGHTNESS, 3.5)
+    hub.done("/engine/notify", 1)
+    hub.client.send(encode_message("/preset/glide", "dark", 1.0))
+    answers = hub.answers_up_to("/done")
     seen = [message.args[0] for message in answers if message.address == BRIGHTNESS]
     assert answers[-1].args == ("/preset/glide", "dark")
     way = [value for value in seen if 0.5 < value < 3.5]
     assert len(way) >= 3 and way == sorted(way, reverse=True)
-    assert desk.engine.params.get(BRIGHTNESS) == 0.5
-    desk.done("/engine/notify", 0)
-    desk.engine.params.set(BRIGHTNESS, 3.5)
-    assert desk.done("/preset/load", "dark", 0.3) == ("/preset/load", "dark")
-    assert desk.engine.params.get(BRIGHTNESS) == 0.5
+    assert hub.engine.params.get(BRIGHTNESS) == 0.5
+    hub.done("/engine/notify", 0)
+    hub.engine.params.set(BRIGHTNESS, 3.5)
+    assert hub.done("/preset/load", "dark", 0.3) == ("/preset/load", "dark")
+    assert hub.engine.params.get(BRIGHTNESS) == 0.5
 
-    def said() -> str:
-        return next(message.args[0] for message in desk.ask("/engine/status") if message.address.endswith("/fade"))
+    def description() -> str:
+        return next(message.args[0] for message in hub.ask("/engine/status") if message.address.endswith("/fade"))
 
-    assert said() == "both looks are drawn" or said().startswith("the old look is frozen (")
-    cost = desk.engine._parts.drawing.looks.cost
-    desk.engine.post(lambda: [cost.add(work_s=0.9, draw_s=0.8, looks=1) for _ in range(60)])
-    assert desk.done("/preset/load", "default", 0.1) == ("/preset/load", "default")
-    assert said() == "the old look is frozen (drawing both looks would take 1700 of 50 ms per frame)"
+    assert description() == "both looks are drawn" or description().startswith("the old look is frozen (")
+    cost = hub.engine._parts.drawing.looks.cost
+    hub.engine.post(lambda: [cost.add(work_s=0.9, draw_s=0.8, looks=1) for _ in range(60)])
+    assert hub.done("/preset/load", "default", 0.1) == ("/preset/load", "default")
+    assert description() == "the old look is frozen (drawing both looks would take 1700 of 50 ms per frame)"
 
 
-def test_a_preset_keeps_the_order_of_its_bundle_and_can_be_loaded_in_the_one_that_saves_it(desk: Desk) -> None:
+def test_a_preset_keeps_the_order_of_its_bundle_and_can_be_loaded_in_the_one_that_saves_it(hub: EngineClient) -> None:
     def send(*steps: tuple) -> None:
-        desk.client.send(encode_bundle(1, [encode_message(*step) for step in steps]))
+        hub.client.send(encode_bundle(1, [encode_message(*step) for step in steps]))
 
     send(("/layer/1/angle", 5.0), ("/preset/save", "five"), ("/layer/1/angle", 90.0))
-    assert desk.answer().args == ("/preset/save", "five")
-    assert desk.engine.params.get("/layer/1/angle") == 90.0
+    assert hub.answer().args == ("/preset/save", "five")
+    assert hub.engine.params.get("/layer/1/angle") == 90.0
     send(("/preset/load", "five"), ("/layer/1/phase", 0.25))
-    assert desk.answer().args == ("/preset/load", "five")
-    desk.done("/engine/status")
-    assert desk.engine.params.get("/layer/1/angle") == 5.0
-    assert desk.engine.params.get("/layer/1/phase") == 0.25
+    assert hub.answer().args == ("/preset/load", "five")
+    hub.done("/engine/status")
+    assert hub.engine.params.get("/layer/1/angle") == 5.0
+    assert hub.engine.params.get("/layer/1/phase") == 0.25
     steps = [("/layer/1/angle", 77.0), ("/preset/save", "new"), ("/layer/1/angle", 2.0), ("/preset/load", "new")]
     send(*steps, ("/preset/delete", "new"))
-    assert {desk.answer().args for _ in range(3)} == {(f"/preset/{verb}", "new") for verb in ("save", "load", "delete")}
-    assert desk.engine.params.get("/layer/1/angle") == 77.0
-    assert "new" in desk.failed("/preset/load", "new")
+    assert {hub.answer().args for _ in range(3)} == {(f"/preset/{verb}", "new") for verb in ("save", "load", "delete")}
+    assert hub.engine.params.get("/layer/1/angle") == 77.0
+    assert "new" in hub.failed("/preset/load", "new")
 
 
-def test_a_look_that_waits_for_its_beat_may_be_a_new_file_and_may_be_renamed(desk: Desk, wait_for: Any) -> None:
-    folder = Path(desk.engine.config.presets)
-    desk.done("/preset/save", "plain")
-    desk.done("/engine/notify", 1)
-    desk.engine.params.set("/tempo/source", "manual")
-    desk.engine.params.set("/tempo/bpm", 60.0)
-    desk.client.send(encode_message("/tempo/reset", 1))  # the next four bars begin in 16 s
-    pulse = desk.engine._parts.desk.tempo.read_pulse
+def test_a_look_that_waits_for_its_beat_may_be_a_new_file_and_may_be_renamed(hub: EngineClient, wait_for: Any) -> None:
+    folder = Path(hub.engine.config.presets)
+    hub.done("/preset/save", "plain")
+    hub.done("/engine/notify", 1)
+    hub.engine.params.set("/tempo/source", "manual")
+    hub.engine.params.set("/tempo/bpm", 60.0)
+    hub.client.send(encode_message("/tempo/reset", 1))  # the next four bars begin in 16 s
+    pulse = hub.engine._parts.control_hub.tempo.read_pulse
     wait_for(lambda: pulse().bpm == 60.0 and pulse().beat % 16 < 2, "the new count")
     (folder / "fresh.toml").write_text((folder / "plain.toml").read_text())
-    desk.client.send(encode_message("/preset/load", "fresh", 0, "4_bars"))
-    assert desk.answers_up_to("/launch/queued", "/fail")[-1].args[0] == "fresh"
-    desk.done("/preset/rename", "fresh", "fresher")
-    assert "not found" in desk.failed("/preset/load", "lost", "4_bars")
-    while desk.answers_up_to("/launch/queued")[-1].args[1] > 15:
+    hub.client.send(encode_message("/preset/load", "fresh", 0, "4_bars"))
+    assert hub.answers_up_to("/launch/queued", "/fail")[-1].args[0] == "fresh"
+    hub.done("/preset/rename", "fresh", "fresher")
+    assert "not found" in hub.failed("/preset/load", "lost", "4_bars")
+    while hub.answers_up_to("/launch/queued")[-1].args[1] > 15:
         pass  # a smaller step back is no reset
-    desk.client.send(encode_message("/tempo/reset", 1))
-    assert desk.answers_up_to("/done", "/fail")[-1].args == ("/preset/load", "fresher")
-    desk.done("/engine/notify", 0)
+    hub.client.send(encode_message("/tempo/reset", 1))
+    assert hub.answers_up_to("/done", "/fail")[-1].args == ("/preset/load", "fresher")
+    hub.done("/engine/notify", 0)
 
 
 def test_a_hanging_preset_file_does_not_block_panic(tmp_path: Path, wait_for: Any, monkeypatch: Any) -> None:
@@ -292,22 +294,22 @@ def test_a_hanging_preset_file_does_not_block_panic(tmp_path: Path, wait_for: An
     with contextlib.ExitStack() as stack:
         stuck = stack.enter_context(contextlib.ExitStack())
         stuck.enter_context(hung(folder.path / "held.toml"))
-        desk = stack.enter_context(open_desk(tmp_path, web="127.0.0.1:0"))
-        assert any("does not respond" in line for line in desk.engine.status().warnings)
-        desk.client.send(encode_message("/preset/load", "held"))
-        desk.client.send(encode_message("/master/blackout", 1))
-        wait_for(lambda: desk.engine.params.get("/master/blackout"), "blackout")
-        page = urllib.parse.urlsplit(desk.engine.page_url)
+        hub = stack.enter_context(open_client(tmp_path, web="127.0.0.1:0"))
+        assert any("does not respond" in line for line in hub.engine.status().warnings)
+        hub.client.send(encode_message("/preset/load", "held"))
+        hub.client.send(encode_message("/master/blackout", 1))
+        wait_for(lambda: hub.engine.params.get("/master/blackout"), "blackout")
+        page = urllib.parse.urlsplit(hub.engine.page_url)
         with urllib.request.urlopen(f"http://{page.netloc}/status.json", timeout=120) as answer:
             assert answer.status == 200
-        assert ("held",) in [message.args for message in desk.ask("/preset/list")]
-        desk.client.send(encode_message("/preset/prepare", "held"))
+        assert ("held",) in [message.args for message in hub.ask("/preset/list")]
+        hub.client.send(encode_message("/preset/prepare", "held"))
         for verb in ("load", "prepare"):
-            desk.done(f"/preset/{verb}", "Aurora")
+            hub.done(f"/preset/{verb}", "Aurora")
         stuck.close()
         for verb in ("load", "prepare"):
-            assert desk.answer().args == (f"/preset/{verb}", "superseded by preset Aurora"), "which was sent later"
-        desk.done("/preset/load", "good")
+            assert hub.answer().args == (f"/preset/{verb}", "superseded by preset Aurora"), "which was sent later"
+        hub.done("/preset/load", "good")
 
 
 def test_a_take_loads_what_is_prepared_and_prepares_what_it_replaced(looks: PresetRig) -> None:
@@ -319,12 +321,12 @@ def test_a_take_loads_what_is_prepared_and_prepares_what_it_replaced(looks: Pres
     assert (looks.presets.current.name, looks.presets.mixer.prepared) == ("day", "night")
     looks.done("/preset/cut")
     assert looks.store.get(BRIGHTNESS) == 0.5 and looks.crossfade.snapshot()[1] is None
-    assert told_of(looks, "/preset/prepared") == [("day",), ("night",), ("day",)]
+    assert published(looks, "/preset/prepared") == [("day",), ("night",), ("day",)]
     assert ("/preset/prepared", "day") in looks.ask("/preset/list")
     looks.presets.mixer.take(AT_ONCE, name="noon")
     assert looks.presets.mixer.prepared == "day", "which was prepared while the other one waited"
     looks.done("/preset/prepare")
-    assert told_of(looks, "/preset/prepared")[-1] == ("",)
+    assert published(looks, "/preset/prepared")[-1] == ("",)
 
 
 def test_a_flash_shows_a_look_while_it_is_held_and_keeps_what_others_set(rig: PresetRig) -> None:
@@ -372,7 +374,7 @@ def by_hand(rig: PresetRig, position: float, now_s: float) -> float | None:
         rig.presets.mixer.step(now_s + frame / 20)
         rig.crossfade.step(now_s + frame / 20)
     fade = rig.crossfade.snapshot()[1]
-    return None if fade is None else fade.share
+    return None if fade is None else fade.mix
 
 
 def test_a_hand_fades_to_what_is_prepared_and_back(rig: PresetRig) -> None:
@@ -437,7 +439,7 @@ def test_a_renamed_preset_keeps_its_content_and_its_roles(rig: PresetRig, tmp_pa
     saved(rig, "day", **{BRIGHTNESS: 2.0})
     file = tmp_path / "night.toml"
     file.write_text(file.read_text(encoding="utf-8") + "# dimmed for Lyon\n", encoding="utf-8")
-    rig.presets.shelf.folder.save_picture("night", b"jpeg")
+    rig.presets.cache.folder.save_picture("night", b"jpeg")
     rig.done("/preset/load", "night")
     rig.done("/preset/prepare", "night")
     assert "exists already" in rig.failed("/preset/rename", "night", "DAY")
@@ -452,20 +454,20 @@ def test_a_renamed_preset_keeps_its_content_and_its_roles(rig: PresetRig, tmp_pa
     rig.done("/preset/cut")
     assert rig.store.get(BRIGHTNESS) == 0.5
     rig.done("/preset/rename", "Night Lyon", "NIGHT LYON")
-    assert "NIGHT LYON" in rig.presets.shelf.names() and "Night Lyon" not in rig.presets.shelf.names()
+    assert "NIGHT LYON" in rig.presets.cache.names() and "Night Lyon" not in rig.presets.cache.names()
 
 
-def test_presets_with_a_faulty_shader_are_told(rig: PresetRig) -> None:
+def test_presets_with_a_faulty_shader_are_announced(rig: PresetRig) -> None:
     saved(rig, "night", **{"/fx/1/file": "Gone.fs", "/fx/1/enable": True})
     saved(rig, "day", **{"/fx/1/file": "Gone.fs", "/fx/1/enable": False})
     rig.faults["Gone.fs"] = "Gone.fs: is missing"
     rig.presets.faults.step()
-    assert told_of(rig, "/preset/fault") == [("night", "Gone.fs: is missing")]
+    assert published(rig, "/preset/fault") == [("night", "Gone.fs: is missing")]
     assert ("/preset/fault", "night", "Gone.fs: is missing") in rig.ask("/preset/list")
     rig.faults.clear()
     rig.presets.faults.step()
     rig.presets.faults.step()
-    assert told_of(rig, "/preset/fault")[1:] == [("night", "")]
+    assert published(rig, "/preset/fault")[1:] == [("night", "")]
 
 
 def test_a_waiting_look_that_cannot_be_arranged_is_reported_and_has_no_values(
@@ -473,6 +475,6 @@ def test_a_waiting_look_that_cannot_be_arranged_is_reported_and_has_no_values(
 ) -> None:
     looks.done("/preset/prepare", "day")
     assert looks.presets.values_of("day")[BRIGHTNESS] == 2.0
-    monkeypatch.setattr(looks.presets, "_arranged", lambda loaded: 1 // 0)
+    monkeypatch.setattr(looks.presets, "_arrange", lambda loaded: 1 // 0)
     assert looks.presets.values_of("day") is None
     assert "division" in reports.lines[-1][1]

@@ -8,7 +8,7 @@ import pytest
 
 import osc_schema
 from engine.control import Reply
-from engine.control.commands.shader_stage import MAX_SLOW_FRAMES, UNMEASURED_FRAMES
+from engine.control.commands.shader_player import MAX_SLOW_FRAMES, UNMEASURED_FRAMES
 from engine.osc.decode import Message, decode_packet
 from engine.params.fade_time import FadeTime
 from engine.params.looks import LOOKS
@@ -28,10 +28,10 @@ def rig(tmp_path: Path, reports: Any, wait_for: Any, monkeypatch: pytest.MonkeyP
     (tmp_path / "Sky.fs").write_text(shader(image=False))
     (tmp_path / "Dawn.fs").write_text(shader(5.0, image=False))
     (tmp_path / "Broken.fs").write_text(shader(more="#error"))
-    made = Rig(tmp_path, reports)
-    wait_for(lambda: made.control.catalog.has_read_all, "the scan")
-    yield made
-    made.control.close()
+    created = Rig(tmp_path, reports)
+    wait_for(lambda: created.control.catalog.has_read_all, "the scan")
+    yield created
+    created.control.close()
 
 
 @pytest.fixture
@@ -47,14 +47,14 @@ def play(rig: Rig, wait_for: Any) -> Callable[..., dict[str, ShaderSlot]]:
 
 def test_a_chosen_shader_plays_with_its_own_defaults_and_is_listed_with_its_inputs(rig: Rig, play: Any) -> None:
     rig.store.set("/fx/1/1", 0.9, by="test")
-    drawn = play("glow")
-    assert drawn["1"].file.title == "Glow" and drawn["1"].mix == 1.0
-    assert drawn["1"].inputs == {"speed": 2.5, "flash": False, "shape": 1}
+    shaders = play("glow")
+    assert shaders["1"].file.title == "Glow" and shaders["1"].mix == 1.0
+    assert shaders["1"].inputs == {"speed": 2.5, "flash": False, "shape": 1}
     assert rig.store.get("/fx/1/1") == 0.25 and rig.store.get("/fx/1/3") == 0.5
     assert [view.address for view in rig.views.every] == ["/fx/1/speed", "/fx/1/flash", "/fx/1/shape"]
-    told: list[Message] = []
-    rig.control._on_list((), Reply("/fx/list", lambda packet: told.append(decode_packet(packet))))
-    listed = {(each.address, *each.args) for each in told}
+    lines: list[Message] = []
+    rig.control._on_list((), Reply("/fx/list", lambda packet: lines.append(decode_packet(packet))))
+    listed = {(each.address, *each.args) for each in lines}
     assert listed >= {("/fx/name", name, rig.folder.name) for name in ("Broken", "Dawn", "Glow", "Sky", "Wave")}
     assert listed >= {
         ("/fx/slot", "1", "glow", "playing", ""),
@@ -64,7 +64,7 @@ def test_a_chosen_shader_plays_with_its_own_defaults_and_is_listed_with_its_inpu
     }
     values = rig.store.snapshot()
     targets = ("/fx/1/speed", "/fx/1/glitter", "/fx/2/speed")
-    assert [rig.stage.alias_of(target, values) for target in targets] == ["/fx/1/1", "", ""], "for routes by name"
+    assert [rig.player.alias_of(target, values) for target in targets] == ["/fx/1/1", "", ""], "for routes by name"
     rig.store.set("/fx/1/enable", False, by="test")
     assert rig.state() == "off", "not said to play"
 
@@ -87,8 +87,8 @@ def test_a_preset_with_another_order_of_inputs_gets_each_value_to_its_name(rig: 
     rig.store.apply(preset, by="preset")
     rig.frame()
     wait_for(lambda: rig.is_playing("Glow"), "the shader")
-    drawn = rig.frame()["1"].inputs
-    assert (drawn["speed"], drawn["shape"], drawn["flash"]) == (9.0, 2, False)
+    shaders = rig.frame()["1"].inputs
+    assert (shaders["speed"], shaders["shape"], shaders["flash"]) == (9.0, 2, False)
 
 
 def test_a_fader_moved_while_a_shader_is_tested_is_not_taken_back(rig: Rig, wait_for: Any) -> None:
@@ -114,16 +114,16 @@ def test_the_last_shader_plays_on_unchanged_until_the_new_one_is_tested(rig: Rig
     assert (now.file.title, now.inputs["speed"]) == ("Wave", 10.0)
 
 
-def test_a_shader_that_fails_is_told_and_the_last_one_stays(rig: Rig, play: Any, wait_for: Any, reports: Any) -> None:
+def test_a_failed_shader_is_reported_and_the_last_one_stays(rig: Rig, play: Any, wait_for: Any, reports: Any) -> None:
     play("Glow")
     rig.store.set("/fx/1/file", "Broken", by="test")
     wait_for(lambda: rig.state() == "failed", "the failure")
     rig.store.set("/fx/1/1", 0.5, by="test")
     for _ in range(20):
-        drawn = rig.frame()
-    assert drawn["1"].file.title == "Glow" and drawn["1"].inputs["speed"] == pytest.approx(5.0)
+        shaders = rig.frame()
+    assert shaders["1"].file.title == "Glow" and shaders["1"].inputs["speed"] == pytest.approx(5.0)
     assert rig.detail() == "line 9: 'glow' : undeclared"
-    assert ("/fx/1/error", "line 9: 'glow' : undeclared") in rig.told
+    assert ("/fx/1/error", "line 9: 'glow' : undeclared") in rig.messages
     assert reports.lines == [("fx.1", "/fx/1/file: Broken: line 9: 'glow' : undeclared; Glow plays on as it was")]
     with pytest.raises(osc_schema.Rejected, match=r"/fx/1/file: 'Glw' is not in the shader folders \(nearest: Glow\)"):
         rig.store.set("/fx/1/file", "Glw", by="test")
@@ -139,9 +139,9 @@ def test_a_file_saved_again_keeps_the_values_and_a_mended_one_its_error_not(rig:
     assert rig.frame()["1"].file.title == "Glow"
     rig.write("Glow", shader(9.0, more="float mended;"))
     wait_for(lambda: rig.state() == "playing" and len(rig.tester.texts) == 3, "the mended file")
-    drawn = rig.frame()["1"]
-    assert "mended" in drawn.file.texts.fragment and drawn.inputs["speed"] == pytest.approx(5.0)
-    assert rig.detail() == "" and rig.told[-2:] == [("/fx/playing", "1", "Glow"), ("/fx/1/error", "")]
+    shaders = rig.frame()["1"]
+    assert "mended" in shaders.file.texts.fragment and shaders.inputs["speed"] == pytest.approx(5.0)
+    assert rig.detail() == "" and rig.messages[-2:] == [("/fx/playing", "1", "Glow"), ("/fx/1/error", "")]
 
 
 def test_an_event_is_true_for_one_frame_however_often_its_button_is_seen(rig: Rig, play: Any) -> None:
@@ -173,8 +173,8 @@ def test_a_film_waits_for_a_slow_shader(rig: Rig, play: Any) -> None:
     play("Glow")
     rig.control._is_offline = True
     for _ in range(40):
-        drawn = rig.frame(costs_ms={"1": 500.0})
-    assert drawn["1"].file.title == "Glow" and rig.store.get("/fx/1/enable") is True
+        shaders = rig.frame(costs_ms={"1": 500.0})
+    assert shaders["1"].file.title == "Glow" and rig.store.get("/fx/1/enable") is True
 
 
 def test_a_shader_given_up_in_the_middle_of_a_picture_is_bypassed_at_once(rig: Rig, play: Any, wait_for: Any) -> None:
@@ -199,21 +199,21 @@ def test_a_bypassed_generator_dissolves_into_the_look_that_its_look_names(rig: R
     before = rig.store.snapshot()
     for _ in range(2):
         rig.frame({"generator": 900.0})
-    shares = []
-    while not shares or rig.fade is not None:
-        drawn = rig.frame()
-        assert drawn.keys() == {"1"}, "the effect plays on"
+    fractions = []
+    while not fractions or rig.fade is not None:
+        shaders = rig.frame()
+        assert shaders.keys() == {"1"}, "the effect plays on"
         if rig.fade is not None:
-            assert rig.fade.is_held, "the picture on screen has the shader in it, which cannot be drawn any more"
-            shares.append(rig.fade.share)
-    assert len(shares) == 15 and shares == sorted(shares), "half a second at 30 frames a second"
+            assert rig.fade.is_frozen, "the picture on screen has the shader in it, which cannot be drawn any more"
+            fractions.append(rig.fade.mix)
+    assert len(fractions) == 15 and fractions == sorted(fractions), "half a second at 30 frames a second"
     assert rig.store.snapshot() == before, "what the performer sees on the desk stays"
     look = LOOKS["Skein"]
-    assert [rig.shown[at] for at in LAYERS] == [*map(look.get, LAYERS[:3]), 0.0, look["/mod/1/target"]]
-    assert rig.shown["/colour/palette"] == "ice"
+    assert [rig.snapshot[at] for at in LAYERS] == [*map(look.get, LAYERS[:3]), 0.0, look["/mod/1/target"]]
+    assert rig.snapshot["/colour/palette"] == "ice"
     rig.store.set("/fx/generator/file", "sky", by="page")
-    assert "generator" in rig.frame() and rig.fade is not None and not rig.fade.is_held
-    assert rig.fade.before["/layer/1/shape"] == look["/layer/1/shape"] and rig.shown is rig.store.snapshot()
+    assert "generator" in rig.frame() and rig.fade is not None and not rig.fade.is_frozen
+    assert rig.fade.before["/layer/1/shape"] == look["/layer/1/shape"] and rig.snapshot is rig.store.snapshot()
     wait_for(lambda: rig.is_playing("sky", "generator"), "the second try")
 
 
@@ -225,28 +225,28 @@ def test_a_bypass_in_a_long_fade_holds_the_screen_and_the_fade_goes_on(rig: Rig,
     )
     for _ in range(30):
         rig.frame()
-    assert rig.fade is not None and not rig.fade.is_held
+    assert rig.fade is not None and not rig.fade.is_frozen
     rig.control.after_frame(ShaderState(costs_ms={"generator": 1.0}, overruns=frozenset({"generator"})), PERIOD_S)
     number = rig.fade.number
     rig.frame()
-    assert rig.fade.is_held and rig.fade.number > number and 0.2 < rig.fade.share < 0.3
+    assert rig.fade.is_frozen and rig.fade.number > number and 0.2 < rig.fade.mix < 0.3
     for _ in range(60):
         rig.frame()
-    assert rig.fade.share > 0.7 and not ended
+    assert rig.fade.mix > 0.7 and not ended
     for _ in range(35):
         rig.frame()
     assert rig.fade is None and ended == [""]
 
 
-def test_a_shader_that_cannot_be_drawn_is_told_once_a_file(rig: Rig, play: Any, wait_for: Any, reports: Any) -> None:
+def test_a_shader_that_cannot_be_drawn_is_reported_once(rig: Rig, play: Any, wait_for: Any, reports: Any) -> None:
     for name in ("Glow", "Wave"):
-        (place,) = play(name)
+        (shader,) = play(name)
         for _ in range(5):
-            rig.frame(failures={place: "shaders need OpenGL"})
+            rig.frame(failures={shader: "shaders need OpenGL"})
         wait_for(lambda: rig.state() == "failed", "the failure")
         assert rig.detail() == "shaders need OpenGL"
-    told = [f"/fx/1/file: {name}: shaders need OpenGL" for name in ("Glow", "Wave")]
-    assert [line for _, line in reports.lines] == told
+    lines = [f"/fx/1/file: {name}: shaders need OpenGL" for name in ("Glow", "Wave")]
+    assert [line for _, line in reports.lines] == lines
 
 
 def test_the_shaders_of_two_looks_dissolve(rig: Rig, play: Any, wait_for: Any) -> None:
@@ -257,13 +257,13 @@ def test_the_shaders_of_two_looks_dissolve(rig: Rig, play: Any, wait_for: Any) -
     rig.crossfade.start(entries_of(new), FadeTime(1.0), by="preset", is_picture=True)
     rig.frame()
     wait_for(lambda: rig.state() == "playing" and len(rig.frame()) == 2, "the new shader")
-    drawn = rig.frame()
-    assert (drawn["1"].file, drawn["1"].mix, drawn["1"].is_leaving) == (old, 1.0, True)  # where it is compiled
-    assert (drawn["1-"].file.title, drawn["1-"].is_leaving) == ("Glow", False)
-    assert drawn["1-"].mix == pytest.approx(0.8, abs=0.01), "its own, whatever the share of its look"
+    shaders = rig.frame()
+    assert (shaders["1"].file, shaders["1"].mix, shaders["1"].is_outgoing) == (old, 1.0, True)  # where it is compiled
+    assert (shaders["1-"].file.title, shaders["1-"].is_outgoing) == ("Glow", False)
+    assert shaders["1-"].mix == pytest.approx(0.8, abs=0.01), "its own, whatever the share of its look"
     for _ in range(40):
-        drawn = rig.frame()
-    assert [(slot, each.file.title, each.mix) for slot, each in drawn.items()] == [("1-", "Glow", 0.8)]
+        shaders = rig.frame()
+    assert [(slot, each.file.title, each.mix) for slot, each in shaders.items()] == [("1-", "Glow", 0.8)]
 
 
 @pytest.mark.parametrize("name", ["Glow", "Broken"])
@@ -288,7 +288,7 @@ def test_a_cut_waits_until_the_shader_of_the_new_look_is_tested_and_for_none_tha
     rig.tester.may_answer.clear()
     rig.store.set("/fx/generator/file", "Dawn", by="test")
     rig.frame()
-    assert rig.stage.is_cutting(rig.time_s) and not rig.awaits_tests
+    assert rig.player.is_cutting(rig.time_s) and not rig.awaits_tests
     rig.tester.may_answer.set()
 
 
@@ -304,5 +304,5 @@ def test_colours_named_after_the_palette_follow_it_and_take_no_alias(rig: Rig, p
     assert first["palette_4"] == pytest.approx((*ramp[-1], 1.0)) and sum(first["palette_1"]) < sum(first["palette_4"])
     rig.store.set("/colour/palette", "ember", by="test")
     for _ in range(200):
-        drawn = rig.frame()
-    assert drawn["1"].inputs["palette_4"] == pytest.approx((*ramp_rgb((("ember", 1.0),))[-1], 1.0), abs=1e-3)
+        shaders = rig.frame()
+    assert shaders["1"].inputs["palette_4"] == pytest.approx((*ramp_rgb((("ember", 1.0),))[-1], 1.0), abs=1e-3)

@@ -7,26 +7,26 @@ from typing import Any
 import pytest
 
 from engine.osc.encode import encode_message
-from tests.support.desk import Desk, open_desk
+from tests.support.engine_client import EngineClient, open_client
 
 ONLY_THERE = "over OSC, files are written to the recordings folder only"
 
 
 @pytest.fixture(scope="module")
-def desk(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Desk]:
-    with open_desk(tmp_path_factory.mktemp("show")) as desk:
-        yield desk
+def hub(tmp_path_factory: pytest.TempPathFactory) -> Iterator[EngineClient]:
+    with open_client(tmp_path_factory.mktemp("show")) as hub:
+        yield hub
 
 
 @pytest.fixture
-def recordings(desk: Desk) -> Path:
-    return Path(desk.engine.config.recordings)
+def recordings(hub: EngineClient) -> Path:
+    return Path(hub.engine.config.recordings)
 
 
-def test_status_has_the_rate_the_renderer_and_the_sound(desk: Desk) -> None:
-    desk.client.send(encode_message("/sync", 1))  # a packet whose frame is published
-    desk.answers_up_to("/synced")
-    *facts, end = desk.ask("/engine/status")
+def test_status_has_the_rate_the_renderer_and_the_sound(hub: EngineClient) -> None:
+    hub.client.send(encode_message("/sync", 1))  # a packet whose frame is published
+    hub.answers_up_to("/synced")
+    *facts, end = hub.ask("/engine/status")
     known = {message.address.removeprefix("/engine/status/"): message.args for message in facts}
     assert {"fps", "frame_ms_p50", "frame_ms_p99", "late", "dropped", "size", "renderer", "audio"} <= set(known)
     assert known["size"] == (64, 64)
@@ -38,87 +38,87 @@ def test_status_has_the_rate_the_renderer_and_the_sound(desk: Desk) -> None:
     assert end.args == ("/engine/status",)
 
 
-def test_width_and_height_change_together(desk: Desk, wait_for: Any) -> None:
-    assert desk.done("/engine/size", 128, 96) == ("/engine/size", 128, 96)
-    wait_for(lambda: (desk.engine.status().width, desk.engine.status().height) == (128, 96), "the new size")
-    assert "width and height" in desk.failed("/engine/size", 128)
-    assert "100000 is outside 64..8192" in desk.failed("/engine/size", 100000, 96)
-    assert "/engine/width" in desk.failed("/engine/size", "wide", 96)
-    assert "/engine/width" in desk.failed("/engine/size", float("nan"), 96)
-    desk.done("/engine/size", 64, 64)
+def test_width_and_height_change_together(hub: EngineClient, wait_for: Any) -> None:
+    assert hub.done("/engine/size", 128, 96) == ("/engine/size", 128, 96)
+    wait_for(lambda: (hub.engine.status().width, hub.engine.status().height) == (128, 96), "the new size")
+    assert "width and height" in hub.failed("/engine/size", 128)
+    assert "100000 is outside 64..8192" in hub.failed("/engine/size", 100000, 96)
+    assert "/engine/width" in hub.failed("/engine/size", "wide", 96)
+    assert "/engine/width" in hub.failed("/engine/size", float("nan"), 96)
+    hub.done("/engine/size", 64, 64)
 
 
 def test_sinks_start_and_stop_while_it_runs_and_their_files_stay_in_the_recordings_folder(
-    desk: Desk, wait_for: Any, recordings: Path
+    hub: EngineClient, wait_for: Any, recordings: Path
 ) -> None:
-    desk.done("/sink/start", "record", "show.mp4")
-    assert desk.engine.params.get("/sink/record/enable") is True
-    wait_for(lambda: [sink for sink in desk.engine.status().sinks if sink.frames > 5], "frames in the recording")
-    desk.done("/sink/stop", "record")
-    assert desk.engine.params.get("/sink/record/enable") is False
-    wait_for(lambda: not desk.engine.status().sinks, "the end of the recording")
+    hub.done("/sink/start", "record", "show.mp4")
+    assert hub.engine.params.get("/sink/record/enable") is True
+    wait_for(lambda: [sink for sink in hub.engine.status().sinks if sink.frames > 5], "frames in the recording")
+    hub.done("/sink/stop", "record")
+    assert hub.engine.params.get("/sink/record/enable") is False
+    wait_for(lambda: not hub.engine.status().sinks, "the end of the recording")
     assert (recordings / "show.mp4").stat().st_size > 0
-    assert "no such sink" in desk.failed("/sink/stop", "record")
-    desk.done("/sink/start", "record", "second.mp4")
-    assert "no such sink" in desk.failed("/sink/stop", "record", "third.mp4")
-    desk.done("/sink/stop", "record", "second.mp4")
+    assert "no such sink" in hub.failed("/sink/stop", "record")
+    hub.done("/sink/start", "record", "second.mp4")
+    assert "no such sink" in hub.failed("/sink/stop", "record", "third.mp4")
+    hub.done("/sink/stop", "record", "second.mp4")
     for escape in ("../out.mp4", "/tmp/out.mp4", "a/b.mp4", "C:out.mp4", ".hidden.mp4", "NUL.mp4", "a\nb.mp4"):
-        assert ONLY_THERE in desk.failed("/sink/start", "record", escape)
+        assert ONLY_THERE in hub.failed("/sink/start", "record", escape)
     assert not (recordings.parent / "out.mp4").exists()
 
 
-def test_sinks_for_an_extra_picture_follow_the_same_rules(desk: Desk, tmp_path: Path) -> None:
-    assert "no Stable Diffusion" in desk.failed("/sink/start", "sd:record", "sd.mp4")
-    desk.engine.post(lambda: desk.engine._parts.outputs.sinks.add_picture("sd", 64, 64))
+def test_sinks_for_an_extra_picture_follow_the_same_rules(hub: EngineClient, tmp_path: Path) -> None:
+    assert "no Stable Diffusion" in hub.failed("/sink/start", "sd:record", "sd.mp4")
+    hub.engine.post(lambda: hub.engine._parts.outputs.sinks.add_picture("sd", 64, 64))
     for escape in ("../a.mp4", str(tmp_path / "a.mp4")):
-        assert ONLY_THERE in desk.failed("/sink/start", "sd:record", escape)
-    desk.done("/sink/start", "sd:record", "sd.mp4")
-    assert [(sink.kind, sink.picture) for sink in desk.engine.status().sinks] == [("record", "sd")]
-    assert desk.engine.params.get("/sink/record/enable") is False
-    assert "no such sink" in desk.failed("/sink/stop", "record")
-    desk.done("/sink/stop", "sd:record", "sd.mp4")
+        assert ONLY_THERE in hub.failed("/sink/start", "sd:record", escape)
+    hub.done("/sink/start", "sd:record", "sd.mp4")
+    assert [(sink.kind, sink.picture) for sink in hub.engine.status().sinks] == [("record", "sd")]
+    assert hub.engine.params.get("/sink/record/enable") is False
+    assert "no such sink" in hub.failed("/sink/stop", "record")
+    hub.done("/sink/stop", "sd:record", "sd.mp4")
 
 
-def test_an_unavailable_sink_fails_with_its_reason_and_subscribers_are_sent_the_log(desk: Desk) -> None:
-    assert "needs" in desk.failed("/sink/start", "spout")
-    assert "unknown kind" in desk.failed("/sink/start", "hologram")
-    assert "takes a kind" in desk.failed("/sink/start")
-    desk.done("/engine/notify", 1)
-    refused, heard = "spout: unavailable (needs Windows)", desk.ask("/sink/spout/enable", 1)
-    assert heard[-1].args == ("/sink/spout/enable", refused)
-    assert desk.engine.params.get("/sink/spout/enable") is False
-    while not any(each.address == "/engine/warning" and refused in each.args[0] for each in heard):
-        heard = desk.answers_up_to("/engine/warning")  # a busy machine warns of its late picture too
-    desk.done("/engine/notify", 0)
+def test_an_unavailable_sink_fails_with_its_reason_and_subscribers_are_sent_the_log(hub: EngineClient) -> None:
+    assert "needs" in hub.failed("/sink/start", "spout")
+    assert "unknown kind" in hub.failed("/sink/start", "hologram")
+    assert "takes a kind" in hub.failed("/sink/start")
+    hub.done("/engine/notify", 1)
+    refused, answers = "spout: unavailable (needs Windows)", hub.ask("/sink/spout/enable", 1)
+    assert answers[-1].args == ("/sink/spout/enable", refused)
+    assert hub.engine.params.get("/sink/spout/enable") is False
+    while not any(each.address == "/engine/warning" and refused in each.args[0] for each in answers):
+        answers = hub.answers_up_to("/engine/warning")  # a busy machine warns of its late picture too
+    hub.done("/engine/notify", 0)
 
 
-def test_a_snapshot_is_taken_on_a_trigger(desk: Desk, wait_for: Any, recordings: Path) -> None:
+def test_a_snapshot_is_taken_on_a_trigger(hub: EngineClient, wait_for: Any, recordings: Path) -> None:
     for name in ("still.png", "second.png"):
-        desk.engine.params.set("/sink/snapshot/file", name)
-        desk.client.send(encode_message("/sink/snapshot/take", 1))
+        hub.engine.params.set("/sink/snapshot/file", name)
+        hub.client.send(encode_message("/sink/snapshot/take", 1))
         wait_for((recordings / name).exists, name)
-    wait_for(lambda: not desk.engine.status().sinks, "the end of the snapshots")
+    wait_for(lambda: not hub.engine.status().sinks, "the end of the snapshots")
     assert sorted(path.name for path in recordings.glob("*.png")) == ["second.png", "still.png"]
 
 
-def test_sync_waits_for_earlier_work_of_the_frame_loop(desk: Desk) -> None:
+def test_sync_waits_for_earlier_work_of_the_frame_loop(hub: EngineClient) -> None:
     for turn in range(20):
-        desk.client.send(encode_message("/sink/start", "null", f"turn {turn}"))
-        desk.client.send(encode_message("/sink/stop", "null", f"turn {turn}"))
-        desk.client.send(encode_message("/sync", turn))
-        order = [desk.answer().address for _ in range(3)]
+        hub.client.send(encode_message("/sink/start", "null", f"turn {turn}"))
+        hub.client.send(encode_message("/sink/stop", "null", f"turn {turn}"))
+        hub.client.send(encode_message("/sync", turn))
+        order = [hub.answer().address for _ in range(3)]
         assert order == ["/done", "/done", "/synced"]
 
 
-def test_smoothing_is_changed_while_it_runs(desk: Desk) -> None:
-    assert desk.done("/smooth", "/layer/1/angle", 500.0) == ("/smooth", "/layer/1/angle", 500.0)
-    assert "smoothing time" in desk.failed("/smooth", "/mirror/mode", 500.0)
-    assert "smoothing time" in desk.failed("/smooth", "/engine/fps", 500.0)
-    assert "outside" in desk.failed("/smooth", "/layer/1/angle", -1.0)
-    assert "takes" in desk.failed("/smooth", "/layer/1/angle")
+def test_smoothing_is_changed_while_it_runs(hub: EngineClient) -> None:
+    assert hub.done("/smooth", "/layer/1/angle", 500.0) == ("/smooth", "/layer/1/angle", 500.0)
+    assert "smoothing time" in hub.failed("/smooth", "/mirror/mode", 500.0)
+    assert "smoothing time" in hub.failed("/smooth", "/engine/fps", 500.0)
+    assert "outside" in hub.failed("/smooth", "/layer/1/angle", -1.0)
+    assert "takes" in hub.failed("/smooth", "/layer/1/angle")
 
 
 def test_quit_ends_the_engine(tmp_path: Path, wait_for: Any) -> None:
-    with open_desk(tmp_path) as desk:
-        desk.done("/engine/quit")
-        wait_for(lambda: desk.engine.is_stopping, "the end")
+    with open_client(tmp_path) as hub:
+        hub.done("/engine/quit")
+        wait_for(lambda: hub.engine.is_stopping, "the end")

@@ -11,8 +11,8 @@ from engine.control import CommandTable
 from engine.control.commands.sound import SoundControl
 from engine.errors import AudioError
 from engine.osc.encode import encode_message
-from tests.control.commands.show_rig import make_tools
-from tests.support.desk import Desk, open_desk
+from tests.control.commands.show_rig import make_context
+from tests.support.engine_client import EngineClient, open_client
 
 RATE_HZ = 44_100  # the demo loop, which begins, has 48 000
 
@@ -23,16 +23,16 @@ def write_tone(path: Path, hz: float, seconds: float, channels: int = 2, rate_hz
     soundfile.write(path, np.repeat(tone[:, None], channels, axis=1), rate_hz)
 
 
-def entries(desk: Desk, kind: str) -> dict[object, tuple[str, int]]:
+def entries(hub: EngineClient, kind: str) -> dict[object, tuple[str, int]]:
     """Word -> (title, 1 if it is in use)."""
     at = f"/audio/{kind}/entry"
     return {
-        word: (title, on) for word, title, on in (m.args for m in desk.ask(f"/audio/{kind}/list") if m.address == at)
+        entry: (title, on) for entry, title, on in (m.args for m in hub.ask(f"/audio/{kind}/list") if m.address == at)
     }
 
 
-def pitch_hz(desk: Desk) -> float:
-    return desk.engine._parts.inputs.audio.latest_features().channels[0].pitch_hz
+def pitch_hz(hub: EngineClient) -> float:
+    return hub.engine._parts.inputs.audio.latest_features().channels[0].pitch_hz
 
 
 def test_a_set_of_files_replaces_the_demo_loop_and_is_moved_through(tmp_path, wait_for) -> None:
@@ -45,87 +45,87 @@ def test_a_set_of_files_replaces_the_demo_loop_and_is_moved_through(tmp_path, wa
     for path in (tmp_path / "secret.wav", music / ".cut.wav", music / "cut.bak"):
         path.write_bytes((music / "set" / "1 low.wav").read_bytes())
 
-    def place() -> tuple[int, int, str, str]:
-        now = desk.engine.status().audio.place
+    def position() -> tuple[int, int, str, str]:
+        now = hub.engine.status().audio.place
         return (now.number, now.tracks, now.name, now.state) if now else (0, 0, "", "")
 
-    with open_desk(tmp_path, plays_sound=True, music=(str(music),)) as desk:
-        desk.done("/engine/notify", 1)
-        assert entries(desk, "input")["demo"] == ("built-in demo loop", 1)
+    with open_client(tmp_path, plays_sound=True, music=(str(music),)) as hub:
+        hub.done("/engine/notify", 1)
+        assert entries(hub, "input")["demo"] == ("built-in demo loop", 1)
         names = "set", "gone.m3u", "list.m3u", "set/1 low.wav", "set/2 high.flac", "set/3 broken.wav"
-        assert tuple(entries(desk, "file")) == names
+        assert tuple(entries(hub, "file")) == names
         for verb in ("play", "pause", "next", "previous"):
-            assert "no sound file plays" in desk.failed(f"/audio/file/{verb}")
-        assert desk.done("/audio/file/open", "set") == ("/audio/file/open", "set")
-        wait_for(lambda: place() == (1, 3, "1 low.wav", "playing"), "the first file")
-        wait_for(lambda: abs(pitch_hz(desk) - 220.0) < 3.0, "its pitch")
-        assert desk.hear("/audio/file/playing") == (1, 3, "1 low.wav", "playing")
-        position_s, length_s = desk.hear("/audio/file/position")
+            assert "no sound file plays" in hub.failed(f"/audio/file/{verb}")
+        assert hub.done("/audio/file/open", "set") == ("/audio/file/open", "set")
+        wait_for(lambda: position() == (1, 3, "1 low.wav", "playing"), "the first file")
+        wait_for(lambda: abs(pitch_hz(hub) - 220.0) < 3.0, "its pitch")
+        assert hub.hear("/audio/file/playing") == (1, 3, "1 low.wav", "playing")
+        position_s, length_s = hub.hear("/audio/file/position")
         assert 0.0 <= position_s < 30.0
         assert length_s == pytest.approx(30.0)
-        assert entries(desk, "input")["files"] == ("sound files: 1 low.wav and 2 more", 1)
-        assert entries(desk, "track")[1] == ("1 low.wav", 1)
+        assert entries(hub, "input")["files"] == ("sound files: 1 low.wav and 2 more", 1)
+        assert entries(hub, "track")[1] == ("1 low.wav", 1)
 
-        desk.done("/audio/file/next")
+        hub.done("/audio/file/next")
         wait_for(
-            lambda: place()[2] == "2 high.flac" and abs(pitch_hz(desk) - 880.0) < 9.0, "the second, of another rate"
+            lambda: position()[2] == "2 high.flac" and abs(pitch_hz(hub) - 880.0) < 9.0, "the second, of another rate"
         )
-        desk.done("/audio/file/seek", 20.0)
-        wait_for(lambda: desk.engine.status().audio.place.position_s >= 20.0, "its 20th second")
-        desk.done("/audio/file/pause")
-        wait_for(lambda: place()[3] == "paused" and max(desk.engine.status().audio.level) == 0.0, "silence")
-        paused_s = desk.engine.status().audio.place.position_s
-        desk.done("/audio/file/play")
-        wait_for(lambda: desk.engine.status().audio.place.position_s > paused_s, "it to go on")
-        desk.done("/audio/track/open", 3)
-        wait_for(lambda: place() == (1, 3, "1 low.wav", "playing"), "the broken one to be skipped")
-        assert any("3 broken.wav" in line and line.endswith("skipped") for line in desk.engine.status().warnings)
+        hub.done("/audio/file/seek", 20.0)
+        wait_for(lambda: hub.engine.status().audio.place.position_s >= 20.0, "its 20th second")
+        hub.done("/audio/file/pause")
+        wait_for(lambda: position()[3] == "paused" and max(hub.engine.status().audio.level) == 0.0, "silence")
+        paused_s = hub.engine.status().audio.place.position_s
+        hub.done("/audio/file/play")
+        wait_for(lambda: hub.engine.status().audio.place.position_s > paused_s, "it to go on")
+        hub.done("/audio/track/open", 3)
+        wait_for(lambda: position() == (1, 3, "1 low.wav", "playing"), "the broken one to be skipped")
+        assert any("3 broken.wav" in line and line.endswith("skipped") for line in hub.engine.status().warnings)
 
-        desk.done("/audio/file/open", "list.m3u")
-        wait_for(lambda: place() == (1, 2, "2 high.flac", "playing"), "the playlist, without the address")
-        for word in ("../secret.wav", str(tmp_path / "secret.wav"), "nothing.wav", ".", "", ".cut.wav", "cut.bak"):
-            reason = desk.failed("/audio/file/open", word)
+        hub.done("/audio/file/open", "list.m3u")
+        wait_for(lambda: position() == (1, 2, "2 high.flac", "playing"), "the playlist, without the address")
+        for entry in ("../secret.wav", str(tmp_path / "secret.wav"), "nothing.wav", ".", "", ".cut.wav", "cut.bak"):
+            reason = hub.failed("/audio/file/open", entry)
             assert reason.endswith("is not offered in the music folders; /audio/file/list shows what is")
-        assert desk.failed("/audio/file/open", "gone.m3u").startswith("set/gone.wav: no such file")
-        assert desk.failed("/audio/file/open", "set/3 broken.wav").startswith("set/3 broken.wav: not a readable sound")
-        assert "it has 1 to 2" in desk.failed("/audio/track/open", 3)
-        assert "a position in seconds" in desk.failed("/audio/file/seek", "far")
-        assert "no audio input 'nowhere'" in desk.failed("/audio/input/open", "nowhere")
-        assert "no audio output 'nowhere'" in desk.failed("/audio/monitor/open", "nowhere")
-        assert place() == (1, 2, "2 high.flac", "playing"), "nothing of that changed the sound"
+        assert hub.failed("/audio/file/open", "gone.m3u").startswith("set/gone.wav: no such file")
+        assert hub.failed("/audio/file/open", "set/3 broken.wav").startswith("set/3 broken.wav: not a readable sound")
+        assert "it has 1 to 2" in hub.failed("/audio/track/open", 3)
+        assert "a position in seconds" in hub.failed("/audio/file/seek", "far")
+        assert "no audio input 'nowhere'" in hub.failed("/audio/input/open", "nowhere")
+        assert "no audio output 'nowhere'" in hub.failed("/audio/monitor/open", "nowhere")
+        assert position() == (1, 2, "2 high.flac", "playing"), "nothing of that changed the sound"
 
-        assert desk.done("/audio/input/open", "demo") == ("/audio/input/open", "demo")
-        wait_for(lambda: desk.engine.status().audio.description.startswith("demo loop"), "the demo loop")
-        assert desk.done("/audio/input/open", "files")[1] == "files"
-        wait_for(lambda: place() == (1, 2, "2 high.flac", "playing"), "the list again")
+        assert hub.done("/audio/input/open", "demo") == ("/audio/input/open", "demo")
+        wait_for(lambda: hub.engine.status().audio.description.startswith("demo loop"), "the demo loop")
+        assert hub.done("/audio/input/open", "files")[1] == "files"
+        wait_for(lambda: position() == (1, 2, "2 high.flac", "playing"), "the list again")
 
 
 def test_of_choices_that_wait_only_the_newest_is_opened(tmp_path, monkeypatch) -> None:
     begun, may_end = threading.Event(), threading.Event()
     opened: list[str] = []
 
-    def open_device(sound: object, word: str) -> None:
-        opened.append(word)
+    def open_device(sound: object, entry: str) -> None:
+        opened.append(entry)
         begun.set()
         may_end.wait(60.0)
-        raise AudioError(f"no audio input {word!r}")
+        raise AudioError(f"no audio input {entry!r}")
 
     monkeypatch.setattr("engine.audio.chosen.ChosenSound.open_device", open_device)
-    with open_desk(tmp_path) as desk:
-        desk.client.send(encode_message("/audio/input/open", "first"))
+    with open_client(tmp_path) as hub:
+        hub.client.send(encode_message("/audio/input/open", "first"))
         assert begun.wait(60.0)
         for number in range(50):
-            desk.client.send(encode_message("/audio/input/open", f"{number}"))
+            hub.client.send(encode_message("/audio/input/open", f"{number}"))
         for _ in range(49):
-            assert desk.hear("/fail") == ("/audio/input/open", "superseded by another choice")
+            assert hub.hear("/fail") == ("/audio/input/open", "superseded by another choice")
         may_end.set()
-        assert [desk.hear("/fail")[1] for _ in range(2)] == ["no audio input 'first'", "no audio input '49'"]
+        assert [hub.hear("/fail")[1] for _ in range(2)] == ["no audio input 'first'", "no audio input '49'"]
         assert opened == ["first", "49"]
-        assert "is not offered in the music folders" in desk.failed("/audio/file/open", "x" * 300)
+        assert "is not offered in the music folders" in hub.failed("/audio/file/open", "x" * 300)
 
 
 def test_an_offline_run_keeps_its_sound(tmp_path) -> None:
-    control, table = SoundControl(make_tools(print), object(), [tmp_path]), CommandTable()
+    control, table = SoundControl(make_context(print), object(), [tmp_path]), CommandTable()
     control.add_commands(table)
     for address, args in (("/audio/input/open", ("demo",)), ("/audio/file/play", ()), ("/audio/monitor/list", ())):
         with pytest.raises(AudioError, match="cannot be changed in an offline run"):

@@ -1,4 +1,4 @@
-"""Timecode in the show: cues start in the right picture, the beat follows, subscribers are told."""
+"""Timecode in the show: cues start in the right picture, the beat follows, subscribers are notified."""
 
 from collections.abc import Iterator
 from pathlib import Path
@@ -18,7 +18,7 @@ from engine.params import PresetFolder, Tempo, read_cues
 from engine.values import TimecodeReading
 from osc_schema import Rejected
 from tests.control.commands.show_rig import BRIGHTNESS, CueRig
-from tests.support.desk import open_desk
+from tests.support.engine_client import open_client
 from tests.support.ltc_signal import ltc_signal
 from tests.support.mtc_signal import full_frame, quarter_frames
 
@@ -37,7 +37,7 @@ class Rig(CueRig):
         self.midi: list[tuple[float, bytes]] = []
         """OSC packets of a bridge, with the time at which each arrives."""
         self.control = TimecodeControl(
-            self.tools,
+            self.context,
             cues=self.cues,
             take_ltc=self.take_ltc,
             sound_channels=lambda: 2,
@@ -63,11 +63,11 @@ class Rig(CueRig):
                 event = read_midi(message)
                 assert event is not None
                 self.control.on_midi(event, at_s)
-            self.told.clear()
+            self.messages.clear()
             self.control.step(now_s)
             for part in (self.cues, self.crossfade, self.tempo):
                 part.step(now_s)
-            started += [(round(now_s, 3), told[1]) for told in self.told if told[0] == "/cue/current"]
+            started += [(round(now_s, 3), each[1]) for each in self.messages if each[0] == "/cue/current"]
         return started
 
     def play_ltc(self, first: tuple, seconds: float, begin_s: float) -> None:
@@ -137,20 +137,20 @@ def test_without_chase_no_cue_starts_and_switching_it_on_recalls(show: Rig) -> N
     assert [number for _, number in show.run(3.1)] == [1]
 
 
-def test_subscribers_are_told_the_time_at_the_rate_they_asked_for(show: Rig) -> None:
+def test_subscribers_are_sent_the_time_at_their_rate(show: Rig) -> None:
     show.store.set("/timecode/now/rate_hz", 10.0)
     show.play_ltc((0, 0, 1, 0), 4.0, begin_s=0.0)
-    told = []
+    message = []
     for n in range(1, 101):
         show.run(n * FRAME_S)
-        told += [each for each in show.told if each[0].startswith("/timecode/")]
-    assert told[0] == ("/timecode/state", "none") and told[1] == ("/timecode/state", "locked")
-    times = [each for each in told[2:] if each[0] == "/timecode/now"]
+        message += [each for each in show.messages if each[0].startswith("/timecode/")]
+    assert message[0] == ("/timecode/state", "none") and message[1] == ("/timecode/state", "locked")
+    times = [each for each in message[2:] if each[0] == "/timecode/now"]
     assert 17 <= len(times) <= 20
     assert times[-1][2] == pytest.approx(3.0, abs=0.11) and times[-1][1].startswith("00:00:0")
     show.store.set("/timecode/now/rate_hz", 0.0)
     show.run(3.0)
-    assert not [each for each in show.told if each[0] == "/timecode/now"]
+    assert not [each for each in show.messages if each[0] == "/timecode/now"]
 
 
 @pytest.mark.parametrize("address", ["/mtc", "/midi/dev/0/MTC"])
@@ -201,8 +201,8 @@ def test_timecode_that_nothing_reads_or_brings_is_reported_once(
     rig.run(1.5)
     assert len(reports.lines) == (key == "timecode"), "the other source may be set next"
     rig.run(8.0)
-    ((reported, said),) = reports.lines
-    assert reported == key and line in said
+    ((reported, text),) = reports.lines
+    assert reported == key and line in text
 
 
 # -- end to end --------------------------------------------------------------------------------
@@ -246,30 +246,30 @@ def test_ltc_in_a_file_leads_an_offline_show(tmp_path: Path) -> None:
         status = engine.status()
         assert status.timecode.state == "locked" and status.timecode.rate == "25"
         assert status.audio.level[1] == pytest.approx(status.audio.level[0], rel=0.2), "both channels hear the music"
-        beat = engine._parts.desk.tempo.beat_at(dark_from_s)
+        beat = engine._parts.control_hub.tempo.beat_at(dark_from_s)
         assert beat == pytest.approx(dark_from_s * 100.0 / 60.0, abs=0.01)
         assert ("/engine/status/timecode", "ltc") in [(at, values[0]) for at, values in status.osc_lines()]
 
 
 def test_a_locate_over_udp_recalls_a_cue(tmp_path: Path) -> None:
-    with open_desk(tmp_path) as desk:
+    with open_client(tmp_path) as hub:
         for name, brightness in (("low", 1.0), ("high", 3.0)):
-            desk.engine.params.set(BRIGHTNESS, brightness)
-            desk.done("/preset/save", name)
-        desk.done("/cue/set", 1, "low", 0.0, 0.0, 0, "01:00:00:00")
-        desk.done("/cue/set", 2, "high", 0.0, 0.0, 0, "01:00:20:00")
-        desk.done("/engine/notify", 1)
-        desk.client.send(encode_message("/timecode/source", "mtc"))
-        desk.client.send(encode_message("/sysex", full_frame((1, 0, 12, 0)).hex(" ")))
-        assert desk.hear("/cue/current") == (1, "low")
-        desk.done("/cue/timecode", 2, "now")
-        assert desk.ask("/cue/list")[-3].args == (2, "high", 0.0, 0.0, 0, "01:00:12:00")
-        desk.client.send(encode_message("/timecode/offset", "soon"))
-        assert "neither hh:mm:ss:ff" in str(desk.hear("/fail")[-1])
+            hub.engine.params.set(BRIGHTNESS, brightness)
+            hub.done("/preset/save", name)
+        hub.done("/cue/set", 1, "low", 0.0, 0.0, 0, "01:00:00:00")
+        hub.done("/cue/set", 2, "high", 0.0, 0.0, 0, "01:00:20:00")
+        hub.done("/engine/notify", 1)
+        hub.client.send(encode_message("/timecode/source", "mtc"))
+        hub.client.send(encode_message("/sysex", full_frame((1, 0, 12, 0)).hex(" ")))
+        assert hub.hear("/cue/current") == (1, "low")
+        hub.done("/cue/timecode", 2, "now")
+        assert hub.ask("/cue/list")[-3].args == (2, "high", 0.0, 0.0, 0, "01:00:12:00")
+        hub.client.send(encode_message("/timecode/offset", "soon"))
+        assert "neither hh:mm:ss:ff" in str(hub.hear("/fail")[-1])
         reason = "^/timecode/source artnet: this run does not listen to Art-Net; start it with --dmx artnet$"
         with pytest.raises(Rejected, match=reason):
-            desk.engine.params.set("/timecode/source", "artnet", by="test")
-        assert desk.engine.params.get("/timecode/source") == "mtc"
+            hub.engine.params.set("/timecode/source", "artnet", by="test")
+        assert hub.engine.params.get("/timecode/source") == "mtc"
 
 
 def test_cues_start_with_the_timecode_of_art_net(show: Rig, reports: Any) -> None:

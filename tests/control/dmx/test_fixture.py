@@ -9,8 +9,8 @@ import pytest
 from engine.errors import MappingError
 from engine.params.mapping.built_in_maps import built_in
 from osc_schema.fixture import CHANNELS
-from tests.support.desk import Desk, open_desk
 from tests.support.dmx import sacn
+from tests.support.engine_client import EngineClient, open_client
 
 HOST, UNIVERSE, ADDRESS = "127.0.0.1", 9, 101
 NAMES = [channel.name for channel in CHANNELS]
@@ -36,46 +36,46 @@ class LightingDesk:
 
 
 @pytest.fixture(scope="module")
-def rig(tmp_path_factory: pytest.TempPathFactory) -> Iterator[tuple[Desk, LightingDesk, Path]]:
+def rig(tmp_path_factory: pytest.TempPathFactory) -> Iterator[tuple[EngineClient, LightingDesk, Path]]:
     from tests.support.free_port import free_port
 
     folder, port = tmp_path_factory.mktemp("fixture"), free_port()
     dmx = {"listen": "sacn", "universes": [1], "fixture": f"{UNIVERSE}.{ADDRESS}", "interface": HOST, "sacn_port": port}
-    with open_desk(folder, dmx=dmx, mapping=str(folder / "map.toml")) as desk:
+    with open_client(folder, dmx=dmx, mapping=str(folder / "map.toml")) as hub:
         lighting = LightingDesk(port)
-        yield desk, lighting, folder
+        yield hub, lighting, folder
         lighting.close()
 
 
 def test_a_patched_desk_plays_intensity_blackout_looks_and_colours(rig, wait_for: Callable) -> None:
-    desk, lighting, _ = rig
-    params = desk.engine.params
+    hub, lighting, _ = rig
+    params = hub.engine.params
     lighting.send(Intensity=128)
     wait_for(lambda: params.get("/master/fade") == pytest.approx(128 / 255), "the intensity")
     lighting.send(Blackout=128, Palette=0)
     wait_for(lambda: params.get("/master/blackout"), "the blackout")
     lighting.send(Blackout=0, Look=6, Hue=51)
-    wait_for(lambda: desk.ask("/preset/current")[0].args[0] == "Mandala", "the look")
+    wait_for(lambda: hub.ask("/preset/current")[0].args[0] == "Mandala", "the look")
     wait_for(lambda: params.get("/colour/shift") == pytest.approx(0.2), "the hue of the same cue, over the look's own")
     assert not params.get("/master/blackout")
     lighting.send(Look=0)
     wait_for(lambda: params.get("/preset/number") == 0, "no look")
-    assert desk.ask("/preset/current")[0].args[0] == "Mandala"
+    assert hub.ask("/preset/current")[0].args[0] == "Mandala"
 
 
 def test_a_preset_whose_name_begins_with_the_number_comes_before_a_built_in_one(rig, wait_for: Callable) -> None:
-    desk, lighting, _ = rig
-    desk.done("/preset/save", "07 Finale")
+    hub, lighting, _ = rig
+    hub.done("/preset/save", "07 Finale")
     lighting.send(Look=7)
-    wait_for(lambda: desk.ask("/preset/current")[0].args[0] == "07 Finale", "the own preset")
+    wait_for(lambda: hub.ask("/preset/current")[0].args[0] == "07 Finale", "the own preset")
     lighting.send(Look=77)
-    wait_for(lambda: desk.engine.params.get("/preset/number") == 77, "an unknown number")
+    wait_for(lambda: hub.engine.params.get("/preset/number") == 77, "an unknown number")
     warning = "/preset/number: no preset has number 77; name a preset 77 and more, such as '77 Finale'"
-    wait_for(lambda: any(warning in line for line in desk.engine.status().warnings), "the line")
-    assert desk.ask("/preset/current")[0].args[0] == "07 Finale"
+    wait_for(lambda: any(warning in line for line in hub.engine.status().warnings), "the line")
+    assert hub.ask("/preset/current")[0].args[0] == "07 Finale"
 
 
-@pytest.mark.parametrize("place", ["1", "1.0", "1.490", "99999.1", "x.y", "1.1.1", "-1.5"])
-def test_a_wrong_place_is_told_in_one_line(place: str) -> None:
+@pytest.mark.parametrize("address", ["1", "1.0", "1.490", "99999.1", "x.y", "1.1.1", "-1.5"])
+def test_a_wrong_address_is_reported_in_one_line(address: str) -> None:
     with pytest.raises(MappingError, match=r"^fixture '.*': is not UNIVERSE.ADDRESS, such as 1.101; .*1\.\.489"):
-        built_in(f"fixture:{place}")
+        built_in(f"fixture:{address}")

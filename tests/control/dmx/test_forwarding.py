@@ -20,9 +20,9 @@ class Network:
         self.universes.setdefault(number, Universe(number)).take(packet, 0.0)
 
     def take(self) -> dict[str, float]:
-        taken, left = self.forwarder.take(self.universes)
+        changes, left = self.forwarder.take(self.universes)
         self.has_more = bool(left)
-        return {message.address: message.args[0] for _, messages in taken for message in messages}  # type: ignore[misc]
+        return {message.address: message.args[0] for _, messages in changes for message in messages}  # type: ignore[misc]
 
 
 def test_only_channels_that_changed_go_on_and_none_when_it_is_mapped_in_mid_show() -> None:
@@ -66,9 +66,9 @@ def test_mapped_channels_go_first_and_under_a_flood_each_has_its_turn() -> None:
     for level in range(4):
         for number in (1, 2):
             network.send(number, bytes((level,)) * 512)
-        taken = network.take()
-        assert len(taken) <= MAX_MAPPED
-        seen |= taken.keys()
+        changes = network.take()
+        assert len(changes) <= MAX_MAPPED
+        seen |= changes.keys()
     assert len(seen) == 1024
 
 

@@ -50,13 +50,13 @@ def test_a_packet_that_was_overtaken_is_left_out_and_an_art_net_number_may_repea
     assert not universe.take(of_artnet(3, sequence=6), 0.2)
 
 
-def test_a_desk_that_does_not_count_its_packets_is_told_once_and_is_there_until_it_falls_silent() -> None:
-    universe, told = Universe(1), []
+def test_a_desk_that_does_not_count_its_packets_is_reported_once_and_is_there_until_it_falls_silent() -> None:
+    universe, reports = Universe(1), []
     for packet in range(44 * 6):
         assert universe.take(of_sacn(packet % 256), packet / 44) == (packet == 0)
         assert not universe.step(packet / 44), "it is not silent"
-        told += [packet] if universe.stuck else []
-    assert told == [STUCK_PACKETS] and universe.levels[0] == 0
+        reports += [packet] if universe.stuck else []
+    assert reports == [STUCK_PACKETS] and universe.levels[0] == 0
     assert not universe.step(8.0) and universe.step(9.0)
     assert universe.take(of_sacn(7), 9.1)
 
@@ -67,7 +67,7 @@ def test_a_short_packet_leaves_the_channels_after_it_and_levels_are_held_when_ev
     assert not universe.step(10.0) and universe.status(10.0).state == "live"
     assert universe.step(10.1)
     assert not universe.step(10.2), "told once"
-    assert universe.is_held and universe.levels[0] == 200 and universe.status(11.0).state == "held"
+    assert universe.holds_last_levels and universe.levels[0] == 200 and universe.status(11.0).state == "held"
     universe = Universe(1)
     universe.take(of_artnet(9), 0.0)
     universe.take(of_sacn(1), 0.1)

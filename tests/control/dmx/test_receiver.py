@@ -17,21 +17,21 @@ from engine.osc.decode import Message
 from engine.osc.encode import encode_message
 from engine.system.clock import Clock, SystemClock
 from engine.values import TimecodeReading
-from tests.support.desk import Desk, open_desk
 from tests.support.dmx import art_dmx, art_poll, art_timecode, sacn
+from tests.support.engine_client import EngineClient, open_client
 
 HOST = "127.0.0.1"
 CEILING_S = 120.0
 
 
-class Stage:
+class ReceiverRig:
     """A receiver on free ports of 127.0.0.1, and a desk that sends to it."""
 
     def __init__(self, listen: str, universes: tuple[int, ...], mapped: frozenset[str], report: Any) -> None:
         self.values: dict[str, float] = {}
         self.sources: list[str] = []
-        self.said: list[str] = []
-        self.heard: list[TimecodeReading] = []
+        self.notices: list[str] = []
+        self.readings: list[TimecodeReading] = []
         self._came = threading.Condition()
         self.receiver = DmxReceiver(
             listen,
@@ -40,7 +40,7 @@ class Stage:
             mapped=lambda: mapped,
             clock=SystemClock(),
             report=report,
-            say=self._on_line,
+            notice=self._on_line,
             name="Multiverse test",
             interface=HOST,
             artnet_port=0,
@@ -49,19 +49,19 @@ class Stage:
             on_timecode=self._on_timecode,
         )
         self.receiver.start()
-        self.desk = socket.socket(socket.AF_INET, socket.SOCK_DGRAM)
-        self.desk.bind((HOST, 0))
-        self.desk.settimeout(CEILING_S)
+        self.console = socket.socket(socket.AF_INET, socket.SOCK_DGRAM)
+        self.console.bind((HOST, 0))
+        self.console.settimeout(CEILING_S)
 
     def artnet(self, data: bytes) -> None:
-        self.desk.sendto(data, (HOST, self.receiver.artnet_port))
+        self.console.sendto(data, (HOST, self.receiver.artnet_port))
 
     def sacn(self, data: bytes) -> None:
-        self.desk.sendto(data, (HOST, self.receiver.sacn_port))
+        self.console.sendto(data, (HOST, self.receiver.sacn_port))
 
     def wait(self, is_so: Callable[[], object]) -> None:
         with self._came:
-            assert self._came.wait_for(is_so, CEILING_S), (self.values, self.said, self.receiver.status())
+            assert self._came.wait_for(is_so, CEILING_S), (self.values, self.notices, self.receiver.status())
 
     def _on_messages(self, messages: list[Message], source: str) -> None:
         with self._came:
@@ -71,22 +71,22 @@ class Stage:
 
     def _on_timecode(self, reading: TimecodeReading) -> None:
         with self._came:
-            self.heard.append(reading)
+            self.readings.append(reading)
             self._came.notify_all()
 
     def _on_line(self, line: str) -> None:
         with self._came:
-            self.said.append(line)
+            self.notices.append(line)
             self._came.notify_all()
 
     def close(self) -> None:
         self.receiver.close()
-        self.desk.close()
+        self.console.close()
 
 
 @contextlib.contextmanager
-def stage(report: Any, listen: str = "both", universes: tuple[int, ...] = (1, 2), *mapped: str) -> Iterator[Stage]:
-    opened = Stage(listen, universes, frozenset(mapped), report)
+def rig(report: Any, listen: str = "both", universes: tuple[int, ...] = (1, 2), *mapped: str) -> Iterator[ReceiverRig]:
+    opened = ReceiverRig(listen, universes, frozenset(mapped), report)
     try:
         yield opened
     finally:
@@ -94,7 +94,7 @@ def stage(report: Any, listen: str = "both", universes: tuple[int, ...] = (1, 2)
 
 
 def test_a_fader_of_either_network_arrives_as_a_value_of_its_channel(reports: Any) -> None:
-    with stage(reports, "both", (1, 2), "/dmx/1/3", "/dmx/2/512") as on:
+    with rig(reports, "both", (1, 2), "/dmx/1/3", "/dmx/2/512") as on:
         on.artnet(art_dmx(1, bytes((0, 0, 51, 0))))
         on.wait(lambda: on.values.get("/dmx/1/3") == 0.2)
         on.sacn(sacn(2, bytes(511) + b"\xff"))
@@ -110,18 +110,18 @@ def test_a_fader_of_either_network_arrives_as_a_value_of_its_channel(reports: An
 
 @pytest.mark.skipif(sys.platform == "darwin", reason="has no second loopback address")
 def test_a_desk_that_looks_for_nodes_is_answered_once_at_the_port_of_art_net(reports: Any) -> None:
-    with stage(reports, "artnet") as on, socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as desk:
-        desk.bind(("127.0.0.2", on.receiver.artnet_port))
-        desk.settimeout(CEILING_S)
+    with rig(reports, "artnet") as on, socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as console:
+        console.bind(("127.0.0.2", on.receiver.artnet_port))
+        console.settimeout(CEILING_S)
         with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as asking:  # many programs send from a port of their own
             asking.bind(("127.0.0.2", 0))
             asking.sendto(art_poll(), (HOST, on.receiver.artnet_port))
-            reply, sender = desk.recvfrom(1024)
+            reply, sender = console.recvfrom(1024)
             assert sender == (HOST, on.receiver.artnet_port) and len(reply) == 239
             assert reply[10:14] == bytes((127, 0, 0, 1)) and reply[26:44].startswith(b"Multiverse test\0")
             assert reply[173] == 2 and reply[190:192] == bytes((1, 2))
             on.receiver.close()  # nothing can follow
-            for sock in (desk, asking):
+            for sock in (console, asking):
                 sock.setblocking(False)
                 with pytest.raises(BlockingIOError):
                     sock.recv(1024)
@@ -129,22 +129,22 @@ def test_a_desk_that_looks_for_nodes_is_answered_once_at_the_port_of_art_net(rep
 
 @pytest.mark.skipif(sys.platform == "win32", reason="there all groups share the socket of the interface")
 def test_a_universe_arrives_by_multicast(reports: Any) -> None:
-    with stage(reports, "sacn", (1, 300), "/dmx/300/1") as on:
-        on.desk.setsockopt(socket.IPPROTO_IP, socket.IP_MULTICAST_IF, socket.inet_aton(HOST))
-        on.desk.setsockopt(socket.IPPROTO_IP, socket.IP_MULTICAST_LOOP, 1)
-        on.desk.sendto(sacn(300, b"\xff"), (group_of(300), on.receiver.sacn_port))
+    with rig(reports, "sacn", (1, 300), "/dmx/300/1") as on:
+        on.console.setsockopt(socket.IPPROTO_IP, socket.IP_MULTICAST_IF, socket.inet_aton(HOST))
+        on.console.setsockopt(socket.IPPROTO_IP, socket.IP_MULTICAST_LOOP, 1)
+        on.console.sendto(sacn(300, b"\xff"), (group_of(300), on.receiver.sacn_port))
         on.wait(lambda: on.values == {"/dmx/300/1": 1.0})
 
 
-def test_damaged_packets_are_counted_and_a_universe_that_nobody_configured_is_told_once(reports: Any) -> None:
-    with stage(reports, "artnet", (1, 2), "/dmx/1/1") as on:
+def test_damaged_packets_are_counted_and_an_unconfigured_universe_is_reported_once(reports: Any) -> None:
+    with rig(reports, "artnet", (1, 2), "/dmx/1/1") as on:
         for level in range(3):
             on.artnet(art_dmx(7, bytes((level,))))
         on.artnet(art_dmx(1, b"\xff"))
         on.wait(lambda: on.values)
-        assert on.said[0].startswith("dmx: universe 7 from artnet 127.0.0.1 is not used (--dmx-universes: 1, 2)")
-        assert len(on.said) == 2 and on.receiver.status().ignored == 3
-    with stage(reports, "both", (1,), "/dmx/1/1") as on:
+        assert on.notices[0].startswith("dmx: universe 7 from artnet 127.0.0.1 is not used (--dmx-universes: 1, 2)")
+        assert len(on.notices) == 2 and on.receiver.status().ignored == 3
+    with rig(reports, "both", (1,), "/dmx/1/1") as on:
         for length in range(0, 40):
             on.artnet(art_dmx(1, b"\x07" * 30)[:length])
             on.sacn(sacn(1, b"\x07" * 30)[:length])
@@ -156,7 +156,7 @@ def test_damaged_packets_are_counted_and_a_universe_that_nobody_configured_is_to
 
 
 def test_timecode_of_art_net_arrives_with_its_rate_and_its_time(reports: Any) -> None:
-    with stage(reports, "artnet", (1,), "/dmx/1/1") as on:
+    with rig(reports, "artnet", (1,), "/dmx/1/1") as on:
         on.artnet(art_timecode(1, 2, 3, 4, kind=2))
         on.artnet(art_timecode(25, 0, 0, 0))
         on.artnet(art_timecode(1, 2, 3, 4)[:18])
@@ -164,17 +164,17 @@ def test_timecode_of_art_net_arrives_with_its_rate_and_its_time(reports: Any) ->
         for kind, frames in enumerate((24, 25, 30, 30)):
             on.artnet(art_timecode(1, 0, 0, frames, kind=kind))
         on.artnet(art_timecode(1, 0, 0, 29, kind=3))
-        on.wait(lambda: on.heard and on.heard[-1].rate == "30")
+        on.wait(lambda: on.readings and on.readings[-1].rate == "30")
         assert on.receiver.status().malformed == 6
-    labels = [(each.hours, each.minutes, each.seconds, each.frames, each.rate) for each in on.heard]
-    assert labels == [(1, 2, 3, 4, "29.97df"), (23, 59, 59, 24, "25"), (1, 0, 0, 29, "30")] and on.heard[0].at_s > 0.0
+    labels = [(each.hours, each.minutes, each.seconds, each.frames, each.rate) for each in on.readings]
+    assert labels == [(1, 2, 3, 4, "29.97df"), (23, 59, 59, 24, "25"), (1, 0, 0, 29, "30")] and on.readings[0].at_s > 0
     assert reports.lines[0][1].endswith("left out: ArtTimeCode 25:0:0:0 of type 1 is no time")
 
 
 def test_a_port_that_another_program_keeps_for_itself_is_named(reports: Any) -> None:
-    with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as taken:
-        taken.bind((HOST, 0))
-        port = taken.getsockname()[1]
+    with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as other:
+        other.bind((HOST, 0))
+        port = other.getsockname()[1]
         receiver = receiver_on(port, reports, print)
         with pytest.raises(MultiverseError, match=f"--dmx artnet: UDP port {port} is used by another program"):
             receiver.start()
@@ -184,7 +184,7 @@ def test_a_port_that_another_program_keeps_for_itself_is_named(reports: Any) -> 
 SHARED = "another program has UDP port {port}, too: broadcast reaches both, unicast only one"
 
 
-def test_a_program_on_the_same_port_is_told_at_the_start_and_in_the_status(reports: Any) -> None:
+def test_a_program_on_the_same_port_is_reported_at_the_start_and_in_the_status(reports: Any) -> None:
     with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as other:
         other.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
         if sys.platform == "darwin":
@@ -201,20 +201,20 @@ def test_a_program_on_the_same_port_is_told_at_the_start_and_in_the_status(repor
 def receiver_on(port: int, report: Any, say: Callable[[str], None], clock: Clock | None = None) -> DmxReceiver:
     return DmxReceiver(
         "artnet", (1,), deliver=lambda messages, source: None, mapped=frozenset, clock=clock or SystemClock(),
-        report=report, say=say, name="x", interface=HOST, artnet_port=port,
+        report=report, notice=say, name="x", interface=HOST, artnet_port=port,
     )  # fmt: skip
 
 
-def intensity(desk: Desk) -> object:
-    desk.client.send(encode_message("/get", "/layer/1/intensity"))
-    return desk.hear("/layer/1/intensity")[0]
+def intensity(hub: EngineClient) -> object:
+    hub.client.send(encode_message("/get", "/layer/1/intensity"))
+    return hub.hear("/layer/1/intensity")[0]
 
 
 def test_a_fader_of_a_lighting_desk_is_learned_and_moves_the_picture(tmp_path: Path, free_port: Any) -> None:
     port = free_port()
     dmx = {"listen": "artnet", "universes": [1], "interface": HOST, "artnet_port": port}
     changes = {"dmx": dmx, "mapping": str(tmp_path / "map.toml")}
-    with open_desk(tmp_path, **changes) as desk, socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as lights:
+    with open_client(tmp_path, **changes) as hub, socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as lights:
 
         def send(*levels: int) -> None:
             lights.sendto(art_dmx(1, bytes(levels)), (HOST, port))
@@ -222,12 +222,12 @@ def test_a_fader_of_a_lighting_desk_is_learned_and_moves_the_picture(tmp_path: P
         send(0, 30, 0)
         seen: list[Message] = []
         while not any(message.address == "/engine/status/dmx/1" for message in seen):
-            seen = desk.ask("/engine/status")
-        (told,) = [message for message in seen if message.address == "/engine/status/dmx/1"]
-        assert told.args[:2] == ("live", "artnet 127.0.0.1")
+            seen = hub.ask("/engine/status")
+        (status,) = [message for message in seen if message.address == "/engine/status/dmx/1"]
+        assert status.args[:2] == ("live", "artnet 127.0.0.1")
 
         done: list[tuple[object, ...]] = []
-        learning = threading.Thread(target=lambda: done.append(desk.done("/map/learn", "/layer/1/intensity")))
+        learning = threading.Thread(target=lambda: done.append(hub.done("/map/learn", "/layer/1/intensity")))
         learning.start()
         level = 100
         while learning.is_alive():
@@ -236,12 +236,12 @@ def test_a_fader_of_a_lighting_desk_is_learned_and_moves_the_picture(tmp_path: P
             learning.join(0.03)
         assert done == [("/map/learn", "/layer/1/intensity", "osc /dmx/1/3", "fader")]
 
-        while intensity(desk) != 1.5:  # sent again, because UDP may lose it
+        while intensity(hub) != 1.5:  # sent again, because UDP may lose it
             send(0, 30, 255)
 
         send(0, 99, 255)
-        heard: list[Message] = []
-        while not any(message.args[0] == "/dmx/1/2" for message in heard if message.address == "/map/unmapped"):
-            heard = desk.ask("/map/heard")
-        (entry,) = [message for message in heard if message.address == "/map/unmapped"]
+        unmapped: list[Message] = []
+        while not any(message.args[0] == "/dmx/1/2" for message in unmapped if message.address == "/map/unmapped"):
+            unmapped = hub.ask("/map/heard")
+        (entry,) = [message for message in unmapped if message.address == "/map/unmapped"]
         assert entry.args[1] == "artnet 127.0.0.1" and entry.args[4] == f"{99 / 255:.6g}"

@@ -31,7 +31,7 @@ class LateClock(SystemClock):
         return super().now_s() + self.ahead_s
 
 
-class Stage:
+class FollowerRig:
     """A follower, the session's script, and all that was followed."""
 
     def __init__(self, script: Path, reports: Any) -> None:
@@ -41,15 +41,15 @@ class Stage:
         """(beat, bpm, at_s)"""
         self.transport: list[tuple[bool, int]] = []
         """(is playing, count)"""
-        self.said: list[str] = []
+        self.log: list[str] = []
         self._came = threading.Condition()
-        self.follower = LinkFollower(self.store, self._follow, clock=self.clock, report=reports, say=self.said.append)
+        self.follower = LinkFollower(self.store, self._follow, clock=self.clock, report=reports, notice=self.log.append)
         self.session("peers 1")
 
-    def session(self, words: str) -> None:
+    def session(self, text: str) -> None:
         """What happens in the session from now on."""
         new = self.script.with_suffix(".new")
-        new.write_text(words, encoding="utf-8")
+        new.write_text(text, encoding="utf-8")
         new.replace(self.script)
 
     def choose(self, source: str) -> None:
@@ -74,94 +74,96 @@ class Stage:
 
 
 @pytest.fixture
-def stage(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, reports: Any) -> Iterator[Stage]:
+def rig(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, reports: Any) -> Iterator[FollowerRig]:
     monkeypatch.syspath_prepend(FAKE)
     monkeypatch.setenv("FAKE_LINK", str(tmp_path / "session.txt"))
-    opened = Stage(tmp_path / "session.txt", reports)
+    opened = FollowerRig(tmp_path / "session.txt", reports)
     yield opened
     opened.follower.close()
 
 
-def test_the_beat_is_that_of_the_session_at_the_moment_of_the_report(stage: Stage) -> None:
-    stage.store.set("/tempo/bpm", 90.0)
-    stage.choose("link")
-    stage.wait(lambda: len(stage.followed) >= 3)
-    for beat, bpm, at_s in stage.followed:
+def test_the_beat_is_that_of_the_session_at_the_moment_of_the_report(rig: FollowerRig) -> None:
+    rig.store.set("/tempo/bpm", 90.0)
+    rig.choose("link")
+    rig.wait(lambda: len(rig.followed) >= 3)
+    for beat, bpm, at_s in rig.followed:
         assert bpm == 90.0, "the first in a session brings its own tempo"
         assert beat == pytest.approx((at_s + SHIFT_MICROS / 1e6) * 90.0 / 60.0, abs=0.01)
-    assert stage.follower.status() == LinkStatus(state="following", peers=1, bpm=90.0)
-    assert stage.said == ["Ableton Link: in a session with 1 other program, 90.00 beats/min"]
-    stage.session("peers 0")
-    stage.wait(lambda: stage.follower.status().state == "alone")
-    assert len(stage.said) == 2
-    assert stage.reports.lines == []
+    assert rig.follower.status() == LinkStatus(state="following", peers=1, bpm=90.0)
+    assert rig.log == ["Ableton Link: in a session with 1 other program, 90.00 beats/min"]
+    rig.session("peers 0")
+    rig.wait(lambda: rig.follower.status().state == "alone")
+    assert len(rig.log) == 2
+    assert rig.reports.lines == []
 
 
-def test_a_tempo_that_somebody_sets_becomes_that_of_the_session(stage: Stage) -> None:
-    stage.choose("link")
-    stage.wait(lambda: stage.followed)
-    stage.store.set("/tempo/bpm", 33.0, by="tempo")  # what the engine shows is no order
-    stage.store.set("/layer/1/angle", 10.0, by="ws 127.0.0.1:1")
-    before = len(stage.followed)
-    stage.wait(lambda: len(stage.followed) > before + 3)
-    stage.store.set("/tempo/bpm", 140.0, by="udp 127.0.0.1:5000")
-    stage.wait(lambda: stage.followed[-1][1] == 140.0)
-    count = len(stage.followed)
-    stage.wait(lambda: len(stage.followed) > count + 3)
-    tempos = [bpm for _, bpm, _ in stage.followed]
+def test_a_tempo_that_somebody_sets_becomes_that_of_the_session(rig: FollowerRig) -> None:
+    rig.choose("link")
+    rig.wait(lambda: rig.followed)
+    rig.store.set("/tempo/bpm", 33.0, by="tempo")  # what the engine shows is no order
+    rig.store.set("/layer/1/angle", 10.0, by="ws 127.0.0.1:1")
+    before = len(rig.followed)
+    rig.wait(lambda: len(rig.followed) > before + 3)
+    rig.store.set("/tempo/bpm", 140.0, by="udp 127.0.0.1:5000")
+    rig.wait(lambda: rig.followed[-1][1] == 140.0)
+    count = len(rig.followed)
+    rig.wait(lambda: len(rig.followed) > count + 3)
+    tempos = [bpm for _, bpm, _ in rig.followed]
     assert tempos == sorted(tempos) and set(tempos) == {120.0, 140.0}, "no report from before pulls it back"
 
 
-def test_a_start_of_the_session_begins_the_count_and_a_stop_is_told_while_the_beat_runs_on(stage: Stage) -> None:
-    stage.store.set("/tempo/start_stop_sync", True)
-    stage.choose("link")
-    stage.wait(lambda: stage.transport and stage.transport[-1] == (False, 0))
-    assert stage.follower.status().state == "stopped"
-    stage.session("peers 1 playing")
-    stage.wait(lambda: stage.transport[-1] == (True, 1))
-    began = len(stage.followed)
-    assert 0.0 <= stage.followed[-1][0] < 120.0, "the beats are counted from the start"
-    stage.session("peers 1")
-    stage.wait(lambda: not stage.transport[-1][0])
-    assert stage.followed[-1][0] > stage.followed[began - 1][0] and stage.transport[-1] == (False, 1)
-    stage.session("peers 1 playing")
-    stage.wait(lambda: stage.transport[-1] == (True, 2))
+def test_a_start_of_the_session_begins_the_count_and_a_stop_leaves_the_beat_running(
+    rig: FollowerRig,
+) -> None:
+    rig.store.set("/tempo/start_stop_sync", True)
+    rig.choose("link")
+    rig.wait(lambda: rig.transport and rig.transport[-1] == (False, 0))
+    assert rig.follower.status().state == "stopped"
+    rig.session("peers 1 playing")
+    rig.wait(lambda: rig.transport[-1] == (True, 1))
+    began = len(rig.followed)
+    assert 0.0 <= rig.followed[-1][0] < 120.0, "the beats are counted from the start"
+    rig.session("peers 1")
+    rig.wait(lambda: not rig.transport[-1][0])
+    assert rig.followed[-1][0] > rig.followed[began - 1][0] and rig.transport[-1] == (False, 1)
+    rig.session("peers 1 playing")
+    rig.wait(lambda: rig.transport[-1] == (True, 2))
 
 
-def test_the_process_is_started_again_after_it_died(stage: Stage) -> None:
-    stage.choose("link")
-    stage.wait(lambda: stage.followed)
-    stage.session("die")
-    stage.wait(lambda: stage.follower.status().state == "failed")
-    assert stage.reports.lines == [("link", "Ableton Link: exit code 7; the beat runs on, next try in 0.5 s")]
-    stage.session("peers 2")
-    count = len(stage.followed)
-    stage.wait(lambda: len(stage.followed) > count)
-    assert stage.follower.status().peers == 2
+def test_the_process_is_started_again_after_it_died(rig: FollowerRig) -> None:
+    rig.choose("link")
+    rig.wait(lambda: rig.followed)
+    rig.session("die")
+    rig.wait(lambda: rig.follower.status().state == "failed")
+    assert rig.reports.lines == [("link", "Ableton Link: exit code 7; the beat runs on, next try in 0.5 s")]
+    rig.session("peers 2")
+    count = len(rig.followed)
+    rig.wait(lambda: len(rig.followed) > count)
+    assert rig.follower.status().peers == 2
 
 
 @pytest.mark.skipif(sys.platform == "win32", reason="signals have other names there")
-def test_a_process_that_hangs_is_replaced(stage: Stage) -> None:
-    stage.choose("link")
-    stage.wait(lambda: stage.followed)
-    stage.session("hang")
+def test_a_process_that_hangs_is_replaced(rig: FollowerRig) -> None:
+    rig.choose("link")
+    rig.wait(lambda: rig.followed)
+    rig.session("hang")
     count = 0
-    while count != len(stage.followed):
-        count = len(stage.followed)
+    while count != len(rig.followed):
+        count = len(rig.followed)
         time.sleep(0.2)
-    stage.clock.ahead_s = 6.0
-    stage.wait(lambda: stage.reports.lines)
-    assert "killed by SIGKILL" in stage.reports.lines[0][1]
+    rig.clock.ahead_s = 6.0
+    rig.wait(lambda: rig.reports.lines)
+    assert "killed by SIGKILL" in rig.reports.lines[0][1]
 
 
-def test_without_the_library_one_line_says_how_to_install_it(stage: Stage) -> None:
-    stage.session("missing")
-    stage.choose("link")
-    stage.wait(lambda: stage.follower.status().state == "missing")
-    (line,) = [line for _, line in stage.reports.lines]
+def test_without_the_library_one_line_says_how_to_install_it(rig: FollowerRig) -> None:
+    rig.session("missing")
+    rig.choose("link")
+    rig.wait(lambda: rig.follower.status().state == "missing")
+    (line,) = [line for _, line in rig.reports.lines]
     assert line.startswith(f"Ableton Link is not installed; {install_line('[link]')}")
-    stage.choose("manual")
-    assert stage.follower.status() == LinkStatus()
+    rig.choose("manual")
+    assert rig.follower.status() == LinkStatus()
 
 
 def test_the_process_ends_with_the_engine(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -212,8 +214,8 @@ def test_the_beat_agrees_with_another_program_in_a_real_session(seconds: float, 
         followed.append((beat, bpm, at_s))
 
     peer = subprocess.Popen([sys.executable, "-c", PEER], stdout=subprocess.PIPE, text=True)
-    said: list[str] = []
-    follower = LinkFollower(store, follow, clock=SystemClock(), report=reports, say=said.append)
+    lines_out: list[str] = []
+    follower = LinkFollower(store, follow, clock=SystemClock(), report=reports, notice=lines_out.append)
     try:
         time.sleep(1.0)  # the one that was there first keeps its tempo
         store.set("/tempo/source", "link")
@@ -222,7 +224,7 @@ def test_the_beat_agrees_with_another_program_in_a_real_session(seconds: float, 
         while time.perf_counter() < end_s:
             follower.poll(0.0)
             assert peer.stdout is not None
-            lines.append([float(word) for word in peer.stdout.readline().split()])
+            lines.append([float(number) for number in peer.stdout.readline().split()])
         status = follower.status()
         assert (status.state, status.peers) == ("following", 1)
         assert status.bpm == pytest.approx(133.0, abs=0.001)  # Link counts a beat in whole microseconds
@@ -230,7 +232,7 @@ def test_the_beat_agrees_with_another_program_in_a_real_session(seconds: float, 
         while abs(lines[-1][2] - 141.0) > 0.001:
             assert peer.stdout is not None
             assert time.perf_counter() < end_s + CEILING_S
-            lines.append([float(word) for word in peer.stdout.readline().split()])
+            lines.append([float(number) for number in peer.stdout.readline().split()])
     finally:
         follower.close()
         peer.kill()

@@ -6,17 +6,17 @@ from typing import Any
 
 import pytest
 
-from tests.control.midi.midi_rig import Stage
+from tests.control.midi.midi_rig import MidiRig
 
 
 @pytest.fixture
-def open_stage(tmp_path: Path, reports: Any, make_peer: Any) -> Iterator[Any]:
-    stages = []
+def open_midi(tmp_path: Path, reports: Any, make_peer: Any) -> Iterator[Any]:
+    rigs = []
 
-    def make(*wanted: str) -> Stage:
-        stages.append(Stage(tmp_path, reports, make_peer(), *wanted))
-        return stages[-1]
+    def make(*port_names: str) -> MidiRig:
+        rigs.append(MidiRig(tmp_path, reports, make_peer(), *port_names))
+        return rigs[-1]
 
     yield make
-    for stage in stages:
-        stage.map.close()
+    for rig in rigs:
+        rig.map.close()

@@ -8,15 +8,15 @@ from engine.control.commands.bank_lights import BankLights
 from engine.control.commands.mapping import MapControl
 from engine.control.commands.mapping_feedback import INTERVAL_S, MapFeedback
 from engine.control.foreign.midi_bridges import PORT_FORM
-from engine.control.midi.grids import pressed
+from engine.control.midi.grids import pad_messages
 from engine.control.midi.ports import MidiPorts
 from engine.control.midi.system import Port, TakeBytes
 from engine.control.outgoing.sender import Sender
 from engine.osc.encode import encode_message
 from engine.params import ParamStore, Tempo
-from engine.params.banks import ShownPads
+from engine.params.banks import BankState
 from engine.system.clock import SteppedClock
-from tests.control.commands.show_rig import make_tools
+from tests.control.commands.show_rig import make_context
 
 
 class FakeMidi:
@@ -72,8 +72,8 @@ class FakeMidi:
             pass
 
 
-class Stage:
-    def __init__(self, folder: Path, report: Any, peer: Any, *wanted: str) -> None:
+class MidiRig:
+    def __init__(self, folder: Path, report: Any, peer: Any, *port_names: str) -> None:
         self.peer = peer
         self.clock, self.store, table = SteppedClock(start_s=100.0), ParamStore(), CommandTable()
         self.tempo = Tempo(self.store, self.clock)
@@ -82,22 +82,22 @@ class Stage:
             self.store, listener_of=outgoing.listener_of, is_behind=lambda name: False, report=report
         )
         self.map = MapControl(
-            make_tools(report, self.store, self.clock),
+            make_context(report, self.store, self.clock),
             folder / "mapping.toml",
             clock={"clock": self.tempo.midi_clock, "start": self.tempo.midi_start, "stop": self.tempo.midi_stop},
             feedback=self.feedback,
-            unmapped=pressed,
+            unmapped=pad_messages,
         )
         self.map.add_commands(table)
         self.dispatcher = Dispatcher(self.store, table, self.clock, report, self.map, feedback=outgoing)
-        self.commands, self.shown = table, ShownPads(bank=1, banks=1, pads=(("empty", ""),) * 16)
+        self.commands, self.bank = table, BankState(bank=1, banks=1, pads=(("empty", ""),) * 16)
         self.bank_lights = BankLights(
-            lambda: self.shown, beat=lambda now_s: (now_s - 100.0) * 2, mapped=self.map.controls
+            lambda: self.bank, beat=lambda now_s: (now_s - 100.0) * 2, mapped=self.map.controls
         )
         self.midi, self.lines = FakeMidi(), []
         self.timecode: tuple[float, float, str] | None = None
         self.ports = MidiPorts(
-            wanted,
+            port_names,
             lambda: self.midi,
             deliver=lambda messages, name, at_s: self.dispatcher.receive_controls(
                 messages, Sender(name=name, post=lambda packet: None, at_port=None), at_s
@@ -111,12 +111,12 @@ class Stage:
             timecode=lambda now_s: self.timecode,
             clock=self.clock,
             report=report,
-            say=self.lines.append,
+            notice=self.lines.append,
         )
         self.ports._system = self.midi
 
     def subscribe(self, to: Sender, device: str) -> None:
-        self.feedback.subscribe(to, PORT_FORM, is_kept=True, device=device)
+        self.feedback.subscribe(to, PORT_FORM, is_configured=True, device=device)
         self.bank_lights.begin(to, device)
 
     def unsubscribe(self, name: str) -> None:

@@ -24,7 +24,7 @@ def test_a_receiver_hears_the_tempo_and_is_started_on_the_bar() -> None:
     assert starts == [pytest.approx(4.0, abs=1e-3)]
     ticks = [beat for beat, message in sent if message == CLOCK]
     assert len([beat for beat in ticks if 3.999 < beat < 7.999]) == 96
-    assert out.stopped() == [STOP] and out.stopped() == []
+    assert out.stop() == [STOP] and out.stop() == []
 
 
 def test_a_reset_starts_the_receiver_again_and_a_late_thread_loses_no_tick() -> None:

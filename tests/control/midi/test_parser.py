@@ -4,7 +4,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from engine.control.foreign.midi_bridges import read_midi
-from engine.control.midi.messages import MAX_IN_ORDER, control_message, device_word, thinned, time_event
+from engine.control.midi.messages import MAX_IN_ORDER, coalesce, control_message, device_word, time_event
 from engine.control.midi.parser import MAX_SYSEX_BYTES, MidiParser
 from engine.params.mapping.controls import MidiEvent
 
@@ -73,29 +73,29 @@ def test_controls_are_read_as_from_a_bridge_that_names_its_devices() -> None:
     assert read(b"\xf8") is None and read(b"\xa2\x3c\x40") is None
 
 
-def kept_of(flood: list[bytes], down: set[bytes]) -> list[bytes]:
+def retain(messages: list[bytes], down: set[bytes]) -> list[bytes]:
     """What is left of messages that arrive one by one; each must keep the time of its arrival."""
-    kept = thinned([(midi, float(number)) for number, midi in enumerate(flood)], down)
-    times = [at_s for _, at_s in kept]
-    assert times == sorted(times) and all(flood[int(at_s)] == midi for midi, at_s in kept)
-    return [midi for midi, _ in kept]
+    coalesced = coalesce([(midi, float(number)) for number, midi in enumerate(messages)], down)
+    times = [at_s for _, at_s in coalesced]
+    assert times == sorted(times) and all(messages[int(at_s)] == midi for midi, at_s in coalesced)
+    return [midi for midi, _ in coalesced]
 
 
-def test_a_flood_keeps_the_newest_of_each_knob_and_the_order_of_the_rest() -> None:
+def test_under_overload_the_newest_of_each_knob_and_the_order_of_the_rest_are_retained() -> None:
     knobs = [bytes((0xB0, knob, value)) for value in range(128) for knob in (20, 21)]
     notes = [b"\x90\x3c\x7f", b"\x90\x3c\x00"]
     selecting = [b"\xb0\x63\x01", b"\xb0\x62\x02", b"\xb0\x06\x03"]
-    kept = kept_of([*knobs, *notes, *selecting], set())
-    assert kept == [b"\xb0\x14\x7f", b"\xb0\x15\x7f", *notes, *selecting]
-    assert len(kept_of([b"\x90\x3c\x7f"] * 100_000, set())) == MAX_IN_ORDER
+    coalesced = retain([*knobs, *notes, *selecting], set())
+    assert coalesced == [b"\xb0\x14\x7f", b"\xb0\x15\x7f", *notes, *selecting]
+    assert len(retain([b"\x90\x3c\x7f"] * 100_000, set())) == MAX_IN_ORDER
 
 
-def test_a_key_that_is_down_is_released_in_any_flood() -> None:
+def test_a_key_that_is_down_is_released_under_any_overload() -> None:
     down: set[bytes] = set()
     press, releases = b"\x90\x05\x7f", [bytes((0x80 | channel, key, 0)) for channel in range(16) for key in range(128)]
     for release in (b"\x80\x05\x00", b"\x90\x05\x00"):
-        assert kept_of([press], down) == [press]
-        assert kept_of([press, release, *releases[128:]], down) == [release, *releases[-MAX_IN_ORDER:]]
-        assert release not in kept_of([release, *releases[128:]], down), "it is up already"
+        assert retain([press], down) == [press]
+        assert retain([press, release, *releases[128:]], down) == [release, *releases[-MAX_IN_ORDER:]]
+        assert release not in retain([release, *releases[128:]], down), "it is up already"
     again = [b"\x80\x05\x00", press, *releases[128:]]
-    assert kept_of([press], down) == [press] and kept_of(again, down) == releases[-MAX_IN_ORDER:], "it is down again"
+    assert retain([press], down) == [press] and retain(again, down) == releases[-MAX_IN_ORDER:], "it is down again"

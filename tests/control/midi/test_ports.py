@@ -20,97 +20,95 @@ from engine.system.clock import SystemClock
 from engine.system.installing import install_line
 
 
-def test_a_knob_moves_what_it_is_mapped_to_and_the_device_belongs_to_its_name(open_stage: Any) -> None:
-    stage = open_stage("KONTROL")
-    stage.midi.plug("nanoKONTROL2")
-    stage.midi.plug("Launchpad")
-    stage.after(SEARCH_INTERVAL_S)
-    assert [device.name for device in stage.ports.status().devices] == ["nanokontrol2"], "only the named one"
-    stage.say("/map/add", "midi 1 cc 7 nanokontrol2", "/layer/1/intensity")
-    stage.store.set("/layer/1/intensity", 0.5)
-    stage.say("/map/set", 1, "takeover", 0)
-    stage.hear("nanoKONTROL2", b"\xb0\x07\x7f")
-    assert stage.store.get("/layer/1/intensity") == 1.5
-    stage.hear("nanoKONTROL2", b"\x07", b"\x00")
-    assert stage.store.get("/layer/1/intensity") == 0.0, "running status, in two pieces"
+def test_a_knob_moves_what_it_is_mapped_to_and_the_device_belongs_to_its_name(open_midi: Any) -> None:
+    rig = open_midi("KONTROL")
+    rig.midi.plug("nanoKONTROL2")
+    rig.midi.plug("Launchpad")
+    rig.after(SEARCH_INTERVAL_S)
+    assert [device.name for device in rig.ports.status().devices] == ["nanokontrol2"], "only the named one"
+    rig.say("/map/add", "midi 1 cc 7 nanokontrol2", "/layer/1/intensity")
+    rig.store.set("/layer/1/intensity", 0.5)
+    rig.say("/map/set", 1, "takeover", 0)
+    rig.hear("nanoKONTROL2", b"\xb0\x07\x7f")
+    assert rig.store.get("/layer/1/intensity") == 1.5
+    rig.hear("nanoKONTROL2", b"\x07", b"\x00")
+    assert rig.store.get("/layer/1/intensity") == 0.0, "running status, in two pieces"
 
 
-def test_a_controller_that_is_pulled_comes_back_with_its_lights(open_stage: Any, reports: Any) -> None:
-    stage = open_stage("pad")
-    stage.after(SEARCH_INTERVAL_S)
-    assert stage.lines == ["midi: no port is named pad (there: none); waiting for it"]
-    stage.midi.plug("Launchpad")
-    stage.say("/map/add", "midi 1 note 36 launchpad", "/layer/1/mute")
-    stage.say("/map/add", "midi 1 note 37 other", "/layer/2/mute")
-    stage.say("/layer/1/mute", 1)
-    stage.after(SEARCH_INTERVAL_S)
-    assert stage.lights("Launchpad") == [b"\x90\x24\x7f"], "its own light only"
-    stage.midi.pull("Launchpad")
-    stage.after(SEARCH_INTERVAL_S)
-    assert stage.ports.status().waiting == ("pad",) and stage.ports.status().devices == ()
+def test_a_controller_that_is_pulled_comes_back_with_its_lights(open_midi: Any, reports: Any) -> None:
+    rig = open_midi("pad")
+    rig.after(SEARCH_INTERVAL_S)
+    assert rig.lines == ["midi: no port is named pad (there: none); waiting for it"]
+    rig.midi.plug("Launchpad")
+    rig.say("/map/add", "midi 1 note 36 launchpad", "/layer/1/mute")
+    rig.say("/map/add", "midi 1 note 37 other", "/layer/2/mute")
+    rig.say("/layer/1/mute", 1)
+    rig.after(SEARCH_INTERVAL_S)
+    assert rig.lights("Launchpad") == [b"\x90\x24\x7f"], "its own light only"
+    rig.midi.pull("Launchpad")
+    rig.after(SEARCH_INTERVAL_S)
+    assert rig.ports.status().waiting == ("pad",) and rig.ports.status().devices == ()
     assert any("launchpad is gone" in line for _, line in reports.lines), reports.lines
-    stage.midi.plug("Launchpad")
-    stage.after(SEARCH_INTERVAL_S + REST_S)
-    assert stage.lights("Launchpad") == [b"\x90\x24\x7f"]
-    stage.hear("Launchpad", b"\x90\x24\x7f")
-    assert stage.store.get("/layer/1/mute") is False, "it toggles again"
+    rig.midi.plug("Launchpad")
+    rig.after(SEARCH_INTERVAL_S + REST_S)
+    assert rig.lights("Launchpad") == [b"\x90\x24\x7f"]
+    rig.hear("Launchpad", b"\x90\x24\x7f")
+    assert rig.store.get("/layer/1/mute") is False, "it toggles again"
 
 
-def test_the_same_knob_by_a_bridge_and_by_its_port_counts_once(open_stage: Any) -> None:
-    stage = open_stage("all")
-    stage.midi.plug("Launchpad")
-    stage.after(SEARCH_INTERVAL_S)
-    stage.say("/map/add", "midi 1 note 36", "/layer/1/mute")
+def test_the_same_knob_by_a_bridge_and_by_its_port_counts_once(open_midi: Any) -> None:
+    rig = open_midi("all")
+    rig.midi.plug("Launchpad")
+    rig.after(SEARCH_INTERVAL_S)
+    rig.say("/map/add", "midi 1 note 36", "/layer/1/mute")
     for _ in range(3):  # pressed three times, and heard on both ways in turns
-        before = stage.store.get("/layer/1/mute")
-        stage.hear("Launchpad", b"\x90\x24\x7f")
-        stage.say("/note", 1, 36, 127)
-        assert stage.store.get("/layer/1/mute") is not before
-        stage.say("/note", 1, 36, 0)
-        stage.hear("Launchpad", b"\x80\x24\x40")
-        assert stage.store.get("/layer/1/mute") is not before
-        stage.clock.advance(0.3)
-    stage.hear("Launchpad", b"\x90\x24\x7f")
-    stage.say("/midi:other:0:1/note_on", 36, 127)
-    assert stage.store.get("/layer/1/mute") is not before, "another device"
-    stage.hear("Launchpad", b"\x80\x24\x40")
-    stage.clock.advance(0.3)
-    stage.say("/note", 1, 36, 127)
-    assert stage.store.get("/layer/1/mute") is before, "another press, by the bridge alone"
+        before = rig.store.get("/layer/1/mute")
+        rig.hear("Launchpad", b"\x90\x24\x7f")
+        rig.say("/note", 1, 36, 127)
+        assert rig.store.get("/layer/1/mute") is not before
+        rig.say("/note", 1, 36, 0)
+        rig.hear("Launchpad", b"\x80\x24\x40")
+        assert rig.store.get("/layer/1/mute") is not before
+        rig.clock.advance(0.3)
+    rig.hear("Launchpad", b"\x90\x24\x7f")
+    rig.say("/midi:other:0:1/note_on", 36, 127)
+    assert rig.store.get("/layer/1/mute") is not before, "another device"
+    rig.hear("Launchpad", b"\x80\x24\x40")
+    rig.clock.advance(0.3)
+    rig.say("/note", 1, 36, 127)
+    assert rig.store.get("/layer/1/mute") is before, "another press, by the bridge alone"
 
 
-def test_a_drum_machine_that_is_plugged_in_while_the_clock_runs_is_started_at_the_next_bar(open_stage: Any) -> None:
-    stage = open_stage("all")
-    stage.store.set("/tempo/source", "manual")
-    stage.midi.plug("Drums")
-    stage.after(SEARCH_INTERVAL_S)
-    stage.store.set("/tempo/midi_out", True)
-    stage.after(2.5)
-    assert stage.lights("Drums").count(START) == 1
-    stage.midi.plug("Bass")
-    stage.after(4.0)
-    sent, others = stage.lights("Bass"), stage.lights("Drums")
+def test_a_drum_machine_that_is_plugged_in_while_the_clock_runs_is_started_at_the_next_bar(open_midi: Any) -> None:
+    rig = open_midi("all")
+    rig.store.set("/tempo/source", "manual")
+    rig.midi.plug("Drums")
+    rig.after(SEARCH_INTERVAL_S)
+    rig.store.set("/tempo/midi_out", True)
+    rig.after(2.5)
+    assert rig.lights("Drums").count(START) == 1
+    rig.midi.plug("Bass")
+    rig.after(4.0)
+    sent, others = rig.lights("Bass"), rig.lights("Drums")
     assert sent.count(START) == 1 and START not in others, "the others play on"
     since_bar = sent[sent.index(START) :].count(CLOCK) - 1
-    begun = math.floor(stage.tempo.beat_at(stage.clock.now_s()) * 24) - since_bar
+    begun = math.floor(rig.tempo.beat_at(rig.clock.now_s()) * 24) - since_bar
     assert begun % 96 in (0, 95), "on the first tick of a bar, or one that is about to be sent"
 
 
-def test_a_flood_of_a_broken_device_is_thinned_and_a_button_in_it_counts(open_stage: Any) -> None:
-    stage = open_stage("all")
-    stage.midi.plug("Launchpad")
-    stage.after(SEARCH_INTERVAL_S)
-    stage.say("/map/add", "midi 1 cc 7", "/layer/1/intensity")
-    stage.store.set("/layer/1/intensity", 0.5)
-    stage.say("/map/set", 1, "takeover", 0)
-    stage.say("/map/add", "midi 1 note 36", "/layer/1/mute")
-    before = stage.dispatcher.counters.messages
-    stage.hear(
-        "Launchpad", bytes((0xB0, *(byte for value in range(128) for byte in (7, value)))) * 100, b"\x90\x24\x7f"
-    )
-    assert stage.store.get("/layer/1/intensity") == 1.5 and stage.store.get("/layer/1/mute") is True
-    assert stage.dispatcher.counters.messages - before < 10
-    assert stage.ports.status().devices[0].left_out == 12_799
+def test_too_many_messages_of_a_broken_device_are_coalesced_and_a_button_among_them_counts(open_midi: Any) -> None:
+    rig = open_midi("all")
+    rig.midi.plug("Launchpad")
+    rig.after(SEARCH_INTERVAL_S)
+    rig.say("/map/add", "midi 1 cc 7", "/layer/1/intensity")
+    rig.store.set("/layer/1/intensity", 0.5)
+    rig.say("/map/set", 1, "takeover", 0)
+    rig.say("/map/add", "midi 1 note 36", "/layer/1/mute")
+    before = rig.dispatcher.counters.messages
+    rig.hear("Launchpad", bytes((0xB0, *(byte for value in range(128) for byte in (7, value)))) * 100, b"\x90\x24\x7f")
+    assert rig.store.get("/layer/1/intensity") == 1.5 and rig.store.get("/layer/1/mute") is True
+    assert rig.dispatcher.counters.messages - before < 10
+    assert rig.ports.status().devices[0].left_out == 12_799
 
 
 IN_JACK = """
@@ -126,22 +124,22 @@ print([data[1] for data in heard[:1]], [port.name for port in system.ports()], f
 """
 
 
-def test_taps_on_a_pad_count_from_their_arrival_however_late_they_are_read(open_stage: Any) -> None:
+def test_taps_on_a_pad_count_from_their_arrival_however_late_they_are_read(open_midi: Any) -> None:
     """At 124 beats a minute, each with a knob that moved before it and the release of the pad."""
-    stage, first_s = open_stage("all"), time.perf_counter() - 3.0
-    stage.midi.plug("Launchpad")
-    stage.ports.step(first_s - 1.0)
-    stage.say("/map/add", "midi 1 note 36", "/tempo/tap")
-    stage.say("/map/add", "midi 1 cc 7", "/layer/1/intensity")
-    stage.store.set("/tempo/source", "manual")
-    tempo = Tempo(stage.store, SystemClock())
-    stage.midi.takes["Launchpad"](b"\xb0\x07\x01", 4999.5)
-    stage.ports.step(first_s - 0.5)
+    rig, first_s = open_midi("all"), time.perf_counter() - 3.0
+    rig.midi.plug("Launchpad")
+    rig.ports.step(first_s - 1.0)
+    rig.say("/map/add", "midi 1 note 36", "/tempo/tap")
+    rig.say("/map/add", "midi 1 cc 7", "/layer/1/intensity")
+    rig.store.set("/tempo/source", "manual")
+    tempo = Tempo(rig.store, SystemClock())
+    rig.midi.takes["Launchpad"](b"\xb0\x07\x01", 4999.5)
+    rig.ports.step(first_s - 0.5)
     for beat, late_s in enumerate((0.0, 0.035, 0.0, 0.018)):
         for midi, after_s in ((b"\xb0\x07\x40", -0.01), (b"\x90\x24\x7f", 0.0), (b"\x80\x24\x40", 0.004)):
-            stage.midi.takes["Launchpad"](midi, 5000.0 + beat * 60 / 124 + after_s)
-        stage.ports.step(first_s + beat * 60 / 124 + 0.004 + late_s)
-    assert stage.store.get("/tempo/tap") == 4
+            rig.midi.takes["Launchpad"](midi, 5000.0 + beat * 60 / 124 + after_s)
+        rig.ports.step(first_s + beat * 60 / 124 + 0.004 + late_s)
+    assert rig.store.get("/tempo/tap") == 4
     assert tempo.bpm == pytest.approx(124.0, rel=1e-4)
     assert (tempo.beat_at(first_s) + 0.5) % 1.0 == pytest.approx(0.5, abs=1e-3)
 
@@ -166,65 +164,65 @@ def test_the_ports_of_other_programs_are_found_and_read_over_jack(wait_for: Any,
         for program in reversed(started):
             program.terminate()  # a server that is killed stays in the list of JACK's, which has eight places
             program.wait()
-    said = [line for line in done.stdout.splitlines() if line.startswith("[")]
-    assert said == ["[('Keys:out', 'Keys', True)]", "[60] ['Keys:out']"], done
+    lines = [line for line in done.stdout.splitlines() if line.startswith("[")]
+    assert lines == ["[('Keys:out', 'Keys', True)]", "[60] ['Keys:out']"], done
 
 
 def test_without_the_library_one_line_says_how_to_get_it(
-    open_stage: Any, reports: Any, monkeypatch: Any, wait_for: Any
+    open_midi: Any, reports: Any, monkeypatch: Any, wait_for: Any
 ) -> None:
     monkeypatch.setitem(__import__("sys").modules, "pylibremidi", None)
     with pytest.raises(MultiverseError, match="needs the package pylibremidi"):
         LibremidiSystem()
-    stage = open_stage("all")
-    stage.ports._open_system = LibremidiSystem
-    stage.ports.start()
-    wait_for(lambda: stage.ports.status().detail)
-    stage.ports.close()
+    rig = open_midi("all")
+    rig.ports._open_system = LibremidiSystem
+    rig.ports.start()
+    wait_for(lambda: rig.ports.status().detail)
+    rig.ports.close()
     assert reports.lines == [("midi.missing", f"--midi: needs the package pylibremidi: {install_line('[midi]')}")]
 
 
-def test_a_port_that_fails_leaves_the_others_alone(open_stage: Any, reports: Any) -> None:
-    stage = open_stage("all")
-    stage.midi.broken.add("Broken")
-    stage.midi.failing.add("Failing")
+def test_a_port_that_fails_leaves_the_others_alone(open_midi: Any, reports: Any) -> None:
+    rig = open_midi("all")
+    rig.midi.broken.add("Broken")
+    rig.midi.failing.add("Failing")
     for name in ("Broken", "Failing", "Launchpad"):
-        stage.midi.plug(name)
-    stage.after(SEARCH_INTERVAL_S)
-    stage.say("/map/add", "midi 1 note 36", "/layer/1/mute")
-    stage.hear("Launchpad", b"\x90\x24\x7f")
-    assert stage.store.get("/layer/1/mute") is True
-    stage.after(SEARCH_INTERVAL_S)
-    assert stage.lights("Launchpad")[-1:] == [b"\x90\x24\x7f"]
+        rig.midi.plug(name)
+    rig.after(SEARCH_INTERVAL_S)
+    rig.say("/map/add", "midi 1 note 36", "/layer/1/mute")
+    rig.hear("Launchpad", b"\x90\x24\x7f")
+    assert rig.store.get("/layer/1/mute") is True
+    rig.after(SEARCH_INTERVAL_S)
+    assert rig.lights("Launchpad")[-1:] == [b"\x90\x24\x7f"]
     for name in ("Broken", "Failing"):
         assert any(f"{name}: driver error" in line for _, line in reports.lines), reports.lines
-    stage.midi.broken.clear()
-    stage.after(6.0)
-    assert "broken" in [device.name for device in stage.ports.status().devices], "it is tried again"
+    rig.midi.broken.clear()
+    rig.after(6.0)
+    assert "broken" in [device.name for device in rig.ports.status().devices], "it is tried again"
 
 
-def test_a_clock_by_two_ways_keeps_its_tempo_and_is_not_sent_back(open_stage: Any) -> None:
-    stage = open_stage("all")
-    stage.store.set("/tempo/source", "midi")
-    stage.midi.plug("Drums")
-    stage.midi.plug("Bass")
-    stage.after(SEARCH_INTERVAL_S)
-    stage.store.set("/tempo/midi_out", True)
+def test_a_clock_by_two_ways_keeps_its_tempo_and_is_not_sent_back(open_midi: Any) -> None:
+    rig = open_midi("all")
+    rig.store.set("/tempo/source", "midi")
+    rig.midi.plug("Drums")
+    rig.midi.plug("Bass")
+    rig.after(SEARCH_INTERVAL_S)
+    rig.store.set("/tempo/midi_out", True)
     for _ in range(96):
-        stage.clock.advance(60 / (100 * 24))
-        stage.hear("Drums", b"\xf8")
-        stage.say("/midi/drums/clock")
-    assert stage.tempo.bpm == pytest.approx(100.0, abs=0.1)
-    assert len(stage.lights("Bass")) >= 90 and stage.lights("Drums") == []
+        rig.clock.advance(60 / (100 * 24))
+        rig.hear("Drums", b"\xf8")
+        rig.say("/midi/drums/clock")
+    assert rig.tempo.bpm == pytest.approx(100.0, abs=0.1)
+    assert len(rig.lights("Bass")) >= 90 and rig.lights("Drums") == []
 
 
-def test_mtc_goes_out_while_it_is_switched_on(open_stage: Any) -> None:
-    stage = open_stage("all")
-    stage.midi.plug("Desk")
-    stage.after(SEARCH_INTERVAL_S)
-    stage.timecode = (60.0, 0.0, "25")
-    stage.after(SEARCH_INTERVAL_S)
-    assert stage.lights("Desk") == []
-    stage.store.set("/timecode/midi_out", True)
-    stage.after(SEARCH_INTERVAL_S)
-    assert stage.lights("Desk") == [b"\xf0\x7f\x7f\x01\x01\x20\x01\x00\x00\xf7"]
+def test_mtc_goes_out_while_it_is_switched_on(open_midi: Any) -> None:
+    rig = open_midi("all")
+    rig.midi.plug("Desk")
+    rig.after(SEARCH_INTERVAL_S)
+    rig.timecode = (60.0, 0.0, "25")
+    rig.after(SEARCH_INTERVAL_S)
+    assert rig.lights("Desk") == []
+    rig.store.set("/timecode/midi_out", True)
+    rig.after(SEARCH_INTERVAL_S)
+    assert rig.lights("Desk") == [b"\xf0\x7f\x7f\x01\x01\x20\x01\x00\x00\xf7"]

@@ -10,7 +10,7 @@ from typing import Any
 import pytest
 
 from engine.control import CommandTable, Dispatcher, SendingThread
-from engine.control.query import QueryHub, QueryTree, host_info
+from engine.control.query import QueryClients, QueryTree, host_info
 from engine.osc.decode import Message, decode_packet
 from engine.osc.encode import encode_message
 from engine.params import Cue, Modulation, ParamStore
@@ -29,8 +29,8 @@ class Site:
         self.commands = CommandTable()
         self.dispatcher = Dispatcher(self.store, self.commands, SystemClock(), report)
         self.sending = SendingThread(self.dispatcher)
-        self.hub = QueryHub(self.dispatcher, report)
-        self.tree = QueryTree(self.store, self.dispatcher.feedback.last_told)
+        self.hub = QueryClients(self.dispatcher, report)
+        self.tree = QueryTree(self.store, self.dispatcher.feedback.last_published)
         self.server = WebServer(
             "127.0.0.1",
             0,

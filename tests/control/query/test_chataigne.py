@@ -16,7 +16,7 @@ KINDS = {  # of a control: the TYPEs that Chataigne shows; others get no control
 }  # fmt: skip
 KIND_OF = {tag: kind for kind, tags in KINDS.items() for tag in tags.split()}
 OWN = {"listen", "sync", "enabled"}
-SHOWN_AS = {"stops": "float", "menu": "enum", "text": "string", "file": "string"}
+CHATAIGNE_TYPES = {"stops": "float", "menu": "enum", "text": "string", "file": "string"}
 
 
 def containers(node: dict[str, Any]) -> Iterator[dict[str, Any]]:
@@ -29,22 +29,22 @@ def containers(node: dict[str, Any]) -> Iterator[dict[str, Any]]:
 
 def test_chataigne_shows_every_parameter_with_its_type_and_sends_to_its_address(site: Any) -> None:
     _, root = site.get("/")
-    shown: dict[str, str] = {}
+    types: dict[str, str] = {}
     nice_names: list[str] = []
     for container in containers(root):
-        held = container["CONTENTS"]
-        assert len({name.lower() for name in held}) == len(held), container["FULL_PATH"]
-        assert container is root or not OWN & held.keys(), "a control of its own would be replaced, and then used"
-        nice_names += [child.get("DESCRIPTION") or name for name, child in held.items() if "CONTENTS" in child]
-        for node in held.values():
+        contents = container["CONTENTS"]
+        assert len({name.lower() for name in contents}) == len(contents), container["FULL_PATH"]
+        assert container is root or not OWN & contents.keys(), "a control of its own would be replaced, and then used"
+        nice_names += [child.get("DESCRIPTION") or name for name, child in contents.items() if "CONTENTS" in child]
+        for node in contents.values():
             if "CONTENTS" not in node and node.get("TYPE", "") in KIND_OF:
                 kind = KIND_OF[node["TYPE"]]
-                shown[node["FULL_PATH"]] = "enum" if kind == "string" and "RANGE" in node else kind
-    params = {param.address: SHOWN_AS.get(param.type.value, param.type.value) for param in osc_schema.PARAMS}
-    assert {address: shown.get(address) for address in params} == params
+                types[node["FULL_PATH"]] = "enum" if kind == "string" and "RANGE" in node else kind
+    params = {param.address: CHATAIGNE_TYPES.get(param.type.value, param.type.value) for param in osc_schema.PARAMS}
+    assert {address: types.get(address) for address in params} == params
     commands = (each for command in osc_schema.COMMANDS for each in command.fixed())
     can_show = {each.address for each in commands if "".join(one.type for one in each.arguments) in KIND_OF}
-    told = {each.address for told in osc_schema.TOLD for each in told.fixed()}
-    assert shown.keys() - told == (params.keys() | can_show) - told
+    published = {each.address for message in osc_schema.MESSAGES for each in message.fixed()}
+    assert types.keys() - published == (params.keys() | can_show) - published
     assert {"Layer", "Layer 1", "Layer 5", "LFO 3", "Sink ndi", "SD ControlNet", "ControlNet 2"} <= set(nice_names)
     assert len(set(nice_names)) == len(nice_names) and max(map(len, nice_names)) <= 24

@@ -58,8 +58,8 @@ def test_npm_oscquery_lists_every_parameter_with_its_value(site: Any, npm_client
         elif param.type is ParamType.MENU:
             assert argument["range"]["vals"] == list(param.menu)
     commands = {each.address for command in osc_schema.COMMANDS for each in command.fixed()}
-    told = {each.address for told in osc_schema.TOLD for each in told.fixed()}
-    assert methods.keys() - told == (commands | {param.address for param in osc_schema.PARAMS}) - told
+    published = {each.address for message in osc_schema.MESSAGES for each in message.fixed()}
+    assert methods.keys() - published == (commands | {param.address for param in osc_schema.PARAMS}) - published
     host = found["host"]
     assert (host["oscIp"], host["oscPort"], host["oscTransport"]) == ("127.0.0.1", 9000, "UDP")
     assert (host["wsIp"], host["wsPort"]) == site.server.address and host["extensions"]["LISTEN"] is True

@@ -49,8 +49,8 @@ def test_every_parameter_is_listed_once_with_its_current_value(
     listed = leaves(root)
     params = {param.address for param in osc_schema.PARAMS}
     commands = {each.address for command in osc_schema.COMMANDS for each in command.fixed()}
-    told = {each.address for told in osc_schema.TOLD for each in told.fixed()}
-    assert listed.keys() == params | commands | told
+    published = {each.address for message in osc_schema.MESSAGES for each in message.fixed()}
+    assert listed.keys() == params | commands | published
     for address in listed:
         node = root
         for part in address.split("/")[1:]:
@@ -80,9 +80,9 @@ def ends(node: dict, description: dict) -> list[object]:
 def test_values_within_type_range_and_overloads_are_accepted_unchanged(ask: Any, leaves: Any, reports: Any) -> None:
     """A client that follows the description is never refused, and its values are never changed."""
     dispatcher = Dispatcher(ParamStore(), CommandTable(), SteppedClock(), reports)
-    told: list[bytes] = []
-    desk = Sender(name="udp 192.0.2.1:5000", post=told.append, at_port=None)
-    dispatcher.feedback.subscribe(desk, origin=desk.name)
+    published: list[bytes] = []
+    hub = Sender(name="udp 192.0.2.1:5000", post=published.append, at_port=None)
+    dispatcher.feedback.subscribe(hub, origin=hub.name)
     nodes = leaves(ask("/")[1])
     sent = 0
     for param in osc_schema.PARAMS:
@@ -95,10 +95,10 @@ def test_values_within_type_range_and_overloads_are_accepted_unchanged(ask: Any,
                     if argument is Impulse.BANG
                     else encode_message(param.address, argument)
                 )
-                dispatcher.receive(packet, desk)
+                dispatcher.receive(packet, hub)
                 sent += 1
     assert dispatcher.counters.changes == sent
-    assert reports.lines == [] and list(dispatcher.feedback._owed) == []
+    assert reports.lines == [] and list(dispatcher.feedback._pending_echoes) == []
 
 
 def test_an_attribute_is_answered_alone_with_units_and_areas_as_the_proposal_spells_them(ask: Callable) -> None:
@@ -137,7 +137,7 @@ def test_invalid_requests_have_the_right_status(ask: Callable) -> None:
         assert (body is None) if status == 204 else (len(body["error"]) < 400 and body["error"].isprintable()), path
 
 
-def test_a_message_that_is_told_is_read_only_and_has_its_last_values(ask: Callable) -> None:
+def test_a_published_message_is_read_only_and_has_its_last_values(ask: Callable) -> None:
     node = ask("/sam3/object/2")[1]
     assert (node["TYPE"], node["ACCESS"], node["VALUE"]) == ("iifffff", 1, [7, 1, 0.5, 0.25, 0.5, 0.125, 1.0])
     assert [argument["name"] for argument in node["MULTIVERSE"]["arguments"]] == "id prompt score cx cy w h".split()
@@ -212,10 +212,10 @@ def test_a_cue_is_a_button_while_it_exists(store: ParamStore, leaves: Callable) 
     one, two = Cue(number=1, preset="Night", fade=FadeTime(2.5), follow=FadeTime(8.0)), Cue(number=12, preset="Day")
     assert listed() == {}
     assert tree.show_cues([one]) == (PathEvent("PATH_ADDED", "/cue/1"), PathEvent("PATH_CHANGED", "/cue"))
-    shown = listed()["/cue/1"]
-    assert (shown["TYPE"], shown["ACCESS"]) == ("I", 2)
-    assert shown["DESCRIPTION"] == "Cue 1: Night, fade 2.5 s, next after 8 s"
-    assert (shown["MULTIVERSE"]["preset"], shown["MULTIVERSE"]["fade"]) == ("Night", 2.5)
+    cue = listed()["/cue/1"]
+    assert (cue["TYPE"], cue["ACCESS"]) == ("I", 2)
+    assert cue["DESCRIPTION"] == "Cue 1: Night, fade 2.5 s, next after 8 s"
+    assert (cue["MULTIVERSE"]["preset"], cue["MULTIVERSE"]["fade"]) == ("Night", 2.5)
     assert tree.show_cues([one]) == ()
     assert [event.command for event in tree.show_cues([one, two])] == ["PATH_ADDED", "PATH_CHANGED"]
     assert [*listed()] == ["/cue/1", "/cue/12"] and tree.answer("/cue/12", None, {}).status == 200

@@ -6,7 +6,7 @@ import cv2
 import numpy as np
 import pytest
 
-from engine.dataset.assets.colors import linear, reduced
+from engine.dataset.assets.colors import linear, reduce_colors
 from engine.dataset.assets.naming import parse_asset
 from engine.dataset.assets.reading import ReadModel, read_asset
 from engine.dataset.geometry.batches import Mesh
@@ -82,8 +82,8 @@ def test_a_texture_becomes_a_colour_per_face(tmp_path: Path) -> None:
     (tmp_path / "box.mtl").write_text("newmtl skin\nKd 1 1 1\nmap_Kd skin.png\n", encoding="ascii")
     lines = ["mtllib box.mtl", *(f"v {x:g} {y:g} {z:g}" for x, y, z in BOX), "vt 0.5 0.8", "vt 0.5 0.2", "usemtl skin"]
     lines += [
-        "f " + " ".join(f"{corner + 1}/{1 if place < 6 else 2}" for corner in face)
-        for place, face in enumerate(BOX_FACES)
+        "f " + " ".join(f"{corner + 1}/{1 if triangle < 6 else 2}" for corner in face)
+        for triangle, face in enumerate(BOX_FACES)
     ]
     (tmp_path / "box.obj").write_text("\n".join(lines) + "\n", encoding="ascii")
     model = model_of(tmp_path / "box.obj")
@@ -104,7 +104,7 @@ def test_a_texture_becomes_a_colour_per_face(tmp_path: Path) -> None:
 def test_many_colours_become_few_and_stay_near() -> None:
     albedo = np.random.default_rng(1).random((5000, 3)) * 0.2
     albedo[:50] = (0.9, 0.05, 0.05)  # a small mark in a colour of its own
-    few = reduced(albedo, np.ones(5000))
+    few = reduce_colors(albedo, np.ones(5000))
     assert len(np.unique(few, axis=0)) == 24
     assert np.abs(few - albedo)[50:].mean() < 0.04
     assert np.abs(few[0] - albedo[0]).max() < 0.1
@@ -130,7 +130,7 @@ def test_a_buffer_of_its_own_is_read_hashed_and_missed(tmp_path: Path) -> None:
         parse_asset(f"thing={path}")
 
 
-def test_what_moves_is_drawn_at_rest_and_told(tmp_path: Path) -> None:
+def test_what_moves_is_drawn_at_rest_with_a_note(tmp_path: Path) -> None:
     path = write_glb(tmp_path / "box.glb", animations=[{"channels": [], "samplers": []}], skins=[{"joints": [0]}])
     model = model_of(path)
     assert model.notes == ("is animated and skinned: drawn in its rest pose",)

@@ -48,8 +48,8 @@ def write_dataset(
         label.write_text(yolo_lines(boxes), encoding="utf-8")
         images.append({"id": seed, "file_name": f"images/{name}.png", "width": WIDTH_PX, "height": HEIGHT_PX})
         annotations += [
-            {"id": len(annotations) + place, "image_id": seed, "category_id": 1, "bbox": [x0, y0, x1 - x0, y1 - y0]}
-            for place, (x0, y0, x1, y1) in enumerate(boxes, 1)
+            {"id": len(annotations) + index, "image_id": seed, "category_id": 1, "bbox": [x0, y0, x1 - x0, y1 - y0]}
+            for index, (x0, y0, x1, y1) in enumerate(boxes, 1)
         ]
     (folder / "dataset.yaml").write_text("train: images\nval: images\nnames:\n  0: pile\n", encoding="utf-8")
     coco = {"images": images, "annotations": annotations, "categories": [{"id": 1, "name": "pile"}]}

@@ -38,11 +38,10 @@ def test_a_sound_dataset_has_no_problems_and_its_figures(tmp_path: Path) -> None
     report = check_folders([write_dataset(tmp_path, [1, 2, 3])])
     assert report.problems == ()
     (folder,) = report.folders
-    assert (folder.pictures, folder.unlabelled) == (3, 0)
-    assert folder.formats == {"YOLO": 3, "COCO": 3}
+    assert (folder.pictures, folder.unlabelled) == (3, 0) and folder.formats == {"YOLO": 3, "COCO": 3}
     assert folder.figures.classes == {"pile": 15}
     assert folder.figures.sizes_px == {f"{WIDTH_PX}x{HEIGHT_PX}": 3}
-    assert folder.figures.places.sum() == pytest.approx(1)
+    assert folder.figures.heatmap.sum() == pytest.approx(1)
     assert folder.figures.values["box width"].tolist() == pytest.approx([8.0] * 15, abs=0.01)
     assert folder.figures.values["brightness"].mean() == pytest.approx(0.5, abs=0.05)
     assert 15 < np.median(folder.figures.values["hue"]) < 45  # brown
@@ -103,8 +102,8 @@ def test_each_fault_is_told_with_its_file(tmp_path: Path) -> None:
     for name, (spoil, (kind, path, text)) in FAULTS.items():
         folder = Path(shutil.copytree(tmp_path / "sound", tmp_path / name))
         spoil(folder)
-        told = found(folder)
-        assert any(each[:2] == (kind, path) and each[2].startswith(text) for each in told), (name, told)
+        faults = found(folder)
+        assert any(each[:2] == (kind, path) and each[2].startswith(text) for each in faults), (name, faults)
 
 
 def diamonds(boxes: list[Box]) -> str:
@@ -131,8 +130,7 @@ def test_of_turned_boxes_only_the_number_is_compared(tmp_path: Path, folder: str
     path = tmp_path / folder / "000003.txt"
     path.write_text(diamonds(boxes), encoding="utf-8")
     report = check_folders([tmp_path])
-    assert report.problems == ()
-    assert set(report.folders[0].figures.values["box width"].round()) == {8.0}
+    assert report.problems == () and set(report.folders[0].figures.values["box width"].round()) == {8.0}
     path.write_text(diamonds(boxes[:4]), encoding="utf-8")
     assert [each.kind for each in check_folders([tmp_path]).problems] == ["disagree"]
 
@@ -259,12 +257,12 @@ def test_photos_without_labels_propose_nothing_about_piles(tmp_path: Path) -> No
     real = write_dataset(tmp_path / "real", [11, 12, 13], brightness=0.25)
     (real / "coco_all.json").unlink()
     (real / "labels/000011.txt").unlink()
-    for left, said in ((2, "1 of 3 real pictures have no labels, "), (0, "3 of 3 real pictures have no labels, ")):
+    for left, proposals in ((2, "1 of 3 real pictures have no labels, "), (0, "3 of 3 real pictures have no labels, ")):
         like = check_folders([own], like=real).like
         assert like is not None
         known = {each.figure: each.distance for each in like.distances}
         assert (known["boxes a picture"] == 0) if left else (known["boxes a picture"] is None)
-        assert any("exposure" in line for line in like.proposals) and any(said in line for line in like.proposals)
+        assert any("exposure" in line for line in like.proposals) and any(proposals in line for line in like.proposals)
         assert not any(option in line for line in like.proposals for option in ("--piles", "--empty", "--altitude"))
         shutil.rmtree(real / "labels", ignore_errors=True)
     assert check_folders([real], like=own).like is not None

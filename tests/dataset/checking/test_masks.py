@@ -1,4 +1,4 @@
-"""Segmentations of COCO files: pycocotools' encodings have their known boxes, and damaged ones are told."""
+"""Segmentations of COCO files: pycocotools' encodings have their known boxes, and damaged ones are reported."""
 
 import json
 from pathlib import Path
@@ -41,7 +41,7 @@ def test_lists_of_runs_and_polygons_have_their_boxes() -> None:
 
 
 @pytest.mark.parametrize(
-    ("value", "said"),
+    ("value", "fault"),
     [
         ({"size": [4, 3], "counts": [2, 1]}, "encodes 3 px, not 3x4"),
         ({"size": [4, 3], "counts": [2, -1, 11]}, "cannot be decoded"),
@@ -56,8 +56,8 @@ def test_lists_of_runs_and_polygons_have_their_boxes() -> None:
         ("text", "is neither a run-length encoding nor polygons"),
     ],
 )
-def test_damaged_segmentations_are_told(value: Any, said: str) -> None:
-    assert extent_of(value) == said
+def test_damaged_segmentations_are_told(value: Any, fault: str) -> None:
+    assert extent_of(value) == fault
 
 
 def test_check_compares_segmentations_with_boxes_and_pictures(tmp_path: Path) -> None:

@@ -47,5 +47,5 @@ def test_a_picture_that_cannot_be_read_leaves_a_line_in_its_place_and_the_others
     path.write_bytes(b"<b>no picture</b>")
     page = label_page(tmp_path, 0, 2)
     assert (page.pictures, page.boxes, page.unreadable) == (2, 10, (f"{path}: is no picture",))
-    places = [page.html.index(f"<figcaption>images/00000{number}.png") for number in (1, 2, 3)]
-    assert places == sorted(places) and page.html.count("data:image/jpeg") == 2
+    offsets = [page.html.index(f"<figcaption>images/00000{number}.png") for number in (1, 2, 3)]
+    assert offsets == sorted(offsets) and page.html.count("data:image/jpeg") == 2

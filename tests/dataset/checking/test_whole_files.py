@@ -61,10 +61,10 @@ def without(name: str) -> Callable[[Path], object]:
     return lambda folder: (folder / name).unlink()
 
 
-def cut(name: str, share: float = 0.5) -> Callable[[Path], object]:
+def cut(name: str, fraction: float = 0.5) -> Callable[[Path], object]:
     def spoil(folder: Path) -> None:
         content = (folder / name).read_bytes()
-        (folder / name).write_bytes(content[: int(len(content) * share)])
+        (folder / name).write_bytes(content[: int(len(content) * fraction)])
 
     return spoil
 
@@ -102,11 +102,10 @@ DAMAGE: dict[str, tuple[Callable[[Path], object], tuple[str, str, str]]] = {
 
 def test_damage_to_a_whole_file_is_told_and_blames_no_picture(sound: Path, tmp_path: Path) -> None:
     report = check_folders([sound])
-    assert report.problems == ()
-    assert report.folders[0].formats == {"YOLO": 3, "COCO": 3}
-    for name, (spoil, (kind, path, words)) in DAMAGE.items():
+    assert report.problems == () and report.folders[0].formats == {"YOLO": 3, "COCO": 3}
+    for name, (spoil, (kind, path, text)) in DAMAGE.items():
         folder = Path(shutil.copytree(sound, tmp_path / name))
         spoil(folder)
         found = check_folders([folder]).problems
-        told = any((each.kind, each.path) == (kind, path) and each.text.startswith(words) for each in found)
-        assert told and all(not each.path.startswith(("images/", "labels/")) for each in found), (name, found)
+        problems = any((each.kind, each.path) == (kind, path) and each.text.startswith(text) for each in found)
+        assert problems and all(not each.path.startswith(("images/", "labels/")) for each in found), (name, found)

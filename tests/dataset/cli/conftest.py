@@ -1,3 +1,3 @@
-from tests.cli.conftest import say
+from tests.cli.conftest import cli
 
-__all__ = ["say"]
+__all__ = ["cli"]

@@ -5,7 +5,6 @@ import os
 import signal
 import subprocess
 import sys
-from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -15,7 +14,7 @@ import typer
 from engine.dataset import DatasetReport
 from engine.dataset.cli.command import dataset, note_lines, plain_names, report_lines
 from engine.dataset.running.report import FailedPicture
-from tests.cli.conftest import Said
+from tests.cli.conftest import Cli
 from tests.dataset.running.small_runs import contents
 
 pytestmark = pytest.mark.usefixtures("warm_processes")
@@ -25,25 +24,25 @@ SMALL = f"{SIZE} --use_clusters --num_clusters 1 --min_piles_per_cluster 9 --max
 RASTER = ["--engine", "raster"]
 
 
-def test_options_of_the_original_script_are_accepted_in_its_spelling(say: Callable[..., Said], tmp_path: Path) -> None:
+def test_options_of_the_original_script_are_accepted_in_its_spelling(cli: Cli, tmp_path: Path) -> None:
     for layout, piles in [
         ("--use_clusters --num_clusters 2 --cluster_size 30 --min_piles_per_cluster 9 --max_piles_per_cluster 9", 18),
         ("--num_rows 5 --piles_per_row 7 --row_spacing 3.5", 35),
     ]:
-        ground = "--terrain_size 200 --num_terraces 8 --terrace_height 2 --geological_preset loess"
+        options = "--terrain_size 200 --num_terraces 8 --terrace_height 2 --geological_preset loess"
         further = f"--recipe 1 {SIZE} --num_bags 3 --num_machinery 2 --save_coco --json"
-        arguments = f"--image_index 2 --seed 1000 {layout} {ground} {further}".split()
+        arguments = f"--image_index 2 --seed 1000 {layout} {options} {further}".split()
         out = tmp_path / str(piles)
-        code, told, err = say("dataset", str(out), *arguments, *RASTER)
+        code, job, err = cli("dataset", str(out), *arguments, *RASTER)
         assert (code, err) == (0, ""), layout
-        assert json.loads(told)["made"] == 1, layout
+        assert json.loads(job)["made"] == 1, layout
         line = json.loads((out / "manifest.jsonl").read_text())
         assert (line["index"], line["seed"], line["piles"]) == (2, 1002, piles), layout
         assert (line["options"]["geological_preset"], line["options"]["num_terraces"]) == ("loess", 8), layout
         assert (out / "annotations/000002.json").exists(), layout
 
 
-def test_an_option_without_effect_or_out_of_range_is_an_error_of_one_line(say: Any, tmp_path: Path) -> None:
+def test_an_option_without_effect_or_out_of_range_is_an_error_of_one_line(cli: Any, tmp_path: Path) -> None:
     for arguments, message in [
         ("--max_samples 50 --engine raster", "--max-samples: only for Cycles; it has no effect with the raster engine"),
         ("--image-index 3 --jobs 2 --engine raster", "--jobs: has no effect, --image-index makes one picture here"),
@@ -55,22 +54,22 @@ def test_an_option_without_effect_or_out_of_range_is_an_error_of_one_line(say: A
         ("--engine cycles --blender nowhere/blender", "--blender: nowhere/blender is missing"),
         ("--engine cycles --noise-threshold 7 --blender nowhere", "--blender: nowhere is missing"),
     ]:
-        code, out, err = say("dataset", str(tmp_path / "out"), *arguments.split())
+        code, out, err = cli("dataset", str(tmp_path / "out"), *arguments.split())
         assert (code, out) == (2, ""), arguments
         assert err.startswith(f"multiverse: {message}") and err.count("\n") == 1, arguments
         assert list(tmp_path.iterdir()) == [], arguments
 
 
-def test_stdout_is_refused(say: Callable[..., Said]) -> None:
-    code, _, err = say("dataset", "-", *SMALL, *RASTER)
+def test_stdout_is_refused(cli: Cli) -> None:
+    code, _, err = cli("dataset", "-", *SMALL, *RASTER)
     assert code == 2 and err.startswith("multiverse: -: stdin and stdout are not supported")
 
 
-def test_without_blender_the_raster_engine_draws_and_a_note_says_so(say: Any, tmp_path: Path, monkeypatch: Any) -> None:
+def test_without_blender_the_raster_engine_draws_and_a_note_says_so(cli: Any, tmp_path: Path, monkeypatch: Any) -> None:
     monkeypatch.setenv("PATH", str(tmp_path))
     monkeypatch.setenv("MULTIVERSE_HOME", str(tmp_path))
     monkeypatch.delenv("MULTIVERSE_BLENDER", raising=False)
-    code, out, err = say("dataset", str(tmp_path / "out"), "--image-index", "0", "--max_samples", "9", *SMALL)
+    code, out, err = cli("dataset", str(tmp_path / "out"), "--image-index", "0", "--max_samples", "9", *SMALL)
     assert code == 0 and "engine      raster " in out
     assert err.startswith("multiverse: using the raster engine; for Cycles install Blender: ")
     assert err.endswith("; --max-samples: only for Cycles; it has no effect with the raster engine\n")
@@ -83,12 +82,12 @@ def test_ctrl_c_finishes_the_pictures_in_progress_and_says_how_to_continue(tmp_p
     wait_for(lambda: list((tmp_path / "out").glob("images/*.png")), "a picture")
     run.send_signal(signal.SIGINT)
     out, err = run.communicate()
-    made = len(list((tmp_path / "out").glob("images/*.png")))
-    assert run.returncode == 1 and 1 <= made < 3
+    pictures = len(list((tmp_path / "out").glob("images/*.png")))
+    assert run.returncode == 1 and 1 <= pictures < 3
     assert "finishing the pictures in progress; Ctrl-C again stops at once\n" in err
-    assert f"interrupted with {3 - made} pictures left; run the same command again to continue\n" in err
-    assert f"pictures    {made} made, {3 - made} missing" in out
-    assert len(contents(tmp_path / "out")) == made * 2 + 1
+    assert f"interrupted with {3 - pictures} pictures left; run the same command again to continue\n" in err
+    assert f"pictures    {pictures} made, {3 - pictures} missing" in out
+    assert len(contents(tmp_path / "out")) == pictures * 2 + 1
 
 
 def test_missing_pictures_are_named_with_the_place_of_their_logs() -> None:

@@ -7,7 +7,7 @@ import pytest
 
 from engine.dataset.cycles.finding import find_blender
 from engine.errors import UsageError
-from tests.dataset.cycles.yard import Drawn
+from tests.dataset.cycles.yard import YardRenderer
 
 
 @pytest.fixture
@@ -33,5 +33,5 @@ def stand_in(tmp_path: Path) -> Callable[[str], Path]:
 
 
 @pytest.fixture(scope="session")
-def drawn() -> Drawn:
-    return Drawn()
+def yard_renderer() -> YardRenderer:
+    return YardRenderer()

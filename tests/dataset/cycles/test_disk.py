@@ -11,7 +11,7 @@ import pytest
 
 from engine.dataset.cycles.drawing import render
 from engine.dataset.cycles.finding import is_program
-from tests.dataset.cycles.yard import SETTINGS, Drawn, quarters
+from tests.dataset.cycles.yard import SETTINGS, YardRenderer, quarters
 from tests.support.long_form import only_soak
 
 ROOT = Path(__file__).parents[3]
@@ -26,27 +26,26 @@ def blender_after(stand_in: Callable[[str], Path], blender: Path) -> Callable[..
     return lambda before, after="": stand_in(f'{before}\n{blender} -I "$7" -- "$folder"\n{after}')
 
 
-def failed(blender: Path, drawn: Drawn, folder: Path) -> OSError:
+def failed(blender: Path, yard_renderer: YardRenderer, folder: Path) -> OSError:
     folder.mkdir()
     with pytest.raises(OSError) as caught:
-        render(drawn.stage(is_small=True), quarters(), SETTINGS, blender, folder=folder)
-    assert caught.value.filename == str(folder)
-    assert list(folder.iterdir()) == []
+        render(yard_renderer.geometry(is_small=True), quarters(), SETTINGS, blender, folder=folder)
+    assert caught.value.filename == str(folder) and list(folder.iterdir()) == []
     return caught.value
 
 
 def test_a_disk_error_in_blenders_python_is_raised(
-    blender_after: Callable[..., Path], drawn: Drawn, tmp_path: Path
+    blender_after: Callable[..., Path], yard_renderer: YardRenderer, tmp_path: Path
 ) -> None:
-    blender = blender_after('rm "$folder/stage.npz"')
-    assert failed(blender, drawn, tmp_path / "work").errno == errno.ENOENT
+    blender = blender_after('rm "$folder/scene.npz"')
+    assert failed(blender, yard_renderer, tmp_path / "work").errno == errno.ENOENT
 
 
 def test_a_picture_that_blender_cannot_write_is_a_disk_error(
-    blender_after: Callable[..., Path], drawn: Drawn, tmp_path: Path
+    blender_after: Callable[..., Path], yard_renderer: YardRenderer, tmp_path: Path
 ) -> None:
     blender = blender_after("ulimit -f 20")  # units of 512 or 1024 bytes
-    assert failed(blender, drawn, tmp_path / "work").errno == errno.EFBIG
+    assert failed(blender, yard_renderer, tmp_path / "work").errno == errno.EFBIG
 
 
 @pytest.fixture
@@ -61,9 +60,9 @@ def on_a_small_disk(tmp_path: Path) -> Callable[[Path], str]:
     code = (
         "from pathlib import Path\n"
         "from engine.dataset.running.policy import failure_of\n"
-        "from tests.dataset.cycles.yard import SETTINGS, Drawn, quarters, render\n"
+        "from tests.dataset.cycles.yard import SETTINGS, YardRenderer, quarters, render\n"
         "try:\n"
-        "    render(Drawn().stage(), quarters(), SETTINGS, Path({!r}), folder=Path({!r}))\n"
+        "    render(YardRenderer().geometry(), quarters(), SETTINGS, Path({!r}), folder=Path({!r}))\n"
         "except Exception as error:\n"
         "    failure = failure_of(error)\n"
         "    print(failure.reason, failure.ends_run)\n"

@@ -47,16 +47,15 @@ def test_a_given_blender_is_preferred_to_a_found_one(
 ) -> None:
     on_path = program(bare / "blender")
     assert find_blender() == on_path
-    made = program(tmp_path / "home/blender/bin/python")
-    assert str(made) in install_command()
-    assert find_blender() == made
+    paths = program(tmp_path / "home/blender/bin/python")
+    assert str(paths) in install_command() and find_blender() == paths
     monkeypatch.setattr("engine.dataset.cycles.finding.find_spec", lambda name: name)
     assert find_blender() == Path(sys.executable)
     by_variable = program(tmp_path / "environment/bin/python")
     monkeypatch.setenv("MULTIVERSE_BLENDER", str(tmp_path / "environment"))
     assert find_blender() == by_variable
-    given = program(tmp_path / "Blender.app/Contents/MacOS/Blender")
-    assert find_blender(str(tmp_path / "Blender.app")) == find_blender(str(given)) == given
+    argument = program(tmp_path / "Blender.app/Contents/MacOS/Blender")
+    assert find_blender(str(tmp_path / "Blender.app")) == find_blender(str(argument)) == argument
 
 
 def test_a_wrong_path_is_reported_with_its_source(bare: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -81,6 +80,8 @@ def test_a_blender_program_and_a_python_with_bpy_have_their_own_command_lines() 
 
 def test_blender_reads_no_user_settings_and_writes_to_its_folder_only(tmp_path: Path) -> None:
     users = {"PATH": "/bin", "OCIO": "/home/me/film.ocio", "BLENDER_USER_RESOURCES": "/home/me", "TMPDIR": "/var/tmp"}
-    made = blender_environment(tmp_path, users)
-    assert made["PATH"] == "/bin" and "OCIO" not in made
-    assert all(made[name].startswith(str(tmp_path)) for name in ("BLENDER_USER_RESOURCES", "TMPDIR", "TEMP", "TMP"))
+    environment = blender_environment(tmp_path, users)
+    assert environment["PATH"] == "/bin" and "OCIO" not in environment
+    assert all(
+        environment[name].startswith(str(tmp_path)) for name in ("BLENDER_USER_RESOURCES", "TMPDIR", "TEMP", "TMP")
+    )

@@ -8,20 +8,20 @@ import cv2
 import numpy as np
 import pytest
 
-from engine.dataset.cycles.drawing import ask_blender, render
-from engine.dataset.geometry.staging import set_stage
+from engine.dataset.cycles.drawing import query_blender, render
+from engine.dataset.geometry.scene_geometry import build_geometry
 from engine.dataset.labels.reading import read_labels
 from engine.dataset.labels.recording import find_instances
 from engine.dataset.options import SceneOptions
 from engine.dataset.picture import make_picture
 from engine.dataset.task import PictureTask, RenderSettings
 from engine.errors import UsageError
-from tests.dataset.cycles.yard import SETTINGS, Drawn, quarters, yard
+from tests.dataset.cycles.yard import SETTINGS, YardRenderer, quarters, yard
 from tests.support.long_form import only_soak
 
 
-def test_a_pixel_has_the_number_and_depth_at_its_centre(blender: Path, drawn: Drawn) -> None:
-    scene, rendered = yard(), drawn(blender)
+def test_a_pixel_has_the_number_and_depth_at_its_centre(blender: Path, yard_renderer: YardRenderer) -> None:
+    scene, rendered = yard(), yard_renderer(blender)
     assert set(np.unique(rendered.instances)) == set(range(37))
     camera, depth = scene.camera, rendered.depth_m.astype(np.float64)
     columns, rows = np.arange(240) + 0.5, np.arange(180)[:, None] + 0.5
@@ -41,8 +41,8 @@ def test_both_engines_agree_through_a_turned_camera_and_a_window_of_its_sensor(b
 
     scene = yard()
     turned = replace(scene.camera, x_m=1.0, y_m=-3.0, yaw_deg=50, pitch_deg=15, roll_deg=-8)
-    stage = set_stage(replace(scene, camera=turned.window(52, 38, 120, 112)))
-    one, other = render_by_raster(stage), render(stage, quarters(), SETTINGS, blender)
+    geometry = build_geometry(replace(scene, camera=turned.window(52, 38, 120, 112)))
+    one, other = render_by_raster(geometry), render(geometry, quarters(), SETTINGS, blender)
     found, found_too = find_instances(one.instances), find_instances(other.instances)
     assert len(found.numbers) > 15 and np.array_equal(found.numbers, found_too.numbers)
     assert np.abs(np.subtract(found.boxes, found_too.boxes, dtype=int)).max() <= 1
@@ -52,24 +52,24 @@ def test_both_engines_agree_through_a_turned_camera_and_a_window_of_its_sensor(b
 
 
 @only_soak
-def test_the_same_scene_gives_the_same_bytes(blender: Path, drawn: Drawn) -> None:
-    one, other = drawn(blender, is_small=True), drawn(blender, turn=1, is_small=True)
+def test_the_same_scene_gives_the_same_bytes(blender: Path, yard_renderer: YardRenderer) -> None:
+    one, other = yard_renderer(blender, is_small=True), yard_renderer(blender, turn=1, is_small=True)
     for name in ("colors", "instances", "depth_m"):
         assert getattr(one, name).tobytes() == getattr(other, name).tobytes(), name
 
 
-def test_a_missing_gpu_is_refused_in_one_line(blender: Path, drawn: Drawn) -> None:
-    found = ask_blender(blender)
-    assert drawn(blender).renderer == f"Cycles, Blender {found['version']}, CPU"
+def test_a_missing_gpu_is_refused_in_one_line(blender: Path, yard_renderer: YardRenderer) -> None:
+    found = query_blender(blender)
+    assert yard_renderer(blender).renderer == f"Cycles, Blender {found['version']}, CPU"
     settings = RenderSettings(engine="cycles", max_samples=1, noise_threshold=0.5, use_gpu=True)
     if found["gpus"]:
-        assert found["gpus"][0] in render(drawn.stage(), quarters(), settings, blender).renderer
+        assert found["gpus"][0] in render(yard_renderer.geometry(), quarters(), settings, blender).renderer
         return
     with pytest.raises(UsageError, match=r"^--use-gpu: Cycles has no GPU here"):
-        render(drawn.stage(), quarters(), settings, blender)
+        render(yard_renderer.geometry(), quarters(), settings, blender)
 
 
-def test_settings_out_of_range_are_refused_by_name(drawn: Drawn) -> None:
+def test_settings_out_of_range_are_refused_by_name(yard_renderer: YardRenderer) -> None:
     assert SETTINGS.check() is None
     for changes in ({"max_samples": 0}, {"noise_threshold": 0.0}, {"noise_threshold": float("nan")}):
         with pytest.raises(UsageError, match=f"^--{next(iter(changes)).replace('_', '-')}: "):
@@ -92,10 +92,9 @@ def test_a_site_has_the_same_labels_and_brightness_in_both_engines(
         folder = tmp_path / drawing.engine
         folder.mkdir()
         task = PictureTask(options=options, drawing=drawing, base_seed=2**63, index=1, blender=str(blender))
-        made = make_picture(task, folder)
-        assert made.labelled == 20
+        results = make_picture(task, folder)
+        assert results.labelled == 20
         boxes.append(read_labels(folder / task.path("labels", ".txt"), 240, 180, 1)[0])
         means.append(cv2.imread(str(folder / task.path("images", ".png"))).mean())
-    assert np.abs(boxes[0] - boxes[1]).max() < 1.01
-    assert abs(means[1] / means[0] - 1) < 0.1
+    assert np.abs(boxes[0] - boxes[1]).max() < 1.01 and abs(means[1] / means[0] - 1) < 0.1
     assert any(line.startswith("4 samples at most, 4 at least, noise 0.1, ") for line in caplog.messages)

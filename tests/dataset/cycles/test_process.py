@@ -12,10 +12,10 @@ from typing import Any
 import psutil
 import pytest
 
-from engine.dataset.cycles.drawing import ask_blender, render
+from engine.dataset.cycles.drawing import query_blender, render
 from engine.dataset.cycles.finding import is_program
 from engine.errors import RenderError, UsageError
-from tests.dataset.cycles.yard import SETTINGS, Drawn, quarters
+from tests.dataset.cycles.yard import SETTINGS, YardRenderer, quarters
 from tests.support.long_form import IS_SOAK
 
 ROOT = Path(__file__).parents[3]
@@ -24,31 +24,33 @@ posix_only = pytest.mark.skipif(sys.platform == "win32", reason="needs a shell s
 
 @posix_only
 def test_a_blender_that_dies_is_reported_with_its_last_output(
-    stand_in: Callable[[str], Path], drawn: Drawn, tmp_path: Path, caplog: pytest.LogCaptureFixture
+    stand_in: Callable[[str], Path], yard_renderer: YardRenderer, tmp_path: Path, caplog: pytest.LogCaptureFixture
 ) -> None:
     work = tmp_path / "work"
     work.mkdir()
     with caplog.at_level(logging.INFO), pytest.raises(RenderError) as caught:
-        render(drawn.stage(), quarters(), SETTINGS, stand_in("echo one; echo two >&2; exit 11"), folder=work)
+        render(yard_renderer.geometry(), quarters(), SETTINGS, stand_in("echo one; echo two >&2; exit 11"), folder=work)
     assert "exit code 11; one; two" in str(caught.value) and "\n" not in str(caught.value)
     assert caplog.messages == ["one", "two"]
     with pytest.raises(RenderError, match=r"killed by SIGKILL \(out of memory\?\)"):
-        render(drawn.stage(), quarters(), SETTINGS, stand_in("kill -9 $$"), folder=work)
+        render(yard_renderer.geometry(), quarters(), SETTINGS, stand_in("kill -9 $$"), folder=work)
     assert list(work.iterdir()) == []
 
 
 @posix_only
-def test_the_failure_that_blender_reports_is_raised(stand_in: Callable[[str], Path], drawn: Drawn) -> None:
+def test_the_failure_that_blender_reports_is_raised(
+    stand_in: Callable[[str], Path], yard_renderer: YardRenderer
+) -> None:
     for is_usage, kind in (("true", UsageError), ("false", RenderError)):
         answer = (
             f'{{"failure": "System is out of\\\\n GPU memory", "is_usage": {is_usage}, "errno": null, "trace": ""}}'
         )
         with pytest.raises(kind, match=r"^System is out of GPU memory$"):
-            render(drawn.stage(), quarters(), SETTINGS, stand_in(f"printf '{answer}' > $folder/answer.json"))
+            render(yard_renderer.geometry(), quarters(), SETTINGS, stand_in(f"printf '{answer}' > $folder/answer.json"))
 
 
 def test_a_blender_that_is_too_old_says_so_before_it_draws(
-    stand_in: Callable[[str], Path], blender: Path, drawn: Drawn, tmp_path: Path
+    stand_in: Callable[[str], Path], blender: Path, yard_renderer: YardRenderer, tmp_path: Path
 ) -> None:
     if is_program(blender) or sys.platform == "win32":
         pytest.skip("needs a shell script around Blender's Python")
@@ -57,20 +59,20 @@ def test_a_blender_that_is_too_old_says_so_before_it_draws(
         f'sed \'s/^OLDEST = (4, 2)/OLDEST = (97, 1)/\' "$7" > {newer}\nexec {blender} -I {newer} -- "$folder"'
     )
     with pytest.raises(UsageError, match=rf"^{old}: Blender [\d.]+ is older than 97\.1, the oldest"):
-        ask_blender(old)
+        query_blender(old)
     if IS_SOAK:
         with pytest.raises(UsageError, match=r"^Blender [\d.]+ is older than 97\.1"):
-            render(drawn.stage(), quarters(), SETTINGS, old)
+            render(yard_renderer.geometry(), quarters(), SETTINGS, old)
 
 
-def test_without_bpy_the_error_names_the_command_that_installs_it(drawn: Drawn) -> None:
+def test_without_bpy_the_error_names_the_command_that_installs_it(yard_renderer: YardRenderer) -> None:
     python = Path(sys.executable)
     try:
-        found: dict[str, Any] = ask_blender(python)
+        found: dict[str, Any] = query_blender(python)
     except RenderError as error:
         assert "no bpy" in str(error) and "pip install bpy" in str(error)
         with pytest.raises(RenderError, match="no bpy"):
-            render(drawn.stage(), quarters(), SETTINGS, python)
+            render(yard_renderer.geometry(), quarters(), SETTINGS, python)
     else:
         assert found["version"]
 
@@ -82,9 +84,9 @@ def test_blender_ends_with_its_parent_and_leaves_no_file(
     work.mkdir()
     code = (
         "from pathlib import Path\n"
-        "from tests.dataset.cycles.yard import Drawn, RenderSettings, quarters, render\n"
+        "from tests.dataset.cycles.yard import YardRenderer, RenderSettings, quarters, render\n"
         "settings = RenderSettings(engine='cycles', max_samples=65536, noise_threshold=0.0001, use_gpu=False)\n"
-        f"render(Drawn().stage(), quarters(), settings, Path({str(blender)!r}),"
+        f"render(YardRenderer().geometry(), quarters(), settings, Path({str(blender)!r}),"
         f" folder=Path({str(work)!r}))\n"
     )
     parent = subprocess.Popen([sys.executable, "-c", code], cwd=ROOT)

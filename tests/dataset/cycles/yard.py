@@ -6,8 +6,8 @@ from pathlib import Path
 import numpy as np
 
 from engine.dataset.cycles.drawing import render
-from engine.dataset.geometry.batches import Rendered, SceneStage
-from engine.dataset.geometry.staging import set_stage
+from engine.dataset.geometry.batches import Rendered, SceneGeometry
+from engine.dataset.geometry.scene_geometry import build_geometry
 from engine.dataset.scene.camera import SiteCamera
 from engine.dataset.scene.description import SiteScene, Sun
 from engine.dataset.scene.things import PileKind
@@ -44,7 +44,7 @@ def quarters() -> np.ndarray:
     return picture
 
 
-class Drawn:
+class YardRenderer:
     """Pictures of the yard; each is drawn once and cached."""
 
     def __init__(self) -> None:
@@ -52,13 +52,13 @@ class Drawn:
 
     def __call__(self, blender: Path, energy: float = 2.0, turn: int = 0, *, is_small: bool = False) -> Rendered:
         """`turn`: draws the same picture again for another number."""
-        asked = energy, turn, is_small
-        if asked not in self._known:
-            self._known[asked] = render(self.stage(energy, is_small=is_small), quarters(), SETTINGS, blender)
-        return self._known[asked]
+        key = energy, turn, is_small
+        if key not in self._known:
+            self._known[key] = render(self.geometry(energy, is_small=is_small), quarters(), SETTINGS, blender)
+        return self._known[key]
 
-    def stage(self, energy: float = 2.0, *, is_small: bool = False) -> SceneStage:
+    def geometry(self, energy: float = 2.0, *, is_small: bool = False) -> SceneGeometry:
         """A smaller camera: 80x60, over the same ground."""
         scene = yard(energy)
         camera = replace(scene.camera, width_px=80, height_px=60) if is_small else scene.camera
-        return set_stage(replace(scene, camera=camera))
+        return build_geometry(replace(scene, camera=camera))

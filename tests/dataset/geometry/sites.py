@@ -3,8 +3,8 @@
 import numpy as np
 import pytest
 
-from engine.dataset.geometry.batches import InstanceBatch, Mesh, Rendered, SceneStage
-from engine.dataset.raster.drawing import StageDrawing, render
+from engine.dataset.geometry.batches import InstanceBatch, Mesh, Rendered, SceneGeometry
+from engine.dataset.raster.drawing import SceneRenderer, render
 from engine.dataset.scene.camera import SiteCamera
 from engine.dataset.scene.description import GroundLook, SiteScene, Sun, Terrain
 from engine.dataset.scene.things import Distractor, Pile, PileKind
@@ -60,8 +60,8 @@ def world(batch: InstanceBatch, k: int = 0) -> np.ndarray:
     return batch.mesh.positions @ matrix[:3, :3].T + matrix[:3, 3]
 
 
-def named(stage: SceneStage, start: str) -> list[InstanceBatch]:
-    return [batch for batch in stage.batches if batch.name.startswith(start)]
+def batches_named(geometry: SceneGeometry, start: str) -> list[InstanceBatch]:
+    return [batch for batch in geometry.batches if batch.name.startswith(start)]
 
 
 def volume(mesh: Mesh) -> float:
@@ -72,8 +72,8 @@ def volume(mesh: Mesh) -> float:
 
 def is_closed(mesh: Mesh) -> bool:
     """True if each edge occurs equally often in both directions, after merging vertices at equal positions."""
-    _, place = np.unique(mesh.positions.round(5) + 0.0, axis=0, return_inverse=True)
-    corners = place.reshape(-1)[mesh.triangles]
+    _, vertex = np.unique(mesh.positions.round(5) + 0.0, axis=0, return_inverse=True)
+    corners = vertex.reshape(-1)[mesh.triangles]
     edges = np.concatenate([corners[:, [0, 1]], corners[:, [1, 2]], corners[:, [2, 0]]])
     there, there_count = np.unique(edges, axis=0, return_counts=True)
     back, back_count = np.unique(edges[:, ::-1], axis=0, return_counts=True)
@@ -89,8 +89,8 @@ def normals_agree(mesh: Mesh) -> bool:
     return bool(np.allclose(lengths, 1, atol=1e-4) and (along > 0).all())
 
 
-def drawn_without_colors(stage: SceneStage) -> Rendered:
+def render_numbers(geometry: SceneGeometry) -> Rendered:
     """Numbers and depth; the colours, which take most of the time, are black."""
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(StageDrawing, "draw_colors", lambda drawing, tile: 0)
-        return render(stage)
+        patch.setattr(SceneRenderer, "draw_colors", lambda drawing, tile: 0)
+        return render(geometry)

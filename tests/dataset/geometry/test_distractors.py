@@ -2,17 +2,12 @@ import numpy as np
 import pytest
 
 from engine.dataset.geometry.batches import LOOKS, Surface
-from engine.dataset.geometry.staging import VARIANTS, build_model, set_stage
+from engine.dataset.geometry.scene_geometry import VARIANTS, build_geometry, build_model
 from engine.dataset.layout.habits import HABITS
 from engine.dataset.scene.things import CATEGORIES, PILE_CATEGORY, Distractor, DistractorKind, category_of
 from tests.dataset.geometry.sites import is_closed, normals_agree, site, sloping, volume, world
 
 MACHINES = (DistractorKind.EXCAVATOR, DistractorKind.LOADER, DistractorKind.ROLLER)
-
-
-def standing_at(kind: DistractorKind, **changes: object) -> Distractor:
-    values: dict[str, object] = {"x_m": 0.0, "y_m": 0.0, "ground_m": 0.0, "turn": 0.0}
-    return Distractor(kind=kind, **(values | changes))  # type: ignore[arg-type]
 
 
 @pytest.mark.parametrize("kind", list(DistractorKind))
@@ -35,16 +30,15 @@ def test_shapes_are_closed_fill_their_footprint_reach_into_the_ground_and_out_of
 
 @pytest.mark.parametrize("kind", list(DistractorKind))
 def test_a_distractor_leans_with_its_ground_and_is_no_instance(kind: DistractorKind) -> None:
-    slope = (0.25, -0.1)
-    terrain = sloping(*slope)
+    terrain = sloping(0.25, -0.1)
     ground_m = float(terrain.height_at(np.float64(3.0), np.float64(2.0)))
-    one = standing_at(kind, x_m=3.0, y_m=2.0, ground_m=ground_m, slope_x=slope[0], slope_y=slope[1], turn=1.0)
-    stage = set_stage(site(distractors=(one,), terrain=terrain))
-    points = np.concatenate([world(batch) for batch in stage.batches])
+    one = Distractor(kind=kind, x_m=3.0, y_m=2.0, ground_m=ground_m, slope_x=0.25, slope_y=-0.1, turn=1.0)
+    geometry = build_geometry(site(distractors=(one,), terrain=terrain))
+    points = np.concatenate([world(batch) for batch in geometry.batches])
     over = (points - (3.0, 2.0, ground_m)) @ (np.array([-0.25, 0.1, 1]) / np.linalg.norm([-0.25, 0.1, 1]))
     own = np.concatenate([mesh.positions[:, 2] for _, mesh in build_model(kind, 0)])
     assert [over.min(), over.max()] == pytest.approx([own.min(), own.max()], abs=1e-4)
-    for batch in stage.batches:
+    for batch in geometry.batches:
         assert (batch.instances == 0).all()
         assert (np.linalg.det(batch.transforms[:, :3, :3].astype(np.float64)) > 0).all()
 

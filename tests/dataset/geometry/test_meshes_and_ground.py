@@ -3,8 +3,8 @@ import pytest
 
 from engine.dataset.geometry import pile_parts, primitives
 from engine.dataset.geometry.batches import Mesh
-from engine.dataset.geometry.ground import build_ground
-from engine.dataset.geometry.staging import set_stage
+from engine.dataset.geometry.scene_geometry import build_geometry
+from engine.dataset.geometry.terrain_mesh import build_terrain_mesh
 from engine.dataset.scene.description import SiteScene
 from engine.dataset.scene.things import Distractor, DistractorKind, PileKind
 from tests.dataset.geometry.sites import hilly, is_closed, normals_agree, pile, site, volume
@@ -55,7 +55,7 @@ def test_solids_have_their_analytic_volume_are_closed_and_face_outwards() -> Non
 
 def test_height_at_equals_the_drawn_triangle() -> None:
     terrain = hilly(3)
-    mesh = build_ground(terrain)
+    mesh = build_terrain_mesh(terrain)
     rng = np.random.default_rng(4)
     corners = mesh.positions.astype(np.float64)[mesh.triangles]  # (t, 3, 3)
     weights = rng.dirichlet((1, 1, 1), len(corners))
@@ -63,9 +63,9 @@ def test_height_at_equals_the_drawn_triangle() -> None:
     assert np.abs(terrain.height_at(points[:, 0], points[:, 1]) - points[:, 2]).max() < 1e-5
 
 
-def test_the_ground_covers_its_square_and_faces_up() -> None:
+def test_the_terrain_covers_its_square_and_faces_up() -> None:
     terrain = hilly(5)
-    mesh = build_ground(terrain)
+    mesh = build_terrain_mesh(terrain)
     count = terrain.heights_m.shape[0]
     assert len(mesh.triangles) == 2 * (count - 1) ** 2
     assert mesh.positions[:, :2].min() == pytest.approx(-terrain.side_m / 2, abs=1e-5)
@@ -100,8 +100,8 @@ def crowded(count: int = 700) -> SiteScene:
 
 
 def test_a_crowded_site_stays_well_below_a_million_triangles() -> None:
-    stage = set_stage(crowded())
-    drawn = sum(len(batch.instances) * len(batch.mesh.triangles) for batch in stage.batches)
-    assert 100_000 < drawn < 600_000
-    assert len(stage.batches) < 120
-    assert len({batch.name for batch in stage.batches}) == len(stage.batches)
+    geometry = build_geometry(crowded())
+    triangles = sum(len(batch.instances) * len(batch.mesh.triangles) for batch in geometry.batches)
+    assert 100_000 < triangles < 600_000
+    assert len(geometry.batches) < 120
+    assert len({batch.name for batch in geometry.batches}) == len(geometry.batches)

@@ -3,12 +3,12 @@ import dataclasses
 import numpy as np
 import pytest
 
-from engine.dataset.geometry.batches import SceneStage
-from engine.dataset.geometry.staging import set_stage
+from engine.dataset.geometry.batches import SceneGeometry
+from engine.dataset.geometry.scene_geometry import build_geometry
 from engine.dataset.layout.recipe_1 import KINDS
 from engine.dataset.scene.description import Terrain
 from engine.dataset.scene.things import Pile, PileKind
-from tests.dataset.geometry.sites import named, pile, site, sloping, world
+from tests.dataset.geometry.sites import batches_named, pile, site, sloping, world
 
 POSTS = {PileKind.PHC: "phc post", PileKind.SPIRAL_STEEL: "flange", PileKind.CAST_IN_PLACE: "poured post"}
 PARTS = {
@@ -18,17 +18,17 @@ PARTS = {
 }
 
 
-def alone(one: Pile) -> SceneStage:
-    return set_stage(site((one,), terrain=sloping()))
+def alone(one: Pile) -> SceneGeometry:
+    return build_geometry(site((one,), terrain=sloping()))
 
 
-def parts_of(stage: SceneStage) -> set[str]:
-    words = {"steel", "rust"}
+def parts_of(geometry: SceneGeometry) -> set[str]:
+    tokens = {"steel", "rust"}
     names = set()
-    for batch in stage.batches:
+    for batch in geometry.batches:
         name = batch.name.rstrip(" 0123")
         head, _, last = name.rpartition(" ")
-        names.add(head if last in words else name)
+        names.add(head if last in tokens else name)
     return names
 
 
@@ -41,7 +41,7 @@ def test_a_pile_has_the_parts_of_its_kind(kind: PileKind) -> None:
 @pytest.mark.parametrize("tilt", [(0.0, 0.0), (0.005, -0.003), (0.1, 0.2)])
 def test_the_centre_of_the_top_is_at_the_given_height(kind: PileKind, tilt: tuple[float, float]) -> None:
     one = pile(kind, x_m=3.0, y_m=-2.0, ground_m=1.5, tilt_x=tilt[0], tilt_y=tilt[1], turn=0.7)
-    post = named(alone(one), POSTS[kind])[0]
+    post = batches_named(alone(one), POSTS[kind])[0]
     top = post.mesh.positions[:, 2] > 0.999
     middle = world(post)[top].mean(axis=0)
     expected = [3.0 + one.exposed_m * np.tan(tilt[0]), -2.0 + one.exposed_m * np.tan(tilt[1]), one.top_m]
@@ -61,9 +61,9 @@ def spike() -> Terrain:
 def test_no_base_floats_above_falling_ground(kind: PileKind, terrain: Terrain) -> None:
     ground_m = float(terrain.height_at(np.float64(4.0), np.float64(5.0)))
     one = pile(kind, x_m=4.0, y_m=5.0, ground_m=ground_m, base_diameter_m=1.2, turn=0.4)
-    stage = set_stage(site((one,), terrain=terrain))
-    posts = [] if ground_m == 1.0 else named(stage, "phc post") + named(stage, "steel post")
-    for batch in named(stage, "pad") + named(stage, "heap") + posts:
+    geometry = build_geometry(site((one,), terrain=terrain))
+    posts = [] if ground_m == 1.0 else batches_named(geometry, "phc post") + batches_named(geometry, "steel post")
+    for batch in batches_named(geometry, "pad") + batches_named(geometry, "heap") + posts:
         lowest = world(batch)[batch.mesh.positions[:, 2] == 0]
         assert len(lowest) > 10
         assert (lowest[:, 2] < terrain.height_at(lowest[:, 0], lowest[:, 1])).all()
@@ -83,9 +83,9 @@ def test_each_part_carries_the_number_of_its_pile() -> None:
         )
         for k in range(36)
     )
-    stage = set_stage(site(piles))
+    geometry = build_geometry(site(piles))
     seen = np.zeros(37, int)
-    for batch in stage.batches:
+    for batch in geometry.batches:
         assert batch.transforms.shape == (len(batch.instances), 4, 4) and batch.tints.shape == (len(batch.instances), 3)
         assert batch.instances.dtype == np.uint16
         for k, number in enumerate(batch.instances):

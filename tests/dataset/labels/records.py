@@ -5,7 +5,7 @@ from typing import Any
 
 import numpy as np
 
-from engine.dataset.geometry.staging import set_stage
+from engine.dataset.geometry.scene_geometry import build_geometry
 from engine.dataset.job import DatasetJob
 from engine.dataset.labels.options import LabelOptions
 from engine.dataset.labels.record import LabelledThing, LabelSource, PictureRecord
@@ -14,15 +14,15 @@ from engine.dataset.scene.camera import SiteCamera
 from engine.dataset.scene.description import SiteScene
 from engine.dataset.sensor.photograph import Photograph
 from engine.dataset.task import PictureTask, RenderSettings
-from tests.dataset.geometry.sites import drawn_without_colors, site
+from tests.dataset.geometry.sites import render_numbers, site
 from tests.dataset.labels import small_records
 from tests.dataset.labels.small_records import disc as disc
 
 
 def thing(mask: np.ndarray, x0: int = 0, y0: int = 0, **changes: Any) -> LabelledThing:
     """A visible pile with this mask, (h, w) bool, at (x0, y0)."""
-    told = {"kind": "phc", "diameter_m": 0.4, "exposed_m": 0.7, "tilt_deg": 0.3}
-    known = {"number": 1, "place_m": (1.0, 2.0, 0.5), "told": told}
+    attributes = {"kind": "phc", "diameter_m": 0.4, "exposed_m": 0.7, "tilt_deg": 0.3}
+    known = {"number": 1, "position_m": (1.0, 2.0, 0.5), "attributes": attributes}
     return small_records.thing(x0=x0, y0=y0, mask=mask, **known | changes)
 
 
@@ -68,9 +68,9 @@ def boxes_as_numbers(boxes: list[tuple[int, int, int, int]], width: int, height:
 
 def recorded(scene: SiteScene, options: LabelOptions | None = None) -> PictureRecord:
     """The record of the scene as the raster engine draws it."""
-    stage = set_stage(scene)
-    photo = Photograph(rendered=drawn_without_colors(stage))
-    return make_record(stage, photo, options or LabelOptions(), file_name="images/000000.png")
+    geometry = build_geometry(scene)
+    photo = Photograph(rendered=render_numbers(geometry))
+    return make_record(geometry, photo, options or LabelOptions(), file_name="images/000000.png")
 
 
 def seen_from(height_m: float, width_px: int = 160, height_px: int = 120, **changes: Any) -> SiteCamera:

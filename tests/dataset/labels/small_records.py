@@ -19,7 +19,7 @@ def thing(number: int, x0: int, y0: int, mask: np.ndarray, **values: Any) -> Lab
     known: dict[str, Any] = {
         "number": number,
         "category": "pile",
-        "place_m": (0.0, 0.0, 0.0),
+        "position_m": (0.0, 0.0, 0.0),
         "class_id": 0,
         "head_px": (x0 + width / 2, y0 + height / 2),
         "is_head_visible": True,

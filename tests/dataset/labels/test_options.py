@@ -21,7 +21,7 @@ def job(recipe: int = 2, *, save_coco: bool = False, **labels: object) -> Datase
 
 
 @pytest.mark.parametrize(
-    ("labels", "words"),
+    ("labels", "message"),
     [
         ({"classes": ("pile", "unicorn")}, r"--classes 'unicorn': is not one of pile, bag, machine, "),
         ({"classes": ("pile", "bag", "pile")}, "--classes: pile is named twice"),
@@ -30,8 +30,8 @@ def job(recipe: int = 2, *, save_coco: bool = False, **labels: object) -> Datase
         ({"min_visible": 1.5}, "--min-visible"),
     ],
 )
-def test_a_wrong_name_or_share_is_told_with_what_is_allowed(labels: dict[str, object], words: str) -> None:
-    with pytest.raises(UsageError, match=words):
+def test_a_wrong_name_or_share_is_told_with_what_is_allowed(labels: dict[str, object], message: str) -> None:
+    with pytest.raises(UsageError, match=message):
         job(**labels).check()
 
 
@@ -54,8 +54,7 @@ def test_every_format_has_a_writer_of_its_name_and_files_of_its_own() -> None:
     writers = writers_of(FORMATS)
     assert [writer.name for writer in writers] == list(FORMATS)
     paths = [path for writer in writers for path in writer.paths(task)]
-    assert len(set(paths)) == len(paths) >= len(FORMATS)
-    assert all("000007" in path for path in paths)
+    assert len(set(paths)) == len(paths) >= len(FORMATS) and all("000007" in path for path in paths)
 
 
 def test_the_first_of_yolos_formats_is_where_ultralytics_reads() -> None:

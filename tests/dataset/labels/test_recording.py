@@ -4,8 +4,8 @@ from dataclasses import replace
 
 import numpy as np
 
-from engine.dataset.geometry.batches import SceneStage
-from engine.dataset.geometry.staging import set_stage
+from engine.dataset.geometry.batches import SceneGeometry
+from engine.dataset.geometry.scene_geometry import build_geometry
 from engine.dataset.labels.options import LabelOptions
 from engine.dataset.labels.recording import make_record
 from engine.dataset.scene.description import SiteScene
@@ -13,7 +13,7 @@ from engine.dataset.scene.things import Distractor, DistractorKind, PileKind
 from engine.dataset.sensor.effects import SensorOptions
 from engine.dataset.sensor.photograph import Photograph, photograph
 from tests.dataset.cycles.conftest import blender as blender
-from tests.dataset.geometry.sites import drawn_without_colors, hilly, pile, site, sloping
+from tests.dataset.geometry.sites import hilly, pile, render_numbers, site, sloping
 from tests.dataset.labels.records import recorded, seen_from
 
 
@@ -44,7 +44,7 @@ def alone(scene: SiteScene, number: int) -> np.ndarray:
     camera = scene.camera
     wide = camera.window(-camera.width_px, -camera.height_px, 3 * camera.width_px, 3 * camera.height_px)
     own = tuple(each for each in scene.piles if each.number == number)
-    rendered = drawn_without_colors(set_stage(replace(scene, piles=own, distractors=(), camera=wide)))
+    rendered = render_numbers(build_geometry(replace(scene, piles=own, distractors=(), camera=wide)))
     return rendered.instances == number
 
 
@@ -75,14 +75,14 @@ def test_boxes_and_heads_follow_the_lens_of_an_oblique_camera() -> None:
     scene = replace(crowded(), camera=seen_from(11.0, x_m=-6.0, y_m=-6.0, pitch_deg=30.0))
     options = SensorOptions(camera_effects="distortion=-9")
 
-    def photo(of: SiteScene) -> tuple[SceneStage, Photograph]:
-        stage = set_stage(of)
-        return stage, photograph(of, options, 3, lambda seen: drawn_without_colors(replace(stage, scene=seen)))
+    def photo(of: SiteScene) -> tuple[SceneGeometry, Photograph]:
+        geometry = build_geometry(of)
+        return geometry, photograph(of, options, 3, lambda seen: render_numbers(replace(geometry, scene=seen)))
 
-    stage, taken = photo(scene)
-    record = make_record(stage, taken, LabelOptions(), file_name="")
+    geometry, distorted = photo(scene)
+    record = make_record(geometry, distorted, LabelOptions(), file_name="")
     straight = {thing.number: thing for thing in recorded(scene).things}
-    assert record.camera["lens"] == taken.effects["lens"]
+    assert record.camera["lens"] == distorted.effects["lens"]
     moved_px = compared = 0.0
     for thing in record.things:
         if thing.category != "pile" or thing.is_cut:
@@ -107,9 +107,9 @@ def test_every_thing_is_known_by_its_number_class_and_kind() -> None:
     assert {thing.number for thing in record.things} <= set(known)
     for thing in record.things:
         own = known[thing.number]
-        assert (thing.told["kind"], thing.place_m) == (own.kind.value, (own.x_m, own.y_m, own.ground_m))
+        assert (thing.attributes["kind"], thing.position_m) == (own.kind.value, (own.x_m, own.y_m, own.ground_m))
         assert (thing.category, thing.class_id) == (("pile", 1) if thing.number <= 14 else ("machine", 0))
-    assert {thing.told["kind"] for thing in record.things if thing.number > 14} == {"excavator", "loader"}
+    assert {thing.attributes["kind"] for thing in record.things if thing.number > 14} == {"excavator", "loader"}
     assert not recorded(scene, LabelOptions(classes=("bag",))).classed
 
 
@@ -146,15 +146,14 @@ def test_slivers_at_the_edge_are_crowd_instead_of_labels() -> None:
             [thing.number for thing in record.things if thing.is_crowd],
         )
 
-    assert labels(0.2) == ([2], [1])
-    assert labels(0.0) == ([1, 2], [])
+    assert labels(0.2) == ([2], [1]) and labels(0.0) == ([1, 2], [])
 
 
 def test_a_crest_before_a_pile_hides_it_too() -> None:
     """Ground has no number, but it can stand before a thing, too."""
     scene = replace(site((pile(PileKind.PHC, number=1),)), camera=seen_from(8.0))
-    stage = set_stage(scene)
-    rendered = drawn_without_colors(stage)
+    geometry = build_geometry(scene)
+    rendered = render_numbers(geometry)
     rendered.instances[:61], rendered.depth_m[:61] = 0, 3.0
-    (thing,) = make_record(stage, Photograph(rendered=rendered), LabelOptions(), file_name="").things
+    (thing,) = make_record(geometry, Photograph(rendered=rendered), LabelOptions(), file_name="").things
     assert thing.is_hidden and abs(thing.visible_share - 0.4) < 0.1 and not thing.is_head_visible

@@ -6,7 +6,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from hypothesis.extra import numpy as hnp
 
-from engine.dataset.labels.writers.yolo import joined, polygons_of, rotated_box
+from engine.dataset.labels.writers.yolo import join_polygons, polygons_of, rotated_box
 from tests.dataset.labels.records import thing
 
 masks = hnp.arrays(bool, st.tuples(st.integers(1, 9), st.integers(1, 9))).filter(np.any)
@@ -42,7 +42,7 @@ def test_a_trainer_fills_polygons_to_the_mask_and_its_holes_to_the_pixel(pixels:
     expected[10 : 10 + pixels.shape[0], 20 : 20 + pixels.shape[1]] = filled(pixels)
     assert np.array_equal(np.any([painted(polygon) for polygon in polygons], axis=0), expected)
     assert all(len(polygon) >= 3 and np.ptp(polygon, axis=0).all() for polygon in polygons)
-    whole = joined(polygons)
+    whole = join_polygons(polygons)
     assert not (expected & ~painted(whole)).any()
     if len(polygons) == 1:
         assert np.array_equal(painted(whole), expected)

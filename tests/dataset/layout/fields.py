@@ -14,7 +14,7 @@ LEVEL = Terrain(size_m=200.0, cell_m=100.0, heights_m=np.zeros((9, 9), np.float3
 DRONE = SiteCamera(width_px=5280, height_px=3956, height_m=90.0, field_of_view_deg=72.0)
 
 
-def laid(
+def lay(
     seed: int,
     field: FieldOptions | None = None,
     *cameras: SiteCamera,
@@ -28,13 +28,13 @@ def laid(
     return lay_field(options, own, settled, terrain, cameras or (DRONE,), (7, seed), min_pitch_m=min_pitch_m)
 
 
-def places(layout: SiteLayout) -> np.ndarray:
+def pile_positions(layout: SiteLayout) -> np.ndarray:
     """(n, 2) metres."""
     return np.concatenate([np.empty((0, 2)), *(strip.points_m for strip in layout.strips)])
 
 
 def seen(layout: SiteLayout, camera: SiteCamera = DRONE) -> int:
     """Number of piles whose foot is in the picture."""
-    points = places(layout)
+    points = pile_positions(layout)
     pixel = camera.pixel_of(np.column_stack([points, np.zeros(len(points))]))
     return int(((pixel > 0) & (pixel < (camera.width_px, camera.height_px))).all(axis=1).sum())

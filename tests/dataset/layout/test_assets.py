@@ -53,16 +53,16 @@ def test_models_stand_on_the_ground_clear_of_piles_other_things_and_one_another(
         assert len(numbers) == len(scene.piles) + len(scene.distractors) + len(scene.placed_assets)
         discs = [footprint(of[one.asset], one) for one in scene.placed_assets]
         assert len(discs) > 10
-        for place, (one, (middles, radius_m)) in enumerate(zip(scene.placed_assets, discs, strict=True)):
+        for number, (one, (middles, radius_m)) in enumerate(zip(scene.placed_assets, discs, strict=True)):
             at = (np.array([one.x_m]), np.array([one.y_m]))
             assert one.ground_m == pytest.approx(float(scene.terrain.height_at(*at)[0]))
             assert np.hypot(*(middles[:, None] - piles).transpose(2, 0, 1)).min() > radius_m + 0.6 - 1e-9
             assert np.hypot(*(middles[:, None] - things).transpose(2, 0, 1)).min() > radius_m
-            for others, other_m in discs[:place]:
+            for others, other_m in discs[:number]:
                 assert np.hypot(*(middles[:, None] - others).transpose(2, 0, 1)).min() > radius_m + other_m
 
 
-def test_more_than_fit_are_refused_if_so_many_were_asked_for() -> None:
+def test_more_than_fit_are_refused_if_requested() -> None:
     with pytest.raises(
         UsageError, match=r"^--asset truck: \d+ of at least 500 fit between the piles of this site; give"
     ):

@@ -2,7 +2,7 @@
 
 import pytest
 
-from engine.dataset.layout.grounds import COVERS, GroundOptions, draw_ground, parse_looks
+from engine.dataset.layout.ground_cover import COVERS, GroundOptions, draw_ground_look, parse_looks
 from engine.dataset.options import SceneOptions
 from engine.dataset.scene.description import GroundLook
 from engine.errors import UsageError
@@ -10,12 +10,12 @@ from engine.errors import UsageError
 SMALL = SceneOptions(width=200, height=150)
 
 
-def drawn(count: int, ground: GroundOptions | None = None, options: SceneOptions = SMALL) -> list[GroundLook]:
-    return [draw_ground(options, ground or GroundOptions(), (0, number)) for number in range(count)]
+def draw_looks(count: int, own: GroundOptions | None = None, options: SceneOptions = SMALL) -> list[GroundLook]:
+    return [draw_ground_look(options, own or GroundOptions(), (0, number)) for number in range(count)]
 
 
 def test_all_looks_come_in_possible_colours_and_some_in_patches() -> None:
-    looks = drawn(200)
+    looks = draw_looks(200)
     assert {look.covers[0].kind for look in looks} == set(COVERS)
     for look in looks:
         for color in (look.soil, look.subsoil, look.grass, *(cover.accent for cover in look.covers)):
@@ -27,15 +27,15 @@ def test_all_looks_come_in_possible_colours_and_some_in_patches() -> None:
 
 
 def test_only_the_named_looks_come_in_their_shares() -> None:
-    asked = GroundOptions(ground=parse_looks("gravel=3,snow"))
-    looks = drawn(200, asked)
+    options = GroundOptions(ground=parse_looks("gravel=3,snow"))
+    looks = draw_looks(200, options)
     assert {cover.kind for look in looks for cover in look.covers} == {"gravel", "snow"}
     assert sum(look.covers[0].kind == "gravel" for look in looks) / 200 == pytest.approx(0.75, abs=0.08)
 
 
 def test_the_old_presets_mean_loess_and_red_earth_with_grass() -> None:
     for preset, name in (("loess", "loess"), ("hills", "red-earth")):
-        looks = drawn(10, options=SceneOptions(width=200, height=150, geological_preset=preset))  # type: ignore[arg-type]
+        looks = draw_looks(10, options=SceneOptions(width=200, height=150, geological_preset=preset))  # type: ignore[arg-type]
         assert {look.covers[0].kind for look in looks} == {name}
         if preset == "hills":
             assert min(look.grass_share for look in looks) >= 0.3

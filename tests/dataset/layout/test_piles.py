@@ -4,18 +4,18 @@ from functools import cache
 import numpy as np
 import pytest
 
-from engine.dataset.geometry.staging import set_stage
+from engine.dataset.geometry.scene_geometry import build_geometry
 from engine.dataset.labels.visibility import find_outlines
 from engine.dataset.layout.pile_blocks import ALIASES
 from engine.dataset.layout.piles import PileOptions, plant_piles
 from engine.dataset.layout.rows_and_clusters import SiteLayout, Strip
-from engine.dataset.layout.shares import shares_parser
+from engine.dataset.layout.weights import weights_parser
 from engine.dataset.options import SceneOptions
 from engine.dataset.scene.camera import SiteCamera
 from engine.dataset.scene.things import FootKind, Pile, PileKind
 from engine.errors import UsageError
 from tests.dataset.geometry.sites import site as site_with
-from tests.dataset.layout.fields import LEVEL, laid
+from tests.dataset.layout.fields import LEVEL, lay
 from tests.dataset.layout.scenes import nearest_m, plan, terrain_of
 from tests.support.long_form import IS_SOAK, in_long_form
 
@@ -27,7 +27,7 @@ LIMITS_M = {
     PileKind.H_SECTION: (0.12, 0.3),
     PileKind.C_SECTION: (0.1, 0.2),
 }
-parse = shares_parser("--feet", ("none", "spoil", "pad"))
+parse = weights_parser("--feet", ("none", "spoil", "pad"))
 
 
 def rows(blocks: int, each: int = 4, apart_m: float = 4.0) -> SiteLayout:
@@ -59,7 +59,7 @@ def test_kinds_have_their_sizes_and_stand_out_by_20_cm_to_2_5_m(name: str, kind:
             assert (pile.width_m > 0) is (pile.kind in (PileKind.H_SECTION, PileKind.C_SECTION))
 
 
-def test_piles_stay_on_their_ground_and_near_their_place() -> None:
+def test_piles_stay_on_the_terrain_and_near_their_position() -> None:
     slope = terrain_of(lambda x, y: 0.1 * x + 0.05 * y, cell_m=4.0)
     layout = rows(10)
     piles = plant_piles(SceneOptions(), PileOptions(), layout, slope, (5, 0))
@@ -86,9 +86,9 @@ def test_given_sizes_and_feet_are_used() -> None:
 def test_thick_piles_stand_so_far_apart_that_they_have_their_diameter(diameter_m: float) -> None:
     options = PileOptions(pile_diameter=(diameter_m, diameter_m))
     for seed in (0, 1, 5):
-        for given in (SceneOptions(), SceneOptions(use_clusters=True), SceneOptions(row_spacing=2.0)):
-            layout = laid(seed, options=given, min_pitch_m=options.min_pitch_m)
-            piles = plant_piles(given, options, layout, LEVEL, (3, seed))
+        for span in (SceneOptions(), SceneOptions(use_clusters=True), SceneOptions(row_spacing=2.0)):
+            layout = lay(seed, options=span, min_pitch_m=options.min_pitch_m)
+            piles = plant_piles(span, options, layout, LEVEL, (3, seed))
             assert len(piles) > 20 and {pile.diameter_m for pile in piles} == {diameter_m}
 
 
@@ -103,16 +103,16 @@ def test_boxes_are_as_large_as_real_ones_without_pads() -> None:
     sizes = []
     count = 120 if IS_SOAK else 12
     for seed in range(count):
-        share = (seed + 0.5) / count
+        weight = (seed + 0.5) / count
         camera = SiteCamera(
-            width_px=5280, height_px=3956, height_m=40 + 120 * share, field_of_view_deg=60 + 24 * (seed * 0.618 % 1)
+            width_px=5280, height_px=3956, height_m=40 + 120 * weight, field_of_view_deg=60 + 24 * (seed * 0.618 % 1)
         )
         piles = plant_piles(
-            SceneOptions(), PileOptions(feet=(("none", 1.0),)), laid(seed, None, camera), LEVEL, (7, seed)
+            SceneOptions(), PileOptions(feet=(("none", 1.0),)), lay(seed, None, camera), LEVEL, (7, seed)
         )[::8]
-        stage = set_stage(replace(site_with(piles, terrain=LEVEL), camera=camera))
+        geometry = build_geometry(replace(site_with(piles, terrain=LEVEL), camera=camera))
         numbers = np.array([pile.number for pile in piles])
-        for outline in find_outlines(stage, numbers, lambda pixels: pixels).values():
+        for outline in find_outlines(geometry, numbers, lambda pixels: pixels).values():
             size = np.ptp(np.clip(np.concatenate(outline.solids), 0, (5280, 3956)), axis=0)
             if (size > 1).all():
                 sizes.append(size)
@@ -120,7 +120,7 @@ def test_boxes_are_as_large_as_real_ones_without_pads() -> None:
     assert (wide + high) / 2 == pytest.approx(36.5, abs=4 if IS_SOAK else 8)
 
 
-def test_shares_are_equal_or_as_given_and_scaled_to_one() -> None:
+def test_weights_are_equal_or_as_given_and_scaled_to_one() -> None:
     assert parse("none") == (("none", 1.0),)
     assert parse("none, pad") == (("none", 0.5), ("pad", 0.5))
     assert parse("none=3,pad=1") == (("none", 0.75), ("pad", 0.25))
@@ -138,6 +138,6 @@ def test_shares_are_equal_or_as_given_and_scaled_to_one() -> None:
         ("", "no kind has a share"),
     ],
 )
-def test_impossible_shares_are_refused(text: str, message: str) -> None:
+def test_impossible_weights_are_refused(text: str, message: str) -> None:
     with pytest.raises(UsageError, match=message):
         parse(text)

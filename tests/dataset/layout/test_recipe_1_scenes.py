@@ -50,12 +50,12 @@ def test_machines_are_refused_only_when_no_place_is_left_for_the_smallest() -> N
         describe_recipe_1(options, 5)
     most = replace(options, num_machinery=int(str(caught.value).split(":")[1].split()[0]))
     one = describe_recipe_1(most, 5)
-    places = Clearance(settle(most, 5).site, stream(5, "distractors places"))
-    places.take(plan(one.piles), 1.0)
+    clearance = Clearance(settle(most, 5).site, stream(5, "distractors places"))
+    clearance.take(plan(one.piles), 1.0)
     for machine in machines(one):
-        assert places.room_m.max() >= FOOTPRINT_M[DistractorKind.ROLLER]
-        places.take(plan([machine]), FOOTPRINT_M[machine.kind] + 0.3)
-    assert places.room_m.max() < FOOTPRINT_M[DistractorKind.ROLLER]
+        assert clearance.room_m.max() >= FOOTPRINT_M[DistractorKind.ROLLER]
+        clearance.take(plan([machine]), FOOTPRINT_M[machine.kind] + 0.3)
+    assert clearance.room_m.max() < FOOTPRINT_M[DistractorKind.ROLLER]
 
 
 def test_default_numbers_are_reduced_if_there_is_no_room() -> None:

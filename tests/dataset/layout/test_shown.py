@@ -5,9 +5,9 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
-from engine.dataset.geometry.staging import set_stage
+from engine.dataset.geometry.scene_geometry import build_geometry
 from engine.dataset.layout.recipe_1 import describe_recipe_1
-from engine.dataset.layout.sight import shown_piles, shown_things
+from engine.dataset.layout.sight import visible_piles, visible_things
 from engine.dataset.options import SceneOptions
 from engine.dataset.raster.drawing import render
 from engine.dataset.scene.camera import SiteCamera
@@ -28,11 +28,11 @@ def test_a_window_looks_the_same_without_the_things_that_it_cannot_show() -> Non
     part = replace(
         whole,
         piles=tuple(replace(pile, number=number) for number, pile in enumerate(scene.piles, 1)),
-        distractors=shown_things(scene.distractors, camera, scene.sun),
+        distractors=visible_things(scene.distractors, camera, scene.sun),
     )
-    part = replace(part, piles=shown_piles(part.piles, camera, scene.sun))
+    part = replace(part, piles=visible_piles(part.piles, camera, scene.sun))
     assert 0 < len(part.piles) < 0.7 * len(whole.piles)
-    one, other = render(set_stage(whole)), render(set_stage(part))
+    one, other = render(build_geometry(whole)), render(build_geometry(part))
     assert one.instances.max() > 0
     assert np.array_equal(one.instances, other.instances)
     assert np.array_equal(one.depth_m, other.depth_m)
@@ -51,7 +51,7 @@ def test_a_thing_whose_shadow_falls_into_the_view_stays_and_one_beyond_it_goes()
     )
     for elevation_deg, numbers in ((8.0, [1, 2]), (70.0, [1])):
         sun = Sun(elevation_deg=elevation_deg, azimuth_deg=90, energy=2)
-        assert [thing.number for thing in shown_things(machines, camera, sun)] == numbers
+        assert [thing.number for thing in visible_things(machines, camera, sun)] == numbers
 
 
 @pytest.mark.parametrize("high_m", [0.5, 3.0, 9.0])
@@ -61,6 +61,6 @@ def test_a_pile_beside_the_picture_is_kept_if_its_top_leans_into_it(high_m: floa
     assert edge_m == pytest.approx(16)
     leaning = replace(pile(PileKind.PHC, exposed_m=high_m), x_m=edge_m * (40 - high_m) / 40 + 0.02, number=3)
     assert RIGHT_HALF.pixel_of(np.array([leaning.head_m]))[0, 0] > 0
-    assert [one.number for one in shown_piles((leaning,), RIGHT_HALF, HIGH_SUN)] == [3]
+    assert [one.number for one in visible_piles((leaning,), RIGHT_HALF, HIGH_SUN)] == [3]
     far = replace(leaning, x_m=leaning.x_m - 14)
-    assert shown_piles((far,), RIGHT_HALF, HIGH_SUN) == ()
+    assert visible_piles((far,), RIGHT_HALF, HIGH_SUN) == ()

@@ -7,14 +7,7 @@ import numpy as np
 import pytest
 
 from engine.dataset.layout.settling import settle
-from engine.dataset.layout.sky import (
-    MIN_ELEVATION_DEG,
-    SkyOptions,
-    declination_deg,
-    draw_sun,
-    parse_dates,
-    sun_at,
-)
+from engine.dataset.layout.sky import MIN_ELEVATION_DEG, SkyOptions, declination_deg, draw_sun, parse_dates, sun_at
 from engine.dataset.light import cloud_map, period_m
 from engine.dataset.options import SceneOptions
 from engine.dataset.scene.description import CloudShadows, Sun
@@ -66,14 +59,14 @@ def test_what_is_no_day_is_refused_in_one_line(text: str) -> None:
     assert "\n" not in str(caught.value)
 
 
-def test_the_map_of_clouds_has_the_share_and_the_depth_asked_for_and_repeats() -> None:
+def test_the_map_of_clouds_has_the_requested_fraction_and_depth_and_repeats() -> None:
     clouds = CloudShadows(share=0.3, depth=0.7, size_m=100, noise_seed=4)
-    shares = cloud_map(clouds)
+    fractions = cloud_map(clouds)
     assert period_m(clouds) == 800
-    assert shares.min() == pytest.approx(0.3, abs=0.01) and shares.max() == 1
-    assert (shares < 0.65).mean() == pytest.approx(0.3, abs=0.02)
-    steps = np.abs(np.diff(shares, axis=0)).max()
-    assert np.abs(shares[0] - shares[-1]).max() <= steps
+    assert fractions.min() == pytest.approx(0.3, abs=0.01) and fractions.max() == 1
+    assert (fractions < 0.65).mean() == pytest.approx(0.3, abs=0.02)
+    steps = np.abs(np.diff(fractions, axis=0)).max()
+    assert np.abs(fractions[0] - fractions[-1]).max() <= steps
 
 
 @pytest.mark.parametrize(

@@ -49,7 +49,7 @@ def lattice(rows: int, columns: int) -> tuple[Pile, ...]:
 
 
 @cache
-def scattered(
+def scatter(
     seed: int,
     piles: tuple[Pile, ...] = (),
     half_m: float = 30.0,
@@ -57,7 +57,7 @@ def scattered(
     hidden: float | Span | None = 0.0,
     clutter: float = 1.0,
     confusers: tuple[str, ...] | None = None,
-    **given: int,
+    **scene_options: int,
 ) -> tuple[Distractor, ...]:
     corners = np.array([(-half_m, half_m), (half_m, half_m), (half_m, -half_m), (-half_m, -half_m)])
     strips = []
@@ -65,9 +65,9 @@ def scattered(
         row = np.array([(pile.x_m, pile.y_m) for pile in piles if pile.table == table])
         strips.append(Strip(points_m=row, columns=np.arange(len(row)), heading=0.0, axis_m=row))
     layout = SiteLayout(strips=tuple(strips), roads_m=(ROAD,))
-    share = (hidden, hidden) if isinstance(hidden, float) else hidden
-    options = SceneOptions(**given)  # type: ignore[arg-type]
-    own = ClutterOptions(clutter=clutter, hidden_share=share, confusers=confusers)
+    hidden_share = (hidden, hidden) if isinstance(hidden, float) else hidden
+    options = SceneOptions(**scene_options)  # type: ignore[arg-type]
+    own = ClutterOptions(clutter=clutter, hidden_share=hidden_share, confusers=confusers)
     site = PiledSite(terrain=rolling(), layout=layout, piles=piles, views_m=corners[None], seed=(seed, 0))
     return place_clutter(options, own, site)
 

@@ -12,11 +12,11 @@ from tests.dataset.running.small_runs import small_job
 
 @pytest.fixture
 def make(tmp_path: Path) -> Callable[..., DatasetReport]:
-    """`make(count=3, **values)` runs a job into `out`; `heard` receives the messages, `tell` the progress."""
+    """`make(count=3, **values)` runs a job into `out`; `messages` receives the messages, `on_progress` the progress."""
 
-    def run(output: Path | None = None, *, heard: list[str] | None = None, **values: Any) -> DatasetReport:
-        followed = {name: values.pop(name) for name in ("tell", "is_stopped") if name in values}
-        said = [] if heard is None else heard
-        return make_dataset(small_job(output or tmp_path / "out", **values), say=said.append, **followed)
+    def run(output: Path | None = None, *, messages: list[str] | None = None, **values: Any) -> DatasetReport:
+        followed = {name: values.pop(name) for name in ("on_progress", "is_stopped") if name in values}
+        received = [] if messages is None else messages
+        return make_dataset(small_job(output or tmp_path / "out", **values), on_message=received.append, **followed)
 
     return run

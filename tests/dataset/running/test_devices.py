@@ -1,4 +1,4 @@
-"""--devices: a mistake is told before anything is written; without it, each job gets one of several cards."""
+"""--devices: a mistake is reported before anything is written; without it, each job gets one of several cards."""
 
 import os
 import sys
@@ -52,7 +52,7 @@ def test_a_list_of_devices_is_of_different_whole_numbers(text: str) -> None:
 
 
 @pytest.fixture
-def given(monkeypatch: pytest.MonkeyPatch) -> list[dict[str, str]]:
+def environment_of(monkeypatch: pytest.MonkeyPatch) -> list[dict[str, str]]:
     """The environment of each job's processes, which are not started."""
     environments: list[dict[str, str]] = []
 
@@ -78,32 +78,35 @@ def machine(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Callable[..., Da
             monkeypatch.delenv(name, raising=False)
         monkeypatch.setattr(devices.sys, "platform", "linux")
         monkeypatch.setattr(devices, "CARDS", folder)
-        monkeypatch.setattr(devices, "_asked", lambda call, environment: egl)
+        monkeypatch.setattr(devices, "_call_in_process", lambda call, environment: egl)
         monkeypatch.setattr(devices, "find_blender", lambda blender: None)
-        monkeypatch.setattr(devices, "ask_blender", lambda blender: {"gpus": ["a card"] * cycles})
+        monkeypatch.setattr(devices, "query_blender", lambda blender: {"gpus": ["a card"] * cycles})
         return small_job(tmp_path / "out", **values)
 
     return make
 
 
-def test_jobs_take_the_devices_in_turn(tmp_path: Path, given: list[dict[str, str]]) -> None:
+def test_jobs_take_the_devices_in_turn(tmp_path: Path, environment_of: list[dict[str, str]]) -> None:
     folder = DatasetFolder(tmp_path / "out")
     runner = LocalRunner(folder, jobs=3, timeout_s=60.0, retries=0, is_long=True, devices=(4, 7))
     runner.close()
     folder.close()
-    wanted = [device_environment(device) for device in (4, 7, 4)]
-    assert all(device.items() <= own.items() for device, own in zip(wanted, given, strict=True))
-    assert runner.devices == (4, 7, 4) and runner.words.endswith(" on device 4 (jobs 1, 3), device 7 (job 2)")
+    expected = [device_environment(device) for device in (4, 7, 4)]
+    assert all(device.items() <= own.items() for device, own in zip(expected, environment_of, strict=True))
+    assert runner.devices == (4, 7, 4) and runner.location_line.endswith(" on device 4 (jobs 1, 3), device 7 (job 2)")
 
 
 def test_without_a_choice_each_job_gets_one_of_several_cards(
-    tmp_path: Path, given: list[dict[str, str]], machine: Callable[..., DatasetJob], monkeypatch: pytest.MonkeyPatch
+    tmp_path: Path,
+    environment_of: list[dict[str, str]],
+    machine: Callable[..., DatasetJob],
+    monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     job = machine(cards=3, egl="0 2 3", jobs=4)
     folder = DatasetFolder(tmp_path / "out")
     open_runner(job, folder, 10).close()
     folder.close()
-    assert [own[GPU_VARIABLE] for own in given] == ["0", "2", "3", "0"]
+    assert [own[GPU_VARIABLE] for own in environment_of] == ["0", "2", "3", "0"]
     assert devices_of(job, 2) == (0, 2)
     assert devices_of(machine(cards=3, egl="0 2 3", devices=(3,)), 4) == (3,), "a choice counts more"
     cycles, cpu = (RenderSettings(engine="cycles", use_gpu=use_gpu) for use_gpu in (None, False))
@@ -128,4 +131,4 @@ def test_without_a_choice_each_job_gets_one_of_several_cards(
 @pytest.mark.skipif(sys.platform != "linux", reason="EGL")
 def test_the_cards_of_this_machine_are_listed_by_a_process_of_their_own() -> None:
     cards = [device.index for device in list_egl_devices() if device.is_cuda]
-    assert devices._asked("list_cards()", {}).split() == list(map(str, cards))
+    assert devices._call_in_process("list_cards()", {}).split() == list(map(str, cards))

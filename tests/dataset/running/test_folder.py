@@ -12,18 +12,18 @@ import pytest
 from engine.dataset.labels.options import LabelOptions
 from engine.dataset.running.folder import WORK, DatasetFolder
 from engine.dataset.running.manifest import MANIFEST
-from engine.dataset.running.policy import Attempted
-from engine.dataset.task import MadePicture
+from engine.dataset.running.policy import FinishedAttempt
+from engine.dataset.task import PictureResult
 from engine.errors import FolderBusyError, SinkError, UsageError
 from tests.dataset.running.test_manifest import task
 
 
 @pytest.fixture
 def folder(tmp_path: Path) -> Iterator[DatasetFolder]:
-    held = DatasetFolder(tmp_path / "out")
-    opened(held, range(3))
-    yield held
-    held.close()
+    dataset_folder = DatasetFolder(tmp_path / "out")
+    opened(dataset_folder, range(3))
+    yield dataset_folder
+    dataset_folder.close()
 
 
 def opened(folder: DatasetFolder, indices: range, **options: Any) -> frozenset[int]:
@@ -33,14 +33,14 @@ def opened(folder: DatasetFolder, indices: range, **options: Any) -> frozenset[i
     return plan.finished
 
 
-def staged(folder: DatasetFolder, index: int, *, without: str = "") -> tuple[Path, MadePicture]:
+def staged(folder: DatasetFolder, index: int, *, without: str = "") -> tuple[Path, PictureResult]:
     path = folder.staging(task(index))
     content = {f"labels/{index:06d}.txt": b"0 0.5 0.5 0.1 0.1\n", f"images/{index:06d}.png": b"pixels"}
     for name, value in content.items():
         if name != without:
             (path / name).parent.mkdir()
             (path / name).write_bytes(value)
-    return path, MadePicture(
+    return path, PictureResult(
         piles=1,
         labelled=1,
         renderer="none",
@@ -50,8 +50,8 @@ def staged(folder: DatasetFolder, index: int, *, without: str = "") -> tuple[Pat
 
 
 def commit(folder: DatasetFolder, index: int, **options: str) -> None:
-    path, made = staged(folder, index, **options)
-    folder.commit(task(index), Attempted(folder=path, seconds=1.0, made=made))
+    path, result = staged(folder, index, **options)
+    folder.commit(task(index), FinishedAttempt(folder=path, seconds=1.0, picture=result))
 
 
 def names(folder: DatasetFolder) -> list[str]:
@@ -79,8 +79,7 @@ def test_a_label_without_its_picture_is_removed_by_the_next_run(folder: DatasetF
     assert names(folder) == ["000000.txt"]
     folder.close()
     again = DatasetFolder(folder.path)
-    assert opened(again, range(1)) == set()
-    assert names(again) == []
+    assert opened(again, range(1)) == set() and names(again) == []
     again.close()
 
 
@@ -92,7 +91,7 @@ def test_a_damaged_file_of_the_right_size_is_named_and_drawn_again(folder: Datas
     folder.close()
     again = DatasetFolder(folder.path)
     checked: list[tuple[int, int]] = []
-    plan = again.plan(range(3), task, is_resuming=True, tell_checked=lambda *progress: checked.append(progress))
+    plan = again.plan(range(3), task, is_resuming=True, on_checked=lambda *progress: checked.append(progress))
     assert (plan.finished, plan.broken, plan.missing, checked) == ({0}, {1, 2}, (1, 2), [(3, 3)])
     assert plan.notes == (f"{again.path}: damaged, and drawn again: images/000001.png, labels/000002.txt",)
     assert "000001.png" in names(again), "a plan changes nothing"

@@ -25,26 +25,26 @@ def test_the_last_line_of_a_picture_counts(tmp_path: Path) -> None:
     manifest.append(entry_line(task(0), status=DONE))
     manifest.append(entry_line(task(1), status=DONE, seconds=1.5))
     again = read_manifest(tmp_path)
-    assert again.places[1].is_done and next(again.entries([1])).seconds == 1.5 and again.unreadable == 0
+    assert again.lines[1].is_done and next(again.entries([1])).seconds == 1.5 and again.unreadable == 0
     again.tidy()
     lines = (tmp_path / MANIFEST).read_text().splitlines()
     assert [json.loads(line)["index"] for line in lines] == [0, 1]
 
 
-@pytest.mark.parametrize("kept", [0.0, 0.3, 0.5, 0.999])
-def test_a_truncated_manifest_loses_only_its_last_picture(tmp_path: Path, kept: float) -> None:
+@pytest.mark.parametrize("indices", [0.0, 0.3, 0.5, 0.999])
+def test_a_truncated_manifest_loses_only_its_last_picture(tmp_path: Path, indices: float) -> None:
     manifest = read_manifest(tmp_path)
     for index in range(4):
         manifest.append(entry_line(task(index), status=DONE))
     whole = (tmp_path / MANIFEST).read_bytes()
-    cut = whole[: int(len(whole) * kept)]
+    cut = whole[: int(len(whole) * indices)]
     (tmp_path / MANIFEST).write_bytes(cut)
     left = read_manifest(tmp_path)
-    assert sorted(left.places) == list(range(cut.count(b"\n")))
+    assert sorted(left.lines) == list(range(cut.count(b"\n")))
     assert left.unreadable == (0 if not cut or cut.endswith(b"\n") else 1)
     left.tidy()
     left.append(entry_line(task(9), status=DONE))
-    assert sorted(read_manifest(tmp_path).places) == [*range(cut.count(b"\n")), 9]
+    assert sorted(read_manifest(tmp_path).lines) == [*range(cut.count(b"\n")), 9]
 
 
 def test_a_foreign_line_is_counted_and_ignored(tmp_path: Path) -> None:
@@ -57,11 +57,10 @@ def test_a_foreign_line_is_counted_and_ignored(tmp_path: Path) -> None:
         file.write(b"[" * 100_000 + b"\n")
     manifest.append(entry_line(task(2), status=DONE))
     again = read_manifest(tmp_path)
-    assert sorted(again.places) == [0, 2] and again.unreadable == 7
+    assert sorted(again.lines) == [0, 2] and again.unreadable == 7
 
 
 def test_a_task_survives_serialisation_with_a_seed_of_any_size() -> None:
     for seed in (0, 2**63, 2**80):
-        assert task_of(task(3, seed).as_json()) == task(3, seed)
-        assert task(3, seed).seed == seed + 3
+        assert task_of(task(3, seed).as_json()) == task(3, seed) and task(3, seed).seed == seed + 3
         assert json.loads(json.dumps(task(3, seed).key)) == task(3, seed).key

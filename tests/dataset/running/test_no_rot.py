@@ -108,33 +108,32 @@ def test_a_copy_without_hidden_files_is_complete_and_draws_nothing_again(whole: 
     folder = tmp_path / "out"
     shutil.copytree(whole, folder, ignore=shutil.ignore_patterns(".*"))
     report = make_dataset(recipe_2_job(folder, 3, **ALL))
-    assert (report.made, report.kept, report.notes) == (0, 3, ())
-    assert contents(folder) == contents(whole)
+    assert (report.made, report.kept, report.notes) == (0, 3, ()) and contents(folder) == contents(whole)
 
 
 def test_a_dataset_is_not_continued_with_another_split_or_recipe(copy: Path) -> None:
-    for asked, told in (
+    for job, message in (
         (recipe_2_job(copy, 3, **ALL | {"split": None}), r"--split was 50/50, is not given"),
         (small_job(copy, 3, split=recipe_2_job(copy).split), r"--recipe was 2, is 1"),
     ):
-        with pytest.raises(UsageError, match=rf"made with other options \({told}\); give the same, another"):
-            make_dataset(asked)
+        with pytest.raises(UsageError, match=rf"made with other options \({message}\); give the same, another"):
+            make_dataset(job)
 
 
 def test_coco_and_yaml_are_valid_at_every_moment_and_list_only_pictures_that_are_there(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("engine.dataset.running.whole_files.MAX_SHARE", 1000.0)  # due at once
+    monkeypatch.setattr("engine.dataset.running.whole_files.MAX_TIME_FRACTION", 1000.0)  # due at once
     folder = tmp_path / "out"
     seen: list[int] = []
 
-    def tell(progress: DatasetProgress) -> None:
+    def on_progress(progress: DatasetProgress) -> None:
         assert "val: images" in (folder / "dataset.yaml").read_text(encoding="utf-8")
         names = files_of_coco(folder / "coco_annotations.json")
         assert all((folder / "images" / name).exists() for name in names)
         seen.append(len(names))
 
-    make_dataset(recipe_2_job(folder, 2, jobs=1, split=None, **ALL), tell=tell)
+    make_dataset(recipe_2_job(folder, 2, jobs=1, split=None, **ALL), on_progress=on_progress)
     assert seen[0] == 0 and seen[-1] == 2
 
 
@@ -146,6 +145,6 @@ def test_a_manifest_that_leads_out_of_the_folder_removes_nothing_there(copy: Pat
     lines = manifest.read_text(encoding="utf-8")
     manifest.write_text(lines.replace("labels/train/000000.txt", name), encoding="utf-8")
     folder = DatasetFolder(copy)
-    assert folder.manifest.unreadable == 1 and 0 not in folder.manifest.places
+    assert folder.manifest.unreadable == 1 and 0 not in folder.manifest.lines
     folder.close()
     assert outside.exists()

@@ -12,9 +12,9 @@ from engine.dataset.layout.cameras import CameraOptions
 from engine.dataset.layout.options import Recipe2Options
 from engine.dataset.options import SceneOptions
 from engine.dataset.running.estimate import (
-    CLEARLY,
     GB,
     MB,
+    MIN_FREE_FRACTION,
     available_bytes,
     cores,
     default_jobs,
@@ -23,7 +23,7 @@ from engine.dataset.running.estimate import (
     picture_bytes,
     size_text,
 )
-from engine.dataset.running.policy import Failure, failure_of, is_tried_again
+from engine.dataset.running.policy import Failure, failure_of, is_retried
 from engine.dataset.task import PictureTask, RenderSettings
 from engine.errors import NoGLError, RenderError, UsageError
 
@@ -51,7 +51,7 @@ def test_a_run_tells_its_time_and_disk_before_it_starts() -> None:
     full = PictureTask(options=SceneOptions(), drawing=RenderSettings(engine="raster"), base_seed=0, index=0)
     seconds, disk_bytes = estimate(full, 100, jobs=2, cores=2)
     assert (duration_text(seconds), size_text(disk_bytes), size_text(120 * GB)) == ("6.6 minutes", "3.6 GB", "120 GB")
-    assert 1 * GB < CLEARLY * disk_bytes < 2 * GB
+    assert 1 * GB < MIN_FREE_FRACTION * disk_bytes < 2 * GB
     windows = replace(full, recipe_2=Recipe2Options(camera=CameraOptions(view=(640, 640))))
     assert estimate(windows, 100, jobs=2, cores=2)[1] < disk_bytes / 20
     cycles = replace(full, drawing=RenderSettings(engine="cycles", max_samples=50))
@@ -61,10 +61,10 @@ def test_a_run_tells_its_time_and_disk_before_it_starts() -> None:
 
 def test_a_picture_is_retried_as_often_as_given_and_only_if_that_may_help() -> None:
     crash = Failure(reason="crashed")
-    assert [is_tried_again(crash, attempts, 2) for attempts in (1, 2, 3)] == [True, True, False]
-    assert not is_tried_again(crash, 1, 0)
-    assert not is_tried_again(Failure(reason="does not fit", is_final=True), 1, 5)
-    assert not is_tried_again(Failure(reason="disk full", ends_run=True), 1, 5)
+    assert [is_retried(crash, attempts, 2) for attempts in (1, 2, 3)] == [True, True, False]
+    assert not is_retried(crash, 1, 0)
+    assert not is_retried(Failure(reason="does not fit", is_final=True), 1, 5)
+    assert not is_retried(Failure(reason="disk full", ends_run=True), 1, 5)
 
 
 def test_an_error_that_every_picture_would_meet_ends_the_run() -> None:

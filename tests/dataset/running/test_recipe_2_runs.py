@@ -29,13 +29,13 @@ def whole(tmp_path_factory: pytest.TempPathFactory) -> Path:
     folder = tmp_path_factory.mktemp("whole") / "out"
     threads: set[int] = set()
 
-    def tell(progress: DatasetProgress) -> None:
+    def on_progress(progress: DatasetProgress) -> None:
         for each in psutil.Process().children():
             with contextlib.suppress(psutil.NoSuchProcess):  # one that has just ended
-                if progress.made and "forking" in " ".join(each.cmdline()):
+                if progress.created and "forking" in " ".join(each.cmdline()):
                     threads.add(each.num_threads())
 
-    report = make_dataset(recipe_2_job(folder, COUNT, jobs=1), tell=tell)
+    report = make_dataset(recipe_2_job(folder, COUNT, jobs=1), on_progress=on_progress)
     assert (report.made, report.missing, report.retried) == (COUNT, 0, 0)
     assert threads <= {1}, "a fork would lack the others"
     return folder
@@ -66,16 +66,15 @@ def test_two_jobs_at_once_and_single_pictures_give_the_bytes_of_one_after_anothe
     folder = tmp_path / "out"
     make_dataset(recipe_2_job(folder, 2, image_index=2))
     report = make_dataset(recipe_2_job(folder, COUNT, jobs=2))
-    assert (report.made, report.kept) == (COUNT - 1, 1)
-    assert contents(folder) == contents(whole)
+    assert (report.made, report.kept) == (COUNT - 1, 1) and contents(folder) == contents(whole)
 
 
 def test_a_format_less_loses_no_files_and_a_format_more_draws_only_what_lacks(copy: Path) -> None:
     whole = of_pictures(copy)
     report = make_dataset(with_formats(copy, "yolo", count=COUNT + 1))
     assert (report.made, report.kept) == (1, COUNT) and whole.items() <= of_pictures(copy).items()
-    told = "coco_annotations_train.json and coco_annotations_val.json covers 3 of 4 pictures; --write yolo,coco draws"
-    assert any(told in note for note in report.notes)
+    notes = "coco_annotations_train.json and coco_annotations_val.json covers 3 of 4 pictures; --write yolo,coco draws"
+    assert any(notes in note for note in report.notes)
     images = [image["id"] for path in copy.glob("coco_*.json") for image in json.loads(path.read_bytes())["images"]]
     assert sorted(images) == [0, 1, 2]
     report = make_dataset(with_formats(copy, *WRITE, "masks", count=1))
@@ -114,7 +113,9 @@ def test_the_first_format_of_yolo_and_shards_are_added_to_pictures_that_have_nei
         make_dataset(job("coco", image_index=index))
     before = of_pictures(tmp_path)
     make_dataset(job("coco", "yolo", "webdataset", image_index=0))
-    stopped = make_dataset(job("coco", "yolo", "webdataset"), tell=checked.append, is_stopped=lambda: bool(checked))
+    stopped = make_dataset(
+        job("coco", "yolo", "webdataset"), on_progress=checked.append, is_stopped=lambda: bool(checked)
+    )
     assert stopped.missing == 1 and stopped.statistics is not None and stopped.statistics.pictures == 1
     report = make_dataset(job("coco", "yolo", "webdataset"))
     assert (report.made, report.missing) == (1, 0) and before.items() <= of_pictures(tmp_path).items()
@@ -131,7 +132,7 @@ def test_a_whole_file_that_a_program_holds_open_fails_no_picture(
     scanner = Scanner.installed(monkeypatch)
     labels = LabelOptions(write=("yolo", "piles", "coco"))
     job = recipe_2_job(tmp_path, 1, jobs=1, split=None, labels=labels)
-    report = make_dataset(job, tell=lambda progress: scanner.hold("piles.jsonl"))
+    report = make_dataset(job, on_progress=lambda progress: scanner.hold("piles.jsonl"))
     assert (report.made, report.missing, report.failed) == (1, 0, ())
     assert any("piles.jsonl: cannot be written" in note and "run the same command" in note for note in report.notes)
     assert len(json.loads((tmp_path / "coco_annotations.json").read_bytes())["images"]) == 1

@@ -30,9 +30,9 @@ def whole(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """Reference: three pictures made by two jobs at once, with all kinds of files."""
     folder = tmp_path_factory.mktemp("whole") / "out"
     seen: list[DatasetProgress] = []
-    report = make_dataset(small_job(folder, 3, save_coco=True), tell=seen.append)
+    report = make_dataset(small_job(folder, 3, save_coco=True), on_progress=seen.append)
     assert (report.made, report.kept, report.failed, report.missing) == (3, 0, (), 0)
-    assert max(progress.at_work for progress in seen) == 2
+    assert max(progress.in_progress for progress in seen) == 2
     return folder
 
 
@@ -105,8 +105,8 @@ def test_a_grown_run_without_the_option_says_what_its_coco_file_lacks(whole: Pat
     report = make_dataset(small_job(folder, 3))
     assert report.notes == ("coco_annotations.json covers 2 of 3 pictures; --save-coco draws the others again",)
     shutil.rmtree(folder / "annotations")
-    kept = "coco_annotations.json was not changed, because its parts are gone; --save-coco draws the pictures again"
-    assert make_dataset(small_job(folder, 3)).notes == (kept,)
+    files = "coco_annotations.json was not changed, because its parts are gone; --save-coco draws the pictures again"
+    assert make_dataset(small_job(folder, 3)).notes == (files,)
     report = make_dataset(small_job(folder, image_index=1, save_coco=True))
     assert report.notes == ("coco_annotations.json covers 1 of 3 pictures; --save-coco draws the others again",)
 
@@ -138,15 +138,14 @@ def test_a_truncated_manifest_and_a_damaged_part_are_repaired_to_the_same_bytes(
 @only_soak
 @pytest.mark.skipif(sys.platform == "win32", reason="signals of POSIX")
 def test_a_picture_that_always_dies_is_reported_and_the_others_go_on(make: Make) -> None:
-    heard: list[str] = []
+    messages: list[str] = []
     with struck("000000", psutil.Process.kill, times=2) as pids:
-        report = make(count=2, jobs=1, heard=heard)
-    assert len(pids) == 2
-    assert (report.made, report.missing, report.retried) == (1, 1, 1)
+        report = make(count=2, jobs=1, messages=messages)
+    assert len(pids) == 2 and (report.made, report.missing, report.retried) == (1, 1, 1)
     (failed,) = report.failed
     assert (failed.index, failed.attempts) == (0, 2)
     assert "killed by SIGKILL (usually by the system, out of main memory: give fewer --jobs)" in failed.reason
-    assert [line.split(";")[0] for line in heard[2:]] == [  # the last line of the log follows, with its time
+    assert [line.split(";")[0] for line in messages[2:]] == [  # the last line of the log follows, with its time
         f"picture 000000 {what}: {failed.reason.split(';')[0]}" for what in ("was retried", "failed")
     ]
     folder = Path(report.folder)
@@ -166,14 +165,14 @@ def test_an_impossible_picture_is_not_retried_and_the_others_go_on(make: Make) -
 
 @pytest.mark.skipif(sys.platform == "win32", reason="signals of POSIX")
 def test_a_hung_picture_is_killed_and_made_again(whole: Path, make: Make) -> None:
-    heard: list[str] = []
+    messages: list[str] = []
     with own_processes(), struck("000000", psutil.Process.suspend, times=1) as pids:
-        report = make(count=1, timeout_s=4.0, retries=5, heard=heard)
+        report = make(count=1, timeout_s=4.0, retries=5, messages=messages)
     assert len(pids) == 1 and not psutil.pid_exists(pids[0])
     assert report.made == 1 and report.retried >= 1
     folder = Path(report.folder)
     assert "hung: no picture after 4 s" in json.loads((folder / "manifest.jsonl").read_text())["reason"]
-    assert heard[0].startswith("picture 000000 was retried: hung")
+    assert messages[0].startswith("picture 000000 was retried: hung")
     for path in ("images/000000.png", "labels/000000.txt"):
         assert contents(folder)[path] == contents(whole)[path]
 
@@ -221,20 +220,18 @@ def test_a_stopped_run_finishes_the_pictures_at_work_and_another_run_is_refused_
     seen: list[DatasetProgress] = []
     refused: list[str] = []
 
-    def tell(progress: DatasetProgress) -> None:
+    def on_progress(progress: DatasetProgress) -> None:
         seen.append(progress)
-        if progress.at_work and not refused:
+        if progress.in_progress and not refused:
             with pytest.raises(FolderBusyError) as caught:
                 make(count=1)
             refused.append(str(caught.value))
             stop.set()
 
-    report = make(count=5, jobs=1, seed=2**64, tell=tell, is_stopped=stop.is_set)
-    assert (report.made, report.is_interrupted, report.missing) == (1, True, 4)
-    assert seen[-1].is_finishing
+    report = make(count=5, jobs=1, seed=2**64, on_progress=on_progress, is_stopped=stop.is_set)
+    assert (report.made, report.is_interrupted, report.missing) == (1, True, 4) and seen[-1].is_finishing
     line = json.loads((Path(report.folder) / "manifest.jsonl").read_text())
-    assert line["seed"] == 2**64
-    assert refused == [f"{tmp_path / 'out'}: another run is at work on it"]
+    assert line["seed"] == 2**64 and refused == [f"{tmp_path / 'out'}: another run is at work on it"]
 
 
 def test_no_process_outlives_a_run_that_is_killed_and_a_resumed_one_makes_the_same_bytes(

@@ -45,19 +45,19 @@ def test_a_large_dataset_is_resumed_in_seconds_and_megabytes(tmp_path: Path) -> 
     (folder / "images/000077.png").write_bytes(PIXELS[::-1])
     process = psutil.Process()
     before_mb, began_s = process.memory_info().rss / 2**20, time.process_time()
-    held = DatasetFolder(folder)
+    memory = DatasetFolder(folder)
     read_s = time.process_time() - began_s
-    plan = held.plan(range(PICTURES + 1), task, is_resuming=True)
-    held.prepare(plan)
+    plan = memory.plan(range(PICTURES + 1), task, is_resuming=True)
+    memory.prepare(plan)
     all_s, grown_mb = time.process_time() - began_s, process.memory_info().rss / 2**20 - before_mb
     print(f"{PICTURES} pictures: read {read_s:.2f}, with hashing {all_s:.2f} s of processor time, {grown_mb:.0f} MB")
-    assert plan.missing == (77, PICTURES) and held.finished == PICTURES - 1
+    assert plan.missing == (77, PICTURES) and memory.finished == PICTURES - 1
     size = os.path.getsize(folder / MANIFEST)
-    held.manifest.append(entry_line(task(PICTURES), status=DONE))
+    memory.manifest.append(entry_line(task(PICTURES), status=DONE))
     assert 0 < os.path.getsize(folder / MANIFEST) - size < 5000, "a line is appended, nothing is rewritten"
-    held.manifest.append(entry_line(task(5), status="failed"))
-    held.manifest.tidy()
+    memory.manifest.append(entry_line(task(5), status="failed"))
+    memory.manifest.tidy()
     with (folder / MANIFEST).open("rb") as manifest:
         assert [json.loads(line)["index"] for line in manifest] == list(range(PICTURES + 1))
     assert grown_mb < 20 + PICTURES * 0.0008
-    held.close()
+    memory.close()

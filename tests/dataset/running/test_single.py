@@ -30,12 +30,12 @@ def test_a_single_picture_equals_that_of_a_whole_run(make: Make, tmp_path: Path)
     folder = Path(report.folder)
     assert (report.made, report.missing) == (1, 0)
     assert report.outputs == ("images/000000.png", "labels/000000.txt", "dataset.yaml", "coco_annotations.json")
-    made = contents(folder)
+    single_report = contents(folder)
     with redirect_stdout(io.StringIO()):
         assert len(COCO(str(folder / "coco_annotations.json")).getAnnIds()) > 0
-    assert {path: made[path] for path in made if not path.startswith(("coco", "annotations"))}.items() <= contents(
-        batch
-    ).items()
+    assert {
+        path: single_report[path] for path in single_report if not path.startswith(("coco", "annotations"))
+    }.items() <= contents(batch).items()
     assert make(image_index=0, save_coco=True).kept == 1
     assert [path.name for path in folder.glob(".picture*")] == []
 
@@ -44,28 +44,28 @@ def test_a_single_picture_equals_that_of_a_whole_run(make: Make, tmp_path: Path)
 def test_a_failed_picture_is_reported_with_its_reason(make: Make) -> None:
     import resource
 
-    heard: list[str] = []
+    messages: list[str] = []
     _, hard = resource.getrlimit(resource.RLIMIT_FSIZE)
     resource.setrlimit(resource.RLIMIT_FSIZE, (8_000, hard))
     try:
         with own_processes():
-            report = make(image_index=0, heard=heard)
+            report = make(image_index=0, messages=messages)
     finally:
         resource.setrlimit(resource.RLIMIT_FSIZE, (hard, hard))
     (failed,) = report.failed
-    assert failed.reason.endswith(": File too large") and heard == [f"picture 000000 failed: {failed.reason}"]
+    assert failed.reason.endswith(": File too large") and messages == [f"picture 000000 failed: {failed.reason}"]
     folder = Path(report.folder)
     assert "File too large" in (folder / "image_000000.log").read_text()
     assert [path.name for path in folder.glob(".picture*")] == [] and make(image_index=0).made == 1
 
 
 def test_leftovers_of_killed_processes_are_removed_but_not_those_of_other_hosts(tmp_path: Path, make: Make) -> None:
-    gone = subprocess.Popen([sys.executable, "-c", ""])
-    gone.wait()
+    leftover = subprocess.Popen([sys.executable, "-c", ""])
+    leftover.wait()
     folder = tmp_path / "out"
     (folder / ".work").mkdir(parents=True)
     host = f"{zlib.crc32(socket.gethostname().encode()):08x}"
-    names = (f"{host}-{gone.pid}", f"0-{gone.pid}", f"{host}-{os.getpid()}")
+    names = (f"{host}-{leftover.pid}", f"0-{leftover.pid}", f"{host}-{os.getpid()}")
     left, other, own = (folder / f".picture-{name}-a" for name in names)
     for path in (left, other, own):
         path.mkdir()

@@ -33,7 +33,7 @@ def test_seeds_of_32_bits_have_the_streams_that_they_always_had() -> None:
         assert stream(seed, "terrain").integers(2**32, size=3).tolist() == plain.integers(2**32, size=3).tolist()
 
 
-def test_a_reader_projects_points_with_the_told_matrices() -> None:
+def test_a_reader_projects_points_with_the_written_matrices() -> None:
     camera = SiteCamera(
         width_px=640,
         height_px=480,
@@ -45,13 +45,13 @@ def test_a_reader_projects_points_with_the_told_matrices() -> None:
         pitch_deg=35,
         roll_deg=9,
     ).window(200, -30, 300, 260)
-    told = json.loads(json.dumps(camera_values(camera)))
+    values = json.loads(json.dumps(camera_values(camera)))
     points = np.array([[4.0, 20.0, 1.0], [-6.0, 45.0, -2.0]])
-    inside = (points - told["place"]) @ np.array(told["rotation"]).T
-    assert np.linalg.det(told["rotation"]) == pytest.approx(1)
-    columns = told["cx"] + told["fx"] * inside[:, 0] / inside[:, 2]
-    rows = told["cy"] + told["fy"] * inside[:, 1] / inside[:, 2]
+    inside = (points - values["place"]) @ np.array(values["rotation"]).T
+    assert np.linalg.det(values["rotation"]) == pytest.approx(1)
+    columns = values["cx"] + values["fx"] * inside[:, 0] / inside[:, 2]
+    rows = values["cy"] + values["fy"] * inside[:, 1] / inside[:, 2]
     np.testing.assert_allclose(np.stack([columns, rows], axis=1), camera.pixel_of(points), atol=1e-6)
-    assert (told["width"], told["height"], told["altitude_m"]) == (300, 260, 60)
-    assert told["gsd_cm"] == pytest.approx(100 * 60 / told["fx"])
-    assert "overlap" not in told
+    assert (values["width"], values["height"], values["altitude_m"]) == (300, 260, 60)
+    assert values["gsd_cm"] == pytest.approx(100 * 60 / values["fx"])
+    assert "overlap" not in values

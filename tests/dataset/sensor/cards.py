@@ -11,18 +11,18 @@ from engine.dataset.scene.description import SiteScene
 from engine.dataset.scene.streams import Seed
 from engine.dataset.sensor.effects import SensorOptions
 from engine.dataset.sensor.photograph import Photograph, photograph
-from tests.dataset.raster.stages import stage
+from tests.dataset.raster.geometries import geometry
 
 Render = Callable[[SiteScene], Rendered]
 CAMERA = SiteCamera(width_px=160, height_px=120)
-SCENE = stage(camera=CAMERA).scene
+SCENE = geometry(camera=CAMERA).scene
 
 
 def scene_with(camera: SiteCamera) -> SiteScene:
     return replace(SCENE, camera=camera)
 
 
-def taken(render: Render, effects: str, *, camera: SiteCamera = CAMERA, seed: Seed = (7, 3)) -> Photograph:
+def take_photo(render: Render, effects: str, *, camera: SiteCamera = CAMERA, seed: Seed = (7, 3)) -> Photograph:
     """The photograph of a card."""
     return photograph(scene_with(camera), SensorOptions(camera_effects=effects), seed, render)
 
@@ -67,9 +67,9 @@ def squares(points_m: np.ndarray, half_px: float = 2.5) -> Render:
 def light_of(display: np.ndarray) -> np.ndarray:
     """Light that both engines show as this display value of 0..255: their formulas, inverted by a table."""
     light = np.linspace(0, 8, 200_001)
-    film = np.clip(light * (2.51 * light + 0.03) / (light * (2.43 * light + 0.59) + 0.14), 0, 1)
-    shown = np.where(film <= 0.0031308, 12.92 * film, 1.055 * film ** (1 / 2.4) - 0.055)
-    found: np.ndarray = np.interp(np.asarray(display) / 255, shown, light)
+    tone = np.clip(light * (2.51 * light + 0.03) / (light * (2.43 * light + 0.59) + 0.14), 0, 1)
+    encoded = np.where(tone <= 0.0031308, 12.92 * tone, 1.055 * tone ** (1 / 2.4) - 0.055)
+    found: np.ndarray = np.interp(np.asarray(display) / 255, encoded, light)
     return found
 
 

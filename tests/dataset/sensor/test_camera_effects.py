@@ -14,7 +14,7 @@ def test_effects_are_given_one_by_one_or_on_top_of_a_preset() -> None:
 
 
 @pytest.mark.parametrize(
-    ("text", "told"),
+    ("text", "expected"),
     [
         ("fog=3", "'fog=3' is unknown; give none|mild|strong or one of distortion (-10..10 %"),
         ("soft", "'soft' is unknown"),
@@ -31,12 +31,11 @@ def test_effects_are_given_one_by_one_or_on_top_of_a_preset() -> None:
         ("none,blur=2", "none excludes blur"),
     ],
 )
-def test_bad_input_is_told_in_one_line(text: str, told: str) -> None:
+def test_bad_input_is_told_in_one_line(text: str, expected: str) -> None:
     with pytest.raises(UsageError) as raised:
         SensorOptions(camera_effects=text).check()
     message = str(raised.value)
-    assert message.startswith("--camera-effects: ")
-    assert told in message
+    assert message.startswith("--camera-effects: ") and expected in message
     assert "\n" not in message
     if text == "fog=3":
         known = (f"{each.name} ({each.low:g}..{each.high:g} {each.unit})" for each in EFFECTS.values())

@@ -4,14 +4,14 @@ import numpy as np
 import pytest
 
 from engine.dataset.scene.camera import SiteCamera
-from tests.dataset.sensor.cards import CAMERA, card, grey_of, light_of, taken
+from tests.dataset.sensor.cards import CAMERA, card, grey_of, light_of, take_photo
 
 GREY = grey_of(0.13)  # middle grey
 HEIGHT, WIDTH = CAMERA.height_px, CAMERA.width_px
 
 
 def colors_of(levels: np.ndarray | float, effects: str, **more) -> np.ndarray:
-    return taken(card(levels), effects, **more).rendered.colors.astype(float)
+    return take_photo(card(levels), effects, **more).rendered.colors.astype(float)
 
 
 def spread_px(profile: np.ndarray) -> float:
@@ -51,7 +51,7 @@ def test_red_and_blue_are_softer_than_green_by_the_demosaicing() -> None:
 def test_motion_smears_along_the_flight_only(length_px: float) -> None:
     levels = np.full((HEIGHT, WIDTH), GREY, np.uint8)
     levels[60, 20:140:12] = 220
-    photo = taken(card(levels), f"motion={length_px}")
+    photo = take_photo(card(levels), f"motion={length_px}")
     light = light_of(photo.rendered.colors.astype(float)).mean(axis=2) - light_of(GREY)
     angle = np.radians(photo.effects["motion_direction_deg"])
     assert abs(angle) < np.radians(30)
@@ -89,7 +89,7 @@ def test_haze_lifts_blacks_by_their_distance() -> None:
     depth_m = np.full((HEIGHT, WIDTH), 50.0, np.float32)
     depth_m[:, 80:] = 150.0
     narrow = SiteCamera(width_px=WIDTH, height_px=HEIGHT, field_of_view_deg=5)
-    light = light_of(taken(card(0, depth_m), "haze=20", camera=narrow).rendered.colors.astype(float))
+    light = light_of(take_photo(card(0, depth_m), "haze=20", camera=narrow).rendered.colors.astype(float))
     near, far = light[:, :70].mean(axis=(0, 1)), light[:, 90:].mean(axis=(0, 1))
     assert far / near == pytest.approx((1 - 0.8**1.5) / (1 - 0.8**0.5), rel=0.03)
     assert near[0] < near[1] < near[2], "it is bluish"
@@ -120,10 +120,8 @@ def test_saturation_spares_greys_and_can_take_all_colour() -> None:
 
 def test_contrast_turns_around_the_middle() -> None:
     dark, middle, bright = (colors_of(level, "contrast=30").mean() for level in (60, 127.5, 195))
-    assert dark < 57
-    assert bright > 198
-    assert middle == pytest.approx(127, abs=1)
-    assert colors_of(0, "contrast=30").max() == 0
+    assert dark < 57 and bright > 198
+    assert middle == pytest.approx(127, abs=1) and colors_of(0, "contrast=30").max() == 0
     assert colors_of(255, "contrast=30").min() == 255
 
 
@@ -134,12 +132,11 @@ def test_sharpening_overshoots_on_both_sides_of_an_edge() -> None:
     for amount in (0, 50, 100):
         profile = colors_of(levels, f"exposure=0,sharpening={amount}").mean(axis=(0, 2))
         overshoot[amount] = (90 - profile[79], profile[80] - 150)
-        assert profile[:70] == pytest.approx(90, abs=0.3)
-        assert profile[90:] == pytest.approx(150, abs=0.3)
-    share = 0.2442 + 0.0545  # of a Gaussian of 1 px beyond an edge
+        assert profile[:70] == pytest.approx(90, abs=0.3) and profile[90:] == pytest.approx(150, abs=0.3)
+    fraction = 0.2442 + 0.0545  # of a Gaussian of 1 px beyond an edge
     assert overshoot[0] == pytest.approx((0, 0), abs=0.3)
-    assert overshoot[50] == pytest.approx((30 * share, 30 * share), abs=0.4)
-    assert overshoot[100] == pytest.approx((60 * share, 60 * share), abs=0.4)
+    assert overshoot[50] == pytest.approx((30 * fraction, 30 * fraction), abs=0.4)
+    assert overshoot[100] == pytest.approx((60 * fraction, 60 * fraction), abs=0.4)
 
 
 def test_the_picture_s_edge_shows_no_seam() -> None:
@@ -147,11 +144,9 @@ def test_the_picture_s_edge_shows_no_seam() -> None:
     for effects in ("blur=3", "motion=12", "sharpening=200", "noise=0.004,blur=2,motion=4,sharpening=50"):
         seen = colors_of(GREY, effects)
         border = np.concatenate([seen[:3].ravel(), seen[-3:].ravel(), seen[:, :3].ravel(), seen[:, -3:].ravel()])
-        assert border.mean() == pytest.approx(GREY, abs=0.3)
-        assert np.abs(border - GREY).max() <= 10
+        assert border.mean() == pytest.approx(GREY, abs=0.3) and np.abs(border - GREY).max() <= 10
 
 
 def test_tint_moves_green_alone() -> None:
     red, green, blue = light_of(colors_of(GREY, "tint=0.3").mean(axis=(0, 1)))
-    assert np.log2(green / red) == pytest.approx(0.3, abs=0.03)
-    assert red == pytest.approx(blue, rel=0.02)
+    assert np.log2(green / red) == pytest.approx(0.3, abs=0.03) and red == pytest.approx(blue, rel=0.02)

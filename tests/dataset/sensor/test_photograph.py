@@ -16,7 +16,7 @@ from engine.dataset.scene.camera import SiteCamera
 from engine.dataset.scene.description import SiteScene, Sun
 from engine.dataset.sensor.effects import SensorOptions
 from engine.dataset.sensor.photograph import Photograph, photograph
-from tests.dataset.sensor.cards import CAMERA, card, scene_with, taken
+from tests.dataset.sensor.cards import CAMERA, card, scene_with, take_photo
 
 RDF = "{http://www.w3.org/1999/02/22-rdf-syntax-ns#}"
 PIX4D, DJI = "{http://pix4d.com/camera/1.0/}", "{http://www.dji.com/drone-dji/1.0/}"
@@ -31,7 +31,7 @@ def soil(scene: SiteScene) -> Rendered:
 
 @pytest.fixture(scope="module")
 def mild() -> Photograph:
-    return taken(soil, "mild", camera=FLYING)
+    return take_photo(soil, "mild", camera=FLYING)
 
 
 def opened(photo: Photograph) -> JpegImagePlugin.JpegImageFile:
@@ -49,37 +49,34 @@ def xmp_of(photo: Photograph) -> dict[str, str]:
 
 
 def test_none_is_the_renderer_s_own_picture() -> None:
-    made: list[Rendered] = []
+    picture: list[Rendered] = []
 
     def render(scene: SiteScene) -> Rendered:
-        made.append(soil(scene))
-        return made[0]
+        picture.append(soil(scene))
+        return picture[0]
 
-    photo = taken(render, "none")
-    assert photo.rendered is made[0]
+    photo = take_photo(render, "none")
+    assert photo.rendered is picture[0]
     assert (photo.suffix, photo.content, photo.effects) == (".png", None, {})
 
 
 @pytest.mark.parametrize("effects", ["mild", "strong"])
 def test_the_same_seed_gives_the_same_bytes_and_another_one_others(effects: str) -> None:
-    one, again, other = (taken(soil, effects, seed=seed) for seed in ((1, 2), (1, 2), (1, 3)))
-    assert one.content == again.content
-    assert one.effects == again.effects
-    assert one.content != other.content
-    assert one.effects != other.effects
+    one, again, other = (take_photo(soil, effects, seed=seed) for seed in ((1, 2), (1, 2), (1, 3)))
+    assert one.content == again.content and one.effects == again.effects
+    assert one.content != other.content and one.effects != other.effects
 
 
 def test_the_views_of_a_scene_have_one_lens() -> None:
-    one, other = (taken(soil, "mild", seed=(1, 2, view)).effects for view in (0, 1))
-    assert one["lens"] == other["lens"]
-    assert one["exposure"] != other["exposure"]
+    one, other = (take_photo(soil, "mild", seed=(1, 2, view)).effects for view in (0, 1))
+    assert one["lens"] == other["lens"] and one["exposure"] != other["exposure"]
 
 
 def test_the_bytes_do_not_depend_on_the_number_of_threads(mild: Photograph) -> None:
     before = cv2.getNumThreads()
     try:
         cv2.setNumThreads(1)
-        assert taken(soil, "mild", camera=FLYING).content == mild.content
+        assert take_photo(soil, "mild", camera=FLYING).content == mild.content
     finally:
         cv2.setNumThreads(before)
 
@@ -90,8 +87,7 @@ def test_the_file_is_a_jpeg_with_colour_at_half_size_and_the_drawn_quality(mild:
     assert JpegImagePlugin.get_sampling(picture) == 2  # 4:2:0
     same = io.BytesIO()
     Image.new("RGB", (16, 16)).save(same, "JPEG", quality=mild.effects["jpeg"], subsampling=2)
-    assert picture.quantization == Image.open(same).quantization
-    assert mild.suffix == ".jpg"
+    assert picture.quantization == Image.open(same).quantization and mild.suffix == ".jpg"
 
 
 def test_exif_tells_the_camera_and_the_place(mild: Photograph) -> None:
@@ -107,7 +103,7 @@ def test_exif_tells_the_camera_and_the_place(mild: Photograph) -> None:
     assert 1 / 4000 <= camera[ExifTags.Base.ExposureTime] <= 1 / 60
     assert 100 <= camera[ExifTags.Base.ISOSpeedRatings] <= 800
     latitude, longitude = (float(d + m / 60 + s / 3600) for d, m, s in (gps[2], gps[4]))
-    home = opened(taken(soil, "mild")).getexif().get_ifd(ExifTags.IFD.GPSInfo)
+    home = opened(take_photo(soil, "mild")).getexif().get_ifd(ExifTags.IFD.GPSInfo)
     home_latitude, home_longitude = (float(d + m / 60 + s / 3600) for d, m, s in (home[2], home[4]))
     assert (latitude - home_latitude) * 111_000 == pytest.approx(-25, rel=0.01)
     assert (longitude - home_longitude) * 111_320 * np.cos(np.radians(latitude)) == pytest.approx(40, rel=0.01)
@@ -127,14 +123,12 @@ def test_exif_tells_the_place_and_the_time_of_the_sun() -> None:
     assert exif[ExifTags.Base.DateTime] == camera[ExifTags.Base.DateTimeOriginal] == "2024:02:29 09:30:18"
     assert (gps[1], [float(part) for part in gps[2]]) == ("S", [33, 30, 0])
     exif, camera, gps = ifds(sun)
-    assert ExifTags.Base.DateTimeOriginal not in camera
-    assert ExifTags.Base.DateTime not in exif
+    assert ExifTags.Base.DateTimeOriginal not in camera and ExifTags.Base.DateTime not in exif
     assert gps[1] == "N"
 
 
 def test_exif_and_xmp_lie_within_the_first_segments_in_this_order(mild: Photograph) -> None:
-    assert mild.content is not None
-    assert mild.content[:4] == b"\xff\xd8\xff\xe1"
+    assert mild.content is not None and mild.content[:4] == b"\xff\xd8\xff\xe1"
     assert mild.content[6:12] == b"Exif\0\0"
     assert mild.content.index(b"http://ns.adobe.com/xap/1.0/\0") < mild.content.index(b"\xff\xdb")
     assert b"JFIF" not in mild.content
@@ -145,8 +139,8 @@ def test_exif_and_xmp_lie_within_the_first_segments_in_this_order(mild: Photogra
 )
 def test_xmp_tells_where_the_camera_looks(camera: SiteCamera) -> None:
     """As Pix4D and OpenDroneMap count: an aircraft turned by yaw, pitch and roll, whose camera looks down."""
-    told = xmp_of(taken(soil, "mild", camera=camera))
-    yaw, pitch, roll = (float(told[f"{PIX4D}{name}"]) for name in ("Yaw", "Pitch", "Roll"))
+    xmp = xmp_of(take_photo(soil, "mild", camera=camera))
+    yaw, pitch, roll = (float(xmp[f"{PIX4D}{name}"]) for name in ("Yaw", "Pitch", "Roll"))
     turned = Rotation.from_euler("ZYX", [yaw, pitch, roll], degrees=True)
     to_east_north_up = np.array([[0, 1, 0], [1, 0, 0], [0, 0, -1]])
     forward, right, down = (to_east_north_up @ turned.apply(axis) for axis in np.eye(3))
@@ -156,13 +150,11 @@ def test_xmp_tells_where_the_camera_looks(camera: SiteCamera) -> None:
 
 
 def test_xmp_tells_the_pose_and_the_lens(mild: Photograph) -> None:
-    told = xmp_of(mild)
-    own = {name.rpartition("}")[2]: value for name, value in told.items() if "multiverse" in name}
-    assert float(own["GimbalYawDegree"]) == -145
-    assert float(own["GimbalPitchDegree"]) == -70
-    assert float(own["GimbalRollDegree"]) == 7
-    assert float(told[f"{DJI}RelativeAltitude"]) == 83.5
-    dewarp = [float(value) for value in told[f"{DJI}DewarpData"].partition(";")[2].split(",")]
+    xmp = xmp_of(mild)
+    own = {name.rpartition("}")[2]: value for name, value in xmp.items() if "multiverse" in name}
+    assert float(own["GimbalYawDegree"]) == -145 and float(own["GimbalPitchDegree"]) == -70
+    assert float(own["GimbalRollDegree"]) == 7 and float(xmp[f"{DJI}RelativeAltitude"]) == 83.5
+    dewarp = [float(value) for value in xmp[f"{DJI}DewarpData"].partition(";")[2].split(",")]
     lens = mild.effects["lens"]
     assert dewarp == pytest.approx([lens["focal_px"], lens["focal_px"], 0, 0, lens["k1"], lens["k2"], 0, 0, 0])
-    assert not any(name.startswith(f"{DJI}Gimbal") for name in told), "OpenDroneMap misreads them without DJI's make"
+    assert not any(name.startswith(f"{DJI}Gimbal") for name in xmp), "OpenDroneMap misreads them without DJI's make"

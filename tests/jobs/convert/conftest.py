@@ -11,22 +11,22 @@ from engine.jobs.convert.job import ConvertJob
 from engine.jobs.convert.report import ConvertReport
 from engine.jobs.convert.run import open_job, run_job
 from engine.models.rvc import VoiceSettings, VoiceSpec
-from engine.models.rvc.cutting import Cutting
+from engine.models.rvc.cutting import CutLengths
 from engine.models.rvc.optimization import OptimizationConfig
 
-CUTTING = Cutting(pad_s=0.2, query_s=0.2, center_s=1.0, max_s=1.5)
+CUTTING = CutLengths(pad_s=0.2, query_s=0.2, center_s=1.0, max_s=1.5)
 
 
 @pytest.fixture(scope="session")
 def voice(singing_voice: Path, tmp_path_factory: pytest.TempPathFactory) -> VoiceSpec:
-    """As safetensors: each job reads the list of its tensors anew, which takes a tenth of a second from a pickle."""
+    """As safetensors: each job reads the list of its tensors again, which takes a tenth of a second from a pickle."""
     import torch
     from safetensors.torch import save_file
 
     file = tmp_path_factory.mktemp("voice") / "voice.safetensors"
     stored = torch.load(singing_voice / "voice.pth", weights_only=True)
-    told = {"config": json.dumps(stored["config"]), "version": stored["version"], "f0": str(stored["f0"])}
-    save_file(stored["weight"], file, metadata=told)
+    metadata = {"config": json.dumps(stored["config"]), "version": stored["version"], "f0": str(stored["f0"])}
+    save_file(stored["weight"], file, metadata=metadata)
     return VoiceSpec(model=str(file), content=str(singing_voice / "content"), pitch="yin")
 
 
@@ -53,7 +53,7 @@ def convert(voice: VoiceSpec, model: Any) -> Callable[..., ConvertReport]:
     ) -> ConvertReport:
         from engine.models.rvc.offline import VoiceConverter
 
-        class Told(VoiceConverter):
+        class ObservedConverter(VoiceConverter):
             def convert(self, pieces: Any) -> Any:
                 as_it_converts()
                 return super().convert(pieces)
@@ -65,7 +65,7 @@ def convert(voice: VoiceSpec, model: Any) -> Callable[..., ConvertReport]:
             **{"settings": VoiceSettings(pitch=12), "device": "cpu"} | options,
         )
         config = OptimizationConfig.resolve("cpu", {}, batch_size=batch_size)
-        converter = Told(model, job.settings, config, cutting=CUTTING)
+        converter = ObservedConverter(model, job.settings, config, cutting=CUTTING)
         work = open_job(job, on_file=on_file)
         return run_job(job, work, converter, on_progress=on_progress, on_file=on_file, stop=stop)
 

@@ -51,8 +51,8 @@ def job(voice: VoiceSpec, sources: list[Path], tmp_path: Path) -> ConvertJob:
 @pytest.fixture
 def fake_ray(model: Any, job: ConvertJob, monkeypatch: pytest.MonkeyPatch) -> Callable[..., Any]:
     options = OptimizationConfig.resolve("cpu", {}, batch_size=2)
-    return lambda **asked: use_fake_ray(
-        monkeypatch, lambda: VoiceWorker(VoiceConverter(model, job.settings, options, cutting=CUTTING)), **asked
+    return lambda **resources: use_fake_ray(
+        monkeypatch, lambda: VoiceWorker(VoiceConverter(model, job.settings, options, cutting=CUTTING)), **resources
     )
 
 

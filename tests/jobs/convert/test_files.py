@@ -18,8 +18,8 @@ from engine.jobs.convert.report import ConvertProgress, ConvertReport
 from engine.jobs.convert.scratch import Scratch
 from engine.jobs.convert.tasks import tasks_of
 from engine.models.rvc import VoiceSettings, VoiceSpec
-from engine.models.rvc.cutting import FULL, spans_of
-from tests.jobs.convert.voices import ebur128, heard, span_of, spoken, tone, write_sound
+from engine.models.rvc.cutting import FULL, cut_into_spans
+from tests.jobs.convert.voices import ebur128, read_sound, span_of, spoken, tone, write_sound
 from tests.support.scanner import Scanner
 
 NOBODY = 65534
@@ -36,10 +36,10 @@ def test_a_tone_file_comes_back_an_octave_higher_at_its_time_and_as_long_to_the_
 ) -> None:
     sound = tone(1.2, 44_100, silent_s=0.4)[:-7]
     report = convert(write_sound(tmp_path / "in.wav", sound, 44_100), tmp_path / "out.wav")
-    made, rate_hz = soundfile.read(tmp_path / "out.wav", dtype="float32")
-    assert (rate_hz, len(made)) == (44_100, len(sound)), "the source's rate"
-    assert span_of(made, rate_hz, 440) == pytest.approx((0.4, 1.6), abs=0.03)  # a window of YIN
-    within = made[55_000:67_000] * np.hanning(12_000)  # of one piece
+    converted, rate_hz = soundfile.read(tmp_path / "out.wav", dtype="float32")
+    assert (rate_hz, len(converted)) == (44_100, len(sound)), "the source's rate"
+    assert span_of(converted, rate_hz, 440) == pytest.approx((0.4, 1.6), abs=0.03)  # a window of YIN
+    within = converted[55_000:67_000] * np.hanning(12_000)  # of one piece
     assert np.argmax(np.abs(np.fft.rfft(within, 2**18))) * rate_hz / 2**18 == pytest.approx(440, rel=0.003)
     assert states(report) == ["converted"] and report.is_complete
     assert report.sound_s == pytest.approx(2.0, abs=0.05)
@@ -50,13 +50,13 @@ def test_digital_silence_between_words_stays_silent_though_the_voice_breathes(
     convert: Convert, rms_mix: float, tmp_path: Path
 ) -> None:
     """The voice breathes at -18 dBFS where it hears no pitch. The source rumbles on until the silence begins."""
-    word = tone(1.0, 44_100) + tone(1.0, 44_100, hz=31.0)
-    source = write_sound(tmp_path / "in.wav", np.concatenate((word, np.zeros(22_050, np.float32), word)), 44_100)
+    burst = tone(1.0, 44_100) + tone(1.0, 44_100, hz=31.0)
+    source = write_sound(tmp_path / "in.wav", np.concatenate((burst, np.zeros(22_050, np.float32), burst)), 44_100)
     convert(source, tmp_path / "out.wav", settings=VoiceSettings(pitch=12, rms_mix=rms_mix))
-    made, rate_hz = soundfile.read(tmp_path / "out.wav")
+    sound, rate_hz = soundfile.read(tmp_path / "out.wav")
 
     def level_db(begin_s: float, end_s: float) -> float:
-        part = made[round(begin_s * rate_hz) : round(end_s * rate_hz)]
+        part = sound[round(begin_s * rate_hz) : round(end_s * rate_hz)]
         return 20 * np.log10(np.abs(part).max() + 1e-9)
 
     assert level_db(1.1, 1.4) < -60  # but for what rings in the high-pass filter, and the fades
@@ -78,9 +78,9 @@ def test_every_format_holds_the_whole_voice(
 ) -> None:
     sound = spoken(0.5)
     report = convert(write_sound(tmp_path / "in.wav", sound), tmp_path / f"out{suffix}", rate_hz="model")
-    made, written_hz = heard(tmp_path / f"out{suffix}")
-    assert written_hz == rate_hz and made.shape[1] == 1
-    assert 0 <= len(made) - rate_hz // 2 <= extra
+    converted, written_hz = read_sound(tmp_path / f"out{suffix}")
+    assert written_hz == rate_hz and converted.shape[1] == 1
+    assert 0 <= len(converted) - rate_hz // 2 <= extra
     changed = f"{suffix} cannot have 40000 Hz: it has {rate_hz} Hz"
     assert report.files[0].notes == (() if rate_hz == 40_000 else (changed,))
 
@@ -96,8 +96,8 @@ def test_an_unsupported_rate_becomes_the_nearest_one_with_a_note(convert: Conver
 def test_rate_is_checked_against_the_format(convert: Convert, tmp_path: Path) -> None:
     source = write_sound(tmp_path / "in.wav", spoken(0.3, 22_050), 22_050)
     convert(source, tmp_path / "new" / "out.flac", rate_hz=22_050)
-    made, rate_hz = soundfile.read(tmp_path / "new" / "out.flac")
-    assert (rate_hz, len(made)) == (22_050, round(0.3 * 22_050))
+    output, rate_hz = soundfile.read(tmp_path / "new" / "out.flac")
+    assert (rate_hz, len(output)) == (22_050, round(0.3 * 22_050))
     with pytest.raises(UsageError, match=r"--rate: .mp3 takes 48000, .* Hz, not 40000"):
         convert(source, tmp_path / "out.mp3", rate_hz=40_000)
 
@@ -112,7 +112,7 @@ def test_24_bits_are_kept(convert: Convert, tmp_path: Path) -> None:
 
 def true_peak_db(path: Path) -> float:
     """In dBTP, of a mono sound."""
-    sound, rate_hz = heard(path)
+    sound, rate_hz = read_sound(path)
     return float(20 * np.log10(max(ebur128(sound.T, rate_hz, "peak=true", "true_peaks_ch0"))))
 
 
@@ -122,10 +122,10 @@ def test_a_loud_voice_is_told_as_softer_but_a_float_file_keeps_its_level(convert
     (plain,) = convert(source, tmp_path / "out.flac").files
     assert -1.2 < true_peak_db(tmp_path / "out.flac") <= -1.0
     assert [note.partition(" voice is ")[0] for note in plain.notes] == ["would clip: the"]
-    (kept,) = convert(source, tmp_path / "out.wav").files
-    made, rate_hz = heard(tmp_path / "out.wav")
+    (float_sound,) = convert(source, tmp_path / "out.wav").files
+    sound, rate_hz = read_sound(tmp_path / "out.wav")
     middle = slice(rate_hz // 2, rate_hz)
-    assert not kept.notes and made[middle].std() == pytest.approx(loud[middle].std(), rel=0.1)
+    assert not float_sound.notes and sound[middle].std() == pytest.approx(loud[middle].std(), rel=0.1)
 
 
 def test_names_are_kept_and_bad_files_are_reported_while_others_continue(convert: Convert, tmp_path: Path) -> None:
@@ -137,8 +137,8 @@ def test_names_are_kept_and_bad_files_are_reported_while_others_continue(convert
     (songs / "cover.jpg").write_bytes(b"no sound")
     (songs / "broken.mp3").write_bytes(b"no sound at all" * 100)
     single = write_sound(tmp_path / "d.wav", spoken(0.2))
-    told = []
-    report = convert(songs, single, tmp_path / "gone.wav", tmp_path / "out", on_file=told.append, batch_size=4)
+    reports = []
+    report = convert(songs, single, tmp_path / "gone.wav", tmp_path / "out", on_file=reports.append, batch_size=4)
     written = sorted(str(path.relative_to(tmp_path / "out")) for path in (tmp_path / "out").rglob("*.*"))
     assert written == ["10 a.flac", "2 b.wav", "d.wav", "live/c.ogg"]
     assert [(Path(file.source).name, file.state) for file in report.files] == [
@@ -149,7 +149,7 @@ def test_names_are_kept_and_bad_files_are_reported_while_others_continue(convert
         ("d.wav", "converted"),
         ("gone.wav", "failed"),
     ]
-    assert [report.reason for report in told[:2]] == [
+    assert [report.reason for report in reports[:2]] == [
         f"{songs}/broken.mp3: not a readable sound or video (Invalid data found when processing input)",
         f"{tmp_path}/gone.wav: no such file or folder",
     ]
@@ -173,8 +173,7 @@ def test_nothing_is_overwritten_without_the_option(convert: Convert, tmp_path: P
     out.write_bytes(b"precious")
     with pytest.raises(UsageError, match=r"out.wav: exists already; --overwrite replaces it, --resume skips it"):
         convert(source, out)
-    assert states(convert(source, out, resume=True)) == ["kept"]
-    assert out.read_bytes() == b"precious"
+    assert states(convert(source, out, resume=True)) == ["kept"] and out.read_bytes() == b"precious"
     assert states(convert(source, out, overwrite=True)) == ["converted"]
     assert soundfile.info(out).duration == pytest.approx(0.2)
 
@@ -205,8 +204,7 @@ def test_contradictions_are_refused_before_any_work(
     before = sorted(tmp_path.rglob("*"))
     with pytest.raises(UsageError) as error:
         convert(*paths)
-    assert reason in str(error.value)
-    assert sorted(tmp_path.rglob("*")) == before
+    assert reason in str(error.value) and sorted(tmp_path.rglob("*")) == before
 
 
 @pytest.mark.parametrize(
@@ -258,8 +256,7 @@ def test_a_converted_sound_takes_its_name_while_a_scanner_holds_its_files(
     scanner = Scanner.installed(monkeypatch)
     for name in ("out.wav", "journal.jsonl", "lock", "heard.f32"):
         scanner.hold(name, 3, from_opening=name == "heard.f32")
-    assert states(convert(source, tmp_path / "out.wav")) == ["converted"]
-    assert len(scanner.refused) == 12
+    assert states(convert(source, tmp_path / "out.wav")) == ["converted"] and len(scanner.refused) == 12
     scanner.hold("out.wav")
     report = convert(source, tmp_path / "out.wav", overwrite=True, settings=VoiceSettings(pitch=7))
     assert states(report) == ["failed"]
@@ -292,13 +289,19 @@ def test_peaks_between_the_samples_stay_below_1_db_of_full_scale(tmp_path: Path)
     """A sine at a quarter of the rate, sampled at 45 degrees: its true peak is 3 dB above its samples."""
     source, converted = Scratch(tmp_path / "heard"), Scratch(tmp_path / "converted")
     source.append(tone(1.0))
-    spans = spans_of(source.read, source.samples, FULL)
+    spans = cut_into_spans(source.read, source.samples, FULL)
     sine = 1.4 * np.sin(np.pi * (np.arange(48_000) / 2 + 0.25)) * np.minimum(1, np.arange(48_000) / 9600)
     converted.write(0, sine.astype(np.float32))
-    made = ConvertedVoice(
-        heard=source, source_peak=0.3, converted=converted, spans=spans, hop=480, rate_hz=48_000, source_s=Fraction(1)
+    sound = ConvertedVoice(
+        source_16k=source,
+        source_peak=0.3,
+        converted=converted,
+        spans=spans,
+        hop=480,
+        rate_hz=48_000,
+        source_s=Fraction(1),
     )
-    finished = FinishedVoice(made, settings=VoiceSettings(rms_mix=1.0), rate_hz=48_000)
+    finished = FinishedVoice(sound, settings=VoiceSettings(rms_mix=1.0), rate_hz=48_000)
     write_sound(tmp_path / "out.wav", np.concatenate(list(finished.blocks())), 48_000, subtype="FLOAT")
     assert -1.2 < true_peak_db(tmp_path / "out.wav") <= -1.0
     source.close()

@@ -7,7 +7,7 @@ from pathlib import Path
 import numpy as np
 import soundfile
 
-from engine.jobs.convert.hearing import hear
+from engine.jobs.convert.model_input import write_input
 from engine.jobs.convert.scratch import Scratch
 from engine.jobs.convert.sounds import open_sound
 from engine.models.rvc.highpass import high_pass_on_host
@@ -37,8 +37,8 @@ def peak_mb(act: Callable[[], object]) -> float:
 def test_four_times_as_long_a_sound_is_heard_in_the_same_memory(tmp_path: Path) -> None:
     peaks = []
     for seconds in (20, 80):
-        sound, heard = open_sound(write_talk(tmp_path / "in.wav", seconds)), Scratch(tmp_path / f"{seconds}.heard")
-        peaks.append(peak_mb(lambda: hear(sound, heard, high_pass_on_host, lambda: False)))  # noqa: B023
-        heard.close()
+        sound, facts = open_sound(write_talk(tmp_path / "in.wav", seconds)), Scratch(tmp_path / f"{seconds}.heard")
+        peaks.append(peak_mb(lambda: write_input(sound, facts, high_pass_on_host, lambda: False)))  # noqa: B023
+        facts.close()
     assert peaks[0] > 1, "nothing was measured"
     assert peaks[1] < 1.2 * peaks[0] + 0.5, peaks

@@ -5,7 +5,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from engine.jobs.convert.hearing import voice_of
+from engine.jobs.convert.model_input import mono_blocks
 from engine.jobs.convert.sounds import DecodedSound, open_sound
 from tests.jobs.convert.voices import ebur128, spoken, tone, write_sound, write_track
 
@@ -27,7 +27,7 @@ def write_named(path: Path, channels: list[np.ndarray], layout: str) -> Path:
 
 def mixed(path: Path) -> tuple[np.ndarray, list[str]]:
     sound = open_sound(path)
-    return np.concatenate(list(voice_of(sound))), sound.notes
+    return np.concatenate(list(mono_blocks(sound))), sound.notes
 
 
 @pytest.mark.parametrize(
@@ -78,15 +78,15 @@ def test_microphones_without_names_are_mixed_in_equal_parts(tmp_path: Path) -> N
     assert notes == ["4 channels without names of loudspeakers, mixed in equal parts to one voice that is as loud"]
 
 
-@pytest.mark.parametrize(("right", "taken"), [(-1.0, "left"), (-0.7, "left"), (-1.4, "right")])
-def test_of_two_sides_of_opposite_phase_the_louder_is_taken_and_told(right: float, taken: str, tmp_path: Path) -> None:
+@pytest.mark.parametrize(("right", "louder"), [(-1.0, "left"), (-0.7, "left"), (-1.4, "right")])
+def test_of_two_sides_of_opposite_phase_the_louder_is_taken_and_told(right: float, louder: str, tmp_path: Path) -> None:
     sides = np.stack([VOICE, right * VOICE])
     voice, notes = mixed(write_sound(tmp_path / "in.wav", sides.T, RATE_HZ, subtype="FLOAT"))
     assert abs(np.corrcoef(voice, VOICE)[0, 1]) > 0.999
     assert lufs(voice[None], "mono") == pytest.approx(lufs(sides, "stereo"), abs=0.2)
     assert notes == [
         "left and right have opposite phase (correlation -1.00) and would cancel each other out: of the two only "
-        f"{taken} is converted"
+        f"{louder} is converted"
     ]
 
 

@@ -26,11 +26,11 @@ LONG_S = 2.8
 
 def stopped_after(batches: int) -> dict[str, Any]:
     """Options of a run that is stopped after `count` batches."""
-    stop, told = threading.Event(), []
+    stop, reports = threading.Event(), []
 
     def on_progress(progress: Any) -> None:
-        told.append(progress)
-        if len(told) == batches:
+        reports.append(progress)
+        if len(reports) == batches:
             stop.set()
 
     return {"on_progress": on_progress, "stop": stop}
@@ -97,8 +97,7 @@ def test_a_changed_option_restarts_a_file_with_a_note(
     else:
         options = {}
     report = convert(sources[1], out, **options)
-    assert report.is_complete
-    assert report.sound_s == pytest.approx(report.files[0].seconds, abs=0.1)
+    assert report.is_complete and report.sound_s == pytest.approx(report.files[0].seconds, abs=0.1)
     assert names(tmp_path) == ["a.wav", "b.wav", "c.wav", "out.wav"]
 
 
@@ -144,9 +143,9 @@ def test_a_second_run_on_the_same_output_is_refused_and_changes_nothing(
     task, sound = Task(source=sources[0], output=tmp_path / "out.wav"), open_sound(sources[0])
     first = FileWork(task, sound, None, None, {}, resume=False)  # the model is not used before something is heard
     before = names(tmp_path / ".out.wav.partial")
-    with pytest.raises(SinkError) as told:
+    with pytest.raises(SinkError) as reports:
         FileWork(task, sound, None, None, {}, resume=resume)
-    assert str(told.value) == f"{tmp_path}/out.wav: another run is at work on it"
+    assert str(reports.value) == f"{tmp_path}/out.wav: another run is at work on it"
     assert names(tmp_path / ".out.wav.partial") == before
     first.close()
     FileWork(task, sound, None, None, {}, resume=resume).discard()
@@ -159,19 +158,19 @@ def test_a_file_given_up_by_another_run_is_taken_over(
 ) -> None:
     (tmp_path / "out").mkdir()
     other = WorkFolder(tmp_path / "out" / "b.wav")
-    told: list[tuple[str, str]] = []
+    reports: list[tuple[str, str]] = []
 
     def let_go_at_the_end(report: Any) -> None:
-        told.append((Path(report.output).name, report.state))
-        if told[-1] == ("c.wav", "converted"):
+        reports.append((Path(report.output).name, report.state))
+        if reports[-1] == ("c.wav", "converted"):
             if end == "made":
                 (tmp_path / "out" / "b.wav").write_bytes(b"the other's")
             other.remove()
 
     report = convert(*sources, tmp_path / "out", on_file=let_go_at_the_end)
     state = "kept" if end == "made" else "converted"
-    assert sorted(told) == [("a.wav", "converted"), ("b.wav", state), ("b.wav", "waiting"), ("c.wav", "converted")]
-    assert told[-1] == ("b.wav", state)
+    assert sorted(reports) == [("a.wav", "converted"), ("b.wav", state), ("b.wav", "waiting"), ("c.wav", "converted")]
+    assert reports[-1] == ("b.wav", state)
     assert report.is_complete and [file.state for file in report.files] == ["converted", state, "converted"]
     assert names(tmp_path / "out") == ["a.wav", "b.wav", "c.wav"]
     assert ((tmp_path / "out" / "b.wav").read_bytes() == b"the other's") == (end == "made")
@@ -184,18 +183,18 @@ def test_an_output_written_meanwhile_by_another_run_is_not_replaced(
     (tmp_path / "out").mkdir()
     if overwrite:
         (tmp_path / "out" / "c.wav").write_bytes(b"of long ago")
-    made = tmp_path / "out" / "c.wav"
-    other = WorkFolder(made)
+    output = tmp_path / "out" / "c.wav"
+    other = WorkFolder(output)
 
     def make_it(report: Any) -> None:
         if Path(report.output).name == "a.wav":
-            made.write_bytes(b"of now")
+            output.write_bytes(b"of now")
             other.remove()
 
     report = convert(*sources, tmp_path / "out", on_file=make_it, overwrite=overwrite)
     assert [file.state for file in report.files] == ["converted", "converted", "kept"] and report.is_complete
     assert report.files[2].notes == ("another program wrote it meanwhile; left unchanged",)
-    assert made.read_bytes() == b"of now"
+    assert output.read_bytes() == b"of now"
 
 
 def test_a_lock_in_a_removed_folder_is_released(tmp_path: Path) -> None:
@@ -205,7 +204,7 @@ def test_a_lock_in_a_removed_folder_is_released(tmp_path: Path) -> None:
     assert names(tmp_path) == []
     third = WorkFolder(tmp_path / "out.wav")
     first._lock = late
-    assert not first._is_held(), "it would be at work in the third one's folder"
+    assert not first._acquire_lock(), "it would be at work in the third one's folder"
     first.close()
     third.remove()
     assert names(tmp_path) == []

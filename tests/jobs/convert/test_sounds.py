@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 
 from engine.errors import AudioError, SinkError
-from engine.jobs.convert.hearing import FILTERED_AT_ONCE, filtered, hear, voice_of
+from engine.jobs.convert.model_input import FILTERED_AT_ONCE, filter_blocks, mono_blocks, write_input
 from engine.jobs.convert.scratch import Scratch
 from engine.jobs.convert.sounds import open_sound
 from tests.jobs.convert.voices import spoken, tone, write_sound, write_track
@@ -15,7 +15,7 @@ from tests.support.wav_sizes import sounds_of_no_size
 
 
 def voice(path: Path) -> np.ndarray:
-    return np.concatenate(list(voice_of(open_sound(path))))
+    return np.concatenate(list(mono_blocks(open_sound(path))))
 
 
 @pytest.mark.parametrize(("rate_hz", "channels"), [(8000, 1), (44_100, 2), (192_000, 2)])
@@ -26,11 +26,11 @@ def test_a_voice_at_any_rate_on_one_or_two_channels_is_the_same_at_16_khz(
     several = np.stack([sound] * channels, 1)
     sound_file = open_sound(write_sound(tmp_path / "in.wav", several, rate_hz, subtype="FLOAT"))
     scratch = Scratch(tmp_path / "heard")
-    known = hear(sound_file, scratch, lambda sound: sound, lambda: False)
-    heard = scratch.read(0, scratch.samples)
+    known = write_input(sound_file, scratch, lambda sound: sound, lambda: False)
+    inputs = scratch.read(0, scratch.samples)
     scratch.close()
-    assert known is not None and (known.source_samples, len(heard)) == (rate_hz, 16_000)
-    np.testing.assert_allclose(heard[500:-500], spoken(1.0, hz=110)[500:-500], atol=0.005)
+    assert known is not None and (known.source_samples, len(inputs)) == (rate_hz, 16_000)
+    np.testing.assert_allclose(inputs[500:-500], spoken(1.0, hz=110)[500:-500], atol=0.005)
     assert known.peak == pytest.approx(np.abs(sound).max(), rel=0.02)
     mixed = ["stereo, mixed to one voice that is as loud (ITU-R BS.775)"]
     assert sound_file.notes == (mixed if channels > 1 else [])
@@ -58,8 +58,8 @@ def test_nan_and_infinity_become_silence_and_are_counted(tmp_path: Path) -> None
     sound = tone(0.1)
     sound[100:110], sound[200] = np.nan, np.inf
     read = open_sound(write_sound(tmp_path / "in.wav", sound, subtype="FLOAT"))
-    made = np.concatenate(list(voice_of(read)))
-    assert np.isfinite(made).all() and not made[100:110].any() and made[200] == 0
+    converted = np.concatenate(list(mono_blocks(read)))
+    assert np.isfinite(converted).all() and not converted[100:110].any() and converted[200] == 0
     assert read.notes == ["11 samples are NaN or infinite: replaced by silence"]
 
 
@@ -67,14 +67,14 @@ def test_a_file_that_was_cut_off_is_read_as_far_as_it_goes(tmp_path: Path) -> No
     whole = write_sound(tmp_path / "whole.flac", spoken(3.0), subtype="PCM_16").read_bytes()
     (tmp_path / "cut.flac").write_bytes(whole[: len(whole) // 2])
     sound = open_sound(tmp_path / "cut.flac")
-    assert 0.5 < sum(map(len, voice_of(sound))) / 16_000 < 2.5
+    assert 0.5 < sum(map(len, mono_blocks(sound))) / 16_000 < 2.5
     assert len(sound.notes) == 1 and ("cut off" in sound.notes[0] or "damaged at" in sound.notes[0])
 
 
 def test_a_sound_whose_size_was_never_written_is_read_to_its_end_without_a_note(tmp_path: Path) -> None:
     for number, name in enumerate(sounds_of_no_size(tmp_path, spoken(1.0))):
         sound = open_sound(name)
-        assert sum(map(len, voice_of(sound))) == 16_000 and not sound.notes and sound.subtype == "PCM_16", number
+        assert sum(map(len, mono_blocks(sound))) == 16_000 and not sound.notes and sound.subtype == "PCM_16", number
 
 
 @pytest.mark.parametrize("channels", [1, 6])
@@ -83,7 +83,7 @@ def test_a_plain_sound_that_was_cut_off_is_told(form: str, channels: int, tmp_pa
     path = write_sound(tmp_path / "cut", np.zeros((48_000, channels), np.float32), format=form, subtype="PCM_16")
     path.write_bytes(path.read_bytes()[: path.stat().st_size // 3])
     sound = open_sound(path)
-    assert sum(map(len, voice_of(sound))) == pytest.approx(16_000, abs=100)
+    assert sum(map(len, mono_blocks(sound))) == pytest.approx(16_000, abs=100)
     assert "ends after 1.0 s, though its header says 3.0 s; it seems to be cut off" in sound.notes
 
 
@@ -98,7 +98,7 @@ def test_a_plain_sound_that_was_cut_off_is_told(form: str, channels: int, tmp_pa
 def test_a_file_without_sound_is_refused_in_one_line(name: str, content: bytes, reason: str, tmp_path: Path) -> None:
     (tmp_path / name).write_bytes(content)
     with pytest.raises(AudioError) as error:
-        list(voice_of(open_sound(tmp_path / name)))
+        list(mono_blocks(open_sound(tmp_path / name)))
     assert str(error.value).startswith(str(tmp_path / reason)) and "\n" not in str(error.value)
 
 
@@ -118,7 +118,7 @@ def test_filtering_in_blocks_equals_filtering_at_once() -> None:
 
     sound = np.random.default_rng(0).normal(0, 0.2, 2 * FILTERED_AT_ONCE + 40_000).astype(np.float32)
     blocks = iter(np.split(sound, [7000, 300_000, 300_001, 900_000]))
-    parts = np.concatenate(list(filtered(blocks, high_pass_on_host)))
+    parts = np.concatenate(list(filter_blocks(blocks, high_pass_on_host)))
     assert len(parts) == len(sound)
     np.testing.assert_allclose(parts, high_pass_on_host(sound), atol=1e-6)
 

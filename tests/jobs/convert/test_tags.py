@@ -13,7 +13,7 @@ import soundfile
 from PIL import Image
 
 from engine.jobs.convert.report import ConvertReport
-from tests.jobs.convert.voices import heard, spoken
+from tests.jobs.convert.voices import read_sound, spoken
 
 Convert = Callable[..., ConvertReport]
 TEXTS = {"title": "Früh am Tag", "artist": "A. Nobody", "album": "Days", "album_artist": "Several", "track": "3/9"}
@@ -46,7 +46,7 @@ def song(tmp_path: Path) -> Path:
     return tmp_path / "song.mp3"
 
 
-def told(path: Path) -> tuple[dict[str, str], bool, list[tuple[float, str]]]:
+def tags_in(path: Path) -> tuple[dict[str, str], bool, list[tuple[float, str]]]:
     """The texts of TEXTS, whether the cover is unchanged, and start and name of each chapter."""
     with av.open(str(path)) as container:
         texts = dict(container.metadata) | dict(container.streams.audio[0].metadata)
@@ -69,10 +69,12 @@ def test_tags_survive_every_format_and_no_sample_is_lost(convert: Convert, song:
         out = tmp_path / f"out{suffix}"
         (file,) = convert(source, out).files
         assert [note for note in file.notes if "mixed" not in note and "Hz" not in note] == []
-        assert told(out) == (TEXTS, True, [(0.0, "One"), (0.2, "Zwölf")]), suffix
-        length_s = soundfile.info(source).duration if suffix == ".ogg" else len(heard(source)[0]) / heard(source)[1]
-        made, rate_hz = heard(out)
-        assert len(made) == pytest.approx(length_s * rate_hz, abs=1500 if suffix == ".m4a" else 200), suffix
+        assert tags_in(out) == (TEXTS, True, [(0.0, "One"), (0.2, "Zwölf")]), suffix
+        length_s = (
+            soundfile.info(source).duration if suffix == ".ogg" else len(read_sound(source)[0]) / read_sound(source)[1]
+        )
+        output, rate_hz = read_sound(out)
+        assert len(output) == pytest.approx(length_s * rate_hz, abs=1500 if suffix == ".m4a" else 200), suffix
         source = out
 
 
@@ -81,4 +83,4 @@ def test_tags_that_a_format_cannot_hold_are_reported(convert: Convert, song: Pat
         (file,) = convert(song, tmp_path / f"out{suffix}").files
         line = f"{suffix} cannot hold its {lost.replace('_', ' ')}: left out"
         assert [note for note in file.notes if "mixed" not in note] == [line]
-    assert told(tmp_path / "out.wav") == ({name: TEXTS[name] for name in TEXTS if name != "album_artist"}, False, [])
+    assert tags_in(tmp_path / "out.wav") == ({name: TEXTS[name] for name in TEXTS if name != "album_artist"}, False, [])

@@ -11,7 +11,7 @@ import numpy as np
 import pytest
 
 from engine.jobs.convert.report import ConvertReport
-from tests.jobs.convert.voices import heard, span_of, spoken, tone
+from tests.jobs.convert.voices import read_sound, span_of, spoken, tone
 
 Convert = Callable[..., ConvertReport]
 FPS = 25
@@ -69,7 +69,7 @@ def voice_span(path: Path, hz: float) -> tuple[float, float]:
     with av.open(str(path)) as container:
         first = next(container.decode(audio=0))
         begins_s = float(first.pts * first.time_base)
-    sound, rate_hz = heard(path)
+    sound, rate_hz = read_sound(path)
     begin, end = span_of(sound[:, 0], rate_hz, hz)
     shift = begins_s - shown_s(path)[0]
     return begin + shift, end + shift
@@ -97,9 +97,9 @@ def test_a_video_keeps_its_pictures_and_its_voice_is_another_at_the_same_time(
     assert packets(out, "video") == packets(source, "video")
     assert shown_s(out) == pytest.approx(shown_s(source), abs=0.0015)  # Matroska counts ms
     assert voice_span(out, 440) == pytest.approx(voice_span(source, 220), abs=0.03)  # a window of YIN
-    made, made_hz = heard(out)
-    assert made_hz == rate_hz and made.shape[1] == 1
-    extra = len(made) - round(len(heard(source)[0]) * rate_hz / written_hz)
+    output, made_hz = read_sound(out)
+    assert made_hz == rate_hz and output.shape[1] == 1
+    extra = len(output) - round(len(read_sound(source)[0]) * rate_hz / written_hz)
     assert 0 <= extra <= (1023 if suffix == ".mp4" else 0)  # AAC fills its last block
     with av.open(str(out)) as container:
         assert container.metadata["title"] == "A talk"
@@ -175,7 +175,7 @@ def test_a_name_with_a_time_of_day_is_a_file_and_no_protocol(
 
 
 @pytest.mark.parametrize(
-    ("name", "told"),
+    ("name", "expected"),
     [
         ("out.mkv", ["sound track 2 (deu, aac, 2 channels) is copied, not converted"]),
         (
@@ -192,26 +192,26 @@ def test_a_name_with_a_time_of_day_is_a_file_and_no_protocol(
     ],
 )
 def test_a_second_sound_track_and_subtitles_that_are_left_out_are_told(
-    convert: Convert, name: str, told: list[str], tmp_path: Path
+    convert: Convert, name: str, expected: list[str], tmp_path: Path
 ) -> None:
     plain = write_video(tmp_path / "plain.mkv", [tone(0.5, 44_100), tone(0.5, 44_100, hz=700)])
     (tmp_path / "words.srt").write_text("1\n00:00:00,100 --> 00:00:00,400\nA word.\n")
     with (
-        av.open(str(plain)) as film,
-        av.open(str(tmp_path / "words.srt")) as words,
+        av.open(str(plain)) as video,
+        av.open(str(tmp_path / "words.srt")) as text,
         av.open(str(tmp_path / "in.mkv"), "w") as written,
     ):
-        tracks = {stream: written.add_stream_from_template(stream) for stream in (*film.streams, *words.streams)}
+        tracks = {stream: written.add_stream_from_template(stream) for stream in (*video.streams, *text.streams)}
         for stream, language in zip(tracks, (None, None, "deu", "eng"), strict=True):
             if language:
                 tracks[stream].metadata["language"] = language
-        for packet in (*words.demux(), *film.demux()):
+        for packet in (*text.demux(), *video.demux()):
             if packet.size and packet.dts is not None:
                 packet.stream = tracks[packet.stream]
                 written.mux(packet)
     (file,) = convert(tmp_path / "in.mkv", tmp_path / name).files
     assert (file.state, file.reason) == ("converted", "")
-    assert [note for note in file.notes if "track" in note] == told
+    assert [note for note in file.notes if "track" in note] == expected
     if name == "out.mkv":
         assert packets(tmp_path / name, "subtitles") == packets(tmp_path / "in.mkv", "subtitles") == [b"A word."]
 
@@ -219,7 +219,7 @@ def test_a_second_sound_track_and_subtitles_that_are_left_out_are_told(
 def test_a_video_may_become_a_sound_and_an_unsupported_codec_is_refused(convert: Convert, tmp_path: Path) -> None:
     source = write_video(tmp_path / "in.mp4", [spoken(0.5, 44_100)])
     report = convert(source, tmp_path / "out.flac")
-    assert report.is_complete and len(heard(tmp_path / "out.flac")[0]) >= 20_000
+    assert report.is_complete and len(read_sound(tmp_path / "out.flac")[0]) >= 20_000
     report = convert(source, tmp_path / "out.webm")
     (file,) = report.files
     assert (file.state, report.sound_s) == ("failed", 0.0), "converted before the error"

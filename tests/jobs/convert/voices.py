@@ -63,15 +63,15 @@ def ebur128(channels: np.ndarray, rate_hz: int, options: str, key: str, layout: 
     frame.rate, frame.pts, frame.time_base = rate_hz, 0, Fraction(1, rate_hz)
     graph.push(frame)
     graph.push(None)
-    told = []
+    values = []
     while True:
         try:
-            told.append(float(graph.pull().metadata[f"lavfi.r128.{key}"]))
+            values.append(float(graph.pull().metadata[f"lavfi.r128.{key}"]))
         except (av.BlockingIOError, av.EOFError):
-            return told
+            return values
 
 
-def heard(path: Path) -> tuple[np.ndarray, int]:
+def read_sound(path: Path) -> tuple[np.ndarray, int]:
     """The first audio track as (n, channels) float32, and its rate; read with FFmpeg, independently of the engine."""
     blocks = []
     with av.open(str(path)) as container:

@@ -10,7 +10,7 @@ import pytest
 
 from engine.jobs.kit import ray_pool
 from engine.jobs.kit.ray_cluster import Connection
-from engine.jobs.kit.ray_pool import ActorPlace, LoadedModel
+from engine.jobs.kit.ray_pool import ActorInfo, LoadedModel
 from engine.system.package_version import package_version
 
 
@@ -56,7 +56,7 @@ class FakeRay:
     exceptions = SimpleNamespace(RayError=RayError)
 
     def connection(self) -> Connection:
-        return Connection(ray=self, words="the Ray cluster")
+        return Connection(ray=self, cluster_name="the Ray cluster")
 
     def nodes(self) -> list[dict[str, Any]]:
         return [{"Alive": True, "Resources": {"CPU": float(self.cores)}}]
@@ -79,8 +79,8 @@ class FakeRay:
 
     def get(self, ref: Ref) -> Any:
         number = ref.actor.number
-        if ref.method == "place":
-            return ActorPlace(machine=f"host{number}", pid=number, version=self.version)
+        if ref.method == "info":
+            return ActorInfo(machine=f"host{number}", pid=number, version=self.version)
         if ref.method == "load":
             self.recipe = ref.argument
         answer = self.load(number) if ref.method == "load" else self.work(number, ref.argument)

@@ -1,4 +1,4 @@
-"""How a changed option is told."""
+"""How a changed option is described."""
 
 from typing import Any
 
@@ -8,7 +8,7 @@ from engine.jobs.kit.fingerprint import difference
 
 
 @pytest.mark.parametrize(
-    ("before", "words"),
+    ("before", "text"),
     [
         ([40.0, 160.0], "40..160"),
         ([640, 480], "640x480"),
@@ -19,8 +19,8 @@ from engine.jobs.kit.fingerprint import difference
         ([40.0, 40.0], "40"),
     ],
 )
-def test_an_earlier_value_is_told_as_the_option_was_given(before: Any, words: str) -> None:
-    assert difference(before, None) == f"was {words}, is not given"
+def test_an_earlier_value_is_told_as_the_option_was_given(before: Any, text: str) -> None:
+    assert difference(before, None) == f"was {text}, is not given"
 
 
 def test_lists_are_not_shown() -> None:

@@ -23,20 +23,20 @@ def work(tmp_path: Path) -> Iterator[JobFolder]:
 def test_entries_come_back_in_order_and_with_the_fingerprint(work: JobFolder) -> None:
     work.begin()
     for entry in ({"a": 1}, {"b": [2.5, None]}):
-        work.keep(entry)
+        work.append(entry)
     work.close()
     again = JobFolder(work.output, {"--steps": 6})
-    assert (again.kept_fingerprint, list(again.kept())) == (FINGERPRINT, [{"a": 1}, {"b": [2.5, None]}])
+    assert (again.stored_fingerprint, list(again.entries())) == (FINGERPRINT, [{"a": 1}, {"b": [2.5, None]}])
     again.leave()
 
 
 @pytest.mark.parametrize("torn", ['{"b": 2', '{"b": 2}', "\x00\x00", "[1]\n", "["])
 def test_a_truncated_last_line_is_ignored_and_removed_on_resume(torn: str, work: JobFolder) -> None:
     (work.path / NAME).write_text(HEAD + '{"a": 1}\n' + torn, encoding="utf-8")
-    assert list(work.kept()) == [{"a": 1}]
-    work.resume(work.kept())
-    work.keep({"c": 3})
-    assert list(work.kept()) == [{"a": 1}, {"c": 3}]
+    assert list(work.entries()) == [{"a": 1}]
+    work.resume(work.entries())
+    work.append({"c": 3})
+    assert list(work.entries()) == [{"a": 1}, {"c": 3}]
 
 
 @pytest.mark.parametrize(
@@ -45,11 +45,11 @@ def test_a_truncated_last_line_is_ignored_and_removed_on_resume(torn: str, work:
 )
 def test_a_journal_that_cannot_be_read_has_no_fingerprint(content: str, work: JobFolder) -> None:
     (work.path / NAME).write_text(content, encoding="utf-8")
-    assert work.kept_fingerprint is None
+    assert work.stored_fingerprint is None
 
 
 def test_a_journal_that_cannot_be_written_names_the_output_in_one_line(work: JobFolder) -> None:
     work.begin()
     shutil.rmtree(work.path)
     with pytest.raises(SinkError, match=r"out\.mp4: cannot be written \(No such file or directory\)$"):
-        work.keep({})
+        work.append({})

@@ -29,7 +29,7 @@ def test_results_come_out_in_order_and_no_more_wait_than_may() -> None:
 
 
 def test_a_stop_ends_the_work_and_finished_results_are_written() -> None:
-    stop, written, told = threading.Event(), [], []
+    stop, written, end_events = threading.Event(), [], []
     line = pipeline(stop.is_set)
 
     def count(result: int) -> None:
@@ -38,17 +38,17 @@ def test_a_stop_ends_the_work_and_finished_results_are_written() -> None:
 
     def write(results: Iterator[int]) -> None:
         written.extend(results)
-        told.append(line.is_interrupted)  # known by then
+        end_events.append(line.is_interrupted)  # known by then
 
-    line.run(lambda: iter(range(1000)), doubled, write, on_result=count, on_worked=lambda: told.append("worked"))
-    assert written == [0, 2, 4, 6, 8] and told == ["worked", True]
+    line.run(lambda: iter(range(1000)), doubled, write, on_result=count, on_worked=lambda: end_events.append("worked"))
+    assert written == [0, 2, 4, 6, 8] and end_events == ["worked", True]
 
 
-@pytest.mark.parametrize("place", ["reader", "work", "writer"])
-def test_an_error_on_any_thread_ends_the_others_and_is_raised(place: str) -> None:
+@pytest.mark.parametrize("thread", ["reader", "work", "writer"])
+def test_an_error_on_any_thread_ends_the_others_and_is_raised(thread: str) -> None:
     def fail(where: str, number: int) -> int:
-        if where == place and number == 5:
-            raise OSError(f"the {place} failed")
+        if where == thread and number == 5:
+            raise OSError(f"the {thread} failed")
         return number
 
     def write(results: Iterator[int]) -> None:
@@ -56,7 +56,7 @@ def test_an_error_on_any_thread_ends_the_others_and_is_raised(place: str) -> Non
             fail("writer", result)
 
     before, ended = threading.active_count(), []
-    with pytest.raises(OSError, match=f"the {place} failed"):
+    with pytest.raises(OSError, match=f"the {thread} failed"):
         pipeline().run(
             lambda: (fail("reader", number) for number in range(1000)),
             lambda pieces: (fail("work", piece) for piece in pieces),

@@ -26,7 +26,7 @@ from engine.jobs.kit.ray_pool import (
     LoadedModel,
     PoolActor,
     WorkPiece,
-    share_of,
+    resources_for,
 )
 from tests.jobs.kit.fake_ray import FakeRay, death, raised
 
@@ -45,8 +45,8 @@ def started(monkeypatch: pytest.MonkeyPatch) -> Callable[..., ActorPool]:
     def start(ray: FakeRay, *, is_ordered: bool = True, **options: Any) -> ActorPool:
         monkeypatch.setattr(ray_pool, "connect", lambda cluster, *, actor_bytes: ray.connection())
         monkeypatch.setattr(ray_pool, "POLL_INTERVAL_S", 0.0)
-        share_for = partial(share_of, device="cpu", threads=1, **options)
-        return ActorPool("auto", share_for, lambda share: None, piece_bytes=1, is_ordered=is_ordered)  # type: ignore[arg-type,return-value]  # the fake loads nothing
+        choose = partial(resources_for, device="cpu", threads=1, **options)
+        return ActorPool("auto", choose, lambda resources: None, piece_bytes=1, is_ordered=is_ordered)  # type: ignore[arg-type,return-value]  # the fake loads nothing
 
     return start
 
@@ -104,16 +104,16 @@ def test_a_piece_that_three_actors_failed_on_ends_the_run_and_the_next_map_start
     assert mapped(pool, numbered(1, 7)) == [7]
 
 
-@pytest.mark.parametrize(("deadly", "told"), [(5, slice(None)), (4, slice(-1, None))], ids=["all", "the newest"])
+@pytest.mark.parametrize(("deadly", "answers"), [(5, slice(None)), (4, slice(-1, None))], ids=["all", "the newest"])
 def test_the_piece_that_killed_its_actor_is_blamed_whichever_answers_ray_tells(
-    deadly: int, told: slice, started: Started
+    deadly: int, answers: slice, started: Started
 ) -> None:
     """An actor works in order: all that was sent to it from the deadly piece on has the same error."""
 
     class InOrder(FakeRay):
         def wait(self, refs: Any, *, num_returns: int, timeout: float) -> Any:
             if timeout:
-                self.done.update(refs[told] if deadly in [ref.argument for ref in refs] else refs)
+                self.done.update(refs[answers] if deadly in [ref.argument for ref in refs] else refs)
             return super().wait(refs, num_returns=num_returns, timeout=timeout)
 
     ray = InOrder(work=lambda number, payload: death() if payload >= deadly else payload)
@@ -185,22 +185,22 @@ def test_a_pool_that_cannot_start_says_why_in_one_line(ray: FakeRay, message: st
 
 
 def test_an_actor_gets_a_gpu_if_there_is_one_else_cores() -> None:
-    assert share_of(CARD, "c").needs == {"num_gpus": 1, "num_cpus": 1}
-    assert share_of(CARD, "c", device="cpu", threads=3).needs == {"num_cpus": 3}
-    assert share_of(CPU, "c", device="cpu").threads == 1
-    assert share_of([*CPU, *CPU], "c", device="mps", max_actors=5).max_actors == 2
+    assert resources_for(CARD, "c").needs == {"num_gpus": 1, "num_cpus": 1}
+    assert resources_for(CARD, "c", device="cpu", threads=3).needs == {"num_cpus": 3}
+    assert resources_for(CPU, "c", device="cpu").threads == 1
+    assert resources_for([*CPU, *CPU], "c", device="mps", max_actors=5).max_actors == 2
     with pytest.raises(ModelError, match=r"^--device cuda: no machine of c has a card; give --device cpu$"):
-        share_of(CPU, "c", device="cuda")
+        resources_for(CPU, "c", device="cuda")
     with pytest.raises(UsageError, match=r"^--device cuda:1: .* give --device cuda$"):
-        share_of(CARD, "c", device="cuda:1")
+        resources_for(CARD, "c", device="cuda:1")
 
 
 def test_results_come_out_while_the_source_is_quiet_and_its_error_after_them(started: Started) -> None:
-    goes_on, was_given = threading.Event(), []
+    goes_on, is_first_sent = threading.Event(), []
 
     def quiet() -> Iterator[WorkPiece[int]]:
         yield from numbered(2)
-        was_given.append(goes_on.wait(120.0))
+        is_first_sent.append(goes_on.wait(120.0))
         raise ValueError("torn")
 
     class Prompt(FakeRay):
@@ -212,7 +212,7 @@ def test_results_come_out_while_the_source_is_quiet_and_its_error_after_them(sta
     goes_on.set()
     with pytest.raises(ValueError, match="torn"):
         list(outputs)
-    assert was_given == [True]
+    assert is_first_sent == [True]
 
 
 def test_a_piece_is_not_sent_to_the_machine_it_failed_on_if_there_is_another(started: Started) -> None:

@@ -6,10 +6,10 @@ from typing import Any
 
 import pytest
 
+from engine.jobs.segment.backend import load_segmenter
 from engine.jobs.segment.job import SegmentJob
 from engine.jobs.segment.report import SegmentReport
 from engine.jobs.segment.run import open_job, run_job
-from engine.jobs.segment.stage import load_segmenter
 from tests.jobs.segment.disc_movie import disc_picture, write_movie
 
 Segment = Callable[..., SegmentReport]
@@ -51,8 +51,8 @@ def segment(job: Callable[..., SegmentJob], segmenter: Any) -> Segment:
     def run(
         source: Path, *outputs: Path | str, on_progress: Any = lambda progress: None, stop: Any = None, **options: Any
     ):
-        asked = job(source, *outputs, **{"mode": "image"} | options)
-        return run_job(asked, open_job(asked), segmenter, on_progress=on_progress, stop=stop)
+        requested = job(source, *outputs, **{"mode": "image"} | options)
+        return run_job(requested, open_job(requested), segmenter, on_progress=on_progress, stop=stop)
 
     return run
 

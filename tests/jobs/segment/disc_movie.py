@@ -47,9 +47,9 @@ def write_movie(
         if colours is not None:
             context.colorspace, context.color_primaries, context.color_trc, context.color_range = colours
         track = container.add_stream(sound, rate=SOUND_HZ, layout="stereo") if sound else None
-        for place, picture in enumerate(pictures):
+        for index, picture in enumerate(pictures):
             frame = av.VideoFrame.from_ndarray(picture, "rgba" if picture.shape[2] == 4 else "rgb24")
-            frame.pts = times[place] if times else place
+            frame.pts = times[index] if times else index
             frame.time_base = Fraction(1, RATE)
             container.mux(stream.encode(frame))
         container.mux(stream.encode())

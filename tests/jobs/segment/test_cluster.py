@@ -8,10 +8,10 @@ from typing import Any
 import pytest
 
 from engine.jobs.segment import on_cluster as segments_on_cluster
+from engine.jobs.segment.backend import LocalSegmentBackend
 from engine.jobs.segment.job import Mode, SegmentJob
 from engine.jobs.segment.report import SegmentReport
 from engine.jobs.segment.run import load_model, open_job, run_job
-from engine.jobs.segment.stage import LocalSegments
 from tests.jobs.folders import contents
 from tests.jobs.kit.fake_ray import use_fake_ray
 from tests.jobs.segment.conftest import Segment, begin_ids_anew
@@ -50,7 +50,7 @@ def fake_ray(monkeypatch: pytest.MonkeyPatch, job: SegmentJob, segmenter: Any, m
 
     def worker() -> segments_on_cluster.SegmentWorker:
         begin_ids_anew(segmenter)
-        return segments_on_cluster.SegmentWorker(LocalSegments(job, segmenter, mode), is_tracked=mode == "track")
+        return segments_on_cluster.SegmentWorker(LocalSegmentBackend(job, segmenter, mode), is_tracked=mode == "track")
 
     return use_fake_ray(monkeypatch, worker, **options)
 
@@ -60,9 +60,9 @@ def test_the_files_are_those_of_a_local_run_if_an_actor_dies(
     mode: Mode, actors: int, local: Any, job: Any, segmenter: Any, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     source, expected = local(mode=mode)
-    asked = job(source, *outputs(tmp_path / "far"), mode=mode, cluster="auto")
-    ray = fake_ray(monkeypatch, asked, segmenter, mode, deadly_call=2)
-    report = on_cluster(asked)
+    options = job(source, *outputs(tmp_path / "far"), mode=mode, cluster="auto")
+    ray = fake_ray(monkeypatch, options, segmenter, mode, deadly_call=2)
+    report = on_cluster(options)
     assert contents(tmp_path / "far") == expected
     assert (report.written, report.mode, report.device, report.dtype) == (COUNT, mode, "cpu", "float32")
     assert len(ray.handles) == actors, "track mode has one actor at a time"
@@ -75,10 +75,10 @@ def test_an_interrupted_run_goes_on_with_or_without_a_cluster(
 ) -> None:
     source, expected = local(mode="track")
     far = outputs(tmp_path / "far")
-    asked = job(source, *far, mode="track", cluster="auto")
-    fake_ray(monkeypatch, asked, segmenter, "track")
+    options = job(source, *far, mode="track", cluster="auto")
+    fake_ray(monkeypatch, options, segmenter, "track")
     stop = threading.Event()
-    report = on_cluster(asked, stop=stop, on_progress=lambda progress: stop.set())
+    report = on_cluster(options, stop=stop, on_progress=lambda progress: stop.set())
     assert report.is_interrupted and 0 < report.written < COUNT
     again = job(source, *far, mode="track", cluster="auto", resume=True)
     stop.clear()

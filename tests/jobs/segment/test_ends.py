@@ -34,10 +34,10 @@ def test_a_stopped_run_keeps_what_it_has_and_accounts_for_the_rest(segment: Segm
 
 def test_a_failing_output_is_reported_at_once_and_the_others_continue(segment: Segment, movie, tmp_path: Path) -> None:
     masks = tmp_path / "masks"
-    heard: list[tuple[str, ...]] = []
+    failures: list[tuple[str, ...]] = []
 
     def make_unwritable(progress) -> None:
-        heard.append(progress.failed)
+        failures.append(progress.failed)
         if progress.done == 2:  # a folder where the next mask is to be written: no user may write there
             for number in range(3, 12):
                 (masks / f"frame_{number:06d}.png").mkdir(exist_ok=True)
@@ -45,7 +45,7 @@ def test_a_failing_output_is_reported_at_once_and_the_others_continue(segment: S
     report = segment(movie(12), masks, tmp_path / "out.mp4", tmp_path / "out.json", on_progress=make_unwritable)
     (reason,) = report.failed
     assert reason.startswith(str(masks)) and "cannot be written" in reason and "\n" not in reason
-    assert heard[0] == () and heard[-1] == report.failed
+    assert failures[0] == () and failures[-1] == report.failed
     assert report.outputs == (str(tmp_path / "out.mp4"), str(tmp_path / "out.json"))
     assert len(pictures_of(tmp_path / "out.mp4")) == 12
     assert not any(file.is_file() for file in masks.rglob("*"))
@@ -63,9 +63,9 @@ def test_a_picture_whose_name_is_no_utf_8_comes_out_in_every_form(segment: Segme
     outputs = [Path(f"{out}{form}") for form in (".json", ".mkv", "")]
     report = segment(folder, *outputs)
     assert (report.written, report.failed) == (2, ())
-    assert [Path(made) for made in report.outputs] == outputs
-    told = json.loads(outputs[0].read_bytes())
-    assert [image["file_name"] for image in told["images"]] == [f"{name}.png", "other.png"]
+    assert [Path(masks) for masks in report.outputs] == outputs
+    coco = json.loads(outputs[0].read_bytes())
+    assert [image["file_name"] for image in coco["images"]] == [f"{name}.png", "other.png"]
     assert len(pictures_of(outputs[1])) == 2
     assert sorted(os.listdir(outputs[2])) == sorted([f"{name}.png", "other.png"])
 
@@ -78,9 +78,9 @@ def test_leftovers_of_killed_runs_are_removed_and_a_second_run_is_refused(
         folder.mkdir(parents=True)
         (folder / "lock").touch()
         (folder / ".whole.mp4.partial").write_bytes(b"half a video")
-    kept = tmp_path / ".out.mp4.partial"  # of an interrupted `multiverse video`
-    kept.mkdir()
-    (kept / "journal.jsonl").write_text("precious")
+    work = tmp_path / ".out.mp4.partial"  # of an interrupted `multiverse video`
+    work.mkdir()
+    (work / "journal.jsonl").write_text("precious")
 
     def again(progress) -> None:
         with pytest.raises(SinkError, match=r"out\.mp4: another run is at work on it"):
@@ -88,7 +88,7 @@ def test_leftovers_of_killed_runs_are_removed_and_a_second_run_is_refused(
 
     assert segment(source, out, masks, on_progress=again).failed == ()
     assert sorted(file.name for file in tmp_path.iterdir()) == [".out.mp4.partial", "in.mp4", "masks", "out.mp4"]
-    assert os.listdir(masks) == ["frame_000000.png"] and os.listdir(kept) == ["journal.jsonl"]
+    assert os.listdir(masks) == ["frame_000000.png"] and os.listdir(work) == ["journal.jsonl"]
 
 
 def test_an_error_of_the_caller_ends_all_threads_and_leaves_no_output(segment: Segment, movie, tmp_path: Path) -> None:
@@ -112,8 +112,7 @@ def test_outputs_are_replaced_only_with_the_option_and_only_when_complete(
     (masks / "frame_000099.png").touch()
     seen = []
     report = segment(movie(2), out, masks, overwrite=True, on_progress=lambda progress: seen.append(out.read_text()))
-    assert seen == ["of before"] * 2
-    assert len(pictures_of(out)) == 2
+    assert seen == ["of before"] * 2 and len(pictures_of(out)) == 2
     assert report.notes == (f"{masks}: 1 other files from before are still there",)
 
 

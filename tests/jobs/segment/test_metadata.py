@@ -14,26 +14,26 @@ from tests.jobs.segment.disc_movie import disc_picture
 Segment = Callable[..., SegmentReport]
 
 
-def told(folder: Path) -> list[str]:
-    """The text of the film, of its first mask, of the COCO file and of the picture."""
-    with av.open(str(folder / "out.mp4")) as film:
-        texts = [film.metadata.get("comment", "")]
+def metadata_texts(folder: Path) -> list[str]:
+    """The text of the video, of its first mask, of the COCO file and of the picture."""
+    with av.open(str(folder / "out.mp4")) as video:
+        texts = [video.metadata.get("comment", "")]
     for name in ("masks/frame_000000.png", "out.png"):
         with Image.open(folder / name) as picture:
             texts.append(picture.info.get("parameters", ""))
     return [*texts, json.loads((folder / "out.json").read_bytes())["info"].get("parameters", "")]
 
 
-@pytest.mark.parametrize("is_told", [True, False])
+@pytest.mark.parametrize("has_metadata", [True, False])
 def test_every_output_tells_how_it_was_made_unless_it_shall_not(
-    segment: Segment, movie: Callable[..., Path], seeing_sam3: Path, tmp_path: Path, is_told: bool
+    segment: Segment, movie: Callable[..., Path], seeing_sam3: Path, tmp_path: Path, has_metadata: bool
 ) -> None:
     Image.fromarray(disc_picture(0)).save(tmp_path / "in.png")
-    options = {"prompts": ("disc", "ball"), "metadata": is_told}
+    options = {"prompts": ("disc", "ball"), "metadata": has_metadata}
     segment(movie(2), *(tmp_path / name for name in ("out.mp4", "masks", "out.json")), **options)
     segment(tmp_path / "in.png", tmp_path / "out.png", **options)
-    texts = told(tmp_path)
-    if not is_told:
+    texts = metadata_texts(tmp_path)
+    if not has_metadata:
         assert texts == [""] * 4
         return
     assert len(set(texts)) == 1

@@ -62,8 +62,7 @@ def test_a_folder_of_pictures_of_many_sizes_is_read_in_order(segment: Segment, t
     assert any("shot3.png" in note for note in report.notes)
     for name, size in sizes.items():
         mask = Image.open(tmp_path / "masks" / f"{Path(name).stem}.png")
-        assert mask.size == size
-        assert overlap(np.asarray(mask) > 0, disc_shape(0, *size)) > 0.9
+        assert mask.size == size and overlap(np.asarray(mask) > 0, disc_shape(0, *size)) > 0.9
     images = json.loads((tmp_path / "out.json").read_text())["images"]
     assert [(image["file_name"], image["width"]) for image in images] == [
         ("Shot1.jpg", 320),
@@ -125,9 +124,9 @@ def test_a_model_that_cannot_follow_takes_pictures_one_by_one_unless_it_must(
     shutil.copytree(seeing_sam3, detector)
     config = json.loads((detector / "config.json").read_text())
     (detector / "config.json").write_text(json.dumps(config["detector_config"] | {"model_type": "sam3"}))
-    asked = job(movie(2), tmp_path / "out.mp4")
-    assert mode_for(asked, opened(asked), can_follow=True) == "track"
-    without = replace(asked, model=str(detector))
+    requested = job(movie(2), tmp_path / "out.mp4")
+    assert mode_for(requested, opened(requested), can_follow=True) == "track"
+    without = replace(requested, model=str(detector))
     assert mode_for(without, opened(without), can_follow=False) == "image"
     with pytest.raises(ModelError, match="no tracker: detects objects in each picture"):
         open_job(replace(without, mode="track"))
@@ -135,8 +134,8 @@ def test_a_model_that_cannot_follow_takes_pictures_one_by_one_unless_it_must(
 
 @pytest.mark.parametrize(("batch", "boxes"), [(2, ()), (1, ((0.5, 0.5, 0.1, 0.1),))])
 def test_batches_and_boxes_make_single_pictures_of_a_video(batch: int, boxes: tuple, job, movie, tmp_path) -> None:
-    asked = job(movie(2), tmp_path / "out.mp4", batch=batch, boxes=boxes)
-    assert mode_for(asked, opened(asked), can_follow=True) == "image"
+    requested = job(movie(2), tmp_path / "out.mp4", batch=batch, boxes=boxes)
+    assert mode_for(requested, opened(requested), can_follow=True) == "image"
 
 
 def test_coco_without_its_package_says_how_to_get_it(job, movie, monkeypatch, tmp_path: Path) -> None:

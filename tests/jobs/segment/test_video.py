@@ -32,23 +32,22 @@ def test_a_moving_disc_is_followed_into_overlay_masks_and_coco(segment: Segment,
     assert {value for mask in masks for value in np.unique(mask).tolist()} == {0, 1}  # one id all the time
     assert min(overlap(mask > 0, disc_shape(number)) for number, mask in enumerate(masks)) > 0.93
 
-    assert times_of(overlay) == times_of(source)
-    assert sound_of(overlay) == sound_of(source)
+    assert times_of(overlay) == times_of(source) and sound_of(overlay) == sound_of(source)
     for number, picture in enumerate(pictures_of(overlay)):
         middle = disc_shape(number, radius=20)
-        ground = ~disc_shape(number, radius=50)
+        background = ~disc_shape(number, radius=50)
         red = picture[middle].mean(axis=0)
         assert np.abs(red - (250, 157, 157)).max() < 12, "half of 250 and half of the first id's colour"
-        assert np.abs(picture[ground].mean(axis=0) - (20, 24, 30)).max() < 6
+        assert np.abs(picture[background].mean(axis=0) - (20, 24, 30)).max() < 6
 
-    told = json.loads(coco.read_text())
-    assert [(image["id"], image["file_name"], image["frame"]) for image in told["images"]][1] == (
+    document = json.loads(coco.read_text())
+    assert [(image["id"], image["file_name"], image["frame"]) for image in document["images"]][1] == (
         2,
         "frame_000001.png",
         1,
     )
-    assert told["categories"] == [{"id": 1, "name": "disc"}]
-    assert {each["track_id"] for each in told["annotations"]} == {1}
+    assert document["categories"] == [{"id": 1, "name": "disc"}]
+    assert {each["track_id"] for each in document["annotations"]} == {1}
 
 
 def test_coco_loads_and_its_masks_areas_and_boxes_are_the_pictures(segment: Segment, movie, tmp_path: Path) -> None:
@@ -93,8 +92,8 @@ def test_every_third_picture_up_to_two_keeps_its_number_and_time(segment: Segmen
     assert times_of(tmp_path / "out.mp4") == [times_of(source)[0], times_of(source)[3]]
     assert (report.read, report.written, report.passed_over, report.unwritten) == (4, 2, 2, 0)
     end_s = 4 / 30
-    heard = [pts / 48_000 for pts, _ in sound_of(tmp_path / "out.mp4")]
-    assert 0 < max(heard) < end_s, "the sound ends with the pictures"
+    progress = [pts / 48_000 for pts, _ in sound_of(tmp_path / "out.mp4")]
+    assert 0 < max(progress) < end_s, "the sound ends with the pictures"
 
 
 def test_nothing_found_leaves_the_picture_as_it_was(segment: Segment, movie, tmp_path: Path) -> None:

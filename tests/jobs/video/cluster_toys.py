@@ -8,9 +8,9 @@ from collections.abc import Iterator
 
 import numpy as np
 
+from engine.jobs.video.backend import PaintedBatch, StageFigures, VideoBatch
 from engine.jobs.video.job import VideoJob
 from engine.jobs.video.on_cluster import PaintWorker
-from engine.jobs.video.stages import PaintedBatch, StageFigures, VideoBatch
 from engine.models.sd.painting import GOOD
 
 SIDE = 16
@@ -23,7 +23,7 @@ def open_toy(job: VideoJob, size: tuple[int, int]) -> PaintWorker:
 
 
 class Toy:
-    """PaintStages without a model."""
+    """A PaintBackend without a model."""
 
     name, load_s = "toy", 0.0
     device, dtype, real_steps = "cpu", "float32", 3
@@ -38,7 +38,9 @@ class Toy:
             if fault == DAWDLES:
                 time.sleep(DAWDLE_S)
             self._frames += len(batch.pixels)
-            yield PaintedBatch(batch=batch, pixels=batch.pixels + 1, fates=np.full(len(batch.pixels), GOOD, np.uint8))
+            yield PaintedBatch(
+                batch=batch, pixels=batch.pixels + 1, outcomes=np.full(len(batch.pixels), GOOD, np.uint8)
+            )
 
     def times(self) -> tuple[StageFigures, ...]:
         return (StageFigures(name="process", frames=0, seconds=self._frames / 1000),)

@@ -42,15 +42,15 @@ def job(tiny_sd: Path) -> MakeJob:
 
     def make(source: Path | str, output: Path | str, **options: Any) -> VideoJob:
         spec = ModelSpec(model=str(tiny_sd))
-        painting = _taken(Painting(spec=spec, prompt="glass", steps=2, cfg=1.0, seed=7), options)
-        painting = replace(painting, spec=_taken(spec, options))
+        painting = _apply_options(Painting(spec=spec, prompt="glass", steps=2, cfg=1.0, seed=7), options)
+        painting = replace(painting, spec=_apply_options(spec, options))
         values = {"device": "cpu", "threads": 1}
         return VideoJob(source=str(source), output=str(output), painting=painting, **values | options)
 
     return make
 
 
-def _taken(values: Any, options: dict[str, Any]) -> Any:
+def _apply_options(values: Any, options: dict[str, Any]) -> Any:
     """`values` with those of the options that are its fields; they are options no more."""
     own = {name: options.pop(name) for name in list(options) if name in type(values).__dataclass_fields__}
     return replace(values, **own)

@@ -4,7 +4,7 @@ from fractions import Fraction
 
 import numpy as np
 
-from engine.jobs.video.stages import covered, video_batches
+from engine.jobs.video.backend import resize_to_cover, video_batches
 from engine.sources.pictures import InputPicture
 
 
@@ -31,7 +31,7 @@ def test_the_last_batch_is_as_long_as_the_others_and_repeats_its_last_picture() 
 def test_another_shape_is_covered_from_the_middle_and_not_squashed() -> None:
     wide = np.zeros((60, 200, 3), np.uint8)
     wide[20:40, 90:110] = 255  # a square in the middle
-    seen = covered(wide, (120, 120))
+    seen = resize_to_cover(wide, (120, 120))
     assert seen.shape == (120, 120, 3)
     rows, columns = np.nonzero(seen[..., 0] > 127)
     assert np.ptp(rows) == np.ptp(columns) == 39, "still a square, twice as large"

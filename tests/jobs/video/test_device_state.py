@@ -9,19 +9,23 @@ from typing import Any
 import pynvml
 import pytest
 
-from engine.jobs.video.device_state import IDLE, THROTTLE_WORDS, DeviceWatch, throttle_words
+from engine.jobs.video.device_state import IDLE, THROTTLE_REASONS, DeviceWatch, describe_throttling
 
 UUIDS = ["GPU-aaaa-1111", "GPU-bbbb-2222"]
 
 
 def test_every_reason_of_nvml_has_its_words() -> None:
-    assert set(THROTTLE_WORDS) | {IDLE} == {1 << bit for bit in range(64) if pynvml.nvmlClocksEventReasonAll >> bit & 1}
+    assert set(THROTTLE_REASONS) | {IDLE} == {
+        1 << bit for bit in range(64) if pynvml.nvmlClocksEventReasonAll >> bit & 1
+    }
     assert pynvml.nvmlClocksEventReasonGpuIdle == IDLE
-    assert throttle_words(pynvml.nvmlClocksEventReasonSwPowerCap) == "power limit"
-    assert throttle_words(pynvml.nvmlClocksEventReasonHwThermalSlowdown) == "heat (hardware)"
-    assert throttle_words(0) == throttle_words(IDLE) == "", "a card that runs free or has nothing to do is not slowed"
-    assert throttle_words(0x4 | 0x40 | IDLE) == "power limit, heat (hardware)"
-    assert throttle_words(0x4 | 0x1000) == "power limit, reason 0x1000"
+    assert describe_throttling(pynvml.nvmlClocksEventReasonSwPowerCap) == "power limit"
+    assert describe_throttling(pynvml.nvmlClocksEventReasonHwThermalSlowdown) == "heat (hardware)"
+    assert describe_throttling(0) == describe_throttling(IDLE) == "", (
+        "a card that runs free or has nothing to do is not slowed"
+    )
+    assert describe_throttling(0x4 | 0x40 | IDLE) == "power limit, heat (hardware)"
+    assert describe_throttling(0x4 | 0x1000) == "power limit, reason 0x1000"
 
 
 def test_a_processor_and_a_missing_library_have_a_reason(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -49,12 +53,12 @@ def card(monkeypatch: pytest.MonkeyPatch) -> dict[str, Any]:
     }
 
     def stand_in(name: str) -> Callable[..., Any]:
-        def call(*given: Any) -> Any:
-            inspect.signature(getattr(pynvml, name)).bind(*given)
+        def call(*arguments: Any) -> Any:
+            inspect.signature(getattr(pynvml, name)).bind(*arguments)
             if name not in answers:
                 raise pynvml.NVMLError(pynvml.NVML_ERROR_NOT_SUPPORTED)
             answer = answers[name]
-            return answer(*given) if callable(answer) else answer
+            return answer(*arguments) if callable(answer) else answer
 
         return call
 

@@ -10,8 +10,8 @@ import pytest
 import torch
 
 from engine.errors import DeviceLostError, ModelError, SourceError
-from engine.jobs.video.fused import FusedStages
-from engine.jobs.video.stages import VideoBatch, video_batches
+from engine.jobs.video.backend import VideoBatch, video_batches
+from engine.jobs.video.fused import FusedPaintBackend
 from engine.models import device_work
 from tests.jobs.video.conftest import MakeJob
 from tests.jobs.video.test_batches import picture
@@ -27,7 +27,7 @@ def batches_of(count: int, batch: int = 1) -> Iterator[VideoBatch]:
 def test_an_error_of_a_library_is_one_line_that_names_the_model(
     tiny_sd: Path, job: MakeJob, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    stages = FusedStages(job("in", "out"), SIZE)
+    backend = FusedPaintBackend(job("in", "out"), SIZE)
     for error, kind in (
         (NotImplementedError("no such\nkernel"), ModelError),
         (RuntimeError("CUDA error: unspecified\nlaunch failure"), DeviceLostError),  # on Ray its piece is tried again
@@ -36,12 +36,12 @@ def test_an_error_of_a_library_is_one_line_that_names_the_model(
         def fail(*arguments: object, error: Exception = error) -> None:
             raise error
 
-        monkeypatch.setattr(stages._painter, "_attempt", fail)
+        monkeypatch.setattr(backend._painter, "_attempt", fail)
         with pytest.raises(ModelError) as caught:
-            list(stages.paint(batches_of(2)))
+            list(backend.paint(batches_of(2)))
         assert type(caught.value) is kind
         assert str(caught.value) == f"{tiny_sd}: {type(error).__name__}: {' '.join(str(error).split())}"
-    stages.close()
+    backend.close()
 
 
 def test_an_error_of_the_source_is_raised_unchanged(job: MakeJob) -> None:
@@ -49,16 +49,16 @@ def test_an_error_of_the_source_is_raised_unchanged(job: MakeJob) -> None:
         yield from batches_of(1)
         raise SourceError("in: the cable is out")
 
-    stages = FusedStages(job("in", "out"), SIZE)
+    backend = FusedPaintBackend(job("in", "out"), SIZE)
     with pytest.raises(SourceError, match=r"^in: the cable is out$"):
-        list(stages.paint(broken()))
-    stages.close()
+        list(backend.paint(broken()))
+    backend.close()
 
 
 def test_closed_stages_hold_no_model_and_keep_their_figures(job: MakeJob, monkeypatch: pytest.MonkeyPatch) -> None:
-    stages = FusedStages(replace(job("in", "out"), batch=2), SIZE)
-    assert stages._painter is not None
-    unet = weakref.ref(stages._painter.model.unet)
+    backend = FusedPaintBackend(replace(job("in", "out"), batch=2), SIZE)
+    assert backend._painter is not None
+    unet = weakref.ref(backend._painter.model.unet)
     left: list[object] = []
 
     def free_memory(device: torch.device) -> None:
@@ -66,9 +66,9 @@ def test_closed_stages_hold_no_model_and_keep_their_figures(job: MakeJob, monkey
         left.append(unet())
 
     monkeypatch.setattr(device_work, "free_memory", free_memory)
-    list(stages.paint(batches_of(3, batch=2)))
-    before = stages.times()
-    stages.close()
-    stages.close()
+    list(backend.paint(batches_of(3, batch=2)))
+    before = backend.times()
+    backend.close()
+    backend.close()
     assert left == [None], "memory in use stays on the device"
-    assert stages.times() == before and before[0].frames == 3
+    assert backend.times() == before and before[0].frames == 3

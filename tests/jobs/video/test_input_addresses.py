@@ -114,6 +114,6 @@ def test_errors_of_an_address_do_not_show_its_password(server: str, tmp_path: Pa
     for path in ("missing.mp4", "notes.mp4", "sound.wav"):
         with pytest.raises(SourceError) as caught:
             open_input(f"{server}/{path}?key=hidden")
-        said = str(caught.value)
-        assert path in said and "\n" not in said
-        assert "secret" not in said and "hidden" not in said
+        message = str(caught.value)
+        assert path in message and "\n" not in message
+        assert "secret" not in message and "hidden" not in message

@@ -29,7 +29,7 @@ def number_of_bar(pixels: np.ndarray) -> int:
 
 
 def woven(first: int, second: int) -> np.ndarray:
-    """A frame of two fields, the lower one first, as FFmpeg's x264 marks pictures of which it is told nothing."""
+    """A frame of two fields, the lower one first, as FFmpeg's x264 marks pictures without such information."""
     picture = bar_at(first)
     picture[::2] = bar_at(second)[::2]
     return picture
@@ -89,8 +89,8 @@ def test_what_a_folder_leaves_out_and_the_gaps_in_its_numbers_are_told(tmp_path:
 
 
 def test_what_is_transparent_and_becomes_black_is_told_once(movie: Movie, tmp_path: Path) -> None:
-    film = movie(2, name="in.mov", codec="qtrle", pixel_format="argb")
-    assert open_input(str(film)).counts.notes == ["in.mov: what is transparent becomes black"]
+    video = movie(2, name="in.mov", codec="qtrle", pixel_format="argb")
+    assert open_input(str(video)).counts.notes == ["in.mov: what is transparent becomes black"]
     folder = tmp_path / "pictures"
     folder.mkdir()
     for number, alpha in enumerate((255, 128, 0)):

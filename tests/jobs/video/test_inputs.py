@@ -16,7 +16,7 @@ from PIL import Image
 
 from engine.errors import SourceError
 from engine.jobs.video.inputs import open_input
-from engine.sources.pictures import fitted
+from engine.sources.pictures import fit_all
 from tests.jobs.video.numbered import HEIGHT, WIDTH, number_in, numbered, read_all
 
 NOBODY = 65534
@@ -51,9 +51,9 @@ def test_each_of_509_pictures_comes_once_whatever_is_skipped(movie: Movie) -> No
     source = movie(509, options={"preset": "ultrafast"})
     for every in range(1, 8):
         pictures, read = read_all(source, every)
-        kept = [number for number in range(509) if number % every == 0]
-        assert [number_in(picture.pixels) for picture in read] == [picture.number for picture in read] == kept
-        assert (pictures.counts.decoded, pictures.counts.passed_over) == (509, 509 - len(kept))
+        numbers = [number for number in range(509) if number % every == 0]
+        assert [number_in(picture.pixels) for picture in read] == [picture.number for picture in read] == numbers
+        assert (pictures.counts.decoded, pictures.counts.passed_over) == (509, 509 - len(numbers))
         assert (pictures.counts.unreadable, pictures.counts.notes) == (0, [])
 
 
@@ -77,7 +77,7 @@ def test_a_folder_is_sorted_by_number_with_notes_on_damage_and_other_sizes(tmp_p
     (folder / "5.png").write_bytes(b"\x89PNG broken")
     (folder / "notes.txt").write_text("no picture")
     pictures = open_input(str(folder))
-    read = list(fitted(pictures.read(1, None), (WIDTH, HEIGHT), pictures.counts))
+    read = list(fit_all(pictures.read(1, None), (WIDTH, HEIGHT), pictures.counts))
     assert [picture.file_name for picture in read] == ["1.png", "2.png", "3.jpg", "4.png", "10.png"]
     assert {picture.pixels.shape for picture in read} == {(HEIGHT, WIDTH, 3)}
     assert (pictures.counts.decoded, pictures.counts.unreadable, pictures.counts.refitted) == (5, 1, 2)
@@ -150,7 +150,7 @@ def test_a_truncated_video_is_read_to_its_end(name: str, movie: Movie) -> None:
 
 
 @pytest.mark.parametrize(
-    ("name", "codec", "options", "places"),
+    ("name", "codec", "options", "offsets"),
     [
         ("in.mkv", "libx264", X264, (20, 21, 22)),
         ("in.mp4", "libx265", X265, (20, 21, 22)),  # whose decoder is silent about its losses
@@ -162,7 +162,7 @@ def test_every_picture_of_a_damaged_video_is_accounted_for(
     name: str,
     codec: str,
     options: dict[str, str],
-    places: tuple[int, ...],
+    offsets: tuple[int, ...],
     movie: Movie,
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
@@ -170,25 +170,25 @@ def test_every_picture_of_a_damaged_video_is_accounted_for(
     noise = np.random.default_rng(0)
     pictures = [numbered(number) ^ noise.integers(0, 32, (HEIGHT, WIDTH, 3), np.uint8) for number in range(60)]
     source = movie(pictures=pictures, name=name, codec=codec, options=options)
-    damage(source, places)
+    damage(source, offsets)
     read_from, read = read_all(source)
     counts = read_from.counts
     assert counts.decoded == len(read) and counts.decoded + counts.unreadable == 60
-    assert 1 <= counts.damaged + counts.unreadable <= (12 if codec == "libvpx-vp9" else 3 * len(places))
+    assert 1 <= counts.damaged + counts.unreadable <= (12 if codec == "libvpx-vp9" else 3 * len(offsets))
     frames = [round(picture.start_s * 30) for picture in read]
     assert frames[:18] == list(range(18)) and frames == sorted(set(frames))
     assert frames[-1] == 59 or codec == "libvpx-vp9"  # all pictures lean on those before
     (note,) = counts.notes
     place_s = float(re.fullmatch(rf"{name}: damaged; first error: at ([\d.]+) s: .+", note)[1])
-    assert abs(place_s - places[0] / 30) < 0.15
+    assert abs(place_s - offsets[0] / 30) < 0.15
 
 
-def damage(path: Path, places: tuple[int, ...]) -> None:
+def damage(path: Path, offsets: tuple[int, ...]) -> None:
     """Overwrite these packets with noise, except for their first bytes."""
     with av.open(str(path)) as container:
         packets = [(packet.pos, packet.size) for packet in container.demux(video=0) if packet.size]
     data, noise = bytearray(path.read_bytes()), np.random.default_rng(1)
-    for place in places:
-        at, size = packets[place]
+    for offset in offsets:
+        at, size = packets[offset]
         data[at + 6 : at + size] = noise.bytes(size - 6)
     path.write_bytes(data)

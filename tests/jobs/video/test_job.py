@@ -27,11 +27,10 @@ from tests.jobs.video.conftest import MakeJob
     ],
 )
 def test_contradicting_options_are_refused_in_one_line(options: dict, reason: str, job: MakeJob) -> None:
-    asked = job("in.mp4", "out.mp4", **options)
+    requested = job("in.mp4", "out.mp4", **options)
     with pytest.raises(UsageError) as error:
-        asked.check()
-    assert str(error.value).startswith(reason)
-    assert "\n" not in str(error.value)
+        requested.check()
+    assert str(error.value).startswith(reason) and "\n" not in str(error.value)
 
 
 @pytest.mark.parametrize("files", [("-", "out.mp4"), ("in.mp4", "-")])

@@ -11,7 +11,7 @@ import pytest
 from engine.errors import ModelError, MultiverseError
 from engine.jobs.video.job import VideoJob
 from engine.jobs.video.report import VideoProgress, VideoReport
-from engine.jobs.video.run import open_job, open_stages, run_job
+from engine.jobs.video.run import open_backend, open_job, run_job
 from engine.jobs.video.writing import segmented_video
 from tests.jobs.segment.disc_movie import pictures_of, sound_of, times_of
 from tests.jobs.video.conftest import MakeJob
@@ -21,7 +21,7 @@ Clip = Callable[..., Path]
 
 
 def paint_video(job: VideoJob, **options: Any) -> VideoReport:
-    return run_job(job, opened := open_job(job), open_stages(job, opened), **options)
+    return run_job(job, opened := open_job(job), open_backend(job, opened), **options)
 
 
 def test_29_pictures_in_29_out_with_their_times_and_their_sound(
@@ -32,11 +32,10 @@ def test_29_pictures_in_29_out_with_their_times_and_their_sound(
     source, out = clip(29), tmp_path / "out.mp4"
     report = paint_video(job(source, out, batch=4, steps=5, strength=0.2))
     assert (report.read, report.painted, report.unpainted) == (29, 29, 0)
-    assert times_of(out) == pytest.approx(times_of(source))
-    assert sound_of(out) == sound_of(source)
-    painted, given = pictures_of(out), pictures_of(source)
-    assert len(painted) == 29 and painted[0].shape == given[0].shape
-    assert all(np.abs(new.astype(int) - old).mean() > 2 for new, old in zip(painted, given, strict=True))
+    assert times_of(out) == pytest.approx(times_of(source)) and sound_of(out) == sound_of(source)
+    painted, source_times = pictures_of(out), pictures_of(source)
+    assert len(painted) == 29 and painted[0].shape == source_times[0].shape
+    assert all(np.abs(new.astype(int) - old).mean() > 2 for new, old in zip(painted, source_times, strict=True))
     assert report.done_line.startswith(f"done: time={report.seconds:.3f} frames=29 ")
     assert report.its == pytest.approx(5 * report.fps)
     assert report.evals == pytest.approx(report.fps), "of five steps one is made"
@@ -44,9 +43,9 @@ def test_29_pictures_in_29_out_with_their_times_and_their_sound(
 
 def test_every_picture_is_painted_or_counted_as_skipped(clip: Clip, job: MakeJob, tmp_path: Path) -> None:
     report = paint_video(job(clip(23), tmp_path / "frames", batch=4, skip=3))
-    kept = range(0, 23, 4)
-    assert sorted(path.name for path in (tmp_path / "frames").iterdir()) == [f"frame_{n:06d}.png" for n in kept]
-    assert (report.read, report.painted, report.skipped) == (23, len(kept), 23 - len(kept))
+    numbers = range(0, 23, 4)
+    assert sorted(path.name for path in (tmp_path / "frames").iterdir()) == [f"frame_{n:06d}.png" for n in numbers]
+    assert (report.read, report.painted, report.skipped) == (23, len(numbers), 23 - len(numbers))
 
 
 def test_frames_do_not_depend_on_the_batch_they_are_in(clip: Clip, job: MakeJob, tmp_path: Path) -> None:
@@ -65,8 +64,8 @@ def test_a_model_that_gives_no_numbers_leaves_the_sources_pictures(
     report = paint_video(job(source, tmp_path / "frames", model=str(broken_sd), batch=2))
     assert (report.painted, report.passed_through) == (5, 5)
     assert any("5 pictures were left unpainted, the first is frame_000000" in note for note in report.notes)
-    for (_, written), given in zip(frames_of(tmp_path / "frames"), pictures_of(source), strict=True):
-        assert np.abs(written.astype(int) - given).max() <= 2
+    for (_, written), source_pictures in zip(frames_of(tmp_path / "frames"), pictures_of(source), strict=True):
+        assert np.abs(written.astype(int) - source_pictures).max() <= 2
 
 
 def test_a_stop_keeps_what_was_painted_and_a_resumed_run_equals_an_uninterrupted_one(
@@ -85,8 +84,7 @@ def test_a_stop_keeps_what_was_painted_and_a_resumed_run_equals_an_uninterrupted
     assert first.is_interrupted and first.kept == first.painted // 4 * 4
     assert len(pictures_of(out)) == first.painted >= 6, "the painted part is playable"
     at_once = paint_video(job(source, out, batch=2, resume=True), stop=stop)
-    assert at_once.is_interrupted
-    assert min(at_once.resumed, at_once.painted, at_once.unpainted) >= 0
+    assert at_once.is_interrupted and min(at_once.resumed, at_once.painted, at_once.unpainted) >= 0
     assert at_once.read == at_once.resumed + at_once.painted + at_once.unpainted
     second = paint_video(job(source, out, batch=2, resume=True))
     assert not second.is_interrupted
@@ -102,7 +100,7 @@ def test_an_error_says_how_to_resume_if_there_is_finished_work(
     source, out = clip(12), tmp_path / "out.mp4"
 
     def fail(progress: VideoProgress) -> None:
-        if progress.stages[-1].frames >= 4 or progress.is_finishing:
+        if progress.stage_figures[-1].frames >= 4 or progress.is_finishing:
             raise ModelError("the device is gone")
 
     with pytest.raises(ModelError) as caught:

@@ -6,7 +6,7 @@ import numpy as np
 
 from engine.ipc import RingFrame
 from engine.live.kit.ahead import Ahead
-from engine.values import ComingValues
+from engine.values import UpcomingValues
 
 PIXELS = np.zeros((1, 1, 3), np.uint8)
 
@@ -15,12 +15,12 @@ def picture(generation: int, index: int = 0) -> RingFrame:
     return RingFrame(pixels=PIXELS, index=index, time_s=0.0, generation=generation, sequence=index + 1)
 
 
-def change(key: str, **values: object) -> ComingValues:
-    return ComingValues(key=key, values={f"/sd/{name}": value for name, value in values.items()})
+def change(key: str, **values: object) -> UpcomingValues:
+    return UpcomingValues(key=key, values={f"/sd/{name}": value for name, value in values.items()})
 
 
-def due(key: str) -> ComingValues:
-    return ComingValues(key=key, values={}, is_due=True)
+def due(key: str) -> UpcomingValues:
+    return UpcomingValues(key=key, values={}, is_due=True)
 
 
 def opened() -> Ahead:

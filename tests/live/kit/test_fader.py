@@ -15,13 +15,13 @@ def seen(fade: Fade | None) -> float:
     """The grey that a viewer sees."""
     assert fade is not None
     new = float(fade.picture.pixels.mean())
-    return new if fade.before is None else fade.before.pixels.mean() * (1 - fade.share) + new * fade.share
+    return new if fade.before is None else fade.before.pixels.mean() * (1 - fade.mix) + new * fade.mix
 
 
-def faded(*shown: tuple[float, VideoFrame], crossfade_s: float = 1.0) -> Fader:
+def faded(*pictures: tuple[float, VideoFrame], crossfade_s: float = 1.0) -> Fader:
     """After these pictures, each with the second at which it came."""
     fader = Fader()
-    for at_s, painted in shown:
+    for at_s, painted in pictures:
         fader.show(painted, at_s, crossfade_s)
     return fader
 

@@ -17,19 +17,19 @@ def picture(number: int) -> VideoFrame:
 def play(calls_s: list[float], fps: float, *, rest_s: float = 0.0) -> list[tuple[int, int | None, int]]:
     """Simulate a child that takes the newest picture, works for these times, answers and rests, and asks as
     `ask_from_s` says. The engine polls once a frame. Returns (answered, found, most kept) of each answer."""
-    fed, newest, taken, call_s, began_s, kept = FedPictures(), -1, -1, 0.0, float("-inf"), 0
+    fed, newest, last_read, call_s, began_s, cached = FedPictures(), -1, -1, 0.0, float("-inf"), 0
     answers: list[int] = []
-    told: list[tuple[int, int | None, int]] = []
+    results: list[tuple[int, int | None, int]] = []
     calls = iter(calls_s)
     answers_at_s = free_at_s = float("-inf")
     is_working, now_s, frame_s = False, 0.0, 0.0
-    while len(told) < len(calls_s):
+    while len(results) < len(calls_s):
         now_s += POLL_S
         if is_working and now_s >= answers_at_s:
-            answers.append(taken)
+            answers.append(last_read)
             is_working = False
-        if not is_working and now_s >= free_at_s and newest > taken and (work_s := next(calls, None)) is not None:
-            call_s, began_s, taken, is_working = now_s - began_s if taken >= 0 else 0.0, now_s, newest, True
+        if not is_working and now_s >= free_at_s and newest > last_read and (work_s := next(calls, None)) is not None:
+            call_s, began_s, last_read, is_working = now_s - began_s if last_read >= 0 else 0.0, now_s, newest, True
             answers_at_s, free_at_s = now_s + work_s, now_s + work_s + rest_s
         if now_s < frame_s:
             continue
@@ -37,14 +37,14 @@ def play(calls_s: list[float], fps: float, *, rest_s: float = 0.0) -> list[tuple
         while answers:
             number = answers.pop(0)
             found = fed.answered(number)
-            told.append((number, found and found.index, kept))
+            results.append((number, found and found.index, cached))
         is_asking = now_s >= ask_from_s(call_began_s=began_s, call_s=call_s, due_s=began_s)
         fed.follow_wish(is_asking)
         if is_asking:
             newest += 1
             fed.add(newest, picture(newest))
-        kept = max(kept, len(fed._pictures))
-    return told
+        cached = max(cached, len(fed._pictures))
+    return results
 
 
 @pytest.mark.parametrize("fps", [30.0, 60.0, 120.0])
@@ -60,9 +60,9 @@ def play(calls_s: list[float], fps: float, *, rest_s: float = 0.0) -> list[tuple
 def test_a_result_finds_its_picture_however_many_were_sent_since(
     fps: float, calls_s: list[float], rest_s: float
 ) -> None:
-    told = play(calls_s, fps, rest_s=rest_s)
-    assert [found for _, found, _ in told] == [number for number, _, _ in told]
-    assert max(kept for *_, kept in told) <= MAX_MARKED + NEWEST
+    results = play(calls_s, fps, rest_s=rest_s)
+    assert [found for _, found, _ in results] == [number for number, _, _ in results]
+    assert max(cached for *_, cached in results) <= MAX_MARKED + NEWEST
 
 
 def test_the_first_picture_of_a_new_process_is_found_although_the_last_process_sent_no_result() -> None:

@@ -8,10 +8,10 @@ import pytest
 import torch
 
 from engine.children.mailbox import Mailbox
-from engine.children.messages import ChildMessage, ToChild, Trying
+from engine.children.messages import ChildMessage, ToChild, TrialStarted
 from engine.children.port import ChildFault, ChildPort
 from engine.errors import DeviceFullError, DeviceLostError, ModelError
-from engine.ipc import ChildWords, ControlPipe
+from engine.ipc import ChildCounters, ControlPipe
 from engine.ipc.control_pipe import open_pipe
 from engine.live.kit.model_loading import load_on_device
 from engine.live.rvc import loop as rvc
@@ -20,7 +20,7 @@ from engine.live.sd import loop as sd
 
 TOO_OLD = RuntimeError("The NVIDIA driver on your system is too old (found version 11040).")
 NOT_THERE = RuntimeError("CUDA driver initialization failed, you might not have a CUDA gpu.")
-DRIVER, MODEL = [], [Trying(key="model", value="tiny")]
+DRIVER, MODEL = [], [TrialStarted(key="model", value="tiny")]
 """What is sent before a card fails, and before a model does."""
 
 
@@ -33,12 +33,12 @@ def sent() -> list[ChildMessage]:
 @pytest.fixture
 def port(sent: list[ChildMessage]) -> Iterator[ChildPort]:
     ours, theirs = open_pipe()
-    words = ChildWords.create("loading words")
+    counters = ChildCounters.create("loading words")
     settings = {"threads": 1, "device": "cuda", "dtype": "auto"}
     with ours, theirs:
-        mailbox = Mailbox(ControlPipe(theirs, ToChild), words)
-        yield ChildPort(settings=settings, send=sent.append, mailbox=mailbox, words=words, gate=None)
-    words.close()
+        mailbox = Mailbox(ControlPipe(theirs, ToChild), counters)
+        yield ChildPort(settings=settings, send=sent.append, mailbox=mailbox, counters=counters, gate=None)
+    counters.close()
 
 
 def raising(error: Exception) -> Callable[..., Any]:
@@ -72,9 +72,9 @@ def test_a_model_is_a_suspect_only_after_its_card_and_at_fault_only_if_its_card_
 ) -> None:
     monkeypatch.setattr(torch, "zeros", raising(error) if tried == DRIVER else lambda size, device: torch.ones(size))
     monkeypatch.setattr(torch.cuda, "mem_get_info", lambda device: (1 << 29, 1 << 33))
-    with pytest.raises(ChildFault, match=line) as told:
+    with pytest.raises(ChildFault, match=line) as raised:
         load_on_device(port, "tiny", raising(error), half="float16")
-    assert (told.value.fault.kind, told.value.fault.is_final, sent) == (kind, is_final, tried)
+    assert (raised.value.fault.kind, raised.value.fault.is_final, sent) == (kind, is_final, tried)
 
 
 @pytest.mark.parametrize("loop", [rvc, sam3, sd], ids=["rvc", "sam3", "sd"])
@@ -83,9 +83,9 @@ def test_a_card_that_fails_is_its_drivers_fault_and_other_errors_are_not(
 ) -> None:
     lost = torch.AcceleratorError("CUDA error: unspecified launch failure\nCUDA kernel errors")
     monkeypatch.setattr(loop, "load_model", raising(lost))
-    with pytest.raises(ChildFault, match="the device has failed: AcceleratorError: CUDA error: unspecified") as told:
+    with pytest.raises(ChildFault, match="the device has failed: AcceleratorError: CUDA error: unspecified") as raised:
         loop.run(port)
-    assert (told.value.fault.kind, told.value.fault.is_final) == ("driver", False)
+    assert (raised.value.fault.kind, raised.value.fault.is_final) == ("driver", False)
     assert "in fails" in capsys.readouterr().err, "the log has the traceback"
     monkeypatch.setattr(loop, "load_model", raising(RuntimeError("shapes cannot be multiplied")))
     with pytest.raises(RuntimeError, match="shapes"):

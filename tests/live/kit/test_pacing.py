@@ -135,8 +135,8 @@ def test_a_draw_that_never_ends_delays_a_slice_by_one_period_only(time: Time, ga
 
 def paced(time: Time, pacer: Pacer, pieces_ms: Sequence[float], kind: str = "") -> None:
     pacer.begin_call(kind)
-    for place, ms in enumerate(pieces_ms):
-        if place:
+    for index, ms in enumerate(pieces_ms):
+        if index:
             pacer.between()
         time.work(ms)
     pacer.end_call()
@@ -163,8 +163,7 @@ def test_pieces_are_joined_to_slices_by_the_times_they_took_before(time: Time) -
 
 
 def test_calls_with_other_pieces_are_learnt_apart(time: Time) -> None:
-    """As with a ControlNet, whose piece comes before the network's. New values are taken in the first piece, which then
-    is longer than usual."""
+    """As with a ControlNet, whose piece comes before the network's. New values make the first piece longer."""
     ended_ms: list[float] = []
     pacer = Pacer(
         None, wait_device=lambda: ended_ms.append((time.now_ns - began_ns) / 1e6), rest=time.rest, now_ns=time
@@ -187,8 +186,8 @@ def test_calls_with_other_pieces_are_learnt_apart(time: Time) -> None:
 
 @pytest.fixture
 def turns(gate: Gate) -> dict[str, Turns]:
-    made = {name: gate.turns(gate.take_place(), 1) for name in ("sd", "sam3")}
-    return {name: turn for name, turn in made.items() if turn is not None}
+    created = {name: gate.turns(gate.acquire_turn_index(), 1) for name in ("sd", "sam3")}
+    return {name: turn for name, turn in created.items() if turn is not None}
 
 
 @pytest.mark.parametrize(
@@ -244,8 +243,7 @@ def test_a_slice_waits_for_what_begins_while_it_waits_for_its_turn(
 
 @pytest.mark.parametrize("draw_ms", [4.0, 10.0])
 def test_stable_diffusion_and_sam3_share_what_the_draws_leave(draw_ms: float) -> None:
-    """7 pieces of 3 ms and 4 of 5 ms beside a draw every 16.7 ms, each child in a thread of its own with the gate that
-    it opened."""
+    """7 pieces of 3 ms and 4 of 5 ms beside a draw every 16.7 ms, each child in its own thread with its own gate."""
     machine, engine = Lockstep(seconds=2.0), Gate.create()
     engine.period_ns = 16_700_000
     draws: list[Span] = []
@@ -264,11 +262,11 @@ def test_stable_diffusion_and_sam3_share_what_the_draws_leave(draw_ms: float) ->
 
     def child(name: str, pieces_ms: Sequence[float]) -> None:
         gate = Gate.open(engine.segment)
-        pacer = Pacer(gate, rest=machine.rest, now_ns=machine.now_ns, turns=gate.turns(engine.take_place(), 1))
+        pacer = Pacer(gate, rest=machine.rest, now_ns=machine.now_ns, turns=gate.turns(engine.acquire_turn_index(), 1))
         while True:
             pacer.begin_call()
-            for place, ms in enumerate(pieces_ms):
-                if place:
+            for index, ms in enumerate(pieces_ms):
+                if index:
                     pacer.between()
                 began_ns = machine.now_ns()
                 machine.rest(ms / 1000.0)
@@ -281,8 +279,8 @@ def test_stable_diffusion_and_sam3_share_what_the_draws_leave(draw_ms: float) ->
     assert not overlaps(*slices.values())
     assert not [name for name, spans in measured.items() if overlaps(spans, draws)]
     free_ns = 2e9 - sum(end - begin for begin, end in draws)
-    shares = {name: sum(end - begin for begin, end in spans) / free_ns for name, spans in slices.items()}
-    assert shares["sd"] > 0.35 and shares["sam3"] > 0.35 and sum(shares.values()) > 0.8
+    fractions = {name: sum(end - begin for begin, end in spans) / free_ns for name, spans in slices.items()}
+    assert fractions["sd"] > 0.35 and fractions["sam3"] > 0.35 and sum(fractions.values()) > 0.8
 
 
 def test_a_child_that_stopped_in_its_slice_delays_the_other_by_a_quarter_second(

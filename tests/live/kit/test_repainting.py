@@ -10,9 +10,9 @@ import numpy as np
 import pytest
 
 from engine.children.mailbox import Mailbox
-from engine.children.messages import OutputMade, ToChild, Update
+from engine.children.messages import OutputCreated, ToChild, Update
 from engine.children.port import ChildPort
-from engine.ipc import ChildWords, ControlPipe, FrameRing, Gate, RingOwner
+from engine.ipc import ChildCounters, ControlPipe, FrameRing, Gate, RingOwner
 from engine.ipc.control_pipe import open_pipe
 from engine.live.kit import repainting
 
@@ -35,18 +35,18 @@ def paint_grey(picture: np.ndarray, values: dict[str, Any]) -> np.ndarray:
 def opened(paint: str) -> Iterator[tuple[ChildPort, Mailbox, Gate, RingOwner]]:
     """The child's end of a model with this function, and the ring of its source."""
     ours, theirs = open_pipe()
-    gate, words = Gate.create(), ChildWords.create("eager words")
+    gate, counters = Gate.create(), ChildCounters.create("eager words")
     source = FrameRing.create("eager source", 8, 8, channels=4)  # the finished picture
     painted = FrameRing.create("eager picture", 8, 8, channels=3)
     with ours, theirs:
-        mailbox = Mailbox(ControlPipe(theirs, ToChild), words)
+        mailbox = Mailbox(ControlPipe(theirs, ToChild), counters)
         mailbox.updates.put(Update(number=1, values={"/eager/enable": True}, inputs={"source": source.segment}))
-        mailbox.outputs.put(OutputMade(name="picture", segment=painted.segment))
+        mailbox.outputs.put(OutputCreated(name="picture", segment=painted.segment))
         settings = {"name": "eager", "paint": f"{__name__}:{paint}", "model": "any"}
-        port = ChildPort(settings=settings, send=lambda message: None, mailbox=mailbox, words=words, gate=gate)
+        port = ChildPort(settings=settings, send=lambda message: None, mailbox=mailbox, counters=counters, gate=gate)
         yield port, mailbox, gate, source
         port.close()
-    for each in (source, painted, gate, words):
+    for each in (source, painted, gate, counters):
         each.close()
 
 
@@ -62,7 +62,7 @@ def test_a_painting_plug_in_rests_more_and_more_while_frames_are_late(wait_for: 
         thread = threading.Thread(target=repainting.run, args=(port,))
         thread.start()
 
-        def share() -> float:
+        def time_fraction() -> float:
             """Of the time of the last calls, in which it painted."""
             source.write(np.zeros((8, 8, 4), np.uint8), index=len(calls), time_s=0.0)
             gate.late_frames += 1
@@ -71,6 +71,6 @@ def test_a_painting_plug_in_rests_more_and_more_while_frames_are_late(wait_for: 
                 return 1.0
             return sum(end - begin for begin, end in last[:-1]) / (last[-1][0] - last[0][0])
 
-        wait_for(lambda: share() < 0.15, "its rests")
+        wait_for(lambda: time_fraction() < 0.15, "its rests")
         mailbox.should_stop = True
         thread.join()

@@ -13,11 +13,11 @@ def frame_called(name: str) -> VideoFrame:
 
 
 def offered(name: str, *, is_automatic: bool = True) -> Layer5Offer:
-    return Layer5Offer(fade=Fade(picture=frame_called(name), before=None, share=1.0), is_automatic=is_automatic)
+    return Layer5Offer(fade=Fade(picture=frame_called(name), before=None, mix=1.0), is_automatic=is_automatic)
 
 
 @pytest.mark.parametrize(
-    ("source", "is_on", "shown"),
+    ("source", "is_on", "expected"),
     [
         ("auto", True, "sd"),
         ("auto", False, "camera"),
@@ -27,10 +27,10 @@ def offered(name: str, *, is_automatic: bool = True) -> Layer5Offer:
         ("off", True, "sd"),  # simple mode has a picture all the same; layer 5 has no weight then
     ],
 )
-def test_layer_5_shows_the_picture_of_each_source(source: str, is_on: bool, shown: str) -> None:
+def test_layer_5_shows_the_picture_of_each_source(source: str, is_on: bool, expected: str) -> None:
     scene = Scene(camera=frame_called("camera"), layer5_offers={"sd": offered("sd", is_automatic=is_on)})
     fade = scene.layer5({"/layer/5/source": source})
-    assert fade is not None and fade.picture.source == shown
+    assert fade is not None and fade.picture.source == expected
 
 
 def test_layer_5_is_empty_without_a_camera_and_a_model() -> None:

@@ -48,14 +48,14 @@ def test_the_rings_of_old_shapes_are_closed(rings: SourceRings, connected: list[
     reader = FrameRing.attach(connected[-1])
     reader.close()
 
-    def is_gone() -> bool:
+    def is_removed() -> bool:
         try:
             FrameRing.attach(connected[0]).close()
         except SharedMemoryError:
             return True
         return False
 
-    wait_for(is_gone, "the first ring to go")
+    wait_for(is_removed, "the first ring to go")
 
 
 def test_without_memory_it_reports_once_a_second_and_retries(rings: SourceRings, reports: Any, wait_for) -> None:

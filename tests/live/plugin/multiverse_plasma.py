@@ -35,7 +35,7 @@ def paint(picture: np.ndarray, values: dict[str, Any]) -> np.ndarray:
     return picture[..., :3] * np.float32(values["/plasma/gain"])
 
 
-LASER = SinkKind(shown_as="the laser", argument="name", made_by="multiverse_plasma:LaserSink")
+LASER = SinkKind(help_name="the laser", argument="name", class_path="multiverse_plasma:LaserSink")
 
 
 class LaserSink:
@@ -53,8 +53,8 @@ class LaserSink:
     def drain(self) -> bool:
         return True
 
-    def start(self, stage: Any, *, may_wait: bool = False) -> None: ...
-    def set_format(self, stage: Any) -> None: ...
+    def start(self, output_format: Any, *, may_wait: bool = False) -> None: ...
+    def set_format(self, output_format: Any) -> None: ...
     def pump(self) -> None: ...
     def close(self) -> None: ...
 

@@ -14,7 +14,7 @@ import engine.models.card_memory as card_memory
 import engine.models.rvc.load as loading
 from engine.children.port import ChildPort
 from engine.models.rvc.stream import LiveVoice
-from engine.models.rvc.voicing import Voicing
+from engine.models.rvc.window_synthesizer import WindowSynthesizer
 
 TIGHT: Final = 0.125
 FULL: Final = 0.25
@@ -23,7 +23,7 @@ CARD_FREE_MB: Final = 1234  # what a card would have left
 
 
 def run(port: ChildPort) -> None:
-    convert, follow = LiveVoice.convert, Voicing.follow
+    convert, follow = LiveVoice.convert, WindowSynthesizer.synthesize
     was_tight: list[bool] = []
 
     def convert_or_fail(self: LiveVoice, block: np.ndarray, *, first_sample: int) -> np.ndarray:
@@ -33,7 +33,7 @@ def run(port: ChildPort) -> None:
             raise torch.OutOfMemoryError("CUDA out of memory. Tried to allocate 2.00 GiB (simulated)")
         return convert(self, block, first_sample=first_sample)
 
-    def follow_or_spoil(self: Voicing, *arguments: Any) -> torch.Tensor:
+    def follow_or_spoil(self: WindowSynthesizer, *arguments: Any) -> torch.Tensor:
         return follow(self, *arguments) * (torch.nan if port.values["/rvc/rms_mix"] == SPOILT else 1.0)
 
     def load_nothing(*arguments: Any) -> Any:
@@ -43,5 +43,5 @@ def run(port: ChildPort) -> None:
         loading.load = load_nothing
     card_memory.card_facts = lambda device: {"card_free_mb": CARD_FREE_MB}
     LiveVoice.convert = convert_or_fail
-    Voicing.follow = follow_or_spoil
+    WindowSynthesizer.synthesize = follow_or_spoil
     voice.run(port)

@@ -61,7 +61,7 @@ class VoiceStudio(ChildStudio):
         frames = blocks * BLOCK
         self.hear(tone(hz, frames, self.voice.end_sample))
 
-    def made_to(self) -> int:
+    def converted_end(self) -> int:
         """Number of the last converted sample plus 1; 0 before the first."""
         self._listened.read(self.read_to, 1)  # like a listener, while processes are replaced
         first = max(0, self.voice.end_sample - LOOKED)
@@ -74,24 +74,24 @@ class VoiceStudio(ChildStudio):
         for _ in range(blocks):
             self.sing(hz)
             whole = self.voice.end_sample // BLOCK * BLOCK - LAG
-            wait_for(lambda whole=whole: self.made_to() >= whole, f"sample {whole}")
+            wait_for(lambda whole=whole: self.converted_end() >= whole, f"sample {whole}")
 
     def take(self, frames: int) -> tuple[np.ndarray, np.ndarray]:
         """The next samples that a listener hears, and their presence."""
-        taken = self._listened.read(self.read_to, frames)
+        sound = self._listened.read(self.read_to, frames)
         self.read_to += frames
-        return taken
+        return sound
 
     def skip(self) -> None:
         """Continue listening at the end of the output."""
-        self.read_to = self.made_to()
+        self.read_to = self.converted_end()
 
-    def taken(self, wait_for: Callable[..., Any], look: Callable[[], Any] = lambda: None) -> None:
+    def wait_until_applied(self, wait_for: Callable[..., Any], look: Callable[[], Any] = lambda: None) -> None:
         """Wait until the child has taken all values and made a step after them: it makes one between two answered
         commands. Without a process a call is answered at once."""
         wait_for(lambda: self.status.is_at_work, "a child at work")
         for _ in range(2):
-            super().taken(wait_for, look)
+            super().wait_until_applied(wait_for, look)
 
     def close(self) -> None:
         super().close()

@@ -8,7 +8,7 @@ from engine.live.rvc.auto_pitch import DEAD_BAND, GLIDE_S, AutoPitch
 BLOCK_S = 0.25
 
 
-def said(hz: float, frames: int = 25, seed: int = 0) -> np.ndarray:
+def sung(hz: float, frames: int = 25, seed: int = 0) -> np.ndarray:
     """The pitch of a block of speech around `hz`: it moves by 3 semitones, and two frames in five are unvoiced."""
     random = np.random.default_rng(seed)
     pitch = hz * 2.0 ** (random.normal(0.0, 1.5, frames) / 12.0)
@@ -20,7 +20,7 @@ def after(auto: AutoPitch, target_hz: float | None, hz: float, seconds: float, f
     found = []
     for number in range(round(seconds / BLOCK_S)):
         found.append(auto.aim(target_hz, from_s + number * BLOCK_S))
-        auto.hear(said(hz, seed=number) if hz else np.zeros(25))
+        auto.hear(sung(hz, seed=number) if hz else np.zeros(25))
     return found
 
 

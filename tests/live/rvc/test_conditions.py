@@ -72,15 +72,15 @@ def test_paths_are_absolute_so_that_a_child_in_another_folder_finds_them(
 
 def test_the_list_of_voices_says_what_each_is(tmp_path: Path, tiny_models: TinyModels) -> None:
     """Read from headers; what is no voice is listed with the reason."""
-    made = tiny_models.voice()
-    for name, source in {"alto.pth": made / "voice.pth", "alto.index": made / "voice.index"}.items():
+    voice_file = tiny_models.voice()
+    for name, source in {"alto.pth": voice_file / "voice.pth", "alto.index": voice_file / "voice.index"}.items():
         (tmp_path / name).symlink_to(source)
     (tmp_path / "refined.pth").symlink_to(tiny_models.voice(vocoder="RefineGAN", rate_hz=48_000) / "voice.pth")
     (tmp_path / "broken.pth").write_bytes(b"PK")
     table = RvcConfig(model="/given.pth", folders=(str(tmp_path),))
     config = replace(Config(), models={**Config().models, "rvc": table})
     first, *found = model_lists(config, store_for("rvc", table), ())["/rvc"]()
-    titles = {word: title for word, title, is_on in found if not is_on}
+    titles = {key: title for key, title, is_on in found if not is_on}
     assert first == ("", "as configured: given.pth", True)
     assert titles["alto.pth"] == "alto.pth (v2, 40 kHz, with index)"
     assert titles["refined.pth"] == "refined.pth (v2, 48 kHz, RefineGAN, no index)"

@@ -54,10 +54,10 @@ def test_missing_samples_are_silent_and_not_present(processes: Processes, conver
     ring = processes.begin(100, 50, 0.5)
     go_on(ring, 170, 30, 0.25)
     sound, presence = converted.read(90, 130)
-    made = np.zeros(130)
-    made[10:60], made[80:110] = 0.5, 0.25
-    assert np.array_equal(sound, made.astype(np.float32))
-    assert np.array_equal(presence, (made > 0).astype(np.float32))
+    expected = np.zeros(130)
+    expected[10:60], expected[80:110] = 0.5, 0.25
+    assert np.array_equal(sound, expected.astype(np.float32))
+    assert np.array_equal(presence, (expected > 0).astype(np.float32))
 
 
 def test_a_missing_sample_may_arrive_later_and_overwritten_ones_are_missing(

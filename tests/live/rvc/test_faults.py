@@ -43,22 +43,22 @@ def studio(singing_voice: Path, gate: Gate, fork_server: None) -> Iterator[Voice
 def singing(studio: VoiceStudio, wait_for: WaitFor) -> VoiceStudio:
     """A studio in mid-phrase."""
     studio.reset({})
-    studio.taken(wait_for)
+    studio.wait_until_applied(wait_for)
     studio.sing_on(wait_for, 3)
     return studio
 
 
 def sing_until_made(studio: VoiceStudio, wait_for: WaitFor, pid: int) -> None:
     """Send sound until another process than `pid` makes output."""
-    made = studio.made_to()
+    converted_end = studio.converted_end()
 
-    def is_made() -> bool:
+    def is_converted() -> bool:
         if studio.status.pid not in (0, pid) and studio.status.is_at_work:
-            studio.taken(wait_for)
+            studio.wait_until_applied(wait_for)
             studio.sing()
-        return studio.made_to() > made
+        return studio.converted_end() > converted_end
 
-    wait_for(is_made, "what another process makes")
+    wait_for(is_converted, "what another process makes")
 
 
 def assert_in_time(studio: VoiceStudio, wait_for: WaitFor) -> None:
@@ -86,7 +86,7 @@ def test_after_a_kill_in_mid_phrase_the_output_stays_and_the_next_process_contin
     singing: VoiceStudio, wait_for: WaitFor, gate: Gate
 ) -> None:
     restarts, killed = singing.status.restarts, singing.status.pid
-    singing.read_to = singing.made_to() - BLOCK
+    singing.read_to = singing.converted_end() - BLOCK
     singing.sing()
     os.kill(killed, signal.SIGKILL)
     sing_until_made(singing, wait_for, killed)
@@ -100,19 +100,19 @@ def test_nan_output_is_dropped_and_counted(singing: VoiceStudio, wait_for: WaitF
     singing.skip()
     first, pid = singing.read_to, singing.status.pid
     singing.set({"/rvc/rms_mix": SPOILT})
-    singing.taken(wait_for)
+    singing.wait_until_applied(wait_for)
     before = singing.fact("nan") or 0
     for _ in range(2):
         singing.sing()
-        singing.taken(wait_for)
+        singing.wait_until_applied(wait_for)
     singing.set({"/rvc/rms_mix": 0.0})
-    singing.taken(wait_for)
+    singing.wait_until_applied(wait_for)
     singing.sing_on(wait_for, 3)
     sound, presence = singing.take(5 * BLOCK)
     assert not sound[: 2 * BLOCK].any() and not presence[: 2 * BLOCK].any()
     assert presence[2 * BLOCK + 320 :].all(), "but for the first crossfade"
-    told = [line for key, line in singing.reports if key == "child.rvc.nan"]
-    assert len(told) == 1 and "not finite" in told[0]
+    notes = [line for key, line in singing.reports if key == "child.rvc.nan"]
+    assert len(notes) == 1 and "not finite" in notes[0]
     wait_for(lambda: singing.fact("nan") == before + 2, "the count")
     assert singing.status.pid == pid and first == singing.read_to - 5 * BLOCK
     assert_in_time(singing, wait_for)
@@ -121,7 +121,7 @@ def test_nan_output_is_dropped_and_counted(singing: VoiceStudio, wait_for: WaitF
 def test_out_of_memory_frees_caches_and_retries(singing: VoiceStudio, wait_for: WaitFor) -> None:
     pid = singing.status.pid
     singing.set({"/rvc/rms_mix": TIGHT})
-    singing.taken(wait_for)
+    singing.wait_until_applied(wait_for)
     singing.sing_on(wait_for, 4)
     assert singing.status.pid == pid
     assert_in_time(singing, wait_for)
@@ -131,11 +131,11 @@ def test_a_device_that_stays_out_of_memory_ends_the_child_without_restart_and_na
     open_rvc: Open, singing_voice: Path, wait_for: WaitFor
 ) -> None:
     studio = open_rvc(singing_voice)
-    studio.taken(wait_for)
+    studio.wait_until_applied(wait_for)
     studio.sing_on(wait_for)
     wait_for(lambda: studio.fact("card_free_mb") == CARD_FREE_MB, "what a card has left, with the other facts")
     studio.set({"/rvc/rms_mix": FULL})
-    studio.taken(wait_for)
+    studio.wait_until_applied(wait_for)
     studio.sing()
     detail = failure(studio, wait_for)
     assert detail == "memory: cpu: no memory for a window of 300 ms; set a smaller /rvc/extra_ms or /rvc/block_ms"
@@ -158,7 +158,7 @@ def test_what_cannot_be_loaded_ends_the_child_without_restart_and_runs_no_code(
         (open_rvc(tiny_voice, spec={"index": str(narrow)}), (str(narrow), "256", "768")),
         (open_rvc(tmp_path), (str(tmp_path / "voice.pth"),)),
     )
-    for studio, words in cases:
+    for studio, phrases in cases:
         detail = failure(studio, wait_for)
-        assert all(word in detail for word in words), detail
+        assert all(phrase in detail for phrase in phrases), detail
     assert not sprung.exists()

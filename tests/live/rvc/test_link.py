@@ -48,19 +48,19 @@ class Run:
         self.link.follow(self.store.snapshot())
 
     @property
-    def heard(self) -> int:
+    def end_sample(self) -> int:
         voice = self.link._voice
         return 0 if voice is None else voice.end_sample
 
     def speak(self, wait_for: WaitFor) -> None:
         """Speak one block, and wait until all processes have converted it."""
-        self.link.hear(tone(220.0, BLOCK, self.heard))
-        end = self.heard - LAG
-        wait_for(lambda: self._is_made(end - 1), f"sample {end - 1}")
-        processes = self.link.supervisor._wanting
-        wait_for(lambda: all(words.progress[0] is not Phase.RUNNING for words in processes), "the other's work")
+        self.link.hear(tone(220.0, BLOCK, self.end_sample))
+        end = self.end_sample - LAG
+        wait_for(lambda: self._is_converted(end - 1), f"sample {end - 1}")
+        processes = self.link.supervisor._active_counters
+        wait_for(lambda: all(counters.progress[0] is not Phase.RUNNING for counters in processes), "the other's work")
 
-    def _is_made(self, sample: int) -> bool:
+    def _is_converted(self, sample: int) -> bool:
         return bool(self._looked.read(sample, 1)[1][0])
 
     def listen(self, end: int) -> tuple[np.ndarray, np.ndarray]:
@@ -119,14 +119,14 @@ def run(open_run: Callable[..., Run], wait_for: WaitFor) -> Run:
     run.start()
     wait_for(lambda: run.link.status().is_at_work, "its readiness")
 
-    def is_heard() -> bool:
-        run.link.hear(tone(220.0, BLOCK, run.heard))
+    def is_audible() -> bool:
+        run.link.hear(tone(220.0, BLOCK, run.end_sample))
         return run.link.status().results > 0
 
-    wait_for(is_heard, "the first block")
+    wait_for(is_audible, "the first block")
     for _ in range(3):
         run.speak(wait_for)
-    run.listened = run.heard - LAG - BLOCK
+    run.listened = run.end_sample - LAG - BLOCK
     return run
 
 
@@ -138,7 +138,7 @@ def test_another_model_takes_over_without_losing_a_sample(run: Run, folders: Pat
     while follow_up:
         run.speak(wait_for)
         follow_up -= run.link.status().pid != before
-        sound, presence = run.listen(run.heard - LAG - BLOCK)
+        sound, presence = run.listen(run.end_sample - LAG - BLOCK)
         assert presence.all()
         sounds.append(sound)
     facts = run.link.status().facts
@@ -176,12 +176,12 @@ def test_a_broken_model_is_refused_and_the_previous_one_continues_with_its_timin
 def test_it_starts_with_the_stored_model_or_the_default_if_that_is_gone(
     open_run: Callable[..., Run], folders: Path, reports: Any, wait_for: WaitFor
 ) -> None:
-    kept = open_run(**{"/rvc/model": "other.pth"})
-    kept.start()
-    wait_for(lambda: "model" in kept.link.status().facts, "what it says of itself")
-    assert kept.link.status().facts["model"] == str(folders / "other.pth")
-    gone = open_run(**{"/rvc/model": "gone.pth"})
-    gone.start()
-    assert gone.refused == [("/rvc/model", "")] and "is not in" in reports.lines[-1][1]
-    spec = gone.link.supervisor.spec.settings["spec"]
+    restored = open_run(**{"/rvc/model": "other.pth"})
+    restored.start()
+    wait_for(lambda: "model" in restored.link.status().facts, "what it says of itself")
+    assert restored.link.status().facts["model"] == str(folders / "other.pth")
+    missing = open_run(**{"/rvc/model": "gone.pth"})
+    missing.start()
+    assert missing.refused == [("/rvc/model", "")] and "is not in" in reports.lines[-1][1]
+    spec = missing.link.supervisor.spec.settings["spec"]
     assert spec["model"].endswith("voice.pth")

@@ -31,13 +31,13 @@ def studio(singing_voice: Path, fork_server: None) -> Iterator[VoiceStudio]:
 def singing(studio: VoiceStudio, wait_for: WaitFor) -> VoiceStudio:
     """A studio in the middle of a 220 Hz phrase; the listener is at the end of the output."""
     studio.reset({})
-    studio.taken(wait_for)
+    studio.wait_until_applied(wait_for)
     studio.sing_on(wait_for, blocks=3)
     studio.skip()
     return studio
 
 
-def heard(studio: VoiceStudio, wait_for: WaitFor, blocks: int, hz: float = 220.0) -> np.ndarray:
+def convert_tone(studio: VoiceStudio, wait_for: WaitFor, blocks: int, hz: float = 220.0) -> np.ndarray:
     """The output while a tone goes on, which must be complete."""
     studio.sing_on(wait_for, blocks, hz)
     sound, presence = studio.take(blocks * BLOCK)
@@ -58,8 +58,8 @@ def test_sample_n_of_the_output_is_made_from_sample_n_of_the_input(singing: Voic
     assert pitch_of(after) == pytest.approx(330.0, rel=20 * (CENT - 1))
     assert singing.fact("skipped") in (0, None) and singing.status.restarts == 0
     singing.set({"/rvc/pitch": 12.0})
-    singing.taken(wait_for)
-    sound = heard(singing, wait_for, 3, hz=330.0)
+    singing.wait_until_applied(wait_for)
+    sound = convert_tone(singing, wait_for, 3, hz=330.0)
     assert pitch_of(sound[LAG + SOON :]) == pytest.approx(660.0, rel=20 * (CENT - 1)), "from the next block on"
 
 
@@ -69,13 +69,13 @@ def test_blocks_of_another_length_continue_in_time_without_repeating_a_sample(
     singing.set({"/rvc/block_ms": 150.0, "/rvc/crossfade_ms": 50.0})
     wait_for(lambda: singing.fact("block_ms") == 150.0, "blocks of another length")
     assert singing.fact("lag_ms") == 60.0
-    singing.taken(wait_for)
+    singing.wait_until_applied(wait_for)
     block, lag, began = 2400, 960, singing.voice.end_sample
     for _ in range(9):
         singing.sing()
         end = singing.voice.end_sample // block * block - lag
         if end > began:
-            wait_for(lambda end=end: singing.made_to() >= end, f"sample {end}")
+            wait_for(lambda end=end: singing.converted_end() >= end, f"sample {end}")
     sound, presence = singing.take(end - singing.read_to)
     assert not (presence[began - end :] == 0.0).any(), "whole from the change on"
     assert pitch_of(sound[began - end :]) == pytest.approx(220.0, rel=20 * (CENT - 1))
@@ -83,13 +83,13 @@ def test_blocks_of_another_length_continue_in_time_without_repeating_a_sample(
 
 def test_it_stops_when_switched_off_and_continues_when_switched_on(singing: VoiceStudio, wait_for: WaitFor) -> None:
     singing.set({"/rvc/enable": False})
-    singing.taken(wait_for)
-    made, results = singing.made_to(), singing.status.results
+    singing.wait_until_applied(wait_for)
+    converted_end, results = singing.converted_end(), singing.status.results
     singing.sing(blocks=3)
-    singing.taken(wait_for)
-    assert (singing.made_to(), singing.status.results) == (made, results)
+    singing.wait_until_applied(wait_for)
+    assert (singing.converted_end(), singing.status.results) == (converted_end, results)
     singing.set({"/rvc/enable": True})
-    singing.taken(wait_for)
+    singing.wait_until_applied(wait_for)
     wait_for(lambda: singing.status.state == "ready", "its waiting for the voice: nothing hangs")
     began = singing.voice.end_sample
     singing.sing_on(wait_for, 3)
@@ -117,8 +117,8 @@ def test_nan_input_does_no_harm(singing: VoiceStudio, wait_for: WaitFor, sample:
     spoilt = tone(220.0, BLOCK, singing.voice.end_sample)
     spoilt[::7] = sample
     singing.hear(spoilt)
-    heard(singing, wait_for, 4)
-    sound = heard(singing, wait_for, 2)
+    convert_tone(singing, wait_for, 4)
+    sound = convert_tone(singing, wait_for, 2)
     assert np.isfinite(sound).all() and np.abs(sound).max() <= 1.0
     assert pitch_of(sound) == pytest.approx(220.0, rel=20 * (CENT - 1))
     assert singing.status.pid == pid
@@ -126,35 +126,35 @@ def test_nan_input_does_no_harm(singing: VoiceStudio, wait_for: WaitFor, sample:
 
 def test_a_missing_speaker_is_noted_and_the_first_is_used(singing: VoiceStudio, wait_for: WaitFor) -> None:
     singing.set({"/rvc/speaker": 5})
-    heard(singing, wait_for, 2)
-    wait_for(lambda: singing.told("asked"), "a word about it")
-    assert "/rvc/speaker 5" in singing.told("asked") and "0..1" in singing.told("asked")
+    convert_tone(singing, wait_for, 2)
+    wait_for(lambda: singing.last_report("asked"), "a word about it")
+    assert "/rvc/speaker 5" in singing.last_report("asked") and "0..1" in singing.last_report("asked")
 
 
 def test_it_reports_its_facts_and_on_request_its_stages_and_what_emptying_the_cache_freed(
     singing: VoiceStudio, wait_for: WaitFor
 ) -> None:
     singing.set({"/rvc/profiling": True})
-    stages = {"gate_ms", "resample_ms", "content_ms", "pitch_ms", "encode_ms", "flow_ms", "decode_ms", "sola_ms"}
+    stage_keys = {"gate_ms", "resample_ms", "content_ms", "pitch_ms", "encode_ms", "flow_ms", "decode_ms", "sola_ms"}
 
-    def are_told() -> bool:
-        heard(singing, wait_for, 1)
+    def are_reported() -> bool:
+        convert_tone(singing, wait_for, 1)
         return (singing.fact("decode_ms") or 0) > 0 and singing.fact("rtf") is not None
 
-    wait_for(are_told, "its stages")
+    wait_for(are_reported, "its stages")
     facts = singing.status.facts
-    assert stages | {"work_p50_ms", "work_p99_ms", "skipped", "memory_mb"} <= set(facts)
+    assert stage_keys | {"work_p50_ms", "work_p99_ms", "skipped", "memory_mb"} <= set(facts)
     assert (facts["rate_hz"], facts["version"], facts["pitch"], facts["index"]) == (40_000, "v2", "yin", "none")
     assert (facts["device"], facts["dtype"], facts["block_ms"], facts["lag_ms"]) == ("cpu", "float32", 100.0, 30.0)
     assert facts["rtf"] == pytest.approx(facts["work_p50_ms"] / 100.0, abs=1e-3)
     assert 0 < facts["work_p50_ms"] <= facts["work_p99_ms"]
     singing.set({"/rvc/profiling": False})
-    wait_for(lambda: all(singing.fact(stage) == 0.0 for stage in stages), "nothing of them any more")
+    wait_for(lambda: all(singing.fact(key) == 0.0 for key in stage_keys), "nothing of them any more")
     answers: list[tuple[bool, str]] = []
     singing.supervisor.call("empty_cache", on_answer=lambda is_done, text: answers.append((is_done, text)))
     wait_for(lambda: answers, "the answer")
     assert answers == [(True, f"freed 0 MiB, {singing.fact('memory_mb')} MiB in use")]
-    heard(singing, wait_for, 1)
+    convert_tone(singing, wait_for, 1)
 
 
 def test_it_has_the_priority_of_the_engine(studio: VoiceStudio, wait_for: WaitFor) -> None:
@@ -172,7 +172,7 @@ def test_the_gate_is_up_while_it_works_and_the_environment_variables_of_voices_a
     gate = Gate.create()
     environment = {"RVC_PROFILING": "yes", "RVC_USE_FP16": "0"}
     studio = open_rvc(singing_voice, gate=gate, settings={"environment": environment})
-    studio.taken(wait_for)
+    studio.wait_until_applied(wait_for)
 
     def is_seen_at_work() -> bool:
         studio.sing()  # each time: a busy machine may run the child only while this process waits
@@ -181,14 +181,14 @@ def test_the_gate_is_up_while_it_works_and_the_environment_variables_of_voices_a
     for _ in range(2):
         assert not gate.is_voice_running(time.perf_counter_ns())
         wait_for(is_seen_at_work, "its work")
-        wait_for(lambda: studio.made_to() >= studio.voice.end_sample - LAG, "the end of it")
+        wait_for(lambda: studio.converted_end() >= studio.voice.end_sample - LAG, "the end of it")
         wait_for(lambda: not gate.is_voice_running(time.perf_counter_ns()), "the open gate")
 
-    def are_told() -> bool:
+    def are_reported() -> bool:
         studio.sing_on(wait_for)
         return (studio.fact("decode_ms") or 0) > 0
 
-    wait_for(are_told, "its stages")
+    wait_for(are_reported, "its stages")
     assert studio.fact("dtype") == "float32"
     studio.close()
     gate.close()
@@ -199,10 +199,10 @@ def test_the_gate_is_up_while_it_works_and_the_environment_variables_of_voices_a
 def test_its_memory_is_flat(singing: VoiceStudio, wait_for: WaitFor) -> None:
     child = psutil.Process(singing.status.pid)
     for _ in range(10):
-        heard(singing, wait_for, 10)
+        convert_tone(singing, wait_for, 10)
     before, files = child.memory_info().rss, child.num_fds()
     for _ in range(400):
-        heard(singing, wait_for, 10)
+        convert_tone(singing, wait_for, 10)
     assert child.memory_info().rss - before < 8 << 20
     assert child.num_fds() == files
 
@@ -210,14 +210,14 @@ def test_its_memory_is_flat(singing: VoiceStudio, wait_for: WaitFor) -> None:
 def test_auto_pitch_brings_a_voice_to_the_target(singing: VoiceStudio, wait_for: WaitFor) -> None:
     """220 Hz to 330 Hz: a fifth in two seconds, without a step; switched off, it glides back."""
     singing.set({"/rvc/pitch_auto": True, "/rvc/pitch_target_hz": 330.0})
-    singing.taken(wait_for)
-    sound = heard(singing, wait_for, 26)[LAG:]
+    singing.wait_until_applied(wait_for)
+    sound = convert_tone(singing, wait_for, 26)[LAG:]
     pitches = [pitch_of(sound[first : first + BLOCK]) for first in range(0, len(sound) - BLOCK, BLOCK)]
     steps = np.abs(12.0 * np.log2(np.array(pitches[1:]) / pitches[:-1]))
     assert pitches[-1] == pytest.approx(330.0, rel=30 * (CENT - 1)) and steps.max() < 1.0
     wait_for(lambda: singing.fact("transposed_semitones") == pytest.approx(7.02, abs=0.1), "the figures")
     assert singing.fact("speaker_hz") == pytest.approx(220.0, rel=0.01) and singing.fact("target_hz") == 330.0
     singing.set({"/rvc/pitch_auto": False})
-    singing.taken(wait_for)
-    sound = heard(singing, wait_for, 24)
+    singing.wait_until_applied(wait_for)
+    sound = convert_tone(singing, wait_for, 24)
     assert pitch_of(sound[-2 * BLOCK :]) == pytest.approx(220.0, rel=20 * (CENT - 1))

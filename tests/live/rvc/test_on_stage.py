@@ -13,7 +13,7 @@ import soundfile
 from engine import open_engine
 from engine.config import build_config
 from engine.errors import ConfigError, ModelError
-from tests.support.stage import Stage, opened_once, stage_config
+from tests.support.drawing_engine import DrawingEngine, opened_once, small_config
 
 RATE_HZ = 48_000
 TONE_HZ = 220.0
@@ -38,69 +38,69 @@ def voice_config(folder: Path, model: Path, **more: Any) -> dict[str, Any]:
         "folders": [str(folder / "models")],
     }
     params = {"/rvc/f0": "yin", "/rvc/channel": 1, "/rvc/block_ms": 100, "/rvc/extra_ms": 500}
-    return stage_config(folder, sinks=["null"], rvc=rvc, params=params, **more)
+    return small_config(folder, sinks=["null"], rvc=rvc, params=params, **more)
 
 
 @pytest.fixture(scope="module")
-def open_stage(
+def open_drawing(
     tmp_path_factory: pytest.TempPathFactory, fork_server: None, singing_voice: Path
-) -> Iterator[Callable[..., Stage]]:
+) -> Iterator[Callable[..., DrawingEngine]]:
     """One engine with a voice for all tests of this file: a model is loaded once."""
     yield from opened_once(voice_config(tmp_path_factory.mktemp("voice"), singing_voice), child="rvc", plays_sound=True)
 
 
 @pytest.fixture
-def stage(open_stage: Callable[..., Stage], wait_for: Callable[..., Any]) -> Stage:
+def rig(open_drawing: Callable[..., DrawingEngine], wait_for: Callable[..., Any]) -> DrawingEngine:
     """The engine with its voice converted an octave higher."""
-    stage = open_stage(wait_for)
-    stage.reset(
-        {"/rvc/enable": True, "/rvc/pitch": 12.0, "/rvc/monitor": 1.0, "/rvc/fallback": "dry", "/rvc/model": ""}
-    )
-    wait_for(lambda: stage.child.is_at_work, "the child", ceiling_s=180.0)
-    hears(stage, OCTAVE_HZ)
-    return stage
+    rig = open_drawing(wait_for)
+    rig.reset({"/rvc/enable": True, "/rvc/pitch": 12.0, "/rvc/monitor": 1.0, "/rvc/fallback": "dry", "/rvc/model": ""})
+    wait_for(lambda: rig.child.is_at_work, "the child", ceiling_s=180.0)
+    hears(rig, OCTAVE_HZ)
+    return rig
 
 
-def hears(stage: Stage, pitch_hz: float) -> None:
+def hears(rig: DrawingEngine, pitch_hz: float) -> None:
     """Wait until the Multiverse's first channel has this pitch."""
 
-    def is_heard() -> bool:
-        heard = stage.features[0]
-        return heard.rms > 0.01 and abs(1200 * np.log2(heard.pitch_hz / pitch_hz)) < CENTS
+    def is_audible() -> bool:
+        channel = rig.features[0]
+        return channel.rms > 0.01 and abs(1200 * np.log2(channel.pitch_hz / pitch_hz)) < CENTS
 
-    stage.wait_for(is_heard, f"{pitch_hz:g} Hz in channel 1 (now {stage.features[0]}; {stage.child})")
+    rig.wait_for(is_audible, f"{pitch_hz:g} Hz in channel 1 (now {rig.features[0]}; {rig.child})")
 
 
-def test_the_converted_voice_is_a_channel_of_the_multiverse_and_its_delays_are_in_the_status(stage: Stage) -> None:
-    stage.set(rvc__pitch=7.0)
-    hears(stage, TONE_HZ * 2 ** (7 / 12))
-    stage.set(rvc__channel=0)
-    stage.wait_for(lambda: stage.features[0].pitch_hz < 100.0, "the demo loop's kick drum again")
-    stage.set(rvc__channel=1)
-    hears(stage, TONE_HZ * 2 ** (7 / 12))
-    stage.set(rvc__monitor=0.0)
-    hears(stage, TONE_HZ)
-    told = {message.address: message.args for message in stage.ask("/engine/status")}
+def test_the_converted_voice_is_a_channel_of_the_multiverse_and_its_delays_are_in_the_status(
+    rig: DrawingEngine,
+) -> None:
+    rig.set(rvc__pitch=7.0)
+    hears(rig, TONE_HZ * 2 ** (7 / 12))
+    rig.set(rvc__channel=0)
+    rig.wait_for(lambda: rig.features[0].pitch_hz < 100.0, "the demo loop's kick drum again")
+    rig.set(rvc__channel=1)
+    hears(rig, TONE_HZ * 2 ** (7 / 12))
+    rig.set(rvc__monitor=0.0)
+    hears(rig, TONE_HZ)
+    status = {message.address: message.args for message in rig.ask("/engine/status")}
     at = "/engine/status/child/rvc"
-    parts = [told[f"{at}/{part}_ms"][0] for part in ("algorithmic", "compute", "device")]
-    assert told[f"{at}/delay_ms"][0] == pytest.approx(sum(parts), abs=0.2)
+    parts = [status[f"{at}/{part}_ms"][0] for part in ("algorithmic", "compute", "device")]
+    assert status[f"{at}/delay_ms"][0] == pytest.approx(sum(parts), abs=0.2)
     assert parts[0] == pytest.approx(100 + 50 + 10)
-    stage.wait_for(lambda: "rtf" in stage.child.facts, "the share of the time that converting takes")
-    facts = stage.child.facts  # not whether it keeps up: that depends on the machine
+    rig.wait_for(lambda: "rtf" in rig.child.facts, "the share of the time that converting takes")
+    facts = rig.child.facts  # not whether it keeps up: that depends on the machine
     assert facts["rtf"] == pytest.approx(facts["work_p50_ms"] / 100.0, abs=1e-3)
-    stage.wait_for(lambda: stage.child.facts.get("transposed_semitones") == 7.0, "the transposition")
-    assert stage.child.facts["speaker_hz"] == pytest.approx(TONE_HZ, rel=0.02)
-    assert min(stage.child.facts[level] for level in ("input_db", "output_db")) > -40.0
+    rig.wait_for(lambda: rig.child.facts.get("transposed_semitones") == 7.0, "the transposition")
+    assert rig.child.facts["speaker_hz"] == pytest.approx(TONE_HZ, rel=0.02)
+    assert min(rig.child.facts[level] for level in ("input_db", "output_db")) > -40.0
 
 
-def test_the_dry_voice_is_heard_while_the_child_is_killed_and_pictures_continue(stage: Stage) -> None:
-    drawn, pid = stage.engine.times.frames, stage.child.pid
+def test_the_dry_voice_is_heard_while_the_child_is_killed_and_pictures_continue(rig: DrawingEngine) -> None:
+    frames, pid = rig.engine.times.frames, rig.child.pid
     os.kill(pid, signal.SIGKILL)
-    hears(stage, TONE_HZ)
-    stage.wait_for(lambda: stage.child.pid not in (0, pid) and stage.child.is_at_work, "another child", ceiling_s=180.0)
-    hears(stage, OCTAVE_HZ)
-    assert stage.engine.times.frames > drawn
-    assert stage.child.facts["underruns"] >= 1
+    hears(rig, TONE_HZ)
+    rig.wait_for(lambda: rig.child.pid not in (0, pid) and rig.child.is_at_work, "another child", ceiling_s=180.0)
+    hears(rig, OCTAVE_HZ)
+    assert rig.engine.times.frames > frames
+    assert rig.child.facts["underruns"] >= 1
 
 
 def test_a_missing_file_ends_the_start_in_one_line(tmp_path: Path, singing_voice: Path) -> None:

@@ -57,17 +57,17 @@ def test_a_child_survives_nan_and_being_out_of_memory_once_but_not_for_ever(
     studio = open_sam3(small_sam3)
     wait_for(studio.finds, "a result")
     studio.set({"/sam3/prompt/1": "nan"})
-    studio.taken(wait_for)
+    studio.wait_until_applied(wait_for)
     before = studio.newest()
     for _ in range(2):
         assert studio.feed_one(wait_for).sequence == before.sequence, "the last result stays"
     wait_for(lambda: studio.finds() is None and (studio.fact("nan") or 0) >= 2, "the count")
-    told = [line for key, line in studio.reports if key == "child.sam3.nan"]
-    assert told == [f"sam3: {small_sam3}: the masks are not finite numbers; keeping the previous ones"]
+    notes = [line for key, line in studio.reports if key == "child.sam3.nan"]
+    assert notes == [f"sam3: {small_sam3}: the masks are not finite numbers; keeping the previous ones"]
     assert studio.fact("card_free_mb") == CARD_FREE_MB, "what a card has left is told with every fact"
     studio.set({"/sam3/prompt/1": "tight", GENERATION: 1})
     wait_for(lambda: studio.shows(lambda frame: frame.generation == 1), "the next prompt's result, at the second try")
-    assert (studio.status.restarts, studio.told("memory")) == (0, "")
+    assert (studio.status.restarts, studio.last_report("memory")) == (0, "")
     studio.set({"/sam3/prompt/1": "full"})
     detail = failure(studio, wait_for)
     assert detail == "memory: cpu: no memory for 112 px; set a smaller /sam3/resolution, or /sam3/offload"
@@ -86,9 +86,9 @@ def test_what_cannot_be_loaded_fails_in_one_line_that_names_it(
         (open_sam3(other), (str(other), "clip")),
         (open_sam3(speechless), ("tokenizer",)),
     )
-    for studio, words in cases:
+    for studio, phrases in cases:
         detail = failure(studio, wait_for)
-        assert all(word in detail for word in words), detail
+        assert all(phrase in detail for phrase in phrases), detail
 
 
 def test_a_detector_without_a_tracker_detects_in_each_picture_and_suggests_a_model(
@@ -96,9 +96,9 @@ def test_a_detector_without_a_tracker_detects_in_each_picture_and_suggests_a_mod
 ) -> None:
     studio = open_sam3(detector_alone, values={"/sam3/mode": "track"})
     wait_for(lambda: studio.finds(lambda found: len(found.objects) == 16), "a result all the same")
-    wait_for(lambda: "/sam3/mode track" in studio.told("asked.0"), "a word about it")
-    assert "continuing with image" in studio.told("asked.0")
-    assert "facebook/sam3" in studio.told("asked.0")
+    wait_for(lambda: "/sam3/mode track" in studio.last_report("asked.0"), "a word about it")
+    assert "continuing with image" in studio.last_report("asked.0")
+    assert "facebook/sam3" in studio.last_report("asked.0")
 
 
 def test_it_waits_while_a_picture_is_drawn_if_the_gate_is_on(
@@ -113,6 +113,6 @@ def test_it_waits_while_a_picture_is_drawn_if_the_gate_is_on(
     gate.draw_ends()
     wait_for(lambda: studio.newest().sequence > before.sequence, "the result when the draw has ended")
     studio.set({"/sam3/gate": False})
-    studio.taken(wait_for)
+    studio.wait_until_applied(wait_for)
     gate.draw_begins(time.perf_counter_ns())
     wait_for(studio.finds, "a result during a draw")

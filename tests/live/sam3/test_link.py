@@ -76,8 +76,8 @@ def switch(link: SegmentationLink, store: ParamStore) -> Callable[[bool], None]:
 def test_a_build_that_failed_is_asked_for_once_though_a_frame_still_has_its_value(
     link: SegmentationLink, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    asked: list[int] = []
-    monkeypatch.setattr(link.supervisor, "swap", lambda settings: asked.append(settings["spec"]["resolution"]))
+    requested: list[int] = []
+    monkeypatch.setattr(link.supervisor, "swap", lambda settings: requested.append(settings["spec"]["resolution"]))
     store = link._store
     before = store.get("/sam3/resolution")
     link.follow(store.snapshot())
@@ -87,7 +87,7 @@ def test_a_build_that_failed_is_asked_for_once_though_a_frame_still_has_its_valu
     link._on_swap(False, "no memory")
     link.follow(of_the_frame)
     link.follow(store.snapshot())
-    assert asked == [336] and store.get("/sam3/resolution") == before
+    assert requested == [336] and store.get("/sam3/resolution") == before
 
 
 def test_a_malformed_sheet_is_reported_and_the_last_masks_stay(
@@ -95,13 +95,13 @@ def test_a_malformed_sheet_is_reported_and_the_last_masks_stay(
 ) -> None:
     switch(True)
     results.publish(1)
-    found = link.view().found
+    found = link.view().segmentation
     assert found is not None and found.index == 1
     results.publish(2, is_sheet=False)
-    assert link.view().found is found
+    assert link.view().segmentation is found
     assert reports.keys == ["sam3.masks"]
     results.publish(3)
-    assert link.view().found.index == 3
+    assert link.view().segmentation.index == 3
 
 
 def test_after_switching_on_again_no_old_masks_are_shown(
@@ -109,15 +109,15 @@ def test_after_switching_on_again_no_old_masks_are_shown(
 ) -> None:
     switch(True)
     results.publish(1)
-    assert link.view().found is not None
+    assert link.view().segmentation is not None
     switch(False)
-    assert link.view().found is None
+    assert link.view().segmentation is None
     results.publish(2)  # of the picture that was in hand
-    assert link.view().found is None
+    assert link.view().segmentation is None
     switch(True)
-    assert link.view().found is None
+    assert link.view().segmentation is None
     results.publish(3)
-    assert link.view().found.index == 3
+    assert link.view().segmentation.index == 3
 
 
 def test_feedback_of_sam3_through_its_own_matte_is_reported_once_each_time(

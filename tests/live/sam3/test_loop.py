@@ -43,7 +43,7 @@ def following(seeing_studio: Sam3Studio, wait_for: WaitFor) -> Sam3Studio:
     """A running child in mode track that follows two bright shapes."""
     fresh(seeing_studio, two_shapes(0), wait_for)
     seeing_studio.set({"/sam3/mode": "track"})
-    seeing_studio.taken(wait_for)
+    seeing_studio.wait_until_applied(wait_for)
     assert len(seeing_studio.find_one(wait_for).objects) == 2
     return seeing_studio
 
@@ -52,7 +52,7 @@ def fresh(studio: Sam3Studio, picture: np.ndarray, wait_for: WaitFor) -> Sam3Stu
     wait_for(lambda: studio.status.state in ("ready", "busy"), "the child")
     studio.show(picture)
     studio.reset({})
-    studio.taken(wait_for)
+    studio.wait_until_applied(wait_for)
     wait_for(studio.finds, "a result")
     studio.find_one(wait_for)
     return studio
@@ -88,7 +88,7 @@ def test_it_finds_the_same_objects_as_the_core_with_the_index_and_generation_of_
         assert (found.index, found.time_s) == (studio.fed - 1, float(studio.fed - 1))
     assert studio.newest().generation == 0
     studio.set({GENERATION: 3})
-    studio.taken(wait_for)
+    studio.wait_until_applied(wait_for)
     assert studio.feed_one(wait_for).generation == 3
 
 
@@ -97,7 +97,7 @@ def test_prompts_change_while_it_runs_and_keep_their_numbers(
 ) -> None:
     for prompts in (("fire",), ("fire", "", "sea"), ("", "", "sea", "fire in the sea")):
         studio.set({f"/sam3/prompt/{n}": text for n, text in enumerate((*prompts, "", "", "")[:4], 1)})
-        studio.taken(wait_for)
+        studio.wait_until_applied(wait_for)
         frame = studio.feed_one(wait_for)
         assert is_same(found_in(frame), segment(scene(), prompts)), prompts
 
@@ -105,7 +105,7 @@ def test_prompts_change_while_it_runs_and_keep_their_numbers(
 def test_without_a_prompt_it_finds_nothing_and_notes_why_once(studio: Sam3Studio, wait_for: WaitFor) -> None:
     for blank in ("  ", ""):
         studio.set({"/sam3/prompt/1": blank})
-        studio.taken(wait_for)
+        studio.wait_until_applied(wait_for)
         frame = studio.feed_one(wait_for)
         assert found_in(frame).objects == ()
     lines = [line for key, line in studio.reports if key.startswith("child.sam3.asked")]
@@ -127,12 +127,12 @@ def test_the_size_of_the_picture_may_change_in_mid_stream_and_alpha_is_ignored(
 
 def test_a_stale_picture_of_the_old_source_is_skipped(studio: Sam3Studio, wait_for: WaitFor) -> None:
     studio.set({"/sam3/enable": False})
-    studio.taken(wait_for)
+    studio.wait_until_applied(wait_for)
     before = studio.newest()
     studio.feed()  # from where it looked until now
     studio.set({"/sam3/enable": True, "/sam3/source": "video"})
-    studio.taken(wait_for)
-    studio.taken(wait_for)
+    studio.wait_until_applied(wait_for)
+    studio.wait_until_applied(wait_for)
     assert studio.newest().sequence == before.sequence
     frame = studio.feed_one(wait_for)
     assert (frame.index, frame.sequence) == (studio.fed - 1, before.sequence + 1)
@@ -141,8 +141,8 @@ def test_a_stale_picture_of_the_old_source_is_skipped(studio: Sam3Studio, wait_f
 def test_it_reports_its_facts_and_what_emptying_the_cache_freed(studio: Sam3Studio, wait_for: WaitFor) -> None:
     wait_for(lambda: studio.finds() and (studio.fact("fps") or 0) > 0 and studio.fact("objects") == 16, "its figures")
     facts = studio.status.facts
-    stages = {"preprocess_ms", "backbone_ms", "decoder_ms", "masks_ms", "other_ms"}
-    assert stages | {"memory_mb", "duty", "slice_p99_ms", "nan"} <= set(facts)
+    stage_keys = {"preprocess_ms", "backbone_ms", "decoder_ms", "masks_ms", "other_ms"}
+    assert stage_keys | {"memory_mb", "duty", "slice_p99_ms", "nan"} <= set(facts)
     assert (facts["resolution"], facts["device"], facts["dtype"]) == (112, "cpu", "float32")
     assert (facts["mode"], facts["prompts"]) == ("image", 1)
     answers: list[tuple[bool, str]] = []
@@ -180,7 +180,7 @@ def test_objects_are_new_when_the_source_of_the_pictures_changes(following: Sam3
         known = ids(following.find_one(wait_for))
         assert ids(following.find_one(wait_for)) == known
         change()
-        following.taken(wait_for)
-        following.taken(wait_for)  # the first answer may come before the values are looked at
+        following.wait_until_applied(wait_for)
+        following.wait_until_applied(wait_for)  # the first answer may come before the values are looked at
         found = following.find_one(wait_for)
         assert len(found.objects) == 2 and min(ids(found)) > max(known), change.__name__

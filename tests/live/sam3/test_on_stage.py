@@ -1,5 +1,4 @@
-"""SAM3 in a running engine: a dancer (a moving disc) is tracked and sent over OSC while its mask controls the
-picture."""
+"""SAM3 in a running engine: a dancer (a moving disc) is tracked and sent over OSC; its mask controls the picture."""
 
 from collections.abc import Callable, Iterator
 from pathlib import Path
@@ -13,7 +12,7 @@ from engine.ipc import FrameRing
 from engine.osc.decode import Message
 from engine.osc.encode import encode_message
 from engine.params.looks import PLAIN
-from tests.support.stage import Stage, opened_once, picture_file, stage_config
+from tests.support.drawing_engine import DrawingEngine, opened_once, picture_file, small_config
 
 WIDTH, HEIGHT, RADIUS = 320, 180, 40
 STEPS = 60  # of the dance: from left to right and back in two seconds
@@ -61,12 +60,12 @@ def write_dance(path: Path) -> str:
 
 
 @pytest.fixture(scope="module")
-def open_stage(
+def open_drawing(
     tmp_path_factory: pytest.TempPathFactory, fork_server: None, seeing_sam3: Path
-) -> Iterator[Callable[..., Stage]]:
+) -> Iterator[Callable[..., DrawingEngine]]:
     """One engine with SAM3 for all tests of this file: a model is loaded once."""
     folder = tmp_path_factory.mktemp("floor")
-    config = stage_config(
+    config = small_config(
         folder,
         width=WIDTH,
         height=HEIGHT,
@@ -79,33 +78,32 @@ def open_stage(
 
 
 @pytest.fixture
-def stage(open_stage: Callable[..., Stage], wait_for: Callable[..., Any]) -> Stage:
-    stage = open_stage(wait_for)
-    stage.reset(STILL)
-    if stage.child.state not in ("ready", "busy"):
-        stage.done("/child/sam3/start")
-    stage.await_results(2)
-    return stage
+def rig(open_drawing: Callable[..., DrawingEngine], wait_for: Callable[..., Any]) -> DrawingEngine:
+    rig = open_drawing(wait_for)
+    rig.reset(STILL)
+    if rig.child.state not in ("ready", "busy"):
+        rig.done("/child/sam3/start")
+    rig.await_results(2)
+    return rig
 
 
-def heard(
-    stage: Stage,
+def object_counts(
+    rig: DrawingEngine,
     count: int,
     *,
     after: Callable[[], None] = lambda: None,
     until: Callable[[list[Message]], bool] = lambda messages: True,
 ) -> list[Message]:
-    """At least `count` messages about objects, as a subscriber gets them, until `until(all of them)`. `after()` is
-    called before the first one."""
-    stage.client.send(encode_message("/engine/notify", 1))
+    """At least `count` messages about objects as a subscriber gets them, until `until(all)`. First calls `after()`."""
+    rig.client.send(encode_message("/engine/notify", 1))
     after()
     messages: list[Message] = []
     while len(messages) < count or not until(messages):
-        message = stage.client.receive(timeout_s=120.0)
+        message = rig.client.receive(timeout_s=120.0)
         assert message is not None, f"only {len(messages)} messages"
         if message.address.startswith("/sam3/object"):
             messages.append(message)
-    stage.client.send(encode_message("/engine/notify", 0))
+    rig.client.send(encode_message("/engine/notify", 0))
     return messages
 
 
@@ -114,12 +112,12 @@ def lit(picture: np.ndarray) -> np.ndarray:
     return np.flatnonzero(picture[HEIGHT // 2, :, :3].max(axis=1) > 60)
 
 
-def test_a_dancer_is_followed_over_osc(stage: Stage) -> None:
+def test_a_dancer_is_followed_over_osc(rig: DrawingEngine) -> None:
     def has_danced(messages: list[Message]) -> bool:
         seen = [message.args[3] * WIDTH for message in messages if message.address == "/sam3/object/1"]
         return len(messages) > 200 or (min(seen) < 130 and max(seen) > 190)
 
-    messages = heard(stage, 20, until=has_danced)
+    messages = object_counts(rig, 20, until=has_danced)
     counts = [message.args for message in messages if message.address == "/sam3/objects"]
     assert set(counts) == {(1,)}
     dancers = [message.args for message in messages if message.address == "/sam3/object/1"]
@@ -132,50 +130,50 @@ def test_a_dancer_is_followed_over_osc(stage: Stage) -> None:
     assert np.abs(sizes - 2 * RADIUS).max() < 24
 
 
-def test_its_mask_controls_the_regions_of_the_multiverse(stage: Stage) -> None:
+def test_its_mask_controls_the_regions_of_the_multiverse(rig: DrawingEngine) -> None:
     """Layer 1 leads in the dancer, layer 4 elsewhere."""
-    stage.set(region__enable=True, region__mode="sam3", region__background=3, sam3__source="video")
-    stage.wait_for(lambda: not heard(stage, 1)[0].args[0], "nobody on the dark floor")
+    rig.set(region__enable=True, region__mode="sam3", region__background=3, sam3__source="video")
+    rig.wait_for(lambda: not object_counts(rig, 1)[0].args[0], "nobody on the dark floor")
 
     def brightness_of(layer: int) -> np.ndarray:
         for n in range(1, 5):
-            stage.engine.params.set(f"/layer/{n}/solo", n == layer)
-        stage.draw(5)
-        return stage.pictures[0][..., :3].max(axis=-1)
+            rig.engine.params.set(f"/layer/{n}/solo", n == layer)
+        rig.draw(5)
+        return rig.pictures[0][..., :3].max(axis=-1)
 
-    stage.wait_for(lambda: brightness_of(1).max() == 0 and brightness_of(4).mean() > 10, "the background is layer 4's")
-    stage.set(sam3__source="camera")
-    stage.wait_for(lambda: brightness_of(1).max() > 60, "layer 1 where the dancer is")
+    rig.wait_for(lambda: brightness_of(1).max() == 0 and brightness_of(4).mean() > 10, "the background is layer 4's")
+    rig.set(sam3__source="camera")
+    rig.wait_for(lambda: brightness_of(1).max() > 60, "layer 1 where the dancer is")
     leads = brightness_of(1) > 0
     assert 0.3 < leads.sum() / (np.pi * RADIUS**2) < 1.3, "there, and nowhere else"
-    stage.set(region__2__prompt=1)
-    stage.wait_for(lambda: brightness_of(2).max() > 60, "layer 2 names the dancer's prompt")
+    rig.set(region__2__prompt=1)
+    rig.wait_for(lambda: brightness_of(2).max() > 60, "layer 2 names the dancer's prompt")
     assert brightness_of(1).max() == 0
-    stage.set(region__2__prompt=0)
+    rig.set(region__2__prompt=0)
     for n in range(1, 5):
-        stage.engine.params.set(f"/layer/{n}/solo", False)
+        rig.engine.params.set(f"/layer/{n}/solo", False)
 
 
-def test_the_matte_cuts_layer_5_out(stage: Stage) -> None:
-    stage.set(layer__5__intensity=1.0, layer__5__matte="background")
+def test_the_matte_cuts_layer_5_out(rig: DrawingEngine) -> None:
+    rig.set(layer__5__intensity=1.0, layer__5__matte="background")
     for n in range(1, 5):
-        stage.engine.params.set(f"/layer/{n}/mute", True)
-    stage.wait_for(lambda: lit(stage.pictures[0]).size < 8, "the dancer is cut away, but for pixels of its edge")
+        rig.engine.params.set(f"/layer/{n}/mute", True)
+    rig.wait_for(lambda: lit(rig.pictures[0]).size < 8, "the dancer is cut away, but for pixels of its edge")
     for _ in range(10):
-        stage.draw(1)
-        assert lit(stage.pictures[0]).size < 8, "and nothing of it trails"
-    stage.set(layer__5__matte="subject")
-    stage.wait_for(lambda: 40 < lit(stage.pictures[0]).size < 2 * RADIUS + 8, "the dancer alone")
-    assert stage.pictures[0][:40, :, :3].max() == 0, "even the dark floor is gone"
-    stage.set(layer__5__matte="all")
-    stage.wait_for(lambda: stage.pictures[0][:40, :, :3].max() > 0, "the whole picture")
+        rig.draw(1)
+        assert lit(rig.pictures[0]).size < 8, "and nothing of it trails"
+    rig.set(layer__5__matte="subject")
+    rig.wait_for(lambda: 40 < lit(rig.pictures[0]).size < 2 * RADIUS + 8, "the dancer alone")
+    assert rig.pictures[0][:40, :, :3].max() == 0, "even the dark floor is gone"
+    rig.set(layer__5__matte="all")
+    rig.wait_for(lambda: rig.pictures[0][:40, :, :3].max() > 0, "the whole picture")
     for n in range(1, 5):
-        stage.engine.params.set(f"/layer/{n}/mute", False)
+        rig.engine.params.set(f"/layer/{n}/mute", False)
 
 
-def test_both_textures_are_published_separately(stage: Stage) -> None:
+def test_both_textures_are_published_separately(rig: DrawingEngine) -> None:
     coloured, ids = FrameRing.open("floor SAM3"), FrameRing.open("floor SAM3 mask")
-    frame = stage.wait_for(lambda: coloured.latest(), "the SAM3 texture")
+    frame = rig.wait_for(lambda: coloured.latest(), "the SAM3 texture")
     assert frame.pixels.shape == (HEIGHT, WIDTH, 4)
 
     def paints_the_dancer() -> bool:
@@ -183,32 +181,32 @@ def test_both_textures_are_published_separately(stage: Stage) -> None:
         tinted = row.max(axis=1) - row.min(axis=1) > 60  # white and dark are grey, the mask is not
         return bool(tinted.sum() > 60 and row[~tinted].max() < 200)
 
-    stage.wait_for(paints_the_dancer, "a coloured dancer, nothing white left of it: masks lie where they were found")
+    rig.wait_for(paints_the_dancer, "a coloured dancer, nothing white left of it: masks lie where they were found")
 
     def marks_the_dancer() -> bool:
         row = ids.latest().pixels[HEIGHT // 2]
         inside = row[:, 0] > 0
         return bool(60 < inside.sum() < 100 and row[inside, 1].min() > 230 and not row[~inside, :2].any())
 
-    stage.wait_for(marks_the_dancer, "id and score inside, black elsewhere")
+    rig.wait_for(marks_the_dancer, "id and score inside, black elsewhere")
     coloured.close()
     ids.close()
 
 
-def test_without_its_child_masks_stay_or_disappear_as_set_and_switched_off_they_disappear(stage: Stage) -> None:
+def test_without_its_child_masks_stay_or_disappear_as_set_and_switched_off_they_disappear(rig: DrawingEngine) -> None:
     def floor() -> int:
-        return int(stage.pictures[0][:40, :, :3].max())
+        return int(rig.pictures[0][:40, :, :3].max())
 
-    assert stage.ask("/sam3/empty_cache")[-1].address == "/done"
-    stage.set(layer__5__matte="subject", mode="simple")
-    stage.wait_for(lambda: floor() == 0, "the floor is cut away")
-    stage.set(sam3__enable=False)
-    stage.wait_for(lambda: floor() > 0, "the whole picture")
-    stage.set(sam3__enable=True)
-    stage.wait_for(lambda: floor() == 0, "the floor is cut away again")
-    stage.done("/child/sam3/stop")
-    stage.draw(10)
+    assert rig.ask("/sam3/empty_cache")[-1].address == "/done"
+    rig.set(layer__5__matte="subject", mode="simple")
+    rig.wait_for(lambda: floor() == 0, "the floor is cut away")
+    rig.set(sam3__enable=False)
+    rig.wait_for(lambda: floor() > 0, "the whole picture")
+    rig.set(sam3__enable=True)
+    rig.wait_for(lambda: floor() == 0, "the floor is cut away again")
+    rig.done("/child/sam3/stop")
+    rig.draw(10)
     assert floor() == 0, "the last mask stays"
-    (told,) = heard(stage, 1, after=lambda: stage.set(sam3__fallback="source"))
-    assert (told.address, told.args) == ("/sam3/objects", (0,))
-    stage.wait_for(lambda: floor() > 0, "as if there were no SAM3")
+    (object_count,) = object_counts(rig, 1, after=lambda: rig.set(sam3__fallback="source"))
+    assert (object_count.address, object_count.args) == ("/sam3/objects", (0,))
+    rig.wait_for(lambda: floor() > 0, "as if there were no SAM3")

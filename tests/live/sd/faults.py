@@ -31,7 +31,7 @@ CARD_FREE_MB = 1234  # what a card would have left
 
 
 def run(port: ChildPort) -> None:
-    encode, outputs, decode = Conditioner._parsed_and_encoded, Denoiser.outputs, Pixels.decode
+    encode, outputs, decode = Conditioner._encode_text, Denoiser.outputs, Pixels.decode
     was_tight: list[bool] = []
     room_px, slow_s = port.settings.get("room_px", 1024), port.settings.get("slow_s", 0.0)
 
@@ -64,13 +64,13 @@ def run(port: ChildPort) -> None:
             time.sleep(port.settings["capture_s"])
             return Recording()(parts, buffers)
 
-        def calls_for(device: torch.device, before_capture: Any, may_capture: Any, **options: int) -> graphs.GraphCalls:
-            return graphs.GraphCalls(record, before_capture=before_capture, may_capture=may_capture, **options)
+        def runner_for(device: torch.device, before: Any, may_capture: Any, **options: int) -> graphs.GraphRunner:
+            return graphs.GraphRunner(record, before_capture=before, may_capture=may_capture, **options)
 
-        graphs.calls_for = accelerators.calls_for = calls_for
+        graphs.runner_for = accelerators.runner_for = runner_for
 
     card_memory.card_facts = lambda device: {"card_free_mb": CARD_FREE_MB}
     Pixels.decode = decode_slowly
-    Conditioner._parsed_and_encoded = encode_or_die
+    Conditioner._encode_text = encode_or_die
     Denoiser.outputs = outputs_or_fail
     diffusion.run(port)

@@ -1,4 +1,4 @@
-"""What the lists of models tell, from the headers in folders such as those of ComfyUI and the WebUI."""
+"""The entries of the model lists, read from headers in folders such as those of ComfyUI and the WebUI."""
 
 import shutil
 from collections.abc import Mapping
@@ -9,9 +9,9 @@ import numpy as np
 import pytest
 from safetensors.numpy import save_file
 
-from engine.live.kit.live_model import ListAsked, ListEntry
-from engine.live.sd.entry import ENTRY, SdConfig, model_named, part_named, picture_named
-from engine.live.sd.header_program import HeaderReader, Question, headline_of
+from engine.live.kit.live_model import ListEntry, ListRequest
+from engine.live.sd.entry import ENTRY, SdConfig, model_path, part_path, picture_path
+from engine.live.sd.header_program import HeaderReader, Question, summary_of
 from engine.params import ParamStore
 from tests.support.tiny_models import build_tiny_controlnet
 
@@ -22,7 +22,7 @@ READ_BY_PROCESS = HeaderReader.read
 @pytest.fixture(autouse=True)
 def read_here(monkeypatch: pytest.MonkeyPatch) -> None:
     """Without a process for each list."""
-    monkeypatch.setattr(HeaderReader, "read", lambda reader, question: headline_of(question))
+    monkeypatch.setattr(HeaderReader, "read", lambda reader, question: summary_of(question))
 
 
 def lora(path: Path, text_width: int) -> Path:
@@ -35,16 +35,15 @@ def lora(path: Path, text_width: int) -> Path:
 
 
 def listed(at: str, *folders: Path, facts: Mapping[str, object] | None = None, **values: str) -> list[ListEntry]:
-    """The entries of AT/list of a run with these folders. `facts`: what the child tells of the model in use."""
-    config = SdConfig(model="base", folders=tuple(map(str, folders)))
-    store = ParamStore()
+    """The entries of AT/list of a run with these folders. `facts`: what the child reports of the model in use."""
+    config, store = SdConfig(model="base", folders=tuple(map(str, folders))), ParamStore()
     for name, value in values.items():
         store.set(f"/sd/{name.replace('__', '/')}", value)
-    asked = ListAsked(table=config, value=store.get, facts=facts or {})
-    return list(resolve_name(ENTRY.lists[at])(at, asked))
+    request = ListRequest(table=config, value=store.get, facts=facts or {})
+    return list(resolve_name(ENTRY.lists[at])(at, request))
 
 
-def test_a_model_is_told_with_its_family_sampler_and_memory(tiny_sd: Path, tmp_path: Path) -> None:
+def test_a_model_is_listed_with_its_family_sampler_and_memory(tiny_sd: Path, tmp_path: Path) -> None:
     shutil.copytree(tiny_sd, tmp_path / "dream")
     configured, entry = listed("/sd", tmp_path, model="dream")
     assert configured == ("", "as configured: base", False)
@@ -55,21 +54,21 @@ def test_a_model_is_told_with_its_family_sampler_and_memory(tiny_sd: Path, tmp_p
 
 
 @pytest.mark.parametrize(
-    ("checkpoints", "loras", "nets", "words"),
+    ("checkpoints", "loras", "nets", "embeddings"),
     [
         ("models/checkpoints", "models/loras/styles", "models/controlnet", "models/embeddings"),
         ("models/Stable-diffusion", "models/Lora", "models/ControlNet", "embeddings"),
     ],
 )
 def test_the_folders_of_comfyui_and_of_the_webui_are_known(
-    tiny_sd: Path, tmp_path: Path, checkpoints: str, loras: str, nets: str, words: str
+    tiny_sd: Path, tmp_path: Path, checkpoints: str, loras: str, nets: str, embeddings: str
 ) -> None:
     shutil.copytree(tiny_sd, tmp_path / checkpoints / "dream")
     lora(tmp_path / loras / "glow.safetensors", SD15)
     build_tiny_controlnet(tmp_path / nets / "edges", tiny_sd)
-    word = tmp_path / words / "word.safetensors"
-    word.parent.mkdir(parents=True, exist_ok=True)
-    save_file({"emb_params": np.zeros((2, SD15), np.float32)}, word)
+    embedding = tmp_path / embeddings / "word.safetensors"
+    embedding.parent.mkdir(parents=True, exist_ok=True)
+    save_file({"emb_params": np.zeros((2, SD15), np.float32)}, embedding)
     folder = tmp_path
     assert [name for name, *_ in listed("/sd", folder)] == ["", "dream"]
     assert listed("/sd/loras", folder) == [("glow.safetensors", "glow.safetensors (for SD 1.5)", False)]
@@ -77,13 +76,13 @@ def test_the_folders_of_comfyui_and_of_the_webui_are_known(
     assert listed("/sd/embeddings", folder) == [("word.safetensors", "word.safetensors (for SD 1.5, word word)", False)]
     assert all(listed(f"/sd/{kind}", folder) == [] for kind in ("vaes", "unets", "ip_adapters", "upscalers"))
     config = SdConfig(folders=(str(folder),))
-    assert model_named(config, "dream") == str(tmp_path / checkpoints / "dream")
-    assert part_named(config, "/sd/lora/2/file", "glow.safetensors") == str(tmp_path / loras / "glow.safetensors")
+    assert model_path(config, "dream") == str(tmp_path / checkpoints / "dream")
+    assert part_path(config, "/sd/lora/2/file", "glow.safetensors") == str(tmp_path / loras / "glow.safetensors")
     with pytest.raises(ValueError, match="is not in"):
-        part_named(config, "/sd/lora/2/file", "dream")
+        part_path(config, "/sd/lora/2/file", "dream")
 
 
-def test_a_lora_tells_its_family_and_if_it_goes_with_the_model_in_use(tmp_path: Path) -> None:
+def test_a_lora_is_listed_with_its_family_and_if_it_fits_the_model_in_use(tmp_path: Path) -> None:
     lora(tmp_path / "small.safetensors", SD15)
     lora(tmp_path / "large_lcm_sdxl.safetensors", XL)
     assert listed("/sd/loras", tmp_path, facts={"family": "sd15"}, lora__2__file="small.safetensors") == [
@@ -93,12 +92,12 @@ def test_a_lora_tells_its_family_and_if_it_goes_with_the_model_in_use(tmp_path: 
 
 
 def test_files_of_one_name_are_told_apart_by_their_folders_and_a_folder_of_peft_is_an_entry(tmp_path: Path) -> None:
-    place, file = tmp_path / "models" / "loras", "pytorch_lora_weights.safetensors"
-    lora(place / "hyper" / file, SD15)
-    lora(place / "lcm" / file, XL)
-    lora(place / "lcm" / "glow.safetensors", SD15)
-    lora(place / "clay" / "adapter_model.safetensors", SD15)
-    (place / "clay" / "adapter_config.json").write_text('{"peft_type": "LORA"}', encoding="utf-8")
+    folder, file = tmp_path / "models" / "loras", "pytorch_lora_weights.safetensors"
+    lora(folder / "hyper" / file, SD15)
+    lora(folder / "lcm" / file, XL)
+    lora(folder / "lcm" / "glow.safetensors", SD15)
+    lora(folder / "clay" / "adapter_model.safetensors", SD15)
+    (folder / "clay" / "adapter_config.json").write_text('{"peft_type": "LORA"}', encoding="utf-8")
     assert listed("/sd/loras", tmp_path, lora__1__file=f"lcm/{file}", lora__2__file="clay") == [
         ("clay", "clay (for SD 1.5)", True),
         (f"hyper/{file}", f"hyper/{file} (for SD 1.5)", False),
@@ -107,15 +106,15 @@ def test_files_of_one_name_are_told_apart_by_their_folders_and_a_folder_of_peft_
     ]
     config = SdConfig(folders=(str(tmp_path),))
     for name, path in {
-        f"lcm/{file}": place / "lcm" / file,
-        "clay": place / "clay",
-        file: place / "hyper" / file,
+        f"lcm/{file}": folder / "lcm" / file,
+        "clay": folder / "clay",
+        file: folder / "hyper" / file,
     }.items():
-        assert part_named(config, "/sd/lora/1/file", name) == str(path)
-    assert part_named(config, "/sd/lora/1/file", "lcm/glow.safetensors") == str(place / "lcm" / "glow.safetensors")
+        assert part_path(config, "/sd/lora/1/file", name) == str(path)
+    assert part_path(config, "/sd/lora/1/file", "lcm/glow.safetensors") == str(folder / "lcm" / "glow.safetensors")
     for wrong in (f"other/{file}", f"../loras/lcm/{file}", "lcm/", "lcm/glow.safetensor"):
         with pytest.raises(ValueError, match=r"is not in|cannot be empty"):
-            part_named(config, "/sd/lora/1/file", wrong)
+            part_path(config, "/sd/lora/1/file", wrong)
 
 
 def test_a_broken_file_is_an_entry_with_its_reason(tmp_path: Path) -> None:
@@ -123,15 +122,14 @@ def test_a_broken_file_is_an_entry_with_its_reason(tmp_path: Path) -> None:
         (tmp_path / "models" / folder).mkdir(parents=True)
         (tmp_path / "models" / folder / "cut.safetensors").write_bytes(b"\x10" + bytes(20))
     for at in ("/sd", "/sd/loras", "/sd/vaes"):
-        word, title, is_on = listed(at, tmp_path)[-1]
-        assert (word, is_on) == ("cut.safetensors", False), at
+        name, title, is_on = listed(at, tmp_path)[-1]
+        assert (name, is_on) == ("cut.safetensors", False), at
         assert title.startswith("cut.safetensors (cannot be used: ") and "\n" not in title
         assert str(tmp_path) not in title, "the folders of this machine are not sent to everyone"
 
 
 def test_a_header_that_ends_the_process_is_a_reason_and_the_next_one_is_read(tmp_path: Path) -> None:
-    reader = HeaderReader()
-    good = lora(tmp_path / "good.safetensors", SD15)
+    reader, good = HeaderReader(), lora(tmp_path / "good.safetensors", SD15)
     bad = READ_BY_PROCESS(reader, Question(kind="no such kind", path=str(good)))
     assert "has ended" in bad.fault
     assert READ_BY_PROCESS(reader, Question(kind="loras", path=str(good))).family == "SD 1.5"
@@ -143,10 +141,10 @@ def test_the_pictures_of_the_ip_adapter_are_listed_and_a_wrong_name_gets_the_nea
         (tmp_path / name).touch()
     config, store = SdConfig(pictures=str(tmp_path)), ParamStore()
     store.set("/sd/ip_adapter/image_c", "sea.jpg")
-    asked = ListAsked(table=config, value=store.get, facts={})
-    found = list(resolve_name(ENTRY.lists["/sd/pictures"])("/sd/pictures", asked))
+    request = ListRequest(table=config, value=store.get, facts={})
+    found = list(resolve_name(ENTRY.lists["/sd/pictures"])("/sd/pictures", request))
     assert found == [("face.png", "face.png", False), ("sea.jpg", "sea.jpg", True)]
     with pytest.raises(ValueError, match=r"is not in .* \(nearest: face\.png\)"):
-        picture_named(config, "face.pgn")
+        picture_path(config, "face.pgn")
     with pytest.raises(ValueError, match=r"is not in [^(]*$"):
-        picture_named(SdConfig(pictures=str(tmp_path / "none")), "face.png")
+        picture_path(SdConfig(pictures=str(tmp_path / "none")), "face.png")

@@ -4,7 +4,7 @@ from pathlib import Path
 
 import pytest
 
-from engine.live.sd.entry import SdConfig, model_named, picture_named
+from engine.live.sd.entry import SdConfig, model_path, picture_path
 from osc_schema import Rejected
 from tests.live.stores import store_for
 
@@ -54,9 +54,9 @@ def test_models_and_pictures_are_found_only_in_their_folders(tmp_path: Path) -> 
     (pictures / "face.png").touch()
     (tmp_path / "secret.png").touch()
     config = SdConfig(model="/anywhere/base", ip_adapter="x", folders=(str(models),), pictures=str(pictures))
-    assert model_named(config, "turbo") == str((models / "turbo").resolve())
-    assert model_named(config, "") == "/anywhere/base"
-    assert picture_named(config, "face.png") == str((pictures / "face.png").resolve())
+    assert model_path(config, "turbo") == str((models / "turbo").resolve())
+    assert model_path(config, "") == "/anywhere/base"
+    assert picture_path(config, "face.png") == str((pictures / "face.png").resolve())
     store = store_for("sd", config)
     for address, name in [
         ("/sd/model", "../secret.png"),

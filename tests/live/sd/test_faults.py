@@ -39,7 +39,7 @@ def fed(studio: Studio) -> Studio:
 def test_out_of_memory_shrinks_the_picture_if_allowed(open_sd: Open, tiny_sd: Path, wait_for: WaitFor) -> None:
     studio = open_sd(tiny_sd, settings={"room_px": 128}, values={"/sd/oom": "shrink", "/sd/width": 256})
     wait_for(lambda: studio.shows(lambda frame: frame.pixels.shape == (64, 128, 3)), "what there is room for")
-    assert "no memory for 192x64; continuing with 128x64" in studio.told("memory")
+    assert "no memory for 192x64; continuing with 128x64" in studio.last_report("memory")
     studio.set({"/sd/width": 64})
     wait_for(lambda: studio.shows(lambda frame: frame.pixels.shape == (64, 64, 3)), "the size that was asked for")
     studio.set({"/sd/width": 192})
@@ -53,16 +53,16 @@ def test_a_child_survives_nan_and_being_out_of_memory_once_and_never_compiles_on
     studio = open_sd(tiny_sd, settings={"slow_s": 0.05})
     wait_for(studio.shows, "a picture")
     studio.set({"/sd/prompt": "nan"})
-    studio.taken(wait_for)
+    studio.wait_until_applied(wait_for)
     before = studio.newest()
     for _ in range(2):
         assert studio.feed_one(wait_for).sequence == before.sequence, "the last picture stays"
     wait_for(lambda: studio.shows() is None and (studio.fact("nan") or 0) >= 2, "the count")
-    assert "not finite" in studio.told("nan")
+    assert "not finite" in studio.last_report("nan")
     assert studio.fact("card_free_mb") == CARD_FREE_MB, "what a card has left is told with every fact"
     studio.set({"/sd/prompt": "tight", GENERATION: 1})
     wait_for(lambda: studio.shows(lambda frame: frame.generation == 1), "the next prompt's picture, at the second try")
-    assert studio.told("memory") == ""
+    assert studio.last_report("memory") == ""
     for change in ({"/sd/width": 128}, {"/sd/strength": 0.7}, {"/sd/guidance": 2.0}):
         assert "compiling" not in states(studio, change, wait_for)
     assert studio.status.restarts == 0
@@ -85,11 +85,11 @@ def test_the_rest_of_a_low_duty_ends_when_the_duty_is_raised_or_painting_is_paus
     wait_for(studio.shows, "a picture")
     for change in ({"/sd/duty": 1.0}, {"/sd/paused": True}):
         studio.set({"/sd/duty_auto": False, "/sd/duty": 0.05})
-        studio.taken(wait_for)
+        studio.wait_until_applied(wait_for)
         before = studio.feed_one(wait_for)
         assert studio.status.state == "busy"
         studio.set({"/sd/prompt_mix": 0.5})
-        studio.taken(wait_for)
+        studio.wait_until_applied(wait_for)
         assert studio.status.state == "busy", "other values are no reason to hurry"
         studio.set(change)
         done = f"its picture after {change}"
@@ -130,7 +130,7 @@ def states(studio: Studio, change: dict[str, Any], wait_for: WaitFor) -> set[str
         return studio.shows()
 
     studio.set(change)
-    studio.taken(wait_for, look)
+    studio.wait_until_applied(wait_for, look)
     for _ in range(2):
         wait_for(look, "a picture")
     return seen

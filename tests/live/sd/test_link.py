@@ -17,7 +17,7 @@ from engine.live.sd.settings import RESETS
 from engine.params import ParamStore
 from engine.params.fade_time import Pulse
 from engine.render.picture import RegionMap
-from engine.values import ComingValues, VideoFrame
+from engine.values import UpcomingValues, VideoFrame
 from osc_schema import Rejected
 from tests.live.frames import finished_frame
 from tests.live.sd.studio import opened_link
@@ -61,8 +61,8 @@ def test_feedback_of_sd_with_itself_is_reported_once_each_time(link: DiffusionLi
     assert reports.keys == ["sd.loop", "sd.loop"] and "repaints itself" in reports.lines[0][1]
 
 
-def test_a_controlnet_and_a_lora_that_nobody_has_chosen_are_told(reports: Any, tmp_path: Path) -> None:
-    """With folders one may be chosen later, so the value is kept."""
+def test_values_of_an_unconfigured_controlnet_and_lora_are_reported(reports: Any, tmp_path: Path) -> None:
+    """With folders one may be chosen later, so the value stays."""
     (tmp_path / "canny.safetensors").touch()
     config = SdConfig(model="random:tiny", folders=(str(tmp_path),), loras=(LoraConfig(path="a"),))
     store = store_for("sd", config)
@@ -71,12 +71,13 @@ def test_a_controlnet_and_a_lora_that_nobody_has_chosen_are_told(reports: Any, t
         for more in ({}, values, {}, {"/sd/lora/2/weight": 0.6}, {"/sd/controlnet/1/enable": False}):
             assert not [each for each in store.set_many(list(more.items()), by="test") if isinstance(each, Rejected)]
             link.follow(store.snapshot())
-        told = [line for _, line in reports.lines]
-        assert told[0] == (
+        lines = [line for _, line in reports.lines]
+        assert lines[0] == (
             "/sd/controlnet/1/enable: no ControlNet 1 is configured: add it to controlnets under [sd], or set "
             "folders under [sd] and choose it by /sd/controlnet/1/file"
         )
-        assert [line.partition(":")[0] for line in told[1:]] == ["/sd/lora/2/weight"] * 2 and "[[sd.loras]]" in told[1]
+        assert [line.partition(":")[0] for line in lines[1:]] == ["/sd/lora/2/weight"] * 2
+        assert "[[sd.loras]]" in lines[1]
         store.set("/sd/controlnet/2/file", "canny.safetensors")
         store.set("/sd/controlnet/2/enable", True)
         link.follow(store.snapshot())
@@ -87,19 +88,19 @@ def test_what_waits_for_a_beat_is_sent_ahead_except_what_takes_too_long_or_canno
     store = ParamStore()
     store.add_condition("/sd/controlnet/1/enable", refuse)
     values = {"/sd/prompt": "ice", "/sd/width": 128, "/sd/model": "other", "/layer/1/angle": 5.0}
-    coming = [ComingValues(key="cue", values=values | {"/sd/controlnet/1/enable": True})]
-    asked: list[float] = []
+    coming = [UpcomingValues(key="cue", values=values | {"/sd/controlnet/1/enable": True})]
+    horizons_s: list[float] = []
 
-    def near(within_s: float) -> list[ComingValues]:
-        asked.append(within_s)
+    def near(within_s: float) -> list[UpcomingValues]:
+        horizons_s.append(within_s)
         return coming
 
     with opened_link(SdConfig(model="random:tiny"), reports, coming=near, store=store) as link:
         link.follow(store.snapshot())
-        assert not asked, "the child has measured nothing yet"
+        assert not horizons_s, "the child has measured nothing yet"
         link.supervisor._status = replace(link.supervisor._status, facts={"delay_ms": 300.0})
         link.follow(store.snapshot())
-        assert asked == [pytest.approx(0.3 + 2 / 60)]
+        assert horizons_s == [pytest.approx(0.3 + 2 / 60)]
         sent = link.supervisor._values
         assert (sent["/sd/prompt"], sent["generation"]) == ("ice", link._sent.generation)
         assert (sent["/sd/width"], sent["/sd/controlnet/1/enable"]) == (512, False)
@@ -140,7 +141,7 @@ def test_each_new_region_map_is_sent_once_as_it_lies_on_sds_picture(
     assert feed()[1].sequence == sent.sequence + 1
 
 
-def test_what_stays_from_picture_to_picture_begins_anew_with_the_picture_of_each_bar(reports: Any) -> None:
+def test_consistency_starts_over_with_the_picture_of_each_bar(reports: Any) -> None:
     beat = {"now": 0.0}
     pulse = {"pulse": lambda: Pulse(beat=beat["now"], bpm=120.0)}
     store = ParamStore()
@@ -166,8 +167,7 @@ def test_the_second_picture_is_sent_once_and_only_while_a_controlnet_sees_it(
     pictures = [VideoFrame(pixels=np.full((6, 4, 3), n, np.uint8), index=n, time_s=0.0, source="x") for n in range(3)]
     second = SimpleNamespace(latest_frame=lambda: pictures[0])
     opened: list[str] = []
-    config = SdConfig(model="random:tiny", video="a.mp4", second="ndi:DESK")
-    store = ParamStore()
+    config, store = SdConfig(model="random:tiny", video="a.mp4", second="ndi:DESK"), ParamStore()
     store.set_many([("/sd/enable", True), ("/sd/controlnet/1/enable", True)], by="test")
     found = {"a.mp4": None, "ndi:DESK": second}
     with opened_link(config, reports, open_video=lambda name: opened.append(name) or found[name]) as link:

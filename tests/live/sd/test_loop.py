@@ -30,7 +30,7 @@ def studio(shared_studio: Studio, wait_for: WaitFor) -> Studio:
     """A running child that has painted with the schema's defaults at 64 x 64."""
     wait_for(lambda: shared_studio.status.state in ("ready", "busy"), "the child")
     shared_studio.reset({})
-    shared_studio.taken(wait_for)
+    shared_studio.wait_until_applied(wait_for)
     wait_for(shared_studio.shows, "a picture")
     shared_studio.feed_one(wait_for)
     return shared_studio
@@ -66,7 +66,7 @@ def test_a_prompt_takes_effect_within_steps_plus_one_calls_and_a_lead_in_is_neve
     studio: Studio, wait_for: WaitFor, steps: int, strength: float, real: int
 ) -> None:
     studio.set({"/sd/steps": steps, "/sd/strength": strength})
-    studio.taken(wait_for)
+    studio.wait_until_applied(wait_for)
     before = studio.newest()
     if real > 1:
         assert [studio.feed_one(wait_for).sequence - before.sequence for _ in range(real)] == [0] * (real - 1) + [1]
@@ -74,7 +74,7 @@ def test_a_prompt_takes_effect_within_steps_plus_one_calls_and_a_lead_in_is_neve
         studio.feed_one(wait_for)
     before = studio.newest()
     studio.set({"/sd/prompt": "fire", GENERATION: before.generation + 1})
-    studio.taken(wait_for)
+    studio.wait_until_applied(wait_for)
     after = [studio.feed_one(wait_for) for _ in range(real + 1)]
     assert [frame.generation for frame in after] == [before.generation + 1] * (real + 1), "from the first on"
     assert np.array_equal(after[-2].pixels, after[-1].pixels), "after as many calls as steps it has its full effect"
@@ -86,7 +86,7 @@ def test_paused_switched_off_or_in_an_interval_it_asks_for_no_pictures_and_paint
 ) -> None:
     for resting in ({"/sd/paused": True}, {"/sd/enable": False}, {"/sd/interval_s": 10.0}):
         studio.set(resting)
-        studio.taken(wait_for)
+        studio.wait_until_applied(wait_for)
         wait_for(lambda: not studio.supervisor.wants_frame, f"rest by {resting}")
         before = studio.newest()
         assert studio.feed_one(wait_for).sequence == before.sequence, resting
@@ -96,7 +96,7 @@ def test_paused_switched_off_or_in_an_interval_it_asks_for_no_pictures_and_paint
 
 def test_feedback_continues_without_a_source(studio: Studio, wait_for: WaitFor) -> None:
     studio.set({"/sd/source": "feedback", "/sd/feedback/rotate": 30.0, "/sd/feedback/zoom": 1.05})
-    studio.taken(wait_for)
+    studio.wait_until_applied(wait_for)
     wait_for(lambda: not studio.supervisor.wants_frame, "that no source is wanted")
     fed, seen = studio.fed, {studio.newest().pixels.tobytes()}
 
@@ -122,11 +122,11 @@ def test_a_picture_like_the_last_is_skipped_and_counted_until_a_value_changes(
     studio: Studio, wait_for: WaitFor
 ) -> None:
     studio.set({"/sd/similarity/enable": True})
-    studio.taken(wait_for)
+    studio.wait_until_applied(wait_for)
     painted = studio.feed_one(wait_for)
     assert studio.feed_one(wait_for).sequence == studio.feed_one(wait_for).sequence == painted.sequence
     studio.set({"/sd/prompt": "fire"})
-    studio.taken(wait_for)
+    studio.wait_until_applied(wait_for)
     assert studio.feed_one(wait_for).sequence == painted.sequence + 1
     wait_for(lambda: studio.fact("skipped") == 2, "the count")
 
@@ -146,7 +146,7 @@ def test_a_t_index_overrides_the_steps_and_an_invalid_one_is_noted(studio: Studi
     studio.set({"/sd/t_index": "12 25 38"})
     wait_for(lambda: studio.shows() and studio.fact("steps") == 3, "three steps")
     studio.set({"/sd/t_index": "38 12"})
-    wait_for(lambda: "38 12" in studio.told("t_index"), "a word about it")
+    wait_for(lambda: "38 12" in studio.last_report("t_index"), "a word about it")
     wait_for(lambda: studio.shows() and studio.fact("steps") == 1, "steps and strength again")
 
 
@@ -165,7 +165,7 @@ def test_a_model_with_its_own_sampler_paints_in_single_mode_with_a_note(
 ) -> None:
     studio = open_sd(tiny_models.sd(sampler="ddim"))
     wait_for(studio.shows, "a picture")
-    wait_for(lambda: "using mode single" in studio.told("mode"), "a note about it")
+    wait_for(lambda: "using mode single" in studio.last_report("mode"), "a note about it")
 
 
 def test_loras_controlnets_and_an_ip_adapter_change_the_picture_unless_their_weight_is_zero(
@@ -205,8 +205,8 @@ def test_loras_controlnets_and_an_ip_adapter_change_the_picture_unless_their_wei
     studio.set({"/sd/ip_adapter/image": str(picture), "/sd/ip_adapter/live": "off", "/sd/ip_adapter/up": 1.0})
     followed = wait_for(lambda: studio.shows(lambda frame: not is_plain(frame)), "the picture that is followed")
     studio.set({"/sd/ip_adapter/image": str(tmp_path / "none.png")})
-    wait_for(lambda: (studio.shows(), studio.told("picture"))[1], "a word about the picture that is not there")
-    assert "none.png" in studio.told("picture")
+    wait_for(lambda: (studio.shows(), studio.last_report("picture"))[1], "a word about the picture that is not there")
+    assert "none.png" in studio.last_report("picture")
     assert (studio.feed_one(wait_for).pixels == followed.pixels).all()
 
 

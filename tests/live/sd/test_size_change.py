@@ -38,7 +38,7 @@ def test_no_picture_of_the_former_size_is_shown_after_a_change(
         [("/sd/enable", True), ("/sd/source", "camera"), ("/sd/crossfade_s", 0.0), ("/sd/duty_auto", False)], by="test"
     )
     indices = count()
-    shown: list[VideoFrame] = []
+    displayed: list[VideoFrame] = []
     """Each picture once, as a viewer sees them."""
 
     def draw() -> tuple[int, int]:
@@ -50,8 +50,8 @@ def test_no_picture_of_the_former_size_is_shown_after_a_change(
         link.show(scene, store.snapshot(), float(index))
         link.feed(finished_frame(index=index), scene, float(index))
         picture = scene.picture_of("sd")
-        if picture is not None and (not shown or picture is not shown[-1]):
-            shown.append(picture)
+        if picture is not None and (not displayed or picture is not displayed[-1]):
+            displayed.append(picture)
         return (0, 0) if picture is None else (picture.pixels.shape[1], picture.pixels.shape[0])
 
     link.start(store.snapshot())
@@ -62,7 +62,7 @@ def test_no_picture_of_the_former_size_is_shown_after_a_change(
         store.set_many([*size, ("/sd/prompt", f"sea {change}")], by="test")
         width, height = (side * (1 + change // 2 % 2) for side in (width, height))
         assert link.extra_pictures(store.snapshot()) == {"sd": (width, height)}
-        before = len(shown)
-        wait_for(lambda: draw() == (width, height) and len(shown) >= before + 2, "two pictures of this size")  # noqa: B023
-        assert {picture.pixels.shape for picture in shown[before:]} == {(height, width, 3)}
-    assert np.diff([picture.index for picture in shown]).min() > 0
+        before = len(displayed)
+        wait_for(lambda: draw() == (width, height) and len(displayed) >= before + 2, "two pictures of this size")  # noqa: B023
+        assert {picture.pixels.shape for picture in displayed[before:]} == {(height, width, 3)}
+    assert np.diff([picture.index for picture in displayed]).min() > 0

@@ -6,7 +6,7 @@ import pytest
 
 from engine.live.sd.control_images import segments
 from engine.live.sd.loop import blank, thumbnail
-from engine.models.sd.edges import covering, edges
+from engine.models.sd.edges import canny_edges, resize_to_cover
 
 
 @pytest.mark.parametrize(
@@ -17,14 +17,14 @@ def test_a_segmentation_picture_is_cropped_like_the_source_and_mixes_no_classes(
 ) -> None:
     chosen = np.random.default_rng(0).integers(0, 2, (6, 8), np.uint8)
     classes = np.array([[150, 5, 61], [0, 102, 200]], np.uint8)
-    picture, shares = (
+    picture, coverage = (
         cv2.resize(blocks, size_from, interpolation=cv2.INTER_NEAREST_EXACT)
         for blocks in (classes[chosen], np.repeat(255 * chosen[..., None], 3, axis=2))
     )
     seen = segments(picture, size)
     assert seen.shape == (size[1], size[0], 3)
     assert {tuple(colour) for colour in seen.reshape(-1, 3)} == {tuple(colour) for colour in classes}
-    most = classes[(covering(shares, size)[..., 0] > 127).astype(int)]  # (height, width, 3): of which there is more
+    most = classes[(resize_to_cover(coverage, size)[..., 0] > 127).astype(int)]  # (height, width, 3)
     assert (seen != most).any(axis=2).mean() < 0.02, "the places where the source has them, within half a pixel"
 
 
@@ -37,6 +37,6 @@ def test_thumbnails_span_minus_one_to_one_alpha_is_ignored_and_a_blank_picture_i
     rgb = np.random.default_rng(0).integers(0, 256, (48, 64, 3), np.uint8)
     rgba = np.dstack([rgb, rgb[..., :1]])
     assert np.array_equal(thumbnail(rgba), thumbnail(rgb))
-    assert np.array_equal(edges(rgba, (64, 64)), edges(rgb, (64, 64)))
+    assert np.array_equal(canny_edges(rgba, (64, 64)), canny_edges(rgb, (64, 64)))
     assert blank((128, 64)).shape == (64, 128, 3)
     assert (blank((128, 64)) == 128).all()

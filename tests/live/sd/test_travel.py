@@ -8,13 +8,13 @@ from typing import Any
 import pytest
 
 import osc_schema
-from engine.live.sd.travel import Travel, weights_at
+from engine.live.sd.travel import PromptTravel, weights_at
 from engine.params.fade_time import Pulse
 from osc_schema.sd import PROMPTS
 
 BASE: dict[str, Any] = {param.address: param.default for param in osc_schema.PARAMS if param.area == "sd"}
 THREE = BASE | {f"/sd/prompts/{n}/text": text for n, text in ((1, "sea"), (3, "ice"), (8, "fire"))}
-STEP = 2 * 2 / 60.0  # beats a frame: 120 a minute, 30 frames a second
+STEP = 2 * 2 / 60.0  # beats per frame: 120 per minute, 30 frames per second
 LEAD_S = 0.25  # half a beat
 
 
@@ -26,7 +26,7 @@ def mixed(weights: dict[str, float]) -> dict[int, float]:
 
 
 @pytest.mark.parametrize(
-    ("place", "glide", "is_backward", "weights"),
+    ("position", "glide", "is_backward", "weights"),
     [
         (0.0, 1.0, False, {1: 1.0}),
         (1.25, 1.0, False, {3: 0.75, 8: 0.25}),
@@ -37,15 +37,15 @@ def mixed(weights: dict[str, float]) -> dict[int, float]:
         (-1.0, 0.0, True, {8: 1.0}),
     ],
 )
-def test_a_place_in_the_list_gives_the_weights(
-    place: float, glide: float, is_backward: bool, weights: dict[int, float]
+def test_a_position_in_the_list_gives_the_weights(
+    position: float, glide: float, is_backward: bool, weights: dict[int, float]
 ) -> None:
-    assert mixed(weights_at(THREE | {"/sd/travel/glide": glide}, place, is_backward=is_backward)) == weights
+    assert mixed(weights_at(THREE | {"/sd/travel/glide": glide}, position, is_backward=is_backward)) == weights
 
 
 def frames(values: dict[str, Any], begin: float, end: float, lead_s: float = 0.0) -> Iterator[tuple[float, Any, Any]]:
     """(beat, weights above 0, changes on their way) of each frame."""
-    travel = Travel()
+    travel = PromptTravel()
     for frame in range(round(begin / STEP), round(end / STEP)):
         pulse = Pulse(beat=frame * STEP, step=STEP, bpm=120.0)
         weights, coming = travel.follow(values, pulse, lead_s)
@@ -74,8 +74,7 @@ def test_what_is_sent_is_ahead_by_the_delay_and_a_step_is_on_its_way_until_its_f
 
 def test_a_new_rate_is_sent_ahead_of_its_bar_line() -> None:
     """So that neither the start nor a stop is a jump."""
-    values = THREE | {"/sd/travel/enable": True}
-    travel = Travel()
+    values, travel = THREE | {"/sd/travel/enable": True}, PromptTravel()
     before: dict[str, float] | None = None
     for frame in range(round(2.0 / STEP), round(30.0 / STEP)):
         beat = frame * STEP
@@ -91,7 +90,7 @@ def test_it_goes_backwards_and_stands_at_rate_0_and_from_a_new_position_on() -> 
     values = THREE | {"/sd/travel/enable": True, "/sd/travel/rate": -1.0, "/sd/travel/glide": 0.0}
     *_, (_, weights, _) = frames(values, 2.0, 9.0)
     assert weights == {8: 1.0}, "from the first prompt back to the last"
-    travel = Travel()
+    travel = PromptTravel()
 
     def weights_of(beat: float, **more: Any) -> dict[int, float]:
         changed = values | {f"/sd/travel/{name}": value for name, value in more.items()}

@@ -41,8 +41,8 @@ def infer(theirs: Any, phone: Tensor, pitch: Tensor, f0: Tensor, speaker: Tensor
     """Its sound, (B, 1, T hop). It draws random numbers: the latent's noise, a phase that it does not use, (B, 1)
     uniform, and the source's noise."""
     lengths = torch.full((phone.shape[0],), phone.shape[1])
-    given = (phone, lengths, pitch, f0, speaker) if hasattr(theirs.dec, "m_source") else (phone, lengths, speaker)
-    return theirs.infer(*given)[0]
+    inputs = (phone, lengths, pitch, f0, speaker) if hasattr(theirs.dec, "m_source") else (phone, lengths, speaker)
+    return theirs.infer(*inputs)[0]
 
 
 def ours_whole(ours: Synthesizer, phone: Tensor, pitch: Any, f0: Any, speaker: Tensor, noise: Any = None) -> Tensor:

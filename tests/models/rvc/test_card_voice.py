@@ -8,18 +8,18 @@ from typing import Any
 import numpy as np
 import pytest
 
-from engine.models.graphs import DirectCalls
+from engine.models.graphs import DirectRunner
 from engine.models.rvc import VoiceSettings, VoiceSpec
-from engine.models.rvc.cutting import Cutting
+from engine.models.rvc.cutting import CutLengths
 from engine.models.rvc.load import load
 from engine.models.rvc.model import VoiceModel
 from engine.models.rvc.offline import VoiceConverter
 from engine.models.rvc.optimization import OptimizationConfig
 from engine.models.rvc.stream import LiveVoice
 from tests.models.rvc.streaming import spoken
+from tests.support.fake_cuda.device import FakeCuda
+from tests.support.fake_cuda.walking import HAS_CARD, reference_device, walked_card
 from tests.support.long_form import in_long_form
-from tests.support.sham_card.card import ShamCard
-from tests.support.sham_card.walking import HAS_CARD, reference_device, walked_card
 
 RATE_HZ = 48_000
 SPEC = VoiceSpec(model="random:tiny", index="random:2000", pitch="yin")
@@ -66,7 +66,7 @@ def test_a_live_voice_from_graphs_sounds_like_one_by_direct_calls(
         pytest.importorskip("torchfcpe")
     spec = replace(SPEC, model=f"random:{shape}", pitch=pitch)
     with reference_device() as device:
-        expected = list(converted(live_on(load(spec, device, "float32"), calls=DirectCalls()), show))
+        expected = list(converted(live_on(load(spec, device, "float32"), runner=DirectRunner()), show))
     with walked_card() as card:
         ours = list(converted(live_on(load(spec, "cuda", "float32")), show, card.loop))
     for (change, block), (_, theirs) in zip(ours, expected, strict=True):
@@ -80,17 +80,17 @@ def test_half_precision_is_captured_too() -> None:
     with walked_card() as card:
         half = load(SPEC, "cuda", "float16")
         ours = converted(live_on(half), SHOW[:1], card.loop)
-        expected = converted(live_on(half, calls=DirectCalls()), SHOW[:1])  # a CPU rounds halves at other places
+        expected = converted(live_on(half, runner=DirectRunner()), SHOW[:1])  # a CPU rounds halves at other places
         for (_, block), (_, theirs) in zip(ours, expected, strict=True):
             assert np.abs(block - theirs).max() <= difference < np.abs(block).max()
 
 
-def test_a_block_costs_one_wait_one_upload_and_four_replays(sham_card: ShamCard) -> None:
+def test_a_block_costs_one_wait_one_upload_and_four_replays(fake_cuda: FakeCuda) -> None:
     live = live_on(load(SPEC, "cuda", "float32"))
     live.warm_up()
     sound = spoken(RATE_HZ, 0.4)
     for first in range(0, 2 * live.grid.block, live.grid.block):
-        with sham_card.loop() as tally:
+        with fake_cuda.loop() as tally:
             live.convert(sound[first : first + live.grid.block], first_sample=first)
         assert (len(tally.waits), len(tally.uploads), tally.replays) == (1, 1, 4)
     for number in range(2, 4):  # a block that is only heard uses the same pinned memory
@@ -103,7 +103,7 @@ def test_a_whole_sound_is_converted_as_by_a_cpu_with_two_waits_a_batch() -> None
     """Its copies are pageable: the host has nothing to do until the result of many seconds of sound is there."""
 
     def converter_on(device: str) -> VoiceConverter:
-        cutting = Cutting(pad_s=0.25, query_s=0.2, center_s=0.8, max_s=1.0)
+        cutting = CutLengths(pad_s=0.25, query_s=0.2, center_s=0.8, max_s=1.0)
         settings, options = VoiceSettings(index_rate=0.5, formant=1.0), OptimizationConfig.for_device(device)
         return VoiceConverter(load(SPEC, device, "float32"), settings, options, cutting=cutting)
 

@@ -45,17 +45,17 @@ def test_the_report_equals_the_loaded_voice(tiny_models: TinyModels, options: di
     # Loading folds weight norm, which removes some numbers.
     loaded_mb = (report.memory_bytes("float32") + report.index_bytes) / 2**20
     assert model.memory_bytes() / 2**20 == pytest.approx(loaded_mb, rel=0.02)
-    said = model.content(torch.zeros(1, 16_000), version=model.version)
-    assert said.shape[-1] == model.synthesizer.shape.content_channels
-    assert model.retrieval.blend(said, 0.5, 2).shape == said.shape
+    features = model.content(torch.zeros(1, 16_000), version=model.version)
+    assert features.shape[-1] == model.synthesizer.shape.content_channels
+    assert model.retrieval.blend(features, 0.5, 2).shape == features.shape
 
 
 def test_random_weights_need_no_files_and_are_the_same_each_time() -> None:
     spec = VoiceSpec(model="random:tiny", index="random:500", pitch="yin")
     first, second = (load(spec, "cpu", "float32") for _ in range(2))
     sound = torch.randn(1, 4_000, generator=torch.Generator().manual_seed(2))
-    said = first.content(sound, version="v2")
-    assert torch.equal(said, second.content(sound, version="v2")) and said.std() > 0.1
+    features = first.content(sound, version="v2")
+    assert torch.equal(features, second.content(sound, version="v2")) and features.std() > 0.1
     assert first.retrieval is not None and second.retrieval is not None
     assert first.retrieval.embeddings.shape == (500, 768)
     assert torch.equal(first.retrieval.embeddings, second.retrieval.embeddings)

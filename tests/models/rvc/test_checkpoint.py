@@ -53,11 +53,11 @@ def refusal(tmp_path: Path) -> Callable[..., str]:
             with pytest.raises(ModelError) as caught:
                 read()
             lines.add(str(caught.value))
-        (said,) = lines
-        assert said.startswith(f"{file}: ")
-        said = said.removeprefix(f"{file}: ")
-        assert said.isprintable() and len(said) <= 150
-        return said
+        (line,) = lines
+        assert line.startswith(f"{file}: ")
+        line = line.removeprefix(f"{file}: ")
+        assert line.isprintable() and len(line) <= 150
+        return line
 
     return ask
 
@@ -91,8 +91,8 @@ def test_weight_norm_is_folded_with_both_spellings(
 
 def test_safetensors_hold_the_same_voice(stored: dict[str, Any], tmp_path: Path) -> None:
     torch.save(stored, tmp_path / "voice.pth")
-    told = {"config": json.dumps(stored["config"]), "version": "v2", "f0": "1"}
-    save_file(stored["weight"], tmp_path / "voice.safetensors", metadata=told)
+    metadata = {"config": json.dumps(stored["config"]), "version": "v2", "f0": "1"}
+    save_file(stored["weight"], tmp_path / "voice.safetensors", metadata=metadata)
     files = tmp_path / "voice.pth", tmp_path / "voice.safetensors"
     one, other = (read_checkpoint(file)[0] for file in files)
     assert one.shape == other.shape
@@ -136,8 +136,8 @@ def test_a_pickle_that_would_run_something_is_refused(
 def test_a_truncated_voice_is_reported(stored: dict[str, Any], refusal: Callable[..., str]) -> None:
     content = io.BytesIO()
     torch.save(stored, content)
-    for share in (0.0, 0.01, 0.5, 0.9, 0.999):
-        assert "truncated" in refusal(content.getvalue()[: int(share * len(content.getvalue()))]), share
+    for fraction in (0.0, 0.01, 0.5, 0.9, 0.999):
+        assert "truncated" in refusal(content.getvalue()[: int(fraction * len(content.getvalue()))]), fraction
 
 
 def without_end() -> list[Any]:
@@ -149,7 +149,7 @@ def without_end() -> list[Any]:
 
 
 @pytest.mark.parametrize(
-    ("what", "said"),
+    ("what", "message"),
     [
         (b"<!DOCTYPE html><html>not found</html>", "is a web page saved instead of the model; "),
         (torch.zeros(3), f"no RVC voice {NEEDS}a Tensor)"),
@@ -160,13 +160,13 @@ def without_end() -> list[Any]:
         (None, "no such file"),
     ],
 )
-def test_files_that_are_not_voices_are_named(what: Any, said: str, refusal: Callable[..., str]) -> None:
+def test_files_that_are_not_voices_are_named(what: Any, message: str, refusal: Callable[..., str]) -> None:
     only_loaded = what is None or isinstance(what, torch.Tensor)  # checking finds no file, and sees no class
-    assert refusal(what, only_loaded=only_loaded).startswith(said)
+    assert refusal(what, only_loaded=only_loaded).startswith(message)
 
 
 @pytest.mark.parametrize(
-    ("place", "value", "said"),
+    ("key", "value", "message"),
     [
         (2, 15, f"{NO_SENSE}15 latent channels cannot be halved"),
         (3, 0, f"hidden of its config: 0{NO_WHOLE}"),
@@ -189,10 +189,10 @@ def test_files_that_are_not_voices_are_named(what: Any, said: str, refusal: Call
     ],
 )
 def test_a_wrong_config_and_unknown_metadata_are_reported(
-    place: int | str, value: Any, said: str, stored: dict[str, Any], refusal: Callable[..., str]
+    key: int | str, value: Any, message: str, stored: dict[str, Any], refusal: Callable[..., str]
 ) -> None:
-    (stored["config"] if isinstance(place, int) else stored)[place] = value
-    assert said in refusal(stored, only_loaded=isinstance(value, torch.Tensor))
+    (stored["config"] if isinstance(key, int) else stored)[key] = value
+    assert message in refusal(stored, only_loaded=isinstance(value, torch.Tensor))
 
 
 def test_missing_tensors_are_counted_and_the_first_is_named(
@@ -203,17 +203,17 @@ def test_missing_tensors_are_counted_and_the_first_is_named(
     unpitched = {n: each for n, each in weights.items() if not any(w in n for w in ("pitch", "noise", "m_source"))}
     longer, wider = list(stored["config"]), list(stored["config"])
     longer[6], wider[2] = 3, 18
-    for changed, said in (
+    for changed, message in (
         ({"weight": some}, "2 tensors are missing, the first is dec.conv_pre.bias"),
         ({"weight": unpitched}, "tensors are missing, the first is enc_p.emb_pitch.weight"),
         ({"config": longer}, "18 tensors are missing, the first is enc_p.encoder.attn_layers.2.emb_rel_k"),
         ({"config": wider}, "enc_p.proj.weight is 32 x 32 x 1, its config asks for 36 x 32 x 1"),
     ):
-        assert refusal(stored | changed, only_loaded=True).endswith(said)
+        assert refusal(stored | changed, only_loaded=True).endswith(message)
 
 
 @pytest.mark.parametrize(
-    ("tensor", "said"),
+    ("tensor", "message"),
     [
         (torch.full((64, 16, 7), torch.nan), "contains NaN or infinity"),
         (torch.zeros(64, 16, 7, dtype=torch.int64), "is not a floating-point array"),
@@ -224,10 +224,10 @@ def test_missing_tensors_are_counted_and_the_first_is_named(
     ids=["nan", "integers", "sparse", "scalar", "a million terabytes in four bytes"],
 )
 def test_a_tensor_that_is_not_a_weight_is_named(
-    tensor: torch.Tensor, said: str, stored: dict[str, Any], refusal: Callable[..., str]
+    tensor: torch.Tensor, message: str, stored: dict[str, Any], refusal: Callable[..., str]
 ) -> None:
     stored["weight"]["dec.conv_pre.weight"] = tensor
-    assert refusal(stored, only_loaded=True) == f"dec.conv_pre.weight {said}"
+    assert refusal(stored, only_loaded=True) == f"dec.conv_pre.weight {message}"
 
 
 def test_broken_safetensors_are_reported(stored: dict[str, Any], refusal: Callable[..., str], tmp_path: Path) -> None:

@@ -6,8 +6,8 @@ from typing import Any
 import pytest
 
 from engine.errors import ModelError
-from engine.models.rvc.content_folder import PUBLISHED, ContentChoice, content_for
-from engine.models.rvc.index_choice import OPTIONS, IndexChoice, configured_for, for_another, index_for
+from engine.models.rvc.content_folder import PUBLISHED, ContentChoice, choose_content
+from engine.models.rvc.index_choice import OPTIONS, IndexChoice, choose_index, for_other_voice, setting_for
 from engine.models.rvc.spec import CONTENT
 
 SPIN = PUBLISHED["spin_v2"]
@@ -18,33 +18,33 @@ LINKED = [f"assets/indices/{name}_IVF256_Flat_nprobe_1_{name}_v2.index" for name
 ONLY, NAMED, OWN = "the only one beside the voice)", "the only one beside the voice with its name", "the voice's name)"
 
 
-def chosen(said: Any, asked: str = "") -> ContentChoice:
-    return content_for("alto.pth", {} if said is None else {"embedder_model": said}, asked)
+def chosen(stored_name: Any, requested: str = "") -> ContentChoice:
+    return choose_content("alto.pth", {} if stored_name is None else {"embedder_model": stored_name}, requested)
 
 
 def test_contentvec_is_used_for_a_voice_that_names_it_or_nothing() -> None:
-    for said in (None, "", "contentvec", "ContentVec", "contentvec_base", "hubert_base"):
-        assert chosen(said) == ContentChoice(CONTENT), said
-        assert chosen(said, "hubert_base.pt") == ContentChoice("hubert_base.pt"), said
+    for stored_name in (None, "", "contentvec", "ContentVec", "contentvec_base", "hubert_base"):
+        assert chosen(stored_name) == ContentChoice(CONTENT), stored_name
+        assert chosen(stored_name, "hubert_base.pt") == ContentChoice("hubert_base.pt"), stored_name
 
 
 def test_naming_the_voices_own_hubert_needs_no_note_and_another_is_obeyed_and_noted() -> None:
-    for asked in (SPIN, "models/spin-v2", "spin_v2"):
-        assert chosen("spin-v2", asked) == ContentChoice(asked)
-    for said, asked in (("spin-v2", CONTENT), ("spin-v2", PUBLISHED["spin"]), ("contentvec", SPIN)):
-        note = f"the voice was trained on {said}; {asked} is used instead, as requested"
-        assert chosen(said, asked) == ContentChoice(asked, note)
+    for requested in (SPIN, "models/spin-v2", "spin_v2"):
+        assert chosen("spin-v2", requested) == ContentChoice(requested)
+    for stored_name, requested in (("spin-v2", CONTENT), ("spin-v2", PUBLISHED["spin"]), ("contentvec", SPIN)):
+        note = f"the voice was trained on {stored_name}; {requested} is used instead, as requested"
+        assert chosen(stored_name, requested) == ContentChoice(requested, note)
 
 
-@pytest.mark.parametrize("said", ["mine", "hubert_large", 7, "x" * 500, "two\nlines"])
-def test_an_unpublished_hubert_is_refused_in_a_short_line(said: Any) -> None:
-    with pytest.raises(ModelError, match=r"alto\.pth: was trained on .*ask its author for that HuBERT") as told:
-        chosen(said)
-    assert "\n" not in str(told.value) and len(str(told.value)) < 400
+@pytest.mark.parametrize("stored_name", ["mine", "hubert_large", 7, "x" * 500, "two\nlines"])
+def test_an_unpublished_hubert_is_refused_in_a_short_line(stored_name: Any) -> None:
+    with pytest.raises(ModelError, match=r"alto\.pth: was trained on .*ask its author for that HuBERT") as raised:
+        chosen(stored_name)
+    assert "\n" not in str(raised.value) and len(str(raised.value)) < 400
 
 
 @pytest.mark.parametrize(
-    ("voices", "files", "taken", "why"),
+    ("voices", "files", "chosen_file", "why"),
     [
         ("alto.pth", [], "", ""),
         ("alto.pth", ["alto.index"], "alto.index", OWN),
@@ -72,17 +72,17 @@ def test_an_unpublished_hubert_is_refused_in_a_short_line(said: Any) -> None:
     ],
 )
 def test_the_index_that_belongs_to_a_voice_is_taken_and_doubts_are_told(
-    tmp_path: Path, voices: str, files: list[str], taken: str, why: str
+    tmp_path: Path, voices: str, files: list[str], chosen_file: str, why: str
 ) -> None:
     for number, voice in enumerate(voices.split()):
         folder = tmp_path / str(number)
         for file in (voice, *files):
             (folder / file).parent.mkdir(parents=True, exist_ok=True)
             (folder / file).touch()
-        choice = index_for(str(folder / voice), "")
-        assert choice.index == (str(folder / taken) if taken else ""), voice
+        choice = choose_index(str(folder / voice), "")
+        assert choice.index == (str(folder / chosen_file) if chosen_file else ""), voice
         assert why in choice.note and bool(choice.note) == bool(why) and "\n" not in choice.note
-        if why and not taken:
+        if why and not chosen_file:
             assert choice.note.startswith("no index is used (") and files[0] in choice.note
             assert choice.note.endswith(OPTIONS)
 
@@ -90,13 +90,13 @@ def test_the_index_that_belongs_to_a_voice_is_taken_and_doubts_are_told(
 def test_a_named_index_is_used_as_it_is_and_none_for_none(tmp_path: Path) -> None:
     for file in ("alto.pth", "alto.index"):
         (tmp_path / file).touch()
-    assert index_for(str(tmp_path / "alto.pth"), "other.index") == IndexChoice("other.index")
-    assert index_for(str(tmp_path / "alto.pth"), "none") == IndexChoice()
-    assert index_for("random:tiny", "") == index_for("", "") == IndexChoice()
+    assert choose_index(str(tmp_path / "alto.pth"), "other.index") == IndexChoice("other.index")
+    assert choose_index(str(tmp_path / "alto.pth"), "none") == IndexChoice()
+    assert choose_index("random:tiny", "") == choose_index("", "") == IndexChoice()
 
 
 def test_a_configured_none_applies_to_any_voice_and_a_file_only_to_its_own() -> None:
-    assert (for_another("none"), for_another("alto.index"), for_another("")) == ("none", "", "")
-    assert configured_for("alto.pth", "alto.pth", "alto.index") == "alto.index"
-    assert configured_for("bass.pth", "alto.pth", "alto.index") == ""
-    assert configured_for("bass.pth", "alto.pth", "none") == "none"
+    assert (for_other_voice("none"), for_other_voice("alto.index"), for_other_voice("")) == ("none", "", "")
+    assert setting_for("alto.pth", "alto.pth", "alto.index") == "alto.index"
+    assert setting_for("bass.pth", "alto.pth", "alto.index") == ""
+    assert setting_for("bass.pth", "alto.pth", "none") == "none"

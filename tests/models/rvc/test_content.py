@@ -124,15 +124,15 @@ def test_other_objects_that_fairseq_pickles_are_ignored(
     for folder in (package, package.parent):
         (folder / "__init__.py").write_text(f"open({str(marker)!r}, 'w')")
     monkeypatch.syspath_prepend(tmp_path / "path")
-    for place in ("fairseq", "fairseq.data", "fairseq.data.dictionary"):
-        monkeypatch.setitem(sys.modules, place, type(sys)(place))
+    for module_name in ("fairseq", "fairseq.data", "fairseq.data.dictionary"):
+        monkeypatch.setitem(sys.modules, module_name, type(sys)(module_name))
     sys.modules["fairseq.data.dictionary"].Dictionary = Dictionary  # type: ignore[attr-defined]
     monkeypatch.setattr(Dictionary, "__module__", "fairseq.data.dictionary")
     file = tmp_path / "hubert_base.pt"
     stored = of_fairseq(hubert) | {"args": argparse.Namespace(seed=1), "task_state": {"dictionaries": [Dictionary()]}}
     torch.save(stored, file)
-    for place in ("fairseq", "fairseq.data", "fairseq.data.dictionary"):
-        monkeypatch.delitem(sys.modules, place)
+    for module_name in ("fairseq", "fairseq.data", "fairseq.data.dictionary"):
+        monkeypatch.delitem(sys.modules, module_name)
     assert_says_the_same(load(file), hubert)
     assert "fairseq" not in sys.modules and not marker.exists()
 
@@ -153,7 +153,7 @@ def test_a_pickle_that_would_run_something_is_refused_by_name_and_runs_nothing(
 
 
 @pytest.mark.parametrize(
-    ("name", "value", "said"),
+    ("name", "value", "message"),
     [
         (LAST, None, rf"1 tensors are missing .* {LAST}"),
         ("final_proj.weight", torch.nan, "final_proj.weight contains NaN or infinity"),
@@ -161,7 +161,7 @@ def test_a_pickle_that_would_run_something_is_refused_by_name_and_runs_nothing(
     ],
 )
 def test_a_missing_tensor_and_nan_are_one_line(
-    hubert: SmallHubert, tmp_path: Path, name: str, value: float | None, said: str
+    hubert: SmallHubert, tmp_path: Path, name: str, value: float | None, message: str
 ) -> None:
     tensors = whole(hubert.state_dict())
     if value is None:
@@ -169,13 +169,13 @@ def test_a_missing_tensor_and_nan_are_one_line(
     else:
         tensors[name][3] = value
     save_file(tensors, tmp_path / "content.safetensors")
-    with pytest.raises(ModelError, match=said) as error:
+    with pytest.raises(ModelError, match=message) as error:
         load(tmp_path / "content.safetensors")
     assert "\n" not in str(error.value)
 
 
 @pytest.mark.parametrize(
-    ("wrong", "said"),
+    ("wrong", "message"),
     [
         ({"hidden_size": "wide"}, "hidden_size"),
         ({"num_hidden_layers": 10**9}, "num_hidden_layers is 1000000000, more than 256"),
@@ -183,12 +183,12 @@ def test_a_missing_tensor_and_nan_are_one_line(
     ],
 )
 def test_an_inconsistent_configuration_is_one_line(
-    hubert: SmallHubert, tmp_path: Path, wrong: dict[str, Any], said: str
+    hubert: SmallHubert, tmp_path: Path, wrong: dict[str, Any], message: str
 ) -> None:
     hubert.save_pretrained(tmp_path)
-    told = json.loads((tmp_path / "config.json").read_text())
-    (tmp_path / "config.json").write_text(json.dumps(told | wrong))
-    with pytest.raises(ModelError, match=said) as error:
+    config = json.loads((tmp_path / "config.json").read_text())
+    (tmp_path / "config.json").write_text(json.dumps(config | wrong))
+    with pytest.raises(ModelError, match=message) as error:
         load(tmp_path)
     assert "\n" not in str(error.value)
 

@@ -3,9 +3,9 @@
 import numpy as np
 import pytest
 
-from engine.models.rvc.cutting import FULL, HALF, Cutting, equally_long, joined, piece_of, spans_of
+from engine.models.rvc.cutting import FULL, HALF, CutLengths, crossfade_spans, cut_into_spans, group_by_size, read_piece
 
-SHORT = Cutting(pad_s=0.2, query_s=0.3, center_s=1.0, max_s=1.5)
+SHORT = CutLengths(pad_s=0.2, query_s=0.3, center_s=1.0, max_s=1.5)
 LOUD = np.random.default_rng(0).uniform(-1, 1, 16_000 * 10).astype(np.float32)
 
 
@@ -21,8 +21,8 @@ def test_a_sound_of_the_maximum_length_is_one_piece_and_a_longer_one_is_cut() ->
     for cutting in (FULL, HALF):
         longest = round(cutting.max_s * 16_000)
         sound = np.zeros(longest + 1, np.float32)
-        assert len(spans_of(reader(sound), longest, cutting)) == 1
-        assert len(spans_of(reader(sound), longest + 1, cutting)) == 2
+        assert len(cut_into_spans(reader(sound), longest, cutting)) == 1
+        assert len(cut_into_spans(reader(sound), longest + 1, cutting)) == 2
 
 
 def test_it_is_cut_where_it_is_quietest_near_each_multiple_of_the_centre() -> None:
@@ -30,11 +30,11 @@ def test_it_is_cut_where_it_is_quietest_near_each_multiple_of_the_centre() -> No
     for quiet_s in (0.85, 2.2, 2.9):
         middle = round(quiet_s * 16_000)
         sound[middle - 100 : middle + 100] *= 0.01
-    spans = spans_of(reader(sound), len(sound), SHORT)
+    spans = cut_into_spans(reader(sound), len(sound), SHORT)
     assert [span.start for span in spans] == pytest.approx([0, 85, 220, 290], abs=1)
     sound = LOUD[:33_600].copy()  # its centre is at 2 s, and the search ends with the sound at 2.1 s
     sound[29_000:29_400] = 0.0
-    last = spans_of(reader(sound), len(sound), SHORT)[-1]
+    last = cut_into_spans(reader(sound), len(sound), SHORT)[-1]
     assert last.start == pytest.approx(182, abs=1), "the end of the sound gets no advantage"
 
 
@@ -42,9 +42,9 @@ def test_it_is_cut_where_it_is_quietest_near_each_multiple_of_the_centre() -> No
 def test_the_kept_parts_joined_are_the_sound(samples: int) -> None:
     sound = LOUD[:samples]
     read = reader(sound)
-    spans = spans_of(read, samples, SHORT)
-    kept = [piece_of(span, read, samples).sound[span.lead * 160 : (span.lead + span.frames) * 160] for span in spans]
-    whole = np.concatenate(list(joined(spans, kept, 160)))
+    spans = cut_into_spans(read, samples, SHORT)
+    parts = [read_piece(span, read, samples).sound[span.lead * 160 : (span.lead + span.frames) * 160] for span in spans]
+    whole = np.concatenate(list(crossfade_spans(spans, parts, 160)))
     assert len(whole) == -(-samples // 160) * 160
     np.testing.assert_allclose(whole[:samples], sound, atol=1e-6)
 
@@ -53,15 +53,15 @@ def test_a_piece_has_its_neighbours_or_reflected_sound_as_context() -> None:
     sound = LOUD[:50_000]
     read = reader(sound)
     reflected = np.pad(sound, 16_000, mode="reflect")
-    for span in spans_of(read, len(sound), SHORT):
+    for span in cut_into_spans(read, len(sound), SHORT):
         assert span.lead >= 20 and span.size - span.lead - span.frames >= 20  # 0.2 s on both sides
         first = 16_000 + (span.start - span.lead) * 160
         np.testing.assert_array_equal(
-            piece_of(span, read, len(sound)).sound, reflected[first : first + span.size * 160]
+            read_piece(span, read, len(sound)).sound, reflected[first : first + span.size * 160]
         )
 
 
 def test_only_windows_of_one_size_are_batched_in_order() -> None:
-    assert equally_long([5, 7, 5, 5, 7, 9, 5], 2) == [[0, 2], [1, 4], [3, 6], [5]]
-    assert equally_long([5, 7, 5], 1) == [[0], [1], [2]]
-    assert equally_long([], 4) == []
+    assert group_by_size([5, 7, 5, 5, 7, 9, 5], 2) == [[0, 2], [1, 4], [3, 6], [5]]
+    assert group_by_size([5, 7, 5], 1) == [[0], [1], [2]]
+    assert group_by_size([], 4) == []

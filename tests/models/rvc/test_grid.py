@@ -15,9 +15,9 @@ def test_a_block_is_whole_hops_and_whole_samples(rate_hz: int) -> None:
         assert grid.block * 100 == grid.block_hops * rate_hz
         away_ms = abs(grid.block_s * 1000.0 - block_ms)
         assert away_ms <= 5.0 * grid.grain_hops + 1e-9 or grid.block_hops == grid.grain_hops, block_ms
-        for hops in (grid.grain_hops, grid.block_hops, grid.sounding_hops, grid.window_hops):
+        for hops in (grid.grain_hops, grid.block_hops, grid.audible_hops, grid.window_hops):
             assert hops * rate_hz % 100 == 0
-        assert grid.samples(grid.sounding_hops) - grid.grain < grid.block + grid.lag <= grid.samples(grid.sounding_hops)
+        assert grid.samples(grid.audible_hops) - grid.grain < grid.block + grid.lag <= grid.samples(grid.audible_hops)
 
 
 def test_a_block_ends_at_the_same_hop_after_an_hour() -> None:

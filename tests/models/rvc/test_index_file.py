@@ -40,9 +40,9 @@ def by_faiss(file: Path) -> np.ndarray:
 
 
 def assert_read_as_by_faiss(file: Path, width: int) -> None:
-    wanted, read = by_faiss(file), read_index(file, width)
-    assert read.dtype == np.float32 and np.array_equal(read, wanted)
-    assert count_vectors(file, width) == len(wanted)
+    expected, read = by_faiss(file), read_index(file, width)
+    assert read.dtype == np.float32 and np.array_equal(read, expected)
+    assert count_vectors(file, width) == len(expected)
 
 
 @pytest.mark.parametrize(("lists", "count"), [(4, 200), (256, 9_984), (2_000, 600)], ids=["few", "usual", "sparse"])
@@ -57,10 +57,10 @@ def test_an_index_trained_by_rvc_is_read_as_by_faiss(tmp_path: Path, width: int,
     centres.add(random.standard_normal((lists, width), np.float32))
     index = faiss.IndexIVFFlat(centres, width, lists)
     index.nprobe = 1
-    number, place = np.arange(count), random.integers(0, lists, count)
+    number, list_number = np.arange(count), random.integers(0, lists, count)
     for first in range(0, count, 8192):
         part = slice(first, first + 8192)
-        each = [np.ascontiguousarray(every[part]) for every in (vectors, number, place)]
+        each = [np.ascontiguousarray(every[part]) for every in (vectors, number, list_number)]
         index.add_core(len(each[0]), *map(faiss.swig_ptr, each))
     file = stored(tmp_path / "voice.index", index)
     assert (b"sprs" in file.read_bytes()) == (lists > 2 * count)
@@ -90,10 +90,10 @@ def test_vectors_are_ordered_by_their_ids_and_a_direct_map_is_skipped(tmp_path: 
     assert np.array_equal(read_index(few, 32), VECTORS[:2])
 
 
-def refused(file: Path, said: str, width: int = 32) -> None:
+def refused(file: Path, message: str, width: int = 32) -> None:
     """By both ways to read it, in one line that names it."""
     for read in (read_index, count_vectors):
-        with pytest.raises(ModelError, match=rf"{file.name}: .*{said}") as error:
+        with pytest.raises(ModelError, match=rf"{file.name}: .*{message}") as error:
             read(file, width)
         assert "\n" not in str(error.value)
 
@@ -163,13 +163,13 @@ def test_an_index_of_another_kind_is_refused_by_its_name(tmp_path: Path, factory
 def test_an_index_with_a_wrong_count_is_refused(tmp_path: Path) -> None:
     file = written(tmp_path / "voice.index", "IVF5,Flat")
     whole = file.read_bytes()
-    for promised, said in (
+    for promised, message in (
         (2**40, "truncated; it declares 1099511627776 vectors"),  # before memory is taken
         (301, "declares 301 vectors, but its lists hold 300"),
         (299, "declares 299 vectors, but its lists hold 300"),
     ):
         file.write_bytes(whole[:8] + promised.to_bytes(8, "little") + whole[16:])
-        refused(file, said)
+        refused(file, message)
 
 
 def test_vectors_that_are_not_numbered_consecutively_are_refused(tmp_path: Path) -> None:
@@ -183,11 +183,11 @@ def test_vectors_that_are_not_numbered_consecutively_are_refused(tmp_path: Path)
 def test_vectors_with_nan_are_refused(tmp_path: Path) -> None:
     """faiss counts vectors that are near none of its lists, but puts them into none."""
     in_no_list = "declares 300 vectors, but its lists hold 299.*NaN"
-    for factory, said in (("Flat", "holds NaN or infinity"), ("IVF5,Flat", in_no_list)):
+    for factory, message in (("Flat", "holds NaN or infinity"), ("IVF5,Flat", in_no_list)):
         for broken in (np.nan, np.inf):
             vectors = VECTORS.copy()
             vectors[7, 3] = broken
-            with pytest.raises(ModelError, match=said):
+            with pytest.raises(ModelError, match=message):
                 read_index(written(tmp_path / "voice.index", factory, vectors), 32)
 
 

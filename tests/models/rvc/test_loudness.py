@@ -29,25 +29,25 @@ def test_the_rms_over_40_ms_equals_librosas(count: int) -> None:
     np.testing.assert_allclose(rms_points(sound, 160)[0], plain_rms(sound[0].numpy(), 640, 160), rtol=1e-5)
 
 
-@pytest.mark.parametrize("share", [0.0, 0.25, 0.6, 1.0])
-def test_the_output_is_scaled_by_both_loudnesses_at_the_same_moment(share: float) -> None:
+@pytest.mark.parametrize("mix", [0.0, 0.25, 0.6, 1.0])
+def test_the_output_is_scaled_by_both_loudnesses_at_the_same_moment(mix: float) -> None:
     source, output = noise(16_000 * 4, 1), noise(40_000 * 4, 2)
-    mixed = mix_loudness(source, output, 400, share)[0].double().numpy()
+    mixed = mix_loudness(source, output, 400, mix)[0].double().numpy()
     seconds = np.arange(40_000 * 4) / 40_000
     at = np.arange(401) / 100
     rms_in = np.interp(seconds, at, plain_rms(source[0].numpy(), 640, 160))
     rms_out = np.interp(seconds, at, plain_rms(output[0].numpy(), 1600, 400))
-    expected = output[0].double().numpy() * rms_in ** (1 - share) * np.maximum(rms_out, 1e-3) ** (share - 1)
+    expected = output[0].double().numpy() * rms_in ** (1 - mix) * np.maximum(rms_out, 1e-3) ** (mix - 1)
     np.testing.assert_allclose(mixed, expected, rtol=1e-4, atol=1e-6)
 
 
-@pytest.mark.parametrize("share", [0.0, 0.9, 1.0])
-def test_digital_silence_in_is_silence_out_at_any_share_with_a_soft_beginning_and_end(share: float) -> None:
+@pytest.mark.parametrize("mix", [0.0, 0.9, 1.0])
+def test_digital_silence_in_is_silence_out_with_any_mix_with_a_soft_beginning_and_end(mix: float) -> None:
     """The model drones through a pause of half a second."""
     source, output = torch.full((1, 32_000), 0.1), torch.full((1, 80_000), 0.5)
     source[:, 8_000:16_000] = 0.0
-    mixed = mix_loudness(source, output, 400, share)[0]
-    voice = mix_loudness(torch.full_like(source, 0.1), output, 400, share)[0]
+    mixed = mix_loudness(source, output, 400, mix)[0]
+    voice = mix_loudness(torch.full_like(source, 0.1), output, 400, mix)[0]
     pause = slice(20_000 + 1200, 40_000 - 1200)  # 30 ms: the window's half and a fade
     assert not mixed[pause].any()
     unchanged = torch.cat((torch.arange(20_000 - 800), torch.arange(40_000 + 800, 80_000)))

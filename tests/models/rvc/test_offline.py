@@ -7,7 +7,7 @@ import pytest
 
 from engine.errors import ModelError
 from engine.models.rvc import VoiceSettings
-from engine.models.rvc.cutting import Cutting, Piece, piece_of, spans_of
+from engine.models.rvc.cutting import CutLengths, Piece, cut_into_spans, read_piece
 from engine.models.rvc.model import VoiceModel
 from engine.models.rvc.offline import VoiceConverter
 from engine.models.rvc.optimization import OptimizationConfig
@@ -15,12 +15,12 @@ from tests.conftest import TinyModels
 from tests.models.rvc.streaming import level_db, loaded, loudest_hz
 
 RATE_HZ, OUT_HZ = 16_000, 40_000
-WHOLE = Cutting(pad_s=0.25, query_s=6, center_s=38, max_s=41)
-SHORT = Cutting(pad_s=0.15, query_s=0.15, center_s=0.5, max_s=0.6)
+WHOLE = CutLengths(pad_s=0.25, query_s=6, center_s=38, max_s=41)
+SHORT = CutLengths(pad_s=0.15, query_s=0.15, center_s=0.5, max_s=0.6)
 
 
 def converter(
-    model: VoiceModel, *, cutting: Cutting = WHOLE, options: dict[str, Any] | None = None, **settings: Any
+    model: VoiceModel, *, cutting: CutLengths = WHOLE, options: dict[str, Any] | None = None, **settings: Any
 ) -> VoiceConverter:
     config = OptimizationConfig.resolve("cpu", {}, **(options or {}))
     return VoiceConverter(model, VoiceSettings(**settings), config, cutting=cutting)
@@ -37,7 +37,7 @@ def cut(sound: np.ndarray) -> list[Piece]:
     def read(first: int, count: int) -> np.ndarray:
         return sound[first : first + count]
 
-    return [piece_of(span, read, len(sound)) for span in spans_of(read, len(sound), SHORT)]
+    return [read_piece(span, read, len(sound)) for span in cut_into_spans(read, len(sound), SHORT)]
 
 
 def level_at(sound: np.ndarray, hz: float) -> np.ndarray:
@@ -57,13 +57,13 @@ def level_at(sound: np.ndarray, hz: float) -> np.ndarray:
 def test_a_tone_has_the_set_pitch_and_keeps_its_start_and_end(
     singing: VoiceModel, given_hz: float, settings: dict[str, Any], hz: float
 ) -> None:
-    made = converter(singing, **settings).convert_sound(tone(0.8, given_hz, silent_s=0.3))
-    assert len(made) == round(1.4 * OUT_HZ)
+    converted = converter(singing, **settings).convert_sound(tone(0.8, given_hz, silent_s=0.3))
+    assert len(converted) == round(1.4 * OUT_HZ)
     middle = slice(OUT_HZ // 2, -OUT_HZ // 2)
-    assert loudest_hz(made[middle], OUT_HZ) == pytest.approx(hz, rel=0.003)
-    level = level_at(made, hz)
-    heard = np.flatnonzero(level > 0.5 * np.median(level[middle]))
-    assert [heard[0] / OUT_HZ, heard[-1] / OUT_HZ] == pytest.approx([0.3, 1.1], abs=0.03)  # a window of YIN
+    assert loudest_hz(converted[middle], OUT_HZ) == pytest.approx(hz, rel=0.003)
+    level = level_at(converted, hz)
+    audible = np.flatnonzero(level > 0.5 * np.median(level[middle]))
+    assert [audible[0] / OUT_HZ, audible[-1] / OUT_HZ] == pytest.approx([0.3, 1.1], abs=0.03)  # a window of YIN
 
 
 def test_the_loudness_is_that_of_the_input_or_of_the_model(singing: VoiceModel) -> None:
@@ -106,9 +106,9 @@ def test_nan_from_the_model_is_an_error_with_a_remedy(tiny_models: TinyModels) -
     ids=["silence", "one sample", "90 samples", "far too loud", "clipped"],
 )
 def test_any_sound_gives_equal_length_within_full_scale(singing: VoiceModel, sound: np.ndarray) -> None:
-    made = converter(singing).convert_sound(sound.astype(np.float32))
-    assert len(made) == len(sound) * OUT_HZ // RATE_HZ
-    assert np.isfinite(made).all() and np.abs(made).max(initial=0) <= 0.9901
+    converted = converter(singing).convert_sound(sound.astype(np.float32))
+    assert len(converted) == len(sound) * OUT_HZ // RATE_HZ
+    assert np.isfinite(converted).all() and np.abs(converted).max(initial=0) <= 0.9901
 
 
 def test_input_below_the_threshold_becomes_silence(random: VoiceModel) -> None:
@@ -144,5 +144,5 @@ def test_a_speaker_that_the_model_lacks_is_named(singing: VoiceModel) -> None:
 def test_every_stage_is_reported_on_request(random: VoiceModel) -> None:
     profiled = converter(random, options={"profiling": True})
     profiled.convert_sound(tone(0.1))
-    stages = [row.stage for row in profiled.profiler.report()]
-    assert stages == ["content", "retrieval", "pitch", "encode", "flow", "decode", "other"]
+    stage_names = [row.stage for row in profiled.profiler.report()]
+    assert stage_names == ["content", "retrieval", "pitch", "encode", "flow", "decode", "other"]

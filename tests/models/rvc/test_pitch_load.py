@@ -14,7 +14,7 @@ import torch
 from engine.errors import ModelError
 from engine.models.rvc.load import load_pitch
 from engine.models.rvc.pitch import choose
-from engine.models.rvc.pitch.coarse import autotuned, coarse, shifted
+from engine.models.rvc.pitch.coarse import autotune, coarse, shift_pitch
 from engine.models.rvc.pitch.fcpe import Fcpe, bundled
 from engine.models.rvc.pitch.yin import Yin
 from engine.models.rvc.spec import Pitch, VoiceSpec
@@ -86,11 +86,11 @@ def test_fcpe_equals_its_package(fcpe: Fcpe) -> None:
 
 
 def test_fcpe_prints_nothing_and_finds_no_pitch_in_silence(fcpe: Fcpe) -> None:
-    said = io.StringIO()
-    with contextlib.redirect_stdout(said):
+    stdout = io.StringIO()
+    with contextlib.redirect_stdout(stdout):
         assert not Fcpe(CPU, torch.float32).track(torch.zeros(1, 3200)).any()
         assert fcpe.track(6.0 * sung(220.0, 3200)).any()
-    assert said.getvalue() == ""
+    assert stdout.getvalue() == ""
     assert fcpe.track(torch.zeros(1, 159)).shape == (1, 0)
     assert fcpe.track(torch.zeros(1, 160)).shape == (1, 1)
 
@@ -106,11 +106,11 @@ def test_a_pitch_maps_to_the_mel_step_that_rvc_was_trained_with() -> None:
 
 
 def test_an_octave_up_is_twice_the_pitch_and_no_pitch_stays_none() -> None:
-    assert shifted(torch.tensor([[220.0, 0.0]]), 12.0).tolist() == [[440.0, 0.0]]
-    assert shifted(torch.tensor([440.0]), -12.0).tolist() == [220.0]
+    assert shift_pitch(torch.tensor([[220.0, 0.0]]), 12.0).tolist() == [[440.0, 0.0]]
+    assert shift_pitch(torch.tensor([440.0]), -12.0).tolist() == [220.0]
 
 
 def test_autotune_draws_to_the_nearest_semitone() -> None:
     sung = torch.tensor([430.0, 440.0, 452.0, 454.0, 0.0, 82.0])  # 452.9 Hz lies between A and A sharp
     expected = [440.0, 440.0, 440.0, 466.164, 0.0, 82.407]
-    np.testing.assert_allclose(autotuned(sung).numpy(), expected, rtol=1e-5)
+    np.testing.assert_allclose(autotune(sung).numpy(), expected, rtol=1e-5)

@@ -13,7 +13,7 @@ import torch
 from torch import Tensor, nn
 
 from engine.errors import ModelError
-from engine.models.rvc.pitch.mel import FRAME, LogMel, likeliest, mel_filters
+from engine.models.rvc.pitch.mel import FRAME, LogMel, decode_pitch, mel_filters
 from engine.models.rvc.pitch.rmvpe import Rmvpe, RmvpeTracker, fold_norms, load_rmvpe
 from tests.models.rvc import peers
 from tests.support.hostile_pickle import Call
@@ -107,7 +107,7 @@ def test_salience_is_decoded_as_in_the_published_code(published: Any) -> None:
     expected = reader.decode(salience[0].numpy(), thred=0.03)
     expected[(expected < 50) | (expected > 1100)] = 0.0
     cents = 1997.3794084376191 + 20.0 * torch.arange(360)
-    np.testing.assert_allclose(likeliest(salience, cents, 0.03)[0].numpy(), expected, rtol=1e-5)
+    np.testing.assert_allclose(decode_pitch(salience, cents, 0.03)[0].numpy(), expected, rtol=1e-5)
     assert 0.3 < (expected > 0).mean() < 0.7
 
 
@@ -115,7 +115,7 @@ def test_frames_are_padded_to_a_multiple_of_32_and_removed_again(small: Rmvpe) -
     tracker = RmvpeTracker(small, CPU, torch.float32)
     assert tracker.frame_multiple == 5120
     lengths: list[int] = []
-    small.register_forward_pre_hook(lambda network, given: lengths.append(given[0].shape[-1]))
+    small.register_forward_pre_hook(lambda network, inputs: lengths.append(inputs[0].shape[-1]))
     for samples, frames, seen in ((5120, 32, 32), (5279, 32, 32), (5280, 33, 64), (160, 1, 32), (0, 0, None)):
         assert tracker.track(noise(samples)).shape == (1, frames)
         assert lengths[-1:] == ([seen] if seen else lengths[-1:])

@@ -36,8 +36,8 @@ def cents(found: Tensor, hz: np.ndarray | float) -> np.ndarray:
 
 
 def noise(seconds: float, seed: int = 0) -> Tensor:
-    drawn = np.random.default_rng(seed).standard_normal(int(seconds * RATE_HZ))
-    return torch.from_numpy(0.1 * drawn.astype(np.float32))[None]
+    samples = np.random.default_rng(seed).standard_normal(int(seconds * RATE_HZ))
+    return torch.from_numpy(0.1 * samples.astype(np.float32))[None]
 
 
 @pytest.mark.parametrize("is_pure", [True, False], ids=["sine", "voice"])
@@ -79,8 +79,8 @@ def test_silence_noise_and_an_inaudible_hum_have_no_pitch(yin: Yin) -> None:
     assert not yin.track(1e-5 * voice(np.full(RATE_HZ, 100.0))).any()
     assert (yin.track(noise(20.0)) > 0).float().mean() < 0.001
     rumble = noise(20.0)[0].numpy()
-    for place in range(1, len(rumble)):  # most of its power under 100 Hz
-        rumble[place] += 0.97 * rumble[place - 1]
+    for index in range(1, len(rumble)):  # most of its power under 100 Hz
+        rumble[index] += 0.97 * rumble[index - 1]
     assert (yin.track(torch.from_numpy(rumble)[None]) > 0).float().mean() < 0.01
 
 

@@ -13,7 +13,7 @@ from torch import Tensor
 from engine.models.rvc import synthesizer as module
 from engine.models.rvc.load import random_synthesizer
 from engine.models.rvc.model import VoiceModel
-from engine.models.rvc.refinegan import Roughening
+from engine.models.rvc.refinegan import AddNoise
 from engine.models.rvc.shapes import SHAPES, SynthesizerShape
 from engine.models.rvc.spec import VoiceSettings
 from engine.models.rvc.synthesizer import Synthesizer
@@ -28,19 +28,19 @@ def small(name: str) -> SynthesizerShape:
     return tiny_shape("v2", SHAPES[name].rate_hz, vocoder="RefineGAN")
 
 
-def drawn(shape: SynthesizerShape, roughness: float = 0.0) -> Synthesizer:
+def random_voice(shape: SynthesizerShape, roughness: float = 0.0) -> Synthesizer:
     """At the level of a voice; `roughness` of the noise in each layer."""
-    made = random_synthesizer(shape)
-    for layer in made.modules():
-        if isinstance(layer, Roughening):
+    synthesizer = random_synthesizer(shape)
+    for layer in synthesizer.modules():
+        if isinstance(layer, AddNoise):
             layer.weight.data.fill_(roughness)
-    made.dec.conv_post.weight.data.mul_(20.0)
-    return made.settle("cpu", torch.float32)
+    synthesizer.dec.conv_post.weight.data.mul_(20.0)
+    return synthesizer.freeze_to("cpu", torch.float32)
 
 
-def defined(name: str, made: Synthesizer, z: Tensor, g: Tensor, f0: Tensor, noise: Tensor) -> Tensor:
+def defined(name: str, synthesizer: Synthesizer, z: Tensor, g: Tensor, f0: Tensor, noise: Tensor) -> Tensor:
     """The sound (1, 1, T hop) without roughness, layer by layer as Applio lists them, with torch's own layers."""
-    shape, weights = made.shape, made.dec.state_dict()
+    shape, weights = synthesizer.shape, synthesizer.dec.state_dict()
 
     def convolved(x: Tensor, layer: str, dilation: int = 1) -> Tensor:
         weight = weights[f"{layer}.weight"]
@@ -60,12 +60,12 @@ def defined(name: str, made: Synthesizer, z: Tensor, g: Tensor, f0: Tensor, nois
         x = convolved(every, f"downsample_blocks.{number}")
     speaker = F.conv1d(g, weights["cond.weight"], weights["cond.bias"])
     x = torch.cat((convolved(z, "mel_conv") + speaker, x), 1)
-    for stage, (rate, level) in enumerate(zip(shape.upsample_rates, reversed(levels), strict=True)):
+    for index, (rate, level) in enumerate(zip(shape.upsample_rates, reversed(levels), strict=True)):
         x = F.interpolate(F.leaky_relu(x, 0.2), scale_factor=float(rate), mode="linear")
-        x = convolved(torch.cat((x, level), 1), f"upsample_conv_blocks.{stage}.input_conv")
+        x = convolved(torch.cat((x, level), 1), f"upsample_conv_blocks.{index}.input_conv")
         ways = []
         for way in range(3):
-            y, block = F.leaky_relu(x, 0.2), f"upsample_conv_blocks.{stage}.blocks.{way}.1"
+            y, block = F.leaky_relu(x, 0.2), f"upsample_conv_blocks.{index}.blocks.{way}.1"
             for number, dilation in enumerate((1, 3, 5)):
                 inner = convolved(F.leaky_relu(y, 0.2), f"{block}.convs1.{number}", dilation)
                 y = y + convolved(F.leaky_relu(inner, 0.2), f"{block}.convs2.{number}")
@@ -78,27 +78,27 @@ def _resampled(x: np.ndarray, rate: int) -> np.ndarray:
     """Every `rate`-th sample of (1, C, n): a sinc of 64 zeros in NumPy's Kaiser window, summed sample by sample."""
     cutoff, zeros, beta = 0.9475937167399596, 64, 14.769656459379492
     reach = math.ceil(zeros * rate / cutoff)
-    made = np.zeros((*x.shape[:2], x.shape[2] // rate))
-    for k in range(made.shape[2]):
+    resampled = np.zeros((*x.shape[:2], x.shape[2] // rate))
+    for k in range(resampled.shape[2]):
         near = np.arange(max(0, k * rate - reach), min(x.shape[2], k * rate + reach + rate))
         t = np.clip((near - k * rate) * cutoff / rate, -zeros, zeros)
         window = np.i0(beta * np.sqrt(1.0 - (t / zeros) ** 2)) / np.i0(beta)
-        made[:, :, k] = x[:, :, near] @ (np.sinc(t) * window * cutoff / rate)
-    return made
+        resampled[:, :, k] = x[:, :, near] @ (np.sinc(t) * window * cutoff / rate)
+    return resampled
 
 
 @pytest.mark.parametrize("name", PUBLISHED)
 @torch.no_grad()
 def test_the_sound_is_as_defined(name: str) -> None:
-    made, frames = drawn(small(name)), 12
+    voice, frames = random_voice(small(name)), 12
     generator = torch.Generator().manual_seed(1)
-    z = torch.randn(1, made.shape.latent, frames, generator=generator)
-    noise = torch.randn(1, 1, frames * made.shape.hop, generator=generator)
+    z = torch.randn(1, voice.shape.latent, frames, generator=generator)
+    noise = torch.randn(1, 1, frames * voice.shape.hop, generator=generator)
     f0 = 100.0 + 300.0 * torch.rand(1, frames, generator=generator)
     f0[:, 4:6] = 0.0
-    g = made.speaker(torch.tensor([1]))
-    sound, expected = made.dec(z, g, made.source(f0, noise=noise)), defined(name, made, z, g, f0, noise)
-    assert sound.shape == (1, 1, frames * made.shape.hop) and expected.std() > 0.02
+    g = voice.speaker(torch.tensor([1]))
+    sound, expected = (voice.dec(z, g, voice.source(f0, noise=noise)), defined(name, voice, z, g, f0, noise))
+    assert sound.shape == (1, 1, frames * voice.shape.hop) and expected.std() > 0.02
     torch.testing.assert_close(sound, expected, rtol=0.0, atol=1e-4)
 
 
@@ -108,15 +108,15 @@ def test_frames_decoded_alone_equal_those_of_the_whole(frames: range, monkeypatc
     """With the same noise in all layers; the whole in pieces, too."""
     for constant, value in (("PIECE_FRAMES", 80), ("MIN_PIECE_FRAMES", 30), ("LENGTH_STEP", 4)):
         monkeypatch.setattr(module, constant, value)
-    made = drawn(small("v2-32k"), roughness=0.3)
-    hop, count = made.shape.hop, 120
-    z, g = torch.randn(2, made.shape.latent, count), made.speaker(torch.tensor([0, 1]))
-    source = made.source(torch.full((2, count), 200.0))
-    whole = made.dec(z, g, source)
-    part = made.decode(z, g, source, frames)
+    synthesizer = random_voice(small("v2-32k"), roughness=0.3)
+    hop, count = synthesizer.shape.hop, 120
+    z, g = torch.randn(2, synthesizer.shape.latent, count), synthesizer.speaker(torch.tensor([0, 1]))
+    source = synthesizer.source(torch.full((2, count), 200.0))
+    whole = synthesizer.dec(z, g, source)
+    part = synthesizer.decode(z, g, source, frames)
     begin = 8 if frames.start == 0 else 0  # the noise at the start of a sound is taken from its end
-    wanted = whole[..., (frames.start + begin) * hop : frames.stop * hop]
-    torch.testing.assert_close(part[..., begin * hop :], wanted, rtol=0.0, atol=1e-5)
+    expected = whole[..., (frames.start + begin) * hop : frames.stop * hop]
+    torch.testing.assert_close(part[..., begin * hop :], expected, rtol=0.0, atol=1e-5)
 
 
 @pytest.mark.parametrize(
@@ -128,12 +128,12 @@ def test_frames_decoded_alone_equal_those_of_the_whole(frames: range, monkeypatc
 )
 def test_a_tone_in_is_a_tone_out(refined: VoiceModel, rate_hz: int, settings: VoiceSettings, hz: float) -> None:
     """Within 5 cents and at the level of the input, without a dent at the joins of blocks."""
-    given = tone(220.0, rate_hz, 1.5)
-    sung = streamed(live_voice(refined, rate_hz=rate_hz, block_ms=180, settings=settings), given)[
+    sound = tone(220.0, rate_hz, 1.5)
+    sung = streamed(live_voice(refined, rate_hz=rate_hz, block_ms=180, settings=settings), sound)[
         -round(0.6 * rate_hz) :
     ]
     assert abs(1200.0 * np.log2(loudest_hz(sung, rate_hz) / hz)) < 5.0
-    assert level_db(sung) == pytest.approx(level_db(given), abs=0.5)
+    assert level_db(sung) == pytest.approx(level_db(sound), abs=0.5)
     parts = [level_db(part) for part in np.array_split(sung, 20)]
     assert max(parts) - min(parts) < 1.0
 
@@ -141,8 +141,8 @@ def test_a_tone_in_is_a_tone_out(refined: VoiceModel, rate_hz: int, settings: Vo
 def test_a_voice_of_true_size_has_the_published_layout(tmp_path: Path) -> None:
     """Names, sides and number of a published voice's decoder (Applio 3.6, v2 at 48 kHz)."""
     with torch.device("meta"):
-        made = Synthesizer(replace(SHAPES["v2-48k"], vocoder="RefineGAN"))
-    sides = {name: tuple(each.shape) for name, each in made.dec.state_dict().items()}
+        synthesizer = Synthesizer(replace(SHAPES["v2-48k"], vocoder="RefineGAN"))
+    sides = {name: tuple(each.shape) for name, each in synthesizer.dec.state_dict().items()}
     assert sides["m_source.merge.0.weight"] == (1, 1)
     assert sides["pre_conv.weight"] == (16, 1, 7)
     assert sides["downsample_blocks.3.weight"] == (256, 128, 7)

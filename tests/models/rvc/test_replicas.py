@@ -9,17 +9,17 @@ import torch
 
 from engine.models.rvc import VoiceSpec
 from engine.models.rvc.check import check
-from engine.models.rvc.index_choice import index_for
+from engine.models.rvc.index_choice import choose_index
 from engine.models.rvc.load import load
-from tests.support.replicas.replica import Refused, assert_refused_alike, parametrized, shelf_in
+from tests.support.replicas.replica import Refused, assert_refused_alike, folders_in, parametrized
 from tests.support.replicas.voices import REPLICAS, Speaks
 
 
 @pytest.fixture
 def spec(request: Any, tmp_path: Path, tiny_models: Any, monkeypatch: pytest.MonkeyPatch) -> VoiceSpec:
     """The spec of the replica that the test is run with, with the index that every command takes by default."""
-    built: VoiceSpec = request.param.build(shelf_in(tmp_path, tiny_models, monkeypatch))
-    choice = index_for(built.model, "")
+    built: VoiceSpec = request.param.build(folders_in(tmp_path, tiny_models, monkeypatch))
+    choice = choose_index(built.model, "")
     return replace(built, index=choice.index, index_note=choice.note)
 
 
@@ -29,12 +29,12 @@ def test_its_headers_identify_it_and_it_loads_with_its_own_hubert(spec: VoiceSpe
     assert report.missing == () and report.vectors == expect.vectors
     model = load(spec, "cpu", "float32")
     assert model.notes == report.notes and len(model.notes) == len(expect.says)
-    for words in expect.says:
-        assert words in "\n".join(report.notes)
+    for phrase in expect.says:
+        assert phrase in "\n".join(report.notes)
     assert model.spec.content == expect.content
     assert (model.retrieval is not None) == bool(expect.vectors)
-    heard = model.content(torch.zeros(1, 1600), version=model.version)
-    assert heard.shape == (1, 4, 768) and heard.isfinite().all()
+    features = model.content(torch.zeros(1, 1600), version=model.version)
+    assert features.shape == (1, 4, 768) and features.isfinite().all()
 
 
 @parametrized(REPLICAS, Refused)

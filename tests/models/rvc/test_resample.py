@@ -24,11 +24,11 @@ RATES = [
 RATE_HZ = 16_000
 
 
-def noise_below(share: float, count: int, seed: int = 0) -> np.ndarray:
-    """Noise (count,) float32 up to `share` of the rate, faded in and out."""
+def noise_below(fraction: float, count: int, seed: int = 0) -> np.ndarray:
+    """Noise (count,) float32 up to `fraction` of the rate, faded in and out."""
     random = np.random.default_rng(seed)
     spectrum = np.zeros(count // 2 + 1, complex)
-    filled = int(share * count)
+    filled = int(fraction * count)
     spectrum[1:filled] = random.normal(size=filled - 1) + 1j * random.normal(size=filled - 1)
     sound = np.fft.irfft(spectrum, count) * np.hanning(count)
     return (0.9 * sound / np.abs(sound).max()).astype(np.float32)

@@ -23,7 +23,7 @@ def one_thread() -> Iterator[None]:
     faiss.omp_set_num_threads(before)
 
 
-def drawn(seed: int, *shape: int) -> Tensor:
+def random_features(seed: int, *shape: int) -> Tensor:
     return torch.randn(*shape, generator=torch.Generator().manual_seed(seed))
 
 
@@ -34,9 +34,9 @@ def faiss_flat(embeddings: Tensor, queries: Tensor, k: int = NEIGHBOURS) -> tupl
 
 
 def test_rows_equal_those_of_faiss_flat_at_the_size_of_a_real_voice() -> None:
-    embeddings = drawn(1, 20_000, 768) * 0.3
+    embeddings = random_features(1, 20_000, 768) * 0.3
     near = embeddings[torch.randint(20_000, (50,), generator=torch.Generator().manual_seed(2))]
-    queries = torch.cat([near + drawn(3, 50, 768) * 0.1, drawn(4, 49, 768) * 0.3, embeddings[:1]])
+    queries = torch.cat([near + random_features(3, 50, 768) * 0.1, random_features(4, 49, 768) * 0.3, embeddings[:1]])
     wanted_distances, wanted_rows = faiss_flat(embeddings, queries)
     distances, rows = Retrieval(embeddings, CPU).search(queries)
     assert np.array_equal(rows.numpy(), wanted_rows)
@@ -48,9 +48,9 @@ def test_rows_equal_those_of_faiss_flat_at_the_size_of_a_real_voice() -> None:
 
 @pytest.mark.parametrize("copies", [2, 40])
 def test_of_equally_near_rows_the_first_are_taken_as_in_faiss(copies: int) -> None:
-    some = drawn(5, 300, 64)
+    some = random_features(5, 300, 64)
     embeddings = torch.cat([some] * copies)[torch.randperm(300 * copies, generator=torch.Generator().manual_seed(6))]
-    queries = drawn(7, 40, 64)
+    queries = random_features(7, 40, 64)
     _, wanted_rows = faiss_flat(embeddings, queries)
     distances, rows = Retrieval(embeddings, CPU).search(queries)
     assert np.array_equal(rows.numpy(), wanted_rows)
@@ -62,7 +62,7 @@ def test_of_equally_near_rows_the_first_are_taken_as_in_faiss(copies: int) -> No
 def test_any_number_of_rows_is_searched_in_pieces_of_any_size(count: int, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(retrieval, "ROWS", 130)
     monkeypatch.setattr(retrieval, "QUERIES", 11)
-    assert_nearest(drawn(8, count, 16), drawn(9, 30, 16))
+    assert_nearest(random_features(8, count, 16), random_features(9, 30, 16))
 
 
 def assert_nearest(embeddings: Tensor, queries: Tensor) -> None:
@@ -75,29 +75,29 @@ def assert_nearest(embeddings: Tensor, queries: Tensor) -> None:
 
 @pytest.mark.parametrize("power", [1, 2])
 def test_the_nearest_are_weighted_by_their_inverse_distance(power: int) -> None:
-    embeddings, features = drawn(13, 500, 24), drawn(14, 2, 9, 24)
+    embeddings, features = random_features(13, 500, 24), random_features(14, 2, 9, 24)
     distances, rows = faiss_flat(embeddings, features.reshape(-1, 24))
     weights = (1.0 / distances) ** power
     weights /= weights.sum(1, keepdims=True)
     found = (weights[..., None] * embeddings.numpy()[rows]).sum(1).reshape(2, 9, 24)
     for rate in (0.0, 0.3, 1.0):
-        made = Retrieval(embeddings, CPU).blend(features, rate, power)
-        np.testing.assert_allclose(made.numpy(), rate * found + (1.0 - rate) * features.numpy(), atol=1e-5)
+        blended = Retrieval(embeddings, CPU).blend(features, rate, power)
+        np.testing.assert_allclose(blended.numpy(), rate * found + (1.0 - rate) * features.numpy(), atol=1e-5)
 
 
 def test_an_exact_hit_has_all_the_weight() -> None:
-    embeddings = drawn(15, 200, 16)
+    embeddings = random_features(15, 200, 16)
     features = torch.stack([embeddings[3], embeddings[7] + 1e-22, embeddings[5] + 1e-6])[None]
     for power in (1, 2):
-        made = Retrieval(embeddings, CPU).blend(features, 1.0, power)[0]
-        torch.testing.assert_close(made, embeddings[[3, 7, 5]], atol=2e-6, rtol=0.0)
+        blended = Retrieval(embeddings, CPU).blend(features, 1.0, power)[0]
+        torch.testing.assert_close(blended, embeddings[[3, 7, 5]], atol=2e-6, rtol=0.0)
     twice = torch.cat([embeddings, embeddings[3:4]])
     assert torch.equal(Retrieval(twice, CPU).blend(features, 1.0, 2)[0, 0], embeddings[3])
 
 
 def test_nan_features_find_valid_rows() -> None:
     """An invalid row would end the process on a GPU."""
-    store = Retrieval(drawn(17, 70, 8), CPU)
+    store = Retrieval(random_features(17, 70, 8), CPU)
     queries = torch.full((3, 8), torch.nan)
     queries[1] = torch.inf
     _, rows = store.search(queries)

@@ -40,12 +40,12 @@ AS_THE_MODEL = VoiceSettings(rms_mix=1.0)
 )
 def test_a_tone_in_is_a_tone_out(singing: VoiceModel, rate_hz: int, settings: VoiceSettings, hz: float) -> None:
     """Within 5 cents, and one sine in phase from end to end: the rest is 25 dB softer."""
-    given = tone(220.0, rate_hz, 0.9)
-    sung = streamed(live_voice(singing, rate_hz=rate_hz, block_ms=180, settings=settings), given)[
+    sound = tone(220.0, rate_hz, 0.9)
+    sung = streamed(live_voice(singing, rate_hz=rate_hz, block_ms=180, settings=settings), sound)[
         -round(0.6 * rate_hz) :
     ]
     assert abs(1200.0 * np.log2(loudest_hz(sung, rate_hz) / hz)) < 5.0
-    assert level_db(sung) == pytest.approx(level_db(given), abs=0.5)
+    assert level_db(sung) == pytest.approx(level_db(sound), abs=0.5)
     assert level_db(without_sine(sung, hz, rate_hz)) < level_db(sung) - 25.0
 
 
@@ -65,51 +65,51 @@ def without_sine(sound: np.ndarray, hz: float, rate_hz: int) -> np.ndarray:
 def test_a_steady_voice_sounds_live_as_in_one_piece(random: VoiceModel) -> None:
     """Log-mel correlation over 0.98, averaged over 4 frames (43 ms), because each conversion draws its own noise. Two
     conversions in one piece correlate as much."""
-    rate_hz, given = 48_000, spoken(48_000, 2.5)
+    rate_hz, speech = 48_000, spoken(48_000, 2.5)
     live = live_voice(random, rate_hz=rate_hz, block_ms=500, extra_ms=700)
-    joined = streamed(live, given)[live.grid.lag :]
-    heard = Resampler(rate_hz, 16_000, CPU)(torch.from_numpy(given)[None])[0].numpy()
-    whole = VoiceConverter(random, live.settings, OptimizationConfig.for_device("cpu")).convert_sound(heard)
+    joined = streamed(live, speech)[live.grid.lag :]
+    resampled = Resampler(rate_hz, 16_000, CPU)(torch.from_numpy(speech)[None])[0].numpy()
+    whole = VoiceConverter(random, live.settings, OptimizationConfig.for_device("cpu")).convert_sound(resampled)
     whole = Resampler(random.rate_hz, rate_hz, CPU)(torch.from_numpy(whole)[None])[0].numpy()
     steady = slice(5 * rate_hz // 4, 9 * rate_hz // 4)  # the window is full from then on
     mels = [log_mel(sound[steady], rate_hz, together=4).ravel() for sound in (joined, whole)]
     assert np.corrcoef(mels)[0, 1] > 0.98
-    assert level_db(joined[steady]) == pytest.approx(level_db(given[steady]), abs=1.5)
+    assert level_db(joined[steady]) == pytest.approx(level_db(speech[steady]), abs=1.5)
 
 
 def test_a_transposition_moves_within_a_block_and_what_was_heard_keeps_its_own(singing: VoiceModel) -> None:
     """An octave up in one block of 400 ms, then no further: a straight line in semitones, to 0.7 of one."""
-    rate_hz, given = 48_000, tone(150.0, 48_000, 2.4)
+    rate_hz, sound = 48_000, tone(150.0, 48_000, 2.4)
     live = live_voice(singing, rate_hz=rate_hz, block_ms=400)
     frames, sung = live.grid.block, []
     for number in range(6):
         live.lift = 12.0 if number >= 3 else 0.0
-        sung.append(live.convert(given[number * frames : (number + 1) * frames], first_sample=number * frames))
-        assert number == 0 or np.median(live.heard_hz) == pytest.approx(150.0, rel=1e-3)
+        sung.append(live.convert(sound[number * frames : (number + 1) * frames], first_sample=number * frames))
+        assert number == 0 or np.median(live.tracked_hz) == pytest.approx(150.0, rel=1e-3)
     hz = hz_at(np.concatenate(sung), rate_hz)
     began = 3 * frames + live.grid.lag  # the input of block 3 is heard so much later
-    places = np.arange(2 * frames, 5 * frames + frames // 2, 480)
-    expected = 12.0 * np.clip((places - began) / frames, 0.0, 1.0)
-    assert np.abs(12.0 * np.log2(hz[places] / 150.0) - expected).max() < 0.7
+    positions = np.arange(2 * frames, 5 * frames + frames // 2, 480)
+    expected = 12.0 * np.clip((positions - began) / frames, 0.0, 1.0)
+    assert np.abs(12.0 * np.log2(hz[positions] / 150.0) - expected).max() < 0.7
 
 
 # -- when it is heard
 
 
 def test_the_lag_is_as_stated(singing: VoiceModel) -> None:
-    """Within 0.2 ms for loudness; half a hop more for pitch, which is held for a hop."""
+    """Within 0.2 ms for loudness; half a hop more for pitch, which is constant during a hop."""
     rate_hz, block_ms, crossfade_ms = 22_050, 200, 10
     times = np.arange(9 * rate_hz // 5) / rate_hz
     sway = np.sin(2.0 * np.pi * 2.0 * times)  # 2 Hz: 2 turns in what is compared
-    for given, settings, seen, late_ms in (
+    for source, settings, seen, late_ms in (
         (tone(220.0, rate_hz, 1.8) * (0.5 + 0.4 * sway), VoiceSettings(), np.square, 0.0),
         (tone(220.0 * 2.0 ** (0.25 * sway), rate_hz, 1.8), AS_THE_MODEL, lambda sound: hz_at(sound, rate_hz), 5.0),
     ):
         live = live_voice(singing, rate_hz=rate_hz, block_ms=block_ms, crossfade_ms=crossfade_ms, settings=settings)
-        heard = streamed(live, given.astype(np.float32))
+        output = streamed(live, source.astype(np.float32))
         compared = slice(rate_hz // 2, 3 * rate_hz // 2)
         turn = np.exp(-2j * np.pi * 2.0 * times)[compared]
-        before, after = (turn @ seen(each)[compared] for each in (given, heard))
+        before, after = (turn @ seen(each)[compared] for each in (source, output))
         lag_ms = -np.angle(after / before) / (2.0 * np.pi * 2.0) * 1000.0
         assert lag_ms == pytest.approx(live.grid.lag / rate_hz * 1000.0 + late_ms, abs=0.2)
 
@@ -124,8 +124,7 @@ def hz_at(sound: np.ndarray, rate_hz: int) -> np.ndarray:
 
 
 def test_no_join_clicks(singing: VoiceModel) -> None:
-    """No 5 ms, at a join or not, exceed the median of all by more than -50 dBFS. Measured above 2 kHz without the tone,
-    with all blocks overlaid."""
+    """No 5 ms exceed the median by more than -50 dBFS, above 2 kHz without the tone, with all blocks overlaid."""
     rate_hz = 48_000
     live = live_voice(singing, rate_hz=rate_hz, settings=VoiceSettings(pitch=3.3))
     sung = streamed(live, tone(210.0, rate_hz, 2.2))[5 * live.grid.block :]
@@ -135,9 +134,9 @@ def test_no_join_clicks(singing: VoiceModel) -> None:
 
 
 def test_each_setting_has_an_effect(random: VoiceModel) -> None:
-    given = spoken(16_000, 0.2)
-    plain = streamed(live_voice(random, block_ms=200, settings=AS_THE_MODEL), given)
-    again = streamed(live_voice(random, block_ms=200, settings=AS_THE_MODEL), given)
+    sound = spoken(16_000, 0.2)
+    plain = streamed(live_voice(random, block_ms=200, settings=AS_THE_MODEL), sound)
+    again = streamed(live_voice(random, block_ms=200, settings=AS_THE_MODEL), sound)
     assert np.array_equal(plain, again)  # the noise is the same in each stream
     for change in (
         {"pitch": 5.0},
@@ -149,7 +148,7 @@ def test_each_setting_has_an_effect(random: VoiceModel) -> None:
         {"is_autotuned": True},
         {"threshold_db": -10.0},
     ):
-        changed = streamed(live_voice(random, block_ms=200, settings=replace(AS_THE_MODEL, **change)), given)
+        changed = streamed(live_voice(random, block_ms=200, settings=replace(AS_THE_MODEL, **change)), sound)
         assert level_db(changed - plain) > level_db(plain) - 40.0, change
 
 
@@ -165,43 +164,43 @@ def test_silence_stays_silence_and_leaves_nothing_behind(singing: VoiceModel) ->
 
 def test_nan_becomes_silence_and_loud_samples_are_clipped(singing: VoiceModel) -> None:
     live = live_voice(singing)
-    given = tone(200.0, 16_000, 0.8)
-    spoilt = given.copy()
+    source = tone(200.0, 16_000, 0.8)
+    spoilt = source.copy()
     spoilt[3200:3210] = np.nan
     spoilt[4000], spoilt[4001], spoilt[4002] = np.inf, -np.inf, 1e30
     sound = streamed(live, spoilt)
     assert np.isfinite(sound).all()
     assert np.abs(sound).max() <= 1.0
-    assert (live.cleaned, live.spoiled) == (13, 0)
+    assert (live.invalid_samples, live.invalid_blocks) == (13, 0)
     assert level_db(without_sine(sound[-4800:], 200.0, 16_000)) < -30.0
-    for block in (np.full(1600, np.nan, np.float32), 100.0 * given[:1600], np.ones(1600, np.float32)):
+    for block in (np.full(1600, np.nan, np.float32), 100.0 * source[:1600], np.ones(1600, np.float32)):
         assert np.abs(live.convert(block, first_sample=0)).max() <= 1.0
 
 
 def test_nan_from_the_model_is_silent_and_the_stream_continues(singing_voice: Path) -> None:
     model = loaded(singing_voice)
     live = live_voice(model)
-    given = tone(200.0, 16_000, 1.1)
-    streamed(live, given[:4800])
+    sound = tone(200.0, 16_000, 1.1)
+    streamed(live, sound[:4800])
     weight = model.synthesizer.dec.conv_post.weight
-    kept = weight.clone()
+    original_weight = weight.clone()
     weight.fill_(torch.nan)
-    spoilt = streamed(live, given[4800:8000], first_sample=4800)
+    spoilt = streamed(live, sound[4800:8000], first_sample=4800)
     assert np.isfinite(spoilt).all()
     assert not spoilt[-800:].any()
-    assert live.spoiled == 2
-    weight.copy_(kept)
-    sung = streamed(live, given[8000:], first_sample=8000)
-    assert live.spoiled == 2
+    assert live.invalid_blocks == 2
+    weight.copy_(original_weight)
+    sung = streamed(live, sound[8000:], first_sample=8000)
+    assert live.invalid_blocks == 2
     assert level_db(without_sine(sung[4800:], 200.0, 16_000)) < -30.0
 
 
 def test_a_gap_restarts_the_stream(singing: VoiceModel) -> None:
-    given = tone(200.0, 16_000, 0.5)
-    expected = streamed(live_voice(singing), given)
+    sound = tone(200.0, 16_000, 0.5)
+    expected = streamed(live_voice(singing), sound)
     live = live_voice(singing)
     streamed(live, tone(300.0, 16_000, 0.2))
-    sung = streamed(live, given, first_sample=1_600_000)
+    sung = streamed(live, sound, first_sample=1_600_000)
     # Different noise, 30 dB below the tone; the same fade from silence.
     assert level_db(sung[:400]) < -25.0
     assert level_db(sung - expected) < level_db(expected) - 20.0
@@ -224,15 +223,15 @@ def test_skipped_blocks_are_in_the_window_as_if_they_had_been_converted(random: 
         listening.listen(block, first_sample=number * 1600)
     assert torch.equal(listening._input.sound, converting._input.sound)
     assert torch.equal(listening._pitch.values, converting._pitch.values)
-    made = listening.convert(blocks[0], first_sample=4 * 1600)
-    assert np.abs(made[:8]).max() < 0.01 < np.abs(made[800:]).max(), "it fades in"
+    output = listening.convert(blocks[0], first_sample=4 * 1600)
+    assert np.abs(output[:8]).max() < 0.01 < np.abs(output[800:]).max(), "it fades in"
 
 
 @pytest.mark.soak
 def test_settings_may_change_with_every_block_and_memory_does_not_grow(random: VoiceModel) -> None:
     """Tensors and their bytes are the same after 16 blocks as after all: 24, or 5000 in the long form."""
     live = live_voice(random, block_ms=20, crossfade_ms=10, extra_ms=50)
-    given = np.resize(spoken(16_000, 1.0), 320)
+    block = np.resize(spoken(16_000, 1.0), 320)
     seen = []
     for number in range(5000 if IS_SOAK else 24):
         live.settings = VoiceSettings(
@@ -246,12 +245,12 @@ def test_settings_may_change_with_every_block_and_memory_does_not_grow(random: V
             threshold_db=-60.0 + number % 8,
             speaker=number % 2,
         )
-        sound = live.convert(given, first_sample=320 * number)
+        sound = live.convert(block, first_sample=320 * number)
         assert sound.shape == (320,) and sound.dtype == np.float32 and np.isfinite(sound).all()
         assert number == 0 or 0.001 < sound.std() < 0.6
         if number % 8 == 7:
             seen.append(held_tensors())
-    assert live.spoiled == 0 and set(seen[1:]) == {seen[1]}
+    assert live.invalid_blocks == 0 and set(seen[1:]) == {seen[1]}
 
 
 def held_tensors() -> tuple[int, int]:

@@ -31,11 +31,11 @@ def small(name: str, **changes: Any) -> SynthesizerShape:
     return tiny_shape(version, 1000 * int(rate.removesuffix("k")), **changes)
 
 
-def drawn(shape: SynthesizerShape, seed: int = 0) -> Synthesizer:
-    return random_synthesizer(shape, seed).settle("cpu", torch.float32)
+def random_voice(shape: SynthesizerShape, seed: int = 0) -> Synthesizer:
+    return random_synthesizer(shape, seed).freeze_to("cpu", torch.float32)
 
 
-def said(shape: SynthesizerShape, frames: int = FRAMES, batch: int = BATCH) -> tuple[Tensor, Tensor, Tensor, Tensor]:
+def samples(shape: SynthesizerShape, frames: int = FRAMES, batch: int = BATCH) -> tuple[Tensor, Tensor, Tensor, Tensor]:
     """Content, coarse pitch, pitch in Hz with some unvoiced frames, and speakers."""
     generator = torch.Generator().manual_seed(1)
     phone = torch.randn(batch, frames, shape.content_channels, generator=generator)
@@ -57,8 +57,8 @@ def theirs_and_ours(shape: SynthesizerShape, folder: Path) -> tuple[Any, Synthes
         for up in theirs.dec.ups:
             up.weight_g.mul_(GAIN)
         loudness = []
-        hook = theirs.dec.conv_post.register_forward_hook(lambda layer, given, made: loudness.append(made.std()))
-        peers.infer(theirs, *said(shape, frames=4, batch=1))
+        hook = theirs.dec.conv_post.register_forward_hook(lambda layer, inputs, output: loudness.append(output.std()))
+        peers.infer(theirs, *samples(shape, frames=4, batch=1))
         hook.remove()
         theirs.dec.conv_post.weight.mul_(LOUDNESS / loudness[0])
     weights = {name: tensor for name, tensor in theirs.state_dict().items() if not name.startswith("enc_q")}
@@ -66,13 +66,13 @@ def theirs_and_ours(shape: SynthesizerShape, folder: Path) -> tuple[Any, Synthes
     torch.save(
         {"weight": weights, "config": shape.config(), "version": shape.version, "f0": int(shape.has_pitch)}, file
     )
-    return theirs, read_checkpoint(file)[0].settle("cpu", torch.float32)
+    return theirs, read_checkpoint(file)[0].freeze_to("cpu", torch.float32)
 
 
 @torch.no_grad()
 def both_infer(theirs: Any, ours: Synthesizer, frames: int = FRAMES, batch: int = BATCH) -> tuple[Tensor, Tensor]:
     """The sound of both, with the same noise."""
-    phone, pitch, f0, speaker = said(ours.shape, frames, batch)
+    phone, pitch, f0, speaker = samples(ours.shape, frames, batch)
     with seeded(2):
         expected = peers.infer(theirs, phone, pitch, f0, speaker)
     with seeded(2):
@@ -122,7 +122,7 @@ def test_attention_is_right_in_short_sounds_too(tmp_path: Path) -> None:
     """Lengths around the ten frames that relative positions cover."""
     theirs, ours = theirs_and_ours(small("v2-40k"), tmp_path)
     for frames in (1, 2, 10, 11, 12, 40):
-        phone, pitch, _, _ = said(ours.shape, frames)
+        phone, pitch, _, _ = samples(ours.shape, frames)
         mean, log_sd, _ = theirs.enc_p(phone, pitch, torch.full((BATCH,), frames))
         for found, expected in zip(ours.encode(phone, pitch), (mean, log_sd), strict=True):
             torch.testing.assert_close(found, expected, rtol=0.0, atol=1e-5)
@@ -132,7 +132,7 @@ def test_attention_is_right_in_short_sounds_too(tmp_path: Path) -> None:
 @pytest.mark.parametrize("frames", [range(39, 40), range(33, 40), range(11, 20), range(1), range(40)])
 @torch.no_grad()
 def test_frames_decoded_alone_equal_those_of_the_whole(frames: range, has_pitch: bool) -> None:
-    synthesizer = drawn(small("v2-48k", has_pitch=has_pitch))
+    synthesizer = random_voice(small("v2-48k", has_pitch=has_pitch))
     hop = synthesizer.shape.hop
     z = torch.randn(BATCH, synthesizer.shape.latent, 40)
     g = synthesizer.speaker(torch.tensor([0, 1]))
@@ -147,7 +147,7 @@ def test_a_long_sound_decoded_in_pieces_is_the_same(monkeypatch: pytest.MonkeyPa
     monkeypatch.setattr(module, "PIECE_FRAMES", 40)
     monkeypatch.setattr(module, "MIN_PIECE_FRAMES", 15)
     monkeypatch.setattr(module, "LENGTH_STEP", 4)
-    synthesizer = drawn(small("v2-32k"))
+    synthesizer = random_voice(small("v2-32k"))
     z = torch.randn(BATCH, synthesizer.shape.latent, 50)  # three pieces of 20, the last one with 10 of the one before
     g = synthesizer.speaker(torch.tensor([0, 1]))
     source = synthesizer.source(torch.full((BATCH, 50), 200.0))

@@ -6,7 +6,7 @@ import cv2
 import numpy as np
 import torch
 
-from engine.models.graphs import DirectCalls
+from engine.models.graphs import DirectRunner
 from engine.models.sam3.backbone import Backbone, Features, preprocess
 from engine.models.sam3.detected_objects import DetectedObjects
 from engine.models.sam3.detector import Detector
@@ -24,20 +24,20 @@ Disc = tuple[float, float, float, tuple[int, int, int]]
 
 def picture(*discs: Disc, width: int = SIDE, height: int = SIDE) -> np.ndarray:
     """(height, width, 3) uint8: discs on black, which are ellipses if the picture is not square."""
-    drawn = np.zeros((height, width, 3), np.uint8)
+    pixels = np.zeros((height, width, 3), np.uint8)
     for x, y, radius, colour in discs:
         centre = (round(x * width), round(y * height))
-        cv2.ellipse(drawn, centre, (round(radius * width), round(radius * height)), 0, 0, 360, colour, -1)
-    return drawn
+        cv2.ellipse(pixels, centre, (round(radius * width), round(radius * height)), 0, 0, 360, colour, -1)
+    return pixels
 
 
-def features_of(model: SegmentationModel, drawn: np.ndarray) -> Features:
-    return Backbone(model, DirectCalls()).run(preprocess(torch.from_numpy(drawn)[None], SIDE, model.dtype))
+def features_of(model: SegmentationModel, picture_px: np.ndarray) -> Features:
+    return Backbone(model, DirectRunner()).run(preprocess(torch.from_numpy(picture_px)[None], SIDE, model.dtype))
 
 
-def detect(detector: Detector, *asked: Any, **options: Any) -> list[DetectedObjects]:
+def detect(detector: Detector, *arguments: Any, **options: Any) -> list[DetectedObjects]:
     """The result of `launch`, waited for."""
-    return detector.launch(*asked, **options)()
+    return detector.launch(*arguments, **options)()
 
 
 def as_vision_embeds(features: Features) -> Any:
@@ -53,7 +53,7 @@ def as_vision_embeds(features: Features) -> Any:
     )
 
 
-def sizes(held: Any) -> tuple[int, int]:
+def sizes(root: Any) -> tuple[int, int]:
     """Entries of all containers in it, at any depth, and bytes of the memory kept alive by its tensors."""
     storages: dict[int, int] = {}
 
@@ -69,4 +69,4 @@ def sizes(held: Any) -> tuple[int, int]:
             return entries(vars(each))
         return 0
 
-    return entries(held), sum(storages.values())
+    return entries(root), sum(storages.values())

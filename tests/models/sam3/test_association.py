@@ -7,11 +7,11 @@ import pytest
 
 from engine.models.sam3.association import (
     LOST_AFTER,
-    MaskFacts,
+    MaskStats,
     associate,
+    count_missed,
     decide,
     greedy_nms,
-    missed_after,
     surplus_ids,
 )
 from engine.models.sam3.tracked_object import TrackedObject
@@ -57,7 +57,7 @@ def test_missing_results_are_counted_until_an_object_is_seen_or_gone() -> None:
         ({1: True, 7: False}, {1: 0, 7: 1}), ({1: True, 7: False}, {1: 0, 7: 2}), ({7: True}, {7: 0}),
         ({1: False, 7: False}, {1: 1, 7: 1}),
     ):  # fmt: skip
-        missed = missed_after(missed, seen)
+        missed = count_missed(missed, seen)
         assert missed == counts
     assert LOST_AFTER == 30
 
@@ -80,14 +80,14 @@ def test_greedy_nms_keeps_the_best_first() -> None:
 
 
 def test_a_hidden_object_is_noted_as_hidden_and_one_that_the_tracker_doubts_is_not_reconditioned() -> None:
-    facts = MaskFacts(
+    facts = MaskStats(
         shared=table((0, 4), (6, 9), (0, 4), (0, 4), (6, 9), (9, 9)),
         scores=np.array([[0.9, 0.9]], np.float32),
         logits=np.array([4.0, 4.0, 0.7, 4.0], np.float32),
     )
     objects = [TrackedObject(id=each, prompt=1, score=0.9, last_hidden=5 - each) for each in range(1, 5)]
     options = {"threshold": 0.5, "max_objects": 16, "first_id": 5}
-    decided = decide(facts, objects, [1], RULES, is_due=True, **options)
+    decided = decide(facts, objects, [1], RULES, may_recondition=True, **options)
     assert (decided.hidden, decided.empty) == ([0], [0, 3])
     assert decided.reconditioned == {0: 0} and not decided.new and not decided.unmatched
-    assert decide(facts, objects, [1], RULES, is_due=False, **options).reconditioned == {}
+    assert decide(facts, objects, [1], RULES, may_recondition=False, **options).reconditioned == {}

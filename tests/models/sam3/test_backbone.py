@@ -7,7 +7,7 @@ import pytest
 import torch
 from torch.nn import functional as F
 
-from engine.models.graphs import DirectCalls
+from engine.models.graphs import DirectRunner
 from engine.models.sam3 import SegmentationSpec
 from engine.models.sam3 import backbone as module
 from engine.models.sam3 import load as loading
@@ -15,7 +15,7 @@ from engine.models.sam3.backbone import Backbone, preprocess
 from engine.models.sam3.load import load
 from engine.models.sam3.model import SegmentationModel
 from engine.models.sam3.segmenter import Segmenter
-from tests.support.sham_card.walking import HAS_CARD, walked_card
+from tests.support.fake_cuda.walking import HAS_CARD, walked_card
 
 
 @pytest.fixture(scope="module")
@@ -36,7 +36,7 @@ def test_features_are_those_of_transformers(
     half = load(SegmentationSpec(model=str(small_sam3), resolution=168), "cpu", "float32")
     cases = (wide, pixels(1), 1e-5), (wide, pixels(2), 1e-5), (model, pixels(2, 112), 0.0), (half, pixels(2, 168), 1e-5)
     for seen, x, away in cases:
-        ours = Backbone(seen, DirectCalls()).run(x)
+        ours = Backbone(seen, DirectRunner()).run(x)
         with torch.no_grad():
             theirs = seen.detector.get_vision_features(x)
         for level, expected in zip(ours.fpn_hidden_states, theirs.fpn_hidden_states[:3], strict=True):
@@ -47,9 +47,9 @@ def test_features_are_those_of_transformers(
 
 @pytest.mark.skipif(HAS_CARD, reason="has a CUDA device, which would not count kernels")
 def test_a_compiled_backbone_is_captured_on_a_card(small_seeing_sam3: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    """The compiler is left out: it knows no sham card."""
-    monkeypatch.setattr(module, "compiled", lambda part: part)
-    monkeypatch.setattr(loading, "require_compiler", lambda device, asked: None)
+    """The compiler is left out: it knows no fake device."""
+    monkeypatch.setattr(module, "compile_part", lambda part: part)
+    monkeypatch.setattr(loading, "require_compiler", lambda device, what: None)
     kernels = []
     with walked_card() as card:
         for is_compiled in (False, True):
@@ -64,16 +64,16 @@ def test_a_compiled_backbone_is_captured_on_a_card(small_seeing_sam3: Path, monk
 
 
 def test_the_device_is_free_between_the_slices(wide: SegmentationModel, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(module, "LAYERS_A_SLICE", 1)
+    monkeypatch.setattr(module, "LAYERS_PER_SLICE", 1)
     stops: list[str] = []
-    Backbone(wide, DirectCalls()).run(pixels(1), lambda: stops.append("between"))
+    Backbone(wide, DirectRunner()).run(pixels(1), lambda: stops.append("between"))
     assert len(stops) == 2  # after each of two layers; then the pyramid
 
 
 def test_the_rotations_of_bfloat16_weights_are_those_of_float32(small_sam3: Path, wide: SegmentationModel) -> None:
     """A position rounded to 8 bits would be another position."""
     half = load(SegmentationSpec(model=str(small_sam3), resolution=224), "cpu", "bfloat16")
-    ours, expected = (Backbone(each, DirectCalls())._rotations for each in (half, wide))
+    ours, expected = (Backbone(each, DirectRunner())._rotations for each in (half, wide))
     assert ours.keys() == expected.keys() and all(torch.equal(ours[size], expected[size]) for size in ours)
 
 
@@ -82,8 +82,7 @@ def noise(*shape: int) -> np.ndarray:
 
 
 def as_the_processor(picture: np.ndarray, side: int) -> torch.Tensor:
-    """Sam3ImageProcessor on a CPU: torchvision's antialiased resize of uint8, then its fused rescale and normalise
-    with mean and std of 127.5."""
+    """Sam3ImageProcessor on a CPU: torchvision's antialiased resize of uint8, then normalise by mean and std 127.5."""
     channels = torch.from_numpy(picture).permute(2, 0, 1).contiguous()[None]
     small = F.interpolate(channels, (side, side), mode="bilinear", antialias=True)
     return (small.float() - 127.5) / 127.5

@@ -7,17 +7,17 @@ from typing import Any
 import numpy as np
 import pytest
 
-from engine.models.graphs import DirectCalls
+from engine.models.graphs import DirectRunner
 from engine.models.sam3 import SegmentationSpec
 from engine.models.sam3.load import load
 from engine.models.sam3.model import SegmentationModel
 from engine.models.sam3.segmenter import MODES, Segmenter
 from engine.values import Segmentation
 from tests.models.sam3.small_sam3 import BLUE, GREEN, RED, SIDE, picture
+from tests.support.fake_cuda.device import FakeCuda
+from tests.support.fake_cuda.installation import installed
+from tests.support.fake_cuda.walking import HAS_CARD, reference_device, walked_card
 from tests.support.long_form import IS_SOAK
-from tests.support.sham_card.card import ShamCard
-from tests.support.sham_card.installation import installed
-from tests.support.sham_card.walking import HAS_CARD, reference_device, walked_card
 
 PICTURES = 4
 
@@ -50,7 +50,7 @@ def test_objects_are_found_and_followed_as_by_direct_calls(small_seeing_sam3: Pa
     whole, halves = (MODES, MODES) if IS_SOAK else (["track"], ["image"])
     with reference_device() as device:
         model = load(spec, device, "float32")
-        expected = [each for mode in whole for each in found(model, mode, calls=DirectCalls())]
+        expected = [each for mode in whole for each in found(model, mode, runner=DirectRunner())]
     # A real card chooses the kernel of halves by where the numbers lie, and a graph has its own buffers: an edge may
     # come out a texel of the mask further.
     of_halves = (1.1 / 32, 255) if HAS_CARD else (1e-4, 1)
@@ -62,7 +62,7 @@ def test_objects_are_found_and_followed_as_by_direct_calls(small_seeing_sam3: Pa
         half = load(spec, "cuda", "bfloat16")
         for mode in halves:
             ours += found(half, mode)
-            expected += found(half, mode, calls=DirectCalls())
+            expected += found(half, mode, runner=DirectRunner())
     for result, theirs, (of_box, of_mask) in zip(ours, expected, tolerances, strict=True):
         objects, others = result.objects, theirs.objects
         assert [(each.id, each.prompt) for each in objects] == [(each.id, each.prompt) for each in others]
@@ -72,12 +72,12 @@ def test_objects_are_found_and_followed_as_by_direct_calls(small_seeing_sam3: Pa
     assert {len(result.objects) for result in ours} == {2, 3}
 
 
-def test_a_picture_in_image_mode_costs_one_wait_and_one_upload(sham_card: ShamCard, small_seeing_sam3: Path) -> None:
+def test_a_picture_in_image_mode_costs_one_wait_and_one_upload(fake_cuda: FakeCuda, small_seeing_sam3: Path) -> None:
     spec = SegmentationSpec(model=str(small_seeing_sam3), resolution=SIDE)
     results = found(load(spec, "cuda", "float32"), "image")
     for _ in range(PICTURES - 1):
         next(results)
-    with sham_card.loop() as tally:
+    with fake_cuda.loop() as tally:
         next(results)
     assert (len(tally.waits), len(tally.uploads)) == (1, 1)
 
@@ -85,21 +85,21 @@ def test_a_picture_in_image_mode_costs_one_wait_and_one_upload(sham_card: ShamCa
 @pytest.mark.skipif(HAS_CARD, reason="has a CUDA device, which would not count captures")
 def test_a_smaller_last_batch_is_filled_up_and_captures_nothing(small_seeing_sam3: Path) -> None:
     spec = SegmentationSpec(model=str(small_seeing_sam3), resolution=SIDE)
-    film = np.stack([shot(number) for number in range(3)])
+    video = np.stack([shot(number) for number in range(3)])
     plain = Segmenter(load(spec, "cpu", "float32"))
     plain.set_prompts(["disc"])
-    expected = [plain.segment(film), plain.segment(film[:2]), plain.segment(film[:2])]
+    expected = [plain.segment(video), plain.segment(video[:2]), plain.segment(video[:2])]
     with installed() as card:
         segmenter = Segmenter(load(spec, "cuda", "float32"))
         segmenter.set_prompts(["disc"])
-        segmenter.segment(film)
+        segmenter.segment(video)
         captures = []
-        for count, wanted in zip((3, 2, 2), expected, strict=True):
+        for count, expected_count in zip((3, 2, 2), expected, strict=True):
             with card.tally() as tally:
-                results = segmenter.segment(film[:count])
+                results = segmenter.segment(video[:count])
             captures.append(tally.captures)
             assert len(results) == count
-            for one, other in zip(results, wanted, strict=True):
+            for one, other in zip(results, expected_count, strict=True):
                 assert [each.box for each in one.objects] == [
                     pytest.approx(each.box, abs=1e-4) for each in other.objects
                 ]

@@ -10,9 +10,9 @@ from engine.models.sam3.load import load
 from engine.models.sam3.segmenter import Segmenter
 from engine.values import Segmentation
 from tests.models.sam3.small_sam3 import BLUE, GREEN, RED, SIDE, picture
+from tests.support.fake_cuda.installation import installed
+from tests.support.fake_cuda.walking import HAS_CARD
 from tests.support.long_form import in_long_form
-from tests.support.sham_card.installation import installed
-from tests.support.sham_card.walking import HAS_CARD
 
 TEXTS = ("disc", "ball", "coin", "ring", "moon", "wheel")
 
@@ -33,16 +33,16 @@ def shot(number: int) -> np.ndarray:
 
 
 @pytest.mark.skipif(HAS_CARD, reason="has a CUDA device, which would not say it")
-@pytest.mark.parametrize(("prompts", "shown", "count"), [(2, range(5), 6), *in_long_form((6, range(3, 5), 16))])
+@pytest.mark.parametrize(("prompts", "visible", "count"), [(2, range(5), 6), *in_long_form((6, range(3, 5), 16))])
 def test_a_tracked_picture_costs_two_waits_and_no_pageable_copy(
-    small_seeing_sam3: Path, prompts: int, shown: range, count: int
+    small_seeing_sam3: Path, prompts: int, visible: range, count: int
 ) -> None:
     on_cpu = tracked(small_seeing_sam3, "cpu", prompts)
-    expected: list[Segmentation] = [on_cpu.segment(shot(number))[0] for number in shown]
+    expected: list[Segmentation] = [on_cpu.segment(shot(number))[0] for number in visible]
     with installed() as card:
         segmenter = tracked(small_seeing_sam3, "cuda", prompts)
-        segmenter.segment(shot(shown[0]))
-        for number, result in zip(shown[1:], expected[1:], strict=True):
+        segmenter.segment(shot(visible[0]))
+        for number, result in zip(visible[1:], expected[1:], strict=True):
             with card.loop() as tally:
                 (found,) = segmenter.segment(shot(number))
             assert len(tally.waits) == 2, number

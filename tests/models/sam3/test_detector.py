@@ -10,10 +10,10 @@ import pytest
 import torch
 from torch.nn import functional as F
 
-from engine.models.graphs import DirectCalls, GraphCalls
+from engine.models.graphs import DirectRunner, GraphRunner
 from engine.models.sam3.backbone import Backbone, Features
-from engine.models.sam3.detector import Detector, with_boxes
-from engine.models.sam3.detr import as_levels
+from engine.models.sam3.detector import Detector, append_boxes
+from engine.models.sam3.detr import to_uint8
 from engine.models.sam3.model import SegmentationModel
 from engine.models.sam3.prompts import EncodedPrompt, PromptEncoder
 from tests.models.recorded_graphs import Recording
@@ -25,7 +25,7 @@ BOXES = [(0.5, 0.5, 0.25, 0.5), (0.25, 0.75, 0.2, 0.1)]
 @pytest.fixture(scope="module")
 def features(model: SegmentationModel) -> Features:
     generator = torch.Generator().manual_seed(3)
-    return Backbone(model, DirectCalls()).run(torch.rand(2, 3, 112, 112, generator=generator) * 2.0 - 1.0)
+    return Backbone(model, DirectRunner()).run(torch.rand(2, 3, 112, 112, generator=generator) * 2.0 - 1.0)
 
 
 @pytest.fixture(scope="module")
@@ -34,18 +34,18 @@ def prompts(model: SegmentationModel) -> list[EncodedPrompt]:
     return [encoder.encode(text) for text in ("face", "a person in red")]
 
 
-def one(features: Features, place: int) -> Features:
-    levels = tuple(level[place : place + 1] for level in features.fpn_hidden_states)
-    hidden = features.last_hidden_state[place : place + 1]
+def one(features: Features, index: int) -> Features:
+    levels = tuple(level[index : index + 1] for level in features.fpn_hidden_states)
+    hidden = features.last_hidden_state[index : index + 1]
     return replace(features, fpn_hidden_states=levels, last_hidden_state=hidden)
 
 
 def test_the_best_objects_of_all_prompts_are_kept(
     model: SegmentationModel, features: Features, prompts: list[EncodedPrompt]
 ) -> None:
-    detector = Detector(model, DirectCalls())
-    for place, found in enumerate(detect(detector, features, prompts, threshold=0.5, max_objects=6)):
-        by_itself = [detect(detector, one(features, place), [p], threshold=0.5, max_objects=6)[0] for p in prompts]
+    detector = Detector(model, DirectRunner())
+    for index, found in enumerate(detect(detector, features, prompts, threshold=0.5, max_objects=6)):
+        by_itself = [detect(detector, one(features, index), [p], threshold=0.5, max_objects=6)[0] for p in prompts]
         scores = np.concatenate([each.scores for each in by_itself])
         order = np.argsort(-scores, kind="stable")[:6]
         np.testing.assert_allclose(found.scores, scores[order], rtol=0.0, atol=1e-6)
@@ -60,22 +60,21 @@ def test_the_best_objects_of_all_prompts_are_kept(
 def test_a_captured_decoder_sees_each_new_picture_and_prompt(
     model: SegmentationModel, features: Features, prompts: list[EncodedPrompt]
 ) -> None:
-    """Each prompt length has its own graphs; two prompts of one length share them, one after the other, and fewer
-    objects need no others."""
+    """Each prompt length has its own graphs; two prompts of one length share them; fewer objects need no others."""
     recording = Recording()
-    graphs, plain = Detector(model, GraphCalls(recording, 8)), Detector(model, DirectCalls())
+    graphs, plain = Detector(model, GraphRunner(recording, 8)), Detector(model, DirectRunner())
     like_the_first = PromptEncoder(model).encode("case")
     assert like_the_first.tokens == prompts[0].tokens != prompts[1].tokens
-    asked = [*prompts, like_the_first]
-    for place in (0, 1, 0):
-        (ours,) = detect(graphs, one(features, place), asked, threshold=0.5, max_objects=8)
-        (expected,) = detect(plain, one(features, place), asked, threshold=0.5, max_objects=8)
+    all_prompts = [*prompts, like_the_first]
+    for index in (0, 1, 0):
+        (ours,) = detect(graphs, one(features, index), all_prompts, threshold=0.5, max_objects=8)
+        (expected,) = detect(plain, one(features, index), all_prompts, threshold=0.5, max_objects=8)
         np.testing.assert_allclose(ours.scores, expected.scores, rtol=0.0, atol=1e-6)
         np.testing.assert_array_equal(ours.prompts, expected.prompts)
         np.testing.assert_allclose(ours.boxes, expected.boxes, rtol=0.0, atol=1e-6)
         assert np.abs(ours.masks.astype(int) - expected.masks).max() <= 1
     for max_objects in (16, 3, 9):
-        (found,) = detect(graphs, one(features, 0), asked[:1], threshold=0.5, max_objects=max_objects)
+        (found,) = detect(graphs, one(features, 0), all_prompts[:1], threshold=0.5, max_objects=max_objects)
         assert len(found) == max_objects
     assert len(recording.captured) == 4  # decoder and masks of each length
 
@@ -84,18 +83,18 @@ def test_a_captured_decoder_sees_each_new_picture_and_prompt(
 def test_nan_empties_only_the_result_of_its_own_picture(
     model: SegmentationModel, features: Features, prompts: list[EncodedPrompt], number: float
 ) -> None:
-    for place in (0, 2):  # the finest level reaches the masks only, the coarsest everything
+    for level_index in (0, 2):  # the finest level reaches the masks only, the coarsest everything
         levels = [level.clone() for level in features.fpn_hidden_states]
-        levels[place][1, 0, 5, 5] = number
+        levels[level_index][1, 0, 5, 5] = number
         broken = replace(features, fpn_hidden_states=tuple(levels))
-        good, bad = detect(Detector(model, DirectCalls()), broken, prompts, threshold=0.5, max_objects=4)
+        good, bad = detect(Detector(model, DirectRunner()), broken, prompts, threshold=0.5, max_objects=4)
         assert good.is_finite and len(good) == 4
         assert not bad.is_finite and len(bad) == 0
 
 
 def test_a_byte_is_above_the_middle_exactly_where_the_probability_is() -> None:
     near = torch.tensor([0.0, 1e-6, -1e-6, 0.004, -0.004])
-    levels = as_levels(torch.cat((near, torch.linspace(-12.0, 12.0, 10001))))
+    levels = to_uint8(torch.cat((near, torch.linspace(-12.0, 12.0, 10001))))
     probabilities = torch.cat((near, torch.linspace(-12.0, 12.0, 10001))).sigmoid()
     assert torch.equal(levels > 127.5, probabilities > 0.5)
     assert (levels.float() - probabilities * 255.0).abs().max() <= 0.5001
@@ -146,22 +145,22 @@ def test_box_prompts_equal_those_of_transformers(
     from transformers.models.sam3 import modeling_sam3
 
     monkeypatch.setattr(modeling_sam3, "torchvision", torchvision, raising=False)
-    words = model.tokenizer(["face"] * 2, return_tensors="pt")
-    asked = torch.tensor([BOXES] * 2)
+    inputs = model.tokenizer(["face"] * 2, return_tensors="pt")
+    boxes = torch.tensor([BOXES] * 2)
     with torch.no_grad():
-        ours = with_boxes(model.detector.geometry_encoder, prompts[0].embeds, features, BOXES)
+        ours = append_boxes(model.detector.geometry_encoder, prompts[0].embeds, features, BOXES)
         theirs = model.detector.geometry_encoder(
-            box_embeddings=asked,
+            box_embeddings=boxes,
             box_mask=torch.ones(2, 2, dtype=torch.bool),
             box_labels=torch.ones(2, 2, dtype=torch.long),
             img_feats=features.fpn_hidden_states,
             img_pos_embeds=as_vision_embeds(features).fpn_position_encoding[:-1],
         ).last_hidden_state
-        answer = model.detector(vision_embeds=as_vision_embeds(features), input_ids=words.input_ids, input_boxes=asked)
+        answer = model.detector(vision_embeds=as_vision_embeds(features), input_ids=inputs.input_ids, input_boxes=boxes)
     assert ours.shape == (2, prompts[0].tokens + 3, 128)
     torch.testing.assert_close(ours[:, prompts[0].tokens :], theirs, rtol=0.0, atol=2e-6)
-    best = Detector(model, DirectCalls()).best(features, prompts[0], max_queries=48, boxes=BOXES)
+    best = Detector(model, DirectRunner()).best(features, prompts[0], max_queries=48, boxes=BOXES)
     scores = answer.pred_logits.sigmoid() * answer.presence_logits.sigmoid()
     torch.testing.assert_close(best.scores, scores.sort(dim=1, descending=True).values, rtol=0.0, atol=1e-6)
-    without = Detector(model, DirectCalls()).best(features, prompts[0], max_queries=48)
+    without = Detector(model, DirectRunner()).best(features, prompts[0], max_queries=48)
     assert not torch.allclose(best.scores, without.scores, atol=1e-3)

@@ -21,8 +21,8 @@ from engine.values import Segmentation
 WEIGHTS = "model.safetensors"
 
 
-def spec_of(folder: Path, resolution: int = 336, **asked: bool) -> SegmentationSpec:
-    return SegmentationSpec(model=str(folder), resolution=resolution, **asked)
+def spec_of(folder: Path, resolution: int = 336, **options: bool) -> SegmentationSpec:
+    return SegmentationSpec(model=str(folder), resolution=resolution, **options)
 
 
 @pytest.fixture
@@ -35,9 +35,9 @@ def refused(spec: SegmentationSpec, match: str, *, only_loaded: bool = False) ->
     ways = (lambda: load(spec, "cpu", "float32"), lambda: check(spec).require_complete())
     lines = []
     for act in ways[: 2 - only_loaded]:
-        with pytest.raises(ModelError, match=match) as told:
+        with pytest.raises(ModelError, match=match) as raised:
             act()
-        lines.append(str(told.value))
+        lines.append(str(raised.value))
         assert "\n" not in lines[-1]
     return lines[0]
 
@@ -185,7 +185,7 @@ def test_everything_missing_is_listed_at_once(copied: Path) -> None:
         (copied / file).unlink()
     report = check(spec_of(copied, 500))
     assert not report.is_complete and report.parts == ()
-    assert [any(word in line for line in report.missing) for word in ("tokenizer", "no weights", "500")] == [True] * 3
+    assert [any(part in line for line in report.missing) for part in ("tokenizer", "no weights", "500")] == [True] * 3
     assert all("\n" not in line for line in report.missing)
 
 

@@ -1,5 +1,4 @@
-"""NMS and connected components as called by transformers' SAM3 video model, with results that can be counted by
-hand."""
+"""NMS and connected components as transformers' SAM3 video model calls them, with results that are counted by hand."""
 
 import logging
 

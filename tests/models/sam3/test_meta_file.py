@@ -12,7 +12,7 @@ from engine.errors import ModelError
 from engine.models.sam3 import SegmentationSpec
 from engine.models.sam3.check import NO_TRACKER, check
 from engine.models.sam3.load import load
-from engine.models.sam3.meta_file import published
+from engine.models.sam3.meta_file import meta_name
 from engine.models.sam3.model import SegmentationModel
 from engine.models.sam3.segmenter import Segmenter
 from tests.models.sam3.small_sam3 import RED, picture
@@ -67,16 +67,16 @@ PUBLISHED = {  # names of modules in github.com/facebookresearch/sam3, sam3/mode
 
 
 def test_tensors_have_the_names_of_metas_program() -> None:
-    assert {name: published(name)[0] for name in PUBLISHED} == PUBLISHED
-    thirds = [published(f"detr_encoder.layers.0.self_attn.{each}_proj.weight")[1] for each in "qkv"]
-    assert thirds == [0, 1, 2] and published("text_projection.bias")[1] is None
+    assert {name: meta_name(name)[0] for name in PUBLISHED} == PUBLISHED
+    thirds = [meta_name(f"detr_encoder.layers.0.self_attn.{each}_proj.weight")[1] for each in "qkv"]
+    assert thirds == [0, 1, 2] and meta_name("text_projection.bias")[1] is None
 
 
 def as_meta(detector: Any, *, is_newer: bool) -> dict[str, torch.Tensor]:
     """The detector's weights as Meta stores them, with something of a tracker."""
     stored: dict[str, Any] = {}
     for name, tensor in detector.named_parameters():
-        theirs, third = published(name)
+        theirs, third = meta_name(name)
         if third is None:
             stored[theirs] = tensor.detach().clone()
         else:
@@ -84,7 +84,7 @@ def as_meta(detector: Any, *, is_newer: bool) -> dict[str, torch.Tensor]:
     stored = {name: torch.cat(each) if isinstance(each, list) else each for name, each in stored.items()}
     positions, projection = (
         "backbone.vision_backbone.trunk.pos_embed",
-        published("text_encoder.text_projection.weight")[0],
+        meta_name("text_encoder.text_projection.weight")[0],
     )
     stored[positions] = torch.cat((torch.ones_like(stored[positions][:, :1]), stored[positions]), dim=1)
     stored[projection] = stored[projection].T
@@ -138,8 +138,8 @@ def test_the_detector_of_metas_checkpoint_finds_the_same(
         theirs = Segmenter(seeing)
         for each in (ours, theirs):
             each.set_prompts(["disc"])
-        shown = picture((0.3, 0.6, 0.15, RED))
-        (found,), (expected,) = ours.segment(shown), theirs.segment(shown)
+        pixels = picture((0.3, 0.6, 0.15, RED))
+        (found,), (expected,) = ours.segment(pixels), theirs.segment(pixels)
         assert found.objects == expected.objects and len(found.objects) == 1
         np.testing.assert_array_equal(found.masks, expected.masks)
         with pytest.raises(ModelError, match="cannot track them") as refused:
@@ -156,11 +156,11 @@ def test_a_missing_tensor_and_a_missing_tokenizer_are_named_in_one_line(
     tensors["detector.dot_prod_scoring.hs_proj.bias"] = torch.zeros(3)
     save_file(tensors, folder / "sam3.1.safetensors")
     spec = SegmentationSpec(model=str(folder / "sam3.1.safetensors"), resolution=112)
-    with pytest.raises(ModelError, match=r"2 tensors .* first is transformer\.decoder\.query_embed\.weight") as told:
+    with pytest.raises(ModelError, match=r"2 tensors .* first is transformer\.decoder\.query_embed\.weight") as raised:
         load(spec, "cpu", "float32")
-    assert "\n" not in str(told.value)
+    assert "\n" not in str(raised.value)
     for file in ("tokenizer.json", "vocab.json", "merges.txt"):
         (folder / file).unlink(missing_ok=True)
-    with pytest.raises(ModelError, match="the tokenizer is missing") as told:
+    with pytest.raises(ModelError, match="the tokenizer is missing") as raised:
         load(spec, "cpu", "float32")
-    assert "\n" not in str(told.value)
+    assert "\n" not in str(raised.value)

@@ -28,12 +28,7 @@ FILES = [
     ("sam_vit_h_4b8939.pth", SAM1, False, "SAM 1"),
     ("mobile_sam.pt", MOBILE, False, "MobileSAM"),
 ]
-KINDS = {
-    "sam": "SAM 1",
-    "sam2": "SAM 2",
-    "edgetam_video": "EdgeTAM",
-    "sam3_tracker_video": "SAM3's tracker alone",
-}
+KINDS = {"sam": "SAM 1", "sam2": "SAM 2", "edgetam_video": "EdgeTAM", "sam3_tracker_video": "SAM3's tracker alone"}
 IDS = {
     "facebook/sam3.1": "SAM 3.1, which is published only as Meta's own checkpoint (sam3.1_multiplex.pt)",
     "facebook/sam2.1-hiera-large": "SAM 2",
@@ -63,9 +58,9 @@ def refusal(name: str) -> str:
     spec = SegmentationSpec(model=name)
     lines: list[str] = []
     for act in (lambda: check(spec).require_complete(), lambda: load(spec, "cpu", "float32")):
-        with pytest.raises(ModelError) as told:
+        with pytest.raises(ModelError) as raised:
             act()
-        lines.append(str(told.value))
+        lines.append(str(raised.value))
     ran = CliRunner().invoke(commands_of(["model"]), ["model", "check", name])
     assert isinstance(ran.exception, ModelError)
     (line,) = {*lines, str(ran.exception)}

@@ -11,11 +11,11 @@ from engine.models.sam3 import SegmentationSpec
 from engine.models.sam3.detected_objects import DetectedObjects
 from engine.models.sam3.load import load
 from engine.models.sam3.model import SegmentationModel
-from engine.models.sam3.segmenter import Segmenter, segmentation
+from engine.models.sam3.segmenter import Segmenter, to_segmentation
 from tests.models.sam3.small_sam3 import RED, picture
 
 
-def shown(left: int = 200, top: int = 100, width: int = 160, height: int = 120, channels: int = 3) -> np.ndarray:
+def square(left: int = 200, top: int = 100, width: int = 160, height: int = 120, channels: int = 3) -> np.ndarray:
     """A white rectangle on black in a picture of 640 x 480."""
     picture = np.zeros((480, 640, channels), np.uint8)
     picture[top : top + height, left : left + width] = 255
@@ -26,7 +26,7 @@ def noise(height: int = 120, width: int = 160) -> np.ndarray:
     return np.random.default_rng(5).integers(0, 256, (height, width, 3), dtype=np.uint8)
 
 
-def asked(model: SegmentationModel, *texts: str) -> Segmenter:
+def prompted(model: SegmentationModel, *texts: str) -> Segmenter:
     segmenter = Segmenter(model)
     segmenter.set_prompts(texts or ("shape",))
     return segmenter
@@ -49,28 +49,28 @@ def test_an_object_is_at_the_same_place_at_every_size(small_seeing_sam3: Path) -
 
 
 def test_alpha_and_a_batch_change_nothing(seeing: SegmentationModel) -> None:
-    segmenter = asked(seeing)
-    pictures = [shown(100, 60), shown(300, 200)]
+    segmenter = prompted(seeing)
+    pictures = [square(100, 60), square(300, 200)]
     by_itself = [segmenter.segment(picture)[0] for picture in pictures]
     together = segmenter.segment(np.stack(pictures))
     for alone, one in zip(by_itself, together, strict=True):
         assert [each.id for each in one.objects] == [each.id for each in alone.objects] == [1]
         np.testing.assert_allclose(one.objects[0].box, alone.objects[0].box, atol=1e-5)
         assert np.abs(one.masks.astype(int) - alone.masks).max() <= 1
-    (rgba,) = segmenter.segment(shown(100, 60, channels=4))
+    (rgba,) = segmenter.segment(square(100, 60, channels=4))
     assert rgba.objects == by_itself[0].objects
 
 
 def test_a_picture_without_pixels_is_refused(seeing: SegmentationModel) -> None:
     with pytest.raises(ModelError, match="a picture of 0 x 480: has no pixels"):
-        asked(seeing).segment(np.zeros((480, 0, 3), np.uint8))
+        prompted(seeing).segment(np.zeros((480, 0, 3), np.uint8))
 
 
 # -- prompts
 
 
 def test_empty_texts_are_skipped_and_the_others_keep_their_numbers(model: SegmentationModel) -> None:
-    segmenter = asked(model, "", "face", "  ", "guitar")
+    segmenter = prompted(model, "", "face", "  ", "guitar")
     (found,) = segmenter.segment(noise())
     assert {each.prompt for each in found.objects} <= {2, 4}
     assert segmenter.work == 2 * 112 * 112
@@ -110,7 +110,7 @@ def test_boxes_without_words_are_refused_without_torchvision_and_in_track_mode(
 
 
 def test_threshold_and_max_objects_apply_at_once(model: SegmentationModel) -> None:
-    segmenter = asked(model)
+    segmenter = prompted(model)
     segmenter.threshold = 0.0
     (everyone,) = segmenter.segment(noise())
     assert len(everyone.objects) <= 16
@@ -127,18 +127,18 @@ def test_threshold_and_max_objects_apply_at_once(model: SegmentationModel) -> No
 
 
 def test_another_size_or_mode_or_no_prompt_starts_a_new_scene(seeing: SegmentationModel) -> None:
-    segmenter = asked(seeing)
+    segmenter = prompted(seeing)
     segmenter.mode = "track"
-    seen = [segmenter.segment(shown())[0].objects[0].id]
-    seen.append(segmenter.segment(shown()[::2, ::2])[0].objects[0].id)
+    seen = [segmenter.segment(square())[0].objects[0].id]
+    seen.append(segmenter.segment(square()[::2, ::2])[0].objects[0].id)
     segmenter.mode = "image"
-    assert segmenter.segment(shown()[::2, ::2])[0].objects[0].id == 1
+    assert segmenter.segment(square()[::2, ::2])[0].objects[0].id == 1
     segmenter.mode = "track"
-    seen.append(segmenter.segment(shown()[::2, ::2])[0].objects[0].id)
+    seen.append(segmenter.segment(square()[::2, ::2])[0].objects[0].id)
     segmenter.set_prompts([""])
-    assert segmenter.segment(shown()[::2, ::2])[0].objects == ()
+    assert segmenter.segment(square()[::2, ::2])[0].objects == ()
     segmenter.set_prompts(["shape"])
-    seen.append(segmenter.segment(shown()[::2, ::2])[0].objects[0].id)
+    seen.append(segmenter.segment(square()[::2, ::2])[0].objects[0].id)
     assert seen == [1, 2, 3, 4]
 
 
@@ -149,7 +149,7 @@ def test_another_size_or_mode_or_no_prompt_starts_a_new_scene(seeing: Segmentati
 def test_nan_from_the_model_gives_no_objects_and_is_counted(small_sam3: Path, layer: str) -> None:
     """NaN in the masks, or only in the scores."""
     model = load(SegmentationSpec(model=str(small_sam3), resolution=112), "cpu", "float32")
-    segmenter = asked(model)
+    segmenter = prompted(model)
     bias = model.detector.get_submodule(layer).bias
     before = bias.data.clone()
     bias.data.fill_(float("nan"))
@@ -167,6 +167,6 @@ def test_boxes_are_cut_at_the_edges_of_the_picture() -> None:
         prompts=np.array([1, 0]),
         masks=np.zeros((2, 32, 32), np.uint8),
     )
-    result = segmentation(found, [2, 4], (640, 480), 0, 0.0)
+    result = to_segmentation(found, [2, 4], (640, 480), 0, 0.0)
     assert [each.box for each in result.objects] == [(0.25, 0.625, 0.5, 0.75), (1.0, 0.25, 0.0, 0.5)]
     assert [(each.id, each.prompt) for each in result.objects] == [(1, 4), (2, 2)]

@@ -4,12 +4,12 @@ import numpy as np
 import pytest
 import torch
 
-from engine.cli.benches.clip import moving_discs
+from engine.cli.benches.clip import draw_discs
 from engine.errors import ModelError
 from engine.models.sam3 import SegmentationSpec
 from engine.models.sam3.load import load
 from engine.models.sam3.segmenter import Segmenter
-from engine.models.sam3.shapes import OBJECTS, build, following_gflop, gflop
+from engine.models.sam3.shapes import OBJECTS, build, gflop, tracker_gflop
 from engine.models.sam3.timing import ReferenceSegmenter
 from osc_schema.sam3 import RESOLUTIONS_PX
 from tests.support.long_form import IS_SOAK, only_soak
@@ -18,7 +18,7 @@ THRESHOLD = 0.5
 
 
 def picture(index: int = 0) -> np.ndarray:
-    return np.ascontiguousarray(moving_discs(320, 180, index)[..., :3])
+    return np.ascontiguousarray(draw_discs(320, 180, index)[..., :3])
 
 
 def test_the_true_size_has_as_many_weights_as_the_published_model() -> None:
@@ -47,36 +47,35 @@ def test_the_counted_work_equals_published_counts_and_is_what_the_advice_says() 
 
 @only_soak
 def test_an_object_that_is_followed_costs_the_more_the_larger_the_picture() -> None:
-    """Of the real size: 3 % of what the picture takes without it at 336 px, 15 % at 1008 px, where docs/sam3.md has it
-    from."""
+    """Of the real size: 3 % of a picture without it at 336 px, 15 % at 1008 px: the figures in docs/how-to/sam3.md."""
     for resolution, percent in ((336, 3.2), *(((1008, 15.0),) if IS_SOAK else ())):
-        work, more = gflop("sam3", resolution, 1), following_gflop("sam3", resolution)
+        work, more = gflop("sam3", resolution, 1), tracker_gflop("sam3", resolution)
         alone = sum(work.values()) + more["picture"]
         assert 100 * more["object"] / alone == pytest.approx(percent, abs=0.1)
     seven, patches = 7 * 24**2, 24**2
     attention = 4 * 2 * 2 * patches * seven * 256 / 1e9  # four layers, two products, of 256 channels
-    assert following_gflop("sam3", 336)["object"] > attention
+    assert tracker_gflop("sam3", 336)["object"] > attention
 
 
 @pytest.mark.parametrize("has_tracker", [False, True])
 def test_every_prompt_finds_sixteen_objects_in_every_picture(has_tracker: bool) -> None:
-    rival = ReferenceSegmenter(
+    baseline = ReferenceSegmenter(
         build("tiny", 336, "cpu", torch.float32, has_tracker=has_tracker), ("person", "lamp on the left")
     )
     for index in (0, 40):
-        for found in rival.prepared(picture(index), THRESHOLD):
+        for found in baseline.call_prepared(picture(index), THRESHOLD):
             assert len(found["scores"]) == OBJECTS
             assert len(set(found["scores"].tolist())) == OBJECTS
-            shares = found["masks"].float().mean(dim=(1, 2))
-            assert shares.max() < 0.6 and shares.median() > 0.01
+            fractions = found["masks"].float().mean(dim=(1, 2))
+            assert fractions.max() < 0.6 and fractions.median() > 0.01
 
 
 def test_tracked_objects_are_visible_in_every_picture() -> None:
     segmenter = Segmenter(build("tiny", 336, "cpu", torch.float32, objects=2))
     segmenter.mode, segmenter.max_objects = "track", 2
     segmenter.set_prompts(("person",))
-    shown = [{each.id for each in segmenter.segment(picture(index))[0].objects} for index in range(4)]
-    assert shown[1:] == [{1, 2}] * 3
+    visible_ids = [{each.id for each in segmenter.segment(picture(index))[0].objects} for index in range(4)]
+    assert visible_ids[1:] == [{1, 2}] * 3
 
 
 def test_a_model_with_random_weights_is_loaded_by_the_name_of_its_shape_and_an_unknown_one_is_refused() -> None:

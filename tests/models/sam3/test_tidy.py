@@ -6,14 +6,7 @@ import numpy as np
 import pytest
 from scipy import ndimage
 
-from engine.models.sam3.detected_objects import (
-    FILLED,
-    REMOVED,
-    DetectedObjects,
-    mend,
-    oldest_of_each,
-    tidy,
-)
+from engine.models.sam3.detected_objects import FILLED, REMOVED, DetectedObjects, clean_mask, keep_oldest, tidy
 
 SIDE = 288
 EIGHT = np.ones((3, 3), int)
@@ -36,7 +29,7 @@ def square(left: int, top: int, size: int, *, side: int = SIDE) -> np.ndarray:
 
 
 @pytest.mark.parametrize(
-    ("lefts", "prompts", "kept"),
+    ("lefts", "prompts", "remaining"),
     [
         ((50, 52, 180), (0, 0, 0), [0, 2]),  # found twice: the better result stays
         ((50, 80), (0, 0), [0, 1]),  # an overlap by half
@@ -47,20 +40,20 @@ def square(left: int, top: int, size: int, *, side: int = SIDE) -> np.ndarray:
     ],
 )
 def test_of_an_object_found_twice_the_better_result_stays(
-    lefts: tuple[int, ...], prompts: tuple[int, ...], kept: list[int]
+    lefts: tuple[int, ...], prompts: tuple[int, ...], remaining: list[int]
 ) -> None:
     found = found_of([square(left, 50, 100) for left in lefts], list(prompts))
-    np.testing.assert_array_equal(tidy(found).scores, found.scores[kept])
+    np.testing.assert_array_equal(tidy(found).scores, found.scores[remaining])
 
 
 def test_of_tracked_duplicates_the_oldest_stays_at_any_score() -> None:
     twice = found_of([square(50, 50, 100), square(52, 50, 100), square(180, 50, 50)], [1, 0, 1])
     ids = np.array([5, 3, 4])
-    left = oldest_of_each(replace(twice, ids=ids))
+    left = keep_oldest(replace(twice, ids=ids))
     assert left.ids.tolist() == [3, 4] and left.scores[0] == twice.scores[1], "the order is that of the scores still"
-    assert oldest_of_each(replace(twice, ids=np.array([3, 5, 4]))).ids.tolist() == [3, 4]
+    assert keep_oldest(replace(twice, ids=np.array([3, 5, 4]))).ids.tolist() == [3, 4]
     alike = replace(twice, prompts=np.zeros(3, np.int64))
-    assert len(oldest_of_each(replace(alike, ids=ids))) == 3, "the tracker keeps those of one prompt apart itself"
+    assert len(keep_oldest(replace(alike, ids=ids))) == 3, "the tracker keeps those of one prompt apart itself"
 
 
 def test_a_hole_of_16_px_is_filled_and_one_of_17_stays() -> None:
@@ -68,7 +61,7 @@ def test_a_hole_of_16_px_is_filled_and_one_of_17_stays() -> None:
     mask[60:64, 60:64] = 90
     mask[80:84, 80:84] = 90
     mask[84, 84] = 90  # touches the second at its corner: the 17th
-    mend(mask)
+    clean_mask(mask)
     assert (mask[60:64, 60:64] == FILLED).all()
     assert (mask[80:84, 80:84] == 90).all() and mask[84, 84] == 90
     assert mask[0, 0] == 10 and mask[55, 55] == 240
@@ -108,11 +101,11 @@ def test_random_masks_equal_those_of_a_search_of_the_whole_mask(seed: int) -> No
     coarse = random.random((side // 4, side // 4)) > random.choice([0.3, 0.5, 0.7, 0.9])
     mask = np.where(np.kron(coarse, np.ones((4, 4))) > 0, 200, 20).astype(np.uint8)
     if seed % 2:  # a small patch in the middle, so that the cut part is far from the edges
-        shown = mask[: side // 6, : side // 6].copy()
+        corner = mask[: side // 6, : side // 6].copy()
         mask[:] = 20
-        mask[side // 2 : side // 2 + side // 6, : side // 6] = shown
+        mask[side // 2 : side // 2 + side // 6, : side // 6] = corner
     specks = random.random((side, side)) > 0.995
     mask[specks] = 220 - mask[specks]
     expected = mended_slowly(mask)
-    mend(mask)
+    clean_mask(mask)
     np.testing.assert_array_equal(mask, expected)

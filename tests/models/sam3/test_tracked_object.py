@@ -1,4 +1,4 @@
-"""Tracking against transformers' Sam3VideoModel with a session that keeps everything, with random weights.
+"""Tracking against transformers' Sam3VideoModel with a session that stores everything, with random weights.
 
 Its masks are scattered and cover one another, so that objects are found, matched, hidden, reconditioned and lost as
 never in a picture of a few discs.
@@ -13,18 +13,18 @@ import pytest
 import torch
 from torch.nn import functional as F
 
-from engine.models.graphs import DirectCalls
+from engine.models.graphs import DirectRunner
 from engine.models.random_models import seeded
 from engine.models.sam3 import SegmentationSpec, association, propagation
 from engine.models.sam3.association import hidden_by_others
 from engine.models.sam3.backbone import Backbone
 from engine.models.sam3.detected_objects import DetectedObjects
 from engine.models.sam3.detector import Detector
-from engine.models.sam3.detr import as_levels
+from engine.models.sam3.detr import to_uint8
 from engine.models.sam3.model import SegmentationModel
 from engine.models.sam3.prompts import EncodedPrompt
-from engine.models.sam3.propagation import Propagated, Propagation, Remembering, Seen
-from engine.models.sam3.tracked_object import CONDITIONING_KEPT, Dated
+from engine.models.sam3.propagation import MemoryEncoder, Propagation, TrackerOutput, VisionFeatures
+from engine.models.sam3.tracked_object import MAX_CONDITIONING, AgedTensors
 from engine.models.sam3.tracker import Tracker
 from tests.models.sam3.small_sam3 import sizes
 from tests.support.long_form import IS_SOAK, in_long_form
@@ -72,21 +72,21 @@ class Pair:
             tokenizer=None,
             mask_side=MASK_SIDE,
         )
-        self.backbone = Backbone(self.model, DirectCalls())
-        self.tracker = Tracker(self.model, Detector(self.model, DirectCalls()))
+        self.backbone = Backbone(self.model, DirectRunner())
+        self.tracker = Tracker(self.model, Detector(self.model, DirectRunner()))
         self.session = Sam3VideoInferenceSession(dtype=torch.float32)
         self.session.max_obj_id = 0
         self.prompts = []
         with seeded(1):
             self._picture = torch.randn(1, 3, 24, 24)
             for number in range(1, prompts + 1):
-                words = video.detector_model.get_text_features(input_ids=torch.randint(0, 99, (1, 4)))
+                text = video.detector_model.get_text_features(input_ids=torch.randint(0, 99, (1, 4)))
                 self.session.prompts[number] = str(number)
-                self.session.prompt_embeddings[number] = words
+                self.session.prompt_embeddings[number] = text
                 self.session.prompt_attention_masks[number] = torch.ones(1, 4, dtype=torch.long)
-                embeds = words.pooler_output
+                embeds = text.pooler_output
                 self.prompts.append(
-                    EncodedPrompt(text=str(number), embeds=embeds, tokens=4, is_truncated=False, read="")
+                    EncodedPrompt(text=str(number), embeds=embeds, tokens=4, is_truncated=False, read_text="")
                 )
         self.index = 0
 
@@ -102,7 +102,7 @@ class Pair:
         vars(self.video)["run_detection"] = self._detections
         answer = self.video(inference_session=self.session, frame=self._pixels())
         del vars(self.video)["run_detection"]
-        theirs = {each: as_levels(mask)[0].numpy() for each, mask in answer.obj_id_to_mask.items()}
+        theirs = {each: to_uint8(mask)[0].numpy() for each, mask in answer.obj_id_to_mask.items()}
         ours = self.ours()
         for each in set(self.session.obj_ids) - {known.id for known in self.tracker._objects}:
             self.session.remove_object(each)
@@ -156,39 +156,39 @@ def unchanged(video: Any, monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
 
 def one_by_one(monkeypatch: pytest.MonkeyPatch) -> None:
     """As transformers does it: the sums of several are rounded in another order."""
-    pointers, decoded, started = Propagation._pointers, Propagation._decoded, Remembering._started
+    pointers, decoded, started = Propagation._pointers, Propagation._decode, MemoryEncoder._start_objects
 
     def pointers_alone(
-        self: Propagation, dated: Sequence[Dated], frame: int
+        self: Propagation, dated: Sequence[AgedTensors], frame: int
     ) -> list[tuple[torch.Tensor, torch.Tensor]]:
-        return [held for each in dated for held in pointers(self, [each], frame)]
+        return [pointer for each in dated for pointer in pointers(self, [each], frame)]
 
-    def decoded_alone(self: Propagation, seen: Seen, pixels: torch.Tensor) -> Propagated:
+    def decoded_alone(self: Propagation, seen: VisionFeatures, pixels: torch.Tensor) -> TrackerOutput:
         each = [decoded(self, seen, one) for one in torch.split(pixels, 1)]
         names = ("masks", "pointers", "scores")
-        return Propagated(**{name: torch.cat([getattr(one, name) for one in each]) for name in names})
+        return TrackerOutput(**{name: torch.cat([getattr(one, name) for one in each]) for name in names})
 
-    def started_alone(self: Remembering, seen: Seen, masks: torch.Tensor) -> tuple[torch.Tensor, ...]:
+    def started_alone(self: MemoryEncoder, seen: VisionFeatures, masks: torch.Tensor) -> tuple[torch.Tensor, ...]:
         return tuple(map(torch.cat, zip(*(started(self, seen, one) for one in torch.split(masks, 1)), strict=True)))
 
     monkeypatch.setattr(propagation, "SCORES_AT_ONCE", 1)
     monkeypatch.setattr(Propagation, "_pointers", pointers_alone)
-    monkeypatch.setattr(Propagation, "_decoded", decoded_alone)
-    monkeypatch.setattr(Remembering, "_started", started_alone)
+    monkeypatch.setattr(Propagation, "_decode", decoded_alone)
+    monkeypatch.setattr(MemoryEncoder, "_start_objects", started_alone)
 
 
 def test_sixteen_objects_in_one_batch_are_those_of_transformers(video: Any, monkeypatch: pytest.MonkeyPatch) -> None:
     """They are found at different times, so that their memories are not equally long."""
     lengths: list[int] = []
-    conditioned = Propagation._conditioned
+    conditioned = Propagation._condition
 
-    def noted(self: Propagation, *given: Any) -> torch.Tensor:
-        lengths.append(len(set(given[4])))
-        made = conditioned(self, *given)
-        assert len(made) == len(given[4])
-        return made
+    def noted(self: Propagation, *arguments: Any) -> torch.Tensor:
+        lengths.append(len(set(arguments[4])))
+        result = conditioned(self, *arguments)
+        assert len(result) == len(arguments[4])
+        return result
 
-    monkeypatch.setattr(Propagation, "_conditioned", noted)
+    monkeypatch.setattr(Propagation, "_condition", noted)
     pair = Pair(video, prompts=4, max_objects=5, assoc_iou_thresh=0.3, trk_assoc_iou_thresh=0.3)
     compared = []
     for index, most in enumerate((5, 5, 11, 11, 16, 16, 16, 16)):
@@ -210,8 +210,8 @@ def test_ids_and_masks_are_those_of_transformers(
     (by the detector's mask, or by their own), and are dropped; once the tracker goes on in another process."""
     hidden: list[int] = []
 
-    def noted(*given: Any) -> np.ndarray:
-        result = hidden_by_others(*given)
+    def noted(*arguments: Any) -> np.ndarray:
+        result = hidden_by_others(*arguments)
         hidden.extend(np.flatnonzero(result).tolist())
         return result
 
@@ -239,11 +239,11 @@ def test_ids_and_masks_are_those_of_transformers(
         if index == 13:
             pair.restart()
     assert compared > 3 * frames and hidden
-    kept = [sorted(each.memory.conditioning) for each in pair.tracker._objects]
+    stored_frames = [sorted(each.memory.conditioning) for each in pair.tracker._objects]
     outputs = pair.session.output_dict_per_obj.values()
-    assert kept == [sorted(each["cond_frame_outputs"]) for each in outputs]
+    assert stored_frames == [sorted(each["cond_frame_outputs"]) for each in outputs]
     assert pair.tracker._last_id == pair.session.max_obj_id > 6
-    assert max(map(len, kept)) > 1
+    assert max(map(len, stored_frames)) > 1
 
 
 def test_masks_stay_those_of_a_session_that_keeps_everything(video: Any) -> None:
@@ -256,13 +256,13 @@ def test_masks_stay_those_of_a_session_that_keeps_everything(video: Any) -> None
         assert ours.keys() == theirs.keys() and all(np.array_equal(ours[each], theirs[each]) for each in ours), index
         if index == 7:
             video.recondition_every_nth_frame = every
-    (held,) = pair.session.output_dict_per_obj.values()
+    (outputs,) = pair.session.output_dict_per_obj.values()
     memory = pair.tracker._objects[0].memory
     due = [index for index in range(frames) if index < 8 or index % every == 0]
-    assert list(memory.conditioning) == sorted(held["cond_frame_outputs"]) == due
+    assert list(memory.conditioning) == sorted(outputs["cond_frame_outputs"]) == due
     config = video.tracker_model.config
-    kept = [mask for _, mask in (memory.conditioning | memory.passing).values() if mask is not None]
-    assert len(kept) <= config.max_cond_frame_num + config.num_maskmem - 1
+    stored_masks = [mask for _, mask in (memory.conditioning | memory.passing).values() if mask is not None]
+    assert len(stored_masks) <= config.max_cond_frame_num + config.num_maskmem - 1
     assert len(memory.passing) < config.max_object_pointers_in_encoder
 
 
@@ -274,19 +274,19 @@ def test_memory_does_not_grow_with_the_stream(video: Any) -> None:
     for _ in range(frames):
         pair.ours()
         history.append(sizes(pair.tracker.state()))
-    filled = (CONDITIONING_KEPT + 1) * every
+    filled = (MAX_CONDITIONING + 1) * every
     for start in range(filled, frames - every, every):
         assert history[start : start + every] == history[filled : filled + every], start
-    assert len(pair.tracker._objects[0].memory.conditioning) == CONDITIONING_KEPT
+    assert len(pair.tracker._objects[0].memory.conditioning) == MAX_CONDITIONING
 
 
 def test_a_kept_frame_does_not_keep_the_frames_of_others_alive_and_a_dropped_object_leaves_no_data(video: Any) -> None:
     pair = Pair(video, max_objects=2, assoc_iou_thresh=0.0, recondition_every_nth_frame=4)
     for _ in range(5):
         pair.ours()
-    kept = [each.memory.conditioning for each in pair.tracker._objects]
-    assert any(4 in frames for frames in kept)
-    for pointer, mask in (held for frames in kept for held in frames.values()):
+    stored_frames = [each.memory.conditioning for each in pair.tracker._objects]
+    assert any(4 in frames for frames in stored_frames)
+    for pointer, mask in (frame_memory for frames in stored_frames for frame_memory in frames.values()):
         for tensor in (pointer, mask):
             assert tensor is None or tensor.untyped_storage().nbytes() == tensor.nbytes
     assert sizes(pair.tracker.state())[1] > 0

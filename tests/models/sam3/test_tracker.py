@@ -11,7 +11,7 @@ import pytest
 import torch
 from torch.nn import functional as F
 
-from engine.models.graphs import DirectCalls
+from engine.models.graphs import DirectRunner
 from engine.models.sam3 import propagation, tracker
 from engine.models.sam3.backbone import Features
 from engine.models.sam3.detected_objects import DetectedObjects
@@ -20,16 +20,7 @@ from engine.models.sam3.model import SegmentationModel
 from engine.models.sam3.prompts import EncodedPrompt, PromptEncoder
 from engine.models.sam3.propagation import Propagation
 from engine.models.sam3.tracker import Tracker
-from tests.models.sam3.small_sam3 import (
-    BLUE,
-    GREEN,
-    MASK_SIDE,
-    RED,
-    SIDE,
-    Disc,
-    features_of,
-    picture,
-)
+from tests.models.sam3.small_sam3 import BLUE, GREEN, MASK_SIDE, RED, SIDE, Disc, features_of, picture
 
 RED_DISC: Disc = (0.3, 0.3, 0.13, RED)
 GREEN_DISC: Disc = (0.7, 0.3, 0.12, GREEN)
@@ -47,7 +38,7 @@ def prompts(seeing: SegmentationModel) -> dict[str, EncodedPrompt]:
 class Stream:
     def __init__(self, model: SegmentationModel, prompts: Sequence[EncodedPrompt]) -> None:
         self.model = model
-        self.tracker = Tracker(model, Detector(model, DirectCalls()))
+        self.tracker = Tracker(model, Detector(model, DirectRunner()))
         self.prompts = list(prompts)
         self._seen: dict[tuple[Disc, ...], Features] = {}
 
@@ -96,10 +87,10 @@ def test_two_shapes_have_two_ids_and_the_best_comes_first(stream: Stream) -> Non
 
 
 def test_a_square_is_found_to_the_texel(stream: Stream) -> None:
-    drawn = np.zeros((SIDE, SIDE, 3), np.uint8)
-    drawn[28:84, 42:84] = RED
+    pixels = np.zeros((SIDE, SIDE, 3), np.uint8)
+    pixels[28:84, 42:84] = RED
     for _ in range(3):
-        found = stream.tracker.step(features_of(stream.model, drawn), stream.prompts, threshold=0.5, max_objects=16)
+        found = stream.tracker.step(features_of(stream.model, pixels), stream.prompts, threshold=0.5, max_objects=16)
         assert found.masks.shape == (1, MASK_SIDE, MASK_SIDE) and found.masks.dtype == np.uint8
         expected = np.zeros((MASK_SIDE, MASK_SIDE), bool)
         expected[8:24, 12:24] = True
@@ -160,10 +151,10 @@ def test_objects_of_a_removed_text_are_dropped_and_a_text_given_twice_is_searche
 
 def test_a_piece_of_work_is_at_most_three_objects_of_long_memories_in_the_largest_picture() -> None:
     large, small = 72**2, 24**2
-    assert propagation.together([(10, 31)] * 4, large) == [[0, 1, 2], [3]]
-    assert propagation.together([(7, 20), (1, 1), (7, 20), (7, 16), (7, 20)], large) == [[1, 3, 0, 2, 4]]
-    assert propagation.together([(10, 31)] * 16, small) == [list(range(16))]
-    assert propagation.together([], small) == []
+    assert propagation.batch_by_length([(10, 31)] * 4, large) == [[0, 1, 2], [3]]
+    assert propagation.batch_by_length([(7, 20), (1, 1), (7, 20), (7, 16), (7, 20)], large) == [[1, 3, 0, 2, 4]]
+    assert propagation.batch_by_length([(10, 31)] * 16, small) == [list(range(16))]
+    assert propagation.batch_by_length([], small) == []
 
 
 def test_an_aborted_picture_changes_no_object(stream: Stream) -> None:

@@ -3,10 +3,10 @@ from typing import Any
 
 import pytest
 
-from tests.support.replicas.replica import Shelf, shelf_in
+from tests.support.replicas.replica import Folders, folders_in
 
 
 @pytest.fixture
-def shelf(tmp_path: Path, tiny_models: Any, monkeypatch: pytest.MonkeyPatch) -> Shelf:
+def cache(tmp_path: Path, tiny_models: Any, monkeypatch: pytest.MonkeyPatch) -> Folders:
     """An empty folder, and an empty Hugging Face cache, the only one that is searched."""
-    return shelf_in(tmp_path, tiny_models, monkeypatch)
+    return folders_in(tmp_path, tiny_models, monkeypatch)

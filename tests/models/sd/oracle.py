@@ -64,8 +64,8 @@ def diffusers_picture(pipeline: Any, guidance: float = 1.0) -> np.ndarray:
 
 def our_picture(model: DiffusionModel, **more: Any) -> np.ndarray:
     """(64, 64, 3) uint8: the same, by our program."""
-    asked = {"prompt": "a cat", "steps": 4, "strength": 0.5, "seed": SEED, "width": SIDE_PX, "height": SIDE_PX}
-    return paint(model, source_picture(), **asked, **more)
+    settings = {"prompt": "a cat", "steps": 4, "strength": 0.5, "seed": SEED, "width": SIDE_PX, "height": SIDE_PX}
+    return paint(model, source_picture(), **settings, **more)
 
 
 def difference(a: np.ndarray, b: np.ndarray) -> float:

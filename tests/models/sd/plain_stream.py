@@ -7,7 +7,7 @@ from typing import Any
 
 import torch
 
-from engine.models.sd.conditioner import Cond
+from engine.models.sd.conditioner import Conditioning
 from engine.models.sd.denoiser import ControlInput
 from engine.models.sd.load import load
 from engine.models.sd.model import DiffusionModel
@@ -35,7 +35,7 @@ def plain_picture(
     model: DiffusionModel,
     settings: StreamSettings,
     z: torch.Tensor,
-    conds: Sequence[Cond],
+    conds: Sequence[Conditioning],
     controls: Sequence[ControlInput] = (),
 ) -> torch.Tensor:
     """(1, 4, h, w): the picture of the frame with latents `z` (1, 4, h, w); `conds`: one for each of its calls. The
@@ -49,21 +49,20 @@ def plain_picture(
         t = 999 - 20 * index
         signal, spread = float(alphas[t] ** 0.5), float((1 - alphas[t]) ** 0.5)
         x = signal * clean + spread * noise if ahead is None else ahead
-        residuals = control_residuals(model, x, t, cond.text, controls)
-        predicted = unet(model, x, t, cond.text, residuals)
-        share = (step + 0.5) / len(settings.t_index)
-        guidance = settings.guidance if settings.guidance_begin <= share <= settings.guidance_end else 1.0
+        residuals = control_residuals(model, x, t, cond.prompt_embeds, controls)
+        predicted = unet(model, x, t, cond.prompt_embeds, residuals)
+        fraction = (step + 0.5) / len(settings.t_index)
+        guidance = settings.guidance if settings.guidance_begin <= fraction <= settings.guidance_end else 1.0
         if settings.guidance > 1:
+            embeds = cond.negative_embeds
             match settings.cfg_type:
                 case "full":
-                    against = unet(
-                        model, x, t, cond.negative_text, control_residuals(model, x, t, cond.negative_text, controls)
-                    )
+                    against = unet(model, x, t, embeds, control_residuals(model, x, t, embeds, controls))
                     predicted = against + guidance * (predicted - against)
                 case "self" | "initialise":
                     if settings.cfg_type == "initialise" and step == 0:
-                        seen = control_residuals(model, x, t, cond.negative_text, controls)
-                        origin = (x - spread * unet(model, x, t, cond.negative_text, seen)) / signal
+                        residuals = control_residuals(model, x, t, embeds, controls)
+                        origin = (x - spread * unet(model, x, t, embeds, residuals)) / signal
                     against = settings.delta * (x - signal * origin) / spread
                     predicted = against + guidance * (predicted - against)
         x0 = (x - spread * predicted) / signal
@@ -104,10 +103,10 @@ def control_residuals(
     down, mid = None, None
     for control in controls:
         with torch.no_grad():
-            told = model.controlnets[control.index](
+            output = model.controlnets[control.index](
                 x, t, encoder_hidden_states=text, controlnet_cond=control.picture, conditioning_scale=control.scale
             )
-        own, own_mid = told.down_block_res_samples, told.mid_block_res_sample
+        own, own_mid = output.down_block_res_samples, output.mid_block_res_sample
         down = own if down is None else [a + b for a, b in zip(down, own, strict=True)]
         mid = own_mid if mid is None else mid + own_mid
     return down, mid

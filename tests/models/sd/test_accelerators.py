@@ -13,7 +13,7 @@ from engine.errors import ModelError, in_one_line
 from engine.live.sd.painter import Painter
 from engine.live.sd.settings import read_settings
 from engine.models.compiling import CompilingThread
-from engine.models.graphs import GraphCalls, State
+from engine.models.graphs import GraphRunner, State
 from engine.models.sd import ModelSpec, accelerators
 from engine.models.sd.batch_painter import BatchPainter, load_painter
 from engine.models.sd.load import load
@@ -54,7 +54,7 @@ def test_a_compiled_unet_paints_the_same_and_follows_changes_of_weights(
         ):
             values |= change
             for painter in (plain, compiled):
-                painter.take(read_settings(values))
+                painter.apply(read_settings(values))
             for _ in range(2):  # by the plain parts, then by the compiled ones
                 pictures = [painter.paint(source_picture(0)) for painter in (plain, compiled)]
                 assert np.abs(pictures[0].pixels.astype(int) - pictures[1].pixels).max() <= 1, change
@@ -82,22 +82,21 @@ def test_a_live_picture_is_painted_by_the_plain_parts_until_the_compiled_ones_ar
 
         return run
 
-    compiled = accelerators.compiled
-    monkeypatch.setattr(accelerators, "compiled", lambda part: compiled(part, slow_compiler))
-    monkeypatch.setattr(accelerators, "require_compiler", lambda device, asked: None)
+    compile_part = accelerators.compile_part
+    monkeypatch.setattr(accelerators, "compile_part", lambda part: compile_part(part, slow_compiler))
+    monkeypatch.setattr(accelerators, "require_compiler", lambda device, what: None)
     torch._dynamo.reset()
-    plain = Painter(loaded(tiny_sd), note=refuse)
-    capture = Recording()
+    plain, capture = Painter(loaded(tiny_sd), note=refuse), Recording()
     live = Painter(
         loaded(tiny_sd, accelerator="inductor"),
         note=lambda key, line: lines.append(line),
-        calls=lambda device, before, may_capture: GraphCalls(capture, may_capture=may_capture),
+        calls=lambda device, before, may_capture: GraphRunner(capture, may_capture=may_capture),
     )
 
     def captures(seed: int, width: int) -> int:
         before = len(capture.captured)
         for painter in (plain, live):
-            painter.take(read_settings(BASE | {"/sd/mode": "single", "/sd/width": width}))
+            painter.apply(read_settings(BASE | {"/sd/mode": "single", "/sd/width": width}))
         pictures = [painter.paint(source_picture(seed)) for painter in (plain, live)]
         assert np.abs(pictures[0].pixels.astype(int) - pictures[1].pixels).max() <= 1
         return len(capture.captured) - before
@@ -118,7 +117,7 @@ def test_a_live_picture_is_painted_by_the_plain_parts_until_the_compiled_ones_ar
 
 
 @pytest.mark.parametrize("error", [torch.OutOfMemoryError("full\n\nof weights"), ValueError("no such instruction")])
-def test_what_cannot_be_compiled_stays_plain_is_told_once_and_not_tried_again(error: Exception) -> None:
+def test_what_cannot_be_compiled_stays_plain_is_noted_once_and_not_tried_again(error: Exception) -> None:
     tried, lines = [], []
 
     def fail(state: State) -> State:
@@ -178,29 +177,29 @@ def test_an_unsuitable_accelerator_is_refused_before_loading(monkeypatch: pytest
     refused("deepcache", f"deepcache: DeepCache is not installed; {install_line('DeepCache')}", is_job=True)
 
 
-def job_painting(folder: Path, accelerator: str, **asked: Any) -> Painting:
+def job_painting(folder: Path, accelerator: str, **settings: Any) -> Painting:
     spec = ModelSpec(model=str(folder), accelerator=accelerator)
-    return Painting(spec=spec, prompt="the cat", **{"steps": 5, "strength": 1.0, "cfg": 2.0, "seed": 7} | asked)
+    return Painting(spec=spec, prompt="the cat", **{"steps": 5, "strength": 1.0, "cfg": 2.0, "seed": 7} | settings)
 
 
-def job_painter(folder: Path, accelerator: str, **asked: Any) -> BatchPainter:
-    return load_painter(job_painting(folder, accelerator, **asked), "cpu", "float32", 64, 64)
+def job_painter(folder: Path, accelerator: str, **settings: Any) -> BatchPainter:
+    return load_painter(job_painting(folder, accelerator, **settings), "cpu", "float32", 64, 64)
 
 
 def test_deepcache_runs_the_deep_blocks_every_third_step_and_equals_diffusers(tiny_sd: Path) -> None:
     from DeepCache import DeepCacheSDHelper
 
-    shown = np.stack([source_picture(number) for number in range(2)])
+    pictures = np.stack([source_picture(number) for number in range(2)])
     plain, cached = (job_painter(tiny_sd, name, sampler="deis") for name in ("none", "deepcache"))
     deep: list[Any] = []
     for painter in (plain, cached):
         painter.model.unet.mid_block.resnets[0].register_forward_hook(lambda layer, *call: deep.append(layer))
-    expected, _ = plain.paint(shown)
+    expected, _ = plain.paint(pictures)
     assert len(deep) == plain.real_steps == 5
     deep.clear()
-    painted, fates = cached.paint(shown)
+    painted, outcomes = cached.paint(pictures)
     assert len(deep) == 2, "the first and the fourth of five"
-    assert (cached.real_steps, fates.tolist()) == (2, [0, 0])
+    assert (cached.real_steps, outcomes.tolist()) == (2, [0, 0])
     assert cached.notes == ["deepcache: evals counts the steps that run the whole UNet: 2 of 5 per picture"]
     assert np.abs(painted.astype(int) - expected).max() > 1
     pipeline = pipeline_of(tiny_sd)
@@ -208,20 +207,20 @@ def test_deepcache_runs_the_deep_blocks_every_third_step_and_equals_diffusers(ti
     helper = DeepCacheSDHelper(pipe=pipeline)
     helper.set_params(cache_interval=3, cache_branch_id=0)
     helper.enable()
-    theirs = painted_by(pipeline, "the cat", shown[1], steps=5, strength=1.0, seed=7, guidance_scale=2.0)
+    theirs = painted_by(pipeline, "the cat", pictures[1], steps=5, strength=1.0, seed=7, guidance_scale=2.0)
     assert np.abs(painted[1] - theirs[0] * 255.0).max() <= 0.6
-    again, _ = cached.paint(shown[::-1].copy())
+    again, _ = cached.paint(pictures[::-1].copy())
     assert np.array_equal(again[::-1], painted), "nothing is left of the batch before"
     cached.change(job_painting(tiny_sd, "deepcache", sampler="deis", strength=0.8))
     later = job_painter(tiny_sd, "deepcache", sampler="deis", strength=0.8)
-    assert np.array_equal(cached.paint(shown)[0], later.paint(shown)[0]), "nor of another place to start from"
+    assert np.array_equal(cached.paint(pictures)[0], later.paint(pictures)[0]), "nor of another place to start from"
 
 
 def test_deepcache_has_no_effect_on_a_single_step_and_a_note_says_so(tiny_sd: Path) -> None:
-    shown = source_picture(0)[None]
+    pictures = source_picture(0)[None]
     plain, cached = (job_painter(tiny_sd, name, strength=0.2) for name in ("none", "deepcache"))
     for _ in range(2):
-        assert np.array_equal(cached.paint(shown)[0], plain.paint(shown)[0])
+        assert np.array_equal(cached.paint(pictures)[0], plain.paint(pictures)[0])
     assert plain.notes == []
     assert cached.notes == ["deepcache: has no effect with one step per picture; increase --steps or --strength"]
 

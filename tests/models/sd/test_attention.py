@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 import torch
 
-from engine.live.sd.painter import Painter, region_shares
+from engine.live.sd.painter import Painter, region_masks
 from engine.live.sd.settings import read_settings
 from engine.models.sd.conditioner import Conditioner
 from engine.models.sd.denoiser import ControlInput, Denoiser
@@ -47,12 +47,13 @@ def test_pictures_are_those_of_separate_products(tiny_models: Any, kind: str) ->
         torch.testing.assert_close(ours.predict(z, T, cond, guidance=2.0), expected, rtol=1e-4, atol=1e-4)
     expected = ours.predict(z, T, fire, guidance=2.0)
     ours.predict(z, T, cat, guidance=2.0)
-    cat.text.copy_(fire.text)
-    if cat.pooled is not None and fire.pooled is not None:
-        cat.pooled.copy_(fire.pooled)
+    cat.prompt_embeds.copy_(fire.prompt_embeds)
+    if cat.pooled_embeds is not None and fire.pooled_embeds is not None:
+        cat.pooled_embeds.copy_(fire.pooled_embeds)
     assert torch.equal(ours.predict(z, T, cat, guidance=2.0), expected), "the same tensors with other values"
-    shown = [ControlInput(index=0, picture=torch.full((2, 3, 64, 64), 0.3), scale=0.7)]
-    torch.testing.assert_close(ours.predict(z, T, cat, shown), theirs.predict(z, T, cat, shown), rtol=1e-4, atol=1e-4)
+    controls = [ControlInput(index=0, picture=torch.full((2, 3, 64, 64), 0.3), scale=0.7)]
+    expected = theirs.predict(z, T, cat, controls)
+    torch.testing.assert_close(ours.predict(z, T, cat, controls), expected, rtol=1e-4, atol=1e-4)
     if model.loras is not None:
         model.loras.set_weights(dict.fromkeys(model.loras.names, 0.9))
         moved = theirs.predict(z, T, cat)
@@ -69,7 +70,7 @@ def painted(model: DiffusionModel, regions: np.ndarray | None = QUARTERS, **valu
     """The second picture of a stream of two steps, as int16."""
     notes: list[str] = []
     painter = Painter(model, note=lambda key, line: notes.append(line))
-    painter.take(read_settings(settings := BASE | {"/sd/steps": 4} | values))
+    painter.apply(read_settings(settings := BASE | {"/sd/steps": 4} | values))
     has_none = settings["/sd/regions"] and not any(settings.get(f"/sd/prompts/{n}/weight") for n in range(1, 5))
     assert notes == ["/sd/regions: none of the prompts 1 to 4 has a text and a weight"] * has_none
     for _ in range(3):
@@ -78,14 +79,14 @@ def painted(model: DiffusionModel, regions: np.ndarray | None = QUARTERS, **valu
     return picture.pixels.astype(np.int16)
 
 
-def test_shares_follow_map_and_weights_and_add_up_to_one() -> None:
-    shares = region_shares(QUARTERS, (1.0, 0.25, 0.0, 0.5), (64, 64), (8, 8))
-    assert shares.shape == (5, 8, 8) and np.allclose(shares.sum(axis=0), 1.0)
+def test_region_masks_follow_map_and_weights_and_add_up_to_one() -> None:
+    masks = region_masks(QUARTERS, (1.0, 0.25, 0.0, 0.5), (64, 64), (8, 8))
+    assert masks.shape == (5, 8, 8) and np.allclose(masks.sum(axis=0), 1.0)
     expected = np.zeros((8, 8))
     expected[:4, 4:], expected[4:, :4], expected[4:, 4:] = 0.75, 1.0, 0.5
-    assert np.allclose(shares[0], expected), "what the regions leave is the plain prompt's"
-    assert np.allclose(shares[2, :4, 4:], 0.25)
-    assert np.array_equal(region_shares(None, (1.0, 1.0, 1.0, 1.0), (64, 64), (8, 8))[0], np.ones((8, 8)))
+    assert np.allclose(masks[0], expected), "what the regions leave is the plain prompt's"
+    assert np.allclose(masks[2, :4, 4:], 0.25)
+    assert np.array_equal(region_masks(None, (1.0, 1.0, 1.0, 1.0), (64, 64), (8, 8))[0], np.ones((8, 8)))
 
 
 def test_a_region_everywhere_paints_what_its_prompt_paints_alone(model: DiffusionModel) -> None:

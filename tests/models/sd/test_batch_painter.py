@@ -13,8 +13,8 @@ from PIL import Image
 from engine.errors import DeviceFullError, ModelError
 from engine.models.sd import ModelSpec
 from engine.models.sd.batch_painter import BatchPainter, load_painter
-from engine.models.sd.batch_stages import BatchStages
-from engine.models.sd.edges import edges
+from engine.models.sd.batch_pipeline import BatchPipeline
+from engine.models.sd.edges import canny_edges
 from engine.models.sd.load import load
 from engine.models.sd.painting import BLACK, GOOD, NOT_FINITE, RERUN, ControlUse, Painting
 from engine.models.sd.single import paint
@@ -51,12 +51,12 @@ def usual(tiny_sd: Path) -> BatchPainter:
 def test_a_picture_whose_latents_cannot_be_halved_is_that_of_diffusers(tiny_sd: Path, usual: BatchPainter) -> None:
     pipeline = pipeline_of(tiny_sd)
     usual.change(painting_of(tiny_sd))
-    shown = pictures(2)
-    painted, fates = usual.paint(shown)
-    for ours, picture in zip(painted, shown, strict=True):
-        asked = {"steps": 4, "strength": 0.5, "seed": 7, "negative_prompt": "grey", "guidance_scale": 2.0}
-        assert np.abs(ours - painted_by(pipeline, "the cat", picture, **asked)[0] * 255.0).max() <= 0.51
-    assert fates.tolist() == [GOOD, GOOD]
+    sources = pictures(2)
+    painted, outcomes = usual.paint(sources)
+    for ours, picture in zip(painted, sources, strict=True):
+        settings = {"steps": 4, "strength": 0.5, "seed": 7, "negative_prompt": "grey", "guidance_scale": 2.0}
+        assert np.abs(ours - painted_by(pipeline, "the cat", picture, **settings)[0] * 255.0).max() <= 0.51
+    assert outcomes.tolist() == [GOOD, GOOD]
     assert usual.real_steps == 2
 
 
@@ -64,7 +64,7 @@ def test_a_batch_applies_all_settings_like_single_pictures(
     tiny_models: TinyModels, tiny_sd: Path, tmp_path: Path
 ) -> None:
     """LoRA at another weight, two ControlNets and an IP-Adapter; test_single compares with diffusers."""
-    shown, followed = pictures(1), pictures(1, seed=5)[0]
+    sources, followed = pictures(1), pictures(1, seed=5)[0]
     Image.fromarray(followed).save(tmp_path / "followed.png")
     nets = (str(tiny_models.controlnet(tiny_sd)), str(tiny_models.controlnet(tiny_sd, seed=9)))
     painting = painting_of(
@@ -77,13 +77,13 @@ def test_a_batch_applies_all_settings_like_single_pictures(
         ip_image=str(tmp_path / "followed.png"),
         ip_scale=0.8,
     )
-    painted, _ = painter_of(painting).paint(shown)
+    painted, _ = painter_of(painting).paint(sources)
     model = load(painting.spec, "cpu", "float32")
     model.loras.set_weights(dict.fromkeys(model.loras.names, 0.7))
     model.ip_adapter.set_scale(0.8)
-    asked = {"prompt": "the cat", "negative": "grey", "steps": 4, "strength": 0.5, "guidance": 2.0, "seed": 7}
-    controls = [(edges(shown[0], (WIDTH, HEIGHT)), 0.5), (shown[0], 1.5)]
-    expected = paint(model, shown[0], width=WIDTH, height=HEIGHT, controls=controls, ip_image=followed, **asked)
+    settings = {"prompt": "the cat", "negative": "grey", "steps": 4, "strength": 0.5, "guidance": 2.0, "seed": 7}
+    controls = [(canny_edges(sources[0], (WIDTH, HEIGHT)), 0.5), (sources[0], 1.5)]
+    expected = paint(model, sources[0], width=WIDTH, height=HEIGHT, controls=controls, ip_image=followed, **settings)
     assert np.abs(painted[0].astype(int) - expected).max() <= 1
 
 
@@ -91,20 +91,20 @@ def test_alternating_clients_get_their_own_pictures_without_encoding_texts_again
     tiny_models: TinyModels, tiny_sd: Path
 ) -> None:
     lora = ((str(tiny_models.lora(tiny_sd)), 0.0),)
-    asked = [
+    paintings = [
         painting_of(tiny_sd, loras=lora, prompt="fire"),
         painting_of(tiny_sd, loras=lora, prompt="fire", lora_weights=(1.0,)),
         painting_of(tiny_sd, loras=lora, prompt="fire", lora_weights=(1.0,), strength=0.9, sampler="dpm"),
     ]
-    shown = pictures(1)
-    expected = [painter_of(painting).paint(shown)[0] for painting in asked]
-    painter = painter_of(asked[0])
+    sources = pictures(1)
+    expected = [painter_of(painting).paint(sources)[0] for painting in paintings]
+    painter = painter_of(paintings[0])
     texts: list[None] = []
     painter.model.text_encoders[0].register_forward_hook(lambda *call: texts.append(None))
     for _round in range(3):
-        for painting, picture in zip(asked, expected, strict=True):
+        for painting, picture in zip(paintings, expected, strict=True):
             painter.change(painting)
-            assert np.array_equal(painter.paint(shown)[0], picture)
+            assert np.array_equal(painter.paint(sources)[0], picture)
         assert len(texts) == 2, "the prompt and its negative through the LoRA's text encoder, in the first round"
     assert [len(set(map(bytes, expected))), painter.real_steps] == [3, 3]
 
@@ -155,7 +155,7 @@ def faulty(tiny_sd: Path, usual: BatchPainter) -> Iterator[Any]:
 
 
 @pytest.mark.parametrize(
-    ("part", "value", "calls", "fate"),
+    ("part", "value", "calls", "outcome"),
     [
         ("unet", NAN, 1, RERUN),
         ("unet", float("inf"), FOR_EVER, NOT_FINITE),
@@ -164,26 +164,26 @@ def faulty(tiny_sd: Path, usual: BatchPainter) -> Iterator[Any]:
     ],
 )
 def test_an_invalid_picture_is_painted_again_and_the_others_stay_unchanged(
-    usual: BatchPainter, faulty: Any, part: str, value: float, calls: int, fate: int
+    usual: BatchPainter, faulty: Any, part: str, value: float, calls: int, outcome: int
 ) -> None:
-    shown = pictures(3)
-    expected, fates = usual.paint(shown)
-    assert fates.tolist() == [GOOD] * 3
+    sources = pictures(3)
+    expected, outcomes = usual.paint(sources)
+    assert outcomes.tolist() == [GOOD] * 3
     # A CPU decodes picture by picture: the first two calls are the first two pictures.
     faulty(part, [1] if part == "unet" else [0], value, calls)
-    painted, fates = usual.paint(shown)
-    assert fates.tolist() == ([GOOD, fate, GOOD] if part == "unet" else [fate, fate, GOOD])
-    kept = [0, 1, 2] if fate == RERUN else [0, 2]
-    assert np.array_equal(painted[kept], expected[kept])
+    painted, outcomes = usual.paint(sources)
+    assert outcomes.tolist() == ([GOOD, outcome, GOOD] if part == "unet" else [outcome, outcome, GOOD])
+    unchanged = [0, 1, 2] if outcome == RERUN else [0, 2]
+    assert np.array_equal(painted[unchanged], expected[unchanged])
 
 
 def test_black_is_invalid_unless_the_source_is_black(usual: BatchPainter, faulty: Any) -> None:
-    shown = pictures(3)
-    shown[1] = 0
+    sources = pictures(3)
+    sources[1] = 0
     faulty("decoder", [0], -9.0, FOR_EVER)
-    painted, fates = usual.paint(shown)
+    painted, outcomes = usual.paint(sources)
     assert not painted.any()
-    assert fates.tolist() == [BLACK, GOOD, BLACK]
+    assert outcomes.tolist() == [BLACK, GOOD, BLACK]
 
 
 def test_constant_latents_count_as_black(tiny_sd: Path) -> None:
@@ -194,12 +194,12 @@ def test_constant_latents_count_as_black(tiny_sd: Path) -> None:
     with torch.no_grad():
         model.unet.conv_out.weight.zero_()
     painter = BatchPainter(model, painting_of(tiny_sd, cfg=1.0, sampler="turbo"), WIDTH, HEIGHT)
-    _, fates = painter.paint(pictures(2))
-    assert fates.tolist() == [BLACK, BLACK]
+    _, outcomes = painter.paint(pictures(2))
+    assert outcomes.tolist() == [BLACK, BLACK]
 
 
 def test_out_of_memory_is_reported_with_size_and_batch(usual: BatchPainter, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(BatchStages, "encode", lambda *about: torch.empty(1 << 60, dtype=torch.uint8))
+    monkeypatch.setattr(BatchPipeline, "encode", lambda *about: torch.empty(1 << 60, dtype=torch.uint8))
     reason = f"{WIDTH} x {HEIGHT} in batches of 3 do not fit into the memory of cpu; use a smaller --batch"
     with pytest.raises(DeviceFullError, match=reason):
         usual.paint(pictures(3))

@@ -9,17 +9,17 @@ import pytest
 import torch
 
 from engine.errors import ModelError
-from engine.models.graphs import DirectCalls, GraphCalls
-from engine.models.sd.batch_schedule import NAMED, BatchSchedule
-from engine.models.sd.conditioner import Cond, Conditioner
+from engine.models.graphs import DirectRunner, GraphRunner
+from engine.models.sd.batch_schedule import NAMED_SCHEDULERS, BatchSchedule
+from engine.models.sd.conditioner import Conditioner, Conditioning
 from engine.models.sd.denoiser import ControlInput, Denoiser
 from engine.models.sd.model import DiffusionModel
 from engine.models.sd.pixels import Pixels
 from tests.models.recorded_graphs import Recording
 from tests.models.sd.oracle import painted_by, pipeline_of, source_picture
 from tests.models.sd.plain_stream import loaded, random_latents
+from tests.support.fake_cuda.device import FakeCuda
 from tests.support.long_form import in_long_form
-from tests.support.sham_card.card import ShamCard
 from tests.support.tiny_models import TEXT_WIDTH
 
 SAMPLERS = [
@@ -33,9 +33,9 @@ SAMPLERS = [
     ({"sampler": "ddim"}, {"sampler": "deis"}),
     ({"sampler": "ddim"}, {"sampler": "dpm"}),
 ]
-TELLING = [SAMPLERS[number] for number in (5, 6)]
-OTHERS = [each for each in SAMPLERS if each not in TELLING]
-OF_DIFFUSERS = NAMED | {"lcm": ("LCMScheduler", {})}
+REPRESENTATIVE = [SAMPLERS[number] for number in (5, 6)]
+OTHERS = [each for each in SAMPLERS if each not in REPRESENTATIVE]
+OF_DIFFUSERS = NAMED_SCHEDULERS | {"lcm": ("LCMScheduler", {})}
 PNDM, V_PREDICTION, LCM = {"sampler": "pndm"}, {"kind": "sd21"}, {}
 
 
@@ -55,30 +55,29 @@ def models(tiny_models: Any) -> Callable[..., DiffusionModel]:
     return cache(lambda **built: loaded(tiny_models.sd(**built)))
 
 
-def batch(model: DiffusionModel, denoiser: Denoiser | None = None, **asked: Any) -> BatchSchedule:
+def batch(model: DiffusionModel, denoiser: Denoiser | None = None, **settings: Any) -> BatchSchedule:
     usual = {"steps": 4, "strength": 0.75, "guidance": 2.0, "seed": 5}
-    return BatchSchedule(model, denoiser or Denoiser(model), **usual | asked)
+    return BatchSchedule(model, denoiser or Denoiser(model), **usual | settings)
 
 
-def cond_of(model: DiffusionModel) -> Cond:
+def cond_of(model: DiffusionModel) -> Conditioning:
     return Conditioner(model).encode("the cat", "grey")
 
 
-@pytest.mark.parametrize(("built", "asked"), [*TELLING, *in_long_form(*OTHERS)])
+@pytest.mark.parametrize(("built", "settings"), [*REPRESENTATIVE, *in_long_form(*OTHERS)])
 def test_a_picture_does_not_depend_on_the_batch_it_is_in_nor_on_graphs(
-    models: Callable[..., DiffusionModel], built: dict[str, Any], asked: dict[str, Any]
+    models: Callable[..., DiffusionModel], built: dict[str, Any], settings: dict[str, Any]
 ) -> None:
     """A graph overwrites each prediction with the next, and some samplers remember predictions."""
     model = models(**built)
     cond, z = cond_of(model), random_latents(3, seed=1)
-    graphed = Denoiser(model, calls=GraphCalls(Recording()))
-    for request in ({"steps": 5, "strength": 1.0, "guidance": 1.0, **asked}, asked):
+    graphed = Denoiser(model, calls=GraphRunner(Recording()))
+    for request in ({"steps": 5, "strength": 1.0, "guidance": 1.0, **settings}, settings):
         schedule = batch(model, **request)
         together = schedule.run(z, cond)
         assert torch.equal(schedule.run(z, cond), together), "run after run"
         assert torch.equal(batch(model, graphed, **request).run(z, cond), together)
-    alone = batch(model, **asked).run(z[2:], cond)
-    torch.testing.assert_close(together[2:], alone, rtol=1e-4, atol=1e-4)
+    torch.testing.assert_close(together[2:], batch(model, **settings).run(z[2:], cond), rtol=1e-4, atol=1e-4)
 
 
 @pytest.mark.parametrize(
@@ -94,12 +93,11 @@ def test_a_requested_sampler_equals_that_of_diffusers(
     """Built from the model's own scheduler configuration."""
     import diffusers
 
-    folder = tiny_models.sd(**built)
-    pipeline = pipeline_of(folder)
+    pipeline = pipeline_of(tiny_models.sd(**built))
     name, differences = OF_DIFFUSERS[sampler]
     pipeline.scheduler = getattr(diffusers, name).from_config(pipeline.scheduler.config, **differences)
-    asked = {"negative_prompt": "grey", "guidance_scale": 2.0, "output_type": "latent"}
-    theirs = painted_by(pipeline, "the cat", steps=6, strength=0.67, seed=5, **asked)
+    settings = {"negative_prompt": "grey", "guidance_scale": 2.0, "output_type": "latent"}
+    theirs = painted_by(pipeline, "the cat", steps=6, strength=0.67, seed=5, **settings)
     model = models(**built)
     z = Pixels(model, 64, 64).encode(source_picture()[None]).repeat(2, 1, 1, 1)
     ours = batch(model, steps=6, strength=0.67, sampler=sampler).run(z, cond_of(model))
@@ -107,7 +105,7 @@ def test_a_requested_sampler_equals_that_of_diffusers(
 
 
 @pytest.mark.parametrize(
-    ("asked", "steps", "strength", "calls"),
+    ("settings", "steps", "strength", "calls"),
     [
         ({"sampler": "lcm"}, 5, 0.5, 2),
         ({"sampler": "lcm"}, 5, 0.2, 1),
@@ -118,11 +116,11 @@ def test_a_requested_sampler_equals_that_of_diffusers(
     ],
 )
 def test_the_number_of_unet_calls_is_reported(
-    models: Callable[..., DiffusionModel], asked: dict[str, Any], steps: int, strength: float, calls: int
+    models: Callable[..., DiffusionModel], settings: dict[str, Any], steps: int, strength: float, calls: int
 ) -> None:
     model = models(sampler="pndm")
     rows: list[int] = []
-    schedule = batch(model, steps=steps, strength=strength, **asked)
+    schedule = batch(model, steps=steps, strength=strength, **settings)
     assert schedule.evaluations == calls
     with model.unet.conv_in.register_forward_pre_hook(lambda layer, inputs: rows.append(len(inputs[0]))):
         schedule.run(random_latents(3, seed=1), cond_of(model))
@@ -149,9 +147,9 @@ def test_a_scheduler_that_cannot_run_so_few_steps_suggests_alternatives(tiny_mod
     model = loaded(tiny_models.sd(sampler="pndm"))
     del model.scheduler_config["skip_prk_steps"]
     reason = rf": PNDMScheduler cannot run {steps} steps \(.*\); use another --sampler or more --steps$"
-    with pytest.raises(ModelError, match=reason) as told:
+    with pytest.raises(ModelError, match=reason) as error:
         _ = batch(model, steps=steps, strength=1.0, sampler="scheduler").steps
-    assert "\n" not in str(told.value)
+    assert "\n" not in str(error.value)
 
 
 def test_a_control_picture_affects_only_its_own_frame(tiny_models: Any) -> None:
@@ -169,20 +167,20 @@ def test_a_control_picture_affects_only_its_own_frame(tiny_models: Any) -> None:
 
 @pytest.mark.parametrize("sampler", ["lcm", "deis", "scheduler"])
 def test_once_prepared_a_batch_never_waits_for_the_device(
-    sham_card: ShamCard, models: Callable[..., DiffusionModel], sampler: str
+    fake_cuda: FakeCuda, models: Callable[..., DiffusionModel], sampler: str
 ) -> None:
     here, there = models(), torch.device("cuda:0")
     config = {key: here.scheduler_config[key] for key in ("num_train_timesteps", "beta_start", "beta_end")}
     config |= {"beta_schedule": here.scheduler_config["beta_schedule"], "_class_name": "PNDMScheduler"}
     model = replace(here, device=there, unet=small_unet().to(there), text_weight=None, scheduler_config=config)
     cond = cond_of(here)
-    assert cond.negative_text is not None
-    cond = replace(cond, text=cond.text.to(there), negative_text=cond.negative_text.to(there))
-    schedule = batch(model, Denoiser(model, calls=DirectCalls()), sampler=sampler)
+    assert cond.negative_embeds is not None
+    cond = replace(cond, prompt_embeds=cond.prompt_embeds.to(there), negative_embeds=cond.negative_embeds.to(there))
+    schedule = batch(model, Denoiser(model, calls=DirectRunner()), sampler=sampler)
     z = torch.zeros((3, 4, 8, 8), device=there)
-    with sham_card.tally() as tally:
+    with fake_cuda.tally() as tally:
         schedule.run(z, cond)
     assert tally.uploads, "tables and noise go up once"
-    with sham_card.tally() as tally:
+    with fake_cuda.tally() as tally:
         assert schedule.run(z, cond).shape == z.shape
     assert (tally.waits, tally.uploads) == ([], [])

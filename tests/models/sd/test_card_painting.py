@@ -1,5 +1,4 @@
-"""The painter on a card: captured graphs paint what direct calls do, through every change of a show, without a wait or
-a copy too many."""
+"""The painter on CUDA: captured graphs paint what direct calls do, without needless waits or copies."""
 
 from collections.abc import Callable, Iterator
 from contextlib import nullcontext
@@ -14,7 +13,7 @@ from PIL import Image
 
 from engine.live.sd.painter import Painter
 from engine.live.sd.settings import read_settings
-from engine.models.graphs import DirectCalls
+from engine.models.graphs import DirectRunner
 from engine.models.random_models import seeded
 from engine.models.sd import ModelSpec
 from engine.models.sd.load import load
@@ -22,9 +21,9 @@ from engine.models.sd.model import DiffusionModel
 from engine.models.sd.single import paint
 from tests.conftest import TinyModels
 from tests.live.sd.studio import BASE, source_picture
+from tests.support.fake_cuda.device import FakeCuda
+from tests.support.fake_cuda.walking import HAS_CARD, reference_device, walked_card
 from tests.support.long_form import IS_SOAK, in_long_form
-from tests.support.sham_card.card import ShamCard
-from tests.support.sham_card.walking import HAS_CARD, reference_device, walked_card
 
 Change = dict[str, Any]
 BACK: Change = {
@@ -123,15 +122,15 @@ def painted(painter: Painter, show: list[Change], loop: Callable[[], Any]) -> It
     sources = map(source_picture, count())
     for change in show:
         values |= change
-        painter.take(read_settings(values))
-        while (picture := painter.paint(next(sources), found=source_picture(1))) is None:
+        painter.apply(read_settings(values))
+        while (picture := painter.paint(next(sources), segmentation=source_picture(1))) is None:
             pass
         yield change, picture.pixels.copy()
         again = painter.feedback(1.05, 10.0)
         assert again is not None
-        painter.paint(again, found=source_picture(2))
+        painter.paint(again, segmentation=source_picture(2))
         with loop() as tally:
-            picture = painter.paint(next(sources), found=source_picture(2), regions=REGIONS)
+            picture = painter.paint(next(sources), segmentation=source_picture(2), regions=REGIONS)
         assert picture is not None
         assert tally is None or (len(tally.waits), tally.random) == (1, []), change
         yield change, picture.pixels.copy()
@@ -150,7 +149,7 @@ def test_a_show_is_painted_from_graphs_as_by_direct_calls(
     if family == "sdxl":
         show = [*show, {"/sd/controlnet/1/enable": True, "/sd/controlnet/1/source": "soft"}]
     with reference_device() as device:
-        direct = Painter(loaded(tiny_models, family, device), note=print, calls=lambda *_: DirectCalls())
+        direct = Painter(loaded(tiny_models, family, device), note=print, calls=lambda *_: DirectRunner())
         expected = list(painted(direct, show, nullcontext))
     with walked_card() as card:
         ours = list(painted(Painter(loaded(tiny_models, family, "cuda"), note=print), show, card.loop))
@@ -160,11 +159,11 @@ def test_a_show_is_painted_from_graphs_as_by_direct_calls(
 
 def test_a_single_picture_is_painted_as_by_a_cpu(tiny_models: TinyModels) -> None:
     source = source_picture(0)
-    shown: dict[str, Any] = {"controls": [(source_picture(1), 0.5)], "ip_image": source_picture(2)}
-    asked: dict[str, Any] = {"prompt": "sea", "guidance": 2.0, "steps": 3, "width": 64, "height": 64}
-    expected = paint(loaded(tiny_models, "sd15", "cpu"), source, **asked, **shown)
+    inputs: dict[str, Any] = {"controls": [(source_picture(1), 0.5)], "ip_image": source_picture(2)}
+    settings: dict[str, Any] = {"prompt": "sea", "guidance": 2.0, "steps": 3, "width": 64, "height": 64}
+    expected = paint(loaded(tiny_models, "sd15", "cpu"), source, **settings, **inputs)
     with walked_card():
-        ours = paint(loaded(tiny_models, "sd15", "cuda"), source, **asked, **shown)
+        ours = paint(loaded(tiny_models, "sd15", "cuda"), source, **settings, **inputs)
     # A real card adds in another order.
     assert np.abs(ours.astype(int) - expected).max() <= (2 if HAS_CARD else 1)
 
@@ -173,14 +172,14 @@ def test_a_single_picture_is_painted_as_by_a_cpu(tiny_models: TinyModels) -> Non
     ("family", "modes"), [("sd15", ["stream", "single"]), *in_long_form(("distilled", ["stream"]))]
 )
 def test_a_moved_fader_costs_one_upload_and_no_new_noise(
-    sham_card: ShamCard, tiny_models: TinyModels, family: str, modes: list[str]
+    fake_cuda: FakeCuda, tiny_models: TinyModels, family: str, modes: list[str]
 ) -> None:
     painter = Painter(loaded(tiny_models, family, "cuda"), note=print)
     for mode in modes:
-        move_faders(sham_card, painter, family, mode)
+        move_faders(fake_cuda, painter, family, mode)
 
 
-def move_faders(sham_card: ShamCard, painter: Painter, family: str, mode: str) -> None:
+def move_faders(fake_cuda: FakeCuda, painter: Painter, family: str, mode: str) -> None:
     values: Change = BASE | {"/sd/lora/1/weight": 0.0, "/sd/mode": mode, "/sd/guidance": 2.0}
     next(painted(painter, [values], nullcontext))
     moves: list[tuple[Change, int]] = [
@@ -194,12 +193,11 @@ def move_faders(sham_card: ShamCard, painter: Painter, family: str, mode: str) -
     ]
     for change, uploads in moves:
         values |= change
-        with sham_card.loop() as tally:
-            painter.take(read_settings(values))
+        with fake_cuda.loop() as tally:
+            painter.apply(read_settings(values))
             first = painter.paint(source_picture(0))
         noise = len(tally.random)
         assert (len(tally.uploads), len(tally.waits), noise > 0) == (1 + uploads, 1, change == {"/sd/seed": -1}), change
     assert first is not None
-    shown = first.pixels.copy()
-    second = painter.paint(source_picture(0))
-    assert second is not None and not np.array_equal(second.pixels, shown), "seed -1: noise of its own"
+    before, second = first.pixels.copy(), painter.paint(source_picture(0))
+    assert second is not None and not np.array_equal(second.pixels, before), "seed -1: noise of its own"

@@ -13,7 +13,7 @@ from engine.models.sd.pixels import Pixels
 from engine.models.sd.shapes import build
 from engine.models.sd.tiny_vae import FusedBlock
 from tests.models.sd.oracle import source_picture
-from tests.support.sham_card.walking import HAS_CARD, reference_device, walked_card
+from tests.support.fake_cuda.walking import HAS_CARD, reference_device, walked_card
 
 
 def blocks(model: DiffusionModel) -> list[AutoencoderTinyBlock]:
@@ -42,14 +42,14 @@ def test_a_picture_is_that_of_the_plain_layers_from_fewer_kernels() -> None:
         with card.tally() as plainly:
             there_and_back(model)
     assert np.abs(picture.astype(int) - expected).max() <= 1
-    # Of each block three ReLUs and a sum; a sham card adds the bias with the product.
+    # Of each block three ReLUs and a sum; a fake CUDA device adds the bias with the product.
     assert HAS_CARD or tally.kernels == plainly.kernels - 4 * len(blocks(model))
 
 
 def test_where_cudnn_has_no_such_kernels_the_layers_run_one_by_one(
     monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
 ) -> None:
-    def without_engine(*given: Any) -> None:
+    def without_engine(*arguments: Any) -> None:
         raise RuntimeError("FIND was unable to find an engine to execute this computation")
 
     monkeypatch.setattr(torch, "cudnn_convolution_relu", without_engine)

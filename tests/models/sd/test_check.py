@@ -29,8 +29,8 @@ def test_the_report_from_headers_equals_the_loaded_model(tiny_models: Any, kind:
     folder = tiny_models.sd(kind=kind, vae=vae)
     own_vae = "full" if vae == "kl" else "auto"
     report, model = checked(folder, vae=own_vae), load(ModelSpec(model=str(folder), vae=own_vae), "cpu", "fp32")
-    told = (report.family, report.sampler.value, report.prediction.value)
-    assert told == (model.family, model.sampler, model.prediction_type) == KINDS[kind]
+    planned = (report.family, report.sampler.value, report.prediction.value)
+    assert planned == (model.family, model.sampler, model.prediction_type) == KINDS[kind]
     assert model.latent_scale == 8 and model.is_tiny_vae == (vae != "kl")
     assert model.alphas_cumprod.shape == (1000,) and model.alphas_cumprod.dtype == torch.float64
     assert report.vae is not None and report.vae.kind == type(model.vae).__name__
@@ -72,7 +72,7 @@ def test_everything_missing_is_listed_at_once(tiny_models: Any, tmp_path: Path) 
 
 
 @pytest.mark.parametrize(
-    ("file", "keys", "said"),
+    ("file", "keys", "reason"),
     [
         ("text_encoder/config.json", {"hidden_size": 48}, "its UNet needs text embeddings of width 32, its "),
         ("unet/config.json", {"cross_attention_dim": 48}, "its UNet needs text embeddings of width 48, its "),
@@ -81,16 +81,16 @@ def test_everything_missing_is_listed_at_once(tiny_models: Any, tmp_path: Path) 
         ("tokenizer/tokenizer_config.json", None, "tokenizer/tokenizer_config.json is missing"),
     ],
 )
-def test_parts_of_two_models_are_told_before_loading_in_the_words_of_loading(
-    file: str, keys: Any, said: str, tiny_models: Any, tmp_path: Path
+def test_parts_of_two_models_are_reported_before_loading_with_the_error_of_loading(
+    file: str, keys: Any, reason: str, tiny_models: Any, tmp_path: Path
 ) -> None:
     folder = shutil.copytree(tiny_models.sd(vae="kl"), tmp_path / "model")
-    told = json.loads((folder / file).read_text(encoding="utf-8"))
+    config = json.loads((folder / file).read_text(encoding="utf-8"))
     (folder / file).unlink()
     if keys is not None:
-        (folder / file).write_text(json.dumps(told | keys), encoding="utf-8")
+        (folder / file).write_text(json.dumps(config | keys), encoding="utf-8")
     (line,) = checked(folder, vae="full").missing
-    assert said in line and "\n" not in line
+    assert reason in line and "\n" not in line
     with pytest.raises(ModelError) as caught:
         load(ModelSpec(model=str(folder), vae="full"), "cpu", "float32")
     assert str(caught.value).endswith(line.removeprefix(f"{folder}: "))
@@ -115,9 +115,9 @@ def test_a_name_or_path_that_is_not_a_model_is_a_one_line_error(tmp_path: Path) 
     (tmp_path / "x.safetensors").write_bytes(b"12345678{")
     for name in ("folder", "bytes", "x.safetensors", "/no/such", "nothing", "a b/c", "./x/y/z", "C:\\models\\x"):
         path = tmp_path / name
-        with pytest.raises(ModelError) as told:
+        with pytest.raises(ModelError) as error:
             checked(path if path.exists() else name)
-        assert "\n" not in str(told.value) and name in str(told.value)
+        assert "\n" not in str(error.value) and name in str(error.value)
 
 
 def test_the_index_file_of_a_folder_is_reported_with_the_folder(tiny_sd: Path) -> None:

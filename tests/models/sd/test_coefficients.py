@@ -9,7 +9,7 @@ import torch
 from engine.errors import ModelError
 from engine.models.sd.coefficients import (
     StepCoefficients,
-    guidance_of_steps,
+    guidance_per_step,
     lcm_timesteps,
     noise_table,
     real_steps,
@@ -24,8 +24,8 @@ SAMPLERS = ["lightning", "hyper", "hyper to one", "tcd 0", "tcd 0.3", "tcd 1", "
 
 
 def lcm(**changes: object) -> StepCoefficients:
-    asked = {"sampler": "lcm", "steps": 4, "strength": 1.0} | changes
-    return step_coefficients(ABAR, asked.pop("config", SD), **asked)
+    options = {"sampler": "lcm", "steps": 4, "strength": 1.0} | changes
+    return step_coefficients(ABAR, options.pop("config", SD), **options)
 
 
 @pytest.mark.parametrize(
@@ -50,14 +50,14 @@ def test_the_noise_table_is_diffusers_to_its_float32(config: dict) -> None:
 
 
 @pytest.mark.parametrize(
-    ("steps", "strength", "made"), [(2, 0.5, 1), (4, 0.5, 2), (4, 0.74, 2), (1, 0.05, 1), (20, 1.0, 20), (3, 0.34, 1)]
+    ("steps", "strength", "count"), [(2, 0.5, 1), (4, 0.5, 2), (4, 0.74, 2), (1, 0.05, 1), (20, 1.0, 20), (3, 0.34, 1)]
 )
-def test_strength_shortens_the_steps_as_img2img_does(steps: int, strength: float, made: int) -> None:
+def test_strength_shortens_the_steps_as_img2img_does(steps: int, strength: float, count: int) -> None:
     from diffusers import LCMScheduler, StableDiffusionImg2ImgPipeline
 
-    assert real_steps(steps, strength) == made
+    assert real_steps(steps, strength) == count
     coefficients = lcm(steps=steps, strength=strength)
-    assert coefficients.steps == made
+    assert coefficients.steps == count
     pipeline = StableDiffusionImg2ImgPipeline.__new__(StableDiffusionImg2ImgPipeline)
     object.__setattr__(pipeline, "scheduler", LCMScheduler())
     pipeline.scheduler.set_timesteps(steps)
@@ -66,7 +66,7 @@ def test_strength_shortens_the_steps_as_img2img_does(steps: int, strength: float
 
 
 @pytest.mark.parametrize(
-    ("asked", "says"),
+    ("call", "says"),
     [
         (lambda: noise_table(SD | {"beta_schedule": "sigmoid"}), "sigmoid"),
         (lambda: x0_weights(ABAR, "flow"), "flow"),
@@ -75,9 +75,9 @@ def test_strength_shortens_the_steps_as_img2img_does(steps: int, strength: float
         *((lambda t=t: lcm(t_index=t), r"/sd/t_index: .*0\.\.49") for t in ((50,), (-1,), (45, 32), (32, 32))),
     ],
 )
-def test_what_has_no_steps_is_refused_by_name(asked: Any, says: str) -> None:
+def test_what_has_no_steps_is_refused_by_name(call: Any, says: str) -> None:
     with pytest.raises(ModelError, match=says):
-        asked()
+        call()
 
 
 def test_a_t_index_overrides_steps_and_strength_and_turbo_uses_the_prediction_unchanged() -> None:
@@ -94,24 +94,24 @@ def test_every_step_is_that_of_diffusers(name: str, steps: int, strength: float)
     sampler, _, rest = name.partition(" ")
     config = SD | {"set_alpha_to_one": rest == "to one"}
     eta = float(rest) if sampler == "tcd" else 0.3
-    made = step_coefficients(ABAR, config, sampler=sampler, steps=steps, strength=strength, eta=eta)
+    ours = step_coefficients(ABAR, config, sampler=sampler, steps=steps, strength=strength, eta=eta)
     scheduler = scheduler_of(sampler, config)
     scheduler.set_timesteps(steps)
     start = steps - real_steps(steps, strength)
     timesteps = scheduler.timesteps[start:]
     if hasattr(scheduler, "set_begin_index"):
         scheduler.set_begin_index(start)
-    assert made.timesteps.tolist() == timesteps.tolist()
+    assert ours.timesteps.tolist() == timesteps.tolist()
     generator = torch.Generator().manual_seed(0)
     z, *noises = (torch.randn(50, generator=generator, dtype=torch.float64) for _ in range(steps + 1))
     clean, guess = z, torch.zeros_like(z)
-    for step, noise in enumerate(noises[: made.steps]):
-        x = made.signal[step] * clean + made.noise[step] * (made.kept[step] * guess + made.fresh[step] * noise)
-        x0 = (x - made.noise[step] * network(x, made.timesteps[step])) / made.signal[step]
-        clean = made.c_out[step] * x0 + made.c_skip[step] * x
-        guess = (x - made.signal[step] * x0) / made.noise[step]
+    for step, noise in enumerate(noises[: ours.steps]):
+        x = ours.signal[step] * clean + ours.noise[step] * (ours.reuse[step] * guess + ours.fresh[step] * noise)
+        x0 = (x - ours.noise[step] * network(x, ours.timesteps[step])) / ours.signal[step]
+        clean = ours.c_out[step] * x0 + ours.c_skip[step] * x
+        guess = (x - ours.signal[step] * x0) / ours.noise[step]
     expected = painted_by(scheduler, z, noises, timesteps, {"eta": eta} if sampler == "tcd" else {})
-    # Euler's sigmas are float32, whatever is asked for, and at the noisiest step the error counts fifteenfold.
+    # Euler's sigmas are float32, whatever is requested, and at the noisiest step the error counts fifteenfold.
     torch.testing.assert_close(clean, expected, rtol=0.0, atol=1e-5 if sampler == "lightning" else 1e-6)
 
 
@@ -133,7 +133,7 @@ def scheduler_of(sampler: str, config: dict) -> Any:
 
 
 def painted_by(
-    scheduler: Any, z: torch.Tensor, noises: list[torch.Tensor], timesteps: torch.Tensor, asked: dict
+    scheduler: Any, z: torch.Tensor, noises: list[torch.Tensor], timesteps: torch.Tensor, options: dict
 ) -> torch.Tensor:
     """The result of diffusers for z; its noise after the first step comes from `noises`."""
     first = timesteps[0].long()
@@ -146,7 +146,7 @@ def painted_by(
         with pytest.MonkeyPatch.context() as patch:
             for kind in ("lcm", "tcd"):
                 patch.setattr(f"diffusers.schedulers.scheduling_{kind}.randn_tensor", lambda *_, **__: next(later))
-            x = scheduler.step(output, t, x, return_dict=False, **asked)[0]
+            x = scheduler.step(output, t, x, return_dict=False, **options)[0]
     return x
 
 
@@ -158,7 +158,7 @@ def test_guidance_acts_in_the_steps_whose_middle_is_in_its_interval() -> None:
         (2, 0.0, 0.5, [3.0, 1.0]),
         (3, 0.9, 0.2, [1.0, 1.0, 1.0]),
     ):
-        assert guidance_of_steps(3.0, steps, begin, end) == expected
+        assert guidance_per_step(3.0, steps, begin, end) == expected
 
 
 @pytest.mark.parametrize("prediction_type", ["epsilon", "v_prediction", "sample"])

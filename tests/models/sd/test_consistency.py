@@ -7,12 +7,12 @@ import numpy as np
 import pytest
 import torch
 
-from engine.cli.benches.sd import copied, panorama
+from engine.cli.benches.sd import copy_pixels, panorama
 from engine.live.sd.painter import Painter
 from engine.live.sd.settings import read_settings
 from engine.models.sd import ModelSpec
 from engine.models.sd.conditioner import Conditioner
-from engine.models.sd.consistency import Consistency, flicker, flow_between, moved_into, thumbnail
+from engine.models.sd.consistency import Consistency, flicker, flow_between, thumbnail, warp_into
 from engine.models.sd.denoiser import Denoiser
 from engine.models.sd.load import load
 from engine.models.sd.model import DiffusionModel
@@ -48,13 +48,13 @@ def test_the_flow_of_a_pan_is_its_distance_and_what_came_in_at_the_edge_does_not
     assert not flow.is_cut
 
 
-def test_a_cut_begins_anew() -> None:
-    kept, z = opened(), random_latents(1, seed=2, size=(16, 16))
-    first = kept.into_result(random_latents(1, seed=1, size=(16, 16)), seen(0), 1.0)
-    assert not torch.equal(kept.into_start(z, seen(1), 1.0), z) and kept.cuts == 0
+def test_after_a_cut_nothing_of_the_last_result_is_mixed_in() -> None:
+    consistency, z = opened(), random_latents(1, seed=2, size=(16, 16))
+    first = consistency.mix_into_result(random_latents(1, seed=1, size=(16, 16)), seen(0), 1.0)
+    assert not torch.equal(consistency.mix_into_start(z, seen(1), 1.0), z) and consistency.cuts == 0
     negative = thumbnail(255 - frame(1), (SIDE, SIDE))
-    assert torch.equal(kept.into_start(z, negative, 1.0), z) and kept.cuts == 1
-    assert torch.equal(kept.into_result(first, negative, 1.0), first)
+    assert torch.equal(consistency.mix_into_start(z, negative, 1.0), z) and consistency.cuts == 1
+    assert torch.equal(consistency.mix_into_result(first, negative, 1.0), first)
 
 
 @pytest.mark.parametrize("mode", ["stream", *in_long_form("single")])
@@ -62,28 +62,28 @@ def test_a_pan_flickers_at_least_30_percent_less(model: DiffusionModel, mode: st
     def flickers(amount: float) -> float:
         painter = Painter(model, note=lambda key, line: pytest.fail(line))
         values = {"/sd/prompt": "sea", "/sd/width": SIDE, "/sd/height": SIDE, "/sd/steps": 4, "/sd/mode": mode}
-        painter.take(read_settings(values | {"/sd/consistency": amount}))
+        painter.apply(read_settings(values | {"/sd/consistency": amount}))
         while painter.paint(frame(0)) is None:
             pass
-        return flicker([copied(painter.paint(frame(number))) for number in range(20)][4:], (8, 0))
+        return flicker([copy_pixels(painter.paint(frame(number))) for number in range(20)][4:], (8, 0))
 
     assert flickers(0.75) < 0.7 * flickers(0.0)
 
 
-def test_a_new_number_of_resets_and_a_new_size_begin_anew(model: DiffusionModel) -> None:
+def test_a_new_number_of_resets_and_a_new_size_drop_the_last_result(model: DiffusionModel) -> None:
     painter, fresh = (Painter(model, note=lambda key, line: pytest.fail(line)) for _ in range(2))
     values = {"/sd/prompt": "sea", "/sd/width": SIDE, "/sd/height": SIDE, "/sd/consistency": 1.0, "/sd/mode": "single"}
     for each in (painter, fresh):
-        each.take(read_settings(values))
-    expected = copied(fresh.paint(frame(3)))
+        each.apply(read_settings(values))
+    expected = copy_pixels(fresh.paint(frame(3)))
     for number in range(3):
         painter.paint(frame(number))
-    painter.take(read_settings(values | {"resets": 5}))
-    assert np.array_equal(copied(painter.paint(frame(3))), expected)
-    painter.take(read_settings(values | {"resets": 5, "/sd/width": 64}))
+    painter.apply(read_settings(values | {"resets": 5}))
+    assert np.array_equal(copy_pixels(painter.paint(frame(3))), expected)
+    painter.apply(read_settings(values | {"resets": 5, "/sd/width": 64}))
     painter.paint(frame(4))
-    painter.take(read_settings(values | {"resets": 5}))
-    assert np.array_equal(copied(painter.paint(frame(3))), expected)
+    painter.apply(read_settings(values | {"resets": 5}))
+    assert np.array_equal(copy_pixels(painter.paint(frame(3))), expected)
 
 
 @pytest.mark.parametrize("size", [(1024, 64), (64, 1024), (1024, 192), (640, 128)])
@@ -100,7 +100,7 @@ def test_a_picture_that_is_not_finite_leaves_nothing_behind(
 ) -> None:
     painter = Painter(model, note=lambda key, line: pytest.fail(line))
     values = {"/sd/prompt": "sea", "/sd/width": SIDE, "/sd/height": SIDE, "/sd/consistency": 0.75, "/sd/mode": mode}
-    painter.take(read_settings(values | {"/sd/steps": 4}))
+    painter.apply(read_settings(values | {"/sd/steps": 4}))
 
     def is_finite(number: int) -> bool:
         painted = painter.paint(frame(number))
@@ -138,14 +138,12 @@ def test_the_bank_shows_a_frame_what_its_row_had_before(model: DiffusionModel, i
 
 
 def test_the_last_result_is_moved_with_the_source_and_mixed_in_where_it_fits() -> None:
-    last = random_latents(1, seed=1, size=(16, 16))
-    share = torch.zeros(16, 16)
-    share[:8] = 0.25
+    last, weights = random_latents(1, seed=1, size=(16, 16)), torch.zeros(16, 16)
+    weights[:8] = 0.25
     flow = torch.stack(
-        (torch.full((16, 16), 2 / 16), torch.zeros(16, 16), share), dim=-1
+        (torch.full((16, 16), 2 / 16), torch.zeros(16, 16), weights), dim=-1
     )  # from one latent to the right
     z = random_latents(1, seed=2, size=(16, 16))
-    mixed = moved_into(z, last, flow)
+    mixed = warp_into(z, last, flow)
     assert torch.equal(mixed[:, :, 8:], z[:, :, 8:])
-    expected = 0.75 * z[:, :, :8, :-1] + 0.25 * last[:, :, :8, 1:]
-    assert torch.allclose(mixed[:, :, :8, :-1], expected, atol=1e-5)
+    assert torch.allclose(mixed[:, :, :8, :-1], 0.75 * z[:, :, :8, :-1] + 0.25 * last[:, :, :8, 1:], atol=1e-5)

@@ -9,10 +9,10 @@ import torch
 from engine.errors import ModelError
 from engine.live.sd.painter import Painter
 from engine.live.sd.settings import read_settings
-from engine.models.graphs import DirectCalls
+from engine.models.graphs import DirectRunner
 from engine.models.random_models import seeded
 from engine.models.sd import ModelSpec
-from engine.models.sd.control_nets import KINDS, Adapter
+from engine.models.sd.control_nets import KINDS, T2IAdapterNet
 from engine.models.sd.load import load
 from engine.models.sd.unet_parts import chain
 from tests.conftest import TinyModels
@@ -38,25 +38,25 @@ def test_each_kind_is_a_view_of_the_same_weights_and_says_what_diffusers_does(
     z, text, picture = torch.ones(2, 4, 8, 8), torch.ones(2, 77, 32), torch.rand(2, 3, 64, 64)
     for number, kind in enumerate(KINDS[:6]):
         view, kinds = model.controlnets[model.union_views[0, kind]], torch.eye(6)[[number, number]]
-        shown = {"encoder_hidden_states": text, "added_cond_kwargs": {}, "return_dict": False}
+        common = {"encoder_hidden_states": text, "added_cond_kwargs": {}, "return_dict": False}
         t = torch.tensor([400, 400])
         with torch.no_grad():
-            ours = view(z, t, controlnet_cond=picture, conditioning_scale=torch.tensor(0.5), **shown)
-            given = {"controlnet_cond": [picture], "control_type": kinds, "control_type_idx": [number]}
-            expected = theirs(z, t, conditioning_scale=[0.5], **given, **shown)
-        for said, other in zip((*ours[0], ours[1]), (*expected[0], expected[1]), strict=True):
-            assert torch.allclose(said, other, atol=1e-4)
+            ours = view(z, t, controlnet_cond=picture, conditioning_scale=torch.tensor(0.5), **common)
+            control = {"controlnet_cond": [picture], "control_type": kinds, "control_type_idx": [number]}
+            expected = theirs(z, t, conditioning_scale=[0.5], **control, **common)
+        for residual, other in zip((*ours[0], ours[1]), (*expected[0], expected[1]), strict=True):
+            assert torch.allclose(residual, other, atol=1e-4)
     views = [model.controlnets[index] for index in model.union_views.values()]
     assert len({next(view.parameters()).data_ptr() for view in views}) == 1
 
 
-def test_the_mode_chooses_the_kind_and_one_that_is_not_there_is_told(model: Any) -> None:
+def test_the_mode_chooses_the_kind_and_a_missing_one_is_noted(model: Any) -> None:
     notes: list[str] = []
     painter = Painter(model, note=lambda key, line: notes.append(line))
 
     def painted(number: int = 1, **control: object) -> bytes:
         values = {f"/sd/controlnet/{number}/{name}": value for name, value in {"enable": True, **control}.items()}
-        painter.take(read_settings(BASE | {"/sd/mode": "single"} | values))
+        painter.apply(read_settings(BASE | {"/sd/mode": "single"} | values))
         picture = painter.paint(source_picture(0))
         assert picture is not None
         return picture.pixels.tobytes()
@@ -72,8 +72,7 @@ def test_the_mode_chooses_the_kind_and_one_that_is_not_there_is_told(model: Any)
 
 
 def unet_of(is_xl: bool) -> Any:
-    """Like SDXL, three levels, the first without attention: an adapter for it has a fourth feature, for the middle; or
-    like SD 1.5, attention first, and a last level without."""
+    """A small UNet with blocks like SDXL's, whose adapters have a fourth feature for the middle, or like SD 1.5's."""
     from diffusers import UNet2DConditionModel
 
     kinds = (
@@ -115,25 +114,27 @@ def test_its_features_are_added_where_diffusers_adds_them(is_xl: bool, is_split:
             "negative_text keys negative_keys pooled negative_pooled time_ids ip negative_ip guidance".split()
         )
         state = empty | {"sample": z, "timesteps": t, "text": text, "controls": ((picture, torch.tensor(0.5)),)}
-        parts = chain(unet, [Adapter(network)], 0, is_split=is_split)
-        ours = DirectCalls().run("call", parts, state)["output"]
+        parts = chain(unet, [T2IAdapterNet(network)], 0, is_split=is_split)
+        ours = DirectRunner().run("call", parts, state)["output"]
     assert torch.allclose(ours, expected, atol=1e-5)
     assert not torch.allclose(expected, without, atol=1e-4), "the last feature has an effect, too"
 
 
-def test_one_for_another_model_is_told_before_loading(tiny_models: TinyModels, tiny_sd: Path, tmp_path: Path) -> None:
+def test_one_for_another_model_is_refused_before_loading(
+    tiny_models: TinyModels, tiny_sd: Path, tmp_path: Path
+) -> None:
     from diffusers import T2IAdapter
 
     xl = tiny_models.sd(kind="sdxl")
-    for name, channels, taken in (("wide", 3, [64, 64]), ("odd", 4, [32, 64])):
-        T2IAdapter(channels, taken, downscale_factor=16, adapter_type="full_adapter_xl").save_pretrained(
+    for name, channels, widths in (("wide", 3, [64, 64]), ("odd", 4, [32, 64])):
+        T2IAdapter(channels, widths, downscale_factor=16, adapter_type="full_adapter_xl").save_pretrained(
             tmp_path / name
         )
-    for sd, net, said in (
+    for sd, net, reason in (
         (tiny_sd, tiny_models.t2i_adapter(), "a T2I-Adapter made for"),
         (xl, tmp_path / "wide", r"a T2I-Adapter for another UNet \(channels \[64, 64\]"),
         (xl, tmp_path / "odd", "takes pictures of 4 channels; supported: 1 and 3"),
     ):
-        with pytest.raises(ModelError, match=said) as told:
+        with pytest.raises(ModelError, match=reason) as error:
             load(ModelSpec(model=str(sd), controlnets=(str(net),)), "cpu", "float32")
-        assert "\n" not in str(told.value)
+        assert "\n" not in str(error.value)

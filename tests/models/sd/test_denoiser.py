@@ -10,8 +10,8 @@ import torch
 
 from engine.errors import ModelError
 from engine.models.graphs import State
-from engine.models.sd.attention import share_weights
-from engine.models.sd.conditioner import Cond, Conditioner
+from engine.models.sd.attention import install_attention
+from engine.models.sd.conditioner import Conditioner, Conditioning
 from engine.models.sd.denoiser import ControlInput, Denoiser
 from engine.models.sd.load import load
 from engine.models.sd.model import DiffusionModel
@@ -81,7 +81,7 @@ def chained(unet: Any, pieces: Sequence[UnetPart], state: State) -> State:
     return state
 
 
-def cond_of(model: DiffusionModel, prompt: str = "the cat") -> Cond:
+def cond_of(model: DiffusionModel, prompt: str = "the cat") -> Conditioning:
     ip_images = [] if model.ip_adapter is None else [(source_picture(len(prompt)), 1.0)]
     return Conditioner(model).encode(prompt, "grey", ip_images=ip_images, size=(64, 64))
 
@@ -95,20 +95,20 @@ def controls(seed: int, size: tuple[int, int] = (64, 64)) -> list[ControlInput]:
 
 
 @pytest.mark.parametrize(
-    ("kind", "shown"), [("sd15", ()), ("sdxl", controls(1)), *in_long_form(("sd15", controls(1)), ("sdxl", ()))]
+    ("kind", "inputs"), [("sd15", ()), ("sdxl", controls(1)), *in_long_form(("sd15", controls(1)), ("sdxl", ()))]
 )
 def test_the_parts_add_up_to_the_librarys_forward_bit_for_bit(
-    full_models: Callable[[str], DiffusionModel], kind: str, shown: Sequence[ControlInput]
+    full_models: Callable[[str], DiffusionModel], kind: str, inputs: Sequence[ControlInput]
 ) -> None:
     model = full_models(kind)
     cond, z = cond_of(model), random_latents(3, seed=1)
     interruptions: list[None] = []
-    whole = Denoiser(model).predict(z, T, cond, shown, guidance=2.0, between=lambda: interruptions.append(None))
+    whole = Denoiser(model).predict(z, T, cond, inputs, guidance=2.0, between=lambda: interruptions.append(None))
     assert len(interruptions) == 0
     split = Denoiser(model, is_split=True)
-    parts = split.predict(z, T, cond, shown, guidance=2.0, between=lambda: interruptions.append(None))
+    parts = split.predict(z, T, cond, inputs, guidance=2.0, between=lambda: interruptions.append(None))
     assert torch.equal(whole, parts)
-    assert len(interruptions) == (5 if shown else 4), "two blocks a side and the middle"
+    assert len(interruptions) == (5 if inputs else 4), "two blocks a side and the middle"
 
 
 @pytest.mark.parametrize(
@@ -144,7 +144,7 @@ def test_unets_of_other_layouts_are_split_too(layout: str, is_controlled: bool, 
             )
         expected = whole(unet, state)["output"]
         assert torch.equal(chained(unet, pieces, state)["output"], expected)
-        weight = share_weights(unet)
+        weight = install_attention(unet)
         assert (weight is None) == (layout == "simple middle"), "its attention is of another kind"
         for keys in (None, weight if weight is None else torch.nn.functional.linear(state["hidden"], weight)):
             shared = chained(unet, pieces, state | {"keys": keys})["output"]
@@ -164,7 +164,7 @@ def test_guidance_up_to_one_is_off_and_above_needs_a_negative_prompt(models: Cal
 def test_a_control_at_scale_zero_changes_nothing_at_all(full_models: Callable[[str], DiffusionModel]) -> None:
     model = full_models("sd15")
     cond, z = cond_of(model), random_latents(3, seed=4)
-    silent = [replace(shown, scale=0.0) for shown in controls(1)]
+    silent = [replace(each, scale=0.0) for each in controls(1)]
     plain = Denoiser(model).predict(z, T, cond)
     assert torch.equal(Denoiser(model).predict(z, T, cond, silent), plain)
     assert not torch.allclose(Denoiser(model).predict(z, T, cond, controls(1)), plain, atol=1e-2)

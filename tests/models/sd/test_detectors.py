@@ -20,10 +20,10 @@ from engine.models.sd.control_images import (
     DepthMaps,
     Skeletons,
     hard_edges,
-    normalised,
+    normalize,
     soft_edges,
 )
-from engine.models.sd.edges import edges
+from engine.models.sd.edges import canny_edges
 from engine.models.sd.load import load
 from engine.models.sd.plan.model_plan import plan_model
 from tests.conftest import TinyModels
@@ -44,20 +44,19 @@ def test_the_nearest_point_is_white_and_the_farthest_black(is_metric: bool) -> N
     picture = torch.full((2, 3, 64, 96), 0.4)
     picture[0, :, 8:24] = 0.5
     picture[0, :, 40:56] = 0.45
-    drawn = DepthMaps(BrightnessAsDepth(is_metric=is_metric)).draw(picture)
-    assert drawn.shape == picture.shape and torch.equal(drawn[:, 0], drawn[:, 2])
-    near, middle, far = drawn[0, 0, 16, 48], drawn[0, 0, 48, 48], drawn[0, 0, 0, 48]
+    depth = DepthMaps(BrightnessAsDepth(is_metric=is_metric)).draw(picture)
+    assert depth.shape == picture.shape and torch.equal(depth[:, 0], depth[:, 2])
+    near, middle, far = depth[0, 0, 16, 48], depth[0, 0, 48, 48], depth[0, 0, 0, 48]
     overshoot = 0.08  # of bicubic scaling
     assert (near.item(), middle.item(), far.item()) == pytest.approx((1.0, 0.5, 0.0), abs=overshoot)
-    assert drawn[1].abs().max() < 1e-3, "a picture without depth is black"
+    assert depth[1].abs().max() < 1e-3, "a picture without depth is black"
 
 
 def test_a_map_is_that_of_transformers_processor(tmp_path: Path) -> None:
     """The output of a random network is resized as its processor does; the rest is a division."""
     from transformers import DPTImageProcessorPil
 
-    folder = build_tiny_depth(tmp_path)
-    network = network_of("DepthAnythingForDepthEstimation", folder)
+    network = network_of("DepthAnythingForDepthEstimation", build_tiny_depth(tmp_path))
     rows = torch.rand(64, 96, 3, generator=torch.manual_seed(1)).mul(255).byte().numpy()
     processor = DPTImageProcessorPil(
         size={"height": 70, "width": 98}, ensure_multiple_of=14, image_mean=[0.485, 0.456, 0.406],
@@ -66,22 +65,21 @@ def test_a_map_is_that_of_transformers_processor(tmp_path: Path) -> None:
     seen = processor(rows, return_tensors="pt")["pixel_values"]
     rgb = torch.from_numpy(rows).permute(2, 0, 1)[None] / 255.0
     small = torch.nn.functional.interpolate(rgb, (70, 98), mode="bicubic", antialias=True).clamp(0.0, 1.0)
-    assert (normalised(small) - seen).abs().mean() < 0.02, "the same picture, but for rounding to whole numbers"
+    assert (normalize(small) - seen).abs().mean() < 0.02, "the same picture, but for rounding to whole numbers"
     with torch.no_grad():
-        output = network(normalised(small))
+        output = network(normalize(small))
     (theirs,) = processor.post_process_depth_estimation(output, target_sizes=[(64, 96)])
     depth = np.asarray(theirs["predicted_depth"])
     assert depth.max() - depth.min() > 0.01
     expected = (depth - depth.min()) / (depth.max() - depth.min())
-    drawn = DepthMaps(network).draw(rgb)[0, 0].numpy()
-    assert np.abs(drawn - expected).max() < 1e-3
+    assert np.abs(DepthMaps(network).draw(rgb)[0, 0].numpy() - expected).max() < 1e-3
 
 
-def drawn_as(place: int, *, is_limb: bool = False) -> list[int]:
-    return [int(level * LIMB_LIGHT) if is_limb else level for level in COLOURS[place]]
+def colour_of(index: int, *, is_limb: bool = False) -> list[int]:
+    return [int(level * LIMB_LIGHT) if is_limb else level for level in COLOURS[index]]
 
 
-def place_of(joint: int) -> tuple[int, int]:
+def position_of(joint: int) -> tuple[int, int]:
     """(x, y) of a joint of OpenPose in a picture of 384 x 512, whose box is the whole of it."""
     shoulders = STANDING[5:7].mean(dim=0)
     x, y = shoulders if joint == NECK else STANDING[OPENPOSE[joint]]
@@ -91,61 +89,59 @@ def place_of(joint: int) -> tuple[int, int]:
 @pytest.fixture(scope="module")
 def picture() -> torch.Tensor:
     """(512, 384, 3) uint8."""
-    drawn = Skeletons(KnownPose(STANDING, torch.ones(17))).draw(torch.zeros(1, 3, 512, 384))
-    assert drawn.shape == (1, 3, 512, 384)
-    return (drawn[0].permute(1, 2, 0) * 255).round().int()
+    image = Skeletons(KnownPose(STANDING, torch.ones(17))).draw(torch.zeros(1, 3, 512, 384))
+    assert image.shape == (1, 3, 512, 384)
+    return (image[0].permute(1, 2, 0) * 255).round().int()
 
 
-def test_every_joint_has_its_colour_at_its_place_on_black(picture: torch.Tensor) -> None:
+def test_every_joint_has_its_colour_at_its_position_on_black(picture: torch.Tensor) -> None:
     for joint in range(18):
-        x, y = place_of(joint)
-        assert picture[y, x].tolist() == drawn_as(joint), joint
+        x, y = position_of(joint)
+        assert picture[y, x].tolist() == colour_of(joint), joint
     assert (picture.amax(dim=2) == 0).float().mean() > 0.9
 
 
 def test_limbs_are_darker_ellipses_between_their_joints(picture: torch.Tensor) -> None:
     """The second limb is that from the neck to the left shoulder, the fourth the lower right arm."""
     for limb, (first, second) in {1: (NECK, 5), 3: (3, RIGHT_WRIST)}.items():
-        (x, y), (to_x, to_y) = place_of(first), place_of(second)
+        (x, y), (to_x, to_y) = position_of(first), position_of(second)
         middle = picture[(y + to_y) // 2, (x + to_x) // 2]
-        assert middle.tolist() == drawn_as(limb, is_limb=True)
+        assert middle.tolist() == colour_of(limb, is_limb=True)
 
 
 def test_a_joint_that_is_hardly_found_is_left_out_with_its_limbs() -> None:
     scores = torch.ones(17)
     scores[10] = 0.2  # the right wrist
-    drawn = Skeletons(KnownPose(STANDING, scores)).draw(torch.zeros(1, 3, 512, 384))[0].permute(1, 2, 0)
-    levels = (drawn * 255).round().int()
-    for colour in (drawn_as(RIGHT_WRIST), drawn_as(3, is_limb=True)):
+    image = Skeletons(KnownPose(STANDING, scores)).draw(torch.zeros(1, 3, 512, 384))[0].permute(1, 2, 0)
+    levels = (image * 255).round().int()
+    for colour in (colour_of(RIGHT_WRIST), colour_of(3, is_limb=True)):
         assert not (levels == torch.tensor(colour)).all(dim=2).any()
-    x, y = place_of(LEFT_WRIST)
-    assert levels[y, x].tolist() == drawn_as(LEFT_WRIST)
-    nothing = Skeletons(KnownPose(STANDING, torch.zeros(17))).draw(torch.zeros(1, 3, 64, 64))
-    assert not nothing.any()
+    x, y = position_of(LEFT_WRIST)
+    assert levels[y, x].tolist() == colour_of(LEFT_WRIST)
+    assert not Skeletons(KnownPose(STANDING, torch.zeros(17))).draw(torch.zeros(1, 3, 64, 64)).any()
 
 
 @pytest.mark.parametrize(("height", "width"), [(512, 384), (512, 512), (576, 1024), (1024, 256)])
 def test_joints_are_those_of_transformers_post_processing(height: int, width: int) -> None:
-    """With the box that holds the whole picture: its processor adds a quarter around the one it gets."""
+    """With the box that contains the whole picture: its processor adds a quarter around the one it gets."""
     from transformers import VitPoseImageProcessorPil
 
     network = KnownPose(STANDING, torch.linspace(0.5, 1.0, 17))
-    places, scores = Skeletons(network).joints(torch.rand(1, 3, height, width))
+    positions, scores = Skeletons(network).joints(torch.rand(1, 3, height, width))
     side = max(height / 256, width / 192)
     box_w, box_h = side * 192 / 1.25, side * 256 / 1.25
     box = [(width - box_w) / 2, (height - box_h) / 2, box_w, box_h]
     outputs = network(torch.zeros(0))
     ((theirs,),) = VitPoseImageProcessorPil().post_process_pose_estimation(outputs, boxes=[[box]])
-    assert (places[0] - torch.as_tensor(theirs["keypoints"])).abs().max() < 0.02 * side * 4
+    assert (positions[0] - torch.as_tensor(theirs["keypoints"])).abs().max() < 0.02 * side * 4
     assert torch.allclose(scores[0], torch.as_tensor(theirs["scores"]), atol=0.05)
 
 
 @pytest.mark.parametrize("experts", [1, 3])
 def test_a_vitpose_and_a_vitpose_plus_are_drawn(tmp_path: Path, experts: int) -> None:
-    folder = build_tiny_pose(tmp_path, experts=experts)
-    network = network_of("VitPoseForPoseEstimation", folder, num_labels=17)
-    drawn = Skeletons(network).draw(torch.rand(1, 3, 64, 96, generator=torch.manual_seed(1)))
-    assert drawn.shape == (1, 3, 64, 96) and drawn.min() >= 0.0 and drawn.max() <= 1.0
+    network = network_of("VitPoseForPoseEstimation", build_tiny_pose(tmp_path, experts=experts), num_labels=17)
+    image = Skeletons(network).draw(torch.rand(1, 3, 64, 96, generator=torch.manual_seed(1)))
+    assert image.shape == (1, 3, 64, 96) and image.min() >= 0.0 and image.max() <= 1.0
 
 
 def test_both_are_counted_and_loaded_with_the_model(tiny_sd: Path, tiny_models: TinyModels) -> None:
@@ -162,12 +158,12 @@ def test_both_are_counted_and_loaded_with_the_model(tiny_sd: Path, tiny_models: 
     assert model.memory_bytes() - plain.memory_bytes() == 4 * (counted["depth"] + counted["pose"])
 
 
-def test_another_model_or_a_folder_without_weights_is_told_in_one_line(
+def test_another_model_or_a_folder_without_weights_is_refused_in_one_line(
     tiny_sd: Path, tiny_models: TinyModels, tmp_path: Path
 ) -> None:
     depth, pose = tiny_models.depth(), tiny_models.pose()
     empty = shutil.copytree(depth, tmp_path / "empty", ignore=shutil.ignore_patterns("*.safetensors"))
-    for part, name, said in (
+    for part, name, reason in (
         ("depth", pose, "is a model of type vitpose; depth needs DepthAnythingForDepthEstimation, for example depth-"),
         ("pose", depth, "is a model of type depth_anything; pose needs VitPoseForPoseEstimation, for example usyd-"),
         ("pose", tiny_models.controlnet(tiny_sd), "is a model of type unknown; pose needs"),
@@ -177,17 +173,17 @@ def test_another_model_or_a_folder_without_weights_is_told_in_one_line(
         ("pose", "usyd-community/vitpose-base-simple", 'hf download usyd-community/vitpose-base-simple --include "co'),
     ):
         (line,) = plan_model(ModelSpec(model=str(tiny_sd), **{part: str(name)})).missing
-        assert said in line and str(name) in line and "\n" not in line
+        assert reason in line and str(name) in line and "\n" not in line
 
 
-def test_weights_that_do_not_fit_the_configuration_are_told_in_one_line(
+def test_weights_that_do_not_fit_the_configuration_are_refused_in_one_line(
     tiny_sd: Path, tiny_models: TinyModels, tmp_path: Path
 ) -> None:
     folder = shutil.copytree(tiny_models.pose(), tmp_path / "pose")
     weights = load_file(folder / "model.safetensors")
     left_out = next(name for name in weights if name.startswith("head."))
-    kept = {name: weight for name, weight in weights.items() if name != left_out}
-    save_file(kept, folder / "model.safetensors", {"format": "pt"})
+    rest = {name: weight for name, weight in weights.items() if name != left_out}
+    save_file(rest, folder / "model.safetensors", {"format": "pt"})
     with pytest.raises(ModelError, match=f"1 tensors are missing or have another shape, the first is {left_out}"):
         load(ModelSpec(model=str(tiny_sd), pose=str(folder)), "cpu", "float32")
 
@@ -205,7 +201,7 @@ def test_the_edges_are_those_of_opencv(name: str) -> None:
         picture = cv2.GaussianBlur(rng.integers(0, 256, (120, 200, 3), np.uint8), (0, 0), 2.0) * 3
     else:
         picture = np.array(Image.open(GOLDEN / f"{name}.png").convert("RGB"))
-    expected = edges(picture, picture.shape[1::-1])
+    expected = canny_edges(picture, picture.shape[1::-1])
     assert 0.02 < (expected > 0).mean() < 0.5
     assert (on_device(picture) != expected).mean() < 2e-4
 
@@ -220,9 +216,9 @@ def stepped(height: float, *, side: int = 96) -> torch.Tensor:
 @pytest.mark.parametrize("is_turned", [False, True])
 def test_a_step_is_drawn_by_its_height_and_fades_to_both_sides(is_turned: bool) -> None:
     picture = stepped(0.25)
-    drawn = soft_edges(picture.mT if is_turned else picture)
-    assert drawn.shape == picture.shape and torch.equal(drawn[:, :1].expand(-1, 3, -1, -1), drawn)
-    line = (drawn.mT if is_turned else drawn)[0, 0, 40]
+    outline = soft_edges(picture.mT if is_turned else picture)
+    assert outline.shape == picture.shape and torch.equal(outline[:, :1].expand(-1, 3, -1, -1), outline)
+    line = (outline.mT if is_turned else outline)[0, 0, 40]
     assert line[47:49].tolist() == pytest.approx([0.25 * GAIN] * 2, rel=1e-4), "the two columns beside it alike"
     assert (line[:47].diff() > -1e-6).all() and (line[49:].diff() < 1e-6).all()
     assert line[36] > 0 and line[:35].max() < 1e-6, "three times the coarsest scale away there is nothing"

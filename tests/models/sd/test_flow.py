@@ -1,4 +1,4 @@
-"""Rectified flows (SDXL trained as SD 3 was): what tells them, and their pictures beside diffusers'."""
+"""Rectified flows (SDXL trained as SD 3 was): how they are recognized, and their pictures compared with diffusers'."""
 
 from pathlib import Path
 from typing import Any
@@ -108,11 +108,11 @@ def test_every_sampler_keeps_a_picture_that_the_flow_leads_to(model: DiffusionMo
         ("NoobAI-RF", {KEY: "v"}, "v_prediction", f"{KEY} in the file: v"),
     ],
 )
-def test_a_flow_is_told_by_its_header_then_by_its_name(
+def test_a_flow_is_recognized_by_its_header_then_by_its_name(
     name: str, metadata: dict[str, str], prediction: str | None, reason: str
 ) -> None:
-    told = file_prediction(Path(f"{name}.safetensors"), "sdxl", CheckpointHeader(tensors={}, metadata=metadata))
-    chosen = told.marked or told.likely
+    found = file_prediction(Path(f"{name}.safetensors"), "sdxl", CheckpointHeader(tensors={}, metadata=metadata))
+    chosen = found.marked or found.likely
     assert (chosen and chosen.value) == prediction and reason in (chosen.reason if chosen else "")
 
 
@@ -121,9 +121,9 @@ def test_a_file_that_says_flow_runs_as_one_and_one_that_says_something_else_is_r
 ) -> None:
     sd = tiny_models.sd(kind="sdxl", sampler="euler", vae="kl")
 
-    def plan(name: str, said: str, **more: Any) -> Any:
+    def plan(name: str, value: str, **more: Any) -> Any:
         copy_configuration(sd, tmp_path / name)
-        file = save_tensors(tmp_path / f"{name}.safetensors", original_tensors(sd), {KEY: said} if said else {})
+        file = save_tensors(tmp_path / f"{name}.safetensors", original_tensors(sd), {KEY: value} if value else {})
         return plan_model(ModelSpec(model=str(file), vae="full", **more))
 
     flow = plan("x", "flow")
@@ -142,19 +142,19 @@ def test_a_file_that_says_flow_runs_as_one_and_one_that_says_something_else_is_r
 
 
 @pytest.mark.parametrize(
-    ("told", "says"),
+    ("changes", "says"),
     [
         ({"use_dynamic_shifting": True, "shift": 2.5}, ""),
         ({"_class_name": "FlowMatchHeunDiscreteScheduler"}, "FlowMatchHeunDiscreteScheduler belongs to flow-matching"),
         ({"_class_name": "UniPCMultistepScheduler", "use_flow_sigmas": True, "flow_shift": 2.5}, ""),
     ],
 )
-def test_a_folder_s_own_flow_is_run_or_named(tiny_models: Any, tmp_path: Path, told: dict[str, Any], says: str) -> None:
-    name = with_scheduler(tiny_models.sd(kind="sdxl"), tmp_path / "flow", beta_schedule=None, **(FLOW | told))
+def test_a_folder_s_own_flow_is_run_or_named(tiny_models: Any, tmp_path: Path, changes: Any, says: str) -> None:
+    name = with_scheduler(tiny_models.sd(kind="sdxl"), tmp_path / "flow", beta_schedule=None, **(FLOW | changes))
     plan = plan_model(ModelSpec(model=str(name)))
     if says:
         with pytest.raises(ModelError, match=says):
             plan.require_complete()
     else:
-        assert plan.scheduler["_class_name"] == (FLOW | told)["_class_name"] and plan.scheduler["shift"] == 2.5
+        assert plan.scheduler["_class_name"] == (FLOW | changes)["_class_name"] and plan.scheduler["shift"] == 2.5
         assert not plan.missing and any("with shift 2.5" in note for note in plan.notes)

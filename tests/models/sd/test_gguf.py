@@ -10,11 +10,11 @@ import pytest
 import torch
 
 from engine.errors import ModelError
-from engine.models.gguf_file import gguf_numbers, read_gguf
+from engine.models.gguf_file import read_gguf, read_gguf_tensor
 from engine.models.sd import ModelSpec
 from engine.models.sd.load import load
-from engine.models.sd.plan.headline import part_headline
 from engine.models.sd.plan.model_plan import plan_model
+from engine.models.sd.plan.model_summary import summarize_part
 from tests.support.long_form import in_long_form
 from tests.support.replicas.nets import tiny_unet
 from tests.support.tiny_single_file import original_unet_tensors
@@ -23,8 +23,8 @@ F32, F16, Q4_K, Q8_0, BF16 = 0, 1, 12, 8, 30
 TEXT, INTS = 8, 9
 
 
-def text(words: str) -> bytes:
-    return struct.pack("<Q", len(words)) + words.encode()
+def text(value: str) -> bytes:
+    return struct.pack("<Q", len(value)) + value.encode()
 
 
 def stored(numbers: np.ndarray, kind: int) -> tuple[bytes, np.ndarray]:
@@ -44,7 +44,7 @@ def stored(numbers: np.ndarray, kind: int) -> tuple[bytes, np.ndarray]:
 
 def write_gguf(file: Path, tensors: dict[str, torch.Tensor], kinds: Any) -> dict[str, np.ndarray]:
     """As ComfyUI-GGUF's converter: matrices are stored by `kinds(name, numbers)`, rows of convolutions rearranged."""
-    pairs, infos, data, meant = [text("general.architecture") + struct.pack("<I", TEXT) + text("sdxl")], [], b"", {}
+    pairs, infos, data, expected = [text("general.architecture") + struct.pack("<I", TEXT) + text("sdxl")], [], b"", {}
     for name, tensor in tensors.items():
         numbers = tensor.float().numpy()
         kind, shape = kinds(name, numbers), numbers.shape
@@ -52,12 +52,12 @@ def write_gguf(file: Path, tensors: dict[str, torch.Tensor], kinds: Any) -> dict
             shape = (numbers.size // 256, 256)
             listed = struct.pack(f"<IQ{numbers.ndim}i", 5, numbers.ndim, *numbers.shape)
             pairs.append(text(f"comfy.gguf.orig_shape.{name}") + struct.pack("<I", INTS) + listed)
-        raw, meant[name] = (b"", numbers) if kind == Q4_K else stored(numbers, kind)
+        raw, expected[name] = (b"", numbers) if kind == Q4_K else stored(numbers, kind)
         infos.append(text(name) + struct.pack(f"<I{len(shape)}QIQ", len(shape), *shape[::-1], kind, len(data)))
         data += raw + b"\0" * (-len(raw) % 32)
     head = b"GGUF" + struct.pack("<IQQ", 3, len(infos), len(pairs)) + b"".join((*pairs, *infos))
     file.write_bytes(head + b"\0" * (-len(head) % 32) + data)
-    return meant
+    return expected
 
 
 def q8(name: str, numbers: np.ndarray) -> int:
@@ -76,7 +76,7 @@ def test_a_unet_in_q8_0_is_painted_as_weight_times_scale(
     tiny_models: Any, tmp_path: Path, unet: tuple[str, dict[str, torch.Tensor]]
 ) -> None:
     kind, tensors = unet
-    meant = write_gguf(tmp_path / "unet-Q8_0.gguf", tensors, q8)
+    expected = write_gguf(tmp_path / "unet-Q8_0.gguf", tensors, q8)
     spec = ModelSpec(model=str(tiny_models.sd(kind=kind)), unet=str(tmp_path / "unet-Q8_0.gguf"))
     report = plan_model(spec)
     assert report.missing == () and any("quantized weights (Q8_0) are read exactly" in note for note in report.notes)
@@ -85,8 +85,8 @@ def test_a_unet_in_q8_0_is_painted_as_weight_times_scale(
     for dtype in (torch.float32, torch.bfloat16):
         read = load(spec, "cpu", str(dtype).removeprefix("torch.")).unet.state_dict()
         for name, numbers in original_unet_tensors(read, 1).items():
-            assert torch.equal(numbers, torch.from_numpy(meant[name]).to(dtype)), name
-    assert part_headline("unets", str(tmp_path / "unet-Q8_0.gguf")).fault == ""
+            assert torch.equal(numbers, torch.from_numpy(expected[name]).to(dtype)), name
+    assert summarize_part("unets", str(tmp_path / "unet-Q8_0.gguf")).fault == ""
 
 
 def test_other_formats_and_broken_files_are_named_in_one_line(
@@ -97,7 +97,7 @@ def test_other_formats_and_broken_files_are_named_in_one_line(
 
     def line() -> str:
         (missing,) = plan_model(ModelSpec(model=str(tiny_models.sd(kind=kind)), unet=str(file))).missing
-        assert missing == f"{file}: {part_headline('unets', str(file)).fault}" and "\n" not in missing
+        assert missing == f"{file}: {summarize_part('unets', str(file)).fault}" and "\n" not in missing
         return missing.removeprefix(f"{file}: ")
 
     write_gguf(file, tensors, lambda name, numbers: F32 if numbers.ndim == 1 else Q4_K)
@@ -125,7 +125,7 @@ def test_a_header_whose_numbers_do_not_fit_is_damaged(tmp_path: Path) -> None:
         tensor = text("a") + struct.pack("<IQIQ", 1, sides, Q8_0, 0)
         head = b"GGUF" + struct.pack("<IQQ", 3, 1, 1) + text(key) + value + tensor
         file.write_bytes(head + b"\0" * (-len(head) % 32 + 68))
-        return gguf_numbers(file, *read_gguf(file)["a"])
+        return read_gguf_tensor(file, *read_gguf(file)["a"])
 
     shape = "comfy.gguf.orig_shape.a"
     assert read(32).shape == (32,) and read(32, shape, struct.pack("<IIQ2i", INTS, int32, 2, 4, 8)).shape == (4, 8)

@@ -16,9 +16,9 @@ from engine.models.sd.load import load
 from engine.models.sd.model import DiffusionModel
 from tests.models.sd.oracle import our_picture, source_picture
 from tests.models.sd.plain_stream import loaded
-from tests.support.replicas.replica import Shelf
+from tests.support.replicas.replica import Folders
 
-SHOWN = source_picture(seed=5, side_px=48)
+REFERENCE = source_picture(seed=5, side_px=48)
 
 
 @pytest.fixture(scope="module", params=["standard", "plus"])
@@ -32,14 +32,13 @@ def model(tiny_sd: Path, adapter: Path) -> DiffusionModel:
 
 
 def test_at_strength_0_and_without_a_picture_the_result_is_bit_identical(tiny_sd: Path, model: DiffusionModel) -> None:
-    plain = loaded(tiny_sd)
-    base = our_picture(plain)
+    base = our_picture(loaded(tiny_sd))
     model.ip_adapter.set_scale(1.0)
     assert np.array_equal(our_picture(model), base)
-    assert not np.array_equal(our_picture(model, ip_image=SHOWN), base)
+    assert not np.array_equal(our_picture(model, ip_image=REFERENCE), base)
     full = [weight.clone() for _, weight, _ in model.ip_adapter._values]
     model.ip_adapter.set_scale(0.0)
-    assert np.array_equal(our_picture(model, ip_image=SHOWN), base)
+    assert np.array_equal(our_picture(model, ip_image=REFERENCE), base)
     model.ip_adapter.set_scale(1.0)
     assert all(torch.equal(weight, was) for (_, weight, _), was in zip(model.ip_adapter._values, full, strict=True))
 
@@ -54,10 +53,10 @@ def test_pictures_are_mixed_by_weight_in_what_the_encoder_says_of_them(model: Di
     encoded: list[int] = []
 
     def mixed(*weights: float) -> torch.Tensor:
-        (tokens,), _ = adapter.encode(list(zip_longest((SHOWN, *others), weights, fillvalue=0.0)))
+        (tokens,), _ = adapter.encode(list(zip_longest((REFERENCE, *others), weights, fillvalue=0.0)))
         return tokens
 
-    embeds = [adapter._embedded(prepared(adapter, each)) for each in (SHOWN, *others)]
+    embeds = [adapter._embed(prepared(adapter, each)) for each in (REFERENCE, *others)]
     mixed(1.0)
     hook = adapter.modules()[0].register_forward_hook(lambda *_: encoded.append(1))
     assert torch.equal(mixed(1.0), adapter._tokens(embeds[0])) and torch.equal(mixed(0.5), mixed(1.0))
@@ -75,13 +74,13 @@ def test_a_moving_picture_is_seen_as_a_file_is(model: DiffusionModel, shape: tup
     adapter = model.ip_adapter
     picture = cv2.resize(source_picture(seed=6, side_px=48), shape[::-1], interpolation=cv2.INTER_CUBIC)
     rgb = torch.from_numpy(picture).permute(2, 0, 1)[None] / 255.0
-    still, _ = adapter.mixed([(SHOWN, 1.0)])
-    for share in (0.0, 0.5, 1.0):
-        tokens = adapter.encode_live(rgb, torch.tensor(share), still)
-        expected = adapter._tokens(torch.lerp(still, adapter._embedded(prepared(adapter, picture)), share))
+    still, _ = adapter.mix([(REFERENCE, 1.0)])
+    for fraction in (0.0, 0.5, 1.0):
+        tokens = adapter.encode_live(rgb, torch.tensor(fraction), still)
+        expected = adapter._tokens(torch.lerp(still, adapter._embed(prepared(adapter, picture)), fraction))
         near = partial(torch.allclose, expected, atol=0.005 * float(expected.abs().max()))  # theirs rounds to 8 bits
         assert near(tokens)
-        assert near(adapter._tokens(still)) == (share == 0.0)
+        assert near(adapter._tokens(still)) == (fraction == 0.0)
 
 
 def test_each_block_has_a_strength_of_its_own(model: DiffusionModel) -> None:
@@ -93,8 +92,8 @@ def test_each_block_has_a_strength_of_its_own(model: DiffusionModel) -> None:
 
     full = norms(1.0, 1.0, 1.0, 1.0)
     assert all(full.values())
-    for place, block in enumerate(BLOCKS):
-        factors = [0.5 if place == other else 0.0 for other in range(3)]
+    for index, block in enumerate(BLOCKS):
+        factors = [0.5 if index == other else 0.0 for other in range(3)]
         assert norms(0.5, *factors) == pytest.approx(dict.fromkeys(BLOCKS, 0.0) | {block: full[block] / 4})
     assert norms(1.0, 1.0, 1.0, 1.0) == full
 
@@ -109,9 +108,9 @@ def test_an_adapter_without_its_image_encoder_says_so(tiny_sd: Path, adapter: Pa
     assert load(named, "cpu", "fp32").ip_adapter is not None
 
 
-def test_an_adapter_of_a_repository_says_how_to_get_its_encoder(tiny_sd: Path, adapter: Path, shelf: Shelf) -> None:
-    (shelf.folder / "ip.safetensors").write_bytes(adapter.read_bytes())
-    shelf.put_on_hub("artist/adapters/models", shelf.folder)
+def test_an_adapter_of_a_repository_says_how_to_get_its_encoder(tiny_sd: Path, adapter: Path, cache: Folders) -> None:
+    (cache.folder / "ip.safetensors").write_bytes(adapter.read_bytes())
+    cache.put_on_hub("artist/adapters/models", cache.folder)
     spec = ModelSpec(model=str(tiny_sd), ip_adapter="artist/adapters/models/ip.safetensors")
     with pytest.raises(ModelError, match=r'hf download artist/adapters --include "models/image_encoder/\*.json"'):
         load(spec, "cpu", "fp32")

@@ -23,16 +23,16 @@ def plain(tiny_sd: Path) -> Any:
 def test_merged_loras_paint_the_same_as_in_diffusers(tiny_models: Any, tiny_sd: Path) -> None:
     pipeline = pipeline_of(tiny_sd)
     before = diffusers_picture(pipeline)
-    for made in (
+    for all_options in (
         [({}, 0.7)],
         [({"style": "kohya"}, 0.7)],
         [({"with_conv": True}, 0.7)],
         [({"with_text": False}, 0.7)],
         [({"seed": 2}, 1.0), ({"seed": 5}, -0.5)],
     ):
-        loras = [(tiny_models.lora(tiny_sd, **options), weight) for options, weight in made]
+        loras = [(tiny_models.lora(tiny_sd, **options), weight) for options, weight in all_options]
         model = loaded(tiny_sd, loras=tuple((str(file), each) for file, each in loras))
-        names = [f"number {place}" for place in range(len(loras))]
+        names = [f"number {number}" for number in range(len(loras))]
         for name, (file, _) in zip(names, loras, strict=True):
             pipeline.load_lora_weights(
                 str(file.parent), weight_name=file.name, adapter_name=name, local_files_only=True
@@ -42,7 +42,7 @@ def test_merged_loras_paint_the_same_as_in_diffusers(tiny_models: Any, tiny_sd: 
         pipeline.unload_lora_weights()
         assert model.notes == ()
         assert difference(before, theirs) > 5.0
-        assert difference(theirs, our_picture(model)) < 0.5 + 0.255, made
+        assert difference(theirs, our_picture(model)) < 0.5 + 0.255, all_options
 
 
 def test_at_strength_zero_the_weights_equal_the_file_at_the_same_addresses(
@@ -54,8 +54,8 @@ def test_at_strength_zero_the_weights_equal_the_file_at_the_same_addresses(
     addresses = [weight.data_ptr() for weight in weights_of(model)]
     changed = [weight.clone() for weight in weights_of(model)]
     copies = [was for ours, was in zip(changed, weights_of(plain), strict=True) if not torch.equal(ours, was)]
-    kept = sum(tensor.nbytes for tensor in (*copies, *load_file(file).values()))
-    assert model.memory_bytes() - plain.memory_bytes() == kept > 0
+    expected = sum(tensor.nbytes for tensor in (*copies, *load_file(file).values()))
+    assert model.memory_bytes() - plain.memory_bytes() == expected > 0
     for strength in (0.3, -1.7, 0.0):
         model.loras.set_weights({name: strength})
     assert all(torch.equal(ours, theirs) for ours, theirs in zip(weights_of(model), weights_of(plain), strict=True))
@@ -69,33 +69,32 @@ def test_texts_are_encoded_again_only_if_a_text_encoder_changed(tiny_models: Any
     both, unet_only = tiny_models.lora(tiny_sd), tiny_models.lora(tiny_sd, with_text=False)
     model = loaded(tiny_sd, loras=((str(both), 0.0), (str(unet_only), 0.0)))
     conditioner = Conditioner(model)
-    before = conditioner.encode("a cat", None).text
+    before = conditioner.encode("a cat", None).prompt_embeds
     model.loras.set_weights({model.loras.names[1]: 1.0})
     assert model.loras.text_version == 0
     model.loras.set_weights({model.loras.names[0]: 1.0})
     assert model.loras.text_version == 1
-    assert not torch.equal(conditioner.encode("a cat", None).text, before)
+    assert not torch.equal(conditioner.encode("a cat", None).prompt_embeds, before)
     model.loras.set_weights({model.loras.names[0]: 0.0})
-    assert torch.equal(conditioner.encode("a cat", None).text, before)
+    assert torch.equal(conditioner.encode("a cat", None).prompt_embeds, before)
 
 
 def test_a_lora_changes_both_text_encoders_of_an_xl_model(tiny_models: Any) -> None:
     sd = tiny_models.sd(kind="sdxl")
     file = tiny_models.lora(sd)
-    model = loaded(sd, loras=((str(file), 1.0),))
-    pipeline = pipeline_of(sd)
+    model, pipeline = loaded(sd, loras=((str(file), 1.0),)), pipeline_of(sd)
     pipeline.load_lora_weights(str(file.parent), weight_name=file.name, local_files_only=True)
     theirs = pipeline.encode_prompt("a cat", device="cpu", do_classifier_free_guidance=False)
     ours = Conditioner(model).encode("a cat", None)
-    assert torch.allclose(ours.text, theirs[0], atol=1e-5)
-    assert torch.allclose(ours.pooled, theirs[2], atol=1e-5)
+    assert torch.allclose(ours.prompt_embeds, theirs[0], atol=1e-5)
+    assert torch.allclose(ours.pooled_embeds, theirs[2], atol=1e-5)
 
 
 @pytest.mark.parametrize(
     ("kind", "as_file"), [("sd15", True), ("sdxl", False), *in_long_form(("sd15", False), ("sdxl", True))]
 )
 def test_trained_norms_add_their_differences(tiny_models: Any, tmp_path: Path, kind: str, as_file: bool) -> None:
-    """LyCORIS' train_norm: `w_norm` and `b_norm` beside the factors, in the UNet and in each text encoder."""
+    """LyCORIS' train_norm: `w_norm` and `b_norm` next to the factors, in the UNet and in each text encoder."""
     from safetensors.torch import save_file
 
     sd = tiny_models.sd(kind=kind, vae="kl")
@@ -126,8 +125,8 @@ def test_trained_norms_add_their_differences(tiny_models: Any, tmp_path: Path, k
     after = {part: dict(_without_prefix(network)) for part, network in networks.items()}
     for named, (part, layer) in norms.items():
         for name, role in (("weight", "w_norm"), ("bias", "b_norm")):
-            wanted = before[part][f"{layer}.{name}"] + 0.5 * tensors[f"{named}.{role}"]
-            assert torch.equal(after[part][f"{layer}.{name}"], wanted)
+            expected = before[part][f"{layer}.{name}"] + 0.5 * tensors[f"{named}.{role}"]
+            assert torch.equal(after[part][f"{layer}.{name}"], expected)
     merged.loras.set_weights({"normed": 0.0})
     for part, network in networks.items():
         assert all(torch.equal(each, before[part][name]) for name, each in _without_prefix(network))

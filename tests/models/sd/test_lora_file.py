@@ -11,20 +11,20 @@ from engine.errors import ModelError
 from engine.models.sd import ModelSpec
 from engine.models.sd.load import load
 from engine.models.sd.plan.lora_file import examine_lora
-from engine.models.sd.plan.lora_names import places_in
+from engine.models.sd.plan.lora_names import target_weights
 from engine.models.sd.plan.model_folder import DiffusersFolder
 from engine.models.sd.plan.model_plan import plan_model
 from engine.models.sd.plan.network_outline import outline_of
 from engine.models.sd.plan.single_file import examine
 from tests.support.replicas import loras
-from tests.support.replicas.replica import Shelf
+from tests.support.replicas.replica import Folders
 
 ATTENTION = "down_blocks.1.attentions.0.transformer_blocks.0.attn1.to_q"
 
 
-def test_a_pickle_of_a_training_run_is_the_same_lora(shelf: Shelf, tmp_path: Path) -> None:
-    sd = shelf.tiny.sd()
-    file = shelf.tiny.lora(sd)
+def test_a_pickle_of_a_training_run_is_the_same_lora(cache: Folders, tmp_path: Path) -> None:
+    sd = cache.tiny.sd()
+    file = cache.tiny.lora(sd)
     torch.save({"state_dict": load_file(file), "epoch": 3}, tmp_path / "run.ckpt")
     files = file, tmp_path / "run.ckpt"
     models = [load(ModelSpec(model=str(sd), loras=((str(each), 1.0),)), "cpu", "fp32") for each in files]
@@ -32,21 +32,22 @@ def test_a_pickle_of_a_training_run_is_the_same_lora(shelf: Shelf, tmp_path: Pat
         assert torch.equal(ours, theirs)
 
 
-def test_names_of_the_first_code_are_the_same_layers_as_diffusers(shelf: Shelf, tmp_path: Path) -> None:
+def test_names_of_the_first_code_are_the_same_layers_as_diffusers(cache: Folders, tmp_path: Path) -> None:
     models = [
-        load(loras.kohya("sdxl", style)(Shelf(folder=tmp_path / style, tiny=shelf.tiny, hub=shelf.hub)), "cpu", "fp32")
+        load(
+            loras.kohya("sdxl", style)(Folders(folder=tmp_path / style, tiny=cache.tiny, hub=cache.hub)), "cpu", "fp32"
+        )
         for style in ("kohya", "sgm")
     ]
     for ours, theirs in zip(*(model.unet.parameters() for model in models), strict=True):
         assert torch.equal(ours, theirs)
 
 
-def test_a_single_file_has_the_places_of_its_folder(tiny_models: Any) -> None:
+def test_a_single_file_has_the_target_weights_of_its_folder(tiny_models: Any) -> None:
     sd = tiny_models.sd(vae="kl")
-    file = tiny_models.single_file(sd)
-    folder = DiffusersFolder(sd)
-    from_file = places_in(outline_of(DiffusersFolder(file.with_suffix("")), examine(file)))
-    assert from_file == places_in(outline_of(folder))
+    file, folder = tiny_models.single_file(sd), DiffusersFolder(sd)
+    from_file = target_weights(outline_of(DiffusersFolder(file.with_suffix("")), examine(file)))
+    assert from_file == target_weights(outline_of(folder))
     lora = str(tiny_models.lora(sd, with_conv=True))
     plans = [plan_model(ModelSpec(model=str(model), loras=((lora, 1.0),))) for model in (sd, file)]
     assert plans[0].loras[0].changes == plans[1].loras[0].changes != ()
@@ -81,9 +82,9 @@ def test_a_lora_that_does_not_fit_is_refused(
 ) -> None:
     file = tmp_path / "it.safetensors"
     save_file(tensors, file, metadata)
-    with pytest.raises(ModelError) as told:
+    with pytest.raises(ModelError) as error:
         examine_lora(str(file), 1.0, outline_of(DiffusersFolder(tiny_sd)))
-    assert line in str(told.value) and "\n" not in str(told.value)
+    assert line in str(error.value) and "\n" not in str(error.value)
 
 
 def test_what_is_not_merged_is_mentioned(tiny_models: Any, tiny_sd: Path, tmp_path: Path) -> None:
@@ -108,7 +109,7 @@ def test_a_folder_with_one_lora_selects_and_names_it(tiny_models: Any, tiny_sd: 
         examine_lora(str(folder), 1.0, None)
 
 
-def test_two_distillation_loras_are_told_of(tiny_models: Any, tiny_sd: Path, tmp_path: Path) -> None:
+def test_two_distillation_loras_are_noted(tiny_models: Any, tiny_sd: Path, tmp_path: Path) -> None:
     loras = []
     for name in ("lcm-lora-sdv1-5", "Hyper-SD15-8steps-lora"):
         (tmp_path / f"{name}.safetensors").write_bytes(tiny_models.lora(tiny_sd).read_bytes())

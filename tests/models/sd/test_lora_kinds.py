@@ -70,11 +70,11 @@ def adapters(tiny_sd: Path, tmp_path_factory: pytest.TempPathFactory) -> Adapter
     """For one of KINDS the folder written by peft, which must not be changed, and the output of the UNet with it."""
 
     @cache
-    def made(kind: str) -> tuple[Path, torch.Tensor]:
+    def build(kind: str) -> tuple[Path, torch.Tensor]:
         folder = tmp_path_factory.mktemp(kind)
         return folder, painted(adapted(tiny_sd, KINDS[kind], folder))
 
-    return made
+    return build
 
 
 @pytest.fixture(scope="module")
@@ -92,7 +92,7 @@ def merged(sd: Path, lora: Path, weight: float = 1.0) -> Any:
 
 
 def kohya_file(folder: Path, file: Path, alpha: float) -> Path:
-    """The same factors by LyCORIS' names: with alpha beside them, and DoRA's lengths (out, 1, ...)."""
+    """The same factors by LyCORIS' names: with alpha next to them, and DoRA's lengths (out, 1, ...)."""
     ends = {
         "lora_A.weight": "lora_down.weight",
         "lora_B.weight": "lora_up.weight",
@@ -135,11 +135,11 @@ def test_lycoris_alpha_equals_pefts(tiny_sd: Path, adapters: Adapters, tmp_path:
 def test_a_dora_of_columns_gives_each_input_its_length() -> None:
     with seeded(3):
         original, up, down = torch.randn(6, 4 * 9), torch.randn(6, 2), torch.randn(2, 4, 3, 3)
-    wanted = torch.tensor([1.0, 2.0, 3.0, 4.0])
-    factors = {"up": up, "down": down, "dora_scale": wanted[None, :, None, None]}
+    lengths = torch.tensor([1.0, 2.0, 3.0, 4.0])
+    factors = {"up": up, "down": down, "dora_scale": lengths[None, :, None, None]}
     delta = Delta(lora="a", kind="lora", scale=0.5, factors=factors, dora_axis=1)
-    whole = delta.added(original, original, 1.0).view(6, 4, 9)
-    assert torch.allclose(whole.norm(dim=(0, 2)), wanted, atol=1e-5)
+    whole = delta.add_to(original, original, 1.0).view(6, 4, 9)
+    assert torch.allclose(whole.norm(dim=(0, 2)), lengths, atol=1e-5)
     added = (original + 0.5 * up @ down.flatten(1)).view(6, 4, 9)
     assert torch.allclose(whole / whole.norm(dim=(0, 2))[:, None], added / added.norm(dim=(0, 2))[:, None], atol=1e-5)
 

@@ -1,4 +1,4 @@
-"""`<lora:name:0.8>` in a prompt, for one picture, in a job, and live beside the fader."""
+"""`<lora:name:0.8>` in a prompt, for one picture, in a job, and live together with the fader."""
 
 from pathlib import Path
 from typing import Any
@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 
 from engine.live.sd.painter import LoraFaders
-from engine.live.sd.settings import Words
+from engine.live.sd.settings import PromptSettings
 from engine.models.sd import ModelSpec
 from engine.models.sd.batch_painter import BatchPainter
 from engine.models.sd.load import load
@@ -68,7 +68,7 @@ def test_live_the_last_change_applies() -> None:
     faders = LoraFaders(("ink", "clay"), lambda key, line: pytest.fail(line))
 
     def weights(prompt: str, *values: float, prompt_b: str = "", mix: float = 0.0) -> tuple[float, ...]:
-        return faders.weights(values, Words(prompt=prompt, negative="", prompt_b=prompt_b, mix=mix))
+        return faders.weights(values, PromptSettings(prompt=prompt, negative="", prompt_b=prompt_b, mix=mix))
 
     assert weights("a cat", 1.0, 0.5) == (1.0, 0.5)
     assert weights("a cat <lora:ink:0.8>", 1.0, 0.5) == (0.8, 0.5)
@@ -85,7 +85,7 @@ def test_live_the_last_change_applies() -> None:
 def test_live_an_unknown_name_is_noted_once_per_prompt() -> None:
     notes: list[str] = []
     faders = LoraFaders((), lambda key, line: notes.append(line))
-    words = Words(prompt="<lora:ink>", negative="", prompt_b="", mix=0.0)
+    prompts = PromptSettings(prompt="<lora:ink>", negative="", prompt_b="", mix=0.0)
     for fader in (1.0, 0.5):
-        assert faders.weights((fader,), words) == (fader,)
+        assert faders.weights((fader,), prompts) == (fader,)
     assert len(notes) == 1 and "none was loaded" in notes[0]

@@ -10,7 +10,7 @@ from engine.errors import ModelError
 from engine.models.sd import ModelSpec
 from engine.models.sd.load import load
 from engine.models.sd.model import DiffusionModel
-from engine.models.sd.pixels import Pixels, covering, moved
+from engine.models.sd.pixels import Pixels, crop_to_aspect, zoom_and_rotate
 from tests.models.sd.oracle import pipeline_of, source_picture
 from tests.models.sd.plain_stream import loaded
 
@@ -37,8 +37,7 @@ def blocks(picture: np.ndarray) -> np.ndarray:
 
 
 def test_a_round_trip_gives_the_blocks_back_in_their_colours(model: DiffusionModel) -> None:
-    picture = source_picture()
-    pixels = Pixels(model, 64, 64)
+    picture, pixels = source_picture(), Pixels(model, 64, 64)
     back, is_finite = pixels.decode(pixels.encode(picture[None]))
     assert back.shape == (1, 64, 64, 3) and back.dtype == torch.uint8 and back.is_contiguous()
     assert np.abs(blocks(back[0].numpy().astype(np.float64)) - blocks(picture)).max() < 0.01 * 255
@@ -46,8 +45,7 @@ def test_a_round_trip_gives_the_blocks_back_in_their_colours(model: DiffusionMod
 
 
 def test_the_full_vae_encodes_and_draws_as_diffusers_does(kl_folder: Path, kl_model: DiffusionModel) -> None:
-    pipeline = pipeline_of(kl_folder)
-    picture = source_picture()
+    pipeline, picture = pipeline_of(kl_folder), source_picture()
     x = pipeline.image_processor.preprocess(Image.fromarray(picture))
     with torch.no_grad():
         distribution = pipeline.vae.encode(x).latent_dist
@@ -61,8 +59,7 @@ def test_the_full_vae_encodes_and_draws_as_diffusers_does(kl_folder: Path, kl_mo
 
 
 def test_a_picture_that_overflows_in_decoding_does_not_affect_its_neighbours(kl_folder: Path) -> None:
-    model = load(ModelSpec(model=str(kl_folder), vae="full"), "cpu", "bf16")
-    pixels = Pixels(model, 64, 64)
+    pixels = Pixels(load(ModelSpec(model=str(kl_folder), vae="full"), "cpu", "bf16"), 64, 64)
     z = torch.randn(4, 4, 8, 8, generator=torch.Generator().manual_seed(0))
     z[1] *= 3e38 / z[1].abs().max()
     z[2, 0, 0, 0] = float("nan")
@@ -77,14 +74,14 @@ def test_a_wide_picture_is_cropped_in_the_middle_not_squashed(model: DiffusionMo
     wide[:, 32:96] = source_picture()
     assert torch.equal(Pixels(model, 64, 64).encode(wide[None]), Pixels(model, 64, 64).encode(source_picture()[None]))
     tall = torch.arange(10).view(1, 10, 1, 1).expand(1, 10, 4, 3)
-    assert covering(tall, 64, 64)[0, :, 0, 0].tolist() == [3, 4, 5, 6]
-    assert covering(tall, 32, 64)[0, :, 0, 0].tolist() == [1, 2, 3, 4, 5, 6, 7, 8]
+    assert crop_to_aspect(tall, 64, 64)[0, :, 0, 0].tolist() == [3, 4, 5, 6]
+    assert crop_to_aspect(tall, 32, 64)[0, :, 0, 0].tolist() == [1, 2, 3, 4, 5, 6, 7, 8]
 
 
 def test_shrinking_keeps_fine_lines(model: DiffusionModel) -> None:
     lines = np.zeros((512, 512, 3), np.uint8)
     lines[3::8] = 200
-    small = Pixels(model, 64, 64).fitted(lines[None])
+    small = Pixels(model, 64, 64).crop_and_resize(lines[None])
     assert (small[:, :, 1:-1] * 255 - 200 / 8).abs().max() < 1.0  # without antialiasing half a line or none
 
 
@@ -96,14 +93,14 @@ def test_a_size_that_is_not_a_multiple_of_8_is_refused(model: DiffusionModel, si
 
 def test_a_quarter_turn_is_clockwise() -> None:
     rgb = torch.from_numpy(source_picture()[None])
-    turned = moved(rgb, 1.0, 90.0)
+    turned = zoom_and_rotate(rgb, 1.0, 90.0)
     assert (turned.int() - rgb.rot90(-1, (1, 2)).int()).abs().max() <= 1
 
 
 def test_turning_a_wide_picture_does_not_shear_it() -> None:
     rgb = torch.zeros(1, 64, 128, 3, dtype=torch.uint8)
     rgb[:, 30:34, 44:84] = 255  # a bar through the middle, 40 long
-    upright = moved(rgb, 1.0, 90.0)[0, :, 32:96, 0] > 127  # the mirrored ones beside it left out
+    upright = zoom_and_rotate(rgb, 1.0, 90.0)[0, :, 32:96, 0] > 127  # the mirrored ones beside it left out
     rows, columns = upright.nonzero(as_tuple=True)
     assert rows.max() - rows.min() + 1 == 40
     assert columns.max() - columns.min() + 1 == 4
@@ -112,13 +109,13 @@ def test_turning_a_wide_picture_does_not_shear_it() -> None:
 
 def test_the_outside_is_mirrored_and_never_black() -> None:
     rgb = torch.full((2, 32, 48, 3), 200, dtype=torch.uint8)
-    assert torch.equal(moved(rgb, 0.9, 33.0), rgb)
+    assert torch.equal(zoom_and_rotate(rgb, 0.9, 33.0), rgb)
 
 
 def test_zoom_grows_the_middle() -> None:
     rgb = torch.zeros(1, 40, 60, 3, dtype=torch.uint8)
     rgb[:, 15:25, 20:40] = 255
-    grown = moved(rgb, 2.0, 0.0)
+    grown = zoom_and_rotate(rgb, 2.0, 0.0)
     assert grown.shape == rgb.shape
     assert grown[0, 10:30, 10:50].min() == 255 or grown[0, 12:28, 12:48].min() == 255
     assert grown[0, :8].max() == 0 and grown[0, :, :8].max() == 0

@@ -5,7 +5,7 @@ from hypothesis import strategies as st
 from engine.models.sd.prompt_syntax import MAX_WEIGHT, Fragment, LoraTag, ParsedPrompt, parse_prompt
 
 
-def told(text: str) -> list[tuple[str, float]]:
+def parsed(text: str) -> list[tuple[str, float]]:
     return [(fragment.text, pytest.approx(fragment.weight, rel=1e-9)) for fragment in parse_prompt(text).fragments]
 
 
@@ -43,7 +43,7 @@ def told(text: str) -> list[tuple[str, float]]:
     ],
 )
 def test_brackets_give_the_weights_of_a1111(text: str, fragments: list[tuple[str, float]]) -> None:
-    assert told(text) == fragments
+    assert parsed(text) == fragments
     assert parse_prompt(text).notes == ()
 
 
@@ -66,7 +66,7 @@ def test_break_ends_a_chunk_and_is_a_space_in_the_text() -> None:
 def test_unsupported_syntax_has_no_weight_and_is_noted(
     text: str, fragments: list[tuple[str, float]], note: str
 ) -> None:
-    assert told(text) == fragments
+    assert parsed(text) == fragments
     (line,) = parse_prompt(text).notes
     assert note in line
 

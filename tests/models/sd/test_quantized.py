@@ -28,7 +28,7 @@ def tensors(tiny_models: Any) -> Tensors:
 
 def matrices(tensors: Tensors) -> list[str]:
     """The weights that ComfyUI quantizes: those of linear layers in the UNet."""
-    return [name for name, held in tensors.items() if name.startswith(UNET) and held.ndim == 2]
+    return [name for name, tensor in tensors.items() if name.startswith(UNET) and tensor.ndim == 2]
 
 
 def described(**options: Any) -> torch.Tensor:
@@ -37,7 +37,7 @@ def described(**options: Any) -> torch.Tensor:
 
 def quantized(tensors: Tensors, kind: torch.dtype, scale: str, *, rows: bool = False) -> tuple[Tensors, Tensors]:
     """A file whose matrices are `kind` with a scale called `scale`, and the weights that it stands for."""
-    stored, meant = dict(tensors), {}
+    stored, expected = dict(tensors), {}
     most = 127.0 if kind == torch.int8 else torch.finfo(kind).max
     for name in matrices(tensors):
         weight = tensors[name].float()
@@ -45,8 +45,8 @@ def quantized(tensors: Tensors, kind: torch.dtype, scale: str, *, rows: bool = F
         scales = largest.clamp(min=1e-6) / most
         stored[name] = (weight / scales).round().to(kind) if kind == torch.int8 else (weight / scales).to(kind)
         stored[f"{name.removesuffix('weight')}{scale}"] = scales
-        meant[name] = stored[name].float() * scales
-    return stored, meant
+        expected[name] = stored[name].float() * scales
+    return stored, expected
 
 
 def write(tiny_models: Any, folder: Path, tensors: Tensors, metadata: dict[str, str] | None = None) -> str:
@@ -55,25 +55,25 @@ def write(tiny_models: Any, folder: Path, tensors: Tensors, metadata: dict[str, 
 
 
 def comfy(tensors: Tensors, kind: torch.dtype, *, rows: bool = False, **options: Any) -> tuple[Tensors, Tensors]:
-    stored, meant = quantized(tensors, kind, "weight_scale", rows=rows)
+    stored, expected = quantized(tensors, kind, "weight_scale", rows=rows)
     name = {torch.int8: "int8_tensorwise", torch.float8_e5m2: "float8_e5m2"}.get(kind, "float8_e4m3fn")
-    for weight in meant:
+    for weight in expected:
         stored[f"{weight.removesuffix('weight')}comfy_quant"] = described(**({"format": name} | options))
         stored[f"{weight.removesuffix('weight')}input_scale"] = torch.tensor(3.0)  # of activations: no part of a weight
-    return stored, meant
+    return stored, expected
 
 
 def in_metadata(tensors: Tensors) -> tuple[Tensors, Tensors, dict[str, str]]:
-    stored, meant = quantized(tensors, torch.float8_e4m3fn, "weight_scale")
-    layers = {name.removesuffix(".weight").removeprefix(UNET): {"format": "float8_e4m3fn"} for name in meant}
-    return stored, meant, {"_quantization_metadata": json.dumps({"format_version": "1.0", "layers": layers})}
+    stored, expected = quantized(tensors, torch.float8_e4m3fn, "weight_scale")
+    layers = {name.removesuffix(".weight").removeprefix(UNET): {"format": "float8_e4m3fn"} for name in expected}
+    return stored, expected, {"_quantization_metadata": json.dumps({"format_version": "1.0", "layers": layers})}
 
 
 def older(tensors: Tensors) -> tuple[Tensors, Tensors]:
-    stored, meant = quantized(tensors, torch.float8_e4m3fn, "scale_weight")
-    for weight in meant:
+    stored, expected = quantized(tensors, torch.float8_e4m3fn, "scale_weight")
+    for weight in expected:
         stored[f"{weight.removesuffix('weight')}scale_input"] = torch.tensor(3.0)
-    return stored | {"scaled_fp8": torch.zeros(2, dtype=torch.float8_e4m3fn)}, meant
+    return stored | {"scaled_fp8": torch.zeros(2, dtype=torch.float8_e4m3fn)}, expected
 
 
 CASES = {
@@ -98,12 +98,12 @@ LIKE_OTHERS = ("ComfyUI's wide fp8", "ComfyUI's int8")
 def test_quantized_weights_are_painted_as_weight_times_scale(
     tiny_models: Any, tensors: Tensors, tmp_path: Path, case: str, dtype: torch.dtype
 ) -> None:
-    stored, meant, *metadata = CASES[case](tensors)
+    stored, weights, *metadata = CASES[case](tensors)
     name = write(tiny_models, tmp_path, stored, *metadata)
     report = plan_model(ModelSpec(model=name, vae="full"))
     assert report.is_complete and any("quantized" in note and "exactly" in note for note in report.notes)
     ours = load(ModelSpec(model=name, vae="full"), "cpu", str(dtype).removeprefix("torch.")).unet.state_dict()
-    plain = write(tiny_models, tmp_path / "plain", tensors | meant)
+    plain = write(tiny_models, tmp_path / "plain", tensors | weights)
     expected = load(ModelSpec(model=plain, vae="full"), "cpu", "float32").unet.state_dict()
     assert ours.keys() == expected.keys()
     assert all(torch.equal(ours[key], expected[key].to(dtype)) for key in expected)
@@ -133,15 +133,15 @@ def one(tensors: Tensors, **changes: Any) -> Tensors:
 
 REFUSED = {
     "nf4": (nf4, "nf4"),
-    "a rotation": (lambda held: comfy(held, torch.int8, convrot=True, convrot_groupsize=256)[0], "convrot"),
-    "blocks": (lambda held: one(held, comfy_quant=described(format="int8_blockwise")), "int8_blockwise"),
-    "no scale": (lambda held: one(held, weight_scale=None), "no scale"),
-    "a scale of another size": (lambda held: one(held, weight_scale=torch.ones(3)), "weight_scale"),
+    "a rotation": (lambda ts: comfy(ts, torch.int8, convrot=True, convrot_groupsize=256)[0], "convrot"),
+    "blocks": (lambda ts: one(ts, comfy_quant=described(format="int8_blockwise")), "int8_blockwise"),
+    "no scale": (lambda ts: one(ts, weight_scale=None), "no scale"),
+    "a scale of another size": (lambda ts: one(ts, weight_scale=torch.ones(3)), "weight_scale"),
     "int8 without a scale": (
-        lambda held: held | {matrices(held)[0]: torch.ones(held[matrices(held)[0]].shape, dtype=torch.int8)},
+        lambda ts: ts | {matrices(ts)[0]: torch.ones(ts[matrices(ts)[0]].shape, dtype=torch.int8)},
         "int8",
     ),
-    "an unknown tensor": (lambda held: held | {f"{UNET}input_blocks.1.0.in_layers.2.gain": torch.ones(1)}, "gain"),
+    "an unknown tensor": (lambda ts: ts | {f"{UNET}input_blocks.1.0.in_layers.2.gain": torch.ones(1)}, "gain"),
 }  # fmt: skip
 
 
@@ -150,23 +150,22 @@ def test_what_cannot_be_read_exactly_is_refused_in_one_line_that_names_it(
     tiny_models: Any, tensors: Tensors, tmp_path: Path, case: str
 ) -> None:
     make, named = REFUSED[case]
-    spec = ModelSpec(model=write(tiny_models, tmp_path, make(tensors)), vae="full")
-    assert_refused(spec, named)
+    assert_refused(ModelSpec(model=write(tiny_models, tmp_path, make(tensors)), vae="full"), named)
 
 
 def assert_refused(spec: ModelSpec, named: str) -> None:
     """By `model check` before anything is loaded, and by the same line on loading."""
-    with pytest.raises(ModelError, match=re.escape(named)) as told:
+    with pytest.raises(ModelError, match=re.escape(named)) as error:
         plan_model(spec).require_complete()
     with pytest.raises(ModelError) as refused:
         load(spec, "cpu", "float32")
-    assert str(refused.value) == str(told.value) and "\n" not in str(told.value)
+    assert str(refused.value) == str(error.value) and "\n" not in str(error.value)
 
 
-def nunchaku(held: Tensors) -> Tensors:
-    """SVDQuant's: 4 bits in whole numbers, the scales of groups, and two thin matrices beside them."""
-    stored = dict(held)
-    for name in [name for name in held if ".transformer_blocks." in name and name.endswith("to_q.weight")]:
+def nunchaku(tensors: Tensors) -> Tensors:
+    """SVDQuant's: 4 bits in whole numbers, the scales of groups, and two thin matrices next to them."""
+    stored = dict(tensors)
+    for name in [name for name in tensors if ".transformer_blocks." in name and name.endswith("to_q.weight")]:
         layer, (rows, columns) = name.removesuffix("weight"), stored.pop(name).shape
         stored |= {f"{layer}qweight": torch.zeros(rows, columns // 2, dtype=torch.int8)}
         stored |= {f"{layer}wscales": torch.ones(1, rows), f"{layer}smooth_factor": torch.ones(columns)}
@@ -174,17 +173,18 @@ def nunchaku(held: Tensors) -> Tensors:
     return stored
 
 
-def eight_bits(held: Tensors, kind: torch.dtype, scale: str) -> Tensors:
-    stored = dict(held)
-    for name in [name for name in held if held[name].ndim == 2 and name.endswith("weight")]:
-        stored |= {name: held[name].to(kind), f"{name.removesuffix('weight')}{scale}": torch.ones(len(held[name]))}
+def eight_bits(tensors: Tensors, kind: torch.dtype, scale: str) -> Tensors:
+    stored = dict(tensors)
+    for name in [name for name in tensors if tensors[name].ndim == 2 and name.endswith("weight")]:
+        weight, scale_name = tensors[name], f"{name.removesuffix('weight')}{scale}"
+        stored |= {name: weight.to(kind), scale_name: torch.ones(len(weight))}
     return stored
 
 
 FOLDERS = {
     "nunchaku": (nunchaku, "attn1.to_q is quantized (proj_down)"),
-    "bitsandbytes": (lambda held: eight_bits(held, torch.int8, "SCB"), "is quantized (SCB)"),
-    "int8 without scales": (lambda held: held | {"conv_in.weight": held["conv_in.weight"].to(torch.int8)}, "is int8"),
+    "bitsandbytes": (lambda tensors: eight_bits(tensors, torch.int8, "SCB"), "is quantized (SCB)"),
+    "int8 without scales": (lambda ts: ts | {"conv_in.weight": ts["conv_in.weight"].to(torch.int8)}, "is int8"),
 }
 
 
@@ -204,9 +204,9 @@ def test_a_folder_with_quantized_weights_is_refused_by_the_check_as_by_loading(
 
 def test_plain_eight_bit_floats_are_their_own_values(tiny_models: Any, tensors: Tensors, tmp_path: Path) -> None:
     """Files that were only rounded to fp8, without scales, as the smallest downloads are."""
-    stored = {name: held.to(torch.float8_e4m3fn) for name, held in tensors.items()}
+    stored = {name: tensor.to(torch.float8_e4m3fn) for name, tensor in tensors.items()}
     name = write(tiny_models, tmp_path, stored)
-    plain = write(tiny_models, tmp_path / "plain", {name: held.float() for name, held in stored.items()})
+    plain = write(tiny_models, tmp_path / "plain", {name: tensor.float() for name, tensor in stored.items()})
     ours, expected = (
         load(ModelSpec(model=each, vae="full"), "cpu", "float32").unet.state_dict() for each in (name, plain)
     )

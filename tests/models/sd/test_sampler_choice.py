@@ -10,7 +10,7 @@ from engine.models.sd.plan.lora_file import LoraFile
 from engine.models.sd.plan.model_folder import DiffusersFolder
 from engine.models.sd.plan.prediction import Decision, FilePrediction
 from engine.models.sd.plan.sampler_choice import SamplerChoice, choose_sampler
-from engine.models.sd.plan.sampler_name import name_notes, sampler_named
+from engine.models.sd.plan.sampler_name import name_notes, sampler_from_name
 from engine.models.sd.plan.scheduler_config import choose_prediction
 from engine.models.sd.plan.single_file import SingleFile
 
@@ -51,7 +51,7 @@ def test_a_name_shows_the_distillation_unless_its_words_have_another_meaning() -
     for is_lora, samplers in ((False, CHECKPOINTS), (True, LORAS)):
         for expected, names in samplers.items():
             for name in names.split():
-                named = sampler_named(name, is_lora=is_lora)
+                named = sampler_from_name(name, is_lora=is_lora)
                 assert ("" if named is None else named.sampler) == expected, name
 
 
@@ -70,8 +70,7 @@ def test_a_name_shows_the_distillation_unless_its_words_have_another_meaning() -
 def test_a_merge_obeys_a_guidance_and_a_published_distillation_does_not(
     tmp_path: Path, name: str, takes: bool, usual: float
 ) -> None:
-    folder = folder_of(tmp_path / "model", {"_class_name": "PNDMScheduler"}, XL)
-    chosen = choice(folder, single=name)
+    chosen = choice(folder_of(tmp_path / "model", {"_class_name": "PNDMScheduler"}, XL), single=name)
     assert (chosen.takes_guidance, chosen.guidance) == (takes, usual)
 
 
@@ -89,7 +88,7 @@ def test_a_merge_obeys_a_guidance_and_a_published_distillation_does_not(
         *((name, False, "") for name in "dreamshaper_8 sd_xl_base_1.0 hyperrealism_v3 sdxl_lightning_4step".split()),
     ],
 )
-def test_a_distillation_that_only_its_name_tells_is_noted(name: str, is_lora: bool, says: str) -> None:
+def test_a_distillation_known_only_by_name_is_noted(name: str, is_lora: bool, says: str) -> None:
     notes = name_notes(name, is_lora=is_lora)
     assert len(notes) == bool(says)
     assert all(says in note and name in note for note in notes)
@@ -114,9 +113,9 @@ def folder_of(path: Path, scheduler: dict[str, Any], unet: dict[str, Any]) -> Di
     index = {"_class_name": "StableDiffusionPipeline", "text_encoder": CLIP, "tokenizer": CLIP}
     index |= {"text_encoder_2": CLIP, "tokenizer_2": CLIP}
     files = {"model_index.json": index, "unet/config.json": unet, "scheduler/scheduler_config.json": scheduler}
-    for name, told in files.items():
+    for name, config in files.items():
         (path / name).parent.mkdir(parents=True, exist_ok=True)
-        (path / name).write_text(json.dumps(told), encoding="utf-8")
+        (path / name).write_text(json.dumps(config), encoding="utf-8")
     return DiffusersFolder(path)
 
 
@@ -125,15 +124,15 @@ def choice(
     single: str = "",
     loras: tuple[str, ...] = (),
     prediction: str = "epsilon",
-    wanted: str = "auto",
+    requested: str = "auto",
 ) -> SamplerChoice:
     file = file_of(folder.path.parent / f"{single}.safetensors") if single else None
     files = [LoraFile(name=name, weight=1.0, file=Path(f"{name}.safetensors"), tensors={}) for name in loras]
-    return choose_sampler(wanted, folder, file, Decision(prediction, ""), files)
+    return choose_sampler(requested, folder, file, Decision(prediction, ""), files)
 
 
 @pytest.mark.parametrize(
-    ("name", "scheduler", "unet", "prediction", "expected", "words"),
+    ("name", "scheduler", "unet", "prediction", "expected", "reason"),
     [
         ("copy", EULER, SD21, "epsilon", "turbo", "as sd-turbo's"),
         ("copy", EULER | {"_class_name": "EulerAncestralDiscreteScheduler"}, XL_512, "epsilon", "turbo", "512 px"),
@@ -147,11 +146,11 @@ def choice(
     ],
 )
 def test_the_sampler_of_a_folder_follows_from_its_configuration(
-    tmp_path: Path, name: str, scheduler: Any, unet: Any, prediction: str, expected: str, words: str
+    tmp_path: Path, name: str, scheduler: Any, unet: Any, prediction: str, expected: str, reason: str
 ) -> None:
     chosen = choice(folder_of(tmp_path / name, scheduler, unet), prediction=prediction)
     assert chosen.value == expected
-    assert words in chosen.reason
+    assert reason in chosen.reason
 
 
 def test_only_the_stem_of_a_single_file_counts_not_its_folder_or_the_published_configuration(tmp_path: Path) -> None:
@@ -178,4 +177,4 @@ def test_a_model_that_predicts_velocity_is_never_turbo(tmp_path: Path) -> None:
     chosen = choice(folder, single="vpred_turbo", prediction="v_prediction")
     assert chosen.value == "scheduler" and "says turbo, but it predicts v" in chosen.reason
     assert choice(folder, loras=("sdxl-turbo-lora",), prediction="v_prediction").value == "scheduler"
-    assert choice(folder, single="vpred_turbo", prediction="v_prediction", wanted="turbo").reason == "asked for"
+    assert choice(folder, single="vpred_turbo", prediction="v_prediction", requested="turbo").reason == "asked for"

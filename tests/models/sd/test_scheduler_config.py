@@ -8,11 +8,11 @@ import pytest
 import torch
 
 from engine.errors import ModelError
-from engine.models.sd.batch_schedule import NAMED, BatchSchedule
+from engine.models.sd.batch_schedule import NAMED_SCHEDULERS, BatchSchedule
 from engine.models.sd.conditioner import Conditioner
 from engine.models.sd.denoiser import Denoiser
 from engine.models.sd.load import load
-from engine.models.sd.plan.model_plan import plan_model, usual_settings
+from engine.models.sd.plan.model_plan import plan_model, recommended_settings
 from engine.models.sd.plan.scheduler_config import CARRIER, RUNNABLE, folder_schedule
 from engine.models.sd.spec import ModelSpec
 from tests.models.sd.plain_stream import random_latents
@@ -36,8 +36,8 @@ def test_every_supported_scheduler_is_reproducible(tiny_sd: Path) -> None:
     model = load(ModelSpec(model=str(tiny_sd), sampler="scheduler"), "cpu", "float32")
     cond, z = Conditioner(model).encode("a cat", None), random_latents(2, seed=1)
     for name in sorted(RUNNABLE):
-        told = folder_schedule("x", TABLE | {"_class_name": name}, "auto")
-        model.scheduler_config = dict(getattr(diffusers, name).from_config(told).config) | {"_class_name": name}
+        config = folder_schedule("x", TABLE | {"_class_name": name}, "auto")
+        model.scheduler_config = dict(getattr(diffusers, name).from_config(config).config) | {"_class_name": name}
         two, one = (
             BatchSchedule(model, Denoiser(model), steps=4, strength=0.5, seed=3).run(rows, cond) for rows in (z, z[:1])
         )
@@ -46,7 +46,7 @@ def test_every_supported_scheduler_is_reproducible(tiny_sd: Path) -> None:
 
 
 @pytest.mark.parametrize(
-    ("told", "says"),
+    ("config", "says"),
     [
         ({"_class_name": "FlowMatchEulerDiscreteScheduler", "shift": 3.0}, "flow-matching models .* no noise table"),
         (
@@ -62,15 +62,15 @@ def test_every_supported_scheduler_is_reproducible(tiny_sd: Path) -> None:
         ({}, "without a class name.* no noise table"),
     ],
 )
-def test_an_unsupported_scheduler_is_described(told: dict[str, Any], says: str) -> None:
+def test_an_unsupported_scheduler_is_described(config: dict[str, Any], says: str) -> None:
     with pytest.raises(ModelError, match=says) as caught:
-        folder_schedule("owner/model", told, "auto")
+        folder_schedule("owner/model", config, "auto")
     assert str(caught.value).startswith("owner/model: its scheduler") and "\n" not in str(caught.value)
 
 
 def test_a_requested_sampler_needs_only_the_noise_table() -> None:
-    taken = folder_schedule("x", TABLE | {"_class_name": "DPMSolverSDEScheduler"}, "lcm")
-    assert taken == TABLE | {"_class_name": CARRIER}
+    config = folder_schedule("x", TABLE | {"_class_name": "DPMSolverSDEScheduler"}, "lcm")
+    assert config == TABLE | {"_class_name": CARRIER}
     assert folder_schedule("x", TABLE | {"_class_name": "DDIMScheduler"}, "lcm")["_class_name"] == "DDIMScheduler"
     with pytest.raises(ModelError, match="as EDM does"):
         folder_schedule("x", {"_class_name": "EDMEulerScheduler"}, "lcm")
@@ -78,13 +78,13 @@ def test_a_requested_sampler_needs_only_the_noise_table() -> None:
 
 def test_a_scheduler_that_needs_a_missing_package_names_it(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("importlib.util.find_spec", lambda name: None)
-    for told in ({"_class_name": "LMSDiscreteScheduler"}, {"_class_name": "DDIMScheduler", "use_beta_sigmas": True}):
+    for config in ({"_class_name": "LMSDiscreteScheduler"}, {"_class_name": "DDIMScheduler", "use_beta_sigmas": True}):
         with pytest.raises(ModelError, match=r"needs scipy, which is not installed: .* -m pip install .*scipy"):
-            folder_schedule("x", TABLE | told, "auto")
+            folder_schedule("x", TABLE | config, "auto")
 
 
-def spec_of(sd: Path, place: Path, **told: Any) -> ModelSpec:
-    return ModelSpec(model=str(with_scheduler(sd, place / "model", **(TABLE | told))))
+def spec_of(sd: Path, folder: Path, **config: Any) -> ModelSpec:
+    return ModelSpec(model=str(with_scheduler(sd, folder / "model", **(TABLE | config))))
 
 
 def test_an_unknown_prediction_is_refused_by_check(tiny_sd: Path, tmp_path: Path) -> None:
@@ -100,7 +100,7 @@ def test_a_model_with_an_unsupported_scheduler_paints_with_a_requested_sampler(t
     model = load(replace(spec, sampler="euler"), "cpu", "float32")
     schedule = BatchSchedule(model, Denoiser(model), steps=4, strength=0.5, seed=3)
     assert schedule.run(random_latents(1, seed=1), Conditioner(model).encode("a cat", None)).isfinite().all()
-    assert type(schedule._library_steps.scheduler).__name__ == NAMED["euler"][0]
+    assert type(schedule._library_steps.scheduler).__name__ == NAMED_SCHEDULERS["euler"][0]
 
 
 def test_epsilon_with_zero_terminal_snr_is_refused(tiny_sd: Path, tmp_path: Path) -> None:
@@ -109,12 +109,12 @@ def test_epsilon_with_zero_terminal_snr_is_refused(tiny_sd: Path, tmp_path: Path
     assert plan_model(spec).missing == ()
     assert "set prediction to v, else" in plan_model(replace(spec, sampler="lcm")).missing[0]
     assert plan_model(replace(spec, sampler="lcm", prediction="v")).missing == ()
-    asked = replace(spec, sampler="lcm", prediction="epsilon")
-    assert plan_model(asked).missing == () and plan_model(asked).scheduler["rescale_betas_zero_snr"] is False
+    requested = replace(spec, sampler="lcm", prediction="epsilon")
+    assert plan_model(requested).missing == () and plan_model(requested).scheduler["rescale_betas_zero_snr"] is False
 
 
 @pytest.mark.parametrize(
-    ("told", "asked", "usual"),
+    ("config", "sampler", "usual"),
     [
         ({"_class_name": "LCMScheduler"}, "auto", (4, 1.0)),
         ({"_class_name": "PNDMScheduler"}, "auto", (20, 6.0)),
@@ -123,11 +123,10 @@ def test_epsilon_with_zero_terminal_snr_is_refused(tiny_sd: Path, tmp_path: Path
     ],
 )
 def test_a_job_without_steps_and_guidance_uses_those_of_the_authors(
-    tiny_sd: Path, tmp_path: Path, told: dict[str, Any], asked: str, usual: tuple[int, float]
+    tiny_sd: Path, tmp_path: Path, config: dict[str, Any], sampler: str, usual: tuple[int, float]
 ) -> None:
-    spec = replace(spec_of(tiny_sd, tmp_path, **told), sampler=asked)
-    plan = plan_model(spec)
-    assert astuple(usual_settings(plan)) == usual
+    plan = plan_model(replace(spec_of(tiny_sd, tmp_path, **config), sampler=sampler))
+    assert astuple(recommended_settings(plan)) == usual
     assert plan.folder is not None
     plan.folder.unet |= {"time_cond_proj_dim": 256}
-    assert astuple(usual_settings(plan)) == (4, 8.0)
+    assert astuple(recommended_settings(plan)) == (4, 8.0)

@@ -30,8 +30,7 @@ def test_a_moving_scene_is_always_painted() -> None:
 
 
 def test_the_caller_may_reuse_its_picture_buffer() -> None:
-    filter = SimilarityFilter(0.98, seed=1)
-    buffer = picture(1)
+    filter, buffer = SimilarityFilter(0.98, seed=1), picture(1)
     filter.should_skip(buffer)
     buffer[:] = picture(2)
     assert not filter.should_skip(buffer)

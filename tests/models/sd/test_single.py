@@ -67,25 +67,25 @@ def decoded_by(vae: Any) -> Iterator[list[torch.Tensor]]:
         yield latents
 
 
-def our_picture(model: Any, asked: dict[str, Any], **more: Any) -> np.ndarray:
+def our_picture(model: Any, settings: dict[str, Any], **more: Any) -> np.ndarray:
     """(64, 64, 3) float in 0..1."""
     picture = paint(
-        model, source_picture(), prompt=PROMPT, negative=NEGATIVE, seed=SEED, width=64, height=64, **asked, **more
+        model, source_picture(), prompt=PROMPT, negative=NEGATIVE, seed=SEED, width=64, height=64, **settings, **more
     )
     assert picture.dtype == np.uint8
     return picture / 255.0
 
 
 def assert_same(
-    model: Any, pipeline: Any, asked: dict[str, Any], ours: dict[str, Any], more: dict[str, Any]
+    model: Any, pipeline: Any, settings: dict[str, Any], ours: dict[str, Any], more: dict[str, Any]
 ) -> np.ndarray:
     """Their picture, (64, 64, 3) float in 0..1. Compares the latents too, which are not rounded."""
     with decoded_by(pipeline.vae) as latents:
-        steps, strength, guidance = asked["steps"], asked["strength"], asked.get("guidance", 1.0)
+        steps, strength, guidance = settings["steps"], settings["strength"], settings.get("guidance", 1.0)
         more |= {"negative_prompt": NEGATIVE, "guidance_scale": guidance}
         (theirs,) = painted_by(pipeline, PROMPT, steps=steps, strength=strength, seed=SEED, **more)
     with decoded_by(model.vae) as our_latents:
-        painted = our_picture(model, asked, **ours)
+        painted = our_picture(model, settings, **ours)
     torch.testing.assert_close(our_latents, latents, rtol=TOLERANCE, atol=TOLERANCE)
     assert np.abs(painted - theirs).max() <= ROUNDING + TOLERANCE
     return theirs
@@ -95,8 +95,8 @@ def assert_same(
 def test_a_picture_equals_that_of_diffusers(
     models: Callable[..., Any], pipelines: Callable[..., Any], case: str
 ) -> None:
-    built, asked = CASES[case]
-    assert_same(models(**built), pipelines(**built), asked, {}, {})
+    built, settings = CASES[case]
+    assert_same(models(**built), pipelines(**built), settings, {}, {})
 
 
 @pytest.mark.parametrize(
@@ -110,12 +110,11 @@ def test_a_picture_with_two_controlnets_equals_that_of_diffusers(tiny_models: An
     nets = [tiny_models.controlnet(sd), tiny_models.controlnet(sd, seed=9)]
     model = model_of(tiny_models, built, controlnets=tuple(map(str, nets)))
     pipeline = pipeline_of(sd, controlnet=[ControlNetModel.from_pretrained(net) for net in nets])
-    shown = [source_picture(1), source_picture(2)[::-1].copy()]
-    scales = [1.0, 0.5]
-    more = {"control_image": [Image.fromarray(picture) for picture in shown], "controlnet_conditioning_scale": scales}
-    asked = LCM | {"guidance": guidance}
-    steered = assert_same(model, pipeline, asked, {"controls": list(zip(shown, scales, strict=True))}, more)
-    assert np.abs(our_picture(model, asked) - steered).max() > 0.05
+    pictures, scales = [source_picture(1), source_picture(2)[::-1].copy()], [1.0, 0.5]
+    more = {"control_image": [*map(Image.fromarray, pictures)], "controlnet_conditioning_scale": scales}
+    settings = LCM | {"guidance": guidance}
+    steered = assert_same(model, pipeline, settings, {"controls": list(zip(pictures, scales, strict=True))}, more)
+    assert np.abs(our_picture(model, settings) - steered).max() > 0.05
 
 
 @pytest.mark.parametrize(("built", "adapter"), [({}, "standard"), ({}, "plus"), ({"kind": "sdxl"}, "standard")])
@@ -124,8 +123,7 @@ def test_a_picture_with_an_ip_adapter_equals_that_of_diffusers(
 ) -> None:
     sd = tiny_models.sd(**built)
     file = tiny_models.ip_adapter(sd, kind=adapter)
-    model = model_of(tiny_models, built, ip_adapter=str(file))
-    pipeline = pipeline_of(sd)
+    model, pipeline = model_of(tiny_models, built, ip_adapter=str(file)), pipeline_of(sd)
     pipeline.load_ip_adapter(
         str(file.parent), subfolder="", weight_name=file.name, image_encoder_folder="image_encoder"
     )
@@ -133,8 +131,8 @@ def test_a_picture_with_an_ip_adapter_equals_that_of_diffusers(
     model.ip_adapter.set_scale(0.6)
     followed = source_picture(3)
     more = {"ip_adapter_image": Image.fromarray(followed)}
-    asked = LCM | {"guidance": 2.0, "sampler": "lcm" if adapter == "plus" else "scheduler"}
-    assert_same(model, pipeline, asked, {"ip_image": followed}, more)
+    settings = LCM | {"guidance": 2.0, "sampler": "lcm" if adapter == "plus" else "scheduler"}
+    assert_same(model, pipeline, settings, {"ip_image": followed}, more)
 
 
 def test_the_guidance_of_a_fully_distilled_model_is_a_separate_input(tiny_models: Any, tiny_sd: Any) -> None:
@@ -152,14 +150,13 @@ def test_the_guidance_of_a_fully_distilled_model_is_a_separate_input(tiny_models
     model.time_cond_proj_dim = 64
     pipeline = pipeline_of(tiny_sd)
     distilled(pipeline.unet)
-    asked = LCM | {"guidance": 6.0}
-    assert_same(model, pipeline, asked, {}, {})
-    assert np.abs(our_picture(model, asked) - our_picture(model, LCM)).max() > 0.01
+    settings = LCM | {"guidance": 6.0}
+    assert_same(model, pipeline, settings, {}, {})
+    assert np.abs(our_picture(model, settings) - our_picture(model, LCM)).max() > 0.01
 
 
-def test_a_picture_of_any_shape_is_cropped_to_the_size_asked_for(models: Callable[..., Any]) -> None:
-    model = models()
-    painted = paint(model, source_picture(side_px=200)[:120], prompt=PROMPT, width=128, height=64)
+def test_a_picture_of_any_shape_is_cropped_to_the_requested_size(models: Callable[..., Any]) -> None:
+    painted = paint(models(), source_picture(side_px=200)[:120], prompt=PROMPT, width=128, height=64)
     assert painted.shape == (64, 128, 3)
 
 

@@ -14,9 +14,9 @@ from engine.models.sd.plan.model_plan import plan_model
 from engine.models.sd.plan.single_file import CONFIGS, SD_2_OWNERS, config_folder, examine
 from engine.models.sd.plan.tensor_file import read_numbers
 from engine.models.sd.plan.unet_config import blocks_of_config, require_same_blocks
-from engine.models.weight_files import Tensor
+from engine.models.weight_files import TensorInfo
 from tests.models.sd.plain_stream import loaded
-from tests.support.replicas.replica import Shelf
+from tests.support.replicas.replica import Folders
 from tests.support.tiny_single_file import copy_configuration, original_tensors, save_tensors
 
 SSD_1B = {  # segmind/SSD-1B: unet/config.json
@@ -69,16 +69,16 @@ def test_the_full_vae_of_sdxl_keeps_its_precision_with_a_unet_in_half_precision(
 @pytest.mark.parametrize("dtype", [torch.float32, torch.float16, torch.bfloat16, torch.float64])
 @pytest.mark.parametrize("suffix", [".safetensors", ".ckpt"])
 def test_the_values_of_one_tensor_are_read_without_the_others(tmp_path: Path, dtype: torch.dtype, suffix: str) -> None:
-    wanted = torch.linspace(-2, 2, 7).to(dtype)
-    whole = torch.cat((torch.zeros(5, dtype=dtype), wanted))
+    values = torch.linspace(-2, 2, 7).to(dtype)
+    whole = torch.cat((torch.zeros(5, dtype=dtype), values))
     file = tmp_path / f"x{suffix}"
-    held = {"before": torch.ones(3, dtype=dtype), "wanted": wanted, "after": torch.ones(3)}
+    tensors = {"before": torch.ones(3, dtype=dtype), "wanted": values, "after": torch.ones(3)}
     if suffix == ".ckpt":
-        torch.save({"state_dict": held | {"wanted": whole[5:]}}, file)  # a part of a longer storage
+        torch.save({"state_dict": tensors | {"wanted": whole[5:]}}, file)  # a part of a longer storage
     else:
-        save_tensors(file, held)
+        save_tensors(file, tensors)
     numbers = read_numbers(file, "wanted", is_pickle=suffix == ".ckpt")
-    assert numbers is not None and numbers.tolist() == wanted.double().tolist()
+    assert numbers is not None and numbers.tolist() == values.double().tolist()
 
 
 def test_a_pickle_gives_the_same_model_with_a_note(
@@ -88,8 +88,7 @@ def test_a_pickle_gives_the_same_model_with_a_note(
     copy_configuration(sd, tmp_path / "x")
     torch.save({"state_dict": tensors, "epoch": 6}, tmp_path / "x.ckpt")
     spec = ModelSpec(model=str(tmp_path / "x.ckpt"), vae="full")
-    model = load(spec, "cpu", "fp32")
-    expected = loaded(sd, vae="full").unet.state_dict()
+    model, expected = load(spec, "cpu", "fp32"), loaded(sd, vae="full").unet.state_dict()
     assert all(torch.equal(tensor, expected[name]) for name, tensor in model.unet.state_dict().items())
     assert "x.ckpt: a pickle, read with weights_only; safetensors would be safer" in model.notes
     assert all(part.is_pickle for part in plan_model(spec).parts)
@@ -111,9 +110,9 @@ def test_a_missing_tensor_is_refused_in_one_line(
 ) -> None:
     copy_configuration(tiny_models.sd(vae="kl"), tmp_path / "x")
     file = save_tensors(tmp_path / "x.safetensors", {key: each for key, each in tensors.items() if key != name})
-    with pytest.raises(ModelError, match=line) as told:
+    with pytest.raises(ModelError, match=line) as error:
         loaded(file, vae="full")
-    assert "\n" not in str(told.value)
+    assert "\n" not in str(error.value)
 
 
 def test_a_configuration_of_another_model_next_to_the_file_is_refused(
@@ -133,22 +132,22 @@ def test_only_the_name_of_the_file_chooses_its_configuration_and_a_velocity_file
 ) -> None:
     xl = original_tensors(tiny_models.sd(kind="sdxl", vae="kl"))
     marked = xl | {"v_pred": torch.tensor([])}
-    for place, held, family, is_turbo in (
+    for stem, contents, family, is_turbo in (
         ("turbo/dreamshaper_8", tensors, "sd15", False),
         ("x/epicphotogasm", tensors, "sd15", False),
         ("MyTurbo", xl, "sdxl", True),
         ("VTurbo", marked, "sdxl", False),
     ):
-        single = examine(save_tensors(tmp_path / f"{place}.safetensors", held))
-        assert (single.is_turbo, single.config_ids) == (is_turbo, CONFIGS[family, is_turbo]), place
+        single = examine(save_tensors(tmp_path / f"{stem}.safetensors", contents))
+        assert (single.is_turbo, single.config_ids) == (is_turbo, CONFIGS[family, is_turbo]), stem
 
 
-def test_sd_2_is_found_under_its_old_name_and_fetched_from_the_mirror(shelf: Shelf) -> None:
-    folder = shelf.tiny.sd(kind="turbo", vae="kl")
-    single = examine(save_tensors(shelf.folder / "v2-1_512.safetensors", original_tensors(folder)))
+def test_sd_2_is_found_under_its_old_name_and_fetched_from_the_mirror(cache: Folders) -> None:
+    folder = cache.tiny.sd(kind="turbo", vae="kl")
+    single = examine(save_tensors(cache.folder / "v2-1_512.safetensors", original_tensors(folder)))
     with pytest.raises(ModelError, match=f"hf download {SD_2_OWNERS[0]}/stable-diffusion-2-1-base"):
         config_folder(single)
-    shelf.put_on_hub("stabilityai/stable-diffusion-2-1-base", folder)
+    cache.put_on_hub("stabilityai/stable-diffusion-2-1-base", folder)
     assert "stabilityai" in str(config_folder(single))
 
 
@@ -175,11 +174,12 @@ def test_a_tensor_and_metadata_determine_the_prediction(
 def test_a_distilled_file_suggests_its_diffusers_folder() -> None:
     """SSD-1B's blocks in a header, with SDXL's configuration."""
     start = "model.diffusion_model."
-    header: dict[str, Tensor] = {}
-    for place, block in blocks_of_config(SSD_1B).items():
-        header[f"{start}{place}.0.in_layers.2.weight"] = Tensor("float16", (block.channels, 1, 3, 3))
+    header: dict[str, TensorInfo] = {}
+    for block_name, block in blocks_of_config(SSD_1B).items():
+        header[f"{start}{block_name}.0.in_layers.2.weight"] = TensorInfo("float16", (block.channels, 1, 3, 3))
         for layer in range(block.depth):
-            header[f"{start}{place}.1.transformer_blocks.{layer}.norm1.bias"] = Tensor("float16", (block.channels,))
+            norm = f"{start}{block_name}.1.transformer_blocks.{layer}.norm1.bias"
+            header[norm] = TensorInfo("float16", (block.channels,))
     require_same_blocks("x", "sdxl", header, SSD_1B)
     with pytest.raises(ModelError, match="like segmind/SSD-1B; use its diffusers folder instead: hf download segmind/"):
         require_same_blocks("x", "sdxl", header, SDXL)

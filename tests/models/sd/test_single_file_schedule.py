@@ -42,9 +42,9 @@ def batch(model: DiffusionModel, sampler: Any = "scheduler", *, strength: float 
 
 
 def test_the_plan_rescales_the_schedule_and_starts_at_its_end(marked_file: Path, model: DiffusionModel) -> None:
-    told = plan_model(ModelSpec(model=str(marked_file))).scheduler
-    assert (told["rescale_betas_zero_snr"], told["timestep_spacing"]) == (True, "trailing")
-    assert told["_class_name"] == "EulerDiscreteScheduler", "PNDM knows no such schedule"
+    schedule = plan_model(ModelSpec(model=str(marked_file))).scheduler
+    assert (schedule["rescale_betas_zero_snr"], schedule["timestep_spacing"]) == (True, "trailing")
+    assert schedule["_class_name"] == "EulerDiscreteScheduler", "PNDM knows no such schedule"
     assert model.alphas_cumprod[-1] == 0.0 and model.sampler == "scheduler"
 
 

@@ -44,17 +44,15 @@ def loaded(sd: Path, *files: str) -> DiffusionModel:
 @pytest.mark.parametrize("kind", ["sd15", "turbo"])
 def test_embeddings_encode_bit_identically_to_diffusers(tiny_models: Any, write: Write, kind: str) -> None:
     sd = tiny_models.sd(kind=kind)
-    file = write("easynegative.safetensors", {"emb_params": vectors(3)})
-    pipeline = pipeline_of(sd)
+    file, pipeline = write("easynegative.safetensors", {"emb_params": vectors(3)}), pipeline_of(sd)
     pipeline.load_textual_inversion({"easynegative": vectors(3)})
     for prompt in ("easynegative", "a cat, easynegative , the dog"):
         theirs = pipeline.encode_prompt(prompt, "cpu", 1, False)[0]
-        assert torch.equal(Conditioner(loaded(sd, file)).encode(prompt, None).text, theirs)
+        assert torch.equal(Conditioner(loaded(sd, file)).encode(prompt, None).prompt_embeds, theirs)
 
 
 def test_each_encoder_of_an_xl_model_has_its_own_vectors(tiny_models: Any, write: Write) -> None:
-    sd = tiny_models.sd(kind="sdxl")
-    parts = {"clip_l": vectors(2), "clip_g": vectors(2, seed=6)}
+    sd, parts = tiny_models.sd(kind="sdxl"), {"clip_l": vectors(2), "clip_g": vectors(2, seed=6)}
     pipeline = pipeline_of(sd)
     for key, number in (("clip_l", ""), ("clip_g", "_2")):
         pipeline.load_textual_inversion(
@@ -64,7 +62,7 @@ def test_each_encoder_of_an_xl_model_has_its_own_vectors(tiny_models: Any, write
         )
     theirs = pipeline.encode_prompt("a unaesthetic cat", device="cpu", do_classifier_free_guidance=False)
     ours = Conditioner(loaded(sd, write("unaesthetic.safetensors", parts))).encode("a unaesthetic cat", None)
-    assert torch.equal(ours.text, theirs[0]) and torch.equal(ours.pooled, theirs[2])
+    assert torch.equal(ours.prompt_embeds, theirs[0]) and torch.equal(ours.pooled_embeds, theirs[2])
 
 
 def test_a_trigger_matches_whole_words_in_any_case_and_may_have_a_weight(tiny_sd: Path, write: Write) -> None:
@@ -75,17 +73,17 @@ def test_a_trigger_matches_whole_words_in_any_case_and_may_have_a_weight(tiny_sd
     conditioner, plain = Conditioner(model), Conditioner(without)
 
     def text(prompt: str) -> torch.Tensor:
-        return conditioner.encode(prompt, None).text
+        return conditioner.encode(prompt, None).prompt_embeds
 
     for prompt in ("inks", "pink", "ink2", "the_ink"):
-        assert torch.equal(text(prompt), plain.encode(prompt, None).text)
+        assert torch.equal(text(prompt), plain.encode(prompt, None).prompt_embeds)
     assert torch.equal(text("a INK."), text("a ink ."))
-    assert not torch.equal(text("a ink"), plain.encode("a ink", None).text)
+    assert not torch.equal(text("a ink"), plain.encode("a ink", None).prompt_embeds)
     weighted = text("a (ink:1.3)")
     rows = text("a ink")[0] * torch.tensor([1.0, 1.0, 1.3, 1.3, *[1.0] * 73])[:, None]
     assert torch.allclose(weighted[0], rows * text("a ink").mean() / rows.mean(), atol=1e-6)
     conditioner.encode("a ink", None)
-    assert torch.equal(conditioner.encode("a cat", None).text, plain.encode("a cat", None).text)
+    assert torch.equal(conditioner.encode("a cat", None).prompt_embeds, plain.encode("a cat", None).prompt_embeds)
 
 
 def test_vectors_stay_in_one_chunk_and_are_dropped_and_noted_where_there_is_none_left(
@@ -96,14 +94,14 @@ def test_vectors_stay_in_one_chunk_and_are_dropped_and_noted_where_there_is_none
     conditioner = Conditioner(model, note=lambda key, line: notes.append(line))
     conditioner.encode("x " * 72 + "ink", None)
     assert notes == []
-    moved = conditioner.encode("x " * 73 + "ink the", None).text
-    assert torch.equal(moved[:, 77:], conditioner.encode("ink the", None).text) and notes == []
+    moved = conditioner.encode("x " * 73 + "ink the", None).prompt_embeds
+    assert torch.equal(moved[:, 77:], conditioner.encode("ink the", None).prompt_embeds) and notes == []
     conditioner.encode("x " * 298 + "ink", None)
     assert notes == ["298 tokens of the prompt are used; ignored: ink"]
 
 
 @pytest.mark.parametrize(
-    ("name", "content", "words"),
+    ("name", "content", "triggers"),
     [
         ("bad-hands-5.pt", {"string_to_token": {"*": 265}, "string_to_param": {"*": vectors()}, "name": "bad-hands-5",
                             "step": 4999, "sd_checkpoint": None, "sd_checkpoint_name": None}, ("bad-hands-5",)),
@@ -114,17 +112,17 @@ def test_vectors_stay_in_one_chunk_and_are_dropped_and_noted_where_there_is_none
     ],
 )  # fmt: skip
 def test_each_kind_of_file_has_its_trigger_words(
-    tiny_sd: Path, write: Write, name: str, content: Any, words: tuple[str, ...]
+    tiny_sd: Path, write: Write, name: str, content: Any, triggers: tuple[str, ...]
 ) -> None:
     file = write(name, content)
     report = plan_model(ModelSpec(model=str(tiny_sd), embeddings=(file,)))
     assert report.missing == ()
-    (part,) = [part for part in report.parts if part.name == f"embedding {words[0]}"]
+    (part,) = [part for part in report.parts if part.name == f"embedding {triggers[0]}"]
     model = loaded(tiny_sd, file)
-    assert model.embeddings[0].triggers == words
+    assert model.embeddings[0].triggers == triggers
     assert part.parameters == model.embeddings[0].vectors[0].numel()
-    held = Conditioner(model).encode(words[0], None).text
-    assert torch.equal(Conditioner(model).encode(words[-1].upper() + ", ", None).text[:, 1], held[:, 1])
+    embeds = Conditioner(model).encode(triggers[0], None).prompt_embeds
+    assert torch.equal(Conditioner(model).encode(triggers[-1].upper() + ", ", None).prompt_embeds[:, 1], embeds[:, 1])
 
 
 def test_pivotal_tuning_has_a_word_for_each_row(tiny_models: Any, write: Write) -> None:
@@ -134,15 +132,15 @@ def test_pivotal_tuning_has_a_word_for_each_row(tiny_models: Any, write: Write) 
     renamed = {"clip_l": rows["text_encoders_0"], "clip_g": rows["text_encoders_1"]}
     model = loaded(sd, write("mine.pti", rows))
     ours, theirs = Conditioner(model), Conditioner(loaded(sd, write("whole.safetensors", renamed)))
-    wanted = theirs.encode("a whole cat", None).text
+    expected = theirs.encode("a whole cat", None).prompt_embeds
     for prompt in ("a <s0><s1> cat", "a mine cat"):
-        assert torch.equal(ours.encode(prompt, None).text, wanted)
+        assert torch.equal(ours.encode(prompt, None).prompt_embeds, expected)
     assert [each.triggers for each in model.embeddings] == [("mine",), ("<s0>",), ("<s1>",)]
-    assert not torch.equal(ours.encode("a <s1><s0> cat", None).text, wanted)
+    assert not torch.equal(ours.encode("a <s1><s0> cat", None).prompt_embeds, expected)
 
 
 @pytest.mark.parametrize(
-    ("name", "content", "told"),
+    ("name", "content", "reason"),
     [
         ("xl.safetensors", {"clip_l": vectors(), "clip_g": vectors()}, "an embedding made for SDXL (32 + 32 numbers"),
         ("sd2.pt", {"*": vectors(width=1024)}, "an embedding made for SD 2.x (1024 numbers a token), "),
@@ -154,11 +152,11 @@ def test_pivotal_tuning_has_a_word_for_each_row(tiny_models: Any, write: Write) 
     ],
 )
 def test_a_file_that_is_not_an_embedding_for_the_model_is_refused_in_the_plan(
-    tiny_sd: Path, write: Write, name: str, content: Any, told: str
+    tiny_sd: Path, write: Write, name: str, content: Any, reason: str
 ) -> None:
     spec = ModelSpec(model=str(tiny_sd), embeddings=(write(name, content),))
     (line,) = plan_model(spec).missing
-    assert told in line and name in line
+    assert reason in line and name in line
     with pytest.raises(ModelError, match=r"embedding|would run"):
         load(spec, "cpu", "fp32")
 

@@ -1,4 +1,4 @@
-"""A UNet in place of the model's own, what it may need as input, and tensors without a place in it."""
+"""A UNet in place of the model's own, what it may need as input, and tensors that do not belong to it."""
 
 import json
 import shutil
@@ -74,8 +74,8 @@ def test_a_unet_alone_paints_with_the_texts_and_the_vae_of_the_model(
     assert [part.files for part in report.parts if part.name == "unet"] == [(str(file),)]
     replaced = load(spec, "cpu", "float32")
     assert replaced.sampler == "lightning"
-    is_told = f"{file.name}: a pickle, read with weights_only; safetensors would be safer" in replaced.notes
-    assert is_told == (suffix == "pt") == any(part.is_pickle for part in report.parts)
+    has_note = f"{file.name}: a pickle, read with weights_only; safetensors would be safer" in replaced.notes
+    assert has_note == (suffix == "pt") == any(part.is_pickle for part in report.parts)
     assert all(torch.equal(tensor, other[0][name]) for name, tensor in replaced.unet.state_dict().items())
     for ours, theirs in zip((replaced.vae, *replaced.text_encoders), (own.vae, *own.text_encoders), strict=True):
         assert all(torch.equal(each, theirs.state_dict()[name]) for name, each in ours.state_dict().items())
@@ -107,9 +107,9 @@ def test_a_unet_in_a_folder_has_its_own_configuration(base: Path, other: tuple[T
 @pytest.mark.parametrize(
     ("change", "says"),
     [
-        (lambda held: {"down.lora_A.weight": torch.ones(1, 1)}, "not a UNet"),
-        (lambda held: {n: e for n, e in held.items() if ".transformer_blocks.1." not in n}, "built differently"),
-        (lambda held: held | {"conv_in.weight": torch.ones(32, 9, 3, 3)}, "9 channels"),
+        (lambda tensors: {"down.lora_A.weight": torch.ones(1, 1)}, "not a UNet"),
+        (lambda tensors: {n: e for n, e in tensors.items() if ".transformer_blocks.1." not in n}, "built differently"),
+        (lambda tensors: tensors | {"conv_in.weight": torch.ones(32, 9, 3, 3)}, "9 channels"),
     ],
 )
 def test_a_unet_that_does_not_fit_is_refused_in_one_line(
@@ -118,23 +118,22 @@ def test_a_unet_that_does_not_fit_is_refused_in_one_line(
     file = save_tensors(tmp_path / "x.safetensors", change(other[0]))
     (line,) = plan_model(ModelSpec(model=str(base), unet=str(file), vae="full")).missing
     assert says in line and "\n" not in line and str(file) in line
-    for held, says in (
+    for tensors, says in (
         (other[0] | {"conv_in.gain": torch.ones(1)}, "the first is conv_in.gain"),
         (other[0] | {"conv_in.bias": torch.ones(3)}, "1 tensors are missing or have another shape, .* conv_in.bias"),
     ):
-        save_tensors(file, held)
+        save_tensors(file, tensors)
         with pytest.raises(ModelError, match=says):
             loaded(base, unet=str(file), vae="full")
 
 
 def test_a_unet_of_another_family_is_refused_with_both_names(tiny_models: Any, base: Path) -> None:
-    theirs = tiny_models.sd() / "unet"
-    (line,) = plan_model(ModelSpec(model=str(base), unet=str(theirs), vae="full")).missing
+    (line,) = plan_model(ModelSpec(model=str(base), unet=str(tiny_models.sd() / "unet"), vae="full")).missing
     assert "a UNet made for SD 1.5" in line and "is SDXL" in line
 
 
 @pytest.mark.parametrize(
-    ("told", "says"),
+    ("config", "says"),
     [
         ({"in_channels": 9}, "takes 9 channels"),
         ({"class_embed_type": "timestep"}, "needs class labels"),
@@ -147,8 +146,8 @@ def test_a_unet_of_another_family_is_refused_with_both_names(tiny_models: Any, b
         ({"mid_block_type": None, "only_cross_attention": [True, False], "time_embedding_type": "fourier"}, ""),
     ],
 )
-def test_an_input_that_calls_do_not_provide_is_reported(told: dict[str, Any], says: str) -> None:
-    assert says in unsupported_input(told) and bool(says) == bool(unsupported_input(told))
+def test_an_input_that_calls_do_not_provide_is_reported(config: dict[str, Any], says: str) -> None:
+    assert says in unsupported_input(config) and bool(says) == bool(unsupported_input(config))
 
 
 @pytest.fixture

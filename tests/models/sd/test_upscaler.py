@@ -23,7 +23,7 @@ def test_zero_weights_give_the_picture_with_each_pixel_doubled(tmp_path: Path, n
     """Both factors give twice the size: four by four equal pixels are averaged to two by two."""
     file = examine_upscaler(str(doubling(tmp_path / name, factor=factor)))
     assert (file.layers, file.width, file.factor) == (3, 4, factor)
-    large = load_upscaler(file).enlarged(RGB)
+    large = load_upscaler(file).enlarge(RGB)
     assert large.shape == (1, 12, 16, 3) and large.dtype == torch.uint8
     assert torch.equal(large, RGB.repeat_interleave(2, dim=1).repeat_interleave(2, dim=2))
 
@@ -31,7 +31,7 @@ def test_zero_weights_give_the_picture_with_each_pixel_doubled(tmp_path: Path, n
 def test_the_last_convolution_adds_to_each_of_the_four_pixels(tmp_path: Path) -> None:
     """Channel 4 c + 2 y + x of the last convolution is colour c at (x, y): PixelShuffle."""
     path = doubling(tmp_path / "net.safetensors", bias={4 * 1 + 2 * 0 + 1: 0.2})
-    large = load_upscaler(examine_upscaler(str(path))).enlarged(torch.full_like(RGB, 100))
+    large = load_upscaler(examine_upscaler(str(path))).enlarge(torch.full_like(RGB, 100))
     assert (large[0, 0::2, 1::2] == torch.tensor([100, 151, 100])).all(), "green, top right"
     assert (large[0, 1::2] == 100).all() and (large[0, 0::2, 0::2] == 100).all()
 

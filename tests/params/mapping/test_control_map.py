@@ -30,24 +30,24 @@ class Surface:
         for entry in entries:
             self.map.add(make_entry(entry))
 
-    def heard(self, movements: list[Movement]) -> tuple[Message, ...] | None:
+    def received(self, movements: list[Movement]) -> tuple[Message, ...] | None:
         self.now_s += 0.01
-        messages = self.map.heard(movements, self.store.get, self.now_s)
+        messages = self.map.apply(movements, self.store.get, self.now_s)
         for message in messages or ():
             if osc_schema.lookup(message.address):
                 self.store.set(message.address, message.args[0], by="map")
         return messages
 
     def move(self, name: str, *values: float) -> list[Message]:
-        found = [self.heard([Movement(control_of(name), float(value))]) for value in values]
+        found = [self.received([Movement(control_of(name), float(value))]) for value in values]
         return [message for messages in found for message in messages or ()]
 
     def midi(self, kind: str, number: int, value: int = 0, device: str = "") -> tuple[Message, ...] | None:
         event = MidiEvent(kind=kind, channel=1, number=number, value=value, device=device)
-        return self.heard(self.movements.of_midi(event, self.now_s))
+        return self.received(self.movements.of_midi(event, self.now_s))
 
     def osc(self, address: str, *args: object) -> tuple[Message, ...] | None:
-        return self.heard(self.movements.of_osc(Message(address, args, "")))
+        return self.received(self.movements.of_osc(Message(address, args, "")))
 
 
 FADER = {"control": "midi 1 cc 7", "target": "/layer/1/intensity", "takeover": False}
@@ -89,11 +89,11 @@ def test_one_control_moves_several_parameters_and_its_device_is_optional() -> No
 
 # -- takeover --------------------------------------------------------------------------------------
 
-HELD = {"control": "midi 1 cc 7", "target": "/layer/1/curve"}
+CURVE_FADER = {"control": "midi 1 cc 7", "target": "/layer/1/curve"}
 
 
 def test_a_fader_moves_nothing_until_it_passes_the_current_value_within_the_entrys_range() -> None:
-    surface = Surface(HELD)
+    surface = Surface(CURVE_FADER)
     surface.store.set("/layer/1/curve", 0.5)
     assert surface.move("midi 1 cc 7", 0, 10, 40) == []
     assert surface.move("midi 1 cc 7", 100) != []
@@ -105,11 +105,11 @@ def test_a_fader_moves_nothing_until_it_passes_the_current_value_within_the_entr
     surface.move("midi 1 cc 7", 20, 120)
     surface.store.set("/layer/1/curve", 0.2)  # back to where it was picked up
     assert surface.move("midi 1 cc 7", 121) == []
-    surface = Surface(HELD)
+    surface = Surface(CURVE_FADER)
     surface.store.set("/layer/1/curve", 0.5)
     assert surface.move("midi 1 cc 7", 64) != [], "less than a step away"
-    assert len(surface.heard([Movement(control_of("midi 1 cc 7"), at) for at in (90.0, 120.0)]) or ()) == 2
-    surface = Surface({**HELD, "high": 0.5})
+    assert len(surface.received([Movement(control_of("midi 1 cc 7"), at) for at in (90.0, 120.0)]) or ()) == 2
+    surface = Surface({**CURVE_FADER, "high": 0.5})
     surface.store.set("/layer/1/curve", 0.9)
     assert surface.move("midi 1 cc 7", 60, 100) == []
     assert surface.move("midi 1 cc 7", 127) == [Message("/layer/1/curve", (0.5,), "f")]
@@ -157,22 +157,22 @@ def test_no_movement_ever_makes_the_parameter_jump_further_than_the_control_move
     entry = surface.map.entry(1)
     param = entry.param
     was: float | None = None
-    is_held = False
+    has_taken_over = False
     for is_move, number in steps:
         before = surface.store.get(entry.target)
         if not is_move:
             value = data.draw(st.floats(param.low, param.high))
             assume(value != before)
             surface.store.set(entry.target, value, by="page")
-            is_held = False
+            has_taken_over = False
             continue
-        told = surface.move("midi 1 cc 7", number)
+        sent = surface.move("midi 1 cc 7", number)
         at = 1 - number / 127 if entry.invert else number / 127
         stood = position_of(entry, before)
-        if told:
+        if sent:
             assert abs(at - stood) <= max(STEP, abs(at - was) if was is not None else 0) + 1e-9
-            is_held = True
-        if is_held:
+            has_taken_over = True
+        if has_taken_over:
             assert surface.store.get(entry.target) == pytest.approx(value_at(entry, at))
         else:
             assert surface.store.get(entry.target) == before
@@ -267,8 +267,8 @@ def test_buttons_toggle_fire_hold_and_move_numbers_between_their_ends() -> None:
     assert surface.store.get("/layer/1/wrap") == "repeat"
     flash = {"target": "/preset/flash", "argument": "Night"}
     surface = Surface(*({"control": f"midi 1 {kind} 36", **flash} for kind in ("note", "cc")))
-    for kind, told in (("note", [1, 1, 0]), ("cc", [1, None, 0])):  # a key that was pulled out says no release
-        expected = [() if on is None else (Message("/preset/flash", ("Night", on), "si"),) for on in told]
+    for kind, sent in (("note", [1, 1, 0]), ("cc", [1, None, 0])):  # a key that was pulled out says no release
+        expected = [() if on is None else (Message("/preset/flash", ("Night", on), "si"),) for on in sent]
         assert [surface.midi(kind, 36, value) for value in (100, 100, 0)] == expected
     entry = {"control": "osc /pad", "target": "/cue/go"}
     press = (Message("/cue/go", (), ""),)
@@ -298,9 +298,9 @@ def test_programs_and_pairs_move_their_targets_and_a_clock_none() -> None:
 NRPN = {"control": "midi 1 nrpn 300", "target": "/layer/1/curve", "takeover": False}
 
 
-def controllers(surface: Surface, *heard: tuple[int, int]) -> float:
+def controllers(surface: Surface, *received: tuple[int, int]) -> float:
     """The value of the parameter after these controllers."""
-    for number, value in heard:
+    for number, value in received:
         surface.midi("cc", number, value)
     return surface.store.get("/layer/1/curve")
 
@@ -311,7 +311,7 @@ def test_a_nrpn_of_any_device_is_one_fader_or_encoder() -> None:
         for value in (9000, 9001, 8999, 16383, 0, 8192):
             halves = {99: 300 >> 7, 98: 300 & 127, 6: value >> 7, 38: value & 127}
             assert controllers(surface, *((number, halves[number]) for number in order)) == value / 16383, order
-    for more, start, heard, value in [
+    for more, start, received, value in [
         ({}, 0.0, ((6, 127),), 1.0),  # a device of 7 bits
         ({}, 0.0, ((6, 127), (6, 64)), 64 / 127),
         ({}, 0.5, ((6, 127), (6, 0)), 0.0),
@@ -322,7 +322,7 @@ def test_a_nrpn_of_any_device_is_one_fader_or_encoder() -> None:
     ]:
         surface = Surface({**NRPN, **more})
         surface.store.set("/layer/1/curve", start)
-        assert controllers(surface, (99, 2), (98, 44), *heard) == pytest.approx(value), value
+        assert controllers(surface, (99, 2), (98, 44), *received) == pytest.approx(value), value
     for number in [6, 38, 96, 97, 98, 99, 100, 101]:
         surface = Surface({**NRPN, "control": f"midi 1 cc {number}"})
         for value in (0, 127, 64):
@@ -352,16 +352,16 @@ def test_open_stage_control_sends_a_coarse_half_before_the_whole_nrpn() -> None:
     """`rpn.py`: a value with a fine half of 0 after controller 6, the whole after controller 38."""
     surface = Surface(NRPN)
 
-    def told(*values: int) -> float:
+    def sent(*values: int) -> float:
         for value in values:
             surface.midi("nrpn", 300, value)
         return surface.store.get("/layer/1/curve")
 
-    assert told(127 * 128) == 1.0, "a device of 7 bits"
-    assert told(64 * 128, 64 * 128 + 5) == (64 * 128 + 5) / 16383
-    assert told(63 * 128) == (63 * 128 + 127) / 16383, "no jump down by 128 in between"
-    assert told(63 * 128 + 127) == (63 * 128 + 127) / 16383
-    assert told(63 * 128, 63 * 128) == 63 * 128 / 16383
+    assert sent(127 * 128) == 1.0, "a device of 7 bits"
+    assert sent(64 * 128, 64 * 128 + 5) == (64 * 128 + 5) / 16383
+    assert sent(63 * 128) == (63 * 128 + 127) / 16383, "no jump down by 128 in between"
+    assert sent(63 * 128 + 127) == (63 * 128 + 127) / 16383
+    assert sent(63 * 128, 63 * 128) == 63 * 128 / 16383
 
 
 # -- built in ------------------------------------------------------------------------------------
@@ -397,11 +397,11 @@ def test_resolume_moves_layers_the_crossfade_cues_and_the_tempo_and_a_playing_cl
     assert surface.osc("/composition/layers/1/name", "x") is None
     # Empty, Disconnected, Previewing, Connected, Connected & previewing: ShowMeshSystems/showmesh,
     # docs/bench/resolume-control-surface.md, 4.3 and 6.3, and `args[0] > 2` in Chataigne modules for Resolume.
-    for state, is_shown in [(0, False), (1, False), (2, False), (3, True), (4, True)]:
+    for state, is_playing in [(0, False), (1, False), (2, False), (3, True), (4, True)]:
         surface = Surface(*BUILT_IN["resolume"])
         surface.store.set("/layer/3/mute", True)
         surface.osc("/composition/layers/3/clips/12/connected", state)
-        assert surface.store.get("/layer/3/mute") is not is_shown, state
+        assert surface.store.get("/layer/3/mute") is not is_playing, state
 
 
 # -- patterns ------------------------------------------------------------------------------------
@@ -423,13 +423,13 @@ def test_a_pattern_matches_one_part_and_each_address_has_its_own_state() -> None
     surface = Surface(
         {"control": "osc /clip/*/state", "target": "/tempo/tap", "mode": "rise", "in_low": 2, "in_high": 4}
     )
-    told = [(1, 3), (1, 3), (2, 3), (1, 1), (2, 3), (2, 1), (1, 3), (2, 3), (1, 4)]
-    assert [bool(surface.osc(f"/clip/{clip}/state", state)) for clip, state in told] == [
+    sent = [(1, 3), (1, 3), (2, 3), (1, 1), (2, 3), (2, 1), (1, 3), (2, 3), (1, 4)]
+    assert [bool(surface.osc(f"/clip/{clip}/state", state)) for clip, state in sent] == [
         True, False, True, False, False, False, True, True, False,
     ]  # fmt: skip
     # After learning during a show, a layer that was muted by hand stays muted.
-    shown = {"control": "osc /clip/*/state", "target": "/layer/1/mute", "mode": "rise", "in_high": 3, "high": False}
-    surface = Surface(shown)
+    unmute = {"control": "osc /clip/*/state", "target": "/layer/1/mute", "mode": "rise", "in_high": 3, "high": False}
+    surface = Surface(unmute)
     surface.osc("/clip/1/state", 3)
     surface.store.set("/layer/1/mute", True)
     for number in (1, 2):

@@ -4,7 +4,7 @@ import pytest
 
 import osc_schema
 from engine.errors import MappingError
-from engine.params.mapping.entry import changed, make_entry
+from engine.params.mapping.entry import make_entry, with_change
 from engine.params.mapping.map_file import LoadedMap, map_text, read_map, read_tables
 from osc_schema import Rejected
 
@@ -12,7 +12,7 @@ FADER = {"control": "midi 1 cc 7", "target": "/layer/1/intensity", "takeover": F
 
 
 def test_an_invalid_entry_is_rejected_in_one_line() -> None:
-    for entry, said in [
+    for entry, message in [
         ({}, "control: is missing"),
         ({"control": "midi 1 cc 7", "target": "/layer/1/intensty"}, "/layer/1/intensty: no such parameter (nearest"),
         ({"control": "midi 1 cc 7", "target": "/cue/<n>"}, "/cue/<n>: is a command, not a parameter"),
@@ -39,23 +39,23 @@ def test_an_invalid_entry_is_rejected_in_one_line() -> None:
     ]:
         with pytest.raises(Rejected) as refused:
             make_entry(entry)
-        assert said in str(refused.value), entry
+        assert message in str(refused.value), entry
         assert "\n" not in str(refused.value), entry
 
 
 def test_changing_a_key_updates_the_defaults_that_depend_on_it() -> None:
     entry = make_entry({**FADER, "high": 1.0, "curve": 2})
-    turned = changed(entry, "mode", "twos")
+    turned = with_change(entry, "mode", "twos")
     assert (turned.mode, turned.high, turned.curve, turned.takeover) == ("twos", 1.0, 1.0, False)
-    elsewhere = changed(entry, "target", "/layer/1/ratio")
+    elsewhere = with_change(entry, "target", "/layer/1/ratio")
     assert (elsewhere.low, elsewhere.high, elsewhere.takeover) == (0.0625, 16.0, True)
-    by_note = changed(make_entry({"control": "osc /x", "target": "/layer/1/mute"}), "control", "midi 1 note 3")
+    by_note = with_change(make_entry({"control": "osc /x", "target": "/layer/1/mute"}), "control", "midi 1 note 3")
     assert (by_note.mode, by_note.in_high) == ("toggle", 127.0)
-    desk = changed(entry, "control", "osc /dmx/1/17")
-    assert (desk.takeover, changed(desk, "takeover", 1).takeover) == (False, True)
-    assert changed(entry, "high", "0.5").high == 0.5
+    dmx = with_change(entry, "control", "osc /dmx/1/17")
+    assert (dmx.takeover, with_change(dmx, "takeover", 1).takeover) == (False, True)
+    assert with_change(entry, "high", "0.5").high == 0.5
     with pytest.raises(Rejected, match="no such key"):
-        changed(entry, "colour", 1)
+        with_change(entry, "colour", 1)
 
 
 def test_a_file_round_trips(tmp_path) -> None:

@@ -8,7 +8,7 @@ from engine.params.mapping.movement_reader import MovementReader
 from osc_schema import Rejected
 
 
-class Desk:
+class Controller:
     """A learner and a clock; `hear` is a movement after 10 ms, `cc` a controller's message after 2 ms."""
 
     def __init__(self) -> None:
@@ -25,9 +25,9 @@ class Desk:
                 return learned.control.name
         return ""
 
-    def cc(self, *heard: tuple[int, int]) -> Learned | None:
+    def cc(self, *messages: tuple[int, int]) -> Learned | None:
         """What is learned first while these controllers send these values."""
-        for number, value in heard:
+        for number, value in messages:
             self.now_s += 0.002
             event = MidiEvent(kind="cc", channel=1, number=number, value=value)
             for movement in self.movements.of_midi(event, self.now_s):
@@ -37,12 +37,12 @@ class Desk:
 
 
 @pytest.fixture
-def desk() -> Desk:
-    return Desk()
+def device() -> Controller:
+    return Controller()
 
 
-def test_a_control_is_learned_by_a_clear_movement(desk: Desk) -> None:
-    for before, heard in [
+def test_a_control_is_learned_by_a_clear_movement(device: Controller) -> None:
+    for before, messages in [
         ((), (("midi 1 cc 7", (64, 64, 64, 64), ""), ("midi 1 cc 7", (65,), "midi 1 cc 7"))),
         ((10,), (("midi 1 cc 7", (11,), ""),)),
         ((10,), (("midi 1 cc 7", (100,), "midi 1 cc 7"),)),
@@ -53,41 +53,41 @@ def test_a_control_is_learned_by_a_clear_movement(desk: Desk) -> None:
         ((), (("osc /hz", (500.0, 501.0, 499.0), ""),)),
         ((), (("osc /xy 1", (0.1,), ""), ("osc /xy", (0.1, 0.1), ""), ("osc /xy 1", (0.4,), "osc /xy 1"))),
     ]:
-        desk.hear("midi 1 cc 7", *before)
-        desk.learner.begin()
-        for name, values, learned in heard:
-            assert desk.hear(name, *values) == learned, before
+        device.hear("midi 1 cc 7", *before)
+        device.learner.begin()
+        for name, values, learned in messages:
+            assert device.hear(name, *values) == learned, before
 
 
-def test_a_motor_fader_is_learned_and_not_its_touch_note(desk: Desk) -> None:
+def test_a_motor_fader_is_learned_and_not_its_touch_note(device: Controller) -> None:
     """Mackie Control: notes 104 to 112, then pitch bend (TouchMCU's mackie_control_protocol.md, "Fader")."""
-    desk.learner.begin()
-    assert desk.hear("midi 1 note 104", 127) == ""
-    assert desk.hear("midi 1 bend", 8000, 8200) == "midi 1 bend"
-    desk.learner.begin()
-    assert desk.hear("midi 1 note 104", 0) == "", "released after the previous learning"
-    assert [desk.hear("midi 1 note 104", value) for value in (127, 0)] == ["", "midi 1 note 104"]
-    desk.learner.begin(may_turn=False)
-    assert desk.hear("midi 1 note 104", 127) == "midi 1 note 104", "a switch is for a button"
+    device.learner.begin()
+    assert device.hear("midi 1 note 104", 127) == ""
+    assert device.hear("midi 1 bend", 8000, 8200) == "midi 1 bend"
+    device.learner.begin()
+    assert device.hear("midi 1 note 104", 0) == "", "released after the previous learning"
+    assert [device.hear("midi 1 note 104", value) for value in (127, 0)] == ["", "midi 1 note 104"]
+    device.learner.begin(may_turn=False)
+    assert device.hear("midi 1 note 104", 127) == "midi 1 note 104", "a switch is for a button"
 
 
-def test_a_control_that_moves_all_the_time_is_ignored_until_it_rests(desk: Desk) -> None:
-    desk.hear("osc /clip/position", *[n / 100 for n in range(ALL_ALONG + 1)])
-    desk.learner.begin()
-    assert desk.hear("osc /clip/position", 0.5, 0.6, 0.7) == ""
-    assert desk.hear("osc /1/fader1", 0.1, 0.9) == "osc /1/fader1"
-    desk.now_s += REST_S
-    assert desk.hear("osc /clip/position", 0.1, 0.3) == "osc /clip/position"
+def test_a_control_that_moves_all_the_time_is_ignored_until_it_rests(device: Controller) -> None:
+    device.hear("osc /clip/position", *[n / 100 for n in range(ALL_ALONG + 1)])
+    device.learner.begin()
+    assert device.hear("osc /clip/position", 0.5, 0.6, 0.7) == ""
+    assert device.hear("osc /1/fader1", 0.1, 0.9) == "osc /1/fader1"
+    device.now_s += REST_S
+    assert device.hear("osc /clip/position", 0.1, 0.3) == "osc /clip/position"
 
 
-def test_a_message_without_a_value_is_learned_at_once_but_not_a_heartbeat(desk: Desk) -> None:
+def test_a_message_without_a_value_is_learned_at_once_but_not_a_heartbeat(device: Controller) -> None:
     beat, press = control_of("osc /alive"), control_of("osc /go")
     for _ in range(ALL_ALONG):
-        desk.now_s += 0.1
-        desk.learner.hear(Movement(beat, 1.0, is_bang=True), desk.now_s)
-    desk.learner.begin()
-    assert desk.learner.hear(Movement(beat, 1.0, is_bang=True), desk.now_s + 0.1) is None
-    assert desk.learner.hear(Movement(press, 1.0, is_bang=True), desk.now_s + 0.2) == Learned(press)
+        device.now_s += 0.1
+        device.learner.hear(Movement(beat, 1.0, is_bang=True), device.now_s)
+    device.learner.begin()
+    assert device.learner.hear(Movement(beat, 1.0, is_bang=True), device.now_s + 0.1) is None
+    assert device.learner.hear(Movement(press, 1.0, is_bang=True), device.now_s + 0.2) == Learned(press)
 
 
 def test_a_control_is_parsed_from_its_own_name_and_an_invalid_one_rejected_in_one_line() -> None:
@@ -145,11 +145,11 @@ def pairs(*positions: int, fine_first: bool = False) -> list[tuple[int, int]]:
 
 
 KNOB = range(20, 120, 10)
-Heard = list[tuple[int, int]]
+Messages = list[tuple[int, int]]
 
 
 @pytest.mark.parametrize(
-    ("before", "heard", "learned"),
+    ("before", "messages", "learned"),
     [
         ([], pairs(8000, 8100, 8200), "midi 1 cc14 7"),
         ([], pairs(8000, 8100, 8200, fine_first=True), "midi 1 cc14 7"),
@@ -169,13 +169,13 @@ Heard = list[tuple[int, int]]
     ],
 )
 def test_controllers_that_belong_together_are_learned_as_one(
-    desk: Desk, before: Heard, heard: Heard, learned: str | None
+    device: Controller, before: Messages, messages: Messages, learned: str | None
 ) -> None:
-    desk.cc(*before)
-    desk.now_s += 1.0
-    desk.learner.begin()
-    taken = desk.cc(*heard)
-    assert (taken and taken.control.name) == learned
+    device.cc(*before)
+    device.now_s += 1.0
+    device.learner.begin()
+    result = device.cc(*messages)
+    assert (result and result.control.name) == learned
 
 
 def test_an_encoder_is_detected_by_its_values_and_a_fader_in_their_range_is_a_fader() -> None:
@@ -192,18 +192,18 @@ def test_an_encoder_is_detected_by_its_values_and_a_fader_in_their_range_is_a_fa
         *((values, None) for values in ((1, 2, 3), (2, 1, 0), (127, 126, 125), (66, 65, 64), (62, 63, 64))),
         *((values, None) for values in ((1, 20), (127, 100), (64, 64, 65), (0, 127))),
     ]:
-        desk = Desk()
-        desk.learner.begin()
-        learned = desk.cc(*((70, value) for value in values))
+        device = Controller()
+        device.learner.begin()
+        learned = device.cc(*((70, value) for value in values))
         assert (learned.mode if learned else "") == mode, values
 
 
 @pytest.mark.parametrize(("mode", "right", "left"), [("twos", 1, 16383), ("offset", 8193, 8191), ("sign", 1, 8193)])
 @pytest.mark.parametrize("kind", ["cc14", "nrpn"])
-def test_an_encoder_of_14_bits_is_recognised(desk: Desk, kind: str, mode: str, right: int, left: int) -> None:
-    desk.learner.begin()
+def test_an_encoder_of_14_bits_is_recognised(device: Controller, kind: str, mode: str, right: int, left: int) -> None:
+    device.learner.begin()
     for value in (right, right, right, left):
-        desk.now_s += 0.1
-        learned = desk.cc(*(nrpn((99, 98, 6, 38), 300, value) if kind == "nrpn" else pairs(value)))
+        device.now_s += 0.1
+        learned = device.cc(*(nrpn((99, 98, 6, 38), 300, value) if kind == "nrpn" else pairs(value)))
         assert (learned is not None) == (value == left)
     assert learned is not None and (learned.control.kind, learned.mode) == (kind, mode)

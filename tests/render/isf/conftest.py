@@ -1,4 +1,4 @@
-"""A GL context, and shaders drawn with it."""
+"""Fixtures: a GL context, and shaders drawn with it."""
 
 import json
 from collections.abc import Callable, Iterator
@@ -13,12 +13,12 @@ from engine.render.context import load_finish, open_context
 from engine.render.isf.gl_images import SoundImages, unbind
 from engine.render.isf.isf_file import IsfFile
 from engine.render.isf.parse import parse_isf
-from engine.render.isf.program import EFFECT, OVER, Canvas, IsfProgram, Moment
+from engine.render.isf.program import EFFECT, OVER, Canvas, IsfProgram, ShaderTime
 
 
 @pytest.fixture(scope="module")
 def context(request: pytest.FixtureRequest) -> Iterator[moderngl.Context]:
-    """Standalone; skips without OpenGL."""
+    """Create a standalone context; skips without OpenGL."""
     try:
         opened = open_context()
     except NoGLError as error:
@@ -41,10 +41,7 @@ def isf() -> Callable[..., IsfFile]:
 
 @pytest.fixture
 def show(context: moderngl.Context) -> Iterator[Callable[..., np.ndarray]]:
-    """`show(file, source=pixels, inputs={}, frames=1, ...)`: (h, w, 4) uint8 of the last frame, row 0 at the top.
-
-    A generator is drawn over black. Fails a test that leaves a GL error.
-    """
+    """Fixture: `show(file, source=pixels, inputs={}, frames=1, ...)` returns the last frame, (h, w, 4) uint8."""
     finish = load_finish()
     context.__enter__()  # type: ignore[no-untyped-call]  # moderngl gives it no annotations
     parts: list[Any] = []
@@ -57,7 +54,7 @@ def show(context: moderngl.Context) -> Iterator[Callable[..., np.ndarray]]:
         size_px: tuple[int, int] = (64, 48),
         frames: int = 1,
         waves: np.ndarray | None = None,
-        moment: Moment | None = None,
+        moment: ShaderTime | None = None,
         **canvas: Any,
     ) -> np.ndarray:
         if source is not None:
@@ -72,17 +69,17 @@ def show(context: moderngl.Context) -> Iterator[Callable[..., np.ndarray]]:
         sound.follow(np.zeros((4, 1024), np.float32) if waves is None else waves)
         by_name = {each.name: each for each in file.inputs}
         parts.extend((framebuffer, target, beneath, program, sound))
-        told = {"finish": OVER if file.is_generator else EFFECT} | canvas
+        options = {"finish": OVER if file.is_generator else EFFECT} | canvas
 
         def texture(name: str) -> moderngl.Texture:
             return beneath if by_name[name].type == "image" else sound.texture(by_name[name])
 
         for frame in range(frames):
             program.draw(
-                Canvas(framebuffer=framebuffer, size_px=size_px, beneath=beneath, **told),
+                Canvas(framebuffer=framebuffer, size_px=size_px, beneath=beneath, **options),
                 inputs or {},
                 texture,
-                moment or Moment(time_s=frame / 30, frame=frame),
+                moment or ShaderTime(time_s=frame / 30, frame=frame),
             )
             finish()
         return np.frombuffer(framebuffer.read(components=4), np.uint8).reshape(height, width, 4)

@@ -4,7 +4,7 @@ import pytest
 
 from engine.errors import IsfError
 from engine.render.isf.isf_file import MAX_BUDGET, IsfFile
-from engine.render.isf.loops import MAX_STRAIGHT, MIN_ROUND, Guarded
+from engine.render.isf.loops import MAX_STRAIGHT, MIN_ROUND, LoopGuards
 from engine.render.isf.parse import parse_isf
 from engine.render.isf.preprocess import join_tokens, preprocess
 
@@ -58,8 +58,8 @@ def test_a_guard_has_a_name_of_its_own_and_ends_a_loop_before_the_rasteriser_doe
     file = parsed("int isf_spent = 0; int isf_budget = 1; isf_spent = isf_budget;")
     assert own_text(file).count("isf_own_isf_") == 4
     assert 65_535 * MIN_ROUND > MAX_BUDGET and f"isf_go({MIN_ROUND})" in own_text(parsed("while (c > 0.0);"))
-    taken = parse_isf('/*{"INPUTS": [{"NAME": "isf_budget", "TYPE": "float"}]}*/ void main() {}', path=None)
-    assert taken.texts.names == {"isf_budget": "isf_own_isf_budget"}
+    reserved = parse_isf('/*{"INPUTS": [{"NAME": "isf_budget", "TYPE": "float"}]}*/ void main() {}', path=None)
+    assert reserved.texts.names == {"isf_budget": "isf_own_isf_budget"}
 
 
 def test_calls_with_and_without_loops_multiply_and_many_short_loops_are_guarded() -> None:
@@ -80,7 +80,7 @@ def test_calls_with_and_without_loops_multiply_and_many_short_loops_are_guarded(
         parsed("c = f(c);", "float f(float x); float f(float x) { return f(x); }")
     rows = "for (int i = 0; i < 900; i++) c += sin(c); " * 100
     tokens = preprocess(f"void main() {{ float c; {rows} }}")
-    guarded = Guarded(tokens)
+    guarded = LoopGuards(tokens)
     assert guarded.is_guarded and guarded.straight <= MAX_STRAIGHT
 
 
@@ -121,7 +121,7 @@ def test_macros_are_expanded_as_in_c() -> None:
 
 
 def test_a_damaged_directive_gives_one_clear_reason() -> None:
-    for text, word in [
+    for text, reason in [
         ("#if 1\n", "#endif"),
         ("#endif", "without #if"),
         ("\n#error that is all", "that is all"),
@@ -140,4 +140,4 @@ def test_a_damaged_directive_gives_one_clear_reason() -> None:
     ]:
         with pytest.raises(IsfError) as refused:
             preprocess(text)
-        assert word in refused.value.reason and len(refused.value.reason) < 300, text
+        assert reason in refused.value.reason and len(refused.value.reason) < 300, text

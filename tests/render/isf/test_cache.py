@@ -69,8 +69,8 @@ print(json.dumps(told))
 
 def known_cache(folder: Path) -> Path:
     """A new cache with what the user's has: the engine's own shaders, which take ten seconds to compile."""
-    places = (os.environ.get("MESA_SHADER_CACHE_DIR"), os.environ.get("XDG_CACHE_HOME"), str(Path.home() / ".cache"))
-    known = Path(next(place for place in places if place)) / "mesa_shader_cache"
+    folders = (os.environ.get("MESA_SHADER_CACHE_DIR"), os.environ.get("XDG_CACHE_HOME"), str(Path.home() / ".cache"))
+    known = Path(next(folder for folder in folders if folder)) / "mesa_shader_cache"
     own = folder / "mesa_shader_cache"
     for part in known.glob("[0-9a-f][0-9a-f]"):
         try:
@@ -85,6 +85,6 @@ def test_putting_in_a_tried_shader_compiles_nothing(tmp_path: Path, require: Cal
     environment = {**os.environ, "MESA_SHADER_CACHE_DIR": str(known_cache(tmp_path))}
     done = subprocess.run([sys.executable, "-c", PLAY], capture_output=True, text=True, env=environment, timeout=120)
     assert done.returncode == 0, done.stderr
-    told = json.loads(done.stdout)
-    require(told and told.pop("is_software"), "Mesa's software rasteriser (apt-get install libgl1-mesa-dri)")
-    assert told["untried"] >= 2 and told["tried"] == 0
+    counts = json.loads(done.stdout)
+    require(counts and counts.pop("is_software"), "Mesa's software rasteriser (apt-get install libgl1-mesa-dri)")
+    assert counts["untried"] >= 2 and counts["tried"] == 0

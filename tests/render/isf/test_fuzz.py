@@ -22,19 +22,19 @@ IMG_PIXEL inputImage _inputImage_imgSize 0x7fffffff 1e99 .5 08 "INPUTS": "PASSES
 
 def damaged(text: str, rng: random.Random) -> str:
     for _ in range(rng.randint(1, 6)):
-        place, length = rng.randrange(len(text) + 1), rng.randint(0, 40)
+        start, length = rng.randrange(len(text) + 1), rng.randint(0, 40)
         kind = rng.randrange(5)
         if kind == 0:
-            text = text[:place] + text[place + length :]
+            text = text[:start] + text[start + length :]
         elif kind == 1:
-            text = text[:place] + rng.choice(PIECES) + text[place:]
+            text = text[:start] + rng.choice(PIECES) + text[start:]
         elif kind == 2:
-            text = text[:place] + text[place : place + length] * rng.randint(2, 30) + text[place + length :]
+            text = text[:start] + text[start : start + length] * rng.randint(2, 30) + text[start + length :]
         elif kind == 3:
-            text = text[:place] + chr(rng.choice([0, 9, 10, 13, 34, 92, 127, 0xE9, 0x2028, 0x1F600])) + text[place:]
+            text = text[:start] + chr(rng.choice([0, 9, 10, 13, 34, 92, 127, 0xE9, 0x2028, 0x1F600])) + text[start:]
         else:
             other = rng.randrange(len(text) + 1)
-            text = text[: min(place, other)] + text[max(place, other) :] + text[: length * 4]
+            text = text[: min(start, other)] + text[max(start, other) :] + text[: length * 4]
     return text
 
 

@@ -45,7 +45,7 @@ def test_a_header_is_found_behind_comments_with_trailing_commas_and_keeps_line_n
 
 
 def test_an_input_has_its_default_and_its_range() -> None:
-    for entry, told in [
+    for entry, expected in [
         ({"TYPE": "float"}, (0.5, 0.0, 1.0)),
         ({"TYPE": "float", "DEFAULT": 3, "MIN": 1, "MAX": 5}, (3.0, 1.0, 5.0)),
         ({"TYPE": "float", "DEFAULT": 9, "MIN": 1, "MAX": 5}, (5.0, 1.0, 5.0)),
@@ -64,7 +64,7 @@ def test_an_input_has_its_default_and_its_range() -> None:
         ({"TYPE": "long", "MIN": 0, "MAX": 3}, (0, 0, 3)),
     ]:
         each = input_of(**entry)
-        assert (each.default, each.minimum, each.maximum) == told, entry
+        assert (each.default, each.minimum, each.maximum) == expected, entry
 
 
 def test_a_menu_has_labels_and_a_point_divided_by_the_pictures_size_is_in_pixels() -> None:
@@ -76,7 +76,7 @@ def test_a_menu_has_labels_and_a_point_divided_by_the_pictures_size_is_in_pixels
     assert [each.is_in_pixels for each in parse_isf(text, path=None).inputs] == [True, False, False]
 
 
-def test_a_file_of_version_1_is_read_like_one_of_version_2_and_its_kind_is_told() -> None:
+def test_a_file_of_version_1_is_parsed_like_one_of_version_2_with_its_kind() -> None:
     def kind(*names: str) -> tuple[bool, bool]:
         file = parse_isf(shader({"INPUTS": [{"NAME": name, "TYPE": "image"} for name in names]}), path=None)
         return file.is_generator, file.is_transition
@@ -91,13 +91,13 @@ def test_a_file_of_version_1_is_read_like_one_of_version_2_and_its_kind_is_told(
     }
     trail, last = parse_isf(shader(old), path=None).passes
     assert trail.is_persistent and trail.is_float and trail.width is not None and last.target is None
-    told = {"PERSISTENT_BUFFERS": ["trail"], "PASSES": [{"TARGET": "trail", "float": True}]}
-    (listed,) = parse_isf(shader(told), path=None).passes
+    header = {"PERSISTENT_BUFFERS": ["trail"], "PASSES": [{"TARGET": "trail", "float": True}]}
+    (listed,) = parse_isf(shader(header), path=None).passes
     assert listed.is_persistent and listed.is_float
 
 
 def test_a_damaged_file_gives_one_clear_reason() -> None:
-    for text, line, word in [
+    for text, line, reason in [
         ("", 1, "no JSON header"),
         (BODY, 1, "no JSON header"),
         ("/*{*/", 1, "no JSON"),
@@ -122,7 +122,7 @@ def test_a_damaged_file_gives_one_clear_reason() -> None:
         (shader({"IMPORTED": {"a": {"PATH": "b.png"}}}), None, "no folder"),
     ]:
         error = reason_of(text)
-        assert error.line == line and word in error.reason, text
+        assert error.line == line and reason in error.reason, text
 
 
 def test_images_are_read_from_the_shaders_folder_only_and_refused_if_huge(tmp_path: Path) -> None:
@@ -178,10 +178,10 @@ def test_sizes_are_arithmetic_or_refused() -> None:
         ("10 ^ 400", None),
     ]:
         names = {"WIDTH": 640.0, "HEIGHT": 360.0, "amount": 0.5}
-        assert Expression.compiled(text, names).evaluate(names) == value, text
+        assert Expression.compile(text, names).evaluate(names) == value, text
     for text in ["(" * 400, "1 +", "min(1)", "2 3", "$x", "a", "1" * 501, "9" * 400 + "e", "", "-" * 99]:
         with pytest.raises(IsfError):
-            Expression.compiled(text, ["WIDTH"])
+            Expression.compile(text, ["WIDTH"])
 
 
 def test_targets_are_bounded() -> None:
@@ -202,8 +202,8 @@ def test_all_images_of_a_file_share_one_limit(tmp_path: Path, monkeypatch: pytes
         Image.fromarray(np.zeros((100, 100), np.uint8)).save(tmp_path / f"{number}.png")
 
     def importing(*numbers: int) -> str:
-        told = {f"i{place}": {"PATH": f"{number}.png"} for place, number in enumerate(numbers)}
-        return shader({"IMPORTED": told})
+        images = {f"i{index}": {"PATH": f"{number}.png"} for index, number in enumerate(numbers)}
+        return shader({"IMPORTED": images})
 
     assert len(parse_isf(importing(0, 1, 0, 1, 0), path=tmp_path / "a.fs").imports) == 5
     assert "too much memory" in reason_of(importing(0, 1, 2), tmp_path / "a.fs").reason

@@ -16,7 +16,7 @@ from engine.render.isf.clocks import date_live, date_offline, isf_date
 from engine.render.isf.gl_images import spectrum_image
 from engine.render.isf.isf_file import IsfFile
 from engine.render.isf.parse import parse_isf
-from engine.render.isf.program import Moment
+from engine.render.isf.program import ShaderTime
 
 Isf = Callable[..., IsfFile]
 Show = Callable[..., np.ndarray]
@@ -61,7 +61,7 @@ def test_an_input_of_each_type_reaches_the_shader_or_has_its_default(isf: Isf, s
 
 
 def test_time_frame_and_date_reach_the_shader(isf: Isf, show: Show) -> None:
-    moment = Moment(time_s=1.0, delta_s=0.4, frame=3, date=(2024.0, 2.0, 4.0, 6.0))
+    moment = ShaderTime(time_s=1.0, delta_s=0.4, frame=3, date=(2024.0, 2.0, 4.0, 6.0))
     times = isf("gl_FragColor = vec4(TIME / 5.0, TIMEDELTA, float(FRAMEINDEX) / 5.0, 1.0);")
     assert show(times, moment=moment)[0, 0].tolist() == [51, 102, 153, 255]
     date = isf("gl_FragColor = vec4(DATE.yzw / 10.0, DATE.x - 2023.0);")
@@ -156,7 +156,7 @@ def test_the_date_is_the_clock_on_the_wall_or_offline_the_time_of_the_picture() 
     assert abs(date_live(1.5) - datetime.now()) < timedelta(minutes=1)
 
 
-def test_a_film_with_a_clock_is_the_same_each_time(tmp_path: Path) -> None:
+def test_a_video_with_a_clock_is_the_same_each_time(tmp_path: Path) -> None:
     (tmp_path / "Clock.fs").write_text(CLOCK, encoding="utf-8")
     config = build_config(
         {

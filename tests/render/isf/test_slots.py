@@ -11,8 +11,8 @@ import pytest
 from engine.render.isf.clocks import DrawClock, OverrunError
 from engine.render.isf.isf_file import Input, IsfFile, ShaderSlot
 from engine.render.isf.parse import parse_isf
-from engine.render.picture import Leaving, PictureInput, Renderer
-from tests.support.pictures import drawn
+from engine.render.picture import OutgoingLook, PictureInput, Renderer
+from tests.support.pictures import draw_once
 
 Draw = Callable[..., np.ndarray]
 
@@ -51,8 +51,8 @@ def play(gl: Renderer, picture: Callable[..., PictureInput]) -> Draw:
         shows_generator: bool = False,
     ) -> np.ndarray:
         for frame in range(frames):
-            told = picture(changes, layer5=layer5, time_s=start_s + frame / 30)
-            gl.draw(replace(told, shaders=slots, shows_generator=shows_generator))
+            look = picture(changes, layer5=layer5, time_s=start_s + frame / 30)
+            gl.draw(replace(look, shaders=slots, shows_generator=shows_generator))
             gl.wait()
         return gl.read_rgba()
 
@@ -62,8 +62,8 @@ def play(gl: Renderer, picture: Callable[..., PictureInput]) -> Draw:
 def test_four_effects_are_applied_in_their_order(play: Draw, f_card: Callable) -> None:
     card = np.ascontiguousarray(f_card()[..., :3])
     negative = file_of(NEGATIVE)
-    shown = play(slot("1", negative), frames=9, changes={"/mode": "simple"}, layer5=card)
-    assert np.array_equal(shown[..., :3], 255 - card)
+    rgba = play(slot("1", negative), frames=9, changes={"/mode": "simple"}, layer5=card)
+    assert np.array_equal(rgba[..., :3], 255 - card)
     both = play(slot("1", file_of(LEVEL)), slot("2", negative), frames=9, changes={"/mode": "simple"}, layer5=card)
     assert both[0, 0].tolist() == [204, 204, 204, 255]
     turned = play(slot("2", file_of(LEVEL)), slot("1", negative), frames=9, changes={"/mode": "simple"}, layer5=card)
@@ -76,19 +76,19 @@ def test_a_generator_lies_under_the_effects_and_over_the_picture_or_is_layer_5(p
     assert (half[:, :32] == 255).all() and np.array_equal(half[:, 32:], plain[:, 32:])
     negative = play(slot("1", file_of(NEGATIVE)), slot("generator", file_of(LEFT)), frames=12)
     assert (negative[:, :32, :3] == 0).all()
-    told = slot("generator", file_of(RED), mix=0.0)
-    assert play(told, changes={"/mode": "simple"}, shows_generator=True)[9, 9].tolist() == [255, 0, 0, 255]
+    generator = slot("generator", file_of(RED), mix=0.0)
+    assert play(generator, changes={"/mode": "simple"}, shows_generator=True)[9, 9].tolist() == [255, 0, 0, 255]
 
 
 def test_layer_5_of_each_look_shows_its_own_generator(gl: Renderer, play: Draw, picture: Any) -> None:
     slots = (
-        replace(slot("generator", file_of(RED), mix=0.0), is_leaving=True),
+        replace(slot("generator", file_of(RED), mix=0.0), is_outgoing=True),
         slot("generator-", file_of(BLUE), mix=0.0),
     )
     play(*slots, changes={"/mode": "simple"}, frames=2 * BUILD_FRAMES)
     look = replace(picture({"/mode": "simple"}, time_s=2.0), shows_generator=True)
     for mix, red in ((0.0, 255), (0.4, 153), (1.0, 0)):
-        drawn(gl, replace(look, shaders=slots, leaving=Leaving(number=1, mix=mix, picture=look, revealed=1.0)))
+        draw_once(gl, replace(look, shaders=slots, outgoing=OutgoingLook(number=1, mix=mix, picture=look)))
         assert gl.read_rgba()[5, 5].tolist() == pytest.approx([red, 0, 255 - red, 255], abs=1)
 
 
@@ -99,8 +99,8 @@ def test_the_old_shader_plays_until_the_new_one_is_built_and_on_if_it_is_refused
     assert first[0, 0].tolist() == [255, 0, 0, 255]
     assert play(slot("1", level))[0, 0].tolist() == [51, 51, 51, 255]
     play(slot("1", file_of(RED)))
-    shown = play(slot("1", file_of(BROKEN)))
-    assert shown[0, 0].tolist() == [255, 0, 0, 255]
+    rgba = play(slot("1", file_of(BROKEN)))
+    assert rgba[0, 0].tolist() == [255, 0, 0, 255]
     assert "nothing" in gl.shader_state.failures["1"] and "line 1" in gl.shader_state.failures["1"]
     play(slot("1", file_of(LEVEL)))
     assert gl.shader_state.failures == {}
@@ -117,7 +117,7 @@ def test_a_shader_whose_targets_grow_too_large_is_bypassed(gl: Renderer, play: D
         assert reason in gl.shader_state.failures["1"]
 
 
-def test_a_shader_that_is_saved_again_goes_on_in_time(play: Draw) -> None:
+def test_a_shader_that_is_saved_again_continues_in_time(play: Draw) -> None:
     first, second, other = file_of(CLOCK, "/a.fs"), file_of(CLOCK + " ", "/a.fs"), file_of(CLOCK, "/b.fs")
     play(slot("1", first))
     late = play(slot("1", first), frames=1, start_s=5.0)[0, 0]
@@ -127,18 +127,18 @@ def test_a_shader_that_is_saved_again_goes_on_in_time(play: Draw) -> None:
     assert play(slot("1", other), start_s=9.0)[0, 0, 0] < 10
 
 
-def test_every_shader_s_cost_is_told(gl: Renderer, play: Draw) -> None:
+def test_every_shader_s_cost_is_reported(gl: Renderer, play: Draw) -> None:
     play(slot("1", file_of(NEGATIVE)), slot("3", file_of(LEVEL)), frames=12)
     costs_ms = gl.shader_state.costs_ms
     assert costs_ms.keys() == {"1", "3"} and all(cost > 0 for cost in costs_ms.values())
 
 
 def test_a_new_size_keeps_the_shaders(gl: Renderer, play: Draw) -> None:
-    told = slot("1", file_of(LEVEL))
-    play(told)
+    level = slot("1", file_of(LEVEL))
+    play(level)
     gl.resize(80, 60)
-    shown = play(told, frames=1)
-    assert shown.shape == (60, 80, 4) and (shown[..., :3] == 51).all()
+    rgba = play(level, frames=1)
+    assert rgba.shape == (60, 80, 4) and (rgba[..., :3] == 51).all()
 
 
 def hostile_file() -> IsfFile:
@@ -175,7 +175,7 @@ def test_the_other_shaders_play_on_when_one_holds_up_the_picture(
 def test_all_shaders_share_the_time_of_a_picture_and_what_adds_up_to_a_band_is_waited_for() -> None:
     now_s = [0.0]
     clock = DrawClock(0.15, lambda: now_s[0])
-    assert [clock.is_due(share) for share in (3.0, 0.5, 0.4, 0.4)] == [False, True, False, True]
+    assert [clock.is_due(fraction) for fraction in (3.0, 0.5, 0.4, 0.4)] == [False, True, False, True]
     for name, spent_s in (("1", 0.1), ("2", 0.04)):
         with clock.running(name):
             now_s[0] += spent_s

@@ -7,7 +7,7 @@ import pytest
 
 from engine.errors import IsfError
 from engine.render.isf.isf_file import IsfFile
-from engine.render.isf.loops import Guarded
+from engine.render.isf.loops import LoopGuards
 from engine.render.isf.preprocess import preprocess
 
 Isf = Callable[..., IsfFile]
@@ -18,7 +18,7 @@ IMAGE = [{"NAME": "inputImage", "TYPE": "image"}]
 
 def guards(body: str, before: str = "") -> int:
     tokens = preprocess(f"{before}\nvoid main() {{ {body} }}")
-    return "".join(Guarded(tokens).written(tokens)).count("isf_go(")
+    return "".join(LoopGuards(tokens).insert_into(tokens)).count("isf_go(")
 
 
 def test_every_way_to_read_the_picture_shows_it_upright(isf: Isf, show: Show, f_card: Callable) -> None:

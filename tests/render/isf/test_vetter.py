@@ -1,4 +1,4 @@
-"""Shader files are tried in a process of their own: what it tells, and that nothing brings it down for long."""
+"""Tests the vetting process: what it reports, and that nothing stops it for long."""
 
 import subprocess
 import sys

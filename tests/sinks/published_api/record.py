@@ -58,12 +58,12 @@ def fetch(name: str, folder: Path) -> tuple[zipfile.ZipFile, dict]:
 
 
 def parameters(function: ast.FunctionDef, *, is_method: bool) -> list[dict]:
-    given = function.args
-    positional = [*given.posonlyargs, *given.args]
-    kinds = ["POSITIONAL_ONLY"] * len(given.posonlyargs) + ["POSITIONAL_OR_KEYWORD"] * len(given.args)
-    defaults = [None] * (len(positional) - len(given.defaults)) + given.defaults
+    names = function.args
+    positional = [*names.posonlyargs, *names.args]
+    kinds = ["POSITIONAL_ONLY"] * len(names.posonlyargs) + ["POSITIONAL_OR_KEYWORD"] * len(names.args)
+    defaults = [None] * (len(positional) - len(names.defaults)) + names.defaults
     listed = list(zip(positional, kinds, defaults, strict=True))[1 if is_method else 0 :]
-    listed += [(name, "KEYWORD_ONLY", value) for name, value in zip(given.kwonlyargs, given.kw_defaults, strict=True)]
+    listed += [(name, "KEYWORD_ONLY", value) for name, value in zip(names.kwonlyargs, names.kw_defaults, strict=True)]
     return [{"name": each.arg, "kind": kind, "has_default": value is not None} for each, kind, value in listed]
 
 
@@ -179,17 +179,17 @@ def record_spout(folder: Path) -> dict:
         if name.lower() not in python_names or owner not in classes:
             continue
         if mangled.startswith("?AV?$vector"):
-            returns, given = "list[str]", []
+            returns, parameters_of = "list[str]", []
         else:
             returns = CPP_RESULTS[mangled.removeprefix("_")[0]]
-            given = cpp_parameters(mangled.removeprefix("_")[1:])
-        taken = [parameter for parameter in given if parameter is not None]
-        if len(taken) < len(given):
+            parameters_of = cpp_parameters(mangled.removeprefix("_")[1:])
+        names = [parameter for parameter in parameters_of if parameter is not None]
+        if len(names) < len(parameters_of):
             returns = "object"
-        text = "(" + ", ".join(["{%}", *(f"{{{parameter}}}" for parameter in taken)]) + f") -> {returns}"
+        text = "(" + ", ".join(["{%}", *(f"{{{parameter}}}" for parameter in names)]) + f") -> {returns}"
         if text in texts or text.replace("{Buffer}", "{Optional[Buffer]}") in texts:
             signatures = classes[owner].setdefault(python_names[name.lower()], [])
-            signatures.append({"parameters": taken, "returns": returns})
+            signatures.append({"parameters": names, "returns": returns})
         else:
             unpaired.append(f"{owner}.{python_names[name.lower()]}")
     constants = sorted(text for text in strings if re.fullmatch(r"GL_[A-Z_]+", text))

@@ -47,7 +47,7 @@ CALLS: list[tuple[Any, ...]] = []
 _import = builtins.__import__
 _absent: frozenset[str] = frozenset()
 _absent_names: dict[str, frozenset[str]] = {}
-_given: dict[str, dict[str, Any]] = {}
+_overrides: dict[str, dict[str, Any]] = {}
 """Module -> what our code finds in it besides, or instead."""
 _prepare: dict[str, Callable[[], dict[str, Any]]] = {}
 """Module -> what makes its given names, once our code imports it."""
@@ -64,9 +64,9 @@ class View(types.ModuleType):
 
     def __getattr__(self, name: str) -> Any:
         module = self.__dict__["_module"]
-        given = _given.get(module.__name__, {})
-        if name in given:
-            return given[name]
+        overrides = _overrides.get(module.__name__, {})
+        if name in overrides:
+            return overrides[name]
         if name in _absent_names.get(module.__name__, ()):
             raise AttributeError(f"module {module.__name__!r} has no attribute {name!r}")
         return _seen(getattr(module, name))
@@ -80,7 +80,7 @@ def put_on(system: str) -> None:
     global _absent
     absent = json.loads(Path(__file__).with_name("system_names.json").read_text(encoding="utf-8"))[system]
     _absent = frozenset(absent["modules"].split())
-    _absent_names.update({name: frozenset(words.split()) for name, words in absent["names"].items()})
+    _absent_names.update({name: frozenset(text.split()) for name, text in absent["names"].items()})
     if system == "win32":
         _as_windows()
     else:
@@ -97,9 +97,9 @@ def _import_as_there(
         return _import(name, globals, locals, fromlist, level)
     if name.partition(".")[0] in _absent:
         raise ModuleNotFoundError(f"No module named {name!r}", name=name)
-    if name in _given and name not in sys.modules and importlib.util.find_spec(name) is None:
+    if name in _overrides and name not in sys.modules and importlib.util.find_spec(name) is None:
         stand_in = types.ModuleType(name)
-        stand_in.__dict__.update(_given[name])
+        stand_in.__dict__.update(_overrides[name])
         return stand_in
     return _seen(_import(name, globals, locals, fromlist, level))
 
@@ -117,8 +117,8 @@ def _seen(value: Any) -> Any:
     with _making:  # a second thread that imports it waits until its names are there
         if name not in _views:
             if name in _prepare:
-                _given.setdefault(name, {}).update(_prepare.pop(name)())
-            if name not in _given and name not in _absent_names and not _has_a_view(name):
+                _overrides.setdefault(name, {}).update(_prepare.pop(name)())
+            if name not in _overrides and name not in _absent_names and not _has_a_view(name):
                 return value
             _views[name] = View(value)
         return _views[name]
@@ -126,7 +126,7 @@ def _seen(value: Any) -> Any:
 
 def _has_a_view(package: str) -> bool:
     """True if one of its modules has a view: `import asyncio.streams` gives `asyncio`."""
-    return any(name.startswith(f"{package}.") for name in (*_given, *_absent_names, *_prepare))
+    return any(name.startswith(f"{package}.") for name in (*_overrides, *_absent_names, *_prepare))
 
 
 def _as_windows() -> None:
@@ -137,22 +137,22 @@ def _as_windows() -> None:
         sys.stdin.reconfigure(encoding="cp1252")
         sys.stdout.reconfigure(encoding="cp1252", errors="strict")
         sys.stderr.reconfigure(encoding="cp1252")
-    _given["sys"] = {"platform": "win32"}
-    _given["os"] = {
+    _overrides["sys"] = {"platform": "win32"}
+    _overrides["os"] = {
         "name": "nt",
         "kill": _kill,
         "set_handle_inheritable": os.set_inheritable,
         "symlink": _refuse_symlink,
     }
-    _given["socket"] = {"SO_EXCLUSIVEADDRUSE": 9}  # SO_KEEPALIVE, which does no harm: Linux is exclusive anyway
-    _given["msvcrt"] = {
+    _overrides["socket"] = {"SO_EXCLUSIVEADDRUSE": 9}  # SO_KEEPALIVE, which does no harm: Linux is exclusive anyway
+    _overrides["msvcrt"] = {
         "LK_NBLCK": 2,
         "locking": _locking,
         "SEM_FAILCRITICALERRORS": 1,
         "SEM_NOGPFAULTERRORBOX": 2,
         "SetErrorMode": lambda mode: CALLS.append(("SetErrorMode", mode)) or 0,
     }
-    _given["winreg"] = {"HKEY_LOCAL_MACHINE": 0x80000002, "HKEY_CURRENT_USER": 0x80000001, "OpenKey": _no_key}
+    _overrides["winreg"] = {"HKEY_LOCAL_MACHINE": 0x80000002, "HKEY_CURRENT_USER": 0x80000001, "OpenKey": _no_key}
     _prepare.update(
         {
             "asyncio": _windows_asyncio,
@@ -175,8 +175,8 @@ def _as_mac() -> None:
     import file_rules
 
     file_rules.hide_linux()
-    _given["sys"] = {"platform": "darwin"}
-    _given["Foundation"] = {"NSProcessInfo": _NSProcessInfo}
+    _overrides["sys"] = {"platform": "darwin"}
+    _overrides["Foundation"] = {"NSProcessInfo": _NSProcessInfo}
     _prepare.update(
         {
             "ctypes": _mac_ctypes,
@@ -260,13 +260,13 @@ def _windows_asyncio() -> dict[str, Any]:
 def _windows_ctypes() -> dict[str, Any]:
     from tests.support.fake_win32 import FakeWindows
 
-    given: dict[str, Any] = {}
+    names: dict[str, Any] = {}
 
     class Put:
         """In pytest's monkeypatch's place."""
 
         def setattr(self, target: Any, name: str, value: Any, raising: bool = True) -> None:
-            given[name] = value
+            names[name] = value
 
     windows = FakeWindows.installed(Put())
     windows.calls = CALLS
@@ -278,10 +278,10 @@ def _windows_ctypes() -> dict[str, Any]:
             raise TypeError("argument of type 'NoneType' is not iterable")  # what Windows says
         if str(name).endswith((".so", ".so.1")):
             raise FileNotFoundError(f"Could not find module {name!r} (or one of its dependencies)")
-        return given["WinDLL"](name) if not os.path.isabs(name) else real(name, *arguments, **options)
+        return names["WinDLL"](name) if not os.path.isabs(name) else real(name, *arguments, **options)
 
-    given["CDLL"] = cdll
-    return given
+    names["CDLL"] = cdll
+    return names
 
 
 def _windows_pipe() -> dict[str, Any]:
@@ -352,9 +352,9 @@ def _windows_signal() -> dict[str, Any]:
             raise ValueError("invalid signal value")
         return number
 
-    given = {"SIGBREAK": 21}
-    numbers = {getattr(signal, name, given.get(name)) for name in WINDOWS_SIGNALS}
-    return given | {
+    names = {"SIGBREAK": 21}
+    numbers = {getattr(signal, name, names.get(name)) for name in WINDOWS_SIGNALS}
+    return names | {
         "signal": lambda number, handler: signal.signal(allowed(number), handler),
         "getsignal": lambda number: signal.getsignal(allowed(number)),
         "raise_signal": lambda number: signal.raise_signal(allowed(number)),

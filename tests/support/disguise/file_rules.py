@@ -132,8 +132,8 @@ def _check_free(path: str, winerror: int) -> None:
     is_folder = os.path.isdir(path)
     for pid in _family():
         for other in _opened_by(pid):
-            is_held = other.startswith(path + "/") and os.path.lexists(other) if is_folder else other == path
-            if is_held:
+            is_open = other.startswith(path + "/") and os.path.lexists(other) if is_folder else other == path
+            if is_open:
                 raise _denied(path, winerror)
 
 

@@ -78,15 +78,14 @@ COMMANDS: list[tuple[int, tuple[str, ...]]] = [
 ENCODING = "cp1252" if os.environ["DISGUISE"] == "win32" else "utf-8"
 
 
-def say(*words: str) -> tuple[int, str, str]:
-    """`say("preset", "list")`: the exit code, and the content of the file that stdout and stderr were redirected to. A
-    traceback gives code 99."""
+def say(*arguments: str) -> tuple[int, str, str]:
+    """`say("preset", "list")`: the exit code (99 for a traceback), and what stdout and stderr have in their files."""
     from engine.cli.main import main
 
     handlers = {number: signal.getsignal(number) for number in (signal.SIGINT, signal.SIGTERM)}
     out, err = io.BytesIO(), io.BytesIO()
     streams = [io.TextIOWrapper(out, ENCODING, "strict"), io.TextIOWrapper(err, ENCODING, "backslashreplace")]
-    sys.argv = ["multiverse", *words]
+    sys.argv = ["multiverse", *arguments]
     code = 0
     with contextlib.redirect_stdout(streams[0]), contextlib.redirect_stderr(streams[1]):
         try:
@@ -106,7 +105,7 @@ def say(*words: str) -> tuple[int, str, str]:
 
 def say_all() -> list[tuple[str, int, int, str, str]]:
     """For each of COMMANDS: its arguments, the expected exit code, and the result of `say`."""
-    return [(" ".join(words), expected, *say(*words)) for expected, words in COMMANDS]
+    return [(" ".join(arguments), expected, *say(*arguments)) for expected, arguments in COMMANDS]
 
 
 # -- a show: the command `run` has the main thread, a second thread is the audience
@@ -203,22 +202,22 @@ def echo() -> dict[str, Any]:
     from engine.children.supervisor import Supervisor
     from engine.ipc import FrameRing
 
-    told: list[str] = []
+    replies: list[str] = []
     spec = ChildSpec(name="echo", loop="tests.children.echo:run", settings={"gain": 2.0})
-    supervisor = Supervisor(spec, report=lambda key, line: told.append(line))
+    supervisor = Supervisor(spec, report=lambda key, line: replies.append(line))
     source = FrameRing.create("echo in", 8, 4, channels=3)
     supervisor.start()
     supervisor.connect_input("source", source.segment)
     sequence, end_s = 0, time.perf_counter() + SECONDS
     while not supervisor.outputs.get("picture"):
-        assert time.perf_counter() < end_s, (told, supervisor.status())
+        assert time.perf_counter() < end_s, (replies, supervisor.status())
         sequence += 1
         source.write(np.full((4, 8, 3), 20, np.uint8), index=sequence, time_s=0.0)
         time.sleep(0.01)
     reader = FrameRing.attach(supervisor.outputs["picture"])
     while (frame := reader.latest()) is None:
         assert time.perf_counter() < end_s
-    seen = {"pixel": int(frame.pixels[0, 0, 0]), "told": told, "status": supervisor.status().state}
+    seen = {"pixel": int(frame.pixels[0, 0, 0]), "told": replies, "status": supervisor.status().state}
     reader.close()
     supervisor.close()
     source.close()

@@ -1,4 +1,4 @@
-"""Stands in for Ableton Link's library: a session of its own, without a network.
+"""Fake of Ableton Link's library: a session of its own, without a network.
 
 FAKE_LINK names a file with what happens: `peers N`, `peers N playing` (since now), or `missing`, `die`, `hang` at the
 next look at the session. Bars of three are one beat ahead of bars of four.
@@ -12,11 +12,11 @@ SHIFT_MICROS = 12_345_678
 """Its clock is ahead of `time.perf_counter` by this much."""
 
 
-def _words_now() -> list[str]:
+def _read_state() -> list[str]:
     return Path(os.environ["FAKE_LINK"]).read_text(encoding="utf-8").split()
 
 
-if _words_now() == ["missing"]:
+if _read_state() == ["missing"]:
     raise ImportError("no module named link")
 
 
@@ -32,7 +32,7 @@ class SessionState:
         self._starts = 0
 
     def isPlaying(self) -> bool:
-        is_playing = _words_now()[2:] == ["playing"]
+        is_playing = _read_state()[2:] == ["playing"]
         if not is_playing:
             self._starts = 0
         elif not self._starts:
@@ -65,12 +65,12 @@ class Link:
         return Clock()
 
     def numPeers(self) -> int:
-        words = _words_now()
-        if words == ["die"]:
+        state = _read_state()
+        if state == ["die"]:
             os._exit(7)
-        if words == ["hang"]:
+        if state == ["hang"]:
             time.sleep(3600)
-        return int(words[1]) if words else 0
+        return int(state[1]) if state else 0
 
     def captureAppSessionState(self) -> SessionState:
         assert self.enabled

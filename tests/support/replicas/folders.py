@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import Any
 
 from engine.models.sd import ModelSpec
-from tests.support.replicas.replica import Refused, Replica, Shelf, Works
+from tests.support.replicas.replica import Folders, Refused, Replica, Works
 
 PAGE = "https://huggingface.co/"
 COMFY = "https://github.com/comfyanonymous/ComfyUI/blob/master/comfy/supported_models.py"
@@ -93,9 +93,9 @@ Change = Callable[[Path], None]
 
 
 def update(file: Path, **values: Any) -> None:
-    told = json.loads(file.read_text(encoding="utf-8")) if file.exists() else {}
+    content = json.loads(file.read_text(encoding="utf-8")) if file.exists() else {}
     file.parent.mkdir(exist_ok=True)
-    file.write_text(json.dumps(told | values), encoding="utf-8")
+    file.write_text(json.dumps(content | values), encoding="utf-8")
 
 
 def index(**values: Any) -> Change:
@@ -177,14 +177,14 @@ def in_shards(folder: Path) -> None:
     network.save_pretrained(folder / "unet", max_shard_size="200KB")
 
 
-def model(hub_id: str, *changes: Change, kind: str = "sd15", vae: str = "kl") -> Callable[[Shelf], ModelSpec]:
+def model(hub_id: str, *changes: Change, kind: str = "sd15", vae: str = "kl") -> Callable[[Folders], ModelSpec]:
     """Start from a tiny model; `changes` turn it into the published one."""
 
-    def build(shelf: Shelf) -> ModelSpec:
-        folder = shutil.copytree(shelf.tiny.sd(kind=kind, vae=vae), shelf.folder / "model")
+    def build(target: Folders) -> ModelSpec:
+        folder = shutil.copytree(target.tiny.sd(kind=kind, vae=vae), target.folder / "model")
         for change in changes:
             change(folder)
-        shelf.put_on_hub(hub_id, folder)
+        target.put_on_hub(hub_id, folder)
         return ModelSpec(model=hub_id)
 
     return build
@@ -198,8 +198,8 @@ def works(hub_id: str, *changes: Change, expect: Works, source: str = "", note: 
 
 def refused(row: str) -> Replica:
     """From a row of the table below; only configurations are changed, no weights."""
-    hub_id, kind, pipeline, *words = row.split("|")[0].split()
-    values = dict(word.split("=") for word in words)
+    hub_id, kind, pipeline, *pairs = row.split("|")[0].split()
+    values = dict(pair.split("=") for pair in pairs)
     index_values: dict[str, Any] = NO_TEXT if values.pop("text", "") == "none" else {}
     if "encoder" in values:
         index_values = {"text_encoder": ["transformers", values.pop("encoder")]}

@@ -13,7 +13,7 @@ import torch
 
 from engine.models.random_models import seeded
 from engine.models.sd import ModelSpec
-from tests.support.replicas.replica import Refused, Replica, Shelf, Works
+from tests.support.replicas.replica import Folders, Refused, Replica, Works
 from tests.support.tiny_models import kohya_name
 from tests.support.tiny_single_file import original_unet_name
 
@@ -39,14 +39,14 @@ def layers(sd: Path, part: str, targets: tuple[str, ...]) -> Iterator[tuple[str,
                 yield name.removesuffix(".weight"), tuple(opened.get_slice(name).get_shape())
 
 
-def drawn(*shape: int) -> torch.Tensor:
+def randn(*shape: int) -> torch.Tensor:
     return (torch.randn(*shape) * 0.1).half()
 
 
 def factors(shape: tuple[int, ...]) -> tuple[torch.Tensor, torch.Tensor]:
     """The two factors, down and up."""
     rows, columns, *kernel = shape
-    return drawn(RANK, columns, *kernel), drawn(rows, RANK, *(1 for _ in kernel))
+    return randn(RANK, columns, *kernel), randn(rows, RANK, *(1 for _ in kernel))
 
 
 def pair(name: str, shape: tuple[int, ...], alpha: float | None = None) -> Tensors:
@@ -101,20 +101,20 @@ def flat(
     unet: tuple[str, ...] = (*TRANSFORMER, *CONVOLUTIONS),
     text: bool = True,
     weight: float = 1.0,
-) -> Callable[[Shelf], ModelSpec]:
-    """A file in which `layout` gives the tensors of each layer, from its flat name and the shape of its weight."""
+) -> Callable[[Folders], ModelSpec]:
+    """A file in which `layout` returns the tensors of each layer, from its flat name and the shape of its weight."""
 
-    def build(shelf: Shelf) -> ModelSpec:
-        sd, tensors = shelf.tiny.sd(kind=kind), {}
+    def build(target: Folders) -> ModelSpec:
+        sd, tensors = target.tiny.sd(kind=kind), {}
         with seeded(2):
             for name, shape in flat_names(sd, style=style, unet=unet, text=text):
                 tensors |= layout(name, shape)
-        return spec(sd, written(shelf.folder / file, tensors, metadata), weight)
+        return spec(sd, written(target.folder / file, tensors, metadata), weight)
 
     return build
 
 
-def kohya(kind: str, style: str = "kohya") -> Callable[[Shelf], ModelSpec]:
+def kohya(kind: str, style: str = "kohya") -> Callable[[Folders], ModelSpec]:
     """A LoRA for sd15 or sdxl, with alpha beside the factors, in half precision."""
     options = {"kind": kind, "style": style, "unet": TRANSFORMER, "weight": 0.8}
     return flat(partial(pair, alpha=2.0), "glass.safetensors", (SD15 if kind == "sd15" else SDXL)[0], **options)
@@ -123,8 +123,8 @@ def kohya(kind: str, style: str = "kohya") -> Callable[[Shelf], ModelSpec]:
 def locon(name: str, shape: tuple[int, ...]) -> Tensors:
     tensors = pair(name, shape, 1.0)
     if shape[2:] == (3, 3):
-        tensors[f"{name}.lora_mid.weight"] = drawn(RANK, RANK, 3, 3)
-        tensors[f"{name}.lora_down.weight"] = drawn(RANK, shape[1], 1, 1)
+        tensors[f"{name}.lora_mid.weight"] = randn(RANK, RANK, 3, 3)
+        tensors[f"{name}.lora_down.weight"] = randn(RANK, shape[1], 1, 1)
     return tensors
 
 
@@ -133,40 +133,40 @@ def loha(name: str, shape: tuple[int, ...]) -> Tensors:
     is_tucker = kernel == [3, 3]
     tensors = {f"{name}.alpha": torch.tensor(1.0).half()}
     for half in "12":
-        first = drawn(RANK, rows) if is_tucker else drawn(rows, RANK)
-        tensors |= {f"{name}.hada_w{half}_a": first, f"{name}.hada_w{half}_b": drawn(RANK, columns)}
+        first = randn(RANK, rows) if is_tucker else randn(rows, RANK)
+        tensors |= {f"{name}.hada_w{half}_a": first, f"{name}.hada_w{half}_b": randn(RANK, columns)}
         if is_tucker:
-            tensors[f"{name}.hada_t{half}"] = drawn(RANK, RANK, *kernel)
+            tensors[f"{name}.hada_t{half}"] = randn(RANK, RANK, *kernel)
     return tensors
 
 
 def lokr(name: str, shape: tuple[int, ...]) -> Tensors:
     rows, columns, *kernel = shape
-    tensors = {f"{name}.lokr_w1": drawn(4, 4), f"{name}.alpha": torch.tensor(1.0).half()}
+    tensors = {f"{name}.lokr_w1": randn(4, 4), f"{name}.alpha": torch.tensor(1.0).half()}
     if kernel:
-        return tensors | {f"{name}.lokr_w2": drawn(rows // 4, columns // 4, *kernel)}
-    return tensors | {f"{name}.lokr_w2_a": drawn(rows // 4, 2), f"{name}.lokr_w2_b": drawn(2, columns // 4)}
+        return tensors | {f"{name}.lokr_w2": randn(rows // 4, columns // 4, *kernel)}
+    return tensors | {f"{name}.lokr_w2_a": randn(rows // 4, 2), f"{name}.lokr_w2_b": randn(2, columns // 4)}
 
 
 def dora(name: str, shape: tuple[int, ...]) -> Tensors:
-    return pair(name, shape, 2.0) | {f"{name}.dora_scale": 1 + drawn(1, shape[1]).float()}
+    return pair(name, shape, 2.0) | {f"{name}.dora_scale": 1 + randn(1, shape[1]).float()}
 
 
-def lcm_lora(shelf: Shelf) -> ModelSpec:
-    sd, tensors = shelf.tiny.sd(sampler="ddim"), {}
+def lcm_lora(target: Folders) -> ModelSpec:
+    sd, tensors = target.tiny.sd(sampler="ddim"), {}
     with seeded(2):
         for name, shape in flat_names(sd, style="kohya", unet=(*TRANSFORMER, *CONVOLUTIONS), text=False):
             tensors |= pair(name, shape, 8.0)
-    written(shelf.folder / "pytorch_lora_weights.safetensors", tensors)
-    shelf.put_on_hub("latent-consistency/lcm-lora-sdv1-5", shelf.folder)
+    written(target.folder / "pytorch_lora_weights.safetensors", tensors)
+    target.put_on_hub("latent-consistency/lcm-lora-sdv1-5", target.folder)
     return spec(sd, "latent-consistency/lcm-lora-sdv1-5")
 
 
-def omi(*encoders: str, kind: str = "sdxl") -> Callable[[Shelf], ModelSpec]:
+def omi(*encoders: str, kind: str = "sdxl") -> Callable[[Folders], ModelSpec]:
     """As OneTrainer writes the Open Model Initiative's format: the original names with dots, CLIP's `encoders`."""
 
-    def build(shelf: Shelf) -> ModelSpec:
-        sd, tensors = shelf.tiny.sd(kind=kind), {}
+    def build(target: Folders) -> ModelSpec:
+        sd, tensors = target.tiny.sd(kind=kind), {}
         levels = json.loads((sd / "unet" / "config.json").read_text(encoding="utf-8"))["layers_per_block"]
         with seeded(2):
             for name, shape in layers(sd, "unet", (*TRANSFORMER, *CONVOLUTIONS)):
@@ -175,7 +175,7 @@ def omi(*encoders: str, kind: str = "sdxl") -> Callable[[Shelf], ModelSpec]:
             for part, start in zip(("text_encoder", "text_encoder_2"), encoders, strict=False):
                 for name, shape in layers(sd, part, TEXT):
                     tensors |= pair(f"{start}.text_model.{name.removeprefix('text_model.')}", shape, 2.0)
-        return spec(sd, written(shelf.folder / "glass.safetensors", tensors))
+        return spec(sd, written(target.folder / "glass.safetensors", tensors))
 
     return build
 
@@ -183,21 +183,21 @@ def omi(*encoders: str, kind: str = "sdxl") -> Callable[[Shelf], ModelSpec]:
 # -- diffusers and peft
 
 
-def dora_of_diffusers(shelf: Shelf) -> ModelSpec:
+def dora_of_diffusers(target: Folders) -> ModelSpec:
     """As its training scripts write a DoRA with --output_kohya_format: the last dot of a layer stays."""
     from diffusers.utils.state_dict_utils import convert_state_dict_to_kohya
 
-    sd, tensors = shelf.tiny.sd(), {}
+    sd, tensors = target.tiny.sd(), {}
     with seeded(2):
         for name, shape in layers(sd, "unet", ATTENTION):
             down, up = factors(shape)
             tensors |= {f"unet.{name}.lora_A.weight": down, f"unet.{name}.lora_B.weight": up}
-            tensors[f"unet.{name}.lora_magnitude_vector"] = 1 + drawn(shape[0])
-    return spec(sd, written(shelf.folder / "oil.safetensors", convert_state_dict_to_kohya(tensors)))
+            tensors[f"unet.{name}.lora_magnitude_vector"] = 1 + randn(shape[0])
+    return spec(sd, written(target.folder / "oil.safetensors", convert_state_dict_to_kohya(tensors)))
 
 
-def dreambooth(shelf: Shelf) -> ModelSpec:
-    sd, tensors = shelf.tiny.sd(), {}
+def dreambooth(target: Folders) -> ModelSpec:
+    sd, tensors = target.tiny.sd(), {}
     with seeded(2):
         for name, shape in layers(sd, "unet", ATTENTION):
             down, up = factors(shape)
@@ -206,13 +206,13 @@ def dreambooth(shelf: Shelf) -> ModelSpec:
             down, up = factors(shape)
             start = f"text_encoder.text_model.{name.removeprefix('text_model.')}.lora_linear_layer"
             tensors |= {f"{start}.down.weight": down, f"{start}.up.weight": up}
-    written(shelf.folder / "pytorch_lora_weights.safetensors", tensors, {"format": "pt"})
-    shelf.put_on_hub("someone/dreambooth-lora", shelf.folder)
+    written(target.folder / "pytorch_lora_weights.safetensors", tensors, {"format": "pt"})
+    target.put_on_hub("someone/dreambooth-lora", target.folder)
     return spec(sd, "someone/dreambooth-lora")
 
 
-def peft_folder(shelf: Shelf) -> ModelSpec:
-    sd, tensors = shelf.tiny.sd(), {}
+def peft_folder(target: Folders) -> ModelSpec:
+    sd, tensors = target.tiny.sd(), {}
     with seeded(2):
         for name, shape in layers(sd, "unet", ATTENTION):
             down, up = factors(shape)
@@ -224,33 +224,35 @@ def peft_folder(shelf: Shelf) -> ModelSpec:
         "lora_alpha": 8, "lora_dropout": 0.0, "peft_type": "LORA", "r": RANK, "rank_pattern": {}, "task_type": None,
         "target_modules": ["to_k", "to_q", "to_v", "to_out.0"], "use_rslora": False, "modules_to_save": None,
     }  # fmt: skip
-    written(shelf.folder / "adapter_model.safetensors", tensors, {"format": "pt"})
-    (shelf.folder / "adapter_config.json").write_text(json.dumps(config), encoding="utf-8")
-    return spec(sd, shelf.folder)
+    written(target.folder / "adapter_model.safetensors", tensors, {"format": "pt"})
+    (target.folder / "adapter_config.json").write_text(json.dumps(config), encoding="utf-8")
+    return spec(sd, target.folder)
 
 
 # -- of another base, and no LoRAs
 
 
-def of_another_base(base: tuple[dict[str, str], int, int], kind: str) -> Callable[[Shelf], ModelSpec]:
-    def build(shelf: Shelf) -> ModelSpec:
+def of_another_base(base: tuple[dict[str, str], int, int], kind: str) -> Callable[[Folders], ModelSpec]:
+    def build(target: Folders) -> ModelSpec:
         metadata, text_width, width = base
         block = "input_blocks_4_1" if text_width == 2048 else "down_blocks_0_attentions_0"
         tensors: Tensors = {}
         for layer, columns in (("attn1_to_q", width), ("attn2_to_q", width), ("attn2_to_k", text_width)):
             tensors |= pair(f"lora_unet_{block}_transformer_blocks_0_{layer}", (width, columns))
-        file = written(shelf.folder / "other.safetensors", tensors, metadata)
-        return spec(shelf.tiny.sd(kind=kind), file)
+        file = written(target.folder / "other.safetensors", tensors, metadata)
+        return spec(target.tiny.sd(kind=kind), file)
 
     return build
 
 
-def foreign(shapes: dict[str, tuple[int, ...]], metadata: dict[str, str] | None = None) -> Callable[[Shelf], ModelSpec]:
+def foreign(
+    shapes: dict[str, tuple[int, ...]], metadata: dict[str, str] | None = None
+) -> Callable[[Folders], ModelSpec]:
     """A file of these tensors, named as a LoRA of SD 1.5."""
 
-    def build(shelf: Shelf) -> ModelSpec:
-        tensors = {name: drawn(*shape) for name, shape in shapes.items()}
-        return spec(shelf.tiny.sd(), written(shelf.folder / "it.safetensors", tensors, metadata))
+    def build(target: Folders) -> ModelSpec:
+        tensors = {name: randn(*shape) for name, shape in shapes.items()}
+        return spec(target.tiny.sd(), written(target.folder / "it.safetensors", tensors, metadata))
 
     return build
 
@@ -283,11 +285,11 @@ INVERSION = ("a textual inversion", "goes with a prompt")
 XL_AND_15 = ("made for SDXL, this is SD 1.5", "use a LoRA for SD 1.5")
 
 
-def works(name: str, source: str, build: Callable[[Shelf], ModelSpec], expect: Works | None = None) -> Replica:
+def works(name: str, source: str, build: Callable[[Folders], ModelSpec], expect: Works | None = None) -> Replica:
     return Replica(name, source, build, expect or Works())
 
 
-def refused(name: str, source: str, build: Callable[[Shelf], ModelSpec], *says: str) -> Replica:
+def refused(name: str, source: str, build: Callable[[Folders], ModelSpec], *says: str) -> Replica:
     return Replica(name, source, build, Refused(says=says))
 
 

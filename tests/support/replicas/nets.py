@@ -13,7 +13,7 @@ from safetensors.torch import load_file, save_file
 from engine.models.random_models import seeded
 from engine.models.sd import ModelSpec
 from tests.support.replicas.folders import PLAYGROUND_VAE
-from tests.support.replicas.replica import Refused, Replica, Shelf, Works
+from tests.support.replicas.replica import Folders, Refused, Replica, Works
 from tests.support.tiny_models import (
     adapter_tensors,
     plus_projection,
@@ -86,53 +86,53 @@ def smaller_controlnet(folder: Path, size: str) -> Path:
     return folder
 
 
-def controlnet_folder(shelf: Shelf, kind: str, **values: Any) -> Path:
+def controlnet_folder(target: Folders, kind: str, **values: Any) -> Path:
     """A copy whose config.json has the published keys with these values."""
-    sd = shelf.tiny.sd(kind=kind, sampler="lcm")
-    folder = Path(shutil.copytree(shelf.tiny.controlnet(sd), shelf.folder / "controlnet"))
+    sd = target.tiny.sd(kind=kind, sampler="lcm")
+    folder = Path(shutil.copytree(target.tiny.controlnet(sd), target.folder / "controlnet"))
     edit_config(folder, CONTROLNET_KEYS if kind == "sd15" else (), **values)
     return folder
 
 
 def edit_config(folder: Path, keys: tuple[str, ...] | list[str] = (), **values: Any) -> None:
     file = folder / "config.json"
-    told = json.loads(file.read_text(encoding="utf-8"))
-    told = {key: value for key, value in told.items() if not keys or key in keys} | values
-    file.write_text(json.dumps(told), encoding="utf-8")
+    config = json.loads(file.read_text(encoding="utf-8"))
+    config = {key: value for key, value in config.items() if not keys or key in keys} | values
+    file.write_text(json.dumps(config), encoding="utf-8")
 
 
-def with_controlnet(shelf: Shelf, kind: str, name: Path | str) -> ModelSpec:
-    return ModelSpec(model=str(shelf.tiny.sd(kind=kind, sampler="lcm")), controlnets=(str(name),))
+def with_controlnet(target: Folders, kind: str, name: Path | str) -> ModelSpec:
+    return ModelSpec(model=str(target.tiny.sd(kind=kind, sampler="lcm")), controlnets=(str(name),))
 
 
-def canny(shelf: Shelf, hub_id: str = "lllyasviel/control_v11p_sd15_canny", **values: Any) -> ModelSpec:
+def canny(target: Folders, hub_id: str = "lllyasviel/control_v11p_sd15_canny", **values: Any) -> ModelSpec:
     kind = "sdxl" if "sdxl" in hub_id else "sd15"
-    shelf.put_on_hub(hub_id, controlnet_folder(shelf, kind, **values))
-    return with_controlnet(shelf, kind, hub_id)
+    target.put_on_hub(hub_id, controlnet_folder(target, kind, **values))
+    return with_controlnet(target, kind, hub_id)
 
 
-def fp16_in_a_subfolder(shelf: Shelf) -> ModelSpec:
-    folder = controlnet_folder(shelf, "sd15")
+def fp16_in_a_subfolder(target: Folders) -> ModelSpec:
+    folder = controlnet_folder(target, "sd15")
     plain = folder / "diffusion_pytorch_model.safetensors"
     plain.rename(folder / "diffusion_pytorch_model.fp16.safetensors")
-    whole = shelf.folder / "pipeline"
+    whole = target.folder / "pipeline"
     whole.mkdir()
     shutil.move(folder, whole / "controlnet")
-    return with_controlnet(shelf, "sd15", whole)
+    return with_controlnet(target, "sd15", whole)
 
 
-def only_a_pickle(shelf: Shelf) -> ModelSpec:
-    folder = controlnet_folder(shelf, "sd15")
+def only_a_pickle(target: Folders) -> ModelSpec:
+    folder = controlnet_folder(target, "sd15")
     file = folder / "diffusion_pytorch_model.safetensors"
     torch.save(load_file(file), folder / "diffusion_pytorch_model.bin")
     file.unlink()
-    return with_controlnet(shelf, "sd15", folder)
+    return with_controlnet(target, "sd15", folder)
 
 
-def original_file(shelf: Shelf, name: str, prefix: str = "control_model.") -> ModelSpec:
-    sd = shelf.tiny.sd(kind="sd15", sampler="lcm")
-    tensors = original_controlnet(shelf.tiny.controlnet(sd), prefix)
-    return with_controlnet(shelf, "sd15", saved(shelf.folder / name, tensors))
+def original_file(target: Folders, name: str, prefix: str = "control_model.") -> ModelSpec:
+    sd = target.tiny.sd(kind="sd15", sampler="lcm")
+    tensors = original_controlnet(target.tiny.controlnet(sd), prefix)
+    return with_controlnet(target, "sd15", saved(target.folder / name, tensors))
 
 
 def saved(file: Path, tensors: dict[str, torch.Tensor]) -> Path:
@@ -140,52 +140,52 @@ def saved(file: Path, tensors: dict[str, torch.Tensor]) -> Path:
     return file
 
 
-def smaller_file(shelf: Shelf) -> ModelSpec:
-    folder = smaller_controlnet(shelf.folder / SMALL, SMALL)
-    file = shelf.folder / "diffusers_xl_canny_small.safetensors"
+def smaller_file(target: Folders) -> ModelSpec:
+    folder = smaller_controlnet(target.folder / SMALL, SMALL)
+    file = target.folder / "diffusers_xl_canny_small.safetensors"
     shutil.move(folder / "diffusion_pytorch_model.safetensors", file)
-    return with_controlnet(shelf, "sdxl", file)
+    return with_controlnet(target, "sdxl", file)
 
 
-def union(shelf: Shelf, class_name: str, kinds: int = 6) -> ModelSpec:
+def union(target: Folders, class_name: str, kinds: int = 6) -> ModelSpec:
     """As xinsir publishes it: its configuration is that of a ControlNetModel, without the number of kinds."""
-    folder = shelf.folder / "union"
-    shutil.copytree(shelf.tiny.controlnet(shelf.tiny.sd(kind="sdxl"), kinds=kinds), folder, dirs_exist_ok=True)
+    folder = target.folder / "union"
+    shutil.copytree(target.tiny.controlnet(target.tiny.sd(kind="sdxl"), kinds=kinds), folder, dirs_exist_ok=True)
     edit_config(folder, _class_name=class_name, num_control_type=None, num_trans_channel=None, num_proj_channel=None)
-    shelf.put_on_hub("xinsir/controlnet-union-sdxl-1.0", folder)
-    return with_controlnet(shelf, "sdxl", "xinsir/controlnet-union-sdxl-1.0")
+    target.put_on_hub("xinsir/controlnet-union-sdxl-1.0", folder)
+    return with_controlnet(target, "sdxl", "xinsir/controlnet-union-sdxl-1.0")
 
 
-def union_file(shelf: Shelf, name: str) -> ModelSpec:
+def union_file(target: Folders, name: str) -> ModelSpec:
     """promax: eight kinds, its file beside the configuration of the smaller one."""
-    union(shelf, "ControlNetModel", kinds=8)
-    folder = shelf.folder / "union"
+    union(target, "ControlNetModel", kinds=8)
+    folder = target.folder / "union"
     file = Path(shutil.move(folder / "diffusion_pytorch_model.safetensors", folder / name))
-    return with_controlnet(shelf, "sdxl", file)
+    return with_controlnet(target, "sdxl", file)
 
 
-def loose_file(shelf: Shelf, name: str, kind: str, tensors: Mapping[str, tuple[int, ...]]) -> ModelSpec:
+def loose_file(target: Folders, name: str, kind: str, tensors: Mapping[str, tuple[int, ...]]) -> ModelSpec:
     """A file with only these tensors, given as a ControlNet."""
-    made = {key: torch.zeros(shape) for key, shape in tensors.items()}
-    return with_controlnet(shelf, kind, saved(shelf.folder / name, made))
+    tensors_by_name = {key: torch.zeros(shape) for key, shape in tensors.items()}
+    return with_controlnet(target, kind, saved(target.folder / name, tensors_by_name))
 
 
-def config_only(shelf: Shelf, kind: str) -> ModelSpec:
-    folder = shelf.folder / "net"
+def config_only(target: Folders, kind: str) -> ModelSpec:
+    folder = target.folder / "net"
     folder.mkdir()
     (folder / "config.json").write_text(json.dumps({"_class_name": kind}), encoding="utf-8")
-    return with_controlnet(shelf, "sd15", folder)
+    return with_controlnet(target, "sd15", folder)
 
 
-def of_another_base(shelf: Shelf) -> ModelSpec:
-    folder = shelf.tiny.controlnet(shelf.tiny.sd(kind="sdxl", sampler="lcm"))
-    return with_controlnet(shelf, "sd15", folder)
+def of_another_base(target: Folders) -> ModelSpec:
+    folder = target.tiny.controlnet(target.tiny.sd(kind="sdxl", sampler="lcm"))
+    return with_controlnet(target, "sd15", folder)
 
 
-def file_of_another_base(shelf: Shelf) -> ModelSpec:
+def file_of_another_base(target: Folders) -> ModelSpec:
     return ModelSpec(
-        model=str(shelf.tiny.sd(kind="sdxl", sampler="lcm")),
-        controlnets=original_file(shelf, "control_v11p_sd15_canny.pth").controlnets,
+        model=str(target.tiny.sd(kind="sdxl", sampler="lcm")),
+        controlnets=original_file(target, "control_v11p_sd15_canny.pth").controlnets,
     )
 
 
@@ -207,43 +207,43 @@ def tiny_vae(**values: Any) -> Any:
 
 
 def vae_file(
-    shelf: Shelf, name: str, *, kind: str = "sd15", prefix: str = "", hub_id: str = "", extra: tuple[str, ...] = ()
+    target: Folders, name: str, *, kind: str = "sd15", prefix: str = "", hub_id: str = "", extra: tuple[str, ...] = ()
 ) -> ModelSpec:
     tensors = with_prefix(prefix, original_vae_tensors(tiny_vae().state_dict(), 4))
     tensors |= {each: torch.zeros(1) for each in extra}
-    place = shelf.folder / "vae"
-    place.mkdir()
-    file = place / name
+    folder = target.folder / "vae"
+    folder.mkdir()
+    file = folder / name
     if file.suffix == ".safetensors":
         save_tensors(file, tensors)
     else:
         torch.save({"state_dict": tensors}, file)
     if hub_id:
-        shelf.put_on_hub(hub_id, place)
-    return ModelSpec(model=sd_of(shelf, kind), vae=f"{hub_id}/{name}" if hub_id else str(file))
+        target.put_on_hub(hub_id, folder)
+    return ModelSpec(model=sd_of(target, kind), vae=f"{hub_id}/{name}" if hub_id else str(file))
 
 
-def sd_of(shelf: Shelf, kind: str) -> str:
-    return str(shelf.tiny.sd(kind=kind, sampler="lcm"))
+def sd_of(target: Folders, kind: str) -> str:
+    return str(target.tiny.sd(kind=kind, sampler="lcm"))
 
 
-def vae_folder(shelf: Shelf, hub_id: str, *, kind: str = "sd15", **values: Any) -> ModelSpec:
-    folder = shelf.folder / "vae"
+def vae_folder(target: Folders, hub_id: str, *, kind: str = "sd15", **values: Any) -> ModelSpec:
+    folder = target.folder / "vae"
     tiny_vae().save_pretrained(folder)
     edit_config(folder, **values)
-    shelf.put_on_hub(hub_id, folder)
-    return ModelSpec(model=sd_of(shelf, kind), vae=hub_id)
+    target.put_on_hub(hub_id, folder)
+    return ModelSpec(model=sd_of(target, kind), vae=hub_id)
 
 
-def own_vae(shelf: Shelf, **values: Any) -> ModelSpec:
+def own_vae(target: Folders, **values: Any) -> ModelSpec:
     """The model's own vae folder, with these values in its config.json."""
-    folder = Path(shutil.copytree(shelf.tiny.sd(kind="sdxl", vae="kl", sampler="lcm"), shelf.folder / "model"))
+    folder = Path(shutil.copytree(target.tiny.sd(kind="sdxl", vae="kl", sampler="lcm"), target.folder / "model"))
     edit_config(folder / "vae", **values)
     return ModelSpec(model=str(folder), vae="full")
 
 
 def taesd_pair(
-    shelf: Shelf, name: str = "taesd", *, kind: str = "sd15", halves: tuple[str, ...] = ("encoder", "decoder")
+    target: Folders, name: str = "taesd", *, kind: str = "sd15", halves: tuple[str, ...] = ("encoder", "decoder")
 ) -> ModelSpec:
     """madebyollin/taesd's own files: layers counted from 0, the decoder's from 1 (its first layer clamps)."""
     tensors = tiny_taesd().state_dict()
@@ -253,8 +253,8 @@ def taesd_pair(
             if key.startswith(f"{half}.layers."):
                 number, rest = key.removeprefix(f"{half}.layers.").split(".", 1)
                 own[f"{int(number) + (half == 'decoder')}.{rest}"] = tensor.contiguous()
-        save_file(own, shelf.folder / f"{name}_{half}.safetensors")
-    return ModelSpec(model=sd_of(shelf, kind), vae=str(shelf.folder / f"{name}_decoder.safetensors"))
+        save_file(own, target.folder / f"{name}_{half}.safetensors")
+    return ModelSpec(model=sd_of(target, kind), vae=str(target.folder / f"{name}_decoder.safetensors"))
 
 
 def tiny_taesd(**values: Any) -> Any:
@@ -266,10 +266,10 @@ def tiny_taesd(**values: Any) -> Any:
         ).eval()
 
 
-def taesd_folder(shelf: Shelf, hub_id: str, *, kind: str = "sd15", **values: Any) -> ModelSpec:
-    tiny_taesd(**values).save_pretrained(shelf.folder / "taesd")
-    shelf.put_on_hub(hub_id, shelf.folder / "taesd")
-    return ModelSpec(model=sd_of(shelf, kind), vae=hub_id)
+def taesd_folder(target: Folders, hub_id: str, *, kind: str = "sd15", **values: Any) -> ModelSpec:
+    tiny_taesd(**values).save_pretrained(target.folder / "taesd")
+    target.put_on_hub(hub_id, target.folder / "taesd")
+    return ModelSpec(model=sd_of(target, kind), vae=hub_id)
 
 
 # -- IP-Adapters
@@ -302,18 +302,19 @@ def projection_of(kind: str, width: int, wide: int) -> dict[str, torch.Tensor]:
     return {"mapping_0.0.weight": torch.zeros(4, 4), "body.0.weight": torch.zeros(4, 4)}
 
 
-def h94(shelf: Shelf, file: str, *, projection: str, wide: int, kind: str, text_width: int = 0) -> ModelSpec:
-    """`file` in a repository like h94/IP-Adapter, with both image encoders, whose hidden sizes are smaller but whose
-    projections are not."""
-    place = shelf.folder / "repository"
-    vision_model(place / "models" / "image_encoder", hidden=32, projection=1024)
-    vision_model(place / "sdxl_models" / "image_encoder", hidden=64, projection=1280)
-    spec = lone_adapter(shelf, place / file, projection=projection, wide=wide, kind=kind, text_width=text_width)
-    shelf.put_on_hub("h94/IP-Adapter", place)
+def h94(target: Folders, file: str, *, projection: str, wide: int, kind: str, text_width: int = 0) -> ModelSpec:
+    """`file` in a repository like h94/IP-Adapter, with both image encoders, of smaller hidden sizes but projections."""
+    folder = target.folder / "repository"
+    vision_model(folder / "models" / "image_encoder", hidden=32, projection=1024)
+    vision_model(folder / "sdxl_models" / "image_encoder", hidden=64, projection=1280)
+    spec = lone_adapter(target, folder / file, projection=projection, wide=wide, kind=kind, text_width=text_width)
+    target.put_on_hub("h94/IP-Adapter", folder)
     return ModelSpec(model=spec.model, ip_adapter=f"h94/IP-Adapter/{file}")
 
 
-def lone_adapter(shelf: Shelf, file: Path, *, projection: str, wide: int, kind: str, text_width: int = 0) -> ModelSpec:
+def lone_adapter(
+    target: Folders, file: Path, *, projection: str, wide: int, kind: str, text_width: int = 0
+) -> ModelSpec:
     with seeded(11):
         unet = tiny_unet(kind)
         width = text_width or unet.config.cross_attention_dim
@@ -327,13 +328,13 @@ def lone_adapter(shelf: Shelf, file: Path, *, projection: str, wide: int, kind: 
             part, _, rest = name.partition(".")
             nested[part][rest] = tensor
         torch.save(nested, file)
-    return ModelSpec(model=sd_of(shelf, kind), ip_adapter=str(file))
+    return ModelSpec(model=sd_of(target, kind), ip_adapter=str(file))
 
 
 def lone(
-    shelf: Shelf, name: str = "ip-adapter_sd15.safetensors", *, projection: str = "standard", **options: Any
+    target: Folders, name: str = "ip-adapter_sd15.safetensors", *, projection: str = "standard", **options: Any
 ) -> ModelSpec:
-    return lone_adapter(shelf, shelf.folder / name, projection=projection, kind="sdxl", **options)
+    return lone_adapter(target, target.folder / name, projection=projection, kind="sdxl", **options)
 
 
 # -- the lists

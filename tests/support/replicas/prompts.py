@@ -7,7 +7,7 @@ import torch
 
 from engine.models.random_models import seeded
 from engine.models.sd import ModelSpec
-from tests.support.replicas.replica import Refused, Replica, Shelf, Works
+from tests.support.replicas.replica import Folders, Refused, Replica, Works
 from tests.support.tiny_models import TEXT_WIDTH
 
 
@@ -28,12 +28,12 @@ def save(file: Path, content: dict[str, Any]) -> str:
     return str(file)
 
 
-def easy_negative(shelf: Shelf) -> ModelSpec:
-    file = save(shelf.folder / "EasyNegative.safetensors", {"emb_params": vectors(8)})
-    return ModelSpec(model=str(shelf.tiny.sd()), embeddings=(file,), clip_skip=2)
+def easy_negative(target: Folders) -> ModelSpec:
+    file = save(target.folder / "EasyNegative.safetensors", {"emb_params": vectors(8)})
+    return ModelSpec(model=str(target.tiny.sd()), embeddings=(file,), clip_skip=2)
 
 
-def bad_hands(shelf: Shelf) -> ModelSpec:
+def bad_hands(target: Folders) -> ModelSpec:
     content = {
         "string_to_token": {"*": 265},
         "string_to_param": {"*": vectors(8)},
@@ -42,26 +42,26 @@ def bad_hands(shelf: Shelf) -> ModelSpec:
         "sd_checkpoint": "cc6cb27103",
         "sd_checkpoint_name": "v1-5-pruned-emaonly",
     }
-    return ModelSpec(model=str(shelf.tiny.sd()), embeddings=(save(shelf.folder / "bad-hands-5.pt", content),))
+    return ModelSpec(model=str(target.tiny.sd()), embeddings=(save(target.folder / "bad-hands-5.pt", content),))
 
 
-def cat_toy(shelf: Shelf) -> ModelSpec:
-    folder = shelf.folder / "cat-toy"
+def cat_toy(target: Folders) -> ModelSpec:
+    folder = target.folder / "cat-toy"
     save(folder / "learned_embeds.bin", {"<cat-toy>": vectors(1)[0]})
     (folder / "token_identifier.txt").write_text("<cat-toy>", encoding="utf-8")
-    shelf.put_on_hub("sd-concepts-library/cat-toy", folder)
-    return ModelSpec(model=str(shelf.tiny.sd()), embeddings=("sd-concepts-library/cat-toy",))
+    target.put_on_hub("sd-concepts-library/cat-toy", folder)
+    return ModelSpec(model=str(target.tiny.sd()), embeddings=("sd-concepts-library/cat-toy",))
 
 
-def unaesthetic_xl(shelf: Shelf) -> ModelSpec:
+def unaesthetic_xl(target: Folders) -> ModelSpec:
     both = {"clip_g": vectors(2), "clip_l": vectors(2) * 0.5}
-    file = save(shelf.folder / "unaestheticXL_Jug6.safetensors", both)
-    return ModelSpec(model=str(shelf.tiny.sd(kind="sdxl")), embeddings=(file,), clip_skip=2)
+    file = save(target.folder / "unaestheticXL_Jug6.safetensors", both)
+    return ModelSpec(model=str(target.tiny.sd(kind="sdxl")), embeddings=(file,), clip_skip=2)
 
 
-def easy_negative_on_xl(shelf: Shelf) -> ModelSpec:
-    file = save(shelf.folder / "EasyNegative.safetensors", {"emb_params": vectors(8)})
-    return ModelSpec(model=str(shelf.tiny.sd(kind="sdxl")), embeddings=(file,))
+def easy_negative_on_xl(target: Folders) -> ModelSpec:
+    file = save(target.folder / "EasyNegative.safetensors", {"emb_params": vectors(8)})
+    return ModelSpec(model=str(target.tiny.sd(kind="sdxl")), embeddings=(file,))
 
 
 A1111 = "https://github.com/AUTOMATIC1111/stable-diffusion-webui/blob/master/modules/textual_inversion"

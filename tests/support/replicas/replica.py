@@ -36,7 +36,7 @@ class Refused:
 
 
 @dataclass(frozen=True, kw_only=True)
-class Shelf:
+class Folders:
     """The folders that one replica is written to."""
 
     folder: Path
@@ -47,12 +47,12 @@ class Shelf:
     """An empty Hugging Face cache, the only one that is searched."""
 
     def put_on_hub(self, hub_id: str, folder: Path) -> None:
-        """Make `folder` the snapshot of `owner/name` in the cache, or a folder in it, `owner/name/place`."""
-        owner, name, *place = hub_id.split("/")
+        """Make `folder` the snapshot of `owner/name` in the cache, or a subfolder of it, `owner/name/subfolder`."""
+        owner, name, *subfolders = hub_id.split("/")
         repository = self.hub / f"models--{owner}--{name}"
         (repository / "refs").mkdir(parents=True)
         (repository / "refs" / "main").write_text("0" * 40, encoding="utf-8")
-        link = (repository / "snapshots" / ("0" * 40)).joinpath(*place)
+        link = (repository / "snapshots" / ("0" * 40)).joinpath(*subfolders)
         link.parent.mkdir(parents=True)
         link.symlink_to(folder, target_is_directory=True)
 
@@ -63,18 +63,18 @@ class Replica:
     """Its published name: `owner/name`, followed by the file if it is one of several."""
     source: str
     """Address of the page or file that its names and values are taken from."""
-    build: Callable[[Shelf], Any]
+    build: Callable[[Folders], Any]
     """Writes it and returns what a user would ask for: a ModelSpec or a VoiceSpec."""
     expect: Any
     """Works, Speaks or Refused."""
 
 
-def shelf_in(folder: Path, tiny: Any, monkeypatch: pytest.MonkeyPatch) -> Shelf:
-    """A shelf in an empty folder, with its cache as the only Hugging Face cache."""
-    shelf = Shelf(folder=folder / "shelf", tiny=tiny, hub=folder / "hub")
-    shelf.folder.mkdir()
-    monkeypatch.setattr("huggingface_hub.constants.HF_HUB_CACHE", str(shelf.hub))
-    return shelf
+def folders_in(folder: Path, tiny: Any, monkeypatch: pytest.MonkeyPatch) -> Folders:
+    """Empty folders for a replica, with its cache as the only Hugging Face cache."""
+    target = Folders(folder=folder / "models", tiny=tiny, hub=folder / "hub")
+    target.folder.mkdir()
+    monkeypatch.setattr("huggingface_hub.constants.HF_HUB_CACHE", str(target.hub))
+    return target
 
 
 def parametrized(replicas: Sequence[Replica], kind: type) -> pytest.MarkDecorator:
@@ -95,8 +95,8 @@ def assert_refused_alike(expect: Refused, name: str, check: Callable[[], Any], l
     except ModelError as error:
         line = str(error)
     assert "\n" not in line
-    for words in expect.says:
-        assert words in line
+    for phrase in expect.says:
+        assert phrase in line
     with pytest.raises(ModelError) as raised:
         load()
     assert str(raised.value).removeprefix(f"{name}: ") == line.removeprefix(f"{name}: ")

@@ -6,7 +6,7 @@ from pathlib import Path
 from typing import Any
 
 from engine.models.sd import ModelSpec
-from tests.support.replicas.replica import Replica, Shelf, Works
+from tests.support.replicas.replica import Folders, Replica, Works
 
 PUBLISHED_LORA = "pytorch_lora_weights.safetensors"
 DEIS = {"_class_name": "DEISMultistepScheduler", "algorithm_type": "deis", "timestep_spacing": "leading"}
@@ -15,65 +15,65 @@ HYPER = "https://huggingface.co/ByteDance/Hyper-SD"
 LIGHTNING = "https://huggingface.co/ByteDance/SDXL-Lightning"
 
 
-def with_scheduler(sd: Path, place: Path, **scheduler: Any) -> Path:
-    """`sd` at `place`, with these values in its scheduler's configuration."""
-    place.mkdir(parents=True)
+def with_scheduler(sd: Path, folder: Path, **scheduler: Any) -> Path:
+    """`sd` at `folder`, with these values in its scheduler's configuration."""
+    folder.mkdir(parents=True)
     for part in sd.iterdir():
         if part.name != "scheduler":
-            (place / part.name).symlink_to(part)
-    told = json.loads((sd / "scheduler" / "scheduler_config.json").read_text(encoding="utf-8")) | scheduler
-    (place / "scheduler").mkdir()
-    (place / "scheduler" / "scheduler_config.json").write_text(json.dumps(told), encoding="utf-8")
-    return place
+            (folder / part.name).symlink_to(part)
+    config = json.loads((sd / "scheduler" / "scheduler_config.json").read_text(encoding="utf-8")) | scheduler
+    (folder / "scheduler").mkdir()
+    (folder / "scheduler" / "scheduler_config.json").write_text(json.dumps(config), encoding="utf-8")
+    return folder
 
 
-def dreamshaper_8(shelf: Shelf) -> Path:
-    return with_scheduler(shelf.tiny.sd(), shelf.folder / "dreamshaper-8", **DEIS)
+def dreamshaper_8(target: Folders) -> Path:
+    return with_scheduler(target.tiny.sd(), target.folder / "dreamshaper-8", **DEIS)
 
 
-def xl_base(shelf: Shelf) -> Path:
-    return with_scheduler(shelf.tiny.sd(kind="sdxl"), shelf.folder / "stable-diffusion-xl-base-1.0", **XL_BASE)
+def xl_base(target: Folders) -> Path:
+    return with_scheduler(target.tiny.sd(kind="sdxl"), target.folder / "stable-diffusion-xl-base-1.0", **XL_BASE)
 
 
-def with_lora(base: Callable[[Shelf], Path], lora: str) -> Callable[[Shelf], ModelSpec]:
+def with_lora(base: Callable[[Folders], Path], lora: str) -> Callable[[Folders], ModelSpec]:
     """`base` with a LoRA in a file of this name, which may include a folder."""
 
-    def build(shelf: Shelf) -> ModelSpec:
-        model = base(shelf)
-        file = shelf.folder / lora
+    def build(target: Folders) -> ModelSpec:
+        model = base(target)
+        file = target.folder / lora
         file.parent.mkdir(parents=True, exist_ok=True)
         is_sdxl = (model / "text_encoder_2").is_dir()
-        file.symlink_to(shelf.tiny.lora(shelf.tiny.sd(kind="sdxl") if is_sdxl else shelf.tiny.sd(), with_text=False))
+        file.symlink_to(target.tiny.lora(target.tiny.sd(kind="sdxl") if is_sdxl else target.tiny.sd(), with_text=False))
         return ModelSpec(model=str(model), loras=((str(file), 1.0),))
 
     return build
 
 
-def tcd_by_id(shelf: Shelf) -> ModelSpec:
-    model = xl_base(shelf)
-    folder = shelf.folder / "published"
+def tcd_by_id(target: Folders) -> ModelSpec:
+    model = xl_base(target)
+    folder = target.folder / "published"
     folder.mkdir()
-    (folder / PUBLISHED_LORA).symlink_to(shelf.tiny.lora(shelf.tiny.sd(kind="sdxl"), with_text=False))
-    shelf.put_on_hub("h1t/TCD-SDXL-LoRA", folder)
+    (folder / PUBLISHED_LORA).symlink_to(target.tiny.lora(target.tiny.sd(kind="sdxl"), with_text=False))
+    target.put_on_hub("h1t/TCD-SDXL-LoRA", folder)
     return ModelSpec(model=str(model), loras=(("h1t/TCD-SDXL-LoRA", 1.0),))
 
 
-def sdxl_turbo(shelf: Shelf) -> ModelSpec:
-    shelf.put_on_hub("stabilityai/sdxl-turbo", shelf.tiny.sd(kind="sdxl"))
+def sdxl_turbo(target: Folders) -> ModelSpec:
+    target.put_on_hub("stabilityai/sdxl-turbo", target.tiny.sd(kind="sdxl"))
     return ModelSpec(model="stabilityai/sdxl-turbo")
 
 
-def lcm_file(shelf: Shelf) -> ModelSpec:
+def lcm_file(target: Folders) -> ModelSpec:
     """A folder next to the file, added by a user, has the configuration of SD 1.5."""
-    sd = shelf.tiny.sd(vae="kl", sampler="pndm")
-    published = shelf.tiny.single_file(sd)
-    file = shelf.folder / "dreamshaper_8LCM.safetensors"
+    sd = target.tiny.sd(vae="kl", sampler="pndm")
+    published = target.tiny.single_file(sd)
+    file = target.folder / "dreamshaper_8LCM.safetensors"
     file.symlink_to(published)
     file.with_suffix("").symlink_to(published.with_suffix(""))
     return ModelSpec(model=str(file), vae="full")
 
 
-def lora_replica(name: str, source: str, base: Callable[[Shelf], Path], sampler: str, *says: str) -> Replica:
+def lora_replica(name: str, source: str, base: Callable[[Folders], Path], sampler: str, *says: str) -> Replica:
     return Replica(
         name,
         source,

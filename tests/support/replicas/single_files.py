@@ -6,7 +6,7 @@ from pathlib import Path
 import torch
 
 from engine.models.sd import ModelSpec
-from tests.support.replicas.replica import Refused, Replica, Shelf, Works
+from tests.support.replicas.replica import Folders, Refused, Replica, Works
 from tests.support.tiny_single_file import original_tensors, save_tensors
 
 SD_15 = "stable-diffusion-v1-5/stable-diffusion-v1-5"
@@ -48,31 +48,31 @@ def checkpoint(
     yaml: str = "",
     prediction: str = "auto",
     vae: str = "full",
-) -> Callable[[Shelf], ModelSpec]:
+) -> Callable[[Folders], ModelSpec]:
     """The file `name` of a model like `base`, whose configuration lies in the Hugging Face cache."""
 
-    def build(shelf: Shelf) -> ModelSpec:
-        folder = shelf.tiny.sd(**FOLDERS[base], vae="kl")
-        shelf.put_on_hub(base, folder)
+    def build(target: Folders) -> ModelSpec:
+        folder = target.tiny.sd(**FOLDERS[base], vae="kl")
+        target.put_on_hub(base, folder)
         tensors = {key: tensor.to(dtype) for key, tensor in original_tensors(folder).items()}
-        file = shelf.folder / name
+        file = target.folder / name
         if file.suffix == ".ckpt":
             torch.save({"state_dict": change(tensors), "global_step": 470000, "epoch": 6}, file)
         else:
             save_tensors(file, change(tensors), dict(metadata or {}))
         if yaml:
             file.with_suffix(".yaml").write_text(yaml, encoding="utf-8")
-        taesd = str(shelf.tiny.sd() / "vae")
+        taesd = str(target.tiny.sd() / "vae")
         return ModelSpec(model=str(file), vae=taesd if vae == "taesd" else vae, prediction=prediction)
 
     return build
 
 
-def of_names(name: str, *keys: str) -> Callable[[Shelf], ModelSpec]:
+def of_names(name: str, *keys: str) -> Callable[[Folders], ModelSpec]:
     """A file with only tensors of these names."""
 
-    def build(shelf: Shelf) -> ModelSpec:
-        return ModelSpec(model=str(save_tensors(shelf.folder / name, {key: torch.zeros(1) for key in keys})))
+    def build(target: Folders) -> ModelSpec:
+        return ModelSpec(model=str(save_tensors(target.folder / name, {key: torch.zeros(1) for key in keys})))
 
     return build
 
@@ -105,8 +105,8 @@ def without(*starts: str) -> Change:
 
 
 def as_refiner(tensors: Tensors) -> Tensors:
-    kept = without("conditioner.embedders.0.")(tensors)
-    return {key.replace("embedders.1.model", "embedders.0.model"): tensor for key, tensor in kept.items()}
+    remaining = without("conditioner.embedders.0.")(tensors)
+    return {key.replace("embedders.1.model", "embedders.0.model"): tensor for key, tensor in remaining.items()}
 
 
 def with_channels(count: int) -> Change:
@@ -121,9 +121,9 @@ def distilled(tensors: Tensors) -> Tensors:
     return {key: tensor for key, tensor in tensors.items() if ".transformer_blocks.1." not in key}
 
 
-def unet_alone(shelf: Shelf) -> ModelSpec:
-    folder: Path = shelf.tiny.sd(kind="sdxl", vae="kl", sampler="euler")
-    file = shelf.folder / "sdxl_lightning_4step_unet.safetensors"
+def unet_alone(target: Folders) -> ModelSpec:
+    folder: Path = target.tiny.sd(kind="sdxl", vae="kl", sampler="euler")
+    file = target.folder / "sdxl_lightning_4step_unet.safetensors"
     file.write_bytes((folder / "unet" / "diffusion_pytorch_model.safetensors").read_bytes())
     return ModelSpec(model=str(file))
 
@@ -208,7 +208,7 @@ WORKING = [
 """Each container, family and source of the prediction, and each pair of them once."""
 
 
-def refused(name: str, build: Callable[[Shelf], ModelSpec], *says: str, source: str = DIFFUSERS_KEYS) -> Replica:
+def refused(name: str, build: Callable[[Folders], ModelSpec], *says: str, source: str = DIFFUSERS_KEYS) -> Replica:
     return Replica(name, source, build, Refused(says=says))
 
 

@@ -11,7 +11,7 @@ from transformers import HubertConfig, HubertModel
 from engine.models.rvc import VoiceSpec
 from engine.models.rvc.content_folder import PUBLISHED
 from engine.models.rvc.spec import CONTENT
-from tests.support.replicas.replica import Refused, Replica, Shelf
+from tests.support.replicas.replica import Folders, Refused, Replica
 
 WEBUI = "https://github.com/RVC-Project/Retrieval-based-Voice-Conversion-WebUI/blob/main"
 APPLIO = "https://github.com/IAHispano/Applio/blob/main"
@@ -31,18 +31,18 @@ class Speaks:
 
 
 def voice_from(
-    shelf: Shelf, changed: Callable[[dict[str, Any]], Any], *, name: str = "alto.pth", **spec: str
+    target: Folders, changed: Callable[[dict[str, Any]], Any], *, name: str = "alto.pth", **spec: str
 ) -> VoiceSpec:
     """The tiny voice after `changed`, with ContentVec in the cache."""
-    shelf.put_on_hub(CONTENT, shelf.tiny.voice() / "content")
-    stored = torch.load(shelf.tiny.voice() / "voice.pth", weights_only=True)
-    torch.save(changed(stored), shelf.folder / name)
-    return VoiceSpec(model=str(shelf.folder / name), pitch="yin", **spec)
+    target.put_on_hub(CONTENT, target.tiny.voice() / "content")
+    stored = torch.load(target.tiny.voice() / "voice.pth", weights_only=True)
+    torch.save(changed(stored), target.folder / name)
+    return VoiceSpec(model=str(target.folder / name), pitch="yin", **spec)
 
 
-def as_applio(stored: dict[str, Any], **said: Any) -> dict[str, Any]:
+def as_applio(stored: dict[str, Any], **metadata: Any) -> dict[str, Any]:
     """Keys that Applio adds to the WebUI's; it has no `info`."""
-    told = {
+    stored_metadata = {
         "epoch": 200,
         "step": 4000,
         "sr": 40_000,
@@ -56,46 +56,46 @@ def as_applio(stored: dict[str, Any], **said: Any) -> dict[str, Any]:
         "speakers_id": 1,
         "vocoder": "HiFi-GAN",
     }
-    return {key: value for key, value in stored.items() if key != "info"} | told | said
+    return {key: value for key, value in stored.items() if key != "info"} | stored_metadata | metadata
 
 
-def applio(**said: Any) -> Callable[[Shelf], VoiceSpec]:
-    return lambda shelf: voice_from(shelf, lambda stored: as_applio(stored, **said), name="alto_200e_4000s.pth")
+def applio(**metadata: Any) -> Callable[[Folders], VoiceSpec]:
+    return lambda target: voice_from(target, lambda stored: as_applio(stored, **metadata), name="alto_200e_4000s.pth")
 
 
-def rvc_webui(layer: int | str = 12, **said: Any) -> Callable[[Shelf], VoiceSpec]:
+def rvc_webui(layer: int | str = 12, **metadata: Any) -> Callable[[Folders], VoiceSpec]:
     """As the program rvc-webui writes it: the width of the vectors before the rate, and its own names of keys."""
 
     def changed(stored: dict[str, Any]) -> dict[str, Any]:
         *first, rate_hz = stored["config"]
-        told = {
+        stored_metadata = {
             "embedder_name": "contentvec",
             "embedder_output_layer": layer,
             "speaker_info": {"0": "alto"},
             "sr": "40k",
         }
-        return stored | {"config": [*first, 768, rate_hz], "params": {"emb_channels": 768}} | told | said
+        return stored | {"config": [*first, 768, rate_hz], "params": {"emb_channels": 768}} | stored_metadata | metadata
 
-    return lambda shelf: voice_from(shelf, changed)
+    return lambda target: voice_from(target, changed)
 
 
-def webui(shelf: Shelf) -> VoiceSpec:
+def webui(target: Folders) -> VoiceSpec:
     for file in (INDEX, INDEX.replace("added", "trained")):
-        (shelf.folder / file).symlink_to(shelf.tiny.voice() / "voice.index")
-    return voice_from(shelf, dict, name="alto_e200_s4000.pth")
+        (target.folder / file).symlink_to(target.tiny.voice() / "voice.index")
+    return voice_from(target, dict, name="alto_e200_s4000.pth")
 
 
-def applio_with_index(shelf: Shelf) -> VoiceSpec:
-    (shelf.folder / "alto.index").symlink_to(shelf.tiny.voice() / "voice.index")
-    return applio()(shelf)
+def applio_with_index(target: Folders) -> VoiceSpec:
+    (target.folder / "alto.index").symlink_to(target.tiny.voice() / "voice.index")
+    return applio()(target)
 
 
-def index_of_v1(shelf: Shelf) -> VoiceSpec:
-    (shelf.folder / INDEX).symlink_to(shelf.tiny.voice(version="v1", rate_hz=48_000, speakers=3) / "voice.index")
-    return voice_from(shelf, dict)
+def index_of_v1(target: Folders) -> VoiceSpec:
+    (target.folder / INDEX).symlink_to(target.tiny.voice(version="v1", rate_hz=48_000, speakers=3) / "voice.index")
+    return voice_from(target, dict)
 
 
-def in_float32(shelf: Shelf) -> VoiceSpec:
+def in_float32(target: Folders) -> VoiceSpec:
     """With leftovers of training: `enc_q` and an optimizer."""
 
     def changed(stored: dict[str, Any]) -> dict[str, Any]:
@@ -104,23 +104,23 @@ def in_float32(shelf: Shelf) -> VoiceSpec:
         state = {"state": {0: {"exp_avg": torch.zeros(2), "step": 4}}, "param_groups": [{"lr": 1e-4, "params": [0]}]}
         return stored | {"weight": weights, "optimizer": state, "learning_rate": 1e-4}
 
-    return voice_from(shelf, changed)
+    return voice_from(target, changed)
 
 
-def spin_here(shelf: Shelf) -> VoiceSpec:
+def spin_here(target: Folders) -> VoiceSpec:
     """The published layout: no final projection, and pytorch_model.bin."""
     config = HubertConfig(
         hidden_size=768, num_hidden_layers=1, intermediate_size=32, conv_dim=(8,) * 7, num_conv_pos_embeddings=16
     )
-    place = shelf.folder / "spin-v2"
-    config.save_pretrained(place)
-    torch.save(HubertModel(config).state_dict(), place / "pytorch_model.bin")
-    shelf.put_on_hub("IAHispano/Applio/Resources/embedders/spin-v2", place)
-    return applio(embedder_model="spin-v2")(shelf)
+    folder = target.folder / "spin-v2"
+    config.save_pretrained(folder)
+    torch.save(HubertModel(config).state_dict(), folder / "pytorch_model.bin")
+    target.put_on_hub("IAHispano/Applio/Resources/embedders/spin-v2", folder)
+    return applio(embedder_model="spin-v2")(target)
 
 
-def with_contentvec(shelf: Shelf) -> VoiceSpec:
-    return voice_from(shelf, lambda stored: as_applio(stored, embedder_model="spin"), content=CONTENT)
+def with_contentvec(target: Folders) -> VoiceSpec:
+    return voice_from(target, lambda stored: as_applio(stored, embedder_model="spin"), content=CONTENT)
 
 
 def with_decoder(stored: dict[str, Any], names: Mapping[str, tuple[int, ...]]) -> dict[str, Any]:
@@ -145,66 +145,66 @@ EARLY_REFINE = {
 }
 
 
-def mrf(**said: Any) -> Callable[[Shelf], VoiceSpec]:
-    return lambda shelf: voice_from(shelf, lambda stored: with_decoder(as_applio(stored, **said), MRF))
+def mrf(**metadata: Any) -> Callable[[Folders], VoiceSpec]:
+    return lambda target: voice_from(target, lambda stored: with_decoder(as_applio(stored, **metadata), MRF))
 
 
-def refine(**said: Any) -> Callable[[Shelf], VoiceSpec]:
+def refine(**metadata: Any) -> Callable[[Folders], VoiceSpec]:
     """As Applio 3.3 and later write it."""
 
-    def build(shelf: Shelf) -> VoiceSpec:
-        refined = torch.load(shelf.tiny.voice(vocoder="RefineGAN") / "voice.pth", weights_only=True)
-        return voice_from(shelf, lambda _: as_applio(refined, **said))
+    def build(target: Folders) -> VoiceSpec:
+        refined = torch.load(target.tiny.voice(vocoder="RefineGAN") / "voice.pth", weights_only=True)
+        return voice_from(target, lambda _: as_applio(refined, **metadata))
 
     return build
 
 
-def early_refine(shelf: Shelf) -> VoiceSpec:
-    return voice_from(shelf, lambda stored: with_decoder(as_applio(stored, vocoder="RefineGAN"), EARLY_REFINE))
+def early_refine(target: Folders) -> VoiceSpec:
+    return voice_from(target, lambda stored: with_decoder(as_applio(stored, vocoder="RefineGAN"), EARLY_REFINE))
 
 
-def training(*names: str) -> Callable[[Shelf], VoiceSpec]:
+def training(*names: str) -> Callable[[Folders], VoiceSpec]:
     def changed(stored: dict[str, Any]) -> dict[str, Any]:
         tensors: dict[str, Tensor] = {name: torch.zeros(2) for name in names}
         return {"model": tensors, "iteration": 200, "optimizer": {"state": {}}, "learning_rate": 1e-4}
 
-    return lambda shelf: voice_from(shelf, changed)
+    return lambda target: voice_from(target, changed)
 
 
-def gpt_sovits(shelf: Shelf) -> VoiceSpec:
+def gpt_sovits(target: Folders) -> VoiceSpec:
     weights = {"enc_p.ssl_proj.weight": torch.zeros(2), "quantizer.vq.layers.0._codebook.embed": torch.zeros(2)}
-    told = {"config": {"model": {"version": "v2"}, "train": {}, "data": {}}, "info": "8epoch_208iteration"}
-    return voice_from(shelf, lambda stored: {"weight": weights} | told)
+    content = {"config": {"model": {"version": "v2"}, "train": {}, "data": {}}, "info": "8epoch_208iteration"}
+    return voice_from(target, lambda stored: {"weight": weights} | content)
 
 
 class HParams:
     """A configuration pickled by older GPT-SoVITS."""
 
 
-def old_gpt_sovits(shelf: Shelf) -> VoiceSpec:
-    return voice_from(shelf, lambda stored: {"weight": {}, "config": HParams(), "info": ""})
+def old_gpt_sovits(target: Folders) -> VoiceSpec:
+    return voice_from(target, lambda stored: {"weight": {}, "config": HParams(), "info": ""})
 
 
-def not_a_file_of_torch(name: str, content: bytes = b"") -> Callable[[Shelf], VoiceSpec]:
-    def build(shelf: Shelf) -> VoiceSpec:
-        (shelf.folder / name).write_bytes(content)
-        return VoiceSpec(model=str(shelf.folder / name), pitch="yin")
+def not_a_file_of_torch(name: str, content: bytes = b"") -> Callable[[Folders], VoiceSpec]:
+    def build(target: Folders) -> VoiceSpec:
+        (target.folder / name).write_bytes(content)
+        return VoiceSpec(model=str(target.folder / name), pitch="yin")
 
     return build
 
 
-def zipped(shelf: Shelf) -> VoiceSpec:
+def zipped(target: Folders) -> VoiceSpec:
     import zipfile
 
-    with zipfile.ZipFile(shelf.folder / "alto.zip", "w") as archive:
+    with zipfile.ZipFile(target.folder / "alto.zip", "w") as archive:
         archive.writestr("alto/alto.pth", b"")
         archive.writestr(f"alto/{INDEX}", b"")
-    return VoiceSpec(model=str(shelf.folder / "alto.zip"), pitch="yin")
+    return VoiceSpec(model=str(target.folder / "alto.zip"), pitch="yin")
 
 
-def unpacked(shelf: Shelf) -> VoiceSpec:
-    (shelf.folder / "alto.pth").touch()
-    return VoiceSpec(model=str(shelf.folder), pitch="yin")
+def unpacked(target: Folders) -> VoiceSpec:
+    (target.folder / "alto.pth").touch()
+    return VoiceSpec(model=str(target.folder), pitch="yin")
 
 
 SPIN = f'hf download IAHispano/Applio --include "{PUBLISHED["spin"].removeprefix("IAHispano/Applio/")}/*.json"'
@@ -220,7 +220,7 @@ KOREAN = '"Resources/embedders/korean_hubert_base/*.json"'
 FOREIGN_CONTENT = f"was trained on spin; {CONTENT} is used instead, as requested"
 SPIN_HERE = Speaks(content=PUBLISHED["spin_v2"], says=("was trained on spin-v2",))
 
-Build = Callable[[Shelf], VoiceSpec]
+Build = Callable[[Folders], VoiceSpec]
 WORKING: list[tuple[str, str, Build, Speaks]] = [
     (
         *("WebUI v2 with its index", TRAIN_INDEX, webui),

@@ -40,8 +40,6 @@ def test_on_the_network_addresses_and_this_machines_name_are_served_and_other_na
         ("舞台", "multiverse-4f8f70cb.local"),
     ],
 )
-def test_mdns_announces_a_host_that_every_resolver_looks_up(
-    machine: str, announced: str, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_mdns_announces_a_resolvable_host(machine: str, announced: str, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("socket.gethostname", lambda: machine)
     assert announced_host() == announced

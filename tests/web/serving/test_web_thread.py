@@ -32,7 +32,7 @@ def test_clients_that_connect_during_the_close_are_disconnected(is_tls: bool, ce
         server = WebThread("127.0.0.1", 0, lambda key, line: None)
         is_any_there, is_over = threading.Event(), threading.Event()
         whom = server.address, is_any_there, is_over
-        clients = [threading.Thread(target=come_and_come, args=whom) for _ in range(CLIENTS)]
+        clients = [threading.Thread(target=connect_repeatedly, args=whom) for _ in range(CLIENTS)]
         server.start(web.Application, tls)
         for client in clients:
             client.start()
@@ -48,9 +48,7 @@ def test_clients_that_connect_during_the_close_are_disconnected(is_tls: bool, ce
 
 
 @pytest.mark.parametrize("says", [b"", b"GET / HTTP/1.1\r\nHost: localhost\r\n\r\n"])
-def test_a_client_that_does_not_finish_the_tls_close_does_not_delay_it(
-    says: bytes, certificate: tuple[Path, Path]
-) -> None:
+def test_a_client_with_an_unfinished_tls_close_delays_nothing(says: bytes, certificate: tuple[Path, Path]) -> None:
     """Like a browser whose page is suspended."""
     tls = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
     tls.load_cert_chain(*certificate)
@@ -83,14 +81,14 @@ def hanging_up_twice() -> web.Application:
     return app
 
 
-def come_and_come(address: tuple[str, int], is_any_there: threading.Event, is_over: threading.Event) -> None:
+def connect_repeatedly(address: tuple[str, int], is_any_there: threading.Event, is_over: threading.Event) -> None:
     """Open one connection after another, send nothing, keep them open."""
-    held = []
+    connections = []
     while not is_over.is_set():
         with suppress(OSError):
-            held.append(socket.create_connection(address, timeout=0.1))
+            connections.append(socket.create_connection(address, timeout=0.1))
             is_any_there.set()
-    for each in held:
+    for each in connections:
         each.close()
 
 
@@ -100,11 +98,11 @@ def test_without_file_descriptors_a_page_waits_and_says_so_in_one_line(caplog: p
     import resource
 
     lines: list[str] = []
-    is_told = threading.Event()
+    is_reported = threading.Event()
 
     def report(key: str, line: str) -> None:
         lines.append(line)
-        is_told.set()
+        is_reported.set()
 
     server = WebThread("127.0.0.1", 0, report)
     limits = resource.getrlimit(resource.RLIMIT_NOFILE)
@@ -118,7 +116,7 @@ def test_without_file_descriptors_a_page_waits_and_says_so_in_one_line(caplog: p
         resource.setrlimit(resource.RLIMIT_NOFILE, (unused, limits[1]))
         try:
             late.connect(server.address)
-            assert is_told.wait(120.0)
+            assert is_reported.wait(120.0)
         finally:
             resource.setrlimit(resource.RLIMIT_NOFILE, limits)
         late.sendall(b"GET / HTTP/1.1\r\nHost: localhost\r\n\r\n")

@@ -1,7 +1,7 @@
 """Label formats. START HERE: LabelWriter; a new format is a module, a line of _HOMES and one in FORMATS.
 
 yolo.py        detection boxes, rotated boxes, polygons, head points; dataset.yaml
-coco.py        COCO JSON with masks, head points and everything known about a thing
+coco.py        COCO JSON with masks, head points and all facts about a thing
 piles.py       one line of JSON per pile and picture
 pixels.py      instances, classes and depth as PNG
 webdataset.py  tar shards, made from the files of finished pictures
@@ -27,8 +27,8 @@ _HOMES = {
 
 
 class LabelWriter:
-    """A label format without state. `paths` and `files` are called in the process that draws, `paths` also while a run
-    is planned; `finish` in that of the run."""
+    """Interface of a label format, without state. `paths` and `files` are called in the process that draws, `paths`
+    also while a run is planned; `finish` in the process of the run."""
 
     def __init__(self, name: str) -> None:
         self.name = name  # as in --write

@@ -1,6 +1,6 @@
 """COCO JSON: masks, boxes, and in recipe 2 heads as keypoints, and further fields with what the scene knows.
 
-Each picture has a part, annotations/000000.json; coco_annotations.json is joined from them, or with a split one per
+Each picture has a part, annotations/000000.json; coco_annotations.json is merged from them, or with a split one per
 subset. Things of which too little is visible have iscrowd 1, so that an evaluation ignores what is found there. A box
 is x y width height in px, an area visible pixels; a keypoint x y v, v 2 if visible, 1 if hidden, 0 without. (0, 0) is
 the top left corner of the picture. pycocotools needs `COCOeval.params.kpt_oks_sigmas` of one number.
@@ -17,7 +17,7 @@ import numpy as np
 from engine.dataset.labels.options import LabelOptions
 from engine.dataset.labels.record import Box, DatasetContents, FinishedPicture, LabelledThing, LabelSource
 from engine.dataset.labels.writers import LabelWriter
-from engine.dataset.replacing import replaced
+from engine.dataset.replacing import open_replacement
 from engine.dataset.task import PictureTask
 from engine.errors import SourceError, UsageError
 from engine.system.installing import install_line
@@ -52,7 +52,7 @@ class CocoWriter(LabelWriter):
         categories = CATEGORIES_1 if contents.recipe == 1 else categories_of(contents.options.class_names)
         for subset, name in zip(contents.subsets or ("",), names, strict=True):
             pictures = (picture for picture in contents.pictures if picture.subset == subset)
-            with replaced(contents.folder / name) as file:
+            with open_replacement(contents.folder / name) as file:
                 write_coco(_parts(contents.folder, pictures), file, categories)
         return names
 
@@ -99,7 +99,7 @@ def coco_part(source: LabelSource) -> dict[str, Any]:
 
 
 def categories_of(classes: tuple[str, ...]) -> list[dict[str, Any]]:
-    """Those of recipe 2; those of piles have a keypoint."""
+    """Categories of recipe 2; that of piles has a keypoint."""
     head = {"keypoints": ["head"], "skeleton": []}
     return [
         {"id": number, "name": name, "supercategory": "site"} | (head if name == "pile" else {})

@@ -6,7 +6,7 @@ import json
 from engine.dataset.labels.options import LabelOptions
 from engine.dataset.labels.record import DatasetContents, LabelledThing, LabelSource
 from engine.dataset.labels.writers import LabelWriter
-from engine.dataset.replacing import replaced
+from engine.dataset.replacing import open_replacement
 from engine.dataset.task import PictureTask
 from engine.errors import SourceError
 from engine.system.small_file import open_regular
@@ -27,7 +27,7 @@ class PilesWriter(LabelWriter):
         return (WHOLE,)
 
     def finish(self, contents: DatasetContents) -> tuple[str, ...]:
-        with replaced(contents.folder / WHOLE) as whole:
+        with open_replacement(contents.folder / WHOLE) as whole:
             for picture in contents.pictures:
                 for path in picture.paths_in(PARTS):
                     try:

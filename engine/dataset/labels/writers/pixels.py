@@ -18,7 +18,7 @@ DEPTH_README = """\
 
 
 class PixelWriter(LabelWriter):
-    """`masks` or `depth`; README.txt tells the scale of the numbers."""
+    """Writes `masks` or `depth`; README.txt explains the scale of the numbers."""
 
     def paths(self, task: PictureTask) -> tuple[str, ...]:
         folders = ("masks/instances", "masks/classes") if self.name == "masks" else ("depth",)

@@ -1,4 +1,4 @@
-"""Every picture again in tiles: a dataset of its own in the folder tiles/, with the same formats and splits.
+"""Writes every picture again in tiles: a separate dataset in the folder tiles/, with the same formats and splits.
 
 Trainers scale a drone's 5280 px to 640, or cut it up. Tiles overlap, so that a pile on the edge of one is whole in the
 next; the last of a row or column is moved inwards, so that all have the same size without black bars. A tile is a
@@ -26,7 +26,7 @@ FOLDER = "tiles"
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class TileWindow:
-    row: int  # place in the grid, from 0
+    row: int  # index in the grid, from 0
     column: int
     left_px: int
     top_px: int
@@ -51,7 +51,7 @@ def tile_windows(width_px: int, height_px: int, side_px: int, overlap: float) ->
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class TileTask(PictureTask):
-    """A tile in place of the picture: `index` is the tile's, counted through all pictures of the dataset."""
+    """Task of a tile, as that of a picture: `index` counts the tiles of all pictures of the dataset."""
 
     picture: int  # index of the picture that it is cut from
     window: TileWindow
@@ -81,21 +81,21 @@ class TileWriter(LabelWriter):
     def files(self, source: LabelSource) -> dict[str, bytes]:
         import simplejpeg
 
-        made: dict[str, bytes] = {}
+        contents: dict[str, bytes] = {}
         whole = source
         if source.content is not None:  # a JPEG does not hold the colours that were encoded
             whole = replace(source, colors=simplejpeg.decode_jpeg(source.content), content=None)
         for tile in _tiles(source.task):
             cut = _cut_source(whole, tile)
             for writer in writers_of(tile.labels.formats):
-                made |= {f"{FOLDER}/{path}": content for path, content in writer.files(cut).items()}
+                contents |= {f"{FOLDER}/{path}": content for path, content in writer.files(cut).items()}
             quality = tile.labels.tile_quality
-            made[f"{FOLDER}/{_picture_path(tile)}"] = (
+            contents[f"{FOLDER}/{_picture_path(tile)}"] = (
                 encode_png(cut.colors)
                 if quality is None
                 else simplejpeg.encode_jpeg(cut.colors, quality, colorsubsampling="420")
             )
-        return made
+        return contents
 
     def whole_names(self, options: LabelOptions, subsets: tuple[str, ...]) -> tuple[str, ...]:
         names = (name for writer in writers_of(options.formats) for name in writer.whole_names(options, subsets))
@@ -109,26 +109,26 @@ class TileWriter(LabelWriter):
 
 
 def finished_tiles(picture: FinishedPicture) -> list[FinishedPicture]:
-    """The tiles among a picture's files, with paths in the tiles' own folder, row by row."""
+    """List the tiles among a picture's files, with paths in the tiles' folder, row by row."""
     paths: dict[str, list[str]] = defaultdict(list)
     for path in picture.paths_in(FOLDER):
         paths[PurePosixPath(path).stem].append(path.removeprefix(f"{FOLDER}/"))
     names = sorted(paths, key=lambda name: [int(number) for number in name.split("_")])
     return [
         FinishedPicture(
-            index=picture.index * len(names) + place,
+            index=picture.index * len(names) + index,
             paths=tuple(sorted(paths[name], key=lambda path: path.startswith("images/"))),
         )
-        for place, name in enumerate(names)
+        for index, name in enumerate(names)
     ]
 
 
 def _tiles(task: PictureTask) -> Iterator[TileTask]:
     assert task.labels.tiles is not None  # or the format would not be written
     windows = tile_windows(*task.picture_px, task.labels.tiles, task.labels.overlap)
-    known = {each.name: getattr(task, each.name) for each in fields(PictureTask)}
-    for place, window in enumerate(windows):
-        yield TileTask(**known | {"index": task.index * len(windows) + place}, picture=task.index, window=window)
+    task_values = {each.name: getattr(task, each.name) for each in fields(PictureTask)}
+    for index, window in enumerate(windows):
+        yield TileTask(**task_values | {"index": task.index * len(windows) + index}, picture=task.index, window=window)
 
 
 def _picture_path(tile: TileTask) -> str:
@@ -159,13 +159,13 @@ def _cut_source(source: LabelSource, tile: TileTask) -> LabelSource:
     )
 
 
-def cut_things(record: PictureRecord, window: TileWindow, min_share: float) -> tuple[LabelledThing, ...]:
-    """Everything that a tile shows, masks cut and boxes measured anew. A thing of which it shows less than `min_share`
+def cut_things(record: PictureRecord, window: TileWindow, min_fraction: float) -> tuple[LabelledThing, ...]:
+    """Crop the things that a tile shows: new masks and boxes. A thing of which it shows less than `min_share`
     of the visible pixels is a sliver (`is_crowd`)."""
-    return tuple(cut for thing in record.things if (cut := _cut_thing(thing, window, min_share)) is not None)
+    return tuple(cut for thing in record.things if (cut := _cut_thing(thing, window, min_fraction)) is not None)
 
 
-def _cut_thing(thing: LabelledThing, window: TileWindow, min_share: float) -> LabelledThing | None:
+def _cut_thing(thing: LabelledThing, window: TileWindow, min_fraction: float) -> LabelledThing | None:
     x0, y0 = (round(edge) for edge in thing.box[:2])
     left, top = max(window.left_px - x0, 0), max(window.top_px - y0, 0)
     right, bottom = window.left_px + window.width_px - x0, window.top_px + window.height_px - y0
@@ -187,7 +187,7 @@ def _cut_thing(thing: LabelledThing, window: TileWindow, min_share: float) -> La
         head = (x, y) if 0 <= x < window.width_px and 0 <= y < window.height_px else None
     return replace(
         thing,
-        is_crowd=thing.class_id >= 0 and (thing.is_crowd or area < min_share * thing.area_px),
+        is_crowd=thing.class_id >= 0 and (thing.is_crowd or area < min_fraction * thing.area_px),
         head_px=head,
         is_head_visible=thing.is_head_visible and head is not None,
         box=(first_x, first_y, first_x + mask.shape[1], first_y + mask.shape[0]),

@@ -2,8 +2,8 @@
 
 `000005.jpg` and `000005.json` are one sample with the fields `jpg` and `json`; further formats are further fields
 (`txt`, `instances.png`, `depth.png`). Shards are made from the files of finished pictures, one in memory at a time.
-Their numbers have no gaps, as `train-{000000..000007}.tar` expects; a run that goes on rewrites only those whose
-pictures changed. Each is renamed into place when it is complete. Names, order and bytes depend only on the pictures:
+Their numbers have no gaps, as `train-{000000..000007}.tar` expects; a resumed run rewrites only those whose pictures
+changed. Each is renamed into place when it is complete. Names, order and bytes depend only on the pictures:
 the library's writer gets times of zero, no owners, and each field in its place.
 """
 
@@ -17,7 +17,7 @@ from typing import Any
 from engine.dataset.labels.options import LabelOptions
 from engine.dataset.labels.record import DatasetContents, FinishedPicture, LabelSource, PictureRecord
 from engine.dataset.labels.writers import LabelWriter
-from engine.dataset.replacing import new_path
+from engine.dataset.replacing import replacement_path
 from engine.dataset.task import PictureTask
 from engine.errors import SourceError, UsageError
 from engine.system.atomic_file import remove_file, write_atomic
@@ -58,10 +58,10 @@ class ShardWriter(LabelWriter):
                 sizes = json.dumps(
                     [(key, [(field, file.stat().st_size) for field, file in files.items()]) for key, files in samples]
                 )
-                told = {"pictures": len(samples), "sizes": hashlib.sha256(sizes.encode()).hexdigest()}
-                if known.get(name) != told or not _is_newer(path, samples):
+                entry = {"pictures": len(samples), "sizes": hashlib.sha256(sizes.encode()).hexdigest()}
+                if known.get(name) != entry or not _is_newer(path, samples):
                     write_shard(samples, path)
-                index[name] = told
+                index[name] = entry
         except FileNotFoundError as error:
             raise SourceError(f"{error.filename}: cannot be read ({error.strerror})") from error
         for name in known.keys() - index.keys():
@@ -103,7 +103,7 @@ def write_shard(samples: Iterable[Sample], path: Path) -> None:
 
     path.parent.mkdir(parents=True, exist_ok=True)
     with (
-        new_path(path) as new,
+        replacement_path(path) as new,
         new.open("wb") as stream,
         TarWriter(stream, user="", group="", mode=0o644, mtime=0, encoder=False) as tar,
     ):
@@ -114,7 +114,7 @@ def write_shard(samples: Iterable[Sample], path: Path) -> None:
 
 
 def _shards(contents: DatasetContents) -> Iterator[tuple[str, list[Sample]]]:
-    """File name and samples of each shard, one shard at a time; without pictures made before shards were asked for."""
+    """Yield file name and samples of each shard, without pictures made before shards were requested."""
     pictures = [picture for picture in contents.pictures if picture.paths_in(SAMPLES)]
     if not pictures:
         return
@@ -127,10 +127,10 @@ def _shards(contents: DatasetContents) -> Iterator[tuple[str, list[Sample]]]:
 
 
 def _pictures_per_shard(sample: Path) -> int:
-    """A power of two, by the size of the pictures, which all have the same. SourceError for a damaged sample."""
+    """Pictures per shard, a power of two, from the common size of the pictures. SourceError for a damaged sample."""
     try:
-        told = json.loads(read_small(sample, max_bytes=MAX_JSON_BYTES))
-        most: int = max(1, SHARD_PX // (told["width"] * told["height"]))
+        values = json.loads(read_small(sample, max_bytes=MAX_JSON_BYTES))
+        most: int = max(1, SHARD_PX // (values["width"] * values["height"]))
     except (ValueError, KeyError, TypeError, ZeroDivisionError, RecursionError) as error:
         raise SourceError(f"{sample}: is not a sample of this dataset") from error
     return min(MAX_SHARD_PICTURES, int(2 ** (most.bit_length() - 1)))
@@ -151,10 +151,10 @@ def sample_of(folder: Path, picture: FinishedPicture) -> Sample:
 def _is_newer(path: Path, samples: list[Sample]) -> bool:
     """True if the shard is there and none of its files was written after it."""
     try:
-        made_ns = path.stat().st_mtime_ns
+        shard_ns = path.stat().st_mtime_ns
     except FileNotFoundError:
         return False
-    return all(file.stat().st_mtime_ns <= made_ns for _, files in samples for file in files.values())
+    return all(file.stat().st_mtime_ns <= shard_ns for _, files in samples for file in files.values())
 
 
 def _read_index(path: Path) -> dict[str, Any]:

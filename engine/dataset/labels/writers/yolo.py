@@ -2,7 +2,7 @@
 
 yolo        class, centre x y, width, height
 yolo-obb    class, four corners of a rotated box
-yolo-seg    class, polygon of the border's pixels; holes are filled, separate parts joined by bridges a pixel wide
+yolo-seg    class, polygon of the border's pixels; holes are filled, parts connected by bridges a pixel wide
 yolo-pose   class, centre x y, width, height, head x y, and 2 if the head is visible, 1 if hidden, 0 0 0 without one
 
 The rules are those of `verify_image_label` in ultralytics/data/utils.py: nothing outside 0..1, no class beyond
@@ -55,8 +55,8 @@ class YoloWriter(LabelWriter):
 
 
 def _line(class_id: int, numbers: Iterable[float | int]) -> str:
-    shares = (str(number) if isinstance(number, int) else f"{number:.6f}" for number in numbers)
-    return f"{class_id} {' '.join(shares)}\n"
+    texts = (str(number) if isinstance(number, int) else f"{number:.6f}" for number in numbers)
+    return f"{class_id} {' '.join(texts)}\n"
 
 
 def _box(thing: LabelledThing, record: PictureRecord) -> list[float | int]:
@@ -80,7 +80,7 @@ def _box_and_head(thing: LabelledThing, record: PictureRecord) -> list[float | i
 LINES: dict[str, Callable[[LabelledThing, PictureRecord], list[float | int]]] = {
     "yolo": _box,
     "yolo-obb": lambda thing, record: _outline(rotated_box(thing, record.width_px, record.height_px), record),
-    "yolo-seg": lambda thing, record: _outline(joined(polygons_of(thing)), record),
+    "yolo-seg": lambda thing, record: _outline(join_polygons(polygons_of(thing)), record),
     "yolo-pose": _box_and_head,
 }
 
@@ -121,9 +121,8 @@ def dataset_yaml(contents: DatasetContents, folder: str, *, has_heads: bool) -> 
 
 
 def polygons_of(thing: LabelledThing) -> list[np.ndarray]:
-    """Outer edges of the separate parts of its mask, (n, 2) float64 px, largest first, without holes: the middles of
-    the border's pixels, at least three, from which `cv2.fillPoly` (`polygon2mask` in Ultralytics) gets exactly the
-    mask."""
+    """Outlines of the parts of its mask, (n, 2) float64 px, largest first, without holes: the centres of border pixels,
+    at least three, from which `cv2.fillPoly` (Ultralytics' `polygon2mask`) gets exactly the mask."""
     import cv2
 
     traced, _ = cv2.findContours(thing.mask.astype(np.uint8), cv2.RETR_EXTERNAL, cv2.CHAIN_APPROX_SIMPLE)
@@ -140,8 +139,8 @@ def _at_least_a_triangle(points: np.ndarray) -> np.ndarray:
     return np.resize(points, (max(3, len(points)), 2))
 
 
-def joined(polygons: list[np.ndarray]) -> np.ndarray:
-    """One polygon through all of these: parts are joined by bridges between their nearest points."""
+def join_polygons(polygons: list[np.ndarray]) -> np.ndarray:
+    """Merge polygons into one, with bridges between their nearest points."""
     whole, *others = polygons
     for other in others:
         gaps = ((whole[:, None] - other[None]) ** 2).sum(axis=2)  # (n, m)

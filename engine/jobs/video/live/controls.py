@@ -1,4 +1,4 @@
-"""The settings a client can change, declared once for the page that shows them and the server that validates them.
+"""Settings that a client can change, declared once for the page that shows them and the server that validates them.
 
 `changed` applies a client's changes, or explains in one line why not. Pure.
 """
@@ -22,7 +22,7 @@ SIZE_STEP_PX = 64  # between offered sizes; each size needs its own painter, and
 MAX_WEIGHT = 2.0  # range of a LoRA's control; the server may be started with more
 NO_PROMPT = "No prompt: the model paints anything. Describe the picture."
 MAX_STEPS = 50  # more make no visible difference and slow down all clients
-NO_PICTURE, GIVEN, MINE = "none", "given", "mine"
+NO_PICTURE, SERVER_PICTURE, OWN_PICTURE = "none", "given", "mine"
 """Reference pictures for the IP-Adapter: none, the one the server was started with, the client's own."""
 NO_OWN_PICTURE = "ip_image: mine: you have not sent a picture yet; choose one first"
 
@@ -167,14 +167,14 @@ def _controlnet(number: int) -> tuple[Knob, Knob]:
 
 
 def _ip_adapter(start: LiveSettings) -> tuple[Knob, Knob]:
-    given = start.painting.ip_image
+    server_file = start.painting.ip_image
 
     def read(settings: LiveSettings) -> str:
         file = settings.painting.ip_image
-        return NO_PICTURE if not file else MINE if file == settings.mine else GIVEN
+        return NO_PICTURE if not file else OWN_PICTURE if file == settings.mine else SERVER_PICTURE
 
     def write(settings: LiveSettings, value: str) -> LiveSettings:
-        file = {NO_PICTURE: "", GIVEN: given, MINE: settings.mine}[value]
+        file = {NO_PICTURE: "", SERVER_PICTURE: server_file, OWN_PICTURE: settings.mine}[value]
         return replace(settings, painting=replace(settings.painting, ip_image=file))
 
     picture = PageControl(
@@ -182,7 +182,7 @@ def _ip_adapter(start: LiveSettings) -> tuple[Knob, Knob]:
         label="picture",
         kind="choice",
         group="IP-Adapter",
-        choices=(NO_PICTURE, *((GIVEN,) if given else ()), MINE),
+        choices=(NO_PICTURE, *((SERVER_PICTURE,) if server_file else ()), OWN_PICTURE),
         about="Reference picture in addition to the prompt: none, the server's, or your own.",
     )
     about = "Strength of the reference picture."
@@ -239,7 +239,7 @@ def accepted(control: PageControl, value: Any, settings: LiveSettings) -> Any:
         case "choice":
             if not isinstance(value, str) or value not in control.choices:
                 raise ProtocolError(f"{name}: {_quoted(value)} is not one of {', '.join(control.choices)}")
-            if name == "ip_image" and value == MINE and not settings.mine:
+            if name == "ip_image" and value == OWN_PICTURE and not settings.mine:
                 raise ProtocolError(NO_OWN_PICTURE)
         case "whole":
             if isinstance(value, bool) or not isinstance(value, int):

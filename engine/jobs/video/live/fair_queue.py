@@ -1,6 +1,6 @@
 """A fair queue of pictures to paint: each client has at most one picture waiting, and each gets an equal share of time.
 
-The queue keeps the newest picture of each client, serves clients in rotation, and skips those that have recently used
+The queue keeps the newest picture of each client and serves clients in rotation. It skips those that have recently used
 more of the painter's time than the one that used the least. If all pictures take equally long, this is plain round
 robin; if not, a client with fifty steps gets fewer pictures, and does not delay those of the others. A picture waits
 for about one picture of each other client, or for as long as it takes itself, if that is longer.
@@ -36,7 +36,7 @@ class Client:
     arrived_s: float = 0.0
     """Arrival time of the waiting picture, or of the last one."""
     rests_until_s: float = 0.0
-    heard_s: float = 0.0
+    active_s: float = 0.0
     """Time of the client's last picture, or of its arrival."""
     used_s: float = 0.0
     """Painter time used recently; it decays."""
@@ -64,14 +64,14 @@ class PaintTask:
 
 
 class FairQueue:
-    """Thread-safe. Times are in seconds on one clock, passed in by the caller."""
+    """Queue of clients' pictures. Thread-safe. Times are in seconds on one clock, passed in by the caller."""
 
     def __init__(self, *, most_clients: int, idle_s: float) -> None:
         """`idle_s`: a client that has sent no picture for this long can be displaced when all places are taken."""
         self.most_clients, self._idle_s = most_clients, idle_s
         self._round: list[Client] = []  # the first is served next
         self._floor_s = 0.0  # least used time when the last task was taken, with which new clients start
-        self._taken: tuple[Client, float] | None = None  # the client being served, and since when
+        self._served: tuple[Client, float] | None = None  # the client being served, and since when
         self._decayed_s: float | None = None
         self._changed = threading.Condition()
         self._is_ended = False
@@ -86,11 +86,11 @@ class FairQueue:
         with self._changed:
             leaver = client
             if len(self._round) >= self.most_clients:
-                leaver = min(self._round, key=lambda other: other.heard_s)
-                if now_s - leaver.heard_s < self._idle_s:
+                leaver = min(self._round, key=lambda other: other.active_s)
+                if now_s - leaver.active_s < self._idle_s:
                     return None
                 self._round.remove(leaver)
-            client.heard_s = now_s
+            client.active_s = now_s
             self._round.append(client)
             return leaver
 
@@ -108,7 +108,7 @@ class FairQueue:
             client.dropped += client.waiting is not None
             if client.waiting is None:  # idle time earns no credit
                 client.used_s = max(client.used_s, self._floor_s)
-            client.waiting, client.arrived_s, client.heard_s = frame, now_s, now_s
+            client.waiting, client.arrived_s, client.active_s = frame, now_s, now_s
             self._changed.notify()
 
     def change(self, client: Client, settings: LiveSettings) -> None:
@@ -172,11 +172,11 @@ class FairQueue:
         self._floor_s *= decay
         for client in self._round:
             client.used_s *= decay
-        if self._taken is not None:
-            client, since_s = self._taken
+        if self._served is not None:
+            client, since_s = self._served
             client.last_s = now_s - since_s
             client.used_s += client.last_s
-            self._taken = None
+            self._served = None
 
     def _next(self, now_s: float) -> PaintTask | None:
         ready = [client for client in self._round if client.waiting is not None and client.rests_until_s <= now_s]
@@ -186,7 +186,7 @@ class FairQueue:
         # Differences below half a picture count as equal, to keep the rotation if pictures take about equally long.
         client = next(client for client in ready if client.used_s - least_s <= client.last_s / 2.0)
         self._floor_s = least_s
-        self._taken = client, now_s
+        self._served = client, now_s
         self._round.remove(client)
         self._round.append(client)
         frame, client.waiting = client.waiting, None
@@ -201,8 +201,8 @@ class FairQueue:
             return 0
         used_s, at = max(client.used_s, self._floor_s), self._round.index(client)
         others = (
-            (other.used_s - used_s, place < at, max(other.last_s, client.last_s) / 2.0)
-            for place, other in enumerate(self._round)
+            (other.used_s - used_s, position < at, max(other.last_s, client.last_s) / 2.0)
+            for position, other in enumerate(self._round)
             if other.waiting is not None and other is not client
         )
         return sum(more_s < -slack_s or (more_s <= slack_s and is_first) for more_s, is_first, slack_s in others)

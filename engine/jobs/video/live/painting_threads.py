@@ -16,10 +16,10 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from engine.errors import DeviceFullError, DeviceLostError, ModelError, MultiverseError
+from engine.jobs.video.backend import resize_to_cover
 from engine.jobs.video.live.controls import painted_size
 from engine.jobs.video.live.fair_queue import FairQueue, PaintTask
 from engine.jobs.video.live.protocol import decode, encode, pack
-from engine.jobs.video.stages import covered
 from engine.models.sd.painting import GOOD, RERUN, Painting
 from engine.sources.still import read_still
 from engine.system.bounded_queue import WAKE_S, BoundedQueue, QueueAborted
@@ -43,17 +43,17 @@ class LivePainter:
     def __init__(
         self, painting: Painting, *, device: str, dtype: str, threads: int | None, most_sizes: int = 4
     ) -> None:
-        """Load the model: seconds. ModelError in one line; DeviceFullError if it does not fit. `most_sizes`: maximum
-        number of cached painters."""
-        from engine.models.card_memory import full_told
-        from engine.models.device_work import chosen_place
+        """Load the model: seconds. ModelError in one line; DeviceFullError if it does not fit. `most_sizes`: cached
+        painters."""
+        from engine.models.card_memory import translate_load_oom
+        from engine.models.device_work import device_and_dtype
         from engine.models.sd.load import load
         from engine.system.process_memory import keep_freed_memory
 
-        self.device, self.dtype = chosen_place(device, dtype, threads)
+        self.device, self.dtype = device_and_dtype(device, dtype, threads)
         if self.device == "cpu":
             keep_freed_memory()
-        with full_told(painting.spec.model, self.device, self.dtype):
+        with translate_load_oom(painting.spec.model, self.device, self.dtype):
             self._model = load(painting.spec, self.device, self.dtype, is_job=True)
         self._most_sizes = most_sizes
         self._is_lost = False
@@ -74,14 +74,14 @@ class LivePainter:
         """Crop `pixels` (h, w, 3) uint8 centrally and paint: (height, width, 3) uint8 RGB, and notes, a line each.
         MultiverseError in one line: DeviceFullError if there is no memory even after dropping all other painters,
         DeviceLostError if the device is unusable from now on."""
-        shown = np.ascontiguousarray(covered(pixels, size))
+        cropped = np.ascontiguousarray(resize_to_cover(pixels, size))
         try:
-            return self._attempt(shown, painting, size)
+            return self._attempt(cropped, painting, size)
         except DeviceFullError:
             pass  # retry outside this block, because the error keeps the memory of the attempt alive
         self._drop_painters()  # other painters may hold the memory
         try:
-            return self._attempt(shown, painting, size)
+            return self._attempt(cropped, painting, size)
         except DeviceFullError:
             self._drop_painters()
             raise
@@ -91,13 +91,13 @@ class LivePainter:
         if not self._is_lost:
             self._drop_painters()
 
-    def _attempt(self, shown: np.ndarray, painting: Painting, size: tuple[int, int]) -> tuple[np.ndarray, list[str]]:
+    def _attempt(self, cropped: np.ndarray, painting: Painting, size: tuple[int, int]) -> tuple[np.ndarray, list[str]]:
         try:
             painter = self._painter(painting, size)
-            painted, fates = painter.paint(shown[None])
+            painted, outcomes = painter.paint(cropped[None])
         except Exception as error:  # any library error: one picture fails, not the server
             raise self._explained(error, painting, size, SMALLER) from error
-        if fates[0] not in (GOOD, RERUN):
+        if outcomes[0] not in (GOOD, RERUN):
             is_exact = self.dtype == "float32"
             advice = "less guidance or strength helps" if is_exact else "start the server with --dtype float32"
             raise ModelError(f"the model gave no picture (NaN or black): {advice}")

@@ -171,8 +171,8 @@ def check_jpeg(frame: Frame) -> None:
     except ValueError:
         raise ProtocolError(f"picture {frame.index}: no JPEG after the header") from None
     if (width, height) != (frame.width, frame.height):
-        said = f"{frame.width} x {frame.height}"
-        raise ProtocolError(f"picture {frame.index}: its header says {said}, its JPEG is {width} x {height}")
+        header_size = f"{frame.width} x {frame.height}"
+        raise ProtocolError(f"picture {frame.index}: its header says {header_size}, its JPEG is {width} x {height}")
     if (scans := frame.jpeg.count(SCAN)) > MAX_SCANS:
         raise ProtocolError(f"picture {frame.index}: a JPEG of {scans} scans; at most {MAX_SCANS} are accepted")
 

@@ -1,4 +1,4 @@
-"""`LiveServer`: the page, its clients, and the model that paints for them.
+"""`LiveServer`: serves the page, and paints for its clients.
 
 page ── JPEG ──► web thread ─ FairQueue ─► painter thread ─ BoundedQueue ─► encoder thread ── JPEG ──► web thread ► page
 """
@@ -44,7 +44,7 @@ MARGIN_BYTES = 6 << 20  # a slightly too large message gets an error line; a far
 
 
 class LiveRoutes:
-    """The URLs. On the web thread's event loop."""
+    """HTTP routes of the server. On the web thread's event loop."""
 
     def __init__(
         self, admission: Admission, sockets: WebSockets, sessions: Sessions, status: Callable[[], object]
@@ -128,14 +128,14 @@ class LiveServer:
         allowed_hosts: Collection[str] = (),
         is_local: Callable[[str], bool] = is_loopback,
         report: Report = lambda key, line: None,
-        tell: Report = lambda key, line: None,
+        log_line: Report = lambda key, line: None,
     ) -> None:
         """Run the checks that take milliseconds: UsageError, ModelError.
 
         `painting` and `side_px` (longest side): the initial settings of every client. `certificate` and `key`: PEM
         files; with them the page is served over HTTPS, which browsers on other machines require for the camera.
         `token`: required from clients that are not `is_local` (given their address); None makes a new one. On any
-        thread `report(key, line)` is called for refusals and errors, `tell(key, line)` for connects and disconnects."""
+        thread `report(key, line)` is called for refusals and errors, `log_line` likewise for (dis)connects."""
         self.limits = limits or LiveLimits()
         self.limits.check()
         check_number("size", side_px, MIN_SIDE_PX, self.limits.longest_side_px)
@@ -152,9 +152,9 @@ class LiveServer:
             longest_side_px=self.limits.longest_side_px,
             lora_names=tuple(lora_name(lora_file(name)) for name, _ in painting.spec.loras),
         )
-        self._place = (device, dtype, threads)
+        self._device_options = (device, dtype, threads)
         self._tls = _tls(certificate, key)
-        self._allowed_hosts, self._is_local, self._report, self._tell = allowed_hosts, is_local, report, tell
+        self._allowed_hosts, self._is_local, self._report, self._log_line = allowed_hosts, is_local, report, log_line
         self._queue = FairQueue(most_clients=self.limits.most_clients, idle_s=self.limits.idle_s)
         self._threads = PaintingThreads(self._queue, self._open_painter, report)
         self._web: WebThread | None = None
@@ -167,8 +167,7 @@ class LiveServer:
 
     @property
     def lan_url(self) -> str | None:
-        """URL for browsers on other machines, with the token; None if they cannot reach it. MultiverseError if there is
-        no network."""
+        """URL with token for other machines; None if they cannot reach it. MultiverseError if there is no network."""
         return lan_url(*self.address, self.token, scheme=self._scheme)
 
     @property
@@ -207,7 +206,7 @@ class LiveServer:
         return "http" if self._tls is None else "https"
 
     def _open_painter(self) -> LivePainter:
-        device, dtype, threads = self._place
+        device, dtype, threads = self._device_options
         sizes = max(MIN_SIZES, self.limits.most_clients)
         return LivePainter(self._start.painting, device=device, dtype=dtype, threads=threads, most_sizes=sizes)
 
@@ -234,7 +233,7 @@ class LiveServer:
             "controls": [knob.control for knob in knobs],
             "limits": {"side_px": self.limits.longest_side_px, "bytes": most_bytes},
         }
-        more: dict[str, Any] = {"most_bytes": most_bytes, "folder": Path(self._folder.name), "log_line": self._tell}
+        more: dict[str, Any] = {"most_bytes": most_bytes, "folder": Path(self._folder.name), "log_line": self._log_line}
         sessions = Sessions(self._queue, sockets, knobs=knobs, start=start, about=about, **more)
         access = Access(self.token, bound_to=host, allowed_hosts=self._allowed_hosts, is_local=self._is_local)
         # a browser sends cookies to all ports of a host

@@ -1,4 +1,4 @@
-"""The clients' WebSocket sessions: receive messages, and send those queued for each client. Event loop only."""
+"""WebSocket sessions of clients: they receive messages, and send queued ones. Event loop only."""
 
 import asyncio
 import contextlib

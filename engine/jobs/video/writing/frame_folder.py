@@ -1,4 +1,4 @@
-"""A folder of frames: one PNG per picture, each moved to its name when complete.
+"""Writes a folder of frames: one PNG per picture, each moved to its name when complete.
 
 The journal, with the SHA-256 of each frame, is in a hidden folder beside it. Other files in the folder are not touched.
 """
@@ -19,7 +19,7 @@ import numpy as np
 from engine.errors import SinkError
 from engine.jobs.kit.job_folder import JobFolder
 from engine.jobs.video.job import VideoJob
-from engine.sinks.made_with import MadeWith
+from engine.sinks.generation_info import GenerationInfo
 from engine.sources.pictures import InputPicture, Pictures
 from engine.system.atomic_file import MAX_HELD_JOB_S, remove_file, replace_file, sync_file, sync_folder
 from engine.system.folder_files import walk_files
@@ -31,16 +31,16 @@ _FRAME = re.compile(r"frame_\d{6,}\.png")
 
 
 class FrameFolder:
-    """A VideoOutput; see outputs.py."""
+    """A VideoOutput that writes frames; see outputs.py."""
 
     def __init__(
-        self, job: VideoJob, pictures: Pictures, work: JobFolder, made_with: MadeWith | None, *, is_resumed: bool
+        self, job: VideoJob, pictures: Pictures, work: JobFolder, metadata: GenerationInfo | None, *, is_resumed: bool
     ) -> None:
         """`is_resumed`: continue with the frames recorded in `work`."""
         self.path = work.output
         self.notes: list[str] = []
         self.done = 0
-        self._work, self._made_with = work, made_with
+        self._work, self._metadata = work, metadata
         self._batch = job.batch
         self._has_written = is_resumed
         self._is_new = not self.path.exists()
@@ -51,7 +51,7 @@ class FrameFolder:
         if is_resumed:
             work.resume(self._whole())
         self._is_live = pictures.kind == "live"
-        self.kept = self.done
+        self.resumable = self.done
         count = min(MAX_WRITERS, os.cpu_count() or 1)
         self._most_waiting = 2 * count
         self._writers = ThreadPoolExecutor(count, thread_name_prefix="frame writer")
@@ -65,7 +65,7 @@ class FrameFolder:
             path.parent.mkdir(parents=True, exist_ok=True)
             self._folders.update(parent for parent in path.parents if parent.is_relative_to(self.path))
             turned = cv2.cvtColor(pixels, cv2.COLOR_RGB2BGR)
-            self._waiting.append((name, self._writers.submit(_write, path, turned, self._made_with)))
+            self._waiting.append((name, self._writers.submit(_write, path, turned, self._metadata)))
             while len(self._waiting) > self._most_waiting:
                 self._take()
 
@@ -86,14 +86,14 @@ class FrameFolder:
             if self._older:
                 self.notes.append(f"{self.path}: {len(self._older)} frames from before are still there")
         else:
-            self._work.close(is_wanted=self._has_written)
+            self._work.close(keeps_files=self._has_written)
 
     def abandon(self) -> None:
         self._writers.shutdown()
         with contextlib.suppress(SinkError):  # this may be the step that failed
             while self._waiting:
                 self._take()
-        self._work.close(is_wanted=self._has_written)
+        self._work.close(keeps_files=self._has_written)
         for folder in sorted(self._folders, reverse=True) if self._is_new else ():
             with contextlib.suppress(OSError):  # not empty, or never created
                 folder.rmdir()
@@ -101,7 +101,7 @@ class FrameFolder:
     def _whole(self) -> Iterator[dict[str, Any]]:
         damaged = ""
         count = 0
-        for entry in self._work.kept():
+        for entry in self._work.entries():
             frames = entry["frames"]
             damaged = damaged or next((name for name in frames if not self._is_whole(name, frames[name])), "")
             if damaged:
@@ -128,18 +128,18 @@ class FrameFolder:
         self._has_written = True
         self._unjournaled[name] = sha256
         if len(self._unjournaled) == self._batch:
-            self._work.keep({"frames": self._unjournaled})
-            self.kept += 0 if self._is_live else len(self._unjournaled)
+            self._work.append({"frames": self._unjournaled})
+            self.resumable += 0 if self._is_live else len(self._unjournaled)
             self._unjournaled = {}
 
 
-def _write(path: Path, pixels: np.ndarray, made_with: MadeWith | None) -> str:
+def _write(path: Path, pixels: np.ndarray, metadata: GenerationInfo | None) -> str:
     """Write (height, width, 3) uint8 BGR and return its SHA-256. Runs on one of several writer threads. Flushes the
     content to the disk; the name is durable once the folder is flushed."""
     partial = path.with_name(f".{path.name}.partial")
     # No options: with an explicit compression level OpenCV tries five filters per row, which takes twice as long.
     _, encoded = cv2.imencode(SUFFIX, pixels)
-    content = encoded.data if made_with is None else made_with.in_png(encoded.data)
+    content = encoded.data if metadata is None else metadata.in_png(encoded.data)
     with one_line(path):
         try:
             partial.write_bytes(content)
@@ -152,7 +152,7 @@ def _write(path: Path, pixels: np.ndarray, made_with: MadeWith | None) -> str:
 
 
 def frames_in(folder: Path, pictures: Pictures, *, is_recursive: bool) -> Iterator[str]:
-    """Names of existing files in the folder that could be frames of these pictures."""
+    """Yield names of existing files in the folder that could be frames of these pictures."""
     if not folder.is_dir():
         return
     is_numbered = pictures.kind in ("video", "live")

@@ -21,15 +21,15 @@ import numpy as np
 from engine.errors import ModelError, SinkError, UsageError
 from engine.jobs.kit.fingerprint import Fingerprint, difference, digest, digest_of_files, fingerprint_of, model_files
 from engine.jobs.kit.job_folder import JobFolder
-from engine.jobs.kit.options import asked_of
-from engine.jobs.kit.painted_with import painted_with
+from engine.jobs.kit.options import option_values
+from engine.jobs.kit.painting_metadata import painting_metadata
 from engine.jobs.kit.resuming import check_start, mark_of
 from engine.jobs.video.job import VideoJob
 from engine.jobs.video.writing.frame_folder import SUFFIX, FrameFolder, frames_in
 from engine.jobs.video.writing.segmented_video import SegmentedVideo
 from engine.models.sd.plan.model_plan import plan_model
-from engine.models.sd.spec import VAE_WORDS
-from engine.sinks.made_with import MadeWith
+from engine.models.sd.spec import VAE_OPTIONS
+from engine.sinks.generation_info import GenerationInfo
 from engine.sinks.picture_video import VIDEO_FORMATS
 from engine.sources.pictures import FolderPictures, InputPicture, Pictures
 from engine.system.package_version import package_version
@@ -70,7 +70,7 @@ def video_fingerprint(job: VideoJob, pictures: Pictures, size: tuple[int, int]) 
         "the size": f"{size[0]}x{size[1]}",
         **{f"{OPTIONS.get(name, f'--{name}')}|{name}": value for name, value in (spec | painting).items()},
         **_model_key(job),
-        **asked_of(job, but=("scale", "cluster", "metadata", "recursive", "resume", "overwrite")),
+        **option_values(job, but=("scale", "cluster", "metadata", "recursive", "resume", "overwrite")),
         "the kind of output": Path(job.output).suffix.lower(),
         "the encoder": av.__version__,
         "--no-metadata": not job.metadata or None,
@@ -81,8 +81,8 @@ def video_fingerprint(job: VideoJob, pictures: Pictures, size: tuple[int, int]) 
 
 
 def _model_key(job: VideoJob) -> dict[str, Any]:
-    """The files that are read of the model, and the settings derived from them."""
-    spec, shown = job.painting.spec, _found(job.painting.ip_image)
+    """Fingerprint of the model: its files, and the settings derived from them."""
+    spec, image = job.painting.spec, _files(job.painting.ip_image)
     plan = None
     if not spec.random_shape:
         with suppress(ModelError):  # on a cluster the model is on other machines
@@ -90,24 +90,24 @@ def _model_key(job: VideoJob) -> dict[str, Any]:
     if plan is None:
         named = [spec.model, spec.vae, spec.unet, spec.ip_adapter, spec.image_encoder]
         named += [*(name for name, _ in spec.loras), *spec.controlnets, *spec.embeddings]
-        return {"a file of the model": digest_of_files([*(path for name in named for path in _found(name)), *shown])}
+        return {"a file of the model": digest_of_files([*(path for name in named for path in _files(name)), *image])}
     return {
-        "a file of the model": digest_of_files([*(file for file in plan.files if file.is_file()), *shown]),
+        "a file of the model": digest_of_files([*(file for file in plan.files if file.is_file()), *image]),
         "how the model is run": [plan.prediction.value or None, plan.sampler.value or None, plan.scheduler],
     }
 
 
-def _found(name: str) -> list[Path]:
-    return [] if name in VAE_WORDS else model_files(name)
+def _files(name: str) -> list[Path]:
+    return [] if name in VAE_OPTIONS else model_files(name)
 
 
 class VideoOutput(Protocol):
-    """Single-threaded. SinkError, in one line, if it cannot be written."""
+    """Interface of outputs. Single-threaded. SinkError, in one line, if it cannot be written."""
 
     path: Path
     done: int
     """Pictures that an interrupted run finished and that are kept: a multiple of the batch, or all of them."""
-    kept: int
+    resumable: int
     """Pictures that `resume` would not paint again; 0 for a live source."""
     notes: list[str]
 
@@ -115,8 +115,7 @@ class VideoOutput(Protocol):
         """Add the next picture, in order, (height, width, 3) uint8 RGB."""
 
     def finish(self, *, is_whole: bool) -> None:
-        """Publish the output under its name. `is_whole`: False if the run was interrupted; it is playable all the
-        same."""
+        """Publish the output, playable in any case. `is_whole`: False if the run was interrupted."""
 
     def abandon(self) -> None:
         """End after an error: finished parts stay for `resume`, and nothing incomplete gets the output's name. A live
@@ -142,15 +141,15 @@ def open_output(job: VideoJob, pictures: Pictures, size: tuple[int, int]) -> Vid
     _check_place(path, form, pictures)
     work = JobFolder(path, video_fingerprint(job, pictures, size), can_resume=pictures.kind != "live")
     try:
-        before = work.kept_fingerprint
+        before = work.stored_fingerprint
         note = _check_before(job, form, pictures, work)
         is_resumed = job.resume and not note
-        made_with = _made_with(job, size)
+        metadata = _metadata_of(job, size)
         output: VideoOutput
         if form == "video":
-            output = SegmentedVideo(job, pictures, size, work, made_with, is_resumed=is_resumed)
+            output = SegmentedVideo(job, pictures, size, work, metadata, is_resumed=is_resumed)
         else:
-            output = FrameFolder(job, pictures, work, made_with, is_resumed=is_resumed)
+            output = FrameFolder(job, pictures, work, metadata, is_resumed=is_resumed)
         threads = job.threads if before is None else before.get(THREADS)
         if is_resumed and threads != job.threads:
             note = f"{THREADS} {difference(threads, job.threads)}: pictures from here on may differ by rounding"
@@ -161,14 +160,14 @@ def open_output(job: VideoJob, pictures: Pictures, size: tuple[int, int]) -> Vid
         raise
 
 
-def _made_with(job: VideoJob, size: tuple[int, int]) -> MadeWith | None:
+def _metadata_of(job: VideoJob, size: tuple[int, int]) -> GenerationInfo | None:
     """The output's metadata; None if the job wants none."""
     if not job.metadata:
         return None
     painting = job.painting
     names = ("prompt", "negative", "steps", "strength", "seed", "sampler")
     own = {name: getattr(painting, name) for name in names}
-    return painted_with(model=painting.spec.model, guidance=painting.cfg, size=size, **own)
+    return painting_metadata(model=painting.spec.model, guidance=painting.cfg, size=size, **own)
 
 
 def _path_of(name: str) -> Path:
@@ -194,8 +193,8 @@ def _check_place(path: Path, form: Form, pictures: Pictures) -> None:
 
 def _check_before(job: VideoJob, form: Form, pictures: Pictures, work: JobFolder) -> str:
     """See `check_start`. A live recording cannot be resumed, but is not discarded silently either."""
-    path, kept = work.output, work.kept_fingerprint
-    if not (job.resume or job.overwrite) and form == "video" and kept is not None and kept.get(LIVE) and work.has_kept:
+    path, old = work.output, work.stored_fingerprint or {}
+    if not (job.resume or job.overwrite) and form == "video" and old.get(LIVE) and work.has_entries:
         left = f"{path}: videos of an earlier live recording are still in {work.path}"
         raise UsageError(f"{left}; move them elsewhere, --overwrite removes them")
     frames = frames_in(path, pictures, is_recursive=job.recursive)
@@ -203,7 +202,7 @@ def _check_before(job: VideoJob, form: Form, pictures: Pictures, work: JobFolder
 
     def is_ours(path: Path) -> bool:
         """True if the interrupted run wrote this output; frames are compared one by one later."""
-        return form == "frames" or any(entry.get("published") == mark_of(path) for entry in work.kept())
+        return form == "frames" or any(entry.get("published") == mark_of(path) for entry in work.entries())
 
     return check_start(
         work,

@@ -1,4 +1,4 @@
-"""A video written in closed segments, joined at the end without re-encoding: a kill loses at most one segment.
+"""Writes a video in closed segments, merged at the end without re-encoding: a kill loses at most one segment.
 
     .out.mp4.partial/    lock, journal.jsonl, segment_000000.mp4, segment_000001.mp4, ...
 
@@ -24,10 +24,10 @@ from engine.errors import MultiverseError, SinkError, SourceError
 from engine.jobs.kit.job_folder import JobFolder
 from engine.jobs.kit.resuming import mark_of
 from engine.jobs.video.job import VideoJob
-from engine.sinks.made_with import MadeWith
+from engine.sinks.generation_info import GenerationInfo
 from engine.sinks.movie_file import SAME_BYTES, container_of
 from engine.sinks.picture_video import INDEX_IN_FRONT, VIDEO_FORMATS, PictureVideo, tick_of
-from engine.sinks.source_tracks import SourceTracks, film_tags
+from engine.sinks.source_tracks import SourceTracks, video_tags
 from engine.sources.pictures import InputPicture, Pictures
 from engine.system.atomic_file import MAX_HELD_JOB_S, move_into_place, remove_file
 from engine.system.file_names import name_for_ffmpeg
@@ -35,7 +35,7 @@ from engine.system.work_folder import sha256_of
 
 SEGMENT_PICTURES = 32  # in whole batches; the most that a kill can lose. There is a key frame every second anyway
 
-TOLD_LATE_S = 0.1  # EBU R37 allows sound to be off by 40 to 60 ms
+NOTED_LATE_S = 0.1  # EBU R37 allows sound to be off by 40 to 60 ms
 SQUARE_ONLY = (".webm",)  # VP9 does not store a pixel aspect ratio, and PyAV cannot set the container's
 
 
@@ -57,7 +57,7 @@ class VideoSegment:
 
 
 class SegmentedVideo:
-    """A VideoOutput; see outputs.py."""
+    """A VideoOutput that writes a video; see outputs.py."""
 
     def __init__(
         self,
@@ -65,7 +65,7 @@ class SegmentedVideo:
         pictures: Pictures,
         size: tuple[int, int],
         work: JobFolder,
-        made_with: MadeWith | None,
+        metadata: GenerationInfo | None,
         *,
         is_resumed: bool,
     ) -> None:
@@ -73,14 +73,14 @@ class SegmentedVideo:
         self.path = work.output
         self.notes: list[str] = []
         self._job, self._pictures, self._size, self._work = job, pictures, size, work
-        self._made_with = made_with
+        self._metadata = metadata
         self._suffix = self.path.suffix.lower()
         self._tick_s = tick_of(self.path, pictures.look, job.every)
         self._segment_pictures = job.batch * max(1, round(SEGMENT_PICTURES / job.batch))
         self._segments: list[VideoSegment] = []
         self._is_live = pictures.kind == "live"
-        self._is_left = False
-        """True if a live recording could not be joined and stays in segments."""
+        self._is_unjoined = False
+        """True if a live recording could not be merged and stays in segments."""
         self._published: list[Any] | None = None
         """Mark (size and time) of the file that an interrupted run published under our name."""
         self._video: PictureVideo | None = None
@@ -93,7 +93,7 @@ class SegmentedVideo:
             self.notes.append(f"{self.path.name}: {squares}; .mkv keeps that")
         if is_resumed:
             self._resume()
-        self.done = self.kept = sum(segment.pictures for segment in self._segments)
+        self.done = self.resumable = sum(segment.pictures for segment in self._segments)
 
     def add(self, picture: InputPicture, pixels: np.ndarray) -> None:
         with self._work.one_line():
@@ -109,16 +109,16 @@ class SegmentedVideo:
             self._count += 1
             self._last = picture
             if self._count == self._segment_pictures:
-                self._close_segment(is_kept=True)
+                self._close_segment(is_journaled=True)
 
     def finish(self, *, is_whole: bool) -> None:
         is_done = is_whole or self._is_live
         with self._work.one_line():
             if self._video is not None:
-                self._close_segment(is_kept=is_done)
+                self._close_segment(is_journaled=is_done)
             if self._segments:
                 self._join(is_whole=is_whole, is_done=is_done)
-            if self._latest_s > TOLD_LATE_S:
+            if self._latest_s > NOTED_LATE_S:
                 self.notes.append(
                     f"{self.path.name}: has one rate, and the source's pictures come unevenly: some are shown up to "
                     f"{float(self._latest_s):.1f} s late; .mkv keeps their times"
@@ -139,7 +139,7 @@ class SegmentedVideo:
 
     def _resume(self) -> None:
         damaged: list[VideoSegment] = []
-        for entry in self._work.kept():
+        for entry in self._work.entries():
             if "published" in entry:
                 self._published = entry["published"]
                 continue
@@ -154,8 +154,8 @@ class SegmentedVideo:
                 f"{self._work.path / damaged[0].name}: is damaged or gone; it{behind} "
                 f"{'are' if behind else 'is'} painted again ({sum(each.pictures for each in damaged)} pictures)"
             )
-        kept: list[dict[str, Any]] = [{"segment": asdict(segment)} for segment in self._segments]
-        self._work.resume(kept + [{"published": self._published}] * bool(self._published))
+        entries: list[dict[str, Any]] = [{"segment": asdict(segment)} for segment in self._segments]
+        self._work.resume(entries + [{"published": self._published}] * bool(self._published))
         self._work.remove_all_but(segment.name for segment in self._segments)
 
     def _open(self, number: int) -> PictureVideo:
@@ -164,11 +164,11 @@ class SegmentedVideo:
             size=self._size,
             look=self._pictures.look,
             every=self._job.every,
-            shown_as=self.path,
+            displayed_path=self.path,
             is_piece=True,
         )
 
-    def _close_segment(self, *, is_kept: bool) -> None:
+    def _close_segment(self, *, is_journaled: bool) -> None:
         video, last = self._video, self._last
         assert video is not None
         video.finish()
@@ -184,9 +184,9 @@ class SegmentedVideo:
             last_length_s=str(self._length_of(last)),
         )
         self._segments.append(segment)
-        if is_kept:
-            self._work.keep({"segment": asdict(segment)})
-            self.kept += 0 if self._is_live else self._count
+        if is_journaled:
+            self._work.append({"segment": asdict(segment)})
+            self.resumable += 0 if self._is_live else self._count
 
     def _length_of(self, picture: InputPicture) -> Fraction:
         """Seconds for which the source shows a picture, in whole ticks; the source's reader ends half a tick early."""
@@ -205,7 +205,7 @@ class SegmentedVideo:
         except BaseException as error:
             with suppress(OSError):
                 remove_file(whole, missing_ok=True)  # on a full disk the incomplete file occupies the missing space
-            self._is_left = self._is_live
+            self._is_unjoined = self._is_live
             if self._is_live and isinstance(error, MultiverseError):
                 raise SinkError(f"{error}; the recording is kept as videos in {self._work.path}") from error
             raise
@@ -215,8 +215,8 @@ class SegmentedVideo:
         av.FFmpegError or OSError if it cannot be written; the caller then removes the incomplete file."""
         tick_s, look, last = self._tick_s, self._pictures.look, self._segments[-1]
         # The last picture is also shown for the pictures skipped after it.
-        shown_for = min(self._job.every, max(self._pictures.counts.decoded - last.last_number, 1))
-        end_s = last.last * tick_s + shown_for * Fraction(last.last_length_s)
+        periods = min(self._job.every, max(self._pictures.counts.decoded - last.last_number, 1))
+        end_s = last.last * tick_s + periods * Fraction(last.last_length_s)
         form = container_of(path)
         # Edit lists, which hold the start times, use this clock; in milliseconds they would be rounded.
         options = INDEX_IN_FRONT | {"movie_timescale": str(_clock_hz(tick_s))} if form in ("mp4", "mov") else {}
@@ -230,7 +230,7 @@ class SegmentedVideo:
             stream.codec_context.sample_aspect_ratio = look.pixel_aspect
             if look.has_tracks:
                 tracks = self._open_tracks(container, stream, None if has_all_sound else end_s)
-            container.metadata.update(film_tags(self._made_with, tracks))
+            container.metadata.update(video_tags(self._metadata, tracks))
             for packet in self._packets(round(end_s / tick_s)):
                 if tracks is not None and packet.pts is not None:
                     tracks.write_until(packet.pts * tick_s)
@@ -252,9 +252,9 @@ class SegmentedVideo:
     def _open_tracks(self, container: OutputContainer, pictures: VideoStream, end_s: Fraction | None) -> SourceTracks:
         """SourceError if the source no longer exists. It is named by its label, which has no password."""
         form, rate = VIDEO_FORMATS[self._suffix], self._pictures.look.rate if self._job.every == 1 else None
-        source, shown = self._pictures.path, self.path.name
+        source, name = self._pictures.path, self.path.name
         try:
-            return SourceTracks(source, container, pictures, form, shown=shown, rate=rate, end_s=end_s)
+            return SourceTracks(source, container, pictures, form, file_name=name, rate=rate, end_s=end_s)
         except (av.FFmpegError, OSError) as error:
             unread = f"{self._pictures.label}: its sound cannot be read ({error.strerror})"
             hint = "the pictures are kept: put the source back and continue with --resume"
@@ -278,14 +278,14 @@ class SegmentedVideo:
     def _rescue(self) -> None:
         """After an error: publish the live recording so far as one video."""
         try:
-            if not self._is_left:
+            if not self._is_unjoined:
                 self._join(is_whole=False, is_done=True)
                 count = sum(segment.pictures for segment in self._segments)
                 self.notes.append(f"{self.path}: contains the {count} pictures finished before the error")
         except MultiverseError as error:
             self.notes.append(str(error))
         finally:
-            if self._is_left:
+            if self._is_unjoined:
                 self._work.leave()
             else:
                 self._work.remove()
@@ -296,7 +296,7 @@ class SegmentedVideo:
             raise SinkError(f"{self.path}: was created meanwhile by another program, and was not replaced{hint}")
         if not is_done:  # journaled before the move, so that a later run recognises the file as ours
             self._published = mark_of(whole)
-            self._work.keep({"published": self._published})
+            self._work.append({"published": self._published})
         move_into_place(whole, self.path, timeout_s=MAX_HELD_JOB_S)
 
 

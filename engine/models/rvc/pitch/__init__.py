@@ -1,4 +1,4 @@
-"""Fundamental frequency (F0) of a voice, 100 times a second: three trackers with one interface.
+"""Fundamental frequency (F0) of a voice, 100 times per second: three trackers with one interface.
 
 `yin` needs no files; `fcpe` (extra `fcpe`) and `rmvpe` (its checkpoint) are networks. `coarse.py` shifts, tunes and
 quantises the result. Importing this package does not load torch.
@@ -24,7 +24,7 @@ MAX_HZ: Final = 1100.0
 
 
 class F0Tracker(Protocol):
-    """Stateless: a frame depends only on the sound around it. One thread."""
+    """A pitch tracker. Stateless: a frame depends only on the sound around it. One thread."""
 
     name: str
     """rmvpe, fcpe or yin."""
@@ -47,8 +47,7 @@ class PitchChoice:
 
 
 def choose(spec: VoiceSpec) -> PitchChoice:
-    """The tracker for a spec. `auto` takes the best one on this machine, and gives the reason if there is a better
-    one."""
+    """Choose the tracker for a spec. `auto` is the best one on this machine, with the reason if a better one exists."""
     if spec.pitch != "auto":
         return PitchChoice(name=spec.pitch, reason="")
     try:

@@ -21,12 +21,12 @@ def coarse(f0_hz: torch.Tensor) -> torch.Tensor:
     return steps.clamp(1.0, float(STEPS)).round().long()
 
 
-def shifted(f0_hz: torch.Tensor, semitones: float) -> torch.Tensor:
+def shift_pitch(f0_hz: torch.Tensor, semitones: float) -> torch.Tensor:
     """The pitch raised by `semitones` (lowered if negative); unvoiced frames stay 0."""
     return f0_hz * float(2.0 ** (semitones / 12.0))
 
 
-def autotuned(f0_hz: torch.Tensor) -> torch.Tensor:
+def autotune(f0_hz: torch.Tensor) -> torch.Tensor:
     """The pitch rounded to the nearest semitone, equal temperament of A = 440 Hz; unvoiced frames stay 0."""
     semitones = (12.0 * torch.log2(f0_hz.clamp(min=1.0) / A_HZ)).round()
     return torch.where(f0_hz > 0.0, A_HZ * torch.exp2(semitones / 12.0), 0.0)

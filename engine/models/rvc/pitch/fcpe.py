@@ -2,7 +2,7 @@
 weights.
 
 Only its network is used. Its front end reads samples from Python, which would make the host wait and break a CUDA
-graph. Our stand-in replaces the torchaudio that it imports (torchaudio_stand_in).
+graph. Our stub replaces the torchaudio that it imports (torchaudio_stub).
 """
 
 import contextlib
@@ -16,7 +16,7 @@ from torch import Tensor
 from engine.errors import ModelError
 from engine.models.pretrained import one_line
 from engine.models.rvc.pitch import HOP
-from engine.models.rvc.pitch.mel import LogMel, likeliest
+from engine.models.rvc.pitch.mel import LogMel, decode_pitch
 from engine.system.installing import install_line
 
 THRESHOLD: Final = 0.006
@@ -43,7 +43,7 @@ class Fcpe:
         if sound.shape[1] < HOP:
             return sound.new_zeros(sound.shape[0], 0)
         mel = self._mel(sound).to(self._dtype)
-        return likeliest(self._network(mel.transpose(1, 2)), self._cents, THRESHOLD)
+        return decode_pitch(self._network(mel.transpose(1, 2)), self._cents, THRESHOLD)
 
 
 def bundled() -> Any:

@@ -25,17 +25,17 @@ class LogMel:
         """(B, n) float32 -> natural logarithms (B, BANDS, n // 160). The sound is mirrored at both ends."""
         count = sound.shape[1] // HOP
         needed = (count - 1) * HOP + FRAME
-        sound = sound.float()[:, mirrored(sound.shape[1], self._before, needed, sound.device)]
+        sound = sound.float()[:, mirrored_indices(sound.shape[1], self._before, needed, sound.device)]
         spectrum = torch.stft(sound, FRAME, HOP, window=self._window, center=False, return_complex=True)
         magnitude = (spectrum.real.square() + spectrum.imag.square() + self._floor).sqrt()
         return torch.matmul(self._filters, magnitude).clamp(min=QUIETEST).log()
 
 
-def mirrored(length: int, before: int, count: int, device: torch.device) -> Tensor:
-    """Indices (count,) into a sequence of `length`, starting `before` its beginning, mirrored at both ends."""
+def mirrored_indices(length: int, before: int, count: int, device: torch.device) -> Tensor:
+    """Indices (count,) into a sequence of `length`, from `-before` on, mirrored at both ends."""
     turn = max(2 * (length - 1), 1)
-    places = (torch.arange(count, device=device) - before) % turn
-    return torch.minimum(places, turn - places)
+    positions = (torch.arange(count, device=device) - before) % turn
+    return torch.minimum(positions, turn - positions)
 
 
 def mel_filters(lowest_hz: float, highest_hz: float) -> Tensor:
@@ -49,14 +49,14 @@ def mel_filters(lowest_hz: float, highest_hz: float) -> Tensor:
     return (torch.minimum(rising, falling).clamp(min=0.0) * 2.0 / (right - left)).float()
 
 
-def likeliest(salience: Tensor, cents: Tensor, threshold: float) -> Tensor:
-    """Salience (B, T, bins) in 0..1 and the bins' cents above 10 Hz -> pitch (B, T) float32 in Hz. It is the mean of
-    the cents around the likeliest bin, weighted by salience. 0 if no bin is above `threshold`, or the pitch is outside
+def decode_pitch(salience: Tensor, cents: Tensor, threshold: float) -> Tensor:
+    """Salience (B, T, bins) in 0..1 and the bins' cents above 10 Hz -> pitch (B, T) float32 in Hz: the mean of the
+    cents around the most likely bin, weighted by salience. 0 if no bin is above `threshold`, or the pitch is outside
     50..1100 Hz."""
     salience = salience.float()
-    highest, place = salience.max(-1, keepdim=True)
+    highest, best = salience.max(-1, keepdim=True)
     # Clamped to the first and last bin, 32 Hz and 2 kHz, which are outside the valid range anyway.
-    near = (place + torch.arange(-REACH, REACH + 1, device=salience.device)).clamp(0, cents.shape[0] - 1)
+    near = (best + torch.arange(-REACH, REACH + 1, device=salience.device)).clamp(0, cents.shape[0] - 1)
     weights = salience.gather(-1, near)
     mean = (weights * cents[near]).sum(-1) / weights.sum(-1).clamp(min=1e-12)
     hz = ZERO_CENTS_HZ * torch.exp2(mean / 1200.0)

@@ -16,9 +16,9 @@ from torch.nn.utils.fusion import fuse_conv_bn_weights
 from engine.errors import ModelError
 from engine.models import locate
 from engine.models.pickle_file import read_pickle, refuse_code
-from engine.models.pretrained import give_weights, one_line
+from engine.models.pretrained import load_weights, one_line
 from engine.models.rvc.pitch import HOP
-from engine.models.rvc.pitch.mel import BANDS, FRAME, LogMel, likeliest, mel_filters, mirrored
+from engine.models.rvc.pitch.mel import BANDS, FRAME, LogMel, decode_pitch, mel_filters, mirrored_indices
 
 THRESHOLD: Final = 0.03
 MIN_HZ, MAX_HZ = 30.0, 8000.0  # range of the mel bands
@@ -50,7 +50,7 @@ class Unet(nn.Module):
         self.encoder = UnetEncoder(channels, blocks)
         deep = 2 * channels[-1]
         bottom = (level(before, deep, blocks) for before in (channels[-1], *(deep,) * (DEEPEST - 1)))
-        self.intermediate = named("layers", nn.Sequential(*bottom))
+        self.intermediate = wrap_named("layers", nn.Sequential(*bottom))
         self.decoder = UnetDecoder((deep, *reversed(channels)), blocks)
 
     def forward(self, picture: Tensor) -> Tensor:
@@ -78,7 +78,7 @@ class UnetEncoder(nn.Module):
 class UnetDecoder(nn.Module):
     def __init__(self, channels: tuple[int, ...], blocks: int) -> None:
         super().__init__()
-        self.layers = nn.ModuleList(Rise(*ends, blocks) for ends in pairwise(channels))
+        self.layers = nn.ModuleList(UpBlock(*ends, blocks) for ends in pairwise(channels))
 
     def forward(self, picture: Tensor, levels: list[Tensor]) -> Tensor:
         for layer, level in zip(self.layers, reversed(levels), strict=True):
@@ -87,19 +87,19 @@ class UnetDecoder(nn.Module):
 
 
 def level(before: int, after: int, blocks: int) -> nn.Sequential:
-    return named("conv", residuals(before, after, blocks))
+    return wrap_named("conv", residuals(before, after, blocks))
 
 
 def residuals(before: int, after: int, blocks: int) -> nn.Sequential:
     return nn.Sequential(Residual(before, after), *(Residual(after, after) for _ in range(blocks - 1)))
 
 
-def named(name: str, layers: nn.Module) -> nn.Sequential:
+def wrap_named(name: str, layers: nn.Module) -> nn.Sequential:
     """`layers` inside a module that only adds its name to those of the tensors."""
     return nn.Sequential(OrderedDict({name: layers}))
 
 
-class Rise(nn.Module):
+class UpBlock(nn.Module):
     """Upsamples by two and joins the encoder's output of that size."""
 
     def __init__(self, before: int, after: int, blocks: int) -> None:
@@ -162,8 +162,8 @@ class RmvpeTracker:
         if not count:
             return sound.new_zeros(sound.shape[0], 0)
         mel = self._mel(sound).to(self._dtype)
-        padded = mel[..., mirrored(count, 0, -(-count // FRAME_MULTIPLE) * FRAME_MULTIPLE, mel.device)]
-        return likeliest(self._network(padded)[:, :count], self._cents, THRESHOLD)
+        padded = mel[..., mirrored_indices(count, 0, -(-count // FRAME_MULTIPLE) * FRAME_MULTIPLE, mel.device)]
+        return decode_pitch(self._network(padded)[:, :count], self._cents, THRESHOLD)
 
 
 def load_rmvpe(name: str, device: torch.device, dtype: torch.dtype) -> RmvpeTracker:
@@ -185,7 +185,7 @@ def read_network(path: Path, name: str) -> Rmvpe:
     with torch.device("meta"):  # avoids drawing 90 million random weights
         network = Rmvpe()
     with one_line(name):
-        give_weights(network, weights, name, kind=": not RMVPE")
+        load_weights(network, weights, name, kind=": not RMVPE")
     return network.float().eval()
 
 
@@ -194,7 +194,7 @@ def fold_norms(network: nn.Module) -> None:
     for layers in network.modules():
         if not isinstance(layers, nn.Sequential):
             continue
-        for place, (layer, norm) in enumerate(pairwise(list(layers))):
+        for index, (layer, norm) in enumerate(pairwise(list(layers))):
             if isinstance(norm, nn.BatchNorm2d) and isinstance(layer, nn.Conv2d | nn.ConvTranspose2d):
                 mean: Any = norm.running_mean
                 variance: Any = norm.running_var
@@ -202,4 +202,4 @@ def fold_norms(network: nn.Module) -> None:
                 layer.weight, layer.bias = fuse_conv_bn_weights(
                     layer.weight, layer.bias, mean, variance, norm.eps, norm.weight, norm.bias, is_transposed
                 )
-                layers[place + 1] = nn.Identity()
+                layers[index + 1] = nn.Identity()

@@ -19,7 +19,7 @@ import torch
 from torch import Tensor
 from torch.nn.functional import conv1d, pad
 
-from engine.models.device_work import max_convolved
+from engine.models.device_work import max_conv_length
 from engine.models.rvc.pitch import HOP, MAX_HZ, MIN_HZ, RATE_HZ
 
 FRAME = 1024
@@ -50,8 +50,8 @@ class Yin:
     frame_multiple = HOP
 
     def __init__(self, device: torch.device) -> None:
-        self._places = torch.arange(FRAME, device=device) - FRAME // 2
-        self._window = torch.exp(-0.5 * (self._places / SIGMA) ** 2)
+        self._offsets = torch.arange(FRAME, device=device) - FRAME // 2
+        self._window = torch.exp(-0.5 * (self._offsets / SIGMA) ** 2)
         self._lags = torch.arange(1, MAX_LAG + 1, device=device)
         self._low_pass = low_pass().to(device)
 
@@ -63,14 +63,14 @@ class Yin:
         sound = self._low_passed(sound.float())
         difference, pairs = self._difference(sound)
         normalised = (difference + SILENCE) / (difference.cumsum(-1) / self._lags + SILENCE)
-        place, is_pitch = choose_dips(dips(normalised, pairs))
-        around = (difference.gather(-1, place[..., None] + step)[..., 0] for step in (0, 1, 2))
-        hz = RATE_HZ / (place + FIRST + parabola(*around)[0])
+        dip, is_pitch = choose_dips(dips(normalised, pairs))
+        around = (difference.gather(-1, dip[..., None] + step)[..., 0] for step in (0, 1, 2))
+        hz = RATE_HZ / (dip + FIRST + parabola(*around)[0])
         return torch.where(is_pitch, hz.clamp(MIN_HZ, MAX_HZ), 0.0)
 
     def _low_passed(self, sound: Tensor) -> Tensor:
         """(B, n) -> the same, in pieces if the device limits the length of a convolution."""
-        count, longest = sound.shape[1], max_convolved(sound.device)
+        count, longest = sound.shape[1], max_conv_length(sound.device)
         if count <= longest:
             return conv1d(sound[:, None], self._low_pass, padding=TAPS // 2)[:, 0]
         padded = pad(sound, (TAPS // 2, TAPS // 2))[:, None]
@@ -81,8 +81,8 @@ class Yin:
         """Mean squared difference of each lag from 1 on, (B, T, MAX_LAG), and the weight of its pairs, (T, MAX_LAG)."""
         count = sound.shape[1] // HOP
         kinds, kind = window_kinds(count, sound.device)
-        places = HOP * kinds[:, None] + self._places
-        windows = self._window * ((places >= TAPS // 2) & (places < sound.shape[1] - TAPS // 2))
+        positions = HOP * kinds[:, None] + self._offsets
+        windows = self._window * ((positions >= TAPS // 2) & (positions < sound.shape[1] - TAPS // 2))
         spectra = torch.fft.rfft(windows, TRANSFORM)
         pairs = torch.fft.irfft(power(spectra), TRANSFORM)[:, 1 : MAX_LAG + 1]
         frames = pad(sound, (FRAME // 2, FRAME // 2)).unfold(1, FRAME, HOP)[:, :count]
@@ -123,14 +123,14 @@ def dips(normalised: Tensor, pairs: Tensor) -> Tensor:
 
 def choose_dips(depth: Tensor) -> tuple[Tensor, Tensor]:
     """Choose dips: (B, T, lags) from `dips` -> index of each frame's dip and True if it is voiced, each (B, T)."""
-    place = (depth <= depth.amin(-1, keepdim=True) + NEARLY).int().argmax(-1, keepdim=True)
-    clearness = depth.gather(-1, place)[..., 0]
+    dip = (depth <= depth.amin(-1, keepdim=True) + NEARLY).int().argmax(-1, keepdim=True)
+    clearness = depth.gather(-1, dip)[..., 0]
     clearest, at_frame = vicinity(clearness, NONE).min(-1, keepdim=True)
-    theirs = vicinity(place[..., 0], 0).gather(-1, at_frame) + FIRST
+    theirs = vicinity(dip[..., 0], 0).gather(-1, at_frame) + FIRST
     lags = torch.arange(depth.shape[-1], device=depth.device) + FIRST
     is_near = (lags >= theirs / MAX_LAG_RATIO) & (lags <= theirs * MAX_LAG_RATIO)
-    own, place = torch.where(is_near, depth, NONE).min(-1)
-    return place, (clearest[..., 0] < CLEAR) & (own < MAX_SHALLOW)
+    own, dip = torch.where(is_near, depth, NONE).min(-1)
+    return dip, (clearest[..., 0] < CLEAR) & (own < MAX_SHALLOW)
 
 
 def vicinity(values: Tensor, outside: float) -> Tensor:

@@ -13,12 +13,12 @@ from typing import Any
 from engine.errors import ModelError
 from engine.models import locate
 from engine.models.plain_config import CONFIG, read_config
-from engine.models.sd.plan.families import CONTROLNETS, FAMILIES, TEXT_WIDTHS, made_for_another
+from engine.models.sd.plan.families import CONTROLNETS, FAMILIES, TEXT_WIDTHS, wrong_model_error
 from engine.models.sd.plan.network_outline import NetworkOutline
-from engine.models.sd.plan.original_names import UNET, Held, diffusers_name
+from engine.models.sd.plan.original_names import UNET, Stored, diffusers_name
 from engine.models.sd.plan.other_models import PART_CLASSES
 from engine.models.sd.plan.tensor_file import headers_of, weights_of
-from engine.models.weight_files import Tensor, Weights, weights_in
+from engine.models.weight_files import TensorInfo, WeightFiles, find_weights
 
 KIND, UNION, ADAPTER = "ControlNetModel", "ControlNetUnionModel", "T2IAdapter"
 PUBLISHED_UNET: dict[str, Any] = {
@@ -29,7 +29,7 @@ PUBLISHED_UNET: dict[str, Any] = {
     "projection_class_embeddings_input_dim": None,
 }
 """Defaults of diffusers' UNet2DConditionModel and ControlNetModel, for the keys in which both must agree."""
-_OF_THE_UNET = (
+_UNET_KEYS = (
     "act_fn attention_head_dim num_attention_heads norm_num_groups norm_eps flip_sin_to_cos freq_shift "
     "downsample_padding mid_block_scale_factor resnet_time_scale_shift upcast_attention addition_time_embed_dim"
 ).split()
@@ -62,9 +62,9 @@ _BY_TENSORS = (
     (r"down_blocks\.\d+\.motion_modules\..+", "a SparseCtrl for AnimateDiff"),
 )
 """Patterns of tensors that this kind of file has and a ControlNet has not."""
-_OF_A_UNION = re.compile(r"task_embedding|(spatial_ch_projs|control_add_embedding|transformer_layes)\..+")
+_UNION_TENSORS = re.compile(r"task_embedding|(spatial_ch_projs|control_add_embedding|transformer_layes)\..+")
 """Pattern of the tensors of a ControlNetUnionModel besides those of a ControlNetModel."""
-_KNOWN = re.compile(
+_CONTROLNET_TENSORS = re.compile(
     r"(conv_in|time_embedding|add_embedding|down_blocks(?!\.\d+\.motion_modules)|mid_block|"
     r"controlnet_(cond_embedding|down_blocks|mid_block))\..+"
 )
@@ -75,12 +75,14 @@ _SHUFFLE = re.compile(r"_shuffle(_fp16)?$")
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ControlNetFiles:
+    """A ControlNet, Union or T2I-Adapter on disk, described by its headers."""
+
     name: str
-    """The name as the user gave it."""
+    """The name given by the user."""
     path: Path
     """A diffusers folder, or one file."""
-    weights: Weights
-    tensors: dict[str, Tensor]
+    weights: WeightFiles
+    tensors: dict[str, TensorInfo]
     """Those of its header, by their names in the file."""
     config: dict[str, Any]
     """config.json of the folder; for a file, derived from its shapes and the model's UNet."""
@@ -88,11 +90,10 @@ class ControlNetFiles:
 
 
 def examine_controlnet(name: str, outline: NetworkOutline | None) -> ControlNetFiles:
-    """Examine a ControlNet. ModelError in one line if `load` would refuse it. `outline`: that of its model, if
-    known."""
+    """Examine a ControlNet. ModelError in one line if `load` would refuse it. `outline`: that of its model, or None."""
     path = locate.find(name, files=locate.PART_FILES)
     if path.is_file():
-        beside = weights_in(path.parent)
+        beside = find_weights(path.parent)
         is_of_folder = beside is not None and path in beside.files and (path.parent / CONFIG).is_file()
         files = _of_folder(name, path.parent) if is_of_folder else _of_file(name, path, outline)
     else:
@@ -114,7 +115,7 @@ def _of_folder(name: str, path: Path) -> ControlNetFiles:
     kind = config.get("_class_name")
     if kind not in (KIND, UNION, ADAPTER):
         raise ModelError(f"{name}: {PART_CLASSES.get(str(kind), f'a {kind}')}, which is not supported; {PLAIN}")
-    weights = weights_in(path)
+    weights = find_weights(path)
     if weights is None:
         raise ModelError(f"{name} has no weights{locate.how_to_get(name)}")
     tensors = headers_of(weights)
@@ -127,23 +128,23 @@ def _of_folder(name: str, path: Path) -> ControlNetFiles:
 
 def _of_file(name: str, path: Path, outline: NetworkOutline | None) -> ControlNetFiles:
     weights = weights_of(name, path)
-    held = headers_of(weights)
-    tensors = in_diffusers_names(held) | {name: held[name] for name in held.keys() & {"difference"}}
+    header = headers_of(weights)
+    tensors = to_diffusers_names(header) | {name: header[name] for name in header.keys() & {"difference"}}
     _require_known(name, tensors)
     config = config_from(name, tensors, outline.unet if outline else {}) | _union_config(name, tensors)
     notes: tuple[str, ...] = ()
     if _SHUFFLE.search(path.stem):
         config["global_pool_conditions"] = True
         notes = (f"ControlNet {name}: named a shuffle one, so its output is averaged over the picture",)
-    return ControlNetFiles(name=name, path=path, weights=weights, tensors=held, config=config, notes=notes)
+    return ControlNetFiles(name=name, path=path, weights=weights, tensors=header, config=config, notes=notes)
 
 
-def _union_config(name: str, tensors: Mapping[str, Tensor], *, is_union: bool = False) -> dict[str, Any]:
-    """The keys that a ControlNet Union has besides those of a ControlNet, from its shapes: published folders call
-    themselves a ControlNetModel. Empty for a plain ControlNet. ModelError for one that is a union by its file only."""
+def _union_config(name: str, tensors: Mapping[str, TensorInfo], *, is_union: bool = False) -> dict[str, Any]:
+    """The config keys that only a ControlNet Union has, from its shapes: published folders call themselves a
+    ControlNetModel. Empty for a plain ControlNet. ModelError for an incomplete union."""
     task, out = tensors.get("task_embedding"), tensors.get("spatial_ch_projs.weight")
     if task is None or out is None or len(task.shape) != 2:
-        if is_union or any(map(_OF_A_UNION.fullmatch, tensors)):
+        if is_union or any(map(_UNION_TENSORS.fullmatch, tensors)):
             raise ModelError(f"{name}: incomplete ControlNet Union, task_embedding or spatial_ch_projs is missing")
         return {}
     return {
@@ -155,9 +156,10 @@ def _union_config(name: str, tensors: Mapping[str, Tensor], *, is_union: bool = 
     }
 
 
-def _require_known(name: str, tensors: Mapping[str, Tensor]) -> None:
+def _require_known(name: str, tensors: Mapping[str, TensorInfo]) -> None:
     """Raise ModelError for tensors that would be silently ignored, by the kind of file that has them if it is known."""
-    surplus = sorted(each for each in tensors if not (_KNOWN.fullmatch(each) or _OF_A_UNION.fullmatch(each)))
+    known = (_CONTROLNET_TENSORS, _UNION_TENSORS)
+    surplus = sorted(each for each in tensors if not any(pattern.fullmatch(each) for pattern in known))
     for pattern, kind in _BY_TENSORS:
         if any(re.fullmatch(pattern, each) for each in surplus):
             raise ModelError(f"{name}: {kind}, which cannot be run as a ControlNet; {PLAIN}")
@@ -198,7 +200,7 @@ def require_fit(name: str, config: Mapping[str, Any], outline: NetworkOutline) -
         example = CONTROLNETS[outline.family]
         take = f"one that fits: {example} ({locate.fetch_command(example, files=locate.PART_FILES)})"
         what, ours = f"{name}: a ControlNet", FAMILIES[outline.family]
-        raise made_for_another(what, FAMILIES[theirs], model, ours, take)
+        raise wrong_model_error(what, FAMILIES[theirs], model, ours, take)
     for key, default in PUBLISHED_UNET.items():
         ours, others = _plain(unet.get(key, default)), _plain(config.get(key, default))
         if ours != others:
@@ -210,9 +212,9 @@ def require_fit(name: str, config: Mapping[str, Any], outline: NetworkOutline) -
 def _require_adapter_fit(name: str, config: Mapping[str, Any], outline: NetworkOutline) -> None:
     is_xl, ours = config.get("adapter_type", "full_adapter") == "full_adapter_xl", outline.family
     if is_xl != (ours == "sdxl"):
-        made_for = FAMILIES["sdxl" if is_xl else "sd15"]
+        base = FAMILIES["sdxl" if is_xl else "sd15"]
         take = "TencentARC publishes some for both (t2iadapter_canny_sd15v2, t2i-adapter-canny-sdxl-1.0)"
-        raise made_for_another(f"{name}: a T2I-Adapter", made_for, outline.model, FAMILIES[ours], take)
+        raise wrong_model_error(f"{name}: a T2I-Adapter", base, outline.model, FAMILIES[ours], take)
     widths = list(outline.unet.get("block_out_channels", PUBLISHED_UNET["block_out_channels"]))
     theirs = list(config.get("channels", PUBLISHED_UNET["block_out_channels"]))
     if theirs[: len(widths)] != widths[: len(theirs)]:
@@ -224,7 +226,7 @@ def family_of(config: Mapping[str, Any]) -> str:
     if config.get("addition_embed_type") == "text_time":
         return "sdxl"
     base = TEXT_WIDTHS.get(config.get("cross_attention_dim", 0), "")
-    by_name = {shown: family for family, shown in FAMILIES.items()}
+    by_name = {name: family for family, name in FAMILIES.items()}
     return by_name.get(base) or ("sd21" if config.get("use_linear_projection") else "sd15")
 
 
@@ -235,11 +237,11 @@ def _plain(value: Any) -> Any:
     return value
 
 
-def in_diffusers_names(held: Mapping[str, Held]) -> dict[str, Held]:
-    """Tensors of a file, or their descriptions, by diffusers' names; only the ControlNet's if the file contains more.
-    The layout may be that of the original ControlNet code."""
-    own = {name.removeprefix(ORIGINAL): each for name, each in held.items() if name.startswith(ORIGINAL)}
-    tensors = own or dict(held)
+def to_diffusers_names(stored: Mapping[str, Stored]) -> dict[str, Stored]:
+    """Rename the tensors of a file, or their descriptions, to diffusers' names; only the ControlNet's if the file
+    contains more. The layout may be that of the original ControlNet code."""
+    own = {name.removeprefix(ORIGINAL): each for name, each in stored.items() if name.startswith(ORIGINAL)}
+    tensors = own or dict(stored)
     if "time_embed.0.weight" not in tensors:
         return tensors
     halving = (name for name in tensors if re.fullmatch(r"input_blocks\.\d+\.0\.op\.weight", name))
@@ -258,7 +260,7 @@ def _diffusers_name(name: str, layers: int) -> str:
     return diffusers_name(UNET + name, layers) or name
 
 
-def config_from(name: str, tensors: Mapping[str, Tensor], unet: Mapping[str, Any]) -> dict[str, Any]:
+def config_from(name: str, tensors: Mapping[str, TensorInfo], unet: Mapping[str, Any]) -> dict[str, Any]:
     """The config.json of a ControlNetModel with these `tensors` (by diffusers' names). `unet`: the model's UNet config.
     ModelError if they are not a complete ControlNet."""
     widths: list[int] = []
@@ -269,9 +271,9 @@ def config_from(name: str, tensors: Mapping[str, Tensor], unet: Mapping[str, Any
     if absent:
         raise ModelError(f"{name}: incomplete ControlNet, {absent[0]} is missing")
     layers = _count(tensors, "down_blocks.0.resnets.")
-    added_up, wanted = _count(tensors, "controlnet_down_blocks."), 1 + len(widths) * layers + len(widths) - 1
-    if added_up != wanted:
-        raise ModelError(f"{name}: incomplete ControlNet, it has {added_up} of {wanted} controlnet_down_blocks")
+    added_up, expected = _count(tensors, "controlnet_down_blocks."), 1 + len(widths) * layers + len(widths) - 1
+    if added_up != expected:
+        raise ModelError(f"{name}: incomplete ControlNet, it has {added_up} of {expected} controlnet_down_blocks")
     depths = [_depth(tensors, f"down_blocks.{level}.") for level in range(len(widths))]
     linear = tensors.get(_first(tensors, ".proj_in.weight"))
     text = tensors.get(_first(tensors, ".attn2.to_k.weight"))
@@ -280,7 +282,7 @@ def config_from(name: str, tensors: Mapping[str, Tensor], unet: Mapping[str, Any
     while (wider := tensors.get(f"controlnet_cond_embedding.blocks.{2 * len(hints) - 1}.weight")) is not None:
         hints.append(wider.shape[0])
     has_middle_attention = bool(_first(tensors, "", start="mid_block.attentions.0."))
-    return {key: unet[key] for key in _OF_THE_UNET if unet.get(key) is not None} | {
+    return {key: unet[key] for key in _UNET_KEYS if unet.get(key) is not None} | {
         "_class_name": KIND,
         "in_channels": tensors["conv_in.weight"].shape[1],
         "conditioning_channels": tensors["controlnet_cond_embedding.conv_in.weight"].shape[1],
@@ -300,16 +302,16 @@ def config_from(name: str, tensors: Mapping[str, Tensor], unet: Mapping[str, Any
     }
 
 
-def _depth(tensors: Mapping[str, Tensor], block: str) -> int | None:
+def _depth(tensors: Mapping[str, TensorInfo], block: str) -> int | None:
     """Transformer layers of a block, or None if it has no attention."""
     if not _first(tensors, "", start=f"{block}attentions.0."):
         return None
     return _count(tensors, f"{block}attentions.0.transformer_blocks.")
 
 
-def _count(tensors: Mapping[str, Tensor], start: str) -> int:
+def _count(tensors: Mapping[str, TensorInfo], start: str) -> int:
     return len({name.removeprefix(start).split(".")[0] for name in tensors if name.startswith(start)})
 
 
-def _first(tensors: Mapping[str, Tensor], end: str, *, start: str = "") -> str:
+def _first(tensors: Mapping[str, TensorInfo], end: str, *, start: str = "") -> str:
     return next((name for name in tensors if name.startswith(start) and name.endswith(end)), "")

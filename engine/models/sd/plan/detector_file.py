@@ -7,7 +7,7 @@ from engine.errors import ModelError
 from engine.models import locate
 from engine.models.plain_config import read_config
 from engine.models.sd.spec import DETECTORS
-from engine.models.weight_files import Weights, weights_in
+from engine.models.weight_files import WeightFiles, find_weights
 
 KINDS: Final = {
     "depth": ("depth_anything", "DepthAnythingForDepthEstimation"),
@@ -24,7 +24,7 @@ class DetectorFiles:
     """The name as the user gave it."""
     config: dict[str, Any]
     """Its config.json."""
-    weights: Weights
+    weights: WeightFiles
 
     @property
     def kind(self) -> str:
@@ -33,8 +33,7 @@ class DetectorFiles:
 
 
 def examine_detector(part: str, name: str) -> DetectorFiles:
-    """Examine a folder or id. ModelError in one line, with the next step, if it is another kind of model or has no
-    weights."""
+    """Examine a detector network. ModelError in one line if it is another kind of model or has no weights."""
     path = locate.find(name, files=locate.PART_FILES)
     (model_type, kind), example = KINDS[part], DETECTORS[part]
     fetch = f"for example {example} ({locate.fetch_command(example, files=locate.PART_FILES)})"
@@ -44,7 +43,7 @@ def examine_detector(part: str, name: str) -> DetectorFiles:
     found = str(config.get("model_type", "unknown"))
     if found != model_type:
         raise ModelError(f"{name}: is a model of type {found[:40]}; {part} needs {kind}, {fetch}")
-    weights = weights_in(path)
+    weights = find_weights(path)
     if weights is None:
         raise ModelError(f"{name}: {part} has no weights, model.safetensors is missing; {fetch}")
     return DetectorFiles(part=part, name=name, config=config, weights=weights)

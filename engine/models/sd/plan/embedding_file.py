@@ -7,9 +7,9 @@ from pathlib import Path
 from engine.errors import ModelError
 from engine.models import locate
 from engine.models.pickle_file import PARAMETER_DICT, read_pickle, refuse_code
-from engine.models.sd.plan.families import FAMILIES, made_for_another
+from engine.models.sd.plan.families import FAMILIES, wrong_model_error
 from engine.models.sd.plan.model_folder import TEXT_WIDTH, DiffusersFolder
-from engine.models.weight_files import Tensor, read_header
+from engine.models.weight_files import TensorInfo, read_header
 
 SUFFIXES = (".safetensors", ".pt", ".bin", ".pti")
 PICKLED = (".pt", ".bin")  # a .pti (cog-sdxl) is a safetensors file
@@ -26,11 +26,11 @@ MAX_VECTORS = 75  # number of tokens of a text
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class EmbeddingWord:
-    """One embedding of a file."""
+class EmbeddingEntry:
+    """One embedding in a file."""
 
     triggers: tuple[str, ...]
-    """Words that trigger it in a prompt: the file name (A1111), or the token in a diffusers file and the file name."""
+    """Trigger words in a prompt: the file name (A1111), or the token in a diffusers file and the file name."""
     keys: tuple[str, ...]
     """Keys of its tensors, one for each text encoder; each is (vectors, width), or (width,)."""
     row: int | None = None
@@ -39,23 +39,25 @@ class EmbeddingWord:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class EmbeddingFile:
+    """A file of textual inversion embeddings."""
+
     name: str
-    """The name as the user gave it."""
+    """The name given by the user."""
     file: Path
     is_pickle: bool
-    words: tuple[EmbeddingWord, ...]
-    tensors: dict[str, Tensor]
+    entries: tuple[EmbeddingEntry, ...]
+    tensors: dict[str, TensorInfo]
     """Its tensors by key."""
 
     @property
     def triggers(self) -> tuple[str, ...]:
-        """The words of all its embeddings."""
-        return tuple(trigger for word in self.words for trigger in word.triggers)
+        """The trigger words of all its embeddings."""
+        return tuple(trigger for entry in self.entries for trigger in entry.triggers)
 
     @property
     def widths(self) -> tuple[int, ...]:
         """Vector width for each text encoder."""
-        return tuple(self.tensors[key].shape[-1] for key in self.words[0].keys)
+        return tuple(self.tensors[key].shape[-1] for key in self.entries[0].keys)
 
 
 def text_widths(folder: DiffusersFolder) -> tuple[int, ...]:
@@ -70,7 +72,7 @@ def examine_embedding(name: str, widths: tuple[int, ...], model: str) -> Embeddi
     embedding = read_embedding(name)
     if embedding.widths != widths:
         take = "take one that was made for it"
-        raise made_for_another(f"{name}: an embedding", _base(embedding.widths), model, _base(widths), take)
+        raise wrong_model_error(f"{name}: an embedding", _base(embedding.widths), model, _base(widths), take)
     return embedding
 
 
@@ -78,14 +80,14 @@ def read_embedding(name: str) -> EmbeddingFile:
     """Examine an embedding for any model. ModelError in one line if it is none."""
     file = _file(name)
     is_pickle = file.suffix.lower() in PICKLED
-    tensors = _pickled(file) if is_pickle else read_header(file)
-    words = _words(file, tensors)
+    tensors = _read_pickled(file) if is_pickle else read_header(file)
+    entries = _entries(file, tensors)
     return EmbeddingFile(
         name=name,
         file=file,
         is_pickle=is_pickle,
-        words=words,
-        tensors={key: tensors[key] for word in words for key in word.keys},
+        entries=entries,
+        tensors={key: tensors[key] for entry in entries for key in entry.keys},
     )
 
 
@@ -103,14 +105,14 @@ def _file(name: str) -> Path:
     return path
 
 
-def _pickled(file: Path) -> dict[str, Tensor]:
+def _read_pickled(file: Path) -> dict[str, TensorInfo]:
     pickled = read_pickle(file)
     foreign = [name for name in pickled.foreign if name != PARAMETER_DICT]
     refuse_code(file, foreign, "file of tensors", "; use a .safetensors version of it")
     return pickled.tensors(of=WEBUI_PICKLE) or pickled.tensors()
 
 
-def _words(file: Path, tensors: Mapping[str, Tensor]) -> tuple[EmbeddingWord, ...]:
+def _entries(file: Path, tensors: Mapping[str, TensorInfo]) -> tuple[EmbeddingEntry, ...]:
     """The file's embeddings: one for all its vectors, or one for each token."""
     if any("lora" in key for key in tensors):
         raise ModelError(f"{file}: a LoRA, not an embedding; pass it with --lora PATH")
@@ -123,20 +125,20 @@ def _words(file: Path, tensors: Mapping[str, Tensor]) -> tuple[EmbeddingWord, ..
         raise ModelError(f"{file}: not a textual inversion embedding; it contains {', '.join(list(tensors)[:3])[:120]}")
     if is_of_tokens:
         return tuple(
-            EmbeddingWord(triggers=(key,), keys=_counted(file, (key,), [shape]))
+            EmbeddingEntry(triggers=(key,), keys=_require_counts(file, (key,), [shape]))
             for key, shape in zip(keys, shapes, strict=True)
         )
-    _counted(file, keys, shapes)
+    _require_counts(file, keys, shapes)
     token = keys[0] if keys[0] not in _UNNAMED else ""
     stem = file.stem if file.stem != LEARNED or not token else ""
-    whole = EmbeddingWord(triggers=tuple(dict.fromkeys(filter(None, (token, stem)))), keys=keys)
+    whole = EmbeddingEntry(triggers=tuple(dict.fromkeys(filter(None, (token, stem)))), keys=keys)
     if keys[0] != PIVOTAL[0] or len(shapes[0]) == 1:
         return (whole,)
-    return (whole, *(EmbeddingWord(triggers=(f"<s{row}>",), keys=keys, row=row) for row in range(shapes[0][0])))
+    return (whole, *(EmbeddingEntry(triggers=(f"<s{row}>",), keys=keys, row=row) for row in range(shapes[0][0])))
 
 
-def _counted(file: Path, keys: tuple[str, ...], shapes: list[tuple[int, ...]]) -> tuple[str, ...]:
-    """`keys`. ModelError if their tensors do not have the same number of vectors, or too many."""
+def _require_counts(file: Path, keys: tuple[str, ...], shapes: list[tuple[int, ...]]) -> tuple[str, ...]:
+    """Return `keys`. ModelError if their tensors do not have the same number of vectors, or too many."""
     counts = {shape[0] if len(shape) == 2 else 1 for shape in shapes}
     if len(counts) > 1 or not 1 <= counts.pop() <= MAX_VECTORS:
         raise ModelError(

@@ -34,7 +34,7 @@ OWN_CLIP_SKIP = {"sd15": 1, "sd21": 2, "sdxl": 2}
 MAX_CLIP_SKIP = 12
 
 
-def made_for_another(what: str, theirs: str, model: str, ours: str, take: str, *, why: str = "") -> ModelError:
+def wrong_model_error(what: str, theirs: str, model: str, ours: str, take: str, *, why: str = "") -> ModelError:
     """The error line for a part that belongs to another model. `what` was made for `theirs`, but `model` is `ours`.
     `take`: what to use instead; `why`: how it was recognized."""
     because = f" ({why})" if why else ""

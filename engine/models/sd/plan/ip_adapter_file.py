@@ -16,10 +16,10 @@ from engine.models import locate
 from engine.models.locate import published_name
 from engine.models.pickle_file import pickle_note
 from engine.models.plain_config import CONFIG, read_config
-from engine.models.sd.plan.families import FAMILIES, TEXT_WIDTHS, made_for_another
+from engine.models.sd.plan.families import FAMILIES, TEXT_WIDTHS, wrong_model_error
 from engine.models.sd.plan.network_outline import NetworkOutline
 from engine.models.sd.plan.tensor_file import headers_of, weights_of
-from engine.models.weight_files import Tensor, Weights, weights_in
+from engine.models.weight_files import TensorInfo, WeightFiles, find_weights
 
 PUBLISHED = "h94/IP-Adapter"
 ENCODER = "image_encoder"
@@ -37,8 +37,8 @@ _FACE = "which needs a face detector"
 
 
 @dataclass(frozen=True, slots=True)
-class Need:
-    """A required image encoder: `key` in its config.json must be `width`."""
+class EncoderRequirement:
+    """The image encoder that an IP-Adapter needs: `key` in its config.json must be `width`."""
 
     key: str
     """projection_dim for a standard adapter, hidden_size for plus and full-face."""
@@ -59,15 +59,17 @@ class Need:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class IpAdapterFiles:
+    """An IP-Adapter on disk with the image encoder that it needs."""
+
     name: str
-    """The name as the user gave it."""
+    """The name given by the user."""
     file: Path
-    tensors: dict[str, Tensor]
+    tensors: dict[str, TensorInfo]
     encoder: Path
     """The folder of the CLIP vision model."""
     encoder_config: dict[str, Any]
     """Its config.json."""
-    encoder_weights: Weights
+    encoder_weights: WeightFiles
     notes: tuple[str, ...] = ()
 
 
@@ -76,15 +78,15 @@ def examine_ip_adapter(name: str, encoder: str, outline: NetworkOutline | None) 
     search. `outline`: that of its model, or None if unknown."""
     file = locate.find(name)
     if file.is_dir():
-        held = ", ".join(sorted(each.name for each in file.glob("*adapter*.safetensors"))) or "none"
-        raise ModelError(f"{name}: an IP-Adapter is one .safetensors or .bin file; name the file (found: {held})")
+        names = ", ".join(sorted(each.name for each in file.glob("*adapter*.safetensors"))) or "none"
+        raise ModelError(f"{name}: an IP-Adapter is one .safetensors or .bin file; name the file (found: {names})")
     weights = weights_of(name, file)
     tensors = headers_of(weights)
-    need = _need(name, file, tensors)
+    need = _required_encoder(name, file, tensors)
     if outline is not None:
         _require_fit(name, tensors, outline)
     folder, config = _encoder(name, file, encoder, need)
-    encoder_weights = weights_in(folder)
+    encoder_weights = find_weights(folder)
     if encoder_weights is None:
         raise ModelError(f"{folder} has no weights{locate.how_to_get(encoder)}")
     notes = (pickle_note(f"ip_adapter {file.name}"),) if weights.is_pickle else ()
@@ -100,15 +102,14 @@ def examine_ip_adapter(name: str, encoder: str, outline: NetworkOutline | None) 
 
 
 def ip_adapter_base(name: str) -> str:
-    """The family of an IP-Adapter, also without its image encoder; "" if unknown. ModelError in one line if it is of an
-    unsupported kind."""
+    """The family of an IP-Adapter, "" if unknown; needs no image encoder. ModelError if its kind is unsupported."""
     file = locate.find(name)
     tensors = headers_of(weights_of(name, file))
-    _need(name, file, tensors)
+    _required_encoder(name, file, tensors)
     return TEXT_WIDTHS.get(next(tensor.shape[1] for each, tensor in tensors.items() if _KEY.fullmatch(each)), "")
 
 
-def _need(name: str, file: Path, tensors: Mapping[str, Tensor]) -> Need:
+def _required_encoder(name: str, file: Path, tensors: Mapping[str, TensorInfo]) -> EncoderRequirement:
     """The image encoder that the adapter needs. ModelError with its kind if it is an unsupported one."""
 
     def shape(inner: str) -> tuple[int, ...]:
@@ -126,9 +127,9 @@ def _need(name: str, file: Path, tensors: Mapping[str, Tensor]) -> Need:
     if not any(_KEY.fullmatch(each) for each in tensors):
         raise ModelError(f"{name}: not an IP-Adapter for Stable Diffusion ({len(tensors)} tensors); {known}")
     if shape("proj.weight"):
-        return Need("projection_dim", shape("proj.weight")[1])
+        return EncoderRequirement("projection_dim", shape("proj.weight")[1])
     if shape("proj.0.weight") and "image_proj.proj.3.weight" in tensors:
-        return Need("hidden_size", shape("proj.0.weight")[1])
+        return EncoderRequirement("hidden_size", shape("proj.0.weight")[1])
     if not shape("proj_in.weight") or not shape("latents"):
         raise ModelError(f"{name}: its image_proj is of an unknown kind; {known}")
     width = shape("proj_in.weight")[1]
@@ -136,20 +137,20 @@ def _need(name: str, file: Path, tensors: Mapping[str, Tensor]) -> Need:
         raise ModelError(f"{name}: InstantID's adapter, {_FACE}; {known}")
     if width == _KOLORS_WIDTH or "kolors" in published_name(file).lower():
         raise ModelError(f"{name}: an IP-Adapter of Kolors, which is not supported; {known}")
-    return Need("hidden_size", width)
+    return EncoderRequirement("hidden_size", width)
 
 
-def _require_fit(name: str, tensors: Mapping[str, Tensor], outline: NetworkOutline) -> None:
+def _require_fit(name: str, tensors: Mapping[str, TensorInfo], outline: NetworkOutline) -> None:
     keys = [tensor.shape for each, tensor in tensors.items() if _KEY.fullmatch(each)]
     theirs, ours = keys[0][1], outline.text_width
     model, family = outline.model, FAMILIES[outline.family]
     if theirs != ours:
-        made_for = TEXT_WIDTHS.get(theirs, f"texts of {theirs} numbers a token")
+        base = TEXT_WIDTHS.get(theirs, f"texts of {theirs} numbers a token")
         fitting = ADAPTERS.get(outline.family)
         take = f"none is published for {family}"
         if fitting:
             take = f"one that fits: {PUBLISHED}/{fitting} ({locate.fetch_command(f'{PUBLISHED}/{fitting}')})"
-        raise made_for_another(f"{name}: an IP-Adapter", made_for, model, family, take)
+        raise wrong_model_error(f"{name}: an IP-Adapter", base, model, family, take)
     attended = [tensor.shape for each, tensor in outline.unet_tensors.items() if each.endswith(".attn2.to_k.weight")]
     if attended and sorted(shape[0] for shape in attended) != sorted(shape[0] for shape in keys):
         raise ModelError(
@@ -158,13 +159,12 @@ def _require_fit(name: str, tensors: Mapping[str, Tensor], outline: NetworkOutli
         )
 
 
-def _encoder(name: str, file: Path, named: str, need: Need) -> tuple[Path, dict[str, Any]]:
-    """The folder and config.json of the CLIP vision model that meets `need`: `named` (a folder or id), or an
-    `image_encoder` folder near the file, as in published repositories. ModelError with the next step if there is
-    none."""
+def _encoder(name: str, file: Path, named: str, need: EncoderRequirement) -> tuple[Path, dict[str, Any]]:
+    """Folder and config.json of the CLIP vision model that meets `need`: `named` (folder or id), or an `image_encoder`
+    folder near the file, as in published repositories. ModelError with the next step if there is none."""
     above = file.parent.parent
-    places = (place / ENCODER for place in (file.parent, above, above / "models", above / "sdxl_models"))
-    near = {folder: read_config(str(folder), folder) for folder in places if (folder / CONFIG).is_file()}
+    folders = (root / ENCODER for root in (file.parent, above, above / "models", above / "sdxl_models"))
+    near = {folder: read_config(str(folder), folder) for folder in folders if (folder / CONFIG).is_file()}
     fitting = [(folder, config) for folder, config in near.items() if need.is_met_by(config)]
     if named:
         folder = locate.find(named, files=locate.PART_FILES)
@@ -172,19 +172,19 @@ def _encoder(name: str, file: Path, named: str, need: Need) -> tuple[Path, dict[
         if need.is_met_by(config):
             return folder, config
         fits = [folder for folder, _ in fitting]
-        raise ModelError(f"{name}: needs {_described(need)}, {named} is another; {_where(need, fits)}")
+        raise ModelError(f"{name}: needs {_describe(need)}, {named} is another; {_how_to_get(need, fits)}")
     if fitting:
         return fitting[0]
     lacking = "the one next to it is another" if near else "there is no image_encoder folder next to it"
-    raise ModelError(f"{name}: needs {_described(need)}, {lacking}; {_where(need, [], name)}")
+    raise ModelError(f"{name}: needs {_describe(need)}, {lacking}; {_how_to_get(need, [], name)}")
 
 
-def _described(need: Need) -> str:
+def _describe(need: EncoderRequirement) -> str:
     called = {VIT_H: " (CLIP ViT-H)", BIG_G: " (CLIP ViT-bigG)"}.get(need.published, "")
     return f"an image_encoder whose {need.key} is {need.width}{called}"
 
 
-def _where(need: Need, fitting: list[Path], adapter: str = "") -> str:
+def _how_to_get(need: EncoderRequirement, fitting: list[Path], adapter: str = "") -> str:
     """How to get the encoder. `adapter`: the requested id, if its repository may contain the encoder."""
     if fitting:
         return f"this one fits: {fitting[0]}"

@@ -17,17 +17,17 @@ from engine.errors import ModelError
 from engine.models import locate
 from engine.models.pickle_file import PICKLES, pickle_note
 from engine.models.plain_config import ADAPTER, read_config
-from engine.models.sd.plan.families import FAMILIES, SUPPORTED, TEXT_WIDTHS, made_for_another
-from engine.models.sd.plan.lora_names import NORMS, UNET_PART, LoraLayer, WeightPlace, layers_in, places_in
+from engine.models.sd.plan.families import FAMILIES, SUPPORTED, TEXT_WIDTHS, wrong_model_error
+from engine.models.sd.plan.lora_names import NORMS, UNET_PART, LoraLayer, TargetWeight, layers_in, target_weights
 from engine.models.sd.plan.network_outline import NetworkOutline
 from engine.models.sd.plan.other_models import base_in_metadata, foreign_base, other_kind
 from engine.models.sd.plan.tensor_file import read_checkpoint_header
-from engine.models.weight_files import Tensor
+from engine.models.weight_files import TensorInfo
 from engine.system.small_file import parse_json
 
 METADATA = "lora_adapter_metadata"
 KINDS = ("LORA", "LOHA", "LOKR")
-"""peft's types that can be merged from their factors alone."""
+"""Types of peft that can be merged from their factors alone."""
 _PUBLISHED = ("pytorch_lora_weights", "adapter_model")  # diffusers' and peft's file names for every LoRA
 _PLAIN = frozenset(
     "target_modules exclude_modules target_parameters layers_to_transform layers_pattern rank_pattern alpha_pattern "
@@ -36,7 +36,7 @@ _PLAIN = frozenset(
 )
 """peft options whose values need not be numbers or booleans."""
 _INITS = (None, True, False, "gaussian", "eva", "orthogonal", "mica")
-"""Starts of peft's training that leave the model's own weights alone."""
+"""Initializations of peft that do not change the model's own weights."""
 _SILENT = _PLAIN | {"auto_mapping", "inference_mode"}
 """The same for `adapter_config.json`, whose auto_mapping contains the class of its model."""
 _OF_TEXTS = ("attn2_to_k", "attn2_to_v")
@@ -57,13 +57,15 @@ class FactorShape:
     rank: int | None
     """The divisor of alpha; None for a LoKr with two unfactored halves (lycoris/modules/lokr.py)."""
 
-    def fits(self, place: WeightPlace) -> bool:
-        return (self.rows, self.columns) == (place.shape[0], math.prod(place.shape[1:]))
+    def fits(self, target: TargetWeight) -> bool:
+        return (self.rows, self.columns) == (target.shape[0], math.prod(target.shape[1:]))
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class LoraChange:
-    place: WeightPlace
+    """The change that a LoRA makes to one weight of the model."""
+
+    target: TargetWeight
     shape: FactorShape
     tensors: dict[str, str]
     """Tensor names in the file by role."""
@@ -75,14 +77,16 @@ class LoraChange:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class LoraFile:
+    """A LoRA on disk, described by its header."""
+
     name: str
     """The file's name, or that of its folder or id if the file name is generic."""
     weight: float
     """The initial weight."""
     file: Path
-    tensors: dict[str, Tensor]
+    tensors: dict[str, TensorInfo]
     base: str = ""
-    """The family that it was made for, by its shapes or its metadata; "" if neither tells."""
+    """The family that it was made for, from its shapes or its metadata; "" if unknown."""
     changes: tuple[LoraChange, ...] = ()
     """The changes to weights of the model; empty if the model's outline is unknown."""
     is_pickle: bool = False
@@ -99,7 +103,7 @@ def examine_lora(name: str, weight: float, outline: NetworkOutline | None) -> Lo
     if (foreign := foreign_base(header.tensors)) is not None:
         if outline is None:
             raise ModelError(f"{file}: a LoRA made for {base or foreign}; supported: LoRAs for {SUPPORTED}")
-        raise _made_for(file, base or foreign, outline)
+        raise _base_mismatch(file, base or foreign, outline)
     if (kind := other_kind(header.tensors, rest)) is not None:
         raise ModelError(f"{file}: {kind}")
     known = lora_name(file)
@@ -124,8 +128,7 @@ def examine_lora(name: str, weight: float, outline: NetworkOutline | None) -> Lo
 
 
 def lora_file(name: str) -> Path:
-    """The LoRA file called `name` (file, folder or id). In a peft folder that is `adapter_model`. A pickle is used only
-    if there is no `.safetensors` file."""
+    """The LoRA file of `name` (file, folder or id); in a peft folder `adapter_model`. Prefers safetensors to pickle."""
     path = locate.find(name, files=("*.safetensors", ADAPTER))
     if path.is_file():
         if path.suffix not in (".safetensors", *PICKLES):
@@ -155,45 +158,45 @@ def lora_name(file: Path) -> str:
 
 def _changes(
     file: Path,
-    tensors: Mapping[str, Tensor],
+    tensors: Mapping[str, TensorInfo],
     layers: Sequence[LoraLayer],
     scales: Scales,
     outline: NetworkOutline,
     base: str | None,
 ) -> tuple[LoraChange, ...]:
-    """The weight of the model for each layer. Refuses the file at the first layer of another model."""
-    what, places = str(file), places_in(outline)
+    """Find the target weight of each layer. ModelError at the first layer that belongs to another model."""
+    what, targets = str(file), target_weights(outline)
     roles = [{role: tensors[name] for role, name in layer.tensors.items()} for layer in layers]
-    shapes = [_shape_of(layer.named, held, what) for layer, held in zip(layers, roles, strict=True)]
+    shapes = [_shape_of(layer.named, by_role, what) for layer, by_role in zip(layers, roles, strict=True)]
     for layer, shape in zip(layers, shapes, strict=True):
         # Most layers of SD 1.5, 2.x and XL have the same names and many the same shapes; the text width differs.
         is_of_texts = UNET_PART in layer.parts and layer.flat.endswith(_OF_TEXTS)
         if is_of_texts and shape.columns != outline.text_width:
             why = f"its texts have {shape.columns} numbers a token, here {outline.text_width}"
-            raise _made_for(file, TEXT_WIDTHS.get(shape.columns, base), outline, why)
+            raise _base_mismatch(file, TEXT_WIDTHS.get(shape.columns, base), outline, why)
     found = []
-    for layer, shape, held in zip(layers, shapes, roles, strict=True):
-        there = [places[part, layer.flat] for part in layer.parts if (part, layer.flat) in places]
-        place = next(filter(shape.fits, there), there[0] if there else None)
-        if place is None:
+    for layer, shape, by_role in zip(layers, shapes, roles, strict=True):
+        there = [targets[part, layer.flat] for part in layer.parts if (part, layer.flat) in targets]
+        target = next(filter(shape.fits, there), there[0] if there else None)
+        if target is None:
             continue
-        if not shape.fits(place):
-            here = " x ".join(map(str, place.shape))
+        if not shape.fits(target):
+            here = " x ".join(map(str, target.shape))
             why = f"{layer.named[:120]} changes {shape.rows} x {shape.columns} weights, here they are {here}"
-            raise _made_for(file, base, outline, why)
-        scale = None if "alpha" in layer.tensors else _scale(scales, place.part, place.layer, shape.rank, what)
+            raise _base_mismatch(file, base, outline, why)
+        scale = None if "alpha" in layer.tensors else _scale(scales, target.part, target.layer, shape.rank, what)
         scale = 1.0 if shape.kind == "norm" else scale
-        axis = _dora_axis(place, held, layer.named, what)
-        found.append(LoraChange(place=place, shape=shape, tensors=layer.tensors, scale=scale, dora_axis=axis))
+        axis = _dora_axis(target, by_role, layer.named, what)
+        found.append(LoraChange(target=target, shape=shape, tensors=layer.tensors, scale=scale, dora_axis=axis))
     lost = [layer for layer in layers if UNET_PART in layer.parts]
-    if layers and (not found or (lost and not any(change.place.part == UNET_PART for change in found))):
+    if layers and (not found or (lost and not any(change.target.part == UNET_PART for change in found))):
         first = (lost or layers)[0].named[:120]
         why = f"none of its {len(lost or layers)} changes fits this model, the first is {first}"
-        raise _made_for(file, base, outline, why)
+        raise _base_mismatch(file, base, outline, why)
     return tuple(found)
 
 
-def _base_by_shape(tensors: Mapping[str, Tensor], layers: Sequence[LoraLayer], what: str) -> str:
+def _base_by_shape(tensors: Mapping[str, TensorInfo], layers: Sequence[LoraLayer], what: str) -> str:
     """The family whose texts its cross-attention takes; "" if it changes none."""
     for layer in layers:
         if UNET_PART in layer.parts and layer.flat.endswith(_OF_TEXTS):
@@ -202,13 +205,13 @@ def _base_by_shape(tensors: Mapping[str, Tensor], layers: Sequence[LoraLayer], w
     return ""
 
 
-def _made_for(file: Path, base: str | None, outline: NetworkOutline, why: str = "") -> ModelError:
+def _base_mismatch(file: Path, base: str | None, outline: NetworkOutline, why: str = "") -> ModelError:
     ours = FAMILIES[outline.family]
     theirs = "another model" if base is None or base == ours else base
-    return made_for_another(f"{file}: a LoRA", theirs, "this", ours, f"use a LoRA for {ours}", why=why)
+    return wrong_model_error(f"{file}: a LoRA", theirs, "this", ours, f"use a LoRA for {ours}", why=why)
 
 
-def _shape_of(named: str, roles: Mapping[str, Tensor], what: str) -> FactorShape:
+def _shape_of(named: str, roles: Mapping[str, TensorInfo], what: str) -> FactorShape:
     """Kind and size of a delta. ModelError if tensors are missing or do not fit together."""
     shapes = {role: tensor.shape for role, tensor in roles.items()}
     try:
@@ -229,9 +232,9 @@ def _lora(shapes: Mapping[str, tuple[int, ...]]) -> FactorShape:
     (rank, *inputs), (rows, *inner) = shapes["down"], shapes["up"]
     if "mid" in shapes:
         mid_rows, mid_columns, *kernel = shapes["mid"]
-        _demand(mid_rows == math.prod(inner) and mid_columns == rank)
+        _require(mid_rows == math.prod(inner) and mid_columns == rank)
         return FactorShape(kind="lora", rows=rows, columns=math.prod(inputs) * math.prod(kernel), rank=rank)
-    _demand(math.prod(inner) == rank and bool(inputs))
+    _require(math.prod(inner) == rank and bool(inputs))
     return FactorShape(kind="lora", rows=rows, columns=math.prod(inputs), rank=rank)
 
 
@@ -241,7 +244,7 @@ def _loha(shapes: Mapping[str, tuple[int, ...]]) -> FactorShape:
         _product(shapes[f"hada_w{half}_a"], shapes[f"hada_w{half}_b"], shapes[f"hada_t{half}"] if is_tucker else None)
         for half in "12"
     )
-    _demand(first == second)
+    _require(first == second)
     return FactorShape(kind="loha", rows=first[0], columns=first[1], rank=shapes["hada_w1_b"][0])
 
 
@@ -262,20 +265,20 @@ def _product(first: tuple[int, ...], second: tuple[int, ...], core: tuple[int, .
     """Rows and columns of (rows, rank) times (rank, inputs...), or, with a Tucker core (rank, rank, kernel...), of the
     core between (rank, rows) and (rank, inputs)."""
     if core is None:
-        _demand(first[1] == second[0])
+        _require(first[1] == second[0])
         return first[0], math.prod(second[1:])
-    _demand(core[0] == first[0] and core[1] == second[0])
+    _require(core[0] == first[0] and core[1] == second[0])
     return first[1], second[1] * math.prod(core[2:])
 
 
-def _demand(fits: bool) -> None:
+def _require(fits: bool) -> None:
     if not fits:
         raise ValueError
 
 
-def _dora_axis(place: WeightPlace, roles: Mapping[str, Tensor], named: str, what: str) -> int | None:
+def _dora_axis(target: TargetWeight, roles: Mapping[str, TensorInfo], named: str, what: str) -> int | None:
     """The axis of DoRA's lengths, see `LoraChange`. ModelError if they fit neither rows nor columns."""
-    rows, columns = (*place.shape, 1)[:2]
+    rows, columns = (*target.shape, 1)[:2]
     if "magnitude" in roles:  # peft's form, always for rows
         if roles["magnitude"].count == rows:
             return 0
@@ -294,9 +297,8 @@ def _dora_axis(place: WeightPlace, roles: Mapping[str, Tensor], named: str, what
 
 
 def _scales_of(file: Path, metadata: Mapping[str, str]) -> Scales:
-    """Read the scales from the file's metadata or the `adapter_config.json` next to it. ModelError if they need more
-    than factors and scales: some options change the model's own weights, and `megatron_config` imports any module named
-    in `megatron_core`."""
+    """Read the scales from the file's metadata or the `adapter_config.json` next to it. ModelError for other options:
+    some change the model's own weights, and `megatron_config` imports any module named in `megatron_core`."""
     if (file.parent / ADAPTER).is_file() and file.stem == "adapter_model":
         options = read_config(str(file.parent), file.parent, ADAPTER)
         _require_plain(file, f"its {ADAPTER}", options, _SILENT)
@@ -305,8 +307,8 @@ def _scales_of(file: Path, metadata: Mapping[str, str]) -> Scales:
             raise ModelError(f"{file.parent}: a peft adapter of type {kind[:40]}; supported: {', '.join(KINDS)}")
         return {"": options}
     try:
-        told = parse_json(metadata.get(METADATA) or "{}")
-        items = [(str(key).rpartition("."), value) for key, value in told.items()]
+        stored = parse_json(metadata.get(METADATA) or "{}")
+        items = [(str(key).rpartition("."), value) for key, value in stored.items()]
     except (ValueError, AttributeError):
         raise ModelError(f"{file}: its metadata ({METADATA}) are not a JSON object") from None
     parts: Scales = {}

@@ -1,7 +1,7 @@
 """Maps the tensor names of a LoRA to the layers of a model and the tensors' roles. Does not load torch.
 
 Layouts: kohya's (`lora_unet_...`, `lora_te1_...`, with diffusers' or the original block names), LyCORIS', OneTrainer's
-own and the Open Model Initiative's (`unet.`, `clip_l.`, `clip_g.`), diffusers' of all versions (attn processors,
+own and the Open Model Initiative's (`unet.`, `clip_l.`, `clip_g.`). Also diffusers' of all versions (attn processors,
 `.lora.down`, `lora_linear_layer`, `lora_A`), peft's and ComfyUI's. In kohya's names dots became underscores, so all
 layers are looked up with underscores only.
 """
@@ -12,7 +12,7 @@ from dataclasses import dataclass
 
 from engine.models.sd.plan.network_outline import NetworkOutline
 from engine.models.sd.plan.original_names import UNET, diffusers_name
-from engine.models.weight_files import Tensor
+from engine.models.weight_files import TensorInfo
 
 UNET_PART = "unet"
 TEXT_PARTS = ("text_encoder", "text_encoder_2")
@@ -88,8 +88,8 @@ class LoraLayer:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class WeightPlace:
-    """A weight of the model."""
+class TargetWeight:
+    """A weight of the model that a LoRA can change."""
 
     part: str
     layer: str
@@ -118,32 +118,32 @@ def layers_in(names: Iterable[str], layers_per_block: int) -> tuple[list[LoraLay
         if tensors.keys() == {"alpha"}:
             rest.append(tensors["alpha"])
             continue
-        parts, flat = _placed(named.removesuffix(".w_norm").removesuffix(".b_norm"), layers_per_block)
+        parts, flat = _split_name(named.removesuffix(".w_norm").removesuffix(".b_norm"), layers_per_block)
         flat += "_bias" * ("b_norm" in tensors)
         layers.append(LoraLayer(named=named, parts=parts, flat=flat, tensors=tensors))
     return layers, rest
 
 
-def places_in(outline: NetworkOutline) -> dict[tuple[str, str], WeightPlace]:
-    """Every weight, and every bias of a norm, that a LoRA can change, by part and layer name with underscores."""
-    parts: list[tuple[str, Mapping[str, Tensor]]] = [(UNET_PART, outline.unet_tensors)]
+def target_weights(outline: NetworkOutline) -> dict[tuple[str, str], TargetWeight]:
+    """All weights, and biases of norms, that a LoRA can change, by part and layer name with underscores."""
+    parts: list[tuple[str, Mapping[str, TensorInfo]]] = [(UNET_PART, outline.unet_tensors)]
     parts += zip(TEXT_PARTS, outline.text_tensors, strict=False)
-    places = {}
+    targets = {}
     for part, tensors in parts:
         for name, tensor in tensors.items():
             weight = tensors.get(f"{name.removesuffix('.bias')}.weight", tensor)
             if not name.endswith(".bias") or len(weight.shape) == 1:
                 layer = plain_layer(name)
-                places[part, layer.replace(".", "_")] = WeightPlace(part=part, layer=layer, shape=tensor.shape)
-    return places
+                targets[part, layer.replace(".", "_")] = TargetWeight(part=part, layer=layer, shape=tensor.shape)
+    return targets
 
 
 def plain_layer(name: str) -> str:
-    """The layer whose weight is called `name`, without the `text_model.` of some encoders; a bias keeps its `.bias`."""
+    """Name of the layer with the weight `name`, without the `text_model.` of some encoders; a bias keeps `.bias`."""
     return name.removesuffix(".weight").removeprefix("text_model.")
 
 
-def _placed(named: str, layers_per_block: int) -> tuple[tuple[str, ...], str]:
+def _split_name(named: str, layers_per_block: int) -> tuple[tuple[str, ...], str]:
     parts: tuple[str, ...]
     for start, parts in _FLAT_PARTS.items():
         if named.startswith(start):
@@ -156,8 +156,8 @@ def _placed(named: str, layers_per_block: int) -> tuple[tuple[str, ...], str]:
             rest = rest if dotted_parts == TEXT_PARTS else rest.removeprefix(start)
             break
     rest = rest.removeprefix(_PEFT).replace(".processor.", ".")
-    rest = _OLD_OUT.sub(lambda found: f"{found[0]}.0", rest)
-    rest = _OLD_TEXT.sub(lambda found: f"{found[1]}.{found[2]}_proj", rest)
+    rest = _OLD_OUT.sub(lambda match: f"{match[0]}.0", rest)
+    rest = _OLD_TEXT.sub(lambda match: f"{match[1]}.{match[2]}_proj", rest)
     return parts, _flat_name(rest.replace(".", "_"), parts, layers_per_block)
 
 
@@ -166,7 +166,7 @@ def _flat_name(flat: str, parts: tuple[str, ...], layers_per_block: int) -> str:
         return flat.removeprefix("text_model_")
     if not _FIRST_CODE.match(flat):
         return flat
-    dotted = _NUMBERED.sub(lambda found: ".".join(filter(None, found.groups())) + ".", flat)
+    dotted = _NUMBERED.sub(lambda match: ".".join(filter(None, match.groups())) + ".", flat)
     if dotted == flat:  # time_embed_0, label_emb_0_0, out_2
         dotted = re.sub(r"_(?=\d)", ".", flat)
     head, _, tail = dotted.rpartition(".")

@@ -11,10 +11,10 @@ from engine.models import locate
 from engine.models.plain_config import CONFIG, class_named, read_config
 from engine.models.sd.plan.other_models import known_models, other_folder, purpose_of, unet_of_another_kind
 from engine.models.sd.plan.tensor_file import headers_of
-from engine.models.sd.plan.unet_config import SIZES, sizes_wanted, unsupported_input
+from engine.models.sd.plan.unet_config import SIZES, count_size_inputs, unsupported_input
 from engine.models.tokenizer_files import CONFIG as TOKENIZER_CONFIG
 from engine.models.tokenizer_files import read_tokenizer_files
-from engine.models.weight_files import Tensor, Weights, weights_in
+from engine.models.weight_files import TensorInfo, WeightFiles, find_weights
 
 TEXT_PARTS = {
     "sd15": ("text_encoder", "tokenizer"),
@@ -27,14 +27,14 @@ TEXT_CLASSES = ("CLIPTextModel", "CLIPTextModelWithProjection")
 
 
 class DiffusersFolder:
-    """A model in diffusers layout; `path` holds `model_index.json`. Each of its files is opened once and kept: its
+    """A model in diffusers layout; `path` holds `model_index.json`. Each of its files is read once and cached: its
     configurations, tokenizers and the headers of its weights. ModelError in one line, with the actual kind and a model
     that works, if it is not a supported model."""
 
     def __init__(self, path: Path, name: str = "") -> None:
         self.path = path
         self._configs: dict[str, dict[str, Any]] = {}
-        self._tensors: dict[str, dict[str, Tensor]] = {}
+        self._tensors: dict[str, dict[str, TensorInfo]] = {}
         self._tokenizers: dict[str, dict[str, bytes]] = {}
         self.name = name or str(path)
         self.unet: dict[str, Any] = {}
@@ -92,9 +92,9 @@ class DiffusersFolder:
     def _require_sizes(self) -> None:
         config = self.config("text_encoder_2/config.json") if (self.path / "text_encoder_2" / CONFIG).is_file() else {}
         pooled = config.get("projection_dim")
-        if isinstance(pooled, int) and sizes_wanted(self.unet, pooled) != SIZES:
-            wanted = sizes_wanted(self.unet, pooled)
-            raise self._refusal(f"its UNet wants {wanted} numbers about the picture (the refiner: 5), not {SIZES}")
+        if isinstance(pooled, int) and count_size_inputs(self.unet, pooled) != SIZES:
+            count = count_size_inputs(self.unet, pooled)
+            raise self._refusal(f"its UNet wants {count} numbers about the picture (the refiner: 5), not {SIZES}")
 
     def config(self, file: str) -> dict[str, Any]:
         """One JSON file of the folder. Read-only."""
@@ -154,18 +154,18 @@ class DiffusersFolder:
         # The configuration of a whole CLIP has one of its own for each half.
         halves = [config if "hidden_size" in config else config.get("text_config") or config for config in configs]
         widths = [half.get("hidden_size", TEXT_WIDTH) for half in halves]
-        wanted = self.unet.get("cross_attention_dim", 1280)
-        if all(isinstance(width, int) for width in widths) and sum(widths) != wanted:
+        expected = self.unet.get("cross_attention_dim", 1280)
+        if all(isinstance(width, int) for width in widths) and sum(widths) != expected:
             raise ModelError(
-                f"{self.name}: its UNet needs text embeddings of width {wanted}, its text_encoder makes "
+                f"{self.name}: its UNet needs text embeddings of width {expected}, its text_encoder makes "
                 f"{' + '.join(map(str, widths))}: one of the two belongs to another model"
             )
 
-    def weights(self, part: str) -> Weights | None:
+    def weights(self, part: str) -> WeightFiles | None:
         """The weight files of `part`, or None. Prefers safetensors to pickles, and half precision if `wants_half`."""
-        return weights_in(self.path / part)
+        return find_weights(self.path / part)
 
-    def tensors(self, part: str) -> dict[str, Tensor]:
+    def tensors(self, part: str) -> dict[str, TensorInfo]:
         """The tensors of `weights`, from their headers; {} if there are none."""
         if part not in self._tensors:
             weights = self.weights(part)

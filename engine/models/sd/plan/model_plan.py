@@ -13,9 +13,9 @@ from typing import Any
 from engine.errors import ModelError
 from engine.models import locate
 from engine.models.libraries import require_libraries
-from engine.models.part_report import Missing, PartReport, Report, counted_part
+from engine.models.part_report import ModelReport, PartReport, Problems, describe_part
 from engine.models.pickle_file import pickle_note
-from engine.models.plain_config import ADAPTER, CONFIG, notes_on, require_no_adapter
+from engine.models.plain_config import ADAPTER, CONFIG, notes_on_code, require_no_adapter
 from engine.models.sd.plan import single_file
 from engine.models.sd.plan.controlnet_file import ControlNetFiles, examine_controlnet
 from engine.models.sd.plan.detector_file import KINDS, DetectorFiles, examine_detector
@@ -29,7 +29,7 @@ from engine.models.sd.plan.original_names import ENCODERS, UNET
 from engine.models.sd.plan.prediction import Decision
 from engine.models.sd.plan.quantized import require_plain
 from engine.models.sd.plan.sampler_choice import FEW_STEPS, SamplerChoice, choose_sampler
-from engine.models.sd.plan.sampler_name import MERGE_STEPS, name_notes, rival_note, sampler_named
+from engine.models.sd.plan.sampler_name import MERGE_STEPS, distillation_note, name_notes, sampler_from_name
 from engine.models.sd.plan.scheduler_config import choose_prediction, flow_note, require_signal, scheduler_config
 from engine.models.sd.plan.single_file import SingleFile
 from engine.models.sd.plan.tensor_file import headers_of
@@ -37,27 +37,26 @@ from engine.models.sd.plan.unet_file import examine_unet, with_unet
 from engine.models.sd.plan.upscaler_file import UpscalerFile, examine_upscaler
 from engine.models.sd.plan.vae_choice import VaeChoice, choose_vae
 from engine.models.sd.spec import ModelSpec
-from engine.models.weight_files import Tensor, Weights
+from engine.models.weight_files import TensorInfo, WeightFiles
 
 FILE_PARTS = {"unet": (UNET,), "vae": (single_file.VAE,), **ENCODERS}
 """Prefixes of each part's tensors in a single file, in the original layout."""
 VAE_OF_THE_MODEL = ("auto", "full")
-DESCRIBING = (".json", ".txt")
+CONFIG_SUFFIXES = (".json", ".txt")
 """Suffixes of configurations and tokenizer vocabularies."""
-BESIDE = (CONFIG, ADAPTER, "preprocessor_config.json")
+COMPANION_FILES = (CONFIG, ADAPTER, "preprocessor_config.json")
 """Files that are read in addition to the weights of a VAE, LoRA, ControlNet or image encoder."""
 EMBEDDED_GUIDANCE = 8.0  # from the example of SimianLuo/LCM_Dreamshaper_v7, in diffusers' scale, where 7 is embedded
-USUAL_GUIDANCE = 6.0
-USUAL_STEPS = 20
-_USUAL_STEPS = {"lcm": 4, "turbo": 2, "lightning": 4, "hyper": 8, "tcd": 4}
+DEFAULT_GUIDANCE = 6.0
+DEFAULT_STEPS = 20
+_DISTILLED_STEPS = {"lcm": 4, "turbo": 2, "lightning": 4, "hyper": 8, "tcd": 4}
 """For distillations whose name has no number; turbo: stabilityai's example for pictures, of which half is run."""
 _UNKNOWN = SamplerChoice("", "")
 
 
 @dataclass(slots=True, kw_only=True)
-class ModelPlan(Report):
-    """The parts of a model and how to run it. Fields may be None or empty, for a reason listed in `missing`.
-    Read-only."""
+class ModelPlan(ModelReport):
+    """The parts of a model and how to run it. Fields may be empty, for a reason listed in `missing`. Read-only."""
 
     spec: ModelSpec
     family: str
@@ -78,7 +77,7 @@ class ModelPlan(Report):
     loras: tuple[LoraFile, ...] = ()
     controlnets: tuple[ControlNetFiles, ...] = ()
     detectors: tuple[DetectorFiles, ...] = ()
-    """Those that draw control images."""
+    """The networks that compute control images."""
     ip_adapter: IpAdapterFiles | None = None
     embeddings: tuple[EmbeddingFile, ...] = ()
     upscaler: UpscalerFile | None = None
@@ -87,13 +86,13 @@ class ModelPlan(Report):
     def files(self) -> tuple[Path, ...]:
         """All files that are read to run it: weights, and their JSON files and tokenizers."""
         described = [self.folder.path] if self.folder is not None else []
-        texts = [file for folder in described for file in folder.rglob("*") if file.suffix in DESCRIBING]
+        texts = [file for folder in described for file in folder.rglob("*") if file.suffix in CONFIG_SUFFIXES]
         weights = [Path(file) for part in self.parts for file in part.files]
-        beside = [file.parent / name for file in weights for name in BESIDE]
+        beside = [file.parent / name for file in weights for name in COMPANION_FILES]
         return tuple(sorted({self.path, *texts, *weights, *(file for file in beside if file.is_file())}))
 
     def as_json(self) -> dict[str, Any]:
-        own = Report(model=self.model, path=self.path, parts=self.parts, missing=self.missing, notes=self.notes)
+        own = ModelReport(model=self.model, path=self.path, parts=self.parts, missing=self.missing, notes=self.notes)
         return own.as_json() | {
             "family": self.family,
             "prediction_type": self.prediction.value,
@@ -105,54 +104,53 @@ class ModelPlan(Report):
 
 
 def plan_model(spec: ModelSpec) -> ModelPlan:
-    """Examine a model, in milliseconds. ModelError if `spec.model` is not found or not a supported kind of model. All
-    other problems are in `missing`."""
+    """Examine a model, in milliseconds. ModelError if not found or unsupported; other problems are in `missing`."""
     require_libraries()
     path = locate.find(spec.model)
-    return _Planning(spec, path).plan()
+    return _Planner(spec, path).plan()
 
 
-class _Planning:
+class _Planner:
     def __init__(self, spec: ModelSpec, path: Path) -> None:
         self._spec, self._path = spec, path
         self._named: dict[str, Any] = {"spec": spec, "model": spec.model, "path": path}
         self._parts: list[PartReport] = []
-        self._missing = Missing()
+        self._missing = Problems()
         self._notes: list[str] = list(locate.revision_notes(spec.model))
 
     def plan(self) -> ModelPlan:
         if self._path.is_file():
             single = single_file.examine(self._path)
             plan = ModelPlan(**self._named, family=single.family, single=single)
-            with self._missing.listed():
+            with self._missing.collect():
                 plan.folder = DiffusersFolder(single_file.config_folder(single), self._spec.model)
-                single_file.require_described(single, plan.folder)
+                single_file.require_config(single, plan.folder)
             self._add_file_parts(single, plan.folder)
         else:
             folder = DiffusersFolder(self._path, self._spec.model)
             plan = ModelPlan(**self._named, family=folder.family, folder=folder)
             self._add_folder_parts(folder)
         if plan.folder is not None:
-            self._notes += notes_on(plan.folder.name, plan.folder.index, locate.INDEX)
+            self._notes += notes_on_code(plan.folder.name, plan.folder.index, locate.INDEX)
         if self._spec.unet:
-            with self._missing.listed():
+            with self._missing.collect():
                 unet, config = examine_unet(self._spec.unet)
                 if plan.folder is not None:
                     plan.folder = with_unet(plan.folder, unet, config)
                 plan.unet = unet
-                self._parts.append(counted_part("unet", unet.tensors, (str(unet.path),), is_pickle=unet.is_pickle))
+                self._parts.append(describe_part("unet", unet.tensors, (str(unet.path),), is_pickle=unet.is_pickle))
                 self._notes += unet.notes
         outline = None
         if plan.folder is not None:
-            with self._missing.listed():
+            with self._missing.collect():
                 plan.vae = self._vae(plan.folder, plan.single)
             if self._spec.loras or self._spec.controlnets or self._spec.ip_adapter:
-                with self._missing.listed():
+                with self._missing.collect():
                     outline = outline_of(plan.folder, plan.single, plan.unet)
         self._add_extras(plan, outline)
-        self._add_words(plan)
+        self._add_prompt_parts(plan)
         if plan.folder is not None:
-            with self._missing.listed():
+            with self._missing.collect():
                 source = plan.unet or plan.single
                 plan.prediction = choose_prediction(self._spec.prediction, plan.folder, source)
                 plan.scheduler = scheduler_config(plan.folder, source, plan.prediction, self._spec.sampler)
@@ -167,7 +165,7 @@ class _Planning:
         """Notes that follow from names; without those on the sampler if the user names it."""
         source = plan.unet or plan.single
         loras = [lora.name for lora in plan.loras]
-        notes = [rival_note(loras)]
+        notes = [distillation_note(loras)]
         if self._spec.sampler == "auto":
             own = source.public_name if source is not None else Path(self._spec.model).name
             for name, is_lora in (*((lora, True) for lora in loras), (own, False)):
@@ -176,7 +174,7 @@ class _Planning:
 
     def _add_folder_parts(self, folder: DiffusersFolder) -> None:
         for part in folder.parts:
-            with self._missing.listed():
+            with self._missing.collect():
                 if part == "scheduler":
                     folder.config("scheduler/scheduler_config.json")
                 elif part.startswith("tokenizer"):
@@ -189,7 +187,7 @@ class _Planning:
                     config = folder.config(f"{part}/{CONFIG}")
                     self._add(part, weights, what, config, folder.tensors(part))
         if not self._missing:
-            with self._missing.listed():
+            with self._missing.collect():
                 folder.require_text_width()
 
     def _add_file_parts(self, single: SingleFile, folder: DiffusersFolder | None) -> None:
@@ -198,11 +196,11 @@ class _Planning:
         for part, starts in FILE_PARTS.items():
             own = {name: tensor for name, tensor in single.tensors.items() if name.startswith(starts)}
             if own and part not in replaced:
-                self._parts.append(counted_part(part, own, (str(self._path),), is_pickle=single.is_pickle))
+                self._parts.append(describe_part(part, own, (str(self._path),), is_pickle=single.is_pickle))
                 if folder is not None and (folder.path / part / CONFIG).is_file():
-                    with self._missing.listed():
-                        self._notes += notes_on(part, folder.config(f"{part}/{CONFIG}"))
-        self._missing += single_file.lacks(single)
+                    with self._missing.collect():
+                        self._notes += notes_on_code(part, folder.config(f"{part}/{CONFIG}"))
+        self._missing += single_file.missing_encoders(single)
         self._notes += single.notes
 
     def _vae(self, folder: DiffusersFolder, single: SingleFile | None) -> VaeChoice:
@@ -217,54 +215,54 @@ class _Planning:
 
     def _add_extras(self, plan: ModelPlan, outline: NetworkOutline | None) -> None:
         for name, weight in self._spec.loras:
-            with self._missing.listed():
+            with self._missing.collect():
                 lora = examine_lora(name, weight, outline)
-                self._parts.append(counted_part(f"lora {lora.name}", lora.tensors, (str(lora.file),)))
+                self._parts.append(describe_part(f"lora {lora.name}", lora.tensors, (str(lora.file),)))
                 self._notes += lora.notes
                 plan.loras += (lora,)
         for name in self._spec.controlnets:
-            with self._missing.listed():
+            with self._missing.collect():
                 net = examine_controlnet(name, outline)
                 self._add(f"controlnet {net.path.name}", net.weights, name, net.config, net.tensors)
                 self._notes += net.notes
                 plan.controlnets += (net,)
         for part in KINDS:
             if name := getattr(self._spec, part):
-                with self._missing.listed():
+                with self._missing.collect():
                     detector = examine_detector(part, name)
                     self._add(part, detector.weights, name, detector.config)
                     plan.detectors += (detector,)
         if self._spec.upscaler:
-            with self._missing.listed():
+            with self._missing.collect():
                 plan.upscaler = examine_upscaler(self._spec.upscaler)
                 file = plan.upscaler.file
-                self._parts.append(counted_part("upscaler", plan.upscaler.tensors, (str(file),)))
+                self._parts.append(describe_part("upscaler", plan.upscaler.tensors, (str(file),)))
         if self._spec.ip_adapter:
-            with self._missing.listed():
+            with self._missing.collect():
                 adapter = examine_ip_adapter(self._spec.ip_adapter, self._spec.image_encoder, outline)
-                self._parts.append(counted_part("ip_adapter", adapter.tensors, (str(adapter.file),)))
+                self._parts.append(describe_part("ip_adapter", adapter.tensors, (str(adapter.file),)))
                 self._notes += adapter.notes
                 self._add("image_encoder", adapter.encoder_weights, str(adapter.encoder), adapter.encoder_config)
                 plan.ip_adapter = adapter
 
-    def _add_words(self, plan: ModelPlan) -> None:
+    def _add_prompt_parts(self, plan: ModelPlan) -> None:
         """Add clip skip and embeddings, which change how prompts are encoded."""
-        asked = self._spec.clip_skip
-        if not 0 <= asked <= MAX_CLIP_SKIP:
-            self._missing.append(f"clip skip {asked}: must be 1 to {MAX_CLIP_SKIP}, or 0 for the model's default")
-        elif note := clip_skip_note(plan.family, asked):
+        clip_skip = self._spec.clip_skip
+        if not 0 <= clip_skip <= MAX_CLIP_SKIP:
+            self._missing.append(f"clip skip {clip_skip}: must be 1 to {MAX_CLIP_SKIP}, or 0 for the model's default")
+        elif note := clip_skip_note(plan.family, clip_skip):
             self._notes.append(note)
         if plan.folder is None or not self._spec.embeddings:
             return
-        words: set[str] = set()
+        triggers: set[str] = set()
         for name in self._spec.embeddings:
-            with self._missing.listed():
+            with self._missing.collect():
                 embedding = examine_embedding(name, text_widths(plan.folder), self._spec.model)
-                if taken := words & {word.lower() for word in embedding.triggers}:
-                    raise ModelError(f"{name}: two embeddings have the name {min(taken)}; rename one file")
-                words |= {word.lower() for word in embedding.triggers}
+                if duplicates := triggers & {trigger.lower() for trigger in embedding.triggers}:
+                    raise ModelError(f"{name}: two embeddings have the name {min(duplicates)}; rename one file")
+                triggers |= {trigger.lower() for trigger in embedding.triggers}
                 part = f"embedding {embedding.triggers[0]}"
-                self._parts.append(counted_part(part, embedding.tensors, (str(embedding.file),)))
+                self._parts.append(describe_part(part, embedding.tensors, (str(embedding.file),)))
                 if embedding.is_pickle:
                     self._notes.append(pickle_note(part))
                 plan.embeddings += (embedding,)
@@ -272,49 +270,51 @@ class _Planning:
     def _add(
         self,
         part: str,
-        weights: Weights,
+        weights: WeightFiles,
         what: str,
         config: Mapping[str, Any],
-        tensors: dict[str, Tensor] | None = None,
+        tensors: dict[str, TensorInfo] | None = None,
     ) -> None:
-        """`tensors`: those of the weights, if their headers were read already."""
-        self._notes += notes_on(part, config)
+        """Report a part. `tensors`: those of the weights, if their headers were read already."""
+        self._notes += notes_on_code(part, config)
         files = tuple(str(file) for file in weights.files)
         tensors = headers_of(weights) if tensors is None else tensors
         require_plain(what, tensors)
-        self._parts.append(counted_part(part, tensors, files, is_pickle=weights.is_pickle))
+        self._parts.append(describe_part(part, tensors, files, is_pickle=weights.is_pickle))
         if weights.is_pickle:
             self._notes.append(pickle_note(part))
 
 
 @dataclass(frozen=True, slots=True)
-class UsualSettings:
+class RecommendedSettings:
+    """Steps and guidance that suit a model if the user names none."""
+
     steps: int
-    """Total steps, of which the last `strength` share is run."""
+    """Total steps, of which the last `strength` fraction is run."""
     guidance: float
     """1: off."""
 
 
-def usual_settings(plan: ModelPlan) -> UsualSettings:
+def recommended_settings(plan: ModelPlan) -> RecommendedSettings:
     if plan.folder is not None and plan.folder.unet.get("time_cond_proj_dim") is not None:
-        return UsualSettings(_USUAL_STEPS["lcm"], EMBEDDED_GUIDANCE)
-    return _usual(plan.sampler.value, plan.sampler.steps, plan.sampler.guidance)
+        return RecommendedSettings(_DISTILLED_STEPS["lcm"], EMBEDDED_GUIDANCE)
+    return _recommend(plan.sampler.value, plan.sampler.steps, plan.sampler.guidance)
 
 
-def usual_settings_of(spec: ModelSpec, plan: ModelPlan | None = None) -> UsualSettings:
-    """The same for a model that may be on other machines (a cluster's): then by the names alone."""
+def recommended_settings_for(spec: ModelSpec, plan: ModelPlan | None = None) -> RecommendedSettings:
+    """Recommended settings of a model that may be on other machines (a cluster's): then by the names alone."""
     try:
         if spec.model and not spec.random_shape:
-            return usual_settings(plan or plan_model(spec))
-    except ModelError:  # told in full on loading
+            return recommended_settings(plan or plan_model(spec))
+    except ModelError:  # reported in full on loading
         names: Iterable[tuple[str, bool]] = [(name, True) for name, _ in spec.loras]
         for name, is_lora in (*names, (spec.unet, False), (spec.model, False)):
-            if named := sampler_named(Path(name).stem, is_lora=is_lora):
-                return _usual(named.sampler, named.steps, named.guidance)
-    return UsualSettings(USUAL_STEPS, USUAL_GUIDANCE)
+            if named := sampler_from_name(Path(name).stem, is_lora=is_lora):
+                return _recommend(named.sampler, named.steps, named.guidance)
+    return RecommendedSettings(DEFAULT_STEPS, DEFAULT_GUIDANCE)
 
 
-def _usual(sampler: str, steps: int | None, guidance: float) -> UsualSettings:
+def _recommend(sampler: str, steps: int | None, guidance: float) -> RecommendedSettings:
     if sampler not in FEW_STEPS:
-        return UsualSettings(USUAL_STEPS, USUAL_GUIDANCE)
-    return UsualSettings(steps or (_USUAL_STEPS[sampler] if guidance <= 1.0 else MERGE_STEPS), guidance)
+        return RecommendedSettings(DEFAULT_STEPS, DEFAULT_GUIDANCE)
+    return RecommendedSettings(steps or (_DISTILLED_STEPS[sampler] if guidance <= 1.0 else MERGE_STEPS), guidance)

@@ -9,20 +9,22 @@ from typing import Any
 from engine.models.sd.plan.model_folder import DiffusersFolder
 from engine.models.sd.plan.original_names import ENCODERS, by_diffusers_names, text_weights
 from engine.models.sd.plan.single_file import SingleFile
-from engine.models.weight_files import Tensor
+from engine.models.weight_files import TensorInfo
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class NetworkOutline:
+    """The configuration and tensor shapes of a model's UNet and text encoders."""
+
     model: str
     """The name given by the user."""
     family: str
     """sd15, sd21 or sdxl."""
     unet: dict[str, Any]
     """config.json of the UNet."""
-    unet_tensors: dict[str, Tensor]
+    unet_tensors: dict[str, TensorInfo]
     """The UNet's tensors by diffusers' names; empty if the file is damaged."""
-    text_tensors: tuple[dict[str, Tensor], ...] = ()
+    text_tensors: tuple[dict[str, TensorInfo], ...] = ()
     """Tensors of each text encoder by transformers' names; for a single file only weights, without `text_model.`"""
 
     @property
@@ -37,7 +39,7 @@ def outline_of(
 ) -> NetworkOutline:
     """The outline of a folder, or of a `single` file whose configuration is in `folder`; `unet` replaces its own."""
 
-    def tensors_of(part: str) -> dict[str, Tensor]:
+    def tensors_of(part: str) -> dict[str, TensorInfo]:
         if single is None:
             return folder.tensors(part)
         depth = folder.config(f"{part}/config.json").get("num_hidden_layers")

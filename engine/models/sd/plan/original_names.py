@@ -2,17 +2,17 @@
 
 The original code numbers all blocks of a UNet consecutively: with L resnets in a down block, `input_blocks` 0 is the
 first convolution, then each block has L entries plus one that halves the size; in `output_blocks` each has L + 1. Text
-encoders have names of transformers after a prefix (SD 1.5, the first of XL) or OpenCLIP names, which join the three
-projections of its attention (SD 2.x, the second of XL).
+encoders have a prefix and names of transformers (SD 1.5, the first of XL), or OpenCLIP names (SD 2.x, the second of
+XL), which join the three projections of attention in one.
 """
 
 import re
 from collections.abc import Mapping
 from typing import TypeVar
 
-from engine.models.weight_files import Tensor
+from engine.models.weight_files import TensorInfo
 
-Held = TypeVar("Held")
+Stored = TypeVar("Stored")
 UNET = "model.diffusion_model."
 _FIXED = {
     "input_blocks.0.0.": "conv_in.",
@@ -91,26 +91,26 @@ def diffusers_name(name: str, layers: int) -> str | None:
         return None
     way, number, part, tail = found[1], int(found[2]), int(found[3]), found[4]
     if way == "input":
-        block, place = divmod(number - 1, layers + 1)
-        if place == layers:
+        block, index = divmod(number - 1, layers + 1)
+        if index == layers:
             return f"down_blocks.{block}.downsamplers.0.conv.{tail.removeprefix('op.')}"
         kind = "attentions" if part else "resnets"
-        return f"down_blocks.{block}.{kind}.{place}.{_resnet(tail)}"
-    block, place = divmod(number, layers + 1)
+        return f"down_blocks.{block}.{kind}.{index}.{_resnet(tail)}"
+    block, index = divmod(number, layers + 1)
     if tail.startswith("conv."):
         return f"up_blocks.{block}.upsamplers.0.{tail}"
     kind = "attentions" if part else "resnets"
-    return f"up_blocks.{block}.{kind}.{place}.{_resnet(tail)}"
+    return f"up_blocks.{block}.{kind}.{index}.{_resnet(tail)}"
 
 
-def by_diffusers_names(tensors: Mapping[str, Held], layers: int) -> dict[str, Held]:
+def by_diffusers_names(tensors: Mapping[str, Stored], layers: int) -> dict[str, Stored]:
     """The UNet's tensors by diffusers' names."""
     named = {diffusers_name(name, layers): tensor for name, tensor in tensors.items()}
     return {name: tensor for name, tensor in named.items() if name is not None}
 
 
 def original_name(name: str, layers: int) -> str:
-    """The reverse: the original name of a UNet tensor that diffusers calls `name`; one that is unknown keeps its own.
+    """The original name of a UNet tensor that diffusers calls `name`; an unknown one keeps its own name.
     An upsampler is always the third part of its entry, although it is the second where there is no attention."""
     for theirs, ours in _FIXED.items():
         if name.startswith(ours):
@@ -118,8 +118,8 @@ def original_name(name: str, layers: int) -> str:
     found = _NEW_BLOCK.fullmatch(name)
     if found is None:
         return UNET + name
-    way, block, part, place, tail = found[1], int(found[2]), found[3], int(found[4]), found[5]
-    number = block * (layers + 1) + place
+    way, block, part, index, tail = found[1], int(found[2]), found[3], int(found[4]), found[5]
+    number = block * (layers + 1) + index
     if part == "downsamplers":
         return f"{UNET}input_blocks.{(block + 1) * (layers + 1)}.0.op.{tail.removeprefix('conv.')}"
     if part == "upsamplers":
@@ -136,10 +136,12 @@ def _old_resnet(tail: str) -> str:
     return next((start + tail.removeprefix(ours) for start, ours in _RESNET.items() if tail.startswith(ours)), tail)
 
 
-def text_weights(tensors: Mapping[str, Tensor], starts: tuple[str, ...], layers: int | None) -> dict[str, Tensor]:
+def text_weights(
+    tensors: Mapping[str, TensorInfo], starts: tuple[str, ...], layers: int | None
+) -> dict[str, TensorInfo]:
     """Weights of the encoder whose names begin with one of `starts`. For OpenCLIP only the first `layers` layers (None:
     all), because SD 2.x omits the last one."""
-    found: dict[str, Tensor] = {}
+    found: dict[str, TensorInfo] = {}
     for name, tensor in tensors.items():
         start = next((start for start in starts if name.startswith(start)), None)
         if start is None:
@@ -152,7 +154,7 @@ def text_weights(tensors: Mapping[str, Tensor], starts: tuple[str, ...], layers:
     return found
 
 
-def _of_open_clip(name: str, tensor: Tensor, layers: int | None) -> dict[str, Tensor]:
+def _of_open_clip(name: str, tensor: TensorInfo, layers: int | None) -> dict[str, TensorInfo]:
     block = _TEXT_BLOCK.fullmatch(name)
     if block is None:
         return {_OPEN_CLIP_NAMES[name]: tensor} if name in _OPEN_CLIP_NAMES else {}
@@ -161,6 +163,6 @@ def _of_open_clip(name: str, tensor: Tensor, layers: int | None) -> dict[str, Te
         return {}
     layer = f"encoder.layers.{number}"
     if tail == _JOINED:
-        part = Tensor(tensor.dtype, (tensor.shape[0] // 3, *tensor.shape[1:]))
+        part = TensorInfo(tensor.dtype, (tensor.shape[0] // 3, *tensor.shape[1:]))
         return {f"{layer}.self_attn.{letter}_proj.weight": part for letter in "qkv"}
     return {f"{layer}.{_IN_BLOCK[tail]}": tensor} if tail in _IN_BLOCK else {}

@@ -12,13 +12,13 @@ from typing import Any, Final
 
 from engine.errors import ModelError
 from engine.models import locate
-from engine.models.not_a_model import MODEL_SUFFIXES, shown_names
+from engine.models.not_a_model import MODEL_SUFFIXES, shorten_names
 from engine.models.sd.plan.families import BASES, FAMILIES, SUPPORTED
-from engine.models.weight_files import Tensor
+from engine.models.weight_files import TensorInfo
 from engine.system.small_file import read_json
 
 UNET: Final = "UNet2DConditionModel"
-BESIDE: Final = "use it together with a --model, as"
+USE_WITH: Final = "use it together with a --model, as"
 
 _VIDEO: Final = "makes videos, not single pictures"
 # The first pattern found in the class name is used.
@@ -75,30 +75,30 @@ PART_CLASSES: Final = {
 """ControlNets and VAEs that are not supported, by their class in diffusers."""
 CONTROLNET = (
     r"controlnet_cond_embedding|^control_model\.|(^|\.)input_hint_block\.|^controlnet_",
-    f"a ControlNet; {BESIDE} --controlnet",
+    f"a ControlNet; {USE_WITH} --controlnet",
 )
-IP_ADAPTER = r"^ip_adapter\.|^image_proj\.", f"an IP-Adapter; {BESIDE} --ip-adapter"
+IP_ADAPTER = r"^ip_adapter\.|^image_proj\.", f"an IP-Adapter; {USE_WITH} --ip-adapter"
 CONTROL_LORA = r"^lora_controlnet$", "a Control-LoRA; use a ControlNet as diffusers folder"
 EMBEDDING = (
     r"^(emb_params|string_to_param|string_to_token|clip_[lg])$",
     "a textual inversion embedding, which goes with a prompt: --embedding",
 )
-_KNOWN = f"supported: {SUPPORTED}"
+_SUPPORTED = f"supported: {SUPPORTED}"
 _KINDS: tuple[tuple[str, str], ...] = (
     (r"\.absmax$|\.quant_state", "its weights are quantized to 4 bits; use the file in float16"),
-    (r"\.time_stack\.|\.time_mixer\.", f"Stable Video Diffusion, which makes videos; {_KNOWN}"),
-    (r"(motion_modules|motion_module)\.", f"an AnimateDiff motion module, which is not supported; {_KNOWN}"),
+    (r"\.time_stack\.|\.time_mixer\.", f"Stable Video Diffusion, which makes videos; {_SUPPORTED}"),
+    (r"(motion_modules|motion_module)\.", f"an AnimateDiff motion module, which is not supported; {_SUPPORTED}"),
     CONTROL_LORA,
     (r"^lllite_", "a ControlNet-LLLite; use a ControlNet as diffusers folder"),
     (r"\.lora_(up|down|A|B)\.|\.lora\.(up|down)\.|_lora\.(up|down)\.|\.(hada_w1_a|lokr_w1|lokr_w1_a|oft_blocks)$",
-     f"a LoRA; {BESIDE} --lora, or live by /sd/lora/1/file"),
+     f"a LoRA; {USE_WITH} --lora, or live by /sd/lora/1/file"),
     CONTROLNET,
     IP_ADAPTER,
     (r"^(adapter\.)?body\.\d+\.(resnets|block1|in_conv)\.", "a T2I-Adapter; use a ControlNet"),
     EMBEDDING,
-    (r"(^|\.)double_blocks\.\d+\.", f"Flux or a relative of it, a transformer; {_KNOWN}"),
-    (r"(^|\.)joint_blocks\.\d+\.", f"Stable Diffusion 3, a transformer; {_KNOWN}"),
-    *((rf"(^|\.)({pattern})", f"{name}, a transformer; {_KNOWN}") for pattern, name in (
+    (r"(^|\.)double_blocks\.\d+\.", f"Flux or a relative of it, a transformer; {_SUPPORTED}"),
+    (r"(^|\.)joint_blocks\.\d+\.", f"Stable Diffusion 3, a transformer; {_SUPPORTED}"),
+    *((rf"(^|\.)({pattern})", f"{name}, a transformer; {_SUPPORTED}") for pattern, name in (
         (r"cap_pad_token|layers\.\d+\.adaLN_modulation\.0\.", "Z-Image"),
         (r"cap_embedder\.|time_caption_embed\.", "Lumina"),
         (r"txt_norm\.|txt_in\.text_norm\.", "Qwen-Image"),
@@ -106,15 +106,15 @@ _KINDS: tuple[tuple[str, str], ...] = (
         (r"double_stream_blocks\.", "HiDream"),
         (r"double_layers\.|joint_transformer_blocks\.", "AuraFlow"),
     )),
-    (r"^clip_txt_mapper\.|\.channelwise\.", f"Stable Cascade; {_KNOWN}"),
-    (r"(^|\.)head\.modulation$", f"a WAN video model; {_KNOWN}"),
-    (r"(^|\.)(caption_projection\.linear_1|adaln_single\.linear|t_block\.1)\.", f"PixArt, a transformer; {_KNOWN}"),
-    (r"^(model\.diffusion_model\.)?transformer_blocks\.", f"SD 3, Flux or another, a transformer; {_KNOWN}"),
+    (r"^clip_txt_mapper\.|\.channelwise\.", f"Stable Cascade; {_SUPPORTED}"),
+    (r"(^|\.)head\.modulation$", f"a WAN video model; {_SUPPORTED}"),
+    (r"(^|\.)(caption_projection\.linear_1|adaln_single\.linear|t_block\.1)\.", f"PixArt, a transformer; {_SUPPORTED}"),
+    (r"^(model\.diffusion_model\.)?transformer_blocks\.", f"SD 3, Flux or another, a transformer; {_SUPPORTED}"),
     (r"^(decoder|encoder)\.layers\.\d+\.(conv\.|weight|bias)|^taesd_|^[1-9]\d*\.conv\.0\.",
-     f"a TAESD; {BESIDE} --vae"),
-    (r"^(first_stage_model\.)?(en|de)coder\.conv_in\.weight$", f"a VAE; {BESIDE} --vae"),
+     f"a TAESD; {USE_WITH} --vae"),
+    (r"^(first_stage_model\.)?(en|de)coder\.conv_in\.weight$", f"a VAE; {USE_WITH} --vae"),
     (r"^(diffusion_model\.)?(down_blocks\.\d+\.(resnets|attentions)|input_blocks\.\d+)\.",
-     f"the UNet alone, without text encoders and VAE; {BESIDE} --unet, or take the whole checkpoint"),
+     f"the UNet alone, without text encoders and VAE; {USE_WITH} --unet, or take the whole checkpoint"),
     (r"^(text_model|transformer\.text_model|encoder\.block|encoder\.layers\.\d+\.self_attn)\.",
      "a text encoder; name a whole checkpoint as --model"),
     (r"^(vision_model|visual)\.", "an image encoder; name a whole checkpoint as --model"),
@@ -137,7 +137,7 @@ _TRANSFORMERS = {
     ),
 }
 """Models with other networks, by the names of their layers (ComfyUI, comfy/lora.py, model_detection.py)."""
-_TOLD_BASES = {
+_METADATA_BASES = {
     "sd_v1": FAMILIES["sd15"],
     "stable-diffusion-v1": FAMILIES["sd15"],
     "sd_v2": FAMILIES["sd21"],
@@ -177,9 +177,9 @@ _LORA_KINDS = {
 _EMBEDDED = ((768,), (1024,), (1280,))  # widths of the text encoders
 MAX_EMBEDDED = 256  # tokens of an embedding
 _FOLDER_CLASSES: Final = (
-    ("ControlNet", f"a ControlNet; {BESIDE} --controlnet"),
-    ("Autoencoder", f"a VAE; {BESIDE} --vae"),
-    ("UNet", f"the UNet of a model; {BESIDE} --unet"),
+    ("ControlNet", f"a ControlNet; {USE_WITH} --controlnet"),
+    ("Autoencoder", f"a VAE; {USE_WITH} --vae"),
+    ("UNet", f"the UNet of a model; {USE_WITH} --unet"),
 )
 _FOLDER_TYPES: Final = {
     "hubert": "a HuBERT, which extracts speech content; name the voice (.pth) as the model, this with --content",
@@ -216,7 +216,7 @@ def kind_of(names: Collection[str]) -> str:
     for pattern, kind in _KINDS:
         if any(re.search(pattern, name) for name in names):
             return f"is {kind}" if not kind.startswith("its ") else kind
-    return f"does not contain the UNet of a complete checkpoint ({len(names)} tensors); {_KNOWN}"
+    return f"does not contain the UNet of a complete checkpoint ({len(names)} tensors); {_SUPPORTED}"
 
 
 def unet_alone(stem: str) -> str:
@@ -225,7 +225,7 @@ def unet_alone(stem: str) -> str:
     return f"{whole}.safetensors" if whole != stem else ""
 
 
-def other_kind(tensors: Mapping[str, Tensor], rest: list[str]) -> str | None:
+def other_kind(tensors: Mapping[str, TensorInfo], rest: list[str]) -> str | None:
     """Text for an error: the kind of a file passed as a LoRA and what to do instead, or None if it can be merged.
     `rest`: tensors that do not belong to a LoRA, LoHa or LoKr."""
     for name in rest:
@@ -246,19 +246,19 @@ def other_kind(tensors: Mapping[str, Tensor], rest: list[str]) -> str | None:
     return f"not a LoRA: none of its {len(tensors)} tensors is part of one{first}"
 
 
-def foreign_base(tensors: Mapping[str, Tensor]) -> str | None:
+def foreign_base(tensors: Mapping[str, TensorInfo]) -> str | None:
     """The model of another architecture that a LoRA's layers belong to, or None if they are not recognized."""
     found = (base for base, pattern in _TRANSFORMERS.items() if any(re.search(pattern, name) for name in tensors))
     return next(found, None)
 
 
 def base_in_metadata(metadata: Mapping[str, str]) -> str | None:
-    """The model that it was trained on according to its metadata, or None."""
+    """The base model of a LoRA according to its metadata, or None."""
     for key in ("ss_base_model_version", "modelspec.architecture"):
-        said = metadata.get(key, "").lower()
-        for start in sorted(_TOLD_BASES, key=len, reverse=True):
-            if said.startswith(start):
-                return _TOLD_BASES[start]
+        value = metadata.get(key, "").lower()
+        for start in sorted(_METADATA_BASES, key=len, reverse=True):
+            if value.startswith(start):
+                return _METADATA_BASES[start]
     return None
 
 
@@ -276,4 +276,4 @@ def other_folder(folder: Path) -> str:
         files = sorted(file.name for file in folder.iterdir() if file.suffix.lower() in MODEL_SUFFIXES)
     except OSError:
         return ""
-    return f"is a folder of files; name one of them: {shown_names(files)}" if files else ""
+    return f"is a folder of files; name one of them: {shorten_names(files)}" if files else ""

@@ -2,7 +2,7 @@
 
 Sources: A1111's pull requests 16567 and 16569 and ComfyUI's supported_models.py (the empty tensors `v_pred` and
 `ztsnr`, the norm of SD 2.x); Stability's ModelSpec 1.0 (`modelspec.prediction_type`), as sd-scripts writes it, and
-`modelspec.predict_key` of ComfyUI's own checkpoints; the original configuration beside the file (`x.yaml` for
+`modelspec.predict_key` of ComfyUI's own checkpoints; the original configuration next to the file (`x.yaml` for
 `x.safetensors`, A1111's sd_models_config.py), with which v-prediction models of SD 1.5 were published.
 """
 
@@ -14,14 +14,13 @@ from engine.models.sd.plan.original_names import UNET
 from engine.models.sd.plan.tensor_file import CheckpointHeader, read_numbers
 from engine.system.small_file import read_small
 
-ASKED = "asked for"
+REQUESTED = "asked for"
 V_PRED = "v_pred"
 ZERO_SNR = "ztsnr"
 FLOW = "flow_prediction"
 """noise - x0, of a rectified flow (Liu et al. 2022): x = (1 - sigma) x0 + sigma noise at timestep 1000 sigma."""
-WORDS = {"epsilon": "epsilon", "eps": "epsilon", "v": "v_prediction", "v_prediction": "v_prediction"} | dict.fromkeys(
-    ("flow", "rf", "flow_matching", "rectified_flow", FLOW), FLOW
-)
+PREDICTION_NAMES = {"epsilon": "epsilon", "eps": "epsilon", "v": "v_prediction", "v_prediction": "v_prediction"}
+PREDICTION_NAMES |= dict.fromkeys(("flow", "rf", "flow_matching", "rectified_flow", FLOW), FLOW)
 ARCHITECTURES = {"stable-diffusion-v2-512": "epsilon", "stable-diffusion-v2-768-v": "v_prediction"}
 """Values of `modelspec.architecture` that imply the prediction (sd-scripts, library/sai_model_spec.py)."""
 V_NORM_STD = 0.09
@@ -37,6 +36,8 @@ _ZERO_SNR_STEM = re.compile(r"zt?snr", re.IGNORECASE)
 
 @dataclass(frozen=True, slots=True)
 class Decision:
+    """A value that was chosen for a model, with the reason."""
+
     value: str
     reason: str
     """Where the value comes from, in a few words: `asked for`, `the empty tensor v_pred in the file`."""
@@ -47,6 +48,8 @@ class Decision:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class FilePrediction:
+    """What a single file's header and name say about its prediction type."""
+
     marked: Decision | None
     """From markers in the file, or None."""
     likely: Decision | None
@@ -70,10 +73,11 @@ def _marked(file: Path, header: CheckpointHeader) -> Decision | None:
         return Decision("v_prediction", f"the tensor {V_PRED} in the file")
     yaml = file.with_suffix(".yaml")
     if found := _YAML.search(_text(yaml)):
-        return Decision(WORDS[found[1]], f"parameterization {found[1]} in {yaml.name} beside the file")
+        return Decision(PREDICTION_NAMES[found[1]], f"parameterization {found[1]} in {yaml.name} beside the file")
     for key in ("modelspec.prediction_type", "modelspec.predict_key"):
         if value := re.sub(r"[^a-z0-9]+", "_", header.metadata.get(key, "").lower())[:40]:
-            return Decision(WORDS.get(value, value), f"{key} in the file: {value}")  # unknown: refused later, by value
+            kind = PREDICTION_NAMES.get(value, value)  # an unknown value is refused later
+            return Decision(kind, f"{key} in the file: {value}")
     architecture = header.metadata.get("modelspec.architecture", "").lower()
     if architecture in ARCHITECTURES:
         return Decision(ARCHITECTURES[architecture], f"modelspec.architecture in the file: {architecture}")
@@ -89,10 +93,10 @@ def _text(file: Path) -> str:
 
 
 def _by_norm(file: Path, family: str, header: CheckpointHeader) -> Decision | None:
-    places = {int(found[1]): name for name in header.tensors if (found := _NORM.fullmatch(name))}
-    if family != "sd21" or not places:
+    norms = {int(found[1]): name for name in header.tensors if (found := _NORM.fullmatch(name))}
+    if family != "sd21" or not norms:
         return None
-    numbers = read_numbers(file, places[max(places)], is_pickle=header.is_pickle, is_gguf=header.is_gguf)
+    numbers = read_numbers(file, norms[max(norms)], is_pickle=header.is_pickle, is_gguf=header.is_gguf)
     if numbers is None or not numbers.size:
         return None
     spread = float(numbers.std())

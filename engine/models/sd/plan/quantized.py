@@ -15,7 +15,7 @@ from engine.errors import ModelError
 from engine.models.gguf_file import Q8
 from engine.models.sd.plan.original_names import UNET
 from engine.models.sd.plan.tensor_file import CheckpointHeader
-from engine.models.weight_files import NUMPY, Tensor, read_stored
+from engine.models.weight_files import NUMPY, TensorInfo, read_tensor_bytes
 from engine.system.small_file import parse_json
 
 FORMATS: Final = {"float8_e4m3fn": "float8_e4m3fn", "float8_e5m2": "float8_e5m2", "int8_tensorwise": "int8"}
@@ -25,29 +25,29 @@ OLD_MARK: Final = "scaled_fp8"
 INSTEAD: Final = "use the file in float16"
 _SCALES: Final = ("weight_scale", "scale_weight")
 _FORMAT: Final = "comfy_quant"
-_BESIDE: Final = (*_SCALES, _FORMAT, "input_scale", "scale_input")
+_AUXILIARY: Final = (*_SCALES, _FORMAT, "input_scale", "scale_input")
 _OWN: Final = ("weight", "bias")
 _FOUR_BITS: Final = re.compile(r"\.(nested_)?(absmax|quant_map)$|\.quant_state\.")
 _ROLES: Final = re.compile(
     r"w\w*scales?|scale_weight|comfy_quant|q(weight|zeros)|g_idx|smooth\w*|proj_(up|down)|SCB|weight_format|_data|_scale"
 )
-"""Tensors beside a weight, or in its place, of ComfyUI, nunchaku, bitsandbytes, GPTQ and quanto."""
+"""Tensors stored with a weight, or instead of it, by ComfyUI, nunchaku, bitsandbytes, GPTQ and quanto."""
 _PLAIN_OPTIONS: Final = ("format", "full_precision_matrix_mult", "per_row", "per_channel", "orig_dtype", "orig_shape")
-"""Options of a layer that do not change which weights are meant."""
+"""Options of a layer that do not change its weights."""
 _MAX_FORMAT_BYTES: Final = 1 << 16
 _TABLES: Final = ("int64",)  # of positions: no weights
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Quantized:
+class QuantizedWeights:
     scales: dict[str, str] = field(default_factory=dict)
     """The scale of each quantized weight, by names in the file: (), (1,), or one for each row."""
-    beside: frozenset[str] = frozenset()
+    auxiliary: frozenset[str] = frozenset()
     """Tensors that only describe quantized weights."""
 
 
-def quantized_in(file: Path, header: CheckpointHeader) -> Quantized:
-    """The quantized weights of a file. ModelError in one line if they cannot be read exactly."""
+def find_quantized(file: Path, header: CheckpointHeader) -> QuantizedWeights:
+    """Find the quantized weights of a file. ModelError in one line if they cannot be read exactly."""
     tensors = header.tensors
     if four := next((name for name in tensors if _FOUR_BITS.search(name)), None):
         raise ModelError(f"{file}: its weights are quantized to 4 bits (nf4 or fp4: {four}); {INSTEAD}")
@@ -55,22 +55,22 @@ def quantized_in(file: Path, header: CheckpointHeader) -> Quantized:
     for name in tensors:
         layer, _, role = name.rpartition(".")
         roles.setdefault(layer, set()).add(role)
-    told = _formats_in_metadata(file, header)
+    formats = _formats_in_metadata(file, header)
     scales, beside = {}, {OLD_MARK} & tensors.keys()
-    for layer, held in roles.items():
-        if layer not in told and held.isdisjoint((*_SCALES, _FORMAT)):
+    for layer, layer_roles in roles.items():
+        if layer not in formats and layer_roles.isdisjoint((*_SCALES, _FORMAT)):
             continue
-        if strange := sorted(held.difference(_OWN, _BESIDE)):
-            raise _refused(file, layer, f"{strange[0]} beside its weight is not supported")
-        options = _options(file, layer, header) if _FORMAT in held else told.get(layer)
-        scale = next((role for role in _SCALES if role in held), None)
-        beside |= {f"{layer}.{role}" for role in held.intersection(_BESIDE)}
-        if "weight" not in held:
-            raise _refused(file, layer, "it has a scale, but no weight")
+        if strange := sorted(layer_roles.difference(_OWN, _AUXILIARY)):
+            raise _refusal(file, layer, f"{strange[0]} beside its weight is not supported")
+        options = _options(file, layer, header) if _FORMAT in layer_roles else formats.get(layer)
+        scale = next((role for role in _SCALES if role in layer_roles), None)
+        beside |= {f"{layer}.{role}" for role in layer_roles.intersection(_AUXILIARY)}
+        if "weight" not in layer_roles:
+            raise _refusal(file, layer, "it has a scale, but no weight")
         weight = tensors[f"{layer}.weight"]
         _require_format(file, layer, weight, options)
         if scale is None:
-            raise _refused(file, layer, "its weight has no scale (weight_scale)")
+            raise _refusal(file, layer, "its weight has no scale (weight_scale)")
         _require_scale(file, layer, weight, scale, tensors[f"{layer}.{scale}"])
         scales[f"{layer}.weight"] = f"{layer}.{scale}"
     for name, tensor in tensors.items():
@@ -81,10 +81,10 @@ def quantized_in(file: Path, header: CheckpointHeader) -> Quantized:
             raise ModelError(f"{file}: {name} is {tensor.dtype} without a scale; {INSTEAD}")
     if scales and header.is_pickle:
         raise ModelError(f"{file}: quantized weights in a pickle; use its .safetensors version, or {INSTEAD}")
-    return Quantized(scales=scales, beside=frozenset(beside))
+    return QuantizedWeights(scales=scales, auxiliary=frozenset(beside))
 
 
-def require_plain(what: str, tensors: Mapping[str, Tensor]) -> None:
+def require_plain(what: str, tensors: Mapping[str, TensorInfo]) -> None:
     """Raise ModelError if one of `tensors` belongs to a quantized weight, where none is read times its scale."""
     for name, tensor in tensors.items():
         layer, _, role = name.rpartition(".")
@@ -95,7 +95,7 @@ def require_plain(what: str, tensors: Mapping[str, Tensor]) -> None:
 
 
 def _formats_in_metadata(file: Path, header: CheckpointHeader) -> dict[str, Any]:
-    """The options of each layer in the header; layers of the UNet may lack its prefix."""
+    """Options of each quantized layer, from the header; layers of the UNet may lack its prefix."""
     text = header.metadata.get(METADATA)
     if not text:
         return {}
@@ -108,7 +108,7 @@ def _formats_in_metadata(file: Path, header: CheckpointHeader) -> dict[str, Any]
     for layer, options in layers.items():
         start = next((start for start in starts if f"{start}{layer}.weight" in header.tensors), None)
         if start is None:
-            raise _refused(file, str(layer), f"it is in {METADATA}, but has no weight")
+            raise _refusal(file, str(layer), f"it is in {METADATA}, but has no weight")
         found[f"{start}{layer}"] = options
     return found
 
@@ -118,32 +118,32 @@ def _options(file: Path, layer: str, header: CheckpointHeader) -> Any:
     try:
         if header.is_pickle or header.tensors[name].count > _MAX_FORMAT_BYTES:
             raise ValueError
-        return parse_json(read_stored(file, name)[1])
+        return parse_json(read_tensor_bytes(file, name)[1])
     except ValueError:
-        raise _refused(file, layer, f"its {_FORMAT} cannot be read") from None
+        raise _refusal(file, layer, f"its {_FORMAT} cannot be read") from None
 
 
-def _require_format(file: Path, layer: str, weight: Tensor, options: Any) -> None:
-    """Raise ModelError unless the weight times its scale is what was meant. `options`: None for the older files."""
+def _require_format(file: Path, layer: str, weight: TensorInfo, options: Any) -> None:
+    """Raise ModelError unless weight times scale is the true weight. `options`: None for the older files."""
     if options is None:
         if "float" not in weight.dtype:
-            raise _refused(file, layer, f"{weight.dtype} without a format ({_FORMAT})")
+            raise _refusal(file, layer, f"{weight.dtype} without a format ({_FORMAT})")
         return
     kind = options.get("format") if isinstance(options, dict) else None
     if kind not in FORMATS:
-        raise _refused(file, layer, f"the format {str(kind)[:40]} is not supported, only {', '.join(FORMATS)}")
+        raise _refusal(file, layer, f"the format {str(kind)[:40]} is not supported, only {', '.join(FORMATS)}")
     if strange := [str(key)[:40] for key, value in options.items() if value and key not in _PLAIN_OPTIONS]:
-        raise _refused(file, layer, f"{strange[0]} of {kind} is not supported")
+        raise _refusal(file, layer, f"{strange[0]} of {kind} is not supported")
     if weight.dtype != FORMATS[kind]:
-        raise _refused(file, layer, f"its weight is {weight.dtype}, not {FORMATS[kind]}")
+        raise _refusal(file, layer, f"its weight is {weight.dtype}, not {FORMATS[kind]}")
 
 
-def _require_scale(file: Path, layer: str, weight: Tensor, role: str, scale: Tensor) -> None:
+def _require_scale(file: Path, layer: str, weight: TensorInfo, role: str, scale: TensorInfo) -> None:
     is_of_rows = scale.shape[:1] == weight.shape[:1] and scale.count == weight.shape[0]
     if (scale.count != 1 and not is_of_rows) or "float" not in scale.dtype or "float8" in scale.dtype:
         shape = " x ".join(map(str, scale.shape))
-        raise _refused(file, layer, f"its {role} is {shape} {scale.dtype}, neither one number nor one for each row")
+        raise _refusal(file, layer, f"its {role} is {shape} {scale.dtype}, neither one number nor one for each row")
 
 
-def _refused(file: Path, layer: str, why: str) -> ModelError:
+def _refusal(file: Path, layer: str, why: str) -> ModelError:
     return ModelError(f"{file}: {layer[:120]} is quantized: {why}; {INSTEAD}")

@@ -13,15 +13,14 @@ from pathlib import Path
 from engine.errors import ModelError
 from engine.models.sd.plan.lora_file import LoraFile
 from engine.models.sd.plan.model_folder import DiffusersFolder
-from engine.models.sd.plan.prediction import ASKED, Decision
-from engine.models.sd.plan.sampler_name import TCD_ETA, NamedSampler, sampler_named
+from engine.models.sd.plan.prediction import REQUESTED, Decision
+from engine.models.sd.plan.sampler_name import TCD_ETA, NamedSampler, sampler_from_name
 from engine.models.sd.plan.single_file import SingleFile
 
 SAMPLERS = ("auto", "lcm", "turbo", "lightning", "hyper", "tcd", "scheduler", "deis", "euler", "dpm")
 """The last three use diffusers' schedulers, which work with any model."""
 FEW_STEPS = ("lcm", "turbo", "lightning", "hyper", "tcd")
-"""Samplers implemented here, live and in jobs; `scheduler` is the model's own diffusers scheduler, for jobs and single
-pictures."""
+"""Samplers implemented here, live and in jobs; `scheduler` is the model's own of diffusers, not for streams."""
 _CLASSES = {"LCMScheduler": "lcm", "TCDScheduler": "tcd"}
 _EULERS = ("EulerDiscreteScheduler", "EulerAncestralDiscreteScheduler")
 _TURBO_SIDE = 64  # latents, 512 px: the size of sdxl-turbo; SDXL and SDXL-Lightning have 1024 px
@@ -30,10 +29,10 @@ _TURBO_SIDE = 64  # latents, 512 px: the size of sdxl-turbo; SDXL and SDXL-Light
 @dataclass(frozen=True, slots=True)
 class SamplerChoice(Decision):
     eta: float = TCD_ETA
-    """Share of the noise that tcd redraws after each step, 0 to 1."""
+    """Fraction of the noise that tcd redraws after each step, 0 to 1."""
     takes_guidance: bool = False
     """True if a requested guidance is used although the sampler's models were distilled without: merges, Hyper-SD's CFG
-    files, and models whose name says nothing, where the user asked for the sampler."""
+    files, and models of unknown kind for which the user requested the sampler."""
     guidance: float = 1.0
     """The guidance that the authors recommend; 1: none."""
     steps: int | None = None
@@ -41,15 +40,15 @@ class SamplerChoice(Decision):
 
 
 def choose_sampler(
-    wanted: str, folder: DiffusersFolder, single: SingleFile | None, prediction: Decision, loras: Sequence[LoraFile]
+    requested: str, folder: DiffusersFolder, single: SingleFile | None, prediction: Decision, loras: Sequence[LoraFile]
 ) -> SamplerChoice:
-    """`wanted`: one of SAMPLERS. `single`: the model's file, whose configuration is in `folder`; None for a folder."""
-    if wanted not in SAMPLERS:
-        raise ModelError(f"sampler {wanted}: not one of {', '.join(SAMPLERS)}")
+    """Choose the sampler. `requested`: one of SAMPLERS. `single`: the model's file, configured by `folder`, or None."""
+    if requested not in SAMPLERS:
+        raise ModelError(f"sampler {requested}: not one of {', '.join(SAMPLERS)}")
     by_loras = _named([(f"the name of the LoRA {lora.name}", lora.name) for lora in loras], is_lora=True)
     by_file = _named([] if single is None else [(f"the name {single.public_name}", single.public_name)], is_lora=False)
-    if wanted != "auto":
-        return _asked(wanted, [named for _, named in (*by_loras, *by_file)])
+    if requested != "auto":
+        return _choose_requested(requested, [named for _, named in (*by_loras, *by_file)])
     is_velocity = prediction.value == "v_prediction"
     is_own = single is None or folder.path == single.path.with_suffix("")
     scheduler = folder.scheduler if is_own else {}
@@ -76,21 +75,21 @@ def choose_sampler(
 
 def _named(names: Sequence[tuple[str, str]], *, is_lora: bool) -> list[tuple[str, NamedSampler]]:
     """The (reason, sampler) pairs for names that imply a sampler."""
-    found = [(reason, sampler_named(name, is_lora=is_lora)) for reason, name in names]
+    found = [(reason, sampler_from_name(name, is_lora=is_lora)) for reason, name in names]
     return [(reason, named) for reason, named in found if named is not None]
 
 
-def _asked(wanted: str, names: Sequence[NamedSampler]) -> SamplerChoice:
+def _choose_requested(requested: str, names: Sequence[NamedSampler]) -> SamplerChoice:
     for named in names:
-        if named.sampler == wanted:
-            return _of_named(named, ASKED)
-    return SamplerChoice(wanted, ASKED, takes_guidance=True)
+        if named.sampler == requested:
+            return _of_named(named, REQUESTED)
+    return SamplerChoice(requested, REQUESTED, takes_guidance=True)
 
 
 def _as_named(reason: str, named: NamedSampler) -> SamplerChoice:
-    made_for = f", made for {named.steps} step{'' if named.steps == 1 else 's'}" if named.steps else ""
-    at = f", to be run at /sd/t_index {named.place}" if named.place is not None else ""
-    return _of_named(named, f"{reason}: {named.kind}{made_for}{at}")
+    steps_note = f", made for {named.steps} step{'' if named.steps == 1 else 's'}" if named.steps else ""
+    at = f", to be run at /sd/t_index {named.t_index}" if named.t_index is not None else ""
+    return _of_named(named, f"{reason}: {named.kind}{steps_note}{at}")
 
 
 def _of_named(named: NamedSampler, reason: str) -> SamplerChoice:
@@ -113,7 +112,7 @@ def _is_sdxs(folder: DiffusersFolder) -> bool:
 def _of_trailing_euler(folder: DiffusersFolder, kind: str) -> SamplerChoice:
     reason = f"the scheduler's configuration: {kind} with trailing timesteps"
     name = Path(folder.name).name
-    named = sampler_named(name, is_lora=False)
+    named = sampler_from_name(name, is_lora=False)
     if named is not None:
         is_as_published = folder.family == "sd21" or folder.unet.get("sample_size") == _TURBO_SIDE
         if named.sampler == "turbo" and is_as_published:  # sd-turbo or sdxl-turbo in a folder of another name

@@ -1,8 +1,8 @@
 """Recognizes from a model's name how it was distilled. Pure.
 
-Only whole words count: `LCM_Dreamshaper`, `dreamshaperXL_lightningDPMSDE` and `realvisxlV40_v40LightningBakedvae` have
-one, `falcmix` and `turbolicious` do not. Words with another common meaning, such as lightning or hyper, count only next
-to other words of a distillation.
+Only whole tokens count: `LCM_Dreamshaper`, `dreamshaperXL_lightningDPMSDE` and `realvisxlV40_v40LightningBakedvae` have
+one, `falcmix` and `turbolicious` do not. Tokens with another common meaning, such as lightning or hyper, count only
+next to other tokens of a distillation.
 """
 
 import re
@@ -14,7 +14,7 @@ TCD_ETA = 0.3
 """Default of TCDScheduler.step in diffusers and in the examples for TCD-LoRA (h1t/TCD-SDXL-LoRA)."""
 _UNIFIED_ETA = 1.0  # eta of Hyper-SD's one-step LoRAs (ByteDance/Hyper-SD)
 _PHASED_ETA = 0.0  # eta of PCM's LoRAs: their authors leave the pipeline's eta at 0 (wangfuyun/PCM_Weights)
-_WORD = re.compile(r"[A-Z]+(?![a-z])|[A-Z]?[a-z]+|[0-9]+")
+_TOKEN = re.compile(r"[A-Z]+(?![a-z])|[A-Z]?[a-z]+|[0-9]+")
 _BASES = frozenset(("sd", "sdxl", "xl", "ssd"))
 _STEPS = frozenset(("step", "steps"))
 _JOINED = {
@@ -27,14 +27,14 @@ _JOINED = {
     "flashsd": ("flash", "sd"),
     "flashsdxl": ("flash", "sdxl"),
 }
-"""Several words that are often written as one."""
+"""Tokens that are often written as one word."""
 _AFTER_HYPER = ("baked", "bakedvae", "vae", "lora", "unet", "cfg", "dpmsde", "fp")
 _HYPER_STEPS = ("1", "2", "4", "8", "12", "16")  # of ByteDance/Hyper-SD
 _PURE = frozenset(
     "sd sdxl xl ssd turbo lightning hyper dmd lora unet cfg step steps fp bf x v base full pruned ema only emaonly "
     "comfyui model checkpoint diffusion stable stability ai stabilityai bytedance baked vae bakedvae weights".split()
 )
-"""Words in the names of distillations as they were published. Any other word is that of a merge with another model."""
+"""Tokens in the names of distillations as published. Any other token means a merge with another model."""
 MERGE_GUIDANCE = 2.0
 """For merges: DreamShaper XL Turbo and Lightning 2, Juggernaut XL Lightning 1.5 to 2, RealVisXL Lightning 1 to 2 (their
 authors on CivitAI)."""
@@ -50,7 +50,7 @@ _NOTES = (
     (r"\bnitro ?(sd|fusion)\b", "NitroFusion, made for 1 to 4 steps of LCM with shifted timesteps, which are not "
      "available: pictures differ from its authors'; set the sampler lcm, 4 steps, no guidance"),
 )  # fmt: skip
-"""Patterns of words, and what to say: segmind/Segmind-VegaRT, Luo-Yihong/yoso_sd1.5_lora, hansyan/perflow-*,
+"""Patterns of tokens, and the note: segmind/Segmind-VegaRT, Luo-Yihong/yoso_sd1.5_lora, hansyan/perflow-*,
 Luo-Yihong/TDM, ChenDY/NitroFusion."""
 _UNSURE = (("hyper", r"\bhyper \d+\b", "Hyper-SD"), ("lightning", r"\blightning\b", "SDXL-Lightning"))
 
@@ -70,95 +70,95 @@ class NamedSampler:
     guidance: float = 1.0
     """The guidance that its authors recommend; 1: none, it was distilled without."""
     is_merge: bool = False
-    """True if it is mixed with another model, so that a guidance may be asked of it."""
-    place: int | None = None
-    """The only index of the 50-step table that it was made for, or None."""
+    """True if it is merged with another model, so that a guidance may be requested."""
+    t_index: int | None = None
+    """The only index of the 50-step table that it was distilled for, or None."""
 
 
-def words_in(name: str) -> tuple[str, ...]:
-    """The words of a name in lower case, split at other characters, between letters and digits, and in camel case."""
-    words: list[str] = []
-    for word in _WORD.findall(name.replace("LoRA", "Lora").replace("LoRa", "Lora")):
-        small = word.lower()
-        words += _JOINED.get(small, (small,))
-    return tuple(words)
+def tokenize_name(name: str) -> tuple[str, ...]:
+    """Split a name into tokens in lower case: at other characters, between letters and digits, and in camel case."""
+    tokens: list[str] = []
+    for token in _TOKEN.findall(name.replace("LoRA", "Lora").replace("LoRa", "Lora")):
+        small = token.lower()
+        tokens += _JOINED.get(small, (small,))
+    return tuple(tokens)
 
 
-def sampler_named(name: str, *, is_lora: bool) -> NamedSampler | None:
+def sampler_from_name(name: str, *, is_lora: bool) -> NamedSampler | None:
     """The sampler implied by a file's stem or a LoRA's name, or None. A LoRA may depict anything, such as a turbo
-    sports car: its words count only next to `sd`, `sdxl` or a number of steps."""
-    words = words_in(name)
-    steps = _steps_in(words)
-    is_merge = not is_lora and any(not word.isdigit() and word not in _PURE for word in words)
-    if "yoso" in words:  # Luo-Yihong/yoso_sd1.5_lora: LCMScheduler
+    sports car: its tokens count only next to `sd`, `sdxl` or a number of steps."""
+    tokens = tokenize_name(name)
+    steps = _steps_in(tokens)
+    is_merge = not is_lora and any(not token.isdigit() and token not in _PURE for token in tokens)
+    if "yoso" in tokens:  # Luo-Yihong/yoso_sd1.5_lora: LCMScheduler
         return NamedSampler(sampler="lcm", kind="YOSO", steps=steps or 2, guidance=1.5)
-    if ("vega", "rt") in pairwise(words):  # segmind/Segmind-VegaRT: an LCM-LoRA
+    if ("vega", "rt") in pairwise(tokens):  # segmind/Segmind-VegaRT: an LCM-LoRA
         return NamedSampler(sampler="lcm", kind="VegaRT", steps=steps or 4)
-    if "pcm" in words:
-        return _phased(words, steps)
-    if "lcm" in words:
+    if "pcm" in tokens:
+        return _phased(tokens, steps)
+    if "lcm" in tokens:
         return NamedSampler(sampler="lcm", kind="LCM", steps=steps)
-    if "tcd" in words:
+    if "tcd" in tokens:
         return NamedSampler(sampler="tcd", kind="TCD", steps=steps)
-    if "dmd" in words:  # LCMScheduler at 999, 749, 499, 249 without guidance (tianweiy/DMD2), the same steps as turbo
+    if "dmd" in tokens:  # LCMScheduler at 999, 749, 499, 249 without guidance (tianweiy/DMD2), the same steps as turbo
         return NamedSampler(sampler="turbo", kind="DMD2", steps=steps or _DMD_STEPS, is_merge=is_merge)
-    if _is_hyper(words, is_lora=is_lora):
-        return _hyper(words, steps, is_merge=is_merge)
-    for word, kind in (("lightning", "SDXL-Lightning"), ("turbo", "turbo")):
-        if word in words and (not is_lora or _is_of_a_base(words, word) or steps is not None):
+    if _is_hyper(tokens, is_lora=is_lora):
+        return _hyper(tokens, steps, is_merge=is_merge)
+    for token, kind in (("lightning", "SDXL-Lightning"), ("turbo", "turbo")):
+        if token in tokens and (not is_lora or _is_near_base(tokens, token) or steps is not None):
             guidance = MERGE_GUIDANCE if is_merge else 1.0
-            return NamedSampler(sampler=word, kind=kind, steps=steps, guidance=guidance, is_merge=is_merge)
-    if "flash" in words and _after(words, "flash") in _BASES:  # jasperai/flash-sd, not sd-community/sdxl-flash
+            return NamedSampler(sampler=token, kind=kind, steps=steps, guidance=guidance, is_merge=is_merge)
+    if "flash" in tokens and _token_after(tokens, "flash") in _BASES:  # jasperai/flash-sd, not sd-community/sdxl-flash
         return NamedSampler(sampler="lcm", kind="Flash Diffusion", steps=steps)
     return None
 
 
 def predicts_picture(name: str) -> bool:
     """True for the stem of the one-step SDXL-Lightning, which predicts the picture (x0), not the noise."""
-    words = words_in(name)
-    return "lightning" in words and ("x", "0") in pairwise(words)
+    tokens = tokenize_name(name)
+    return "lightning" in tokens and ("x", "0") in pairwise(tokens)
 
 
-def _phased(words: tuple[str, ...], steps: int | None) -> NamedSampler:
+def _phased(tokens: tuple[str, ...], steps: int | None) -> NamedSampler:
     """Phased Consistency (wangfuyun/PCM_Weights)."""
-    if "lcmlike" in words:
+    if "lcmlike" in tokens:
         return NamedSampler(sampler="lcm", kind="PCM, LCM-like", steps=steps)
     return NamedSampler(sampler="tcd", kind="PCM", steps=steps, eta=_PHASED_ETA)
 
 
-def _hyper(words: tuple[str, ...], steps: int | None, *, is_merge: bool) -> NamedSampler:
+def _hyper(tokens: tuple[str, ...], steps: int | None, *, is_merge: bool) -> NamedSampler:
     """Hyper-SD: DDIM with trailing timesteps; the one-step LoRA TCD with eta 1, the one-step UNet LCM at 800."""
-    after = _after(words, "hyper")
+    after = _token_after(tokens, "hyper")
     steps = steps or (int(after) if after in _HYPER_STEPS else None)
     if steps != 1:
-        guidance = _CFG_GUIDANCE if "cfg" in words else MERGE_GUIDANCE if is_merge else 1.0
+        guidance = _CFG_GUIDANCE if "cfg" in tokens else MERGE_GUIDANCE if is_merge else 1.0
         return NamedSampler(sampler="hyper", kind="Hyper-SD", steps=steps, guidance=guidance, is_merge=is_merge)
-    if "unet" in words:
-        return NamedSampler(sampler="lcm", kind="Hyper-SD's one-step UNet", steps=1, place=10)
+    if "unet" in tokens:
+        return NamedSampler(sampler="lcm", kind="Hyper-SD's one-step UNet", steps=1, t_index=10)
     return NamedSampler(sampler="tcd", kind="Hyper-SD's one-step LoRA", steps=1, eta=_UNIFIED_ETA)
 
 
-def _is_hyper(words: tuple[str, ...], *, is_lora: bool) -> bool:
-    if "hyper" not in words:
+def _is_hyper(tokens: tuple[str, ...], *, is_lora: bool) -> bool:
+    if "hyper" not in tokens:
         return False
-    after = _after(words, "hyper")
-    if after in _BASES or (after.isdigit() and _steps_in(words) is not None):
+    after = _token_after(tokens, "hyper")
+    if after in _BASES or (after.isdigit() and _steps_in(tokens) is not None):
         return True
     return not is_lora and (not after or after in (*_AFTER_HYPER, *_HYPER_STEPS))
 
 
-def _is_of_a_base(words: tuple[str, ...], word: str) -> bool:
-    place = words.index(word)
-    return not _BASES.isdisjoint(words[max(0, place - 1) : place + 2])
+def _is_near_base(tokens: tuple[str, ...], token: str) -> bool:
+    index = tokens.index(token)
+    return not _BASES.isdisjoint(tokens[max(0, index - 1) : index + 2])
 
 
-def _after(words: tuple[str, ...], word: str) -> str:
-    place = words.index(word) + 1
-    return words[place] if place < len(words) else ""
+def _token_after(tokens: tuple[str, ...], token: str) -> str:
+    index = tokens.index(token) + 1
+    return tokens[index] if index < len(tokens) else ""
 
 
-def _steps_in(words: tuple[str, ...]) -> int | None:
-    for number, unit in pairwise(words):
+def _steps_in(tokens: tuple[str, ...]) -> int | None:
+    for number, unit in pairwise(tokens):
         if unit in _STEPS and number.isdigit():
             return int(number)
     return None
@@ -166,26 +166,26 @@ def _steps_in(words: tuple[str, ...]) -> int | None:
 
 def name_notes(name: str, *, is_lora: bool) -> tuple[str, ...]:
     """Lines about how to run a model of this name that its sampler alone does not show."""
-    words = " ".join(words_in(name))
-    notes = [f"the name {name} says {told}" for pattern, told in _NOTES if re.search(pattern, words)]
-    named = sampler_named(name, is_lora=is_lora)
+    spaced = " ".join(tokenize_name(name))
+    notes = [f"the name {name} says {hint}" for pattern, hint in _NOTES if re.search(pattern, spaced)]
+    named = sampler_from_name(name, is_lora=is_lora)
     if named is None:
         for sampler, pattern, kind in _UNSURE:
-            if re.search(pattern, words):
+            if re.search(pattern, spaced):
                 notes.append(f"the name {name} may mean {kind}; if so, set the sampler {sampler}")
-    elif named.sampler == "lcm" and "turbo" in words.split():
+    elif named.sampler == "lcm" and "turbo" in spaced.split():
         notes.append(f"the name {name} says both LCM and turbo: run as lcm; the sampler turbo is the other")
-    elif named.kind == "Hyper-SD" and re.search(r"\bhyper \d+$", words) and named.steps:
+    elif named.kind == "Hyper-SD" and re.search(r"\bhyper \d+$", spaced) and named.steps:
         notes.append(f"the name {name} is read as Hyper-SD with {named.steps} steps")
     return tuple(notes)
 
 
-def rival_note(loras: Sequence[str]) -> str:
+def distillation_note(loras: Sequence[str]) -> str:
     """A note if several of these LoRAs are distillations, which do not add up; "" otherwise."""
-    rivals = [name for name in loras if sampler_named(name, is_lora=True) is not None]
-    if len(rivals) < 2:
+    distilled = [name for name in loras if sampler_from_name(name, is_lora=True) is not None]
+    if len(distilled) < 2:
         return ""
     return (
-        f"{len(rivals)} distillation LoRAs ({', '.join(rivals)}): the sampler is that of {rivals[0]}, and what they "
-        "change does not add up; keep one"
+        f"{len(distilled)} distillation LoRAs ({', '.join(distilled)}): the sampler is that of {distilled[0]}, and "
+        "what they change does not add up; keep one"
     )

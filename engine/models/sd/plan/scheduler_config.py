@@ -9,7 +9,7 @@ from typing import Any, Final
 from engine.errors import ModelError
 from engine.models import locate
 from engine.models.sd.plan.model_folder import DiffusersFolder
-from engine.models.sd.plan.prediction import ASKED, FLOW, WORDS, Decision
+from engine.models.sd.plan.prediction import FLOW, PREDICTION_NAMES, REQUESTED, Decision
 from engine.models.sd.plan.sampler_choice import FEW_STEPS
 from engine.models.sd.plan.sampler_name import predicts_picture
 from engine.models.sd.plan.single_file import SingleFile
@@ -61,13 +61,13 @@ ZERO_SNR_SCHEDULERS = (
 """diffusers' schedulers that support `rescale_betas_zero_snr`; the others would ignore it."""
 
 
-def choose_prediction(wanted: str, folder: DiffusersFolder, single: SingleFile | None) -> Decision:
-    """`wanted`: auto, or one of WORDS. `single`: the model's file, described by `folder`; None for a folder. For a
-    single file, in this order: markers inside it, the configuration next to it, its weights, its name."""
-    if wanted != "auto" and wanted not in WORDS:
-        raise ModelError(f"prediction {wanted}: not one of auto, epsilon, v, flow")
-    if wanted in WORDS:
-        choice = Decision(WORDS[wanted], ASKED)
+def choose_prediction(requested: str, folder: DiffusersFolder, single: SingleFile | None) -> Decision:
+    """Choose the prediction type. `requested`: auto, or one of PREDICTION_NAMES. `single`: the model's file, configured
+    by `folder`, or None. A file is judged by markers in it, the configuration next to it, its weights, its name."""
+    if requested != "auto" and requested not in PREDICTION_NAMES:
+        raise ModelError(f"prediction {requested}: not one of auto, epsilon, v, flow")
+    if requested in PREDICTION_NAMES:
+        choice = Decision(PREDICTION_NAMES[requested], REQUESTED)
     elif single is None:
         choice = Decision(_configured(folder), "the scheduler's configuration")
     elif single.prediction.marked:
@@ -96,15 +96,15 @@ def _with_zero_snr(choice: Decision, single: SingleFile) -> Decision:
 
 
 def scheduler_config(
-    folder: DiffusersFolder, single: SingleFile | None, prediction: Decision, wanted: str = "auto"
+    folder: DiffusersFolder, single: SingleFile | None, prediction: Decision, requested: str = "auto"
 ) -> dict[str, Any]:
     """The published configuration, changed by the decisions made here. ModelError in one line if it is unsupported.
-    `wanted`: the requested sampler. A sampler implemented here needs only the scheduler's noise table."""
+    `requested`: the requested sampler. A sampler implemented here needs only the scheduler's noise table."""
     if prediction.value == FLOW:
-        if wanted == "deis":
+        if requested == "deis":
             raise ModelError(f"{folder.name}: {NO_FLOW}")
         return flow_schedule(folder.scheduler)
-    config = folder_schedule(folder.name, folder.scheduler, wanted)  # first: what another prediction cannot mend
+    config = folder_schedule(folder.name, folder.scheduler, requested)  # first: its errors hold for any prediction
     if prediction.value not in PREDICTIONS:
         raise ModelError(
             f"{folder.name}: predicts {prediction.value} ({prediction.reason}); supported: {', '.join(PREDICTIONS)}; "
@@ -113,15 +113,15 @@ def scheduler_config(
     config |= {"prediction_type": prediction.value}
     if single is not None:
         config = _file_schedule(config, single, prediction)
-    elif prediction.value != "v_prediction" and prediction.reason == ASKED and "rescale_betas_zero_snr" in config:
+    elif prediction.value != "v_prediction" and prediction.reason == REQUESTED and "rescale_betas_zero_snr" in config:
         config |= {"rescale_betas_zero_snr": False}  # a schedule for v-prediction only
-    if wanted == "deis" and config.get("rescale_betas_zero_snr"):
+    if requested == "deis" and config.get("rescale_betas_zero_snr"):
         raise ModelError(f"{folder.name}: {NO_ZERO_SNR}")
     return config
 
 
 def require_signal(name: str, config: dict[str, Any], prediction: Decision, sampler: str) -> None:
-    """Raise ModelError if our samplers would divide by the picture's share where it is 0."""
+    """Raise ModelError if our samplers would divide by the picture's weight where it is 0."""
     if config.get("rescale_betas_zero_snr") and prediction.value == "epsilon" and sampler in FEW_STEPS:
         raise ModelError(
             f"{name}: its scheduler begins with noise alone (rescale_betas_zero_snr), where {sampler} cannot tell a "
@@ -137,7 +137,7 @@ def _is_flow(config: dict[str, Any]) -> bool:
 
 
 def flow_schedule(config: dict[str, Any]) -> dict[str, Any]:
-    """The schedule of a flow, with the keys of FLOW_SCHEDULERS: `config` if it is that, else Euler's and FLOW_SHIFT."""
+    """The schedule of a flow, with the keys of FLOW_SCHEDULERS: from `config`, or Euler's with FLOW_SHIFT."""
     if not _is_flow(config):
         config = {"num_train_timesteps": 1000, "flow_shift": FLOW_SHIFT}
     kind = config.get("_class_name")
@@ -151,7 +151,7 @@ def flow_note(prediction: Decision, config: dict[str, Any], single: SingleFile |
     if prediction.value == FLOW:
         how = f"rectified flow, {config['_class_name']} with shift {config['shift']:g} ({prediction.reason})"
         return f"{how}; if pictures are noise, set prediction to epsilon or v"
-    named = None if single is None or prediction.reason == ASKED else single.prediction.likely
+    named = None if single is None or prediction.reason == REQUESTED else single.prediction.likely
     if named is None or named.value != FLOW:
         return ""
     return f"a rectified flow by its name ({named.reason}), not by {prediction.reason}; for one, set prediction to flow"
@@ -178,8 +178,8 @@ def _file_schedule(config: dict[str, Any], single: SingleFile, prediction: Decis
 # -- of a folder
 
 
-def folder_schedule(name: str, config: dict[str, Any], wanted: str) -> dict[str, Any]:
-    """`config`, changed so that it can be run. ModelError in one line if it cannot."""
+def folder_schedule(name: str, config: dict[str, Any], requested: str) -> dict[str, Any]:
+    """Change `config` so that it can be run. ModelError in one line if that is impossible."""
     kind = config.get("_class_name")
     what = f"{name}: its scheduler {kind}" if kind else f"{name}: its scheduler (without a class name)"
     schedule = config.get("beta_schedule", "linear" if kind in RUNNABLE else None)
@@ -192,7 +192,7 @@ def folder_schedule(name: str, config: dict[str, Any], wanted: str) -> dict[str,
         if schedule is None:
             raise ModelError(f"{what} {_of_kind(kind)} and has no noise table (no beta_schedule)")
         raise ModelError(f"{what} has the beta_schedule {schedule}; supported: {', '.join(SCHEDULES)}")
-    if wanted not in OWN_CHOICE:
+    if requested not in OWN_CHOICE:
         return config if kind in RUNNABLE and not _absent(config) else config | {"_class_name": CARRIER}
     if kind not in RUNNABLE:
         raise ModelError(f"{what} {_of_kind(kind)}; {ANOTHER}")

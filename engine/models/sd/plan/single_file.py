@@ -10,16 +10,16 @@ from engine.errors import ModelError
 from engine.models import locate
 from engine.models.gguf_file import Q8
 from engine.models.pickle_file import pickle_note
-from engine.models.sd.plan.families import FAMILIES, SUPPORTED, TAESD, made_for_another
+from engine.models.sd.plan.families import FAMILIES, SUPPORTED, TAESD, wrong_model_error
 from engine.models.sd.plan.model_folder import DiffusersFolder
 from engine.models.sd.plan.original_names import UNET, diffusers_name, modern_name
 from engine.models.sd.plan.other_models import kind_of, unet_alone
 from engine.models.sd.plan.prediction import FilePrediction, file_prediction
-from engine.models.sd.plan.quantized import Quantized, quantized_in, require_plain
-from engine.models.sd.plan.sampler_name import sampler_named
+from engine.models.sd.plan.quantized import QuantizedWeights, find_quantized, require_plain
+from engine.models.sd.plan.sampler_name import sampler_from_name
 from engine.models.sd.plan.tensor_file import CheckpointHeader, read_checkpoint_header
 from engine.models.sd.plan.unet_config import require_same_blocks
-from engine.models.weight_files import Tensor
+from engine.models.weight_files import TensorInfo
 
 SD_2_OWNERS = ("sd2-community", "stabilityai")
 """Stability removed its SD 2.x repositories in November 2025; the first is a mirror (huggingface/optimum-habana pull
@@ -32,8 +32,7 @@ CONFIGS = {
     ("sdxl", False): ("stabilityai/stable-diffusion-xl-base-1.0",),
     ("sdxl", True): ("stabilityai/sdxl-turbo",),
 }
-"""Repositories with the configuration for a file, by family and whether its name says turbo. If none of them is on this
-machine, the first is suggested."""
+"""Repositories with a file's configuration, by family and turbo name. If none is cached, the first is suggested."""
 V_CONFIGS = {"sd21": tuple(f"{owner}/stable-diffusion-2-1" for owner in SD_2_OWNERS)}
 """The same for models that predict v, with another configuration (attention in float32, another size)."""
 CLASSES = {"unet": "UNet2DConditionModel", "vae": "AutoencoderKL"}
@@ -63,15 +62,14 @@ class SingleFile:
     path: Path
     family: str
     """sd15, sd21 or sdxl."""
-    tensors: dict[str, Tensor]
-    """Tensors by their current original names, also for old files (`original_names.modern_name`); not those that only
-    describe quantized weights."""
+    tensors: dict[str, TensorInfo]
+    """Tensors by their current original names (`original_names.modern_name`), without those for quantization."""
     prediction: FilePrediction
     is_pickle: bool = False
     is_gguf: bool = False
     stored: dict[str, str] = field(default_factory=dict)
     """Names in the file by the names in `tensors`."""
-    quantized: Quantized = field(default_factory=Quantized)
+    quantized: QuantizedWeights = field(default_factory=QuantizedWeights)
     name: str = ""
     """The public name, if it is not the file's: of the folder or repository of a UNet."""
 
@@ -87,7 +85,7 @@ class SingleFile:
     @property
     def is_turbo(self) -> bool:
         """True if its name says so and it does not predict v."""
-        named = sampler_named(self.public_name, is_lora=False)
+        named = sampler_from_name(self.public_name, is_lora=False)
         return named is not None and named.kind == "turbo" and not self._predicts_v
 
     @property
@@ -101,12 +99,12 @@ class SingleFile:
         notes = [pickle_note(self.path.name)] if self.is_pickle else []
         counts = Counter(
             self.tensors[name].dtype
-            for name, held in self.stored.items()
-            if held in self.quantized.scales or self.tensors[name].dtype == Q8
+            for name, stored_name in self.stored.items()
+            if stored_name in self.quantized.scales or self.tensors[name].dtype == Q8
         )
         if counts:
-            told = f"{counts.total()} quantized weights ({' and '.join(sorted(counts))})"
-            notes.append(f"{self.path.name}: {told} are read exactly, times their scales")
+            counted = f"{counts.total()} quantized weights ({' and '.join(sorted(counts))})"
+            notes.append(f"{self.path.name}: {counted} are read exactly, times their scales")
         return tuple(notes)
 
     @property
@@ -119,15 +117,16 @@ def examine(file: Path) -> SingleFile:
     """Examine a checkpoint. ModelError in one line, with the actual kind of the file, if it is not a supported one."""
     header = read_checkpoint_header(file)
     is_xl = _XL_EMBEDDING in header.tensors
-    return described(file, header, {modern_name(name, is_xl=is_xl): name for name in header.tensors})
+    return describe_checkpoint(file, header, {modern_name(name, is_xl=is_xl): name for name in header.tensors})
 
 
-def described(file: Path, header: CheckpointHeader, named: Mapping[str, str], name: str = "") -> SingleFile:
-    """A file whose tensors, by their original names, are called `named` in it. ModelError as from `examine`."""
-    family = _family_in({ours: header.tensors[held] for ours, held in named.items()}, file)
-    quantized = quantized_in(file, header)
-    stored = {ours: held for ours, held in named.items() if held not in quantized.beside}
-    others = {ours: header.tensors[held] for ours, held in stored.items() if not ours.endswith((".weight", ".bias"))}
+def describe_checkpoint(file: Path, header: CheckpointHeader, named: Mapping[str, str], name: str = "") -> SingleFile:
+    """Describe a file. `named`: names in the file by original names. ModelError as from `examine`."""
+    family = _family_in({ours: header.tensors[theirs] for ours, theirs in named.items()}, file)
+    quantized = find_quantized(file, header)
+    stored = {ours: theirs for ours, theirs in named.items() if theirs not in quantized.auxiliary}
+    tensors = {ours: header.tensors[theirs] for ours, theirs in stored.items()}
+    others = {ours: tensor for ours, tensor in tensors.items() if not ours.endswith((".weight", ".bias"))}
     require_plain(str(file), others)
     own = [ours for ours in stored if ours.startswith(UNET)]
     if strange := [stored[ours] for ours in own if ours in others or not diffusers_name(ours, 2)]:
@@ -135,7 +134,7 @@ def described(file: Path, header: CheckpointHeader, named: Mapping[str, str], na
     return SingleFile(
         path=file,
         family=family,
-        tensors={ours: header.tensors[held] for ours, held in stored.items()},
+        tensors=tensors,
         prediction=file_prediction(file, family, header),
         is_pickle=header.is_pickle,
         is_gguf=header.is_gguf,
@@ -145,7 +144,7 @@ def described(file: Path, header: CheckpointHeader, named: Mapping[str, str], na
     )
 
 
-def _family_in(tensors: dict[str, Tensor], file: Path) -> str:
+def _family_in(tensors: dict[str, TensorInfo], file: Path) -> str:
     if any(".time_stack." in name for name in tensors) or _INPUT not in tensors:
         whole = unet_alone(file.stem)
         raise ModelError(f"{file}: {kind_of(tensors)}{f' ({whole})' if whole else ''}")
@@ -171,8 +170,8 @@ def _family_in(tensors: dict[str, Tensor], file: Path) -> str:
     return "sdxl"
 
 
-def lacks(single: SingleFile) -> list[str]:
-    """A line about missing text encoders, if any."""
+def missing_encoders(single: SingleFile) -> list[str]:
+    """A list with a line about missing text encoders, if any."""
     parts = PARTS[single.family]
     absent = [part for part, start in parts.items() if not any(name.startswith(start) for name in single.tensors)]
     if not absent:
@@ -193,11 +192,10 @@ def require_vae(single: SingleFile) -> None:
     )
 
 
-def require_described(single: SingleFile, folder: DiffusersFolder) -> None:
-    """Raise ModelError if `folder` has the configuration of another family, other blocks or text encoder sizes, or no
-    tokenizer."""
+def require_config(single: SingleFile, folder: DiffusersFolder) -> None:
+    """Raise ModelError if the configuration in `folder` is of another family or size, or has no tokenizer."""
     if folder.family != single.family:
-        raise made_for_another(
+        raise wrong_model_error(
             f"{single.path}: its configuration ({folder.path}) was",
             FAMILIES[folder.family],
             "the file",
@@ -206,17 +204,17 @@ def require_described(single: SingleFile, folder: DiffusersFolder) -> None:
         )
     require_same_blocks(str(single.path), single.family, single.tensors, folder.unet)
     for part, start in PARTS[single.family].items():
-        held = {name.removeprefix(start): tensor for name, tensor in single.tensors.items() if name.startswith(start)}
-        if not held:
+        own = {name.removeprefix(start): tensor for name, tensor in single.tensors.items() if name.startswith(start)}
+        if not own:
             continue
         config = folder.config(f"{part}/config.json")
-        layers = len({found[1] for name in held if (found := _LAYER.match(name))})
-        width = next((held[name].shape[-1] for name in _POSITIONS if name in held), 0)
-        wanted = (config.get("num_hidden_layers", 12), config.get("hidden_size", 512))
-        if layers < wanted[0] or width != wanted[1]:
+        layers = len({found[1] for name in own if (found := _LAYER.match(name))})
+        width = next((own[name].shape[-1] for name in _POSITIONS if name in own), 0)
+        depth, side = config.get("num_hidden_layers", 12), config.get("hidden_size", 512)
+        if layers < depth or width != side:
             raise ModelError(
-                f"{single.path}: {part} has {layers} layers of width {width}, its configuration {wanted[0]} of "
-                f"{wanted[1]}; put a diffusers folder of this model (JSON and tokenizer only) at {single.folder_beside}"
+                f"{single.path}: {part} has {layers} layers of width {width}, its configuration {depth} of "
+                f"{side}; put a diffusers folder of this model (JSON and tokenizer only) at {single.folder_beside}"
             )
     for part in folder.parts:
         if part.startswith("tokenizer"):
@@ -224,14 +222,13 @@ def require_described(single: SingleFile, folder: DiffusersFolder) -> None:
 
 
 def config_folder(single: SingleFile) -> Path:
-    """The diffusers folder with the configuration of `single`. The folder of the same name next to it (`x/` for
-    `x.safetensors`), else the published one in the Hugging Face cache. ModelError with the download command if there is
-    none."""
+    """The diffusers folder with the configuration of `single`: the folder of the same name next to it (`x/` for
+    `x.safetensors`), else the published one in the Hugging Face cache. ModelError with the download command if none."""
     beside = single.folder_beside
     if (beside / locate.INDEX).is_file():
         return beside
     for published in single.config_ids:
-        folder = locate.cached(published)
+        folder = locate.cached_folder(published)
         if folder is not None and (folder / locate.INDEX).is_file():
             return folder
     command = locate.download_command(single.config_ids[0], locate.CONFIG_FILES)

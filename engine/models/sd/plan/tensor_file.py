@@ -12,10 +12,18 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from engine.errors import ModelError
-from engine.models.gguf_file import MAGIC, gguf_numbers, read_gguf
+from engine.models.gguf_file import MAGIC, read_gguf, read_gguf_tensor
 from engine.models.not_a_model import not_a_model
-from engine.models.pickle_file import PICKLES, STATE_DICT, StandIn, Storage, pickled_tensors, read_pickle
-from engine.models.weight_files import NUMPY, Tensor, Weights, numbers_of, read_described, read_header, read_stored
+from engine.models.pickle_file import PICKLES, STATE_DICT, PickleStub, Storage, read_pickle, read_pickled_tensors
+from engine.models.weight_files import (
+    NUMPY,
+    TensorInfo,
+    WeightFiles,
+    decode_numbers,
+    read_header,
+    read_header_and_metadata,
+    read_tensor_bytes,
+)
 from engine.system.small_file import open_regular
 
 if TYPE_CHECKING:
@@ -26,7 +34,7 @@ SAFETENSORS = ".safetensors"
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class CheckpointHeader:
-    tensors: dict[str, Tensor]
+    tensors: dict[str, TensorInfo]
     """Tensors by their names in the file."""
     metadata: dict[str, str] = field(default_factory=dict)
     """Metadata strings; a pickle has none."""
@@ -35,7 +43,7 @@ class CheckpointHeader:
 
 
 def read_checkpoint_header(file: Path) -> CheckpointHeader:
-    """ModelError in one line if the file cannot be read, or is a pickle that imports more than tensors need."""
+    """Read the header of a checkpoint. ModelError in one line if it is unreadable, or a pickle with foreign imports."""
     suffix = file.suffix.lower()
     try:
         with open_regular(file) as stream:
@@ -45,29 +53,29 @@ def read_checkpoint_header(file: Path) -> CheckpointHeader:
     if is_gguf:
         return CheckpointHeader(tensors={name: tensor for name, (tensor, _) in read_gguf(file).items()}, is_gguf=True)
     if suffix == SAFETENSORS:
-        tensors, metadata = read_described(file)
+        tensors, metadata = read_header_and_metadata(file)
         return CheckpointHeader(tensors=tensors, metadata=metadata)
     if suffix not in PICKLES:
         what = not_a_model(file)
         raise ModelError(f"{file}: is {what}" if what else f"{file}: single files must be .safetensors or .ckpt")
-    return CheckpointHeader(tensors=pickled_tensors(file), is_pickle=True)
+    return CheckpointHeader(tensors=read_pickled_tensors(file), is_pickle=True)
 
 
 def read_numbers(file: Path, name: str, *, is_pickle: bool, is_gguf: bool = False) -> np.ndarray | None:
     """The tensor `name`, flat, as float64, or None for unsupported formats (8 bits, pickles before PyTorch 1.6). Raises
     OSError and ModelError from reading."""
     if is_gguf:
-        return gguf_numbers(file, *read_gguf(file)[name]).astype(np.float64).ravel()
-    dtype, raw = _pickled(file, name) if is_pickle else read_stored(file, name)
-    return numbers_of(dtype, raw).astype(np.float64) if dtype in NUMPY else None
+        return read_gguf_tensor(file, *read_gguf(file)[name]).astype(np.float64).ravel()
+    dtype, raw = _read_pickled(file, name) if is_pickle else read_tensor_bytes(file, name)
+    return decode_numbers(dtype, raw).astype(np.float64) if dtype in NUMPY else None
 
 
-def _pickled(file: Path, name: str) -> tuple[str, bytes]:
+def _read_pickled(file: Path, name: str) -> tuple[str, bytes]:
     """Dtype and bytes of a contiguous tensor; dtype "" if it cannot be found."""
     value = read_pickle(file).value
-    held = value.get(STATE_DICT) if isinstance(value.get(STATE_DICT), dict) else value
-    match held.get(name):
-        case StandIn(arguments=(Storage(dtype, key), int(offset), tuple(shape), *_)):
+    state_dict = value.get(STATE_DICT) if isinstance(value.get(STATE_DICT), dict) else value
+    match state_dict.get(name):
+        case PickleStub(arguments=(Storage(dtype, key), int(offset), tuple(shape), *_)):
             width = {"float64": 8, "float32": 4}.get(dtype, 2)
             with open_regular(file) as packed:
                 archive = zipfile.ZipFile(packed) if zipfile.is_zipfile(packed) else None
@@ -79,20 +87,20 @@ def _pickled(file: Path, name: str) -> tuple[str, bytes]:
     return "", b""
 
 
-def weights_of(name: str, file: Path) -> Weights:
-    """The Weights of a single file. ModelError in one line if its format is not supported."""
+def weights_of(name: str, file: Path) -> WeightFiles:
+    """The WeightFiles of a single file. ModelError in one line if its format is not supported."""
     if file.suffix not in (SAFETENSORS, *PICKLES):
         known = ", ".join((SAFETENSORS, *PICKLES))
         raise ModelError(f"{name}: a {file.suffix or 'file without suffix'}; of single files {known} are read")
-    return Weights(files=(file,), variant=None, is_pickle=file.suffix != SAFETENSORS)
+    return WeightFiles(files=(file,), variant=None, is_pickle=file.suffix != SAFETENSORS)
 
 
-def headers_of(weights: Weights) -> dict[str, Tensor]:
+def headers_of(weights: WeightFiles) -> dict[str, TensorInfo]:
     """Dtype and shape of the tensors of all files, by name. ModelError in one line for a broken file, and for a pickle
     that imports more than torch's weights_only allows."""
-    tensors: dict[str, Tensor] = {}
+    tensors: dict[str, TensorInfo] = {}
     for file in weights.files:
-        tensors |= pickled_tensors(file) if file.suffix in PICKLES else read_header(file)
+        tensors |= read_pickled_tensors(file) if file.suffix in PICKLES else read_header(file)
     return tensors
 
 

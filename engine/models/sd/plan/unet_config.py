@@ -1,4 +1,4 @@
-"""Checks of a UNet's config.json: inputs that our calls do not provide, and the blocks that a file must have.
+"""Checks a UNet's config.json for inputs that our calls do not provide, and for the blocks that a file must have.
 
 A call provides the noisy picture, timestep and text, for XL the pooled text and the sizes, and optionally an
 IP-Adapter's picture, a ControlNet's residuals and the guidance. A distilled model (SSD-1B, Vega, KOALA, BK-SDM) has a
@@ -12,7 +12,7 @@ from typing import Any, Final, NamedTuple
 from engine.errors import ModelError
 from engine.models import locate
 from engine.models.sd.plan.original_names import UNET
-from engine.models.weight_files import Tensor
+from engine.models.weight_files import TensorInfo
 
 LATENT_CHANNELS: Final = 4
 """Channels of a latent."""
@@ -24,8 +24,7 @@ _BLOCKS: Final[dict[str, tuple[str | None, ...]]] = {
     "up_block_types": ("UpBlock2D", "CrossAttnUpBlock2D"),
     "mid_block_type": (None, MID_BLOCK, "UNetMidBlock2D", "UNetMidBlock2DSimpleCrossAttn"),
 }
-"""Supported block types. diffusers' others belong to pixel models, and some fail at sides that cannot be halved often
-enough."""
+"""Supported block types. Others of diffusers are for pixel models, or fail at sides that are not divisible."""
 _INPUTS: Final = {
     "class_embed_type": "class labels",
     "num_class_embeds": "class labels",
@@ -34,7 +33,7 @@ _INPUTS: Final = {
     "dual_cross_attention": "two texts at once",
 }
 """Keys that need an additional input if they are set."""
-_PLACE = re.compile(re.escape(UNET) + r"((?:input|output)_blocks\.\d+|middle_block)\.\d+\.(.+)")
+_BLOCK_NAME = re.compile(re.escape(UNET) + r"((?:input|output)_blocks\.\d+|middle_block)\.\d+\.(.+)")
 _DEPTH = re.compile(r"transformer_blocks\.(\d+)\.")
 DISTILLED = {
     ("sdxl", (0, 0, 2, 2, 4, 4)): "segmind/SSD-1B",
@@ -73,7 +72,7 @@ def unsupported_input(config: Mapping[str, Any]) -> str:
     return ""
 
 
-def sizes_wanted(config: Mapping[str, Any], pooled: int) -> int:
+def count_size_inputs(config: Mapping[str, Any], pooled: int) -> int:
     """Number of size inputs of an XL UNet in addition to the pooled text of width `pooled`: 6; SDXL's refiner has 5."""
     each, whole = config.get("addition_time_embed_dim"), config.get("projection_class_embeddings_input_dim")
     if not isinstance(each, int) or not isinstance(whole, int) or each <= 0:
@@ -82,49 +81,49 @@ def sizes_wanted(config: Mapping[str, Any], pooled: int) -> int:
 
 
 class Block(NamedTuple):
-    """A resnet and what follows it."""
+    """A resnet with the transformer blocks after it."""
 
     channels: int
     depth: int
     """Number of transformer blocks after the resnet."""
 
 
-def require_same_blocks(name: str, family: str, tensors: Mapping[str, Tensor], unet: Mapping[str, Any]) -> None:
+def require_same_blocks(name: str, family: str, tensors: Mapping[str, TensorInfo], unet: Mapping[str, Any]) -> None:
     """Raise ModelError, in one line, if the file `name` has other blocks than the configuration `unet`."""
     own, planned = blocks_of_file(tensors), blocks_of_config(unet)
     if own == planned:
         return
-    down = sorted((int(place.partition(".")[2]), block.depth) for place, block in own.items() if "input" in place)
+    down = sorted((int(name.partition(".")[2]), block.depth) for name, block in own.items() if "input" in name)
     hub_id = DISTILLED.get((family, tuple(depth for _, depth in down)))
     if hub_id is not None:
         raise ModelError(
             f"{name}: a distilled UNet with fewer blocks, like {hub_id}; use its diffusers folder instead: "
             f"{locate.download_command(hub_id, locate.MODEL_FILES)}"
         )
-    place = min(place for place in own.keys() | planned.keys() if own.get(place) != planned.get(place))
+    block_name = min(each for each in own.keys() | planned.keys() if own.get(each) != planned.get(each))
     ours, theirs = (
         f"{block.channels} channels and {block.depth} transformer blocks" if block else "nothing"
-        for block in (own.get(place), planned.get(place))
+        for block in (own.get(block_name), planned.get(block_name))
     )
     raise ModelError(
-        f"{name}: its UNet is built differently from its configuration (distilled? {place} has {ours}, the "
+        f"{name}: its UNet is built differently from its configuration (distilled? {block_name} has {ours}, the "
         f"configuration {theirs}); use the diffusers folder of this model"
     )
 
 
-def blocks_of_file(tensors: Mapping[str, Tensor]) -> dict[str, Block]:
+def blocks_of_file(tensors: Mapping[str, TensorInfo]) -> dict[str, Block]:
     """Each resnet with its attention, by its original block name (`input_blocks.4`)."""
     channels: dict[str, int] = {}
     depths: dict[str, int] = {}
     for name, tensor in tensors.items():
-        if (found := _PLACE.fullmatch(name)) is None:
+        if (found := _BLOCK_NAME.fullmatch(name)) is None:
             continue
-        place, rest = found.groups()
+        block_name, rest = found.groups()
         if rest == "in_layers.2.weight":
-            channels.setdefault(place, tensor.shape[0])
+            channels.setdefault(block_name, tensor.shape[0])
         elif inner := _DEPTH.match(rest):
-            depths[place] = max(depths.get(place, 0), int(inner[1]) + 1)
-    return {place: Block(width, depths.get(place, 0)) for place, width in channels.items()}
+            depths[block_name] = max(depths.get(block_name, 0), int(inner[1]) + 1)
+    return {block_name: Block(width, depths.get(block_name, 0)) for block_name, width in channels.items()}
 
 
 def blocks_of_config(unet: Mapping[str, Any]) -> dict[str, Block]:

@@ -13,14 +13,14 @@ from engine.errors import ModelError
 from engine.models import locate
 from engine.models.locate import published_name
 from engine.models.plain_config import CONFIG, read_config
-from engine.models.sd.plan.families import FAMILIES, made_for_another
+from engine.models.sd.plan.families import FAMILIES, wrong_model_error
 from engine.models.sd.plan.model_folder import DiffusersFolder
 from engine.models.sd.plan.original_names import UNET, original_name
 from engine.models.sd.plan.other_models import kind_of
-from engine.models.sd.plan.single_file import CLASSES, SingleFile, described
+from engine.models.sd.plan.single_file import CLASSES, SingleFile, describe_checkpoint
 from engine.models.sd.plan.tensor_file import read_checkpoint_header
 from engine.models.sd.plan.unet_config import require_same_blocks
-from engine.models.weight_files import weights_in
+from engine.models.weight_files import find_weights
 
 PREFIXES = (UNET, "diffusion_model.", "unet.", "")
 _FIRSTS = ("input_blocks.0.0.weight", "conv_in.weight")
@@ -36,7 +36,7 @@ def examine_unet(name: str) -> tuple[SingleFile, dict[str, Any]]:
     file, config = path, {}
     if path.is_dir():
         config = _config(name, path)
-        weights = weights_in(path)
+        weights = find_weights(path)
         if weights is None or len(weights.files) > 1:
             found = f"{len(weights.files)} files of weights" if weights else "no weights"
             raise ModelError(f"{name}: has {found}; name one file with the whole UNet")
@@ -48,21 +48,20 @@ def examine_unet(name: str) -> tuple[SingleFile, dict[str, Any]]:
     own = {each.removeprefix(start): each for each in header.tensors if each.startswith(start)}
     if _FIRSTS[1] in own:
         layers = len({each.split(".")[3] for each in own if each.startswith("down_blocks.0.resnets.")})
-        named = {original_name(each, layers): held for each, held in own.items()}
+        named = {original_name(each, layers): stored_name for each, stored_name in own.items()}
     else:
-        named = {UNET + each: held for each, held in own.items()}
-    return described(file, header, named, _public_name(file)), config
+        named = {UNET + each: stored_name for each, stored_name in own.items()}
+    return describe_checkpoint(file, header, named, _public_name(file)), config
 
 
 def with_unet(folder: DiffusersFolder, unet: SingleFile, config: Mapping[str, Any]) -> DiffusersFolder:
-    """`folder` with the configuration of `unet` in place of its own UNet's. ModelError in one line if it does not fit.
-    Only a folder has a configuration; a file is built as the model's own UNet, plus an input for the guidance if it has
-    its tensor."""
+    """Replace the UNet's configuration in `folder` by that of `unet`. ModelError if it does not fit. A file has none:
+    it is built like the model's own UNet, plus a guidance input if it has the tensor for one."""
     what = str(unet.path)
     if folder.family != unet.family:
         take = f"use a UNet for {FAMILIES[folder.family]}"
         theirs, ours = FAMILIES[unet.family], FAMILIES[folder.family]
-        raise made_for_another(f"{what}: a UNet", theirs, folder.name, ours, take)
+        raise wrong_model_error(f"{what}: a UNet", theirs, folder.name, ours, take)
     guided = unet.tensors.get(_GUIDANCE_INPUT)
     changed = folder.with_unet(config or folder.unet | {"time_cond_proj_dim": guided.shape[1] if guided else None})
     require_same_blocks(what, unet.family, unet.tensors, changed.unet)

@@ -13,12 +13,12 @@ from engine.errors import ModelError
 from engine.models import locate
 from engine.models.pickle_file import read_pickle, refuse_code
 from engine.models.sd.plan.other_models import kind_of
-from engine.models.weight_files import Tensor, read_header
+from engine.models.weight_files import TensorInfo, read_header
 
 SUFFIXES = (".safetensors", ".pth")
 COLOURS, KERNEL = 3, (3, 3)
 KEYS = ("params_ema", "params", "")
-"""Where a .pth holds its tensors."""
+"""Keys under which a .pth may store its tensors."""
 FACTORS = (2, 4)
 MAX_WIDTH, MAX_LAYERS = 256, 64
 _NAME = re.compile(r"body\.(\d+)\.(weight|bias)")
@@ -28,7 +28,7 @@ _LIVE = "supported: SRVGGNetCompact, such as realesr-animevideov3 and realesr-ge
 @dataclass(frozen=True, slots=True, kw_only=True)
 class UpscalerFile:
     file: Path
-    tensors: dict[str, Tensor]
+    tensors: dict[str, TensorInfo]
     key: str
     """One of KEYS."""
     layers: int
@@ -36,15 +36,15 @@ class UpscalerFile:
     width: int
     """Channels between them."""
     factor: int
-    """2 or 4: how much larger its pictures are."""
+    """2 or 4: scale factor of its pictures."""
 
 
 def examine_upscaler(name: str) -> UpscalerFile:
-    """ModelError in one line if the file is not an upscaler of the known kind."""
+    """Examine an upscaler. ModelError in one line if the file is not of the known kind."""
     file = locate.find(name)
     if file.suffix.lower() not in SUFFIXES:
         raise ModelError(f"{name}: an upscaler is a {' or '.join(SUFFIXES)} file")
-    key, tensors = _held(file)
+    key, tensors = _read_header(file)
     first = tensors.get("body.0.weight")
     last = max((int(found[1]) for each in tensors if (found := _NAME.fullmatch(each))), default=0)
     if first is None or len(first.shape) != 4 or not all(map(_NAME.fullmatch, tensors)):
@@ -57,11 +57,11 @@ def examine_upscaler(name: str) -> UpscalerFile:
             f"{name}: an upscaler by {factor} with {layers} layers of {width} channels; supported: by 2 and by 4, up "
             f"to {MAX_LAYERS} layers of {MAX_WIDTH} channels"
         )
-    wanted = shapes_of(layers, width, factor)
-    for each in {**wanted, **tensors}:
-        held = tensors[each].shape if each in tensors else None
-        if held != wanted.get(each):
-            raise ModelError(f"{name}: damaged: {each} is {held or 'missing'}, not {wanted.get(each)}; {_LIVE}")
+    expected = shapes_of(layers, width, factor)
+    for each in {**expected, **tensors}:
+        shape = tensors[each].shape if each in tensors else None
+        if shape != expected.get(each):
+            raise ModelError(f"{name}: damaged: {each} is {shape or 'missing'}, not {expected.get(each)}; {_LIVE}")
     return UpscalerFile(file=file, tensors=tensors, key=key, layers=layers, width=width, factor=factor)
 
 
@@ -77,18 +77,18 @@ def shapes_of(layers: int, width: int, factor: int) -> dict[str, tuple[int, ...]
     return found
 
 
-def _held(file: Path) -> tuple[str, dict[str, Tensor]]:
-    """The tensors by name, and the key under which a .pth holds them."""
+def _read_header(file: Path) -> tuple[str, dict[str, TensorInfo]]:
+    """The key under which a .pth stores its tensors, and the tensors by name."""
     if file.suffix.lower() == SUFFIXES[0]:
         return "", read_header(file)
     pickled = read_pickle(file)
     refuse_code(file, pickled.foreign, "file of tensors", "; use a .safetensors version of it")
-    held = pickled.value if isinstance(pickled.value, dict) else {}
-    key = next(key for key in KEYS if not key or key in held)
+    contents = pickled.value if isinstance(pickled.value, dict) else {}
+    key = next(key for key in KEYS if not key or key in contents)
     return key, pickled.tensors(of=key)
 
 
-def _kind(tensors: dict[str, Tensor]) -> str:
+def _kind(tensors: dict[str, TensorInfo]) -> str:
     if any(re.match(r"conv_first\.|model\.0\.|model\.1\.sub\.", each) for each in tensors):
         return "is an ESRGAN, whose pictures take seconds"
     return kind_of(tensors)

@@ -1,4 +1,4 @@
-"""Examines VAEs, and chooses that of a model. TAESD encodes and decodes some twenty times faster than the full one.
+"""Examines VAEs, and chooses one for a model. TAESD encodes and decodes some twenty times faster than the full one.
 
 VAEs of different families have the same shape, but with the wrong one colours are wrong. They can be told apart by the
 scaling factor in a folder's configuration; for single files and TAESD only by the name. Single files are those of
@@ -16,13 +16,13 @@ from engine.errors import ModelError
 from engine.models import locate
 from engine.models.locate import published_name
 from engine.models.plain_config import CONFIG, read_config
-from engine.models.sd.plan.families import FAMILIES, FULL_VAES, TAESD, made_for_another
+from engine.models.sd.plan.families import FAMILIES, FULL_VAES, TAESD, wrong_model_error
 from engine.models.sd.plan.model_folder import DiffusersFolder
-from engine.models.sd.plan.original_names import Held
+from engine.models.sd.plan.original_names import Stored
 from engine.models.sd.plan.other_models import PART_CLASSES
 from engine.models.sd.plan.tensor_file import headers_of, weights_of
 from engine.models.sd.plan.unet_config import LATENT_CHANNELS
-from engine.models.weight_files import Tensor, Weights, weights_in
+from engine.models.weight_files import TensorInfo, WeightFiles, find_weights
 
 FULL, TINY = "AutoencoderKL", "AutoencoderTiny"
 KINDS = (TINY, FULL)
@@ -37,7 +37,7 @@ TINY_WIDTHS = 4  # number of levels of a TAESD
 TINY_LAYERS = {"encoder": 14, "decoder": 18}
 """Index of the last layer of each half (madebyollin/taesd, taesd.py); one more in the file of a decoder."""
 GROUPS = 32  # number of groups of every norm in the original VAE
-_SPAN = "scaling_factor shift_factor latents_mean latents_std".split()
+_SCALING_KEYS = "scaling_factor shift_factor latents_mean latents_std".split()
 _HALF = re.compile(r"(encoder|decoder)")
 _LAYER = re.compile(r"\d+\.(.+\.)?(weight|bias)")
 _OTHERS = (
@@ -61,11 +61,13 @@ _HALF_SAFE = re.compile(r"fp16[-_.]?fix", re.IGNORECASE)
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class VaeChoice:
+    """The VAE chosen for a model."""
+
     kind: str
     """AutoencoderTiny (TAESD) or AutoencoderKL."""
     folder: Path | None = None
     """Folder with `config.json` and the weights; None for a single file."""
-    weights: Weights | None = None
+    weights: WeightFiles | None = None
     """None if the VAE is inside the model's single file."""
     config: Mapping[str, Any] = field(default_factory=dict)
     """Its config.json; for a separate single file, derived from its tensors."""
@@ -77,44 +79,44 @@ class VaeChoice:
         return self.kind != TINY and bool(self.config.get("force_upcast", True))
 
 
-def choose_vae(folder: DiffusersFolder, wanted: str, *, is_in_file: bool = False) -> VaeChoice:
-    """The VAE for `wanted` (auto, taesd, full, or a folder, file or id). auto: TAESD if it is part of the model or in
-    the Hugging Face cache, else the model's own VAE with a note. `is_in_file`: the model is a single file that contains
-    its full VAE. ModelError if there is no such VAE, or if it does not fit this model."""
+def choose_vae(folder: DiffusersFolder, requested: str, *, is_in_file: bool = False) -> VaeChoice:
+    """Choose the VAE for `requested` (auto, taesd, full, or a folder, file or id). auto: TAESD if it is part of the
+    model or in the Hugging Face cache, else the model's own VAE with a note. `is_in_file`: the model is a single file
+    that contains its full VAE. ModelError if there is no such VAE, or if it does not fit this model."""
     own = folder.path / "vae"
-    if wanted in ("auto", "taesd") and folder.is_taesd and (weights := weights_in(own)):
+    if requested in ("auto", "taesd") and folder.is_taesd and (weights := find_weights(own)):
         _require_channels(f"{folder.name}/vae", folder.vae, folder)
         return VaeChoice(kind=TINY, folder=own, weights=weights, config=folder.vae)
     tiny = TAESD[folder.family]
     usual = {"scaling_factor": SCALING_FACTORS[folder.family]}
-    other = next((f"{key} is {value}" for key, value in _span_of(folder).items() if value != usual.get(key)), "")
-    if wanted == "taesd" and other:
+    other = next((f"{key} is {value}" for key, value in _scaling_of(folder).items() if value != usual.get(key)), "")
+    if requested == "taesd" and other:
         raise ModelError(f"{folder.name}: there is no TAESD for a VAE whose {other}; use its own (vae = full)")
-    if wanted == "taesd" or (wanted == "auto" and not other and _is_here(tiny)):
-        return _elsewhere(tiny, folder)
-    if wanted not in ("auto", "full"):
-        return _elsewhere(wanted, folder)
-    if wanted == "full" and folder.is_taesd:
+    if requested == "taesd" or (requested == "auto" and not other and _is_here(tiny)):
+        return _separate_vae(tiny, folder)
+    if requested not in ("auto", "full"):
+        return _separate_vae(requested, folder)
+    if requested == "full" and folder.is_taesd:
         raise ModelError(f"{folder.name}: its VAE is a TAESD; for a full one, pass --vae PATH, or set vae under [sd]")
     if folder.vae:
         _require_kind(f"{folder.name}/vae", folder.vae.get("_class_name", FULL), folder)
         _require_channels(f"{folder.name}/vae", folder.vae, folder)
     note = ""
-    if wanted == "auto" and not other:
+    if requested == "auto" and not other:
         command = locate.download_command(tiny, locate.PART_FILES)
         note = f"TAESD is not on this machine, so the much slower full VAE is used; download it once: {command}"
     if is_in_file:
         return VaeChoice(kind=FULL, config=folder.vae, note=note)
-    found = weights_in(own)
+    found = find_weights(own)
     if found is None:
         raise ModelError(f"{folder.name}: vae has no weights{locate.how_to_get(folder.name)}")
     return VaeChoice(kind=FULL, folder=own, weights=found, config=folder.vae, note=note)
 
 
-def _elsewhere(name: str, folder: DiffusersFolder) -> VaeChoice:
+def _separate_vae(name: str, folder: DiffusersFolder) -> VaeChoice:
     path = locate.find(name, files=locate.PART_FILES)
     if path.is_file():
-        beside = weights_in(path.parent)
+        beside = find_weights(path.parent)
         if beside is None or path not in beside.files or not (path.parent / CONFIG).is_file():
             return _of_file(name, path, folder)
         path = path.parent
@@ -130,14 +132,14 @@ def _elsewhere(name: str, folder: DiffusersFolder) -> VaeChoice:
     if kind == FULL:
         _require_factor(name, config, folder)
     note = "" if kind == FULL else _family_note(name, path, folder)
-    weights = weights_in(path)
+    weights = find_weights(path)
     if weights is None:
         raise ModelError(f"{name}: has no weights{locate.how_to_get(name)}")
     return VaeChoice(kind=kind, folder=path, weights=weights, config=config, note=note)
 
 
 def _of_file(name: str, path: Path, folder: DiffusersFolder) -> VaeChoice:
-    weights, config = _examined(name, path)
+    weights, config = _examine_weights(name, path)
     _require_channels(name, config, folder)
     note = _family_note(name, path, folder)
     if config["_class_name"] == TINY:
@@ -146,13 +148,13 @@ def _of_file(name: str, path: Path, folder: DiffusersFolder) -> VaeChoice:
     if wants_float32:
         slow = f"VAE {name}: computed in float32, as SDXL's overflows in half precision; half as slow: "
         note = "; ".join(filter(None, (note, f"{slow}{FULL_VAES['sdxl']}")))
-    config |= _span_of(folder) | {"force_upcast": wants_float32}
+    config |= _scaling_of(folder) | {"force_upcast": wants_float32}
     return VaeChoice(kind=FULL, weights=weights, config=config, note=note)
 
 
 def _is_here(hub_id: str) -> bool:
-    folder = locate.cached(hub_id)
-    return folder is not None and weights_in(folder) is not None
+    folder = locate.cached_folder(hub_id)
+    return folder is not None and find_weights(folder) is not None
 
 
 # -- fitting the model
@@ -162,7 +164,7 @@ def _require_kind(name: str, kind: str, folder: DiffusersFolder) -> None:
     if kind not in KINDS:
         what = f" ({PART_CLASSES[kind]})" if kind in PART_CLASSES else ""
         needed = f"where one of {' and '.join(KINDS)} is needed"
-        raise ModelError(f"{name}: a {kind}{what}, {needed}; {_that_fits(folder.family)}")
+        raise ModelError(f"{name}: a {kind}{what}, {needed}; {_fitting_vaes(folder.family)}")
 
 
 def _require_channels(name: str, config: Mapping[str, Any], folder: DiffusersFolder) -> None:
@@ -170,12 +172,12 @@ def _require_channels(name: str, config: Mapping[str, Any], folder: DiffusersFol
     if channels != LATENT_CHANNELS:
         whose = " (as SD 3's and Flux's)" if channels == 16 else ""
         ours = f"{folder.name} has {LATENT_CHANNELS}"
-        raise ModelError(f"{name}: a VAE of {channels} latent channels{whose}, {ours}; {_that_fits(folder.family)}")
+        raise ModelError(f"{name}: a VAE of {channels} latent channels{whose}, {ours}; {_fitting_vaes(folder.family)}")
     for key in ("in_channels", "out_channels"):
         if (channels := config.get(key, COLOURS)) != COLOURS:
             raise ModelError(
                 f"{name}: a VAE whose pictures have {str(channels)[:40]} channels ({key}), ours have {COLOURS}; "
-                f"{_that_fits(folder.family)}"
+                f"{_fitting_vaes(folder.family)}"
             )
     for key in ("latents_mean", "latents_std"):
         values = config.get(key)
@@ -185,39 +187,38 @@ def _require_channels(name: str, config: Mapping[str, Any], folder: DiffusersFol
 
 def _require_factor(name: str, config: Mapping[str, Any], folder: DiffusersFolder) -> None:
     """Raise ModelError if this VAE scales latents differently from the one the model was trained with."""
-    ours, theirs = _span_of(folder), {"scaling_factor": SCALING_FACTORS["sd15"]} | _configured_span(config)
-    made_for = {factor: FAMILIES[family] for family, factor in reversed(SCALING_FACTORS.items())}
-    whose = made_for.get(theirs["scaling_factor"])
-    for key in _SPAN:
+    ours, theirs = _scaling_of(folder), {"scaling_factor": SCALING_FACTORS["sd15"]} | _configured_scaling(config)
+    families = {factor: FAMILIES[family] for family, factor in reversed(SCALING_FACTORS.items())}
+    whose = families.get(theirs["scaling_factor"])
+    for key in _SCALING_KEYS:
         if theirs.get(key) != ours.get(key):
             raise ModelError(
                 f"{name}: a VAE{f' of {whose}' if whose else ''} whose {key} is {theirs.get(key)}, {folder.name} was "
-                f"trained with {ours.get(key)}: all colours would be wrong; {_that_fits(folder.family)}"
+                f"trained with {ours.get(key)}: all colours would be wrong; {_fitting_vaes(folder.family)}"
             )
 
 
-def _span_of(folder: DiffusersFolder) -> dict[str, Any]:
+def _scaling_of(folder: DiffusersFolder) -> dict[str, Any]:
     """Scaling of the full VAE's latents for this model, from its configuration, else its family's."""
     own = folder.vae if folder.vae.get("_class_name", TINY) == FULL else {}
-    return {"scaling_factor": SCALING_FACTORS[folder.family]} | _configured_span(own)
+    return {"scaling_factor": SCALING_FACTORS[folder.family]} | _configured_scaling(own)
 
 
-def _configured_span(config: Mapping[str, Any]) -> dict[str, Any]:
-    return {key: config[key] for key in _SPAN if config.get(key)}
+def _configured_scaling(config: Mapping[str, Any]) -> dict[str, Any]:
+    return {key: config[key] for key in _SCALING_KEYS if config.get(key)}
 
 
 def vae_kind(name: str) -> tuple[str, str]:
-    """The kind of a VAE, one of KINDS, and the families that its name shows, "" if none. ModelError in one line if it
-    is not a VAE."""
+    """The kind of a VAE, one of KINDS, and the families shown by its name or "". ModelError if it is not a VAE."""
     path = locate.find(name, files=locate.PART_FILES)
-    config = _examined(name, path)[1] if path.is_file() else read_config(name, path)
+    config = _examine_weights(name, path)[1] if path.is_file() else read_config(name, path)
     if config.get("_class_name") not in KINDS:
         raise ModelError(f"{name}: not a VAE of Stable Diffusion")
     return config["_class_name"], _families_shown(path)
 
 
 def _families_shown(path: Path) -> str:
-    """The families that the name of a VAE shows, "" if none."""
+    """Families recognized in the name of a VAE, "" if none."""
     known_as = published_name(path)
     is_xl, is_first = _XL.search(known_as) is not None, _FIRST.search(known_as) is not None
     return "" if is_xl == is_first else FAMILIES["sdxl"] if is_xl else _FIRST_FAMILIES
@@ -230,11 +231,11 @@ def _family_note(name: str, path: Path, folder: DiffusersFolder) -> str:
         return f"VAE {name}: its family is unknown; assuming {ours}"
     if (theirs == FAMILIES["sdxl"]) != (folder.family == "sdxl"):
         why = "all colours would be wrong"
-        raise made_for_another(f"{name}: a VAE", theirs, folder.name, ours, _that_fits(folder.family), why=why)
+        raise wrong_model_error(f"{name}: a VAE", theirs, folder.name, ours, _fitting_vaes(folder.family), why=why)
     return ""
 
 
-def _that_fits(family: str) -> str:
+def _fitting_vaes(family: str) -> str:
     full, tiny = FULL_VAES[family], TAESD[family]
     return f"those that fit: {tiny}, {full} ({locate.fetch_command(tiny, files=locate.PART_FILES)})"
 
@@ -242,29 +243,30 @@ def _that_fits(family: str) -> str:
 # -- single files
 
 
-def _examined(name: str, file: Path) -> tuple[Weights, dict[str, Any]]:
+def _examine_weights(name: str, file: Path) -> tuple[WeightFiles, dict[str, Any]]:
     """The weights, and the config.json that diffusers would write, except the scaling factor, which cannot be derived
     from tensors. ModelError in one line, with the actual kind of the file, if it is not a Stable Diffusion VAE."""
     weights = weights_of(name, file)
-    held = headers_of(weights)
-    if held and all(_LAYER.fullmatch(each) for each in held):
+    header = headers_of(weights)
+    if header and all(_LAYER.fullmatch(each) for each in header):
         return _tiny_pair(name, file)
-    tensors = vae_tensors(held)
+    tensors = vae_tensors(header)
     for pattern, kind in _OTHERS:
-        if any(re.fullmatch(pattern, each) for each in tensors or held):
+        if any(re.fullmatch(pattern, each) for each in tensors or header):
             raise ModelError(f"{name}: {kind}; supported: an {FULL} or a TAESD, such as madebyollin/taesd")
     if "encoder.layers.0.weight" in tensors and "decoder.layers.0.weight" in tensors:
         return weights, _tiny_config(name, tensors)
     for half in ("encoder", "decoder"):
         if f"{half}.conv_in.weight" not in tensors:
-            raise ModelError(f"{name}: not a VAE, it has no {half} (first of {len(held)}: {next(iter(held), 'none')})")
+            first = next(iter(header), "none")
+            raise ModelError(f"{name}: not a VAE, it has no {half} (first of {len(header)}: {first})")
     return weights, _full_config(tensors)
 
 
-def vae_tensors(held: Mapping[str, Held]) -> dict[str, Held]:
-    """Tensors of a VAE's file, or their descriptions, by the network's names, which have no prefix."""
-    start = next((each for each in PREFIXES if any(name.startswith(each) for name in held)), "")
-    found = {name.removeprefix(start): each for name, each in held.items() if name.startswith(start)}
+def vae_tensors(stored: Mapping[str, Stored]) -> dict[str, Stored]:
+    """Tensors of a VAE's file, or their descriptions, by the network's names without prefix."""
+    start = next((each for each in PREFIXES if any(name.startswith(each) for name in stored)), "")
+    found = {name.removeprefix(start): each for name, each in stored.items() if name.startswith(start)}
     return {name: each for name, each in found.items() if name.startswith((*PARTS, "quantize.", "decoder_unet."))}
 
 
@@ -273,8 +275,8 @@ def is_original_vae(names: Collection[str]) -> bool:
     return any(name.startswith("encoder.down.") for name in names)
 
 
-def joined_halves(encoder: Mapping[str, Held], decoder: Mapping[str, Held]) -> dict[str, Held]:
-    """The tensors of a TAESD's two files by diffusers' names. diffusers' decoder clamps outside its layers, so its
+def join_halves(encoder: Mapping[str, Stored], decoder: Mapping[str, Stored]) -> dict[str, Stored]:
+    """Join the tensors of a TAESD's two files by diffusers' names. diffusers' decoder clamps outside its layers, so its
     layer indices are one lower (see convert_tiny_autoencoder)."""
     tensors = {f"encoder.layers.{name}": tensor for name, tensor in encoder.items()}
     for name, tensor in decoder.items():
@@ -283,7 +285,7 @@ def joined_halves(encoder: Mapping[str, Held], decoder: Mapping[str, Held]) -> d
     return tensors
 
 
-def _tiny_pair(name: str, file: Path) -> tuple[Weights, dict[str, Any]]:
+def _tiny_pair(name: str, file: Path) -> tuple[WeightFiles, dict[str, Any]]:
     halves = _HALF.findall(file.stem)
     if not halves:
         raise ModelError(
@@ -295,12 +297,12 @@ def _tiny_pair(name: str, file: Path) -> tuple[Weights, dict[str, Any]]:
     if not beside.is_file():
         raise ModelError(f"{name}: the {half} of a TAESD without its {other}; put {beside.name} next to it")
     files = (file, beside) if half == "encoder" else (beside, file)
-    config = _tiny_config(name, joined_halves(*(headers_of(weights_of(name, path)) for path in files)))
+    config = _tiny_config(name, join_halves(*(headers_of(weights_of(name, path)) for path in files)))
     is_pickle = any(path.suffix != ".safetensors" for path in files)
-    return Weights(files=files, variant=None, is_pickle=is_pickle), config
+    return WeightFiles(files=files, variant=None, is_pickle=is_pickle), config
 
 
-def _tiny_config(name: str, tensors: Mapping[str, Tensor]) -> dict[str, Any]:
+def _tiny_config(name: str, tensors: Mapping[str, TensorInfo]) -> dict[str, Any]:
     for half, last in TINY_LAYERS.items():
         if f"{half}.layers.0.weight" not in tensors or f"{half}.layers.{last}.weight" not in tensors:
             raise ModelError(f"{name}: an unknown kind of TAESD, its {half} does not have {last + 1} layers")
@@ -312,7 +314,7 @@ def _tiny_config(name: str, tensors: Mapping[str, Tensor]) -> dict[str, Any]:
     }
 
 
-def _full_config(tensors: Mapping[str, Tensor]) -> dict[str, Any]:
+def _full_config(tensors: Mapping[str, TensorInfo]) -> dict[str, Any]:
     down, resnet = ("down", "block") if is_original_vae(tensors) else ("down_blocks", "resnets")
     widths: list[int] = []
     while (first := tensors.get(f"encoder.{down}.{len(widths)}.{resnet}.0.conv1.weight")) is not None:

@@ -25,5 +25,4 @@ def test_masks_hold_number_and_class_of_each_visible_pixel() -> None:
 def test_depth_is_in_centimetres_and_zero_where_it_cannot_be_told() -> None:
     depth = np.array([[99.994, 0.5, 655.35], [np.inf, 700.0, np.nan]], np.float32)
     seen = cv2.imdecode(np.frombuffer(encode_mask(depth_units(depth)), np.uint8), cv2.IMREAD_UNCHANGED)
-    assert seen.dtype == np.uint16
-    assert seen.tolist() == [[9999, 50, 65535], [0, 0, 0]]
+    assert seen.dtype == np.uint16 and seen.tolist() == [[9999, 50, 65535], [0, 0, 0]]

@@ -26,8 +26,8 @@ def picture(folder: Path, index: int, subset: str = "") -> FinishedPicture:
     sample = f"webdataset/samples/{subset}/{index:06d}.json".replace("//", "/")
     paths = (sample, f"{names[0]}.txt", f"{names[1]}.png", f"{names[2]}.png")
     grey = encode_png(np.full((90, 120, 3), index, np.uint8))
-    told = json.dumps(sample_values(site(), index)).encode()
-    for path, content in zip(paths, (told, b"0 0.5 0.5 0.1 0.1\n", grey, grey), strict=True):
+    values = json.dumps(sample_values(site(), index)).encode()
+    for path, content in zip(paths, (values, b"0 0.5 0.5 0.1 0.1\n", grey, grey), strict=True):
         (folder / path).parent.mkdir(parents=True, exist_ok=True)
         (folder / path).write_bytes(content)
     return FinishedPicture(index=index, paths=paths)
@@ -60,8 +60,7 @@ def test_webdataset_reads_every_picture_with_its_labels(tmp_path: Path) -> None:
     assert [one["__key__"] for one in read] == [f"{index:06d}" for index in range(5)]
     for index, one in enumerate(read):
         assert one["png"].shape == one["depth.png"].shape == (90, 120, 3) and (one["png"] == index).all()
-        assert one["txt"] == "0 0.5 0.5 0.1 0.1\n"
-        assert one["json"]["index"] == index
+        assert one["txt"] == "0 0.5 0.5 0.1 0.1\n" and one["json"]["index"] == index
         boxes = [[x, y, x + w, y + h] for x, y, w, h in one["json"]["boxes"]]
         assert boxes == [list(thing.box) for thing in site().labelled]
         assert one["json"]["class_ids"] == [0, 0, 0, 1]
@@ -92,9 +91,9 @@ def test_shards_have_the_same_bytes_and_those_of_removed_pictures_go(tmp_path: P
     ShardWriter("webdataset").finish(contents(tmp_path / "a", 4))
     what = contents(tmp_path / "b", 4)
     ShardWriter("webdataset").finish(what)
-    made = [sorted((tmp_path / name / "webdataset").glob("*.*")) for name in "ab"]
-    assert [path.read_bytes() for path in made[0]] == [path.read_bytes() for path in made[1]]
-    with tarfile.open(made[0][1]) as tar:
+    shards = [sorted((tmp_path / name / "webdataset").glob("*.*")) for name in "ab"]
+    assert [path.read_bytes() for path in shards[0]] == [path.read_bytes() for path in shards[1]]
+    with tarfile.open(shards[0][1]) as tar:
         names = [f"{index:06d}.{field}" for index in (0, 1) for field in ("png", "json", "txt", "depth.png")]
         assert tar.getnames() == names
         assert {(each.mtime, each.uname, each.uid, each.mode) for each in tar} == {(0, "", 0, 0o644)}

@@ -17,7 +17,7 @@ from tests.dataset.labels.records import boxes_as_numbers, disc, source_of, sour
 
 SIZE = 100
 OPTIONS = LabelOptions(classes=("machine", "pile"), write=YOLO_FORMATS)
-sides, shares = st.integers(64, 16384), st.floats(0, 1)
+sides, fractions = st.integers(64, 16384), st.floats(0, 1)
 
 
 def verified(text: str, name: str, classes: int) -> np.ndarray:
@@ -120,7 +120,7 @@ def test_boxes_are_read_back_from_each_format(name: str, tmp_path: Path) -> None
 
 
 @pytest.mark.parametrize(
-    ("line", "words"),
+    ("line", "message"),
     [
         ("0 .5 .5 .1", "line 2: 4 columns"),
         ("0 .5 .5 .1 .1 .9", "line 2: 6 columns"),
@@ -135,10 +135,10 @@ def test_boxes_are_read_back_from_each_format(name: str, tmp_path: Path) -> None
         ("0 .1 .1 .2 .1 .3 .1", "has no size"),
     ],
 )
-def test_a_damaged_label_file_is_told(line: str, words: str, tmp_path: Path) -> None:
+def test_a_damaged_label_file_is_told(line: str, message: str, tmp_path: Path) -> None:
     path = tmp_path / "000000.txt"
     path.write_text(f"0 .5 .5 .1 .1\n{line}\n0 .4 .5 .1 .1\n", encoding="ascii")
-    with pytest.raises(SourceError, match=rf"000000\.txt: .*{words}"):
+    with pytest.raises(SourceError, match=rf"000000\.txt: .*{message}"):
         read_labels(path, SIZE, SIZE, 1)
 
 
@@ -151,8 +151,8 @@ def test_recipe_1_labels_each_visible_pile() -> None:
     numbers = boxes_as_numbers([(0, 0, 50, 50), (60, 20, 61, 21)], 100, 50)
     assert text_of_piles(numbers) == ("0 0.250000 0.500000 0.500000 1.000000\n0 0.605000 0.410000 0.010000 0.020000\n")
     assert text_of_piles(np.zeros((50, 100), np.uint16)) == ""
-    places = [divmod(number, 32) for number in range(768)]
-    piles = [(3 + 16 * column, 4 + 16 * row, 7 + 16 * column, 9 + 16 * row) for row, column in places]
+    boxes = [divmod(number, 32) for number in range(768)]
+    piles = [(3 + 16 * column, 4 + 16 * row, 7 + 16 * column, 9 + 16 * row) for row, column in boxes]
     borders = [(0, 0, 528, 1), (527, 395, 528, 396)]  # three borders at once
     assert len(verified(text_of_piles(boxes_as_numbers([*piles, *borders], 528, 396)), "yolo", 1)) == 770
 
@@ -169,10 +169,10 @@ def finished(folder: Path, options: LabelOptions, *subsets: str, recipe: int = 2
 
 
 def test_dataset_yaml_names_the_classes_and_the_parts_of_the_split(tmp_path: Path) -> None:
-    told = finished(
+    text = finished(
         tmp_path, LabelOptions(classes=("bag", "pile"), write=("yolo-pose", "yolo")), "train", "val", "test"
     )
-    assert told["dataset.yaml"] == {
+    assert text["dataset.yaml"] == {
         "train": "images/train",
         "val": "images/val",
         "test": "images/test",
@@ -180,8 +180,8 @@ def test_dataset_yaml_names_the_classes_and_the_parts_of_the_split(tmp_path: Pat
         "kpt_shape": [1, 3],
         "flip_idx": [0],
     }
-    assert told["dataset-detect.yaml"].keys() == {"train", "val", "test", "names"}
-    assert all((tmp_path / told["dataset.yaml"][subset]).is_dir() for subset in ("train", "val", "test"))
+    assert text["dataset-detect.yaml"].keys() == {"train", "val", "test", "names"}
+    assert all((tmp_path / text["dataset.yaml"][subset]).is_dir() for subset in ("train", "val", "test"))
 
 
 def test_val_never_equals_train_once_there_is_a_split(tmp_path: Path) -> None:

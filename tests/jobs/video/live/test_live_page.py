@@ -42,7 +42,7 @@ class Visitor:
         """The pictures that were shown, each with index, captured, slot, period, shown and settings."""
         return self.page.evaluate("multiverseLive.record")
 
-    def shown(self) -> int:
+    def frame_count(self) -> int:
         return len(self.record())
 
     def show_file(self, file: Path) -> None:
@@ -137,13 +137,13 @@ def settings_of(server: LiveServer) -> LiveSettings:
 def is_even(record: list[dict[str, float]]) -> bool:
     """True if these pictures were shown at a constant rate, within 10 %: as they were due, and as they were drawn."""
     slots = [picture["slot"] for picture in record]
-    drawn = [picture["shown"] for picture in record]
+    pixels = [picture["shown"] for picture in record]
     steps = np.diff(slots)
     usual = statistics.median(steps)
     quarter = len(record) // 4
     quarters = [slice(at, at + quarter + 1) for at in range(0, len(record) - quarter, quarter)]
     medians = [statistics.median(np.diff(slots[each])) for each in quarters]
-    means = [np.diff(drawn[each]).mean() for each in quarters]  # a display draws at its own beat
+    means = [np.diff(pixels[each]).mean() for each in quarters]  # a display draws at its own beat
     is_near = [abs(step - usual) < 0.1 * usual for step in steps]
     return np.mean(is_near) >= 0.9 and all(abs(value - usual) < 0.1 * usual for value in (*medians, *means))
 
@@ -154,7 +154,7 @@ def test_the_cameras_pictures_come_back_painted_at_a_constant_rate(
     visitor = visit(server.url, program=str(CHROMIUM))  # draws at a display's beat
     visitor.page.locator("#fps").fill("8")
     visitor.page.click("#use-camera")
-    wait_for(lambda: visitor.shown() >= 28, "pictures")
+    wait_for(lambda: visitor.frame_count() >= 28, "pictures")
     wait_for(lambda: is_even(visitor.record()[-25:]), "24 pictures at a constant rate")
     record = visitor.record()
     indices = [picture["index"] for picture in record]
@@ -162,8 +162,7 @@ def test_the_cameras_pictures_come_back_painted_at_a_constant_rate(
     assert all(picture["shown"] >= picture["slot"] > picture["captured"] for picture in record)
     assert visitor.mean().max() > 0
     wait_for(lambda: visitor.figure("latency").endswith(" ms"), "the latency")
-    assert visitor.figure("clients") == "1/2"
-    assert float(visitor.figure("shown")) > 1
+    assert visitor.figure("clients") == "1/2" and float(visitor.figure("shown")) > 1
     visitor.page.keyboard.press("Space")
     visitor.page.wait_for_selector("body.is-frozen")
     frozen = visitor.record()[-1]["index"]
@@ -183,18 +182,18 @@ def test_another_prompt_changes_the_pictures_and_is_remembered(
     visitor = visit(server.url)
     visitor.show_file(still)
     visitor.page.get_by_label("guidance (cfg)", exact=True).fill("6")
-    wait_for(lambda: visitor.shown() and visitor.record()[-1]["settings"] == 1, "pictures of the file")
+    wait_for(lambda: visitor.frame_count() and visitor.record()[-1]["settings"] == 1, "pictures of the file")
     before = visitor.mean()
     visitor.page.get_by_label("prompt", exact=True).fill("the sea at night")
     wait_for(lambda: visitor.record()[-1]["settings"] == 2, "pictures of the new prompt")
     after = visitor.mean()
     assert np.abs(after - before).max() > 5
-    count = visitor.shown()
-    wait_for(lambda: visitor.shown() > count + 2, "more of them")
+    count = visitor.frame_count()
+    wait_for(lambda: visitor.frame_count() > count + 2, "more of them")
     assert np.array_equal(visitor.mean(), after)
     visitor.page.reload()
     visitor.show_file(still)
-    wait_for(lambda: visitor.shown() and np.array_equal(visitor.mean(), after), "the prompt of before the reload")
+    wait_for(lambda: visitor.frame_count() and np.array_equal(visitor.mean(), after), "the prompt of before the reload")
     assert visitor.page.get_by_label("prompt", exact=True).input_value() == "the sea at night"
     visitor.page.click("#reset")
     prompt = visitor.page.get_by_label("prompt", exact=True)
@@ -207,7 +206,7 @@ def test_a_video_that_was_chosen_is_painted_on_and_on_and_another_file_is_report
     video = write_movie(tmp_path / "short.mp4", [disc_picture(number, 96, 64, 12) for number in range(15)])
     visitor = visit(server.url)
     visitor.show_file(video)
-    wait_for(lambda: visitor.shown() > 20, "more pictures than the video has")
+    wait_for(lambda: visitor.frame_count() > 20, "more pictures than the video has")
     file = tmp_path / "notes.txt"
     file.write_text("no picture", encoding="utf-8")
     visitor.show_file(file)
@@ -221,7 +220,7 @@ def test_a_page_from_another_machine_says_why_it_has_no_camera(
     assert "Browsers allow the camera only on pages from https://" in visitor.page.inner_text("#no-camera")
     assert visitor.page.is_disabled("#use-camera")
     visitor.show_file(still)
-    wait_for(lambda: visitor.shown() > 3, "pictures of a file all the same")
+    wait_for(lambda: visitor.frame_count() > 3, "pictures of a file all the same")
 
 
 def test_a_page_from_another_machine_has_its_camera_over_https(
@@ -230,7 +229,7 @@ def test_a_page_from_another_machine_has_its_camera_over_https(
     server = serve(certificate=certificate[0], key=certificate[1], allowed_hosts=[PLAIN_NAME])
     visitor = visit(f"https://{PLAIN_NAME}:{server.address[1]}/", ignore_https_errors=True)
     visitor.page.click("#use-camera")
-    wait_for(lambda: visitor.shown() > 3, "pictures of the camera")
+    wait_for(lambda: visitor.frame_count() > 3, "pictures of the camera")
 
 
 def test_changes_while_disconnected_are_sent_after_reconnecting(visit: Visit, serve: Serve, wait_for: WaitFor) -> None:
@@ -239,9 +238,9 @@ def test_changes_while_disconnected_are_sent_after_reconnecting(visit: Visit, se
     visitor = visit(server.url)
     prompt = visitor.page.get_by_label("prompt", exact=True)
     seed, size = (visitor.page.get_by_label(name, exact=True) for name in ("seed", "size"))
-    kept = "localStorage.getItem(Object.keys(localStorage).find((key) => key.includes('settings')))"
+    settings = "localStorage.getItem(Object.keys(localStorage).find((key) => key.includes('settings')))"
     seed.fill("7")
-    wait_for(lambda: visitor.page.evaluate(kept) == '{"seed":7}', "the seed to be in force")
+    wait_for(lambda: visitor.page.evaluate(settings) == '{"seed":7}', "the seed to be in force")
     server.close()
     visitor.page.wait_for_selector("body[data-state=gone]")
     assert "Trying again" in visitor.page.inner_text("#banner")
@@ -261,7 +260,7 @@ def test_changes_while_disconnected_are_sent_after_reconnecting(visit: Visit, se
     visitor.page.click("#reset")
     server = serve(port=server.address[1], painting=began)
     visitor.page.wait_for_selector("body[data-state=connected]")
-    wait_for(lambda: visitor.page.evaluate(kept) == "{}", "nothing to be changed")
+    wait_for(lambda: visitor.page.evaluate(settings) == "{}", "nothing to be changed")
     assert (settings_of(server).painting.prompt, settings_of(server).side_px) == ("a house", 64)
     assert (prompt.input_value(), size.input_value(), seed.input_value()) == ("a house", "64", "0")
     visitor.errors.clear()  # of the connections that were refused meanwhile

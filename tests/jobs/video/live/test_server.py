@@ -18,7 +18,7 @@ import torch
 from engine.errors import PortTakenError, UsageError
 from engine.jobs.video.live import LiveServer, painting_threads, serve_live
 from engine.jobs.video.live.protocol import HEADER, REFERENCE, pack
-from engine.models.sd.batch_stages import BatchStages
+from engine.models.sd.batch_pipeline import BatchPipeline
 from tests.conftest import TinyModels
 from tests.jobs.video.live.client import card, frame
 from tests.jobs.video.live.conftest import Connect, Serve
@@ -64,8 +64,7 @@ def test_a_picture_comes_back_painted_with_index_and_capture_time_of_its_source(
     painted = client.take()
     assert (painted.index, painted.captured_ms) == (7, 1234.5)
     assert (painted.width, painted.height) == (64, 64)  # 43 px would be less than 64
-    assert painted.painted_ms > 0.0
-    assert painted.settings == 0
+    assert painted.painted_ms > 0.0 and painted.settings == 0
     assert np.array_equal(client.paint(8), client.paint(9))
 
 
@@ -74,15 +73,17 @@ def test_settings_apply_from_the_next_picture_and_only_to_their_client(serve: Se
     changing, other = connect(server), connect(server)
     before = changing.paint(1)
     changing.ask(prompt="the sea at night", seed=5, side_px=128)
-    told = changing.hear("settings")
-    assert told["number"] == 1
-    assert (told["values"]["prompt"], told["values"]["seed"], told["values"]["side_px"]) == ("the sea at night", 5, 128)
-    assert changing.paint(2).shape == (128, 128, 3)
-    assert changing.painted[-1].settings == 1
+    sent = changing.hear("settings")
+    assert sent["number"] == 1
+    assert (sent["values"]["prompt"], sent["values"]["seed"], sent["values"]["side_px"]) == (
+        "the sea at night",
+        5,
+        128,
+    )
+    assert changing.paint(2).shape == (128, 128, 3) and changing.painted[-1].settings == 1
     changing.ask(side_px=64)
     after = changing.paint(3)
-    assert np.abs(after.astype(int) - before).mean() > 5
-    assert np.array_equal(other.paint(1), before)
+    assert np.abs(after.astype(int) - before).mean() > 5 and np.array_equal(other.paint(1), before)
     changing.ask(prompt="a house", seed=0)
     assert np.array_equal(changing.paint(4), before)
 
@@ -141,13 +142,11 @@ def test_an_idle_client_is_displaced_by_a_new_one_but_not_by_a_request_that_is_n
 ) -> None:
     server = serve(most_clients=1, idle_s=0.0)
     silent = connect(server)
-    assert get(server, "/live/socket")[0] == 400
-    assert silent.paint(1).shape == (64, 64, 3)
+    assert get(server, "/live/socket")[0] == 400 and silent.paint(1).shape == (64, 64, 3)
     assert connect(server).paint(1).shape == (64, 64, 3)
-    with pytest.raises(ConnectionError) as gone:
+    with pytest.raises(ConnectionError) as closed:
         silent.hear("nothing")
-    assert gone.value.args[0] == 1013
-    assert "another client needed the place" in gone.value.args[1]
+    assert closed.value.args[0] == 1013 and "another client needed the place" in closed.value.args[1]
 
 
 def test_an_invalid_message_is_answered_with_one_line(serve: Serve, connect: Connect, reports: Any) -> None:
@@ -156,13 +155,11 @@ def test_an_invalid_message_is_answered_with_one_line(serve: Serve, connect: Con
     expected = good.paint(1)
     for number, (data, line) in enumerate(BAD.values(), 2):
         bad.send(data)
-        said = bad.hear_line()
-        assert line in said
-        assert "\n" not in said
+        answer = bad.hear_line()
+        assert line in answer and "\n" not in answer
         assert np.array_equal(good.paint(number), expected)
     bad.ask(prompt="a house")  # whose rest after a failure is over with that
-    assert bad.paint(100).shape == (64, 64, 3)
-    assert bad.painted[-1].settings == 1
+    assert bad.paint(100).shape == (64, 64, 3) and bad.painted[-1].settings == 1
     assert reports.lines == []
     with pytest.raises(ConnectionError):  # a far too large message closes only its connection
         bad.send(bytes(8 << 20))
@@ -175,9 +172,9 @@ def test_a_client_beyond_the_device_memory_gets_one_error_and_others_continue(
 ) -> None:
     monkeypatch.setattr(painting_threads, "REST_S", 0.0)
     monkeypatch.setattr(painting_threads, "FULL_REST_S", 3600.0)
-    encode, tries = BatchStages.encode, []
+    encode, tries = BatchPipeline.encode, []
 
-    def encode_if_small(pieces: BatchStages, rgb: np.ndarray, *about: Any) -> Any:
+    def encode_if_small(pieces: BatchPipeline, rgb: np.ndarray, *about: Any) -> Any:
         if rgb.shape[1] > 64:
             tries.append(rgb.shape)
             torch.empty(1 << 60, dtype=torch.uint8)  # the error of a device that is really full
@@ -186,7 +183,7 @@ def test_a_client_beyond_the_device_memory_gets_one_error_and_others_continue(
     server = serve()
     large, good = connect(server), connect(server)
     expected = good.paint(1)
-    monkeypatch.setattr(BatchStages, "encode", encode_if_small)
+    monkeypatch.setattr(BatchPipeline, "encode", encode_if_small)
     large.ask(side_px=128)
     large.show(1)
     assert large.hear("lost") == {"index": 1, "reason": "cpu has no memory for 128 x 128 px: choose a smaller size"}
@@ -196,16 +193,14 @@ def test_a_client_beyond_the_device_memory_gets_one_error_and_others_continue(
     assert len(tries) == 2  # the second with nothing else on the device
     assert large.hear("state")["failed"] == 1
     large.ask(side_px=64)
-    assert np.array_equal(large.paint(12), expected)
-    assert server.fault == ""
+    assert np.array_equal(large.paint(12), expected) and server.fault == ""
     assert reports.lines == []
 
 
 def test_a_browser_finds_the_page_and_nothing_else_is_let_in(serve: Serve, reports: Any) -> None:
     server = serve()
     status, headers, body = get(server, "/")  # followed to /live
-    assert status == 200
-    assert b"Multiverse" in body
+    assert status == 200 and b"Multiverse" in body
     assert "media-src 'self' blob:" in headers["Content-Security-Policy"]
     assert "frame-ancestors 'self'" in headers["Content-Security-Policy"]
     assert headers["X-Content-Type-Options"] == "nosniff"
@@ -218,8 +213,7 @@ def test_a_browser_finds_the_page_and_nothing_else_is_let_in(serve: Serve, repor
 
 def test_clients_of_other_machines_need_the_token(serve: Serve, connect: Connect) -> None:
     server = serve(is_local=lambda peer: False, token="sesame")
-    assert get(server, "/live")[0] == 401
-    assert get(server, "/?token=wrong")[0] == 401
+    assert get(server, "/live")[0] == 401 and get(server, "/?token=wrong")[0] == 401
     status, headers, _ = get(server, "/live?token=sesame")
     assert status == 200
     cookie = headers["Set-Cookie"].partition(";")[0]
@@ -244,8 +238,8 @@ def test_invalid_arguments_are_refused_before_the_model_is_loaded(
 
 
 def test_a_port_that_is_taken_is_said_before_anything_is_loaded(serve: Serve) -> None:
-    with socket.create_server(("127.0.0.1", 0)) as taken, pytest.raises(PortTakenError):
-        serve(port=taken.getsockname()[1])
+    with socket.create_server(("127.0.0.1", 0)) as listener, pytest.raises(PortTakenError):
+        serve(port=listener.getsockname()[1])
 
 
 def test_serving_ends_with_its_event_and_frees_the_port(serve: Serve, connect: Connect) -> None:

@@ -42,8 +42,7 @@ def test_every_setting_of_a_painting_can_be_changed() -> None:
     }
     assert values.keys() == values_of(START, KNOBS).keys()
     settings, wrong = changed(START, KNOBS, values)
-    assert wrong == []
-    assert values_of(settings, KNOBS) == values
+    assert wrong == [] and values_of(settings, KNOBS) == values
     assert settings.side_px == 256
     assert settings.painting == Painting(
         spec=SPEC,
@@ -83,17 +82,16 @@ def test_every_setting_of_a_painting_can_be_changed() -> None:
 )
 def test_an_invalid_setting_is_one_line_and_changes_nothing(text: str, line: str) -> None:
     settings, wrong = changed(START, KNOBS, settings_in(f'{{"settings": {text}}}'))
-    assert settings == START
-    assert len(wrong) == 1
+    assert settings == START and len(wrong) == 1
     assert wrong[0].startswith(line)
 
 
 def test_a_picture_of_the_client_is_followed_and_can_be_put_aside() -> None:
     settings = with_picture(START, "folder/1.jpg")
     assert values_of(settings, KNOBS)["ip_image"] == "mine"
-    given, _ = changed(settings, KNOBS, {"ip_image": "given"})
-    assert given.painting.ip_image == "given.png"
-    mine, wrong = changed(given, KNOBS, {"ip_image": "mine"})
+    server_file, _ = changed(settings, KNOBS, {"ip_image": "given"})
+    assert server_file.painting.ip_image == "given.png"
+    mine, wrong = changed(server_file, KNOBS, {"ip_image": "mine"})
     assert (mine.painting.ip_image, wrong) == ("folder/1.jpg", [])
 
 
@@ -126,8 +124,7 @@ def test_painted_sides_are_multiples_of_eight(source: tuple[int, int], side: int
 def test_a_text_that_is_no_settings_is_one_line(text: str) -> None:
     with pytest.raises(ProtocolError) as raised:
         settings_in(text)
-    assert "\n" not in str(raised.value)
-    assert len(str(raised.value)) < 200
+    assert "\n" not in str(raised.value) and len(str(raised.value)) < 200
 
 
 @pytest.mark.parametrize(

@@ -1,4 +1,4 @@
-"""Segments of few pictures, so that a short film has several."""
+"""Segments of few pictures, so that a short video has several."""
 
 import pytest
 

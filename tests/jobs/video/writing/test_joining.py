@@ -33,13 +33,13 @@ def test_every_container_holds_all_pictures_at_their_times_and_the_sound_in_step
     assert times_of(out) - np.float64(first) == pytest.approx(times_of(source), abs=0.001)
     assert flash_s(out) - bang_s(out) == pytest.approx(flash_s(source) - bang_s(source), abs=0.003)
     assert bang_s(source) == pytest.approx(18 / RATE, abs=0.03), "the test itself"
-    anew = ENCODED_ANEW.get(suffix)
-    if anew is None:
+    reencoded = ENCODED_ANEW.get(suffix)
+    if reencoded is None:
         assert written.notes == []
         assert [data for _, data in sound_of(out)] == [data for _, data in sound_of(source)]
     else:
         assert written.notes == [
-            f"out{suffix}: its sound (aac) cannot be copied into this format: it is re-encoded as {anew}"
+            f"out{suffix}: its sound (aac) cannot be copied into this format: it is re-encoded as {reencoded}"
         ]
         assert sound_end_s(out) == pytest.approx(1.0, abs=0.03)
 
@@ -61,8 +61,7 @@ def test_a_broadcast_that_was_cut_together_stays_in_step(tmp_path: Path, suffix:
     source, out = tmp_path / "in.ts", tmp_path / f"out{suffix}"
     source.write_bytes(b"".join(part.read_bytes() for part in parts))
     write(source, out)
-    assert len(pictures_of(out)) == 30
-    assert flash_s(out) - bang_s(out) == pytest.approx(0, abs=0.006)
+    assert len(pictures_of(out)) == 30 and flash_s(out) - bang_s(out) == pytest.approx(0, abs=0.006)
     assert sound_end_s(out) == pytest.approx(1.0, abs=0.05)
 
 
@@ -95,8 +94,7 @@ def test_a_run_that_ends_early_ends_its_sound_with_its_pictures(
 ) -> None:
     source, out = clip(40), tmp_path / f"out{suffix}"
     write(source, out, **{"limit": 15} if how == "limited" else {"stop": 15})
-    assert len(pictures_of(out)) == 15
-    assert 0.5 <= sound_end_s(out) - times_of(out)[0] < 0.53
+    assert len(pictures_of(out)) == 15 and 0.5 <= sound_end_s(out) - times_of(out)[0] < 0.53
 
 
 @pytest.mark.parametrize("suffix", [".mp4", ".mkv", ".mov", ".webm"])
@@ -133,14 +131,14 @@ def test_colours_are_tagged_as_the_sources_and_look_the_same_and_hdr_as_bt709(
     written = write(source, out)
     with av.open(str(out)) as container:
         frame = next(container.decode(video=0))
-        told = frame.colorspace, frame.color_primaries, frame.color_trc, frame.color_range
+        tags = frame.colorspace, frame.color_primaries, frame.color_trc, frame.color_range
         aspect = container.streams.video[0].sample_aspect_ratio
-    kept = (1, 1, 1, colours[3]) if colours[2] in (16, 18) else colours
+    has_same_tags = (1, 1, 1, colours[3]) if colours[2] in (16, 18) else colours
     expected = {
-        ".mov": (*kept[:2], 1, 1),  # 6 and 1 are the same, and ProRes is never full
+        ".mov": (*has_same_tags[:2], 1, 1),  # 6 and 1 are the same, and ProRes is never full
         ".avi": (5, 2, 2, 2),  # JPEG's own
     }
-    assert told == expected.get(suffix, kept)
+    assert tags == expected.get(suffix, has_same_tags)
     if suffix == ".webm":
         assert written.notes == ["out.webm: its pixels are square, the source's have the aspect 4/3; .mkv keeps that"]
     else:
@@ -182,8 +180,7 @@ def test_a_source_that_is_gone_when_its_sound_is_wanted_is_named_and_the_picture
         output.finish(is_whole=True)
     output.abandon()
     aside.rename(source)
-    assert write(source, out, resume=True).done == 10
-    assert len(pictures_of(out)) == 10
+    assert write(source, out, resume=True).done == 10 and len(pictures_of(out)) == 10
 
 
 @pytest.mark.parametrize("height", [480, 720])

@@ -9,8 +9,8 @@ import numpy as np
 import pytest
 
 from engine.errors import ModelError, MultiverseError, SinkError, UsageError
+from engine.jobs.video.backend import PaintedBatch, StageFigures, VideoBatch
 from engine.jobs.video.run import OpenedJob, run_job
-from engine.jobs.video.stages import PaintedBatch, StageFigures, VideoBatch
 from engine.jobs.video.writing.outputs import VideoOutput, open_output
 from engine.models.sd.painting import GOOD
 from tests.jobs.folders import names
@@ -49,7 +49,7 @@ class FailingStages:
 
     def paint(self, batches: Iterator[VideoBatch]) -> Iterator[PaintedBatch]:
         for batch in islice(batches, self._whole):
-            yield PaintedBatch(batch=batch, pixels=255 - batch.pixels, fates=np.full(len(batch.pixels), GOOD))
+            yield PaintedBatch(batch=batch, pixels=255 - batch.pixels, outcomes=np.full(len(batch.pixels), GOOD))
         raise ModelError("the model has failed")
 
     def times(self) -> tuple[StageFigures, ...]:

@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 
 from engine.jobs.segment.pictures import OverlayVideo
-from engine.jobs.segment.results import PaintLook, Result
+from engine.jobs.segment.results import MaskedPicture, PaintLook
 from engine.sources.pictures import InputPicture, open_pictures
 from engine.values import FoundObject, Segmentation
 from tests.jobs.video.writing.clapper import (
@@ -35,7 +35,7 @@ def broken(path: Path, holes: list[tuple[int, int, bool]]) -> Path:
     return path
 
 
-def left_half(picture: InputPicture) -> Result:
+def left_half(picture: InputPicture) -> MaskedPicture:
     """One object, id 1, on the left half of the picture."""
     masks = np.zeros((1, 96, 96), np.uint8)
     masks[:, :, :48] = 255
@@ -47,7 +47,7 @@ def left_half(picture: InputPicture) -> Result:
         index=picture.number,
         time_s=float(picture.start_s),
     )
-    return Result(picture, found, PaintLook(opacity=1.0, is_hard=True))
+    return MaskedPicture(picture, found, PaintLook(opacity=1.0, is_hard=True))
 
 
 def in_segment(source: Path, out: Path, limit: int | None = None) -> OverlayVideo:
@@ -60,7 +60,7 @@ def in_segment(source: Path, out: Path, limit: int | None = None) -> OverlayVide
 
 
 @pytest.mark.parametrize(
-    ("suffix", "job", "anew"),
+    ("suffix", "job", "reencoded"),
     [
         (".mp4", write, "AAC"),
         *in_long_form(
@@ -74,19 +74,19 @@ def in_segment(source: Path, out: Path, limit: int | None = None) -> OverlayVide
     ],
 )
 def test_a_film_that_lost_packets_is_finished_and_its_bangs_come_with_its_flashes(
-    tmp_path: Path, suffix: str, job: Callable, anew: str
+    tmp_path: Path, suffix: str, job: Callable, reencoded: str
 ) -> None:
     source, out = broken(tmp_path / "in.ts", [(300, 6, False), (600, 40, True)]), tmp_path / f"out{suffix}"
     *first, last = job(source, out).notes
     if codec := {".avi": "PCM", ".webm": "Opus"}.get(suffix):
         assert first == [f"out{suffix}: its sound (aac) cannot be copied into this format: it is re-encoded as {codec}"]
-    told = re.fullmatch(
+    notes = re.fullmatch(
         rf"out{suffix}: its sound is silent at (\S+)-(\S+) s, (\S+)-(\S+) s, where the source has none"
-        + ("" if codec else f"; it is re-encoded as {anew}"),
+        + ("" if codec else f"; it is re-encoded as {reencoded}"),
         last,
     )
-    assert told, last
-    holes = [(float(told[at]), float(told[at + 1])) for at in (1, 3)]
+    assert notes, last
+    holes = [(float(notes[at]), float(notes[at + 1])) for at in (1, 3)]
     assert all(0.03 < end_s - begin_s < 0.5 for begin_s, end_s in holes)
     assert level_db(out, *holes[1]) < level_db(out, 4.0, 4.3) - 30
     begins_s = MARKS[0] / RATE - flashes_s(out)[0]  # the sound begins 21 ms before the pictures

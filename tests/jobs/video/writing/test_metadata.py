@@ -21,8 +21,8 @@ TEXT = (
 )
 
 
-def comment_of(film: Path) -> str:
-    with av.open(str(film)) as container:
+def comment_of(video: Path) -> str:
+    with av.open(str(video)) as container:
         return {name.lower(): text for name, text in container.metadata.items()}.get("comment", "")
 
 
@@ -43,19 +43,19 @@ def test_a_film_tells_prompt_seed_model_and_version(clip: Callable[..., Path], t
 def test_the_comment_of_the_source_follows(tmp_path: Path) -> None:
     source = write_clapper(tmp_path / "in.mkv", tags={"comment": "at the sea", "title": "Glass"})
     write(source, tmp_path / "out.mp4", painting=ABOUT)
-    told = comment_of(tmp_path / "out.mp4")
-    assert told.startswith("glass: a, 海\nSteps: 5") and told.endswith("\n\nat the sea")
+    comment = comment_of(tmp_path / "out.mp4")
+    assert comment.startswith("glass: a, 海\nSteps: 5") and comment.endswith("\n\nat the sea")
     write(source, tmp_path / "plain.mp4", painting=ABOUT, metadata=False)
     assert comment_of(tmp_path / "plain.mp4") == "at the sea"
 
 
 def test_a_frame_tells_the_same_and_a_run_without_is_another_run(clip: Callable[..., Path], tmp_path: Path) -> None:
     source = clip(3, sound=None)
-    for name, is_told in (("out", True), ("plain", False)):
-        write(source, tmp_path / name, painting=ABOUT, metadata=is_told)
+    for name, has_metadata in (("out", True), ("plain", False)):
+        write(source, tmp_path / name, painting=ABOUT, metadata=has_metadata)
         with Image.open(tmp_path / name / "frame_000002.png") as picture:
-            assert picture.info.get("parameters", "").startswith(TEXT if is_told else "")
-            assert ("Software" in picture.info) == is_told
+            assert picture.info.get("parameters", "").startswith(TEXT if has_metadata else "")
+            assert ("Software" in picture.info) == has_metadata
     for number in range(3):
         frames = [Image.open(tmp_path / name / f"frame_{number:06d}.png") for name in ("out", "plain")]
         assert frames[0].tobytes() == frames[1].tobytes()

@@ -1,4 +1,4 @@
-"""What a film has besides pictures and sound: kept where the container can, told where not."""
+"""Other tracks of a video: kept where the container supports them, noted where not."""
 
 from fractions import Fraction
 from pathlib import Path
@@ -12,20 +12,20 @@ from tests.jobs.video.writing.clapper import RATE, write_clapper
 from tests.jobs.video.writing.test_lost_packets import in_segment
 from tests.jobs.video.writing.written import packets_of, write
 
-WORDS = "1\n00:00:00,500 --> 00:00:01,000\nA word.\n\n2\n00:00:02,500 --> 00:00:02,900\nThe last.\n"
+SUBTITLES = "1\n00:00:00,500 --> 00:00:01,000\nA word.\n\n2\n00:00:02,500 --> 00:00:02,900\nThe last.\n"
 TIMECODE = "10:00:05:13"
 
 
 def edited(path: Path) -> Path:
-    """A film of three seconds with three chapters, subtitles (.mkv) and timecode."""
+    """A video of three seconds with three chapters, subtitles (.mkv) and timecode."""
     plain = write_clapper(path.with_name("plain.mov"), 3 * RATE)
-    path.with_name("words.srt").write_text(WORDS)
+    path.with_name("words.srt").write_text(SUBTITLES)
     with (
-        av.open(str(plain)) as film,
-        av.open(str(path.with_name("words.srt"))) as words,
+        av.open(str(plain)) as video,
+        av.open(str(path.with_name("words.srt"))) as subtitles,
         av.open(str(path), "w") as written,
     ):
-        inputs = (film, words) if path.suffix == ".mkv" else (film,)
+        inputs = (video, subtitles) if path.suffix == ".mkv" else (video,)
         tracks = {stream: written.add_stream_from_template(stream) for each in inputs for stream in each.streams}
         written.streams.video[0].metadata["timecode"] = TIMECODE
         for stream in written.streams.subtitles:
@@ -64,8 +64,8 @@ def test_subtitles_chapters_and_timecode_are_kept_or_told(
     line = f"out{suffix}: leaves out: {left_out}"
     assert [note for note in job(source, out).notes if "its sound" not in note] == [line] * bool(left_out)
     with av.open(str(out)) as container:
-        kept = chapters(container), timecode_of(container)
-    assert kept == (([], "") if suffix == ".avi" else ([("One", 1), ("Two", 2), ("Three", 3)], TIMECODE))
+        tracks = chapters(container), timecode_of(container)
+    assert tracks == (([], "") if suffix == ".avi" else ([("One", 1), ("Two", 2), ("Three", 3)], TIMECODE))
     if name == "in.mkv" and suffix == ".mkv":
         assert packets_of(out, "subtitles") == packets_of(source, "subtitles")
 

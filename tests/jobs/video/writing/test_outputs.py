@@ -33,7 +33,7 @@ def done(source: Path, output: Path | str, **options: Any) -> int:
     return out.done
 
 
-def told(source: Path, output: Path | str, **options: Any) -> str:
+def fault(source: Path, output: Path | str, **options: Any) -> str:
     """The error when opening the output."""
     with pytest.raises(MultiverseError) as caught:
         opened(source, output, **options)
@@ -42,20 +42,20 @@ def told(source: Path, output: Path | str, **options: Any) -> str:
 
 
 def test_an_unwritable_output_is_one_line_and_leaves_nothing(source: Path, tmp_path: Path) -> None:
-    assert told(source, tmp_path / "out.gif") == (
+    assert fault(source, tmp_path / "out.gif") == (
         f"{tmp_path}/out.gif: cannot write this format; an output is a video (.mp4 .mov .mkv .avi .webm .m4v) or "
         "a folder of frames (name/)"
     )
-    assert told(source, source, overwrite=True) == f"{source}: is the input; name another output"
+    assert fault(source, source, overwrite=True) == f"{source}: is the input; name another output"
     (tmp_path / "file").touch()
     in_file = tmp_path / "file" / "out.mp4"
-    assert told(source, in_file) == f"{in_file}: cannot be written ({tmp_path}/file is not a folder)"
-    assert told(source, f"{tmp_path}/file/") == f"{tmp_path}/file: is a file; a folder of frames needs another name"
+    assert fault(source, in_file) == f"{in_file}: cannot be written ({tmp_path}/file is not a folder)"
+    assert fault(source, f"{tmp_path}/file/") == f"{tmp_path}/file: is a file; a folder of frames needs another name"
     assert names(tmp_path) == ["file", "in.mp4"]
     folder = tmp_path / "pictures"
     folder.mkdir()
     source.rename(folder / "in.mp4")
-    assert told(folder / "in.mp4", Path("/")).startswith("/: is not an output")
+    assert fault(folder / "in.mp4", Path("/")).startswith("/: is not an output")
 
 
 def test_an_input_picture_is_never_replaced_by_its_frame(tmp_path: Path) -> None:
@@ -68,10 +68,10 @@ def test_an_input_picture_is_never_replaced_by_its_frame(tmp_path: Path) -> None
             (links / name).symlink_to(folder / name)
     inputs = [(folder / "a.png", folder / "a.png"), (links, links / "a.png")]
     for source, first in inputs if os.name == "posix" else inputs[:1]:
-        assert told(source, f"{folder}/", overwrite=True) == (
+        assert fault(source, f"{folder}/", overwrite=True) == (
             f"{folder}: {first} is an input and would be replaced; name another output"
         )
-    assert told(folder, f"{folder}/", overwrite=True) == f"{folder}: is the input; name another output"
+    assert fault(folder, f"{folder}/", overwrite=True) == f"{folder}: is the input; name another output"
     write(folder / "b.jpg", f"{folder}/", overwrite=True)
     assert names(folder) == ["a.png", "b.jpg", "b.png"], "another name may be in the same folder"
 
@@ -81,8 +81,8 @@ def test_existing_outputs_are_replaced_only_with_the_option(source: Path, tmp_pa
     out = tmp_path / name
     write(source, out)
     before = out.stat().st_mtime_ns
-    assert told(source, out) == f"{out}: exists already; --overwrite replaces it"
-    assert told(source, out, resume=True) == (
+    assert fault(source, out) == f"{out}: exists already; --overwrite replaces it"
+    assert fault(source, out, resume=True) == (
         f"{out}: exists already, and there is no interrupted run to resume; --overwrite replaces it"
     )
     assert names(tmp_path) == ["in.mp4", name] and out.stat().st_mtime_ns == before
@@ -96,37 +96,38 @@ def test_existing_outputs_are_replaced_only_with_the_option(source: Path, tmp_pa
 def test_an_interrupted_run_is_named_and_never_lost_by_accident(source: Path, tmp_path: Path, name: str) -> None:
     out = tmp_path / name
     write(source, out, stop=6)
-    assert told(source, out) == (
+    assert fault(source, out) == (
         f"{out}: exists already; --overwrite replaces it, --resume continues the interrupted run"
     )
     if name == "out.mp4":
         out.unlink()
-        assert told(source, out) == (
+        assert fault(source, out) == (
             f"{out}: there is an interrupted run of this job; --overwrite starts again, --resume continues the "
             "interrupted run"
         )
-        assert told(source, out, batch=5).startswith(f"{out}: there is an interrupted run of another job (--batch was ")
-    assert done(source, out, overwrite=True) == 0
-    assert done(source, out, resume=True) > 0
+        assert fault(source, out, batch=5).startswith(
+            f"{out}: there is an interrupted run of another job (--batch was "
+        )
+    assert done(source, out, overwrite=True) == 0 and done(source, out, resume=True) > 0
 
 
 def test_resuming_another_job_names_the_differences(source: Path, tmp_path: Path) -> None:
     out = tmp_path / "out.mp4"
     write(source, out, stop=6)
     other = replace(PAINTING, steps=20, prompt="fire " * 20, spec=ModelSpec(model="random:sd21"))
-    assert told(source, out, resume=True, painting=other, batch=5) == (
+    assert fault(source, out, resume=True, painting=other, batch=5) == (
         f"{out}: cannot resume, this run differs from the interrupted one: --model was random:sd15, is random:sd21, "
         "--prompt has changed, --steps was 5, is 20, --batch was 2, is 5; give the same options, or --overwrite "
         "instead of --resume to start again"
     )
     os.utime(source, ns=(0, 0))
-    assert "this run differs from the interrupted one: the source has changed; give" in told(source, out, resume=True)
-    assert told(source, out).endswith("exists already; --overwrite replaces it"), "it cannot be resumed"
+    assert "this run differs from the interrupted one: the source has changed; give" in fault(source, out, resume=True)
+    assert fault(source, out).endswith("exists already; --overwrite replaces it"), "it cannot be resumed"
 
 
 def test_two_runs_never_write_the_same_output(source: Path, tmp_path: Path) -> None:
     first, _ = opened(source, tmp_path / "out.mp4")
-    assert told(source, tmp_path / "out.mp4") == f"{tmp_path}/out.mp4: another run is at work on it"
+    assert fault(source, tmp_path / "out.mp4") == f"{tmp_path}/out.mp4: another run is at work on it"
     first.abandon()
     assert names(tmp_path) == ["in.mp4"]
 
@@ -144,7 +145,7 @@ def test_an_output_created_meanwhile_is_not_replaced_and_the_work_is_kept(source
         output.finish(is_whole=True)
     output.abandon()
     assert out.read_text() == "somebody else's"
-    assert "was not written by the interrupted run" in told(source, out, resume=True)
+    assert "was not written by the interrupted run" in fault(source, out, resume=True)
     assert write(source, out, resume=True, overwrite=True).done == 10
     assert len(pictures_of(out)) == 10 and names(tmp_path) == ["in.mp4", "out.mp4"]
 
@@ -155,7 +156,7 @@ def test_other_files_in_a_folder_of_frames_are_not_touched(source: Path, tmp_pat
     (out / "notes.txt").write_text("mine")
     (out / "logo.png").write_text("mine")
     write(source, out)
-    assert told(source, out).endswith("exists already; --overwrite replaces it")
+    assert fault(source, out).endswith("exists already; --overwrite replaces it")
     shorter = write(source, out, overwrite=True, limit=4)
     assert shorter.notes == [f"{out}: 6 frames from before are still there"]
     assert len(names(out)) == 12 and (out / "logo.png").read_text() == "mine"
@@ -191,4 +192,4 @@ def test_a_folder_whose_pictures_changed_is_another_source(tmp_path: Path) -> No
     write(folder, out, stop=5)
     assert done(folder, out, resume=True) == 4
     (folder / "5.png").unlink()
-    assert "the source has changed" in told(folder, out, resume=True)
+    assert "the source has changed" in fault(folder, out, resume=True)

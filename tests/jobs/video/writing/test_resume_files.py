@@ -83,8 +83,7 @@ def test_a_folder_is_resumed_after_the_last_complete_batch(clip: Clip, tmp_path:
     write(source, f"{whole}/", batch=4)
     write(source, out, stop=15, end=end, batch=4)
     assert names(out) == [f"frame_{number:06d}.png" for number in range(15)]
-    assert write(source, out, batch=4, resume=True).done == 12
-    assert contents(out) == contents(whole)
+    assert write(source, out, batch=4, resume=True).done == 12 and contents(out) == contents(whole)
     assert names(tmp_path) == ["in.mp4", "out", "whole"]
 
 
@@ -112,8 +111,7 @@ def test_frames_of_an_older_run_are_not_taken_for_done(clip: Clip, tmp_path: Pat
         path.write_bytes(b"older")
     write(source, out, stop=5, overwrite=True)
     resumed = write(source, out, resume=True)
-    assert (resumed.done, resumed.notes) == (4, [])
-    assert b"older" not in contents(out)
+    assert (resumed.done, resumed.notes) == (4, []) and b"older" not in contents(out)
 
 
 @contextmanager
@@ -138,8 +136,8 @@ def test_a_full_disk_is_one_line_and_can_be_gone_on_from(clip: Clip, tmp_path: P
     write(source, whole)
     biggest = whole.stat().st_size if whole.is_file() else 20_000
     ends = set()
-    for share in (0.01, 0.1, 0.4, 0.9):  # the first segment, the journal, a later one, the joined video
-        with pytest.raises(SinkError) as caught, no_file_over(max(round(biggest * share), 300)):
+    for fraction in (0.01, 0.1, 0.4, 0.9):  # the first segment, the journal, a later one, the joined video
+        with pytest.raises(SinkError) as caught, no_file_over(max(round(biggest * fraction), 300)):
             write(source, out, resume=True)
         assert "(File too large)" in str(caught.value) and "\n" not in str(caught.value)
         assert str(caught.value).startswith(str(out)) and str(caught.value).endswith("continue with --resume")

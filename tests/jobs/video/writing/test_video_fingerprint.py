@@ -18,7 +18,7 @@ from engine.models.sd.spec import ModelSpec
 from engine.sources.pictures import open_pictures
 from tests.jobs.video.writing.written import job_of
 from tests.support.replicas import nets
-from tests.support.replicas.replica import Shelf
+from tests.support.replicas.replica import Folders
 
 A_FILE = "a file of the model has changed"
 Prepared = tuple[ModelSpec, Callable[[], object], str]
@@ -29,27 +29,27 @@ def touch(file: Path) -> None:
     os.utime(file, ns=(0, 0))
 
 
-def taesd_that_came(shelf: Shelf) -> Prepared:
-    folder = shelf.folder / "taesd"
+def taesd_that_came(cache: Folders) -> Prepared:
+    folder = cache.folder / "taesd"
     nets.tiny_taesd().save_pretrained(folder)
-    return ModelSpec(model=str(shelf.tiny.sd(vae="kl"))), lambda: shelf.put_on_hub("madebyollin/taesd", folder), A_FILE
+    return ModelSpec(model=str(cache.tiny.sd(vae="kl"))), lambda: cache.put_on_hub("madebyollin/taesd", folder), A_FILE
 
 
-def scale_of_a_peft_folder(shelf: Shelf) -> Prepared:
-    sd = shelf.tiny.sd()
-    folder = shelf.folder / "lora"
+def scale_of_a_peft_folder(cache: Folders) -> Prepared:
+    sd = cache.tiny.sd()
+    folder = cache.folder / "lora"
     folder.mkdir()
-    file = Path(shutil.copy(shelf.tiny.lora(sd, style="peft"), folder / "adapter_model.safetensors"))
+    file = Path(shutil.copy(cache.tiny.lora(sd, style="peft"), folder / "adapter_model.safetensors"))
     config = folder / "adapter_config.json"
     config.write_text(json.dumps({"peft_type": "LORA", "r": 4, "lora_alpha": 4}), encoding="utf-8")
     return ModelSpec(model=str(sd), loras=((str(file), 1.0),)), lambda: touch(config), A_FILE
 
 
 @pytest.fixture
-def shelf(tmp_path: Path, tiny_models: Any, monkeypatch: pytest.MonkeyPatch) -> Shelf:
+def cache(tmp_path: Path, tiny_models: Any, monkeypatch: pytest.MonkeyPatch) -> Folders:
     monkeypatch.setattr("huggingface_hub.constants.HF_HUB_CACHE", str(tmp_path / "hub"))
-    (tmp_path / "shelf").mkdir()
-    return Shelf(folder=tmp_path / "shelf", tiny=tiny_models, hub=tmp_path / "hub")
+    (tmp_path / "models").mkdir()
+    return Folders(folder=tmp_path / "models", tiny=tiny_models, hub=tmp_path / "hub")
 
 
 def key_of(spec: ModelSpec, folder: Path) -> dict[str, Any]:
@@ -66,19 +66,19 @@ def key_of(spec: ModelSpec, folder: Path) -> dict[str, Any]:
 
 @pytest.mark.parametrize("prepare", [taesd_that_came, scale_of_a_peft_folder])
 def test_a_run_is_not_gone_on_with_when_this_has_changed(
-    prepare: Callable[[Shelf], Prepared], shelf: Shelf, tmp_path: Path
+    prepare: Callable[[Folders], Prepared], cache: Folders, tmp_path: Path
 ) -> None:
-    spec, change, said = prepare(shelf)
+    spec, change, message = prepare(cache)
     before = key_of(spec, tmp_path)
     assert differences(before, key_of(spec, tmp_path)) == ""
     change()
-    assert said in differences(before, key_of(spec, tmp_path))
+    assert message in differences(before, key_of(spec, tmp_path))
 
 
 def test_every_choice_of_the_user_is_named_by_its_option(tmp_path: Path) -> None:
     spec = ModelSpec(model="random:sd15")
     before = key_of(spec, tmp_path)
-    for change, said in (
+    for change, message in (
         ({"prediction": "v"}, "--prediction was auto, is v"),
         ({"sampler": "lcm"}, "--sampler was auto, is lcm"),
         ({"clip_skip": 2}, "--clip-skip was 0, is 2"),
@@ -86,4 +86,4 @@ def test_every_choice_of_the_user_is_named_by_its_option(tmp_path: Path) -> None
         ({"vae": "full"}, "--vae was auto, is full"),
         ({"accelerator": "deepcache"}, "--inductor, --deepcache or --stablefast was none, is deepcache"),
     ):
-        assert differences(before, key_of(replace(spec, **change), tmp_path)) == said
+        assert differences(before, key_of(replace(spec, **change), tmp_path)) == message

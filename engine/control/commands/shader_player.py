@@ -1,0 +1,419 @@
+"""Chooses the shaders of each frame and their input values. Render thread, except where noted.
+
+    ShaderControl ─ play(slot, shader) ─► the next frame that has its values ─► shaders(values) ─► renderer
+
+A shader that is chosen is not ready yet: the last one plays on, with the values that it had, because the new ones in
+the same preset are not meant for it. If the new one fails, the last one follows its aliases again. When a whole look
+replaces another at once, the picture on screen stays until its shaders are ready.
+
+Inputs that cannot be interpolated, switches and menus, are not smoothed. While one look dissolves into another, each
+has its own shaders, so a slot has two render slots, `1` and `1-`: the old shader stays in its render slot, where it is
+compiled. If both looks have the same shaders in all slots, each continues once, and its inputs move.
+
+A shader that is bypassed leaves in a dissolve: the picture on screen is frozen and becomes what replaces it
+(`params/bypass.py`). It is tried again when its slot is switched on or its file is chosen, even to the values
+that they have, and comes back in a dissolve.
+"""
+
+from collections.abc import Callable, Iterable, Mapping
+from dataclasses import dataclass, replace
+from typing import Any, Final
+
+import osc_schema
+from engine.params import ParamStore, Snapshot
+from engine.params.crossfade import Crossfade, PictureFade
+from engine.params.shader_inputs import ON_FROM, InputValue, ShaderInput, inputs_of
+from engine.render.colour import shader_colours
+from engine.render.isf.isf_file import SECOND_SUFFIX, IsfFile, ShaderSlot
+from engine.values import item_weights
+from osc_schema.fx import ALIASES, PALETTE_INPUTS, SLOTS, alias_address, enable_address, file_address
+
+MAX_FRAME_FRACTION: Final = 0.5  # of a frame's time, for one shader; two of them leave nothing for the picture
+MAX_SLOW_FRAMES: Final = 15  # a quarter of a second at 60 fps: one slow frame may be the system's
+MAX_HELD_UP_MS: Final = 500.0
+UNMEASURED_FRAMES: Final = 5  # at the start a driver still compiles
+BYPASS_S: Final = 0.5  # of the dissolves to the fallback and back
+CUT_S: Final = 2.0  # at most, from a new look until its shaders are ready
+MAX_CACHED_SHADERS: Final = 32  # that leaving looks may need
+_MIXED: Final = ("float", "point2D", "color")
+
+Jump = Callable[[Snapshot, Iterable[str]], None]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True, eq=False)
+class PlayingShader:
+    name: str
+    """The file's name as in /fx/<slot>/file."""
+    file: IsfFile
+    inputs: tuple[ShaderInput, ...]
+    version: int
+    """The first version of the store whose aliases are meant for it."""
+
+
+class SlowShaders:
+    """Decides which shader takes too long. Pure.
+
+    One slow frame may be the system's, so there must be several in a row: fifteen, or fewer if together they have
+    delayed the picture for half a second.
+    """
+
+    def __init__(self) -> None:
+        self._frames: dict[str, int] = {}
+        self._slow_ms: dict[str, list[float]] = {}
+
+    def begin(self, slot: str) -> None:
+        """Another shader plays in the slot, or it has been switched on again."""
+        self._frames[slot] = 0
+        self._slow_ms[slot] = []
+
+    def add(self, slot: str, draw_ms: float, period_ms: float) -> bool:
+        """Count a frame; True if the shader must be bypassed."""
+        self._frames[slot] = self._frames.get(slot, 0) + 1
+        is_measured = self._frames[slot] > UNMEASURED_FRAMES or draw_ms > MAX_HELD_UP_MS
+        slow_ms = self._slow_ms.setdefault(slot, [])
+        if not (is_measured and draw_ms > MAX_FRAME_FRACTION * period_ms):
+            slow_ms.clear()
+            return False
+        slow_ms.append(draw_ms)
+        return len(slow_ms) >= MAX_SLOW_FRAMES or (len(slow_ms) > 1 and sum(slow_ms) > MAX_HELD_UP_MS)
+
+
+class ShaderPlayer:
+    """The shaders that play in the slots, with the transitions between them."""
+
+    def __init__(self, store: ParamStore, crossfade: Crossfade) -> None:
+        self._store = store
+        self._crossfade = crossfade
+        self._bypass = crossfade.bypass
+        self._tried: dict[str, int] = {}
+        """How often each bypassed slot had been requested when it was bypassed."""
+        self._next: dict[str, PlayingShader] = {}
+        self._now: dict[str, PlayingShader] = {}
+        self._cached_shaders: dict[tuple[str, str], PlayingShader] = {}
+        self._failed: dict[str, str] = {}
+        """Name of the file that has failed in a slot, so that the last good shader plays on."""
+        self._last: dict[str, ShaderSlot] = {}
+        self._pressed: dict[str, bool] = {}
+        self._enabled: dict[str, object] = {}
+        self._suffixes = dict.fromkeys(SLOTS, "")
+        self._turned: dict[str, Snapshot] = {}
+        """By slot, the old look of the last dissolve for which its render slot was changed."""
+        self._old: Snapshot | None = None
+        """The old look of the last dissolve."""
+        self._returns = 0
+        self._slow = SlowShaders()
+        self._cuts: int | None = None
+        self._cut_s = -CUT_S
+        self._awaits_tests = False
+        self.holds_up_fade = False
+        """True if drawing a shader of the old look was aborted in the newest frame."""
+        self.coming: tuple[ShaderSlot, ...] = ()
+        """Shaders of a look that waits for its beat, for the renderer to compile. Set on any thread."""
+        self.draw_ms: Mapping[str, float] = {}
+        """Milliseconds of drawing each slot in the newest frame. Any thread."""
+
+    # -- any thread ----------------------------------------------------------------------------
+
+    def play(self, slot: str, shader: PlayingShader) -> None:
+        """Play a shader from the next frame on whose values are meant for it."""
+        self._next[slot] = shader
+
+    def keep_last(self, slot: str, failed: str) -> None:
+        """Keep the last good shader, which follows its aliases again, because the file of that name has failed."""
+        self._failed[slot] = failed
+
+    def alias_of(self, target: str, values: Mapping[str, Any]) -> str:
+        """The alias of a named input of the shader that these values choose; "" if it has none or several. Render
+        thread."""
+        slot = target.split("/")[2]
+        shader = self._chosen(slot, values[file_address(slot)]) or self._now.get(slot)
+        for each in shader.inputs if shader is not None else ():
+            if each.address == target and len(each.aliases) == 1:
+                return each.aliases[0]
+        return ""
+
+    # -- the render thread -------------------------------------------------------------------------
+
+    def bypass(self, slots: Iterable[str]) -> list[str]:
+        """Draw no shader in these slots from the next frame on. Returns those that were not bypassed yet."""
+        new = [slot for slot in slots if slot in self._now and slot not in self._bypass.slots]
+        if new:
+            self._crossfade.freeze(BYPASS_S)
+        for slot in new:
+            self._tried[slot] = self._store.set_count(_asks(slot))
+            self._bypass.begin(slot)
+        return new
+
+    def bring_back(self) -> list[str]:
+        """Draw the bypassed slots again that have another shader or are to be tried. Call it before a frame's values
+        are read. Returns those that play the same shader again."""
+        snapshot = self._store.snapshot()
+        again, other = [], []
+        for slot in self._bypass.slots:
+            coming, now = self._next.get(slot), self._now[slot]
+            if coming is not None and coming.version <= snapshot.version:
+                other.append(slot)
+            elif (
+                self._store.set_count(_asks(slot)) != self._tried[slot]
+                and snapshot[enable_address(slot)]
+                and _key(now.name) == _key(str(snapshot[file_address(slot)]))
+            ):
+                again.append(slot)
+        if again or other:
+            self._crossfade.dissolve(BYPASS_S)
+        for slot in (*again, *other):
+            self._bypass.end(slot)
+            self._slow.begin(slot)
+        return again
+
+    def _turn_back(self, snapshot: Snapshot) -> None:
+        """Restore the shaders of the old look in their render slots, because its dissolve was undone."""
+        self._returns = self._crossfade.returns
+        for slot in SLOTS:
+            shader = self._chosen(slot, snapshot[file_address(slot)])
+            if shader is not None and slot not in self._bypass.slots:
+                self._now[slot] = shader
+            if self._turned.pop(slot, None) is self._old is not None:
+                self._suffixes[slot] = _other_suffix(self._suffixes[slot])
+
+    def follow(self, snapshot: Snapshot, jump: Jump) -> None:
+        """Start the shaders that are ready. `jump(snapshot, addresses)`: apply these values without a glide."""
+        if self._crossfade.returns != self._returns:
+            self._turn_back(snapshot)
+        for slot, shader in list(self._next.items()):
+            if shader.version > snapshot.version or slot in self._bypass.slots:
+                continue
+            if self._next.get(slot) is shader:
+                del self._next[slot]
+            self._now[slot] = shader
+            self._cached_shaders[slot, _key(shader.name)] = shader
+            while len(self._cached_shaders) > MAX_CACHED_SHADERS:
+                del self._cached_shaders[next(iter(self._cached_shaders))]
+            self._failed.pop(slot, None)
+            self._slow.begin(slot)
+            for each in shader.inputs:  # a switch that is on at the start is no event
+                self._pressed[each.address] = snapshot.number(each.aliases[0]) >= ON_FROM
+            jump(snapshot, [alias_address(slot, number) for number in ALIASES])
+        for slot in SLOTS:
+            if not snapshot[file_address(slot)]:
+                self._now.pop(slot, None)
+                self._last.pop(slot, None)
+                self._bypass.end(slot)
+
+    def shaders(
+        self,
+        values: Mapping[str, Any],
+        snapshot: Snapshot,
+        moved: Mapping[str, float],
+        fade: PictureFade | None = None,
+        leaving: Mapping[str, Any] | None = None,
+    ) -> tuple[ShaderSlot, ...]:
+        """The shaders to draw, in order. `values`: smoothed and modulated; `moved`: the modulated ones alone.
+
+        `fade`: the running dissolve; `leaving`: the old look's values, if it still moves.
+        """
+        now = {each.slot: each for each in self._playing(values, snapshot, moved)}
+        if fade is None:
+            return tuple(replace(each, slot=slot + self._suffixes[slot]) for slot, each in now.items())
+        self._old = fade.before
+        before = self._leaving(fade.before, fade.before if leaving is None else leaving)
+        if leaving is not None and is_same(before, now):
+            return morph_shaders(before, now, fade.mix, self._suffixes)
+        for slot in now.keys() & before.keys():
+            # A still picture contains its shaders: one that continues can stay in its render slot.
+            is_going_on = leaving is None and before[slot].file is now[slot].file
+            if self._turned.get(slot) is not fade.before and not is_going_on:
+                self._turned[slot] = fade.before
+                self._suffixes[slot] = _other_suffix(self._suffixes[slot])
+        return dissolve_shaders({} if leaving is None else before, now, self._suffixes)
+
+    def is_cutting(self, time_s: float) -> bool:
+        """True for two seconds after a look has replaced another at once.
+
+        Meanwhile the picture on screen stays until all shaders of the new look are ready: its layers alone, or with the
+        shader of the old look, belong to neither look.
+        """
+        cuts = self._crossfade.cuts
+        if self._cuts is not None and cuts != self._cuts:
+            self._cut_s, self._awaits_tests = time_s, True
+        self._cuts = cuts
+        return time_s - self._cut_s < CUT_S
+
+    def awaits_tests(self, values: Mapping[str, Any], time_s: float) -> bool:
+        """True after such a cut while a shader of the new look is being tested; not for one that is chosen later."""
+        is_cutting = self.is_cutting(time_s)
+        self._awaits_tests = self._awaits_tests and is_cutting and self._is_testing(values)
+        return self._awaits_tests
+
+    def _is_testing(self, values: Mapping[str, Any]) -> bool:
+        for slot in SLOTS:
+            chosen, now = values[file_address(slot)], self._now.get(slot)
+            if not chosen or not values[enable_address(slot)] or slot in self._bypass.slots:
+                continue
+            if self._failed.get(slot) != chosen and (now is None or _key(now.name) != _key(chosen)):
+                return True
+        return False
+
+    def _playing(
+        self, values: Mapping[str, Any], snapshot: Snapshot, moved: Mapping[str, float]
+    ) -> tuple[ShaderSlot, ...]:
+        playing = []
+        raised: list[str] = []
+        for slot in SLOTS:
+            shader, is_on = self._now.get(slot), values[enable_address(slot)]
+            if is_on and not self._enabled.get(slot, True):
+                self._slow.begin(slot)
+            self._enabled[slot] = is_on
+            if shader is None or not is_on:
+                continue
+            chosen = values[file_address(slot)]
+            is_tested = _key(shader.name) != _key(chosen) and self._failed.get(slot) != chosen
+            if is_tested:  # the newly chosen one is not ready
+                if slot in self._last:
+                    playing.append(self._last[slot])
+                continue
+            now = _slot(slot, shader, values, snapshot, moved)
+            events = {
+                each.name: self._has_fired(each, now.inputs[each.name], snapshot, raised) for each in _events(shader)
+            }
+            self._last[slot] = replace(now, inputs={**now.inputs, **dict.fromkeys(events, False)})
+            playing.append(replace(now, inputs={**now.inputs, **events}) if any(events.values()) else self._last[slot])
+        if raised:  # released, unless somebody has set them since
+            params = [osc_schema.lookup(alias) for alias in raised]
+            released = [(param, 0.0) for param in params if param is not None]
+            self._store.glide(released, by="fx", since=snapshot.version)
+        return tuple(playing)
+
+    def _leaving(self, before: Snapshot, values: Mapping[str, Any]) -> dict[str, ShaderSlot]:
+        """The shaders of the look that is dissolved, without events."""
+        leaving = {}
+        for slot in SLOTS:
+            shader = self._chosen(slot, before[file_address(slot)])
+            if shader is not None and before[enable_address(slot)]:
+                old = _slot(slot, shader, values, before, {})
+                leaving[slot] = replace(old, inputs={**old.inputs, **{each.name: False for each in _events(shader)}})
+        return leaving
+
+    def note_costs(
+        self, costs_ms: Mapping[str, float], period_s: float, overruns: Iterable[str] = ()
+    ) -> list[tuple[str, float]]:
+        """Record the drawing times of a frame by render slot; returns slots that must be bypassed, with their ms.
+
+        `overruns`: render slots that the renderer aborted in the middle of the picture. Those of an old look that is
+        dissolved bypass nothing: `holds_up_fade`.
+        """
+        own = {slot + suffix: slot for slot, suffix in self._suffixes.items() if slot in self._now}
+        self.draw_ms = draw_ms = {own[name]: ms for name, ms in costs_ms.items() if name in own}
+        over = {own[name] for name in overruns if name in own}
+        self.holds_up_fade = any(name not in own for name in overruns)
+        slow = [slot for slot, ms in draw_ms.items() if self._slow.add(slot, ms, period_s * 1000.0) or slot in over]
+        for slot in slow:
+            self._slow.begin(slot)
+        return [(slot, draw_ms[slot]) for slot in slow]
+
+    def shader_at(self, render_slot: str) -> PlayingShader | None:
+        """The shader that plays in this render slot; None for a shader of a leaving look."""
+        slot = render_slot.removesuffix(SECOND_SUFFIX)
+        return self._now.get(slot) if render_slot == slot + self._suffixes.get(slot, "") else None
+
+    def _chosen(self, slot: str, name: object) -> PlayingShader | None:
+        return self._cached_shaders.get((slot, _key(str(name)))) if name else None
+
+    def _has_fired(self, each: ShaderInput, value: InputValue, snapshot: Snapshot, raised: list[str]) -> bool:
+        """True in one frame for each press of an event, by a sender or by modulation."""
+        (alias,) = each.aliases
+        was_up, is_up = self._pressed.get(each.address, False), bool(value)
+        is_set = snapshot.number(alias) >= ON_FROM
+        if is_set:
+            raised.append(alias)
+        self._pressed[each.address] = is_up and not is_set  # reset in this frame: if it is up again, that is a press
+        return is_up and not was_up
+
+
+def coming_slot(slot: str, file: IsfFile) -> ShaderSlot:
+    """A shader that is not yet on screen, with the defaults of its inputs."""
+    inputs = {each.name: each.value_at(each.default) for each in inputs_of(slot, file.inputs)[0]}
+    return ShaderSlot(slot=slot, file=file, inputs=inputs, mix=1.0)
+
+
+def is_same(before: Mapping[str, ShaderSlot], now: Mapping[str, ShaderSlot]) -> bool:
+    """True if two looks have the same shaders in the same slots, and any. Pure."""
+    return bool(now) and before.keys() == now.keys() and all(before[slot].file is now[slot].file for slot in now)
+
+
+def morph_shaders(
+    before: Mapping[str, ShaderSlot], now: Mapping[str, ShaderSlot], fraction: float, suffixes: Mapping[str, str]
+) -> tuple[ShaderSlot, ...]:
+    """Interpolate the inputs of the shaders that two looks have in common; `fraction` of the second look. Pure.
+
+    `suffixes`: the suffix of each slot's render slot.
+    """
+    result = []
+    for slot, new in now.items():
+        old = before[slot]
+        mixed = {
+            each.name: _interpolate(old.inputs[each.name], new.inputs[each.name], fraction)
+            for each in new.file.inputs
+            if each.type in _MIXED and each.name in old.inputs and each.name in new.inputs
+        }
+        mix = old.mix + (new.mix - old.mix) * fraction
+        result.append(replace(new, slot=slot + suffixes[slot], inputs={**new.inputs, **mixed}, mix=mix, is_shared=True))
+    return tuple(result)
+
+
+def dissolve_shaders(
+    before: Mapping[str, ShaderSlot], now: Mapping[str, ShaderSlot], suffixes: Mapping[str, str]
+) -> tuple[ShaderSlot, ...]:
+    """List the shaders of two looks in the order of the slots. Pure.
+
+    `suffixes`: the suffix of each render slot of the second look, or of the only look that has a shader there.
+    """
+    result = []
+    for slot in SLOTS:
+        old, new = before.get(slot), now.get(slot)
+        if old is not None:
+            suffix = suffixes[slot] if new is None else _other_suffix(suffixes[slot])
+            result.append(replace(old, slot=slot + suffix, is_outgoing=True))
+        if new is not None:
+            result.append(replace(new, slot=slot + suffixes[slot]))
+    return tuple(result)
+
+
+def _asks(slot: str) -> tuple[str, str]:
+    """The addresses that request a shader: its switch and its file."""
+    return enable_address(slot), file_address(slot)
+
+
+def _other_suffix(suffix: str) -> str:
+    return "" if suffix else SECOND_SUFFIX
+
+
+def _slot(
+    slot: str, shader: PlayingShader, values: Mapping[str, Any], snapshot: Snapshot, moved: Mapping[str, float]
+) -> ShaderSlot:
+    inputs: dict[str, InputValue] = {}
+    for each in shader.inputs:
+        if each.type in _MIXED:
+            positions = [values[alias] for alias in each.aliases]
+        else:
+            positions = [moved.get(alias, snapshot.number(alias)) for alias in each.aliases]
+        inputs[each.name] = each.value_at(positions)
+    own = [each.name for each in shader.file.inputs if each.type == "color" and each.name in PALETTE_INPUTS]
+    if own:
+        colours = shader_colours(item_weights(values["/colour/palette"]), values["/colour/shift"])
+        inputs.update((name, colours[PALETTE_INPUTS.index(name)]) for name in own)
+    return ShaderSlot(slot=slot, file=shader.file, inputs=inputs, mix=values[f"/fx/{slot}/mix"])
+
+
+def _interpolate(old: Any, new: Any, fraction: float) -> InputValue:
+    if isinstance(new, tuple):
+        return tuple(a + (b - a) * fraction for a, b in zip(old, new, strict=True))
+    return float(old + (new - old) * fraction)
+
+
+def _events(shader: PlayingShader) -> list[ShaderInput]:
+    return [each for each in shader.inputs if each.type == "event"]
+
+
+def _key(name: str) -> str:
+    return name.casefold()

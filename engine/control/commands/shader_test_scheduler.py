@@ -1,0 +1,314 @@
+"""Schedules the tests of shaders and stores their outcomes.
+
+    chosen for a slot ─► known in this run? ─► a record on the disk? ─► tested in a process of its own
+    put into a folder ─────┘ (lowest priority, one at a time) ─┘                └─► record, thumbnail
+
+Tests of chosen shaders go first. When there is nothing else to do, shaders are tested before anybody chooses them: the
+built-in ones, those that are put into a folder during the run, and all others once somebody has requested the list. So
+they have a picture on the page, and play at once when they are chosen.
+"""
+
+import logging
+import time
+from collections import deque
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field, replace
+from functools import partial
+from pathlib import Path
+from typing import Final
+
+import numpy as np
+
+from engine.errors import IsfError, MultiverseError
+from engine.params.shader_catalog import ShaderCatalog, ShaderEntry, ShaderSource
+from engine.render.isf.isf_file import IsfFile
+from engine.render.isf.vet_record import VetRecord, prune_records, read_record, record_path, write_record
+from engine.render.isf.vetter import VetResult, Vetter, with_path
+from engine.system.disk_store import DiskQueue
+
+log = logging.getLogger(__name__)
+
+MAX_CACHED_TESTS: Final = 512
+MAX_CACHED_PICTURES: Final = 512  # of 110 kB each
+MAX_DRAW_MS: Final = 1000.0  # as the trial refuses
+IDLE_AFTER_S: Final = 5.0  # the start of a show has other things to do
+PREEMPTED_AFTER_S: Final = 2.0  # a test in advance that delays a chosen shader
+REST: Final = 1.0  # pause relative to the test's length: at most half of a core's idle time is used
+
+Post = Callable[[Callable[[], None]], None]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True, eq=False)
+class ShaderText:
+    """The text of a shader file that has been read. Only the test process parses it."""
+
+    entry: ShaderEntry
+    source: ShaderSource
+
+    @property
+    def key(self) -> tuple[str, str, str | None]:
+        """Equal for texts that need not be tested twice."""
+        return str(self.entry.path), self.source.text, self.source.vertex
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Outcome:
+    """The result of a test."""
+
+    file: IsfFile | None
+    """The file to play, always the same object, which the renderer has compiled. None: refused."""
+    reason: str = ""
+    note: str = ""
+    draw_ms: float = 0.0
+    """Time to draw a picture of the show's size, on a software rasteriser processor time; 0 if not measured."""
+
+
+@dataclass(slots=True, kw_only=True, eq=False)
+class _RunningTest:
+    text: ShaderText
+    size_px: tuple[int, int]
+    began_s: float
+    is_idle: bool
+
+
+@dataclass(slots=True, eq=False)
+class _AdvanceTests:
+    """The queue of shaders that are tested in advance, when there is nothing else to do."""
+
+    waiting: deque[ShaderEntry] = field(default_factory=deque)
+    known_paths: set[Path] = field(default_factory=set)
+    reading: ShaderEntry | None = None
+    text: ShaderText | None = None
+    rests_until_s: float = 0.0
+
+
+class ShaderTestScheduler:
+    """Runs one test at a time. On the thread `shaders` only, except `pictures` and `request_all`."""
+
+    def __init__(
+        self,
+        *,
+        open_tester: Callable[[], Vetter],
+        records: DiskQueue | None,
+        folder: Path,
+        circumstances: str,
+        own_folder: Path | None,
+        size_px: Callable[[], tuple[int, int]],
+        post: Post,
+        is_offline: bool = False,
+        now_s: Callable[[], float] = time.monotonic,
+    ) -> None:
+        """`records`: the disk thread of `folder`; None: no records and no tests in advance (an offline run, or a
+        renderer without shaders). `circumstances`: version and driver. `own_folder`: of the built-in shaders. `post`
+        runs an action on this thread. `is_offline`: no shader is too slow, since the video waits."""
+        self._open_tester, self._size_px, self._post, self._now_s = open_tester, size_px, post, now_s
+        self._records, self._folder, self._circumstances = records, folder, circumstances
+        self._own_folder, self._is_offline = own_folder, is_offline
+        self._tester: Vetter | None = None
+        self._running: _RunningTest | None = None
+        self._outcomes: dict[object, Outcome] = {}
+        self._looked_up: dict[object, bool] = {}
+        """Texts whose record has been read; True if it says that the shader is refused."""
+        self._reading: set[object] = set()
+        self.pictures: Mapping[str, np.ndarray] = {}
+        """Thumbnails of the shaders that have been tested, (height, width, 3) uint8, by name. Any thread."""
+        self._idle = _AdvanceTests()
+        self._wants_all = False
+        self._has_listed = False
+        self._began_s = now_s()
+        if records is not None:
+            records.post(partial(prune_records, folder), log.debug)
+
+    @property
+    def is_running(self) -> bool:
+        return self._running is not None
+
+    def request_all(self) -> None:
+        """Test all shaders when there is time, because somebody looks at the list. Any thread."""
+        self._wants_all = True
+
+    def close(self) -> None:
+        if self._tester is not None:
+            self._tester.close()
+
+    def outcome_of(self, text: ShaderText) -> Outcome | None:
+        """The outcome of this text if it has passed in this run or in an earlier one, else None."""
+        return self._outcomes.get(text.key)
+
+    def step(self, texts: Sequence[ShaderText], catalog: ShaderCatalog) -> list[tuple[ShaderText, Outcome]]:
+        """Begin the due test, and return those that have ended. `texts`: what slots wait for, most urgent first."""
+        ended = self._poll()
+        texts = [text for text in texts if all(text.key != over.key for over, _ in ended)]
+        for text in texts:
+            self._look_up(text)
+        self._preempt(texts)
+        if self._running is None:
+            due = next((text for text in texts if text.key in self._looked_up and text.key not in self._outcomes), None)
+            if due is not None:
+                try:
+                    self._begin(due, is_idle=False)
+                except MultiverseError as error:
+                    ended.append((due, Outcome(file=None, reason=f"cannot be tested: {error}")))
+        if self._records is not None and not texts:
+            self._step_idle(catalog)
+        return ended
+
+    # -- tests ---------------------------------------------------------------------------------
+
+    def _begin(self, text: ShaderText, *, is_idle: bool) -> None:
+        self._tester = self._tester or self._open_tester()
+        size_px = self._size_px()
+        source = text.source
+        self._tester.submit(source.text, vertex=source.vertex, path=text.entry.path, size_px=size_px)
+        self._running = _RunningTest(text=text, size_px=size_px, began_s=self._now_s(), is_idle=is_idle)
+
+    def _preempt(self, chosen: Sequence[ShaderText]) -> None:
+        """End a test in advance that delays a chosen shader."""
+        ran = self._running
+        if ran is None or not ran.is_idle or self._tester is None or not chosen:
+            return
+        if any(text.key == ran.text.key for text in chosen) or self._now_s() - ran.began_s < PREEMPTED_AFTER_S:
+            return
+        self._tester.close()
+        self._tester = self._running = None
+        self._idle.waiting.append(ran.text.entry)
+
+    def _poll(self) -> list[tuple[ShaderText, Outcome]]:
+        if self._running is None or self._tester is None:
+            return []
+        result = self._tester.poll()
+        if result is None:
+            return []
+        ran, self._running = self._running, None
+        if ran.is_idle:
+            now_s = self._now_s()
+            self._idle.rests_until_s = now_s + REST * (now_s - ran.began_s)
+        file = result.file if result.ok else None
+        self._write(ran, result, file)
+        if file is not None and self._is_offline:
+            file = replace(file, band_px=0)
+        reason = "" if result.ok else str(IsfError(result.reason, result.line or None))
+        outcome = Outcome(file=file, reason=reason, note=result.note, draw_ms=result.draw_ms or 0.0)
+        self._keep(ran.text, outcome, result.thumbnail)
+        return [(ran.text, outcome)]
+
+    def _keep(self, text: ShaderText, outcome: Outcome, thumbnail: np.ndarray | None) -> None:
+        if outcome.file is not None:
+            self._outcomes[text.key] = outcome
+            while len(self._outcomes) > MAX_CACHED_TESTS:
+                del self._outcomes[next(iter(self._outcomes))]
+        if thumbnail is not None:
+            pictures = {**self.pictures, text.entry.name: thumbnail}
+            self.pictures = dict(list(pictures.items())[-MAX_CACHED_PICTURES:])
+
+    # -- records -------------------------------------------------------------------------------
+
+    def _path_of(self, text: ShaderText) -> Path:
+        return record_path(self._folder, text.source.text, text.source.vertex, self._circumstances)
+
+    def _look_up(self, text: ShaderText) -> None:
+        """Read the record of a text, once."""
+        key = text.key
+        if key in self._looked_up or key in self._reading:
+            return
+        if self._records is None:
+            self._looked_up[key] = False
+            return
+        self._reading.add(key)
+
+        def accept(record: VetRecord | None, file: IsfFile | None) -> None:
+            if record is not None and file is not None:
+                draw_ms = record.draw_ms_at(self._size_px())
+                self._keep(text, Outcome(file=file, note=record.note, draw_ms=draw_ms), record.thumbnail)
+            self._reading.discard(key)
+            self._looked_up[key] = record is not None and not record.ok
+            while len(self._looked_up) > MAX_CACHED_TESTS:
+                del self._looked_up[next(iter(self._looked_up))]
+
+        def read() -> None:  # the disk's thread
+            record, file = read_record(self._path_of(text)), None
+            if record is not None and record.ok and record.draw_ms_at(self._size_px()) <= MAX_DRAW_MS:
+                file = with_path(record.file, text.entry.path) if record.file is not None else None
+            self._post(partial(accept, record, file))
+
+        self._records.post(read, lambda reason: self._post(partial(accept, None, None)))
+
+    def _write(self, ran: _RunningTest, result: VetResult, file: IsfFile | None) -> None:
+        if self._records is None:
+            return
+        record = VetRecord(
+            ok=result.ok,
+            reason=result.reason,
+            line=result.line,
+            note=result.note,
+            draw_ms=result.draw_ms or 0.0,
+            size_px=ran.size_px,
+            file=file,
+            thumbnail=result.thumbnail,
+        )
+        path = self._path_of(ran.text)
+        self._records.post(partial(write_record, path, record), self._records.report_failure)
+
+    # -- tests in advance ----------------------------------------------------------------------
+
+    def _step_idle(self, catalog: ShaderCatalog) -> None:
+        idle = self._idle
+        self._find_new(catalog)
+        text = idle.text
+        if text is not None:
+            if text.key in self._outcomes or self._looked_up.get(text.key):  # a refused one may pass once it is chosen
+                idle.text = None
+            elif text.key in self._looked_up and self._running is None and self._now_s() >= idle.rests_until_s:
+                idle.text = None
+                try:
+                    self._begin(text, is_idle=True)
+                except MultiverseError as error:
+                    log.debug("%s: cannot be tested: %s", text.entry.name, error)
+            return
+        if idle.reading is not None or self._running is not None:
+            return
+        if idle.waiting:
+            self._read(idle.waiting.popleft(), catalog)
+        elif self._tester is not None and not self._has_user_folder(catalog):
+            self._tester.rest()
+
+    def _find_new(self, catalog: ShaderCatalog) -> None:
+        """Queue the shaders that should be tested in advance."""
+        idle = self._idle
+        if not catalog.has_read_all:
+            return
+        is_early = self._now_s() - self._began_s < IDLE_AFTER_S
+        if not self._has_listed:
+            self._has_listed = True
+            idle.known_paths = {each.path for each in catalog.entries if self._is_users_shader(each)}
+            if self._has_user_folder(catalog):
+                self._tester = self._tester or self._open_tester()
+                self._tester.warm()
+        if self._wants_all and not is_early:
+            self._wants_all = False
+            idle.waiting = deque(each for each in catalog.entries if each.name not in self.pictures)
+            idle.known_paths = {each.path for each in catalog.entries}
+        for entry in catalog.entries:
+            is_users = self._is_users_shader(entry)
+            if entry.path not in idle.known_paths and (is_users or not is_early):
+                idle.known_paths.add(entry.path)
+                (idle.waiting.appendleft if is_users else idle.waiting.append)(entry)
+
+    def _read(self, entry: ShaderEntry, catalog: ShaderCatalog) -> None:
+        idle = self._idle
+        idle.reading = entry
+
+        def accept(source: ShaderSource | None) -> None:
+            idle.reading, idle.text = None, ShaderText(entry=entry, source=source) if source else None
+            if idle.text is not None:
+                self._look_up(idle.text)
+
+        catalog.read(entry, accept, lambda reason: accept(None))
+
+    def _is_users_shader(self, entry: ShaderEntry) -> bool:
+        """True for a shader that did not come with the engine."""
+        return entry.root != self._own_folder
+
+    def _has_user_folder(self, catalog: ShaderCatalog) -> bool:
+        """True if the user has a shader folder; then the test process stays ready, since its start takes a second."""
+        return any(root != self._own_folder for root in catalog.roots)

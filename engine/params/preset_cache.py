@@ -1,0 +1,360 @@
+"""A cache of the presets in a folder, so that changing the look never waits for the disk.
+
+Saving and deleting change the cache at once and the disk afterwards; if that fails, the cache returns to the state of
+the disk. Changes by other programs are found by polling the folder.
+"""
+
+import threading
+import zlib
+from collections.abc import Callable, Collection, Mapping
+from contextlib import suppress
+from dataclasses import dataclass, replace
+from functools import partial
+
+from engine.errors import PresetError
+from engine.params.preset_file import LoadedPreset
+from engine.params.presets import (
+    FACTORY_NAMES,
+    NO_INPUTS,
+    PresetFolder,
+    SavedFile,
+    clean_name,
+    factory_preset,
+    is_stored,
+    not_found_error,
+    refuse_factory,
+)
+from engine.params.store import ParamStore, Snapshot
+from engine.system.small_file import read_small
+from osc_schema import PARAMS, Rejected, Value
+
+MAX_PICTURE_BYTES = 200_000  # the engine writes about 15 kB; a larger file is from elsewhere
+MAX_PICTURES = 500  # in memory, 8 MB
+CURRENT = "/preset/current"
+
+FACTORY = {name.casefold(): factory_preset(name) for name in FACTORY_NAMES}
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class _OnDisk:
+    """A preset as it is on the disk."""
+
+    file: SavedFile | None
+    """The file that was read, or None if it must be read again."""
+    content: LoadedPreset | PresetError | None
+    """The preset, the error if it cannot be used, or None before it was read."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class PresetPicture:
+    """The picture of a preset."""
+
+    jpeg: bytes
+    version: str
+    """Differs for different pictures."""
+    file: SavedFile | None
+    """The file that was read, or None if this engine wrote it."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True, eq=False)
+class PresetChange:
+    """A change of a preset that is not on the disk yet."""
+
+    name: str
+    content: LoadedPreset | None
+    """The new preset, or None if it is deleted."""
+
+
+class PresetCache:
+    """The presets of a folder in memory. Any thread, but the methods below "one thread", which wait for the disk."""
+
+    def __init__(self, folder: PresetFolder) -> None:
+        self.folder = folder
+        self.problem = ""
+        """The reason why the last poll could not read the folder, or ""."""
+        self._lock = threading.Lock()
+        self._on_disk: dict[str, _OnDisk] = {}
+        self._changes: dict[str, PresetChange] = {}
+        self._pictures: dict[str, PresetPicture] = {}  # replaced as a whole
+
+    # -- any thread ----------------------------------------------------------------------------
+
+    def names(self) -> tuple[str, ...]:
+        """The names of all presets: the built-in ones, then the others, sorted."""
+        with self._lock:
+            deleted = {name for name, change in self._changes.items() if change.content is None}
+            saved = (self._on_disk.keys() | self._changes.keys()) - deleted
+        return (*FACTORY_NAMES, *sorted(saved, key=str.casefold))
+
+    def has(self, name: str) -> bool:
+        """True if there is a preset of that name. PresetError for an invalid name."""
+        return name.casefold() in FACTORY or clean_name(name) in self.names()
+
+    def find(self, name: str) -> LoadedPreset | None:
+        """The preset, or None if it is unknown or could not be used, so that reading the disk again may help.
+        PresetError for an invalid name."""
+        content = self._content(name)
+        return content if isinstance(content, LoadedPreset) else None
+
+    def get(self, name: str) -> LoadedPreset:
+        """The preset. PresetError if it is missing or cannot be used."""
+        content = self._content(name)
+        if isinstance(content, LoadedPreset):
+            return content
+        if content is not None:
+            raise PresetError(str(content))  # a new one each time: a traceback grows with every raise
+        clean = clean_name(name)
+        if clean in self._on_disk:
+            raise PresetError(f"preset {clean!r}: has not been read yet; {self.folder.path} does not respond")
+        if self.problem:
+            raise PresetError(self.problem)
+        raise not_found_error(clean, self.folder.path, self.names())
+
+    @property
+    def pictures(self) -> Mapping[str, PresetPicture]:
+        """The pictures by preset name. The mapping never changes; it is replaced as a whole."""
+        return self._pictures
+
+    def save(self, name: str, values: Mapping[str, Value], inputs: Mapping[str, str] = NO_INPUTS) -> PresetChange:
+        """Save the stored ones among `values` under that name, effective at once. PresetError for an invalid name."""
+        clean = clean_name(name)
+        refuse_factory(clean)
+        stored = [(param, values[param.address]) for param in PARAMS if is_stored(param)]
+        return self._add(PresetChange(name=clean, content=LoadedPreset(name=clean, values=stored, inputs=inputs)))
+
+    def delete(self, name: str) -> PresetChange:
+        """Delete a preset, effective at once. PresetError for an invalid or built-in name."""
+        refuse_factory(name)
+        return self._add(PresetChange(name=clean_name(name), content=None))
+
+    def drop(self, change: PresetChange) -> None:
+        """Undo a change that could not be written, unless there was a later one."""
+        with self._lock:
+            self._drop(change)
+
+    # -- one thread, which waits for the disk ----------------------------------------------------
+
+    def write(self, change: PresetChange) -> bool:
+        """Write a change to the disk; True if an older file was moved to `replaced`. PresetError if it fails."""
+        name, content = change.name, change.content
+        if content is None:
+            self.folder.delete(name)
+            was_replaced = True
+        else:
+            was_replaced = self.folder.replace(name, content.by_address(), content.inputs)
+        if was_replaced:
+            self._pictures = {other: picture for other, picture in self._pictures.items() if other != name}
+        with self._lock:
+            if content is None:
+                self._on_disk.pop(name, None)
+            else:
+                self._on_disk[name] = _OnDisk(file=None, content=content)
+            self._drop(change)
+        return was_replaced
+
+    def rename(self, name: str, new: str) -> tuple[str, str]:
+        """Rename a preset, with its picture. Returns both names as they are spelled. PresetError if it is missing, or
+        if the new name is taken."""
+        old, renamed = self.folder.rename(name, new)
+        with self._lock:
+            on_disk = self._on_disk.pop(old, None)
+            if on_disk is not None and isinstance(on_disk.content, LoadedPreset):
+                self._on_disk[renamed] = _OnDisk(file=None, content=replace(on_disk.content, name=renamed))
+        self._pictures = {renamed if at == old else at: picture for at, picture in self._pictures.items()}
+        return old, renamed
+
+    def restore(self, name: str) -> LoadedPreset:
+        """Bring back the preset that was last overwritten or deleted under that name. PresetError if there is none."""
+        loaded = self.folder.restore(name)
+        with self._lock:
+            self._on_disk[loaded.name] = _OnDisk(file=None, content=loaded)
+        self._poll_pictures({loaded.name})
+        return loaded
+
+    def write_picture(self, name: str, jpeg: bytes) -> None:
+        """Write the picture of a preset, unless the preset was deleted meanwhile. PresetError if the disk refuses."""
+        clean = clean_name(name)
+        if clean in self._on_disk:
+            self.folder.save_picture(clean, jpeg)
+            self._pictures = {**self._pictures, clean: _picture(jpeg, None)}
+
+    def poll(self) -> list[str]:
+        """Read new and changed files; returns the names of presets that were added, removed or changed. If the folder
+        cannot be read, nothing changes, and `problem` has the reason."""
+        try:
+            files = self.folder.files()
+        except PresetError as error:
+            self.problem = str(error)
+            return []
+        self.problem = ""
+        with self._lock:  # the names first, because reading a file may take long
+            different = [name for name in self._on_disk if name not in files]
+            for name in different:
+                del self._on_disk[name]
+            for name in files:
+                self._on_disk.setdefault(name, _OnDisk(file=None, content=None))
+        for name, file in files.items():
+            before = self._on_disk[name]
+            if before.file == file:
+                continue
+            try:
+                content: LoadedPreset | PresetError = self.folder.read(name, file.path)
+            except PresetError as error:
+                content = error
+            with self._lock:
+                self._on_disk[name] = _OnDisk(file=file, content=content)
+            if isinstance(content, PresetError) or content != before.content:
+                different.append(name)
+        return [*different, *(name for name in self._poll_pictures(files.keys()) if name not in different)]
+
+    def _poll_pictures(self, names: Collection[str]) -> list[str]:
+        """Read new and changed pictures, forget deleted ones; returns those of their names that are in `names`."""
+        try:
+            files = {name: file for name, file in self.folder.pictures().items() if name in self._on_disk}
+        except PresetError:
+            return []
+        pictures = {name: picture for name, picture in self._pictures.items() if name in files}
+        different = [name for name in self._pictures if name not in pictures and name in names]
+        for name, file in list(files.items())[:MAX_PICTURES]:
+            before = pictures.get(name)
+            if (before is not None and before.file == file) or file.size > MAX_PICTURE_BYTES:
+                continue
+            try:
+                picture = _picture(read_small(file.path, max_bytes=MAX_PICTURE_BYTES), file)
+            except OSError:  # it was just deleted
+                continue
+            if name in names and (before is None or before.version != picture.version):
+                different.append(name)
+            pictures[name] = picture
+        self._pictures = pictures
+        return different
+
+    def _content(self, name: str) -> LoadedPreset | PresetError | None:
+        if factory := FACTORY.get(name.casefold()):
+            return factory
+        clean = clean_name(name)
+        with self._lock:
+            change, on_disk = self._changes.get(clean), self._on_disk.get(clean)
+        if change is not None:
+            return change.content
+        return None if on_disk is None else on_disk.content
+
+    def _add(self, change: PresetChange) -> PresetChange:
+        with self._lock:
+            self._changes[change.name] = change
+        return change
+
+    def _drop(self, change: PresetChange) -> None:
+        """Forget a pending change. The caller holds the lock."""
+        if self._changes.get(change.name) is change:
+            del self._changes[change.name]
+
+
+def _picture(jpeg: bytes, file: SavedFile | None) -> PresetPicture:
+    return PresetPicture(jpeg=jpeg, version=f"{zlib.crc32(jpeg):08x}", file=file)
+
+
+@dataclass(slots=True, kw_only=True, eq=False)
+class _Current:
+    name: str
+    values: dict[str, Value]
+    is_fading: bool
+
+
+class CurrentPreset:
+    """The current preset and whether it is edited, for the performer. `step` on the render thread, the rest on any. A
+    preset becomes current when it is loaded or saved; the first is the look that the engine starts with. It is edited
+    while any of its values differs from the current one, except during a fade to it. No preset is current after it was
+    deleted, and after a resume of values that belonged to none."""
+
+    def __init__(self, store: ParamStore, send: Callable[..., None]) -> None:
+        """`send("/preset/current", name, edited)` is called at each change; it must not wait."""
+        self._store = store
+        self._send = send
+        self._lock = threading.Lock()
+        self._current: _Current | None = None
+        self._is_edited = False
+        self._different = ""
+        """An address whose value differs from the preset's. While it does, no other address is compared."""
+        self._compared_version = -1
+
+    @property
+    def state(self) -> tuple[str, int]:
+        """The name of the current preset, or "", and 1 if it is edited, else 0."""
+        current = self._current
+        return (current.name if current else "", int(self._is_edited))
+
+    @property
+    def name(self) -> str:
+        return self.state[0]
+
+    def begin(self, loaded: LoadedPreset, *, is_fading: bool = False) -> Callable[[], None]:
+        """Make it the current preset. Call the returned function when a fade to it has ended or is superseded."""
+        current = _Current(name=loaded.name, values=self._usable(loaded), is_fading=is_fading)
+        self._set(current)
+        return partial(self._go_on, current)
+
+    def pause(self) -> Callable[[], None]:
+        """Compare nothing until the returned function is called: a hand is fading to another look."""
+        with self._lock:
+            current = self._current
+            if current is not None:
+                current.is_fading = True
+        return partial(self._go_on, current)
+
+    def _go_on(self, current: _Current | None) -> None:
+        with self._lock:
+            if current is not None:
+                current.is_fading = False
+            self._compared_version = -1
+
+    def follow(self, loaded: LoadedPreset) -> None:
+        """Use the new values of a preset for the comparison, if it is the current one."""
+        with self._lock:
+            if self._current is not None and self._current.name == loaded.name:
+                self._current.values = self._usable(loaded)
+                self._different, self._compared_version = "", -1
+
+    def rename(self, name: str, new: str) -> None:
+        """Follow a preset that was renamed."""
+        with self._lock:
+            if self._current is not None and self._current.name == name:
+                self._current.name = new
+                self._send(CURRENT, *self.state)
+
+    def forget(self, name: str) -> None:
+        """Leave no preset current if the deleted preset `name` was."""
+        if self.name == name:
+            self._set(None)
+
+    def step(self, snapshot: Snapshot) -> None:
+        """Send a change of the edited mark. Costs nothing while no value changes."""
+        if snapshot.version == self._compared_version:
+            return
+        with self._lock:
+            self._compared_version = snapshot.version
+            current, known = self._current, self._different
+            if current is None or current.is_fading:
+                return
+            if known and snapshot[known] != current.values[known]:
+                return
+            self._different = next(
+                (address for address, value in current.values.items() if snapshot[address] != value), ""
+            )
+            if bool(self._different) != self._is_edited:
+                self._is_edited = bool(self._different)
+                self._send(CURRENT, *self.state)
+
+    def _set(self, current: _Current | None) -> None:
+        with self._lock:
+            self._current, self._is_edited, self._different, self._compared_version = current, False, "", -1
+            self._send(CURRENT, *self.state)
+
+    def _usable(self, loaded: LoadedPreset) -> dict[str, Value]:
+        """The values that this run accepts, by address. Refused ones are not compared."""
+        usable = {}
+        for param, value in loaded.values:
+            with suppress(Rejected):
+                self._store.require(param, value)
+                usable[param.address] = value
+        return usable
