@@ -499,7 +499,7 @@ def test_the_top_level_holds_only_the_listed_files() -> None:
     visible = {name for name in names if not name.startswith(".")}
     assert visible <= {
         *("docs", "engine", "osc_schema", "touchdesigner", "tests"),
-        *("pyproject.toml", "README.md", "LICENSE", "CHANGELOG.md"),
+        *("pyproject.toml", "README.md", "LICENSE", "CHANGELOG.md", "uv.lock"),
     }
 
 
