@@ -156,7 +156,7 @@ class PictureWindow:
 
     @property
     def pacing(self) -> str:
-        """What limits the rate of its pictures, as a text for people."""
+        """The reason for the rate of its pictures, as a text for people."""
         renderer = self._context.info["GL_RENDERER"]
         if is_software(renderer):
             return f"without vsync ({renderer.partition(' (')[0]} draws, no GPU)"

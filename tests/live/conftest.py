@@ -17,7 +17,7 @@ S = TypeVar("S", bound=ChildStudio)
 
 @pytest.fixture(scope="session")
 def fork_server(fork_server: None) -> Iterator[None]:
-    """Of children with a share of the processor: in the show's low priority a start beside other tests takes long."""
+    """The fork server of children at normal priority: in the show's low one a start beside other tests takes long."""
     LAUNCHER.join(("tests.live.share",), {})
     yield
     LAUNCHER.leave()

@@ -9,7 +9,7 @@ from engine.params import ParamStore
 
 
 def store_for(name: str, table: ModelTable, *, has_camera: bool = False) -> ParamStore:
-    """Of a run with this table of the live model `name`."""
+    """The store of a run with this table of the live model `name`."""
     store = ParamStore()
     config = build_config({name: msgspec.to_builtins(table)})
     for address, check in models_of(config, lambda: has_camera, lambda key, line: None).conditions:

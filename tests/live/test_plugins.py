@@ -122,7 +122,7 @@ class Run:
         self.client = ReadingClient("127.0.0.1", osc)
 
     def ask(self, address: str, *arguments: object, ceiling_s: float = 5.0) -> list[Message]:
-        """What is answered up to its own /done or /fail; nothing while the engine is starting."""
+        """The answers up to its own /done or /fail; nothing while the engine is starting."""
         try:
             self.client.send(encode_message(address, *arguments))
             answers: list[Message] = []
@@ -142,7 +142,7 @@ class Run:
         return {message.address: message.args for message in self.ask("/engine/status")}
 
     def tree(self) -> dict[str, Any]:
-        """What the page reads."""
+        """The JSON that the page reads."""
         with urllib.request.urlopen(f"http://127.0.0.1:{self.web}/", timeout=60.0) as page:
             contents: dict[str, Any] = json.load(page)["CONTENTS"]
         return contents

@@ -72,7 +72,7 @@ def test_torch_comes_from_the_index_for_this_machine(
 
 
 def test_no_line_and_no_page_asks_for_a_package_that_nobody_can_fetch() -> None:
-    """What names `pip install` itself: the doctor's and Blender's new environments, and what each sink needs."""
+    """Own texts with `pip install`: the doctor's and Blender's new environments, and what each sink needs."""
     own = {"engine/system/installing.py", "engine/cli/doctor_machine.py", "engine/dataset/cycles/finding.py"}
     texts = {
         file.relative_to(CHECKOUT).as_posix(): file.read_text(encoding="utf-8")

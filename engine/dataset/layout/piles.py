@@ -44,6 +44,11 @@ FLANGE_M = 0.22
 CRACKED_SHARE = 0.1
 OTHER_RUST = 0.6  # share of piles with the grade of rust of their block
 MIN_SHADE, MAX_SHADE = 0.4, 1.5
+_ROLLS = (
+    "east north depth top odd lean towards leaning shade foot_wide foot_high foot_shade other_foot"
+    " hoop plate crack paint paint_long cap dirt rust turn bars"
+).split()
+"""Random numbers of a pile, 0..1."""
 
 
 class FootSize(NamedTuple):
@@ -63,11 +68,6 @@ FEET_M = {
     FootKind.HOLE: FootSize(ratio=1.9, least_m=0.2, more_m=0.6, low_m=0.06, higher_m=0.1),
     FootKind.MUD: FootSize(ratio=1.6, least_m=0.5, more_m=1.4, low_m=0.03, higher_m=0.03),
 }
-_ROLLS = (
-    "east north depth top odd lean towards leaning shade foot_wide foot_high foot_shade other_foot"
-    " hoop plate crack paint paint_long cap dirt rust turn bars"
-).split()
-"""Random numbers of a pile, 0..1."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

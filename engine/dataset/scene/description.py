@@ -132,7 +132,7 @@ class Terrain:
 
 
 class CoverKind(StrEnum):
-    """What may cover the ground in recipe 2."""
+    """Materials that may cover the ground in recipe 2."""
 
     GRAVEL = "gravel"
     SAND = "sand"

@@ -202,7 +202,7 @@ class Pile:
 
     @property
     def label_attributes(self) -> dict[str, str | float]:
-        """What a list of piles contains about it beside its position; JSON values."""
+        """Attributes of the pile in a list of piles, beside its position; JSON values."""
         return {
             "kind": self.kind.value,
             "diameter_m": round(self.diameter_m, 4),

@@ -1,4 +1,4 @@
-"""What is sent ahead of a beat, and which picture is shown until then."""
+"""Values that are sent ahead of a beat, and the picture that is shown until then."""
 
 from itertools import count
 

@@ -21,12 +21,12 @@ from engine.live.sd import loop as sd
 TOO_OLD = RuntimeError("The NVIDIA driver on your system is too old (found version 11040).")
 NOT_THERE = RuntimeError("CUDA driver initialization failed, you might not have a CUDA gpu.")
 DRIVER, MODEL = [], [TrialStarted(key="model", value="tiny")]
-"""What is sent before a card fails, and before a model does."""
+"""Messages that are sent before a card fails, and before a model does."""
 
 
 @pytest.fixture
 def sent() -> list[ChildMessage]:
-    """What the child sent to the engine."""
+    """Messages that the child sent to the engine."""
     return []
 
 

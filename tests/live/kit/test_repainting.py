@@ -63,7 +63,7 @@ def test_a_painting_plug_in_rests_more_and_more_while_frames_are_late(wait_for: 
         thread.start()
 
         def time_fraction() -> float:
-            """Of the time of the last calls, in which it painted."""
+            """Fraction of the time of the last calls in which it painted."""
             source.write(np.zeros((8, 8, 4), np.uint8), index=len(calls), time_s=0.0)
             gate.late_frames += 1
             last = calls[-6:]

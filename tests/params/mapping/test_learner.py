@@ -26,7 +26,7 @@ class Controller:
         return ""
 
     def cc(self, *messages: tuple[int, int]) -> Learned | None:
-        """What is learned first while these controllers send these values."""
+        """The control that is learned first while these controllers send these values."""
         for number, value in messages:
             self.now_s += 0.002
             event = MidiEvent(kind="cc", channel=1, number=number, value=value)

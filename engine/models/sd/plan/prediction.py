@@ -48,7 +48,7 @@ class Decision:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class FilePrediction:
-    """What a single file's header and name say about its prediction type."""
+    """Prediction type of a single file, by its header and name."""
 
     marked: Decision | None
     """From markers in the file, or None."""
