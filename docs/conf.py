@@ -14,6 +14,7 @@ release = importlib.metadata.version("multiverse-engine")
 extensions = ["myst_parser", "sphinx.ext.autodoc", "sphinx_copybutton"]
 exclude_patterns = ["_build", "examples", "pictures"]
 html_theme = "furo"
+html_show_copyright = False
 myst_heading_anchors = 4  # headings are link targets, by GitHub's rules
 myst_enable_extensions = ["linkify"]
 default_role = "code"  # of `names` in docstrings

@@ -1,30 +1,30 @@
-"""Every error the engine raises on purpose.
+"""Every error the engine raises on purpose::
 
-MultiverseError                 something the user can act on: what, which value, what is allowed, what next
-├── UsageError                  contradicting command line options (exit code 2)
-├── ConfigError                 a configuration file or option is wrong; names file and key path
-├── PortTakenError              another program uses the port
-├── AudioError                  a sound device or file cannot be used
-├── SourceError                 a camera, video or picture cannot be used
-├── RenderError                 the renderer cannot draw
-│   └── NoGLError               no usable OpenGL here; names what to install
-├── IsfError                    a shader file that cannot be played; names the line
-├── SinkError                   an output failed
-│   ├── SinkUnavailableError    an output that can never run here (wrong system, package missing)
-│   └── FolderBusyError         another run is using the folder
-├── PresetError                 a preset cannot be read or written
-├── MappingError                a map of foreign controls cannot be read, written or edited
-├── CueError                    a cue does not exist or cannot be written
-├── BankError                   a bank or pad does not exist, or the banks cannot be written
-├── OscDecodeError              bytes that are not a valid OSC packet
-├── DmxDecodeError              bytes that are not a valid DMX packet
-├── SharedMemoryError           a ring cannot be made or opened
-├── ModelError                  a model cannot be loaded or used
-│   ├── DeviceFullError         its device has too little memory; another machine may have enough
-│   └── DeviceLostError         its device has failed: this process cannot use it any more, a new one may
-└── ChildError                  a child process cannot be started, or refused a request
-    ├── ControlPipeError        a message that cannot be sent or read; the pipe still works
-    └── PipeClosedError         the other end of a control pipe has closed
+    MultiverseError                 something the user can act on: what, which value, what is allowed, what next
+    ├── UsageError                  contradicting command line options (exit code 2)
+    ├── ConfigError                 a configuration file or option is wrong; names file and key path
+    ├── PortTakenError              another program uses the port
+    ├── AudioError                  a sound device or file cannot be used
+    ├── SourceError                 a camera, video or picture cannot be used
+    ├── RenderError                 the renderer cannot draw
+    │   └── NoGLError               no usable OpenGL here; names what to install
+    ├── IsfError                    a shader file that cannot be played; names the line
+    ├── SinkError                   an output failed
+    │   ├── SinkUnavailableError    an output that can never run here (wrong system, package missing)
+    │   └── FolderBusyError         another run is using the folder
+    ├── PresetError                 a preset cannot be read or written
+    ├── MappingError                a map of foreign controls cannot be read, written or edited
+    ├── CueError                    a cue does not exist or cannot be written
+    ├── BankError                   a bank or pad does not exist, or the banks cannot be written
+    ├── OscDecodeError              bytes that are not a valid OSC packet
+    ├── DmxDecodeError              bytes that are not a valid DMX packet
+    ├── SharedMemoryError           a ring cannot be made or opened
+    ├── ModelError                  a model cannot be loaded or used
+    │   ├── DeviceFullError         its device has too little memory; another machine may have enough
+    │   └── DeviceLostError         its device has failed: this process cannot use it any more, a new one may
+    └── ChildError                  a child process cannot be started, or refused a request
+        ├── ControlPipeError        a message that cannot be sent or read; the pipe still works
+        └── PipeClosedError         the other end of a control pipe has closed
 
 `osc_schema.Rejected` is not in the tree: the schema is standard library only and imports nothing of the engine.
 """

@@ -152,7 +152,7 @@ class BeatTracker:
         self._beat += move
 
     def _weigh_candidate(self, reading: Reading, onset: float, ageing: float) -> float:
-        """Update the candidate; returns the ratio of the onset strength on its beats to that on ours."""
+        """Update the candidate tempo; returns the ratio of the onset strength on its beats to that on ours."""
         sums = self._candidate_sums
         if abs(reading.bpm / self._candidate_bpm - 1.0) > SAME_TEMPO:
             self._candidate_s, self._candidate_bpm, sums[:] = 0.0, reading.bpm, 0.0

@@ -175,7 +175,7 @@ class FileFeed:
             file.close()
             self._wait(
                 f"{self._path}: now has {file.channels} channels at {file.rate_hz} Hz instead of {self.channels} at "
-                f"{self.sample_rate_hz}; silence until it has them again; start anew to hear it"
+                f"{self.sample_rate_hz}; silence until it has them again; start again to hear it"
             )
             return
         self._file.close()

@@ -1,4 +1,4 @@
-"""The doctor's findings on a Mac; docs/tutorials/mac.md must contain the same text."""
+"""The doctor's findings on a Mac; docs/tutorials/mac-doctor.md must contain the same text."""
 
 import subprocess
 import sys
@@ -14,7 +14,7 @@ from engine.cli.probe import Answer, ask_permissions
 from engine.render.context import refusal
 from tests.support.doctor import check, first_hour_checks
 
-PAGE = Path(__file__).parents[2] / "docs" / "tutorials" / "mac.md"
+PAGE = Path(__file__).parents[2] / "docs" / "tutorials" / "mac-doctor.md"
 NUMBA = Answer(values={"threads": 8, "layer": "workqueue"})
 HOME = "/Users/ann"
 TERMINAL = {"__CFBundleIdentifier": "com.apple.Terminal", "TERM_PROGRAM": "Apple_Terminal"}

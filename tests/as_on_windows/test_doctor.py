@@ -1,4 +1,4 @@
-"""The doctor's findings on a PC; docs/tutorials/windows.md must contain the same text."""
+"""The doctor's findings on a PC; docs/tutorials/windows-doctor.md must contain the same text."""
 
 import errno
 import socket
@@ -23,7 +23,7 @@ from engine.system.installing import install_line
 from tests.support.doctor import check, first_hour_checks
 from tests.support.fake_win32 import FakeWindows, reserve_ports
 
-PAGE = Path(__file__).parents[2] / "docs" / "tutorials" / "windows.md"
+PAGE = Path(__file__).parents[2] / "docs" / "tutorials" / "windows-doctor.md"
 NUMBA = Answer(values={"threads": 8, "layer": "omp"})
 
 Registry = dict[tuple[str, str, str], str | int]

@@ -1,4 +1,5 @@
-"""docs/how-to/models.md: its commands download what the engine's own errors name."""
+"""docs/how-to/models.md and the pages that it was split into: their commands download what the engine's own errors
+name."""
 
 import re
 import shlex
@@ -10,12 +11,11 @@ from engine.models import locate
 from engine.models.known_repositories import REPOSITORIES
 
 ROOT = Path(__file__).parents[2]
-PAGE = ROOT / "docs" / "how-to/models.md"
-TEXT = PAGE.read_text(encoding="utf-8")
-TABLE = TEXT.partition("\n## ")[0]
-LINES = [line for block in re.findall(r"```sh\n(.*?)```", TEXT, re.DOTALL) for line in block.splitlines()]
-FETCHED = [line for line in LINES if line.startswith("hf download")]
-TYPED = [line for line in LINES if line.startswith("multiverse")]
+PAGES = ("models", "model-files", "sd-controlnet", "sam3", "voice")
+TEXTS = [(ROOT / "docs" / "how-to" / f"{page}.md").read_text(encoding="utf-8") for page in PAGES]
+TABLE = TEXTS[0].partition("\n## ")[0]
+BLOCKS = [block for text in TEXTS for block in re.findall(r"```sh\n(.*?)```", text, re.DOTALL)]
+FETCHED = [line for block in BLOCKS for line in block.splitlines() if line.startswith("hf download")]
 
 
 @pytest.fixture(autouse=True)

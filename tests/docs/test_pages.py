@@ -15,7 +15,9 @@ from engine.cli.main import commands_of
 ROOT = Path(__file__).parents[2]
 README = ROOT / "README.md"
 PAGES = [README, *(page for page in sorted((ROOT / "docs").rglob("*.md")) if page.name != "addresses.md")]
-FIRST_HOUR = (ROOT / "docs" / "tutorials/mac.md", ROOT / "docs" / "tutorials/windows.md")
+FIRST_HOUR = tuple(
+    ROOT / "docs" / f"tutorials/{name}.md" for name in ("mac", "mac-doctor", "windows", "windows-doctor")
+)
 
 
 def typed_in(page: Path) -> list[str]:
@@ -25,7 +27,9 @@ def typed_in(page: Path) -> list[str]:
     lines = [line.strip() for block in re.findall(block, text, re.DOTALL) for line in block.splitlines()]
     if page in FIRST_HOUR:
         lines += re.findall(r"`([^`\n]+)`", re.sub(r"```\w+\n.*?```", "", text, flags=re.DOTALL))
-    found = [re.match(r"(?:\.venv[\\/](?:bin|Scripts)[\\/])?(multiverse(?:\.exe)? .*)$", line) for line in lines]
+    found = [
+        re.match(r"(?:uv run |\.venv[\\/](?:bin|Scripts)[\\/])?(multiverse(?:\.exe)? .*)$", line) for line in lines
+    ]
     return [match[1] for match in found if match]
 
 

@@ -1,4 +1,5 @@
-"""The reading list is short enough for an afternoon, and the line of Python in the README works."""
+"""The reading list is short enough for an afternoon, each word of the glossary has one meaning in one file, and the
+line of Python in the README works."""
 
 import re
 import socket
@@ -20,6 +21,35 @@ def test_the_reading_list_has_twenty_files_for_one_afternoon() -> None:
     assert len(lines) == 20
     assert max(lines.values()) <= MAX_LINES_A_FILE, lines
     assert sum(lines.values()) <= MAX_LINES, lines
+
+
+def glossary() -> list[tuple[str, str]]:
+    """(term, file) of each row."""
+    page = (ROOT / "docs" / "explanation/reading.md").read_text(encoding="utf-8")
+    table = page.partition("\n## Glossary\n")[2]
+    rows = re.findall(r"^\| (.+?) \| .+? \| \[`(.+?)`\]\(\.\./\.\./(.+?)\) \|$", table, re.MULTILINE)
+    assert len(rows) == table.count("\n| ") - 1 and all(label == linked for _, label, linked in rows)
+    return [(term, file) for term, file, _ in rows]
+
+
+def class_name(term: str) -> str:
+    """`control hub` -> `ControlHub`."""
+    return "".join(part[0].upper() + part[1:] for part in re.split(r"[ -]", term))
+
+
+def test_each_word_of_the_glossary_has_one_meaning_in_one_file() -> None:
+    rows, homes = glossary(), dict[str, str]()
+    folders = (ROOT / folder for folder in ("engine", "osc_schema", "touchdesigner"))
+    for path in (path for folder in folders for path in folder.rglob("*.py")):
+        for name in re.findall(r"^class ([A-Z]\w*)", path.read_text(encoding="utf-8"), re.MULTILINE):
+            homes[name] = path.relative_to(ROOT).as_posix()
+    terms = [term.casefold() for term, _ in rows]
+    assert len(terms) >= 40 and terms == sorted(set(terms)), "sorted, each once"
+    for term, file in rows:
+        text = (ROOT / file).read_text(encoding="utf-8")
+        used = re.compile(rf"(?<![A-Za-z]){term.replace(' ', '[ _]')}(?:s|es)?(?![A-Za-z])", re.IGNORECASE)
+        assert used.search(text) or f"class {class_name(term)}" in text, f"{file} does not use {term!r}"
+        assert homes.get(class_name(term), file) == file, f"{term!r} is a class of {homes[class_name(term)]}"
 
 
 def test_the_line_of_the_readme_moves_a_layer() -> None:

@@ -1,4 +1,4 @@
-"""A sink and a source that are added by the recipe of docs/contributing.md, in a copy of the checkout."""
+"""A sink and a source that are added by the recipe of docs/recipes.md, in a copy of the checkout."""
 
 import os
 import re

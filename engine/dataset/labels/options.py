@@ -26,7 +26,7 @@ RANGES = {
 
 def removed_format_line(option: str, instead: str = "--write coco,masks,depth") -> str:
     """Error line for a format that was removed. `instead`: the option that writes what can be converted."""
-    how = "and convert these with supervision or datumaro: docs/how-to/dataset.md, Other formats"
+    how = "and convert these with supervision or datumaro: docs/how-to/dataset-labels.md, Other formats"
     return f"{option}: is no longer written; {instead}, {how}"
 
 

@@ -80,6 +80,6 @@ def test_a_missing_part_is_told(tmp_path: Path) -> None:
 
 
 def test_the_documentation_names_the_kinds_of_the_labels_beside_those_of_the_options() -> None:
-    text = (Path(__file__).parents[4] / "docs/how-to/dataset.md").read_text("utf-8")
+    text = (Path(__file__).parents[4] / "docs/how-to/dataset-ground.md").read_text("utf-8")
     for option, kind in ALIASES.items():
         assert (f"`{kind}` ({option})" if kind != option else f"`{kind}`") in text
