@@ -170,7 +170,7 @@ def test_figures_with_goals_come_first_and_the_tests_of_a_card_are_here() -> Non
     suites = [each for each in PARTS if each not in BENCHES]
     files = [argument for each in suites for argument in each.arguments if argument.startswith("tests/")]
     assert len(files) >= 11 and all((on_gpu.ROOT / file).is_file() for file in files)
-    options = [argument for argument in suites[0].words if not argument.startswith("tests/")]
+    options = [argument for argument in suites[0].arguments if not argument.startswith("tests/")]
     with tempfile.TemporaryFile("w+", encoding="utf-8") as out:
         arguments = [*options, "tests/benchmarks/test_page.py", "--collect-only", "--noconftest"]
         code = run_python(arguments, 120.0, out, out)
