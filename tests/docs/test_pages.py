@@ -3,6 +3,7 @@ pages for beginners work as printed."""
 
 import re
 import shlex
+import tomllib
 from pathlib import Path
 from typing import Any
 
@@ -11,6 +12,8 @@ import typer.main
 
 from engine.cli import doc_tables
 from engine.cli.main import commands_of
+from engine.config import build_config
+from osc_schema import COMMANDS, MESSAGES, PARAMS
 
 ROOT = Path(__file__).parents[2]
 README = ROOT / "README.md"
@@ -67,6 +70,44 @@ def test_links_and_pictures_of_a_page_lead_to_files_and_headings(page: Path) -> 
 def test_tables_of_a_page_are_up_to_date(page: Path, multiverse: Any) -> None:
     text = page.read_text(encoding="utf-8")
     assert doc_tables.fill_tables(text, multiverse) == text, "run `multiverse schema write`"
+
+
+def undeclared(text: str) -> list[str]:
+    """Addresses in a page that no parameter, command or message has, nor a part of one. A `<slot>`, NAME, `*` and a
+    number stand for a level. Not checked: inputs of shaders (`/fx/1/glow`), status, answers, other programs' addresses."""
+    declared = [entry.address for entry in (*PARAMS, *COMMANDS, *MESSAGES)]
+    parts = {"/".join(address.split("/")[:depth]) for address in declared for depth in range(2, address.count("/") + 2)}
+    found = re.findall(r"[`\s\"=](/[a-z_]\w*(?:/[^\s`\"=,;:()|]+)*)", re.sub(r"\]\([^)]*\)", "", text))
+    typed = {address.rstrip("./") for address in found}
+    own = {address for address in typed - parts if "/" + address.split("/")[1] in parts}
+    own = {
+        address
+        for address in own
+        if not re.match(r"/(engine/status|fx|contour/\d|sam3/object)\b|.*/(entry|in|out)$", address)
+    }
+    unknown = []
+    for address in own:
+        level = re.sub(r"<[^>]+>|\\\*|\b[A-Z]+\b|\b\d+\b", "[^/]+", re.escape(address))
+        if not any(re.fullmatch(level, part) for part in parts):
+            unknown.append(address)
+    return unknown
+
+
+@pytest.mark.parametrize("page", PAGES, ids=lambda page: page.stem)
+def test_each_osc_address_of_a_page_is_declared(page: Path) -> None:
+    assert undeclared(page.read_text(encoding="utf-8")) == []
+
+
+def test_a_mistyped_address_in_a_page_is_found() -> None:
+    assert undeclared("`/layer/1/angel 45`, `/layer/1/angle 45`, `/layer/<n>/angle`, `/usr/bin`") == ["/layer/1/angel"]
+
+
+@pytest.mark.parametrize("page", PAGES, ids=lambda page: page.stem)
+def test_each_toml_block_of_a_page_is_a_configuration(page: Path) -> None:
+    for block in re.findall(r"```toml\n(.*?)```", page.read_text(encoding="utf-8"), re.DOTALL):
+        values = tomllib.loads(block)
+        if not set(values) <= {"cue", "entry", "bank"}:  # files of their own, which the engine writes
+            build_config(values)
 
 
 def test_each_page_is_reachable_from_the_readme() -> None:
