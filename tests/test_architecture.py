@@ -23,9 +23,9 @@ ENGINE = ROOT / "engine"
 
 # From the lowest to the highest: each may import only those before it. A folder in one of NESTED is a part of its own.
 PARTS = """
-    osc_schema errors system values config osc ipc audio params params/mapping control/link sources children
-    render dmx sinks models models/* control/outgoing control/foreign control control/query control/dmx control/midi
-    control/commands live/kit live/* live web/serving web frame_loop engine app jobs jobs/kit jobs/video
+    osc_schema errors system values config osc ipc audio params params/mapping control/link sources models/compat
+    children render dmx sinks models models/* control/outgoing control/foreign control control/query control/dmx
+    control/midi control/commands live/kit live/* live web/serving web frame_loop engine app jobs jobs/kit jobs/video
     jobs/segment jobs/convert cli/benches cli dataset
 """.split()
 ORDER = []
@@ -47,6 +47,9 @@ MAX_BLIND_EXCEPTS = 10  # one of them around TouchDesigner's callbacks
 MAX_LINES = {"engine": 101_846, "dataset": 18_475, "tests": 97_929}  # of Python; "engine" without "dataset"
 ROOT_FILES = "__init__ app config engine errors frame_loop values".split()
 FUNCTION = ast.FunctionDef | ast.AsyncFunctionDef
+BOUNDED = set("torch diffusers transformers numba moderngl sounddevice psutil aiohttp".split())
+DOCUMENTED = r"""torch\.(nn(\.functional|\.attention|\.modules\.module|\.utils)?|overrides|utils\.flop_counter)\.\w+
+    |numba\.extending\.\w+|diffusers\.models\.attention_processor\.(IPAdapter)?AttnProcessor2_0"""
 NEVER_IN_THE_ENGINE = {"torch", "diffusers", "transformers", "scipy", "syphon", "accelerate", "peft"}
 
 
@@ -332,6 +335,41 @@ def test_nobody_sets_a_callable_of_another_object() -> None:
                 if target.attr not in of_libraries and (target.attr.lstrip("_") in names or is_function(value))
             ]
     assert wrong == []
+
+
+def test_private_parts_of_libraries_are_used_in_compat_files_only() -> None:
+    """There the reason stands beside each, and tests/test_compat.py names it."""
+    own = [path for path in engine_files() if ENGINE / "dataset" not in path.parents]
+    compat = [path for path in own if path.parent.name == "compat" or path.name.startswith("compat_")]
+    theirs = {word for path in compat for word in re.findall(r"\b_[a-z]\w+", path.read_text(encoding="utf-8"))}
+    nodes = [(path, node) for path in own if path not in compat for node in nodes_of(path)]
+    known = set("_exit _asdict _make _replace _current_frames _base_executable _fmt _Unpickler _name".split()) | {
+        getattr(node, key)  # Python's, and ours: defined, or set
+        for _, node in nodes
+        for key in ("name", "attr", "id")
+        if hasattr(node, key) and isinstance(getattr(node, "ctx", ast.Store()), ast.Store)
+    }
+    wrong = []
+    for path, node in nodes:
+        found: list[str] = []
+        match node:
+            case ast.Attribute(value=value, attr=name) if re.match("_[a-zA-Z]", name):
+                is_own = ast.unparse(value) in ("self", "cls", "super()") or (name in known and name not in theirs)
+                found = [] if is_own else [ast.unparse(node)]
+            case ast.Call(func=ast.Name(id="getattr" | "hasattr" | "setattr"), args=[_, ast.Constant(str(name)), *_]):
+                found = [name] if re.match("_[a-zA-Z]", name) and name not in known else []
+            case ast.Import(names=names) | ast.ImportFrom(names=names):
+                module = f"{node.module}." if isinstance(node, ast.ImportFrom) else ""
+                found = [full for each in names if is_undocumented(full := module + each.name)]
+        wrong += [f"{path.relative_to(ROOT)}:{node.lineno} {each}" for each in found]
+    assert wrong == []
+
+
+def is_undocumented(name: str) -> bool:
+    """True for a private name of a library, and for one in a module that its documentation does not list."""
+    library, *inner = name.split(".")
+    is_hidden = library in BOUNDED and len(inner) > 1 and not re.fullmatch(DOCUMENTED, name, re.VERBOSE)
+    return library not in ("engine", "osc_schema") and (is_hidden or any(each[0] == "_" for each in inner))
 
 
 def together(target: ast.AST, value: ast.AST | None) -> list[tuple[ast.AST, ast.AST | None]]:

@@ -7,11 +7,12 @@ import sys
 import threading
 import time
 from collections.abc import Iterator, Sequence
-from contextlib import contextmanager, suppress
+from contextlib import contextmanager
 from dataclasses import dataclass
 from types import ModuleType
 from typing import Any, Literal
 
+from engine.audio.compat_sounddevice import restart_portaudio
 from engine.errors import AudioError
 from engine.system import win32
 from engine.system.python_process import start_python, utf8_environment
@@ -127,9 +128,7 @@ class PortAudioSession:
                     raise AudioError("the device needs a restart of PortAudio, but another stream does not close")
                 if others:
                     logger.warning("audio: restarting PortAudio for a reconnected device; other devices pause briefly")
-                with suppress(sounddevice.PortAudioError):  # after an earlier attempt that failed halfway
-                    sounddevice._terminate()
-                sounddevice._initialize()
+                restart_portaudio(sounddevice)
             except sounddevice.PortAudioError as error:
                 raise AudioError(f"PortAudio cannot be restarted: {' '.join(str(error).split())}") from None
             finally:

@@ -26,7 +26,6 @@ class TrackPosition:
     state: str
     """playing, paused, or ended."""
     number: int
-    """Number of the track, from 1."""
     tracks: int
     name: str
     position_s: float = 0.0

@@ -23,8 +23,6 @@ logger = logging.getLogger(__name__)
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class AudioStatus:
-    """The status of the sound input."""
-
     state: str
     """playing, silence (exact zeros for 2 s), permission? (zeros from a macOS microphone that never delivered sound),
     lost, finished.
@@ -209,5 +207,4 @@ class OfflineAudio(AudioInput):
         return self._status("finished" if self.is_finished else "playing", self._feed.description, 0)
 
     def close(self) -> None:
-        """Close the file."""
         self._feed.close()

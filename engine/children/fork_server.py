@@ -113,9 +113,11 @@ def _is_cuda_lost_by_forking() -> bool:
     cuda = getattr(sys.modules.get("torch"), "cuda", None)
     if cuda is None:
         return False
+    from engine.models.compat.torch import is_in_bad_fork
+
     pid = os.fork()
     if pid == 0:
-        os._exit(int(cuda._is_in_bad_fork()))
+        os._exit(int(is_in_bad_fork(cuda)()))
     _, status = os.waitpid(pid, 0)
     return status != 0
 

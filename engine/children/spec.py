@@ -65,7 +65,6 @@ class ChildStatus:
     quarantined: tuple[str, ...] = ()
     """`address: value` of quarantined values: each killed three processes."""
     facts: dict[str, Fact] = field(default_factory=dict)  # a dict, which every JSON encoder accepts
-    """Facts reported by the child."""
 
     @property
     def is_at_work(self) -> bool:

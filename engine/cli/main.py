@@ -86,7 +86,6 @@ def _group() -> typer.Typer:
 
 
 def _add(app: typer.Typer, name: str, module: Any) -> typer.Typer:
-    """Add the command of a module, and return `app`."""
     if hasattr(module, "app"):
         app.add_typer(module.app, name=name)
     else:

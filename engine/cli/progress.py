@@ -36,7 +36,6 @@ class ProgressLook(Generic[Progress]):
     """Printed, with the elapsed time, before the first progress."""
     doing: str
     line: Callable[[Progress], str]
-    """The plain line."""
     pace: Callable[[Progress], str]
     """Shown right of the bar."""
     below: Callable[[Progress], str] | None = None

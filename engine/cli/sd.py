@@ -28,8 +28,6 @@ MAX_OWN_SIDE_PX = 1920  # of a picture without --size: HD is painted whole, a ph
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class PictureOptions(ModelOptions):
-    """The options of `multiverse sd`."""
-
     seed: int = option(int(default_of("seed")), f"{SEED} -1: a random one.", low=-1, high=MAX_SEED)
     size: str = option(
         "",

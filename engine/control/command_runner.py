@@ -49,7 +49,6 @@ class LaunchPlan(NamedTuple):
     name: str
     """The name under which it waits."""
     preset: str
-    """The preset that it loads."""
     is_cut: bool = False
     """True if the preset replaces the old look at once."""
     run: NamedHandler | None = None

@@ -49,7 +49,6 @@ receiving_ports: set[int] = set()
 """Art-Net ports of receivers in this process."""
 
 Source = tuple[Protocol, str]
-"""Protocol and `LevelsPacket.source`."""
 own_sources: Counter[Source] = Counter()
 """The sources of this process, each with the number of senders that share it: in sACN they all share one."""
 _lock = threading.Lock()

@@ -13,6 +13,8 @@ import sys
 from dataclasses import dataclass
 from pathlib import Path
 
+from engine.ipc.compat_psutil import identity_of
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ProcessIdentity:
@@ -73,7 +75,7 @@ def _start_of(pid: int) -> float | None:
         if process.status() == psutil.STATUS_ZOMBIE:
             return None
         if sys.platform == "darwin":
-            return float(process._ident[1])
+            return float(identity_of(process)[1])
         return float(process.create_time())
     except psutil.NoSuchProcess:
         return None

@@ -19,6 +19,7 @@ from typing import Any
 import torch
 
 from engine.errors import ModelError, in_one_line
+from engine.models.compat.torch import compile_without_pool
 from engine.models.device_work import device_wait, is_device_lost, own_stream
 from engine.models.graphs import DirectRunner, Part, State, clone_state
 from engine.system.daemon_worker import call_on_thread
@@ -32,8 +33,7 @@ MAX_SHAPES = 64  # per part; beyond torch's default of 8 shapes it would silentl
 def require_compiler(device: torch.device, what: str) -> None:
     """Raise ModelError if inductor's compiler is not installed. `what`: the setting that needs it, for the message."""
     if device.type == "cpu":
-        from torch._inductor.cpp_builder import get_cpp_compiler
-        from torch._inductor.exc import InvalidCxxCompiler
+        from engine.models.compat.torch import InvalidCxxCompiler, get_cpp_compiler
 
         try:
             get_cpp_compiler()
@@ -46,7 +46,7 @@ def require_compiler(device: torch.device, what: str) -> None:
 def _require_triton(what: str) -> None:
     """Raise ModelError if Triton cannot compile. On Linux it needs the system's C compiler and Python's headers
     (triton/runtime/build.py). The package for Windows includes a compiler and the headers."""
-    from torch.utils._triton import has_triton, has_triton_package
+    from engine.models.compat.torch import has_triton, has_triton_package
 
     package = "triton-windows" if sys.platform == "win32" else "triton"
     if not has_triton_package():
@@ -70,12 +70,9 @@ def _require_triton(what: str) -> None:
 
 def compile_part(part: Callable[..., Any], backend: str = "inductor") -> Callable[..., Any]:
     """Compile `part`, a plain function; it is compiled again for every shape it is called with."""
-    import torch._dynamo
-    import torch._inductor.config
-
-    torch._inductor.config.compile_threads = 1  # the pool's processes would outlive a killed child
+    compile_without_pool()
     set_cache_folder()
-    torch._dynamo.config.recompile_limit = MAX_SHAPES
+    torch.compiler.config.recompile_limit = MAX_SHAPES
     # Use a new code object: torch counts compilations in it, and the pieces of a UNet share two code objects.
     assert isinstance(part, FunctionType)
     own = FunctionType(part.__code__.replace(), part.__globals__, part.__name__, part.__defaults__, part.__closure__)

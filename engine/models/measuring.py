@@ -26,8 +26,6 @@ MATMUL_RUNS = 30
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class MeasuredDevice:
-    """The device and dtype of a benchmark."""
-
     device: str
     kind: str
     """cpu, cuda or mps."""
@@ -37,7 +35,6 @@ class MeasuredDevice:
 
     @property
     def name(self) -> str:
-        """Name of the device for display."""
         return torch.cuda.get_device_name(self.device) if self.kind == "cuda" else self.device
 
     @property

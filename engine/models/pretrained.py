@@ -91,11 +91,10 @@ def load_network(
     require_no_adapter(what, folder)
     with one_line(what):
         loader: Any = getattr(transformers, kind)
-        config = build_config(loader.config_class, config_json, what)
+        attention = BACKBONES_ATTENTION if kind.startswith(BACKBONES) else ATTENTION
+        config = build_config(loader.config_class, config_json, what, attention)
         for key, value in (changes or {}).items():
             setattr(config, key, value)
-        attention = BACKBONES_ATTENTION if kind.startswith(BACKBONES) else ATTENTION
-        config._attn_implementation = attention
         with limit_weight_count(what, partial(loader, config), weights):
             module, found = loader.from_pretrained(
                 folder,
@@ -131,7 +130,7 @@ def require_all_used(what: str, kind: str, absent: Sequence[str], surplus: Seque
         )
 
 
-def build_config(kind: Any, config_json: Mapping[str, Any], what: str) -> Any:
+def build_config(kind: Any, config_json: Mapping[str, Any], what: str, attention: Any = ATTENTION) -> Any:
     """A configuration of the transformers class `kind`, with only those keys that describe the network's shape. A
     nested configuration always gets the default class of its key. ModelError in one line."""
     from transformers import PreTrainedConfig
@@ -162,7 +161,7 @@ def build_config(kind: Any, config_json: Mapping[str, Any], what: str) -> Any:
         if not is_named and kind_named != inner_kind.model_type:
             raise ModelError(f"{what}: {key} is a {kind_named}; known is {inner_kind.model_type}")
         values[key] = build_config(inner_kind, inner, f"{what}: {key}")
-    return kind(**values, attn_implementation=ATTENTION)
+    return kind(**values, attn_implementation=attention)
 
 
 @contextmanager

@@ -21,8 +21,6 @@ ROUNDING_S: Final = 1e-4  # a position made of sums may lie just before the cue'
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class TimedCue:
-    """A cue with its timecode."""
-
     number: int
     at_s: float
     """Seconds of the show's timecode."""
@@ -30,8 +28,6 @@ class TimedCue:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class DueCue:
-    """A cue to start now."""
-
     number: int
     passed_s: float
     """Seconds since the cue's time, for a recall; 0 for a cue that was just passed."""

@@ -22,8 +22,6 @@ _FORMAT: Final = re.compile(r"([0-9]*\.?[0-9]+) ?(s|b|beats?|bars?)?")
 
 @dataclass(frozen=True, slots=True)
 class FadeTime:
-    """The duration of a fade."""
-
     amount: float = 0.0
     unit: Literal["s", "b", "bars"] = "s"
 

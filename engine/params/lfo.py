@@ -40,7 +40,6 @@ class Lfos:
         return copy
 
     def advance(self, values: Mapping[str, Any], dt_s: float, beat: float) -> None:
-        """Advance by `dt_s` seconds, to `beat`."""
         self._beat = beat
         for n, rate in _RATE.items():
             self._cycles[n] += values[rate] * dt_s

@@ -37,8 +37,6 @@ FACTORY = {name.casefold(): factory_preset(name) for name in FACTORY_NAMES}
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class _OnDisk:
-    """A preset as it is on the disk."""
-
     file: SavedFile | None
     """The file that was read, or None if it must be read again."""
     content: LoadedPreset | PresetError | None
@@ -47,8 +45,6 @@ class _OnDisk:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class PresetPicture:
-    """The picture of a preset."""
-
     jpeg: bytes
     version: str
     """Differs for different pictures."""
@@ -316,7 +312,6 @@ class CurrentPreset:
                 self._different, self._compared_version = "", -1
 
     def rename(self, name: str, new: str) -> None:
-        """Follow a preset that was renamed."""
         with self._lock:
             if self._current is not None and self._current.name == name:
                 self._current.name = new

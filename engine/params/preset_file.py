@@ -38,8 +38,6 @@ from osc_schema.fx import is_alias
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class LoadedPreset:
-    """A preset as read from its file."""
-
     name: str
     values: Entries
     """In page order."""

@@ -27,7 +27,6 @@ class Replaced:
 
     @property
     def picture(self) -> Path:
-        """The path of its picture, if it has one."""
         return self.path.with_suffix(PICTURE_SUFFIX)
 
 
@@ -60,7 +59,6 @@ class ReplacedPresets:
         self._forget_old([*entries, entry])
 
     def newest(self, name: str) -> Replaced | None:
-        """The newest one of that name, or None."""
         of_name = [entry for entry in self._entries() if entry.name == name]
         return max(of_name, key=lambda entry: entry.number, default=None)
 

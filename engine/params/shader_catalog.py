@@ -37,8 +37,6 @@ NEAREST: Final = 3
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ShaderEntry:
-    """A shader in the list."""
-
     name: str
     """The file's name without suffix; with the folders below the root if another shader has that name."""
     path: Path

@@ -51,7 +51,6 @@ class TempoStatus:
     """The beat in use, and where it comes from."""
 
     source: str
-    """The value of `/tempo/source`."""
     state: TempoState
     bpm: float
     heard_confidence: float
@@ -71,7 +70,6 @@ class Tempo:
         self._hand = TapChoice()
         self._ticks = TickLine()
         self._tick_beat = 0.0
-        """Beat of the latest tick."""
         self._tick_s = self._followed_s = float("-inf")
         """When the MIDI clock and when another clock last set the beat."""
         self._is_stopped = False

@@ -23,11 +23,10 @@ from pathlib import Path
 from typing import Any, TypeVar
 
 import numpy as np
-from numba import njit, prange, types
-from numba.core import cgutils, sigutils
-from numba.core.caching import NullCache
+from numba import njit, prange, threading_layer, types  # type: ignore[attr-defined]  # not in its __all__
 from numba.extending import intrinsic
-from numba.np.ufunc import threading_layer
+
+from engine.render import compat_numba
 
 NUMBER_FILES = "blue_noise compiling flash_guard frame_block graphic look masks".split()  # beside numba_*.py
 # Routines are called by kernels only: they compile faster without wrappers for calls from Python.
@@ -36,7 +35,7 @@ ROUTINE_OPTIONS: dict[str, Any] = {
     "error_model": "numpy",
     "no_cpython_wrapper": True,
     "no_cfunc_wrapper": True,
-    "_nrt": False,  # no routine makes an array: there are no references to count
+    **compat_numba.WITHOUT_REFERENCES,
 }
 Function = TypeVar("Function", bound=Callable[..., object])
 
@@ -63,7 +62,7 @@ def _call_part(typing: Any, address: Any, number: Any, args: Any) -> Any:
         arg_types = (number_type, *tuple_type.types)
         function_type = context.call_conv.get_function_type(types.none, arg_types)
         function = builder.inttoptr(values[0], function_type.as_pointer())
-        called_with = [values[1], *cgutils.unpack_tuple(builder, values[2])]  # type: ignore[no-untyped-call]
+        called_with = [values[1], *(builder.extract_value(values[2], index) for index in range(len(tuple_type)))]
         context.call_conv.call_function(builder, function, types.none, arg_types, called_with)
         return context.get_dummy_value()
 
@@ -88,14 +87,7 @@ class CompiledFunction:
 
     @property
     def is_cached(self) -> bool:
-        disk_cache = self._dispatcher._cache
-        if isinstance(disk_cache, NullCache):
-            return False
-        key = disk_cache._index_key(self._types, self._dispatcher.targetctx.codegen())
-        try:
-            return key in disk_cache._cache_file._load_index()
-        except OSError:  # another user's files
-            return False
+        return compat_numba.is_cached(self._dispatcher, self._types)
 
     def prepare(self) -> int:
         """Compile, or load from the cache, and allow no other types; returns the address of the native function.
@@ -105,13 +97,10 @@ class CompiledFunction:
         self._dispatcher.disable_compile(False)
         self._dispatcher.compile(self._types)
         self._dispatcher.disable_compile()
-        compiled = self._dispatcher.overloads[self._types]
-        address: int = compiled.library.get_pointer_to_function(compiled.fndesc.llvm_func_name)
-        return address
+        return compat_numba.native_address(self._dispatcher, self._types)
 
     def disable_cache(self) -> None:
-        """Stop using the cache."""
-        self._dispatcher._cache = NullCache()
+        compat_numba.disable_cache(self._dispatcher)
 
 
 class Kernel:
@@ -211,7 +200,7 @@ def kernel(signature: str) -> Callable[[Callable[..., None]], Kernel]:
     parallel and without the GIL. `signature`: the types of args, as Numba writes them."""
 
     def make(function: Callable[..., None]) -> Kernel:
-        arg_types = _types_of(signature)
+        arg_types = compat_numba.parse_types(signature)
         loop_types = (types.uint64, types.int64, types.Tuple(arg_types))  # type: ignore[no-untyped-call]
         loop = CompiledFunction(_loop_of(function.__name__), loop_types, is_parallel=True)
         return Kernel(function.__name__, CompiledFunction(function, (types.int32, *arg_types)), loop)
@@ -221,17 +210,13 @@ def kernel(signature: str) -> Callable[[Callable[..., None]], Kernel]:
 
 def small_kernel(signature: str) -> Callable[[Callable[..., None]], Kernel]:
     """Make a kernel without rows that runs on one core: below 0.1 ms threads cost more than they save."""
-    return lambda function: Kernel(function.__name__, CompiledFunction(function, _types_of(signature)))
+    return lambda function: Kernel(function.__name__, CompiledFunction(function, compat_numba.parse_types(signature)))
 
 
 def part(signature: str) -> Callable[[Callable[..., None]], Kernel]:
     """Make a kernel of `function(number, *args)`, number int32, that other kernels call with `call_part`."""
-    return lambda function: Kernel(function.__name__, CompiledFunction(function, (types.int32, *_types_of(signature))))
-
-
-def _types_of(signature: str) -> tuple[Any, ...]:
-    arg_types, _ = sigutils.normalize_signature(f"void({signature})")  # type: ignore[no-untyped-call]
-    return tuple(arg_types)
+    arg_types = (types.int32, *compat_numba.parse_types(signature))
+    return lambda function: Kernel(function.__name__, CompiledFunction(function, arg_types))
 
 
 def _loop_of(name: str) -> Callable[..., None]:
@@ -258,7 +243,7 @@ def _jit(function: Callable[..., None], *, is_parallel: bool) -> Any:
     except RuntimeError:  # no folder for the cache
         return njit(**options)(function)
     own = Path(function.__code__.co_filename)
-    compiled._cache._cache_file._source_stamp = (zlib.crc32(own.read_bytes()), *_shared_stamp())
+    compat_numba.stamp_cache(compiled, (zlib.crc32(own.read_bytes()), *_shared_stamp()))
     return compiled
 
 

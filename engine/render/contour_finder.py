@@ -28,8 +28,6 @@ _MISSING: Final = (0.0,) * len(CONTOUR.arguments)
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ContourSettings:
-    """Parameters of contour detection."""
-
     count: int
     is_of_camera: bool
     is_dark: bool

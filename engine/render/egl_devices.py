@@ -28,8 +28,6 @@ _QueryDeviceString = ctypes.CFUNCTYPE(ctypes.c_char_p, ctypes.c_void_p, ctypes.c
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class EglDevice:
-    """A device in EGL's list."""
-
     index: int
     """Position in EGL's list; `--gpu` and glcontext's `device_index` take it."""
     name: str = ""

@@ -49,7 +49,6 @@ import numpy as np
 # numba_kernels.py), from which the cell's brightness follows for any gain. So nothing is drawn or read twice.
 
 CELLS = 18
-"""Cells in each direction."""
 SAMPLES_ACROSS, SAMPLES_DOWN = 8, 8
 """Pixels sampled per cell."""
 CELL_SHIFT = (0.7548777, 0.5698403)

@@ -76,7 +76,6 @@ class PostLook:
 
     @property
     def is_off(self) -> bool:
-        """True if the picture stays as it is."""
         return not (self.has_light or self.chromatic or self.vignette or self.grain or self.exposure)
 
 

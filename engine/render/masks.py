@@ -82,7 +82,6 @@ class Overlay:
 
     @property
     def size_px(self) -> tuple[int, int]:
-        """Width and height."""
         height, width = self.source.pixels.shape[:2]
         return width, height
 

@@ -34,7 +34,6 @@ class NewestThread(Generic[Item]):
             self._thread.start()
 
     def close(self) -> None:
-        """Stop the thread and wait for it."""
         self._is_closed = True
         self._wake.set()
         self._thread.join()

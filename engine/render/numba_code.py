@@ -16,7 +16,7 @@ from contextlib import ExitStack
 from functools import partial
 from pathlib import Path
 
-from numba.core import config
+from numba import config
 
 from engine.errors import ChildError
 from engine.render import (

@@ -140,7 +140,6 @@ class PictureCrossfade:
 
     @property
     def size_px(self) -> tuple[int, int]:
-        """Width and height."""
         height, width = self.picture.pixels.shape[:2]
         return width, height
 

@@ -14,6 +14,7 @@ from collections.abc import Callable
 import moderngl
 import numpy as np
 
+from engine.render.compat_moderngl import load_of
 from engine.render.pixel_pool import PixelPool
 
 _COPY_WRITE_BUFFER = 0x8F37
@@ -96,7 +97,7 @@ def stream_buffer(context: moderngl.Context, size_bytes: int) -> moderngl.Buffer
     moderngl declares all buffers as written by the program, which drivers keep in the GPU's memory: slow to read.
     """
     buffer = context.buffer(reserve=size_bytes)
-    load = context.mglo._context.load  # of glcontext, the same on all systems
+    load = load_of(context)
     bind = ctypes.CFUNCTYPE(None, ctypes.c_uint, ctypes.c_uint)(load("glBindBuffer"))
     allocate = ctypes.CFUNCTYPE(None, ctypes.c_uint, ctypes.c_ssize_t, ctypes.c_void_p, ctypes.c_uint)
     bind(_COPY_WRITE_BUFFER, buffer.glo)

@@ -25,8 +25,6 @@ PICTURE_MODES = ("brightness", "colour", "quadrant", "edges")
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class RegionSettings:
-    """Parameters of a region map."""
-
     is_enabled: bool
     mode: str
     is_equalised: bool

@@ -35,7 +35,6 @@ class UnusedCard:
     """A graphics card that OpenGL does not use, with reason and fix."""
 
     card: str
-    """Its name."""
     reason: str
     fix: str
     """The fix: a package, a command or an option."""
@@ -46,8 +45,6 @@ class UnusedCard:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class DriverFacts:
-    """The state of the drivers of this machine."""
-
     errors: Mapping[str, str]
     """The reasons why no context opens on devices that EGL lists, by device file; NVIDIA's own by `NVIDIA`."""
     root: Path = Path("/")

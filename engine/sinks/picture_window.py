@@ -31,8 +31,6 @@ NO_SCREEN = (
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Display:
-    """A display of this machine."""
-
     number: int
     """From 0, the system's main display."""
     name: str

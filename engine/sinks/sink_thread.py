@@ -63,7 +63,6 @@ class ThreadSink(Sink):
         )
 
     def _status_detail(self) -> str:
-        """The detail of the status."""
         raise NotImplementedError
 
     def _opened(self) -> None:

@@ -9,7 +9,6 @@ from osc_schema import Value, window
 DEFAULTS: Final[dict[str, Value]] = {
     param.address: param.default for param in window.AREA.params if param.address != "/window/display"
 }
-"""The parameters of each window."""
 UNSAVED: Final = ("/window/fullscreen", "/window/test_card")
 Message = TypeVar("Message", bound=msgspec.Struct)
 
@@ -58,7 +57,6 @@ class DisplayAnswer(msgspec.Struct, frozen=True, kw_only=True):
     titles: tuple[str, ...] = ()
     """Number, name, size and position of each."""
     matched_name: str = ""
-    """The name of the requested display."""
     error: str = ""
     """Why there are no displays, or not that one."""
 

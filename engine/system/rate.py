@@ -19,7 +19,6 @@ class Rate:
         """The rate in the last complete window."""
 
     def count(self, now_s: float) -> None:
-        """Count an event."""
         elapsed_s = now_s - self._since_s
         if elapsed_s >= WINDOW_S:
             is_pause = now_s - self._last_s >= WINDOW_S

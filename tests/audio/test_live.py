@@ -58,7 +58,6 @@ def test_the_demo_plays_live_and_is_analysed(play_live, reports, wait_for) -> No
 
 
 def rows_of(loop: np.ndarray, recorded: AudioBlock) -> np.ndarray:
-    """The rows of a loop that are heard in this block."""
     return loop[(recorded.first_sample + np.arange(len(recorded.samples))) % len(loop)]
 
 

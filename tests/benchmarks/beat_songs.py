@@ -106,7 +106,6 @@ class Sheet:
 
 
 def compose(score: Score, seconds: float = SECONDS, seed: int = 1) -> Song:
-    """The song of a score."""
     rng = np.random.default_rng([seed, *score.name.encode()])
     steps_s = _steps_s(score, seconds)
     sheet = Sheet(score=score, sound=np.zeros(round(seconds * RATE_HZ), np.float32), rng=rng, steps_s=steps_s)
@@ -152,7 +151,6 @@ def _steps_s(score: Score, seconds: float) -> np.ndarray:
 
 
 def play_drums(sheet: Sheet, pattern: dict[str, str], steps_s: np.ndarray) -> None:
-    """A step of the pattern at each of `steps_s`."""
     make: dict[str, Callable[[np.random.Generator], np.ndarray]] = {"kick": _kick, "snare": _snare, "hat": _hat}
     for name, row in pattern.items():
         played = sheet.hits.setdefault(name, [])

@@ -39,7 +39,6 @@ def answer(*arguments: str) -> tuple[int, Any]:
 
     @job_options(Job, tables={Voice: {"pitch": OptionInfo(help="Semitones.")}})
     def command(source: str, *, as_json: Annotated[bool, typer.Option("--json")] = False, **options: Any) -> None:
-        """A command."""
         seen.append((source, as_json, options))
 
     app.command()(command)

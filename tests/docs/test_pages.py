@@ -74,7 +74,8 @@ def test_tables_of_a_page_are_up_to_date(page: Path, multiverse: Any) -> None:
 
 def undeclared(text: str) -> list[str]:
     """Addresses in a page that no parameter, command or message has, nor a part of one. A `<slot>`, NAME, `*` and a
-    number stand for a level. Not checked: inputs of shaders (`/fx/1/glow`), status, answers, other programs' addresses."""
+    number stand for a level. Not checked: inputs of shaders (`/fx/1/glow`), status, answers, addresses of other
+    programs."""
     declared = [entry.address for entry in (*PARAMS, *COMMANDS, *MESSAGES)]
     parts = {"/".join(address.split("/")[:depth]) for address in declared for depth in range(2, address.count("/") + 2)}
     found = re.findall(r"[`\s\"=](/[a-z_]\w*(?:/[^\s`\"=,;:()|]+)*)", re.sub(r"\]\([^)]*\)", "", text))

@@ -33,7 +33,6 @@ def tempo(store: ParamStore, clock: SteppedClock) -> Tempo:
 
 @pytest.fixture
 def midi(store: ParamStore, clock: SteppedClock) -> Tempo:
-    """A tempo that follows MIDI clock."""
     store.set("/tempo/source", "midi")
     return Tempo(store, clock)
 

@@ -47,7 +47,6 @@ def gl(require: Any, gl_renderers: list[Renderer]) -> Iterator[Renderer]:
 
 @pytest.fixture
 def cpu() -> Iterator[Renderer]:
-    """A Numba renderer."""
     renderer = open_renderer("numba", 64, 36)
     yield renderer
     renderer.close()

@@ -48,7 +48,6 @@ class FakeWindows:
         return press
 
     def called(self, function: str) -> list[list[Any]]:
-        """The arguments of each call of this function."""
         return [arguments for name, *arguments in self.calls if name == function]
 
 

@@ -12,7 +12,6 @@ def frame_of(pixels: np.ndarray, index: int = 0) -> VideoFrame:
 
 
 def draw_once(renderer: Renderer, picture: PictureInput) -> Renderer:
-    """The renderer, with this picture finished."""
     renderer.draw(picture)
     renderer.wait()
     return renderer

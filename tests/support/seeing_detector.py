@@ -192,7 +192,6 @@ def straight_pieces(row: torch.Tensor, units: slice, knots: torch.Tensor, values
 
 
 def only(channel: int, value: float, width: int) -> torch.Tensor:
-    """(width,) float32: `value` in one channel."""
     row = torch.zeros(width)
     row[channel] = value
     return row

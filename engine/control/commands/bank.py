@@ -48,8 +48,6 @@ FLASH_AFTER_S: Final = 0.4
 
 @dataclass(slots=True, kw_only=True, eq=False)
 class _PressedPad:
-    """A pad that is pressed now."""
-
     name: str
     since_s: float
     before: str

@@ -42,7 +42,6 @@ MAPS_FOLDER = "maps"
 SUFFIX = ".toml"
 
 LEARN_TIMEOUT_S = 60.0
-"""Timeout of `/map/learn`."""
 MAX_IGNORED = 256
 _NUMBERS = frozenset("fihdTFNI")
 
@@ -214,7 +213,6 @@ class MapControl:
         return map_of_root(root, self._map.has_root)
 
     def is_mapped(self, address: str) -> bool:
-        """True if an OSC address is mapped."""
         with self._lock:
             return self._map.is_mapped(address)
 
@@ -398,7 +396,6 @@ class MapControl:
             self._saved = entries
 
     def _report_problems(self, loaded: LoadedMap, origin: str) -> LoadedMap:
-        """Report the problems of a map, one line each, and return it."""
         report_problems(self._report, "map", [f"{origin}: {problem}" for problem in loaded.problems])
         return loaded
 

@@ -312,6 +312,5 @@ class PresetMixer:
         return name if name and self._cache.find(name) is not None else ""
 
     def _own_spelling(self, name: str) -> str:
-        """The name in the preset's own spelling."""
         found = self._cache.find(name)
         return name if found is None else found.name

@@ -53,8 +53,6 @@ class ShaderText:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Outcome:
-    """The result of a test."""
-
     file: IsfFile | None
     """The file to play, always the same object, which the renderer has compiled. None: refused."""
     reason: str = ""

@@ -83,7 +83,6 @@ class EngineStatus:
     children: tuple[ChildStatus, ...]
     sinks: tuple[SinkStatus, ...]
     recordings: tuple[RecordingStatus, ...]
-    """The running recordings."""
     shaders: tuple[ShaderStatus, ...]
     latency_ms: LatencyMs
     osc: OscCounters | None

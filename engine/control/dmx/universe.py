@@ -66,7 +66,6 @@ Merge = Literal["newest", "highest"]
 @dataclass(slots=True)
 class _Source:
     packet: LevelsPacket
-    """The newest packet."""
     received_s: float
     priorities: np.ndarray | None = None
     """Priority per channel, (512,) int16, -1 where it sends none; None: the packets' own priority counts."""

@@ -228,7 +228,6 @@ def midi_packets(control: Control, value: float, form: MidiForm) -> list[bytes]:
 
 
 def _packet(kind: str, control: Control, number: int, value: int, form: MidiForm) -> bytes:
-    """One MIDI message."""
     has_number = kind in ("cc", "note")
     if form in ("midi", "port"):
         data = (number, value) if has_number else (value & 0x7F, value >> 7) if kind == "bend" else (value, 0)

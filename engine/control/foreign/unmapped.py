@@ -58,8 +58,6 @@ class UnmappedAddress:
 
 @dataclass(slots=True)
 class UnmappedSender:
-    """One sender and the unmapped addresses that it sends."""
-
     addresses: OrderedDict[str, UnmappedAddress] = field(default_factory=OrderedDict)
     """The addresses, newest last."""
     is_reported: bool = False
@@ -254,7 +252,6 @@ def _unknown(address: str) -> tuple[str, bytes]:
 
 
 def unknown(address: str) -> str:
-    """The explanation for an unknown address."""
     if osc_schema.is_pattern(address):
         return f"{printable(address)}: matches no parameter"
     return str(osc_schema.unknown_address(address))

@@ -145,7 +145,6 @@ class Feedback:
                 subscriber.pending = dict.fromkeys(filter(subscriber.receives, known))
 
     def remove(self, target_name: str) -> None:
-        """Remove a disconnected target."""
         with self._lock:
             self._forget(target_name)
 

@@ -124,7 +124,6 @@ class Outbox:
         return queue is not None and len(queue.waiting) > PACKETS_A_TURN
 
     def wake(self) -> None:
-        """Wake the sending thread."""
         self._has_work.set()
 
     def wait(self, longest_s: float | None) -> None:

@@ -56,7 +56,6 @@ class OpenedFiles:
     sounds: dict[Task, Sound]
     """The inputs that are readable and not converted yet."""
     reports: dict[Task, FileReport]
-    """Reports of the remaining files."""
     before: dict[Task, Mark]
     """Identity of the outputs of `sounds` at the start."""
 

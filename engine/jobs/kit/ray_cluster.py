@@ -59,7 +59,6 @@ WANTS_TOKEN = (
 class Connection:
     ray: Any
     cluster_name: str
-    """Name of the cluster for messages."""
     ending: contextlib.ExitStack = field(default_factory=contextlib.ExitStack)
     """Disconnects; stops our own cluster and deletes its files."""
 

@@ -250,7 +250,6 @@ class ActorPool:
 
     @property
     def first(self) -> LoadedModel:
-        """The model that was loaded first."""
         return next(iter(self._loaded_models.values()))
 
     @property

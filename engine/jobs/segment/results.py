@@ -13,8 +13,6 @@ Rgb = np.ndarray  # (height, width, 3) uint8
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
 class BatchResult:
-    """The model's result for one batch."""
-
     segmentations: list[Segmentation]
     """One per picture of the batch."""
     not_finite: int

@@ -15,8 +15,6 @@ STAGE_NAMES: Final = ("encode", "process", "decode")
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class StageFigures:
-    """Figures of one stage so far."""
-
     name: str
     """One of `STAGES`."""
     frames: int

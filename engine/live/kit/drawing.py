@@ -23,7 +23,6 @@ class Drawing:
 
     looks: Looks
     slots: ShaderPlayer
-    """The shaders of each frame."""
     crossfade: Crossfade
     regions: RegionMapper
     graphics: GraphicsMaker

@@ -108,7 +108,6 @@ class ListRequest:
     table: Any
     """The model's own."""
     value: Callable[[str], Value]
-    """The value of a parameter."""
     facts: Mapping[str, object]
     """The facts that the child has reported; empty while there is none."""
 

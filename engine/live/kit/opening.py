@@ -51,7 +51,6 @@ class ModelsOfRun:
     """The live models as a run needs them before it opens any."""
 
     entries: tuple[LiveEntry, ...]
-    """The models in the configuration."""
     missing: Mapping[str, str]
     """Why each model that has parameters is not there, if it is not."""
     conditions: tuple[tuple[str, Check], ...]
@@ -117,8 +116,6 @@ def _refusing_model(name: str, reason: str) -> list[tuple[str, Check]]:
 
 
 class LiveModels:
-    """The live models of a run."""
-
     def __init__(self, entries: tuple[LiveEntry, ...], around: Surroundings, closing: Closing) -> None:
         """Open each model without starting it; `closing` closes them. Raises ModelError early, before anything slow."""
         self._around = around

@@ -34,8 +34,6 @@ POLL_S = 0.002
 
 
 class RepaintingModel(ChildLink[None]):
-    """A LiveModel."""
-
     def __init__(self, entry: LiveEntry, around: Surroundings) -> None:
         model = around.config.models[entry.name].model
         settings = {"name": entry.name, "paint": entry.paint, "model": model}

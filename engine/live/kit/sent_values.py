@@ -25,7 +25,6 @@ class SentValues:
         self.valid_from = 0
         """A picture of a lower generation must not be shown: an obsoleting change came after it."""
         self.addresses = frozenset(param.address for param in osc_schema.PARAMS if param.child == child)
-        """Addresses of the child's parameters."""
         self._obsoleting = obsoleting
         self._moved = NOTHING
         self._is_marked = False

@@ -69,8 +69,6 @@ class ConvertedSound:
 
 
 class _Ring:
-    """The ring of one process."""
-
     def __init__(self, reader: AudioRingReader) -> None:
         self._reader = reader
         self._fade_frames = math.ceil(CROSSFADE_S * reader.rate_hz)

@@ -32,8 +32,6 @@ MAX_BLOCKS = 2.0  # a child that needs more is too slow at any delay
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class DelayParts:
-    """The parts of the delay from microphone to output."""
-
     algorithmic_s: float
     """Block, crossfade and search."""
     compute_s: float

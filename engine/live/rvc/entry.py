@@ -20,8 +20,6 @@ NO_MODEL = (
 
 
 class RvcConfig(DeviceTable, frozen=True, forbid_unknown_fields=True, kw_only=True):
-    """`[rvc]`."""
-
     model: Annotated[
         str, option("Live voice conversion: a published RVC model, .pth or .safetensors.", "MODEL.pth")
     ] = ""

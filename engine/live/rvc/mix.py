@@ -20,8 +20,6 @@ SILENT_DB = -60.0  # at or below this level the gain is 0
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class MixSettings:
-    """The `/rvc/*` parameters of the mix."""
-
     is_converting: bool = False
     """True if the conversion is on. While it is off, missing samples are not counted as underruns."""
     monitor: float = 1.0

@@ -35,8 +35,6 @@ class Window:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class VoiceChildSettings:
-    """The settings of the voice child."""
-
     is_enabled: bool
     is_profiled: bool
     """True if the duration of each stage is reported."""

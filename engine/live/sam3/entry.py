@@ -16,8 +16,6 @@ NO_MODEL = (
 
 
 class Sam3Config(DeviceTable, frozen=True, forbid_unknown_fields=True, kw_only=True):
-    """`[sam3]`."""
-
     model: Annotated[str, option("Live SAM3 segmentation: a folder or a Hugging Face id (facebook/sam3).", "MODEL")] = (
         ""
     )

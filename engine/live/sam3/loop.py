@@ -155,8 +155,6 @@ class SegmentationLoop(PictureLoop[RingFrame, Segmentation]):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class SegmentationSettings:
-    """The settings of the SAM3 child."""
-
     prompts: tuple[str, ...]
     """The four prompts as typed; blank ones are not used."""
     mode: str

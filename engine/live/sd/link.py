@@ -43,7 +43,6 @@ from osc_schema.sd import CHILD, CONTROLNETS, LARGER, MASKS_SOURCE, declared
 LOOP = "engine.live.sd.loop:run"
 MODEL = BUILD[0]
 Build = tuple[str, ...]
-"""The values of BUILD."""
 AS_CONFIGURED: Build = ("",) * len(BUILD)
 SIZE = frozenset({"/sd/width", "/sd/height", UPSCALE})
 SLOW, LOOKED_UP = SIZE.union(BUILD), frozenset((*BUILD, *IMAGES))

@@ -32,8 +32,6 @@ _LISTED = f"{', '.join(FEW_STEPS[:-1])} and {FEW_STEPS[-1]}"
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class PaintedPicture:
-    """A finished picture."""
-
     pixels: np.ndarray
     """(height, width, 3) uint8; overwritten by the next picture."""
     is_finite: bool

@@ -75,8 +75,6 @@ class PromptSettings:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ControlNetSettings:
-    """Settings of one ControlNet of the model."""
-
     number: int
     """From 1, as in the address."""
     scale: float

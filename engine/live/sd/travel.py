@@ -88,5 +88,4 @@ def _step(position: float, rate: float) -> int:
 
 
 def _nearest_beat(pulse: Pulse) -> float:
-    """The beat nearest to this frame."""
     return pulse.beat + pulse.step / 2

@@ -18,7 +18,7 @@ from transformers import HubertConfig, HubertModel
 
 from engine.errors import ModelError
 from engine.models.pickle_file import TRAINING, PickleStub, read_pickle, refuse_code
-from engine.models.pretrained import build_config, load_weights, one_line, require_finite
+from engine.models.pretrained import ATTENTION, build_config, load_weights, one_line, require_finite
 from engine.models.rvc.content_folder import PROJECTION, find_content
 from engine.models.rvc.shapes import LAYERS
 from engine.models.weight_files import read_header
@@ -118,7 +118,6 @@ def load_content(name: str, device: torch.device, dtype: torch.dtype) -> Content
                 f"{name}: config.json says {config.num_hidden_layers} layers, but the weights have {_layers(weights)}"
             )
         config.mask_time_prob = config.mask_feature_prob = 0.0  # only used in training; 0 avoids its tensor
-        config._attn_implementation = "sdpa"
         with torch.device("meta"):
             hubert = HubertModel(config)
         load_weights(hubert, weights, name)
@@ -178,6 +177,7 @@ def _config_of(weights: Mapping[str, Tensor]) -> HubertConfig:
         do_stable_layer_norm=is_large,
         num_conv_pos_embeddings=positions.shape[2],
         num_conv_pos_embedding_groups=hidden // positions.shape[1],
+        attn_implementation=ATTENTION,  # type: ignore[call-arg]  # in every configuration
     )
 
 

@@ -43,8 +43,6 @@ PUBLISHED: Final = {
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ContentFolder:
-    """The files of a HuBERT."""
-
     weights: tuple[Path, ...]
     config: dict[str, Any] | None
     """transformers' configuration; None for a single file without a HuBERT's configuration beside it."""

@@ -182,7 +182,7 @@ def apply_rotary(x: torch.Tensor, rotary: torch.Tensor) -> torch.Tensor:
 def rotary_positions(config: Any, window: int, grid: int, device: torch.device) -> torch.Tensor:
     """Rotary positions of a window, (tokens, 1, d / 2) complex64. `window` 0 means the whole grid, in window order if
     that fills the windows."""
-    from transformers.models.sam3.modeling_sam3 import Sam3ViTLayer, Sam3ViTRotaryEmbedding
+    from engine.models.compat.transformers import Sam3ViTLayer, Sam3ViTRotaryEmbedding
 
     positions = Sam3ViTLayer.precompute_positions(config, window)  # (tokens, 2)
     cosine, sine = Sam3ViTRotaryEmbedding(config)(positions, positions)  # (1, tokens, d), each twice

@@ -8,12 +8,13 @@ and products, which preserve the picture's memory layout.
 from typing import Any
 
 import torch
-from transformers.models.sam3_tracker_video.modeling_sam3_tracker_video import Sam3TrackerVideoLayerNorm
+
+from engine.models.compat.transformers import Sam3TrackerVideoLayerNorm
 
 CHANNELS = 64  # with more a block of threads has enough to do
 
 
-class ThinLayerNorm(Sam3TrackerVideoLayerNorm):
+class ThinLayerNorm(Sam3TrackerVideoLayerNorm):  # type: ignore[misc]  # imported at first use
     """A LayerNorm of few channels, which come first. Only for `thin_layer_norms`."""
 
     def forward(self, features: torch.Tensor) -> torch.Tensor:

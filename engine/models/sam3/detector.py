@@ -8,10 +8,11 @@ import numpy as np
 import torch
 
 from engine.errors import ModelError
+from engine.models.compat.transformers import encode_box_coordinates
 from engine.models.graphs import ChainRunner, State, noop
 from engine.models.sam3.backbone import Features
 from engine.models.sam3.detected_objects import DetectedObjects, no_objects
-from engine.models.sam3.detr import decoder_chain, mask_part, to_uint8
+from engine.models.sam3.detr import corners_of, decoder_chain, mask_part, to_uint8
 from engine.models.sam3.model import SegmentationModel
 from engine.models.sam3.prompts import EncodedPrompt
 from engine.system.installing import install_line
@@ -178,10 +179,9 @@ def append_boxes(encoder: Any, embeds: torch.Tensor, features: Features, boxes: 
     batch, width, side = vision.shape[:3]
     cxcywh = torch.tensor([boxes], dtype=torch.float32, device=vision.device).expand(batch, -1, -1)  # (B, n, 4)
     pooled = encoder.vision_layer_norm(vision.permute(0, 2, 3, 1)).permute(0, 3, 1, 2)
-    corners = torch.cat((cxcywh[..., :2] - 0.5 * cxcywh[..., 2:], cxcywh[..., :2] + 0.5 * cxcywh[..., 2:]), dim=-1)
     # roi_align does not support bfloat16. transformers uses float16, which moves a corner by 1/32 of a texel.
-    cut = roi_align(pooled.float(), list((corners * side).unbind(0)), encoder.roi_size).to(vision.dtype)
-    positions = encoder._encode_box_coordinates(*(each.flatten() for each in cxcywh.unbind(-1)))  # (B n, C + 2) float32
+    cut = roi_align(pooled.float(), list((corners_of(cxcywh) * side).unbind(0)), encoder.roi_size).to(vision.dtype)
+    positions = encode_box_coordinates(encoder)(*(each.flatten() for each in cxcywh.unbind(-1)))  # (B n, C + 2) float32
     tokens = encoder.label_embed.weight[POSITIVE] + encoder.boxes_direct_project(cxcywh.to(vision.dtype))
     tokens = tokens + encoder.boxes_pool_project(cut).view(batch, -1, width)
     tokens = tokens + encoder.boxes_pos_enc_project(positions.view(*cxcywh.shape[:2], -1).to(vision.dtype))

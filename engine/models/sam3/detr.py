@@ -52,7 +52,7 @@ def decode(detector: Any, state: State, position: torch.Tensor, texels: torch.Te
     """Run the decoder, from vision and prompt to scored boxes. Out: encoded (B, g * g, C); scores (B, k) float32,
     descending; boxes (B, k, 4) float32 xyxy 0..1; queries (B, k, C); is_finite (B,): True if the numbers of all queries
     are finite. k is `max_queries`, or the number of queries if that is smaller."""
-    from transformers.models.sam3.modeling_sam3 import box_cxcywh_to_xyxy, inverse_sigmoid
+    from engine.models.compat.transformers import inverse_sigmoid
 
     decoder, encoded, prompt = detector.detr_decoder, state["encoded"], state["prompt"]
     batch, dtype = len(encoded), encoded.dtype
@@ -76,15 +76,20 @@ def decode(detector: Any, state: State, position: torch.Tensor, texels: torch.Te
     logits = detector.dot_product_scoring(queries[None], prompt)[0].squeeze(-1).float()  # (B, Q)
     scores = logits.sigmoid() * presence.clamp(-limit, limit).sigmoid()
     is_finite = torch.isfinite(scores).all(dim=1) & torch.isfinite(boxes).flatten(1).all(dim=1)
-    corners = box_cxcywh_to_xyxy(boxes)  # type: ignore[no-untyped-call]  # has no types in transformers
     best, indices = scores.topk(min(max_queries, scores.shape[1]), dim=1)
     return {
         "encoded": encoded,
         "scores": best,
-        "boxes": gather_rows(corners, indices),
+        "boxes": gather_rows(corners_of(boxes), indices),
         "queries": gather_rows(queries, indices),
         "is_finite": is_finite,
     }
+
+
+def corners_of(boxes: torch.Tensor) -> torch.Tensor:
+    """Boxes (..., 4), cxcywh, as xyxy."""
+    middle, half = boxes[..., :2], 0.5 * boxes[..., 2:]
+    return torch.cat((middle - half, middle + half), dim=-1)
 
 
 def gather_rows(rows: torch.Tensor, indices: torch.Tensor) -> torch.Tensor:
@@ -95,10 +100,7 @@ def gather_rows(rows: torch.Tensor, indices: torch.Tensor) -> torch.Tensor:
 def box_bias(decoder: Any, boxes: torch.Tensor, texels: torch.Tensor, dtype: torch.dtype) -> torch.Tensor:
     """Attention bias of each query for each texel, from the distance of the texel to the edges of the box: (B, heads, 1
     + Q, g * g). The first row belongs to the presence token and is zero."""
-    from transformers.models.sam3.modeling_sam3 import box_cxcywh_to_xyxy
-
-    corners = box_cxcywh_to_xyxy(boxes)  # type: ignore[no-untyped-call]  # has no types in transformers
-    edges = corners[:, :, None]  # (B, Q, 1, 4)
+    edges = corners_of(boxes)[:, :, None]  # (B, Q, 1, 4)
     down = log_scale(texels[:, None] - edges[..., 1::2]).to(dtype)  # (B, Q, g, 2): from top and bottom
     along = log_scale(texels[:, None] - edges[..., 0::2]).to(dtype)
     rows, columns = (

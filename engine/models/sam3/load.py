@@ -112,7 +112,6 @@ def offload(model: SegmentationModel) -> None:
         for network in leaving:
             cpu_offload(network, model.device)
         for network in model.networks:
-            for module in network.modules():
-                if not hasattr(module, "_hf_hook"):
-                    for tensor in (*module.parameters(recurse=False), *module.buffers(recurse=False)):
-                        tensor.data = tensor.data.to(model.device)
+            for tensor in (*network.parameters(), *network.buffers()):
+                if not tensor.is_meta:
+                    tensor.data = tensor.data.to(model.device)

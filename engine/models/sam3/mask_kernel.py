@@ -5,27 +5,18 @@ than the threshold. Components are 8-connected. On the CPU OpenCV finds them. On
 number of max poolings, so that the host need not wait: enough for small components, whose areas alone are needed.
 """
 
-from types import ModuleType
-from typing import Any
-
 import cv2
 import numpy as np
 import torch
 import torch.nn.functional as F
 
+from engine.models.compat.transformers import swap_kernel
 from engine.models.sam3.association import greedy_nms
 
 
 def install(largest_area: int) -> None:
     """Make transformers' SAM3 video model use a MaskKernel from now on, in the whole process."""
-    from transformers.models.sam3_video import modeling_sam3_video
-
-    module: ModuleType = modeling_sam3_video
-    # A KeyError here means that this version of transformers loads its kernels differently.
-    found: Any = module.__dict__["cv_utils_kernel"]
-    if isinstance(found, MaskKernel):
-        largest_area = max(largest_area, found.largest_area)
-    module.cv_utils_kernel = MaskKernel(largest_area)  # type: ignore[attr-defined]  # a module variable of transformers, unknown to ModuleType
+    swap_kernel(lambda found: MaskKernel(max(largest_area, getattr(found, "largest_area", 0))))
 
 
 class MaskKernel:

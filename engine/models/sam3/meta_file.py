@@ -173,14 +173,13 @@ class MetaCheckpoint(Sam3Folder):
     def detector(self, resolution: int, dtype: "torch.dtype", **options: Any) -> Any:
         """The Sam3Model for pictures of this size, on the CPU. ModelError if tensors are missing or do not fit."""
         import torch
-        from transformers import Sam3Config, Sam3Model
+        from transformers import AutoModel, Sam3Config
 
         from engine.models.pretrained import require_present
 
-        kind: Any = Sam3Model
         config: Any = Sam3Config(**{key: value for key, value in self.config.items() if key != "model_type"})
         config.image_size = resolution
-        model = kind._from_config(config, dtype=dtype, **options)
+        model = AutoModel.from_config(config, dtype=dtype, **options)  # type: ignore[no-untyped-call]
         stored = self._read()
         absent, parameters = [], dict(model.named_parameters())
         with torch.no_grad():

@@ -13,8 +13,6 @@ from engine.models.sam3 import SegmentationSpec
 
 @dataclass(slots=True, kw_only=True)
 class SegmentationModel(ModelOnDevice):
-    """A loaded SAM3."""
-
     spec: SegmentationSpec
     detector: Any
     """transformers' Sam3Model, built for `spec.resolution`."""

@@ -21,8 +21,9 @@ from typing import Any
 import torch
 from torch.nn import functional as F
 from torch.nn.attention import SDPBackend, sdpa_kernel
-from transformers.models.sam3_tracker_video.modeling_sam3_tracker_video import NO_OBJ_SCORE, get_1d_sine_pe
 
+from engine.models.compat import transformers as private
+from engine.models.compat.transformers import NO_OBJ_SCORE, get_1d_sine_pe
 from engine.models.device_work import upload
 from engine.models.graphs import noop
 from engine.models.sam3.backbone import COARSEST, Features, apply_rotary, fuse_qkv_projections, project_qkv
@@ -85,7 +86,7 @@ class Propagation:
         point = torch.zeros(1, 1, 1, 2, device=self._device, dtype=self._dtype)
         label = -torch.ones(1, 1, 1, device=self._device, dtype=torch.int32)
         self._no_click, self._no_mask = prompts(point, label, None, None)
-        self._has_choice = self._tracker._use_multimask(False, None)
+        self._has_choice = private.use_multimask(self._tracker)(False, None)
 
     def compute_features(self, features: Features, between: Callable[[], None] = noop) -> VisionFeatures:
         """Compute the tracker's features of one picture."""
@@ -135,7 +136,7 @@ class Propagation:
         """Sines (n, C) of the pointers' ages in frames."""
         longest = min(frame + 1, self.config.max_object_pointers_in_encoder) - 1
         sent = upload(torch.tensor(ages, dtype=torch.float32), self._device) / float(longest)
-        result: torch.Tensor = get_1d_sine_pe(sent, self._tracker.hidden_dim).to(self._dtype)  # type: ignore[no-untyped-call]  # has no types in transformers
+        result: torch.Tensor = get_1d_sine_pe(sent, self._tracker.hidden_dim).to(self._dtype)
         return result
 
     def _memory(
@@ -297,7 +298,7 @@ class MemoryEncoder:
         """The first masks (n, side, side) of new objects at full size (n, 1, size, size), the logits (n, 1, 1) of
         their being visible, and their pointers (n, C)."""
         picture, *levels = (each.expand(len(masks), -1, -1, -1) for each in (coarse_image(vision), *vision.levels))
-        output = self._tracker._use_mask_as_output(picture, levels, masks[:, None])
+        output = private.use_mask_as_output(self._tracker)(picture, levels, masks[:, None])
         # transformers multiplies the pointers of all with the visibility of all: (n, n, C).
         return output.high_res_masks, output.object_score_logits, output.object_pointer.diagonal().T
 
@@ -307,7 +308,7 @@ class MemoryEncoder:
         for prompt in set(prompts):
             indices = [index for index, each in enumerate(prompts) if each == prompt]
             group = torch.stack([result[index] for index in indices])
-            for index, mask in zip(indices, self._video._suppress_object_pw_area_shrinkage_impl(group), strict=True):
+            for index, mask in zip(indices, private.suppress_overlaps(self._video)(group), strict=True):
                 result[index] = mask
         return result
 
@@ -320,7 +321,7 @@ class MemoryEncoder:
         self, vision: VisionFeatures, masks: torch.Tensor, logits: torch.Tensor, *, is_cut: bool
     ) -> list[torch.Tensor]:
         """The mask memory of each mask (n, 1, height, width), cut at 0 or not; `logits` (n, 1, 1) of being visible."""
-        features, _ = self._tracker._encode_new_memory(vision.coarse, masks, logits, is_cut)
+        features, _ = private.encode_new_memory(self._tracker)(vision.coarse, masks, logits, is_cut)
         apart = features.transpose(0, 1).to(vision.coarse.dtype).contiguous()  # (n, g * g, D): each is read as a whole
         return list(apart[:, :, None].unbind())
 

@@ -42,7 +42,7 @@ def build(
     """A model of this shape that finds `objects` objects per prompt. ModelError for an unknown shape. The same
     arguments give the same weights on the same kind of device. On the device `meta` it has only shapes, for counting.
     Without a tracker it is only a detector; the tiny one then has a quarter of the width, 32 channels."""
-    from transformers import Sam3Model, Sam3VideoModel
+    from transformers import AutoModel
 
     silence_libs("transformers")
     config = _config(name, resolution, has_tracker)
@@ -51,10 +51,10 @@ def build(
         hollow = build(name, resolution, "meta", dtype, has_tracker=has_tracker)
         return sum(each.nbytes for each in weights_of(hollow.networks))
 
-    kinds: tuple[Any, Any] = (Sam3VideoModel, Sam3Model)  # their `_from_config` has no types
+    kind: Any = AutoModel  # its `from_config` has no types
     with reserve_memory(device, weigh, f"random:{name}"), seeded(seed), torch.device(device):
-        video = kinds[0]._from_config(config, dtype=dtype) if has_tracker else None
-        detector = video.detector_model if video else kinds[1]._from_config(config.detector_config, dtype=dtype)
+        video = kind.from_config(config, dtype=dtype) if has_tracker else None
+        detector = video.detector_model if video else kind.from_config(config.detector_config, dtype=dtype)
         whole = video or detector
         _reinitialize(whole)
         _find_objects(detector, objects)

@@ -1,15 +1,14 @@
 """The baseline for benchmarks: transformers' SAM3 pipelines with the modules of our model."""
 
-import ast
 import gc
-from collections.abc import Callable, Sequence
-from pathlib import Path
+from collections.abc import Sequence
 from typing import Any
 
 import numpy as np
 import torch
 from torch.nn import functional as F
 
+from engine.models.compat.transformers import extract_post_processing
 from engine.models.graphs import DirectRunner
 from engine.models.sam3.backbone import Backbone, preprocess
 from engine.models.sam3.detector import Detector
@@ -73,7 +72,7 @@ class ReferenceTracker:
     object is in front)."""
 
     def __init__(self, model: SegmentationModel, texts: Sequence[str]) -> None:
-        from transformers.models.sam3_video.modeling_sam3_video import Sam3VideoInferenceSession
+        from transformers import Sam3VideoInferenceSession
 
         self._model = model
         device = model.device
@@ -102,24 +101,6 @@ def preprocess_on_cpu(picture: np.ndarray, model: SegmentationModel) -> torch.Te
     channels = torch.from_numpy(picture).permute(2, 0, 1).contiguous()
     small = F.interpolate(channels[None], (side, side), mode="bilinear", antialias=True)
     return small.to(torch.float32).sub_(MIDDLE).div_(MIDDLE).to(model.device)
-
-
-def extract_post_processing() -> Callable[..., list[dict[str, torch.Tensor]]]:
-    """Extract Sam3ImageProcessor.post_process_instance_segmentation from transformers' file, because the whole file
-    needs torchvision and these lines do not. Call the function with None for `self`."""
-    import transformers
-
-    file = Path(transformers.__file__).parent / "models" / "sam3" / "image_processing_sam3.py"
-    function_names = ("_scale_boxes", "post_process_instance_segmentation")
-    functions: list[ast.stmt] = [
-        node
-        for node in ast.walk(ast.parse(file.read_text(encoding="utf-8")))
-        if isinstance(node, ast.FunctionDef) and node.name in function_names
-    ]
-    names: dict[str, Any] = {"torch": torch}
-    exec(compile(ast.Module(body=functions, type_ignores=[]), str(file), "exec"), names)
-    post_process: Callable[..., list[dict[str, torch.Tensor]]] = names[function_names[1]]
-    return post_process
 
 
 def compare_with_transformers(

@@ -82,7 +82,6 @@ class TrackedObject:
 
     id: int
     prompt: int
-    """The number of its prompt."""
     score: float
     """The detector's score from when it was found."""
     last_hidden: int = NEVER

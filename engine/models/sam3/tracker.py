@@ -10,8 +10,8 @@ from typing import Any
 
 import numpy as np
 import torch
-from transformers.models.sam3_video.modeling_sam3_video import fill_holes_in_mask_scores
 
+from engine.models.compat.transformers import fill_holes_in_mask_scores
 from engine.models.device_work import HostBuffers
 from engine.models.graphs import noop
 from engine.models.sam3.association import LOST_AFTER, MaskStats, TrackingDecision, count_missed, decide, surplus_ids
@@ -180,7 +180,7 @@ class Tracker:
 
     def _fill_holes(self, masks: torch.Tensor) -> torch.Tensor:
         """Masks (n, side, side) with small holes filled and small specks removed."""
-        filled: torch.Tensor = fill_holes_in_mask_scores(masks[:, None], max_area=self._model.video.fill_hole_area)  # type: ignore[no-untyped-call]  # has no types in transformers
+        filled: torch.Tensor = fill_holes_in_mask_scores(masks[:, None], max_area=self._model.video.fill_hole_area)
         return filled[:, 0]
 
     def _fetch_stats(

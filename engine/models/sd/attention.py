@@ -24,11 +24,12 @@ region sees nothing of its text, but the pixels still see each other.
 from typing import Any
 
 import torch
-from diffusers.models.attention_processor import Attention, AttnProcessor2_0, IPAdapterAttnProcessor2_0
+from diffusers.models.attention_processor import AttnProcessor2_0, IPAdapterAttnProcessor2_0
 from torch import Tensor, nn
 from torch.nn import functional as F
 
 from engine.models import device_work
+from engine.models.compat.diffusers import Attention
 from engine.models.device_work import concatenate
 from engine.models.sd.unet_parts import TextKeys
 

@@ -61,7 +61,6 @@ class BatchSchedule:
         self._denoiser = denoiser
         self._sampler = model.sampler if sampler == "auto" else sampler
         self.guidance = model.guidance_for(self._sampler, guidance)
-        """The effective guidance."""
         self._steps, self._strength, self._seeds = steps, strength, Seeds.of(seed)
         self._between = guidance_begin, guidance_end
         self._settings = {

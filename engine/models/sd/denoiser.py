@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 import torch
 
 from engine.errors import ModelError
+from engine.models.compat.torch import version_of
 from engine.models.compiling import CompilingThread
 from engine.models.device_work import upload
 from engine.models.graphs import ChainRunner, DirectRunner, Part, State, noop
@@ -22,8 +23,6 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ControlInput:
-    """The input of one ControlNet."""
-
     index: int
     """Its index in `DiffusionModel.controlnets`."""
     picture: torch.Tensor
@@ -197,7 +196,7 @@ class Denoiser:
             return {"keys": None, "negative_keys": None}
         sources = (cond.prompt_embeds, cond.region_embeds if self._has_regions(cond) else None, cond.negative_embeds)
         texts = [text for text in sources if text is not None]
-        version = (*((id(text), text._version) for text in texts), 0 if loras is None else loras.unet_version)
+        version = (*((id(text), version_of(text)) for text in texts), 0 if loras is None else loras.unet_version)
         if self._keys is None or self._keys[0] != version:
             keys = torch.nn.functional.linear(torch.cat(texts), weight)
             count = len(keys) if cond.negative_embeds is None else len(keys) - 1

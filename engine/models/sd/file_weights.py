@@ -54,9 +54,9 @@ def read_text_encoders(single: SingleFile, folder: DiffusersFolder, dtype: torch
     """Load the text encoders of a checkpoint on the CPU. ModelError in one line. diffusers' conversion reads their
     configurations from disk: from a folder where they have only the networks' shape."""
     import transformers
-    from diffusers.loaders import single_file_utils
 
-    utils: Any = single_file_utils  # not annotated
+    from engine.models.compat.diffusers import create_diffusers_clip_model_from_ldm
+
     starts = PARTS[single.family]
     tensors = dict(_tensors(single, tuple(starts.values())))  # at once: a pickle may have to be read whole
     encoders = []
@@ -66,7 +66,7 @@ def read_text_encoders(single: SingleFile, folder: DiffusersFolder, dtype: torch
             config = build_config(kind.config_class, folder.config(f"{part}/config.json"), f"{folder.name}/{part}")
             (Path(directory) / part).mkdir()
             (Path(directory) / part / CONFIG).write_text(json.dumps(config.to_dict()), encoding="utf-8")
-            encoder = utils.create_diffusers_clip_model_from_ldm(
+            encoder = create_diffusers_clip_model_from_ldm(
                 kind,
                 checkpoint={name: tensor for name, tensor in tensors.items() if name.startswith(start)},
                 subfolder=part,
@@ -149,11 +149,10 @@ def load_vae(choice: VaeChoice, dtype: torch.dtype) -> Any:
 
 def _vae(kind: str, tensors: Tensors, config: Mapping[str, Any], dtype: torch.dtype, what: str) -> Any:
     """Build a VAE. `tensors`: by names without a prefix, those of the original code or of diffusers."""
-    from diffusers.loaders import single_file_utils
-
     if kind != TINY and is_original_vae(tensors):
-        utils: Any = single_file_utils  # not annotated
-        tensors = utils.convert_ldm_vae_checkpoint(tensors, config)
+        from engine.models.compat.diffusers import convert_ldm_vae_checkpoint
+
+        tensors = convert_ldm_vae_checkpoint(tensors, config)
     for old, new in _OLD_VAE_NAMES.items():
         tensors = {
             name.replace(old, new) if ".attentions." in name else name: tensor for name, tensor in tensors.items()

@@ -11,10 +11,10 @@ from typing import Any
 
 import numpy as np
 import torch
-from diffusers.models.embeddings import ImageProjection
 from PIL import Image
 from torch.nn import functional as F
 
+from engine.models.compat.diffusers import ImageProjection
 from engine.models.pretrained import load_network, one_line
 from engine.models.sd.file_weights import weights_for
 from engine.models.sd.plan.ip_adapter_file import IpAdapterFiles

@@ -90,7 +90,6 @@ class DiffusionModel(ModelOnDevice):
 
     @property
     def controlnet_count(self) -> int:
-        """ControlNets of the spec."""
         return len(self.controlnets) - sum(index != union for (union, _), index in self.union_views.items())
 
     def guidance_for(self, sampler: str, requested: float) -> float:

@@ -29,7 +29,6 @@ class SeededNoise:
         return torch.cat(self._noise[:steps])
 
     def draw(self, step: int) -> torch.Tensor:
-        """The noise of a step."""
         if step >= len(self._noise):
             self.first(step + 1)
         return self._noise[step]

@@ -46,8 +46,6 @@ class Fragment:
 
 @dataclass(frozen=True, slots=True)
 class LoraTag:
-    """`<lora:name:weight>`."""
-
     name: str
     weight: float
 
@@ -91,8 +89,6 @@ class _Piece:
 
 @dataclass(slots=True)
 class _OpenBracket:
-    """An open square bracket."""
-
     piece: int
     """Index of its first piece: an empty one in place of the bracket itself."""
     start: int

@@ -63,7 +63,6 @@ class StreamSchedule:
         self.steps = 0
         """S: number of calls from a frame to its picture."""
         self.guidance = 1.0
-        """The effective guidance."""
         self._model = model
         self._denoiser = denoiser
         self._flight: FramesInFlight | None = None

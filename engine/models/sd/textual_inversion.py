@@ -58,7 +58,7 @@ def load_embeddings(file: EmbeddingFile, device: torch.device, dtype: torch.dtyp
                 stored = torch.load(file.file, map_location="cpu", weights_only=True)
             stored = stored.get(WEBUI_PICKLE) or stored
             if isinstance(stored, torch.nn.ParameterDict):  # torch before 1.12 wrote no list of its keys
-                stored = stored._parameters
+                stored = dict(stored.named_parameters(remove_duplicate=False))
         else:
             from safetensors.torch import load_file
 

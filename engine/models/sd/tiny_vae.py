@@ -7,15 +7,15 @@ import logging
 from typing import Any
 
 import torch
-from diffusers.models.unets.unet_2d_blocks import AutoencoderTinyBlock
 
 from engine.errors import in_one_line
+from engine.models.compat.diffusers import AutoencoderTinyBlock
 from engine.models.device_work import is_device_lost
 
 log = logging.getLogger(__name__)
 
 
-class FusedBlock(AutoencoderTinyBlock):
+class FusedBlock(AutoencoderTinyBlock):  # type: ignore[misc]  # imported at first use
     """A residual block of AutoencoderTiny whose activations are ReLUs. Only for `fuse_blocks`."""
 
     def forward(self, x: torch.Tensor) -> torch.Tensor:

@@ -31,8 +31,6 @@ PLAIN_VERTEX: Final = "void isf_main() { isf_vertShaderInit(); }"
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class IsfInput:
-    """An input that an ISF file declares."""
-
     name: str
     type: InputType
     label: str
@@ -72,8 +70,6 @@ class IsfPass:
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
 class IsfImport:
-    """An image that an ISF file imports."""
-
     name: str
     pixels: np.ndarray
     """(height, width, 4) uint8, row 0 at the top; the same array for the same file."""
@@ -155,7 +151,6 @@ class ShaderSlot:
 
     @property
     def is_generator(self) -> bool:
-        """True in the generator's slot."""
         return self.slot.removesuffix(SECOND_SUFFIX) == GENERATOR
 
 

@@ -187,7 +187,6 @@ class IsfProgram:
             self._copy.set_opaque(is_opaque)
 
     def set_bounds(self, budget: int, band_px: int) -> None:
-        """Set the budget and the size of bands."""
         self.file = replace(self.file, budget=budget, band_px=band_px)
         self._uniforms["isf_budget"] = budget
 

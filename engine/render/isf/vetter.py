@@ -29,8 +29,6 @@ MAX_QUEUE: Final = 1000
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
 class VetResult:
-    """Result of testing one file."""
-
     ticket: int
     """From `submit`."""
     path: Path | None

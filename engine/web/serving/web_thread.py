@@ -173,7 +173,6 @@ class ConnectionLimit:
         # stays in a reference cycle (gh-109534), which may be collected minutes later.
         self._pending: weakref.WeakSet[_Pending] = weakref.WeakSet()
         self._sockets: weakref.WeakKeyDictionary[asyncio.Transport, Any] = weakref.WeakKeyDictionary()
-        """Transport -> its socket."""
         self._is_shut = False
 
     def __call__(self) -> asyncio.Protocol:
@@ -244,7 +243,7 @@ class _Reporting(logging.Handler):
         self._has_failed = False
 
     def emit(self, record: logging.LogRecord) -> None:
-        from aiohttp.http_exceptions import HttpProcessingError
+        from engine.web.serving.compat_aiohttp import HttpProcessingError
 
         error = record.exc_info[1] if record.exc_info else None
         if isinstance(error, HttpProcessingError):

@@ -72,7 +72,6 @@ def test_a_folder_of_pictures_of_many_sizes_is_read_in_order(segment: Segment, t
 
 
 def opened(job: SegmentJob) -> Pictures:
-    """The source that the job opens."""
     found = open_job(job)
     found.close()
     return found.pictures

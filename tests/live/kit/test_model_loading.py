@@ -26,7 +26,6 @@ DRIVER, MODEL = [], [TrialStarted(key="model", value="tiny")]
 
 @pytest.fixture
 def sent() -> list[ChildMessage]:
-    """Messages that the child sent to the engine."""
     return []
 
 

@@ -40,7 +40,6 @@ PNDM, V_PREDICTION, LCM = {"sampler": "pndm"}, {"kind": "sd21"}, {}
 
 
 def small_unet() -> Any:
-    """A UNet of one level."""
     from diffusers import UNet2DConditionModel
 
     return UNet2DConditionModel(

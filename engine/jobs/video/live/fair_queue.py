@@ -52,8 +52,6 @@ class Client:
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
 class PaintTask:
-    """One picture to paint."""
-
     client: Client
     frame: Frame
     arrived_s: float
@@ -78,7 +76,6 @@ class FairQueue:
 
     @property
     def clients(self) -> int:
-        """Number of clients."""
         return len(self._round)
 
     def join(self, client: Client, now_s: float) -> Client | None:

@@ -97,7 +97,6 @@ class LiveLimits:
     most_clients: int = 4
     """Maximum number of clients; further ones are refused as busy."""
     longest_side_px: int = MAX_PAINTED_PX
-    """Longest side of painted pictures."""
     most_bytes: int = MAX_PICTURE_BYTES
     """Maximum size of a received picture."""
     idle_s: float = 30.0

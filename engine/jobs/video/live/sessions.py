@@ -93,8 +93,6 @@ class Sessions:
 
 
 class Session:
-    """One client's session."""
-
     def __init__(
         self, queue: FairQueue, knobs: tuple[Knob, ...], start: LiveSettings, most_bytes: int, files: Path
     ) -> None:

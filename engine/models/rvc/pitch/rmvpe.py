@@ -11,7 +11,7 @@ from typing import Any, Final
 
 import torch
 from torch import Tensor, nn
-from torch.nn.utils.fusion import fuse_conv_bn_weights
+from torch.nn.utils import fuse_conv_bn_weights
 
 from engine.errors import ModelError
 from engine.models import locate

@@ -23,7 +23,6 @@ class DetectorFiles:
     name: str
     """The name as the user gave it."""
     config: dict[str, Any]
-    """Its config.json."""
     weights: WeightFiles
 
     @property

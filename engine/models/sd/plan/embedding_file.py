@@ -27,8 +27,6 @@ MAX_VECTORS = 75  # number of tokens of a text
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class EmbeddingEntry:
-    """One embedding in a file."""
-
     triggers: tuple[str, ...]
     """Trigger words in a prompt: the file name (A1111), or the token in a diffusers file and the file name."""
     keys: tuple[str, ...]

@@ -68,7 +68,6 @@ class IpAdapterFiles:
     encoder: Path
     """The folder of the CLIP vision model."""
     encoder_config: dict[str, Any]
-    """Its config.json."""
     encoder_weights: WeightFiles
     notes: tuple[str, ...] = ()
 

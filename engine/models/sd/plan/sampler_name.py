@@ -66,7 +66,6 @@ class NamedSampler:
     steps: int | None = None
     """Number of steps in the name, or None."""
     eta: float = TCD_ETA
-    """The eta for sampler tcd."""
     guidance: float = 1.0
     """The guidance that its authors recommend; 1: none, it was distilled without."""
     is_merge: bool = False

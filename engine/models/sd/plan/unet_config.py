@@ -15,7 +15,6 @@ from engine.models.sd.plan.original_names import UNET
 from engine.models.weight_files import TensorInfo
 
 LATENT_CHANNELS: Final = 4
-"""Channels of a latent."""
 SIZES: Final = 6
 """Number of SDXL's size inputs: height, width, crop and target size of a picture."""
 MID_BLOCK: Final = "UNetMidBlock2DCrossAttn"

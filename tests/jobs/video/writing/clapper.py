@@ -89,7 +89,6 @@ def bangs_s(path: Path) -> list[float]:
 
 
 def sound_end_s(path: Path) -> float:
-    """End of the sound."""
     with av.open(str(path)) as container:
         return max(frame.time + frame.samples / frame.sample_rate for frame in container.decode(audio=0))
 

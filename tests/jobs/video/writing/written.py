@@ -40,7 +40,6 @@ def job_of(source: Path, output: Path | str, **options: Any) -> VideoJob:
 
 
 def opened(source: Path, output: Path | str, **options: Any) -> tuple[VideoOutput, Iterator[InputPicture]]:
-    """The opened output, and an iterator of its remaining pictures."""
     job = job_of(source, output, **options)
     pictures = open_pictures(source, is_recursive=job.recursive, but=(Path(output),))
     height, width = pictures.first.pixels.shape[:2]

@@ -1,0 +1,27 @@
+"""Private parts of PyTorch. Imports torch at first use only: the fork server asks it, too."""
+
+from operator import attrgetter
+
+from engine.system.lazy_names import lazy_names
+
+__getattr__ = lazy_names(
+    "torch",
+    {  # torch.compile fails only in its first call, minutes later, and in one error for every cause
+        "_inductor.cpp_builder": ("get_cpp_compiler",),
+        "_inductor.exc": ("InvalidCxxCompiler",),
+        "utils._triton": ("has_triton", "has_triton_package"),
+    },
+)
+is_in_bad_fork = attrgetter("_is_in_bad_fork")
+"""Function of `torch.cuda`: True in a fork that cannot use CUDA. `torch.cuda.init` also fails there, but elsewhere it
+takes a second and memory of the card."""
+version_of = attrgetter("_version")
+"""Count of a tensor's changes in place, which only autograd reads. Comparing the values would wait for the device."""
+
+
+def compile_without_pool() -> None:
+    """Let inductor compile in this process. `options` of torch.compile are for one call and backend; the pool is begun
+    before, and its processes would outlive a killed child."""
+    from torch._inductor import config
+
+    config.compile_threads = 1
