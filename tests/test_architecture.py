@@ -341,7 +341,7 @@ def test_private_parts_of_libraries_are_used_in_compat_files_only() -> None:
     """There the reason stands beside each, and tests/test_compat.py names it."""
     own = [path for path in engine_files() if ENGINE / "dataset" not in path.parents]
     compat = [path for path in own if path.parent.name == "compat" or path.name.startswith("compat_")]
-    theirs = {word for path in compat for word in re.findall(r"\b_[a-z]\w+", path.read_text(encoding="utf-8"))}
+    theirs = {name for path in compat for name in re.findall(r"\b_[a-z]\w+", path.read_text(encoding="utf-8"))}
     nodes = [(path, node) for path in own if path not in compat for node in nodes_of(path)]
     known = set("_exit _asdict _make _replace _current_frames _base_executable _fmt _Unpickler _name".split()) | {
         getattr(node, key)  # Python's, and ours: defined, or set

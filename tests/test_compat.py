@@ -52,7 +52,7 @@ OF_OBJECTS = {
 @pytest.mark.parametrize("part", [*EACH, *OF_OBJECTS])
 def test_a_private_part_is_as_we_use_it(part: str) -> None:
     """`*`: more parameters, which we do not give."""
-    name, _, wanted = part.partition("(")
+    name, _, signature = part.partition("(")
     module, _, inner = name.partition("." if part in EACH else " ")
     path = f"{MODULES.get(module, module)}.{inner}"
     library = path.partition(".")[0]
@@ -61,6 +61,6 @@ def test_a_private_part_is_as_we_use_it(part: str) -> None:
         found = resolve_name(path) if part in EACH else attrgetter(inner)(OF_OBJECTS[part]())
     except (ImportError, AttributeError) as error:
         pytest.fail(f"{problem} ({error})")
-    if wanted:
-        there, given = ", ".join(inspect.signature(found).parameters), wanted.rstrip("*), ")
-        assert there.startswith(given) if wanted.endswith("*)") else there == given, f"{problem} ({there})"
+    if signature:
+        there, ours = ", ".join(inspect.signature(found).parameters), signature.rstrip("*), ")
+        assert there.startswith(ours) if signature.endswith("*)") else there == ours, f"{problem} ({there})"

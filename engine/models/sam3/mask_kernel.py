@@ -16,7 +16,7 @@ from engine.models.sam3.association import greedy_nms
 
 def install(largest_area: int) -> None:
     """Make transformers' SAM3 video model use a MaskKernel from now on, in the whole process."""
-    swap_kernel(lambda found: MaskKernel(max(largest_area, getattr(found, "largest_area", 0))))
+    swap_kernel(lambda present: MaskKernel(max(largest_area, getattr(present, "largest_area", 0))))
 
 
 class MaskKernel:
