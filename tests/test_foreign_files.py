@@ -12,9 +12,10 @@ from tests.test_architecture import ENGINE, engine_files, nodes_of
 ALLOWED = {
     "the one place": "system/small_file system/media_file",
     "a part of this package": """
-        cli/doc_tables cli/schema dataset/checking/page models/sam3/timing
+        cli/doc_tables cli/schema dataset/checking/page
         render/blue_noise render/compiling render/isf/isf_file render/shader_source web/serving/page_files
     """,
+    "a part of the installed transformers": "models/compat/transformers",
     "a file of the system: /proc, /sys, a camera": """
         ipc/process_identity dataset/running/estimate jobs/kit/ray_cluster
         sources/camera sources/devices system/shared_udp_port system/trial_process
