@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import Final
 
 ROOT: Final = Path(__file__).parents[1]
-GLOSSARY: Final = "docs/explanation/reading.md"
+GLOSSARY: Final = "docs/reading.md"
 FOLDERS: Final = ("engine", "osc_schema", "touchdesigner", "tests", "docs")
 GENERATED: Final = ROOT / "touchdesigner" / "build_component.py"
 OLD_TERMS: Final = frozenset(

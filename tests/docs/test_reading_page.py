@@ -14,8 +14,8 @@ MAX_LINES, MAX_LINES_A_FILE = 4300, 449
 
 
 def test_the_reading_list_has_twenty_files_for_one_afternoon() -> None:
-    page = (ROOT / "docs" / "explanation/reading.md").read_text(encoding="utf-8")
-    files = re.findall(r"^\| \d+ \| \[`(.+?)`\]\(\.\./\.\./(.+?)\)", page, re.MULTILINE)
+    page = (ROOT / "docs" / "reading.md").read_text(encoding="utf-8")
+    files = re.findall(r"^\| \d+ \| \[`(.+?)`\]\(\.\./(.+?)\)", page, re.MULTILINE)
     assert all(label == linked for label, linked in files)
     lines = {label: len((ROOT / label).read_text(encoding="utf-8").splitlines()) for label, _ in files}
     assert len(lines) == 20
@@ -25,9 +25,9 @@ def test_the_reading_list_has_twenty_files_for_one_afternoon() -> None:
 
 def glossary() -> list[tuple[str, str]]:
     """(term, file) of each row."""
-    page = (ROOT / "docs" / "explanation/reading.md").read_text(encoding="utf-8")
+    page = (ROOT / "docs" / "reading.md").read_text(encoding="utf-8")
     table = page.partition("\n## Glossary\n")[2]
-    rows = re.findall(r"^\| (.+?) \| .+? \| \[`(.+?)`\]\(\.\./\.\./(.+?)\) \|$", table, re.MULTILINE)
+    rows = re.findall(r"^\| (.+?) \| .+? \| \[`(.+?)`\]\(\.\./(.+?)\) \|$", table, re.MULTILINE)
     assert len(rows) == table.count("\n| ") - 1 and all(label == linked for _, label, linked in rows)
     return [(term, file) for term, file, _ in rows]
 
