@@ -78,6 +78,7 @@ def loaded(group: str) -> dict[str, Any]:
     """The objects of a group in CLASSES, by the name of their entry point."""
     found = {}
     for name, point in declared(group).items():
+        plugin = None
         try:
             plugin = point.load()
             fault = fault_of(plugin, CLASSES[group])

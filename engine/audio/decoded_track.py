@@ -5,7 +5,7 @@ from contextlib import closing
 from fractions import Fraction
 from pathlib import Path
 
-import av
+import av.error
 import numpy as np
 from av.audio.frame import AudioFrame
 from av.audio.resampler import AudioResampler
@@ -28,13 +28,14 @@ MAX_PLANES = 8  # PyAV crashes when it reads a frame of more
 
 
 def speakers_in(layout: str) -> tuple[str, ...]:
-    """FFmpeg's names of the loudspeakers of a layout; NONE for a channel without one."""
+    """Names of the loudspeakers of a layout, as FFmpeg spells them; NONE for a channel without one."""
     return tuple(channel.name for channel in av.AudioLayout(layout).channels)
 
 
 class DecodedTrack:
-    """The best sound track of a file. Gaps in its time stamps become silence, so that it stays in sync with the
-    pictures. AudioError, in one line, from the constructor and from `pieces`, if no sound can be decoded."""
+    """Decodes the best sound track of a file with FFmpeg. Gaps in its time stamps become silence, so that it stays in
+    sync with the pictures. AudioError, in one line, from the constructor and from `pieces`, if no sound can be
+    decoded."""
 
     def __init__(self, path: Path) -> None:
         self.path = path
@@ -59,7 +60,8 @@ class DecodedTrack:
             """Length of its sound, and the end from the start of the file, as the file declares them; None if not."""
 
     def pieces_from(self, sample: int) -> Generator[np.ndarray, None, None]:
-        """Yield like `pieces`, from this sample after the start of the file on; after silence up to `begins_s`."""
+        """Yield like `pieces`, but starting at this sample, counted from the start of the file; silence before
+        `begins_s`."""
         jump_s = Fraction(max(sample / self.rate_hz - SEEK_LEAD_S, 0.0)) if sample else Fraction(0)
         with closing(self.pieces(jump_s)) as pieces:
             skipped: int | None = None
@@ -110,7 +112,7 @@ class DecodedTrack:
     def _open(self) -> tuple[InputContainer, AudioStream]:
         try:
             container = open_media(self.path)
-        except (av.FFmpegError, OSError) as error:
+        except (av.error.FFmpegError, OSError) as error:
             raise AudioError(f"{self.path}: not a readable sound or video ({error.strerror})") from None
         stream = container.streams.best("audio")
         if not isinstance(stream, AudioStream) or stream.codec_context is None or not stream.rate:
@@ -124,7 +126,7 @@ class DecodedTrack:
         for packet in packets_of(container, stream, damage.append):
             try:
                 yield from stream.decode(packet)
-            except av.FFmpegError as error:
+            except av.error.FFmpegError as error:
                 damage.append(str(error))
         if damage:
             self.notes.append("damaged: parts that cannot be decoded are silent or left out")

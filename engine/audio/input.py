@@ -90,13 +90,13 @@ class AudioInput(ABC):
         """Analyse all sound up to `time_s`; the features at that time. Offline only, else UsageError."""
 
     def picture_left(self, features: AudioFeatures, at_s: float) -> None:
-        """Take note that the picture of these features was published at this time. Render thread."""
+        """Record that the picture of these features was published at this time. Render thread."""
         return None
 
     @property
-    @abstractmethod
     def is_finished(self) -> bool:
         """True once a file played once has ended; silence follows."""
+        return False
 
     @abstractmethod
     def status(self) -> AudioStatus: ...
@@ -140,8 +140,6 @@ class AudioInput(ABC):
 
 class LiveAudio(AudioInput):
     """A capture with its analysis thread."""
-
-    is_finished = False
 
     def __init__(self, capture: Capture, choice: str, report: Report) -> None:
         super().__init__(capture.ring, choice)

@@ -18,7 +18,8 @@ RING_S = 10.0
 
 
 class SampleRing:
-    """(capacity, channels) float32, allocated once. `write` on one thread, everything else on any."""
+    """Ring buffer of sound: (capacity, channels) float32, allocated once. `write` on one thread, everything else on
+    any."""
 
     def __init__(self, sample_rate_hz: int, channels: int, seconds: float = RING_S) -> None:
         self.sample_rate_hz = sample_rate_hz
@@ -28,7 +29,7 @@ class SampleRing:
         self.capacity = round(sample_rate_hz * seconds)
         self._rows = np.zeros((self.capacity, channels), np.float32)
         self._claimed = 0
-        self.newest = 0
+        self.newest: int = 0
         """Number of samples written so far: sample numbers run from 0 to `newest - 1`. Set by the writer."""
         self.mark: tuple[int, float] | None = None
         """The newest (sample number, time it sounded); None if the writer sets no marks."""
@@ -36,7 +37,8 @@ class SampleRing:
         self._bell.acquire()
 
     def set_mark(self, sample: int, sounded_s: float) -> None:
-        """Set the time at which a sample, past or future, sounds at the microphone, not its arrival. Writer thread."""
+        """Set the time at which a sample, past or future, sounded at the microphone (not when it arrived). Writer
+        thread."""
         self.mark = sample, sounded_s
 
     def write(self, block: np.ndarray) -> None:
@@ -70,8 +72,8 @@ class SampleRing:
         return first + overwritten, samples[overwritten:]
 
     def wait_beyond(self, sample: int, timeout_s: float) -> bool:
-        """True as soon as more than `sample` samples are written; False `timeout_s` after the last block that was not
-        enough. One waiter only."""
+        """Wait until more than `sample` samples are written: True; False if no block arrives for `timeout_s`. One
+        waiter only."""
         while self.newest <= sample:
             if not self._bell.acquire(timeout=timeout_s):
                 return self.newest > sample

@@ -79,19 +79,21 @@ class StreamLost(Exception):
 
 
 class SoundStream(Protocol):
-    """An open stream. One thread opens, watches and closes it."""
+    """An open input or output stream of a sound device. One thread opens, watches and closes it."""
 
     poll_s: float
     """Interval at which to call `watch`."""
 
     def watch(self) -> None:
-        """Read or write the sound that is due. StreamLost if the device is lost."""
+        """Read or write the sound that is due, if the stream is polled, and check the device. StreamLost if the device
+        is lost."""
 
     def close(self) -> None: ...
 
 
 def open_input(device: AudioDevice, channels: int, rate_hz: int, hear: Hear, clock: Clock) -> SoundStream:
-    """Open an input. `hear` is called with each block, on a thread chosen by the stream. AudioError if that fails."""
+    """Open a stream that captures from this input device. `hear` is called with each block, on a thread chosen by the
+    stream. AudioError if that fails."""
     if device.hostapi != "ALSA":
         return _PolledInput(device, channels, rate_hz, hear, clock)
 
@@ -103,7 +105,8 @@ def open_input(device: AudioDevice, channels: int, rate_hz: int, hear: Hear, clo
 
 
 def open_output(device: AudioDevice, channels: int, rate_hz: int, fill: Fill, clock: Clock) -> SoundStream:
-    """Open an output. `fill` provides each block, on a thread chosen by the stream. AudioError if that fails."""
+    """Open a stream that plays on this output device. `fill` provides each block, on a thread chosen by the stream.
+    AudioError if that fails."""
     if device.hostapi != "ALSA":
         return _PolledOutput(device, channels, rate_hz, fill, clock)
 
@@ -260,13 +263,15 @@ class _Closing(Exception):
 
 
 class Owner(Protocol):
-    """The user of a stream that reconnects. Called on the stream's thread."""
+    """The owner of a ReconnectingStream: opens the device, and is told while it is lost. Called on the stream's
+    thread."""
 
     lost_blocks: int
     """Counted by the stream's callbacks, which must not log."""
 
     def open_stream(self, device: AudioDevice) -> SoundStream:
         """Open the device, whose properties except the name may have changed. AudioError if that fails."""
+        ...
 
     def wants_reopening(self) -> bool:
         """True to close the stream and open it again. Called 20 times per second."""
@@ -286,7 +291,8 @@ class ReconnectingStream:
         """`query` is an index, a name or part of one; None is the default."""
         self.is_lost = False
         self.device: AudioDevice
-        self._kind, self._owner, self._clock, self._report = kind, owner, clock, report
+        self._kind: Kind = kind
+        self._owner, self._clock, self._report = owner, clock, report
         self._reported_lost = 0
         self._closing = threading.Event()
         opened: Future[None] = Future()

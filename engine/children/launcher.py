@@ -57,7 +57,7 @@ class SpawnedProcess:
         self._popen.kill()
 
     def close(self) -> None:
-        """`has_ended` has reaped it, unless it is given up."""
+        """Reap the process later on a thread, if it was given up before `has_ended` reaped it."""
         if self._popen.returncode is None:
             reap_later(self._popen)
 
@@ -78,14 +78,15 @@ class Launcher:
         self._server: ForkServer | None = None
 
     def join(self, modules: tuple[str, ...], environment: Mapping[str, str]) -> None:
-        """Add a user, with the modules and environment of its children. The server imports those set at its start."""
+        """Register a user of the fork server, with the modules and environment of its children. The server imports
+        those set at its start."""
         with self._lock:
             self._users += 1
             self._modules |= dict.fromkeys(modules)
             self._environment |= environment
 
     def leave(self) -> None:
-        """Remove a user. The server ends with the last one."""
+        """Unregister a user of the fork server. The server ends with the last one."""
         with self._lock:
             self._users -= 1
             if self._users == 0:
@@ -123,6 +124,7 @@ class Launcher:
         return self._server.pid if self._server else 0
 
     def _request(self, descriptors: list[int]) -> None:
+        summary = ""
         with self._lock:
             for _ in range(2):  # replaces a server that died since its last use
                 if self._server is None:

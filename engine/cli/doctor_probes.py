@@ -19,7 +19,7 @@ from engine.cli.doctor_checks import (
 )
 from engine.cli.probe import Answer
 from engine.sinks.sink import TITLES
-from engine.sinks.syphon import PROCESS_NAME
+from engine.sinks.syphon_server import PROCESS_NAME
 from engine.system.installing import CUDA, TORCH_INDEX, install_line, nvidia_card, pip_install
 
 # From the GTX 900 on; CUDA 13 needs GTX 16, RTX 20.
@@ -154,7 +154,7 @@ def judge_encoders(encoders: Answer) -> Check:
 
 @row("torch", "torch", nvidia_card, has_torch_wheel)
 def judge_torch(torch: Answer, nvidia: str, has_wheel: bool) -> Check:
-    """Without values it is not installed."""
+    """Judge the installation of PyTorch; an answer without values means that it is not installed."""
     install = f"{pip_install()} torch"
     if torch.error:
         return warning(torch.error, library_advice(torch.error) or install_line("torch --force-reinstall"))

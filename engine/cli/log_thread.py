@@ -32,7 +32,7 @@ def write_to_stderr(line: str) -> None:
 
 
 class LogThread(QueueHandler):
-    """A log handler; as a context manager it replaces the root logger's handlers."""
+    """A log handler that writes on its own thread; as a context manager it replaces the root logger's handlers."""
 
     def __init__(self, write: Write = write_to_stderr) -> None:
         super().__init__(queue.Queue(MAX_QUEUED_LINES))
@@ -48,7 +48,7 @@ class LogThread(QueueHandler):
         self._write = write
 
     def write(self, line: str) -> None:
-        """On the log thread."""
+        """Write one line, on the log thread."""
         self._write(line)
 
     def handleError(self, record: logging.LogRecord) -> None:
@@ -56,7 +56,8 @@ class LogThread(QueueHandler):
         self.lost += 1
 
     def prepare(self, record: logging.LogRecord) -> str | None:
-        """The line, None for one that repeats. Errors of foreign arguments are counted (`QueueHandler.emit`)."""
+        """Format a record as a line; None for a line that repeats. Errors of foreign arguments are counted
+        (`QueueHandler.emit`)."""
         try:
             message = record.getMessage()
         except (TypeError, ValueError, LookupError, AttributeError) as error:
@@ -73,11 +74,11 @@ class LogThread(QueueHandler):
         self._repeated[message] = [record.created, 0]
         return self.format(record)
 
-    def enqueue(self, line: object) -> None:
-        """Never blocks. None is no line."""
+    def enqueue(self, record: object) -> None:
+        """Queue a line for the log thread, without blocking. None is no line."""
         try:
-            if line is not None:
-                self.queue.put_nowait(line)
+            if record is not None:
+                self.queue.put_nowait(record)
         except queue.Full:
             self.lost += 1
 
@@ -111,13 +112,13 @@ class _LineWriter(QueueListener):
         self._handler = handler
         self._reported = 0
 
-    def handle(self, line: object) -> None:
+    def handle(self, record: object) -> None:
         log = self._handler
         try:
             if log.lost > self._reported:
                 log.write(f"({log.lost - self._reported} lines were lost here)")
                 self._reported = log.lost
-            log.write(str(line))
+            log.write(str(record))
         except OSError:  # a closed pipe or a full disk, which may recover
             log.lost += 1
 

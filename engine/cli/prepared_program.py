@@ -41,7 +41,8 @@ def main() -> None:
 
 
 def draw_orders() -> Iterator[DrawnPicture]:
-    """A picture for each order on standard input. Raises MultiverseError if there is no engine to draw it."""
+    """Draw a picture for each order read from standard input. Raises MultiverseError if there is no engine to draw
+    it."""
     setup = msgspec.json.decode(sys.stdin.buffer.readline(), type=PreparedSetup)
     width, height = preview_size(16, 9)
     config = Config(
@@ -67,7 +68,7 @@ def draw_orders() -> Iterator[DrawnPicture]:
 
 
 def follow(engine: Engine, order: DrawOrder) -> None:
-    """Take over what has changed in the show."""
+    """Apply what an order says has changed in the show."""
     control_hub, (width, height) = engine.control_hub, order.size_px
     engine.params.set_many([("/engine/width", width), ("/engine/height", height)], by=BY)
     if order.is_cut:  # as a run that is resumed: at once, and in the order that the inputs of the shaders have here
@@ -85,8 +86,6 @@ def _answer(answers: BinaryIO, picture: DrawnPicture) -> None:
 
 class _ForwardedSound(AudioInput):
     """The sound of the show, received with each order and analysed for this look. The drawing thread only."""
-
-    is_finished = False
 
     def __init__(self, sample_rate_hz: int, channels: int) -> None:
         super().__init__(SampleRing(sample_rate_hz, channels), "the sound of the show")

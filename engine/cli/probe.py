@@ -154,7 +154,7 @@ def ask_cameras() -> dict[str, Any]:
 
 
 def ask_midi() -> dict[str, Any]:
-    """`missing`: why there are no ports at all; "" if there may be some."""
+    """Query whether MIDI ports are possible: `missing` says why there are none at all; "" if there may be some."""
     from engine.control.midi.system import LibremidiSystem
 
     try:
@@ -171,7 +171,7 @@ def ask_encoders() -> dict[str, Any]:
 
     def can_encode(name: str) -> bool:
         try:
-            av.codec.Codec(name, "w")
+            av.Codec(name, "w")
         except ValueError:
             return False
         return True
@@ -186,8 +186,8 @@ def ask_encoders() -> dict[str, Any]:
 
 
 def ask_torch() -> dict[str, Any]:
-    """{} if it is not installed. `problem`: why the card cannot be used, in one line; `devices` is empty then, unless
-    the cards answer."""
+    """Query PyTorch and the devices it can use; {} if it is not installed. `problem`: why the card cannot be used, in
+    one line; `devices` is empty then, unless the cards answer."""
     if find_spec("torch") is None:
         return {}
     import torch
@@ -213,8 +213,8 @@ def ask_torch() -> dict[str, Any]:
 
 
 def ask_receive(kind: str, name: str, target: str) -> dict[str, Any]:
-    """Receives one picture of a texture sink as another program would, through the source of `--camera KIND:NAME`, and
-    saves it: (height, width, 3) uint8 RGB, row 0 at the top as programs on that system show it."""
+    """Receive one picture of a texture sink as another program would, through the source of `--camera KIND:NAME`. Saves
+    it as (height, width, 3) uint8 RGB, row 0 at the top as programs on that system show it."""
     import numpy as np
 
     from engine.render.context import open_context
@@ -243,9 +243,9 @@ def ask_receive(kind: str, name: str, target: str) -> dict[str, Any]:
 
 
 def ask_syphon() -> dict[str, Any]:
-    """{} if it cannot run here."""
+    """Query the application name under which Syphon lists our servers; {} if Syphon cannot run here."""
     from engine.sinks.registry import unavailable_reason
-    from engine.sinks.syphon import application_name
+    from engine.sinks.syphon_server import application_name
 
     return {} if unavailable_reason("syphon") else {"application": application_name()}
 

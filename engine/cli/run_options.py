@@ -45,7 +45,7 @@ def keys_of(table: type[msgspec.Struct], at: str = "", entries: "Sequence[LiveEn
             yield from keys_of(each.type, path)
         for meta in getattr(each.type, "__metadata__", ()):
             if meta.description:
-                yield _key(path, each.type.__origin__, meta)
+                yield _key(path, get_args(each.type)[0], meta)
 
 
 def options_of(keys: Sequence[Key]) -> type:

@@ -174,6 +174,7 @@ def _address_of(memory: bytearray | mmap.mmap) -> int:
 def _wall_clock_ahead_s() -> tuple[float, float]:
     """How far the wall clock, which stamps datagrams, is ahead of `time.perf_counter`; and the latter's time now. Both
     are read each time, because the wall clock is adjusted, and again if the thread was interrupted in between."""
+    before_s = wall_s = now_s = 0.0
     for _ in range(_CLOCK_ATTEMPTS):
         before_s = time.perf_counter()
         wall_s = time.time()

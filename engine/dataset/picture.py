@@ -44,7 +44,7 @@ def make_picture(task: PictureTask, folder: Path, draw: Draw | None = None) -> P
         steps.end("draw")
         return rendered
 
-    scene_facts: dict[str, Any]
+    scene_facts: dict[str, Any] = {}
     if task.recipe_2 is None:
         # Recipe 1: only piles have numbers, and every one that can be seen is labelled.
         scene_facts = asdict(settle(task.options, task.base_seed + task.index))

@@ -271,8 +271,8 @@ class DmxSender:
 
     def _open(self) -> socket.socket:
         sock = socket.socket(socket.AF_INET, socket.SOCK_DGRAM)
+        address = self._bound
         try:
-            address = self._bound
             sock.setblocking(False)
             sock.setsockopt(socket.SOL_SOCKET, socket.SO_BROADCAST, 1)
             if self.route.interface:

@@ -48,6 +48,9 @@ class AudioRing:
 class _AudioRingEnd:
     """Base of reader and writer. Use it on one thread at a time."""
 
+    _fields: np.ndarray
+    _samples: np.ndarray
+
     def __init__(self, memory: MappedSegment) -> None:
         header = np.frombuffer(bytes(memory.buf[: layout.HEADER_BYTES]), layout.AUDIO_RING.header)[0]
         self.channels = int(header["channels"])

@@ -45,7 +45,7 @@ class RingBlock:
         self.shape = int(self.header["height"]), int(self.header["width"]), int(self.header["channels"])
         self.fields = np.frombuffer(buf, np.uint64, layout.HEADER_BYTES // 8)
         self.states = self.fields.view(np.uint32)[STATE : STATE + 1]
-        self.slots = []
+        self.slots: list[tuple[np.ndarray, np.ndarray, np.ndarray]] = []
         """For each slot: its fields, the same as floats (TIME is one), its pixels with shape `shape`."""
         for number in range(layout.SLOTS):
             offset = int(self.header["first_slot"]) + number * int(self.header["slot_stride"])
@@ -72,6 +72,8 @@ class RingWriter:
     """The only writer of a ring. Use it on one thread at a time. It never waits for readers. `FrameRing.write_to` gives
     one of a ring that another process made, whose RingOwner may write while no other process does. Numbers continue
     after the newest frame, also after a process that was killed anywhere in `write`."""
+
+    _block: RingBlock
 
     def __init__(self, memory: MappedSegment) -> None:
         self._fence = Fence()
@@ -209,6 +211,8 @@ class RingFrame:
 
 class RingReader:
     """A reader of a ring; there may be any number. Use it on one thread. It never waits or affects the writer."""
+
+    _block: RingBlock
 
     def __init__(self, segment: str, folder: RingFolder) -> None:
         self.torn = 0

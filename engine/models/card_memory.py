@@ -51,6 +51,7 @@ def reserve_memory(
     claim = _claim_file(cuda_device, needed_bytes)
     with suppress(OSError):  # a folder that is full or read-only: others do not learn of this model
         claim.touch()
+    claimed = left = whole = 0
     try:
         for _ in range(MAX_POLLS):
             claimed = sum(_earlier_claims(claim))  # before the next line: better to count an upload twice than never

@@ -270,10 +270,11 @@ _uses: weakref.WeakSet[_StreamUse] = weakref.WeakSet()  # one for each stream in
 def own_stream(device: torch.device) -> Any:
     """Return a CUDA stream that no other caller of this function uses. Streams are shared only if all 32 are in use."""
     used = {use.stream_hash for use in _uses}
-    for _ in range(STREAMS):
-        stream = _cuda.Stream(device)
+    stream = _cuda.Stream(device)
+    for _ in range(STREAMS - 1):
         if hash(stream) not in used:
             break
+        stream = _cuda.Stream(device)
     stream.use = _StreamUse(stream)
     _uses.add(stream.use)
     return stream

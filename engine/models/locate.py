@@ -128,8 +128,9 @@ def _check_utf_8(path: Path) -> None:
 
 def _stat(name: str) -> tuple[Path, int | None]:
     """The path and its `st_mode`, None if it does not exist. ModelError if it cannot be accessed."""
+    path = Path(name)
     try:
-        path = Path(name).expanduser()
+        path = path.expanduser()
         return path, path.stat().st_mode
     except (FileNotFoundError, NotADirectoryError):
         return path, None

@@ -252,10 +252,10 @@ def _read(stream: IO[bytes]) -> PickledFile:
                 known[full] = type("PickleStub", (PickleStub,), {"name": full})
             return known[full]
 
-        def persistent_load(self, storage_id: Any) -> Storage:
+        def persistent_load(self, pid: Any) -> Storage:
             # ("storage", its class, key, device, count)
-            kind = storage_id[1].name.rpartition(".")[2].removesuffix("Storage")
-            return Storage(DTYPES.get(kind, kind.lower()), str(storage_id[2]))
+            kind = str(pid[1].name).rpartition(".")[2].removesuffix("Storage")
+            return Storage(DTYPES.get(kind, kind.lower()), str(pid[2]))
 
     return PickledFile(Reader(stream, encoding="utf-8", errors="replace").load(), tuple(names))
 

@@ -96,8 +96,9 @@ def read_header_and_metadata(file: Path) -> tuple[dict[str, TensorInfo], dict[st
     with _open(file) as archive:
         metadata = dict(archive.metadata() or {})
         slices = {name: archive.get_slice(name) for name in archive.offset_keys()}
+        dtypes = {name: str(each.get_dtype()) for name, each in slices.items()}
         tensors = {
-            name: TensorInfo(DTYPES.get(each.get_dtype(), each.get_dtype()), tuple(each.get_shape()))
+            name: TensorInfo(DTYPES.get(dtypes[name], dtypes[name]), tuple(each.get_shape()))
             for name, each in slices.items()
         }
     # Where one side is 0, the library takes any number of others, of any size.
@@ -114,7 +115,8 @@ def read_tensor_bytes(file: Path, name: str) -> tuple[str, bytes]:
         entry = parse_json(stream.read(length))[name]
         begin, end = entry["data_offsets"]
         stream.seek(_LENGTH_BYTES + length + begin)
-        return DTYPES.get(entry["dtype"], entry["dtype"]), stream.read(end - begin)
+        dtype = str(entry["dtype"])
+        return DTYPES.get(dtype, dtype), stream.read(end - begin)
 
 
 def decode_numbers(dtype: str, raw: bytes | bytearray) -> np.ndarray:

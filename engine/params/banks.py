@@ -98,7 +98,7 @@ class Banks:
 
     def with_swapped(self, bank: object, pad: object, to_bank: object, to_pad: object) -> "Banks":
         """Exchange two pads, of which one or both may be empty."""
-        self.number_of(bank), self.number_of(to_bank)
+        _ = self.number_of(bank), self.number_of(to_bank)
         there, here = self.pad_at(to_bank, to_pad), self.pad_at(bank, pad)
         return self.with_pad(bank, pad, there).with_pad(to_bank, to_pad, here)
 
@@ -249,4 +249,4 @@ def sorted_pads(bank: Bank) -> list[tuple[int, Pad]]:
 
 def _entry_of(number: int, pad: Pad) -> dict[str, object]:
     """The pad as in the file. A colour is written only if there is one."""
-    return {"pad": number, "preset": pad.preset} | ({"colour": pad.colour} if pad.colour else {})
+    return {"pad": number, "preset": pad.preset, **({"colour": pad.colour} if pad.colour else {})}

@@ -147,7 +147,7 @@ class InputViews:
         if len(view.aliases) > 1:
             each = ", ".join(view.aliases)
             raise Rejected(f"target {target}: has {len(view.aliases)} numbers; map them one by one: {each}")
-        return view.aliases[0], {"event": "trigger", "bool": "toggle"}.get(view.type, "")
+        return next(iter(view.aliases)), {"event": "trigger", "bool": "toggle"}.get(view.type, "")
 
 
 def changes_of(view: ShaderInput, positions: Iterable[float]) -> list[tuple[Param, Value]]:

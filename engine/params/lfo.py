@@ -30,7 +30,7 @@ class Lfos:
     """The four oscillators. For the render thread."""
 
     def __init__(self) -> None:
-        self._cycles = dict.fromkeys(LFOS, 0.0)
+        self._cycles: dict[int, float] = dict.fromkeys(LFOS, 0.0)
         self._beat = 0.0
 
     def copy(self) -> "Lfos":

@@ -191,7 +191,7 @@ class Modulation:
         """For beat, bar, kick, snare and hat: True if there was one since the last step."""
         hits = features.beat
         totals = (math.floor(beat), math.floor(beat / beats_a_bar), hits.kick_count, hits.snare_count, hits.hat_count)
-        counts = dict(zip(_PULSES, totals, strict=True))
+        counts: dict[str, int] = dict(zip(_PULSES, totals, strict=True))
         before, self._counts = self._counts or counts, counts
         return {name: count > before[name] for name, count in counts.items()}
 

@@ -20,7 +20,7 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from functools import cache
 from pathlib import Path
-from typing import Any, TypeVar
+from typing import Any, TypeVar, cast
 
 import numpy as np
 from numba import njit, prange, threading_layer, types  # type: ignore[attr-defined]  # not in its __all__
@@ -50,8 +50,8 @@ KERNELS: "dict[str, Kernel]" = {}
 
 def routine(function: Function) -> Function:
     """Compile a function that kernels call."""
-    compiled: Function = njit(**ROUTINE_OPTIONS)(function)
-    return compiled
+    compiled: Any = njit(**ROUTINE_OPTIONS)(function)
+    return cast(Function, compiled)
 
 
 def _call_part(typing: Any, address: Any, number: Any, args: Any) -> Any:

@@ -9,6 +9,7 @@ import sys
 from collections.abc import Callable, Iterable
 from contextlib import AbstractContextManager
 from dataclasses import dataclass, replace
+from importlib import import_module
 from typing import Any
 
 import moderngl
@@ -115,8 +116,8 @@ def _open(device_index: int = 0) -> moderngl.Context:
     # glcontext raises nothing more precise than Exception.
     with translate_errors({Exception: lambda error: explain(str(error))}, as_=NoGLError):
         if sys.platform.startswith("linux"):
-            from glcontext import egl  # itself, because the function around it lets environment variables win
-
+            # The module itself, because the function around it lets environment variables win.
+            egl: Any = import_module("glcontext.egl")
             options["context"] = egl.create_context(
                 libgl=_gl_library(), libegl=EGL_LIBRARY, glversion=REQUIRED_VERSION, device_index=device_index
             )

@@ -241,9 +241,10 @@ def _extent_px(text: TextRequest, font: "FreeTypeFont", line_px: int) -> tuple[f
 
 def _missing_characters(text: TextRequest, font: "FreeTypeFont") -> str:
     """Return a message that names the characters that the font lacks, or ""."""
-    missing = bytes(font.getmask("\U0010ffff"))
+    mask_of: Any = font.getmask
+    missing = bytes(mask_of("\U0010ffff"))
     characters = sorted({each for line in text.lines for each in line if not each.isspace()})
-    lacks = "".join(each for each in characters if bytes(font.getmask(each)) == missing)
+    lacks = "".join(each for each in characters if bytes(mask_of(each)) == missing)
     return f"{name_of(text)} lacks {lacks[:20]!r}; choose another font, such as Arial or DejaVuSans" if lacks else ""
 
 

@@ -336,8 +336,8 @@ class NumbaRenderer:
             look,
             colours,
             self._size_px,
-            None if layer5 is None else layer5.shape[1::-1],
-            None if picture.region is None else indices.shape[::-1],
+            None if layer5 is None else (layer5.shape[1], layer5.shape[0]),
+            None if picture.region is None else (indices.shape[1], indices.shape[0]),
             picture.matte,
             max_points=max_points,
         )

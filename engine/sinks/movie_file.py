@@ -20,7 +20,7 @@ from fractions import Fraction
 from io import FileIO
 from pathlib import Path
 
-import av
+import av.error
 import numpy as np
 from av.audio.stream import AudioStream
 from av.codec.codec import codecs_available
@@ -255,7 +255,7 @@ class MovieFile:
             # PyAV says only "Error in PyAV callback".
             return f"record: {self._path}: {reason_of(self._file.error or error)}"
 
-        return translate_errors({av.FFmpegError: line, OSError: line}, as_=SinkError)
+        return translate_errors({av.error.FFmpegError: line, OSError: line}, as_=SinkError)
 
 
 def cut_torn_end(path: Path) -> None:

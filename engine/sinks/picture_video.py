@@ -9,7 +9,7 @@ from contextlib import AbstractContextManager, suppress
 from fractions import Fraction
 from pathlib import Path
 
-import av
+import av.error
 import numpy as np
 from av.video.reformatter import ColorRange, ColorTrc, VideoReformatter
 
@@ -157,7 +157,7 @@ class PictureVideo:
         """Remove everything that was written."""
         if self._tracks is not None:
             self._tracks.close()
-        with suppress(av.FFmpegError, OSError):  # closing may be what failed
+        with suppress(av.error.FFmpegError, OSError):  # closing may be what failed
             self._container.close()
         with suppress(OSError):  # the first error was reported already, and the folder is removed anyway
             remove_file(self._partial, missing_ok=True)
@@ -186,7 +186,7 @@ class PictureVideo:
         def line(error: Exception) -> str:
             return f"{self._label}: cannot be written ({reason_of(error)})"
 
-        return translate_errors({av.FFmpegError: line, OSError: line}, as_=SinkError)
+        return translate_errors({av.error.FFmpegError: line, OSError: line}, as_=SinkError)
 
 
 def tick_of(path: Path, look: VideoLook, every: int) -> Fraction:

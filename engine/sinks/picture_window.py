@@ -207,6 +207,7 @@ class PictureWindow:
 
     def _settle(self) -> None:
         """Put the window where it belongs, on its display, and show it there."""
+        monitor: Any
         if self._wants_full_screen:  # the display's video mode is kept
             monitor, area, rate_hz = self.display.monitor, (0, 0, *self.display.size), self.display.rate_hz
         else:

@@ -34,9 +34,9 @@ class SharedReader:
             shape = self.field(16) >> 32, self.field(16) & 0xFFFFFFFF, self.field(24) & 0xFFFFFFFF
             at = self.field(48) + number % 3 * self.field(40)  # begin, end, pixels
             was_whole = self.field(at + 8) == number
-            self.fence.wait(), self.fence.wait()  # locks and unlocks twice: a memory barrier, for ARM
+            _ = self.fence.wait(), self.fence.wait()  # locks and unlocks twice: a memory barrier, for ARM
             copy = np.frombuffer(self.ring.buf, np.uint8, np.prod(shape), at + 64).reshape(shape).copy()
-            self.fence.wait(), self.fence.wait()
+            _ = self.fence.wait(), self.fence.wait()
             if was_whole and self.field(at) == number:  # else it was overwritten meanwhile: keep the previous picture
                 self.number, self.picture = number, copy
         return self.picture

@@ -156,3 +156,4 @@ class Sink(Protocol):
 
     def status(self) -> SinkStatus:
         """Any thread."""
+        ...

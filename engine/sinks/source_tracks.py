@@ -14,7 +14,7 @@ from contextlib import suppress
 from fractions import Fraction
 from pathlib import Path
 
-import av
+import av.error
 from av.audio.frame import AudioFrame
 from av.audio.stream import AudioStream
 from av.container import InputContainer, OutputContainer
@@ -52,7 +52,7 @@ NOT_OURS = ("encoder", "major_brand", "minor_version", "compatible_brands", "dur
 
 
 class SourceTracks:
-    """Copies or encodes the source's other tracks into the new video. av.FFmpegError or OSError if that fails.
+    """Copies or encodes the source's other tracks into the new video. FFmpegError or OSError if that fails.
     `notes`, complete after `finish`, say what is encoded, lost or left out."""
 
     def __init__(
@@ -238,7 +238,7 @@ def _decode(source: InputContainer, track: AudioStream, on_damage: Callable[[str
             continue
         try:
             yield from track.decode(packet)
-        except av.FFmpegError:  # the gap becomes silence
+        except av.error.FFmpegError:  # the gap becomes silence
             is_torn = True
 
 
@@ -284,6 +284,6 @@ def _graph_for(first: AudioFrame, rate: int, layout: str, begins: int) -> Graph:
 
 def _filter(graph: Graph, frame: AudioFrame | None) -> Iterator[AudioFrame]:
     graph.push(frame)
-    with suppress(av.BlockingIOError, av.EOFError):
+    with suppress(av.error.BlockingIOError, av.error.EOFError):
         while isinstance(even := graph.pull(), AudioFrame):
             yield even

@@ -74,11 +74,11 @@ class SpoutSink(Sink):
             raise broken(self.kind, error) from error
         opengl.wglGetCurrentContext.restype = ctypes.c_void_p
         self._names_before = _sender_names()
-        self._sender = SpoutGL.SpoutSender()
+        sender = self._sender = SpoutGL.SpoutSender()
         if _OWN_CONTEXT.senders or not opengl.wglGetCurrentContext():
-            _OWN_CONTEXT.join(self._sender)
+            _OWN_CONTEXT.join(sender)
             self._has_own_context = True
-        self._sender.setSenderName(self.name)
+        sender.setSenderName(self.name)
 
     def publish(self, frame: PublishedFrame) -> None:
         from SpoutGL import enums

@@ -84,7 +84,7 @@ class _Program:
         self._opening = opening
         self._orders: queue.SimpleQueue[Adjustment | None] = queue.SimpleQueue()
         self._state = WindowState()
-        self._values: dict[str, Value] = {}
+        self._values: dict[str, Any] = {}
         self._pin = Shape().pin
         self._save_at_s = float("inf")
         self._is_leaving = False
@@ -164,7 +164,7 @@ class _Program:
         return False
 
     def _apply(self) -> None:
-        values: Mapping[str, Any] = self._values
+        values = self._values
         pin = tuple((float(values[f"/window/pin/{n}/x"]), float(values[f"/window/pin/{n}/y"])) for n in range(1, 5))
         self._problem = ""
         if is_convex(pin):

@@ -35,7 +35,7 @@ class Shape:
 
     def canvas(self, display: Size) -> Size:
         """The size that a picture needs to fill the display when it is turned."""
-        return display[::-1] if self.rotate % 180 else display
+        return (display[1], display[0]) if self.rotate % 180 else display
 
     def to_picture(self, picture: Size, display: Size) -> np.ndarray:
         """(3, 3) float64: from (x, y, 1), pixels of the display from the top left, to a position in the picture times

@@ -5,7 +5,7 @@ import threading
 from collections.abc import Callable, Generator
 from urllib.parse import urlsplit
 
-import av
+import av.error
 import numpy as np
 from av.container import InputContainer
 from av.video.stream import VideoStream
@@ -60,10 +60,10 @@ class CameraSource(LiveSource):
                     frames = stream.decode(packet)
                 except StopIteration:
                     return
-                except av.ExitError:  # the read timeout of a stream
+                except av.error.ExitError:  # the read timeout of a stream
                     raise SourceError(f"{self.label}: no picture for {SILENT_S:.0f} s") from None
-                except (av.BlockingIOError, av.InvalidDataError) as error:
-                    if isinstance(error, av.InvalidDataError):  # damaged in transmission
+                except (av.error.BlockingIOError, av.error.InvalidDataError) as error:
+                    if isinstance(error, av.error.InvalidDataError):  # damaged in transmission
                         yield None
                     if self._clock.now_s() - newest_s > SILENT_S:
                         raise SourceError(f"{self.label}: no picture for {SILENT_S:.0f} s") from None
@@ -83,10 +83,10 @@ def open_device(query: int | str) -> InputContainer:
         for _ in range(BUSY_OPENS):
             try:
                 return av.open(attempt.file, format=attempt.format, options=attempt.options, timeout=OPEN_TIMEOUT_S)
-            except av.BlockingIOError as error:
+            except av.error.BlockingIOError as error:
                 reason = str(error.strerror)
                 threading.Event().wait(BUSY_WAIT_S)
-            except (av.FFmpegError, OSError) as error:
+            except (av.error.FFmpegError, OSError) as error:
                 reason = str(error.strerror)
                 break
     hint = HINTS.get(sys.platform, "").format(kind="Screen Recording" if device.is_screen else "Camera")
@@ -103,7 +103,7 @@ def redact_url(url: str) -> str:
 
 
 def open_stream(url: str) -> InputContainer:
-    """Open a stream. A read that waits `SILENT_S` raises av.ExitError. SourceError if it cannot be opened."""
+    """Open a stream. A read that waits `SILENT_S` raises ExitError. SourceError if it cannot be opened."""
     container = open_address(url)
     # Neither arrives in real time: it would play too fast and then stall.
     is_list = is_playlist(container)
@@ -131,9 +131,9 @@ def open_address(url: str) -> InputContainer:
     options = {**STREAM_OPTIONS, **SCHEME_OPTIONS.get(scheme, {})}
     try:
         return open_media(url, options=options, timeout=(OPEN_TIMEOUT_S, SILENT_S))
-    except av.ExitError:
+    except av.error.ExitError:
         raise SourceError(f"{name}: no answer within {OPEN_TIMEOUT_S:.0f} s") from None
-    except av.ProtocolNotFoundError:
+    except av.error.ProtocolNotFoundError:
         raise SourceError(f"{name}: the FFmpeg of PyAV here is built without {scheme.upper()}") from None
-    except (av.FFmpegError, OSError) as error:
+    except (av.error.FFmpegError, OSError) as error:
         raise SourceError(f"{name}: cannot be opened ({error.strerror})") from None

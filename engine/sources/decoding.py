@@ -10,8 +10,9 @@ from fractions import Fraction
 from itertools import chain
 from pathlib import Path
 
-import av
-from av.codec import CodecContext
+import av.error
+from av.codec.codec import UnknownCodecError
+from av.codec.context import CodecContext
 from av.container import InputContainer
 from av.filter import Graph
 from av.packet import Packet
@@ -84,9 +85,9 @@ def open_video(path: Path | str) -> tuple[InputContainer, VideoStream]:
         container = open_media(
             path, options=None if is_local else RECONNECTS, timeout=None if is_local else (OPEN_TIMEOUT_S, SILENT_S)
         )
-    except av.ExitError:
+    except av.error.ExitError:
         raise SourceError(f"{label}: no answer within {OPEN_TIMEOUT_S:.0f} s") from None
-    except (av.FFmpegError, OSError) as error:
+    except (av.error.FFmpegError, OSError) as error:
         found = path.stat() if isinstance(path, Path) and path.is_file() else None
         reason = "it is empty" if found and not found.st_size else error.strerror
         if found and found.st_size and time.time() - found.st_mtime < RECORDED_S:
@@ -130,7 +131,7 @@ def _deinterlace_frames(frames: Iterator[DecodedFrame], deinterlace: Deinterlace
 
 def _filter_frame(graph: Graph, frame: DecodedFrame | None) -> Iterator[DecodedFrame]:
     graph.push(frame)
-    with suppress(av.BlockingIOError, av.EOFError):
+    with suppress(av.error.BlockingIOError, av.error.EOFError):
         while True:
             yield graph.vpull()
 
@@ -181,8 +182,8 @@ def _decode(
         awaited.send(packet)
         try:
             frames = decoder.decode(packet)
-        except av.FFmpegError as error:
-            is_large = isinstance(error, av.ArgumentError)
+        except av.error.FFmpegError as error:
+            is_large = isinstance(error, av.error.ArgumentError)
             reason = f"{error.strerror}{'; pictures of up to 8192x8192 px can be decoded' if is_large else ''}"
             if not awaited.is_exact:
                 on_corrupt(reason)
@@ -205,9 +206,9 @@ def _decode_again(path: Path | str, stamps: frozenset[int]) -> Iterator[DecodedF
             decoder.thread_type, decoder.thread_count = "SLICE", 1
             container.seek(min(stamps), stream=stream)
             for packet in container.demux(stream):
-                with suppress(av.FFmpegError):
+                with suppress(av.error.FFmpegError):
                     yield from (frame for frame in decoder.decode(packet) if frame.pts in stamps)
-    except (SourceError, av.FFmpegError, OSError):
+    except (SourceError, av.error.FFmpegError, OSError):
         return  # they are counted as lost
 
 
@@ -218,7 +219,7 @@ def _decoder_of(stream: VideoStream, path: Path | str) -> VideoCodecContext:
         return stream.codec_context
     try:
         decoder = CodecContext.create(name, "r")
-    except av.codec.codec.UnknownCodecError:
+    except UnknownCodecError:
         label = path if isinstance(path, Path) else redact_url(path)
         raise SourceError(f"{label}: transparent, which needs {name}; PyAV's FFmpeg here is built without it") from None
     assert isinstance(decoder, VideoCodecContext)

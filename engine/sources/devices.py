@@ -160,12 +160,12 @@ def print_cameras(format_name: str) -> None:
 
 def found_cameras(format_name: str) -> list[list[str]] | str:
     """`[name, description]` of each camera that FFmpeg finds, or the error."""
-    import av
+    import av.error
 
     try:
         devices = av.enumerate_input_devices(format_name)
         return [[device.name, device.description] for device in devices if "video" in device.media_types]
-    except (av.FFmpegError, OSError, ValueError) as error:
+    except (av.error.FFmpegError, OSError, ValueError) as error:
         is_of_dshow = format_name == "dshow" and getattr(error, "errno", None) == errno.EIO
         cameras = dshow_cameras(_dshow_log()) if is_of_dshow else None
         return str(error) if cameras is None else cameras
@@ -189,7 +189,7 @@ def _dshow_log() -> str:
 
 def log_of_opening(file: str, format_name: str, options: dict[str, str]) -> tuple[str, str]:
     """FFmpeg's log of opening a device, and its error if it does not open, else ""."""
-    import av
+    import av.error
     import av.logging
 
     before, refused = (av.logging.get_level(), av.logging.get_skip_repeated()), ""
@@ -199,7 +199,7 @@ def log_of_opening(file: str, format_name: str, options: dict[str, str]) -> tupl
     try:
         with av.logging.Capture() as messages:
             av.open(file, format=format_name, options=options).close()
-    except (av.FFmpegError, OSError, ValueError) as error:
+    except (av.error.FFmpegError, OSError, ValueError) as error:
         refused = str(error)
     finally:
         # Avoids a deadlock: closing a decoder waits for its threads with the GIL held, and a thread that logs to Python

@@ -14,7 +14,7 @@ from collections.abc import Generator
 from contextlib import closing
 from typing import ClassVar
 
-import av
+import av.error
 import numpy as np
 
 from engine.errors import SourceError
@@ -129,7 +129,7 @@ class LiveSource(NewestOnly):
     def _read_until_lost(self) -> None:
         try:
             with (
-                translate_errors({av.FFmpegError: self.label, OSError: self.label}, as_=SourceError),
+                translate_errors({av.error.FFmpegError: self.label, OSError: self.label}, as_=SourceError),
                 closing(self.pictures()) as pictures,
             ):
                 for pixels in pictures:

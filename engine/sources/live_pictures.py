@@ -15,7 +15,7 @@ from contextlib import closing
 from fractions import Fraction
 from pathlib import Path
 
-import av
+import av.error
 import numpy as np
 from av.container import InputContainer
 from av.video.stream import VideoStream
@@ -163,7 +163,7 @@ class LivePictures:
         """Take pictures until the source ends or fails. True if it reached its end; else `_problem` is the reason."""
         try:
             with (
-                translate_errors({av.FFmpegError: self.label, OSError: self.label}, as_=SourceError),
+                translate_errors({av.error.FFmpegError: self.label, OSError: self.label}, as_=SourceError),
                 closing(self._camera.pictures()) as pictures,
             ):
                 for pixels in pictures:

@@ -8,7 +8,7 @@ sync, which takes most pictures away from it.
 import gc
 import time
 from collections.abc import Callable, Generator
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import cv2
 import numpy as np
@@ -72,6 +72,7 @@ class NdiSource(LiveSource):
 
     def _find(self) -> "Source | None":
         """Wait for the source and return it, or None when this source is closed."""
+        names: list[str] = []
         while True:
             finder, made_s = self._make_finder(), self._clock.now_s()
             try:
@@ -119,7 +120,8 @@ def to_rgb(frame: "VideoFrameSync") -> np.ndarray:
 
     width, height = frame.get_resolution()
     stride = frame.get_line_stride() or 4 * width
-    memory = np.frombuffer(frame, np.uint8)  # released before the next capture, which would fail otherwise
+    buffer: Any = frame  # the Cython class exports its memory, which its stubs leave out
+    memory = np.frombuffer(buffer, np.uint8)  # released before the next capture, which would fail otherwise
     pixels = memory[: stride * height].reshape(height, stride)[:, : 4 * width].reshape(height, width, 4)
     if frame.get_fourcc() == FourCC.RGBA and pixels[..., 3].min() < OPAQUE:
         return over_black(pixels)

@@ -95,6 +95,7 @@ class Pictures(Protocol):
     def read(self, every: int, limit: int | None, start: int = 0) -> Iterator[InputPicture]:
         """Yield each `every`-th picture, at most `limit`, skipping the first `start` of them, which are done already.
         Unreadable pictures are counted and skipped."""
+        ...
 
     def close(self) -> None:
         """Release the device and wake a `read` that waits for it; `read` closes a file. Idempotent; any thread."""
@@ -148,7 +149,7 @@ class VideoPictures(Pictures):
 
     def __init__(self, path: Path | str, deinterlace: Deinterlace | None = None) -> None:
         self.path = path
-        self._deinterlace = deinterlace
+        self._deinterlace: Deinterlace | None = deinterlace
         self.files: tuple[Path, ...] = (path,) if isinstance(path, Path) else ()
         self.label = str(path) if isinstance(path, Path) else redact_url(path)
         self._name = path.name if isinstance(path, Path) else self.label

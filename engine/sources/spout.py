@@ -45,9 +45,9 @@ class SpoutSource(TextureSource):
     def names(self) -> list[str]:
         import SpoutGL
 
-        if self._receiver is None:  # made here, on the render thread
-            self._receiver = SpoutGL.SpoutReceiver()
-        return list(self._receiver.getSenderList())
+        receiver = self._receiver or SpoutGL.SpoutReceiver()  # created here, on the render thread
+        self._receiver = receiver
+        return list(receiver.getSenderList())
 
     def connect(self, name: str) -> None:
         if not self._opengl.wglGetCurrentContext():

@@ -8,7 +8,7 @@ from fractions import Fraction
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-import av
+import av.error
 from av.audio.stream import AudioStream
 from av.container import InputContainer, OutputContainer
 from av.stream import Stream
@@ -96,7 +96,7 @@ class StreamCopy:
         packet.stream = self._tracks[packet.stream.index]
         try:
             self._into.mux(packet)
-        except (av.InvalidDataError, av.ArgumentError):
+        except (av.error.InvalidDataError, av.error.ArgumentError):
             (self.lost if packet.stream.type == "audio" else self.refused).append((begin_s, begin_s + length_s))
 
     def _read(self) -> "Iterator[_Packet]":
@@ -190,7 +190,7 @@ def can_hold(container: str, stream: Stream) -> bool:
         try:
             trial.add_stream_from_template(stream)
             trial.start_encoding()
-        except (ValueError, av.FFmpegError):
+        except (ValueError, av.error.FFmpegError):
             return False
     return True
 

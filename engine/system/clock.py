@@ -10,12 +10,15 @@ from typing import Protocol
 class Clock(Protocol):
     def now_s(self) -> float:
         """Seconds since an arbitrary start; monotonic."""
+        ...
 
     def time_of(self, arrived_s: float | None) -> float:
         """This clock's time when `time.perf_counter` was `arrived_s`; now for None, and if it moves by steps only."""
+        ...
 
     def wall_s(self) -> float:
         """Seconds since 1970 (for OSC time tags)."""
+        ...
 
     def sleep_until(self, due_s: float) -> None:
         """Sleep until `due_s`; return at once if it has passed."""

@@ -8,6 +8,7 @@ import os
 import re
 import unicodedata
 from pathlib import Path
+from typing import Any
 
 MAX_CHARACTERS = 64
 MAX_BYTES = 200  # file systems allow 255; leaves room for a suffix and a number
@@ -28,7 +29,7 @@ def with_replacements(text: str) -> str:
     return text.encode("utf-8", "surrogateescape").decode("utf-8", "replace")
 
 
-def name_for_libsndfile(path: Path | str) -> bytes | str:
+def name_for_libsndfile(path: Path | str) -> Any:
     """`path` in the form that `soundfile.SoundFile` can open. It encodes text strictly, but passes bytes on."""
     return str(path) if os.name == "nt" else os.fsencode(path)  # on Windows bytes would be read in the ANSI code page
 

@@ -35,9 +35,9 @@ BAD_READS = 16  # after this many failed reads in a row the rest of the file cou
 def open_media(
     path: Path | str, *, options: dict[str, str] | None = None, timeout: tuple[float, float] | None = None
 ) -> "InputContainer":
-    """Open a video or a sound for FFmpeg; a `str` is an address. OSError or av.FFmpegError, whose `strerror` is the
-    reason. Decoding more than MAX_VIDEO_PX raises av.ArgumentError. `options`, `timeout`: as for `av.open`."""
-    import av
+    """Open a video or a sound for FFmpeg; a `str` is an address. OSError or FFmpegError, whose `strerror` is the
+    reason. Decoding more than MAX_VIDEO_PX raises ArgumentError. `options`, `timeout`: as for `av.open`."""
+    import av.error
 
     address = path
     if isinstance(path, Path):
@@ -69,7 +69,7 @@ def is_broadcast(container: "InputContainer") -> bool:
 def _read(
     container: "InputContainer", tracks: "Stream | list[Stream]", on_damage: Callable[[str], object]
 ) -> "Iterator[Packet[Any]]":
-    import av
+    import av.error
 
     packets = container.demux(tracks)
     bad_reads = 0
@@ -78,10 +78,10 @@ def _read(
             packet = next(packets)
         except StopIteration:
             return
-        except (av.FFmpegError, OSError) as error:
+        except (av.error.FFmpegError, OSError) as error:
             bad_reads += 1
             on_damage(str(error.strerror))
-            if bad_reads == BAD_READS or isinstance(error, av.ExitError):
+            if bad_reads == BAD_READS or isinstance(error, av.error.ExitError):
                 return
             packets = container.demux(tracks)  # a failed generator ends; a new one resumes after the damage
             continue

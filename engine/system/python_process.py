@@ -8,7 +8,7 @@ import sys
 import threading
 from collections.abc import Mapping, Sequence
 from types import MappingProxyType
-from typing import IO, Any, Final
+from typing import IO, Any, Final, cast
 
 from engine.errors import ChildError
 from engine.system import priority
@@ -44,7 +44,8 @@ def start_python(
             "startupinfo": subprocess.STARTUPINFO(lpAttributeList={"handle_list": list(handles)}),
             "creationflags": subprocess.CREATE_NO_WINDOW | priority.creation_flags(niceness),
         }
-    return subprocess.Popen(program, stdin=stdin, stdout=stdout, stderr=stderr, env=variables, **apart)
+    process: Any = subprocess.Popen(program, stdin=stdin, stdout=stdout, stderr=stderr, env=variables, **apart)
+    return cast("subprocess.Popen[bytes]", process)
 
 
 def reap_later(process: "subprocess.Popen[Any]") -> None:

@@ -24,7 +24,7 @@ def option(
     return Meta(description=help, extra={"metavar": metavar, "flags": flags, "parse": parse}, **limits)
 
 
-def option_help(table: type[Struct], key: str) -> dict[str, str]:
+def option_help(table: type[Struct], key: str) -> dict[str, Any]:
     """Help and metavar of the option that a key declares, for another command with the same option."""
     (meta,) = get_type_hints(table, include_extras=True)[key].__metadata__
     return {"help": meta.description, "metavar": meta.extra["metavar"]}

@@ -290,6 +290,7 @@ def _row(patcher: _Patcher, control: SurfaceControl, x: float, y: float, wiring:
     selector = "setsymbol" if param.type is ParamType.MENU else "set"
     quiet = patcher.object(f"prepend {selector}", 360, wiring, 100, 1, "-", **hidden)
     patcher.chain(receiver, quiet, widget, **hidden)
+    number = ""
     if param.type in _NUMBERS:
         number = patcher.box("flonum", x + _LABEL_PX + 60, y + 8, 80, 22, 1, "- bang", hint=hint(param))
         follow = patcher.object("prepend set", 700, wiring, 80, 1, "-", **hidden)
@@ -299,7 +300,7 @@ def _row(patcher: _Patcher, control: SurfaceControl, x: float, y: float, wiring:
     if param.default != "":
         preset = patcher.object(f"loadmess {selector} {_atom(default_text(param))}", 470, wiring, 220, 1, "-", **hidden)
         patcher.chain(preset, widget, **hidden)
-        if param.type in _NUMBERS:
+        if number:
             patcher.chain(preset, number, **hidden)
 
 

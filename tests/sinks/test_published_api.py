@@ -15,7 +15,7 @@ import pytest
 from engine.errors import SinkError
 from engine.sinks import syphon as syphon_module
 from engine.sinks.spout import SpoutSink
-from engine.sinks.syphon import SyphonSink
+from engine.sinks.syphon_server import SyphonSink
 from engine.values import TextureRef
 from osc_schema.sinks import KINDS
 

@@ -237,8 +237,9 @@ class BankControl:
                 ("on_air", pad.preset == on_air),
                 ("faulty", pad.preset in faulty),
                 ("prepared", pad.preset == prepared),
+                ("idle", True),
             )
-            return next((state for state, is_so in states if is_so), "idle"), pad.colour
+            return next(state for state, is_so in states if is_so), pad.colour
 
         pad_states = tuple(state_of(pads.get(at)) for at in range(1, PADS + 1))
         return BankState(bank=number, banks=len(banks), pads=pad_states)

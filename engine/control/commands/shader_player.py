@@ -95,7 +95,7 @@ class ShaderPlayer:
         self._last: dict[str, ShaderSlot] = {}
         self._pressed: dict[str, bool] = {}
         self._enabled: dict[str, object] = {}
-        self._suffixes = dict.fromkeys(SLOTS, "")
+        self._suffixes: dict[str, str] = dict.fromkeys(SLOTS, "")
         self._turned: dict[str, Snapshot] = {}
         """By slot, the old look of the last dissolve for which its render slot was changed."""
         self._old: Snapshot | None = None
@@ -115,11 +115,12 @@ class ShaderPlayer:
     # -- any thread ----------------------------------------------------------------------------
 
     def play(self, slot: str, shader: PlayingShader) -> None:
-        """Play a shader from the next frame on whose values are meant for it."""
+        """Play a shader from the first frame whose values choose it."""
         self._next[slot] = shader
 
     def keep_last(self, slot: str, failed: str) -> None:
-        """Keep the last good shader, which follows its aliases again, because the file of that name has failed."""
+        """Keep playing the last good shader, because the file named `failed` cannot be played; it follows its aliases
+        again."""
         self._failed[slot] = failed
 
     def alias_of(self, target: str, values: Mapping[str, Any]) -> str:
@@ -145,8 +146,8 @@ class ShaderPlayer:
         return new
 
     def bring_back(self) -> list[str]:
-        """Draw the bypassed slots again that have another shader or are to be tried. Call it before a frame's values
-        are read. Returns those that play the same shader again."""
+        """Resume drawing the bypassed slots that have another shader, or whose shader is to be tried again. Call it
+        before a frame's values are read. Returns those that play the same shader again."""
         snapshot = self._store.snapshot()
         again, other = [], []
         for slot in self._bypass.slots:
@@ -331,7 +332,7 @@ class ShaderPlayer:
 
 
 def coming_slot(slot: str, file: IsfFile) -> ShaderSlot:
-    """A shader that is not yet on screen, with the defaults of its inputs."""
+    """The slot of a shader that is not yet on screen, with the default of each input."""
     inputs = {each.name: each.value_at(each.default) for each in inputs_of(slot, file.inputs)[0]}
     return ShaderSlot(slot=slot, file=file, inputs=inputs, mix=1.0)
 

@@ -200,8 +200,9 @@ class SoundControl:
         devices, why = _list_or_reason("input")
         yield DEMO, f"built-in demo loop{why}", sound.source == DEMO
         if sound.files:
-            more = f" and {len(sound.files) - 1} more" if len(sound.files) > 1 else ""
-            yield FILES, f"sound files: {sound.files[0].name}{more}", sound.source == FILES
+            first, *others = sound.files
+            more = f" and {len(others)} more" if others else ""
+            yield FILES, f"sound files: {first.name}{more}", sound.source == FILES
         if sound.rtp:
             yield sound.rtp, f"sound of another program ({sound.rtp})", sound.source == sound.rtp
         yield from _entries(devices, sound.source, lambda device: device.channels)

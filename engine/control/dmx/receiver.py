@@ -107,7 +107,8 @@ class DmxReceiver:
         among senders of one priority."""
         self.listen = listen
         self._numbers = tuple(dict.fromkeys(universes))
-        self._merge, self._on_timecode, self._deliver, self._mapped = merge, on_timecode, deliver, mapped
+        self._merge: Merge = merge
+        self._on_timecode, self._deliver, self._mapped = on_timecode, deliver, mapped
         self._clock, self._report, self._notice = clock, report, notice
         self._name, self._interface = name, interface
         self.artnet_port, self.sacn_port = artnet_port, sacn_port
@@ -171,7 +172,7 @@ class DmxReceiver:
         own.receiving_ports.discard(self.artnet_port)
 
     def status(self) -> DmxStatus:
-        """Any thread."""
+        """Counters and universes received since the start; may be called on any thread."""
         now_s = self._clock.now_s()
         with self._lock:
             return DmxStatus(

@@ -108,7 +108,7 @@ class SharedPort:
         """`was_in_use`: another socket had the port when `sock` was bound."""
         self.port = int(sock.getsockname()[1])
         self.is_shared = False
-        self._protocol = protocol
+        self._protocol: Protocol = protocol
         self._socket = sock
         self._was_in_use = was_in_use
 

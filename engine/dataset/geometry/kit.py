@@ -70,7 +70,7 @@ class Kit:
         self, surface: Surface, start: Point | np.ndarray, end: Point | np.ndarray, thick: float | Span, sides: int = 4
     ) -> None:
         """A straight rod between two points; `thick`: its diameter, or those at its start and at its end."""
-        first, last = (thick, thick) if isinstance(thick, float) else thick
+        first, last = thick if isinstance(thick, tuple) else (thick, thick)
         way = np.subtract(end, start)
         long_m = float(np.linalg.norm(way))
         rod = revolve([(0, 0), (first / 2, 0), (last / 2, long_m), (0, long_m)], sides)

@@ -195,8 +195,7 @@ def build_piles(piles: tuple[Pile, ...], terrain: Terrain, ground_look: GroundLo
     earth = FRESH * subsoil / LOOKS[Surface.SPOIL].albedo
     mud = WET * (0.5 * soil + 0.5 * subsoil)
     concrete = np.array(LOOKS[Surface.CONCRETE].albedo)
-    Builder = Callable[[PileGroup], Iterator[InstanceBatch]]
-    builders: tuple[tuple[np.ndarray, Builder], ...] = (
+    builders: tuple[tuple[np.ndarray, Callable[[PileGroup], Iterator[InstanceBatch]]], ...] = (
         (is_phc, _phc_posts),
         (is_screwed, partial(_steel_posts, has_blade=True)),
         (where("kind", PileKind.STEEL_TUBE), partial(_steel_posts, has_blade=False)),

@@ -58,7 +58,7 @@ def _standing_batch(
         name=name,
         mesh=mesh,
         surface=surface,
-        transforms=(turned @ sized(len(alike), (scales,) * 3)).astype(np.float32),
+        transforms=(turned @ sized(len(alike), (scales, scales, scales))).astype(np.float32),
         instances=np.array([one.number for one in alike], np.uint16),
         tints=tints.astype(np.float32),
     )

@@ -127,8 +127,9 @@ def record_of_piles(numbers: np.ndarray, *, file_name: str) -> PictureRecord:
 
 def _heads(scene: SiteScene, photograph: Photograph, things: Sequence[Thing]) -> list[tuple[float, float] | None]:
     tops = [thing.head_m for thing in things if isinstance(thing, Pile)]
-    pixels = iter(photograph.to_picture(scene.camera.pixel_of(np.array(tops).reshape(-1, 3))).tolist())
-    return [tuple(next(pixels)) if isinstance(thing, Pile) else None for thing in things]
+    pixels = photograph.to_picture(scene.camera.pixel_of(np.array(tops).reshape(-1, 3)))
+    pairs = ((x, y) for x, y in pixels.tolist())
+    return [next(pairs) if isinstance(thing, Pile) else None for thing in things]
 
 
 def _is_head_visible(

@@ -171,7 +171,7 @@ def _plant_strip(
 ) -> list[Pile]:
     block = site.block(strip.cluster)
     count = len(strip.points_m)
-    each = [dict(zip(_ROLLS, row, strict=True)) for row in rolls.tolist()]
+    each: list[dict[str, float]] = [dict(zip(_ROLLS, row, strict=True)) for row in rolls.tolist()]
     jitter_m = np.minimum(block.jitter_m, JITTER_SHARE * room_m)[:, None]
     points = np.round(strip.points_m + (2 * rolls[:, 0:2] - 1) * jitter_m, 4)
     ground_m = terrain.height_at(points[:, 0], points[:, 1])

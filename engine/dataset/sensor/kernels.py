@@ -6,7 +6,7 @@ is off), and random numbers are hashes of position and key: the result depends n
 All is in one file, because Numba recompiles cached code only if the kernel's own file changes."""
 
 from collections.abc import Callable
-from typing import Any, TypeVar
+from typing import Any, TypeVar, cast
 
 import numpy as np
 from numba import njit
@@ -44,17 +44,17 @@ def kernel(function: Function) -> Function:
     """Compile on first use, for one core, without the GIL; cached on the disk if there is a folder for it."""
     options: dict[str, Any] = {"nogil": True, "error_model": "numpy"}
     try:
-        compiled: Function = njit(cache=True, **options)(function)
+        compiled: Any = njit(cache=True, **options)(function)
     except RuntimeError:  # no folder can be written
         compiled = njit(**options)(function)
-    return compiled
+    return cast(Function, compiled)
 
 
 def subkernel(function: Function) -> Function:
     """Compile a function that only kernels call: faster without wrappers for calls from Python."""
     options: dict[str, Any] = {"no_cpython_wrapper": True, "no_cfunc_wrapper": True, "error_model": "numpy"}
-    compiled: Function = njit(**options)(function)
-    return compiled
+    compiled: Any = njit(**options)(function)
+    return cast(Function, compiled)
 
 
 @subkernel

@@ -15,7 +15,7 @@ from itertools import chain
 from pathlib import Path
 from typing import Any
 
-import av
+import av.error
 from av.audio.stream import AudioStream
 from av.container import InputContainer, OutputContainer
 from av.stream import Disposition, Stream
@@ -58,7 +58,7 @@ class Tags:
 
 
 class TagSource:
-    """A file opened to read its tags. Single-threaded. av.FFmpegError or OSError if it cannot be read."""
+    """A file opened to read its tags. Single-threaded. FFmpegError or OSError if it cannot be read."""
 
     def __init__(self, path: Path) -> None:
         self._container: InputContainer = open_media(path)
@@ -108,13 +108,13 @@ class TagSource:
 
 def read_tags(path: Path) -> Tags:
     """The tags of a file; empty if FFmpeg cannot read it."""
-    with contextlib.suppress(av.FFmpegError, OSError), contextlib.closing(TagSource(path)) as source:
+    with contextlib.suppress(av.error.FFmpegError, OSError), contextlib.closing(TagSource(path)) as source:
         return source.tags
     return Tags(texts={}, chapters=[], has_cover=False)
 
 
 def copy_with_tags(sound: Path, source: Path, into: Path, container: str, samples: int) -> None:
-    """Write to `into` the packets of `sound` (`samples` long) with the tags of `source`. av.FFmpegError or OSError."""
+    """Write to `into` the packets of `sound` (`samples` long) with the tags of `source`. FFmpegError or OSError."""
     options = {"avoid_negative_ts": "disabled", **CONTAINER_OPTIONS.get(container, {})}
     with (
         contextlib.closing(TagSource(source)) as tags,
@@ -140,7 +140,7 @@ def lost_line(source: Tags, written: Path) -> list[str]:
 def _exact(packets: Iterator[Any], samples: int) -> Iterator[Any]:
     """Correct the timestamps of Vorbis. FFmpeg counts the first packet, which decodes to nothing, as 128 samples, and
     ignores that the last one is cut; libsndfile would then read fewer samples."""
-    before = next(packets)
+    before: Any = next(packets)
     shift = before.duration if before.pts == 0 else 0
     for packet in chain(packets, (None,)):
         before.pts -= shift

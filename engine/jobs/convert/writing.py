@@ -10,7 +10,7 @@ from fractions import Fraction
 from pathlib import Path
 from typing import Any, Protocol
 
-import av
+import av.error
 import numpy as np
 from av.audio.stream import AudioStream
 from av.container import OutputContainer
@@ -115,7 +115,7 @@ class FileWriter:
             if self._form.tagger:
                 copy_with_tags(self._path, self._source, tagged, self._form.tagger, self._written)
                 replace_file(tagged, self._path, timeout_s=MAX_HELD_JOB_S)
-        except (av.FFmpegError, OSError, ValueError) as error:  # ValueError: a codec that the format does not support
+        except (av.error.FFmpegError, OSError, ValueError) as error:  # ValueError: a codec that the format lacks
             with contextlib.suppress(OSError):  # it is removed with its folder
                 remove_file(tagged, missing_ok=True)
             reason = getattr(error, "strerror", None) or error
@@ -153,7 +153,7 @@ class ContainerWriter:
                 else:
                     self.notes += _left_out(sound)
                     self._voice = self._add_voice(form)
-                with contextlib.suppress(av.FFmpegError, OSError):  # libsndfile reads some files that FFmpeg cannot
+                with contextlib.suppress(av.error.FFmpegError, OSError):  # libsndfile reads more files than FFmpeg
                     self._tags = TagSource(sound.path)
                 if self._tags is not None:
                     self._tags.add_to(self._container, self._voice)
@@ -195,7 +195,7 @@ class ContainerWriter:
             self._tags.close()
         if self._copy is not None:
             self._copy.source.close()
-        with contextlib.suppress(av.FFmpegError, OSError):  # it may be what failed
+        with contextlib.suppress(av.error.FFmpegError, OSError):  # it may be what failed
             self._container.close()
 
     def _add_voice(self, form: Form) -> AudioStream:
@@ -224,7 +224,7 @@ class ContainerWriter:
                 self.notes.append(f"{track_name(stream)} is copied, not converted")
 
     def _one_line(self) -> AbstractContextManager[None]:
-        return _one_line(self._path, av.FFmpegError, OSError)
+        return _one_line(self._path, av.error.FFmpegError, OSError)
 
 
 def _one_line(path: Path, *failures: type[Exception]) -> AbstractContextManager[None]:
@@ -237,7 +237,7 @@ def _one_line(path: Path, *failures: type[Exception]) -> AbstractContextManager[
 
 def _left_out(sound: Sound) -> list[str]:
     """A note on the other sound tracks and the subtitles of a source of which only the voice is written."""
-    with contextlib.suppress(av.FFmpegError, OSError), open_media(sound.path) as source:
+    with contextlib.suppress(av.error.FFmpegError, OSError), open_media(sound.path) as source:
         others = [
             track_name(stream)
             for stream in source.streams

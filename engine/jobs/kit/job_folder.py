@@ -14,7 +14,7 @@ from itertools import islice
 from pathlib import Path
 from typing import Any
 
-import av
+import av.error
 
 from engine.errors import SinkError
 from engine.jobs.kit.fingerprint import Fingerprint
@@ -130,7 +130,7 @@ class JobFolder:
         """Turn every write error into a SinkError that says how to resume."""
         try:
             yield
-        except (av.FFmpegError, OSError, SinkError) as error:
+        except (av.error.FFmpegError, OSError, SinkError) as error:
             text = str(error)
             if not isinstance(error, SinkError):
                 text = f"{self.output}: cannot be written ({error.strerror or error})"

@@ -97,7 +97,7 @@ def connect(cluster: str, *, cpus: int | None = None, actor_bytes: int = 0) -> C
     earlier, ending = set(psutil.Process().children()), contextlib.ExitStack()
     with _preserve_process_state(QUIET if address else ALONE) as captured_text:
         try:
-            import ray
+            import ray.exceptions
         except ImportError as error:
             raise UsageError(f"--cluster: ray cannot be imported: {ray_reason(error)}") from error
         if ray.is_initialized():  # by another part of this process, which can have only one connection

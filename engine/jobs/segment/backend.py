@@ -31,15 +31,18 @@ class SegmentBackend(Protocol):
     @property
     def notes(self) -> Sequence[str]:
         """Notes for the user, one line each; may grow."""
+        ...
 
     def segment(self, batches: Iterator[Batch], is_stopped: Callable[[], bool]) -> Iterator[SegmentedBatch]:
         """Segment the batches in order. `is_stopped` returns True once `batches` has been ended early."""
+        ...
 
     def restore_tracker(self, state: bytes) -> None:
         """Continue from a saved state. Call it before `segment`; track mode only."""
 
     def memory_mb(self) -> float | None:
         """Device memory in use, in MiB; None on a CPU."""
+        ...
 
     def close(self) -> None:
         """Release everything that was opened for this run. Idempotent."""

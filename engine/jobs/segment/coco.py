@@ -82,7 +82,8 @@ class CocoFile:
         each = result.segmentation.objects[index]
         height, width = result.picture.pixels.shape[:2]
         counts = run_lengths(*result.mask(index), height, width)
-        encoded = rle.frPyObjects({"size": [height, width], "counts": counts}, height, width)
+        lengths: Any = {"size": [height, width], "counts": counts}  # in its stubs only the packed form has both
+        encoded = rle.frPyObjects(lengths, height, width)
         values = {
             "id": self._annotations,
             "image_id": result.picture.number + 1,

@@ -156,7 +156,8 @@ class SegmentRun:
         stop: threading.Event,
     ) -> None:
         self._job, self._opened, self._pictures, self._finished = job, opened, opened.pictures, opened.finished
-        self._backend, self._mode, self._on_progress, self._stop = backend, mode, on_progress, stop
+        self._mode: Mode = mode
+        self._backend, self._on_progress, self._stop = backend, on_progress, stop
         waiting = batches_waiting(opened.pictures.first, job.batch)
         self._pipeline: Pipeline[Batch, SegmentedBatch] = Pipeline(
             "segment", ahead=waiting, unwritten=waiting, is_stopped=stop.is_set

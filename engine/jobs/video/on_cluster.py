@@ -83,7 +83,7 @@ class ClusterPaintBackend:
         if job.limit is not None:
             segments = -(-job.limit // (self._segment_batches * job.batch))
             max_actors = min(segments, max_actors or segments)
-        self._seconds = dict.fromkeys(STAGE_NAMES, 0.0)
+        self._seconds: dict[str, float] = dict.fromkeys(STAGE_NAMES, 0.0)
         self._frames, self._turns = 0, ""
         self._last: dict[Actor, dict[str, float]] = {}
         """Latest totals of each actor, in seconds per stage."""

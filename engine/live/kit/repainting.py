@@ -86,7 +86,7 @@ def run(port: ChildPort) -> None:
     while not port.should_stop:
         port.poll()
         values = declared | dict(port.values) | {"model": model}
-        port.wants_frame = values[f"/{name}/enable"]
+        port.wants_frame = bool(values[f"/{name}/enable"])
         source = port.input("source")
         frame = None if source is None else source.latest()
         if frame is None or frame is seen or not port.wants_frame:

@@ -5,6 +5,7 @@ Each may use the results of the models before it. Models interact only through t
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field, replace
+from typing import Any
 
 import numpy as np
 
@@ -57,8 +58,8 @@ class MasksView:
 
     def matte(self, values: Values) -> Matte | None:
         """The matte of layer 5, or None if nothing is cut."""
-        keeps = values["/layer/5/matte"]
-        if (keeps != "subject" and keeps != "background") or self.segmentation is None:
+        keeps: Any = values["/layer/5/matte"]
+        if keeps not in ("subject", "background") or self.segmentation is None:
             return None
         is_hard = values[self.edge] == "hard"
         return Matte(segmentation=self.segmentation, keeps=keeps, is_hard=is_hard, is_of_finished=self.is_of_finished)

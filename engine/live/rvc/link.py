@@ -93,11 +93,11 @@ class VoiceLink(ChildLink[Build]):
         self._closing.callback(self._voice.close)
         self.supervisor.connect_input("voice", self._voice.segment)
 
-    def start(self, values: Snapshot) -> None:
+    def start(self, snapshot: Snapshot) -> None:
         """Start loading the model with these values. Reads the disk."""
         assert self._voice is not None
-        self._grid = _grid(self._voice.rate_hz, values)
-        self._change({address: values[address] for address in BUILT})
+        self._grid = _grid(self._voice.rate_hz, snapshot)
+        self._change({address: snapshot[address] for address in BUILT})
         self.supervisor.start()
 
     # -- parameters: the render thread -----------------------------------------------------

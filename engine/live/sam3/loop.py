@@ -113,12 +113,12 @@ class SegmentationLoop(PictureLoop[RingFrame, Segmentation]):
             self._segmenter.reset()
         return None if is_elsewhere and is_earlier else frame  # a stale picture left in this ring
 
-    def _work_on(self, frame: RingFrame) -> Segmentation:
+    def _work_on(self, picture: RingFrame) -> Segmentation:
         if self._is_changed:
             self._apply_query()
             self._is_changed = False
             self._progress.take_values()
-        (segmentation,) = self._segmenter.segment(frame.pixels, index=frame.index, time_s=frame.time_s)
+        (segmentation,) = self._segmenter.segment(picture.pixels, index=picture.index, time_s=picture.time_s)
         return segmentation
 
     @property

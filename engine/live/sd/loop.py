@@ -163,12 +163,12 @@ class DiffusionLoop(PictureLoop["np.ndarray | torch.Tensor", "PaintedPicture"]):
     def _calls_a_result(self) -> int:
         return self._painter.calls
 
-    def _publish(self, painted: "PaintedPicture") -> None:
-        if not painted.is_finite:
+    def _publish(self, result: "PaintedPicture") -> None:
+        if not result.is_finite:
             self._drop("the picture is not finite; keeping the previous one")
             return
         self._publish_pixels(
-            painted.pixels, generation=self._generation, index=self._figures.pictures, time_s=painted.time_s
+            result.pixels, generation=self._generation, index=self._figures.pictures, time_s=result.time_s
         )
 
     # -- memory

@@ -42,7 +42,7 @@ def swap_kernel(make: Callable[[Any], Any]) -> None:
     transformers downloads a package. KeyError if this release loads its kernels differently."""
     from transformers.models.sam3_video import modeling_sam3_video
 
-    variables: dict[str, Any] = vars(modeling_sam3_video)
+    variables: Any = vars(modeling_sam3_video)
     variables["cv_utils_kernel"] = make(variables["cv_utils_kernel"])
 
 

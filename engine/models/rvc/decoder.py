@@ -1,6 +1,7 @@
 """HiFi-GAN, the decoder of most RVC voices, and the layers that it shares with RefineGAN."""
 
 import math
+from typing import Any
 
 import torch.nn.functional as F
 from torch import Tensor, nn
@@ -15,10 +16,11 @@ LAST_SLOPE = 0.01
 class ImageConv1d(nn.Conv1d):
     """A one-dimensional convolution over sound stored as images one pixel high."""
 
-    def forward(self, x: Tensor) -> Tensor:
+    def forward(self, input: Tensor) -> Tensor:
         """(B, channels, 1, n)"""
-        stride, padding, dilation = (1, *self.stride), (0, *self.padding), (1, *self.dilation)
-        return F.conv2d(x, self.weight[:, :, None], self.bias, stride, padding, dilation)
+        padding: Any = (0, *self.padding)  # never a name, such as "same"
+        stride, dilation = (1, *self.stride), (1, *self.dilation)
+        return F.conv2d(input, self.weight[:, :, None], self.bias, stride, padding, dilation)
 
 
 class ImageConvTranspose1d(nn.ConvTranspose1d):
@@ -26,7 +28,8 @@ class ImageConvTranspose1d(nn.ConvTranspose1d):
 
     def forward(self, x: Tensor) -> Tensor:  # type: ignore[override]  # its length follows from the rate alone
         """(B, channels, 1, n)"""
-        return F.conv_transpose2d(x, self.weight[:, :, None], self.bias, (1, *self.stride), (0, *self.padding))
+        padding: Any = (0, *self.padding)
+        return F.conv_transpose2d(x, self.weight[:, :, None], self.bias, (1, *self.stride), padding)
 
 
 class Decoder(nn.Module):

@@ -13,7 +13,9 @@ from typing import Any, Final, Self
 from engine.errors import ConfigError
 
 MAX_BATCH: Final = 64
-SWITCHES: Final = dict.fromkeys("true 1 yes on".split(), True) | dict.fromkeys("false 0 no off".split(), False)
+SWITCHES: Final[Mapping[str, bool]] = {text: True for text in ("true", "1", "yes", "on")} | {
+    text: False for text in ("false", "0", "no", "off")
+}
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -147,7 +147,8 @@ def small_components(shape: np.ndarray, limit: int, open_edges: tuple[bool, ...]
     on an open edge (top, bottom, left, right) continue beyond it and are not small."""
     if limit < 1:
         return None
-    count, labels = cv2.connectedComponentsWithAlgorithm(shape, 8, cv2.CV_16U, cv2.CCL_DEFAULT)
+    count, numbered = cv2.connectedComponentsWithAlgorithm(shape, 8, cv2.CV_16U, cv2.CCL_DEFAULT)
+    labels: np.ndarray = np.asarray(numbered)
     if count <= 2 and not (count == 2 and limit >= cv2.countNonZero(shape)):
         return None  # label 0 is the background; a single large component is the usual case
     is_small = np.bincount(labels.ravel(), minlength=count) <= limit

@@ -58,6 +58,7 @@ def decode(detector: Any, state: State, position: torch.Tensor, texels: torch.Te
     batch, dtype = len(encoded), encoded.dtype
     boxes = decoder.reference_points.weight.float().sigmoid().expand(batch, -1, -1)  # (B, Q, 4) cxcywh
     hidden = torch.cat((decoder.presence_token.weight, decoder.query_embed.weight)).expand(batch, -1, -1)
+    queries = hidden
     for layer in decoder.layers:
         query_position = decoder.ref_point_head(decoder.position_encoding.encode_boxes(boxes).to(dtype))
         bias = box_bias(decoder, boxes, texels, dtype)

@@ -146,7 +146,9 @@ class MetaCheckpoint(Sam3Folder):
     """One of Meta's checkpoints. The tokenizer is in the same folder; a config.json of transformers' sam3 may be, else
     the detector has the published configuration."""
 
-    kind = "sam3"
+    @property
+    def kind(self) -> str:
+        return "sam3"
 
     def __init__(self, file: Path, name: str) -> None:
         self.file, self.path, self.name = file, file.parent, name

@@ -178,7 +178,7 @@ class StageSeconds:
     def __init__(self, device: torch.device) -> None:
         self._device = device
         self._marks: list[StageClock] = []
-        self._total = dict.fromkeys(STAGE_NAMES, 0.0)
+        self._total: dict[str, float] = dict.fromkeys(STAGE_NAMES, 0.0)
 
     @contextmanager
     def measure(self, name: str) -> Iterator[None]:

@@ -60,10 +60,13 @@ class Consistency:
 
     def mix_into_start(self, z: torch.Tensor, source: np.ndarray, amount: float) -> torch.Tensor:
         """Mix the last result into the start latents `z` (1, 4, h, w). `source`: its thumbnail. `amount` 0..1."""
-        if self._last is not None and (flow := self._flow_to(source)).is_cut:
-            self.cuts += 1
-            self.forget()
-        return z if self._last is None else self._mix_last(z, flow, INTO_THE_START * amount, "start")
+        if self._last is None:
+            return z
+        if not (flow := self._flow_to(source)).is_cut:
+            return self._mix_last(z, flow, INTO_THE_START * amount, "start")
+        self.cuts += 1
+        self.forget()
+        return z
 
     def mix_into_result(self, z: torch.Tensor, source: np.ndarray, amount: float) -> torch.Tensor:
         """Mix the last result into `z` (1, 4, h, w), which becomes the last. `source`: thumbnail of its frame."""

@@ -143,7 +143,7 @@ def load_vae(choice: VaeChoice, dtype: torch.dtype) -> Any:
         elif len(files) > 1:  # a TAESD's two halves
             tensors = join_halves(*map(read_tensors, files))
         else:
-            tensors = vae_tensors(read_tensors(files[0]))
+            tensors = vae_tensors(read_tensors(*files))
         return _vae(choice.kind, tensors, choice.config, dtype, what)
 
 

@@ -113,7 +113,7 @@ class IpAdapter:
         """Install the attention processors into the UNet with diffusers' loader. Returns the image projection."""
         import diffusers
 
-        kind: Any = diffusers.StableDiffusionImg2ImgPipeline  # not annotated
+        kind: Any = diffusers.StableDiffusionImg2ImgPipeline  # pyright: ignore[reportPrivateImportUsage]  # not annotated
         parts = {"unet": unet, "image_encoder": self._encoder, "feature_extractor": self._processor}
         parts |= dict.fromkeys(("vae", "text_encoder", "tokenizer", "scheduler", "safety_checker"))
         pipeline = kind(**parts, requires_safety_checker=False)

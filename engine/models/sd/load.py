@@ -113,7 +113,7 @@ class _Loader:
             family=folder.family,
             unet=self._to_device(unet),
             vae=fuse_blocks(self._to_device(vae, vae.dtype), self.device),
-            is_tiny_vae=isinstance(vae, diffusers.AutoencoderTiny),
+            is_tiny_vae=isinstance(vae, diffusers.AutoencoderTiny),  # pyright: ignore[reportPrivateImportUsage]
             text_encoders=tuple(self._to_device(encoder) for encoder in encoders),
             tokenizers=tuple(load_tokenizer(f"{folder.name}/{part}", folder.tokenizer(part)) for part in texts),
             scheduler_config=schedule,

@@ -39,7 +39,8 @@ class BlendedNoise:
     strong as either; with linear it is down to 0.71 times weaker in the middle."""
 
     def __init__(self, first: SeededNoise, second: SeededNoise, mix: float, blend: Blend) -> None:
-        self._pair, self._mix, self._blend = (first, second), mix, blend
+        self._blend: Blend = blend
+        self._pair, self._mix = (first, second), mix
 
     def first(self, steps: int) -> torch.Tensor:
         """The noise of the first steps, (steps, *size)."""

@@ -141,14 +141,14 @@ def _float32_bytes(name: str) -> int:
 def build_unet(name: str) -> Any:
     import diffusers
 
-    kind: Any = diffusers.UNet2DConditionModel  # not annotated
+    kind: Any = diffusers.UNet2DConditionModel  # pyright: ignore[reportPrivateImportUsage]  # not annotated
     return kind(sample_size=64, **_shape(name).unet)
 
 
 def build_taesd(name: str) -> Any:
     import diffusers
 
-    kind: Any = diffusers.AutoencoderTiny  # not annotated
+    kind: Any = diffusers.AutoencoderTiny  # pyright: ignore[reportPrivateImportUsage]  # not annotated
     channels = (_shape(name).taesd_channels,) * 4
     return kind(encoder_block_out_channels=channels, decoder_block_out_channels=channels)
 

@@ -63,7 +63,7 @@ class DiffusersBaseline:
     def add_controls(self) -> None:
         """Give the model a ControlNet, and networks for depth and pose, with random weights: those of Depth Anything
         small and ViTPose base, on a CPU small ones, because they would take seconds."""
-        from diffusers import ControlNetModel
+        from diffusers import ControlNetModel  # pyright: ignore[reportPrivateImportUsage]
         from transformers import (
             DepthAnythingConfig,
             DepthAnythingForDepthEstimation,
@@ -78,10 +78,11 @@ class DiffusersBaseline:
         model = self.model
         is_small = model.device.type == "cpu"
         depth = DepthAnythingConfig(**(SMALL_DEPTH if is_small else {}))
-        backbone = VitPoseBackboneConfig(**({"out_indices": [12]} | (SMALL_POSE if is_small else {})))
+        pose_options: dict[str, Any] = {"out_indices": [12]} | (SMALL_POSE if is_small else {})
+        backbone = VitPoseBackboneConfig(**pose_options)
         kind: Any = ControlNetModel  # not annotated
         pose: Any = VitPoseConfig  # not all of its options are
-        networks = (
+        networks: tuple[Any, ...] = (
             kind.from_unet(model.unet),
             DepthAnythingForDepthEstimation(depth),
             VitPoseForPoseEstimation(pose(backbone_config=backbone, num_labels=17)),

@@ -10,7 +10,7 @@ import math
 import re
 from collections.abc import Callable, Container, Iterator, Mapping
 from dataclasses import dataclass
-from typing import Final
+from typing import Any, Final
 
 from engine.errors import IsfError
 
@@ -23,7 +23,7 @@ _TOKEN = re.compile(
 _SIGNS: Final[Mapping[type[ast.operator], str]] = {
     ast.Add: "+", ast.Sub: "-", ast.Mult: "*", ast.Div: "/", ast.Mod: "%", ast.Pow: "^",
 }  # fmt: skip
-_FUNCTIONS: Final[Mapping[str, tuple[int, Callable[..., float]]]] = {
+_FUNCTIONS: Final[Mapping[str, tuple[int, Callable[..., Any]]]] = {
     "floor": (1, math.floor),
     "ceil": (1, math.ceil),
     "round": (1, lambda a: math.floor(a + 0.5)),
@@ -38,7 +38,7 @@ _FUNCTIONS: Final[Mapping[str, tuple[int, Callable[..., float]]]] = {
     "pow": (2, math.pow),
     "mod": (2, math.fmod),
 }
-_OPERATIONS: Final[Mapping[str, tuple[int, Callable[..., float]]]] = {
+_OPERATIONS: Final[Mapping[str, tuple[int, Callable[..., Any]]]] = {
     **_FUNCTIONS,
     "+": (2, lambda a, b: a + b),
     "-": (2, lambda a, b: a - b),
@@ -76,7 +76,7 @@ class Expression:
         stack: list[float] = []
         try:
             for step in self.steps:
-                if isinstance(step, float):
+                if not isinstance(step, str):
                     stack.append(step)
                 elif step[0] == "$":
                     stack.append(float(values[step[1:]]))

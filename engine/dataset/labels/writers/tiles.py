@@ -11,6 +11,7 @@ from collections import defaultdict
 from collections.abc import Iterator
 from dataclasses import dataclass, fields, replace
 from pathlib import PurePosixPath
+from typing import Any
 
 import numpy as np
 
@@ -126,9 +127,10 @@ def finished_tiles(picture: FinishedPicture) -> list[FinishedPicture]:
 def _tiles(task: PictureTask) -> Iterator[TileTask]:
     assert task.labels.tiles is not None  # or the format would not be written
     windows = tile_windows(*task.picture_px, task.labels.tiles, task.labels.overlap)
-    task_values = {each.name: getattr(task, each.name) for each in fields(PictureTask)}
+    task_values: dict[str, Any] = {each.name: getattr(task, each.name) for each in fields(PictureTask)}
     for index, window in enumerate(windows):
-        yield TileTask(**task_values | {"index": task.index * len(windows) + index}, picture=task.index, window=window)
+        task_values["index"] = task.index * len(windows) + index
+        yield TileTask(**task_values, picture=task.index, window=window)
 
 
 def _picture_path(tile: TileTask) -> str:

@@ -99,7 +99,7 @@ def sample_values(record: PictureRecord, index: int) -> dict[str, Any]:
 
 def write_shard(samples: Iterable[Sample], path: Path) -> None:
     """Write a tar file and move it into place. Raises OSError; the old file stays then."""
-    from webdataset import TarWriter  # 2 to 7 s where torch is installed, which it loads
+    from webdataset.writer import TarWriter  # 2 to 7 s where torch is installed, which it loads
 
     path.parent.mkdir(parents=True, exist_ok=True)
     with (

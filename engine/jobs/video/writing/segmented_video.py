@@ -14,7 +14,7 @@ from fractions import Fraction
 from pathlib import Path
 from typing import Any
 
-import av
+import av.error
 import numpy as np
 from av.container import OutputContainer
 from av.packet import Packet
@@ -212,7 +212,7 @@ class SegmentedVideo:
 
     def _write_joined(self, path: Path, *, has_all_sound: bool) -> None:
         """Copy the packets of all segments and the source's sound: to its end, or else to the end of the pictures.
-        av.FFmpegError or OSError if it cannot be written; the caller then removes the incomplete file."""
+        FFmpegError or OSError if it cannot be written; the caller then removes the incomplete file."""
         tick_s, look, last = self._tick_s, self._pictures.look, self._segments[-1]
         # The last picture is also shown for the pictures skipped after it.
         periods = min(self._job.every, max(self._pictures.counts.decoded - last.last_number, 1))
@@ -242,7 +242,7 @@ class SegmentedVideo:
                 self.notes += tracks.notes
             container.close()
         except BaseException:
-            with suppress(av.FFmpegError, OSError):  # this may be the step that failed
+            with suppress(av.error.FFmpegError, OSError):  # this may be the step that failed
                 container.close()
             raise
         finally:
@@ -255,7 +255,7 @@ class SegmentedVideo:
         source, name = self._pictures.path, self.path.name
         try:
             return SourceTracks(source, container, pictures, form, file_name=name, rate=rate, end_s=end_s)
-        except (av.FFmpegError, OSError) as error:
+        except (av.error.FFmpegError, OSError) as error:
             unread = f"{self._pictures.label}: its sound cannot be read ({error.strerror})"
             hint = "the pictures are kept: put the source back and continue with --resume"
             raise SourceError(f"{unread}; {hint}") from error

@@ -236,8 +236,8 @@ def other_kind(tensors: Mapping[str, TensorInfo], rest: list[str]) -> str | None
         return None
     if tensors and all(
         tensor.shape[-1:] in _EMBEDDED
-        and len(tensor.shape) <= 2
         and tensor.count <= MAX_EMBEDDED * tensor.shape[-1]
+        and len(tensor.shape) <= 2
         and not name.endswith((".weight", ".bias"))
         for name, tensor in tensors.items()
     ):

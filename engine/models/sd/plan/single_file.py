@@ -91,7 +91,7 @@ class SingleFile:
     @property
     def config_ids(self) -> tuple[str, ...]:
         """Repositories with its configuration, the preferred one first."""
-        usual = CONFIGS[self.family, self.is_turbo]
+        usual: tuple[str, ...] = CONFIGS[self.family, self.is_turbo]
         return V_CONFIGS.get(self.family, usual) if self._predicts_v else usual
 
     @property

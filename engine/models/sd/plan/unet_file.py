@@ -40,7 +40,7 @@ def examine_unet(name: str) -> tuple[SingleFile, dict[str, Any]]:
         if weights is None or len(weights.files) > 1:
             found = f"{len(weights.files)} files of weights" if weights else "no weights"
             raise ModelError(f"{name}: has {found}; name one file with the whole UNet")
-        file = weights.files[0]
+        file = next(iter(weights.files))
     elif path.stem in _GENERIC and (path.parent / CONFIG).is_file():
         config = _config(name, path.parent)
     header = read_checkpoint_header(file)
