@@ -3,6 +3,9 @@
 import importlib.metadata
 import shutil
 from pathlib import Path
+from typing import get_type_hints
+
+from engine.live.kit.live_model import DeviceTable, ModelTable
 
 DOCS = Path(__file__).parent
 # The generated list of addresses is part of the package; pages link to it there, so that the links work on GitHub, too.
@@ -20,6 +23,10 @@ myst_enable_extensions = ["linkify"]
 default_role = "code"  # of `names` in docstrings
 autodoc_member_order = "bysource"
 autodoc_typehints = "description"
+
+
+for table in (ModelTable, DeviceTable):
+    table.__annotations__ = get_type_hints(table)  # without msgspec's limits and help
 
 
 def setup(app):
