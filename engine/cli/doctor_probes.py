@@ -19,7 +19,7 @@ from engine.cli.doctor_checks import (
 )
 from engine.cli.probe import Answer
 from engine.sinks.sink import TITLES
-from engine.sinks.syphon_server import PROCESS_NAME
+from engine.sinks.syphon import PROCESS_NAME
 from engine.system.installing import CUDA, TORCH_INDEX, install_line, nvidia_card, pip_install
 
 # From the GTX 900 on; CUDA 13 needs GTX 16, RTX 20.

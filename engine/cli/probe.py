@@ -31,7 +31,7 @@ class Answer:
 
 
 class Probe:
-    """A running query. Several can run in parallel; `read` waits for one."""
+    """A query that runs in a child process. Several can run in parallel; `read` waits for one."""
 
     def __init__(self, name: str, *arguments: str) -> None:
         # Its stderr goes nowhere: drivers and ALSA print to it.
@@ -245,7 +245,7 @@ def ask_receive(kind: str, name: str, target: str) -> dict[str, Any]:
 def ask_syphon() -> dict[str, Any]:
     """Query the application name under which Syphon lists our servers; {} if Syphon cannot run here."""
     from engine.sinks.registry import unavailable_reason
-    from engine.sinks.syphon_server import application_name
+    from engine.sinks.syphon import application_name
 
     return {} if unavailable_reason("syphon") else {"application": application_name()}
 

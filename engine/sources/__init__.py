@@ -6,7 +6,7 @@
     camera.py       a device of this machine; devices.py knows names and options; or a stream at an address
     ndi.py          a picture over NDI
     shared_ring.py  another engine's picture; published.py lists those in this machine's shared memory
-    texture.py      a texture of another program, polled by the render thread: syphon_client.py, spout.py
+    texture.py      a texture of another program, polled by the render thread: syphon.py, spout.py
     names.py        finds a sender by name; senders.py lists all senders and cameras
     current.py      the current source, and switching to another one during a show
     video_file.py   a looped file; decoding.py reads it once, playout.py plays it by the clock

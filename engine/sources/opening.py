@@ -24,7 +24,7 @@ from osc_schema import plugins
 FROM_PROGRAMS = {
     "ndi": "engine.sources.ndi:NdiSource",
     "shared": "engine.sources.shared_ring:SharedRing",
-    "syphon": "engine.sources.syphon_client:SyphonSource",
+    "syphon": "engine.sources.syphon:SyphonSource",
     "spout": "engine.sources.spout:SpoutSource",
 }
 """The class for each `KIND:NAME`, a picture that another program or a plug-in makes."""

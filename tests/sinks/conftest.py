@@ -95,7 +95,7 @@ def tone() -> Callable[..., np.ndarray]:
 
 @pytest.fixture
 def receive(require, tmp_path: Path) -> Iterator[Callable[[str], NdiReceiver]]:
-    """`receive(name)`: a program that receives this NDI source."""
+    """`receive(name)` starts a program that receives this NDI source."""
     missing = next(info.reason for info in available_kinds() if info.kind == "ndi")
     require(not missing, missing)
     receivers: list[NdiReceiver] = []
@@ -182,7 +182,7 @@ def fake_syphon(monkeypatch: pytest.MonkeyPatch) -> LibraryStub:
     opened = library.callable("CDLL", inspect.signature(lambda name, /: None))
     library.answers["CDLL"] = lambda **_: framework
     monkeypatch.setattr(
-        "engine.sinks.syphon_server.ctypes", types.SimpleNamespace(CDLL=opened, c_void_p=ctypes.c_void_p)
+        "engine.sinks.syphon.ctypes", types.SimpleNamespace(CDLL=opened, c_void_p=ctypes.c_void_p)
     )
     return library
 

@@ -13,9 +13,9 @@ import numpy as np
 import pytest
 
 from engine.errors import SinkError
-from engine.sinks import syphon as syphon_module
+from engine.sinks import syphon
 from engine.sinks.spout import SpoutSink
-from engine.sinks.syphon_server import SyphonSink
+from engine.sinks.syphon import SyphonSink
 from engine.values import TextureRef
 from osc_schema.sinks import KINDS
 
@@ -31,7 +31,7 @@ def test_we_install_and_pass_what_syphons_gl_server_requires(published_api) -> N
     assert ("OpenGL", "pip install 'syphon-python[opengl]'") in KINDS["syphon"].packages
     pyproject = (SINKS.parents[1] / "pyproject.toml").read_text()
     assert "syphon-python[opengl]" in pyproject
-    assert api["cgl_context_encoding"].encode() == syphon_module.CGL_CONTEXT_ENCODING
+    assert api["cgl_context_encoding"].encode() == syphon.CGL_CONTEXT_ENCODING
 
 
 def test_syphon_publishes_the_texture_flipped_with_its_size(fake_syphon, make_format, make_frame) -> None:
@@ -73,7 +73,7 @@ def test_syphon_reports_its_application_name_for_receivers(fake_syphon, make_for
     sink.start(make_format())
     assert sink.status().detail == f"on the GPU; application name: {listed}"
     sink.close()
-    assert syphon_module.application_name() == listed
+    assert syphon.application_name() == listed
     assert fake_syphon.named("SyphonMetalServer.__init__")[0]["is_private"] is True
     assert len(fake_syphon.named("SyphonMetalServer.stop")) == 1
 

@@ -83,7 +83,7 @@ class Mac:
         modules = {"syphon": syphon, "syphon.utils": syphon.utils, "syphon.utils.numpy": numpy_part}
         for name, module in {**modules, "CoreFoundation": core, "Metal": metal, "objc": objc}.items():
             monkeypatch.setitem(sys.modules, name, module)
-        monkeypatch.setattr("engine.sources.syphon_client.PLATFORM", "darwin")
+        monkeypatch.setattr("engine.sources.syphon.PLATFORM", "darwin")
         monkeypatch.setattr("engine.sources.senders.PLATFORM", "darwin")
 
     def _described(self) -> list[Any]:

@@ -24,7 +24,7 @@ RUN_LOOP_S = 0.001  # the directory waits a second by default
 
 
 class SyphonSource(TextureSource):
-    """A server by application and name, as clients show it: `Arena:Composition`."""
+    """Receives a Syphon server's picture, found by application and name as clients show it: `Arena:Composition`."""
 
     kind = "syphon"
 
@@ -73,7 +73,7 @@ class SyphonSource(TextureSource):
 
 
 class SyphonServers:
-    """The list of servers. Made and used on the render thread, which runs macOS's run loop."""
+    """Lists the Syphon servers of this machine. Made and used on the render thread, which runs macOS's run loop."""
 
     def __init__(self) -> None:
         import syphon
@@ -113,7 +113,7 @@ def load_library(label: str) -> None:
 
 
 def upright_rgb(pixels: np.ndarray, texture: Any) -> np.ndarray:
-    """(height, width, 3) uint8 RGB, row 0 at the top, from the copy of a Metal texture in BGRA or RGBA."""
+    """Convert a copied Metal texture in BGRA or RGBA to (height, width, 3) uint8 RGB, row 0 at the top."""
     import Metal
 
     is_bgra = texture.pixelFormat() == Metal.MTLPixelFormatBGRA8Unorm

@@ -161,8 +161,7 @@ class SyphonSink(Sink):
         self._metal_server.publish_frame_texture(texture, size=(width, height), is_flipped=True)
 
     def _stop_gl_server(self) -> None:
-        """Stop the server and restore the context: stopping activates the server's own, which may belong to an old
-        renderer."""
+        """Stop the server and restore the context: stopping activates the server's own, maybe of an old renderer."""
         if self._gl_server is not None:
             current = self._gl.CGLGetCurrentContext()
             self._gl_server.stop()
