@@ -57,12 +57,14 @@ KINDS = {
         "without it a name from date and time",
         option="record=FILE.mp4 (H.264; .mov: ProRes and .mkv: HEVC, both 10 bits; .avi: Motion JPEG)",
         packages=(("av", "pip install av"),),
+        writes_files=True,
     ),
     "snapshot": SinkKind(
         help_name="the PNG writer",
         argument="file.png (file.16.png: 16 bits), or file.png@SECONDS for the frame at that time",
         option="snapshot=FILE.png (.16.png: 16 bits)",
         packages=(("cv2", "pip install opencv-python-headless"),),
+        writes_files=True,
     ),
     "dmx": SinkKind(
         help_name="light over Art-Net or sACN",

@@ -34,7 +34,8 @@ ScaleName = Literal["linear", "exponential"]
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Param:
-    """A parameter. The helpers in `declare` fill in what follows from the type."""
+    """Declaration of a parameter: its address, type, default, range and description. The helpers in `declare` fill in
+    what follows from the type."""
 
     address: str
     type: ParamType
@@ -50,7 +51,7 @@ class Param:
     out_of_range: OutOfRange = "reject"
     smoothing_ms: float = 0.0
     """Time constant of the one-pole glide to a new value: 63 % of the way after this long. 0: at once. A MENU glides as
-    fractions of its items."""
+    weights of its items."""
     scale: ScaleName = "linear"
     """exponential: equal steps of a control multiply the value by equal factors, see `scale`."""
     menu: tuple[str, ...] = ()
@@ -96,7 +97,8 @@ class Argument:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Command:
-    """An action that runs once and replies. It has no value, is in no preset and matches no pattern."""
+    """Declaration of a command: an action that runs once and replies. It has no value, is in no preset and matches no
+    pattern."""
 
     address: str
     arguments: tuple[Argument, ...] = ()
@@ -119,8 +121,8 @@ class Command:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class PublishedMessage:
-    """A message that the engine sends to subscribers by itself. It cannot be set, is in no preset and matches no
-    pattern."""
+    """Declaration of a message that the engine sends to subscribers by itself. It cannot be set, is in no preset and
+    matches no pattern."""
 
     address: str
     """`<n>`: a number from 1 to `last`."""
@@ -153,7 +155,7 @@ class ExtraPicture:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class SinkKind:
-    """A kind of sink."""
+    """Declaration of a kind of sink: its class, its texts for help, and what it requires."""
 
     class_path: str = ""
     """`module:Class`; "" for `KindSink` in `engine/sinks/KIND.py`."""
@@ -175,6 +177,8 @@ class SinkKind:
     is_named: bool = False
     """True if it shows the picture to other programs under a name; then the run's extra pictures are published the same
     way."""
+    writes_files: bool = False
+    """True if its argument is a file to write. Over OSC such a sink writes to the recordings folder only."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

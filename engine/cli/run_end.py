@@ -6,11 +6,13 @@ from typing import TYPE_CHECKING
 
 from engine.cli.progress import ProgressLook, time_left
 from engine.jobs.kit.report import JobProgress
+from osc_schema.sinks import KINDS
 
 if TYPE_CHECKING:
     from engine.app import Engine
+    from engine.control.commands.show import EngineStatus
+    from engine.sinks.sink import SinkStatus
 
-FILES = ("record", "snapshot")
 ROUNDING = 1e-6  # tolerance in frames: 30 s at 29.97 fps are 899.1009 frames, 3 s at 30 fps exactly 90
 
 
@@ -27,7 +29,7 @@ def expected_frames(engine: "Engine", frames: int | None, seconds: float | None)
 
 
 def render_progress(engine: "Engine", expected: int | None) -> JobProgress:
-    """Any thread."""
+    """Progress of an offline video, in frames; may be called on any thread."""
     return JobProgress(done=engine.times.frames, expected=expected, rate=engine.times.fps_overall())
 
 
@@ -56,19 +58,19 @@ def end_lines(engine: "Engine") -> list[str]:
         line += f"; drawn{pace}, {rate / status.target_fps:.2f} times real time" if rate else ""
     else:
         line += f"{pace}; {times.late} late, {times.dropped} dropped"
-    files = [
-        f"wrote     {sink.detail or sink.name}"
-        for sink in status.sinks
-        if sink.kind in FILES and sink.frames and sink.state == "ended"
-    ]
-    return [line, *files]
+    return [line, *(f"wrote     {sink.detail or sink.name}" for sink in _written_files(status))]
 
 
 def interrupted_line(engine: "Engine", expected: int | None) -> str:
     """One line for an interrupted video: how far it came, and the files that are kept."""
     status, progress = engine.status(), render_progress(engine, expected)
     of_all = f" of {expected / status.target_fps:.1f}" if expected else ""
-    paths = [sink.name for sink in status.sinks if sink.kind in FILES and sink.frames and sink.state == "ended"]
+    paths = [sink.name for sink in _written_files(status)]
     what = f"{', '.join(paths)}: kept up to there" if paths else "no file was written"
     counted = render_line(replace(progress, rate=0.0))
     return f"interrupted after {progress.done / status.target_fps:.1f}{of_all} s ({counted}); {what}"
+
+
+def _written_files(status: "EngineStatus") -> "list[SinkStatus]":
+    ended = [sink for sink in status.sinks if sink.frames and sink.state == "ended"]
+    return [sink for sink in ended if KINDS[sink.kind].writes_files]

@@ -1,7 +1,6 @@
 """Commands and switches of the engine itself: size, sinks, smoothing, status, quit.
 
-Commands arrive on an OSC thread. Work that needs the GL context is posted to the frame loop, which then answers
-(`/done`, `/fail`).
+Commands arrive on an OSC thread. Work for the GL context is posted to the frame loop, which answers (`/done`, `/fail`).
 """
 
 import sys
@@ -34,7 +33,7 @@ from engine.render.master import FlashGuardState
 from engine.sinks.registry import available_kinds
 from engine.sinks.sink import RecordingStatus, SinkSpec, SinkStatus
 from engine.sinks.sink_set import SinkSet
-from engine.sinks.window import ask_displays
+from engine.sinks.window import query_displays
 from engine.sinks.window_messages import DisplayAnswer
 from engine.sources.source import SourceStatus
 from engine.system.daemon_worker import call_on_thread
@@ -42,6 +41,7 @@ from engine.system.file_names import clean_name
 from engine.system.telemetry import FrameFaults, FrameMs
 from osc_schema.declare import NAME_CHARACTERS
 from osc_schema.fixture import CHANNELS
+from osc_schema.sinks import KINDS
 
 OscValue = int | float | str
 
@@ -103,7 +103,7 @@ class EngineStatus:
     def osc_lines(self) -> list[tuple[str, tuple[OscValue, ...]]]:
         """The status as OSC messages (address, values), one per item; values are int, float and string only."""
         guard = self.flash_guard
-        guard_word = "limiting" if guard.is_limiting else "watching" if guard.is_on else "off"
+        guard_state = "limiting" if guard.is_limiting else "watching" if guard.is_on else "off"
         lines: list[tuple[str, tuple[OscValue, ...]]] = [
             ("/engine/status/seconds", (self.seconds,)),
             ("/engine/status/fps", (self.fps,)),
@@ -120,7 +120,7 @@ class EngineStatus:
             ("/engine/status/size", (self.width, self.height)),
             ("/engine/status/renderer", (self.renderer,)),
             ("/engine/status/fade", (self.last_fade,)),
-            ("/engine/status/flash_guard", (guard_word, guard.held_share, guard.lately_share)),
+            ("/engine/status/flash_guard", (guard_state, guard.held_share, guard.lately_share)),
             ("/engine/status/audio", (self.audio.state, self.audio.description)),
         ]
         if (monitor := self.audio.monitor) is not None and monitor.state != "none":
@@ -201,7 +201,7 @@ class ShowControl:
         }
         self._takes: object = 0
         self._windows = WindowControl(context.store, sinks, context.report)
-        self._asking = threading.Lock()  # only one process at a time lists the displays
+        self._display_lock = threading.Lock()  # only one process at a time lists the displays
         self._number = 0
         self._before: Snapshot | None = None
         """The snapshot of the last frame."""
@@ -236,8 +236,7 @@ class ShowControl:
     def set_first_values(
         self, config: Config, fps: float, autosave: Autosave, model_values: Iterable[tuple[str, object]] = ()
     ) -> None:
-        """Set the initial values: the last run's, overridden by the preset's, overridden by the configuration's. Errors
-        are fatal.
+        """Set the initial values: the last run's, then the preset's, then the configuration's. Errors are fatal.
 
         `model_values`: the values that follow from the live models' configuration.
         """
@@ -335,7 +334,7 @@ class ShowControl:
     def _start_sink(self, label: str, argument: str) -> None:
         """Start a sink over OSC: `record`, or `PICTURE:record` for an extra picture."""
         spec = SinkSpec.labelled(label, argument)
-        if argument and spec.kind in ("record", "snapshot"):
+        if argument and KINDS[spec.kind].writes_files:
             spec = SinkSpec.labelled(label, self._path_in_folder(label, argument))
         self._sinks.start(spec)
         self.show_sinks()
@@ -415,8 +414,8 @@ class ShowControl:
         def send_entries() -> None:
             on = self._windows.display
             try:
-                with self._asking:
-                    displays, why = ask_displays(), ""
+                with self._display_lock:
+                    displays, why = query_displays(), ""
             except SinkError as error:
                 displays, why = DisplayAnswer(), f" ({error})"
             reply.send("/window/entry", "none", f"no window{why}", int(not on))
@@ -432,8 +431,8 @@ class ShowControl:
         entry = str(args[0]).strip()
 
         def find() -> None:
-            with self._asking:
-                display = "" if entry == "none" else ask_displays(entry).matched_name
+            with self._display_lock:
+                display = "" if entry == "none" else query_displays(entry).matched_name
 
             def show() -> None:
                 self._windows.show_on(display)

@@ -7,26 +7,27 @@ from typing import Any
 import pytest
 
 from engine.osc.encode import encode_message
+from osc_schema.sinks import KINDS
 from tests.support.engine_client import EngineClient, open_client
 
 ONLY_THERE = "over OSC, files are written to the recordings folder only"
 
 
 @pytest.fixture(scope="module")
-def hub(tmp_path_factory: pytest.TempPathFactory) -> Iterator[EngineClient]:
-    with open_client(tmp_path_factory.mktemp("show")) as hub:
-        yield hub
+def session(tmp_path_factory: pytest.TempPathFactory) -> Iterator[EngineClient]:
+    with open_client(tmp_path_factory.mktemp("show")) as session:
+        yield session
 
 
 @pytest.fixture
-def recordings(hub: EngineClient) -> Path:
-    return Path(hub.engine.config.recordings)
+def recordings(session: EngineClient) -> Path:
+    return Path(session.engine.config.recordings)
 
 
-def test_status_has_the_rate_the_renderer_and_the_sound(hub: EngineClient) -> None:
-    hub.client.send(encode_message("/sync", 1))  # a packet whose frame is published
-    hub.answers_up_to("/synced")
-    *facts, end = hub.ask("/engine/status")
+def test_status_has_the_rate_the_renderer_and_the_sound(session: EngineClient) -> None:
+    session.client.send(encode_message("/sync", 1))  # a packet whose frame is published
+    session.answers_up_to("/synced")
+    *facts, end = session.ask("/engine/status")
     known = {message.address.removeprefix("/engine/status/"): message.args for message in facts}
     assert {"fps", "frame_ms_p50", "frame_ms_p99", "late", "dropped", "size", "renderer", "audio"} <= set(known)
     assert known["size"] == (64, 64)
@@ -38,87 +39,90 @@ def test_status_has_the_rate_the_renderer_and_the_sound(hub: EngineClient) -> No
     assert end.args == ("/engine/status",)
 
 
-def test_width_and_height_change_together(hub: EngineClient, wait_for: Any) -> None:
-    assert hub.done("/engine/size", 128, 96) == ("/engine/size", 128, 96)
-    wait_for(lambda: (hub.engine.status().width, hub.engine.status().height) == (128, 96), "the new size")
-    assert "width and height" in hub.failed("/engine/size", 128)
-    assert "100000 is outside 64..8192" in hub.failed("/engine/size", 100000, 96)
-    assert "/engine/width" in hub.failed("/engine/size", "wide", 96)
-    assert "/engine/width" in hub.failed("/engine/size", float("nan"), 96)
-    hub.done("/engine/size", 64, 64)
+def test_width_and_height_change_together(session: EngineClient, wait_for: Any) -> None:
+    assert session.done("/engine/size", 128, 96) == ("/engine/size", 128, 96)
+    wait_for(lambda: (session.engine.status().width, session.engine.status().height) == (128, 96), "the new size")
+    assert "width and height" in session.failed("/engine/size", 128)
+    assert "100000 is outside 64..8192" in session.failed("/engine/size", 100000, 96)
+    assert "/engine/width" in session.failed("/engine/size", "wide", 96)
+    assert "/engine/width" in session.failed("/engine/size", float("nan"), 96)
+    session.done("/engine/size", 64, 64)
 
 
 def test_sinks_start_and_stop_while_it_runs_and_their_files_stay_in_the_recordings_folder(
-    hub: EngineClient, wait_for: Any, recordings: Path
+    session: EngineClient, wait_for: Any, recordings: Path
 ) -> None:
-    hub.done("/sink/start", "record", "show.mp4")
-    assert hub.engine.params.get("/sink/record/enable") is True
-    wait_for(lambda: [sink for sink in hub.engine.status().sinks if sink.frames > 5], "frames in the recording")
-    hub.done("/sink/stop", "record")
-    assert hub.engine.params.get("/sink/record/enable") is False
-    wait_for(lambda: not hub.engine.status().sinks, "the end of the recording")
+    session.done("/sink/start", "record", "show.mp4")
+    assert session.engine.params.get("/sink/record/enable") is True
+    wait_for(lambda: [sink for sink in session.engine.status().sinks if sink.frames > 5], "frames in the recording")
+    session.done("/sink/stop", "record")
+    assert session.engine.params.get("/sink/record/enable") is False
+    wait_for(lambda: not session.engine.status().sinks, "the end of the recording")
     assert (recordings / "show.mp4").stat().st_size > 0
-    assert "no such sink" in hub.failed("/sink/stop", "record")
-    hub.done("/sink/start", "record", "second.mp4")
-    assert "no such sink" in hub.failed("/sink/stop", "record", "third.mp4")
-    hub.done("/sink/stop", "record", "second.mp4")
-    for escape in ("../out.mp4", "/tmp/out.mp4", "a/b.mp4", "C:out.mp4", ".hidden.mp4", "NUL.mp4", "a\nb.mp4"):
-        assert ONLY_THERE in hub.failed("/sink/start", "record", escape)
+    assert "no such sink" in session.failed("/sink/stop", "record")
+    session.done("/sink/start", "record", "second.mp4")
+    assert "no such sink" in session.failed("/sink/stop", "record", "third.mp4")
+    session.done("/sink/stop", "record", "second.mp4")
+    file_kinds = [kind for kind, each in KINDS.items() if each.writes_files]
+    assert file_kinds == [kind for kind, each in KINDS.items() if "file" in each.argument]
+    for kind in file_kinds:
+        for escape in ("../out.mp4", "/tmp/out.mp4", "a/b.mp4", "C:out.mp4", ".hidden.mp4", "NUL.mp4", "a\nb.mp4"):
+            assert ONLY_THERE in session.failed("/sink/start", kind, escape)
     assert not (recordings.parent / "out.mp4").exists()
 
 
-def test_sinks_for_an_extra_picture_follow_the_same_rules(hub: EngineClient, tmp_path: Path) -> None:
-    assert "no Stable Diffusion" in hub.failed("/sink/start", "sd:record", "sd.mp4")
-    hub.engine.post(lambda: hub.engine._parts.outputs.sinks.add_picture("sd", 64, 64))
+def test_sinks_for_an_extra_picture_follow_the_same_rules(session: EngineClient, tmp_path: Path) -> None:
+    assert "no Stable Diffusion" in session.failed("/sink/start", "sd:record", "sd.mp4")
+    session.engine.post(lambda: session.engine._parts.outputs.sinks.add_picture("sd", 64, 64))
     for escape in ("../a.mp4", str(tmp_path / "a.mp4")):
-        assert ONLY_THERE in hub.failed("/sink/start", "sd:record", escape)
-    hub.done("/sink/start", "sd:record", "sd.mp4")
-    assert [(sink.kind, sink.picture) for sink in hub.engine.status().sinks] == [("record", "sd")]
-    assert hub.engine.params.get("/sink/record/enable") is False
-    assert "no such sink" in hub.failed("/sink/stop", "record")
-    hub.done("/sink/stop", "sd:record", "sd.mp4")
+        assert ONLY_THERE in session.failed("/sink/start", "sd:record", escape)
+    session.done("/sink/start", "sd:record", "sd.mp4")
+    assert [(sink.kind, sink.picture) for sink in session.engine.status().sinks] == [("record", "sd")]
+    assert session.engine.params.get("/sink/record/enable") is False
+    assert "no such sink" in session.failed("/sink/stop", "record")
+    session.done("/sink/stop", "sd:record", "sd.mp4")
 
 
-def test_an_unavailable_sink_fails_with_its_reason_and_subscribers_are_sent_the_log(hub: EngineClient) -> None:
-    assert "needs" in hub.failed("/sink/start", "spout")
-    assert "unknown kind" in hub.failed("/sink/start", "hologram")
-    assert "takes a kind" in hub.failed("/sink/start")
-    hub.done("/engine/notify", 1)
-    refused, answers = "spout: unavailable (needs Windows)", hub.ask("/sink/spout/enable", 1)
+def test_an_unavailable_sink_fails_with_its_reason_and_subscribers_are_sent_the_log(session: EngineClient) -> None:
+    assert "needs" in session.failed("/sink/start", "spout")
+    assert "unknown kind" in session.failed("/sink/start", "hologram")
+    assert "takes a kind" in session.failed("/sink/start")
+    session.done("/engine/notify", 1)
+    refused, answers = "spout: unavailable (needs Windows)", session.ask("/sink/spout/enable", 1)
     assert answers[-1].args == ("/sink/spout/enable", refused)
-    assert hub.engine.params.get("/sink/spout/enable") is False
+    assert session.engine.params.get("/sink/spout/enable") is False
     while not any(each.address == "/engine/warning" and refused in each.args[0] for each in answers):
-        answers = hub.answers_up_to("/engine/warning")  # a busy machine warns of its late picture too
-    hub.done("/engine/notify", 0)
+        answers = session.answers_up_to("/engine/warning")  # a busy machine warns of its late picture too
+    session.done("/engine/notify", 0)
 
 
-def test_a_snapshot_is_taken_on_a_trigger(hub: EngineClient, wait_for: Any, recordings: Path) -> None:
+def test_a_snapshot_is_taken_on_a_trigger(session: EngineClient, wait_for: Any, recordings: Path) -> None:
     for name in ("still.png", "second.png"):
-        hub.engine.params.set("/sink/snapshot/file", name)
-        hub.client.send(encode_message("/sink/snapshot/take", 1))
+        session.engine.params.set("/sink/snapshot/file", name)
+        session.client.send(encode_message("/sink/snapshot/take", 1))
         wait_for((recordings / name).exists, name)
-    wait_for(lambda: not hub.engine.status().sinks, "the end of the snapshots")
+    wait_for(lambda: not session.engine.status().sinks, "the end of the snapshots")
     assert sorted(path.name for path in recordings.glob("*.png")) == ["second.png", "still.png"]
 
 
-def test_sync_waits_for_earlier_work_of_the_frame_loop(hub: EngineClient) -> None:
+def test_sync_waits_for_earlier_work_of_the_frame_loop(session: EngineClient) -> None:
     for turn in range(20):
-        hub.client.send(encode_message("/sink/start", "null", f"turn {turn}"))
-        hub.client.send(encode_message("/sink/stop", "null", f"turn {turn}"))
-        hub.client.send(encode_message("/sync", turn))
-        order = [hub.answer().address for _ in range(3)]
+        session.client.send(encode_message("/sink/start", "null", f"turn {turn}"))
+        session.client.send(encode_message("/sink/stop", "null", f"turn {turn}"))
+        session.client.send(encode_message("/sync", turn))
+        order = [session.answer().address for _ in range(3)]
         assert order == ["/done", "/done", "/synced"]
 
 
-def test_smoothing_is_changed_while_it_runs(hub: EngineClient) -> None:
-    assert hub.done("/smooth", "/layer/1/angle", 500.0) == ("/smooth", "/layer/1/angle", 500.0)
-    assert "smoothing time" in hub.failed("/smooth", "/mirror/mode", 500.0)
-    assert "smoothing time" in hub.failed("/smooth", "/engine/fps", 500.0)
-    assert "outside" in hub.failed("/smooth", "/layer/1/angle", -1.0)
-    assert "takes" in hub.failed("/smooth", "/layer/1/angle")
+def test_smoothing_is_changed_while_it_runs(session: EngineClient) -> None:
+    assert session.done("/smooth", "/layer/1/angle", 500.0) == ("/smooth", "/layer/1/angle", 500.0)
+    assert "smoothing time" in session.failed("/smooth", "/mirror/mode", 500.0)
+    assert "smoothing time" in session.failed("/smooth", "/engine/fps", 500.0)
+    assert "outside" in session.failed("/smooth", "/layer/1/angle", -1.0)
+    assert "takes" in session.failed("/smooth", "/layer/1/angle")
 
 
 def test_quit_ends_the_engine(tmp_path: Path, wait_for: Any) -> None:
-    with open_client(tmp_path) as hub:
-        hub.done("/engine/quit")
-        wait_for(lambda: hub.engine.is_stopping, "the end")
+    with open_client(tmp_path) as session:
+        session.done("/engine/quit")
+        wait_for(lambda: session.engine.is_stopping, "the end")
