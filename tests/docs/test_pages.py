@@ -30,9 +30,8 @@ def typed_in(page: Path) -> list[str]:
     lines = [line.strip() for block in re.findall(block, text, re.DOTALL) for line in block.splitlines()]
     if page in FIRST_HOUR:
         lines += re.findall(r"`([^`\n]+)`", re.sub(r"```\w+\n.*?```", "", text, flags=re.DOTALL))
-    found = [
-        re.match(r"(?:uv run |\.venv[\\/](?:bin|Scripts)[\\/])?(multiverse(?:\.exe)? .*)$", line) for line in lines
-    ]
+    start = r"(?:uv run (?:--(?:(?:extra|group|python) )?\S+ )*|\.venv[\\/](?:bin|Scripts)[\\/])?"
+    found = [re.match(start + r"(multiverse(?:\.exe)? .*)$", line) for line in lines]
     return [match[1] for match in found if match]
 
 
@@ -74,8 +73,7 @@ def test_tables_of_a_page_are_up_to_date(page: Path, multiverse: Any) -> None:
 
 def undeclared(text: str) -> list[str]:
     """Addresses in a page that no parameter, command or message has, nor a part of one. A `<slot>`, NAME, `*` and a
-    number stand for a level. Not checked: inputs of shaders (`/fx/1/glow`), status, answers, addresses of other
-    programs."""
+    number stand for a level. Not checked: inputs of shaders (`/fx/1/glow`), status, answers, foreign addresses."""
     declared = [entry.address for entry in (*PARAMS, *COMMANDS, *MESSAGES)]
     parts = {"/".join(address.split("/")[:depth]) for address in declared for depth in range(2, address.count("/") + 2)}
     found = re.findall(r"[`\s\"=](/[a-z_]\w*(?:/[^\s`\"=,;:()|]+)*)", re.sub(r"\]\([^)]*\)", "", text))
@@ -139,3 +137,9 @@ def test_blocks_of_a_page_can_be_pasted(page: Path) -> None:
 def test_the_command_of_ci_is_that_of_the_readme() -> None:
     last = (ROOT / ".ci" / "run").read_text(encoding="utf-8").splitlines()[-1]
     assert f"```sh\n{last}\n```" in README.read_text(encoding="utf-8")
+
+
+def test_the_page_of_shaders_names_each_built_in_one() -> None:
+    page = (ROOT / "docs/how-to/shaders.md").read_text(encoding="utf-8")
+    files = sorted((ROOT / "engine/render/isf/shaders").glob("*.fs"))
+    assert files and [file.stem for file in files if not re.search(rf"\b{file.stem}\b", page)] == []
