@@ -1,6 +1,6 @@
 """READ FIRST: builds every part from the configuration and connects them, in one order.
 
-    values: store, sound, camera ─► picture: renderer, sinks ─► control hub ──► live models ─► lines: OSC, MIDI, Link
+    values: store, sound, camera ─► picture: renderer, sinks ─► control hub ──► live models ─► control: OSC, MIDI, Link
                                                                          start: page, frame loop, watchdog ◄─┘
 
 Each step returns a complete part that the next ones take. Anything missing fails here, before the first frame. After
@@ -96,8 +96,8 @@ def open_engine(
             take_picture=StillCamera(picture.outputs.previews["main"]).take if config.web != "off" else None,
         )
         models = open_models(run, values, picture, control_hub)
-        lines = open_control_inputs(run, control_hub)
-        parts = open_frames(run, values, picture, control_hub, models, lines)
+        control_inputs = open_control_inputs(run, control_hub)
+        parts = open_frames(run, values, picture, control_hub, models, control_inputs)
         yield start(run, values, picture, parts, on_stuck)
 
 
@@ -116,7 +116,7 @@ def open_run(config: Config, closing: Closing) -> RunContext:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Values:
-    """The parameters, the sound and the camera, which are not yet started."""
+    """The parameter store, the sound input, the camera and the live models of a run, none of them started."""
 
     store: ParamStore
     slew: Slew
@@ -139,7 +139,7 @@ def open_values(run: RunContext, sound: AudioInput | None) -> Values:
         *models.conditions,
         *modulation.conditions(),
         *macros.conditions(),
-        *timecode_conditions(hears_artnet=config.dmx.listen in ("artnet", "both")),
+        *timecode_conditions(receives_artnet=config.dmx.listen in ("artnet", "both")),
         *preset_conditions(),
         *sink_conditions(),
     ):
@@ -149,7 +149,7 @@ def open_values(run: RunContext, sound: AudioInput | None) -> Values:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Picture:
-    """The parts that draw the picture, and where it goes."""
+    """The renderer, the threads that prepare its inputs, and the sinks and previews that get its pictures."""
 
     config: Config
     """With the size of the picture if none was chosen."""
@@ -226,7 +226,7 @@ def open_models(run: RunContext, values: Values, picture: Picture, control_hub: 
         clock=run.clock,
         report=run.warnings.report,
         open_video=videos.open,
-        coming=control_hub.launching.coming,
+        coming=control_hub.launch_queue.upcoming,
         pulse=control_hub.tempo.read_pulse,
     )
     models = LiveModels(values.models.entries, around, run.closing)
@@ -246,7 +246,7 @@ def open_models(run: RunContext, values: Values, picture: Picture, control_hub: 
 
 
 def open_frames(
-    run: RunContext, values: Values, picture: Picture, control_hub: ControlHub, models: Models, lines: ControlInputs
+    run: RunContext, values: Values, picture: Picture, control_hub: ControlHub, models: Models, inputs: ControlInputs
 ) -> EngineParts:
     player = control_hub.shader_player
     return EngineParts(
@@ -254,7 +254,7 @@ def open_frames(
             clock=run.clock, stopwatch=SystemClock(), times=FrameTimes(), mark=FrameMark(), gate=run.gate
         ),
         control_hub=control_hub,
-        lines=lines,
+        control_inputs=inputs,
         inputs=InputParts(audio=values.audio, camera=values.camera, senders=picture.senders, polled=models.polled),
         models=models.live,
         drawing=Drawing(
@@ -272,13 +272,13 @@ def open_frames(
 
 
 def start(run: RunContext, values: Values, picture: Picture, parts: EngineParts, on_stuck: OnStuck) -> Engine:
-    """Start everything; first the ports, because a run that is refused leaves nothing behind."""
-    config, closing, control_hub, lines = picture.config, run.closing, parts.control_hub, parts.lines
-    status = StatusReader(parts, has_control=lines.osc is not None or config.web != "off")
+    """Bind the ports, then start every part, so that a run that is refused a port leaves nothing behind."""
+    config, closing, control_hub, control_inputs = picture.config, run.closing, parts.control_hub, parts.control_inputs
+    status = StatusReader(parts, has_control=control_inputs.osc is not None or config.web != "off")
     web = open_web(
         run,
         control_hub,
-        lines,
+        control_inputs,
         audio=values.audio,
         previews=parts.outputs.previews,
         status=status.read,
@@ -297,7 +297,7 @@ def start(run: RunContext, values: Values, picture: Picture, parts: EngineParts,
             disk=control_hub.disk,
         )
     )
-    _bind(lines.osc, web)
+    _bind(control_inputs.osc, web)
     control_hub.show.set_first_values(config, parts.outputs.output_format.fps, autosave, values.models.first_values)
     if config.autosave:
         autosave.start()
@@ -305,15 +305,15 @@ def start(run: RunContext, values: Values, picture: Picture, parts: EngineParts,
         part.start()
     parts.models.start(partial(parts.outputs.sinks.add_picture, may_wait=True))
     control_hub.show.start_first_sinks(config.sinks)
-    for line in (lines.sending, lines.osc, web, lines.dmx, lines.midi):
+    for line in (control_inputs.sending, control_inputs.osc, web, control_inputs.dmx, control_inputs.midi):
         if line is not None:
             line.start()
-    if lines.osc is not None:
-        subscribe_configured(run, control_hub, lines.osc)
+    if control_inputs.osc is not None:
+        subscribe_configured(run, control_hub, control_inputs.osc)
     if not config.offline:
         watchdog.start()
     if web is not None and config.announce:
-        closing(open_announcer(run, lines.osc, web)).start()
+        closing(open_announcer(run, control_inputs.osc, web)).start()
     return engine
 
 

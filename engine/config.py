@@ -38,8 +38,7 @@ LAN_DEFAULTS: dict[str, Any] = {
     "web": "0.0.0.0:9001",
     "announce": True,
 }
-"""Defaults of `--lan`: reachable from the local network only (RFC 1918, RFC 3927). `lan_defaults` adds the networks
-that this machine is in."""
+"""Defaults of `--lan`: reachable from the local network only (RFC 1918, RFC 3927). `lan_defaults` adds our networks."""
 
 Pixels = Annotated[int, Meta(ge=64, le=MAX_SIDE_PX)]
 Rate = Annotated[float, Meta(ge=1, le=240)]

@@ -59,7 +59,7 @@ class Engine:
     @property
     def osc_address(self) -> tuple[str, int] | None:
         """Host and port of OSC (UDP and TCP), or None when it is off."""
-        osc = self._parts.lines.osc
+        osc = self._parts.control_inputs.osc
         return osc.address if osc is not None else None
 
     @property
@@ -136,7 +136,8 @@ class StatusReader:
 
     def read(self) -> EngineStatus:
         """Current status of all parts. Any thread."""
-        parts, timing, control_hub, lines = self._parts, self._parts.timing, self._parts.control_hub, self._parts.lines
+        parts, timing = self._parts, self._parts.timing
+        control_hub, inputs = parts.control_hub, parts.control_inputs
         output_format = parts.outputs.output_format  # read once: another thread may replace it
         now_s = timing.stopwatch.now_s()
         standing_s = timing.mark.standing_s(now_s)
@@ -166,9 +167,9 @@ class StatusReader:
             shaders=control_hub.shaders.status(),
             latency_ms=control_hub.dispatcher.latency.latest(now_s),
             osc=control_hub.dispatcher.counters if self._has_control else None,
-            dmx=lines.dmx.status() if lines.dmx is not None else None,
-            midi=lines.midi.status() if lines.midi is not None else None,
-            link=lines.link.status() if lines.link is not None else None,
+            dmx=inputs.dmx.status() if inputs.dmx is not None else None,
+            midi=inputs.midi.status() if inputs.midi is not None else None,
+            link=inputs.link.status() if inputs.link is not None else None,
             unavailable=control_hub.show.unavailable_switches(),
             warnings=tuple(parts.warnings.latest),
             told=tuple(parts.warnings.notices),
@@ -187,5 +188,5 @@ def watchdog_of(engine: Engine, parts: EngineParts, status: StatusReader, on_stu
         finish_files=parts.outputs.sinks.finish_files,
         on_stuck=on_stuck,
         report=parts.warnings.report,
-        say=parts.warnings.notice,
+        notice=parts.warnings.notice,
     )

@@ -35,7 +35,7 @@ MAX_LINE: Final = 500
 
 
 class MultiverseError(Exception):
-    """Base of the tree. `str(error)` is one line, ready for a terminal."""
+    """Base of every error that the engine raises on purpose. `str(error)` is one line, ready for a terminal."""
 
 
 class UsageError(MultiverseError): ...

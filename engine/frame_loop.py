@@ -94,7 +94,7 @@ class EngineParts:
     timing: TimingParts
     control_hub: ControlHub
     """The values, commands, cues and tempo that performers set."""
-    lines: ControlInputs
+    control_inputs: ControlInputs
     inputs: InputParts
     models: LiveModels
     """Each frame they `follow` the values (sent to the child), `show` their newest results (before the picture is
@@ -153,29 +153,31 @@ class FrameLoop:
     def draw_frame(self) -> PublishedFrame:
         """Wait for the next due time, then draw and publish one picture."""
         looks, models, stopwatch = self.drawing.looks, self.parts.models.running, self.timing.stopwatch
-        tick = self._wait_until_due()
+        frame_id = self._wait_until_due()
         self.timing.mark.begin(started_s := stopwatch.now_s())
-        self._begin_frame(tick)
+        self._begin_frame(frame_id)
         # All values of this frame; while one look dissolves into another, also the fade between them.
         snapshot, fade = self.control_hub.crossfade.snapshot()
         self._follow_settings(snapshot)
-        self._glide_looks(snapshot, fade, tick)
-        features = self._analyse_sound(tick)
-        beat = self._follow_beat(features, tick)
-        looks.modulate(features, time_s=tick.time_s, beat=beat)
+        self._glide_looks(snapshot, fade, frame_id)
+        features = self._analyse_sound(frame_id)
+        beat = self._follow_beat(features, frame_id)
+        looks.modulate(features, time_s=frame_id.time_s, beat=beat)
         values = looks.current.values
         for model in models:
             self._attempt(partial(model.follow, snapshot, values, looks.current.modulation.moved))
-        scene = Scene(camera=self._camera_picture(tick))
+        scene = Scene(camera=self._camera_picture(frame_id))
         for model in models:
             self._attempt(partial(model.show, scene, values, stopwatch.now_s()))
         shaders = self._attempt(partial(self._shaders, snapshot)) or ()
-        picture = self.drawing.picture(snapshot, features, scene, tick, beat=beat, shaders=shaders)
-        with self._gate_closed(tick):
+        picture = self.drawing.picture(snapshot, features, scene, frame_id, beat=beat, shaders=shaders)
+        with self._gate_closed(frame_id):
             self._draw(picture)
             frame_beat = replace(features.beat, beat=beat, bpm=self.control_hub.tempo.bpm)
-            frame = self._publish(tick, replace(features, beat=frame_beat), scene)
-        self._attempt(partial(self.drawing.graphics.contours.follow, values, self.drawing.renderer, tick, scene.camera))
+            frame = self._publish(frame_id, replace(features, beat=frame_beat), scene)
+        self._attempt(
+            partial(self.drawing.graphics.contours.follow, values, self.drawing.renderer, frame_id, scene.camera)
+        )
         for model in models:  # the frame is already published, so an error while feeding cannot lose it
             self._attempt(partial(model.feed, frame, scene, stopwatch.now_s()))
         self._end_frame(frame, snapshot, started_s)
@@ -192,23 +194,23 @@ class FrameLoop:
         clock.sleep_until(due_s)
         if self._first_due_s is None:
             self._first_due_s = due_s
-        tick = FrameId(index=self._index, time_s=due_s - self._first_due_s)
+        frame_id = FrameId(index=self._index, time_s=due_s - self._first_due_s)
         self._index += 1
-        self._frame_end_s = tick.time_s + self.schedule.period_s
-        return tick
+        self._frame_end_s = frame_id.time_s + self.schedule.period_s
+        return frame_id
 
-    def _due_s(self, tick: FrameId) -> float:
+    def _due_s(self, frame_id: FrameId) -> float:
         """The frame's due time on the clock that also times taps and MIDI ticks."""
         assert self._first_due_s is not None
-        return self._first_due_s + tick.time_s
+        return self._first_due_s + frame_id.time_s
 
-    def _begin_frame(self, tick: FrameId) -> None:
+    def _begin_frame(self, frame_id: FrameId) -> None:
         """Run queued commands, then everything that changes values by itself: timecode, cues, fades, shaders."""
         hub = self.control_hub
         self._attempt(hub.dispatcher.tick)  # before the commands: a /sync that waits for them counts frames from here
         for _ in range(len(self._posted)):  # actions posted by these actions wait for the next frame
             self._attempt(self._posted.popleft())
-        now_s = self._due_s(tick)  # in this order: what is due on the beat of this frame starts its fade in it
+        now_s = self._due_s(frame_id)  # in this order: what is due on the beat of this frame starts its fade in it
         for part in (hub.timecode, hub.tempo):
             self._attempt(partial(part.step, now_s))
         self._attempt(hub.dispatcher.launch)
@@ -242,11 +244,11 @@ class FrameLoop:
         self.outputs.output_format = old.with_format(width, height, fps)
         self.outputs.sinks.restart_all(self.outputs.output_format)
 
-    def _glide_looks(self, snapshot: Snapshot, fade: PictureFade | None, tick: FrameId) -> None:
+    def _glide_looks(self, snapshot: Snapshot, fade: PictureFade | None, frame_id: FrameId) -> None:
         """Advance the gliding values of both looks, with bypassed shaders switched off."""
         looks = self.drawing.looks
-        step_s = min(max(tick.time_s - self._previous_s, 0.0), MAX_STEP_S)
-        self._previous_s = tick.time_s
+        step_s = min(max(frame_id.time_s - self._previous_s, 0.0), MAX_STEP_S)
+        self._previous_s = frame_id.time_s
         period_s = None if self.outputs.output_format.is_offline else self.schedule.period_s
         crossfade = self.control_hub.crossfade
         effective = crossfade.bypass.apply(snapshot)
@@ -254,39 +256,39 @@ class FrameLoop:
         self._attempt(partial(self.control_hub.shader_player.follow, snapshot, looks.current.slew.jump_to))
         looks.glide(effective, step_s)
 
-    def _analyse_sound(self, tick: FrameId) -> AudioFeatures:
+    def _analyse_sound(self, frame_id: FrameId) -> AudioFeatures:
         audio, output_format = self.inputs.audio, self.outputs.output_format
         audio.settings = self.drawing.looks.audio_settings(output_format.width)
         if output_format.is_offline:
             # Until the end of the frame: the sound that plays while the picture is on screen.
-            return audio.advance_to(tick.time_s + self.schedule.period_s)
+            return audio.advance_to(frame_id.time_s + self.schedule.period_s)
         return audio.latest_features()
 
-    def _follow_beat(self, features: AudioFeatures, tick: FrameId) -> float:
+    def _follow_beat(self, features: AudioFeatures, frame_id: FrameId) -> float:
         """Update the tempo from the beat of the sound, at the time it sounded. Returns the beat of this frame."""
         detected, at_s, tempo = features.beat, features.end_s, self.control_hub.tempo
         if at_s is not None:
             tempo.follow("beat", beat=detected.beat, bpm=detected.bpm, at_s=at_s, confidence=detected.confidence)
-        return tempo.beat_at(self._due_s(tick))
+        return tempo.beat_at(self._due_s(frame_id))
 
-    def _camera_picture(self, tick: FrameId) -> VideoFrame | None:
+    def _camera_picture(self, frame_id: FrameId) -> VideoFrame | None:
         """Return the newest camera picture; offline the one at the time of this frame."""
         for polled in self.inputs.polled:
             self._attempt(polled.poll)
         if self.outputs.output_format.is_offline:
-            return self.inputs.camera.frame_at(tick.time_s)
+            return self.inputs.camera.frame_at(frame_id.time_s)
         self.inputs.senders.poll()
         return self._attempt(self.inputs.camera.latest_frame)
 
     def _shaders(self, snapshot: Snapshot) -> tuple[ShaderSlot, ...]:
         looks = self.drawing.looks
         look, player = looks.current, self.control_hub.shader_player
-        return player.shaders(look.values, snapshot, look.modulation.moved, looks.fade, looks.leaving_values)
+        return player.shaders(look.values, snapshot, look.modulation.moved, looks.fade, looks.outgoing_values)
 
     @contextmanager
-    def _gate_closed(self, tick: FrameId) -> Iterator[None]:
+    def _gate_closed(self, frame_id: FrameId) -> Iterator[None]:
         """Signal to the child processes that the picture uses the GPU now, and when it will use it next."""
-        gate, due_s = self.timing.gate, self._due_s(tick)
+        gate, due_s = self.timing.gate, self._due_s(frame_id)
         now_s = self.timing.clock.now_s()
         before_s, self._lead_s = self._lead_s, now_s - due_s
         gate.draw_begins(to_ns(now_s))
@@ -296,7 +298,7 @@ class FrameLoop:
             gate.draw_ends(to_ns(due_s + self.schedule.period_s + min(before_s, self._lead_s)))
 
     def _draw(self, picture: PictureInput) -> None:
-        stopwatch, osc, drawing = self.timing.stopwatch, self.parts.lines.osc, self.drawing
+        stopwatch, osc, drawing = self.timing.stopwatch, self.parts.control_inputs.osc, self.drawing
         started_s = stopwatch.now_s()
         self.timing.mark.step = "drawing"
         if osc is not None:
@@ -311,14 +313,14 @@ class FrameLoop:
         shaders = self.control_hub.shaders
         self._attempt(lambda: shaders.after_frame(drawing.renderer.shader_state, self.schedule.period_s))
 
-    def _publish(self, tick: FrameId, features: AudioFeatures, scene: Scene) -> PublishedFrame:
+    def _publish(self, frame_id: FrameId, features: AudioFeatures, scene: Scene) -> PublishedFrame:
         outputs, renderer, source = self.outputs, self.drawing.renderer, self.inputs.audio
         if not (self._has_published or outputs.output_format.is_offline):  # skip sound from before the first frame
             self._next_sample = max(0, features.end_sample - round(source.sample_rate_hz / outputs.output_format.fps))
         audio = source.read_block(self._next_sample)
         self._has_published, self._next_sample = True, audio.first_sample + len(audio.samples)
         frame = PublishedFrame(
-            id=tick,
+            id=frame_id,
             width=outputs.output_format.width,
             height=outputs.output_format.height,
             texture=renderer.texture,
@@ -365,7 +367,7 @@ class FrameLoop:
         )
         looks.cost.add(work_s=work_s, draw_s=self._draw_s, looks=looks.count)
         if self.control_hub.shader_player.holds_up_fade:
-            looks.give_up_leaving()
+            looks.freeze_outgoing()
         timing.times.dropped = self.schedule.dropped
         timing.gate.late_frames = timing.times.late + timing.times.dropped
 

@@ -231,8 +231,7 @@ class PublishedFrame:
     if there are no more than 8 bits."""
     read_fitted: Callable[[tuple[int, int]], np.ndarray] | None = None
     """`read_fitted((width, height))`: where a GPU draws, the middle of the picture scaled to this size on it, opaque,
-    antialiased by a triangle when shrunk (fit.glsl); elsewhere, as `read_rgba`, all of it. None: use
-    `read_rgba`."""
+    antialiased by a triangle when shrunk (fit.glsl); elsewhere all of it. None: use `read_rgba`."""
     audio: AudioBlock | None = None
     """Source samples since the previous published frame."""
     features: tuple[ChannelFeatures, ...] = ()

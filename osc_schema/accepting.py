@@ -28,7 +28,7 @@ from osc_schema.types import Accepted, Param, ParamType, Rejected, Value
 FLOAT32_EPSILON = 2.0**-23  # relative spacing of 32-bit floats: 0.98 arrives from OSC as 0.98000001907
 MAX_INT = 2**64 - 1  # the largest int of any OSC type; float() raises beyond 2**1024
 ON_FROM = 0.5  # the middle of a fader that a patch has connected to a switch
-SHOWN_CHARACTERS = 40
+MAX_PRINTED_CHARACTERS = 40
 
 # Control characters, line ends, lone surrogates (which cannot be written to a file).
 _NOT_ON_ONE_LINE = re.compile(r"[\x00-\x1f\x7f-\x9f\u2028\u2029\ud800-\udfff]")
@@ -55,7 +55,7 @@ def accept(address_or_param: str | Param, value: object) -> Accepted:
 def unknown_address(address: str) -> Rejected:
     """The error for an address that is not a parameter; suggests similar addresses, or says what else it is."""
     if lookup_command(address) is not None:
-        next_step = f"send it to the running engine: multiverse osc send {_short(address)}"
+        next_step = f"send it to the running engine: multiverse osc send {_short(address)} --wait"
         return Rejected(f"{_short(address)}: is a command, not a parameter; {next_step}")
     if lookup_message(address) is not None:
         return Rejected(f"{_short(address)}: is sent to subscribers (/engine/notify 1); it cannot be set or asked for")
@@ -236,5 +236,5 @@ def _show(value: object) -> str:
 
 def _short(text: str) -> str:
     """`text` shortened, on one line that any terminal can print."""
-    line = _NOT_ON_ONE_LINE.sub("?", text[: SHOWN_CHARACTERS + 1])
-    return line if len(line) <= SHOWN_CHARACTERS else f"{line[:SHOWN_CHARACTERS]}..."
+    line = _NOT_ON_ONE_LINE.sub("?", text[: MAX_PRINTED_CHARACTERS + 1])
+    return line if len(line) <= MAX_PRINTED_CHARACTERS else f"{line[:MAX_PRINTED_CHARACTERS]}..."

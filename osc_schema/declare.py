@@ -28,7 +28,7 @@ def number(
     out_of_range: OutOfRange = "clip",
     **more: Any,
 ) -> Param:
-    """A float that glides and is clipped to its range."""
+    """Declare a float that glides and is clipped to its range."""
     return Param(
         address=address,
         type=ParamType.FLOAT,
@@ -46,12 +46,12 @@ def number(
 def circle(
     address: str, default: float, low: float, high: float, description: str, unit: str = "", **more: Any
 ) -> Param:
-    """A float that wraps, such as an angle; glides the short way round."""
+    """Declare a float that wraps, such as an angle; it glides the short way round."""
     return number(address, default, low, high, description, unit, out_of_range="wrap", **more)
 
 
 def whole(address: str, default: int, low: int, high: int, description: str, unit: str = "", **more: Any) -> Param:
-    """An int that is clipped to its range."""
+    """Declare an int that is clipped to its range."""
     return Param(
         address=address,
         type=ParamType.INT,
@@ -66,12 +66,12 @@ def whole(address: str, default: int, low: int, high: int, description: str, uni
 
 
 def switch(address: str, default: bool, description: str, **more: Any) -> Param:
-    """A switch, on or off."""
+    """Declare a switch, on or off."""
     return Param(address=address, type=ParamType.BOOL, default=default, low=0, high=1, description=description, **more)
 
 
 def menu(address: str, items: str, description: str, default: str = "", **more: Any) -> Param:
-    """A choice of one of the names in `items`; the first is the default unless `default` names another."""
+    """Declare a choice of one of the names in `items`; the first is the default unless `default` names another."""
     names = tuple(items.split())
     return Param(
         address=address,
@@ -86,7 +86,7 @@ def menu(address: str, items: str, description: str, default: str = "", **more: 
 
 
 def stops(address: str, names: str, description: str, default: float = 0.0, **more: Any) -> Param:
-    """A float through named stops 0, 1, 2, ...; the first is the default unless `default` is given."""
+    """Declare a float through named stops 0, 1, 2, ...; the first is the default unless `default` is given."""
     items = tuple(names.split())
     return Param(
         address=address,
@@ -103,7 +103,7 @@ def stops(address: str, names: str, description: str, default: float = 0.0, **mo
 
 
 def trigger(address: str, description: str, **more: Any) -> Param:
-    """An event: it has no value to store or to resume."""
+    """Declare an event, which has no value to store or to resume."""
     return Param(
         address=address,
         type=ParamType.TRIGGER,
@@ -132,7 +132,7 @@ def text(address: str, default: str, description: str, *, fewest: int = 0, most:
 
 
 def file(address: str, description: str, **more: Any) -> Param:
-    """A path on the engine's machine; empty: none."""
+    """Declare a path on the engine's machine; empty: none."""
     return Param(
         address=address,
         type=ParamType.FILE,
@@ -146,7 +146,7 @@ def file(address: str, description: str, **more: Any) -> Param:
 
 
 def model_list(child: str) -> Command:
-    """The command that lists what `/CHILD/model` takes."""
+    """Declare the command that lists what `/CHILD/model` takes."""
     return listing(
         f"/{child}",
         f'Lists the models that `/{child}/model` takes: those in the configured model folders, and "", the configured '
@@ -156,7 +156,7 @@ def model_list(child: str) -> Command:
 
 
 def listing(at: str, description: str, each: str) -> Command:
-    """The command AT/list, which is answered with one message per `each`."""
+    """Declare the command AT/list, which is answered with one message per `each`."""
     return Command(
         address=f"{at}/list",
         description=description,
@@ -177,7 +177,7 @@ def of_child(child: str) -> tuple[dict[str, Any], dict[str, Any], dict[str, Any]
 
 
 def pace(child: str, name: str) -> tuple[Param, ...]:
-    """The parameters of a child's GPU use beside the picture, which engine/live/kit/pace.py reads."""
+    """Declare the parameters of a child's GPU use beside the picture, which engine/live/kit/pace.py reads."""
     preset, run, _ = of_child(child)
     fraction = f"Fraction of time in which {name} may compute while duty_auto is off."
     pieces = f"Maximum length of one piece of GPU work; after each, {name} checks if the picture needs the GPU."
@@ -195,12 +195,12 @@ def pace(child: str, name: str) -> tuple[Param, ...]:
 
 
 def message(address: str, spec: str, description: str, last: int = 0) -> PublishedMessage:
-    """A message to subscribers; `spec` as in `arguments`, `last` for `<n>` in the address."""
+    """Declare a message to subscribers; `spec` as in `arguments`, `last` for `<n>` in the address."""
     return PublishedMessage(address=address, arguments=arguments(spec), description=description, last=last)
 
 
 def arguments(spec: str) -> tuple[Argument, ...]:
-    """Arguments from `"kind:s name:s?"`: name, OSC type tag, `?` if it is optional."""
+    """Parse arguments from `"kind:s name:s?"`: name, OSC type tag, `?` if it is optional."""
     return tuple(_arguments(spec.split()))
 
 

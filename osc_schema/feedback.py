@@ -13,7 +13,7 @@ AREA = Area(
             0,
             0,
             0.98,
-            "Brightness of the last picture; 0: no feedback.",
+            "Trail: brightness of the last picture; 0: none.",
             tags="trail trails echo persistence delay tail glow smear blur motion",
         ),
         number(

@@ -30,7 +30,7 @@ class FixtureChannel:
 
     @property
     def param(self) -> Param | None:
-        """None if it is reserved, or this engine has no such parameter."""
+        """The parameter that the channel sets; None if it is reserved, or this engine has no such parameter."""
         return lookup(self.address)
 
     @property

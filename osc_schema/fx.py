@@ -37,7 +37,7 @@ def alias_address(slot: str, number: int) -> str:
 
 
 def is_alias(address: str) -> bool:
-    """True for `/fx/<slot>/<1..16>`."""
+    """True for the address of an alias, `/fx/<slot>/<1..16>`."""
     return any(address == alias_address(slot, number) for slot in SLOTS for number in ALIASES)
 
 

@@ -50,16 +50,16 @@ def layers(key: str, *values: Value) -> Look:
 
 
 def route(n: int, source: str, target: str, amount: float, **more: float) -> Look:
-    """Route `n` of the modulation, on."""
+    """Values that switch on route `n` of the modulation."""
     values: Look = {"source": source, "target": target, "amount": amount, **more}
     return {f"/mod/{n}/{key}": value for key, value in values.items()}
 
 
 def lfo(n: int, shape: str, sync: str) -> Look:
-    """LFO `n`, in the tempo."""
+    """Values that run LFO `n` in the tempo."""
     return {f"/lfo/{n}/shape": shape, f"/lfo/{n}/tempo_sync": sync}
 
 
 def free_lfo(n: int, shape: str, rate_hz: float, phase: float = 0.0) -> Look:
-    """LFO `n`, at its own rate."""
+    """Values that run LFO `n` at its own rate."""
     return {**lfo(n, shape, "free"), f"/lfo/{n}/rate_hz": rate_hz, f"/lfo/{n}/phase": phase}

@@ -13,7 +13,7 @@ import re
 from dataclasses import dataclass
 
 Oklch = tuple[float, float, float]
-RAMP_PLACES = (0.0, 0.3, 0.66, 1.0)
+RAMP_POSITIONS = (0.0, 0.3, 0.66, 1.0)
 """Brightness at which a ramp has black, its deep, its body and its highlight."""
 
 _TABLE = """
@@ -93,7 +93,7 @@ NAMES = tuple(palette.name for palette in PALETTES)
 
 
 def oklab_of(colour: Oklch) -> tuple[float, float, float]:
-    """Lightness, a, b."""
+    """Convert an OKLCH colour to Oklab: lightness, a, b."""
     lightness, chroma, hue_deg = colour
     return lightness, chroma * math.cos(math.radians(hue_deg)), chroma * math.sin(math.radians(hue_deg))
 

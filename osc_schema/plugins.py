@@ -13,7 +13,7 @@
     [project.entry-points."multiverse.checks"]
     heat = "multiverse_plasma:HEAT"             # a CheckRow of the doctor, engine/cli/doctor_checks.py
 
-The engine's own models, and the room engine/dataset, come in by the same doors. A plug-in is trusted like any installed
+The engine's own models and engine/dataset are added in the same way. A plug-in is trusted like any installed
 package; one that cannot be loaded, or is not what its group needs, is left out, with a line in `faults`.
 """
 
@@ -58,8 +58,7 @@ def leave_out(point: EntryPoint, reason: str) -> None:
 
 @cache
 def declared(group: str) -> dict[str, EntryPoint]:
-    """The entry points of a group by name, without loading them: our own, then those of other packages. The first of
-    two with one name is used.
+    """The entry points of a group by name, without loading them: our own, then other packages'; the first of a name.
 
     Our own are read from the pyproject.toml of the checkout if there is one: the code may run without an installation,
     or beside the metadata of an older one.

@@ -260,7 +260,7 @@ AREA = Area(
             2,
             1,
             20,
-            "Denoising steps; only the last `strength` share of them is run: at 0.5 one of 2. More: finer and slower.",
+            "Denoising steps; only the last fraction `strength` is run: at 0.5 one of 2. More: finer and slower.",
             tags="quality iterations speed",
             **_PRESET,
         ),

@@ -121,7 +121,7 @@ def report(comp: Any, texts: dict[str, str]) -> None:
 
 
 def texts_in(comp: Any, texts: dict[str, str]) -> tuple[str, str]:
-    """A description of what was found, and of what is wrong ("" if nothing); as from the functions below."""
+    """Check the modules' texts: what was found, and what is wrong ("" if nothing); so do the functions below."""
     wrong = [name for name in MODULES if comp.op(name) is None or comp.op(name).text != texts[name]]
     return f"{len(MODULES)} modules", f"not as written: {', '.join(wrong)}" if wrong else ""
 

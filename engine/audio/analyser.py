@@ -5,8 +5,7 @@ any size, a file and an offline run all give the same features. Each step handle
 because this thread shares the GIL with the frame loop. Beat and drums are detected in the sum of all source channels,
 before layout and gain.
 
-Set gain + automatic gain scales waves and levels; silence detection (for pitch and onsets) works before it, at -60 dBFS
-RMS.
+Set gain + automatic gain scales waves and levels; silence detection (pitch, onsets) works before it, at -60 dBFS RMS.
 """
 
 from copy import copy
@@ -55,10 +54,10 @@ class Analyser:
         self._gain = AutoGain(hop_s)
         self._pitch = PitchFollower(hop_s)
         self._hue = HueGlide(hop_s, FIRST_PITCHES_HZ)
-        self._leaving_hue: HueGlide | None = None
+        self._outgoing_hue: HueGlide | None = None
         """The hue glide of the outgoing look: continues with its own glide time."""
-        self._leaving_hues = np.zeros(CHANNELS)
-        self._leaving_number = 0
+        self._outgoing_hues = np.zeros(CHANNELS)
+        self._outgoing_number = 0
         self._onset = OnsetDetector(self._onset_plan.count, hop_s)
         self._flux = MonoFlux(sample_rate_hz, self.hop_frames)
         self._beat = BeatTracker(hop_s, self._flux.centres_hz)
@@ -67,7 +66,7 @@ class Analyser:
         """Kick, snare and hat hits so far."""
         self._envelope = EnvelopeFollower(sample_rate_hz, self.hop_frames)
         self._wave = WaveWindow(sample_rate_hz)
-        self._leaving_wave = WaveWindow(sample_rate_hz)
+        self._outgoing_wave = WaveWindow(sample_rate_hz)
         self._onset_counts = np.zeros(CHANNELS, int)
         first_hz = np.array(FIRST_PITCHES_HZ)
         self._measured: dict[str, np.ndarray] = {"pitch_hz": first_hz, "hue": pitch_hues(first_hz)}
@@ -107,13 +106,13 @@ class Analyser:
         pitch_hz = self._pitch.follow(detected_hz, has_pitch)
         tonal = tone_fraction(power, detected_hz, self._rate_hz)
         hue_input = detected_hz, tonal, has_pitch, pitch_hz
-        if (leaving := settings.leaving) is None:
-            self._leaving_hue = None
+        if (old := settings.outgoing) is None:
+            self._outgoing_hue = None
         else:
-            if self._leaving_hue is None or self._leaving_number != settings.leaving_number:
+            if self._outgoing_hue is None or self._outgoing_number != settings.outgoing_number:
                 # it continues from the hue on screen
-                self._leaving_hue, self._leaving_number = copy(self._hue), settings.leaving_number
-            self._leaving_hues, _ = self._leaving_hue.follow(*hue_input, leaving.hue_glide_ms, leaving.is_hue_circle)
+                self._outgoing_hue, self._outgoing_number = copy(self._hue), settings.outgoing_number
+            self._outgoing_hues, _ = self._outgoing_hue.follow(*hue_input, old.hue_glide_ms, old.is_hue_circle)
         hue, confidence = self._hue.follow(*hue_input, settings.hue_glide_ms, settings.is_hue_circle)
         onset = self._onset.step(np.sqrt(newest_mean_squares), gain, rms >= HOLD_BELOW_RMS)
         self._onset_counts += onset > 0
@@ -125,24 +124,24 @@ class Analyser:
         self._measured = {**levels, **pitch, "onset": onset, "low": low, "mid": mid, "high": high}
 
     def features(self, settings: AudioSettings) -> AudioFeatures:
-        """The newest hop's features and the waves that end with it. Before the first hop: silence, and a different
+        """The newest hop's features and the waves that end with it. Before the first hop: silence, with a different
         pitch for each channel."""
         waves = self._cut(self._wave, settings)
-        leaving_waves = None if settings.leaving is None else self._cut(self._leaving_wave, settings.leaving)
+        outgoing_waves = None if settings.outgoing is None else self._cut(self._outgoing_wave, settings.outgoing)
         columns = (each.tolist() for each in self._measured.values())
         channels = tuple(
             ChannelFeatures(onset_count=count, **dict(zip(self._measured, values, strict=True)))
             for count, *values in zip(self._onset_counts.tolist(), *columns, strict=True)
         )
-        leaving_channels = None
-        if settings.leaving is not None and self._leaving_hue is not None:
-            hues = self._leaving_hues.tolist()
-            leaving_channels = tuple(replace(each, hue=hue) for each, hue in zip(channels, hues, strict=True))
+        outgoing_channels = None
+        if settings.outgoing is not None and self._outgoing_hue is not None:
+            hues = self._outgoing_hues.tolist()
+            outgoing_channels = tuple(replace(each, hue=hue) for each, hue in zip(channels, hues, strict=True))
         return AudioFeatures(
             channels=channels,
             waves=waves,
-            outgoing_waves=leaving_waves,
-            outgoing_channels=leaving_channels,
+            outgoing_waves=outgoing_waves,
+            outgoing_channels=outgoing_channels,
             beat=self._beat.features(*self._hits),
             end_sample=self.samples_analysed,
         )

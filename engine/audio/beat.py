@@ -12,7 +12,8 @@ line (see `TickLine` in `params/tempo_sources`). The line covers the last second
 Otherwise their reading is another hypothesis. It replaces the flywheel once it has been stable and had more onset
 strength on its beats: for a second at most, or for eight bars of drums if it counts the same pulse in another way. That
 time is at most half of that for which the flywheel was stable. While the confidence is low, the tempo is fixed, and the
-phase moves by a sixteenth note at most. Onset strength is relative to the strongest of half a minute.
+phase moves by a sixteenth note at most. Onset strength is relative to the strongest of half a minute: beside
+drums, pads and voices hardly count.
 
 Latency: the onset strength peaks some 17 ms after the attack, because the window must fill and flux compares with the
 hop before the last. The reported beat is that of the newest sample, so this time is added.
@@ -42,8 +43,8 @@ MAX_UNSURE_BEATS: Final = 0.25
 CONFIDENT: Final = 0.5  # confidence
 CANDIDATE_S, IN_STEP_CANDIDATE_S, EIGHT_BARS = 1.0, 1.8, 32.0  # the latter in beats
 MIN_CANDIDATE_S, STABLE_FRACTION = 0.3, 0.5
-SAME_TEMPO: Final = 0.04  # by how much its tempo may move
-ADVANTAGE, CLEAR_ADVANTAGE = 1.3, 2.5  # onset strength on its beats to that on ours
+SAME_TEMPO: Final = 0.04  # by how much a candidate's tempo may move
+ADVANTAGE, CLEAR_ADVANTAGE = 1.3, 2.5  # onset strength on the candidate's beats to that on ours
 IN_STEP_S, IN_STEP = 1.5, 0.5  # onset strength on our sixteenths: memory, fraction of all
 DRUMS_S: Final = 2.0  # after a kick or a snare, for which the drums count as playing
 DRUM_MEMORY_S: Final = 20.0  # longest remembered time with drums, which falls again without them
@@ -82,7 +83,7 @@ class BeatTracker:
         self._confidence = 0.0
 
     def step(self, flux: np.ndarray, *, is_snare: bool = False, is_kick: bool = False) -> None:
-        """Take the flux of the next hop, (bands,), and what was hit in it."""
+        """Update the beat with the next hop: its spectral flux, (bands,), and the drum hits in it."""
         strength = float(self._weights @ flux)
         strongest = self._strongest * self._peak_decay
         self._strongest = max(MIN_FLUX, strongest + RISE * max(0.0, strength - strongest))

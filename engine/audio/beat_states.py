@@ -90,7 +90,7 @@ class Backbeat:
         self._slow = _ramp(periods_s, *SLOW_S)
 
     def step(self, is_snare: bool, is_kick: bool) -> None:
-        """Take the next hop: True for what was hit in it."""
+        """Update the votes with the next hop: `is_snare`, `is_kick`: True for a hit in it."""
         self._since_s += self._hop_s
         self._votes *= self._decay
         self._total *= self._decay
@@ -107,7 +107,7 @@ class Backbeat:
         self._since_s, self._interval_s, self._has_kick = 0.0, self._since_s, False
 
     def forget(self) -> None:
-        """Start over after silence."""
+        """Reset all votes after silence."""
         self._start_over()
         self._since_s = self._interval_s = math.inf
 
@@ -186,8 +186,8 @@ class BeatStates:
         return self._activity > MIN_ACTIVITY
 
     def step(self, onset: float, *, is_snare: bool, is_kick: bool, bpm: float, phase: float) -> None:
-        """Take the onset strength of the next hop, 0..1, and what was hit in it. `bpm` and `phase` (of the hop
-        before, in beats) are those of a beat that ran on, to start from after a rest."""
+        """Update the model with the next hop: the onset strength, 0..1, and the drum hits in it. `bpm` and `phase` (of
+        the hop before, in beats) are those of a beat that ran on, to start from after a rest."""
         was_active = self.is_active
         self._activity = max(onset, self._activity * self._activity_decay)
         self._backbeat.step(is_snare, is_kick)

@@ -33,7 +33,8 @@ FILES: Final = "files"
 
 
 class ChosenSound:
-    """A Capture that switches sources. `open_...` and `close` on one thread, which may wait; the rest on any."""
+    """A Capture whose source (a device, files, RTP, the demo loop) can be switched while it runs. `open_...` and
+    `close` on one thread, which may wait; the rest on any."""
 
     def __init__(self, clock: Clock, report: Report) -> None:
         """Call one of `open_...` before anything else."""
@@ -115,7 +116,7 @@ class ChosenSound:
         _retry_with_new_devices(output_name, lambda: self.monitor.open(output_name))
 
     def follow(self, settings: AudioSettings) -> None:
-        """Take over the settings of the playback."""
+        """Apply the playback settings: looping, and the offset of the monitor."""
         self._loop = settings.loop
         self.monitor.offset_s = settings.monitor_offset_ms / 1000.0
         if (feed := self.playlist) is not None:

@@ -34,8 +34,7 @@ def speakers_in(layout: str) -> tuple[str, ...]:
 
 class DecodedTrack:
     """Decodes the best sound track of a file with FFmpeg. Gaps in its time stamps become silence, so that it stays in
-    sync with the pictures. AudioError, in one line, from the constructor and from `pieces`, if no sound can be
-    decoded."""
+    sync with the pictures. The constructor and `pieces` raise AudioError, in one line, if nothing can be decoded."""
 
     def __init__(self, path: Path) -> None:
         self.path = path
@@ -60,8 +59,7 @@ class DecodedTrack:
             """Length of its sound, and the end from the start of the file, as the file declares them; None if not."""
 
     def pieces_from(self, sample: int) -> Generator[np.ndarray, None, None]:
-        """Yield like `pieces`, but starting at this sample, counted from the start of the file; silence before
-        `begins_s`."""
+        """Yield like `pieces`, but from this sample of the file on; silence before `begins_s`."""
         jump_s = Fraction(max(sample / self.rate_hz - SEEK_LEAD_S, 0.0)) if sample else Fraction(0)
         with closing(self.pieces(jump_s)) as pieces:
             skipped: int | None = None

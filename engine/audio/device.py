@@ -24,7 +24,7 @@ NO_PERMISSION = (
 
 
 def capture_state(zeros_s: float, is_loopback: bool, platform: str = sys.platform, *, has_sounded: bool = False) -> str:
-    """State of a device that has delivered exact zeros for `zeros_s`. Pure.
+    """State of a capture (`playing`, `silence` or `permission?`) after exact zeros for `zeros_s`. Pure.
 
     macOS delivers exact zeros, and no error, to a program without microphone permission. An analogue input is never
     exactly zero for 2 s, but an idle loopback is, and so is a muted channel of a digital mixer. A device that has
@@ -83,7 +83,7 @@ class DeviceCapture:
         self._stream.close()
 
     def open_stream(self, device: AudioDevice) -> SoundStream:
-        """Open it at the ring's rate, with at most the channels that the device has now."""
+        """Open the input device at the ring's rate, with at most the channels that it has now."""
         if not hasattr(self, "ring"):
             self.ring = SampleRing(device.rate_hz, max(device.channels, self._min_channels))
             self.ring.used_channels = device.channels
@@ -168,7 +168,7 @@ class DeviceOutput(Owner):
         self._stream.close()
 
     def open_stream(self, device: AudioDevice) -> SoundStream:
-        """Open it at its original rate."""
+        """Open the output device at the rate that it had when first opened."""
         self.rate_hz = self.rate_hz or device.rate_hz
         self._channels = min(MAX_OUTPUT_CHANNELS, device.outputs)
         return open_output(device, self._channels, self.rate_hz, self._fill, self._clock)

@@ -56,7 +56,7 @@ def load_portaudio() -> ModuleType:
 
 @contextmanager
 def com_apartment() -> Iterator[None]:
-    """Let this thread open and close streams.
+    """Initialise COM on this thread of Windows, so that it can open and close PortAudio streams.
 
     Windows needs COM initialised on each thread. PortAudio does it only on the thread it starts on; on any other,
     WASAPI devices fail to open: CO_E_NOTINITIALIZED, reported as "Invalid device" (PortAudio's issues 250 and 792). We
@@ -80,10 +80,10 @@ def _warn_of_com(result: int) -> None:
 class PortAudioSession:
     """Shares PortAudio among the streams of a process: loaded once, restarted only while no stream is open. Any thread.
 
-    PortAudio lists devices once, when it starts. A reconnected device is found at its old index on some systems
-    (ALSA opens by name), on others only after a restart of PortAudio, which ends every stream of this process. So a
-    stream that lost its device first tries the old index, then checks in a fresh process if the device is listed,
-    and only then calls `renew`: all other streams are asked to close (`is_renewing`), PortAudio restarts, and all are
+    PortAudio lists devices once, when it starts. A reconnected device is found at its old index on some systems (ALSA
+    opens by name). On others it is found only after a restart of PortAudio, which ends every stream of this process. So
+    a stream that lost its device first tries the old index, then checks in a fresh process if the device is listed, and
+    only then calls `renew`: all other streams are asked to close (`is_renewing`), PortAudio restarts, and all are
     reopened. The other streams lose a fraction of a second.
     """
 
@@ -152,7 +152,7 @@ class DeviceListing:
         )
 
     def names(self) -> set[tuple[str, str]] | None:
-        """(name, host API) of every device; None until the process is done, empty if it found nothing."""
+        """Names of all devices as (name, host API); None until the process is done, empty if it found nothing."""
         if self._process.poll() is None:
             return None
         lines = self._process.communicate()[0].decode("utf-8", "replace").splitlines()

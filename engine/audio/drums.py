@@ -61,7 +61,7 @@ class DrumDetector:
         self._since = [self._gap_hops] * 3
 
     def step(self, level: np.ndarray) -> tuple[bool, bool, bool]:
-        """True for a hit of kick, snare, hat in this hop. `level`, (bands,), is the RMS in each band, linear."""
+        """Detect hits in the next hop: kick, snare, hat. `level`, (bands,): linear RMS of each band."""
         power = level * level
         low, middle, high = np.sqrt(self._regions @ power).tolist()
         self._levels = [*self._levels[1:], (low, middle, high)]

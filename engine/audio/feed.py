@@ -144,8 +144,8 @@ def bring_into_range(block: np.ndarray) -> np.ndarray:
 
 
 def mix_channels(samples: np.ndarray, channels: int) -> np.ndarray:
-    """Convert (frames, any) samples to `channels` channels. Mono is copied to all of them, and all are averaged for
-    mono. Otherwise surplus channels are mixed into the first ones, and missing ones are silent."""
+    """Convert (frames, any) samples to `channels` channels. Mono is copied to all of them; to mono, all are
+    averaged. Otherwise surplus channels are mixed into the first ones, and missing ones are silent."""
     frames, source_channels = samples.shape
     if source_channels == channels:
         return samples

@@ -28,11 +28,11 @@ class BandSplitter:
         self._recent = np.zeros(self._size, np.float32)
 
     def clear(self) -> None:
-        """Forget the past: the next block follows silence."""
+        """Clear the filter state: the next block follows silence."""
         self._recent[:] = 0.0
 
     def split(self, block: np.ndarray, bands: tuple[int, ...]) -> np.ndarray:
-        """(len(bands), frames) float32: the given bands (0 the lowest) of `block` (frames,) float32."""
+        """Split `block`, (frames,) float32, into these bands (0 the lowest): (len(bands), frames) float32."""
         self._recent[: -self._frames] = self._recent[self._frames :]
         self._recent[-self._frames :] = block
         filtered = np.fft.irfft(np.fft.rfft(self._recent) * self._spectra[list(bands)], self._size)
@@ -75,7 +75,8 @@ class ChannelLayout:
         self._current = ""
 
     def spread(self, block: np.ndarray, layout: str, channel_map: tuple[int, ...]) -> np.ndarray:
-        """(4, frames) float32 of `block` (frames, source channels) float32; another source may have other channels."""
+        """Map `block`, (frames, source channels) float32, to the four layers: (4, frames) float32; another source may
+        have other channels."""
         source_channels = block.shape[1]
         layout = resolve_layout(layout, source_channels)
         if layout != self._current:

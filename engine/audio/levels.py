@@ -1,7 +1,7 @@
 """Automatic gain, which slowly brings each channel's peaks to -12 dBFS, and an envelope follower.
 
-The automatic gain measures before the set gain, so that `/audio/<n>/gain_db` still changes the result, with a peak
-meter of a slow release (beats one second apart count as one level); the gain moves quickly down and slowly up. Below
+The automatic gain measures before the set gain, so that `/audio/<n>/gain_db` still changes the result. Its peak meter
+has a slow release (beats one second apart count as one level); the gain moves quickly down and slowly up. Below
 -55 dBFS meter and gain are frozen, so that a pause neither amplifies noise nor loses the level.
 """
 

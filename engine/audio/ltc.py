@@ -2,8 +2,8 @@
 
 LTC is a square wave of 80 bits per frame, in biphase mark code: the level flips at the start of every bit, and once
 more in the middle of a 1. Nothing depends on polarity, and the code carries its own clock. A frame ends with twelve
-ones between `00` and `01`, which cannot occur elsewhere in it. Read backward they are between `10` and `00`, which
-shows the direction.
+ones between `00` and `01`, which cannot occur elsewhere in it. Read backward they are between `10` and `00`,
+which shows the direction.
 
 Problem: the tape runs at any speed from 0.6 to twice the nominal one. A half bit of a slow tape is as long as a whole
 bit of a fast one (1/4800 s to 1/1150 s), so no fixed limit separates them.
@@ -50,7 +50,7 @@ MAX_READINGS = 256  # frames that nobody has taken: ten seconds
 
 
 class EdgeFinder:
-    """Finds the edges of a biphase mark signal in sound, to a small part of a sample. Audio thread.
+    """Finds the edges of a biphase mark signal in sound, to a fraction of a sample. Audio thread.
 
     A cable adds hum and an offset, a recorder takes the corners off, a converter adds noise: a plain comparison with
     zero sees extra edges in the noise, and shifts the true ones by the hum. So, for a whole block in NumPy:

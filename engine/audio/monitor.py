@@ -27,7 +27,8 @@ SMOOTHING = 0.05  # weight of the newest picture in the mean
 
 
 class Monitor:
-    """The output for files. `write`, `lead_s`: the playback's thread; `open`, `close`: one other; the rest: any."""
+    """The sound output on which files and the demo loop are heard, in sync with the picture. `write`, `lead_s`: the
+    playback's thread; `open`, `close`: one other; the rest: any."""
 
     def __init__(self, rate_hz: int, clock: Clock, report: Report) -> None:
         self.output_name = "none"
@@ -85,7 +86,7 @@ class Monitor:
         return self._lead_s
 
     def write(self, block: np.ndarray, ends_s: float) -> None:
-        """Add (frames, channels) of sound that ends at this time. Never waits."""
+        """Write (frames, channels) of sound that ends at this time. Never waits."""
         if self._playing is not None:
             self._ring.set_mark(self._ring.newest + len(block), ends_s)
             self._ring.write(mix_channels(block, CHANNELS))

@@ -55,8 +55,8 @@ def pitch_hues(pitch_hz: np.ndarray) -> np.ndarray:
 
 
 def tone_fraction(power: np.ndarray, detected_hz: np.ndarray, sample_rate_hz: int) -> np.ndarray:
-    """Fraction of the power in 20..20 000 Hz that is the tone at `heard_hz`, (channels,), 0..1; 0 in silence. Pure.
-    `power` (channels, n/2 + 1) as `power_spectrum` gives it, `heard_hz` (channels,) as `strongest_hz` does."""
+    """Fraction of the power in 20..20 000 Hz that is the tone at `detected_hz`, (channels,), 0..1; 0 in silence. Pure.
+    `power` (channels, n/2 + 1) as `power_spectrum` gives it, `detected_hz` (channels,) as `strongest_hz` does."""
     bins = power.shape[1]
     bin_hz = sample_rate_hz / 2 / (bins - 1)
     first, last = max(1, int(MIN_HZ / bin_hz)), min(bins - 1, int(MAX_HZ / bin_hz))
@@ -70,8 +70,7 @@ class HueGlide:
     """The hue of each layer from its channel's pitch: it glides, faster the more certain the pitch is.
 
     Problem: taken straight from the strongest frequency the hue jumps several times per second. A bass line changes
-    colour with each note, a hi-hat with each hop, and smoothing the pitch itself would sweep through every hue of
-    an octave.
+    colour with each note, a hi-hat with each hop, and smoothing the pitch itself would sweep through all hues.
 
     Solution: the hue glides by itself toward that of the newest spectrum. With confidence c, hop dt and
     `/colour/glide_ms` tau, each hop covers `1 - exp(-c dt / tau)` of the distance. Hops are 10 ms at any frame

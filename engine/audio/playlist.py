@@ -148,12 +148,12 @@ class PlaylistFeed:
         self.go(self._number % len(self.tracks) + 1)
 
     def previous(self) -> None:
-        """The beginning of this track; the track before, within its first 3 s."""
+        """Go to the beginning of this track, or within its first 3 s to the previous track."""
         is_late = self._track is not None and self._track.position_s > RESTART_AFTER_S
         self.go(self._number if is_late else (self._number - 2) % len(self.tracks) + 1)
 
     def queue_command(self, command: Callable[[], None]) -> None:
-        """Carry out one of the methods above, before the next sound is read; of many the newest 64. Any thread."""
+        """Queue one of the methods above to run before the next read; at most the newest 64. Any thread."""
         self._commands.append(command)
 
     # -- a Feed ---------------------------------------------------------------------------------

@@ -18,8 +18,7 @@ RING_S = 10.0
 
 
 class SampleRing:
-    """Ring buffer of sound: (capacity, channels) float32, allocated once. `write` on one thread, everything else on
-    any."""
+    """Ring buffer of sound: (capacity, channels) float32, allocated once. `write` on one thread, the rest on any."""
 
     def __init__(self, sample_rate_hz: int, channels: int, seconds: float = RING_S) -> None:
         self.sample_rate_hz = sample_rate_hz
@@ -37,8 +36,7 @@ class SampleRing:
         self._bell.acquire()
 
     def set_mark(self, sample: int, sounded_s: float) -> None:
-        """Set the time at which a sample, past or future, sounded at the microphone (not when it arrived). Writer
-        thread."""
+        """Set the time at which a sample, past or future, sounded at the microphone, not its arrival. Writer thread."""
         self.mark = sample, sounded_s
 
     def write(self, block: np.ndarray) -> None:
@@ -72,8 +70,7 @@ class SampleRing:
         return first + overwritten, samples[overwritten:]
 
     def wait_beyond(self, sample: int, timeout_s: float) -> bool:
-        """Wait until more than `sample` samples are written: True; False if no block arrives for `timeout_s`. One
-        waiter only."""
+        """Wait until more than `sample` samples are written: True; False if none come for `timeout_s`. One waiter."""
         while self.newest <= sample:
             if not self._bell.acquire(timeout=timeout_s):
                 return self.newest > sample

@@ -46,7 +46,7 @@ class RtpAddress:
 
 
 def parse_rtp(spec: str) -> RtpAddress:
-    """`rtp:[HOST:]PORT[/RATE[/CHANNELS]]`; by default 127.0.0.1, 48000 Hz and 2 channels. Raises UsageError."""
+    """Parse `rtp:[HOST:]PORT[/RATE[/CHANNELS]]`; by default 127.0.0.1, 48000 Hz and 2 channels. Raises UsageError."""
     found = _FORM.fullmatch(spec.removeprefix(RTP_PREFIX))
     if found is not None:
         host, port, rate_hz, channels = found.groups()
@@ -70,7 +70,7 @@ class RtpPacket:
 
 
 def parse_packet(data: bytes) -> RtpPacket | None:
-    """The packet, or None if it is not RTP."""
+    """Parse a datagram as an RTP packet; None if it is not RTP."""
     if len(data) < _HEADER.size or data[0] >> 6 != _VERSION:
         return None
     first, _, sequence, sample, stream = _HEADER.unpack_from(data)

@@ -40,9 +40,9 @@ class AudioSettings:
     """Repetition of a list of files: all, one or off."""
     monitor_offset_ms: float = 0.0
     """Delay of the monitor's sound after the picture."""
-    leaving: Self | None = None
+    outgoing: Self | None = None
     """Settings of the outgoing look during a fade, while its waves are still drawn."""
-    leaving_number: int = 0
+    outgoing_number: int = 0
     """Distinguishes one outgoing look from the next, which continues from the state of the one on screen."""
 
     @classmethod

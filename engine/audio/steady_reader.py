@@ -41,8 +41,7 @@ class ClockLine:
     (expanding-memory filter: Morrison, Introduction to Sequential Smoothing and Prediction, 1969), which settles as
     fast as possible. Then they stay constant, so that the line follows a crystal that warms up.
 
-    If a device is reopened, or a sound server changes its buffers, the clock jumps for good: the line restarts there
-    and keeps its slope.
+    If a device is reopened, or a server changes its buffers, the clock jumps: the line restarts and keeps its slope.
     """
 
     def __init__(self, rate_hz: int) -> None:
@@ -111,7 +110,7 @@ class ClockLine:
 
 
 def sinc_table(bandwidth: float) -> np.ndarray:
-    """(PHASES + 1, 32) float32: the weights of 32 samples for a position between the 16th and the 17th, by phase.
+    """Weights of 32 samples for a position between the 16th and the 17th, by phase: (PHASES + 1, 32) float32.
 
     `bandwidth`: passed fraction of the band below half the sample rate. Rows sum to 1: a constant is unchanged.
     """

@@ -4,7 +4,7 @@ The latency of a stream must be known. Measured on Linux (PortAudio 19.6, ALSA, 
 
 - `stream.latency` is the requested buffer size, 40 of 60 ms. It does not include what the sound server buffers.
 - `read_available` and `write_available` give the fill of ALSA's buffer, in whole periods (20 ms), also without the
-  server's buffer, which is 20 ms to 2 s and changes when other programs start and stop.
+  server's buffer. That is 20 ms to 2 s, and changes when other programs start and stop.
 - The times given to a callback come from ALSA's `snd_pcm_delay`, which asks the server: a block written now is heard in
   60 ms, of which 20 ms are the server's; a block read now was captured 0.1 ms ago, or, for a sink's monitor, will
   be heard later. For an idle sink the times are wrong until it has woken up (2 s). A monitor's drift by some 4 ms in
@@ -60,7 +60,7 @@ FORBIDDEN_HINT = (
     " (Settings, Privacy & security, Microphone)?"
 )
 
-Hear = Callable[[np.ndarray, float, bool], None]
+OnBlock = Callable[[np.ndarray, float, bool], None]
 """(block (frames, channels) float32, time in seconds its first sample sounded, True if sound before it was lost)."""
 Fill = Callable[[int, float, bool], np.ndarray]
 """(frames, time the first of them will be heard, True after an underrun) -> (frames, channels)."""
@@ -85,23 +85,22 @@ class SoundStream(Protocol):
     """Interval at which to call `watch`."""
 
     def watch(self) -> None:
-        """Read or write the sound that is due, if the stream is polled, and check the device. StreamLost if the device
-        is lost."""
+        """Read or write the sound that is due, if the stream is polled, and check the device. May raise StreamLost."""
 
     def close(self) -> None: ...
 
 
-def open_input(device: AudioDevice, channels: int, rate_hz: int, hear: Hear, clock: Clock) -> SoundStream:
-    """Open a stream that captures from this input device. `hear` is called with each block, on a thread chosen by the
-    stream. AudioError if that fails."""
+def open_input(device: AudioDevice, channels: int, rate_hz: int, on_block: OnBlock, clock: Clock) -> SoundStream:
+    """Open a stream that captures from this input device. `on_block` gets each block, on a thread chosen by the stream.
+    AudioError if that fails."""
     if device.hostapi != "ALSA":
-        return _PolledInput(device, channels, rate_hz, hear, clock)
+        return _PolledInput(device, channels, rate_hz, on_block, clock)
 
-    def on_block(now_s: float, data: Any, frames: int, times: Any, status: Any) -> None:
+    def on_data(now_s: float, data: Any, frames: int, times: Any, status: Any) -> None:
         block = np.frombuffer(data, np.float32).reshape(frames, channels).copy()
-        hear(block, now_s - (times.currentTime - times.inputBufferAdcTime), status.input_overflow)
+        on_block(block, now_s - (times.currentTime - times.inputBufferAdcTime), status.input_overflow)
 
-    return _Callback(partial(_start, device, "RawInputStream", channels, rate_hz, INPUT_BUFFER_S), on_block, clock)
+    return _Callback(partial(_start, device, "RawInputStream", channels, rate_hz, INPUT_BUFFER_S), on_data, clock)
 
 
 def open_output(device: AudioDevice, channels: int, rate_hz: int, fill: Fill, clock: Clock) -> SoundStream:
@@ -110,11 +109,11 @@ def open_output(device: AudioDevice, channels: int, rate_hz: int, fill: Fill, cl
     if device.hostapi != "ALSA":
         return _PolledOutput(device, channels, rate_hz, fill, clock)
 
-    def on_block(now_s: float, data: Any, frames: int, times: Any, status: Any) -> None:
+    def on_data(now_s: float, data: Any, frames: int, times: Any, status: Any) -> None:
         block = np.frombuffer(data, np.float32).reshape(frames, channels)
         block[:] = fill(frames, now_s + (times.outputBufferDacTime - times.currentTime), status.output_underflow)
 
-    return _Callback(partial(_start, device, "RawOutputStream", channels, rate_hz, OUTPUT_BUFFER_S), on_block, clock)
+    return _Callback(partial(_start, device, "RawOutputStream", channels, rate_hz, OUTPUT_BUFFER_S), on_data, clock)
 
 
 class _Callback:
@@ -155,8 +154,8 @@ class _Callback:
 class _PolledInput:
     poll_s = POLL_S
 
-    def __init__(self, device: AudioDevice, channels: int, rate_hz: int, hear: Hear, clock: Clock) -> None:
-        self._channels, self._rate_hz, self._hear, self._clock = channels, rate_hz, hear, clock
+    def __init__(self, device: AudioDevice, channels: int, rate_hz: int, on_block: OnBlock, clock: Clock) -> None:
+        self._channels, self._rate_hz, self._on_block, self._clock = channels, rate_hz, on_block, clock
         self._stream = _start(device, "RawInputStream", channels, rate_hz, INPUT_BUFFER_S)
         self._delay_s = _input_delay_s(self._stream, device)
         self._received_s = clock.now_s()
@@ -175,7 +174,7 @@ class _PolledInput:
         self._received_s = self._clock.now_s()
         self._stalled_after_s = STALL_S
         began_s = self._received_s - self._delay_s - frames / self._rate_hz
-        self._hear(np.frombuffer(data, np.float32).reshape(frames, self._channels), began_s, is_overflown)
+        self._on_block(np.frombuffer(data, np.float32).reshape(frames, self._channels), began_s, is_overflown)
 
     def close(self) -> None:
         self._stream.close()
@@ -263,8 +262,7 @@ class _Closing(Exception):
 
 
 class Owner(Protocol):
-    """The owner of a ReconnectingStream: opens the device, and is told while it is lost. Called on the stream's
-    thread."""
+    """The owner of a ReconnectingStream: opens the device, and is called while it is lost, on the stream's thread."""
 
     lost_blocks: int
     """Counted by the stream's callbacks, which must not log."""

@@ -41,8 +41,8 @@ def ignore_signals() -> None:
 
 
 def prepare_windows() -> None:
-    """Windows: let a crash end this process at once, without Windows Error Reporting or a message box that waits for a
-    click (SetErrorMode), and disable power throttling, which may slow a process without a window."""
+    """Windows: let a crash end this process at once, without Windows Error Reporting or a message box (SetErrorMode).
+    Disable power throttling, which may slow a process without a window."""
     if sys.platform == "win32":
         import msvcrt
 
@@ -75,7 +75,7 @@ def run(handle: int) -> int:
 
 def _serve(pipe: ControlPipe[ToChild], begin: Begin) -> int:
     os.environ.update(begin.environment)  # a fork inherits its server's, which another engine may have started
-    priority.give_way(begin.niceness)
+    priority.lower_priority(begin.niceness)
     counters = ChildCounters.open(begin.counters)
     mailbox = Mailbox(pipe, counters)
     gate = Gate.open(begin.gate) if begin.gate else None
@@ -91,7 +91,7 @@ def _serve(pipe: ControlPipe[ToChild], begin: Begin) -> int:
     mailbox.open()
     pipe.send(Hello(pid=os.getpid()))
     port.wait_first()
-    metal.tell_fallback(port.note)
+    metal.report_fallback(port.note)
     try:
         resolve_name(begin.loop)(port)
     except ChildFault as error:
@@ -109,7 +109,7 @@ def _serve(pipe: ControlPipe[ToChild], begin: Begin) -> int:
 
 
 def connection_of(handle: int) -> Connection:
-    """The pipe end that this process inherited."""
+    """Open the pipe end that this process inherited under this handle."""
     if sys.platform == "win32":
         from multiprocessing.connection import PipeConnection
 

@@ -82,7 +82,7 @@ class ForkedProcess:
         self._theirs: list[int] = []
         self._pidfd = -1
         self._code: int | None = None
-        self._gone_s: float | None = None
+        self._exited_s: float | None = None
         self._attempts = 0
         self._problem = ""
         try:
@@ -99,21 +99,21 @@ class ForkedProcess:
             self._check_started()
         if self.pid == 0:
             return bool(self._problem)
-        if self._gone_s is None and _is_readable(self._pidfd):
-            self._gone_s = now_s
+        if self._exited_s is None and _is_readable(self._pidfd):
+            self._exited_s = now_s
         if self.events is not None:
             try:
                 received = self.events.recv(NUMBER.size)
             except BlockingIOError:
-                if self._gone_s is None or now_s - self._gone_s < STATUS_WAIT_S:
+                if self._exited_s is None or now_s - self._exited_s < STATUS_WAIT_S:
                     return False
                 received = b""
             except OSError:
                 received = b""
             if received:
                 self._code = NUMBER.unpack(received)[0]
-            self._close_events()  # also when the server is gone: who waits for `events` would never wait again
-        return self._gone_s is not None
+            self._close_events()  # also when the server has ended: then `events` is always readable
+        return self._exited_s is not None
 
     @property
     def exit_reason(self) -> str:

@@ -78,8 +78,8 @@ class Launcher:
         self._server: ForkServer | None = None
 
     def join(self, modules: tuple[str, ...], environment: Mapping[str, str]) -> None:
-        """Register a user of the fork server, with the modules and environment of its children. The server imports
-        those set at its start."""
+        """Register a user of the fork server, with the modules and environment of its children. The server imports the
+        modules that are registered when it starts."""
         with self._lock:
             self._users += 1
             self._modules |= dict.fromkeys(modules)

@@ -20,8 +20,7 @@ running. If it ran out of memory, the first is stopped and the second is tried a
 until the second is active: if the first has died by then and the second dies too, they are started again. Settings that
 never worked are not stored; new ones replace them at once. Each requested swap reports its end once, done or failed.
 
-Rings belong to the engine and outlive the process that wrote them (`Published`): readers have the last picture until a
-newer one is published.
+Rings belong to the engine and outlive their writer (`Published`): readers have the last picture until a newer one.
 
 The supervisor's thread calls everything here. Nothing waits; the time comes in as an argument.
 """
@@ -48,7 +47,7 @@ ReadState = Callable[[], tuple[dict[str, Any], dict[str, str]]]
 
 
 class Lifecycle:
-    """One child's processes. Used on the supervisor's thread only."""
+    """State machine of one child: starts, checks, swaps and stops its processes. Only on the supervisor's thread."""
 
     def __init__(
         self,
@@ -76,11 +75,11 @@ class Lifecycle:
         """The active process, or the one that becomes active with its first result."""
         self._second: Child | None = None
         """The process of the current swap: runs with the new settings, not active yet."""
-        self._leaving: list[Child] = []
+        self._stopping: list[Child] = []
         """Asked to stop, or killed."""
         self._ended: list[Child] = []
         """Processes that have ended, for `reap` to close."""
-        self._coming: Mapping[str, Any] | None = None
+        self._next_settings: Mapping[str, Any] | None = None
         """New settings of the current swap. `_settings` are the previous ones until its process becomes active."""
         self._is_swap_open = False
         """True until the end of the latest swap is in `swap_ends`."""
@@ -97,12 +96,12 @@ class Lifecycle:
     # commands
 
     def start(self, now_s: float) -> None:
-        """Run, with all failure counts reset."""
+        """Run the child, with all failure counts reset."""
         self._reset_failures()
         self._should_run = True
 
     def stop(self, now_s: float) -> None:
-        """Stop all processes and unpublish everything."""
+        """Stop all processes and unpublish their outputs."""
         self._reset_failures()
         self._give_up_swap("it was stopped")
         self._end_swap(True)  # a swap without a second process: its settings apply at the next start
@@ -112,7 +111,7 @@ class Lifecycle:
         self._published.withdraw()
 
     def restart(self, now_s: float) -> None:
-        """Replace the process. The last results stay published until the new one publishes."""
+        """Replace the child's process by a new one. The last results stay published until the new one publishes."""
         self._reset_failures()
         self._give_up_swap("it was restarted")
         self._should_run = self._is_restart = True
@@ -120,7 +119,7 @@ class Lifecycle:
 
     def swap(self, settings: Mapping[str, Any], now_s: float) -> None:
         """Change to other settings without a gap; while off, they apply at the next start."""
-        is_same = settings == (self._settings if self._coming is None else self._coming)
+        is_same = settings == (self._settings if self._next_settings is None else self._next_settings)
         is_under_way = is_same and self._is_swap_open
         if self._is_swap_open:
             self.swap_ends.append((False, "replaced by a newer change"))
@@ -129,7 +128,7 @@ class Lifecycle:
             return
         if not is_same:
             self._reset_failures()
-        self._coming = None
+        self._next_settings = None
         if self._second is not None:
             self._stop(self._second, now_s)
             self._second = None
@@ -138,10 +137,10 @@ class Lifecycle:
             return
         has_results = self._main is not None and self._main.counters.results > 0
         self._has_worked |= has_results
-        if not has_results or (self._main is not None and self._main.is_leaving):
+        if not has_results or (self._main is not None and self._main.is_stopping):
             self._stop_all(now_s)  # nothing is published, so two processes are not needed
         if self._should_run and self._has_worked:
-            self._coming = settings
+            self._next_settings = settings
             return
         self._settings, self._has_worked = settings, False
         if not self._should_run:
@@ -166,18 +165,18 @@ class Lifecycle:
         """Check all processes, then stop, promote and launch as needed."""
         for child in self._children():
             child.exchange()
-        for child in list(self._leaving):
+        for child in list(self._stopping):
             if child.has_ended(now_s):
-                self._leaving.remove(child)
+                self._stopping.remove(child)
                 self._ended.append(child)
             elif child.is_stuck(now_s) and not self._failure:
-                self._failure = f"driver: process {child.pid} has not exited {self._times.gone_s:g} s after SIGKILL"
+                self._failure = f"driver: process {child.pid} has not exited {self._times.exit_s:g} s after SIGKILL"
                 self._report_fault(self._failure)
         self._check_second(now_s)
         self._check_main(now_s)
         if self._failure and self._second is None:
             self._end_swap(False, self._failure)
-        if self._should_run and not self._failure and not self._leaving:
+        if self._should_run and not self._failure and not self._stopping:
             self._launch_if_due(now_s)
         self._publish()
 
@@ -189,16 +188,16 @@ class Lifecycle:
         self._ended.clear()
 
     def close(self) -> None:
-        """Unpublish everything. Call it when all processes have exited or are abandoned."""
+        """Unpublish all outputs. Call it when all processes have exited or are abandoned."""
         self.stop(0.0)
-        self._ended += self._leaving  # abandoned; we own their rings
-        self._leaving.clear()
+        self._ended += self._stopping  # abandoned; we own their rings
+        self._stopping.clear()
         self._publish()
         self.reap()
 
-    def is_over(self, now_s: float) -> bool:
+    def is_finished(self, now_s: float) -> bool:
         """True when a closing engine has no process left to wait for."""
-        return self._main is None and self._second is None and all(child.is_given_up(now_s) for child in self._leaving)
+        return self._main is None and self._second is None and all(child.is_given_up(now_s) for child in self._stopping)
 
     # status
 
@@ -227,7 +226,7 @@ class Lifecycle:
         return tuple(child.counters for child in self._running())
 
     def status(self, now_s: float) -> ChildStatus:
-        child = self._main or self._second or (self._leaving[-1] if self._leaving else None)
+        child = self._main or self._second or (self._stopping[-1] if self._stopping else None)
         counters = child.counters if child else None
         return ChildStatus(
             name=self._spec.name,
@@ -250,13 +249,13 @@ class Lifecycle:
         if child is None:
             if self._should_run:
                 return "restarting" if self._is_restart else "loading"
-            if not self._leaving:
+            if not self._stopping:
                 return "off"
-            child = self._leaving[-1]
+            child = self._stopping[-1]
         return child.state(now_s)
 
     def _children(self) -> list[Child]:
-        return [*self._running(), *self._leaving]
+        return [*self._running(), *self._stopping]
 
     def _running(self) -> list[Child]:
         return [child for child in (self._main, self._second) if child is not None]
@@ -274,10 +273,10 @@ class Lifecycle:
             self._main_died(child, now_s)
         elif child.is_stuck(now_s):
             self._main = None
-            self._leaving.append(child)
+            self._stopping.append(child)
         elif child.may_be_promoted(0, now_s):
             self._has_worked = True
-            if self._coming is None:
+            if self._next_settings is None:
                 self._end_swap(True)
 
     def _main_died(self, child: Child, now_s: float) -> None:
@@ -285,9 +284,9 @@ class Lifecycle:
         is_final = child.fault is not None and child.fault.is_final
         # A driver's fault is no evidence against the values that were being tried.
         tried = {} if child.fault is not None and child.fault.kind == "driver" else child.open_trials
-        verdict = self._policy.died(tried, had_result=child.counters.results > 0, is_final=is_final)
+        verdict = self._policy.on_death(tried, had_result=child.counters.results > 0, is_final=is_final)
         self._report_fault("; ".join([detail, *(f"quarantined {blamed}" for blamed in verdict.blamed)]))
-        if self._coming is None:
+        if self._next_settings is None:
             self._plan_restart(verdict, now_s)
 
     def _check_second(self, now_s: float) -> None:
@@ -307,7 +306,7 @@ class Lifecycle:
 
     def _second_died(self, child: Child, now_s: float) -> None:
         if not child.has_ended(now_s):
-            self._leaving.append(child)
+            self._stopping.append(child)
             self._swap_failed(f"process {child.pid} has not exited")
             return
         why = self._exit_reason(child)
@@ -325,19 +324,19 @@ class Lifecycle:
         self._end_swap(False, self._detail)
 
     def _give_up_swap(self, reason: str) -> None:
-        if self._coming is not None:
+        if self._next_settings is not None:
             self._end_swap(False, reason)
 
     def _end_swap(self, is_done: bool, reason: str = "") -> None:
         """Forget the current swap, and put its end into `swap_ends`."""
-        self._coming = None
+        self._next_settings = None
         if self._is_swap_open:
             self._is_swap_open = False
             self.swap_ends.append((is_done, reason))
 
     def _kill_if_hung(self, child: Child, now_s: float) -> bool:
         """Kill the process if it hangs. True if it was killed now."""
-        if child.is_leaving:
+        if child.is_stopping:
             return False
         child.hung = child.hang(now_s)
         if child.hung:
@@ -345,16 +344,16 @@ class Lifecycle:
         return bool(child.hung)
 
     def _launch_if_due(self, now_s: float) -> None:
-        if self._coming is not None:
+        if self._next_settings is not None:
             if self._second is None:
-                self._launch_second(self._coming, now_s)
+                self._launch_second(self._next_settings, now_s)
         elif self._main is None and now_s >= self._start_at_s:
             self._restarts += self._is_restart
             try:
                 self._main = self._start_process(self._settings, now_s)
             except (ChildError, SharedMemoryError) as error:
                 self._report_fault(str(error))
-                self._plan_restart(self._policy.died({}, had_result=False, is_final=False), now_s)
+                self._plan_restart(self._policy.on_death({}, had_result=False, is_final=False), now_s)
 
     def _start_process(self, settings: Mapping[str, Any], now_s: float) -> Child:
         values, inputs = self._read_state()
@@ -393,7 +392,7 @@ class Lifecycle:
 
     def _stop(self, child: Child, now_s: float) -> None:
         child.ask_to_stop(now_s)
-        self._leaving.append(child)
+        self._stopping.append(child)
 
     def _reset_failures(self) -> None:
         self._policy.reset()

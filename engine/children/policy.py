@@ -8,8 +8,8 @@ Four questions, each answered from observations only:
 - When is it restarted? After 0.5 s, 1, 2, ... 30 s. Only deaths before the first result count: a child that published
   something before it was killed is restarted after the first delay, however often that happens.
 - Which value is to blame? The child reports a new prompt or model before the first call that uses it, and afterwards
-  that it is proved. A value that was being tried at a death gets one count. At three it is quarantined: later processes
-  get the last proved value of that key, or none. A value that was proved once is never blamed, or a script that kills
+  that it passed. A value that was being tried at a death gets one count. At three it is quarantined: later processes
+  get the last passed value of that key, or none. A value that passed once is never blamed, or a script that kills
   the child would take away every prompt. A result with another prompt does not clear the counts, or a poisoned prompt
   that alternates with a good one would kill the child endlessly. A death of its driver blames nothing.
 - When does a process with new settings become active? With its first result, or once it has been ready for 2 s in which
@@ -28,11 +28,11 @@ from engine.system.backoff import FIRST_DELAY_S, MAX_DELAY_S, next_delay_s
 
 DEATHS_TO_QUARANTINE: Final = 3
 MODEL: Final = "model"  # a child cannot run without its model: quarantined means failed
-MAX_SHARE_OF_EXPECTED: Final = 4  # a busy machine may take this many times longer than expected
+MAX_TIMES_EXPECTED: Final = 4  # a busy machine may take this many times longer than expected
 MAX_EXPECTED_S: Final = 300.0
 MAX_POLL_GAP_S: Final = 2.0  # a longer gap between two polls means that this process itself was paused
-MAX_PROVED: Final = 256  # proved values remembered; a show may use thousands of prompts
-MAX_SHOWN_CHARACTERS: Final = 80
+MAX_PASSED: Final = 256  # passed values remembered; a show may use thousands of prompts
+MAX_PRINTED_CHARACTERS: Final = 80
 
 _Blame = tuple[str, str]
 """A key and its value as JSON."""
@@ -40,7 +40,7 @@ _Blame = tuple[str, str]
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Deadlines:
-    """Timeouts in seconds. Tests use short ones."""
+    """Timeouts of each phase, in seconds, after which a child counts as hung. Tests use short ones."""
 
     starting_s: float = 120.0
     """From the launch to the loop's first phase; includes the fork server importing torch from a cold disk."""
@@ -55,9 +55,9 @@ class Deadlines:
     """The same while it starts, loads or compiles: imports and compilers hold the GIL for seconds."""
     stop_s: float = 3.0
     """From the stop request to SIGKILL."""
-    gone_s: float = 10.0
+    exit_s: float = 10.0
     """From SIGKILL to the exit: a process that takes longer is stuck in a driver."""
-    gone_at_end_s: float = 1.0
+    exit_at_end_s: float = 1.0
     """The same while the engine closes, which does not wait longer: the process dies as soon as the driver returns."""
     quiet_s: float = 2.0
     """Time without a result from either process until the new one, being ready, becomes active."""
@@ -69,7 +69,7 @@ class Deadlines:
         limits_s = self.starting_s, self.loading_s, self.compiling_s, self.capturing_s, self.idle_s, self.running_s
         limit_s = dict(zip(Phase, (*limits_s, self.stop_s), strict=True))[phase]  # in the order of Phase
         if phase in (Phase.RUNNING, Phase.CAPTURING):
-            limit_s = max(limit_s, min(MAX_SHARE_OF_EXPECTED * expected_s, MAX_EXPECTED_S))
+            limit_s = max(limit_s, min(MAX_TIMES_EXPECTED * expected_s, MAX_EXPECTED_S))
         is_slow = phase in (Phase.STARTING, Phase.LOADING, Phase.COMPILING)
         if silent_s > (self.silent_loading_s if is_slow else self.silent_s):
             return f"no heartbeat for {silent_s:.3g} s while {phase.name.lower()}"
@@ -79,8 +79,8 @@ class Deadlines:
 
 
 class HangDetector:
-    """Polls one process's counters. Its timeouts never start before the latest of the launch, the process's start (the
-    fork server may have imported for a minute), and the first poll after this process itself was paused."""
+    """Detects a hung process by polling its counters. Its timeouts never start before the launch, the process's start
+    (the fork server may import for a minute), and the first poll after a pause of this process."""
 
     def __init__(self, times: Deadlines, now_s: float) -> None:
         self._times = times
@@ -131,26 +131,27 @@ class Verdict:
 
 
 class DeathPolicy:
-    """One child's history. Used by one thread."""
+    """Decides after each death of a child when to restart it and which values to quarantine. Used by one thread."""
 
     def __init__(self, times: Deadlines) -> None:
         self._times = times
         self._deaths_in_a_row = 0
         self._counts: Counter[_Blame] = Counter()
-        self._proved: dict[_Blame, None] = {}  # ordered: the oldest goes first
-        self._last_proved: dict[str, Any] = {}
+        self._passed: dict[_Blame, None] = {}  # ordered: the oldest goes first
+        self._last_passed: dict[str, Any] = {}
 
     @property
     def quarantined(self) -> tuple[str, ...]:
         """`key: value` of all quarantined values, in the order they were blamed."""
         return tuple(_as_text(blame) for blame, count in self._counts.items() if count >= DEATHS_TO_QUARANTINE)
 
-    def died(self, tried: Mapping[str, Any], *, had_result: bool, is_final: bool) -> Verdict:
-        """Judge a death. `tried`: values being tried, not proved; `is_final`: a retry is useless."""
+    def on_death(self, tried: Mapping[str, Any], *, had_result: bool, is_final: bool) -> Verdict:
+        """Decide what follows a death: the delay of the restart, and the values blamed. `tried`: values being tried,
+        not passed; `is_final`: a retry is useless."""
         blamed = []
         for key, value in tried.items():
             blame = _blame(key, value)
-            if blame in self._proved:
+            if blame in self._passed:
                 continue
             self._counts[blame] += 1
             if self._counts[blame] == DEATHS_TO_QUARANTINE:
@@ -163,33 +164,33 @@ class DeathPolicy:
         delay_s = next_delay_s(max(1, self._deaths_in_a_row), first_s=times.first_delay_s, max_s=times.max_delay_s)
         return Verdict(delay_s=delay_s, blamed=tuple(blamed))
 
-    def proved(self, key: str, value: Any) -> None:
+    def on_passed(self, key: str, value: Any) -> None:
         """Record that a result was published with this value."""
         blame = _blame(key, value)
         del self._counts[blame]
-        self._proved.pop(blame, None)
-        self._proved[blame] = None
-        if len(self._proved) > MAX_PROVED:
-            del self._proved[next(iter(self._proved))]
-        self._last_proved[key] = value
+        self._passed.pop(blame, None)
+        self._passed[blame] = None
+        if len(self._passed) > MAX_PASSED:
+            del self._passed[next(iter(self._passed))]
+        self._last_passed[key] = value
 
     def is_quarantined(self, key: str, value: Any) -> bool:
         return self._counts.get(_blame(key, value), 0) >= DEATHS_TO_QUARANTINE
 
-    def admitted(self, values: Mapping[str, Any]) -> dict[str, Any]:
-        """`values` with each quarantined one replaced by the last proved value of its key, or left out."""
+    def replace_quarantined(self, values: Mapping[str, Any]) -> dict[str, Any]:
+        """`values` with each quarantined one replaced by the last passed value of its key, or left out."""
         if not self._counts:
             return dict(values)
-        admitted = {}
+        result = {}
         for key, value in values.items():
             if not self.is_quarantined(key, value):
-                admitted[key] = value
-            elif key in self._last_proved:
-                admitted[key] = self._last_proved[key]
-        return admitted
+                result[key] = value
+            elif key in self._last_passed:
+                result[key] = self._last_passed[key]
+        return result
 
     def reset(self) -> None:
-        """Clear all blame and the restart delay, for a start by command. Proved values stay proved."""
+        """Clear all blame and the restart delay, for a start by command. Passed values stay passed."""
         self._deaths_in_a_row = 0
         self._counts.clear()
 
@@ -201,4 +202,4 @@ def _blame(key: str, value: Any) -> _Blame:
 def _as_text(blame: _Blame) -> str:
     key, packed = blame
     text = str(msgspec.json.decode(packed))
-    return f"{key}: {text if len(text) <= MAX_SHOWN_CHARACTERS else text[: MAX_SHOWN_CHARACTERS - 3] + '...'}"
+    return f"{key}: {text if len(text) <= MAX_PRINTED_CHARACTERS else text[: MAX_PRINTED_CHARACTERS - 3] + '...'}"

@@ -4,8 +4,8 @@ Four rules for a loop:
 
 - Call `enter` at the start of each phase: each has a deadline, and a phase that takes longer counts as a hang. If one
   piece of work may take longer than 10 s, say so with `expect`.
-- Call `trying` before the first use of a value, and `proved` after it worked. A value that kills the process three
-  times is quarantined instead of killing it again and again.
+- Call `start_trial` before every use of a value, and `pass_trial` after it worked. A value that kills the process
+  three times is quarantined instead of killing it again and again.
 - Publish, then call `result`: a child without results is restarted with growing delays.
 - Return when `should_stop` is True. In all other cases, including the engine's death, the process is ended for you.
 """
@@ -73,7 +73,7 @@ class ChildPort:
         self._pictures = _Inputs(FrameRing.attach, self._segments)
         self._sounds = _Inputs(AudioRing.open, self._segments)
         self._outputs: dict[str, RingWriter | AudioRingWriter] = {}
-        self._proved: dict[str, Any] = {}
+        self._passed: dict[str, Any] = {}
 
     @property
     def should_stop(self) -> bool:
@@ -86,8 +86,7 @@ class ChildPort:
 
     def expect(self, seconds: float) -> None:
         """Declare how long the longest piece of work takes, if it is slow by nature, such as a large picture on a CPU.
-        RUNNING and CAPTURING get four times that as their deadline, but never less than the usual one nor more than 300
-        s."""
+        RUNNING and CAPTURING get four times that as their deadline, at least the usual one and at most 300 s."""
         self.counters.expected_s = seconds
 
     def poll(self) -> None:
@@ -142,13 +141,13 @@ class ChildPort:
     def start_trial(self, key: str, value: Any) -> None:
         """Announce that the next call uses this value: it is blamed if the process dies before `pass_trial`. `key` is
         the parameter's address, or "model". Call it before every use; passed values cost nothing."""
-        if self._proved.get(key) != value:
+        if self._passed.get(key) != value:
             self._send(messages.TrialStarted(key=key, value=value))
 
     def pass_trial(self, key: str, value: Any) -> None:
         """Report that this value worked."""
-        if self._proved.get(key) != value:
-            self._proved[key] = value
+        if self._passed.get(key) != value:
+            self._passed[key] = value
             self._send(messages.TrialPassed(key=key, value=value))
 
     def result(self, ms: float) -> None:

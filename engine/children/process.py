@@ -37,6 +37,8 @@ MAX_CALLS: Final = 64  # unanswered commands per child: bounds the queue of a st
 
 
 class Child:
+    """One process of a child, from launch to exit."""
+
     def __init__(
         self,
         spec: ChildSpec,
@@ -82,7 +84,7 @@ class Child:
             self.counters = ChildCounters.create(f"{spec.name} words")
             undo.callback(self.counters.close)
             self._gate, self._turn_index = gate, gate.acquire_turn_index() if gate else 0
-            undo.callback(self._leave_gate)
+            undo.callback(self._release_turn)
             begin = messages.Begin(
                 loop=spec.loop,
                 settings=dict(settings),
@@ -107,7 +109,7 @@ class Child:
         return self._own_pid or self._process.pid
 
     @property
-    def is_leaving(self) -> bool:
+    def is_stopping(self) -> bool:
         """True once asked to stop, or killed."""
         return self._stop_by_s is not None or self._killed_s is not None
 
@@ -164,7 +166,7 @@ class Child:
             self._send_update()
 
     def hang(self, now_s: float) -> str:
-        """Why it counts as hung now, or ""."""
+        """Why the process counts as hung now, or ""."""
         phase, since_ns = self.counters.progress
         return self._hang_detector.hang(
             phase,
@@ -176,16 +178,15 @@ class Child:
         )
 
     def may_be_promoted(self, former_results: int, now_s: float) -> bool:
-        """True once it publishes, or is ready while the active process publishes nothing. `former_results`: results of
-        the active process."""
+        """True once it publishes, or is ready while the active one does not. `former_results`: the active one's."""
         phase, _ = self.counters.progress
-        return not self.is_leaving and self._promotion.is_due(
+        return not self.is_stopping and self._promotion.is_due(
             results=self.counters.results, phase=phase, former_results=former_results, now_s=now_s
         )
 
     def ask_to_stop(self, now_s: float) -> None:
         """Ask it to exit; `has_ended` kills it after a timeout. One that has not started yet is killed at once."""
-        if self.is_leaving:
+        if self.is_stopping:
             return
         if self.pid:
             self._send(messages.Stop())
@@ -209,11 +210,11 @@ class Child:
 
     def is_stuck(self, now_s: float) -> bool:
         """True if it still exists long after SIGKILL: stuck in a driver."""
-        return self._killed_s is not None and now_s - self._killed_s > self._times.gone_s
+        return self._killed_s is not None and now_s - self._killed_s > self._times.exit_s
 
     def is_given_up(self, now_s: float) -> bool:
         """True if it was killed so long ago that a closing engine stops waiting for it."""
-        return self._killed_s is not None and now_s - self._killed_s > self._times.gone_at_end_s
+        return self._killed_s is not None and now_s - self._killed_s > self._times.exit_at_end_s
 
     def exit_summary(self) -> tuple[str, list[str]]:
         """Why it exited, in one line, and the last lines of its stderr. Call it after it has exited."""
@@ -231,11 +232,11 @@ class Child:
         self._process.close()
         self._stderr.close()
         self.counters.close()
-        self._leave_gate()
+        self._release_turn()
         for on_answer in self._answers.values():
             on_answer(False, f"{self._spec.name} ended before it answered")
 
-    def _leave_gate(self) -> None:
+    def _release_turn(self) -> None:
         if self._gate is not None:
             self._gate.release_turn_index(self._turn_index)
 
@@ -251,7 +252,7 @@ class Child:
                 self.open_trials[message.key] = message.value
             case messages.TrialPassed():
                 self.open_trials.pop(message.key, None)
-                self._policy.proved(message.key, message.value)
+                self._policy.on_passed(message.key, message.value)
             case messages.FaultReport():
                 self.fault = message
             case messages.Note():
@@ -283,7 +284,7 @@ class Child:
     def _send_update(self) -> None:
         self._serial += 1
         self._in_flight = self._serial
-        values = self._policy.admitted(self._next_values())
+        values = self._policy.replace_quarantined(self._next_values())
         call = self._calls.popleft() if self._calls else None
         self._send(messages.Update(number=self._serial, values=values, inputs=self._inputs, call=call))
         self._inputs = {}

@@ -28,11 +28,12 @@ State = Literal["off", "loading", "compiling", "ready", "busy", "hung", "restart
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ChildSpec:
+    """Specification of a child: the function it runs, its settings, and how it is started."""
+
     name: str
     """Its name in addresses, in the status and in warnings."""
     loop: str
-    """`package.module:function`, called in the child with a ChildPort. It must return when `port.should_stop` is
-    True."""
+    """`package.module:function`, called in the child with a ChildPort. It must return on `port.should_stop`."""
     settings: Mapping[str, Any]
     """Plain values (MessagePack types), fixed while a process runs."""
     preload: tuple[str, ...] = ()
@@ -46,6 +47,8 @@ class ChildSpec:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ChildStatus:
+    """Status of a child, as the engine last saw it."""
+
     name: str
     state: State = "off"
     coming: State | Literal[""] = ""

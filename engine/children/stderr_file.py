@@ -1,8 +1,7 @@
 """The file that gets a child's stdout and stderr: unnamed, deleted when its last user closes it.
 
-A pipe would have to be read continuously, and would block the child when full. The child keeps the file short
-(`truncate_long`), and the engine reads the tail after the child has died. faulthandler writes its report of a crash
-there.
+A pipe must be read continuously, and blocks the child when full. The child keeps the file short (`truncate_long`), and
+the engine reads the tail after the child has died. faulthandler writes its report of a crash there.
 """
 
 import os

@@ -9,8 +9,7 @@ take one lock for as long as an assignment; the thread never holds it longer.
     frame loop, OSC ──values, inputs, orders──► this thread ──messages──► child's mailbox ──► loop
                     ◄──status, outputs────────             ◄──messages, shared counters────────
 
-Only this class stores the requested values: `set_values` stores them and sends the differences; a new process
-gets all of them.
+Only this class stores the requested values: `set_values` stores them and sends the differences; a new process gets all.
 """
 
 import logging
@@ -75,7 +74,7 @@ class Supervisor:
         )
         self._lock = threading.Lock()
         self._orders: list[Callable[[float], None]] = []
-        self._orders_asked = 0
+        self._orders_accepted = 0
         self._values: dict[str, Any] = {}
         self._inputs: dict[str, str] = {}
         self._new_values: dict[str, Any] = {}
@@ -103,7 +102,7 @@ class Supervisor:
         return self._order(self._lifecycle.stop)
 
     def restart(self) -> int:
-        """Replace the process. Resets blame and restart delay."""
+        """Replace the child's process. Resets blame and restart delay."""
         return self._order(self._lifecycle.restart)
 
     def swap(self, settings: Mapping[str, Any]) -> None:
@@ -149,7 +148,7 @@ class Supervisor:
                 return
             self._last = self._status
             self._orders.append(self._lifecycle.stop)
-            self._orders_asked += 1
+            self._orders_accepted += 1
             self._wake()
             self._is_closed = True
 
@@ -169,9 +168,9 @@ class Supervisor:
         with self._lock:
             if not self._is_closed:
                 self._orders.append(order)
-                self._orders_asked += 1
+                self._orders_accepted += 1
                 self._wake()
-            return self._orders_asked
+            return self._orders_accepted
 
     def _wake(self) -> None:
         """Wake the thread. Call it under the lock. At most one byte is in the pipe, so this never waits."""
@@ -215,7 +214,7 @@ class Supervisor:
             order(now_s)
         self._lifecycle.step(now_s)
         self._update_status(now_s, is_ordered=bool(orders))
-        return is_closed and self._lifecycle.is_over(now_s)
+        return is_closed and self._lifecycle.is_finished(now_s)
 
     def _update_status(self, now_s: float, *, is_ordered: bool = False) -> None:
         self.outputs = self._lifecycle.outputs

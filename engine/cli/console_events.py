@@ -1,8 +1,8 @@
 """Handles Ctrl-C, Ctrl-Break and a closing console window on Windows, on a thread that Windows creates.
 
 Python's handler only sets a flag for the main thread, which may wait for a lock or join a thread (CPython #125541,
-#139689); and Windows ends the process as soon as the handler of a closing window returns, in the middle of a recording,
-in any case 5 s after the event (microsoft/terminal, doc/ConsoleCtrlEvent.md). So our own handler is called before
+#139689). Windows ends the process as soon as the handler of a closing window returns, even in the middle of a
+recording, and after 5 s in any case (microsoft/terminal, doc/ConsoleCtrlEvent.md). So our own handler is called before
 Python's. The first event stops the command, a second Ctrl-C ends the process from the handler's thread. When the window
 closes, the handler blocks until the process has ended with complete files, at most `MAX_HOLD_S`; until then no handler
 can be added or removed: Windows would wait for this one.

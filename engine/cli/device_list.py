@@ -1,4 +1,4 @@
-"""All that `multiverse devices` lists and the doctor's report holds, apart from the GPUs."""
+"""Lists every device except the GPUs, for `multiverse devices` and the doctor's report."""
 
 import sys
 from collections.abc import Callable
@@ -30,7 +30,7 @@ class DeviceList:
 
 
 def find_devices(*, wants_ndi: bool) -> DeviceList:
-    """List all devices. `wants_ndi`: also search the network for NDI sources, which takes 2 s."""
+    """List all devices of this machine. `wants_ndi`: also search the network for NDI sources, which takes 2 s."""
     from engine.audio.devices import list_devices, loopback_advice
     from engine.sources.devices import list_cameras
     from engine.sources.published import list_shared
@@ -96,7 +96,7 @@ def ask_formats(camera: "CameraDevice", platform: str) -> list[str]:
 
 
 def format_question(camera: "CameraDevice", platform: str) -> tuple[str, str, dict[str, str]]:
-    """(FFmpeg's format, file, options) that make FFmpeg log the formats without opening the camera."""
+    """Arguments, (FFmpeg's format, file, options), that make FFmpeg log the formats without opening the camera."""
     if platform == "darwin":
         return "avfoundation", camera.id, {"video_size": "1x1"}  # which no camera has
     if platform == "win32":

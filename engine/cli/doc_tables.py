@@ -52,13 +52,13 @@ def _table(command: Any, match: re.Match[str]) -> str:
 
 
 def _option_rows(command: Any, names: list[str]) -> list[tuple[str, str]]:
-    """(name, help) of each option of a command, as `multiverse COMMAND --help` prints them."""
+    """(name, help) of each option of a command, as `multiverse COMMAND --help` prints them; `<n>` is no tag of HTML."""
     for name in names:
         command = command.commands[name]
     context = command.context_class(command)
     options = [each for each in command.params if each.param_type_name == "option" and each.name != "help"]
-    records = [each.get_help_record(context) for each in options]
-    return [(f"`{flags}`", help_text) for flags, help_text in filter(None, records)]
+    records = filter(None, (each.get_help_record(context) for each in options))
+    return [(f"`{flags}`", re.sub(r"[^\s`]*<[\w:.]+>[\w/]*", r"`\g<0>`", text)) for flags, text in records]
 
 
 def _key_rows() -> Iterator[tuple[str, str]]:

@@ -45,6 +45,8 @@ ok, note, warning, failed = (partial(Check, state, "") for state in ("ok", "note
 
 @dataclass(frozen=True, slots=True)
 class CheckRow:
+    """A check of the doctor: its questions, and the judge of their answers."""
+
     name: str
     questions: tuple[Question, ...]
     judge: Judge
@@ -70,7 +72,8 @@ def row(name: str, *questions: Question, on: str = "") -> Callable[[Judge], Judg
 
 
 def run_checks(rows: Iterable[CheckRow] | None = None) -> list[Check]:
-    """Ask and judge what concerns this system, by default all rows. Takes as long as the slowest child process."""
+    """Run the checks that concern this system, by default all rows: ask their questions, then judge the answers. Takes
+    as long as the slowest child process."""
     rows = [*ROWS, *added_rows()] if rows is None else rows
     here = [each for each in rows if each.system in ("", sys.platform)]
     questions = dict.fromkeys(question for each in here for question in each.questions)
@@ -84,7 +87,7 @@ def run_checks(rows: Iterable[CheckRow] | None = None) -> list[Check]:
 
 
 def added_rows() -> Iterator[CheckRow]:
-    """The rows of `multiverse.checks`, the engine's lodgers and other packages; a row in place of each that fails."""
+    """The rows that entry points in `multiverse.checks` add, ours and others'; a row in place of each that fails."""
     names = {each.name for each in ROWS}
     for name, found in plugins.loaded("multiverse.checks").items():
         if found.name in names:

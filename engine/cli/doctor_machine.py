@@ -273,7 +273,7 @@ def judge_shared_memory(memory: tuple[str, tuple[int, int] | None]) -> Check:
 
 
 def presets() -> tuple[str, str]:
-    """The folder of the presets, and why it cannot be written, or ""."""
+    """Query the folder of the presets, and why it cannot be written, or ""."""
     from engine.system.folders import presets_folder
 
     folder = presets_folder()
@@ -304,10 +304,10 @@ def judge_disk(usage: tuple[int, Path]) -> Check:
 
 
 def receive_buffer() -> int:
-    from engine.control.udp import ask_for_buffers, granted_receive_buffer_bytes
+    from engine.control.udp import granted_receive_buffer_bytes, request_buffers
 
     with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as trial:
-        ask_for_buffers(trial)
+        request_buffers(trial)
         return granted_receive_buffer_bytes(trial)
 
 
@@ -341,7 +341,7 @@ def refused_port(host: str, port: int, *kinds: socket.SocketKind) -> str:
 
 
 def ports() -> dict[str, tuple[str, int, str]]:
-    """(host, port, why it cannot be used) of each option."""
+    """Ports of the options, each as (host, port, why it cannot be used)."""
     from engine.config import RUN_DEFAULTS, split_host_port
 
     osc = split_host_port(RUN_DEFAULTS["osc"]["listen"], "--osc")

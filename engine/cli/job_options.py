@@ -4,8 +4,7 @@
     def segment(source: ..., *, as_json: ... = False, **options: Any) -> None:
         job = SegmentJob(source=source, **options)
 
-Typer reads the signature that is built here: the command's own parameters, with those from the fields between the
-positional and the keyword ones.
+Typer reads the signature built here: the command's own parameters, with the fields' before its keyword ones.
 """
 
 import functools

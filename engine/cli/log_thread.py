@@ -56,8 +56,7 @@ class LogThread(QueueHandler):
         self.lost += 1
 
     def prepare(self, record: logging.LogRecord) -> str | None:
-        """Format a record as a line; None for a line that repeats. Errors of foreign arguments are counted
-        (`QueueHandler.emit`)."""
+        """Format a record as a line; None for a line that repeats. Counts errors of foreign arguments (`emit`)."""
         try:
             message = record.getMessage()
         except (TypeError, ValueError, LookupError, AttributeError) as error:

@@ -48,7 +48,7 @@ class _Commands(typer.core.TyperGroup):
 
 
 def commands_of(names: Collection[str] | None = None) -> typer.Typer:
-    """The command line with these commands only: to load all, as for None, takes longer than to run many of them.
+    """The command line with only these commands, or all for None; loading all takes longer than many of them run.
 
     An added command that cannot be loaded is left out, see `plugins.faults`.
     """

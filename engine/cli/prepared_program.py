@@ -32,7 +32,7 @@ BY: Final = "preset that is prepared"  # to macros, a preset: one that moves in 
 def main() -> None:
     """Answer orders until the input closes."""
     answers = claim_output()
-    with contextlib.suppress(OSError):  # the engine is gone
+    with contextlib.suppress(OSError):  # the engine has ended
         try:
             for picture in draw_orders():
                 _answer(answers, picture)
@@ -41,8 +41,7 @@ def main() -> None:
 
 
 def draw_orders() -> Iterator[DrawnPicture]:
-    """Draw a picture for each order read from standard input. Raises MultiverseError if there is no engine to draw
-    it."""
+    """Draw a picture for each order read from standard input. MultiverseError if there is no engine to draw it."""
     setup = msgspec.json.decode(sys.stdin.buffer.readline(), type=PreparedSetup)
     width, height = preview_size(16, 9)
     config = Config(

@@ -162,7 +162,7 @@ def repeat(
 
 
 def clock(seconds: float) -> str:
-    """1:02:03, or 2:03."""
+    """Format a time as 1:02:03, or 2:03."""
     minutes, whole_s = divmod(round(seconds), 60)
     hours, minutes = divmod(minutes, 60)
     return f"{hours}:{minutes:02}:{whole_s:02}" if hours else f"{minutes}:{whole_s:02}"

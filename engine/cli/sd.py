@@ -20,7 +20,7 @@ from engine.models.libraries import require_libraries
 from engine.models.sd.painting import MAX_SEED
 from engine.sinks.picture_file import PICTURE_FORMATS
 from engine.system.power import kept_from_sleep
-from engine.system.work_folder import check_place
+from engine.system.work_folder import check_writable
 from osc_schema.sd import declared, default_of
 
 MAX_OWN_SIDE_PX = 1920  # of a picture without --size: HD is painted whole, a photograph would take all memory
@@ -75,7 +75,7 @@ def sd(
         raise UsageError(f"{out}: the name must end in {', '.join(PICTURE_FORMATS)}")
     if out.exists() and not chosen.overwrite:
         raise UsageError(f"{out}: exists already; --overwrite replaces it")
-    check_place(out)
+    check_writable(out)
     configured = chosen.configured()
     spec = chosen.spec(configured)
     if not spec.model:

@@ -119,8 +119,8 @@ def _publish_until_received(kind: str, card: np.ndarray, target: Path) -> tuple[
         stack.callback(probe.close)
         index, start_s = 0, time.perf_counter()
         while not probe.is_done and not problems:
-            tick = FrameId(index=index, time_s=index / FPS)
-            sinks.publish(PublishedFrame(id=tick, width=width, height=height, texture=texture, read_rgba=lambda: card))
+            now = FrameId(index=index, time_s=index / FPS)
+            sinks.publish(PublishedFrame(id=now, width=width, height=height, texture=texture, read_rgba=lambda: card))
             sinks.pump()
             index += 1
             clock.sleep_until(start_s + index / FPS)

@@ -23,7 +23,7 @@ Write = Callable[[Event], None]
 
 
 class Telemetry:
-    """The current figures: set by the working thread, read by the writing one."""
+    """Telemetry of a run: the current figures, set by the working thread, read by the writing one."""
 
     def __init__(self, began_s: float) -> None:
         from engine.jobs.video.report import VideoProgress
@@ -82,7 +82,7 @@ def write_json(event: Event) -> None:
 
 
 class DebugLines:
-    """The same figures for people, on standard error. Why there is no GPU state is printed once."""
+    """Prints the figures for people, on standard error. Why there is no GPU state is printed once."""
 
     def __init__(self, write: Callable[[str], None] = write_to_stderr) -> None:
         self._write = write
@@ -141,5 +141,5 @@ def telemetry(writes: list[Write]) -> Iterator[Telemetry]:
 
 
 def writers(as_json: bool, is_debug: bool) -> list[Write]:
-    """The functions that write each event."""
+    """The functions to call with each event: JSON lines, lines for people, or both."""
     return [*([write_json] if as_json else []), *([DebugLines()] if is_debug else [])]

@@ -87,8 +87,8 @@ class Coalescer:
         kind_of: Callable[[str], AddressKind],
         has_no_effect: Callable[[str, str], bool],
     ) -> None:
-        """`kind_of(address)`: of no parameter. `has_no_effect(address, sender_name)`: of a foreign, unmapped
-        message."""
+        """`kind_of(address)`: the kind of an address that is no parameter. `has_no_effect(address, sender_name)`: True
+        for a foreign message that is not mapped."""
         self._store, self._clock, self._kind_of, self._has_no_effect = store, clock, kind_of, has_no_effect
         self._kinds: dict[bytes, Param | AddressKind] = {}
 
@@ -267,7 +267,7 @@ class Backlog:
         return batch
 
     def take(self, limit: int) -> list[Datagram]:
-        """Remove and return at most `most` datagrams of the current generation, in the order of execution."""
+        """Remove and return at most `limit` datagrams of the current generation, in the order of execution."""
         batch = self._current[: -limit - 1 : -1]
         del self._current[-limit:]
         return batch

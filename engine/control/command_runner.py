@@ -76,11 +76,11 @@ class CommandTable:
     def add(
         self, address: str, handler: Handler, *, is_listing: bool = False, plan_launch: PlanLaunch | None = None
     ) -> None:
-        """Register a handler. `handler(args, reply)` answers now or later; it must not block, because packets wait. A
-        MultiverseError or osc_schema.Rejected that it raises is answered with `/fail`. `<n>` in the address means a
-        whole number 1..999, which the handler gets before the arguments. `is_listing`: rate limited,
-        because its reply has many messages or takes a thread of its own. `plan_launch(args)`: the command may wait for
-        the beat; then the frame loop runs the handler, which must neither wait nor use the disk."""
+        """Register a command's handler. `handler(args, reply)` answers now or later; it must not block, because packets
+        wait. A MultiverseError or osc_schema.Rejected that it raises is answered with `/fail`. `<n>` in the address
+        means a whole number 1..999, which the handler gets before the arguments. `is_listing`: rate limited, because
+        its reply has many messages or takes a thread of its own. `plan_launch(args)`: the command may wait for the
+        beat; then the frame loop runs the handler, which must neither wait nor use the disk."""
         handlers = self._numbered if "/<n>" in address else self._handlers
         if address in handlers:
             raise ValueError(f"{address} has a handler already")
@@ -154,7 +154,7 @@ class CommandRunner:
         clock: Clock,
         mistakes: Mistakes,
         report_refusal: Callable[[str, str, Sender], None],
-        launching: LaunchQueue,
+        launch_queue: LaunchQueue,
     ) -> None:
         """`report_refusal(key, reason, sender)` is also called for every `/fail`."""
         self.queries: dict[str, QueryHandler] = {
@@ -163,7 +163,7 @@ class CommandRunner:
             "/engine/notify": self._on_notify,
         }
         """Filled before the server starts."""
-        self._store, self._commands, self._launching, self._feedback = store, commands, launching, feedback
+        self._store, self._commands, self._launch_queue, self._feedback = store, commands, launch_queue, feedback
         self._clock, self._mistakes, self._report_refusal = clock, mistakes, report_refusal
         self._listings = ListingLimiter(clock)
         # A burst of every value eight times (programs on one machine that start together), then once per second.
@@ -179,7 +179,7 @@ class CommandRunner:
         return AddressKind.COMMAND if self._commands.find(address) is not None else None
 
     def run(self, message: Message, sender: Sender) -> None:
-        """Run the command or question at this address; raises the handler's unforeseen errors."""
+        """Run the command or query at this address; raises the handler's unforeseen errors."""
         self._feedback.counters.add("commands")
         with self._running:
             query = self.queries.get(message.address)
@@ -206,7 +206,7 @@ class CommandRunner:
             plan_launch, needed = planned
             requested = quantum_of(args[-1]) if len(args) > needed else None
             args = args[:-1] if requested else args
-            quantum = self._launching.quantum(requested)
+            quantum = self._launch_queue.quantum(requested)
             plan = plan_launch(args) if quantum != "now" else None
             if isinstance(plan, LaunchPlan):
                 named = plan.run
@@ -215,12 +215,12 @@ class CommandRunner:
                     reply.attempt(partial(named, args, reply, name) if named else partial(handler, args, reply))
 
                 drop = partial(reply.fail, is_logged=False)
-                self._launching.add_look(
+                self._launch_queue.add_look(
                     plan.name, quantum, run, drop, preset=plan.preset, ticket=ticket, is_cut=plan.is_cut
                 )
                 return
             if plan is not None:
-                ticket = ticket or self._launching.order.new_ticket()
+                ticket = ticket or self._launch_queue.order.new_ticket()
                 plan(partial(self._run_or_launch, message, handler, reply, ticket), reply.fail)
                 return
         handler(args, reply)

@@ -3,8 +3,7 @@
     packet ─► decoded ─┬─► one parameter, one plain value, which is most packets: checked, stored
                        └─► steps: changes of values, commands, queries ─► now, or in the frame in which they are due
 
-A mistake is counted, reported and answered where it is found (`foreign/unmapped.py`); the rest of the packet is
-executed.
+A mistake is counted, reported and answered where it is found (`foreign/unmapped.py`); the rest is executed.
 
 Steps. Changes are collected into one `store.apply`, so they land in one frame, until a command ends the step: it must
 see the changes before it, but not those after it. Queries (`/get`, `/sync` ...) are answered after the last step. A
@@ -43,7 +42,7 @@ from engine.control.steps import (
     VALUES_A_SECOND,
     BundleQueue,
     Changes,
-    PlanStep,
+    Step,
     by_due_time,
     cost_of,
     differs,
@@ -73,9 +72,10 @@ the message was refused."""
 
 
 class Dispatcher:
-    """Executes packets. `receive`: any thread, one at a time; `run_deferred`: the sending thread; `tick`,
-    `frame_drawn`: render thread. A view is an input of a playing shader by its name; its aliases are the numbered
-    parameters that it moves. Under backpressure, a coalescer drops replaced values before decoding."""
+    """Executes OSC packets: stores values, runs commands and queries, queues bundles. `receive`: any thread, one at a
+    time; `run_deferred`: the sending thread; `tick`, `frame_drawn`: render thread. A view is an input of a playing
+    shader by its name; its aliases are the numbered parameters that it moves. Under backpressure, a coalescer drops
+    replaced values before decoding."""
 
     def __init__(
         self,
@@ -87,10 +87,10 @@ class Dispatcher:
         *,
         feedback: Feedback | None = None,
         on_disconnect: Callable[[str], None] = lambda name: None,
-        launching: LaunchQueue | None = None,
+        launch_queue: LaunchQueue | None = None,
     ) -> None:
         """`feedback` None: creates one. `on_disconnect(name)` is called, on any thread, when a TCP or WebSocket sender
-        has disconnected. `launching` None: nothing waits for the beat."""
+        has disconnected. `launch_queue` None: nothing waits for the beat."""
         self.feedback = feedback = feedback or Feedback(store, report)
         self.clock, self.report, self.on_disconnect = clock, report, on_disconnect
         self.counters, self.outbox, self.views = feedback.counters, feedback.outbox, feedback.views
@@ -100,12 +100,12 @@ class Dispatcher:
         self._watcher: Watcher | None = None
         self._store = store
         self._mistakes = Mistakes(feedback, self.unmapped, foreign_map, clock, self._report_refusal)
-        self._launching = launching = launching or LaunchQueue(store, Pulse, lambda address, *values: None)
-        self._runner = CommandRunner(store, commands, feedback, clock, self._mistakes, self._report_refusal, launching)
+        queue = self._launch_queue = launch_queue or LaunchQueue(store, Pulse, lambda address, *values: None)
+        self._runner = CommandRunner(store, commands, feedback, clock, self._mistakes, self._report_refusal, queue)
         self._foreign = ForeignMessages(foreign_map, self._runner.kind_of, commands.has_root, feedback.views, clock)
         self._patterns = TokenBucket(VALUES_A_SECOND, VALUES_A_SECOND)  # of all senders together
         self._schedule = BundleQueue()
-        self._deferred: deque[list[PlanStep]] = deque()
+        self._deferred: deque[list[Step]] = deque()
         self._receiving = threading.Lock()  # UDP and TCP share a thread, the page has its own
         self._guard = Guard(log, report, "osc.error", "OSC")
 
@@ -124,8 +124,8 @@ class Dispatcher:
     # -- packets: OSC's threads ------------------------------------------------------------------
 
     def receive(self, data: bytes, sender: Sender, arrived_s: float | None = None) -> None:
-        """Execute one packet. Never raises: a malformed one is counted and reported. Any thread. `arrived_s`: when it
-        arrived, by `time.perf_counter`; None: now."""
+        """Execute one packet from a sender. Never raises: a malformed one is counted and reported. Any thread.
+        `arrived_s`: when it arrived, by `time.perf_counter`; None: now."""
         arrived_s = time.perf_counter() if arrived_s is None else arrived_s
         with self._receiving:
             self.counters.packets += 1
@@ -166,7 +166,7 @@ class Dispatcher:
             accepted = osc_schema.accept(param, value)
             self._store.require(param, accepted.value)
         except Rejected as rejection:
-            if self._launching.names_a_beat(message, param):
+            if self._launch_queue.names_a_beat(message, param):
                 self._carry_out(self._steps_of([message], sender)[0], arrived_s)
             else:
                 self._mistakes.on_rejected(message, rejection, sender)
@@ -201,7 +201,7 @@ class Dispatcher:
                 self._carry_out(steps, arrived_s)
         return max(groups) <= 0.0
 
-    def _queue(self, wait_s: float, packet_bytes: int, steps: list[PlanStep], sender: Sender) -> None:
+    def _queue(self, wait_s: float, packet_bytes: int, steps: list[Step], sender: Sender) -> None:
         """Queue the steps of a bundle, or refuse it."""
         if wait_s > MAX_WAIT_S:
             reason = f"bundle {wait_s:.1f} s ahead; {MAX_WAIT_S:.0f} s are allowed (is a clock wrong?)"
@@ -236,7 +236,7 @@ class Dispatcher:
 
     def _steps_of(
         self, messages: list[Message], sender: Sender, allowance: int = MAX_VALUES_A_BUNDLE
-    ) -> tuple[list[PlanStep], int]:
+    ) -> tuple[list[Step], int]:
         """Convert messages to steps that set at most `allowance` values; also returns the remaining allowance."""
         return self._steps_from(self._foreign.translate_all(messages, sender), messages, sender, allowance)
 
@@ -246,10 +246,10 @@ class Dispatcher:
         messages: list[Message],
         sender: Sender,
         allowance: int = MAX_VALUES_A_BUNDLE,
-    ) -> tuple[list[PlanStep], int]:
+    ) -> tuple[list[Step], int]:
         """Like `_steps_of`, for translated messages: (number of the original message, message, sender)."""
-        steps: list[PlanStep] = []
-        queries: list[PlanStep] = []
+        steps: list[Step] = []
+        queries: list[Step] = []
         gathering: Changes | None = None
         together: set[str] = set()
         for number, message, by in own:
@@ -262,10 +262,10 @@ class Dispatcher:
                     self._mistakes.on_unknown(message, by)
                     continue
                 case AddressKind.QUERY:
-                    queries.append(PlanStep(message, by))
+                    queries.append(Step(message, by))
                     continue
                 case AddressKind.COMMAND:
-                    steps.append(PlanStep(message, by))
+                    steps.append(Step(message, by))
                     gathering = None
                     continue
             if allowance <= 0:
@@ -275,14 +275,14 @@ class Dispatcher:
                 break
             if gathering is None or steps[-1].sender is not by:
                 gathering = Changes(together)
-                steps.append(PlanStep(gathering, by))
+                steps.append(Step(gathering, by))
             allowance -= self._gather_changes(message, param, by, gathering)
         return steps + queries, allowance
 
     def _gather_changes(self, message: Message, param: Param | None, sender: Sender, into: Changes) -> int:
         """Add the values of a message, or queue them for their beat. Returns their number, at least 1."""
         view = None if param else self.views.find(message.address)
-        message, quantum = self._launching.read(message, param or view)
+        message, quantum = self._launch_queue.read(message, param or view)
         if quantum == "now":
             return self._gather_now(message, param, sender, into)
         into.launches.append((message, quantum, waiting := Changes(into.together)))
@@ -335,7 +335,7 @@ class Dispatcher:
 
     # -- executing steps: OSC's threads, and the frame loop's for due changes --------------------
 
-    def _carry_out(self, steps: list[PlanStep], arrived_s: float | None = None) -> None:
+    def _carry_out(self, steps: list[Step], arrived_s: float | None = None) -> None:
         for what, sender in steps:
             if isinstance(what, Changes):
                 self._apply(what, sender, arrived_s)
@@ -349,14 +349,14 @@ class Dispatcher:
         for message, quantum, waiting in (each for each in changes.launches if each[2]):  # else refused already
             run = partial(self._apply, waiting, sender)
             try:
-                self._launching.add(message.address, message.address, quantum, run, sets=waiting.for_store())
+                self._launch_queue.add(message.address, message.address, quantum, run, sets=waiting.for_store())
             except Rejected as rejection:
                 self._mistakes.on_rejected(message, rejection, sender)
 
     def run_deferred(self) -> None:
         """Run the steps of due bundles that `tick` deferred: those from the first command on."""
         while self._deferred:
-            steps = self._deferred[0]  # stays queued while it runs, so that `tick` defers later plans
+            steps = self._deferred[0]  # stays queued while it runs, so that `tick` defers later steps
             self.attempt(partial(self._carry_out, steps))
             self._deferred.popleft()
 
@@ -376,7 +376,7 @@ class Dispatcher:
 
     def launch(self) -> None:
         """Run what waited for the beat of this frame. Uses no socket and no disk."""
-        for run in self._launching.step():
+        for run in self._launch_queue.step():
             self.attempt(run)
 
     def frame_drawn(self, version: int) -> None:

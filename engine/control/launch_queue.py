@@ -195,7 +195,7 @@ class LaunchQueue:
         launch, pulse = self._waiting.get(LOOK), self._pulse()
         return launch.preset if launch is not None and launch.at_beat - pulse.beat <= frames * pulse.step else ""
 
-    def coming(self, within_s: float) -> list[UpcomingValues]:
+    def upcoming(self, within_s: float) -> list[UpcomingValues]:
         """The values that will be set within that time, each listed until the frame that sets them. Of a preset that
         fades: those that change at the beginning of the fade. Render thread."""
         started = [UpcomingValues(key=launch, values={}, is_due=True) for launch in self._started]

@@ -32,14 +32,13 @@ class SendingThread:
         self._limited_until_s: float | None = None
 
     def serve(self, send_rest: Callable[[], bool], count_lost: Callable[[], None]) -> None:
-        """Also do the sockets' periodic work, from the next turn on. Any thread. `send_rest()` continues sending to
-        connections that were full; True while something is left. `count_lost()`, called once per second, counts
-        packets that the system dropped."""
+        """Do the sockets' periodic work, too, from the next turn on. Any thread. `send_rest()` continues sending to
+        connections that were full; True while something is left. `count_lost()`, called once per second, counts packets
+        that the system dropped."""
         self._send_rest, self._count_lost = send_rest, count_lost
 
     def poll(self, action: Callable[[float], bool]) -> None:
-        """Call `action(now_s)` in every turn: 60 per second while it returns True, else at least one. Before
-        `start`."""
+        """Call `action(now_s)` in each turn: 60 per second while it returns True, else one or more. Before `start`."""
         self._polled = (*self._polled, action)
 
     def start(self) -> None:

@@ -16,16 +16,16 @@ from engine.control.dispatcher import Dispatcher
 from engine.control.outgoing.sender import Sender, SocketAddress, addresses_of, display_address
 from engine.control.sending import CLOSED_WITHIN_S, RETRY_S, SendingThread
 from engine.control.tcp import ACCEPT_PAUSE_S, TcpTransport, listen
-from engine.control.udp import UdpTransport, ask_for_buffers, granted_receive_buffer_bytes
+from engine.control.udp import UdpTransport, granted_receive_buffer_bytes, request_buffers
 from engine.errors import MultiverseError, PortTakenError
 from engine.system.refused_port import refusal_reason
 from engine.system.reporting import Report
 from engine.system.translate_errors import refused
 
 READ_INTERVAL_S = 0.001  # single packets are read together: at 40 000 per second this halves the processor time
-MAX_HOLD_S = 0.05  # longest time that packets wait while a frame is drawn
+MAX_PAUSE_S = 0.05  # longest time that packets wait while a frame is drawn
 EMPTY_INTERVAL_S = 0.01  # while reading is paused; undecoded, that takes 2 us each
-HOLDING_BUFFER_BYTES = 4 << 20  # 5000 small packets, more than a fast sender sends in that time
+PAUSED_BUFFER_BYTES = 4 << 20  # 5000 small packets, more than a fast sender sends in that time
 PORT_ATTEMPTS = 16
 
 
@@ -84,7 +84,7 @@ class OscServer:
         self._dispatcher.outbox.wake()
 
     def target_at(self, host: str, port: int, setting: str) -> Sender:
-        """A target that the configuration names. MultiverseError names the setting if the host is unknown."""
+        """Resolve a target that the configuration names. MultiverseError names the setting if the host is unknown."""
         try:
             found = addresses_of(host, port, socket.SOCK_DGRAM, self._udp.socket.family)
         except OSError as error:
@@ -102,7 +102,7 @@ class OscServer:
     def pause_reading(self) -> None:
         """Pause reading. Render thread. Packets that arrive during a draw are too late for that frame: executed
         after it, they take no time from the draw and still show in the next frame."""
-        if self.granted_receive_buffer_bytes >= HOLDING_BUFFER_BYTES:
+        if self.granted_receive_buffer_bytes >= PAUSED_BUFFER_BYTES:
             self._may_read.clear()
 
     def resume_reading(self) -> None:
@@ -146,7 +146,7 @@ class OscServer:
 
     def _wait_for_draw(self) -> None:
         """While a frame is drawn, only empty the UDP socket now and then, for at most 50 ms."""
-        end_s = time.perf_counter() + MAX_HOLD_S
+        end_s = time.perf_counter() + MAX_PAUSE_S
         while not self._may_read.wait(EMPTY_INTERVAL_S):
             self._dispatcher.attempt(self._udp.empty)
             if time.perf_counter() >= end_s:  # not a number of waits: the GIL can make each of them long
@@ -180,7 +180,7 @@ def _bind_both(family: socket.AddressFamily, address: SocketAddress) -> tuple[so
     for attempt in range(1, PORT_ATTEMPTS + 1):
         udp_socket = socket.socket(family, socket.SOCK_DGRAM)
         try:
-            ask_for_buffers(udp_socket)
+            request_buffers(udp_socket)
             udp_socket.bind(address)
             udp_socket.setblocking(False)
             return udp_socket, listen(family, (*address[:1], udp_socket.getsockname()[1], *address[2:]))

@@ -50,7 +50,8 @@ def value_of(param: Param, args: tuple[object, ...]) -> object:
 
 
 def differs(param: Param, value: object, accepted: Accepted) -> bool:
-    """True if the sender's display is wrong now. Sending 1 for on, or an index for a menu item, is not wrong."""
+    """True if the sender must be sent the value, because its display now differs from it. Sending 1 for on, or an index
+    for a menu item, is not wrong."""
     return bool(accepted.note) or (param.out_of_range == "wrap" and accepted.value != value)
 
 
@@ -136,9 +137,8 @@ def _group(bundle: Bundle, outer_s: float, wall_s: float, groups: dict[float, li
 
 
 class Changes:
-    """Accepted values of one step, one per address, in the order in which they were last set. A bundle of 64 KB can set
-    every parameter four thousand times (`//*`). The store, and for a scheduled bundle the frame loop, still get one
-    value per parameter."""
+    """Accepted values of one step, one per address, ordered by when each was last set. A bundle of 64 KB can set every
+    parameter four thousand times (`//*`); the store and the frame loop get one value for each."""
 
     __slots__ = ("_pulls", "_values", "differing", "launches", "together")
 
@@ -175,15 +175,15 @@ class Changes:
         return [item for address, item in self._values.items() for _ in range(self._pulls.get(address, 1))]
 
 
-class PlanStep(NamedTuple):
+class Step(NamedTuple):
     what: Changes | Message
     """Values to set, or a command or question to run."""
     sender: Sender
     """The packet's sender; named `map` if the step comes from a mapped control."""
 
 
-def cost_of(steps: list[PlanStep], packet_bytes: int) -> int:
-    """The steps' use of the queue's capacity, in values. `packet_bytes`: of their packet, which commands retain."""
+def cost_of(steps: list[Step], packet_bytes: int) -> int:
+    """Values that these steps use of the queue's capacity. `packet_bytes`: of the packet that commands retain."""
     commands = sum(isinstance(step.what, Message) for step in steps)
     values = sum(len(step.what) for step in steps if isinstance(step.what, Changes))
     return values + (commands + packet_bytes // BYTES_A_VALUE if commands else 0)
@@ -195,11 +195,11 @@ class BundleQueue:
 
     def __init__(self) -> None:
         self._lock = threading.Lock()
-        self._heap: list[tuple[float, int, int, list[PlanStep]]] = []  # due time, number of arrival, values, steps
+        self._heap: list[tuple[float, int, int, list[Step]]] = []  # due time, number of arrival, values, steps
         self._arrivals = 0
         self._values = 0
 
-    def add(self, due_s: float, values: int, steps: list[PlanStep]) -> bool:
+    def add(self, due_s: float, values: int, steps: list[Step]) -> bool:
         """Queue steps, which count as `values` values, until `due_s`; False if the queue is full."""
         with self._lock:
             if len(self._heap) >= MAX_BUNDLES or self._values + values > MAX_VALUES:
@@ -209,11 +209,11 @@ class BundleQueue:
             heapq.heappush(self._heap, (due_s, self._arrivals, values, steps))
             return True
 
-    def take_due(self, now_s: float) -> list[list[PlanStep]]:
+    def take_due(self, now_s: float) -> list[list[Step]]:
         """Remove and return the steps of each bundle that is due, in time order."""
         if not self._heap:  # called every frame: takes no lock if nothing is queued
             return []
-        due: list[list[PlanStep]] = []
+        due: list[list[Step]] = []
         with self._lock:
             while self._heap and self._heap[0][0] <= now_s:
                 _, _, values, steps = heapq.heappop(self._heap)

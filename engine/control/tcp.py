@@ -24,7 +24,7 @@ _KEEPALIVE_S = 10  # a pulled cable is noticed after three of these
 
 
 class TcpClient:
-    """One connection. Only the receiving thread reads and closes its socket."""
+    """The connection of one OSC client over TCP. Only the receiving thread reads and closes its socket."""
 
     def __init__(self, sock: socket.socket, address: SocketAddress, transport: "TcpTransport") -> None:
         self.socket = sock

@@ -151,10 +151,10 @@ class UdpTransport:
             self._report("osc.lost", f"OSC: {newly} packets lost, the buffer of {size} bytes was full")
 
 
-def ask_for_buffers(sock: socket.socket) -> None:
+def request_buffers(sock: socket.socket) -> None:
     """Request 32 MiB to receive and 1 MiB to send; the system may grant less."""
-    _ask(sock, socket.SO_SNDBUF, REQUESTED_SEND_BUFFER_BYTES)
-    _ask(sock, socket.SO_RCVBUF, REQUESTED_RECEIVE_BUFFER_BYTES)
+    _request_size(sock, socket.SO_SNDBUF, REQUESTED_SEND_BUFFER_BYTES)
+    _request_size(sock, socket.SO_RCVBUF, REQUESTED_RECEIVE_BUFFER_BYTES)
     if sys.platform == "linux" and granted_receive_buffer_bytes(sock) < REQUESTED_RECEIVE_BUFFER_BYTES:
         try:
             sock.setsockopt(socket.SOL_SOCKET, _SO_RCVBUFFORCE, REQUESTED_RECEIVE_BUFFER_BYTES)
@@ -162,7 +162,7 @@ def ask_for_buffers(sock: socket.socket) -> None:
             pass  # `multiverse doctor` explains how an administrator raises net.core.rmem_max
 
 
-def _ask(sock: socket.socket, option: int, size: int) -> None:
+def _request_size(sock: socket.socket, option: int, size: int) -> None:
     while size >= MIN_BUFFER_BYTES:
         try:
             sock.setsockopt(socket.SOL_SOCKET, option, size)

@@ -207,7 +207,7 @@ def parse_frozen(text: str) -> tuple[FrozenFile, ...]:
 
 
 def read_frozen(file: FrozenFile) -> SiteScene:
-    """Read the scene. UsageError if the file has changed since `parse_frozen`."""
+    """Read the scene of a frozen file. UsageError if the file has changed since `parse_frozen`."""
     content = _content(Path(file.path))
     if hashlib.sha256(content).hexdigest() != file.sha256:
         raise UsageError(f"{OPTION} {escaped(file.path)}: has changed since the run began; start the run again")

@@ -38,7 +38,7 @@ BORDER = 0.45  # width of the soft edge, in standard deviations of the noise
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
 class Light:
-    """Light of a scene; linear, Rec. 709."""
+    """Sun, sky and exposure of a scene, as linear light in Rec. 709."""
 
     sun_color: np.ndarray  # factor for the sun's energy
     sun_rgb: np.ndarray  # radiance of a white Lambert surface that faces the sun

@@ -36,11 +36,11 @@ def make_picture(task: PictureTask, folder: Path, draw: Draw | None = None) -> P
     log.info("picture %s, seed %s, engine %s", task.name, task.seed, task.drawing.engine)
     steps = StepTimes()
     scene = scene_of(task)
-    site = build_geometry(scene)
+    geometry = build_geometry(scene)
     steps.end("scene")
 
     def draw_view(view: SiteScene) -> Rendered:
-        rendered = (draw or draw_scene)(replace(site, scene=view), task, folder)
+        rendered = (draw or draw_scene)(replace(geometry, scene=view), task, folder)
         steps.end("draw")
         return rendered
 
@@ -59,7 +59,7 @@ def make_picture(task: PictureTask, folder: Path, draw: Draw | None = None) -> P
     if task.recipe_2 is None:
         record = record_of_piles(photo.rendered.instances, file_name=picture)
     else:
-        record = make_record(site, photo, task.labels, file_name=picture)
+        record = make_record(geometry, photo, task.labels, file_name=picture)
         files[task.path("scenes", ".json")] = freeze(scene)
         scene_facts = facts_of(task, scene, photo, record)
     source = LabelSource(
@@ -103,19 +103,19 @@ def scene_of(task: PictureTask) -> SiteScene:
     return describe_recipe_2(task.options, task.recipe_2, task.seed, task.view)
 
 
-def draw_scene(site: SceneGeometry, task: PictureTask, folder: Path) -> Rendered:
+def draw_scene(geometry: SceneGeometry, task: PictureTask, folder: Path) -> Rendered:
     """Draw with the task's engine; Blender's temporary files are in `folder`."""
     from engine.dataset.raster.drawing import render
 
     if task.drawing.engine == "raster":
-        return render(site)
+        return render(geometry)
     from engine.dataset.cycles import drawing as cycles
     from engine.dataset.cycles.finding import find_blender
     from engine.dataset.raster.plan import bake_ground_texture
 
-    plan = texture_area(site.scene)
-    ground_rgb = bake_ground_texture(site, plan.side_px, plan.side_m, plan.middle_m)
-    return cycles.render(site, ground_rgb, task.drawing, find_blender(task.blender), folder=folder)
+    plan = texture_area(geometry.scene)
+    ground_rgb = bake_ground_texture(geometry, plan.side_px, plan.side_m, plan.middle_m)
+    return cycles.render(geometry, ground_rgb, task.drawing, find_blender(task.blender), folder=folder)
 
 
 class StepTimes:

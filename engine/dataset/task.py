@@ -18,7 +18,7 @@ EngineName = Literal["cycles", "raster"]
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class RenderSettings:
-    """Rendering settings. All but `engine` are for Cycles only."""
+    """Settings of the rendering engine. All but `engine` are for Cycles only."""
 
     engine: EngineName
     max_samples: int | None = None
@@ -52,7 +52,7 @@ class PictureTask:
 
     @property
     def views(self) -> int:
-        """Pictures per scene."""
+        """Number of pictures per scene."""
         return 1 if self.recipe_2 is None else self.recipe_2.camera.views
 
     @property

@@ -2,8 +2,7 @@
 
 ArtDmx carries levels, ArtTimeCode the time, ArtPoll asks who is there, and without an ArtPollReply a lighting console
 does not list us. All others are ignored. Senders in the wild differ from the standard, so two of its rules are relaxed:
-an odd number of levels is accepted, and so is a packet with bytes after its levels. Everything else is refused with a
-reason.
+an odd number of levels is accepted, and so is a packet with bytes after its levels. All else is refused with a reason.
 
 Source: Art-Net 4 Protocol Release V1.4 (Artistic Licence), "ArtDmx", "ArtSync", "ArtPoll", "ArtPollReply".
 """
@@ -59,7 +58,7 @@ _MIN_REPLY_BYTES: Final = 207  # of the first Art-Net versions; newer fields fol
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Poll:
-    """An ArtPoll: a console looks for nodes."""
+    """A received ArtPoll, by which a console looks for nodes."""
 
     low: int = 0
     high: int = MAX_ARTNET_UNIVERSE
@@ -67,7 +66,7 @@ class Poll:
 
 
 def read_artnet(data: bytes, host: str, port: int) -> LevelsPacket | TimecodeReading | Poll | None:
-    """The packet, or None if it is of another kind; timecode has `at_s` 0. Raises DmxDecodeError.
+    """Parse an Art-Net packet; None for one of another kind; timecode has `at_s` 0. Raises DmxDecodeError.
 
     `host` and `port` are the sender's.
     """
@@ -128,7 +127,7 @@ def _read_poll(data: bytes) -> Poll:
 def poll_replies(
     poll: Poll, universes: Iterable[int], live: Iterable[int], *, address: str, name: str
 ) -> tuple[bytes, ...]:
-    """ArtPollReply packets of 239 bytes, one for each group of four universes that the poll asks for.
+    """Build the ArtPollReply packets, 239 bytes each, one for each group of four universes that the poll asks for.
 
     `live`: universes that carry data now. `address`: our IPv4 address. `name`: shown by the console, 17 bytes of it as
     the short name.
@@ -188,14 +187,15 @@ def _text(text: str, size: int) -> bytes:
 
 
 def art_dmx(universe: int, levels: bytes, sequence: int) -> bytes:
-    """ArtDmx. `sequence`: 1..255. An odd number of levels gets a zero more, as the standard allows only even ones."""
+    """Build an ArtDmx packet: levels of one universe. `sequence`: 1..255. An odd number of levels gets a zero more, as
+    the standard allows only even ones."""
     levels += bytes(len(levels) % 2)
     head = _HEAD.pack(_ID, _OP_DMX) + _VERSION_FIELD.pack(_VERSION) + _DMX.pack(sequence, 0, universe)
     return head + _DMX_LENGTH.pack(len(levels)) + levels
 
 
 def read_poll_reply(data: bytes) -> frozenset[int]:
-    """The universes that the node with this ArtPollReply takes from the network; empty for any other packet."""
+    """The universes that the node with this ArtPollReply receives; empty for any other packet."""
     if len(data) < _MIN_REPLY_BYTES or data[:10] != _HEAD.pack(_ID, _OP_POLL_REPLY):
         return frozenset()
     base = (data[18] & 0x7F) << 8 | (data[19] & 0x0F) << 4

@@ -1,7 +1,6 @@
 """sACN (E1.31): reads levels; writes levels, synchronisation and discovery. Pure.
 
-Not used are universe discovery (the universes are configured), and start codes other than 0 and 0xDD, ETC's priority
-for each channel.
+Not used: universe discovery (universes are configured), start codes except 0 and 0xDD, ETC's priority per channel.
 
 Sources: ANSI E1.31-2018, chapters 4 to 6 (layers, framing; tables 4-1 data, 4-2 synchronisation, 4-3 discovery), 9.3.1
 (multicast addresses); E1.17 (root layer).
@@ -41,7 +40,7 @@ _FLAGS: Final = 0x7
 
 
 def read_sacn(data: bytes, host: str) -> LevelsPacket | None:
-    """The packet that `host` sent, or None if it carries no levels: other vectors, start codes, preview data.
+    """Parse an sACN packet from `host`; None if it carries no levels: other vectors, start codes, preview data.
 
     Raises DmxDecodeError.
     """
@@ -121,7 +120,7 @@ def sacn_data(
     sync: int = 0,
     options: int = 0,
 ) -> bytes:
-    """An E1.31 data packet with start code 0. `cid`: 16 bytes. `sync`: the universe of synchronisation packets."""
+    """Build an E1.31 data packet with start code 0. `cid`: 16 bytes. `sync`: universe of synchronisation packets."""
     values = b"\0" + levels
     dmp = pack(">BBHHH", _DMP_SET, _ADDRESSING, 0, 1, len(values)) + values
     frame = pack(">I64sBHBBH", _FRAMING_DATA, _name(name), priority, sync, sequence, options, universe)
@@ -129,12 +128,12 @@ def sacn_data(
 
 
 def sacn_sync(sync: int, *, cid: bytes, sequence: int) -> bytes:
-    """An E1.31 synchronisation packet, 49 bytes."""
+    """Build an E1.31 synchronisation packet, 49 bytes."""
     return _packet(_ROOT_EXTENDED, cid, pack(">IBHH", _FRAMING_SYNC, sequence, sync, 0))
 
 
 def sacn_discovery(universes: Iterable[int], *, cid: bytes, name: str) -> bytes:
-    """An E1.31 universe discovery packet of one page; further universes than 512 are left out."""
+    """Build an E1.31 universe discovery packet of one page; universes beyond 512 are left out."""
     listed = sorted(universes)[:MAX_LISTED]
     pages = pack(">IBB", _UNIVERSE_LIST, 0, 0) + pack(f">{len(listed)}H", *listed)
     return _packet(_ROOT_EXTENDED, cid, pack(">I64sI", _FRAMING_DISCOVERY, _name(name), 0) + _layer(pages))

@@ -111,7 +111,7 @@ class Streams:
         return left
 
     def due(self, now_s: float, *, is_frame: bool) -> list[tuple[int, bytes, int]]:
-        """(universe, levels, sequence number) of each due packet. `is_frame`: levels were set just now."""
+        """Packets that are due, each as (universe, levels, sequence number). `is_frame`: levels were set just now."""
         due = []
         for universe, stream in self._streams.items():
             if now_s >= stream.next_s or (is_frame and stream.sent < REPEATS):
@@ -125,7 +125,7 @@ class Streams:
         return min((stream.next_s for stream in self._streams.values()), default=float("inf"))
 
     def number(self, universe: int) -> int:
-        """The sequence number of one more packet of a universe that has ended."""
+        """The sequence number of one more packet for a universe that has ended."""
         self._ended[universe] = self._after(self._ended[universe])
         return self._ended[universe]
 
@@ -161,7 +161,7 @@ class DmxSender:
         return self.route.protocol == "artnet" and not self._hosts and not self._is_broadcast
 
     def detail(self) -> str:
-        """Where light goes, for the status."""
+        """Protocol and destinations of the light, for the status."""
         if self._hosts:
             return f"to {', '.join(host for host, _ in self._hosts)}"
         if not self._is_polling:
@@ -191,11 +191,11 @@ class DmxSender:
             self._to([(group_of(sacn.DISCOVERY_UNIVERSE), self._port)], found)
 
     def next_s(self) -> float:
-        """When `step` is due."""
+        """Time at which `step` is due next."""
         return min(self._streams.next_s(), self._poll_s if self._is_polling else float("inf"))
 
     def close(self) -> None:
-        """End all universes. Idempotent."""
+        """End all universes and withdraw their sources. Idempotent."""
         with suppress(SinkError):  # the network may be unreachable
             for universe in self._streams.set({}):
                 self._end(universe)

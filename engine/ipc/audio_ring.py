@@ -119,9 +119,8 @@ class AudioRingReader(_AudioRingEnd):
     """A reader of a ring; there may be any number. It never waits and does not affect the writer."""
 
     def read(self, first_sample: int, frames: int) -> np.ndarray | None:
-        """A copy of the samples from `first_sample` on, shape (frames, channels) float32. None if any of them is
-        missing: not written yet, overwritten already, or overwritten during the copy. SharedMemoryError for more than
-        the ring can hold."""
+        """A copy of the samples from `first_sample` on, shape (frames, channels) float32. None if any is missing: not
+        yet written, already overwritten, or during the copy. SharedMemoryError for more than the ring can hold."""
         if not 0 < frames <= self.capacity:
             raise SharedMemoryError(f"audio ring {self.segment}: holds {self.capacity} frames, {frames} are requested")
         if first_sample < 0 or first_sample + frames > self.end_sample:

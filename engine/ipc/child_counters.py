@@ -8,7 +8,7 @@ heartbeats, because the main loop may hang while other threads run: a separate t
 from enum import IntEnum
 
 from engine.ipc import layout
-from engine.ipc.owned_segment import Counter, CounterSegment
+from engine.ipc.owned_segment import FieldSegment, SharedField
 
 TIME_BITS = 60  # of the progress field: 36 years in ns, counted from the machine's start
 
@@ -25,23 +25,23 @@ class Phase(IntEnum):
     STOPPING = 7
 
 
-class ChildCounters(CounterSegment):
+class ChildCounters(FieldSegment):
     """The status of one child process, all 0 at first; only the child writes it. `now_ns`: perf_counter_ns."""
 
     _kind = layout.CHILD_COUNTERS
-    alive_ns = Counter(_kind, "alive_ns", int)
+    alive_ns = SharedField(_kind, "alive_ns", int)
     """Time of the last `beat`; 0 before the first."""
-    results = Counter(_kind, "results", int)
+    results = SharedField(_kind, "results", int)
     """Results published so far."""
-    last_result_ms = Counter(_kind, "last_result_ms", float)
+    last_result_ms = SharedField(_kind, "last_result_ms", float)
     """Milliseconds the newest result took; 0 before the first."""
-    last_result_ns = Counter(_kind, "last_result_ns", int)
+    last_result_ns = SharedField(_kind, "last_result_ns", int)
     """Time the newest result was published; 0 before the first."""
-    wants_frame = Counter(_kind, "wants_frame", bool)
+    wants_frame = SharedField(_kind, "wants_frame", bool)
     """True if the child will read the next picture. Set by the child, False at first."""
-    expected_s = Counter(_kind, "expected_s", float)
+    expected_s = SharedField(_kind, "expected_s", float)
     """Seconds that the child's longest piece of work takes by its own estimate; 0 if it gave none."""
-    _progress = Counter(_kind, "progress", int)
+    _progress = SharedField(_kind, "progress", int)
 
     def beat(self, now_ns: int) -> None:
         """Store a heartbeat. Called by a thread of the child that never blocks."""

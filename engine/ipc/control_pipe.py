@@ -25,7 +25,7 @@ MAX_BYTES = 60 * 1024
 PIPE_BYTES = 3 * MAX_BYTES  # Linux gives 208 KiB, macOS 8, where a long message would wait for its reader
 NEW_PIPE_BYTES = 256 * 1024
 ROOM_WAIT_S = 1.0
-SHOWN_BYTES = 40  # of an invalid message, in its error
+MAX_PRINTED_BYTES = 40  # of an invalid message, in its error
 
 Received = TypeVar("Received")
 
@@ -42,8 +42,8 @@ def open_pipe() -> tuple[Connection, Connection]:
 
 
 class ControlPipe(Generic[Received]):
-    """One end of a pipe. `receives` is the union of Structs that the other end may send. One thread at a time may send
-    and one may receive; these may be different threads."""
+    """One end of a pipe that carries typed messages. `receives` is the union of Structs that the other end may send.
+    One thread at a time may send and one may receive; these may be different threads."""
 
     def __init__(self, connection: Connection, receives: Any) -> None:
         self.connection = connection
@@ -70,8 +70,7 @@ class ControlPipe(Generic[Received]):
 
     def receive(self, timeout_s: float = 0.0) -> Received | None:
         """The next message, or None if none arrives within `timeout_s`. Raises PipeClosedError when the other end is
-        closed and all its messages are read, ControlPipeError for a message that is not one of `receives`; the next one
-        can still be read."""
+        closed and all its messages are read, ControlPipeError for one not in `receives`; the next can still be read."""
         try:
             if not self.connection.poll(timeout_s):
                 return None
@@ -83,11 +82,11 @@ class ControlPipe(Generic[Received]):
         try:
             return self._decoder.decode(packed)
         except msgspec.DecodeError as error:  # ValidationError is one
-            start = packed[:SHOWN_BYTES] + (b"..." if len(packed) > SHOWN_BYTES else b"")
+            start = packed[:MAX_PRINTED_BYTES] + (b"..." if len(packed) > MAX_PRINTED_BYTES else b"")
             raise ControlPipeError(f"control pipe: unreadable message: {error} (it begins with {start!r})") from error
 
     def close(self) -> None:
-        """Close this end. The other end can still read the messages left."""
+        """Close this end of the pipe. The other end can still read the messages left."""
         if self._timed_writer is not None:
             self._timed_writer.cancel()
         self.connection.close()

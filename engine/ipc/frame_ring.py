@@ -6,7 +6,7 @@ before and after each picture. A reader copies, then reads the counters again: i
 That is a seqlock (Lamport 1977; Linux `seqlock.h`), with three slots so that a reader has two frame times for its copy.
 
 A new size needs a new segment. The old one is marked as moved and names its successor, so a reader notices at its next
-poll and never sees pixels of one size under a header of another. Each frame has a `generation`: the writer raises it
+poll. It never sees pixels of one size under a header of another. Each frame has a `generation`: the writer raises it
 when a prompt or a take changes, and readers may discard frames of older generations.
 
 The process that makes a ring need not be the one that writes it. The engine makes the rings that its children write:
@@ -93,7 +93,7 @@ class RingWriter:
 
     @property
     def shape(self) -> tuple[int, int, int]:
-        """(height, width, channels)"""
+        """Shape of the frames: (height, width, channels)."""
         return self._block.shape
 
     @property
@@ -137,7 +137,7 @@ class RingWriter:
         self._block.fields[HEARTBEAT] = time.time_ns()
 
     def close(self) -> None:
-        """Unmap the memory. The ring stays, for readers and for the next writer."""
+        """Unmap the ring's memory. The ring stays, for readers and for the next writer."""
         if self._block is not None:
             self._block = None  # type: ignore[assignment]  # closed and no longer used
             self._memory.close()
@@ -227,7 +227,7 @@ class RingReader:
 
     @property
     def shape(self) -> tuple[int, int, int]:
-        """(height, width, channels) of the next frames."""
+        """Shape of the next frames: (height, width, channels)."""
         return self._block.shape
 
     @property
@@ -238,7 +238,7 @@ class RingReader:
     def latest(self, spare: np.ndarray | None = None) -> RingFrame | None:
         """The newest whole frame; the same object if there is no newer one; None before the first. Never waits: after
         three torn copies the previous frame is returned. `spare`: an array that may be overwritten, even with a torn
-        copy, if it has the ring's shape, such as the pixels of the last frame if they are no longer needed."""
+        copy, if it has the ring's shape. The pixels of the last frame will do if they are no longer needed."""
         if self._block.states[0] == layout.MOVED:
             self._follow()
         for _ in range(READ_ATTEMPTS):
@@ -264,7 +264,7 @@ class RingReader:
 
     @property
     def state(self) -> Literal["live", "closed", "dead"]:
-        """closed: the ring's owner closed it. dead: the owner's process ended without closing it."""
+        """State of the ring; closed: the ring's owner closed it. dead: the owner's process ended without closing it."""
         if self._block.states[0] == layout.CLOSED:
             return "closed"
         is_alive = is_writer_alive(writer_of(self._block.header), int(self._block.fields[HEARTBEAT]))
@@ -276,7 +276,7 @@ class RingReader:
         return (time.time_ns() - int(self._block.fields[HEARTBEAT])) / 1e9
 
     def close(self) -> None:
-        """Unmap the memory. Frames returned so far stay valid, and the ring itself is not affected."""
+        """Unmap the ring's memory. Frames returned so far stay valid, and the ring itself is not affected."""
         if self._block is not None:
             self._block = None  # type: ignore[assignment]  # closed and no longer used
             self._mapping.close()
@@ -310,15 +310,13 @@ class FrameRing:
 
     @staticmethod
     def create(name: str, width: int, height: int, *, channels: int = 4, fps: float = 0.0) -> RingOwner:
-        """A new ring owned by this process, named like its texture (1 to 64 bytes of UTF-8). SharedMemoryError when
-        there is no room."""
+        """A new ring of this process, named as its texture (1 to 64 bytes of UTF-8). May raise SharedMemoryError."""
         return RingOwner(name, width, height, channels, fps, system_folder())
 
     @staticmethod
     def write_to(segment: str) -> RingWriter:
-        """Write into a ring that another process made. Frame numbers continue after the newest frame. Its owner and
-        other processes must not write at the same time. Closing the writer does not remove the ring. SharedMemoryError
-        when it is missing."""
+        """Write into a ring that another process made. Frame numbers continue. Its owner and other processes must not
+        write at the same time. Closing the writer does not remove the ring. SharedMemoryError when it is missing."""
         return RingWriter(open_segment(layout.FRAME_RING, segment, is_writable=True))
 
     @staticmethod

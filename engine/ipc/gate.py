@@ -10,7 +10,7 @@ import logging
 from typing import Final
 
 from engine.ipc import layout
-from engine.ipc.owned_segment import Counter, CounterSegment, MappedSegment
+from engine.ipc.owned_segment import FieldSegment, MappedSegment, SharedField
 
 logger = logging.getLogger(__name__)
 DEVICE, WANTS, WORKS = range(3)
@@ -23,17 +23,17 @@ _TURN_FIELDS: Final = [
 """The index of each of these three fields, for each child's process."""
 
 
-class Gate(CounterSegment):
+class Gate(FieldSegment):
     """One gate for an engine and its children. `now_ns`: perf_counter_ns, the same in all processes of a machine."""
 
     _kind = layout.GATE
-    draw_ns = Counter(_kind, "draw_ns", int)
+    draw_ns = SharedField(_kind, "draw_ns", int)
     """When the draw under way began, or the next one will; 0: unknown."""
-    period_ns = Counter(_kind, "period_ns", int)
+    period_ns = SharedField(_kind, "period_ns", int)
     """Frame period of the engine, set by it; 0 until then."""
-    late_frames = Counter(_kind, "late_frames", int)
+    late_frames = SharedField(_kind, "late_frames", int)
     """Frames the engine has published late since its start, set by it; used by `duty auto`."""
-    _voice_ns = Counter(_kind, "voice_ns", int)
+    _voice_ns = SharedField(_kind, "voice_ns", int)
 
     def __init__(self, memory: MappedSegment) -> None:
         super().__init__(memory)
@@ -100,15 +100,15 @@ class Turns:
         self._own = _TURN_FIELDS[index - 1]
         self._set(self._own[DEVICE], device)
 
-    def ask(self, asked_ns: int) -> None:
-        """Request a turn as of `asked_ns`; 0: no request, the others need not wait for this child."""
-        self._set(self._own[WANTS], asked_ns)
+    def request(self, requested_ns: int) -> None:
+        """Request a turn as of `requested_ns`; 0: no request, the others need not wait for this child."""
+        self._set(self._own[WANTS], requested_ns)
 
-    def try_begin(self, now_ns: int, asked_ns: int) -> bool:
+    def try_begin(self, now_ns: int, requested_ns: int) -> bool:
         """Begin a slice, unless another child works on this device or has requested one before, each for up to 250 ms.
         True for one child only, even if two try at the same moment: each announces its work before it looks at the
         others (Dekker's algorithm), so one of them sees the other."""
-        self.ask(asked_ns)
+        self.request(requested_ns)
         device = self._get(self._own[DEVICE])
         others = [other for other in _TURN_FIELDS if other is not self._own and self._get(other[DEVICE]) == device]
         if any(self._is_set(other[WANTS], now_ns) and self._is_before(other) for other in others):
@@ -118,13 +118,13 @@ class Turns:
         if any(self._is_set(other[WORKS], now_ns) for other in others):
             self.end()
             return False
-        self.ask(0)
+        self.request(0)
         return True
 
     def begin(self, now_ns: int) -> None:
         """Begin a slice whatever the others do."""
         self._set(self._own[WORKS], now_ns)
-        self.ask(0)
+        self.request(0)
 
     def end(self) -> None:
         """Called when the device has finished the slice."""
@@ -134,7 +134,7 @@ class Turns:
         return now_ns - self._get(field) < TURN_LIMIT_NS
 
     def _is_before(self, other: tuple[int, ...]) -> bool:
-        """True if the other child has asked earlier; at the same time, the one whose fields come first."""
+        """True if the other child has requested earlier; at the same time, the one whose fields come first."""
         return (self._get(other[WANTS]), other) < (self._get(self._own[WANTS]), self._own)
 
     def _get(self, field: int) -> int:

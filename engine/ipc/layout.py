@@ -54,8 +54,7 @@ FRAME_RING: Final = SegmentKind("frame ring", b"MVRING", 1, dtype_of(_HEAD + _FR
 
 Reading frame n: read `newest` = n, then `end` of slot n % 3, copy, then read `begin`. The copy is whole if both are n.
 The writer cycles through the slots, so a reader has two frame times before its slot is written again. A writer that is
-killed leaves a slot whose `begin` is newest + 1: no reader reads that slot, and the next writer starts with that
-number.
+killed leaves a slot whose `begin` is newest + 1: no reader reads it, and the next writer starts with that number.
 """
 
 _SLOT: Final = """
@@ -92,8 +91,8 @@ _CHILD_COUNTERS: Final = """
     240     f8    expected_s        longest piece of work it expects, s; 0: unknown
 """
 CHILD_COUNTERS: Final = SegmentKind("child counters", b"MVWORDS", 1, dtype_of(_HEAD + _CHILD_COUNTERS, HEADER_BYTES))
-"""Status of one child process. Each field is written by one thread of the child. Times are `time.perf_counter_ns` of
-the machine, not since 1970."""
+"""Status of one child process. Each field is written by one thread of the child. Times are `time.perf_counter_ns`
+of the machine, not since 1970."""
 
 _GATE: Final = """
     192     u8    draw_ns           time of the draw under way, or of the next one, perf_counter_ns; 0: unknown

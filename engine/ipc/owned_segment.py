@@ -1,4 +1,4 @@
-"""A segment with a head, which one process creates and removes and others open; its counters and a fence."""
+"""A segment with a head, which one process creates and removes and others open; segments of fields, and a fence."""
 
 import itertools
 import os
@@ -129,7 +129,7 @@ class Fence:
             pass
 
 
-class CounterSegment:
+class FieldSegment:
     """Base of `ChildCounters` and `Gate`: a segment of 8-byte fields. Use it on any thread, at any time."""
 
     _kind: SegmentKind
@@ -171,15 +171,15 @@ class CounterSegment:
             self.close()
 
 
-class Counter(Generic[Value]):
-    """An 8-byte field of a CounterSegment as an attribute."""
+class SharedField(Generic[Value]):
+    """An 8-byte field of a FieldSegment as an attribute."""
 
     def __init__(self, kind: SegmentKind, field: str, type_: type[Value]) -> None:
         self._index = kind.field_index(field)
         self._type = type_
 
-    def __get__(self, owner: CounterSegment, _: type[CounterSegment]) -> Value:
+    def __get__(self, owner: FieldSegment, _: type[FieldSegment]) -> Value:
         return self._type((owner._floats if self._type is float else owner._fields)[self._index])
 
-    def __set__(self, owner: CounterSegment, value: Value) -> None:
+    def __set__(self, owner: FieldSegment, value: Value) -> None:
         (owner._floats if self._type is float else owner._fields)[self._index] = value

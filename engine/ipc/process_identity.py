@@ -3,8 +3,8 @@
 The start time must not change when the wall clock is set. Linux counts it from boot. XNU stores the wall clock at fork
 (microtime in bsd/kern/kern_fork.c, apple/darwin-xnu) and never changes it, nor does Windows (GetProcessTimes). But on
 macOS psutil's `create_time()` (adjust_proc_create_time in psutil/_psosx.py, 7.1 and later) adds each step of the clock
-since psutil was imported, so two processes would get different times for a third. psutil's own comparisons use the
-value without these steps (Process._get_ident in psutil/__init__.py), and so do we.
+since psutil was imported. Two processes would get different times for a third. psutil's own comparisons use the value
+without these steps (Process._get_ident in psutil/__init__.py), and so do we.
 """
 
 import functools

@@ -27,7 +27,7 @@ class ForeignSegment:
         self.name, self.buf, self._memory = name, buf, memory
 
     def close(self) -> None:
-        """Unmap it. BufferError while an array still uses `buf`."""
+        """Unmap the segment. BufferError while an array still uses `buf`."""
         self.buf.release()
         self._memory.close()
 

@@ -1,9 +1,9 @@
 """Windows message pipes with large buffers and a timeout for writes.
 
 `multiprocessing.Pipe` makes pipes of 8 KiB, and its `send_bytes` waits for ever if a message does not fit and the other
-end does not read (BUFSIZE, and WaitForMultipleObjects with INFINITE, in CPython's Lib/multiprocessing/connection.py). A
-child is sent more than that before its interpreter runs, so its supervisor thread would block; and for ever if the
-child is stopped, which is what that thread must notice.
+end does not read. See BUFSIZE, and WaitForMultipleObjects with INFINITE, in CPython's
+Lib/multiprocessing/connection.py. A child is sent more than that before its interpreter runs, so its supervisor thread
+would block; and for ever if the child is stopped, which is what that thread must notice.
 
 So the pipe gets the size that the messages need: a write completes at once while the buffer has room (CreateNamedPipe,
 nOutBufferSize). A write without room waits until the caller's timeout. It is not cancelled then, because the reader may
@@ -20,8 +20,7 @@ from typing import Any
 
 
 def open_pipe(buffer_bytes: int) -> tuple[Connection, Connection]:
-    """Both ends of a new pipe, each with a buffer for `buffer_bytes` unread bytes. Handles are not inheritable. OSError
-    when Windows refuses."""
+    """Both ends of a new pipe, each buffering `buffer_bytes` bytes. Handles are not inheritable. May raise OSError."""
     winapi = _winapi()
     ends_of: Any = connection  # typeshed lacks arbitrary_address
     address = ends_of.arbitrary_address("AF_PIPE")

@@ -2,12 +2,14 @@
 are themselves imported inside functions. No ring buffers and no OSC: the loops in `engine.live` connect models to
 those.
 
-sd/     Stable Diffusion sam3/   SAM3 rvc/    RVC
+sd/     Stable Diffusion
+sam3/   SAM3
+rvc/    RVC
 
 Code shared by several kinds of model lies beside them: finding files (locate, weight_files, part_report: these never
 load torch), reading them (pretrained), working on a device (device_work, card_memory), running a chain of parts
-directly or as CUDA graphs (graphs), compiling a part (compiling), and a stub of torchaudio (torchaudio_stub), which is
-registered here before any library imports it.
+directly or as CUDA graphs (graphs); compiling a part (compiling). A stub of torchaudio (torchaudio_stub) is registered
+here before any library imports it.
 """
 
 from engine.models import torchaudio_stub

@@ -246,8 +246,7 @@ def device_wait(device: torch.device) -> Callable[[], None]:
 def _metal_wait(device: torch.device) -> Callable[[], None]:
     """Return a function that blocks until an MPS device has finished all its work, without holding the GIL.
     torch.mps.synchronize holds the GIL (torch/csrc/mps/Module.cpp), so the heartbeat thread would stop while the device
-    works, and a child counts as hung after 10 s. A copy to the host waits for all earlier work too, but releases the
-    GIL."""
+    works, and a child counts as hung after 10 s. A copy to the host waits as well, but releases the GIL."""
     last = torch.zeros(1, device=device)
 
     def wait() -> None:

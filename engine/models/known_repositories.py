@@ -2,7 +2,7 @@
 
 As of November 2026, from model cards and other programs' download lists (`variant="fp16"` for sd-turbo, sdxl-turbo,
 SDXL base, SSD-1B and DreamShaper 8), not checked against the Hub: sizes are shown as "about". A repository's own list
-of files (`locate.listing`) takes precedence.
+of files (`locate.repository_files`) takes precedence.
 """
 
 from dataclasses import dataclass, field

@@ -175,59 +175,58 @@ def format_size(size_mb: float) -> str:
 def _patterns_to_fetch(hub_id: str, file: str, files: tuple[str, ...]) -> tuple[tuple[str, ...], float]:
     """Patterns of the files to fetch, and their size in MB, 0 if unknown. From the repository's own list of files if
     the cache has it, else from `known_repositories`, else `files`."""
-    there, about = repository_files(hub_id), repository_info(hub_id)
+    sizes, about = repository_files(hub_id), repository_info(hub_id)
     if file and Path(file).suffix:
-        return (file,), _size_mb(there, (file,)) or about.files.get(file, 0)
+        return (file,), _size_mb(sizes, (file,)) or about.files.get(file, 0)
     if file:  # a folder, which may contain the weights twice, as safetensors and as pickle
-        exact = tuple(f"{file}/{pattern}" for pattern in _smallest(_inside(there, file)))
+        exact = tuple(f"{file}/{pattern}" for pattern in _smallest(_inside(sizes, file)))
         usual = files if files not in _WHOLE and not about.files else ("*.json", f"*.{about.weights}")
         patterns = exact or tuple(f"{file}/{pattern}" for pattern in usual)
-        return patterns, _size_mb(there, patterns) or about.files.get(file, 0)
+        return patterns, _size_mb(sizes, patterns) or about.files.get(file, 0)
     if files in _WHOLE:
-        if exact := _smallest(there):
-            return exact, _size_mb(there, exact)
+        if exact := _smallest(sizes):
+            return exact, _size_mb(sizes, exact)
         if about.includes:
             return about.includes, about.size_mb
     is_all = files != CONFIG_FILES
-    return files, _size_mb(there, files) or (about.size_mb if is_all else 0)
+    return files, _size_mb(sizes, files) or (about.size_mb if is_all else 0)
 
 
-def _smallest(there: dict[str, int]) -> tuple[str, ...]:
+def _smallest(sizes: dict[str, int]) -> tuple[str, ...]:
     """Patterns for the smallest set of these files that is a model, or one part of it; () if there is none. Half
     precision before full, safetensors before pickles, as `weight_files.find_weights` searches."""
-    if INDEX in there:
-        parts = [f"{part}/" for part in _PARTS if any(path.startswith(f"{part}/") for path in there)]
+    if INDEX in sizes:
+        parts = [f"{part}/" for part in _PARTS if any(path.startswith(f"{part}/") for path in sizes)]
     else:
         parts = [""]
-    found = [_smallest_weights(there, part) for part in parts]
+    found = [_smallest_weights(sizes, part) for part in parts]
     if not any(found):
         return ()
-    return ("*.json", "*.txt", *filter(None, found)) if INDEX in there else ("*.json", *filter(None, found))
+    return ("*.json", "*.txt", *filter(None, found)) if INDEX in sizes else ("*.json", *filter(None, found))
 
 
-def _smallest_weights(there: dict[str, int], part: str) -> str:
+def _smallest_weights(sizes: dict[str, int], part: str) -> str:
     for ending in _SMALLEST_FIRST:
         for stem in _STEMS:
             whole, shards = (f"{part}{stem}{ending.format(shard=shard)}" for shard in ("", "-*-of-*"))
-            if whole in there:
+            if whole in sizes:
                 return whole
-            if _size_mb(there, (shards,)):
+            if _size_mb(sizes, (shards,)):
                 return shards
     return ""
 
 
-def _inside(there: dict[str, int], folder: str) -> dict[str, int]:
-    return {path.removeprefix(f"{folder}/"): size for path, size in there.items() if path.startswith(f"{folder}/")}
+def _inside(sizes: dict[str, int], folder: str) -> dict[str, int]:
+    return {path.removeprefix(f"{folder}/"): size for path, size in sizes.items() if path.startswith(f"{folder}/")}
 
 
-def _size_mb(there: dict[str, int], patterns: tuple[str, ...]) -> float:
+def _size_mb(sizes: dict[str, int], patterns: tuple[str, ...]) -> float:
     """Size of the files that `hf download --include` selects by these patterns; its `*` matches across folders."""
-    return sum(size for path, size in there.items() if any(fnmatchcase(path, each) for each in patterns)) / 1e6
+    return sum(size for path, size in sizes.items() if any(fnmatchcase(path, each) for each in patterns)) / 1e6
 
 
 def cached_folder(hub_id: str, file: str = "") -> Path | None:
-    """The folder of the best snapshot of `owner/name` that holds `file`, or None. A renamed repository is searched
-    under both names."""
+    """The folder of the best snapshot of `owner/name` that holds `file`, or None. Tries both names of a renamed one."""
     snapshot, _ = _cached_snapshot(hub_id, file)
     return None if snapshot is None else snapshot.folder
 

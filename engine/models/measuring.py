@@ -69,8 +69,8 @@ def memory_mb(device: torch.device) -> float:
     """Memory in MiB: on CUDA the peak since `reset_peak_memory`, elsewhere the current memory of the process."""
     if device.type == "cuda":
         return torch.cuda.max_memory_allocated(device) / 2**20
-    held_bytes: int = psutil.Process().memory_info().rss
-    return held_bytes / 2**20
+    rss_bytes: int = psutil.Process().memory_info().rss
+    return rss_bytes / 2**20
 
 
 def calls_per_run(call: Call, wait: Call, *, min_calls: int, now_s: Callable[[], float] = time.perf_counter) -> int:

@@ -35,13 +35,13 @@ class ModelOnDevice(ABC):
         return memory_mb(self.device)
 
     @property
-    def held_mb(self) -> int:
-        """Like `card_mb`; on a CPU the MiB of the weights."""
+    def used_mb(self) -> int:
+        """MiB of memory in use: `card_mb`, or on a CPU the size of the weights."""
         card_mb = self.card_mb
         return round(self.memory_bytes() / 2**20 if card_mb is None else card_mb)
 
     def free(self, caches: Callable[[], object]) -> str:
         """Call `caches()`, which frees caches, and return a text with the MiB freed and in use."""
-        before_mb = self.held_mb
+        before_mb = self.used_mb
         caches()
-        return f"freed {before_mb - self.held_mb} MiB, {self.held_mb} MiB in use"
+        return f"freed {before_mb - self.used_mb} MiB, {self.used_mb} MiB in use"

@@ -168,8 +168,7 @@ def build_config(kind: Any, config_json: Mapping[str, Any], what: str, attention
 def limit_weight_count(what: str, build: Callable[[], torch.nn.Module], weights: WeightFiles) -> Iterator[None]:
     """Raise ModelError if a network built in the `with` block has more weights than its files have bytes. The library
     would build any size given in config.json, even more than fits into memory. A hook of torch counts the weights while
-    the network is built. Only if the count is too large, or loading fails, `build` is called on the meta device for the
-    exact number."""
+    the network is built. Only if it is too large, or loading fails, `build` is called on the meta device to count."""
     size = sum(file.stat().st_size for file in weights.files)
     most = max(size, MIN_COUNTED)
     counted, is_checked, thread = 0, False, threading.get_ident()

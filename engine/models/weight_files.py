@@ -81,13 +81,12 @@ class TensorInfo:
 
     @property
     def count(self) -> int:
-        """Number of values."""
+        """Number of values in the tensor."""
         return math.prod(self.shape)
 
 
 def read_header(file: Path) -> dict[str, TensorInfo]:
-    """The tensors of a safetensors file by name, in the order of the file, without their weights. ModelError if it is
-    damaged or truncated."""
+    """Tensors of a safetensors file by name, in its order, without weights. ModelError if damaged or truncated."""
     return read_header_and_metadata(file)[0]
 
 

@@ -39,8 +39,8 @@ MAX_PACKET_BYTES: Final = 262_144  # the limit of a TCP packet; four times the l
 MAX_NESTING: Final = 16
 MAX_ELEMENTS: Final = 4096  # in one bundle: twenty times the number of parameters
 MAX_TYPE_TAGS: Final = 1024
-KNOWN_HEADS: Final = 1024  # a few times the number of parameters; 0.2 MB
-MAX_KNOWN_HEAD_BYTES: Final = 128
+MAX_CACHED_HEADS: Final = 1024  # a few times the number of parameters; 0.2 MB
+MAX_CACHED_HEAD_BYTES: Final = 128
 
 _PRINTABLE: Final = bytes(range(0x21, 0x7F))
 BUNDLE_HEAD: Final = b"#bundle\0"
@@ -92,7 +92,7 @@ def decode_packet(data: bytes | bytearray | memoryview) -> Message | Bundle:
     """The message or bundle in one packet: a datagram, or a frame of a stream. Raises only OscDecodeError."""
     if type(data) is not bytes:
         data = bytes(data)
-    known = _known_heads.get(data[:-4])
+    known = _cached_heads.get(data[:-4])
     if known is not None:
         address, type_tag, unpack = known
         return _new(Message, (address, unpack(data[-4:]), type_tag))
@@ -138,7 +138,7 @@ def _decode_bundle(data: bytes, depth: int) -> Bundle:
         if len(elements) == MAX_ELEMENTS:
             raise OscDecodeError(f"more than {MAX_ELEMENTS} elements in a bundle")
         element = data[at : at + size]
-        known = _known_heads.get(element[:-4])
+        known = _cached_heads.get(element[:-4])
         if known is not None:
             address, type_tag, unpack = known
             elements.append(_new(Message, (address, unpack(element[-4:]), type_tag)))
@@ -162,10 +162,10 @@ def _decode_message(data: bytes) -> Message:
     args, end = _read_arguments(data, at, tags, address)
     if end != len(data):
         raise OscDecodeError(f"{printable(address)}: {len(data) - end} bytes left over after {printable(tags)!r}")
-    if tags in _SINGLE and at <= MAX_KNOWN_HEAD_BYTES:
-        if len(_known_heads) >= KNOWN_HEADS:
-            _known_heads.clear()
-        _known_heads[data[:at]] = (address, tags, _SINGLE[tags])
+    if tags in _SINGLE and at <= MAX_CACHED_HEAD_BYTES:
+        if len(_cached_heads) >= MAX_CACHED_HEADS:
+            _cached_heads.clear()
+        _cached_heads[data[:at]] = (address, tags, _SINGLE[tags])
     return Message(address, args, tags)
 
 
@@ -268,5 +268,5 @@ _FIXED: Final[dict[str, tuple[Struct, Callable[..., object]]]] = {
 }
 _WITHOUT_DATA: Final = {"T": True, "F": False, "N": None, "I": Impulse.BANG}
 _SINGLE: Final[dict[str, Unpack]] = {"f": Struct(">f").unpack, "i": _INT.unpack}
-_known_heads: dict[bytes, tuple[str, str, Unpack]] = {}
+_cached_heads: dict[bytes, tuple[str, str, Unpack]] = {}
 _new = tuple.__new__

@@ -9,8 +9,7 @@
 
 Pads are numbered 1 to 16, four to a row, from the top left; banks from 1 in the order of the file. A pad may name a
 preset that does not exist: it counts as empty until that preset comes (back). Banks whose name begins with `Looks` hold
-the built-in looks at first; new presets go to the others. Banks are immutable: each edit makes new ones, so any thread
-may read them.
+the built-in looks at first; new presets go to the others. Banks are immutable: any thread may read them.
 """
 
 import re
@@ -45,7 +44,7 @@ class Pad:
     """`#rrggbb`; "" for none."""
 
     @classmethod
-    def checked(cls, preset: object, colour: object = "") -> Self:
+    def parse(cls, preset: object, colour: object = "") -> Self:
         """A pad from values of OSC or a file. Raises BankError if one of them is invalid."""
         if not isinstance(preset, str):
             raise BankError(f"preset {short_repr(preset)} is not a name")
@@ -81,19 +80,19 @@ class Banks:
 
     def pad_at(self, bank: object, pad: object) -> Pad | None:
         """The pad, or None if it is empty or there is no such bank. BankError for a number out of range."""
-        number, at = checked_number("bank", bank, MAX_BANKS), checked_number("pad", pad, PADS)
+        number, at = require_number("bank", bank, MAX_BANKS), require_number("pad", pad, PADS)
         return self.banks[number - 1].pads.get(at) if number <= len(self.banks) else None
 
     def number_of(self, bank: object) -> int:
         """The number of a bank that exists. BankError if it does not."""
-        number = checked_number("bank", bank, MAX_BANKS)
+        number = require_number("bank", bank, MAX_BANKS)
         if number > len(self.banks):
             raise BankError(f"there is no bank {number} (/bank/name {len(self.banks) + 1} NAME makes the next one)")
         return number
 
     def with_pad(self, bank: object, pad: object, content: Pad | None) -> "Banks":
         number = self.number_of(bank)
-        changed = self.banks[number - 1].with_pad(checked_number("pad", pad, PADS), content)
+        changed = self.banks[number - 1].with_pad(require_number("pad", pad, PADS), content)
         return self._with_bank(number, changed)
 
     def with_swapped(self, bank: object, pad: object, to_bank: object, to_pad: object) -> "Banks":
@@ -104,8 +103,8 @@ class Banks:
 
     def with_name(self, bank: object, name: object) -> "Banks":
         """Rename a bank; the next free number makes one. BankError if another bank has that name."""
-        number = checked_number("bank", bank, MAX_BANKS)
-        name = checked_bank_name(name)
+        number = require_number("bank", bank, MAX_BANKS)
+        name = require_bank_name(name)
         if existing := self.named_like(name, but=number):
             raise BankError(f"bank {existing!r}: exists already; choose another name")
         if number == len(self.banks) + 1:
@@ -203,7 +202,7 @@ def read_banks(path: Path) -> tuple[Banks | None, list[str]]:
                 raise BankError(f"{MAX_BANKS} banks are the limit")
             pads, wrong = _read_pads(entry.get("pads", []))
             problems += [f"{where}: {reason} (left out)" for reason in wrong]
-            name = free = checked_bank_name(entry.get("name", f"Bank {number}"))
+            name = free = require_bank_name(entry.get("name", f"Bank {number}"))
             numbers = count(2)
             while Banks(tuple(banks)).named_like(free):
                 free = f"{name[: NAME_CHARACTERS - 3]} {next(numbers)}"
@@ -224,20 +223,20 @@ def _read_pads(entries: object) -> tuple[dict[int, Pad], list[str]]:
     for index, entry in enumerate(entries, start=1):
         try:
             check_table(entry, _PAD_KEYS, "pad", BankError)
-            number = checked_number("pad", entry.get("pad"), PADS)
+            number = require_number("pad", entry.get("pad"), PADS)
             if number in pads:
                 raise BankError(f"pad {number} occurs twice")
-            pads[number] = Pad.checked(entry.get("preset"), entry.get("colour", ""))
+            pads[number] = Pad.parse(entry.get("preset"), entry.get("colour", ""))
         except BankError as reason:
             problems.append(f"entry {index} of pads: {reason}")
     return pads, problems
 
 
-def checked_number(what: str, number: object, most: int) -> int:
+def require_number(what: str, number: object, most: int) -> int:
     return whole_number(what, number, most, BankError)
 
 
-def checked_bank_name(name: object) -> str:
+def require_bank_name(name: object) -> str:
     if not isinstance(name, str) or not 1 <= len(name.strip()) <= NAME_CHARACTERS:
         raise BankError(f"name {short_repr(name)} is not a text of 1 to {NAME_CHARACTERS} characters")
     return name.strip()

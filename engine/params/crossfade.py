@@ -96,7 +96,7 @@ class _Origin:
 @dataclass(slots=True, kw_only=True, eq=False)
 class _Fade:
     paths: dict[str, _Path]
-    course: FadeTimer | Hand
+    timer: FadeTimer | Hand
     since: int
     """Version of the store after its last step; later changes by others take parameters away from it."""
     panics: object
@@ -144,17 +144,17 @@ class Crossfade:
         reason given to fades that it supersedes. `is_picture`: as a picture fade; without a time it ends a running one.
         `hand`: moves the picture fade, in place of a time."""
         addresses = {param.address for param, _ in values}
-        course = hand or (None if time.is_at_once else FadeTimer(time, self._pulse))
+        timer = hand or (None if time.is_at_once else FadeTimer(time, self._pulse))
         with self._lock:
             before = self._store.snapshot()
-            picture = None if course is None or not is_picture else self._new_picture_fade(before)
-            self._cuts += is_picture and course is None
+            picture = None if timer is None or not is_picture else self._new_picture_fade(before)
+            self._cuts += is_picture and timer is None
             superseded = self._supersede(addresses, is_picture)
             at_once: list[tuple[Param, Value]] = []
             gliding: list[tuple[Param, Value]] = []
             rejected: list[Rejected] = []
             for param, target in values:
-                is_gliding = course is not None and param.can_glide and not (is_picture and param.is_look)
+                is_gliding = timer is not None and param.can_glide and not (is_picture and param.is_look)
                 if is_gliding and before[param.address] == target:
                     continue
                 try:
@@ -164,7 +164,7 @@ class Crossfade:
                 else:
                     (gliding if is_gliding else at_once).append((param, target))
             self._store.apply(at_once, by=by, together=addresses)
-            if course is not None:
+            if timer is not None:
                 now = self._store.snapshot()
                 paths = {}
                 for param, target in gliding:
@@ -175,7 +175,7 @@ class Crossfade:
                 self._fades.append(
                     _Fade(
                         paths=paths,
-                        course=course,
+                        timer=timer,
                         since=now.version,
                         panics=before[PANIC],
                         ended=ended,
@@ -185,7 +185,7 @@ class Crossfade:
                 )
         for fade in superseded:
             fade.ended(by)
-        if course is None:
+        if timer is None:
             ended("")
         return rejected
 
@@ -205,8 +205,8 @@ class Crossfade:
             fade.ended(UNDONE)
 
     def freeze(self, seconds: float) -> None:
-        """Freeze the picture on screen, and dissolve it into the present look: a part of it cannot be drawn any more.
-        During a picture fade that lasts longer, it replaces the old look. Render thread."""
+        """Freeze the picture on screen and dissolve it into the present look, because a part of it can no longer be
+        drawn. During a picture fade that lasts longer, it replaces the old look. Render thread."""
         with self._lock:
             running = self._picture_fade()
             if running is None or not self._freeze_old(running, seconds):
@@ -247,13 +247,13 @@ class Crossfade:
             if fade is None or fade.panics != snapshot[PANIC]:
                 self.progress = None
                 return snapshot, None
-            self.progress = fade.course.progress if fade.course.has_begun else None
+            self.progress = fade.timer.progress if fade.timer.has_begun else None
             return snapshot, fade.picture
 
     def _freeze_old(self, running: _Fade, seconds: float) -> bool:
         """Freeze the screen in place of a fade's old look, unless it ends earlier. The caller holds the lock."""
         assert running.picture is not None
-        if running.course.left_s() < seconds:
+        if running.timer.left_s() < seconds:
             return False
         self._number += 1
         running.picture = replace(running.picture, number=self._number, is_frozen=True, freeze_mix=running.picture.mix)
@@ -268,7 +268,7 @@ class Crossfade:
         self._fades.append(
             _Fade(
                 paths={},
-                course=FadeTimer(FadeTime(seconds), self._pulse),
+                timer=FadeTimer(FadeTime(seconds), self._pulse),
                 since=now.version,
                 panics=now[PANIC],
                 ended=lambda superseded_by: None,
@@ -280,9 +280,9 @@ class Crossfade:
         """Advance one fade. Returns the argument for `ended` if it has ended, else None."""
         if fade.picture is not None and fade.panics != self._store.get(PANIC):
             return PANIC
-        if isinstance(fade.course, Hand) and fade.course.has_begun and fade.course.is_back:
+        if isinstance(fade.timer, Hand) and fade.timer.has_begun and fade.timer.is_back:
             return UNDONE
-        fraction = fade.course.fraction(now_s)
+        fraction = fade.timer.fraction(now_s)
         values = [(path.param, path.at(fraction)) for path in fade.paths.values()]
         overridden, fade.since = self._store.glide(values, by=BY, since=fade.since)
         for address in overridden:
@@ -294,8 +294,8 @@ class Crossfade:
         return "" if fraction >= 1.0 else None
 
     def _undo(self, fade: _Fade) -> None:
-        """Restore the values of a fade's old look; values that others have set meanwhile outside the look stay.
-        The caller holds the lock."""
+        """Restore the values of a fade's old look; values that others set meanwhile outside the look stay. The
+        caller holds the lock."""
         origin, now = fade.origin, self._store.snapshot()
         if origin is None or fade.panics != now[PANIC]:
             return
@@ -322,7 +322,7 @@ class Crossfade:
         if fade is None or fade.panics != now[PANIC]:
             return PictureFade(number=self._number, before=self.bypass.apply(now), revealed=1.0, mix=0.0)
         assert fade.picture is not None
-        if not fade.course.has_begun:  # it has not been drawn yet: its old look is still on screen
+        if not fade.timer.has_begun:  # it has not been drawn yet: its old look is still on screen
             return replace(fade.picture, number=self._number)
         revealed = fade.picture.mix
         return PictureFade(number=self._number, before=self.bypass.apply(now), revealed=revealed, mix=0.0)

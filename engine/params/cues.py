@@ -10,8 +10,7 @@
         { number = 7, preset = "Night", note = "when she lifts the guitar" },
     ]
 
-TOML's other notation, `[[cue]]` before each, is read as well. Lists are immutable: each edit makes a new one, so any
-thread may read one.
+TOML's other notation, `[[cue]]` before each, is read as well. Lists are immutable: any thread may read one.
 """
 
 from collections.abc import Iterator, Mapping
@@ -25,7 +24,7 @@ from engine.errors import CueError, PresetError
 from engine.params.checks import check_table, short_repr, whole_number
 from engine.params.fade_time import AT_ONCE, FadeTime
 from engine.params.presets import clean_name
-from engine.params.timecode import checked_label
+from engine.params.timecode import canonical_label
 from engine.system.stored_file import StoredFile
 
 MAX_NUMBER = 999
@@ -54,7 +53,7 @@ class Cue:
     """A line that the player reads before this cue, at most 200 characters."""
 
     @classmethod
-    def checked(
+    def parse(
         cls,
         number: object,
         preset: object,
@@ -78,18 +77,18 @@ class Cue:
         return cls(
             number=whole_number("number", number, MAX_NUMBER, CueError),
             preset=name,
-            fade=_checked_time("fade", fade),
-            follow=_checked_time("follow", follow),
+            fade=_parse_time("fade", fade),
+            follow=_parse_time("follow", follow),
             glide=bool(glide),
-            timecode=checked_label(timecode),
+            timecode=canonical_label(timecode),
             keep_layer5=bool(keep_layer5),
-            note=checked_note(note),
+            note=require_note(note),
         )
 
 
 @dataclass(frozen=True, slots=True)
 class CueList:
-    """Cues by number. Deleting one does not renumber the others."""
+    """An immutable list of cues, by number. Deleting one does not renumber the others."""
 
     cues: Mapping[int, Cue]
 
@@ -160,7 +159,7 @@ def read_cues(path: Path) -> tuple[CueList, list[str]]:
             for key in ("number", "preset"):
                 if key not in entry:
                     raise CueError(f"has no {key}")
-            cue = Cue.checked(**{key.removesuffix("_s"): value for key, value in entry.items()})
+            cue = Cue.parse(**{key.removesuffix("_s"): value for key, value in entry.items()})
             if cue.number in cues:
                 raise CueError(f"number {cue.number} occurs twice")
         except CueError as reason:
@@ -170,7 +169,7 @@ def read_cues(path: Path) -> tuple[CueList, list[str]]:
     return CueList(cues), problems
 
 
-def checked_note(note: object) -> str:
+def require_note(note: object) -> str:
     """The note in one line, or CueError."""
     line = " ".join(note.split()) if isinstance(note, str) else ""
     if not isinstance(note, str) or len(line) > MAX_NOTE_CHARS or not all(map(str.isprintable, line)):
@@ -187,7 +186,7 @@ def _entry_of(cue: Cue) -> dict[str, object]:
     return entry | {key: value for key, value in more.items() if value}
 
 
-def _checked_time(key: str, time: object) -> FadeTime:
+def _parse_time(key: str, time: object) -> FadeTime:
     try:
         return FadeTime.of(time)
     except ValueError as reason:

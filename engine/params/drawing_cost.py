@@ -1,9 +1,8 @@
-"""Decides if there is time to draw two looks: before it begins by the times of the last frames, then by the number of
-late ones."""
+"""Decides if there is time to draw two looks: before it begins by the last frames' times, then by how many are late."""
 
 from collections import deque
 
-MAX_WORK_SHARE = 0.8  # of a frame's time, estimated for drawing both looks; the rest is reserve
+MAX_WORK_FRACTION = 0.8  # of a frame's time, estimated for drawing both looks; the rest is reserve
 MAX_LATE_FRAMES = 2  # per fade: two can be a hiccup of the system
 MEASURED_FRAMES = 60
 
@@ -25,7 +24,7 @@ class DrawingCost:
         look_s = _percentile_95([look_s for look_s, _ in self._frames_s])
         rest_s = _percentile_95([rest_s for _, rest_s in self._frames_s])
         needed_s = 2.0 * look_s + rest_s
-        if needed_s <= MAX_WORK_SHARE * period_s:
+        if needed_s <= MAX_WORK_FRACTION * period_s:
             return ""
         return f"drawing both looks would take {needed_s * 1000:.0f} of {period_s * 1000:.0f} ms per frame"
 

@@ -19,9 +19,8 @@ class ExpectedLook:
         values_of: Callable[[str], Mapping[str, Any] | None] = lambda name: None,
         current: Callable[[], str] = lambda: "",
     ) -> None:
-        """`waiting(frames)`: the name of the look that begins within so many frames, "" for none; `prepared()`: of the
-        one that may begin at any time; `values_of(name)`: its values, None if it has none; `current()`: the look that
-        began last."""
+        """`waiting(frames)`: the name of the look that begins within so many frames, "" for none; `prepared()`: of one
+        that may begin any time; `values_of(name)`: its values or None; `current()`: of the look that began last."""
         self._waiting, self._prepared, self._values_of, self._current = waiting, prepared, values_of, current
         self.values: Mapping[str, Any] = {}
         """The values of the next look; empty if it gets no trail, or no more of it."""

@@ -5,7 +5,7 @@
     "2bars"          bars
 
 A fade in beats follows the tempo, and ends on a beat: one that starts between two beats is up to half a beat longer or
-shorter. If the beats are counted again meanwhile (reset, MIDI start), it continues evenly.
+shorter. If the beat count restarts meanwhile (reset, MIDI start), it continues evenly.
 """
 
 import math
@@ -60,7 +60,7 @@ class FadeTime:
         return self.amount if self.unit == "s" else self.beats(beats_a_bar) * 60.0 / bpm
 
     def shortened(self, by_s: float, bpm: float, beats_a_bar: int) -> Self:
-        """The rest of it after some seconds."""
+        """The rest of this time after some seconds."""
         if self.unit == "s":
             return type(self)(max(self.amount - by_s, 0.0))
         return type(self)(max(self.beats(beats_a_bar) - by_s * bpm / 60.0, 0.0), "b")

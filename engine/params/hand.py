@@ -30,7 +30,7 @@ class Hand:
         return self._last_s is not None
 
     def fraction(self, now_s: float) -> float:
-        """The fraction: 0 where it began, 1 at either end. 0 in the first frame, unless `at` is another position."""
+        """Progress of the fade: 0 where it began, 1 at either end. 0 in the first frame, unless `at` is elsewhere."""
         if self._last_s is not None:
             target = self._read()
             self.at += (target - self.at) * -math.expm1((self._last_s - now_s) / SMOOTHING_S)
@@ -54,5 +54,5 @@ class Hand:
         return FadeProgress(self._progress, 1.0, "hand")
 
     def left_s(self) -> float:
-        """Infinite: a hand may rest for ever."""
+        """Always infinite, because a hand may stop anywhere."""
         return math.inf

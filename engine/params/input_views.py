@@ -67,7 +67,7 @@ class InputViews:
                 changed(tuple(every))
 
     def names_in(self, values: Mapping[str, Value]) -> dict[str, str]:
-        """The name of the input of each alias, of the shaders that these values choose and that play."""
+        """Names of the shader inputs by alias, for the playing shaders that these values choose."""
         return {
             alias: label
             for slot, inputs in self._table.slots.items()
@@ -77,8 +77,8 @@ class InputViews:
         }
 
     def arrange(self, values: Entries, names: Mapping[str, str]) -> Entries:
-        """The values of a preset, in the order in which the shaders have their inputs now. `names`: of the inputs when
-        it was saved. For a shader that has not played yet, the names are stored for `expected`."""
+        """Reorder the values of a preset as the shaders have their inputs now. `names`: of the inputs when it was
+        saved. For a shader that has not played yet, the names are stored for `expected`."""
         preset = {param.address: value for param, value in values}
         for slot in SLOTS:
             file = str(preset.get(file_address(slot), "")).casefold()
@@ -96,7 +96,7 @@ class InputViews:
         return [(param, preset[param.address]) for param, _ in values]
 
     def expected(self, slot: str, file: str) -> Mapping[str, str]:
-        """The names of the inputs in the preset that has chosen this shader, once; empty if none has."""
+        """Input names that the preset which chose this shader was saved with, returned once; empty without a preset."""
         with self._lock:
             chosen, names = self._expected.pop(slot, ("", {}))
         return names if chosen == file.casefold() else {}
@@ -139,8 +139,7 @@ class InputViews:
 
     def mappable(self, target: str) -> tuple[str, str]:
         """The parameter that a mapped control must move for this target, and the mode to map it with ("": any). A
-        target that is no input's name is returned as it is. Rejected for an input of several numbers, which a control
-        cannot give."""
+        target that is no input's name is returned as it is. Rejected for an input of several numbers."""
         view = self.find(target)
         if view is None:
             return target, ""

@@ -27,7 +27,7 @@ _SHAPES: Final[dict[str, Callable[[float], float]]] = {
 
 
 class Lfos:
-    """The four oscillators. For the render thread."""
+    """The four low-frequency oscillators. For the render thread."""
 
     def __init__(self) -> None:
         self._cycles: dict[int, float] = dict.fromkeys(LFOS, 0.0)

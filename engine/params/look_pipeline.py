@@ -66,13 +66,13 @@ class Looks:
 
     def __init__(self, current: LookPipeline, expected: ExpectedLook | None = None) -> None:
         self.current, self.expected = current, expected or ExpectedLook()
-        self.leaving: LookPipeline | None = None
+        self.outgoing: LookPipeline | None = None
         """The old look; None between fades, or if it is not drawn."""
-        self.coming: LookPipeline | None = None
+        self.upcoming: LookPipeline | None = None
         """A look that begins in a moment, while its trail is drawn; never beside an old one."""
         self.fade: PictureFade | None = None
         """The running fade, or None."""
-        self._leaving_number = 0
+        self._outgoing_number = 0
         """Number of outgoing and incoming looks that were drawn."""
         self._cuts = self._returns = 0
         self.cost = DrawingCost()
@@ -82,12 +82,12 @@ class Looks:
     @property
     def count(self) -> int:
         """Number of looks that are drawn, 1 or 2."""
-        return 1 if self.leaving is None and self.coming is None else 2
+        return 1 if self.outgoing is None and self.upcoming is None else 2
 
     @property
-    def leaving_values(self) -> Mapping[str, Any] | None:
+    def outgoing_values(self) -> Mapping[str, Any] | None:
         """All values to draw the old look with; None if it is not drawn."""
-        return None if self.leaving is None else self.leaving.values
+        return None if self.outgoing is None else self.outgoing.values
 
     def follow(
         self,
@@ -98,74 +98,74 @@ class Looks:
         late: int,
         crossfade: Crossfade | None = None,
     ) -> None:
-        """Follow the fade. Call it before `glide` with the same snapshot. `period_s`: frame period, None offline, where
-        there is always enough time; `late`: late frames so far; `crossfade`: the source of the fade. Its `draws_old` is
-        updated, and it may have undone the last fade."""
+        """Follow the state of the picture fade. Call it before `glide` with the same snapshot. `period_s`: frame
+        period, None offline, where there is always enough time; `late`: late frames so far; `crossfade`: the source of
+        the fade. Its `draws_old` is updated, and it may have undone the last fade."""
         before, self.fade = self.fade, fade
         begins = fade is not None and (before is None or before.number != fade.number)
         if crossfade is not None and crossfade.returns != self._returns:
             self._returns = crossfade.returns
-            if self.leaving is not None:
-                self.current.continue_from(self.leaving)
+            if self.outgoing is not None:
+                self.current.continue_from(self.outgoing)
         if crossfade is not None and crossfade.cuts != self._cuts:
             self._cuts, begins = crossfade.cuts, True
             self.current.slew.jump_to(snapshot, LOOK)
         if fade is None:
-            self.leaving = None
+            self.outgoing = None
         elif begins:
             if fade.is_frozen:
                 self._freeze(BYPASSED)
             elif before is None or before.before is not fade.before:  # else the same look is still outgoing
                 self._begin(period_s, late)
             self.current.slew.jump_to(snapshot, LOOK)
-        elif self.leaving is not None and period_s is not None and (why := self.cost.check_late(late)):
+        elif self.outgoing is not None and period_s is not None and (why := self.cost.check_late(late)):
             self._freeze(why)
         if crossfade is not None:
-            crossfade.draws_old = self.leaving is not None
+            crossfade.draws_old = self.outgoing is not None
         is_fading = fade is not None
         comes = self.expected.follow(
             self.current.values, self.cost, is_fading=is_fading, begins=begins, period_s=period_s, late=late
         )
         if not comes:
-            self.coming = None
-        elif self.coming is None:
-            self.coming = self.current.copy()
-            self._leaving_number += 1
+            self.upcoming = None
+        elif self.upcoming is None:
+            self.upcoming = self.current.copy()
+            self._outgoing_number += 1
 
     def glide(self, snapshot: Snapshot, step_s: float) -> None:
         self.current.glide(snapshot, step_s)
-        if self.coming is not None:
-            self.coming.values = {**self.current.values, **self.expected.values}
-        if self.leaving is not None and self.fade is not None:
-            self.leaving.glide(self.fade.before, step_s)
-            old = self.leaving.values
-            self.leaving.values = {**self.current.values, **{address: old[address] for address in STORED}}
+        if self.upcoming is not None:
+            self.upcoming.values = {**self.current.values, **self.expected.values}
+        if self.outgoing is not None and self.fade is not None:
+            self.outgoing.glide(self.fade.before, step_s)
+            old = self.outgoing.values
+            self.outgoing.values = {**self.current.values, **{address: old[address] for address in STORED}}
 
     def audio_settings(self, width_px: int) -> AudioSettings:
-        """The settings of the displayed look, with those of the outgoing or incoming one as `leaving`."""
-        settings, other = self.current.audio_settings(width_px), self.leaving or self.coming
+        """The settings of the displayed look, with those of the outgoing or incoming one as `outgoing`."""
+        settings, other = self.current.audio_settings(width_px), self.outgoing or self.upcoming
         if other is None:
             return settings
-        return replace(settings, leaving=other.audio_settings(width_px), leaving_number=self._leaving_number)
+        return replace(settings, outgoing=other.audio_settings(width_px), outgoing_number=self._outgoing_number)
 
     def modulate(self, features: AudioFeatures, *, time_s: float, beat: float) -> None:
         self.current.modulate(features, time_s=time_s, beat=beat)
-        for other in (self.leaving, self.coming):
+        for other in (self.outgoing, self.upcoming):
             if other is not None:
                 other.modulate(features, time_s=time_s, beat=beat)
 
-    def give_up_leaving(self) -> None:
+    def freeze_outgoing(self) -> None:
         """Freeze the old look, because its shader delays the picture."""
-        if self.leaving is not None:
+        if self.outgoing is not None:
             self._freeze(DELAYED)
 
     def _begin(self, period_s: float | None, late: int) -> None:
         if period_s is not None and (why := self.cost.begin(period_s, late)):
             self._freeze(why)
             return
-        self.leaving, self.fade_note = self.current.copy(), BOTH
-        self._leaving_number += 1
+        self.outgoing, self.fade_note = self.current.copy(), BOTH
+        self._outgoing_number += 1
 
     def _freeze(self, why: str) -> None:
-        self.leaving = None
+        self.outgoing = None
         self.fade_note = f"the old look is frozen ({why})"

@@ -1,9 +1,9 @@
 """The built-in looks, by world: preset files in `look_files`, each with what differs from the plain look.
 
-They share a recipe: a palette that stays and drifts, a black ground over a third of the picture or more (Riso and
-Marble are bright), something large that the kick moves and something fine that the hats light, and two slow LFOs
-without a common period. A look with a shader gives a value to each of its inputs, and names the look that holds the
-picture where the shader is too slow (`/fx/fallback`).
+They share a recipe: a palette that stays and drifts; a black ground over a third of the picture or more (Riso and
+Marble are bright); something large that the kick moves and something fine that the hats light; two slow LFOs without a
+common period. A look with a shader gives a value to each of its inputs, and names the look that holds the picture where
+the shader is too slow (`/fx/fallback`).
 """
 
 from pathlib import Path

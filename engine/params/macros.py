@@ -3,8 +3,8 @@
     /macro/moves/1 "/post/bloom 0 1; /layer/*/angle 90 0 -0.5"
 
 A macro that somebody moves sets its parameters in the frame after; a fader moved afterwards wins until the macro moves
-again. What the same group sets (a bundle, a pattern, a packet of a desk), and what the same sender is moving (the
-channels of a desk's crossfade step at different rates), stays. A macro moved by a preset, a fade or panic sets nothing,
+again. What the same group sets (a bundle, a pattern, a packet of a desk) stays. So does what the same sender is moving
+(the channels of a desk's crossfade step at different rates). A macro moved by a preset, a fade or panic sets nothing,
 because these set the parameters themselves; one moved by modulation moves them in that frame only (`spread`).
 """
 
@@ -97,7 +97,7 @@ def conditions() -> Iterable[tuple[str, Any]]:
 
 
 class Macros:
-    """`step`: the render thread."""
+    """Applies the moves of the macros to the parameters; `step`: on the render thread."""
 
     def __init__(self, store: ParamStore, report: Report) -> None:
         self._store = store
@@ -108,7 +108,7 @@ class Macros:
         store.remember_groups(ADDRESSES)
 
     def step(self, now_s: float) -> None:
-        """Let the macros that somebody has moved since the last frame set their parameters."""
+        """Set the parameters of each macro that somebody has moved since the last frame."""
         changes, self._version = self._store.changes_since(self._version)
         for change in changes:
             by, set_s, until_s = self._moving.get(change.address, _NOBODY)
@@ -146,7 +146,7 @@ class Macros:
 
 
 def spread(values: Mapping[str, Any], moved: dict[str, float]) -> None:
-    """Let modulated macros move their floats in this frame: adds to `moved`, where no route moves them itself."""
+    """Move the floats of modulated macros in this frame: adds to `moved`, where no route moves them itself."""
     for address in ADDRESSES:
         if address in moved:
             for param, move in moves_of(values[MOVES[address]]):

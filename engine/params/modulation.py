@@ -87,10 +87,10 @@ class _Route:
     def is_on(self, values: Mapping[str, Any]) -> bool:
         return bool(values[self.source] != "off" and values[self.target] and not values[self.mute])
 
-    def part(self, level: float, values: Mapping[str, Any]) -> float:
-        """The part of the target's range to add for a level 0..1."""
-        part: float = values[self.amount] * (level ** (4.0 ** values[self.curve]) + values[self.offset])
-        return part
+    def fraction(self, level: float, values: Mapping[str, Any]) -> float:
+        """The fraction of the target's range to add for a level 0..1."""
+        fraction: float = values[self.amount] * (level ** (4.0 ** values[self.curve]) + values[self.offset])
+        return fraction
 
 
 class Modulation:
@@ -107,7 +107,7 @@ class Modulation:
         self._watched_steps = 0
         self._routes = tuple(map(_Route, ROUTES))
         self._lfos = Lfos()
-        self._parts: Mapping[str, float] = _NOTHING
+        self._fractions: Mapping[str, float] = _NOTHING
         self._quiet: Mapping[str, Any] | None = None
         """The latest values without an active route; they need no further check."""
         self._time_s = 0.0
@@ -121,7 +121,7 @@ class Modulation:
         copy._lfos = self._lfos.copy()
         for route, own in zip(copy._routes, self._routes, strict=True):
             route.level = own.level
-        copy.moved, copy._parts = self.moved, self._parts
+        copy.moved, copy._fractions = self.moved, self._fractions
         copy._time_s, copy._onset_counts, copy._counts = self._time_s, self._onset_counts, self._counts
         return copy
 
@@ -131,7 +131,7 @@ class Modulation:
 
     def analysis_values(self, values: Mapping[str, Any]) -> Mapping[str, Any]:
         """`values` with the modulation of the last step, for the analysis, which runs before this frame's step."""
-        return _with(values, _apply_parts(values, self._parts))
+        return _with(values, _apply_fractions(values, self._fractions))
 
     def step(
         self, values: Mapping[str, Any], features: AudioFeatures, *, time_s: float, beat: float
@@ -146,7 +146,7 @@ class Modulation:
                 route.level = 0.0
         routes = [route for route in self._routes if route.is_on(values)]
         if not routes and not is_watched:
-            self._quiet, self._parts, self.moved = values, _NOTHING, _NOTHING
+            self._quiet, self._fractions, self.moved = values, _NOTHING, _NOTHING
             self._onset_counts, self._counts = (), {}
             return values
         self._quiet = None
@@ -158,7 +158,7 @@ class Modulation:
         if is_watched:
             self._watched_steps -= 1
             self.sources = self._all_levels(values, partial(sound, at=loudest), dt_s)
-        parts: dict[str, float] = {}
+        fractions: dict[str, float] = {}
         for route in routes:
             source = values[route.source]
             if source in _LFO_SOURCES:
@@ -169,10 +169,10 @@ class Modulation:
             target = values[route.target]
             if target not in _SCALES and not (target := self._alias_of(target, values)):
                 continue
-            parts[target] = parts.get(target, 0.0) + route.part(level, values)
-        moved = _apply_parts(values, parts)
+            fractions[target] = fractions.get(target, 0.0) + route.fraction(level, values)
+        moved = _apply_fractions(values, fractions)
         spread(values, moved)
-        self._parts, self.moved = parts, moved
+        self._fractions, self.moved = fractions, moved
         return _with(values, self.moved)
 
     def _all_levels(self, values: Mapping[str, Any], sound: Callable[[str], float], dt_s: float) -> dict[str, float]:
@@ -209,8 +209,8 @@ def _sound_level(
     return float(has_onset[at]) if source == "onset" else _channel_level(source, features.channels[at])
 
 
-def _apply_parts(values: Mapping[str, Any], parts: Mapping[str, float]) -> dict[str, float]:
-    return {address: _SCALES[address].moved(values[address], part) for address, part in parts.items()}
+def _apply_fractions(values: Mapping[str, Any], fractions: Mapping[str, float]) -> dict[str, float]:
+    return {address: _SCALES[address].moved(values[address], fraction) for address, fraction in fractions.items()}
 
 
 def _with(values: Mapping[str, Any], moved: Mapping[str, float]) -> Mapping[str, Any]:

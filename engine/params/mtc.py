@@ -2,8 +2,7 @@
 
 A label comes in eight quarter frame messages (0xF1), pieces 0 to 7, four a frame; backward from 7 to 0. A full frame
 message (system exclusive) marks a locate. When piece 7 arrives, the label is almost two frames old. So it is dated
-back: piece 0 was sent when its frame began, and a straight line through the eight arrivals gives that time, with the
-jitter averaged.
+back: piece 0 was sent when its frame began, and a line through the eight arrivals gives that time, its jitter averaged.
 
 Open Stage Control sends a text at each piece 7, 7/4 frames after the label's frame began, without the rate.
 """
@@ -22,7 +21,7 @@ _TEXT_RATE_AT = 28  # above the hours
 
 
 class MtcAssembler:
-    """Messages in, readings out. One thread."""
+    """Assembles timecode readings from the quarter frames of MIDI timecode. One thread."""
 
     def __init__(self) -> None:
         self._series: deque[tuple[int, int, float]] = deque(maxlen=PIECES)
@@ -71,15 +70,15 @@ class MtcAssembler:
 
 
 def full_frame(packed: int, now_s: float) -> TimecodeReading | None:
-    """The reading of a full frame message: hours, minutes, seconds, frames of seven bits each, hours first; bits 5 and
-    6 of the hours are the rate. None if it is not a time."""
+    """The reading of a full frame message, packed as hours, minutes, seconds, frames of seven bits each, hours first.
+    Bits 5 and 6 of the hours are the rate. None if it is not a time."""
     rate = MTC_RATES[packed >> 26 & 3]
     return _if_time(replace(_at(packed & ~(0b11 << 26), now_s), rate=rate, is_still=True))
 
 
 def text_frame(packed: int, now_s: float) -> TimecodeReading | None:
-    """The reading of a text, packed like a full frame without a rate: with that of `text_rate` it names the frame that
-    begins now; without, as from Open Stage Control, it is late."""
+    """The reading of a timecode text, packed like a full frame, but without a rate. With that of `text_rate` it names
+    the frame that begins now; without, as from Open Stage Control, it is late."""
     reading, rate = _at(packed, now_s), packed >> _TEXT_RATE_AT
     if rate:
         return _if_time(replace(reading, rate=MTC_RATES[rate - 1]))

@@ -93,7 +93,7 @@ class PresetCache:
         return content if isinstance(content, LoadedPreset) else None
 
     def get(self, name: str) -> LoadedPreset:
-        """The preset. PresetError if it is missing or cannot be used."""
+        """The preset of that name. PresetError if it is missing or cannot be used."""
         content = self._content(name)
         if isinstance(content, LoadedPreset):
             return content
@@ -149,8 +149,7 @@ class PresetCache:
         return was_replaced
 
     def rename(self, name: str, new: str) -> tuple[str, str]:
-        """Rename a preset, with its picture. Returns both names as they are spelled. PresetError if it is missing, or
-        if the new name is taken."""
+        """Rename a preset, with its picture. Returns both names as spelled. PresetError if it is missing or taken."""
         old, renamed = self.folder.rename(name, new)
         with self._lock:
             on_disk = self._on_disk.pop(old, None)
@@ -260,8 +259,8 @@ class _Current:
 class CurrentPreset:
     """The current preset and whether it is edited, for the performer. `step` on the render thread, the rest on any. A
     preset becomes current when it is loaded or saved; the first is the look that the engine starts with. It is edited
-    while any of its values differs from the current one, except during a fade to it. No preset is current after it was
-    deleted, and after a resume of values that belonged to none."""
+    while any of its values differs from the current one, except during a fade to it. No preset is current after the
+    current one was deleted, and after a resume of values that belonged to none."""
 
     def __init__(self, store: ParamStore, send: Callable[..., None]) -> None:
         """`send("/preset/current", name, edited)` is called at each change; it must not wait."""
@@ -285,7 +284,7 @@ class CurrentPreset:
         return self.state[0]
 
     def begin(self, loaded: LoadedPreset, *, is_fading: bool = False) -> Callable[[], None]:
-        """Make it the current preset. Call the returned function when a fade to it has ended or is superseded."""
+        """Make this preset the current one. Call the returned function when a fade to it has ended or is superseded."""
         current = _Current(name=loaded.name, values=self._usable(loaded), is_fading=is_fading)
         self._set(current)
         return partial(self._go_on, current)

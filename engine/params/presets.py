@@ -94,7 +94,7 @@ def not_found_error(name: str, folder: Path, names: Sequence[str]) -> PresetErro
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class SavedFile:
-    """A preset's file. Two equal ones: the file has not changed."""
+    """Identity of a preset's file. Two equal ones: the file has not changed."""
 
     path: Path
     mtime_ns: int
@@ -125,8 +125,7 @@ class PresetFolder:
         return self._path_of(name)
 
     def replace(self, name: str, values: Mapping[str, Value], inputs: Mapping[str, str] = NO_INPUTS) -> bool:
-        """Write the stored parameters among `values`. True if another of that name was moved to `replaced`, with its
-        picture."""
+        """Write the stored parameters among `values`. True if an older one, with its picture, moved to `replaced`."""
         path = self._path_of(name)
         text = preset_text(clean_name(name), values, holds=is_stored, inputs=inputs)
         is_another = path.is_file() and not _holds(path, text)
@@ -138,8 +137,8 @@ class PresetFolder:
         return is_another
 
     def restore(self, name: str) -> LoadedPreset:
-        """Bring back the preset of that name that was overwritten or deleted last, with its picture. The present one is
-        stored in its place, so that a second call undoes the first. PresetError, without change, if none is stored."""
+        """Bring back the preset of that name that was overwritten or deleted last, with its picture. The present one
+        moves to `replaced`, so that a second call undoes the first. PresetError, without change, if there is none."""
         path = self._path_of(name)
         with refused(f"{self._replaced.path}: cannot be read", PresetError):
             replaced = self._replaced.newest(clean_name(name))
@@ -259,8 +258,7 @@ def _file(path: Path) -> StoredFile:
 
 
 def _try_picture(follow: Callable[[], None]) -> None:
-    """Update a picture after its preset was written. Only logs a failure: the preset itself is saved, and a viewer may
-    have the picture open."""
+    """Update a picture after its preset was written. Only logs a failure, such as one that a viewer holds open."""
     try:
         follow()
     except OSError as error:

@@ -1,9 +1,8 @@
 """The inputs of a shader as aliases, and as parameters with their own names. Pure.
 
-Presets, MIDI maps, smoothing and modulation use a fixed list of parameters. So each slot has sixteen, its
-aliases /fx/<slot>/<1..16>, floats 0..1, and they alone have a value. An input takes as many as it has numbers, in the
-order of the file: a point two, a colour four. /fx/<slot>/<input> is a view of them, with the input's range, type and
-label.
+Presets, MIDI maps, smoothing and modulation use a fixed list of parameters. So each slot has sixteen, its aliases
+/fx/<slot>/<1..16>, floats 0..1, and they alone have a value. An input takes as many as it has numbers, in the order of
+the file: a point two, a colour four. /fx/<slot>/<input> is a view of them, with range, type and label.
 
     /fx/1/glow 3.5  ─► alias /fx/1/2 = 0.35 ─► smoothing, modulation, presets ─► the shader gets glow = 3.5
 

@@ -47,13 +47,13 @@ class _Glide:
     def jump(self) -> None:
         self.at = self.target
 
-    def move(self, part: float) -> float:
-        """Move `part` (0..1) of the remaining distance. The new value, exactly the target once it is close."""
+    def move(self, fraction: float) -> float:
+        """Move `fraction` (0..1) of the remaining distance. The new value, exactly the target once it is close."""
         distance = self.scale.shortest(self.target - self.at)
-        if abs(distance * (1.0 - part)) <= self.landing:
+        if abs(distance * (1.0 - fraction)) <= self.landing:
             self.at = self.target
             return self.target_value
-        self.at = self.scale.wrapped(self.at + distance * part)
+        self.at = self.scale.wrapped(self.at + distance * fraction)
         return self.scale.value_of(self.at)
 
 
@@ -75,12 +75,12 @@ class _MenuGlide:
     def jump(self) -> None:
         self.weights = ((self.target, 1.0),)
 
-    def move(self, part: float) -> str:
-        """Move `part` (0..1) of the way to the target. The target itself once it is close."""
+    def move(self, fraction: float) -> str:
+        """Move `fraction` (0..1) of the way to the target. The target itself once it is close."""
         weights = dict(self.weights)
         weights.setdefault(self.target, 0.0)
-        remaining = {item: weight * (1.0 - part) for item, weight in weights.items()}
-        remaining[self.target] += part
+        remaining = {item: weight * (1.0 - fraction) for item, weight in weights.items()}
+        remaining[self.target] += fraction
         self.weights = tuple((item, weight) for item, weight in remaining.items() if weight > MIN_WEIGHT)
         total = sum(weight for _, weight in self.weights)
         if self.is_there:
@@ -160,18 +160,18 @@ class Slew:
                 self._values = snapshot
             return self._values
         values = snapshot.to_dict()
-        parts: dict[float, float] = {}  # time constant -> part of the way; most parameters have the same
+        fractions: dict[float, float] = {}  # time constant -> fraction of the way; most parameters have the same
         for address, glide in tuple(self._moving.items()):
-            if (part := parts.get(glide.smoothing_ms)) is None:
-                part = parts[glide.smoothing_ms] = _part_of_way(dt_s, glide.smoothing_ms)
-            values[address] = glide.move(part)
+            if (fraction := fractions.get(glide.smoothing_ms)) is None:
+                fraction = fractions[glide.smoothing_ms] = _fraction_of_way(dt_s, glide.smoothing_ms)
+            values[address] = glide.move(fraction)
             if glide.is_there:
                 del self._moving[address]
         self._values = MappingProxyType(values)
         return self._values
 
 
-def _part_of_way(dt_s: float, smoothing_ms: float) -> float:
+def _fraction_of_way(dt_s: float, smoothing_ms: float) -> float:
     """1 - exp(-dt / tau), 0..1."""
     if smoothing_ms <= 0.0:
         return 1.0

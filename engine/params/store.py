@@ -53,7 +53,7 @@ class Snapshot(Mapping[str, Value]):
         return value
 
     def to_dict(self) -> dict[str, Value]:
-        """A mutable copy."""
+        """A mutable copy of all values by address."""
         return self._values.copy()
 
     def changed_from(self, older: "Snapshot") -> tuple[str, ...]:
@@ -67,8 +67,8 @@ class Snapshot(Mapping[str, Value]):
 class ParamStore:
     """The current values; starts with the schema's defaults. Thread-safe. A group of changes appears in one snapshot
     and makes one version. Setting a parameter to its current value is not a change, so two surfaces that echo
-    everything they receive do not answer each other forever. `/master/panic` resets the look to its defaults, within
-    its group."""
+    everything they receive do not answer each other forever. `/master/panic` resets the look to its
+    defaults, in its group."""
 
     def __init__(self) -> None:
         self._lock = threading.Lock()
@@ -84,7 +84,8 @@ class ParamStore:
         self._set_counts: dict[str, int] = {}
 
     def remember_groups(self, addresses: Iterable[str]) -> None:
-        """Remember what was set together with their newest value, as inputs with a shader. Before the first value."""
+        """Remember which parameters are set together with the newest value of these, as inputs with a shader. Before
+        the first value."""
         self._groups |= {_lookup(address).address: frozenset() for address in addresses}
 
     def count_sets(self, addresses: Iterable[str]) -> None:
@@ -96,8 +97,8 @@ class ParamStore:
         return sum(self._set_counts[address] for address in addresses)
 
     def group_of(self, address: str) -> tuple[int, frozenset[str]]:
-        """The version at which a parameter of `remember_groups` changed last, and all addresses of that group, also
-        those that had their value already."""
+        """Version at which a parameter of `remember_groups` last changed, and all addresses set with it, also those
+        whose value stayed."""
         with self._lock:
             return self._last_set.get(address, (0, ""))[0], self._groups[address]
 

@@ -7,8 +7,7 @@ to the nearest whole beat, reset and MIDI start go to 0, MIDI continue resumes w
 
 Taps (`Taps`) set the tempo while no clock does; while the beat is tracked in the sound, they choose between its
 readings (`TapChoice`). After a MIDI stop the beat continues, because a picture without movement looks broken; ticks
-that arrive then still set the tempo (`TickLine`), but not the position. `/tempo/state` shows that the clock has
-stopped.
+that arrive then still set the tempo (`TickLine`), but not the position. `/tempo/state` shows that.
 """
 
 import math
@@ -26,7 +25,7 @@ from osc_schema import Rejected, Value
 
 MIN_CONFIDENCE: Final = 0.3  # of a clock; below, the beat runs on at the last tempo
 OUTSIDE_LOST_S: Final = 1.0  # after this long without a message from an outside clock, taps count again
-JUMP_BEATS: Final = 0.5  # more between two frames than the tempo explains: the beats are counted again
+JUMP_BEATS: Final = 0.5  # more between two frames than the tempo explains: the beat count has restarted
 WRITE_INTERVAL_S: Final = 0.25  # between two updates of /tempo/bpm
 WRITE_STEP_BPM: Final = 0.05
 NUDGE_S: Final = 0.01
@@ -60,14 +59,14 @@ class TempoStatus:
 class Tempo:
     """The current tempo and beat. Thread-safe; call `step` on the render thread. Times are those of the clock."""
 
-    def __init__(self, store: ParamStore, clock: Clock, say: Callable[[str], None] = lambda line: None) -> None:
-        """`say`: takes a line for the performer that is no warning, on any thread."""
-        self._store, self._clock, self._say = store, clock, say
+    def __init__(self, store: ParamStore, clock: Clock, notice: Callable[[str], None] = lambda line: None) -> None:
+        """`notice`: takes a line for the performer that is no warning, on any thread."""
+        self._store, self._clock, self._notice = store, clock, notice
         self._lock = threading.Lock()  # a tap comes under the store's lock: never use the store while holding this one
         self._line = BeatLine(at_s=clock.now_s(), beat=0.0, bpm=_DEFAULT_BPM)
         """Replaced as a whole, so read without the lock."""
         self._taps = Taps()
-        self._hand = TapChoice()
+        self._tap_choice = TapChoice()
         self._ticks = TickLine()
         self._tick_beat = 0.0
         self._tick_s = self._followed_s = float("-inf")
@@ -105,8 +104,7 @@ class Tempo:
         return self._line.bpm
 
     def beat_at(self, now_s: float) -> float:
-        """Beats since the last reset; whole numbers are beats. It increases, except when a tap moves it back, or a
-        clock goes to another place."""
+        """Beats since the last reset; whole numbers are beats. It increases, unless a tap or a clock moves it back."""
         return self._line.beat_at(now_s)
 
     def read_pulse(self) -> Pulse:
@@ -141,27 +139,27 @@ class Tempo:
             if self._has_clock(source, now_s):
                 return
             played, beats_a_bar = self._line, self._beats_a_bar()
-            if source == "beat" and self._hand.is_tracked(now_s):
+            if source == "beat" and self._tap_choice.is_tracked(now_s):
                 self._taps.tap(now_s, max(MAX_BEAT_S, beats_a_bar * 60.0 / played.bpm))
-                self._line = self._hand.tap(self._taps.times_s, played, beats_a_bar) or played
+                self._line = self._tap_choice.tap(self._taps.times_s, played, beats_a_bar) or played
                 return
             bpm = self._taps.tap(now_s)
             if bpm is not None:
-                self._hand.choose(bpm, now_s, played, beats_a_bar)
+                self._tap_choice.choose(bpm, now_s, played, beats_a_bar)
             if bpm is not None or source != "beat":
                 self._line = BeatLine(at_s=now_s, beat=float(round(played.beat_at(now_s))), bpm=bpm or self.bpm)
 
     def forget(self, now_s: float) -> None:
-        """Play the beat as it is tracked in the sound, whatever was tapped or set."""
+        """Forget all taps and tempos set by hand: play the beat as tracked in the sound."""
         with self._lock:
             self._taps = Taps()
-            self._hand.forget(now_s, self._line, self._beats_a_bar())
+            self._tap_choice.forget(now_s, self._line, self._beats_a_bar())
 
     def reset(self, now_s: float) -> None:
         """Make this beat the first of bar one. Beat 0 is `now_s`; while a clock sets the beat, its nearest beat."""
         source = self._current_source()
         with self._lock:
-            self._hand.recount()
+            self._tap_choice.recount()
             beat = self.beat_at(now_s)
             is_followed = now_s - self._followed_s < OUTSIDE_LOST_S
             if source == "midi" or not is_followed:
@@ -192,14 +190,16 @@ class Tempo:
         unless `/tempo/source` names it, and below a confidence of MIN_CONFIDENCE (0..1). The beat glides to it without
         a jump back; if it is more than a bar away, it goes there at once. Of the beat tracker (`beat`) only the
         position within the beat counts. `is_playing`: False while the clock's transport is stopped. Another `count`
-        than before: the clock counts its beats again, so the beat goes there at once, and a reset before it is void."""
+        than before: the clock's beat count restarted, so the beat goes there at once, and a reset before it is void."""
         if source != self._current_source() or confidence < MIN_CONFIDENCE or not (math.isfinite(beat) and bpm > 0.0):
             return
         now_s = self._clock.now_s()
         with self._lock:
             if source == "beat":
                 played = self._line.later(-self._nudge_s)
-                read = self._hand.read(BeatLine(at_s=at_s, beat=beat, bpm=bpm), now_s, played, self._beats_a_bar())
+                read = self._tap_choice.read(
+                    BeatLine(at_s=at_s, beat=beat, bpm=bpm), now_s, played, self._beats_a_bar()
+                )
                 if read is None:
                     return
                 counted, is_moved = read
@@ -218,12 +218,12 @@ class Tempo:
     # -- MIDI clock ----------------------------------------------------------------------------
 
     def midi_clock(self, now_s: float) -> None:
-        """Handle 0xF8, 24 per beat."""
+        """Handle a tick of MIDI clock (0xF8), 24 per beat."""
         source = self._current_source()
         if source != "midi":
             self._ignored_ticks += 1
             if self._ignored_ticks == TICKS_PER_BEAT:  # a stray tick is no clock
-                self._say(
+                self._notice(
                     f"MIDI clock arrives and is ignored: the tempo comes from {source}; /tempo/source midi follows it"
                 )
             return
@@ -241,12 +241,12 @@ class Tempo:
                 self._line = BeatLine(at_s=self._ticks.at_s + self._nudge_s, beat=self._tick_beat, bpm=bpm)
 
     def midi_start(self, now_s: float) -> None:
-        """Handle 0xFA: the next tick is beat 0."""
+        """Handle MIDI start (0xFA): the next tick is beat 0."""
         with self._lock:
             self._next_tick_beat, self._is_stopped = 0.0, False
 
     def midi_continue(self, now_s: float) -> None:
-        """Handle 0xFB: the next tick is the first after the stop."""
+        """Handle MIDI continue (0xFB): the next tick is the first after the stop."""
         with self._lock:
             if self._is_stopped:
                 self._next_tick_beat, self._is_stopped = self._stopped_at, False
@@ -258,7 +258,7 @@ class Tempo:
                 self._stopped_at = sixteenths / 4
 
     def midi_stop(self, now_s: float) -> None:
-        """Handle 0xFC: the beat continues at its tempo; ticks no longer set its position."""
+        """Handle MIDI stop (0xFC): the beat continues at its tempo; ticks no longer set its position."""
         with self._lock:
             if not self._is_stopped:
                 self._stopped_at, self._is_stopped = self._tick_beat + 1 / TICKS_PER_BEAT, True
@@ -275,7 +275,7 @@ class Tempo:
         if stored_bpm != self._written_bpm:
             self._written_bpm = stored_bpm
             with self._lock:
-                self._hand.choose(stored_bpm, now_s, self._line, self._beats_a_bar())
+                self._tap_choice.choose(stored_bpm, now_s, self._line, self._beats_a_bar())
                 self._line = self._line.at_tempo(stored_bpm, now_s)
             return
         bpm = _within_range(self.bpm)
@@ -309,7 +309,7 @@ class Tempo:
             self._has_reported_range = False
         elif self._source in _CLOCKS and not self._has_reported_range and not _MIN_BPM - 0.01 < bpm < _MAX_BPM + 0.01:
             self._has_reported_range = True
-            self._say(
+            self._notice(
                 f"{_CLOCKS[self._source]} runs at {bpm:.2f} beats/min, outside {_MIN_BPM:g}..{_MAX_BPM:g}: the beat "
                 f"follows it, /tempo/bpm shows {_within_range(bpm):g}"
             )
@@ -324,7 +324,7 @@ class Tempo:
             with self._lock:
                 self._source, self._reset_beats, self._followed_s = source, 0.0, float("-inf")
                 self._is_stopped, self._count, self._nudge_s = False, 0, 0.0
-                self._hand = TapChoice()
+                self._tap_choice = TapChoice()
                 if source not in _CLOCKS and not _MIN_BPM <= self.bpm <= _MAX_BPM:  # run at the tempo that is shown
                     self._line = self._line.at_tempo(_within_range(self.bpm), now_s)
         self._was_midi = source == "midi"

@@ -37,15 +37,15 @@ ON_BEAT: Final = 1 / 6  # beats by which a tap, or the beat after a break, may b
 
 class Taps:
     """Computes the tempo from taps: the mean of up to eight intervals. A new series starts with an interval outside the
-    tempo range 20..300 (a pause, a bounce of the finger), or more than a third off the mean so far (another song). The
-    tempo stays until the next tap."""
+    tempo range 20..300 (a pause, a bounce), or more than a third off the mean so far (another song). The tempo stays
+    until the next tap."""
 
     def __init__(self) -> None:
         self.times_s: deque[float] = deque(maxlen=TAP_INTERVALS + 1)
         """The taps of this series."""
 
     def tap(self, now_s: float, max_interval_s: float = MAX_BEAT_S) -> float | None:
-        """Add a tap. Beats per minute from the second tap on; None for the first of a series."""
+        """Add a tap to the series. Beats per minute from the second tap on; None for the first of a series."""
         taps = self.times_s
         if taps:
             interval = now_s - taps[-1]
@@ -188,7 +188,7 @@ class TapChoice:
         return BeatLine(at_s=now_s, beat=beat, bpm=tracked.bpm * self._ratio)
 
     def choose(self, bpm: float, now_s: float, played: BeatLine, beats_a_bar: int) -> None:
-        """Take a tempo set by hand."""
+        """Choose the ratio that fits a tempo set by hand."""
         self._bpm, self._chosen_s, self._is_contradicted = bpm, now_s, False
         if self._tracked is None or not self.is_tracked(now_s):
             return
@@ -202,18 +202,18 @@ class TapChoice:
             self._offset = float(beats_a_bar * round(off / beats_a_bar))
 
     def forget(self, now_s: float, played: BeatLine, beats_a_bar: int) -> None:
-        """Play the beat as it is tracked."""
+        """Forget all taps: play the beat as it is tracked."""
         if self._tracked is not None:
             self.choose(self._tracked.bpm, now_s, played, beats_a_bar)
         self._bpm, self._shift = None, 0.0
 
     def recount(self) -> None:
-        """Forget the bar: the beats that are played were counted again."""
+        """Forget where the bar begins, because the beat count that is played has restarted."""
         self._has_bar = self._is_moved = False
 
     def read(self, tracked: BeatLine, now_s: float, played: BeatLine, beats_a_bar: int) -> tuple[BeatLine, bool] | None:
-        """The tracked beat as the hand counts it, and if the count was moved; None while the tempo set by hand is used.
-        If the tracker counts half or double from now on, bars begin on beats on which bars began."""
+        """The tracked beat corrected by the taps, and True if its count was moved; None while the tempo set by hand is
+        used. If the tracker counts half or double from now on, bars begin on beats on which bars began."""
         before, is_silent = self._tracked, not self.is_tracked(now_s)
         is_same = before is not None and abs(tracked.bpm / before.bpm - 1.0) < SAME_SONG
         if is_silent or not is_same:

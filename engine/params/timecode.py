@@ -88,7 +88,7 @@ def parse_label(text: str) -> Label | None:
     )
 
 
-def checked_label(text: object) -> str:
+def canonical_label(text: object) -> str:
     """A cue's timecode, as `01:00:10:05`; "" stays "". CueError if it is neither."""
     if text == "":
         return ""

@@ -5,8 +5,7 @@ all. So a straight line, position over time, is corrected by each reading, with 
 readings of the last MEMORY_S (growing memory; Brookner, "Tracking and Kalman Filtering Made Easy", 1998, ch. 1).
 
 A reading further than MAX_ERROR_S off the line is not trusted alone: a second one that continues it, at a possible
-speed, starts a new line there. The first lock works in the same way. A locate that stands (MTC's full frame) takes
-effect at once.
+speed, starts a new line there. The first lock, too. A locate that stands (MTC's full frame) takes effect at once.
 
 States: `none` before the first lock; `locked`; `flywheel` while readings are missing and the line runs on; `lost` once
 `flywheel_s` has passed: the position then stands.
@@ -37,8 +36,7 @@ class RateFinder:
         self._max_frame = 0
 
     def add(self, label: Label, *, is_drop: bool, fps: float, step: int) -> TimecodeRate:
-        """The rate, from everything so far. `fps`: measured frames per second, 0 if unknown; `step`: frames since the
-        previous label, 0 if unknown."""
+        """The rate, from everything so far. `fps`: measured rate; `step`: frames since the last label; 0 if unknown."""
         self._max_frame = max(self._max_frame, label.frames)
         if self._previous is not None and step:
             self._count(min(self._previous, label), max(self._previous, label), step)
@@ -73,7 +71,7 @@ class _Line(NamedTuple):
 
 
 class TimecodeClock:
-    """The position of a timecode at any time. Pure: time is an argument. One thread."""
+    """Computes the position of a timecode at any time from its readings. Pure: time is an argument. One thread."""
 
     def __init__(self) -> None:
         self._rate_finder = RateFinder()

@@ -17,7 +17,7 @@ import numpy as np
 
 from engine.render.look import Look, smoothstep
 from engine.values import CHANNELS, MIDDLE_C_HZ, ChannelFeatures
-from osc_schema.palettes import PALETTES, RAMP_PLACES, Palette, encoded, linear_rgb, oklab_of
+from osc_schema.palettes import PALETTES, RAMP_POSITIONS, Palette, encoded, linear_rgb, oklab_of
 
 Lab = tuple[float, float, float]
 Rgb = tuple[float, float, float]
@@ -88,7 +88,7 @@ def ramp_rgb(palette_mix: PaletteMix) -> np.ndarray:
     for name, _ in palette_mix:
         stops.append([(0.0, 0.0, 0.0), *(oklab_of(colour) for colour in _BY_NAME[name].ramp)])
     weights = [weight for _, weight in palette_mix]
-    mixed = [_mix([own[k] for own in stops], weights) for k in range(len(RAMP_PLACES))]
+    mixed = [_mix([own[k] for own in stops], weights) for k in range(len(RAMP_POSITIONS))]
     mixed[0] = (0.0, *mixed[1][1:])  # black with the hue of the deep stop: it has no chroma at lightness 0
     ramp = np.array([display_rgb(_ramp_colour(mixed, k / (RAMP_STOPS - 1))) for k in range(RAMP_STOPS)], np.float32)
     ramp[0] = 0.0
@@ -103,14 +103,14 @@ def shader_colours(palette_mix: PaletteMix, shift: float) -> tuple[tuple[float, 
     `shift` in turns moves the two colours along the palette, as it moves those of the layers.
     """
     ramp = ramp_rgb(palette_mix)
-    deep, highlight = (tuple(ramp[k].tolist()) for k in (round(RAMP_PLACES[1] * (RAMP_STOPS - 1)), RAMP_STOPS - 1))
+    deep, highlight = (tuple(ramp[k].tolist()) for k in (round(RAMP_POSITIONS[1] * (RAMP_STOPS - 1)), RAMP_STOPS - 1))
     first = palette_rgb(palette_mix, lambda count: shift + palette_position(count, 0))
     second = palette_rgb(palette_mix, lambda count: shift + palette_position(count, 2))
     return tuple((red, green, blue, 1.0) for red, green, blue in (deep, first, second, highlight))
 
 
 def _ramp_colour(stops: Sequence[Lab], position: float) -> Lab:
-    segments = list(zip(pairwise(RAMP_PLACES), pairwise(stops), strict=True))
+    segments = list(zip(pairwise(RAMP_POSITIONS), pairwise(stops), strict=True))
     for (start, end), (below, above) in segments:
         if position <= end:
             return _interpolate(below, above, (position - start) / (end - start))

@@ -1,4 +1,4 @@
-"""Private part of moderngl: the context that glcontext opened for it, which is not public where moderngl opens it."""
+"""Private part of moderngl: the context of glcontext, which is not public if moderngl opened it."""
 
 from operator import attrgetter
 

@@ -1,4 +1,4 @@
-"""Private parts of Numba. Public is a cache that knows one file, and cannot be asked; signatures are only compiled."""
+"""Private parts of Numba: its public cache depends on one file and cannot be queried; signatures are only compiled."""
 
 from typing import Any
 

@@ -93,16 +93,18 @@ class ContourFinder:
         image = newest.image
         return (Graphic(slot=SLOT, image=image, x=x, y=y, angle_deg=0.0, height_px=height_px, ink=ink, blend="over"),)
 
-    def follow(self, values: Mapping[str, Any], renderer: LookReader, tick: FrameId, camera: VideoFrame | None) -> None:
+    def follow(
+        self, values: Mapping[str, Any], renderer: LookReader, frame_id: FrameId, camera: VideoFrame | None
+    ) -> None:
         """Submit this frame if the interval has passed and the thread is idle. Only then is the picture read back."""
         settings = ContourSettings.from_values(values)
         if self._last_s is None and not settings.count:
             return
-        passed_s = None if self._last_s is None else tick.time_s - self._last_s
+        passed_s = None if self._last_s is None else frame_id.time_s - self._last_s
         is_due = passed_s is None or not 0 <= passed_s < values["/contour/interval"] / 1000 - ROUNDING_S
         if self._thread.is_busy or (settings.count and not is_due):
             return
-        self._last_s = tick.time_s if settings.count else None
+        self._last_s = frame_id.time_s if settings.count else None
         if not settings.count:
             pixels = None
         elif settings.is_of_camera:

@@ -65,7 +65,7 @@ _DETAILS = frozenset(
 
 
 def ade20k_class(prompt: str) -> str | None:
-    """Return the ADE20K class that a prompt names, else None: "a man in a red coat" is a person."""
+    """Return the ADE20K class that a prompt names, else None: person for "a man in a red coat"."""
     tokens = re.findall("[a-z]+", prompt.lower())
     end = next((index for index, token in enumerate(tokens) if token in _DETAILS), len(tokens))
     for last in range(end, 0, -1):  # the last noun names the object

@@ -5,8 +5,7 @@ flashes in any second. A flash is a *pair* of opposing changes of relative lumin
 darker of the two below 80 %; a red flash is such a pair to or from saturated red. Flashes that together cover no more
 than a quarter of any 10 degree field are exempt.
 
-Naive way: hold the picture, or mix it with the last one, while too much changes. That freezes the show, although only
-its light is the problem.
+Naive way: hold the picture, or mix it with the last one, while too much changes. But only the light is the problem.
 
 Solution: the new picture is always shown. Where a further flash would begin, it is dimmed.
 

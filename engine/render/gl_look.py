@@ -89,7 +89,7 @@ class LookPass:
         size_px: tuple[int, int],
         generator: Target | None,
     ) -> None:
-        """Draw one look. generator: Picture of layer 5 instead of the camera's.
+        """Draw one look onto its trail. generator: Picture of layer 5 instead of the camera's.
 
         A trail is a look's newest picture (front) and the previous one (back), which feedback reads. into: The front,
         alone or together with the published picture of 8 bits.

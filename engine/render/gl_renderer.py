@@ -3,9 +3,9 @@
 The pass (gl_look.py, multiverse.glsl) draws into one of two targets; the other has the last picture, for feedback. It
 also draws the faded and dithered 8-bit picture that is published. The light of its cells is summed for the flash guard.
 All that is one submission with one wait. Only where effects or a dissolve follow, or the guard limits the picture, a
-separate pass publishes it (gl_publish.py). A crossfade of layer 5 is
-mixed beforehand, at its own size (gl_lazy.py). While one look dissolves into another, both are drawn, each with
-its shaders and effects, and then mixed (mix.glsl).
+separate pass publishes it (gl_publish.py). A crossfade of layer 5 is mixed beforehand, at its own size
+(gl_lazy_images.py). While one look dissolves into another, both are drawn, each with its shaders and effects, and then
+mixed (mix.glsl).
 """
 
 import logging

@@ -21,7 +21,7 @@ WHITE = 257  # 16-bit levels per 8-bit level
 
 
 class GLShaders:
-    """A GL context that draws shader slots only. Use it on the thread that created it, except `state`."""
+    """Draws shader slots with OpenGL for a CPU renderer, in its own context. Creating thread only, except `state`."""
 
     def __init__(self, *, date_at: DateAt = date_live) -> None:
         """Open a context. NoGLError without OpenGL. date_at: Source of the shaders' DATE."""
@@ -45,7 +45,7 @@ class GLShaders:
 
     @property
     def state(self) -> ShaderState:
-        """Any thread."""
+        """Costs and failures of the slots; may be read on any thread."""
         return self._chain.state
 
     @property

@@ -39,7 +39,7 @@ class TargetPair:
     back: Target
 
     def swap(self) -> Target:
-        """Swap them. Returns the target for the next picture."""
+        """Swap front and back. Returns the target for the next picture."""
         self.front, self.back = self.back, self.front
         return self.front
 

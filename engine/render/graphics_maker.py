@@ -23,7 +23,7 @@ from osc_schema.graphics import LOGO, TEXTS
 
 log = logging.getLogger(__name__)
 
-MAX_CACHED: Final = 18  # two texts and a logo of the looks that play and of the prepared one, each with the next word
+MAX_CACHED: Final = 18  # two texts and a logo of the looks that play and of the prepared one, each with the next part
 MAX_CACHED_BYTES: Final = 64 << 20
 MAX_START_BEATS: Final = 8
 EARLY_BEATS: Final = 0.25  # a look on the beat may begin slightly early, and the tempo be corrected later
@@ -44,11 +44,11 @@ class GraphicsMaker:
         self._cache: OrderedDict[GraphicRequest, GraphicImage | None] = OrderedDict()
         """Finished images; None for failed ones. Guarded by the lock of `_wake`, as is `_queue`."""
         self._queue: dict[tuple[int, bool, bool], GraphicRequest] = {}
-        """Newest request by slot, whether outgoing look, and whether next part (both: of the prepared look, too)."""
+        """Newest request by (slot, is outgoing look's, is next part); the prepared look's count as both."""
         self._last: dict[int, GraphicImage] = {}
         """Newest finished image of each slot, without the outgoing look's, which are cached."""
         self._in_use: dict[tuple[int, bool], tuple[GraphicRequest | None, GraphicRequest | None]] = {}
-        """Current and next request, by slot and whether of the outgoing look. These stay cached."""
+        """Current and next request, by (slot, is outgoing look's). These stay cached."""
         self._has_outgoing = False
         """True if an outgoing look was drawn after the last picture of the current one."""
         self._harmful: dict[str, str] = {}

@@ -197,29 +197,31 @@ def _font_files(folders: tuple[Path, ...]) -> Iterator[Path]:
                     yield Path(inner) / name
 
 
-def draw_text(text: TextRequest, fonts: FontCache) -> tuple[GraphicImage, str]:
+def draw_text(request: TextRequest, fonts: FontCache) -> tuple[GraphicImage, str]:
     """Render a text, lines centred. Also returns a problem: characters that the font lacks, or "". RenderError."""
     from PIL import Image, ImageDraw
 
-    line_px, font = text.line_px, fonts.open(text.font, text.line_px)
-    wide, high = _extent_px(text, font, line_px)
-    fitted = min(1.0, MAX_EXTENT * text.within_px[0] / wide, MAX_EXTENT * text.within_px[1] / high)
+    line_px, font = request.line_px, fonts.open(request.font, request.line_px)
+    wide, high = _extent_px(request, font, line_px)
+    fitted = min(1.0, MAX_EXTENT * request.within_px[0] / wide, MAX_EXTENT * request.within_px[1] / high)
     detail = min(1.0, MAX_SIDE_PX / (wide * fitted), MAX_SIDE_PX / (high * fitted))
     if fitted * detail < 1:
         line_px = max(1, int(line_px * fitted * detail))
-        font = fonts.open(text.font, line_px)
-        wide, high = _extent_px(text, font, line_px)
+        font = fonts.open(request.font, line_px)
+        wide, high = _extent_px(request, font, line_px)
         if max(wide, high) > 2 * MAX_SIDE_PX:
-            raise RenderError(f"{name_of(text)}: one pixel high, the text is {wide:.0f} px wide; choose another font")
-    outline_px = round(text.outline * line_px)
+            raise RenderError(
+                f"{name_of(request)}: one pixel high, the text is {wide:.0f} px wide; choose another font"
+            )
+    outline_px = round(request.outline * line_px)
     size = (int(wide) + 3) // 2 * 2, (int(high) + 3) // 2 * 2  # even: in the middle of the picture it is sharp
     _, top, _, bottom = font.getbbox("H", anchor="ls")
     layers = []
     for stroke_px in (0, outline_px):
         image = Image.new("L", size)
         draw = ImageDraw.Draw(image)
-        for number, line in enumerate(text.lines):
-            middle = size[1] / 2 + (number - (len(text.lines) - 1) / 2) * LINE_SPACING * line_px
+        for number, line in enumerate(request.lines):
+            middle = size[1] / 2 + (number - (len(request.lines) - 1) / 2) * LINE_SPACING * line_px
             baseline = round(middle - (top + bottom) / 2)  # capitals are in the middle of their line
             start = round((size[0] - font.getlength(line)) / 2)
             draw.text((start, baseline), line, fill=255, font=font, anchor="ls", stroke_width=stroke_px)
@@ -229,7 +231,7 @@ def draw_text(text: TextRequest, fonts: FontCache) -> tuple[GraphicImage, str]:
     pixels[..., 0] = fill
     if outline_px:
         pixels[..., 1] = np.maximum(stroked, fill) - fill
-    return GraphicImage(pixels=pixels, height_px=text.line_px * detail), _missing_characters(text, font)
+    return GraphicImage(pixels=pixels, height_px=request.line_px * detail), _missing_characters(request, font)
 
 
 def _extent_px(text: TextRequest, font: "FreeTypeFont", line_px: int) -> tuple[float, float]:
@@ -239,13 +241,13 @@ def _extent_px(text: TextRequest, font: "FreeTypeFont", line_px: int) -> tuple[f
     return wide + room, len(text.lines) * LINE_SPACING * line_px + room
 
 
-def _missing_characters(text: TextRequest, font: "FreeTypeFont") -> str:
+def _missing_characters(request: TextRequest, font: "FreeTypeFont") -> str:
     """Return a message that names the characters that the font lacks, or ""."""
     mask_of: Any = font.getmask
     missing = bytes(mask_of("\U0010ffff"))
-    characters = sorted({each for line in text.lines for each in line if not each.isspace()})
+    characters = sorted({each for line in request.lines for each in line if not each.isspace()})
     lacks = "".join(each for each in characters if bytes(mask_of(each)) == missing)
-    return f"{name_of(text)} lacks {lacks[:20]!r}; choose another font, such as Arial or DejaVuSans" if lacks else ""
+    return f"{name_of(request)} lacks {lacks[:20]!r}; choose another font, such as Arial or DejaVuSans" if lacks else ""
 
 
 def read_logo(request: LogoRequest, folder: Path) -> GraphicImage:

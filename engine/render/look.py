@@ -28,7 +28,7 @@ FADE_IN = 0.05  # a layer's weight rises from 0 to 1 over this range of intensit
 
 
 class PostStrengths(NamedTuple):
-    """The amounts of a `PostLook` as the last pass uses them."""
+    """The amounts of a `PostLook` as the last pass uses them; Numba reads them by position: append new ones."""
 
     chromatic: float  # shift in the corners, of half the diagonal
     vignette: float
@@ -65,7 +65,7 @@ class PostLook:
 
     @property
     def has_light(self) -> bool:
-        """True if it spreads light: bloom or glow."""
+        """True if an effect spreads light: bloom or glow."""
         return self.bloom > 0 or self.glow > 0
 
     @property

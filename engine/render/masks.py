@@ -90,8 +90,7 @@ class Overlay:
 class IdPicture:
     """A map of objects: red is the encoded id, green the score, blue the soft coverage; the first object is in front.
 
-    An object is where v > 1/2. Elsewhere red and green are 0, and blue is the maximum soft coverage of all, so that it
-    is a matte with soft edges.
+    An object is where v > 1/2. Elsewhere red and green are 0, and blue is the largest soft coverage: a soft matte.
     """
 
     segmentation: Segmentation
@@ -99,6 +98,6 @@ class IdPicture:
 
     @property
     def levels(self) -> np.ndarray:
-        """(n, 2) uint8: red and green of each object."""
+        """Red and green of each object, (n, 2) uint8."""
         pairs = [(encoded_id(each.id), round(255 * each.score)) for each in self.segmentation.objects]
         return np.array(pairs, np.uint8).reshape(-1, 2)

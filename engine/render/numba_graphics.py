@@ -73,16 +73,16 @@ def composite_row(
                     texel[c] += weight * float32(image[j, i, c]) / WHITE
         alpha = apply_ink(ink, texel, 3)
         for c in range(3):
-            own = float32(out[row, column, c]) / DEEP_WHITE
-            laid = apply_ink(ink, texel, c)
+            picture_level = float32(out[row, column, c]) / DEEP_WHITE
+            graphic_level = apply_ink(ink, texel, c)
             own_weight = ONE - alpha
             if blend == ADD:
                 own_weight = ONE
             elif blend == SCREEN:
-                own_weight = ONE - laid
+                own_weight = ONE - graphic_level
             elif blend == MULTIPLY:
-                laid *= own
+                graphic_level *= picture_level
             elif blend == INVERT:
-                own_weight, laid = ONE - laid, laid * (ONE - own)
-            out[row, column, c] = np.uint16(min(own * own_weight + laid, ONE) * DEEP_WHITE + HALF)
+                own_weight, graphic_level = ONE - graphic_level, graphic_level * (ONE - picture_level)
+            out[row, column, c] = np.uint16(min(picture_level * own_weight + graphic_level, ONE) * DEEP_WHITE + HALF)
         out[row, column, 3] = max(out[row, column, 3], np.uint16(alpha * DEEP_WHITE + HALF))

@@ -2,9 +2,9 @@
 
 A row's values are in small float32 buffers that stay in the processor's L1 cache. A routine is a plain loop over them
 that the compiler vectorises; everything constant for all pixels is decided outside the loop. Three things keep a loop
-from being vectorised, at four to ten times the cost. A function of the C library: so angles, sines and roots are
-polynomials (numba_maths.py). A lookup in a table or a picture: so one loop computes the positions, a second one only
-fetches, a third one continues. A branch that skips work. The numbers are those of `frame_block.py`.
+from being vectorised, at four to ten times the cost: a call of the C library (angles, sines and roots are therefore
+polynomials: numba_maths.py), a lookup in a table or a picture (one loop therefore computes the positions, a second one
+only fetches, a third one continues), and a branch that skips work. The numbers are those of `frame_block.py`.
 
 The kernels distribute rows over the processor's cores and release the GIL. They are called from one thread only:
 otherwise Numba's fallback thread pool ends the process. The routines are in numba_layers.py (where a pixel is on a

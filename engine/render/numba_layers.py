@@ -1,4 +1,4 @@
-"""Computes the layers' brightness in Numba, one picture row at a time: a pixel's position on the wave, its value.
+"""Computes the layers' brightness in Numba, one picture row at a time: a pixel's position on the wave, then its value.
 
 The steps of shaders/warp.glsl and shaders/layer.glsl one by one; see numba_kernels.py for the rules.
 """

@@ -99,7 +99,7 @@ def darken_row(layer: Rgb, values: Row, channel: int, block: Block) -> None:
 
 @routine
 def add_row(picture: Rgb, values: Row, colour: np.ndarray, weight: float) -> None:
-    """Add one layer."""
+    """Add one layer's row to the picture's."""
     for c in range(3):
         light = colour[c] * weight
         for i in range(values.size):

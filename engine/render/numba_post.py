@@ -206,7 +206,7 @@ def light_row(rgb: Rgb, light: Rgb) -> None:
 
 @routine
 def shift_row(us: Row, vs: Row, row: int, width: int, height: int, shift: float) -> None:
-    """Write the position of each pixel of the row into us and vs, scaled by `shift` pixels in the corners."""
+    """Write the position of each pixel of the row into us and vs, moved outwards, by `shift` px in the corners."""
     half_w, half_h = float32(width) * HALF, float32(height) * HALF
     scale = shift / (half_w * half_w + half_h * half_h)
     y = float32(row) + HALF - half_h

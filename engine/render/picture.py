@@ -156,7 +156,7 @@ class Renderer(Protocol):
 
     @property
     def kind(self) -> str:
-        """`gl` or `numba`."""
+        """Kind of the renderer: `gl` or `numba`."""
         ...
 
     @property

@@ -1,6 +1,6 @@
 """Region maps from a picture: index of the leading layer at each pixel. Pure functions on a reduced picture.
 
-Formulas: spec, "Region maps". Pictures are (height, width, 3) uint8 RGB, maps (height, width) uint8 0..3.
+Pictures are (height, width, 3) uint8 RGB, maps (height, width) uint8 0..3.
 """
 
 from collections.abc import Sequence
@@ -97,8 +97,8 @@ def edge_regions(pixels: np.ndarray, before: np.ndarray | None = None) -> np.nda
     inside = cv2.distanceTransform(255 - outlines, cv2.DIST_L2, 5)  # (height, width), pixels to the next outline
     if not inside.any():
         return None
-    count, cores, figures, _ = cv2.connectedComponentsWithStats((inside > _CORE * inside.max()).astype(np.uint8))
-    largest = 1 + np.argsort(-figures[1:, cv2.CC_STAT_AREA], kind="stable")[:REGIONS]
+    count, cores, statistics, _ = cv2.connectedComponentsWithStats((inside > _CORE * inside.max()).astype(np.uint8))
+    largest = 1 + np.argsort(-statistics[1:, cv2.CC_STAT_AREA], kind="stable")[:REGIONS]
     number_of = np.zeros(count, np.int32)  # 0: unassigned
     number_of[largest] = np.arange(1, len(largest) + 1)
     # Watershed treats the border as a seam, so a core that is only there would be lost: pad by a border.

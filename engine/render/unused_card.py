@@ -37,7 +37,7 @@ class UnusedCard:
     card: str
     reason: str
     fix: str
-    """The fix: a package, a command or an option."""
+    """A package, a command or an option that makes OpenGL use it."""
 
     def __str__(self) -> str:
         return f"software, although there is a card ({self.card}): {self.reason}; {self.fix}"

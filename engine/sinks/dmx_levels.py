@@ -24,16 +24,16 @@ MIN_DB: Final = -48.0  # a layer's sound that is still dark
 
 
 def read_size(width: int, height: int, columns: int, rows: int) -> tuple[int, int]:
-    """The smallest size with the picture's aspect ratio that has at least a pixel for each of the grid's."""
+    """Size at which to read the picture: the smallest of its shape with a pixel for each of the grid's."""
     scale = max(columns / width, rows / height)
     return max(columns, round(width * scale)), max(rows, round(height * scale))
 
 
 def grid_of(rgba: np.ndarray, columns: int, rows: int) -> np.ndarray:
-    """(rows, columns, 3) float32, display values 0..1: the mean of each pixel's part of (height, width, 4) uint8.
+    """Colours of a grid of pixels, (rows, columns, 3) float32, display values 0..1. Each is the mean of its part of
+    (height, width, 4) uint8.
 
-    Of a large picture, which only a software renderer hands over, not every row and column counts: all of 720p would
-    take a third of a core.
+    Of a large picture, from a software renderer, not every pixel counts: all of 720p would take a third of a core.
     """
     steps = (side // max(MIN_SAMPLES, 4 * count) or 1 for side, count in zip(rgba.shape, (rows, columns), strict=False))
     rgba = rgba[tuple(slice(None, None, step) for step in steps)]
@@ -49,7 +49,8 @@ def grid_of(rgba: np.ndarray, columns: int, rows: int) -> np.ndarray:
 def colours_of(
     content: str, values: Mapping[str, Any], channels: tuple[ChannelFeatures, ...], beat: BeatFeatures, columns: int
 ) -> np.ndarray:
-    """(1, columns, 3) float32, display values 0..1, of `palette`, `levels` or `beat`; the master darkens them."""
+    """Colours of a row of pixels, (1, columns, 3) float32, display values 0..1, from `palette`, `levels` or `beat`; the
+    master darkens them."""
     rgb = np.array(layer_colours(Look.from_values(values), channels), np.float32)
     if content == "levels":
         db = np.array([20 * np.log10(max(each.envelope, 1e-6)) for each in channels])
@@ -61,7 +62,7 @@ def colours_of(
 
 
 def levels_of(grid: np.ndarray, order: str, *, is_serpentine: bool, gamma: str, level: float) -> np.ndarray:
-    """(pixels, channels of a pixel) uint8, row by row, in a serpentine every second row from the right.
+    """DMX levels, (pixels, channels of a pixel) uint8, row by row, in a serpentine every second row from the right.
 
     `order`: the letters of the channels. White (`w`) takes over what red, green and blue have in common.
     """

@@ -42,7 +42,7 @@ class GenerationInfo:
         return {"exif": exif.tobytes()}  # of an Exif object Pillow's TIFF writer drops the UserComment
 
     def in_png(self, encoded: bytes | memoryview) -> bytes:
-        """A PNG that was encoded elsewhere, with this text."""
+        """Insert this text into a PNG that was encoded elsewhere."""
         chunks = b"".join(_chunk(kind, content) for kind, content, *_ in self._png_text().chunks)
         return b"".join((encoded[:_PNG_HEADER_BYTES], chunks, encoded[_PNG_HEADER_BYTES:]))
 
@@ -56,8 +56,8 @@ class GenerationInfo:
 
 
 def generation_info(version: str, prompt: str, values: Mapping[str, Any], negative: str = "") -> GenerationInfo:
-    """Build the text. `version`: of the program. `values`: the settings by their names in the web UI, without those
-    that are None. A prompt is cut at 8000 characters."""
+    """Build the metadata text of a picture or video from the prompt and the settings. `version`: of the program.
+    `values`: the settings by their names in the web UI, except None. A prompt is cut at 8000 characters."""
     software = f"multiverse {version}"
     pairs = {name: value for name, value in values.items() if value is not None} | {"Version": software}
     lines = [prompt[:MAX_PROMPT], *([f"Negative prompt: {negative[:MAX_PROMPT]}"] if negative else [])]

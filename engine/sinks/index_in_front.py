@@ -1,8 +1,8 @@
 """Moves the index of a finished MP4 or MOV to the front, so that a browser can play it while it downloads.
 
-Problem: a recording must play after a kill, so its index (`moov`) is written in fragments. The whole index comes only
-at the end of the file, which a player on the network has to read first. Moving it to the front shifts all data, so each
-chunk offset grows by the length of the index. Doing that in place would leave an unplayable file after a kill.
+Problem: a recording must play after a kill, so its index (`moov`) is written in fragments. The whole index is only
+at the end of the file, but a player on the network has to read it first. Moving it to the front shifts all data, so
+each chunk offset grows by the length of the index. Doing that in place would leave an unplayable file after a kill.
 
 Solution: write a second file, sync it to disk, then replace the first. If anything fails, the first file is unchanged.
 

@@ -137,7 +137,7 @@ def add_video(container: OutputContainer, codec: str, rate: Fraction, options: d
 
 
 class MovieFile:
-    """A movie; silent if `sound_channels` is 0. FFmpeg's errors become SinkError."""
+    """Writes a movie file; silent if `sound_channels` is 0. FFmpeg's errors become SinkError."""
 
     def __init__(
         self,
@@ -266,8 +266,7 @@ def cut_torn_end(path: Path) -> None:
 
 
 def _open_file(path: Path) -> "_File":
-    """Open the output. SinkError if it cannot be written. A movie in a pipe stays fragmented, as no header can be
-    added."""
+    """Open the output. SinkError if it cannot be written. In a pipe it stays fragmented: no header can be added."""
     with translate_errors({OSError: f"record: {path}"}, as_=SinkError):
         file = when_free(lambda: path.open("wb", buffering=0), path)  # unbuffered, so that a kill loses nothing
     return _SeekableFile(file) if file.seekable() else _File(file)

@@ -2,8 +2,7 @@
 
 Converting and compressing a picture takes milliseconds, so it is done on a thread. The frame loop only passes on the
 newest picture, and does no readback while no receiver is connected. cyndilib releases the GIL while it sends a picture
-(but not while a sender opens or closes, 1 and 10 ms). NDI announces its name on the network, so it is off by
-default.
+(but not while a sender opens or closes, 1 and 10 ms). NDI announces itself on the network, so it is off by default.
 
 An opaque picture is sent as RGBX. After the first one with transparency (`/engine/alpha`) it is RGBA with colours
 divided by alpha, because receivers treat NDI's alpha as straight by default. NDI's codec only supports even sizes and
@@ -82,9 +81,9 @@ class NdiSink(ThreadSink):
         receivers = f"{self._connections} receiver{'' if self._connections == 1 else 's'}"
         return f"{self._full_name}, {receivers}" if self._full_name else ""
 
-    def _keep_error(self, error: Exception) -> None:
+    def _store_error(self, error: Exception) -> None:
         self._connections = 0
-        super()._keep_error(error)
+        super()._store_error(error)
 
     def _run(self) -> None:
         """Send the newest picture to connected receivers until the end; poll for receivers."""
@@ -146,7 +145,7 @@ def is_opaque(rgba: np.ndarray) -> bool:
 
 
 def to_straight_alpha(rgba: np.ndarray) -> np.ndarray:
-    """(height, width, 4) uint8 with straight alpha, from the premultiplied `rgba`: colours divided by alpha, rounded to
+    """Convert premultiplied `rgba`, (height, width, 4) uint8, to straight alpha: colours divided by alpha, rounded to
     nearest (halves to even); black where alpha is 0."""
     import cv2  # 0.1 s, and most pictures are opaque
 

@@ -1,8 +1,8 @@
 """A sink that discards pictures: the example to copy for a new sink, and a baseline for the cost of publishing.
 
-To add a sink: copy this file to engine/sinks/KIND.py, name its class KindSink, implement the methods, add an entry to
-`KINDS` in osc_schema/sinks.py, then run `multiverse schema write` and `tests/sinks/test_contract.py`, which tests every
-kind there. A sink in a package of your own needs none of that: docs/how-to/plug-ins.md.
+To add a sink: copy this file to engine/sinks/KIND.py, name its class KindSink, implement the methods, and add an entry
+to `KINDS` in osc_schema/sinks.py. Then run `multiverse schema write` and `tests/sinks/test_contract.py`, which tests
+every kind there. A sink in a package of your own needs none of that: docs/how-to/plug-ins.md.
 """
 
 from engine.sinks.sink import TITLES, OutputFormat, PictureName, SinkStatus

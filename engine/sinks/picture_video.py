@@ -19,7 +19,7 @@ from engine.sinks.movie_file import FORMATS, SAME_BYTES, Format, add_video, cont
 from engine.sinks.source_tracks import SourceTracks, video_tags
 from engine.sinks.whole_file import partial_path
 from engine.sources.pixels import BT470BG_MATRIX, MATRICES, VideoLook
-from engine.system.atomic_file import MAX_HELD_JOB_S, move_into_place, remove_file
+from engine.system.atomic_file import MAX_JOB_WAIT_S, move_into_place, remove_file
 from engine.system.file_names import name_for_ffmpeg
 from engine.system.translate_errors import reason_of, translate_errors
 
@@ -51,7 +51,7 @@ CONVERSION_THREADS = 1  # leaves the cores to the encoder
 
 
 class PictureVideo:
-    """A video being written by one thread. SinkError, in one line, if it cannot be written."""
+    """Writes a video with the source's pictures replaced. One thread. SinkError if it cannot be written."""
 
     def __init__(
         self,
@@ -151,7 +151,7 @@ class PictureVideo:
                 self._tracks.finish()
                 self.notes += self._tracks.notes
             self._container.close()
-            move_into_place(self._partial, self.path, timeout_s=MAX_HELD_JOB_S)
+            move_into_place(self._partial, self.path, timeout_s=MAX_JOB_WAIT_S)
 
     def discard(self) -> None:
         """Remove everything that was written."""

@@ -95,8 +95,7 @@ class PictureWindow:
     ) -> None:
         """Open on that display (see `find_display`), black. RenderError without a screen, OpenGL or that display.
 
-        `closes_by_key`: Escape and Q close it; otherwise Escape leaves full screen. `on_key` is called after full
-        screen was changed by a key.
+        `closes_by_key`: Escape and Q close it; else Escape leaves full screen. `on_key`: a key changed full screen.
         """
         self.closes_by_key = closes_by_key
         self._on_changed = on_key
@@ -139,7 +138,7 @@ class PictureWindow:
 
     @property
     def is_closing(self) -> bool:
-        """True once somebody closed it."""
+        """True once somebody closed the window."""
         return bool(glfw.window_should_close(self._window))
 
     @property

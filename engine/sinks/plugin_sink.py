@@ -23,8 +23,8 @@ POLL_S = 0.01
 
 
 class PluginSink(Sink):
-    """Calls the plug-in on a thread of its own, unless it is on the GPU. Live, pictures are left out while a call is
-    under way, and its error is raised by the next one."""
+    """A sink that calls the plug-in's methods on a thread of its own, unless the plug-in uses the GPU. Live, pictures
+    are left out while a call is under way, and its error is raised by the next one."""
 
     def __init__(self, spec: SinkSpec, plugin: Any) -> None:
         self.kind, self.name, self._plugin = spec.kind, str(plugin.name), plugin
@@ -53,7 +53,7 @@ class PluginSink(Sink):
         self._begin(lambda: self._plugin.pump())
 
     def drain(self) -> bool:
-        """Closes it, too."""
+        """Start closing the plug-in's sink, too, so that `close` need not wait."""
         return self._is_closed or (self._begin(self._end) and self._is_closed)
 
     def close(self) -> None:

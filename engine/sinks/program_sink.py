@@ -20,7 +20,8 @@ MAX_END_S = 2.0  # then it is killed
 
 
 class ProgramSink(ThreadSink):
-    """`main()` of `program` reads a first line, writes one whenever its state changes, and ends with its input."""
+    """Base of sinks that run `main()` of the module `program` in a process of their own. It reads a first line, writes
+    one whenever its state changes, and ends with its input."""
 
     program = ""
     max_close_s = 2 * MAX_END_S
@@ -33,7 +34,7 @@ class ProgramSink(ThreadSink):
         self._ring: RingOwner | None = None
 
     def _send_opening(self, process: WorkerProcess, segment: str) -> None:
-        """Send the opening line, with the segment of the ring. On the sink's thread, as the following."""
+        """Send the opening line, with the segment of the ring. Called on the sink's thread, like the next two."""
         raise NotImplementedError
 
     def _handle_line(self, line: bytes) -> bool:

@@ -22,7 +22,7 @@ from engine.sinks.index_in_front import put_index_in_front
 from engine.sinks.sink import OutputFormat, PictureName, RecordingStatus, SinkStatus
 from engine.sinks.sink_thread import sink_thread
 from engine.sinks.whole_file import check_suffix, dated_file, make_folder, reserve
-from engine.system.atomic_file import MAX_HELD_JOB_S, move_into_place, remove_file, sync_file, sync_folder
+from engine.system.atomic_file import MAX_JOB_WAIT_S, move_into_place, remove_file, sync_file, sync_folder
 from engine.system.work_folder import one_line
 from engine.values import AudioBlock, PublishedFrame
 
@@ -42,7 +42,7 @@ MAX_BLOCK_S = 0.25  # longer than any device's block
 
 
 @dataclass(frozen=True, slots=True)
-class _Moment:
+class _QueuedFrame:
     """Picture and sound of one frame; `pixels`, uint8 or uint16, is None if the picture was dropped."""
 
     time_s: float
@@ -69,7 +69,7 @@ class Recording:
         self.path = target
         """The target path until a file is claimed, then that file's."""
         self.size = size
-        self.has_moments = False
+        self.has_frames = False
         """True once a frame was added; without one, no file is left behind."""
         self.written = 0
         self.dropped = 0
@@ -92,13 +92,13 @@ class Recording:
         least, most = QUEUE_LIMITS
         picture_bytes = size[0] * size[1] * (8 if self._is_deep else 4)
         self._room = queue_pictures or max(least, min(QUEUE_BYTES // picture_bytes, most))
-        self._moments: deque[_Moment] = deque()
+        self._queue: deque[_QueuedFrame] = deque()
         self._pictures = 0
         self._state = threading.Condition()
         self._is_ending = False
         self._was_raised = False
         self._is_stuck = False
-        self._thread = sink_thread(f"record {target.name}", self._run, self._keep_error)
+        self._thread = sink_thread(f"record {target.name}", self._run, self._store_error)
         self._thread.start()
 
     @property
@@ -122,11 +122,11 @@ class Recording:
         read = frame.read_rgba16 if self._is_deep and frame.read_rgba16 else frame.read_rgba
         pixels = read() if has_room else None  # only this thread adds frames, so the room remains
         with self._state:
-            self._moments.append(_Moment(frame.id.time_s, pixels, frame.audio))
-            self.has_moments = True
+            self._queue.append(_QueuedFrame(frame.id.time_s, pixels, frame.audio))
+            self.has_frames = True
             self._pictures += pixels is not None
             self._state.notify_all()
-            behind_s = frame.id.time_s - self._moments[0].time_s
+            behind_s = frame.id.time_s - self._queue[0].time_s
         if pixels is None:
             self.dropped += 1
             if behind_s > MAX_STANDSTILL_S:
@@ -134,7 +134,7 @@ class Recording:
                 raise SinkError(f"record: {self.path}: nothing could be written for {behind_s:.0f} s")
 
     def end(self) -> None:
-        """Tell the thread to write what is queued and to finish the file. Returns at once."""
+        """Let the thread write what is queued, then finish the file. Returns at once."""
         with self._state:
             self._is_ending = True
             self._state.notify_all()
@@ -164,10 +164,10 @@ class Recording:
                 if self._is_claimed and self.path.stat().st_size == 0:
                     remove_file(self.path)
 
-    def _keep_error(self, error: Exception) -> None:
+    def _store_error(self, error: Exception) -> None:
         with self._state:
             self.error = error
-            self._moments.clear()
+            self._queue.clear()
             self._state.notify_all()
 
     def _write(self) -> None:
@@ -176,7 +176,7 @@ class Recording:
         form = self._output_format
         if self._after is not None:
             self._after._has_claimed.wait()
-            if not self._after.has_moments:  # it ended before this recording was created, so it stays empty
+            if not self._after.has_frames:  # it ended before this recording was created, so it stays empty
                 self._after._thread.join()
             self._after = None
         self.path = self._claim(self.path)
@@ -197,15 +197,15 @@ class Recording:
         track = SoundTrack(sample_rate_hz=form.sample_rate_hz, channels=form.audio_channels, is_offline=form.is_offline)
         try:
             origin_s, checked_s = None, float("-inf")
-            while (moment := self._next()) is not None:
+            while (queued := self._next()) is not None:
                 if origin_s is None:
-                    origin_s = moment.time_s
-                since_s = self.written / form.fps if form.is_offline else moment.time_s - origin_s
-                if moment.pixels is not None:
-                    movie.add_picture(moment.pixels, since_s)
+                    origin_s = queued.time_s
+                since_s = self.written / form.fps if form.is_offline else queued.time_s - origin_s
+                if queued.pixels is not None:
+                    movie.add_picture(queued.pixels, since_s)
                     self.written += 1
                     self.seconds = since_s + 1.0 / form.fps
-                movie.add_sound(track.align(moment.sound, moment.time_s))
+                movie.add_sound(track.align(queued.sound, queued.time_s))
                 if since_s >= checked_s + FREE_SPACE_EVERY_S:
                     checked_s = since_s
                     with suppress(OSError):  # the last number stays; writing reports what is wrong with the disk
@@ -227,20 +227,20 @@ class Recording:
                 sync_folder(self.path.parent)
         if self._replaces not in (None, self.path):
             with one_line(self._replaces):
-                move_into_place(self.path, self._replaces, timeout_s=MAX_HELD_JOB_S)
+                move_into_place(self.path, self._replaces, timeout_s=MAX_JOB_WAIT_S)
             self.path = self._replaces
             notes.insert(0, "replaced the one before")
         self.note = "; ".join(notes)
 
-    def _next(self) -> _Moment | None:
+    def _next(self) -> _QueuedFrame | None:
         with self._state:
-            self._state.wait_for(lambda: self._moments or self._is_ending)
-            if not self._moments:
+            self._state.wait_for(lambda: self._queue or self._is_ending)
+            if not self._queue:
                 return None
-            moment = self._moments.popleft()
-            self._pictures -= moment.pixels is not None
+            queued = self._queue.popleft()
+            self._pictures -= queued.pixels is not None
             self._state.notify_all()
-            return moment
+            return queued
 
 
 class RecordSink:
@@ -325,12 +325,12 @@ class RecordSink:
         assert self._output_format is not None
         before = self._recordings[-1] if self._recordings else None
         recording = Recording(self._target, self._output_format, size, claim=claim_file, after=before)
-        earlier = self._recordings if before is None or before.has_moments else self._recordings[:-1]
+        earlier = self._recordings if before is None or before.has_frames else self._recordings[:-1]
         self._recordings = [*earlier, recording]
 
 
 def claim_file(target: Path) -> Path:
-    """Create a new empty file, `target` or a numbered one. Waits for the disk."""
+    """Create a new empty file, `target` or that name with a number. Waits for the disk."""
     make_folder(RecordSink.kind, target)
     return reserve(RecordSink.kind, target)
 
@@ -341,11 +341,10 @@ class SoundTrack:
     Keeps the source's sound in sync with the picture of a recording. Pure: no files, no threads.
 
     Problem: sound in a file has no time stamps of its own; its position is the number of samples before it. Live that
-    number drifts from the pictures' times: the sound card has its own clock, blocks are lost, a device is unplugged and
-    reconnected.
+    number drifts from the pictures' times: the sound card has its own clock, blocks are lost, a device is replugged.
 
     Solution: each block should end at the time of its frame. If the track is off by more than a tenth of a second for
-    longer than a second, silence is inserted or samples are dropped; so a single late frame does not count.
+    longer than a second, silence is inserted or samples are dropped. A single late frame does not count.
     """
 
     def __init__(self, *, sample_rate_hz: int, channels: int, is_offline: bool) -> None:
@@ -407,7 +406,7 @@ class SoundTrack:
 
 
 def stereo(samples: np.ndarray, speakers: tuple[str, ...] = ()) -> np.ndarray:
-    """Mix more than two channels down to (frames, 2) float32, which may pass full scale; fewer stay unchanged.
+    """Mix more than two channels down to (frames, 2) float32, which may pass full scale; one or two stay unchanged.
 
     Named loudspeakers have the gains of ITU-R BS.775-3, table 2: the front its own side, the centre and the others
     0.7071 of their level, without the bass channel. Else odd channels are panned left and even ones right, as

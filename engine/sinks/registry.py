@@ -68,8 +68,7 @@ def require_available(kind: str) -> None:
 
 
 def conditions() -> Iterator[tuple[str, Callable[[Value], None]]]:
-    """(address, check) for `ParamStore.add_condition`: refuses a kind that cannot run here, and hosts of light that are
-    none."""
+    """(address, check) for `ParamStore.add_condition`: refuses kinds that cannot run here, and invalid hosts."""
 
     def check(address: str, unavailable: SinkUnavailableError, value: Value) -> None:
         if value:
@@ -85,7 +84,7 @@ def conditions() -> Iterator[tuple[str, Callable[[Value], None]]]:
 
 
 def _check_hosts(address: str, default: str, value: Value) -> None:
-    """Refuse what is neither IPv4 addresses nor the default; light is then sent to the previous hosts."""
+    """Refuse what is neither IPv4 addresses nor the default; DMX still goes to the previous hosts."""
     try:
         hosts_of("" if value == default else str(value), 0)
     except SinkError as error:
@@ -98,8 +97,7 @@ def broken(kind: str, error: Exception) -> SinkUnavailableError:
 
 
 def load_kinds() -> None:
-    """Import the modules of all kinds that can run here (not their libraries), so that `make_sink` does not touch the
-    disk."""
+    """Import the modules of all kinds that can run here, not their libraries, so that `make_sink` reads no disk."""
     for kind in KINDS:
         if not unavailable_reason(kind):
             with suppress(SinkUnavailableError):  # a plug-in that cannot be loaded says so when it is requested
@@ -115,7 +113,7 @@ def sink_class(kind: str) -> Any:
 
 
 def make_sink(spec: SinkSpec) -> Sink:
-    """An unstarted sink. SinkUnavailableError if this system cannot run it."""
+    """Create the sink of a spec, not yet started. SinkUnavailableError if this system cannot run it."""
     require_available(spec.kind)
     sink_type = sink_class(spec.kind)
     if not KINDS[spec.kind].class_path:

@@ -118,8 +118,9 @@ class RecordingStatus:
 
 
 class Sink(Protocol):
-    """An output. Everything but `status` is called on the render thread, with its GL context current. One exception: if
-    that thread hangs, the engine drains and closes the sinks that do not use OpenGL on another one, then ends.
+    """The interface of an output: it gets every picture, and sends, shows or writes it. Everything but `status` is
+    called on the render thread, with its GL context current. One exception: if that thread hangs, the engine drains and
+    closes the sinks that do not use OpenGL on another one, then ends.
 
     To fail, raise an exception from any method: `SinkSet` then closes the sink, reports it, and retries later with a
     new one. A sink that inherits from this may leave out `set_format`, `pump` and `drain`, if it has nothing to do
@@ -130,7 +131,7 @@ class Sink(Protocol):
     name: str
 
     def start(self, output_format: OutputFormat, *, may_wait: bool = False) -> None:
-        """Open. SinkUnavailableError if it can never run on this system, SinkError for anything the user can fix.
+        """Open the output. SinkUnavailableError if it can never run on this system, SinkError if the user can fix it.
 
         `may_wait`, before a show and offline: return when everything is open. Otherwise never wait for a disk: open
         files on a thread, and raise its error from a later call.
@@ -141,10 +142,10 @@ class Sink(Protocol):
         return None
 
     def publish(self, frame: PublishedFrame) -> None:
-        """Publish one picture. Live: never waits. Offline: may wait, loses nothing."""
+        """Send, show or write one picture. Live: never waits. Offline: may wait, loses nothing."""
 
     def pump(self) -> None:
-        """Called once per frame, after the pictures of all sinks are published: for heartbeats and run loops."""
+        """Do per-frame work, such as heartbeats and run loops, after all sinks have published their pictures."""
         return None
 
     def drain(self) -> bool:
@@ -155,5 +156,5 @@ class Sink(Protocol):
         """Write what is left, waiting for it, and release everything. Idempotent; also called after a failure."""
 
     def status(self) -> SinkStatus:
-        """Any thread."""
+        """Current state of the output; may be called on any thread."""
         ...

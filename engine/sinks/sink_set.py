@@ -87,8 +87,8 @@ class _SinkEntry:
 
 
 class SinkSet:
-    """All sinks of a run. Everything but `status` and `recordings` on the render thread with its GL context current.
-    Close it before the renderer."""
+    """Starts, feeds, retries and closes all sinks of a run. Everything but `status` and `recordings` on the render
+    thread with its GL context current. Close it before the renderer."""
 
     def __init__(
         self, output_format: OutputFormat, clock: Clock, report: Report, *, stopwatch: Clock | None = None
@@ -125,8 +125,7 @@ class SinkSet:
 
     def add_picture(self, picture: PictureName, width: int, height: int, *, may_wait: bool = False) -> None:
         """Add a picture to the run. Each sink that shows the main picture to other programs gets a second one for this
-        picture, now and later; files contain it only on request. Its size may change with each published frame, and its
-        sinks follow."""
+        picture, now and later; files contain it only on request. Its size may change with each frame."""
         if picture not in self._extra_formats:
             self._extra_formats[picture] = self.output_format.with_format(width, height, self.output_format.fps)
             for entry in self._entries:
@@ -222,9 +221,9 @@ class SinkSet:
             for entry in self._entries
             if entry.spec.label == label and name in (None, entry.spec.argument, entry.status().name)
         )
-        leaving = tuple(entry for entry in self._entries if entry in chosen or entry.main_entry in chosen)
-        self._entries = tuple(entry for entry in self._entries if entry not in leaving)
-        self._finishing += leaving
+        removed = tuple(entry for entry in self._entries if entry in chosen or entry.main_entry in chosen)
+        self._entries = tuple(entry for entry in self._entries if entry not in removed)
+        self._finishing += removed
         self._finish()
         return len(chosen)
 

@@ -42,7 +42,7 @@ class ThreadSink(Sink):
         self._is_open = self._is_ending = False
         self._error: Exception | None = None
         self._frames = self._dropped = 0
-        self._thread = sink_thread(thread, self._run, self._keep_error)
+        self._thread = sink_thread(thread, self._run, self._store_error)
 
     def _run(self) -> None:
         raise NotImplementedError
@@ -78,7 +78,7 @@ class ThreadSink(Sink):
         self._raise_error()
         return self._is_open
 
-    def _keep_error(self, error: Exception) -> None:
+    def _store_error(self, error: Exception) -> None:
         with self._change:
             self._error = error
             self._change.notify_all()

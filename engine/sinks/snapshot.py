@@ -19,7 +19,7 @@ from engine.errors import SinkError
 from engine.sinks.sink import OutputFormat, PictureName, sink_label
 from engine.sinks.sink_thread import ThreadSink
 from engine.sinks.whole_file import check_suffix, dated_file, make_folder, reserve
-from engine.system.atomic_file import MAX_HELD_LIVE_S, HeldFileError, move_into_place, remove_file
+from engine.system.atomic_file import MAX_LIVE_WAIT_S, FileInUseError, move_into_place, remove_file
 from engine.values import PublishedFrame
 
 QUEUE_PICTURES = 4
@@ -157,9 +157,9 @@ class SnapshotSink(ThreadSink):
         partial = path.with_name(f".{path.name}.partial")
         try:
             partial.write_bytes(data)
-            move_into_place(partial, path, timeout_s=MAX_HELD_LIVE_S)
+            move_into_place(partial, path, timeout_s=MAX_LIVE_WAIT_S)
         except OSError as error:
-            hint = f"; the picture is kept in {partial.name}" if isinstance(error, HeldFileError) else ""
+            hint = f"; the picture is kept in {partial.name}" if isinstance(error, FileInUseError) else ""
             with suppress(OSError):  # removing may fail for the same reason
                 if not self._output_format.overwrites:
                     path.unlink(missing_ok=True)
@@ -184,8 +184,7 @@ def split_argument(argument: str) -> tuple[Path | None, float | None]:
 
 
 def encode_png(pixels: np.ndarray) -> bytes:
-    """Encode (height, width, 4) uint8 or uint16 RGBA, premultiplied, as a PNG of that depth: RGB if all is opaque, else
-    RGBA."""
+    """Encode (height, width, 4) uint8 or uint16 RGBA, premultiplied, as a PNG of that depth: RGB if opaque."""
     import cv2
 
     alpha, full = pixels[..., 3:], np.iinfo(pixels.dtype).max

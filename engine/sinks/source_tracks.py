@@ -87,7 +87,7 @@ class SourceTracks:
             into.set_chapters(chapters)
         elif chapters:
             left_out.append("chapters")
-        if rate is not None and isinstance(best, VideoStream):  # it counts pictures: two a frame if they were fields
+        if rate is not None and isinstance(best, VideoStream):  # it counts pictures: two per frame if they were fields
             count = round(rate / (best.average_rate or rate))
             timecode = re.sub(r"\d\d$", lambda frame: f"{int(frame[0]) * count:02}", timecode)
         form_of_time = DROP_FRAME if rate is not None and round(rate) in DROP_FPS else TIMECODE

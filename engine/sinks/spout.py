@@ -61,7 +61,7 @@ class SpoutSink(Sink):
         self._has_own_context = False
         self._refusals = 0
         self._frames = 0
-        self._way = ""
+        self._transfer_mode = ""
 
     def start(self, output_format: OutputFormat, *, may_wait: bool = False) -> None:
         require_available(self.kind)
@@ -112,7 +112,7 @@ class SpoutSink(Sink):
                     _OWN_CONTEXT.leave()
 
     def status(self) -> SinkStatus:
-        return SinkStatus(kind=self.kind, name=self.name, frames=self._frames, detail=self._way)
+        return SinkStatus(kind=self.kind, name=self.name, frames=self._frames, detail=self._transfer_mode)
 
     def _refuse(self) -> None:
         self._refusals += 1
@@ -128,7 +128,7 @@ class SpoutSink(Sink):
         if self.name not in new:
             numbered = sorted(name for name in new if name.startswith(f"{self.name}_"))
             self.name = numbered[0] if numbered else self.name
-        self._way = self._sharing()
+        self._transfer_mode = self._sharing()
 
     def _sharing(self) -> str:
         assert self._sender is not None

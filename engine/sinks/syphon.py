@@ -70,7 +70,7 @@ class SyphonSink(Sink):
         self._context = 0
         self._gl_errors = 0
         self._frames = 0
-        self._way = ""
+        self._transfer_mode = ""
         self._application = ""
 
     def start(self, output_format: OutputFormat, *, may_wait: bool = False) -> None:
@@ -94,7 +94,7 @@ class SyphonSink(Sink):
             if self._context:
                 pointer_type = objc.createOpaquePointerType("CGLContextObj", CGL_CONTEXT_ENCODING, "CGL context")
                 self._gl_server = syphon.SyphonOpenGLServer(self.name, pointer_type(c_void_p=self._context))
-                self._way = "on the GPU"
+                self._transfer_mode = "on the GPU"
             else:
                 self._open_metal("no GL: through Metal")
         except (RuntimeError, ImportError) as error:
@@ -130,7 +130,11 @@ class SyphonSink(Sink):
             metal_server.stop()
 
     def status(self) -> SinkStatus:
-        detail = f"{self._way}; application name: {self._application}" if self._application else self._way
+        detail = (
+            f"{self._transfer_mode}; application name: {self._application}"
+            if self._application
+            else self._transfer_mode
+        )
         return SinkStatus(kind=self.kind, name=self.name, frames=self._frames, detail=detail)
 
     def _publish_texture(self, texture: TextureRef) -> None:
@@ -172,11 +176,11 @@ class SyphonSink(Sink):
         if self._gl.CGLGetCurrentContext() != context:
             self._gl.CGLSetCurrentContext(context)
 
-    def _open_metal(self, way: str) -> None:
+    def _open_metal(self, mode: str) -> None:
         import syphon
 
         self._metal_server = syphon.SyphonMetalServer(self.name)
-        self._way = way
+        self._transfer_mode = mode
 
     def _take_gl_error(self) -> int:
         """One of the GL errors since the last call, or 0; clears all."""

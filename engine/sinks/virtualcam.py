@@ -26,7 +26,7 @@ SETUP: Final = {
 
 
 def missing_driver() -> str:
-    """Why no virtual camera can be here, with the next step; "" also where only opening one would show it."""
+    """Why this machine can have no virtual camera, with the next step; "" also where only opening one would show it."""
     if sys.platform == "linux" and not LINUX_DEVICES.exists():
         return f"needs the driver v4l2loopback: {SETUP['linux']}"
     return ""

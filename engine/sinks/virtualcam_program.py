@@ -74,8 +74,7 @@ def open_camera(opening: CameraOpening) -> Any:
 
 
 def fit_rgb(rgba: np.ndarray, width: int, height: int) -> np.ndarray:
-    """(height, width, 3) uint8 from premultiplied (.., .., 4): the whole picture in the middle of black. A last odd row
-    or column is cut off."""
+    """Fit premultiplied (.., .., 4) into (height, width, 3) uint8: cut to even sides, whole, centred on black."""
     rgba = rgba[: max(rgba.shape[0] & ~1, 1), : max(rgba.shape[1] & ~1, 1)]
     rgb = cv2.cvtColor(rgba, cv2.COLOR_RGBA2RGB)
     return np.asarray(rgb) if rgb.shape[:2] == (height, width) else fit(rgb, (width, height))

@@ -6,7 +6,7 @@ from pathlib import Path
 
 from engine.errors import SinkError
 from engine.sinks.sink import PictureName, picture_name
-from engine.system.atomic_file import MAX_HELD_JOB_S, HeldFileError, move_into_place
+from engine.system.atomic_file import MAX_JOB_WAIT_S, FileInUseError, move_into_place
 from engine.system.work_folder import WorkFolder, one_line
 
 
@@ -71,9 +71,9 @@ class WholeFile:
         the new one then stays in the hidden folder, and the error says where."""
         try:
             with one_line(self.path):
-                move_into_place(self.unfinished, self.path, timeout_s=MAX_HELD_JOB_S)
+                move_into_place(self.unfinished, self.path, timeout_s=MAX_JOB_WAIT_S)
         except SinkError as error:
-            if isinstance(error.__cause__, HeldFileError):
+            if isinstance(error.__cause__, FileInUseError):
                 self._folder.close()  # so that `discard` keeps the new file
                 raise SinkError(f"{error}; the new file is {self.unfinished}") from error
             raise

@@ -2,9 +2,9 @@
 
 The window belongs to a process of its own (window_program.py), which reads the pictures from shared memory. Drawing it
 here, by a context that shares the renderer's textures, would save reading each picture back and a copy (0.8 ms of
-1080p, see docs/how-to/window.md), but whatever holds up a window would hold up the frame loop: vsync of a
-display at another rate, a dragged title bar on Windows and macOS, a display that is plugged in. It would also need a
-desktop session for an engine that otherwise runs without one.
+1080p, see docs/how-to/window.md). But whatever holds up a window would hold up the frame loop: vsync of a display at
+another rate, a dragged title bar on Windows and macOS, a display that is plugged in. It would also need a desktop
+session for an engine that otherwise runs without one.
 """
 
 import os
@@ -30,9 +30,9 @@ from osc_schema import Value
 PROGRAM = "engine.sinks.window_program"
 
 
-def ask_displays(query: str = "") -> DisplayAnswer:
-    """List the displays of this machine, in a process of its own, because GLFW belongs to a main thread; and find the
-    one that `query` means. SinkError, in one line. Takes a fraction of a second."""
+def query_displays(query: str = "") -> DisplayAnswer:
+    """List the displays of this machine, and find the one that `query` means. Done in a process of its own, because
+    GLFW belongs to a main thread. SinkError, in one line. Takes a fraction of a second."""
     _require_screen()
     failed = "window: the displays cannot be listed"
     try:
@@ -92,7 +92,7 @@ class WindowSink(ProgramSink):
                 process.send(line_of(Adjustment(values=requested)))
 
     def leave(self) -> None:
-        """Before `drain`, when not only the sink ends but the run: a full screen stays, black."""
+        """Leave a full-screen window open and black; called before `drain` when not only the sink but the run ends."""
         self._stays_black = True
 
     def _send_opening(self, process: WorkerProcess, segment: str) -> None:

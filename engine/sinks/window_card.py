@@ -10,8 +10,8 @@ MARK_FRACTION = 1 / 8  # of the shorter side
 
 
 def draw_card(size: tuple[int, int], name: str) -> np.ndarray:
-    """(height, width, 4) uint8: a square grid from the middle, a circle, a white frame, coloured corners with the
-    numbers of `/window/pin`, and the name of the display."""
+    """The test card, (height, width, 4) uint8: a square grid from the middle, a circle, a white frame, coloured corners
+    with the numbers of `/window/pin`, and the name of the display."""
     width, height = size
     card = np.full((height, width, 3), BACKGROUND, np.uint8)
     cell = max(width / CELLS, 2.0)

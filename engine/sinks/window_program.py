@@ -45,7 +45,7 @@ from osc_schema import Rejected, Value, accept
 POLL_S: Final = 0.002  # maximum delay of a new picture, before vsync
 MAX_SILENCE_S: Final = 2.0  # of the engine, which writes or beats in every frame, 1 to 240 a second; then black
 SAVE_AFTER_S: Final = 0.3  # without a change: a fader that moves is not written each time
-LOOK_S: Final = 0.5  # a window without an engine checks as often whether another has replaced it
+CHECK_INTERVAL_S: Final = 0.5  # a window without an engine checks as often whether another has replaced it
 OVERLAP_S: Final = 1.0  # the other one is surely drawn then
 
 
@@ -87,7 +87,7 @@ class _Program:
         self._values: dict[str, Any] = {}
         self._pin = Shape().pin
         self._save_at_s = float("inf")
-        self._is_leaving = False
+        self._has_engine_ended = False
 
     def send_state(self, **changes: object) -> None:
         """Send the state with these changes if it is new. If the engine has ended, nothing is sent."""
@@ -122,8 +122,8 @@ class _Program:
         window, displayed = self._window, None
         with closing(window):
             while not window.is_closing:
-                if self._take_orders():
-                    if self._is_leaving and window.is_full_screen:
+                if self._apply_orders():
+                    if self._has_engine_ended and window.is_full_screen:
                         self._stay_black()
                     return
                 is_there = self._reader.heartbeat_age_s < MAX_SILENCE_S and self._reader.state == "live"
@@ -149,12 +149,12 @@ class _Program:
         self._orders.put(None)
         glfw.post_empty_event()
 
-    def _take_orders(self) -> bool:
+    def _apply_orders(self) -> bool:
         """Apply what the engine sent. True if it needs this window no longer."""
         with suppress(queue.Empty):
             while True:
                 order = self._orders.get_nowait()
-                self._is_leaving = order is None  # it died, or its run ended
+                self._has_engine_ended = order is None  # it died, or its run ended
                 if order is None or order.is_end:
                     return True
                 if order.values and order.values != self._values:
@@ -208,11 +208,11 @@ class _Program:
         window.closes_by_key = True
         window.show(None)
         window.set_shape(Shape(), is_card=False)
-        end_s, look_s = float("inf"), time.monotonic()
+        end_s, next_check_s = float("inf"), time.monotonic()
         while not window.is_closing and time.monotonic() < end_s:
-            window.step(LOOK_S / 10)
-            if end_s == float("inf") and time.monotonic() >= look_s:
-                look_s = time.monotonic() + LOOK_S
+            window.step(CHECK_INTERVAL_S / 10)
+            if end_s == float("inf") and time.monotonic() >= next_check_s:
+                next_check_s = time.monotonic() + CHECK_INTERVAL_S
                 if _read(self._file).get("owner", os.getpid()) != os.getpid():
                     end_s = time.monotonic() + OVERLAP_S
 

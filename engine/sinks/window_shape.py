@@ -38,8 +38,8 @@ class Shape:
         return (display[1], display[0]) if self.rotate % 180 else display
 
     def to_picture(self, picture: Size, display: Size) -> np.ndarray:
-        """(3, 3) float64: from (x, y, 1), pixels of the display from the top left, to a position in the picture times
-        its third value, 0..1 from the top left. A third value of 0 or less is outside."""
+        """Matrix, (3, 3) float64: from (x, y, 1), px of the display from the top left, to a position in the picture
+        times its third value, 0..1 from the top left. A third value of 0 or less is outside."""
         width, height = display
         left, top, across, down = fit_rectangle(self.canvas(picture), display, self.fit)
         to_unit = np.diag((1 / width, 1 / height, 1.0))
@@ -67,7 +67,7 @@ def is_convex(corners: Sequence[tuple[float, float]]) -> bool:
 
 
 def from_square(corners: Sequence[tuple[float, float]]) -> np.ndarray:
-    """(3, 3): from the unit square to a convex shape with these corners, in the order of CORNERS."""
+    """Matrix, (3, 3), from the unit square to a convex shape with these corners, in the order of CORNERS."""
     a, b, c, d = np.array(corners)
     gap, right, bottom = a - b + c - d, b - c, d - c
     g, h = np.linalg.solve(np.column_stack((right, bottom)), gap)

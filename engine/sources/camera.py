@@ -35,7 +35,7 @@ HINTS = {
 
 
 class CameraSource(LiveSource):
-    """`open_container` reopens the device at each call; it raises SourceError or FFmpegError."""
+    """Plays a camera or a stream through FFmpeg: `open_container` (re)opens it, or raises SourceError, FFmpegError."""
 
     kind = "camera"
 
@@ -103,7 +103,7 @@ def redact_url(url: str) -> str:
 
 
 def open_stream(url: str) -> InputContainer:
-    """Open a stream. A read that waits `SILENT_S` raises ExitError. SourceError if it cannot be opened."""
+    """Open a network stream. A read that waits `SILENT_S` raises ExitError. SourceError if it cannot be opened."""
     container = open_address(url)
     # Neither arrives in real time: it would play too fast and then stall.
     is_list = is_playlist(container)

@@ -43,7 +43,7 @@ NOTHING = SelectedSource(argument="none", source=None)
 
 
 class CurrentSource:
-    """The source that is shown, and the next one. `poll`, `renew_context` and `close` on the render thread only."""
+    """The source that is shown, and the next one. Render thread only: `poll`, `renew_context` and `close`."""
 
     def __init__(self, first: SelectedSource, clock: Clock) -> None:
         self._clock = clock
@@ -159,9 +159,9 @@ class CurrentSource:
             self._give_up(f"{why}; gave up after {MAX_WAIT_S:.0f} s, the picture is unchanged")
 
     def _give_up(self, reason: str) -> None:
-        coming, self._next = self._next, None
-        if coming is not None:
-            chosen, ended, _ = coming
+        pending, self._next = self._next, None
+        if pending is not None:
+            chosen, ended, _ = pending
             self._release(chosen.source)
             ended(reason)
 

@@ -38,7 +38,7 @@ MAX_EARLY = 4  # pictures held back for a missing one; after that it counts as l
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class TimedPicture:
-    """Shown from `start_s` until just before `end_s`, seconds from the file's first picture, exact."""
+    """A decoded picture, shown from `start_s` to just before `end_s`, exact seconds from the file's first picture."""
 
     start_s: Fraction
     end_s: Fraction
@@ -77,8 +77,7 @@ def read_pass(
 
 
 def open_video(path: Path | str) -> tuple[InputContainer, VideoStream]:
-    """Open the file, or the one at an address. Returns it and its picture stream; SourceError, in one line, if that
-    fails."""
+    """Open the file, or the one at an address. Returns it and its picture stream, or raises a one-line SourceError."""
     is_local = isinstance(path, Path)
     label = str(path) if isinstance(path, Path) else redact_url(path)
     try:
@@ -248,8 +247,7 @@ class AwaitedPictures:
     expect, and in which order. A clean video passes through unchanged."""
 
     def __init__(self, stream: VideoStream, start_s: Fraction, on_lost: Callable[[float], None]) -> None:
-        """`start_s`: start time of the file. `on_lost` gets the time of each lost picture, in seconds from that
-        start."""
+        """`start_s`: start time of the file. `on_lost` gets each lost picture's time, in seconds from that start."""
         codec = stream.codec_context.codec
         self.is_exact = codec.intra_only or codec.canonical_name in ONE_PICTURE_PER_PACKET
         """True while losses can be detected: False if packets lack time stamps, go back in time, or are fields."""

@@ -46,7 +46,7 @@ class CameraDevice:
 
     @property
     def label(self) -> str:
-        """As shown in lists: `0 FaceTime HD Camera`, `Capture screen 0`."""
+        """The text in lists: `0 FaceTime HD Camera`, `Capture screen 0`."""
         return self.name if self.index is None else f"{self.index} {self.name}"
 
     @property
@@ -63,8 +63,7 @@ class Attempt:
 
 
 def list_cameras() -> tuple[CameraDevice, ...]:
-    """The cameras of this machine, in the system's order, then macOS's screens. SourceError if they cannot be
-    listed."""
+    """This machine's cameras, in the system's order, then macOS's screens. SourceError if they cannot be listed."""
     if sys.platform == "darwin":
         return list_through_ffmpeg("avfoundation")
     if sys.platform == "win32":

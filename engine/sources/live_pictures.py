@@ -40,8 +40,7 @@ LIKELY_FPS = range(1, 1001)  # other values are placeholders, or the device's cl
 
 
 class LivePictures:
-    """The newest pictures of a live source. SourceError if there are none. A later loss ends `read`; see
-    `counts.notes`."""
+    """The newest pictures of a live source. SourceError if there are none. A loss ends `read`; see `counts.notes`."""
 
     kind: Kind = "live"
     expected: int | None = None

@@ -27,13 +27,13 @@ if TYPE_CHECKING:
 
 FIND_POLL_S = 0.1  # polling interval for our source
 FRESH_FINDER_S = 2.0  # a finder queries the addresses it knows every 10 s, a new one at once
-GONE_S = 1.0  # a sender that only changes its size returns sooner
+LOST_AFTER_S = 1.0  # a sender that only changes its size returns sooner
 FRAME_POLL_S = 0.004
 OPAQUE = 255
 
 
 class NdiSource(LiveSource):
-    """The NDI source of that name, or a part of it, which may be the machine's: `STAGE (Arena - Composition)`."""
+    """Receives the NDI source of this name, `STAGE (Arena - Composition)`, or of a part, such as the machine's."""
 
     kind = "ndi"
 
@@ -65,7 +65,7 @@ class NdiSource(LiveSource):
                 if self._frame.xres and newest_stamp != stamp:
                     stamp, newest_s = newest_stamp, self._clock.now_s()
                     yield to_rgb(self._frame)
-                elif self._clock.now_s() - newest_s > GONE_S and not self._receiver.is_connected():
+                elif self._clock.now_s() - newest_s > LOST_AFTER_S and not self._receiver.is_connected():
                     return
         finally:
             self._receiver.disconnect()
@@ -74,9 +74,9 @@ class NdiSource(LiveSource):
         """Wait for the source and return it, or None when this source is closed."""
         names: list[str] = []
         while True:
-            finder, made_s = self._make_finder(), self._clock.now_s()
+            finder, created_s = self._make_finder(), self._clock.now_s()
             try:
-                while self._clock.now_s() - made_s < FRESH_FINDER_S:
+                while self._clock.now_s() - created_s < FRESH_FINDER_S:
                     if self._closing.wait(FIND_POLL_S):
                         return None
                     names = sorted(finder.update_sources())  # cyndilib's own thread updates only every 5 s
@@ -90,8 +90,7 @@ class NdiSource(LiveSource):
 
 def release_finder(finder: "Finder") -> None:
     """Break the reference cycle between a finder and its sources, so that its sockets are closed. Python's garbage
-    collector would break it too, but a frame loop that leaves no garbage never triggers it: a minute of searching would
-    leave 90 open files."""
+    collector would break it too, but a loop without garbage never triggers it: 90 open files after a minute."""
     for referent in gc.get_referents(finder):
         if isinstance(referent, dict):
             referent.clear()

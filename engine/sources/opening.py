@@ -34,11 +34,11 @@ for _name, _point in plugins.declared("multiverse.sources").items():
 EXAMPLES = {"ndi": "Arena", "shared": "Multiverse", "syphon": "Arena", "spout": "Arena"}
 """An example of a name for each kind; Resolume's programs are called Arena and Avenue."""
 
-VIDEO_SUFFIXES = frozenset(
+MEDIA_SUFFIXES = frozenset(
     f".{suffix}"
     for suffix in "mp4 m4v mov mkv webm avi mpg mpeg ts m2ts mxf ogv gif png jpg jpeg webp bmp tif tiff".split()
 )
-"""Suffixes of the videos and pictures that are offered."""
+"""Suffixes of the videos and pictures that `/camera/list` offers."""
 ADDRESS = r"(rtsps?|https?|rtmps?|srt|udp)://"
 
 

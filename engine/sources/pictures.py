@@ -31,7 +31,7 @@ COMBS = (
     "--deinterlace frame {frames:g}"
 )
 ALL_CORES = 0
-WHOLE = math.inf
+UNLIMITED_PX = math.inf
 MISSING_END = 3  # a file this many pictures shorter than declared was truncated; rounding explains fewer
 
 Kind = Literal["video", "picture", "folder", "live"]
@@ -218,7 +218,7 @@ class VideoPictures(Pictures):
 
     def _picture(self, number: int, timed: TimedPicture) -> InputPicture:
         start_s = timed.start_s + (self._tick_s / 2 if timed.start_s else 0)  # read_pass starts half a tick early
-        pixels = to_rgb(timed.frame, longest_px=WHOLE)  # keep the pixel aspect: the output has it too
+        pixels = to_rgb(timed.frame, longest_px=UNLIMITED_PX)  # keep the pixel aspect: the output has it too
         return video_picture(number, pixels, self._first_s + start_s, self._first_s + timed.end_s)
 
     def _bytes(self) -> int:
@@ -294,7 +294,7 @@ class FolderPictures(Pictures):
 
     def _picture(self, number: int, notes: list[str]) -> InputPicture | None:
         try:
-            pixels = read_still(self.files[number], longest_px=WHOLE, on_loss=self._on_loss)
+            pixels = read_still(self.files[number], longest_px=UNLIMITED_PX, on_loss=self._on_loss)
         except SourceError as error:
             notes.append(str(error))
             return None
@@ -323,8 +323,7 @@ def video_picture(number: int, pixels: np.ndarray, start_s: Fraction, end_s: Fra
 
 
 def fit_all(pictures: Iterator[InputPicture], size: tuple[int, int], counts: ReadCounts) -> Iterator[InputPicture]:
-    """Yield all pictures in the `size` (width, height) of the first, scaled and padded with black; one note about
-    it."""
+    """Yield all pictures in the `size` (width, height) of the first, scaled and padded with black; notes it once."""
     for picture in pictures:
         if picture.pixels.shape[1::-1] != size:
             if not counts.refitted:
@@ -340,7 +339,7 @@ def resize_note(picture: InputPicture, size: tuple[int, int]) -> str:
 
 
 def fit(pixels: np.ndarray, size: tuple[int, int]) -> np.ndarray:
-    """(height, width, 3) uint8 scaled into `size` (width, height) and padded with black."""
+    """Scale a picture into `size` (width, height) and pad it with black: (height, width, 3) uint8."""
     height, width = pixels.shape[:2]
     scale = min(size[0] / width, size[1] / height)
     inner = max(1, round(width * scale)), max(1, round(height * scale))

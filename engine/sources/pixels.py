@@ -63,7 +63,7 @@ def to_rgb(frame: DecodedFrame, pixel_aspect: float = 1.0, *, longest_px: float 
 
 
 def over_black(rgba: np.ndarray) -> np.ndarray:
-    """(height, width, 3) uint8: straight-alpha `rgba` laid over black, rounded to nearest."""
+    """Lay straight-alpha `rgba` over black, rounded to nearest: (height, width, 3) uint8."""
     import cv2  # 0.1 s, and most pictures are opaque; NumPy takes 25 times as long
 
     black: np.ndarray = cv2.cvtColor(cv2.cvtColor(rgba, cv2.COLOR_RGBA2mRGBA), cv2.COLOR_RGBA2RGB)
@@ -124,7 +124,7 @@ UNTAGGED = ColourTags(
 @dataclass(frozen=True, slots=True, kw_only=True)
 class VideoLook:
     rate: Fraction
-    """Pictures a second, on average."""
+    """Pictures per second, on average."""
     time_base: Fraction
     """Seconds per tick of its clock."""
     pixel_aspect: Fraction

@@ -54,7 +54,7 @@ class PlayedSource(ABC):
         self._is_starved = False
         self._origin_s: float | None = None
         self._problem = ""  # why it is lost; "" while it plays
-        self._frames = self._made_offline = 0  # prepared so far
+        self._frames = self._offline_count = 0  # prepared so far
         self._skipped = self._corrupt = 0  # those whose time had passed before they were shown; those not decoded
         self._guard = Guard(log, lambda key, problem: self._lose(problem), "source", name)
         self._thread = GuardedThread(f"source {name}", self._run, self._guard)
@@ -102,7 +102,7 @@ class PlayedSource(ABC):
                 width=width,
                 height=height,
                 fps=fps,
-                frames=self._frames + self._made_offline,
+                frames=self._frames + self._offline_count,
                 lost=self._corrupt + self._skipped,
             )
 

@@ -1,4 +1,4 @@
-"""A source of a plug-in, which may fail, block, or return anything: it plays on a thread and is left out in time."""
+"""Plays a source of a plug-in on a thread: it may fail, block, or return anything, and is then left out in time."""
 
 import math
 from collections.abc import Callable, Generator
@@ -20,7 +20,7 @@ MAX_PX: Final = 8192
 
 
 class PluginSource(LiveSource):
-    """Reads the pictures of the plug-in's source. That is opened again after a failure, and left out after a second."""
+    """Reads the pictures of the plug-in's source. It is opened again after a failure, and left out after another."""
 
     def __init__(self, kind: str, name: str, make: Callable[[], Source], *, clock: Clock, report: Report) -> None:
         self.kind = kind  # type: ignore[misc]  # of the class for the engine's own

@@ -55,7 +55,7 @@ class SharedWatch:
         self._reader: RingReader | None = None
         self._frame: RingFrame | None = None
         self._newest_s = 0.0
-        self._look_at_s = clock.now_s()
+        self._next_poll_s = clock.now_s()
         self.problem = ""
         """Why there is no ring now; "" while there is one."""
 
@@ -63,8 +63,8 @@ class SharedWatch:
         """The newest complete frame, the same object until there is a newer one; None before the first and without a
         ring. Never waits. `spare` as in `RingReader.latest`."""
         now_s = self._clock.now_s()
-        if self._reader is None and now_s >= self._look_at_s:
-            self._look_at_s = now_s + POLL_S
+        if self._reader is None and now_s >= self._next_poll_s:
+            self._next_poll_s = now_s + POLL_S
             self._reader, self._newest_s = self._find(), now_s
         if self._reader is None:
             return None

@@ -46,7 +46,7 @@ class PictureSender:
 
     @property
     def title(self) -> str:
-        """For a menu: `Arena - Composition (Spout)`."""
+        """The text for a menu: `Arena - Composition (Spout)`."""
         return f"{self.name} ({TITLES[self.kind]})"
 
 
@@ -97,7 +97,7 @@ class SenderLists:
         self._has_loaded = False
         self._make: Callable[[], Names] | None = None
         self._names: Names | None = None
-        self._look_at_s = clock.now_s()
+        self._next_poll_s = clock.now_s()
         self._polled: tuple[PictureSender, ...] | None = None
         self._before: frozenset[PictureSender] | None = None
         self._cameras: tuple[PictureSender, ...] = ()
@@ -110,14 +110,14 @@ class SenderLists:
     def poll(self) -> None:
         """Poll Syphon or Spout, twice a second. Call it once per frame; never waits, never raises."""
         now_s = self._clock.now_s()
-        if self._make is None or now_s < self._look_at_s:
+        if self._make is None or now_s < self._next_poll_s:
             return
-        self._look_at_s = now_s + POLL_S
-        self._polled = self._guard.attempt(self._ask_textures)
+        self._next_poll_s = now_s + POLL_S
+        self._polled = self._guard.attempt(self._list_textures)
         if self._guard.failures:  # another program's list must not delay a frame
             self._make = None
 
-    def _ask_textures(self) -> tuple[PictureSender, ...]:
+    def _list_textures(self) -> tuple[PictureSender, ...]:
         assert self._make is not None
         self._names = self._names or self._make()
         return tuple(of_program(TEXTURES[PLATFORM], name) for name in self._names())

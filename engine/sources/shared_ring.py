@@ -14,7 +14,7 @@ TO_RGB = {1: cv2.COLOR_GRAY2RGB, 4: cv2.COLOR_RGBA2RGB}  # alpha is premultiplie
 
 
 class SharedRing(LiveSource):
-    """Another engine's ring by name, or a part of it; reconnects to the next one when that ends."""
+    """Receives another engine's picture from its ring, by name or a part of it; reconnects when it ends."""
 
     kind = "shared"
 
@@ -33,6 +33,6 @@ class SharedRing(LiveSource):
 
 
 def to_rgb(pixels: np.ndarray) -> np.ndarray:
-    """(height, width, 3) uint8 RGB from (height, width, 1, 3 or 4) of a ring."""
+    """Convert a ring's (height, width, 1, 3 or 4) to (height, width, 3) uint8 RGB."""
     channels = pixels.shape[2]
     return pixels if channels == 3 else np.asarray(cv2.cvtColor(pixels, TO_RGB[channels]))

@@ -27,7 +27,7 @@ class SourceStatus:
 
 class Source(Protocol):
     def start(self) -> None:
-        """Start playing. Does nothing offline."""
+        """Start playing the source. Does nothing offline."""
 
     def latest_frame(self) -> VideoFrame | None:
         """The picture to show now; None before the first, and when the source has been lost for 2 s. Never blocks. Any
@@ -40,7 +40,7 @@ class Source(Protocol):
         ...
 
     def status(self) -> SourceStatus:
-        """Any thread."""
+        """Current state of the source; may be called on any thread."""
         ...
 
     def close(self) -> None:
@@ -52,7 +52,7 @@ class Polled(Protocol):
     """A source without a thread, because its library belongs to the render thread and its GL context."""
 
     def poll(self) -> None:
-        """Once per frame before `latest_frame`, on the render thread with its context current. Never waits or fails."""
+        """Call it each frame before `latest_frame`, on the render thread, context current. Never waits or raises."""
 
     def renew_context(self) -> None:
         """Release everything of the old GL context; the renderer's new one is current."""

@@ -1,4 +1,4 @@
-"""A picture file, upright and over black."""
+"""Reads a picture file as a source, upright and over black."""
 
 import warnings
 from collections.abc import Callable
@@ -61,8 +61,8 @@ def is_still(path: Path) -> bool:
 def read_still(
     path: Path, *, longest_px: float = MAX_SIDE_PX, on_loss: Callable[[str], object] = lambda line: None
 ) -> np.ndarray:
-    """(height, width, 3) uint8 RGB, rotated according to EXIF, over black, reduced if above `longest_px`. `on_loss`
-    gets a line if a part of it is transparent."""
+    """Read a picture file, (height, width, 3) uint8 RGB, rotated according to EXIF, over black, reduced if above
+    `longest_px`. `on_loss` gets a line if a part of it is transparent."""
     try:
         with _open(path) as image:
             size = fitted_size(*image.size, longest_px=longest_px)

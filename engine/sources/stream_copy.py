@@ -177,7 +177,7 @@ def _in_presentation_order(packets: "list[_Packet]") -> "Iterator[_Packet]":
 
 
 def begins_between_keys(container: InputContainer) -> bool:
-    """True if its edit list hides pictures which the first one that is shown is decoded from."""
+    """True if the first visible picture depends on pictures that the edit list hides (it is no keyframe)."""
     if "mov" not in container.format.name:
         return False
     visible = (packet for packet in container.demux(video=0) if not packet.is_discard)
@@ -196,7 +196,7 @@ def can_hold(container: str, stream: Stream) -> bool:
 
 
 def timecode_of(container: InputContainer) -> str:
-    """The timecode of its first picture, 10:00:00:00, or ""."""
+    """The timecode of the file's first picture, such as 10:00:00:00, or ""."""
     tags = [container.metadata, *(stream.metadata for stream in container.streams)]
     return next((each[name] for each in tags for name in each if name.lower() == "timecode"), "")
 

@@ -1,7 +1,7 @@
 """The test card as a source: 1280x720 at 30 pictures a second, for a rig without a camera.
 
-An F and four coloured corners (red, green, blue, white, row by row from the top left) show flips and rotations, bars
-the colours, a ramp the clipping, a circle the aspect ratio. A marker crosses the picture every four seconds.
+An F and four coloured corners (red, green, blue, white, row by row from the top left) show flips and rotations. Bars
+show the colours, a ramp the clipping, a circle the aspect ratio. A marker crosses the picture every four seconds.
 """
 
 import math
@@ -34,7 +34,7 @@ TIME_SLACK_S = 1e-6  # 3/30 s as a float may lie just below the third picture
 
 @cache
 def draw_background() -> np.ndarray:
-    """(720, 1280, 3) uint8 RGB: the static part, the same array each time."""
+    """The static part of the card, (720, 1280, 3) uint8 RGB, the same array each time."""
     card = np.full((HEIGHT, WIDTH, 3), BACKGROUND, np.uint8)
     card[::40] = LINE
     card[:, ::40] = LINE
@@ -59,7 +59,7 @@ def draw_background() -> np.ndarray:
 
 
 def draw_card(background: np.ndarray, index: int) -> np.ndarray:
-    """(720, 1280, 3) uint8 RGB: picture `index` of the card, as a new array."""
+    """Picture `index` of the card, (720, 1280, 3) uint8 RGB, as a new array."""
     card = background.copy()
     left = (index % CROSSING_FRAMES) * (WIDTH - MARKER_WIDTH_PX) // (CROSSING_FRAMES - 1)  # at constant speed
     card[TRACK, left : left + MARKER_WIDTH_PX] = 255
@@ -81,7 +81,7 @@ class MovingCard(PlayedSource):
     def frame_at(self, time_s: float) -> VideoFrame | None:
         index = math.floor((time_s + TIME_SLACK_S) * FPS)
         if self._frame is None or self._frame.index != index:
-            self._made_offline += 1
+            self._offline_count += 1
             self._frame = VideoFrame(
                 pixels=draw_card(self._background, index), index=index, time_s=index / FPS, source="test card"
             )

@@ -24,8 +24,7 @@ MAX_WAIT_S = 4.0  # maximum retry delay
 
 
 class TextureSource(NewestOnly):
-    """A `Polled` source. `poll`, `renew_context` and `close` on the render thread with its GL context current; the rest
-    on any."""
+    """A `Polled` source. `poll`, `renew_context`, `close`: render thread, its context current; the rest: any."""
 
     def __init__(self, name: str, *, clock: Clock, report: Report) -> None:
         super().__init__(name, clock=clock, report=report)
@@ -34,7 +33,7 @@ class TextureSource(NewestOnly):
         self._releasing = Guard(log, report, "camera", self.label)
         self._is_connected = False
         self._failures = 0
-        self._look_at_s = 0.0
+        self._next_poll_s = 0.0
 
     @abstractmethod
     def names(self) -> list[str]:
@@ -46,19 +45,18 @@ class TextureSource(NewestOnly):
 
     @abstractmethod
     def receive(self) -> np.ndarray | None:
-        """A new picture, (height, width, 3) uint8 RGB, row 0 at the top, or None. SourceError if the sender has
-        ended."""
+        """A new picture, (height, width, 3) uint8 RGB, row 0 at the top, or None. SourceError if the sender ended."""
 
     @abstractmethod
     def disconnect(self) -> None:
         """Release the sender and everything of the GL context. Idempotent."""
 
     def start(self) -> None:
-        self._look_at_s = self._clock.now_s()
+        self._next_poll_s = self._clock.now_s()
 
     def poll(self) -> None:
         """Take the newest picture, or search for the sender. Call it once per frame; never waits, never raises."""
-        if self._is_connected or self._clock.now_s() >= self._look_at_s:
+        if self._is_connected or self._clock.now_s() >= self._next_poll_s:
             self._receiving.attempt(self._take_newest)
 
     def close(self) -> None:
@@ -80,7 +78,7 @@ class TextureSource(NewestOnly):
 
     def _look(self) -> bool:
         """Connect to the sender; False if it is not there."""
-        self._look_at_s = self._clock.now_s() + POLL_S
+        self._next_poll_s = self._clock.now_s() + POLL_S
         names = self.names()
         name = best_match(self.name, names)
         if name is None:
@@ -93,5 +91,5 @@ class TextureSource(NewestOnly):
     def _lose(self, problem: str) -> None:
         self.close()
         self._failures += 1
-        self._look_at_s = self._clock.now_s() + next_delay_s(self._failures, max_s=MAX_WAIT_S)
+        self._next_poll_s = self._clock.now_s() + next_delay_s(self._failures, max_s=MAX_WAIT_S)
         self.lose(problem)

@@ -53,7 +53,7 @@ _own = threading.local()
 
 
 def to_sdr(frame: DecodedFrame, *, size: tuple[int, int], matrix: Colorspace | None) -> np.ndarray:
-    """(height, width, 3) uint8 RGB in BT.709, or (height, width, 4) with straight alpha.
+    """Convert an HDR picture to (height, width, 3) uint8 RGB in BT.709, or (height, width, 4) with straight alpha.
 
     `frame`: one with a transfer function of HDR_TRANSFERS, which is scaled to `size` (width, height); `matrix` replaces
     its tag. Runs in C without the GIL, in 3 times the CPU time of SDR. Greys are exact to 1.5 of 255: swscale's white
@@ -73,7 +73,7 @@ def to_sdr(frame: DecodedFrame, *, size: tuple[int, int], matrix: Colorspace | N
 
 
 def sdr_codes(codes: np.ndarray, transfer: int, primaries: int) -> np.ndarray:
-    """(..., 3) of BT.709, 0..1, for `codes` of HDR, (..., 3), 0..1, full range. Unknown primaries: BT.2020."""
+    """Convert `codes` of HDR, (..., 3), 0..1, full range, to BT.709, (..., 3), 0..1. Unknown primaries: BT.2020."""
     to_xyz = _to_xyz(primaries)
     light = pq_light(codes) if transfer == ColorTrc.SMPTE2084 else hlg_light(codes, luminance=to_xyz[1])
     brightest = light.max(axis=-1, keepdims=True)
@@ -96,8 +96,7 @@ def pq_codes(light: np.ndarray) -> np.ndarray:
 
 
 def hlg_light(codes: np.ndarray, luminance: np.ndarray) -> np.ndarray:
-    """Light in cd/m2 of a display of 1000 cd/m2, (..., 3), for HLG codes in 0..1. `luminance`: weights of the three
-    primaries."""
+    """Light in cd/m2 of a display of 1000 cd/m2, (..., 3), for HLG codes 0..1. `luminance`: the primaries' weights."""
     codes = np.asarray(codes)
     scene = np.where(codes <= 0.5, codes**2 / 3, (np.exp((codes - HLG_C) / HLG_A) + HLG_B) / 12)
     return np.asarray(PEAK_CD_M2 * (scene @ luminance)[..., None] ** (HLG_GAMMA - 1) * scene)
@@ -115,8 +114,7 @@ def compress(light: np.ndarray) -> np.ndarray:
 
 
 def _in_gamut(rgb: np.ndarray, luminance: np.ndarray) -> np.ndarray:
-    """(..., 3) in 0..1: mixed with the grey of the same luminance until none is negative, then scaled until none is
-    above 1."""
+    """(..., 3) in 0..1: mixed with grey of that luminance until none is negative, then scaled until none exceeds 1."""
     grey = luminance[..., None]
     lowest = rgb.min(axis=-1, keepdims=True)
     saturation = np.where(lowest < 0, grey / np.maximum(grey - lowest, 1e-9), 1)

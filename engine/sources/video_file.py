@@ -19,7 +19,7 @@ TIME_SLACK_S = Fraction(1, 1_000_000)
 
 
 class VideoFile(PlayedSource):
-    """Opens the file and decodes its first picture in the constructor; SourceError if that fails."""
+    """Plays a video file in a loop; the constructor opens it and decodes the first picture, or raises SourceError."""
 
     def __init__(self, path: Path, *, offline: bool, clock: Clock, report: Report) -> None:
         super().__init__(path.name, offline=offline, clock=clock, report=report)
@@ -52,7 +52,7 @@ class VideoFile(PlayedSource):
             position_s %= self._duration_s
             self._rewind()
         if self._frame is None:
-            self._made_offline += 1
+            self._offline_count += 1
             self._frame = VideoFrame(
                 pixels=to_rgb(self._picture.frame, self._picture.pixel_aspect),
                 index=self._pictures_in_pass - 1,
@@ -88,8 +88,7 @@ class VideoFile(PlayedSource):
             start_s += length_s
 
     def _read_first(self) -> TimedPicture:
-        """The first picture. Undecodable ones before it are counted during playback; here they only explain a
-        failure."""
+        """The first picture. Undecodable ones before it count during playback; here they explain a failure."""
         reasons: list[str] = []
         for picture in read_pass(self._path, reasons.append):
             return picture

@@ -1,4 +1,4 @@
-"""Replace files atomically and durably, and wait on Windows for programs that hold a file for a moment.
+"""Replaces files atomically and durably, and waits on Windows for programs that hold a file for a moment.
 
 On Windows a file that any program has open cannot be replaced, renamed or deleted unless that program shared deletion.
 Virus scanners, OneDrive and the search indexer open each new file for some milliseconds, and Python's `open` does not
@@ -25,11 +25,11 @@ from typing import Final, TypeVar
 
 T = TypeVar("T")
 
-MAX_HELD_S: Final = 5.0
+MAX_WAIT_S: Final = 5.0
 """Longest wait for a program that has a file open, on Windows."""
-MAX_HELD_LIVE_S: Final = 2.0
+MAX_LIVE_WAIT_S: Final = 2.0
 """The same when closing the engine waits for it: autosave and presets have 5 s in all."""
-MAX_HELD_JOB_S: Final = 60.0
+MAX_JOB_WAIT_S: Final = 60.0
 """The same for the output of a job that may have taken hours. Virus scanners hold large files for many seconds."""
 MAX_SILENT_S: Final = 1.0  # after this the log names the file that a job waits for
 FIRST_DELAY_S: Final = 0.01
@@ -41,7 +41,7 @@ CANNOT_FLUSH: Final = frozenset({errno.EINVAL, errno.ENOSYS, errno.ENOTSUP, errn
 log = logging.getLogger(__name__)
 
 
-class HeldFileError(PermissionError):
+class FileInUseError(PermissionError):
     """Another program holds the file open, or it is write-protected. Raised on Windows only, after the last retry."""
 
 
@@ -49,13 +49,13 @@ def write_atomic(path: Path, content: str | bytes) -> None:
     """Replace the file at `path` by `content`, text in UTF-8; creates the folder. Raises OSError.
 
     It writes a new file beside it, flushes it, then renames it: a crash or a full disk leaves the old file. Raises
-    HeldFileError if another program holds the old file for 2 s, or it is write-protected. The new content is then
+    FileInUseError if another program holds the old file for 2 s, or it is write-protected. The new content is then
     stored beside it, and the error names that file.
     """
     path.parent.mkdir(parents=True, exist_ok=True)
     unfinished = unfinished_path(path, threading.get_ident())
     # Only a file left by an earlier error can be in use. A folder that takes no new files is an error at once.
-    timeout_s = MAX_HELD_LIVE_S if unfinished.exists() else 0.0
+    timeout_s = MAX_LIVE_WAIT_S if unfinished.exists() else 0.0
     file = when_free(lambda: unfinished.open("wb"), unfinished, timeout_s=timeout_s)
     try:
         with file:
@@ -63,9 +63,9 @@ def write_atomic(path: Path, content: str | bytes) -> None:
             file.flush()
             _flush(file.fileno())  # by this handle: opening it again could fail while a scanner has it
         replace_file(unfinished, path)
-    except HeldFileError as error:
+    except FileInUseError as error:
         reason = f"{error.strerror}; the new content is kept in {unfinished.name}"
-        raise HeldFileError(errno.EACCES, reason, str(path)) from error
+        raise FileInUseError(errno.EACCES, reason, str(path)) from error
     except BaseException:
         with suppress(OSError):  # the first error is the one to report
             remove_file(unfinished, missing_ok=True)
@@ -79,35 +79,35 @@ def unfinished_path(path: Path, thread: int) -> Path:
     return path.with_name(f".{path.stem[:32]}-{own:08x}-{os.getpid()}-{thread}.tmp")
 
 
-def move_into_place(finished: Path, path: Path, *, timeout_s: float = MAX_HELD_S) -> None:
+def move_into_place(finished: Path, path: Path, *, timeout_s: float = MAX_WAIT_S) -> None:
     """Rename a closed file to `path`, in the same folder or filesystem, replacing what is there. Raises OSError.
     Content and name are on the disk when it returns, so a file that was reported as finished survives a power cut. This
-    takes some milliseconds. HeldFileError leaves `finished` as it is."""
+    takes some milliseconds. FileInUseError leaves `finished` as it is."""
     sync_file(finished)
     replace_file(finished, path, timeout_s=timeout_s)
     sync_folder(path.parent)
 
 
-def replace_file(source: Path, path: Path, *, timeout_s: float = MAX_HELD_LIVE_S) -> None:
+def replace_file(source: Path, path: Path, *, timeout_s: float = MAX_LIVE_WAIT_S) -> None:
     """Rename a file, replacing the one at `path`, without flushing. Raises OSError."""
     replace = partial(os.replace, source, path)
     when_free(partial(_unless_protected, replace, path), path, timeout_s=timeout_s)
 
 
-def remove_file(path: Path, *, missing_ok: bool = False, timeout_s: float = MAX_HELD_LIVE_S) -> None:
+def remove_file(path: Path, *, missing_ok: bool = False, timeout_s: float = MAX_LIVE_WAIT_S) -> None:
     """Delete a file. Raises OSError."""
     unlink = partial(path.unlink, missing_ok=missing_ok)
     when_free(partial(_unless_protected, unlink, path), path, timeout_s=timeout_s)
 
 
-def remove_folder(path: Path, *, timeout_s: float = MAX_HELD_LIVE_S) -> None:
+def remove_folder(path: Path, *, timeout_s: float = MAX_LIVE_WAIT_S) -> None:
     """Delete a folder with its content. Raises OSError."""
     when_free(lambda: shutil.rmtree(path), path, timeout_s=timeout_s)
 
 
-def when_free(action: Callable[[], T], path: Path, *, timeout_s: float = MAX_HELD_S) -> T:
+def when_free(action: Callable[[], T], path: Path, *, timeout_s: float = MAX_WAIT_S) -> T:
     """Return `action()`, which uses the file or folder `path`. On Windows it is retried for up to `timeout_s` seconds
-    while another program holds the file; then HeldFileError. Elsewhere it is called once."""
+    while another program holds the file; then FileInUseError. Elsewhere it is called once."""
     if sys.platform != "win32" or timeout_s <= 0:
         return action()
     waited_s, is_logged = 0.0, False
@@ -115,9 +115,9 @@ def when_free(action: Callable[[], T], path: Path, *, timeout_s: float = MAX_HEL
         try:
             return action()
         except OSError as error:
-            if not _is_in_use(error) or isinstance(error, HeldFileError):
+            if not _is_in_use(error) or isinstance(error, FileInUseError):
                 raise
-        if timeout_s > MAX_HELD_S and waited_s > MAX_SILENT_S and not is_logged:
+        if timeout_s > MAX_WAIT_S and waited_s > MAX_SILENT_S and not is_logged:
             log.warning("%s: another program has it open; trying again for %g s", path, timeout_s)
             is_logged = True
         time.sleep(delay_s)
@@ -128,7 +128,7 @@ def when_free(action: Callable[[], T], path: Path, *, timeout_s: float = MAX_HEL
         if not _is_in_use(error):
             raise
         reason = f"another program has had it open for {timeout_s:g} s, or there is no permission"
-        raise HeldFileError(errno.EACCES, reason, str(path)) from error
+        raise FileInUseError(errno.EACCES, reason, str(path)) from error
 
 
 def retry_delays_s(timeout_s: float) -> Iterator[float]:
@@ -162,7 +162,7 @@ def sync_folder(folder: Path) -> None:
 
 def _sync(path: Path, flags: int) -> None:
     try:
-        handle = when_free(lambda: os.open(path, flags), path, timeout_s=MAX_HELD_LIVE_S)
+        handle = when_free(lambda: os.open(path, flags), path, timeout_s=MAX_LIVE_WAIT_S)
     except OSError as error:
         if error.errno not in CANNOT_FLUSH:
             raise
@@ -182,14 +182,14 @@ def _flush(handle: int) -> None:
 
 
 def _unless_protected(action: Callable[[], None], path: Path) -> None:
-    """Run `action`. Raises HeldFileError at once for a read-only file. Windows returns the same error as for an open
+    """Run `action`. Raises FileInUseError at once for a read-only file. Windows returns the same error as for an open
     file, but a retry cannot succeed. Other systems allow replacing it."""
     try:
         action()
     except PermissionError as error:
         if sys.platform == "win32" and _is_protected(path):
             reason = "it is write-protected: clear Read-only in its properties"
-            raise HeldFileError(errno.EACCES, reason, str(path)) from error
+            raise FileInUseError(errno.EACCES, reason, str(path)) from error
         raise
 
 

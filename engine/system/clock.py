@@ -13,7 +13,7 @@ class Clock(Protocol):
         ...
 
     def time_of(self, arrived_s: float | None) -> float:
-        """This clock's time when `time.perf_counter` was `arrived_s`; now for None, and if it moves by steps only."""
+        """Convert `arrived_s` of `time.perf_counter` to this clock's time; now for None, and in a stepped clock."""
         ...
 
     def wall_s(self) -> float:

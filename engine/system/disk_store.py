@@ -81,8 +81,8 @@ class DiskQueue:
         self._folder = folder
 
     def post(self, job: Job, fail: Fail) -> None:
-        """Queue `job`. If it raises, `fail(reason)` is called on the worker; if the disk does not answer or too many
-        jobs are waiting, `fail` is called before this returns."""
+        """Queue `job` for the disk's thread. If it raises, `fail(reason)` is called on the worker; if the disk does not
+        answer or too many jobs are waiting, `fail` is called before this returns."""
         if reason := self.worker.post(self, job, fail):
             fail(reason)
 
@@ -94,7 +94,7 @@ class DiskQueue:
             self.report_failure(f"{silent}; {left} unfinished jobs are abandoned")
 
     def run(self, job: Job, fail: Fail) -> None:
-        """Do one job; errors go to `fail`. The worker's thread."""
+        """Run one job; its errors go to `fail`. The worker's thread."""
 
         def attempt() -> None:
             try:

@@ -12,7 +12,7 @@ from engine.errors import MultiverseError
 from engine.system.file_names import names_device
 
 MAX_ENTRIES: Final = 2000
-MAX_WORD_CHARACTERS: Final = 4096  # the longest path of Linux
+MAX_PATH_CHARACTERS: Final = 4096  # the longest path of Linux
 
 
 def list_files(
@@ -141,8 +141,7 @@ class OfferedFiles:
 
 
 def folders_offered(configured: Iterable[str], own: str, started_with: str | None) -> list[Path]:
-    """The configured folders, else the user's `own`; and the folder of the file, or the folder, that the run began
-    with."""
+    """The configured folders, else the user's `own`; and the folder that the run began with, or its file's."""
     folders = [Path(folder) for folder in configured] or [Path(own)]
     if started_with is not None:
         path = Path(started_with)

@@ -15,9 +15,9 @@ from engine.system.small_file import read_small
 
 NVIDIA: Final = "NVIDIA"
 CAPABILITIES: Final = "NVIDIA_DRIVER_CAPABILITIES"
-WANTED_CAPABILITIES: Final = "graphics,compute,utility"
+REQUIRED_CAPABILITIES: Final = "graphics,compute,utility"
 """For a container: OpenGL; CUDA; nvidia-smi and NVML (NVIDIA Container Toolkit, user guide, Driver Capabilities)."""
-CONTAINER_OPTION: Final = f"-e {CAPABILITIES}={WANTED_CAPABILITIES}"
+CONTAINER_OPTION: Final = f"-e {CAPABILITIES}={REQUIRED_CAPABILITIES}"
 _VENDORS = {"0x10de": NVIDIA, "0x1002": "AMD", "0x8086": "Intel"}  # by PCI vendor; others may lack OpenGL
 _DISPLAY_CLASS = "0x03"  # the first byte of a PCI class: display controllers (PCI Code and ID Assignment, 1.4)
 

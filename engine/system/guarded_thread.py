@@ -18,7 +18,8 @@ Result = TypeVar("Result")
 
 
 class Guard:
-    """Runs steps that must not end their thread. One guard belongs to one thread; `failures` is read from any."""
+    """Runs steps whose errors are logged and reported instead of ending the thread. One guard belongs to one thread;
+    `failures` is read from any."""
 
     def __init__(self, log: logging.Logger, report: Report, key: str, what: str) -> None:
         """`key` is the cause in the warning counts; `what` begins the line, as in "audio: analysis failed"."""

@@ -79,5 +79,5 @@ def answer_of(*command: str) -> str:
 
 
 def quoted(path: PurePath | str) -> str:
-    """A path as a shell takes it."""
+    """Quote a path for a shell."""
     return f'"{path}"' if " " in str(path) else str(path)

@@ -2,7 +2,7 @@
 damage moved forward are fixed, so that the following packets stay in sync.
 
 A flipped bit moves a stamp by up to a day, and readers place packets that go back in time after those they have. Time
-continues after a gap and goes back after damage, so packets after a jump are buffered until the next ones show which.
+continues after a gap and goes back after damage, so packets after a jump are buffered until the next show which.
 """
 
 import re

@@ -26,9 +26,9 @@ def allow_fallback() -> None:
     os.environ.update(fallback())
 
 
-def tell_fallback(report: Callable[[str, str], None]) -> None:
-    """Call `report(key, line)` when torch runs an operation on the CPU instead. For a child, whose stderr nobody reads
-    while it works."""
+def report_fallback(report: Callable[[str, str], None]) -> None:
+    """Call `report(key, line)` when torch runs something on the CPU instead. For children, whose stderr nobody
+    reads."""
     if sys.platform != "darwin":
         return
     show = warnings.showwarning

@@ -8,7 +8,7 @@ SOURCE = "source"
 
 @cache
 def package_version(name: str = "multiverse-engine") -> str:
-    """The installed version; "source" for a package that was not installed."""
+    """The installed version of a package; "source" for one that was not installed."""
     try:
         return version(name)
     except PackageNotFoundError:

@@ -4,7 +4,7 @@ from engine.errors import UsageError
 
 
 def parse_size(text: str, option: str = "--size: ") -> tuple[int, int]:
-    """(width, height) in px. `option`: the beginning of the error."""
+    """Parse a size, (width, height) in px. `option`: the beginning of the error."""
     width, _, height = text.lower().partition("x")
     if not (width.isdecimal() and height.isdecimal()):
         raise UsageError(f"{option}{text!r} is not WxH (for example 1280x720)")

@@ -64,7 +64,7 @@ def call_when_idle(module: str, function: str) -> None:
     getattr(importlib.import_module(module), function)()
 
 
-def give_way(niceness: int) -> None:
+def lower_priority(niceness: int) -> None:
     """Raise this process, and its group, to a niceness 0..19. On Windows the start does that (`creation_flags`)."""
     if hasattr(os, "nice"):
         os.nice(max(0, niceness - os.nice(0)))  # added to the niceness that the engine has already

@@ -30,9 +30,8 @@ def start_python(
     """Start a Python process that runs `call` of our module, inherits `handles`, and gets no signals of our terminal.
 
     `handles`: file descriptors, on Windows handles; `call` names them by number, the caller's copies stay open.
-    `environment`: added to ours. `niceness`: applied here on Windows; elsewhere the process sets its own.
-    Ctrl-C and a closing terminal reach only this process, which must end the other. ChildError or OSError if the
-    process cannot be started.
+    `environment`: added to ours. `niceness`: applied here on Windows; elsewhere the process sets its own. Ctrl-C and a
+    closing terminal reach only this process, which must end the other. May raise ChildError or OSError.
     """
     program = [*command(module, call), *arguments]
     variables = {**os.environ, **environment}

@@ -7,8 +7,8 @@ MIN_S: Final = 1.0  # a single event is no rate
 
 
 class Rate:
-    """The rate in the last complete window of 2 s; in the present one before the first; 0 after 2 s without an event.
-    After such a pause counting begins again."""
+    """Events per second in the last complete window of 2 s. Before the first, those of the present window; 0 after 2 s
+    without an event. After such a pause counting begins again."""
 
     __slots__ = ("_count", "_last_hz", "_last_s", "_since_s")
 

@@ -1,4 +1,4 @@
-"""The four kinds of messages. Choose by the reader.
+"""The four ways to send a message to somebody: report, reply, progress, log. Choose by the reader.
 
 report    a warning for the performer: `report(key, message)`. The key names the cause, the message is one line.
           `telemetry.Warnings` counts by key and shows each key at most once per second, on the page and in the log.

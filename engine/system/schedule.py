@@ -10,7 +10,7 @@ from functools import lru_cache
 
 from engine.errors import UsageError
 
-MIN_FILM_FPS, MAX_FILM_FPS = 0.1, 240.0  # of a folder of pictures
+MIN_VIDEO_FPS, MAX_VIDEO_FPS = 0.1, 240.0  # of a folder of pictures
 NTSC_RATES = (24, 30, 48, 60, 96, 120, 240)
 """Whole rates that are also used with a factor of 1000/1001: 23.976, 29.97, 47.952, 59.94, 95.904, 119.88, 239.76."""
 MAX_NTSC_DIFFERENCE = 0.005  # 29.97 and 23.98 are rounded to two digits, OSC's are 32-bit floats
@@ -43,7 +43,7 @@ class Schedule:
         self._due_s: float | None = None
 
     def set_fps(self, fps: float) -> None:
-        """Change the rate. The next frame is due one new period after the last."""
+        """Change the frame rate. The next frame is due one new period after the last."""
         self.fps = fps
         self.period_s = 1.0 / fps
 

@@ -31,8 +31,8 @@ def is_port_bound(host: str, port: int) -> bool:
 
 
 def has_other_program(own: socket.socket) -> bool | None:
-    """True if another socket takes unicast from `own`; None if the system does not report it. May take some
-    milliseconds. On Linux other sockets of this process count too, on Windows they do not."""
+    """True if another socket receives unicast that is sent to `own`; None if the system does not report it. May take
+    some milliseconds. On Linux other sockets of this process count too, on Windows they do not."""
     host, port = own.getsockname()
     ours = IPv4Address(host)
     with contextlib.suppress(OSError, psutil.Error):

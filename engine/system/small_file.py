@@ -15,7 +15,7 @@ from itertools import islice
 from pathlib import Path
 from typing import Any, Final
 
-from engine.system.atomic_file import MAX_HELD_LIVE_S, when_free
+from engine.system.atomic_file import MAX_LIVE_WAIT_S, when_free
 from engine.system.file_names import names_device
 
 MAX_TEXT_BYTES: Final = 1 << 20
@@ -44,7 +44,7 @@ def read_small(path: Path, *, max_bytes: int = MAX_TEXT_BYTES, inside: Path | No
     with open_regular(path, inside=inside, max_bytes=max_bytes) as file:
         size = os.fstat(file.fileno()).st_size
         raw = file.read(min(max_bytes, max(size, MAX_TEXT_BYTES)) + 1)
-    if len(raw) > max_bytes:  # files of /proc tell a size of 0
+    if len(raw) > max_bytes:  # files of /proc report a size of 0
         raise _too_large(path, max_bytes)
     return raw
 
@@ -58,7 +58,7 @@ def open_regular(path: Path, *, inside: Path | None = None, max_bytes: int | Non
         if not Path(os.path.realpath(path)).is_relative_to(os.path.realpath(inside)):
             raise OSError(0, f"outside {inside}; copy it there", str(path))
     _check_mode(os.stat(path).st_mode, path)  # before opening it: a device may act on that
-    file = when_free(lambda: open(path, "rb", opener=_opened), path, timeout_s=MAX_HELD_LIVE_S)  # noqa: SIM115  the caller's
+    file = when_free(lambda: open(path, "rb", opener=_opened), path, timeout_s=MAX_LIVE_WAIT_S)  # noqa: SIM115  the caller's
     try:
         opened = os.fstat(file.fileno())
         _check_mode(opened.st_mode, path)  # it may have been replaced meanwhile

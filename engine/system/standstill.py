@@ -68,14 +68,14 @@ class Watchdog:
         finish_files: Callable[[], object] = lambda: None,
         on_stuck: Callable[[], object],
         report: Report,
-        say: Callable[[str], None],
+        notice: Callable[[str], None],
     ) -> None:
         """`describe()`: what is being drawn. `is_overloaded()`: frames were late before, too. `finish_files()` and
         `on_stuck()` are called once if the run should end, but its last frame has taken STUCK_S more."""
         self._mark, self._clock = mark, clock
         self._describe, self._is_overloaded, self._is_stopping = describe, is_overloaded, is_stopping
         self._finish_files, self._on_stuck = finish_files, on_stuck
-        self._report, self._say = report, say
+        self._report, self._notice = report, notice
         self._reported_s: float | None = None  # beginning of the frame that was reported
         self._longest_s = 0.0
         self._stopping_s: float | None = None
@@ -92,7 +92,7 @@ class Watchdog:
     def step(self, now_s: float) -> None:
         standing_s, began_s = self._mark.standing_s(now_s), self._mark.began_s
         if self._reported_s is not None and began_s != self._reported_s:
-            self._say(f"pictures come again, after {self._longest_s:.1f} s without one")
+            self._notice(f"pictures come again, after {self._longest_s:.1f} s without one")
             self._reported_s = None
         if not standing_s:
             self._stopping_s = None

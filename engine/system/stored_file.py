@@ -10,7 +10,7 @@ from engine.system.translate_errors import refused
 
 
 class StoredFile:
-    """A file of the engine. Its methods wait for the disk, and raise `error` in one line. One thread at a time."""
+    """Reads and writes one TOML file of the engine. It waits for the disk, and raises `error`. One thread at a time."""
 
     def __init__(self, path: Path, what: str, error: type[MultiverseError], *, previous: str = "") -> None:
         """`what`: the kind of file, for the message. `previous`: the name to which the first `write` renames the
@@ -34,8 +34,8 @@ class StoredFile:
             raise self._error(f"{self.path}: is not valid TOML ({' '.join(str(reason).split())})") from None
 
     def read_list(self, key: str) -> tuple[list[Any] | None, list[str]]:
-        """The list that its table has under this key only, and one line for each problem. Never raises; None if there
-        is no such file."""
+        """The list that its table has under this key only, and a line for each problem. Never raises; None without a
+        file."""
         try:
             table = self.read()
         except MultiverseError as reason:

@@ -15,7 +15,7 @@ log = logging.getLogger("multiverse")
 
 REPORT_INTERVAL_S = 1.0  # a few lines per second and cause: readable, and many packets cannot fill a disk
 MAX_LINES = 5
-KEPT_WARNINGS = 20
+MAX_WARNINGS = 20
 MAX_PROBLEMS = 10  # of one file that are reported one by one; the rest are only counted
 RECENT_S = 10.0  # the window over which late frames are reported to the performer
 WINDOW_FRAMES = 600  # 10 s at 60 fps: the window of the live figures
@@ -139,12 +139,11 @@ class Warnings:
         self._skipped: Counter[str] = Counter()
         self._logged: dict[str, tuple[float, set[str]]] = {}
         """When each cause was logged first in this second, and the lines since then."""
-        self._latest: deque[tuple[str, bool]] = deque(maxlen=KEPT_WARNINGS)  # (line, is_warning)
+        self._latest: deque[tuple[str, bool]] = deque(maxlen=MAX_WARNINGS)  # (line, is_warning)
         self._on_line = on_line
 
     def report(self, key: str, message: str) -> None:
-        """Count `key`; log `message` unless the same line, or MAX_LINES others of the key, were logged within the last
-        second."""
+        """Count `key`; log `message` unless it, or MAX_LINES others of the key, were logged within a second."""
         now_s = self._clock.now_s()
         with self._lock:
             self._counts[key] += 1

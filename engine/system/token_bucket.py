@@ -12,7 +12,7 @@ ROUNDING: Final = 1e-6  # of a token: the sum of rounding errors after many smal
 
 
 class TokenBucket:
-    """One rate limit. Not locked: use it on one thread, or under the caller's lock."""
+    """A rate limit as one token bucket. Not locked: use it on one thread, or under the caller's lock."""
 
     def __init__(self, capacity: float, per_second: float) -> None:
         self._capacity = float(capacity)

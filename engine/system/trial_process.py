@@ -39,9 +39,10 @@ Work = Callable[[dict[str, Any], Callable[[str], None]], Answer]
 
 
 class TrialProcess:
-    """The engine's end. One thread at a time, but `kill` and `pid` any; every method may wait, until a deadline. They
-    raise TimeoutError when the process has taken more than `deadline_s` of processor time for an order, or much more by
-    the clock, EOFError when it has ended, OSError if it cannot be started."""
+    """The engine's end of a worker process that gets risky work: sends orders, receives answers, kills it at a
+    deadline. One thread at a time, but `kill` and `pid` any; every method may wait, until a deadline. They raise
+    TimeoutError when the process has taken more than `deadline_s` of processor time for an order, or much more by the
+    clock. They raise EOFError when it has ended, OSError if it cannot be started."""
 
     wall_deadlines = 3.0
     """The process runs only when the show leaves it a core. So its processor time counts, and only what waits, such as
@@ -60,7 +61,7 @@ class TrialProcess:
         return worker.pid if worker is not None else None
 
     def start(self) -> str:
-        """Start it if it does not run. Returns why it refuses to work, or ""."""
+        """Start the process if it does not run. Returns why it refuses to work, or ""."""
         if self._refusal or (self._worker is not None and not self._worker.has_ended):
             return self._refusal
         self.kill()
@@ -75,7 +76,7 @@ class TrialProcess:
         return self._refusal
 
     def warm(self) -> None:
-        """Start it if it does not run. A failure is reported with the next order."""
+        """Start the process if it does not run. A failure is reported with the next order."""
         try:
             self.start()
         except (OSError, EOFError, TimeoutError):
@@ -96,7 +97,7 @@ class TrialProcess:
         return message
 
     def receive_picture(self, shape: Sequence[int]) -> np.ndarray:
-        """(height, width, channels) uint8, of at most 64 MB. ValueError for another size."""
+        """Receive a picture, (height, width, channels) uint8, of at most 64 MB. ValueError for another size."""
         if math.prod(shape) > MAX_PICTURE_BYTES:
             raise ValueError(f"a picture of {shape}")
         pixels = np.empty(shape, np.uint8)
@@ -129,7 +130,7 @@ def _processor_s(worker: WorkerProcess) -> float:
     try:
         times = psutil.Process(worker.pid).cpu_times()
     except psutil.Error:
-        return 0.0  # it has just ended, which `receive` tells
+        return 0.0  # it has just ended, which `receive` reports
     return float(times.user + times.system)
 
 
@@ -140,7 +141,7 @@ def serve_orders(open_work: Callable[[], Work], *, niceness: int, max_growth_byt
     """Answer orders until the input closes. `open_work()` may refuse to work with a MultiverseError.
     `max_growth_bytes`: address space beyond what it has once it can work (Linux). It ends by itself when its parent
     dies, even while it hangs: `faulthandler` ends it from a thread that needs no GIL."""
-    priority.give_way(niceness)
+    priority.lower_priority(niceness)
     answers = claim_output()
 
     def answer(message: Mapping[str, Any]) -> None:

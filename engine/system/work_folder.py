@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import Any
 
 from engine.errors import FolderBusyError, SinkError
-from engine.system.atomic_file import MAX_HELD_LIVE_S, remove_file, remove_folder, when_free
+from engine.system.atomic_file import MAX_LIVE_WAIT_S, remove_file, remove_folder, when_free
 from engine.system.small_file import open_regular
 from engine.system.translate_errors import refused
 
@@ -18,8 +18,8 @@ LOCK = "lock"
 
 
 class WorkFolder:
-    """Locked from the constructor until `close` or `remove`, or until the process ends, however it ends.
-    FolderBusyError if another run has locked it, SinkError if it cannot be made."""
+    """A folder for an unfinished output, locked from the constructor until `close` or `remove`, or until the process
+    ends, however it ends. FolderBusyError if another run has locked it, SinkError if it cannot be made."""
 
     def __init__(self, output: Path, *, at: Path | None = None) -> None:
         """Keeps the files of an interrupted run. `at`: the folder, if it is not beside the output."""
@@ -53,17 +53,17 @@ class WorkFolder:
             self.close()
         with contextlib.suppress(OSError):
             remove_file(self.path / LOCK)
-            when_free(self.path.rmdir, self.path, timeout_s=MAX_HELD_LIVE_S)
+            when_free(self.path.rmdir, self.path, timeout_s=MAX_LIVE_WAIT_S)
             for folder in self._new:
                 folder.rmdir()
         self.close()
 
     def _open(self) -> FileIO:
         while True:
-            when_free(partial(self.path.mkdir, parents=True, exist_ok=True), self.path, timeout_s=MAX_HELD_LIVE_S)
+            when_free(partial(self.path.mkdir, parents=True, exist_ok=True), self.path, timeout_s=MAX_LIVE_WAIT_S)
             lock = self.path / LOCK
             try:
-                return when_free(partial(FileIO, lock, "ab"), lock, timeout_s=MAX_HELD_LIVE_S)
+                return when_free(partial(FileIO, lock, "ab"), lock, timeout_s=MAX_LIVE_WAIT_S)
             except FileNotFoundError:  # the folder was removed between the two steps
                 continue
 
@@ -80,7 +80,7 @@ class WorkFolder:
             raise
 
 
-def check_place(output: Path) -> None:
+def check_writable(output: Path) -> None:
     """Raise SinkError if `output` cannot be written. Missing folders are allowed; they are made later."""
     with one_line(output):
         folder = next(each for each in output.absolute().parents if each.exists())

@@ -30,7 +30,8 @@ ORPHANED: Final = 70  # exit code
 
 
 class WorkerProcess:
-    """This process's end. `kill` and the properties: any thread; the others: one thread at a time."""
+    """This process's end of a worker: sends lines to it, receives lines from it, ends it. `kill` and the properties:
+    any thread; the others: one thread at a time."""
 
     def __init__(
         self,
@@ -97,8 +98,7 @@ class WorkerProcess:
         return line
 
     def end(self, patience_s: float = ENDING_S) -> int | None:
-        """Close its input after the lines sent, and kill it if it is still there after this time. Returns the exit
-        code, see `kill`."""
+        """Close its input after the lines sent; after this time kill it. Returns the exit code, see `kill`."""
         self._unsent.put(b"")
         with contextlib.suppress(subprocess.TimeoutExpired):
             self._popen.wait(patience_s)
@@ -184,7 +184,7 @@ def last_line(path: Path) -> str:
 
 
 def claim_output() -> BinaryIO:
-    """The stream for answers. What libraries and drivers print from now on goes to stderr."""
+    """Take standard output as the stream for answers. What libraries and drivers print from now on goes to stderr."""
     answers = open(os.dup(1), "wb")  # noqa: SIM115 - open until the process ends
     os.dup2(2, 1)
     return answers

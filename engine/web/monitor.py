@@ -17,8 +17,7 @@ MAX_ARGUMENTS = 32  # shown per message
 JsonScalar = bool | int | float | str | None
 Line = dict[str, object]
 """As sent to the browser: a message, `{"at_s", "from", "address", "args"}`, with `"unmapped": true` if it is of another
-program and not mapped; or why the message before was refused, `{"at_s", "from", "refused"}`. `at_s`: on the engine's
-clock."""
+program and not mapped; or why the one before was refused, `{"at_s", "from", "refused"}`. `at_s`: the engine's clock."""
 
 
 class OscMonitor:

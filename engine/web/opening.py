@@ -21,7 +21,7 @@ from engine.web.serving.lan import lan_addresses
 def open_web(
     run: RunContext,
     control_hub: ControlHub,
-    lines: ControlInputs,
+    control_inputs: ControlInputs,
     *,
     audio: AudioInput,
     previews: Mapping[str, PreviewTap],
@@ -30,13 +30,13 @@ def open_web(
     size_px: Callable[[], tuple[int, int]],
 ) -> WebServer | None:
     """The server, not yet started; None when the page is off."""
-    config, closing, osc = run.config, run.closing, lines.osc
+    config, closing, osc = run.config, run.closing, control_inputs.osc
     if config.web == "off":
         if config.announce:
             raise ConfigError("announce: needs OSCQuery, but web is off; set web or leave announce out")
         return None
     if PICTURE in previews:
-        lines.sending.poll(closing(prepared_picture(previews[PICTURE], run, control_hub, audio, size_px)).poll)
+        control_inputs.sending.poll(closing(prepared_picture(previews[PICTURE], run, control_hub, audio, size_px)).poll)
     name = service_name(config.name)
     tree = QueryTree(control_hub.store, control_hub.dispatcher.feedback.last_published)
     hub = closing(QueryClients(control_hub.dispatcher, run.warnings.report))

@@ -26,7 +26,7 @@ class Alarm:
         self._is_ringing = False
 
     def ring(self) -> None:
-        """Wake the task. Any thread; repeated calls before the task wakes cost almost nothing."""
+        """Wake the waiting task. Any thread; repeated calls before the task wakes cost almost nothing."""
         if not self._is_ringing:
             self._is_ringing = True
             with contextlib.suppress(RuntimeError):  # the loop and its task have ended

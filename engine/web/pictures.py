@@ -112,7 +112,7 @@ class PictureStreams:
 
 
 class PictureUnavailable(web.HTTPServiceUnavailable):
-    """A viewer can get no picture."""
+    """HTTP error 503: no picture can be sent to this viewer."""
 
     def __init__(self, why: str) -> None:
         super().__init__(text=f"{why}\n")

@@ -133,7 +133,7 @@ class PreparedPicture:
         self._end.set()
 
     def close(self) -> None:
-        """End the process; it gets 2 s."""
+        """End the drawing process; it gets 2 s."""
         self._end.set()
         if self._thread is not None:
             self._thread.join(MAX_END_S + 1.0)

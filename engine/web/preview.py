@@ -1,6 +1,6 @@
 """Pictures of the output as JPEGs for viewers, each at its own frame rate, with backpressure.
 
-The frame loop calls `wants_frame` first, so a picture is read back from the GPU only if a viewer is due for one, has
+The frame loop calls `wants_frame` first. So a picture is read back from the GPU only if a viewer is due for one and has
 received the previous one, and the encoder is free. The loop never waits: at most one picture is in progress. So a
 viewer with a slow connection gets fewer pictures, all of them recent, and costs less. `EncoderThread` encodes a picture
 once for all viewers of a width; `StillCamera` is a viewer that takes one picture, for saved presets.
@@ -103,8 +103,8 @@ class PreviewTap:
         return len(self._viewers)
 
     def watch(self, fps: int, width_px: int, deliver: Callable[[bytes], None]) -> Viewer:
-        """Add a viewer. `deliver` is called with JPEGs of at most this rate and width, on the encoder's thread. It is
-        called again only after `is_ready` has been set."""
+        """Add a viewer of this picture. `deliver` is called with JPEGs of at most this rate and width, on the encoder's
+        thread. It is called again only after `is_ready` has been set."""
         with self._changing_viewers:
             shared = (viewer.rate for viewer in self._viewers if viewer.rate.fps == fps)
             viewer = Viewer(next(shared, None) or FrameRate(fps), width_px, deliver)
@@ -163,8 +163,8 @@ class EncoderThread:
 
 
 class StillCamera:
-    """Takes single pictures. Thread-safe. Needs the tap's encoder thread, so a running web server. A picture costs the
-    frame loop as much as one preview frame, and nothing extra while somebody watches the preview."""
+    """Takes single pictures of the output. Thread-safe. Needs the tap's encoder thread, so a running web server. A
+    picture costs the frame loop as much as one preview frame, and nothing extra while somebody watches the preview."""
 
     def __init__(self, tap: PreviewTap) -> None:
         self._tap = tap

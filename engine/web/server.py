@@ -18,7 +18,7 @@ if TYPE_CHECKING:
 
 
 class WebServer:
-    """Has its port from `bind`, serves the page from `start` to `close`."""
+    """The page's HTTP server: `bind` takes its port, and it serves from `start` to `close`."""
 
     def __init__(
         self,

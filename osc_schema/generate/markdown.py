@@ -33,10 +33,9 @@ Send `ADDRESS VALUE` to the engine, by default at 127.0.0.1:9000, UDP or TCP.
   their last values.
 """
 
-_PARAM_ROW = "| Address | Type | Values | Default | Out of range | Glide | Kept | What it does |"
-_COMMAND_ROW = "| Command | Arguments | Answers | What it does |"
-_MESSAGE_ROW = "| Message | Arguments | What it says |"
-_OUT_OF_RANGE = {"clip": "clipped", "wrap": "wrapped", "reject": "rejected"}
+_PARAM_ROW = "| Address | What it does | Values | Default | Glide, kept |"
+_COMMAND_ROW = "| Command | What it does | Arguments | Answers |"
+_MESSAGE_ROW = "| Message | What it says | Arguments |"
 
 
 def address_list(areas: Iterable[Area]) -> str:
@@ -99,23 +98,18 @@ def _param_row(family: list[Param]) -> str:
         defaults = defaults[:1]
     return _row(
         f"`{address}`",
-        first.type.value,
-        _values(first),
-        ", ".join(defaults),
-        "" if first.type in (ParamType.BOOL, ParamType.TRIGGER) else _OUT_OF_RANGE[first.out_of_range],
-        f"{first.smoothing_ms:g} ms" if first.smoothing_ms else "",
-        _stored_in(first),
         description,
+        f"{first.type.value} {_values(first)}".strip() + ", wrapped" * (first.out_of_range == "wrap"),
+        ", ".join(defaults),
+        ", ".join(filter(None, (f"{first.smoothing_ms:g} ms" if first.smoothing_ms else "", _stored_in(first)))),
     )
 
 
 def _values(param: Param) -> str:
     if param.type is ParamType.MENU:
         return ", ".join(f"`{item}`" for item in param.menu)
-    if param.type is ParamType.BOOL:
-        return "0, 1"
-    if param.type is ParamType.TRIGGER:
-        return "1"
+    if param.type in (ParamType.BOOL, ParamType.TRIGGER):
+        return ""
     span = f"{param.low:.10g}..{param.high:.10g}{' ' if param.unit else ''}{param.unit}"
     if param.type is ParamType.STOPS:
         return f"{span}: " + ", ".join(f"{at} `{name}`" for at, name in enumerate(param.stops))
@@ -144,15 +138,15 @@ def _stored_in(param: Param) -> str:
 def _command_row(command: Command) -> str:
     return _row(
         f"`{command.address}`",
+        command.description,
         _arguments(command.arguments),
         "<br>".join(f"`{reply}`" for reply in command.replies) or "none",
-        command.description,
     )
 
 
 def _message_row(message: PublishedMessage) -> str:
     address = message.address.replace("<n>", f"<1-{message.last}>")
-    return _row(f"`{address}`", _arguments(message.arguments), message.description)
+    return _row(f"`{address}`", message.description, _arguments(message.arguments))
 
 
 def _arguments(arguments: Iterable[Argument]) -> str:

@@ -47,8 +47,7 @@ class Page:
 
 
 def pages(areas: Iterable[Area]) -> tuple[Page, ...]:
-    """One page per area that has controls. Parameters with the same number (/layer/2/...) share a panel, or have a page
-    of their own."""
+    """One page per area that has controls. Parameters with the same number (/layer/2/...) share a panel, or a page."""
     return tuple(page for area in areas for page in _pages_of(area))
 
 

@@ -2,7 +2,7 @@
 
 from collections.abc import Sequence
 
-from osc_schema.palettes import RAMP_PLACES, Palette, oklch_hex
+from osc_schema.palettes import RAMP_POSITIONS, Palette, oklch_hex
 
 ROW_PX, NAME_PX, COLOURS_PX, RAMP_PX, GAP_PX = 34, 130, 300, 400, 12
 WIDTH_PX = NAME_PX + COLOURS_PX + RAMP_PX + 2 * GAP_PX
@@ -23,7 +23,7 @@ def _row(palette: Palette, top: int) -> str:
     parts = [f'<text x="{GAP_PX}" y="{top + 16}" {style}>{palette.name}</text>']
     for index, colour in enumerate(palette.hexes):
         parts.append(_box(NAME_PX + index * side, top, side - 4, colour))
-    stops = zip(RAMP_PLACES, ("#000000", *map(oklch_hex, palette.ramp)), strict=True)
+    stops = zip(RAMP_POSITIONS, ("#000000", *map(oklch_hex, palette.ramp)), strict=True)
     gradient = "".join(f'<stop offset="{offset:g}" stop-color="{colour}"/>' for offset, colour in stops)
     parts.append(f'<linearGradient id="{palette.name}">{gradient}</linearGradient>')
     parts.append(_box(NAME_PX + COLOURS_PX + GAP_PX, top, RAMP_PX, f"url(#{palette.name})"))

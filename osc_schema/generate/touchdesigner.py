@@ -100,7 +100,7 @@ SHORT_WORDS = {
     "window": "win",
 }
 """Add lines for new addresses; never change a line, because people have these names in saved patches."""
-SHORT_PLACES = {"/mod/10/": "/moda/", "/mod/11/": "/modb/", "/mod/12/": "/modc/"}
+SHORT_PREFIXES = {"/mod/10/": "/moda/", "/mod/11/": "/modb/", "/mod/12/": "/modc/"}
 """Beginnings of addresses that have no room for two figures: Modachannel."""
 COLOUR_SUFFIXES = "rgba"
 STYLES = {
@@ -179,7 +179,7 @@ def parameter_name(address: str) -> str:
 
     It can have more than 11 characters for an engine newer than this table.
     """
-    for prefix, short in SHORT_PLACES.items():
+    for prefix, short in SHORT_PREFIXES.items():
         if address.startswith(prefix):
             address = address.replace(prefix, short, 1)
     parts: list[str] = []

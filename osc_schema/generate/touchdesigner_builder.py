@@ -56,7 +56,7 @@ def require_short_names(pages: Iterable[touchdesigner.ControlPage]) -> None:
                     f"{control.address}: {name} has {len(name)} characters, but a TouchDesigner page has room for "
                     f"{MAX_NAME_CHARACTERS}: add a short form of one of its words, or of a whole part of the address, "
                     "to SHORT_WORDS in osc_schema/generate/touchdesigner.py, or of "
-                    f"`/{control.address.split('/')[1]}/` to SHORT_PLACES there"
+                    f"`/{control.address.split('/')[1]}/` to SHORT_PREFIXES there"
                 )
 
 

@@ -1,5 +1,5 @@
-"""Calls the patch's own functions in the DAT that Callback DAT names, as TouchDesigner's own components do
-(docs.derivative.ca/CallbacksExt_Extension): each gets one dictionary.
+"""Calls the patch's own functions in the DAT that Callback DAT names, each with one dictionary. TouchDesigner's own
+components do so, too (docs.derivative.ca/CallbacksExt_Extension).
 
 An error in one of them is a line on the component, and stops nothing.
 """
@@ -23,7 +23,7 @@ class Callbacks:
         """Names of the callbacks whose last call failed."""
 
     def call(self, callback: str, /, **info: Any) -> None:
-        """Call that function, if there is one, with `info` and who calls."""
+        """Call the patch's function of this name, if there is one, with `info` and the component that calls."""
         dat = self._comp.par.Callbackdat.eval()
         if dat is None:
             return

@@ -59,7 +59,7 @@ class EngineInputs:
         return ""
 
     def forget(self) -> None:
-        """Another engine, or none: it has opened nothing yet."""
+        """Forget what was opened, because another engine, or none, is connected."""
         self._opened, self._bpm = "", None
 
     def send_sound(self) -> None:

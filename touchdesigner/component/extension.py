@@ -1,8 +1,9 @@
 """The component's extension: connects its parts with operators and parameters. TouchDesigner's main thread.
 
-parameters -> on_value, on_pulse -> echo -> osc_out -> engine engine -> osc_in -> on_message -> echo -> parameters,
-status, tables of audio and objects, callbacks frame -> on_frame -> link (heartbeat, subscription), pictures, the
-engine's process inputs, timeline -> on_frame -> engine_inputs -> engine
+parameters -> on_value, on_pulse -> echo -> osc_out -> engine
+engine -> osc_in -> on_message -> echo -> parameters, status, tables of audio and objects, callbacks
+frame -> on_frame -> link (heartbeat, subscription), pictures, the engine's process
+inputs, timeline -> on_frame -> engine_inputs -> engine
 """
 
 import functools
@@ -24,8 +25,8 @@ MAX_DEPTH = 100
 
 
 def opened(comp: Any) -> "MultiverseExt":
-    """The extension. If it cannot start, the component's error flag and Message say why: an extension that raises
-    shows nothing on the component, only a traceback in the textport."""
+    """Create the component's extension. If it cannot start, the component's error flag and Message say why: an
+    extension that raises shows nothing on the component, only a traceback in the textport."""
     comp.clearScriptErrors()
     try:
         return MultiverseExt(comp)
@@ -41,8 +42,7 @@ def described(error: Exception) -> str:
 
 
 def guarded(callback: Callable[..., None]) -> Callable[..., None]:
-    """Report the first error of a callback with its traceback, then only count: TouchDesigner would print it 60 times a
-    second."""
+    """Report a callback's first traceback, then count: TouchDesigner would print one 60 times a second."""
 
     @functools.wraps(callback)
     def call(self: "MultiverseExt", *args: Any) -> None:
@@ -86,7 +86,7 @@ class MultiverseExt:
         self._beats = part("callbacks").BeatWatch()
         self._look: list[Any] = []
         """Name of the current preset, and 1 if a value was moved since."""
-        self._is_asking_cues = False
+        self._is_requesting_cues = False
         self.now_s: Callable[[], float] = time.perf_counter
         self._kill_at_s: float | None = None
         self._next_poll_s = float("-inf")
@@ -94,7 +94,7 @@ class MultiverseExt:
         self._unanswered_polls = 0
         self._sound_trouble = ""
         self._is_new_to_engine = True
-        self._target = self._wanted_target()
+        self._target = self._requested_target()
         self._apply_target()
         self._on_answer = self._answers()
         self._on_own_pulse = self._pulses()
@@ -102,7 +102,7 @@ class MultiverseExt:
         self._inputs.offer_picture()
 
     def onDestroyTD(self) -> None:
-        """Unsubscribe. If the component itself was deleted, its operators no longer exist."""
+        """Unsubscribe from the engine. If the component itself was deleted, its operators no longer exist."""
         self._inputs.close()
         if self.ownerComp.op("osc_out") is not None:
             self._unsubscribe()
@@ -161,7 +161,7 @@ class MultiverseExt:
     def on_frame(self) -> None:
         now_s = self.now_s()
         due = self._link.step(now_s)
-        if due.say_lost:
+        if due.report_lost:
             self._set("Connected", 0)
             self._status.show_lost()
             self._objects.forget()
@@ -172,7 +172,7 @@ class MultiverseExt:
         if due.subscribe:
             self.Send("/engine/notify", 1, self._target[2], "values")
             self._subscribe_features()
-        if due.ask_status:
+        if due.request_status:
             self.Send("/engine/status")
         for address in self._echo.take_outdated(now_s):
             self.Send("/get", address)
@@ -291,7 +291,7 @@ class MultiverseExt:
     # -- the connection ------------------------------------------------------------------------
 
     def _answers(self) -> dict[str, Callable[[list[Any]], None]]:
-        ask_presets = lambda args: self.Send("/preset/list")  # noqa: E731
+        request_presets = lambda args: self.Send("/preset/list")  # noqa: E731
         return {
             "/engine/heartbeat": self._on_heartbeat,
             "/done /engine/notify": self._on_heartbeat,
@@ -300,14 +300,14 @@ class MultiverseExt:
             "/fail": lambda args: self._set("Fault", " ".join(map(str, args))),
             "/preset/name": lambda args: self._presets.append(str(args[0])),
             "/done /preset/list": lambda args: self._show_presets(),
-            "/preset/changed": ask_presets,
+            "/preset/changed": request_presets,
             "/preset/current": self._on_look,
             "/cue/current": self._on_cue,
             "/done /cue/list": self._on_cue_list,
         }
 
     def _on_heartbeat(self, args: list[Any]) -> None:
-        if not self._link.hear(self.now_s()):
+        if not self._link.note_heartbeat(self.now_s()):
             return
         self._unanswered_polls = 0
         self._echo.expect((one.address for one in self._by_address.values() if one.style != "Pulse"), self.now_s())
@@ -316,7 +316,7 @@ class MultiverseExt:
         self._status.show_connected(f"{self._target[0]}:{self._target[1]}")
         self._show_message(f"connected to {self._target[0]}:{self._target[1]}")
         self.Send("/preset/list")
-        self._is_asking_cues = True
+        self._is_requesting_cues = True
         self.Send("/cue/list")
         self._show_message(self._inputs.open_picture())
         self._inputs.choose_clocks()
@@ -324,7 +324,7 @@ class MultiverseExt:
 
     def _retarget(self) -> None:
         """Switch to another host or port: unsubscribe from the old engine."""
-        target = self._wanted_target()
+        target = self._requested_target()
         if target != self._target:
             self._unsubscribe()
             self._target = target
@@ -338,7 +338,7 @@ class MultiverseExt:
             self._unanswered_polls = 0
             self._is_new_to_engine = True
 
-    def _wanted_target(self) -> tuple[str, int, int, int]:
+    def _requested_target(self) -> tuple[str, int, int, int]:
         """Host, port of the engine, and the two ports here: for values, and for audio features."""
         return self._own("Host"), self._own("Port"), self._own("Listenport"), self._own("Featport")
 
@@ -435,11 +435,11 @@ class MultiverseExt:
 
     def _on_cue(self, args: list[Any]) -> None:
         self._set("Cuenow", " ".join(map(str, args)))
-        if not self._is_asking_cues:  # else it is the cue that was started before
+        if not self._is_requesting_cues:  # else it is the cue that was started before
             self._callbacks.call("onCue", number=args[0], name=str(args[1]))
 
     def _on_cue_list(self, args: list[Any]) -> None:
-        self._is_asking_cues = False
+        self._is_requesting_cues = False
 
     # -- SAM3 objects ---------------------------------------------------------------------------
 

@@ -18,18 +18,18 @@ class Due:
     """The actions that are due in a frame."""
 
     subscribe: bool = False
-    ask_status: bool = False
-    say_lost: bool = False
+    request_status: bool = False
+    report_lost: bool = False
 
 
 class EngineLink:
     def __init__(self) -> None:
         self.is_connected = False
-        self._heard_s = -math.inf
+        self._received_s = -math.inf
         self._next_subscription_s = -math.inf
         self._next_status_s = -math.inf
 
-    def hear(self, now_s: float) -> bool:
+    def note_heartbeat(self, now_s: float) -> bool:
         """Record a heartbeat, or the answer to a subscription. True if the connection is new.
 
         Before a subscription is sent, what arrives is the rest of an older one and is ignored: it would count as
@@ -37,24 +37,24 @@ class EngineLink:
         """
         if self._next_subscription_s == -math.inf:
             return False
-        self._heard_s = now_s
+        self._received_s = now_s
         is_new, self.is_connected = not self.is_connected, True
         return is_new
 
     def step(self, now_s: float) -> Due:
         """The actions due in this frame."""
-        is_lost = self.is_connected and now_s - self._heard_s > LOST_AFTER_S
+        is_lost = self.is_connected and now_s - self._received_s > LOST_AFTER_S
         if is_lost:
             self.start_over()
         if not self.is_connected:
             if now_s < self._next_subscription_s:
-                return Due(say_lost=is_lost)
+                return Due(report_lost=is_lost)
             self._next_subscription_s = now_s + RETRY_S
-            return Due(subscribe=True, say_lost=is_lost)
+            return Due(subscribe=True, report_lost=is_lost)
         if now_s < self._next_status_s:
             return Due()
         self._next_status_s = now_s + STATUS_S
-        return Due(ask_status=True)
+        return Due(request_status=True)
 
     def start_over(self) -> None:
         """Reset to not connected, and subscribe with the next step: after a loss, or for another host or port."""

@@ -16,7 +16,7 @@ _HEADER = struct.Struct(">BBHII")
 
 
 class Packets:
-    """Numbers the samples of one stream. Pure."""
+    """Builds the RTP packets of one sound stream and numbers their samples. Pure."""
 
     def __init__(self, stream: int) -> None:
         """`stream`: 32 bits, another for each component."""

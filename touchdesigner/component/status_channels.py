@@ -38,7 +38,7 @@ LOST = {
 
 
 def channels_of(lines: Iterable[tuple[str, list[Any]]]) -> dict[str, float]:
-    """The channels that a complete status decides; `lines` without `/engine/status/`."""
+    """Values of the channels of output 8 from a complete status; `lines` without `/engine/status/`."""
     values = dict.fromkeys((*VALUES, "bpm", "beat_sure", "children", *FLAGS), 0.0)
     values |= dict.fromkeys(("err_sound", "err_camera", "err_children", "err_shaders", "err_sinks"), 0.0)
     for key, args in lines:
@@ -65,6 +65,6 @@ def channels_of(lines: Iterable[tuple[str, list[Any]]]) -> dict[str, float]:
 
 
 def tempo_text(source: str, state: str, bpm: float) -> str:
-    """The tempo as Status shows it: a free one looks different from one that follows its clock."""
+    """The text that Status shows for the tempo: a free one looks different from one that follows its clock."""
     how = {"following": f"follows {source}", "free": f"FREE: {source} is silent or unsure, the tempo runs on"}
     return f"{bpm:.1f} bpm, {how.get(state, 'by hand')}"

@@ -9,7 +9,8 @@ TIMEOUT_S = 3.0
 
 
 class TreeReader:
-    """Call `start` and `take_result` on TouchDesigner's thread; the reading thread touches no operator."""
+    """Reads the OSCQuery tree of a running engine on a thread. Call `start` and `take_result` on TouchDesigner's
+    thread; the reading thread touches no operator."""
 
     def __init__(self) -> None:
         self._result: dict[str, Any] | str | None = None

@@ -18,7 +18,7 @@ DISCS = 6
 
 
 def draw_discs(width: int, height: int, index: int) -> np.ndarray:
-    """(height, width, 4) uint8: discs moving over a colour gradient; picture `index` of an endless video."""
+    """Picture `index` of an endless video, (height, width, 4) uint8: discs moving over a colour gradient."""
     across = np.linspace(0, 255, width, dtype=np.uint8)[None].repeat(height, axis=0)
     down = np.linspace(0, 255, height, dtype=np.uint8)[:, None].repeat(width, axis=1)
     picture = np.ascontiguousarray(np.stack((across, down, 255 - across, np.full_like(across, 255)), axis=-1))

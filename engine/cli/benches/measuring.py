@@ -84,7 +84,7 @@ def draw(
     until: Callable[[], bool] = lambda: False,
     on_frame: Callable[[], object] = lambda: None,
 ) -> list[float]:
-    """Draw for so long, or until `until()`; call `on_frame()` after each frame. Returns the ms of work per frame."""
+    """Draw for `seconds`, or until `until()`; call `on_frame()` after each frame. Returns ms of work per frame."""
     work_ms = []
     for _ in engine.frames(count=round(seconds * engine.status().target_fps)):
         on_frame()
@@ -95,7 +95,8 @@ def draw(
 
 
 def device_facts(target: "MeasuredDevice", unverified: Sequence[str]) -> dict[str, Any]:
-    """The first figures of a model. `unverified`: what cannot be measured on a CPU.
+    """The device, its precision and its speed of a matrix product: the first figures of a model's benchmark.
+    `unverified`: what cannot be measured on a CPU.
 
     `matmul_tflops`: work per second of a large matrix product here, for comparison; a convolution may exceed it.
     """
@@ -113,8 +114,7 @@ def in_own_process(
     options: Any,
     progress: Progress,
 ) -> dict[str, Any]:
-    """Call `measure`, a function of a module, in a separate process; returns its result. `options`: have
-    `threads`.
+    """Call `measure`, a function of a module, in a separate process; returns its result. `options` has `threads`.
 
     If it fails or dies: what it found before, with FAILED; without that, ModelError in one line. What libraries print
     between the lines of JSON only counts in errors.

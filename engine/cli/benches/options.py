@@ -62,7 +62,7 @@ def one_of(*names: str) -> Callable[[str], str]:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class LoopBench:
-    """The picture of a running engine."""
+    """Options of the benchmarks that run an engine: size and rate of its picture."""
 
     size: Size = option(Size(width=1280, height=720), PICTURE_SIZE, metavar="WxH", parse=read_size)
     fps: float = option(30.0, "Rate of the loop.", low=1)
@@ -78,7 +78,7 @@ def gpu() -> Any:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ModelBench:
-    """Where a model works."""
+    """Options of the benchmarks of models: device and CPU threads."""
 
     device: str = option("auto", "Where to work.", metavar=DEVICES)
     threads: int = option(1, "CPU threads.", low=1)

@@ -44,7 +44,7 @@ COMPILE = ("engine.render.numba_code", "Compilation(print).wait()")  # what a st
 
 
 def run(options: RenderBench, progress: Progress) -> dict[str, Any]:
-    """The renderers, then a start, then a live loop; with `cold` only two starts of Numba."""
+    """Measure the renderers, then a start, then a live loop; with `cold` only two starts of Numba."""
     with chosen_gpu(options.gpu):
         if options.cold:
             progress("first frame", 0.0)
@@ -59,7 +59,7 @@ def run(options: RenderBench, progress: Progress) -> dict[str, Any]:
 
 
 def renderers(size: Size, frames: int, progress: Progress) -> dict[str, Any]:
-    """Draw four plain waves of four tones. A renderer that is unavailable is listed with the reason."""
+    """Time each renderer on four plain waves of four tones. An unavailable one is listed with the reason."""
     result = progress.begin({"width": size.width, "height": size.height, "frames": frames})
     for number, (kind, measure) in enumerate({"gl": _gl, "numba": _numba}.items()):
         progress(kind, number / 4)
@@ -148,7 +148,7 @@ class WholeFrame:
 
 
 class Contours:
-    """A result of contours with outlines: all that both threads do for it, ten times per second by default."""
+    """Measures the work for one result of contours with outlines, on both threads; by default ten per second."""
 
     def __init__(self, renderer: Renderer) -> None:
         self._renderer, self._count = renderer, 0

@@ -58,7 +58,7 @@ def _measure(options: RvcBench, progress: Progress) -> dict[str, Any]:
 
 
 def spoken(seconds: float, rate_hz: int) -> np.ndarray:
-    """(n,) float32: phrases of two seconds with a pitch gliding between 110 and 220 Hz, and quiet noise between."""
+    """Synthetic speech, (n,) float32: phrases of two seconds with a pitch gliding between 110 and 220 Hz, and noise."""
     t = np.arange(round(seconds * rate_hz)) / rate_hz
     hz = 110.0 * 2.0 ** (0.5 - 0.5 * np.cos(2.0 * np.pi * 0.3 * t))
     phase = 2.0 * np.pi * np.cumsum(hz) / rate_hz

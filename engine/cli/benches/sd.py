@@ -1,11 +1,10 @@
 """Live diffusion compared with diffusers' own pipelines, in alternating calls, on the same modules, device and run.
 
-Ours is the child's work for one picture: uint8 in, uint8 out, all steps of consecutive pictures in one call. Theirs
-is measured twice: as a user calls it (text and PIL picture in, PIL picture out), and with everything prepared
-(embeddings and tensor in, tensor out). `ms` is the latency of a call alone, with a wait before and after it. `fps` is
-the rate of calls in a row. Ours and their usual call end with the picture in main memory, so `fps` is nearly
-1000 / `ms`. Their tensors stay on the device, where the next call may begin before they are finished: that is to their
-advantage.
+Ours is the child's work for one picture: uint8 in, uint8 out, all steps of consecutive pictures in one call. Theirs is
+measured twice: as a user calls it (text and PIL picture in, PIL picture out), and with everything prepared (embeddings
+and tensor in, tensor out). `ms` is the latency of a call alone, with a wait before and after it. `fps` is the rate of
+calls in a row. Ours and their usual call end with the picture in main memory, so `fps` is nearly 1000 / `ms`. Their
+tensors stay on the device, where the next call may begin before they are finished: their advantage.
 """
 
 import itertools
@@ -97,7 +96,7 @@ def panorama(side: int, frames: int) -> np.ndarray:
 
 
 def copy_pixels(painted: Any) -> np.ndarray:
-    """The pixels, which the next picture overwrites."""
+    """Copy the painted pixels, because the next picture overwrites them."""
     pixels: np.ndarray = painted.pixels.copy()
     return pixels
 
@@ -148,7 +147,7 @@ class _ShapeBench:
             **{f"{part}_ms": round(statistics.median(each[part] for each in parts_ms), 3) for part in parts_ms[0]},
             "gflop": round(work_gflop, 2),
             "tflops": round(work_gflop * fps["ours"] / 1000.0, 4),
-            "memory_mb": painter.model.held_mb,
+            "memory_mb": painter.model.used_mb,
         }
         for way in ("call", "tensors"):
             result[f"diffusers_{way}_fps"] = round(fps[way], 2)
@@ -237,12 +236,12 @@ class _ShapeBench:
         self._model.upscaler = in_fastest_layout(network, device)
         painter = self._painter(side, 1, has_graphs=True, **{"/sd/upscale": "2x"})
         black = np.zeros((side, side, 3), np.uint8)
-        taken_ms = []
+        elapsed_ms = []
         for _ in range(WARM_UP_CALLS + MIN_CALLS):
             painter.paint(black)
-            taken_ms.append(painter.clock.read_ms()["upscale"])
+            elapsed_ms.append(painter.clock.read_ms()["upscale"])
         self._model.upscaler = None
-        median_ms = statistics.median(taken_ms[WARM_UP_CALLS:])
+        median_ms = statistics.median(elapsed_ms[WARM_UP_CALLS:])
         return {"size": side, "layers": layers, "channels": width, "upscale_ms": round(median_ms, 3)}
 
     def close(self) -> None:

@@ -28,9 +28,9 @@ from engine.params.banks import (
     Pad,
     PadState,
     banks_text,
-    checked_number,
     first_banks,
     read_banks,
+    require_number,
     sorted_pads,
 )
 from engine.params.looks import LOOKS
@@ -61,11 +61,11 @@ class _PressedPad:
 class BankControl:
     """The banks and their commands. Commands on OSC's threads, `step` on the frame loop's, `displayed_bank` on any."""
 
-    def __init__(self, context: CommandContext, path: Path, *, presets: PresetControl, launching: LaunchQueue) -> None:
+    def __init__(self, context: CommandContext, path: Path, *, presets: PresetControl, queue: LaunchQueue) -> None:
         """Reads the banks; if there is no file, fills them with the presets."""
         self._store, self._clock = context.store, context.clock
         self._notify, self._report = context.notify, context.report
-        self._presets, self._mixer, self._launching = presets, presets.mixer, launching
+        self._presets, self._mixer, self._launch_queue = presets, presets.mixer, queue
         read, problems = read_banks(path)
         own = [name for name in presets.cache.names() if name not in FACTORY_NAMES]
         self.banks = first_banks(own, LOOKS) if read is None else read
@@ -98,7 +98,7 @@ class BankControl:
     # -- pressing ------------------------------------------------------------------------------
 
     def _on_pad(self, args: Args, reply: Reply) -> None:
-        pad = checked_number("pad", args[0], PADS)
+        pad = require_number("pad", args[0], PADS)
         is_pressed = _is_pressed(args[1:], 0)
         with self._lock:
             bank = self._down.get(pad, self._shown_bank)
@@ -110,7 +110,7 @@ class BankControl:
 
     def _on_press(self, args: Args, reply: Reply) -> None:
         is_pressed = _is_pressed(args, 2)
-        bank, pad = checked_number("bank", args[0], MAX_BANKS), checked_number("pad", args[1], PADS)
+        bank, pad = require_number("bank", args[0], MAX_BANKS), require_number("pad", args[1], PADS)
         self._press(bank, pad, is_pressed, reply)
 
     def _press(self, bank: int, pad: int, is_pressed: bool | None, reply: Reply) -> None:
@@ -154,12 +154,12 @@ class BankControl:
         def take(name: str) -> None:
             self._mixer.take(time, answer(reply, bank, pad, name), name=name)
 
-        quantum = self._launching.quantum()
+        quantum = self._launch_queue.quantum()
         if quantum == "now":
             take(name)
         else:
             run, drop = lambda name: reply.attempt(partial(take, name)), partial(reply.fail, is_logged=False)
-            self._launching.add_look(name, quantum, run, drop, preset=name, is_cut=time.is_at_once)
+            self._launch_queue.add_look(name, quantum, run, drop, preset=name, is_cut=time.is_at_once)
 
     def _walk(self, step: int) -> str:
         """The look `step` pads after the one that waits, else the one on screen, in the displayed bank. A look on
@@ -169,7 +169,7 @@ class BankControl:
         names = list(dict.fromkeys(pad.preset for _, pad in pads if self._presets.cache.has(pad.preset)))
         if not names:
             raise BankError(f"bank {number} is empty (/bank/shown chooses another)")
-        on = self._launching.waiting_preset or self._presets.current.name
+        on = self._launch_queue.waiting_preset or self._presets.current.name
         return names[(names.index(on) + step) % len(names)] if on in names else names[min(step, 0)]
 
     def _on_walk(self, step: int, args: Args, reply: Reply, name: str = "") -> None:
@@ -226,7 +226,7 @@ class BankControl:
         banks, number = self.banks.banks, self._shown_bank
         pads = banks[number - 1].pads if number <= len(banks) else {}
         names, faulty = set(self._presets.cache.names()), self._presets.faults.last_published
-        queued, on_air = self._launching.waiting_preset, self._presets.current.name
+        queued, on_air = self._launch_queue.waiting_preset, self._presets.current.name
         prepared = self._mixer.prepared
 
         def state_of(pad: Pad | None) -> tuple[PadState, str]:
@@ -264,7 +264,7 @@ class BankControl:
         def put(banks: Banks) -> Banks:
             before = banks.pad_at(bank, pad)
             old_colour = before.colour if before is not None else ""
-            content = None if preset == "" else Pad.checked(preset, colour[0] if colour else old_colour)
+            content = None if preset == "" else Pad.parse(preset, colour[0] if colour else old_colour)
             return banks.with_pad(bank, pad, content)
 
         number = self._edit(put, bank, reply)
@@ -294,7 +294,7 @@ class BankControl:
         """Change the banks at once, and answer when they are written. Returns the number of the bank."""
         with self._lock:
             self.banks = edit(self.banks)
-        number = checked_number("bank", bank, MAX_BANKS)
+        number = require_number("bank", bank, MAX_BANKS)
         self._on_changed(number, lambda: reply.done(number), reply.fail)
         return number
 

@@ -25,11 +25,11 @@ from engine.errors import MultiverseError, SourceError
 from engine.osc.decode import printable
 from engine.sources.current import CurrentSource, SelectedSource
 from engine.sources.names import best_match
-from engine.sources.opening import ADDRESS, FROM_PROGRAMS, VIDEO_SUFFIXES, is_offered
+from engine.sources.opening import ADDRESS, FROM_PROGRAMS, MEDIA_SUFFIXES, is_offered
 from engine.sources.senders import PictureSender, SenderLists
 from engine.sources.source import Source
 from engine.system.daemon_worker import call_on_thread
-from engine.system.folder_files import MAX_WORD_CHARACTERS, OfferedFiles, folders_offered
+from engine.system.folder_files import MAX_PATH_CHARACTERS, OfferedFiles, folders_offered
 from engine.system.guarded_thread import Guard
 
 log = logging.getLogger(__name__)
@@ -100,7 +100,7 @@ class CameraControl:
         """`first`: the configured source. `videos`: folders of files that may be opened. `notice(line)` logs a line."""
         self._clock, self._notify = context.clock, context.notify
         self._current, self._senders, self._first = current, senders, first
-        self._videos = OfferedFiles("video", videos, VIDEO_SUFFIXES, "/camera/list")
+        self._videos = OfferedFiles("video", videos, MEDIA_SUFFIXES, "/camera/list")
         self._listed_videos: tuple[str, ...] | None = None
         self._open_source, self._is_offline, self._notice = open_source, is_offline, notice
         self._jobs: queue.SimpleQueue[Job | None] = queue.SimpleQueue()
@@ -121,7 +121,7 @@ class CameraControl:
             self._worker.thread.start()
 
     def close(self) -> None:
-        """End the worker. If a driver blocks it, it ends with the process."""
+        """End the worker thread. If a driver blocks it, it ends with the process."""
         with self._lock:  # `poll` may be about to replace it
             self._is_closed, worker = True, self._worker
         self._jobs.put(None)
@@ -141,7 +141,7 @@ class CameraControl:
         if self._is_offline:
             raise SourceError(NOT_OFFLINE)
         spec, entry = (self._first, first_entry(self._first)) if args[0] == FIRST else (str(args[0]), str(args[0]))
-        if len(entry) > MAX_NAME_CHARACTERS and (len(entry) > MAX_WORD_CHARACTERS or is_offered(entry)):
+        if len(entry) > MAX_NAME_CHARACTERS and (len(entry) > MAX_PATH_CHARACTERS or is_offered(entry)):
             raise SourceError(f"{printable(entry, 40)!r} is longer than any source's name")
         if _is_address(entry):
             kinds = ", ".join(f"{kind}:NAME" for kind in FROM_PROGRAMS)
@@ -217,7 +217,7 @@ class CameraControl:
             before[1].fail(SUPERSEDED, is_logged=False)
 
     def entries(self) -> list[tuple[str, str, bool]]:
-        """(entry, title, True if it is in use) for every source that can be selected. Any thread."""
+        """Entries of every source that can be selected: (entry, title, True if it is in use). Any thread."""
         current, senders = self._current.argument, self._senders.now
         videos = self._listed_videos or ()
         on = current if current in (FIRST, "none", "test", *videos) else self._sender_of(current, senders)

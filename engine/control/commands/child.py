@@ -1,5 +1,5 @@
-"""`/child/<name>/start`, `stop` and `restart`, answered when they have succeeded or failed, however long that takes;
-and the commands that a child executes itself.
+"""The commands `/child/<name>/start`, `stop` and `restart`, and those that a child executes itself. They are answered
+when they have succeeded or failed, however long that takes.
 
 A pending `start` waits while a child that crashes is restarted. It is answered when the child is ready, when it has
 failed for good, or when a later command requests the opposite.

@@ -76,7 +76,7 @@ class ControlHub:
     store: ParamStore
     commands: CommandTable
     dispatcher: Dispatcher
-    launching: LaunchQueue
+    launch_queue: LaunchQueue
     tempo: Tempo
     crossfade: Crossfade
     presets: PresetFolder
@@ -100,7 +100,7 @@ class ControlHub:
     def expected_look(self) -> ExpectedLook:
         """Accessors to the look that waits for its beat or is prepared, for the frame loop."""
         return ExpectedLook(
-            waiting=self.launching.preset_within,
+            waiting=self.launch_queue.preset_within,
             prepared=lambda: self.preset_control.mixer.awaited,
             values_of=self.preset_control.values_of,
             current=lambda: self.preset_control.current.name,
@@ -142,13 +142,11 @@ def open_control_hub(
             take_picture=take_picture,
         )
     )
-    launching = LaunchQueue(store, tempo.read_pulse, context.notify, presets.values_of)
-    presets.watch(launching.rename)
+    queue = LaunchQueue(store, tempo.read_pulse, context.notify, presets.values_of)
+    presets.watch(queue.rename)
     cues_path = Path(config.cues) if config.cues else beside / CUES_FILE
-    cues = closing(
-        CueControl(context, cues_path, presets=presets, pulse=tempo.read_pulse, rename_waiting=launching.rename)
-    )
-    banks = closing(BankControl(context, beside / BANKS_FILE, presets=presets, launching=launching))
+    cues = closing(CueControl(context, cues_path, presets=presets, pulse=tempo.read_pulse, rename_waiting=queue.rename))
+    banks = closing(BankControl(context, beside / BANKS_FILE, presets=presets, queue=queue))
     timecode = TimecodeControl(
         context,
         cues=cues,
@@ -159,7 +157,7 @@ def open_control_hub(
     mapping, map_feedback = _open_mapping(run, context, feedback, tempo, timecode)
     on_disconnect = partial(_release, map_feedback, banks, presets)
     dispatcher = Dispatcher(
-        store, commands, run.clock, report, mapping, feedback=feedback, on_disconnect=on_disconnect, launching=launching
+        store, commands, run.clock, report, mapping, feedback=feedback, on_disconnect=on_disconnect, launch_queue=queue
     )
     dispatcher.add_query("/map/feedback", map_feedback.on_feedback)
     cameras = closing(_open_cameras(run, context, camera, senders))
@@ -167,14 +165,14 @@ def open_control_hub(
     show = ShowControl(context, slew=slew, sinks=sinks, presets=presets)
     for part in (show, presets, cues, banks, timecode, mapping, shaders, cameras, sounds, ModulationControl(store)):
         part.add_commands(commands)
-    commands.add("/launch/drop", launching.on_drop)
-    commands.add("/launch/list", launching.on_list, is_listing=True)
+    commands.add("/launch/drop", queue.on_drop)
+    commands.add("/launch/list", queue.on_list, is_listing=True)
     commands.add("/map/heard", dispatcher.unmapped.on_list, is_listing=True)
     return ControlHub(
         store=store,
         commands=commands,
         dispatcher=dispatcher,
-        launching=launching,
+        launch_queue=queue,
         tempo=tempo,
         crossfade=crossfade,
         presets=folder,
@@ -236,7 +234,7 @@ def _open_shaders(
     """`drawing`: gives a test its size and driver. Without OpenGL, and offline, test results are not recorded."""
     config = run.config
     records_folder = folders.data_folder() / "shaders"
-    keeps_records = drawing.shader_driver and not config.offline
+    has_records = drawing.shader_driver and not config.offline
     return ShaderControl(
         context,
         catalog=partial(ShaderCatalog, [*map(Path, config.shaders), *folders.isf_folders(), OWN_SHADERS], context.disk),
@@ -245,7 +243,7 @@ def _open_shaders(
         testing=partial(
             ShaderTestScheduler,
             open_tester=lambda: Vetter(context.report, gate=run.gate.segment),
-            records=run.closing(context.disk.open("fx.records", records_folder)) if keeps_records else None,
+            records=run.closing(context.disk.open("fx.records", records_folder)) if has_records else None,
             folder=records_folder,
             circumstances=f"{package_version()}, {drawing.shader_driver}",
             own_folder=OWN_SHADERS,

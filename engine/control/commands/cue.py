@@ -20,10 +20,10 @@ from engine.errors import CueError, PresetError
 from engine.params import Cue, CueList, cues_text, read_cues
 from engine.params.crossfade import Ended
 from engine.params.cue_chase import DueCue
-from engine.params.cues import checked_note
+from engine.params.cues import require_note
 from engine.params.fade_time import AT_ONCE, FadeTime, FadeTimer, Pulse, ReadPulse
 from engine.params.store import PANIC
-from engine.params.timecode import checked_label
+from engine.params.timecode import canonical_label
 from engine.system.stored_file import StoredFile
 from engine.system.telemetry import report_problems
 
@@ -32,7 +32,7 @@ PREVIOUS_NAME = "cues.previous.toml"
 MAX_CUE_ARGUMENTS = 7
 GO_PAUSE = "/cue/go_pause_s"
 LAYER_5 = "layer5"
-"""Name of what a cue keeps, in commands."""
+"""Argument of commands, for a cue that leaves layer 5 as it is."""
 MIN_FOLLOW = FadeTime(0.001)  # of a recalled cue whose follow time has passed: the next cue starts in the next frame
 
 
@@ -199,11 +199,11 @@ class CueControl:
 
     def set_timecode(self, number: object, timecode: str, reply: Reply) -> None:
         """Set the timecode of a cue, "" to remove it, and answer. CueError if there is no such cue, or for the text."""
-        self._change(number, lambda cue: replace(cue, timecode=checked_label(timecode)), reply)
+        self._change(number, lambda cue: replace(cue, timecode=canonical_label(timecode)), reply)
 
     def _on_note(self, args: Args, reply: Reply) -> None:
         number, note = args
-        self._change(number, lambda cue: replace(cue, note=checked_note(note)), reply)
+        self._change(number, lambda cue: replace(cue, note=require_note(note)), reply)
 
     def _change(self, number: object, changed: Callable[[Cue], Cue], reply: Reply) -> None:
         with self._lock:
@@ -313,4 +313,4 @@ def _cue_of(args: Args) -> Cue:
     keep = args[-1] if len(args) == MAX_CUE_ARGUMENTS else ""
     if keep not in ("", LAYER_5):
         raise CueError(f"keep {keep!r} is neither {LAYER_5} nor empty")
-    return replace(Cue.checked(*args[: MAX_CUE_ARGUMENTS - 1]), keep_layer5=keep == LAYER_5)
+    return replace(Cue.parse(*args[: MAX_CUE_ARGUMENTS - 1]), keep_layer5=keep == LAYER_5)

@@ -83,8 +83,7 @@ class MapControl:
         on_song_position: Callable[[int], None] = lambda sixteenths: None,
         unmapped: Callable[[MidiEvent], tuple[Message, ...] | None] = lambda event: None,
     ) -> None:
-        """Reads the map; `path` need not exist. Raises MappingError if it is not a map, or if a named map does not
-        exist.
+        """Reads the map; `path` need not exist. MappingError if it is not a map, or a named map does not exist.
 
         `names`: maps to add; an entry is left out if the file has one for its control and target. `clock`: handlers for
         MIDI's `clock`, `start`, `continue` and `stop`, called with the time. `on_timecode(event, now_s)` gets MTC,
@@ -142,7 +141,7 @@ class MapControl:
         table.add("/map/save", self._on_save)
 
     def waiting(self, now_s: float) -> dict[str, float]:
-        """`ControlMap.waiting`. Any thread; takes no lock."""
+        """Faders that wait for pickup, as `ControlMap.waiting` lists them. Any thread; takes no lock."""
         return self._map.waiting(now_s)
 
     # -- incoming messages ---------------------------------------------------------------------
@@ -230,7 +229,7 @@ class MapControl:
         The caller holds the lock, and answers after releasing it.
         """
         for movement in movements:
-            learned = self._learner.hear(movement, now_s)
+            learned = self._learner.process(movement, now_s)
             request = self._learn_request
             if learned is None or request is None:
                 continue
@@ -274,7 +273,7 @@ class MapControl:
             while self._ignored:
                 ignored, received_s = self._ignored.popleft()
                 for movement in self._movements.of_osc(ignored):
-                    self._learner.hear(movement, received_s)
+                    self._learner.process(movement, received_s)
             self._learner.begin(may_turn=not mode and entry.param is not None and entry.param.type in NUMERIC)
         if superseded is not None:
             superseded.reply.fail("superseded", is_logged=False)

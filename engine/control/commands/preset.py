@@ -145,7 +145,7 @@ class PresetControl:
             self.apply(loaded, f"preset {loaded.name}", time, on_end, is_picture=is_picture)
 
     def numbered(self, number: int) -> str | None:
-        """The name of the preset with this number: it begins with it, or it is the built-in look of that place."""
+        """The name of the preset with this number: that begins with it, else the built-in look at that position."""
         is_it = re.compile(rf"0*{number}(?!\d)")
         own = next((name for name in self.cache.names() if is_it.match(name)), None)
         return own or next(islice(LOOKS, number - 1, number), None)
@@ -159,7 +159,7 @@ class PresetControl:
         return replace(loaded, values=self._views.arrange(loaded.values, loaded.inputs))
 
     def begin(self) -> None:
-        """Name the look with which every engine starts: its values are the parameters' defaults."""
+        """Make Eclipse the current preset, with which every engine starts: its values are the parameters' defaults."""
         self.current.begin(self.cache.get("Eclipse"))
 
     def resume(self, loaded: LoadedPreset) -> None:

@@ -25,7 +25,7 @@ def name_and_time(args: Args) -> tuple[str, FadeTime]:
 
 
 def time_of(value: object) -> FadeTime:
-    """A time of a fade. Raises PresetError."""
+    """Parse the fade time of a command, as `FadeTime.of` does. Raises PresetError."""
     try:
         return FadeTime.of(value)
     except ValueError as reason:

@@ -65,7 +65,7 @@ class _Flash:
 
 
 class PresetMixer:
-    """The mixer of looks. Any thread; `step` the render thread."""
+    """The mixer of looks: prepares, takes, cuts and flashes presets. Any thread; `step` the render thread."""
 
     def __init__(
         self,
@@ -134,7 +134,7 @@ class PresetMixer:
         return preset
 
     def follow_change(self, name: str, new: str) -> None:
-        """A preset was renamed, or deleted (`new` is "")."""
+        """Follow the renaming or deletion (`new` is "") of a preset."""
         with self.lock:
             flash = self._flash
             if flash is not None:
@@ -190,11 +190,10 @@ class PresetMixer:
     # -- flash -----------------------------------------------------------------------------------
 
     def flash(self, name: str, is_pressed: bool, by: str = "") -> None:
-        """Show the picture of a preset at once while it is pressed, then the look before. PresetError for one that
-        cannot be loaded.
+        """Show the picture of a preset while it is pressed, then the look before. PresetError if it cannot be loaded.
 
-        Of several, the last one pressed is shown; releasing it returns to the look before all of them. `by`: the sender
-        that holds it, for `release_of`.
+        Of several, the last one pressed is shown; its release returns to the look before all. `by`: the
+        sender, for `release_of`.
         """
         with self.lock:
             if is_pressed:

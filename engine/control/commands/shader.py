@@ -27,8 +27,8 @@ import numpy as np
 import osc_schema
 from engine.control import Args, CommandTable, Reply
 from engine.control.commands import CommandContext
-from engine.control.commands.shader_player import PlayingShader, ShaderPlayer, coming_slot
-from engine.control.commands.shader_slots import Coming, ShaderStatus, Slot, lost_routes, wrong_kind
+from engine.control.commands.shader_player import PlayingShader, ShaderPlayer, prepared_slot
+from engine.control.commands.shader_slots import PreparedShader, ShaderStatus, Slot, lost_routes, wrong_kind
 from engine.control.commands.shader_test_scheduler import Outcome, ShaderTestScheduler, ShaderText
 from engine.errors import IsfError
 from engine.params.input_views import InputViews
@@ -73,13 +73,13 @@ class ShaderControl:
         self._is_offline, self._threads = is_offline, threads
         self.catalog = catalog(post=self._post, on_changed=self._on_list_changed, on_saved=self._on_saved)
         self._slots = {slot: Slot(name=slot) for slot in SLOTS}
-        self._coming: dict[str, Coming] = {}
+        self._prepared: dict[str, PreparedShader] = {}
         """The prepared shaders by slot."""
         self._faults: dict[str, str] = {}
         """Why shaders were refused or bypassed in this run, by `_key`; replaced as a whole."""
         self._has_played: set[str] = set()
         """Shaders, by `_key`, whose drawing time is known because they have played."""
-        self._at_work = threading.Lock()  # locked by its thread during a step; the render thread only tries it
+        self._step_lock = threading.Lock()  # locked by its thread during a step; the render thread only tries it
         self._files = {slot: "" for slot in SLOTS}
         """The chosen file of each slot as of the newest frame."""
         self._failing: dict[str, tuple[PlayingShader | None, str]] = {}
@@ -166,14 +166,14 @@ class ShaderControl:
     # -- the render thread -------------------------------------------------------------------------
 
     def before_frame(self) -> None:
-        """Notice a chosen file, and one that is to be tried again. Call it before the values are read.
+        """Detect chosen files, and bypassed shaders that are to be tried again. Call it before the values are read.
 
         Offline: wait until it plays or has failed, so that a video does not depend on time.
 
         Raises IsfError if a video begins with a shader that fails: nobody wants to render it without. Later failures
         are reported.
         """
-        for slot_name in self._player.bring_back():
+        for slot_name in self._player.retry_bypassed():
             self._post(partial(self._try_again, slot_name))
         snapshot = self._store.snapshot()
         files = {slot: str(snapshot[file_address(slot)]) for slot in SLOTS}
@@ -192,14 +192,14 @@ class ShaderControl:
 
     def _play_prepared(self, files: Mapping[str, str]) -> None:
         """Play the shaders that were prepared for these files. If the thread is busy, it plays them a little later."""
-        if not self._coming or not self._at_work.acquire(blocking=False):
+        if not self._prepared or not self._step_lock.acquire(blocking=False):
             return
         try:
-            for slot_name, coming in list(self._coming.items()):
-                if files[slot_name] == coming.name and self._outcome_of(coming) is not None:
-                    self._choose(self._slots[slot_name], coming.name)
+            for slot_name, prepared in list(self._prepared.items()):
+                if files[slot_name] == prepared.name and self._outcome_of(prepared) is not None:
+                    self._choose(self._slots[slot_name], prepared.name)
         finally:
-            self._at_work.release()
+            self._step_lock.release()
 
     def after_frame(self, state: ShaderState, period_s: float) -> None:
         """Bypass shaders that take too much of a frame's time, unless an offline video waits for each; note those that
@@ -234,7 +234,7 @@ class ShaderControl:
         while not self._is_closing:
             self._wake.wait(POLL_S if self._testing.is_running else IDLE_S)
             self._wake.clear()
-            with self._at_work:
+            with self._step_lock:
                 self._guard.attempt(self.step)
 
     def step(self) -> None:
@@ -285,28 +285,28 @@ class ShaderControl:
                 slot.is_reload = slot.playing is not None and slot.playing.name == slot.chosen_name
                 self._read(slot)
 
-        for slot_name, coming in list(self._coming.items()):
-            if coming.entry.path == path:
-                self._read_coming(slot_name, coming.name, coming.entry)
+        for slot_name, prepared in list(self._prepared.items()):
+            if prepared.entry.path == path:
+                self._read_prepared(slot_name, prepared.name, prepared.entry)
 
     def _on_prepare(self, files: Mapping[str, str]) -> None:
-        self._coming = {}
+        self._prepared = {}
         for slot_name, name in files.items():
             entry = self.catalog.find(name) if name else None
             if entry is not None and name != self._slots[slot_name].chosen_name:
-                self._read_coming(slot_name, name, entry)
+                self._read_prepared(slot_name, name, entry)
         self._watch()
 
-    def _read_coming(self, slot_name: str, name: str, entry: ShaderEntry) -> None:
-        coming = self._coming[slot_name] = Coming(name=name, entry=entry)
+    def _read_prepared(self, slot_name: str, name: str, entry: ShaderEntry) -> None:
+        prepared = self._prepared[slot_name] = PreparedShader(name=name, entry=entry)
 
         def accept(source: ShaderSource) -> None:
-            coming.text = ShaderText(entry=entry, source=source)
+            prepared.text = ShaderText(entry=entry, source=source)
 
         self.catalog.read(entry, accept, partial(self._set_fault, name))
 
-    def _outcome_of(self, coming: Coming) -> Outcome | None:
-        return self._testing.outcome_of(coming.text) if coming.text is not None else None
+    def _outcome_of(self, prepared: PreparedShader) -> Outcome | None:
+        return self._testing.outcome_of(prepared.text) if prepared.text is not None else None
 
     def _read(self, slot: Slot) -> None:
         entry, ticket = slot.entry, object()
@@ -314,10 +314,10 @@ class ShaderControl:
         slot.ticket = ticket
         if not slot.is_reload:
             self._set_state(slot, "waiting", slot.detail)
-        coming = self._coming.pop(slot.name, None)
+        prepared = self._prepared.pop(slot.name, None)
         self._watch()
-        if coming is not None and coming.entry.path == entry.path and coming.text is not None:
-            self._on_text(slot, ticket, coming.text)
+        if prepared is not None and prepared.entry.path == entry.path and prepared.text is not None:
+            self._on_text(slot, ticket, prepared.text)
             return
 
         def accept(source: ShaderSource) -> None:
@@ -339,13 +339,13 @@ class ShaderControl:
     def _test(self) -> None:
         """Play the shaders whose test has ended, and begin the next test."""
         texts = [slot.text for slot in self._slots.values() if slot.state == "testing" and slot.text is not None]
-        texts += [coming.text for coming in self._coming.values() if coming.text is not None]
+        texts += [prepared.text for prepared in self._prepared.values() if prepared.text is not None]
         for tested, outcome in self._testing.step(texts, self.catalog):
             if outcome.file is None:  # reported when it is chosen
-                refused = [name for name, each in self._coming.items() if each.text and each.text.key == tested.key]
+                refused = [name for name, each in self._prepared.items() if each.text and each.text.key == tested.key]
                 for name in refused:
-                    self._set_fault(self._coming[name].name, outcome.reason)
-                    del self._coming[name]
+                    self._set_fault(self._prepared[name].name, outcome.reason)
+                    del self._prepared[name]
             for slot in self._slots.values():
                 if slot.state != "testing" or slot.text is None or slot.text.key != tested.key:
                     continue
@@ -358,21 +358,21 @@ class ShaderControl:
                     self._report(f"fx.{slot.name}.note", line)
         for slot in self._slots.values():
             self._play_if_known(slot)
-        passed = {name: self._outcome_of(coming) for name, coming in self._coming.items()}
+        passed = {name: self._outcome_of(prepared) for name, prepared in self._prepared.items()}
         for slot_name, known in passed.items():
             if known is not None and known.file is not None:
-                self._judge(slot_name, self._coming[slot_name], known, known.file)
-        self._player.coming = tuple(
-            coming_slot(name, outcome.file)
+                self._judge(slot_name, self._prepared[slot_name], known, known.file)
+        self._player.upcoming = tuple(
+            prepared_slot(name, outcome.file)
             for name, outcome in passed.items()
             if outcome is not None and outcome.file is not None and not wrong_kind(name, outcome.file)
         )
 
-    def _judge(self, slot_name: str, coming: Coming, outcome: Outcome, file: IsfFile) -> None:
+    def _judge(self, slot_name: str, prepared: PreparedShader, outcome: Outcome, file: IsfFile) -> None:
         """Note, once, if a prepared shader that has passed will not be shown, judging by its test."""
-        if coming.is_judged:
+        if prepared.is_judged:
             return
-        coming.is_judged = True
+        prepared.is_judged = True
         reason = wrong_kind(slot_name, file)
         period_ms, draw_ms = 1000.0 / self._store.snapshot().number("/engine/fps"), outcome.draw_ms / self._threads
         if not reason and draw_ms > period_ms and not self._is_offline:
@@ -380,8 +380,8 @@ class ShaderControl:
                 f"its test took {draw_ms:.0f} ms of the {period_ms:.0f} ms of a frame; "
                 "it will be bypassed, at a smaller /engine/size it may pass"
             )
-        if reason or self._key(coming.name) not in self._has_played:
-            self._set_fault(coming.name, reason)
+        if reason or self._key(prepared.name) not in self._has_played:
+            self._set_fault(prepared.name, reason)
 
     def _play_if_known(self, slot: Slot) -> None:
         """Play the slot's shader if it has passed before, in this run or an earlier one."""
@@ -482,4 +482,4 @@ class ShaderControl:
 
     def _watch(self) -> None:
         playing = [slot.entry.path for slot in self._slots.values() if slot.entry is not None]
-        self.catalog.watch([*playing, *(coming.entry.path for coming in self._coming.values())])
+        self.catalog.watch([*playing, *(prepared.entry.path for prepared in self._prepared.values())])

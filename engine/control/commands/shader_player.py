@@ -8,11 +8,12 @@ replaces another at once, the picture on screen stays until its shaders are read
 
 Inputs that cannot be interpolated, switches and menus, are not smoothed. While one look dissolves into another, each
 has its own shaders, so a slot has two render slots, `1` and `1-`: the old shader stays in its render slot, where it is
-compiled. If both looks have the same shaders in all slots, each continues once, and its inputs move.
+compiled. If both looks have the same shaders in all slots, each is drawn once, with inputs
+between those of both looks.
 
 A shader that is bypassed leaves in a dissolve: the picture on screen is frozen and becomes what replaces it
-(`params/bypass.py`). It is tried again when its slot is switched on or its file is chosen, even to the values
-that they have, and comes back in a dissolve.
+(`params/bypass.py`). It is tried again, and comes back in a dissolve, when its slot is switched on or its file is
+chosen, even if neither changes.
 """
 
 from collections.abc import Callable, Iterable, Mapping
@@ -30,11 +31,11 @@ from osc_schema.fx import ALIASES, PALETTE_INPUTS, SLOTS, alias_address, enable_
 
 MAX_FRAME_FRACTION: Final = 0.5  # of a frame's time, for one shader; two of them leave nothing for the picture
 MAX_SLOW_FRAMES: Final = 15  # a quarter of a second at 60 fps: one slow frame may be the system's
-MAX_HELD_UP_MS: Final = 500.0
+MAX_DELAY_MS: Final = 500.0
 UNMEASURED_FRAMES: Final = 5  # at the start a driver still compiles
 BYPASS_S: Final = 0.5  # of the dissolves to the fallback and back
 CUT_S: Final = 2.0  # at most, from a new look until its shaders are ready
-MAX_CACHED_SHADERS: Final = 32  # that leaving looks may need
+MAX_CACHED_SHADERS: Final = 32  # that outgoing looks may need
 _MIXED: Final = ("float", "point2D", "color")
 
 Jump = Callable[[Snapshot, Iterable[str]], None]
@@ -62,20 +63,20 @@ class SlowShaders:
         self._slow_ms: dict[str, list[float]] = {}
 
     def begin(self, slot: str) -> None:
-        """Another shader plays in the slot, or it has been switched on again."""
+        """Reset the counts of a slot: another shader plays in it, or it has been switched on again."""
         self._frames[slot] = 0
         self._slow_ms[slot] = []
 
     def add(self, slot: str, draw_ms: float, period_ms: float) -> bool:
         """Count a frame; True if the shader must be bypassed."""
         self._frames[slot] = self._frames.get(slot, 0) + 1
-        is_measured = self._frames[slot] > UNMEASURED_FRAMES or draw_ms > MAX_HELD_UP_MS
+        is_measured = self._frames[slot] > UNMEASURED_FRAMES or draw_ms > MAX_DELAY_MS
         slow_ms = self._slow_ms.setdefault(slot, [])
         if not (is_measured and draw_ms > MAX_FRAME_FRACTION * period_ms):
             slow_ms.clear()
             return False
         slow_ms.append(draw_ms)
-        return len(slow_ms) >= MAX_SLOW_FRAMES or (len(slow_ms) > 1 and sum(slow_ms) > MAX_HELD_UP_MS)
+        return len(slow_ms) >= MAX_SLOW_FRAMES or (len(slow_ms) > 1 and sum(slow_ms) > MAX_DELAY_MS)
 
 
 class ShaderPlayer:
@@ -85,7 +86,7 @@ class ShaderPlayer:
         self._store = store
         self._crossfade = crossfade
         self._bypass = crossfade.bypass
-        self._tried: dict[str, int] = {}
+        self._requests_at_bypass: dict[str, int] = {}
         """How often each bypassed slot had been requested when it was bypassed."""
         self._next: dict[str, PlayingShader] = {}
         self._now: dict[str, PlayingShader] = {}
@@ -96,7 +97,7 @@ class ShaderPlayer:
         self._pressed: dict[str, bool] = {}
         self._enabled: dict[str, object] = {}
         self._suffixes: dict[str, str] = dict.fromkeys(SLOTS, "")
-        self._turned: dict[str, Snapshot] = {}
+        self._switched: dict[str, Snapshot] = {}
         """By slot, the old look of the last dissolve for which its render slot was changed."""
         self._old: Snapshot | None = None
         """The old look of the last dissolve."""
@@ -107,7 +108,7 @@ class ShaderPlayer:
         self._awaits_tests = False
         self.holds_up_fade = False
         """True if drawing a shader of the old look was aborted in the newest frame."""
-        self.coming: tuple[ShaderSlot, ...] = ()
+        self.upcoming: tuple[ShaderSlot, ...] = ()
         """Shaders of a look that waits for its beat, for the renderer to compile. Set on any thread."""
         self.draw_ms: Mapping[str, float] = {}
         """Milliseconds of drawing each slot in the newest frame. Any thread."""
@@ -119,13 +120,11 @@ class ShaderPlayer:
         self._next[slot] = shader
 
     def keep_last(self, slot: str, failed: str) -> None:
-        """Keep playing the last good shader, because the file named `failed` cannot be played; it follows its aliases
-        again."""
+        """Keep playing the last good shader, as the file `failed` cannot be played; it follows its aliases again."""
         self._failed[slot] = failed
 
     def alias_of(self, target: str, values: Mapping[str, Any]) -> str:
-        """The alias of a named input of the shader that these values choose; "" if it has none or several. Render
-        thread."""
+        """The alias of a named input of the shader that these values choose; "" for none or several. Render thread."""
         slot = target.split("/")[2]
         shader = self._chosen(slot, values[file_address(slot)]) or self._now.get(slot)
         for each in shader.inputs if shader is not None else ():
@@ -141,21 +140,21 @@ class ShaderPlayer:
         if new:
             self._crossfade.freeze(BYPASS_S)
         for slot in new:
-            self._tried[slot] = self._store.set_count(_asks(slot))
+            self._requests_at_bypass[slot] = self._store.set_count(_choice_addresses(slot))
             self._bypass.begin(slot)
         return new
 
-    def bring_back(self) -> list[str]:
+    def retry_bypassed(self) -> list[str]:
         """Resume drawing the bypassed slots that have another shader, or whose shader is to be tried again. Call it
         before a frame's values are read. Returns those that play the same shader again."""
         snapshot = self._store.snapshot()
         again, other = [], []
         for slot in self._bypass.slots:
-            coming, now = self._next.get(slot), self._now[slot]
-            if coming is not None and coming.version <= snapshot.version:
+            upcoming, now = self._next.get(slot), self._now[slot]
+            if upcoming is not None and upcoming.version <= snapshot.version:
                 other.append(slot)
             elif (
-                self._store.set_count(_asks(slot)) != self._tried[slot]
+                self._store.set_count(_choice_addresses(slot)) != self._requests_at_bypass[slot]
                 and snapshot[enable_address(slot)]
                 and _key(now.name) == _key(str(snapshot[file_address(slot)]))
             ):
@@ -167,20 +166,20 @@ class ShaderPlayer:
             self._slow.begin(slot)
         return again
 
-    def _turn_back(self, snapshot: Snapshot) -> None:
+    def _undo_dissolve(self, snapshot: Snapshot) -> None:
         """Restore the shaders of the old look in their render slots, because its dissolve was undone."""
         self._returns = self._crossfade.returns
         for slot in SLOTS:
             shader = self._chosen(slot, snapshot[file_address(slot)])
             if shader is not None and slot not in self._bypass.slots:
                 self._now[slot] = shader
-            if self._turned.pop(slot, None) is self._old is not None:
+            if self._switched.pop(slot, None) is self._old is not None:
                 self._suffixes[slot] = _other_suffix(self._suffixes[slot])
 
     def follow(self, snapshot: Snapshot, jump: Jump) -> None:
         """Start the shaders that are ready. `jump(snapshot, addresses)`: apply these values without a glide."""
         if self._crossfade.returns != self._returns:
-            self._turn_back(snapshot)
+            self._undo_dissolve(snapshot)
         for slot, shader in list(self._next.items()):
             if shader.version > snapshot.version or slot in self._bypass.slots:
                 continue
@@ -207,26 +206,26 @@ class ShaderPlayer:
         snapshot: Snapshot,
         moved: Mapping[str, float],
         fade: PictureFade | None = None,
-        leaving: Mapping[str, Any] | None = None,
+        outgoing: Mapping[str, Any] | None = None,
     ) -> tuple[ShaderSlot, ...]:
         """The shaders to draw, in order. `values`: smoothed and modulated; `moved`: the modulated ones alone.
 
-        `fade`: the running dissolve; `leaving`: the old look's values, if it still moves.
+        `fade`: the running dissolve; `outgoing`: the old look's values, if it still moves.
         """
         now = {each.slot: each for each in self._playing(values, snapshot, moved)}
         if fade is None:
             return tuple(replace(each, slot=slot + self._suffixes[slot]) for slot, each in now.items())
         self._old = fade.before
-        before = self._leaving(fade.before, fade.before if leaving is None else leaving)
-        if leaving is not None and is_same(before, now):
+        before = self._outgoing_shaders(fade.before, fade.before if outgoing is None else outgoing)
+        if outgoing is not None and is_same(before, now):
             return morph_shaders(before, now, fade.mix, self._suffixes)
         for slot in now.keys() & before.keys():
             # A still picture contains its shaders: one that continues can stay in its render slot.
-            is_going_on = leaving is None and before[slot].file is now[slot].file
-            if self._turned.get(slot) is not fade.before and not is_going_on:
-                self._turned[slot] = fade.before
+            is_continued = outgoing is None and before[slot].file is now[slot].file
+            if self._switched.get(slot) is not fade.before and not is_continued:
+                self._switched[slot] = fade.before
                 self._suffixes[slot] = _other_suffix(self._suffixes[slot])
-        return dissolve_shaders({} if leaving is None else before, now, self._suffixes)
+        return dissolve_shaders({} if outgoing is None else before, now, self._suffixes)
 
     def is_cutting(self, time_s: float) -> bool:
         """True for two seconds after a look has replaced another at once.
@@ -241,7 +240,7 @@ class ShaderPlayer:
         return time_s - self._cut_s < CUT_S
 
     def awaits_tests(self, values: Mapping[str, Any], time_s: float) -> bool:
-        """True after such a cut while a shader of the new look is being tested; not for one that is chosen later."""
+        """True after a cut while a shader of the new look is being tested; not for one that is chosen later."""
         is_cutting = self.is_cutting(time_s)
         self._awaits_tests = self._awaits_tests and is_cutting and self._is_testing(values)
         return self._awaits_tests
@@ -285,15 +284,15 @@ class ShaderPlayer:
             self._store.glide(released, by="fx", since=snapshot.version)
         return tuple(playing)
 
-    def _leaving(self, before: Snapshot, values: Mapping[str, Any]) -> dict[str, ShaderSlot]:
+    def _outgoing_shaders(self, before: Snapshot, values: Mapping[str, Any]) -> dict[str, ShaderSlot]:
         """The shaders of the look that is dissolved, without events."""
-        leaving = {}
+        slots = {}
         for slot in SLOTS:
             shader = self._chosen(slot, before[file_address(slot)])
             if shader is not None and before[enable_address(slot)]:
                 old = _slot(slot, shader, values, before, {})
-                leaving[slot] = replace(old, inputs={**old.inputs, **{each.name: False for each in _events(shader)}})
-        return leaving
+                slots[slot] = replace(old, inputs={**old.inputs, **{each.name: False for each in _events(shader)}})
+        return slots
 
     def note_costs(
         self, costs_ms: Mapping[str, float], period_s: float, overruns: Iterable[str] = ()
@@ -313,7 +312,7 @@ class ShaderPlayer:
         return [(slot, draw_ms[slot]) for slot in slow]
 
     def shader_at(self, render_slot: str) -> PlayingShader | None:
-        """The shader that plays in this render slot; None for a shader of a leaving look."""
+        """The shader that plays in this render slot; None for one of an outgoing look."""
         slot = render_slot.removesuffix(SECOND_SUFFIX)
         return self._now.get(slot) if render_slot == slot + self._suffixes.get(slot, "") else None
 
@@ -331,7 +330,7 @@ class ShaderPlayer:
         return is_up and not was_up
 
 
-def coming_slot(slot: str, file: IsfFile) -> ShaderSlot:
+def prepared_slot(slot: str, file: IsfFile) -> ShaderSlot:
     """The slot of a shader that is not yet on screen, with the default of each input."""
     inputs = {each.name: each.value_at(each.default) for each in inputs_of(slot, file.inputs)[0]}
     return ShaderSlot(slot=slot, file=file, inputs=inputs, mix=1.0)
@@ -380,8 +379,8 @@ def dissolve_shaders(
     return tuple(result)
 
 
-def _asks(slot: str) -> tuple[str, str]:
-    """The addresses that request a shader: its switch and its file."""
+def _choice_addresses(slot: str) -> tuple[str, str]:
+    """The addresses that choose a slot's shader: its switch and its file."""
     return enable_address(slot), file_address(slot)
 
 

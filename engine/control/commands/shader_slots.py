@@ -47,7 +47,7 @@ class Slot:
 
 
 @dataclass(slots=True, kw_only=True, eq=False)
-class Coming:
+class PreparedShader:
     """A shader that a slot will play on a beat."""
 
     name: str

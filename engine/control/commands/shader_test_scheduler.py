@@ -81,7 +81,8 @@ class _AdvanceTests:
 
 
 class ShaderTestScheduler:
-    """Runs one test at a time. On the thread `shaders` only, except `pictures` and `request_all`."""
+    """Runs the tests of shaders, one at a time, and stores their outcomes. On the thread `shaders` only, except
+    `pictures` and `request_all`."""
 
     def __init__(
         self,

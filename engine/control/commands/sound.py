@@ -22,7 +22,7 @@ from engine.control.commands import CommandContext
 from engine.errors import AudioError
 from engine.osc.decode import printable
 from engine.system.daemon_worker import DaemonWorker, call_on_thread
-from engine.system.folder_files import MAX_ENTRIES, MAX_WORD_CHARACTERS, OfferedFiles, folders_offered
+from engine.system.folder_files import MAX_ENTRIES, MAX_PATH_CHARACTERS, OfferedFiles, folders_offered
 from engine.system.guarded_thread import Guard
 
 SUPERSEDED: Final = "superseded by another choice"
@@ -57,7 +57,7 @@ class SoundControl:
         self._is_eager = False
 
     def close(self) -> None:
-        """End the worker. Call it before the sound is closed."""
+        """End the worker thread. Call it before the sound is closed."""
         if self._worker is not None:
             self._worker.shutdown()
 
@@ -98,7 +98,7 @@ class SoundControl:
         if len(args) != 1 or not isinstance(args[0], str | int | float):
             raise AudioError(f"takes an entry of /audio/{kind}/list")
         entry = f"{args[0]:g}" if isinstance(args[0], int | float) else args[0]
-        if len(entry) > MAX_WORD_CHARACTERS:
+        if len(entry) > MAX_PATH_CHARACTERS:
             raise AudioError(f"{printable(entry, 40)!r} is longer than any name")
 
         sound = self._require_sound()
@@ -262,7 +262,7 @@ def _entries(
 
 
 def music_folders(configured: Sequence[str], audio: str | None) -> list[Path]:
-    """The configured folders, else the user's own; and the folder, or that of the file, of the run's start."""
+    """The configured folders, else the user's own; and the folder that the run began with, or its file's."""
     import platformdirs
 
     is_file = audio not in (None, DEMO) and not audio.startswith(("device:", RTP_PREFIX))

@@ -3,8 +3,7 @@
     LTC (audio thread), MTC (OSC's threads), Art-Net (its own) ─► queues ─► clock ─┬─► cues, beat
                                                                 └─► /timecode/now, status
 
-Everything but the queues runs on the render thread, once per frame, so that a cue starts in the frame that reaches its
-time.
+Everything but the queues runs on the render thread, once per frame, so a cue starts in the frame that reaches its time.
 """
 
 from collections import deque
@@ -47,11 +46,11 @@ class TimecodeStatus:
 OFF = TimecodeStatus(source="off", state="none", rate="", position="", seconds=0.0, speed=0.0)
 
 
-def conditions(*, hears_artnet: bool = True) -> Iterator[tuple[str, Callable[[Value], None]]]:
+def conditions(*, receives_artnet: bool = True) -> Iterator[tuple[str, Callable[[Value], None]]]:
     """Conditions for `ParamStore.add_condition`: reject a source that never arrives, an offset that is no timecode."""
 
     def check_source(value: Value) -> None:
-        if value == "artnet" and not hears_artnet:
+        if value == "artnet" and not receives_artnet:
             raise Rejected(f"/timecode/source {value}: this run does not listen to Art-Net; start it with --dmx artnet")
 
     def check_offset(value: Value) -> None:
@@ -91,7 +90,7 @@ class TimecodeControl:
         self._timed_for: tuple[CueList, TimecodeRate] | None = None
         """The cue list and rate that `_timed` was computed for."""
         self._offset_text, self._offset = "", ZERO
-        self._checked_channel = 0
+        self._last_channel = 0
         self._free_since_s: float | None = None
         """When the tempo began to wait for timecode that nothing reads; infinite once that was reported."""
         self._reported_ignored: set[str] = set()
@@ -196,9 +195,9 @@ class TimecodeControl:
         """Report, once, a channel that the sound does not have."""
         channel = self._store.get("/timecode/ltc_channel")
         assert isinstance(channel, int)
-        if source != "ltc" or channel == self._checked_channel:
+        if source != "ltc" or channel == self._last_channel:
             return
-        self._checked_channel = channel
+        self._last_channel = channel
         if channel > (channels := self._sound_channels()):
             has = f"the sound has {channels} channel{'s' if channels > 1 else ''}"
             self._report("timecode", f"/timecode/ltc_channel {channel}: {has}; choose 1..{channels}")

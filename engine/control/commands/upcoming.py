@@ -26,8 +26,7 @@ class Upcoming:
 
 
 class PresetFaults:
-    """Finds presets with a shader that cannot be shown, and announces changes. `step`: the disk's thread; the rest
-    any."""
+    """Finds presets with a shader that cannot play, and announces changes. `step`: the disk's thread; the rest any."""
 
     def __init__(self, cache: PresetCache, fault_of: Callable[[str], str], notify: Notify) -> None:
         self._cache, self._fault_of, self._notify = cache, fault_of, notify

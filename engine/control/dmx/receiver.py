@@ -51,9 +51,9 @@ ReadPacket = Callable[[bytes, str, int], LevelsPacket | None]
 
 class WaitingPolls:
     """The queue of ArtPolls that wait for their reply. One thread at a time. Pure: time is an argument. The reply goes
-    to the host that asked, at Art-Net's port ("Discovery Packets"), after a random delay of up to a second, so that a
-    console does not get a hundred at once. The sender's address may be forged, and a reply is seventeen times as large
-    as a poll: a host gets one reply per second, and at most 16 hosts wait."""
+    to the host that asked, at Art-Net's port ("Discovery Packets"). A random delay of up to a second saves a console
+    from a hundred replies at once. The sender's address may be forged, and a reply is seventeen times as large as a
+    poll: a host gets one reply per second, and at most 16 hosts wait."""
 
     def __init__(self, delay_s: Callable[[], float]) -> None:
         """`delay_s()`: the delay of one reply, 0..`MAX_DELAY_S`."""

@@ -13,7 +13,7 @@ import sys
 from collections.abc import Iterable
 from typing import Final
 
-from engine.control.udp import ask_for_buffers
+from engine.control.udp import request_buffers
 from engine.dmx.packets import Protocol
 from engine.dmx.sacn import MAX_SACN_UNIVERSE, MIN_SACN_UNIVERSE, group_of
 from engine.errors import MultiverseError
@@ -85,7 +85,7 @@ def _bind(host: str, port: int) -> socket.socket:
             sock.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEPORT, 1)
         if sys.platform == "linux":  # else it receives every group that any program here has joined
             sock.setsockopt(socket.IPPROTO_IP, _IP_MULTICAST_ALL, 0)
-        ask_for_buffers(sock)
+        request_buffers(sock)
         sock.bind((host, port))
         sock.setblocking(False)
     except OSError:

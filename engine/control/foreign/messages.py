@@ -51,7 +51,7 @@ class ForeignMap(Protocol):
     """The map of other programs' messages, as the dispatcher uses it. OSC's threads."""
 
     def translate(self, message: Message, sender_name: str, now_s: float) -> tuple[Message, ...] | None:
-        """The messages of ours that a foreign message is mapped to, or None if it is not mapped."""
+        """Our messages that a foreign message is mapped to, or None if it is not mapped."""
         ...
 
     def ignores(self, message: Message, now_s: float) -> bool:

@@ -127,7 +127,7 @@ class UnmappedMessages:
         return found[:limit], len(found)
 
     def on_list(self, args: tuple[object, ...], reply: Reply) -> None:
-        """Answer `/map/heard`."""
+        """Answer the query `/map/heard`."""
         limit = args[0] if args else DEFAULT_ENTRIES
         if len(args) > 1 or not isinstance(limit, int | float) or not 1 <= limit <= MAX_ENTRIES:
             raise MultiverseError(f"takes the number of addresses to list, 1..{MAX_ENTRIES}, or nothing")

@@ -36,10 +36,10 @@ ORDERED: Final = ("/tempo/bpm", "/tempo/beats_a_bar", "/tempo/start_stop_sync")
 
 
 class Orders:
-    """Decides which parameter values are sent to the session, and which reports count meanwhile. Pure. Anyone in a Link
-    session may change its tempo, so a new value of `/tempo/bpm` changes it for all; values that the engine itself wrote
-    there do not count. Reports from before the session adopted it would pull the beat back, so orders are numbered, and
-    a report names the newest one that it includes."""
+    """Decides which parameter values are sent to the Link session, and which of its reports count meanwhile. Pure.
+    Anyone in a Link session may change its tempo, so a new value of `/tempo/bpm` changes it for all; values that the
+    engine itself wrote there do not count. Reports from before the session adopted it would pull the beat back, so
+    orders are numbered, and a report names the newest one that it includes."""
 
     def __init__(self) -> None:
         self._newest = 0
@@ -105,7 +105,7 @@ class LinkFollower:
         return self._status
 
     def close(self) -> None:
-        """End the process; it gets 2 s."""
+        """End the Link process; it gets 2 s."""
         self._end.set()
         if self._thread is not None:
             self._thread.join(MAX_END_S + 1.0)
@@ -181,10 +181,10 @@ class LinkFollower:
             )
             state: LinkState = "alone" if not report.peers else "following" if report.is_playing else "stopped"
             self._status = LinkStatus(state=state, peers=report.peers, bpm=report.bpm)
-            self._notice_peers(report, peers)
+            self._log_peers(report, peers)
             peers = report.peers
 
-    def _notice_peers(self, report: SessionReport, before: int) -> None:
+    def _log_peers(self, report: SessionReport, before: int) -> None:
         """Log when the first other program joins and the last one leaves."""
         if report.peers and not before:
             others = "1 other program" if report.peers == 1 else f"{report.peers} other programs"

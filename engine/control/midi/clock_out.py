@@ -47,7 +47,7 @@ class ClockOut:
         return messages
 
     def for_late(self, due: list[bytes]) -> list[bytes]:
-        """The messages of the last `due` for a receiver that connected later: it is started at this bar, too."""
+        """The messages of the last `due` for a receiver that connected later: it gets a start on this bar, too."""
         at = self._bar_at
         return due if at is None or START in due else [*due[:at], START, *due[at:]]
 
@@ -63,8 +63,8 @@ class ClockOut:
 
 
 class TimecodeOut:
-    """Generates MIDI timecode: quarter frames while it runs forward, eight for every two frames; a full frame where it
-    stands, when it jumps, and at most ten times per second while it runs backward."""
+    """Generates MIDI timecode: quarter frames while it runs forward, eight for every two frames. Sends a full frame
+    where it stands, when it jumps, and at most ten times per second while it runs backward."""
 
     FULL_INTERVAL_S: Final = 0.1
 
@@ -101,7 +101,7 @@ class TimecodeOut:
         return (math.floor(passed + _ROUNDING) + 1 - passed) / (4 * rate.fps * speed)
 
     def stop(self) -> None:
-        """Forget the position."""
+        """Forget the position, so that the next one is sent as a full frame."""
         self._quarter, self._full_frame = None, b""
 
     def _full(self, frame: int, rate: TimecodeRate, now_s: float) -> list[bytes]:

@@ -1,7 +1,6 @@
 """Grid controllers that play banks without a map: the note and the light of each pad. Pure.
 
-The upper left 4 x 4 of the grid is the displayed bank, the 4 x 4 to the right of it chooses one of the 16 banks; the
-rest is free to be mapped.
+The upper left 4 x 4 of the grid is the displayed bank, the 4 x 4 to its right chooses a bank; the rest can be mapped.
 
         1  2  3  4 | 1  2  3  4
     pad 5  6  7  8 | 5  6  7  8  bank
@@ -43,8 +42,10 @@ _MINI: Final[dict[PadState, int]] = {"empty": 0, "idle": 5, "faulty": 3, "prepar
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Grid:
+    """A kind of grid controller: how it is recognised, and the notes and lights of its pads."""
+
     ports: str
-    """Regular expression that is searched in the device's name (`device_word`)."""
+    """Regular expression that is searched in the device's name (`device_slug`)."""
     first: int
     """Note of the upper left pad."""
     down: int
@@ -66,7 +67,7 @@ class Grid:
         return tuple(self.first - self.down * row + column for row in range(ROWS) for column in range(COLUMNS))
 
     def lights(self, bank: BankState, *, is_first_half: bool) -> dict[int, int]:
-        """Velocity by note. `is_first_half`: of the beat, in which queued pads are lit."""
+        """Velocity of each light, by note. `is_first_half`: of the beat, in which queued pads are lit."""
         lights = {}
         for index, note in enumerate(self.notes):
             number, is_pad = _number_at(index)
@@ -106,7 +107,7 @@ GRIDS: Final = (
 
 
 def grid_of(device: str) -> Grid | None:
-    """The grid of a device, by its name (`device_word`), or None."""
+    """The grid of a device, by its name (`device_slug`), or None."""
     return next((grid for grid in GRIDS if re.search(grid.ports, device)), None)
 
 

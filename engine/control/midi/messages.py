@@ -25,7 +25,7 @@ Timed = tuple[bytes, float]
 """A message and its time of arrival, in seconds of the engine's clock."""
 
 
-def device_word(name: str) -> str:
+def device_slug(name: str) -> str:
     """The name of a device without blanks, for its controls' names and addresses: `launchpad_mini_mk3`."""
     return _BETWEEN_WORDS.sub("_", name.casefold()).strip("_") or "midi"
 
@@ -58,9 +58,9 @@ def time_event(midi: bytes, device: str) -> MidiEvent | None:
 
 
 def coalesce(waiting: list[Timed], down: set[bytes]) -> list[Timed]:
-    """Coalesce waiting messages: of each controller, bend and pressure the newest, of the others the newest
-    `MAX_IN_ORDER` and the releases of keys that stay up; all of them, if few wait. `down`: keys of the device whose
-    press was executed but not yet their release; updated here."""
+    """Coalesce waiting messages; all are kept if few wait. Of each controller, bend and pressure the newest is kept, of
+    the others the newest `MAX_IN_ORDER` and the releases of keys that stay up. `down`: keys of the device whose press
+    was executed but not yet their release; updated here."""
     retained = waiting if len(waiting) <= MAX_IN_ORDER else _newest(waiting, down)
     for midi, _ in retained:
         if (key := _key_of(midi)) is not None:

@@ -20,7 +20,7 @@ from itertools import groupby
 from typing import Final
 
 from engine.control.midi.clock_out import START, ClockOut, TimecodeOut
-from engine.control.midi.messages import Timed, coalesce, control_message, device_word, time_event
+from engine.control.midi.messages import Timed, coalesce, control_message, device_slug, time_event
 from engine.control.midi.parser import MidiParser
 from engine.control.midi.system import Input, LibremidiSystem, Output, Port
 from engine.control.outgoing.sender import Sender
@@ -46,7 +46,7 @@ RETRY_S: Final = 5.0  # a port that another program has
 MAX_WAITING: Final = 4096  # pieces of data of one port, and messages to one device
 SENT_A_TURN: Final = 16  # to one device: MapFeedback sends no more in 1/60 s
 CLOSED_WITHIN_S: Final = 3.0
-MAX_HELD_S: Final = 0.05
+MAX_DELAY_S: Final = 0.05
 DRIFT_S: Final = 1e-5  # per message: clocks of two devices differ by less
 
 
@@ -82,9 +82,9 @@ class ArrivalTimes:
         self._distance_s: float | None = None
 
     def at_s(self, stamp_s: float, now_s: float) -> float:
-        """When a message with the driver's time `stamp_s` arrived, that is read at `now_s`."""
+        """Arrival time of a message that has the driver's timestamp `stamp_s` and is read at `now_s`."""
         late_s = now_s - stamp_s
-        if self._distance_s is None or not self._distance_s <= late_s <= self._distance_s + MAX_HELD_S:
+        if self._distance_s is None or not self._distance_s <= late_s <= self._distance_s + MAX_DELAY_S:
             self._distance_s = late_s
         else:
             self._distance_s = min(late_s, self._distance_s + DRIFT_S)
@@ -309,13 +309,13 @@ class MidiPorts:
         for device in list(self._devices.values()):
             self._close_missing(device, frozenset(matching))
         for port in matching:
-            known = self._devices.get(device_word(port.device))
+            known = self._devices.get(device_slug(port.device))
             if known is not None and (port in known.readers or port in known.outputs):
                 continue
             if self._refused.get(port, float("-inf")) <= now_s:
                 self._refused[port] = now_s + RETRY_S
                 self._guard.attempt(partial(self._open, port))  # a broken driver must not stop the others
-        self._notice_waiting(present)
+        self._log_waiting(present)
 
     def _close_missing(self, device: _Device, present: frozenset[Port]) -> None:
         removed = [port for port in (*device.readers, *device.outputs) if port not in present]
@@ -331,7 +331,7 @@ class MidiPorts:
 
     def _open(self, port: Port) -> None:
         assert self._system is not None
-        name = device_word(port.device)
+        name = device_slug(port.device)
         device = self._devices.get(name) or _Device(name)
         try:
             if port.is_input:
@@ -350,7 +350,7 @@ class MidiPorts:
         if not port.is_input:
             self._subscribe(Sender(name=PORT + name, post=partial(self.post, name), at_port=None), name)
 
-    def _notice_waiting(self, present: list[Port]) -> None:
+    def _log_waiting(self, present: list[Port]) -> None:
         """Log which names no port has, when that changes."""
         waiting = tuple(name for name in self._port_names if not any(_matches(name, port) for port in present))
         if waiting == self._waiting:
@@ -376,4 +376,4 @@ class MidiPorts:
 def _matches(name: str, port: Port) -> bool:
     if name.casefold() == ALL:
         return THROUGH not in port.device.casefold()
-    return any(name.casefold() in each.casefold() for each in (port.name, port.device, device_word(port.device)))
+    return any(name.casefold() in each.casefold() for each in (port.name, port.device, device_slug(port.device)))

@@ -129,7 +129,7 @@ class Feedback:
             subscriber.pending[address] = None
 
     def ignore(self, target_name: str, address: str) -> None:
-        """End a `listen`. Idempotent."""
+        """End what `listen` began. Idempotent."""
         with self._lock:
             subscriber = self._subscribers.get(target_name)
             if subscriber is not None:

@@ -99,7 +99,7 @@ class Outbox:
     def put(self, receiver: str, deliver: Deliver, packet: bytes, *, is_paced: bool = False) -> None:
         """Queue `packet`; the sending thread calls `deliver(packet)`. Any thread; never blocks. `is_paced`: rate
         limited, for datagrams, which are lost if the receiver's buffer is full. Once 8192 packets are queued, a
-        receiver that already has its fraction of them gets no more; the queue never exceeds 16384."""
+        receiver that already has its fair part of them gets no more; the queue never exceeds 16384."""
         with self._lock:
             queue = self._queues.get(receiver)
             if queue is None:

@@ -81,7 +81,7 @@ class Reply:
             ended()
 
     def attempt(self, action: Callable[[], None]) -> None:
-        """Run a part of the command; what it raises is answered with `/fail`, and raised on if it was not foreseen."""
+        """Run a part of the command, and answer `/fail` with any error; an unforeseen one is raised again."""
         try:
             action()
         except (MultiverseError, Rejected) as error:
@@ -92,8 +92,8 @@ class Reply:
 
 
 def failure(command: str, reason: str) -> bytes:
-    """The packet `/fail <command> <reason>`, the reason in one line: a datagram of more than 64 kB cannot be sent, and
-    the sender would get no answer."""
+    """The packet `/fail <command> <reason>`, the reason in one line: a datagram of more than 64 kB
+    cannot be sent, and the sender would get no answer."""
     return encode_reply("/fail", command, one_line(reason))
 
 
@@ -116,5 +116,5 @@ def addresses_of(host: str, port: int, kind: socket.SocketKind, family: int = so
 
 
 def display_address(host: str, port: int) -> str:
-    """`127.0.0.1:9000`, `[::1]:9000`."""
+    """Format an address: `127.0.0.1:9000`, `[::1]:9000`."""
     return f"[{host}]:{port}" if ":" in host else f"{host}:{port}"

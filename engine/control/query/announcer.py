@@ -1,7 +1,6 @@
 """Lets other programs find the engine: its name, HOST_INFO, and the announcement by mDNS (RFC 6762, RFC 6763).
 
-A firewall or macOS may ask the user for permission, so the announcement runs only if the user has opened the engine to
-the network.
+A firewall or macOS may ask the user for permission, so it runs only if the user has opened the engine to the network.
 """
 
 import ipaddress

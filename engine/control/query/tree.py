@@ -92,8 +92,7 @@ class _Space:
 
 
 class QueryTree:
-    """The tree of every parameter with its current value, every command, pad and cue, and every published message with
-    its last values. Any thread."""
+    """The tree of all parameters with current values, commands, pads, cues, and published messages. Any thread."""
 
     def __init__(self, store: ParamStore, last_values: Mapping[str, Sequence[ReplyValue]]) -> None:
         """`last_values`: those of each published message by its address, as `Announcements` stores them."""
@@ -115,7 +114,7 @@ class QueryTree:
                     if osc_schema.lookup_command(one.address) is None:
                         _add_leaf(_Node(describe_message(one, area), one), area, nodes)
         for node in nodes.values():
-            _tell_apart(node.contents.values())
+            _make_unique(node.contents.values())
         self._space = _Space(nodes)
         self._cues: dict[int, Cue] = {}
         self._inputs: dict[str, ShaderInput] = {}
@@ -205,7 +204,7 @@ def _add_leaf(node: _Node, area: Area, nodes: dict[str, _Node]) -> None:
     nodes[address] = parent.contents[name] = node
 
 
-def _tell_apart(siblings: Collection[_Node]) -> None:
+def _make_unique(siblings: Collection[_Node]) -> None:
     """Make equal descriptions of siblings unique by their titles: some clients use the description as a name."""
     counts = Counter(str(node.attributes["DESCRIPTION"]).lower() for node in siblings)
     for attributes in (node.attributes for node in siblings):

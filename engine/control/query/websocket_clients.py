@@ -41,7 +41,7 @@ class _Command(msgspec.Struct, frozen=True):
 
 
 class QueryClient:
-    """One WebSocket client. `receive_*`, `take` and `close` on the web thread, the rest on any."""
+    """One WebSocket client of OSCQuery. `receive_*`, `take` and `close` on the web thread, the rest on any."""
 
     def __init__(
         self, name: str, dispatcher: Dispatcher, wake: Callable[[], None], report: Report, forget: Callable[[], object]
@@ -112,7 +112,7 @@ class QueryClient:
         return messages
 
     def close(self) -> None:
-        """Remove the client. Idempotent."""
+        """Remove the client and its subscriptions. Idempotent."""
         with self._lock:
             self._is_open = False
             self._waiting.clear()

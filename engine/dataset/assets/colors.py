@@ -1,4 +1,4 @@
-"""A colour per face of a model, of few in all: a drone's pixel is 1 to 4 cm, so a thing shows few texels."""
+"""Gives each face of a model one colour, of few in all: a drone's pixel is 1 to 4 cm, so a thing shows few texels."""
 
 from typing import Any
 

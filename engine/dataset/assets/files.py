@@ -86,8 +86,8 @@ def declared_triangles(content: bytes, suffix: str) -> int:
 
 
 def with_plain_materials(header: Json) -> Json:
-    """The header with materials named by their indices, and a white one for what has colours at its corners alone:
-    without a material trimesh takes 16 bits for 8."""
+    """Name the materials of a glTF header by their indices, and add a white one for what has colours at its corners
+    alone. Without a material trimesh takes 16 bits for 8."""
     materials = list(header.get("materials", []))
     white = len(materials)
     is_used = False
@@ -104,8 +104,8 @@ def with_plain_materials(header: Json) -> Json:
 
 
 def prepare_gltf(content: bytes, suffix: str, prefix: str) -> tuple[bytes, set[str], tuple[str, ...]]:
-    """A glTF file for trimesh, indices of materials with a texture for their colour, and remarks about what is not
-    drawn. UsageError, which begins with `prefix`, for what cannot be read here."""
+    """Prepare a glTF file for trimesh. Returns the file, the indices of materials with a texture for their colour, and
+    remarks about what is not drawn. UsageError, which begins with `prefix`, for what cannot be read here."""
     header = header_of(content, suffix)
     for name in COMPRESSIONS:
         if name in header.get("extensionsRequired", ()):

@@ -23,7 +23,7 @@ from engine.system.file_names import escaped
 from engine.system.installing import install_line
 
 SHEET_M = 0.001  # how far behind a sheet its back is: two faces in one place would shade one another
-WELD_SHARE = 1e-5
+WELD_TOLERANCE = 1e-5
 OPTION = "--asset"
 Finish = Literal["matt", "shiny", "metal"]
 FINISHES: tuple[Finish, ...] = ("matt", "shiny", "metal")
@@ -31,7 +31,7 @@ MAX_TRIANGLES = 500_000
 MIN_OPACITY = 0.15  # faces of less are left out: the empty corners of a leaf's picture, glass
 METALLIC, SHINY_ROUGHNESS = 0.5, 0.4
 SUNK_M = 0.03
-SUNK_SHARE = 0.02  # how deep a model stands in uneven ground: at most SUNK_M, and this share of its height
+SUNK_FRACTION = 0.02  # how deep a model stands in uneven ground: at most SUNK_M, and this share of its height
 Y_UP = np.array([[1, 0, 0], [0, 0, -1], [0, 1, 0]], np.float64)  # from y up to z up
 BROKEN = (
     *(ValueError, LookupError, TypeError, AttributeError, AssertionError, ArithmeticError, RuntimeError),
@@ -42,7 +42,7 @@ BROKEN = (
 
 def is_closed(corners: np.ndarray) -> bool:
     """True if the (t, 3, 3) triangles enclose a volume: every edge is there once in each direction."""
-    step = max(float(np.abs(corners).max()) * WELD_SHARE, 1e-9)
+    step = max(float(np.abs(corners).max()) * WELD_TOLERANCE, 1e-9)
     grid_points = np.rint(corners.reshape(-1, 3) / step).astype(np.int64)
     names = np.unique(grid_points @ [1 << 42, 1 << 21, 1], return_inverse=True)[1].reshape(-1, 3)
     names = names[(names[:, 0] != names[:, 1]) & (names[:, 1] != names[:, 2]) & (names[:, 2] != names[:, 0])]
@@ -84,7 +84,7 @@ class ReadModel:
 
 @lru_cache(maxsize=64)
 def read_asset(asset: Asset) -> ReadModel:
-    """The model as it was when the asset was named. UsageError, in one line, if it has changed or cannot be read."""
+    """Read an asset's model, which must be as it was when named. UsageError if it has changed or cannot be read."""
     label = f"{OPTION} {asset.name}: {escaped(asset.path)}"
     model = read_model(Path(asset.path), asset.up, asset.scale, label)
     if asset.sha256 != model.sha256:
@@ -93,7 +93,7 @@ def read_asset(asset: Asset) -> ReadModel:
 
 
 def read_model(path: Path, up: UpAxis, scale: float, prefix: str) -> ReadModel:
-    """Read a file. UsageError, in one line that begins with `prefix`, if it is missing, damaged, huge or empty."""
+    """Read a model file. UsageError, one line beginning with `prefix`, if it is missing, damaged, huge or empty."""
     content = read_content(path, prefix)
     suffix = path.suffix.lower()
     notes: tuple[str, ...] = ()
@@ -115,7 +115,7 @@ def read_model(path: Path, up: UpAxis, scale: float, prefix: str) -> ReadModel:
             corners, normals = corners @ Y_UP.T, normals @ Y_UP.T
         corners = corners * scale
         low, high = corners.min(axis=(0, 1)), corners.max(axis=(0, 1))
-        sunk_m = min(SUNK_M, SUNK_SHARE * float(high[2] - low[2]))
+        sunk_m = min(SUNK_M, SUNK_FRACTION * float(high[2] - low[2]))
         corners -= (*(low + high)[:2] / 2, low[2] + sunk_m)
         x_m, y_m, z_m = (float(np.float32(value)) for value in high - low)
         parts = tuple(_parts(corners, normals, albedo, finishes))
@@ -132,7 +132,7 @@ def _load(content: bytes, suffix: str, neighbours: Neighbours) -> Any:
         import trimesh
     except ImportError as error:
         raise UsageError(f"{OPTION}: needs trimesh; get it with: {install_line('[dataset]')}") from error
-    logging.getLogger("trimesh").setLevel(logging.CRITICAL)  # its tracebacks of what is told in one line here
+    logging.getLogger("trimesh").setLevel(logging.CRITICAL)  # its tracebacks of errors that are one line here
     return trimesh.load_scene(
         io.BytesIO(content),
         file_type=suffix[1:],
@@ -198,7 +198,7 @@ def _piece(mesh: Any, matrix: np.ndarray, is_gltf: bool) -> tuple[np.ndarray, np
     albedo, opacity = face_colors(mesh, is_gltf=is_gltf)
     own, areas = face_normals(corners)
     normals = np.repeat(-own[:, None] if is_mirrored else own[:, None], 3, axis=1)
-    file_normals = mesh._cache.cache.get("vertex_normals")  # those of the file; asked for openly, trimesh makes its own
+    file_normals = mesh._cache.cache.get("vertex_normals")  # those of the file; the public attribute computes others
     if file_normals is not None and len(file_normals) == len(mesh.vertices) and abs(np.linalg.det(turn)) > 0:
         normals = _unit_or(np.asarray(file_normals, np.float64) @ np.linalg.inv(turn), faces, normals)
     if is_mirrored:

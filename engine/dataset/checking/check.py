@@ -246,4 +246,4 @@ def _figures(contents: _Contents) -> FolderFigures:
 
 def _own_boxes(labels: list[ReadLabels]) -> ReadLabels | None:
     """Labels with the boxes of the things themselves, if there are any; None for a picture without labels."""
-    return next((each for each in labels if not each.is_turned), labels[0] if labels else None)
+    return next((each for each in labels if not each.is_rotated), labels[0] if labels else None)

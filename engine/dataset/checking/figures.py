@@ -15,7 +15,7 @@ from engine.dataset.sensor.effects import EFFECTS
 
 GRID_SIZE = 8  # the heatmap of boxes has 8 x 8 cells
 QUANTILES = np.linspace(0.005, 0.995, 199)
-FAR = 0.25  # a distance of a quarter of the real pictures' own spread is worth an option
+NOTABLE_DISTANCE = 0.25  # a distance of a quarter of the real pictures' own spread is worth an option
 MAX_SIZE_RATIO = 1.25  # of the sides of two pictures that may be windows of the same size
 EXPOSURE = EFFECTS["exposure"]
 FIGURES = {
@@ -106,7 +106,7 @@ def compare(own: FolderFigures, real: FolderFigures) -> list[FigureDistance]:
 def proposals(own: FolderFigures, real: FolderFigures, options: dict[str, Any]) -> list[str]:
     """Sentences that propose options to change. `options`: those of the manifest; {} if there is none."""
     lines = []
-    far = {each.figure for each in compare(own, real) if each.distance is not None and each.distance > FAR}
+    far = {each.figure for each in compare(own, real) if each.distance is not None and each.distance > NOTABLE_DISTANCE}
     is_window = options.get("view") is not None and not 1 / MAX_SIZE_RATIO < _side_px(real) / _side_px(own) < (
         MAX_SIZE_RATIO
     )

@@ -81,7 +81,7 @@ class FoundFolder:
 
 
 def find_folder(path: Path) -> FoundFolder:
-    """List a dataset. UsageError if it is no folder or has no picture."""
+    """Find the pictures and files of a dataset. UsageError if it is no folder or has no picture."""
     if not path.is_dir():
         raise UsageError(f"{path}: {'is a file; name a folder' if path.exists() else 'is missing'}")
     files = sorted(_files(path))

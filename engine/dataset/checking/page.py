@@ -99,7 +99,7 @@ def _figure(
 
 
 def _embedded(path: Path) -> str:
-    """The picture as a JPEG in a data URI, with a longer side of at most SHOWN_PX."""
+    """The picture as a JPEG in a data URI, with a longer side of at most MAX_PICTURE_PX."""
     with open_picture(path) as image:
         pixels = upright(image)
     scale = min(1.0, MAX_PICTURE_PX / max(pixels.shape[:2]))

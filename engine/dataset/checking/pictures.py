@@ -24,7 +24,7 @@ MAX_PIXELS = MAX_SIDE_PX**2
 MAX_BYTES = 2 << 30  # the largest picture as a BMP takes 0.8 GB, as a 16-bit PNG up to 1.6 GB
 FORMATS = ("PNG", "JPEG", "BMP", "TIFF", "WEBP", "GIF")  # Pillow would start Ghostscript for others
 LARGE_PIXELS = 64_000_000
-LARGE_ONE_BY_ONE = threading.Lock()  # the largest takes 1.6 GB while it is decoded
+LARGE_PICTURE_LOCK = threading.Lock()  # the largest takes 1.6 GB while it is decoded
 MAX_NEAR_BITS = 20  # of 256; two pictures of the same ground, re-encoded or scaled, differ in fewer
 MIN_VARIED_BITS = 24  # a picture with fewer set or unset bits is nearly empty, and like any other such picture
 ROWS_AT_ONCE = 512
@@ -67,7 +67,7 @@ def read_picture(path: Path) -> PictureFacts | str:
         with open_picture(path) as image:
             if image.width * image.height > MAX_PIXELS:
                 return f"has {image.width}x{image.height} px; more than {MAX_SIDE_PX}x{MAX_SIDE_PX} are not read"
-            with LARGE_ONE_BY_ONE if image.width * image.height > LARGE_PIXELS else nullcontext():
+            with LARGE_PICTURE_LOCK if image.width * image.height > LARGE_PIXELS else nullcontext():
                 pixels = upright(image)
         sha256 = sha256_of(path)
     except OSError as error:  # Pillow raises it for cut files, too
@@ -112,9 +112,9 @@ def scene_key(entry: dict[str, Any]) -> str | None:
     return None if seed in (None, []) else json.dumps([seed, (entry.get("options") or {}).get("recipe", 1)])
 
 
-def shared_scenes(folder_of_scene: Iterable[tuple[str, str]]) -> dict[str, list[str]]:
-    """Folders of each scene that is in more than one. `folder_of_scene`: (scene, folder) per picture."""
-    folders: dict[str, set[str]] = defaultdict(set)
-    for scene, folder in folder_of_scene:
-        folders[scene].add(folder)
-    return {scene: sorted(names) for scene, names in folders.items() if len(names) > 1}
+def shared_scenes(pairs: Iterable[tuple[str, str]]) -> dict[str, list[str]]:
+    """The folders, or subsets of a split, of each scene that is in several. `pairs`: (scene, folder) per picture."""
+    groups: dict[str, set[str]] = defaultdict(set)
+    for scene, group in pairs:
+        groups[scene].add(group)
+    return {scene: sorted(names) for scene, names in groups.items() if len(names) > 1}

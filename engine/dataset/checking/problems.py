@@ -122,7 +122,7 @@ def disagreements(path: str, labels: dict[str, ReadLabels]) -> Iterator[CheckPro
     forms = [form for form in labels if not labels[form].faults]
     if len(forms) < 2:
         return
-    first, *others = sorted(forms, key=lambda form: (labels[form].is_turned, form not in PICTURE_FORMATS))
+    first, *others = sorted(forms, key=lambda form: (labels[form].is_rotated, form not in PICTURE_FORMATS))
     for other in others:
         reason = _difference(labels[first], labels[other])
         if reason:
@@ -247,7 +247,7 @@ def manifest_problems(folder: FoundFolder, digests: dict[str, str]) -> Iterator[
 def _difference(first: ReadLabels, other: ReadLabels) -> str:
     if len(first.boxes) != len(other.boxes):
         return f"{len(first.boxes)} and {len(other.boxes)} boxes"
-    if first.is_turned or other.is_turned or not len(first.boxes):
+    if first.is_rotated or other.is_rotated or not len(first.boxes):
         return ""
     if sorted(map(str.lower, first.names)) != sorted(map(str.lower, other.names)):
         return "other classes"

@@ -155,7 +155,7 @@ def progress_line(progress: "DatasetProgress") -> str:
 
 
 def pace(progress: "DatasetProgress") -> str:
-    """Pictures per minute and the time left; before the first is finished, the number in progress."""
+    """Format pictures per minute and the time left; before the first is finished, the number in progress."""
     if not progress.created:
         return f"{progress.in_progress} in progress"
     left = "" if progress.is_finishing else time_left(progress)

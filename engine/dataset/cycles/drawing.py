@@ -33,22 +33,27 @@ log = logging.getLogger(__name__)
 
 
 def render(
-    site: SceneGeometry, ground_rgb: np.ndarray, settings: RenderSettings, blender: Path, *, folder: Path | None = None
+    geometry: SceneGeometry,
+    ground_rgb: np.ndarray,
+    settings: RenderSettings,
+    blender: Path,
+    *,
+    folder: Path | None = None,
 ) -> Rendered:
-    """Render the site. `ground_rgb`: (side, side, 3) uint8, sRGB albedo of the `texture_area`, row 0 north. Its
-    files, in a new folder within `folder` (None: the system's), are deleted even after a kill. UsageError for a
-    feature that this Blender lacks; RenderError, in one line; OSError for disk errors, also inside Blender."""
+    """Render a scene with Blender. `ground_rgb`: (side, side, 3) uint8, sRGB albedo of the `texture_area`, row 0
+    north. Its files, in a new folder within `folder` (None: the system's), are deleted even after a kill. UsageError
+    for a feature that this Blender lacks; RenderError, in one line; OSError for disk errors, also inside Blender."""
     settings.check()
-    largest = max((int(batch.instances.max(initial=0)) for batch in site.batches), default=0)
+    largest = max((int(batch.instances.max(initial=0)) for batch in geometry.batches), default=0)
     if largest > MAX_INSTANCES:
         raise UsageError(f"--engine cycles: {largest} piles are too many; Blender numbers {MAX_INSTANCES} at most")
     work = Path(tempfile.mkdtemp(prefix="multiverse-cycles-", dir=folder)).absolute()
     output_lines: deque[str] = deque(maxlen=LAST_LINES)
     try:
-        write_scene_files(work, site, ground_rgb, settings)
+        write_scene_files(work, geometry, ground_rgb, settings)
         answer = _run(blender, work, output_lines)
         passes = read_passes(work / "passes.exr")
-        camera, depths = site.scene.camera, _channel(passes, "Depth")
+        camera, depths = geometry.scene.camera, _channel(passes, "Depth")
         return Rendered(
             colors=_read_png(work / "colors.png", camera.height_px, camera.width_px),
             instances=np.rint(_channel(passes, "Index")).astype(np.uint16),

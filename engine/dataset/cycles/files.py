@@ -1,6 +1,6 @@
 """Files shared with Blender. It reads `scene.json`, `scene.npz` (the arrays of `Mesh` and `InstanceBatch`, as
 `0_positions` or `ground_positions`), `ground.png`, and for cloud shadows `clouds.png`. It writes `passes.exr`, with
-uncompressed scan lines with 32-bit floats (OpenCV reads no layers):
+uncompressed scan lines of 32-bit floats (OpenCV reads no layers):
 https://openexr.com/en/latest/OpenEXRFileLayout.html"""
 
 import json
@@ -22,19 +22,19 @@ FLOAT = 2
 HAS_TILES_OR_PARTS = 0x1A00
 
 
-def write_scene_files(folder: Path, site: SceneGeometry, ground_rgb: np.ndarray, settings: RenderSettings) -> None:
+def write_scene_files(folder: Path, geometry: SceneGeometry, ground_rgb: np.ndarray, settings: RenderSettings) -> None:
     """Write Blender's input files. `ground_rgb`: (side, side, 3) uint8, sRGB, row 0 north. Raises OSError."""
-    scene = site.scene
+    scene = geometry.scene
     light, plan = light_of(scene.sun, scene.ground), texture_area(scene)
-    arrays = _mesh_arrays("ground", site.terrain)
-    for number, batch in enumerate(site.batches):
+    arrays = _mesh_arrays("ground", geometry.terrain)
+    for number, batch in enumerate(geometry.batches):
         arrays |= _mesh_arrays(str(number), batch.mesh)
         arrays[f"{number}_transforms"] = batch.transforms
         arrays[f"{number}_instances"] = batch.instances
         arrays[f"{number}_tints"] = batch.tints
     values: dict[str, Any] = {
-        "batches": [{"name": batch.name, "surface": batch.surface} for batch in site.batches],
-        "surfaces": {surface: asdict(LOOKS[surface]) for surface in sorted({each.surface for each in site.batches})},
+        "batches": [{"name": batch.name, "surface": batch.surface} for batch in geometry.batches],
+        "surfaces": {name: asdict(LOOKS[name]) for name in sorted({each.surface for each in geometry.batches})},
         "ground_side_m": plan.side_m,
         "ground_middle_m": plan.middle_m,
         "width_px": scene.camera.width_px,

@@ -20,6 +20,8 @@ Point = tuple[float, float, float]
 
 @dataclass(frozen=True, slots=True)
 class Kit:
+    """A machine under construction: solids by surface."""
+
     solids: dict[Surface, list[Mesh]] = field(default_factory=dict)
 
     def add(self, surface: Surface, *meshes: Mesh) -> None:
@@ -35,7 +37,7 @@ class Kit:
             self.box(surface, (x - half, x + half), y, z)
 
     def pair(self, surface: Surface, x: Span, y: tuple[Span, Span], z: Span) -> None:
-        """A box on each side; `y`: that of `both_sides`."""
+        """Add a box on each side of the machine; `y`: as from `both_sides`."""
         for side in y:
             self.box(surface, x, side, z)
 
@@ -100,7 +102,7 @@ class Kit:
 
 
 def both_sides(middle: float, width: float) -> tuple[Span, Span]:
-    """The same span on the right and on the left of the machine."""
+    """Spans in y on the right and on the left of the machine, mirrored at its axis."""
     low, high = middle - width / 2, middle + width / 2
     return (-high, -low), (low, high)
 

@@ -10,8 +10,8 @@ Axes = tuple[float | np.ndarray, float | np.ndarray, float | np.ndarray]  # a nu
 
 
 def standing(feet: np.ndarray, axes: np.ndarray, turns: np.ndarray) -> np.ndarray:
-    """(k, 4, 4) float64: rotate by `turns`, (k,) radians, about the own z axis, tilt it the shortest way onto `axes`,
-    (k, 3), then move to `feet`, (k, 3) m."""
+    """Transforms, (k, 4, 4) float64: rotate by `turns`, (k,) radians, about the own z axis, tilt it the shortest way
+    onto `axes`, (k, 3), move to `feet`, (k, 3) m."""
     axes = axes / np.linalg.norm(axes, axis=1, keepdims=True)
     x, y, z = axes.T
     lean = np.empty((len(feet), 3, 3))
@@ -36,12 +36,12 @@ def turned(angles: np.ndarray) -> np.ndarray:
 
 
 def around(sides: int) -> np.ndarray:
-    """(sides,) angles of a full turn."""
+    """Angles of a full turn, (sides,)."""
     return np.arange(sides) * (2 * np.pi / sides)
 
 
 def polar(radius: float | np.ndarray, angle: float | np.ndarray, z: float | np.ndarray) -> np.ndarray:
-    """(..., 3) points by their distance from the z axis, their angle around it, and their height."""
+    """Points, (..., 3), from their distance from the z axis, their angle around it, and their height."""
     return np.stack(np.broadcast_arrays(radius * np.cos(angle), radius * np.sin(angle), z), axis=-1)
 
 

@@ -34,7 +34,7 @@ BAR_THICK = {6: 0.06, 10: 0.04, 16: 0.028}  # shares of the pile's diameter: 18 
 CRACK_ANGLES = (0.0, 2.2)
 END_PLATE_BORE = 0.6  # bore of the steel ring on the head of a PHC pile, to which the next one is welded
 FOOT_VARIANTS = 6
-PIT_SHARE = 0.6
+PIT_FRACTION = 0.6
 
 
 @cache
@@ -173,7 +173,7 @@ def spoil_ring(variant: int) -> Mesh:
 
 @cache
 def hole_rim(variant: int) -> Mesh:
-    """Earth around a drilled hole of PIT_SHARE of its diameter, more of it on one side."""
+    """Earth around a drilled hole of PIT_FRACTION of its diameter, more of it on one side."""
     rng = np.random.default_rng([23, variant])
     profile = ((0.5, -0.1), (0.54, 0.5), (0.62, 0.8), (0.72, 0.7), (0.82, 0.35), (0.92, 0.0), (1.0, -0.5))
     earth = mound(rng, profile, rough=0.6, ragged=0.3, one_sided=(0.2, 0.45)[variant % 2])

@@ -78,11 +78,11 @@ class PileGroup:
         return PileGroup(**{name: getattr(self, name)[chosen] for name in self.__slots__})
 
     def each(self, name: str) -> np.ndarray:
-        """(k,) values of a field of Pile."""
+        """Values of a field of Pile, (k,)."""
         return np.array([getattr(pile, name) for pile in self.piles])
 
     def where(self, name: str, value: object) -> np.ndarray:
-        """(k,) bool: True for piles with this value of a field."""
+        """Mask of the piles with this value of a field, (k,) bool."""
         return np.array([getattr(pile, name) == value for pile in self.piles], bool)
 
     def sized(self, size: Axes, at: Axes = (0, 0, 0)) -> np.ndarray:
@@ -102,7 +102,7 @@ class PileGroup:
         return self.sized((wide, wide, self.each("base_height_m") + self.base_depth), (0, 0, -self.base_depth))
 
     def material(self, tints: np.ndarray | float = 1.0) -> np.ndarray:
-        """(k, 3) tints of the pile's material, times `tints`: (k, 3), or one for all."""
+        """Tints of the pile's material, (k, 3), times `tints`: (k, 3), or one for all."""
         shaded: np.ndarray = np.ones((1, 3)) * tints * self.each("shade")[:, None] * self.each("tint").reshape(-1, 3)
         return shaded
 
@@ -117,9 +117,8 @@ class PileGroup:
         on_slope: bool = False,
         is_soil: bool = False,
     ) -> InstanceBatch:
-        """One part of all piles. `local`: (k, 4, 4) from mesh space to the pile's frame, or, with `on_slope`,
-        to that on the slope. `tints`: (k, 3), or one; None: the material's. `is_soil`: no part of the pile, without
-        its number."""
+        """One part of all piles. `local`: (k, 4, 4) from mesh space to the pile's frame, or, with `on_slope`, to that
+        on the slope. `tints`: (k, 3), or one; None: the material's. `is_soil`: it has no number."""
         tints = self.material() if tints is None else tints
         return InstanceBatch(
             name=name,
@@ -376,7 +375,7 @@ def _feet(
 
 def _pits(group: PileGroup, earth: np.ndarray) -> Iterator[InstanceBatch]:
     yield from _feet("hole rim", parts.hole_rim, Surface.SPOIL, earth, group)
-    wide = parts.PIT_SHARE * group.each("base_diameter_m")
+    wide = parts.PIT_FRACTION * group.each("base_diameter_m")
     local = group.sized((wide, wide, PIT_UP_M + group.base_depth), (0, 0, -group.base_depth))
     pit = cylinder(parts.SIDES)
     yield group.batch("pit", pit, Surface.SPOIL, local, PIT_DARK * earth, on_slope=True, is_soil=True)

@@ -136,7 +136,7 @@ def rough_ring(rng: np.random.Generator, inner: float, unevenness: float, sides:
 
 
 def faceted(mesh: Mesh) -> Mesh:
-    """The same solid with flat faces."""
+    """The same solid with flat faces instead of smooth ones."""
     return flat_shaded(mesh.positions[mesh.triangles])
 
 

@@ -1,5 +1,4 @@
-"""Reads boxes from label files of several formats. Faults are returned, so that a check reports all; `read_labels`
-raises.
+"""Reads boxes from label files of several formats. All faults are returned; `read_labels` raises.
 
 A run-length encoding (`rleFrString` in pycocotools/common/maskApi.c) is decoded here, as pycocotools reads beyond the
 end of a truncated string. It gives the lengths of the runs off, on, off... down the columns: characters of 5 bits, the
@@ -26,7 +25,7 @@ MAX_COCO_BYTES = 8 << 30
 PIECE_BYTES = 16 << 20
 MAX_FAULTS = 10_000  # of one file; what has more is another kind of file
 BOX_COLUMNS = 5  # class, centre, size
-TURNED_COLUMNS = 9  # class, four corners
+ROTATED_COLUMNS = 9  # class, four corners
 KITTI_COLUMNS = 15
 HEAD_COLUMNS = 3  # x and y of a pile's head, and whether it can be seen
 ROUNDING_NORM = 1e-6  # rounding of a centre and of half a size to six decimals
@@ -56,7 +55,7 @@ class ReadLabels:
     repeated: list[str] = field(default_factory=list)  # of YOLO: duplicate lines, as text
     lines: list[int] = field(default_factory=list)  # of YOLO: line per box, from 1
     hidden: list[bool] = field(default_factory=list)  # of each box; empty if the format has no such flag
-    is_turned: bool = False
+    is_rotated: bool = False
     """True if lines are rotated boxes. `boxes` then enclose these, and are larger than the things."""
 
 
@@ -156,7 +155,7 @@ def read_yolo(
         read.lines.append(number)
         rows.append(box)
         columns.add(len(values) + 1)
-    read.is_turned = columns == {TURNED_COLUMNS} and BOX_COLUMNS + keypoint_columns != TURNED_COLUMNS
+    read.is_rotated = columns == {ROTATED_COLUMNS} and BOX_COLUMNS + keypoint_columns != ROTATED_COLUMNS
     read.boxes = np.array(rows, np.float64).reshape(-1, 4) * (width_px, height_px, width_px, height_px)
     return read
 
@@ -236,7 +235,7 @@ def _yolo_box(values: list[float], keypoint_columns: int) -> tuple[float, float,
     if columns in (BOX_COLUMNS, BOX_COLUMNS + keypoint_columns):
         x, y, width, height = values[:4]
         return (x - width / 2, y - height / 2, x + width / 2, y + height / 2)
-    if columns >= 7 and columns % 2:  # a polygon of three or more points, or the four corners of a turned box
+    if columns >= 7 and columns % 2:  # a polygon of three or more points, or the four corners of a rotated box
         xs, ys = values[0::2], values[1::2]
         return (min(xs), min(ys), max(xs), max(ys))
     return None

@@ -23,18 +23,18 @@ Thing = Pile | Distractor | PlacedAsset
 NUMBERS = 2**16  # values of a uint16
 
 
-def make_record(site: SceneGeometry, photograph: Photograph, options: LabelOptions, *, file_name: str) -> PictureRecord:
+def make_record(geometry: SceneGeometry, photo: Photograph, options: LabelOptions, *, file_name: str) -> PictureRecord:
     """Record every numbered thing that is visible in the photograph of the site."""
-    scene = site.scene
-    numbers, depth_m = photograph.rendered.instances, photograph.rendered.depth_m
+    scene = geometry.scene
+    numbers, depth_m = photo.rendered.instances, photo.rendered.depth_m
     height, width = numbers.shape
     visible = find_instances(numbers)
     known: dict[int, Thing] = {pile.number or position: pile for position, pile in enumerate(scene.piles, 1)}
     others: tuple[Thing, ...] = (*scene.distractors, *scene.placed_assets)
     known |= {thing.number: thing for thing in others if thing.number}
     own_categories = {asset.name: asset.category for asset in scene.assets}
-    outlines = find_outlines(site, visible.numbers, photograph.to_picture)
-    heads = _heads(scene, photograph, [known[number] for number in visible.numbers.tolist()])
+    outlines = find_outlines(geometry, visible.numbers, photo.to_picture)
+    heads = _heads(scene, photo, [known[number] for number in visible.numbers.tolist()])
     things = []
     for number, (x0, y0, x1, y1), area, head in zip(*(each.tolist() for each in visible), heads, strict=True):
         thing = known[number]
@@ -66,7 +66,7 @@ def make_record(site: SceneGeometry, photograph: Photograph, options: LabelOptio
         file_name=file_name,
         width_px=width,
         height_px=height,
-        camera=camera_values(scene.camera) | {"lens": photograph.effects.get("lens")},
+        camera=camera_values(scene.camera) | {"lens": photo.effects.get("lens")},
         classes=options.class_names,
         things=tuple(things),
     )

@@ -28,7 +28,7 @@ class Outline:
     far_m: float = -np.inf
 
 
-def find_outlines(site: SceneGeometry, numbers: np.ndarray, to_picture: ToPicture) -> dict[int, Outline]:
+def find_outlines(geometry: SceneGeometry, numbers: np.ndarray, to_picture: ToPicture) -> dict[int, Outline]:
     """Project the outlines of the things with these numbers, (k,). A thing without geometry above ground has none."""
     is_chosen = np.zeros(2**16, bool)
     is_chosen[numbers] = True
@@ -36,13 +36,13 @@ def find_outlines(site: SceneGeometry, numbers: np.ndarray, to_picture: ToPictur
     owners: list[int] = []
     outlines: dict[int, Outline] = {}
     solids: dict[int, list[Solid]] = {}
-    for batch in site.batches:
+    for batch in geometry.batches:
         chosen = np.flatnonzero(is_chosen[batch.instances])
         if not len(chosen):
             continue
         if id(batch.mesh) not in solids:
             solids[id(batch.mesh)] = _solids_of(batch.mesh)
-        for number, hull, near_m, far_m in _hulls(site, batch, chosen, solids[id(batch.mesh)]):
+        for number, hull, near_m, far_m in _hulls(geometry, batch, chosen, solids[id(batch.mesh)]):
             outline = outlines.setdefault(number, Outline())
             outline.near_m, outline.far_m = min(outline.near_m, near_m), max(outline.far_m, far_m)
             hulls.append(hull)
@@ -57,12 +57,12 @@ def find_outlines(site: SceneGeometry, numbers: np.ndarray, to_picture: ToPictur
 
 
 def _hulls(
-    site: SceneGeometry, batch: InstanceBatch, chosen: np.ndarray, solids: list[Solid]
+    geometry: SceneGeometry, batch: InstanceBatch, chosen: np.ndarray, solids: list[Solid]
 ) -> Iterator[tuple[int, np.ndarray, float, float]]:
     """Yield number, hull in px of the pinhole, and depth range of each solid of each chosen instance."""
     import cv2
 
-    camera, terrain = site.scene.camera, site.scene.terrain
+    camera, terrain = geometry.scene.camera, geometry.scene.terrain
     transforms = batch.transforms[chosen].astype(np.float64)
     for corners, edges in solids:
         corners_m = corners @ transforms[:, :3, :3].transpose(0, 2, 1) + transforms[:, None, :3, 3]  # (k, v, 3)

@@ -18,11 +18,11 @@ USUAL = (1, 6)
 FROM_PILE_M = 0.6
 CELL_M = (0.5, 4.0)  # smallest and largest side of the cells that cover a footprint
 MAX_SLOPE, MAX_UPRIGHT_SLOPE = 0.25, 0.4
-ALONG_SHARE = 0.6  # share that stands along the site's rows, or across them
+ALONG_FRACTION = 0.6  # share that stands along the site's rows, or across them
 OFF_M = 0.7  # distance from a position to the next point for which free ground is known, about
-EDGE_SHARE = 0.04  # how far beyond a view's edges a thing may stand, as a share of its sides
+EDGE_FRACTION = 0.04  # how far beyond a view's edges a thing may stand, as a share of its sides
 TRIES = 250
-MAX_HEIGHT_SHARE = 0.6  # share of the camera's height: higher things would reach up to it
+MAX_HEIGHT_FRACTION = 0.6  # share of the camera's height: higher things would reach up to it
 
 Disc = tuple[np.ndarray, float]  # middles, (k, 2), and one radius
 
@@ -65,10 +65,10 @@ class AssetOptions:
         """Raise UsageError if one reaches up to a camera at this height."""
         for chosen in self.asset:
             high_m = chosen.asset.size_m[2]
-            if high_m > MAX_HEIGHT_SHARE * camera_m:
+            if high_m > MAX_HEIGHT_FRACTION * camera_m:
                 raise UsageError(
                     f"--asset {chosen.asset.name}: is {high_m:.1f} m high, too near to a camera at {camera_m:g} m; "
-                    f"give --altitude {high_m / MAX_HEIGHT_SHARE:.0f} or more, or another scale="
+                    f"give --altitude {high_m / MAX_HEIGHT_FRACTION:.0f} or more, or another scale="
                 )
 
     @property
@@ -131,7 +131,7 @@ def _stand(asset: Asset, placer: Placer, site: PiledSite, draw: np.random.Genera
     reach_m = 0.5 * float(np.hypot(along_m, across_m))
     for across, down, which, kind, angle, shade in draw.random((TRIES, 6)).tolist():
         quarter = int(angle * 4) * np.pi / 2
-        turn = heading + quarter + 0.1 * (kind / ALONG_SHARE - 0.5) if kind < ALONG_SHARE else angle * 2 * np.pi
+        turn = heading + quarter + 0.1 * (kind / ALONG_FRACTION - 0.5) if kind < ALONG_FRACTION else angle * 2 * np.pi
         x_m, y_m = _position_in_view(views[int(which * len(views))], across, down)
         one = PlacedAsset(asset=asset.name, x_m=x_m, y_m=y_m, ground_m=0.0, turn=turn, shade=0.9 + 0.2 * shade)
         points, radius_m = footprint(asset, one)
@@ -145,7 +145,7 @@ def _stand(asset: Asset, placer: Placer, site: PiledSite, draw: np.random.Genera
 
 def _position_in_view(corners_m: np.ndarray, across: float, down: float) -> tuple[float, float]:
     """A position in the view with these corners, clockwise from the top left, by fractions of its sides."""
-    u, v = (fraction * (1 + 2 * EDGE_SHARE) - EDGE_SHARE for fraction in (across, down))
+    u, v = (fraction * (1 + 2 * EDGE_FRACTION) - EDGE_FRACTION for fraction in (across, down))
     top_left, top_right, low_right, low_left = corners_m
     position = (1 - v) * ((1 - u) * top_left + u * top_right) + v * ((1 - u) * low_left + u * low_right)
     return float(position[0]), float(position[1])

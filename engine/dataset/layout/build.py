@@ -21,7 +21,7 @@ from engine.dataset.options import SceneOptions
 from engine.dataset.scene.description import CoverKind, SiteScene
 from engine.dataset.scene.streams import Seed, stream
 
-LEVEL_SHARE = 0.65  # share of sites with lower terraces than recipe 1's: most solar sites are on fields and plains
+LEVEL_FRACTION = 0.65  # share of sites with lower terraces than recipe 1's: most solar sites are on fields and plains
 BEYOND_M = 30.0  # ground around what the views show, for the feet of things that cast shadows into them
 
 
@@ -68,5 +68,5 @@ def lower_terraces(options: SceneOptions, settled: Settled, seed: Seed) -> Settl
     """The site with lower terraces, or nearly none, on a part of the sites; requested terraces stay."""
     if options.terrace_height is not None or options.num_terraces is not None:
         return settled
-    relief = min(float(stream(seed, "terrain relief").random()) / LEVEL_SHARE, 1.0)
+    relief = min(float(stream(seed, "terrain relief").random()) / LEVEL_FRACTION, 1.0)
     return replace(settled, terrace_height=settled.terrace_height * relief * relief)

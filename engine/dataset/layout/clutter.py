@@ -6,7 +6,7 @@ from dataclasses import dataclass, replace
 import numpy as np
 
 from engine.dataset.layout.assets import Disc
-from engine.dataset.layout.habits import HABITS, MACHINE_SHARES, MACHINES, USUAL_AREA_M2, WINTER_LEAVES, Habit, Where
+from engine.dataset.layout.habits import HABITS, MACHINE_WEIGHTS, MACHINES, USUAL_AREA_M2, WINTER_LEAVES, Habit, Where
 from engine.dataset.layout.hiding import hide_piles
 from engine.dataset.layout.placer import PiledSite, Placer, require_all, stand
 from engine.dataset.options import SceneOptions
@@ -16,8 +16,8 @@ from engine.errors import UsageError
 from engine.jobs.kit import Span, check_number, check_span, interpolate, option, parse_span
 
 # Numbers without a source are choices, not measurements.
-LINED_SCENE_FRACTION = 0.3  # of the scenes with fences; with trenches
-MEAN_LINE_COUNT, MAX_LINE_COUNT = 2.0, 12  # fences, or trenches, of such a scene: in a picture of USUAL_AREA_M2; ever
+LINED_SCENE_FRACTION = 0.3  # of the scenes that have fences, and of those that have trenches
+MEAN_LINE_COUNT, MAX_LINE_COUNT = 2.0, 12  # fences, or trenches, of such a scene: mean in USUAL_AREA_M2; maximum
 PIECE_LENGTH_M = 3.0  # FENCE_M of geometry/fittings.py
 PIECE_COUNT_RANGE = (3, 28)  # pieces of a line
 MAX_BEND_RAD = 0.06  # change of direction from piece to piece
@@ -132,7 +132,7 @@ class _Yard:
         usual = int(draw.random() * (MAX_MACHINE_COUNT * min(self._size, 1.0) + 1))
         target_count = usual if requested_count is None else requested_count
         machines: list[Distractor] = []
-        for kind in draw.choice(len(MACHINES), target_count, p=MACHINE_SHARES):
+        for kind in draw.choice(len(MACHINES), target_count, p=MACHINE_WEIGHTS):
             numbers = (self._seed,) if isinstance(self._seed, int) else self._seed
             own = stream((*numbers, len(machines)), "clutter machine")
             size = float(own.random())
@@ -164,9 +164,9 @@ class _Yard:
         """Lines of this kind, in scenes that have it: each bends a little from piece to piece."""
         name, width_m = LINES[kind]
         habit, draw = HABITS[kind], stream(self._seed, name)
-        is_there, rounding = draw.random(2).tolist()
+        presence_roll, rounding = draw.random(2).tolist()
         things: list[Distractor] = []
-        if is_there >= self._scene_fraction(kind, LINED_SCENE_FRACTION):
+        if presence_roll >= self._scene_fraction(kind, LINED_SCENE_FRACTION):
             return things
         for _ in range(min(int(MEAN_LINE_COUNT * self._amount + rounding), MAX_LINE_COUNT)):
             across, size, shape = draw.random(3).tolist()
@@ -195,9 +195,9 @@ class _Yard:
     def scatter(self, kind: DistractorKind) -> list[Distractor]:
         habit = HABITS[kind]
         draw = stream(self._seed, f"clutter {kind.value}")
-        is_there, much, rounding = draw.random(3).tolist()
+        presence_roll, much, rounding = draw.random(3).tolist()
         usual = min(habit.chance * self._frequency_factor, 0.9)
-        if habit.count == 0 or is_there >= self._scene_fraction(kind, usual):
+        if habit.count == 0 or presence_roll >= self._scene_fraction(kind, usual):
             return []
         target_count = habit.count * self._amount * (0.2 + 2.2 * much * much)
         return self._scatter(kind, int(target_count + rounding), draw)

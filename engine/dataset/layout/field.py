@@ -1,6 +1,6 @@
 """Layout of recipe 2: rows of any direction that run over the picture's edge, with 0 to 768 piles in a picture. A plan
-of rows, blocks and roads (field_plan.py) is built over the ground of the whole sensor, as a crew would build it, until
-the picture shows as many piles as were drawn. A small window gets a random part of it, with at least one pile."""
+of rows, blocks and roads (field_plan.py) is built over the ground of the whole sensor, as a crew would build it. It
+grows until the picture shows as many piles as were drawn. A small window gets a random part with at least one pile."""
 
 from dataclasses import dataclass, replace
 
@@ -18,18 +18,18 @@ from engine.errors import UsageError
 from engine.jobs.kit import Span, check_number, check_span, interpolate, option, parse_span
 
 ROAD_MARGIN_M = 25.0  # length of a road beyond what the cameras see
-EMPTY_SHARE = 0.1
+EMPTY_FRACTION = 0.1
 PILES: Span = (14, 768)  # fewest and most piles of a real picture
 PILES_SKEW = 1.4435  # exponent for a uniform number; the mean of PILES becomes that of real pictures, 322.7
 MARGIN_M = 8.0  # ground around the pictures that is built, too: its posts and their shadows lean into the picture
-EDGE_SHARE = 0.08  # margin of a window, as a share of its size, where the pile that it must show does not stand
+EDGE_FRACTION = 0.08  # margin of a window, as a share of its size, where the pile that it must show does not stand
 MAX_PILES = 30_000  # limit for a whole scene; Blender numbers 32767 things
 _COUNTED = ("num_rows", "piles_per_row", *OF_CLUSTERS)
 """Options that fix the layout of recipe 1, which recipe 2 turns in any direction."""
 
 
 def to_layout(planned: Field, chosen: np.ndarray, covers: np.ndarray) -> SiteLayout:
-    """The chosen piles of the field as strips, one per row, with the roads in sight. `covers`: of FieldOrder."""
+    """Turn the chosen piles of a field into strips, one per row, with the roads in sight. `covers`: of FieldRequest."""
     roads = []
     for road in planned.roads_m:
         inside = ((road > covers[0] - ROAD_MARGIN_M) & (road < covers[1] + ROAD_MARGIN_M)).all(axis=1)
@@ -104,16 +104,16 @@ def lay_field(
     counted = [name for name in _COUNTED if getattr(options, name) is not None]
     if counted and field.piles is not None:
         raise UsageError(f"--piles: {option_name(counted[0])} fixes the number of piles already; leave one of them out")
-    default = 0.0 if counted else EMPTY_SHARE
+    default = 0.0 if counted else EMPTY_FRACTION
     empty_fraction = default if field.empty_share is None else field.empty_share
     is_empty = bool(stream(seed, "field empty").random() < empty_fraction)
     if counted:
-        laid = lay_clusters(settled, terrain, seed) if settled.use_clusters else lay_rows(settled, seed)
-        laid = rotate_layout(laid, float(stream(seed, "field turn").uniform(0, 2 * np.pi)))
-        return replace(laid, strips=()) if is_empty else laid
+        layout = lay_clusters(settled, terrain, seed) if settled.use_clusters else lay_rows(settled, seed)
+        layout = rotate_layout(layout, float(stream(seed, "field turn").uniform(0, 2 * np.pi)))
+        return replace(layout, strips=()) if is_empty else layout
     target_count = _target_count(field, seed)
     fullest = tuple(whole_sensor(camera) for camera in cameras)
-    order = FieldRequest(
+    request = FieldRequest(
         target_count=target_count,
         cameras=fullest,
         terrain=terrain,
@@ -122,16 +122,16 @@ def lay_field(
         row_spacing=options.row_spacing,
         use_clusters=options.use_clusters,
     )
-    planned = plan_field(order)
+    planned = plan_field(request)
     if field.piles is not None and planned.visible_piles < field.piles[0] and not is_empty:
         raise UsageError(
             f"--piles {field.piles[0]:g}: {planned.visible_piles:.0f} piles fit in a picture of "
             f"{visible_m2(fullest[0]):.0f} m2 with this plan; give fewer, or a greater --altitude"
         )
     if is_detail(cameras[0]) and len(planned.points_m):
-        planned = planned.shifted(_onto_window(planned, cameras[0], order))
-    laid = to_layout(planned, _near(planned, views or cameras, terrain), order.covers)
-    return replace(laid, strips=()) if is_empty or target_count == 0 else laid
+        planned = planned.shifted(_onto_window(planned, cameras[0], request))
+    layout = to_layout(planned, _near(planned, views or cameras, terrain), request.covers)
+    return replace(layout, strips=()) if is_empty or target_count == 0 else layout
 
 
 def _target_count(field: FieldOptions, seed: Seed) -> int:
@@ -142,15 +142,15 @@ def _target_count(field: FieldOptions, seed: Seed) -> int:
     return min(int(low + (high - low + 1) * roll), int(high))
 
 
-def _onto_window(planned: Field, camera: SiteCamera, order: FieldRequest) -> np.ndarray:
+def _onto_window(planned: Field, camera: SiteCamera, request: FieldRequest) -> np.ndarray:
     """(2,) metres from a random pile of the full picture to a random point in the window."""
-    which, column, row = stream(order.seed, "field window").random(3)
+    which, column, row = stream(request.seed, "field window").random(3)
     points = planned.points_m
-    visible = np.flatnonzero(is_in_picture(order.cameras[0], order.terrain.on_surface(points)))
+    visible = np.flatnonzero(is_in_picture(request.cameras[0], request.terrain.on_surface(points)))
     chosen = visible[int(which * len(visible))] if len(visible) else int(which * len(points))
-    inner = EDGE_SHARE + (1 - 2 * EDGE_SHARE) * np.array([column, row])
+    inner = EDGE_FRACTION + (1 - 2 * EDGE_FRACTION) * np.array([column, row])
     pixel = (float(inner[0] * camera.width_px), float(inner[1] * camera.height_px))
-    return np.asarray(terrain_under(camera, pixel, order.terrain) - points[chosen])
+    return np.asarray(terrain_under(camera, pixel, request.terrain) - points[chosen])
 
 
 def _near(planned: Field, cameras: tuple[SiteCamera, ...], terrain: Terrain) -> np.ndarray:

@@ -1,6 +1,5 @@
 """Plans rows of piles in blocks with roads between, and builds a part of them. A plan has coordinates u along the rows
-and v across them, metres; it is bent as a whole (`Bend`), so rows and roads stay parallel, and turned into the
-world."""
+and v across them, metres; it is bent as a whole (`Bend`): rows and roads stay parallel. Then it is turned."""
 
 from dataclasses import dataclass, replace
 from enum import StrEnum
@@ -20,7 +19,7 @@ COVERED = (0.45, 0.95)  # share of the picture that the built blocks take up, if
 DENSER = 0.85  # factor for all distances until the target number fits
 MAX_TRIES = 16
 MAX_MISSING = 0.08
-GAP_SHARE = 0.12  # share of rows with a gap of GAP_PILES piles
+GAP_FRACTION = 0.12  # share of rows with a gap of GAP_PILES piles
 GAP_PILES = (2, 7)
 MAX_TEST_PILES = 5
 WAVE_SLANT = 0.2  # maximum slope of a row along a contour, from its waves
@@ -185,7 +184,7 @@ def _line(begin: tuple[float, float], end: tuple[float, float], step_m: float = 
 
 
 def far_apart(points: np.ndarray, least_m: float) -> np.ndarray:
-    """(n,) bool: True for points that are at least `least_m` from all such points before them."""
+    """Mask of the points that are at least `least_m` from all such points before them, (n,) bool."""
     is_used = np.ones(len(points), bool)
     for first, second in close_pairs(points, least_m).tolist():
         if is_used[first]:
@@ -194,7 +193,7 @@ def far_apart(points: np.ndarray, least_m: float) -> np.ndarray:
 
 
 def close_pairs(points: np.ndarray, within_m: float) -> np.ndarray:
-    """(k, 2) indices of all two points nearer to each other than `within_m`; lower index first, ascending."""
+    """Index pairs, (k, 2), of all points nearer to each other than `within_m`; lower index first, ascending."""
     order = np.argsort(points[:, 0], kind="stable")
     ordered = points[order]
     pairs = [np.empty((0, 2), int)]
@@ -211,9 +210,9 @@ def close_pairs(points: np.ndarray, within_m: float) -> np.ndarray:
 
 
 STYLES = (
-    *((FieldStyle.ROWS, 0.22), (FieldStyle.BLOCKS, 0.28), (FieldStyle.CONTOURS, 0.15)),
-    *((FieldStyle.TABLES, 0.25), (FieldStyle.RAFT, 0.10)),
-)
+    (FieldStyle.ROWS, 0.22), (FieldStyle.BLOCKS, 0.28), (FieldStyle.CONTOURS, 0.15),
+    (FieldStyle.TABLES, 0.25), (FieldStyle.RAFT, 0.10),
+)  # fmt: skip
 IN_ROWS = tuple(entry for entry in STYLES if entry[0] is not FieldStyle.TABLES)
 
 
@@ -247,7 +246,7 @@ class FieldRequest:
 
     @property
     def covers(self) -> np.ndarray:
-        """(2, 2) lowest and highest x and y of what the cameras see."""
+        """Lowest and highest x and y of what the cameras see, (2, 2)."""
         corners = corners_of_views(self.cameras)
         return np.stack([corners.min(axis=(0, 1)), corners.max(axis=(0, 1))])
 
@@ -266,31 +265,31 @@ class _Course:
         return np.asarray(np.round(self.middle + straight[:, :1] * forth + v[:, None] * aside, 4))
 
 
-def plan_field(order: FieldRequest) -> Field:
+def plan_field(request: FieldRequest) -> Field:
     """Plan a field around what the cameras see, and build it until they show the target number of piles on average."""
-    low, high = order.covers
+    low, high = request.covers
     reach_m = min(float(np.hypot(*(high - low))) / 2 * 1.1 + 10, MAX_REACH_M)
-    pattern = pattern_of(order)
-    course = _course(order, pattern.style, (low + high) / 2, reach_m)
+    pattern = pattern_of(request)
+    course = _course(request, pattern.style, (low + high) / 2, reach_m)
     built: Field | None = None
     for _ in range(MAX_TRIES):
-        plots = plot(pattern, reach_m, stream(order.seed, "field plots"))
-        built = _build(order, plots, pattern, course)
-        denser = pattern.scaled(DENSER, keeps_across=order.row_spacing is not None)
-        if built.visible_piles >= order.target_count or denser == pattern:
+        plots = plot(pattern, reach_m, stream(request.seed, "field plots"))
+        built = _build(request, plots, pattern, course)
+        denser = pattern.scaled(DENSER, keeps_across=request.row_spacing is not None)
+        if built.visible_piles >= request.target_count or denser == pattern:
             break
         pattern = denser
     assert built is not None
     return built
 
 
-def pattern_of(order: FieldRequest) -> Pattern:
+def pattern_of(request: FieldRequest) -> Pattern:
     """Style and distances, close enough for the target number on the ground that the cameras see."""
-    keeps_across = order.row_spacing is not None
-    seen = float(np.mean([visible_m2(camera) for camera in order.cameras]))
-    style_roll, gap, *sizes = stream(order.seed, "field pattern").random(8).tolist()
-    styles = STYLES if order.use_clusters is None else IN_ROWS
-    style = FieldStyle.TABLES if order.use_clusters else FieldStyle(pick(styles, style_roll))
+    keeps_across = request.row_spacing is not None
+    seen = float(np.mean([visible_m2(camera) for camera in request.cameras]))
+    style_roll, gap, *sizes = stream(request.seed, "field pattern").random(8).tolist()
+    styles = STYLES if request.use_clusters is None else IN_ROWS
+    style = FieldStyle.TABLES if request.use_clusters else FieldStyle(pick(styles, style_roll))
     along_m, across_m, pair_m = 1.8 + 5.0 * sizes[0] ** 1.5, 3.0 + 8.0 * sizes[1] ** 1.5, 0.0
     if style is FieldStyle.RAFT:
         along_m = 1.5 + 2.5 * sizes[0]
@@ -298,8 +297,8 @@ def pattern_of(order: FieldRequest) -> Pattern:
     if style is FieldStyle.TABLES:
         pair_m = 1.8 + 2.0 * sizes[2]
         across_m = 2 * pair_m + 0.5 + 2.5 * sizes[1]
-    if order.row_spacing is not None:
-        across_m = order.row_spacing
+    if request.row_spacing is not None:
+        across_m = request.row_spacing
         pair_m = pair_m and across_m / 2
     pattern = Pattern(
         style=style,
@@ -308,22 +307,22 @@ def pattern_of(order: FieldRequest) -> Pattern:
         pair_m=pair_m,
         road_m=3.5 + 4.5 * sizes[3],
         is_staggered=sizes[4] < (0.5 if style is FieldStyle.RAFT else 0.12),
-        min_pitch_m=order.min_pitch_m,
+        min_pitch_m=request.min_pitch_m,
     ).scaled(1.0, keeps_across=keeps_across)
-    largest = seen * (COVERED[0] + (COVERED[1] - COVERED[0]) * gap) / max(order.target_count, 1)
+    largest = seen * (COVERED[0] + (COVERED[1] - COVERED[0]) * gap) / max(request.target_count, 1)
     if pattern.cell_m2 <= largest:
         return pattern
     power = 1.0 if keeps_across else 0.5  # only the distance in the row may change
     return pattern.scaled((largest / pattern.cell_m2) ** power, keeps_across=keeps_across)
 
 
-def _course(order: FieldRequest, style: FieldStyle, middle: np.ndarray, reach_m: float) -> _Course:
-    turn, bow, wave, length, phase, is_wavy = stream(order.seed, "field course").random(6).tolist()
+def _course(request: FieldRequest, style: FieldStyle, middle: np.ndarray, reach_m: float) -> _Course:
+    turn, bow, wave, length, phase, wave_roll = stream(request.seed, "field course").random(6).tolist()
     heading = turn * 2 * np.pi
     if style is not FieldStyle.CONTOURS:
-        is_bent = style is FieldStyle.ROWS and is_wavy < 0.5
+        is_bent = style is FieldStyle.ROWS and wave_roll < 0.5
         return _Course(middle=middle, heading=heading, bend=Bend(curve=(2 * bow - 1) * 0.06 / reach_m * is_bent))
-    along, rise = _contour(order.terrain, middle, min(reach_m, 80.0))
+    along, rise = _contour(request.terrain, middle, min(reach_m, 80.0))
     limit = (MAX_SLANT - WAVE_SLANT) / reach_m
     length_m = 60.0 + 120.0 * length
     bend = Bend(
@@ -356,15 +355,15 @@ def _contour(terrain: Terrain, middle: np.ndarray, half_m: float) -> tuple[float
     return float(np.arctan2(along[1], along[0])), second / slope
 
 
-def _build(order: FieldRequest, plots: Plots, pattern: Pattern, course: _Course) -> Field:
+def _build(request: FieldRequest, plots: Plots, pattern: Pattern, course: _Course) -> Field:
     first = np.argsort(plots.order, kind="stable")
-    first = first[_is_present(plots, order.seed)[first]]
-    test_points = _test_piles(order)
+    first = first[_is_present(plots, request.seed)[first]]
+    test_points = _test_piles(request)
     tests = len(test_points)
     points = np.concatenate([test_points, course.world(plots.points[first])])
-    grounded = order.terrain.on_surface(points)
-    weight = np.mean([is_in_picture(camera, grounded) for camera in order.cameras], axis=0)
-    chosen, visible_piles = _first_piles(points, weight, order.target_count, pattern.min_pitch_m * MIN_BENT_RATIO)
+    grounded = request.terrain.on_surface(points)
+    weight = np.mean([is_in_picture(camera, grounded) for camera in request.cameras], axis=0)
+    chosen, visible_piles = _first_piles(points, weight, request.target_count, pattern.min_pitch_m * MIN_BENT_RATIO)
 
     def select(values: np.ndarray, of_tests: np.ndarray) -> np.ndarray:
         found: np.ndarray = np.concatenate([of_tests, values[first]])[chosen]
@@ -405,17 +404,17 @@ def _is_present(plots: Plots, seed: Seed) -> np.ndarray:
     rows = int(plots.rows.max(initial=-1)) + 1
     longest = np.zeros(rows, int)
     np.maximum.at(longest, plots.rows, plots.columns)
-    has_gap, start, count = draw.random((3, rows))
+    gap_rolls, start, count = draw.random((3, rows))
     begin = start * np.maximum(longest, 1)
     end = begin + GAP_PILES[0] + count * (GAP_PILES[1] - GAP_PILES[0])
     in_gap = (plots.columns >= begin[plots.rows]) & (plots.columns < end[plots.rows])
-    present &= ~(in_gap & (has_gap < GAP_SHARE)[plots.rows])
+    present &= ~(in_gap & (gap_rolls < GAP_FRACTION)[plots.rows])
     return present
 
 
-def _test_piles(order: FieldRequest) -> np.ndarray:
+def _test_piles(request: FieldRequest) -> np.ndarray:
     """(k, 2) single piles anywhere, set before the others to test the ground; often none."""
-    draw = stream(order.seed, "field tests")
-    count = min(max(int(2 * MAX_TEST_PILES * draw.random()) - MAX_TEST_PILES + 1, 0), order.target_count // 4)
-    low, high = order.covers
+    draw = stream(request.seed, "field tests")
+    count = min(max(int(2 * MAX_TEST_PILES * draw.random()) - MAX_TEST_PILES + 1, 0), request.target_count // 4)
+    low, high = request.covers
     return np.asarray(np.round(low + (high - low) * draw.random((MAX_TEST_PILES, 2))[:count], 4))

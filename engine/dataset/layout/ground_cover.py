@@ -20,10 +20,10 @@ LUMINANCE = (0.2126, 0.7152, 0.0722)
 MAX_ALBEDO = 0.9
 ACCENT_TURN_DEG = 8.0  # how far the accent's hue may be from the first colour's
 CoverWeight = tuple[CoverKind, float]
-PATCHES_SHARE = 0.35  # share of scenes whose ground has a second look in patches
-SECOND_SHARE: Span = (0.12, 0.5)
+PATCHES_FRACTION = 0.35  # share of scenes whose ground has a second look in patches
+SECOND_FRACTION: Span = (0.12, 0.5)
 PATCH_M: Span = (7.0, 45.0)
-WEEDLESS_SHARE = 0.4  # share of scenes without tufts of grass on other ground
+WEEDLESS_FRACTION = 0.4  # share of scenes without tufts of grass on other ground
 GRASSY_HILLS: Span = (0.3, 0.55)
 OF_PRESETS: dict[Preset, CoverKind] = {"loess": CoverKind.LOESS, "hills": CoverKind.RED_EARTH}
 
@@ -171,7 +171,7 @@ class GroundOptions:
         metavar="NAME,...",
         parse=parse_looks,
     )
-    ground_patches: float = option(PATCHES_SHARE, "Share of scenes with a second look in patches.", metavar="0..1")
+    ground_patches: float = option(PATCHES_FRACTION, "Share of scenes with a second look in patches.", metavar="0..1")
     ground_texture: tuple[GroundPicture, ...] = option(
         (),
         "A JPEG or PNG tiled over the ground, METRES wide (default: 4); may be repeated. It is the look `picture`.",
@@ -208,18 +208,18 @@ def draw_ground_look(options: SceneOptions, ground_options: GroundOptions, seed:
         covers_and_earths.append((replace(cover, kind=kind), earth))
     covers = tuple(cover for cover, _ in covers_and_earths)
     plants = stream(seed, "ground plants")
-    weeds_at, is_weedless = plants.random(2).tolist()
+    weeds_at, weedless_roll = plants.random(2).tolist()
     weeds = interpolate(COVERS[first].weeds, weeds_at) if first in COVERS else 0.0
     if options.geological_preset == "hills" and ground_options.ground is None:
-        weeds, is_weedless = interpolate(GRASSY_HILLS, weeds_at), 1.0
+        weeds, weedless_roll = interpolate(GRASSY_HILLS, weeds_at), 1.0
     return GroundLook(
         soil=covers[0].color,
         subsoil=covers_and_earths[0][1],
         grass=draw_color(GRASS, plants),
-        grass_share=0.0 if is_weedless < WEEDLESS_SHARE else weeds,
+        grass_share=0.0 if weedless_roll < WEEDLESS_FRACTION else weeds,
         noise_seed=int(stream(seed, "ground noise").integers(2**32)),
         covers=covers,
-        second_share=interpolate(SECOND_SHARE, second_share) if len(covers) > 1 else 0.0,
+        second_share=interpolate(SECOND_FRACTION, second_share) if len(covers) > 1 else 0.0,
         patch_m=interpolate(PATCH_M, patch_m),
         picture=_place_picture(ground_options.ground_texture, seed) if first is CoverKind.PICTURE else None,
     )

@@ -8,7 +8,7 @@ from engine.dataset.scene.things import DistractorKind as Kind
 
 Tint = tuple[float, float, float]
 MACHINES: tuple[Kind, ...] = (Kind.EXCAVATOR, Kind.RIG, Kind.LOADER, Kind.ROLLER)  # from the largest to the smallest
-MACHINE_SHARES = (0.4, 0.25, 0.2, 0.15)
+MACHINE_WEIGHTS = (0.4, 0.25, 0.2, 0.15)
 USUAL_AREA_M2 = 30_000.0  # a picture of 200 x 150 m
 
 

@@ -12,10 +12,10 @@ from engine.dataset.scene.things import Distractor, DistractorKind
 
 WANDER_M = 0.35
 OVERSHOT_M = 3.0
-ROUTES_TRIED = 6
+MAX_ROUTES = 6
 ROUTE_POINTS = 25
 TRACK_CLEAR_M = 2.0  # preferred minimum distance from a route's centre line to a pile
-LIMED_SHARE = 0.2
+LIMED_FRACTION = 0.2
 LIME_BESIDE_M = 0.9
 VEHICLES = (DistractorKind.CAR, DistractorKind.VAN, DistractorKind.PICKUP, DistractorKind.TRUCK)
 CRAWLERS = (DistractorKind.EXCAVATOR, DistractorKind.RIG)
@@ -33,8 +33,8 @@ def lay_lime(layout: SiteLayout, seed: Seed) -> tuple[LimeLine, ...]:
     draw = stream(seed, "lime")
     lines = []
     for strip in layout.strips:
-        is_limed, side, strength, longer = draw.random(4)
-        if is_limed >= LIMED_SHARE or len(strip.points_m) == 0:
+        lime_roll, side, strength, longer = draw.random(4)
+        if lime_roll >= LIMED_FRACTION or len(strip.points_m) == 0:
             continue
         axis = strip.axis_m
         forth = np.array([np.cos(strip.heading), np.sin(strip.heading)])
@@ -60,11 +60,11 @@ def driven_path(way: np.ndarray, draw: np.random.Generator) -> np.ndarray:
 
 def route_to(to: np.ndarray, ways: np.ndarray, piles: np.ndarray, site: Site, draw: np.random.Generator) -> np.ndarray:
     """A curve from a path to this point: of several candidates the one farthest from the piles."""
-    nearest = np.argsort(np.hypot(*(ways - to).T), kind="stable")[:ROUTES_TRIED]
+    nearest = np.argsort(np.hypot(*(ways - to).T), kind="stable")[:MAX_ROUTES]
     best: np.ndarray | None = None
     best_room_m = -1.0
-    for tried in range(ROUTES_TRIED):
-        start = ways[nearest[tried % len(nearest)]]
+    for attempt in range(MAX_ROUTES):
+        start = ways[nearest[attempt % len(nearest)]]
         swing, fraction = draw.uniform(-0.5, 0.5), draw.uniform(0.3, 0.7)
         forth = to - start
         bow = start + fraction * forth + swing * np.array([-forth[1], forth[0]])
@@ -87,9 +87,9 @@ def lay_tracks(site: PiledSite, things: tuple[Distractor, ...]) -> tuple[Track, 
     busy = float(draw.random())
     tracks = []
     for way in site.layout.roads_m:
-        is_driven, depth, kind = draw.random(3).tolist()
+        driven_roll, depth, kind = draw.random(3).tolist()
         wander = driven_path(way, draw) if len(way) > 1 else way
-        if is_driven < busy and len(way) > 1:
+        if driven_roll < busy and len(way) > 1:
             tracks.append(track_of(wander, 0.3 + 0.7 * depth, CRAWLER if kind < 0.6 else LORRY))
     half_m = min(site.half_m + 4, 300.0)
     square = Site(width_m=2 * half_m, depth_m=2 * half_m)
@@ -97,9 +97,9 @@ def lay_tracks(site: PiledSite, things: tuple[Distractor, ...]) -> tuple[Track, 
     ways = np.concatenate([*site.layout.roads_m, (draw.random((4, 2)) * 2 - 1) * half_m])
     for thing in things:
         if thing.kind in MACHINES or thing.kind in VEHICLES:
-            is_seen, depth = draw.random(2).tolist()
+            visit_roll, depth = draw.random(2).tolist()
             route = route_to(np.array([thing.x_m, thing.y_m]), ways, standing, square, draw)
-            if is_seen < 0.75:
+            if visit_roll < 0.75:
                 form = CRAWLER if thing.kind in CRAWLERS else TYRES
                 form = LORRY if thing.kind is DistractorKind.TRUCK else form
                 tracks.append(track_of(route, 0.3 + 0.6 * depth, form))
@@ -113,10 +113,10 @@ def lay_tracks(site: PiledSite, things: tuple[Distractor, ...]) -> tuple[Track, 
 def strew_lime(site: PiledSite) -> tuple[LimeLine, ...]:
     """Lines of lime along some rows, and in some scenes crosses, dots and strokes where nothing stands."""
     draw = stream(site.seed, "varied lime")
-    is_limed, is_marked, many, size = draw.random(4).tolist()
-    lines = list(lay_lime(site.layout, site.seed)) if is_limed < 0.6 else []
+    lime_roll, marks_roll, many, size = draw.random(4).tolist()
+    lines = list(lay_lime(site.layout, site.seed)) if lime_roll < 0.6 else []
     half_m = min(site.half_m + 2, 200.0)
-    if is_marked > 0.35:
+    if marks_roll > 0.35:
         return tuple(lines)
     count = int(many * MAX_SPOTS * min(half_m / 40, 1.0)) + 1
     at = (draw.random((count, 2)) * 2 - 1) * half_m

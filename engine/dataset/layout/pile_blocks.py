@@ -23,13 +23,13 @@ FAVOURED: dict[Preset, tuple[str, float]] = {"loess": ("screw", 0.7), "hills": (
 FEET: Weights = (("none", 0.40), ("spoil", 0.18), ("hole", 0.10), ("grout", 0.12), ("mud", 0.10), ("pad", 0.10))
 FOOT_NAMES = tuple(name for name, _ in FEET)
 PAINTS: Weights = (("red", 0.35), ("orange", 0.2), ("blue", 0.12), ("white", 0.13), ("yellow", 0.12), ("green", 0.08))
-CAP_HUES: Weights = (("black", 0.3), ("orange", 0.2), ("red", 0.15), ("blue", 0.15), ("yellow", 0.12), ("white", 0.08))
+CAPS: Weights = (("black", 0.3), ("orange", 0.2), ("red", 0.15), ("blue", 0.15), ("yellow", 0.12), ("white", 0.08))
 SECOND_KIND = 0.45  # share of sites with a second kind of pile; it stands in a quarter of the blocks
 USUAL_BLOCKS = 0.75
-LEVEL_SHARE = 0.7  # share of blocks whose tops are level along a row; elsewhere each pile was driven to another depth
+LEVEL_FRACTION = 0.7  # of blocks: tops are level along a row; elsewhere each pile was driven to another depth
 JITTER_M = (0.005, 0.08)  # deviation from the planned place, by block
-PAINTED_SHARE = 0.38
-CAPPED_SHARE = 0.2
+PAINTED_FRACTION = 0.38
+CAPPED_FRACTION = 0.2
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -148,9 +148,9 @@ class PileSite:
         self._kinds = kinds
         self._clear_m = clear_m
         self._feet = feet
-        usual, second, has_second = stream(seed, "piles site").random(3).tolist()
+        usual, second, second_roll = stream(seed, "piles site").random(3).tolist()
         self._usual = self._kind(usual)
-        self._second = self._kind(second) if has_second < SECOND_KIND else self._usual
+        self._second = self._kind(second) if second_roll < SECOND_KIND else self._usual
         self._blocks: dict[int, PileBlock] = {}
 
     def block(self, number: int) -> PileBlock:
@@ -168,7 +168,7 @@ class PileSite:
         filling, cap = next(rolls), next(rolls)
         shade = interpolate(type_.shade, next(rolls))
         hue, gray = 2 * next(rolls) - 1, next(rolls)
-        is_painted, is_capped = next(rolls), next(rolls)
+        paint_roll, cap_roll = next(rolls), next(rolls)
         return PileBlock(
             kind=kind,
             type=type_,
@@ -176,7 +176,7 @@ class PileSite:
             diameter_roll=roll,
             slender=interpolate(type_.slender, next(rolls)),
             level=next(rolls) ** 1.5,
-            is_level=next(rolls) < LEVEL_SHARE,
+            is_level=next(rolls) < LEVEL_FRACTION,
             uneven_m=0.35 * next(rolls),
             jitter_m=interpolate(JITTER_M, next(rolls) ** 3),
             turn=(next(rolls) < 0.5) * np.pi / 2,
@@ -194,12 +194,12 @@ class PileSite:
             hooped=(0.9, 0.0)[next(rolls) < 0.2],
             plated=(0.95, 0.0)[next(rolls) < 0.3],
             filling=Filling.OPEN if filling < 0.55 else Filling.EARTH if filling < 0.85 else Filling.CONCRETE,
-            painted=0.0 if is_painted >= PAINTED_SHARE else 0.15 + 0.85 * next(rolls),
+            painted=0.0 if paint_roll >= PAINTED_FRACTION else 0.15 + 0.85 * next(rolls),
             paint=PaintPlace.HEAD if next(rolls) < 0.6 else PaintPlace.RING,
             paint_color=PaintColor(pick(PAINTS, next(rolls))),
-            capped=0.0 if is_capped >= CAPPED_SHARE else 0.5 + 0.5 * next(rolls),
+            capped=0.0 if cap_roll >= CAPPED_FRACTION else 0.5 + 0.5 * next(rolls),
             cap=CapKind.PLASTIC if cap < 0.65 else CapKind.PLATE,
-            cap_color=PaintColor(pick(CAP_HUES, next(rolls))),
+            cap_color=PaintColor(pick(CAPS, next(rolls))),
             bars_m=0.15 + 0.75 * next(rolls) ** 1.5,
             dirty=next(rolls) ** 2,
         )

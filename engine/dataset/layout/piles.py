@@ -28,20 +28,20 @@ from engine.dataset.scene.things import CapKind, FootKind, PaintPlace, Pile, Pil
 from engine.errors import UsageError
 from engine.jobs.kit import Span, check_span, interpolate, option, parse_span
 
-ODD_SHARE = 0.01  # share of piles that are of another kind or size than their block: repairs, tests
+ODD_FRACTION = 0.01  # share of piles that are of another kind or size than their block: repairs, tests
 TABLE_PILES = 8
 TOP_M = 0.015  # deviation of a top from the line of its table
-LEANING_SHARE = 0.05
+LEANING_FRACTION = 0.05
 MAX_UPRIGHT_DEG = 1.0
 MAX_TILT_DEG = 5.0
-JITTER_SHARE = 0.04  # maximum deviation from the planned place by the distance to the nearest pile
-MAX_DIAMETER_SHARE = 0.45  # maximum diameter by that distance; feet: MAX_FOOT_SHARE
-MAX_FOOT_SHARE = 0.9
+JITTER_FRACTION = 0.04  # maximum deviation from the planned place by the distance to the nearest pile
+MAX_DIAMETER_FRACTION = 0.45  # maximum diameter by that distance; feet: MAX_FOOT_FRACTION
+MAX_FOOT_FRACTION = 0.9
 CLEAR_PX = 4.5  # diameter of a pile that can be distinguished from the ground
 MAX_CLEAR_M = 0.4  # in very coarse pictures the usual piles stay, although they are small
 REACH_M = 4.0  # distance within which neighbours are searched, at least; no foot is larger
 FLANGE_M = 0.22
-CRACKED_SHARE = 0.1
+CRACKED_FRACTION = 0.1
 OTHER_RUST = 0.6  # share of piles with the grade of rust of their block
 MIN_SHADE, MAX_SHADE = 0.4, 1.5
 _ROLLS = (
@@ -52,7 +52,7 @@ _ROLLS = (
 
 
 class FootSize(NamedTuple):
-    """Range of the feet of one kind: the width is that of the pile times `ratio`, plus `least_m` to `more_m` above."""
+    """Range of the feet of one kind: width is the pile's times `ratio`, plus `least_m`, and at most `more_m` more."""
 
     ratio: float
     least_m: float
@@ -103,7 +103,7 @@ class PileOptions:
     def min_pitch_m(self) -> float:
         """Planned distance of two piles that leaves room for the thinnest requested ones."""
         thinnest_m = 0.0 if self.pile_diameter is None else self.pile_diameter[0]
-        return max(MIN_PITCH_M, 1.001 * thinnest_m / MAX_DIAMETER_SHARE / MIN_BENT_RATIO)
+        return max(MIN_PITCH_M, 1.001 * thinnest_m / MAX_DIAMETER_FRACTION / MIN_BENT_RATIO)
 
 
 def plant_piles(
@@ -127,7 +127,7 @@ def plant_piles(
     site = PileSite(kinds, piles.feet or FEET, seed, clear_m)
     planted: list[Pile] = []
     points = np.concatenate([strip.points_m for strip in strips])
-    room_m = _room_m(points, max(REACH_M, (piles.pile_diameter or (0.0, 0.0))[1] / MAX_DIAMETER_SHARE))
+    room_m = _room_m(points, max(REACH_M, (piles.pile_diameter or (0.0, 0.0))[1] / MAX_DIAMETER_FRACTION))
     _check_room(piles, float(room_m.min()))
     rolls = stream(seed, "piles each").random((len(points), len(_ROLLS)))
     first = 0
@@ -141,7 +141,7 @@ def plant_piles(
 
 def _check_room(piles: PileOptions, room_m: float) -> None:
     """Raise UsageError if the thinnest requested piles are too thick for a layout of given distances."""
-    largest_m = MAX_DIAMETER_SHARE * room_m
+    largest_m = MAX_DIAMETER_FRACTION * room_m
     if piles.pile_diameter is not None and piles.pile_diameter[0] > largest_m:
         raise UsageError(
             f"--pile-diameter {piles.pile_diameter[0]:g}: piles of {math.floor(100 * largest_m) / 100:g} m fit, "
@@ -172,7 +172,7 @@ def _plant_strip(
     block = site.block(strip.cluster)
     count = len(strip.points_m)
     each: list[dict[str, float]] = [dict(zip(_ROLLS, row, strict=True)) for row in rolls.tolist()]
-    jitter_m = np.minimum(block.jitter_m, JITTER_SHARE * room_m)[:, None]
+    jitter_m = np.minimum(block.jitter_m, JITTER_FRACTION * room_m)[:, None]
     points = np.round(strip.points_m + (2 * rolls[:, 0:2] - 1) * jitter_m, 4)
     ground_m = terrain.height_at(points[:, 0], points[:, 1])
     low, high = options.exposed or block.type.exposed_m
@@ -188,10 +188,10 @@ def _plant_strip(
     piles = []
     for index in range(count):
         own_block, exposed_m = block, float(exposed[index])
-        if each[index]["odd"] < ODD_SHARE:
+        if each[index]["odd"] < ODD_FRACTION:
             own_block = site.block(-(number + index))
             exposed_m = interpolate(options.exposed or own_block.type.exposed_m, own_block.level)
-        stood = Pile(
+        pile = Pile(
             kind=own_block.kind,
             x_m=float(points[index, 0]),
             y_m=float(points[index, 1]),
@@ -203,8 +203,8 @@ def _plant_strip(
             table=first_table + int(table[index]),
             number=number + index,
         )
-        stood = _with_foot(stood, own_block, each[index], float(room_m[index]))
-        piles.append(_with_finish(stood, own_block, each[index], float(room_m[index]), strip.heading))
+        pile = _with_foot(pile, own_block, each[index], float(room_m[index]))
+        piles.append(_with_finish(pile, own_block, each[index], float(room_m[index]), strip.heading))
     return piles
 
 
@@ -214,13 +214,13 @@ def _with_foot(pile: Pile, block: PileBlock, rolls: dict[str, float], room_m: fl
     own = FEET_M.get(foot, FootSize(0.0, 0.0, 0.0, 0.0, 0.0))
     wide_m = own.ratio * pile.diameter_m + own.least_m + own.more_m * size
     tilt_deg = MAX_UPRIGHT_DEG * rolls["lean"] ** 2
-    if rolls["leaning"] < LEANING_SHARE:
+    if rolls["leaning"] < LEANING_FRACTION:
         tilt_deg = MAX_UPRIGHT_DEG + (MAX_TILT_DEG - MAX_UPRIGHT_DEG) * rolls["lean"]
     slope, direction = math.tan(math.radians(tilt_deg)), 2 * math.pi * rolls["towards"]
     return replace(
         pile,
         foot=foot,
-        base_diameter_m=min(wide_m, max(MAX_FOOT_SHARE * room_m, pile.diameter_m)),
+        base_diameter_m=min(wide_m, max(MAX_FOOT_FRACTION * room_m, pile.diameter_m)),
         base_height_m=own.low_m + own.higher_m * rolls["foot_high"],
         foot_shade=0.7 + 0.6 * rolls["foot_shade"],
         tilt_x=math.atan(slope * math.cos(direction)),
@@ -242,7 +242,7 @@ def _with_finish(pile: Pile, block: PileBlock, rolls: dict[str, float], room_m: 
         pile,
         flange_diameter_m=min(max(FLANGE_M, pile.diameter_m + 0.1), 0.8 * room_m) if block.has_flange else 0.0,
         has_hoop=is_phc and rolls["hoop"] < block.hooped,
-        is_cracked=is_phc and rolls["crack"] < CRACKED_SHARE,
+        is_cracked=is_phc and rolls["crack"] < CRACKED_FRACTION,
         rust=rust,
         turn=turn,
         shade=min(max(shade, MIN_SHADE), MAX_SHADE),
@@ -266,4 +266,4 @@ def _diameter_m(block: PileBlock, options: PileOptions, room_m: float) -> float:
         diameter_m = interpolate(options.pile_diameter, block.diameter_roll)
     else:
         diameter_m = block.diameter_m
-    return float(round(min(diameter_m, MAX_DIAMETER_SHARE * room_m), 4))
+    return float(round(min(diameter_m, MAX_DIAMETER_FRACTION * room_m), 4))

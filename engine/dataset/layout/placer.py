@@ -20,14 +20,14 @@ TRIES = 60  # random positions tried for each thing
 UNEVEN_M = 0.08  # by how much the ground under a thing may leave a plane, plus a tenth of its radius
 FLAT_UNEVEN_M = 0.07
 SUNK_M = 0.03  # how deep every model that leans with the ground reaches into it, at least
-_SLOPE_PLACES = np.array([(0, 0), (1, 0), (-1, 0), (0, 1), (0, -1)], np.float64)
+_SLOPE_POINTS = np.array([(0, 0), (1, 0), (-1, 0), (0, 1), (0, -1)], np.float64)
 _AROUND = np.linspace(0, 2 * np.pi, 10, endpoint=False)
 _RIM = np.stack([np.cos(_AROUND), np.sin(_AROUND)], axis=1)
-_RIM_PLACES = np.concatenate([0.5 * _RIM, 0.95 * _RIM])
+_RIM_POINTS = np.concatenate([0.5 * _RIM, 0.95 * _RIM])
 
 
 class Clearance:
-    """One random point per cell of a lattice over the site. Occupied areas are entered as discs."""
+    """Tracks which ground is free: one random point per cell of a lattice over the site. Occupied areas are discs."""
 
     def __init__(self, site: Site, draw: np.random.Generator) -> None:
         self._columns = max(int(site.width_m / CELL_M), 1)
@@ -40,7 +40,7 @@ class Clearance:
         """(n,) distance from each point to the nearest disc's edge, at most REACH_M; negative inside a disc."""
 
     def cells(self, points_m: np.ndarray) -> np.ndarray:
-        """(n,) index of the lattice's cell that holds each point, (n, 2); the nearest one outside the site."""
+        """Index, (n,), of the lattice's cell that holds each point, (n, 2); the nearest one outside the site."""
         cell = np.floor((points_m - self._corner) / CELL_M).astype(int)
         column, row = np.clip(cell, 0, (self._columns - 1, self._rows - 1)).T
         return np.asarray(row * self._columns + column)
@@ -145,7 +145,7 @@ class Placer:
     def seat(self, x: float, y: float, radius_m: float, habit: Habit) -> Seat | None:
         """How a thing stands there; None on ground that is too steep or too uneven for it."""
         half_m = float(np.clip(0.7 * radius_m, 0.5, 3.0))
-        off = np.concatenate([_SLOPE_PLACES * half_m, _RIM_PLACES * radius_m])
+        off = np.concatenate([_SLOPE_POINTS * half_m, _RIM_POINTS * radius_m])
         heights = self.terrain.height_at(x + off[:, 0], y + off[:, 1])
         ground_m, towards_east, towards_west, towards_north, towards_south = heights[:5].tolist()
         east, north = (towards_east - towards_west) / (2 * half_m), (towards_north - towards_south) / (2 * half_m)

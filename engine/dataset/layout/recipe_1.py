@@ -33,9 +33,9 @@ DIAMETERS_M = {
     PileKind.CAST_IN_PLACE: (0.3,),
 }
 FLANGE_M = 0.22
-HOOPED_SHARE = 0.8
-CRACKED_SHARE = 0.2
-RUST_SHARES = (0.5, 0.3, 0.15, 0.05)
+HOOPED_FRACTION = 0.8
+CRACKED_FRACTION = 0.2
+RUST_WEIGHTS = (0.5, 0.3, 0.15, 0.05)
 BASE_M = (1.22, 1.5)  # determines a pile's box: 32 to 40 px in a picture 5280 px wide; real ones are 35 x 38 px
 BASE_HIGH_M = (0.06, 0.2)
 MACHINES = (DistractorKind.EXCAVATOR, DistractorKind.LOADER, DistractorKind.ROLLER)  # from the largest
@@ -44,12 +44,12 @@ FOOTPRINT_M = {kind: HABITS[kind].footprint_m for kind in (DistractorKind.BAG, *
 """Bounding radius at scale 1, for any rotation."""
 FROM_PILE_M = 1.0  # minimum distance between a footprint and the axis of a pile
 APART_M = 0.3  # minimum distance between two footprints
-MACHINE_SHARES = (0.5, 0.25, 0.25)
+MACHINE_WEIGHTS = (0.5, 0.25, 0.25)
 DEBRIS_PIECES = (10, 40)
 REBAR_BUNDLES = (2, 8)
 LEVEL_SLOPE = 0.3  # rise per metre above which ground is used only when no flatter ground is left
 SCALES = (0.85, 1.0)
-DRIVEN_SHARE = 0.7  # share of the roads and of the lanes between rows that have tracks; the first always does
+DRIVEN_FRACTION = 0.7  # share of the roads and of the lanes between rows that have tracks; the first always does
 LOESS = np.array([(0.42, 0.30, 0.16), (0.50, 0.38, 0.22), (0.15, 0.17, 0.05)])
 """Soil, subsoil, grass: yellow-brown silt, lighter where it is cut."""
 HILLS = np.array([(0.26, 0.125, 0.065), (0.36, 0.175, 0.09), (0.08, 0.13, 0.03)])  # weathered red earth, more grass
@@ -89,7 +89,7 @@ def cut_tables(points_m: np.ndarray, ground_m: np.ndarray, columns: np.ndarray) 
 
 
 def expose_m(off_m: np.ndarray, level: float, misses_m: np.ndarray) -> np.ndarray:
-    """(n,) height of each top: in one plane, `level` (0..1) high, plus `misses_m`. `off_m`: of `off_plane_m`."""
+    """Heights of tops above ground, (n,): in one plane, `level` (0..1) high, plus `misses_m`. `off_m`: off_plane_m."""
     low = EXPOSED_M[0] + TOP_M + off_m.max()
     high = EXPOSED_M[1] - TOP_M + off_m.min()
     exposed_m: np.ndarray = low + (high - low) * level - off_m + misses_m
@@ -123,9 +123,9 @@ def plant(layout: SiteLayout, terrain: Terrain, preset: Preset | None, seed: See
     probabilities = [probability for _, probability in kind_weights(preset, KIND_WEIGHTS)]
     kinds = stream(seed, "piles kinds").choice(len(KINDS), len(tables), p=probabilities)
     sizes = stream(seed, "piles sizes").random(len(tables))
-    hooped = stream(seed, "piles hoop").random(count) < HOOPED_SHARE
-    cracked = stream(seed, "piles crack").random(count) < CRACKED_SHARE
-    rust = stream(seed, "piles rust").choice(len(RUST_SHARES), count, p=RUST_SHARES)
+    hooped = stream(seed, "piles hoop").random(count) < HOOPED_FRACTION
+    cracked = stream(seed, "piles crack").random(count) < CRACKED_FRACTION
+    rust = stream(seed, "piles rust").choice(len(RUST_WEIGHTS), count, p=RUST_WEIGHTS)
     look = _looks(seed, count)
     piles = []
     for number, table in enumerate(tables):
@@ -178,7 +178,7 @@ def place_distractors(
     if piles:
         clearance.take(np.array([(pile.x_m, pile.y_m) for pile in piles]), FROM_PILE_M)
     placer = _Placer(clearance, terrain, seed)
-    kinds = stream(seed, "distractors machines").choice(len(MACHINES), settled.num_machinery, p=MACHINE_SHARES)
+    kinds = stream(seed, "distractors machines").choice(len(MACHINES), settled.num_machinery, p=MACHINE_WEIGHTS)
     machines: list[Distractor] = []
     for kind in kinds:
         # Fall back to a smaller machine where a larger one does not fit; crowded sites have rollers on their roads.
@@ -217,15 +217,15 @@ class _Placer:
         draw, order = self._draws[kind], self._orders[kind]
         order = order[self._clearance.room_m[order] >= FOOTPRINT_M[kind]]
         things: list[Distractor] = []
-        tried = 0
+        attempts = 0
         for point in order:
             if len(things) == count:
                 break
-            tried += 1
+            attempts += 1
             if self._clearance.room_m[point] >= FOOTPRINT_M[kind]:
                 things.append(self._stand(kind, point, draw))
                 self._clearance.take(self._clearance.points_m[point][None], FOOTPRINT_M[kind] + APART_M)
-        self._orders[kind] = order[tried:]  # skipped positions stay occupied
+        self._orders[kind] = order[attempts:]  # skipped positions stay occupied
         return things
 
     def _stand(self, kind: DistractorKind, point: int, draw: np.random.Generator) -> Distractor:
@@ -272,7 +272,7 @@ def lay_tracks_of_recipe_1(
     draw = stream(seed, "tracks ways")
     tracks = []
     for number, way in enumerate(layout.roads_m):
-        is_driven, depth = draw.random() < DRIVEN_SHARE, draw.uniform(0.5, 1.0)
+        is_driven, depth = draw.random() < DRIVEN_FRACTION, draw.uniform(0.5, 1.0)
         wander = driven_path(way, draw)
         if is_driven or number == 0:
             tracks.append(track_of(wander, depth))

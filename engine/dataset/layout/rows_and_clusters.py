@@ -87,9 +87,8 @@ def _between(limits: tuple[float, float], fraction: float, most: float) -> float
 
 
 def spacing_m(slope_east: float, slope_north: float) -> float:
-    """Metres between piles along a row, for the ground's rise per metre to the east and to the north: linear in the
-    slope to the south (shading of fixed tables), from 3.6 where it faces the noon sun over 4.15 on flat ground to
-    4.7."""
+    """Metres between piles along a row, for the ground's rise per metre to the east and to the north. Linear in the
+    slope to the south (shading of fixed tables): 3.6 where it faces the noon sun, 4.15 on flat ground, up to 4.7."""
     low, high = PILE_SPACING_M
     to_south = min(max(slope_north / STEEP, -1.0), 1.0)
     aspect = abs(slope_north) / math.hypot(slope_east, slope_north) if slope_north else 0.0

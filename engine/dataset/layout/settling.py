@@ -37,7 +37,7 @@ SUN_ENERGY = (1.5, 2.5)
 USUAL_BAGS, USUAL_MACHINES = 30, 15
 USUAL_CLUSTER_M = 30.0
 USUAL_PILES_PER_CLUSTER = (50, 100)
-CLUSTERED_SHARE = 0.65  # of pictures. Clusters hold about 225 piles, rows about 500: near the real mean of 322.7
+CLUSTERED_FRACTION = 0.65  # of pictures. Clusters hold about 225 piles, rows about 500: near the real mean of 322.7
 _OF_ROWS = ("num_rows", "piles_per_row", "row_spacing")
 OF_CLUSTERS = ("num_clusters", "cluster_size", "min_piles_per_cluster", "max_piles_per_cluster")
 
@@ -219,7 +219,7 @@ def _settle_layout(options: SceneOptions, seed: Seed) -> bool:
     largest = site_of(options.terrain_size or TERRAIN_SIZE_M[1], options.width, options.height)
     if largest.clusters(USUAL_CLUSTER_M) == 0:
         return False
-    return stream(seed, "option use_clusters").random() < CLUSTERED_SHARE
+    return stream(seed, "option use_clusters").random() < CLUSTERED_FRACTION
 
 
 def _settle_terrain(options: SceneOptions, draw: _Draw, use_clusters: bool) -> float:

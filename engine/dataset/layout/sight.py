@@ -13,21 +13,21 @@ from engine.dataset.sensor.lens import lens_of
 
 MAX_REACH_M = 400.0  # ground farther from the camera is not modelled, so it may look towards the horizon
 MIN_DEPTH_M = 1.0
-WINDOW_SHARE = 0.7  # a window that shows less of its sensor than this share is a detail, not a full picture
+WINDOW_FRACTION = 0.7  # a window that shows less of its sensor than this share is a detail, not a full picture
 LEAN = 0.1  # a pile's top is at most this far aside, by its height
 MAX_THING_M = (9.0, 12.0)  # radius and height of the largest other thing: machines, containers, trees
 MAX_SHADOW_M = 60.0
 STEPS = np.linspace(0, 1, 5)
 NEAR_M = 0.5
-LENS_SHARE = 0.08
+LENS_FRACTION = 0.08
 """How far a lens may move a pixel, as a share of half the sensor's diagonal: DJI's calibration of a Mavic 3 Enterprise
 has k1 near -0.11, which moves its corners by 7 %."""
 _Thing = TypeVar("_Thing", bound=Pile | Distractor | PlacedAsset)
 
 
 def corners_of_views(cameras: tuple[SiteCamera, ...], z_m: float = 0.0) -> np.ndarray:
-    """(views, 4, 2) x and y where the corners of each window meet a level plane, clockwise from the top left. Rays
-    towards the horizon end MAX_REACH_M from the camera."""
+    """Points, (views, 4, 2) x and y, where the corners of each window meet a level plane, clockwise from the top left.
+    Rays towards the horizon end MAX_REACH_M from the camera."""
     corners = []
     for camera in cameras:
         rays = camera.rays_of(camera.corners_px)
@@ -46,7 +46,7 @@ def whole_sensor(camera: SiteCamera) -> SiteCamera:
 def is_detail(camera: SiteCamera) -> bool:
     """True if the picture is a small window of its sensor."""
     whole_px = camera.sensor_width_px * camera.sensor_height_px
-    return camera.width_px * camera.height_px < WINDOW_SHARE * whole_px
+    return camera.width_px * camera.height_px < WINDOW_FRACTION * whole_px
 
 
 def visible_m2(camera: SiteCamera) -> float:
@@ -56,7 +56,7 @@ def visible_m2(camera: SiteCamera) -> float:
 
 
 def terrain_under(camera: SiteCamera, pixel: tuple[float, float], terrain: Terrain) -> np.ndarray:
-    """(2,) x and y where the ray through a pixel meets the ground; cut off at MAX_REACH_M."""
+    """Point, (2,) x and y, where the ray through a pixel meets the ground; cut off at MAX_REACH_M."""
     pixels = np.array([pixel], np.float64)
     z_m = 0.0
     found = np.zeros(2)
@@ -68,7 +68,7 @@ def terrain_under(camera: SiteCamera, pixel: tuple[float, float], terrain: Terra
 
 
 def is_in_picture(camera: SiteCamera, points_m: np.ndarray, margin_m: float = 0.0) -> np.ndarray:
-    """(n,) bool for (n, 3) metres: True in the picture and within `margin_m` around it."""
+    """Mask of points, (n, 3) metres, in the picture or within `margin_m` around it: (n,) bool."""
     depth = camera.depth_of(points_m)
     is_before = depth > MIN_DEPTH_M
     pixel = camera.pixel_of(np.where(is_before[:, None], points_m, camera.position_m - (0, 0, camera.height_m)))
@@ -79,7 +79,7 @@ def is_in_picture(camera: SiteCamera, points_m: np.ndarray, margin_m: float = 0.
 
 
 def with_lens(camera: SiteCamera, camera_effects: str) -> SiteCamera:
-    """The camera with a window of all that the lens of these effects may show; the same one if LENS_SHARE holds it."""
+    """Enlarge the camera's window to all that the lens of these effects may show, if LENS_FRACTION is too little."""
     effects = parse_effects(camera_effects)
     if "distortion" not in effects:
         return camera
@@ -87,7 +87,7 @@ def with_lens(camera: SiteCamera, camera_effects: str) -> SiteCamera:
     # The strongest barrel shows most; without k2 it shows still more.
     strongest = effects["distortion"][0]
     left, top, _, _ = lens_of(whole_sensor(camera), strongest, aberration_px, 0.0).margins()
-    if np.hypot(left, top) <= LENS_SHARE * np.hypot(camera.sensor_width_px, camera.sensor_height_px) / 2:
+    if np.hypot(left, top) <= LENS_FRACTION * np.hypot(camera.sensor_width_px, camera.sensor_height_px) / 2:
         return camera
     left, top, right, bottom = lens_of(camera, strongest, aberration_px, 0.0).margins()
     return camera.window(-left, -top, camera.width_px + left + right, camera.height_px + top + bottom)
@@ -101,14 +101,14 @@ def visible_piles(piles: tuple[Pile, ...], camera: SiteCamera, sun: Sun) -> tupl
 
 
 def visible_things(things: tuple[Distractor, ...], camera: SiteCamera, sun: Sun) -> tuple[Distractor, ...]:
-    """The same for everything else."""
+    """The distractors that may be visible in the view, or cast a shadow into it."""
     return _cull(things, MAX_THING_M, camera, sun)
 
 
 def visible_assets(
     placed_assets: tuple[PlacedAsset, ...], assets: tuple[Asset, ...], camera: SiteCamera, sun: Sun
 ) -> tuple[PlacedAsset, ...]:
-    """The same for models of the user's."""
+    """The user's own models that may be visible in the view, or cast a shadow into it."""
     radius_m = max((float(np.hypot(*asset.size_m[:2])) / 2 for asset in assets), default=0.0)
     return _cull(placed_assets, (radius_m, max((asset.size_m[2] for asset in assets), default=0.0)), camera, sun)
 
@@ -124,7 +124,7 @@ def _cull(things: tuple[_Thing, ...], size_m: tuple[float, float], camera: SiteC
     points = (feet + np.concatenate([up, away])).reshape(-1, 3)
     depth = camera.depth_of(points)
     margin_px = (radius_m + max(shadow_m, high_m) / len(STEPS)) * camera.focal_px / np.maximum(depth, NEAR_M)
-    margin_px += LENS_SHARE * np.hypot(camera.sensor_width_px, camera.sensor_height_px) / 2
+    margin_px += LENS_FRACTION * np.hypot(camera.sensor_width_px, camera.sensor_height_px) / 2
     with np.errstate(divide="ignore", invalid="ignore"):
         pixels = camera.pixel_of(points)
     beyond = np.maximum(-pixels, pixels - [camera.width_px, camera.height_px]).max(axis=1)

@@ -23,11 +23,11 @@ DATES = ("2024-01-01", "2024-12-31")
 SOLAR_HOURS: Span = (7.0, 18.0)
 MIN_ELEVATION_DEG = 6.0  # nobody flies with a lower sun
 DRAWS = 64
-OVERCAST_SHARE = 0.2
+OVERCAST_FRACTION = 0.2
 THICK: Span = (0.82, 1.0)
-VEIL_SHARE = 0.5  # share of the other pictures with thin cloud
+VEIL_FRACTION = 0.5  # share of the other pictures with thin cloud
 VEIL: Span = (0.0, 0.55)
-CLOUD_SHADOWS_SHARE = 0.15
+CLOUD_SHADOWS_FRACTION = 0.15
 CLOUD_COVER: Span = (0.2, 0.65)
 CLOUD_DEPTH: Span = (0.45, 0.9)
 CLOUD_SIZE_M: Span = (60.0, 220.0)
@@ -91,9 +91,9 @@ class SkyOptions:
         metavar="H",
         parse=parse_span,
     )
-    overcast: float = option(OVERCAST_SHARE, "Share of pictures under an overcast sky.", metavar="0..1")
+    overcast: float = option(OVERCAST_FRACTION, "Share of pictures under an overcast sky.", metavar="0..1")
     cloud_shadows: float = option(
-        CLOUD_SHADOWS_SHARE, "Share of the other pictures with the shadows of single clouds.", metavar="0..1"
+        CLOUD_SHADOWS_FRACTION, "Share of the other pictures with the shadows of single clouds.", metavar="0..1"
     )
 
     def check(self) -> None:
@@ -141,7 +141,7 @@ class SkyOptions:
 def draw_sun(options: SceneOptions, sky: SkyOptions, settled: Settled, seed: Seed, view: int) -> Sun:
     """Sun and weather of a view, at its own time. UsageError if a sun's angle is given beside its latitude or time."""
     sun = _sun_for_view(options, sky, settled, seed, view)
-    overcast_at, thick, is_veiled, thin, is_cloudy, cover, depth, size = (
+    overcast_at, thick, veil_roll, thin, is_cloudy, cover, depth, size = (
         stream(seed, f"sky weather {view}").random(8).tolist()
     )
     noise_seed = int(stream(seed, f"sky clouds {view}").integers(2**32))
@@ -156,7 +156,7 @@ def draw_sun(options: SceneOptions, sky: SkyOptions, settled: Settled, seed: See
             size_m=interpolate(CLOUD_SIZE_M, size),
             noise_seed=noise_seed,
         )
-    elif is_veiled < VEIL_SHARE:
+    elif veil_roll < VEIL_FRACTION:
         overcast = interpolate(VEIL, thin)
     stops = min(max(stops, -2 * METERING_STOPS), 2 * METERING_STOPS)
     return replace(sun, overcast=overcast, clouds=clouds, exposure_stops=stops)

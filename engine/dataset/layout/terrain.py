@@ -13,7 +13,7 @@ FINEST_CELL_M = 0.5
 MAX_CELLS = 499
 MAX_WIDE_CELLS = 1200  # the same for a side that follows the views
 RISER_PER_HEIGHT = 1.6  # length of the slope between terraces by height: 1:1.07 at its steepest, as cut loam holds
-RISER_SHARE = 0.5  # maximum share of the slope in the distance from one terrace to the next
+RISER_FRACTION = 0.5  # maximum share of the slope in the distance from one terrace to the next
 CURVE_M = 6.0
 WAVES_M = (56.0, 28.0, 14.0, 7.0, 3.5)  # wavelengths of the rolling ground, each half as high as the one before
 ROLLING_M = (0.25, 0.6)  # amplitude of the longest wave
@@ -55,7 +55,7 @@ def _terraces(settled: Settled, seed: Seed, along_m: np.ndarray) -> np.ndarray:
     site = settled.site
     climb_m = abs(east) * site.width_m + abs(north) * site.depth_m
     pitch_m = climb_m / settled.num_terraces
-    riser_m = min(RISER_PER_HEIGHT * settled.terrace_height, RISER_SHARE * pitch_m)
+    riser_m = min(RISER_PER_HEIGHT * settled.terrace_height, RISER_FRACTION * pitch_m)
     forth = along_m[None, :] * east + along_m[:, None] * north
     aside = along_m[:, None] * east - along_m[None, :] * north
     forth = forth + winding_m * np.sin(2 * np.pi * aside / wave_m + phase)
@@ -77,7 +77,7 @@ def _rolling(seed: Seed, along_m: np.ndarray) -> np.ndarray:
 
 
 def off_plane_m(points_m: np.ndarray, heights_m: np.ndarray) -> np.ndarray:
-    """(n,) deviation of each height from the least-squares plane, or from a line if the points are collinear."""
+    """Deviation of each height from the least-squares plane, (n,), or from a line if the points are collinear."""
     x, y = (points_m - points_m.mean(axis=0)).T
     off_m: np.ndarray
     z = heights_m - heights_m.mean()

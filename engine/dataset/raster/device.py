@@ -37,7 +37,7 @@ class Device:
         return thing
 
     def program(self, name: str, vertex: str, *, defines: tuple[str, ...] = (), **units: int) -> moderngl.Program:
-        """`defines`: more of its fragment shader. `units`: the texture unit of each sampler, if it is used."""
+        """Compile a program; `defines`: more of its fragment shader. `units`: texture unit of each sampler, if used."""
         all_defines = (*self._defines, *defines)
         program = self.own(compile_program(self.context, name, all_defines, vertex=vertex, folder=SHADERS))
         view = program.get("View", None)

@@ -29,7 +29,7 @@ class Tile:
         return (slice(self.top_px, self.top_px + self.height_px), slice(self.left_px, self.left_px + self.width_px))
 
     def sees(self, boxes_px: np.ndarray) -> np.ndarray:
-        """(k,) bool: True for boxes, (k, 4) left, top, right, bottom in px, that may be visible in the tile."""
+        """Mask of boxes that may be visible in the tile, (k,) bool; boxes (k, 4): left, top, right, bottom in px."""
         left, top, right, bottom = boxes_px.T
         is_seen: np.ndarray = (
             (right >= self.left_px)

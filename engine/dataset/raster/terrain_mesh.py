@@ -14,7 +14,7 @@ VERTEX = ("", "3f in_position", "3f in_plane", "2f in_reach")
 
 
 class TerrainMesh:
-    """The mesh. Each triangle has a last vertex of its own, which carries its plane as a flat attribute: plane.glsl."""
+    """Draws the mesh. Each triangle has a last vertex of its own, with its plane as a flat attribute: plane.glsl."""
 
     def __init__(self, device: Device, mesh: Mesh, camera: SiteCamera, sun: Sun) -> None:
         self._device = device

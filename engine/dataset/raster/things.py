@@ -27,7 +27,7 @@ class _BatchBuffers:
 
 
 class Things:
-    """Everything that stands on the ground. Programs: numbers.glsl, things_shade.glsl and shadow_map.glsl."""
+    """Draws what stands on the ground, by the programs numbers.glsl, things_shade.glsl and shadow_map.glsl."""
 
     def __init__(
         self,
@@ -99,14 +99,14 @@ class Things:
 
 
 def unroll(mesh: Mesh) -> np.ndarray:
-    """(3 t, 12) float32: three vertices per triangle, each with its corner, the next two corners, and its normal."""
+    """Vertices, three per triangle, each with its corner, the next two corners, and its normal: (3 t, 12) float32."""
     corners = mesh.positions[mesh.triangles]  # (t, 3, 3)
     vertices = np.stack([corners, np.roll(corners, -1, 1), np.roll(corners, -2, 1), mesh.normals[mesh.triangles]], 2)
     return vertices.reshape(-1, 12).astype(np.float32)
 
 
 def box_corners(batch: InstanceBatch) -> np.ndarray:
-    """(k, 8, 3) metres: the transformed bounding box of each instance."""
+    """Corners of the transformed bounding box of each instance, (k, 8, 3) metres."""
     positions = batch.mesh.positions.astype(np.float64)
     corners = corners_of(positions.min(axis=0)[None], positions.max(axis=0)[None])[0]  # (8, 3)
     transforms = batch.transforms.astype(np.float64)

@@ -48,7 +48,7 @@ class GroundCover:
 
 
 def cover_rows(ground_look: GroundLook, sun: Sun) -> np.ndarray:
-    """`u_cover` of view.glsl: (10, 4) float32. Three rows per cover, patches, two of the picture, clouds."""
+    """The rows `u_cover` of view.glsl, (10, 4) float32. Three rows per cover, patches, two of the picture, clouds."""
     rows = np.zeros((ROWS, 4), np.float32)
     for index, cover in enumerate(ground_look.covers):
         way = (float(np.cos(cover.heading)), float(np.sin(cover.heading)))

@@ -1,0 +1,1 @@
+"""Runs of `multiverse dataset`: processes, output folder, manifest, reports."""

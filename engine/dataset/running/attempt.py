@@ -1,6 +1,5 @@
 """Runs each picture in a process: starts it, watches it, kills it on timeout. The process runs `main` here, for one
-picture, or is a fork of forking.py. Requests are lines with `task`, `folder`, `log`, answers with `made` or
-`failure`."""
+picture, or is a fork of forking.py. Requests are lines with `task`, `folder`, `log`; answers: `made` or `failure`."""
 
 import json
 import logging
@@ -87,7 +86,7 @@ class PictureWorker:
             result = Failure(**answer["failure"]) if "failure" in answer else PictureResult(**answer["made"])
 
     def close(self) -> None:
-        """End the processes. Idempotent."""
+        """End the worker's processes. Idempotent."""
         if self._process is not None:
             self._process.end(EXITING_S)
             self._process = None

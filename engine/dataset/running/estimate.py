@@ -84,14 +84,14 @@ def default_jobs(available_bytes: int, cores: int, each_bytes: int) -> int:
 
 
 def size_text(size_bytes: int) -> str:
-    """`3.4 GB`, `120 GB`, `35 MB`."""
+    """Format a size: `3.4 GB`, `120 GB`, `35 MB`."""
     if size_bytes >= 10 * GB:
         return f"{size_bytes / GB:.0f} GB"
     return f"{size_bytes / GB:.1f} GB" if size_bytes >= 0.95 * GB else f"{max(size_bytes / MB, 1):.0f} MB"
 
 
 def duration_text(seconds: float) -> str:
-    """`12 minutes`."""
+    """Format a duration: `12 minutes`."""
     for unit_s, name in ((86400.0, "days"), (3600.0, "hours"), (60.0, "minutes")):
         if seconds >= 1.5 * unit_s:
             return f"{seconds / unit_s:.2g} {name}" if seconds < 10 * unit_s else f"{seconds / unit_s:.0f} {name}"

@@ -73,8 +73,7 @@ def _labels(folder: DatasetFolder, job: DatasetJob) -> Iterator[tuple[int, np.nd
 
 
 def command_options(job: DatasetJob) -> dict[str, str]:
-    """Options that affect the pictures and differ from their defaults, as on the command line; and the engine, whose
-    default depends on the machine."""
+    """Options that affect the pictures and differ from their defaults, as on the command line; always the engine."""
     of_scene = () if job.recipe_2.scene_files.scene else (job.options,)
     parts = [*of_scene, *(getattr(job.recipe_2, part.name) for part in fields(job.recipe_2)), job.labels]
     options: dict[str, str] = {"--engine": job.drawing.engine}

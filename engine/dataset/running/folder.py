@@ -243,7 +243,7 @@ class DatasetFolder:
                     self._sound.add(index)
 
     def close(self) -> None:
-        """Unlock the folder. Unfinished pictures are removed."""
+        """Unlock the dataset's folder. Unfinished pictures are removed."""
         self._work.remove()
 
     def _require_same(self, task: PictureTask, forgotten: frozenset[int]) -> None:

@@ -112,11 +112,11 @@ def _small(task: PictureTask) -> PictureTask:
     return replace(task, options=options, recipe_2=recipe_2, index=0)
 
 
-def _grey(site: SceneGeometry, task: PictureTask, folder: Path) -> Rendered:
+def _grey(geometry: SceneGeometry, task: PictureTask, folder: Path) -> Rendered:
     """A grey picture in which every pile has some pixels."""
-    camera = site.scene.camera
+    camera = geometry.scene.camera
     shape = (camera.height_px, camera.width_px)
-    numbers = [pile.number for pile in site.scene.piles] or [0]
+    numbers = [pile.number for pile in geometry.scene.piles] or [0]
     return Rendered(
         colors=np.full((*shape, 3), 128, np.uint8),
         instances=np.resize(np.array(numbers, np.uint16), shape),

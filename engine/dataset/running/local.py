@@ -1,5 +1,5 @@
-"""Runs pictures on this machine: slots that each make one at a time, in a process of its own (forked, where that is
-possible and a slot makes several), with one graphics card."""
+"""Runs pictures on this machine, in slots that each make one at a time, with one graphics card. Each picture has a
+process of its own, forked where that is possible and a slot makes several."""
 
 import logging
 import queue

@@ -1,6 +1,6 @@
-"""The manifest of a dataset: one line of JSON per picture, appended as pictures end, by one call each: a kill truncates
-at most the last, and that picture counts as not made. It may be gigabytes; in memory is only an
-index of lines and files, about 200 bytes per picture."""
+"""The manifest of a dataset: one line of JSON per picture, appended by one call each as pictures end. A kill truncates
+at most the last line, and that picture counts as not made. It may be gigabytes; only an index of lines and files is in
+memory, about 200 bytes per picture."""
 
 import json
 import os
@@ -14,7 +14,7 @@ import msgspec
 
 from engine.dataset.replacing import replacement_path
 from engine.dataset.task import PictureTask
-from engine.system.atomic_file import MAX_HELD_JOB_S, when_free
+from engine.system.atomic_file import MAX_JOB_WAIT_S, when_free
 from engine.system.file_names import with_replacements
 from engine.system.package_version import package_version
 from engine.system.small_file import open_regular
@@ -106,7 +106,7 @@ class Manifest:
 
     def append(self, line: bytes) -> None:
         """Append a line from `entry_line`; it is on the disk when this returns. Raises OSError."""
-        with when_free(lambda: self.path.open("ab"), self.path, timeout_s=MAX_HELD_JOB_S) as file:
+        with when_free(lambda: self.path.open("ab"), self.path, timeout_s=MAX_JOB_WAIT_S) as file:
             offset = file.tell()
             file.write(line)
             file.flush()

@@ -55,7 +55,7 @@ def failure_of(error: BaseException, path: object = "", *, left_bytes: int | Non
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class FinishedAttempt:
-    """A successful attempt. Its files are in `folder` until they are committed."""
+    """A successful attempt at a picture. Its files are in `folder` until they are committed."""
 
     folder: Path
     seconds: float  # includes starting the process

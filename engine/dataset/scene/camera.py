@@ -67,12 +67,12 @@ class SiteCamera:
 
     @property
     def position_m(self) -> np.ndarray:
-        """(3,) position of the pinhole."""
+        """Position of the pinhole, (3,)."""
         return np.array([self.x_m, self.y_m, self.height_m])
 
     @property
     def rotation(self) -> np.ndarray:
-        """(3, 3) float64, world to camera space; exactly the identity without yaw, pitch and roll."""
+        """Rotation from world to camera space, (3, 3) float64; exactly the identity without yaw, pitch and roll."""
         yaw, pitch, roll = np.radians([self.yaw_deg, self.pitch_deg, self.roll_deg])
         turn = np.array([[np.cos(yaw), -np.sin(yaw), 0], [np.sin(yaw), np.cos(yaw), 0], [0, 0, 1]])
         lean = np.array([[1, 0, 0], [0, np.cos(pitch), np.sin(pitch)], [0, -np.sin(pitch), np.cos(pitch)]])
@@ -88,12 +88,12 @@ class SiteCamera:
 
     @property
     def corners_px(self) -> np.ndarray:
-        """(4, 2) corners of the window, clockwise from the top left."""
+        """Corners of the window, (4, 2), clockwise from the top left."""
         width, height = self.width_px, self.height_px
         return np.array([[0, 0], [width, 0], [width, height], [0, height]], np.float64)
 
     def depth_of(self, points: np.ndarray) -> np.ndarray:
-        """(n,) metres along the axis; negative behind the camera."""
+        """Depth of points, (n,) metres along the axis; negative behind the camera."""
         back = self.rotation[2]
         x, y, z = (np.asarray(points[:, axis], np.float64) - self.position_m[axis] for axis in range(3))
         depths: np.ndarray = -(x * back[0] + y * back[1] + z * back[2])
@@ -115,12 +115,12 @@ class SiteCamera:
         return met
 
     def drops_of(self, pixels: np.ndarray) -> np.ndarray:
-        """(n,) metres by which the rays through these pixels fall per metre of depth; 1 if the camera looks straight
+        """Metres, (n,), by which the rays through these pixels fall per metre of depth; 1 if the camera looks straight
         down, 0 and less from the horizon upwards."""
         return -self.rays_of(pixels)[:, 2]
 
     def rays_of(self, pixels: np.ndarray) -> np.ndarray:
-        """(n, 3) way in the world along the rays through these pixels, (n, 2), per metre of depth."""
+        """Directions in the world, (n, 3), of the rays through these pixels, (n, 2), per metre of depth."""
         local = np.column_stack([self._off_axis(pixels) / self.focal_px, np.full(len(pixels), -1.0)])
         rays: np.ndarray = local @ self.rotation  # the inverse of a rotation is its transpose
         return rays

@@ -120,7 +120,7 @@ class Terrain:
         return found
 
     def on_surface(self, points_m: np.ndarray) -> np.ndarray:
-        """(n, 3) points on the terrain, from their x and y, (n, 2)."""
+        """Points on the terrain, (n, 3), from their x and y, (n, 2)."""
         return np.column_stack([points_m, self.height_at(points_m[:, 0], points_m[:, 1])])
 
     def slope_at(self, x_m: np.ndarray, y_m: np.ndarray, over_m: float = 4.0) -> tuple[np.ndarray, np.ndarray]:

@@ -50,7 +50,7 @@ def check_scene(scene: SiteScene) -> None:
 
 
 def check_terrain(terrain: Terrain) -> None:
-    """Raise ValueError for heights that are no square of numbers."""
+    """Raise ValueError for heights that are not a square array of numbers."""
     heights = terrain.heights_m
     if heights.dtype != np.float32 or heights.ndim != 2 or heights.shape[0] != heights.shape[1]:
         shape = "x".join(map(str, heights.shape))

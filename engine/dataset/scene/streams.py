@@ -1,4 +1,4 @@
-"""Random streams of a scene, one per named purpose: with one for all, one more terrace would move every pile."""
+"""Random streams of a scene, one per named purpose, so that one more terrace does not move every pile."""
 
 import zlib
 
@@ -24,7 +24,7 @@ def stream(seed: Seed, part: str) -> np.random.Generator:
 
 
 def smooth_noise(table: np.ndarray, positions: np.ndarray) -> np.ndarray:
-    """(n, n) values between those of a square table, which repeats, at these (n,) positions along both axes."""
+    """Noise, (n, n), between the values of a square table, which repeats, at these (n,) positions along both axes."""
     first = np.floor(positions).astype(int)
     part = positions - first
     weight = part**3 * (part * (part * 6 - 15) + 10)

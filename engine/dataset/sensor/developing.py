@@ -1,5 +1,5 @@
-"""Develops a picture, from scene light to display values: haze, exposure, blur, motion, vignette and noise on linear
-light; then white balance, tone and saturation; sharpening and rounding on display values (`kernels.develop`).
+"""Develops a picture, from scene light to display values (`kernels.develop`). Haze, exposure, blur, motion, vignette
+and noise act on linear light; then white balance, tone and saturation; sharpening and rounding on display values.
 
 Both engines tone map light by a filmic curve (Narkowicz 2015, after ACES) and the sRGB curve, which is inverted first;
 255 becomes 7.2 times white, so highlights stay bright when blurred. Blur weights are fitted to the requested second
@@ -142,7 +142,7 @@ def develop(
 
 
 def balance(warmth_ev: float, tint_ev: float) -> np.ndarray:
-    """(3,) gains of red, green and blue that keep a grey's luminance."""
+    """Gains of red, green and blue, (3,), that keep a grey's luminance."""
     gains = 2.0 ** np.array([warmth_ev / 2, tint_ev, -warmth_ev / 2])
     return np.asarray(gains / (gains @ LUMINANCE))
 

@@ -1,5 +1,5 @@
-"""The camera effects by name, their presets from survey drones with sensors of 1" to 4/3" (20 megapixels, 60 to 120 m
-above ground: `mild` in good light, `strong` as a surveyor would still hand in), and how `--camera-effects` is read."""
+"""The camera effects by name, their presets, and how `--camera-effects` is read. Presets are from survey drones with
+sensors of 1" to 4/3" (20 megapixels, 60 to 120 m above ground). `mild`: good light; `strong`: the worst usable."""
 
 import math
 from dataclasses import dataclass

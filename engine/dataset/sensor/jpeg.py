@@ -118,7 +118,7 @@ def exif_of(scene: SiteScene, effects: dict[str, Any], width: int, height: int) 
 
 
 def xmp_of(scene: SiteScene, effects: dict[str, Any]) -> bytes:
-    """The XMP packet."""
+    """Content of the XMP packet."""
     camera = scene.camera
     latitude, longitude = position_of(scene)
     yaw, pitch, roll = aircraft_angles_deg(camera)

@@ -21,7 +21,7 @@ ZERO, HALF, ONE = F(0), F(0.5), F(1)
 WHITE = F(255)
 RED_LUMA, GREEN_LUMA, BLUE_LUMA = F(0.299), F(0.587), F(0.114)  # Rec. 601, as JPEG's
 SUBPIXELS = 32  # steps of OpenCV's fixed-point maps (INTER_TAB_SIZE)
-FAR = 1 << 25  # makes coordinates positive, so that truncation rounds down
+POSITIVE_OFFSET = 1 << 25  # makes coordinates positive, so that truncation rounds down
 # Noise of neighbouring pixels is correlated, because their colours are interpolated from the same photosites: weight of
 # the next pixel by that of the pixel itself, and the fraction of green's noise in red and blue.
 GREEN_SPREAD, OTHER_SPREAD = F(0.2), F(0.55)
@@ -379,13 +379,13 @@ def map_rows(
                 across = x + 0.5 - center[0]
                 ratios[x] = ratios[x] * (across * across + y * y) + series[k]
         for n in range(sizes.size):
-            row_offset = (center[1] + shift[1] - 0.5) * SUBPIXELS + 0.5 + FAR
-            column_offset = (center[0] + shift[0] - 0.5) * SUBPIXELS + 0.5 + FAR
+            row_offset = (center[1] + shift[1] - 0.5) * SUBPIXELS + 0.5 + POSITIVE_OFFSET
+            column_offset = (center[0] + shift[0] - 0.5) * SUBPIXELS + 0.5 + POSITIVE_OFFSET
             size = sizes[n] * SUBPIXELS
             for x in range(width):
                 across = x + 0.5 - center[0]
-                column = INT(across * (ratios[x] * size) + column_offset) - INT(FAR)
-                row = INT(y * (ratios[x] * size) + row_offset) - INT(FAR)
+                column = INT(across * (ratios[x] * size) + column_offset) - INT(POSITIVE_OFFSET)
+                row = INT(y * (ratios[x] * size) + row_offset) - INT(POSITIVE_OFFSET)
                 coordinates[n, i, x] = ((row >> 5) << 16) | ((column >> 5) & 0xFFFF)
                 fractions[n, i, x] = ((row & 31) << 5) | (column & 31)
 

@@ -1,7 +1,7 @@
 """Models lens distortion, and applies it to a rendered picture.
 
-The model is Brown-Conrady with two radial coefficients, as in OpenCV, DJI's DewarpData and COLMAP. With x and y the
-tangents of a ray's angle to the axis and r^2 = x^2 + y^2, the ray moves to (x, y) * (1 + k1 r^2 + k2 r^4). Lateral
+The model is Brown-Conrady with two radial coefficients, as in OpenCV, DJI's DewarpData and COLMAP. Let x and y be the
+tangents of a ray's angle to the axis, and r^2 = x^2 + y^2. The ray moves to (x, y) * (1 + k1 r^2 + k2 r^4). Lateral
 chromatic aberration makes the red picture a little larger than the green one, and the blue picture as much smaller.
 
 Pixels count from the window's top left corner, which is (0, 0), as those of SiteCamera do; OpenCV counts from the

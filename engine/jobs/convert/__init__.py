@@ -10,8 +10,7 @@
     finishing.py    loudness, rate and peak; writing.py: the output file, video copied; tags.py: title, cover, chapters
     report.py       progress and report
 
-Memory is bounded: files of any length are processed in blocks. An output depends neither on the other files of the job
-nor on interruptions.
+Memory is bounded: files of any length are processed in blocks. Other files and interruptions do not affect an output.
 
     from engine.jobs.convert import ConvertJob, convert_files
     from engine.models.rvc import VoiceSettings, VoiceSpec

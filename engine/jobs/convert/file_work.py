@@ -24,7 +24,7 @@ from engine.jobs.kit.fingerprint import Fingerprint, differences, fingerprint_of
 from engine.jobs.kit.job_folder import JobFolder, work_folder_of
 from engine.jobs.kit.resuming import mark_of
 from engine.models.rvc.cutting import FRAME, RATE_HZ, Piece, Span, cut_into_spans, read_piece
-from engine.system.atomic_file import MAX_HELD_JOB_S, move_into_place
+from engine.system.atomic_file import MAX_JOB_WAIT_S, move_into_place
 from engine.system.work_folder import file_key
 
 
@@ -176,8 +176,8 @@ class FileWork:
         output = self.task.output
         form = form_of(output)
         own_hz = self.sound.rate_hz if rate_hz == "source" else self._voice.rate_hz
-        wanted_hz = rate_hz if isinstance(rate_hz, int) else own_hz
-        rate = rate_for(form, min(max(wanted_hz, RATES_HZ[0]), RATES_HZ[1]))
+        requested_hz = rate_hz if isinstance(rate_hz, int) else own_hz
+        rate = rate_for(form, min(max(requested_hz, RATES_HZ[0]), RATES_HZ[1]))
         is_float = subtype_of(self.sound, form) == "FLOAT"
         finished = FinishedVoice(self._voice_on_disk, settings=self._voice.settings, rate_hz=rate, is_float=is_float)
         new = self._folder / f"new{output.suffix}"
@@ -195,13 +195,13 @@ class FileWork:
         if has_pictures:
             self._check_source()
         self.sound.notes += finished.notes + writer.notes
-        if rate != wanted_hz:
-            self.sound.notes.append(f"{output.suffix} cannot have {wanted_hz} Hz: it has {rate} Hz")
+        if rate != requested_hz:
+            self.sound.notes.append(f"{output.suffix} cannot have {requested_hz} Hz: it has {rate} Hz")
         if output.exists() and not overwrite:
             raise UsageError(f"{output}: was created meanwhile by another program; it was not replaced")
         self._work.append({"published": mark_of(new)})
         try:
-            move_into_place(new, output, timeout_s=MAX_HELD_JOB_S)
+            move_into_place(new, output, timeout_s=MAX_JOB_WAIT_S)
         except OSError as error:  # on Windows also if another program has it open
             raise SinkError(f"{output}: cannot be replaced ({error.strerror or error})") from error
         self.discard()

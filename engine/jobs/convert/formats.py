@@ -76,8 +76,8 @@ def form_of(path: Path) -> Form:
     return form
 
 
-def rate_for(form: Form, wanted_hz: int) -> int:
+def rate_for(form: Form, requested_hz: int) -> int:
     """The requested rate, else the next higher one that the format supports, else its highest."""
-    if not form.rates_hz or wanted_hz in form.rates_hz:
-        return wanted_hz
-    return min((rate for rate in form.rates_hz if rate > wanted_hz), default=form.rates_hz[0])
+    if not form.rates_hz or requested_hz in form.rates_hz:
+        return requested_hz
+    return min((rate for rate in form.rates_hz if rate > requested_hz), default=form.rates_hz[0])

@@ -56,8 +56,7 @@ class ConvertJob:
     sources: tuple[Path, ...]
     """Sound files, videos, and folders of them."""
     output: str
-    """A file if there is one source, or a folder, which keeps the sources' names. A string, because a Path drops a
-    trailing slash."""
+    """A file for one source, or a folder, which keeps the sources' names. A string: a Path drops a trailing slash."""
     spec: VoiceSpec
     settings: VoiceSettings = field(default_factory=VoiceSettings)
     rate_hz: int | Literal["source", "model"] = option(

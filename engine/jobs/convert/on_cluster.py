@@ -1,7 +1,6 @@
 """Converts on the machines of a Ray cluster. Spans of several files are converted at once, on several actors.
 
-Reading, cutting and finishing run on this machine, with the same code as a local run. So does the high-pass filter, on
-the CPU.
+Reading, cutting, finishing and the high-pass filter (on the CPU) run on this machine, with the code of a local run.
 """
 
 import os

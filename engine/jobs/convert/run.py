@@ -67,9 +67,9 @@ def convert_files(
     on_file: OnFile = lambda report: None,
     stop: threading.Event | None = None,
 ) -> ConvertReport:
-    """Convert all files. MultiverseError in one line if nothing can be done. `on_file` is called, on any thread, as
-    soon as a file is done or has failed; `on_progress` after each batch, on this thread. `stop` ends the run between
-    two batches: converted files are written, and the rest can be resumed."""
+    """Run a conversion job: convert all its files. MultiverseError in one line if nothing can be done. `on_file` is
+    called, on any thread, as soon as a file is done or has failed; `on_progress` after each batch, on this thread.
+    `stop` ends the run between two batches: converted files are written, and the rest can be resumed."""
     work = open_job(job, on_file=on_file)
     return run_job(job, work, load_voice(job, work), on_progress=on_progress, on_file=on_file, stop=stop)
 

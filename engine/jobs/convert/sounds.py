@@ -1,7 +1,6 @@
 """Reads sound from any file that libsndfile or FFmpeg supports, block by block.
 
-Each is opened twice: to check it before the model is loaded, and to read it. A damaged file is read up to the damage,
-with a note.
+Each is opened twice: to check it before the model is loaded, and to read it. Reads up to any damage, with a note.
 """
 
 from collections.abc import Iterator

@@ -10,7 +10,7 @@ from engine.jobs.convert.formats import FORMS, READ, form_of, name_for
 from engine.jobs.convert.job import ConvertJob
 from engine.jobs.kit.options import check_no_stream
 from engine.system.folder_files import list_files
-from engine.system.work_folder import check_place
+from engine.system.work_folder import check_writable
 
 Mark = tuple[int, int, int] | None
 """Identity of a file (inode, size, time), to detect that it was replaced; None if it does not exist."""
@@ -93,4 +93,4 @@ def _check(tasks: list[Task], job: ConvertJob) -> None:
         if output.exists() and not (job.overwrite or job.resume):
             hint = "--overwrite replaces it, --resume skips it and converts the rest"
             raise UsageError(f"{output}: exists already; {hint}")
-        check_place(output)
+        check_writable(output)

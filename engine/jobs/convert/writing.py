@@ -30,7 +30,7 @@ from engine.sources.stream_copy import (
     codec_name,
     track_name,
 )
-from engine.system.atomic_file import MAX_HELD_JOB_S, remove_file, replace_file
+from engine.system.atomic_file import MAX_JOB_WAIT_S, remove_file, replace_file
 from engine.system.file_names import name_for_ffmpeg, name_for_libsndfile
 from engine.system.media_file import open_media
 from engine.system.translate_errors import translate_errors
@@ -114,7 +114,7 @@ class FileWriter:
         try:
             if self._form.tagger:
                 copy_with_tags(self._path, self._source, tagged, self._form.tagger, self._written)
-                replace_file(tagged, self._path, timeout_s=MAX_HELD_JOB_S)
+                replace_file(tagged, self._path, timeout_s=MAX_JOB_WAIT_S)
         except (av.error.FFmpegError, OSError, ValueError) as error:  # ValueError: a codec that the format lacks
             with contextlib.suppress(OSError):  # it is removed with its folder
                 remove_file(tagged, missing_ok=True)

@@ -18,7 +18,7 @@ import av.error
 
 from engine.errors import SinkError
 from engine.jobs.kit.fingerprint import Fingerprint
-from engine.system.atomic_file import MAX_HELD_JOB_S, move_into_place, remove_file, when_free
+from engine.system.atomic_file import MAX_JOB_WAIT_S, move_into_place, remove_file, when_free
 from engine.system.small_file import open_regular
 from engine.system.work_folder import LOCK, WorkFolder, one_line
 
@@ -77,7 +77,7 @@ class JobFolder:
         """Append to the journal; call this after writing the work that `entry` describes."""
         with one_line(self.output):
             open_file = partial(self._journal.open, "a", encoding="utf-8", newline="\n")
-            with when_free(open_file, self._journal, timeout_s=MAX_HELD_JOB_S) as file:
+            with when_free(open_file, self._journal, timeout_s=MAX_JOB_WAIT_S) as file:
                 file.write(_line(entry))
 
     def remove_all_but(self, names: Iterable[str]) -> None:
@@ -89,7 +89,7 @@ class JobFolder:
                     remove_file(path)
 
     def close(self, *, keeps_files: bool = False) -> None:
-        """Unlock the folder, and delete it unless there is something to resume, or this run has not touched what an
+        """Unlock the job's folder. Delete it unless there is something to resume, or this run has not touched what an
         earlier one left. `keeps_files`: keep it in any case, as a sign of the interrupted run."""
         keeps_files = keeps_files or self.has_entries
         if keeps_files and (self._can_resume or not self._is_begun):
@@ -111,7 +111,7 @@ class JobFolder:
             with new.open("w", encoding="utf-8", newline="\n") as file:
                 file.write(_line({"format": FORMAT, "fingerprint": self.fingerprint}))
                 file.writelines(map(_line, entries))
-            move_into_place(new, self._journal, timeout_s=MAX_HELD_JOB_S)
+            move_into_place(new, self._journal, timeout_s=MAX_JOB_WAIT_S)
         self._is_begun = True
 
     def _lines(self) -> Iterator[dict[str, Any]]:

@@ -24,7 +24,8 @@ MIN_WAITING, MAX_WAITING = 2, 8
 
 
 class Pipeline(Generic[Piece, Result]):
-    """One run. `pieces` and `results` report lengths of the queues and wait times of their sides, on any thread."""
+    """One run of the reading, working and writing threads, with bounded queues between them. `pieces` and `results`
+    report lengths of the queues and wait times of their sides, on any thread."""
 
     def __init__(self, name: str, *, ahead: int, unwritten: int, is_stopped: Callable[[], bool]) -> None:
         """`name`: of the job, used as thread names. `is_stopped` is called on the caller's thread."""

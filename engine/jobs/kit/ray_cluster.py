@@ -63,7 +63,7 @@ class Connection:
     """Disconnects; stops our own cluster and deletes its files."""
 
     def close(self) -> None:
-        """Disconnect. Idempotent. Does nothing if another part of this process had connected."""
+        """Disconnect from the Ray cluster. Idempotent. Does nothing if another part of this process had connected."""
         self.ending.close()
 
     def machines(self) -> list[dict[str, float]]:

@@ -19,7 +19,7 @@ from engine.sinks.whole_file import WholeFile
 from engine.sources.pictures import Pictures
 from engine.system.work_folder import one_line
 
-WITHOUT_WORDS = "like the box"  # category for example boxes without a prompt
+BOX_CATEGORY = "like the box"  # category for example boxes without a prompt
 
 
 class CocoFile:
@@ -37,7 +37,7 @@ class CocoFile:
         self._annotations = 0
         self._file: TextIOWrapper
         named = [(number, text.strip()) for number, text in enumerate(prompts, 1) if text.strip()]
-        categories = [{"id": number, "name": text} for number, text in named or [(1, WITHOUT_WORDS)]]
+        categories = [{"id": number, "name": text} for number, text in named or [(1, BOX_CATEGORY)]]
         info = {"description": f"{Path(pictures.path).name}, segmented by multiverse"}
         if metadata is not None:
             info["parameters"] = metadata.text

@@ -7,7 +7,7 @@ from typing import Literal
 from engine.errors import UsageError
 from engine.jobs.kit import options
 from engine.jobs.kit.options import check_number, check_ranges, option
-from engine.system.schedule import MAX_FILM_FPS, MIN_FILM_FPS, parse_rate
+from engine.system.schedule import MAX_VIDEO_FPS, MIN_VIDEO_FPS, parse_rate
 from engine.values import MAX_OBJECTS, Deinterlace
 
 MAX_BATCH = 4
@@ -95,7 +95,7 @@ class SegmentJob:
         if not self.outputs:
             raise UsageError("no output: name a video, a picture, a folder or a .json file after the input")
         check_ranges(self)
-        check_number("--fps", MIN_FILM_FPS if self.fps is None else self.fps, MIN_FILM_FPS, MAX_FILM_FPS)
+        check_number("--fps", MIN_VIDEO_FPS if self.fps is None else self.fps, MIN_VIDEO_FPS, MAX_VIDEO_FPS)
         if self.resolution not in RESOLUTIONS_PX:
             raise UsageError(f"--resolution: {self.resolution} is not one of {', '.join(map(str, RESOLUTIONS_PX))}")
         for box in self.boxes:

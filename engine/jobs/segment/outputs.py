@@ -23,7 +23,7 @@ from engine.sinks.picture_file import PICTURE_FORMATS
 from engine.sinks.picture_video import VIDEO_FORMATS
 from engine.sources.pictures import FolderPictures, Pictures
 from engine.system.installing import install_line
-from engine.system.work_folder import check_place
+from engine.system.work_folder import check_writable
 
 COCO, MASK = ".json", ".png"
 WORK = ".unfinished"
@@ -40,7 +40,7 @@ OnWhole = Callable[[Path], object]
 
 
 class SegmentOutput(Protocol):
-    """Interface of outputs. Single-threaded. SinkError, in one line, if it cannot be written."""
+    """Interface of the outputs of a segmentation. Single-threaded. SinkError, in one line, if it cannot be written."""
 
     path: Path
     notes: list[str]
@@ -88,7 +88,7 @@ def check_outputs(forms: list[tuple[str, Form]], source: Path) -> list[str]:
         is_own = is_folder and path.exists() and all(each.name in (WORK, JOB_WORK) for each in path.iterdir())
         if path.exists() and not is_own:
             existing.append(name)
-        check_place(path / WORK if is_folder else path)
+        check_writable(path / WORK if is_folder else path)
         if form == "coco" and importlib.util.find_spec("pycocotools") is None:
             raise SinkUnavailableError(f"{name}: COCO needs pycocotools: {install_line('pycocotools')}")
     return existing

@@ -1,8 +1,7 @@
 """Writes the source with coloured masks (a video with its sound, or one picture), a folder of masks whose values are
 ids, or a folder of the pictures.
 
-A video has one size, that of the first picture; others are scaled into it and padded. The other outputs keep the size
-of each picture.
+A video has one size, that of the first picture; others are scaled into it and padded. Other outputs keep each size.
 """
 
 from collections.abc import Callable
@@ -19,7 +18,7 @@ from engine.sinks.picture_file import save_picture
 from engine.sinks.picture_video import PictureVideo
 from engine.sinks.whole_file import WholeFile
 from engine.sources.pictures import Pictures, fit, resize_note
-from engine.system.atomic_file import MAX_HELD_JOB_S, remove_file, replace_file, sync_file, sync_folder
+from engine.system.atomic_file import MAX_JOB_WAIT_S, remove_file, replace_file, sync_file, sync_folder
 from engine.system.work_folder import WorkFolder, one_line
 
 PNG_EFFORT = 1  # PNG compression level; a higher one saves little on flat masks and takes five times as long
@@ -77,7 +76,7 @@ class PngFolder:
             sync_file(self._unfinished)
             if not path.exists():
                 self._new.append(path)
-            replace_file(self._unfinished, path, timeout_s=MAX_HELD_JOB_S)
+            replace_file(self._unfinished, path, timeout_s=MAX_JOB_WAIT_S)
         self._written.add(path.relative_to(self.path).parts[0])
 
     def finish(self, on_whole: OnWhole) -> None:

@@ -119,8 +119,7 @@ def run_job(
     on_progress: OnProgress = lambda progress: None,
     stop: threading.Event | None = None,
 ) -> SegmentReport:
-    """Segment a source with a model, which may be shared, on the thread that loaded it; see `segment_file`. Closes a
-    cluster."""
+    """Segment a source with a model, maybe shared, on its thread; see `segment_file`. Closes a cluster."""
     work = opened.finished.work
     try:
         if isinstance(model, ClusterSegmentBackend):

@@ -33,7 +33,7 @@ class RunTimes:
             self._steady.add(frames, stages_ms)
 
     def end(self, last_wait_s: float) -> None:
-        """Stop the clock. `last_wait_s`: time spent at the end waiting for the writer."""
+        """Stop measuring at the end of the run. `last_wait_s`: time spent at the end waiting for the writer."""
         self._end_s = time.perf_counter()
         self._last_wait_s = last_wait_s
 

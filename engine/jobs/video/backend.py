@@ -16,7 +16,7 @@ STAGE_NAMES: Final = ("encode", "process", "decode")
 @dataclass(frozen=True, slots=True, kw_only=True)
 class StageFigures:
     name: str
-    """One of `STAGES`."""
+    """One of `STAGE_NAMES`."""
     frames: int
     """Pictures of the source, without the padding of the last batch."""
     seconds: float

@@ -1,7 +1,6 @@
 """Reads the state of a job's graphics card from NVML: memory, load, temperature, and reasons for throttling.
 
-NVML numbers cards differently from CUDA, so a card is identified by its UUID, which CUDA tells the process that uses
-it. Untested on a device.
+NVML numbers cards differently from CUDA, so a card is identified by its UUID, which CUDA reports. Untested on a device.
 """
 
 from collections.abc import Callable
@@ -77,7 +76,7 @@ class DeviceWatch:
         )
 
     def close(self) -> None:
-        """Idempotent."""
+        """Stop reading the card; a second call does nothing."""
         if self._card is not None:
             self._end("closed")
 

@@ -8,7 +8,7 @@ from engine.jobs.kit.options import check_no_stream, check_number, option
 from engine.models.sd.painting import MAX_GUIDANCE, MAX_SEED, MAX_STEPS, Painting
 from engine.models.sd.plan.sampler_choice import SAMPLERS
 from engine.models.sd.spec import NO_MODEL
-from engine.system.schedule import MAX_FILM_FPS, MIN_FILM_FPS, parse_rate
+from engine.system.schedule import MAX_VIDEO_FPS, MIN_VIDEO_FPS, parse_rate
 from engine.values import Deinterlace
 from osc_schema.sd import declared
 
@@ -51,12 +51,12 @@ class VideoJob:
         check_number("--batch", self.batch, 1, MAX_BATCH)
         check_number("--scale", self.scale, 0.05, 8.0)
         check_number("--limit", 1 if self.limit is None else self.limit, 1)
-        check_number("--fps", MIN_FILM_FPS if self.fps is None else self.fps, MIN_FILM_FPS, MAX_FILM_FPS)
+        check_number("--fps", MIN_VIDEO_FPS if self.fps is None else self.fps, MIN_VIDEO_FPS, MAX_VIDEO_FPS)
         check_number("--threads", 1 if self.threads is None else self.threads, 1)
 
     @property
     def every(self) -> int:
-        """Every n-th picture is painted."""
+        """The n of "every n-th picture is painted"."""
         return self.skip + 1
 
     def size_for(self, width: int, height: int) -> tuple[int, int]:

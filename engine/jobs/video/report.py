@@ -24,7 +24,7 @@ class DeviceState:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class VideoProgress(JobProgress):
-    """Progress in pictures. `done` counts those written or queued for the writer."""
+    """Progress of a video job, in pictures. `done` counts those written or queued for the writer."""
 
     seconds: float
     """Time since the first picture was requested, without loading and warm-up."""

@@ -183,7 +183,7 @@ class VideoRun:
         return read, first, *others, save
 
     def progress(self) -> VideoProgress:
-        """Any thread."""
+        """Progress of the run, in pictures; may be called on any thread."""
         times, seconds = self.times(), self.seconds
         done = times[-2].frames
         return VideoProgress(

@@ -30,8 +30,7 @@ Build = TypeVar("Build")
 
 
 class Requests(Generic[Build]):
-    """Pending requests for loading another model, and the build in force meanwhile. They end in the order of the
-    requests. Thread-safe."""
+    """Pending requests for loading another model, and the build in force meanwhile. They end in order. Thread-safe."""
 
     def __init__(self, in_force: Build) -> None:
         self._in_force = in_force

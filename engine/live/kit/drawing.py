@@ -35,46 +35,46 @@ class Drawing:
         snapshot: Snapshot,
         features: AudioFeatures,
         scene: Scene,
-        tick: FrameId,
+        frame_id: FrameId,
         *,
         beat: float,
         shaders: tuple[ShaderSlot, ...],
     ) -> PictureInput:
         """The renderer's input: the look on screen with its shaders, in a dissolve also the outgoing one."""
         looks, slots = self.looks, self.slots
-        values, old, fade = looks.current.values, looks.leaving_values, looks.fade
+        values, old, fade = looks.current.values, looks.outgoing_values, looks.fade
         region = self._region_map(scene)
         graphics = partial(self.graphics.graphics, beat=beat, size_px=self.renderer.size_px)
         picture = replace(
-            picture_of(values, features, scene, region, tick),
+            picture_of(values, features, scene, region, frame_id),
             shaders=shaders,
-            upcoming_shaders=slots.coming,
+            upcoming_shaders=slots.upcoming,
             graphics=graphics(values, snapshot),
             keeps_upcoming=looks.expected.keeps_trail,
             cuts=self.crossfade.cuts,
             returns=self.crossfade.returns,
-            is_cutting=slots.is_cutting(tick.time_s),
+            is_cutting=slots.is_cutting(frame_id.time_s),
         )
-        if slots.awaits_tests(values, tick.time_s):
+        if slots.awaits_tests(values, frame_id.time_s):
             picture = replace(picture, look=replace(picture.look, is_frozen=True))
-        if looks.coming is not None:
-            upcoming = picture_of(looks.coming.values, features.for_outgoing(), scene, region, tick)
+        if looks.upcoming is not None:
+            upcoming = picture_of(looks.upcoming.values, features.for_outgoing(), scene, region, frame_id)
             return replace(picture, upcoming=upcoming)
         if fade is None:
             return picture
-        before = None if old is None else picture_of(old, features.for_outgoing(), scene, region, tick)
+        before = None if old is None else picture_of(old, features.for_outgoing(), scene, region, frame_id)
         if before is not None and old is not None:
             before = replace(before, graphics=graphics(old, fade.before, is_outgoing=True))
-        leaving = OutgoingLook(
+        outgoing = OutgoingLook(
             number=fade.number, mix=fade.mix, picture=before, revealed=fade.revealed, freeze_mix=fade.freeze_mix
         )
-        return replace(picture, outgoing=leaving)
+        return replace(picture, outgoing=outgoing)
 
     def _region_map(self, scene: Scene) -> RegionMap | None:
         """The newest region map of the scene; offline the one of this frame's scene."""
         settings = scene.masks.region_settings(self.looks.current.values)
-        if not settings.is_enabled and self.looks.leaving is not None:
-            settings = scene.masks.region_settings(self.looks.leaving.values)
+        if not settings.is_enabled and self.looks.outgoing is not None:
+            settings = scene.masks.region_settings(self.looks.outgoing.values)
         if not settings.is_enabled and not scene.needs_regions:
             return None
         picture = layer5.picture if (layer5 := scene.automatic_layer5) is not None else None
@@ -86,7 +86,7 @@ class Drawing:
 
 
 def picture_of(
-    values: Mapping[str, Any], features: AudioFeatures, scene: Scene, region: RegionMap | None, tick: FrameId
+    values: Mapping[str, Any], features: AudioFeatures, scene: Scene, region: RegionMap | None, frame_id: FrameId
 ) -> PictureInput:
     """The renderer's input for a look with these values. `features`: as this look shows them."""
     layer5 = scene.layer5(values)
@@ -100,6 +100,6 @@ def picture_of(
         layer5_mix=layer5.mix if layer5 else 1.0,
         matte=scene.masks.matte(values),
         region=region,
-        time_s=tick.time_s,
+        time_s=frame_id.time_s,
         fitted_px=scene.fitted_px,
     )

@@ -45,7 +45,7 @@ class FedPictures:
         self._was_asking = is_asking
 
     def answered(self, number: int) -> VideoFrame | None:
-        """The picture of a result with this number, or None if it was dropped. Numbers must increase."""
+        """The picture that the result with this number was made from; None if it was dropped. Numbers must increase."""
         self._pictures = {each: picture for each, picture in self._pictures.items() if each >= number}
         self._mark_newest()
         self._is_first = True

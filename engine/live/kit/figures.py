@@ -3,7 +3,7 @@
 from collections import deque
 from collections.abc import Mapping
 
-KEPT_CALLS = 32
+RECENT_CALLS = 32
 REPORT_EVERY_S = 1.0
 FPS_WINDOW_S = 5.0
 
@@ -14,7 +14,7 @@ class StageTimes:
     """Durations of the stages of the newest 32 calls. Seconds come in as arguments."""
 
     def __init__(self) -> None:
-        self._durations: deque[Mapping[str, float]] = deque(maxlen=KEPT_CALLS)
+        self._durations: deque[Mapping[str, float]] = deque(maxlen=RECENT_CALLS)
         self._reported_s = float("-inf")
         self._names: dict[str, None] = {}
         """All stages so far, in their order."""
@@ -52,7 +52,7 @@ class Figures(StageTimes):
         self.call_s = 0.0
         """Duration of the newest call, including waits and rests."""
         self._published_s: deque[float] = deque(maxlen=1024)
-        self._periods_s: deque[float] = deque(maxlen=KEPT_CALLS)
+        self._periods_s: deque[float] = deque(maxlen=RECENT_CALLS)
         """From the beginning of a call to that of the next one."""
         self._began_s: float | None = None
 
@@ -71,8 +71,8 @@ class Figures(StageTimes):
         self.call_s = call_s
 
     def delay_s(self, calls: int) -> float:
-        """Time from the arrival of a value until the result of `calls` calls with it is published, nineteen times in
-        twenty: the value waits for the end of the call in work. 0 before the second call."""
+        """Time from the arrival of a value until the result of `calls` calls with it is published (95th percentile). It
+        includes the wait for the end of the call in progress. 0 before the second call."""
         ordered = sorted(self._periods_s)
         return (1 + calls) * ordered[int(0.95 * (len(ordered) - 1) + 0.5)] if ordered else 0.0
 

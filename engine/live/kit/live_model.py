@@ -116,8 +116,7 @@ class ListRequest:
     """The facts that the child has reported; empty while there is none."""
 
     def models(self, address: str, titles: Iterable[tuple[str, str]]) -> Iterator[ListEntry]:
-        """Entries of the model in the configuration, and of those with these keys and titles, one of which may be the
-        value of this parameter."""
+        """List the configured model, then those with these keys and titles; the value of this parameter is marked."""
         now = self.value(address)
         yield "", f"as configured: {Path(self.table.model).name or 'none'}", not now
         for key, title in titles:
@@ -153,8 +152,7 @@ class LiveEntry:
     not_offline: str
     """Why it does not run offline, and which command does the same on files."""
     opened_by: str = "engine.live.kit.repainting:RepaintingModel"
-    """`module:function`, called as `function(entry, around)`; returns the LiveModel. It raises ModelError early, before
-    anything slow."""
+    """`module:function`, called as `function(entry, around)`: the LiveModel. ModelError before anything slow."""
     paint: str = ""
     """`module:function` of a RepaintingModel; other models need none."""
     conditions: Callable[[Any, Callable[[], bool]], Iterable[tuple[str, Check]]] = lambda table, has_camera: ()

@@ -19,8 +19,7 @@ M = TypeVar("M", bound="ModelOnDevice")
 
 
 def loader(function: str, spec: Any) -> Callable[[str, str], Any]:
-    """The `load` of `load_on_device` that calls `function` with `spec` first. It is imported, which takes seconds, in
-    the phase LOADING."""
+    """The `load` of `load_on_device` that calls `function` with `spec` first. Its import takes seconds of LOADING."""
     return lambda device, dtype: resolve_name(function)(spec, device, dtype)
 
 

@@ -34,7 +34,7 @@ def live_models() -> tuple[LiveEntry, ...]:
 def model_lists(
     config: Config, store: ParamStore, opened: tuple[LiveModel, ...]
 ) -> dict[str, Callable[[], Iterable[ListEntry]]]:
-    """AT -> the entries of AT/list, of all installed models, also without those that are opened."""
+    """Functions behind the commands AT/list, by AT: the entries of all installed models, opened or not."""
     children = {model.name: model.supervisor for model in opened}
 
     def listed(entry: LiveEntry, at: str, listing: str) -> Iterable[ListEntry]:
@@ -48,7 +48,7 @@ def model_lists(
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ModelsOfRun:
-    """The live models as a run needs them before it opens any."""
+    """The live models as a run needs to know them before it opens any."""
 
     entries: tuple[LiveEntry, ...]
     missing: Mapping[str, str]
@@ -66,7 +66,7 @@ class ModelsOfRun:
 
 
 def with_implied(options: Mapping[str, Any], file: Mapping[str, Any]) -> dict[str, Any]:
-    """`options`, the settings of the options, with those that follow from them for each model (`LiveEntry.implied`)."""
+    """Add to the settings of the options those that follow from them for each model (`LiveEntry.implied`)."""
     settings = dict(options)
     for entry in live_models():
         failures: list[str] = []

@@ -27,8 +27,8 @@ MAX_VOICE_WAIT_NS = 1_000_000_000
 MAX_TURN_WAIT_NS = 250_000_000
 MIN_REST_S = 1e-6  # a shorter rest is not worth a sleep
 MAX_REST_S = 10.0  # even at the lowest duty, because a longer rest would look like a hang
-KEPT_SLICES = 512
-KEPT_CALLS = 32  # kinds, such as sizes and numbers of tracked objects, whose pieces are remembered
+RECENT_SLICES = 512
+MAX_CALL_KINDS = 32  # kinds, such as sizes and numbers of tracked objects, whose pieces are remembered
 LEARNING_RATE = 0.5  # weight of a new measurement in the time of a piece
 
 
@@ -42,8 +42,8 @@ class DutyControl:
         self._cut_s = float("-inf")
 
     def update(self, late_frames: int, now_s: float) -> float:
-        """The new duty. `late_frames` is a running count; the first call sets the baseline, and so does a lower count,
-        which comes from a new engine."""
+        """Adapt the duty and return it. `late_frames` is a running count; the first call sets the baseline, and so does
+        a lower count, which comes from a new engine."""
         if self._late_frames is None:
             self._late_frames, self._now_s = late_frames, now_s
         passed_s, self._now_s = now_s - self._now_s, now_s
@@ -58,8 +58,7 @@ class DutyControl:
 
 class SlicePlan:
     """The pieces of a call, in order, and the milliseconds that each is expected to take. Single thread. A piece that
-    was never measured is a slice of its own. When several were one slice, the difference to what was expected is spread
-    over them in proportion."""
+    was never measured is a slice of its own. Several in one slice share the difference to what was expected."""
 
     def __init__(self) -> None:
         self._pieces_by_kind: dict[Hashable, dict[int, float]] = {}
@@ -78,7 +77,7 @@ class SlicePlan:
         """Begin with the first piece. Calls of the same `kind` have the same pieces."""
         self._kind, self._pieces_ms = kind, self._pieces_by_kind.pop(kind, {})
         self._pieces_by_kind[kind] = self._pieces_ms
-        for oldest in list(islice(self._pieces_by_kind, max(0, len(self._pieces_by_kind) - KEPT_CALLS))):
+        for oldest in list(islice(self._pieces_by_kind, max(0, len(self._pieces_by_kind) - MAX_CALL_KINDS))):
             del self._pieces_by_kind[oldest]
         self._first = self._next = 0
         self._is_odd = False
@@ -145,7 +144,7 @@ class Pacer:
         self._gate, self._turns, self._wait_device, self._rest = gate, turns, wait_device, rest
         self._now_ns = now_ns
         self._control = DutyControl()
-        self._slices_ms: deque[float] = deque(maxlen=KEPT_SLICES)
+        self._slices_ms: deque[float] = deque(maxlen=RECENT_SLICES)
         self._slice_began_ns: int | None = None  # None: outside a call
         self._slice_limit_ms = self._work_ms = 0.0
         self.plan = SlicePlan()
@@ -161,8 +160,7 @@ class Pacer:
         self._begin_slice()
 
     def between(self) -> None:
-        """End a piece: ends the slice if the next piece does not fit into it. Does nothing outside a call,
-        for example during warm-up."""
+        """End a piece: ends the slice if the next piece does not fit into it. No effect outside a call."""
         if self._slice_began_ns is not None and not self.plan.fits_next(self._slice_limit_ms):
             self._end_slice()
             self._begin_slice()
@@ -197,7 +195,7 @@ class Pacer:
         began_ns = now_ns = self._now_ns()
         left_ns = {"voice": MAX_VOICE_WAIT_NS, "draw": gate.period_ns, "turn": MAX_TURN_WAIT_NS}
         was_drawing = False
-        while True:  # each time all of it: a draw may begin while the child waits for its turn
+        while True:  # check everything each time: a draw may begin while the child waits for its turn
             is_drawing = gate.is_drawing(now_ns)
             meets_draw = is_drawing or not (was_drawing or self._ends_before_draw(gate, now_ns))
             was_drawing = is_drawing  # a piece that fits between no two draws begins when one has just ended
@@ -207,7 +205,7 @@ class Pacer:
             elif self.yields_to_drawing and left_ns["draw"] > 0 and meets_draw:
                 cause = "draw"
                 if turns is not None:  # until the draw, a child with shorter pieces may go first
-                    turns.ask(began_ns if is_drawing else 0)
+                    turns.request(began_ns if is_drawing else 0)
             elif turns is not None and left_ns["turn"] > 0 and not turns.try_begin(now_ns, began_ns):
                 cause = "turn"
                 left_ns["draw"] = gate.period_ns  # no draw would hold it back now, so the next is another one

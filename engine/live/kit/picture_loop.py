@@ -106,7 +106,7 @@ class PictureLoop(ABC, Generic[Picture, Result]):
         self._progress.end_piece()
         port.pass_trial("model", self._model_name)
         model = self._loaded
-        facts: dict[str, Fact] = {"device": str(model.device), "dtype": model.dtype_name, "memory_mb": model.held_mb}
+        facts: dict[str, Fact] = {"device": str(model.device), "dtype": model.dtype_name, "memory_mb": model.used_mb}
         port.ready(model=self._model_name, **self._facts_once(), **facts)
         while not port.should_stop:
             port.poll()
@@ -283,7 +283,7 @@ class PictureLoop(ABC, Generic[Picture, Result]):
         self._port.facts(
             **self._figures.facts(now_s),
             **self._facts(),
-            memory_mb=self._loaded.held_mb,
+            memory_mb=self._loaded.used_mb,
             **card_facts(self._loaded.device),
             delay_ms=round(1000.0 * self._figures.delay_s(self._calls_a_result), 1),
             duty=round(pacer.duty, 3),

@@ -16,7 +16,7 @@ from engine.system.daemon_worker import DaemonWorker
 from engine.system.reporting import Report
 from engine.values import FINISHED, FrameId, VideoFrame
 
-KEPT_SHAPES = 3  # cached rings: camera, Multiverse, and one of another size
+MAX_CACHED_SHAPES = 3  # cached rings: camera, Multiverse, and one of another size
 RETRY_S = 1.0  # wait before the next attempt after an allocation failed
 
 Shape = tuple[int, ...]
@@ -32,7 +32,7 @@ class SourceRings:
         self._retry_at_s = 0.0
         self._connected = ""
 
-    def write(self, pixels: np.ndarray, tick: FrameId, now_s: float) -> bool:
+    def write(self, pixels: np.ndarray, frame_id: FrameId, now_s: float) -> bool:
         """Publish a picture, (height, width, channels) uint8. False if there is no ring of its shape yet."""
         self._take_allocated(now_s)
         ring = self._rings.pop(pixels.shape, None)
@@ -44,11 +44,11 @@ class SourceRings:
         if ring.segment != self._connected:
             self._connected = ring.segment
             self._connect(ring.segment)
-        ring.write(pixels, index=tick.index, time_s=tick.time_s)
+        ring.write(pixels, index=frame_id.index, time_s=frame_id.time_s)
         return True
 
     def close(self) -> None:
-        """Close all rings. Call it after the worker has ended."""
+        """Close all rings of this input. Call it after the worker has ended."""
         if self._allocating is not None and self._allocating[1].done() and self._allocating[1].exception() is None:
             self._allocating[1].result().close()
         for ring in self._rings.values():
@@ -65,7 +65,7 @@ class SourceRings:
             self._retry_at_s = now_s + RETRY_S
             self._report(self._name.replace(" ", "."), f"{self._name}: no pictures are sent: {error}")
             return
-        while len(self._rings) > KEPT_SHAPES:
+        while len(self._rings) > MAX_CACHED_SHAPES:
             oldest = self._rings.pop(next(iter(self._rings)))
             self._worker.submit(oldest.close)
 
@@ -110,10 +110,10 @@ class OutputRing:
             self._reader = None
 
 
-def finished_picture(rgba: np.ndarray, tick: FrameId) -> VideoFrame:
+def finished_picture(rgba: np.ndarray, frame_id: FrameId) -> VideoFrame:
     """A copy of `rgba` (height, width, 4) uint8 without alpha."""
     import cv2  # takes 0.1 s: a link imports it before the first frame
 
     # 0.2 ms at 1080p. NumPy takes 12 ms to copy three of four channels, which would delay the next frame.
     rgb = cv2.cvtColor(rgba, cv2.COLOR_RGBA2RGB)
-    return VideoFrame(pixels=rgb, index=tick.index, time_s=tick.time_s, source=FINISHED)
+    return VideoFrame(pixels=rgb, index=frame_id.index, time_s=frame_id.time_s, source=FINISHED)

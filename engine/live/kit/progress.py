@@ -11,7 +11,7 @@ from engine.live.kit.pace import ChildPace
 from engine.live.kit.pacing import Pacer
 
 MAX_NAP_S = 0.05  # poll interval of the control pipe: the longest time before a command is read
-KEPT_PIECES = 64  # about seven pictures of SD; after that a single long piece, such as a capture, is forgotten
+RECENT_PIECES = 64  # about seven pictures of SD; after that a single long piece, such as a capture, is forgotten
 
 
 class Stopped(Exception):
@@ -114,10 +114,10 @@ class CallProgress:
 
 class PieceTimes:
     """Durations of the newest pieces, each with the amount of work of its call, so that slow work is not mistaken for a
-    hang: the first call with larger pictures takes longer than any before it."""
+    hang. The first call with larger pictures takes longer than any before it."""
 
     def __init__(self) -> None:
-        self._pieces: deque[tuple[float, float]] = deque(maxlen=KEPT_PIECES)
+        self._pieces: deque[tuple[float, float]] = deque(maxlen=RECENT_PIECES)
 
     def count(self, piece_s: float, work: float) -> None:
         """Record one piece of a call with this amount of work."""

@@ -20,7 +20,7 @@ WITHOUT_CAMERA = "no camera is open: choose one (/camera/open), or start with `m
 
 
 def refusing(address: str, reason: str, *values: Value) -> tuple[str, Check]:
-    """A condition that refuses these values; without any, all but the default, which presets contain."""
+    """A condition that refuses these values of a parameter; without any, all but the default, which presets contain."""
     param = osc_schema.lookup(address)
     assert param is not None
 

@@ -11,7 +11,9 @@ from typing import Final
 
 POLL_S: Final = 0.001
 EARLY_S: Final = 0.003
-KEPT_POLLS: Final = 64  # polls that saw new samples: a few seconds, in which two clocks drift by a fraction of a chunk
+RECENT_POLLS: Final = (
+    64  # polls that saw new samples: a few seconds, in which two clocks drift by a fraction of a chunk
+)
 STALL_S: Final = 0.25  # longer than any chunk: after such a stall the old offset is wrong
 STALLED_POLL_S: Final = 0.005
 
@@ -21,7 +23,7 @@ class Arrivals:
 
     def __init__(self, rate_hz: int) -> None:
         self._rate_hz = rate_hz
-        self._offsets_s: deque[float] = deque(maxlen=KEPT_POLLS)
+        self._offsets_s: deque[float] = deque(maxlen=RECENT_POLLS)
         """The offset from each poll: when sample 0 would have arrived."""
         self._end_sample = -1
         self._grown_s = float("-inf")

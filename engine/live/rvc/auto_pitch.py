@@ -1,6 +1,6 @@
 """Chooses the transposition that brings the speaker's median pitch to a target. Pure.
 
-The median is that of the logarithm of the newest KEPT_FRAMES voiced frames: in silence it stays. Trackers take some
+The median is that of the logarithm of the newest MEDIAN_FRAMES voiced frames: in silence it stays. Trackers take some
 frames an octave too low or too high: frames more than half an octave from the median are first moved by whole octaves.
 
 The transposition glides for GLIDE_S to its target, and stays there while the speaker moves by less than DEAD_BAND: a
@@ -14,7 +14,7 @@ from collections import deque
 
 import numpy as np
 
-KEPT_FRAMES = 500  # 5 s of voiced sound: a new speaker counts after half of it
+MEDIAN_FRAMES = 500  # 5 s of voiced sound: a new speaker counts after half of it
 MIN_FRAMES = 30
 GLIDE_S = 2.0
 DEAD_BAND = 0.5  # semitones
@@ -25,15 +25,15 @@ class AutoPitch:
     """Computes the automatic transposition. `now_s` is on the clock of the sound. One thread."""
 
     def __init__(self) -> None:
-        self._octaves: deque[float] = deque(maxlen=KEPT_FRAMES)
+        self._octaves: deque[float] = deque(maxlen=MEDIAN_FRAMES)
         """log2 of the pitch in Hz of voiced frames."""
         self._from = self._to = 0.0
         """Semitones at the start and at the end of the glide."""
         self._since_s = 0.0
         self._target_hz: float | None = None
 
-    def hear(self, hz: np.ndarray) -> None:
-        """Take the pitch of new frames, (n,) Hz, 0 where unvoiced."""
+    def add_pitch(self, hz: np.ndarray) -> None:
+        """Add the pitch of new frames, (n,) Hz, 0 where unvoiced."""
         self._octaves.extend(np.log2(hz[hz > 0.0]).tolist())
 
     @property

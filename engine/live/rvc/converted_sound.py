@@ -19,7 +19,8 @@ MAX_RINGS: Final = 4  # open rings: processes within one delay; samples of older
 
 
 class ConvertedSound:
-    """A child's output. Channel 0 of the rings is the sound, channel 1 its presence, 0.0 or 1.0. One thread."""
+    """Reads a sound child's output by sample number, whichever of its processes wrote it. Channel 0 of the rings is the
+    sound, channel 1 its presence, 0.0 or 1.0. One thread."""
 
     def __init__(self, supervisor: Supervisor, name: str) -> None:
         self._supervisor, self._name = supervisor, name

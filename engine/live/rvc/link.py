@@ -39,8 +39,7 @@ DTYPES: Final = {"auto": "auto", "on": "float16", "off": "float32"}
 
 
 def spec_of(config: RvcConfig, build: Build = AS_DECLARED) -> VoiceSpec:
-    """The voice to load. Reads the disk. Raises ValueError like `files_named`. The child decides on which device the
-    index is searched."""
+    """The voice to load. Reads the disk. Raises ValueError like `files_named`. The child chooses the index's device."""
     model, index = files_named(config, build[MODEL])
     return VoiceSpec(
         model=absolute(model),
@@ -144,7 +143,7 @@ class VoiceLink(ChildLink[Build]):
 
     # -- sound: the pipeline's thread ------------------------------------------------------------
 
-    def hear(self, block: np.ndarray) -> None:
+    def write_voice(self, block: np.ndarray) -> None:
         """Send the next captured samples of the voice, (n,) float32."""
         assert self._voice is not None
         self._voice.write(block[:, None])

@@ -37,7 +37,7 @@ if TYPE_CHECKING:
     from engine.models.rvc.model import VoiceModel
     from engine.models.rvc.stream import LiveVoice
 
-KEPT_BLOCKS: Final = 512
+RECENT_BLOCKS: Final = 512
 MIN_BLOCKS: Final = 8  # measured before the machine is reported as too slow: the first blocks include warm-up
 MAX_NAP_S: Final = 0.05  # poll interval of the control pipe: the longest time before a value is read
 MAX_WAITING: Final = 2  # complete blocks that the window holds: the newest, and one that is late
@@ -205,7 +205,7 @@ class VoiceLoop:
                 listened, number = number, self._reader.end_sample // self._live.grid.block
                 self._listen(listened - 1, number - 1)
             if number > 0:
-                self._auto_pitch.hear(self._live.window_hz())
+                self._auto_pitch.add_pitch(self._live.window_hz())
                 lift = self._auto_pitch.settle(self._target_hz, self._end_s(number - 1))
                 self._live.lift_at_once(lift)
                 self._convert_block(number - 1)
@@ -226,8 +226,7 @@ class VoiceLoop:
         return number * self._live.grid.block - self._live.grid.lag
 
     def _listen(self, first: int, end: int) -> None:
-        """Feed blocks `first` to `end` to the stream without output, as far as they lie within one window and are still
-        in the ring."""
+        """Feed blocks `first` to `end` to the stream without output, if they are within a window and in the ring."""
         in_window = math.ceil(self._settings.window.extra_ms / self._block_ms)
         for number in range(max(first, end - in_window, 0), end):
             if (sound := self._read(number)) is not None:
@@ -240,7 +239,7 @@ class VoiceLoop:
         self._live.lift = self._auto_pitch.aim(self._target_hz, self._end_s(number))
         with self._occupying_device():
             sound = self._convert_block(number)
-        self._auto_pitch.hear(self._live.tracked_hz)
+        self._auto_pitch.add_pitch(self._live.tracked_hz)
         self._next = None if sound is None else number + 1
         if sound is None:
             return
@@ -329,7 +328,7 @@ class VoiceLoop:
             "rate_hz": model.rate_hz,
             "version": model.version,
             "pitch": model.pitch.name if model.has_pitch else "none",
-            **{"device": str(model.device), "dtype": model.dtype_name, "memory_mb": model.held_mb},
+            **{"device": str(model.device), "dtype": model.dtype_name, "memory_mb": model.used_mb},
         }
 
     def _report_facts(self) -> None:
@@ -345,7 +344,7 @@ class VoiceLoop:
             "target_hz": self._settings.pitch_target_hz,
             "transposed_semitones": round(self._settings.voice.pitch + self._live.lift, 2),
         }
-        memory: dict[str, Fact] = {"memory_mb": self._model.held_mb, **card_facts(self._model.device)}
+        memory: dict[str, Fact] = {"memory_mb": self._model.used_mb, **card_facts(self._model.device)}
         self._port.facts(**self._figures.facts(self._block_ms), **counts, **pitch, **durations, **memory)
 
     def _warn_of_slowness(self) -> None:
@@ -384,7 +383,7 @@ class VoiceFigures(StageTimes):
         super().__init__()
         self.skipped = 0
         """Blocks skipped because newer ones had arrived."""
-        self._work_ms: deque[float] = deque(maxlen=KEPT_BLOCKS)
+        self._work_ms: deque[float] = deque(maxlen=RECENT_BLOCKS)
 
     def begin_window(self) -> None:
         """Discard the measured times, because the length of a block changes."""

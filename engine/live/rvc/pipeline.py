@@ -1,6 +1,6 @@
 """Captures the voice, sends it to the child for conversion, and mixes the output in real time.
 
-    voice's ring ─► hear ─► child ─► converted ─┐
+    voice's ring ─► send ─► child ─► converted ─┐
           └────────────► dry ───────────────────┴─► mix ─► `mixed` ─► SteadyReader ─► output device
                                                                   └─► SteadyReader ─► the analyser's channel
 
@@ -107,9 +107,9 @@ class VoicePipeline:
         return parts if any(reader.is_settled for reader in self._readers) else replace(parts, device_s=0.0)
 
     def facts(self) -> dict[str, Fact]:
-        """Facts beside those of the child. `input_db`, `output_db`: peak levels of the voice and of the output.
-        `underruns`: times that converted samples were missing while the conversion was on; `gaps`: times that a
-        device found no samples at all, not even dry ones."""
+        """Facts about the pipeline for the status, beside those of the child. `input_db`, `output_db`: peak levels of
+        the voice and of the output. `underruns`: times that converted samples were missing while the conversion was on;
+        `gaps`: times that a device found no samples at all, not even dry ones."""
         delay = self.delay
         return {
             "algorithmic_ms": round(delay.algorithmic_s * 1000.0, 1),
@@ -138,7 +138,7 @@ class VoicePipeline:
             self._report_shortest()
         if self._capture.ring.newest == self._samples_read:
             return
-        self._hear()
+        self._send_voice()
         due = self._dry.newest - round(self._parts.mixed_s * self._rate_hz)
         if due > self.mixed.newest:
             self._mix_up_to(min(due, self.mixed.newest + self._longest_step))
@@ -147,14 +147,14 @@ class VoicePipeline:
                 reader.lag_s = self._parts.total_s
         self._watch_lateness()
 
-    def _hear(self) -> None:
+    def _send_voice(self) -> None:
         ring = self._capture.ring
         if self._samples_read is None:
             self._samples_read = ring.newest
         first, samples = ring.read(self._samples_read, min(ring.newest, self._samples_read + self._longest_step))
         if len(samples):
             voice = self._one_channel.select(samples, self._channel)
-            self._link.hear(voice)
+            self._link.write_voice(voice)
             self._dry.write(voice[:, None])
             self._level_in.take(voice)
         self._samples_read = first + len(samples)  # last, so that a failed step is repeated with the same numbers

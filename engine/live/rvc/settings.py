@@ -1,7 +1,7 @@
 """The `/rvc/*` values as typed settings of the voice child. Pure.
 
 A change takes effect in one of three ways: a new window needs a new stream in the same process, which starts over;
-voice settings apply from the next block; a parameter that is fixed when the model is loaded (`spec.BUILT`) needs a new
+voice settings apply from the next block; a parameter that is fixed when the model is loaded (`link.BUILT`) needs a new
 process.
 """
 

@@ -22,7 +22,7 @@ from osc_schema.rvc import CHILD
 
 
 class LiveRvc(VoiceLink):
-    """A LiveModel without pictures: `show` and `feed` do nothing."""
+    """The LiveModel of voice conversion; it has no pictures, so `show` and `feed` do nothing."""
 
     def __init__(self, entry: LiveEntry, around: Surroundings) -> None:
         """Open the voice's pipeline and devices. Of these, only the voice's own capture is already started."""

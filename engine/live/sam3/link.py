@@ -53,7 +53,7 @@ REPEAT_S = 0.1  # interval at which an unchanged picture is segmented again, bec
 
 
 def spec_of(config: Sam3Config) -> SegmentationSpec:
-    """The configured model. Reads the disk."""
+    """Specification of the configured model. Reads the disk."""
     return SegmentationSpec(model=absolute(config.model))
 
 
@@ -75,7 +75,7 @@ class SegmentationLink(PictureLink[Build]):
         self._view = MasksView()
         self._segmentation: Segmentation | None = None
         self._picture: VideoFrame | None = None
-        """The source picture of `_found`."""
+        """The source picture of `_segmentation`."""
         self._fed = FedPictures()
         self._fed_count = 0
         self._fed_s = 0.0

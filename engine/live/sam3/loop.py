@@ -1,7 +1,6 @@
 """The segmentation child: finds the objects in the newest picture, over and over.
 
-START HERE, then `picture_loop` (the main loop), `engine.models.sam3` (how objects are found), `pacing` (how the
-device is shared).
+START HERE, then `picture_loop` (the main loop), `engine.models.sam3` (how objects are found), `pacing` (device time).
 
 Each result carries the index and time of its picture. In mode `track` objects are tracked from picture to picture; if
 the picture source changes, tracking starts over. If the model cannot be loaded, or the device stays out of memory, the

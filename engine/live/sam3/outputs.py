@@ -1,7 +1,6 @@
 """The outputs derived from the masks: OSC messages, layer 5's matte, the region map, two textures, a control image.
 
-The same Segmentation object is passed until there is a new result. The code here and the renderer detect a new result
-by object identity.
+The same Segmentation object is passed until there is a new result, which is detected by object identity.
 """
 
 from collections.abc import Callable, Mapping

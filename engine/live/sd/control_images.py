@@ -75,7 +75,7 @@ class ControlImages:
     def draw(self, names: Sequence[str], pictures: "State") -> "State":
         """Compute the control images with these names."""
         pairs = (name.split() for name in names)
-        return {f"{sees} {of}": self._draw[sees](pictures[of]) for sees, of in pairs}
+        return {f"{kind} {source}": self._draw[kind](pictures[source]) for kind, source in pairs}
 
     def inputs(self, images: "State", segmentation: np.ndarray | None) -> "list[ControlInput]":
         """The input of each ControlNet in `used`. `segmentation`: picture of the masks, (H, W, 3) uint8, or None."""

@@ -25,7 +25,7 @@ Sampler = Literal["auto", "lcm", "turbo", "lightning", "hyper", "tcd", "schedule
 
 
 class LoraConfig(Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):
-    """One LoRA: `[[sd.loras]]`. Its weight while running is `/sd/lora/<n>/weight`."""
+    """Configuration of one LoRA: a table `[[sd.loras]]`. Its weight while running is `/sd/lora/<n>/weight`."""
 
     path: str
     """A `.safetensors` file, a folder or a Hugging Face id."""
@@ -33,7 +33,7 @@ class LoraConfig(Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):
 
 
 class SdConfig(DeviceTable, frozen=True, forbid_unknown_fields=True, kw_only=True):
-    """`[sd]`. `multiverse sd` and `multiverse video` read it, too."""
+    """Configuration of live Stable Diffusion: the table `[sd]`. `multiverse sd` and `multiverse video` read it, too."""
 
     model: Annotated[
         str, option("Live Stable Diffusion: a diffusers folder, a .safetensors file or a Hugging Face id.", "MODEL")

@@ -24,7 +24,7 @@ LAYOUTS: Final[dict[str, tuple[str, ...]]] = {
     "vaes": ("models/vae", "models/VAE"),
     "upscalers": ("models/upscale_models", "models/ESRGAN", "models/RealESRGAN"),
 }
-"""Folders by kind: of ComfyUI (folder_paths.py, extra_model_paths.yaml.example) and of the WebUI (modules/paths.py)."""
+"""Folders by kind, of ComfyUI (folder_paths.py, extra_model_paths.yaml.example) and A1111 (modules/paths.py)."""
 SUFFIXES: Final[dict[str, tuple[str, ...]]] = {
     MODELS: (".safetensors", ".ckpt", ".gguf"),
     "embeddings": (".safetensors", ".pt", ".bin"),

@@ -12,7 +12,7 @@ import msgspec
 from engine.errors import ChildError, in_one_line
 from engine.models.sd.plan.model_summary import ModelSummary, summarize_model, summarize_part
 from engine.models.sd.spec import ModelSpec
-from engine.system.priority import give_way
+from engine.system.priority import lower_priority
 from engine.system.worker_process import WorkerProcess, claim_output
 
 NICENESS: Final = 10
@@ -30,7 +30,7 @@ class Question(msgspec.Struct, frozen=True, kw_only=True):
 def main() -> None:
     """Run the worker process: answer each line of the standard input."""
     answers = claim_output()
-    give_way(NICENESS)
+    lower_priority(NICENESS)
     with contextlib.suppress(OSError):  # the engine has ended
         while line := sys.stdin.buffer.readline():
             question = msgspec.json.decode(line, type=Question)

@@ -74,7 +74,7 @@ PRELOAD = (
 
 def spec_of(config: SdConfig, model: str, chosen: Mapping[str, str] = NOTHING) -> ModelSpec:
     """The ModelSpec of `model` with the configured VAE, LoRAs, ControlNets and so on. `chosen`: names that replace some
-    of them, by the addresses in BUILD. Reads the disk. ValueError for a name that is in no folder, or leaves a gap."""
+    of them, by the addresses in BUILD. Reads the disk. ValueError for an unknown name, or an empty slot before one."""
     loras = _parts(config, LORA_FILES, chosen)
     weights = {lora.path: lora.weight for lora in config.loras}
     return ModelSpec(
@@ -272,7 +272,7 @@ class DiffusionLink(PictureLink[Build]):
         if is_due and self._input.write(picture.pixels, frame.id, now_s):
             self._fed, self._fed_s = picture, now_s
 
-    def _feed_second(self, tick: FrameId, now_s: float) -> None:
+    def _feed_second(self, frame_id: FrameId, now_s: float) -> None:
         """Send the newest second picture before the source, if a ControlNet or the IP-Adapter uses it."""
         seen = [self._values["/sd/ip_adapter/live"], *(self._values[f"{at}/from"] for at in self._used_controlnets())]
         if self._second is None or "second" not in seen:
@@ -280,7 +280,7 @@ class DiffusionLink(PictureLink[Build]):
         picture = self._second.latest_frame()
         if picture is None or picture is self._second_fed:
             return
-        if self._second_input.write(picture.pixels, tick, now_s):
+        if self._second_input.write(picture.pixels, frame_id, now_s):
             self._second_fed = picture
 
     def _used_controlnets(self) -> list[str]:

@@ -1,8 +1,8 @@
 """The diffusion child: repaints the newest picture from the engine, again and again.
 
 START HERE, then `picture_loop` (the main loop), `painter` (how a picture is painted), `pacing` (how the device is
-shared), `settings`. If the device stays out of memory, the picture is made smaller if `/sd/oom` allows it, else the
-child exits and is not restarted; so it is if the model cannot be loaded.
+shared), `settings`. If the device stays out of memory, the picture is made smaller if `/sd/oom` allows it. Otherwise,
+and if the model cannot be loaded, the child exits and is not restarted.
 """
 
 import time

@@ -181,7 +181,7 @@ class Painter:
 
     @property
     def work(self) -> int:
-        """Pixels times batch rows of a UNet call; the duration of its pieces is proportional to this."""
+        """Amount of work in a UNet call: pixels times batch rows; the time of its pieces is proportional to it."""
         return self._size[0] * self._size[1] * self.schedule.rows
 
     @property

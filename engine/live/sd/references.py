@@ -52,7 +52,7 @@ class ReferencePictures:
             self.live = settings.live_reference
             mixed, total = adapter.mix(self.still)
             fraction = settings.live_weight / (total + settings.live_weight)
-            self._static_state = {"mixed": mixed, "share": mixed.new_full((), fraction)}
+            self._static_state = {"mixed": mixed, "fraction": mixed.new_full((), fraction)}
 
     def _read(self, file: str, index: int) -> np.ndarray | None:
         try:
@@ -68,7 +68,7 @@ class ReferencePictures:
     def encode_tokens(self, resize: "Callable[[torch.Tensor], torch.Tensor]", state: "State") -> "State":
         """Encode the mix to tokens; may be captured as a graph. `resize`: `Pixels.crop_and_resize`."""
         assert self._adapter is not None
-        return {"tokens": self._adapter.encode_live(resize(state["rgb"]), state["share"], state["mixed"])}
+        return {"tokens": self._adapter.encode_live(resize(state["rgb"]), state["fraction"], state["mixed"])}
 
     def with_tokens(self, cond: "Conditioning", tokens: "torch.Tensor") -> "Conditioning":
         """Replace the image embeds of `cond` with these tokens."""

@@ -126,7 +126,7 @@ class DiffusionSettings:
 
     @property
     def size(self) -> tuple[int, int]:
-        """(width, height) in pixels, multiples of 64."""
+        """Size of the painted picture, (width, height) in px, multiples of 64."""
         return self.sampling.width, self.sampling.height
 
     def with_size(self, size: tuple[int, int]) -> "DiffusionSettings":

@@ -1,8 +1,8 @@
 """Computes the weights of the prompts 1 to 8 while `/sd/travel` moves through them, beat by beat.
 
 The position counts the prompts that have a text: 0 is the first, 1.5 half-way from the second to the third; after the
-last comes the first again. It moves by `/sd/travel/rate` prompts per bar. A new rate begins on a bar line, so that with
-a whole number of prompts per bar, or of bars per prompt, each prompt is reached on a bar line.
+last comes the first again. It moves by `/sd/travel/rate` prompts per bar. A new rate begins on a bar line: with a whole
+number of prompts per bar, or of bars per prompt, each prompt is then reached on a bar line.
 """
 
 import math

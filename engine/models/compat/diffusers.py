@@ -9,7 +9,7 @@ __getattr__ = lazy_names(
         "loaders.single_file_utils": ("convert_ldm_vae_checkpoint", "create_diffusers_clip_model_from_ldm"),
         # The layers themselves: `attn_processors` gives their processors only.
         "models.attention_processor": ("Attention",),
-        # The projection of a standard IP-Adapter; nothing else tells it from a plus one.
+        # The projection of a standard IP-Adapter; nothing else distinguishes it from a plus one.
         "models.embeddings": ("ImageProjection",),
         # Only a whole AutoencoderTiny is public.
         "models.unets.unet_2d_blocks": ("AutoencoderTinyBlock",),

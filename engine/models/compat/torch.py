@@ -1,4 +1,4 @@
-"""Private parts of PyTorch. Imports torch at first use only: the fork server asks it, too."""
+"""Private parts of PyTorch. Imports torch at first use only, because the fork server uses it, too."""
 
 from operator import attrgetter
 
@@ -20,8 +20,8 @@ version_of = attrgetter("_version")
 
 
 def compile_without_pool() -> None:
-    """Let inductor compile in this process. `options` of torch.compile are for one call and backend; the pool is begun
-    before, and its processes would outlive a killed child."""
+    """Let inductor compile in this process: the processes of its pool would outlive a killed child. The `options` of
+    torch.compile come too late, because the pool starts before them."""
     from torch._inductor import config
 
     config.compile_threads = 1

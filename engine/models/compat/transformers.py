@@ -1,6 +1,6 @@
 """Private parts of transformers' SAM 3, imported at first use.
 
-Public are whole models, which track one object after the other and wait for the device; ours calls their layers.
+Only whole models are public; they track one object after the other and wait for the device. We call their layers.
 """
 
 import ast
@@ -30,7 +30,7 @@ __getattr__ = lazy_names(
 encode_box_coordinates = attrgetter("_encode_box_coordinates")
 """Method of Sam3GeometryEncoder, whose forward call needs masks, and float16 for bfloat16."""
 use_multimask = attrgetter("_use_multimask")
-"""Method of Sam3TrackerVideoModel, as the next two: all are called in a session's steps only, for one object."""
+"""Method of Sam3TrackerVideoModel, like the next two. All are called in a session's steps only, for one object."""
 use_mask_as_output = attrgetter("_use_mask_as_output")
 encode_new_memory = attrgetter("_encode_new_memory")
 suppress_overlaps = attrgetter("_suppress_object_pw_area_shrinkage_impl")

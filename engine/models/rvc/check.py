@@ -119,8 +119,7 @@ def check(spec: VoiceSpec) -> VoiceReport:
 
 
 def headline(model: str) -> str:
-    """The version, rate and, if it is not the usual one, the vocoder of a voice, from its header. ModelError if it is
-    not a voice."""
+    """The version, rate and, if unusual, vocoder of a voice, from its header. ModelError if it is not a voice."""
     shape = _shape_in(Path(model))[0]
     vocoder = "" if shape.vocoder == "HiFi-GAN" else f", {shape.vocoder}"
     return f"{shape.version}, {shape.rate_hz / 1000:g} kHz{vocoder}{'' if shape.has_pitch else ', no pitch'}"
@@ -258,8 +257,7 @@ def _require_refinegan(name: str, shape: SynthesizerShape, tensors: Mapping[str,
 
 
 def shape_of(name: str, metadata: Mapping[str, Any], tensors: Mapping[str, Sides]) -> SynthesizerShape:
-    """The shape of the voice `name` from its metadata and the shapes of its tensors. ModelError in one line if they do
-    not fit together."""
+    """The shape of the voice `name` from its metadata and the shapes of its tensors. ModelError if they do not fit."""
     vocoder = find_vocoder(name, metadata, tensors)
     config = metadata["config"]
     if isinstance(config, list | tuple) and len(config) == CONFIG_ITEMS + 1:

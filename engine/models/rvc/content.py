@@ -1,8 +1,8 @@
 """Speaker-independent features of speech: HuBERT's hidden layers, 50 vectors per second.
 
-It is loaded from folders as on the Hub, and from the single files distributed with RVC, also in fairseq's format
-(hubert_base.pt, checkpoint_best_legacy_500.pt), which also pickles classes of the training code: these are replaced by
-stubs while the file is read, and a file that imports any other name is refused before torch opens it.
+It is loaded from folders as on the Hub, and from the single files distributed with RVC. Fairseq's format
+(hubert_base.pt, checkpoint_best_legacy_500.pt) also pickles classes of the training code: these are replaced by stubs
+while the file is read, and a file that imports any other name is refused before torch opens it.
 """
 
 import re
@@ -59,8 +59,7 @@ _NUMBER = re.compile(r"(?<=layers\.)\d+")
 
 
 class ContentEncoder:
-    """HuBERT (Hsu et al., 2021) or ContentVec (Qian et al., 2022), in evaluation mode on its device. Not
-    thread-safe."""
+    """HuBERT (Hsu et al., 2021) or ContentVec (Qian et al., 2022), for inference on its device. Not thread-safe."""
 
     def __init__(self, hubert: HubertModel, final_projection: nn.Linear | None) -> None:
         self._hubert = hubert
@@ -106,8 +105,8 @@ class ContentEncoder:
 
 def load_content(name: str, device: torch.device, dtype: torch.dtype) -> ContentEncoder:
     """Load the encoder in a folder, a Hugging Face id or a file (.pt, .bin, .safetensors) onto its device. ModelError
-    in one line if it is missing (with how to get it), not a HuBERT, truncated, lacks a tensor or holds NaN, or is a
-    pickle that would run code. A file without `config.json` is described by its tensors' shapes."""
+    in one line if it is missing (with how to get it), not a HuBERT, truncated, lacks a tensor, holds NaN, or would run
+    code as a pickle. A file without `config.json` is described by its tensors' shapes."""
     found = find_content(name)
     weights = {_new_name(key): tensor.float() for file in found.weights for key, tensor in _file_tensors(file).items()}
     projection = {key.removeprefix(PROJECTION): weights.pop(key) for key in list(weights) if key.startswith(PROJECTION)}

@@ -1,7 +1,7 @@
 """Chooses the HuBERT of a voice and finds its files on this machine. Does not load torch.
 
 Applio stores the name of the HuBERT that a voice was trained with as `embedder_model` (extract_model.py, load_embedding
-in rvc/lib/utils.py), rvc-webui as `embedder_name`, with 768 behind it for a wide one (lib/rvc/checkpoints.py,
+in rvc/lib/utils.py). rvc-webui stores it as `embedder_name`, with 768 behind it for a wide one (lib/rvc/checkpoints.py,
 modules/models.py); the WebUI stores none and trains with ContentVec, which is its hubert_base.pt. All of them give
 vectors of the same size at the same rate: with the wrong one a voice runs without an error, but is unintelligible.
 """

@@ -17,7 +17,7 @@ class ImageConv1d(nn.Conv1d):
     """A one-dimensional convolution over sound stored as images one pixel high."""
 
     def forward(self, input: Tensor) -> Tensor:
-        """(B, channels, 1, n)"""
+        """Convolve (B, channels, 1, n)."""
         padding: Any = (0, *self.padding)  # never a name, such as "same"
         stride, dilation = (1, *self.stride), (1, *self.dilation)
         return F.conv2d(input, self.weight[:, :, None], self.bias, stride, padding, dilation)
@@ -27,15 +27,14 @@ class ImageConvTranspose1d(nn.ConvTranspose1d):
     """The transposed convolution that upsamples, over the same layout."""
 
     def forward(self, x: Tensor) -> Tensor:  # type: ignore[override]  # its length follows from the rate alone
-        """(B, channels, 1, n)"""
+        """Upsample (B, channels, 1, n)."""
         padding: Any = (0, *self.padding)
         return F.conv_transpose2d(x, self.weight[:, :, None], self.bias, (1, *self.stride), padding)
 
 
 class Decoder(nn.Module):
     """Converts a latent to sound: HiFi-GAN (Kong et al. 2020), with a sine source in models with pitch (NSF-HiFi-GAN).
-    Each level upsamples and halves the channels, adds the source at its rate, and averages residual blocks of different
-    kernels.
+    Each level upsamples and halves the channels, adds the source, and averages residual blocks of different kernels.
 
     Sound is stored as images one pixel high, channels last, and so are the weights: oneDNN's convolutions over many
     short channels are then up to four times as fast as with torch's three-dimensional layout."""
@@ -113,7 +112,7 @@ def source_convolution(channels: int, stride: int) -> ImageConv1d:
 
 
 def as_image(x: Tensor) -> Tensor:
-    """(B, channels, n) as (B, channels, 1, n), channels last in memory; on MPS without a copy."""
+    """Reshape (B, channels, n) to (B, channels, 1, n), channels last in memory; on MPS without a copy."""
     if x.device.type == "mps":
         return x[:, :, None]
     return x.transpose(1, 2).contiguous()[:, None].permute(0, 3, 1, 2)

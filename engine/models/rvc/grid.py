@@ -30,8 +30,8 @@ class BlockGrid:
 
     @classmethod
     def of(cls, rate_hz: int, *, block_ms: float, crossfade_ms: float, extra_ms: float) -> "BlockGrid":
-        """The grid nearest to the given lengths; at least one grain, and one sample of crossfade. ModelError for a rate
-        that is not a multiple of 25 Hz, which no audio device has."""
+        """The grid whose lengths are nearest to the given ones; at least one grain, and one sample of crossfade.
+        ModelError for a rate that is not a multiple of 25 Hz, which no audio device has."""
         if rate_hz <= 0 or rate_hz % RATES_HZ:
             raise ModelError(f"a voice at {rate_hz} Hz: must be a multiple of {RATES_HZ} Hz, as 44100 and 48000 are")
         grain = HOPS_PER_SECOND // gcd(rate_hz, HOPS_PER_SECOND)

@@ -21,7 +21,7 @@ REACH = 2 * MEMORY
 
 
 def high_pass(sound: torch.Tensor) -> torch.Tensor:
-    """(B, n) at 16 kHz without frequencies below 48 Hz, same shape and dtype; nothing waits for the device. Equals
+    """Remove frequencies below 48 Hz from (B, n) at 16 kHz; same shape and dtype; nothing waits for the device. Equals
     `scipy.signal.filtfilt(*butter(5, 48, "high", fs=16000))` to 1e-5 of full scale in float32. Both ends are extended
     by 18 samples by odd reflection; a sound shorter than 19, which filtfilt refuses, by all its samples."""
     count = sound.shape[-1]
@@ -37,13 +37,12 @@ def high_pass(sound: torch.Tensor) -> torch.Tensor:
 
 
 def high_pass_on_host(sound: np.ndarray) -> np.ndarray:
-    """(n,) float32 at 16 kHz, filtered in float64 on the CPU (RVC_GPU_FILTER off): a new array, (n,) float32."""
+    """Filter (n,) float32 at 16 kHz in float64 on the CPU (RVC_GPU_FILTER off): a new array, (n,) float32."""
     return high_pass(torch.from_numpy(sound.astype(np.float64))[None])[0].float().numpy()
 
 
 def _one_way(sound: torch.Tensor) -> torch.Tensor:
-    """One direction, (B, n). The first sample extends infinitely to the left: it is subtracted, since DC does not
-    pass."""
+    """One direction, (B, n). The first sample, as if it extended infinitely to the left, is subtracted: DC is cut."""
     batch, count = sound.shape
     step = ROW - MEMORY
     rows = -(-count // step)

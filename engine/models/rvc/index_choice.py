@@ -47,8 +47,7 @@ def setting_for(model: str, voice: str | None, index: str) -> str:
 def choose_index(model: str, index: str) -> IndexChoice:
     """The index to use with `model`: `index` if it is a file, no index if it is `none`. If `index` is empty, the first
     of these: the file with the voice's own name beside it; the `added_*.index` there that is named after it; the only
-    index there, unless it is named after another voice there; the one in the WebUI's `logs` or `assets/indices`. Reads
-    folders."""
+    index there, unless it is named after another voice there; the one in the WebUI's `logs` or `assets/indices`."""
     if index:
         return IndexChoice("" if index == NONE else index)
     voice = Path(model).expanduser()
@@ -76,10 +75,10 @@ def choose_index(model: str, index: str) -> IndexChoice:
 
 def _of_added(voice: Path, name: str, added: list[Path], there: list[Path]) -> IndexChoice:
     """Choose among one or more indices beside the voice."""
-    named = _named_for(name, added) or _named_for(voice.stem, added)
+    named = _matching_name(name, added) or _matching_name(voice.stem, added)
     if len(added) == 1:
         others = {_trained_name(file) for file in there if file.suffix == voice.suffix and not _STATE.match(file.name)}
-        if not named and any(_named_for(other, added) for other in others):
+        if not named and any(_matching_name(other, added) for other in others):
             return _no_choice("named for another voice", added)
         return _choice(added[0], "the only one beside the voice")
     if len(named) == 1:
@@ -90,7 +89,7 @@ def _of_added(voice: Path, name: str, added: list[Path], there: list[Path]) -> I
 
 
 def _of_logs(name: str, added: list[Path], logs: Path) -> IndexChoice:
-    found = added if len(added) == 1 else _named_for(name, added)
+    found = added if len(added) == 1 else _matching_name(name, added)
     if len(found) == 1:
         return _choice(found[0], f"the only one in {logs}")
     return _no_choice(f"more than one in {logs}", added)
@@ -110,7 +109,7 @@ def _trained_name(voice: Path) -> str:
     return _AGE.sub("", voice.stem) or voice.stem
 
 
-def _named_for(name: str, added: list[Path]) -> list[Path]:
+def _matching_name(name: str, added: list[Path]) -> list[Path]:
     """Indices trained under this name; if there are none, those that contain it as whole words."""
     pattern = re.compile(rf"(?<![^\W_]){re.escape(name)}(?![^\W_])", re.IGNORECASE)
     return _trained_as(name, added) or [file for file in added if pattern.search(file.stem)]

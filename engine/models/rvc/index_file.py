@@ -82,8 +82,8 @@ def read_index(path: Path, channels: int) -> np.ndarray:
         try:
             vectors = np.empty((count, channels), np.float32)
         except MemoryError as error:
-            wanted_mb = count * channels * _NUMBER_BYTES / 2**20
-            raise ModelError(f"{path}: {count} vectors take {wanted_mb:.0f} MB of memory, more than is free") from error
+            size_mb = count * channels * _NUMBER_BYTES / 2**20
+            raise ModelError(f"{path}: {count} vectors take {size_mb:.0f} MB of memory, more than is free") from error
         buffer = np.empty((max(1, _BUFFER_BYTES // (channels * _NUMBER_BYTES)), channels), "<f4")
         for block in blocks:
             stream.seek(block.offset)

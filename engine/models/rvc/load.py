@@ -145,8 +145,7 @@ def random_synthesizer(shape: SynthesizerShape, seed: int = 0) -> Synthesizer:
 
 
 def reinitialize(synthesizer: Synthesizer) -> None:
-    """Draw every matrix again so that it preserves the signal level. With torch's default initialisation the sound
-    fades out."""
+    """Draw every matrix again so that it preserves the signal level. With torch's defaults the sound fades out."""
     with torch.no_grad():
         for name, parameter in synthesizer.named_parameters():
             if name.endswith("bias"):

@@ -6,7 +6,7 @@ The rms is taken over 40 ms every 10 ms, as in RVC's real-time window (for files
 at sample k hop, with linear interpolation in between, so a piece of a sound is scaled like the whole. A model makes
 sound even from silence, so with any mix the output is silent where the input is, with a fade of 10 ms.
 
-The gate opens at once by the rms of a cell of 10 ms and the three before it, also across blocks, stays open 30 ms
+The gate opens at once by the rms of a cell of 10 ms and the three before it, also across blocks. It stays open 30 ms
 longer, and closes with a ramp of 10 ms. (RVC treats both ends of a block as silence.)
 """
 

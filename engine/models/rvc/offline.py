@@ -98,7 +98,7 @@ class PerformanceProfiler:
 
 
 class VoiceConverter:
-    """Converts with one model and its settings. One thread; `high_pass` may be called from one other thread."""
+    """Converts whole sounds with one voice and its settings. One thread; `high_pass`: also one other."""
 
     def __init__(
         self,
@@ -127,15 +127,15 @@ class VoiceConverter:
         return self.model.synthesizer.shape.hop
 
     def high_pass(self, sound: np.ndarray) -> np.ndarray:
-        """(n,) at 16 kHz without frequencies below 48 Hz, filtered on the device or the host as the options say."""
+        """Remove frequencies below 48 Hz from (n,) at 16 kHz, on the device or the host as the options say."""
         if not self.options.gpu_filter:
             return high_pass_on_host(sound)
         with torch.inference_mode():
             return high_pass(torch.from_numpy(sound).to(self.model.device)[None])[0].cpu().numpy()
 
     def convert(self, pieces: Sequence[Piece]) -> list[np.ndarray]:
-        """Convert pieces. Returns the used part of each, (span.frames * hop,) float32, in the same order. Pieces of one
-        size are batched. ModelError if the model returns NaN or infinity."""
+        """Convert pieces of sound. Returns the used part of each, (span.frames * hop,) float32, in the same order.
+        Pieces of one size are batched. ModelError if the model returns NaN or infinity."""
         parts: dict[int, np.ndarray] = {}
         for numbers in group_by_size([piece.span.size for piece in pieces], self.options.batch_size):
             with torch.inference_mode():
@@ -144,8 +144,8 @@ class VoiceConverter:
         return [parts[number] for number in range(len(pieces))]
 
     def convert_sound(self, sound: np.ndarray) -> np.ndarray:
-        """Convert (n,) float32 at 16 kHz, n > 0, to (n * rate_hz // 16000,) float32, with the set loudness, peak at
-        most 0.99."""
+        """Convert (n,) float32 at 16 kHz, n > 0, to (n * rate_hz // 16000,) float32 of the set loudness, peak <=
+        0.99."""
         sound = sound * np.float32(limiting_gain(float(np.abs(sound).max()), MAX_PEAK_IN))
         filtered = self.high_pass(sound)
 
@@ -241,8 +241,7 @@ class VoiceConverter:
 
 
 def cutting_for(device: torch.device, dtype: torch.dtype) -> CutLengths:
-    """Piece lengths: as in RVC, shorter with little memory and longer in half precision; shortest if the device limits
-    convolutions."""
+    """Lengths as in RVC: shorter with little memory, longer in half precision, shortest if convolutions are limited."""
     if max_conv_length(device) < sys.maxsize:
         return SHORT
     if dtype == torch.float16:

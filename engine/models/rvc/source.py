@@ -28,8 +28,7 @@ class SineSource(nn.Module):
 
     def phases(self, f0: Tensor, start: Tensor | None = None) -> Tensor:
         """Phase at the start of each frame of `f0` (B, T) Hz, and after the last one: (B, T + 1) float32, 0..1 turns.
-        `start` is the first phase (B,) in turns, None for 0. Sums in double precision, except on MPS, which has
-        none."""
+        `start` is the first phase (B,) in turns, None for 0. Sums in double precision, except on MPS."""
         exact = torch.float32 if f0.device.type == "mps" else torch.float64
         turns = self.cycles_per_frame(f0.to(exact))
         first = torch.zeros_like(turns[:, :1]) if start is None else start.to(exact)[:, None]
@@ -38,8 +37,7 @@ class SineSource(nn.Module):
     def forward(self, f0: Tensor, start: Tensor | None = None, noise: Tensor | None = None) -> Tensor:
         """(B, T) Hz, 0 where unvoiced -> (B, 1, T n), in the dtype of the weights; n is hop. `noise` (B, 1, T n) is
         standard normal; None draws it. With another n, a frame has n samples but the same number of cycles, as needed
-        for a sound that will be played faster or slower. As upstream, the first sample has the phase after one step,
-        not 0."""
+        for a sound that will be played faster or slower. As upstream, the first phase is that after one step, not 0."""
         batch, frames = f0.shape
         f0 = f0.float()
         if noise is None:

@@ -1,13 +1,13 @@
 """Converts a voice live, block by block, with seamless joins.
 
 Timing. For each block the newest part of the sound, a window that ends with the block at sample E, is converted again.
-All parts have exact timing: HuBERT's vector k starts at hop 2 k (a hop is 10 ms), pitch k belongs to the start of hop k
-and is constant during the hop, and hop k of the synthesizer's output is hop k of the input. `convert` returns the
-output for E - lag - block to E - lag; lag = crossfade + search. The last `lag` samples are delayed, because the end of
-a window is computed without the sound that follows. The next window computes them again with more context, and the two
+All parts have exact timing: HuBERT's vector k starts at hop 2 k (a hop is 10 ms). Pitch k belongs to the start of hop k
+and is constant during the hop. Hop k of the synthesizer's output is hop k of the input. `convert` returns the output
+for E - lag - block to E - lag; lag = crossfade + search. The last `lag` samples are delayed, because the end of a
+window is computed without the sound that follows. The next window computes them again with more context, and the two
 versions are crossfaded (sola.py). `search`, 10 ms, is the range within which the join is shifted to the best match. A
-shifted join makes its block early by the offset, and the source continues from the phase that is then audible, so that
-the next join fits at offset 0 again.
+shifted join makes its block early by the offset. The source continues from the phase that is then audible, so that the
+next join fits at offset 0 again.
 
 What is computed, from the window's end backwards, in hops:
 
@@ -205,8 +205,7 @@ class LiveVoice:
         self.invalid_samples += int(np.count_nonzero(samples != block))
 
     def _content(self, end_hop: int) -> tuple[Tensor, int]:
-        """Features of the window, (1, T, C), 50 per second, and by how many hops (0 or 1) the first one starts before
-        it."""
+        """Features of the window, (1, T, C), 50 per second, and how many hops (0 or 1) the first starts before it."""
         odd = (end_hop - self.grid.window_hops) % 2
         sound = self._input.sound[:, -(self.grid.window_hops + odd) * HOP :]
         state = self._runner.run(("content", odd), (self._encode_content,), {"sound": sound})
@@ -242,8 +241,7 @@ class LiveVoice:
         return phone if f0 is None else protect(phone, original, f0, settings.protect)
 
     def _repeat_features(self, features: Tensor, odd: int) -> Tensor:
-        """Repeat 50 vectors per second to 100: each twice, the last four times, because HuBERT has none for the last 20
-        ms."""
+        """Repeat 50 vectors per second to 100: each twice, the last four times: HuBERT has none for the last 20 ms."""
         twice = torch.cat((features, features[:, -1:]), 1).repeat_interleave(2, 1)
         return twice[:, odd : odd + self.grid.window_hops]
 

@@ -244,11 +244,11 @@ class Synthesizer(nn.Module):
 
     @property
     def source(self) -> SineSource:
-        """The decoder's source. Only models with pitch have one."""
+        """The decoder's module that makes the excitation. Only models with pitch have one."""
         return self.dec.m_source
 
     def speaker(self, number: Tensor) -> Tensor:
-        """(B,) int64 in 0..speakers - 1 -> (B, gin, 1)."""
+        """Embed speakers, (B,) int64 in 0..speakers - 1 -> (B, gin, 1)."""
         result: Tensor = self.emb_g(number)[..., None]
         return result
 

@@ -19,8 +19,7 @@ SEED = 0
 
 
 class WindowSynthesizer:
-    """Synthesizes the windows of a stream; stores the noise of each hop and the source's phase between them. Nothing
-    waits for the device."""
+    """Synthesizes the windows of a stream; stores each hop's noise and the source's phase between them. No waits."""
 
     def __init__(self, model: VoiceModel, grid: BlockGrid, runner: ChainRunner) -> None:
         self._synthesizer = model.synthesizer

@@ -5,8 +5,7 @@ transformers does this for videos only, with a package that it downloads, and si
 
 Its NMS drops a mask that overlaps a better one by more than 0.1, because in a video the tracker recovers occluded
 objects. For a single picture that would lose objects, so here only an object found twice is dropped: IoU above 0.7 for
-results of one prompt; above 0.9 for results of two prompts, because, for example, a jacket may cover most of the person
-who wears it.
+results of one prompt; above 0.9 for two prompts, because a jacket may cover most of its wearer.
 
 A hole or a speck is a component (8 neighbours) of at most 16 px at a side of 288; a speck also has at most half the
 pixels of its mask. Changed pixels get a value just above or below the threshold, like transformers' logits of 0.1 and
@@ -95,8 +94,7 @@ def keep_oldest(objects: DetectedObjects) -> DetectedObjects:
 
 
 def nms_indices(objects: DetectedObjects, same_iou: float) -> np.ndarray:
-    """Indices of the objects that greedy NMS selects, (n,) int64 in order: those that do not overlap a better one too
-    much."""
+    """Indices of the objects that greedy NMS selects, (n,) int64 in order: none overlaps a better one too much."""
     limits = np.where(objects.prompts[:, None] == objects.prompts, same_iou, SAME_IOU_ACROSS)
     is_same = mask_iou(objects.masks) > limits
     indices: list[int] = []
@@ -107,8 +105,7 @@ def nms_indices(objects: DetectedObjects, same_iou: float) -> np.ndarray:
 
 
 def mask_iou(masks: np.ndarray) -> np.ndarray:
-    """Intersection over union of the insides of `masks` (n, side, side) uint8: (n, n) float64; 0 for two empty
-    masks."""
+    """Intersection over union of the insides of `masks` (n, side, side) uint8: (n, n) float64; 0 for empty masks."""
     count = len(masks)
     packed = np.packbits((masks > INSIDE).reshape(count, -1), axis=1)
     packed_words = np.zeros((count, -(-packed.shape[1] // 8)), np.uint64)

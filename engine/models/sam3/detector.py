@@ -47,10 +47,10 @@ class BestQueries:
 
 
 class Detector:
-    """Runs the detector. Stateless except for the caches of `runner`. Single thread, single device. Prompts run one by
-    one: in a batch they would need padding and masks, share little work, and block the device for other processes.
-    Masks are computed for the best queries only, in shapes that do not depend on the picture. The result is copied to
-    the host once; the threshold is applied there."""
+    """Runs SAM3's detector on pictures. Stateless except for the caches of `runner`. Single thread, single device.
+    Prompts run one by one: in a batch they would need padding and masks, share little work, and block the device for
+    other processes. Masks are computed for the best queries only, in shapes that do not depend on the picture. The
+    result is copied to the host once; the threshold is applied there."""
 
     def __init__(self, model: SegmentationModel, runner: ChainRunner) -> None:
         self._model = model

@@ -101,15 +101,15 @@ def offload(model: SegmentationModel) -> None:
     it runs. All other weights, and all buffers, stay on the device."""
     from accelerate import cpu_offload
 
-    leaving = (model.detector.vision_encoder.backbone, model.detector.text_encoder)
+    offloaded = (model.detector.vision_encoder.backbone, model.detector.text_encoder)
 
     def weigh() -> int:
-        left_out = {id(each) for network in leaving for each in network.parameters()}
+        left_out = {id(each) for network in offloaded for each in network.parameters()}
         weights = (each for each in weights_of(model.networks) if id(each) not in left_out)
         return bytes_of(each for each in weights if each.device.type == "cpu")  # random weights are on the device
 
     with reserve_memory(model.device, weigh, model.spec.model):
-        for network in leaving:
+        for network in offloaded:
             cpu_offload(network, model.device)
         for network in model.networks:
             for tensor in (*network.parameters(), *network.buffers()):

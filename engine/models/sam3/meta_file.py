@@ -143,8 +143,8 @@ def meta_name(name: str) -> tuple[str, int | None]:
 
 
 class MetaCheckpoint(Sam3Folder):
-    """One of Meta's checkpoints. The tokenizer is in the same folder; a config.json of transformers' sam3 may be, else
-    the detector has the published configuration."""
+    """One of Meta's checkpoints. The tokenizer is in the same folder. Without a config.json of transformers' sam3
+    there, the detector has the published configuration."""
 
     @property
     def kind(self) -> str:

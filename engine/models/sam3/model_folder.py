@@ -102,7 +102,7 @@ class Sam3Folder:
             )
 
     def require_tokenizer(self) -> None:
-        """Raise ModelError if it is missing. Otherwise transformers would silently create an empty one."""
+        """Raise ModelError if the tokenizer is missing. Otherwise transformers would silently create an empty one."""
         if (self.path / "tokenizer.json").is_file():
             return
         absent = [file for file in ("vocab.json", "merges.txt") if not (self.path / file).is_file()]
@@ -136,8 +136,7 @@ class Sam3Folder:
 
 
 def find(name: str) -> Path:
-    """The folder for a path or id, like `locate.find`. ModelError, with how to get access, if it is not on this
-    machine."""
+    """The folder for a path or id, like `locate.find`. ModelError, with how to get access, if it is not here."""
     try:
         return locate.find(name, files=FILES)
     except ModelError as error:
@@ -157,8 +156,7 @@ def use_sam3_advice() -> str:
 
 
 def how_to_get(name: str, *, again: bool = False) -> str:
-    """The end of an error, "; fetch it: ...", if `name` is an id, with the steps for a gated repository. "" for a
-    folder."""
+    """The end of an error, "; fetch it: ...", if `name` is an id, with the steps if gated. "" for a folder."""
     command = locate.fetch_command(name, files=FILES)
     if Path(name).expanduser().exists() or not command:
         return ""

@@ -9,8 +9,8 @@ The memory that an object attends to grows, and cuDNN's attention, which torch t
 plan for each length. So the other kernels are used here.
 
 The memory of a picture (`MemoryEncoder`) follows the rules of transformers' Sam3VideoModel: masks that mostly belong to
-another object of the same prompt are emptied before, and in a picture with new objects all memories are encoded from
-the full-size masks, cut at 0.
+another object of the same prompt are emptied before; in a picture with new objects all memories are encoded from the
+full-size masks, cut at 0.
 """
 
 from collections.abc import Callable, Collection, Sequence
@@ -142,7 +142,7 @@ class Propagation:
     def _memory(
         self, masks: Sequence[AgedTensors], pointers: Sequence[tuple[torch.Tensor, torch.Tensor]]
     ) -> tuple[torch.Tensor, torch.Tensor]:
-        """Keys and values (tokens, D) of the memories of some objects, concatenated: for each masks, then pointers."""
+        """Keys and values (tokens, D) of the memories of some objects: for each object its masks, then its pointers."""
         inputs = zip(masks, pointers, strict=True)
         pairs = [([*(mask for _, mask in dated), tokens], dated, since) for dated, (tokens, since) in inputs]
         values = torch.cat([each for parts, _, _ in pairs for each in parts])[:, 0]
@@ -273,16 +273,16 @@ class MemoryEncoder:
         the tracked ones; `prompts`: their prompts' numbers; `reconditioned`: indices of those with a mask from the
         detector; `new`: masks (side, side) of 0 and 1."""
         pointers = list(torch.split(tracked.pointers, 1)) if tracked else []
-        by_shown_mask = list(reconditioned) if new else list(range(len(masks)))
+        from_shown_masks = list(reconditioned) if new else list(range(len(masks)))
         memories: dict[int, torch.Tensor] = {}
-        if by_shown_mask:
+        if from_shown_masks:
             between()
             of_all = self._suppress_overlaps(masks, prompts)
-            chosen = torch.stack([of_all[index] for index in by_shown_mask])
+            chosen = torch.stack([of_all[index] for index in from_shown_masks])
             logits = torch.where((chosen > 0).any(dim=(-1, -2)), SURE_LOGIT, -SURE_LOGIT)[..., None]
-            memories |= zip(by_shown_mask, self._encode_masks(vision, chosen, logits, is_cut=False), strict=True)
+            memories |= zip(from_shown_masks, self._encode_masks(vision, chosen, logits, is_cut=False), strict=True)
         if new:
-            raw = [index for index in range(len(masks)) if index not in by_shown_mask]
+            raw = [index for index in range(len(masks)) if index not in from_shown_masks]
             between()
             large, scores, started = self._start_objects(vision, torch.stack(list(new)))
             pointers += torch.split(started, 1)

@@ -24,10 +24,10 @@ MODES = ("image", "track")
 
 
 class Segmenter:
-    """Segments pictures. Single thread, single device. Only copying the result to the host waits for the device.
-    `between` is called between slices of the device's work. `before_capture` is called before work that takes seconds
-    and is done once per shape (a CUDA graph, a compilation). `idle_s` returns the total seconds that `between` has
-    waited on purpose; `clock` does not count them to any stage."""
+    """Segments pictures, alone or as a stream, with one SAM3 model. Single thread, single device. Only copying the
+    result to the host waits for the device. `between` is called between slices of the device's work. `before_capture`
+    is called before work that takes seconds and is done once per shape (a CUDA graph, a compilation). `idle_s` returns
+    the total seconds that `between` has waited on purpose; `clock` does not count them to any stage."""
 
     def __init__(
         self,
@@ -88,8 +88,7 @@ class Segmenter:
         self._mode = mode
 
     def set_prompts(self, texts: Sequence[str]) -> tuple[str, ...]:
-        """Set the text prompts; returns notes about truncated ones. Empty texts are skipped without renumbering the
-        others."""
+        """Set the text prompts; returns notes about truncated ones. Empty texts are skipped, others keep numbers."""
         numbered = [(number, text.strip()) for number, text in enumerate(texts, 1)]
         self._prompts = [(number, self._encoder.encode(text)) for number, text in numbered if text]
         if not self._prompts:
@@ -140,8 +139,7 @@ class Segmenter:
         return content.getvalue()
 
     def restore_tracker(self, state: bytes) -> None:
-        """Continue in track mode from the state of another segmenter. Later results are bit-identical to its
-        results."""
+        """Continue in track mode from another segmenter's state. Later results are bit-identical to its own."""
         # weights_only: only tensors and plain values, so that no code from a file is executed.
         self._tracker.restore(torch.load(io.BytesIO(state), map_location=self.model.device, weights_only=True))
 

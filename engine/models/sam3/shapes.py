@@ -246,8 +246,7 @@ def _reinitialize(model: Any) -> None:
 
 
 def _find_objects(detector: Any, count: int) -> None:
-    """Make the first `count` queries score about 0.9 for every prompt and the others 0.1, with masks of a few
-    percent."""
+    """Make the first `count` queries score about 0.9 for every prompt, the others 0.1, with masks of some percent."""
     queries = detector.detr_decoder.query_embed.weight  # (queries, width)
     width = queries.shape[1]
     direction = torch.ones(width, dtype=queries.dtype)

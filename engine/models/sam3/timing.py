@@ -68,8 +68,7 @@ class ReferenceSegmenter:
 
 class ReferenceTracker:
     """transformers' pipeline for streams: a Sam3VideoModel with an unbounded session. Single thread. Masks are scaled
-    to the full size on the device and stay there. The processor's other work is omitted (boxes of the masks, and which
-    object is in front)."""
+    to the full size on the device and stay there. Other work of the processor is omitted (boxes, front objects)."""
 
     def __init__(self, model: SegmentationModel, texts: Sequence[str]) -> None:
         from transformers import Sam3VideoInferenceSession
@@ -136,8 +135,7 @@ def compare_with_transformers(
 
 
 def tensors_mb(device: torch.device) -> float:
-    """MiB of all tensors in use, to find leaks. The process's memory does not show them, because it includes freed
-    memory."""
+    """MiB of all tensors in use, to find leaks. The process's memory hides them, because it includes freed memory."""
     if device.type == "cuda":
         return torch.cuda.memory_allocated(device) / 2**20
     storages = (each.untyped_storage() for each in gc.get_objects() if type(each) in (torch.Tensor, torch.nn.Parameter))

@@ -1,8 +1,8 @@
 """One tracked object, and the frames that the tracker remembers of it, with bounded size.
 
 transformers' session stores every picture, every full-size mask and all bookkeeping of every frame forever. According
-to the code of Sam3TrackerVideoModel most of it can be dropped, and a test checks this. With M = num_maskmem, P =
-max_object_pointers_in_encoder and C = max_cond_frame_num (7, 16 and 4 as published), frame f + 1 reads for each object
+to the code of Sam3TrackerVideoModel most of it can be dropped, and a test checks this. Let M = num_maskmem, P =
+max_object_pointers_in_encoder and C = max_cond_frame_num (7, 16 and 4 as published). Frame f + 1 reads for each object:
 
 - mask memories of the frames after f + 1 - M, and of the C newest conditioning frames;
 - object pointers of the frames after f + 1 - P, and of all conditioning frames so far.

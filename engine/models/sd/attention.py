@@ -74,14 +74,14 @@ class FrameBank:
         """() 0..1, or None while nothing is recorded."""
 
     def begin(self, before: tuple[Tensor, ...] | None, strength: Tensor | None) -> None:
-        """Prepare a call. `before`: the result of `end` after the last call, if that had as many rows. `strength`: how
-        much of it is used; None: nothing is recorded."""
+        """Prepare the bank before a UNet call. `before`: the result of `end` after the last call, if that had as many
+        rows. `strength`: how much of it is used; None: nothing is recorded."""
         self._strength = strength
         for index, layer in enumerate(self.layers):
             layer.previous = None if before is None else before[index]
 
     def end(self) -> tuple[Tensor, ...]:
-        """End a call. Returns the keys and values (B, pixels, 2 C) of each layer."""
+        """End a UNet call. Returns the keys and values (B, pixels, 2 C) of each layer."""
         results = tuple(layer.recorded for layer in self.layers if layer.recorded is not None)
         for layer in self.layers:
             layer.previous = layer.recorded = None

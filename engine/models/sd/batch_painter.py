@@ -1,8 +1,7 @@
 """Paints the pictures of a job in batches, in three stages that overlap on CUDA.
 
 Every batch has the same number of rows and every picture the same noise, so a result depends only on its picture and
-the Painting. If the model returns NaN or black for a picture, the whole batch is run again, and the good pictures of
-the first run are kept.
+the Painting. If the model returns NaN or black for a picture, the whole batch is run again; good pictures are kept.
 """
 
 from collections.abc import Iterator

@@ -263,8 +263,7 @@ class BatchSchedule:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class LibrarySteps:
-    """The steps of a diffusers scheduler, which stays on the CPU. On the device, each value that it looks up or
-    compares would block the host."""
+    """The steps of a diffusers scheduler, which stays on the CPU: on the device its look-ups would block the host."""
 
     scheduler: Any
     """The scheduler, in its state before the first step."""

@@ -67,7 +67,7 @@ def _without_last_signal(betas: torch.Tensor) -> torch.Tensor:
 
 
 def x0_weights(abar: torch.Tensor, prediction_type: str) -> tuple[torch.Tensor, torch.Tensor]:
-    """(a, b), each (T,) float64, with x0 = a sample + b output for every timestep."""
+    """Weights (a, b), each (T,) float64, with x0 = a sample + b output for every timestep."""
     signal, noise = abar.sqrt(), (1.0 - abar).sqrt()
     match prediction_type:
         case "epsilon":

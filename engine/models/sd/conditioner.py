@@ -70,11 +70,11 @@ class Conditioner:
         size: tuple[int, int] = (512, 512),
         clip_skip: int | None = None,
     ) -> Conditioning:
-        """Encode the prompts. `prompt`: one, or several with weights above 0, which are blended token by token. A
-        negative of None is omitted; an empty one is encoded as in training: zeros for SDXL, else the empty text.
-        `regions`: the texts of regions. `ip_images`: each (height, width, 3) uint8 RGB with its weight; without any the
-        IP-Adapter has no effect. `size`: width and height of the pictures. `clip_skip`: counted as in A1111; 0: the
-        model's default, None: the ModelSpec's."""
+        """Encode the prompts to a Conditioning. `prompt`: one, or several with weights above 0, which are blended token
+        by token. A negative of None is omitted; an empty one is encoded as in training: zeros for SDXL, else the empty
+        text. `regions`: the texts of regions. `ip_images`: each (height, width, 3) uint8 RGB with its weight; without
+        any the IP-Adapter has no effect. `size`: width and height of the pictures. `clip_skip`: counted as in A1111; 0:
+        the model's default, None: the ModelSpec's."""
         skipped = self._skipped(clip_skip)
         text, pooled = self._encode_mix([(prompt, 1.0)] if isinstance(prompt, str) else prompt, blend, skipped)
         negative_embeds, negative_pooled = None, None

@@ -89,9 +89,8 @@ def soft_edges(rgb: torch.Tensor) -> torch.Tensor:
     """Outlines of (F, 3, H, W) float32 in 0..1: (F, 3, H, W) float32 in 0..1, brighter for a higher step.
 
     Replaces a network for soft edges (HED, PiDiNet) without weights: it adds the gradients of the brightness at three
-    scales. Each is multiplied by its scale, so that a step counts the same at all of them (Lindeberg 1998, "Edge
-    detection and ridge detection with automatic scale selection"). Fine texture shows at the finest scale only, so it
-    stays dark."""
+    scales. Each is multiplied by its scale, so that a step counts equally in all (Lindeberg 1998, "Edge detection and
+    ridge detection with automatic scale selection"). Fine texture shows at the finest scale only, so it stays dark."""
     grey = sum(weight * rgb[:, channel : channel + 1] for channel, weight in enumerate(GREY))
     assert isinstance(grey, torch.Tensor)
     total = sum(_steps(grey, scale_px) for scale_px in SCALES_PX)

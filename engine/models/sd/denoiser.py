@@ -69,7 +69,7 @@ class Denoiser:
         self._banked_frame = None
 
     def forget(self) -> None:
-        """Do not use the frame before in the next call."""
+        """Ignore the previous frame in the next call."""
         self._forgets = True
 
     def predict(
@@ -83,7 +83,7 @@ class Denoiser:
         between: Callable[[], None] = noop,
     ) -> torch.Tensor:
         """x0 (B, 4, h, w) float32 of the noisy latents `z` (B, 4, h, w) at timesteps `t` (B,) int64, on the device.
-        Above 1, `guidance` is classifier-free guidance against `cond.negative_text`, with twice the rows; for a model
+        Above 1, `guidance` is classifier-free guidance against `cond.negative_embeds`, with twice the rows; for a model
         with a guidance embedding it is an input. `between` is called between two parts. ModelError if the negative
         prompt is missing."""
         return self.x0(z, t, self.guided_output(z, t, cond, control, guidance=guidance, between=between))

@@ -44,7 +44,7 @@ class Delta:
         return torch.add(total, self._dora(original), alpha=strength)
 
     def product(self) -> torch.Tensor:
-        """The delta before scaling."""
+        """The change of the weight before it is scaled."""
         if self.kind == "norm":
             (difference,) = self.factors.values()
             return difference.float()[:, None]

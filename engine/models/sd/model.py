@@ -26,7 +26,7 @@ UNGUIDED = ("turbo", "lightning", "hyper")
 
 @dataclass(slots=True, kw_only=True)
 class DiffusionModel(ModelOnDevice):
-    """One Stable Diffusion model. `dtype`: that of its networks, except SDXL's full VAE, which is never float16."""
+    """A Stable Diffusion model on its device. `dtype`: of all networks; if float16, SDXL's full VAE is float32."""
 
     spec: ModelSpec
     family: str
@@ -67,7 +67,7 @@ class DiffusionModel(ModelOnDevice):
     parts: UnetParts = PLAIN
     """The parts of a UNet call; compiled if the spec names an accelerator."""
     text_weight: torch.Tensor | None = None
-    """Result of `attention.install_attention` for the UNet, a view of its layers' weights. None: it takes the text."""
+    """Result of `attention.install_attention` for the UNet; its layers' weights are views of it. None: takes text."""
     bank: "FrameBank | None" = None
     """The bank of the UNet; None where it cannot have one."""
     regions: "RegionMasks | None" = None

@@ -36,7 +36,7 @@ class SeededNoise:
 
 class BlendedNoise:
     """The noise of two seeds, blended step by step. Two noises are almost orthogonal. So with slerp the blend is as
-    strong as either; with linear it is down to 0.71 times weaker in the middle."""
+    strong as either; with linear it is weaker in the middle, down to 0.71 times."""
 
     def __init__(self, first: SeededNoise, second: SeededNoise, mix: float, blend: Blend) -> None:
         self._blend: Blend = blend

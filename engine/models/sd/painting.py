@@ -55,7 +55,7 @@ class Painting:
     spec: ModelSpec
     prompt: str = ""
     negative: str = ""
-    steps: int = 5  # more than live: a file may take its time; so has `cfg`
+    steps: int = 5  # more than live, as is `cfg`: a file may take longer
     """Total steps; only the last `strength` fraction of them is run."""
     strength: float = default_of("strength")
     cfg: float = 6.0

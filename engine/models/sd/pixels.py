@@ -74,14 +74,14 @@ class Pixels:
         return self.crop_and_resize(rgb).to(self._model.dtype)
 
     def prepare_edges(self, rgb: torch.Tensor) -> torch.Tensor:
-        """The same with the edges of the pictures, white on black; computed where the pictures are."""
+        """Draw edges as a ControlNet's input, white on black; computed where the pictures are."""
         if not self._is_cpu:
             return hard_edges(self.crop_and_resize(rgb)).to(self._model.dtype)
         outlines = [edges.canny_edges(picture.numpy(), (self.width, self.height)) for picture in rgb]
         return self.prepare_control(np.stack(outlines))
 
     def prepare_soft_edges(self, rgb: torch.Tensor) -> torch.Tensor:
-        """The same with blurred outlines, white on black."""
+        """Draw blurred outlines as a ControlNet's input, white on black."""
         return soft_edges(self.crop_and_resize(rgb)).to(self._model.dtype)
 
     def resize(self, rgb: Pictures) -> torch.Tensor:

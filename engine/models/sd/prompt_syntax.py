@@ -67,7 +67,7 @@ class ParsedPrompt:
 
     @property
     def is_broken(self) -> bool:
-        """True if it has a BREAK."""
+        """True if the prompt has a BREAK."""
         return any(CHUNK_END in fragment.text for fragment in self.fragments)
 
     @property

@@ -55,7 +55,8 @@ class FramesInFlight:
 
 
 class StreamSchedule:
-    """The stream of a model. ModelError unless its sampler is in FEW_STEPS and t_index in the table. Single thread."""
+    """Runs all steps of consecutive live frames of one model in one UNet call. ModelError unless its sampler is in
+    FEW_STEPS and t_index in the table. Single thread."""
 
     def __init__(self, model: "DiffusionModel", denoiser: Denoiser, settings: StreamSettings) -> None:
         self.generation = 0
@@ -103,8 +104,8 @@ class StreamSchedule:
         *,
         between: Callable[[], None] = noop,
     ) -> torch.Tensor | None:
-        """Push a frame. Returns the latents (1, 4, h, w) float32 of the one pushed S - 1 calls ago, or None while
-        filling. `z`: (1, 4, h, w) scaled latents; each of `control` has one picture."""
+        """Push a frame into the stream. Returns the latents (1, 4, h, w) float32 of the one pushed S - 1 calls ago, or
+        None while filling. `z`: (1, 4, h, w) scaled latents; each of `control` has one picture."""
         rows, flight = self._rows, self._flight_for(z)
         if not self._seeds.is_fixed:
             self._noise = self._scale_noise(self._noise_source.noise(self._seeds, self._size))

@@ -42,8 +42,8 @@ def with_regions(parts: tuple[Part, ...], regions: Any) -> tuple[Part, ...]:
 
 
 def with_bank(parts: tuple[Part, ...], bank: Any) -> tuple[Part, ...]:
-    """Wrap the parts of a UNet call to use the frame before. `bank`: the UNet's `attention.FrameBank`; its tensors are
-    `before` and `strength` of the inputs, and `bank` of the result."""
+    """Wrap the parts of a UNet call so that they use the previous frame. `bank`: the UNet's `attention.FrameBank`; its
+    tensors are `before` and `strength` of the inputs, and `bank` of the result."""
 
     def begin(state: State) -> None:
         bank.begin(state["before"], state["strength"])
@@ -309,8 +309,8 @@ class DeepCache:
     """Reuses the output of the UNet's deep blocks from one step of a batch in the next steps (arXiv 2312.00858).
     Through its authors' PyPI package, which replaces the `forward` of the UNet's blocks: in every third step, starting
     with the first, all blocks run; in between only the outermost down and up layer. It waits for the device in each
-    step to look up the step's index. The constructor installs it into `unet`. One batch at a time, with all rows in the
-    same step."""
+    step to look up the step's index. The constructor installs it into `unet`. One batch at a time, all rows in one
+    step."""
 
     def __init__(self, unet: Any) -> None:
         from DeepCache import DeepCacheSDHelper

@@ -43,7 +43,7 @@ RESOLUME_ROOTS: Final = frozenset(
 """First address parts of the messages from Resolume."""
 
 _LAYERS = re.compile(r"(|group)([1-9][0-9]{0,2})")
-_FIXTURE_PLACE = re.compile(r"([0-9]{1,5})\.([0-9]{1,3})")
+_FIXTURE_ADDRESS = re.compile(r"([0-9]{1,5})\.([0-9]{1,3})")
 LAST_ADDRESS: Final = 512 + 1 - len(CHANNELS)
 
 _LAYER = re.compile(r"/composition/(?:(layers|groups)/([1-9]\d{0,5})|selectedlayer|disconnectall)(?=/|\Z)")
@@ -84,7 +84,7 @@ def parse_layers(text: str) -> ResolumeLayers:
 
 @lru_cache(maxsize=64)
 def resolume(layers: ResolumeLayers) -> Tables:
-    """The entries for these layers."""
+    """The entries of the map for Resolume that control these layers."""
     return (
         *(entry for n in layers.our_layers for entry in _resolume_layer(layers, n)),
         *(
@@ -133,7 +133,7 @@ def _resolume_layer(layers: ResolumeLayers, n: int) -> Tables:
 
 def read_fixture(text: str) -> tuple[int, int]:
     """Universe and channel of `5.101`. Raises MappingError."""
-    found = _FIXTURE_PLACE.fullmatch(text)
+    found = _FIXTURE_ADDRESS.fullmatch(text)
     if found is None or int(found[1]) > 63_999 or not 1 <= int(found[2]) <= LAST_ADDRESS:
         raise MappingError(
             f"fixture {text!r}: is not UNIVERSE.ADDRESS, such as 1.101; the address is 1..{LAST_ADDRESS}, because "
@@ -144,7 +144,7 @@ def read_fixture(text: str) -> tuple[int, int]:
 
 @lru_cache(maxsize=64)
 def fixture(universe: int, address: int) -> Tables:
-    """The entries for a fixture there."""
+    """The entries of the map for a fixture at this universe and channel."""
     return tuple(
         {"control": f"osc /{DMX}/{universe}/{address + offset}", "target": channel.address, "mode": "fader"}
         for offset, channel in enumerate(CHANNELS)

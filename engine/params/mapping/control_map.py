@@ -135,14 +135,14 @@ class ControlMap:
     def add(self, entry: MapEntry, last_value: float | None = None) -> int:
         """Add an entry and return its number. It replaces one with the same control, target and argument. `last_value`:
         the last value received from its control, if known."""
-        hold = Pickup(at=None if last_value is None else position(entry, last_value))
+        pickup = Pickup(at=None if last_value is None else position(entry, last_value))
         for number, (known, _) in enumerate(self._entries, start=1):
             if _identity(known) == _identity(entry):
-                self._set([*self._entries[: number - 1], (entry, hold), *self._entries[number:]])
+                self._set([*self._entries[: number - 1], (entry, pickup), *self._entries[number:]])
                 return number
         if len(self._entries) >= MAX_ENTRIES:
             raise _too_many()
-        self._set([*self._entries, (entry, hold)])
+        self._set([*self._entries, (entry, pickup)])
         return len(self._entries)
 
     def add_all(
@@ -187,24 +187,24 @@ class ControlMap:
             if movement.part_of is not None and self._entries_for(movement.part_of):
                 is_mapped = True
                 continue
-            for entry, hold in self._entries_for(movement.control):
+            for entry, pickup in self._entries_for(movement.control):
                 is_mapped = True
                 now = value_of(entry.target) if entry.param is not None else None
-                arguments = arguments_for(entry, movement, now, hold, now_s, sent_to.get(entry.control))
+                arguments = arguments_for(entry, movement, now, pickup, now_s, sent_to.get(entry.control))
                 if arguments is not None:
                     messages.append(_message(entry.target, arguments))
-                if hold.is_waiting or entry.target in self._waiting:
-                    self._note_waiting(entry, hold, now_s)
+                if pickup.is_waiting or entry.target in self._waiting:
+                    self._note_waiting(entry, pickup, now_s)
             pair = pair_of(movement.control)
             if pair is not None and self._entries_for(pair):  # one half of a pair: wait for the other
                 is_mapped = True
         return tuple(messages) if is_mapped else None
 
-    def _note_waiting(self, entry: MapEntry, hold: Pickup, now_s: float) -> None:
+    def _note_waiting(self, entry: MapEntry, pickup: Pickup, now_s: float) -> None:
         others = self._waiting.items()
         waiting = {each: (at, s) for each, (at, s) in others if each != entry.target and now_s - s < WAITING_S}
-        if hold.is_waiting and hold.at is not None:
-            waiting[entry.target] = range_position(entry, hold.at), now_s
+        if pickup.is_waiting and pickup.at is not None:
+            waiting[entry.target] = range_position(entry, pickup.at), now_s
         self._waiting = waiting
 
     def _entries_for(self, control: Control) -> Iterable[tuple[MapEntry, Pickup]]:
@@ -221,15 +221,15 @@ class ControlMap:
         self._waiting = {}
         self._at = {}
         current = frozenset(entry for entry, _ in entries)
-        cached = {(entry, control): hold for control, (entry, hold) in self._patterns.cached() if entry in current}
-        before = {key: hold for key, hold in self._states.items() if key[0] in current}
+        cached = {(entry, control): pickup for control, (entry, pickup) in self._patterns.cached() if entry in current}
+        before = {key: pickup for key, pickup in self._states.items() if key[0] in current}
         self._states = cached if len(before) > MAX_REMEMBERED else before | cached
         patterns = []
-        for entry, hold in entries:
+        for entry, pickup in entries:
             if is_pattern(entry.control):
                 patterns.append((entry.control, partial(self._with_state, entry)))
             else:
-                self._at.setdefault(entry.control, []).append((entry, hold))
+                self._at.setdefault(entry.control, []).append((entry, pickup))
         self._patterns = WildcardIndex(patterns)
         controls: dict[Control, bool] = {}
         for entry, _ in entries:

@@ -28,7 +28,7 @@ NOT_TARGETS: Final = ("/get", "/sync", "/engine/notify")
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class MapEntry:
-    """An entry. Make it with `make_entry`, which fills in the defaults."""
+    """One entry of the map: a control, its target and options. `make_entry` makes it and fills in defaults."""
 
     control: Control
     target: str

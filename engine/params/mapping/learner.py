@@ -23,7 +23,7 @@ from engine.params.mapping.nrpn import PAUSE_S
 MAX_TICKS = 7  # per message of a slow turn; a fast turn also starts slowly
 MIN_REPEATS = 2
 MIN_ONE_WAY = 12  # number of values after which we do not wait for a turn back
-KEPT_VALUES = 16
+HISTORY_VALUES = 16
 _MODES: dict[frozenset[str], Mode] = {
     frozenset(("above 0",)): "twos",
     frozenset(("below the top",)): "twos",
@@ -91,7 +91,7 @@ def _climbs(values: tuple[int, ...]) -> bool:
 @dataclass(slots=True)
 class _History:
     value: float
-    heard_s: float
+    received_s: float
     moved_s: float
     moves: int = 0
     """Number of movements since its last rest."""
@@ -102,7 +102,7 @@ class _History:
     is_restless: bool = False
     """True if it was moving all the time before learning started, and has not rested since."""
     bits: int = 0
-    values: deque[int] = field(default_factory=lambda: deque(maxlen=KEPT_VALUES))
+    values: deque[int] = field(default_factory=lambda: deque(maxlen=HISTORY_VALUES))
     """Its last values with these bits, if it may be an encoder."""
 
     def move(self, now_s: float) -> None:
@@ -139,7 +139,7 @@ class Learner:
     def end(self) -> None:
         self.is_learning = False
 
-    def hear(self, movement: Movement, now_s: float) -> Learned | None:
+    def process(self, movement: Movement, now_s: float) -> Learned | None:
         """Process a movement. Returns the learned control once it is clear, else None; None while not learning."""
         if movement.part_of is not None:
             return None
@@ -153,8 +153,8 @@ class Learner:
         _record(history, movement)
         if is_bang or movement.steps or value != before:
             history.move(now_s)
-        whole = self._whole(control, history.heard_s, now_s)
-        history.value, history.heard_s = value, now_s
+        whole = self._whole(control, history.received_s, now_s)
+        history.value, history.received_s = value, now_s
         if not self.is_learning or history.is_restless:
             return None
         if movement.steps:
@@ -196,7 +196,7 @@ class Learner:
         partner = None if pair is None else self._histories.get(_partner(control))
         if pair is None or partner is None:
             return control
-        return pair if min(now_s - partner.heard_s, abs(before_s - partner.heard_s)) <= PAUSE_S else control
+        return pair if min(now_s - partner.received_s, abs(before_s - partner.received_s)) <= PAUSE_S else control
 
 
 def _record(history: _History, movement: Movement) -> None:

@@ -47,7 +47,7 @@ class ControllerPair:
     `coarse` and `fine` take a half and return the position 0..16383, or None if not known yet.
     """
 
-    __slots__ = ("_coarse", "_fine", "_heard_s", "_is_settled", "_order", "_waiting", "is_whole")
+    __slots__ = ("_coarse", "_fine", "_is_settled", "_order", "_received_s", "_waiting", "is_whole")
 
     def __init__(self) -> None:
         self._coarse: int | None = None
@@ -56,7 +56,7 @@ class ControllerPair:
         """A fine half that waits for its coarse half."""
         self._order: Literal["", "coarse", "fine"] = ""
         self._is_settled = False
-        self._heard_s = float("-inf")
+        self._received_s = float("-inf")
         self.is_whole = False
         """True if the last position is final, because both halves arrived or the other is left out."""
 
@@ -94,7 +94,7 @@ class ControllerPair:
 
     def _paused(self, now_s: float) -> bool:
         """Note the time of a half. True if it starts a new stroke."""
-        pause_s, self._heard_s = now_s - self._heard_s, now_s
+        pause_s, self._received_s = now_s - self._received_s, now_s
         return pause_s > PAUSE_S
 
 

@@ -5,8 +5,7 @@ A control's position is 0..1 from the entry's `in_low` to its `in_high`, reverse
 
 Takeover (pickup): a fader sets nothing until it passes the position of the current value (or the nearer end of
 `low`..`high`), or comes within 1/127 of it. From then on it controls the parameter, until something else sets it. A
-fader that was sent a value (`/map/feedback`) and reports a position near it has a motor: its movement starts where it
-was sent.
+fader that was sent a value (`/map/feedback`) and reports a position near it has a motor: its movement starts there.
 """
 
 import math
@@ -41,27 +40,26 @@ class Pickup:
 
 
 def arguments_for(
-    entry: MapEntry, movement: Movement, now: Value | None, hold: Pickup, now_s: float, sent_to: float | None = None
+    entry: MapEntry, movement: Movement, now: Value | None, pickup: Pickup, now_s: float, sent_to: float | None = None
 ) -> Arguments | None:
     """The arguments to send to the entry's target, or None for nothing. `now`: the parameter's value, None for a
-    command. `sent_to`: the value last sent to the control, in its own unit, if it was sent one since its last
-    movement."""
+    command. `sent_to`: the value last sent to the control, in its own unit, if that was after its last movement."""
     if sent_to is not None and entry.is_fader:
-        _follow_motor(entry, movement, hold, position(entry, sent_to))
-    hold.is_waiting = False
-    arguments = _respond(entry, movement, now, hold, now_s)
+        _follow_motor(entry, movement, pickup, position(entry, sent_to))
+    pickup.is_waiting = False
+    arguments = _respond(entry, movement, now, pickup, now_s)
     if arguments is None or entry.param is None or entry.param.type not in SWITCHED:
         return arguments
-    hold.sent, hold.before, hold.sent_s = arguments[0], now, now_s
+    pickup.sent, pickup.before, pickup.sent_s = arguments[0], now, now_s
     return None if arguments[0] == now else arguments
 
 
-def _respond(entry: MapEntry, movement: Movement, now: Value | None, hold: Pickup, now_s: float) -> Arguments | None:
+def _respond(entry: MapEntry, movement: Movement, now: Value | None, pickup: Pickup, now_s: float) -> Arguments | None:
     """The target's new value as `osc_schema.accept` returns it, or a command's arguments."""
     if entry.mode in RELATIVE or (movement.steps and entry.is_fader):
         return _turn(entry, movement, now)
-    was, at = hold.at, position(entry, movement.value)
-    hold.at = at
+    was, at = pickup.at, position(entry, movement.value)
+    pickup.at = at
     is_down = at >= PRESSED_FROM
     if entry.param is None and entry.mode == "momentary":
         if movement.is_bang:
@@ -73,8 +71,12 @@ def _respond(entry: MapEntry, movement: Movement, now: Value | None, hold: Picku
     if entry.mode == "momentary":
         return _accept(entry, entry.high if is_down else entry.low)
     if entry.mode == "fader":
-        if entry.takeover and not _has_taken_over(now, hold, now_s) and not picks_up(was, at, position_of(entry, now)):
-            hold.is_waiting = True
+        if (
+            entry.takeover
+            and not _has_taken_over(now, pickup, now_s)
+            and not picks_up(was, at, position_of(entry, now))
+        ):
+            pickup.is_waiting = True
             return None
         return _accept(entry, value_at(entry, at))
     is_pressed = is_down and (was is None or was < PRESSED_FROM)
@@ -88,10 +90,10 @@ def _respond(entry: MapEntry, movement: Movement, now: Value | None, hold: Picku
     return _trigger(entry)
 
 
-def _follow_motor(entry: MapEntry, movement: Movement, hold: Pickup, sent_to: float) -> None:
+def _follow_motor(entry: MapEntry, movement: Movement, pickup: Pickup, sent_to: float) -> None:
     at = position(entry, movement.value)
-    if abs(at - sent_to) <= (MOTOR_STEP if hold.at is None else min(MOTOR_STEP, abs(at - hold.at))):
-        hold.at = sent_to
+    if abs(at - sent_to) <= (MOTOR_STEP if pickup.at is None else min(MOTOR_STEP, abs(at - pickup.at))):
+        pickup.at = sent_to
 
 
 def position(entry: MapEntry, value: float) -> float:
@@ -185,10 +187,10 @@ def _accept(entry: MapEntry, value: float) -> Arguments:
     return (accepted,)
 
 
-def _has_taken_over(now: Value | None, hold: Pickup, now_s: float) -> bool:
-    if hold.sent is None:
+def _has_taken_over(now: Value | None, pickup: Pickup, now_s: float) -> bool:
+    if pickup.sent is None:
         return False
-    return now == hold.sent or (now == hold.before and now_s - hold.sent_s <= UNSET_S)
+    return now == pickup.sent or (now == pickup.before and now_s - pickup.sent_s <= UNSET_S)
 
 
 def _number(entry: MapEntry, value: Value | None) -> float:

@@ -1,4 +1,4 @@
-"""The ways by which one device may arrive twice: through a port of the engine, and through a bridge beside it. Pure.
+"""Drops the second copy of MIDI messages that arrive twice: through the engine's port, and through a bridge. Pure.
 
 An encoder would turn twice as far, a toggle toggle back, and a clock run at twice its tempo. So of clocks, and of
 timecodes, one counts at a time: the one that came first, until it has been silent. A control's message is left out if
@@ -16,7 +16,7 @@ PORT: Final = "midi "
 BRIDGE: Final = "bridge"
 SILENT_S: Final = 0.5  # a clock at 20 beats/min ticks every 0.125 s
 WINDOW_S: Final = 0.05
-MAX_KEPT: Final = 1024
+MAX_UNMATCHED: Final = 1024
 
 
 def device_of(sender_name: str) -> str:
@@ -25,26 +25,26 @@ def device_of(sender_name: str) -> str:
 
 
 class OneClock:
-    """Lets one of several clocks count."""
+    """Selects one of several clocks that may arrive at the same time: the first, until it is silent."""
 
     def __init__(self) -> None:
         self._owner = ""
-        self._heard_s = float("-inf")
+        self._received_s = float("-inf")
 
     def counts(self, device: str, now_s: float) -> bool:
         """True if this device leads at `now_s`; it does if no other one does."""
-        if device != self._owner and now_s - self._heard_s < SILENT_S:
+        if device != self._owner and now_s - self._received_s < SILENT_S:
             return False
-        self._owner, self._heard_s = device, now_s
+        self._owner, self._received_s = device, now_s
         return True
 
     def owner(self, now_s: float) -> str:
         """The device that leads, or ""."""
-        return self._owner if now_s - self._heard_s < SILENT_S else ""
+        return self._owner if now_s - self._received_s < SILENT_S else ""
 
 
 class TwoWays:
-    """Recognises messages that arrive by both ways. One thread at a time."""
+    """Recognises messages that arrive a second time, by the other of the two ways. One thread at a time."""
 
     def __init__(self) -> None:
         self._unmatched: dict[tuple[bool, str, int, int, int], deque[tuple[float, str]]] = {}
@@ -63,7 +63,7 @@ class TwoWays:
         if others and _may_be_one(others[0][1], event.device):
             others.popleft()
             return True
-        if len(self._unmatched) >= MAX_KEPT:
+        if len(self._unmatched) >= MAX_UNMATCHED:
             self._unmatched.clear()
         self._unmatched.setdefault((is_port, *what), deque(maxlen=16)).append((now_s, event.device))
         return False

@@ -55,7 +55,7 @@ class DrawClock:
         self._began_s = self._unchecked = 0.0
 
     def begin(self) -> None:
-        """Start another picture."""
+        """Reset the clock for the next picture."""
         self._spent_s, self._unchecked = {}, 0.0
 
     def is_due(self, band_fraction: float) -> bool:

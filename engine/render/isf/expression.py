@@ -60,7 +60,7 @@ class Expression:
 
     @classmethod
     def compile(cls, text: str, names: Container[str]) -> "Expression":
-        """Compile a text. names: Allowed after a $. IsfError if it is no expression."""
+        """Compile the text of an expression. names: Allowed after a $. IsfError if it is no expression."""
         if len(text) > MAX_CHARS:
             raise IsfError(f"a size expression has {len(text)} characters: at most {MAX_CHARS}")
         try:

@@ -80,7 +80,7 @@ def _numbers(file: IsfFile, values: Mapping[str, Input], size_px: tuple[int, int
 def wave_image(waves: np.ndarray, columns: int = 0) -> np.ndarray:
     """Return waves as an image, (4, columns) float32, 0..1, silence 0.5, oldest at the left. columns: 0 for all 1024.
 
-    `waves`: (4, 1024) in [-1, 1]. The ISF convention for `audio` (https://docs.isf.video/primer_chapter_8).
+    `waves`: (4, 1024) in [-1, 1]. Row 0 is channel 1. ISF's convention for `audio` (https://docs.isf.video/primer_chapter_8).
     """
     levels = waves * 0.5 + 0.5
     if 0 < columns < WAVE_POINTS:
@@ -93,7 +93,7 @@ def spectrum_image(waves: np.ndarray, columns: int = 0) -> np.ndarray:
 
     The level of each bin in dB, from -80 (0.0) to a full-scale sine (1.0), as Web Audio's AnalyserNode scales the
     spectra of ISF in the browser. It is the spectrum of the displayed wave: at the usual window of 50 ms a bin is
-    20 Hz wide. With fewer columns each has the strongest of its bins.
+    20 Hz wide. With fewer columns each has the strongest of its bins. Row 0 is channel 1.
     """
     levels = np.abs(np.fft.rfft(waves * _WINDOW, axis=1))[:, :BINS] * (2 / _WINDOW.sum())
     if 0 < columns < BINS:
@@ -133,7 +133,7 @@ class PassTarget:
 
     @property
     def texture(self) -> moderngl.Texture:
-        """The newest content."""
+        """The texture with the newest content."""
         return self._textures[0]
 
     @property
@@ -158,8 +158,8 @@ class ShaderTargets:
         self._is_float = {each.target: is_float(file, each.target) for each in file.passes if each.target is not None}
         self._targets: dict[str, PassTarget] = {}
 
-    def follow(self, sizes: dict[str, tuple[int, int]], most: int | None = None) -> int:
-        """Allocate missing or resized targets; returns the bytes. most: Textures per call; None for all."""
+    def follow(self, sizes: dict[str, tuple[int, int]], max_textures: int | None = None) -> int:
+        """Allocate missing or resized targets; returns the bytes. max_textures: At most; None for all."""
         allocated_bytes = 0
         for name, size_px in sizes.items():
             target = self._targets.get(name)
@@ -169,10 +169,10 @@ class ShaderTargets:
             if target is None:
                 kind = "f4" if self._is_float[name] else "f1"
                 target = self._targets[name] = PassTarget(self._context, size_px, kind, count=0)
-            while target.missing_buffers and most != 0:
+            while target.missing_buffers and max_textures != 0:
                 target.add_buffer()
                 allocated_bytes += self._buffer_bytes(name, size_px)
-                most = None if most is None else most - 1
+                max_textures = None if max_textures is None else max_textures - 1
         return allocated_bytes
 
     def missing_bytes(self, sizes: dict[str, tuple[int, int]]) -> int:
@@ -195,7 +195,7 @@ class ShaderTargets:
 
     @property
     def steps(self) -> int:
-        """Number of calls of `follow` with `most` 1 until everything is allocated."""
+        """Number of calls of `follow` with `max_textures` 1 until everything is allocated."""
         return BUFFERS * len(self._is_float)
 
     def release(self) -> None:

@@ -40,7 +40,7 @@ class SlotChain:
         dtype: str = "f1",
         date_at: DateAt = date_live,
     ) -> None:
-        """wait: Waits for the GPU without the GIL. dtype: Format of the targets. date_at: Source of DATE."""
+        """wait: Waits for the GPU without the GIL. dtype: Of the targets, "f1" or "f2". date_at: Source of DATE."""
         self._context, self._wait, self._is_software, self._dtype = context, wait, is_software, dtype
         self._date_at = date_at
         self._slots: dict[str, _SlotPlayer] = {}

@@ -118,13 +118,13 @@ class IsfFile:
 
     @property
     def is_transition(self) -> bool:
-        """True if it mixes two pictures."""
+        """True if the shader mixes two pictures."""
         names = {each.name for each in self.inputs if each.type == "image"}
         return {START_IMAGE, END_IMAGE} <= names
 
     @property
     def is_generator(self) -> bool:
-        """True if it needs no picture."""
+        """True if the shader needs no picture."""
         return not self.is_transition and all(each.name != SOURCE_IMAGE for each in self.inputs)
 
     @property

@@ -151,7 +151,7 @@ class _WorkEstimate:
         if level > MAX_LEVELS:
             raise s.refuse("statements are nested too deeply", at)
         units = 0
-        while at < end and tokens[at] == "if":  # `else if` goes on here, so that a long row is not deep
+        while at < end and tokens[at] == "if":  # `else if` continues here, so that a long row is not deep
             opening, closing = self._brackets(at + 1)
             units += 1 + self._range(opening + 1, closing, number, level)
             at, more = self._statement(closing + 1, end, number, level + 1)

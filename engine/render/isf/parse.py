@@ -175,7 +175,7 @@ def _numbers(raw_value: Any, fallback: tuple[float, ...], name: str) -> tuple[fl
 def read_images(files: Iterable[str], shader: Path | None) -> dict[str, np.ndarray]:
     """Read images by their names in the header, (height, width, 4) uint8 RGBA. IsfError. Waits for the disk.
 
-    A file that is named twice, in whatever way, is read once: both names get the same array.
+    Row 0 is the top. A file that is named twice, in whatever way, is read once: both names get the same array.
     """
     by_path: dict[str, np.ndarray] = {}
     by_name: dict[str, np.ndarray] = {}

@@ -212,7 +212,7 @@ class IsfProgram:
             return
         step -= len(self.file.imports) + self._targets.steps
         if step < 0:
-            self._targets.follow(target_sizes(self.file, inputs, canvas.size_px), most=1)
+            self._targets.follow(target_sizes(self.file, inputs, canvas.size_px), max_textures=1)
             return
         if step == 0:
             self._targets.follow(target_sizes(self.file, inputs, canvas.size_px))

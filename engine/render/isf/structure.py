@@ -246,7 +246,7 @@ class Structure:
         return size * count
 
     def _length(self, index: int) -> int:
-        """Return the length of the array that this bracket may declare; 1 for an index with a variable."""
+        """Return the length of the array that this bracket may declare; 1 if it is a variable index."""
         first, last = index + 1, self.partner[index]
         if first == last:  # its length is that of its values
             end = first

@@ -77,7 +77,7 @@ def read_record(path: Path) -> VetRecord | None:
 
 
 def write_record(path: Path, record: VetRecord) -> None:
-    """Write a record. OSError. Waits for the disk."""
+    """Write a record to the disk. OSError. Waits for the disk."""
     file = record.file
     stored = replace(record, file=None if file is None or file.imports else replace(file, path=None))
     write_atomic(path, msgspec.json.encode(stored, enc_hook=_packed).decode("utf-8"))

@@ -1,4 +1,4 @@
-// Provides linear() and tone_mapped() for /multiverse/light and the filmic tone, ramp() for /colour/map.
+// Provides linear() and tone_map() for /multiverse/light and the filmic tone, ramp() for /colour/map.
 // Include after tone.glsl.
 
 // Linear light of display values, at most 0.002 from sRGB's own curve (C. Taylor, "sRGB approximations for HLSL", 2012).
@@ -39,7 +39,7 @@ vec3 filmic(vec3 light) {
 }
 
 // Display values of what the layers add up to, times brightness.
-vec3 tone_mapped(vec3 rgb) {
+vec3 tone_map(vec3 rgb) {
     bool is_linear = u_colour.x > 0.0;
     if (u_tone.y > 1.0) return encode_srgb(filmic(is_linear ? rgb : linear(rgb)));
     if (is_linear) return encode_srgb(u_tone.y > 0.0 ? rgb / (1.0 + rgb) : min(rgb, 1.0));

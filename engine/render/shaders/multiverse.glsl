@@ -112,7 +112,7 @@ void main() {
 
     rgb *= u_tone.x;
 #ifdef COLOUR
-    rgb = tone_mapped(rgb);
+    rgb = tone_map(rgb);
 #elif !defined(BLENDS)
     rgb = soft_tone(rgb);
 #else

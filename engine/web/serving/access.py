@@ -48,13 +48,13 @@ class FetchMetadata:
 
 
 def accepts_none(peer: str, reached_at: str) -> bool:
-    """`accepts_osc` for servers without OSC."""
+    """Refuse every peer: `accepts_osc` for servers without OSC."""
     return False
 
 
 @dataclass(frozen=True, slots=True)
 class Access:
-    """The rules. Immutable, so thread-safe."""
+    """The rules by which requests are admitted: token, Host and Origin. Immutable, so thread-safe."""
 
     token: str = field(repr=False)
     bound_to: str

@@ -28,7 +28,7 @@ class CloseSocket(Exception):
 
 
 class WebSockets:
-    """All open WebSockets. Event loop only."""
+    """All open WebSockets of a page's server. Event loop only."""
 
     def __init__(self, report: Report, *, most_bytes: int = MAX_BYTES_PER_MESSAGE) -> None:
         """`most_bytes`: maximum message size; a larger message closes the connection with that as the reason."""
@@ -111,7 +111,7 @@ class WebSockets:
                     self._report("web request", f"page: {request.remote}: {fault}")
         finally:
             sending.cancel()
-            # A client that is gone, or timed out, is not an error.
+            # A client that disconnected, or timed out, is not an error.
             with contextlib.suppress(asyncio.CancelledError, ConnectionError, TimeoutError):
                 await sending
 

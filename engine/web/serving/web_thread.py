@@ -33,7 +33,7 @@ ENDED = "the page's server stopped"
 
 
 class WebThread:
-    """Serves from `start` to `close`; the port is bound by the constructor."""
+    """Serves a page from `start` to `close`, on a thread with its own event loop; the constructor binds the port."""
 
     def __init__(self, host: str, port: int, report: Report) -> None:
         """Bind the port; raises MultiverseError if that fails."""

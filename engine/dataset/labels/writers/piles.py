@@ -1,5 +1,5 @@
-"""piles.jsonl: one line of JSON per pile that can be seen and picture, for counting, measuring and following piles,
-which have the same number in all views of a scene."""
+"""piles.jsonl: one line of JSON per visible pile and picture, for counting, measuring and following piles. A pile has
+the same number in all views of a scene."""
 
 import json
 

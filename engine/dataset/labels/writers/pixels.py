@@ -39,12 +39,12 @@ class PixelWriter(LabelWriter):
 
 
 def instance_mask(record: PictureRecord) -> np.ndarray:
-    """(height, width) uint16: the number of the labelled thing at each pixel, 0 for none."""
+    """Number of the labelled thing at each pixel, (height, width) uint16; 0 for none."""
     return _painted(record, [thing.number for thing in record.labelled], np.uint16)
 
 
 def class_mask(record: PictureRecord) -> np.ndarray:
-    """(height, width) uint8: 1 + the YOLO number of the class of the labelled thing, 0 for the background."""
+    """Class mask, (height, width) uint8: 1 + the YOLO number of the labelled thing's class, 0 for the background."""
     return _painted(record, [1 + thing.class_id for thing in record.labelled], np.uint8)
 
 
@@ -93,6 +93,6 @@ classes/    8-bit PNG, the values of COCO's category_id:
 
 
 def depth_units(depth_m: np.ndarray) -> np.ndarray:
-    """(height, width) float32 metres as uint16 centimetres, rounded; 0: no value, or above 655.35 m."""
+    """Depth in metres, (height, width) float32, as uint16 centimetres, rounded; 0: no value, or above 655.35 m."""
     units = np.rint(np.nan_to_num(depth_m, nan=0, posinf=0, neginf=0).astype(np.float64) * UNITS_PER_M)
     return np.where((units >= 0) & (units <= MAX_UNITS), units, 0).astype(np.uint16)

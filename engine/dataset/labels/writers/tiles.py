@@ -2,8 +2,7 @@
 
 Trainers scale a drone's 5280 px to 640, or cut it up. Tiles overlap, so that a pile on the edge of one is whole in the
 next; the last of a row or column is moved inwards, so that all have the same size without black bars. A tile is a
-picture like any other, a window of camera, arrays and record, of which the writers of the other formats make its
-labels.
+picture like any other, a window of camera, arrays and record, from which the other writers make its labels.
 """
 
 import math
@@ -162,7 +161,7 @@ def _cut_source(source: LabelSource, tile: TileTask) -> LabelSource:
 
 
 def cut_things(record: PictureRecord, window: TileWindow, min_fraction: float) -> tuple[LabelledThing, ...]:
-    """Crop the things that a tile shows: new masks and boxes. A thing of which it shows less than `min_share`
+    """Crop the things that a tile shows: new masks and boxes. A thing of which it shows less than `min_fraction`
     of the visible pixels is a sliver (`is_crowd`)."""
     return tuple(cut for thing in record.things if (cut := _cut_thing(thing, window, min_fraction)) is not None)
 

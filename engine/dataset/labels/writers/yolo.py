@@ -121,8 +121,8 @@ def dataset_yaml(contents: DatasetContents, folder: str, *, has_heads: bool) -> 
 
 
 def polygons_of(thing: LabelledThing) -> list[np.ndarray]:
-    """Outlines of the parts of its mask, (n, 2) float64 px, largest first, without holes: the centres of border pixels,
-    at least three, from which `cv2.fillPoly` (Ultralytics' `polygon2mask`) gets exactly the mask."""
+    """Outlines of the parts of a thing's mask, (n, 2) float64 px, largest first, without holes. Points are centres of
+    border pixels, at least three, from which `cv2.fillPoly` (Ultralytics' `polygon2mask`) gets the mask exactly."""
     import cv2
 
     traced, _ = cv2.findContours(thing.mask.astype(np.uint8), cv2.RETR_EXTERNAL, cv2.CHAIN_APPROX_SIMPLE)
@@ -151,8 +151,8 @@ def join_polygons(polygons: list[np.ndarray]) -> np.ndarray:
 
 
 def rotated_box(thing: LabelledThing, width_px: int, height_px: int) -> np.ndarray:
-    """The corners of the smallest box around its visible pixels, in order, (4, 2) px; the upright box where one would
-    lie outside the picture, which trainers reject."""
+    """Corners of the smallest rotated box around a thing's visible pixels, in order, (4, 2) px. Where one would lie
+    outside the picture, which trainers reject, those of the upright box."""
     import cv2
 
     rows, columns = np.nonzero(thing.mask)

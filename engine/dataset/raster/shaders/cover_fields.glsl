@@ -7,7 +7,7 @@ struct Ground {
     float gloss; // 0 matt, 1 wet
 };
 
-// Noise that all looks share, at one place.
+// Noise that all looks share, at one position.
 struct Field {
     vec2 xy; // metres
     float pixel_m;
@@ -37,18 +37,18 @@ Field field_at(vec2 xy, float steep, float pixel_m, vec4 marks, uint salt) {
     f.xy = xy;
     f.pixel_m = pixel_m;
     f.broad = 0.6 * relief(xy / 47.0, salt).x;
-    vec2 place = TURN * xy;
-    f.broad += 0.4 * relief(place / 17.0, salt + 1u).x;
-    place = TURN * place;
-    f.patches = relief(place / 6.1, salt + 2u).x;
-    place = TURN * place;
-    f.spots = relief(place / 2.3, salt + 3u).x;
+    vec2 position = TURN * xy;
+    f.broad += 0.4 * relief(position / 17.0, salt + 1u).x;
+    position = TURN * position;
+    f.patches = relief(position / 6.1, salt + 2u).x;
+    position = TURN * position;
+    f.spots = relief(position / 2.3, salt + 3u).x;
     mat2 back = transpose(TURN) * transpose(TURN) * transpose(TURN);
     float wave_m = 0.95;
     for (int k = 0; k < 4; k++) {
-        place = TURN * place;
+        position = TURN * position;
         back = back * transpose(TURN);
-        vec3 wave = relief(place / wave_m, salt + 4u + uint(k)) * seen(wave_m, pixel_m);
+        vec3 wave = relief(position / wave_m, salt + 4u + uint(k)) * resolved(wave_m, pixel_m);
         f.waves[k] = wave.x;
         f.tilts[k] = back * wave.yz;
         wave_m *= 0.42;
@@ -63,14 +63,14 @@ Field field_at(vec2 xy, float steep, float pixel_m, vec4 marks, uint salt) {
 // Irregular cells, such as broken stones lying side by side. x: shade 0..1 of the cell; y: distance to its edge, 0..1;
 // z: another random number of it.
 vec3 cells(vec2 xy, float cell_m, uint salt) {
-    vec2 place = xy / cell_m;
-    vec2 low = floor(place - 0.5);
+    vec2 position = xy / cell_m;
+    vec2 low = floor(position - 0.5);
     float first = 9.0, second = 9.0;
     uint own = 0u;
     for (int k = 0; k < 4; k++) {
         vec2 corner = low + vec2(k & 1, k >> 1);
         uint h = hash(ivec2(corner), salt);
-        vec2 away = corner + 0.2 + 0.6 * vec2(unit_of(h, 0), unit_of(h, 8)) - place;
+        vec2 away = corner + 0.2 + 0.6 * vec2(unit_of(h, 0), unit_of(h, 8)) - position;
         float far = dot(away, away);
         second = min(second, max(far, first));
         own = far < first ? h : own;
@@ -81,13 +81,13 @@ vec3 cells(vec2 xy, float cell_m, uint salt) {
 
 // Single stones on a lattice, at most one per cell: shade 0..1, coverage, and the offset from the middle by the radius.
 vec4 stones(vec2 xy, float cell_m, float share, float pixel_m, uint salt) {
-    vec2 place = xy / cell_m;
-    vec2 low = floor(place);
+    vec2 position = xy / cell_m;
+    vec2 low = floor(position);
     uint h = hash(ivec2(low), salt);
     float size = unit_of(h, 0);
     float radius = mix(0.10, 0.38, size * size);
     vec2 middle = mix(vec2(radius), vec2(1.0 - radius), vec2(unit_of(h, 8), unit_of(h, 16)));
-    vec2 off = place - low - middle;
+    vec2 off = position - low - middle;
     vec2 lean = vec2(unit_of(h, 20), unit_of(h, 4)) - 0.5; // not quite round
     float far = length(off + 0.7 * lean * dot(off, lean.yx));
     float cover = clamp((radius - far) / (0.06 + 0.7 * pixel_m / cell_m) + 0.5, 0.0, 1.0);
@@ -104,12 +104,12 @@ float grit(vec2 xy, float grain_m, float pixel_m, uint salt) {
 // Thin straight pieces, at most one per cell of a lattice: coverage, shade 0..1. free: 0 all along `way`, 1 in any
 // direction.
 vec2 stalks(vec2 xy, vec2 way, float free, float cell_m, float thin_m, float pixel_m, uint salt) {
-    vec2 place = xy / cell_m;
-    vec2 low = floor(place);
+    vec2 position = xy / cell_m;
+    vec2 low = floor(position);
     uint h = hash(ivec2(low), salt);
     vec2 own = 2.0 * vec2(unit_of(h, 0), unit_of(h, 8)) - 1.0;
     vec2 along = normalize(mix(way, own, free) + vec2(1e-4, 0.0));
-    vec2 off = (place - low - 0.5) * cell_m;
+    vec2 off = (position - low - 0.5) * cell_m;
     float aside = abs(dot(off, vec2(-along.y, along.x)) - (unit_of(h, 16) - 0.5) * 0.7 * cell_m);
     float cover = clamp((0.5 * max(thin_m, pixel_m) - aside) / pixel_m + 0.5, 0.0, 1.0) * min(1.0, thin_m / pixel_m);
     return vec2(cover * step(abs(dot(off, along)), 0.6 * cell_m), unit_of(h, 24));
@@ -117,8 +117,8 @@ vec2 stalks(vec2 xy, vec2 way, float free, float cell_m, float thin_m, float pix
 
 // Noise drawn out along `way`, -1..1: drifts, brush marks.
 float streak(vec2 xy, vec2 way, float long_m, float thin_m, float pixel_m, uint salt) {
-    vec2 place = vec2(dot(xy, way) / long_m, dot(xy, vec2(-way.y, way.x)) / thin_m);
-    return relief(place, salt).x * clamp(1.3 * thin_m / pixel_m, 0.0, 1.0);
+    vec2 position = vec2(dot(xy, way) / long_m, dot(xy, vec2(-way.y, way.x)) / thin_m);
+    return relief(position, salt).x * clamp(1.3 * thin_m / pixel_m, 0.0, 1.0);
 }
 
 Ground matt(vec3 albedo, vec2 tilt) {

@@ -3,13 +3,13 @@
 
 // Broken stone, side by side; dust and sand between them in places.
 Ground gravel(Field f, Cover c, uint salt) {
-    float held = clamp(0.9 * c.grain_m / f.pixel_m, 0.0, 1.0);
+    float detail = clamp(0.9 * c.grain_m / f.pixel_m, 0.0, 1.0);
     vec3 stone = cells(f.xy + 0.3 * c.grain_m * f.waves.zw, c.grain_m, salt);
     float split = grit(TURN * f.xy, 0.4 * c.grain_m, f.pixel_m, salt + 1u);
     vec4 single = stones(TURN * f.xy, 4.0 * c.grain_m, 0.22, f.pixel_m, salt + 2u);
-    float joint = (1.0 - smoothstep(0.0, 0.3, stone.y)) * seen(c.grain_m, f.pixel_m);
-    float shade = ((stone.x - 0.5) * 0.95 * held + 0.4 * split) * c.contrast;
-    vec3 albedo = c.color * (1.0 + shade) * (1.0 + (stone.z - 0.5) * held * vec3(0.14, 0.0, -0.14));
+    float joint = (1.0 - smoothstep(0.0, 0.3, stone.y)) * resolved(c.grain_m, f.pixel_m);
+    float shade = ((stone.x - 0.5) * 0.95 * detail + 0.4 * split) * c.contrast;
+    vec3 albedo = c.color * (1.0 + shade) * (1.0 + (stone.z - 0.5) * detail * vec3(0.14, 0.0, -0.14));
     albedo *= 1.0 - 0.5 * joint * c.contrast;
     albedo = mix(albedo, c.color * mix(0.55, 1.6, single.x), 0.85 * single.y);
     float dust = 0.55 * f.patches + 0.5 * f.spots + 0.5 * f.waves.x + 0.4 * f.waves.y + 0.5 * f.track;
@@ -18,7 +18,7 @@ Ground gravel(Field f, Cover c, uint salt) {
     albedo = mix(albedo, fine, 0.8 * dust * (1.0 - 0.5 * single.y));
     albedo *= 1.0 + 0.16 * f.broad + 0.12 * f.patches + 0.07 * f.spots;
     albedo *= 1.0 - f.track * (0.08 + 0.14 * f.ribs);
-    vec2 facets = (vec2(stone.x, stone.z) - 0.5) * held * (1.0 - 0.8 * dust) + 0.5 * single.zw * single.y;
+    vec2 facets = (vec2(stone.x, stone.z) - 0.5) * detail * (1.0 - 0.8 * dust) + 0.5 * single.zw * single.y;
     return matt(albedo, 0.6 * facets + 0.03 * (f.tilts[0] + f.tilts[1]));
 }
 
@@ -30,7 +30,7 @@ Ground sand(Field f, Cover c, uint salt) {
     float part = fract(turns);
     float flank = part < 0.7 ? part / 0.7 : (1.0 - part) / 0.3; // the lee side is steeper
     float rippled = smoothstep(-0.1, 0.35, f.patches + 0.5 * f.spots + 2.0 * c.share - 1.0) * (1.0 - damp) * (1.0 - f.track);
-    rippled *= seen(c.grain_m, f.pixel_m);
+    rippled *= resolved(c.grain_m, f.pixel_m);
     vec4 dent = stones(TURN * f.xy, 0.5, 0.35 * smoothstep(-0.1, 0.5, f.spots - f.patches), f.pixel_m, salt);
     vec4 pebble = stones(TURN * TURN * f.xy, 0.23, 0.07, f.pixel_m, salt + 1u);
     float grain = grit(f.xy, 0.025, f.pixel_m, salt + 2u);
@@ -51,20 +51,20 @@ Ground loess(Field f, Cover c, uint salt) {
     float clods = 0.8 * f.waves.x + 0.9 * f.waves.y + 0.9 * f.waves.z + 0.8 * f.waves.w;
     float dug = smoothstep(0.0, 0.5, f.patches + 0.5 * f.spots + c.share - 0.6);
     vec3 crumb = cells(TURN * f.xy + 0.13 * f.waves.yz + 0.05 * f.waves.wx, 0.14, salt);
-    float held = clamp(0.14 / f.pixel_m - 0.8, 0.0, 1.0) * dug;
+    float detail = clamp(0.14 / f.pixel_m - 0.8, 0.0, 1.0) * dug;
     float rill = 1.0 - smoothstep(0.02, 0.09, abs(relief(f.xy / 2.9 + 0.2 * f.waves.xy, salt + 1u).x));
     rill *= smoothstep(0.04, 0.2, f.steep) * (1.0 - dug);
     float grain = grit(f.xy, 0.05, f.pixel_m, salt + 2u) + 0.8 * grit(TURN * f.xy, 0.022, f.pixel_m, salt + 4u);
     vec3 albedo = mix(c.color, c.accent, smoothstep(0.0, 0.6, 0.7 * f.patches + 0.6 * f.spots + 0.3 * clods));
-    float shade = mix(0.12, 0.22, dug) * clods + 0.16 * grain + (crumb.x - 0.5) * 0.5 * held;
+    float shade = mix(0.12, 0.22, dug) * clods + 0.16 * grain + (crumb.x - 0.5) * 0.5 * detail;
     albedo *= 1.0 + c.contrast * shade + 0.15 * f.broad + 0.08 * f.patches;
-    albedo *= 1.0 - 0.18 * held * (1.0 - smoothstep(0.0, 0.5, crumb.y)) - 0.3 * rill;
+    albedo *= 1.0 - 0.18 * detail * (1.0 - smoothstep(0.0, 0.5, crumb.y)) - 0.3 * rill;
     vec4 stone = stones(TURN * f.xy, 0.2, 0.08, f.pixel_m, salt + 3u);
     albedo = mix(albedo, c.accent * mix(0.5, 1.5, stone.x), 0.7 * stone.y);
     albedo = mix(albedo, u_subsoil.rgb, 0.5 * f.track);
     albedo *= 1.0 - f.track * (0.12 + 0.32 * f.ribs);
     vec2 tilt = mix(0.06, 0.13, dug) * (f.tilts[0] + f.tilts[1] + f.tilts[2] + f.tilts[3]);
-    return matt(albedo, tilt * (1.0 - 0.5 * f.track) + 0.4 * held * (vec2(crumb.x, crumb.z) - 0.5));
+    return matt(albedo, tilt * (1.0 - 0.5 * f.track) + 0.4 * detail * (vec2(crumb.x, crumb.z) - 0.5));
 }
 
 // Weathered earth: coarse clods, gullies, and stones of a lighter kind.
@@ -72,19 +72,19 @@ Ground red_earth(Field f, Cover c, uint salt) {
     float clods = f.waves.x + 1.1 * f.waves.y + 1.0 * f.waves.z + 0.9 * f.waves.w;
     vec3 lump = cells(TURN * f.xy + 0.2 * f.waves.yz + 0.07 * f.waves.wx, 0.22, salt);
     float rough = smoothstep(-0.2, 0.4, f.patches + 0.5 * f.spots + c.share - 0.5);
-    float held = clamp(0.22 / f.pixel_m - 0.8, 0.0, 1.0) * rough;
+    float detail = clamp(0.22 / f.pixel_m - 0.8, 0.0, 1.0) * rough;
     float grain = grit(f.xy, 0.05, f.pixel_m, salt + 1u) + 0.8 * grit(TURN * f.xy, 0.022, f.pixel_m, salt + 3u);
     vec3 albedo = mix(c.color, c.accent, smoothstep(-0.1, 0.6, 0.8 * f.patches + 0.5 * f.spots + 0.35 * clods));
-    float shade = mix(0.13, 0.24, rough) * clods + 0.17 * grain + (lump.x - 0.5) * 0.6 * held;
+    float shade = mix(0.13, 0.24, rough) * clods + 0.17 * grain + (lump.x - 0.5) * 0.6 * detail;
     albedo *= max(0.25, 1.0 + c.contrast * shade + 0.18 * f.broad + 0.1 * f.patches);
-    albedo *= 1.0 - 0.2 * held * (1.0 - smoothstep(0.0, 0.5, lump.y));
+    albedo *= 1.0 - 0.2 * detail * (1.0 - smoothstep(0.0, 0.5, lump.y));
     vec4 stone = stones(TURN * f.xy, 0.17, 0.16, f.pixel_m, salt + 2u);
     vec3 rock = vec3(dot(c.accent, vec3(0.4, 0.4, 0.2))) * vec3(1.15, 1.0, 0.9);
     albedo = mix(albedo, rock * mix(0.6, 2.2, stone.x), 0.8 * stone.y);
     albedo = mix(albedo, u_subsoil.rgb, 0.45 * f.track);
     albedo *= 1.0 - f.track * (0.14 + 0.36 * f.ribs);
     vec2 tilt = mix(0.08, 0.18, rough) * (f.tilts[0] + f.tilts[1] + f.tilts[2] + f.tilts[3]);
-    return matt(albedo, tilt * (1.0 - 0.5 * f.track) + 0.5 * held * (vec2(lump.x, lump.z) - 0.5) + 0.4 * stone.zw * stone.y);
+    return matt(albedo, tilt * (1.0 - 0.5 * f.track) + 0.5 * detail * (vec2(lump.x, lump.z) - 0.5) + 0.4 * stone.zw * stone.y);
 }
 
 // Mud after rain: dark, shining, with puddles in hollows and ruts.
@@ -110,10 +110,10 @@ Ground wet_earth(Field f, Cover c, uint salt) {
 
 // A compacted road base or asphalt: fine grain, cracks, lanes polished by tyres, stains, blown sand.
 Ground asphalt(Field f, Cover c, uint salt) {
-    float held = clamp(0.8 * c.grain_m / f.pixel_m, 0.0, 1.0);
+    float detail = clamp(0.8 * c.grain_m / f.pixel_m, 0.0, 1.0);
     vec3 stone = cells(f.xy, c.grain_m, salt);
     float grain = grit(TURN * f.xy, 0.5 * c.grain_m, f.pixel_m, salt + 1u);
-    vec3 albedo = c.color * (1.0 + c.contrast * ((stone.x - 0.5) * 0.7 * held + 0.25 * grain));
+    vec3 albedo = c.color * (1.0 + c.contrast * ((stone.x - 0.5) * 0.7 * detail + 0.25 * grain));
     float across = dot(f.xy, vec2(-c.way.y, c.way.x));
     float lane = abs(fract(across / 3.6 + 0.05 * f.broad) - 0.5) * 3.6; // metres from the middle of the lane
     float polished = smoothstep(0.45, 0.15, abs(lane - 0.9) + 0.06 * f.spots) * (0.6 + 0.4 * f.patches);
@@ -127,7 +127,7 @@ Ground asphalt(Field f, Cover c, uint salt) {
     float blown = smoothstep(0.05, 0.6, 0.6 * f.broad + 0.5 * f.patches + 0.3 * f.spots + 0.2 * f.waves.x + c.share - 0.6);
     albedo = mix(albedo, c.accent * (1.0 + 0.1 * f.waves.y + 0.1 * grain), 0.7 * blown);
     albedo = mix(albedo, u_subsoil.rgb, f.track * (0.15 + 0.3 * f.ribs));
-    return matt(albedo, 0.15 * held * (vec2(stone.x, stone.z) - 0.5) + 0.02 * f.tilts[0]);
+    return matt(albedo, 0.15 * detail * (vec2(stone.x, stone.z) - 0.5) + 0.02 * f.tilts[0]);
 }
 
 // Crushed concrete and brick: angular pieces of all sizes on fines.
@@ -137,10 +137,10 @@ Ground rubble(Field f, Cover c, uint salt) {
     vec2 tilt = 0.08 * (f.tilts[0] + f.tilts[1] + f.tilts[2]);
     float heap = smoothstep(-0.5, 0.4, f.patches + 0.4 * f.spots);
     float cell_m = 0.55;
-    vec2 place = f.xy;
+    vec2 position = f.xy;
     for (int k = 0; k < 4; k++) {
-        place = TURN * place;
-        vec3 piece = cells(place + 0.06 * f.waves.zw, cell_m, salt + 1u + uint(k));
+        position = TURN * position;
+        vec3 piece = cells(position + 0.06 * f.waves.zw, cell_m, salt + 1u + uint(k));
         float lies = step(piece.z, (0.10 + 0.14 * float(k)) * (0.4 + 1.2 * c.share) * (0.5 + 0.5 * heap));
         lies *= smoothstep(0.14, 0.24 + 0.7 * f.pixel_m / cell_m, piece.y) * clamp(0.8 * cell_m / f.pixel_m - 0.3, 0.0, 1.0);
         vec3 own = piece.x < 0.22 ? c.accent : c.color * mix(0.8, 1.7, piece.x);

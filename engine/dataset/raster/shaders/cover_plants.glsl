@@ -11,12 +11,12 @@ Ground straw(Field f, Cover c, uint salt) {
     vec3 lying = dull * max(0.2, 0.82 + c.contrast * (0.26 * lumps + 0.30 * grain + 0.12 * flakes) + 0.1 * f.broad);
     vec3 earth = u_subsoil.rgb * (1.0 + 0.2 * (f.waves.y + f.waves.z + f.waves.w) + 0.1 * f.spots);
     vec3 albedo = mix(earth * (1.0 - 0.25 * cover), lying, 0.93 * cover);
-    vec2 place = f.xy, way = c.way;
+    vec2 position = f.xy, way = c.way;
     float lit = 0.0;
     for (int k = 0; k < 6; k++) {
-        place = TURN * place + 0.37;
+        position = TURN * position + 0.37;
         way = TURN * way;
-        vec2 stalk = stalks(place, way, 0.75, 0.34 - 0.04 * float(k), 0.016, f.pixel_m, salt + 3u + uint(k));
+        vec2 stalk = stalks(position, way, 0.75, 0.34 - 0.04 * float(k), 0.016, f.pixel_m, salt + 3u + uint(k));
         float lies = stalk.x * clamp(0.25 + 1.1 * cover - 0.4 * f.track, 0.0, 1.0);
         albedo = mix(albedo, dull * mix(0.35, 1.9, stalk.y), 0.8 * min(c.contrast, 1.1) * lies);
         lit += lies;
@@ -31,7 +31,7 @@ Ground stubble(Field f, Cover c, uint salt) {
     float across = dot(f.xy, side) + 0.05 * f.spots + 0.25 * f.broad + 0.3 * c.grain_m * f.waves.y;
     float row = abs(fract(across / c.grain_m) - 0.5) * 2.0; // 1 in the row
     // Half the distance: rows of few pixels beat against the picture's lattice, which looks woven.
-    float rows = (smoothstep(0.25, 0.85, row + 0.35 * f.waves.w) - 0.45) * seen(0.5 * c.grain_m, f.pixel_m);
+    float rows = (smoothstep(0.25, 0.85, row + 0.35 * f.waves.w) - 0.45) * resolved(0.5 * c.grain_m, f.pixel_m);
     float blades = streak(f.xy + 0.03 * f.waves.zw, c.way, 0.10, 0.028, 1.6 * f.pixel_m, salt);
     float gaps = relief(TURN * f.xy / 0.5, salt + 1u).x;
     float thick = clamp(0.5 + 0.75 * rows + 0.4 * blades + 0.3 * gaps + 0.2 * f.patches + 0.9 * (c.share - 0.5), 0.0, 1.0);
@@ -53,7 +53,7 @@ Ground stubble(Field f, Cover c, uint salt) {
 
 // Grass: tufts, taller weeds, dry blades; where it is mown, lanes in turn lighter and darker.
 Ground grass(Field f, Cover c, uint salt) {
-    vec3 tuft = relief(TURN * f.xy / c.grain_m, salt) * seen(c.grain_m, f.pixel_m);
+    vec3 tuft = relief(TURN * f.xy / c.grain_m, salt) * resolved(c.grain_m, f.pixel_m);
     float blades = grit(TURN * TURN * f.xy, 0.36 * c.grain_m, f.pixel_m, salt + 1u);
     float tips = grit(f.xy, 0.035, f.pixel_m, salt + 2u);
     float clumps = relief(TURN * f.xy / 1.3 + 0.3 * f.waves.xy, salt + 3u).x;
@@ -78,8 +78,8 @@ Ground grass(Field f, Cover c, uint salt) {
 // Snow: smooth, drifted by the wind, trodden; it is thin where ground shows, and gone from tracks.
 Ground snow(Field f, Cover c, uint salt) {
     float drift = streak(f.xy + 0.9 * vec2(f.patches, f.spots), c.way, 3.4, 0.8, f.pixel_m, salt);
-    vec2 place = vec2(dot(f.xy, c.way) / 2.1, dot(f.xy, vec2(-c.way.y, c.way.x)) / 0.45);
-    vec3 crest = relief(place + 0.3 * f.waves.xy, salt + 1u) * seen(0.45, f.pixel_m);
+    vec2 position = vec2(dot(f.xy, c.way) / 2.1, dot(f.xy, vec2(-c.way.y, c.way.x)) / 0.45);
+    vec3 crest = relief(position + 0.3 * f.waves.xy, salt + 1u) * resolved(0.45, f.pixel_m);
     vec2 crest_tilt = crest.y / 2.1 * c.way + crest.z / 0.45 * vec2(-c.way.y, c.way.x);
     float thin = 0.5 * f.broad + 0.4 * f.patches + 0.3 * f.spots + 0.26 * f.waves.x + 0.22 * f.waves.y;
     thin += 0.16 * f.waves.z + 0.12 * f.waves.w - 0.2 * drift + 0.9 * smoothstep(0.25, 0.6, f.steep);

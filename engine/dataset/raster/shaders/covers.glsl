@@ -1,4 +1,4 @@
-// Provides ground_at() and sheen_of() for recipe 2, in the place of ground_look.glsl. Needs view.glsl, noise.glsl.
+// Provides ground_at() and sheen_of() for recipe 2, instead of ground_look.glsl. Needs view.glsl, noise.glsl.
 // Defines: LOOK, the function that draws the first cover; SECOND, that of the other, if there are two; WEEDS, if grass
 // grows on them; PICTURE, if a picture of the user's replaces the first cover.
 #include "cover_fields.glsl"
@@ -15,7 +15,7 @@ Cover cover_of(int first) {
 
 // Tufts of grass on other ground: coarse noise selects where they stand, fine noise the tufts.
 Ground with_weeds(Ground ground, Field f, uint salt) {
-    vec3 tuft = relief(TURN * f.xy / 0.33, salt) * seen(0.33, f.pixel_m);
+    vec3 tuft = relief(TURN * f.xy / 0.33, salt) * resolved(0.33, f.pixel_m);
     float blades = grit(TURN * TURN * f.xy, 0.09, f.pixel_m, salt + 1u);
     float clumps = relief(TURN * TURN * f.xy / 0.9, salt + 2u).x;
     float wanted = 0.55 * relief(TURN * TURN * f.xy / 11.0 + 0.35 * vec2(f.patches, f.spots), salt + 3u).x;
@@ -37,8 +37,8 @@ Ground ground_at(vec2 xy, vec2 slope, float pixel_m, vec4 marks) {
     Field f = field_at(xy, length(slope), pixel_m, marks, salt);
     Ground ground = LOOK(f, cover_of(0), salt + 16u);
 #ifdef SECOND
-    vec2 place = TURN * xy / u_cover[6].x;
-    float second = 0.6 * relief(place, salt + 50u).x + 0.3 * relief(TURN * place * 2.7, salt + 51u).x;
+    vec2 position = TURN * xy / u_cover[6].x;
+    float second = 0.6 * relief(position, salt + 50u).x + 0.3 * relief(TURN * position * 2.7, salt + 51u).x;
     second += 0.10 * f.spots + 0.10 * f.waves.x + 0.08 * f.waves.y + 0.05 * f.waves.z;
     second = smoothstep(-0.07, 0.07, second - u_cover[6].y);
     Ground other = SECOND(f, cover_of(3), salt + 32u);

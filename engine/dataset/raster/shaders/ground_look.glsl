@@ -10,14 +10,14 @@ const mat2 TURN = mat2(0.8, 0.6, -0.6, 0.8); // each layer's lattice is rotated 
 
 // Stones on a lattice with cells of this many metres, at most one per cell: shade (0: none), coverage.
 vec2 stones(vec2 xy, float cell_m, float share, float pixel_m, uint salt) {
-    vec2 place = xy / cell_m;
-    vec2 low = floor(place);
+    vec2 position = xy / cell_m;
+    vec2 low = floor(position);
     uint h = hash(ivec2(low), salt);
     float size = unit_of(h, 0);
     float radius = mix(0.10, 0.36, size * size);
     vec2 middle = mix(vec2(radius), vec2(1.0 - radius), vec2(unit_of(h, 8), unit_of(h, 16)));
     float soft = 0.06 + 0.7 * pixel_m / cell_m;
-    float cover = clamp((radius - length(place - low - middle)) / soft + 0.5, 0.0, 1.0);
+    float cover = clamp((radius - length(position - low - middle)) / soft + 0.5, 0.0, 1.0);
     float strength = min(1.0, 1.4 * radius * cell_m / pixel_m);
     float is_there = float(int(h >> 24u)) < share * 255.0 ? 1.0 : 0.0;
     return vec2(unit_of(h * 0x9E3779B1u, 12), cover * strength * strength * is_there);
@@ -27,12 +27,12 @@ vec2 stones(vec2 xy, float cell_m, float share, float pixel_m, uint salt) {
 Ground ground_at(vec2 xy, vec2 slope, float pixel_m, vec4 marks) {
     uint salt = u_seed.x;
     float wet = 0.6 * relief(xy / 47.0, salt).x;
-    vec2 place = TURN * xy;
-    wet += 0.4 * relief(place / 17.0, salt + 1u).x;
-    place = TURN * place;
-    float patches = relief(place / 6.1, salt + 2u).x;
-    place = TURN * place;
-    float spots = relief(place / 2.3, salt + 3u).x;
+    vec2 position = TURN * xy;
+    wet += 0.4 * relief(position / 17.0, salt + 1u).x;
+    position = TURN * position;
+    float patches = relief(position / 6.1, salt + 2u).x;
+    position = TURN * position;
+    float spots = relief(position / 2.3, salt + 3u).x;
 
     // Clods: finer and finer, each with its slope.
     vec2 tilt = vec2(0.0);
@@ -40,9 +40,9 @@ Ground ground_at(vec2 xy, vec2 slope, float pixel_m, vec4 marks) {
     mat2 back = transpose(TURN) * transpose(TURN) * transpose(TURN);
     float wave_m = 0.95;
     for (int k = 0; k < 4; k++) {
-        place = TURN * place;
+        position = TURN * position;
         back = back * transpose(TURN);
-        vec3 wave = relief(place / wave_m, salt + 4u + uint(k)) * seen(wave_m, pixel_m);
+        vec3 wave = relief(position / wave_m, salt + 4u + uint(k)) * resolved(wave_m, pixel_m);
         clods += wave.x;
         tilt += back * wave.yz;
         wave_m *= 0.42;
@@ -65,8 +65,8 @@ Ground ground_at(vec2 xy, vec2 slope, float pixel_m, vec4 marks) {
     albedo = mix(albedo, rock * mix(0.4, 1.5, stone.x), 0.8 * stone.y);
 
     // Tufts: coarse noise selects areas with grass, fine noise the tufts in them; between tufts it is dark.
-    vec3 tuft = relief(TURN * xy / 0.33, salt + 13u) * seen(0.33, pixel_m);
-    float blades = relief(TURN * TURN * xy / 0.09, salt + 14u).x * seen(0.09, pixel_m);
+    vec3 tuft = relief(TURN * xy / 0.33, salt + 13u) * resolved(0.33, pixel_m);
+    float blades = relief(TURN * TURN * xy / 0.09, salt + 14u).x * resolved(0.09, pixel_m);
     float clumps = relief(TURN * TURN * xy / 0.9, salt + 16u).x;
     float wanted = 0.55 * relief(TURN * TURN * xy / 11.0 + 0.35 * vec2(patches, spots), salt + 15u).x + 0.3 * patches + 0.3 * spots + 0.2 * clumps;
     wanted -= u_grass.w + 0.8 * track + 0.8 * max(steepness - 0.35, 0.0);

@@ -29,8 +29,8 @@ void main() {
     float sun = max(dot(normal, u_sun.xyz), 0.0) * sunlit(point, pixel_m, 0.01);
     vec3 light = u_sun_rgb.rgb * sun + skylight(normal) * (1.0 - marks.b);
 #ifdef LOOK
-    f_rgba = vec4(shown(ground.albedo * light + sheen_of(normal, u_sun_rgb.rgb * sun, ground.gloss)), 1.0);
+    f_rgba = vec4(tone_map(ground.albedo * light + sheen_of(normal, u_sun_rgb.rgb * sun, ground.gloss)), 1.0);
 #else
-    f_rgba = vec4(shown(ground.albedo * light), 1.0);
+    f_rgba = vec4(tone_map(ground.albedo * light), 1.0);
 #endif
 }

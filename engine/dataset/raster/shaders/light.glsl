@@ -1,4 +1,4 @@
-// Provides sunlit(), skylight(), shown(). Needs view.glsl. With CLOUDS defined clouds cast shadows, too.
+// Provides sunlit(), skylight(), tone_map(). Needs view.glsl. With CLOUDS defined clouds cast shadows, too.
 
 uniform sampler2DShadow u_things_shadow;
 uniform sampler2DShadow u_ground_shadow;
@@ -9,7 +9,7 @@ uniform sampler2D u_clouds; // share of the sun's light that they let through, b
 // Share of the sun, 0..1, that reaches a point. The maps are drawn along the sun's rays onto a level plane and keep the
 // highest z (shadow.py); pixel_m: width of the soft edge; bias_m: minimum height of an obstacle above the point.
 float sunlit(vec3 point, float pixel_m, float bias_m) {
-    vec2 place = (point.xy - point.z * u_shadow_shear.xy - u_shadow_place.xy) * u_shadow_place.zw;
+    vec2 position = (point.xy - point.z * u_shadow_shear.xy - u_shadow_place.xy) * u_shadow_place.zw;
     float span = u_shadow_shear.w - u_shadow_shear.z;
     float low = (u_shadow_shear.w - point.z) / span;
     vec2 fine = max(0.6 * u_shadow_texel.x, 0.45 * pixel_m) * u_shadow_place.zw;
@@ -18,8 +18,8 @@ float sunlit(vec3 point, float pixel_m, float bias_m) {
     float open = 0.0, hill = 0.0;
     vec2 way = vec2(0.4, 0.9);
     for (int k = 0; k < 4; k++) {
-        open += texture(u_things_shadow, vec3(place + fine * way, depth));
-        hill += texture(u_ground_shadow, vec3(place + wide * way, hill_depth));
+        open += texture(u_things_shadow, vec3(position + fine * way, depth));
+        hill += texture(u_ground_shadow, vec3(position + wide * way, hill_depth));
         way = vec2(way.y, -way.x);
     }
 #ifdef CLOUDS
@@ -36,7 +36,7 @@ vec3 skylight(vec3 normal) {
 
 // Light to a display value: a filmic curve (Narkowicz 2015, after ACES), then the sRGB curve, approximated by square
 // roots because a power would be slow on a CPU (Chilliant 2012; within 0.003).
-vec3 shown(vec3 light) {
+vec3 tone_map(vec3 light) {
     light *= u_sky_rgb.a;
     vec3 film = clamp(light * (2.51 * light + 0.03) / (light * (2.43 * light + 0.59) + 0.14), 0.0, 1.0);
     vec3 root = sqrt(film), fourth = sqrt(root), eighth = sqrt(fourth);

@@ -24,12 +24,12 @@ void main() {
     vec2 line = in_ends.zw - in_ends.xy;
     vec2 along = dot(line, line) > 0.0 ? normalize(line) : vec2(1.0, 0.0);
     float wide = in_form.x + in_form.y + in_kind.z;
-    vec2 place = mix(in_ends.xy - along * wide, in_ends.zw + along * wide, side.x);
-    place += vec2(-along.y, along.x) * (wide * (2.0 * side.y - 1.0));
+    vec2 position = mix(in_ends.xy - along * wide, in_ends.zw + along * wide, side.x);
+    position += vec2(-along.y, along.x) * (wide * (2.0 * side.y - 1.0));
     if (u_reach.z > 0.0) {
-        vec2 place_px = vec2(place.x, -place.y) / u_reach.z + u_camera.xy;
-        gl_Position = vec4(on_target(place_px), side.z - 0.5, 1.0);
+        vec2 position_px = vec2(position.x, -position.y) / u_reach.z + u_camera.xy;
+        gl_Position = vec4(on_target(position_px), side.z - 0.5, 1.0);
     } else {
-        gl_Position = clip_of(vec3(place, mix(in_form.z, in_form.w, side.z)));
+        gl_Position = clip_of(vec3(position, mix(in_form.z, in_form.w, side.z)));
     }
 }

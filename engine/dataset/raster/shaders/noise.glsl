@@ -1,4 +1,4 @@
-// Provides hash(), unit_of(), relief(), seen(). Integers are hashed, so that every GPU gives the same result.
+// Provides hash(), unit_of(), relief(), resolved(). Integers are hashed, so that every GPU gives the same result.
 
 uint hash(ivec2 cell, uint salt) {
     uint h = uint(cell.x) * 0x9E3779B1u + uint(cell.y) * 0x85EBCA77u + salt * 0xC2B2AE3Du;
@@ -17,9 +17,9 @@ float lattice(ivec2 cell, uint salt) {
 }
 
 // Smooth noise of wavelength 1: value -1..1 (standard deviation 0.4) and its two derivatives.
-vec3 relief(vec2 place, uint salt) {
-    vec2 low = floor(place);
-    vec2 t = place - low;
+vec3 relief(vec2 position, uint salt) {
+    vec2 low = floor(position);
+    vec2 t = position - low;
     ivec2 cell = ivec2(low);
     float a = lattice(cell, salt), b = lattice(cell + ivec2(1, 0), salt);
     float c = lattice(cell + ivec2(0, 1), salt), d = lattice(cell + ivec2(1, 1), salt);
@@ -30,6 +30,6 @@ vec3 relief(vec2 place, uint salt) {
 }
 
 // Visible share of a wave for this pixel size, 0..1: large pixels show only its mean.
-float seen(float wave_m, float pixel_m) {
+float resolved(float wave_m, float pixel_m) {
     return smoothstep(1.0, 3.2, wave_m / pixel_m);
 }

@@ -25,7 +25,7 @@ void main() {
 
     // Position of the spots: x and y, sheared by z so that vertical faces have spots too.
     vec2 across = point.xy + point.z * vec2(0.71, 0.37);
-    float spots = relief(across / u_finish.z, 77u).x * seen(u_finish.z, pixel_m);
+    float spots = relief(across / u_finish.z, 77u).x * resolved(u_finish.z, pixel_m);
     spots += 0.5 * relief(across / (4.0 * u_finish.z), 78u).x;
     vec3 albedo = u_albedo.rgb * v_tint.rgb * max(1.0 + u_finish.y * spots, 0.1);
     float dust = clamp(0.25 + 0.5 * relief(across / 0.7, 79u).x + 0.3 * spots, 0.0, 1.0) * max(normal.z, 0.0);
@@ -52,5 +52,5 @@ void main() {
     vec3 sky = skylight(normal) * open;
     vec3 light = albedo * (1.0 - u_finish.x) * (u_sun_rgb.rgb * sun + sky);
     light += u_sun_rgb.rgb * sun * gloss + fresnel * skylight(reflect(-eye, normal)) * open;
-    f_rgba = vec4(shown(light), 1.0);
+    f_rgba = vec4(tone_map(light), 1.0);
 }

@@ -22,7 +22,7 @@ void main() {
     vec3 edge_a = turn * (in_next - in_corner);
     vec3 edge_b = turn * (in_after - in_corner);
     vec3 point = turn * in_corner + vec3(in_row_x.w, in_row_y.w, in_row_z.w);
-    vec3 local = in_camera(point - camera_place());
+    vec3 local = in_camera(point - camera_position());
     vec3 side_a = in_camera(edge_a), side_b = in_camera(edge_b);
     vec3 depths = -local.z - vec3(0.0, side_a.z, side_b.z);
     v_reach = vec2(min(min(depths.x, depths.y), depths.z), max(max(depths.x, depths.y), depths.z));

@@ -2,9 +2,9 @@
 // Rec. 709.
 layout(std140) uniform View {
     vec4 u_camera; // column and row where the axis meets the picture, focal length px, 0
-    vec4 u_right; // the camera's x axis in the world, x of its place
-    vec4 u_up; // its y axis, y of its place
-    vec4 u_back; // its z axis, against the viewing direction, z of its place
+    vec4 u_right; // the camera's x axis in the world, x of its position
+    vec4 u_up; // its y axis, y of its position
+    vec4 u_back; // its z axis, against the viewing direction, z of its position
     vec4 u_tile; // left px and top px in the picture, width px and height px of the target
     vec4 u_reach; // nearest and farthest depth, metres per pixel of a plan (0: a picture), side of the ground
     vec4 u_sun; // direction to it, 0
@@ -17,5 +17,5 @@ layout(std140) uniform View {
     vec4 u_subsoil; // rgb, 0
     vec4 u_grass; // rgb, noise threshold above which it grows
     uvec4 u_seed; // of the ground's noise, 0, 0, 0
-    vec4 u_cover[10]; // recipe 2, packed by cover.py
+    vec4 u_cover[10]; // recipe 2, packed by view.py
 };

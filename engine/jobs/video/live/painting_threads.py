@@ -43,8 +43,7 @@ class LivePainter:
     def __init__(
         self, painting: Painting, *, device: str, dtype: str, threads: int | None, most_sizes: int = 4
     ) -> None:
-        """Load the model: seconds. ModelError in one line; DeviceFullError if it does not fit. `most_sizes`: cached
-        painters."""
+        """Load the model: seconds. ModelError; DeviceFullError if it does not fit. `most_sizes`: cached painters."""
         from engine.models.card_memory import translate_load_oom
         from engine.models.device_work import device_and_dtype
         from engine.models.sd.load import load

@@ -61,7 +61,7 @@ class ProtocolError(MultiverseError):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Frame:
-    """One binary message."""
+    """One binary message between page and server: a picture with its header."""
 
     kind: int = PICTURE
     index: int

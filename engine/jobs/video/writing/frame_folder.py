@@ -21,7 +21,7 @@ from engine.jobs.kit.job_folder import JobFolder
 from engine.jobs.video.job import VideoJob
 from engine.sinks.generation_info import GenerationInfo
 from engine.sources.pictures import InputPicture, Pictures
-from engine.system.atomic_file import MAX_HELD_JOB_S, remove_file, replace_file, sync_file, sync_folder
+from engine.system.atomic_file import MAX_JOB_WAIT_S, remove_file, replace_file, sync_file, sync_folder
 from engine.system.folder_files import walk_files
 from engine.system.work_folder import one_line, sha256_of
 
@@ -144,7 +144,7 @@ def _write(path: Path, pixels: np.ndarray, metadata: GenerationInfo | None) -> s
         try:
             partial.write_bytes(content)
             sync_file(partial)
-            replace_file(partial, path, timeout_s=MAX_HELD_JOB_S)
+            replace_file(partial, path, timeout_s=MAX_JOB_WAIT_S)
         except BaseException:
             remove_file(partial, missing_ok=True)
             raise

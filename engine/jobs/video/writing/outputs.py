@@ -33,7 +33,7 @@ from engine.sinks.generation_info import GenerationInfo
 from engine.sinks.picture_video import VIDEO_FORMATS
 from engine.sources.pictures import FolderPictures, InputPicture, Pictures
 from engine.system.package_version import package_version
-from engine.system.work_folder import check_place
+from engine.system.work_folder import check_writable
 
 LIVE = "a live source"
 # May differ, with a note: torch does not guarantee identical last bits when another number of threads shares a sum.
@@ -102,7 +102,7 @@ def _files(name: str) -> list[Path]:
 
 
 class VideoOutput(Protocol):
-    """Interface of outputs. Single-threaded. SinkError, in one line, if it cannot be written."""
+    """Interface of the outputs of a video job. Single-threaded. SinkError, in one line, if it cannot be written."""
 
     path: Path
     done: int
@@ -138,7 +138,7 @@ def open_output(job: VideoJob, pictures: Pictures, size: tuple[int, int]) -> Vid
     form, path = form_of(job.output), _path_of(job.output)
     if job.resume and pictures.kind == "live":
         raise UsageError(f"--resume: {pictures.label} is live and cannot be read again")
-    _check_place(path, form, pictures)
+    _check_path(path, form, pictures)
     work = JobFolder(path, video_fingerprint(job, pictures, size), can_resume=pictures.kind != "live")
     try:
         before = work.stored_fingerprint
@@ -179,14 +179,14 @@ def _path_of(name: str) -> Path:
     return path
 
 
-def _check_place(path: Path, form: Form, pictures: Pictures) -> None:
+def _check_path(path: Path, form: Form, pictures: Pictures) -> None:
     if isinstance(pictures.path, Path) and path.exists() and path.samefile(pictures.path):
         raise UsageError(f"{path}: is the input; name another output")
     if form == "frames" and path.exists() and not path.is_dir():
         raise UsageError(f"{path}: is a file; a folder of frames needs another name")
     if form == "frames" and isinstance(pictures, FolderPictures) and (own := pictures.input_under(path, SUFFIX)):
         raise UsageError(f"{path}: {own} is an input and would be replaced; name another output")
-    check_place(path)
+    check_writable(path)
     if path.is_dir() and not os.access(path, os.W_OK):
         raise SinkError(f"{path}: cannot be written (no permission to write into it)")
 

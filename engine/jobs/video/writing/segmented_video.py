@@ -29,7 +29,7 @@ from engine.sinks.movie_file import SAME_BYTES, container_of
 from engine.sinks.picture_video import INDEX_IN_FRONT, VIDEO_FORMATS, PictureVideo, tick_of
 from engine.sinks.source_tracks import SourceTracks, video_tags
 from engine.sources.pictures import InputPicture, Pictures
-from engine.system.atomic_file import MAX_HELD_JOB_S, move_into_place, remove_file
+from engine.system.atomic_file import MAX_JOB_WAIT_S, move_into_place, remove_file
 from engine.system.file_names import name_for_ffmpeg
 from engine.system.work_folder import sha256_of
 
@@ -79,7 +79,7 @@ class SegmentedVideo:
         self._segment_pictures = job.batch * max(1, round(SEGMENT_PICTURES / job.batch))
         self._segments: list[VideoSegment] = []
         self._is_live = pictures.kind == "live"
-        self._is_unjoined = False
+        self._is_unmerged = False
         """True if a live recording could not be merged and stays in segments."""
         self._published: list[Any] | None = None
         """Mark (size and time) of the file that an interrupted run published under our name."""
@@ -200,17 +200,17 @@ class SegmentedVideo:
         try:
             with self._work.one_line():
                 count = sum(segment.pictures for segment in self._segments)
-                self._write_joined(whole, has_all_sound=is_whole and count != self._job.limit)
+                self._write_merged(whole, has_all_sound=is_whole and count != self._job.limit)
                 self._publish(whole, is_done=is_done)
         except BaseException as error:
             with suppress(OSError):
                 remove_file(whole, missing_ok=True)  # on a full disk the incomplete file occupies the missing space
-            self._is_unjoined = self._is_live
+            self._is_unmerged = self._is_live
             if self._is_live and isinstance(error, MultiverseError):
                 raise SinkError(f"{error}; the recording is kept as videos in {self._work.path}") from error
             raise
 
-    def _write_joined(self, path: Path, *, has_all_sound: bool) -> None:
+    def _write_merged(self, path: Path, *, has_all_sound: bool) -> None:
         """Copy the packets of all segments and the source's sound: to its end, or else to the end of the pictures.
         FFmpegError or OSError if it cannot be written; the caller then removes the incomplete file."""
         tick_s, look, last = self._tick_s, self._pictures.look, self._segments[-1]
@@ -278,14 +278,14 @@ class SegmentedVideo:
     def _rescue(self) -> None:
         """After an error: publish the live recording so far as one video."""
         try:
-            if not self._is_unjoined:
+            if not self._is_unmerged:
                 self._join(is_whole=False, is_done=True)
                 count = sum(segment.pictures for segment in self._segments)
                 self.notes.append(f"{self.path}: contains the {count} pictures finished before the error")
         except MultiverseError as error:
             self.notes.append(str(error))
         finally:
-            if self._is_unjoined:
+            if self._is_unmerged:
                 self._work.leave()
             else:
                 self._work.remove()
@@ -297,7 +297,7 @@ class SegmentedVideo:
         if not is_done:  # journaled before the move, so that a later run recognises the file as ours
             self._published = mark_of(whole)
             self._work.append({"published": self._published})
-        move_into_place(whole, self.path, timeout_s=MAX_HELD_JOB_S)
+        move_into_place(whole, self.path, timeout_s=MAX_JOB_WAIT_S)
 
 
 def _is_whole(file: Path, segment: VideoSegment) -> bool:

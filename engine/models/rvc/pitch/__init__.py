@@ -24,7 +24,8 @@ MAX_HZ: Final = 1100.0
 
 
 class F0Tracker(Protocol):
-    """A pitch tracker. Stateless: a frame depends only on the sound around it. One thread."""
+    """The interface of a pitch tracker: sound in, fundamental frequency out. Stateless: a frame depends only on the
+    sound around it. One thread."""
 
     name: str
     """rmvpe, fcpe or yin."""
@@ -33,8 +34,8 @@ class F0Tracker(Protocol):
     """Samples. The length of a live window is a multiple of it, so nothing is padded."""
 
     def track(self, sound: "torch.Tensor") -> "torch.Tensor":
-        """(B, n) float32 at 16 kHz -> (B, n // 160) float32 in Hz, 0 where unvoiced. Frame k is centred at sample 160
-        k. Nothing waits for the device, so a CUDA graph can capture it."""
+        """Track the pitch of (B, n) float32 at 16 kHz: (B, n // 160) float32 in Hz, 0 where unvoiced. Frame k is
+        centred at sample 160 k. Nothing waits for the device, so a CUDA graph can capture it."""
         ...
 
 
@@ -42,8 +43,7 @@ class F0Tracker(Protocol):
 class PitchChoice:
     name: Literal["rmvpe", "fcpe", "yin"]
     reason: str
-    """Why it is not the best one, and how to get that, for the model's notes; "" if it is the best, or was
-    requested."""
+    """Why it is not the best one, and how to get that, for the model's notes; "" if it is, or was requested."""
 
 
 def choose(spec: VoiceSpec) -> PitchChoice:

@@ -1,5 +1,4 @@
-"""Pitch by FCPE (Luo et al. 2025), a convolutional network similar to a conformer. The package `torchfcpe` brings
-weights.
+"""Pitch by FCPE (Luo et al. 2025), a convolutional network similar to a conformer. Package `torchfcpe` brings weights.
 
 Only its network is used. Its front end reads samples from Python, which would make the host wait and break a CUDA
 graph. Our stub replaces the torchaudio that it imports (torchaudio_stub).
@@ -39,7 +38,7 @@ class Fcpe:
 
     @torch.no_grad()
     def track(self, sound: Tensor) -> Tensor:
-        """(B, n) float32 at 16 kHz -> (B, n // 160) float32 in Hz, 0 where unvoiced."""
+        """Track the pitch of (B, n) float32 at 16 kHz: (B, n // 160) float32 in Hz, 0 where unvoiced."""
         if sound.shape[1] < HOP:
             return sound.new_zeros(sound.shape[0], 0)
         mel = self._mel(sound).to(self._dtype)

@@ -51,8 +51,7 @@ def mel_filters(lowest_hz: float, highest_hz: float) -> Tensor:
 
 def decode_pitch(salience: Tensor, cents: Tensor, threshold: float) -> Tensor:
     """Salience (B, T, bins) in 0..1 and the bins' cents above 10 Hz -> pitch (B, T) float32 in Hz: the mean of the
-    cents around the most likely bin, weighted by salience. 0 if no bin is above `threshold`, or the pitch is outside
-    50..1100 Hz."""
+    cents around the most likely bin, weighted by salience. 0 if no bin is above `threshold`, or outside 50..1100 Hz."""
     salience = salience.float()
     highest, best = salience.max(-1, keepdim=True)
     # Clamped to the first and last bin, 32 Hz and 2 kHz, which are outside the valid range anyway.

@@ -157,7 +157,7 @@ class RmvpeTracker:
 
     @torch.no_grad()
     def track(self, sound: Tensor) -> Tensor:
-        """(B, n) float32 at 16 kHz -> (B, n // 160) float32 in Hz, 0 where unvoiced."""
+        """Track the pitch of (B, n) float32 at 16 kHz: (B, n // 160) float32 in Hz, 0 where unvoiced."""
         count = sound.shape[1] // HOP
         if not count:
             return sound.new_zeros(sound.shape[0], 0)

@@ -2,11 +2,11 @@
 
 Their d(lag) measures how much a sound differs from itself `lag` later: the mean of (x(j) - x(j + lag))^2 over a window.
 Here both samples of a pair are weighted by one Gaussian, so every lag is compared over the same time around the middle
-of the frame, and three Fourier transforms per frame give all lags. The sum of squares is
+of the frame. Three Fourier transforms per frame give all lags. The sum of squares is
 
     2 Re corr(w x^2, w) - 2 corr(w x, w x)        corr(a, b)(lag) = sum over j of a(j) b(j + lag)
 
-and corr(w, w) is the total weight of the pairs. Outside the sound w is 0.
+Here corr(w, w) is the total weight of the pairs. Outside the sound w is 0.
 
 The normalised difference of a lag is d(lag) / mean of d up to lag (their step 3): 0 for a periodic sound, about 1 for
 noise. Of the dips that are nearly the deepest the shortest lag is taken (4), refined between samples with a parabola
@@ -57,7 +57,7 @@ class Yin:
 
     @torch.no_grad()
     def track(self, sound: Tensor) -> Tensor:
-        """(B, n) float32 at 16 kHz -> (B, n // 160) float32 in Hz, 0 where unvoiced."""
+        """Track the pitch of (B, n) float32 at 16 kHz: (B, n // 160) float32 in Hz, 0 where unvoiced."""
         if sound.shape[1] < HOP:
             return sound.new_zeros(sound.shape[0], 0)
         sound = self._low_passed(sound.float())
@@ -139,8 +139,7 @@ def vicinity(values: Tensor, outside: float) -> Tensor:
 
 
 def parabola(before: Tensor, at: Tensor, after: Tensor) -> tuple[Tensor, Tensor]:
-    """Minimum of the parabola through three values, the middle one lowest: its offset from the middle, and its
-    value."""
+    """Minimum of the parabola through three values, the middle one lowest: offset from the middle, and value."""
     bend = before - 2.0 * at + after
     shift = torch.where(bend > 0.0, 0.5 * (before - after) / bend, 0.0).clamp(-1.0, 1.0)
     return shift, at - 0.25 * (before - after) * shift

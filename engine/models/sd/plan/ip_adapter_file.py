@@ -73,8 +73,8 @@ class IpAdapterFiles:
 
 
 def examine_ip_adapter(name: str, encoder: str, outline: NetworkOutline | None) -> IpAdapterFiles:
-    """Examine an IP-Adapter. ModelError in one line if `load` would refuse it. `encoder`: its image encoder, "":
-    search. `outline`: that of its model, or None if unknown."""
+    """Examine an IP-Adapter from its headers. ModelError in one line if `load` would refuse it. `encoder`: its image
+    encoder, "": search. `outline`: that of its model, or None if unknown."""
     file = locate.find(name)
     if file.is_dir():
         names = ", ".join(sorted(each.name for each in file.glob("*adapter*.safetensors"))) or "none"

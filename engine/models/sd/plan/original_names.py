@@ -3,7 +3,7 @@
 The original code numbers all blocks of a UNet consecutively: with L resnets in a down block, `input_blocks` 0 is the
 first convolution, then each block has L entries plus one that halves the size; in `output_blocks` each has L + 1. Text
 encoders have a prefix and names of transformers (SD 1.5, the first of XL), or OpenCLIP names (SD 2.x, the second of
-XL), which join the three projections of attention in one.
+XL). The latter join the three projections of attention in one.
 """
 
 import re

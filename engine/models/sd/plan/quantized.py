@@ -85,7 +85,7 @@ def find_quantized(file: Path, header: CheckpointHeader) -> QuantizedWeights:
 
 
 def require_plain(what: str, tensors: Mapping[str, TensorInfo]) -> None:
-    """Raise ModelError if one of `tensors` belongs to a quantized weight, where none is read times its scale."""
+    """Raise ModelError if one of `tensors` belongs to a quantized weight that cannot be read as weight times scale."""
     for name, tensor in tensors.items():
         layer, _, role = name.rpartition(".")
         is_whole = role in _OWN and tensor.shape and "float" not in tensor.dtype and tensor.dtype not in _TABLES

@@ -20,7 +20,7 @@ from engine.models.sd.plan.single_file import SingleFile
 SAMPLERS = ("auto", "lcm", "turbo", "lightning", "hyper", "tcd", "scheduler", "deis", "euler", "dpm")
 """The last three use diffusers' schedulers, which work with any model."""
 FEW_STEPS = ("lcm", "turbo", "lightning", "hyper", "tcd")
-"""Samplers implemented here, live and in jobs; `scheduler` is the model's own of diffusers, not for streams."""
+"""Samplers implemented here, live and in jobs. A stream cannot use `scheduler`, the model's own in diffusers."""
 _CLASSES = {"LCMScheduler": "lcm", "TCDScheduler": "tcd"}
 _EULERS = ("EulerDiscreteScheduler", "EulerAncestralDiscreteScheduler")
 _TURBO_SIDE = 64  # latents, 512 px: the size of sdxl-turbo; SDXL and SDXL-Lightning have 1024 px
@@ -45,8 +45,10 @@ def choose_sampler(
     """Choose the sampler. `requested`: one of SAMPLERS. `single`: the model's file, configured by `folder`, or None."""
     if requested not in SAMPLERS:
         raise ModelError(f"sampler {requested}: not one of {', '.join(SAMPLERS)}")
-    by_loras = _named([(f"the name of the LoRA {lora.name}", lora.name) for lora in loras], is_lora=True)
-    by_file = _named([] if single is None else [(f"the name {single.public_name}", single.public_name)], is_lora=False)
+    by_loras = _samplers_in_names([(f"the name of the LoRA {lora.name}", lora.name) for lora in loras], is_lora=True)
+    by_file = _samplers_in_names(
+        [] if single is None else [(f"the name {single.public_name}", single.public_name)], is_lora=False
+    )
     if requested != "auto":
         return _choose_requested(requested, [named for _, named in (*by_loras, *by_file)])
     is_velocity = prediction.value == "v_prediction"
@@ -55,7 +57,7 @@ def choose_sampler(
     kind = scheduler.get("_class_name", "")
     for reason, named in by_loras:
         if not (is_velocity and named.sampler == "turbo"):
-            return _as_named(reason, named)
+            return _choice_with_reason(reason, named)
     if _is_sdxs(folder) and not is_velocity:
         reason = "a UNet without a middle block, as in SDXS: made for 1 step without guidance"
         return SamplerChoice("turbo", f"unet/config.json: {reason}, at /sd/t_index 0", steps=1)
@@ -63,7 +65,7 @@ def choose_sampler(
         return SamplerChoice(_CLASSES[kind], f"the scheduler's configuration: {kind}")
     for reason, named in by_file:
         if not (is_velocity and named.sampler == "turbo"):
-            return _as_named(reason, named)
+            return _choice_with_reason(reason, named)
     if by_loras or by_file:
         reason = (by_loras or by_file)[0][0]
         return SamplerChoice("scheduler", f"the scheduler's configuration; {reason} says turbo, but it predicts v")
@@ -73,7 +75,7 @@ def choose_sampler(
     return SamplerChoice("scheduler", "the scheduler's configuration")
 
 
-def _named(names: Sequence[tuple[str, str]], *, is_lora: bool) -> list[tuple[str, NamedSampler]]:
+def _samplers_in_names(names: Sequence[tuple[str, str]], *, is_lora: bool) -> list[tuple[str, NamedSampler]]:
     """The (reason, sampler) pairs for names that imply a sampler."""
     found = [(reason, sampler_from_name(name, is_lora=is_lora)) for reason, name in names]
     return [(reason, named) for reason, named in found if named is not None]
@@ -82,17 +84,17 @@ def _named(names: Sequence[tuple[str, str]], *, is_lora: bool) -> list[tuple[str
 def _choose_requested(requested: str, names: Sequence[NamedSampler]) -> SamplerChoice:
     for named in names:
         if named.sampler == requested:
-            return _of_named(named, REQUESTED)
+            return _choice_for(named, REQUESTED)
     return SamplerChoice(requested, REQUESTED, takes_guidance=True)
 
 
-def _as_named(reason: str, named: NamedSampler) -> SamplerChoice:
+def _choice_with_reason(reason: str, named: NamedSampler) -> SamplerChoice:
     steps_note = f", made for {named.steps} step{'' if named.steps == 1 else 's'}" if named.steps else ""
     at = f", to be run at /sd/t_index {named.t_index}" if named.t_index is not None else ""
-    return _of_named(named, f"{reason}: {named.kind}{steps_note}{at}")
+    return _choice_for(named, f"{reason}: {named.kind}{steps_note}{at}")
 
 
-def _of_named(named: NamedSampler, reason: str) -> SamplerChoice:
+def _choice_for(named: NamedSampler, reason: str) -> SamplerChoice:
     takes_guidance = named.is_merge or named.guidance > 1.0
     return SamplerChoice(named.sampler, reason, named.eta, takes_guidance, named.guidance, named.steps)
 
@@ -117,7 +119,7 @@ def _of_trailing_euler(folder: DiffusersFolder, kind: str) -> SamplerChoice:
         is_as_published = folder.family == "sd21" or folder.unet.get("sample_size") == _TURBO_SIDE
         if named.sampler == "turbo" and is_as_published:  # sd-turbo or sdxl-turbo in a folder of another name
             named = replace(named, guidance=1.0, is_merge=False)
-        return _of_named(named, f"{reason} and the name {name}")
+        return _choice_for(named, f"{reason} and the name {name}")
     if folder.family == "sd21":
         return SamplerChoice("turbo", f"{reason}, as sd-turbo's")
     if folder.family == "sdxl" and folder.unet.get("sample_size") == _TURBO_SIDE:

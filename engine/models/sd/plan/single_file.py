@@ -32,7 +32,7 @@ CONFIGS = {
     ("sdxl", False): ("stabilityai/stable-diffusion-xl-base-1.0",),
     ("sdxl", True): ("stabilityai/sdxl-turbo",),
 }
-"""Repositories with a file's configuration, by family and turbo name. If none is cached, the first is suggested."""
+"""Repositories with a file's configuration, by family and is-turbo. If none is cached, the first is suggested."""
 V_CONFIGS = {"sd21": tuple(f"{owner}/stable-diffusion-2-1" for owner in SD_2_OWNERS)}
 """The same for models that predict v, with another configuration (attention in float32, another size)."""
 CLASSES = {"unet": "UNet2DConditionModel", "vae": "AutoencoderKL"}
@@ -121,7 +121,7 @@ def examine(file: Path) -> SingleFile:
 
 
 def describe_checkpoint(file: Path, header: CheckpointHeader, named: Mapping[str, str], name: str = "") -> SingleFile:
-    """Describe a file. `named`: names in the file by original names. ModelError as from `examine`."""
+    """Describe a checkpoint file. `named`: names in the file by original names. ModelError as from `examine`."""
     family = _family_in({ours: header.tensors[theirs] for ours, theirs in named.items()}, file)
     quantized = find_quantized(file, header)
     stored = {ours: theirs for ours, theirs in named.items() if theirs not in quantized.auxiliary}

@@ -23,7 +23,7 @@ _BLOCKS: Final[dict[str, tuple[str | None, ...]]] = {
     "up_block_types": ("UpBlock2D", "CrossAttnUpBlock2D"),
     "mid_block_type": (None, MID_BLOCK, "UNetMidBlock2D", "UNetMidBlock2DSimpleCrossAttn"),
 }
-"""Supported block types. Others of diffusers are for pixel models, or fail at sides that are not divisible."""
+"""Supported block types. Others of diffusers are for pixel models, or fail at sides that cannot be halved often."""
 _INPUTS: Final = {
     "class_embed_type": "class labels",
     "num_class_embeds": "class labels",

@@ -40,7 +40,7 @@ class UpscalerFile:
 
 
 def examine_upscaler(name: str) -> UpscalerFile:
-    """Examine an upscaler. ModelError in one line if the file is not of the known kind."""
+    """Examine an upscaler from its header. ModelError in one line if the file is not of the known kind."""
     file = locate.find(name)
     if file.suffix.lower() not in SUFFIXES:
         raise ModelError(f"{name}: an upscaler is a {' or '.join(SUFFIXES)} file")
