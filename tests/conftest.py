@@ -47,7 +47,7 @@ demo.synthesise_loop = functools.cache(demo.synthesise_loop)
 # No test cuts the power, and a disk to which others write takes 30 ms and more for each file.
 os.fsync = lambda handle: None
 # Time proves nothing on a machine with other work: neither that of an example nor that of making one. A test that uses
-# one desk for all its examples does so on purpose.
+# one rig for all its examples does so on purpose.
 settings.register_profile(
     "tests", deadline=None, suppress_health_check=[HealthCheck.too_slow, HealthCheck.function_scoped_fixture]
 )
@@ -140,8 +140,8 @@ def pytest_sessionstart(session: pytest.Session) -> None:
 
 @pytest.hookimpl(optionalhook=True)
 def pytest_xdist_make_scheduler(config: pytest.Config, log: Any) -> Any:
-    """Each file to one worker, and all files of live models to the same: the imports of their `fork_server` take 5 s of
-    CPU, and a GB of memory. So do those with runs of datasets, for their `warm_processes`."""
+    """Send each file to one worker, and all files of live models to the same: the imports of their `fork_server` take 5
+    s of CPU, and a GB of memory. So do those with runs of datasets, for their `warm_processes`."""
     if config.getvalue("dist") != "loadfile":
         return None
     from xdist.scheduler import LoadFileScheduling
@@ -156,7 +156,7 @@ def pytest_xdist_make_scheduler(config: pytest.Config, log: Any) -> Any:
     return Scheduling(config, log)
 
 
-def import_own_share(config: pytest.Config) -> None:
+def import_own_tests(config: pytest.Config) -> None:
     """Import a part of all tests before collecting them, each worker another: on a fresh clone the workers would
     compile every file at the same time, each for itself."""
     worker = getattr(config, "workerinput", None)
@@ -170,10 +170,11 @@ def import_own_share(config: pytest.Config) -> None:
 
 @pytest.hookimpl(wrapper=True)
 def pytest_collection(session: pytest.Session) -> Generator[None, object, object]:
-    """Collect no garbage meanwhile, and look for none here later: these objects stay (torch, diffusers, 7000 tests)."""
+    """Switch off garbage collection while tests are collected, and exclude these objects from later collections: they
+    stay (torch, diffusers, 7000 tests)."""
     gc.disable()
     try:
-        import_own_share(session.config)
+        import_own_tests(session.config)
         return (yield)
     finally:
         gc.freeze()
@@ -189,8 +190,8 @@ def freeze_garbage_collector() -> None:
 
 
 def pytest_runtest_setup() -> None:
-    """Give torch its one thread back: the first parallel loop of Numba sets OpenMP's number of threads for the whole
-    process, and two workers of two threads on two cores spin for each other (a test of 2 s then takes 11)."""
+    """Reset torch to one thread: the first parallel loop of Numba sets OpenMP's number of threads for the whole
+    process. Two workers of two threads on two cores would spin for each other (a test of 2 s then takes 11)."""
     torch = sys.modules.get("torch")
     if torch is not None:
         torch.set_num_threads(1)
@@ -283,7 +284,7 @@ def f_card() -> Callable[..., np.ndarray]:
 
 @pytest.fixture
 def fake_cuda() -> Iterator[Any]:
-    """A FakeCuda that `cuda` stands for. Fails if the test has committed a fault on it."""
+    """Replaces `cuda` by a FakeCuda. Fails if the test has committed a fault on it."""
     import torch
 
     from tests.support.fake_cuda.installation import installed
@@ -307,7 +308,7 @@ def stats_in(folder: Path) -> Stats:
 
 @pytest.fixture(scope="module", autouse=True)
 def tiny_models_are_left_as_they_are() -> Iterator[None]:
-    """All tests of a session share them, so a test that changes a model would affect the others."""
+    """Check that no test has changed a tiny model, because all tests of a session share them."""
     yield
     folders = {file.parent for file in TINY_FILES}
     now = {file: stats for folder in folders for file, stats in stats_in(folder).items()}
@@ -439,7 +440,7 @@ def fork_server() -> Iterator[None]:
 
 @pytest.fixture
 def certificate(tmp_path: Path, require: Callable[[object, str], None]) -> tuple[Path, Path]:
-    """Self-signed, for localhost, and its key."""
+    """A self-signed certificate for localhost, and its key."""
     require(shutil.which("openssl"), "openssl is missing (apt-get install openssl)")
     files = tmp_path / "certificate.pem", tmp_path / "key.pem"
     options = ["-newkey", "ec", "-pkeyopt", "ec_paramgen_curve:prime256v1", "-nodes", "-days", "2"]

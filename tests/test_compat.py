@@ -1,4 +1,4 @@
-"""Private parts of libraries that `compat` files in the engine use: still there, with the parameters that we give."""
+"""Private parts of libraries that `compat` files in the engine use still exist, with the parameters that we pass."""
 
 import inspect
 from importlib.metadata import version

@@ -51,7 +51,7 @@ def test_a_card_beside_software_is_in_the_status(monkeypatch: pytest.MonkeyPatch
         assert any(line.startswith(warning) for line in engine.status().warnings)
 
 
-def test_pitches_of_the_four_channels_are_heard(chord: Path) -> None:
+def test_pitches_of_the_four_channels_are_detected(chord: Path) -> None:
     with open_engine(quiet(audio=str(chord), offline=True)) as engine:
         *_, last = engine.frames(count=24)
     assert [channel.pitch_hz for channel in last.features] == pytest.approx([110, 220, 330, 440], rel=0.003)
@@ -135,15 +135,15 @@ def test_the_gate_is_closed_until_the_sinks_have_the_picture_and_knows_the_next_
 
         frames = engine.frames(count=3)
         next(frames)  # offline it is drawn at 0, which means that no draw is known
-        told_ns = [gate.draw_ns]
+        begins_ns = [gate.draw_ns]
         monkeypatch.setattr(parts.outputs.sinks, "publish", noting)
         for _ in frames:
-            told_ns.append(gate.draw_ns)
+            begins_ns.append(gate.draw_ns)
             assert gate.is_drawing(gate.draw_ns)
     assert [has_begun for _, has_begun in during] == [True] * 4
     assert [began_ns for began_ns, _ in during[::2]] == [began_ns for began_ns, _ in during[1::2]], "one draw"
-    assert all(next_ns != began_ns for next_ns, (began_ns, _) in zip(told_ns[1:], during[1::2], strict=True))
-    assert (told_ns[:-1] == [began_ns for began_ns, _ in during[::2]]) is offline, "live it begins a little after"
+    assert all(next_ns != began_ns for next_ns, (began_ns, _) in zip(begins_ns[1:], during[1::2], strict=True))
+    assert (begins_ns[:-1] == [began_ns for began_ns, _ in during[::2]]) is offline, "live it begins a little after"
 
 
 def test_a_sink_that_fails_leaves_the_others_running(tmp_path: Path, wait_for: Any) -> None:
@@ -237,7 +237,7 @@ def test_a_reopened_renderer_renews_the_sinks_and_the_show_continues(monkeypatch
 
 
 class Broken:
-    """A live model, a preview and a camera in which everything fails; but it can be fed."""
+    """A live model, a preview and a camera in which everything fails, except that it can be fed."""
 
     name = "broken"
 

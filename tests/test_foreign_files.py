@@ -1,4 +1,4 @@
-"""Files that a user or another file names are opened in one place, held by reading the code.
+"""Files that a user or another file names are opened in one place only, checked by reading the code.
 
 `engine/system/small_file.py` opens them: regular files only, where they should lie, up to a size. Whatever else opens a
 file by its name to read it stands in ALLOWED, with the reason.

@@ -104,7 +104,7 @@ def test_hostile_files_and_plug_ins_in_a_played_show_leave_no_gap_between_pictur
 
 
 def with_model(folder: Path) -> tuple[str, ...]:
-    """In the long form pictures of a model share the show; its libraries take as long to load as the short form."""
+    """Options that add a live model to the show; long form only: its libraries load as long as the short form."""
     if not IS_SOAK:
         return ()
     from tests.support.tiny_models import build_tiny_sd
@@ -113,7 +113,8 @@ def with_model(folder: Path) -> tuple[str, ...]:
 
 
 def play(client: ReadingClient, lighting_desk: LightingDesk, seconds: float) -> set[object]:
-    """Send 500 messages per second, presets, hostile files, lighting packets. Returns shader numbers, provocations."""
+    """Send RATE_HZ messages per second: faders at random, a preset every three seconds, a hostile file or plug-in every
+    FILE_EVERY_S, 25 packets of a lighting desk. Returns the numbers of the shaders, and the provocations."""
     chance = random.Random(1)
     files: list[int] = []
     others: list[tuple[str, ...]] = []

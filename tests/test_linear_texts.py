@@ -1,4 +1,8 @@
-"""Tests that every regular expression of the engine takes linear time for hostile texts of its own letters."""
+"""Tests that every regular expression of the engine takes linear time for hostile texts, since texts come from anybody.
+
+The texts repeat one or two letters of the expression, before and behind others. Processor time of n, 2n and 4n letters
+is compared: from n to 4n, a quadratic expression takes sixteen times as long, a linear one four times.
+"""
 
 import ast
 import importlib

@@ -33,7 +33,7 @@ LIGHT_COMMANDS = (
 )[: None if IS_SOAK else 2]
 
 # Runs commands one after another: a process for each would load the engine as often. Tells [exit code, out, error].
-SAY = """
+REPORT_SCRIPT = """
 import contextlib, io, json, sys
 from engine.cli.main import main
 said = []
@@ -104,7 +104,7 @@ PYTHONS = ("3.11", "3.12", "3.13", "3.14")
 
 
 def pythons_of(requirement: Requirement, sys_platform: str, platform_machine: str) -> str:
-    """The cell in docs/reference/platforms.md: the Python versions for which pip installs it."""
+    """The cell in docs/reference/platforms.md for a requirement: the Python versions for which pip installs it."""
     environment = {"sys_platform": sys_platform, "platform_machine": platform_machine}
     supported = [
         python
@@ -235,7 +235,7 @@ def test_without_the_models_extra_a_command_names_the_fix_and_the_doctor_runs(li
     soundfile.write(sound, np.zeros(16_000, np.float32), 16_000)
     paths |= {"PICTURE": picture, "SOUND": sound}
     commands = [[str(paths.get(part, part)) for part in command] for command in LIGHT_COMMANDS]
-    done = run(light, "python", "-c", SAY, json.dumps([*commands, ["doctor", "--json"]]))
+    done = run(light, "python", "-c", REPORT_SCRIPT, json.dumps([*commands, ["doctor", "--json"]]))
     assert done.returncode == 0, done.stderr
     *results, (code, out, err) = json.loads(done.stdout)
     for command, (refused, _, lines) in zip(commands, results, strict=True):

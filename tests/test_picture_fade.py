@@ -1,4 +1,7 @@
-"""Tests a fade from Mandala to Prism with music, offline, without post effects, against runs without a fade."""
+"""Tests a fade from Mandala to Prism with music, offline, against runs without a fade.
+
+Without effects after the picture: their amounts glide, so a mix of two pictures is not that of two with effects.
+"""
 
 import itertools
 from collections.abc import Iterator
@@ -87,8 +90,8 @@ def test_the_old_look_keeps_moving_and_fades_out_evenly(folder: Path, undisturbe
     for frame in range(BEGIN, END):
         mix = (frame - BEGIN) / (END - BEGIN)
         of_prism = played[frame] - (1 - mix) * undisturbed[frame]
-        assert of_prism.min() >= -WITHIN, f"frame {frame}: darker than the remaining share of Mandala"
-        assert of_prism.max() <= 255 * mix + WITHIN, f"frame {frame}: brighter than the share of Prism"
+        assert of_prism.min() >= -WITHIN, f"frame {frame}: darker than the remaining part of Mandala"
+        assert of_prism.max() <= 255 * mix + WITHIN, f"frame {frame}: brighter than the part of Prism"
     assert motion(played[BEGIN - 1 : END + 1]).max() < 1.5 * max(motion(undisturbed).max(), motion(played[END:]).max())
 
 
@@ -104,7 +107,7 @@ def test_a_second_fade_starts_without_a_jump_and_panic_cuts(folder: Path, undist
         steps, second, revealed = motion(played), BEGIN + 20, 19 / (END - BEGIN)
         of_prism = played[second] - (1 - revealed) * undisturbed[second - 1]
         assert of_prism.min() >= -WITHIN, "darker than the frozen Mandala"
-        assert of_prism.max() <= 255 * revealed + WITHIN, "brighter than the share of Prism"
+        assert of_prism.max() <= 255 * revealed + WITHIN, "brighter than the part of Prism"
         assert steps[second - 1 :].max() <= steps[: second - 1].max() and steps[second - 1 :].min() > 1
         engine.params.set("/master/panic", 1)
         *_, panicked = pictures(engine, 1)
@@ -125,10 +128,10 @@ def test_the_first_picture_after_a_cut_on_the_beat_is_as_full_as_if_the_look_had
             engine._parts.control_hub.preset_control.cache.folder.save("cut to", values)
             engine._parts.control_hub.preset_control._read_folder()
         control_hub = cutting._parts.control_hub
-        long_on_shown, played = [], []
+        steady_pictures, played = [], []
         while not started:
             if len(played) == 5:  # of the 40 of a bar
-                control_hub.launching.add_look(
+                control_hub.launch_queue.add_look(
                     "cut to",
                     "bar",
                     lambda name: (control_hub.preset_control.load(name), started.append(name)),
@@ -136,10 +139,10 @@ def test_the_first_picture_after_a_cut_on_the_beat_is_as_full_as_if_the_look_had
                     preset="cut to",
                 )
             played += pictures(cutting, 1)
-            long_on_shown += pictures(long_on, 1)
+            steady_pictures += pictures(long_on, 1)
         assert started == ["cut to"]
     begin = len(played) - 1
-    first, steady = (each[begin].mean() for each in (played, long_on_shown))
+    first, steady = (each[begin].mean() for each in (played, steady_pictures))
     assert first > 0.75 * steady, f"{first:.1f} beside {steady:.1f}"
 
 

@@ -78,7 +78,7 @@ engine.cli.main.main()
 
 
 @pytest.mark.skipif(os.name == "nt", reason="sends a signal of POSIX systems")
-def test_ctrl_c_ends_a_run_whose_last_frame_stands_and_its_recording_is_whole(tmp_path: Path) -> None:
+def test_ctrl_c_ends_a_run_whose_last_frame_hangs_and_its_recording_is_whole(tmp_path: Path) -> None:
     process = subprocess.Popen(
         [sys.executable, "-c", STANDING_RUN, *OPTIONS.split()],
         cwd=tmp_path, env=os.environ | {"MULTIVERSE_HOME": str(tmp_path)},

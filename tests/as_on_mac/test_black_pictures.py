@@ -19,8 +19,8 @@ from engine.system import metal
 
 
 def as_on_mps(query: Tensor, key: Tensor, value: Tensor) -> Tensor:
-    """As `sdpa_general_mps` in torch's Attention.mm: the product in the precision of its inputs, then scaled in
-    float32."""
+    """Attention as `sdpa_general_mps` in torch's Attention.mm computes it: the product in the precision of its inputs,
+    then scaled in float32."""
     product = (query.double() @ key.double().transpose(-1, -2)).to(query.dtype).float()
     weights = (product / math.sqrt(query.shape[-1])).softmax(-1)
     return (weights @ value.float()).to(query.dtype)
@@ -79,7 +79,7 @@ def test_what_the_gpu_lacks_is_reported_once(monkeypatch: pytest.MonkeyPatch) ->
     )
     for platform, count in (("linux", 0), ("darwin", 1)):
         monkeypatch.setattr(sys, "platform", platform)
-        metal.tell_fallback(lambda key, line: warnings_seen.append((key, line)))
+        metal.report_fallback(lambda key, line: warnings_seen.append((key, line)))
         with warnings.catch_warnings():
             warnings.simplefilter("always")
             warnings.warn("something else", stacklevel=1)

@@ -25,7 +25,7 @@ def folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> RingFolder:
 
 
 def is_used(marker: Path) -> bool:
-    """As `dirhelper` decides, from both times."""
+    """True if macOS's `dirhelper` counts this marker file as used: it looks at both times."""
     try:
         times = marker.stat()
     except FileNotFoundError:

@@ -114,7 +114,7 @@ class End:
 
 
 class FakeWinapi(ModuleType):
-    """The functions and constants that are needed here; others raise AttributeError."""
+    """A fake `_winapi` with the functions and constants that are needed here; others raise AttributeError."""
 
     NULL = 0
     INFINITE = 0xFFFFFFFF

@@ -38,7 +38,7 @@ def winapi(monkeypatch: pytest.MonkeyPatch) -> FakeWinapi:
 
 
 def both_ends() -> tuple[ControlPipe[ChildMessage], ControlPipe[ToChild]]:
-    """The engine's and the child's."""
+    """The engine's and the child's end of a new pipe."""
     ours, theirs = open_pipe()
     return ControlPipe(ours, ChildMessage), ControlPipe(theirs, ToChild)
 

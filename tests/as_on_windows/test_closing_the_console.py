@@ -1,5 +1,4 @@
-"""Ctrl-C, Ctrl-Break and a closing window on Windows: the handler passed to SetConsoleCtrlHandler is called on a
-separate thread, as Windows does."""
+"""Ctrl-C, Ctrl-Break and a closing window on Windows: SetConsoleCtrlHandler's handler runs on a separate thread."""
 
 import os
 import signal

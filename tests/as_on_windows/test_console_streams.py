@@ -35,8 +35,7 @@ def presets(tmp_path: Path) -> Path:
 
 @contextmanager
 def redirected(path: Path, *, chosen: str = "") -> Iterator[None]:
-    """`sys.stdout` is the file, encoded as by Python on Windows: with the ANSI code page, strict. `chosen`: the user's
-    PYTHONIOENCODING."""
+    """Redirect `sys.stdout` to a file, encoded as on Windows: ANSI code page, strict. `chosen`: PYTHONIOENCODING."""
     with (
         path.open("wb") as file,
         TextIOWrapper(file, encoding="cp1252", errors="strict") as stream,

@@ -69,7 +69,7 @@ def test_two_cameras_with_the_same_name_are_chosen_by_index() -> None:
         find_camera("カメラ", twins)
 
 
-def test_a_camera_blocked_for_desktop_apps_tells_where_to_allow_it(monkeypatch) -> None:
+def test_a_camera_blocked_for_desktop_apps_is_reported_with_where_to_allow_it(monkeypatch) -> None:
     def refuse(*_: Any, **__: Any) -> None:
         raise av.error.OSError(errno.EIO, "Input/output error")
 

@@ -171,7 +171,7 @@ def test_a_long_folder_is_reported_unless_windows_allows_long_paths(windows: Fak
     assert checked(folder + "y", True).state == "ok"
 
 
-def test_long_paths_in_the_registry(windows: FakeWindows, registry: Registry, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_long_paths_need_a_setting(windows: FakeWindows, registry: Registry, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(sys, "prefix", "C:\\" + "x" * 100 + r"\.venv")
     states = []
     for value in (0, 1):
@@ -190,12 +190,12 @@ def test_a_remote_desktop_is_detected_as_microsoft_documents(
 ) -> None:
     """learn.microsoft.com, "Detecting the Remote Desktop Services environment"."""
 
-    def tell_session(process: int, where: Any) -> int:
+    def session_of(process: int, where: Any) -> int:
         assert process == 4711
         where.value = session
         return 1
 
-    windows.answers |= {"GetSystemMetrics": metrics, "GetCurrentProcessId": 4711, "ProcessIdToSessionId": tell_session}
+    windows.answers |= {"GetSystemMetrics": metrics, "GetCurrentProcessId": 4711, "ProcessIdToSessionId": session_of}
     if glass is not None:
         registry["HKEY_LOCAL_MACHINE", r"SYSTEM\CurrentControlSet\Control\Terminal Server", "GlassSessionId"] = glass
     assert win32.is_remote_session() is is_remote

@@ -22,7 +22,14 @@ from engine.sinks.record import RecordSink
 from engine.sinks.sink import OutputFormat
 from engine.sinks.snapshot import SnapshotSink
 from engine.system import atomic_file
-from engine.system.atomic_file import HeldFileError, remove_file, remove_folder, retry_delays_s, when_free, write_atomic
+from engine.system.atomic_file import (
+    FileInUseError,
+    remove_file,
+    remove_folder,
+    retry_delays_s,
+    when_free,
+    write_atomic,
+)
 from engine.system.small_file import read_small
 from engine.system.work_folder import WorkFolder
 from engine.values import FrameId, PublishedFrame
@@ -32,7 +39,7 @@ from tests.jobs.video.writing.written import write
 from tests.support.scanner import Scanner
 
 BRIGHTNESS = "/multiverse/brightness"
-SECONDS_HELD = "another program has had it open for"
+LOCKED = "another program has had it open for"
 TIMES = 3
 
 
@@ -75,7 +82,7 @@ def test_a_briefly_locked_file_is_still_replaced(scanner: Scanner, tmp_path: Pat
 def test_a_permanently_locked_file_is_an_error_that_names_the_new_content(scanner: Scanner, tmp_path: Path) -> None:
     write_atomic(tmp_path / "file", "old")
     scanner.hold("file")
-    with pytest.raises(HeldFileError, match=SECONDS_HELD) as caught:
+    with pytest.raises(FileInUseError, match=LOCKED) as caught:
         write_atomic(tmp_path / "file", "new")
     assert (tmp_path / "file").read_text() == "old"
     assert scanner.waited_s == pytest.approx(2.0)
@@ -91,9 +98,9 @@ def test_a_write_protected_file_is_an_error_at_once_and_new_content_is_kept(scan
     (tmp_path / "file").write_text("old")
     (tmp_path / "file").chmod(0o444)
     scanner.hold("file")
-    with pytest.raises(HeldFileError, match=r"write-protected: .*; the new content is kept in \.file-"):
+    with pytest.raises(FileInUseError, match=r"write-protected: .*; the new content is kept in \.file-"):
         write_atomic(tmp_path / "file", "new")
-    with pytest.raises(HeldFileError, match="write-protected"):
+    with pytest.raises(FileInUseError, match="write-protected"):
         remove_file(tmp_path / "file")
     assert (tmp_path / "file").read_text() == "old" and len(scanner.refused) == 2
 
@@ -169,7 +176,7 @@ def test_a_preset_that_cannot_be_saved_is_kept_beside_it_with_an_error(scanner: 
     folder = PresetFolder(tmp_path)
     folder.save("Night", {BRIGHTNESS: 1.0})
     scanner.hold("Night.toml")
-    with pytest.raises(PresetError, match=f"Night.toml: cannot be written .{SECONDS_HELD} 2 s.* is kept in") as caught:
+    with pytest.raises(PresetError, match=f"Night.toml: cannot be written .{LOCKED} 2 s.* is kept in") as caught:
         folder.save("Night", {BRIGHTNESS: 2.0})
     assert "\n" not in str(caught.value)
     backup = str(caught.value).rpartition("is kept in ")[2].rstrip(")")
@@ -188,7 +195,7 @@ def test_shutdown_waits_for_the_disk_less_than_its_limit(scanner: Scanner, tmp_p
     scanner.hold(".autosave*.toml", 1 + len(list(retry_delays_s(2.0))))
     store.set("/layer/1/angle", 30)
     autosave.save_if_changed()
-    assert SECONDS_HELD in reports.lines[0][1]
+    assert LOCKED in reports.lines[0][1]
     assert scanner.waited_s < disk_store.MAX_S
     autosave.save_if_changed()
     assert autosave.load().by_address()["/layer/1/angle"] == 30.0, "the next interval saves it"
@@ -205,23 +212,23 @@ def test_a_recording_is_finished_while_its_file_is_locked(scanner: Scanner, tmp_
     assert pictures_in(tmp_path / "video.mp4") == 3
 
 
-@pytest.mark.parametrize("is_held_for_good", [False, True])
+@pytest.mark.parametrize("is_locked_for_good", [False, True])
 def test_a_recording_plays_whether_or_not_its_index_could_be_moved(
-    scanner: Scanner, is_held_for_good: bool, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    scanner: Scanner, is_locked_for_good: bool, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    scanner.hold(".video.mp4.partial", float("inf") if is_held_for_good else TIMES)
+    scanner.hold(".video.mp4.partial", float("inf") if is_locked_for_good else TIMES)
     sink = RecordSink(str(tmp_path / "video.mp4"))
     publish_to(sink, tmp_path)
     detail = sink.status().detail
     assert pictures_in(tmp_path / "video.mp4") == 3
     data = (tmp_path / "video.mp4").read_bytes()
-    assert (data.index(b"moov") > data.index(b"mdat")) == is_held_for_good
-    assert (f"its index was not moved to the front: {SECONDS_HELD} 2 s" in detail) == is_held_for_good
+    assert (data.index(b"moov") > data.index(b"mdat")) == is_locked_for_good
+    assert (f"its index was not moved to the front: {LOCKED} 2 s" in detail) == is_locked_for_good
 
 
 def test_a_snapshot_that_cannot_be_renamed_is_kept_under_another_name(scanner: Scanner, tmp_path: Path) -> None:
     scanner.hold("shot.png")
-    with pytest.raises(SinkError, match=f"{SECONDS_HELD} 2 s.* the picture is kept in .shot.png.partial"):
+    with pytest.raises(SinkError, match=f"{LOCKED} 2 s.* the picture is kept in .shot.png.partial"):
         publish_to(SnapshotSink(str(tmp_path / "shot.png")), tmp_path)
     with Image.open(tmp_path / ".shot.png.partial") as picture:
         assert picture.size == (64, 48)
@@ -235,7 +242,7 @@ def clip(tmp_path: Path) -> Path:
 def test_a_video_with_a_locked_target_resumes_from_its_pictures(scanner: Scanner, clip: Path, tmp_path: Path) -> None:
     (tmp_path / "out.mp4").write_bytes(b"of before, and open in a player")
     scanner.hold("out.mp4")
-    with pytest.raises(SinkError, match=f"{SECONDS_HELD} 60 s.*finished work is kept: continue with --resume"):
+    with pytest.raises(SinkError, match=f"{LOCKED} 60 s.*finished work is kept: continue with --resume"):
         write(clip, tmp_path / "out.mp4", overwrite=True)
     assert (tmp_path / "out.mp4").read_bytes() == b"of before, and open in a player"
     scanner.hold("out.mp4", 0)
@@ -248,7 +255,7 @@ def test_a_segmented_output_that_cannot_be_renamed_is_kept(scanner: Scanner, tmp
     (tmp_path / "out.json").write_text("of before")
     output = CocoFile(tmp_path / "out.json", pictures, ("dog",), None, has_ids=False)  # type: ignore[arg-type]
     scanner.hold("out.json")
-    with pytest.raises(SinkError, match=f"{SECONDS_HELD} 60 s.*; the new file is") as caught:
+    with pytest.raises(SinkError, match=f"{LOCKED} 60 s.*; the new file is") as caught:
         output.finish(lambda unfinished: None)
     output.discard()
     backup = Path(str(caught.value).rpartition("the new file is ")[2])

@@ -36,7 +36,7 @@ def test_a_client_reset_stops_no_page(monkeypatch: pytest.MonkeyPatch, caplog: p
     monkeypatch.setattr(asyncio, "new_event_loop", lambda: BaseProactorEventLoop(ProactorWithReset()))
     monkeypatch.setattr(socket.socket, "accept", failing_once(socket.socket.accept))
     with caplog.at_level(logging.CRITICAL, "asyncio"):
-        assert asked_of_a_server() == b"still here"
+        assert answer_of_a_server() == b"still here"
 
 
 def test_the_page_takes_fewer_connections_than_select_takes_sockets() -> None:
@@ -44,7 +44,7 @@ def test_the_page_takes_fewer_connections_than_select_takes_sockets() -> None:
     assert MAX_CONNECTIONS + BACKLOG + 2 < FD_SETSIZE
 
 
-def asked_of_a_server() -> bytes:
+def answer_of_a_server() -> bytes:
     """The second answer, after a client that was lost."""
 
     async def answer(request: web.Request) -> web.Response:
@@ -70,7 +70,7 @@ def asked_of_a_server() -> bytes:
 
 
 def failing_once(accept: Callable[[socket.socket], Any]) -> Callable[[socket.socket], Any]:
-    """`accept`, whose first connection is reset before it is accepted."""
+    """Wrap `accept` so that the first connection is reset before it is accepted."""
     failures = iter([OSError(NETNAME_DELETED, "The specified network name is no longer available")])
 
     def accept_next(listening: socket.socket) -> Any:
@@ -82,7 +82,7 @@ def failing_once(accept: Callable[[socket.socket], Any]) -> Callable[[socket.soc
 
 
 class ProactorWithReset:
-    """The part of `windows_events.IocpProactor` that a listening loop needs. Each connection is reset in accept."""
+    """A fake of the part of `windows_events.IocpProactor` that a listening loop needs. It resets each connection."""
 
     def set_loop(self, loop: asyncio.AbstractEventLoop) -> None:
         self._loop = loop

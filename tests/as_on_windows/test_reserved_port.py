@@ -1,4 +1,4 @@
-"""A port that Hyper-V reserved: one line that names the command which lists them."""
+"""A port that Hyper-V reserved is refused in one line, which names the command that lists such ports."""
 
 import socket
 import sys

@@ -62,7 +62,7 @@ MIXERS = {9: (48_000, 8), 10: (44_100, 8), 11: (48_000, 2)}  # device: (rate, ch
 
 
 def by_mixer(stream: Opened) -> int:
-    """Like GetClosestFormat: only the mixer's rate and channels, unless Windows may convert."""
+    """Accept a stream as GetClosestFormat does: only with the mixer's rate and channels, unless Windows may convert."""
     if stream.flags & fake_portaudio.AUTO_CONVERT or (stream.rate_hz, stream.channels) == MIXERS[stream.device]:
         return 0
     return fake_portaudio.UNSUPPORTED_RATE
@@ -144,7 +144,7 @@ def test_input_latency_is_the_mixers_period_not_the_buffer(laptop) -> None:
     assert clock.now_s() - began_s == pytest.approx(len(block) / 48_000 + 0.01)
 
 
-def test_a_microphone_blocked_for_desktop_apps_tells_where_to_allow_it(laptop, reports) -> None:
+def test_a_microphone_blocked_for_desktop_apps_is_reported_with_where_to_allow_it(laptop, reports) -> None:
     laptop.opens = lambda stream: fake_portaudio.INVALID_DEVICE
     with pytest.raises(
         AudioError, match=r"'マイク .* cannot be opened: .*Invalid device.* \(Settings, Privacy & security"

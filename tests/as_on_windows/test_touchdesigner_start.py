@@ -26,10 +26,8 @@ def test_options_lose_their_quotes_and_keep_their_backslashes(options: str, argu
 
 def test_on_other_systems_a_backslash_escapes_as_in_a_shell() -> None:
     assert split_options("/Users/anna/My\\ Show/loop.wav 'a b' \"c d\"", "darwin") == [
-        "/Users/anna/My Show/loop.wav",
-        "a b",
-        "c d",
-    ]
+        "/Users/anna/My Show/loop.wav", "a b", "c d",
+    ]  # fmt: skip
 
 
 def test_unclosed_quotes_are_rejected() -> None:
@@ -46,11 +44,8 @@ def test_the_last_line_of_the_log_is_read_as_it_was_written(
     )
     program.chmod(0o755)
     for name, value in {
-        "LC_ALL": "C",
-        "PYTHONUTF8": "0",
-        "PYTHONCOERCECLOCALE": "0",
-        "PYTHONIOENCODING": "cp1252",
-    }.items():
+        "LC_ALL": "C", "PYTHONUTF8": "0", "PYTHONCOERCECLOCALE": "0", "PYTHONIOENCODING": "cp1252",
+    }.items():  # fmt: skip
         monkeypatch.setenv(name, value)  # a code page without these characters
     monkeypatch.setattr("tempfile.tempdir", str(tmp_path))
     engine = EngineProcess()

@@ -47,7 +47,7 @@ class Analysis(list[AudioFeatures]):
 
 @pytest.fixture
 def analyse() -> Callable[..., Analysis]:
-    """`analyse(*channels, rate_hz=48000, settings=...)`: each a (frames,) array; hop by hop to the end."""
+    """`analyse(*channels, rate_hz=48000, settings=...)` analyses channels, each (frames,), hop by hop to the end."""
 
     def run(*channels: np.ndarray, rate_hz: int = RATE_HZ, settings: AudioSettings | None = None) -> Analysis:
         settings = settings or AudioSettings(auto=(False,) * 4)

@@ -11,7 +11,7 @@ from pathlib import Path
 
 
 class Program:
-    """`said` is the newest printed line."""
+    """A running program that prints lines of JSON; `last_line` is the newest one."""
 
     def __init__(self, file: str, *arguments: str, environment: dict[str, str]) -> None:
         self.last_line: dict = {}

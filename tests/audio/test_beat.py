@@ -108,7 +108,7 @@ def beat_of(audio: AudioInput, end_s: float) -> float:
     return features.beat.beat + (end_s - features.end_sample / audio.sample_rate_hz) * features.beat.bpm / 60.0
 
 
-def test_the_beat_told_is_that_of_the_newest_sample() -> None:
+def test_the_published_beat_is_that_of_the_newest_sample() -> None:
     song = clicks(120, 7.0)
     audio = OfflineAudio(LoopFeed(song.sound[:, None], RATE_HZ, "clicks"), "clicks")
     offsets = []

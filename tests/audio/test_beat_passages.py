@@ -14,7 +14,7 @@ MAX_SLIP_MS = 30.0
 
 
 def passages() -> Iterator[tuple[float, str, float]]:
-    """Tempo, what plays, bars."""
+    """Cases of a song that is interrupted: its tempo, what plays meanwhile, and for how many bars."""
     for bpm in (124, 128, 136):
         for bars in (4, 8, 16):
             yield from ((bpm, plays, bars) for plays in ("silence", "pads", "voice", "riser", "halftime"))
@@ -53,7 +53,7 @@ def test_half_the_tempo_is_counted_after_eight_bars_of_it_and_its_bar_begins_whe
 
 
 def room(seconds: float, level_db: float) -> np.ndarray:
-    """Pink noise and hum, (frames,) float32; `level_db` is the RMS of each."""
+    """Background noise of a room, (frames,) float32: pink noise and hum; `level_db` is the RMS of each."""
     times = np.arange(round(seconds * RATE_HZ)) / RATE_HZ
     noise = np.fft.rfft(np.random.default_rng(4).standard_normal(len(times)))
     noise[1:] /= np.sqrt(np.arange(1, len(noise)))

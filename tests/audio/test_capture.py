@@ -29,7 +29,7 @@ def hears_the_tones(measured: dict) -> bool:
     )
 
 
-def test_four_tones_on_four_channels_are_heard_again_after_the_device_was_lost(sound_server, wait_for) -> None:
+def test_four_tones_on_four_channels_are_captured_again_after_the_device_was_lost(sound_server, wait_for) -> None:
     sound_server.play(four_tones(), "multi", QUAD)
     listener = Program("capture_child.py", "device:MULTIMON", environment=sound_server.environment)
     try:

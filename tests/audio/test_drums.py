@@ -14,7 +14,7 @@ PROMPT_S = 0.045
 
 @lru_cache
 def hits(name: str) -> tuple[dict[str, np.ndarray], dict[str, np.ndarray]]:
-    """True and found hits of 16 s, without the first second."""
+    """The true hits and the detected hits of 16 s of a song, without the first second."""
     (score,) = [score for score in SCORES if score.name == name]
     song = compose(score, 16.0)
     found = listen(song.sound, RATE_HZ).hits_s
@@ -28,7 +28,7 @@ def recall_and_precision(true_s: np.ndarray, found_s: np.ndarray) -> tuple[float
 
 
 @pytest.mark.parametrize("name", ["house", "sung", *in_long_form("rock", "live", "reverb", "pads", "quiet", "sparse")])
-def test_kick_and_snare_are_heard_at_once_and_not_confused(name: str) -> None:
+def test_kick_and_snare_are_detected_at_once_and_not_confused(name: str) -> None:
     true, found = hits(name)
     for drum in ("kick", "snare"):
         recall, precision = recall_and_precision(true[drum], found[drum])
@@ -36,7 +36,7 @@ def test_kick_and_snare_are_heard_at_once_and_not_confused(name: str) -> None:
 
 
 @pytest.mark.parametrize("name", ["house", *in_long_form("techno", "latin")])
-def test_hats_are_heard_unless_a_snare_covers_them(name: str) -> None:
+def test_hats_are_detected_unless_a_snare_covers_them(name: str) -> None:
     true, found = hits(name)
     covered = np.abs(true["hat"][:, None] - true["snare"][None, :]).min(axis=1, initial=1.0) < 0.01
     recall, _ = recall_and_precision(true["hat"][~covered], found["hat"])

@@ -59,7 +59,7 @@ def test_a_file_loops_without_a_gap_sample_for_sample(name, subtype, channels, t
     assert reports.lines == []
 
 
-def test_an_mp3_is_heard(sine, tmp_path, open_feed) -> None:
+def test_an_mp3_plays(sine, tmp_path, open_feed) -> None:
     path = write(tmp_path / "a.mp3", sine(440.0, rate_hz=44_100), 44_100, format="MP3")
     feed = open_feed(path, is_looped=False)
     block = feed.read(22_050)
@@ -70,7 +70,7 @@ def test_an_mp3_is_heard(sine, tmp_path, open_feed) -> None:
 def write_through_ffmpeg(
     path: Path, samples: np.ndarray, rate_hz: int, codec: str, *, has_pictures: bool, begins_s: int = 0
 ) -> str:
-    """samples (frames, 2) float32 from `begins_s` on, optionally with a second of black video from 0."""
+    """Write samples, (frames, 2) float32, with FFmpeg from `begins_s` on, and maybe a second of black video from 0."""
     with av.open(str(path), "w") as movie:
         video = movie.add_stream("mpeg4", rate=10) if has_pictures else None
         sound = movie.add_stream(codec, rate=rate_hz, layout="stereo")
@@ -226,7 +226,7 @@ def test_an_unplayable_file_is_an_error_of_one_line_with_its_name(tmp_path, repo
 
 @pytest.mark.parametrize(("form", "channels"), [("WAV", 1), ("AIFF", 1), ("WAV", 6)])
 @pytest.mark.parametrize("is_looped", [False, True])
-def test_a_recording_that_was_cut_off_is_told_once_at_its_end(
+def test_a_recording_that_was_cut_off_is_reported_once_at_its_end(
     form, channels, is_looped, tmp_path, open_feed, reports
 ) -> None:
     path = Path(write(tmp_path / "a", np.zeros((48_000, channels)), 16_000, format=form, subtype="PCM_16"))
@@ -238,7 +238,7 @@ def test_a_recording_that_was_cut_off_is_told_once_at_its_end(
     assert reports.lines == [("audio.file", f"{path}: {cut}")]
 
 
-def test_a_sound_whose_size_was_never_written_is_heard_to_its_end(tmp_path, open_feed, reports) -> None:
+def test_a_sound_whose_size_was_never_written_plays_to_its_end(tmp_path, open_feed, reports) -> None:
     sound = np.round(np.random.default_rng(3).uniform(-0.5, 0.5, 9000) * 32768) / 32768
     for path in sounds_of_no_size(tmp_path, sound):
         feed = open_feed(path, is_looped=False)
@@ -259,7 +259,7 @@ def test_a_truncated_flac_plays_its_remaining_sound_with_a_report_and_loops(tmp_
     assert "damaged" in reports.lines[0][1] and len(reports.lines) == len(set(reports.lines)), "each line once"
 
 
-def heard_until(feed: FileFeed, what: Callable[[np.ndarray], bool]) -> int:
+def read_until(feed: FileFeed, what: Callable[[np.ndarray], bool]) -> int:
     """Read blocks of 10 ms until one is as wanted; the number of blocks before it."""
     for number in range(1000):
         if what(feed.read(480)):
@@ -268,7 +268,7 @@ def heard_until(feed: FileFeed, what: Callable[[np.ndarray], bool]) -> int:
 
 
 @pytest.mark.parametrize("how", ["in place", "as a new file", "emptied first"])
-def test_a_file_written_again_is_heard_again_from_its_beginning(how, noise, tmp_path, open_feed, reports) -> None:
+def test_a_file_written_again_plays_again_from_its_beginning(how, noise, tmp_path, open_feed, reports) -> None:
     path = Path(write(tmp_path / "a.wav", noise, subtype="FLOAT"))
     feed = open_feed(path)
     feed.read(7000)
@@ -278,11 +278,11 @@ def test_a_file_written_again_is_heard_again_from_its_beginning(how, noise, tmp_
     else:
         if how == "emptied first":
             path.write_bytes(b"")
-            heard_until(feed, lambda block: not block.any())
+            read_until(feed, lambda block: not block.any())
             for _ in range(300):
                 assert not feed.read(480).any()
         write(path, other, subtype="FLOAT")
-    heard_until(feed, lambda block: np.array_equal(block, other[:480]))
+    read_until(feed, lambda block: np.array_equal(block, other[:480]))
     assert np.array_equal(feed.read(9000), np.concatenate([other[480:], other[:480]]))
     assert not feed.is_finished
     assert [line for key, line in reports.lines if key == "audio.file.back"] == [
@@ -300,4 +300,4 @@ def test_a_file_that_is_still_being_written_is_not_opened(noise, tmp_path, open_
             feed.read(480)
     assert "audio.file.back" not in reports.keys
     path.write_bytes(whole)
-    heard_until(feed, lambda block: np.array_equal(block, noise[:480]))
+    read_until(feed, lambda block: np.array_equal(block, noise[:480]))

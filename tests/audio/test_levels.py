@@ -42,7 +42,7 @@ DECAYS_MS = (10.0, 100.0, 1000.0, 10_000.0)
 
 
 def by_the_sample(loudness: np.ndarray, decay_ms: float) -> float:
-    """The recursion as in the paper."""
+    """The envelope by the recursion of the paper, sample by sample."""
     fall, attack = np.exp(-1000 / (RATE_HZ * decay_ms)), np.exp(-1 / (RATE_HZ * 0.005))
     peak_hold = envelope = 0.0
     for value in loudness:

@@ -119,10 +119,7 @@ def test_one_channel_may_be_the_voice_heard_at_that_time(reports, wait_for) -> N
         wait_for(lambda hop=hop: audio.latest_features().end_sample == (hop + 1) * 480, "the hop")
         if hop == 155:  # 50 ms after the voice got louder, 50 ms before that is heard
             assert [channel.peak for channel in audio.latest_features().channels] == [
-                0.5,
-                pytest.approx(0.25),
-                0.5,
-                0.5,
-            ]
+                0.5, pytest.approx(0.25), 0.5, 0.5,
+            ]  # fmt: skip
     audio.close()
     assert [channel.peak for channel in audio.latest_features().channels] == [0.5, pytest.approx(0.75), 0.5, 0.5]

@@ -17,7 +17,7 @@ def label_of(frame: TimecodeReading) -> Label:
 
 
 def decode(samples: np.ndarray, rate_hz: int = 48_000, block: int = 480) -> list[TimecodeReading]:
-    """The frames; `at_s` is their place on the tape in samples."""
+    """Decode the frames of LTC in `samples`; `at_s` is their position on the tape in samples."""
     decoder = LtcDecoder(rate_hz, lambda sample: sample)
     sound = samples.astype(np.float32)
     return [frame for at in range(0, sound.size, block) for frame in decoder.feed(sound[at : at + block])]
@@ -97,7 +97,7 @@ def test_a_tape_is_read_while_it_spools_up_turns_round_and_is_wound_faster_and_f
     assert len(decode(tape.samples)) >= 150 - LEAD_IN_FRAMES
 
 
-def test_after_missing_bits_or_a_dropout_frames_go_on_and_none_is_invented() -> None:
+def test_after_missing_bits_or_a_dropout_frames_continue_and_none_is_invented() -> None:
     tape = ltc_signal(FIRST, 200)
     sound = tape.samples.copy()
     for at in range(10_000, sound.size - 2000, 5000):  # the head leaves the tape for three bits

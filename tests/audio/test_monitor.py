@@ -17,8 +17,8 @@ CLICKS = 5
 
 def test_a_click_is_heard_when_its_picture_leaves_and_the_output_can_be_changed(sound_server, wait_for) -> None:
     sound = np.zeros((RATE_HZ * 8, 2), np.float32)
-    for place_s in np.arange(0.25, 8.0, 0.5):
-        sound[round(place_s * RATE_HZ) :][:48] = 0.7
+    for click_s in np.arange(0.25, 8.0, 0.5):
+        sound[round(click_s * RATE_HZ) :][:48] = 0.7
     path = sound_server.folder / "clicks.wav"
     soundfile.write(path, sound, RATE_HZ)
     program = Program("monitor_program.py", str(path), "device:stageright", environment=sound_server.environment)

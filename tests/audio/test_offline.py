@@ -62,7 +62,7 @@ def test_sound_is_analysed_up_to_the_given_time_and_no_further(reports) -> None:
     assert features.channels[0].onset_count == 17 + 3
 
 
-def test_a_film_of_a_show_with_timecode_does_not_sound_of_it(tmp_path, reports) -> None:
+def test_timecode_is_not_audible_in_the_video_of_a_show(tmp_path, reports) -> None:
     path = tmp_path / "show.wav"
     music, timecode = np.full(9_600, 0.25, np.float32), np.tile(np.float32([0.5, -0.5]), 4_800)
     soundfile.write(path, np.stack([music, timecode], axis=1), 48_000)
@@ -74,7 +74,7 @@ def test_a_film_of_a_show_with_timecode_does_not_sound_of_it(tmp_path, reports) 
     audio.close()
 
 
-def test_each_parameter_reaches_its_place_and_the_defaults_are_those_of_the_schema() -> None:
+def test_each_parameter_reaches_its_setting_and_the_defaults_are_those_of_the_schema() -> None:
     values = {param.address: param.default for param in osc_schema.PARAMS}
     assert AudioSettings.from_values(values, width_px=1280) == AudioSettings()
     values = {param.address: param.default for param in osc_schema.PARAMS} | {

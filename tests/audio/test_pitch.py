@@ -24,7 +24,7 @@ def detect_hz(hz: float, rate_hz: int, phase: float = 0.0) -> float:
     return float(strongest_hz(power_spectrum(tone[None], hann(frames)), rate_hz)[0])
 
 
-def test_tones_are_heard_within_3_cents_from_110_hz_up_and_12_below() -> None:
+def test_tones_are_measured_within_3_cents_from_110_hz_up_and_12_below() -> None:
     for rate_hz in [44_100, 48_000, 96_000]:
         for hz in np.geomspace(55.0, 8000.0, 150):
             for phase in (0.0, 1.0, 2.5):
@@ -118,13 +118,13 @@ def test_an_outgoing_look_keeps_its_glide_while_the_new_one_has_none(sine) -> No
     for hop in range(hops):
         block = sound[hop * analyser.hop_frames : (hop + 1) * analyser.hop_frames]
         is_fading = hop >= hops // 2
-        analyser.hop(block, replace(AT_ONCE, leaving=slow) if is_fading else slow)
+        analyser.hop(block, replace(AT_ONCE, outgoing=slow) if is_fading else slow)
     assert analyser.features(slow).outgoing_channels is None
-    found = analyser.features(replace(AT_ONCE, leaving=slow))
+    found = analyser.features(replace(AT_ONCE, outgoing=slow))
     assert all(turns_apart(channel.hue, 0.5) < 0.02 for channel in found.channels)
     for channel, hue in zip(found.outgoing_channels, FIRST_HUES, strict=True):
         assert turns_apart(channel.hue, hue) < 0.05, "2 s into a glide of a minute"
-    later = replace(slow, leaving=slow, leaving_number=1)
+    later = replace(slow, outgoing=slow, outgoing_number=1)
     analyser.hop(block, later)
     interrupting = analyser.features(later).outgoing_channels
-    assert all(turns_apart(channel.hue, 0.5) < 0.02 for channel in interrupting), "that of the look on screen goes on"
+    assert all(turns_apart(channel.hue, 0.5) < 0.02 for channel in interrupting), "the look on screen keeps its hue"

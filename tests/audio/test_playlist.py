@@ -19,7 +19,7 @@ def ramp(seconds: float, begin: float, end: float) -> np.ndarray:
 
 @pytest.fixture
 def pair(tmp_path: Path) -> tuple[Path, Path]:
-    """Two files of 0.5 s, whose samples tell where they are."""
+    """Two files of 0.5 s with one ramp through both, so that each sample shows its position."""
     paths = tmp_path / "a.wav", tmp_path / "b.flac"
     soundfile.write(paths[0], ramp(0.5, -0.5, 0.0), RATE_HZ, subtype="FLOAT")
     soundfile.write(paths[1], ramp(0.5, 0.0, 0.5), RATE_HZ, subtype="PCM_24")

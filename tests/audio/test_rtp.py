@@ -92,7 +92,7 @@ def test_a_second_sender_is_refused_until_the_first_is_silent(
     other.close()
 
 
-def test_it_is_opened_by_name_and_what_is_wrong_is_said_in_one_line(free_port: Callable[[], int], reports: Any) -> None:
+def test_it_is_opened_by_name_and_a_mistake_is_reported_in_one_line(free_port: Callable[[], int], reports: Any) -> None:
     clock, port = SystemClock(), free_port()
     with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as other:
         other.bind(("127.0.0.1", port))
@@ -117,7 +117,7 @@ def test_what_is_no_rtp_is_refused_and_headers_of_any_length_are_read() -> None:
     assert parse_packet(b"") is None and parse_packet(b"/layer/1/angle\0\0") is None
 
 
-def test_sound_with_other_channels_is_told_with_the_option_to_give(
+def test_sound_with_other_channels_is_reported_with_the_option_to_use(
     capture: RtpCapture, sender: Sender, wait_for: Until, reports: Any
 ) -> None:
     for _ in range(3):

@@ -73,13 +73,13 @@ class TwoClocks:
 
 
 def turning(numbers: np.ndarray) -> np.ndarray:
-    """(frames, 2): cosine and sine of one turn in PERIOD samples."""
+    """Cosine and sine of one turn in PERIOD samples, (frames, 2)."""
     turn = 2.0 * np.pi * (numbers % PERIOD) / PERIOD
     return 0.5 * np.stack([np.cos(turn), np.sin(turn)], axis=1)
 
 
 def lag_error(clocks: TwoClocks, sound: np.ndarray, first_s: float) -> np.ndarray:
-    """Deviation of each frame's age from LAG_S in samples, modulo PERIOD; `heard` starts at `first_s`."""
+    """Deviation of each frame's age from LAG_S in samples, modulo PERIOD; `sound` starts at `first_s`."""
     sample = np.arctan2(sound[:, 1], sound[:, 0]) * PERIOD / (2.0 * np.pi)
     ideal = clocks.sample_at(first_s + np.arange(len(sound)) / clocks.reader.to_hz - clocks.reader.lag_s)
     return (sample - ideal + PERIOD / 2) % PERIOD - PERIOD / 2

@@ -27,7 +27,7 @@ def wave_of(
 
 
 def cycles(wave: np.ndarray) -> int:
-    """Cycles of the strongest component."""
+    """Number of cycles of the wave's strongest component."""
     return int(np.argmax(np.abs(np.fft.rfft(wave))[1:]) + 1)
 
 

@@ -73,7 +73,7 @@ def arrange(bpm: float, passages: tuple[Passage, ...], seed: int = 1) -> tuple[S
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Drift:
-    """What became of the bar and the tempo of a song in which something other than the drums plays for a while."""
+    """Errors of bar and tempo after a song in which something other than the drums played for a while."""
 
     slip_ms: float
     """Greatest distance of the counted bar from the true one, from a bar after the passage on."""
@@ -82,7 +82,7 @@ class Drift:
 
 
 def measure_bar(bpm: float, *passages: Passage, before: float = 12, after: float = 6, seed: int = 1) -> Drift:
-    """Drums, the passages, drums again: `before` and `after` are their bars."""
+    """Measure how the bar drifts in a song of drums, the passages, and drums again for `before` and `after` bars."""
     drums = (Passage(plays="drums", bars=before), Passage(plays="drums", bars=after))
     song, times = arrange(bpm, (drums[0], *passages, drums[1]), seed)
     found = listen(song.sound, RATE_HZ)
@@ -96,8 +96,8 @@ def measure_bar(bpm: float, *passages: Passage, before: float = 12, after: float
 
 
 def bar_slip(found: TrackedBeats, bars_s: np.ndarray, before_s: float, after_s: float) -> np.ndarray:
-    """By how many beats, -2..2, the bar of the tracker's count is off at each of the true `bars_s` from `after_s` on,
-    beside where it was in the four bars before `before_s`."""
+    """Beats, -2..2, by which the tracker's bar is off at each of the true `bars_s` from `after_s` on. The reference is
+    where it was in the four bars before `before_s`."""
     at = np.interp(bars_s, found.hop_s * np.arange(1, len(found.count) + 1), found.count)
     known = at[bars_s < before_s][-4:]
     offset = np.angle(np.exp(0.5j * np.pi * known).sum()) / (0.5 * np.pi)

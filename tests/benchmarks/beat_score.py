@@ -79,7 +79,7 @@ def listen(sound: np.ndarray, rate_hz: int) -> TrackedBeats:
 
 
 def f_measure(true_s: np.ndarray, found_s: np.ndarray, from_s: float = SKIPPED_S, to_s: float = math.inf) -> float:
-    """0..1: the harmonic mean of the shares of true beats that were found and of found beats that are true."""
+    """F-measure, 0..1: the harmonic mean of precision (found beats that are true) and recall (true beats found)."""
     true, found = (times[(times >= from_s) & (times < to_s)] for times in (true_s, found_s))
     pairs = first = 0
     for beat_s in true:

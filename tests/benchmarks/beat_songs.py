@@ -29,7 +29,7 @@ TECHNO = {"kick": "x...x...x...x...", "snare": "................", "hat": "xxx.x
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Song:
-    """A song and its truth. Times in seconds from its first sample."""
+    """A synthetic song with its true beats and drum hits. Times in seconds from its first sample."""
 
     name: str
     sound: np.ndarray
@@ -41,7 +41,7 @@ class Song:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Score:
-    """How a song is played."""
+    """The score of a synthetic song: pattern, tempo and instruments."""
 
     name: str
     pattern: dict[str, str]
@@ -85,7 +85,7 @@ SCORES: Final = (
 
 @dataclass(slots=True)
 class Sheet:
-    """The song while it is written."""
+    """A song that is being composed: its score, and the sound so far."""
 
     score: Score
     sound: np.ndarray

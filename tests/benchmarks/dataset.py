@@ -161,13 +161,13 @@ def _picture(task: PictureTask, worker: PictureWorker) -> dict[str, Any]:
 def _long_run(pictures: int) -> dict[str, Any]:
     """Memory of the process that runs the job, and the time per picture in a long run."""
     process = psutil.Process()
-    held_mb: list[float] = []
+    rss_mb: list[float] = []
     counts: list[int] = []
 
     def note_memory(progress: Any) -> None:
         if progress.made > len(counts):
             counts.append(progress.made)
-            held_mb.append(process.memory_info().rss / 2**20)
+            rss_mb.append(process.memory_info().rss / 2**20)
 
     with tempfile.TemporaryDirectory(prefix="multiverse-bench-", ignore_cleanup_errors=True) as folder:
         job = DatasetJob(
@@ -180,10 +180,10 @@ def _long_run(pictures: int) -> dict[str, Any]:
             jobs=1,
         )
         report = make_dataset(job, on_progress=note_memory)
-    settled = held_mb[min(SETTLED_PICTURES, len(held_mb) - 1)]
+    settled = rss_mb[min(SETTLED_PICTURES, len(rss_mb) - 1)]
     return {
         "pictures": report.made,
         "seconds_a_picture": report.seconds_a_picture,
         "memory_mb": round(settled, 1),
-        "grown_mb": round(held_mb[-1] - settled, 1),
+        "grown_mb": round(rss_mb[-1] - settled, 1),
     }

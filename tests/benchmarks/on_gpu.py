@@ -1,4 +1,4 @@
-"""Runs the tests and benches that need a GPU, in order of worth, and keeps their figures as JSON files.
+"""Runs the tests and benches that need a GPU, the most valuable first, and stores their figures as JSON files.
 
 Each part is a process of its own with a time limit, and nothing stops the rest. The first call runs what was not tried
 yet, then again what failed or was cut off; what is complete is skipped. Run it from a checkout: nothing must be
@@ -24,7 +24,7 @@ ROOT = Path(__file__).parents[2]
 RESULTS = ROOT / "tests" / "benchmarks" / "results"
 PEERS = ROOT / ".ci" / "peers"
 GRACE_S = 15.0  # after Ctrl-C, for what was found so far
-BEGUN_WITH = 0.5  # share of a part's limit that must be left: most parts take less than their limit
+BEGUN_WITH = 0.5  # fraction of a part's limit that must be left: most parts take less than their limit
 PROBE_S = 90.0  # a first import of torch from a cold disk takes a minute
 FAILED = "failed"
 PACKAGES = {
@@ -178,16 +178,10 @@ def run_python(arguments: Sequence[str], limit_s: float, out: IO[str], log: IO[s
 
 
 class Day:
-    """One call."""
+    """One call of this script: runs the parts on one device until the time is used up."""
 
     def __init__(
-        self,
-        device: str,
-        out: Path,
-        machine: dict[str, Any],
-        *,
-        end_s: float = float("inf"),
-        is_tiny: bool = False,
+        self, device: str, out: Path, machine: dict[str, Any], *, end_s: float = float("inf"), is_tiny: bool = False
     ) -> None:
         """`machine`: from `probe`. `end_s`: of `time.monotonic()`."""
         self._device, self._out, self._machine, self._is_tiny = device, out, machine, is_tiny
@@ -198,7 +192,7 @@ class Day:
         self._suffix = suffix("tiny" if is_tiny else measured)
 
     def run(self, parts: Sequence[Part], run: Run = run_python) -> int:
-        """Run what is not complete. 0: all complete; 1: some failed; 3: the time is over, call again."""
+        """Run the parts that are not complete. 0: all complete; 1: some failed; 3: the time is used up, call again."""
         in_order = sorted(parts, key=lambda part: self.file(part).is_file())  # what was not tried yet comes first
         states = [self._run(part, run) for part in in_order]
         print("; ".join(f"{states.count(state)} {state}" for state in dict.fromkeys(states)), flush=True)
@@ -243,19 +237,19 @@ class Day:
 
 @contextmanager
 def replacing(file: Path) -> Iterator[Path]:
-    """A file to write in its place, so that nobody finds half of it, however this script ends."""
+    """Yield a new file that replaces `file` at the end of the block, so that nobody reads half of it."""
     new = file.with_name(f"{file.name}.part")
     yield new
     new.replace(file)
 
 
 def suffix(device: str) -> str:
-    """How the names of the files of a card or another device end."""
+    """The suffix of file names for a card or another device."""
     return re.sub(r"[^a-z0-9]+", "-", device.lower()).strip("-")
 
 
 def figures(printed: str) -> dict[str, Any]:
-    """The last line that is a JSON object; without one, as of tests, the last line."""
+    """The figures that a part printed: the last line that is a JSON object, else (tests have none) the last line."""
     lines = [line for line in printed.splitlines() if line.strip()]
     for line in reversed(lines):
         with suppress(ValueError):  # a line that was torn
@@ -296,7 +290,7 @@ def probe(device: str) -> dict[str, Any]:
 
 
 def output_of(*command: str) -> str:
-    """What a program prints about this checkout or machine; "" if it is not here or does not end."""
+    """The output of a program that describes this checkout or machine; "" if it is missing or does not end."""
     with suppress(OSError, subprocess.TimeoutExpired):
         done = subprocess.run(command, capture_output=True, text=True, cwd=ROOT, timeout=PROBE_S)
         return done.stdout.strip()
@@ -304,7 +298,7 @@ def output_of(*command: str) -> str:
 
 
 def see_only(device: str) -> str:
-    """Let the parts see no other card than `cuda:1`, because not all of them take a number; returns `cuda`."""
+    """Hide every card except that of `cuda:1` from the parts, because not all of them take a number; returns `cuda`."""
     kind, _, number = device.partition(":")
     if number:
         visible = os.environ.get("CUDA_VISIBLE_DEVICES", "")

@@ -82,7 +82,8 @@ GOALS: dict[str, Callable[[float, float], bool]] = {
 
 
 def rows(table: str) -> tuple[Row, ...]:
-    """A row of two lines: what it is | file | unit | goal, then indented our figure | the baseline's | the baseline.
+    """Parse the rows of a table, two lines each: description | file | unit | goal, then indented our figure | the
+    baseline's | the baseline.
 
     A baseline's figure that begins with `..` stands beside ours."""
     lines = [[cell.strip() for cell in line.split("|")] for line in table.strip().splitlines()]
@@ -175,7 +176,7 @@ a site picture with labels, 5280x3956, 364 piles | dataset-linux-2-cores-llvmpip
 
 
 def sections(results: Mapping[str, Results]) -> Iterator[Section]:
-    """One for each card, or an open one, and that of the CPU. `results`: what is in each file, by its stem."""
+    """Sections of the page: one for each card, or an open one, and that of the CPU. `results`: each file's, by stem."""
     cards = {found["machine"]["card"] for found in results.values() if "card" in found.get("machine", {})}
     for card in sorted(cards) or [CARD]:
         end = f"-{suffix(card)}"
@@ -210,16 +211,16 @@ def tables(results: Mapping[str, Results]) -> str:
 def plot(results: Mapping[str, Results]) -> str:
     """An SVG: for each row with a baseline a bar from 1, as long as the logarithm of how many times as fast we are."""
     label_px, width_px, row_px, end_px = 510, 1000, 20, 70
-    drawn_sections = [(section.title, [line for line in section.lines if line.times]) for section in sections(results)]
-    drawn_sections = [(title, lines) for title, lines in drawn_sections if lines]
-    all_times = [line.times or 1.0 for _, lines in drawn_sections for line in lines]
+    bar_sections = [(section.title, [line for line in section.lines if line.times]) for section in sections(results)]
+    bar_sections = [(title, lines) for title, lines in bar_sections if lines]
+    all_times = [line.times or 1.0 for _, lines in bar_sections for line in lines]
     low, high = math.floor(math.log2(min(all_times))), math.ceil(math.log2(max(all_times)))
     scale_px = (width_px - label_px - end_px) / (high - low)
 
     def x(times: float) -> float:
         return label_px + (math.log2(times) - low) * scale_px
 
-    height_px = 30 + row_px * sum(len(lines) + 2 for _, lines in drawn_sections)
+    height_px = 30 + row_px * sum(len(lines) + 2 for _, lines in bar_sections)
     parts = [
         f'<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 {width_px} {height_px}" font-family="sans-serif" '
         'font-size="12" fill="#222">',
@@ -231,7 +232,7 @@ def plot(results: Mapping[str, Results]) -> str:
         parts.append(f'<path d="M{x(times):.1f} 24V{height_px - 6}" stroke="{colour}"/>')
         parts.append(f'<text x="{x(times):.1f}" y="16" text-anchor="middle">{times:g}</text>')
     y_px = 30
-    for title, lines in drawn_sections:
+    for title, lines in bar_sections:
         parts.append(f'<text x="8" y="{y_px + 20}" font-weight="bold">{escape(title)}: times as fast as</text>')
         y_px += row_px + 8
         for line in lines:

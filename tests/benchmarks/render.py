@@ -87,7 +87,7 @@ class PlainPass:
 
 
 class DitheredPass(PlainPass):
-    """The same in 16 bits, and a second pass that only dithers it to 8."""
+    """A PlainPass in 16 bits, and a second pass that only dithers it to 8."""
 
     def __init__(self, fragment, uniforms, width, height):
         super().__init__(fragment, uniforms, width, height)
@@ -111,7 +111,7 @@ class DitheredPass(PlainPass):
 
 @contextmanager
 def baselines(kind, size):
-    """Calls that draw the same four layers."""
+    """Baseline calls that draw the same four layers as our picture."""
     width, height = size.width, size.height
     if kind == "numba":
         draw = partial(draw_reference, plain_values(), tones(), PITCHES_HZ, width, height)
@@ -136,7 +136,7 @@ def run(options, progress):
 
 
 def beside_baselines(kind, size, frames):
-    """Times of our picture and its baselines in turn, and how many times theirs ours takes."""
+    """Times of our picture and of its baselines, measured in turn, and the ratios."""
     with closing(open_renderer(kind, size.width, size.height)) as renderer, baselines(kind, size) as others:
         ms = medians_ms({"multiverse": WholeFrame(renderer, UNGUARDED).draw, **others}, frames)
     figures = {f"{name}_ms": round(each, 4) for name, each in ms.items()}

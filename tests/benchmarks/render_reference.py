@@ -249,7 +249,7 @@ def decoded(value: np.ndarray) -> np.ndarray:
 
 
 def about_decoded(value: np.ndarray) -> np.ndarray:
-    """The same by a polynomial (C. Taylor 2012), for values that may be above 1."""
+    """Linear light of display values by a polynomial (C. Taylor 2012), for values that may be above 1."""
     light: np.ndarray = value * (0.012522878 + value * (0.682171111 + value * 0.305306011))
     return light.astype(np.float32)
 

@@ -118,7 +118,7 @@ def _recall(rows, truth):
 
 
 def time_synthesizer(synthesizer):
-    """`latent_differs`: largest difference of the decoder's input, with the same noise."""
+    """Time the synthesizer beside the reference one, with the same noise; `latent_differs`: of the decoder's input."""
     weights, shape = next(synthesizer.parameters()), synthesizer.shape
     device, dtype = weights.device, weights.dtype
     their_network = peers.synthesizer(shape, is_half=dtype == torch.float16)

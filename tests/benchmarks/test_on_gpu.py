@@ -1,4 +1,4 @@
-"""The day on a GPU, dry: every part with tiny models on the CPU, and how a day goes on after failures and cuts."""
+"""The day on a GPU, dry: every part with tiny models on the CPU, and how a day continues after failures and cuts."""
 
 import json
 import os
@@ -79,7 +79,7 @@ def test_the_script_runs_from_source(tmp_path: Path) -> None:
         assert "times_faster_handover" in found[size]
     assert found["wake_up"]["ring_ms_p50"] > 0
     assert {"torch", "python", "date"} <= set(found["machine"])
-    assert "card" not in found["machine"] and "missing: CUDA" not in done.stdout, "the CPU was asked for"
+    assert "card" not in found["machine"] and "missing: CUDA" not in done.stdout, "the CPU was requested"
 
 
 def test_a_dry_run_does_not_go_into_the_figures_of_machines() -> None:
@@ -88,7 +88,7 @@ def test_a_dry_run_does_not_go_into_the_figures_of_machines() -> None:
     assert done.returncode == 2 and "--tiny needs --out FOLDER" in done.stderr
 
 
-# -- how a day goes on: programs in place of the benches
+# -- how a day continues: programs in place of the benches
 
 
 def program(name: str, text: str, limit_s: float = 30.0) -> Part:

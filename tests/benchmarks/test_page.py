@@ -27,7 +27,7 @@ def test_the_page_and_its_plot_are_up_to_date() -> None:
     ElementTree.fromstring(plot(results))
 
 
-def test_a_figure_stands_beside_its_baseline_and_its_goal_and_what_is_not_measured_is_open() -> None:
+def test_a_figure_is_beside_its_baseline_and_goal_and_an_unmeasured_one_is_open() -> None:
     waits = {name: {"interval_ms_p99": ms} for name, ms in (("busy_child", 21.0), ("no_child", 17.0))}
     found = of_a_card(
         CARD,

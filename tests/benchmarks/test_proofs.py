@@ -60,7 +60,7 @@ def test_the_proofs_run_from_the_checkout() -> None:
 # -- the picture beside its baselines
 
 
-def test_figures_of_both_renderers_stand_beside_baselines(gl: Renderer, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_figures_of_both_renderers_are_beside_baselines(gl: Renderer, monkeypatch: pytest.MonkeyPatch) -> None:
     """Without a start and a live loop, which the day on a card tests."""
     monkeypatch.setattr(render.render, "run", lambda options, progress: renderers(options.size, 2, progress))
     options = RenderBench(size=Size(width=64, height=36), frames=2)

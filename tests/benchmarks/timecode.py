@@ -1,4 +1,4 @@
-"""The LTC decoder on synthetic tapes with known labels: what a second of sound costs, and the share of frames read."""
+"""The LTC decoder on synthetic tapes with known labels: cost per second of sound, and the fraction of frames read."""
 
 import time
 from typing import Any, Final
@@ -20,7 +20,7 @@ BLOCK: Final = round(RATE_HZ * 0.01)
 
 
 def measure(progress: Progress) -> dict[str, Any]:
-    """Shares of the frames on each tape, by speed and signal-to-noise ratio; labels that are on no tape count apart."""
+    """Measure the fraction of frames read per tape, by speed and signal-to-noise ratio; wrong labels count apart."""
     progress("timecode", 0.0)
     sound = _tape(round(COST_S * FPS)).samples
     started_s = time.process_time()

@@ -322,7 +322,7 @@ class _EnginePainter:
 
 
 def alternate(contenders: Sequence[Contender], seconds: float, max_frames: int) -> None:
-    """Run the contenders in turn, each with as many frames per turn as fill its share of `seconds`.
+    """Run the contenders in turn, each with as many frames per turn as fill its part of `seconds`.
 
     Before, each has two takes with several batches in flight: the first includes one-time work, the second shows how
     fast it is.

@@ -40,7 +40,7 @@ def toys(
     reports: Callable[[str, str], None],
     toy_launcher: Launcher,
 ) -> Iterator[Callable[..., Toy]]:
-    """`toys(settings, times=..., ...)` creates a supervised toy child, off at first. Checks for leaks."""
+    """`toys(settings, times=..., ...)` creates a toy child, off at first; closes all and checks for leaks."""
     resource_tracker.ensure_running()  # otherwise its pipe would count as a leak
     before, others = processes(), (segments(), descriptors(), threading.active_count())
     created: list[Toy] = []

@@ -49,7 +49,7 @@ def test_children_end_and_shared_memory_is_gone_when_the_engine_is_killed(
         prefix = f"multiverse-{engine.pid}-"
         names = [name for name in os.listdir("/dev/shm") if name.startswith(prefix)]
         assert len(family) == (3 if kind == "forked" else 2)
-        assert len(names) == 6, "a gate, an input ring, two segments of words, two output rings"
+        assert len(names) == 6, "a gate, an input ring, two segments of counters, two output rings"
         if is_stopped:
             for process in family:
                 process.suspend()

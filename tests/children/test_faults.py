@@ -83,7 +83,7 @@ def test_a_closing_engine_does_not_wait_for_a_process_that_survives_sigkill(
 ) -> None:
     """A stopped server sends no exit code, so the child seems to keep running, as if stuck in a driver."""
     monkeypatch.setattr("engine.children.forked.STATUS_WAIT_S", 12.0)
-    toy = toys({"busy": "wait"}, times=replace(SOON, stop_s=0.0, gone_at_end_s=0.1))
+    toy = toys({"busy": "wait"}, times=replace(SOON, stop_s=0.0, exit_at_end_s=0.1))
     bring_to(toy, "busy")
     os.kill(launcher.server_pid, signal.SIGSTOP)
     began_s = time.perf_counter()
@@ -258,7 +258,7 @@ def test_closing_while_the_fork_server_imports_leaves_nothing(toys: Any, launche
 
 def test_a_process_that_survives_sigkill_is_a_driver_failure(toys: Any, launcher: Launcher) -> None:
     """A stopped server sends no exit code, so the child seems to run a second longer, as if stuck in a driver."""
-    toy = toys({"busy": "wait"}, times=replace(SOON, running_s=1.0, gone_s=0.2))
+    toy = toys({"busy": "wait"}, times=replace(SOON, running_s=1.0, exit_s=0.2))
     pid, server = bring_to(toy, "busy"), launcher.server_pid
     os.kill(server, signal.SIGSTOP)
     detail = toy.until("failed").detail

@@ -77,7 +77,7 @@ def test_children_start_in_new_interpreters_where_an_import_has_opened_cuda(
     toys: Any, launcher: Launcher, require: Any, caplog: pytest.LogCaptureFixture
 ) -> None:
     require(CAN_FORK, "Linux with pidfd")
-    toy = toys(preload=("wave", "tests.children.cuda_at_import"), loop="tests.children.toy:tell_modules")
+    toy = toys(preload=("wave", "tests.children.cuda_at_import"), loop="tests.children.toy:report_modules")
     toy.supervisor.start()
     for _ in range(2):
         pid = toy.until("ready").pid

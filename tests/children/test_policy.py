@@ -9,46 +9,46 @@ TIMES = Deadlines()
 
 
 def deaths(policy: DeathPolicy, count: int, **tried: object) -> list[float | None]:
-    return [policy.died(tried, had_result=False, is_final=False).delay_s for _ in range(count)]
+    return [policy.on_death(tried, had_result=False, is_final=False).delay_s for _ in range(count)]
 
 
 def test_the_delay_doubles_from_half_a_second_to_thirty_and_a_result_resets_it() -> None:
     policy = DeathPolicy(TIMES)
     assert deaths(policy, 9) == [0.5, 1, 2, 4, 8, 16, 30, 30, 30]
-    assert {policy.died({}, had_result=True, is_final=False).delay_s for _ in range(50)} == {0.5}
+    assert {policy.on_death({}, had_result=True, is_final=False).delay_s for _ in range(50)} == {0.5}
     assert deaths(policy, 2) == [0.5, 1]
 
 
 def test_the_last_proved_value_replaces_a_quarantined_one_and_is_never_blamed() -> None:
     policy = DeathPolicy(TIMES)
-    policy.proved("/sd/prompt", "a meadow")
-    policy.proved("/sd/prompt", "a lake")
+    policy.on_passed("/sd/prompt", "a meadow")
+    policy.on_passed("/sd/prompt", "a lake")
     deaths(policy, 3, **{"/sd/prompt": "poison"})
     deaths(policy, 10, **{"/sd/prompt": "a meadow"})
     assert policy.quarantined == ("/sd/prompt: poison",)
-    assert policy.admitted({"/sd/prompt": "poison"}) == {"/sd/prompt": "a lake"}
-    assert policy.admitted({"/sd/prompt": "a tree"}) == {"/sd/prompt": "a tree"}
+    assert policy.replace_quarantined({"/sd/prompt": "poison"}) == {"/sd/prompt": "a lake"}
+    assert policy.replace_quarantined({"/sd/prompt": "a tree"}) == {"/sd/prompt": "a tree"}
     deaths(policy, 3, **{"/sd/t_index": [10, 20]})
-    assert policy.admitted({"/sd/t_index": (10, 20)}) == {}, "tuples and lists count as the same value"
+    assert policy.replace_quarantined({"/sd/t_index": (10, 20)}) == {}, "tuples and lists count as the same value"
 
 
 def test_a_prompt_that_worked_after_two_deaths_starts_from_zero_and_another_that_works_does_not_save_it() -> None:
     policy = DeathPolicy(TIMES)
     deaths(policy, 2, **{"/sd/prompt": "heavy"})
-    policy.proved("/sd/prompt", "heavy")
+    policy.on_passed("/sd/prompt", "heavy")
     deaths(policy, 3, **{"/sd/prompt": "heavy"})
     assert policy.quarantined == ()
     states = []
     for _ in range(3):
-        policy.proved("/sd/prompt", "a meadow")
-        policy.died({"/sd/prompt": "poison"}, had_result=True, is_final=False)
+        policy.on_passed("/sd/prompt", "a meadow")
+        policy.on_death({"/sd/prompt": "poison"}, had_result=True, is_final=False)
         states.append(policy.quarantined)
     assert states == [(), (), ("/sd/prompt: poison",)]
 
 
 def test_a_model_that_kills_three_times_and_a_final_fault_are_not_restarted() -> None:
     assert deaths(DeathPolicy(TIMES), 3, model="broken.safetensors") == [0.5, 1, None]
-    assert DeathPolicy(TIMES).died({}, had_result=True, is_final=True).delay_s is None
+    assert DeathPolicy(TIMES).on_death({}, had_result=True, is_final=True).delay_s is None
 
 
 @pytest.mark.parametrize(
@@ -117,9 +117,9 @@ def test_a_process_becomes_active_with_its_first_result_or_after_two_seconds_wit
 
 def test_a_manual_start_resets_blame_and_delay_but_keeps_proved_values() -> None:
     policy = DeathPolicy(TIMES)
-    policy.proved("/sd/prompt", "a lake")
+    policy.on_passed("/sd/prompt", "a lake")
     deaths(policy, 5, **{"/sd/prompt": "poison"})
     policy.reset()
     assert policy.quarantined == ()
-    assert policy.admitted({"/sd/prompt": "poison"}) == {"/sd/prompt": "poison"}
+    assert policy.replace_quarantined({"/sd/prompt": "poison"}) == {"/sd/prompt": "poison"}
     assert deaths(policy, 1) == [0.5]

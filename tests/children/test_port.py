@@ -16,13 +16,13 @@ def mailbox_and_port() -> Iterator[tuple[Mailbox, ChildPort]]:
     ours, theirs = Pipe()
     with ours, theirs:
         pipe: ControlPipe[ToChild] = ControlPipe(theirs, ToChild)
-        counters = ChildCounters.create("a port's words")
+        counters = ChildCounters.create("a port's counters")
         mailbox = Mailbox(pipe, counters)
         yield mailbox, ChildPort(settings={}, send=pipe.send, mailbox=mailbox, counters=counters, gate=None)
         counters.close()
 
 
-def test_a_poll_takes_one_message_so_that_a_flood_of_them_does_not_block_the_loop(
+def test_a_poll_takes_one_message_so_that_too_many_do_not_block_the_loop(
     mailbox_and_port: tuple[Mailbox, ChildPort],
 ) -> None:
     mailbox, port = mailbox_and_port

@@ -18,7 +18,7 @@ from engine.ipc.control_pipe import open_pipe
 
 @dataclass
 class Requested:
-    """A process that its fork server has started, or not yet: the engine knows its id, or 0."""
+    """A fake process whose fork server has started it (`pid`), or not yet (0)."""
 
     pid: int = 0
     events: None = None
@@ -42,7 +42,7 @@ def pipe() -> Iterator[tuple[Connection, Connection]]:
 
 @pytest.fixture
 def open_child(pipe: tuple[Connection, Connection], reports: Any) -> Iterator[Callable[..., Child]]:
-    """`open_child(process, gate)`: the child of a process whose launcher has just been asked for it."""
+    """`open_child(process, gate)`: the child of a process that was just requested from its launcher."""
     created: list[Child] = []
     times = Deadlines()
 
@@ -75,8 +75,8 @@ def open_child(pipe: tuple[Connection, Connection], reports: Any) -> Iterator[Ca
 def test_a_child_whose_process_id_has_not_arrived_is_loading_whatever_it_does_already(
     open_child: Callable[..., Child],
 ) -> None:
-    """Its own words are read from shared memory, so they may come first. A busy child without an id would be one that
-    nobody can end: to a kill, 0 means the engine itself and all its children."""
+    """Its own counters are read from shared memory, so they may come first. Nobody can end a busy child
+    without an id: to a kill, 0 means the engine itself and all its children."""
     requested = Requested()
     child = open_child(requested)
     child.counters.enter(Phase.RUNNING, 1)
@@ -85,7 +85,7 @@ def test_a_child_whose_process_id_has_not_arrived_is_loading_whatever_it_does_al
     assert (child.state(0.0), child.pid) == ("busy", 4711)
 
 
-def test_the_two_processes_of_a_swap_take_turns_at_places_of_their_own(
+def test_the_two_processes_of_a_swap_have_turn_indices_of_their_own(
     open_child: Callable[..., Child], pipe: tuple[Connection, Connection]
 ) -> None:
     gate = Gate.create()

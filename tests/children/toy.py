@@ -17,8 +17,8 @@ CLEAN_PROMPT = "a meadow"
 
 
 def run(port: ChildPort) -> None:
-    """Settings `loading`, `compiling` and values `/toy/idle`, `/toy/busy`: the `act` in that phase. `grey`: the
-    picture.
+    """The child's main function: settings `loading`, `compiling` and values `/toy/idle`, `/toy/busy` are the `act` in
+    that phase. `grey`: the picture.
 
     `/toy/prompt` kills the process if "poison" is in it. `/toy/paint` False: publishes nothing.
     """
@@ -117,7 +117,7 @@ def hum(port: ChildPort) -> None:
         time.sleep(0.005)
 
 
-def tell_modules(port: ChildPort) -> None:
+def report_modules(port: ChildPort) -> None:
     """Sends facts about the process at its start."""
     facts = {"argument": sys.argv[0], "threads": threading.active_count(), "from stdin": len(sys.stdin.read())}
     port.ready(wave="wave" in sys.modules, **facts)

@@ -17,7 +17,7 @@ from engine.children.supervisor import OnSwap, Supervisor
 from engine.errors import SharedMemoryError
 from engine.ipc import FrameRing
 
-SOON = Deadlines(first_delay_s=0.02, max_delay_s=0.1, gone_at_end_s=10.0)
+SOON = Deadlines(first_delay_s=0.02, max_delay_s=0.1, exit_at_end_s=10.0)
 """For tests of deaths: the usual timeouts, but short restart delays."""
 SOON_KILLED = replace(SOON, stop_s=0.5)
 """For processes that ignore the stop request."""
@@ -37,7 +37,7 @@ def descriptors() -> int:
 
 
 def is_live(process: psutil.Process) -> bool:
-    """True if it runs. It may exit at any moment, even between two calls."""
+    """True if the process runs. It may exit at any moment, even between two calls."""
     try:
         return process.status() != psutil.STATUS_ZOMBIE
     except psutil.NoSuchProcess:
@@ -45,7 +45,7 @@ def is_live(process: psutil.Process) -> bool:
 
 
 def running(pid: int) -> str:
-    """The process and its state, as the kernel tells it; "" if it does not run. It need not be a descendant."""
+    """The process and its state, as the kernel reports it; "" if it does not run. It need not be a descendant."""
     try:
         process = psutil.Process(pid)
         return f"{process}" if is_live(process) else ""

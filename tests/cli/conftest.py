@@ -78,8 +78,7 @@ def ctrl_c_at(monkeypatch: pytest.MonkeyPatch) -> Callable[..., None]:
 
 @pytest.fixture
 def ctrl_c_when() -> Callable[..., AbstractContextManager[None]]:
-    """`with ctrl_c_when(condition):` raises SIGINT as soon as the condition holds, but not after the end of the
-    block."""
+    """`with ctrl_c_when(condition):` raises SIGINT as soon as the condition holds, within the block."""
 
     @contextmanager
     def pressing(condition: Callable[[], object]) -> Iterator[None]:

@@ -1,3 +1,5 @@
+"""`multiverse doctor`: its self-test, its report, and its lines without a terminal."""
+
 import json
 import os
 import re
@@ -80,10 +82,8 @@ def test_private_names_are_removed_as_whole_words_longest_first():
     names = {"/Users/ann": "~", "stage-mac": "HOST", "ann": "USER"}
     found = {"a": ["/Users/ann/show", "STAGE-MAC (Arena - Composition)"], "b": "Ann's iPhone, channel Anna, 1", "c": 7}
     assert redact(found, names) == {
-        "a": ["~/show", "HOST (Arena - Composition)"],
-        "b": "USER's iPhone, channel Anna, 1",
-        "c": 7,
-    }
+        "a": ["~/show", "HOST (Arena - Composition)"], "b": "USER's iPhone, channel Anna, 1", "c": 7,
+    }  # fmt: skip
     assert redact(r"C:\Users\ann\python.exe", {r"C:\Users\ann": "~", "ann": "USER"}) == r"~\python.exe"
 
 
@@ -111,7 +111,7 @@ def test_the_steps_of_the_report_are_those_of_the_page():
     assert headings == list(STEPS)
 
 
-def test_ffmpeg_is_asked_for_a_cameras_formats_in_each_systems_way():
+def test_ffmpeg_is_queried_for_a_cameras_formats_in_each_systems_way():
     """ffmpeg-devices manual: v4l2 `list_formats`, dshow `list_options`; avfoundation.m lists "Supported modes" when it
     has no such size."""
     camera = CameraDevice(index=0, name="Cam", id="/dev/null")

@@ -19,10 +19,7 @@ CHECK = ["isf", "check", "--size", "64x36"]
 
 
 def test_a_script_gets_one_object_and_the_exit_code(
-    tmp_path: Path,
-    cli: Cli,
-    require: Callable[[object, str], None],
-    monkeypatch: pytest.MonkeyPatch,
+    tmp_path: Path, cli: Cli, require: Callable[[object, str], None], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.chdir(tmp_path)
     (tmp_path / "good.fs").write_text(GOOD, encoding="utf-8")

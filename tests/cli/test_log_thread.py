@@ -1,4 +1,4 @@
-"""Logging to a terminal that blocks or breaks."""
+"""Logging never blocks, even to a terminal that blocks or breaks."""
 
 import logging
 import threading

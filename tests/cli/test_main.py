@@ -67,10 +67,8 @@ def test_what_an_error_leaves_behind_is_printed_below_it(cli: Cli) -> None:
         raise error
 
     assert cli(commands=commands) == (
-        1,
-        "",
-        "multiverse: the disk is full\nmultiverse: out.mp4: finished work is kept\n",
-    )
+        1, "", "multiverse: the disk is full\nmultiverse: out.mp4: finished work is kept\n",
+    )  # fmt: skip
 
 
 @pytest.mark.skipif(not Path("/dev/full").exists(), reason="a device that is full, as Linux has it")

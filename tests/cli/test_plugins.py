@@ -90,7 +90,7 @@ def test_an_added_command_runs_and_broken_ones_cost_a_line_each(environment: dic
     assert sum("empty of multiverse-empty is left out" in line for line in err) == 1
 
 
-def test_plug_in_commands_can_be_switched_off_and_lodgers_stay(environment: dict[str, str], tmp_path: Path) -> None:
+def test_plug_in_commands_can_be_switched_off_but_not_the_engines(environment: dict[str, str], tmp_path: Path) -> None:
     code, out, err = run_cli({**environment, "MULTIVERSE_PLUGINS": "off"}, tmp_path, "-h")
     assert (code, err) == (0, []) and "dataset " in out and "heat" not in out
 

@@ -153,7 +153,7 @@ def test_plain_lines_have_the_newest_progress_or_none_yet(wait_for: Any, monkeyp
     with plain_lines("no picture yet", lambda: newest[-1] if newest else None, lines.append):
         wait_for(lambda: "progress: no picture yet after 0 s" in lines, "a line")
         newest.append("3 of 300")
-        wait_for(lambda: lines[-1] == "progress: 3 of 300", "the newest words")
+        wait_for(lambda: lines[-1] == "progress: 3 of 300", "the newest line")
 
 
 def test_a_closed_pipe_does_not_end_the_run(wait_for: Any, monkeypatch: pytest.MonkeyPatch) -> None:

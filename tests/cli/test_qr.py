@@ -1,3 +1,5 @@
+"""The QR code in the terminal, read by a real decoder."""
+
 import cv2
 import numpy as np
 

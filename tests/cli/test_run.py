@@ -103,8 +103,7 @@ def test_a_sound_file_becomes_a_recording_a_picture_and_a_summary(home: Path, so
 @pytest.mark.skipif(os.name == "nt", reason="closes descriptors with a shell")
 @pytest.mark.parametrize("closed", [*in_long_form("2>&-"), "0<&- 1>&- 2>&-"])
 def test_without_standard_streams_it_runs_as_with_them(home: Path, closed: str) -> None:
-    """Daemons and launchers close them. The next opened file would get their descriptors, and libraries would print
-    into it."""
+    """Daemons and launchers close them. The next opened files get their descriptors, and libraries print into them."""
     command = [*MULTIVERSE, "run", *SMALL, "--offline", "--frames", "3", "--sink"]
     done = subprocess.run(
         ["sh", "-c", f'exec "$@" {closed}', "sh", *command, "record=out.mp4"],
@@ -339,7 +338,7 @@ REFUSED = {
     "--frames": "Option '--frames' requires an argument",
     "--offline --frames 1": "--offline makes a video",
     "--offline --frames 1 --lan": "multiverse: --lan: has no effect with --offline\n",
-    "--set /cue/go=1": "send it to the running engine: multiverse osc send /cue/go\n",
+    "--set /cue/go=1": "send it to the running engine: multiverse osc send /cue/go --wait\n",
     "--fullscreen": "multiverse: --fullscreen has no effect without a window: add --window\n",
     "--frames 1 --sd-video loop.mp4": "--sd MODEL",
     "--frames 1 --sd-sampler turbo": "--sd-sampler is for Stable Diffusion: it needs --sd MODEL\n",

@@ -1,4 +1,4 @@
-"""Output on a terminal."""
+"""The status line and the progress that a terminal shows."""
 
 import os
 import shutil

@@ -19,7 +19,7 @@ FADERS = [
 
 
 class Blocked:
-    """The receiving thread of a rig is held up by a command while packets are sent."""
+    """Blocks the receiving thread of a rig with a command while packets are sent."""
 
     def __init__(self, rig: Any) -> None:
         self.rig, self.client = rig, rig.client()
@@ -67,8 +67,8 @@ def test_after_backpressure_the_last_value_of_every_fader_is_there_and_every_com
 
 def test_the_receive_buffer_is_emptied_while_a_picture_is_drawn(rig: Any, wait_for: Any, monkeypatch: Any) -> None:
     """During one draw, more arrives than the buffer holds. Nothing is executed until the draw ends, nothing is lost."""
-    monkeypatch.setattr(server, "MAX_HOLD_S", 30.0)
-    rig.server.granted_receive_buffer_bytes = server.HOLDING_BUFFER_BYTES
+    monkeypatch.setattr(server, "MAX_PAUSE_S", 30.0)
+    rig.server.granted_receive_buffer_bytes = server.PAUSED_BUFFER_BYTES
     udp, counters = rig.server._udp, rig.dispatcher.counters
     udp.socket.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 32_768)
     client = rig.client()

@@ -10,7 +10,7 @@ import pytest
 
 from engine.control import datagrams
 from engine.control.datagrams import BATCH, BatchReader, SingleReader, open_reader
-from engine.control.udp import ask_for_buffers, granted_receive_buffer_bytes
+from engine.control.udp import granted_receive_buffer_bytes, request_buffers
 
 IS_BATCHED = pytest.mark.skipif(not datagrams._IS_BATCHED, reason="only Linux has recvmmsg")
 READERS = [pytest.param(BatchReader, marks=IS_BATCHED), SingleReader]
@@ -25,7 +25,7 @@ def receiver(request: pytest.FixtureRequest, require: Callable[..., None]) -> It
         except OSError as error:
             require(False, f"{request.param}: {error}")
         sock.setblocking(False)
-        ask_for_buffers(sock)
+        request_buffers(sock)
         yield sock
 
 

@@ -175,7 +175,7 @@ def test_an_unknown_address_is_answered_with_the_nearest_or_with_our_word_for_su
     assert (hub.counters.unknown, hub.counters.rejected) == (1, 0)
 
 
-def test_a_mistake_is_answered_once_a_second_a_sender_but_no_flood_of_senders(hub: Hub, make_peer: Any) -> None:
+def test_mistakes_are_answered_once_per_second_and_sender_but_not_to_countless(hub: Hub, make_peer: Any) -> None:
     answers = [len(hub.say("/layer/nowhere", 1.0)) for _ in range(5)]
     assert answers == [1, 0, 0, 0, 0]
     assert len(hub.say("/layer/nowhere", 1.0, by=make_peer("udp 192.0.2.2:1"))) == 1

@@ -21,7 +21,7 @@ FRAME_S = 1 / 60
 
 
 class Hall:
-    """A dispatcher whose feedback the test runs."""
+    """A dispatcher on a stepped clock, with the test as its sending thread."""
 
     def __init__(self, reports: Any) -> None:
         self.clock = SteppedClock()
@@ -328,9 +328,9 @@ def test_datagrams_are_rate_limited_per_receiver_until_the_end(hall: Hall) -> No
         outbox.put("udp 192.0.2.1:5000", listing.append, b"%d" % number, is_paced=True)
         outbox.put("tcp 192.0.2.2:5000", stream.append, b"%d" % number)
     outbox.put("udp 192.0.2.3:5000", other.append, b"", is_paced=True)
-    held_until_s = outbox.send(5.0)
+    next_send_s = outbox.send(5.0)
     assert (len(listing), len(stream), len(other)) == (64, 300, 1)
-    assert held_until_s == pytest.approx(5.0 + FRAME_S)
+    assert next_send_s == pytest.approx(5.0 + FRAME_S)
     outbox.send(5.0 + FRAME_S / 2)
     assert len(listing) == 64 + 32
     outbox.put("udp 192.0.2.3:5000", other.append, b"", is_paced=True)

@@ -16,7 +16,7 @@ Translate = Callable[[Message, str, float], tuple[Message, ...] | None]
 
 
 class MapOf:
-    """A map that is one function. `mapped`: addresses that were mapped after they were received."""
+    """A fake ForeignMap that translates by one function. `mapped`: addresses mapped after their arrival."""
 
     def __init__(self, translate: Translate, mapped: tuple[str, ...] = ()) -> None:
         self.translate = translate
@@ -40,7 +40,7 @@ def open_hub(reports: Any, make_peer: Callable[..., Any]) -> Callable[..., Hub]:
 
 @pytest.fixture
 def hub(open_hub: Callable[..., Hub]) -> Hub:
-    """`/fader` is mapped to the intensity of layer 1."""
+    """A hub with `/fader` mapped to the intensity of layer 1."""
     return open_hub(intensity)
 
 
@@ -67,7 +67,7 @@ def test_unmapped_messages_are_reported_once_a_sender_and_then_counted(hub: Hub,
 
 
 @pytest.mark.parametrize("address", ["/layer/1/intensty", "/layr/1/intensity", "/layers/1/intensity", "/panic"])
-def test_a_typing_error_is_explained_each_second_while_another_program_floods(
+def test_a_typing_error_is_explained_each_second_while_another_program_sends_too_much(
     hub: Hub, make_peer: Any, address: str
 ) -> None:
     program, answers = make_peer("udp 192.0.2.7:5000"), []
@@ -110,7 +110,7 @@ def test_unmapped_messages_are_listed_newest_first_with_count_rate_and_arguments
     assert "1..4000" in hub.say("/map/heard", 0, by=asking)[0].args[1]
 
 
-def test_a_flood_of_addresses_senders_and_hosts_fills_neither_the_memory_nor_the_log(
+def test_countless_addresses_senders_and_hosts_fill_neither_the_memory_nor_the_log(
     open_hub: Any, make_peer: Any
 ) -> None:
     hub = open_hub(lambda *entry: None)
@@ -134,9 +134,9 @@ def test_a_flood_of_addresses_senders_and_hosts_fills_neither_the_memory_nor_the
     tracemalloc.start()
     for packet in packets:
         hub.packet(packet)
-    kept_bytes, _ = tracemalloc.get_traced_memory()
+    allocated_bytes, _ = tracemalloc.get_traced_memory()
     tracemalloc.stop()
-    assert kept_bytes < 2_000_000
+    assert allocated_bytes < 2_000_000
 
 
 def test_levels_of_a_lighting_desk_land_in_one_frame_and_the_others_are_listed_in_silence(

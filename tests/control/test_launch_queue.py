@@ -14,7 +14,7 @@ ANGLE = "/layer/1/angle"
 
 
 class Launch(Hub):
-    """Frames at known beats, and a command that may wait."""
+    """A hub that draws frames at known beats, with a command that may wait for the beat."""
 
     def __init__(self, *args: Any) -> None:
         super().__init__(*args)
@@ -22,8 +22,8 @@ class Launch(Hub):
         self.read: list[Callable[[], None]] = []
         """Goes on with the looks that begin with `new`, once they are read."""
         self.commands.add("/preset/load", self._load, plan_launch=self._plan_launch)
-        self.commands.add("/launch/drop", self.launching.on_drop)
-        self.commands.add("/launch/list", self.launching.on_list)
+        self.commands.add("/launch/drop", self.launch_queue.on_drop)
+        self.commands.add("/launch/list", self.launch_queue.on_list)
 
     def _plan_launch(self, args: Args) -> Any:
         is_new = str(args[0]).startswith("new") and len(self.read) < 2
@@ -108,10 +108,8 @@ def test_what_waits_is_listed_and_can_be_taken_back(hub: Launch) -> None:
     hub.say(ANGLE, 90.0, "beat")
     listed = [(each.address, *each.args) for each in hub.say("/launch/list")]
     assert listed == [
-        ("/launch/queued", ANGLE, 1, ""),
-        ("/launch/queued", "Aurora", 3, "Aurora"),
-        ("/done", "/launch/list"),
-    ]
+        ("/launch/queued", ANGLE, 1, ""), ("/launch/queued", "Aurora", 3, "Aurora"), ("/done", "/launch/list"),
+    ]  # fmt: skip
     assert [each.args for each in hub.say("/launch/drop", "Silk")] == [("/launch/drop", 0)]
     answers = [each.args for each in hub.say("/launch/drop")]
     assert answers == [("/preset/load", "taken back"), ("/launch/drop", 2)]
@@ -132,7 +130,7 @@ def test_any_value_can_wait_and_a_wrong_one_is_refused_at_once(hub: Launch) -> N
     assert [hub[f"/layer/{n}/angle"] for n in (1, 2, 3, 4)] != [45.0] * 4, "panic, sent later, came after it"
 
 
-def test_a_count_that_begins_anew_starts_what_waits_for_its_one(hub: Launch) -> None:
+def test_a_count_that_restarts_starts_what_waits_for_its_one(hub: Launch) -> None:
     hub.say("/preset/load", "Aurora", "bar")
     hub.at(0.02, jumped=-5.5)
     assert hub.ran == [("Aurora",)], "the performer pressed one"
@@ -162,7 +160,7 @@ def test_the_values_that_come_soon_are_known_until_the_frame_of_their_beat(hub: 
 
     def coming(beat: float, within_s: float = 0.25) -> list[dict[str, object] | str]:
         hub.at(beat)
-        return ["due" if each.is_due else dict(each.values) for each in hub.launching.coming(within_s)]
+        return ["due" if each.is_due else dict(each.values) for each in hub.launch_queue.upcoming(within_s)]
 
     weights = {f"/sd/prompts/{n}/weight": 0.5 for n in range(1, 9)}
     assert coming(5.4) == []
@@ -203,20 +201,20 @@ def test_a_program_that_launches_ever_other_patterns_fills_no_memory(hub: Launch
             hub.say(f"/layer/{{1,{beat}_{number}}}/angle", float(beat), "beat")
         hub.at(float(beat))
         hub.at(beat + 0.4)
-    assert hub.store.get(ANGLE) == 25.0 and len(hub.launching._used) < 300
+    assert hub.store.get(ANGLE) == 25.0 and len(hub.launch_queue._used) < 300
     hub.say(ANGLE, 1.0, "beat")
     hub.at(0.0, jumped=-26.0)
-    assert hub.store.get(ANGLE) == 1.0 and set(hub.launching._used) == {ANGLE}, "the count began anew"
+    assert hub.store.get(ANGLE) == 1.0 and set(hub.launch_queue._used) == {ANGLE}, "the count restarted"
 
 
 def test_a_launch_is_announced_as_queued_before_its_start_although_a_frame_comes_between(hub: Launch) -> None:
     def notify(*message: object) -> None:
         if message[0] == "/launch/queued":
-            hub.frame()  # of the render thread, before the thread that has sent it goes on
+            hub.frame()  # of the render thread, before the thread that has sent it continues
         hub.messages.append(message)
 
     hub.at(8.01)
-    hub.launching._notify = notify
+    hub.launch_queue._notify = notify
     hub.say("/preset/load", "Aurora", "bar")
     hub.frame()
     assert [message[0] for message in hub.messages] == ["/launch/queued", "/launch/started"]

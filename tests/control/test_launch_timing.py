@@ -27,7 +27,7 @@ Event = tuple[float, Callable[[], object]]
 
 
 def events(source: str, tempo: Tempo, clock: SteppedClock) -> Iterator[Event]:
-    """What comes from that clock, with its usual unevenness, at times in order."""
+    """Events of a tempo source with its usual jitter, in order of their times."""
     uneven = random.Random(7)
     if source in ("manual", "beat"):  # taps, 15 ms early or late; beside them the sound is silent
         for beat in range(BEATS):
@@ -52,7 +52,7 @@ def test_a_launch_shows_in_the_frame_of_its_beat_with_every_clock(source: str) -
     clock, store = SteppedClock(), ParamStore()
     store.set("/tempo/source", source)
     tempo = Tempo(store, clock)
-    launching = LaunchQueue(store, tempo.read_pulse, lambda *message: None)
+    launch_queue = LaunchQueue(store, tempo.read_pulse, lambda *message: None)
     waiting, late_frames = list(events(source, tempo, clock)), []
     is_queued = False
     for frame in range(round((BEATS - 1) * BEAT_S * FPS)):
@@ -62,14 +62,14 @@ def test_a_launch_shows_in_the_frame_of_its_beat_with_every_clock(source: str) -
             waiting.pop(0)[1]()
         clock.advance(now_s - clock.now_s())
         tempo.step(now_s)
-        for run in launching.step():
+        for run in launch_queue.step():
             run()
             is_queued = False
             beat = (now_s - FIRST_S) / BEAT_S
             if beat > 8.0:  # a tempo is known
                 late_frames.append((beat - round(beat)) * BEAT_S * FPS)
         if not is_queued:
-            launching.add("Aurora", "look", "beat", lambda: None, lambda reason: None)
+            launch_queue.add("Aurora", "look", "beat", lambda: None, lambda reason: None)
             is_queued = True
     assert len(late_frames) >= 45
     # A tap is a beat by definition, and the tapping hand was uneven by a frame.
@@ -81,7 +81,7 @@ def small_run(**values: Any) -> Config:
     return build_config({"width": 64, "height": 64, "web": "off", "osc": {"listen": "off"}, **values})
 
 
-def test_a_launch_starts_on_the_beat_that_is_heard_in_the_sound(tmp_path: Path, make_peer: Callable[..., Any]) -> None:
+def test_a_launch_starts_on_the_beat_of_the_sound(tmp_path: Path, make_peer: Callable[..., Any]) -> None:
     song, path = clicks(BPM, 16.0), tmp_path / "clicks.wav"
     soundfile.write(path, song.sound, RATE_HZ)
     config = small_run(fps=FPS, audio=str(path), offline=True, params={"/mode": "simple"}, renderer="numba")
@@ -129,7 +129,7 @@ def test_the_shader_of_a_queued_look_is_on_the_picture_of_its_beat(
         )
         parts.control_hub.preset_control._read_folder()
         send("/preset/load", "white", fade)
-        while not parts.control_hub.shader_player.coming:
+        while not parts.control_hub.shader_player.upcoming:
             assert engine.params.get("/fx/generator/file") == "", (
                 "its four bars of 21 s came before the shader was checked"
             )

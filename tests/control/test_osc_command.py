@@ -119,10 +119,8 @@ def test_heard_lists_unmapped_messages(rig: Any) -> None:
     assert unmapped_lines().output == "No unmapped messages.\n"
     program = rig.client()
     for packet in (
-        arena.message("", 0.5),
-        encode_message("/fader/2", 0.25),
-        encode_message("/fader/1", 1, "on\x1b[2J"),
-    ):
+        arena.message("", 0.5), encode_message("/fader/2", 0.25), encode_message("/fader/1", 1, "on\x1b[2J"),
+    ):  # fmt: skip
         program.send(packet)
         program.send(packet)
     program.say("/engine/notify", 1)

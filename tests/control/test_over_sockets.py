@@ -89,8 +89,8 @@ def test_neither_a_draw_that_takes_for_ever_nor_a_small_receive_buffer_shuts_osc
 ) -> None:
     client = rig.client()
     linux_default_bytes = 212_992
-    for buffer_bytes, hold_s in ((server.HOLDING_BUFFER_BYTES, server.MAX_HOLD_S), (linux_default_bytes, 240.0)):
-        monkeypatch.setattr(server, "MAX_HOLD_S", hold_s)
+    for buffer_bytes, hold_s in ((server.PAUSED_BUFFER_BYTES, server.MAX_PAUSE_S), (linux_default_bytes, 240.0)):
+        monkeypatch.setattr(server, "MAX_PAUSE_S", hold_s)
         rig.server.granted_receive_buffer_bytes = buffer_bytes
         rig.server.pause_reading()
         client.say("/get", "/layer/1/curve")
@@ -102,12 +102,12 @@ def test_the_page_knows_which_hosts_osc_accepts_at_which_address(open_rig: Calla
     rig = open_rig(allow=("192.0.2.0/24",))
     assert rig.server.accepts("192.0.2.7", "127.0.0.1") and rig.server.accepts("::ffff:192.0.2.7", "127.0.0.1")
     assert not rig.server.accepts("203.0.113.9", "127.0.0.1"), "not allowed"
-    assert not rig.server.accepts("192.0.2.7", "192.0.2.1"), "OSC is not heard at that address"
+    assert not rig.server.accepts("192.0.2.7", "192.0.2.1"), "OSC is not received at that address"
     rig.server.close()
     assert not rig.server.accepts("192.0.2.7", "127.0.0.1")
 
 
-def test_senders_outside_the_allow_list_are_not_heard(open_rig: Any, wait_for: Any, reports: Any) -> None:
+def test_senders_outside_the_allow_list_are_ignored(open_rig: Any, wait_for: Any, reports: Any) -> None:
     rig = open_rig(allow=("127.0.0.0/29", "192.0.2.0/24"))
     counters = rig.dispatcher.counters
     stranger = socket.socket(socket.AF_INET, socket.SOCK_DGRAM)
@@ -134,7 +134,7 @@ def test_a_port_in_use_is_named_with_the_option(rig: Any, open_rig: Callable[...
         open_rig(host="192.0.2.77", port=9000)
 
 
-def test_the_server_is_heard_over_ipv6(require: Callable[..., None], open_rig: Callable[..., Any]) -> None:
+def test_the_server_answers_over_ipv6(require: Callable[..., None], open_rig: Callable[..., Any]) -> None:
     try:
         rig = open_rig(host="::1", allow=("::1/128",))
     except MultiverseError:

@@ -45,12 +45,12 @@ def test_a_stream_may_come_in_single_bytes_and_many_packets_at_once(rig: Any) ->
 
 
 def test_what_a_client_holds_and_hears_ends_with_its_connection(wait_for: Callable[..., Any], tmp_path: Path) -> None:
-    with open_client(tmp_path) as hub:
-        parts = hub.engine._parts.control_hub
-        hub.done("/preset/load", "Mandala")
-        hub.done("/bank/put", 1, 1, "Silk")
+    with open_client(tmp_path) as session:
+        parts = session.engine._parts.control_hub
+        session.done("/preset/load", "Mandala")
+        session.done("/bank/put", 1, 1, "Silk")
         for address, look in (("/preset/flash", "Poster"), ("/pad/1", "Silk")):
-            client = SimpleTCPClient(*hub.engine.osc_address)
+            client = SimpleTCPClient(*session.engine.osc_address)
             client.send_message("/map/feedback", 1)
             client.send_message(address, [look, 1] if address == "/preset/flash" else 1)
             wait_for(lambda look=look: parts.preset_control.current.name == look, "the held look")
@@ -86,7 +86,7 @@ def test_a_connection_left_half_way_is_forgotten(rig: Any, wait_for: Callable[..
     assert rig.dispatcher.counters.errors == 0
 
 
-def test_a_tcp_client_that_does_not_read_is_hung_up_and_the_rest_go_on(rig: Any, wait_for: Any, reports: Any) -> None:
+def test_a_tcp_client_that_does_not_read_is_hung_up_and_others_continue(rig: Any, wait_for: Any, reports: Any) -> None:
     slow = rig.client(tcp=True)
     slow.say("/engine/notify", 1)
     wait_for(lambda: rig.dispatcher.feedback.next_due_s() is not None, "the subscription")
@@ -120,7 +120,7 @@ def test_the_number_of_tcp_clients_is_bounded(rig: Any, wait_for: Callable[..., 
 
 
 @pytest.mark.skipif(sys.platform == "win32", reason="no limit of open files to set")
-def test_without_file_descriptors_tcp_waits_and_udp_goes_on(open_rig: Any, wait_for: Any, reports: Any) -> None:
+def test_without_file_descriptors_tcp_waits_and_udp_continues(open_rig: Any, wait_for: Any, reports: Any) -> None:
     import resource
 
     clock = SteppedClock()

@@ -1,4 +1,4 @@
-"""The dataset card: its figures are those of the pictures, and it warns of what outsiders trip over."""
+"""The dataset card has the figures of the pictures, and warns of common pitfalls."""
 
 from pathlib import Path
 from xml.etree import ElementTree

@@ -25,7 +25,7 @@ def choose(engine: Any, *, is_remote: bool = False, **values: Any) -> ChosenEngi
 
 @pytest.fixture
 def stand_in(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Callable[[str], Path]:
-    """The only Blender of this machine: a program that says this line, and counts in the file `asked` how often."""
+    """Replace this machine's Blender by a program that prints this line, and counts in the file `asked` how often."""
     monkeypatch.delenv("MULTIVERSE_BLENDER", raising=False)
     monkeypatch.setenv("MULTIVERSE_HOME", str(tmp_path / "home"))
     monkeypatch.setenv("PATH", str(tmp_path))
@@ -108,7 +108,7 @@ def test_auto_falls_back_to_the_raster_engine_and_says_why(
     assert note.endswith("; --preset --use-gpu: only for Cycles; it has no effect with the raster engine")
 
 
-def test_other_machines_draw_with_the_raster_engine_unless_cycles_is_asked_for(
+def test_other_machines_draw_with_the_raster_engine_unless_cycles_is_requested(
     stand_in: Callable[[str], Path], tmp_path: Path
 ) -> None:
     stand_in(FINE)

@@ -13,7 +13,7 @@ from engine.errors import UsageError
 
 
 def crowded() -> DatasetJob:
-    """Small windows, of which the first of seed 1 has room for four machines, and the second for none."""
+    """A job with small windows, of which the first of seed 1 has room for four machines, and the second for none."""
     return DatasetJob(
         output=Path("out"),
         drawing=RenderSettings(engine="raster"),

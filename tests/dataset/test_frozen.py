@@ -68,7 +68,7 @@ def test_a_pile_that_was_moved_or_copied_by_hand_is_so_in_the_scene(scene: SiteS
         (lambda text: text.replace('"data": "', '"data": "AAAA', 1), r"\$\.terrain\.heights_m: its data is damaged"),
     ],
 )
-def test_what_is_no_scene_is_told_in_one_line(scene: SiteScene, damage, message: str) -> None:
+def test_what_is_no_scene_is_refused_in_one_line(scene: SiteScene, damage, message: str) -> None:
     with pytest.raises(UsageError, match=rf"^mine\.json: [^\n]*{message}[^\n]*$"):
         thaw(damage(freeze(scene).decode("ascii")).encode("ascii"), "mine.json")
 
@@ -102,7 +102,7 @@ def test_what_is_no_scene_is_told_in_one_line(scene: SiteScene, damage, message:
         ),
     ],
 )
-def test_a_bad_edit_is_told_by_its_place_in_the_file(scene: SiteScene, edit, message: str) -> None:
+def test_a_bad_edit_is_reported_with_its_position_in_the_file(scene: SiteScene, edit, message: str) -> None:
     values = json.loads(freeze(scene))
     edit(values)
     with pytest.raises(UsageError, match=rf"^mine\.json: {message}[^\n]*$"):

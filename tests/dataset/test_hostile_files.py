@@ -1,4 +1,4 @@
-"""Files that strangers hand over: special, huge, packed and far away ones are one line, at once, in little memory."""
+"""Files from strangers (special, huge, packed, far away) are refused in one line, at once, in little memory."""
 
 import base64
 import json
@@ -80,7 +80,7 @@ def gltf(path: Path, uri: str) -> Path:
 
 
 def png_header(path: Path, side_px: int) -> Path:
-    """A PNG that tells its size, without pixels."""
+    """A PNG with a size, without pixels."""
     fields = b"IHDR" + struct.pack(">IIBBBBB", side_px, side_px, 8, 2, 0, 0, 0)
     chunks = b"".join(struct.pack(">I", len(c) - 4) + c + struct.pack(">I", zlib.crc32(c)) for c in (fields, b"IDAT"))
     path.write_bytes(b"\x89PNG\r\n\x1a\n" + chunks)

@@ -82,11 +82,8 @@ def test_all_formats_agree_on_every_thing(results: tuple[Path, PictureTask, Pict
     for line in lines:
         own = piles[line["number"]]
         assert (line["area_px"], line["visible_share"], line["place_m"], line["head_px"] or [0, 0]) == (
-            own["area"],
-            own["visible_share"],
-            own["place_m"],
-            own["keypoints"][:2],
-        )
+            own["area"], own["visible_share"], own["place_m"], own["keypoints"][:2],
+        )  # fmt: skip
 
 
 def test_the_scene_can_be_read_from_its_file(results: tuple[Path, PictureTask, PictureResult]) -> None:
@@ -97,7 +94,7 @@ def test_the_scene_can_be_read_from_its_file(results: tuple[Path, PictureTask, P
     assert picture.piles == len(scene.piles)
 
 
-def test_the_manifest_is_told_camera_ground_sun_and_counts(results: tuple[Path, PictureTask, PictureResult]) -> None:
+def test_the_manifest_has_camera_ground_sun_and_counts(results: tuple[Path, PictureTask, PictureResult]) -> None:
     folder, task, picture = results
     scene, facts = scene_of(task), json.loads(json.dumps(picture.scene_facts))
     assert (folder / facts["scene"]).read_bytes() == freeze(scene)

@@ -1,4 +1,4 @@
-"""Recipe 1 draws the same bytes for ever: whoever trained on it can draw its pictures again."""
+"""Recipe 1 draws the same bytes in every version, so that pictures used for training can be drawn again."""
 
 import hashlib
 import json
@@ -25,7 +25,7 @@ DISTRACTOR = "kind x_m y_m ground_m turn slope_x slope_y scale shape_seed shade"
 
 
 def in_part(cases: dict[str, Any]) -> list[Any]:
-    """Every third case in the short form."""
+    """Mark the cases so that the short form runs every third one."""
     names = sorted(cases)
     return [*names[::3], *in_long_form(*(name for name in names if name not in names[::3]))]
 

@@ -115,7 +115,7 @@ def test_a_model_is_seen_in_its_colours_and_labelled_under_its_class(first: tupl
     assert sum(line[0] == "1" for line in lines) == picture.scene_facts["counts"]["labelled_by_class"]["crate"]
 
 
-def test_a_scene_that_does_not_tell_its_seed_gets_other_effects_and_is_like_no_other(
+def test_a_scene_without_its_seed_gets_other_effects_and_is_like_no_other(
     first: tuple[Path, PictureResult], tmp_path: Path
 ) -> None:
     job = again(edited(first, tmp_path / "a.json", lambda values: values.update(effects_seed=[])), seed=77)
@@ -232,7 +232,7 @@ def test_options_of_scenes_have_no_effect_and_are_refused(first: tuple[Path, Pic
             check_job(changed)
 
 
-def test_what_cannot_be_drawn_is_told_in_one_line(first: tuple[Path, PictureResult], tmp_path: Path) -> None:
+def test_what_cannot_be_drawn_is_refused_in_one_line(first: tuple[Path, PictureResult], tmp_path: Path) -> None:
     (tmp_path / "empty").mkdir()
     for text, message in (
         (tmp_path / "no.json", r"no\.json: cannot be read \(No such file"),

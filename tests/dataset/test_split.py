@@ -7,7 +7,7 @@ from engine.errors import UsageError
 
 
 @pytest.mark.parametrize("text", ["80/10/10", "80/20", "70/15/15", "33.3/33.3/33.4", "0.9/0.1", "1/98/1"])
-def test_every_subset_is_less_than_one_scene_off_its_share_after_any_number_of_scenes(text: str) -> None:
+def test_every_subset_is_less_than_one_scene_off_its_fraction_after_any_number_of_scenes(text: str) -> None:
     split = parse_split(text)
     fractions = [weight / sum(split.weights) for weight in split.weights]
     counts = dict.fromkeys(split.subsets, 0)
@@ -17,7 +17,7 @@ def test_every_subset_is_less_than_one_scene_off_its_share_after_any_number_of_s
             assert abs(count - fraction * (scene + 1)) < 1
 
 
-def test_equal_shares_are_the_same_split_however_they_are_written() -> None:
+def test_equal_fractions_are_the_same_split_however_they_are_written() -> None:
     assert parse_split("0.8/0.1/0.1") == parse_split("80/10/10") == parse_split("80.0/ 10 /10")
     assert parse_split("0.8/0.1/0.1").text == "80/10/10" and parse_split("62.5/37.5").text == "62.5/37.5"
 

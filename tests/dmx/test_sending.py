@@ -17,7 +17,7 @@ from engine.dmx.sending import DmxSender, Route, Streams, hosts_of
 from engine.errors import SinkError
 from engine.osc.decode import Message
 from engine.system.clock import SystemClock
-from tests.support.dmx import DESK
+from tests.support.dmx import DESK_CID
 
 HOST = "127.0.0.1"
 CID = uuid.UUID("11111111-2222-3333-4444-555555555555").bytes
@@ -142,7 +142,7 @@ def test_the_receiver_of_the_same_process_takes_other_sources_and_leaves_out_our
             sender = DmxSender(Route(protocol=protocol, to=to), CID, lambda: 0.0, ports=(HOST, 0))  # type: ignore[arg-type]
             sender.send({universe: b"\xff\x33"})
             data = node.recv(2048)
-            other = data.replace(CID, DESK.bytes).replace(b"\xff\x33", b"\x33\xff")
+            other = data.replace(CID, DESK_CID.bytes).replace(b"\xff\x33", b"\x33\xff")
             node.sendto(other, (HOST, port))  # another desk, with another CID and port
             wait_for(lambda at=f"{protocol} /dmx/{universe}/2": received.get(at), "the other desk")
             assert received[f"{protocol} /dmx/{universe}/1"] == 0.2

@@ -2,10 +2,10 @@
 
 from engine.dmx.artnet import ART_POLL, ART_SYNC, Poll, art_dmx, poll_replies, read_artnet, read_poll_reply
 from engine.dmx.sacn import read_sacn, sacn_data, sacn_discovery, sacn_sync
-from tests.support.dmx import DESK, art_poll, sacn
+from tests.support.dmx import DESK_CID, art_poll, sacn
 from tests.support.dmx import art_dmx as table_art_dmx
 
-CID = DESK.bytes
+CID = DESK_CID.bytes
 ROOT = bytes.fromhex("0010 0000 4153432d45312e3137000000")
 
 

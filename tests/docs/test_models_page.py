@@ -1,5 +1,4 @@
-"""docs/how-to/models.md and the pages that it was split into: their commands download what the engine's own errors
-name."""
+"""docs/how-to/models.md and the pages split from it: their commands download what the engine's errors name."""
 
 import re
 import shlex
@@ -23,7 +22,7 @@ def empty_cache(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("huggingface_hub.constants.HF_HUB_CACHE", str(tmp_path))
 
 
-def told_by_the_engine(hub_id: str) -> set[str]:
+def lines_of_the_engine(hub_id: str) -> set[str]:
     """All download commands that errors may show for this repository."""
     names = [hub_id, *(f"{hub_id}/{file}" for file in REPOSITORIES[hub_id].files)]
     return {
@@ -33,7 +32,7 @@ def told_by_the_engine(hub_id: str) -> set[str]:
 
 @pytest.mark.parametrize("line", sorted(set(FETCHED)))
 def test_a_download_is_the_one_that_the_engine_names(line: str) -> None:
-    assert line in told_by_the_engine(shlex.split(line)[2])
+    assert line in lines_of_the_engine(shlex.split(line)[2])
 
 
 @pytest.mark.parametrize(

@@ -24,7 +24,7 @@ def test_the_reading_list_has_twenty_files_for_one_afternoon() -> None:
 
 
 def glossary() -> list[tuple[str, str]]:
-    """(term, file) of each row."""
+    """The glossary's rows as (term, file)."""
     page = (ROOT / "docs" / "reading.md").read_text(encoding="utf-8")
     table = page.partition("\n## Glossary\n")[2]
     rows = re.findall(r"^\| (.+?) \| .+? \| \[`(.+?)`\]\(\.\./(.+?)\) \|$", table, re.MULTILINE)

@@ -31,7 +31,7 @@ while True:
 
 
 def numbered(first: int, frames: int, channels: int = 2) -> np.ndarray:
-    """(frames, channels) float32; sample s of channel c is s + c / 4."""
+    """Sound that shows its position: (frames, channels) float32; sample s of channel c is s + c / 4."""
     return (np.arange(first, first + frames)[:, None] + np.arange(channels) / 4).astype(np.float32)
 
 
@@ -135,7 +135,7 @@ def assert_whole(copy: np.ndarray, first: int) -> None:
 @pytest.mark.soak
 def test_no_copy_is_torn_while_a_child_writes_without_pause_and_is_killed(children, wait_for) -> None:
     """Readers ask for the oldest samples, which the writer overwrites during many copies."""
-    kills, copies_wanted = (100, 500) if IS_SOAK else (3, 40)
+    kills, min_copies = (100, 500) if IS_SOAK else (3, 40)
     owner = AudioRing.create("killed", channels=2, rate_hz=48_000, seconds=0.5)
     reader = AudioRing.open(owner.segment)
     for _ in range(kills):
@@ -157,7 +157,7 @@ def test_no_copy_is_torn_while_a_child_writes_without_pause_and_is_killed(childr
             else:
                 assert_whole(copy, first)
                 copies += 1
-            return copies >= copies_wanted and overtaken >= copies_wanted
+            return copies >= min_copies and overtaken >= min_copies
 
         what = "copies enough, and overtaken ones among them"
         wait_for(lambda check=is_proven: any(check() for _ in range(1000)), what)

@@ -1,4 +1,4 @@
-"""A child's words and the gate: one process stores, another reads."""
+"""A child's counters and the gate: one process stores, another reads."""
 
 import time
 from collections.abc import Iterator
@@ -14,13 +14,13 @@ BothEnds = tuple[ChildCounters, ChildCounters]
 FLICKER = """
 import sys
 from engine.ipc import ChildCounters, Phase
-words = ChildCounters.open(sys.argv[1])
+counters = ChildCounters.open(sys.argv[1])
 low, high = 1, 1 << 59
-words.enter(Phase.LOADING, low)
+counters.enter(Phase.LOADING, low)
 print("ready", flush=True)
 while True:
-    words.enter(Phase.LOADING, low)
-    words.enter(Phase.RUNNING, high)
+    counters.enter(Phase.LOADING, low)
+    counters.enter(Phase.RUNNING, high)
 """
 MAKE_ALL = """
 import sys
@@ -34,7 +34,7 @@ sys.stdin.read()
 
 @pytest.fixture
 def both_ends() -> Iterator[BothEnds]:
-    """The engine's side and the child's."""
+    """The engine's and the child's side of one ChildCounters."""
     engine = ChildCounters.create("sd")
     child = ChildCounters.open(engine.segment)
     yield engine, child
@@ -44,7 +44,7 @@ def both_ends() -> Iterator[BothEnds]:
 
 @pytest.fixture
 def gate() -> Iterator[tuple[Gate, Gate]]:
-    """The engine's side and a child's."""
+    """The engine's and a child's side of one Gate."""
     engine = Gate.create()
     child = Gate.open(engine.segment)
     yield engine, child
@@ -119,7 +119,7 @@ def test_children_of_two_devices_do_not_wait_for_each_other(gate: tuple[Gate, Ga
     assert child.turns(0, 1) is None
 
 
-def test_a_place_is_free_again_when_its_process_has_ended(
+def test_a_turn_index_is_free_again_when_its_process_has_ended(
     gate: tuple[Gate, Gate], caplog: pytest.LogCaptureFixture
 ) -> None:
     engine, child = gate
@@ -145,7 +145,7 @@ def test_the_one_that_asked_first_has_the_next_turn(gate: tuple[Gate, Gate]) -> 
     assert not sam3.try_begin(1003 * MS, 1002 * MS) and not sd.try_begin(1003 * MS, 1003 * MS)
     assert third.try_begin(1004 * MS, 1001 * MS)
     third.end()
-    sam3.ask(0)
+    sam3.request(0)
     assert sd.try_begin(1005 * MS, 1003 * MS), "SAM3 does not want its turn now"
 
 

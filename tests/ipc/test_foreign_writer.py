@@ -15,9 +15,9 @@ Ring = tuple[RingOwner, RingReader]
 VISIT = """
 import sys, numpy as np
 from engine.ipc import AudioRing, ChildCounters, FrameRing, Gate
-picture, words, gate, sound = sys.argv[1:]
+picture, counters, gate, sound = sys.argv[1:]
 FrameRing.write_to(picture).write(np.full((4, 6, 3), 9, np.uint8), index=0, time_s=0)
-ChildCounters.open(words).beat(1)
+ChildCounters.open(counters).beat(1)
 Gate.open(gate).voice_begins(2)
 AudioRing.write_to(sound).write(np.ones((3, 1), np.float32))
 """

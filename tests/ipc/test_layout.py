@@ -22,7 +22,7 @@ def test_every_number_lies_on_a_multiple_of_its_size_and_none_overlap(table: np.
 
 
 @pytest.mark.parametrize("kind", KINDS)
-def test_each_kind_begins_with_the_head_and_is_told_by_its_magic(kind: layout.SegmentKind) -> None:
+def test_each_kind_begins_with_the_head_and_is_recognized_by_its_magic(kind: layout.SegmentKind) -> None:
     assert kind.magic.startswith(MAGIC_START) and len(kind.magic) <= 8
     assert kind.header.itemsize == layout.HEADER_BYTES == layout.HEAD.itemsize
     assert {field: kind.header.fields[field] for field in layout.HEAD.names} == dict(layout.HEAD.fields)

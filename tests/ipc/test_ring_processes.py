@@ -20,7 +20,7 @@ ring = FrameRing.create(sys.argv[1], 6, 4)
 ring.write(np.full((4, 6, 4), 7, np.uint8), index=0, time_s=0.0)
 """
 
-SAY_AND_STAY = """
+REPORT_AND_WAIT = """
 print(ring.segment, flush=True)
 sys.stdin.read()
 """
@@ -41,17 +41,17 @@ while True:
 MAKE_ALL = """
 import sys
 from engine.ipc import AudioRing, ChildCounters, FrameRing, Gate
-made = [FrameRing.create("forked", 6, 4), ChildCounters.create("forked"), Gate.create()]
-made.append(AudioRing.create("forked", channels=1, rate_hz=1000, seconds=1))
+segments = [FrameRing.create("forked", 6, 4), ChildCounters.create("forked"), Gate.create()]
+segments.append(AudioRing.create("forked", channels=1, rate_hz=1000, seconds=1))
 """
 FORK_AND_CLOSE = """
 import gc, os
 pid = os.fork()
 if pid == 0:
-    for segment in made: segment.close()
-    del made, segment; gc.collect(); os._exit(0)
+    for segment in segments: segment.close()
+    del segments, segment; gc.collect(); os._exit(0)
 os.waitpid(pid, 0)
-print(*(segment.segment for segment in made), flush=True)
+print(*(segment.segment for segment in segments), flush=True)
 sys.stdin.read()
 """
 
@@ -61,7 +61,7 @@ def line_of(child) -> str:
 
 
 class FenceThatPauses(Fence):
-    """Every 97th of its calls lets others run for a millisecond, before a copy or after it, as a full machine does."""
+    """A fence that lets others run for a millisecond at every 97th call, before or after a copy, as if busy."""
 
     __slots__ = ("_calls",)
 
@@ -79,7 +79,7 @@ class FenceThatPauses(Fence):
 @pytest.mark.soak
 def test_no_reader_ever_sees_a_torn_frame(children, wait_for) -> None:
     """The writer never pauses, and the reader at times does, so that its slot is overwritten also on one core."""
-    frames_wanted, torn_wanted = (1_000_000, 500) if IS_SOAK else (2000, 10)
+    min_frames, min_torn = (1_000_000, 500) if IS_SOAK else (2000, 10)
     reader = FrameRing.attach(line_of(children.start(WRITE_WITHOUT_PAUSE, "torn")))
     reader._fence = FenceThatPauses()
     frames, spare = 0, None
@@ -97,14 +97,14 @@ def test_no_reader_ever_sees_a_torn_frame(children, wait_for) -> None:
             rows = frame.pixels.reshape(64, -1).view(np.uint64)
             assert (rows == frame.sequence).all(), f"frame {frame.index} is torn"
             frames, spare = frames + 1, frame.pixels
-        return frames >= frames_wanted and reader.torn >= torn_wanted
+        return frames >= min_frames and reader.torn >= min_torn
 
     wait_for(is_proven, "frames enough, and torn copies among them", ceiling_s=600 if IS_SOAK else 120)
     reader.close()
 
 
 def test_a_reader_distinguishes_a_dead_writer_from_a_live_one(children, wait_for) -> None:
-    child = children.start(MAKE_RING + SAY_AND_STAY, "dying")
+    child = children.start(MAKE_RING + REPORT_AND_WAIT, "dying")
     reader = FrameRing.attach(line_of(child))
     frame = reader.latest()
     assert reader.state == "live" and reader.heartbeat_age_s < 30
@@ -118,14 +118,14 @@ def test_a_reader_distinguishes_a_dead_writer_from_a_live_one(children, wait_for
 
 def test_a_leftover_whose_process_id_is_in_use_again_is_swept(children) -> None:
     poke = "ring._block.header['writer_start'] -= 1000\n"
-    child = children.start(MAKE_RING + poke + SAY_AND_STAY, "reused id")
+    child = children.start(MAKE_RING + poke + REPORT_AND_WAIT, "reused id")
     segment = line_of(child)
     assert segment in sweep_dead_rings()
 
 
 def test_a_ring_of_another_container_is_never_swept_and_lives_by_its_heartbeat(children) -> None:
     poke = "ring._block.header['writer_namespace'] += 1\n"
-    child = children.start(MAKE_RING + poke + SAY_AND_STAY, f"container {os.getpid()}")
+    child = children.start(MAKE_RING + poke + REPORT_AND_WAIT, f"container {os.getpid()}")
     segment = line_of(child)
     children.kill(child)
     assert segment not in sweep_dead_rings()

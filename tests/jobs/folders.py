@@ -1,4 +1,4 @@
-"""What is in a folder."""
+"""Compares folders by the content of all their files."""
 
 from pathlib import Path
 
@@ -8,5 +8,5 @@ def names(folder: Path) -> list[str]:
 
 
 def contents(folder: Path) -> dict[str, bytes]:
-    """Of all files, also of hidden ones and in its folders."""
+    """Content of all files by path, also of hidden ones and in subfolders."""
     return {path.relative_to(folder).as_posix(): path.read_bytes() for path in folder.rglob("*") if path.is_file()}

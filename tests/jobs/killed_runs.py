@@ -107,7 +107,7 @@ def convert(folder: Path, model: str) -> Run:
 
 
 def forked(run: Run, out: Path, *, resume: bool, kill_at: int | None) -> tuple[bool, int]:
-    """True if the run ended by itself, and how many events it had then."""
+    """Run the job in a fork: True if the run ended by itself, and how many events it had then."""
     reading, writing = os.pipe()
     gc.freeze()  # each run collects garbage, and would look at every object of torch
     child = os.fork()

@@ -74,7 +74,7 @@ def sessions() -> list[Path]:
 
 @pytest.fixture(scope="module")
 def toys(ray: Any) -> Iterator[ClusterPaintBackend]:
-    """Stages with two actors."""
+    """A backend of toy stages with two actors."""
     backend = ClusterPaintBackend(job_of("toy"), (SIDE, SIDE), max_actors=2, open_worker=open_toy)
     end_s = time.monotonic() + 120.0
     while len(backend._pool.warm) < 2 and time.monotonic() < end_s:

@@ -7,24 +7,24 @@ import pytest
 
 from engine.children.launcher import LAUNCHER
 from engine.children.spec import ChildSpec
-from tests.live.child_studio import ChildStudio
-from tests.live.rvc.studio import VoiceStudio
-from tests.live.sam3.studio import Sam3Studio
-from tests.live.sd.studio import Studio
+from tests.live.child_rig import ChildRig
+from tests.live.rvc.rig import VoiceRig
+from tests.live.sam3.rig import Sam3Rig
+from tests.live.sd.rig import SdRig
 
-S = TypeVar("S", bound=ChildStudio)
+S = TypeVar("S", bound=ChildRig)
 
 
 @pytest.fixture(scope="session")
 def fork_server(fork_server: None) -> Iterator[None]:
-    """The fork server of children at normal priority: in the show's low one a start beside other tests takes long."""
-    LAUNCHER.join(("tests.live.share",), {})
+    """Run the fork server at normal priority: at the show's low one a child beside other tests takes long to start."""
+    LAUNCHER.join(("tests.live.normal_priority",), {})
     yield
     LAUNCHER.leave()
 
 
 @pytest.fixture(scope="module", autouse=True)
-def children_have_their_share() -> Iterator[None]:
+def children_at_normal_priority() -> Iterator[None]:
     with pytest.MonkeyPatch.context() as patch:
         patch.setitem(ChildSpec.__init__.__kwdefaults__, "niceness", 0)
         yield
@@ -32,29 +32,28 @@ def children_have_their_share() -> Iterator[None]:
 
 @pytest.fixture
 def started(fork_server: None) -> Iterator[Callable[[S], S]]:
-    """`started(studio)` starts the studio's child and returns the studio; closed at the end."""
-    studios: list[ChildStudio] = []
+    """`started(rig)` starts the rig's child and returns the rig; closed at the end."""
+    rigs: list[ChildRig] = []
 
-    def start(studio: S) -> S:
-        studios.append(studio)
-        studio.supervisor.start()
-        return studio
+    def start(rig: S) -> S:
+        rigs.append(rig)
+        rig.supervisor.start()
+        return rig
 
     yield start
-    for studio in studios:
-        studio.close()
+    for rig in rigs:
+        rig.close()
 
 
-def opener(studio: Callable[..., ChildStudio]) -> Any:
-    """The fixture `open_NAME(model, **more)`: a started studio whose child fails on demand."""
-
-    loop = f"{studio.__module__.removesuffix('.studio')}.faults:run"
+def opener(rig_class: Callable[..., ChildRig]) -> Any:
+    """Make the fixture `open_NAME(model, **more)`: a started rig whose child fails on demand."""
+    loop = f"{rig_class.__module__.removesuffix('.rig')}.faults:run"
 
     @pytest.fixture
-    def opened(started: Callable[[Any], Any]) -> Callable[..., ChildStudio]:
-        return lambda model, **more: started(studio(model, loop=loop, **more))
+    def opened(started: Callable[[Any], Any]) -> Callable[..., ChildRig]:
+        return lambda model, **more: started(rig_class(model, loop=loop, **more))
 
     return opened
 
 
-open_sd, open_sam3, open_rvc = opener(Studio), opener(Sam3Studio), opener(VoiceStudio)
+open_sd, open_sam3, open_rvc = opener(SdRig), opener(Sam3Rig), opener(VoiceRig)

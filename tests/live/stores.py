@@ -1,4 +1,4 @@
-"""A store of parameters under the conditions of a run."""
+"""A parameter store with the conditions of a run."""
 
 import msgspec
 
@@ -9,7 +9,7 @@ from engine.params import ParamStore
 
 
 def store_for(name: str, table: ModelTable, *, has_camera: bool = False) -> ParamStore:
-    """The store of a run with this table of the live model `name`."""
+    """The parameter store of a run with this table of the live model `name`."""
     store = ParamStore()
     config = build_config({name: msgspec.to_builtins(table)})
     for address, check in models_of(config, lambda: has_camera, lambda key, line: None).conditions:

@@ -90,7 +90,7 @@ def with_packages(folder: Path) -> dict[str, str]:
 
 @pytest.fixture(scope="module")
 def environment(tmp_path_factory: pytest.TempPathFactory) -> dict[str, str]:
-    """With the package, and broken ones, installed into a folder on Python's path."""
+    """Environment of a program with the package and broken ones installed into a folder on Python's path."""
     packages = tmp_path_factory.mktemp("packages")
     pip = f"{sys.executable} -m pip install -q --no-deps --no-build-isolation --no-index --target".split()
     subprocess.run([*pip, str(packages), str(ROOT / "tests" / "live" / "plugin")], check=True)
@@ -142,7 +142,7 @@ class Run:
         return {message.address: message.args for message in self.ask("/engine/status")}
 
     def tree(self) -> dict[str, Any]:
-        """The JSON that the page reads."""
+        """The OSCQuery tree as JSON, which the page reads."""
         with urllib.request.urlopen(f"http://127.0.0.1:{self.web}/", timeout=60.0) as page:
             contents: dict[str, Any] = json.load(page)["CONTENTS"]
         return contents
@@ -195,7 +195,7 @@ def test_an_installed_package_is_part_of_the_engine(run: Run, wait_for: Callable
         run.answer("/engine/status")  # then the switch has been refused
     switches = {name: of["CONTENTS"].get("enable") for name, of in run.tree().items() if name in ("plasma", *BROKEN)}
     enabled = {name for name, switch in switches.items() if switch and switch["VALUE"][0]}
-    assert enabled == {"plasma", "describes"}, "those that could not be started read off, also when they are asked for"
+    assert enabled == {"plasma", "describes"}, "those that could not be started read off, also when they are enabled"
 
     run.close()
     output = "".join(run.output)

@@ -7,7 +7,7 @@ from engine.models.graphs import Part, State, copy_into
 
 
 class Recording:
-    """Replays read the captured buffers, and overwrite the same results."""
+    """A fake graph capture whose replays read the captured buffers, and overwrite the same results."""
 
     def __init__(self) -> None:
         self.captured: list[State] = []

@@ -29,7 +29,7 @@ CARD = torch.device("cuda", 0)
 
 @pytest.fixture(autouse=True)
 def card(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    """8 GiB, of which 3 are left."""
+    """A fake card with 8 GiB of memory, of which 3 are free."""
     monkeypatch.setattr(tempfile, "tempdir", str(tmp_path))
     monkeypatch.setattr(torch.cuda, "mem_get_info", lambda device: (3 * GIB, 8 * GIB))
     monkeypatch.setattr(torch.cuda, "memory_reserved", lambda device: 1 * GIB)
@@ -161,7 +161,7 @@ def test_each_model_is_refused_by_a_card_without_room(kind: str, tiny_models: An
     ("device", "dtype", "end"),
     [("cuda", "float16", "cuda; 3.0 GiB of 8.0 GiB are left"), ("mps", "float32", "mps; try the dtype float16")],
 )
-def test_a_device_that_runs_full_while_a_model_loads_is_told_with_what_helps(device: str, dtype: str, end: str) -> None:
+def test_a_device_that_runs_full_while_a_model_loads_is_reported_with_a_fix(device: str, dtype: str, end: str) -> None:
     with pytest.raises(DeviceFullError) as raised, translate_load_oom("big", device, dtype):
         raise RuntimeError("MPS backend out of memory")
     assert str(raised.value) == f"big: not enough memory for its weights on {end}"
@@ -169,6 +169,6 @@ def test_a_device_that_runs_full_while_a_model_loads_is_told_with_what_helps(dev
         raise RuntimeError("shapes cannot be multiplied")
 
 
-def test_the_status_tells_what_the_card_has_left() -> None:
+def test_the_status_has_the_free_memory_of_the_card() -> None:
     assert card_facts(CARD) == {"card_mb": 8192, "card_free_mb": 3072}
     assert card_facts(torch.device("cpu")) == {}

@@ -51,7 +51,7 @@ SAM3_PATHS = [
 
 @pytest.fixture(autouse=True)
 def reached(monkeypatch: pytest.MonkeyPatch) -> Iterator[list[str]]:
-    """Requests to the Hub and imports of foreign modules, both of which must be empty."""
+    """Records requests to the Hub and imports of foreign modules; none may happen."""
     requests: list[str] = []
 
     def refuse(what: str) -> Callable[..., Any]:
@@ -192,7 +192,7 @@ def test_the_shape_of_a_network_has_all_keys_that_its_class_reads(tiny_sd: Path,
 
 
 def shape_in(config: Any) -> Any:
-    """Without the keys that do not describe the network."""
+    """A configuration without the keys that do not describe the network."""
     others = ("dtype", "architectures", "transformers_version", "id2label", "label2id", "_name_or_path")
     if isinstance(config, dict):
         return {key: shape_in(value) for key, value in config.items() if key not in others}

@@ -244,7 +244,7 @@ def test_a_model_removed_from_the_hub_is_suggested_under_its_new_id(hub: Hub) ->
     assert locate.revision_notes(old) == (f"{old} was removed from the Hub; using {now}, where it is published now",)
 
 
-def test_a_gated_model_and_a_repository_of_many_are_told_with_the_next_step(hub: Hub) -> None:
+def test_a_gated_model_and_a_repository_of_many_are_reported_with_the_next_step(hub: Hub) -> None:
     line = refusal("facebook/sam3")
     assert "accept its licence on https://huggingface.co/facebook/sam3, then `hf auth login`, then: hf download" in line
     line = refusal("ByteDance/SDXL-Lightning")

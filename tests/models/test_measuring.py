@@ -8,7 +8,7 @@ from engine.models.measuring import interleaved_ms
 
 
 class SlowWait:
-    """A device whose calls take what they take, and whose wait takes 5 ms more."""
+    """A fake device whose calls take their own time, and whose wait takes 5 ms more."""
 
     def __init__(self) -> None:
         self.now_s, self.done = 0.0, ""

@@ -75,7 +75,7 @@ def test_an_impossible_file_name_is_refused_in_one_line(name: str) -> None:
     "key", ["_attn_implementation", "attn_implementation", "_attn_implementation_internal", "auto_map", "fusion_config"]
 )
 @pytest.mark.parametrize("path", ["", "text_config", "detector_config"])
-def test_a_configuration_that_asks_for_code_is_noted_and_ignored(key: str, path: str) -> None:
+def test_a_configuration_that_requires_code_is_noted_and_ignored(key: str, path: str) -> None:
     code = {key: "owner/name"}
     assert notes_on_code("fox", {path: code} if path else code) == (
         f"fox: config.json asks for custom code ({key}: 'owner/name'), which is not used",

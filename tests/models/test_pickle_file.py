@@ -73,7 +73,7 @@ def test_a_function_is_named_and_not_called(tmp_path: Path, protocol: int, is_zi
         b"\x80\x04\x8c\x02os\x8c\x06system\x93\x8c\x0ctouch MARKER\x85R.",  # STACK_GLOBAL
     ],
 )
-def test_every_way_a_pickle_can_name_something_ends_in_a_stand_in(
+def test_every_way_a_pickle_can_name_something_ends_in_a_stub(
     tmp_path: Path, opcodes: bytes, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.chdir(tmp_path)

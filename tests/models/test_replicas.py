@@ -37,7 +37,7 @@ def spec(request: Any, tmp_path: Path, tiny_models: Any, monkeypatch: pytest.Mon
 
 @pytest.fixture(scope="module")
 def painted() -> set[tuple[object, ...]]:
-    """Kinds of models that have painted."""
+    """Kinds of models that have painted in this session."""
     return set()
 
 
@@ -48,7 +48,7 @@ def test_its_headers_identify_it_and_it_paints_in_jobs_and_live(
     """In the short form one of each kind paints; other LoRAs, whose layout the header shows, are not merged."""
     plan = plan_model(spec)
     assert plan.missing == ()
-    assert all(part.parameters for part in plan.parts), "the report tells how much memory it takes"
+    assert all(part.parameters for part in plan.parts), "the report has the memory that it takes"
     for lora in plan.loras:
         assert sum(len(change.tensors) for change in lora.changes) == len(lora.tensors) > 0, "each has its place"
     actual = (plan.family, plan.prediction.value, plan.sampler.value)
@@ -89,7 +89,7 @@ def assert_paints(model: DiffusionModel) -> None:
 
 
 def assert_streams(model: DiffusionModel) -> None:
-    """It paints live: with calls split into parts, as where the device is shared, until the first picture comes."""
+    """Assert that the model paints its first live picture, with calls split into parts as on a shared device."""
     denoiser = Denoiser(model, calls=DirectRunner(), is_split=True)
     stream = StreamSchedule(model, denoiser, StreamSettings(width=SIDE_PX, height=SIDE_PX, steps=2))
     pixels = Pixels(model, SIDE_PX, SIDE_PX)

@@ -34,7 +34,7 @@ KINDS = sorted({param.type for param in ALL})
 
 @pytest.fixture(params=KINDS, ids=str)
 def params(request: pytest.FixtureRequest) -> list[Param]:
-    """All of one type: a case for each parameter would be thousands."""
+    """All parameters of one type, because a case for each would be thousands."""
     return [param for param in ALL if param.type is request.param]
 
 
@@ -110,7 +110,7 @@ def test_a_value_out_of_range_is_clipped_wrapped_or_rejected_as_declared() -> No
         accept(STRICT, 5)
 
 
-def test_a_value_of_another_type_is_taken_as_it_is_meant() -> None:
+def test_a_value_of_another_type_is_converted() -> None:
     for address, value, result, note in (
         ("/layer/1/curve", 1, 1.0, ""),
         ("/layer/1/curve", True, 1.0, ""),

@@ -90,7 +90,7 @@ def test_a_hostile_pattern_costs_in_proportion_to_its_length(piece: str) -> None
 
 
 def as_regex(pattern: str) -> str:
-    """Reference: a backtracking matcher, in exponential time."""
+    """Convert an OSC pattern to a regular expression: a backtracking reference, in exponential time."""
     found = ""
     for element in re.findall(r"//|\[[^]]*\]|\{[^}]*\}|.", pattern):
         match element[0]:

@@ -56,7 +56,7 @@ class Box:
 
 
 class Player:
-    """Max with the patch open. Cords from one outlet are served from right to left."""
+    """A simulation of Max with the patch open. Cords from one outlet are served from right to left."""
 
     def __init__(self, patch: str) -> None:
         self.boxes: list[Box] = []
@@ -179,16 +179,16 @@ def player(patch: str) -> Player:
 
 @pytest.fixture(scope="module")
 def opened(patch: str) -> Player:
-    """For tests that only look."""
+    """The opened patch, shared by tests that do not change it."""
     return Player(patch)
 
 
-def shown_params() -> list[Param]:
+def displayed_params() -> list[Param]:
     """All controls on the pages: every parameter, and the commands used in a show."""
     return [control.param for page in pages(osc_schema.AREAS) for panel in page.panels for control in panel.controls]
 
 
-def sent_and_shown(param: Param) -> tuple[Any, Any]:
+def sent_and_displayed(param: Param) -> tuple[Any, Any]:
     """A value other than the default, as sent by the engine (i, f or s) and as shown by the box."""
     match param.type:
         case ParamType.BOOL:
@@ -205,7 +205,7 @@ def sent_and_shown(param: Param) -> tuple[Any, Any]:
 
 
 def test_every_control_is_the_box_of_its_type_with_its_range_and_default(opened: Player) -> None:
-    for param in shown_params():
+    for param in displayed_params():
         box = opened.control(param.address)
         assert box.kind == KINDS[param.type], param.address
         assert param.description in box.raw["hint"] and param.address in box.raw["annotation"]
@@ -238,9 +238,9 @@ def test_py2max_finds_no_error_and_no_overlap_in_the_max_patch(patch: str, tmp_p
 
 
 def test_a_value_from_the_engine_is_shown_by_its_own_box_only_and_not_sent_back(player: Player) -> None:
-    controls = {player.control(param.address) for param in shown_params()}
-    for param in shown_params():
-        box, (sent, displayed) = player.control(param.address), sent_and_shown(param)
+    controls = {player.control(param.address) for param in displayed_params()}
+    for param in displayed_params():
+        box, (sent, displayed) = player.control(param.address), sent_and_displayed(param)
         player.changed.clear()
         assert player.hear(param.address, sent) <= MAX_OBJECTS_A_MESSAGE
         assert param.type is ParamType.TRIGGER or box.displayed == displayed, param.address
@@ -249,12 +249,12 @@ def test_a_value_from_the_engine_is_shown_by_its_own_box_only_and_not_sent_back(
 
 
 def test_every_control_sends_its_own_address_and_a_value_that_the_engine_accepts(player: Player) -> None:
-    first = next(param for param in shown_params() if param.type is ParamType.FLOAT)
+    first = next(param for param in displayed_params() if param.type is ParamType.FLOAT)
     assert player.move(player.control(first.address), first.high) == []  # Max's dials output their values when loaded
     player.pass_delay(0)
     assert player.sent == [("/engine/notify", 1, 9001)]
-    for param in shown_params():
-        sent, value = sent_and_shown(param)
+    for param in displayed_params():
+        sent, value = sent_and_displayed(param)
         (message,) = player.move(player.control(param.address), value)
         if param.address.startswith("/pad/"):
             assert message == (param.address,), "a tap: a button of Max sends no release"

@@ -116,8 +116,8 @@ def test_pd_wraps_resets_taps_names_long_menus_and_sends_back_nothing(open_bench
         bench.drive("/pad/2", 1)
         bench.wait(lambda: engine._parts.control_hub.preset_control.mixer.prepared == list(LOOKS)[1], "a tap on a pad")
         assert not engine._parts.control_hub.banks._pressed, "Pd's bang sends no release"
-        told_chosen_told = ["symbol kick", "symbol peak", "symbol kick"]
-        bench.wait(lambda: bench.printed("source") == told_chosen_told, "the names of a long menu")
+        expected = ["symbol kick", "symbol peak", "symbol kick"]
+        bench.wait(lambda: bench.printed("source") == expected, "the names of a long menu")
         assert len(bench.printed("out")) == 5
         params.set("/sd/prompt", "a red, green; $1 sea")
         bench.wait(lambda: "red" in bench.printed("prompt")[-1], "the change of a text")

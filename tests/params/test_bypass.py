@@ -24,4 +24,4 @@ def test_a_fallback_moves_by_its_own_routes_and_those_to_models_stay() -> None:
     store.set(FALLBACK, "thunder")
     values = fallback_of(store.snapshot())
     assert values["/mod/1/target"] == LOOKS["Thunder"]["/mod/1/target"] and "/mod/2/target" not in values
-    assert "/text/1/text" not in values, "words stay"
+    assert "/text/1/text" not in values, "texts stay"

@@ -37,7 +37,7 @@ def fade(store: ParamStore) -> Fade:
 
 @pytest.fixture
 def ends() -> list[str]:
-    """The arguments of `ended`, one per finished fade."""
+    """Records the arguments of `ended`, one per finished fade."""
     return []
 
 
@@ -177,7 +177,7 @@ def test_no_frame_has_the_values_of_a_picture_fade_without_the_fade(store: Param
     assert torn == []
 
 
-def test_the_picture_fade_that_runs_tells_how_far_it_is_in_seconds_beats_or_by_hand(store: ParamStore) -> None:
+def test_a_running_picture_fade_reports_its_progress_in_seconds_beats_or_by_hand(store: ParamStore) -> None:
     pulse, hand_at = Pulse(beat=8.0), 0.5
     fade = Fade(store, lambda: pulse)
     seen: list[FadeProgress | None] = []

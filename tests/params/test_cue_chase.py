@@ -46,7 +46,7 @@ def test_each_cue_starts_once_at_any_speed_and_of_two_in_one_picture_the_last() 
     assert chase.step(1.02, 1.0, cues, 2) == DueCue(number=3, passed_s=0.0)
 
 
-def test_a_locate_recalls_the_last_cue_before_it_unless_it_is_on_stage() -> None:
+def test_a_locate_recalls_the_last_cue_before_it_unless_it_is_active() -> None:
     rig = ChaseRig()
     rig.run(0.0, 5.0)
     rig.at(33.0)
@@ -56,7 +56,7 @@ def test_a_locate_recalls_the_last_cue_before_it_unless_it_is_on_stage() -> None
     assert rig.started[1:] == [(1, 2.0)]
     assert rig.run(12.02, 21.0) == [2]
     rig.at(28.0)
-    assert rig.started[3:] == [], "cue 2 is on stage already"
+    assert rig.started[3:] == [], "cue 2 is active already"
     rig = ChaseRig()
     rig.run(0.0, 21.0)
     rig.active = 0

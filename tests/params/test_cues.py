@@ -60,14 +60,14 @@ def test_a_wrong_cue_is_refused_with_one_line() -> None:
         ((1, "x", "long"), "fade 'long' is not a time"),
     ]:
         with pytest.raises(CueError, match=line) as refused:
-            Cue.checked(*args)
+            Cue.parse(*args)
         assert "\n" not in str(refused.value), args
 
 
 def test_the_file_holds_the_list_and_no_file_holds_none(tmp_path: Path) -> None:
     path = tmp_path / "show" / "cues.toml"
     assert read_cues(path) == (CueList({}), [])
-    some = cues(1, 7).with_cue(Cue.checked(3.0, "Nacht \u00e4", 2, 20.5))
+    some = cues(1, 7).with_cue(Cue.parse(3.0, "Nacht \u00e4", 2, 20.5))
     StoredFile(path, "cue list", CueError).write(cues_text(some))
     assert read_cues(path) == (some, [])
     entry = '    { number = 3, preset = "Nacht \u00e4", fade_s = 2.0, follow_s = 20.5 },\n'

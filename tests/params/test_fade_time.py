@@ -22,7 +22,7 @@ def test_a_time_is_seconds_beats_or_bars() -> None:
 
 
 def course_at(time: FadeTime, *pulses: Pulse) -> list[float]:
-    """The shares in frames with these beats, a frame each second."""
+    """Fractions of a fade in frames with these beats, one frame each second."""
     frames = iter(pulses)
     course = FadeTimer(time, lambda: next(frames))
     return [course.fraction(float(second)) for second in range(len(pulses))]
@@ -38,12 +38,12 @@ def test_a_time_in_beats_ends_on_the_beat_however_the_tempo_moves() -> None:
 
 
 def test_a_new_count_does_not_disturb_it_and_a_tap_back_does_not_turn_it_back() -> None:
-    counted_anew = Pulse(beat=0.0, jumped=-10.0)
-    assert course_at(FadeTime(4.0, "b"), Pulse(beat=8.0), Pulse(beat=9.0), counted_anew) == [0.0, 0.25, 0.5]
+    restarted = Pulse(beat=0.0, jumped=-10.0)
+    assert course_at(FadeTime(4.0, "b"), Pulse(beat=8.0), Pulse(beat=9.0), restarted) == [0.0, 0.25, 0.5]
     assert course_at(FadeTime(4.0, "b"), Pulse(beat=0.0), Pulse(beat=2.0), Pulse(beat=1.8)) == [0.0, 0.5, 0.5]
 
 
-def test_what_is_left_of_a_time_in_bars_is_told_before_it_has_begun() -> None:
+def test_the_remaining_time_in_bars_is_known_before_it_has_begun() -> None:
     pulse = Pulse(bpm=60.0, beats_a_bar=3)
     course = FadeTimer(FadeTime(2.0, "bars"), lambda: pulse)
     assert course.left_s() == 6.0

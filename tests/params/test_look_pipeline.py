@@ -18,7 +18,7 @@ SILENCE = AudioFeatures(channels=(ChannelFeatures(),) * 4)
 
 
 class Show:
-    """The needed part of the frame loop, at 30 frames a second."""
+    """The part of the frame loop that computes values, at 30 frames a second."""
 
     def __init__(self) -> None:
         self.store = ParamStore()
@@ -59,15 +59,15 @@ def test_the_old_look_keeps_its_menus_and_the_new_one_has_its_own_at_once(show: 
     show.load((MIRROR, "off"), (BRIGHTNESS, 4.0))
     values = show.frame()
     assert (values[MIRROR], values[BRIGHTNESS]) == ("off", 4.0), "without the 30 ms glide of a fader"
-    assert (show.looks.leaving.values[MIRROR], show.looks.leaving.values[BRIGHTNESS]) == ("kaleidoscope", 2.5)
+    assert (show.looks.outgoing.values[MIRROR], show.looks.outgoing.values[BRIGHTNESS]) == ("kaleidoscope", 2.5)
     show.store.set_many([(BRIGHTNESS, 1.0), (FADE, 0.5)], by="udp hand")
     for _ in range(30):
         values = show.frame()
-    assert (values[BRIGHTNESS], show.looks.leaving.values[BRIGHTNESS]) == (1.0, 2.5)
-    assert values[FADE] == show.looks.leaving.values[FADE] == 0.5, "both looks share the master"
+    assert (values[BRIGHTNESS], show.looks.outgoing.values[BRIGHTNESS]) == (1.0, 2.5)
+    assert values[FADE] == show.looks.outgoing.values[FADE] == 0.5, "both looks share the master"
     for _ in range(32):
         show.frame()
-    assert show.looks.leaving is None and show.looks.fade is None
+    assert show.looks.outgoing is None and show.looks.fade is None
 
 
 def test_glides_and_lfos_of_the_old_look_continue(show: Show) -> None:
@@ -95,18 +95,15 @@ def test_glides_and_lfos_of_the_old_look_continue(show: Show) -> None:
         show.frame()
         expected = undisturbed.frame()
         for address in (ANGLE, BRIGHTNESS):
-            assert show.looks.leaving.values[address] == pytest.approx(expected[address])
+            assert show.looks.outgoing.values[address] == pytest.approx(expected[address])
         angles.append(expected[ANGLE])
     assert max(angles) - min(angles) > 90.0, "it turned"
 
 
 def test_both_looks_are_drawn_if_they_fit_into_four_fifths_of_a_frame() -> None:
     for draw_ms, rest_ms, expected in (
-        (5.0, 3.0, ""),
-        (12.0, 2.6, ""),
-        (12.0, 3.0, "27 of 33 ms"),
-        (30.0, 1.0, "61 of 33 ms"),
-    ):
+        (5.0, 3.0, ""), (12.0, 2.6, ""), (12.0, 3.0, "27 of 33 ms"), (30.0, 1.0, "61 of 33 ms"),
+    ):  # fmt: skip
         cost = DrawingCost()
         for _ in range(60):
             cost.add(work_s=(draw_ms + rest_ms) / 1000, draw_s=draw_ms / 1000, looks=1)
@@ -118,13 +115,13 @@ def test_without_time_for_two_looks_a_still_dissolves_but_never_offline(show: Sh
     show.looks.cost.add(work_s=0.030, draw_s=0.028, looks=1)
     show.load((BRIGHTNESS, 4.0))
     show.frame()
-    assert show.looks.fade is not None and show.looks.leaving is None
+    assert show.looks.fade is not None and show.looks.outgoing is None
     assert show.looks.fade_note == "the old look is frozen (drawing both looks would take 58 of 33 ms per frame)"
     offline = Show()
     offline.looks.cost.add(work_s=9.0, draw_s=9.0, looks=1)
     offline.load((BRIGHTNESS, 4.0))
     offline.frame(period_s=None)
-    assert offline.looks.leaving is not None and offline.looks.fade_note == BOTH
+    assert offline.looks.outgoing is not None and offline.looks.fade_note == BOTH
 
 
 def test_late_frames_during_the_fade_freeze_the_old_look(show: Show) -> None:
@@ -133,28 +130,28 @@ def test_late_frames_during_the_fade_freeze_the_old_look(show: Show) -> None:
     show.frame()
     show.late += MAX_LATE_FRAMES
     show.frame()
-    assert show.looks.leaving is not None and show.looks.fade_note == BOTH
+    assert show.looks.outgoing is not None and show.looks.fade_note == BOTH
     show.late += 1
     show.frame()
-    assert show.looks.leaving is None and show.looks.fade_note == "the old look is frozen (3 frames were late)"
+    assert show.looks.outgoing is None and show.looks.fade_note == "the old look is frozen (3 frames were late)"
     show.frame()
-    assert show.looks.leaving is None
+    assert show.looks.outgoing is None
 
 
 TRAIL = {"/feedback/amount": 0.9, MIRROR: "xy"}
 
 
 def expect(show: Show, name: str, values: dict[str, object] = TRAIL, *, late: int = 0) -> bool:
-    """One frame with this look expected; True if it comes."""
+    """Draw one frame while this look is expected; True if its trail is drawn."""
     show.waiting, show.waiting_values, show.late = name, values, late
     show.frame()
-    return show.looks.coming is not None
+    return show.looks.upcoming is not None
 
 
 def test_an_expected_look_comes_with_its_own_values_until_its_beat_or_another_look_is_expected(show: Show) -> None:
     assert [expect(show, "Silk") for _ in range(3)] == [False, True, True]
-    assert (show.looks.coming.values[MIRROR], show.looks.current.values[MIRROR]) == ("xy", "off")
-    assert show.looks.coming.values[BRIGHTNESS] == 2.5, "what the look does not hold stays"
+    assert (show.looks.upcoming.values[MIRROR], show.looks.current.values[MIRROR]) == ("xy", "off")
+    assert show.looks.upcoming.values[BRIGHTNESS] == 2.5, "what the look does not hold stays"
     assert [expect(show, "Prism") for _ in range(2)] == [False, True], "a frame without one drops the trail"
     assert not expect(show, "")
 
@@ -176,7 +173,7 @@ def test_a_prepared_look_gets_a_trail_once_and_keeps_it_until_it_or_nothing_is_p
         return rendered
 
     assert frames(TRAIL_FRAMES + 3) == [(False, False), *[(True, True)] * TRAIL_FRAMES, *[(False, True)] * 2]
-    assert expect(show, "Silk") and show.looks.expected.keeps_trail, "anew before its beat, on the same trail"
+    assert expect(show, "Silk") and show.looks.expected.keeps_trail, "again before its beat, on the same trail"
     show.load((BRIGHTNESS, 4.0), seconds=0.1)
     assert frames(2) == [(False, True), (False, False)], "another look begins beside it"
     assert frames(20)[-1] == (True, True), "after the fade"

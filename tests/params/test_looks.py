@@ -56,7 +56,7 @@ MEANS = {False: (24, 46), True: (95, 190)}
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Show:
-    """A look with the demo sound until the moment of its pictures."""
+    """A look played with the demo sound until the moment of its pictures."""
 
     name: str
     demo: np.ndarray = field(repr=False)
@@ -76,13 +76,13 @@ def draw(
 
 
 def read(frames: Iterator[PublishedFrame]) -> np.ndarray:
-    """(n, height, width, 3) uint8."""
+    """All frames as pixels, (n, height, width, 3) uint8."""
     return np.stack([frame.read_rgba()[..., :3].copy() for frame in frames])
 
 
 @pytest.fixture(scope="module", autouse=True)
 def each_shader_is_tried_once() -> Iterator[None]:
-    """Not in each engine of an offline run: a process for a trial takes longer than the frames."""
+    """Test each shader once, not in each engine of an offline run: the trial's process takes longer than the frames."""
     vet, passed = VetProcess.vet, dict[str, VetResult]()
 
     def vet_once(process: VetProcess, text: str, *, ticket: int, **rest: Any) -> VetResult:
@@ -121,8 +121,8 @@ def followed(pictures: np.ndarray, fps: int) -> float:
     return correlation(motion_energy(pictures)[warm], envelope[warm], fps)
 
 
-def hue_shares(pictures: np.ndarray) -> np.ndarray:
-    """(12,): share of each twelfth of the hue circle in the colour of all pixels; sums to 1."""
+def hue_fractions(pictures: np.ndarray) -> np.ndarray:
+    """(12,): fraction of each twelfth of the hue circle in the colour of all pixels; sums to 1."""
     red, green, blue = np.moveaxis(pictures.reshape(-1, 3).astype(np.float32), 1, 0)
     x, y = red - (green + blue) / 2, (green - blue) * np.sqrt(3) / 2
     hues = np.floor(np.arctan2(y, x) / (2 * np.pi) * 12).astype(int) % 12
@@ -145,12 +145,12 @@ def test_a_look_is_as_bright_as_the_others_and_has_few_hues(show: Show) -> None:
         assert bright > 0.01, "and not much else"
     low, high = MEANS[show.name in BRIGHT]
     assert low < show.demo.mean() < high
-    few = np.sort(hue_shares(show.demo[::2]))[-5:].sum()
+    few = np.sort(hue_fractions(show.demo[::2]))[-5:].sum()
     assert few > 0.85, "five twelfths of the hue circle hold its colours"
 
 
 def render_with(name: str, folder: Path, macro: int, position: float) -> np.ndarray:
-    """The look's picture after a second with this macro there, (height, width, 3), 0..255."""
+    """The look's picture after a second with this macro at this position, (height, width, 3), 0..255."""
     width, height = MACRO_SIZE
     config = Config(
         width=width, height=height, fps=MACRO_FPS, audio="demo", offline=True, preset=name, presets=str(folder)

@@ -112,7 +112,7 @@ def test_a_desk_that_fades_a_macro_and_one_of_its_parameters_shows_no_flicker(kn
         values.append(knob.store.get(BLOOM))
     assert min(values[2 * every :]) > 0.85, "once two steps have shown how fast the fade is"
     assert every > rate_hz or min(values) > 0.85
-    assert knob.store.get(ANGLE) != 0.0, "what the desk does not send itself"
+    assert knob.store.get(ANGLE) != 0.0, "a value that the desk does not send itself"
     rested_s = (6 + 4) * every / rate_hz + 1.0
     knob.store.set("/macro/1", 0.5, by="map sacn Desk")
     knob.macros.step(rested_s)
@@ -133,7 +133,7 @@ def test_what_a_desk_has_left_for_a_minute_or_another_hand_has_moved_follows_the
         assert knob.store.get(BLOOM) == pytest.approx(bloom), now_s
 
 
-def test_a_range_of_an_exponential_parameter_may_begin_at_0_and_what_a_run_refuses_is_told(
+def test_a_range_of_an_exponential_parameter_may_begin_at_0_and_refused_ranges_are_reported(
     knob: Knob, reports: Any
 ) -> None:
     def refuse(value: object) -> None:

@@ -17,7 +17,7 @@ SILENCE = (ChannelFeatures(),) * 4
 
 
 def features_with(**hits: int) -> AudioFeatures:
-    """Features of silence in which so many drum hits were heard so far."""
+    """Features of silence in which this many drum hits were detected so far."""
     return AudioFeatures(channels=SILENCE, beat=BeatFeatures(**hits))
 
 

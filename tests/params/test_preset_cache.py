@@ -1,4 +1,4 @@
-"""Presets in memory: changes at once, changes on the disk, and use while the disk hangs."""
+"""Presets in memory: edits take effect at once, changes on the disk are found, and a hung disk blocks nothing."""
 
 import os
 import threading

@@ -219,7 +219,7 @@ def test_overwritten_presets_are_kept_with_their_picture_ten_of_a_name_at_most(p
         assert ("night" in presets.pictures()) is has_picture
 
 
-def test_a_preset_that_lies_behind_a_link_is_kept_as_it_was(presets: PresetFolder, tmp_path: Path) -> None:
+def test_a_preset_behind_a_link_stays_as_it_was(presets: PresetFolder, tmp_path: Path) -> None:
     link, file = presets.save("night", {"/mode": "simple"}), tmp_path / "shared.toml"
     link.rename(file)
     link.symlink_to(file)
@@ -229,7 +229,7 @@ def test_a_preset_that_lies_behind_a_link_is_kept_as_it_was(presets: PresetFolde
     assert presets.load("night").by_address() == {"/mode": "simple"}
 
 
-def test_repeated_failing_saves_remove_no_kept_preset(presets: PresetFolder) -> None:
+def test_repeated_failing_saves_remove_no_backup(presets: PresetFolder) -> None:
     for mode in ("simple", "multiverse"):
         presets.save("night", {"/mode": mode})
     unfinished_path(presets.path / "night.toml", threading.get_ident()).mkdir()
@@ -240,7 +240,7 @@ def test_repeated_failing_saves_remove_no_kept_preset(presets: PresetFolder) -> 
     assert presets.load("night").by_address() == {"/mode": "multiverse"}
 
 
-def test_a_preset_that_cannot_be_kept_is_not_overwritten(presets: PresetFolder) -> None:
+def test_a_preset_that_cannot_be_backed_up_is_not_overwritten(presets: PresetFolder) -> None:
     presets.save("night", {"/mode": "simple"})
     (presets.path / "replaced").write_text("a file where the folder should be")
     for act in (lambda: presets.save("night", {"/mode": "multiverse"}), lambda: presets.delete("night")):

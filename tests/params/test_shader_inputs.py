@@ -64,7 +64,7 @@ def test_a_value_by_name_is_the_position_of_its_numbers_or_refused() -> None:
             only(each).positions_of(sent)
 
 
-def test_a_menu_gives_its_value_and_a_number_outside_the_range_is_clipped_and_said() -> None:
+def test_a_menu_gives_its_value_and_a_number_outside_the_range_is_clipped_with_a_note() -> None:
     assert [only(SHAPE).value_at((at,)) for at in (0.0, 0.3, 0.5, 0.8, 1.0)] == [0, 2, 2, 5, 5]
     assert only(SPEED).positions_of(75.0) == ((1.0,), "75 is outside 0..10 (clipped to 10)")
     positions, note = only(CENTRE).positions_of((9.0, 0.0))

@@ -119,7 +119,7 @@ def test_a_glide_starts_from_the_current_value_and_makes_no_mapping_while_nothin
     assert dict(moving) == before, "mappings returned earlier do not change"
 
 
-def test_a_palette_glides_by_the_shares_of_its_items_which_add_up_to_one() -> None:
+def test_a_palette_glides_by_the_weights_of_its_items_which_add_up_to_one() -> None:
     store, address = ParamStore(), "/colour/palette"
     store.set(address, "aurora")
     slew, part = started(store), 1 - math.exp(-1)

@@ -104,7 +104,7 @@ def test_ticks_5_ms_off_give_a_steady_tempo_and_position(midi: Tempo) -> None:
     assert max(map(abs, errors)) < 0.008, "a beat is placed to within 4 ms"
 
 
-def test_start_sets_the_bar_and_continue_goes_on_from_stop(midi: Tempo) -> None:
+def test_start_sets_the_bar_and_continue_resumes_from_stop(midi: Tempo) -> None:
     now_s = tick(midi, 60)
     midi.midi_start(now_s)
     now_s = tick(midi, 36, from_s=now_s)  # beats 0 .. 1.5
@@ -127,7 +127,7 @@ def test_start_sets_the_bar_and_continue_goes_on_from_stop(midi: Tempo) -> None:
     assert midi.beat_at(now_s + 9.0) == pytest.approx(3.5), "14 sixteenths"
 
 
-def test_the_state_tells_if_the_beat_follows_its_clock_runs_on_or_stands_still(
+def test_the_state_shows_if_the_beat_follows_its_clock_runs_on_or_is_stopped(
     store: ParamStore, clock: SteppedClock
 ) -> None:
     tempo = Tempo(store, clock)
@@ -166,7 +166,7 @@ def test_only_a_sure_clock_of_the_source_moves_the_beat(store: ParamStore, tempo
     assert tap(tempo, 0.1, 0.5) == 90.0, "a tap does not count while a clock does"
 
 
-def test_the_pulse_of_a_frame_tells_a_moving_tempo_from_a_count_that_begins_anew(
+def test_the_pulse_of_a_frame_distinguishes_a_moving_tempo_from_a_count_that_restarts(
     store: ParamStore, tempo: Tempo
 ) -> None:
     store.set("/tempo/source", "timecode")
@@ -216,7 +216,7 @@ def test_a_midi_clock_that_is_not_followed_is_named_once_with_what_to_set(
     assert tick(tempo, 240, 60 / 90 / 24) and tempo.bpm == pytest.approx(90.0), "which then does it"
 
 
-def test_a_stopped_transport_is_told_and_a_start_counts_the_bars_anew(store: ParamStore, clock: SteppedClock) -> None:
+def test_a_stopped_transport_is_reported_and_a_start_counts_from_one(store: ParamStore, clock: SteppedClock) -> None:
     store.set("/tempo/source", "link")
     tempo = Tempo(store, clock)
     tempo.step(0.0)
@@ -241,7 +241,7 @@ def test_a_stopped_transport_is_told_and_a_start_counts_the_bars_anew(store: Par
     assert store.get("/tempo/state") == "free"
 
 
-def test_a_link_session_beyond_the_range_is_told_once_with_its_tempo(store: ParamStore, clock: SteppedClock) -> None:
+def test_a_link_session_beyond_the_range_is_noted_once_with_its_tempo(store: ParamStore, clock: SteppedClock) -> None:
     lines: list[str] = []
     store.set("/tempo/source", "link")
     tempo = Tempo(store, clock, lines.append)
@@ -300,7 +300,7 @@ def test_the_beat_glides_to_a_clock_without_running_back(
 
 
 @pytest.mark.parametrize("source", ["manual", "midi", "link", "beat"])
-def test_a_nudge_moves_all_beats_by_10_ms_and_stays_while_the_clock_goes_on(
+def test_a_nudge_moves_all_beats_by_10_ms_and_stays_while_the_clock_runs(
     store: ParamStore, clock: SteppedClock, source: str
 ) -> None:
     store.set("/tempo/source", source)

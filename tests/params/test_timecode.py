@@ -6,7 +6,7 @@ from engine.errors import CueError
 from engine.params.timecode import (
     RATES,
     Label,
-    checked_label,
+    canonical_label,
     frame_number,
     label_at,
     parse_label,
@@ -21,7 +21,7 @@ from tests.support.ltc_signal import FPS, labels_from, next_label
 DROP = RATES["29.97df"]
 
 
-def test_drop_frame_leaves_out_two_labels_a_minute_and_is_told_by_flag_or_labels() -> None:
+def test_drop_frame_leaves_out_two_labels_per_minute_and_is_recognized_by_flag_or_labels() -> None:
     """Known answers: 17 982 frames in ten minutes, 107 892 in an hour, 2 589 408 in a day."""
     for text, number in [
         ("00:00:59:29", 1799), ("00:01:00:02", 1800), ("00:01:59:29", 3597), ("00:02:00:02", 3598),
@@ -62,10 +62,10 @@ def test_texts_of_labels_and_offsets_are_read_and_written() -> None:
     assert parse_label(" 1:0:10:5 ") == Label(1, 0, 10, 5) == parse_label("01:00:10;05") == parse_label("01:00:10.05")
     for wrong in ("", "1:00:10", "24:00:00:00", "00:60:00:00", "00:00:60:00", "00:00:00:30", "a:b:c:d", "-1:00:00:00"):
         assert parse_label(wrong) is None
-    assert checked_label("") == "" and checked_label("1:0:10;5") == "01:00:10:05"
+    assert canonical_label("") == "" and canonical_label("1:0:10;5") == "01:00:10:05"
     for wrong_cue in ("1 h", 5, None, "00:00:00:30"):
         with pytest.raises(CueError, match=r"is not hh:mm:ss:ff, such as 01:00:10:05"):
-            checked_label(wrong_cue)
+            canonical_label(wrong_cue)
     rate = RATES["25"]
     for text, seconds in [("", 0.0), ("01:00:00:00", 3600.0), ("-0.04", -0.04), ("90", 90.0)]:
         offset = parse_offset(text)

@@ -102,7 +102,7 @@ def test_a_still_locate_stands_until_the_timecode_runs_and_that_turns_round_and_
     assert clock.position_s(next_s + 0.38, FLYWHEEL_S) == pytest.approx(0.38)
 
 
-def test_the_text_of_every_second_frame_tells_the_rate_without_the_length_of_a_frame() -> None:
+def test_the_text_of_every_second_frame_shows_the_rate_without_the_length_of_a_frame() -> None:
     for rate in ("24", "25", "30"):
         clock = TimecodeClock()
         for n in range(0, 80, 2):

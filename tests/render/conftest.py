@@ -114,7 +114,10 @@ def picture(values: Callable, tones: Callable) -> Callable[..., PictureInput]:
 
 @pytest.fixture
 def draw(picture: Callable[..., PictureInput]) -> Callable[..., np.ndarray]:
-    """Fixture: `draw(renderer, {address: value}, size=(w, h), ...)` returns the finished picture without dither."""
+    """Fixture: `draw(renderer, {address: value}, size=(w, h), ...)` returns the finished picture.
+
+    `size` starts from black. Rounded, not dithered, so that levels are known; test_dither.py compares the two.
+    """
 
     def draw_one(
         renderer: Renderer,

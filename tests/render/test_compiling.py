@@ -60,7 +60,7 @@ print(compiling.count, lines)
 
 @pytest.fixture
 def new_kernel(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Callable[..., Kernel]:
-    """A kernel that only this process knows; `is_cached`: in a file, so that it can be cached."""
+    """Make a kernel that only this process knows; `is_cached`: in a file, so that it can be cached."""
     monkeypatch.setattr("numba.core.config.CACHE_DIR", str(tmp_path / "cache"))
     monkeypatch.setattr(compiling, "KERNELS", {})
 

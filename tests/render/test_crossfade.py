@@ -43,7 +43,7 @@ def opaque(pixels: np.ndarray) -> np.ndarray:
 
 
 def apart(one: np.ndarray, other: np.ndarray) -> int:
-    """The largest difference of a channel."""
+    """Largest difference of any channel of two pictures."""
     return int(np.abs(one.astype(int) - other.astype(int)).max())
 
 

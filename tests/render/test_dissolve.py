@@ -12,12 +12,12 @@ from engine.render.picture import OutgoingLook, PictureInput, Renderer
 from tests.support.pictures import draw_once
 
 SIZE = (96, 54)
-BLACK_GROUND = {"/multiverse/bias": 0.0, "/multiverse/tone": "clip"}
-ROSE = BLACK_GROUND | {
+BLACK_BACKGROUND = {"/multiverse/bias": 0.0, "/multiverse/tone": "clip"}
+ROSE = BLACK_BACKGROUND | {
     "/multiverse/blend": 2.0, "/mirror/mode": "kaleidoscope", "/mirror/segments": 12, "/feedback/amount": 0.9,
     "/feedback/zoom": 0.965, "/feedback/rotate": -1.5,
 }  # fmt: skip
-CURTAIN = BLACK_GROUND | {
+CURTAIN = BLACK_BACKGROUND | {
     "/multiverse/blend": 1.0, "/colour/mode": "fixed", "/colour/base_hue": 0.36, "/layer/1/ratio": 0.2,
     "/feedback/amount": 0.8, "/feedback/zoom": 1.01,
 }  # fmt: skip
@@ -51,7 +51,7 @@ class Pair:
 
 @pytest.fixture(scope="module")
 def alone() -> Iterator[dict[str, list[Renderer]]]:
-    """Two renderers of each kind that draw one look, shared by the tests."""
+    """Pairs of renderers of each kind, which draw one look each, shared by the tests."""
     opened: dict[str, list[Renderer]] = {}
     yield opened
     for renderer in (each for pair in opened.values() for each in pair):
@@ -86,7 +86,7 @@ def test_each_frame_of_a_fade_is_the_mix_of_both_looks_drawn_alone(pair: Pair, a
         assert np.abs(mixed - mean_of(going, coming, mix)).max() <= WITHIN, f"at {mix}"
     to = pair.picture(curtain)
     mixed, coming = pair.draw(to, None, to)
-    assert (mixed == coming).all(), "the fade is over, and the trail continues"
+    assert (mixed == coming).all(), "the fade has ended, and the trail continues"
     pair.alone.reverse()
     pair.alone[1].resize(*SIZE)
     for mix in (0.0, 0.5):

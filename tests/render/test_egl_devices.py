@@ -89,22 +89,20 @@ def test_a_device_is_chosen_by_its_index_or_a_part_of_its_name_or_all_are_listed
     ]:
         assert find_device(choice, (*MACHINE, RTX)) == found, choice
     for choice, reason in [
-        ("h100", "several match; give the index"),
-        ("9", "no such device"),
-        ("10", "no such"),
-        ("arc", "no such"),
-    ]:
+        ("h100", "several match; give the index"), ("9", "no such device"), ("10", "no such"), ("arc", "no such"),
+    ]:  # fmt: skip
         with pytest.raises(NoGLError, match=f"gpu '{choice}': .*{reason}.*2 NVIDIA H100 PCIe /dev/dri/renderD128"):
             find_device(choice, MACHINE)
 
 
 class Machine:
-    """Mesa's software, and before it an NVIDIA card that does not open. `tried`: the indices that are opened."""
+    """A fake machine with Mesa's software renderer, and before it an NVIDIA card that does not open. `tried`: the
+    indices that are opened."""
 
     card = EglDevice(index=99, name="NVIDIA H100", is_cuda=True)
 
     def __init__(self, software: EglDevice) -> None:
-        self.software = replace(software, name="")  # only newer Mesa tells its name without a context
+        self.software = replace(software, name="")  # only newer Mesa has its name without a context
         self.devices = (self.software, self.card)
         self.tried: list[int] = []
 
@@ -147,14 +145,14 @@ def test_a_device_that_turns_out_to_be_software_gives_way_to_a_card(machine: Mac
 
 def test_a_chosen_device_is_opened_or_nothing(machine: Machine) -> None:
     with chosen_gpu("llvmpipe"):
-        open_context().release()  # a context tells the name, another draws
+        open_context().release()  # one context has the name, another draws
         assert os.environ[GPU_VARIABLE] == "llvmpipe"  # children inherit it
     assert machine.tried == [machine.software.index] * 2 and GPU_VARIABLE not in os.environ
     machine.tried.clear()
     for choice in ("99", "98"):
         with chosen_gpu(choice), pytest.raises(NoGLError):
             open_renderer("auto", 64, 36)
-    assert machine.tried == [99, machine.software.index], "98 could be in the name of a device, which a context tells"
+    assert machine.tried == [99, machine.software.index], "98 could be in a device's name, which only a context has"
 
 
 def test_an_unused_card_is_reported_with_its_error_unless_a_device_was_chosen(

@@ -20,7 +20,7 @@ MORPH = (SimpleNamespace(is_shared=True, mix=1.0),)
 
 @pytest.fixture
 def play(picture: Callable) -> Callable[..., list[float]]:
-    """The pictures of frames: the level of the look, and number, mix and level of the one that leaves, if any."""
+    """`play(*frames)` draws frames as numbers: the look's level; number, mix and level of any outgoing one."""
 
     def play(*frames: tuple, shaders: tuple = (), plain: int = 0) -> list[float]:
         state, seen = FadeState(), []

@@ -36,7 +36,7 @@ def gl_renderers() -> Iterator[list[Renderer]]:
 
 
 def pictures(width: int, height: int) -> dict[str, np.ndarray]:
-    """(height, width, 4) uint8."""
+    """Test pictures by name, (height, width, 4) uint8."""
     rng = np.random.default_rng(3)
     across, down = np.meshgrid(np.linspace(0, 255, width), np.linspace(255, 0, height))
     return {

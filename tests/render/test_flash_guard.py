@@ -18,7 +18,7 @@ from engine.render.flash_guard import (
 )
 from engine.render.picture import Renderer
 from tests.render.wcag_flashes import (
-    flashing_share_of_a_field,
+    flashing_fraction_of_a_field,
     general_flashes,
     linear,
     most_flashes_in_a_second,
@@ -106,7 +106,7 @@ def assert_conforms(pictures: np.ndarray, times_s: np.ndarray) -> None:
     assert general_flashes(pictures, times_s) <= 3
     assert red_flashes(pictures, times_s) <= 3
     assert peat_red_flashes(pictures, times_s) <= 3
-    assert flashing_share_of_a_field(pictures, times_s) <= 0.25
+    assert flashing_fraction_of_a_field(pictures, times_s) <= 0.25
 
 
 def mean_luminance(pictures: np.ndarray) -> np.ndarray:

@@ -110,7 +110,7 @@ def test_motion_is_never_frozen_and_flashes_seldom(look: str, sound: str, music:
 
 
 def likeness(raw: np.ndarray, published: np.ndarray) -> np.ndarray:
-    """Correlation of neighbouring pixels' differences, (frames,): dimming keeps shapes, mixing adds others."""
+    """Correlation of differences between neighbouring pixels, (frames,), 1 for equal shapes. Mixing adds shapes."""
 
     def edges(pictures: np.ndarray) -> np.ndarray:
         luma = pictures.astype(float).mean(axis=-1)

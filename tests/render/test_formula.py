@@ -19,7 +19,8 @@ A, B = 0.3, 0.6
 
 @pytest.fixture
 def red(renderer: Renderer, draw: Callable) -> Callable[..., np.ndarray]:
-    """Fixture: `red(changes, *waves, size=(1, 1), ...)` draws notes C, which are red; a number is a constant wave."""
+    """Fixture: `red(changes, *waves, size=(1, 1), ...)` draws notes C, which are red. A number is a constant wave,
+    omitted channels are silent."""
 
     def paint(changes: dict[str, Any], *channels: np.ndarray | float, size: Any = (1, 1), **more: Any) -> np.ndarray:
         waves = np.zeros((4, 1024), np.float32)

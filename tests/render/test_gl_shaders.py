@@ -156,7 +156,7 @@ PAIRS = [*permutations(STILLS, 2)] if IS_SOAK else [*pairwise([*STILLS, "plain"]
 
 @pytest.fixture(params=["auto", "gl"])
 def either(request: pytest.FixtureRequest) -> Renderer:
-    """The renderer that is taken without a GPU, and OpenGL's."""
+    """Each in turn: the renderer that is chosen without a GPU, and OpenGL's."""
     return request.getfixturevalue(request.param)
 
 

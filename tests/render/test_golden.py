@@ -1,4 +1,7 @@
-"""Golden images, checked by eye; not compared on a GPU. `MULTIVERSE_UPDATE_GOLDEN=1` redraws them with OpenGL."""
+"""Golden images, checked by eye; not compared on a GPU, which rounds differently.
+
+`MULTIVERSE_UPDATE_GOLDEN=1` redraws them with OpenGL.
+"""
 
 import os
 from collections.abc import Callable

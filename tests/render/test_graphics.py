@@ -160,7 +160,7 @@ def test_a_text_that_comes_around_its_beat_begins_with_its_first_word_each_time(
     assert [first_line(beat) for beat in (12.02, 11.98, 12.5, 13.0)] == ["one", "one", "one", "two"], (
         "the tempo was put right"
     )
-    assert first_line(1.0) != first_line(2.0), "the words go on when the beats are counted anew"
+    assert first_line(1.0) != first_line(2.0), "the words continue when the beats are counted from one"
 
 
 def test_the_letters_of_a_prepared_look_are_there_when_it_is_taken(new_maker: Callable, wait_for: Callable) -> None:

@@ -55,7 +55,7 @@ def drawing(driver: Driver, clock: SteppedClock, reports: Callable):
 
 @pytest.fixture
 def picture() -> PictureInput:
-    """Silence: uniform grey."""
+    """The picture of silence: uniform grey."""
     return PictureInput(
         look=Look.from_values(ParamStore().snapshot()),
         waves=silent_waves(),
@@ -153,7 +153,7 @@ def sd_picture(level: int, side: int = 16) -> VideoFrame:
 
 
 def seen(level: int) -> Segmentation:
-    """One object that covers all (255) or nothing (0)."""
+    """A segmentation of one object that covers all (255) or nothing (0)."""
     whole = FoundObject(id=7, prompt=1, score=0.6, box=(0.5, 0.5, 1.0, 1.0))
     masks = np.full((1, 32, 32), level, np.uint8)
     return Segmentation(objects=(whole,), masks=masks, picture_px=(16, 16), index=0, time_s=0.0)

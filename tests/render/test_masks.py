@@ -27,7 +27,7 @@ def levels(probabilities: np.ndarray) -> np.ndarray:
 
 
 def values_of(mask: np.ndarray, size: tuple[int, int]) -> np.ndarray:
-    """(height, width) 0..1: the mask, interpolated for each pixel of a picture of this size."""
+    """Values of a mask, (height, width) 0..1, interpolated for each pixel of a picture of this size."""
     side = len(mask)
     column, row = ((np.arange(pixels, dtype=np.float32) + np.float32(0.5)) * side / pixels for pixels in size)
     column, row = np.broadcast_arrays(column[None, :], row[:, None])
@@ -35,7 +35,7 @@ def values_of(mask: np.ndarray, size: tuple[int, int]) -> np.ndarray:
 
 
 def painted(source: np.ndarray, seen: Segmentation, is_hard: bool, opacity: float) -> np.ndarray:
-    """(height, width, 3) levels, not rounded."""
+    """The overlay by its formula: (height, width, 3) levels, not rounded."""
     size = source.shape[1::-1]
     out = source.astype(np.float32)
     colours = 255 * object_colours([each.id for each in seen.objects])

@@ -38,7 +38,7 @@ def levels(probabilities: np.ndarray) -> np.ndarray:
 def mask_of(
     matte: Matte, values: dict[str, Any], layer5_px: tuple[int, int], size: tuple[int, int] = SIZE
 ) -> np.ndarray:
-    """(height, width) 0..1, step by step: picture, layer 5, segmented picture, texels of the mask."""
+    """Values of the matte's mask, (height, width) 0..1: from picture to layer 5, segmented picture, texels."""
     width, height = size
     x = np.arange(width, dtype=np.float32)[None, :] + np.float32(0.5) - np.float32(width / 2)
     y = np.arange(height, dtype=np.float32)[:, None] + np.float32(0.5) - np.float32(height / 2)

@@ -1,4 +1,4 @@
-"""A usual picture is one submission that is waited for once; what is published is the same bit by bit either way."""
+"""A usual picture is one submission to the GPU, waited for once; several publishing passes give the same bits."""
 
 from collections.abc import Callable, Iterator
 from dataclasses import replace
@@ -75,7 +75,7 @@ class Watched:
         self._gl_finish()
 
     def show(self, picture: PictureInput) -> tuple[int, int]:
-        """Draw it. Returns how often the program waited, and how many passes published it."""
+        """Draw a picture. Returns how often the program waited, and how many passes published it."""
         self.waits = self.passes = 0
         self.renderer.draw(replace(picture, fitted_px=FITTED))
         self.renderer.wait()

@@ -83,7 +83,7 @@ EVERYTHING_BUT_EDGES = LOOKS["everything"] | {"/post/bloom": 0.3, "/mirror/mode"
 
 @pytest.fixture
 def compare(gl: Renderer, cpu: Renderer, picture: Callable, values: Callable, tones: Callable) -> Callable[..., None]:
-    """Draw one look with all three over several frames of changing sound, and compares the last pictures."""
+    """Draw one look with OpenGL, Numba and the formula over frames of changing sound, and compare the last pictures."""
     random = np.random.default_rng(3)
     camera = random.integers(0, 256, (12, 17, 3), dtype=np.uint8).repeat(7, 0).repeat(7, 1)
     regions = random.integers(0, 4, (9, 16), dtype=np.uint8).repeat(5, 0).repeat(5, 1)
@@ -137,7 +137,7 @@ def test_a_sharp_layer_5_is_what_opencv_calls_cubic(renderer: Renderer, picture:
 
 
 def extremes(param: Param) -> list[Value]:
-    """Every other item or state; both ends of a number."""
+    """Values to test: every other item or state, or both ends of a number."""
     if param.type is ParamType.MENU:
         return [item for item in param.menu if item != param.default]
     return [not param.default] if param.type is ParamType.BOOL else [param.low, param.high]

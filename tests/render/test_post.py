@@ -29,7 +29,7 @@ def grey(level: int, size: tuple[int, int] = SIZE) -> np.ndarray:
 
 
 def spot(level: int = 255, size: tuple[int, int] = SIZE, radius: int = 6) -> np.ndarray:
-    """A disc in the middle of black."""
+    """A picture of a disc in the middle of black."""
     y, x = np.mgrid[: size[1], : size[0]]
     disc = np.hypot(x - (size[0] - 1) / 2, y - (size[1] - 1) / 2) < radius
     return np.ascontiguousarray((disc * level).astype(np.uint8)[..., None].repeat(3, -1))
@@ -99,7 +99,7 @@ def test_exposure_fades_the_picture_to_black_and_lifts_the_dark_by_two_stops(
     assert levels == {-1.0: [0, 0, 0], -0.5: [10, 64, 127], 0.0: [20, 128, 254], 1.0: [40, 193, 255]}
 
 
-def test_grain_moves_as_in_cinema_and_is_the_same_at_the_same_time(renderer: Renderer, draw: Callable) -> None:
+def test_grain_moves_like_film_grain_and_is_the_same_at_the_same_time(renderer: Renderer, draw: Callable) -> None:
     look = SIMPLE | {"/post/grain": 0.5}
 
     def at(time_s: float, changes: dict[str, object] | None = None) -> np.ndarray:

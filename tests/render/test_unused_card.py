@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 
 from engine.render.unused_card import DriverFacts, explain_unused
-from engine.system.graphics_card import CONTAINER_OPTION, WANTED_CAPABILITIES, find_cards
+from engine.system.graphics_card import CONTAINER_OPTION, REQUIRED_CAPABILITIES, find_cards
 
 H100_SLOT, ICD = "sys/bus/pci/devices/0000:17:00.0", "usr/share/glvnd/egl_vendor.d/10_nvidia.json"
 NVIDIA_MACHINE = {
@@ -139,15 +139,15 @@ CAUSES = {
 def test_the_page_names_the_capabilities_that_a_container_must_request() -> None:
     page = Path(__file__).parents[2].joinpath("docs", "reference", "platforms.md").read_text(encoding="utf-8")
     section = page.partition("### In a container")[2].partition("\n## ")[0]
-    assert ",".join(re.findall(r"^\| `(\w+)` \|", section, re.MULTILINE)) == WANTED_CAPABILITIES
+    assert ",".join(re.findall(r"^\| `(\w+)` \|", section, re.MULTILINE)) == REQUIRED_CAPABILITIES
     assert CONTAINER_OPTION in section
 
 
 @pytest.mark.parametrize("name", CAUSES)
 def test_each_cause_is_reported_with_its_fix(name: str, machine: Callable[[dict[str, str]], Path]) -> None:
-    files, facts_given, expected = CAUSES[name]
+    files, changes, expected = CAUSES[name]
     root = machine(files)
-    facts = {"environ": {}, "errors": {}, "can_load": lambda library: False} | facts_given
+    facts = {"environ": {}, "errors": {}, "can_load": lambda library: False} | changes
     (card,) = find_cards(root, facts["environ"])
     line = str(explain_unused(card, DriverFacts(root=root, **facts)))
     assert line.startswith("software, although there is a card (") and expected in line and "\n" not in line

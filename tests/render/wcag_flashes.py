@@ -1,4 +1,8 @@
-"""An independent checker for WCAG 2.2's general and red flash thresholds: all pixels, exact sRGB curve, any square."""
+"""A checker for WCAG 2.2's "general flash and red flash thresholds", written from its text only.
+
+It shares nothing with engine/render/flash_guard.py: sRGB's exact curve, every pixel instead of samples, squares at any
+position instead of the guard's grid, and flashes counted separately in each period of one second.
+"""
 
 from collections.abc import Iterator
 
@@ -21,7 +25,7 @@ def linear(pictures: np.ndarray) -> np.ndarray:
 
 
 def most_flashes_in_a_second(levels: np.ndarray, times_s: np.ndarray, change: float = CHANGE) -> np.ndarray:
-    """Return the most pairs of opposing changes of `levels`, (frames, n), within any second, for each n."""
+    """Return the most pairs of opposing changes of `levels`, (frames, n), in any second with both ends, for each n."""
     starts, ends = np.array(list(_seconds(times_s))).T
     low, high = levels[starts], levels[starts]  # per period of one second, all processed at once
     direction, changes = np.zeros(low.shape, int), np.zeros(low.shape, int)
@@ -39,16 +43,20 @@ def most_flashes_in_a_second(levels: np.ndarray, times_s: np.ndarray, change: fl
 
 
 def general_flashes(pictures: np.ndarray, times_s: np.ndarray) -> int:
-    """Return the most general flashes per second of (frames, height, width, 3) uint8, in any field or quarter field."""
+    """Return the most general flashes in any second of (frames, height, width, 3) uint8, in any area not exempt.
+
+    An area is a quarter of a 10 degree field, a field or the picture, judged by its mean: if more than a quarter of a
+    field flashes, at least one such square does.
+    """
     luminance = linear(pictures) @ (0.2126, 0.7152, 0.0722)
     # If the darker image is at 0.8 or above, it is not a flash.
-    return int(
-        most_flashes_in_a_second(np.minimum(_area_means(luminance[..., None])[..., 0], DARK + CHANGE), times_s).max()
-    )
+    means = np.minimum(_area_means(luminance[..., None])[..., 0], DARK + CHANGE)
+    return int(most_flashes_in_a_second(means, times_s).max())
 
 
 def red_flashes(pictures: np.ndarray, times_s: np.ndarray) -> int:
-    """Return the most red flashes per second by WCAG 2.2, from mean colours; dark areas count as white."""
+    """Return the most red flashes in any second of any such area, from its mean colour; below PEAT's threshold an area
+    has no colour and counts as white."""
     rgb = _area_means(linear(pictures))
     total = rgb.sum(axis=-1)
     is_red = (rgb[..., 0] >= SATURATED * total) & (2 * rgb[..., 0] - total > PEAT_RED)
@@ -76,7 +84,7 @@ def peat_red_flashes(pictures: np.ndarray, times_s: np.ndarray) -> int:
     return int(most_flashes_in_a_second(_area_means(saturation[..., None])[..., 0], times_s, PEAT_RED).max())
 
 
-def flashing_share_of_a_field(pictures: np.ndarray, times_s: np.ndarray) -> float:
+def flashing_fraction_of_a_field(pictures: np.ndarray, times_s: np.ndarray) -> float:
     """Return the largest fraction of a 10 degree field whose pixels flash more than three times within a second."""
     frames, height, width = pictures.shape[:3]
     luminance = np.minimum(linear(pictures) @ (0.2126, 0.7152, 0.0722), DARK + CHANGE)

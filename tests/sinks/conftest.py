@@ -181,9 +181,7 @@ def fake_syphon(monkeypatch: pytest.MonkeyPatch) -> LibraryStub:
     )
     opened = library.callable("CDLL", inspect.signature(lambda name, /: None))
     library.answers["CDLL"] = lambda **_: framework
-    monkeypatch.setattr(
-        "engine.sinks.syphon.ctypes", types.SimpleNamespace(CDLL=opened, c_void_p=ctypes.c_void_p)
-    )
+    monkeypatch.setattr("engine.sinks.syphon.ctypes", types.SimpleNamespace(CDLL=opened, c_void_p=ctypes.c_void_p))
     return library
 
 

@@ -26,7 +26,7 @@ def stripes(height: int) -> np.ndarray:
 
 
 def played(path: Path) -> np.ndarray:
-    """(4, 3): the colours in the middle of the stripes, by what ffprobe tells of the file."""
+    """Colours in the middle of the stripes, (4, 3), decoded by the tags that ffprobe reports of the file."""
     with av.open(str(path)) as container:
         codec = container.streams.video[0].codec_context
         frame = next(container.decode(video=0))

@@ -46,7 +46,7 @@ def opened(make_format, node: socket.socket, tmp_path: Path, monkeypatch) -> Ite
 
 
 def picture(*colours: tuple[int, int, int]) -> np.ndarray:
-    """Vertical bars, 48 rows."""
+    """A picture of vertical bars in these colours, 48 rows."""
     return np.repeat(np.array([[(*colour, 255) for colour in colours]], np.uint8).repeat(16, 1), 48, 0)
 
 
@@ -70,7 +70,7 @@ def test_a_red_frame_gives_red_pixels(opened, make_frame, node: socket.socket, w
     assert [levels_from(node).is_end for _ in range(3)] == [True] * 3
 
 
-def test_parameters_change_while_it_runs_and_the_argument_stands_above_them(
+def test_parameters_change_while_it_runs_and_the_argument_overrides_them(
     opened, make_frame, node: socket.socket
 ) -> None:
     sink = opened(",width=1,height=1,gamma=linear")

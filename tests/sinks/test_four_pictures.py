@@ -231,7 +231,7 @@ def test_an_sd_sink_started_by_name_is_independent(sinks: SinkSet) -> None:
 
 
 def own(reports: Any) -> list[tuple[str, str]]:
-    """Without those about the engine of another test, which may run now and publish the same name."""
+    """Reports without those about the engine of another test, which may run now and publish the same name."""
     return [(key, line) for key, line in reports.lines if "another engine" not in line]
 
 

@@ -20,9 +20,9 @@ MIDDLE = slice(8, -8)
 def opened(make_format) -> Iterator[Callable[..., NdiSink]]:
     sinks: list[NdiSink] = []
 
-    def start(name: str, form: OutputFormat | None = None) -> NdiSink:
+    def start(name: str, output_format: OutputFormat | None = None) -> NdiSink:
         sink = NdiSink(name)
-        sink.start(form or make_format(width=128, height=96), may_wait=True)
+        sink.start(output_format or make_format(width=128, height=96), may_wait=True)
         sinks.append(sink)
         return sink
 
@@ -120,9 +120,9 @@ def test_a_name_in_use_is_rejected_and_free_again_after_that_program_exits(opene
     first = opened(name)
     code = (
         "import sys; from pathlib import Path; from engine.sinks.ndi import NdiSink, OutputFormat\n"
-        "form = OutputFormat(width=64, height=48, fps=30, sample_rate_hz=0, audio_channels=0, is_offline=False,"
-        " record_folder=Path())\n"
-        "NdiSink(sys.argv[1]).start(form, may_wait=True)"
+        "output_format = OutputFormat(width=64, height=48, fps=30, sample_rate_hz=0, audio_channels=0,"
+        " is_offline=False, record_folder=Path())\n"
+        "NdiSink(sys.argv[1]).start(output_format, may_wait=True)"
     )
     done = subprocess.run([sys.executable, "-c", code, name], capture_output=True, text=True)
     refusal = f"SinkError: ndi: this machine already has a source called {name}; give this one another name"

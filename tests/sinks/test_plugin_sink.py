@@ -1,4 +1,4 @@
-"""A plug-in's sink that fails while it runs: the other outputs and the show go on."""
+"""A plug-in's sink that fails while it runs: the other outputs and the show continue."""
 
 from collections.abc import Callable, Iterator
 from typing import Any

@@ -58,9 +58,9 @@ from engine.sinks.sink_set import SinkSet
 
 resource.setrlimit(resource.RLIMIT_FSIZE, (300_000, 300_000))
 lines = []
-form = OutputFormat(width=160, height=120, fps=30, sample_rate_hz=0, audio_channels=0, is_offline=True,
-                    record_folder=Path())
-sinks = SinkSet(form, SteppedClock(), lambda key, text: lines.append(text))
+output_format = OutputFormat(width=160, height=120, fps=30, sample_rate_hz=0, audio_channels=0, is_offline=True,
+                             record_folder=Path())
+sinks = SinkSet(output_format, SteppedClock(), lambda key, text: lines.append(text))
 sinks.start(SinkSpec(kind="record", argument=sys.argv[1]))
 sinks.start(SinkSpec(kind="null"))
 rng = np.random.default_rng(0)
@@ -90,7 +90,7 @@ def playable(path: Path, **streams: int) -> list:
 
 
 def sound(path: Path) -> tuple[float, np.ndarray, int]:
-    """(time of the first sample, samples (channels, frames), rate)"""
+    """The sound of a recording: time of the first sample, samples (channels, frames), rate."""
     with av.open(str(path)) as movie:
         as_float = av.AudioResampler(format="fltp")  # PCM is decoded as integers
         blocks = [block for raw in movie.decode(audio=0) for block in as_float.resample(raw)]
@@ -184,8 +184,8 @@ def test_the_file_has_one_or_two_channels_or_is_silent(
 ) -> None:
     block = blocks_of(tone(1, channels=channels)) if channels else lambda index: None
     path = tmp_path / "a.mp4"
-    form = make_format(is_offline=True, audio_channels=channels, sample_rate_hz=RATE_HZ if channels else 0)
-    sink = record_offline(path, form, (make_frame(n, audio=block(n)) for n in range(30)))
+    output_format = make_format(is_offline=True, audio_channels=channels, sample_rate_hz=RATE_HZ if channels else 0)
+    sink = record_offline(path, output_format, (make_frame(n, audio=block(n)) for n in range(30)))
     clipped = "its mix to stereo was clipped, 1.7 dB above full scale; lower the source by as much"
     assert (clipped in sink.status().detail) is (channels == 6)
     with av.open(str(path)) as movie:

@@ -29,10 +29,10 @@ from engine.sinks.sink import OutputFormat, SinkSpec
 from engine.sinks.sink_set import SinkSet
 
 folder = Path(sys.argv[1])
-form = OutputFormat(width=64, height=48, fps=30, sample_rate_hz=0, audio_channels=0, is_offline=False,
-                    record_folder=folder)
+output_format = OutputFormat(width=64, height=48, fps=30, sample_rate_hz=0, audio_channels=0, is_offline=False,
+                             record_folder=folder)
 lines = []
-sinks = SinkSet(form, SteppedClock(), lambda key, text: lines.append(text))
+sinks = SinkSet(output_format, SteppedClock(), lambda key, text: lines.append(text))
 render_thread = threading.get_ident()
 disk = {"open", "import", "os.mkdir", "os.listdir", "os.scandir", "os.remove", "os.rename", "os.truncate"}
 seen, is_watching = [], True
@@ -275,7 +275,7 @@ class Lasting(Fragile):
 
 @pytest.fixture
 def lasting(fragile: type[Fragile], monkeypatch: pytest.MonkeyPatch) -> type[Lasting]:
-    """In place of Fragile; it hangs unless the test sets `drains`."""
+    """The class Lasting in place of Fragile; it hangs unless the test sets `drains`."""
     monkeypatch.setattr(sys.modules["engine.sinks.fragile"], "FragileSink", Lasting)
     monkeypatch.setattr(Lasting, "drains", lambda sink: False, raising=False)
     return Lasting

@@ -17,10 +17,10 @@ def png(path: Path) -> np.ndarray:
         return np.asarray(picture)
 
 
-def run(argument: str | Path, form, frames, takes: tuple[int, ...] = ()) -> SnapshotSink:
+def run(argument: str | Path, output_format, frames, takes: tuple[int, ...] = ()) -> SnapshotSink:
     """Publish the frames; `take()` is called before each frame whose number is in `takes`."""
     sink = SnapshotSink(str(argument))
-    sink.start(form)
+    sink.start(output_format)
     for frame in frames:
         for _ in range(takes.count(frame.id.index)):
             sink.take()
@@ -50,9 +50,9 @@ def test_a_named_file_gets_the_last_frame_or_each_take_and_only_those_are_read_b
 
 
 def test_without_a_name_takes_are_dated_and_the_last_frame_is_not_kept(make_format, make_frame) -> None:
-    form = make_format()
-    run("", form, (make_frame(n, shade(n)) for n in range(4)), takes=(1,))
-    (path,) = form.record_folder.iterdir()
+    output_format = make_format()
+    run("", output_format, (make_frame(n, shade(n)) for n in range(4)), takes=(1,))
+    (path,) = output_format.record_folder.iterdir()
     assert path.name.startswith("multiverse 20") and path.suffix == ".png"
     assert png(path)[0, 0, 0] == 1
 

@@ -76,7 +76,7 @@ def test_mono_stays_mono_and_more_than_two_channels_are_panned_alternately() -> 
 
 
 def mixed_offline(path, reports) -> tuple[np.ndarray, str]:
-    """The first 50 ms of the recording's sound, and how the sound in use is called."""
+    """The first 50 ms of a recording's sound, and the description of the sound in use."""
     audio = open_audio(str(path), offline=True, clock=SteppedClock(), report=reports)
     audio.advance_to(0.05)
     track = SoundTrack(sample_rate_hz=RATE_HZ, channels=6, is_offline=True)

@@ -67,7 +67,7 @@ def test_a_slow_gradient_keeps_more_than_256_levels(
     assert np.abs(levels - expected).max() < 12 and np.abs(levels - expected).mean() < 3
 
 
-def test_a_recording_of_8_bits_asks_for_no_more(
+def test_a_recording_of_8_bits_requests_no_more(
     make_format: Callable, make_frame: Callable, gradient: np.ndarray, tmp_path: Path
 ) -> None:
     assert record(tmp_path / "a.mp4", make_format, make_frame, gradient) == ["8"]

@@ -16,7 +16,7 @@ from engine.sinks.virtualcam import VirtualcamSink, missing_driver
 
 @pytest.fixture
 def camera(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Path:
-    """The folder of the fake camera."""
+    """Folder of the fake camera, whose process the sink starts."""
     monkeypatch.setenv("TEST_CAMERA", str(tmp_path))
     monkeypatch.setattr(VirtualcamSink, "program", "tests.support.fake_camera")
     monkeypatch.setattr("engine.sinks.registry.find_spec", lambda name: object())

@@ -79,8 +79,7 @@ def window(screen: Screen, make_format) -> Iterator[Callable[..., WindowSink]]:
 
 @pytest.fixture
 def play(screen: Screen) -> Iterator[Callable[[WindowSink, PublishedFrame], None]]:
-    """`play(sink, frame)`: publish this frame again and again, as an engine does, until the sink is closed or the test
-    ends."""
+    """`play(sink, frame)` publishes this frame repeatedly, until the sink is closed or the test ends."""
     is_over = threading.Event()
     threads: list[threading.Thread] = []
 
@@ -195,9 +194,9 @@ def test_a_full_screen_is_black_after_the_engine_and_gives_way_to_the_next(
     code = (
         "import sys, time, numpy as np; from pathlib import Path; from engine.sinks.window import WindowSink;"
         "from engine.sinks.sink import OutputFormat; from engine.ipc import FrameRing;"
-        "form = OutputFormat(width=64, height=48, fps=30, sample_rate_hz=0, audio_channels=0, is_offline=False,"
-        " record_folder=Path('.')); sink = WindowSink(''); sink.adjust({'/window/fullscreen': True});"
-        "sink.start(form, may_wait=True)\n"
+        "output_format = OutputFormat(width=64, height=48, fps=30, sample_rate_hz=0, audio_channels=0,"
+        " is_offline=False, record_folder=Path('.')); sink = WindowSink(''); sink.adjust({'/window/fullscreen': True});"
+        "sink.start(output_format, may_wait=True)\n"
         "while True: sink._ring.write(np.full((48, 64, 4), 200, np.uint8), index=0, time_s=0.0); time.sleep(0.02)"
     )
     engine = subprocess.Popen([sys.executable, "-c", code], cwd=REPOSITORY)
@@ -233,7 +232,7 @@ def test_a_full_screen_is_black_after_the_run_until_somebody_closes_it(
     wait_for(lambda: not window_processes(), "the end of its process")
 
 
-def test_a_killed_window_comes_back_with_its_settings_while_frames_go_on(
+def test_a_killed_window_comes_back_with_its_settings_while_frames_continue(
     screen: Screen, make_format, card, wait_for
 ) -> None:
     lines: list[str] = []
@@ -397,21 +396,21 @@ def test_a_picture_is_fitted_into_the_middle_of_a_window() -> None:
 
 def test_a_display_is_chosen_from_the_list_during_the_show(screen: Screen, tmp_path, monkeypatch, wait_for) -> None:
     def entries() -> list[tuple]:
-        return [message.args for message in control_hub.ask("/window/list") if message.address == "/window/entry"]
+        return [message.args for message in session.ask("/window/list") if message.address == "/window/entry"]
 
-    with open_client(tmp_path, fps=30.0) as control_hub:
+    with open_client(tmp_path, fps=30.0) as session:
         assert entries() == [("none", "no window", 1), ("screen", "0 screen, 640x480 at 0,0", 0)]
-        control_hub.engine.params.set("/window/fullscreen", True, by="test")
-        assert "there are: 0 screen" in control_hub.failed("/window/open", "HDMI")
-        assert "takes an entry of /window/list" in control_hub.failed("/window/open")
-        assert control_hub.done("/window/open", "scr") == ("/window/open", "screen"), "by a part of its name"
+        session.engine.params.set("/window/fullscreen", True, by="test")
+        assert "there are: 0 screen" in session.failed("/window/open", "HDMI")
+        assert "takes an entry of /window/list" in session.failed("/window/open")
+        assert session.done("/window/open", "scr") == ("/window/open", "screen"), "by a part of its name"
         wait_for(lambda: corners_of(screen.look())[0] != "desktop", "the window on it")
-        wait_for(lambda: control_hub.engine.params.get("/window/display") == "screen", "the parameter to know")
+        wait_for(lambda: session.engine.params.get("/window/display") == "screen", "the parameter to know")
         assert entries()[1][2] == 1
-        assert control_hub.done("/window/open", 0)[1] == "screen", "again: it stays"
-        assert control_hub.done("/window/open", "none")[1] == "none"
+        assert session.done("/window/open", 0)[1] == "screen", "again: it stays"
+        assert session.done("/window/open", "none")[1] == "none"
         wait_for(lambda: corners_of(screen.look())[0] == "desktop", "no window")
-        assert not control_hub.engine.params.get("/sink/window/enable")
+        assert not session.engine.params.get("/sink/window/enable")
         monkeypatch.delenv("DISPLAY")
         (only,) = entries()
         assert "no screen: neither DISPLAY" in only[1]

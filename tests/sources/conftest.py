@@ -78,7 +78,7 @@ def write_video(tmp_path: Path) -> Callable[..., Path]:
 
 @pytest.fixture(autouse=True)
 def retries_at_once(monkeypatch: pytest.MonkeyPatch) -> None:
-    """A source that failed is opened again without a delay."""
+    """Reopen failed sources without a delay."""
     for module in ("live", "live_pictures", "playout"):
         monkeypatch.setattr(f"engine.sources.{module}.next_delay_s", lambda failures: 0.01)
 
@@ -133,7 +133,7 @@ def device() -> Iterator[PipedCamera]:
 
 @pytest.fixture
 def watch(reports) -> Iterator[Callable[[str], Source]]:
-    """`watch(spec)`: this source, started."""
+    """`watch(spec)` opens and starts this source."""
     sources: list[Source] = []
 
     def start(spec: str) -> Source:

@@ -1,4 +1,4 @@
-"""Real frames, in orders seen in damaged files."""
+"""AwaitedPictures with real frames, in orders that occur in damaged files."""
 
 from collections.abc import Callable
 from fractions import Fraction

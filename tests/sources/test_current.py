@@ -37,7 +37,7 @@ class Texture(TextureSource):
 
 
 class Rig:
-    """A current source that shows `before`, and the outcome of every choice."""
+    """A CurrentSource that shows `before`, and the outcome of every choice."""
 
     def __init__(self, clock: SteppedClock, report: Callable[[str, str], None]) -> None:
         self.clock, self._report = clock, report

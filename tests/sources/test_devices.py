@@ -1,3 +1,5 @@
+"""Listing and finding cameras on each system."""
+
 import contextlib
 from pathlib import PureWindowsPath
 

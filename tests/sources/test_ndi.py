@@ -34,7 +34,7 @@ def send(require, tmp_path: Path) -> Iterator[Callable[..., NdiSender]]:
 
 
 def corners(pixels: np.ndarray) -> np.ndarray:
-    """(4, 3): mean colours of the corners, row by row."""
+    """Mean colours of the corners, (4, 3), row by row."""
     height, width = pixels.shape[:2]
     rows, columns = height // 12, width // 12
     parts = pixels[:rows, :columns], pixels[:rows, -columns:], pixels[-rows:, :columns], pixels[-rows:, -columns:]
@@ -62,7 +62,7 @@ def test_it_reconnects_after_the_other_program_was_killed(
     send, watch, f_card, wait_for, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr("engine.sources.live.HOLD_S", 0.5)
-    monkeypatch.setattr("engine.sources.ndi.GONE_S", 0.3)
+    monkeypatch.setattr("engine.sources.ndi.LOST_AFTER_S", 0.3)
     first, second = f_card(128, 96), f_card(64, 64)
     sender = send("comeback", first)
     source = watch(f"ndi:COMEBACK {os.getpid()}")

@@ -1,4 +1,4 @@
-"""A plug-in's source that fails while it plays: it is left out, in a line, and the show goes on."""
+"""A plug-in's source that fails while it plays: it is left out with one line, and the show continues."""
 
 from collections.abc import Callable
 from typing import Any

@@ -1,3 +1,5 @@
+"""Picture files as sources: orientation, transparency, size, damage."""
+
 import os
 from pathlib import Path
 

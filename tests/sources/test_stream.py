@@ -123,7 +123,7 @@ def test_a_stream_that_ends_is_reopened(broadcast: Broadcast, listen, wait_for, 
     source = listen("stage.mjpg?token=hidden")
     wait_for(lambda: reports.lines, "the end of the stream")
     broadcast.is_endless, broadcast.level = True, 50
-    wait_for(lambda: level_of(source) in range(47, 54), "the stream opened anew")
+    wait_for(lambda: level_of(source) in range(47, 54), "the stream to open again")
     assert broadcast.connections >= 2
     lines = " ".join(line for _, line in reports.lines)
     assert "secret" not in lines and "hidden" not in lines
@@ -139,7 +139,7 @@ def test_a_stalled_stream_is_reopened(
     wait_for(lambda: reports.lines, "the read timeout")
     assert "no picture for" in reports.lines[0][1]
     broadcast.goes_on.set()
-    wait_for(lambda: source.status().state == "playing", "the stream opened anew")
+    wait_for(lambda: source.status().state == "playing", "the stream to open again")
     assert broadcast.connections >= 2
 
 

@@ -1,3 +1,5 @@
+"""The moving test card."""
+
 import numpy as np
 import pytest
 

@@ -1,4 +1,4 @@
-"""Films in HDR, as phones make them, become SDR with known colours, for every reader of films."""
+"""HDR videos, as phones make them, become SDR with known colours, for every reader of videos."""
 
 from fractions import Fraction
 from pathlib import Path
@@ -29,7 +29,7 @@ EXPECTED = [0, 108, 189, 230, 255, 255]
 COLOURS = np.array([(115, 82, 68), (170, 132, 114), (87, 108, 67), (98, 122, 157), (30, 30, 50)])
 
 
-def write_film(
+def write_video(
     path: Path,
     codes: np.ndarray,
     *,
@@ -93,7 +93,7 @@ def hdr_codes(sdr: np.ndarray, transfer: int, matrix: np.ndarray = IN_BT2020) ->
 
 
 def stripes_of(pixels: np.ndarray) -> np.ndarray:
-    """(stripes, 3): the middle of each."""
+    """Colours in the middle of each stripe, (stripes, 3)."""
     return pixels[pixels.shape[0] // 2, STRIPE_PX // 2 :: STRIPE_PX].astype(int)
 
 
@@ -115,7 +115,7 @@ def read(path: Path) -> np.ndarray:
 def test_greys_of_a_phones_video_are_shown_as_the_standards_require(
     tmp_path: Path, transfer: int, name: str, codec: str, pixel_format: str, colour_range: int
 ) -> None:
-    video = write_film(
+    video = write_video(
         tmp_path / name,
         grey(GREYS[transfer]),
         transfer=transfer,
@@ -128,7 +128,7 @@ def test_greys_of_a_phones_video_are_shown_as_the_standards_require(
 
 @pytest.mark.parametrize("transfer", [PQ, HLG])
 def test_sdr_colours_inside_an_hdr_video_come_back_as_themselves(tmp_path: Path, transfer: int) -> None:
-    video = write_film(tmp_path / "in.mp4", hdr_codes(COLOURS, transfer), transfer=transfer, codec="libx265")
+    video = write_video(tmp_path / "in.mp4", hdr_codes(COLOURS, transfer), transfer=transfer, codec="libx265")
     assert np.abs(stripes_of(read(video)) - COLOURS).max() <= 2
 
 
@@ -136,12 +136,12 @@ def test_sdr_colours_inside_an_hdr_video_come_back_as_themselves(tmp_path: Path,
 def test_primaries_are_those_of_the_tag_and_without_one_those_of_bt2020(
     tmp_path: Path, primaries: int, codes: np.ndarray
 ) -> None:
-    video = write_film(tmp_path / "in.mkv", hdr_codes(COLOURS, PQ, codes), transfer=PQ, primaries=primaries)
+    video = write_video(tmp_path / "in.mkv", hdr_codes(COLOURS, PQ, codes), transfer=PQ, primaries=primaries)
     assert np.abs(stripes_of(read(video)) - COLOURS).max() <= 2
 
 
 def test_a_video_played_live_looks_as_in_a_job(tmp_path: Path, reports) -> None:
-    video = write_film(tmp_path / "in.mp4", hdr_codes(COLOURS, HLG), transfer=HLG, codec="libx265")
+    video = write_video(tmp_path / "in.mp4", hdr_codes(COLOURS, HLG), transfer=HLG, codec="libx265")
     source = open_source(str(video), offline=True, clock=SystemClock(), report=reports)
     assert (source.frame_at(0.04).pixels == read(video)).all()
     source.close()
@@ -150,6 +150,6 @@ def test_a_video_played_live_looks_as_in_a_job(tmp_path: Path, reports) -> None:
 def test_a_video_in_sdr_is_decoded_as_before_bit_by_bit(tmp_path: Path) -> None:
     codes = np.random.default_rng(1).random((8, 3)) * 0.6 + 0.2
     for transfer in (BT709, BT2020_SDR, UNTAGGED):
-        with av.open(str(write_film(tmp_path / "in.mkv", codes, transfer=transfer))) as container:
+        with av.open(str(write_video(tmp_path / "in.mkv", codes, transfer=transfer))) as container:
             frame = next(container.decode(video=0))
         assert (to_rgb(frame) == frame.to_ndarray(format="rgb24", threads=1)).all()

@@ -1,3 +1,5 @@
+"""Video files as looped sources, offline and live."""
+
 import re
 import struct
 from fractions import Fraction

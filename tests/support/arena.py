@@ -1,4 +1,4 @@
-"""A fake Resolume Arena: the shape of what its "Output All OSC Messages" sends, second by second.
+"""A fake Resolume Arena: sends messages like its "Output All OSC Messages", second by second.
 
 After the capture of an Arena 7.23.2 with 18 layers, 3 groups, 14 columns and 3 decks in ShowMeshSystems/showmesh,
 docs/bench/resolume-control-surface.md, section 6.3: 236 datagrams a second while nothing plays, 481 with a clip; 1545

@@ -3,8 +3,8 @@
 import struct
 import uuid
 
-DESK = uuid.UUID("6ba7b810-9dad-11d1-80b4-00c04fd430c8")
-SPARE_DESK = uuid.UUID("6ba7b811-9dad-11d1-80b4-00c04fd430c8")
+DESK_CID = uuid.UUID("6ba7b810-9dad-11d1-80b4-00c04fd430c8")
+SPARE_CID = uuid.UUID("6ba7b811-9dad-11d1-80b4-00c04fd430c8")
 
 
 def art_dmx(universe: int, levels: bytes, *, sequence: int = 0, version: int = 14, length: int | None = None) -> bytes:
@@ -39,7 +39,7 @@ def sacn(
     *,
     sequence: int = 0,
     priority: int = 100,
-    component: uuid.UUID = DESK,
+    component: uuid.UUID = DESK_CID,
     name: str = "Desk",
     options: int = 0,
     start_code: int = 0,

@@ -17,7 +17,7 @@ from tests.support.slow_sound import slow_sound
 
 
 class DrawingEngine(EngineClient):
-    """An engine that draws on its own thread, and a client that plays it. The sound is slow unless `plays_sound`."""
+    """An engine that draws on its own thread, and a client that plays it. The sound is `slow_sound` by default."""
 
     def __init__(
         self, config: dict[str, Any], wait_for: Callable[..., Any], *, child: str = "sd", plays_sound: bool = False
@@ -93,16 +93,9 @@ class DrawingEngine(EngineClient):
 
 
 def small_config(folder: Path, **more: Any) -> dict[str, Any]:
-    return {
-        "width": 128,
-        "height": 72,
-        "fps": 6.0,
-        "audio": "demo",
-        "renderer": "numba",
-        "osc": {"listen": "127.0.0.1:0"},
-        "presets": str(folder / "presets"),
-        "recordings": str(folder / "recordings"),
-    } | more
+    files = {name: str(folder / name) for name in ("presets", "recordings")}
+    size = {"width": 128, "height": 72, "fps": 6.0}
+    return {"audio": "demo", "renderer": "numba", "osc": {"listen": "127.0.0.1:0"}} | size | files | more
 
 
 def opened_once(config: dict[str, Any], child: str, **options: Any) -> Iterator[Callable[..., DrawingEngine]]:

@@ -64,7 +64,7 @@ class EngineClient:
 
 @contextlib.contextmanager
 def open_client(folder: Path, *, plays_sound: bool = False, **changes: Any) -> Iterator[EngineClient]:
-    """Open an engine with files in `folder` that draws 64 x 64 pixels at 20 fps; its sound is slow or `plays_sound`."""
+    """An engine with files in `folder` that draws 64 x 64 pixels at 20 fps; its sound is `slow_sound` by default."""
     config = build_config(
         {
             "width": 64, "height": 64, "fps": 20.0, "audio": "demo", "osc": {"listen": "127.0.0.1:0"},

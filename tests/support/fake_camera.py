@@ -1,5 +1,5 @@
-"""The process of a virtual camera without a driver: the camera allows only pyvirtualcam's recorded interface, and
-keeps what it was opened with, and its newest picture, in a folder."""
+"""A fake process of a virtual camera, without a driver. It allows only pyvirtualcam's recorded interface, and stores
+its arguments and its newest picture in a folder."""
 
 import json
 import os

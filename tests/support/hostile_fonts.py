@@ -45,7 +45,7 @@ def hostile_logos() -> dict[str, bytes]:
 
 
 def png(width: int, height: int) -> bytes:
-    """One of this size, whose pixels are all white as far as they are there: 64 MB at most."""
+    """A PNG of this size, whose pixels are all white as far as they are in the file: 64 MB at most."""
     data = b"\x00" + b"\xff" * ((width + 7) // 8)
     rows = zlib.compress(data * min(height, 4096), 9)
     parts = [(b"IHDR", struct.pack(">IIBBBBB", width, height, 1, 0, 0, 0, 0)), (b"IDAT", rows), (b"IEND", b"")]

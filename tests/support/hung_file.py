@@ -1,4 +1,4 @@
-"""Files that do not answer, as on a network home that hangs."""
+"""Makes files hang when they are opened, as on a network home that does not answer."""
 
 import contextlib
 import subprocess

@@ -23,7 +23,7 @@ class LtcSignal:
     labels: list[Label]
     """All frames on the tape, in tape order."""
     starts: np.ndarray
-    """Position in samples of the first edge of each of `labels`; NaN if it is missing. Sample n is a mean around n."""
+    """Sample position of the first edge of each of `labels`; NaN if it is missing. Sample n is the mean around n."""
 
 
 def next_label(label: Label, rate: str) -> Label:

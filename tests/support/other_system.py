@@ -20,7 +20,7 @@ import faulthandler, json
 faulthandler.dump_traceback_later({timeout_s}, exit=True)
 def tell(value):
     text = json.dumps(value, default=repr)
-    with open({told!r}, "w", encoding="utf-8") as file:
+    with open({result!r}, "w", encoding="utf-8") as file:
         file.write(text)
 """
 
@@ -29,7 +29,7 @@ def run_disguised(system: str, code: str, folder: Path, *, is_light: bool = Fals
     """Run Python code as on `system` ("win32" or "darwin"), in a folder with a foreign name. Returns the value that the
     code passes to `tell`. Fails if the process does. In its folder files obey Windows' rules. `is_light`:
     torch and other slow packages are replaced by empty modules (`heavy`). Its child processes are disguised as well."""
-    working_folder, result_file = folder / FOREIGN, folder / "told.json"
+    working_folder, result_file = folder / FOREIGN, folder / "result.json"
     temporary = working_folder / "temp"
     temporary.mkdir(parents=True)
     environment = {
@@ -45,7 +45,7 @@ def run_disguised(system: str, code: str, folder: Path, *, is_light: bool = Fals
         "MULTIVERSE_HOME": str(working_folder / "home"),
     }
     done = subprocess.run(
-        [sys.executable, "-c", HEAD.format(told=str(result_file), timeout_s=TIMEOUT_S) + code],
+        [sys.executable, "-c", HEAD.format(result=str(result_file), timeout_s=TIMEOUT_S) + code],
         cwd=working_folder,
         env=environment,
         stdin=subprocess.DEVNULL,
@@ -57,8 +57,8 @@ def run_disguised(system: str, code: str, folder: Path, *, is_light: bool = Fals
 
 
 def played_show(system: str, folder: Path) -> tuple[dict[str, Any], dict[str, list[list[Any]]]]:
-    """A show (`disguise/program.py`) played to its end: what its audience has seen, and which functions of the system
-    were called, with the arguments of each call. Fails if a part of it failed."""
+    """Play a show (`disguise/program.py`) to its end. Returns what its audience has seen, and which functions of the
+    system were called, with the arguments of each call. Fails if a part of it failed."""
     code = "import disguise; from program import play, echo; tell([play(), echo(), disguise.CALLS])"
     seen, echo, calls = run_disguised(system, code, folder)
     assert (seen["faults"], seen["code"]) == ([], 0), seen["err"]
@@ -76,7 +76,7 @@ def played_show(system: str, folder: Path) -> tuple[dict[str, Any], dict[str, li
     assert expected <= set(seen["files"])
     assert [name for name in seen["files"] if name.endswith((".partial", ".tmp"))] == []
     assert not seen["torch"]
-    assert echo["pixel"] == 40 and echo["told"] == []
+    assert echo["pixel"] == 40 and echo["replies"] == []
     requests: dict[str, list[list[Any]]] = {}
     for name, *arguments in calls:
         requests.setdefault(name, []).append(arguments)

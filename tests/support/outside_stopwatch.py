@@ -2,9 +2,9 @@
 
 Started by path with the folder of a copied `shared_reader.py`, the ring's name, OSC host and port, the number of
 packets and their rate. Each packet sets `/master/fade` of a white picture to the next of 127 grey levels, so the mean
-of each picture tells the newest packet in it. It prints one JSON object: milliseconds from sending to the picture,
-`low` counted from after the call that sent, `high` from before it, both by the time at which the ring was written, and
-`seen` by that at which it was noticed here.
+of each picture tells the newest packet in it. It prints one JSON object of milliseconds from sending to the picture.
+`low` counts from after the call that sent, `high` from before it, both to the time at which the ring was written;
+`seen` to that at which it was noticed here.
 """
 
 import itertools

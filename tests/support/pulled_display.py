@@ -1,4 +1,4 @@
-"""The process of a window on a machine whose only display is away while a file exists: Xvfb cannot pull one."""
+"""The process of a window whose only display is unplugged while a file exists, because Xvfb cannot unplug one."""
 
 import os
 from pathlib import Path

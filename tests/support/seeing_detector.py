@@ -129,7 +129,7 @@ def keep_subblocks(level: Any) -> None:
 
 
 def count_subblocks(layer: Any) -> None:
-    """Channel AREA + kind: the covered share of the patch, 0..1, each quarter thresholded at 0."""
+    """Channel AREA + kind: the covered fraction of the patch, 0..1, each quarter thresholded at 0."""
     keep_scale(layer.layer_norm3)
     steepness = 8.0
     for channel in range(FEATURES):
@@ -275,10 +275,10 @@ def draw_boxes(box_head: Any, native_side: int) -> None:
 def score_areas(detector: Any) -> None:
     """Scores decrease with the fraction of the least area in the query; the prompt has no effect."""
     scoring = detector.dot_product_scoring
-    share_at_half = LONE_PAIR / math.hypot(1.0, 4.0)
+    score_at_half = LONE_PAIR / math.hypot(1.0, 4.0)
     scoring.text_proj.bias[0] = 1 / scoring.scale
     scoring.query_proj.weight[0, SELECTED + 10] = -3.0
-    scoring.query_proj.bias[0] = 3.0 * share_at_half
+    scoring.query_proj.bias[0] = 3.0 * score_at_half
     detector.detr_decoder.presence_head.layer3.bias.fill_(10.0)
 
 

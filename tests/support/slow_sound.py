@@ -6,7 +6,7 @@ from engine.system.clock import SystemClock
 
 
 class NearlyStopped(SystemClock):
-    """A hundred times as slow."""
+    """A clock that runs a hundred times as slow."""
 
     def now_s(self) -> float:
         return super().now_s() / 100

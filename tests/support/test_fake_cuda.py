@@ -53,7 +53,7 @@ def a_missing_wait_stream(card: FakeCuda) -> None:
 
 @planted(FaultKind.POOL_OVERWRITTEN)
 def a_result_of_a_pool_after_another_graph_ran(card: FakeCuda) -> None:
-    """The second result lies where the first graph had its intermediate one."""
+    """Use a result whose memory another graph of the pool has overwritten, with an intermediate one of its own."""
     there, stream, pool, results, graphs = numbers(4), torch.cuda.Stream(), None, [], []
     for _ in range(2):
         graphs.append(torch.cuda.CUDAGraph())

@@ -2,8 +2,8 @@
 
 `python -m tests.support.tiny_models FOLDER [--kind sd15] [--vae analytic]` writes one; the tests build theirs through
 the fixtures. The same arguments give the same weights. The analytic VAE is exact arithmetic in TAESD's layers: encoding
-averages each 8 x 8 block into the first three latent channels, decoding fills the block with it, so that a picture
-survives the round trip and a test can recognize the origin of a latent.
+averages each 8 x 8 block into the first three latent channels, decoding fills the block with it. So a picture survives
+the round trip, and a test can recognize the origin of a latent.
 """
 
 import argparse
@@ -298,7 +298,7 @@ def build_tiny_ip_adapter(folder: Path, sd_folder: Path, *, kind: str = "standar
 
 
 def adapter_tensors(unet: Any, projection: dict[str, torch.Tensor], width: int = 0) -> dict[str, torch.Tensor]:
-    """`width`: text width that it was made for, if not the UNet's."""
+    """Tensors of an IP-Adapter for this UNet; `width`: text width that it was made for, if not the UNet's."""
     width = width or unet.config.cross_attention_dim
     tensors = {f"image_proj.{name}": tensor for name, tensor in projection.items()}
     crossing = [name for name in unet.attn_processors if name.endswith("attn2.processor")]
@@ -334,7 +334,7 @@ def standard_projection(width: int) -> dict[str, torch.Tensor]:
 
 
 def plus_projection(width: int) -> dict[str, torch.Tensor]:
-    """A resampler of four layers, one head of 64: the names of the published ip-adapter-plus files."""
+    """Tensors of an IP-Adapter's resampler of four layers, one head of 64, named as in ip-adapter-plus."""
     inner = 64
     tensors = {
         "latents": torch.randn(1, 4, inner) * 0.2,

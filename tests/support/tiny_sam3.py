@@ -2,7 +2,7 @@
 
 `python -m tests.support.tiny_sam3 FOLDER [--kind seeing]` writes one; the tests build theirs through the fixtures. The
 same arguments give the same weights. The folder contains a Sam3VideoModel (detector and tracker) and a CLIP tokenizer
-of 32 tokens, like the one on the Hub, and loads as Sam3VideoModel or, only the detector, as Sam3Model.
+of 32 tokens, like the one on the Hub. It loads as Sam3VideoModel or, only the detector, as Sam3Model.
 
 Another size, before building (checked with transformers 5.23): read the configuration with Sam3VideoConfig, then
 
@@ -21,7 +21,7 @@ from typing import Any
 
 import torch
 
-import engine.models  # noqa: F401  what stands in for a torchaudio that does not load is there before transformers
+import engine.models  # noqa: F401  the stub of a torchaudio that does not load must be there before transformers
 from engine.models.random_models import seeded
 from tests.support.seeing_detector import HEADS, set_detector_weights
 from tests.support.seeing_tracker import set_tracker_weights

@@ -60,7 +60,8 @@ def original_unet_tensors(tensors: dict[str, torch.Tensor], layers_per_block: in
 
 
 def original_vae_tensors(tensors: dict[str, torch.Tensor], levels: int) -> dict[str, torch.Tensor]:
-    """`levels`: entries of block_out_channels. The attention was made of 1 x 1 convolutions."""
+    """Tensors of a VAE by their original names; `levels`: number of entries of block_out_channels. The attention was
+    made of 1 x 1 convolutions."""
     found = {}
     for name, tensor in tensors.items():
         is_matrix = ".attentions." in name and tensor.ndim == 2

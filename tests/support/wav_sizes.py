@@ -1,4 +1,4 @@
-"""WAV and FLAC files as programs leave them that cannot go back to write the size, or were killed before."""
+"""WAV and FLAC files without their true size, as programs leave them that were killed or cannot seek back."""
 
 import struct
 from pathlib import Path

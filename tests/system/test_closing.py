@@ -42,7 +42,7 @@ class Hung(Part):
         super().close()
 
 
-def test_all_parts_are_asked_to_end_before_any_wait_and_closed_in_reverse_order() -> None:
+def test_all_parts_are_signalled_to_end_before_any_wait_and_closed_in_reverse_order() -> None:
     events: list[str] = []
     all_stopping = threading.Barrier(3)
     with Closing() as closing:

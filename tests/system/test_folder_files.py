@@ -8,7 +8,7 @@ from engine.system.folder_files import list_files
 
 
 def listed(folder: Path, *, is_recursive: bool = True, but: tuple[Path, ...] = ()) -> list[str]:
-    """Names from the folder on; no folder may be unreadable."""
+    """Names that `list_files` finds, relative to the folder; no folder may be unreadable."""
     problems: list[str] = []
     found = list_files(folder, (".png", ".jpg"), problems.append, is_recursive=is_recursive, but=but)
     assert problems == []
@@ -25,7 +25,7 @@ def folder(tmp_path: Path) -> Path:
     return tmp_path / "in"
 
 
-def test_files_come_by_number_and_those_of_subfolders_only_if_wanted(folder: Path) -> None:
+def test_files_come_by_number_and_those_of_subfolders_only_on_request(folder: Path) -> None:
     flat = ["2.JPG", "10.png", "m²1.png"]
     assert listed(folder, is_recursive=False) == flat
     assert listed(folder) == ["2.JPG", "10.png", "a/1.png", "a/b/3.png", "c2/x.png", "c10/x.png", "m²1.png"]

@@ -1,4 +1,4 @@
-"""The command that an error line tells installs what is missing into this installation, however it was made."""
+"""The command in an error line installs what is missing into this installation, however it was made."""
 
 import re
 import subprocess
@@ -46,7 +46,7 @@ def test_a_wheel_gets_the_packages_of_the_extra(wheel: Path) -> None:
     assert "Requirement already satisfied" in done.stdout, done.stderr
 
 
-def test_a_tool_of_pipx_or_uv_is_told_in_its_own_words(wheel: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_tool_of_pipx_or_uv_is_shown_its_own_command(wheel: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     (wheel / "pipx_metadata.json").touch()
     assert install_line("glfw") == "pipx runpip multiverse-engine install glfw"
     (wheel / "pipx_metadata.json").unlink()

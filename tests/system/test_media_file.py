@@ -92,7 +92,7 @@ except UsageError as error:
 
 
 @pytest.mark.skipif(os.name == "nt", reason="Windows has no such files")
-def test_whatever_is_named_as_a_film_or_sound_is_opened_only_if_it_is_one_file(tmp_path: Path) -> None:
+def test_whatever_is_named_as_a_video_or_sound_is_opened_only_if_it_is_one_file(tmp_path: Path) -> None:
     os.mkfifo(tmp_path / "fifo.mp4")
     due = {
         tmp_path / "fifo.mp4": "a FIFO, where a file is needed",
@@ -124,7 +124,7 @@ def test_a_looped_sound_that_becomes_a_fifo_and_a_certificate_that_is_one_are_no
     assert lines[-1].endswith("cannot be used (a FIFO, where a file is needed)")
 
 
-def test_a_small_film_of_huge_pictures_is_refused_before_they_are_decoded(tmp_path: Path) -> None:
+def test_a_small_video_of_huge_pictures_is_refused_before_they_are_decoded(tmp_path: Path) -> None:
     path = tmp_path / "huge.mov"
     lines, peak_mb = lines_of(LARGE, path)
     reason = "Invalid argument; pictures of up to 8192x8192 px can be decoded"

@@ -1,4 +1,4 @@
-"""OpenMP settings: as the libraries report them, and with priority for the user's environment."""
+"""OpenMP settings take effect, as the libraries report them, and the user's environment has priority."""
 
 import importlib.util
 import os

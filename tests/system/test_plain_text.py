@@ -22,7 +22,7 @@ def test_control_characters_are_written_as_python_writes_them() -> None:
 
 
 @pytest.mark.parametrize("character", ["x", "\x1b", "é", "🎛"])
-def test_a_long_line_ends_at_2_kb_and_tells_what_is_left_out(character: str) -> None:
+def test_a_long_line_ends_at_2_kb_with_the_size_of_the_rest(character: str) -> None:
     line = one_line(character * 10_000)
     start, _, rest = line.partition(" … (")
     size = len(one_line(character).encode())

@@ -66,7 +66,7 @@ def test_another_program_on_the_port_is_found_if_it_takes_unicast(
         assert has_other_program(own) is False
 
 
-def test_a_system_that_does_not_tell_leaves_it_open(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_system_without_the_information_leaves_it_open(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(shared_udp_port, "sys", SimpleNamespace(platform="darwin"))
     with bound("127.0.0.1") as own:
         assert has_other_program(own) is None

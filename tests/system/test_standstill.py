@@ -22,7 +22,7 @@ class Show:
             is_stopping=lambda: self.is_stopping,
             on_stuck=self._end,
             report=lambda key, line: self.lines.append(f"{key}: {line}"),
-            say=self.lines.append,
+            notice=self.lines.append,
         )
         self.mark.begin(0.0)
         self.mark.end(is_published=True)
@@ -36,7 +36,7 @@ def show() -> Show:
     return Show()
 
 
-def test_a_frame_of_half_a_second_is_told_once_with_its_stack_and_its_end(show: Show) -> None:
+def test_a_frame_of_half_a_second_is_reported_once_with_its_stack_and_its_end(show: Show) -> None:
     show.mark.begin(10.0)
     for now_s in (10.1, 10.4):
         show.watchdog.step(now_s)

@@ -20,7 +20,7 @@ CEILING_S = 120.0
 
 
 def echo(*lines: str) -> None:
-    """Answer each line, and what is printed meanwhile is no answer; `die` ends it, `nap` starts one that sleeps."""
+    """A worker that answers each line, and also prints; `die` ends it, `nap` starts a process that sleeps."""
     answers = claim_output()
     for line in sys.stdin.buffer:
         print("a driver says hello", flush=True)
@@ -39,7 +39,7 @@ def echo(*lines: str) -> None:
 
 
 def sleep() -> None:
-    """Work for ever, without a look at the input."""
+    """A worker that never reads its input."""
     answers = claim_output()
     end_with_parent()
     answers.write(b"begun\n")

@@ -55,7 +55,7 @@ class RunningEngine:
         assert not self._thread.is_alive() and self._error is None, self._error
 
 
-class Studio:
+class ComponentRig:
     """TouchDesigner with the component, and a clock that can be advanced."""
 
     def __init__(self, program: TouchDesigner) -> None:
@@ -91,9 +91,9 @@ def program(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Iterator[TouchDe
 
 
 @pytest.fixture
-def studio(program: TouchDesigner, free_port: Callable[[], int]) -> Studio:
+def rig(program: TouchDesigner, free_port: Callable[[], int]) -> ComponentRig:
     """The component, built, with unused ports."""
-    created = Studio(program)
+    created = ComponentRig(program)
     for name in ("Port", "Listenport", "Featport", "Webport"):
         created.set(name, free_port())
     program.frame()
@@ -101,12 +101,12 @@ def studio(program: TouchDesigner, free_port: Callable[[], int]) -> Studio:
 
 
 @pytest.fixture
-def until(studio: Studio, wait_for: Callable[..., Any]) -> Callable[..., Any]:
+def until(rig: ComponentRig, wait_for: Callable[..., Any]) -> Callable[..., Any]:
     """`until(condition, what)`: runs frames until the condition is true."""
 
     def wait(condition: Callable[[], Any], what: str) -> Any:
         def look() -> Any:
-            studio.program.frame()
+            rig.program.frame()
             return condition()
 
         return wait_for(look, what)
@@ -116,22 +116,22 @@ def until(studio: Studio, wait_for: Callable[..., Any]) -> Callable[..., Any]:
 
 @pytest.fixture(scope="module")
 def engine(tmp_path_factory: pytest.TempPathFactory) -> Iterator[RunningEngine]:
-    """One component per module: tests may leave it in any state, and set what they need."""
+    """One engine per module: tests may leave it in any state, and set what they need."""
     running = RunningEngine(find_free_port(), find_free_port(), tmp_path_factory.mktemp("engine"))
     yield running
     running.close()
 
 
 @pytest.fixture
-def connected(studio: Studio, engine: RunningEngine, until: Callable[..., Any]) -> Studio:
+def connected(rig: ComponentRig, engine: RunningEngine, until: Callable[..., Any]) -> ComponentRig:
     """The component, connected, showing every value of the engine, and receiving no audio features."""
-    studio.set("Audiochop", 0)
-    studio.set("Port", engine.osc_port)
-    studio.set("Webport", engine.web_port)
-    until(lambda: studio.value("Connected"), "the connection")
+    rig.set("Audiochop", 0)
+    rig.set("Port", engine.osc_port)
+    rig.set("Webport", engine.web_port)
+    until(lambda: rig.value("Connected"), "the connection")
     # Values arrive in the order of the schema, so the last one shows that all have arrived.
-    until(lambda: studio.value("Engwidth") == engine.engine.params.get("/engine/width") == 64, "the engine's values")
-    return studio
+    until(lambda: rig.value("Engwidth") == engine.engine.params.get("/engine/width") == 64, "the engine's values")
+    return rig
 
 
 @pytest.fixture

@@ -364,7 +364,7 @@ class OscInDAT(DAT):
 
 
 class TOP(OP):
-    """A TOP that cooks only when viewed, else keeps its size; without sender, silently, that of the placeholder."""
+    """A TOP that cooks only when viewed. Without its sender it has the size of before, and gives no warning."""
 
     _cooked_px = (128, 128)
     width = property(lambda self: self._cooked_px[0])
@@ -407,7 +407,7 @@ class CHOP(OP):
 
 
 class OscInCHOP(CHOP):
-    """Its channels begin to exist with their first message. It takes numbers only."""
+    """A fake OSC In CHOP: each channel begins to exist with its first message. It takes numbers only."""
 
     def __init__(self, *args: Any) -> None:
         super().__init__(*args)
@@ -453,7 +453,7 @@ KINDS: dict[str, type[OP]] = {
 
 
 class Timeline:
-    """The Time COMP: a second is 60 frames."""
+    """A fake Time COMP, in which a second is 60 frames."""
 
     tempo = 120.0
 

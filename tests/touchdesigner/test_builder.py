@@ -19,18 +19,18 @@ from engine.params import ParamStore
 from osc_schema.generate import ROOT
 from osc_schema.generate.touchdesigner import names_of, read_pages
 from osc_schema.generate.touchdesigner_builder import one_file
-from tests.touchdesigner.conftest import BUILDER, Studio
+from tests.touchdesigner.conftest import BUILDER, ComponentRig
 from tests.touchdesigner.fake_td import TouchDesigner
 
 Until = Callable[..., Any]
 
 
-def test_the_builder_makes_every_page_from_the_declarations(studio: Studio) -> None:
-    assert [page.name for page in studio.comp.customPages][:6] == [
+def test_the_builder_makes_every_page_from_the_declarations(rig: ComponentRig) -> None:
+    assert [page.name for page in rig.comp.customPages][:6] == [
         "Connect", "Show", "Pictures", "Inputs", "Callbacks", "Status",
     ]  # fmt: skip
-    for control in controls(studio):
-        (*_, par) = [getattr(studio.comp.par, name) for name in names_of(control)]
+    for control in controls(rig):
+        (*_, par) = [getattr(rig.comp.par, name) for name in names_of(control)]
         declared = osc_schema.lookup(control.address)
         assert par.label == control.label and control.address in par.help
         assert par.page.name == next(area.title for area in osc_schema.AREAS if declared in area.params)
@@ -41,21 +41,19 @@ def test_the_builder_makes_every_page_from_the_declarations(studio: Studio) -> N
             assert par.eval() == par.default == declared.default
 
 
-def controls(studio: Studio) -> list[Any]:
-    return [control for page in read_pages(studio.comp.op("pages").text) for control in page.controls]
+def controls(rig: ComponentRig) -> list[Any]:
+    return [control for page in read_pages(rig.comp.op("pages").text) for control in page.controls]
 
 
-def test_every_text_is_ascii_for_an_old_python_and_imports_the_standard_library_only(studio: Studio) -> None:
+def test_every_text_is_ascii_for_an_old_python_and_imports_the_standard_library_only(rig: ComponentRig) -> None:
     """`open()` without an encoding decodes by the locale: cp949, cp936 (gbk) and cp932 refuse or misread UTF-8.
 
     The builder runs with the Python of TouchDesigner 2022 (3.9), the embedded texts with that of 2023 (3.11).
     """
     built = BUILDER.read_text(encoding="utf-8")
-    texts = {dat.name: dat.text for dat in studio.comp.children if dat.isDAT and dat.text}
+    texts = {dat.name: dat.text for dat in rig.comp.children if dat.isDAT and dat.text}
     assert len(texts) > 15 and built.isascii() and all(text.isascii() for text in texts.values())
-    modules = [
-        dat.name for dat in studio.comp.children if dat.OPType in ("textDAT", "executeDAT", "parameterexecuteDAT")
-    ]
+    modules = [dat.name for dat in rig.comp.children if dat.OPType in ("textDAT", "executeDAT", "parameterexecuteDAT")]
     parsed = {
         name: ast.parse(texts[name], feature_version=(3, 11)) for name in modules if name not in ("pages", "readme")
     }
@@ -79,15 +77,8 @@ def test_the_textport_line_builds_the_component(program: TouchDesigner, text: Pa
     assert 'encoding="utf-8"' in line and 'open(r"' in line
     program.type_into_textport(line.replace("/path/to/touchdesigner/build_component.py", str(BUILDER)))
     assert program.project.op("multiverse").par.L1angle.eval() == 0.0
-    assert [line.split(":")[1].split()[0] for line in program.printed] == [
-        "1/6",
-        "2/6",
-        "3/6",
-        "4/6",
-        "5/6",
-        "6/6",
-        "built",
-    ]
+    steps = [line.split(":")[1].split()[0] for line in program.printed]
+    assert steps == [*(f"{step}/6" for step in range(1, 7)), "built"]
     assert not any("FAILED" in line for line in program.printed)
 
 
@@ -107,39 +98,39 @@ def test_a_touchdesigner_that_is_too_old_gets_one_error_line(
     program.close()
 
 
-def test_building_again_updates_the_texts_and_keeps_the_values(studio: Studio) -> None:
-    comp = studio.comp
+def test_building_again_updates_the_texts_and_keeps_the_values(rig: ComponentRig) -> None:
+    comp = rig.comp
     children = list(comp.children)
-    port = studio.value("Port")
-    studio.set("Ndisource", "STUDIO 2")
-    studio.set("L1angle", 12.0)
+    port = rig.value("Port")
+    rig.set("Ndisource", "STUDIO 2")
+    rig.set("L1angle", 12.0)
     comp.op("echo").text = "broken"
     comp.par.L1angle.destroy()
-    studio.program.run_text(BUILDER.read_text(encoding="utf-8"))
-    assert studio.program.project.op("multiverse") is comp and comp.children == children
-    assert (studio.value("Port"), studio.value("Ndisource")) == (port, "STUDIO 2")
-    assert studio.value("L1angle") == 0.0
-    studio.renew_clock()
-    studio.program.frame()
-    assert studio.program.sent[-2:] == [
-        ("/engine/notify", 1, studio.value("Listenport"), "values"),
-        ("/engine/notify", 1, studio.value("Featport"), "features"),
+    rig.program.run_text(BUILDER.read_text(encoding="utf-8"))
+    assert rig.program.project.op("multiverse") is comp and comp.children == children
+    assert (rig.value("Port"), rig.value("Ndisource")) == (port, "STUDIO 2")
+    assert rig.value("L1angle") == 0.0
+    rig.renew_clock()
+    rig.program.frame()
+    assert rig.program.sent[-2:] == [
+        ("/engine/notify", 1, rig.value("Listenport"), "values"),
+        ("/engine/notify", 1, rig.value("Featport"), "features"),
     ]
 
 
-def test_it_sends_nothing_but_its_subscription_which_it_retries_every_two_seconds(studio: Studio) -> None:
+def test_it_sends_nothing_but_its_subscription_which_it_retries_every_two_seconds(rig: ComponentRig) -> None:
     def subscriptions() -> int:
-        return len([message for message in studio.program.sent if message[-1] == "values"])
+        return len([message for message in rig.program.sent if message[-1] == "values"])
 
     for _ in range(5):
-        studio.program.frame()
+        rig.program.frame()
     before = subscriptions()
     for _ in range(3):
-        studio.skipped_s += 2.0
-        studio.program.frame()
+        rig.skipped_s += 2.0
+        rig.program.frame()
     assert subscriptions() == before + 3
-    assert {message[0] for message in studio.program.sent} == {"/engine/notify"}
-    assert not studio.value("Connected")
+    assert {message[0] for message in rig.program.sent} == {"/engine/notify"}
+    assert not rig.value("Connected")
 
 
 def test_an_extension_that_cannot_start_is_shown_on_the_component(program: TouchDesigner) -> None:
@@ -162,25 +153,25 @@ def test_an_extension_that_cannot_start_is_shown_on_the_component(program: Touch
 
 
 def test_an_error_in_every_frame_is_printed_once_and_counted(
-    studio: Studio, capsys: pytest.CaptureFixture[str]
+    rig: ComponentRig, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    studio.comp.op("osc_out").destroy()
+    rig.comp.op("osc_out").destroy()
     for _ in range(20):
-        studio.skipped_s += 2.0
-        studio.program.frame()
+        rig.skipped_s += 2.0
+        rig.program.frame()
     assert capsys.readouterr().out.count("Traceback") == 1
     start = "on_frame: AttributeError: 'NoneType' object has no attribute 'sendOSC' (10 times; the first traceback is"
-    assert studio.value("Message").startswith(start) and studio.comp.errors().startswith(start)
+    assert rig.value("Message").startswith(start) and rig.comp.errors().startswith(start)
 
 
-def test_pictures_follow_the_senders_that_appear(studio: Studio, until: Until) -> None:
+def test_pictures_follow_the_senders_that_appear(rig: ComponentRig, until: Until) -> None:
     senders: list[str] = ["Camera"]
     for name in ("main_in", "sd_in", "sam3_in", "sam3_mask_in"):
-        studio.program.set_menu(studio.comp.op(name).par.sendername, lambda: senders)
-    studio.program.set_menu(studio.comp.op("ndi_in").par.name, lambda: ["STUDIO (Multiverse)"])
-    studio.skipped_s += 2.0
-    studio.program.frame()
-    assert studio.value("Mainfound") == ""
+        rig.program.set_menu(rig.comp.op(name).par.sendername, lambda: senders)
+    rig.program.set_menu(rig.comp.op("ndi_in").par.name, lambda: ["STUDIO (Multiverse)"])
+    rig.skipped_s += 2.0
+    rig.program.frame()
+    assert rig.value("Mainfound") == ""
     found = {"main": "Mainfound", "sd": "Sdfound", "sam3": "Sam3found", "sam3_mask": "Maskfound"}
     expected = dict.fromkeys(found, "")
     for picture, name in (
@@ -191,40 +182,40 @@ def test_pictures_follow_the_senders_that_appear(studio: Studio, until: Until) -
     ):
         senders.append(name)
         expected[picture] = name
-        studio.skipped_s += 2.0
-        studio.program.frame()
-        assert {picture: studio.value(parameter) for picture, parameter in found.items()} == expected
-        assert studio.comp.op(f"{picture}_in").par.sendername.eval() == name
-    assert studio.comp.op("ndi_in").par.active.eval() is False and studio.value("Ndifound") == ""
-    studio.set("Ndi", True)
-    studio.set("Ndiips", "192.168.1.7")
-    studio.skipped_s += 2.0
-    studio.program.frame()
-    ndi = studio.comp.op("ndi_in").par
+        rig.skipped_s += 2.0
+        rig.program.frame()
+        assert {picture: rig.value(parameter) for picture, parameter in found.items()} == expected
+        assert rig.comp.op(f"{picture}_in").par.sendername.eval() == name
+    assert rig.comp.op("ndi_in").par.active.eval() is False and rig.value("Ndifound") == ""
+    rig.set("Ndi", True)
+    rig.set("Ndiips", "192.168.1.7")
+    rig.skipped_s += 2.0
+    rig.program.frame()
+    ndi = rig.comp.op("ndi_in").par
     assert (ndi.active.eval(), ndi.extraips.eval(), ndi.name.eval()) == (True, "192.168.1.7", "STUDIO (Multiverse)")
 
 
 @pytest.fixture
-def playing(studio: Studio) -> Studio:
-    """The component, as if an engine with 1920 x 1080 on this machine had just answered."""
-    studio.program.frame()  # it subscribes at the new ports
+def playing(rig: ComponentRig) -> ComponentRig:
+    """The component in the state after an engine with 1920 x 1080 on this machine has answered."""
+    rig.program.frame()  # it subscribes at the new ports
     for address, args in (
         ("/engine/heartbeat", [1]), ("/engine/status/size", [1920, 1080]), ("/done", ["/engine/status"]),
     ):  # fmt: skip
-        studio.comp.ext.MultiverseExt.on_message(address, args)
-    studio.program.set_menu(studio.comp.op("main_in").par.sendername, lambda: list(studio.program.senders))
-    return studio
+        rig.comp.ext.MultiverseExt.on_message(address, args)
+    rig.program.set_menu(rig.comp.op("main_in").par.sendername, lambda: list(rig.program.senders))
+    return rig
 
 
-def look(studio: Studio) -> str:
-    """The message after the next poll of the pictures."""
-    studio.skipped_s += 2.0
-    studio.comp.ext.MultiverseExt.on_message("/engine/heartbeat", [1])
-    studio.program.frame()
-    return studio.value("Message")
+def look(rig: ComponentRig) -> str:
+    """Poll the pictures, and return the message after that."""
+    rig.skipped_s += 2.0
+    rig.comp.ext.MultiverseExt.on_message("/engine/heartbeat", [1])
+    rig.program.frame()
+    return rig.value("Message")
 
 
-def test_a_missing_sender_is_reported_and_found_again(playing: Studio) -> None:
+def test_a_missing_sender_is_reported_and_found_again(playing: ComponentRig) -> None:
     """TouchDesigner shows a placeholder of 128 x 128 without a warning."""
     assert look(playing).startswith("connected to"), "it may be a moment late"
     assert look(playing) == (
@@ -237,24 +228,24 @@ def test_a_missing_sender_is_reported_and_found_again(playing: Studio) -> None:
     assert look(playing) == "output 1 shows Multiverse"
 
 
-def test_a_missing_engine_and_a_listen_port_in_use_are_reported_once(studio: Studio) -> None:
+def test_a_missing_engine_and_a_listen_port_in_use_are_reported_once(rig: ComponentRig) -> None:
     """OP.errors() and OP.warnings(): docs.derivative.ca/OP_Class."""
 
     def polled(times: int) -> str:
         for _ in range(times):
-            studio.skipped_s += 2.0
-            studio.program.frame()
-        return studio.value("Message")
+            rig.skipped_s += 2.0
+            rig.program.frame()
+        return rig.value("Message")
 
     assert polled(2) == (
-        f"no engine answers at 127.0.0.1:{studio.value('Port')}: pulse Start Engine, or start it with `multiverse run`"
+        f"no engine answers at 127.0.0.1:{rig.value('Port')}: pulse Start Engine, or start it with `multiverse run`"
     )
-    studio.set("Message", "")
+    rig.set("Message", "")
     assert polled(1) == ""
     with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as other:
         other.bind(("127.0.0.1", 0))
         port = other.getsockname()[1]
-        studio.set("Listenport", port)
+        rig.set("Listenport", port)
         line = f"Listen port {port} cannot be opened (Unable to bind to port): choose a free one"
         assert polled(3) == line
 
@@ -278,7 +269,7 @@ class TreeHandler(BaseHTTPRequestHandler):
         pass
 
 
-def test_pages_are_rebuilt_for_an_engine_with_other_parameters(studio: Studio, until: Until) -> None:
+def test_pages_are_rebuilt_for_an_engine_with_other_parameters(rig: ComponentRig, until: Until) -> None:
     tree = json.loads(QueryTree(ParamStore(), {}).answer("/", None, {}).body)
     layer = tree["CONTENTS"]["layer"]["CONTENTS"]["1"]["CONTENTS"]
     layer["curve"]["RANGE"] = [{"MIN": 0.0, "MAX": 2.0}]
@@ -292,21 +283,21 @@ def test_pages_are_rebuilt_for_an_engine_with_other_parameters(studio: Studio, u
         server.tree = json.dumps(tree).encode()
         thread = threading.Thread(target=server.handle_request)
         thread.start()
-        studio.set("Webport", server.server_port)
-        studio.set("Token", "secret")
-        studio.pulse("Fit")
-        until(lambda: studio.value("Message").startswith("pages updated"), "the new pages")
+        rig.set("Webport", server.server_port)
+        rig.set("Token", "secret")
+        rig.pulse("Fit")
+        until(lambda: rig.value("Message").startswith("pages updated"), "the new pages")
         thread.join()
     assert server.token == "Bearer secret"
-    assert studio.value("Message").endswith(f"{len(osc_schema.PARAMS)} parameters, 2 of them new or changed")
-    assert studio.comp.par.L1curve.max == 2.0
-    assert studio.comp.par["L1phase"] is None
-    assert [studio.value(f"Scenetint{part}") for part in "rgba"] == [0.0, 0.5, 1.0, 1.0]
-    studio.set("Scenetintg", 0.25)
-    studio.program.frame()
-    assert studio.sent_to("/scene") == [("/scene/tint", 0.0, 0.25, 1.0, 1.0)]
-    studio.skipped_s += 1.0
-    studio.comp.ext.MultiverseExt.on_message("/scene/tint", [1.0, 0.0, 0.0, 1.0])
-    studio.program.frame()
-    assert studio.value("Scenetintr") == 1.0
-    assert len(studio.sent_to("/scene")) == 1
+    assert rig.value("Message").endswith(f"{len(osc_schema.PARAMS)} parameters, 2 of them new or changed")
+    assert rig.comp.par.L1curve.max == 2.0
+    assert rig.comp.par["L1phase"] is None
+    assert [rig.value(f"Scenetint{part}") for part in "rgba"] == [0.0, 0.5, 1.0, 1.0]
+    rig.set("Scenetintg", 0.25)
+    rig.program.frame()
+    assert rig.sent_to("/scene") == [("/scene/tint", 0.0, 0.25, 1.0, 1.0)]
+    rig.skipped_s += 1.0
+    rig.comp.ext.MultiverseExt.on_message("/scene/tint", [1.0, 0.0, 0.0, 1.0])
+    rig.program.frame()
+    assert rig.value("Scenetintr") == 1.0
+    assert len(rig.sent_to("/scene")) == 1

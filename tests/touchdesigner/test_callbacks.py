@@ -6,7 +6,7 @@ from typing import Any
 
 import pytest
 
-from tests.touchdesigner.conftest import RunningEngine, Studio
+from tests.touchdesigner.conftest import ComponentRig, RunningEngine
 
 Until = Callable[..., Any]
 
@@ -19,12 +19,12 @@ onConnect = onLook = onCue = onBeat = onLost = note
 
 
 @pytest.fixture
-def calls(studio: Studio, monkeypatch: pytest.MonkeyPatch) -> list[tuple[str, str, dict[str, Any]]]:
+def calls(rig: ComponentRig, monkeypatch: pytest.MonkeyPatch) -> list[tuple[str, str, dict[str, Any]]]:
     """The calls of the callbacks: name, component, info."""
     calls_received: list[tuple[str, str, dict[str, Any]]] = []
     monkeypatch.setattr("builtins.heard", calls_received, raising=False)
-    dat = studio.program.project.op("multiverse_callbacks")
-    assert dat.dock is studio.comp and studio.comp.par.Callbackdat.eval() is dat
+    dat = rig.program.project.op("multiverse_callbacks")
+    assert dat.dock is rig.comp and rig.comp.par.Callbackdat.eval() is dat
     dat.text += RECORDING
     return calls_received
 
@@ -34,7 +34,7 @@ def infos(calls: list[tuple[str, str, dict[str, Any]]], name: str) -> list[dict[
 
 
 def test_a_patch_hears_of_the_connection_looks_cues_beats_and_the_loss(
-    calls: list[Any], connected: Studio, engine: RunningEngine, until: Until, free_port: Callable[[], int]
+    calls: list[Any], connected: ComponentRig, engine: RunningEngine, until: Until, free_port: Callable[[], int]
 ) -> None:
     assert infos(calls, "onConnect") == [{"host": "127.0.0.1", "port": engine.osc_port}]
     connected.comp.Send("/preset/load", "Aurora")
@@ -54,13 +54,13 @@ def test_a_patch_hears_of_the_connection_looks_cues_beats_and_the_loss(
     connected.skipped_s += 4.0
     until(lambda: infos(calls, "onLost") == [{}], "the loss")
     until(lambda: len(infos(calls, "onConnect")) == 2, "the next connection")
-    until(lambda: not connected.comp.ext.MultiverseExt._is_asking_cues, "the list of cues")
+    until(lambda: not connected.comp.ext.MultiverseExt._is_requesting_cues, "the list of cues")
     assert len(infos(calls, "onCue")) == 1, "the cue that runs already is no new one"
     engine.engine.params.set("/tempo/source", "beat")
 
 
 def test_an_error_in_a_callback_is_a_line_on_the_component_and_stops_nothing(
-    connected: Studio, until: Until, capsys: pytest.CaptureFixture[str]
+    connected: ComponentRig, until: Until, capsys: pytest.CaptureFixture[str]
 ) -> None:
     dat = connected.program.project.op("multiverse_callbacks")
     dat.text = "def onLook(info):\n    op('nothing').par.x = 1\n"
@@ -85,7 +85,7 @@ def test_an_error_in_a_callback_is_a_line_on_the_component_and_stops_nothing(
 
 
 def test_the_status_chop_has_the_engines_state_and_a_flag_for_each_kind_of_error(
-    connected: Studio, engine: RunningEngine, until: Until, free_port: Callable[[], int]
+    connected: ComponentRig, engine: RunningEngine, until: Until, free_port: Callable[[], int]
 ) -> None:
     chop = connected.comp.op("out8_status")
     assert list(chop.channels()) == list(connected.comp.op("status_channels").module.NAMES)
@@ -112,7 +112,7 @@ def test_the_status_chop_has_the_engines_state_and_a_flag_for_each_kind_of_error
     assert chop["connected"] == chop["fps"] == chop["err_sound"] == 0.0 and chop["err"] == 1.0
 
 
-def test_a_beat_is_found_once_and_knows_its_place_in_the_bar(module_named: Callable) -> None:
+def test_a_beat_is_found_once_with_its_position_in_the_bar(module_named: Callable) -> None:
     watch = module_named("callbacks").BeatWatch()
     positions = [0.5, 0.9, 1.02, 1.0, 1.9, 2.1, 2.95, 3.95, 4.99, 6.1]
     beats = [watch.take(at % 1.0, at / 3 % 1.0, 3) for at in positions]

@@ -8,7 +8,7 @@ from typing import Any
 
 import pytest
 
-from tests.touchdesigner.conftest import RunningEngine, Studio
+from tests.touchdesigner.conftest import ComponentRig, RunningEngine
 from tests.touchdesigner.fake_td import TouchDesigner
 
 Until = Callable[..., Any]
@@ -18,86 +18,86 @@ QUIET = "--audio demo --size 64x64 --fps 30 --renderer gl --sink null --web off 
 
 
 @pytest.fixture
-def home(studio: Studio, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
+def home(rig: ComponentRig, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
     """A temporary home for logs, presets and autosave; ends every engine with its test."""
     monkeypatch.setenv("TMPDIR", str(tmp_path))
     monkeypatch.setattr("tempfile.tempdir", None)
     monkeypatch.setenv("MULTIVERSE_HOME", str(tmp_path / "home"))
     yield
-    process = studio.comp.ext.MultiverseExt._process
+    process = rig.comp.ext.MultiverseExt._process
     while process.terminate() and not process.ended():
         time.sleep(0.01)
 
 
 def test_the_engine_is_started_without_touchdesigners_python_and_ended(
-    studio: Studio, until: Until, home: None, monkeypatch: pytest.MonkeyPatch
+    rig: ComponentRig, until: Until, home: None, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setenv("PYTHONHOME", "/nowhere")  # as TouchDesigner sets it; any other Python crashes with it
-    studio.set("Command", str(PROGRAM))
-    studio.set("Options", QUIET)
-    studio.pulse("Startengine")
-    until(lambda: studio.value("Connected"), "the started engine")
-    until(lambda: studio.value("L1angle") == 21.0, "a value of the started engine")
-    studio.pulse("Startengine")
-    until(lambda: "already running at" in studio.value("Message"), "the refusal of a second one")
-    studio.pulse("Stopengine")
-    until(lambda: studio.value("Message") == "the engine has ended", "its end")
+    rig.set("Command", str(PROGRAM))
+    rig.set("Options", QUIET)
+    rig.pulse("Startengine")
+    until(lambda: rig.value("Connected"), "the started engine")
+    until(lambda: rig.value("L1angle") == 21.0, "a value of the started engine")
+    rig.pulse("Startengine")
+    until(lambda: "already running at" in rig.value("Message"), "the refusal of a second one")
+    rig.pulse("Stopengine")
+    until(lambda: rig.value("Message") == "the engine has ended", "its end")
 
 
-def test_an_engine_that_does_not_answer_is_terminated(studio: Studio, until: Until, home: None) -> None:
-    studio.set("Command", str(PROGRAM))
-    studio.set("Options", f"{QUIET} --osc off")
-    studio.pulse("Startengine")
-    until(lambda: studio.value("Message").startswith("started "), "its start")
-    studio.pulse("Startengine")
-    until(lambda: "already running" in studio.value("Message"), "the refusal of a second one")
-    studio.pulse("Stopengine")
-    until(lambda: "stopping the engine" in studio.value("Message"), "the request")
-    studio.skipped_s += 5.0
-    until(lambda: "terminated" in studio.value("Message"), "the signal")
-    until(lambda: "has ended" in studio.value("Message") or "ended with code" in studio.value("Message"), "its end")
+def test_an_engine_that_does_not_answer_is_terminated(rig: ComponentRig, until: Until, home: None) -> None:
+    rig.set("Command", str(PROGRAM))
+    rig.set("Options", f"{QUIET} --osc off")
+    rig.pulse("Startengine")
+    until(lambda: rig.value("Message").startswith("started "), "its start")
+    rig.pulse("Startengine")
+    until(lambda: "already running" in rig.value("Message"), "the refusal of a second one")
+    rig.pulse("Stopengine")
+    until(lambda: "stopping the engine" in rig.value("Message"), "the request")
+    rig.skipped_s += 5.0
+    until(lambda: "terminated" in rig.value("Message"), "the signal")
+    until(lambda: "has ended" in rig.value("Message") or "ended with code" in rig.value("Message"), "its end")
 
 
-def test_an_engine_that_cannot_start_says_why(studio: Studio, until: Until, home: None) -> None:
-    studio.set("Command", str(PROGRAM))
-    studio.set("Options", "--audio no-such-file.wav")
-    studio.pulse("Startengine")
-    until(lambda: "ended with code" in studio.value("Message"), "its end")
-    assert "no-such-file.wav" in studio.value("Message")
+def test_an_engine_that_cannot_start_says_why(rig: ComponentRig, until: Until, home: None) -> None:
+    rig.set("Command", str(PROGRAM))
+    rig.set("Options", "--audio no-such-file.wav")
+    rig.pulse("Startengine")
+    until(lambda: "ended with code" in rig.value("Message"), "its end")
+    assert "no-such-file.wav" in rig.value("Message")
 
 
 def test_a_restarted_engine_is_found_again_and_its_values_win(
-    studio: Studio, until: Until, free_port: Callable[[], int], tmp_path: Path
+    rig: ComponentRig, until: Until, free_port: Callable[[], int], tmp_path: Path
 ) -> None:
     ports = free_port(), free_port()
-    studio.set("Port", ports[0])
+    rig.set("Port", ports[0])
     first = RunningEngine(*ports, tmp_path)
     try:
         first.engine.params.set("/layer/1/angle", 10.0)
-        until(lambda: studio.value("Connected") and studio.value("L1angle") == 10.0, "the first engine")
+        until(lambda: rig.value("Connected") and rig.value("L1angle") == 10.0, "the first engine")
         first.engine._parts.control_hub.dispatcher.feedback.notify("/sam3/objects", 3)
-        until(lambda: studio.comp.op("out7_objects")["objects"] == 3.0, "what its SAM3 finds")
+        until(lambda: rig.comp.op("out7_objects")["objects"] == 3.0, "what its SAM3 finds")
     finally:
         first.close()
-    studio.skipped_s += 3.5
-    until(lambda: not studio.value("Connected"), "the loss")
-    assert studio.value("State") == "disconnected: no heartbeat for 3 s"
-    assert studio.comp.op("out7_objects")["objects"] == 0.0
-    studio.set("L1angle", 99.0)
-    studio.program.frame()
+    rig.skipped_s += 3.5
+    until(lambda: not rig.value("Connected"), "the loss")
+    assert rig.value("State") == "disconnected: no heartbeat for 3 s"
+    assert rig.comp.op("out7_objects")["objects"] == 0.0
+    rig.set("L1angle", 99.0)
+    rig.program.frame()
     second = RunningEngine(*ports, tmp_path)
     try:
         second.engine.params.set("/layer/1/angle", -30.0)
-        studio.skipped_s += 2.0
-        until(lambda: studio.value("Connected") and studio.value("L1angle") == -30.0, "the second engine's values")
-        studio.set("L1angle", 5.0)
+        rig.skipped_s += 2.0
+        until(lambda: rig.value("Connected") and rig.value("L1angle") == -30.0, "the second engine's values")
+        rig.set("L1angle", 5.0)
         until(lambda: second.engine.params.get("/layer/1/angle") == 5.0, "a move")
     finally:
         second.close()
 
 
 def test_a_saved_project_plays_the_engine_without_this_checkout(
-    connected: Studio, engine: RunningEngine, program: TouchDesigner, until: Until
+    connected: ComponentRig, engine: RunningEngine, program: TouchDesigner, until: Until
 ) -> None:
     connected.set("Ndisource", "STUDIO 2")
     file = program.save()

@@ -11,31 +11,31 @@ import pytest
 
 from engine.audio.rtp import RtpCapture
 from engine.system.clock import SystemClock
-from tests.touchdesigner.conftest import RunningEngine, Studio
+from tests.touchdesigner.conftest import ComponentRig, RunningEngine
 
 Until = Callable[..., Any]
 
 
 @pytest.fixture
-def capture(studio: Studio, free_port: Callable[[], int], reports: Any) -> Iterator[RtpCapture]:
+def capture(rig: ComponentRig, free_port: Callable[[], int], reports: Any) -> Iterator[RtpCapture]:
     """The engine's end of Audio In."""
-    studio.set("Audioinport", free_port())
-    opened = RtpCapture(f"rtp:{studio.value('Audioinport')}/48000/2", SystemClock(), reports)
+    rig.set("Audioinport", free_port())
+    opened = RtpCapture(f"rtp:{rig.value('Audioinport')}/48000/2", SystemClock(), reports)
     opened.start()
     yield opened
     opened.close()
 
 
 def test_every_sample_of_the_chop_at_input_2_reaches_the_engine(
-    studio: Studio, capture: RtpCapture, until: Until, reports: Any
+    rig: ComponentRig, capture: RtpCapture, until: Until, reports: Any
 ) -> None:
     ramp = np.stack([np.arange(1, 24_001), -np.arange(1, 24_001)]) / 32_767
-    chop = studio.program.project.create("audiooscillatorCHOP", "player")
+    chop = rig.program.project.create("audiooscillatorCHOP", "player")
     chop.__dict__["sound"] = np.concatenate([ramp, ramp[:1]])  # a third channel, which is left out
-    studio.comp.inputConnectors[1].connect(chop)
-    studio.program.frame()
+    rig.comp.inputConnectors[1].connect(chop)
+    rig.program.frame()
     assert capture.state == "lost", "off by default"
-    studio.set("Audioin", 1)
+    rig.set("Audioin", 1)
     before = capture.ring.newest
     until(lambda: capture.ring.read(before)[1].any() and capture.ring.newest - before > 4_000, "sound")
     sound = capture.ring.read(before)[1]
@@ -45,7 +45,7 @@ def test_every_sample_of_the_chop_at_input_2_reaches_the_engine(
     assert capture.lost_blocks == 0 and reports.lines == []
 
 
-def test_the_top_at_input_1_is_offered_by_a_name_of_its_own_and_opened(connected: Studio, until: Until) -> None:
+def test_the_top_at_input_1_is_offered_by_a_name_of_its_own_and_opened(connected: ComponentRig, until: Until) -> None:
     comp, sent = connected.comp, lambda: connected.sent_to("/camera/open")
     level = connected.program.project.create("levelTOP", "mine")
     comp.inputConnectors[0].connect(level)
@@ -64,7 +64,7 @@ def test_the_top_at_input_1_is_offered_by_a_name_of_its_own_and_opened(connected
     assert comp.op("picture_out") is None and sent()[-1] == ("/camera/open", "start")
 
 
-def test_the_timeline_leads_timecode_and_beat(connected: Studio, engine: RunningEngine, until: Until) -> None:
+def test_the_timeline_leads_timecode_and_beat(connected: ComponentRig, engine: RunningEngine, until: Until) -> None:
     class Timeline:
         """It plays in real time, from 01:00:00."""
 
@@ -101,7 +101,7 @@ def test_the_timeline_leads_timecode_and_beat(connected: Studio, engine: Running
 
 
 def test_two_components_from_the_saved_tox_play_one_engine(
-    connected: Studio, engine: RunningEngine, until: Until, tmp_path: Path
+    connected: ComponentRig, engine: RunningEngine, until: Until, tmp_path: Path
 ) -> None:
     program, first = connected.program, connected.comp
     tox = tmp_path / "multiverse.tox"

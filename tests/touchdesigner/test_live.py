@@ -8,7 +8,7 @@ import pytest
 from engine.control import OscClient
 from engine.osc.encode import encode_message
 from osc_schema.generate import TOUCHDESIGNER_FOLDER
-from tests.touchdesigner.conftest import RunningEngine, Studio
+from tests.touchdesigner.conftest import ComponentRig, RunningEngine
 
 Until = Callable[..., Any]
 
@@ -21,17 +21,19 @@ def fader_box(engine: RunningEngine) -> Iterator[OscClient]:
     client.close()
 
 
-def synced(studio: Studio, until: Until, client: OscClient) -> None:
+def synced(rig: ComponentRig, until: Until, client: OscClient) -> None:
     """Wait until everything `client` sent has been drawn and is shown here."""
     client.send(encode_message("/sync", 1))
     while (message := client.receive(timeout_s=120.0)) is not None and message.address != "/synced":
         pass
     assert message is not None
-    frames = studio.value("Connected") and studio.program.frames
-    until(lambda: studio.program.frames > frames + 3, "frames")
+    frames = rig.value("Connected") and rig.program.frames
+    until(lambda: rig.program.frames > frames + 3, "frames")
 
 
-def test_a_moved_parameter_and_a_pulse_reach_the_engine(connected: Studio, engine: RunningEngine, until: Until) -> None:
+def test_a_moved_parameter_and_a_pulse_reach_the_engine(
+    connected: ComponentRig, engine: RunningEngine, until: Until
+) -> None:
     params = engine.engine.params
     moves = {
         ("L1angle", "/layer/1/angle"): 33.0,
@@ -58,7 +60,7 @@ def test_a_moved_parameter_and_a_pulse_reach_the_engine(connected: Studio, engin
 
 
 def test_a_change_by_another_client_is_shown_and_not_sent_back(
-    connected: Studio, engine: RunningEngine, until: Until, fader_box: OscClient
+    connected: ComponentRig, engine: RunningEngine, until: Until, fader_box: OscClient
 ) -> None:
     connected.program.sent.clear()
     changes = (("/layer/1/angle", -77.25), ("/layer/3/mute", 1), ("/mirror/mode", "xy"), ("/mirror/segments", 5),
@@ -75,7 +77,7 @@ def test_a_change_by_another_client_is_shown_and_not_sent_back(
 
 
 def test_an_older_echo_does_not_pull_the_fader_from_the_hand(
-    connected: Studio, engine: RunningEngine, until: Until
+    connected: ComponentRig, engine: RunningEngine, until: Until
 ) -> None:
     hear = connected.comp.ext.MultiverseExt.on_message
     connected.set("L2angle", 10.0)
@@ -90,7 +92,7 @@ def test_an_older_echo_does_not_pull_the_fader_from_the_hand(
     assert connected.value("L2angle") == 20.0
 
 
-def test_presets_are_listed_saved_and_loaded(connected: Studio, engine: RunningEngine, until: Until) -> None:
+def test_presets_are_listed_saved_and_loaded(connected: ComponentRig, engine: RunningEngine, until: Until) -> None:
     menu = lambda: connected.comp.par.Preset.menuNames  # noqa: E731
     until(lambda: "VAV original" in menu(), "the built-in presets")
     connected.set("L1ratio", 4.0)
@@ -110,7 +112,7 @@ def test_presets_are_listed_saved_and_loaded(connected: Studio, engine: RunningE
     assert connected.sent_to("/preset/load") == [("/preset/load", "wide open", pytest.approx(0.2))]
 
 
-def test_cue_go_and_cue_back(connected: Studio, until: Until) -> None:
+def test_cue_go_and_cue_back(connected: ComponentRig, until: Until) -> None:
     connected.comp.Send("/cue/set", 1, "default")
     connected.comp.Send("/cue/set", 2, "VAV original")
     connected.comp.Send("/cue/go_pause_s", 0.0)  # no double press here
@@ -123,7 +125,7 @@ def test_cue_go_and_cue_back(connected: Studio, until: Until) -> None:
 
 
 def test_the_status_page_shows_the_status_of_the_engine_and_a_refused_command(
-    connected: Studio, engine: RunningEngine, until: Until
+    connected: ComponentRig, engine: RunningEngine, until: Until
 ) -> None:
     until(lambda: connected.value("Fps") > 0.0, "the frame rate")
     assert connected.value("State") == f"connected to 127.0.0.1:{engine.osc_port}"
@@ -142,42 +144,42 @@ def test_the_status_page_shows_the_status_of_the_engine_and_a_refused_command(
     until(lambda: "no such preset" in connected.value("Fault"), "the reason")
 
 
-def test_a_late_value_does_not_undo_the_rate_that_was_requested(studio: Studio) -> None:
-    hear = studio.comp.ext.MultiverseExt.on_message
+def test_a_late_value_does_not_undo_the_rate_that_was_requested(rig: ComponentRig) -> None:
+    hear = rig.comp.ext.MultiverseExt.on_message
     for _ in range(2):
         hear("/audio/features/rate_hz", [0.0])
-        assert studio.value("Afeatratehz") == 60.0
-    assert studio.sent_to("/audio") == [("/audio/features/rate_hz", 60.0)]
-    studio.skipped_s += 0.3
-    studio.program.frame()
-    assert studio.sent_to("/get") == [("/get", "/audio/features/rate_hz")]
+        assert rig.value("Afeatratehz") == 60.0
+    assert rig.sent_to("/audio") == [("/audio/features/rate_hz", 60.0)]
+    rig.skipped_s += 0.3
+    rig.program.frame()
+    assert rig.sent_to("/get") == [("/get", "/audio/features/rate_hz")]
 
 
-def test_audio_channels_run_by_default(studio: Studio, engine: RunningEngine, until: Until, wait_for: Until) -> None:
+def test_audio_channels_run_by_default(rig: ComponentRig, engine: RunningEngine, until: Until, wait_for: Until) -> None:
     params = engine.engine.params
     params.set("/audio/features/rate_hz", 0.0)
-    studio.set("Afeatratehz", 60.0)  # like a saved project whose engine was restarted
-    studio.program.frame()
-    studio.program.sent.clear()
-    audio = studio.comp.op("out4_audio")
-    assert list(audio.channels()) == list(studio.comp.op("features").module.NAMES) and audio["rms1"] == 0.0
-    studio.set("Port", engine.osc_port)
+    rig.set("Afeatratehz", 60.0)  # like a saved project whose engine was restarted
+    rig.program.frame()
+    rig.program.sent.clear()
+    audio = rig.comp.op("out4_audio")
+    assert list(audio.channels()) == list(rig.comp.op("features").module.NAMES) and audio["rms1"] == 0.0
+    rig.set("Port", engine.osc_port)
     until(lambda: audio["rms1"] > 0.0 and audio["pitch2"] > 0.0, "levels of the demo loop")
-    assert params.get("/audio/features/rate_hz") == studio.value("Afeatratehz") == 60.0
+    assert params.get("/audio/features/rate_hz") == rig.value("Afeatratehz") == 60.0
     until(lambda: audio["onset1"] == 1.0, "the kick")
     until(lambda: audio["onset1"] == 0.0, "its end")
-    calls = studio.comp.op("osc_in").calls
+    calls = rig.comp.op("osc_in").calls
     before = audio["beat"]
     until(lambda: audio["beat"] != before, "the next features")
-    assert studio.comp.op("osc_in").calls - calls < 33, "no callback for each feature"
-    assert studio.sent_to("/audio") == [("/audio/features/rate_hz", 60.0)]
+    assert rig.comp.op("osc_in").calls - calls < 33, "no callback for each feature"
+    assert rig.sent_to("/audio") == [("/audio/features/rate_hz", 60.0)]
     params.set("/audio/features/rate_hz", 0.0)
-    until(lambda: studio.value("Afeatratehz") == 0.0, "the rate that somebody else has set")
-    assert studio.sent_to("/audio") == [("/audio/features/rate_hz", 60.0)], "requested only when connecting"
+    until(lambda: rig.value("Afeatratehz") == 0.0, "the rate that somebody else has set")
+    assert rig.sent_to("/audio") == [("/audio/features/rate_hz", 60.0)], "requested only when connecting"
 
 
 def test_sam3_objects_arrive_as_a_table_and_channels(
-    connected: Studio, engine: RunningEngine, until: Until, free_port: Callable[[], int]
+    connected: ComponentRig, engine: RunningEngine, until: Until, free_port: Callable[[], int]
 ) -> None:
     notify = engine.engine._parts.control_hub.dispatcher.feedback.notify
     table, channels = connected.comp.op("objects"), connected.comp.op("out7_objects")
@@ -203,7 +205,7 @@ def test_sam3_objects_arrive_as_a_table_and_channels(
     assert table.numRows == 1 and channels["objects"] == channels["o1_cx"] == 0.0
 
 
-def test_the_pages_fit_the_running_engine(connected: Studio, engine: RunningEngine, until: Until) -> None:
+def test_the_pages_fit_the_running_engine(connected: ComponentRig, engine: RunningEngine, until: Until) -> None:
     engine.engine.params.set("/layer/1/curve", 0.5)
     until(lambda: connected.value("L1curve") == 0.5, "the engine's value")
     connected.comp.par.L1curve.destroy()
@@ -215,7 +217,7 @@ def test_the_pages_fit_the_running_engine(connected: Studio, engine: RunningEngi
     until(lambda: engine.engine.params.get("/layer/1/curve") == 0.25, "a move after it")
 
 
-def test_the_example_runs(connected: Studio, engine: RunningEngine, until: Until) -> None:
+def test_the_example_runs(connected: ComponentRig, engine: RunningEngine, until: Until) -> None:
     connected.program.run_text((TOUCHDESIGNER_FOLDER / "example.py").read_text(encoding="utf-8"))
     project = connected.program.project
     assert project.op("picture").inputs == [connected.comp.op("out1_main")]

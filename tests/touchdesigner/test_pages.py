@@ -38,7 +38,7 @@ def test_a_new_parameter_changes_no_other_name() -> None:
 def test_a_name_that_is_too_long_is_refused_with_the_place_to_shorten_it() -> None:
     pages = control_pages([{**asdict(number("/sd/denoise_strength", 0, 0, 1, "")), "area_title": "A"}])
     with pytest.raises(
-        ValueError, match=r"/sd/denoise_strength: Sddenoisestrength has 17 .*SHORT_WORDS.* `/sd/`.*SHORT_PLACES"
+        ValueError, match=r"/sd/denoise_strength: Sddenoisestrength has 17 .*SHORT_WORDS.* `/sd/`.*SHORT_PREFIXES"
     ):
         require_short_names(pages)
     leaf = {**asdict(number("/lamp/radiance", 0, 0, 1, "")), "type": "colour", "default": [0.0] * 4}
@@ -88,18 +88,18 @@ def test_the_connection_is_lost_after_three_seconds_without_a_heartbeat(module_n
     """A late heartbeat does not replace the due subscription: the pages would keep the defaults of their rebuild."""
     link = module_named("link").EngineLink()
     assert link.step(0.0).subscribe and not link.step(1.9).subscribe and link.step(2.0).subscribe
-    assert link.hear(2.1) and not link.hear(3.1)
-    assert link.step(3.2).ask_status and not link.step(4.1).ask_status and link.step(4.2).ask_status
-    assert link.is_connected and not link.step(6.1).say_lost
+    assert link.note_heartbeat(2.1) and not link.note_heartbeat(3.1)
+    assert link.step(3.2).request_status and not link.step(4.1).request_status and link.step(4.2).request_status
+    assert link.is_connected and not link.step(6.1).report_lost
     lost = link.step(6.2)
-    assert lost.say_lost and lost.subscribe and not link.is_connected
-    assert not link.step(8.1).subscribe and link.step(8.2).subscribe and link.hear(8.3)
+    assert lost.report_lost and lost.subscribe and not link.is_connected
+    assert not link.step(8.1).subscribe and link.step(8.2).subscribe and link.note_heartbeat(8.3)
     link.start_over()
-    assert not link.hear(8.4) and not link.is_connected
-    assert link.step(8.5).subscribe and link.hear(8.6) and link.is_connected
+    assert not link.note_heartbeat(8.4) and not link.is_connected
+    assert link.step(8.5).subscribe and link.note_heartbeat(8.6) and link.is_connected
 
 
-def test_expected_values_are_asked_for_after_two_seconds_even_those_that_were_moved_before(
+def test_expected_values_are_requested_after_two_seconds_even_those_that_were_moved_before(
     module_named: Callable,
 ) -> None:
     echo = module_named("echo").Echo()

@@ -63,7 +63,7 @@ class FrameLoop:
         self._thread.join()
 
 
-class Stand:
+class WebRig:
     """A running server and its clients."""
 
     def __init__(self, report: Any, options: dict[str, Any]) -> None:
@@ -132,16 +132,16 @@ class Stand:
 
 
 @pytest.fixture
-def serve(reports: Any) -> Iterator[Callable[..., Stand]]:
-    """`serve(picture, **options of WebServer)` is a running Stand."""
+def serve(reports: Any) -> Iterator[Callable[..., WebRig]]:
+    """`serve(picture, **options of WebServer)` is a running WebRig."""
     with contextlib.ExitStack() as stack:
 
-        def start(picture: np.ndarray | None = None, **options: Any) -> Stand:
-            stand = Stand(reports, options)
-            stack.enter_context(stand.stack)
+        def start(picture: np.ndarray | None = None, **options: Any) -> WebRig:
+            web = WebRig(reports, options)
+            stack.enter_context(web.stack)
             if picture is not None:
-                stand.loop = stand.play(picture)
-            return stand
+                web.loop = web.play(picture)
+            return web
 
         yield start
 
@@ -189,11 +189,11 @@ def live(rig: PageRig, require: Callable[[object, str], None], wait_for: Callabl
 
 @contextlib.contextmanager
 def shared(visit: Visit, size: dict[str, int]) -> Iterator[Visit]:
-    """A window on the tab `play` that has heard of all values, and is left without anything open and without errors."""
+    """A window on the tab `play` that has received all values; it is left with nothing open and no errors."""
     if visit.page.viewport_size != size:
         visit.page.set_viewport_size(size)
     visit.page.locator("#play-tab").click()
-    for is_on in ("true", "false"):  # the page hears of changes in their order: with these it has heard of the reset
+    for is_on in ("true", "false"):  # changes arrive in their order: with these the page has received the reset
         visit.live.engine.params.set("/master/freeze", is_on == "true", by="test")
         visit.page.locator(f"#freeze[aria-pressed={is_on}]").wait_for(state="attached")
     yield visit

@@ -117,5 +117,5 @@ class SocketClient:
     def _fill(self) -> None:
         data = self.socket.recv(1 << 16)
         if not data:
-            raise ConnectionError(1006, "closed without a word")
+            raise ConnectionError(1006, "closed without a close frame")
         self._unread += data

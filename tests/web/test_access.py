@@ -71,8 +71,8 @@ def test_the_token_is_accepted_in_url_header_and_cookie(stranger):
     cookie = {"Cookie": f"other=1; multiverse_{stranger.server.address[1]}={TOKEN}"}
     for path in PAGES:
         in_url = f"{path}{'&' if '?' in path else '?'}token={TOKEN}"
-        for asked_path, headers in ((path, bearer), (path, cookie), (in_url, {})):
-            assert stranger.get(asked_path, **headers)[0] in (200, 404), path
+        for requested_path, headers in ((path, bearer), (path, cookie), (in_url, {})):
+            assert stranger.get(requested_path, **headers)[0] in (200, 404), path
     for path in SOCKET_PATHS:
         stranger.connect(f"{path}?token={TOKEN}")
         stranger.connect(path, **bearer)
@@ -93,31 +93,31 @@ def test_the_page_opened_with_the_token_leaves_a_cookie_that_opens_the_rest(stra
 def test_without_a_token_a_random_one_is_created(serve):
     tokens = {new_token() for _ in range(100)}
     assert len(tokens) == 100 and {len(token) for token in tokens} == {22}
-    stand = serve(is_local=lambda address: False)
-    assert stand.get("/status.json?token=")[0] == stand.get("/status.json?token=None")[0] == 401
-    assert stand.get(f"/status.json?token={stand.server.token}")[0] == 200
+    web = serve(is_local=lambda address: False)
+    assert web.get("/status.json?token=")[0] == web.get("/status.json?token=None")[0] == 401
+    assert web.get(f"/status.json?token={web.server.token}")[0] == 200
 
 
 def test_dns_rebinding_is_refused(serve, f_card):
-    stand = serve(f_card())
+    web = serve(f_card())
     for path in HTTP_PATHS:
-        assert stand.get(path, Host="evil.example")[0] == 403
+        assert web.get(path, Host="evil.example")[0] == 403
     for path in SOCKET_PATHS:
         with pytest.raises(Refused, match="403: this host name is not served here"):
-            stand.connect(path, Host="evil.example")
+            web.connect(path, Host="evil.example")
 
 
 def test_a_page_of_another_site_cannot_open_a_socket_though_it_runs_on_this_machine(serve, stranger):
-    stand = serve()
-    port = stand.server.address[1]
+    web = serve()
+    port = web.server.address[1]
     for origin in ("https://evil.example", "null", "http://localhost:1", f"http://127.0.0.1:{port}"):
         for path in SOCKET_PATHS:
             with pytest.raises(Refused, match="403: pages of another site"):
-                stand.connect(path, Origin=origin)
-        assert stand.get("/status.json", Origin=origin, Host=f"localhost:{port}")[0] == 403
+                web.connect(path, Origin=origin)
+        assert web.get("/status.json", Origin=origin, Host=f"localhost:{port}")[0] == 403
     with pytest.raises(Refused, match="403"):
         stranger.connect(f"/?token={TOKEN}", Origin="https://evil.example")
-    stand.connect("/", Origin=f"http://localhost:{port}")
+    web.connect("/", Origin=f"http://localhost:{port}")
 
 
 # -- hosts whose OSC is accepted ---------------------------------------------------------------
@@ -127,42 +127,42 @@ OTHER_PATHS = ("/page/index.html", "/status.json", "/frame.jpg", "/stream.mjpg",
 
 
 @pytest.fixture
-def osc_stand(serve, f_card):
+def osc_web(serve, f_card):
     """A server that treats this machine as remote but accepts its OSC."""
     remote = {"token": TOKEN, "is_local": lambda address: False, "allowed_hosts": ("show.example",)}
     return serve(f_card(), accepts_osc=lambda *addresses: set(addresses) == {"127.0.0.1"}, **remote)
 
 
-def test_hosts_whose_osc_is_accepted_may_use_oscquery_without_a_token_and_nothing_else(osc_stand):
+def test_hosts_whose_osc_is_accepted_may_use_oscquery_without_a_token_and_nothing_else(osc_web):
     """Neither Chataigne (GenericOSCQueryModule.cpp, requestHostInfo), libossia (http_client.hpp) nor VRChat's library
     (vrc-oscquery-lib, Extensions.cs) can send one."""
     for path in OSC_PATHS:
-        status, headers, body = osc_stand.get(path)
+        status, headers, body = osc_web.get(path)
         assert (status, headers["Content-Type"]) == (200, "application/json") and body.startswith(b"{"), path
-    client = osc_stand.connect("/")
+    client = osc_web.connect("/")
     client.send(json.dumps({"COMMAND": "LISTEN", "DATA": "/layer/1/angle"}))
     assert decode_packet(client.read()).args == (0.0,)
-    assert osc_stand.get("/", Accept="text/html")[0] == osc_stand.get("/layer", "POST")[0] == 401
+    assert osc_web.get("/", Accept="text/html")[0] == osc_web.get("/layer", "POST")[0] == 401
     for path in OTHER_PATHS:
-        assert osc_stand.get(path)[0] == 401, path
+        assert osc_web.get(path)[0] == 401, path
     for path in ("/preview", "/live"):
         with pytest.raises(Refused, match="401"):
-            osc_stand.connect(path)
+            osc_web.connect(path)
 
 
-def test_pages_of_other_sites_may_not_use_oscquery(osc_stand):
-    port = osc_stand.server.address[1]
+def test_pages_of_other_sites_may_not_use_oscquery(osc_web):
+    port = osc_web.server.address[1]
     evil = {"Host": "evil.example"}, {"Origin": "https://evil.example"}, sec_fetch("cross-site", "cors", "empty")
     for headers in evil:
         for path in OSC_PATHS:
-            assert osc_stand.get(path, **headers)[0] == 403, (path, headers)
+            assert osc_web.get(path, **headers)[0] == 403, (path, headers)
         with pytest.raises(Refused, match="403"):
-            osc_stand.connect("/", **headers)
-    osc_stand.connect("/", Origin=f"http://localhost:{port}")
+            osc_web.connect("/", **headers)
+    osc_web.connect("/", Origin=f"http://localhost:{port}")
 
 
-def test_a_forwarded_request_needs_the_token(osc_stand):
-    port = osc_stand.server.address[1]
+def test_a_forwarded_request_needs_the_token(osc_web):
+    port = osc_web.server.address[1]
     for headers in (
         {"Host": "show.example"},
         {"Origin": "https://show.example", "Host": f"localhost:{port}"},
@@ -170,10 +170,10 @@ def test_a_forwarded_request_needs_the_token(osc_stand):
         {"Forwarded": "for=203.0.113.9"},
         {"Via": "1.1 proxy"},
     ):
-        assert osc_stand.get("/layer", **headers)[0] == 401, headers
-        assert osc_stand.get(f"/layer?token={TOKEN}", **headers)[0] == 200
+        assert osc_web.get("/layer", **headers)[0] == 401, headers
+        assert osc_web.get(f"/layer?token={TOKEN}", **headers)[0] == 200
         with pytest.raises(Refused, match="401"):
-            osc_stand.connect("/", **headers)
+            osc_web.connect("/", **headers)
 
 
 # -- pages of other sites ----------------------------------------------------------------------
@@ -185,22 +185,22 @@ def sec_fetch(site, mode="no-cors", destination="image"):
 
 @pytest.mark.parametrize("site", ["cross-site", "same-site"])
 def test_a_page_of_another_site_gets_no_picture_and_does_not_count_as_a_viewer(serve, stranger, f_card, site):
-    stand = serve(f_card())
+    web = serve(f_card())
     for path in HTTP_PATHS:
         for how in (("no-cors", "image"), ("navigate", "iframe"), ("cors", "empty"), ("", "")):
-            status, _, body = stand.get(path, **sec_fetch(site, *how))
+            status, _, body = web.get(path, **sec_fetch(site, *how))
             assert (status, body) == (403, b"pages of another site are not served here\n"), path
     for path in SOCKET_PATHS:
         with pytest.raises(Refused, match="403: pages of another site"):
-            stand.connect(path, **sec_fetch(site, "websocket", "websocket"))
+            web.connect(path, **sec_fetch(site, "websocket", "websocket"))
     assert stranger.get(f"/frame.jpg?token={TOKEN}", **sec_fetch(site))[0] == 403
 
 
 def test_our_own_page_a_typed_address_and_a_link_on_another_site_are_served(serve, f_card):
-    stand = serve(f_card())
+    web = serve(f_card())
     links = [sec_fetch(site, "navigate", "document") for site in ("none", "cross-site")]
     for path in PAGES:
         for fetch in (sec_fetch("same-origin"), *links):
-            assert stand.get(path, **fetch)[0] in (200, 404), (path, fetch)
+            assert web.get(path, **fetch)[0] in (200, 404), (path, fetch)
     for path in SOCKET_PATHS:
-        stand.connect(path, **sec_fetch("same-origin", "websocket", "websocket"))
+        web.connect(path, **sec_fetch("same-origin", "websocket", "websocket"))

@@ -14,10 +14,10 @@ from tests.web.socket_client import BINARY, CLOSE, PING, TEXT
 GET = b"GET / HTTP/1.1\r\nHost: localhost\r\n"
 
 
-def talk(stand, request, *, hangs_up=True):
-    """The server's whole answer to these bytes. After `hangs_up` it may close before it answers."""
+def talk(web, request, *, hangs_up=True):
+    """Send these bytes and return the server's whole answer. After `hangs_up` it may close before it answers."""
     answer = b""
-    with socket.create_connection(stand.server.address, timeout=120) as client, contextlib.suppress(OSError):
+    with socket.create_connection(web.server.address, timeout=120) as client, contextlib.suppress(OSError):
         client.sendall(request)
         if hangs_up:
             client.shutdown(socket.SHUT_WR)
@@ -27,7 +27,7 @@ def talk(stand, request, *, hangs_up=True):
 
 
 def test_garbage_is_refused_counted_and_not_logged(serve, f_card, caplog, reports):
-    stand = serve(f_card())
+    web = serve(f_card())
     rng = random.Random(1)
     garbage = [
         b"\r\n\r\n",
@@ -49,17 +49,17 @@ def test_garbage_is_refused_counted_and_not_logged(serve, f_card, caplog, report
     ]
     with caplog.at_level(logging.WARNING):
         for request in garbage:
-            assert b" 200 " not in talk(stand, request)[:20] or request.startswith(GET)
-    assert stand.get("/frame.jpg")[0] == 200
+            assert b" 200 " not in talk(web, request)[:20] or request.startswith(GET)
+    assert web.get("/frame.jpg")[0] == 200
     assert not caplog.records
     assert set(reports.keys) <= {"web request", "web refused"} and "web request" in reports.keys
 
 
 @pytest.mark.parametrize("method", ["POST", "PUT", "DELETE", "PATCH", "OPTIONS", "TRACE", "PROPFIND"])
 def test_only_get_is_allowed(serve, reports, method):
-    stand = serve()
+    web = serve()
     for path in ("/", "/layer/1/angle", "/status.json", "/preview", "/page/index.html"):
-        status, headers, _ = stand.get(path, method)
+        status, headers, _ = web.get(path, method)
         assert status == 405 and "GET" in headers["Allow"]
     assert reports.keys == []
 
@@ -76,9 +76,9 @@ def test_only_get_is_allowed(serve, reports, method):
     ],
 )
 def test_an_absolute_request_target_must_name_the_same_host_as_the_host_header(serve, target, host, status):
-    stand = serve()
+    web = serve()
     request = f"GET {target} HTTP/1.1\r\nHost: {host}\r\nConnection: close\r\n\r\n"
-    assert talk(stand, request.encode(), hangs_up=False).split(b" ")[1] == status
+    assert talk(web, request.encode(), hangs_up=False).split(b" ")[1] == status
 
 
 @pytest.mark.parametrize(
@@ -89,10 +89,10 @@ def test_an_absolute_request_target_must_name_the_same_host_as_the_host_header(s
      "/" + "a/" * 3000, "/page/" + "a" * 7000, "/page/__init__.py", "/layer%2f1%2f..", "/*", "/{a,b}", "/[a-z"],
 )  # fmt: skip
 def test_odd_paths_are_not_found(serve, reports, path):
-    stand = serve()
+    web = serve()
     for accept in ("text/html", "application/json"):
         head = f"Host: localhost\r\nConnection: close\r\nAccept: {accept}"
-        answer = talk(stand, f"GET {path} HTTP/1.1\r\n{head}\r\n\r\n".encode(), hangs_up=False)
+        answer = talk(web, f"GET {path} HTTP/1.1\r\n{head}\r\n\r\n".encode(), hangs_up=False)
         assert answer.split(b" ")[1] in (b"404", b"400"), answer[:200]
         assert b"import" not in answer and b"root:" not in answer
     assert "web" not in reports.keys
@@ -100,29 +100,29 @@ def test_odd_paths_are_not_found(serve, reports, path):
 
 def test_an_idle_connection_is_closed(serve, monkeypatch):
     monkeypatch.setattr("engine.web.serving.web_thread.IDLE_S", 0.2)
-    stand = serve()
-    with socket.create_connection(stand.server.address, timeout=120) as silent:
+    web = serve()
+    with socket.create_connection(web.server.address, timeout=120) as silent:
         assert silent.recv(10) == b""
-    with socket.create_connection(stand.server.address, timeout=120) as dribbling:
+    with socket.create_connection(web.server.address, timeout=120) as dribbling:
         dribbling.sendall(GET)  # and never the rest
         assert dribbling.recv(10) == b""
 
 
 def test_one_connection_too_many_is_refused_and_the_others_stay(serve, monkeypatch, wait_for, reports):
     monkeypatch.setattr("engine.web.serving.web_thread.MAX_CONNECTIONS", 4)
-    stand = serve()
-    live = stand.connect("/live")
+    web = serve()
+    live = web.connect("/live")
     with contextlib.ExitStack() as silent:
         for _ in range(8):
-            silent.enter_context(socket.create_connection(stand.server.address, timeout=120))
+            silent.enter_context(socket.create_connection(web.server.address, timeout=120))
         wait_for(lambda: "web connections" in reports.keys, "the refusal")
         live.read_json("status")
-    wait_for(lambda: answers(stand), "room again")
+    wait_for(lambda: answers(web), "room again")
 
 
-def answers(stand):
+def answers(web):
     with contextlib.suppress(OSError):
-        return stand.get("/status.json")[0] == 200
+        return web.get("/status.json")[0] == 200
 
 
 RUDE = {
@@ -143,9 +143,9 @@ RUDE = {
 @pytest.mark.parametrize("path", ["/live", *in_long_form("/", "/preview")])
 @pytest.mark.parametrize("rudeness", RUDE)
 def test_a_protocol_violation_closes_a_websocket_with_the_right_code(serve, reports, caplog, wait_for, rudeness, path):
-    stand = serve()
-    bystander = stand.connect("/live")
-    client = stand.connect(path)
+    web = serve()
+    bystander = web.connect("/live")
+    client = web.connect(path)
     send, code = RUDE[rudeness]
     send(client)
     with pytest.raises(ConnectionError) as end:
@@ -158,14 +158,14 @@ def test_a_protocol_violation_closes_a_websocket_with_the_right_code(serve, repo
 
 
 def test_a_message_in_many_pieces_is_one_message_and_offered_protocols_are_not_logged(serve, wait_for, caplog):
-    stand = serve()
+    web = serve()
     packed = "permessage-deflate"
-    client = stand.connect("/live", Sec_WebSocket_Protocol="oscquery, x", Sec_WebSocket_Extensions=packed)
+    client = web.connect("/live", Sec_WebSocket_Protocol="oscquery, x", Sec_WebSocket_Extensions=packed)
     pieces = [bytes([byte]) for byte in b'{"monitor": true}']
     for number, piece in enumerate(pieces):
         client.send_frame(TEXT if number == 0 else 0, piece, is_last=number == len(pieces) - 1)
         client.send_frame(PING, b"between")
-    wait_for(lambda: stand.dispatcher.is_watched, "the watching")
+    wait_for(lambda: web.dispatcher.is_watched, "the watching")
     assert client.read_json("status"), "not compressed: a few bytes could expand to megabytes"
     assert not caplog.records
 
@@ -175,23 +175,23 @@ def test_a_message_in_many_pieces_is_one_message_and_offered_protocols_are_not_l
     [{"Sec_WebSocket_Key": "short"}, {"Sec_WebSocket_Version": "99"}, {"Upgrade": "h2c"}, {"Connection": "close"}],
 )
 def test_an_invalid_handshake_is_answered_in_one_line(serve, reports, headers):
-    stand = serve()
+    web = serve()
     head = {"Upgrade": "websocket", "Connection": "Upgrade", "Sec_WebSocket_Version": "13"} | headers
-    status, _, body = stand.get("/live", **head)
+    status, _, body = web.get("/live", **head)
     assert status == 400 and body.count(b"\n") <= 2
     assert "web" not in reports.keys
 
 
 def test_a_client_that_disconnects_before_the_answer_is_not_an_error(serve, reports, caplog):
-    stand = serve()
+    web = serve()
     handshake = GET + (
         b"Upgrade: websocket\r\nConnection: Upgrade\r\nSec-WebSocket-Version: 13\r\n"
         b"Sec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ==\r\n\r\n"
     )
     for path in (b"GET / ", b"GET /live ", b"GET /preview ") * 30:
-        with socket.create_connection(stand.server.address, timeout=120) as client:
+        with socket.create_connection(web.server.address, timeout=120) as client:
             client.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))  # closed with a reset
             client.sendall(handshake.replace(b"GET / ", path))
-    assert stand.get("/status.json")[0] == 200
+    assert web.get("/status.json")[0] == 200
     assert not caplog.records
     assert reports.keys == []

@@ -1,4 +1,4 @@
-"""/live as a browser sees it."""
+"""The WebSocket /live as a browser sees it."""
 
 import itertools
 import json
@@ -16,8 +16,8 @@ ODD = b"/odd\0\0\0\0,tIm\0\0\0\0" + (2**63 + 1).to_bytes(8, "big") + bytes([0, 1
 SENDER = Sender(name="udp 192.0.2.1:5000", post=lambda packet: None, at_port=lambda port: SENDER)
 
 
-def send(stand, address, *args):
-    stand.dispatcher.receive(encode_message(address, *args), SENDER)
+def send(web, address, *args):
+    web.dispatcher.receive(encode_message(address, *args), SENDER)
 
 
 def test_levels_are_sent_twenty_times_a_second_and_status_twice(serve):
@@ -37,18 +37,18 @@ def test_levels_are_sent_twenty_times_a_second_and_status_twice(serve):
     assert all(1 <= after - before - 1 <= 10 for before, after in itertools.pairwise(ends))
 
 
-def test_moved_values_are_sent_while_there_are_any_and_sources_to_those_who_ask(serve, wait_for):
-    stand = serve()
-    asking, other = stand.connect("/live"), stand.connect("/live")
+def test_moved_values_are_sent_while_there_are_any_and_sources_on_request(serve, wait_for):
+    web = serve()
+    asking, other = web.connect("/live"), web.connect("/live")
     kinds = {next(iter(json.loads(other.read()))) for _ in range(12)}
     assert kinds == {"levels", "status"}, "nothing is moved, so nothing is sent"
-    stand.modulation.moved = {"/post/bloom": 0.5}
+    web.modulation.moved = {"/post/bloom": 0.5}
     assert other.read_json("moved") == {"moved": {"/post/bloom": 0.5}}
-    stand.modulation.moved = {}
+    web.modulation.moved = {}
     while other.read_json("moved")["moved"]:
         pass
     asking.send('{"sources": true}')
-    stand.modulation.sources = {"rms": 0.25}
+    web.modulation.sources = {"rms": 0.25}
     while asking.read_json("sources")["sources"] != {"rms": 0.25}:
         pass
     assert "sources" not in {next(iter(json.loads(other.read()))) for _ in range(12)}
@@ -61,15 +61,15 @@ def test_a_file_name_that_is_not_utf_8_is_shown_escaped():
 
 
 def test_the_monitor_is_sent_only_to_clients_that_requested_it(serve, wait_for):
-    stand = serve()
-    watching, other = stand.connect("/live"), stand.connect("/live")
+    web = serve()
+    watching, other = web.connect("/live"), web.connect("/live")
     other.read()
-    assert not stand.dispatcher.is_watched
+    assert not web.dispatcher.is_watched
     watching.send('{"monitor": true}')
-    wait_for(lambda: stand.dispatcher.is_watched, "the watching")
-    send(stand, "/layer/1/angle", 5.5)
-    send(stand, "/no/such", "text", b"blob", True, None, math.inf, 2**40)
-    stand.dispatcher.receive(ODD, SENDER)
+    wait_for(lambda: web.dispatcher.is_watched, "the watching")
+    send(web, "/layer/1/angle", 5.5)
+    send(web, "/no/such", "text", b"blob", True, None, math.inf, 2**40)
+    web.dispatcher.receive(ODD, SENDER)
     lines = watching.read_json("osc")["osc"]
     while len(lines) < 4:
         lines += watching.read_json("osc")["osc"]
@@ -88,26 +88,26 @@ def test_the_monitor_is_sent_only_to_clients_that_requested_it(serve, wait_for):
 
 
 def test_the_monitor_stops_when_the_last_client_leaves(serve, wait_for):
-    stand = serve()
-    first, second = stand.connect("/live"), stand.connect("/live")
+    web = serve()
+    first, second = web.connect("/live"), web.connect("/live")
     for client in (first, second):
         client.send('{"monitor": true}')
-    wait_for(lambda: stand.dispatcher.is_watched, "the watching")
+    wait_for(lambda: web.dispatcher.is_watched, "the watching")
     first.send('{"monitor": false}')
-    send(stand, "/layer/1/angle", 1.0)
+    send(web, "/layer/1/angle", 1.0)
     second.read_json("osc")
     second.close()
-    wait_for(lambda: not stand.dispatcher.is_watched, "the end of it")
+    wait_for(lambda: not web.dispatcher.is_watched, "the end of it")
 
 
-def test_a_flood_shows_the_newest_lines_and_counts_the_rest(serve, wait_for):
-    stand = serve()
-    client = stand.connect("/live")
+def test_of_too_many_lines_the_newest_are_shown_and_the_rest_counted(serve, wait_for):
+    web = serve()
+    client = web.connect("/live")
     client.send('{"monitor": true}')
-    wait_for(lambda: stand.dispatcher.is_watched, "the watching")
+    wait_for(lambda: web.dispatcher.is_watched, "the watching")
     sent = 5000
     for number in range(sent):
-        send(stand, "/layer/1/angle", number / 100)
+        send(web, "/layer/1/angle", number / 100)
     counted, last = 0, None
     while counted < sent:
         message = client.read_json("osc")

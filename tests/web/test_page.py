@@ -15,7 +15,7 @@ from tests.web.page_rig import LiveEngine, PageRig, Visit
 
 @contextmanager
 def all_areas_open(page: Any) -> Iterator[None]:
-    """Every further picture and value would take the browser longer if they stayed open."""
+    """Open all areas of the page in this block only: each further picture and value would take the browser longer."""
     closed = page.evaluate_handle("[...document.querySelectorAll('details:not([open])')]")
     set_open = "([areas, isOpen]) => areas.forEach((area) => { area.open = isOpen })"
     page.evaluate(set_open, [closed, True])
@@ -288,7 +288,7 @@ NEEDED_TO_PERFORM = ("take", "hand-hit", "hand-freeze", "hand-blackout", "hand-p
 
 
 def assert_safety_controls_stay_in_sight(page: Any) -> None:
-    """On every tab, at its top and at its end; and nothing has to be scrolled sideways."""
+    """Assert that the safety controls are visible on every tab, at its top and end, and nothing scrolls sideways."""
     with all_areas_open(page):
         for tab in page.locator("#tabs [role=tab]:visible").all():
             tab.click()

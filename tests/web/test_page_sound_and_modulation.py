@@ -105,7 +105,7 @@ def route(live: LiveEngine, n: int) -> tuple[Any, ...]:
 
 
 def ghost(visit: Visit, address: str) -> float:
-    """Where the moved value is shown, in percent of the fader."""
+    """Position of the mark for the modulated value, in percent of the fader."""
     return float(visit.control(address).locator(".ghost").evaluate("mark => parseFloat(mark.style.translate) + 100"))
 
 

@@ -20,7 +20,7 @@ from engine.sinks.sink import SinkStatus
 from tests.conftest import Reports
 from tests.control.commands.test_shader import shader
 from tests.support.mtc_signal import full_frame
-from tests.web.conftest import Stand
+from tests.web.conftest import WebRig
 from tests.web.page_rig import FPS, LiveEngine, PageRig, Visit
 
 FIRST, SECOND = list(LOOKS)[:2]
@@ -288,8 +288,8 @@ def test_a_bypassed_shader_is_named_on_every_tab_until_it_plays_again(visit: Vis
     live.until(lambda: any(entry.name == "Veil" for entry in control.catalog.entries), "the file")
     live.send("/fx/generator/file", "Veil")
     live.until(lambda: status().shaders[0].draw_ms > 0, "the shader in the picture")
-    given_up = ShaderState(costs_ms={"generator": 400.0}, overruns=frozenset({"generator"}))
-    live.engine.post(lambda: control.after_frame(given_up, 1 / 12))
+    overrun = ShaderState(costs_ms={"generator": 400.0}, overruns=frozenset({"generator"}))
+    live.engine.post(lambda: control.after_frame(overrun, 1 / 12))
     lamp = visit.page.locator("header #bypassed")
     lamp.get_by_text("bypassed: Veil").wait_for()
     for tab in ("presets", "cues", "status", "monitor", "play"):
@@ -329,12 +329,12 @@ def long_guest(rig: PageRig) -> Iterator[Visit]:
         now = tuple(each if isinstance(each, ChildStatus) else ChildStatus(name=each) for each in CHILDREN)
         return dataclasses.replace(rig.live.engine.status(), children=now, sinks=sinks)
 
-    stand = Stand(Reports(), {"status": status, "pictures": LEVELS})
-    with stand.stack:
+    web = WebRig(Reports(), {"status": status, "pictures": LEVELS})
+    with web.stack:
         for name, level in LEVELS.items():
-            stand.play(np.full((36, 64, 4), level, np.uint8), name)
+            web.play(np.full((36, 64, 4), level, np.uint8), name)
         visit = rig.visit(viewport={"width": 1280, "height": 800})
-        visit.page.goto(stand.server.url)
+        visit.page.goto(web.server.url)
         visit.page.wait_for_selector("body[data-state=connected]")
         yield visit
         visit.close()

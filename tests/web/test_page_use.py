@@ -56,17 +56,17 @@ def test_blackout_and_freeze_are_keys_everywhere_but_in_a_text(visit: Visit, liv
 
 def test_an_answer_from_before_a_toggle_does_not_turn_the_next_one_round(visit: Visit) -> None:
     """The page asks the engine a moment after each change; the user may press again before the answer comes."""
-    values_seen = visit.page.evaluate(
+    seen = visit.page.evaluate(
         """async () => {
             const { Values } = await import("/page/values.js");
             let resolveAsk;
             const nextAsk = () => new Promise((done) => { resolveAsk = done; });
             const values = new Values({ send() {}, command() { resolveAsk(); } });
             values.load(new Map([["/a", { address: "/a", type: "bool", value: false }]]));
-            const values_seen = [];
+            const seen = [];
             const answer = (value) => {
               values.receive({ address: "/a", args: [value] });
-              values_seen.push(values.get("/a"));
+              seen.push(values.get("/a"));
             };
             let ask = nextAsk();
             values.change("/a", true);
@@ -76,10 +76,10 @@ def test_an_answer_from_before_a_toggle_does_not_turn_the_next_one_round(visit: 
             answer(true); // to the first question
             await ask;
             answer(true); // somebody else has switched it on
-            return values_seen;
+            return seen;
         }"""
     )
-    assert values_seen == [False, True]
+    assert seen == [False, True]
 
 
 def test_a_cue_without_its_preset_is_marked_and_fails_until_another_plays(visit: Visit, live: LiveEngine) -> None:

@@ -37,7 +37,7 @@ def shows(live: LiveEngine, look: str) -> None:
 
 
 def leave_beats(live: LiveEngine) -> None:
-    """At 3 s a beat, what waits for four bars from here on waits 24 s or longer."""
+    """Slow the tempo to 3 s a beat, so that what waits for four bars from here on waits 24 s or longer."""
     live.send("/tempo/bpm", 20.0)
     pulse = live.engine._parts.control_hub.tempo.read_pulse
     live.until(lambda: pulse().bpm == 20.0, "a frame at this tempo")

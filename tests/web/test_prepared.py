@@ -35,8 +35,8 @@ from tests.web.socket_client import SocketClient
 
 CEILING_S = 120.0
 RATE_HZ = 48_000
-HEARD_S = 3
-TIME_S = np.arange(HEARD_S * RATE_HZ) / RATE_HZ
+SOUND_S = 3
+TIME_S = np.arange(SOUND_S * RATE_HZ) / RATE_HZ
 TONES = np.stack([0.5 * np.sin(2 * np.pi * hz * TIME_S) for hz in (100, 200, 300, 400)], axis=1).astype(np.float32)
 """A whole number of periods, and of hops: it ends where it begins."""
 STEADY: dict[str, Any] = {f"/audio/{n}/auto": False for n in (1, 2, 3, 4)} | {"/audio/2/gain_db": -6.0}
@@ -53,7 +53,7 @@ class Show:
         self.store, self.tap, self.gate, self.reports = ParamStore(), PreviewTap(), Gate.create(), reports
         self.store.set_many(STEADY.items(), by="test")
         sound = OfflineAudio(LoopFeed(TONES, RATE_HZ, "tones"), "tones")
-        sound.advance_to(HEARD_S)
+        sound.advance_to(SOUND_S)
         self.preset: LoadedPreset | None = None
         self.late_s = 0.0
         self.stills: list[LoadedPreset] = []
@@ -108,7 +108,7 @@ class Show:
 
 @pytest.fixture(scope="module")
 def played(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Show]:
-    """The show of all tests here: each needs a process that draws, and starts one if there is none."""
+    """The show that all tests here share: each needs a process that draws, and starts one if there is none."""
     with pytest.MonkeyPatch.context() as patch:
         patch.setenv("MULTIVERSE_HOME", str(tmp_path_factory.mktemp("home")))
         patch.setattr(prepared, "PROGRAM", ("engine.cli.prepared_program", "main()"))  # not idle beside other tests
@@ -133,7 +133,7 @@ def test_it_is_the_picture_of_the_same_look_and_sound_drawn_here(show: Show, tmp
     params = WIDE.by_address() | STEADY
     config = Config(width=320, height=180, fps=10.0, audio=str(path), offline=True, renderer="gl", params=params)
     with open_engine(config) as engine:
-        *_, last = engine.frames(seconds=HEARD_S)
+        *_, last = engine.frames(seconds=SOUND_S)
         here = last.read_rgba()[..., :3].astype(int)
     show.preset = DARK
     show.read_until(lambda picture: bool(picture.max() < 3))

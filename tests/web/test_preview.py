@@ -46,9 +46,9 @@ def test_every_picture_of_a_jittering_thirty_is_requested():
 
 def test_the_rate_never_exceeds_the_requested_one():
     for fps in (1, 7, 25, 30, 59, 60):
-        for drawn_hz in (24, 50, 60, 144, 240):
-            times = [3 + index / drawn_hz for index in range(10 * drawn_hz)]
-            assert min(fps, drawn_hz) * 9 <= len(frames(PreviewTap(), times, fps)) <= fps * 10 + 1
+        for frame_rate_hz in (24, 50, 60, 144, 240):
+            times = [3 + index / frame_rate_hz for index in range(10 * frame_rate_hz)]
+            assert min(fps, frame_rate_hz) * 9 <= len(frames(PreviewTap(), times, fps)) <= fps * 10 + 1
 
 
 def test_after_a_pause_there_is_no_burst():

@@ -13,26 +13,26 @@ from tests.web.socket_client import PING
 
 
 def test_a_browser_gets_the_page_and_every_other_program_oscquery(serve):
-    stand = serve()
+    web = serve()
     browser = "text/html,application/xhtml+xml,*/*;q=0.8"
-    status, headers, page = stand.get("/", Accept=browser)
+    status, headers, page = web.get("/", Accept=browser)
     assert status == 200 and headers["Content-Type"].startswith("text/html") and b"<html" in page
     rules = headers["Content-Security-Policy"].split("; ")
     assert {"default-src 'self'", "frame-ancestors 'self'"} <= set(rules) and "script" not in str(rules)
     for accept in ("application/json", "*/*"):
-        status, headers, body = stand.get("/", Accept=accept)
+        status, headers, body = web.get("/", Accept=accept)
         assert headers["Content-Type"].startswith("application/json")
         assert json.loads(body)["FULL_PATH"] == "/"
-    assert json.loads(stand.get("/?HOST_INFO", Accept=browser)[2])["NAME"] == "multiverse"
-    assert json.loads(stand.get("/?HOST_INFO=", Accept=browser)[2])["OSC_IP"] == "127.0.0.1"
+    assert json.loads(web.get("/?HOST_INFO", Accept=browser)[2])["NAME"] == "multiverse"
+    assert json.loads(web.get("/?HOST_INFO=", Accept=browser)[2])["OSC_IP"] == "127.0.0.1"
 
 
 def test_the_page_references_only_served_files(serve):
-    stand = serve()
-    page = stand.get("/", Accept="text/html")[2].decode()
+    web = serve()
+    page = web.get("/", Accept="text/html")[2].decode()
     names = [piece.partition('"')[0] for piece in page.split('="/page/')[1:]]
     for name in names:
-        status, headers, body = stand.get(f"/page/{name}")
+        status, headers, body = web.get(f"/page/{name}")
         assert status == 200 and body and headers["X-Content-Type-Options"] == "nosniff", name
         content_type = {"js": "text/javascript", "css": "text/css", "svg": "image/svg+xml"}[name.rpartition(".")[2]]
         assert headers["Content-Type"].startswith(content_type)
@@ -40,12 +40,12 @@ def test_the_page_references_only_served_files(serve):
 
 def test_the_pictures_of_presets_are_served_by_their_names(serve):
     pictures = {"Füße 1.5 #2?": PresetPicture(jpeg=b"\xff\xd8 a picture", version="5f2a", file=None)}
-    stand = serve(preset_pictures=lambda: pictures)
-    assert json.loads(stand.get("/presets/pictures.json")[2]) == {"Füße 1.5 #2?": "5f2a"}
-    status, headers, body = stand.get(f"/presets/{quote('Füße 1.5 #2?')}.jpg?5f2a")
+    web = serve(preset_pictures=lambda: pictures)
+    assert json.loads(web.get("/presets/pictures.json")[2]) == {"Füße 1.5 #2?": "5f2a"}
+    status, headers, body = web.get(f"/presets/{quote('Füße 1.5 #2?')}.jpg?5f2a")
     assert (status, headers["Content-Type"], body) == (200, "image/jpeg", b"\xff\xd8 a picture")
     for name in ("Aurora.jpg", "..%2f..%2fsecret.jpg", "%00.jpg"):
-        assert stand.get(f"/presets/{name}")[0] == 404
+        assert web.get(f"/presets/{name}")[0] == 404
 
 
 def test_a_failing_status_is_an_error_after_which_the_server_keeps_running(serve, reports, caplog):
@@ -56,12 +56,12 @@ def test_a_failing_status_is_an_error_after_which_the_server_keeps_running(serve
     def broken():
         raise RuntimeError("no status today")
 
-    stand = serve(status=broken)
+    web = serve(status=broken)
     for _ in range(2):
-        assert stand.get("/status.json")[0] == 500
+        assert web.get("/status.json")[0] == 500
     assert reports.keys == ["web", "web"]
     assert len(caplog.records) == 1  # the first with its traceback, then counts
-    assert stand.get("/", Accept="text/html")[0] == 200
+    assert web.get("/", Accept="text/html")[0] == 200
 
 
 def test_a_taken_port_is_an_error_that_names_the_option(serve):
@@ -79,12 +79,12 @@ def test_an_unknown_or_invalid_host_is_an_error_that_names_the_option(serve, hos
 
 
 def test_closing_disconnects_clients_frees_the_port_and_is_idempotent(serve, f_card):
-    stand = serve(f_card())
-    viewer, live = stand.connect("/preview"), stand.connect("/live")
+    web = serve(f_card())
+    viewer, live = web.connect("/preview"), web.connect("/live")
     viewer.read()
     live.read()
-    stand.server.close()
-    stand.server.close()
+    web.server.close()
+    web.server.close()
     for client in (viewer, live):
         with pytest.raises(ConnectionError) as end:
             while client.read():
@@ -93,18 +93,18 @@ def test_closing_disconnects_clients_frees_the_port_and_is_idempotent(serve, f_c
     assert {"web", "preview main"}.isdisjoint(thread.name for thread in threading.enumerate())
     again = serve().server
     again.close()
-    again.address = stand.server.address
+    again.address = web.server.address
     again.close()
 
 
 def test_a_client_that_answers_no_ping_is_disconnected_and_the_others_stay(serve, monkeypatch, wait_for, reports):
-    stand = serve()
-    awake = stand.connect("/")
+    web = serve()
+    awake = web.connect("/")
     monkeypatch.setattr("engine.web.serving.sockets.PING_S", 0.1)
-    asleep = stand.connect("/")
-    assert stand.hub.count == 2
+    asleep = web.connect("/")
+    assert web.hub.count == 2
     assert asleep.read_frame()[0] == PING
-    wait_for(lambda: stand.hub.count == 1, "the sleeper to be dropped")
+    wait_for(lambda: web.hub.count == 1, "the sleeper to be dropped")
     awake.send(encode_message("/get", "/layer/1/angle"))
     assert awake.read()
     assert reports.keys == []

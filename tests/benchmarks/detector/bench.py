@@ -1,5 +1,5 @@
-"""Proof by training: a small detector trained on recipe 1 and on recipe 2 of `multiverse dataset`, tried on sets that
-differ from the training in one thing each, beside rules of brightness and colour that learn nothing.
+"""Proof by training: a small detector is trained on recipe 1 and on recipe 2 of `multiverse dataset`, then tried on
+sets that differ from the training in one thing each. Beside it are rules of brightness and colour that learn nothing.
 
 Both trainings have the same network, steps, augmentation and number of pixels. The pictures are drawn by the command
 itself and stay in the work folder, so that an interrupted run draws them no second time. A pile counts as found by its
@@ -31,7 +31,7 @@ from tests.benchmarks.detector.training import BATCH, CROP_PX, LabelledPicture, 
 TRAIN, TRY = "training", "set"
 VIEWS_A_PICTURE = 16  # views cut from a whole picture of recipe 1; 48 would fit beside one another
 MAX_RULE_PICTURES = 24  # on which the rules are chosen, which takes a second a picture
-DRAWING_SHARE = 0.5
+DRAWING_PART = 0.5
 """Share of the progress bar for drawing; the rest is training and trying."""
 
 TABLE_HEAD = ("set", "piles", "recipe 1", "recipe 2", "of plain", "middle", "F1", "false positives", "rule's F1")
@@ -89,7 +89,7 @@ def _measure(options: DetectorBench, progress: Progress) -> dict[str, Any]:
 
 
 def _say(progress: Progress, recipe: str, begun: float, span: float, done: float, loss: float) -> None:
-    progress(f"training on {recipe}, loss {loss:.2f}", DRAWING_SHARE + (1 - DRAWING_SHARE) * (begun + done * span))
+    progress(f"training on {recipe}, loss {loss:.2f}", DRAWING_PART + (1 - DRAWING_PART) * (begun + done * span))
 
 
 def _train(
@@ -115,7 +115,7 @@ def _draw(
     needed += [(TRY, name, SETS[name], pictures) for name in names]
     folders = {}
     for number, (kind, name, options, count) in enumerate(needed):
-        progress(f"drawing {name}", DRAWING_SHARE * number / len(needed))
+        progress(f"drawing {name}", DRAWING_PART * number / len(needed))
         folders[kind, name] = work / folder_name(f"{kind} {name}")
         draw_pictures(options, folders[kind, name], _whole(count) if name == RECIPE_1 else count)
     return folders

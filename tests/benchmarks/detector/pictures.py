@@ -18,7 +18,7 @@ from tests.benchmarks.detector.training import LabelledPicture
 MAX_PICTURE_BYTES = 256 << 20
 MIN_SIDE_PX = 4.0
 """Labels with a shorter side may be found or not, like those that the dataset marks `iscrowd`."""
-MIN_CUT_SHARE = 0.2
+MIN_VISIBLE = 0.2
 """A box cut by a view is ignored if less of its area is left, as the dataset does by `--min-visible`."""
 
 
@@ -76,7 +76,7 @@ def cut_views(picture: LabelledPicture, side_px: int, count: int, draw: np.rando
         boxes = np.clip(picture.boxes - (x, y, x, y), 0, side_px)
         visible = _sides(boxes).prod(axis=1) / np.maximum(_sides(picture.boxes).prod(axis=1), 1e-9)
         is_there = visible > 0
-        is_small = (visible < MIN_CUT_SHARE) | (_sides(boxes).min(axis=1, initial=np.inf) < MIN_SIDE_PX)
+        is_small = (visible < MIN_VISIBLE) | (_sides(boxes).min(axis=1, initial=np.inf) < MIN_SIDE_PX)
         views.append(
             LabelledPicture(
                 colors=picture.colors[y : y + side_px, x : x + side_px].copy(),

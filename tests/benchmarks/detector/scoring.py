@@ -12,7 +12,7 @@ MIN_OVERLAP = 0.5
 """Intersection over union from which a box counts as found, as in AP50."""
 MIN_DISTANCE_PX = 4.0
 MIDDLE_OF_SIZE = 0.5
-"""A middle counts as found within this share of the box's mean side, but at least within MIN_DISTANCE_PX."""
+"""A middle counts as found within this fraction of the box's mean side, but at least within MIN_DISTANCE_PX."""
 RECALLS = np.linspace(0, 1, 101)
 Likeness = Callable[[np.ndarray, LabelledPicture], np.ndarray]
 """(n, 4) found boxes and the k labels of their picture to (n, k): MIN_OVERLAP or more for the same pile."""
@@ -20,7 +20,7 @@ Likeness = Callable[[np.ndarray, LabelledPicture], np.ndarray]
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Rates:
-    """0..1 each, but `false_positives`, which is a mean per picture."""
+    """Precision, recall and F1, 0..1 each, and the mean number of false positives per picture."""
 
     precision: float
     recall: float
@@ -109,7 +109,7 @@ def overlap(found: np.ndarray, picture: LabelledPicture) -> np.ndarray:
 
 
 def nearness(found: np.ndarray, picture: LabelledPicture) -> np.ndarray:
-    """(n, k): 1 for the same middle, 0.5 at the largest distance that counts."""
+    """Nearness of the middles of found and labelled boxes, (n, k): 1 at distance 0, 0.5 at the largest that counts."""
     labelled = picture.boxes
     middles = [(boxes[:, :2] + boxes[:, 2:]) / 2 for boxes in (found, labelled)]
     away = np.sqrt(((middles[0][:, None] - middles[1][None]) ** 2).sum(axis=2))

@@ -1,6 +1,6 @@
 """Pictures that a detector is trained on and tried on, as options of `multiverse dataset`: the same for everybody.
 
-Every stress set of recipe 2 has the seed of the plain set, and with it the same sites with one thing changed, so
+Every stress set of recipe 2 has the seed of the plain set, and with it the same sites with one thing changed. So
 differences between sets come from the change. (From another height more of a site is seen.)
 """
 

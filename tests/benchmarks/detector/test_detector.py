@@ -1,5 +1,5 @@
-"""The detector: it learns what it is shown, its scores are those of COCO, its sets are real options, its pictures are
-read as labelled, its table says what came out."""
+"""The detector learns what it is shown. Its scores are those of COCO, its sets are real options, its pictures are read
+as labelled, and its table has the results."""
 
 import contextlib
 import io
@@ -102,8 +102,8 @@ def test_boxes_stay_on_their_discs_however_a_crop_is_turned(seed: int) -> None:
 @pytest.mark.parametrize("channel", ["light", "dark"])
 def test_discs_of_another_brightness_than_the_background_are_found_by_a_rule(channel: str) -> None:
     def picture(seed: int) -> LabelledPicture:
-        picture = picture_of_discs(seed, side_px=160)
-        return picture if channel == "light" else replace(picture, colors=255 - picture.colors)
+        discs = picture_of_discs(seed, side_px=160)
+        return discs if channel == "light" else replace(discs, colors=255 - discs.colors)
 
     rule = best_rule([picture(seed) for seed in range(2)])
     unseen = [picture(seed) for seed in range(50, 53)]
@@ -142,8 +142,8 @@ def ap50_of_pycocotools(found: list[FoundBoxes], pictures: list[LabelledPicture]
     return float(precision[precision > -1].mean())
 
 
-def picture_with(boxes: np.ndarray, *, ignored_share: float = 0.0) -> LabelledPicture:
-    is_ignored = np.random.default_rng(0).random(len(boxes)) < ignored_share
+def picture_with(boxes: np.ndarray, *, ignored_fraction: float = 0.0) -> LabelledPicture:
+    is_ignored = np.random.default_rng(0).random(len(boxes)) < ignored_fraction
     return LabelledPicture(colors=np.zeros((2, 2, 3), np.uint8), boxes=boxes, is_ignored=is_ignored)
 
 
@@ -155,7 +155,7 @@ def test_average_precision_is_that_of_pycocotools(seed: int) -> None:
     for _ in range(2):
         corner, side = draw.uniform(0, 900, (120, 2)), draw.uniform(6, 60, (120, 2))
         boxes = np.concatenate([corner, corner + side], axis=1)
-        pictures.append(picture_with(boxes, ignored_share=0.1))
+        pictures.append(picture_with(boxes, ignored_fraction=0.1))
         beside = np.concatenate([boxes, boxes[::3]])[draw.permutation(120)] + draw.normal(0, 3, (120, 4))
         nothing = draw.uniform(0, 900, (40, 2))
         beside = np.concatenate([beside, np.concatenate([nothing, nothing + 20], axis=1)])

@@ -42,7 +42,7 @@ class SpotRule:
     min_side_px: int
     max_side_px: int
     min_fill: float
-    """Smallest share of its box that a spot fills: a disc fills 0.79."""
+    """Smallest fraction of its box that a spot fills: a disc fills 0.79."""
     max_aspect: float
     """Largest ratio of the longer to the shorter side."""
 

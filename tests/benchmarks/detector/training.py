@@ -1,7 +1,7 @@
 """Trains the network on crops of labelled pictures.
 
-Crops are changed at random, as trainers do it (Ultralytics changes hue, saturation and brightness by default,
-Albumentations also blurs and adds noise), in place of cameras and weather that no training picture shows.
+Crops are changed at random, in place of cameras and weather that no training picture shows. Trainers do so, too:
+Ultralytics changes hue, saturation and brightness by default, Albumentations also blurs and adds noise.
 """
 
 import math
@@ -17,19 +17,19 @@ from torch.optim.swa_utils import AveragedModel
 from tests.benchmarks.detector.network import MAX_LOG_SIZE, STRIDE, build_network
 
 GAIN, CONTRAST, TINT = 0.3, 0.2, 0.08
-"""Largest changes: brightness as a power of e, the others as a share."""
+"""Largest changes: brightness as a power of e, the others as a fraction."""
 SATURATION = (0.5, 1.3)
-BLURRED_SHARE, BLUR_PX = 0.2, (0.4, 2.0)
-NOISY_SHARE, NOISE = 0.2, 0.03
+BLUR_PROBABILITY, BLUR_PX = 0.2, (0.4, 2.0)
+NOISE_PROBABILITY, NOISE = 0.2, 0.03
 """Highest standard deviation of the noise, of 1."""
 LUMA = np.array([0.299, 0.587, 0.114], np.float32)
 MIN_SIGMA_CELLS = 0.6
 SIGMA_OF_SIZE = 1 / 6
-"""Standard deviation of the blob around a centre, as a share of the box's shorter side."""
+"""Standard deviation of the blob around a centre, as a fraction of the box's shorter side."""
 MIN_SIDE_CELLS = 0.5
-NEIGHBOUR_SHARE = 0.4
+NEIGHBOUR_FACTOR = 0.4
 """Weight of the box that a cell beside a centre answers."""
-MIN_SHARE_IN_CROP = 0.4
+MIN_VISIBLE_IN_CROP = 0.4
 """Boxes of which less is in the crop are ignored."""
 MIN_SIDE_PX = 4.0
 """Boxes with a shorter side in the crop are ignored."""
@@ -49,16 +49,16 @@ MIN_COUNTED = 16
 
 
 def recolor(crop: np.ndarray, draw: np.random.Generator) -> np.ndarray:
-    """Another brightness, contrast, tint, saturation; sometimes blur and noise. (h, w, 3) float32 0..1, a new array."""
+    """Change brightness, contrast, tint, saturation at random; may add blur, noise. A new (h, w, 3) float32 0..1."""
     gain = np.exp(GAIN * draw.uniform(-1, 1)) * (1 + TINT * draw.uniform(-1, 1, 3))
     contrast, saturation = 1 + CONTRAST * draw.uniform(-1, 1), draw.uniform(*SATURATION)
     changing = saturation * np.eye(3) + (1 - saturation) * np.ones((3, 1)) * LUMA  # (3, 3): from RGB to RGB
     changing = (contrast * gain[:, None] * changing).astype(np.float32)
     middle = float(crop.mean()) * (1 - contrast)
     crop = crop @ changing.T + np.float32(middle)
-    if draw.random() < BLURRED_SHARE:
+    if draw.random() < BLUR_PROBABILITY:
         crop = cv2.GaussianBlur(crop, (0, 0), draw.uniform(*BLUR_PX))
-    if draw.random() < NOISY_SHARE:
+    if draw.random() < NOISE_PROBABILITY:
         crop = crop + np.float32(draw.uniform(0, NOISE)) * draw.standard_normal(crop.shape, np.float32)
     clipped: np.ndarray = np.clip(crop, 0, 1, dtype=np.float32)
     return clipped
@@ -76,7 +76,7 @@ class LabelledPicture:
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
 class CropTarget:
-    """The wanted answer for one crop, in cells."""
+    """The training target for one crop, in cells of the network's output."""
 
     centres: np.ndarray
     """(rows, columns) float32: 1 at a centre, a Gaussian blob around it."""
@@ -93,8 +93,7 @@ class CropTarget:
 def random_crop(
     pictures: Sequence[LabelledPicture], side_px: int, draw: np.random.Generator
 ) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
-    """Cut a random crop, of another scale, turned and mirrored at random: (side, side, 3) float32 0..1, its boxes, and
-    which to ignore.
+    """Cut a crop, scaled, turned and mirrored at random: (side, side, 3) float32 0..1, its boxes, and which to ignore.
 
     Half of the crops are around a random box, so that pictures with few piles teach something.
     """
@@ -115,7 +114,7 @@ def random_crop(
     inside = np.clip(boxes, 0, side_px)
     visible = _area(inside) / np.maximum(_area(boxes), 1e-9)
     is_there = visible > 0
-    is_cut = visible < MIN_SHARE_IN_CROP
+    is_cut = visible < MIN_VISIBLE_IN_CROP
     is_small = (inside[:, 2:] - inside[:, :2]).min(axis=1, initial=np.inf) < MIN_SIDE_PX
     boxes, is_ignored = inside[is_there], (picture.is_ignored | is_cut | is_small)[is_there]
     for _ in range(int(draw.integers(4))):
@@ -128,7 +127,7 @@ def random_crop(
 
 
 def make_target(boxes: np.ndarray, is_ignored: np.ndarray, side_px: int) -> CropTarget:
-    """The wanted answer for a crop with these boxes, (k, 4) px."""
+    """The training target for a crop with these boxes, (k, 4) px."""
     count = side_px // STRIDE
     centres = np.zeros((count, count), np.float32)
     weights = np.ones((count, count), np.float32)
@@ -160,7 +159,7 @@ def _answer_cells(at: np.ndarray, count: int) -> tuple[np.ndarray, np.ndarray, n
     """
     around = np.stack(np.meshgrid((-1, 0, 1), (-1, 0, 1)), axis=-1).reshape(-1, 2)  # (9, 2)
     cells = (at[:, None] + around).reshape(-1, 2)
-    factors = np.tile(NEIGHBOUR_SHARE ** np.abs(around).sum(axis=1), len(at)).astype(np.float32)
+    factors = np.tile(NEIGHBOUR_FACTOR ** np.abs(around).sum(axis=1), len(at)).astype(np.float32)
     pile = np.repeat(np.arange(len(at)), len(around))
     is_inside = ((cells >= 0) & (cells < count)).all(axis=1)
     cells, factors, pile = cells[is_inside], factors[is_inside], pile[is_inside]
@@ -192,7 +191,7 @@ def train(
     network.train()
     average = AveragedModel(network, avg_fn=_average, use_buffers=True)
     optimizer = torch.optim.AdamW(network.parameters(), lr=LEARNING_RATE, weight_decay=WEIGHT_DECAY)
-    schedule = torch.optim.lr_scheduler.LambdaLR(optimizer, lambda step: rate_share(step, steps))
+    schedule = torch.optim.lr_scheduler.LambdaLR(optimizer, lambda step: rate_factor(step, steps))
     for step in range(steps):
         crops, targets = [], []
         for _ in range(BATCH):
@@ -221,7 +220,7 @@ def has_fast_bfloat16() -> bool:
     return bool(known.get("avx512_bf16") or known.get("amx_bf16"))
 
 
-def rate_share(step: int, steps: int) -> float:
+def rate_factor(step: int, steps: int) -> float:
     """Share of the highest learning rate in this step, 0..1."""
     rising = max(1.0, WARM_UP * steps)
     if step < rising:

@@ -1,4 +1,4 @@
-"""Shaders without a GPU: a scripted trial stands in for its process, and the test draws the frames."""
+"""Shaders without a GPU: a scripted trial replaces its process, and the test draws the frames."""
 
 import threading
 from dataclasses import dataclass, field
@@ -52,7 +52,8 @@ class Verdict:
 
 @dataclass
 class ScriptedTrials:
-    """Answers when it is told to; refuses texts with `#error`, and measures half a second for those with `// slow`."""
+    """Fake trials of shaders, which answer while `may_answer` is set; they refuse texts with `#error`, and measure half
+    a second for `// slow`."""
 
     texts: list[str] = field(default_factory=list)
     may_answer: threading.Event = field(default_factory=threading.Event)
@@ -88,7 +89,7 @@ class ScriptedTrials:
 
 
 class Rig:
-    """Control, stage and store; `frame` is a frame of the engine."""
+    """A shader control, player and store; `frame` is a frame of the engine."""
 
     def __init__(
         self, folder: Path, reports: Any, *, records: DiskQueue | None = None, own_folder: Path | None = None

@@ -91,7 +91,7 @@ class PresetRig:
 
 
 class CueRig(PresetRig):
-    """With the presets low, mid and high (brightness 1, 2 and 3) and a cue list."""
+    """A rig with the presets low, mid and high (brightness 1, 2 and 3) and a cue list."""
 
     def __init__(self, folder: Path, reports: Any) -> None:
         presets = PresetFolder(folder / "presets")

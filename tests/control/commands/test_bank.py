@@ -27,10 +27,10 @@ class Rig(PresetRig):
         super().__init__(folder / "presets", reports, start_s=100.0)
         self.path = folder / FILE_NAME
         self.pulse = Pulse()
-        self.launching = LaunchQueue(self.store, lambda: self.pulse, self.notify)
-        self.presets.watch(self.launching.rename)
+        self.launch_queue = LaunchQueue(self.store, lambda: self.pulse, self.notify)
+        self.presets.watch(self.launch_queue.rename)
         self.store.set(TAKE_FADE, "0")
-        self.banks = BankControl(self.context, self.path, presets=self.presets, launching=self.launching)
+        self.banks = BankControl(self.context, self.path, presets=self.presets, queue=self.launch_queue)
         self.banks.add_commands(self.commands)
 
     def listed(self) -> dict[int, list[tuple]]:
@@ -53,7 +53,7 @@ class Rig(PresetRig):
     def begin_bar(self) -> None:
         """Draw the frame in which what waits for the bar starts."""
         self.pulse = Pulse(beat=4.0)
-        for run in self.launching.step():
+        for run in self.launch_queue.step():
             run()
 
     def tap(self, pad: int) -> None:
@@ -157,7 +157,7 @@ def test_the_second_press_waits_for_the_beat_and_blinks_meanwhile(rig: Rig) -> N
     assert rig.banks.displayed_bank().pads[0][0] == "prepared"
     rig.say("/pad/1", 1)
     rig.say("/pad/1", 0)
-    assert rig.launching.step() == [] and rig.after(0.5) == 1.0
+    assert rig.launch_queue.step() == [] and rig.after(0.5) == 1.0
     assert [state for state, _ in rig.banks.displayed_bank().pads[:4]] == ["queued", "on_air", "idle", "empty"]
     rig.begin_bar()
     assert rig.after(0.1) == 3.0 and rig.banks.displayed_bank().pads[0][0] == "on_air"
@@ -172,7 +172,7 @@ def test_a_look_that_is_renamed_while_it_waits_is_taken_and_blinks_meanwhile(rig
     assert rig.banks.displayed_bank().pads[0][0] == "queued"
     rig.begin_bar()
     assert rig.after(0.1) == 3.0 and rig.presets.current.name == "higher"
-    rig.launching.add_look("cue 1 low", "bar", lambda name: None, lambda reason: None, preset="low")
+    rig.launch_queue.add_look("cue 1 low", "bar", lambda name: None, lambda reason: None, preset="low")
     rig.done("/preset/rename", "low", "lower")
     assert rig.banks.displayed_bank().pads[1][0] == "queued", "of a cue, too"
 
@@ -290,45 +290,45 @@ def test_a_learned_key_and_a_launchpad_play_the_engine(
     monkeypatch.setattr("engine.control.commands.control_inputs.LibremidiSystem", lambda: midi)
     midi.plug("Launchpad X")
 
-    def key(hub: EngineClient, velocity: int) -> None:
-        hub.client.send(encode_message("/note", 1, 36, velocity))
+    def key(session: EngineClient, velocity: int) -> None:
+        session.client.send(encode_message("/note", 1, 36, velocity))
 
     def is_lit(velocity: int) -> bool:
         """By the last light of the upper left pad."""
         return [each[2] for each in list(midi.got["Launchpad X"]) if each[:2] == b"\x90\x51"][-1:] == [velocity]
 
-    def devices(hub: EngineClient) -> set[str]:
-        status = hub.engine.status().midi
+    def devices(session: EngineClient) -> set[str]:
+        status = session.engine.status().midi
         return set() if status is None else {each.name for each in status.devices}
 
-    with open_client(tmp_path, midi=["all"]) as hub:
-        hub.client.send(encode_message("/map/learn", "/pad/1"))
-        hub.done("/engine/notify", 1)
-        key(hub, 100)
-        assert hub.hear("/done") == ("/map/learn", "/pad/1", "midi 1 note 36", "momentary")
-        key(hub, 0)
-        key(hub, 90)
-        while hub.hear("/preset/current")[0] != "bright":
+    with open_client(tmp_path, midi=["all"]) as session:
+        session.client.send(encode_message("/map/learn", "/pad/1"))
+        session.done("/engine/notify", 1)
+        key(session, 100)
+        assert session.hear("/done") == ("/map/learn", "/pad/1", "midi 1 note 36", "momentary")
+        key(session, 0)
+        key(session, 90)
+        while session.hear("/preset/current")[0] != "bright":
             pass  # held: it flashes
-        key(hub, 0)
-        while hub.hear("/preset/current")[0] == "bright":
+        key(session, 0)
+        while session.hear("/preset/current")[0] == "bright":
             pass
         wait_for(lambda: is_lit(GREY), "a dim light")
         for lit in (AMBER, GREEN):
             midi.takes["Launchpad X"](b"\x90\x51\x7f\x90\x51\x00", 0.0)
             wait_for(lambda lit=lit: is_lit(lit), "the light of the press")
-        hub.done("/map/add", "midi 1 note 99", "/preset/flash", "Silk")
+        session.done("/map/add", "midi 1 note 99", "/preset/flash", "Silk")
         for _ in range(2):  # pulled while it is held, and plugged in again
             midi.takes["Launchpad X"](b"\x90\x63\x7f", 0.0)
-            while hub.hear("/preset/current")[0] != "Silk":
+            while session.hear("/preset/current")[0] != "Silk":
                 pass
             midi.plug("nanoKONTROL2")
-            wait_for(lambda: "nanokontrol2" in devices(hub), "another controller")
+            wait_for(lambda: "nanokontrol2" in devices(session), "another controller")
             midi.pull("nanoKONTROL2")
-            wait_for(lambda: "nanokontrol2" not in devices(hub), "its end")
-            assert hub.engine.params.get(BRIGHTNESS) == LOOKS["Silk"][BRIGHTNESS], "held by another one"
+            wait_for(lambda: "nanokontrol2" not in devices(session), "its end")
+            assert session.engine.params.get(BRIGHTNESS) == LOOKS["Silk"][BRIGHTNESS], "held by another one"
             midi.pull("Launchpad X")
-            while hub.hear("/preset/current")[0] != "bright":
+            while session.hear("/preset/current")[0] != "bright":
                 pass
             midi.plug("Launchpad X")
             wait_for(lambda: is_lit(GREEN), "its lights")
@@ -358,5 +358,5 @@ def test_next_and_previous_walk_through_the_pads_of_the_shown_bank(rig: Rig) -> 
         launched(("foo",))
     waits = launched(())
     assert waits.name == "low" and waits.is_cut
-    rig.launching.add_look(waits.name, "bar", print, print, preset=waits.preset)
-    assert launched(()).name == "mid", "a second press goes on from the look that waits"
+    rig.launch_queue.add_look(waits.name, "bar", print, print, preset=waits.preset)
+    assert launched(()).name == "mid", "a second press continues from the look that waits"

@@ -27,46 +27,46 @@ from tests.sources.test_shared_ring import Publisher
 from tests.support.engine_client import EngineClient, open_client
 
 
-def offered(hub: EngineClient) -> dict[str, tuple[str, int]]:
+def offered(session: EngineClient) -> dict[str, tuple[str, int]]:
     """Word -> (title, 1 if it is in use)."""
-    entries = [answer.args for answer in hub.ask("/camera/list") if answer.address == "/camera/entry"]
+    entries = [answer.args for answer in session.ask("/camera/list") if answer.address == "/camera/entry"]
     return {entry: (title, is_on) for entry, title, is_on in entries}
 
 
 def test_a_sender_that_appears_in_the_show_can_be_chosen_until_it_is_gone(tmp_path: Path, wait_for: Any) -> None:
     name = f"camera control {tmp_path.name}"
     chosen = f"shared:{name[:-1]}"  # a part of its name will do
-    with open_client(tmp_path) as hub:
-        assert {entry: is_on for entry, (_, is_on) in offered(hub).items()}.items() >= {"none": 1, "test": 0}.items()
+    with open_client(tmp_path) as session:
+        assert {(entry, is_on) for entry, (_, is_on) in offered(session).items()} >= {("none", 1), ("test", 0)}
         with pytest.raises(Rejected, match="no camera is open"):
-            hub.engine.params.set("/sam3/source", "camera", by="test")
+            session.engine.params.set("/sam3/source", "camera", by="test")
         publisher = Publisher(name, level=200)
         try:
-            wait_for(lambda: f"shared:{name}" in offered(hub), "the new sender in the list")
-            assert offered(hub)[f"shared:{name}"] == (f"{name} (shared memory)", 0)
-            hub.client.send(encode_message("/camera/open", chosen))
+            wait_for(lambda: f"shared:{name}" in offered(session), "the new sender in the list")
+            assert offered(session)[f"shared:{name}"] == (f"{name} (shared memory)", 0)
+            session.client.send(encode_message("/camera/open", chosen))
             publisher.command()
-            assert hub.answers_up_to("/done", "/fail")[-1].args == ("/camera/open", chosen)
-            assert offered(hub)[f"shared:{name}"][1] == 1, "meant by a part of its name"
-            assert hub.engine.status().camera.state == "playing"
-            hub.engine.params.set("/sam3/source", "camera", by="test")
-            reason = hub.failed("/camera/open", "rtsp://user:secret@10.0.0.9/stage")
+            assert session.answers_up_to("/done", "/fail")[-1].args == ("/camera/open", chosen)
+            assert offered(session)[f"shared:{name}"][1] == 1, "chosen by a part of its name"
+            assert session.engine.status().camera.state == "playing"
+            session.engine.params.set("/sam3/source", "camera", by="test")
+            reason = session.failed("/camera/open", "rtsp://user:secret@10.0.0.9/stage")
             assert "can only be given at the start (--camera)" in reason and "secret" not in reason
-            assert "not found (available: " in hub.failed("/camera/open", 77)
-            assert "lacks a name" in hub.failed("/camera/open", "spout:")
-            assert "takes an entry of /camera/list" in hub.failed("/camera/open")
-            assert "takes 1" in hub.failed("/camera/ndi", "on")
-            assert hub.engine.status().camera.description.startswith("shared ")
-            assert hub.done("/camera/open", chosen)[1] == chosen, "it shows already"
+            assert "not found (available: " in session.failed("/camera/open", 77)
+            assert "lacks a name" in session.failed("/camera/open", "spout:")
+            assert "takes an entry of /camera/list" in session.failed("/camera/open")
+            assert "takes 1" in session.failed("/camera/ndi", "on")
+            assert session.engine.status().camera.description.startswith("shared ")
+            assert session.done("/camera/open", chosen)[1] == chosen, "it shows already"
         finally:
             publisher.end()
-        wait_for(lambda: f"shared:{name}" not in offered(hub), "the sender to go")
-        assert offered(hub)[chosen] == (f"{chosen} (not available)", 1)
-        assert hub.done("/camera/open", "start") == ("/camera/open", "none"), "what it was started with"
-        assert hub.engine.status().camera is None
+        wait_for(lambda: f"shared:{name}" not in offered(session), "the sender to go")
+        assert offered(session)[chosen] == (f"{chosen} (not available)", 1)
+        assert session.done("/camera/open", "start") == ("/camera/open", "none"), "what it was started with"
+        assert session.engine.status().camera is None
 
 
-def test_a_film_of_the_film_folders_is_chosen_in_the_show_and_no_other_file(tmp_path: Path, wait_for: Any) -> None:
+def test_a_video_of_the_video_folders_is_chosen_in_the_show_and_no_other_file(tmp_path: Path, wait_for: Any) -> None:
     videos = tmp_path / "films"
     pictures = [*(videos / name for name in ("set/sea.png", ".private/sea.png", ".sea.png")), tmp_path / "secret.png"]
     for path in (*pictures, videos / "notes.png"):
@@ -77,27 +77,27 @@ def test_a_film_of_the_film_folders_is_chosen_in_the_show_and_no_other_file(tmp_
     deep = Path(*["a film festival's own folder of the year"] * 8, "sea.png")  # 326 characters
     (videos / deep.parent).mkdir(parents=True)
     (videos / deep).write_bytes((videos / "set" / "sea.png").read_bytes())
-    with open_client(tmp_path, films=(str(videos),)) as hub:
-        first = offered(hub)
+    with open_client(tmp_path, films=(str(videos),)) as session:
+        first = offered(session)
         assert first["set/sea.png"] == ("set/sea.png", 0) and "notes.txt" not in first
-        assert hub.done("/camera/open", deep.as_posix())[1] == deep.as_posix()
-        assert hub.done("/camera/open", "set/sea.png") == ("/camera/open", "set/sea.png")
-        assert offered(hub)["set/sea.png"][1] == 1
-        wait_for(lambda: hub.engine.status().camera is not None, "its picture")
-        assert hub.engine.status().camera.description == "sea.png, picture 160x90"
+        assert session.done("/camera/open", deep.as_posix())[1] == deep.as_posix()
+        assert session.done("/camera/open", "set/sea.png") == ("/camera/open", "set/sea.png")
+        assert offered(session)["set/sea.png"][1] == 1
+        wait_for(lambda: session.engine.status().camera is not None, "its picture")
+        assert session.engine.status().camera.description == "sea.png, picture 160x90"
         outside = ("/etc/passwd", "../secret.png", str(tmp_path / "secret.png"), "set/../../secret.png")
         for entry in (*outside, "none.mp4", "notes.txt", ".sea.png", ".private/sea.png", "set/../.private"):
-            reason = hub.failed("/camera/open", entry)
-            visible, _, rest = reason.partition("' ")  # a long word is shown in part
+            reason = session.failed("/camera/open", entry)
+            visible, _, rest = reason.partition("' ")  # a long entry is shown in part
             assert f"'{entry}".startswith(visible)
             assert rest.startswith("is not offered in the video folders; ") and rest.endswith(
                 "/camera/list shows what is"
             )
             assert str(videos) not in rest and "/." not in rest
-        assert "nearest: set/sea.png" in hub.failed("/camera/open", "set/see.png")
-        torn = hub.failed("/camera/open", "torn.mp4")
+        assert "nearest: set/sea.png" in session.failed("/camera/open", "set/see.png")
+        torn = session.failed("/camera/open", "torn.mp4")
         assert torn.startswith("torn.mp4: ") and str(videos) not in torn
-        assert hub.engine.status().camera.description.startswith("sea.png"), "it plays on"
+        assert session.engine.status().camera.description.startswith("sea.png"), "it plays on"
 
 
 def test_the_first_source_is_offered_without_its_password_or_path_and_stays_offline() -> None:
@@ -151,7 +151,7 @@ class Rig:
 
 
 class Card(MovingCard):
-    """A source that delivers no picture until told to."""
+    """A source that delivers no picture until the test lets it."""
 
     is_closed = False
 

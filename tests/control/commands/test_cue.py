@@ -40,7 +40,7 @@ def rig(tmp_path: Path, reports: Any) -> Iterator[Rig]:
 
 @pytest.fixture
 def show(rig: Rig) -> Rig:
-    """Three cues: 1 low; 5 mid, fading for 2 s; 7 high."""
+    """A rig with three cues: 1 low; 5 mid, fading for 2 s; 7 high."""
     set_cues(rig, (1, "low"), (5, "mid", 2.0), (7, "high"))
     rig.messages.clear()
     return rig
@@ -88,7 +88,7 @@ def test_a_second_go_that_comes_at_once_is_ignored_with_a_line(show: Rig) -> Non
     show.clock.advance(0.2)
     show.say("/cue/go")
     show.clock.advance(0.2)
-    assert show.done("/cue/back") == (1, "low"), "going back is meant"
+    assert show.done("/cue/back") == (1, "low"), "going back is allowed"
     set_cues(show, (1, "low", 0, 1.0))
     show.clock.advance(1.0)
     assert show.done("/cue/1") == (1, "low")
@@ -225,21 +225,21 @@ def test_an_invalid_cue_file_is_renamed_before_it_is_overwritten(tmp_path: Path,
 
 
 def test_a_cue_goes_and_the_next_follows_over_udp(tmp_path: Path) -> None:
-    with open_client(tmp_path) as hub:
+    with open_client(tmp_path) as session:
         for name, brightness in (("low", 1.0), ("high", 3.0)):
-            hub.engine.params.set(BRIGHTNESS, brightness)
-            hub.done("/preset/save", name)
-        hub.done("/cue/set", 1, "low", 0.0, 0.2)
-        hub.done("/cue/set", 2, "high", 0.1)
-        hub.done("/engine/notify", 1)
-        hub.client.send(encode_message("/cue/go"))
+            session.engine.params.set(BRIGHTNESS, brightness)
+            session.done("/preset/save", name)
+        session.done("/cue/set", 1, "low", 0.0, 0.2)
+        session.done("/cue/set", 2, "high", 0.1)
+        session.done("/engine/notify", 1)
+        session.client.send(encode_message("/cue/go"))
         # In any order. Cue 1 comes at once: the next one would end a fade that a busy machine delays.
         first = {("/cue/current", 1, "low"), ("/done", "/cue/go", 1, "low")}
         missing = first | {("/cue/current", 2, "high"), (BRIGHTNESS, 3.0)}
         while missing:
-            message = hub.answer()
+            message = session.answer()
             missing.discard((message.address, *message.args))
-        assert hub.done("/cue/1")[1:] == (1, "low")
+        assert session.done("/cue/1")[1:] == (1, "low")
     assert len(read_cues(tmp_path / "cues.toml")[0]) == 2
 
 

@@ -40,7 +40,7 @@ def saved(rig: PresetRig, name: str, **values: object) -> None:
 
 @pytest.fixture
 def looks(rig: PresetRig) -> PresetRig:
-    """With the presets night, on screen, day and noon: brightness 0.5, 2 and 3."""
+    """A rig with the presets night, on screen, day and noon: brightness 0.5, 2 and 3."""
     for name, brightness in (("night", 0.5), ("day", 2.0), ("noon", 3.0)):
         saved(rig, name, **{BRIGHTNESS: brightness})
     rig.done("/preset/load", "night")
@@ -212,78 +212,79 @@ def test_a_look_without_its_shader_does_not_keep_the_one_before(rig: PresetRig, 
 
 
 @pytest.fixture(scope="module")
-def hub(tmp_path_factory: pytest.TempPathFactory) -> Iterator[EngineClient]:
-    with open_client(tmp_path_factory.mktemp("stage")) as hub:
-        yield hub
+def session(tmp_path_factory: pytest.TempPathFactory) -> Iterator[EngineClient]:
+    with open_client(tmp_path_factory.mktemp("stage")) as session:
+        yield session
 
 
 def test_a_look_glides_and_fades_in_over_udp_its_faders_are_seen_to_move_and_the_status_names_it(
-    hub: EngineClient,
+    session: EngineClient,
 ) -> None:
-    hub.engine.params.set(BRIGHTNESS, 0.5)
-    hub.done("/preset/save", "dark")
-    hub.engine.params.set(BRIGHTNESS, 3.5)
-    hub.done("/engine/notify", 1)
-    hub.client.send(encode_message("/preset/glide", "dark", 1.0))
-    answers = hub.answers_up_to("/done")
+    session.engine.params.set(BRIGHTNESS, 0.5)
+    session.done("/preset/save", "dark")
+    session.engine.params.set(BRIGHTNESS, 3.5)
+    session.done("/engine/notify", 1)
+    session.client.send(encode_message("/preset/glide", "dark", 1.0))
+    answers = session.answers_up_to("/done")
     seen = [message.args[0] for message in answers if message.address == BRIGHTNESS]
     assert answers[-1].args == ("/preset/glide", "dark")
     way = [value for value in seen if 0.5 < value < 3.5]
     assert len(way) >= 3 and way == sorted(way, reverse=True)
-    assert hub.engine.params.get(BRIGHTNESS) == 0.5
-    hub.done("/engine/notify", 0)
-    hub.engine.params.set(BRIGHTNESS, 3.5)
-    assert hub.done("/preset/load", "dark", 0.3) == ("/preset/load", "dark")
-    assert hub.engine.params.get(BRIGHTNESS) == 0.5
+    assert session.engine.params.get(BRIGHTNESS) == 0.5
+    session.done("/engine/notify", 0)
+    session.engine.params.set(BRIGHTNESS, 3.5)
+    assert session.done("/preset/load", "dark", 0.3) == ("/preset/load", "dark")
+    assert session.engine.params.get(BRIGHTNESS) == 0.5
 
     def description() -> str:
-        return next(message.args[0] for message in hub.ask("/engine/status") if message.address.endswith("/fade"))
+        return next(message.args[0] for message in session.ask("/engine/status") if message.address.endswith("/fade"))
 
     assert description() == "both looks are drawn" or description().startswith("the old look is frozen (")
-    cost = hub.engine._parts.drawing.looks.cost
-    hub.engine.post(lambda: [cost.add(work_s=0.9, draw_s=0.8, looks=1) for _ in range(60)])
-    assert hub.done("/preset/load", "default", 0.1) == ("/preset/load", "default")
+    cost = session.engine._parts.drawing.looks.cost
+    session.engine.post(lambda: [cost.add(work_s=0.9, draw_s=0.8, looks=1) for _ in range(60)])
+    assert session.done("/preset/load", "default", 0.1) == ("/preset/load", "default")
     assert description() == "the old look is frozen (drawing both looks would take 1700 of 50 ms per frame)"
 
 
-def test_a_preset_keeps_the_order_of_its_bundle_and_can_be_loaded_in_the_one_that_saves_it(hub: EngineClient) -> None:
+def test_a_preset_keeps_the_order_of_its_bundle_and_is_loaded_in_the_one_that_saves_it(session: EngineClient) -> None:
     def send(*steps: tuple) -> None:
-        hub.client.send(encode_bundle(1, [encode_message(*step) for step in steps]))
+        session.client.send(encode_bundle(1, [encode_message(*step) for step in steps]))
 
     send(("/layer/1/angle", 5.0), ("/preset/save", "five"), ("/layer/1/angle", 90.0))
-    assert hub.answer().args == ("/preset/save", "five")
-    assert hub.engine.params.get("/layer/1/angle") == 90.0
+    assert session.answer().args == ("/preset/save", "five")
+    assert session.engine.params.get("/layer/1/angle") == 90.0
     send(("/preset/load", "five"), ("/layer/1/phase", 0.25))
-    assert hub.answer().args == ("/preset/load", "five")
-    hub.done("/engine/status")
-    assert hub.engine.params.get("/layer/1/angle") == 5.0
-    assert hub.engine.params.get("/layer/1/phase") == 0.25
+    assert session.answer().args == ("/preset/load", "five")
+    session.done("/engine/status")
+    assert session.engine.params.get("/layer/1/angle") == 5.0
+    assert session.engine.params.get("/layer/1/phase") == 0.25
     steps = [("/layer/1/angle", 77.0), ("/preset/save", "new"), ("/layer/1/angle", 2.0), ("/preset/load", "new")]
     send(*steps, ("/preset/delete", "new"))
-    assert {hub.answer().args for _ in range(3)} == {(f"/preset/{verb}", "new") for verb in ("save", "load", "delete")}
-    assert hub.engine.params.get("/layer/1/angle") == 77.0
-    assert "new" in hub.failed("/preset/load", "new")
+    done = {session.answer().args for _ in range(3)}
+    assert done == {(f"/preset/{verb}", "new") for verb in ("save", "load", "delete")}
+    assert session.engine.params.get("/layer/1/angle") == 77.0
+    assert "new" in session.failed("/preset/load", "new")
 
 
-def test_a_look_that_waits_for_its_beat_may_be_a_new_file_and_may_be_renamed(hub: EngineClient, wait_for: Any) -> None:
-    folder = Path(hub.engine.config.presets)
-    hub.done("/preset/save", "plain")
-    hub.done("/engine/notify", 1)
-    hub.engine.params.set("/tempo/source", "manual")
-    hub.engine.params.set("/tempo/bpm", 60.0)
-    hub.client.send(encode_message("/tempo/reset", 1))  # the next four bars begin in 16 s
-    pulse = hub.engine._parts.control_hub.tempo.read_pulse
+def test_a_look_that_waits_for_its_beat_may_be_a_new_file_and_be_renamed(session: EngineClient, wait_for: Any) -> None:
+    folder = Path(session.engine.config.presets)
+    session.done("/preset/save", "plain")
+    session.done("/engine/notify", 1)
+    session.engine.params.set("/tempo/source", "manual")
+    session.engine.params.set("/tempo/bpm", 60.0)
+    session.client.send(encode_message("/tempo/reset", 1))  # the next four bars begin in 16 s
+    pulse = session.engine._parts.control_hub.tempo.read_pulse
     wait_for(lambda: pulse().bpm == 60.0 and pulse().beat % 16 < 2, "the new count")
     (folder / "fresh.toml").write_text((folder / "plain.toml").read_text())
-    hub.client.send(encode_message("/preset/load", "fresh", 0, "4_bars"))
-    assert hub.answers_up_to("/launch/queued", "/fail")[-1].args[0] == "fresh"
-    hub.done("/preset/rename", "fresh", "fresher")
-    assert "not found" in hub.failed("/preset/load", "lost", "4_bars")
-    while hub.answers_up_to("/launch/queued")[-1].args[1] > 15:
+    session.client.send(encode_message("/preset/load", "fresh", 0, "4_bars"))
+    assert session.answers_up_to("/launch/queued", "/fail")[-1].args[0] == "fresh"
+    session.done("/preset/rename", "fresh", "fresher")
+    assert "not found" in session.failed("/preset/load", "lost", "4_bars")
+    while session.answers_up_to("/launch/queued")[-1].args[1] > 15:
         pass  # a smaller step back is no reset
-    hub.client.send(encode_message("/tempo/reset", 1))
-    assert hub.answers_up_to("/done", "/fail")[-1].args == ("/preset/load", "fresher")
-    hub.done("/engine/notify", 0)
+    session.client.send(encode_message("/tempo/reset", 1))
+    assert session.answers_up_to("/done", "/fail")[-1].args == ("/preset/load", "fresher")
+    session.done("/engine/notify", 0)
 
 
 def test_a_hanging_preset_file_does_not_block_panic(tmp_path: Path, wait_for: Any, monkeypatch: Any) -> None:
@@ -294,22 +295,22 @@ def test_a_hanging_preset_file_does_not_block_panic(tmp_path: Path, wait_for: An
     with contextlib.ExitStack() as stack:
         stuck = stack.enter_context(contextlib.ExitStack())
         stuck.enter_context(hung(folder.path / "held.toml"))
-        hub = stack.enter_context(open_client(tmp_path, web="127.0.0.1:0"))
-        assert any("does not respond" in line for line in hub.engine.status().warnings)
-        hub.client.send(encode_message("/preset/load", "held"))
-        hub.client.send(encode_message("/master/blackout", 1))
-        wait_for(lambda: hub.engine.params.get("/master/blackout"), "blackout")
-        page = urllib.parse.urlsplit(hub.engine.page_url)
+        session = stack.enter_context(open_client(tmp_path, web="127.0.0.1:0"))
+        assert any("does not respond" in line for line in session.engine.status().warnings)
+        session.client.send(encode_message("/preset/load", "held"))
+        session.client.send(encode_message("/master/blackout", 1))
+        wait_for(lambda: session.engine.params.get("/master/blackout"), "blackout")
+        page = urllib.parse.urlsplit(session.engine.page_url)
         with urllib.request.urlopen(f"http://{page.netloc}/status.json", timeout=120) as answer:
             assert answer.status == 200
-        assert ("held",) in [message.args for message in hub.ask("/preset/list")]
-        hub.client.send(encode_message("/preset/prepare", "held"))
+        assert ("held",) in [message.args for message in session.ask("/preset/list")]
+        session.client.send(encode_message("/preset/prepare", "held"))
         for verb in ("load", "prepare"):
-            hub.done(f"/preset/{verb}", "Aurora")
+            session.done(f"/preset/{verb}", "Aurora")
         stuck.close()
         for verb in ("load", "prepare"):
-            assert hub.answer().args == (f"/preset/{verb}", "superseded by preset Aurora"), "which was sent later"
-        hub.done("/preset/load", "good")
+            assert session.answer().args == (f"/preset/{verb}", "superseded by preset Aurora"), "which was sent later"
+        session.done("/preset/load", "good")
 
 
 def test_a_take_loads_what_is_prepared_and_prepares_what_it_replaced(looks: PresetRig) -> None:
@@ -368,7 +369,7 @@ def test_a_look_that_is_loaded_while_a_flash_begins_is_not_lost(looks: PresetRig
 
 
 def by_hand(rig: PresetRig, position: float, now_s: float) -> float | None:
-    """Move the crossfader and draw ten frames. The share of the prepared look, None without a fade."""
+    """Move the crossfader and draw ten frames. Returns the mix of the prepared look, None without a fade."""
     rig.store.set("/preset/crossfader", position, by="midi")
     for frame in range(10):
         rig.presets.mixer.step(now_s + frame / 20)

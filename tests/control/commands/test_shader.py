@@ -1,4 +1,4 @@
-"""The life of a shader, from its file to its values in a frame. A scripted trial stands in for the GPU's."""
+"""The life of a shader, from its file to its values in a frame. A scripted trial replaces the GPU's."""
 
 from collections.abc import Callable, Iterator
 from pathlib import Path
@@ -130,7 +130,7 @@ def test_a_failed_shader_is_reported_and_the_last_one_stays(rig: Rig, play: Any,
     assert rig.store.get("/fx/1/file") == "Broken", "an unknown name is refused at once and changes nothing"
 
 
-def test_a_file_saved_again_keeps_the_values_and_a_mended_one_its_error_not(rig: Rig, play: Any, wait_for: Any) -> None:
+def test_a_file_saved_again_keeps_its_values_and_a_corrected_one_no_error(rig: Rig, play: Any, wait_for: Any) -> None:
     play("Glow")
     rig.store.set("/fx/1/1", 0.5, by="test")
     wait_for(lambda: len(rig.tester.texts) == 1, "the first test")
@@ -165,11 +165,11 @@ def test_a_slow_shader_is_bypassed_until_it_is_switched_on(rig: Rig, play: Any, 
         rig.frame()
     assert rig.fade is None and "1" not in rig.frame()
     rig.store.set("/fx/1/enable", True, by="test")
-    assert "1" in rig.frame({"1": 5.0}), "as often as it is asked for, although the switch is on"
+    assert "1" in rig.frame({"1": 5.0}), "as often as it is sent, although the switch is on"
     wait_for(lambda: rig.state() == "playing", "the second try")
 
 
-def test_a_film_waits_for_a_slow_shader(rig: Rig, play: Any) -> None:
+def test_an_offline_video_waits_for_a_slow_shader(rig: Rig, play: Any) -> None:
     play("Glow")
     rig.control._is_offline = True
     for _ in range(40):
@@ -207,7 +207,7 @@ def test_a_bypassed_generator_dissolves_into_the_look_that_its_look_names(rig: R
             assert rig.fade.is_frozen, "the picture on screen has the shader in it, which cannot be drawn any more"
             fractions.append(rig.fade.mix)
     assert len(fractions) == 15 and fractions == sorted(fractions), "half a second at 30 frames a second"
-    assert rig.store.snapshot() == before, "what the performer sees on the desk stays"
+    assert rig.store.snapshot() == before, "the values that the performer sees stay"
     look = LOOKS["Skein"]
     assert [rig.snapshot[at] for at in LAYERS] == [*map(look.get, LAYERS[:3]), 0.0, look["/mod/1/target"]]
     assert rig.snapshot["/colour/palette"] == "ice"
@@ -217,7 +217,7 @@ def test_a_bypassed_generator_dissolves_into_the_look_that_its_look_names(rig: R
     wait_for(lambda: rig.is_playing("sky", "generator"), "the second try")
 
 
-def test_a_bypass_in_a_long_fade_holds_the_screen_and_the_fade_goes_on(rig: Rig, play: Any) -> None:
+def test_a_bypass_in_a_long_fade_freezes_the_screen_and_the_fade_continues(rig: Rig, play: Any) -> None:
     play("Sky", "generator")
     ended: list[str] = []
     rig.crossfade.start(
@@ -260,7 +260,7 @@ def test_the_shaders_of_two_looks_dissolve(rig: Rig, play: Any, wait_for: Any) -
     shaders = rig.frame()
     assert (shaders["1"].file, shaders["1"].mix, shaders["1"].is_outgoing) == (old, 1.0, True)  # where it is compiled
     assert (shaders["1-"].file.title, shaders["1-"].is_outgoing) == ("Glow", False)
-    assert shaders["1-"].mix == pytest.approx(0.8, abs=0.01), "its own, whatever the share of its look"
+    assert shaders["1-"].mix == pytest.approx(0.8, abs=0.01), "its own, whatever the mix of its look"
     for _ in range(40):
         shaders = rig.frame()
     assert [(slot, each.file.title, each.mix) for slot, each in shaders.items()] == [("1-", "Glow", 0.8)]

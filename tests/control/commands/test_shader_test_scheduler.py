@@ -73,7 +73,7 @@ def test_a_file_put_into_the_folder_is_tested_in_advance(open_rig: OpenRig, fold
     assert len(rig.tester.texts) == 1
 
 
-def test_a_large_folder_is_tested_once_somebody_asks_for_the_list(
+def test_a_large_folder_is_tested_once_somebody_requests_the_list(
     open_rig: OpenRig, folder: Path, wait_for: Any
 ) -> None:
     (folder / "Glow.fs").write_text(shader())
@@ -118,13 +118,13 @@ def test_a_prepared_shader_that_cannot_be_shown_is_a_fault_before_it_is_on_air(
         wait_for(lambda name=name: rig.control.fault_of(name), f"the fault of {name}")
         assert rig.control.fault_of(name).startswith(f"{name}: {reason}"), rig.control.fault_of(name)
     rig.prepare("1", "Good")
-    wait_for(lambda: rig.player.coming, "the good one")
+    wait_for(lambda: rig.player.upcoming, "the good one")
     assert rig.control.fault_of("Good") == ""
     choose(rig, "Slow", wait_for)
-    wait_for(lambda: rig.control.fault_of("Slow") == "", "it is on air, and the frames tell how slow it is")
+    wait_for(lambda: rig.control.fault_of("Slow") == "", "no fault on air, where frames measure its cost")
     wait_for(lambda: len(records_in(folder)) >= 3, "the records")
     rig.control.close()
     later = open_rig()
     later.prepare("1", "Slow")
-    wait_for(lambda: "500 ms" in later.control.fault_of("Slow"), "its record tells it without a test")
+    wait_for(lambda: "500 ms" in later.control.fault_of("Slow"), "the fault from its record, without a test")
     assert later.tester.texts == []

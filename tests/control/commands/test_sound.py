@@ -23,16 +23,15 @@ def write_tone(path: Path, hz: float, seconds: float, channels: int = 2, rate_hz
     soundfile.write(path, np.repeat(tone[:, None], channels, axis=1), rate_hz)
 
 
-def entries(hub: EngineClient, kind: str) -> dict[object, tuple[str, int]]:
-    """Word -> (title, 1 if it is in use)."""
-    at = f"/audio/{kind}/entry"
-    return {
-        entry: (title, on) for entry, title, on in (m.args for m in hub.ask(f"/audio/{kind}/list") if m.address == at)
-    }
+def entries(session: EngineClient, kind: str) -> dict[object, tuple[str, int]]:
+    """Entry -> (title, 1 if it is in use)."""
+    messages = session.ask(f"/audio/{kind}/list")
+    found = (message.args for message in messages if message.address == f"/audio/{kind}/entry")
+    return {entry: (title, on) for entry, title, on in found}
 
 
-def pitch_hz(hub: EngineClient) -> float:
-    return hub.engine._parts.inputs.audio.latest_features().channels[0].pitch_hz
+def pitch_hz(session: EngineClient) -> float:
+    return session.engine._parts.inputs.audio.latest_features().channels[0].pitch_hz
 
 
 def test_a_set_of_files_replaces_the_demo_loop_and_is_moved_through(tmp_path, wait_for) -> None:
@@ -46,57 +45,56 @@ def test_a_set_of_files_replaces_the_demo_loop_and_is_moved_through(tmp_path, wa
         path.write_bytes((music / "set" / "1 low.wav").read_bytes())
 
     def position() -> tuple[int, int, str, str]:
-        now = hub.engine.status().audio.place
+        now = session.engine.status().audio.place
         return (now.number, now.tracks, now.name, now.state) if now else (0, 0, "", "")
 
-    with open_client(tmp_path, plays_sound=True, music=(str(music),)) as hub:
-        hub.done("/engine/notify", 1)
-        assert entries(hub, "input")["demo"] == ("built-in demo loop", 1)
+    with open_client(tmp_path, plays_sound=True, music=(str(music),)) as session:
+        session.done("/engine/notify", 1)
+        assert entries(session, "input")["demo"] == ("built-in demo loop", 1)
         names = "set", "gone.m3u", "list.m3u", "set/1 low.wav", "set/2 high.flac", "set/3 broken.wav"
-        assert tuple(entries(hub, "file")) == names
+        assert tuple(entries(session, "file")) == names
         for verb in ("play", "pause", "next", "previous"):
-            assert "no sound file plays" in hub.failed(f"/audio/file/{verb}")
-        assert hub.done("/audio/file/open", "set") == ("/audio/file/open", "set")
+            assert "no sound file plays" in session.failed(f"/audio/file/{verb}")
+        assert session.done("/audio/file/open", "set") == ("/audio/file/open", "set")
         wait_for(lambda: position() == (1, 3, "1 low.wav", "playing"), "the first file")
-        wait_for(lambda: abs(pitch_hz(hub) - 220.0) < 3.0, "its pitch")
-        assert hub.hear("/audio/file/playing") == (1, 3, "1 low.wav", "playing")
-        position_s, length_s = hub.hear("/audio/file/position")
+        wait_for(lambda: abs(pitch_hz(session) - 220.0) < 3.0, "its pitch")
+        assert session.hear("/audio/file/playing") == (1, 3, "1 low.wav", "playing")
+        position_s, length_s = session.hear("/audio/file/position")
         assert 0.0 <= position_s < 30.0
         assert length_s == pytest.approx(30.0)
-        assert entries(hub, "input")["files"] == ("sound files: 1 low.wav and 2 more", 1)
-        assert entries(hub, "track")[1] == ("1 low.wav", 1)
+        assert entries(session, "input")["files"] == ("sound files: 1 low.wav and 2 more", 1)
+        assert entries(session, "track")[1] == ("1 low.wav", 1)
 
-        hub.done("/audio/file/next")
-        wait_for(
-            lambda: position()[2] == "2 high.flac" and abs(pitch_hz(hub) - 880.0) < 9.0, "the second, of another rate"
-        )
-        hub.done("/audio/file/seek", 20.0)
-        wait_for(lambda: hub.engine.status().audio.place.position_s >= 20.0, "its 20th second")
-        hub.done("/audio/file/pause")
-        wait_for(lambda: position()[3] == "paused" and max(hub.engine.status().audio.level) == 0.0, "silence")
-        paused_s = hub.engine.status().audio.place.position_s
-        hub.done("/audio/file/play")
-        wait_for(lambda: hub.engine.status().audio.place.position_s > paused_s, "it to go on")
-        hub.done("/audio/track/open", 3)
+        session.done("/audio/file/next")
+        wait_for(lambda: position()[2] == "2 high.flac" and abs(pitch_hz(session) - 880.0) < 9.0, "the second file")
+        session.done("/audio/file/seek", 20.0)
+        wait_for(lambda: session.engine.status().audio.place.position_s >= 20.0, "its 20th second")
+        session.done("/audio/file/pause")
+        wait_for(lambda: position()[3] == "paused" and max(session.engine.status().audio.level) == 0.0, "silence")
+        paused_s = session.engine.status().audio.place.position_s
+        session.done("/audio/file/play")
+        wait_for(lambda: session.engine.status().audio.place.position_s > paused_s, "it to go on")
+        session.done("/audio/track/open", 3)
         wait_for(lambda: position() == (1, 3, "1 low.wav", "playing"), "the broken one to be skipped")
-        assert any("3 broken.wav" in line and line.endswith("skipped") for line in hub.engine.status().warnings)
+        assert any("3 broken.wav" in line and line.endswith("skipped") for line in session.engine.status().warnings)
 
-        hub.done("/audio/file/open", "list.m3u")
+        session.done("/audio/file/open", "list.m3u")
         wait_for(lambda: position() == (1, 2, "2 high.flac", "playing"), "the playlist, without the address")
         for entry in ("../secret.wav", str(tmp_path / "secret.wav"), "nothing.wav", ".", "", ".cut.wav", "cut.bak"):
-            reason = hub.failed("/audio/file/open", entry)
+            reason = session.failed("/audio/file/open", entry)
             assert reason.endswith("is not offered in the music folders; /audio/file/list shows what is")
-        assert hub.failed("/audio/file/open", "gone.m3u").startswith("set/gone.wav: no such file")
-        assert hub.failed("/audio/file/open", "set/3 broken.wav").startswith("set/3 broken.wav: not a readable sound")
-        assert "it has 1 to 2" in hub.failed("/audio/track/open", 3)
-        assert "a position in seconds" in hub.failed("/audio/file/seek", "far")
-        assert "no audio input 'nowhere'" in hub.failed("/audio/input/open", "nowhere")
-        assert "no audio output 'nowhere'" in hub.failed("/audio/monitor/open", "nowhere")
+        assert session.failed("/audio/file/open", "gone.m3u").startswith("set/gone.wav: no such file")
+        broken = "set/3 broken.wav"
+        assert session.failed("/audio/file/open", broken).startswith(f"{broken}: not a readable sound")
+        assert "it has 1 to 2" in session.failed("/audio/track/open", 3)
+        assert "a position in seconds" in session.failed("/audio/file/seek", "far")
+        assert "no audio input 'nowhere'" in session.failed("/audio/input/open", "nowhere")
+        assert "no audio output 'nowhere'" in session.failed("/audio/monitor/open", "nowhere")
         assert position() == (1, 2, "2 high.flac", "playing"), "nothing of that changed the sound"
 
-        assert hub.done("/audio/input/open", "demo") == ("/audio/input/open", "demo")
-        wait_for(lambda: hub.engine.status().audio.description.startswith("demo loop"), "the demo loop")
-        assert hub.done("/audio/input/open", "files")[1] == "files"
+        assert session.done("/audio/input/open", "demo") == ("/audio/input/open", "demo")
+        wait_for(lambda: session.engine.status().audio.description.startswith("demo loop"), "the demo loop")
+        assert session.done("/audio/input/open", "files")[1] == "files"
         wait_for(lambda: position() == (1, 2, "2 high.flac", "playing"), "the list again")
 
 
@@ -111,17 +109,17 @@ def test_of_choices_that_wait_only_the_newest_is_opened(tmp_path, monkeypatch) -
         raise AudioError(f"no audio input {entry!r}")
 
     monkeypatch.setattr("engine.audio.chosen.ChosenSound.open_device", open_device)
-    with open_client(tmp_path) as hub:
-        hub.client.send(encode_message("/audio/input/open", "first"))
+    with open_client(tmp_path) as session:
+        session.client.send(encode_message("/audio/input/open", "first"))
         assert begun.wait(60.0)
         for number in range(50):
-            hub.client.send(encode_message("/audio/input/open", f"{number}"))
+            session.client.send(encode_message("/audio/input/open", f"{number}"))
         for _ in range(49):
-            assert hub.hear("/fail") == ("/audio/input/open", "superseded by another choice")
+            assert session.hear("/fail") == ("/audio/input/open", "superseded by another choice")
         may_end.set()
-        assert [hub.hear("/fail")[1] for _ in range(2)] == ["no audio input 'first'", "no audio input '49'"]
+        assert [session.hear("/fail")[1] for _ in range(2)] == ["no audio input 'first'", "no audio input '49'"]
         assert opened == ["first", "49"]
-        assert "is not offered in the music folders" in hub.failed("/audio/file/open", "x" * 300)
+        assert "is not offered in the music folders" in session.failed("/audio/file/open", "x" * 300)
 
 
 def test_an_offline_run_keeps_its_sound(tmp_path) -> None:

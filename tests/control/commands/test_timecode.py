@@ -26,7 +26,7 @@ FRAME_S = 0.02
 
 
 class Rig(CueRig):
-    """The test is the bridge and the sound, too."""
+    """A rig with timecode, in which the test is the bridge and the sound, too."""
 
     def __init__(self, folder: Path, reports: Any) -> None:
         super().__init__(folder, reports)
@@ -93,7 +93,7 @@ def rig(tmp_path: Path, reports: Any) -> Iterator[Rig]:
 
 @pytest.fixture
 def show(rig: Rig) -> Rig:
-    """Cues: 1 low at 10 s, 2 mid at 20 s fading for 4 s, 3 high without a timecode; the source is LTC."""
+    """A rig with the cues 1 low at 10 s, 2 mid at 20 s fading for 4 s, 3 high without a timecode; the source is LTC."""
     rig.done("/cue/set", 1, "low", 0.0, 0.0, 0, "00:00:10:00")
     rig.done("/cue/set", 2, "mid", 4.0, 0.0, 0, "00:00:20:00")
     rig.done("/cue/set", 3, "high")
@@ -208,7 +208,7 @@ def test_timecode_that_nothing_reads_or_brings_is_reported_once(
 # -- end to end --------------------------------------------------------------------------------
 
 
-def test_a_cue_whose_preset_is_missing_is_reported_and_the_show_goes_on(show: Rig, reports: Any) -> None:
+def test_a_cue_whose_preset_is_missing_is_reported_and_the_show_continues(show: Rig, reports: Any) -> None:
     show.done("/cue/set", 1, "gone", 0, 0, 0, "00:00:10:00")
     show.play_ltc((0, 0, 9, 0), 12.0, begin_s=0.0)
     assert show.run(12.0) == [(11.0, 2)]
@@ -252,24 +252,24 @@ def test_ltc_in_a_file_leads_an_offline_show(tmp_path: Path) -> None:
 
 
 def test_a_locate_over_udp_recalls_a_cue(tmp_path: Path) -> None:
-    with open_client(tmp_path) as hub:
+    with open_client(tmp_path) as session:
         for name, brightness in (("low", 1.0), ("high", 3.0)):
-            hub.engine.params.set(BRIGHTNESS, brightness)
-            hub.done("/preset/save", name)
-        hub.done("/cue/set", 1, "low", 0.0, 0.0, 0, "01:00:00:00")
-        hub.done("/cue/set", 2, "high", 0.0, 0.0, 0, "01:00:20:00")
-        hub.done("/engine/notify", 1)
-        hub.client.send(encode_message("/timecode/source", "mtc"))
-        hub.client.send(encode_message("/sysex", full_frame((1, 0, 12, 0)).hex(" ")))
-        assert hub.hear("/cue/current") == (1, "low")
-        hub.done("/cue/timecode", 2, "now")
-        assert hub.ask("/cue/list")[-3].args == (2, "high", 0.0, 0.0, 0, "01:00:12:00")
-        hub.client.send(encode_message("/timecode/offset", "soon"))
-        assert "neither hh:mm:ss:ff" in str(hub.hear("/fail")[-1])
+            session.engine.params.set(BRIGHTNESS, brightness)
+            session.done("/preset/save", name)
+        session.done("/cue/set", 1, "low", 0.0, 0.0, 0, "01:00:00:00")
+        session.done("/cue/set", 2, "high", 0.0, 0.0, 0, "01:00:20:00")
+        session.done("/engine/notify", 1)
+        session.client.send(encode_message("/timecode/source", "mtc"))
+        session.client.send(encode_message("/sysex", full_frame((1, 0, 12, 0)).hex(" ")))
+        assert session.hear("/cue/current") == (1, "low")
+        session.done("/cue/timecode", 2, "now")
+        assert session.ask("/cue/list")[-3].args == (2, "high", 0.0, 0.0, 0, "01:00:12:00")
+        session.client.send(encode_message("/timecode/offset", "soon"))
+        assert "neither hh:mm:ss:ff" in str(session.hear("/fail")[-1])
         reason = "^/timecode/source artnet: this run does not listen to Art-Net; start it with --dmx artnet$"
         with pytest.raises(Rejected, match=reason):
-            hub.engine.params.set("/timecode/source", "artnet", by="test")
-        assert hub.engine.params.get("/timecode/source") == "mtc"
+            session.engine.params.set("/timecode/source", "artnet", by="test")
+        assert session.engine.params.get("/timecode/source") == "mtc"
 
 
 def test_cues_start_with_the_timecode_of_art_net(show: Rig, reports: Any) -> None:

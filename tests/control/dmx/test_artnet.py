@@ -19,7 +19,7 @@ def read(data: bytes) -> LevelsPacket | Poll | None:
     return read_artnet(data, "2.0.0.5", 6454)
 
 
-def test_the_bytes_of_another_program_are_read_as_it_meant_them() -> None:
+def test_the_bytes_of_another_program_are_read_and_written() -> None:
     packet = read(AS_A_PROGRAM_SENDS_IT)
     assert isinstance(packet, LevelsPacket)
     assert (packet.universe, packet.sequence, packet.levels) == (258, 5, bytes((1, 2, 254, 255)))
@@ -77,10 +77,8 @@ def test_a_desk_lists_us_with_the_universes_that_we_take() -> None:
 def test_more_than_four_universes_take_several_replies_and_a_targeted_poll_only_its_own() -> None:
     replies = poll_replies(Poll(), [*range(6), 16, 40_000], [], address="10.0.0.7", name="x")
     assert [(reply[173], reply[190 : 190 + reply[173]], reply[19], reply[211]) for reply in replies] == [
-        (4, bytes((0, 1, 2, 3)), 0, 1),
-        (2, bytes((4, 5)), 0, 2),
-        (1, bytes((0,)), 1, 3),
-    ]
+        (4, bytes((0, 1, 2, 3)), 0, 1), (2, bytes((4, 5)), 0, 2), (1, bytes((0,)), 1, 3),
+    ]  # fmt: skip
     assert read(art_poll()) == Poll()
     assert read(art_poll(flags=0x20, targets=(0x0103, 0x0100))) == Poll(low=0x0100, high=0x0103)
     replies = poll_replies(Poll(low=5, high=9), range(6), [], address="10.0.0.7", name="x")

@@ -17,7 +17,7 @@ NAMES = [channel.name for channel in CHANNELS]
 
 
 class LightingDesk:
-    """A desk that has the fixture patched."""
+    """A lighting desk that has the engine's fixture patched."""
 
     def __init__(self, port: int) -> None:
         self._socket = socket.socket(socket.AF_INET, socket.SOCK_DGRAM)
@@ -41,38 +41,38 @@ def rig(tmp_path_factory: pytest.TempPathFactory) -> Iterator[tuple[EngineClient
 
     folder, port = tmp_path_factory.mktemp("fixture"), free_port()
     dmx = {"listen": "sacn", "universes": [1], "fixture": f"{UNIVERSE}.{ADDRESS}", "interface": HOST, "sacn_port": port}
-    with open_client(folder, dmx=dmx, mapping=str(folder / "map.toml")) as hub:
+    with open_client(folder, dmx=dmx, mapping=str(folder / "map.toml")) as session:
         lighting = LightingDesk(port)
-        yield hub, lighting, folder
+        yield session, lighting, folder
         lighting.close()
 
 
 def test_a_patched_desk_plays_intensity_blackout_looks_and_colours(rig, wait_for: Callable) -> None:
-    hub, lighting, _ = rig
-    params = hub.engine.params
+    session, lighting, _ = rig
+    params = session.engine.params
     lighting.send(Intensity=128)
     wait_for(lambda: params.get("/master/fade") == pytest.approx(128 / 255), "the intensity")
     lighting.send(Blackout=128, Palette=0)
     wait_for(lambda: params.get("/master/blackout"), "the blackout")
     lighting.send(Blackout=0, Look=6, Hue=51)
-    wait_for(lambda: hub.ask("/preset/current")[0].args[0] == "Mandala", "the look")
+    wait_for(lambda: session.ask("/preset/current")[0].args[0] == "Mandala", "the look")
     wait_for(lambda: params.get("/colour/shift") == pytest.approx(0.2), "the hue of the same cue, over the look's own")
     assert not params.get("/master/blackout")
     lighting.send(Look=0)
     wait_for(lambda: params.get("/preset/number") == 0, "no look")
-    assert hub.ask("/preset/current")[0].args[0] == "Mandala"
+    assert session.ask("/preset/current")[0].args[0] == "Mandala"
 
 
 def test_a_preset_whose_name_begins_with_the_number_comes_before_a_built_in_one(rig, wait_for: Callable) -> None:
-    hub, lighting, _ = rig
-    hub.done("/preset/save", "07 Finale")
+    session, lighting, _ = rig
+    session.done("/preset/save", "07 Finale")
     lighting.send(Look=7)
-    wait_for(lambda: hub.ask("/preset/current")[0].args[0] == "07 Finale", "the own preset")
+    wait_for(lambda: session.ask("/preset/current")[0].args[0] == "07 Finale", "the own preset")
     lighting.send(Look=77)
-    wait_for(lambda: hub.engine.params.get("/preset/number") == 77, "an unknown number")
+    wait_for(lambda: session.engine.params.get("/preset/number") == 77, "an unknown number")
     warning = "/preset/number: no preset has number 77; name a preset 77 and more, such as '77 Finale'"
-    wait_for(lambda: any(warning in line for line in hub.engine.status().warnings), "the line")
-    assert hub.ask("/preset/current")[0].args[0] == "07 Finale"
+    wait_for(lambda: any(warning in line for line in session.engine.status().warnings), "the line")
+    assert session.ask("/preset/current")[0].args[0] == "07 Finale"
 
 
 @pytest.mark.parametrize("address", ["1", "1.0", "1.490", "99999.1", "x.y", "1.1.1", "-1.5"])

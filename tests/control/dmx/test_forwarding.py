@@ -1,4 +1,4 @@
-"""Which channels go on to the map, and when."""
+"""Which channels are forwarded to the map, and when."""
 
 from engine.control.dmx.forwarding import MAX_MAPPED, MAX_OTHERS, Forwarder
 from engine.control.dmx.universe import Universe
@@ -25,7 +25,7 @@ class Network:
         return {message.address: message.args[0] for _, messages in changes for message in messages}  # type: ignore[misc]
 
 
-def test_only_channels_that_changed_go_on_and_none_when_it_is_mapped_in_mid_show() -> None:
+def test_only_changed_channels_are_forwarded_and_none_when_it_is_mapped_in_mid_show() -> None:
     network = Network(1)
     network.forwarder.set_mapped({"/dmx/1/2", "/dmx/1/3"})
     network.send(1, bytes((0, 10, 20, 30)))
@@ -43,7 +43,7 @@ def test_only_channels_that_changed_go_on_and_none_when_it_is_mapped_in_mid_show
     assert network.take() == {"/dmx/1/1": 101 / 255, "/dmx/1/1/16bit": (101 * 256 + 50) / 65_535}
 
 
-def test_mapped_channels_go_first_and_under_a_flood_each_has_its_turn() -> None:
+def test_mapped_channels_go_first_and_under_overload_each_has_its_turn() -> None:
     network = Network(1, 2)
     network.forwarder.set_mapped({"/dmx/2/512"})
     for number in (1, 2):

@@ -205,16 +205,16 @@ def receiver_on(port: int, report: Any, say: Callable[[str], None], clock: Clock
     )  # fmt: skip
 
 
-def intensity(hub: EngineClient) -> object:
-    hub.client.send(encode_message("/get", "/layer/1/intensity"))
-    return hub.hear("/layer/1/intensity")[0]
+def intensity(session: EngineClient) -> object:
+    session.client.send(encode_message("/get", "/layer/1/intensity"))
+    return session.hear("/layer/1/intensity")[0]
 
 
 def test_a_fader_of_a_lighting_desk_is_learned_and_moves_the_picture(tmp_path: Path, free_port: Any) -> None:
     port = free_port()
     dmx = {"listen": "artnet", "universes": [1], "interface": HOST, "artnet_port": port}
     changes = {"dmx": dmx, "mapping": str(tmp_path / "map.toml")}
-    with open_client(tmp_path, **changes) as hub, socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as lights:
+    with open_client(tmp_path, **changes) as session, socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as lights:
 
         def send(*levels: int) -> None:
             lights.sendto(art_dmx(1, bytes(levels)), (HOST, port))
@@ -222,12 +222,12 @@ def test_a_fader_of_a_lighting_desk_is_learned_and_moves_the_picture(tmp_path: P
         send(0, 30, 0)
         seen: list[Message] = []
         while not any(message.address == "/engine/status/dmx/1" for message in seen):
-            seen = hub.ask("/engine/status")
+            seen = session.ask("/engine/status")
         (status,) = [message for message in seen if message.address == "/engine/status/dmx/1"]
         assert status.args[:2] == ("live", "artnet 127.0.0.1")
 
         done: list[tuple[object, ...]] = []
-        learning = threading.Thread(target=lambda: done.append(hub.done("/map/learn", "/layer/1/intensity")))
+        learning = threading.Thread(target=lambda: done.append(session.done("/map/learn", "/layer/1/intensity")))
         learning.start()
         level = 100
         while learning.is_alive():
@@ -236,12 +236,12 @@ def test_a_fader_of_a_lighting_desk_is_learned_and_moves_the_picture(tmp_path: P
             learning.join(0.03)
         assert done == [("/map/learn", "/layer/1/intensity", "osc /dmx/1/3", "fader")]
 
-        while intensity(hub) != 1.5:  # sent again, because UDP may lose it
+        while intensity(session) != 1.5:  # sent again, because UDP may lose it
             send(0, 30, 255)
 
         send(0, 99, 255)
         unmapped: list[Message] = []
         while not any(message.args[0] == "/dmx/1/2" for message in unmapped if message.address == "/map/unmapped"):
-            unmapped = hub.ask("/map/heard")
+            unmapped = session.ask("/map/heard")
         (entry,) = [message for message in unmapped if message.address == "/map/unmapped"]
         assert entry.args[1] == "artnet 127.0.0.1" and entry.args[4] == f"{99 / 255:.6g}"

@@ -6,7 +6,7 @@ from hypothesis import strategies as st
 
 from engine.dmx.sacn import group_of, read_sacn
 from engine.errors import DmxDecodeError
-from tests.support.dmx import DESK, sacn
+from tests.support.dmx import DESK_CID, sacn
 
 HEAD_OF_A_PROGRAM = bytes.fromhex(
     "00100000" "4153432d45312e3137000000" "726e" "00000004" "6ba7b8109dad11d180b400c04fd430c8"
@@ -22,13 +22,13 @@ def damaged(at: int, value: int) -> bytes:
     return bytes(data)
 
 
-def test_the_bytes_of_another_program_are_read_as_it_meant_them() -> None:
+def test_the_bytes_of_another_program_are_read_and_written() -> None:
     data = HEAD_OF_A_PROGRAM + bytes(509)
     packet = read_sacn(data, "10.0.0.5")
     assert packet is not None
     assert (packet.universe, packet.priority, packet.sequence) == (7, 120, 9)
     assert packet.levels == bytes((1, 2, 255)) + bytes(509)
-    assert packet.source == DESK.hex and packet.name == "Desk 10.0.0.5"
+    assert packet.source == DESK_CID.hex and packet.name == "Desk 10.0.0.5"
     assert sacn(7, packet.levels, priority=120, sequence=9) == data
     assert read_sacn(sacn(1, b"\xff" * 512, options=0x80), "h") is None
     assert read_sacn(sacn(1, b"\x64" * 512, start_code=0x17), "h") is None

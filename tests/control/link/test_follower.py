@@ -23,7 +23,7 @@ SHIFT_MICROS = 12_345_678
 
 
 class LateClock(SystemClock):
-    """Real time, moved on by the test."""
+    """A real-time clock that the test can move ahead."""
 
     ahead_s = 0.0
 
@@ -32,7 +32,7 @@ class LateClock(SystemClock):
 
 
 class FollowerRig:
-    """A follower, the session's script, and all that was followed."""
+    """A Link follower, the script of its session, and a record of what it followed."""
 
     def __init__(self, script: Path, reports: Any) -> None:
         self.script, self.reports = script, reports
@@ -47,7 +47,7 @@ class FollowerRig:
         self.session("peers 1")
 
     def session(self, text: str) -> None:
-        """What happens in the session from now on."""
+        """Replace the script of the session: what happens in it from now on."""
         new = self.script.with_suffix(".new")
         new.write_text(text, encoding="utf-8")
         new.replace(self.script)
@@ -57,7 +57,7 @@ class FollowerRig:
         self.follower.poll(self.clock.now_s())
 
     def wait(self, is_so: Callable[[], object]) -> None:
-        """Poll like the engine until it is so."""
+        """Poll like the engine until the condition holds."""
         end_s = time.perf_counter() + CEILING_S
         while not is_so():
             assert time.perf_counter() < end_s, (self.follower.status(), self.followed[-3:], self.reports.lines)

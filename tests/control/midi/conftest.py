@@ -1,4 +1,4 @@
-"""The stage of the tests of MIDI ports."""
+"""Fixture of the tests of MIDI ports: their rig."""
 
 from collections.abc import Iterator
 from pathlib import Path

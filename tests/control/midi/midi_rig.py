@@ -124,7 +124,7 @@ class MidiRig:
         self.bank_lights.end(name)
 
     def say(self, address: str, *args: object) -> None:
-        """From a bridge, or a person."""
+        """Send an OSC message as a bridge or a person would."""
         self.dispatcher.receive(encode_message(address, *args), self.peer.sender())
 
     def hear(self, name: str, *data: bytes) -> None:

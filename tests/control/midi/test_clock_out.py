@@ -56,13 +56,13 @@ def test_quarter_frames_are_the_position_that_they_were_sent_at(name: str) -> No
         assert frame_number(label, rate) / rate.fps == pytest.approx(position_s, abs=1e-3)
 
 
-def test_a_full_frame_tells_a_locate_and_where_it_stands() -> None:
+def test_a_full_frame_announces_a_locate_and_its_position() -> None:
     rate, out = RATES["25"], TimecodeOut()
     (message,) = out.due(3600.0, 0.0, rate, 1.0)
     event = time_event(message, "desk")
     assert event is not None and event.kind == "mtc_full"
     reading = full_frame(event.value, 1.0)
     assert reading is not None and (reading.hours, reading.rate) == (1, "25")
-    assert out.due(3600.0, 0.0, rate, 2.0) == [], "it is told once"
+    assert out.due(3600.0, 0.0, rate, 2.0) == [], "it is sent once"
     assert out.due(-0.5, 1.0, rate, 3.0) == [], "before the show"
     assert label_at(90_000, rate) == (1, 0, 0, 0)

@@ -21,7 +21,7 @@ BANK = BankState(bank=2, banks=3, pads=(*STATES, *((("empty", ""),) * 11)))
 
 
 def plugged(rig: MidiRig, name: str) -> list[bytes]:
-    """Plug it in; returns what it is sent, the dark pads left out."""
+    """Plug a grid in; returns the messages that light its pads, without the dark ones."""
     rig.midi.plug(name)
     rig.after(SEARCH_INTERVAL_S + 0.1)
     return lit(rig.lights(name))

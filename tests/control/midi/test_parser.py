@@ -4,7 +4,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from engine.control.foreign.midi_bridges import read_midi
-from engine.control.midi.messages import MAX_IN_ORDER, coalesce, control_message, device_word, time_event
+from engine.control.midi.messages import MAX_IN_ORDER, coalesce, control_message, device_slug, time_event
 from engine.control.midi.parser import MAX_SYSEX_BYTES, MidiParser
 from engine.params.mapping.controls import MidiEvent
 
@@ -17,13 +17,10 @@ def parsed(*pieces: bytes) -> list[bytes]:
     return [message for piece in pieces for message in parser.feed(piece)]
 
 
-def test_running_status_goes_on_over_a_clock_and_ends_with_a_system_message() -> None:
+def test_running_status_continues_over_a_clock_and_ends_with_a_system_message() -> None:
     assert parsed(b"\xb0\x07\x40\x07\xf8\x41", b"\x08", b"\x01") == [
-        b"\xb0\x07\x40",
-        b"\xf8",
-        b"\xb0\x07\x41",
-        b"\xb0\x08\x01",
-    ]
+        b"\xb0\x07\x40", b"\xf8", b"\xb0\x07\x41", b"\xb0\x08\x01",
+    ]  # fmt: skip
     assert parsed(b"\xb0\x07\x40\xf1\x23\x07\x41") == [b"\xb0\x07\x40", b"\xf1\x23"], "data without a status"
 
 
@@ -57,8 +54,8 @@ def test_any_bytes_give_whole_messages_however_they_are_cut(pieces: list[bytes])
 
 
 def test_controls_are_read_as_from_a_bridge_that_names_its_devices() -> None:
-    name = device_word("Launchpad Mini / [MK3]")
-    assert name == "launchpad_mini_mk3" and device_word("шесть") == "midi"
+    name = device_slug("Launchpad Mini / [MK3]")
+    assert name == "launchpad_mini_mk3" and device_slug("шесть") == "midi"
 
     def read(midi: bytes) -> MidiEvent | None:
         message = control_message(midi, name)
@@ -74,7 +71,7 @@ def test_controls_are_read_as_from_a_bridge_that_names_its_devices() -> None:
 
 
 def retain(messages: list[bytes], down: set[bytes]) -> list[bytes]:
-    """What is left of messages that arrive one by one; each must keep the time of its arrival."""
+    """Coalesce messages that arrive one by one, each of which must keep the time of its arrival."""
     coalesced = coalesce([(midi, float(number)) for number, midi in enumerate(messages)], down)
     times = [at_s for _, at_s in coalesced]
     assert times == sorted(times) and all(messages[int(at_s)] == midi for midi, at_s in coalesced)

@@ -61,7 +61,7 @@ def test_the_same_knob_by_a_bridge_and_by_its_port_counts_once(open_midi: Any) -
     rig.midi.plug("Launchpad")
     rig.after(SEARCH_INTERVAL_S)
     rig.say("/map/add", "midi 1 note 36", "/layer/1/mute")
-    for _ in range(3):  # pressed three times, and heard on both ways in turns
+    for _ in range(3):  # pressed three times, and received on both ways in turns
         before = rig.store.get("/layer/1/mute")
         rig.hear("Launchpad", b"\x90\x24\x7f")
         rig.say("/note", 1, 36, 127)

@@ -14,7 +14,7 @@ HOST = "multiverse-test.local"
 
 
 class Finds(ServiceListener):
-    """The current announcements: (kind, name) -> (addresses, port)."""
+    """Records the current mDNS announcements: (kind, name) -> (addresses, port)."""
 
     def __init__(self) -> None:
         self.services: dict[tuple[str, str], tuple[list[str], int]] = {}

@@ -110,10 +110,8 @@ def test_an_attribute_is_answered_alone_with_units_and_areas_as_the_proposal_spe
     assert ask("/layer/1/mute", "CRITICAL") == (200, {"CRITICAL": True}), "else libossia sends it by UDP"
     assert ask("/no/such/path", "HOST_INFO") == (200, {"NAME": "here"})
     for address, unit in {
-        ANGLE: "angle.degree",
-        "/multiverse/window_ms": "time.ms",
-        "/engine/width": "distance.pixels",
-    }.items():
+        ANGLE: "angle.degree", "/multiverse/window_ms": "time.ms", "/engine/width": "distance.pixels",
+    }.items():  # fmt: skip
         assert ask(address, "UNIT") == (200, {"UNIT": [unit]})
 
 
@@ -147,7 +145,7 @@ def test_a_published_message_is_read_only_and_has_its_last_values(ask: Callable)
     assert (empty["TYPE"], empty["ACCESS"], empty["VALUE"]) == ("I", 1, [None])
     now = ask("/timecode/now")[1]
     assert now["TYPE"] == "sf" and now["CONTENTS"].keys() == {"rate_hz"}
-    assert ask("/preset/current")[1]["ACCESS"] == 2  # a command, which asks for what is told
+    assert ask("/preset/current")[1]["ACCESS"] == 2  # a command, which requests what is published
     assert ask("/sam3/object/17")[0] == 404
 
 

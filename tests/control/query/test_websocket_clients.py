@@ -96,7 +96,7 @@ def test_harmless_requests_of_clients_are_ignored(site: Any, reports: Any) -> No
     assert reports.lines == [] and site.dispatcher.counters.rejected == 0
 
 
-def test_a_client_that_is_gone_is_sent_nothing_more(site: Any, wait_for: Callable[..., Any]) -> None:
+def test_a_disconnected_client_is_sent_nothing_more(site: Any, wait_for: Callable[..., Any]) -> None:
     client = site.connect()
     client.command("LISTEN", ANGLE)
     client.hear()

@@ -1,4 +1,4 @@
-"""Small model files, written by hand where a tool would not write them so."""
+"""Small model files for tests, written by hand where a tool would not write them so."""
 
 import json
 import struct
@@ -29,7 +29,7 @@ def gltf(
     node: dict[str, Any] | None = None,
     **further: Any,
 ) -> tuple[dict[str, Any], bytes]:
-    """JSON and buffer of a file with one mesh. `colors`: (v, 4) uint16, at the corners."""
+    """JSON and buffer of a glTF file with one mesh. `colors`: (v, 4) uint16, at the corners."""
     parts = [corners.astype("<f4").tobytes(), faces.astype("<u4").tobytes()]
     attributes = {"POSITION": 0}
     accessors: list[dict[str, Any]] = [

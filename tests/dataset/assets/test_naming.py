@@ -64,7 +64,7 @@ def written(path: Path, content: bytes) -> Path:
 
 def huge() -> bytes:
     header, binary = gltf()
-    header["accessors"][1]["count"] = 30_000_000  # told, and not there
+    header["accessors"][1]["count"] = 30_000_000  # declared, and not there
     return packed(header, binary)
 
 

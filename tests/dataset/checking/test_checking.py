@@ -97,7 +97,7 @@ FAULTS = {
 }
 
 
-def test_each_fault_is_told_with_its_file(tmp_path: Path) -> None:
+def test_each_fault_is_reported_with_its_file(tmp_path: Path) -> None:
     write_dataset(tmp_path / "sound", [1, 2])
     for name, (spoil, (kind, path, text)) in FAULTS.items():
         folder = Path(shutil.copytree(tmp_path / "sound", tmp_path / name))
@@ -107,7 +107,7 @@ def test_each_fault_is_told_with_its_file(tmp_path: Path) -> None:
 
 
 def diamonds(boxes: list[Box]) -> str:
-    """YOLO-OBB: each box as a square on its corner, whose own box is twice as large."""
+    """YOLO-OBB labels in which each box is a square on its corner, whose own box is twice as large."""
     lines = []
     for x0, y0, x1, y1 in boxes:
         x, y, side = (x0 + x1) / 2, (y0 + y1) / 2, x1 - x0
@@ -330,7 +330,7 @@ def test_large_coco_files_and_those_with_a_byte_order_mark_are_read(tmp_path: Pa
     assert report.problems == () and report.folders[0].formats == {"YOLO": 2, "COCO": 2}
 
 
-def test_ids_that_stand_twice_in_a_coco_file_are_told(tmp_path: Path) -> None:
+def test_duplicate_ids_in_a_coco_file_are_reported(tmp_path: Path) -> None:
     path = write_dataset(tmp_path, [1]) / "coco_all.json"
     coco = json.loads(path.read_bytes())
     coco["annotations"][1]["id"] = coco["annotations"][0]["id"]
@@ -363,7 +363,7 @@ def test_the_original_layouts_of_voc_and_kitti_are_read(
     assert folder.figures.values["box width"].tolist() == [20.0]
 
 
-def test_a_folder_in_no_known_layout_is_told(tmp_path: Path) -> None:
+def test_a_folder_in_no_known_layout_is_reported(tmp_path: Path) -> None:
     folder = write_dataset(tmp_path, [1])
     (folder / "coco_all.json").unlink()
     (folder / "labels").rename(folder / "boxes")
@@ -414,7 +414,7 @@ def test_lists_may_be_long_and_name_pictures_as_voc_and_classifiers_do(tmp_path:
     assert found(folder) == [("missing", "train.txt", text)]
 
 
-def test_numbers_of_classes_that_no_dataset_has_take_no_memory_and_are_told(tmp_path: Path) -> None:
+def test_numbers_of_classes_that_no_dataset_has_take_no_memory_and_are_reported(tmp_path: Path) -> None:
     folder = write_dataset(tmp_path, [1])
     (folder / "coco_all.json").unlink()
     lines = ["names:", "  0: pile", "  99999999999999999: crane", f"  {'9' * 5000}: a", "  ²: b", "kpt_shape: [²]"]

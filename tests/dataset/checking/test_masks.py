@@ -56,7 +56,7 @@ def test_lists_of_runs_and_polygons_have_their_boxes() -> None:
         ("text", "is neither a run-length encoding nor polygons"),
     ],
 )
-def test_damaged_segmentations_are_told(value: Any, fault: str) -> None:
+def test_damaged_segmentations_are_reported(value: Any, fault: str) -> None:
     assert extent_of(value) == fault
 
 

@@ -13,7 +13,7 @@ from engine.errors import UsageError
 from tests.dataset.checking.folders import boxes_of, write_dataset
 
 
-def test_the_page_shows_each_picture_with_its_boxes_at_their_places(tmp_path: Path) -> None:
+def test_the_page_shows_each_picture_with_its_boxes_at_their_positions(tmp_path: Path) -> None:
     page = label_page(write_dataset(tmp_path, [1, 2, 3]), 1, 20)
     assert (page.pictures, page.boxes) == (2, 10)
     rects = re.findall(r'<rect x="([\d.]+)" y="([\d.]+)" width="([\d.]+)" height="([\d.]+)"', page.html)

@@ -100,7 +100,7 @@ DAMAGE: dict[str, tuple[Callable[[Path], object], tuple[str, str, str]]] = {
 }
 
 
-def test_damage_to_a_whole_file_is_told_and_blames_no_picture(sound: Path, tmp_path: Path) -> None:
+def test_damage_to_a_whole_file_is_reported_and_blames_no_picture(sound: Path, tmp_path: Path) -> None:
     report = check_folders([sound])
     assert report.problems == () and report.folders[0].formats == {"YOLO": 3, "COCO": 3}
     for name, (spoil, (kind, path, text)) in DAMAGE.items():

@@ -1,3 +1,5 @@
+"""The fixture `cli`, for `multiverse dataset`."""
+
 from tests.cli.conftest import cli
 
 __all__ = ["cli"]

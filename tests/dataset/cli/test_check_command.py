@@ -61,7 +61,7 @@ def test_a_dataset_named_check_is_written_with_its_folder(cli: Cli, tmp_path: Pa
     assert cli("dataset", "check", "check")[0] == 0
 
 
-def test_view_writes_one_page_and_opens_it_unless_told_not_to(cli: Cli, tmp_path: Path, monkeypatch: Any) -> None:
+def test_view_writes_one_page_and_opens_it_by_default(cli: Cli, tmp_path: Path, monkeypatch: Any) -> None:
     opened: list[str] = []
     monkeypatch.setattr("webbrowser.open", lambda url: opened.append(url) or True)
     folder, page = write_dataset(tmp_path / "a", [1, 2, 3]), tmp_path / "page.html"

@@ -118,7 +118,7 @@ def test_missing_pictures_are_named_with_the_place_of_their_logs() -> None:
     ]
 
 
-def test_a_run_resumes_unless_it_is_told_to_overwrite() -> None:
+def test_a_run_resumes_without_the_option_to_overwrite() -> None:
     for option, resume in [("--resume", True), ("--overwrite", False), ("--no-resume", False)]:
         app = typer.Typer()
         app.command(context_settings={"token_normalize_func": plain_names})(dataset)

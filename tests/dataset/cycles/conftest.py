@@ -1,4 +1,4 @@
-"""Blender, pictures drawn by it, and scripts in its place."""
+"""Fixtures: Blender, pictures drawn by it, and scripts in its place."""
 
 from collections.abc import Callable
 from pathlib import Path
@@ -21,7 +21,7 @@ def blender(require: Callable[[object, str], None]) -> Path:
 
 @pytest.fixture
 def stand_in(tmp_path: Path) -> Callable[[str], Path]:
-    """A shell script in place of Blender; `$folder` is its last argument."""
+    """Write a shell script that runs in place of Blender; `$folder` is its last argument."""
 
     def write(lines: str) -> Path:
         path = tmp_path / "blender"

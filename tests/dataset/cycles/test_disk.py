@@ -50,7 +50,7 @@ def test_a_picture_that_blender_cannot_write_is_a_disk_error(
 
 @pytest.fixture
 def on_a_small_disk(tmp_path: Path) -> Callable[[Path], str]:
-    """Draw the yard on a disk of 1 MB and classify the failure: the stage takes 0.7 MB, Blender's output 0.5 MB."""
+    """Draw the yard on a disk of 1 MB and classify the failure: the scene takes 0.7 MB, Blender's output 0.5 MB."""
     disk = tmp_path / "disk"
     disk.mkdir()
     mount = 'mount -t tmpfs -o size=1000k none "$1" && shift && exec "$@"'

@@ -1,3 +1,5 @@
+"""Finding Blender, and the command lines and the environment that it is started with."""
+
 import sys
 from pathlib import Path
 
@@ -47,8 +49,8 @@ def test_a_given_blender_is_preferred_to_a_found_one(
 ) -> None:
     on_path = program(bare / "blender")
     assert find_blender() == on_path
-    paths = program(tmp_path / "home/blender/bin/python")
-    assert str(paths) in install_command() and find_blender() == paths
+    installed = program(tmp_path / "home/blender/bin/python")
+    assert str(installed) in install_command() and find_blender() == installed
     monkeypatch.setattr("engine.dataset.cycles.finding.find_spec", lambda name: name)
     assert find_blender() == Path(sys.executable)
     by_variable = program(tmp_path / "environment/bin/python")

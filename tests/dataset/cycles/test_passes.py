@@ -1,3 +1,5 @@
+"""Reading the OpenEXR files in which Blender writes its passes."""
+
 import struct
 from pathlib import Path
 
@@ -9,7 +11,7 @@ from engine.errors import RenderError
 
 
 def exr(channels: dict[str, np.ndarray], flags: int = 2, compression: int = 0, kind: int = 2) -> bytes:
-    """A file after the format's specification: attributes, table of offsets, lines."""
+    """An OpenEXR file written by the format's specification: attributes, table of offsets, lines."""
 
     def attribute(name: str, type_name: str, value: bytes) -> bytes:
         return name.encode() + b"\0" + type_name.encode() + b"\0" + struct.pack("<i", len(value)) + value

@@ -58,7 +58,7 @@ class YardRenderer:
         return self._known[key]
 
     def geometry(self, energy: float = 2.0, *, is_small: bool = False) -> SceneGeometry:
-        """A smaller camera: 80x60, over the same ground."""
+        """Geometry of the yard; `is_small`: for a smaller camera, 80x60, over the same ground."""
         scene = yard(energy)
         camera = replace(scene.camera, width_px=80, height_px=60) if is_small else scene.camera
         return build_geometry(replace(scene, camera=camera))

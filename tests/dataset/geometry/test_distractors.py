@@ -1,3 +1,5 @@
+"""Meshes of everything on a site that is no pile."""
+
 import numpy as np
 import pytest
 

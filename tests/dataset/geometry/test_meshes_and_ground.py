@@ -1,3 +1,5 @@
+"""Meshes of solids, and the mesh of the terrain."""
+
 import numpy as np
 import pytest
 

@@ -1,3 +1,5 @@
+"""Geometry of piles: their parts, heights and instance numbers."""
+
 import dataclasses
 
 import numpy as np

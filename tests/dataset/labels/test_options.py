@@ -30,7 +30,7 @@ def job(recipe: int = 2, *, save_coco: bool = False, **labels: object) -> Datase
         ({"min_visible": 1.5}, "--min-visible"),
     ],
 )
-def test_a_wrong_name_or_share_is_told_with_what_is_allowed(labels: dict[str, object], message: str) -> None:
+def test_a_wrong_name_or_fraction_is_refused_with_what_is_allowed(labels: dict[str, object], message: str) -> None:
     with pytest.raises(UsageError, match=message):
         job(**labels).check()
 
@@ -64,7 +64,7 @@ def test_the_first_of_yolos_formats_is_where_ultralytics_reads() -> None:
         assert folders.pop(first) == "labels" and len({"labels", *folders.values()}) == 4
 
 
-def test_tiles_larger_than_the_pictures_are_told_of() -> None:
+def test_tiles_larger_than_the_pictures_are_noted() -> None:
     camera = CameraOptions(view=(320, 200))
     recipe_2 = Recipe2Options(camera=camera)
     assert replace(job(tiles=200), recipe_2=recipe_2).notes == ()

@@ -53,7 +53,7 @@ def bounds(mask: np.ndarray) -> tuple[int, int, int, int]:
     return int(columns[0]), int(rows[0]), int(columns[-1]) + 1, int(rows[-1]) + 1
 
 
-def test_shares_and_whole_boxes_are_those_of_each_pile_drawn_alone() -> None:
+def test_visible_shares_and_whole_boxes_are_those_of_each_pile_drawn_alone() -> None:
     scene = crowded()
     record = recorded(scene)
     piles = [thing for thing in record.things if thing.category == "pile"]

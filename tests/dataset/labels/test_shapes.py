@@ -13,7 +13,7 @@ masks = hnp.arrays(bool, st.tuples(st.integers(1, 9), st.integers(1, 9))).filter
 
 
 def filled(pixels: np.ndarray) -> np.ndarray:
-    """With its holes: everything that cannot be reached from outside over edges of pixels."""
+    """Fill the holes of a mask: everything that cannot be reached from outside over edges of pixels."""
     outside = np.zeros(np.add(pixels.shape, 2), bool)
     outside[0], outside[-1], outside[:, 0], outside[:, -1] = True, True, True, True
     is_free = ~np.pad(pixels, 1)
@@ -28,7 +28,7 @@ def filled(pixels: np.ndarray) -> np.ndarray:
 
 
 def painted(polygon: np.ndarray) -> np.ndarray:
-    """(40, 50) bool: filled as `polygon2mask` of Ultralytics does it."""
+    """Fill a polygon as `polygon2mask` of Ultralytics does it: (40, 50) bool."""
     canvas = np.zeros((40, 50), np.uint8)
     cv2.fillPoly(canvas, [np.asarray(polygon, np.int32)], 1)
     return canvas.astype(bool)

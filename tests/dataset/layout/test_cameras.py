@@ -144,5 +144,5 @@ def test_cameras_that_cannot_be_are_refused_in_one_line(options: dict[str, Any],
 
 
 def heights_m(options: SceneOptions) -> np.ndarray:
-    """(200,) heights of the terraces of as many sites."""
+    """Heights of the terraces of 200 sites, (200,)."""
     return np.array([lower_terraces(options, settle(options, seed), seed).terrace_height for seed in range(200)])

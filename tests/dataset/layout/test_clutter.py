@@ -1,3 +1,5 @@
+"""Positions of machines, bags and other clutter in recipe 2."""
+
 import numpy as np
 import pytest
 
@@ -80,7 +82,7 @@ def test_given_numbers_are_exact_and_must_fit(monkeypatch: pytest.MonkeyPatch) -
     assert count(scatter(1, PILES, clutter=0.0, num_bags=0, num_machinery=0), *MACHINES, DistractorKind.BAG) == 0
     with pytest.raises(UsageError, match=r"--num-machinery 90: \d+ machines fit"):
         scatter(1, PILES, half_m=16.0, num_machinery=90)
-    monkeypatch.setattr("engine.dataset.layout.clutter.MAX_COUNT", 12)  # 5000, but for those that were asked for
+    monkeypatch.setattr("engine.dataset.layout.clutter.MAX_COUNT", 12)  # 5000, but for requested ones
     things = scatter(906, lattice(3, 3), num_bags=40, num_machinery=2)
     assert [count(things, DistractorKind.BAG), count(things, *MACHINES), len(things)] == [40, 2, 42]
 

@@ -1,3 +1,5 @@
+"""Fields of piles in recipe 2: density, direction, roads and distances."""
+
 from dataclasses import replace
 from functools import cache
 

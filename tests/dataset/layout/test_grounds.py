@@ -26,7 +26,7 @@ def test_all_looks_come_in_possible_colours_and_some_in_patches() -> None:
     assert patched[0].cover == "+".join(cover.kind for cover in patched[0].covers)
 
 
-def test_only_the_named_looks_come_in_their_shares() -> None:
+def test_only_the_named_looks_come_in_their_fractions() -> None:
     options = GroundOptions(ground=parse_looks("gravel=3,snow"))
     looks = draw_looks(200, options)
     assert {cover.kind for look in looks for cover in look.covers} == {"gravel", "snow"}

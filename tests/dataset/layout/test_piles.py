@@ -1,3 +1,5 @@
+"""Piles of recipe 2: their kinds, sizes, positions and feet."""
+
 from dataclasses import replace
 from functools import cache
 
@@ -31,7 +33,7 @@ parse = weights_parser("--feet", ("none", "spoil", "pad"))
 
 
 def rows(blocks: int, each: int = 4, apart_m: float = 4.0) -> SiteLayout:
-    """One row per block."""
+    """A layout with one row of piles per block."""
     strips = []
     for block in range(blocks):
         points = np.stack([np.arange(each) * apart_m, np.full(each, block * apart_m)], axis=1)

@@ -1,3 +1,5 @@
+"""Settling: random values for the options of a site that the user did not give."""
+
 from dataclasses import replace
 
 import pytest

@@ -47,7 +47,7 @@ def test_free_memory_size_engine_and_cores_decide_how_many_pictures_are_made_at_
     assert default_jobs(int(free_gb * GB), cores, picture_bytes(task)) == jobs
 
 
-def test_a_run_tells_its_time_and_disk_before_it_starts() -> None:
+def test_a_run_estimates_its_time_and_disk_space_before_it_starts() -> None:
     full = PictureTask(options=SceneOptions(), drawing=RenderSettings(engine="raster"), base_seed=0, index=0)
     seconds, disk_bytes = estimate(full, 100, jobs=2, cores=2)
     assert (duration_text(seconds), size_text(disk_bytes), size_text(120 * GB)) == ("6.6 minutes", "3.6 GB", "120 GB")

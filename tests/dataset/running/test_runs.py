@@ -52,7 +52,7 @@ def workers() -> dict[str, psutil.Process]:
 
 @contextmanager
 def struck(picture: str, blow: Callable[[psutil.Process], object], *, times: int) -> Iterator[list[int]]:
-    """Meanwhile send `blow` to the first processes that make this picture. Yields their pids."""
+    """During the block send `blow` to the first processes that make this picture. Yields their pids."""
     end = threading.Event()
     pids: list[int] = []
 
@@ -137,7 +137,7 @@ def test_a_truncated_manifest_and_a_damaged_part_are_repaired_to_the_same_bytes(
 
 @only_soak
 @pytest.mark.skipif(sys.platform == "win32", reason="signals of POSIX")
-def test_a_picture_that_always_dies_is_reported_and_the_others_go_on(make: Make) -> None:
+def test_a_picture_that_always_dies_is_reported_and_the_others_continue(make: Make) -> None:
     messages: list[str] = []
     with struck("000000", psutil.Process.kill, times=2) as pids:
         report = make(count=2, jobs=1, messages=messages)
@@ -153,7 +153,7 @@ def test_a_picture_that_always_dies_is_reported_and_the_others_go_on(make: Make)
 
 
 @only_soak
-def test_an_impossible_picture_is_not_retried_and_the_others_go_on(make: Make) -> None:
+def test_an_impossible_picture_is_not_retried_and_the_others_continue(make: Make) -> None:
     options = {"num_machinery": 300}  # fit into the first picture of this seed, not into the second
     report = make(count=2, seed=1000, options=options)
     (failed,) = report.failed

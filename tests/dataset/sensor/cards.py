@@ -28,7 +28,7 @@ def take_photo(render: Render, effects: str, *, camera: SiteCamera = CAMERA, see
 
 
 def card(colors: np.ndarray, depth_m: float | np.ndarray = 100.0) -> Render:
-    """A card of these colours, (h, w, 3), (h, w) or one number, whatever the window."""
+    """A renderer that draws a card of these colours, (h, w, 3), (h, w) or one number, whatever the window."""
 
     def render(scene: SiteScene) -> Rendered:
         shape = (scene.camera.height_px, scene.camera.width_px)
@@ -45,7 +45,7 @@ def card(colors: np.ndarray, depth_m: float | np.ndarray = 100.0) -> Render:
 
 
 def squares(points_m: np.ndarray, half_px: float = 2.5) -> Render:
-    """White squares on black at points of the world, numbered from 1, with edges smoothed as a renderer does."""
+    """A renderer that draws white squares on black at points of the world, numbered from 1, with smooth edges."""
 
     def render(scene: SiteScene) -> Rendered:
         camera = scene.camera

@@ -31,7 +31,7 @@ def test_effects_are_given_one_by_one_or_on_top_of_a_preset() -> None:
         ("none,blur=2", "none excludes blur"),
     ],
 )
-def test_bad_input_is_told_in_one_line(text: str, expected: str) -> None:
+def test_bad_input_is_refused_in_one_line(text: str, expected: str) -> None:
     with pytest.raises(UsageError) as raised:
         SensorOptions(camera_effects=text).check()
     message = str(raised.value)

@@ -140,7 +140,7 @@ def test_sharpening_overshoots_on_both_sides_of_an_edge() -> None:
 
 
 def test_the_picture_s_edge_shows_no_seam() -> None:
-    """Filters that read beyond the picture go on with its last pixel, and all rows are developed."""
+    """Filters that read beyond the picture repeat its last pixel, and all rows are developed."""
     for effects in ("blur=3", "motion=12", "sharpening=200", "noise=0.004,blur=2,motion=4,sharpening=50"):
         seen = colors_of(GREY, effects)
         border = np.concatenate([seen[:3].ravel(), seen[-3:].ravel(), seen[:, :3].ravel(), seen[:, -3:].ravel()])

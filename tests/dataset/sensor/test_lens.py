@@ -42,12 +42,12 @@ def test_the_lens_is_that_of_opencv(camera: SiteCamera, distortion: float) -> No
 @pytest.mark.parametrize("distortion", [-8, 5])
 @pytest.mark.parametrize("camera", CAMERAS)
 def test_a_thing_and_its_label_are_where_to_picture_says(camera: SiteCamera, distortion: float) -> None:
-    wanted_px = np.array([[0.1, 0.12], [0.5, 0.5], [0.88, 0.2], [0.2, 0.85], [0.9, 0.88]])
-    wanted_px = wanted_px * [camera.width_px, camera.height_px]
-    points_m = np.column_stack([camera.on_level(wanted_px), np.zeros(len(wanted_px))])
+    target_px = np.array([[0.1, 0.12], [0.5, 0.5], [0.88, 0.2], [0.2, 0.85], [0.9, 0.88]])
+    target_px = target_px * [camera.width_px, camera.height_px]
+    points_m = np.column_stack([camera.on_level(target_px), np.zeros(len(target_px))])
     photo = take_photo(squares(points_m), f"distortion={distortion},aberration=0", camera=camera)
     expected = photo.to_picture(camera.pixel_of(points_m))
-    assert np.abs(expected - wanted_px).max() > 1
+    assert np.abs(expected - target_px).max() > 1
     rows, columns = np.mgrid[: camera.height_px, : camera.width_px] + 0.5
     for number, (column, row) in enumerate(expected, start=1):
         near = (abs(columns - column) < 7) & (abs(rows - row) < 7)

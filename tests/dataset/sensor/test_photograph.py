@@ -90,7 +90,7 @@ def test_the_file_is_a_jpeg_with_colour_at_half_size_and_the_drawn_quality(mild:
     assert picture.quantization == Image.open(same).quantization and mild.suffix == ".jpg"
 
 
-def test_exif_tells_the_camera_and_the_place(mild: Photograph) -> None:
+def test_exif_has_the_camera_and_the_position(mild: Photograph) -> None:
     exif = opened(mild).getexif()
     camera, gps = exif.get_ifd(ExifTags.IFD.Exif), exif.get_ifd(ExifTags.IFD.GPSInfo)
     assert exif[ExifTags.Base.Make] == "Multiverse"
@@ -110,7 +110,7 @@ def test_exif_tells_the_camera_and_the_place(mild: Photograph) -> None:
     assert float(gps[6]) - float(home[6]) == pytest.approx(83.5 - CAMERA.height_m, abs=0.01)
 
 
-def test_exif_tells_the_place_and_the_time_of_the_sun() -> None:
+def test_exif_has_the_position_and_the_time_of_the_sun() -> None:
     def ifds(sun: Sun) -> tuple[Image.Exif, dict[int, Any], dict[int, Any]]:
         scene = replace(scene_with(CAMERA), sun=sun)
         content = photograph(scene, SensorOptions(camera_effects="jpeg=90"), (7, 3), soil).content
@@ -137,7 +137,7 @@ def test_exif_and_xmp_lie_within_the_first_segments_in_this_order(mild: Photogra
 @pytest.mark.parametrize(
     "camera", [CAMERA, FLYING, replace(CAMERA, yaw_deg=-40, pitch_deg=60), replace(CAMERA, yaw_deg=90, roll_deg=-15)]
 )
-def test_xmp_tells_where_the_camera_looks(camera: SiteCamera) -> None:
+def test_xmp_has_the_direction_of_the_camera(camera: SiteCamera) -> None:
     """As Pix4D and OpenDroneMap count: an aircraft turned by yaw, pitch and roll, whose camera looks down."""
     xmp = xmp_of(take_photo(soil, "mild", camera=camera))
     yaw, pitch, roll = (float(xmp[f"{PIX4D}{name}"]) for name in ("Yaw", "Pitch", "Roll"))
@@ -149,7 +149,7 @@ def test_xmp_tells_where_the_camera_looks(camera: SiteCamera) -> None:
     assert camera.rotation @ down == pytest.approx([0, 0, -1], abs=1e-5)  # where it looks
 
 
-def test_xmp_tells_the_pose_and_the_lens(mild: Photograph) -> None:
+def test_xmp_has_the_pose_and_the_lens(mild: Photograph) -> None:
     xmp = xmp_of(mild)
     own = {name.rpartition("}")[2]: value for name, value in xmp.items() if "multiverse" in name}
     assert float(own["GimbalYawDegree"]) == -145 and float(own["GimbalPitchDegree"]) == -70

@@ -19,7 +19,7 @@ CUTTING = CutLengths(pad_s=0.2, query_s=0.2, center_s=1.0, max_s=1.5)
 
 @pytest.fixture(scope="session")
 def voice(singing_voice: Path, tmp_path_factory: pytest.TempPathFactory) -> VoiceSpec:
-    """As safetensors: each job reads the list of its tensors again, which takes a tenth of a second from a pickle."""
+    """The singing voice as safetensors: each job reads the list of its tensors, which takes 0.1 s from a pickle."""
     import torch
     from safetensors.torch import save_file
 
@@ -39,7 +39,7 @@ def model(voice: VoiceSpec) -> Any:
 
 @pytest.fixture
 def convert(voice: VoiceSpec, model: Any) -> Callable[..., ConvertReport]:
-    """`convert(*sources, output, batch_size=..., on_progress=..., stop=..., **job)`: the whole job but the loading;
+    """`convert(*sources, output, batch_size=..., on_progress=..., stop=..., **job)` runs the whole job but the loading;
     an octave higher unless `settings` say otherwise. `as_it_converts()` is called before each batch."""
 
     def run(

@@ -74,7 +74,7 @@ def test_the_files_are_those_of_a_local_run_if_an_actor_dies(
     assert all(handle.is_killed for handle in ray.handles)
 
 
-def test_options_of_local_stages_are_refused_on_a_cluster(job: ConvertJob) -> None:
+def test_options_of_a_local_run_are_refused_on_a_cluster(job: ConvertJob) -> None:
     for options in ({"gpu_filter": True}, {"profiling": True}):
         with pytest.raises(UsageError, match=r"^--cluster: .*leave out --gpu-filter and --profile$"):
             replace(job, **options).check()

@@ -111,12 +111,12 @@ def test_24_bits_are_kept(convert: Convert, tmp_path: Path) -> None:
 
 
 def true_peak_db(path: Path) -> float:
-    """In dBTP, of a mono sound."""
+    """True peak of a mono sound, in dBTP."""
     sound, rate_hz = read_sound(path)
     return float(20 * np.log10(max(ebur128(sound.T, rate_hz, "peak=true", "true_peaks_ch0"))))
 
 
-def test_a_loud_voice_is_told_as_softer_but_a_float_file_keeps_its_level(convert: Convert, tmp_path: Path) -> None:
+def test_a_loud_voice_is_reported_as_softer_but_a_float_file_keeps_its_level(convert: Convert, tmp_path: Path) -> None:
     loud = 10 * tone(1.0, 44_100, silent_s=0.2)
     source = write_sound(tmp_path / "in.wav", loud, 44_100, subtype="FLOAT")
     (plain,) = convert(source, tmp_path / "out.flac").files
@@ -233,7 +233,7 @@ def test_short_files_are_converted_together_and_long_ones_in_pieces(
         """The first file is converted alone; then all others wait."""
         progress.append(report)
         wait_for(
-            lambda: all(thread.name != "convert reader" for thread in threading.enumerate()), "all files to be heard"
+            lambda: all(thread.name != "convert reader" for thread in threading.enumerate()), "all files to be read"
         )
 
     together = convert(*sources, tmp_path / "together", batch_size=4, on_progress=on_progress)
@@ -266,7 +266,7 @@ def test_a_converted_sound_takes_its_name_while_a_scanner_holds_its_files(
 
 
 @pytest.mark.skipif(os.name == "nt", reason="other permissions there")
-def test_a_subfolder_that_cannot_be_read_is_told_beside_the_files_of_the_others() -> None:
+def test_a_subfolder_that_cannot_be_read_is_reported_beside_the_files_of_the_others() -> None:
     user = os.geteuid()
     with tempfile.TemporaryDirectory() as name:  # not in tmp_path, which other users cannot read
         source, closed = Path(name, "in"), Path(name, "in", "closed")

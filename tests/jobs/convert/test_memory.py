@@ -34,7 +34,7 @@ def peak_mb(act: Callable[[], object]) -> float:
         tracemalloc.stop()
 
 
-def test_four_times_as_long_a_sound_is_heard_in_the_same_memory(tmp_path: Path) -> None:
+def test_four_times_as_long_a_sound_is_read_in_the_same_memory(tmp_path: Path) -> None:
     peaks = []
     for seconds in (20, 80):
         sound, facts = open_sound(write_talk(tmp_path / "in.wav", seconds)), Scratch(tmp_path / f"{seconds}.heard")

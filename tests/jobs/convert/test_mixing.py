@@ -79,7 +79,7 @@ def test_microphones_without_names_are_mixed_in_equal_parts(tmp_path: Path) -> N
 
 
 @pytest.mark.parametrize(("right", "louder"), [(-1.0, "left"), (-0.7, "left"), (-1.4, "right")])
-def test_of_two_sides_of_opposite_phase_the_louder_is_taken_and_told(right: float, louder: str, tmp_path: Path) -> None:
+def test_of_two_sides_of_opposite_phase_the_louder_is_used_and_named(right: float, louder: str, tmp_path: Path) -> None:
     sides = np.stack([VOICE, right * VOICE])
     voice, notes = mixed(write_sound(tmp_path / "in.wav", sides.T, RATE_HZ, subtype="FLOAT"))
     assert abs(np.corrcoef(voice, VOICE)[0, 1]) > 0.999

@@ -141,7 +141,7 @@ def test_a_second_run_on_the_same_output_is_refused_and_changes_nothing(
     sources: list[Path], resume: bool, tmp_path: Path
 ) -> None:
     task, sound = Task(source=sources[0], output=tmp_path / "out.wav"), open_sound(sources[0])
-    first = FileWork(task, sound, None, None, {}, resume=False)  # the model is not used before something is heard
+    first = FileWork(task, sound, None, None, {}, resume=False)  # the model is not used before something is read
     before = names(tmp_path / ".out.wav.partial")
     with pytest.raises(SinkError) as reports:
         FileWork(task, sound, None, None, {}, resume=resume)
@@ -216,7 +216,7 @@ def test_a_source_that_changes_while_it_is_read_affects_only_its_file(
     stop = threading.Event()
 
     def change() -> bool:
-        """Looked at by the reading thread, for each second that it has heard."""
+        """Looked at by the reading thread, for each second that it has read."""
         os.utime(sources[0], ns=(0, sources[0].stat().st_mtime_ns + 1_000_000_000))
         return False
 

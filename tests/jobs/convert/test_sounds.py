@@ -79,7 +79,7 @@ def test_a_sound_whose_size_was_never_written_is_read_to_its_end_without_a_note(
 
 @pytest.mark.parametrize("channels", [1, 6])
 @pytest.mark.parametrize("form", ["WAV", "AIFF", "W64", "AU", "RF64"])
-def test_a_plain_sound_that_was_cut_off_is_told(form: str, channels: int, tmp_path: Path) -> None:
+def test_a_plain_sound_that_was_cut_off_is_reported(form: str, channels: int, tmp_path: Path) -> None:
     path = write_sound(tmp_path / "cut", np.zeros((48_000, channels), np.float32), format=form, subtype="PCM_16")
     path.write_bytes(path.read_bytes()[: path.stat().st_size // 3])
     sound = open_sound(path)

@@ -97,8 +97,8 @@ def test_a_video_keeps_its_pictures_and_its_voice_is_another_at_the_same_time(
     assert packets(out, "video") == packets(source, "video")
     assert shown_s(out) == pytest.approx(shown_s(source), abs=0.0015)  # Matroska counts ms
     assert voice_span(out, 440) == pytest.approx(voice_span(source, 220), abs=0.03)  # a window of YIN
-    output, made_hz = read_sound(out)
-    assert made_hz == rate_hz and output.shape[1] == 1
+    output, output_hz = read_sound(out)
+    assert output_hz == rate_hz and output.shape[1] == 1
     extra = len(output) - round(len(read_sound(source)[0]) * rate_hz / written_hz)
     assert 0 <= extra <= (1023 if suffix == ".mp4" else 0)  # AAC fills its last block
     with av.open(str(out)) as container:
@@ -122,7 +122,7 @@ def test_a_voice_that_begins_late_begins_as_late(convert: Convert, tmp_path: Pat
 
 
 def moved(source: Path, to: Path, early_s: Fraction) -> Path:
-    """The same packets, so much earlier: .mp4 gets an edit list, Matroska times below 0."""
+    """Copy a video with all packets earlier by this time: .mp4 gets an edit list, Matroska times below 0."""
     options = {"avoid_negative_ts": "disabled", "use_editlist": "1"}
     with av.open(str(source)) as read, av.open(str(to), "w", options=options) as container:
         tracks = [container.add_stream_from_template(stream) for stream in read.streams]
@@ -134,7 +134,7 @@ def moved(source: Path, to: Path, early_s: Fraction) -> Path:
 
 
 @pytest.mark.parametrize("suffix", [".mkv", ".mp4"])
-def test_a_matroska_film_with_times_below_0_keeps_all_pictures_and_its_voice_in_step(
+def test_a_matroska_video_with_times_below_0_keeps_all_pictures_and_its_voice_in_sync(
     convert: Convert, suffix: str, tmp_path: Path
 ) -> None:
     whole = write_video(tmp_path / "whole.mp4", [tone(0.6, 44_100, silent_s=0.2)], delay=0)
@@ -191,7 +191,7 @@ def test_a_name_with_a_time_of_day_is_a_file_and_no_protocol(
         ),
     ],
 )
-def test_a_second_sound_track_and_subtitles_that_are_left_out_are_told(
+def test_a_second_sound_track_and_subtitles_that_are_left_out_are_reported(
     convert: Convert, name: str, expected: list[str], tmp_path: Path
 ) -> None:
     plain = write_video(tmp_path / "plain.mkv", [tone(0.5, 44_100), tone(0.5, 44_100, hz=700)])

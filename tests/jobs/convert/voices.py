@@ -22,13 +22,13 @@ def spoken(seconds: float, rate_hz: int = 16_000, *, hz: float = HZ) -> np.ndarr
 
 
 def tone(seconds: float, rate_hz: int = 16_000, *, hz: float = HZ, silent_s: float = 0.0) -> np.ndarray:
-    """(n,) float32: silence, a sine, silence."""
+    """A sine between silences, (n,) float32."""
     sound = 0.3 * np.sin(2 * np.pi * hz * np.arange(round(seconds * rate_hz)) / rate_hz)
     return np.pad(sound, round(silent_s * rate_hz)).astype(np.float32)
 
 
 def write_sound(path: Path, sound: np.ndarray, rate_hz: int = 16_000, **options: Any) -> Path:
-    """(n,) or (n, channels)."""
+    """Write a sound, (n,) or (n, channels), to a file."""
     soundfile.write(path, sound, rate_hz, **options)
     return path
 
@@ -52,7 +52,7 @@ def write_track(
 
 
 def ebur128(channels: np.ndarray, rate_hz: int, options: str, key: str, layout: str = "mono") -> list[float]:
-    """What FFmpeg's meter tells of (channels, n) under this key, block by block."""
+    """Figures that FFmpeg's loudness meter reports of (channels, n) under this key, block by block."""
     graph = av.filter.Graph()
     source = graph.add_abuffer(sample_rate=rate_hz, format="fltp", layout=layout, time_base=Fraction(1, rate_hz))
     meter, sink = graph.add("ebur128", f"metadata=1:{options}"), graph.add("abuffersink")

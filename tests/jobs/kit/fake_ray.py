@@ -15,7 +15,7 @@ from engine.system.package_version import package_version
 
 
 def sent(argument: Any) -> Any:
-    """`argument`, which real Ray could send to another process."""
+    """Return `argument` after checking that real Ray could send it to another process."""
     pickle.dumps(argument)
     return argument
 
@@ -43,7 +43,8 @@ class Handle:
 
 @dataclass(eq=False)
 class FakeRay:
-    """`load` gets an actor's number from 0, `work` that and the payload. A RayError that they return is raised."""
+    """A fake Ray cluster: `load` gets an actor's number from 0, `work` that and the payload. A RayError that they
+    return is raised."""
 
     cores: int = 2
     load: Callable[[int], Any] = lambda number: LoadedModel(device="cpu", dtype="float32", notes=())

@@ -19,7 +19,7 @@ from engine.jobs.kit.fingerprint import difference
         ([40.0, 40.0], "40"),
     ],
 )
-def test_an_earlier_value_is_told_as_the_option_was_given(before: Any, text: str) -> None:
+def test_an_earlier_value_is_described_as_the_option_was_given(before: Any, text: str) -> None:
     assert difference(before, None) == f"was {text}, is not given"
 
 

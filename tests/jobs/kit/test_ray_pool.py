@@ -90,7 +90,7 @@ def test_the_pieces_of_a_dead_actor_go_to_others_and_another_is_started(started:
     assert pool.lost == ["an actor on host0 was lost: its process was killed or crashed"]
 
 
-def test_a_piece_that_three_actors_failed_on_ends_the_run_and_the_next_map_starts_actors_anew(
+def test_a_piece_that_three_actors_failed_on_ends_the_run_and_the_next_map_starts_new_actors(
     started: Started, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     bad = raised(ValueError("two lines\nof trouble"))
@@ -105,7 +105,7 @@ def test_a_piece_that_three_actors_failed_on_ends_the_run_and_the_next_map_start
 
 
 @pytest.mark.parametrize(("deadly", "answers"), [(5, slice(None)), (4, slice(-1, None))], ids=["all", "the newest"])
-def test_the_piece_that_killed_its_actor_is_blamed_whichever_answers_ray_tells(
+def test_the_piece_that_killed_its_actor_is_blamed_whichever_answers_ray_gives(
     deadly: int, answers: slice, started: Started
 ) -> None:
     """An actor works in order: all that was sent to it from the deadly piece on has the same error."""

@@ -22,7 +22,7 @@ def seeing_sam3(small_seeing_sam3: Path) -> Path:
 
 @pytest.fixture(scope="session")
 def segmenter(seeing_sam3: Path) -> Any:
-    """Of windows of 112 px, whatever a job asks for."""
+    """The shared model, with windows of 112 px, whatever a job asks for."""
     return load_segmenter(job_of(seeing_sam3, Path(), (), resolution=112))
 
 
@@ -31,7 +31,7 @@ def job_of(sam3: Path, source: Path, outputs: tuple[str, ...], **options: Any) -
     return SegmentJob(source=source, outputs=outputs, **values | options)
 
 
-def begin_ids_anew(segmenter: Any) -> None:
+def restart_ids(segmenter: Any) -> None:
     """As in a new process: the tracker of all tests here counts on from run to run."""
     if segmenter._tracker is not None:
         segmenter._tracker._last_id = 0
@@ -46,7 +46,7 @@ def job(seeing_sam3: Path) -> Callable[..., SegmentJob]:
 @pytest.fixture
 def segment(job: Callable[..., SegmentJob], segmenter: Any) -> Segment:
     """`segment(source, *outputs, **options)`: the whole job but the loading. Ids begin with 1 in each test."""
-    begin_ids_anew(segmenter)
+    restart_ids(segmenter)
 
     def run(
         source: Path, *outputs: Path | str, on_progress: Any = lambda progress: None, stop: Any = None, **options: Any

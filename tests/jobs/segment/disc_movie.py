@@ -37,7 +37,8 @@ def write_movie(
     colours: tuple[int, int, int, int] | None = None,
     pixel_aspect: Fraction = Fraction(1),
 ) -> Path:
-    """`times` in thirtieths of a second; `colours`: matrix, primaries, transfer and range, as FFmpeg numbers them."""
+    """Write pictures as a movie; `times` in thirtieths of a second; `colours`: matrix, primaries, transfer and range,
+    as FFmpeg numbers them."""
     with av.open(str(path), "w") as container:
         stream = container.add_stream(codec, rate=RATE, options=options or {})
         stream.height, stream.width = pictures[0].shape[:2]
@@ -64,7 +65,7 @@ def write_movie(
 
 
 def pictures_of(path: Path) -> list[np.ndarray]:
-    """(height, width, 3) uint8 each, upright or not as they are coded."""
+    """All pictures of a movie, (height, width, 3) uint8 each, upright or not as they are coded."""
     with av.open(str(path)) as container:
         return [frame.to_ndarray(format="rgb24") for frame in container.decode(video=0)]
 

@@ -14,7 +14,7 @@ from engine.jobs.segment.report import SegmentReport
 from engine.jobs.segment.run import load_model, open_job, run_job
 from tests.jobs.folders import contents
 from tests.jobs.kit.fake_ray import use_fake_ray
-from tests.jobs.segment.conftest import Segment, begin_ids_anew
+from tests.jobs.segment.conftest import Segment, restart_ids
 
 COUNT = 6
 LOST = "an actor on host0 was lost: its process was killed or crashed"
@@ -33,7 +33,7 @@ def local(
 
     def run(**options: Any) -> tuple[Path, dict[str, bytes]]:
         source, folder = movie(COUNT), tmp_path / "local"
-        begin_ids_anew(segmenter)
+        restart_ids(segmenter)
         segment(source, *outputs(folder), **options)
         return source, contents(folder)
 
@@ -49,7 +49,7 @@ def fake_ray(monkeypatch: pytest.MonkeyPatch, job: SegmentJob, segmenter: Any, m
     monkeypatch.setattr(segments_on_cluster, "PICTURES", {"image": 2, "track": 2})
 
     def worker() -> segments_on_cluster.SegmentWorker:
-        begin_ids_anew(segmenter)
+        restart_ids(segmenter)
         return segments_on_cluster.SegmentWorker(LocalSegmentBackend(job, segmenter, mode), is_tracked=mode == "track")
 
     return use_fake_ray(monkeypatch, worker, **options)
@@ -70,7 +70,7 @@ def test_the_files_are_those_of_a_local_run_if_an_actor_dies(
     assert all(handle.is_killed for handle in ray.handles)
 
 
-def test_an_interrupted_run_goes_on_with_or_without_a_cluster(
+def test_an_interrupted_run_resumes_with_or_without_a_cluster(
     local: Any, segment: Segment, job: Any, segmenter: Any, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     source, expected = local(mode="track")

@@ -1,4 +1,4 @@
-"""Outputs tell prompts, model and version, and nothing about the machine."""
+"""Outputs contain prompts, model and version, and nothing about the machine."""
 
 import json
 from collections.abc import Callable
@@ -25,7 +25,7 @@ def metadata_texts(folder: Path) -> list[str]:
 
 
 @pytest.mark.parametrize("has_metadata", [True, False])
-def test_every_output_tells_how_it_was_made_unless_it_shall_not(
+def test_every_output_has_its_settings_as_metadata_unless_it_shall_not(
     segment: Segment, movie: Callable[..., Path], seeing_sam3: Path, tmp_path: Path, has_metadata: bool
 ) -> None:
     Image.fromarray(disc_picture(0)).save(tmp_path / "in.png")

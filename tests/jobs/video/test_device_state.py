@@ -14,7 +14,7 @@ from engine.jobs.video.device_state import IDLE, THROTTLE_REASONS, DeviceWatch, 
 UUIDS = ["GPU-aaaa-1111", "GPU-bbbb-2222"]
 
 
-def test_every_reason_of_nvml_has_its_words() -> None:
+def test_every_reason_of_nvml_has_its_text() -> None:
     assert set(THROTTLE_REASONS) | {IDLE} == {
         1 << bit for bit in range(64) if pynvml.nvmlClocksEventReasonAll >> bit & 1
     }

@@ -20,8 +20,8 @@ Movie = Callable[..., Path]
 
 
 class Files(http.server.SimpleHTTPRequestHandler):
-    """Serve the files of a folder; the same below /hasty, the second time a tenth and the connection is closed; and
-    /stage.mjpg: a picture after the other until the server closes."""
+    """Serves the files of a folder. Below /hasty the second answer of a file ends after a tenth; /stage.mjpg sends one
+    picture after the other until the server closes."""
 
     server: "Server"
 
@@ -81,7 +81,7 @@ def files(tmp_path: Path) -> Iterator[Server]:
 
 @pytest.fixture
 def server(files: Server) -> str:
-    """Its address, with a password."""
+    """Address of the server, with a password."""
     return f"http://artist:secret@127.0.0.1:{files.server_port}"
 
 

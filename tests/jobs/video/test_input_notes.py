@@ -1,4 +1,4 @@
-"""What a job tells of its input before hours of work, and the options that say how a source is read."""
+"""What a job notes of its input before hours of work, and the options that say how a source is read."""
 
 from collections.abc import Callable
 from fractions import Fraction
@@ -36,7 +36,7 @@ def woven(first: int, second: int) -> np.ndarray:
 
 
 @pytest.mark.parametrize("name", ["in.mp4", "in.mkv", "in.ts"])
-def test_each_field_or_frame_of_an_interlaced_film_becomes_a_picture(name: str, movie: Movie) -> None:
+def test_each_field_or_frame_of_an_interlaced_video_becomes_a_picture(name: str, movie: Movie) -> None:
     source = str(movie(name=name, pictures=[woven(2 * n, 2 * n + 1) for n in range(12)], options=INTERLACED))
     pictures = open_input(source, deinterlace="field")
     read = list(pictures.read(1, None))
@@ -58,7 +58,7 @@ def test_each_field_or_frame_of_an_interlaced_film_becomes_a_picture(name: str, 
     ]
 
 
-def test_a_folder_has_the_rate_that_is_asked_for(tmp_path: Path) -> None:
+def test_a_folder_has_the_requested_rate(tmp_path: Path) -> None:
     for number in range(3):
         Image.fromarray(numbered(number)).save(tmp_path / f"{number}.png")
     pictures = open_input(str(tmp_path), fps=29.97)
@@ -66,7 +66,7 @@ def test_a_folder_has_the_rate_that_is_asked_for(tmp_path: Path) -> None:
     assert [picture.start_s for picture in pictures.read(1, None)] == [Fraction(1001 * n, 30000) for n in range(3)]
 
 
-def test_what_a_folder_leaves_out_and_the_gaps_in_its_numbers_are_told(tmp_path: Path) -> None:
+def test_omitted_files_of_a_folder_and_gaps_in_its_numbers_are_noted(tmp_path: Path) -> None:
     for number in (8, 9, 10, 13, 14):
         Image.new("RGB", (16, 16)).save(tmp_path / f"shot_{number:04d}.png")
     for name in ("a.exr", "b.EXR", "c.dpx", "d.tga", "e.jxl", "notes.txt"):
@@ -88,7 +88,7 @@ def test_what_a_folder_leaves_out_and_the_gaps_in_its_numbers_are_told(tmp_path:
         open_input(str(tmp_path))
 
 
-def test_what_is_transparent_and_becomes_black_is_told_once(movie: Movie, tmp_path: Path) -> None:
+def test_what_is_transparent_and_becomes_black_is_noted_once(movie: Movie, tmp_path: Path) -> None:
     video = movie(2, name="in.mov", codec="qtrle", pixel_format="argb")
     assert open_input(str(video)).counts.notes == ["in.mov: what is transparent becomes black"]
     folder = tmp_path / "pictures"
@@ -100,7 +100,7 @@ def test_what_is_transparent_and_becomes_black_is_told_once(movie: Movie, tmp_pa
     assert pictures.counts.notes == ["1.png: what is transparent becomes black"]  # 0.png is opaque
 
 
-def test_a_film_that_is_still_being_recorded_is_told(movie: Movie) -> None:
+def test_a_video_that_is_still_being_recorded_is_noted(movie: Movie) -> None:
     source, rest = movie(60, name="in.ts", options={"g": "5"}), movie(6, name="rest.ts").read_bytes()
     pictures = open_input(str(source))
     read = pictures.read(1, None)
@@ -121,7 +121,7 @@ def test_a_film_that_is_still_being_recorded_is_told(movie: Movie) -> None:
         open_input(str(unfinished))
 
 
-def test_dolby_vision_of_profile_5_is_told(movie: Movie) -> None:
+def test_dolby_vision_of_profile_5_is_noted(movie: Movie) -> None:
     source = movie(12, codec="libx265", options={"x265-params": "bframes=0:log-level=none"})
     assert open_input(str(source)).counts.notes == []
     data = source.read_bytes()

@@ -27,7 +27,7 @@ X265 = {"x265-params": "keyint=12:log-level=none"}
 VP9 = {"deadline": "realtime", "cpu-used": "8"}
 
 
-def test_pictures_that_a_mac_could_not_tell_apart_keep_their_whole_names(tmp_path: Path) -> None:
+def test_pictures_that_a_mac_could_not_distinguish_keep_their_whole_names(tmp_path: Path) -> None:
     for names, expected in ((("A.png", "a.jpg"), ["A.png", "a.jpg"]), (("A.png", "b.jpg"), ["A", "b"])):
         folder = tmp_path / names[1]
         folder.mkdir()
@@ -179,8 +179,8 @@ def test_every_picture_of_a_damaged_video_is_accounted_for(
     assert frames[:18] == list(range(18)) and frames == sorted(set(frames))
     assert frames[-1] == 59 or codec == "libvpx-vp9"  # all pictures lean on those before
     (note,) = counts.notes
-    place_s = float(re.fullmatch(rf"{name}: damaged; first error: at ([\d.]+) s: .+", note)[1])
-    assert abs(place_s - offsets[0] / 30) < 0.15
+    damage_s = float(re.fullmatch(rf"{name}: damaged; first error: at ([\d.]+) s: .+", note)[1])
+    assert abs(damage_s - offsets[0] / 30) < 0.15
 
 
 def damage(path: Path, offsets: tuple[int, ...]) -> None:

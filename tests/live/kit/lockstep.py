@@ -10,11 +10,11 @@ Span = tuple[int, int]
 
 
 class Over(Exception):
-    """Raised in each thread by `rest` when the time is over."""
+    """Raised in each thread by `rest` when the time is used up."""
 
 
 class Lockstep:
-    """`rest` passes control to the thread that wakes next, so every run is the same."""
+    """A simulated clock for threads: `rest` passes control to the thread that wakes next, so every run is the same."""
 
     def __init__(self, *, seconds: float) -> None:
         self._now_ns = 1_000_000_000
@@ -31,7 +31,7 @@ class Lockstep:
         self._sleep(woken)
 
     def run(self, *actors: Callable[[], None]) -> None:
-        """Run these, each in a thread, from now on; returns when the time is over. Raises the first error of one."""
+        """Run these, each in a thread, from now on; returns when the time is used up. Raises the first error of one."""
         errors: list[Exception] = []
 
         def act(actor: Callable[[], None], woken: threading.Event) -> None:

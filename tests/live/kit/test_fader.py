@@ -12,14 +12,14 @@ def picture(value: int, width: int = 8, height: int = 8) -> VideoFrame:
 
 
 def seen(fade: Fade | None) -> float:
-    """The grey that a viewer sees."""
+    """Grey level of the picture on display."""
     assert fade is not None
     new = float(fade.picture.pixels.mean())
     return new if fade.before is None else fade.before.pixels.mean() * (1 - fade.mix) + new * fade.mix
 
 
 def faded(*pictures: tuple[float, VideoFrame], crossfade_s: float = 1.0) -> Fader:
-    """After these pictures, each with the second at which it came."""
+    """A fader that was shown these pictures, each with the second at which it came."""
     fader = Fader()
     for at_s, painted in pictures:
         fader.show(painted, at_s, crossfade_s)

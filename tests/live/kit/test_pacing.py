@@ -67,7 +67,7 @@ def test_a_late_frame_cuts_the_duty_at_once_and_it_recovers_slowly() -> None:
 
 
 @pytest.mark.parametrize(("duty", "work_ms", "rest_s"), [(0.25, 10.0, 0.030), (0.05, 4600.0, MAX_REST_S)])
-def test_work_is_the_duty_share_of_work_and_rest(time: Time, duty: float, work_ms: float, rest_s: float) -> None:
+def test_work_is_the_duty_fraction_of_work_and_rest(time: Time, duty: float, work_ms: float, rest_s: float) -> None:
     pacer = Pacer(None, rest=time.rest, now_ns=time)
     pacer.fixed_duty = duty
     pacer.begin_call()

@@ -8,7 +8,7 @@ import pytest
 
 from engine.errors import SharedMemoryError
 from engine.ipc import FrameRing
-from engine.live.kit.picture_rings import KEPT_SHAPES, SourceRings
+from engine.live.kit.picture_rings import MAX_CACHED_SHAPES, SourceRings
 from engine.system.daemon_worker import DaemonWorker
 from engine.values import FrameId
 
@@ -43,7 +43,7 @@ def test_the_first_picture_is_dropped_and_the_next_arrives(rings: SourceRings, c
 
 
 def test_the_rings_of_old_shapes_are_closed(rings: SourceRings, connected: list[str], wait_for) -> None:
-    for width in range(8, 8 + KEPT_SHAPES + 1):
+    for width in range(8, 8 + MAX_CACHED_SHAPES + 1):
         wait_for(lambda width=width: rings.write(picture(width), TICK, 0.0), "a ring")
     reader = FrameRing.attach(connected[-1])
     reader.close()

@@ -16,11 +16,11 @@ def sung(hz: float, frames: int = 25, seed: int = 0) -> np.ndarray:
 
 
 def after(auto: AutoPitch, target_hz: float | None, hz: float, seconds: float, from_s: float = 0.0) -> list[float]:
-    """The transposition of each block while somebody speaks at `hz`; 0: silence."""
+    """The automatic transposition of each block while somebody speaks at `hz`; 0: silence."""
     found = []
     for number in range(round(seconds / BLOCK_S)):
         found.append(auto.aim(target_hz, from_s + number * BLOCK_S))
-        auto.hear(sung(hz, seed=number) if hz else np.zeros(25))
+        auto.add_pitch(sung(hz, seed=number) if hz else np.zeros(25))
     return found
 
 
@@ -54,13 +54,13 @@ def test_octave_errors_of_the_tracker_do_not_count(octave: float) -> None:
     auto, frames = AutoPitch(), np.full(500, 150.0)
     frames[np.arange(500) % 5 < 2] *= octave  # two in five
     frames *= 2.0 ** (np.sin(np.arange(500)) / 12.0)
-    auto.hear(frames)
+    auto.add_pitch(frames)
     assert auto.speaker_hz == pytest.approx(150.0, rel=0.01)
 
 
 def test_switched_off_it_glides_back_to_exactly_nothing() -> None:
     auto = AutoPitch()
-    auto.hear(np.full(200, 110.0))
+    auto.add_pitch(np.full(200, 110.0))
     auto.settle(112.0, 5.0)
     assert 0.0 < auto.aim(None, 5.0 + GLIDE_S / 2.0) <= auto.aim(None, 5.0) < 1.0
     assert auto.aim(None, 5.0 + 2.0 * GLIDE_S) == 0.0
@@ -68,5 +68,5 @@ def test_switched_off_it_glides_back_to_exactly_nothing() -> None:
 
 def test_no_voice_is_moved_by_more_than_two_octaves() -> None:
     auto = AutoPitch()
-    auto.hear(np.full(200, 60.0))
+    auto.add_pitch(np.full(200, 60.0))
     assert auto.settle(600.0, 0.0) == 24.0

@@ -86,7 +86,7 @@ def test_a_requested_delay_includes_the_devices_and_is_never_below_the_shortest(
 
 
 class Night:
-    """Hours with a block and a poll every tenth of a second; the spare times depend on the delay."""
+    """Simulates hours of voice conversion with a block and a poll every 0.1 s; spare times depend on the delay."""
 
     def __init__(self) -> None:
         self.delay = VoiceDelay()

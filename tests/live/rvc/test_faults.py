@@ -15,12 +15,12 @@ import torch
 from engine.ipc import Gate
 from tests.children.toys import ATTENTIVE
 from tests.live.rvc.faults import CARD_FREE_MB, FULL, SPOILT, TIGHT
-from tests.live.rvc.studio import BLOCK, VoiceStudio, pitch_of
+from tests.live.rvc.rig import BLOCK, VoiceRig, pitch_of
 from tests.support.hostile_pickle import Call
 
 SOON = 320  # samples: what a pitch tracker and a crossfade blur
 WaitFor = Callable[..., Any]
-Open = Callable[..., VoiceStudio]
+Open = Callable[..., VoiceRig]
 
 
 @pytest.fixture(scope="module")
@@ -31,72 +31,72 @@ def gate() -> Iterator[Gate]:
 
 
 @pytest.fixture(scope="module")
-def studio(singing_voice: Path, gate: Gate, fork_server: None) -> Iterator[VoiceStudio]:
-    """The studio shared by the faults that the child survives."""
-    studio = VoiceStudio(singing_voice, loop="tests.live.rvc.faults:run", gate=gate, times=ATTENTIVE)
-    studio.supervisor.start()
-    yield studio
-    studio.close()
+def rig(singing_voice: Path, gate: Gate, fork_server: None) -> Iterator[VoiceRig]:
+    """The rig shared by the faults that the child survives."""
+    rig = VoiceRig(singing_voice, loop="tests.live.rvc.faults:run", gate=gate, times=ATTENTIVE)
+    rig.supervisor.start()
+    yield rig
+    rig.close()
 
 
 @pytest.fixture
-def singing(studio: VoiceStudio, wait_for: WaitFor) -> VoiceStudio:
-    """A studio in mid-phrase."""
-    studio.reset({})
-    studio.wait_until_applied(wait_for)
-    studio.sing_on(wait_for, 3)
-    return studio
+def singing(rig: VoiceRig, wait_for: WaitFor) -> VoiceRig:
+    """The shared rig in mid-phrase."""
+    rig.reset({})
+    rig.wait_until_applied(wait_for)
+    rig.sing_on(wait_for, 3)
+    return rig
 
 
-def sing_until_made(studio: VoiceStudio, wait_for: WaitFor, pid: int) -> None:
+def sing_until_converted(rig: VoiceRig, wait_for: WaitFor, pid: int) -> None:
     """Send sound until another process than `pid` makes output."""
-    converted_end = studio.converted_end()
+    converted_end = rig.converted_end()
 
     def is_converted() -> bool:
-        if studio.status.pid not in (0, pid) and studio.status.is_at_work:
-            studio.wait_until_applied(wait_for)
-            studio.sing()
-        return studio.converted_end() > converted_end
+        if rig.status.pid not in (0, pid) and rig.status.is_at_work:
+            rig.wait_until_applied(wait_for)
+            rig.sing()
+        return rig.converted_end() > converted_end
 
     wait_for(is_converted, "what another process makes")
 
 
-def assert_in_time(studio: VoiceStudio, wait_for: WaitFor) -> None:
+def assert_in_time(rig: VoiceRig, wait_for: WaitFor) -> None:
     """The output keeps the sample numbers of the input: a fifth rises where it rose."""
-    studio.skip()
-    first = studio.read_to
-    studio.sing_on(wait_for, 2)
-    step = studio.voice.end_sample - first
-    studio.sing_on(wait_for, 3, hz=330.0)
-    sound, presence = studio.take(5 * BLOCK)
+    rig.skip()
+    first = rig.read_to
+    rig.sing_on(wait_for, 2)
+    step = rig.voice.end_sample - first
+    rig.sing_on(wait_for, 3, hz=330.0)
+    sound, presence = rig.take(5 * BLOCK)
     assert presence.all()
     assert pitch_of(sound[: step - SOON]) == pytest.approx(220.0, rel=0.01)
     assert pitch_of(sound[step + SOON :]) == pytest.approx(330.0, rel=0.01)
 
 
-def failure(studio: VoiceStudio, wait_for: WaitFor) -> str:
+def failure(rig: VoiceRig, wait_for: WaitFor) -> str:
     """The line with the reason why the child is not restarted."""
-    wait_for(lambda: studio.status.state == "failed", "the failure")
-    assert "\n" not in studio.status.detail
-    assert studio.status.restarts == 0
-    return studio.status.detail
+    wait_for(lambda: rig.status.state == "failed", "the failure")
+    assert "\n" not in rig.status.detail
+    assert rig.status.restarts == 0
+    return rig.status.detail
 
 
 def test_after_a_kill_in_mid_phrase_the_output_stays_and_the_next_process_continues_in_time(
-    singing: VoiceStudio, wait_for: WaitFor, gate: Gate
+    singing: VoiceRig, wait_for: WaitFor, gate: Gate
 ) -> None:
     restarts, killed = singing.status.restarts, singing.status.pid
     singing.read_to = singing.converted_end() - BLOCK
     singing.sing()
     os.kill(killed, signal.SIGKILL)
-    sing_until_made(singing, wait_for, killed)
+    sing_until_converted(singing, wait_for, killed)
     assert singing.take(BLOCK)[1].all(), "what the killed one made is still to be heard"
     assert_in_time(singing, wait_for)
     assert singing.status.restarts == restarts + 1
     wait_for(lambda: not gate.is_voice_running(time.perf_counter_ns()), "the gate of the killed one to open")
 
 
-def test_nan_output_is_dropped_and_counted(singing: VoiceStudio, wait_for: WaitFor) -> None:
+def test_nan_output_is_dropped_and_counted(singing: VoiceRig, wait_for: WaitFor) -> None:
     singing.skip()
     first, pid = singing.read_to, singing.status.pid
     singing.set({"/rvc/rms_mix": SPOILT})
@@ -118,7 +118,7 @@ def test_nan_output_is_dropped_and_counted(singing: VoiceStudio, wait_for: WaitF
     assert_in_time(singing, wait_for)
 
 
-def test_out_of_memory_frees_caches_and_retries(singing: VoiceStudio, wait_for: WaitFor) -> None:
+def test_out_of_memory_frees_caches_and_retries(singing: VoiceRig, wait_for: WaitFor) -> None:
     pid = singing.status.pid
     singing.set({"/rvc/rms_mix": TIGHT})
     singing.wait_until_applied(wait_for)
@@ -130,14 +130,14 @@ def test_out_of_memory_frees_caches_and_retries(singing: VoiceStudio, wait_for: 
 def test_a_device_that_stays_out_of_memory_ends_the_child_without_restart_and_names_a_remedy(
     open_rvc: Open, singing_voice: Path, wait_for: WaitFor
 ) -> None:
-    studio = open_rvc(singing_voice)
-    studio.wait_until_applied(wait_for)
-    studio.sing_on(wait_for)
-    wait_for(lambda: studio.fact("card_free_mb") == CARD_FREE_MB, "what a card has left, with the other facts")
-    studio.set({"/rvc/rms_mix": FULL})
-    studio.wait_until_applied(wait_for)
-    studio.sing()
-    detail = failure(studio, wait_for)
+    rig = open_rvc(singing_voice)
+    rig.wait_until_applied(wait_for)
+    rig.sing_on(wait_for)
+    wait_for(lambda: rig.fact("card_free_mb") == CARD_FREE_MB, "what a card has left, with the other facts")
+    rig.set({"/rvc/rms_mix": FULL})
+    rig.wait_until_applied(wait_for)
+    rig.sing()
+    detail = failure(rig, wait_for)
     assert detail == "memory: cpu: no memory for a window of 300 ms; set a smaller /rvc/extra_ms or /rvc/block_ms"
 
 
@@ -158,7 +158,7 @@ def test_what_cannot_be_loaded_ends_the_child_without_restart_and_runs_no_code(
         (open_rvc(tiny_voice, spec={"index": str(narrow)}), (str(narrow), "256", "768")),
         (open_rvc(tmp_path), (str(tmp_path / "voice.pth"),)),
     )
-    for studio, phrases in cases:
-        detail = failure(studio, wait_for)
+    for rig, phrases in cases:
+        detail = failure(rig, wait_for)
         assert all(phrase in detail for phrase in phrases), detail
     assert not sprung.exists()

@@ -14,7 +14,7 @@ from engine.live.rvc.converted_sound import ConvertedSound
 from engine.live.rvc.entry import RvcConfig
 from engine.live.rvc.link import VoiceLink
 from engine.params import ParamStore
-from tests.live.rvc.studio import BASE, BLOCK, LAG, RATE_HZ, pitch_of, tone
+from tests.live.rvc.rig import BASE, BLOCK, LAG, RATE_HZ, pitch_of, tone
 
 WaitFor = Callable[..., Any]
 PIECE = RATE_HZ // 100
@@ -22,7 +22,7 @@ VALUES = {**BASE, "/rvc/f0": "yin"}
 
 
 class Run:
-    """A link with the parameters, the voice and the listener of a run."""
+    """A voice link, with the parameters, the voice and the listener of a run."""
 
     def __init__(self, config: RvcConfig, reports: Any, **values: object) -> None:
         self.store = ParamStore()
@@ -32,7 +32,7 @@ class Run:
         self.link = VoiceLink(config, gate=self.gate, report=reports, set_value=self._put_back)
         self.link.open_voice(RATE_HZ)
         self.listened = 0
-        """Samples: how far the desk has come."""
+        """Samples: how far the pipeline has come."""
         self._looked = ConvertedSound(self.link.supervisor, "converted")
 
     def _put_back(self, address: str, value: Any) -> None:
@@ -54,7 +54,7 @@ class Run:
 
     def speak(self, wait_for: WaitFor) -> None:
         """Speak one block, and wait until all processes have converted it."""
-        self.link.hear(tone(220.0, BLOCK, self.end_sample))
+        self.link.write_voice(tone(220.0, BLOCK, self.end_sample))
         end = self.end_sample - LAG
         wait_for(lambda: self._is_converted(end - 1), f"sample {end - 1}")
         processes = self.link.supervisor._active_counters
@@ -64,7 +64,7 @@ class Run:
         return bool(self._looked.read(sample, 1)[1][0])
 
     def listen(self, end: int) -> tuple[np.ndarray, np.ndarray]:
-        """Read up to sample `end` in pieces of 10 ms, as the desk does."""
+        """Read up to sample `end` in pieces of 10 ms, as the pipeline does."""
         pieces = [self.link.converted.read(first, PIECE) for first in range(self.listened, end, PIECE)]
         self.listened = end
         sound, presence = (np.concatenate(each) for each in zip(*pieces, strict=True))
@@ -120,7 +120,7 @@ def run(open_run: Callable[..., Run], wait_for: WaitFor) -> Run:
     wait_for(lambda: run.link.status().is_at_work, "its readiness")
 
     def is_audible() -> bool:
-        run.link.hear(tone(220.0, BLOCK, run.end_sample))
+        run.link.write_voice(tone(220.0, BLOCK, run.end_sample))
         return run.link.status().results > 0
 
     wait_for(is_audible, "the first block")

@@ -11,7 +11,7 @@ import psutil
 import pytest
 
 from engine.ipc import Gate
-from tests.live.rvc.studio import BLOCK, LAG, VoiceStudio, pitch_of, tone
+from tests.live.rvc.rig import BLOCK, LAG, VoiceRig, pitch_of, tone
 from tests.support.long_form import in_long_form, only_soak
 
 WaitFor = Callable[..., Any]
@@ -20,32 +20,32 @@ SOON = 320  # samples: what a pitch tracker and a crossfade blur
 
 
 @pytest.fixture(scope="module")
-def studio(singing_voice: Path, fork_server: None) -> Iterator[VoiceStudio]:
-    studio = VoiceStudio(singing_voice)
-    studio.supervisor.start()
-    yield studio
-    studio.close()
+def rig(singing_voice: Path, fork_server: None) -> Iterator[VoiceRig]:
+    rig = VoiceRig(singing_voice)
+    rig.supervisor.start()
+    yield rig
+    rig.close()
 
 
 @pytest.fixture
-def singing(studio: VoiceStudio, wait_for: WaitFor) -> VoiceStudio:
-    """A studio in the middle of a 220 Hz phrase; the listener is at the end of the output."""
-    studio.reset({})
-    studio.wait_until_applied(wait_for)
-    studio.sing_on(wait_for, blocks=3)
-    studio.skip()
-    return studio
+def singing(rig: VoiceRig, wait_for: WaitFor) -> VoiceRig:
+    """A rig in the middle of a 220 Hz phrase; the listener is at the end of the output."""
+    rig.reset({})
+    rig.wait_until_applied(wait_for)
+    rig.sing_on(wait_for, blocks=3)
+    rig.skip()
+    return rig
 
 
-def convert_tone(studio: VoiceStudio, wait_for: WaitFor, blocks: int, hz: float = 220.0) -> np.ndarray:
-    """The output while a tone goes on, which must be complete."""
-    studio.sing_on(wait_for, blocks, hz)
-    sound, presence = studio.take(blocks * BLOCK)
+def convert_tone(rig: VoiceRig, wait_for: WaitFor, blocks: int, hz: float = 220.0) -> np.ndarray:
+    """The output during a tone, which must be complete."""
+    rig.sing_on(wait_for, blocks, hz)
+    sound, presence = rig.take(blocks * BLOCK)
     assert presence.all()
     return sound
 
 
-def test_sample_n_of_the_output_is_made_from_sample_n_of_the_input(singing: VoiceStudio, wait_for: WaitFor) -> None:
+def test_sample_n_of_the_output_is_made_from_sample_n_of_the_input(singing: VoiceRig, wait_for: WaitFor) -> None:
     """The tone keeps its pitch, and rises a fifth at sample `step`, and so does the output; no sample is missing."""
     first = singing.read_to
     singing.sing_on(wait_for, 2)
@@ -64,7 +64,7 @@ def test_sample_n_of_the_output_is_made_from_sample_n_of_the_input(singing: Voic
 
 
 def test_blocks_of_another_length_continue_in_time_without_repeating_a_sample(
-    singing: VoiceStudio, wait_for: WaitFor
+    singing: VoiceRig, wait_for: WaitFor
 ) -> None:
     singing.set({"/rvc/block_ms": 150.0, "/rvc/crossfade_ms": 50.0})
     wait_for(lambda: singing.fact("block_ms") == 150.0, "blocks of another length")
@@ -81,7 +81,7 @@ def test_blocks_of_another_length_continue_in_time_without_repeating_a_sample(
     assert pitch_of(sound[began - end :]) == pytest.approx(220.0, rel=20 * (CENT - 1))
 
 
-def test_it_stops_when_switched_off_and_continues_when_switched_on(singing: VoiceStudio, wait_for: WaitFor) -> None:
+def test_it_stops_when_switched_off_and_continues_when_switched_on(singing: VoiceRig, wait_for: WaitFor) -> None:
     singing.set({"/rvc/enable": False})
     singing.wait_until_applied(wait_for)
     converted_end, results = singing.converted_end(), singing.status.results
@@ -99,7 +99,7 @@ def test_it_stops_when_switched_off_and_continues_when_switched_on(singing: Voic
     assert pitch_of(sound[-2 * BLOCK :]) == pytest.approx(220.0, rel=20 * (CENT - 1))
 
 
-def test_more_than_a_block_behind_it_skips_blocks_and_counts_them(singing: VoiceStudio, wait_for: WaitFor) -> None:
+def test_more_than_a_block_behind_it_skips_blocks_and_counts_them(singing: VoiceRig, wait_for: WaitFor) -> None:
     before = singing.fact("skipped") or 0
     singing.sing(blocks=8)
     singing.sing_on(wait_for)
@@ -112,7 +112,7 @@ def test_more_than_a_block_behind_it_skips_blocks_and_counts_them(singing: Voice
 
 
 @pytest.mark.parametrize("sample", [np.nan, 1e30, *in_long_form(np.inf, -np.inf)])
-def test_nan_input_does_no_harm(singing: VoiceStudio, wait_for: WaitFor, sample: float) -> None:
+def test_nan_input_does_no_harm(singing: VoiceRig, wait_for: WaitFor, sample: float) -> None:
     pid = singing.status.pid
     spoilt = tone(220.0, BLOCK, singing.voice.end_sample)
     spoilt[::7] = sample
@@ -124,15 +124,15 @@ def test_nan_input_does_no_harm(singing: VoiceStudio, wait_for: WaitFor, sample:
     assert singing.status.pid == pid
 
 
-def test_a_missing_speaker_is_noted_and_the_first_is_used(singing: VoiceStudio, wait_for: WaitFor) -> None:
+def test_a_missing_speaker_is_noted_and_the_first_is_used(singing: VoiceRig, wait_for: WaitFor) -> None:
     singing.set({"/rvc/speaker": 5})
     convert_tone(singing, wait_for, 2)
-    wait_for(lambda: singing.last_report("asked"), "a word about it")
+    wait_for(lambda: singing.last_report("asked"), "a report of it")
     assert "/rvc/speaker 5" in singing.last_report("asked") and "0..1" in singing.last_report("asked")
 
 
 def test_it_reports_its_facts_and_on_request_its_stages_and_what_emptying_the_cache_freed(
-    singing: VoiceStudio, wait_for: WaitFor
+    singing: VoiceRig, wait_for: WaitFor
 ) -> None:
     singing.set({"/rvc/profiling": True})
     stage_keys = {"gate_ms", "resample_ms", "content_ms", "pitch_ms", "encode_ms", "flow_ms", "decode_ms", "sola_ms"}
@@ -157,46 +157,46 @@ def test_it_reports_its_facts_and_on_request_its_stages_and_what_emptying_the_ca
     convert_tone(singing, wait_for, 1)
 
 
-def test_it_has_the_priority_of_the_engine(studio: VoiceStudio, wait_for: WaitFor) -> None:
+def test_it_has_the_priority_of_the_engine(rig: VoiceRig, wait_for: WaitFor) -> None:
     """On a CPU, where children of pictures run at the lowest priority."""
-    wait_for(lambda: studio.status.is_at_work, "its readiness")
-    child = psutil.Process(studio.status.pid)
+    wait_for(lambda: rig.status.is_at_work, "its readiness")
+    child = psutil.Process(rig.status.pid)
     assert child.nice() == os.nice(0)
     if hasattr(os, "sched_getscheduler"):
         assert os.sched_getscheduler(child.pid) == os.sched_getscheduler(0)
 
 
 def test_the_gate_is_up_while_it_works_and_the_environment_variables_of_voices_apply(
-    open_rvc: Callable[..., VoiceStudio], singing_voice: Path, wait_for: WaitFor
+    open_rvc: Callable[..., VoiceRig], singing_voice: Path, wait_for: WaitFor
 ) -> None:
     gate = Gate.create()
     environment = {"RVC_PROFILING": "yes", "RVC_USE_FP16": "0"}
-    studio = open_rvc(singing_voice, gate=gate, settings={"environment": environment})
-    studio.wait_until_applied(wait_for)
+    rig = open_rvc(singing_voice, gate=gate, settings={"environment": environment})
+    rig.wait_until_applied(wait_for)
 
     def is_seen_at_work() -> bool:
-        studio.sing()  # each time: a busy machine may run the child only while this process waits
+        rig.sing()  # each time: a busy machine may run the child only while this process waits
         return any(gate.is_voice_running(time.perf_counter_ns()) for _ in range(5000))
 
     for _ in range(2):
         assert not gate.is_voice_running(time.perf_counter_ns())
         wait_for(is_seen_at_work, "its work")
-        wait_for(lambda: studio.converted_end() >= studio.voice.end_sample - LAG, "the end of it")
+        wait_for(lambda: rig.converted_end() >= rig.voice.end_sample - LAG, "the end of it")
         wait_for(lambda: not gate.is_voice_running(time.perf_counter_ns()), "the open gate")
 
     def are_reported() -> bool:
-        studio.sing_on(wait_for)
-        return (studio.fact("decode_ms") or 0) > 0
+        rig.sing_on(wait_for)
+        return (rig.fact("decode_ms") or 0) > 0
 
     wait_for(are_reported, "its stages")
-    assert studio.fact("dtype") == "float32"
-    studio.close()
+    assert rig.fact("dtype") == "float32"
+    rig.close()
     gate.close()
 
 
 @pytest.mark.soak
 @only_soak
-def test_its_memory_is_flat(singing: VoiceStudio, wait_for: WaitFor) -> None:
+def test_its_memory_is_flat(singing: VoiceRig, wait_for: WaitFor) -> None:
     child = psutil.Process(singing.status.pid)
     for _ in range(10):
         convert_tone(singing, wait_for, 10)
@@ -207,7 +207,7 @@ def test_its_memory_is_flat(singing: VoiceStudio, wait_for: WaitFor) -> None:
     assert child.num_fds() == files
 
 
-def test_auto_pitch_brings_a_voice_to_the_target(singing: VoiceStudio, wait_for: WaitFor) -> None:
+def test_auto_pitch_brings_a_voice_to_the_target(singing: VoiceRig, wait_for: WaitFor) -> None:
     """220 Hz to 330 Hz: a fifth in two seconds, without a step; switched off, it glides back."""
     singing.set({"/rvc/pitch_auto": True, "/rvc/pitch_target_hz": 330.0})
     singing.wait_until_applied(wait_for)

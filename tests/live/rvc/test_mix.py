@@ -13,7 +13,7 @@ ONES = np.ones(4800, np.float32)
 
 
 class Table:
-    """Mixes whole sounds step by step, like the desk."""
+    """Mixes whole sounds step by step, like the pipeline."""
 
     def __init__(self) -> None:
         self.mix = VoiceMix(RATE_HZ)
@@ -108,7 +108,7 @@ def test_no_change_of_the_settings_clicks() -> None:
 
 
 @pytest.mark.parametrize(("off_at", "underruns"), [(48_000, 3), (7_200, 0), (0, 0)])
-def test_a_run_of_missing_samples_is_one_underrun_while_it_is_wanted(off_at: int, underruns: int) -> None:
+def test_a_run_of_missing_samples_is_one_underrun_while_it_converts(off_at: int, underruns: int) -> None:
     presence = there(48_000, (4800, 9600), (14_400, 19_200), (19_300, 30_000))
     table, silence = Table(), np.zeros(48_000, np.float32)
     table.run(silence, silence, presence, lambda first: MixSettings(is_converting=first < off_at))

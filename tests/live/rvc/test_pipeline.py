@@ -1,4 +1,4 @@
-"""The desk on a simulated clock: the output, its timing, and failures."""
+"""The voice pipeline on a simulated clock: the output, its timing, and failures."""
 
 import math
 from collections.abc import Callable
@@ -57,7 +57,7 @@ class Inverter:
         self._last_first = 0
         self._due: list[tuple[float, int]] = []
 
-    def hear(self, block: np.ndarray) -> None:
+    def write_voice(self, block: np.ndarray) -> None:
         whole = len(self.voice) // BLOCK
         self.voice = np.concatenate((self.voice, block))
         for number in range(whole, len(self.voice) // BLOCK):
@@ -93,7 +93,7 @@ class Inverter:
 
 
 class World:
-    """A microphone, a desk, and a loudspeaker LEAD_S away, with its output."""
+    """A simulated microphone, the pipeline, and a loudspeaker LEAD_S away, with its output."""
 
     def __init__(self, voice: Callable[[np.ndarray], np.ndarray], reports, **values: object) -> None:
         self.clock = SteppedClock()
@@ -106,8 +106,8 @@ class World:
         self._played = 0
 
     def run(self, seconds: float, *, may_click: bool = False) -> np.ndarray:
-        """Run for this time. Returns the sound, (frames,), without clicks; sample n is audible LEAD_S after n /
-        RATE_HZ."""
+        """Run for this time. Returns the sound, (frames,), after a check for clicks. Sample n of the whole run is
+        audible LEAD_S after n / RATE_HZ."""
         sound = []
         for _ in range(round(seconds * RATE_HZ / STEP)):
             self.clock.advance(STEP / RATE_HZ)
@@ -120,12 +120,12 @@ class World:
         return sound
 
     def skip(self, seconds: float) -> None:
-        """Let the microphone run on without the desk or a listener."""
+        """Let the microphone run on without the pipeline or a listener."""
         self.clock.advance(seconds)
         self.microphone.hear(self.clock.now_s())
         self._played += round(seconds * RATE_HZ)
 
-    def assert_heard(self, factor: float) -> None:
+    def assert_audible(self, factor: float) -> None:
         """For half a second the listener hears the voice times `factor`, exactly the delay after it."""
         expected = factor * self.spoken(8000)
         assert np.abs(self.run(0.5) - expected).max() < 2e-3
@@ -135,7 +135,7 @@ class World:
         self.pipeline.follow(self.values)
 
     def spoken(self, frames: int, ago: int = 0) -> np.ndarray:
-        """The sound spoken as much earlier as the delay than what is heard next, or than what was heard `ago`."""
+        """The sound that was spoken one delay before the next output, or before the output of `ago`."""
         now = self._played - ago + round(LEAD_S * RATE_HZ)
         return self.microphone.voice(now - self.pipeline.delay.total_s * RATE_HZ + np.arange(frames))
 
@@ -155,8 +155,8 @@ def world(reports) -> World:
     return world
 
 
-def test_the_conversion_is_heard_exactly_the_sum_of_the_parts_of_the_delay_after_it_was_spoken(world) -> None:
-    world.assert_heard(-1.0)
+def test_the_delay_of_the_conversion_is_exactly_the_sum_of_its_parts(world) -> None:
+    world.assert_audible(-1.0)
     facts = world.pipeline.facts()
     assert facts["underruns"] == facts["gaps"] == 0
     assert (facts["algorithmic_ms"], facts["compute_ms"]) == (130.0, 110.0)
@@ -173,11 +173,11 @@ def test_while_the_child_is_dead_the_dry_voice_follows_within_a_block_or_silence
     # Until the delay has passed, earlier conversions are heard; after that at most one complete block.
     changed = np.flatnonzero(np.abs(sound - world.spoken(len(sound), ago=len(sound))) < 2e-3)
     assert changed[0] <= round(world.pipeline.delay.total_s * RATE_HZ) + BLOCK
-    world.assert_heard(1.0)
+    world.assert_audible(1.0)
     assert world.count("underruns") == 1
     world.link.is_alive = True
     world.run(1.5)
-    world.assert_heard(-1.0)
+    world.assert_audible(-1.0)
     world.set(fallback="silence")
     world.link.is_alive = False
     world.run(1.5)
@@ -194,25 +194,25 @@ def test_a_late_block_is_bridged_and_the_delay_grows_by_its_lateness(world, repo
     assert "rvc.late" in reports.keys
     world.run(5.0)
     assert (world.pipeline.delay, world.count("underruns")) == (after, underruns)
-    world.assert_heard(-1.0)
+    world.assert_audible(-1.0)
 
 
-def test_a_requested_delay_is_the_heard_delay(world) -> None:
+def test_a_requested_delay_is_the_measured_delay(world) -> None:
     world.set(delay_ms=2900.0)
     world.run(3.5)
     assert world.pipeline.delay.total_s == pytest.approx(2.9)
-    world.assert_heard(-1.0)
+    world.assert_audible(-1.0)
     world.set(delay_ms=0.0)
     world.run(0.5)
-    world.assert_heard(-1.0)
+    world.assert_audible(-1.0)
     assert world.count("underruns") == world.count("gaps") == 0
 
 
 def test_a_delay_that_is_too_short_is_reported_once_per_value_with_the_minimum(world, reports) -> None:
     shortest_ms = world.pipeline.delay.total_s * 1000.0
-    for asked_ms in (100.0, 400.0, 50.0, 0.0):
+    for requested_ms in (100.0, 400.0, 50.0, 0.0):
         for _ in range(2):
-            world.set(delay_ms=asked_ms)
+            world.set(delay_ms=requested_ms)
             world.run(0.5)
     message = f"too short; using the minimum, {math.ceil(shortest_ms)} ms"
     reported = [line for key, line in reports.lines if key == "rvc.delay"]
@@ -222,7 +222,7 @@ def test_a_delay_that_is_too_short_is_reported_once_per_value_with_the_minimum(w
 def test_another_channel_may_be_the_voice_and_a_missing_one_is_silent_and_reported_once(world, reports) -> None:
     world.set(input_channel=2, monitor=0.0)
     world.run(1.0)
-    world.assert_heard(-0.5)
+    world.assert_audible(-0.5)
     world.set(input_channel=3)
     world.run(1.0)
     assert not world.run(0.5).any()
@@ -234,7 +234,7 @@ def test_another_channel_may_be_the_voice_and_a_missing_one_is_silent_and_report
 def test_overwritten_sound_does_not_shift_the_sound_after_it(world) -> None:
     world.skip(12.0)  # more than the microphone's ring holds
     world.run(3.0, may_click=True)
-    world.assert_heard(-1.0)
+    world.assert_audible(-1.0)
 
 
 def test_the_voice_is_converted_without_a_listener(reports) -> None:
@@ -256,7 +256,7 @@ def test_a_failing_desk_reports_and_continues(reports, wait_for) -> None:
     link = Inverter(clock)
     microphone = Microphone(hum)
     pipeline = VoicePipeline(link, microphone, None, clock=clock, report=reports)
-    hear, link.hear = link.hear, lambda block: 1 / 0
+    write_voice, link.write_voice = link.write_voice, lambda block: 1 / 0
     pipeline.start()
 
     def time_goes_on() -> None:
@@ -264,6 +264,6 @@ def test_a_failing_desk_reports_and_continues(reports, wait_for) -> None:
         microphone.hear(clock.now_s())
 
     wait_for(lambda: time_goes_on() or "rvc.desk" in reports.keys, "the report")
-    link.hear = hear
+    link.write_voice = write_voice
     wait_for(lambda: time_goes_on() or pipeline.mixed.newest > 0, "what is heard")
     pipeline.close()

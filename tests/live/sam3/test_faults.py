@@ -11,10 +11,10 @@ import pytest
 from engine.ipc import Gate
 from engine.live.kit.sent_values import GENERATION
 from tests.live.sam3.faults import CARD_FREE_MB
-from tests.live.sam3.studio import Sam3Studio
+from tests.live.sam3.rig import Sam3Rig
 
 WaitFor = Callable[..., Any]
-Open = Callable[..., Sam3Studio]
+Open = Callable[..., Sam3Rig]
 
 
 @pytest.fixture
@@ -37,39 +37,39 @@ def detector_alone(small_sam3: Path, tmp_path_factory: pytest.TempPathFactory) -
     return folder
 
 
-def fed(studio: Sam3Studio) -> Sam3Studio:
+def fed(rig: Sam3Rig) -> Sam3Rig:
     """Feed the child if it asks, because it tries new values with the next picture only."""
-    studio.finds()
-    return studio
+    rig.finds()
+    return rig
 
 
-def failure(studio: Sam3Studio, wait_for: WaitFor) -> str:
+def failure(rig: Sam3Rig, wait_for: WaitFor) -> str:
     """The line with the reason why the child is not restarted."""
-    wait_for(lambda: fed(studio).status.state == "failed", "the failure")
-    assert "\n" not in studio.status.detail
-    assert studio.status.restarts == 0
-    return studio.status.detail
+    wait_for(lambda: fed(rig).status.state == "failed", "the failure")
+    assert "\n" not in rig.status.detail
+    assert rig.status.restarts == 0
+    return rig.status.detail
 
 
 def test_a_child_survives_nan_and_being_out_of_memory_once_but_not_for_ever(
     open_sam3: Open, small_sam3: Path, wait_for: WaitFor
 ) -> None:
-    studio = open_sam3(small_sam3)
-    wait_for(studio.finds, "a result")
-    studio.set({"/sam3/prompt/1": "nan"})
-    studio.wait_until_applied(wait_for)
-    before = studio.newest()
+    rig = open_sam3(small_sam3)
+    wait_for(rig.finds, "a result")
+    rig.set({"/sam3/prompt/1": "nan"})
+    rig.wait_until_applied(wait_for)
+    before = rig.newest()
     for _ in range(2):
-        assert studio.feed_one(wait_for).sequence == before.sequence, "the last result stays"
-    wait_for(lambda: studio.finds() is None and (studio.fact("nan") or 0) >= 2, "the count")
-    notes = [line for key, line in studio.reports if key == "child.sam3.nan"]
+        assert rig.feed_one(wait_for).sequence == before.sequence, "the last result stays"
+    wait_for(lambda: rig.finds() is None and (rig.fact("nan") or 0) >= 2, "the count")
+    notes = [line for key, line in rig.reports if key == "child.sam3.nan"]
     assert notes == [f"sam3: {small_sam3}: the masks are not finite numbers; keeping the previous ones"]
-    assert studio.fact("card_free_mb") == CARD_FREE_MB, "what a card has left is told with every fact"
-    studio.set({"/sam3/prompt/1": "tight", GENERATION: 1})
-    wait_for(lambda: studio.shows(lambda frame: frame.generation == 1), "the next prompt's result, at the second try")
-    assert (studio.status.restarts, studio.last_report("memory")) == (0, "")
-    studio.set({"/sam3/prompt/1": "full"})
-    detail = failure(studio, wait_for)
+    assert rig.fact("card_free_mb") == CARD_FREE_MB, "every report has the free memory of the card"
+    rig.set({"/sam3/prompt/1": "tight", GENERATION: 1})
+    wait_for(lambda: rig.shows(lambda frame: frame.generation == 1), "the next prompt's result, at the second try")
+    assert (rig.status.restarts, rig.last_report("memory")) == (0, "")
+    rig.set({"/sam3/prompt/1": "full"})
+    detail = failure(rig, wait_for)
     assert detail == "memory: cpu: no memory for 112 px; set a smaller /sam3/resolution, or /sam3/offload"
 
 
@@ -86,33 +86,33 @@ def test_what_cannot_be_loaded_fails_in_one_line_that_names_it(
         (open_sam3(other), (str(other), "clip")),
         (open_sam3(speechless), ("tokenizer",)),
     )
-    for studio, phrases in cases:
-        detail = failure(studio, wait_for)
+    for rig, phrases in cases:
+        detail = failure(rig, wait_for)
         assert all(phrase in detail for phrase in phrases), detail
 
 
 def test_a_detector_without_a_tracker_detects_in_each_picture_and_suggests_a_model(
     open_sam3: Open, detector_alone: Path, wait_for: WaitFor
 ) -> None:
-    studio = open_sam3(detector_alone, values={"/sam3/mode": "track"})
-    wait_for(lambda: studio.finds(lambda found: len(found.objects) == 16), "a result all the same")
-    wait_for(lambda: "/sam3/mode track" in studio.last_report("asked.0"), "a word about it")
-    assert "continuing with image" in studio.last_report("asked.0")
-    assert "facebook/sam3" in studio.last_report("asked.0")
+    rig = open_sam3(detector_alone, values={"/sam3/mode": "track"})
+    wait_for(lambda: rig.finds(lambda found: len(found.objects) == 16), "a result all the same")
+    wait_for(lambda: "/sam3/mode track" in rig.last_report("asked.0"), "a report of it")
+    assert "continuing with image" in rig.last_report("asked.0")
+    assert "facebook/sam3" in rig.last_report("asked.0")
 
 
 def test_it_waits_while_a_picture_is_drawn_if_the_gate_is_on(
     gate: Gate, open_sam3: Open, small_sam3: Path, wait_for: WaitFor
 ) -> None:
-    studio = open_sam3(small_sam3, gate=gate)
-    wait_for(studio.finds, "a result")
+    rig = open_sam3(small_sam3, gate=gate)
+    wait_for(rig.finds, "a result")
     gate.period_ns = 600 * 10**9
     gate.draw_begins(time.perf_counter_ns())
-    before = studio.newest()
-    assert studio.feed_one(wait_for).sequence == before.sequence
+    before = rig.newest()
+    assert rig.feed_one(wait_for).sequence == before.sequence
     gate.draw_ends()
-    wait_for(lambda: studio.newest().sequence > before.sequence, "the result when the draw has ended")
-    studio.set({"/sam3/gate": False})
-    studio.wait_until_applied(wait_for)
+    wait_for(lambda: rig.newest().sequence > before.sequence, "the result when the draw has ended")
+    rig.set({"/sam3/gate": False})
+    rig.wait_until_applied(wait_for)
     gate.draw_begins(time.perf_counter_ns())
-    wait_for(studio.finds, "a result during a draw")
+    wait_for(rig.finds, "a result during a draw")

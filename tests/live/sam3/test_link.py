@@ -17,8 +17,8 @@ from engine.live.sam3.entry import Sam3Config
 from engine.live.sam3.link import SegmentationLink, check, require_complete, spec_of
 from engine.params import ParamStore
 from engine.values import FoundObject, Segmentation
-from tests.live.around import surroundings
 from tests.live.frames import finished_frame
+from tests.live.surroundings import surroundings
 
 SIDE = 32
 
@@ -73,7 +73,7 @@ def switch(link: SegmentationLink, store: ParamStore) -> Callable[[bool], None]:
     return switch
 
 
-def test_a_build_that_failed_is_asked_for_once_though_a_frame_still_has_its_value(
+def test_a_build_that_failed_is_requested_once_though_a_frame_still_has_its_value(
     link: SegmentationLink, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     requested: list[int] = []

@@ -16,7 +16,7 @@ from engine.live.sd.entry import SdConfig
 from engine.live.sd.link import DiffusionLink
 from engine.params import ParamStore
 from engine.values import FINISHED, FoundObject, FrameId, Segmentation, VideoFrame
-from tests.live.sd.studio import opened_link
+from tests.live.sd.rig import opened_link
 
 NO_MASKS = MasksView()
 
@@ -115,8 +115,8 @@ def test_the_control_image_has_class_colours_and_is_black_without_masks(
     ticks = iter(range(10_000))
 
     def result_of(view: MasksView) -> set[tuple[int, ...]]:
-        tick = FrameId(index=next(ticks), time_s=0.0)
-        rig.outputs.update_control_image(write, view, ("person",), tick, 0.0)
+        frame_id = FrameId(index=next(ticks), time_s=0.0)
+        rig.outputs.update_control_image(write, view, ("person",), frame_id, 0.0)
         try:
             reader = FrameRing.open("sd segments")
         except SharedMemoryError:

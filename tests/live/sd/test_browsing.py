@@ -21,7 +21,7 @@ READ_BY_PROCESS = HeaderReader.read
 
 @pytest.fixture(autouse=True)
 def read_here(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Without a process for each list."""
+    """Read model headers in this process, without a worker process for each list."""
     monkeypatch.setattr(HeaderReader, "read", lambda reader, question: summary_of(question))
 
 
@@ -91,7 +91,7 @@ def test_a_lora_is_listed_with_its_family_and_if_it_fits_the_model_in_use(tmp_pa
     ]
 
 
-def test_files_of_one_name_are_told_apart_by_their_folders_and_a_folder_of_peft_is_an_entry(tmp_path: Path) -> None:
+def test_files_of_one_name_are_distinguished_by_their_folders_and_a_folder_of_peft_is_an_entry(tmp_path: Path) -> None:
     folder, file = tmp_path / "models" / "loras", "pytorch_lora_weights.safetensors"
     lora(folder / "hyper" / file, SD15)
     lora(folder / "lcm" / file, XL)

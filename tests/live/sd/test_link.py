@@ -20,7 +20,7 @@ from engine.render.picture import RegionMap
 from engine.values import UpcomingValues, VideoFrame
 from osc_schema import Rejected
 from tests.live.frames import finished_frame
-from tests.live.sd.studio import opened_link
+from tests.live.sd.rig import opened_link
 from tests.live.stores import store_for
 
 
@@ -202,7 +202,7 @@ def test_the_second_picture_is_sent_once_and_only_while_a_controlnet_sees_it(
 
 
 @pytest.mark.parametrize("is_gpu", [True, False])
-def test_a_gpu_reads_only_what_sd_sees_and_only_when_it_is_wanted(
+def test_a_gpu_reads_only_what_sd_sees_and_only_on_request(
     link: DiffusionLink, is_gpu: bool, monkeypatch: pytest.MonkeyPatch, wait_for: Any
 ) -> None:
     child, read_px = SimpleNamespace(wants_frame=True), []

@@ -14,7 +14,7 @@ from engine.models.device_work import DeviceCopies
 from engine.models.sd.edges import canny_edges
 from engine.models.sd.pixels import draw_soft_edges
 from tests.conftest import TinyModels
-from tests.live.sd.studio import BASE, DEFAULTS, source_picture
+from tests.live.sd.rig import BASE, DEFAULTS, source_picture
 from tests.models.sd.upscalers import doubling
 
 

@@ -14,7 +14,7 @@ from engine.live.sd.link import DiffusionLink
 from engine.params import ParamStore
 from engine.values import VideoFrame
 from tests.live.frames import finished_frame
-from tests.live.sd.studio import opened_link, source_picture
+from tests.live.sd.rig import opened_link, source_picture
 from tests.models.sd.upscalers import doubling
 from tests.support.long_form import IS_SOAK
 

@@ -19,7 +19,7 @@ LEAD_S = 0.25  # half a beat
 
 
 def mixed(weights: dict[str, float]) -> dict[int, float]:
-    """The weights above 0, by number."""
+    """Weights above 0, by number of the prompt."""
     assert weights.keys() == {f"/sd/prompts/{n}/weight" for n in PROMPTS}
     assert math.isclose(sum(weights.values()), 1.0)
     return {n: weight for n in PROMPTS if (weight := round(weights[f"/sd/prompts/{n}/weight"], 4))}
@@ -44,7 +44,7 @@ def test_a_position_in_the_list_gives_the_weights(
 
 
 def frames(values: dict[str, Any], begin: float, end: float, lead_s: float = 0.0) -> Iterator[tuple[float, Any, Any]]:
-    """(beat, weights above 0, changes on their way) of each frame."""
+    """Play a travel frame by frame: (beat, weights above 0, announced changes) of each."""
     travel = PromptTravel()
     for frame in range(round(begin / STEP), round(end / STEP)):
         pulse = Pulse(beat=frame * STEP, step=STEP, bpm=120.0)
@@ -86,7 +86,7 @@ def test_a_new_rate_is_sent_ahead_of_its_bar_line() -> None:
         before = dict(weights)
 
 
-def test_it_goes_backwards_and_stands_at_rate_0_and_from_a_new_position_on() -> None:
+def test_it_goes_backwards_stops_at_rate_0_and_starts_from_a_new_position() -> None:
     values = THREE | {"/sd/travel/enable": True, "/sd/travel/rate": -1.0, "/sd/travel/glide": 0.0}
     *_, (_, weights, _) = frames(values, 2.0, 9.0)
     assert weights == {8: 1.0}, "from the first prompt back to the last"

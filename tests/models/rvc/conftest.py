@@ -14,7 +14,7 @@ torch.set_num_threads(1)
 
 @pytest.fixture(scope="session")
 def random(tiny_voice: Path) -> VoiceModel:
-    """Has an index."""
+    """A tiny voice with random weights and an index."""
     return loaded(tiny_voice, index=True)
 
 
@@ -25,5 +25,5 @@ def singing(singing_voice: Path) -> VoiceModel:
 
 @pytest.fixture(scope="session")
 def refined(tiny_models: TinyModels) -> VoiceModel:
-    """Sings with RefineGAN."""
+    """A tiny voice that sings with RefineGAN."""
     return loaded(tiny_models.voice(kind="singing", vocoder="RefineGAN"))

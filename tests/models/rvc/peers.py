@@ -24,12 +24,12 @@ def is_installed() -> bool:
 
 
 def rmvpe() -> Any:
-    """Their module with RMVPE, which imports librosa's mel filters."""
+    """The package's module with RMVPE, which imports librosa's mel filters."""
     return _module("lib.rmvpe")
 
 
 def synthesizer(shape: SynthesizerShape, *, is_half: bool = False) -> Any:
-    """Their synthesizer of this shape, with its own random weights and with weight norm."""
+    """The package's synthesizer of this shape, with its own random weights and with weight norm."""
     kind = {"v1": "256", "v2": "768"}[shape.version] + ("NSFsid" if shape.has_pitch else "NSFsid_nono")
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")  # their weight norm is deprecated
@@ -38,15 +38,15 @@ def synthesizer(shape: SynthesizerShape, *, is_half: bool = False) -> Any:
 
 
 def infer(theirs: Any, phone: Tensor, pitch: Tensor, f0: Tensor, speaker: Tensor) -> Any:
-    """Its sound, (B, 1, T hop). It draws random numbers: the latent's noise, a phase that it does not use, (B, 1)
-    uniform, and the source's noise."""
+    """The sound of the package's synthesizer, (B, 1, T hop). It draws random numbers: the latent's noise, a phase that
+    it does not use, (B, 1) uniform, and the source's noise."""
     lengths = torch.full((phone.shape[0],), phone.shape[1])
     inputs = (phone, lengths, pitch, f0, speaker) if hasattr(theirs.dec, "m_source") else (phone, lengths, speaker)
     return theirs.infer(*inputs)[0]
 
 
 def ours_whole(ours: Synthesizer, phone: Tensor, pitch: Any, f0: Any, speaker: Tensor, noise: Any = None) -> Tensor:
-    """The sound of ours, (B, 1, T hop), as `infer` makes theirs. None as `noise` draws it."""
+    """The sound of our synthesizer, (B, 1, T hop), as `infer` computes the package's. `noise` None: drawn."""
     g, (mean, log_sd) = ours.speaker(speaker), ours.encode(phone, pitch)
     noise = torch.randn_like(mean) if noise is None else noise.to(mean.dtype)
     z = ours.reverse_flow(torch.addcmul(mean, log_sd.exp(), noise, value=NOISE_SCALE), g)

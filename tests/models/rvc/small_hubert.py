@@ -51,7 +51,7 @@ class SmallHubert(HubertModel):
 
 
 def small_hubert(**changes: Any) -> SmallHubert:
-    """The same weights each time, and no default values: a lost bias or norm then changes the result."""
+    """A SmallHubert with the same weights each time and no default values, so that a lost bias or norm matters."""
     config = HubertConfig(
         **{
             "hidden_size": WIDTH,

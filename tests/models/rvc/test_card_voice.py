@@ -48,7 +48,7 @@ def live_on(model: VoiceModel, **options: Any) -> LiveVoice:
 def converted(
     live: LiveVoice, show: list[dict[str, Any]], loop: Callable[[], Any] = nullcontext
 ) -> Iterator[tuple[dict[str, Any], np.ndarray]]:
-    """Three blocks of each scene: two that may begin at an odd and an even hop for the first time, and one `loop`."""
+    """Convert three blocks of each scene: two that may be the first at an odd or even hop, and one `loop`."""
     frames = live.grid.block
     sound = spoken(RATE_HZ, 3 * len(show) * frames / RATE_HZ)
     for number, first in enumerate(range(0, len(sound), frames)):

@@ -141,7 +141,7 @@ def test_a_truncated_voice_is_reported(stored: dict[str, Any], refusal: Callable
 
 
 def without_end() -> list[Any]:
-    """A small file whose content, written out, is a text larger than memory."""
+    """Nested lists: the file is small, but its content written out is a text larger than memory."""
     nested: list[Any] = []
     for _ in range(64):
         nested = [nested, nested]

@@ -71,7 +71,7 @@ def test_an_unpublished_hubert_is_refused_in_a_short_line(stored_name: Any) -> N
         ("assets/weights/alto_e9_s90.pth", LINKED, LINKED[0], "the only one of its name in "),
     ],
 )
-def test_the_index_that_belongs_to_a_voice_is_taken_and_doubts_are_told(
+def test_the_index_that_belongs_to_a_voice_is_chosen_and_doubts_are_noted(
     tmp_path: Path, voices: str, files: list[str], chosen_file: str, why: str
 ) -> None:
     for number, voice in enumerate(voices.split()):

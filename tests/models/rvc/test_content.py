@@ -39,14 +39,14 @@ def load(path: Path) -> ContentEncoder:
 
 
 def assert_says_the_same(encoder: ContentEncoder, hubert: SmallHubert) -> None:
-    """Compares v1 and v2 bit for bit with transformers' own forward of the saved model."""
+    """Compare v1 and v2 features bit for bit with transformers' own forward of the saved model."""
     hidden = hubert(SOUND, output_hidden_states=True).hidden_states
     assert torch.equal(encoder(SOUND, version="v2"), hidden[12])
     assert torch.equal(encoder(SOUND, version="v1"), hubert.final_proj(hidden[9]))
 
 
 def of_fairseq(hubert: SmallHubert) -> dict[str, Any]:
-    """A file as fairseq's trainer saves it, with everything that only training needs."""
+    """Content of a file as fairseq's trainer saves it, with everything that only training needs."""
     tensors = fairseq_names(hubert.state_dict()) | {"label_embs_concat": torch.zeros(504, 32)}
     return {"args": None, "model": tensors, "optimizer_history": [{"num_updates": 1}], "extra_state": {"epoch": 3}}
 
@@ -108,7 +108,7 @@ def test_fairseqs_large_file_gives_the_same_network_too(tmp_path: Path) -> None:
 
 
 class Dictionary:
-    """Replaces fairseq's class of that name while a file is written."""
+    """A stand-in for fairseq's class of that name while a file is written."""
 
     def __init__(self) -> None:
         self.symbols = ["<s>", "<pad>"]

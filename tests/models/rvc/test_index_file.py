@@ -34,7 +34,7 @@ def written(file: Path, factory: str, vectors: np.ndarray = VECTORS) -> Path:
 
 
 def by_faiss(file: Path) -> np.ndarray:
-    """Reads the file as RVC's WebUI does."""
+    """Read the vectors with faiss, as RVC's WebUI does."""
     index = faiss.read_index(str(file))
     return index.reconstruct_n(0, index.ntotal)
 
@@ -91,7 +91,7 @@ def test_vectors_are_ordered_by_their_ids_and_a_direct_map_is_skipped(tmp_path: 
 
 
 def refused(file: Path, message: str, width: int = 32) -> None:
-    """By both ways to read it, in one line that names it."""
+    """Assert that both ways to read the file refuse it, in one line that names it."""
     for read in (read_index, count_vectors):
         with pytest.raises(ModelError, match=rf"{file.name}: .*{message}") as error:
             read(file, width)

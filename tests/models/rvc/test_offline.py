@@ -47,7 +47,7 @@ def level_at(sound: np.ndarray, hz: float) -> np.ndarray:
 
 
 @pytest.mark.parametrize(
-    ("given_hz", "settings", "hz"),
+    ("tone_hz", "settings", "hz"),
     [
         (226.0, {"is_autotuned": True, "pitch": 12}, 440.0),
         (220.0, {"formant": 2.0, "pitch": 7}, 220.0 * 2.0 ** (7 / 12)),
@@ -55,9 +55,9 @@ def level_at(sound: np.ndarray, hz: float) -> np.ndarray:
     ],
 )
 def test_a_tone_has_the_set_pitch_and_keeps_its_start_and_end(
-    singing: VoiceModel, given_hz: float, settings: dict[str, Any], hz: float
+    singing: VoiceModel, tone_hz: float, settings: dict[str, Any], hz: float
 ) -> None:
-    converted = converter(singing, **settings).convert_sound(tone(0.8, given_hz, silent_s=0.3))
+    converted = converter(singing, **settings).convert_sound(tone(0.8, tone_hz, silent_s=0.3))
     assert len(converted) == round(1.4 * OUT_HZ)
     middle = slice(OUT_HZ // 2, -OUT_HZ // 2)
     assert loudest_hz(converted[middle], OUT_HZ) == pytest.approx(hz, rel=0.003)

@@ -40,7 +40,7 @@ def small() -> Rmvpe:
 
 
 def lively(network: nn.Module) -> Any:
-    """Norms that change something, and weights that differ between frames."""
+    """Give a network norms that change something, and weights that differ between frames."""
     for module in network.modules():
         if isinstance(module, nn.BatchNorm2d):
             module.running_mean.normal_(0.0, 0.3)

@@ -29,7 +29,7 @@ def small(name: str) -> SynthesizerShape:
 
 
 def random_voice(shape: SynthesizerShape, roughness: float = 0.0) -> Synthesizer:
-    """At the level of a voice; `roughness` of the noise in each layer."""
+    """A random synthesizer at the level of a voice; `roughness`: gain of the noise in each layer."""
     synthesizer = random_synthesizer(shape)
     for layer in synthesizer.modules():
         if isinstance(layer, AddNoise):
@@ -39,7 +39,7 @@ def random_voice(shape: SynthesizerShape, roughness: float = 0.0) -> Synthesizer
 
 
 def defined(name: str, synthesizer: Synthesizer, z: Tensor, g: Tensor, f0: Tensor, noise: Tensor) -> Tensor:
-    """The sound (1, 1, T hop) without roughness, layer by layer as Applio lists them, with torch's own layers."""
+    """The sound by RefineGAN's definition, (1, 1, T hop), without roughness: Applio's layers, by torch's own."""
     shape, weights = synthesizer.shape, synthesizer.dec.state_dict()
 
     def convolved(x: Tensor, layer: str, dilation: int = 1) -> Tensor:

@@ -37,11 +37,11 @@ def test_rows_equal_those_of_faiss_flat_at_the_size_of_a_real_voice() -> None:
     embeddings = random_features(1, 20_000, 768) * 0.3
     near = embeddings[torch.randint(20_000, (50,), generator=torch.Generator().manual_seed(2))]
     queries = torch.cat([near + random_features(3, 50, 768) * 0.1, random_features(4, 49, 768) * 0.3, embeddings[:1]])
-    wanted_distances, wanted_rows = faiss_flat(embeddings, queries)
+    expected_distances, expected_rows = faiss_flat(embeddings, queries)
     distances, rows = Retrieval(embeddings, CPU).search(queries)
-    assert np.array_equal(rows.numpy(), wanted_rows)
+    assert np.array_equal(rows.numpy(), expected_rows)
     # FAISS' distances contain rounding errors of |q|^2, about 70; ours are computed directly.
-    np.testing.assert_allclose(distances.numpy(), wanted_distances, atol=2e-4)
+    np.testing.assert_allclose(distances.numpy(), expected_distances, atol=2e-4)
     assert distances[-1, 0] == 0.0
     assert (distances.dtype, rows.dtype) == (torch.float32, torch.int64)
 
@@ -51,9 +51,9 @@ def test_of_equally_near_rows_the_first_are_taken_as_in_faiss(copies: int) -> No
     some = random_features(5, 300, 64)
     embeddings = torch.cat([some] * copies)[torch.randperm(300 * copies, generator=torch.Generator().manual_seed(6))]
     queries = random_features(7, 40, 64)
-    _, wanted_rows = faiss_flat(embeddings, queries)
+    _, expected_rows = faiss_flat(embeddings, queries)
     distances, rows = Retrieval(embeddings, CPU).search(queries)
-    assert np.array_equal(rows.numpy(), wanted_rows)
+    assert np.array_equal(rows.numpy(), expected_rows)
     is_tied = distances[:, 1:] == distances[:, :-1]
     assert is_tied.any() and (rows[:, 1:] > rows[:, :-1])[is_tied].all()
 
@@ -66,7 +66,7 @@ def test_any_number_of_rows_is_searched_in_pieces_of_any_size(count: int, monkey
 
 
 def assert_nearest(embeddings: Tensor, queries: Tensor) -> None:
-    """In double precision."""
+    """Compare the search with an exact one in double precision."""
     exact = (queries.double()[:, None] - embeddings.double()).square().sum(2).sort(dim=1, stable=True)
     distances, rows = Retrieval(embeddings, CPU).search(queries)
     assert torch.equal(rows, exact.indices[:, :NEIGHBOURS])

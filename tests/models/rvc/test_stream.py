@@ -50,7 +50,7 @@ def test_a_tone_in_is_a_tone_out(singing: VoiceModel, rate_hz: int, settings: Vo
 
 
 def without_sine(sound: np.ndarray, hz: float, rate_hz: int) -> np.ndarray:
-    """(n,) without the strongest sine within 5 cents of `hz`."""
+    """Remove the strongest sine within 5 cents of `hz` from a sound (n,)."""
     times = np.arange(len(sound)) / rate_hz
     candidates = hz * 2.0 ** (np.linspace(-5.0, 5.0, 101) / 1200.0)
     # Turned back by `hz` they are slow: sums of 64 samples tell them apart as well.
@@ -77,7 +77,7 @@ def test_a_steady_voice_sounds_live_as_in_one_piece(random: VoiceModel) -> None:
     assert level_db(joined[steady]) == pytest.approx(level_db(speech[steady]), abs=1.5)
 
 
-def test_a_transposition_moves_within_a_block_and_what_was_heard_keeps_its_own(singing: VoiceModel) -> None:
+def test_a_transposition_moves_within_a_block_and_earlier_sound_keeps_its_own(singing: VoiceModel) -> None:
     """An octave up in one block of 400 ms, then no further: a straight line in semitones, to 0.7 of one."""
     rate_hz, sound = 48_000, tone(150.0, 48_000, 2.4)
     live = live_voice(singing, rate_hz=rate_hz, block_ms=400)
@@ -249,11 +249,11 @@ def test_settings_may_change_with_every_block_and_memory_does_not_grow(random: V
         assert sound.shape == (320,) and sound.dtype == np.float32 and np.isfinite(sound).all()
         assert number == 0 or 0.001 < sound.std() < 0.6
         if number % 8 == 7:
-            seen.append(held_tensors())
+            seen.append(count_tensors())
     assert live.invalid_blocks == 0 and set(seen[1:]) == {seen[1]}
 
 
-def held_tensors() -> tuple[int, int]:
+def count_tensors() -> tuple[int, int]:
     """Number and total bytes of all tensors; sparse ones belong to other tests."""
     gc.collect()
     tensors = [each for each in gc.get_objects() if type(each) is torch.Tensor and each.layout == torch.strided]

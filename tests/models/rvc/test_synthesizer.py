@@ -46,7 +46,7 @@ def samples(shape: SynthesizerShape, frames: int = FRAMES, batch: int = BATCH) -
 
 
 def theirs_and_ours(shape: SynthesizerShape, folder: Path) -> tuple[Any, Synthesizer]:
-    """Both with the same weights, scaled to the level of a voice; ours loaded from a file of theirs."""
+    """Both synthesizers with the same weights, scaled to the level of a voice; ours loaded from a file of theirs."""
     with seeded(0):
         theirs = peers.synthesizer(shape)
         for name, parameter in theirs.named_parameters():
@@ -71,7 +71,7 @@ def theirs_and_ours(shape: SynthesizerShape, folder: Path) -> tuple[Any, Synthes
 
 @torch.no_grad()
 def both_infer(theirs: Any, ours: Synthesizer, frames: int = FRAMES, batch: int = BATCH) -> tuple[Tensor, Tensor]:
-    """The sound of both, with the same noise."""
+    """The sound of both synthesizers, with the same noise."""
     phone, pitch, f0, speaker = samples(ours.shape, frames, batch)
     with seeded(2):
         expected = peers.infer(theirs, phone, pitch, f0, speaker)

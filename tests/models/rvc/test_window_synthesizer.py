@@ -27,7 +27,7 @@ def random_features(hops: int) -> torch.Tensor:
 
 
 def sung(hops: int) -> torch.Tensor:
-    """A glide with a gap and a jump, (1, hops) Hz."""
+    """Pitch of a glide with a gap and a jump, (1, hops) Hz."""
     f0 = 200.0 * 2.0 ** (torch.arange(hops)[None] / 300.0)
     f0[:, 90:97] = 0.0
     f0[:, 140:] *= 1.4

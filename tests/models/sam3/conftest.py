@@ -16,7 +16,7 @@ torch.set_num_threads(1)
 
 @pytest.fixture(scope="session")
 def model(small_sam3: Path) -> SegmentationModel:
-    """With random weights."""
+    """The small SAM3 with random weights."""
     return load(SegmentationSpec(model=str(small_sam3), resolution=SIDE), "cpu", "float32")
 
 

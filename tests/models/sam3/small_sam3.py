@@ -36,7 +36,7 @@ def features_of(model: SegmentationModel, picture_px: np.ndarray) -> Features:
 
 
 def detect(detector: Detector, *arguments: Any, **options: Any) -> list[DetectedObjects]:
-    """The result of `launch`, waited for."""
+    """Run the detector: call `launch` and wait for its result."""
     return detector.launch(*arguments, **options)()
 
 
@@ -54,7 +54,7 @@ def as_vision_embeds(features: Features) -> Any:
 
 
 def sizes(root: Any) -> tuple[int, int]:
-    """Entries of all containers in it, at any depth, and bytes of the memory kept alive by its tensors."""
+    """Number of entries of all containers in `root`, at any depth, and bytes that its tensors keep alive."""
     storages: dict[int, int] = {}
 
     def entries(each: Any) -> int:

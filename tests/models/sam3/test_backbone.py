@@ -20,7 +20,7 @@ from tests.support.fake_cuda.walking import HAS_CARD, walked_card
 
 @pytest.fixture(scope="module")
 def wide(small_sam3: Path) -> SegmentationModel:
-    """224 px: four windows, and a global layer whose positions are in another order."""
+    """A small SAM3 for 224 px: four windows, and a global layer whose positions are in another order."""
     return load(SegmentationSpec(model=str(small_sam3), resolution=224), "cpu", "float32")
 
 
@@ -82,7 +82,7 @@ def noise(*shape: int) -> np.ndarray:
 
 
 def as_the_processor(picture: np.ndarray, side: int) -> torch.Tensor:
-    """Sam3ImageProcessor on a CPU: torchvision's antialiased resize of uint8, then normalise by mean and std 127.5."""
+    """Preprocess as Sam3ImageProcessor does on a CPU: antialiased resize of uint8, then mean and std 127.5."""
     channels = torch.from_numpy(picture).permute(2, 0, 1).contiguous()[None]
     small = F.interpolate(channels, (side, side), mode="bilinear", antialias=True)
     return (small.float() - 127.5) / 127.5

@@ -126,7 +126,7 @@ def roi_align(picture: torch.Tensor, boxes: list[torch.Tensor], size: int) -> to
 
 @pytest.fixture
 def torchvision(monkeypatch: pytest.MonkeyPatch) -> Any:
-    """A package with the one function that box prompts need."""
+    """A fake torchvision with the one function that box prompts need."""
     package, operations = ModuleType("torchvision"), ModuleType("torchvision.ops")
     operations.roi_align = roi_align  # type: ignore[attr-defined]
     package.ops = operations  # type: ignore[attr-defined]

@@ -31,7 +31,7 @@ def copied(tiny_sam3: Path, tmp_path: Path) -> Path:
 
 
 def refused(spec: SegmentationSpec, match: str, *, only_loaded: bool = False) -> str:
-    """The line of loading; checking says the same, unless `only_loaded`."""
+    """The error line of loading; checking has the same, unless `only_loaded`."""
     ways = (lambda: load(spec, "cpu", "float32"), lambda: check(spec).require_complete())
     lines = []
     for act in ways[: 2 - only_loaded]:

@@ -13,7 +13,7 @@ INSIDE, OUTSIDE = 4.0, -4.0
 
 @pytest.fixture
 def kernel(monkeypatch: pytest.MonkeyPatch) -> MaskKernel:
-    """Installed while the test runs."""
+    """A MaskKernel that is installed in transformers while the test runs."""
     from transformers.models.sam3_video import modeling_sam3_video
 
     monkeypatch.setattr(modeling_sam3_video, "cv_utils_kernel", None)

@@ -73,7 +73,7 @@ def test_tensors_have_the_names_of_metas_program() -> None:
 
 
 def as_meta(detector: Any, *, is_newer: bool) -> dict[str, torch.Tensor]:
-    """The detector's weights as Meta stores them, with something of a tracker."""
+    """The detector's weights as Meta stores them, beside some of a tracker."""
     stored: dict[str, Any] = {}
     for name, tensor in detector.named_parameters():
         theirs, third = meta_name(name)
@@ -98,7 +98,7 @@ def as_meta(detector: Any, *, is_newer: bool) -> dict[str, torch.Tensor]:
 
 @pytest.fixture
 def folder(small_seeing_sam3: Path, tmp_path: Path) -> Path:
-    """Its tokenizer and the detector's configuration, without weights."""
+    """A folder with the model's tokenizer and the detector's configuration, without weights."""
     for file in ("tokenizer.json", "vocab.json", "merges.txt"):
         if (small_seeing_sam3 / file).is_file():
             (tmp_path / file).write_bytes((small_seeing_sam3 / file).read_bytes())

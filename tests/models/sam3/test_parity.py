@@ -44,7 +44,7 @@ def pixels() -> torch.Tensor:
 
 @torch.no_grad()
 def transformers_finds(model: SegmentationModel, pixels: torch.Tensor, text: str) -> list[Result]:
-    """Calls it as users do: padded to 32 tokens, with a mask; threshold 0.5, target_sizes None."""
+    """Call transformers' model as users do: padded to 32 tokens, with a mask; threshold 0.5, target_sizes None."""
     inputs = model.tokenizer([text] * len(pixels), padding="max_length", max_length=32, return_tensors="pt")
     answer = model.detector(pixel_values=pixels, input_ids=inputs.input_ids, attention_mask=inputs.attention_mask)
     return post_processed(answer)
@@ -52,7 +52,7 @@ def transformers_finds(model: SegmentationModel, pixels: torch.Tensor, text: str
 
 @torch.no_grad()
 def transformers_finds_in(model: SegmentationModel, features: Features, embeds: torch.Tensor) -> list[Result]:
-    """Runs it on our features and texts, whose parity other tests prove."""
+    """Run transformers' model on our features and texts, whose parity other tests prove."""
     batch = len(features.last_hidden_state)
     text: Any = SimpleNamespace(pooler_output=embeds.expand(batch, -1, -1))
     return post_processed(model.detector(vision_embeds=as_vision_embeds(features), text_embeds=text))

@@ -33,7 +33,7 @@ def test_the_true_size_has_as_many_weights_as_the_published_model() -> None:
 
 @only_soak
 def test_the_counted_work_equals_published_counts_and_is_what_the_advice_says() -> None:
-    """A tenth to a third: SHARE_OF_WORK in engine/jobs/segment/times.py, and the help of /sam3/resolution."""
+    """A tenth to a third: WORK_FRACTIONS in engine/jobs/segment/times.py, and the help of /sam3/resolution."""
     coarse, small, middle, large, whole = (gflop("sam3", resolution, 1) for resolution in RESOLUTIONS_PX)
     assert whole["backbone"] == pytest.approx(5614, rel=0.001)
     assert 0 < whole["masks"] < whole["decoder"] < 0.1 * whole["backbone"]

@@ -75,7 +75,7 @@ def test_the_input_is_not_changed() -> None:
     assert found.masks[0, 60, 60] == 0
 
 
-def mended_slowly(mask: np.ndarray) -> np.ndarray:
+def clean_slowly(mask: np.ndarray) -> np.ndarray:
     """transformers' fill_holes_in_mask_scores over the whole mask, with components from SciPy."""
     limit = 16 * mask.size // 288**2
     out, inside = mask.copy(), mask > 127
@@ -106,6 +106,6 @@ def test_random_masks_equal_those_of_a_search_of_the_whole_mask(seed: int) -> No
         mask[side // 2 : side // 2 + side // 6, : side // 6] = corner
     specks = random.random((side, side)) > 0.995
     mask[specks] = 220 - mask[specks]
-    expected = mended_slowly(mask)
+    expected = clean_slowly(mask)
     clean_mask(mask)
     np.testing.assert_array_equal(mask, expected)

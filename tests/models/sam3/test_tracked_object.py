@@ -36,7 +36,7 @@ MASK_SIDE = 4 * SIDE // 14
 
 @pytest.fixture(scope="module")
 def video() -> Any:
-    """Only 16 patches. It finds several things in every picture, and no object vanishes by itself."""
+    """A Sam3VideoModel of only 16 patches. It finds several things in every picture, and loses none."""
     from transformers import Sam3VideoModel
 
     config = tiny_config("random", SIDE)
@@ -56,7 +56,7 @@ def video() -> Any:
 
 
 class Pair:
-    """Our tracker, and transformers' model over the same pictures, with other settings of the model."""
+    """Runs our tracker and transformers' model over the same pictures, with other settings of the model."""
 
     def __init__(self, video: Any, *, prompts: int = 1, max_objects: int, **settings: Any) -> None:
         from transformers.models.sam3_video.modeling_sam3_video import Sam3VideoInferenceSession
@@ -143,7 +143,7 @@ class Pair:
 
 @pytest.fixture(autouse=True)
 def unchanged(video: Any, monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
-    """The model's settings are those of its configuration again after each test."""
+    """Restore the model's settings to those of its configuration after each test."""
     from transformers.utils import logging
 
     # It logs a line for every picture in which it leaves an object out.
@@ -155,7 +155,7 @@ def unchanged(video: Any, monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
 
 
 def one_by_one(monkeypatch: pytest.MonkeyPatch) -> None:
-    """As transformers does it: the sums of several are rounded in another order."""
+    """Make our tracker compute objects one by one, as transformers does: sums of several are rounded differently."""
     pointers, decoded, started = Propagation._pointers, Propagation._decode, MemoryEncoder._start_objects
 
     def pointers_alone(
@@ -280,7 +280,7 @@ def test_memory_does_not_grow_with_the_stream(video: Any) -> None:
     assert len(pair.tracker._objects[0].memory.conditioning) == MAX_CONDITIONING
 
 
-def test_a_kept_frame_does_not_keep_the_frames_of_others_alive_and_a_dropped_object_leaves_no_data(video: Any) -> None:
+def test_a_stored_frame_keeps_no_frames_of_others_alive_and_a_dropped_object_leaves_no_data(video: Any) -> None:
     pair = Pair(video, max_objects=2, assoc_iou_thresh=0.0, recondition_every_nth_frame=4)
     for _ in range(5):
         pair.ours()

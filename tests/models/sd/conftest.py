@@ -1,3 +1,5 @@
+"""Fixture for the tests of Stable Diffusion models: an empty folder and Hugging Face cache."""
+
 from pathlib import Path
 from typing import Any
 
@@ -7,6 +9,6 @@ from tests.support.replicas.replica import Folders, folders_in
 
 
 @pytest.fixture
-def cache(tmp_path: Path, tiny_models: Any, monkeypatch: pytest.MonkeyPatch) -> Folders:
+def target(tmp_path: Path, tiny_models: Any, monkeypatch: pytest.MonkeyPatch) -> Folders:
     """An empty folder, and an empty Hugging Face cache, the only one that is searched."""
     return folders_in(tmp_path, tiny_models, monkeypatch)

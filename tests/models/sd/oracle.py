@@ -46,7 +46,7 @@ def painted_by(
     seed: int,
     **more: Any,
 ) -> Any:
-    """What a pipeline of diffusers makes of a picture, by default the source picture: (1, H, W, 3) float, 0..1."""
+    """The picture that diffusers paints over `picture`, by default the source picture: (1, H, W, 3) float, 0..1."""
     return pipeline(
         prompt,
         image=Image.fromarray(source_picture() if picture is None else picture),

@@ -20,7 +20,7 @@ from engine.models.sd.load import load
 from engine.models.sd.painting import Painting
 from engine.system.installing import install_line
 from tests.conftest import TinyModels
-from tests.live.sd.studio import BASE, source_picture
+from tests.live.sd.rig import BASE, source_picture
 from tests.models.recorded_graphs import Recording
 from tests.models.sd.oracle import painted_by, pipeline_of
 from tests.models.sd.plain_stream import loaded

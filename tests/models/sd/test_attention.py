@@ -12,7 +12,7 @@ from engine.live.sd.settings import read_settings
 from engine.models.sd.conditioner import Conditioner
 from engine.models.sd.denoiser import ControlInput, Denoiser
 from engine.models.sd.model import DiffusionModel
-from tests.live.sd.studio import source_picture
+from tests.live.sd.rig import source_picture
 from tests.models.sd.plain_stream import loaded, random_latents
 
 T = torch.tensor([999, 459])
@@ -25,7 +25,7 @@ FOUR |= {f"/sd/prompts/{n}/weight": 1.0 for n in range(1, 5)}
 
 
 def plain(network: Any) -> Any:
-    """The same network as diffusers makes it, on the same weights in memory."""
+    """The same network with diffusers' own attention, on the same weights in memory."""
     with torch.device("meta"):
         twin = type(network).from_config(network.config)
     twin.load_state_dict(network.state_dict(), assign=True)

@@ -20,7 +20,7 @@ from engine.models.sd.load import load
 from engine.models.sd.model import DiffusionModel
 from engine.models.sd.single import paint
 from tests.conftest import TinyModels
-from tests.live.sd.studio import BASE, source_picture
+from tests.live.sd.rig import BASE, source_picture
 from tests.support.fake_cuda.device import FakeCuda
 from tests.support.fake_cuda.walking import HAS_CARD, reference_device, walked_card
 from tests.support.long_form import IS_SOAK, in_long_form

@@ -1,3 +1,5 @@
+"""`check` reports from file headers what loading the model finds."""
+
 import json
 import shutil
 from pathlib import Path

@@ -135,7 +135,7 @@ def scheduler_of(sampler: str, config: dict) -> Any:
 def painted_by(
     scheduler: Any, z: torch.Tensor, noises: list[torch.Tensor], timesteps: torch.Tensor, options: dict
 ) -> torch.Tensor:
-    """The result of diffusers for z; its noise after the first step comes from `noises`."""
+    """The result of a diffusers scheduler for `z`; its noise after the first step comes from `noises`."""
     first = timesteps[0].long()
     x = ABAR[first].sqrt() * z + (1 - ABAR[first]).sqrt() * noises[0]
     if hasattr(scheduler, "sigmas"):  # Euler's sample is x / sqrt(abar)

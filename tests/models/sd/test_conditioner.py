@@ -1,3 +1,5 @@
+"""Encoding prompts equals diffusers' `encode_prompt`; chunks, weights and blends of prompts."""
+
 import math
 from pathlib import Path
 from typing import Any
@@ -153,7 +155,7 @@ def test_the_mix_of_any_two_vectors_is_finite(end: list[float]) -> None:
 
 
 def weighted(plain: torch.Tensor, weights: dict[int, float], width: int) -> torch.Tensor:
-    """A1111's arithmetic written out: each token times its weight, each encoder's mean restored."""
+    """Weight tokens by A1111's arithmetic written out: each token times its weight, each encoder's mean restored."""
     encoders = []
     for hidden in plain.split(width, dim=-1):
         rows = torch.stack([hidden[0, index] * weights.get(index, 1.0) for index in range(hidden.shape[1])])

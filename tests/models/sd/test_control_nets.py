@@ -16,13 +16,13 @@ from engine.models.sd.control_nets import KINDS, T2IAdapterNet
 from engine.models.sd.load import load
 from engine.models.sd.unet_parts import chain
 from tests.conftest import TinyModels
-from tests.live.sd.studio import BASE, source_picture
+from tests.live.sd.rig import BASE, source_picture
 from tests.support.tiny_models import TEXT_WIDTH
 
 
 @pytest.fixture(scope="module")
 def model(tiny_sd: Path, tiny_models: TinyModels) -> Any:
-    """With a union of six kinds, and a plain ControlNet."""
+    """A tiny model with a union of six kinds, and a plain ControlNet."""
     nets = (tiny_models.controlnet(tiny_sd, kinds=6), tiny_models.controlnet(tiny_sd))
     return load(ModelSpec(model=str(tiny_sd), controlnets=tuple(map(str, nets))), "cpu", "float32")
 
@@ -72,7 +72,8 @@ def test_the_mode_chooses_the_kind_and_a_missing_one_is_noted(model: Any) -> Non
 
 
 def unet_of(is_xl: bool) -> Any:
-    """A small UNet with blocks like SDXL's, whose adapters have a fourth feature for the middle, or like SD 1.5's."""
+    """Like SDXL's, three levels, the first without attention: its adapter has a fourth feature, for the middle. Or like
+    SD 1.5's: attention first, and a last level without."""
     from diffusers import UNet2DConditionModel
 
     kinds = (

@@ -64,7 +64,7 @@ def models(tiny_models: Any) -> Callable[[str], DiffusionModel]:
 
 @pytest.fixture(scope="module")
 def full_models(tiny_models: Any) -> Callable[[str], DiffusionModel]:
-    """`full_models(kind)`: with two ControlNets, and for SD 1.5 an IP-Adapter. Never changed."""
+    """`full_models(kind)` is a tiny model with two ControlNets, and for SD 1.5 an IP-Adapter. Never changed."""
 
     def full(kind: str) -> DiffusionModel:
         sd = tiny_models.sd(kind=kind)

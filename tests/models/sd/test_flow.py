@@ -30,7 +30,7 @@ KEY = "modelspec.prediction_type"
 
 
 class LibraryFlow(FlowMatchEulerDiscreteScheduler):
-    """With the names that the pipelines of Stable Diffusion call."""
+    """diffusers' flow scheduler with the method names that the pipelines of Stable Diffusion call."""
 
     def scale_model_input(self, sample: Any, timestep: Any) -> Any:
         return sample

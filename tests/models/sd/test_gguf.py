@@ -43,7 +43,8 @@ def stored(numbers: np.ndarray, kind: int) -> tuple[bytes, np.ndarray]:
 
 
 def write_gguf(file: Path, tensors: dict[str, torch.Tensor], kinds: Any) -> dict[str, np.ndarray]:
-    """As ComfyUI-GGUF's converter: matrices are stored by `kinds(name, numbers)`, rows of convolutions rearranged."""
+    """Write a GGUF file as ComfyUI-GGUF's converter does: matrices are stored by `kinds(name, numbers)`, rows of
+    convolutions rearranged."""
     pairs, infos, data, expected = [text("general.architecture") + struct.pack("<I", TEXT) + text("sdxl")], [], b"", {}
     for name, tensor in tensors.items():
         numbers = tensor.float().numpy()
@@ -61,7 +62,7 @@ def write_gguf(file: Path, tensors: dict[str, torch.Tensor], kinds: Any) -> dict
 
 
 def q8(name: str, numbers: np.ndarray) -> int:
-    """Biases and norms in float32, small convolutions in float16, one in bfloat16."""
+    """Format of each tensor: biases and norms in float32, small convolutions in float16, one in bfloat16."""
     if numbers.ndim == 1:
         return F32
     return Q8_0 if numbers.size % 256 == 0 else BF16 if name.startswith("out.") else F16

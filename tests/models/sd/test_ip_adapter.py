@@ -1,3 +1,5 @@
+"""IP-Adapters: mixed and moving pictures, strengths, and missing image encoders."""
+
 from functools import partial
 from itertools import zip_longest
 from pathlib import Path
@@ -44,7 +46,7 @@ def test_at_strength_0_and_without_a_picture_the_result_is_bit_identical(tiny_sd
 
 
 def prepared(adapter: Any, picture: np.ndarray) -> torch.Tensor:
-    """As transformers' own processor shows it to the encoder."""
+    """Preprocess a picture for the encoder with transformers' own processor."""
     return adapter._processor(Image.fromarray(picture), return_tensors="pt").pixel_values
 
 
@@ -108,9 +110,9 @@ def test_an_adapter_without_its_image_encoder_says_so(tiny_sd: Path, adapter: Pa
     assert load(named, "cpu", "fp32").ip_adapter is not None
 
 
-def test_an_adapter_of_a_repository_says_how_to_get_its_encoder(tiny_sd: Path, adapter: Path, cache: Folders) -> None:
-    (cache.folder / "ip.safetensors").write_bytes(adapter.read_bytes())
-    cache.put_on_hub("artist/adapters/models", cache.folder)
+def test_an_adapter_of_a_repository_says_how_to_get_its_encoder(tiny_sd: Path, adapter: Path, target: Folders) -> None:
+    (target.folder / "ip.safetensors").write_bytes(adapter.read_bytes())
+    target.put_on_hub("artist/adapters/models", target.folder)
     spec = ModelSpec(model=str(tiny_sd), ip_adapter="artist/adapters/models/ip.safetensors")
     with pytest.raises(ModelError, match=r'hf download artist/adapters --include "models/image_encoder/\*.json"'):
         load(spec, "cpu", "fp32")

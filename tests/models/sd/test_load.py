@@ -1,3 +1,5 @@
+"""Loading a model: sampler, dtype, choice of the VAE, files that are opened."""
+
 import json
 import os
 import shutil
@@ -55,7 +57,7 @@ def test_weights_have_the_requested_dtype(tiny_sd: Path, name: str, dtype: torch
 
 @pytest.fixture
 def opened(monkeypatch: pytest.MonkeyPatch) -> Iterator[list[Path]]:
-    """The files that are opened meanwhile, by Python and by safetensors, each as often as it is."""
+    """Files opened during the test, by Python and by safetensors, each as often as it is opened."""
 
     def count(event: str, arguments: tuple[Any, ...]) -> None:
         # With a mode: an opener's own call has none.
@@ -107,13 +109,13 @@ def test_a_pickle_that_runs_code_is_refused(copied: Any, tmp_path: Path) -> None
 # -- the VAE
 
 
-def test_auto_uses_taesd_from_the_cache_if_the_model_has_only_a_full_vae(tiny_models: Any, cache: Folders) -> None:
+def test_auto_uses_taesd_from_the_cache_if_the_model_has_only_a_full_vae(tiny_models: Any, target: Folders) -> None:
     folder = tiny_models.sd(vae="kl")
     plain = load_tiny(folder)
     assert not plain.is_tiny_vae
     (note,) = plain.notes
     assert "hf download madebyollin/taesd " in note
-    cache.put_on_hub("madebyollin/taesd", tiny_models.sd() / "vae")
+    target.put_on_hub("madebyollin/taesd", tiny_models.sd() / "vae")
     assert load_tiny(folder).is_tiny_vae
     assert load_tiny(folder, vae="taesd").is_tiny_vae
     full = load_tiny(folder, vae="full")
@@ -128,17 +130,17 @@ def test_a_vae_can_be_named(tiny_models: Any, tiny_sd: Path, tmp_path: Path) -> 
         load_tiny(tiny_sd, vae=str(tiny_sd / "unet"))
 
 
-def test_a_missing_vae_is_named_with_the_next_step(tiny_models: Any, tiny_sd: Path, cache: Folders) -> None:
+def test_a_missing_vae_is_named_with_the_next_step(tiny_models: Any, tiny_sd: Path, target: Folders) -> None:
     with pytest.raises(ModelError, match="hf download madebyollin/taesdxl"):
         load_tiny(tiny_models.sd(kind="sdxl", vae="kl"), vae="taesd")
     with pytest.raises(ModelError, match="its VAE is a TAESD"):
         load_tiny(tiny_sd, vae="full")
 
 
-def test_an_incomplete_taesd_is_ignored(tiny_models: Any, cache: Folders, tmp_path: Path) -> None:
+def test_an_incomplete_taesd_is_ignored(tiny_models: Any, target: Folders, tmp_path: Path) -> None:
     half = shutil.copytree(tiny_models.sd() / "vae", tmp_path / "half")
     (half / "diffusion_pytorch_model.safetensors").unlink()
-    cache.put_on_hub("madebyollin/taesd", half)
+    target.put_on_hub("madebyollin/taesd", half)
     folder = tiny_models.sd(vae="kl")
     assert not load_tiny(folder).is_tiny_vae
     with pytest.raises(ModelError, match="madebyollin/taesd: has no weights; fetch it: hf download"):
@@ -178,14 +180,14 @@ def test_a_broken_folder_is_refused_in_one_line(copied: Any, harm: Any, line: st
 
 
 def test_a_single_file_without_a_configuration_names_the_download_command(
-    tiny_models: Any, tmp_path: Path, cache: Folders
+    tiny_models: Any, tmp_path: Path, target: Folders
 ) -> None:
     alone = tmp_path / "alone.safetensors"
     alone.write_bytes(tiny_models.single_file(tiny_models.sd(vae="kl")).read_bytes())
     with pytest.raises(ModelError, match="hf download stable-diffusion-v1-5/stable-diffusion-v1-5") as error:
         load_tiny(alone)
     assert "\n" not in str(error.value)
-    cache.put_on_hub(
+    target.put_on_hub(
         "stable-diffusion-v1-5/stable-diffusion-v1-5", tiny_models.single_file(tiny_models.sd(vae="kl")).with_suffix("")
     )
     assert load_tiny(alone).family == "sd15"

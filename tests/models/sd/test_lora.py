@@ -1,3 +1,5 @@
+"""Merged LoRAs paint what diffusers paints, and can be removed exactly."""
+
 from pathlib import Path
 from typing import Any
 

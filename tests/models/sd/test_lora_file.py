@@ -22,9 +22,9 @@ from tests.support.replicas.replica import Folders
 ATTENTION = "down_blocks.1.attentions.0.transformer_blocks.0.attn1.to_q"
 
 
-def test_a_pickle_of_a_training_run_is_the_same_lora(cache: Folders, tmp_path: Path) -> None:
-    sd = cache.tiny.sd()
-    file = cache.tiny.lora(sd)
+def test_a_pickle_of_a_training_run_is_the_same_lora(target: Folders, tmp_path: Path) -> None:
+    sd = target.tiny.sd()
+    file = target.tiny.lora(sd)
     torch.save({"state_dict": load_file(file), "epoch": 3}, tmp_path / "run.ckpt")
     files = file, tmp_path / "run.ckpt"
     models = [load(ModelSpec(model=str(sd), loras=((str(each), 1.0),)), "cpu", "fp32") for each in files]
@@ -32,10 +32,12 @@ def test_a_pickle_of_a_training_run_is_the_same_lora(cache: Folders, tmp_path: P
         assert torch.equal(ours, theirs)
 
 
-def test_names_of_the_first_code_are_the_same_layers_as_diffusers(cache: Folders, tmp_path: Path) -> None:
+def test_names_of_the_first_code_are_the_same_layers_as_diffusers(target: Folders, tmp_path: Path) -> None:
     models = [
         load(
-            loras.kohya("sdxl", style)(Folders(folder=tmp_path / style, tiny=cache.tiny, hub=cache.hub)), "cpu", "fp32"
+            loras.kohya("sdxl", style)(Folders(folder=tmp_path / style, tiny=target.tiny, hub=target.hub)),
+            "cpu",
+            "fp32",
         )
         for style in ("kohya", "sgm")
     ]

@@ -92,7 +92,7 @@ def merged(sd: Path, lora: Path, weight: float = 1.0) -> Any:
 
 
 def kohya_file(folder: Path, file: Path, alpha: float) -> Path:
-    """The same factors by LyCORIS' names: with alpha next to them, and DoRA's lengths (out, 1, ...)."""
+    """Write the same factors under LyCORIS' names: with alpha next to them, and DoRA's lengths (out, 1, ...)."""
     ends = {
         "lora_A.weight": "lora_down.weight",
         "lora_B.weight": "lora_up.weight",

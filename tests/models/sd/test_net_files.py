@@ -42,15 +42,15 @@ def assert_same(ours: Any, theirs: Any) -> None:
 
 
 @pytest.mark.parametrize("kind", ["sd15", "sdxl", nets.MID, nets.SMALL])
-def test_a_controlnet_file_is_the_network_of_its_folder(cache: Folders, kind: str) -> None:
+def test_a_controlnet_file_is_the_network_of_its_folder(target: Folders, kind: str) -> None:
     """With the names of either code; smaller networks have no attention in some blocks."""
     is_small = kind in (nets.MID, nets.SMALL)
-    sd = cache.tiny.sd(kind="sdxl" if is_small else kind, sampler="lcm")
-    folder = nets.smaller_controlnet(cache.folder / "net", kind) if is_small else cache.tiny.controlnet(sd)
-    whole, files = controlnet_of(folder, sd), [cache.folder / "xl_canny.safetensors"]
+    sd = target.tiny.sd(kind="sdxl" if is_small else kind, sampler="lcm")
+    folder = nets.smaller_controlnet(target.folder / "net", kind) if is_small else target.tiny.controlnet(sd)
+    whole, files = controlnet_of(folder, sd), [target.folder / "xl_canny.safetensors"]
     shutil.copy(folder / "diffusion_pytorch_model.safetensors", files[0])
     if not is_small:
-        files.append(cache.folder / "canny.safetensors")
+        files.append(target.folder / "canny.safetensors")
         save_file(nets.original_controlnet(folder), files[1])
     for file in files:
         read = controlnet_of(file, sd)
@@ -66,10 +66,10 @@ def plain(value: Any) -> Any:
     return value
 
 
-def test_a_controlnet_file_without_one_of_its_tensors_is_refused(cache: Folders) -> None:
-    sd = cache.tiny.sd(kind="sd15", sampler="lcm")
-    tensors = nets.original_controlnet(cache.tiny.controlnet(sd))
-    file = cache.folder / "cut.safetensors"
+def test_a_controlnet_file_without_one_of_its_tensors_is_refused(target: Folders) -> None:
+    sd = target.tiny.sd(kind="sd15", sampler="lcm")
+    tensors = nets.original_controlnet(target.tiny.controlnet(sd))
+    file = target.folder / "cut.safetensors"
     for lacking, says in (
         ("zero_convs.1.0.weight", r"1 tensors are missing .* controlnet_down_blocks\.1\.weight"),
         ("zero_convs.1.", "incomplete ControlNet, it has 3 of 4 controlnet_down_blocks"),
@@ -80,9 +80,9 @@ def test_a_controlnet_file_without_one_of_its_tensors_is_refused(cache: Folders)
             controlnet_of(file, sd)
 
 
-def test_a_shuffle_controlnet_does_not_affect_the_negative_prompt(cache: Folders) -> None:
+def test_a_shuffle_controlnet_does_not_affect_the_negative_prompt(target: Folders) -> None:
     """diffusers' pipelines use guess_mode with global_pool_conditions."""
-    model = load(nets.canny(cache, global_pool_conditions=True), "cpu", "float32")
+    model = load(nets.canny(target, global_pool_conditions=True), "cpu", "float32")
     denoiser, pixels = Denoiser(model, calls=DirectRunner()), Pixels(model, SIDE_PX, SIDE_PX)
     control = ControlInput(index=0, picture=pixels.prepare_control(source_picture(seed=3)[None]), scale=1.0)
     z, t = torch.randn(1, 4, 8, 8, generator=torch.Generator().manual_seed(1)), torch.tensor([500])
@@ -96,10 +96,10 @@ def test_a_shuffle_controlnet_does_not_affect_the_negative_prompt(cache: Folders
         assert not torch.allclose(steered, plain, atol=1e-3)
 
 
-def test_a_controlnet_with_bgr_input_gets_bgr(cache: Folders) -> None:
-    sd = cache.tiny.sd(kind="sd15", sampler="lcm")
-    rgb = controlnet_of(cache.tiny.controlnet(sd), sd, torch.float32)
-    folder = nets.controlnet_folder(cache, "sd15", controlnet_conditioning_channel_order="bgr")
+def test_a_controlnet_with_bgr_input_gets_bgr(target: Folders) -> None:
+    sd = target.tiny.sd(kind="sd15", sampler="lcm")
+    rgb = controlnet_of(target.tiny.controlnet(sd), sd, torch.float32)
+    folder = nets.controlnet_folder(target, "sd15", controlnet_conditioning_channel_order="bgr")
     bgr = controlnet_of(folder, sd, torch.float32)
     z, text, picture = torch.zeros(1, 4, 8, 8), torch.zeros(1, 77, 32), torch.rand(1, 3, 64, 64)
     with torch.no_grad():
@@ -107,9 +107,9 @@ def test_a_controlnet_with_bgr_input_gets_bgr(cache: Folders) -> None:
         assert torch.equal(residual, rgb(z, torch.tensor([1]), text, picture, return_dict=False)[1])
 
 
-def test_a_controlnet_with_unsupported_inputs_is_refused(cache: Folders) -> None:
-    folder = nets.controlnet_folder(cache, "sd15")
-    outline, published = outline_of(nets.sd_of(cache, "sd15")), (folder / "config.json").read_text(encoding="utf-8")
+def test_a_controlnet_with_unsupported_inputs_is_refused(target: Folders) -> None:
+    folder = nets.controlnet_folder(target, "sd15")
+    outline, published = outline_of(nets.sd_of(target, "sd15")), (folder / "config.json").read_text(encoding="utf-8")
     for values, says in (
         ({"encoder_hid_dim": 4096, "encoder_hid_dim_type": "text_proj"}, "texts of another encoder"),
         ({"num_control_type": 6}, "incomplete ControlNet Union, task_embedding"),
@@ -127,8 +127,8 @@ def vae_of(spec: ModelSpec) -> Any:
 
 
 @pytest.mark.parametrize("name", ["sdxl_vae.safetensors", "sdxl_vae.pt"])
-def test_a_vae_file_is_the_network_of_its_folder(cache: Folders, name: str) -> None:
-    read = vae_of(nets.vae_file(cache, name, kind="sdxl", prefix="first_stage_model.", extra=("loss.logvar",)))
+def test_a_vae_file_is_the_network_of_its_folder(target: Folders, name: str) -> None:
+    read = vae_of(nets.vae_file(target, name, kind="sdxl", prefix="first_stage_model.", extra=("loss.logvar",)))
     assert_same(read, nets.tiny_vae())
     assert read.config.scaling_factor == 0.13025
     picture = torch.rand(1, 3, 64, 64)
@@ -139,24 +139,24 @@ def test_a_vae_file_is_the_network_of_its_folder(cache: Folders, name: str) -> N
 @pytest.mark.parametrize(
     ("hub_id", "dtype"), [("stabilityai/sdxl-vae", torch.float32), ("madebyollin/sdxl-vae-fp16-fix", torch.float16)]
 )
-def test_only_the_fixed_sdxl_vae_runs_in_half_precision(cache: Folders, hub_id: str, dtype: torch.dtype) -> None:
-    spec = nets.vae_file(cache, "sdxl_vae.safetensors", kind="sdxl", hub_id=hub_id)
+def test_only_the_fixed_sdxl_vae_runs_in_half_precision(target: Folders, hub_id: str, dtype: torch.dtype) -> None:
+    spec = nets.vae_file(target, "sdxl_vae.safetensors", kind="sdxl", hub_id=hub_id)
     assert load(spec, "cpu", "float16").vae.dtype == dtype
 
 
-def test_a_taesd_in_two_files_is_the_network_of_its_folder(cache: Folders) -> None:
-    assert_same(vae_of(nets.taesd_pair(cache, "taesdxl", kind="sdxl")), nets.tiny_taesd())
+def test_a_taesd_in_two_files_is_the_network_of_its_folder(target: Folders) -> None:
+    assert_same(vae_of(nets.taesd_pair(target, "taesdxl", kind="sdxl")), nets.tiny_taesd())
 
 
-def test_a_vae_file_with_the_old_names_of_diffusers_is_read(cache: Folders) -> None:
+def test_a_vae_file_with_the_old_names_of_diffusers_is_read(target: Folders) -> None:
     vae, tensors = nets.tiny_vae(), {}
     for name, tensor in vae.state_dict().items():
         for old, new in _OLD_VAE_NAMES.items() if ".attentions." in name else ():
             name = name.replace(new, old)
         tensors[name] = tensor
-    file = nets.saved(cache.folder / "sd-vae-ft-mse.safetensors", tensors)
+    file = nets.saved(target.folder / "sd-vae-ft-mse.safetensors", tensors)
     assert any(".query." in name for name in tensors)
-    assert_same(vae_of(ModelSpec(model=nets.sd_of(cache, "sd15"), vae=str(file))), vae)
+    assert_same(vae_of(ModelSpec(model=nets.sd_of(target, "sd15"), vae=str(file))), vae)
 
 
 def test_latents_with_mean_and_std_are_scaled_as_in_diffusers() -> None:
@@ -170,14 +170,14 @@ def test_latents_with_mean_and_std_are_scaled_as_in_diffusers() -> None:
     assert torch.allclose((latents - shift) * factor, expected, atol=1e-6)
 
 
-def test_a_vae_with_another_normalisation_is_refused(cache: Folders) -> None:
-    model = nets.own_vae(cache, latents_mean=[0.1] * 4, latents_std=[2.0] * 4, scaling_factor=0.5).model
-    vae = nets.vae_folder(cache, "madebyollin/sdxl-vae-fp16-fix", kind="sdxl", scaling_factor=0.13025).vae
+def test_a_vae_with_another_normalisation_is_refused(target: Folders) -> None:
+    model = nets.own_vae(target, latents_mean=[0.1] * 4, latents_std=[2.0] * 4, scaling_factor=0.5).model
+    vae = nets.vae_folder(target, "madebyollin/sdxl-vae-fp16-fix", kind="sdxl", scaling_factor=0.13025).vae
     with pytest.raises(ModelError, match=r"a VAE of SDXL whose scaling_factor is 0\.13025, .* trained with 0\.5"):
         choose_vae(DiffusersFolder(Path(model)), vae)
     with pytest.raises(ModelError, match=r"there is no TAESD for a VAE whose scaling_factor is 0\.5"):
         choose_vae(DiffusersFolder(Path(model)), "taesd")
-    nets.taesd_folder(cache, "madebyollin/taesdxl", kind="sdxl")
+    nets.taesd_folder(target, "madebyollin/taesdxl", kind="sdxl")
     assert choose_vae(DiffusersFolder(Path(model)), "auto").kind == "AutoencoderKL"
 
 
@@ -190,10 +190,10 @@ def test_a_vae_with_another_normalisation_is_refused(cache: Folders) -> None:
     ],
 )
 def test_the_image_encoder_is_the_one_whose_width_fits(
-    cache: Folders, file: str, projection: str, wide: int, encoder: str
+    target: Folders, file: str, projection: str, wide: int, encoder: str
 ) -> None:
     kind = "sdxl" if file.startswith("sdxl") else "sd15"
-    spec = nets.h94(cache, file, projection=projection, wide=wide, kind=kind)
+    spec = nets.h94(target, file, projection=projection, wide=wide, kind=kind)
     found = examine_ip_adapter(spec.ip_adapter, "", outline_of(spec.model))
     assert found.encoder.parent.name == encoder
     other = found.encoder.parent.parent / ({"models", "sdxl_models"} - {encoder}).pop() / "image_encoder"
@@ -209,13 +209,13 @@ def test_a_pickle_that_imports_code_is_refused_with_the_imported_name(tiny_sd: P
         choose_vae(DiffusersFolder(tiny_sd), str(file))
 
 
-def test_a_folder_that_is_not_a_controlnet_is_refused(cache: Folders, tmp_path: Path) -> None:
-    sd = cache.tiny.sd(kind="sd15")
+def test_a_folder_that_is_not_a_controlnet_is_refused(target: Folders, tmp_path: Path) -> None:
+    sd = target.tiny.sd(kind="sd15")
     (tmp_path / "empty").mkdir()
-    nets.original_file(cache, "control_v11p_sd15_canny.pth")
+    nets.original_file(target, "control_v11p_sd15_canny.pth")
     for name, says in (
         (tmp_path / "empty", "not a diffusers ControlNet folder"),
-        (cache.folder, r"name the file itself: .*control_v11p_sd15_canny\.pth"),
+        (target.folder, r"name the file itself: .*control_v11p_sd15_canny\.pth"),
     ):
         with pytest.raises(ModelError, match=says):
             controlnet_of(name, sd)

@@ -1,4 +1,4 @@
-"""Batches in overlapping stages on CUDA: how many are in flight, in which order, and how they end."""
+"""Batches in overlapping stages on CUDA: how many are in flight, in which order, how they end, and missing waits."""
 
 import itertools
 from collections.abc import Iterator
@@ -27,7 +27,7 @@ BATCHES = [np.random.default_rng(seed).integers(0, 256, (2, 64, 64, 3), np.uint8
 
 @pytest.fixture(scope="module", autouse=True)
 def spec(tiny_sd: Path) -> ModelSpec:
-    """Its VAE keeps what is in a picture: those of random weights make the same of all."""
+    """A tiny model whose VAE keeps the content of a picture; VAEs of random weights map all pictures to one."""
     spec = ModelSpec(model=str(tiny_sd))
     load(spec, "cpu", "float32")  # imports the libraries before a card is put in place
     return spec
@@ -43,7 +43,7 @@ def painter_of(model: DiffusionModel, *, calls: Any = None, **changes: Any) -> B
 
 @contextmanager
 def on_card(spec: ModelSpec, **changes: Any) -> Iterator[tuple[BatchPainter, list[np.ndarray]]]:
-    """A painter on a card, and its pictures of BATCHES, one batch after the other: those of direct calls."""
+    """A painter on a card, and the pictures that direct calls paint of BATCHES, one batch after the other."""
     with walked_card():
         model = load(spec, "cuda", "float32")
         painter = painter_of(model, **changes)

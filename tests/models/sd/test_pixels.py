@@ -1,3 +1,5 @@
+"""Encoding and decoding pictures with a VAE, cropping and resizing them."""
+
 from pathlib import Path
 from typing import Any
 
@@ -31,7 +33,7 @@ def kl_model(kl_folder: Path) -> DiffusionModel:
 
 
 def blocks(picture: np.ndarray) -> np.ndarray:
-    """The mean of each 8 x 8 block."""
+    """Mean of each 8 x 8 block."""
     height, width, channels = picture.shape
     return picture.reshape(height // 8, 8, width // 8, 8, channels).mean(axis=(1, 3))
 

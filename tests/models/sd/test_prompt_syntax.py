@@ -1,3 +1,5 @@
+"""Parsing prompts in A1111's syntax."""
+
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st

@@ -110,7 +110,7 @@ def test_quantized_weights_are_painted_as_weight_times_scale(
 
 
 def nf4(tensors: Tensors) -> Tensors:
-    """Forge's: two weights a byte, scales a block, and the tables of bitsandbytes."""
+    """Quantize as Forge does in NF4: two weights a byte, scales a block, and the tables of bitsandbytes."""
     stored = dict(tensors)
     for name in matrices(tensors):
         stored[name] = torch.zeros(tensors[name].numel() // 2, 1, dtype=torch.uint8)
@@ -121,7 +121,7 @@ def nf4(tensors: Tensors) -> Tensors:
 
 
 def one(tensors: Tensors, **changes: Any) -> Tensors:
-    """A file in ComfyUI's fp8, with changes at its first quantized layer; None takes a tensor away."""
+    """A file in ComfyUI's fp8, with changes at its first quantized layer; None removes a tensor."""
     stored, _ = comfy(tensors, torch.float8_e4m3fn)
     layer = matrices(tensors)[0].removesuffix("weight")
     for role, tensor in changes.items():
@@ -154,7 +154,7 @@ def test_what_cannot_be_read_exactly_is_refused_in_one_line_that_names_it(
 
 
 def assert_refused(spec: ModelSpec, named: str) -> None:
-    """By `model check` before anything is loaded, and by the same line on loading."""
+    """Assert that `model check` refuses a model before anything is loaded, and loading does with the same line."""
     with pytest.raises(ModelError, match=re.escape(named)) as error:
         plan_model(spec).require_complete()
     with pytest.raises(ModelError) as refused:
@@ -163,7 +163,7 @@ def assert_refused(spec: ModelSpec, named: str) -> None:
 
 
 def nunchaku(tensors: Tensors) -> Tensors:
-    """SVDQuant's: 4 bits in whole numbers, the scales of groups, and two thin matrices next to them."""
+    """Quantize as SVDQuant does: 4 bits in whole numbers, the scales of groups, and two thin matrices next to them."""
     stored = dict(tensors)
     for name in [name for name in tensors if ".transformer_blocks." in name and name.endswith("to_q.weight")]:
         layer, (rows, columns) = name.removesuffix("weight"), stored.pop(name).shape

@@ -61,7 +61,7 @@ def pipelines(tiny_models: Any) -> Callable[..., Any]:
 
 @contextmanager
 def decoded_by(vae: Any) -> Iterator[list[torch.Tensor]]:
-    """The latents that a VAE is given in the `with` block."""
+    """Record the latents that a VAE decodes in the `with` block."""
     latents: list[torch.Tensor] = []
     with vae.decoder.register_forward_pre_hook(lambda layer, inputs: latents.append(inputs[0])):
         yield latents
@@ -79,7 +79,8 @@ def our_picture(model: Any, settings: dict[str, Any], **more: Any) -> np.ndarray
 def assert_same(
     model: Any, pipeline: Any, settings: dict[str, Any], ours: dict[str, Any], more: dict[str, Any]
 ) -> np.ndarray:
-    """Their picture, (64, 64, 3) float in 0..1. Compares the latents too, which are not rounded."""
+    """Assert that our picture equals that of diffusers' pipeline, and return theirs, (64, 64, 3) float in 0..1.
+    Compares the latents too, which are not rounded."""
     with decoded_by(pipeline.vae) as latents:
         steps, strength, guidance = settings["steps"], settings["strength"], settings.get("guidance", 1.0)
         more |= {"negative_prompt": NEGATIVE, "guidance_scale": guidance}

@@ -142,12 +142,12 @@ def test_only_the_name_of_the_file_chooses_its_configuration_and_a_velocity_file
         assert (single.is_turbo, single.config_ids) == (is_turbo, CONFIGS[family, is_turbo]), stem
 
 
-def test_sd_2_is_found_under_its_old_name_and_fetched_from_the_mirror(cache: Folders) -> None:
-    folder = cache.tiny.sd(kind="turbo", vae="kl")
-    single = examine(save_tensors(cache.folder / "v2-1_512.safetensors", original_tensors(folder)))
+def test_sd_2_is_found_under_its_old_name_and_fetched_from_the_mirror(target: Folders) -> None:
+    folder = target.tiny.sd(kind="turbo", vae="kl")
+    single = examine(save_tensors(target.folder / "v2-1_512.safetensors", original_tensors(folder)))
     with pytest.raises(ModelError, match=f"hf download {SD_2_OWNERS[0]}/stable-diffusion-2-1-base"):
         config_folder(single)
-    cache.put_on_hub("stabilityai/stable-diffusion-2-1-base", folder)
+    target.put_on_hub("stabilityai/stable-diffusion-2-1-base", folder)
     assert "stabilityai" in str(config_folder(single))
 
 

@@ -24,7 +24,7 @@ MIN_SIGNAL = 2.0**-12
 
 @pytest.fixture(scope="module")
 def marked_file(tiny_models: Any, tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """SD 1.5, whose published scheduler is PNDM, with the tensors v_pred and ztsnr."""
+    """A checkpoint of SD 1.5, whose published scheduler is PNDM, with the tensors v_pred and ztsnr."""
     sd = tiny_models.sd(sampler="pndm", vae="kl")
     marks = {name: torch.tensor([]) for name in ("v_pred", "ztsnr")}
     file = tmp_path_factory.mktemp("marked") / "x.safetensors"

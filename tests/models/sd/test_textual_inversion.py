@@ -22,7 +22,7 @@ Write = Callable[..., str]
 
 
 def vectors(count: int = 2, seed: int = 5, width: int = TEXT_WIDTH) -> torch.Tensor:
-    """(count, width), with the usual magnitude of word embeddings."""
+    """Random vectors of an embedding, (count, width), with the usual magnitude of word embeddings."""
     return torch.randn(count, width, generator=torch.Generator().manual_seed(seed)) * 0.02
 
 

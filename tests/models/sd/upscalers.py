@@ -1,4 +1,4 @@
-"""Upscalers whose pictures are known."""
+"""Writes upscalers whose output pictures are known."""
 
 from collections.abc import Mapping
 from pathlib import Path

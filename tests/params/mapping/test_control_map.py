@@ -299,7 +299,7 @@ NRPN = {"control": "midi 1 nrpn 300", "target": "/layer/1/curve", "takeover": Fa
 
 
 def controllers(surface: Surface, *received: tuple[int, int]) -> float:
-    """The value of the parameter after these controllers."""
+    """Send these controllers, and return the value of the parameter they are mapped to."""
     for number, value in received:
         surface.midi("cc", number, value)
     return surface.store.get("/layer/1/curve")

@@ -74,7 +74,7 @@ def test_a_file_round_trips(tmp_path) -> None:
     assert read_map(file) == LoadedMap(entries=entries)
 
 
-def test_an_invalid_entry_or_old_address_is_told_and_stays_in_the_file(tmp_path) -> None:
+def test_an_invalid_entry_or_old_address_is_reported_and_stays_in_the_file(tmp_path) -> None:
     file = tmp_path / "map.toml"
     file.write_text('[[entry]]\ncontrol = "midi 1 cc 1"\ntarget = "/mode"\n[[entry]]\ncontrol = "knob"\nx = 3\n')
     loaded = read_map(file)

@@ -20,7 +20,7 @@ class Controller:
         """The control learned while it sent `values`; "" for none."""
         for value in values:
             self.now_s += 0.01
-            learned = self.learner.hear(Movement(control_of(name), float(value)), self.now_s)
+            learned = self.learner.process(Movement(control_of(name), float(value)), self.now_s)
             if learned is not None:
                 return learned.control.name
         return ""
@@ -31,7 +31,7 @@ class Controller:
             self.now_s += 0.002
             event = MidiEvent(kind="cc", channel=1, number=number, value=value)
             for movement in self.movements.of_midi(event, self.now_s):
-                if learned := self.learner.hear(movement, self.now_s):
+                if learned := self.learner.process(movement, self.now_s):
                     return learned
         return None
 
@@ -84,10 +84,10 @@ def test_a_message_without_a_value_is_learned_at_once_but_not_a_heartbeat(device
     beat, press = control_of("osc /alive"), control_of("osc /go")
     for _ in range(ALL_ALONG):
         device.now_s += 0.1
-        device.learner.hear(Movement(beat, 1.0, is_bang=True), device.now_s)
+        device.learner.process(Movement(beat, 1.0, is_bang=True), device.now_s)
     device.learner.begin()
-    assert device.learner.hear(Movement(beat, 1.0, is_bang=True), device.now_s + 0.1) is None
-    assert device.learner.hear(Movement(press, 1.0, is_bang=True), device.now_s + 0.2) == Learned(press)
+    assert device.learner.process(Movement(beat, 1.0, is_bang=True), device.now_s + 0.1) is None
+    assert device.learner.process(Movement(press, 1.0, is_bang=True), device.now_s + 0.2) == Learned(press)
 
 
 def test_a_control_is_parsed_from_its_own_name_and_an_invalid_one_rejected_in_one_line() -> None:
@@ -133,13 +133,13 @@ ORDERS = {  # how devices send an NRPN: Yoshimi's Using_NRPNs.txt, Open Stage Co
 
 
 def nrpn(order: tuple[int, ...], number: int, value: int) -> list[tuple[int, int]]:
-    """Controllers and their values."""
+    """Controllers and values that select an NRPN and set it, in this order of controllers."""
     halves = {99: number >> 7, 98: number & 127, 6: value >> 7, 38: value & 127}
     return [(controller, halves[controller]) for controller in order]
 
 
 def pairs(*positions: int, fine_first: bool = False) -> list[tuple[int, int]]:
-    """Controllers 7 and 39 at these positions, 0..16383."""
+    """Controllers and values that send these positions, 0..16383, as pairs of 7 and 39."""
     halves = [[(7, at >> 7), (39, at & 127)] for at in positions]
     return [half for pair in halves for half in (reversed(pair) if fine_first else pair)]
 

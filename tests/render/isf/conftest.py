@@ -41,7 +41,8 @@ def isf() -> Callable[..., IsfFile]:
 
 @pytest.fixture
 def show(context: moderngl.Context) -> Iterator[Callable[..., np.ndarray]]:
-    """Fixture: `show(file, source=pixels, inputs={}, frames=1, ...)` returns the last frame, (h, w, 4) uint8."""
+    """Fixture: `show(file, source=pixels, inputs={}, frames=1, ...)` returns the last frame, (h, w, 4) uint8, row 0
+    at the top. A generator is drawn over black. Fails a test that leaves a GL error."""
     finish = load_finish()
     context.__enter__()  # type: ignore[no-untyped-call]  # moderngl gives it no annotations
     parts: list[Any] = []

@@ -1,4 +1,5 @@
-"""No text can hide a loop, undo its guard, or make a pixel long: checked on the text, since a trial sees one moment."""
+"""No shader text can hide a loop, undo its guard, or make a pixel take long. This is checked on the text, because a
+trial sees one moment."""
 
 import pytest
 
@@ -19,7 +20,7 @@ def parsed(body: str, before: str = "") -> IsfFile:
 
 
 def own_text(file: IsfFile) -> str:
-    """The author's part, without the frame."""
+    """The part of the fragment shader that its author wrote, without what we put around it."""
     return file.texts.fragment.split("#line 1 0\n")[1].split("#line 1 2")[0]
 
 

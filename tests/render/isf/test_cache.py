@@ -1,4 +1,4 @@
-"""The trial compiles for the engine: putting a tried shader in compiles nothing again."""
+"""The trial of a shader fills the driver's cache: when the engine plays the shader, nothing is compiled again."""
 
 import json
 import os
@@ -68,7 +68,7 @@ print(json.dumps(told))
 
 
 def known_cache(folder: Path) -> Path:
-    """A new cache with what the user's has: the engine's own shaders, which take ten seconds to compile."""
+    """A new shader cache with the engine's own shaders from the user's cache, which take ten seconds to compile."""
     folders = (os.environ.get("MESA_SHADER_CACHE_DIR"), os.environ.get("XDG_CACHE_HOME"), str(Path.home() / ".cache"))
     known = Path(next(folder for folder in folders if folder)) / "mesa_shader_cache"
     own = folder / "mesa_shader_cache"

@@ -39,7 +39,7 @@ def damaged(text: str, rng: random.Random) -> str:
 
 
 def read(text: str, vertex: str | None = None) -> float:
-    """Processor time of reading it; any error but IsfError is raised."""
+    """Parse a shader and return the processor time; any error but IsfError is raised."""
     began_s = time.process_time()
     try:
         parse_isf(text, path=None, vertex=vertex)

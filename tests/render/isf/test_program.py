@@ -30,11 +30,8 @@ void main() { gl_FragColor = vec4(DATE.x == 2000.0 && DATE.yz == vec2(1.0) ? 1.0
 
 def test_what_a_shader_draws_high_is_seen_at_the_top_and_slopes_point_up(isf: Isf, show: Show) -> None:
     for height in [
-        "isf_FragNormCoord.y",
-        "vv_FragNormCoord.y",
-        "gl_FragCoord.y / RENDERSIZE.y",
-        "gl_FragCoord.y / 48.0",
-    ]:
+        "isf_FragNormCoord.y", "vv_FragNormCoord.y", "gl_FragCoord.y / RENDERSIZE.y", "gl_FragCoord.y / 48.0",
+    ]:  # fmt: skip
         picture = show(isf(f"gl_FragColor = {height} > 0.75 ? vec4(1, 0, 0, 1) : vec4(0, 0, 1, 1);"))
         assert picture[0, 0].tolist() == RED and picture[-1, 0].tolist() == BLUE, height
         assert (picture[..., 0] == 255).mean() == 0.25, height

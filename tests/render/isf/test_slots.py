@@ -142,7 +142,7 @@ def test_a_new_size_keeps_the_shaders(gl: Renderer, play: Draw) -> None:
 
 
 def hostile_file() -> IsfFile:
-    """A negative that never ends from 1 s on."""
+    """An inverting shader that never ends from 1 s on."""
     body = "float c = 0.0; if (TIME > 1.0) { while (c > -1.0) c += IMG_NORM_PIXEL(inputImage, vec2(fract(c), 0.5)).r; }"
     text = f"""/*{{"INPUTS": [{{"NAME": "inputImage", "TYPE": "image"}}]}}*/
     void main() {{ {body} gl_FragColor = vec4(1.0 - IMG_THIS_PIXEL(inputImage).rgb, 1.0); }}"""
@@ -192,8 +192,8 @@ def test_a_shader_that_holds_up_the_picture_is_given_up_and_tried_again_later(gl
     plain = play(frames=2)
     turned = play(slot("1", file), frames=9)
     assert not np.array_equal(turned, plain) and not gl.shader_state.overruns
-    given_up = play(slot("1", file), frames=1, start_s=2.0)
-    assert np.array_equal(given_up, turned) and gl.shader_state.overruns == {"1"}
+    bypassed = play(slot("1", file), frames=1, start_s=2.0)
+    assert np.array_equal(bypassed, turned) and gl.shader_state.overruns == {"1"}
     assert np.array_equal(play(slot("1", file), frames=2, start_s=2.1), plain)
     costs = [gl.shader_state.costs_ms.get("1")]
     play(slot("1", file), frames=2, start_s=3.0)

@@ -1,4 +1,4 @@
-"""GLSL 1.20 with ISF's names becomes GLSL 3.30 that drivers take, and says what the author meant."""
+"""GLSL 1.20 with ISF's names becomes GLSL 3.30 that drivers accept, with the same meaning."""
 
 from collections.abc import Callable
 

@@ -1,4 +1,4 @@
-"""Tests the vetting process: what it reports, and that nothing stops it for long."""
+"""Shader files are tried in a process of their own: what it reports, and that nothing stops it for long."""
 
 import subprocess
 import sys

@@ -7,12 +7,12 @@ module that the other system lacks cannot be imported. The standard library and 
 
 So our code's use of the system is checked; the behaviour of packages on the other system is not. Three rules are
 enforced for the whole process, because our files pass through pathlib, shutil and FFmpeg: which files may be replaced
-or removed while they are open (`file_rules`), which names are allowed, and that no text file is opened with the
+or removed while they are open (`file_rules`); which names are allowed; and that no text file is opened with the
 encoding of the locale, which is cp1252 on Windows (PEP 597).
 
-`system_names.json` has the names of the standard library that Linux has and Windows or macOS lacks, generated from
-the branches on `sys.platform` in typeshed's stubs (github.com/python/typeshed, commit 21dff5c0, stdlib/, Python 3.11 to
-3.14); no members of classes. Other sources: CPython's Modules/posixmodule.c, Modules/signalmodule.c
+`system_names.json` has the names of the standard library that Linux has and Windows or macOS lacks, generated from the
+branches on `sys.platform` in typeshed's stubs. These are github.com/python/typeshed, commit 21dff5c0, stdlib/, Python
+3.11 to 3.14; no members of classes. Other sources: CPython's Modules/posixmodule.c, Modules/signalmodule.c
 (`signal.signal` takes seven signals on Windows), Lib/subprocess.py (what Popen refuses there), Lib/asyncio/events.py
 (`add_signal_handler` and Proactor's `add_reader` raise NotImplementedError).
 """
@@ -56,7 +56,7 @@ _making = threading.RLock()
 
 
 class View(types.ModuleType):
-    """A module as it is on the other system."""
+    """A module of the standard library as it is on the other system."""
 
     def __init__(self, module: types.ModuleType) -> None:
         super().__init__(module.__name__)

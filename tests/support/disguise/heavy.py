@@ -45,5 +45,5 @@ class _Finder(importlib.abc.MetaPathFinder, importlib.abc.Loader):
 
 
 def leave_out() -> None:
-    """Replace these packages from now on."""
+    """Replace these packages from now on, by an import hook."""
     sys.meta_path.insert(0, _Finder())

@@ -79,7 +79,7 @@ ENCODING = "cp1252" if os.environ["DISGUISE"] == "win32" else "utf-8"
 
 
 def say(*arguments: str) -> tuple[int, str, str]:
-    """`say("preset", "list")`: the exit code (99 for a traceback), and what stdout and stderr have in their files."""
+    """`say("preset", "list")` runs a command: its exit code (99: a traceback), stdout and stderr."""
     from engine.cli.main import main
 
     handlers = {number: signal.getsignal(number) for number in (signal.SIGINT, signal.SIGTERM)}
@@ -104,7 +104,7 @@ def say(*arguments: str) -> tuple[int, str, str]:
 
 
 def say_all() -> list[tuple[str, int, int, str, str]]:
-    """For each of COMMANDS: its arguments, the expected exit code, and the result of `say`."""
+    """Run each of COMMANDS: its arguments, the expected exit code, and the result of `say`."""
     return [(" ".join(arguments), expected, *say(*arguments)) for expected, arguments in COMMANDS]
 
 
@@ -114,7 +114,7 @@ SECONDS = 20.0
 
 
 def play() -> dict[str, Any]:
-    """The audience's observations, by name; `faults` are its tracebacks."""
+    """Play a show and return what its audience observed, by name; `faults` are its tracebacks."""
     osc, web = free_port(), free_port()
     seen: dict[str, Any] = {"faults": []}
     audience = threading.Thread(target=_attend, args=(osc, web, seen), daemon=True)
@@ -217,7 +217,7 @@ def echo() -> dict[str, Any]:
     reader = FrameRing.attach(supervisor.outputs["picture"])
     while (frame := reader.latest()) is None:
         assert time.perf_counter() < end_s
-    seen = {"pixel": int(frame.pixels[0, 0, 0]), "told": replies, "status": supervisor.status().state}
+    seen = {"pixel": int(frame.pixels[0, 0, 0]), "replies": replies, "status": supervisor.status().state}
     reader.close()
     supervisor.close()
     source.close()

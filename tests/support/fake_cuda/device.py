@@ -41,8 +41,7 @@ MATH, OVERRIDEABLE = 0, 4  # SDPBackend in aten/src/ATen/SDPBackend.h
 
 class FakeCuda(TorchDispatchMode):
     """One CUDA device. Use it through `installed`, in one thread. Values are real: each operation runs on the CPU at
-    once, so that code which depends on data goes its way. What the card would do later is known from the streams'
-    clocks alone."""
+    once, so that code which depends on data goes its way. The streams' clocks tell what the card would do later."""
 
     def __init__(self) -> None:
         super().__init__()
@@ -324,7 +323,7 @@ def is_card(value: Any) -> bool:
 
 
 def frozen(value: Any) -> Any:
-    """Arguments as a graph keeps them: numbers in main memory as they are now."""
+    """Freeze arguments as a graph stores them: numbers in main memory as they are now."""
     if isinstance(value, torch.Tensor):
         is_host_number = value.dim() == 0 and not hasattr(value.untyped_storage(), "memory_of_fake_cuda")
         return value.clone() if is_host_number else value

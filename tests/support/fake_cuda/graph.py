@@ -22,7 +22,7 @@ class Step:
 
 
 class Workspace:
-    """cuBLAS keeps one for each stream, and its address is in the graphs that were captured there."""
+    """The workspace of cuBLAS: one for each stream, whose address is in the graphs that were captured there."""
 
     def __init__(self, card: "FakeCuda") -> None:
         self.history = History(card)

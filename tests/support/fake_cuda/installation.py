@@ -90,8 +90,8 @@ def put_in_place(card: FakeCuda, patch: pytest.MonkeyPatch) -> None:
         "device": lambda device: nullcontext(),
         "synchronize": lambda device=None: card.host_waits(timeline.everything(), "cuda.synchronize"),
         "empty_cache": nothing,
-        "memory_reserved": nothing_held,
-        "memory_allocated": nothing_held,
+        "memory_reserved": no_memory,
+        "memory_allocated": no_memory,
         "mem_get_info": lambda device=None: (card.free_bytes, BYTES),
         "get_device_capability": lambda device=None: (9, 0),
         "get_device_name": lambda device=None: "fake CUDA device",
@@ -119,12 +119,12 @@ def nothing(*arguments: Any, **options: Any) -> None:
     pass
 
 
-def nothing_held(device: Any = None) -> int:
+def no_memory(device: Any = None) -> int:
     return 0
 
 
 def with_index(call: Callable[..., Any]) -> Callable[..., Any]:
-    """The function, which gets cuda:0 for cuda."""
+    """Wrap a function so that it gets cuda:0 for cuda."""
 
     def indexed(value: Any) -> Any:
         is_bare = value == "cuda" if isinstance(value, str) else isinstance(value, torch.device) and value == BARE
@@ -146,7 +146,7 @@ def on_one_device(is_compatible: Callable[..., bool]) -> Callable[..., bool]:
 
 
 def watched(card: FakeCuda, numpy: Callable[..., Any]) -> Callable[..., Any]:
-    """Tensor.numpy, which also looks whether the card is at work in this memory: the array may be written to."""
+    """Wrap Tensor.numpy so that it checks whether the card is at work in this memory: the array may be written to."""
 
     def as_array(tensor: torch.Tensor, **options: Any) -> Any:
         if not isinstance(tensor, CardTensor):

@@ -1,5 +1,5 @@
-"""Memory of the fake CUDA device: who wrote and read it last, and when it may be freed or overwritten; the pools of
-captured graphs, where a graph's replay overwrites the results of another."""
+"""Memory of the fake CUDA device: who wrote and read it last, and when it may be freed or overwritten. A pool of
+captured graphs is memory where a graph's replay overwrites the results of another."""
 
 import weakref
 from itertools import count
@@ -120,7 +120,7 @@ class History:
         self._read.clear()
 
     def users(self, queue: Queue) -> set[Queue]:
-        """Other streams with an access that is not certain to be over when `queue` goes on."""
+        """Other streams with an access that is not certain to be complete when `queue` continues."""
         moments = [*self._read.items(), *([self._written] if self._written else [])]
         return {moment[0] for moment in moments if not queue.clock.covers(moment)}
 
@@ -147,9 +147,8 @@ class Memory:
 
 
 class Allocator:
-    """torch's caching allocator, as far as streams notice it. Memory that the host has freed is given to the next
-    allocation of the stream that it was allocated on, even if another stream still uses it (notes/cuda.html of torch's
-    documentation, "CUDA streams")."""
+    """A fake of torch's caching allocator, as far as streams notice it. Freed memory is given to the next allocation of
+    the stream that it was allocated on, even if another one still uses it (torch's notes/cuda.html, "CUDA streams")."""
 
     def __init__(self, card: "FakeCuda") -> None:
         self._card = card

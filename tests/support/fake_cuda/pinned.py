@@ -1,4 +1,4 @@
-"""Page-locked memory of the host, which the card reads and writes while the host goes on."""
+"""Page-locked memory of the host, which the card reads and writes while the host continues."""
 
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
@@ -74,5 +74,5 @@ class PinnedMemory:
 
 
 def same(one: torch.Tensor, other: torch.Tensor) -> bool:
-    """Equal bit by bit, NaN too."""
+    """True if two tensors are equal bit by bit, NaN too."""
     return one.reshape(-1).view(torch.uint8).equal(other.reshape(-1).view(torch.uint8))

@@ -1,4 +1,4 @@
-"""The card that a walk through the engine runs on, the machine's own or else a fake one, and what to compare with."""
+"""The card for tests that walk through the engine on CUDA, the machine's own or a fake one, and their reference."""
 
 from collections.abc import Iterator
 from contextlib import contextmanager

@@ -1,5 +1,5 @@
-"""Models that are published as diffusers folders: each pair of a layout, a family, a prediction and a sampler once, and
-one refused model for each reason."""
+"""Replicas of models published as diffusers folders: each pair of a layout, a family, a prediction and a sampler once,
+and one refused model for each reason."""
 
 import json
 import re
@@ -102,7 +102,7 @@ def index(**values: Any) -> Change:
     return lambda folder: update(folder / "model_index.json", **values)
 
 
-def vae_says(**values: Any) -> Change:
+def vae_config(**values: Any) -> Change:
     return lambda folder: update(folder / "vae" / "config.json", **values)
 
 
@@ -132,7 +132,7 @@ def unet(**shape: Any) -> Change:
 
 
 def as_pickles(folder: Path) -> None:
-    """Like repositories of 2022 and 2023: only `.bin`, and a safety checker."""
+    """Rewrite a folder like repositories of 2022 and 2023: only `.bin`, and a safety checker."""
     import torch
     from safetensors.torch import load_file
 
@@ -191,13 +191,13 @@ def model(hub_id: str, *changes: Change, kind: str = "sd15", vae: str = "kl") ->
 
 
 def works(hub_id: str, *changes: Change, expect: Works, source: str = "", note: str = "", **base: str) -> Replica:
-    """`base`: kind and vae of the tiny model; `source`: by default the model's page."""
+    """A replica that loads and paints; `base`: kind and vae of the tiny model; `source`: default: the model's page."""
     source = source or f"{PAGE}{hub_id}/tree/main"
     return Replica(f"{hub_id}{note}", source, model(hub_id, *changes, **base), expect)
 
 
 def refused(row: str) -> Replica:
-    """From a row of the table below; only configurations are changed, no weights."""
+    """A refused replica from a row of the table below; only configurations are changed, no weights."""
     hub_id, kind, pipeline, *pairs = row.split("|")[0].split()
     values = dict(pair.split("=") for pair in pairs)
     index_values: dict[str, Any] = NO_TEXT if values.pop("text", "") == "none" else {}
@@ -299,7 +299,7 @@ REPLICAS = [
     Replica(
         PLAYGROUND,
         "https://github.com/lllyasviel/stable-diffusion-webui-forge/issues/461",
-        model(PLAYGROUND, scheduler(EDM), vae_says(**PLAYGROUND_VAE), kind="sdxl"),
+        model(PLAYGROUND, scheduler(EDM), vae_config(**PLAYGROUND_VAE), kind="sdxl"),
         Refused(says=(PLAYGROUND, "EDMDPMSolverMultistepScheduler parametrizes noise as EDM does", "hf download")),
     ),
 ]

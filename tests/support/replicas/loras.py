@@ -44,7 +44,7 @@ def randn(*shape: int) -> torch.Tensor:
 
 
 def factors(shape: tuple[int, ...]) -> tuple[torch.Tensor, torch.Tensor]:
-    """The two factors, down and up."""
+    """Random factors of a weight of this shape, down and up."""
     rows, columns, *kernel = shape
     return randn(RANK, columns, *kernel), randn(rows, RANK, *(1 for _ in kernel))
 
@@ -163,7 +163,7 @@ def lcm_lora(target: Folders) -> ModelSpec:
 
 
 def omi(*encoders: str, kind: str = "sdxl") -> Callable[[Folders], ModelSpec]:
-    """As OneTrainer writes the Open Model Initiative's format: the original names with dots, CLIP's `encoders`."""
+    """A LoRA in OneTrainer's OMI format (Open Model Initiative): original names with dots, CLIP's `encoders`."""
 
     def build(target: Folders) -> ModelSpec:
         sd, tensors = target.tiny.sd(kind=kind), {}

@@ -148,7 +148,8 @@ def smaller_file(target: Folders) -> ModelSpec:
 
 
 def union(target: Folders, class_name: str, kinds: int = 6) -> ModelSpec:
-    """As xinsir publishes it: its configuration is that of a ControlNetModel, without the number of kinds."""
+    """A ControlNet Union as xinsir publishes it: its configuration is that of a ControlNetModel, without the number of
+    kinds."""
     folder = target.folder / "union"
     shutil.copytree(target.tiny.controlnet(target.tiny.sd(kind="sdxl"), kinds=kinds), folder, dirs_exist_ok=True)
     edit_config(folder, _class_name=class_name, num_control_type=None, num_trans_channel=None, num_proj_channel=None)
@@ -245,7 +246,7 @@ def own_vae(target: Folders, **values: Any) -> ModelSpec:
 def taesd_pair(
     target: Folders, name: str = "taesd", *, kind: str = "sd15", halves: tuple[str, ...] = ("encoder", "decoder")
 ) -> ModelSpec:
-    """madebyollin/taesd's own files: layers counted from 0, the decoder's from 1 (its first layer clamps)."""
+    """A TAESD in madebyollin/taesd's files: layers from 0, the decoder's from 1 (its first layer clamps)."""
     tensors = tiny_taesd().state_dict()
     for half in halves:
         own: dict[str, torch.Tensor] = {}
@@ -303,7 +304,7 @@ def projection_of(kind: str, width: int, wide: int) -> dict[str, torch.Tensor]:
 
 
 def h94(target: Folders, file: str, *, projection: str, wide: int, kind: str, text_width: int = 0) -> ModelSpec:
-    """`file` in a repository like h94/IP-Adapter, with both image encoders, of smaller hidden sizes but projections."""
+    """An IP-Adapter in a repository like h94/IP-Adapter, with both image encoders, of smaller hidden sizes."""
     folder = target.folder / "repository"
     vision_model(folder / "models" / "image_encoder", hidden=32, projection=1024)
     vision_model(folder / "sdxl_models" / "image_encoder", hidden=64, projection=1280)

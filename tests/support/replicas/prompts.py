@@ -1,4 +1,4 @@
-"""Published textual inversion embeddings: files whose words a prompt may use."""
+"""Published textual inversion embeddings: files whose triggers a prompt may use."""
 
 from pathlib import Path
 from typing import Any

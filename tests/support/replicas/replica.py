@@ -17,7 +17,7 @@ from engine.errors import ModelError
 
 @dataclass(frozen=True, kw_only=True)
 class Works:
-    """It loads and paints, and is run as its authors intend."""
+    """Expectation that a replica loads and paints, and is run as its authors intend."""
 
     family: str = ""
     """sd15, sd21 or sdxl; "" here and in the next two if the replica is not about it."""
@@ -29,7 +29,7 @@ class Works:
 
 @dataclass(frozen=True, kw_only=True)
 class Refused:
-    """It is refused in one line, with the same text by check and load."""
+    """Expectation that a replica is refused in one line, with the same text by check and load."""
 
     says: tuple[str, ...]
     """Parts of the line: what the file is, and what to use instead."""

@@ -86,7 +86,7 @@ def with_ids(tensors: Tensors) -> Tensors:
 
 
 def with_averages(tensors: Tensors) -> Tensors:
-    """model_ema.: the same names without dots."""
+    """Add a moving average of the weights under `model_ema.`: the same names without dots."""
     own = {key: tensor for key, tensor in tensors.items() if key.startswith(UNET)}
     return tensors | {f"model_ema.{key.removeprefix('model.').replace('.', '')}": t * 0 for key, t in own.items()}
 
@@ -117,7 +117,7 @@ def with_channels(count: int) -> Change:
 
 
 def distilled(tensors: Tensors) -> Tensors:
-    """Like SSD-1B: fewer transformer blocks after a resnet than in its teacher."""
+    """Remove tensors as in SSD-1B: fewer transformer blocks after a resnet than in its teacher."""
     return {key: tensor for key, tensor in tensors.items() if ".transformer_blocks.1." not in key}
 
 

@@ -21,7 +21,7 @@ INDEX = "added_IVF256_Flat_nprobe_1_alto_v2.index"
 
 @dataclass(frozen=True, kw_only=True)
 class Speaks:
-    """It loads and converts, and is run as its authors intend."""
+    """Expectation that a voice loads and converts, and is run as its authors intend."""
 
     content: str = CONTENT
     """The ContentVec or HuBERT that reads its input."""
@@ -41,7 +41,7 @@ def voice_from(
 
 
 def as_applio(stored: dict[str, Any], **metadata: Any) -> dict[str, Any]:
-    """Keys that Applio adds to the WebUI's; it has no `info`."""
+    """Add the keys that Applio adds to the WebUI's; it has no `info`."""
     stored_metadata = {
         "epoch": 200,
         "step": 4000,
@@ -64,7 +64,7 @@ def applio(**metadata: Any) -> Callable[[Folders], VoiceSpec]:
 
 
 def rvc_webui(layer: int | str = 12, **metadata: Any) -> Callable[[Folders], VoiceSpec]:
-    """As the program rvc-webui writes it: the width of the vectors before the rate, and its own names of keys."""
+    """A voice as the program rvc-webui writes it: the width of vectors before the rate, and other names of keys."""
 
     def changed(stored: dict[str, Any]) -> dict[str, Any]:
         *first, rate_hz = stored["config"]
@@ -96,7 +96,7 @@ def index_of_v1(target: Folders) -> VoiceSpec:
 
 
 def in_float32(target: Folders) -> VoiceSpec:
-    """With leftovers of training: `enc_q` and an optimizer."""
+    """A voice in float32 with leftovers of training: `enc_q` and an optimizer."""
 
     def changed(stored: dict[str, Any]) -> dict[str, Any]:
         weights = {name: tensor.float() for name, tensor in stored["weight"].items()}
@@ -150,7 +150,7 @@ def mrf(**metadata: Any) -> Callable[[Folders], VoiceSpec]:
 
 
 def refine(**metadata: Any) -> Callable[[Folders], VoiceSpec]:
-    """As Applio 3.3 and later write it."""
+    """A RefineGAN voice as Applio 3.3 and later write it."""
 
     def build(target: Folders) -> VoiceSpec:
         refined = torch.load(target.tiny.voice(vocoder="RefineGAN") / "voice.pth", weights_only=True)

@@ -1,3 +1,5 @@
+"""Host names under which the page is served."""
+
 import socket
 
 import pytest

@@ -108,7 +108,7 @@ def test_a_detection_of_a_sliver_is_neither_right_nor_wrong(folder: Path) -> Non
     assert precision(truth, found, "bbox")[..., 0].max() < 0.999
 
 
-def test_an_annotation_tells_what_the_scene_knows(folder: Path) -> None:
+def test_an_annotation_has_what_the_scene_knows(folder: Path) -> None:
     truth = read(folder / FILES[0])
     assert truth.dataset["categories"] == [
         {"id": 1, "name": "pile", "supercategory": "site", "keypoints": ["head"], "skeleton": []},
@@ -150,7 +150,7 @@ def test_the_file_is_there_and_right_before_the_first_picture(tmp_path: Path) ->
         assert empty.getImgIds() == empty.getAnnIds() == [] and empty.getCatIds() == [1, 2]
 
 
-def test_a_damaged_part_is_told_and_the_old_file_stays(folder: Path, tmp_path: Path) -> None:
+def test_a_damaged_part_is_reported_and_the_old_file_stays(folder: Path, tmp_path: Path) -> None:
     (writer,) = writers_of(["coco"])
     (tmp_path / "coco_annotations.json").write_text("old", encoding="ascii")
     whole = (folder / "annotations/train/000000.json").read_text(encoding="ascii")

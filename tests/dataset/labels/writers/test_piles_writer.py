@@ -35,16 +35,13 @@ def contents_of(folder: Path) -> DatasetContents:
     return DatasetContents(folder=folder, options=OPTIONS, subsets=(), pictures=pictures)
 
 
-def test_a_line_per_pile_and_picture_tells_where_it_is_and_how_much_is_seen(tmp_path: Path) -> None:
+def test_a_line_per_pile_and_picture_has_its_position_and_visible_fraction(tmp_path: Path) -> None:
     (writer,) = writers_of(["piles"])
     assert writer.finish(contents_of(tmp_path)) == ("piles.jsonl",)
     lines = [json.loads(line) for line in (tmp_path / "piles.jsonl").read_text(encoding="ascii").splitlines()]
     assert [(line["index"], line["number"], line["is_labelled"]) for line in lines] == [
-        (0, 4, True),
-        (0, 5, False),
-        (1, 4, True),
-        (1, 5, False),
-    ]
+        (0, 4, True), (0, 5, False), (1, 4, True), (1, 5, False),
+    ]  # fmt: skip
     assert lines[3] == {
         "image": "images/000001.png",
         "index": 1,
@@ -70,7 +67,7 @@ def test_a_line_per_pile_and_picture_tells_where_it_is_and_how_much_is_seen(tmp_
     assert lines[2]["head_px"] == [14.0, 13.0]
 
 
-def test_a_missing_part_is_told(tmp_path: Path) -> None:
+def test_a_missing_part_is_reported(tmp_path: Path) -> None:
     (writer,) = writers_of(["piles"])
     contents = contents_of(tmp_path)
     (tmp_path / "piles/000001.jsonl").unlink()

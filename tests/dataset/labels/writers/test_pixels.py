@@ -22,7 +22,7 @@ def test_masks_hold_number_and_class_of_each_visible_pixel() -> None:
     assert np.array_equal(classes, np.choose(np.searchsorted([1, 9], numbers, side="right"), [0, 1, 2]))
 
 
-def test_depth_is_in_centimetres_and_zero_where_it_cannot_be_told() -> None:
+def test_depth_is_in_centimetres_and_zero_where_it_is_unknown() -> None:
     depth = np.array([[99.994, 0.5, 655.35], [np.inf, 700.0, np.nan]], np.float32)
     seen = cv2.imdecode(np.frombuffer(encode_mask(depth_units(depth)), np.uint8), cv2.IMREAD_UNCHANGED)
     assert seen.dtype == np.uint16 and seen.tolist() == [[9999, 50, 65535], [0, 0, 0]]

@@ -172,7 +172,7 @@ def test_a_pile_on_the_edge_of_a_tile_is_cut_and_less_visible() -> None:
     assert (whole.is_cut, whole.visible_share, whole.box) == (False, 1, (0, 10, 10, 20))
 
 
-def test_a_head_goes_along_or_is_gone() -> None:
+def test_a_head_is_moved_into_the_tile_or_left_out() -> None:
     (pile,) = tile(record(thing(1, 30, 10, disc(10))), 10, 5).things
     assert (pile.head_px, pile.is_head_visible) == ((25, 10), True)
     (halved,) = tile(record(thing(1, 30, 10, disc(10))), 36, 0).things

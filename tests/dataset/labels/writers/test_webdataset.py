@@ -34,7 +34,7 @@ def picture(folder: Path, index: int, subset: str = "") -> FinishedPicture:
 
 
 def contents(folder: Path, count: int, subsets: tuple[str, ...] = ()) -> DatasetContents:
-    """Every third picture is for validation if there are subsets."""
+    """A dataset's contents with this number of pictures; every third one is for validation if there are subsets."""
     kinds = [("" if not subsets else "val" if index % 3 == 2 else "train") for index in range(count)]
     pictures = [picture(folder, index, subset) for index, subset in enumerate(kinds)]
     return DatasetContents(folder=folder, options=LabelOptions(), subsets=subsets, pictures=pictures)
@@ -77,7 +77,7 @@ def test_each_part_of_a_split_has_shards_without_gaps(tmp_path: Path) -> None:
     }
 
 
-def test_a_run_that_goes_on_rewrites_only_shards_that_changed(tmp_path: Path) -> None:
+def test_a_resumed_run_rewrites_only_shards_that_changed(tmp_path: Path) -> None:
     what = contents(tmp_path, 5)
     ShardWriter("webdataset").finish(replace(what, pictures=what.pictures[:3]))
     first, last = (tmp_path / "webdataset" / f"pictures-00000{number}.tar" for number in (0, 1))
@@ -101,7 +101,7 @@ def test_shards_have_the_same_bytes_and_those_of_removed_pictures_go(tmp_path: P
     assert [path.name for path in (tmp_path / "b" / "webdataset").glob("*.tar")] == ["pictures-000000.tar"]
 
 
-def test_pictures_made_before_the_format_was_asked_for_wait_for_their_sample(tmp_path: Path) -> None:
+def test_pictures_drawn_before_the_format_was_requested_wait_for_their_sample(tmp_path: Path) -> None:
     """A longer --write, and --image-index: the older pictures get their files one after another."""
     what = contents(tmp_path, 4)
     older = [replace(each, paths=each.paths[1:]) for each in what.pictures]

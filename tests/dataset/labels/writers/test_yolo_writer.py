@@ -87,12 +87,10 @@ def lines(name: str) -> list[str]:
     return text_of(name).splitlines()
 
 
-def test_a_head_is_told_with_its_visibility() -> None:
+def test_a_head_is_written_with_its_visibility() -> None:
     assert [line.split()[5:] for line in lines("yolo-pose")] == [
-        ["0.060000", "0.360000", "2"],
-        ["0.775000", "0.802500", "1"],
-        ["0.000000", "0.000000", "0"],
-    ]
+        ["0.060000", "0.360000", "2"], ["0.775000", "0.802500", "1"], ["0.000000", "0.000000", "0"],
+    ]  # fmt: skip
 
 
 def test_a_polygon_of_two_parts_covers_both_and_their_hole_and_a_bridge_between_them() -> None:
@@ -135,7 +133,7 @@ def test_boxes_are_read_back_from_each_format(name: str, tmp_path: Path) -> None
         ("0 .1 .1 .2 .1 .3 .1", "has no size"),
     ],
 )
-def test_a_damaged_label_file_is_told(line: str, message: str, tmp_path: Path) -> None:
+def test_a_damaged_label_file_is_reported(line: str, message: str, tmp_path: Path) -> None:
     path = tmp_path / "000000.txt"
     path.write_text(f"0 .5 .5 .1 .1\n{line}\n0 .4 .5 .1 .1\n", encoding="ascii")
     with pytest.raises(SourceError, match=rf"000000\.txt: .*{message}"):
@@ -186,11 +184,8 @@ def test_dataset_yaml_names_the_classes_and_the_parts_of_the_split(tmp_path: Pat
 
 def test_val_never_equals_train_once_there_is_a_split(tmp_path: Path) -> None:
     assert finished(tmp_path, LabelOptions(), "train", "test")["dataset.yaml"] == {
-        "train": "images/train",
-        "val": None,
-        "test": "images/test",
-        "names": {0: "pile"},
-    }
+        "train": "images/train", "val": None, "test": "images/test", "names": {0: "pile"},
+    }  # fmt: skip
     assert finished(tmp_path, LabelOptions())["dataset.yaml"]["val"] == "images"
     assert finished(tmp_path, LabelOptions(), recipe=1)["dataset.yaml"] == {
         "train": "images",

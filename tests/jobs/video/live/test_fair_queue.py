@@ -13,7 +13,7 @@ SETTINGS = started(Painting(spec=ModelSpec(model="any")), 512)
 
 
 class Row:
-    """FairQueue with an injected clock."""
+    """A FairQueue with an injected clock."""
 
     def __init__(self, **options: Any) -> None:
         self.now_s = 100.0

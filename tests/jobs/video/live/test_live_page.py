@@ -71,7 +71,7 @@ Visit = Callable[..., Visitor]
 
 @pytest.fixture(scope="module")
 def open_browser() -> Iterator[Callable[[str], Any]]:
-    """`open_browser(program)`: the one that is open, or a new one; closed at the end."""
+    """`open_browser(program)` is the open browser of this program, or a new one; closed at the end."""
     with contextlib.ExitStack() as stack:
         opened: dict[str, Any] = {}
 
@@ -108,7 +108,7 @@ def visit(open_browser: Callable[[str], Any], require: Callable[[object, str], N
 
 @pytest.fixture
 def wait_for(wait_for: WaitFor) -> WaitFor:
-    """Ask a page less often: a question takes four processes some milliseconds, and a record is long."""
+    """Poll a page less often: each question takes four processes some milliseconds, and a record is long."""
     return functools.partial(wait_for, rest_s=0.05)
 
 

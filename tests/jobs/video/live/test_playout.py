@@ -73,7 +73,7 @@ def play(arrivals: list[Arrival], *, asleep: tuple[float, float] = (-1, -1)) -> 
 
 
 def play_all(runs: list[list[Arrival]], *, asleep: tuple[float, float] = (-1, -1)) -> list[Run]:
-    """Each by itself, in one process."""
+    """Play each run by itself, all in one Node process."""
     frames = [{"arrivals": run, "until": run[-1]["arrived"] + 500, "asleep": asleep} for run in runs]
     answers = run_module("playout.js", PLAY, frames)
     return [Run([DisplayedFrame(*each) for each in answer["shown"]], answer["passed"]) for answer in answers]

@@ -158,7 +158,7 @@ def test_an_invalid_message_is_answered_with_one_line(serve: Serve, connect: Con
         answer = bad.hear_line()
         assert line in answer and "\n" not in answer
         assert np.array_equal(good.paint(number), expected)
-    bad.ask(prompt="a house")  # whose rest after a failure is over with that
+    bad.ask(prompt="a house")  # which ends the rest after a failure
     assert bad.paint(100).shape == (64, 64, 3) and bad.painted[-1].settings == 1
     assert reports.lines == []
     with pytest.raises(ConnectionError):  # a far too large message closes only its connection
@@ -237,7 +237,7 @@ def test_invalid_arguments_are_refused_before_the_model_is_loaded(
         serve(**options)
 
 
-def test_a_port_that_is_taken_is_said_before_anything_is_loaded(serve: Serve) -> None:
+def test_a_port_in_use_is_reported_before_anything_is_loaded(serve: Serve) -> None:
     with socket.create_server(("127.0.0.1", 0)) as listener, pytest.raises(PortTakenError):
         serve(port=listener.getsockname()[1])
 

@@ -17,9 +17,7 @@ from tests.jobs.video.live.client import card, frame
 START = started(Painting(spec=ModelSpec(model="any")), 64)
 
 
-def test_a_flood_of_pictures_to_follow_is_not_decoded_one_after_the_other(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_pictures_that_arrive_too_fast_are_not_all_decoded(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     settings = started(Painting(spec=ModelSpec(model="any", ip_adapter="any")), 64)
     knobs = knobs_for(settings, longest_side_px=64, lora_names=())
 

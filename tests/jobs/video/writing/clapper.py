@@ -116,7 +116,7 @@ def lose_packets(path: Path, first: int, count: int, *, zeroed: bool = False) ->
 
 
 def damage_stamp(path: Path, kind: int, number: int, byte: int, bit: int) -> None:
-    """Flip a bit in the `number`-th time stamp of a transport stream's pictures (`kind` 0xE0) or sound (0xC0): bytes 9
+    """Flip a bit in the `number`-th time stamp of a transport stream's pictures (`kind` 0xE0) or sound (0xC0). Bytes 9
     to 13 of its header are the time at which it is shown, 14 to 18 that at which it is decoded."""
     data, found = bytearray(path.read_bytes()), 0
     for at in range(0, len(data), 188):

@@ -20,7 +20,7 @@ from tests.support.long_form import in_long_form
 Clip = Callable[..., Path]
 SUFFIXES = (".mp4", ".mkv", ".mov", ".webm", ".avi")
 UNEVEN = [0, 1, 7, 8, 20, 21, 22, 40, 41, 60, 61, 90]
-ENCODED_ANEW = {".webm": "Opus", ".avi": "PCM"}
+REENCODED = {".webm": "Opus", ".avi": "PCM"}
 
 
 @pytest.mark.parametrize("suffix", SUFFIXES)
@@ -33,7 +33,7 @@ def test_every_container_holds_all_pictures_at_their_times_and_the_sound_in_step
     assert times_of(out) - np.float64(first) == pytest.approx(times_of(source), abs=0.001)
     assert flash_s(out) - bang_s(out) == pytest.approx(flash_s(source) - bang_s(source), abs=0.003)
     assert bang_s(source) == pytest.approx(18 / RATE, abs=0.03), "the test itself"
-    reencoded = ENCODED_ANEW.get(suffix)
+    reencoded = REENCODED.get(suffix)
     if reencoded is None:
         assert written.notes == []
         assert [data for _, data in sound_of(out)] == [data for _, data in sound_of(source)]
@@ -80,7 +80,7 @@ def test_skipping_shows_pictures_longer_and_keeps_the_sound(clip: Clip, tmp_path
     source, out = clip(23), tmp_path / f"out{suffix}"
     write(source, out, skip=3)
     assert times_of(out) - np.float64(times_of(out)[0]) == pytest.approx(times_of(source)[::4], abs=0.001)
-    if suffix not in ENCODED_ANEW:
+    if suffix not in REENCODED:
         assert [data for _, data in sound_of(out)] == [data for _, data in sound_of(source)]
     if suffix in (".mp4", ".mov"):
         with av.open(str(out)) as container:
@@ -166,7 +166,7 @@ def test_its_title_stays_and_a_browser_can_begin_before_it_has_all(tmp_path: Pat
     assert content.index(b"moov") < content.index(b"mdat")
 
 
-def test_a_source_that_is_gone_when_its_sound_is_wanted_is_named_and_the_pictures_are_kept(
+def test_a_source_that_is_missing_when_its_sound_is_copied_is_named_and_the_pictures_stay(
     clip: Clip, tmp_path: Path
 ) -> None:
     source, out = clip(10), tmp_path / "out.mp4"

@@ -37,7 +37,7 @@ def recorded(source: Path, out: Path, count: int) -> VideoOutput:
     return output
 
 
-class FailingStages:
+class FailingBackend:
     """Paints some batches, and then the model fails."""
 
     name, load_s = "toy", 0.0
@@ -67,7 +67,7 @@ def test_a_failed_live_run_publishes_its_finished_pictures_with_a_note(source: P
     job = job_of(source, out)
     opened = OpenedJob(pictures=pictures, size=SIZE, output=open_output(job, pictures, SIZE))
     with pytest.raises(ModelError) as caught:
-        run_job(job, opened, FailingStages(9))
+        run_job(job, opened, FailingBackend(9))
     count = len(pictures_of(out))
     assert count >= SEGMENT and count % SEGMENT == 0
     assert str(caught.value) == "the model has failed"

@@ -1,4 +1,4 @@
-"""Films of which a recorder or an aerial lost a few packets: finished, and in step outside the holes."""
+"""Videos in which a recorder or an aerial lost a few packets are finished, and in sync outside the holes."""
 
 import re
 from collections.abc import Callable
@@ -28,7 +28,7 @@ MARKS = [15 + 30 * second for second in range(SECONDS)]  # a flash and a bang in
 
 
 def broken(path: Path, holes: list[tuple[int, int, bool]]) -> Path:
-    """`holes`: first packet, number of packets, and whether they are zeroed or missing."""
+    """Write a movie with holes: first packet, number of packets, and whether they are zeroed or missing."""
     write_clapper(path, RATE * SECONDS, at=MARKS)
     for hole in holes:
         lose_packets(path, *hole[:2], zeroed=hole[2])
@@ -73,7 +73,7 @@ def in_segment(source: Path, out: Path, limit: int | None = None) -> OverlayVide
         ),
     ],
 )
-def test_a_film_that_lost_packets_is_finished_and_its_bangs_come_with_its_flashes(
+def test_a_video_that_lost_packets_is_finished_and_its_bangs_come_with_its_flashes(
     tmp_path: Path, suffix: str, job: Callable, reencoded: str
 ) -> None:
     source, out = broken(tmp_path / "in.ts", [(300, 6, False), (600, 40, True)]), tmp_path / f"out{suffix}"
@@ -90,8 +90,8 @@ def test_a_film_that_lost_packets_is_finished_and_its_bangs_come_with_its_flashe
     assert all(0.03 < end_s - begin_s < 0.5 for begin_s, end_s in holes)
     assert level_db(out, *holes[1]) < level_db(out, 4.0, 4.3) - 30
     begins_s = MARKS[0] / RATE - flashes_s(out)[0]  # the sound begins 21 ms before the pictures
-    for heard_or_seen in (bangs_s(out), flashes_s(out)):
-        assert np.array(heard_or_seen) + begins_s == pytest.approx([mark / RATE for mark in MARKS], abs=0.02)
+    for times_s in (bangs_s(out), flashes_s(out)):
+        assert np.array(times_s) + begins_s == pytest.approx([mark / RATE for mark in MARKS], abs=0.02)
 
 
 @pytest.mark.parametrize(
@@ -110,16 +110,16 @@ def test_damaged_time_stamps_put_nothing_out_of_step(
     for kind, number, byte, bit in flips:  # by 0.7 s, 1.5 s or 3.3 hours
         damage_stamp(source, kind, number, byte, bit)
     assert write(source, out).notes == []
-    for heard_or_seen in (bangs_s(out), flashes_s(out)):
-        assert heard_or_seen == pytest.approx([mark / RATE for mark in MARKS[:6]], abs=0.025)
+    for times_s in (bangs_s(out), flashes_s(out)):
+        assert times_s == pytest.approx([mark / RATE for mark in MARKS[:6]], abs=0.025)
 
 
-def test_a_broadcast_whose_clock_starts_anew_goes_on_without_hours_of_silence(tmp_path: Path) -> None:
+def test_a_broadcast_whose_clock_restarts_continues_without_hours_of_silence(tmp_path: Path) -> None:
     source, out = tmp_path / "in.ts", tmp_path / "out.mp4"
     before, after = (write_clapper(source, 90, at=MARKS[:3], begins_s=at_s).read_bytes() for at_s in (0, 20_000))
     source.write_bytes(before + after)
     assert write(source, out).notes == [
         "out.mp4: its sound is damaged in the source (time stamps jump by 19997 s, which is ignored)"
     ]
-    for heard_or_seen in (bangs_s(out), flashes_s(out)):
-        assert heard_or_seen == pytest.approx([mark / RATE for mark in MARKS[:6]], abs=0.06)
+    for times_s in (bangs_s(out), flashes_s(out)):
+        assert times_s == pytest.approx([mark / RATE for mark in MARKS[:6]], abs=0.06)

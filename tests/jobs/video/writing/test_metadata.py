@@ -27,7 +27,7 @@ def comment_of(video: Path) -> str:
 
 
 @pytest.mark.parametrize("suffix", [".mp4", ".mov", ".mkv", ".webm", ".avi"])
-def test_a_film_tells_prompt_seed_model_and_version(clip: Callable[..., Path], tmp_path: Path, suffix: str) -> None:
+def test_a_video_stores_prompt_seed_model_and_version(clip: Callable[..., Path], tmp_path: Path, suffix: str) -> None:
     source = clip(6, sound=None)
     outputs = [tmp_path / f"{name}{suffix}" for name in ("one", "two")]
     write(source, outputs[0], painting=ABOUT)
@@ -49,7 +49,7 @@ def test_the_comment_of_the_source_follows(tmp_path: Path) -> None:
     assert comment_of(tmp_path / "plain.mp4") == "at the sea"
 
 
-def test_a_frame_tells_the_same_and_a_run_without_is_another_run(clip: Callable[..., Path], tmp_path: Path) -> None:
+def test_a_frame_has_that_metadata_and_a_run_without_is_another_run(clip: Callable[..., Path], tmp_path: Path) -> None:
     source = clip(3, sound=None)
     for name, has_metadata in (("out", True), ("plain", False)):
         write(source, tmp_path / name, painting=ABOUT, metadata=has_metadata)

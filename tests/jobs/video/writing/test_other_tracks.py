@@ -57,7 +57,7 @@ def chapters(container: Any) -> list[tuple[str, float]]:
         ("in.mkv", ".avi", f"subtitle track 1 (deu, subrip), chapters, timecode {TIMECODE}", in_segment),
     ],
 )
-def test_subtitles_chapters_and_timecode_are_kept_or_told(
+def test_subtitles_chapters_and_timecode_are_copied_or_noted(
     tmp_path: Path, name: str, suffix: str, left_out: str, job: Any
 ) -> None:
     source, out = edited(tmp_path / name), tmp_path / f"out{suffix}"
@@ -71,7 +71,7 @@ def test_subtitles_chapters_and_timecode_are_kept_or_told(
 
 
 @pytest.mark.parametrize("job", [write, in_segment])
-def test_a_film_that_ends_early_has_no_chapters_and_subtitles_behind_its_end(tmp_path: Path, job: Any) -> None:
+def test_a_video_that_ends_early_has_no_chapters_and_subtitles_after_its_end(tmp_path: Path, job: Any) -> None:
     source, out = edited(tmp_path / "in.mkv"), tmp_path / "out.mkv"
     assert job(source, out, limit=45).notes == []
     with av.open(str(out)) as container:

@@ -56,13 +56,13 @@ def test_every_container_can_be_interrupted_more_than_once(clip: Clip, tmp_path:
 
 
 def half_of_zeros(path: Path) -> None:
-    """Damage a file like a power cut: it keeps its size."""
+    """Damage a file as a power cut does: it keeps its size, and its second half is zeros."""
     content = path.read_bytes()
     path.write_bytes(content[: len(content) // 2] + bytes(len(content) - len(content) // 2))
 
 
 @pytest.mark.parametrize("damage", [half_of_zeros, lambda path: path.write_bytes(b"cut off"), Path.unlink])
-def test_a_damaged_segment_is_named_and_made_again_with_all_behind_it(
+def test_a_damaged_segment_is_named_and_written_again_with_all_after_it(
     clip: Clip, tmp_path: Path, damage: Callable[[Path], object]
 ) -> None:
     source, whole, out = clip(20), tmp_path / "whole.mp4", tmp_path / "out.mp4"
@@ -116,7 +116,7 @@ def test_frames_of_an_older_run_are_not_taken_for_done(clip: Clip, tmp_path: Pat
 
 @contextmanager
 def no_file_over(size_bytes: int) -> Iterator[None]:
-    """As on a disk that is full then."""
+    """Refuse larger files in this block, as a full disk does."""
     import resource
 
     _, hard = resource.getrlimit(resource.RLIMIT_FSIZE)
@@ -129,7 +129,7 @@ def no_file_over(size_bytes: int) -> Iterator[None]:
 
 @pytest.mark.skipif(os.name != "posix", reason="needs a limit on the size of files")
 @pytest.mark.parametrize("name", ["out.mp4", "out.webm", "out"])
-def test_a_full_disk_is_one_line_and_can_be_gone_on_from(clip: Clip, tmp_path: Path, name: str) -> None:
+def test_a_full_disk_is_one_line_and_the_run_can_be_resumed(clip: Clip, tmp_path: Path, name: str) -> None:
     noise = np.random.default_rng(0)
     source = clip(pictures=[noise.integers(0, 256, (64, 96, 3), np.uint8) for _ in range(20)], options={"crf": "30"})
     whole, out = tmp_path / f"whole{Path(name).suffix}", tmp_path / name

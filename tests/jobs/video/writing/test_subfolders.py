@@ -41,7 +41,7 @@ def test_equal_names_in_two_subfolders_are_two_frames_and_a_resumed_run_writes_t
     assert sorted(path.name for path in tmp_path.iterdir()) == ["in", "out", "whole"]
 
 
-def test_frames_in_the_source_are_not_painted_again_and_older_ones_are_told(source: Path) -> None:
+def test_frames_in_the_source_are_not_painted_again_and_older_ones_are_noted(source: Path) -> None:
     write(source, source / "out", recursive=True)
     (source / "day 10" / "1.png").unlink()
     shorter = write(source, source / "out", recursive=True, overwrite=True)
@@ -65,12 +65,8 @@ def test_subfolders_are_named_where_they_are_needed_and_refused_where_there_are_
     ):
         open_input(str(source))
     assert [picture.name for picture in open_input(str(source), is_recursive=True).read(1, None)] == [
-        "day 1/1",
-        "day 1/2",
-        "day 2/1",
-        "day 2/deep/1",
-        "day 10/1",
-    ]
+        "day 1/1", "day 1/2", "day 2/1", "day 2/deep/1", "day 10/1",
+    ]  # fmt: skip
     (tmp_path / "empty" / "er").mkdir(parents=True)
     for is_recursive in (False, True):
         with pytest.raises(SourceError, match=r"empty: no pictures in this folder$"):

@@ -29,24 +29,25 @@ def touch(file: Path) -> None:
     os.utime(file, ns=(0, 0))
 
 
-def taesd_that_came(cache: Folders) -> Prepared:
-    folder = cache.folder / "taesd"
+def taesd_that_came(target: Folders) -> Prepared:
+    folder = target.folder / "taesd"
     nets.tiny_taesd().save_pretrained(folder)
-    return ModelSpec(model=str(cache.tiny.sd(vae="kl"))), lambda: cache.put_on_hub("madebyollin/taesd", folder), A_FILE
+    spec = ModelSpec(model=str(target.tiny.sd(vae="kl")))
+    return spec, lambda: target.put_on_hub("madebyollin/taesd", folder), A_FILE
 
 
-def scale_of_a_peft_folder(cache: Folders) -> Prepared:
-    sd = cache.tiny.sd()
-    folder = cache.folder / "lora"
+def scale_of_a_peft_folder(target: Folders) -> Prepared:
+    sd = target.tiny.sd()
+    folder = target.folder / "lora"
     folder.mkdir()
-    file = Path(shutil.copy(cache.tiny.lora(sd, style="peft"), folder / "adapter_model.safetensors"))
+    file = Path(shutil.copy(target.tiny.lora(sd, style="peft"), folder / "adapter_model.safetensors"))
     config = folder / "adapter_config.json"
     config.write_text(json.dumps({"peft_type": "LORA", "r": 4, "lora_alpha": 4}), encoding="utf-8")
     return ModelSpec(model=str(sd), loras=((str(file), 1.0),)), lambda: touch(config), A_FILE
 
 
 @pytest.fixture
-def cache(tmp_path: Path, tiny_models: Any, monkeypatch: pytest.MonkeyPatch) -> Folders:
+def target(tmp_path: Path, tiny_models: Any, monkeypatch: pytest.MonkeyPatch) -> Folders:
     monkeypatch.setattr("huggingface_hub.constants.HF_HUB_CACHE", str(tmp_path / "hub"))
     (tmp_path / "models").mkdir()
     return Folders(folder=tmp_path / "models", tiny=tiny_models, hub=tmp_path / "hub")
@@ -65,10 +66,10 @@ def key_of(spec: ModelSpec, folder: Path) -> dict[str, Any]:
 
 
 @pytest.mark.parametrize("prepare", [taesd_that_came, scale_of_a_peft_folder])
-def test_a_run_is_not_gone_on_with_when_this_has_changed(
-    prepare: Callable[[Folders], Prepared], cache: Folders, tmp_path: Path
+def test_a_run_is_not_resumed_when_this_has_changed(
+    prepare: Callable[[Folders], Prepared], target: Folders, tmp_path: Path
 ) -> None:
-    spec, change, message = prepare(cache)
+    spec, change, message = prepare(target)
     before = key_of(spec, tmp_path)
     assert differences(before, key_of(spec, tmp_path)) == ""
     change()

@@ -50,7 +50,7 @@ def opened(source: Path, output: Path | str, **options: Any) -> tuple[VideoOutpu
 def write(
     source: Path, output: Path | str, *, stop: int | None = None, end: str = "stop", **options: Any
 ) -> VideoOutput:
-    """Run the whole job; or `stop` more pictures, and then the `end`: stop (as Ctrl-C), abandon (an error), none."""
+    """Run a job: the whole, or `stop` more pictures and then the `end`: stop (as Ctrl-C), abandon (an error), none."""
     out, pictures = opened(source, output, **options)
     try:
         for picture in itertools.islice(pictures, stop):

@@ -11,8 +11,8 @@ from engine.ipc import FrameRing, RingFrame
 from engine.ipc.segmentation_sheet import read_sheet
 from engine.live.sam3.link import PRELOAD
 from engine.values import Segmentation
-from tests.live.child_studio import defaults_of
-from tests.live.picture_studio import PictureStudio
+from tests.live.child_rig import defaults_of
+from tests.live.picture_rig import PictureRig
 
 RESOLUTION = 112
 BASE: dict[str, Any] = {"/sam3/enable": True, "/sam3/prompt/1": "sea"}
@@ -47,7 +47,7 @@ def is_same(one: Segmentation, other: Segmentation) -> bool:
     return is_alike and np.array_equal(one.masks, other.masks)
 
 
-class Sam3Studio(PictureStudio):
+class Sam3Rig(PictureRig):
     NAME, PRELOAD, VALUES, OUTPUT = "sam3", PRELOAD, defaults_of("sam3") | BASE, "objects"
 
     def __init__(self, model: Path | str, *, spec: Mapping[str, Any] | None = None, **more: Any) -> None:

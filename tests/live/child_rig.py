@@ -16,7 +16,7 @@ def defaults_of(child: str) -> dict[str, Any]:
     return {param.address: param.default for param in osc_schema.PARAMS if param.child == child}
 
 
-class ChildStudio:
+class ChildRig:
     NAME: ClassVar[str]
     PRELOAD: ClassVar[tuple[str, ...]]
     VALUES: ClassVar[Mapping[str, Any]]

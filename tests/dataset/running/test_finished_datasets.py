@@ -52,7 +52,7 @@ def test_the_subsets_have_folders_and_coco_files_of_their_own_and_val_is_not_tra
     assert not (whole / "coco_annotations.json").exists()
 
 
-def test_a_flipped_byte_is_found_and_mended_although_the_run_asks_for_neither_that_file_nor_picture(
+def test_a_flipped_byte_is_found_and_repaired_although_the_run_covers_neither_that_file_nor_picture(
     whole: Path, copy: Path
 ) -> None:
     """Files that the user deleted are made again, too, but no arrays that nobody asks for."""
@@ -71,7 +71,7 @@ def test_a_flipped_byte_is_found_and_mended_although_the_run_asks_for_neither_th
     assert contents(copy) | card | lacking == contents(whole) | card | lacking
 
 
-def test_files_of_formats_that_are_gone_are_kept_and_may_be_removed(copy: Path) -> None:
+def test_files_of_removed_formats_stay_and_may_be_deleted(copy: Path) -> None:
     """Earlier versions wrote voc/, kitti/, hdf5/ and normals/."""
     paths = ("voc/train/000000.xml", "voc/train/000001.xml", "voc/val/000002.xml")
     lines = [json.loads(line) for line in (copy / "manifest.jsonl").read_text().splitlines()]

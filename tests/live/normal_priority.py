@@ -3,8 +3,8 @@
 from engine.system import priority
 
 
-def keep_the_share(*_: object) -> None:
+def keep_priority(*_: object) -> None:
     return
 
 
-priority.run_when_idle = keep_the_share
+priority.run_when_idle = keep_priority

@@ -7,15 +7,15 @@ import numpy as np
 
 from engine.errors import SharedMemoryError
 from engine.ipc import FrameRing, RingFrame, RingReader
-from tests.live.child_studio import ChildStudio
+from tests.live.child_rig import ChildRig
 
 
-class PictureStudio(ChildStudio):
+class PictureRig(ChildRig):
     OUTPUT: ClassVar[str]
     """The ring to read."""
 
     def __init__(self, spec: Mapping[str, Any], picture: np.ndarray, **more: Any) -> None:
-        """`picture`: the source picture. `more`: as for ChildStudio."""
+        """`picture`: the source picture. `more`: as for ChildRig."""
         super().__init__(spec, **more)
         self.picture = picture
         height, width, channels = picture.shape

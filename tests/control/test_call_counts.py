@@ -1,4 +1,4 @@
-"""Roads that stay short: a mistake that the map, a lesson or a shader might have known, and the take of a look."""
+"""Bounds the Python calls that answer a mistake or take a look, and tests that no remembered mistake hides a name."""
 
 import sys
 from collections.abc import Callable, Iterator

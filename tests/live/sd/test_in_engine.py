@@ -157,7 +157,8 @@ def test_a_lora_is_chosen_in_mid_show_and_one_for_another_model_is_refused(rig: 
 def test_pictures_keep_coming_and_are_all_recorded_while_the_child_is_killed(
     tmp_path: Path, tiny_sd: Path, wait_for: Callable[..., Any]
 ) -> None:
-    """The child is killed each time it has published. The long form also kills its fork server (see test_faults)."""
+    """The child is killed each time it has published; all frames are recorded. The long form also kills its fork
+    server, which then needs seconds to import (test_faults does the same with a server that imports little)."""
     kills = 100 if IS_SOAK else 1
     looks = PLAIN | {"/mode": "simple", "/safety/flash_guard": False} | FAITHFUL | SMALL
     rig = DrawingEngine(sd_config(tmp_path, tiny_sd, sinks=(f"record={tmp_path / 'out.mp4'}",), params=looks), wait_for)

@@ -10,9 +10,9 @@ import numpy as np
 from engine.ipc import Gate
 from engine.live.sd.entry import SdConfig
 from engine.live.sd.link import PRELOAD, DiffusionLink
-from tests.live.around import surroundings
-from tests.live.child_studio import defaults_of
-from tests.live.picture_studio import PictureStudio
+from tests.live.child_rig import defaults_of
+from tests.live.picture_rig import PictureRig
+from tests.live.surroundings import surroundings
 
 SIDE_PX = 64
 DEFAULTS = defaults_of("sd")
@@ -52,7 +52,7 @@ def opened_link(config: SdConfig, report: Any, *, has_camera: bool = False, **ot
     gate.close()
 
 
-class Studio(PictureStudio):
+class SdRig(PictureRig):
     NAME, PRELOAD, VALUES, OUTPUT = "sd", PRELOAD, DEFAULTS | BASE, "picture"
 
     def __init__(self, model: Path | str, *, spec: Mapping[str, Any] | None = None, **more: Any) -> None:

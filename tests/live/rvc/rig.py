@@ -11,7 +11,7 @@ from engine.ipc import AudioRing
 from engine.live.rvc.converted_sound import ConvertedSound
 from engine.live.rvc.settings import PRELOAD
 from engine.models.rvc import VoiceSpec
-from tests.live.child_studio import ChildStudio, defaults_of
+from tests.live.child_rig import ChildRig, defaults_of
 
 RATE_HZ = 16_000
 BLOCK, LAG = 1600, 480  # samples: 100 ms; 20 ms of crossfade and 10 of search
@@ -31,7 +31,7 @@ def pitch_of(sound: np.ndarray) -> float:
     return float(spectrum.argmax() * RATE_HZ / (16 * len(sound)))
 
 
-class VoiceStudio(ChildStudio):
+class VoiceRig(ChildRig):
     NAME, PRELOAD, VALUES = "rvc", PRELOAD, defaults_of("rvc") | BASE
 
     def __init__(
