@@ -58,7 +58,7 @@ def _option_rows(command: Any, names: list[str]) -> list[tuple[str, str]]:
     context = command.context_class(command)
     options = [each for each in command.params if each.param_type_name == "option" and each.name != "help"]
     records = filter(None, (each.get_help_record(context) for each in options))
-    return [(f"`{flags}`", re.sub(r"[^\s`]*<[\w:.]+>[\w/]*", r"`\g<0>`", text)) for flags, text in records]
+    return [(f"`{flags}`", re.sub(r"(?<![^\s`])[^\s`<]*<[\w:.]+>[\w/]*", r"`\g<0>`", text)) for flags, text in records]
 
 
 def _key_rows() -> Iterator[tuple[str, str]]:

@@ -17,8 +17,10 @@ from tests.support.fake_portaudio import Device, FakePortAudio, HostApi
 
 # Replaces PyAV: what it reads from FFmpeg's log of AVFoundation (`avf_read_header`, libavdevice/avfoundation.m).
 PYAV = """
-class FFmpegError(Exception):
-    pass
+import sys
+from types import SimpleNamespace
+
+error = sys.modules["av.error"] = SimpleNamespace(FFmpegError=OSError)
 
 class Device:
     def __init__(self, name, description, kind):

@@ -100,8 +100,9 @@ def test_no_device_name_hides_later_ones(tmp_path: Path, monkeypatch: pytest.Mon
 
 def test_cameras_with_any_name_are_listed(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     (tmp_path / "av.py").write_text(
-        f"""from types import SimpleNamespace
-class FFmpegError(Exception): pass
+        f"""import sys
+from types import SimpleNamespace
+error = sys.modules["av.error"] = SimpleNamespace(FFmpegError=OSError)
 def enumerate_input_devices(format_name):
     print("Camera driver 1.0")
     return [SimpleNamespace(name=name, description=name, media_types=["video"]) for name in {DEVICES!r}]
@@ -117,11 +118,10 @@ def test_driver_output_in_the_code_page_breaks_no_answer(tmp_path: Path, monkeyp
     (tmp_path / "av.py").write_text(
         """import os
 os.write(1, "Gerät gefunden\\n".encode("cp1252"))
-class codec:
-    class Codec:
-        def __init__(self, name, mode):
-            if name != "h264_mf":
-                raise ValueError(name)
+class Codec:
+    def __init__(self, name, mode):
+        if name != "h264_mf":
+            raise ValueError(name)
 """,
         encoding="utf-8",
     )

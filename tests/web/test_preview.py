@@ -90,7 +90,8 @@ def test_one_frame_serves_all_requests_for_a_still_and_a_dark_one_is_not_deliver
     for grey, seen in ((0, 0), (9, 0), (200, 2)):
         for _ in range(2):
             camera.take(stills.append)
-        assert tap.viewers == 1 and tap.wants_frame(float(grey))
+        assert tap.viewers == 1
+        wait_for(lambda grey=grey: tap.wants_frame(float(grey)), "the encoder to be free again")
         tap.offer(np.full((36, 64, 4), grey, np.uint8))
         wait_for(lambda: tap.viewers == 0, "the picture to be taken")
         wait_for(lambda seen=seen: len(stills) == seen, "who gets it")
