@@ -68,10 +68,10 @@ class Translator(HTML5Translator):
     def visit_Text(self, node):
         start = len(self.body)
         super().visit_Text(node)
-        for at, word in enumerate(self.body[start:], start):
-            if word.startswith(CODE) and len(word) > len(CODE) + LONG:
-                word = word.replace(CODE, '<span class="pre long">').replace("|", "|<wbr>")
-                self.body[at] = re.sub(r"(?<=[\w;])/(?=[\w&])", "<wbr>/", word)
+        for at, text in enumerate(self.body[start:], start):
+            if text.startswith(CODE) and len(text) > len(CODE) + LONG:
+                text = text.replace(CODE, '<span class="pre long">').replace("|", "|<wbr>")
+                self.body[at] = re.sub(r"(?<=[\w;])/(?=[\w&])", "<wbr>/", text)
 
 
 def pages_of(table):

@@ -139,7 +139,7 @@ class Config(Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):
     fps: Annotated[
         Rate | None,
         option(
-            "Frames a second: 30, 29.97 or 30000/1001. (default: 60 on a GPU, 30 in software)", "RATE", parse=parse_rate
+            "Frames per second: 30, 29.97, 30000/1001. (default: 60 on a GPU, 30 in software)", "RATE", parse=parse_rate
         ),
     ] = None
     """29.97 and its like are exactly n x 1000/1001."""

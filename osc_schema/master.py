@@ -43,7 +43,7 @@ AREA = Area(
         switch(
             "/safety/flash_guard",
             True,
-            "Flash guard: dims areas of the picture that would flash more than three times a second, and desaturates "
+            "Flash guard: dims areas of the picture that would flash more than three times per second, and desaturates "
             "flashing red (WCAG 2.3.1); movement stays. Always on after a start.",
             tags="flicker epilepsy photosensitive limiter strobe",
             **_MASTER,

@@ -62,7 +62,7 @@ AREA = Area(
             0,
             0,
             1,
-            "Film grain, new 24 times a second; strongest in middle tones, none in black and white.",
+            "Film grain, new 24 times per second; strongest in middle tones, none in black and white.",
             tags="grain film noise texture",
         ),
         number(

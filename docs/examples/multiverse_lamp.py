@@ -1,4 +1,4 @@
-"""A sink: sends the mean colour of the picture over OSC, for a lamp, 25 times a second.
+"""A sink: sends the mean colour of the picture over OSC, for a lamp, 25 times per second.
 
     pip install --no-deps ./docs/examples
     multiverse run --sink lamp=127.0.0.1:7000

@@ -11,7 +11,7 @@ may the period change, by little. Then each state is weighted by how well the ne
 position: exponential densities, of a high mean at the beat and of a low one elsewhere. So competing tempi are tracked
 in parallel; a wrong one loses weight as sound arrives.
 
-Three terms stabilise the octave. Periods far from 115 beats a minute lose a little each second (people tap there:
+Three terms stabilise the octave. Periods far from 115 beats per minute lose a little each second (people tap there:
 Parncutt, Music Perception 1994). Periods whose multiples 1, 2 and 4 recur in the sound gain: a leaky autocorrelation,
 which sees a bar where the states see one beat (Scheirer, JASA 1998, uses a bank of combs for it). And snares that
 follow each other evenly are two beats apart (`Backbeat`).
@@ -71,7 +71,7 @@ class Backbeat:
     song) starts the count over. Fast periods get votes only if a kick comes halfway between the snares: on each beat of
     a slow song there may be a snare, but no kick between.
 
-    A snare on 3 of a fast bar (half-time, 140 beats a minute) has the same intervals as one on 2 and 4 of a slow bar.
+    A snare on 3 of a fast bar (half-time, 140 beats per minute) has the same intervals as one on 2 and 4 of a slow bar.
     So for slow periods the vote counts only if nothing divides the pulses of the faster count: a drummer who counts 140
     plays between the beats too.
     """

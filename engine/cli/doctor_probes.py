@@ -180,7 +180,7 @@ def judge_torch(torch: Answer, nvidia: str, has_wheel: bool) -> Check:
     if nvidia:
         fix = "install the newest driver from nvidia.com/drivers (CUDA 13 needs 580; nvidia-smi shows yours)"
         return warning(f"{version} cannot use the {nvidia} (CUDA {cuda})", fix)
-    return note(f"{version} on the CPU: few pictures a second")
+    return note(f"{version} on the CPU: few pictures per second")
 
 
 def _cards_without_kernels(torch: Answer) -> tuple[list[str], list[str]]:

@@ -146,7 +146,7 @@ def list_unmapped(
         print(f"{sender}: {len(found)} {'address' if len(found) == 1 else 'addresses'} not mapped")
         for address, _, count, rate_hz, arguments in sorted(found):
             often = "once" if count == 1 else f"{count} times"
-            often += f", {rate_hz:.3g} a second" if count > 1 and rate_hz >= MIN_PRINTED_HZ else ""
+            often += f", {rate_hz:.3g} per second" if count > 1 and rate_hz >= MIN_PRINTED_HZ else ""
             print(f"  {escaped(address) or '(empty)'} {escaped(arguments)}  ({often})")
     if not entries:
         print("No unmapped messages." if not total else "No entry contains these words.")

@@ -27,7 +27,7 @@ Folder = Annotated[
 ]
 TIME_HELP = "Time that the change takes: seconds (4, 0.5), beats (4b) or bars (2bars)."
 LONGEST = "16bars"  # that the engine's own time is likely to be
-SLOWEST = (20.0, 7)  # beats a minute and beats a bar: the tempo of the engine is not known here
+SLOWEST = (20.0, 7)  # beats per minute and beats a bar: the tempo of the engine is not known here
 Time = Annotated[str, typer.Argument(metavar="[TIME]", help=TIME_HELP)]
 Fade = Annotated[str, typer.Argument(metavar="[FADE]", help=TIME_HELP)]
 TakeFade = Annotated[str, typer.Argument(metavar="[FADE]", help=f"{TIME_HELP} [default: /preset/take_fade]")]

@@ -176,7 +176,7 @@ def time_left(progress: JobProgress, before: str = ", ") -> str:
 
 def pictures_line(progress: JobProgress) -> str:
     done = f"{progress.done} of {progress.expected}" if progress.expected else f"{progress.done}"
-    return f"{done} pictures, {progress.rate:.2f} a second{time_left(progress)}"
+    return f"{done} pictures, {progress.rate:.2f} per second{time_left(progress)}"
 
 
 def stages_line(progress: "VideoProgress") -> str:

@@ -34,9 +34,9 @@ def render_progress(engine: "Engine", expected: int | None) -> JobProgress:
 
 
 def render_line(progress: JobProgress) -> str:
-    """The progress as text: `90 of 900 frames, 30.0 a second, 0:27 left`."""
+    """The progress as text: `90 of 900 frames, 30.0 per second, 0:27 left`."""
     line = f"{progress.done} of {progress.expected} frames" if progress.expected else f"{progress.done} frames"
-    return f"{line}, {progress.rate:.1f} a second{time_left(progress)}" if progress.rate else line
+    return f"{line}, {progress.rate:.1f} per second{time_left(progress)}" if progress.rate else line
 
 
 RENDERING: ProgressLook[JobProgress] = ProgressLook(
@@ -52,7 +52,7 @@ def end_lines(engine: "Engine") -> list[str]:
     status, times = engine.status(), engine.times
     rate = times.fps_overall()
     line = f"frames    {times.frames} of {status.width}x{status.height}"
-    pace = f" in {times.frames / rate:.1f} s, {rate:.1f} a second" if rate else ""
+    pace = f" in {times.frames / rate:.1f} s, {rate:.1f} per second" if rate else ""
     if engine.config.offline:
         line += f", {times.frames / status.target_fps:.1f} s at {status.target_fps:g} fps"
         line += f"; drawn{pace}, {rate / status.target_fps:.2f} times real time" if rate else ""

@@ -99,10 +99,10 @@ def video(
     ] = None,
     debug: Annotated[
         bool,
-        typer.Option("--debug", help="Print stages, queues and GPU state twice a second, and tracebacks of errors."),
+        typer.Option("--debug", help="Print stages, queues and GPU state twice per second, and tracebacks of errors."),
     ] = False,
     as_json: Annotated[
-        bool, typer.Option("--json", help="Print JSON Lines: progress twice a second, then the report.")
+        bool, typer.Option("--json", help="Print JSON Lines: progress twice per second, then the report.")
     ] = False,
     **options: Any,
 ) -> None:

@@ -39,7 +39,7 @@ from engine.control.outgoing.sender import Sender
 from engine.control.steps import (
     MAX_WAIT_S,
     PLAIN_TAGS,
-    VALUES_A_SECOND,
+    VALUES_PER_SECOND,
     BundleQueue,
     Changes,
     Step,
@@ -103,7 +103,7 @@ class Dispatcher:
         queue = self._launch_queue = launch_queue or LaunchQueue(store, Pulse, lambda address, *values: None)
         self._runner = CommandRunner(store, commands, feedback, clock, self._mistakes, self._report_refusal, queue)
         self._foreign = ForeignMessages(foreign_map, self._runner.kind_of, commands.has_root, feedback.views, clock)
-        self._patterns = TokenBucket(VALUES_A_SECOND, VALUES_A_SECOND)  # of all senders together
+        self._patterns = TokenBucket(VALUES_PER_SECOND, VALUES_PER_SECOND)  # of all senders together
         self._schedule = BundleQueue()
         self._deferred: deque[list[Step]] = deque()
         self._receiving = threading.Lock()  # UDP and TCP share a thread, the page has its own
@@ -294,7 +294,7 @@ class Dispatcher:
             params = (param,) if param else settable(message.address)
             views = () if param else self._views_of(message.address, params)
             if not param and not self._patterns.take(self.clock.now_s(), len(params) + len(views)):
-                reason = f"patterns set more than {VALUES_A_SECOND} values a second; this one is left out"
+                reason = f"patterns set more than {VALUES_PER_SECOND} values per second; this one is left out"
                 raise Rejected(f"{printable(message.address)}: {reason}")
         except Rejected as rejection:
             self._mistakes.on_rejected(message, rejection, sender)

@@ -22,7 +22,7 @@ from osc_schema.launch import QUANTA
 from osc_schema.scale import nearest_step, scale_of
 
 PLAIN_TAGS: Final = frozenset("fisTFdhScN")  # a single argument of these types needs no conversion
-VALUES_A_SECOND: Final = 50_000  # of all patterns: 0.15 s of the OSC thread; `/layer/*/angle` at 1 kHz has 4000
+VALUES_PER_SECOND: Final = 50_000  # of all patterns: 0.15 s of the OSC thread; `/layer/*/angle` at 1 kHz has 4000
 MAX_PULLS: Final = 16  # of one trigger in one step: triggers are read once per frame
 BYTES_A_VALUE: Final = 16  # bytes of a queued packet that count as one value
 MAX_WAIT_S: Final = 10.0

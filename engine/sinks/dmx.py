@@ -1,11 +1,11 @@
 """Sends light to fixtures over Art-Net or sACN: a grid of pixels from the picture, colours, levels or the beat.
 
-    frame loop ─► publish: a small copy of the picture, at most 40 times a second
+    frame loop ─► publish: a small copy of the picture, at most 40 times per second
     thread ─► dmx_levels.py: pixels, channels ─► engine/dmx/sending.py
 
 The settings are the parameters `/sink/dmx/...` of each frame; the argument sets some of them for this sink alone, so
-that several can run: `dmx=left,protocol=artnet,universe=4,width=60`. DMX has 44 packets a second, so most pictures are
-not read back; of those the newest counts.
+that several can run: `dmx=left,protocol=artnet,universe=4,width=60`. DMX has 44 packets per second, so most pictures
+are not read back; of those the newest counts.
 """
 
 import time

@@ -5,7 +5,7 @@
     .mkv  HEVC and PCM       10 bits for players: slow gradients without bands, about as small as H.264
     .avi  Motion JPEG and PCM  intra-only: media servers can scratch it, and old programs can read it
 
-Pictures for 10 bits come with 16. MP4 and MOV are fragmented while they are written: twice a second everything so far
+Pictures for 10 bits come with 16. MP4 and MOV are fragmented while they are written: twice per second everything so far
 is complete on disk, so the file of a killed run plays up to that point. Closing turns them into plain files, which
 editing programs need, by appending one header for everything (`hybrid_fragmented`, FFmpeg 7.1), without a copy.
 `index_in_front.py` moves that header. The first fragment carries its header (`delay_moov`): with an empty header first,

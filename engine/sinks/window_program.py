@@ -43,7 +43,7 @@ from engine.system.worker_process import claim_output
 from osc_schema import Rejected, Value, accept
 
 POLL_S: Final = 0.002  # maximum delay of a new picture, before vsync
-MAX_SILENCE_S: Final = 2.0  # of the engine, which writes or beats in every frame, 1 to 240 a second; then black
+MAX_SILENCE_S: Final = 2.0  # of the engine, which writes or beats in every frame, 1 to 240 per second; then black
 SAVE_AFTER_S: Final = 0.3  # without a change: a fader that moves is not written each time
 CHECK_INTERVAL_S: Final = 0.5  # a window without an engine checks as often whether another has replaced it
 OVERLAP_S: Final = 1.0  # the other one is surely drawn then

@@ -27,7 +27,7 @@ FOLDER_FPS = Fraction(25)  # of a video created from a folder
 PICTURE_SUFFIXES = (".png", ".jpg", ".jpeg", ".webp", ".avif", ".gif", ".bmp", ".tif", ".tiff", ".ppm", ".pgm", ".jp2")
 UNREAD_SUFFIXES = (".exr", ".dpx", ".tga", ".jxl", ".hdr", ".heic", ".heif", ".psd", ".dng", ".cin", ".sgi", ".svg")
 COMBS = (
-    "is interlaced, and moving edges have combs: --deinterlace field makes {fields:g} pictures a second of it, "
+    "is interlaced, and moving edges have combs: --deinterlace field makes {fields:g} pictures per second of it, "
     "--deinterlace frame {frames:g}"
 )
 ALL_CORES = 0

@@ -1,7 +1,7 @@
 """Lists the available pictures, cameras and senders of other programs, each with the argument that selects it.
 
-Each library is polled on its own thread. Syphon and Spout belong to the render thread, which polls them twice a second;
-their list is in memory. Shared memory, cameras and NDI may take long, so another thread polls them. NDI is
+Each library is polled on its own thread. Syphon and Spout belong to the render thread, which polls them twice per
+second; their list is in memory. Shared memory, cameras and NDI may take long, so another thread polls them. NDI is
 polled only on request, because systems warn about programs that scan the network.
 """
 
@@ -108,7 +108,7 @@ class SenderLists:
         """Cameras first; replaced as a whole by `refresh`."""
 
     def poll(self) -> None:
-        """Poll Syphon or Spout, twice a second. Call it once per frame; never waits, never raises."""
+        """Poll Syphon or Spout, twice per second. Call it once per frame; never waits, never raises."""
         now_s = self._clock.now_s()
         if self._make is None or now_s < self._next_poll_s:
             return

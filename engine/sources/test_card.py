@@ -1,4 +1,4 @@
-"""The test card as a source: 1280x720 at 30 pictures a second, for a rig without a camera.
+"""The test card as a source: 1280x720 at 30 pictures per second, for a rig without a camera.
 
 An F and four coloured corners (red, green, blue, white, row by row from the top left) show flips and rotations. Bars
 show the colours, a ramp the clipping, a circle the aspect ratio. A marker crosses the picture every four seconds.

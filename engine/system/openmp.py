@@ -3,8 +3,8 @@
 Between two parallel loops of torch or Numba, OpenMP's threads spin for milliseconds, to save waking up, and so take
 cores from other processes. Sleeping at once (OMP_WAIT_POLICY=passive) costs a third to a half of the rate on an idle
 machine, because a model is thousands of short loops. A tenth of the library's spin does well in both. A tiny diffusion
-model on two cores, idle and beside two busy processes, makes 20.0 and 4.3 pictures a second with the library's 300 000
-rounds. It makes 19.7 and 8.5 with 30 000, 16.3 and 6.6 with 1000, 13.0 and 6.2 asleep; segmentation and voice
+model on two cores, idle and beside two busy processes, makes 20.0 and 4.3 pictures per second with the library's
+300 000 rounds. It makes 19.7 and 8.5 with 30 000, 16.3 and 6.6 with 1000, 13.0 and 6.2 asleep; segmentation and voice
 conversion behave alike. Nothing is set here if the user has set any of these variables.
 """
 

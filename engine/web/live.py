@@ -36,7 +36,7 @@ log = logging.getLogger(__name__)
 TICKS_HZ = 20
 TICKS_A_STATUS = 10
 TICKS_A_MONITOR = TICKS_A_MOVE = 2
-WATCHED_FRAMES = 60  # longer than from one tick to the next, also at 120 frames a second in a stutter
+WATCHED_FRAMES = 60  # longer than from one tick to the next, also at 120 frames per second in a stutter
 BEAT = ("beat", "bpm", "confidence")
 LEVELS = ("rms", "peak", "low", "mid", "high", "pitch_hz", "onset_count")
 

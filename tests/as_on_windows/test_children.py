@@ -130,7 +130,7 @@ def test_a_verbose_child_keeps_its_newest_lines_without_append_mode(tmp_path: Pa
         stdout, stderr = os.dup(file.fileno()), os.dup(file.fileno())  # one shared position, as with inherited handles
         os.write(stdout, b"x" * (stderr_file.MAX_BYTES + 1))
         for number in range(3):
-            stderr_file.truncate_long(stderr)  # four times a second
+            stderr_file.truncate_long(stderr)  # four times per second
             os.write((stdout, stderr)[number % 2], b"line %d\n" % number)
         assert os.fstat(file.fileno()).st_size < 100, "no hole before them"
         assert stderr_file.read_tail(file) == ["(older lines were removed)", "line 0", "line 1", "line 2"]

@@ -1,4 +1,4 @@
-"""Captures `device:NAME` and prints its features as a line of JSON, 20 times a second, until stdin closes.
+"""Captures `device:NAME` and prints its features as a line of JSON, 20 times per second, until stdin closes.
 
 A separate process, because PortAudio and ALSA read the environment that names the sound server once per process.
 """

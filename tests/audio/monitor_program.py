@@ -1,4 +1,4 @@
-"""An engine that plays a file of clicks on `stageright`; prints a line of JSON 10 times a second.
+"""An engine that plays a file of clicks on `stageright`; prints a line of JSON 10 times per second.
 
 `late_ms`: for each click that the device has played, how much later its picture left, unless the frame was late itself.
 Reads lines of JSON from stdin: `send` is an OSC message. Exits when stdin closes.

@@ -1,6 +1,6 @@
 """A tone played to `stageright` and captured from `stagemon` by polling, as on systems without ALSA.
 
-A separate process; prints a line of JSON 20 times a second until stdin closes.
+A separate process; prints a line of JSON 20 times per second until stdin closes.
 """
 
 import json

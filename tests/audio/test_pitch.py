@@ -65,7 +65,7 @@ def turns_apart(hue: float, other: float) -> float:
 
 
 def hi_hat(seconds: float, seed: int = 1) -> np.ndarray:
-    """White noise above 6 kHz in bursts of 40 ms, eight a second."""
+    """White noise above 6 kHz in bursts of 40 ms, eight per second."""
     frames = round(seconds * RATE_HZ)
     bins = np.fft.rfft(np.random.default_rng(seed).standard_normal(frames))
     bins[: round(6000 * seconds)] = 0.0
@@ -74,7 +74,7 @@ def hi_hat(seconds: float, seed: int = 1) -> np.ndarray:
 
 
 def techno(seconds: float) -> np.ndarray:
-    """126 beats a minute: a kick, a bass note on each sixteenth, hi-hats."""
+    """126 beats per minute: a kick, a bass note on each sixteenth, hi-hats."""
     t = np.arange(round(seconds * RATE_HZ)) / RATE_HZ
     beat = t % (60 / 126)
     kick = np.sin(2 * np.pi * (48 * beat + 4.5 * (1 - np.exp(-beat / 0.03)))) * np.exp(-beat / 0.14)
@@ -105,7 +105,7 @@ def test_the_hue_of_techno_hardly_changes_and_hi_hats_and_silence_hold_it(analys
     assert found.features.channels[2].pitch_confidence == 0.0
     change, bare_change = (
         [turns_apart(*pair) for pair in itertools.pairwise(each.of(0, "hue")[100::3])] for each in (found, bare)
-    )  # 33 a second
+    )  # 33 per second
     assert max(change) < 0.01
     assert np.mean(change) < np.mean(bare_change) / 10
 

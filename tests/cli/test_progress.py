@@ -41,10 +41,10 @@ def report(**changes: Any) -> VideoReport:
 
 
 def test_a_line_has_the_pictures_done_and_with_a_known_length_the_total_and_the_time_left() -> None:
-    assert pictures_line(progress()) == "100 of 508 pictures, 25.00 a second, 0:16 left"
-    assert pictures_line(progress(expected=None)) == "100 pictures, 25.00 a second"
-    assert pictures_line(progress(done=0, fps=0.0)) == "0 of 508 pictures, 0.00 a second"
-    assert pictures_line(progress(expected=108_100)) == "100 of 108100 pictures, 25.00 a second, 1:12:00 left"
+    assert pictures_line(progress()) == "100 of 508 pictures, 25.00 per second, 0:16 left"
+    assert pictures_line(progress(expected=None)) == "100 pictures, 25.00 per second"
+    assert pictures_line(progress(done=0, fps=0.0)) == "0 of 508 pictures, 0.00 per second"
+    assert pictures_line(progress(expected=108_100)) == "100 of 108100 pictures, 25.00 per second, 1:12:00 left"
 
 
 def test_a_terminal_shows_a_bar_with_the_stages_under_it() -> None:

@@ -11,7 +11,7 @@ import pytest
 import osc_schema
 from engine.control import Reply
 from engine.control.outgoing.outbox import MAX_PACKETS
-from engine.control.steps import VALUES_A_SECOND
+from engine.control.steps import VALUES_PER_SECOND
 from engine.errors import PresetError
 from engine.osc.decode import Message
 from engine.osc.encode import encode_bundle, encode_message, encode_reply
@@ -150,17 +150,17 @@ def test_a_pattern_that_matches_only_fully_named_areas_is_refused_and_explained(
 
 
 def test_patterns_set_fifty_thousand_values_a_second_and_the_rest_is_refused_with_a_report(hub: Hub) -> None:
-    most = VALUES_A_SECOND // 4
+    most = VALUES_PER_SECOND // 4
     answers = [hub.say("/layer/*/angle", 1.0) for _ in range(most + 3)]
-    assert hub.counters.changes == VALUES_A_SECOND
+    assert hub.counters.changes == VALUES_PER_SECOND
     assert hub.counters.rejected == 3
     (refusal,) = answers[most]
-    assert refusal.args[0] == "/layer/*/angle" and "values a second" in refusal.args[1]
+    assert refusal.args[0] == "/layer/*/angle" and "values per second" in refusal.args[1]
     hub.say(ANGLE, 7.0)
     assert hub[ANGLE] == 7.0  # full addresses are not limited
     hub.clock.advance(0.001)
     hub.bundle(*[encode_reply("/layer/*/angle", 9.0)] * 20)
-    assert hub.counters.changes == VALUES_A_SECOND + 1 + 48  # a millisecond's worth
+    assert hub.counters.changes == VALUES_PER_SECOND + 1 + 48  # a millisecond's worth
 
 
 @pytest.mark.parametrize("address", ["/layr/1/angle", "/layer/1/angel", "/LAYER/1/ANGLE"])
@@ -255,7 +255,7 @@ def test_repeated_long_lists_are_rate_limited(hub: Hub) -> None:
     hub.peer.name = "udp 192.0.2.1:5000"
     hub.clock.advance(1.0)
     answers = [hub.say("/map/list") for _ in range(5)]
-    # 3840 a second, and the first lists exceeded that by 192.
+    # 3840 per second, and the first lists exceeded that by 192.
     assert [len(answer) for answer in answers] == [entries + 1] * 4 + [1]
 
 
@@ -328,7 +328,7 @@ def test_a_bundle_is_carried_out_whole_before_a_packet_of_another_transport(hub:
 
 
 def test_taps_count_from_their_arrival_however_late_they_are_carried_out(hub: Hub) -> None:
-    """Four taps at 124 beats a minute, all carried out at once, in each form in which they can come."""
+    """Four taps at 124 beats per minute, all carried out at once, in each form in which they can come."""
     hub.store.set("/tempo/source", "manual")
     tap = encode_message("/tempo/tap", 1)
     for data in [tap, encode_message("/tempo/tap"), encode_bundle(1, [tap]), encode_message("/tempo/t*p", 1)]:

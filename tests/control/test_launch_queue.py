@@ -183,7 +183,7 @@ def test_a_hand_that_is_a_little_late_starts_at_once_and_a_program_that_chains_w
         hub.say("/preset/load", f"{sent}", quantum)
         return [beat for beat in beats if hub.at(beat) and hub.ran and hub.ran.pop()]
 
-    hub.say("/launch/late_ms", 100)  # 0.2 beats at 120 a minute
+    hub.say("/launch/late_ms", 100)  # 0.2 beats at 120 per minute
     assert ran_at(8.19, "bar", 8.2, 12.0) == [8.2]
     assert ran_at(17.0, "bar", 17.1, 20.0) == [20.0]
     assert ran_at(21.19, "beat", 21.2, 22.0) == [21.2]

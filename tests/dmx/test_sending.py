@@ -46,7 +46,7 @@ def received(node: socket.socket) -> LevelsPacket:
 def test_unchanged_levels_are_sent_three_times_and_then_kept_alive() -> None:
     streams = Streams(range(256))
     sent = []
-    for step in range(40):  # ten frames a second
+    for step in range(40):  # ten frames per second
         streams.set({1: b"a"})
         sent += [step] * len(streams.due(step / 10, is_frame=True))
     assert sent == [0, 1, 2, 11, 20, 29, 38]

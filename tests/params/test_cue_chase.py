@@ -23,7 +23,7 @@ class ChaseRig:
         return due
 
     def run(self, begin_s: float, end_s: float, speed: float = 1.0) -> list[int]:
-        """The cues started while the time runs at 50 pictures a second."""
+        """The cues started while the time runs at 50 pictures per second."""
         count = len(self.started)
         step_s = 0.02 * speed
         for n in range(int((end_s - begin_s) / step_s) + 1):

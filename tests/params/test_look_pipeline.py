@@ -18,7 +18,7 @@ SILENCE = AudioFeatures(channels=(ChannelFeatures(),) * 4)
 
 
 class Show:
-    """The part of the frame loop that computes values, at 30 frames a second."""
+    """The part of the frame loop that computes values, at 30 frames per second."""
 
     def __init__(self) -> None:
         self.store = ParamStore()

@@ -285,7 +285,7 @@ def limits_of(levels: Sequence[float], fps: float = 30) -> Iterator[Limits | Non
 
 def test_a_change_over_many_frames_counts_once_and_a_clock_set_back_begins_again() -> None:
     slow = [0.0, 0.2, 0.4, 0.6, 0.8, 1.0, 0.8, 0.6, 0.4, 0.2]  # one rise and one fall
-    assert not any(limits_of(slow * 3)), "three flashes a second"
+    assert not any(limits_of(slow * 3)), "three flashes per second"
     assert any(limits_of(slow * 4, fps=40)), "four"
     guard = FlashGuard()
     for frame in range(10):

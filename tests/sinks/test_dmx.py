@@ -87,7 +87,7 @@ def test_parameters_change_while_it_runs_and_the_argument_overrides_them(
 def test_forty_pictures_a_second_are_read_at_most(opened, make_frame, node: socket.socket) -> None:
     sink = opened()
     reads: list[int] = []
-    for index in range(120):  # a second at 120 frames a second
+    for index in range(120):  # a second at 120 frames per second
         sink.publish(make_frame(index, time_s=index / 120, reads=reads))
     assert len(reads) == 40 and sink.status().frames == 120
 

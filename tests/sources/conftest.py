@@ -44,7 +44,7 @@ def number_in() -> Callable[[np.ndarray], int]:
 
 @pytest.fixture
 def write_video(tmp_path: Path) -> Callable[..., Path]:
-    """`write_video(count)`: numbered pictures, 30 a second, unless `pictures` or `times` say otherwise."""
+    """`write_video(count)`: numbered pictures, 30 per second, unless `pictures` or `times` say otherwise."""
 
     def write(
         count: int = 10,

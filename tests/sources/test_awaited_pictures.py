@@ -21,7 +21,7 @@ def lost() -> list[float]:
 
 @pytest.fixture
 def awaited(write_video: Callable[..., Path], lost: list[float]) -> Await:
-    """`awaited(*stamps)`: after packets with these stamps, 30 a second, were sent."""
+    """`awaited(*stamps)`: after packets with these stamps, 30 per second, were sent."""
 
     def send(*stamps: int, **options: str) -> AwaitedPictures:
         with av.open(str(write_video(1, **{"codec": "libx264"} | options))) as container:

@@ -264,7 +264,7 @@ def test_a_menu_has_present_and_later_senders_but_not_our_own(windows: Windows, 
         lists.poll()
         clock.advance(1 / 30)
     assert [sender.word for sender in lists.refresh()] == ["spout:Arena - Composition"]
-    assert len(windows.library.named("getSenderList")) == 2, "polled twice a second"
+    assert len(windows.library.named("getSenderList")) == 2, "polled twice per second"
     assert {call for call, _ in windows.library.calls} == {"getSenderList"}
     assert lists.refresh() == ()
 

@@ -1,7 +1,7 @@
 """A fake Resolume Arena: sends messages like its "Output All OSC Messages", second by second.
 
 After the capture of an Arena 7.23.2 with 18 layers, 3 groups, 14 columns and 3 decks in ShowMeshSystems/showmesh,
-docs/bench/resolume-control-surface.md, section 6.3: 236 datagrams a second while nothing plays, 481 with a clip; 1545
+docs/bench/resolume-control-surface.md, section 6.3: 236 datagrams per second while nothing plays, 481 with a clip; 1545
 addresses in 22 s (here 1400), 39 messages among them with an empty address; bare `/name`, `/colorid`, `/beatsnap`,
 `/cliptarget` and `/ignorecolumntrigger`; playheads, transitions and mixer opacities without end; numbers normalised to
 0..1; of a clip `connect` (the mouse, 1 and 0) and `connected` (its state: 1 stopped, 3 playing). Addresses without a
@@ -104,7 +104,7 @@ def main() -> None:
     parser = argparse.ArgumentParser(description="Plays a capture's shape at an engine, in real time.")
     parser.add_argument("--to", default="127.0.0.1:9000", metavar="HOST:PORT")
     parser.add_argument("--seconds", type=int, default=60)
-    parser.add_argument("--idle", action="store_true", help="nothing plays: 236 datagrams a second, not 481")
+    parser.add_argument("--idle", action="store_true", help="nothing plays: 236 datagrams per second, not 481")
     args = parser.parse_args()
     host, _, port = args.to.rpartition(":")
     with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as out:

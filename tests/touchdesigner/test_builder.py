@@ -75,7 +75,7 @@ def test_every_text_is_ascii_for_an_old_python_and_imports_the_standard_library_
 def test_the_textport_line_builds_the_component(program: TouchDesigner, text: Path) -> None:
     (line,) = re.findall(r"exec\(open\(.*\)", text.read_text(encoding="utf-8"))[:1]
     assert 'encoding="utf-8"' in line and 'open(r"' in line
-    program.type_into_textport(line.replace("/path/to/touchdesigner/build_component.py", str(BUILDER)))
+    program.type_into_textport(re.sub(r'(?<=open\(r")[^"]+', lambda _: str(BUILDER), line))
     assert program.project.op("multiverse").par.L1angle.eval() == 0.0
     steps = [line.split(":")[1].split()[0] for line in program.printed]
     assert steps == [*(f"{step}/6" for step in range(1, 7)), "built"]

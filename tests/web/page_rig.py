@@ -26,7 +26,7 @@ GO twice at once."""
 class LiveEngine:
     """The engine: 160 x 90, demo sound, OSC and the page on free ports of 127.0.0.1.
 
-    Only 6 pictures a second, and a sound that is held unless the file says `PLAYS_SOUND = True`: analysing the sound
+    Only 6 pictures per second, and a sound that is held unless the file says `PLAYS_SOUND = True`: analysing the sound
     and showing levels and pictures would take 0.6 cores for as long as a test takes, mostly waiting on a busy machine.
     """
 

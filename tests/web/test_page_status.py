@@ -72,7 +72,7 @@ TEXTS: list[tuple[str, list[object], object]] = [
      "input -12 dB · speaker 110 Hz · transposed 12.0 semitones"),
     ("latencyOf", [LATENCY], "9.3 ms median, 1 in 100 takes more than 18.0 ms, worst 44.0 ms (last minute)"),
     ("leftOut", [{"replaced": 7, "discarded": 0, "lost": 2}], "7 replaced by newer values, 2 lost by the system"),
-    ("universeOf", [UNIVERSE], "artnet 2.0.0.5, 44 packets a second, of 2 desks"),
+    ("universeOf", [UNIVERSE], "artnet 2.0.0.5, 44 packets per second, of 2 desks"),
     ("universeOf", [{**UNIVERSE, "state": "held"}], "nothing arrives; the levels of artnet 2.0.0.5 are held"),
     ("linkOf", [SESSION], "133.00 beats/min, with 1 other program"),
     ("linkOf", [{**SESSION, "state": "alone", "peers": 0}], "133.00 beats/min, no other program yet"),
@@ -81,7 +81,7 @@ TEXTS: list[tuple[str, list[object], object]] = [
     ("lightingRows", [UNUSED], [["lighting", "nothing received yet (artnet)", False],
                       ["UDP port 6454", "another program has it, too; unicast reaches only one", True]]),
     ("lightingRows", [{"shared_ports": [], "universes": ADDED_UP}],
-                     [["lighting", "64 universes, 2790 packets a second; 2 held: 0, 1", True]]),
+                     [["lighting", "64 universes, 2790 packets per second; 2 held: 0, 1", True]]),
 ]  # fmt: skip
 
 
@@ -161,7 +161,7 @@ def test_a_cue_gets_its_timecode_typed_or_taken_from_the_clock(visit: Visit, liv
         page.locator(f"#cues input[value='{formatted}']").wait_for()
     assert field.input_value() == "02:00:00:00", "an edit keeps it"
     page.locator("#status-tab").click()
-    page.locator("#facts", has_text="MTC locked, 01:02:03:04, 25 frames a second, standing").wait_for()
+    page.locator("#facts", has_text="MTC locked, 01:02:03:04, 25 frames per second, standing").wait_for()
     live.send("/timecode/source", "off")
     live.send("/cue/delete", 1)
     page.locator("#cues li").wait_for(state="detached")

@@ -42,7 +42,7 @@ def described(error: Exception) -> str:
 
 
 def guarded(callback: Callable[..., None]) -> Callable[..., None]:
-    """Report a callback's first traceback, then count: TouchDesigner would print one 60 times a second."""
+    """Report a callback's first traceback, then count: TouchDesigner would print one 60 times per second."""
 
     @functools.wraps(callback)
     def call(self: "MultiverseExt", *args: Any) -> None:

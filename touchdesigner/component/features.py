@@ -1,7 +1,7 @@
 """Names of the audio features, as the engine sends them and as channels. Pure.
 
-The engine sends 33 numbers 60 times a second: 1980 callbacks a second, if a DAT received them. So they have a port of
-their own, where an OSC In CHOP takes them without Python.
+The engine sends 33 numbers 60 times per second: 1980 callbacks per second, if a DAT received them. So they have a port
+of their own, where an OSC In CHOP takes them without Python.
 """
 
 CHANNELS = 4

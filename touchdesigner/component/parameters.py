@@ -73,7 +73,7 @@ OWN_PAGES: dict[str, tuple[Own, ...]] = {
         _switch(
             "Audiochop",
             "Audio CHOP",
-            "Requests 60 audio features a second for output 4 if the engine sends none. Off: no request.",
+            "Requests 60 audio features per second for output 4 if the engine sends none. Off: no request.",
             1,
         ),
         _text(

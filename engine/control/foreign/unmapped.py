@@ -34,7 +34,7 @@ MAX_ARGUMENTS = 8  # stored of a message
 MAX_TEXT = 64  # stored of one text or blob
 DEFAULT_ENTRIES = 1000
 INTERVAL_S = 1.0
-MAX_A_SECOND = 50  # for all senders together: an explanation costs a search for the nearest address
+MAX_PER_SECOND = 50  # for all senders together: an explanation costs a search for the nearest address
 MAX_MISTYPED = 16  # different addresses of one sender
 MAX_ENTRIES = 4000  # in one listing: half of the outbox's capacity
 LINE_INTERVAL_S = 60.0  # between two log lines about senders on one host: a script may open a new port for each message
@@ -108,7 +108,7 @@ class UnmappedMessages:
         return is_noted and not self._is_mapped(address)
 
     def may_report(self, sender_name: str) -> bool:
-        """True if the log may mention this sender now: one line a minute for each host, 16 a minute in all."""
+        """True if the log may mention this sender now: one line per minute for each host, 16 per minute in all."""
         return self._lines.take(host_of(sender_name), self._clock.now_s())
 
     def newest(self, limit: int) -> tuple[list[tuple[str, str, UnmappedAddress]], int]:
@@ -179,7 +179,7 @@ class Mistakes:
         self._counters, self._feedback = feedback.counters, feedback
         self._clock = clock
         self._report = report
-        self._limit = SharedLimit(TokenBuckets(1, 1 / INTERVAL_S), TokenBucket(MAX_A_SECOND, MAX_A_SECOND))
+        self._limit = SharedLimit(TokenBuckets(1, 1 / INTERVAL_S), TokenBucket(MAX_PER_SECOND, MAX_PER_SECOND))
 
     def on_rejected(self, message: Message, rejection: Rejected, sender: Sender) -> None:
         self.on_refused("osc.rejected", message.address, str(rejection), sender)

@@ -20,7 +20,7 @@ export class Beat {
     this.#values = values;
     this.#connection = connection;
     this.dots = make("span", { class: "dots", "aria-hidden": "true" });
-    this.bpm = make("span", { class: "bpm", title: "tempo, beats a minute" }, "–");
+    this.bpm = make("span", { class: "bpm", title: "tempo, beats per minute" }, "–");
     this.sure = make("meter", { min: 0, max: 1, value: 0, "aria-label": "confidence of the beat heard" });
     this.source = make("select", { "aria-label": "clock of the beat", title: "clock of the beat" });
     this.source.addEventListener("change", () => values.change(SOURCE, this.source.value));
@@ -79,7 +79,7 @@ export class Beat {
   showState(state) {
     const isFree = state === "free" || state === "stopped";
     this.element.classList.toggle("is-free", isFree);
-    this.bpm.title = isFree ? `${state}: the tempo runs on without its clock` : "tempo, beats a minute";
+    this.bpm.title = isFree ? `${state}: the tempo runs on without its clock` : "tempo, beats per minute";
   }
 
   connected(exists) {

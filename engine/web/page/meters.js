@@ -20,7 +20,7 @@ export class Meters {
   }
 
   show(levels) {
-    if (!this.#root.checkVisibility()) return; // twenty times a second, on tabs without meters
+    if (!this.#root.checkVisibility()) return; // twenty times per second, on tabs without meters
     levels.forEach((level, index) => this.#channels[index]?.show(level));
   }
 

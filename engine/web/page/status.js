@@ -88,7 +88,7 @@ export class Status {
     const ms = status.frame_ms ?? {};
     const facts = [
       ["picture", `${status.width} × ${status.height}, ${status.renderer}`],
-      ["rate", `${status.fps.toFixed(1)} of ${status.target_fps.toFixed(0)} frames a second`],
+      ["rate", `${status.fps.toFixed(1)} of ${status.target_fps.toFixed(0)} frames per second`],
       ["frame time", `${ms.p50?.toFixed(1)} ms median, 1 in 100 takes more than ${ms.p99?.toFixed(1)} ms`],
       status.latency_ms?.packets && ["latency", latencyOf(status.latency_ms)],
       ["late, dropped", `${status.late}, ${status.dropped} of ${status.frames + status.dropped}`],
@@ -285,13 +285,13 @@ function universeRows(dmx) {
   const rate = universes.reduce((sum, { packets_hz }) => sum + packets_hz, 0);
   const numbers = silent.slice(0, MAX_UNIVERSE_ROWS).map(({ number }) => number).join(", ");
   const note = silent.length > 0 ? `; ${silent.length} held: ${numbers}${silent.length > MAX_UNIVERSE_ROWS ? " ..." : ""}` : "";
-  return [["lighting", `${universes.length} universes, ${rate.toFixed(0)} packets a second${note}`, silent.length > 0]];
+  return [["lighting", `${universes.length} universes, ${rate.toFixed(0)} packets per second${note}`, silent.length > 0]];
 }
 
 /** A lighting universe in one line. */
 export function universeOf({ state, source, sources, packets_hz }) {
   if (state === "held") return `nothing arrives; the levels of ${source} are held`;
-  return `${source}, ${packets_hz.toFixed(0)} packets a second${sources > 1 ? `, of ${sources} desks` : ""}`;
+  return `${source}, ${packets_hz.toFixed(0)} packets per second${sources > 1 ? `, of ${sources} desks` : ""}`;
 }
 
 /** The session of Ableton Link in one line. */
@@ -350,7 +350,7 @@ export function beatOf({ source, state, bpm, heard_confidence }) {
 
 function timecodeOf({ source, state, rate, position, speed }) {
   const way = state === "lost" || speed === 0 ? "standing" : `${speed.toFixed(2)} times the speed`;
-  return [`${source.toUpperCase()} ${state}`, position, position && `${rate} frames a second, ${way}`].filter(Boolean).join(", ");
+  return [`${source.toUpperCase()} ${state}`, position, position && `${rate} frames per second, ${way}`].filter(Boolean).join(", ");
 }
 
 function durationOf(seconds) {

@@ -206,7 +206,7 @@ def test_a_bypassed_generator_dissolves_into_the_look_that_its_look_names(rig: R
         if rig.fade is not None:
             assert rig.fade.is_frozen, "the picture on screen has the shader in it, which cannot be drawn any more"
             fractions.append(rig.fade.mix)
-    assert len(fractions) == 15 and fractions == sorted(fractions), "half a second at 30 frames a second"
+    assert len(fractions) == 15 and fractions == sorted(fractions), "half a second at 30 frames per second"
     assert rig.store.snapshot() == before, "the values that the performer sees stay"
     look = LOOKS["Skein"]
     assert [rig.snapshot[at] for at in LAYERS] == [*map(look.get, LAYERS[:3]), 0.0, look["/mod/1/target"]]

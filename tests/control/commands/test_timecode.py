@@ -51,7 +51,7 @@ class Rig(CueRig):
         return due
 
     def run(self, until_s: float) -> list[tuple[float, int]]:
-        """Draw 50 pictures a second. Returns (time, number) of each cue that started."""
+        """Draw 50 pictures per second. Returns (time, number) of each cue that started."""
         started = []
         while self.clock.now_s() < until_s - FRAME_S / 2:
             self.clock.advance(FRAME_S)
@@ -71,7 +71,7 @@ class Rig(CueRig):
         return started
 
     def play_ltc(self, first: tuple, seconds: float, begin_s: float) -> None:
-        """LTC of 25 frames a second, as the decoder gives it."""
+        """LTC of 25 frames per second, as the decoder gives it."""
         hours, minutes, whole, frames = first
         for n in range(round(seconds * 25)):
             number = ((hours * 60 + minutes) * 60 + whole) * 25 + frames + n

@@ -125,7 +125,7 @@ print([data[1] for data in heard[:1]], [port.name for port in system.ports()], f
 
 
 def test_taps_on_a_pad_count_from_their_arrival_however_late_they_are_read(open_midi: Any) -> None:
-    """At 124 beats a minute, each with a knob that moved before it and the release of the pad."""
+    """At 124 beats per minute, each with a knob that moved before it and the release of the pad."""
     rig, first_s = open_midi("all"), time.perf_counter() - 3.0
     rig.midi.plug("Launchpad")
     rig.ports.step(first_s - 1.0)

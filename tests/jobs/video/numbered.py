@@ -26,7 +26,7 @@ def number_in(pixels: np.ndarray) -> int:
 
 
 def write_numbered(folder: Path, count: int = 12, *, name: str = "in.mp4", **options: Any) -> Path:
-    """Write a movie of numbered pictures, 30 a second, silent H.264, unless options of `write_movie` differ."""
+    """Write a movie of numbered pictures, 30 per second, silent H.264, unless options of `write_movie` differ."""
     pictures = options.pop("pictures", None) or [numbered(number) for number in range(count)]
     return write_movie(folder / name, pictures, **{"sound": None} | options)
 

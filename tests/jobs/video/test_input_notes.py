@@ -53,7 +53,7 @@ def test_each_field_or_frame_of_an_interlaced_video_becomes_a_picture(name: str,
     assert [number_of_bar(picture.pixels) for picture in frames.read(1, None)] == list(range(0, 24, 2))
     assert frames.look.rate == 30
     assert open_input(source).counts.notes == [
-        f"{name}: is interlaced, and moving edges have combs: --deinterlace field makes 60 pictures a second of it, "
+        f"{name}: is interlaced, and moving edges have combs: --deinterlace field makes 60 pictures per second of it, "
         "--deinterlace frame 30"
     ]
 

@@ -94,7 +94,7 @@ def connect_repeatedly(address: tuple[str, int], is_any_there: threading.Event, 
 
 @pytest.mark.skipif(sys.platform == "win32", reason="no limit of open files to set")
 def test_without_file_descriptors_a_page_waits_and_says_so_in_one_line(caplog: pytest.LogCaptureFixture) -> None:
-    """asyncio would log a traceback, up to a hundred times a second."""
+    """asyncio would log a traceback, up to a hundred times per second."""
     import resource
 
     lines: list[str] = []

@@ -23,7 +23,7 @@ From the server:
 
     {"hello": {"protocol", "model", "device", "controls": [...], "settings", "limits": {"side_px", "bytes"}}}    first
     {"settings": {"number": n, "values": {name: value, ...}}}      all current settings, after each change
-    {"state": {...}}                                                twice a second, see `State`
+    {"state": {...}}                                                twice per second, see `State`
     {"lost": {"index": n, "reason": line}}                          a picture that failed; not for dropped ones
     {"error": line}                                                 any other error
     {"note": line}                                                  information: a prompt was truncated

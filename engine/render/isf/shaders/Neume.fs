@@ -23,7 +23,7 @@
 }*/
 
 const float MOMENTS = 512.0;
-const float RATE = 90.0; // moments a second
+const float RATE = 90.0; // moments per second
 
 // Height, level and breath some moments ago.
 vec3 sung_at(float ago) {

@@ -4,7 +4,7 @@ import { socketUrl } from "./socket.js";
 
 const FIRST_WAIT_MS = 500;
 const MAX_WAIT_MS = 8000;
-const SILENT_MS = 6000; // the server sends its state twice a second
+const SILENT_MS = 6000; // the server sends its state twice per second
 const FULL_BYTES = 128 * 1024; // buffered bytes above which the network counts as congested
 const TRY_AGAIN_LATER = 1013;
 

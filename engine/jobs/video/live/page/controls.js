@@ -2,7 +2,7 @@
 
 import { byId, make, write } from "./dom.js";
 
-const SENT_AFTER_MS = 50; // a dragged slider is sent twenty times a second
+const SENT_AFTER_MS = 50; // a dragged slider is sent twenty times per second
 const SETTLED_AFTER_MS = 400; // for controls that are expensive for the server
 const MAX_SLIDER = 100_000; // steps; more are too fine to hit
 
