@@ -201,7 +201,7 @@ def test_without_a_terminal_it_prints_its_choices_and_how_to_stop(home: Path) ->
     labels = ["starting", "picture", "sound", "sink", "osc", "page", "running;", "frames"]
     assert [line.split()[0] for line in lines] == labels
     assert lines[-2] == "running; stop with Ctrl-C or --seconds N"
-    assert re.fullmatch(r"frames    \d+ of 160x90 in [\d.]+ s, [\d.]+ a second; \d+ late, \d+ dropped", lines[-1])
+    assert re.fullmatch(r"frames    \d+ of 160x90 in [\d.]+ s, [\d.]+ per second; \d+ late, \d+ dropped", lines[-1])
     imported = {line.rpartition("|")[2].strip(): number for number, line in enumerate(seen)}
     loaded = min(imported[module] for module in ("engine.app", "moderngl", "engine.frame_loop"))
     assert seen.index(lines[0]) < loaded
