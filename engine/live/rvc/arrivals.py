@@ -11,9 +11,7 @@ from typing import Final
 
 POLL_S: Final = 0.001
 EARLY_S: Final = 0.003
-RECENT_POLLS: Final = (
-    64  # polls that saw new samples: a few seconds, in which two clocks drift by a fraction of a chunk
-)
+RECENT_POLLS: Final = 64  # with new samples: a few seconds, in which two clocks drift by a fraction of a chunk
 STALL_S: Final = 0.25  # longer than any chunk: after such a stall the old offset is wrong
 STALLED_POLL_S: Final = 0.005
 
