@@ -56,20 +56,26 @@ settings.load_profile("tests")
 signal.signal(signal.SIGINT, signal.default_int_handler)
 
 
-QUICK = frozenset((Path(__file__).parent / "quick.txt").read_text(encoding="utf-8").split())
-"""Test files that `pytest -m quick` runs, from the folder of the tests: some of every folder, none of them slow."""
+FILE_LISTS = {
+    name: frozenset((Path(__file__).parent / f"{name}.txt").read_text(encoding="utf-8").split())
+    for name in ("quick", "system")
+}
+"""Test files that `pytest -m quick` and `pytest -m system` run, from the folder of the tests. `quick`: some of every
+folder, none of them slow. `system`: what depends on the operating system, which CI runs on Windows, too."""
 
 
 CHANGED_PART: pytest.StashKey[Path | None] = pytest.StashKey()
 
 
-def is_quick_run(config: pytest.Config) -> bool:
-    return bool(config.getoption("markexpr") == "quick")
+def chosen_list(config: pytest.Config) -> str | None:
+    """The list of files that this run is limited to."""
+    expression = config.getoption("markexpr")
+    return expression if expression in FILE_LISTS else None
 
 
 @functools.cache
-def is_quick(path: Path) -> bool:
-    return path.relative_to(Path(__file__).parent).as_posix() in QUICK
+def is_listed(path: Path, list_name: str) -> bool:
+    return path.relative_to(Path(__file__).parent).as_posix() in FILE_LISTS[list_name]
 
 
 def pytest_addoption(parser: pytest.Parser) -> None:
@@ -83,11 +89,11 @@ def pytest_addoption(parser: pytest.Parser) -> None:
 
 
 def pytest_ignore_collect(collection_path: Path, config: pytest.Config) -> bool | None:
-    """With `-m quick`, leave out the other files: importing them takes longer than running these. With `--changed`,
-    those of other parts."""
+    """With `-m quick` and `-m system`, leave out the other files: importing them takes longer than running these. With
+    `--changed`, those of other parts."""
     if not collection_path.name.startswith("test_"):
         return None
-    if is_quick_run(config) and not is_quick(collection_path):
+    if (list_name := chosen_list(config)) and not is_listed(collection_path, list_name):
         return True
     part = config.stash.get(CHANGED_PART, None)
     return True if part is not None and part not in collection_path.parents else None
@@ -102,8 +108,12 @@ def pytest_report_header(config: pytest.Config) -> str | None:
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     for item in items:
-        if is_quick(item.path):
-            item.add_marker("quick")
+        for list_name in FILE_LISTS:
+            if is_listed(item.path, list_name):
+                item.add_marker(list_name)
+        for mark in item.iter_markers("only_on"):
+            if sys.platform not in mark.args:
+                item.add_marker(pytest.mark.skip(reason=f"only on {', '.join(mark.args)}: {mark.kwargs['reason']}"))
 
 
 def pytest_configure(config: pytest.Config) -> None:
@@ -120,7 +130,7 @@ def pytest_configure(config: pytest.Config) -> None:
 def pytest_sessionstart(session: pytest.Session) -> None:
     config = session.config
     is_on_workers = config.getoption("numprocesses", None) and not hasattr(config, "workerinput")
-    if is_on_workers and not is_quick_run(config) and not config.getoption("collectonly"):
+    if is_on_workers and not chosen_list(config) and not config.getoption("collectonly"):
         # The code of the Numba renderer and of the dataset's sensor, while the workers start and collect. On a fresh
         # clone the first tests that draw would compile it, several at once, for 14 and 7 s of CPU each. If it fails,
         # those tests tell the reason.
@@ -160,7 +170,7 @@ def import_own_tests(config: pytest.Config) -> None:
     """Import a part of all tests before collecting them, each worker another: on a fresh clone the workers would
     compile every file at the same time, each for itself."""
     worker = getattr(config, "workerinput", None)
-    if worker is None or config.args != config.getini("testpaths") or is_quick_run(config):
+    if worker is None or config.args != config.getini("testpaths") or chosen_list(config):
         return
     own = int(worker["workerid"].removeprefix("gw"))
     for file in sorted(Path(__file__).parent.rglob("test_*.py"))[own :: worker["workercount"]]:

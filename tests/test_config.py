@@ -75,7 +75,7 @@ def test_a_missing_or_binary_file_is_named(tmp_path: Path) -> None:
         read_config_file(tmp_path / "bytes.toml")
 
 
-@pytest.mark.skipif(os.name == "nt", reason="Windows has no such files")
+@pytest.mark.only_on("linux", "darwin", reason="Windows has no such files")
 def test_a_fifo_in_place_of_the_file_is_refused_without_blocking(tmp_path: Path) -> None:
     os.mkfifo(tmp_path / "show.toml")
     with pytest.raises(ConfigError, match=r"show\.toml: cannot be read \(a FIFO, where a file is needed\)"):

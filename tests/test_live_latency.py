@@ -24,7 +24,7 @@ WITHIN_MS = 1.0
 FIGURES = ("p50", "p99", "worst")
 ATTEMPTS = 3
 
-pytestmark = pytest.mark.skipif(sys.platform != "linux", reason="elsewhere packets have no time of arrival")
+pytestmark = pytest.mark.only_on("linux", reason="elsewhere packets have no time of arrival")
 
 
 def white_picture(folder: Path) -> dict[str, Any]:

@@ -77,7 +77,7 @@ engine.cli.main.main()
 """
 
 
-@pytest.mark.skipif(os.name == "nt", reason="sends a signal of POSIX systems")
+@pytest.mark.only_on("linux", "darwin", reason="sends a signal of POSIX systems")
 def test_ctrl_c_ends_a_run_whose_last_frame_hangs_and_its_recording_is_whole(tmp_path: Path) -> None:
     process = subprocess.Popen(
         [sys.executable, "-c", STANDING_RUN, *OPTIONS.split()],

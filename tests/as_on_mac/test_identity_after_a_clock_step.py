@@ -21,7 +21,7 @@ from engine.ipc.frame_ring import RingReader
 from engine.ipc.ring_folder import RingFolder, read_info
 from engine.ipc.segment import map_segment, unlink_segment
 
-pytestmark = pytest.mark.skipif(sys.platform != "linux", reason="simulates a Mac on Linux")
+pytestmark = pytest.mark.only_on("linux", reason="simulates a Mac on Linux")
 REPOSITORY = Path(__file__).parents[2]
 STEP_S = 3600.0
 

@@ -1,7 +1,5 @@
 """Four tones from a real device of a real sound server: captured, lost, captured again."""
 
-import sys
-
 import numpy as np
 import pytest
 
@@ -11,7 +9,7 @@ from tests.audio.sound_server import QUAD, RATE_HZ
 TONES_HZ = (220.0, 440.0, 1000.0, 3000.0)
 AMPLITUDES = (0.5, 0.4, 0.3, 0.2)
 
-pytestmark = pytest.mark.skipif(sys.platform != "linux", reason="PulseAudio through ALSA needs Linux")
+pytestmark = pytest.mark.only_on("linux", reason="PulseAudio through ALSA needs Linux")
 
 
 def four_tones() -> np.ndarray:

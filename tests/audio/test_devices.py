@@ -128,7 +128,7 @@ def open_in_a_machine(spec: str | None, prelude: str = "", **environment: str) -
     ).stdout.strip()
 
 
-@pytest.mark.skipif(sys.platform != "linux", reason="wheels for macOS and Windows contain PortAudio")
+@pytest.mark.only_on("linux", reason="wheels for macOS and Windows contain PortAudio")
 def test_without_portaudio_the_demo_plays_with_a_note_of_what_to_install() -> None:
     assert open_in_a_machine(None, NO_PORTAUDIO) == (
         "demo loop (no PortAudio on this machine (install it with: apt install libportaudio2))"

@@ -1,7 +1,6 @@
 """Sound files, normal and unusual."""
 
 import os
-import sys
 from collections.abc import Callable, Iterator
 from fractions import Fraction
 from pathlib import Path
@@ -163,7 +162,7 @@ def test_a_video_without_sound_is_an_error_and_one_that_is_emptied_silent(sine, 
     assert not silence.any()
 
 
-@pytest.mark.skipif(sys.platform in ("win32", "darwin"), reason="file names are Unicode there")
+@pytest.mark.only_on("linux", reason="file names are Unicode there")
 def test_a_file_name_that_is_not_utf_8_is_played(noise, tmp_path, open_feed) -> None:
     path = tmp_path / os.fsdecode(b"song \xff.wav")
     Path(write(tmp_path / "a.wav", noise, subtype="FLOAT")).rename(path)

@@ -1,7 +1,5 @@
 """A file is heard on a sound output when its picture leaves, on a real sound server."""
 
-import sys
-
 import numpy as np
 import pytest
 import soundfile
@@ -10,7 +8,7 @@ from tests.audio.lines import Program
 from tests.audio.monitor_program import FPS
 from tests.audio.sound_server import RATE_HZ
 
-pytestmark = pytest.mark.skipif(sys.platform != "linux", reason="PulseAudio through ALSA needs Linux")
+pytestmark = pytest.mark.only_on("linux", reason="PulseAudio through ALSA needs Linux")
 
 CLICKS = 5
 

@@ -1,13 +1,11 @@
 """A stream that is polled, as on systems without ALSA, on a real sound server."""
 
-import sys
-
 import numpy as np
 import pytest
 
 from tests.audio.lines import Program
 
-pytestmark = pytest.mark.skipif(sys.platform != "linux", reason="PulseAudio through ALSA needs Linux")
+pytestmark = pytest.mark.only_on("linux", reason="PulseAudio through ALSA needs Linux")
 
 
 # Takes four seconds: the sink wakes up, and a polled stream counts as lost after a second without sound.

@@ -14,7 +14,7 @@ from engine.errors import MultiverseError
 from tests.cli.conftest import Cli
 
 
-@pytest.mark.skipif(sys.platform == "win32", reason="SIGTERM ends a process there without a word to it")
+@pytest.mark.only_on("linux", "darwin", reason="SIGTERM ends a process there without a word to it")
 @pytest.mark.parametrize(
     ("command", "module", "code"),
     [

@@ -12,7 +12,7 @@ from tests.cli.conftest import Cli, CliResult
 from tests.jobs.convert.voices import spoken, write_sound
 from tests.jobs.segment.disc_movie import disc_picture, write_movie
 
-pytestmark = pytest.mark.skipif(sys.platform in ("win32", "darwin"), reason="names there are Unicode")
+pytestmark = pytest.mark.only_on("linux", reason="names there are Unicode")
 
 ODD = os.fsdecode(b"\xff\xe9") + "é"  # Latin-1, then UTF-8
 ESCAPED = "\\udcff\\udce9\\xe9"

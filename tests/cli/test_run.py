@@ -100,7 +100,7 @@ def test_a_sound_file_becomes_a_recording_a_picture_and_a_summary(home: Path, so
     assert (home / "out.png").read_bytes().startswith(b"\x89PNG")
 
 
-@pytest.mark.skipif(os.name == "nt", reason="closes descriptors with a shell")
+@pytest.mark.only_on("linux", "darwin", reason="closes descriptors with a shell")
 @pytest.mark.parametrize("closed", [*in_long_form("2>&-"), "0<&- 1>&- 2>&-"])
 def test_without_standard_streams_it_runs_as_with_them(home: Path, closed: str) -> None:
     """Daemons and launchers close them. The next opened files get their descriptors, and libraries print into them."""

@@ -3,7 +3,6 @@
 import os
 import socket
 import struct
-import sys
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -119,7 +118,7 @@ def test_the_number_of_tcp_clients_is_bounded(rig: Any, wait_for: Callable[..., 
     assert later == Message(ANGLE, (0.0,), "f")
 
 
-@pytest.mark.skipif(sys.platform == "win32", reason="no limit of open files to set")
+@pytest.mark.only_on("linux", "darwin", reason="no limit of open files to set")
 def test_without_file_descriptors_tcp_waits_and_udp_continues(open_rig: Any, wait_for: Any, reports: Any) -> None:
     import resource
 

@@ -1,6 +1,5 @@
 """The choice of engine and settings."""
 
-import sys
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -11,7 +10,7 @@ from engine.dataset.choosing import ChosenEngine, EngineOptions, choose_engine
 from engine.dataset.task import RenderSettings
 from engine.errors import RenderError, UsageError
 
-pytestmark = pytest.mark.skipif(sys.platform == "win32", reason="stands in for Blender by a shell script")
+pytestmark = pytest.mark.only_on("linux", "darwin", reason="stands in for Blender by a shell script")
 
 RASTER = RenderSettings(engine="raster")
 FINE = '{"version": "5.0.1", "python": "3.11.13", "gpus": []}'

@@ -29,7 +29,7 @@ from tests.support.long_form import IS_SOAK
 from tests.support.own_process import lines_of
 
 TRIANGLE = "v 0 0 0\nv 1 0 0\nv 0 1 0\nvt 0 0\nvt 1 0\nvt 0 1\nusemtl m\nf 1/1 2/2 3/3\n"
-posix_only = pytest.mark.skipif(os.name == "nt", reason="Windows has no such files")
+posix_only = pytest.mark.only_on("linux", "darwin", reason="Windows has no such files")
 
 IN_LITTLE_MEMORY = """
 import sys

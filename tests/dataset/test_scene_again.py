@@ -3,7 +3,6 @@
 import json
 import os
 import shutil
-import sys
 from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
@@ -311,7 +310,7 @@ def test_a_cluster_is_not_sent_files_that_it_could_not_read(
             replace(job, cluster="auto").check()
 
 
-@pytest.mark.skipif(sys.platform != "linux", reason="only Linux has file names of any bytes")
+@pytest.mark.only_on("linux", reason="only Linux has file names of any bytes")
 def test_a_model_whose_file_name_is_no_utf8_goes_into_task_manifest_and_scene(tmp_path: Path) -> None:
     path = write_glb(tmp_path / os.fsdecode(b"caf\xe9.glb"))
     job = drawing(f"box={path},scale=0.3,class=crate")

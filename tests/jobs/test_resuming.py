@@ -20,7 +20,7 @@ MAX_S = 2400.0  # all jobs together, twenty kills each
 ROOT = Path(__file__).parents[2]
 
 
-pytestmark = pytest.mark.skipif(sys.platform == "win32", reason="needs fork")
+pytestmark = pytest.mark.only_on("linux", "darwin", reason="needs fork")
 
 
 @pytest.fixture(scope="module")

@@ -55,7 +55,7 @@ def test_an_implausible_configuration_is_refused_in_one_line_with_the_file(
     assert line.startswith("fox: config.json") and "\n" not in line and len(line) < 300
 
 
-@pytest.mark.skipif(os.name == "nt", reason="Windows has no such files")
+@pytest.mark.only_on("linux", "darwin", reason="Windows has no such files")
 def test_a_fifo_instead_of_a_model_or_configuration_does_not_block(tmp_path: Path) -> None:
     os.mkfifo(tmp_path / "config.json")
     with pytest.raises(ModelError, match=r"config\.json cannot be read \(a FIFO, where a file is needed\)"):

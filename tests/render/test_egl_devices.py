@@ -2,7 +2,6 @@
 
 import ctypes
 import os
-import sys
 from collections.abc import Sequence
 from dataclasses import replace
 from pathlib import Path
@@ -18,7 +17,7 @@ from engine.render.opening import open_renderer
 from engine.render.unused_card import find_unused_card
 from engine.system.graphics_card import GraphicsCard
 
-pytestmark = pytest.mark.skipif(sys.platform != "linux", reason="EGL is how contexts are made on Linux only")
+pytestmark = pytest.mark.only_on("linux", reason="EGL is how contexts are made on Linux only")
 
 LLVMPIPE = EglDevice(index=0, name="Mesa llvmpipe", is_software=True)
 RADEON = EglDevice(index=1, name="AMD Radeon", file="/dev/dri/renderD129")

@@ -220,7 +220,7 @@ def test_a_font_that_hangs_stops_neither_the_picture_nor_the_other_texts(
     assert show(maker, {}) == (), "and nothing without a text"
 
 
-@pytest.mark.skipif(sys.platform == "win32", reason="the stand-in for Python is a program of Unix")
+@pytest.mark.only_on("linux", "darwin", reason="the stand-in for Python is a program of Unix")
 def test_a_process_that_cannot_start_is_no_fault_of_the_font(
     new_maker: Callable, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:

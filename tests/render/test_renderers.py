@@ -70,7 +70,7 @@ def test_the_window_behind_the_context_gets_its_messages(gl: Renderer, picture: 
     assert len(pumped) == 2
 
 
-@pytest.mark.skipif(sys.platform != "linux", reason="EGL is how contexts are made on Linux only")
+@pytest.mark.only_on("linux", reason="EGL is how contexts are made on Linux only")
 def test_without_moderngl_or_a_driver_auto_takes_numba_and_gives_the_reason() -> None:
     code = (
         "import sys\n"
@@ -129,7 +129,7 @@ def test_each_known_cause_names_what_to_install_and_unusable_contexts_are_reject
     assert not is_software("NVIDIA H100/PCIe/SSE2") and not is_software("Apple M2")
 
 
-@pytest.mark.skipif(sys.platform != "linux", reason="EGL is how contexts are made on Linux only")
+@pytest.mark.only_on("linux", reason="EGL is how contexts are made on Linux only")
 def test_the_context_stays_current_for_the_sinks(gl: Renderer, draw: Callable) -> None:
     current = ctypes.CDLL("libEGL.so.1").eglGetCurrentContext
     current.restype = ctypes.c_void_p
@@ -196,7 +196,7 @@ def test_a_gl_error_or_state_left_by_a_sink_does_not_affect_the_picture(gl: Rend
     assert (draw(gl) == expected).all()
 
 
-@pytest.mark.skipif(sys.platform != "linux", reason="memory limits are only enforced on Linux")
+@pytest.mark.only_on("linux", reason="memory limits are only enforced on Linux")
 @pytest.mark.parametrize("kind", ["gl", "numba"])
 def test_without_memory_for_a_new_size_the_old_one_stays(request: pytest.FixtureRequest, kind: str) -> None:
     if kind == "gl":
@@ -205,7 +205,7 @@ def test_without_memory_for_a_new_size_the_old_one_stays(request: pytest.Fixture
     assert run_python(code).splitlines() == ["refused", "(36, 64, 4)", "(18, 32, 4)"]
 
 
-@pytest.mark.skipif(sys.platform != "linux", reason="Mesa's rasteriser is Linux's")
+@pytest.mark.only_on("linux", reason="Mesa's rasteriser is Linux's")
 def test_once_open_no_picture_reads_a_shader_or_waits_for_the_compiler(
     gl: Renderer, draw: Callable, found: Callable, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
 ) -> None:

@@ -3,14 +3,13 @@
 import errno
 import os
 import stat
-import sys
 from pathlib import Path
 
 import pytest
 
 from engine.system.atomic_file import move_into_place, sync_file, write_atomic
 
-pytestmark = pytest.mark.skipif(sys.platform == "win32", reason="folders that can be flushed")
+pytestmark = pytest.mark.only_on("linux", "darwin", reason="folders that can be flushed")
 
 
 @pytest.fixture

@@ -91,7 +91,7 @@ except UsageError as error:
 """
 
 
-@pytest.mark.skipif(os.name == "nt", reason="Windows has no such files")
+@pytest.mark.only_on("linux", "darwin", reason="Windows has no such files")
 def test_whatever_is_named_as_a_video_or_sound_is_opened_only_if_it_is_one_file(tmp_path: Path) -> None:
     os.mkfifo(tmp_path / "fifo.mp4")
     due = {
@@ -117,7 +117,7 @@ def test_whatever_is_named_as_a_video_or_sound_is_opened_only_if_it_is_one_file(
     assert peak_mb < 300
 
 
-@pytest.mark.skipif(os.name == "nt", reason="Windows has no such files")
+@pytest.mark.only_on("linux", "darwin", reason="Windows has no such files")
 def test_a_looped_sound_that_becomes_a_fifo_and_a_certificate_that_is_one_are_not_waited_for(tmp_path: Path) -> None:
     lines, _ = lines_of(REPLACED, tmp_path / "loop.wav")
     assert any("a FIFO, where a file is needed" in line for line in lines[:-1]), lines

@@ -10,7 +10,7 @@ import pytest
 
 from engine.system import openmp
 
-LINUX_ONLY = pytest.mark.skipif(sys.platform != "linux", reason="needs GCC's OpenMP, which prints its settings")
+LINUX_ONLY = pytest.mark.only_on("linux", reason="needs GCC's OpenMP, which prints its settings")
 # Loads the same libraries as torch, which itself takes seconds.
 LIKE_TORCH = """
 import ctypes, glob, sys

@@ -40,7 +40,7 @@ def bound(host: str, port: int = 0) -> socket.socket:
     return sock
 
 
-@pytest.mark.skipif(sys.platform == "darwin", reason="shows the sockets of other programs only to root")
+@pytest.mark.only_on("linux", "win32", reason="shows the sockets of other programs only to root")
 @pytest.mark.parametrize("system", ["linux", "win32"])
 @pytest.mark.parametrize(
     ("ours", "theirs", "is_shared"),

@@ -17,7 +17,7 @@ def test_a_file_is_read_to_its_last_allowed_byte(tmp_path: Path) -> None:
         read_small(file, max_bytes=99)
 
 
-@pytest.mark.skipif(os.name == "nt", reason="Windows has no such files")
+@pytest.mark.only_on("linux", "darwin", reason="Windows has no such files")
 def test_special_files_are_refused_without_blocking(tmp_path: Path) -> None:
     os.mkfifo(tmp_path / "fifo")
     for path, reason in {

@@ -65,7 +65,7 @@ def test_answers_come_back_as_lines_and_the_end_as_an_error_with_its_reason(tmp_
     worker.send(b"two\n")
 
 
-@pytest.mark.skipif(sys.platform == "win32", reason="signals of POSIX")
+@pytest.mark.only_on("linux", "darwin", reason="signals of POSIX")
 def test_what_a_worker_sends_last_is_a_whole_line_or_nothing(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(worker_process, "MAX_LINE_BYTES", 1000)
     for line, answer in ((b"half\n", b"whole\n"), (b"x" * 999 + b"\n" + b"y" * 1000 + b"\n", b"x" * 999 + b"\n")):
@@ -89,7 +89,7 @@ def test_a_stopped_worker_holds_nobody_who_sends_more_than_its_pipe_takes() -> N
     assert worker.end(0.0) == -9
 
 
-@pytest.mark.skipif(sys.platform == "win32", reason="signals of POSIX")
+@pytest.mark.only_on("linux", "darwin", reason="signals of POSIX")
 def test_a_kill_takes_the_processes_that_it_has_started_and_names_those_that_stay(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:

@@ -2,7 +2,6 @@
 
 import os
 import signal
-import sys
 import threading
 import time
 from collections.abc import Callable, Iterator
@@ -184,7 +183,7 @@ def test_without_viewers_it_rests_and_after_a_while_it_ends(show: Show) -> None:
     show.watch()
 
 
-@pytest.mark.skipif(sys.platform != "linux", reason="other systems have no groups of processes with a niceness")
+@pytest.mark.only_on("linux", reason="other systems have no groups of processes with a niceness")
 def test_it_runs_only_when_the_show_leaves_it_a_core() -> None:
     worker = WorkerProcess(PROGRAM[0], "call_when_idle('builtins', 'input')")
     group = Path(f"/proc/{worker.pid}/autogroup")

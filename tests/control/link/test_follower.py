@@ -142,7 +142,7 @@ def test_the_process_is_started_again_after_it_died(rig: FollowerRig) -> None:
     assert rig.follower.status().peers == 2
 
 
-@pytest.mark.skipif(sys.platform == "win32", reason="signals have other names there")
+@pytest.mark.only_on("linux", "darwin", reason="signals have other names there")
 def test_a_process_that_hangs_is_replaced(rig: FollowerRig) -> None:
     rig.choose("link")
     rig.wait(lambda: rig.followed)

@@ -6,7 +6,6 @@ import json
 import os
 import shutil
 import struct
-import sys
 import zlib
 from collections.abc import Callable
 from pathlib import Path
@@ -268,7 +267,7 @@ def test_photos_without_labels_propose_nothing_about_piles(tmp_path: Path) -> No
     assert check_folders([real], like=own).like is not None
 
 
-@pytest.mark.skipif(os.name == "nt", reason="Windows reserves the disk of a file without content")
+@pytest.mark.only_on("linux", "darwin", reason="Windows reserves the disk of a file without content")
 def test_a_coco_file_beyond_the_limit_is_not_read_into_memory(tmp_path: Path) -> None:
     path = tmp_path / "a.json"
     path.touch()
@@ -309,7 +308,7 @@ UNREADABLE = {
 }
 
 
-@pytest.mark.skipif(sys.platform == "win32", reason="no FIFOs, and links need a right")
+@pytest.mark.only_on("linux", "darwin", reason="no FIFOs, and links need a right")
 def test_a_coco_file_that_cannot_be_read_is_a_fault_and_not_an_absence(tmp_path: Path) -> None:
     write_dataset(tmp_path / "sound", [1, 2])
     for name, (spoil, reason) in UNREADABLE.items():

@@ -2,7 +2,6 @@
 
 import json
 import os
-import sys
 import tempfile
 from pathlib import Path
 from typing import Any
@@ -77,7 +76,7 @@ def test_view_writes_one_page_and_opens_it_by_default(cli: Cli, tmp_path: Path, 
     assert (code, err) == (2, "multiverse: --pictures '2..1': is not a range such as 0..20\n")
 
 
-@pytest.mark.skipif(sys.platform != "linux", reason="only Linux has file names of any bytes")
+@pytest.mark.only_on("linux", reason="only Linux has file names of any bytes")
 def test_names_that_are_not_utf8_are_printed_escaped(cli: Cli, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(tempfile, "tempdir", str(tmp_path))
     folder = write_dataset(tmp_path / os.fsdecode(b"caf\xe9"), [1])

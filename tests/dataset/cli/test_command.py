@@ -1,7 +1,6 @@
 """`multiverse dataset` as users start it."""
 
 import json
-import os
 import signal
 import subprocess
 import sys
@@ -75,7 +74,7 @@ def test_without_blender_the_raster_engine_draws_and_a_note_says_so(cli: Any, tm
     assert err.endswith("; --max-samples: only for Cycles; it has no effect with the raster engine\n")
 
 
-@pytest.mark.skipif(os.name != "posix", reason="signals of POSIX")
+@pytest.mark.only_on("linux", "darwin", reason="signals of POSIX")
 def test_ctrl_c_finishes_the_pictures_in_progress_and_says_how_to_continue(tmp_path: Path, wait_for: Any) -> None:
     command = [*MULTIVERSE, str(tmp_path / "out"), "--recipe", "1", "--count", "3", "--jobs", "1", *SMALL, *RASTER]
     run = subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)

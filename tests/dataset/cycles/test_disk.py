@@ -15,7 +15,7 @@ from tests.dataset.cycles.yard import SETTINGS, YardRenderer, quarters
 from tests.support.long_form import only_soak
 
 ROOT = Path(__file__).parents[3]
-pytestmark = pytest.mark.skipif(sys.platform == "win32", reason="needs a shell script in place of Blender")
+pytestmark = pytest.mark.only_on("linux", "darwin", reason="needs a shell script in place of Blender")
 
 
 @pytest.fixture

@@ -43,7 +43,7 @@ def test_without_blender_the_error_names_the_command_that_installs_it(bare: Path
     assert "\n" not in str(caught.value)
 
 
-@pytest.mark.skipif(sys.platform == "win32", reason="programs are scripts here")
+@pytest.mark.only_on("linux", "darwin", reason="programs are scripts here")
 def test_a_given_blender_is_preferred_to_a_found_one(
     bare: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:

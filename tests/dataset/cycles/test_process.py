@@ -19,7 +19,7 @@ from tests.dataset.cycles.yard import SETTINGS, YardRenderer, quarters
 from tests.support.long_form import IS_SOAK
 
 ROOT = Path(__file__).parents[3]
-posix_only = pytest.mark.skipif(sys.platform == "win32", reason="needs a shell script in place of Blender")
+posix_only = pytest.mark.only_on("linux", "darwin", reason="needs a shell script in place of Blender")
 
 
 @posix_only

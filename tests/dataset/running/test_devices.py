@@ -1,7 +1,6 @@
 """--devices: a mistake is reported before anything is written; without it, each job gets one of several cards."""
 
 import os
-import sys
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -32,7 +31,7 @@ from tests.dataset.running.small_runs import small_job
         pytest.param(
             {"devices": (99,)},
             r"^--devices 99: EGL has no such device \(available: 0 ",
-            marks=pytest.mark.skipif(sys.platform != "linux", reason="EGL"),
+            marks=pytest.mark.only_on("linux", reason="EGL"),
         ),
     ],
 )
@@ -128,7 +127,7 @@ def test_without_a_choice_each_job_gets_one_of_several_cards(
         assert devices_of(several, 4) == ()
 
 
-@pytest.mark.skipif(sys.platform != "linux", reason="EGL")
+@pytest.mark.only_on("linux", reason="EGL")
 def test_the_cards_of_this_machine_are_listed_by_a_process_of_their_own() -> None:
     cards = [device.index for device in list_egl_devices() if device.is_cuda]
     assert devices._call_in_process("list_cards()", {}).split() == list(map(str, cards))

@@ -1,7 +1,6 @@
 """Runs with real processes: results, failures, interruptions."""
 
 import json
-import os
 import shutil
 import sys
 import threading
@@ -136,7 +135,7 @@ def test_a_truncated_manifest_and_a_damaged_part_are_repaired_to_the_same_bytes(
 
 
 @only_soak
-@pytest.mark.skipif(sys.platform == "win32", reason="signals of POSIX")
+@pytest.mark.only_on("linux", "darwin", reason="signals of POSIX")
 def test_a_picture_that_always_dies_is_reported_and_the_others_continue(make: Make) -> None:
     messages: list[str] = []
     with struck("000000", psutil.Process.kill, times=2) as pids:
@@ -163,7 +162,7 @@ def test_an_impossible_picture_is_not_retried_and_the_others_continue(make: Make
         make(count=1, seed=1001, options=options)  # the first one is checked before anything is made
 
 
-@pytest.mark.skipif(sys.platform == "win32", reason="signals of POSIX")
+@pytest.mark.only_on("linux", "darwin", reason="signals of POSIX")
 def test_a_hung_picture_is_killed_and_made_again(whole: Path, make: Make) -> None:
     messages: list[str] = []
     with own_processes(), struck("000000", psutil.Process.suspend, times=1) as pids:
@@ -177,7 +176,7 @@ def test_a_hung_picture_is_killed_and_made_again(whole: Path, make: Make) -> Non
         assert contents(folder)[path] == contents(whole)[path]
 
 
-@pytest.mark.skipif(sys.platform != "linux", reason="needs a limit on another process's memory")
+@pytest.mark.only_on("linux", reason="needs a limit on another process's memory")
 def test_a_picture_without_enough_memory_is_reported_and_the_next_is_made(make: Make) -> None:
     import resource
 
@@ -194,7 +193,7 @@ def test_a_picture_without_enough_memory_is_reported_and_the_next_is_made(make: 
     assert report.made == 1
 
 
-@pytest.mark.skipif(os.name != "posix", reason="needs a limit on the size of files")
+@pytest.mark.only_on("linux", "darwin", reason="needs a limit on the size of files")
 def test_a_full_disk_ends_the_run_with_one_line_and_the_same_command_resumes(make: Make) -> None:
     import resource
 

@@ -40,7 +40,7 @@ def test_a_single_picture_equals_that_of_a_whole_run(make: Make, tmp_path: Path)
     assert [path.name for path in folder.glob(".picture*")] == []
 
 
-@pytest.mark.skipif(os.name != "posix", reason="needs a limit on the size of files")
+@pytest.mark.only_on("linux", "darwin", reason="needs a limit on the size of files")
 def test_a_failed_picture_is_reported_with_its_reason(make: Make) -> None:
     import resource
 

@@ -265,7 +265,7 @@ def test_a_converted_sound_takes_its_name_while_a_scanner_holds_its_files(
     assert sorted(path.name for path in tmp_path.iterdir()) == [".out.wav.partial", "in.wav", "out.wav"]
 
 
-@pytest.mark.skipif(os.name == "nt", reason="other permissions there")
+@pytest.mark.only_on("linux", "darwin", reason="other permissions there")
 def test_a_subfolder_that_cannot_be_read_is_reported_beside_the_files_of_the_others() -> None:
     user = os.geteuid()
     with tempfile.TemporaryDirectory() as name:  # not in tmp_path, which other users cannot read

@@ -1,6 +1,5 @@
 """Videos keep their pictures unchanged; the voice is replaced at the same time."""
 
-import os
 from collections.abc import Callable
 from fractions import Fraction
 from pathlib import Path
@@ -163,7 +162,7 @@ def test_pictures_that_an_edit_list_hides_stay_hidden_or_are_refused(convert: Co
     )
 
 
-@pytest.mark.skipif(os.name == "nt", reason="Windows allows no colon in a name")
+@pytest.mark.only_on("linux", "darwin", reason="Windows allows no colon in a name")
 @pytest.mark.parametrize("output", ["22:10.mkv", "22:10.m4a"])
 def test_a_name_with_a_time_of_day_is_a_file_and_no_protocol(
     convert: Convert, monkeypatch: pytest.MonkeyPatch, output: str, tmp_path: Path

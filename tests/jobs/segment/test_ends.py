@@ -2,7 +2,6 @@
 
 import json
 import os
-import sys
 import threading
 from pathlib import Path
 from typing import Any
@@ -53,7 +52,7 @@ def test_a_failing_output_is_reported_at_once_and_the_others_continue(segment: S
     assert names == [".out.mp4.segment", "in.mp4", "masks", "out.json", "out.mp4"]
 
 
-@pytest.mark.skipif(sys.platform in ("win32", "darwin"), reason="names there are Unicode")
+@pytest.mark.only_on("linux", reason="names there are Unicode")
 def test_a_picture_whose_name_is_no_utf_8_comes_out_in_every_form(segment: Segment, tmp_path: Path) -> None:
     name, folder = os.fsdecode(b"disc \xff\xfe"), tmp_path / os.fsdecode(b"in \xe9")
     folder.mkdir()
@@ -116,7 +115,7 @@ def test_outputs_are_replaced_only_with_the_option_and_only_when_complete(
     assert report.notes == (f"{masks}: 1 other files from before are still there",)
 
 
-@pytest.mark.skipif(os.name != "posix", reason="needs a limit on the size of files")
+@pytest.mark.only_on("linux", "darwin", reason="needs a limit on the size of files")
 def test_a_full_disk_is_one_line_and_leaves_what_can_be_resumed(segment: Segment, movie, tmp_path: Path) -> None:
     import resource
 

@@ -2,7 +2,6 @@
 
 import os
 import re
-import sys
 import tempfile
 from collections.abc import Callable
 from pathlib import Path
@@ -116,7 +115,7 @@ def test_a_source_without_pictures_is_refused_in_one_line(kind: str, movie: Movi
     assert "no such file or folder" in str(caught.value) or kind != "missing"
 
 
-@pytest.mark.skipif(sys.platform == "win32", reason="other permissions there")
+@pytest.mark.only_on("linux", "darwin", reason="other permissions there")
 def test_a_source_without_permission_says_so(movie: Movie) -> None:
     user = os.geteuid()
     with tempfile.TemporaryDirectory() as name:  # not in tmp_path, which other users cannot read

@@ -6,7 +6,6 @@ import logging
 import os
 import socket
 import ssl
-import sys
 import threading
 import warnings
 from contextlib import suppress
@@ -92,7 +91,7 @@ def connect_repeatedly(address: tuple[str, int], is_any_there: threading.Event, 
         each.close()
 
 
-@pytest.mark.skipif(sys.platform == "win32", reason="no limit of open files to set")
+@pytest.mark.only_on("linux", "darwin", reason="no limit of open files to set")
 def test_without_file_descriptors_a_page_waits_and_says_so_in_one_line(caplog: pytest.LogCaptureFixture) -> None:
     """asyncio would log a traceback, up to a hundred times per second."""
     import resource

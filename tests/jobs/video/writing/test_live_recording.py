@@ -1,6 +1,5 @@
 """A live recording cannot be repeated: its closed segments are never lost, however the run ends."""
 
-import os
 from collections.abc import Callable, Iterator
 from itertools import islice
 from pathlib import Path
@@ -81,7 +80,7 @@ def test_a_live_run_without_a_closed_segment_leaves_nothing(source: Path, tmp_pa
     assert output.notes == [] and names(tmp_path) == ["in.mp4"]
 
 
-@pytest.mark.skipif(os.name != "posix", reason="needs a limit on the size of files")
+@pytest.mark.only_on("linux", "darwin", reason="needs a limit on the size of files")
 @pytest.mark.parametrize("end", ["finish", "abandon"])
 def test_a_recording_that_cannot_be_joined_is_kept_in_segments_and_named(
     source: Path, tmp_path: Path, end: str

@@ -1,6 +1,5 @@
 """An interrupted and resumed run writes the same output as an uninterrupted one."""
 
-import os
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -127,7 +126,7 @@ def no_file_over(size_bytes: int) -> Iterator[None]:
         resource.setrlimit(resource.RLIMIT_FSIZE, (hard, hard))
 
 
-@pytest.mark.skipif(os.name != "posix", reason="needs a limit on the size of files")
+@pytest.mark.only_on("linux", "darwin", reason="needs a limit on the size of files")
 @pytest.mark.parametrize("name", ["out.mp4", "out.webm", "out"])
 def test_a_full_disk_is_one_line_and_the_run_can_be_resumed(clip: Clip, tmp_path: Path, name: str) -> None:
     noise = np.random.default_rng(0)
@@ -149,7 +148,7 @@ def test_a_full_disk_is_one_line_and_the_run_can_be_resumed(clip: Clip, tmp_path
     assert not list(tmp_path.glob(".*"))
 
 
-@pytest.mark.skipif(os.name != "posix", reason="needs a limit on the size of files")
+@pytest.mark.only_on("linux", "darwin", reason="needs a limit on the size of files")
 def test_a_frame_that_does_not_fit_is_not_passed_over(clip: Clip, tmp_path: Path) -> None:
     noise = np.random.default_rng(0).integers(0, 256, (64, 96, 3), np.uint8)
     source = clip(pictures=[noise if number == 3 else noise * 0 + 99 for number in range(12)])
