@@ -83,7 +83,8 @@ def test_hostile_files_and_plug_ins_in_a_played_show_leave_no_gap_between_pictur
         f'[dmx]\nlisten = "sacn"\nfixture = "{UNIVERSE}.{ADDRESS}"\ninterface = "{HOST}"\nsacn_port = {dmx_port}\n',
         encoding="utf-8",
     )
-    with running_show(tmp_path, *with_model(tmp_path)) as (process, client), watcher(tmp_path) as watching:
+    options = ("--config", "show.toml", "--web", "off", "--eager", "any", "--set", "/eager/enable=on")
+    with running_show(tmp_path, *options, *with_model(tmp_path)) as (process, client), watcher(tmp_path) as watching:
         write_files(shaders)  # while it plays
         lighting_desk = LightingDesk(dmx_port)
         chosen = play(client, lighting_desk, SECONDS)
@@ -145,13 +146,13 @@ def play(client: ReadingClient, lighting_desk: LightingDesk, seconds: float) -> 
 @contextmanager
 def running_show(folder: Path, *more: str) -> Iterator[tuple[subprocess.Popen[bytes], ReadingClient]]:
     environment = with_packages(folder / "packages") | {"MULTIVERSE_HOME": str(folder / "home")}
-    arguments = "--config show.toml --audio demo --osc 127.0.0.1:0 --web off --sink shared=hostile --size".split()
-    more = ("--eager", "any", "--set", "/eager/enable=on", *more)
+    arguments = "--audio demo --osc 127.0.0.1:0 --sink shared=hostile --size".split()
     log = folder / "log.txt"
     with open(log, "wb") as written:
         process = subprocess.Popen(
             [sys.executable, "-m", "engine.cli.main", "run", *arguments, SIZE, "--fps", FPS, *more],
             cwd=folder, env=environment, stdin=subprocess.DEVNULL, stdout=written, stderr=written,
+            creationflags=getattr(subprocess, "CREATE_NEW_PROCESS_GROUP", 0),
         )  # fmt: skip
     client = None
     try:

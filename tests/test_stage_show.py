@@ -1,0 +1,127 @@
+"""Tests a show as on a stage: OSC, an open page, looks that fade, a recording, and a model whose process is killed.
+
+The long form is the same on every system, so that its gaps can be compared.
+"""
+
+import json
+import random
+import re
+import signal
+import threading
+import time
+import urllib.request
+from contextlib import suppress
+from pathlib import Path
+from typing import Any
+
+import av
+import psutil
+
+from engine.osc.encode import encode_message
+from engine.params.looks import LOOKS
+from tests.support.long_form import IS_SOAK
+from tests.support.reading_client import ReadingClient
+from tests.test_hostile_show import (
+    FADERS,
+    RATE_HZ,
+    end_watching,
+    running_show,
+    wait_for_answer,
+    watcher,
+    with_model,
+)
+from tests.web.socket_client import SocketClient
+
+SECONDS, KILL_EVERY_S = (600.0, 20.0) if IS_SOAK else (3.0, 20.0)
+END_S = 5.0  # from Ctrl-C to the end, of the long form: other tests share the machine with the short one
+
+
+def test_a_show_with_a_killed_model_an_open_page_and_a_recording_loses_no_picture(tmp_path: Path) -> None:
+    more = ("--fps", "30", "--web", "127.0.0.1:0", "--sink", "record=show.mp4", *with_model(tmp_path))
+    with running_show(tmp_path, *more) as (process, client), watcher(tmp_path) as watching:
+        page = Page((tmp_path / "log.txt").read_text(encoding="utf-8"))
+        kills = play(client, page)
+        client.send(encode_message("/sync", 7))
+        wait_for_answer(client, "/synced")
+        seen, sent = end_watching(watching), page.status()["sinks"]
+        began_s = time.perf_counter()
+        process.send_signal(getattr(signal, "CTRL_BREAK_EVENT", signal.SIGINT))
+        assert process.wait(120.0) == 0
+        took_s = time.perf_counter() - began_s
+        page.close()
+    print(f"pictures: {seen['pictures']}, longest gaps: {seen['gaps']}, {kills} kills, end in {took_s:.1f} s")
+    log = (tmp_path / "log.txt").read_text(encoding="utf-8", errors="replace")
+    assert "Traceback" not in log
+    assert page.pictures > 0 and kills >= (20 if IS_SOAK else 0)
+    assert {sink["name"]: (sink["dropped"], sink["state"]) for sink in sent} == {
+        "hostile": (0, "running"),
+        "show.mp4": (0, "running"),
+    }
+    found = re.search(r"^frames +(\d+) of", log, re.MULTILINE)
+    assert found is not None
+    with av.open(str(tmp_path / "show.mp4")) as movie:
+        assert sum(1 for _ in movie.decode(video=0)) == int(found[1])
+    assert took_s < END_S or not IS_SOAK
+
+
+def play_looks(client: ReadingClient, seconds: float, chance: random.Random) -> None:
+    """Send RATE_HZ messages per second: faders at random, and a preset every three seconds, most of which fade."""
+    started_s, number = time.perf_counter(), 0
+    while (now_s := time.perf_counter() - started_s) < seconds:
+        if number % round(3 * RATE_HZ) == 0:
+            client.send(encode_message("/preset/load", chance.choice(list(LOOKS)), chance.choice([0.0, 1.0, 2.5])))
+        else:
+            param = chance.choice(FADERS)
+            client.send(encode_message(param.address, chance.uniform(param.low, param.high)))
+        number += 1
+        time.sleep(max(0.0, number / RATE_HZ - now_s))
+
+
+def play(client: ReadingClient, page: "Page") -> int:
+    """Play looks and faders, and kill the model's process every KILL_EVERY_S. Returns how often."""
+    kills, chance = 0, random.Random(1)
+    started_s = time.perf_counter()
+    while (left_s := SECONDS - (time.perf_counter() - started_s)) > 0:
+        play_looks(client, min(left_s, KILL_EVERY_S), chance)
+        for child in page.status()["children"]:
+            if child["pid"]:
+                with suppress(psutil.NoSuchProcess):
+                    psutil.Process(child["pid"]).kill()
+                    kills += 1
+    return kills
+
+
+class Page:
+    """What an open page reads: its pictures and its values."""
+
+    def __init__(self, log: str) -> None:
+        found = re.search(r"^page +http://(127\.0\.0\.1):(\d+)", log, re.MULTILINE)
+        assert found is not None, log
+        self._host, self._port = found[1], int(found[2])
+        self._values = SocketClient((self._host, self._port), "/live")
+        self._stream = urllib.request.urlopen(self._url("stream.mjpg"), timeout=120.0)
+        self.pictures = 0
+        for read in (self._read_values, self._read_pictures):
+            threading.Thread(target=read, daemon=True).start()
+
+    def status(self) -> dict[str, Any]:
+        with urllib.request.urlopen(self._url("status.json"), timeout=120.0) as answer:
+            status: dict[str, Any] = json.load(answer)
+        return status
+
+    def close(self) -> None:
+        self._values.close()
+        self._stream.close()
+
+    def _url(self, path: str) -> str:
+        return f"http://{self._host}:{self._port}/{path}"
+
+    def _read_values(self) -> None:
+        with suppress(OSError, ConnectionError):
+            while True:
+                self._values.read()
+
+    def _read_pictures(self) -> None:
+        with suppress(OSError, ValueError):
+            while self._stream.readline():
+                self.pictures += 1
