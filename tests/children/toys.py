@@ -1,6 +1,7 @@
 """A supervised toy child for tests, and counts of leaked resources."""
 
 import os
+import sys
 import tempfile
 import time
 from collections.abc import Callable, Mapping
@@ -9,6 +10,7 @@ from pathlib import Path
 from typing import Any
 
 import psutil
+import pytest
 
 from engine.children.launcher import CAN_FORK, LAUNCHER, Launcher
 from engine.children.policy import Deadlines
@@ -16,6 +18,7 @@ from engine.children.spec import ChildStatus
 from engine.children.supervisor import OnSwap, Supervisor
 from engine.errors import SharedMemoryError
 from engine.ipc import FrameRing
+from engine.ipc.ring_folder import system_folder
 
 SOON = Deadlines(first_delay_s=0.02, max_delay_s=0.1, exit_at_end_s=10.0)
 """For tests of deaths: the usual timeouts, but short restart delays."""
@@ -23,12 +26,16 @@ SOON_KILLED = replace(SOON, stop_s=0.5)
 """For processes that ignore the stop request."""
 ATTENTIVE = replace(SOON, silent_s=3.0, silent_loading_s=3.0)
 """For stopped processes. Longer than a healthy process is silent even on an overloaded machine."""
+KILLED = "killed by SIGKILL" if sys.platform != "win32" else "exit code 15"
+"""The end by `psutil.Process.kill`: on Windows TerminateProcess with this code."""
+FORKS = pytest.mark.only_on("linux", reason="a fork server needs pidfd")
+SERVERS = int(CAN_FORK)
+"""Number of fork servers among `processes`."""
 
 
 def segments() -> set[str]:
     """Names of this process's shared memory."""
-    ours = f"multiverse-{os.getpid()}-"
-    return {name for name in os.listdir("/dev/shm") if name.startswith(ours)} if Path("/dev/shm").is_dir() else set()
+    return {name for name in system_folder().segments() if name.startswith(f"multiverse-{os.getpid()}-")}
 
 
 def descriptors() -> int:
