@@ -3,10 +3,10 @@
 import os
 import sys
 import tempfile
+import threading
 import time
 from collections.abc import Callable, Mapping
 from dataclasses import replace
-from pathlib import Path
 from typing import Any
 
 import psutil
@@ -24,8 +24,9 @@ SOON = Deadlines(first_delay_s=0.02, max_delay_s=0.1, exit_at_end_s=10.0)
 """For tests of deaths: the usual timeouts, but short restart delays."""
 SOON_KILLED = replace(SOON, stop_s=0.5)
 """For processes that ignore the stop request."""
-ATTENTIVE = replace(SOON, silent_s=3.0, silent_loading_s=3.0)
-"""For stopped processes. Longer than a healthy process is silent even on an overloaded machine."""
+ATTENTIVE = replace(SOON, silent_s=3.0, silent_loading_s=3.0 if CAN_FORK else 20.0)
+"""For stopped processes. Longer than a healthy process is silent even on an overloaded machine; without a fork server
+it imports first."""
 KILLED = "killed by SIGKILL" if sys.platform != "win32" else "exit code 15"
 """The end by `psutil.Process.kill`: on Windows TerminateProcess with this code."""
 FORKS = pytest.mark.only_on("linux", reason="a fork server needs pidfd")
@@ -39,8 +40,13 @@ def segments() -> set[str]:
 
 
 def descriptors() -> int:
-    """Number of files this process has open."""
-    return len(os.listdir("/proc/self/fd")) if Path("/proc/self/fd").is_dir() else 0
+    """Number of files this process has open; on Linux."""
+    return len(os.listdir("/proc/self/fd")) if sys.platform == "linux" else 0
+
+
+def threads() -> int:
+    """Number of threads, but the one that keeps markers of rings: it ends ten minutes after the last."""
+    return sum(thread.name != "ring markers" for thread in threading.enumerate())
 
 
 def is_live(process: psutil.Process) -> bool:
