@@ -67,15 +67,15 @@ def running(pid: int) -> str:
 
 
 def is_tracker(process: psutil.Process) -> bool:
-    """True for multiprocessing's resource tracker, which is not one of our children."""
+    """True for multiprocessing's resource tracker, and for the console of a process on Windows."""
     try:
-        return "resource_tracker" in " ".join(process.cmdline())
+        return process.name() == "conhost.exe" or "resource_tracker" in " ".join(process.cmdline())
     except psutil.NoSuchProcess:
         return False
 
 
 def processes() -> set[int]:
-    """All live descendants of this process, except the resource tracker and the fork server of SD and SAM3."""
+    """All live descendants of this process, except the resource tracker, consoles, and the fork server of SD and SAM3."""
     family = psutil.Process().children(recursive=True)
     others = LAUNCHER.server_pid
     return {each.pid for each in family if each.pid != others and is_live(each) and not is_tracker(each)}

@@ -14,7 +14,7 @@ from engine.children.port import ChildPort
 from engine.ipc import ChildCounters, ControlPipe
 from engine.ipc.control_pipe import open_pipe
 from engine.render.context import MAX_MESSAGES_PER_PICTURE, load_message_pump
-from engine.system import priority, win32
+from engine.system import win32
 from engine.system.power import kept_awake
 
 pytestmark = pytest.mark.only_on("win32", reason="states, classes and messages of Windows")
@@ -93,11 +93,3 @@ def test_a_model_is_loaded_at_idle_priority(gives_way: bool, port: ChildPort) ->
     load_on_device(port, "tiny", Model, half="float16", gives_way=gives_way)
     assert while_loading == [psutil.IDLE_PRIORITY_CLASS]
     assert process.nice() == (psutil.IDLE_PRIORITY_CLASS if gives_way else before)
-
-
-def test_a_child_starts_below_normal_priority_and_the_voice_does_not() -> None:
-    for niceness, expected in ((10, psutil.BELOW_NORMAL_PRIORITY_CLASS), (0, psutil.NORMAL_PRIORITY_CLASS)):
-        program, flags = [sys.executable, "-c", "input()"], priority.creation_flags(niceness)
-        with subprocess.Popen(program, stdin=subprocess.PIPE, creationflags=flags) as started:
-            assert psutil.Process(started.pid).nice() == expected
-            started.kill()

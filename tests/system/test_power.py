@@ -2,6 +2,7 @@
 11 and 10, granted and refused. `tests/on_windows/test_power.py` asks the real one."""
 
 import ctypes
+import subprocess
 import sys
 from types import SimpleNamespace
 
@@ -94,6 +95,13 @@ def test_a_machine_that_may_sleep_is_only_a_warning(
         assert windows.called("timeBeginPeriod") == [[1]] and not windows.called("timeEndPeriod")
     assert "set Sleep to Never" in caplog.text
     assert windows.called("timeEndPeriod") == [[1]]
+
+
+def test_a_painting_child_starts_at_lower_priority_and_the_voice_does_not(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Wine's CreateProcess ignores the class."""
+    below_normal = 0x4000  # winbase.h
+    monkeypatch.setattr(subprocess, "BELOW_NORMAL_PRIORITY_CLASS", below_normal, raising=False)
+    assert (priority.creation_flags(10), priority.creation_flags(0)) == (below_normal, 0)
 
 
 def test_a_refused_priority_stops_no_model(monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture) -> None:
