@@ -25,7 +25,6 @@ _HANDLE: Final = ctypes.c_void_p
 _THIS_PROCESS: Final = ctypes.c_void_p(-1)  # what GetCurrentProcess returns
 
 _PROCESS_POWER_THROTTLING: Final = 4  # in PROCESS_INFORMATION_CLASS (processthreadsapi.h)
-_THROTTLING_VERSION: Final = 1
 _EXECUTION_SPEED: Final = 0x1
 _IGNORE_TIMER_RESOLUTION: Final = 0x4
 _WINDOWS_11: Final = (10, 0, 22000)
@@ -58,7 +57,7 @@ def forbid_power_throttling() -> None:
     # Not `build`, which is an older system's in a program that does not declare Windows 10 in its manifest
     is_windows_11 = sys.getwindowsversion().platform_version >= _WINDOWS_11  # type: ignore[attr-defined]  # Windows only
     mask = _EXECUTION_SPEED | (_IGNORE_TIMER_RESOLUTION if is_windows_11 else 0)
-    state = _ThrottlingState(_THROTTLING_VERSION, mask, 0)
+    state = _ThrottlingState(1, mask, 0)
     types = (_HANDLE, ctypes.c_int32, ctypes.c_void_p, ctypes.c_uint32)
     call = _function("kernel32", "SetProcessInformation", ctypes.c_int32, *types)
     if not call(_THIS_PROCESS, _PROCESS_POWER_THROTTLING, ctypes.byref(state), ctypes.sizeof(state)) and is_windows_11:

@@ -69,13 +69,13 @@ def running(pid: int) -> str:
 def is_tracker(process: psutil.Process) -> bool:
     """True for multiprocessing's resource tracker, and for the console of a process on Windows."""
     try:
-        return process.name() == "conhost.exe" or "resource_tracker" in " ".join(process.cmdline())
+        return any(name in " ".join(process.cmdline()) for name in ("resource_tracker", "conhost.exe"))
     except psutil.NoSuchProcess:
         return False
 
 
 def processes() -> set[int]:
-    """All live descendants of this process, except the resource tracker, consoles, and the fork server of SD and SAM3."""
+    """All live descendants of this process, but the resource tracker, consoles, and the fork server of SD and SAM3."""
     family = psutil.Process().children(recursive=True)
     others = LAUNCHER.server_pid
     return {each.pid for each in family if each.pid != others and is_live(each) and not is_tracker(each)}
