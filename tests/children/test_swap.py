@@ -134,7 +134,7 @@ def test_a_stop_or_restart_aborts_a_swap(toys: Any) -> None:
         order()
         toy.wait_for(lambda why=why: toy.swap_ends == [(False, why)], "the end of the swap")
     toy.wait_for(lambda: len(processes()) == 1 + SERVERS, "the end of the other process")
-    assert toy.until("busy").facts["grey"] == 1
+    toy.wait_for(lambda: toy.status.state == "busy" and toy.status.facts.get("grey") == 1, "the old settings")
     toy.swap({"grey": 3, "loading": "wait"})
     toy.supervisor.close()  # leaves nothing
 
