@@ -34,7 +34,7 @@ def windows(monkeypatch: pytest.MonkeyPatch) -> FakeWindows:
 
 @pytest.mark.parametrize("starts", ["the engine", "a child"])
 @pytest.mark.parametrize(
-    ("version", "is_granted", "mask", "is_told"),
+    ("version", "is_granted", "mask", "is_warned"),
     [
         (WINDOWS_11, True, 0x1 | 0x4, False),
         (WINDOWS_11, False, 0x1 | 0x4, True),
@@ -43,11 +43,11 @@ def windows(monkeypatch: pytest.MonkeyPatch) -> FakeWindows:
     ],
     ids=["11", "11 refuses", "10 throttles no timers", "none throttled before 1709"],
 )
-def test_speed_and_timers_are_not_throttled_without_a_visible_window_and_a_refusal_is_told_where_it_matters(
+def test_speed_and_timers_are_not_throttled_without_a_visible_window_and_a_refusal_IS_KEEP_it_matters(
     version: tuple[int, ...],
     is_granted: bool,
     mask: int,
-    is_told: bool,
+    is_warned: bool,
     starts: str,
     windows: FakeWindows,
     monkeypatch: pytest.MonkeyPatch,
@@ -64,7 +64,7 @@ def test_speed_and_timers_are_not_throttled_without_a_visible_window_and_a_refus
     [[process, information, state, size]] = windows.called("SetProcessInformation")
     assert (process, information, size) == (THIS_PROCESS, 4, 12)
     assert (state.version, state.control_mask, state.state_mask) == (1, mask, 0)
-    assert ["SetProcessInformation" in line for line in caplog.messages] == [True] * is_told
+    assert ["SetProcessInformation" in line for line in caplog.messages] == [True] * is_warned
 
 
 @pytest.mark.parametrize(
