@@ -43,7 +43,7 @@ def windows(monkeypatch: pytest.MonkeyPatch) -> FakeWindows:
     ],
     ids=["11", "11 refuses", "10 throttles no timers", "none throttled before 1709"],
 )
-def test_speed_and_timers_are_not_throttled_without_a_visible_window_and_a_refusal_IS_KEEP_it_matters(
+def test_speed_and_timers_are_not_throttled_without_a_visible_window_and_a_refusal_is_told_where_it_matters(
     version: tuple[int, ...],
     is_granted: bool,
     mask: int,
