@@ -199,7 +199,8 @@ def find_ring(name: str, folder: RingFolder, *, pid: int | None = None) -> Segme
 def sweep_dead_rings(folder: RingFolder | None = None) -> list[str]:
     """Remove the segments of engines that died (kill -9, power cut), of all kinds and versions. Returns their names. A
     reused process id is distinguished by its start time. Segments of other containers stay, because their ids mean
-    nothing here. A segment without its magic is removed after a minute, if no process has the id in its name."""
+    nothing here. A marker without its segment is removed if no process has the id in its name; so is a segment without
+    its magic, after a minute."""
     folder = folder or system_folder()
     removed = []
     for segment in folder.segments():
@@ -220,5 +221,5 @@ def _is_dead(segment: str, folder: RingFolder) -> bool:
     except FileNotFoundError:
         return False
     is_ours = not hasattr(os, "getuid") or entry.st_uid == os.getuid()
-    is_old = time.time() - entry.st_mtime > UNREADY_GRACE_S
+    is_old = not folder.holds_segments or time.time() - entry.st_mtime > UNREADY_GRACE_S
     return is_ours and is_old and owner is not None and not is_pid_alive(int(owner[1]))

@@ -41,9 +41,10 @@ def create_segment(name: str, size: int) -> SharedMemory:
         raise
     except OSError as error:
         folder = f" in {SHM_FOLDER}" if sys.platform == "linux" else ""
-        raise SharedMemoryError(
-            f"shared memory: refused by the system{folder} ({error.strerror}); allow it in the container or sandbox"
-        ) from error
+        allow = "allow it in the container or sandbox"
+        remedy = "close programs, or enlarge the paging file" if sys.platform == "win32" else allow
+        refused = f"{size / 2**20:.0f} MiB refused by the system{folder} ({error.strerror})"
+        raise SharedMemoryError(f"shared memory: {refused}; {remedy}") from error
     if sys.platform != "linux":
         return segment
     try:

@@ -5,6 +5,7 @@ function is called, so this module can be imported on any system.
 """
 
 import ctypes
+import sys
 from collections.abc import Callable
 from typing import Any, Final
 
@@ -24,9 +25,9 @@ _HANDLE: Final = ctypes.c_void_p
 _THIS_PROCESS: Final = ctypes.c_void_p(-1)  # what GetCurrentProcess returns
 
 _PROCESS_POWER_THROTTLING: Final = 4  # in PROCESS_INFORMATION_CLASS (processthreadsapi.h)
-_THROTTLING_VERSION: Final = 1
 _EXECUTION_SPEED: Final = 0x1
 _IGNORE_TIMER_RESOLUTION: Final = 0x4
+_WINDOWS_11: Final = (10, 0, 22000)
 _PM_REMOVE: Final = 1
 
 
@@ -52,24 +53,21 @@ def set_thread_execution_state(state: int) -> int:
 def forbid_power_throttling() -> None:
     """Run this process at full speed with its requested timers, even if all its windows are hidden. Windows 11 ignores
     timeBeginPeriod in a process whose windows are all hidden or covered (Microsoft's documentation of timeBeginPeriod).
-    OSError when Windows refuses. Versions before 11 do not throttle timers, and refuse that flag."""
-    try:
-        _set_power_throttling(_ThrottlingState(_THROTTLING_VERSION, _EXECUTION_SPEED | _IGNORE_TIMER_RESOLUTION, 0))
-    except OSError:
-        _set_power_throttling(_ThrottlingState(_THROTTLING_VERSION, _EXECUTION_SPEED, 0))
+    OSError when Windows 11 refuses. Versions before it do not throttle timers, and those before 1709 nothing."""
+    # Not `build`, which is an older system's in a program that does not declare Windows 10 in its manifest
+    is_windows_11 = sys.getwindowsversion().platform_version >= _WINDOWS_11  # type: ignore[attr-defined]  # Windows only
+    mask = _EXECUTION_SPEED | (_IGNORE_TIMER_RESOLUTION if is_windows_11 else 0)
+    state = _ThrottlingState(1, mask, 0)
+    types = (_HANDLE, ctypes.c_int32, ctypes.c_void_p, ctypes.c_uint32)
+    call = _function("kernel32", "SetProcessInformation", ctypes.c_int32, *types)
+    if not call(_THIS_PROCESS, _PROCESS_POWER_THROTTLING, ctypes.byref(state), ctypes.sizeof(state)) and is_windows_11:
+        raise _refusal("SetProcessInformation")
 
 
 class _ThrottlingState(ctypes.Structure):
     """PROCESS_POWER_THROTTLING_STATE (processthreadsapi.h): state bits of the features that the mask selects."""
 
     _fields_ = [("version", ctypes.c_uint32), ("control_mask", ctypes.c_uint32), ("state_mask", ctypes.c_uint32)]
-
-
-def _set_power_throttling(state: _ThrottlingState) -> None:
-    types = (_HANDLE, ctypes.c_int32, ctypes.c_void_p, ctypes.c_uint32)
-    call = _function("kernel32", "SetProcessInformation", ctypes.c_int32, *types)
-    if not call(_THIS_PROCESS, _PROCESS_POWER_THROTTLING, ctypes.byref(state), ctypes.sizeof(state)):
-        raise _refusal("SetProcessInformation")
 
 
 class _Message(ctypes.Structure):

@@ -1,6 +1,6 @@
 """Fixtures for toy children, and checks that they leave nothing behind."""
 
-import threading
+import sys
 from collections.abc import Callable, Iterator
 from functools import partial
 from multiprocessing import resource_tracker
@@ -12,7 +12,7 @@ from engine.children.launcher import Launcher
 from engine.children.policy import Deadlines
 from engine.children.spec import ChildSpec, child_environment
 from engine.children.supervisor import Supervisor
-from tests.children.toys import SOON, Toy, descriptors, fork_one, processes, running, segments
+from tests.children.toys import SOON, Toy, descriptors, fork_one, processes, running, segments, threads
 
 TOY = "tests.children.toy:run"
 
@@ -41,8 +41,9 @@ def toys(
     toy_launcher: Launcher,
 ) -> Iterator[Callable[..., Toy]]:
     """`toys(settings, times=..., ...)` creates a toy child, off at first; closes all and checks for leaks."""
-    resource_tracker.ensure_running()  # otherwise its pipe would count as a leak
-    before, others = processes(), (segments(), descriptors(), threading.active_count())
+    if sys.platform != "win32":
+        resource_tracker.ensure_running()  # otherwise its pipe would count as a leak
+    before, others = processes(), (segments(), descriptors(), threads())
     created: list[Toy] = []
     default = request.getfixturevalue("launcher") if "launcher" in request.fixturenames else None
     launchers: set[Launcher] = set()
@@ -76,7 +77,7 @@ def toys(
     assert [toy.received for toy in created] == [toy.swaps for toy in created], "the end of each swap, once"
     left = processes() - before
     assert (left & {pid for toy in created for pid in toy.pids} if toy_launcher in launchers else left) == set()
-    assert (segments(), descriptors(), threading.active_count()) == others
+    assert (segments(), descriptors(), threads()) == others
     orphans = [running(pid) for toy in created for pid in toy.pids]
     assert "".join(orphans) == "", "orphans of a killed server"
     if toy_launcher in launchers:

@@ -1,6 +1,5 @@
 """After kill -9 of the engine its children and their server exit, and no shared memory is left."""
 
-import os
 import subprocess
 import sys
 import time
@@ -13,8 +12,10 @@ import psutil
 import pytest
 
 from engine.children.launcher import CAN_FORK
-from tests.children.toys import is_live
-from tests.support.long_form import IS_SOAK, in_long_form
+from engine.ipc import sweep_dead_rings
+from engine.ipc.ring_folder import read_info, system_folder
+from tests.children.toys import FORKS, is_live
+from tests.support.long_form import IS_SOAK, ONLY_SOAK
 
 ROOT = Path(__file__).parents[2]
 MAX_END_S = 3.0 if IS_SOAK else 10.0  # on an overloaded machine
@@ -38,16 +39,21 @@ def stand_in_engine(kind: str) -> Iterator[tuple[subprocess.Popen[str], list[psu
         engine.wait()
 
 
-@pytest.mark.parametrize(
-    ("kind", "is_stopped"), [("forked", False), ("spawned", True), *in_long_form(("forked", True), ("spawned", False))]
-)
+LINUX_WAKES = pytest.mark.only_on("linux", reason="elsewhere a stopped process does not notice its parent's death")
+CASES = [
+    pytest.param("forked", False, marks=FORKS),
+    pytest.param("spawned", True, marks=LINUX_WAKES),
+    pytest.param("forked", True, marks=[FORKS, *ONLY_SOAK]),
+    pytest.param("spawned", False, marks=ONLY_SOAK if CAN_FORK else ()),
+]
+
+
+@pytest.mark.parametrize(("kind", "is_stopped"), CASES)
 def test_children_end_and_shared_memory_is_gone_when_the_engine_is_killed(
-    kind: str, is_stopped: bool, wait_for: Any, require: Any
+    kind: str, is_stopped: bool, wait_for: Any
 ) -> None:
-    require(sys.platform == "linux", "Linux, where shared memory can be listed")
     with stand_in_engine(kind) as (engine, family):
-        prefix = f"multiverse-{engine.pid}-"
-        names = [name for name in os.listdir("/dev/shm") if name.startswith(prefix)]
+        names = {name for name in system_folder().segments() if name.startswith(f"multiverse-{engine.pid}-")}
         assert len(family) == (3 if kind == "forked" else 2)
         assert len(names) == 6, "a gate, an input ring, two segments of counters, two output rings"
         if is_stopped:
@@ -58,14 +64,13 @@ def test_children_end_and_shared_memory_is_gone_when_the_engine_is_killed(
         killed_s = time.perf_counter()
         wait_for(lambda: not any(map(is_live, family)), "their end")
         assert time.perf_counter() - killed_s < MAX_END_S
-    wait_for(
-        lambda: not any(name.startswith(prefix) for name in os.listdir("/dev/shm")),
-        "the resource tracker to remove the segments",
-    )
+    wait_for(lambda: not any(map(read_info, names)), "the resource tracker, or Windows, to remove the segments")
+    sweep_dead_rings()  # their markers
+    assert names.isdisjoint(system_folder().segments())
 
 
-def test_a_fork_server_ends_with_its_engine_even_while_it_imports(wait_for: Any, require: Any) -> None:
-    require(CAN_FORK, "Linux with pidfd")
+@FORKS
+def test_a_fork_server_ends_with_its_engine_even_while_it_imports(wait_for: Any) -> None:
     with stand_in_engine("importing") as (engine, (server,)):
         wait_for(lambda: server.num_threads() > 1, "the beginning of the endless import")
         engine.kill()

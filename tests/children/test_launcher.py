@@ -2,7 +2,6 @@
 
 import gc
 import os
-import signal
 import subprocess
 import sys
 import tempfile
@@ -16,10 +15,10 @@ import psutil
 import pytest
 
 from engine.children import forked
-from engine.children.launcher import CAN_FORK, Launcher
+from engine.children.launcher import Launcher
 from engine.children.spec import child_environment
 from engine.system.python_process import exit_reason
-from tests.children.toys import processes
+from tests.children.toys import FORKS, KILLED, processes
 from tests.support.long_form import in_long_form
 
 ROOT = Path(__file__).parents[2]
@@ -39,14 +38,14 @@ def test_a_spawned_child_runs_dies_and_restarts_like_a_forked_one(toys: Any, spa
     assert psutil.Process(pid).ppid() == os.getpid()
     psutil.Process(pid).kill()
     toy.until("busy", not_pid=pid)
-    assert toy.status.detail == "killed by SIGKILL"
+    assert toy.status.detail == KILLED
     toy.supervisor.stop()
     toy.until("off")
     assert spawning.server_pid == 0
 
 
-def test_two_supervisors_share_one_server_which_ends_with_the_last(toys: Any, launcher: Launcher, require: Any) -> None:
-    require(CAN_FORK, "Linux with pidfd")
+@FORKS
+def test_two_supervisors_share_one_server_which_ends_with_the_last(toys: Any, launcher: Launcher) -> None:
     before = processes()
     first, second = toys(preload=("decimal",), name="first"), toys(preload=("asyncio",), name="second")
     first.supervisor.start()
@@ -73,19 +72,19 @@ def test_a_child_has_its_own_environment_from_its_start_and_the_engine_keeps_its
     assert dict(os.environ) == before
 
 
+@FORKS
 def test_children_start_in_new_interpreters_where_an_import_has_opened_cuda(
-    toys: Any, launcher: Launcher, require: Any, caplog: pytest.LogCaptureFixture
+    toys: Any, launcher: Launcher, caplog: pytest.LogCaptureFixture
 ) -> None:
-    require(CAN_FORK, "Linux with pidfd")
     toy = toys(preload=("wave", "tests.children.cuda_at_import"), loop="tests.children.toy:report_modules")
     toy.supervisor.start()
     for _ in range(2):
         pid = toy.until("ready").pid
         facts = toy.wait_for(lambda: toy.status.facts, "the facts")
         assert facts == {"wave": False, "argument": "-c", "threads": 2, "from stdin": 0}
-        os.kill(pid, signal.SIGKILL)
+        psutil.Process(pid).kill()
         toy.until("ready", not_pid=pid)
-    assert toy.status.detail == "killed by SIGKILL"
+    assert toy.status.detail == KILLED
     (line,) = [each for each in caplog.messages if "CUDA" in each]
     assert line == "torch opened CUDA while modules were imported, so children start from nothing: seconds later"
 
@@ -140,10 +139,8 @@ def _output_of(arguments: list[str], folder: Path) -> str:
     return done.stdout
 
 
-def test_a_server_that_takes_long_to_die_is_reaped_all_the_same(
-    monkeypatch: pytest.MonkeyPatch, require: Any, wait_for: Any
-) -> None:
-    require(CAN_FORK, "Linux with pidfd")
+@FORKS
+def test_a_server_that_takes_long_to_die_is_reaped_all_the_same(monkeypatch: pytest.MonkeyPatch, wait_for: Any) -> None:
     monkeypatch.setattr(forked, "KILL_WAIT_S", 0.0)
     server = forked.ForkServer((), {})
     pid = server.pid
@@ -156,13 +153,13 @@ def test_a_server_that_takes_long_to_die_is_reaped_all_the_same(
     assert [str(each.message) for each in caught] == []
 
 
-def test_a_dead_server_does_not_wake_who_waits_for_its_child(launcher: Launcher, wait_for: Any, require: Any) -> None:
-    require(CAN_FORK, "Linux with pidfd")
+@FORKS
+def test_a_dead_server_does_not_wake_who_waits_for_its_child(launcher: Launcher, wait_for: Any) -> None:
     launcher.join((), child_environment())
     with tempfile.TemporaryFile() as stderr:
         process, pipe = launcher.launch(stderr, {})
         wait_for(lambda: process.has_ended(0.0) or process.pid, "the start")
-        os.kill(launcher.server_pid, signal.SIGKILL)
+        psutil.Process(launcher.server_pid).kill()
         wait_for(lambda: process.has_ended(0.0) or process.events is None, "the end of its socket")
         assert not process.has_ended(0.0)
         pipe.close()

@@ -1,7 +1,6 @@
 """A child's loop receives the engine's messages, with a real pipe and real ChildCounters."""
 
 from collections.abc import Iterator
-from multiprocessing import Pipe
 
 import pytest
 
@@ -9,11 +8,12 @@ from engine.children.mailbox import Mailbox
 from engine.children.messages import ToChild, Update
 from engine.children.port import ChildPort
 from engine.ipc import ChildCounters, ControlPipe, Phase
+from engine.ipc.control_pipe import open_pipe
 
 
 @pytest.fixture
 def mailbox_and_port() -> Iterator[tuple[Mailbox, ChildPort]]:
-    ours, theirs = Pipe()
+    ours, theirs = open_pipe()
     with ours, theirs:
         pipe: ControlPipe[ToChild] = ControlPipe(theirs, ToChild)
         counters = ChildCounters.create("a port's counters")

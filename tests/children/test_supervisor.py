@@ -1,7 +1,7 @@
 """A child's normal operation: values, inputs, outputs, commands, restarts, stops."""
 
 import os
-import signal
+import sys
 import threading
 import time
 from pathlib import Path
@@ -29,7 +29,8 @@ def test_a_child_loads_then_publishes_pictures(toys: Any) -> None:
     assert status.pid != os.getpid()
     assert status.ms_a_result > 0.0
     assert status.facts["loaded"] == "tiny"
-    assert status.facts["nice"] == max(13, os.nice(0))
+    if sys.platform != "win32":  # there the class is set by CreateProcess, which Wine ignores
+        assert status.facts["nice"] == max(13, os.nice(0))
     group = Path(f"/proc/{status.pid}/autogroup")
     assert not group.exists() or group.read_text(encoding="ascii").endswith("nice 10\n"), "the kernel compares groups"
     assert toy.states[0] == "loading"
@@ -61,7 +62,7 @@ def test_more_values_than_fit_into_one_message_all_arrive_and_a_note_is_reported
 def test_a_stopped_child_does_not_fill_the_pipe(toys: Any, reports: Any) -> None:
     toy = toys()
     pid = toy.run().pid
-    os.kill(pid, signal.SIGSTOP)
+    psutil.Process(pid).suspend()
     refused: list[str] = []
     for number in range(MAX_CALLS + 50):
         toy.supervisor.set_values({"/toy/prompt": f"{number}" + "x" * 30_000})
@@ -69,7 +70,7 @@ def test_a_stopped_child_does_not_fill_the_pipe(toys: Any, reports: Any) -> None
         if number >= MAX_CALLS:  # each refusal proves one more round of the supervisor; in total 1.5 MB
             toy.wait_for(lambda seen=number - MAX_CALLS: len(refused) > seen, "a refusal")
     assert set(refused) == {"toy: 64 commands are already waiting for an answer"}
-    os.kill(pid, signal.SIGCONT)
+    psutil.Process(pid).resume()
     toy.supervisor.set_values({"/toy/prompt": "after all"})
     toy.wait_for(lambda: toy.status.facts["prompt"] == "after all", "the newest prompt")
     assert (toy.status.pid, reports.lines) == (pid, [])
@@ -176,7 +177,7 @@ def test_the_old_process_is_gone_before_the_next_starts(toys: Any) -> None:
             both.append(psutil.pid_exists(old))
 
     toy.supervisor.subscribe(look)
-    os.kill(old, signal.SIGSTOP)
+    psutil.Process(old).suspend()
     toy.supervisor.restart()
     toy.wait_for(lambda: both, "the next process")
     assert not any(both)

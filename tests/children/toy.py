@@ -1,8 +1,8 @@
 """A child that misbehaves on request: hangs, raises, exits, dies on a prompt. Paints 8 x 4 pictures of one value."""
 
 import ctypes
+import faulthandler
 import os
-import signal
 import sys
 import threading
 import time
@@ -33,7 +33,7 @@ def run(port: ChildPort) -> None:
     act(port, port.settings.get("compiling", ""))
     period_ns = port.gate.period_ns if port.gate is not None else 0
     grey = port.settings.get("grey", 1)
-    port.ready(loaded=port.settings.get("model", ""), nice=os.nice(0), period_ns=period_ns, grey=grey)
+    port.ready(loaded=port.settings.get("model", ""), nice=int(psutil.Process().nice()), period_ns=period_ns, grey=grey)
     writer = None
     index = 0
     while not port.should_stop:
@@ -47,7 +47,7 @@ def run(port: ChildPort) -> None:
             prompt = port.values.get("/toy/prompt", CLEAN_PROMPT)
             port.start_trial("/toy/prompt", prompt)
             if "poison" in prompt:
-                os.kill(os.getpid(), signal.SIGKILL)
+                psutil.Process().kill()
             height, width = 4, int(port.values.get("/toy/width", 8))
             if writer is None or writer.shape[1] != width:
                 writer = port.open_output("picture", width, height)
@@ -75,7 +75,8 @@ def act(port: ChildPort, what: str) -> None:
             while True:
                 time.sleep(1.0)
         case "hold the GIL":
-            ctypes.PyDLL(None).sleep(1000)  # unlike CDLL it keeps the GIL
+            library = ctypes.PyDLL("kernel32" if sys.platform == "win32" else None)  # unlike CDLL it keeps the GIL
+            (library.Sleep if sys.platform == "win32" else library.usleep)(2**30)
         case "raise":
             raise ZeroDivisionError("one by nought")
         case "exit 3":
@@ -84,9 +85,9 @@ def act(port: ChildPort, what: str) -> None:
         case "sys.exit":
             raise SystemExit(4)
         case "kill":
-            os.kill(os.getpid(), signal.SIGKILL)
+            psutil.Process().kill()
         case "segfault":
-            ctypes.string_at(0)
+            faulthandler._read_null()  # type: ignore[attr-defined]
         case "memory":
             port.fail("memory", "7 GiB requested", is_final=False)
         case "memory, finally":

@@ -1,14 +1,16 @@
 """A supervised toy child for tests, and counts of leaked resources."""
 
 import os
+import sys
 import tempfile
+import threading
 import time
 from collections.abc import Callable, Mapping
 from dataclasses import replace
-from pathlib import Path
 from typing import Any
 
 import psutil
+import pytest
 
 from engine.children.launcher import CAN_FORK, LAUNCHER, Launcher
 from engine.children.policy import Deadlines
@@ -16,24 +18,35 @@ from engine.children.spec import ChildStatus
 from engine.children.supervisor import OnSwap, Supervisor
 from engine.errors import SharedMemoryError
 from engine.ipc import FrameRing
+from engine.ipc.ring_folder import system_folder
 
 SOON = Deadlines(first_delay_s=0.02, max_delay_s=0.1, exit_at_end_s=10.0)
 """For tests of deaths: the usual timeouts, but short restart delays."""
 SOON_KILLED = replace(SOON, stop_s=0.5)
 """For processes that ignore the stop request."""
-ATTENTIVE = replace(SOON, silent_s=3.0, silent_loading_s=3.0)
-"""For stopped processes. Longer than a healthy process is silent even on an overloaded machine."""
+ATTENTIVE = replace(SOON, silent_s=3.0, silent_loading_s=3.0 if CAN_FORK else 20.0)
+"""For stopped processes. Longer than a healthy process is silent even on an overloaded machine; without a fork server
+it imports first."""
+KILLED = "killed by SIGKILL" if sys.platform != "win32" else "exit code 15"
+"""The end by `psutil.Process.kill`: on Windows TerminateProcess with this code."""
+FORKS = pytest.mark.only_on("linux", reason="a fork server needs pidfd")
+SERVERS = int(CAN_FORK)
+"""Number of fork servers among `processes`."""
 
 
 def segments() -> set[str]:
     """Names of this process's shared memory."""
-    ours = f"multiverse-{os.getpid()}-"
-    return {name for name in os.listdir("/dev/shm") if name.startswith(ours)} if Path("/dev/shm").is_dir() else set()
+    return {name for name in system_folder().segments() if name.startswith(f"multiverse-{os.getpid()}-")}
 
 
 def descriptors() -> int:
-    """Number of files this process has open."""
-    return len(os.listdir("/proc/self/fd")) if Path("/proc/self/fd").is_dir() else 0
+    """Number of files this process has open; on Linux."""
+    return len(os.listdir("/proc/self/fd")) if sys.platform == "linux" else 0
+
+
+def threads() -> int:
+    """Number of threads, but the one that keeps markers of rings: it ends ten minutes after the last."""
+    return sum(thread.name != "ring markers" for thread in threading.enumerate())
 
 
 def is_live(process: psutil.Process) -> bool:
@@ -54,15 +67,15 @@ def running(pid: int) -> str:
 
 
 def is_tracker(process: psutil.Process) -> bool:
-    """True for multiprocessing's resource tracker, which is not one of our children."""
+    """True for multiprocessing's resource tracker, and for the console of a process on Windows."""
     try:
-        return "resource_tracker" in " ".join(process.cmdline())
-    except psutil.NoSuchProcess:
+        return any(name in " ".join(process.cmdline()) for name in ("resource_tracker", "conhost.exe"))
+    except psutil.Error:  # it has just ended, or begins: Windows refuses to read that
         return False
 
 
 def processes() -> set[int]:
-    """All live descendants of this process, except the resource tracker and the fork server of SD and SAM3."""
+    """All live descendants of this process, but the resource tracker, consoles, and the fork server of SD and SAM3."""
     family = psutil.Process().children(recursive=True)
     others = LAUNCHER.server_pid
     return {each.pid for each in family if each.pid != others and is_live(each) and not is_tracker(each)}

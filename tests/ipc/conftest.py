@@ -33,8 +33,9 @@ class Children:
         return child
 
     def kill(self, child: subprocess.Popen[str]) -> None:
-        """Kill -9 the child and its resource tracker, which would clean up after it."""
-        with suppress(ProcessLookupError):
+        """Kill -9 the child, and its resource tracker (none on Windows), which would clean up after it."""
+        child.kill()
+        with suppress(ProcessLookupError, AttributeError):
             os.killpg(child.pid, signal.SIGKILL)
         child.wait()
         for stream in (child.stdin, child.stdout):

@@ -1,7 +1,5 @@
 """The audio ring. Each sample's value is its number, so that every copy can be checked."""
 
-import os
-import signal
 from collections.abc import Iterator
 
 import numpy as np
@@ -161,8 +159,7 @@ def test_no_copy_is_torn_while_a_child_writes_without_pause_and_is_killed(childr
 
         what = "copies enough, and overtaken ones among them"
         wait_for(lambda check=is_proven: any(check() for _ in range(1000)), what)
-        os.kill(child.pid, signal.SIGKILL)
-        child.wait()
+        children.kill(child)
         end = owner.end_sample
         readable = owner.capacity - (int(owner._fields[ANNOUNCED]) - end)
         copy = reader.read(end - readable, readable)

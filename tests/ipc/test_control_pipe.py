@@ -1,7 +1,5 @@
 """Messages between two ends of a pipe; tests/children has them between real processes."""
 
-import multiprocessing
-import os
 from collections.abc import Iterator
 from multiprocessing.connection import wait
 
@@ -10,7 +8,7 @@ import pytest
 
 from engine.errors import ControlPipeError, PipeClosedError
 from engine.ipc import ControlPipe
-from engine.ipc.control_pipe import MAX_BYTES
+from engine.ipc.control_pipe import MAX_BYTES, open_pipe
 
 
 class Values(msgspec.Struct, tag="values", frozen=True):
@@ -32,7 +30,7 @@ Ends = tuple[ControlPipe[Ready], ControlPipe[Values | Stop]]
 @pytest.fixture
 def ends() -> Iterator[Ends]:
     """The engine's end and the child's."""
-    engine, child = multiprocessing.Pipe()
+    engine, child = open_pipe()
     pipes = ControlPipe[Ready](engine, Ready), ControlPipe[Values | Stop](child, Values | Stop)
     yield pipes
     for pipe in pipes:
@@ -64,7 +62,7 @@ def test_messages_sent_before_closing_are_read_first_and_then_both_ends_are_clos
     for _ in range(2):
         with pytest.raises(PipeClosedError, match="the other end is gone"):
             child.receive()
-    with pytest.raises(PipeClosedError, match=r"the other end is gone \(Broken pipe\)"):
+    with pytest.raises(PipeClosedError, match=r"the other end is gone \(.*\w.*\)"):
         child.send(Ready({}))
 
 
@@ -105,8 +103,7 @@ def test_a_too_long_message_closes_the_pipe_and_is_not_read(ends: Ends) -> None:
             child.receive(120.0)
 
 
-def test_an_end_that_never_reads_does_not_block_the_sender(ends: Ends, require) -> None:
-    require(os.name == "posix", "poll of a pipe (POSIX)")
+def test_an_end_that_never_reads_does_not_block_the_sender(ends: Ends) -> None:
     engine, child = ends
     message = Values({"text": "x" * 15_000}, 1)
     with pytest.raises(ControlPipeError, match="no room for a Values: the other end does not read"):

@@ -1,7 +1,6 @@
 """Rings that one process makes and another writes: takeover, deaths, and heartbeats."""
 
 import os
-import signal
 from collections.abc import Iterator
 
 import numpy as np
@@ -75,7 +74,7 @@ def test_a_ring_that_is_gone_moved_or_invalid_cannot_be_written() -> None:
     owner.close()
     old.write(np.zeros((4, 6, 4), np.uint8), index=0, time_s=0)  # into memory without readers
     old.close()
-    with pytest.raises(SharedMemoryError, match="frame ring nonsense: No such file"):
+    with pytest.raises(SharedMemoryError, match=r"frame ring nonsense: \w+"):
         FrameRing.write_to("nonsense")
 
 
@@ -113,8 +112,7 @@ def test_a_writer_killed_in_the_middle_of_a_picture_is_followed_by_the_next(chil
         assert int(child.stdout.readline()) == before
         frame = wait_for(lambda before=before: (f := reader.latest()) and f.sequence > before + 20 and f, "frames")
         assert_whole(frame, before)
-        os.kill(child.pid, signal.SIGKILL)
-        child.wait()
+        children.kill(child)
         newest = owner.sequence
         begun = max(int(counters[0]) for counters, _, _ in owner._block.slots)
         assert begun in (newest, newest + 1)

@@ -143,10 +143,8 @@ def test_a_reader_cannot_damage_a_ring(ring: Ring) -> None:
         ring[1]._block.fields[NEWEST] = 3
 
 
-def test_memory_that_does_not_fit_is_refused_at_once_with_a_remedy_and_a_ring_stays_as_it_was(
-    ring: Ring, require
-) -> None:
-    require(os.path.isdir("/dev/shm"), "/dev/shm (Linux)")
+@pytest.mark.only_on("linux", reason="/dev/shm, a file system that can be full")
+def test_memory_that_does_not_fit_is_refused_at_once_with_a_remedy_and_a_ring_stays_as_it_was(ring: Ring) -> None:
     writer, reader = ring
     room = os.statvfs("/dev/shm")
     height = room.f_blocks * room.f_frsize // (3 * 4 * 60_000) + 1000
@@ -163,8 +161,8 @@ def test_memory_that_does_not_fit_is_refused_at_once_with_a_remedy_and_a_ring_st
     assert frame is not None and (frame.index, frame.generation) == (5, 0)
 
 
-def test_only_its_owner_may_open_a_ring(ring: Ring, require) -> None:
-    require(os.path.isdir("/dev/shm"), "/dev/shm (Linux)")
+@pytest.mark.only_on("linux", reason="/dev/shm, where shared memory has the mode of a file")
+def test_only_its_owner_may_open_a_ring(ring: Ring) -> None:
     assert stat.S_IMODE(os.stat(f"/dev/shm/{ring[0].segment}").st_mode) == 0o600
 
 

@@ -80,13 +80,13 @@ def test_what_a_worker_sends_last_is_a_whole_line_or_nothing(monkeypatch: pytest
 def test_a_stopped_worker_holds_nobody_who_sends_more_than_its_pipe_takes() -> None:
     worker, long = start("echo()"), b"x" * 2**20 + b"\n"
     for is_woken in (True, False):
-        os.kill(worker.pid, signal.SIGSTOP)
+        psutil.Process(worker.pid).suspend()
         worker.send(long)
         assert worker.receive(0.0) is None
         if is_woken:
-            os.kill(worker.pid, signal.SIGCONT)
+            psutil.Process(worker.pid).resume()
             assert worker.receive(CEILING_S) == long
-    assert worker.end(0.0) == -9
+    assert worker.end(0.0) == (signal.SIGTERM if sys.platform == "win32" else -9)
 
 
 @pytest.mark.only_on("linux", "darwin", reason="signals of POSIX")

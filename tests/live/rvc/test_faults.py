@@ -2,13 +2,13 @@
 
 import os
 import shutil
-import signal
 import time
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
 import numpy as np
+import psutil
 import pytest
 import torch
 
@@ -88,7 +88,7 @@ def test_after_a_kill_in_mid_phrase_the_output_stays_and_the_next_process_contin
     restarts, killed = singing.status.restarts, singing.status.pid
     singing.read_to = singing.converted_end() - BLOCK
     singing.sing()
-    os.kill(killed, signal.SIGKILL)
+    psutil.Process(killed).kill()
     sing_until_converted(singing, wait_for, killed)
     assert singing.take(BLOCK)[1].all(), "what the killed one made is still to be heard"
     assert_in_time(singing, wait_for)

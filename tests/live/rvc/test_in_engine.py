@@ -1,12 +1,11 @@
 """Voice conversion in a running engine: a tone an octave higher, and the dry voice while the child is down."""
 
-import os
-import signal
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
 import numpy as np
+import psutil
 import pytest
 import soundfile
 
@@ -95,7 +94,7 @@ def test_the_converted_voice_is_a_channel_of_the_multiverse_and_its_delays_are_i
 
 def test_the_dry_voice_is_heard_while_the_child_is_killed_and_pictures_continue(rig: DrawingEngine) -> None:
     frames, pid = rig.engine.times.frames, rig.child.pid
-    os.kill(pid, signal.SIGKILL)
+    psutil.Process(pid).kill()
     hears(rig, TONE_HZ)
     rig.wait_for(lambda: rig.child.pid not in (0, pid) and rig.child.is_at_work, "another child", ceiling_s=180.0)
     hears(rig, OCTAVE_HZ)

@@ -137,7 +137,8 @@ def _as_windows() -> None:
         sys.stdin.reconfigure(encoding="cp1252")
         sys.stdout.reconfigure(encoding="cp1252", errors="strict")
         sys.stderr.reconfigure(encoding="cp1252")
-    _overrides["sys"] = {"platform": "win32"}
+    windows = types.SimpleNamespace(platform_version=(10, 0, 26100))
+    _overrides["sys"] = {"platform": "win32", "getwindowsversion": lambda: windows}
     _overrides["os"] = {
         "name": "nt",
         "kill": _kill,
@@ -285,7 +286,7 @@ def _windows_ctypes() -> dict[str, Any]:
 
 
 def _windows_pipe() -> dict[str, Any]:
-    """Sockets in the named pipes' place, since another process has the other end. `fake_winapi` has pipes."""
+    """Sockets in the named pipes' place, since another process has the other end."""
     from multiprocessing.connection import Connection, Pipe
 
     class TimedWriter:
