@@ -121,6 +121,7 @@ def test_the_first_format_of_yolo_and_shards_are_added_to_pictures_that_have_nei
         make_dataset(job("coco"))
 
 
+@pytest.mark.only_on("win32", reason="other systems replace and delete open files")
 def test_a_whole_file_that_a_program_holds_open_fails_no_picture(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
