@@ -3,7 +3,6 @@
 import os
 import subprocess
 import sys
-from collections.abc import Iterator
 from pathlib import Path
 from types import SimpleNamespace
 from typing import Any
@@ -315,13 +314,6 @@ def test_a_converted_voice_is_complete_even_if_its_tags_could_not_be_added(scann
 
 
 # -- working folders --------------------------------------------------------------------------
-
-
-@pytest.fixture
-def work(scanner: Scanner, tmp_path: Path) -> Iterator[WorkFolder]:
-    folder = WorkFolder(tmp_path / "out")
-    yield folder
-    folder.close()
 
 
 def test_a_work_folder_is_locked_while_its_lock_file_is_read(scanner: Scanner, tmp_path: Path) -> None:
