@@ -16,7 +16,7 @@ from typing import Any
 
 import pytest
 
-from tests.support.disguise.file_rules import wrong_name
+from engine.system.file_names import names_device
 
 ROOT = Path(__file__).parent.parent
 ENGINE = ROOT / "engine"
@@ -549,7 +549,8 @@ def test_every_file_has_a_name_allowed_on_windows_and_mac() -> None:
         for path in (ROOT / folder).rglob("*")
         if "__pycache__" not in path.parts
     ]
-    assert [str(path) for path in paths if any(wrong_name(part) for part in path.parts)] == []
+    wrong = re.compile(r'.*[<>:"|?*\\\x00-\x1f].*|.*[. ]')  # Microsoft: Naming Files, Paths, and Namespaces
+    assert [str(path) for path in paths if any(map(wrong.fullmatch, path.parts)) or names_device(str(path))] == []
     seen = Counter(str(path).casefold() for path in paths)
     assert [path for path, count in seen.items() if count > 1] == []
 

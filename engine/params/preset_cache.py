@@ -18,11 +18,11 @@ from engine.params.presets import (
     NO_INPUTS,
     PresetFolder,
     SavedFile,
-    clean_name,
     factory_preset,
     is_stored,
     not_found_error,
     refuse_factory,
+    spelled,
 )
 from engine.params.store import ParamStore, Snapshot
 from engine.system.small_file import read_small
@@ -84,7 +84,7 @@ class PresetCache:
 
     def has(self, name: str) -> bool:
         """True if there is a preset of that name. PresetError for an invalid name."""
-        return name.casefold() in FACTORY or clean_name(name) in self.names()
+        return name.casefold() in FACTORY or spelled(name, known := self.names()) in known
 
     def find(self, name: str) -> LoadedPreset | None:
         """The preset, or None if it is unknown or could not be used, so that reading the disk again may help.
@@ -99,7 +99,7 @@ class PresetCache:
             return content
         if content is not None:
             raise PresetError(str(content))  # a new one each time: a traceback grows with every raise
-        clean = clean_name(name)
+        clean = spelled(name, self.names())
         if clean in self._on_disk:
             raise PresetError(f"preset {clean!r}: has not been read yet; {self.folder.path} does not respond")
         if self.problem:
@@ -113,7 +113,7 @@ class PresetCache:
 
     def save(self, name: str, values: Mapping[str, Value], inputs: Mapping[str, str] = NO_INPUTS) -> PresetChange:
         """Save the stored ones among `values` under that name, effective at once. PresetError for an invalid name."""
-        clean = clean_name(name)
+        clean = spelled(name, self.names())
         refuse_factory(clean)
         stored = [(param, values[param.address]) for param in PARAMS if is_stored(param)]
         return self._add(PresetChange(name=clean, content=LoadedPreset(name=clean, values=stored, inputs=inputs)))
@@ -121,12 +121,13 @@ class PresetCache:
     def delete(self, name: str) -> PresetChange:
         """Delete a preset, effective at once. PresetError for an invalid or built-in name."""
         refuse_factory(name)
-        return self._add(PresetChange(name=clean_name(name), content=None))
+        return self._add(PresetChange(name=spelled(name, self.names()), content=None))
 
     def drop(self, change: PresetChange) -> None:
-        """Undo a change that could not be written, unless there was a later one."""
+        """Forget a change that was written, or could not be, unless there was a later one."""
         with self._lock:
-            self._drop(change)
+            if self._changes.get(change.name) is change:
+                del self._changes[change.name]
 
     # -- one thread, which waits for the disk ----------------------------------------------------
 
@@ -145,7 +146,7 @@ class PresetCache:
                 self._on_disk.pop(name, None)
             else:
                 self._on_disk[name] = _OnDisk(file=None, content=content)
-            self._drop(change)
+        self.drop(change)
         return was_replaced
 
     def rename(self, name: str, new: str) -> tuple[str, str]:
@@ -168,7 +169,7 @@ class PresetCache:
 
     def write_picture(self, name: str, jpeg: bytes) -> None:
         """Write the picture of a preset, unless the preset was deleted meanwhile. PresetError if the disk refuses."""
-        clean = clean_name(name)
+        clean = spelled(name, self.names())
         if clean in self._on_disk:
             self.folder.save_picture(clean, jpeg)
             self._pictures = {**self._pictures, clean: _picture(jpeg, None)}
@@ -227,7 +228,7 @@ class PresetCache:
     def _content(self, name: str) -> LoadedPreset | PresetError | None:
         if factory := FACTORY.get(name.casefold()):
             return factory
-        clean = clean_name(name)
+        clean = spelled(name, self.names())
         with self._lock:
             change, on_disk = self._changes.get(clean), self._on_disk.get(clean)
         if change is not None:
@@ -238,11 +239,6 @@ class PresetCache:
         with self._lock:
             self._changes[change.name] = change
         return change
-
-    def _drop(self, change: PresetChange) -> None:
-        """Forget a pending change. The caller holds the lock."""
-        if self._changes.get(change.name) is change:
-            del self._changes[change.name]
 
 
 def _picture(jpeg: bytes, file: SavedFile | None) -> PresetPicture:

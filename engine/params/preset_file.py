@@ -80,8 +80,7 @@ def read_preset(path: Path, *, holds: Callable[[Param], bool]) -> LoadedPreset:
     if not isinstance(entries, dict):
         raise PresetError(f"{path}: is not a preset, it has no [values] table")
     header = content.get("preset")
-    raw_inputs = content.get("inputs")
-    inputs = raw_inputs if isinstance(raw_inputs, dict) else {}
+    inputs = found if isinstance(found := content.get("inputs"), dict) else {}
     names = {address: name for address, name in inputs.items() if is_alias(address) and isinstance(name, str)}
     loaded = _accept_entries(path.stem, header if isinstance(header, dict) else {}, entries, holds)
     return replace(loaded, inputs=names)

@@ -5,7 +5,7 @@ import logging
 import os
 import re
 import stat
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
@@ -24,7 +24,7 @@ from engine.system.atomic_file import remove_file, replace_file
 from engine.system.plain_text import some_of
 from engine.system.small_file import read_small
 from engine.system.stored_file import StoredFile
-from engine.system.translate_errors import refused
+from engine.system.translate_errors import reason_of, refused
 from osc_schema import Param, Value
 
 _OWN_NAME = re.compile(r"^name = .*$", re.MULTILINE)
@@ -68,6 +68,12 @@ def clean_name(name: str) -> str:
 def is_factory(name: str) -> bool:
     """True if a preset of that name is built in; ignores case, as some file systems do."""
     return name.casefold() in _SPELLED
+
+
+def spelled(name: str, known: Collection[str]) -> str:
+    """The clean `name`, or the one of `known` that differs in case only: Windows and Macs take both for one file."""
+    clean = clean_name(name)
+    return clean if clean in known else {each.casefold(): each for each in known}.get(clean.casefold(), clean)
 
 
 def factory_preset(name: str) -> LoadedPreset | None:
@@ -117,20 +123,21 @@ class PresetFolder:
 
     def has(self, name: str) -> bool:
         """True if `load` would find it. PresetError for an invalid name or a folder that cannot be read."""
-        return is_factory(name) or clean_name(name) in self.files()
+        files = self.files()
+        return is_factory(name) or spelled(name, files) in files
 
     def save(self, name: str, values: Mapping[str, Value], inputs: Mapping[str, str] = NO_INPUTS) -> Path:
         """Like `replace`; returns the file's path."""
         self.replace(name, values, inputs)
-        return self._path_of(name)
+        return self._target(name)[1]
 
     def replace(self, name: str, values: Mapping[str, Value], inputs: Mapping[str, str] = NO_INPUTS) -> bool:
         """Write the stored parameters among `values`. True if an older one, with its picture, moved to `replaced`."""
-        path = self._path_of(name)
-        text = preset_text(clean_name(name), values, holds=is_stored, inputs=inputs)
+        name, path = self._target(name)
+        text = preset_text(name, values, holds=is_stored, inputs=inputs)
         is_another = path.is_file() and not _holds(path, text)
         if is_another:
-            self._put_aside(clean_name(name), path)
+            self._put_aside(name, path)
         _file(path).write(text)
         if is_another:
             _try_picture(lambda: remove_file(path.with_suffix(PICTURE_SUFFIX), missing_ok=True))
@@ -139,14 +146,14 @@ class PresetFolder:
     def restore(self, name: str) -> LoadedPreset:
         """Bring back the preset of that name that was overwritten or deleted last, with its picture. The present one
         moves to `replaced`, so that a second call undoes the first. PresetError, without change, if there is none."""
-        path = self._path_of(name)
+        name, path = self._target(name)
         with refused(f"{self._replaced.path}: cannot be read", PresetError):
-            replaced = self._replaced.newest(clean_name(name))
+            replaced = self._replaced.newest(name)
         if replaced is None:
             raise PresetError(f"preset {name!r}: no overwritten or deleted preset is kept under this name")
         loaded = self.read(name, replaced.path)
         if path.is_file():
-            self._put_aside(clean_name(name), path)
+            self._put_aside(name, path)
         picture = path.with_suffix(PICTURE_SUFFIX)
         with refused(f"{path}: cannot be brought back", PresetError):
             replace_file(replaced.path, path)
@@ -158,7 +165,7 @@ class PresetFolder:
 
     def save_picture(self, name: str, jpeg: bytes) -> None:
         """Write the picture of a preset, replacing an older one."""
-        _file(self._path_of(name).with_suffix(PICTURE_SUFFIX)).write(jpeg)
+        _file(self._target(name)[1].with_suffix(PICTURE_SUFFIX)).write(jpeg)
 
     def pictures(self) -> dict[str, SavedFile]:
         """All pictures, by the name of their preset. PresetError if the folder cannot be read."""
@@ -166,7 +173,7 @@ class PresetFolder:
 
     def load(self, name: str) -> LoadedPreset:
         """The preset, with its invalid entries in `.problems`. PresetError if it cannot be read."""
-        return factory_preset(name) or self.read(name, self._existing(name))
+        return factory_preset(name) or self.read(*self._existing(name))
 
     def read(self, name: str, file: Path) -> LoadedPreset:
         """Read a preset from a file of `files`. PresetError if it cannot be used."""
@@ -174,8 +181,8 @@ class PresetFolder:
 
     def delete(self, name: str) -> None:
         refuse_factory(name)
-        path = self._existing(name)
-        self._put_aside(clean_name(name), path)
+        name, path = self._existing(name)
+        self._put_aside(name, path)
         with refused(f"{path}: cannot be deleted", PresetError):
             remove_file(path)
         _try_picture(lambda: remove_file(path.with_suffix(PICTURE_SUFFIX), missing_ok=True))
@@ -184,17 +191,16 @@ class PresetFolder:
         """Rename a preset, with its picture. Returns both names as they are spelled. PresetError, without any change,
         if it is missing or built in, or if the new name is taken."""
         refuse_factory(name)
-        path, old, target = self._existing(name), clean_name(name), self._path_of(new)
-        renamed = clean_name(new)
+        (old, path), renamed = self._existing(name), clean_name(new)
+        refuse_factory(renamed)
         if existing := next((at for at in self.files() if at.casefold() == renamed.casefold() and at != old), None):
             raise PresetError(f"preset {existing!r}: exists already; choose another name")
         try:
             text = read_small(path).decode()
             _file(path).write(_OWN_NAME.sub(lambda match: tomli_w.dumps({"name": renamed}).strip(), text, count=1))
-            replace_file(path, target)
+            replace_file(path, target := self.path / f"{renamed}{SUFFIX}")
         except (OSError, UnicodeDecodeError) as error:
-            reason = (error.strerror if isinstance(error, OSError) else None) or error
-            raise PresetError(f"{path}: cannot be renamed ({reason})") from None
+            raise PresetError(f"{path}: cannot be renamed ({reason_of(error)})") from None
         picture = path.with_suffix(PICTURE_SUFFIX)
         if picture.is_file():
             _try_picture(lambda: replace_file(picture, target.with_suffix(PICTURE_SUFFIX)))
@@ -236,17 +242,17 @@ class PresetFolder:
                 saved[name] = file
         return saved
 
-    def _existing(self, name: str) -> Path:
-        clean = clean_name(name)
+    def _existing(self, name: str) -> tuple[str, Path]:
         saved = self.files()
-        if clean not in saved:
-            raise not_found_error(clean, self.path, self.list())
-        return saved[clean].path
+        name = spelled(name, saved)
+        if name not in saved:
+            raise not_found_error(name, self.path, self.list())
+        return name, saved[name].path
 
-    def _path_of(self, name: str) -> Path:
-        clean = clean_name(name)
-        refuse_factory(clean)
-        return self.path / f"{clean}{SUFFIX}"
+    def _target(self, name: str) -> tuple[str, Path]:
+        refuse_factory(clean_name(name))
+        name = spelled(name, self.files())
+        return name, self.path / f"{name}{SUFFIX}"
 
     def _put_aside(self, name: str, path: Path) -> None:
         with refused(f"{path}: not changed: it cannot be copied to {self._replaced.path}", PresetError):

@@ -59,7 +59,7 @@ class ReplacedPresets:
         self._forget_old([*entries, entry])
 
     def newest(self, name: str) -> Replaced | None:
-        of_name = [entry for entry in self._entries() if entry.name == name]
+        of_name = [entry for entry in self._entries() if entry.name.casefold() == name.casefold()]
         return max(of_name, key=lambda entry: entry.number, default=None)
 
     def _entries(self) -> list[Replaced]:

@@ -12,6 +12,7 @@ import stat
 import threading
 import time
 from collections.abc import Callable, Iterable, Mapping, Sequence
+from contextlib import suppress
 from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
@@ -110,7 +111,7 @@ class ShaderCatalog:
 
     def find(self, name: str) -> ShaderEntry | None:
         """The shader of that name, with or without its suffix, in upper or lower case, or with that full path."""
-        known = self._by_name
+        known, name = self._by_name, Path(name).as_posix()
         return known.get(name.casefold()) or known.get(_key(name))
 
     def check(self, value: object) -> None:
@@ -278,7 +279,7 @@ def _named(folders: Sequence[_Folder]) -> tuple[tuple[ShaderEntry, ...], dict[st
                 continue
             entry = ShaderEntry(name=name, path=path, root=folder.root)
             entries.append(entry)
-            by_name[_key(name)] = by_name[str(path).casefold()] = entry
+            by_name[_key(name)] = by_name[path.as_posix().casefold()] = entry
             by_name.setdefault(inner.casefold(), entry)
     entries.sort(key=lambda each: each.name.casefold())
     return tuple(entries), by_name
@@ -298,14 +299,10 @@ def _time_of(folder: Path) -> int:
 
 def _stamp(path: Path) -> Stamp | None:
     """Changes whenever the file or its vertex shader does; None while it cannot be read."""
-    try:
-        own = os.stat(path)
-    except OSError:
+    found: list[os.stat_result] = []
+    with suppress(OSError):
+        found.append(os.stat(path))
+        found.append(os.stat(path.with_suffix(VERTEX_SUFFIX)))
+    if not found or not stat.S_ISREG(found[0].st_mode):
         return None
-    if not stat.S_ISREG(own.st_mode):
-        return None
-    try:
-        vertex = os.stat(path.with_suffix(VERTEX_SUFFIX))
-    except OSError:
-        return own.st_mtime_ns, own.st_size
-    return max(own.st_mtime_ns, vertex.st_mtime_ns), own.st_size + vertex.st_size
+    return max(each.st_mtime_ns for each in found), sum(each.st_size for each in found)

@@ -21,7 +21,7 @@ from engine.sinks.index_in_front import SUFFIXES as SUFFIXES_WITH_INDEX
 from engine.sinks.index_in_front import put_index_in_front
 from engine.sinks.sink import OutputFormat, PictureName, RecordingStatus, SinkStatus
 from engine.sinks.sink_thread import sink_thread
-from engine.sinks.whole_file import check_suffix, dated_file, make_folder, reserve
+from engine.sinks.whole_file import check_name, dated_file, make_folder, reserve
 from engine.system.atomic_file import MAX_JOB_WAIT_S, move_into_place, remove_file, sync_file, sync_folder
 from engine.system.work_folder import one_line
 from engine.values import AudioBlock, PublishedFrame
@@ -265,7 +265,7 @@ class RecordSink:
         self._output_format = output_format
         if not self._argument:
             self._target = dated_file(output_format.record_folder, self._picture, time.time(), ".mp4")
-        check_suffix(self.kind, self._target, SUFFIXES)
+        check_name(self.kind, self._target, SUFFIXES)
         self._open((output_format.width, output_format.height))
         if may_wait:
             self._recordings[0].wait_until_open()

@@ -18,7 +18,7 @@ import numpy as np
 from engine.errors import SinkError
 from engine.sinks.sink import OutputFormat, PictureName, sink_label
 from engine.sinks.sink_thread import ThreadSink
-from engine.sinks.whole_file import check_suffix, dated_file, make_folder, reserve
+from engine.sinks.whole_file import check_name, dated_file, make_folder, reserve
 from engine.system.atomic_file import MAX_LIVE_WAIT_S, FileInUseError, move_into_place, remove_file
 from engine.values import PublishedFrame
 
@@ -49,7 +49,7 @@ class SnapshotSink(ThreadSink):
     def start(self, output_format: OutputFormat, *, may_wait: bool = False) -> None:
         self._output_format = output_format
         if self._target is not None:
-            check_suffix(self.kind, self._target, (".png",))
+            check_name(self.kind, self._target, (".png",))
             if self._is_deep and self._picture != "main":
                 raise SinkError(f"snapshot: {self._target.name!r}: only the main picture has 16 bits; write .png")
         self._thread.start()

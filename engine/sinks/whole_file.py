@@ -7,6 +7,8 @@ from pathlib import Path
 from engine.errors import SinkError
 from engine.sinks.sink import PictureName, picture_name
 from engine.system.atomic_file import MAX_JOB_WAIT_S, FileInUseError, move_into_place
+from engine.system.file_names import why_refused
+from engine.system.translate_errors import translate_errors
 from engine.system.work_folder import WorkFolder, one_line
 
 
@@ -24,13 +26,14 @@ def make_folder(kind: str, path: Path) -> None:
     except FileNotFoundError:
         why = "is relative to the current folder, which was deleted; give an absolute path"
         raise SinkError(f"{kind}: {path} {why}") from None
-    try:
+    with translate_errors({OSError: f"{kind}: cannot create the folder {folder}"}, as_=SinkError):
         folder.mkdir(parents=True, exist_ok=True)
-    except OSError as error:
-        raise SinkError(f"{kind}: cannot create the folder {folder}: {error.strerror or error}") from error
 
 
-def check_suffix(kind: str, path: Path, allowed: tuple[str, ...]) -> None:
+def check_name(kind: str, path: Path, allowed: tuple[str, ...]) -> None:
+    """Raise SinkError for another suffix, and for a name that Windows refuses, there."""
+    if reason := why_refused(path):
+        raise SinkError(f"{kind}: {path}: {reason}; choose another name")
     if path.suffix.lower() not in allowed:
         raise SinkError(f"{kind}: {path.name!r} must end in {' or '.join(allowed)}")
 

@@ -12,13 +12,12 @@ import errno
 import logging
 import os
 import shutil
-import stat
 import sys
 import threading
 import time
 import zlib
 from collections.abc import Callable, Iterator
-from contextlib import suppress
+from contextlib import contextmanager, suppress
 from functools import partial
 from pathlib import Path
 from typing import Final, TypeVar
@@ -61,7 +60,8 @@ def write_atomic(path: Path, content: str | bytes) -> None:
         with file:
             file.write(content.encode("utf-8") if isinstance(content, str) else content)
             file.flush()
-            _flush(file.fileno())  # by this handle: opening it again could fail while a scanner has it
+            with _as_far_as_possible():
+                os.fsync(file.fileno())  # by this handle: opening it again could fail while a scanner has it
         replace_file(unfinished, path)
     except FileInUseError as error:
         reason = f"{error.strerror}; the new content is kept in {unfinished.name}"
@@ -153,29 +153,23 @@ def sync_folder(folder: Path) -> None:
     try:
         _sync(folder, os.O_RDONLY)
     except OSError as error:
-        log.warning(
-            "%s: cannot be flushed to the disk (%s); its files are written, but a power cut may lose their names",
-            folder,
-            error.strerror or error,
-        )
+        reason = f"{error.strerror or error}); its files are written, but a power cut may lose their names"
+        log.warning("%s: cannot be flushed to the disk (%s", folder, reason)
 
 
 def _sync(path: Path, flags: int) -> None:
-    try:
+    with _as_far_as_possible():
         handle = when_free(lambda: os.open(path, flags), path, timeout_s=MAX_LIVE_WAIT_S)
-    except OSError as error:
-        if error.errno not in CANNOT_FLUSH:
-            raise
-        return
-    try:
-        _flush(handle)
-    finally:
-        os.close(handle)
+        try:
+            os.fsync(handle)
+        finally:
+            os.close(handle)
 
 
-def _flush(handle: int) -> None:
+@contextmanager
+def _as_far_as_possible() -> Iterator[None]:
     try:
-        os.fsync(handle)
+        yield
     except OSError as error:
         if error.errno not in CANNOT_FLUSH:
             raise
@@ -187,18 +181,10 @@ def _unless_protected(action: Callable[[], None], path: Path) -> None:
     try:
         action()
     except PermissionError as error:
-        if sys.platform == "win32" and _is_protected(path):
+        if sys.platform == "win32" and path.is_file() and not os.access(path, os.W_OK):  # of a folder it means less
             reason = "it is write-protected: clear Read-only in its properties"
             raise FileInUseError(errno.EACCES, reason, str(path)) from error
         raise
-
-
-def _is_protected(path: Path) -> bool:
-    try:
-        mode = path.stat().st_mode
-    except OSError:
-        return False
-    return stat.S_ISREG(mode) and not mode & stat.S_IWRITE  # for a folder the attribute has another meaning
 
 
 def _is_in_use(error: OSError) -> bool:

@@ -39,6 +39,18 @@ def names_device(path: str) -> bool:
     return any(_RESERVED.fullmatch(part) for part in re.split(r"[/\\]", path))
 
 
+def why_refused(path: Path) -> str:
+    """The reason why Windows refuses a part of this path, or takes it for a device or a file's stream; else ""."""
+    parts = path.parts[bool(path.anchor) :] if os.name == "nt" else ()
+    return next(filter(None, map(_why_refused, parts)), "")
+
+
+def _why_refused(part: str) -> str:
+    if found := _FORBIDDEN.search(part):
+        return f"a name cannot contain {found[0]!r}"
+    return "Windows reserves this name for a device" if _RESERVED.fullmatch(part) else ""
+
+
 def name_for_ffmpeg(path: Path | str) -> str:
     """`path` in the form that FFmpeg takes for a file: of `12:30.mp4` it takes `12` for a protocol."""
     return os.path.abspath(path)
@@ -51,10 +63,8 @@ def clean_name(name: str) -> str:
         raise ValueError("a name cannot be empty, or begin or end with a space")
     if len(clean) > MAX_CHARACTERS or len(clean.encode("utf-8", "replace")) > MAX_BYTES:
         raise ValueError(f"a name has at most {MAX_CHARACTERS} characters")
-    if found := _FORBIDDEN.search(clean):
-        raise ValueError(f"a name cannot contain {found[0]!r}")
+    if reason := _why_refused(clean):
+        raise ValueError(reason)
     if clean.startswith(".") or clean.endswith("."):
         raise ValueError("a name cannot begin or end with a dot")
-    if _RESERVED.fullmatch(clean):
-        raise ValueError("Windows reserves this name for a device")
     return clean

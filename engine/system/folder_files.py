@@ -59,7 +59,7 @@ def walk_files(
         folders[:] = [
             name
             for name in folders
-            if is_recursive and not name.startswith(".") and os.path.realpath(here / name) not in left_out
+            if is_recursive and name[0] != "." and not (left_out and os.path.realpath(here / name) in left_out)
         ]
         for name in names:
             if not name.startswith(".") and Path(name).suffix.lower() in suffixes:

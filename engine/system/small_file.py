@@ -4,6 +4,7 @@ No FIFO, socket or device. A path that stands in a foreign file is read with `in
 it may not name a device of Windows either.
 """
 
+import codecs
 import errno
 import json
 import os
@@ -30,12 +31,8 @@ MAX_REASON: Final = 300
 # A whole dotted key. A match is never scanned again, so this takes linear time.
 _DOTTED = re.compile(r"""(?:[\w-]+|"[^"\n]*"|'[^'\n]*')(?:[ \t]*\.[ \t]*(?:[\w-]+|"[^"\n]*"|'[^'\n]*'))*""")
 _PART = re.compile(r"""[\w-]+|"[^"\n]*"|'[^'\n]*'""")
-_KINDS = (
-    (stat.S_ISFIFO, "a FIFO"),
-    (stat.S_ISSOCK, "a socket"),
-    (stat.S_ISCHR, "a device"),
-    (stat.S_ISBLK, "a device"),
-)
+_DEVICE = "a device"
+_KINDS = ((stat.S_ISFIFO, "a FIFO"), (stat.S_ISSOCK, "a socket"), (stat.S_ISCHR, _DEVICE), (stat.S_ISBLK, _DEVICE))
 
 
 def read_small(path: Path, *, max_bytes: int = MAX_TEXT_BYTES, inside: Path | None = None) -> bytes:
@@ -85,12 +82,9 @@ def _check_mode(mode: int, path: Path) -> None:
 
 
 def _too_large(path: Path, max_bytes: int) -> OSError:
-    return OSError(0, f"larger than {_size(max_bytes)}", str(path))
-
-
-def _size(count: int) -> str:
     units = ((30, "GiB"), (20, "MiB"))
-    return next((f"{count >> bits} {unit}" for bits, unit in units if count >> bits), f"{count} bytes")
+    size = next((f"{max_bytes >> bits} {unit}" for bits, unit in units if max_bytes >> bits), f"{max_bytes} bytes")
+    return OSError(0, f"larger than {size}", str(path))
 
 
 def special_kind(mode: int) -> str:
@@ -105,7 +99,8 @@ def read_json(path: Path, *, max_bytes: int = MAX_JSON_BYTES) -> Any:
 
 def read_toml(path: Path) -> dict[str, Any]:
     """The table in a TOML file of at most 1 MiB. OSError as `read_small`, ValueError in one line for invalid TOML."""
-    text = read_small(path).decode("utf-8")
+    raw = read_small(path)  # PowerShell's `>` writes UTF-16, old editors begin UTF-8 with a mark
+    text = raw.decode("utf-16" if raw.startswith((codecs.BOM_UTF16_LE, codecs.BOM_UTF16_BE)) else "utf-8-sig")
     for run in _DOTTED.finditer(text):
         if sum(1 for _ in islice(_PART.finditer(run[0]), MAX_KEY_PARTS + 1)) > MAX_KEY_PARTS:
             line = text.count("\n", 0, run.start()) + 1
@@ -115,7 +110,9 @@ def read_toml(path: Path) -> dict[str, Any]:
     except RecursionError:
         raise ValueError("nested too deeply") from None
     except ValueError as error:
-        raise ValueError(str(error)[:MAX_REASON]) from None  # some errors quote a key in full, however long
+        reason = str(error)[:MAX_REASON]  # some quote a key in full, however long
+        hint = "; write a path in 'single quotes'" if reason.startswith(("Unescaped", "Invalid hex")) else ""
+        raise ValueError(reason + hint) from None
 
 
 def parse_json(raw: bytes | str) -> Any:

@@ -1,6 +1,7 @@
 """A hidden, locked working folder for an output. One run at a time, across processes."""
 
 import contextlib
+import errno
 import hashlib
 import os
 import sys
@@ -11,6 +12,7 @@ from typing import Any
 
 from engine.errors import FolderBusyError, SinkError
 from engine.system.atomic_file import MAX_LIVE_WAIT_S, remove_file, remove_folder, when_free
+from engine.system.file_names import why_refused
 from engine.system.small_file import open_regular
 from engine.system.translate_errors import refused
 
@@ -82,13 +84,14 @@ class WorkFolder:
 
 def check_writable(output: Path) -> None:
     """Raise SinkError if `output` cannot be written. Missing folders are allowed; they are made later."""
+    reason = why_refused(output)
     with one_line(output):
-        folder = next(each for each in output.absolute().parents if each.exists())
-        is_folder = folder.is_dir()
-    if not is_folder:
-        raise SinkError(f"{output}: cannot be written ({folder} is not a folder)")
-    if not os.access(folder, os.W_OK):
-        raise SinkError(f"{output}: cannot be written (no permission to write into {folder})")
+        parents = output.absolute().parents
+        folder = next((each for each in parents if each.exists()), parents[-1])
+        if not folder.is_dir():
+            reason = reason or f"{folder} is not a folder"
+    if reason or not os.access(folder, os.W_OK):
+        raise SinkError(f"{output}: cannot be written ({reason or f'no permission to write into {folder}'})")
 
 
 def file_key(path: Path) -> list[Any]:
@@ -114,7 +117,9 @@ def _try_lock(file: FileIO) -> bool:
             import fcntl
 
             fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
-    except (BlockingIOError, PermissionError):  # Windows raises the second
+    except OSError as error:
+        if error.errno not in (errno.EAGAIN, errno.EACCES, 0):  # of Windows the second, of some C runtimes none
+            raise
         return False
     return True
 

@@ -57,7 +57,9 @@ def gdtf(channels: Iterable[FixtureChannel]) -> bytes:
         SubElement(fixture, empty)
     packed = io.BytesIO()
     with zipfile.ZipFile(packed, "w") as archive:
-        archive.writestr(zipfile.ZipInfo("description.xml", _DATE), _xml(root))
+        described = zipfile.ZipInfo("description.xml", _DATE)
+        described.create_system = 3  # Unix, wherever it is written: the same bytes
+        archive.writestr(described, _xml(root))
     return packed.getvalue()
 
 

@@ -33,7 +33,7 @@ def test_the_committed_file_is_fresh(name: str) -> None:
 
 
 def test_there_are_no_other_files_among_the_generated_ones() -> None:
-    generated = {str(file.relative_to(ROOT)) for file in (ROOT / "osc_schema/generated").iterdir()}
+    generated = {file.relative_to(ROOT).as_posix() for file in (ROOT / "osc_schema/generated").iterdir()}
     assert generated == {name for name in FILES if name.startswith("osc_schema/generated/")}
 
 

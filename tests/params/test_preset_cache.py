@@ -36,6 +36,17 @@ def test_a_saved_preset_equals_the_one_read_back(folder: PresetFolder, cache: Pr
     assert cache.get("K\u00f6ln") == saved
 
 
+def test_a_save_in_another_case_replaces_the_preset_at_once(folder: PresetFolder, cache: PresetCache) -> None:
+    values = ParamStore().snapshot()
+    cache.write(cache.save("Night", values))
+    change = cache.save("night", {**values, "/mode": "simple"})
+    assert cache.names()[-1] == "Night" and cache.get("NIGHT").by_address()["/mode"] == "simple"
+    assert cache.write(change) and cache.names()[-1] == "Night" and "night" not in cache.names()
+    assert cache.poll() == [] and folder.load("Night") == cache.get("night")
+    cache.write(cache.delete("nIGHT"))
+    assert not cache.has("night") and cache.poll() == []
+
+
 def test_a_failing_save_does_not_undo_a_later_one(folder: PresetFolder, cache: PresetCache) -> None:
     values = ParamStore().snapshot()
     first, second = cache.save("night", values), cache.save("night", {**values, "/mode": "simple"})

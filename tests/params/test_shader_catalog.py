@@ -46,7 +46,8 @@ def test_a_shader_is_found_by_its_name_suffix_or_path_in_any_case(tmp_path: Path
     inner.mkdir(parents=True)
     (inner / "Blue Wave.fs").write_text("")
     catalog = open_catalog(tmp_path)
-    for name in ("Blue Wave", "blue wave", "BLUE WAVE.FS", "Sets/Live/Blue Wave", str(inner / "Blue Wave.fs")):
+    paths = str(inner / "Blue Wave.fs"), (inner / "Blue Wave.fs").as_posix(), os.path.join("sets", "live", "blue wave")
+    for name in ("Blue Wave", "blue wave", "BLUE WAVE.FS", "Sets/Live/Blue Wave", *paths):
         entry = catalog.find(name)
         assert entry is not None and entry.path == inner / "Blue Wave.fs", name
     assert catalog.entries[0].folder == "Sets/Live"
@@ -143,9 +144,9 @@ def _count_looks(catalog: ShaderCatalog) -> list[None]:
 
 def test_a_file_that_is_too_long_or_none_is_refused(tmp_path: Path, open_catalog: Open, wait_for: WaitFor) -> None:
     (tmp_path / "huge.fs").write_bytes(b" " * (1 << 20) + b" ")
-    os.mkfifo(tmp_path / "pipe.fs")
+    (tmp_path / "folder.fs").mkdir()
     catalog = open_catalog(tmp_path)
-    for name, reason in (("huge", "larger than 1 MiB"), ("pipe", "a FIFO")):
+    for name, reason in (("huge", "larger than 1 MiB"), ("folder", "Is a directory")):
         entry, answers = catalog.find(name), []
         assert entry is not None
         catalog.read(entry, lambda text: None, answers.append)

@@ -23,7 +23,7 @@ def hung(path: Path) -> Iterator[None]:
     """Make every open of the file block until the context ends (or for 45 s, the kernel's limit). Another process holds
     a lease on it and does not release it on request."""
     if sys.platform != "linux":
-        pytest.skip("a file that hangs (needs Linux)")
+        pytest.skip("only Linux has leases, which make a file hang")
     holder = subprocess.Popen(
         [sys.executable, "-c", _HOLD, str(path)], stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True
     )

@@ -27,7 +27,7 @@ def tell(value):
 
 def run_disguised(system: str, code: str, folder: Path, *, is_light: bool = False) -> Any:
     """Run Python code as on `system` ("win32" or "darwin"), in a folder with a foreign name. Returns the value that the
-    code passes to `tell`. Fails if the process does. In its folder files obey Windows' rules. `is_light`:
+    code passes to `tell`. Fails if the process does. `is_light`:
     torch and other slow packages are replaced by empty modules (`heavy`). Its child processes are disguised as well."""
     working_folder, result_file = folder / FOREIGN, folder / "result.json"
     temporary = working_folder / "temp"

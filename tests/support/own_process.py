@@ -5,11 +5,15 @@ import sys
 
 TIMEOUT_S = 60  # of a machine that is busy; what hangs, hangs for ever
 PEAK = """
-import resource, sys
+import sys
 from pathlib import Path
-if sys.platform == "linux":  # ru_maxrss there begins with the size of the process that started this one
+if sys.platform == "win32":
+    import psutil
+    print(psutil.Process().memory_info().peak_wset >> 20)
+elif sys.platform == "linux":  # ru_maxrss there begins with the size of the process that started this one
     print(int(Path("/proc/self/status").read_text().partition("VmHWM:")[2].split()[0]) >> 10)
 else:
+    import resource
     print(resource.getrusage(resource.RUSAGE_SELF).ru_maxrss >> 20)
 """
 

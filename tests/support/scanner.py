@@ -1,16 +1,16 @@
-"""The effect of a virus scanner on Windows: files that it is reading can be neither replaced nor deleted.
+"""The effect of a virus scanner on Windows: files that it has open can be neither replaced nor deleted.
 
-CPython raises PermissionError there: MoveFileExW and DeleteFileW fail with WinError 5 (ERROR_ACCESS_DENIED) or 32
-(ERROR_SHARING_VIOLATION), and PC/errmap.h maps both to EACCES (python/cpython).
+It opens them for real, as CreateFileW does without FILE_SHARE_DELETE, so Windows itself refuses: MoveFileExW and
+DeleteFileW fail with ERROR_SHARING_VIOLATION (32) or ERROR_ACCESS_DENIED (5), which CPython makes PermissionError.
 """
 
 import builtins
-import errno
+import ctypes
 import io
+import itertools
 import math
 import os
-import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from fnmatch import fnmatch
 from pathlib import Path
 from types import SimpleNamespace
@@ -20,22 +20,30 @@ import pytest
 
 from engine.system import atomic_file
 
+GENERIC_READ = 0x80000000
+SHARE_READ_AND_WRITE = 3
+OPEN_EXISTING = 3
+BACKUP_SEMANTICS = 0x02000000  # so that folders can be opened, too
+INVALID = ctypes.c_void_p(-1).value
+
 
 class Scanner:
-    """Use it as `scanner = Scanner.installed(monkeypatch)`; `atomic_file` then behaves as on Windows. Waiting takes no
-    real time; it is added up in `waited_s`."""
+    """Use it as `scanner = Scanner.installed(monkeypatch)`, on Windows. What it holds is open during each call of ours
+    that replaces, deletes or opens the file. Waiting takes no time; it is added up in `waited_s`."""
 
     def __init__(self) -> None:
         self.refused: list[str] = []
         """Refused calls in order: the name of the call and of the file."""
         self.waited_s = 0.0
-        self._pressed: dict[str, float] = {}
-        self._opens: set[str] = set()
+        self._times: dict[str, float] = {}
+        self._shares: dict[str, int] = {}
+        self._create = ctypes.WinDLL("kernel32").CreateFileW  # type: ignore[attr-defined,unused-ignore]
+        self._create.restype = ctypes.c_void_p
+        self._close = ctypes.WinDLL("kernel32").CloseHandle  # type: ignore[attr-defined,unused-ignore]
 
     @classmethod
     def installed(cls, monkeypatch: pytest.MonkeyPatch) -> "Scanner":
         scanner = cls()
-        monkeypatch.setattr(atomic_file, "sys", SimpleNamespace(platform="win32"))
         monkeypatch.setattr(atomic_file, "time", SimpleNamespace(sleep=scanner._sleep))
         for name in ("replace", "unlink", "rmdir"):
             monkeypatch.setattr(os, name, scanner._guarded(name, getattr(os, name)))
@@ -45,29 +53,35 @@ class Scanner:
         return scanner
 
     def hold(self, name: str, times: float = math.inf, *, from_opening: bool = False) -> None:
-        """Refuse this many calls on files whose name matches; `from_opening`: also refuse to open them."""
-        self._pressed[name] = times
-        if from_opening:
-            self._opens.add(name)
+        """Hold files whose name matches during this many calls; `from_opening`: nobody else can open them either."""
+        self._times[name] = times
+        self._shares[name] = 0 if from_opening else SHARE_READ_AND_WRITE
 
     def _sleep(self, seconds: float) -> None:
         self.waited_s += seconds
-        time.sleep(0)
 
     def _guarded(self, call: str, real: Callable[..., Any]) -> Callable[..., Any]:
         def guarded(*arguments: Any, **options: Any) -> Any:
-            paths = arguments[:2] if call == "replace" else arguments[:1]
-            for path in paths:
-                if isinstance(path, str | os.PathLike):
-                    self._refuse(call, Path(path))
-            return real(*arguments, **options)
+            paths = [Path(path) for path in arguments[: 1 + (call == "replace")] if isinstance(path, str | os.PathLike)]
+            pattern, path, handle = next(self._held(call, paths), ("", Path(), 0))
+            if not handle:
+                return real(*arguments, **options)
+            self._times[pattern] -= 1
+            try:
+                return real(*arguments, **options)
+            except PermissionError:
+                self.refused.append(f"{call} {path.name}")
+                raise
+            finally:
+                self._close(ctypes.c_void_p(handle))
 
         return guarded
 
-    def _refuse(self, call: str, path: Path) -> None:
-        for name, left in self._pressed.items():
-            is_affected = call != "open" or (name in self._opens and path.exists())
-            if left > 0 and is_affected and fnmatch(path.name, name):
-                self._pressed[name] = left - 1
-                self.refused.append(f"{call} {path.name}")
-                raise PermissionError(errno.EACCES, "The process cannot access the file", str(path))
+    def _held(self, call: str, paths: list[Path]) -> Iterator[tuple[str, Path, int]]:
+        for (pattern, left), path in itertools.product(self._times.items(), paths):
+            share = self._shares[pattern]
+            if left > 0 and fnmatch(path.name, pattern) and (call != "open" or share == 0):
+                access = ctypes.c_uint32(GENERIC_READ)
+                handle = self._create(str(path), access, share, None, OPEN_EXISTING, BACKUP_SEMANTICS, None)
+                if handle != INVALID:  # it is there
+                    yield pattern, path, handle

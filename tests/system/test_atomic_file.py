@@ -3,13 +3,22 @@
 import errno
 import os
 import stat
+import subprocess
+import sys
 from pathlib import Path
 
 import pytest
 
 from engine.system.atomic_file import move_into_place, sync_file, write_atomic
 
-pytestmark = pytest.mark.only_on("linux", "darwin", reason="folders that can be flushed")
+HAS_FOLDERS_THAT_FLUSH = pytest.mark.only_on("linux", "darwin", reason="Windows flushes no folders, and needs not")
+WRITER = """
+import os, sys
+from pathlib import Path
+from engine.system.atomic_file import write_atomic
+os.fsync = lambda handle: (print(flush=True), sys.stdin.read())
+write_atomic(Path(sys.argv[1]), "new")
+"""
 
 
 @pytest.fixture
@@ -31,6 +40,20 @@ def flushed(monkeypatch: pytest.MonkeyPatch) -> list[str]:
     return calls
 
 
+def test_after_a_kill_in_the_middle_the_old_file_is_there_and_can_be_replaced(tmp_path: Path) -> None:
+    path = tmp_path / "file"
+    write_atomic(path, "old")
+    command = [sys.executable, "-c", WRITER, str(path)]
+    with subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE) as writer:
+        assert writer.stdout is not None and writer.stdout.readline()
+        writer.kill()
+    assert path.read_text() == "old"
+    assert [other.name[0] for other in tmp_path.iterdir() if other != path] == ["."], "hidden: no preset, no picture"
+    write_atomic(path, "newer")
+    assert path.read_text() == "newer"
+
+
+@HAS_FOLDERS_THAT_FLUSH
 def test_content_is_flushed_before_the_rename_and_the_rename_before_it_is_reported(
     flushed: list[str], tmp_path: Path
 ) -> None:
@@ -63,6 +86,7 @@ def test_a_file_system_without_flush_is_accepted_and_a_failing_flush_is_an_error
         sync_file(tmp_path / "file")
 
 
+@HAS_FOLDERS_THAT_FLUSH
 def test_a_volume_that_refuses_to_flush_folders_still_takes_files(
     monkeypatch: pytest.MonkeyPatch, tmp_path: Path, caplog: pytest.LogCaptureFixture
 ) -> None:

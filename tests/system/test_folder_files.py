@@ -36,6 +36,7 @@ def test_the_output_in_a_folder_is_not_its_input(folder: Path, monkeypatch: pyte
     assert listed(folder, but=(Path("a"), folder / "c2")) == ["2.JPG", "10.png", "c10/x.png", "m²1.png"]
 
 
+@pytest.mark.only_on("linux", "darwin", reason="Windows lets administrators make links, Wine makes none")
 def test_links_that_form_a_circle_end(folder: Path) -> None:
     before = listed(folder)
     (folder / "a" / "up").symlink_to(folder, target_is_directory=True)

@@ -52,7 +52,7 @@ def test_a_tool_of_pipx_or_uv_is_shown_its_own_command(wheel: Path, monkeypatch:
     (wheel / "pipx_metadata.json").unlink()
     monkeypatch.setattr(installing, "find_spec", lambda name: None)  # uv's environments have no pip
     monkeypatch.setattr(sys, "executable", "/home/ann lee/tools/bin/python")
-    assert install_line("glfw") == 'uv pip install --python "/home/ann lee/tools/bin/python" glfw'
+    assert install_line("glfw") == f'uv pip install --python "{Path("/home/ann lee/tools/bin/python")}" glfw'
     without_torch(monkeypatch, "linux", "")
     assert install_line("torch").endswith("--torch-backend cpu torch")
 

@@ -59,6 +59,19 @@ def test_toml_that_would_cost_seconds_is_refused_at_once_in_a_short_line(
     assert len(read_toml(file)) == 100, "dots outside of keys"
 
 
+@pytest.mark.parametrize("encoding", ["utf-8", "utf-8-sig", "utf-16"])
+def test_toml_is_read_as_notepad_and_powershell_write_it(encoding: str, tmp_path: Path) -> None:
+    (tmp_path / "show.toml").write_bytes("folder = 'C:\\Users\\Jörg'\r\nfps = 25\r\n".encode(encoding))
+    assert read_toml(tmp_path / "show.toml") == {"folder": "C:\\Users\\Jörg", "fps": 25}
+
+
+@pytest.mark.parametrize("path", [r"C:\Users\Ann", r"D:\shows"])
+def test_a_path_with_backslashes_in_double_quotes_is_told_how_to_write_it(path: str, tmp_path: Path) -> None:
+    (tmp_path / "show.toml").write_text(f'presets = "{path}"\n')
+    with pytest.raises(ValueError, match=r"line 1, column \d+\); write a path in 'single quotes'$"):
+        read_toml(tmp_path / "show.toml")
+
+
 def test_json_is_read_up_to_64_levels_deep(tmp_path: Path) -> None:
     file = tmp_path / "config.json"
     file.write_text('{"a": [1, {"b": null}]}')

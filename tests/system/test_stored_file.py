@@ -24,7 +24,7 @@ def test_what_cannot_be_read_or_written_is_one_line_with_the_path(tmp_path: Path
     path.write_text("[x")
     with pytest.raises(CueError, match=r"cues\.toml: is not valid TOML \("):
         StoredFile(path, "cue list", CueError).read()
-    with pytest.raises(CueError, match=r"cues\.toml/a: cannot be written \("):
+    with pytest.raises(CueError, match=r"cues\.toml.a: cannot be written \("):
         StoredFile(path / "a", "cue list", CueError).write("")
 
 

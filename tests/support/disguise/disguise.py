@@ -5,9 +5,8 @@ call missing DLLs. Instead, `import` is wrapped. A module of ours that imports `
 other system lacks raise AttributeError, names that only that system has are added, and everything else is real. A
 module that the other system lacks cannot be imported. The standard library and packages still see Linux.
 
-So our code's use of the system is checked; the behaviour of packages on the other system is not. Three rules are
-enforced for the whole process, because our files pass through pathlib, shutil and FFmpeg: which files may be replaced
-or removed while they are open (`file_rules`); which names are allowed; and that no text file is opened with the
+So our code's use of the system is checked; the behaviour of packages on the other system is not. Two rules are
+enforced for the whole process: Linux's own files are hidden (`file_rules`), and no text file is opened with the
 encoding of the locale, which is cp1252 on Windows (PEP 597).
 
 `system_names.json` has the names of the standard library that Linux has and Windows or macOS lacks, generated from the
@@ -132,7 +131,7 @@ def _has_a_view(package: str) -> bool:
 def _as_windows() -> None:
     import file_rules
 
-    file_rules.hold()
+    file_rules.hide_linux()
     if not sys.flags.utf8_mode:  # what a console's or a file's stream is without PYTHONUTF8
         sys.stdin.reconfigure(encoding="cp1252")
         sys.stdout.reconfigure(encoding="cp1252", errors="strict")
