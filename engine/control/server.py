@@ -18,7 +18,7 @@ from engine.control.sending import CLOSED_WITHIN_S, RETRY_S, SendingThread
 from engine.control.tcp import ACCEPT_PAUSE_S, TcpTransport, listen
 from engine.control.udp import UdpTransport, granted_receive_buffer_bytes, request_buffers
 from engine.errors import MultiverseError, PortTakenError
-from engine.system.refused_port import refusal_reason
+from engine.system.refused_port import bind_alone, refusal_reason
 from engine.system.reporting import Report
 from engine.system.translate_errors import refused
 
@@ -65,13 +65,12 @@ class OscServer:
         self.address: tuple[str, int] = udp_socket.getsockname()[:2]
         """Host and port in use, UDP and TCP."""
         self._udp = UdpTransport(udp_socket, self._dispatcher, self._allow, self._report)
-        self._tcp = TcpTransport(
-            listener, self._dispatcher, self._allow, self._report, self._selector, self._udp.sender_at
-        )
         self._wake_end, self._woken_end = socket.socketpair()
+        self._tcp = TcpTransport(
+            listener, self._dispatcher, self._allow, self._report, self._selector, self._udp.sender_at, self._wake
+        )
         self._selector.register(udp_socket, selectors.EVENT_READ)
-        # `close` wakes the selector with it; the callback returns at once then.
-        self._selector.register(self._woken_end, selectors.EVENT_READ, self._is_closing.wait)
+        self._selector.register(self._woken_end, selectors.EVENT_READ, self._on_wake)
         self._sending.serve(self._tcp.send_rest, self._udp.count_lost)
         self._thread = threading.Thread(target=self._receive, name="osc receive", daemon=True)
         self._thread.start()
@@ -118,7 +117,7 @@ class OscServer:
             return
         self._is_closing.set()
         self._may_read.set()
-        self._wake_end.send(b"\0")
+        self._wake()
         self._thread.join(CLOSED_WITHIN_S)
         self._thread = None
         self._tcp.close_all()
@@ -127,7 +126,14 @@ class OscServer:
         self._woken_end.close()
         self._selector.close()
 
+    def _wake(self) -> None:
+        self._wake_end.send(b"\0")
+
     # -- the receiving thread ------------------------------------------------------------------
+
+    def _on_wake(self) -> None:
+        self._woken_end.recv(64)
+        self._tcp.close_failed()
 
     def _receive(self) -> None:
         while not self._is_closing.is_set():
@@ -181,7 +187,7 @@ def _bind_both(family: socket.AddressFamily, address: SocketAddress) -> tuple[so
         udp_socket = socket.socket(family, socket.SOCK_DGRAM)
         try:
             request_buffers(udp_socket)
-            udp_socket.bind(address)
+            bind_alone(udp_socket, address)
             udp_socket.setblocking(False)
             return udp_socket, listen(family, (*address[:1], udp_socket.getsockname()[1], *address[2:]))
         except OSError:

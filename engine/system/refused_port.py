@@ -1,10 +1,23 @@
-"""Explains why a system refuses a port that no program listens on, or another connection."""
+"""Binds a port for one program alone; explains why a system refuses a port or another connection."""
 
 import errno
+import socket
 import sys
+from typing import Any
 
 SHOW_RESERVED = "netsh int ipv4 show excludedportrange protocol=tcp"  # and protocol=udp
 EXHAUSTED = {errno.EMFILE, errno.ENFILE, errno.ENOBUFS, errno.ENOMEM}  # `accept` fails until others are closed
+
+
+def bind_alone(sock: socket.socket, address: tuple[Any, ...]) -> None:
+    """Bind so that no other program can bind the same port; `::` takes IPv4 as well. Raises OSError."""
+    if sys.platform == "win32":  # there SO_REUSEADDR shares a port, and one bound without options can be shared
+        sock.setsockopt(socket.SOL_SOCKET, socket.SO_EXCLUSIVEADDRUSE, 1)
+    elif sock.type == socket.SOCK_STREAM:  # a restarted server binds at once
+        sock.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+    if sock.family == socket.AF_INET6:
+        sock.setsockopt(socket.IPPROTO_IPV6, socket.IPV6_V6ONLY, 0)  # Windows' default is 1
+    sock.bind(address)
 
 
 def refusal_reason(error: OSError) -> str:

@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING, Any
 from engine.control.outgoing.sender import addresses_of, display_address
 from engine.errors import MultiverseError, PortTakenError
 from engine.system.guarded_thread import Guard, GuardedThread
-from engine.system.refused_port import EXHAUSTED, refusal_reason
+from engine.system.refused_port import EXHAUSTED, bind_alone, refusal_reason
 from engine.system.reporting import Report
 from engine.system.translate_errors import refused
 
@@ -146,10 +146,7 @@ def listen(host: str, port: int) -> socket.socket:
         family, kind, protocol, _, address = addresses_of(host, port, socket.SOCK_STREAM)[0]
     listening = socket.socket(family, kind, protocol)
     try:
-        # Elsewhere it lets a restarted server bind at once; on Windows it would let two servers share the port.
-        if sys.platform != "win32":
-            listening.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
-        listening.bind(address)
+        bind_alone(listening, address)
         listening.listen(BACKLOG)
     except OSError as error:
         listening.close()
