@@ -21,12 +21,8 @@ def bind_alone(sock: socket.socket, address: tuple[Any, ...]) -> None:
 
 
 def refusal_reason(error: OSError) -> str:
-    """The reason for an error of `bind`, in one line: the system's text, and on Windows more for WSAEACCES (10013).
-
-    Windows returns it for ports that Hyper-V, WSL or Docker reserved when the machine started, and for ports that
-    another program holds for itself alone (Winsock's "Using SO_REUSEADDR and SO_EXCLUSIVEADDRUSE"). Python turns
-    10013 into EACCES (CPython, Objects/exceptions.c, `winerror_to_errno`).
-    """
+    """The reason for an error of `bind`, in one line: the system's text, and on Windows more for WSAEACCES (10013),
+    which Python turns into EACCES (Winsock's "Using SO_REUSEADDR and SO_EXCLUSIVEADDRUSE")."""
     if sys.platform == "win32" and error.errno == errno.EACCES:
         return (
             "Windows refuses this port (error 10013): reserved for Hyper-V, WSL or Docker, or held by another program; "

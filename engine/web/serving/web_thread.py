@@ -5,7 +5,6 @@ import errno
 import logging
 import socket
 import ssl
-import sys
 import time
 import weakref
 from collections.abc import Callable
@@ -44,7 +43,8 @@ class WebThread:
         self.fault = ""
         """Why the server stopped unexpectedly, in one line; empty otherwise."""
         self._report = report
-        self._loop = _new_loop()
+        # Not Windows' default, the Proactor: it closes a listening socket whose client resets (CPython issue 93821).
+        self._loop = asyncio.SelectorEventLoop()
         self._stopping = asyncio.Event()
         self._thread = GuardedThread("web", self._run, Guard(log, report, "web", ENDED), self._set_fault)
 
@@ -111,17 +111,6 @@ class WebThread:
         """Stop accepting, and let accepted sockets get their transports: asyncio would leak them if closed before."""
         self._loop.remove_reader(self._socket.fileno())
         await _run_loop(2)
-
-
-def _new_loop() -> asyncio.AbstractEventLoop:
-    """Create an event loop whose listening socket no client can close.
-
-    With asyncio's default on Windows, the Proactor, one can: a client that resets its connection while it is being
-    accepted causes an OSError (WinError 64), and `BaseProactorEventLoop._start_serving` then closes the listening
-    socket (CPython issue 93821). `BaseSelectorEventLoop` only reports such a failure. On Windows it has no subprocesses
-    and no pipes, which are not needed here, and is limited to 512 sockets (FD_SETSIZE in CPython's selectmodule.c).
-    """
-    return asyncio.SelectorEventLoop() if sys.platform == "win32" else asyncio.new_event_loop()
 
 
 async def _abort_all(limit: "ConnectionLimit") -> None:
