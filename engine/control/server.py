@@ -10,12 +10,13 @@ import socket
 import threading
 import time
 from collections.abc import Iterable
+from functools import partial
 
 from engine.control.allow import AllowList, is_reached
 from engine.control.dispatcher import Dispatcher
 from engine.control.outgoing.sender import Sender, SocketAddress, addresses_of, display_address
 from engine.control.sending import CLOSED_WITHIN_S, RETRY_S, SendingThread
-from engine.control.tcp import ACCEPT_PAUSE_S, TcpTransport, listen
+from engine.control.tcp import ACCEPT_PAUSE_S, MAX_CLIENTS, TcpTransport, listen
 from engine.control.udp import UdpTransport, granted_receive_buffer_bytes, request_buffers
 from engine.errors import MultiverseError, PortTakenError
 from engine.system.refused_port import bind_alone, refusal_reason
@@ -66,11 +67,12 @@ class OscServer:
         """Host and port in use, UDP and TCP."""
         self._udp = UdpTransport(udp_socket, self._dispatcher, self._allow, self._report)
         self._wake_end, self._woken_end = socket.socketpair()
+        self._wake = partial(self._wake_end.send, b"\0")
         self._tcp = TcpTransport(
             listener, self._dispatcher, self._allow, self._report, self._selector, self._udp.sender_at, self._wake
         )
         self._selector.register(udp_socket, selectors.EVENT_READ)
-        self._selector.register(self._woken_end, selectors.EVENT_READ, self._on_wake)
+        self._selector.register(self._woken_end, selectors.EVENT_READ, partial(self._woken_end.recv, MAX_CLIENTS))
         self._sending.serve(self._tcp.send_rest, self._udp.count_lost)
         self._thread = threading.Thread(target=self._receive, name="osc receive", daemon=True)
         self._thread.start()
@@ -126,14 +128,7 @@ class OscServer:
         self._woken_end.close()
         self._selector.close()
 
-    def _wake(self) -> None:
-        self._wake_end.send(b"\0")
-
     # -- the receiving thread ------------------------------------------------------------------
-
-    def _on_wake(self) -> None:
-        self._woken_end.recv(64)
-        self._tcp.close_failed()
 
     def _receive(self) -> None:
         while not self._is_closing.is_set():
@@ -160,6 +155,7 @@ class OscServer:
 
     def _select(self) -> list[tuple[selectors.SelectorKey, int]]:
         """The sockets that can be read; at once if packets that have been read wait to be executed."""
+        self._tcp.close_failed()
         self._tcp.resume()
         if self._udp.is_behind:
             return self._selector.select(0.0)

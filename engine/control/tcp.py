@@ -38,8 +38,7 @@ class TcpClient:
         self._counters = transport.dispatcher.counters
         self._unsent = bytearray()
         self._lock = threading.Lock()  # a send must not use a closed socket's descriptor, which may be reused
-        self.is_open = True
-        """False once it has failed: the receiving thread then closes it."""
+        self.is_open = True  # false once it has failed: the receiving thread then closes it
 
     def _deliver(self, packet: bytes) -> None:
         with self._lock:
@@ -97,7 +96,6 @@ class TcpTransport:
         udp_sender_at: Callable[[str, int], Sender],
         wake: Callable[[], object],
     ) -> None:
-        """`wake`: has the receiving thread call `close_failed`."""
         self.dispatcher, self.report, self.udp_sender_at, self.wake = dispatcher, report, udp_sender_at, wake
         self._listener, self._allow, self._selector = listener, allow, selector
         self._clients: dict[socket.socket, TcpClient] = {}

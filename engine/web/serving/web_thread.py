@@ -142,10 +142,7 @@ def listen(host: str, port: int) -> socket.socket:
         listening.close()
         if error.errno == errno.EADDRINUSE:
             raise PortTakenError(("--web", display_address(host, port))) from None
-        if error.errno == errno.EACCES:
-            reason = refusal_reason(error)
-            raise MultiverseError(f"{option}: {reason}; choose another with --web HOST:PORT") from None
-        raise MultiverseError(f"{option}: cannot listen there ({error.strerror or error})") from None
+        raise MultiverseError(f"{option}: {refusal_reason(error)}; choose another with --web HOST:PORT") from None
     return listening
 
 
