@@ -32,7 +32,7 @@ from engine.sinks.virtualcam import missing_driver
 from engine.system import win32
 from engine.system.installing import answer_of, install_line, quoted
 from engine.system.package_version import SOURCE, package_version
-from engine.system.refused_port import refusal_reason
+from engine.system.refused_port import bind_alone, refusal_reason
 from osc_schema.sinks import KINDS
 
 PACKAGES: Final = ("numpy", "numba", "moderngl", "av", "opencv-python-headless", "sounddevice", "aiohttp", "python-osc")
@@ -330,10 +330,8 @@ def refused_port(host: str, port: int, *kinds: socket.SocketKind) -> str:
     """Bind the port briefly for every kind of socket; why it cannot be used, or ""."""
     for kind in kinds:
         with socket.socket(socket.AF_INET, kind) as trial:
-            if kind == socket.SOCK_STREAM and sys.platform != "win32":
-                trial.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
             try:
-                trial.bind((host, port))
+                bind_alone(trial, (host, port))
             except OSError as error:
                 is_refused = sys.platform == "win32" and error.errno == errno.EACCES
                 return f"({refusal_reason(error)}){'' if is_refused else '; is an engine running already?'}"

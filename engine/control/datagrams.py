@@ -21,6 +21,8 @@ from engine.control.outgoing.sender import SocketAddress
 MAX_DATAGRAM_BYTES = 65_536
 MAX_AGE_S = 60.0  # an older stamp shows that the wall clock was set meanwhile
 BATCH = 256  # datagrams per call: after each, the thread has to wait for the GIL
+ANSWERS_LOST = {errno.ECONNRESET, errno.ENETRESET}
+"""`recvfrom` on Windows: an earlier answer went to a closed port, or its time to live expired."""
 _SLOT_BYTES = MAX_DATAGRAM_BYTES + 320  # not a power of two, so that the slots use different lines of the cache
 
 _IS_BATCHED = sys.platform == "linux" and sys.maxsize > 1 << 32  # the layouts below are those of 64 bits
@@ -60,7 +62,9 @@ class SingleReader:
                 size, address = receive_into(buffer)
             except BlockingIOError:
                 break
-            except ConnectionResetError:  # Windows reports here that an earlier answer went to a closed port
+            except OSError as error:
+                if error.errno not in ANSWERS_LOST:
+                    raise
                 continue
             found.append((bytes(view[:size]), address, noticed_s))
         return found

@@ -10,15 +10,16 @@ import socket
 import threading
 import time
 from collections.abc import Iterable
+from functools import partial
 
 from engine.control.allow import AllowList, is_reached
 from engine.control.dispatcher import Dispatcher
 from engine.control.outgoing.sender import Sender, SocketAddress, addresses_of, display_address
 from engine.control.sending import CLOSED_WITHIN_S, RETRY_S, SendingThread
-from engine.control.tcp import ACCEPT_PAUSE_S, TcpTransport, listen
+from engine.control.tcp import ACCEPT_PAUSE_S, MAX_CLIENTS, TcpTransport, listen
 from engine.control.udp import UdpTransport, granted_receive_buffer_bytes, request_buffers
 from engine.errors import MultiverseError, PortTakenError
-from engine.system.refused_port import refusal_reason
+from engine.system.refused_port import bind_alone, refusal_reason
 from engine.system.reporting import Report
 from engine.system.translate_errors import refused
 
@@ -65,13 +66,13 @@ class OscServer:
         self.address: tuple[str, int] = udp_socket.getsockname()[:2]
         """Host and port in use, UDP and TCP."""
         self._udp = UdpTransport(udp_socket, self._dispatcher, self._allow, self._report)
-        self._tcp = TcpTransport(
-            listener, self._dispatcher, self._allow, self._report, self._selector, self._udp.sender_at
-        )
         self._wake_end, self._woken_end = socket.socketpair()
+        self._wake = partial(self._wake_end.send, b"\0")
+        self._tcp = TcpTransport(
+            listener, self._dispatcher, self._allow, self._report, self._selector, self._udp.sender_at, self._wake
+        )
         self._selector.register(udp_socket, selectors.EVENT_READ)
-        # `close` wakes the selector with it; the callback returns at once then.
-        self._selector.register(self._woken_end, selectors.EVENT_READ, self._is_closing.wait)
+        self._selector.register(self._woken_end, selectors.EVENT_READ, partial(self._woken_end.recv, MAX_CLIENTS))
         self._sending.serve(self._tcp.send_rest, self._udp.count_lost)
         self._thread = threading.Thread(target=self._receive, name="osc receive", daemon=True)
         self._thread.start()
@@ -118,7 +119,7 @@ class OscServer:
             return
         self._is_closing.set()
         self._may_read.set()
-        self._wake_end.send(b"\0")
+        self._wake()
         self._thread.join(CLOSED_WITHIN_S)
         self._thread = None
         self._tcp.close_all()
@@ -154,6 +155,7 @@ class OscServer:
 
     def _select(self) -> list[tuple[selectors.SelectorKey, int]]:
         """The sockets that can be read; at once if packets that have been read wait to be executed."""
+        self._tcp.close_failed()
         self._tcp.resume()
         if self._udp.is_behind:
             return self._selector.select(0.0)
@@ -181,7 +183,7 @@ def _bind_both(family: socket.AddressFamily, address: SocketAddress) -> tuple[so
         udp_socket = socket.socket(family, socket.SOCK_DGRAM)
         try:
             request_buffers(udp_socket)
-            udp_socket.bind(address)
+            bind_alone(udp_socket, address)
             udp_socket.setblocking(False)
             return udp_socket, listen(family, (*address[:1], udp_socket.getsockname()[1], *address[2:]))
         except OSError:

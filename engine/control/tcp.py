@@ -1,6 +1,5 @@
 """OSC over TCP: several clients with bounded buffers. One thread receives and accepts, one sends."""
 
-import contextlib
 import socket
 import sys
 import threading
@@ -13,7 +12,7 @@ from engine.control.dispatcher import Dispatcher
 from engine.control.outgoing.sender import Sender, SocketAddress, display_address
 from engine.errors import OscDecodeError
 from engine.osc.framing import Framing, StreamReader, frame
-from engine.system.refused_port import EXHAUSTED
+from engine.system.refused_port import EXHAUSTED, bind_alone
 from engine.system.reporting import Report
 
 MAX_CLIENTS = 64
@@ -39,11 +38,11 @@ class TcpClient:
         self._counters = transport.dispatcher.counters
         self._unsent = bytearray()
         self._lock = threading.Lock()  # a send must not use a closed socket's descriptor, which may be reused
-        self._is_open = True
+        self.is_open = True  # false once it has failed: the receiving thread then closes it
 
     def _deliver(self, packet: bytes) -> None:
         with self._lock:
-            if not self._is_open:
+            if not self.is_open:
                 self._counters.add("dropped")
                 return
             self._unsent += frame(packet, self.reader.framing or Framing.LENGTH)
@@ -53,7 +52,7 @@ class TcpClient:
     def send_rest(self) -> bool:
         """Continue sending the buffered bytes; True while some are left. The sending thread."""
         with self._lock:
-            if self._unsent and self._is_open:
+            if self._unsent and self.is_open:
                 self._send()
             return bool(self._unsent)
 
@@ -73,13 +72,13 @@ class TcpClient:
             self._hang_up()
 
     def _hang_up(self) -> None:
+        self.is_open = False
         self._unsent.clear()
-        with contextlib.suppress(OSError):
-            self.socket.shutdown(socket.SHUT_RDWR)  # the receiving thread then reads the end of the stream and closes
+        self._transport.wake()
 
     def close(self) -> None:
         with self._lock:
-            self._is_open = False
+            self.is_open = False
             self._unsent.clear()
             self.socket.close()
 
@@ -95,8 +94,9 @@ class TcpTransport:
         report: Report,
         selector: BaseSelector,
         udp_sender_at: Callable[[str, int], Sender],
+        wake: Callable[[], object],
     ) -> None:
-        self.dispatcher, self.report, self.udp_sender_at = dispatcher, report, udp_sender_at
+        self.dispatcher, self.report, self.udp_sender_at, self.wake = dispatcher, report, udp_sender_at, wake
         self._listener, self._allow, self._selector = listener, allow, selector
         self._clients: dict[socket.socket, TcpClient] = {}
         self._resume_s: float | None = None
@@ -175,6 +175,11 @@ class TcpTransport:
         self.dispatcher.on_disconnect(client.sender.name)
         client.close()
 
+    def close_failed(self) -> None:
+        for client in self._clients.values():
+            if not client.is_open:
+                self._close(client)
+
     def close_all(self) -> None:
         for client in self._clients.values():
             self._close(client)
@@ -195,23 +200,19 @@ def prepare(sock: socket.socket) -> None:
     sock.setblocking(False)
     sock.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
     sock.setsockopt(socket.SOL_SOCKET, socket.SO_KEEPALIVE, 1)
-    if sys.platform == "darwin":
-        idle = socket.TCP_KEEPALIVE
-    else:
-        idle = socket.TCP_KEEPIDLE
+    if sys.platform == "win32":  # ten probes; before Windows 10 1709 it has none of the options below
+        sock.ioctl(socket.SIO_KEEPALIVE_VALS, (1, _KEEPALIVE_S * 1000, _KEEPALIVE_S * 200))
+        return
+    idle = socket.TCP_KEEPALIVE if sys.platform == "darwin" else socket.TCP_KEEPIDLE
     for option, value in ((idle, _KEEPALIVE_S), (socket.TCP_KEEPINTVL, _KEEPALIVE_S), (socket.TCP_KEEPCNT, 3)):
         sock.setsockopt(socket.IPPROTO_TCP, option, value)
 
 
 def listen(family: socket.AddressFamily, address: SocketAddress) -> socket.socket:
-    """A listening socket; raises OSError. On Windows SO_REUSEADDR would let a second engine take the port."""
+    """A listening socket; raises OSError."""
     sock = socket.socket(family, socket.SOCK_STREAM)
     try:
-        if sys.platform == "win32":
-            sock.setsockopt(socket.SOL_SOCKET, socket.SO_EXCLUSIVEADDRUSE, 1)
-        else:
-            sock.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
-        sock.bind(address)
+        bind_alone(sock, address)
         sock.listen(MAX_CLIENTS)
         sock.setblocking(False)
     except OSError:

@@ -243,7 +243,7 @@ class DmxSender:
         ):  # a receiver has started: replies belong to its socket
             self._socket.close()
             self._socket = self._open()
-        with suppress(BlockingIOError, ConnectionResetError):
+        with suppress(OSError):  # nothing more; Windows: a former packet met a closed port, or too long a datagram
             for _ in range(own.MAX_NODES):
                 data, (host, _) = self._socket.recvfrom(MAX_DATAGRAM_BYTES)
                 own.nodes.note_reply(data, host, now_s)

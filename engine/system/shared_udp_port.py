@@ -64,6 +64,8 @@ def _linux_addresses(port: int, own_inode: int) -> Iterator[IPv4Address]:
 def _windows_addresses(port: int) -> Iterator[IPv4Address]:
     for each in psutil.net_connections("udp"):
         if each.laddr and each.laddr.port == port and each.pid != os.getpid():
+            if not each.pid:
+                raise psutil.Error  # the table does not tell whose it is
             if each.family == socket.AF_INET:
                 yield IPv4Address(each.laddr.ip)
             elif each.laddr.ip == "::":

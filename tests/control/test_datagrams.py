@@ -62,6 +62,26 @@ def test_datagrams_come_whole_in_order_with_senders(make: type, receiver: socket
     assert reader.read(0.0) == []
 
 
+class AnswersLost(socket.socket):
+    """Reports errors before its datagrams, as a socket on Windows does after answers that nobody received."""
+
+    def recvfrom_into(self, *args: Any) -> Any:
+        if self.errors:
+            raise OSError(self.errors.pop(0), "reported by the system")
+        return super().recvfrom_into(*args)
+
+
+def test_answers_that_nobody_received_end_no_reading(receiver: socket.socket, sender: socket.socket) -> None:
+    lossy = AnswersLost(fileno=receiver.detach())
+    with lossy:
+        lossy.errors = [errno.ECONNRESET] * 2 + [errno.ENETRESET, errno.ECONNRESET]
+        sender.send(b"/a\0\0")
+        assert [data for data, _, _ in read_all(SingleReader(lossy), 1)] == [b"/a\0\0"]
+        lossy.errors = [errno.ENOMEM]
+        with pytest.raises(OSError, match="reported by the system"):
+            SingleReader(lossy).read(0.0)
+
+
 @IS_BATCHED
 def test_the_time_is_that_of_the_arrival_not_of_the_reading(
     receiver: socket.socket, sender: socket.socket, monkeypatch: pytest.MonkeyPatch

@@ -58,6 +58,8 @@ def test_another_program_on_the_port_is_found_if_it_takes_unicast(
 ) -> None:
     monkeypatch.setattr(shared_udp_port, "sys", SimpleNamespace(platform=system, byteorder=sys.byteorder))
     with bound(ours) as own:
+        if has_other_program(own) is None:
+            pytest.skip("Wine's table of sockets tells no owners")
         assert has_other_program(own) is False
         with other_program(theirs, own.getsockname()[1]):
             assert has_other_program(own) is is_shared

@@ -89,7 +89,7 @@ class Announcer:
         from zeroconf import ServiceInfo, Zeroconf  # the import takes 0.1 s, which would delay the first picture
 
         for address in interfaces:  # zeroconf leaks its socket if an address is not this machine's
-            with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as probe:
+            with socket.socket(socket.AF_INET, socket.SOCK_STREAM) as probe:
                 probe.bind((address, 0))
         zeroconf = Zeroconf(interfaces=interfaces)
         try:

@@ -5,7 +5,6 @@ import errno
 import logging
 import socket
 import ssl
-import sys
 import time
 import weakref
 from collections.abc import Callable
@@ -15,7 +14,7 @@ from typing import TYPE_CHECKING, Any
 from engine.control.outgoing.sender import addresses_of, display_address
 from engine.errors import MultiverseError, PortTakenError
 from engine.system.guarded_thread import Guard, GuardedThread
-from engine.system.refused_port import EXHAUSTED, refusal_reason
+from engine.system.refused_port import EXHAUSTED, bind_alone, refusal_reason
 from engine.system.reporting import Report
 from engine.system.translate_errors import refused
 
@@ -29,6 +28,7 @@ MAX_CONNECTIONS = 128  # WebSockets and requests: macOS gives a program 256 open
 HANDSHAKE_S = 5.0  # for TLS: a distant phone takes one second; a slower client only counts towards the limit
 IDLE_S = 20.0  # keep-alive: an idle connection is closed
 CLOSED_WITHIN_S = 5.0
+GONE = {errno.ECONNRESET, errno.ENOTCONN}  # `accept` on Windows, if the client has disconnected before
 ENDED = "the page's server stopped"
 
 
@@ -43,7 +43,8 @@ class WebThread:
         self.fault = ""
         """Why the server stopped unexpectedly, in one line; empty otherwise."""
         self._report = report
-        self._loop = _new_loop()
+        # Not Windows' default, the Proactor: it closes a listening socket whose client resets (CPython issue 93821).
+        self._loop = asyncio.SelectorEventLoop()
         self._stopping = asyncio.Event()
         self._thread = GuardedThread("web", self._run, Guard(log, report, "web", ENDED), self._set_fault)
 
@@ -103,24 +104,13 @@ class WebThread:
         error = context.get("exception")
         if isinstance(error, OSError) and error.errno in EXHAUSTED:
             self._report("web", f"page: no connection can be accepted ({error.strerror})")
-        else:
+        elif not isinstance(error, OSError) or error.errno not in GONE:
             loop.default_exception_handler(context)
 
     async def _stop_accepting(self) -> None:
         """Stop accepting, and let accepted sockets get their transports: asyncio would leak them if closed before."""
         self._loop.remove_reader(self._socket.fileno())
         await _run_loop(2)
-
-
-def _new_loop() -> asyncio.AbstractEventLoop:
-    """Create an event loop whose listening socket no client can close.
-
-    With asyncio's default on Windows, the Proactor, one can: a client that resets its connection while it is being
-    accepted causes an OSError (WinError 64), and `BaseProactorEventLoop._start_serving` then closes the listening
-    socket (CPython issue 93821). `BaseSelectorEventLoop` only reports such a failure. On Windows it has no subprocesses
-    and no pipes, which are not needed here, and is limited to 512 sockets (FD_SETSIZE in CPython's selectmodule.c).
-    """
-    return asyncio.SelectorEventLoop() if sys.platform == "win32" else asyncio.new_event_loop()
 
 
 async def _abort_all(limit: "ConnectionLimit") -> None:
@@ -146,19 +136,13 @@ def listen(host: str, port: int) -> socket.socket:
         family, kind, protocol, _, address = addresses_of(host, port, socket.SOCK_STREAM)[0]
     listening = socket.socket(family, kind, protocol)
     try:
-        # Elsewhere it lets a restarted server bind at once; on Windows it would let two servers share the port.
-        if sys.platform != "win32":
-            listening.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
-        listening.bind(address)
+        bind_alone(listening, address)
         listening.listen(BACKLOG)
     except OSError as error:
         listening.close()
         if error.errno == errno.EADDRINUSE:
             raise PortTakenError(("--web", display_address(host, port))) from None
-        if error.errno == errno.EACCES:
-            reason = refusal_reason(error)
-            raise MultiverseError(f"{option}: {reason}; choose another with --web HOST:PORT") from None
-        raise MultiverseError(f"{option}: cannot listen there ({error.strerror or error})") from None
+        raise MultiverseError(f"{option}: {refusal_reason(error)}; choose another with --web HOST:PORT") from None
     return listening
 
 

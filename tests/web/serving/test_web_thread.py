@@ -1,20 +1,25 @@
-"""A page's server that closes while clients connect."""
+"""A page's server whose clients come, leave and stay as they like, also while it closes."""
 
 import asyncio
+import errno
 import gc
 import logging
 import os
 import socket
 import ssl
+import struct
+import sys
 import threading
 import warnings
+from collections.abc import Callable
 from contextlib import suppress
 from pathlib import Path
+from typing import Any
 
 import pytest
 from aiohttp import web
 
-from engine.web.serving.web_thread import WebThread
+from engine.web.serving.web_thread import BACKLOG, MAX_CONNECTIONS, WebThread
 
 ROUNDS = 2
 CLIENTS = 3
@@ -44,6 +49,45 @@ def test_clients_that_connect_during_the_close_are_disconnected(is_tls: bool, ce
                 client.join()
             gc.collect()
         assert [str(each.message) for each in left] == []
+
+
+RESET = struct.pack("hh" if sys.platform == "win32" else "ii", 1, 0)
+"""SO_LINGER that makes `close` reset the connection: on, 0 s."""
+
+
+def test_clients_that_reset_their_connection_stop_no_page(
+    monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    """Before they are accepted, and while they are: asyncio's default loop on Windows then stops to listen."""
+    lines: list[str] = []
+    server = WebThread("127.0.0.1", 0, lambda key, line: lines.append(line))
+    monkeypatch.setattr(socket.socket, "accept", failing_twice(socket.socket.accept))
+    for _ in range(BACKLOG // 2):
+        with socket.create_connection(server.address, timeout=120.0) as leaving:
+            leaving.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, RESET)
+    server.start(hanging_up_twice)
+    with socket.create_connection(server.address, timeout=120.0) as client:
+        client.sendall(b"GET / HTTP/1.1\r\nHost: localhost\r\n\r\n")
+        assert client.recv(1000).endswith(b"and goodbye")
+    server.close()
+    assert lines == [] and not caplog.records
+
+
+def test_the_page_takes_fewer_connections_than_select_takes_sockets_on_windows() -> None:
+    """Open connections, a burst of accepted and rejected ones, the listening socket, and the loop's own."""
+    assert MAX_CONNECTIONS + BACKLOG + 2 < 512  # CPython, Modules/selectmodule.c
+
+
+def failing_twice(accept: Callable[[socket.socket], Any]) -> Callable[[socket.socket], Any]:
+    """`accept`, whose first two connections are reset meanwhile."""
+    failures = iter([OSError(number, "reset by the client") for number in (errno.ECONNRESET, errno.ENOTCONN)])
+
+    def accept_next(listening: socket.socket) -> Any:
+        for failure in failures:
+            raise failure
+        return accept(listening)
+
+    return accept_next
 
 
 @pytest.mark.parametrize("says", [b"", b"GET / HTTP/1.1\r\nHost: localhost\r\n\r\n"])
