@@ -123,6 +123,7 @@ def test_filtering_in_blocks_equals_filtering_at_once() -> None:
     np.testing.assert_allclose(parts, high_pass_on_host(sound), atol=1e-6)
 
 
+@pytest.mark.only_on("linux", reason="only Linux has a device that is always full, /dev/full")
 def test_a_full_disk_is_one_line() -> None:
     scratch = Scratch(Path("/dev/full"))
     with pytest.raises(SinkError, match=r"/dev/full: cannot be written \(No space left on device\)"):
