@@ -185,8 +185,8 @@ def last_line(path: Path) -> str:
 
 def claim_output() -> BinaryIO:
     """Take standard output as the stream for answers. What libraries and drivers print from now on goes to stderr.
-    Descriptor 0 gets empty, `sys.stdin` still reads the orders: a library that loads asks what 0 is, and Windows answers
-    when the read of another thread has ended, which may be never (numpy#24290)."""
+    `sys.stdin` reads the orders from a copy of descriptor 0, which is empty from now on: libraries that load ask what 0
+    is, and Windows answers when the read by another thread has ended, which may be never (numpy#24290)."""
     answers = open(os.dup(1), "wb")  # noqa: SIM115 - open until the process ends
     os.dup2(2, 1)
     sys.stdin = open(os.dup(0), encoding="utf-8", closefd=False)  # noqa: SIM115 - open until the process ends

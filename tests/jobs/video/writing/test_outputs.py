@@ -49,8 +49,8 @@ def test_an_unwritable_output_is_one_line_and_leaves_nothing(source: Path, tmp_p
     assert fault(source, source, overwrite=True) == f"{source}: is the input; name another output"
     (tmp_path / "file").touch()
     in_file = tmp_path / "file" / "out.mp4"
-    assert fault(source, in_file) == f"{in_file}: cannot be written ({tmp_path / 'file'} is not a folder)"
-    assert fault(source, f"{tmp_path}/file/") == f"{tmp_path / 'file'}: is a file; a folder of frames needs another name"
+    assert fault(source, in_file) == f"{in_file}: cannot be written ({in_file.parent} is not a folder)"
+    assert fault(source, f"{in_file.parent}/") == f"{in_file.parent}: is a file; a folder of frames needs another name"
     assert names(tmp_path) == ["file", "in.mp4"]
     folder = tmp_path / "pictures"
     folder.mkdir()
