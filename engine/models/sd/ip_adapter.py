@@ -140,8 +140,7 @@ class IpAdapter:
         if isinstance(self._projection, ImageProjection):
             embeds: torch.Tensor = self._encoder(pixels).image_embeds
             return torch.zeros_like(embeds) if is_empty else embeds
-        embeds = self._encoder(pixels, output_hidden_states=True).hidden_states[-2]
-        return embeds
+        return self._encoder(pixels, output_hidden_states=True).hidden_states[-2]
 
     @torch.no_grad()
     def _tokens(self, embeds: torch.Tensor) -> torch.Tensor:
