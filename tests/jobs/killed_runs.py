@@ -3,18 +3,18 @@
 Each line of its input asks for a job, {"job": "video", "folder": ..., "model": ..., "kills": 2, "seed": 7}; each line
 of its output tells how many runs of it were killed, or what went wrong: {"killed": 2, "places": 40} or {"error": ...}.
 
-Each run is a fork of this process, which has imported torch once; without forks each that is killed is a process that
-this module starts with the job as its argument. A place is the n-th file that the run opens, renames
-or removes (the audit events of Python), so that every step on the disk can be the last one. `whole` and `out` in the
-folder hold the outputs to compare.
+Each run is a fork of this process, which has imported torch once; on Windows a new process. A place is the n-th file
+that the run opens, renames or removes (the audit events of Python), so that every step on the disk can be the last one.
+`whole` and `out` in the folder hold the outputs to compare.
 """
 
+import functools
 import gc
 import json
+import multiprocessing
 import os
 import random
 import shutil
-import subprocess
 import sys
 import traceback
 from collections.abc import Callable
@@ -27,6 +27,7 @@ from tests.jobs.folders import contents
 
 os.environ["OMP_NUM_THREADS"] = "1"  # a fork has none of its parent's threads, and OpenMP waits for them
 HAS_FORK = hasattr(os, "fork")
+CONTEXT: Any = multiprocessing.get_context("fork" if HAS_FORK else "spawn")
 KILL = 9  # SIGKILL; on Windows TerminateProcess with this exit code
 EVENTS = ("open", "os.rename", "os.remove", "os.mkdir", "os.rmdir", "os.truncate")
 Run = Callable[[Path, bool], None]
@@ -113,60 +114,10 @@ def convert(folder: Path, model: str) -> Run:
     return run
 
 
-def counted(run: Run, out: Path, *, resume: bool, kill_at: int | None) -> int:
-    """Run the job; returns how many events it had. At number `kill_at` this process kills itself."""
-    events = 0
-
-    def count(name: str, arguments: tuple[Any, ...]) -> None:
-        nonlocal events
-        if name in EVENTS and any(str(out) in str(each) for each in arguments):
-            events += 1
-            if events == kill_at:
-                os.kill(os.getpid(), KILL)
-
-    sys.addaudithook(count)
-    run(out, resume)
-    return events
-
-
-def forked(run: Run, out: Path, *, resume: bool, kill_at: int | None) -> tuple[int, str]:
-    """Run the job in a fork: its exit code, and how many events it had."""
-    reading, writing = os.pipe()
-    gc.freeze()  # each run collects garbage, and would look at every object of torch
-    child = os.fork()
-    if not child:
-        status = 1
-        try:
-            os.write(writing, str(counted(run, out, resume=resume, kill_at=kill_at)).encode())
-            status = 0
-        except BaseException:
-            traceback.print_exc()
-        finally:
-            sys.stderr.flush()
-            os._exit(status)
-    os.close(writing)
-    with os.fdopen(reading) as pipe:
-        text = pipe.read()
-    return abs(os.waitstatus_to_exitcode(os.waitpid(child, 0)[1])), text
-
-
-def main() -> None:
-    if sys.argv[1:]:
-        request = json.loads(sys.argv[1])
-        counted(run_of(request), Path(request["folder"]) / "out", resume=request["resume"], kill_at=request["kill_at"])
-        return
-    for line in sys.stdin:
-        try:
-            result = killed(json.loads(line))
-        except BaseException as error:
-            traceback.print_exc()
-            result = {"error": str(error)}
-        print(json.dumps(result), flush=True)
-
-
-def run_of(request: dict[str, Any]) -> Run:
-    folder, model = Path(request["folder"]), request["model"]
-    name, _, mode = request["job"].partition(" ")
+@functools.cache
+def run_of(request: str) -> Run:
+    asked = json.loads(request)
+    folder, model, (name, _, mode) = Path(asked["folder"]), asked["model"], asked["job"].partition(" ")
     if name == "convert":
         return convert(folder, model)
     from tests.jobs.segment.disc_movie import disc_picture, write_movie
@@ -179,36 +130,63 @@ def run_of(request: dict[str, Any]) -> Run:
     return video(movie, model) if name == "video" else segment(movie, model, mode)
 
 
-def killed(request: dict[str, Any]) -> dict[str, Any]:
+def counted(request: str, out: Path, resume: bool, kill_at: int | None, send: Callable[[int], object]) -> None:
+    """Run the job, send how many events it had; at number `kill_at` this process kills itself."""
+    events = 0
+
+    def count(name: str, arguments: tuple[Any, ...]) -> None:
+        nonlocal events
+        if name in EVENTS and any(str(out) in str(each) for each in arguments):
+            events += 1
+            if events == kill_at:
+                os.kill(os.getpid(), KILL)
+
+    sys.addaudithook(count)
+    run_of(request)(out, resume)
+    send(events)
+
+
+def events_of(request: str, out: Path, *, resume: bool, kill_at: int | None) -> int:
+    """Run the job in a process: how many events it had; 0 if it was killed."""
+    if HAS_FORK:
+        run_of(request)
+    gc.freeze()  # each run collects garbage, and would look at every object of torch
+    answers, sending = CONTEXT.Pipe(duplex=False)
+    process = CONTEXT.Process(target=counted, args=(request, out, resume, kill_at, sending.send))
+    process.start()
+    process.join()
+    if process.exitcode == 0:
+        return int(answers.recv())
+    if abs(process.exitcode) != KILL:
+        raise SystemExit(f"the run failed (exit code {process.exitcode}), resume={resume}, kill_at={kill_at}")
+    return 0
+
+
+def main() -> None:
+    for line in sys.stdin:
+        try:
+            result = killed(line, **json.loads(line))
+        except BaseException as error:
+            traceback.print_exc()
+            result = {"error": str(error)}
+        print(json.dumps(result), flush=True)
+
+
+def killed(request: str, *, folder: str, kills: int, seed: int, **of_the_run: str) -> dict[str, Any]:
     """Run the job, kill it and resume it until it was killed so often; SystemExit if the outputs differ."""
-    folder, run, rng = Path(request["folder"]), run_of(request), random.Random(request["seed"])
-
-    def events_of(out: Path, *, resume: bool, kill_at: int | None) -> int:
-        """How many events the run had; 0 if it was killed."""
-        if HAS_FORK:
-            code, text = forked(run, out, resume=resume, kill_at=kill_at)
-        elif kill_at is None:
-            return counted(run, out, resume=resume, kill_at=None)
-        else:
-            order = json.dumps(request | {"resume": resume, "kill_at": kill_at})
-            command = [sys.executable, "-m", "tests.jobs.killed_runs", order]
-            code, text = subprocess.run(command, stdin=subprocess.DEVNULL, stdout=sys.stderr).returncode, "1"
-        if code not in (0, KILL):
-            raise SystemExit(f"the run failed (exit code {code}), resume={resume}, kill_at={kill_at}")
-        return 0 if code else int(text)
-
-    whole = events_of(folder / "whole", resume=False, kill_at=None)
-    kills, resumes, out = 0, False, folder / "out"
-    while kills < request["kills"]:
-        is_done = events_of(out, resume=resumes, kill_at=rng.randint(1, whole)) > 0
-        kills += not is_done
+    rng, out, whole = random.Random(seed), Path(folder, "out"), Path(folder, "whole")
+    places = events_of(request, whole, resume=False, kill_at=None)
+    count, resumes = 0, False
+    while count < kills:
+        is_done = events_of(request, out, resume=resumes, kill_at=rng.randint(1, places)) > 0
+        count += not is_done
         resumes = not is_done
         if is_done:
-            compare(folder / "whole", out)
+            compare(whole, out)
             shutil.rmtree(out)
-    events_of(out, resume=resumes, kill_at=None)
-    compare(folder / "whole", out)
-    return {"killed": kills, "places": whole}
+    events_of(request, out, resume=resumes, kill_at=None)
+    compare(whole, out)
+    return {"killed": count, "places": places}
 
 
 def compare(whole: Path, out: Path) -> None:
