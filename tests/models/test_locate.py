@@ -187,8 +187,7 @@ def test_the_command_for_a_known_model_fetches_a_loadable_set_and_shows_its_size
 def test_an_unknown_model_needs_one_command_or_without_half_precision_a_second_exact_one(
     hub: Hub, files: dict[str, float], first_mb: float, second_mb: float
 ) -> None:
-    fetched_mb = hub.type(refusal("artist/model"), files)
-    assert fetched_mb == pytest.approx(first_mb, abs=3)
+    assert hub.type(refusal("artist/model"), files) == pytest.approx(first_mb, abs=3)
     folder = locate.find("artist/model")
     if second_mb:
         assert find_weights(folder / "unet") is None

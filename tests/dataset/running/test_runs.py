@@ -14,6 +14,7 @@ import psutil
 import pytest
 
 from engine.dataset import make_dataset
+from engine.dataset.running.attempt import HAS_FORK
 from engine.dataset.running.report import DatasetProgress
 from engine.errors import ChildError, FolderBusyError, UsageError
 from tests.dataset.conftest import own_processes
@@ -164,12 +165,13 @@ def test_an_impossible_picture_is_not_retried_and_the_others_continue(make: Make
 
 def test_a_hung_picture_is_killed_and_made_again(whole: Path, make: Make) -> None:
     messages: list[str] = []
+    timeout_s = 4.0 if HAS_FORK else 30.0  # of a new Python that imports everything
     with own_processes(), struck("000000", psutil.Process.suspend, times=1) as pids:
-        report = make(count=1, timeout_s=4.0, retries=5, messages=messages)
+        report = make(count=1, timeout_s=timeout_s, retries=5, messages=messages)
     assert len(pids) == 1 and not psutil.pid_exists(pids[0])
     assert report.made == 1 and report.retried >= 1
     folder = Path(report.folder)
-    assert "hung: no picture after 4 s" in json.loads((folder / "manifest.jsonl").read_text())["reason"]
+    assert f"hung: no picture after {timeout_s:g} s" in json.loads((folder / "manifest.jsonl").read_text())["reason"]
     assert messages[0].startswith("picture 000000 was retried: hung")
     for path in ("images/000000.png", "labels/000000.txt"):
         assert contents(folder)[path] == contents(whole)[path]

@@ -58,8 +58,7 @@ def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
             (path / name).parent.mkdir(parents=True)
             (path / name).write_bytes(content)
         pictures.append(FinishedPicture(index=index, paths=(*files, source.record.file_name)))
-    contents = DatasetContents(folder=path, options=OPTIONS, subsets=SUBSETS, pictures=pictures)
-    assert writer.finish(contents) == FILES
+    assert writer.finish(DatasetContents(folder=path, options=OPTIONS, subsets=SUBSETS, pictures=pictures)) == FILES
     return path
 
 

@@ -157,8 +157,7 @@ def test_other_files_in_a_folder_of_frames_are_not_touched(source: Path, tmp_pat
     (out / "logo.png").write_text("mine")
     write(source, out)
     assert fault(source, out).endswith("exists already; --overwrite replaces it")
-    shorter = write(source, out, overwrite=True, limit=4)
-    assert shorter.notes == [f"{out}: 6 frames from before are still there"]
+    assert write(source, out, overwrite=True, limit=4).notes == [f"{out}: 6 frames from before are still there"]
     assert len(names(out)) == 12 and (out / "logo.png").read_text() == "mine"
 
 
