@@ -140,7 +140,8 @@ class IpAdapter:
         if isinstance(self._projection, ImageProjection):
             embeds: torch.Tensor = self._encoder(pixels).image_embeds
             return torch.zeros_like(embeds) if is_empty else embeds
-        return self._encoder(pixels, output_hidden_states=True).hidden_states[-2]
+        embeds = self._encoder(pixels, output_hidden_states=True).hidden_states[-2]
+        return embeds
 
     @torch.no_grad()
     def _tokens(self, embeds: torch.Tensor) -> torch.Tensor:
