@@ -15,7 +15,6 @@ from engine.dataset.cli.command import dataset, note_lines, plain_names, report_
 from engine.dataset.running.report import FailedPicture
 from tests.cli.conftest import Cli
 from tests.dataset.running.small_runs import contents
-from tests.support import windows_console
 
 pytestmark = pytest.mark.usefixtures("warm_processes")
 MULTIVERSE = [sys.executable, "-m", "engine.cli.main", "dataset"]
@@ -78,6 +77,8 @@ def test_without_blender_the_raster_engine_draws_and_a_note_says_so(cli: Any, tm
 def test_ctrl_c_finishes_the_pictures_in_progress_and_says_how_to_continue(tmp_path: Path, wait_for: Any) -> None:
     command = [*MULTIVERSE, str(tmp_path / "out"), "--recipe", "1", "--count", "3", "--jobs", "1", *SMALL, *RASTER]
     if sys.platform == "win32":
+        from tests.support import windows_console
+
         run = windows_console.start(*command[1:])
     else:
         run = subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
