@@ -252,8 +252,7 @@ def ask_syphon() -> dict[str, Any]:
 
 def main(name: str, *arguments: str) -> None:
     answers = claim_output()
-    if sys.platform != "win32":  # there an import may wait for the end of a read from the input (numpy#24290)
-        end_with_parent()
+    end_with_parent()
     try:
         answer = resolve_name(name if ":" in name else f"{__name__}:ask_{name}")(*arguments)
         if not isinstance(answer, dict):

@@ -189,4 +189,5 @@ def _unless_protected(action: Callable[[], None], path: Path) -> None:
 
 def _is_in_use(error: OSError) -> bool:
     """True for Windows' errors about a file open elsewhere, or a folder whose files are still being deleted."""
-    return isinstance(error, PermissionError) or error.errno == errno.ENOTEMPTY
+    is_folder_there = os.path.isdir(error.filename2 or "")  # no file can ever be renamed to it
+    return error.errno == errno.ENOTEMPTY or (isinstance(error, PermissionError) and not is_folder_there)

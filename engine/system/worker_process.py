@@ -184,9 +184,13 @@ def last_line(path: Path) -> str:
 
 
 def claim_output() -> BinaryIO:
-    """Take standard output as the stream for answers. What libraries and drivers print from now on goes to stderr."""
+    """Take standard output as the stream for answers. What libraries and drivers print from now on goes to stderr.
+    `sys.stdin` reads the orders from a copy of descriptor 0, which is empty from now on: libraries that load ask what 0
+    is, and Windows answers when the read by another thread has ended, which may be never (numpy#24290)."""
     answers = open(os.dup(1), "wb")  # noqa: SIM115 - open until the process ends
     os.dup2(2, 1)
+    sys.stdin = open(os.dup(0), encoding="utf-8", closefd=False)  # noqa: SIM115 - open until the process ends
+    os.dup2(os.open(os.devnull, os.O_RDONLY), 0)
     return answers
 
 
@@ -196,6 +200,6 @@ def end_with_parent() -> None:
 
 
 def _end_with_parent() -> None:
-    while os.read(0, 65536):  # not sys.stdin, whose lock Python would wait for at exit
+    while os.read(sys.stdin.fileno(), 65536):  # not its own `read`, whose lock Python would wait for at exit
         pass
     os._exit(ORPHANED)

@@ -164,8 +164,7 @@ def test_the_parts_see_only_the_chosen_card(visible: str | None, seen: str, monk
 
 def test_figures_with_goals_come_first_and_the_tests_of_a_card_are_here() -> None:
     names = [each.name for each in PARTS]
-    goals = ["sd", "sam3-image", "sam3-track", "rvc", "video", "isolation", "render"]
-    assert names[:8] == ["tests", *goals]
+    assert names[:8] == ["tests", "sd", "sam3-image", "sam3-track", "rvc", "video", "isolation", "render"]
     assert PARTS[0].limit_s <= 150 and sum(each.limit_s for each in PARTS[:8]) <= 900
     suites = [each for each in PARTS if each not in BENCHES]
     files = [argument for each in suites for argument in each.arguments if argument.startswith("tests/")]

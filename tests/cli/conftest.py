@@ -87,7 +87,10 @@ def ctrl_c_when() -> Callable[..., AbstractContextManager[None]]:
         def press() -> None:
             while not ended.wait(0.005):
                 if condition():
-                    os.kill(os.getpid(), signal.SIGINT)
+                    if sys.platform == "win32":  # which has no signals to a process
+                        signal.raise_signal(signal.SIGINT)
+                    else:  # wakes the main thread
+                        os.kill(os.getpid(), signal.SIGINT)
                     return
 
         thread = threading.Thread(target=press)

@@ -56,7 +56,7 @@ def test_the_files_are_those_that_were_announced_labels_first_and_the_picture_la
     paths = list(picture.sha256)
     announced = [path for writer in writers_of(task.labels.written) for path in writer.paths(task)]
     assert paths == ["scenes/train/000009.json", *announced, "images/train/000009.jpg"]
-    assert sorted(paths) == sorted(str(path.relative_to(folder)) for path in folder.rglob("*") if path.is_file())
+    assert sorted(paths) == sorted(path.relative_to(folder).as_posix() for path in folder.rglob("*") if path.is_file())
     for path, digest in picture.sha256.items():
         content = (folder / path).read_bytes()
         assert (hashlib.sha256(content).hexdigest(), len(content)) == (digest, picture.bytes[path])

@@ -316,8 +316,7 @@ def test_a_model_whose_file_name_is_no_utf8_goes_into_task_manifest_and_scene(tm
     job = drawing(f"box={path},scale=0.3,class=crate")
     task = job.task(0)
     assert task_of(task.as_json()) == task
-    line = entry_line(task, status="done")
-    assert msgspec.json.decode(line)["options"] == task.key
+    assert msgspec.json.decode(entry_line(task, status="done"))["options"] == task.key
     (tmp_path / "scene.json").write_bytes(freeze(scene_of(task)))
     job = again(tmp_path / "scene.json")
     check_job(job)

@@ -1,19 +1,20 @@
-"""A process that runs jobs; each is killed with SIGKILL at seeded random places, resumes, and is killed again.
+"""A process that runs jobs; each is killed at seeded random places, resumes, and is killed again.
 
 Each line of its input asks for a job, {"job": "video", "folder": ..., "model": ..., "kills": 2, "seed": 7}; each line
 of its output tells how many runs of it were killed, or what went wrong: {"killed": 2, "places": 40} or {"error": ...}.
 
-Each run is a fork of this process, which has imported torch once. A place is the n-th file that the run opens, renames
-or removes (the audit events of Python), so that every step on the disk can be the last one. `whole` and `out` in the
-folder hold the outputs to compare.
+Each run is a fork of this process, which has imported torch once; on Windows a new process. A place is the n-th file
+that the run opens, renames or removes (the audit events of Python), so that every step on the disk can be the last one.
+`whole` and `out` in the folder hold the outputs to compare.
 """
 
+import functools
 import gc
 import json
+import multiprocessing
 import os
 import random
 import shutil
-import signal
 import sys
 import traceback
 from collections.abc import Callable
@@ -25,6 +26,9 @@ from typing import Any
 from tests.jobs.folders import contents
 
 os.environ["OMP_NUM_THREADS"] = "1"  # a fork has none of its parent's threads, and OpenMP waits for them
+HAS_FORK = hasattr(os, "fork")
+CONTEXT: Any = multiprocessing.get_context("fork" if HAS_FORK else "spawn")
+KILL = 9  # SIGKILL; on Windows TerminateProcess with this exit code
 EVENTS = ("open", "os.rename", "os.remove", "os.mkdir", "os.rmdir", "os.truncate")
 Run = Callable[[Path, bool], None]
 
@@ -90,7 +94,10 @@ def convert(folder: Path, model: str) -> Run:
     from engine.models.rvc.optimization import OptimizationConfig
     from tests.jobs.convert.voices import spoken, write_sound
 
-    sources = tuple(write_sound(folder / f"{name}.wav", spoken(length)) for name, length in (("a", 0.9), ("b", 0.5)))
+    sources = (folder / "a.wav", folder / "b.wav")
+    is_first = not sources[0].exists()
+    for path, length in zip(sources if is_first else (), (0.9, 0.5), strict=False):
+        write_sound(path, spoken(length))
     spec = VoiceSpec(model=str(Path(model) / "voice.pth"), content=str(Path(model) / "content"), pitch="yin")
     loaded = load(spec, "cpu", "float32")
     config = OptimizationConfig.resolve("cpu", {}, batch_size=1)
@@ -102,83 +109,84 @@ def convert(folder: Path, model: str) -> Run:
         report = run_job(job, open_job(job), VoiceConverter(loaded, settings, config, cutting=cutting))
         assert report.is_complete, report.files
 
-    run(folder / "first", False)  # what torch prepares once is there in each fork
+    if is_first:
+        run(folder / "first", False)  # what torch prepares once is there in each fork
     return run
 
 
-def forked(run: Run, out: Path, *, resume: bool, kill_at: int | None) -> tuple[bool, int]:
-    """Run the job in a fork: True if the run ended by itself, and how many events it had then."""
-    reading, writing = os.pipe()
+@functools.cache
+def run_of(request: str) -> Run:
+    asked = json.loads(request)
+    folder, model, (name, _, mode) = Path(asked["folder"]), asked["model"], asked["job"].partition(" ")
+    if name == "convert":
+        return convert(folder, model)
+    from tests.jobs.segment.disc_movie import disc_picture, write_movie
+
+    size = (96, 64, 12) if name == "video" else (320, 192, 36)
+    movie = folder / "in.mp4"
+    if not movie.exists():
+        # Two segments and a half of `video`; each picture of `segment` is a checkpoint.
+        write_movie(movie, [disc_picture(number, *size) for number in range(5)])
+    return video(movie, model) if name == "video" else segment(movie, model, mode)
+
+
+def counted(request: str, out: Path, resume: bool, kill_at: int | None, send: Callable[[int], object]) -> None:
+    """Run the job, send how many events it had; at number `kill_at` this process kills itself."""
+    events = 0
+
+    def count(name: str, arguments: tuple[Any, ...]) -> None:
+        nonlocal events
+        if name in EVENTS and any(str(out) in str(each) for each in arguments):
+            events += 1
+            if events == kill_at:
+                os.kill(os.getpid(), KILL)
+
+    sys.addaudithook(count)
+    run_of(request)(out, resume)
+    send(events)
+
+
+def events_of(request: str, out: Path, *, resume: bool, kill_at: int | None) -> int:
+    """Run the job in a process: how many events it had; 0 if it was killed."""
+    if HAS_FORK:
+        run_of(request)
     gc.freeze()  # each run collects garbage, and would look at every object of torch
-    child = os.fork()
-    if not child:
-        status = 1
-        try:
-            events = 0
-
-            def count(name: str, arguments: tuple[Any, ...]) -> None:
-                nonlocal events
-                if name in EVENTS and any(str(out) in str(each) for each in arguments):
-                    events += 1
-                    if events == kill_at:
-                        os.kill(os.getpid(), signal.SIGKILL)
-
-            sys.addaudithook(count)
-            run(out, resume)
-            os.write(writing, str(events).encode())
-            status = 0
-        except BaseException:
-            traceback.print_exc()
-        finally:
-            sys.stderr.flush()
-            os._exit(status)
-    os.close(writing)
-    with os.fdopen(reading) as pipe:
-        text = pipe.read()
-    _, status = os.waitpid(child, 0)
-    if os.WIFSIGNALED(status) and os.WTERMSIG(status) == signal.SIGKILL:
-        return False, 0
-    if status:
-        raise SystemExit(f"the run failed (status {status}), resume={resume}, kill_at={kill_at}")
-    return True, int(text)
+    answers, sending = CONTEXT.Pipe(duplex=False)
+    process = CONTEXT.Process(target=counted, args=(request, out, resume, kill_at, sending.send))
+    process.start()
+    process.join()
+    if process.exitcode == 0:
+        return int(answers.recv())
+    if abs(process.exitcode) != KILL:
+        raise SystemExit(f"the run failed (exit code {process.exitcode}), resume={resume}, kill_at={kill_at}")
+    return 0
 
 
 def main() -> None:
     for line in sys.stdin:
         try:
-            result = killed(json.loads(line))
+            result = killed(line, **json.loads(line))
         except BaseException as error:
             traceback.print_exc()
             result = {"error": str(error)}
         print(json.dumps(result), flush=True)
 
 
-def killed(request: dict[str, Any]) -> dict[str, Any]:
+def killed(request: str, *, folder: str, kills: int, seed: int, **of_the_run: str) -> dict[str, Any]:
     """Run the job, kill it and resume it until it was killed so often; SystemExit if the outputs differ."""
-    folder, model = Path(request["folder"]), request["model"]
-    rng = random.Random(request["seed"])
-    name, _, mode = request["job"].partition(" ")
-    if name == "convert":
-        run = convert(folder, model)
-    else:
-        from tests.jobs.segment.disc_movie import disc_picture, write_movie
-
-        size = (96, 64, 12) if name == "video" else (320, 192, 36)
-        # Two segments and a half of `video`; each picture of `segment` is a checkpoint.
-        movie = write_movie(folder / "in.mp4", [disc_picture(number, *size) for number in range(5)])
-        run = video(movie, model) if name == "video" else segment(movie, model, mode)
-    _, whole = forked(run, folder / "whole", resume=False, kill_at=None)
-    kills, resumes, out = 0, False, folder / "out"
-    while kills < request["kills"]:
-        is_done, _ = forked(run, out, resume=resumes, kill_at=rng.randint(1, whole))
-        kills += not is_done
+    rng, out, whole = random.Random(seed), Path(folder, "out"), Path(folder, "whole")
+    places = events_of(request, whole, resume=False, kill_at=None)
+    count, resumes = 0, False
+    while count < kills:
+        is_done = events_of(request, out, resume=resumes, kill_at=rng.randint(1, places)) > 0
+        count += not is_done
         resumes = not is_done
         if is_done:
-            compare(folder / "whole", out)
+            compare(whole, out)
             shutil.rmtree(out)
-    forked(run, out, resume=resumes, kill_at=None)
-    compare(folder / "whole", out)
-    return {"killed": kills, "places": whole}
+    events_of(request, out, resume=resumes, kill_at=None)
+    compare(whole, out)
+    return {"killed": count, "places": places}
 
 
 def compare(whole: Path, out: Path) -> None:

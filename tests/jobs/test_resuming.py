@@ -20,9 +20,6 @@ MAX_S = 2400.0  # all jobs together, twenty kills each
 ROOT = Path(__file__).parents[2]
 
 
-pytestmark = pytest.mark.only_on("linux", "darwin", reason="needs fork")
-
-
 @pytest.fixture(scope="module")
 def runs() -> Iterator[subprocess.Popen[str]]:
     """The process that all jobs run in, which imports torch once."""

@@ -109,8 +109,7 @@ def test_a_text_encoder_is_built_only_from_its_shape(tiny_sd: Path, tmp_path: Pa
 def test_an_image_encoder_is_built_only_from_its_shape(tiny_models: Any, tiny_sd: Path, tmp_path: Path) -> None:
     folder = shutil.copytree(tiny_models.ip_adapter(tiny_sd).parent, tmp_path / "ip") / "image_encoder"
     change(folder / "config.json", **PRIVATE)
-    encoder = network_of("CLIPVisionModelWithProjection", folder)
-    assert encoder.config._attn_implementation == "sdpa"
+    assert network_of("CLIPVisionModelWithProjection", folder).config._attn_implementation == "sdpa"
 
 
 @pytest.mark.parametrize(

@@ -51,8 +51,7 @@ def test_an_archive_is_reported_with_the_model_inside(tmp_path: Path) -> None:
 def test_a_folder_of_downloads_is_reported_with_the_file_names(tmp_path: Path) -> None:
     for name in "abcd":
         (tmp_path / f"{name}.safetensors").touch()
-    line = refused(tmp_path)
-    assert "name one of them: a.safetensors, b.safetensors, c.safetensors and 1 more" in line
+    assert "name one of them: a.safetensors, b.safetensors, c.safetensors and 1 more" in refused(tmp_path)
     with pytest.raises(ModelError, match=r"name one of them: a\.safetensors"):
         plan_model(ModelSpec(model=str(tmp_path)))
 

@@ -42,6 +42,8 @@ def sleep() -> None:
     """A worker that never reads its input."""
     answers = claim_output()
     end_with_parent()
+    import scipy.linalg  # noqa: F401  its libraries ask what the standard streams are
+
     answers.write(b"begun\n")
     answers.flush()
     while True:

@@ -59,7 +59,9 @@ def main(arguments: list[str]) -> None:
         sys.stdout.write(json.dumps(found) + "\n")
         return
     folder = Path(arguments[0])
-    threading.Thread(target=end_with_parent, args=(folder,), name="parent watch", daemon=True).start()
+    orders = os.dup(0)  # Windows loads no library that asks what 0 is while a thread reads from it
+    os.dup2(os.open(os.devnull, os.O_RDONLY), 0)
+    threading.Thread(target=end_with_parent, args=(folder, orders), name="parent watch", daemon=True).start()
     try:
         answer = draw(folder)
     except Exception as error:  # the top of a process: the parent logs the traceback
@@ -386,8 +388,8 @@ def render(scene: bpy.types.Scene, path: Path) -> None:
         raise RuntimeError(f"Blender wrote no {path.name}")
 
 
-def end_with_parent(folder: Path) -> None:
-    while os.read(0, 1):
+def end_with_parent(folder: Path, orders: int) -> None:
+    while os.read(orders, 1):
         pass
     shutil.rmtree(folder, ignore_errors=True)
     os._exit(ORPHANED)

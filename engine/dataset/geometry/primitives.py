@@ -61,8 +61,7 @@ def box() -> Mesh:
 def extrude(profile: Sequence[tuple[float, float]], width: float) -> Mesh:
     """A prism of this width around y = 0 from a convex outline (x, z), counter-clockwise with x right and z up."""
     near = np.insert(np.asarray(profile, np.float64), 1, -width / 2, axis=1)
-    far = near + np.array([0, width, 0])
-    return loft(np.stack([far, near]))
+    return loft(np.stack([near + np.array([0, width, 0]), near]))
 
 
 def slab(outline: Sequence[tuple[float, float]], low: float, high: float) -> Mesh:

@@ -74,7 +74,7 @@ def main() -> None:
         if number == LONG_RUN and task.recipe_2 is not None:
             build_all_models()
             gc.freeze()
-        ready, _, _ = select.select([0, alive], [], [])
+        ready, _, _ = select.select([sys.stdin, alive], [], [])
         if alive not in ready:  # the run has ended: no request comes before the answer
             os.kill(pid, signal.SIGKILL)
         _, status = os.waitpid(pid, 0)

@@ -113,8 +113,7 @@ def exif_of(scene: SiteScene, effects: dict[str, Any], width: int, height: int) 
     captured = time_of(scene)
     if captured:
         exif[tags.DateTime] = exif[ifd.Exif][tags.DateTimeOriginal] = captured
-    content = exif.tobytes()
-    return content.removeprefix(b"Exif\0\0")
+    return exif.tobytes().removeprefix(b"Exif\0\0")
 
 
 def xmp_of(scene: SiteScene, effects: dict[str, Any]) -> bytes:

@@ -43,7 +43,7 @@ class CocoFile:
             info["parameters"] = metadata.text
         try:
             with one_line(path):
-                self._file = self._whole.unfinished.open("w", encoding="ascii")
+                self._file = self._whole.unfinished.open("w", encoding="ascii", newline="\n")
                 self._file.write(f'{{"info": {json.dumps(info)},\n"licenses": [],\n')
                 self._file.write(f'"categories": {json.dumps(categories)},\n')
                 self._file.write('"annotations": [')

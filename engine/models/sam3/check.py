@@ -60,5 +60,4 @@ def _parts(folder: Sam3Folder) -> tuple[PartReport, ...]:
 def _part_of(tensor: str) -> str:
     if tensor.startswith(TRACKER):
         return "tracker"
-    own = tensor.removeprefix(DETECTOR)
-    return next(part for part, starts in PARTS.items() if own.startswith(starts))
+    return next(part for part, starts in PARTS.items() if tensor.removeprefix(DETECTOR).startswith(starts))

@@ -22,5 +22,4 @@ def resize_to_cover(picture: np.ndarray, size: tuple[int, int], *, interpolation
 def canny_edges(picture: np.ndarray, size: tuple[int, int]) -> np.ndarray:
     """Canny edges of RGB or RGBA, white on black, (height, width, 3) uint8; found at `size`: lines are 1 px wide."""
     grey = cv2.cvtColor(resize_to_cover(picture[..., :3], size), cv2.COLOR_RGB2GRAY)
-    outlines = cv2.Canny(grey, EDGE_LOW, EDGE_HIGH)
-    return cv2.cvtColor(outlines, cv2.COLOR_GRAY2RGB)
+    return cv2.cvtColor(cv2.Canny(grey, EDGE_LOW, EDGE_HIGH), cv2.COLOR_GRAY2RGB)

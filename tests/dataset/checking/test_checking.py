@@ -142,7 +142,11 @@ def test_a_picture_stored_again_as_jpeg_is_nearly_the_same_and_another_is_not(tm
     (tmp_path / "b/images/x.jpg").write_bytes(cv2.imencode(".jpg", small[..., ::-1])[1].tobytes())
     (tmp_path / "b/labels/x.txt").write_text(yolo_lines(boxes), encoding="utf-8")
     assert found(tmp_path / "a", tmp_path / "b") == [
-        ("duplicate", f"{tmp_path}/b/images/x.jpg", f"is nearly the same picture as {tmp_path}/a/images/000002.png")
+        (
+            "duplicate",
+            f"{tmp_path / 'b'}/images/x.jpg",
+            f"is nearly the same picture as {tmp_path / 'a'}/images/000002.png",
+        )
     ]
 
 

@@ -74,12 +74,19 @@ def test_without_blender_the_raster_engine_draws_and_a_note_says_so(cli: Any, tm
     assert err.endswith("; --max-samples: only for Cycles; it has no effect with the raster engine\n")
 
 
-@pytest.mark.only_on("linux", "darwin", reason="signals of POSIX")
 def test_ctrl_c_finishes_the_pictures_in_progress_and_says_how_to_continue(tmp_path: Path, wait_for: Any) -> None:
     command = [*MULTIVERSE, str(tmp_path / "out"), "--recipe", "1", "--count", "3", "--jobs", "1", *SMALL, *RASTER]
-    run = subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
+    if sys.platform == "win32":
+        from tests.support import windows_console
+
+        run = windows_console.start(*command[1:])
+    else:
+        run = subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
     wait_for(lambda: list((tmp_path / "out").glob("images/*.png")), "a picture")
-    run.send_signal(signal.SIGINT)
+    if sys.platform == "win32":
+        windows_console.end(windows_console.CTRL_C, run).wait()
+    else:
+        run.send_signal(signal.SIGINT)
     out, err = run.communicate()
     pictures = len(list((tmp_path / "out").glob("images/*.png")))
     assert run.returncode == 1 and 1 <= pictures < 3

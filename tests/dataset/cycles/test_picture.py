@@ -31,8 +31,7 @@ def test_a_pixel_has_the_number_and_depth_at_its_centre(blender: Path, yard_rend
     for number, pile in enumerate(scene.piles, start=1):
         top = np.array([[pile.x_m, pile.y_m, pile.top_m]])
         column, row = camera.pixel_of(top)[0].astype(int)
-        seen = rendered.instances[row - 1 : row + 2, column - 1 : column + 2]
-        assert (seen == number).any()
+        assert (rendered.instances[row - 1 : row + 2, column - 1 : column + 2] == number).any()
 
 
 @only_soak
@@ -92,8 +91,7 @@ def test_a_site_has_the_same_labels_and_brightness_in_both_engines(
         folder = tmp_path / drawing.engine
         folder.mkdir()
         task = PictureTask(options=options, drawing=drawing, base_seed=2**63, index=1, blender=str(blender))
-        results = make_picture(task, folder)
-        assert results.labelled == 20
+        assert make_picture(task, folder).labelled == 20
         boxes.append(read_labels(folder / task.path("labels", ".txt"), 240, 180, 1)[0])
         means.append(cv2.imread(str(folder / task.path("images", ".png"))).mean())
     assert np.abs(boxes[0] - boxes[1]).max() < 1.01 and abs(means[1] / means[0] - 1) < 0.1

@@ -44,8 +44,7 @@ def alone(scene: SiteScene, number: int) -> np.ndarray:
     camera = scene.camera
     wide = camera.window(-camera.width_px, -camera.height_px, 3 * camera.width_px, 3 * camera.height_px)
     own = tuple(each for each in scene.piles if each.number == number)
-    rendered = render_numbers(build_geometry(replace(scene, piles=own, distractors=(), camera=wide)))
-    return rendered.instances == number
+    return render_numbers(build_geometry(replace(scene, piles=own, distractors=(), camera=wide))).instances == number
 
 
 def bounds(mask: np.ndarray) -> tuple[int, int, int, int]:

@@ -82,8 +82,7 @@ def test_options_of_the_first_recipe_are_honoured_in_any_direction() -> None:
     layouts = [lay(seed, FieldOptions(), options=options) for seed in range(12)]
     for layout in layouts:
         assert [len(strip.points_m) for strip in layout.strips] == [11] * 6
-    headings = {round(float(layout.strips[0].heading), 3) for layout in layouts}
-    assert len(headings) == 12
+    assert len({round(float(layout.strips[0].heading), 3) for layout in layouts}) == 12
     clusters = lay(2, FieldOptions(), options=SceneOptions(num_clusters=3, min_piles_per_cluster=60))
     assert len({strip.cluster for strip in clusters.strips}) == 3
     assert len(pile_positions(clusters)) >= 180

@@ -62,5 +62,4 @@ def test_a_pile_beside_the_picture_is_kept_if_its_top_leans_into_it(high_m: floa
     leaning = replace(pile(PileKind.PHC, exposed_m=high_m), x_m=edge_m * (40 - high_m) / 40 + 0.02, number=3)
     assert RIGHT_HALF.pixel_of(np.array([leaning.head_m]))[0, 0] > 0
     assert [one.number for one in visible_piles((leaning,), RIGHT_HALF, HIGH_SUN)] == [3]
-    far = replace(leaning, x_m=leaning.x_m - 14)
-    assert visible_piles((far,), RIGHT_HALF, HIGH_SUN) == ()
+    assert visible_piles((replace(leaning, x_m=leaning.x_m - 14),), RIGHT_HALF, HIGH_SUN) == ()

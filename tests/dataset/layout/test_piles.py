@@ -73,8 +73,7 @@ def test_piles_stay_on_the_terrain_and_near_their_position() -> None:
 def test_close_piles_are_thinner_and_their_feet_do_not_meet() -> None:
     for seed in range(6):
         piles = planted(PileOptions(pile_kinds=(("cast", 1.0),)), seed, apart_m=1.2)
-        room = nearest_m(plan(piles))
-        assert max(pile.diameter_m for pile in piles) < 0.6 * room
+        assert max(pile.diameter_m for pile in piles) < 0.6 * nearest_m(plan(piles))
         assert max(pile.base_diameter_m for pile in piles) <= 0.95 * 1.2
 
 

@@ -38,7 +38,7 @@ def small_job(output: Path, count: int = 3, *, options: dict[str, Any] | None = 
 def contents(folder: Path) -> dict[str, str]:
     """SHA-256 of all reproducible files: not logs and manifests, which contain times, nor hidden files."""
     return {
-        str(path.relative_to(folder)): hashlib.sha256(path.read_bytes()).hexdigest()
+        path.relative_to(folder).as_posix(): hashlib.sha256(path.read_bytes()).hexdigest()
         for path in sorted(folder.rglob("*"))
         if path.is_file()
         and path.suffix != ".log"

@@ -119,8 +119,7 @@ def test_without_a_choice_each_job_gets_one_of_several_cards(
         (machine(cards=2, cycles=2, drawing=cpu), 4),
     ):
         assert devices_of(used, jobs) == ()
-    four = machine(cards=4, cycles=4, drawing=cycles)
-    assert devices_of(four, 2) == (), "one picture uses all of them"
+    assert devices_of(machine(cards=4, cycles=4, drawing=cycles), 2) == (), "one picture uses all of them"
     for name in devices.CHOSEN:
         several = machine(cards=2, egl="0 1")
         monkeypatch.setenv(name, "1")

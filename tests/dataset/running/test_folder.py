@@ -163,9 +163,10 @@ def test_a_folder_with_other_files_is_refused(tmp_path: Path) -> None:
         DatasetFolder(tmp_path / "file")
 
 
-def test_an_unwritable_folder_is_reported_in_one_line() -> None:
-    with pytest.raises(SinkError, match=r"^/proc/dataset: cannot be written \(.*\)$"):
-        DatasetFolder(Path("/proc/dataset"))
+def test_an_unwritable_folder_is_reported_in_one_line(tmp_path: Path) -> None:
+    (tmp_path / "file").touch()
+    with pytest.raises(SinkError, match=r"file.dataset: cannot be written \(.*\)$"):
+        DatasetFolder(tmp_path / "file" / "dataset")
 
 
 def test_unfinished_files_and_the_lock_are_removed_at_the_end_of_a_run(folder: DatasetFolder) -> None:

@@ -157,7 +157,7 @@ def test_pictures_that_an_edit_list_hides_stay_hidden_or_are_refused(convert: Co
         assert voice_span(out, 440) == pytest.approx(voice_span(source, 220), abs=0.05)
     (refused,) = convert(between, tmp_path / "out.mkv").files
     assert refused.reason == (
-        f"{tmp_path}/out.mkv: {between} begins with a cut between two key frames (an edit list), which this format "
+        f"{tmp_path / 'out.mkv'}: {between} begins with a cut between two key frames (an edit list), which this format "
         "cannot hold; name an .mp4 or .mov"
     )
 
@@ -223,7 +223,7 @@ def test_a_video_may_become_a_sound_and_an_unsupported_codec_is_refused(convert:
     (file,) = report.files
     assert (file.state, report.sound_s) == ("failed", 0.0), "converted before the error"
     assert file.reason == (
-        f"{tmp_path}/out.webm: the pictures of {source} (h264) cannot be copied into this format; "
+        f"{tmp_path / 'out.webm'}: the pictures of {source} (h264) cannot be copied into this format; "
         "name an .mkv, which holds any"
     )
     assert sorted(path.name for path in tmp_path.iterdir()) == ["in.mp4", "out.flac"]

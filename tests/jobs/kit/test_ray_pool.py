@@ -84,8 +84,7 @@ def test_at_most_three_pieces_per_actor_are_read_ahead(started: Started) -> None
 def test_the_pieces_of_a_dead_actor_go_to_others_and_another_is_started(started: Started) -> None:
     ray = FakeRay(work=lambda number, payload: death() if number == 0 else (number, payload))
     pool = started(ray)
-    results = outputs(pool, 30)
-    assert [payload for _, payload in results] == list(range(30))
+    assert [payload for _, payload in outputs(pool, 30)] == list(range(30))
     assert ray.handles[0].is_killed and len(ray.handles) == 3 and len(pool.warm) == 2
     assert pool.lost == ["an actor on host0 was lost: its process was killed or crashed"]
 

@@ -39,7 +39,7 @@ def test_a_failing_output_is_reported_at_once_and_the_others_continue(segment: S
         failures.append(progress.failed)
         if progress.done == 2:  # a folder where the next mask is to be written: no user may write there
             for number in range(3, 12):
-                (masks / f"frame_{number:06d}.png").mkdir(exist_ok=True)
+                (masks / f"frame_{number:06d}.png").mkdir(parents=True, exist_ok=True)
 
     report = segment(movie(12), masks, tmp_path / "out.mp4", tmp_path / "out.json", on_progress=make_unwritable)
     (reason,) = report.failed

@@ -81,8 +81,7 @@ def test_run_lengths_are_those_of_the_reference(density: float) -> None:
         part = (noise.random((rows, columns)) < density).astype(np.uint8)
         whole[top : top + rows, left : left + columns] = part
         counts = run_lengths(part, left, top, 20, 30)
-        ours = rle.frPyObjects({"size": [20, 30], "counts": counts}, 20, 30)
-        assert ours == rle.encode(np.asfortranarray(whole))
+        assert rle.frPyObjects({"size": [20, 30], "counts": counts}, 20, 30) == rle.encode(np.asfortranarray(whole))
 
 
 def test_every_third_picture_up_to_two_keeps_its_number_and_time(segment: Segment, movie, tmp_path: Path) -> None:

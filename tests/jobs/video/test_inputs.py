@@ -80,7 +80,7 @@ def test_a_folder_is_sorted_by_number_with_notes_on_damage_and_other_sizes(tmp_p
     assert [picture.file_name for picture in read] == ["1.png", "2.png", "3.jpg", "4.png", "10.png"]
     assert {picture.pixels.shape for picture in read} == {(HEIGHT, WIDTH, 3)}
     assert (pictures.counts.decoded, pictures.counts.unreadable, pictures.counts.refitted) == (5, 1, 2)
-    assert [note.split(":")[0] for note in pictures.counts.notes] == [
+    assert [note.split(": ")[0] for note in pictures.counts.notes] == [
         str(folder),  # numbers are missing
         "from 3 on pictures are 64x64",
         str(folder / "5.png"),

@@ -38,8 +38,7 @@ def test_a_tone_with_randomly_shifted_blocks_becomes_one_tone() -> None:
     sound = np.sin(np.arange(40_000) * 2.0 * np.pi / 80.0)
     moved = np.random.default_rng(1).integers(0, 80, 30).tolist()
     result, _ = joined(sola, sound, moved, BLOCK, CROSSFADE + SEARCH)
-    steps = np.abs(np.diff(result[CROSSFADE:]))
-    assert steps.max() < 1.02 * 2.0 * np.pi / 80.0
+    assert np.abs(np.diff(result[CROSSFADE:])).max() < 1.02 * 2.0 * np.pi / 80.0
     # LEANING may leave 11 degrees at a join, which the crossfade evens out: the level stays.
     levels = np.sqrt(np.convolve(result[CROSSFADE:] ** 2, np.ones(80) / 80.0, "valid") * 2.0)
     assert np.abs(levels - 1.0).max() < 0.02

@@ -45,8 +45,7 @@ def test_detections_are_matched_are_new_or_recondition() -> None:
     assert new == [3]  # 1 overlaps an object, and 2 has too low a score
     assert unmatched == {1}  # it overlaps too little to be confirmed; the third has no mask
     assert confirmed == {0: 0}
-    every = associate(scores, iou[:, :0], np.zeros(0, bool), RULES, score_for_new=0.99, free=2)
-    assert every == ([0, 3], set(), {})
+    assert associate(scores, iou[:, :0], np.zeros(0, bool), RULES, score_for_new=0.99, free=2) == ([0, 3], set(), {})
     none = associate(scores[:0], iou[:0], np.array([True, True, False]), RULES, score_for_new=0.7, free=9)
     assert none == ([], {0, 1}, {})
 

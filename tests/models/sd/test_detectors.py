@@ -105,8 +105,7 @@ def test_limbs_are_darker_ellipses_between_their_joints(picture: torch.Tensor) -
     """The second limb is that from the neck to the left shoulder, the fourth the lower right arm."""
     for limb, (first, second) in {1: (NECK, 5), 3: (3, RIGHT_WRIST)}.items():
         (x, y), (to_x, to_y) = position_of(first), position_of(second)
-        middle = picture[(y + to_y) // 2, (x + to_x) // 2]
-        assert middle.tolist() == colour_of(limb, is_limb=True)
+        assert picture[(y + to_y) // 2, (x + to_x) // 2].tolist() == colour_of(limb, is_limb=True)
 
 
 def test_a_joint_that_is_hardly_found_is_left_out_with_its_limbs() -> None:

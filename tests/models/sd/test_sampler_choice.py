@@ -160,8 +160,7 @@ def test_only_the_stem_of_a_single_file_counts_not_its_folder_or_the_published_c
     assert choice(published, single="sdxl_lightning_4step").reason == (
         "the name sdxl_lightning_4step: SDXL-Lightning, made for 4 steps"
     )
-    own = folder_of(tmp_path / "lcm" / "mine", EULER, XL_512)
-    assert choice(own, single="mine").value == "turbo"
+    assert choice(folder_of(tmp_path / "lcm" / "mine", EULER, XL_512), single="mine").value == "turbo"
 
 
 def test_a_lora_takes_precedence_over_the_model(tmp_path: Path) -> None:

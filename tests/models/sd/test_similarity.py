@@ -20,8 +20,7 @@ def test_the_probability_rises_evenly_from_the_threshold_to_the_same_picture() -
 
 def test_a_still_scene_is_painted_every_eleventh_time() -> None:
     filter = SimilarityFilter(0.98, seed=1)
-    skipped = [filter.should_skip(picture()) for _ in range(34)]
-    assert skipped == ([False] + [True] * MAX_RUN) * 3 + [False]
+    assert [filter.should_skip(picture()) for _ in range(34)] == ([False] + [True] * MAX_RUN) * 3 + [False]
 
 
 def test_a_moving_scene_is_always_painted() -> None:

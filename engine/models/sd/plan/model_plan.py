@@ -106,8 +106,7 @@ class ModelPlan(ModelReport):
 def plan_model(spec: ModelSpec) -> ModelPlan:
     """Examine a model, in milliseconds. ModelError if not found or unsupported; other problems are in `missing`."""
     require_libraries()
-    path = locate.find(spec.model)
-    return _Planner(spec, path).plan()
+    return _Planner(spec, locate.find(spec.model)).plan()
 
 
 class _Planner:

@@ -77,8 +77,7 @@ def _lora(path: str) -> ModelSummary:
 
 
 def _controlnet(path: str) -> ModelSummary:
-    files = examine_controlnet(path, None)
-    return ModelSummary(family=FAMILIES[family_of(files.config)])
+    return ModelSummary(family=FAMILIES[family_of(examine_controlnet(path, None).config)])
 
 
 def _embedding(path: str) -> ModelSummary:

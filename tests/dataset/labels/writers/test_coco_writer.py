@@ -58,8 +58,7 @@ def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
             (path / name).parent.mkdir(parents=True)
             (path / name).write_bytes(content)
         pictures.append(FinishedPicture(index=index, paths=(*files, source.record.file_name)))
-    contents = DatasetContents(folder=path, options=OPTIONS, subsets=SUBSETS, pictures=pictures)
-    assert writer.finish(contents) == FILES
+    assert writer.finish(DatasetContents(folder=path, options=OPTIONS, subsets=SUBSETS, pictures=pictures)) == FILES
     return path
 
 
@@ -164,7 +163,7 @@ def test_a_damaged_part_is_reported_and_the_old_file_stays(folder: Path, tmp_pat
         with pytest.raises(SourceError, match=r"000003\.json: is not the COCO part of picture 3"):
             writer.finish(contents)
     assert (tmp_path / "coco_annotations.json").read_text(encoding="ascii") == "old"
-    assert [path.name for path in tmp_path.iterdir()] == ["coco_annotations.json", "annotations"]
+    assert {path.name for path in tmp_path.iterdir()} == {"coco_annotations.json", "annotations"}
 
 
 def site(seed: int, height: int = 90, width: int = 120, piles: int = 12) -> np.ndarray:

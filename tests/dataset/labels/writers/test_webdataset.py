@@ -51,11 +51,13 @@ def two_pictures_per_shard(monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 @pytest.mark.filterwarnings("ignore:Exception ignored in:pytest.PytestUnraisableExceptionWarning")
-def test_webdataset_reads_every_picture_with_its_labels(tmp_path: Path) -> None:
+def test_webdataset_reads_every_picture_with_its_labels(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     written = ShardWriter("webdataset").finish(contents(tmp_path, 5))
     assert written == ("webdataset/index.json", *(f"webdataset/pictures-{number:06d}.tar" for number in range(3)))
-    urls = str(tmp_path / "webdataset" / "pictures-{000000..000002}.tar")
-    read = list(WebDataset(urls, shardshuffle=False, empty_check=False).decode("rgb8"))
+    monkeypatch.chdir(tmp_path)  # the library takes a drive's letter for a protocol
+    read = list(
+        WebDataset("webdataset/pictures-{000000..000002}.tar", shardshuffle=False, empty_check=False).decode("rgb8")
+    )
     gc.collect()  # the library leaves its files open
     assert [one["__key__"] for one in read] == [f"{index:06d}" for index in range(5)]
     for index, one in enumerate(read):
@@ -115,7 +117,7 @@ def test_a_damaged_or_missing_file_is_named(tmp_path: Path) -> None:
     what = contents(tmp_path, 2)
     sample = tmp_path / what.pictures[0].paths[0]
     sample.write_bytes(b"{}")
-    with pytest.raises(SourceError, match=r"webdataset/samples/000000\.json: is not a sample"):
+    with pytest.raises(SourceError, match=r"samples.000000\.json: is not a sample"):
         ShardWriter("webdataset").finish(what)
     sample.unlink()
     with pytest.raises(SourceError, match=r"webdataset/samples/000000\.json: cannot be read"):

@@ -216,8 +216,7 @@ def test_clients_of_other_machines_need_the_token(serve: Serve, connect: Connect
     assert get(server, "/live")[0] == 401 and get(server, "/?token=wrong")[0] == 401
     status, headers, _ = get(server, "/live?token=sesame")
     assert status == 200
-    cookie = headers["Set-Cookie"].partition(";")[0]
-    assert connect(server, Cookie=cookie).paint(1).shape == (64, 64, 3)
+    assert connect(server, Cookie=headers["Set-Cookie"].partition(";")[0]).paint(1).shape == (64, 64, 3)
 
 
 @pytest.mark.parametrize(

@@ -43,19 +43,19 @@ def fault(source: Path, output: Path | str, **options: Any) -> str:
 
 def test_an_unwritable_output_is_one_line_and_leaves_nothing(source: Path, tmp_path: Path) -> None:
     assert fault(source, tmp_path / "out.gif") == (
-        f"{tmp_path}/out.gif: cannot write this format; an output is a video (.mp4 .mov .mkv .avi .webm .m4v) or "
+        f"{tmp_path / 'out.gif'}: cannot write this format; an output is a video (.mp4 .mov .mkv .avi .webm .m4v) or "
         "a folder of frames (name/)"
     )
     assert fault(source, source, overwrite=True) == f"{source}: is the input; name another output"
     (tmp_path / "file").touch()
     in_file = tmp_path / "file" / "out.mp4"
-    assert fault(source, in_file) == f"{in_file}: cannot be written ({tmp_path}/file is not a folder)"
-    assert fault(source, f"{tmp_path}/file/") == f"{tmp_path}/file: is a file; a folder of frames needs another name"
+    assert fault(source, in_file) == f"{in_file}: cannot be written ({in_file.parent} is not a folder)"
+    assert fault(source, f"{in_file.parent}/") == f"{in_file.parent}: is a file; a folder of frames needs another name"
     assert names(tmp_path) == ["file", "in.mp4"]
     folder = tmp_path / "pictures"
     folder.mkdir()
     source.rename(folder / "in.mp4")
-    assert fault(folder / "in.mp4", Path("/")).startswith("/: is not an output")
+    assert fault(folder / "in.mp4", Path("/")).startswith(f"{Path('/')}: is not an output")
 
 
 def test_an_input_picture_is_never_replaced_by_its_frame(tmp_path: Path) -> None:
@@ -127,7 +127,7 @@ def test_resuming_another_job_names_the_differences(source: Path, tmp_path: Path
 
 def test_two_runs_never_write_the_same_output(source: Path, tmp_path: Path) -> None:
     first, _ = opened(source, tmp_path / "out.mp4")
-    assert fault(source, tmp_path / "out.mp4") == f"{tmp_path}/out.mp4: another run is at work on it"
+    assert fault(source, tmp_path / "out.mp4") == f"{tmp_path / 'out.mp4'}: another run is at work on it"
     first.abandon()
     assert names(tmp_path) == ["in.mp4"]
 
@@ -157,8 +157,7 @@ def test_other_files_in_a_folder_of_frames_are_not_touched(source: Path, tmp_pat
     (out / "logo.png").write_text("mine")
     write(source, out)
     assert fault(source, out).endswith("exists already; --overwrite replaces it")
-    shorter = write(source, out, overwrite=True, limit=4)
-    assert shorter.notes == [f"{out}: 6 frames from before are still there"]
+    assert write(source, out, overwrite=True, limit=4).notes == [f"{out}: 6 frames from before are still there"]
     assert len(names(out)) == 12 and (out / "logo.png").read_text() == "mine"
 
 
