@@ -1,5 +1,6 @@
 """Fixtures every package's tests share. No fixture sleeps for a fixed time: they wait for events."""
 
+import ctypes
 import functools
 import gc
 import importlib
@@ -54,6 +55,10 @@ settings.register_profile(
 settings.load_profile("tests")
 # A shell lets background jobs (`run &`) ignore Ctrl-C, and all programs of the tests would inherit that.
 signal.signal(signal.SIGINT, signal.default_int_handler)
+if sys.platform == "win32":
+    # Wine starts a program of its own with the first window. It keeps its starter's output open: not that of an engine
+    # which a test reads to the end.
+    ctypes.WinDLL("user32").GetDesktopWindow()
 
 
 FILE_LISTS = {

@@ -32,6 +32,8 @@ LIGHT_COMMANDS = (
     ("segment", "PICTURE", "out.png", "--model", "SAM3", "--prompt", "a"),
 )[: None if IS_SOAK else 2]
 
+HAS_LINKS = pytest.mark.only_on("linux", "darwin", reason="Windows makes links only with a permission, Wine 8 none")
+
 # Runs commands one after another: a process for each would load the engine as often. Tells [exit code, out, error].
 REPORT_SCRIPT = """
 import contextlib, io, json, sys
@@ -72,7 +74,7 @@ def site_of(environment: Path) -> Path:
 def test_the_test_extra_does_not_install_torchaudio() -> None:
     """The one on PyPI is built for CUDA and does not load with a CPU build of torch. transformers imports it if it is
     installed, so pipelines of diffusers would fail in this environment."""
-    extras = tomllib.loads((ROOT / "pyproject.toml").read_text())["project"]["optional-dependencies"]
+    extras = tomllib.loads((ROOT / "pyproject.toml").read_text("utf-8"))["project"]["optional-dependencies"]
     waiting, reached = [Requirement(line) for line in extras["test"]], set()
     while waiting:
         requirement = waiting.pop()
@@ -120,7 +122,7 @@ def test_the_platforms_page_lists_what_pip_leaves_out_on_each_system() -> None:
     table = page.partition("<!-- markers -->\n")[2].partition("\n\n")[0].splitlines()
     rows = [[cell.strip(" `") for cell in line.strip("|").split("|")] for line in table]
     assert rows[0][1:] == list(SYSTEMS)
-    project = tomllib.loads((ROOT / "pyproject.toml").read_text())["project"]
+    project = tomllib.loads((ROOT / "pyproject.toml").read_text("utf-8"))["project"]
     dependencies = [*project["dependencies"], *project["optional-dependencies"]["models"]]
     requirements = {needed.name: needed for needed in map(Requirement, dependencies)}
     documented = {}
@@ -136,7 +138,9 @@ def test_spout_is_required_only_where_it_has_a_wheel() -> None:
     """PyPI has SpoutGL 0.1.1 as win32 and win_amd64, cp38 to cp313: pip would fail on anything else."""
     (spout,) = (
         needed
-        for needed in map(Requirement, tomllib.loads((ROOT / "pyproject.toml").read_text())["project"]["dependencies"])
+        for needed in map(
+            Requirement, tomllib.loads((ROOT / "pyproject.toml").read_text("utf-8"))["project"]["dependencies"]
+        )
         if needed.name == "SpoutGL"
     )
     assert pythons_of(spout, "win32", "ARM64") == "-"
@@ -189,7 +193,7 @@ def light(wheel: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
     pip = [sys.executable, "-m", "pip", "--python", str(folder / "bin" / "python"), "install"]
     subprocess.run([*pip, "--no-deps", "--no-index", "--no-compile", str(wheel)], check=True, capture_output=True)
     site = site_of(folder)
-    project = tomllib.loads((ROOT / "pyproject.toml").read_text())["project"]
+    project = tomllib.loads((ROOT / "pyproject.toml").read_text("utf-8"))["project"]
     waiting, linked = [Requirement(line) for line in project["dependencies"]], set()
     while waiting:
         requirement = waiting.pop()
@@ -207,6 +211,7 @@ def light(wheel: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
     return folder
 
 
+@HAS_LINKS
 @pytest.mark.parametrize("renderer", ["gl", pytest.param("numba", marks=ONLY_SOAK)])  # compiles again for each folder
 def test_the_wheel_draws_without_the_models_extra(light: Path, renderer: str) -> None:
     code = (
@@ -226,6 +231,7 @@ def test_the_wheel_draws_without_the_models_extra(light: Path, renderer: str) ->
     assert missing == ["torch", "diffusers", "transformers", "accelerate", "peft", "safetensors"]
 
 
+@HAS_LINKS
 def test_without_the_models_extra_a_command_names_the_fix_and_the_doctor_runs(light: Path, tiny_voice: Path) -> None:
     """Of these files only the voice's is looked at before the libraries are missed."""
     model, picture, sound = light / "model", light / "picture.png", light / "sound.wav"

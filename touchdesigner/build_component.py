@@ -393,7 +393,9 @@ class EngineProcess:
         if self._process is not None:
             raise StartError(f"the engine started here is already running (process {self._process.pid})")
         command = command.strip().strip('"')  # "Copy as path" on Windows adds quotes
-        program = shutil.which(os.path.expanduser(command))
+        path = os.path.expanduser(command)
+        # Python 3.11 adds .exe to a name in PATH, but not to a path.
+        program = shutil.which(path) or shutil.which(f"{path}.exe")
         if program is None:
             raise StartError(COMMAND_MISSING.format(command=command or "Command is empty"))
         try:
@@ -437,7 +439,7 @@ class EngineProcess:
         return f"the engine ended with code {code}: {last}"
 
     def terminate(self) -> bool:
-        """End the engine started here (SIGTERM: it finishes its files). True if there is one."""
+        """End the engine started here: by SIGTERM it finishes its files, Windows kills it. True if there is one."""
         if self._process is None:
             return False
         self._process.terminate()

@@ -127,7 +127,7 @@ def selftest_check(result: dict[str, Any]) -> Check:
     """The result of the self-test as one more line of the list."""
     name = f"self-test ({result['sink']})"
     if not result["passed"]:
-        return Check("warning", name, result["detail"])
+        return Check("warning", name, result["detail"], result.get("fix", ""))
     within = f"upright, pixels within {result['largest_difference']} of 255"
     return Check("ok", name, f"{within}, listed as {result['listed_as']!r}")
 

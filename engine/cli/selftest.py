@@ -15,13 +15,14 @@ from typing import Any
 import numpy as np
 
 from engine.cli.probe import Answer, Probe
-from engine.errors import MultiverseError
+from engine.errors import MultiverseError, SinkError
 from engine.system.clock import SystemClock
 from engine.system.package_version import package_version
 from engine.values import FrameId, PublishedFrame, TextureRef
 
 FPS = 30.0
 TOLERANCE = 2  # of 255; tolerance for a GPU's colour conversion
+ONE_CARD = "start ms-settings:display-advancedgraphics, then choose one card for python.exe and the receiver"
 
 
 def texture_sink(system: str) -> str:
@@ -51,7 +52,7 @@ def run_selftest(kind: str = "") -> dict[str, Any]:
             return {**result, "detail": str(error)}
         result.update(described)
         if answer.error:
-            return {**result, "detail": f"receiving: {answer.error}"}
+            return {**result, "detail": f"receiving: {answer.error}", "fix": ONE_CARD if kind == "spout" else ""}
         result["listed_as"] = answer.values["listed_as"]
         received = np.load(target)
     result.update(compare(rgb, received))
@@ -84,7 +85,7 @@ def compare(card: np.ndarray, received: np.ndarray) -> dict[str, Any]:
 
 
 def _publish_until_received(kind: str, card: np.ndarray, target: Path) -> tuple[Answer, dict[str, Any]]:
-    """Publish the card at 30 fps until the other process has it; returns its answer and the renderer."""
+    """Publish the card at 30 fps until the other process has it; returns its answer and renderer. Raises SinkError."""
     from engine.render.context import open_context
     from engine.sinks.sink import OutputFormat, SinkSpec
     from engine.sinks.sink_set import SinkSet
@@ -99,7 +100,6 @@ def _publish_until_received(kind: str, card: np.ndarray, target: Path) -> tuple[
         is_offline=False,
         record_folder=Path(tempfile.gettempdir()),
     )
-    name = f"Multiverse self-test {os.getpid()}"
     problems: list[str] = []
     clock = SystemClock()
     with ExitStack() as stack:
@@ -114,7 +114,7 @@ def _publish_until_received(kind: str, card: np.ndarray, target: Path) -> tuple[
             renderer = context.info["GL_RENDERER"]
         sinks = SinkSet(output_format, clock=clock, report=lambda _key, line: problems.append(line))
         stack.callback(sinks.close)
-        sinks.start(SinkSpec(kind=kind, argument=name))
+        sinks.start(SinkSpec(kind=kind, argument=f"Multiverse self-test {os.getpid()}"))
         probe = Probe("receive", kind, sinks.status()[0].name, str(target))
         stack.callback(probe.close)
         index, start_s = 0, time.perf_counter()
@@ -125,5 +125,5 @@ def _publish_until_received(kind: str, card: np.ndarray, target: Path) -> tuple[
             index += 1
             clock.sleep_until(start_s + index / FPS)
         if problems:
-            return Answer(error=problems[0]), {"renderer": renderer}
+            raise SinkError(problems[0])
         return probe.read(), {"renderer": renderer, "detail_of_sink": sinks.status()[0].detail}

@@ -11,7 +11,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from engine.cli import doctor_checks
+from engine.cli import doctor_checks, selftest
 from engine.cli.device_list import format_question
 from engine.cli.doctor import fix_steps
 from engine.cli.doctor_checks import ROWS, Check, run_checks, selftest_check
@@ -33,14 +33,25 @@ CPU_TORCH = {"version": "2.13.0+cpu", "cuda": None, "devices": [], "has_mps": Fa
 
 @pytest.fixture(scope="module")
 def full_run(tmp_path_factory):
-    """`multiverse doctor --selftest --json`, run once, outside the repository, with a user name."""
-    home = tmp_path_factory.mktemp("home") / "annabel"
+    """`multiverse doctor --selftest --json`, run once, outside the repository, in a folder with a blank and
+    umlauts, with a user name."""
+    home = tmp_path_factory.mktemp("home") / "Künstler Bühne" / "annabel"
     folder = home / "elsewhere"
     folder.mkdir(parents=True)
     command = [sys.executable, "-m", "engine.cli.main", "doctor", "--json", "--selftest"]
     command += ["--out", "result.json", "--report", "report.md"]
-    environment = os.environ | {"HOME": str(home), "LOGNAME": "annabel", "USER": "annabel"}
+    environment = os.environ | dict.fromkeys(("LOGNAME", "USER"), "annabel")
+    environment |= dict.fromkeys(("HOME", "USERPROFILE"), str(home))
     return subprocess.run(command, cwd=folder, env=environment, capture_output=True, text=True, timeout=120), folder
+
+
+def is_without_spout(found):
+    """True where Windows shares no Direct3D texture, as under Wine; then the self-test has named the next step."""
+    result = found["selftest"]
+    if result["sink"] != "spout" or result["passed"]:
+        return False
+    assert "graphics" in result["detail"] + result.get("fix", "")
+    return True
 
 
 def test_the_engine_can_run_on_a_machine_that_runs_its_tests_and_its_card_comes_back_unchanged(full_run):
@@ -53,6 +64,8 @@ def test_the_engine_can_run_on_a_machine_that_runs_its_tests_and_its_card_comes_
     for name in ("Python", "OpenGL", "Numba", "audio input", "cameras", "recording", "torch", "Blender", "sink null"):
         assert name in states
     result = found["selftest"]
+    if is_without_spout(found):
+        return
     assert (result["passed"], result["orientation"]) == (True, "upright")
     assert result["largest_difference_rgb"] == [0, 0, 0] or result["sink"] != "shared"
     assert json.loads((folder / "result.json").read_text()) == result
@@ -65,8 +78,9 @@ def test_the_report_can_be_read_ticked_off_and_mailed(full_run):
     headings = [line[3:] for line in report.splitlines() if line.startswith("## ")]
     assert headings[1].startswith("Self-test") and headings[-1] == "The same as JSON"
     assert {"Checks", "Pictures of other programs", "Sound", "Cameras", "To check by eye"} <= set(headings)
-    for line in ("- Result: passed", "- Arrived: upright", "- Receivers list it as: Multiverse self-test "):
-        assert line in report
+    lines = ("- Result: passed", "- Arrived: upright", "- Receivers list it as: Multiverse self-test ")
+    is_refused = is_without_spout(json.loads(done.stdout))
+    assert [line in report for line in lines] == [not is_refused] * 3 and ("- Result: FAILED: " in report) is is_refused
     for title, lines in STEPS.items():
         is_here = sys.platform in SYSTEMS.get(title, (sys.platform,))
         assert (f"### {title}\n\n- [ ] {lines[0]}\n" in report) is is_here
@@ -163,7 +177,7 @@ def test_a_fix_of_several_commands_is_printed_step_by_step():
 def test_a_child_that_dies_and_a_failing_probe_are_answers(monkeypatch):
     probe = Probe("numba")
     probe._process.kill()
-    assert probe.read().error == "crashed (SIGKILL)"
+    assert re.fullmatch(r"crashed \((SIGKILL|exit code \d+)\)", probe.read().error)
     monkeypatch.setenv("__EGL_VENDOR_LIBRARY_FILENAMES", "/nowhere")
     assert "no OpenGL" in Probe("gl").read().error
 
@@ -301,7 +315,7 @@ def test_a_presets_folder_that_cannot_be_written_is_a_warning(tmp_path, monkeypa
     monkeypatch.setenv("MULTIVERSE_HOME", str(tmp_path / "file" / "home"))
     rows = [row for row in ROWS if row.name == "presets"]
     (found,) = run_checks(rows)
-    assert found.state == "warning" and found.fix.startswith("export MULTIVERSE_HOME=")
+    assert found.state == "warning" and re.match(r"(export|setx) MULTIVERSE_HOME\b", found.fix)
     monkeypatch.setenv("MULTIVERSE_HOME", str(tmp_path / "new"))
     assert run_checks(rows)[0].state == "ok"
     assert not (tmp_path / "new").exists()
@@ -320,6 +334,12 @@ def test_the_selftest_names_the_orientation_that_arrived_and_fails_on_other_colo
     assert not compare(card, card[..., [2, 1, 0, 3]])["passed"]
     assert "48x32" in compare(card, f_card(48, 32))["detail"]
     assert compare(card, np.minimum(card, 254))["passed"]
+
+
+def test_a_picture_by_spout_that_does_not_arrive_names_the_next_step(monkeypatch):
+    answer = Answer(error="no picture of 'Multiverse' arrived within 20 s"), {"renderer": "GeForce"}
+    monkeypatch.setattr(selftest, "_publish_until_received", lambda *_: answer)
+    assert selftest_check(run_selftest("spout")).fix.startswith("start ms-settings:display")
 
 
 def test_a_sink_that_cannot_run_here_fails_the_selftest_with_its_reason():

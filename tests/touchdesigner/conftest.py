@@ -4,6 +4,7 @@ import importlib
 import sys
 import threading
 import time
+import urllib.request
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
@@ -39,6 +40,8 @@ class RunningEngine:
         assert self._opened.wait(120.0)  # in a fresh checkout it compiles first: 33 s on a busy machine
         if self._error is not None:
             raise self._error
+        # One that is closed while it still imports the page's libraries holds its ports for longer.
+        urllib.request.urlopen(f"http://127.0.0.1:{web_port}/?HOST_INFO").close()
 
     def _play(self) -> None:
         try:
