@@ -1,4 +1,4 @@
-"""Handles Ctrl-C, Ctrl-Break and a closing console window on Windows, on a thread that Windows creates.
+"""Handles Ctrl-C, Ctrl-Break, a closing console window, `taskkill` and the end of the session on Windows.
 
 Python's handler only sets a flag for the main thread, which may wait for a lock or join a thread (CPython #125541,
 #139689). Windows ends the process as soon as the handler of a closing window returns, even in the middle of a
@@ -7,10 +7,12 @@ Python's. The first event stops the command, a second Ctrl-C ends the process fr
 closes, the handler blocks until the process has ended with complete files, at most `MAX_HOLD_S`; until then no handler
 can be added or removed: Windows would wait for this one.
 
-Two cases remain. At logoff and shutdown, Windows notifies only programs that have not loaded user32.dll, which OpenGL
-does: files are left as after a power loss. And consoles built from December 2022 to November 2024 notify the oldest
-program first, by mistake (microsoft/terminal #18233): the launcher that started this one (`multiverse.exe`, a venv's
-`python.exe`) ends, and with it this process, before an event arrives.
+At logoff and shutdown, Windows sends no console event to a program that has loaded user32.dll, which OpenGL does, but
+messages to its windows; so does `taskkill`. A hidden window on a thread of its own gets them for a run.
+
+One case remains. Consoles built from December 2022 to November 2024 notify the oldest program first, by mistake
+(microsoft/terminal #18233): the launcher that started this one (`multiverse.exe`, a venv's `python.exe`) ends, and with
+it this process, before an event arrives.
 
 On other systems this module does nothing; signals are used there.
 """
@@ -20,6 +22,7 @@ import logging
 import os
 import signal
 import sys
+import threading
 import time
 from collections.abc import Callable
 from typing import Final, NoReturn
@@ -52,7 +55,7 @@ class ConsoleEvents:
         self._now_s, self._hold, self._force_quit = now_s, hold, force_quit
         self._stop = interrupt
         self._first_s: float | None = None
-        self._is_closing = False
+        self._is_closing = self._has_window = False
 
     def listen(self) -> None:
         """Handle events from now on: the first raises KeyboardInterrupt in the main thread."""
@@ -68,6 +71,17 @@ class ConsoleEvents:
         if stop != self._stop:
             self._stop, self._first_s = stop, None
         self._add_handler()
+        if sys.platform == "win32" and not self._has_window:
+            self._has_window = True
+            threading.Thread(target=self._serve_window, name="close window", daemon=True).start()
+
+    def _serve_window(self) -> None:
+        from engine.system import win32
+
+        try:
+            win32.serve_close_window(self._on_event)
+        except OSError as error:
+            log.warning("console: logging off will end this program at once and leave files incomplete (%s)", error)
 
     def _add_handler(self) -> None:
         if sys.platform != "win32" or self._is_closing:  # adding would deadlock while Windows waits
