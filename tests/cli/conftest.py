@@ -1,7 +1,6 @@
 """Runs `multiverse` commands in this process, so that torch and the like are imported only once."""
 
 import importlib
-import os
 import signal
 import sys
 import threading
@@ -87,7 +86,7 @@ def ctrl_c_when() -> Callable[..., AbstractContextManager[None]]:
         def press() -> None:
             while not ended.wait(0.005):
                 if condition():
-                    os.kill(os.getpid(), signal.SIGINT)
+                    signal.raise_signal(signal.SIGINT)
                     return
 
         thread = threading.Thread(target=press)
