@@ -75,7 +75,9 @@ def test_a_program_has_time_to_complete_its_files(begin: Callable, how: object) 
     assert process.stdout.readline() == "runs\n"
     ending = end(how, process)
     assert process.stdout.readline() == "asked\n"
-    assert how not in (CLOSE, SESSION) or ending.poll() is None
+    if how in (CLOSE, SESSION):
+        with pytest.raises(subprocess.TimeoutExpired):
+            ending.wait(1.0)
     assert process.communicate(timeout=60) == ("complete\n", "")
     assert (process.returncode, ending.wait(60)) == (0, 0)
 
