@@ -27,9 +27,12 @@ import time
 from collections.abc import Callable
 from typing import Final, NoReturn
 
+from engine.system import win32
+
 MAX_HOLD_S: Final = 4.5  # Windows allows 5 s; the engine needs no longer to close (engine/system/closing.py)
 FORCE_QUIT_AFTER_S: Final = 1.0  # a held key repeats faster; a person presses again later
 CONTROL_C_EXIT: Final = 0xC000013A - 2**32  # STATUS_CONTROL_C_EXIT, as the C int that os._exit takes
+REFUSED: Final = "console: %s will end this program at once and leave files incomplete (%s)"
 
 log = logging.getLogger(__name__)
 
@@ -66,8 +69,7 @@ class ConsoleEvents:
         """From now on the first event calls `stop`, on a thread created by Windows.
 
         The handler is added again, so that it runs before handlers that libraries have added since: Intel's Fortran
-        runtime has one that aborts ("Default Console Event Handling" in its guide).
-        """
+        runtime has one that aborts ("Default Console Event Handling" in its guide)."""
         if stop != self._stop:
             self._stop, self._first_s = stop, None
         self._add_handler()
@@ -76,24 +78,18 @@ class ConsoleEvents:
             threading.Thread(target=self._serve_window, name="close window", daemon=True).start()
 
     def _serve_window(self) -> None:
-        from engine.system import win32
-
         try:
             win32.serve_close_window(self._on_event)
         except OSError as error:
-            log.warning("console: logging off will end this program at once and leave files incomplete (%s)", error)
+            log.warning(REFUSED, "logging off", error)
 
     def _add_handler(self) -> None:
         if sys.platform != "win32" or self._is_closing:  # adding would deadlock while Windows waits
             return
-        from engine.system import win32
-
         try:
             remove = win32.add_console_handler(self._on_event)
         except (OSError, AttributeError) as error:  # refused, or the function does not exist
-            log.warning(
-                "console: closing the window will end this program at once and leave files incomplete (%s)", error
-            )
+            log.warning(REFUSED, "closing the window", error)
         else:
             atexit.register(self._end, remove)
 
@@ -102,8 +98,6 @@ class ConsoleEvents:
             remove()
 
     def _on_event(self, event: int) -> bool:
-        from engine.system import win32
-
         is_key = event in (win32.CTRL_C, win32.CTRL_BREAK)
         self._is_closing = self._is_closing or not is_key
         if self._first_s is None:

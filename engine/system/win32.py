@@ -6,6 +6,7 @@ function is called, so this module can be imported on any system.
 
 import ctypes
 from collections.abc import Callable
+from functools import partial
 from typing import Any, Final
 
 CTRL_C: Final = 0  # CTRL_C_EVENT (wincon.h); the window's closing is 2, shutting down 6
@@ -96,7 +97,6 @@ def load_message_pump(max_messages: int) -> Callable[[], None]:
     Its windows are not closed: `taskkill` asks every window of a process to close, and a context would lose its own."""
     peek_types = (ctypes.c_void_p, _HANDLE, ctypes.c_uint32, ctypes.c_uint32, ctypes.c_uint32)
     peek = _function("user32", "PeekMessageW", ctypes.c_int32, *peek_types)
-    translate = _function("user32", "TranslateMessage", ctypes.c_int32, ctypes.c_void_p)
     dispatch = _function("user32", "DispatchMessageW", ctypes.c_ssize_t, ctypes.c_void_p)
     message = _Message()
     pointer = ctypes.byref(message)
@@ -106,7 +106,6 @@ def load_message_pump(max_messages: int) -> Callable[[], None]:
             if not peek(pointer, None, 0, 0, _PM_REMOVE):
                 return
             if message.message != _WM_CLOSE:
-                translate(pointer)
                 dispatch(pointer)
 
     return pump
@@ -149,11 +148,7 @@ def add_console_handler(handler: Callable[[int], bool]) -> Callable[[], None]:
     call = _function("kernel32", "SetConsoleCtrlHandler", ctypes.c_int, kind, ctypes.c_int)
     if not call(callback, 1):
         raise _refusal("SetConsoleCtrlHandler")
-
-    def remove() -> None:  # keeps the callback from being collected
-        call(callback, 0)
-
-    return remove
+    return partial(call, callback, 0)  # keeps the callback from being collected
 
 
 def serve_close_window(handler: Callable[[int], object]) -> None:
@@ -164,13 +159,10 @@ def serve_close_window(handler: Callable[[int], object]) -> None:
     default = _function("user32", "DefWindowProcW", ctypes.c_ssize_t, *types)
 
     def on_message(window: int, message: int, wparam: int, lparam: int) -> int:
-        if message == _WM_CLOSE:
-            handler(CTRL_BREAK)
-        elif message == _WM_ENDSESSION and wparam:  # 0: another program has refused the end
-            handler(CTRL_LOGOFF)
-        else:
-            return int(default(window, message, wparam, lparam))
-        return 0
+        if message == _WM_CLOSE or (message == _WM_ENDSESSION and wparam):  # 0: another program has refused the end
+            handler(CTRL_BREAK if message == _WM_CLOSE else CTRL_LOGOFF)
+            return 0
+        return int(default(window, message, wparam, lparam))
 
     procedure = ctypes.WINFUNCTYPE(ctypes.c_ssize_t, *types)(on_message)  # type: ignore[attr-defined]  # Windows only
     create_types = (ctypes.c_uint32, ctypes.c_wchar_p, ctypes.c_wchar_p, *[ctypes.c_int32] * 5, *[_HANDLE] * 4)
@@ -178,11 +170,9 @@ def serve_close_window(handler: Callable[[int], object]) -> None:
     window = create(0, "STATIC", "multiverse", 0, 0, 0, 0, 0, None, None, None, None)
     if not window:
         raise _refusal("CreateWindowEx")
-    _function("user32", "SetWindowLongPtrW", _HANDLE, _HANDLE, ctypes.c_int, _HANDLE)(
-        window, _GWLP_WNDPROC, ctypes.cast(procedure, _HANDLE)
-    )
-    get_types = (ctypes.c_void_p, _HANDLE, ctypes.c_uint32, ctypes.c_uint32)
-    get = _function("user32", "GetMessageW", ctypes.c_int32, *get_types)
+    set_long = _function("user32", "SetWindowLongPtrW", _HANDLE, _HANDLE, ctypes.c_int, _HANDLE)
+    set_long(window, _GWLP_WNDPROC, ctypes.cast(procedure, _HANDLE))
+    get = _function("user32", "GetMessageW", ctypes.c_int32, _HANDLE, _HANDLE, ctypes.c_uint32, ctypes.c_uint32)
     dispatch = _function("user32", "DispatchMessageW", ctypes.c_ssize_t, ctypes.c_void_p)
     message = ctypes.byref(_Message())
     while get(message, None, 0, 0) > 0:
