@@ -15,5 +15,6 @@ def test_modules_are_imported_and_commands_work_with_foreign_names_and_readable_
     assert_modules_and_commands_work("win32", tmp_path, "on Windows-")
 
 
+@only_soak
 def test_a_show_is_played_recorded_and_ended(tmp_path: Path) -> None:
     played_show("win32", tmp_path)

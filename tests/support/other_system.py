@@ -65,14 +65,14 @@ def played_show(system: str, folder: Path) -> tuple[dict[str, Any], dict[str, li
     assert seen["page"] == "<!doctype html>" and seen["frame"] == "ffd8" and seen["host_info"]
     assert [answer for answer in seen["answers"] if answer[1] != "/done"] == []
     assert seen["synced"] == ["/synced", 7]
-    assert {sink["name"]: sink["state"] for sink in seen["summary"]["sinks"]} == {
+    assert {sink["name"].replace(os.sep, "/"): sink["state"] for sink in seen["summary"]["sinks"]} == {
         "録画 ö/live.mp4": "ended",
         "録画 ö/bild.png": "ended",
         "夜の森 🌲 Bär": "ended",
         "recordings/Bühne.png": "ended",
     }
     expected = {"録画 ö/live.mp4", "録画 ö/bild.png", "recordings/Bühne.png", "home/presets/夜の森 🌲 Bär.toml"}
-    assert expected <= set(seen["files"])
+    assert expected <= {name.replace(os.sep, "/") for name in seen["files"]}
     assert [name for name in seen["files"] if name.endswith((".partial", ".tmp"))] == []
     assert not seen["torch"]
     assert echo["pixel"] == 40 and echo["replies"] == []
