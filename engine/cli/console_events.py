@@ -1,4 +1,4 @@
-"""Handles Ctrl-C, Ctrl-Break and a closing console window on Windows, on a thread that Windows creates.
+"""Handles Ctrl-C, Ctrl-Break, a closing console window, `taskkill` and the end of the session on Windows.
 
 Python's handler only sets a flag for the main thread, which may wait for a lock or join a thread (CPython #125541,
 #139689). Windows ends the process as soon as the handler of a closing window returns, even in the middle of a
@@ -7,10 +7,12 @@ Python's. The first event stops the command, a second Ctrl-C ends the process fr
 closes, the handler blocks until the process has ended with complete files, at most `MAX_HOLD_S`; until then no handler
 can be added or removed: Windows would wait for this one.
 
-Two cases remain. At logoff and shutdown, Windows notifies only programs that have not loaded user32.dll, which OpenGL
-does: files are left as after a power loss. And consoles built from December 2022 to November 2024 notify the oldest
-program first, by mistake (microsoft/terminal #18233): the launcher that started this one (`multiverse.exe`, a venv's
-`python.exe`) ends, and with it this process, before an event arrives.
+At logoff and shutdown, Windows sends no console event to a program that has loaded user32.dll, which OpenGL does, but
+messages to its windows; so does `taskkill`. A hidden window on a thread of its own gets them for a run.
+
+One case remains. Consoles built from December 2022 to November 2024 notify the oldest program first, by mistake
+(microsoft/terminal #18233): the launcher that started this one (`multiverse.exe`, a venv's `python.exe`) ends, and with
+it this process, before an event arrives.
 
 On other systems this module does nothing; signals are used there.
 """
@@ -20,13 +22,17 @@ import logging
 import os
 import signal
 import sys
+import threading
 import time
 from collections.abc import Callable
 from typing import Final, NoReturn
 
+from engine.system import win32
+
 MAX_HOLD_S: Final = 4.5  # Windows allows 5 s; the engine needs no longer to close (engine/system/closing.py)
 FORCE_QUIT_AFTER_S: Final = 1.0  # a held key repeats faster; a person presses again later
 CONTROL_C_EXIT: Final = 0xC000013A - 2**32  # STATUS_CONTROL_C_EXIT, as the C int that os._exit takes
+REFUSED: Final = "console: %s will end this program at once and leave files incomplete (%s)"
 
 log = logging.getLogger(__name__)
 
@@ -52,7 +58,7 @@ class ConsoleEvents:
         self._now_s, self._hold, self._force_quit = now_s, hold, force_quit
         self._stop = interrupt
         self._first_s: float | None = None
-        self._is_closing = False
+        self._is_closing = self._has_window = False
 
     def listen(self) -> None:
         """Handle events from now on: the first raises KeyboardInterrupt in the main thread."""
@@ -63,23 +69,27 @@ class ConsoleEvents:
         """From now on the first event calls `stop`, on a thread created by Windows.
 
         The handler is added again, so that it runs before handlers that libraries have added since: Intel's Fortran
-        runtime has one that aborts ("Default Console Event Handling" in its guide).
-        """
+        runtime has one that aborts ("Default Console Event Handling" in its guide)."""
         if stop != self._stop:
             self._stop, self._first_s = stop, None
         self._add_handler()
+        if sys.platform == "win32" and not self._has_window:
+            self._has_window = True
+            threading.Thread(target=self._serve_window, name="close window", daemon=True).start()
+
+    def _serve_window(self) -> None:
+        try:
+            win32.serve_close_window(self._on_event)
+        except OSError as error:
+            log.warning(REFUSED, "logging off", error)
 
     def _add_handler(self) -> None:
         if sys.platform != "win32" or self._is_closing:  # adding would deadlock while Windows waits
             return
-        from engine.system import win32
-
         try:
             remove = win32.add_console_handler(self._on_event)
         except (OSError, AttributeError) as error:  # refused, or the function does not exist
-            log.warning(
-                "console: closing the window will end this program at once and leave files incomplete (%s)", error
-            )
+            log.warning(REFUSED, "closing the window", error)
         else:
             atexit.register(self._end, remove)
 
@@ -88,8 +98,6 @@ class ConsoleEvents:
             remove()
 
     def _on_event(self, event: int) -> bool:
-        from engine.system import win32
-
         is_key = event in (win32.CTRL_C, win32.CTRL_BREAK)
         self._is_closing = self._is_closing or not is_key
         if self._first_s is None:

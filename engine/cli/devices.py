@@ -66,10 +66,7 @@ def _print_list(device_list: "DeviceList") -> None:
 
 
 def _audio_line(device: "AudioDevice", channels: int) -> str:
-    marks = [
-        *(["default"] if device.is_default else []),
-        *(["the computer's own sound"] if device.is_loopback else []),
-    ]
+    marks = [*(["default"] if device.is_default else []), *(["the computer's own sound"] if device.is_loopback else [])]
     line = f"{device.index}  {device.name}  ({channels} channels, {device.rate_hz} Hz, {device.hostapi})"
     return f"{line}  [{', '.join(marks)}]" if marks else line
 

@@ -20,8 +20,7 @@ if TYPE_CHECKING:
 def doctor(
     as_json: Annotated[bool, typer.Option("--json", help="Print JSON.")] = False,
     selftest: Annotated[
-        bool,
-        typer.Option("--selftest", help="Also publish a test card, receive it in another process and compare."),
+        bool, typer.Option("--selftest", help="Also publish a test card, receive it in another process and compare.")
     ] = False,
     out: Annotated[
         Path | None, typer.Option("--out", metavar="FILE", help="Write the self-test's result to this file, as JSON.")

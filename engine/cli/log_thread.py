@@ -13,7 +13,6 @@ import threading
 from collections.abc import Callable
 from contextlib import suppress
 from logging.handlers import QueueHandler, QueueListener
-from types import TracebackType
 from typing import Self
 
 from engine.system.plain_text import LineFormatter
@@ -92,13 +91,11 @@ class LogThread(QueueHandler):
         self._listener.start()
         return self
 
-    def __exit__(
-        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
-    ) -> None:
+    def __exit__(self, *error: object) -> None:
         logging.getLogger().handlers[:] = self._before
         ending = threading.Thread(
             target=self._listener.stop, name="log end", daemon=True
-        )  # a blocked terminal stays so
+        )  # a terminal may stay blocked
         ending.start()
         ending.join(MAX_END_S)
 

@@ -47,11 +47,7 @@ STEPS: Final = {
         F_CARD,
         "a receiver started later than the engine finds it too",
     ),
-    "PC: Spout": (
-        "the list of a receiver shows `Multiverse`",
-        F_CARD,
-        "the sink's status says `GL/DX interop ready`",
-    ),
+    "PC: Spout": ("the list of a receiver shows `Multiverse`", F_CARD, "the sink's status says `GL/DX interop ready`"),
     "NDI": ("`HOST (Multiverse)` stands in the receiver's list", "the picture comes back after a cable was pulled"),
     "Resolume": (
         "`Multiverse` stands among the sources and shows the picture",

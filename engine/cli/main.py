@@ -106,9 +106,7 @@ def options(
     ] = False,
 ) -> None:
     logging.basicConfig(
-        level=logging.DEBUG if debug else logging.WARNING,
-        format="%(asctime)s %(message)s",
-        datefmt="%H:%M:%S",
+        level=logging.DEBUG if debug else logging.WARNING, format="%(asctime)s %(message)s", datefmt="%H:%M:%S"
     )
     write_plain_lines(logging.getLogger())
     if debug:

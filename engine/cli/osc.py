@@ -49,8 +49,7 @@ def send(
     args: Annotated[
         list[str] | None,
         typer.Argument(
-            metavar="[ARGS]...",
-            help="1 is an int, 0.5 a float, true a bool, add a text; i:3 f:3 s:3 choose the type.",
+            metavar="[ARGS]...", help="1 is an int, 0.5 a float, true a bool, add a text; i:3 f:3 s:3 choose the type."
         ),
     ] = None,
     to: Target = ENGINE,

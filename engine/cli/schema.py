@@ -93,10 +93,7 @@ def osc_layout(
     listen_port: Annotated[
         int | None,
         typer.Option(
-            metavar="PORT",
-            min=1,
-            max=65535,
-            help="Open Stage Control's --osc-port. [default: the port it sends from]",
+            metavar="PORT", min=1, max=65535, help="Open Stage Control's --osc-port. [default: the port it sends from]"
         ),
     ] = None,
 ) -> None:

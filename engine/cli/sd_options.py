@@ -51,15 +51,10 @@ class ModelOptions:
     unet: str | None = option(None, **option_help(SdConfig, "unet"))
     steps: int | None = option(None, f"{_first_sentence('steps')} {USUAL}", metavar=f"1..{MAX_STEPS}")
     strength: float = option(
-        _STRENGTH.default,
-        _first_sentence("strength"),
-        metavar=f"{_STRENGTH.low:g}..{_STRENGTH.high:g}",
+        _STRENGTH.default, _first_sentence("strength"), metavar=f"{_STRENGTH.low:g}..{_STRENGTH.high:g}"
     )
     guidance: float | None = option(
-        None,
-        f"{_first_sentence('guidance')} {USUAL}",
-        flags="--guidance --cfg",
-        metavar=f"0..{MAX_GUIDANCE:g}",
+        None, f"{_first_sentence('guidance')} {USUAL}", flags="--guidance --cfg", metavar=f"0..{MAX_GUIDANCE:g}"
     )
     sampler: str | None = option(None, **option_help(SdConfig, "sampler"))
     prediction: str | None = option(None, **option_help(SdConfig, "prediction"))

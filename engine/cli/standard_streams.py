@@ -38,8 +38,7 @@ def print_any_name() -> None:
     for stream in (sys.stdout, sys.stderr):
         if isinstance(stream, TextIOWrapper):
             is_code_page = sys.platform == "win32" and not stream.isatty() and not os.environ.get("PYTHONIOENCODING")
-            encoding = "utf-8" if is_code_page else stream.encoding
-            stream.reconfigure(encoding=encoding, errors="backslashreplace")
+            stream.reconfigure(encoding="utf-8" if is_code_page else None, errors="backslashreplace")
 
 
 def discard_if_broken(stream: TextIO) -> bool:

@@ -177,10 +177,7 @@ def _paint(job: VideoJob, *, as_json: bool, is_debug: bool) -> None:
     stop = threading.Event()
     notes: set[str] = set()
     try:
-        with (
-            show_progress(VIDEO, as_json or is_debug) as (show, _),
-            telemetry(writers(as_json, is_debug)) as meter,
-        ):
+        with show_progress(VIDEO, as_json or is_debug) as (show, _), telemetry(writers(as_json, is_debug)) as meter:
             report, is_live = _run_painting(job, meter, show, stop, notes, as_json=as_json)
     except KeyboardInterrupt:  # while loading, Ctrl-C raises an exception, which ends the run at once
         print("multiverse: interrupted before the first picture; nothing was written", file=sys.stderr)

@@ -16,8 +16,7 @@ POLL_S = 0.002  # maximum delay of a new picture, before vsync
 def view(
     name: Annotated[str, typer.Argument(metavar="[NAME]", help="The picture's name, or part of it.")] = "Multiverse",
     display: Annotated[
-        str,
-        typer.Option(metavar="N|NAME", help="Display to use, by its number or a part of its name, see --list."),
+        str, typer.Option(metavar="N|NAME", help="Display to use, by its number or a part of its name, see --list.")
     ] = "0",
     fullscreen: Annotated[bool, typer.Option("--fullscreen", help="Fill the display; F toggles it.")] = False,
     list_: Annotated[bool, typer.Option("--list", help="List the displays and the available pictures.")] = False,

@@ -7,10 +7,16 @@ function is called, so this module can be imported on any system.
 import ctypes
 import sys
 from collections.abc import Callable
+from functools import partial
 from typing import Any, Final
 
-CTRL_C: Final = 0  # CTRL_C_EVENT (wincon.h); the window's closing is 2, logging off 5, shutting down 6
+CTRL_C: Final = 0  # CTRL_C_EVENT (wincon.h); the window's closing is 2, shutting down 6
 CTRL_BREAK: Final = 1
+CTRL_LOGOFF: Final = 5
+
+_WM_CLOSE: Final = 0x10  # winuser.h
+_WM_ENDSESSION: Final = 0x16
+_GWLP_WNDPROC: Final = -4
 
 # EXECUTION_STATE (winnt.h)
 ES_SYSTEM_REQUIRED: Final = 0x1
@@ -85,10 +91,10 @@ class _Message(ctypes.Structure):
 
 
 def load_message_pump(max_messages: int) -> Callable[[], None]:
-    """A function that dispatches window messages of the calling thread, at most `max_messages` a call; never waits."""
+    """A function that dispatches window messages of the calling thread, at most `max_messages` a call; never waits.
+    Its windows are not closed: `taskkill` asks every window of a process to close, and a context would lose its own."""
     peek_types = (ctypes.c_void_p, _HANDLE, ctypes.c_uint32, ctypes.c_uint32, ctypes.c_uint32)
     peek = _function("user32", "PeekMessageW", ctypes.c_int32, *peek_types)
-    translate = _function("user32", "TranslateMessage", ctypes.c_int32, ctypes.c_void_p)
     dispatch = _function("user32", "DispatchMessageW", ctypes.c_ssize_t, ctypes.c_void_p)
     message = _Message()
     pointer = ctypes.byref(message)
@@ -97,8 +103,8 @@ def load_message_pump(max_messages: int) -> Callable[[], None]:
         for _ in range(max_messages):
             if not peek(pointer, None, 0, 0, _PM_REMOVE):
                 return
-            translate(pointer)
-            dispatch(pointer)
+            if message.message != _WM_CLOSE:
+                dispatch(pointer)
 
     return pump
 
@@ -140,11 +146,35 @@ def add_console_handler(handler: Callable[[int], bool]) -> Callable[[], None]:
     call = _function("kernel32", "SetConsoleCtrlHandler", ctypes.c_int, kind, ctypes.c_int)
     if not call(callback, 1):
         raise _refusal("SetConsoleCtrlHandler")
+    return partial(call, callback, 0)  # keeps the callback from being collected
 
-    def remove() -> None:  # keeps the callback from being collected
-        call(callback, 0)
 
-    return remove
+def serve_close_window(handler: Callable[[int], object]) -> None:
+    """Open a hidden window and serve it on this thread until the process ends. Calls `handler(CTRL_BREAK)` when another
+    program asks this one to close (`taskkill`), and `handler(CTRL_LOGOFF)` when the session ends: Windows ends the
+    process when that call returns, or after 5 s. OSError when Windows refuses."""
+    types = (_HANDLE, ctypes.c_uint32, ctypes.c_size_t, ctypes.c_ssize_t)
+    default = _function("user32", "DefWindowProcW", ctypes.c_ssize_t, *types)
+
+    def on_message(window: int, message: int, wparam: int, lparam: int) -> int:
+        if message == _WM_CLOSE or (message == _WM_ENDSESSION and wparam):  # 0: another program has refused the end
+            handler(CTRL_BREAK if message == _WM_CLOSE else CTRL_LOGOFF)
+            return 0
+        return int(default(window, message, wparam, lparam))
+
+    procedure = ctypes.WINFUNCTYPE(ctypes.c_ssize_t, *types)(on_message)  # type: ignore[attr-defined]  # Windows only
+    create_types = (ctypes.c_uint32, ctypes.c_wchar_p, ctypes.c_wchar_p, *[ctypes.c_int32] * 5, *[_HANDLE] * 4)
+    create = _function("user32", "CreateWindowExW", _HANDLE, *create_types)
+    window = create(0, "STATIC", "multiverse", 0, 0, 0, 0, 0, None, None, None, None)
+    if not window:
+        raise _refusal("CreateWindowEx")
+    set_long = _function("user32", "SetWindowLongPtrW", _HANDLE, _HANDLE, ctypes.c_int, _HANDLE)
+    set_long(window, _GWLP_WNDPROC, ctypes.cast(procedure, _HANDLE))
+    get = _function("user32", "GetMessageW", ctypes.c_int32, _HANDLE, _HANDLE, ctypes.c_uint32, ctypes.c_uint32)
+    dispatch = _function("user32", "DispatchMessageW", ctypes.c_ssize_t, ctypes.c_void_p)
+    message = ctypes.byref(_Message())
+    while get(message, None, 0, 0) > 0:
+        dispatch(message)
 
 
 def enter_com_apartment() -> int:

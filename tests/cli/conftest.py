@@ -1,7 +1,6 @@
 """Runs `multiverse` commands in this process, so that torch and the like are imported only once."""
 
 import importlib
-import os
 import signal
 import sys
 import threading

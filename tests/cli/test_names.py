@@ -14,7 +14,7 @@ from tests.jobs.segment.disc_movie import disc_picture, write_movie
 
 pytestmark = pytest.mark.only_on("linux", reason="names there are Unicode")
 
-ODD = os.fsdecode(b"\xff\xe9") + "é"  # Latin-1, then UTF-8
+ODD = "\udcff\udce9é"  # how Python names bytes in Latin-1, then a letter in UTF-8
 ESCAPED = "\\udcff\\udce9\\xe9"
 
 

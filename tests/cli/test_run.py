@@ -141,7 +141,7 @@ def test_an_interrupted_video_reports_its_progress_and_exits_with_1(
         try:
             wait_for(lambda: (home / "out.mp4").exists() and (home / "out.mp4").stat().st_size, "the first fragment")
         finally:  # otherwise it would run for an hour
-            os.kill(os.getpid(), signal.SIGINT)
+            signal.raise_signal(signal.SIGINT)
 
     interrupting = threading.Thread(target=interrupt)
     interrupting.start()
@@ -219,6 +219,7 @@ def end_cleanly(process: subprocess.Popen[str], number: signal.Signals, recordin
     assert pictures_in(recording) >= 1
 
 
+@pytest.mark.only_on("linux", reason="nohup and signals between processes, which Windows lacks")
 def test_nohup_stays_nohup_and_ctrl_c_ends_it_cleanly(home: Path, wait_for: Callable) -> None:
     """SIGTERM, too: it ends the test of presets."""
     arguments = [*SMALL, "--audio", "demo", "--osc", "off", "--web", "off", "--sink", "shared=nohup"]
@@ -232,6 +233,7 @@ def test_nohup_stays_nohup_and_ctrl_c_ends_it_cleanly(home: Path, wait_for: Call
     end_cleanly(process, signal.SIGINT, home / "out.mp4")
 
 
+@pytest.mark.only_on("linux", reason="on Windows shared memory ends with the last process that has it open")
 def test_leftovers_of_a_killed_engine_are_removed_by_the_next_one(home: Path, cli: Cli) -> None:
     # In its own process group, to be killed together with Python's resource tracker, which would clean up after it.
     process = start(
@@ -365,6 +367,7 @@ def test_conflicting_options_are_refused_with_the_way_out(arguments: str, reason
     assert (done.code, done.out) == (code, "") and reason in done.err
 
 
+@pytest.mark.only_on("linux", "darwin", reason="fills a pipe without blocking, which Python 3.11 cannot on Windows")
 def test_a_blocked_terminal_stops_neither_the_picture_nor_the_exit(home: Path) -> None:
     unread, stderr = os.pipe()
     os.set_blocking(stderr, False)
@@ -381,6 +384,7 @@ def test_a_blocked_terminal_stops_neither_the_picture_nor_the_exit(home: Path) -
     assert pictures_in(home / "x.mp4") == 10
 
 
+@pytest.mark.only_on("linux", reason="ends a process by SIGTERM and looks into /dev/shm")
 def test_a_preset_is_saved_and_loaded_until_sigterm_ends_the_run_cleanly(home: Path, free_port: Any, cli: Any) -> None:
     to = "--to", f"127.0.0.1:{free_port()}"
     sinks = ["--sink", "shared", "--sink", "record=out.mp4"]

@@ -17,13 +17,14 @@ from engine.render.master import FlashGuardState
 from engine.sinks.sink import SinkSpec
 from tests.support.long_form import in_long_form
 
-pty = pytest.importorskip("pty", reason="pseudo-terminals are a Unix thing")
-
 RENDERER = "--renderer gl"  # starts in half the time
+ON_A_TERMINAL = pytest.mark.only_on("linux", "darwin", reason="pseudo-terminals")
 
 
 def run_on_a_terminal(home: Path, *arguments: str) -> tuple[str, int]:
     """Everything that the command writes to its own terminal, and its exit code."""
+    import pty
+
     common = f"-m engine.cli.main run --size 64x64 {RENDERER} --audio demo".split()
     environment = os.environ | {"TERM": "xterm", "COLUMNS": "120", "MULTIVERSE_HOME": str(home)}
     ours, theirs = pty.openpty()
@@ -41,6 +42,7 @@ def run_on_a_terminal(home: Path, *arguments: str) -> tuple[str, int]:
     return seen.decode(), process.returncode
 
 
+@ON_A_TERMINAL
 def test_a_live_line_shows_rate_times_levels_and_sinks(tmp_path: Path) -> None:
     seen, code = run_on_a_terminal(
         tmp_path, "--osc", "127.0.0.1:0", "--web", "off", "--sink", "null", "--seconds", "0.8", "--fps", "30"
@@ -76,6 +78,7 @@ def test_a_page_for_the_network_starts_before_there_is_one(tmp_path: Path, netwo
     assert ("mDNS: no network is connected" in done.stderr) is ("--lan" in network)
 
 
+@ON_A_TERMINAL
 def test_offline_a_bar_counts_every_frame_of_a_whole_song_and_a_summary_follows(tmp_path: Path) -> None:
     soundfile.write(tmp_path / "song.wav", np.zeros(20_000), 20_000)
     seen, code = run_on_a_terminal(

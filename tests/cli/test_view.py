@@ -143,12 +143,16 @@ def test_a_missing_display_is_an_error_of_one_line(screen: Screen, view) -> None
     assert process.returncode == 1
 
 
-def test_a_missing_screen_or_glfw_is_an_error_of_one_line(require) -> None:
+@pytest.mark.only_on("linux", reason="Windows has a screen always")
+def test_a_missing_screen_is_an_error_of_one_line(require) -> None:
     require(find_spec("glfw"), INSTALL)
     process = run_view(display=None)
     errors = process.communicate(timeout=120)[1]
     assert errors.startswith("multiverse: no screen") and errors.count("\n") == 1
     assert process.returncode == 1
+
+
+def test_without_glfw_a_line_says_how_to_install_it() -> None:
     code = "import sys; sys.modules['glfw'] = None; sys.argv[1:] = ['view']; from engine.cli.main import main; main()"
     done = subprocess.run([sys.executable, "-c", code], cwd=REPOSITORY, capture_output=True, text=True)
     assert done.returncode == 1

@@ -110,9 +110,7 @@ def device_facts(target: "MeasuredDevice", unverified: Sequence[str]) -> dict[st
 
 
 def in_own_process(
-    measure: Callable[[Any, Progress], dict[str, Any]],
-    options: Any,
-    progress: Progress,
+    measure: Callable[[Any, Progress], dict[str, Any]], options: Any, progress: Progress
 ) -> dict[str, Any]:
     """Call `measure`, a function of a module, in a separate process; returns its result. `options` has `threads`.
 

@@ -126,10 +126,7 @@ class SdBench(ModelBench):
         (), "Repeatable. (default: tiny on a CPU, the first three elsewhere)", metavar=SD_SHAPES
     )
     size: tuple[int, ...] = option(
-        (512, 768),
-        "Side of the picture, repeatable. (default: 512 768)",
-        metavar="PX",
-        parse=number(64, 8192, step=64),
+        (512, 768), "Side of the picture, repeatable. (default: 512 768)", metavar="PX", parse=number(64, 8192, step=64)
     )
     steps: tuple[int, ...] = option((1, 2, 4), "Repeatable. (default: 1 2 4)", metavar="COUNT", parse=number(1, 10))
     pan: int = option(24, "Frames of a pan; 0: none, nor regions, ControlNets, IP-Adapter.", low=0, metavar="FRAMES")
@@ -146,10 +143,7 @@ class Sam3Bench(ModelBench):
         "", "Model size to measure. (default: the real size; on a CPU tiny)", metavar="sam3|tiny", shows_default=False
     )
     mode: tuple[str, ...] = option(
-        ("image", "track"),
-        "Repeatable. (default: image track)",
-        metavar="image|track",
-        parse=one_of("image", "track"),
+        ("image", "track"), "Repeatable. (default: image track)", metavar="image|track", parse=one_of("image", "track")
     )
     resolution: tuple[int, ...] = option(
         (),

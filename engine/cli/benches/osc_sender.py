@@ -51,12 +51,7 @@ class SyncProbe:
 
 
 def send_flood(
-    sock: socket.socket,
-    packets: list[bytes],
-    last: list[bytes],
-    rate: float,
-    seconds: float,
-    probe: SyncProbe | None,
+    sock: socket.socket, packets: list[bytes], last: list[bytes], rate: float, seconds: float, probe: SyncProbe | None
 ) -> tuple[int, float]:
     """Send the packets at that rate, then `last`; returns their number, without `/sync`, and the time of the end."""
     total = round(rate * seconds)

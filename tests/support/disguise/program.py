@@ -110,7 +110,7 @@ def say_all() -> list[tuple[str, int, int, str, str]]:
 
 # -- a show: the command `run` has the main thread, a second thread is the audience
 
-SECONDS = 20.0
+SECONDS = 60.0  # at most; Wine takes 30 to start
 
 
 def play() -> dict[str, Any]:
@@ -179,7 +179,7 @@ def _fetch(url: str, headers: dict[str, str] | None = None) -> bytes:
     end_s = time.perf_counter() + SECONDS
     while True:
         try:
-            with urllib.request.urlopen(urllib.request.Request(url, headers=headers or {}), timeout=10.0) as answer:
+            with urllib.request.urlopen(urllib.request.Request(url, headers=headers or {}), timeout=SECONDS) as answer:
                 return answer.read()
         except OSError as error:
             if time.perf_counter() > end_s or not isinstance(getattr(error, "reason", None), ConnectionRefusedError):

@@ -1,24 +1,20 @@
-"""Names in any script on Windows with a code page: printed to files and pipes, and read from child processes."""
+"""Names in any script: printed to files and pipes, also in a code page of Windows, and read from child processes."""
 
 import ast
 import os
 import re
 import subprocess
 import sys
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
-from io import TextIOWrapper
+from collections.abc import Callable
 from pathlib import Path
 
 import pytest
 
 from engine.audio.devices import DeviceListing
 from engine.cli.probe import Probe
-from engine.cli.standard_streams import print_any_name
 from engine.params import PresetFolder
 from engine.sources.devices import list_through_ffmpeg
 from engine.system.python_process import utf8_environment
-from tests.support.fake_win32 import FakeWindows
 
 ENGINE = Path(__file__).parents[2] / "engine"
 NIGHT = "桜の夜"
@@ -33,54 +29,25 @@ def presets(tmp_path: Path) -> Path:
     return folder
 
 
-@contextmanager
-def redirected(path: Path, *, chosen: str = "") -> Iterator[None]:
-    """Redirect `sys.stdout` to a file, encoded as on Windows: ANSI code page, strict. `chosen`: PYTHONIOENCODING."""
-    with (
-        path.open("wb") as file,
-        TextIOWrapper(file, encoding="cp1252", errors="strict") as stream,
-        pytest.MonkeyPatch.context() as patch,
-    ):
-        FakeWindows.installed(patch).answers["SetConsoleCtrlHandler"] = 1
-        patch.setattr(sys, "platform", "win32")
-        patch.setenv("PYTHONIOENCODING", chosen)
-        patch.setattr(sys, "stdout", stream)
-        yield
-
-
-def test_the_users_encoding_is_kept(tmp_path: Path) -> None:
-    out = tmp_path / "out.txt"
-    with redirected(out, chosen="cp1252"):
-        print_any_name()
-        print(f"Über {NIGHT[0]}")
-    assert out.read_bytes().rstrip() == b"\xdcber \\u685c"
-
-
-def test_a_console_keeps_pythons_encoding(monkeypatch: pytest.MonkeyPatch) -> None:
-    """UTF-8, or the console's own code page with PYTHONLEGACYWINDOWSSTDIO."""
-
-    class Console(TextIOWrapper):
-        def isatty(self) -> bool:
-            return True
-
-    monkeypatch.setattr(sys, "platform", "win32")
-    monkeypatch.delenv("PYTHONIOENCODING", raising=False)
-    with open(os.devnull, "wb") as nowhere, Console(nowhere, encoding="cp850", errors="strict") as stream:
-        monkeypatch.setattr(sys, "stdout", stream)
-        print_any_name()
-        assert (stream.encoding, stream.errors) == ("cp850", "backslashreplace")
-
-
-def test_the_whole_program_prints_any_name_through_a_pipe_of_a_code_page(presets: Path) -> None:
-    done = subprocess.run(
-        [sys.executable, "-m", "engine.cli.main", "preset", "list", "--presets", str(presets)],
-        env={**os.environ, "PYTHONIOENCODING": "cp1252"},
-        cwd=ENGINE.parent,
-        capture_output=True,
-        timeout=120,
-    )
-    assert done.returncode == 0, done.stderr
-    assert b"\\u685c\\u306e\\u591c" in done.stdout
+@pytest.mark.parametrize("chosen", ["", "cp1252"])
+@pytest.mark.parametrize("is_file", [False, True])
+def test_names_are_printed_in_utf8_or_in_the_encoding_that_the_user_has_chosen(
+    presets: Path, tmp_path: Path, chosen: str, is_file: bool
+) -> None:
+    """Windows has a code page for pipes and files, usually cp1252."""
+    with (tmp_path / "out.txt").open("w+b") as file:
+        done = subprocess.run(
+            [sys.executable, "-m", "engine.cli.main", "preset", "list", "--presets", str(presets)],
+            env={**os.environ, "PYTHONIOENCODING": chosen},
+            cwd=ENGINE.parent,
+            stdout=file if is_file else subprocess.PIPE,
+            stderr=subprocess.PIPE,
+            timeout=120,
+        )
+        file.seek(0)
+        out = file.read() if is_file else done.stdout
+    assert (done.returncode, done.stderr) == (0, b"")
+    assert (b"\\u685c\\u306e\\u591c" if chosen else NIGHT.encode()) in out
 
 
 def test_no_device_name_hides_later_ones(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, wait_for: Callable) -> None:
@@ -129,10 +96,12 @@ class Codec:
     assert Probe("encoders").read().values == {"h264": ["h264_mf"], "has_aac": False, "ten_bits": []}
 
 
-def test_children_open_files_as_utf_8_too(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_children_open_files_as_utf_8_too() -> None:
     """Libraries open vocabularies and tables without naming an encoding."""
-    monkeypatch.setattr(sys, "platform", "win32")
-    assert utf8_environment()["PYTHONUTF8"] == "1"
+    program = "print(open(0, encoding=None).encoding.lower())"
+    environment = {**os.environ, "LC_ALL": "C.UTF-8", **utf8_environment()}
+    done = subprocess.run([sys.executable, "-c", program], env=environment, input=b"", capture_output=True, timeout=120)
+    assert done.stdout.split() == [b"utf-8"]
 
 
 def test_no_text_is_read_or_written_in_the_system_encoding() -> None:
