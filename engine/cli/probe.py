@@ -11,6 +11,7 @@ import time
 import traceback
 from dataclasses import asdict, dataclass, field
 from importlib.util import find_spec
+from pathlib import Path
 from pkgutil import resolve_name
 from typing import Any
 
@@ -248,6 +249,25 @@ def ask_syphon() -> dict[str, Any]:
     from engine.sinks.syphon import application_name
 
     return {} if unavailable_reason("syphon") else {"application": application_name()}
+
+
+def ask_spout() -> dict[str, Any]:
+    """Send one picture by Spout. The error says why no other program would get it."""
+    import numpy as np
+
+    from engine.sinks.sink import OutputFormat
+    from engine.sinks.spout import SpoutSink
+    from engine.values import FrameId, PublishedFrame
+
+    form = OutputFormat(
+        width=64, height=64, fps=30.0, sample_rate_hz=0, audio_channels=0, is_offline=False, record_folder=Path()
+    )
+    now, rgba = FrameId(index=0, time_s=0.0), np.zeros((64, 64, 4), np.uint8)
+    sink = SpoutSink("Multiverse doctor")
+    sink.start(form)
+    sink.publish(PublishedFrame(id=now, width=64, height=64, texture=None, read_rgba=lambda: rgba))
+    sink.close()
+    return {"detail": sink.status().detail}
 
 
 def main(name: str, *arguments: str) -> None:

@@ -5,7 +5,8 @@ function is called, so this module can be imported on any system.
 """
 
 import ctypes
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from typing import Any, Final
 
 CTRL_C: Final = 0  # CTRL_C_EVENT (wincon.h); the window's closing is 2, logging off 5, shutting down 6
@@ -28,6 +29,7 @@ _THROTTLING_VERSION: Final = 1
 _EXECUTION_SPEED: Final = 0x1
 _IGNORE_TIMER_RESOLUTION: Final = 0x4
 _PM_REMOVE: Final = 1
+_STD_OUTPUT: Final = 2**32 - 11  # STD_OUTPUT_HANDLE (processenv.h)
 
 
 def begin_timer_period(period_ms: int) -> None:
@@ -147,6 +149,19 @@ def add_console_handler(handler: Callable[[int], bool]) -> Callable[[], None]:
         call(callback, 0)
 
     return remove
+
+
+@contextmanager
+def without_standard_output() -> Iterator[None]:
+    """DLLs loaded meanwhile that have a C runtime of their own print to nowhere; Python's output is unchanged."""
+    get = _function("kernel32", "GetStdHandle", _HANDLE, ctypes.c_uint32)
+    put = _function("kernel32", "SetStdHandle", ctypes.c_int, ctypes.c_uint32, _HANDLE)
+    before = get(_STD_OUTPUT)
+    put(_STD_OUTPUT, None)
+    try:
+        yield
+    finally:
+        put(_STD_OUTPUT, before)
 
 
 def enter_com_apartment() -> int:

@@ -224,6 +224,8 @@ def fake_spout(monkeypatch: pytest.MonkeyPatch) -> LibraryStub:
     opengl = types.SimpleNamespace(wglGetCurrentContext=current_context)
     fake = types.SimpleNamespace(CDLL=lambda name: opengl, c_void_p=ctypes.c_void_p)
     monkeypatch.setattr("engine.sinks.spout.ctypes", fake)
+    for name in ("import_spoutgl", "is_shared"):  # tests/on_windows/test_spout.py has the real ones
+        monkeypatch.setattr(f"engine.sinks.spout.{name}", lambda *_: True)
     return library
 
 
