@@ -251,7 +251,7 @@ def receivers(request: pytest.FixtureRequest) -> Callable[..., dict[tuple[int, i
             return True
 
         library.answers["SyphonOpenGLServer.publish_frame_texture"] = publish
-        library.answers["glGetError"] = ctypes.CDLL(_gl_library()).glGetError
+        library.answers["glGetError"] = ctypes.CDLL("opengl32" if sys.platform == "win32" else _gl_library()).glGetError
         library.answers["SpoutReceiver.getSenderList"] = lambda: []
         library.answers["SpoutSender.sendTexture"] = send
         return seen

@@ -1,6 +1,5 @@
 """Metadata of pictures: prompt, settings, model and version come back as other programs read them."""
 
-import os
 import re
 from pathlib import Path
 
@@ -12,7 +11,7 @@ from engine.sinks.generation_info import GenerationInfo, generation_info
 from engine.sinks.picture_file import save_picture
 
 PIXELS = np.random.default_rng(0).integers(0, 256, (8, 8, 3), np.uint8)
-PROMPT = f"a sea, of glass: 日本\nat dawn {os.fsdecode(bytes([0xE9]))}"
+PROMPT = "a sea, of glass: 日本\nat dawn \udce9"
 PAIR = re.compile(r'\s*(\w[\w -]*):\s*("(?:\\.|[^\\"])+"|[^,]*)(?:,|$)')
 
 
