@@ -11,11 +11,10 @@ import time
 import traceback
 from dataclasses import asdict, dataclass, field
 from importlib.util import find_spec
-from pathlib import Path
 from pkgutil import resolve_name
 from typing import Any
 
-from engine.errors import ModelError, MultiverseError, NoGLError, SourceError
+from engine.errors import ModelError, MultiverseError, NoGLError, SinkError, SourceError
 from engine.system.worker_process import WorkerProcess, claim_output, end_with_parent
 
 TIMEOUT_S = 120.0  # importing torch from a cold disk takes long
@@ -252,22 +251,12 @@ def ask_syphon() -> dict[str, Any]:
 
 
 def ask_spout() -> dict[str, Any]:
-    """Send one picture by Spout. The error says why no other program would get it."""
-    import numpy as np
+    """Send a picture by Spout to another process. The error says why it does not arrive."""
+    from engine.cli.selftest import run_selftest
 
-    from engine.sinks.sink import OutputFormat
-    from engine.sinks.spout import SpoutSink
-    from engine.values import FrameId, PublishedFrame
-
-    form = OutputFormat(
-        width=64, height=64, fps=30.0, sample_rate_hz=0, audio_channels=0, is_offline=False, record_folder=Path()
-    )
-    now, rgba = FrameId(index=0, time_s=0.0), np.zeros((64, 64, 4), np.uint8)
-    sink = SpoutSink("Multiverse doctor")
-    sink.start(form)
-    sink.publish(PublishedFrame(id=now, width=64, height=64, texture=None, read_rgba=lambda: rgba))
-    sink.close()
-    return {"detail": sink.status().detail}
+    if not (result := run_selftest("spout"))["passed"]:
+        raise SinkError(result["detail"])
+    return result
 
 
 def main(name: str, *arguments: str) -> None:
