@@ -374,5 +374,5 @@ def sink_problem(kind: str) -> str:
 
 
 for _kind in KINDS:
-    _tried = ("spout",) if _kind == "spout" and sys.platform == "win32" else ()
+    _tried = ("engine.cli.selftest:ask_spout",) if _kind == "spout" and sys.platform == "win32" else ()
     row(f"sink {_kind}", partial(sink_problem, _kind), system, *_tried)(partial(judge_sink, _kind))

@@ -14,7 +14,7 @@ from importlib.util import find_spec
 from pkgutil import resolve_name
 from typing import Any
 
-from engine.errors import ModelError, MultiverseError, NoGLError, SinkError, SourceError
+from engine.errors import ModelError, MultiverseError, NoGLError, SourceError
 from engine.system.worker_process import WorkerProcess, claim_output, end_with_parent
 
 TIMEOUT_S = 120.0  # importing torch from a cold disk takes long
@@ -248,15 +248,6 @@ def ask_syphon() -> dict[str, Any]:
     from engine.sinks.syphon import application_name
 
     return {} if unavailable_reason("syphon") else {"application": application_name()}
-
-
-def ask_spout() -> dict[str, Any]:
-    """Send a picture by Spout to another process. The error says why it does not arrive."""
-    from engine.cli.selftest import run_selftest
-
-    if not (result := run_selftest("spout"))["passed"]:
-        raise SinkError(result["detail"])
-    return result
 
 
 def main(name: str, *arguments: str) -> None:

@@ -15,7 +15,7 @@ from typing import Any
 import numpy as np
 
 from engine.cli.probe import Answer, Probe
-from engine.errors import MultiverseError
+from engine.errors import MultiverseError, SinkError
 from engine.system.clock import SystemClock
 from engine.system.package_version import package_version
 from engine.values import FrameId, PublishedFrame, TextureRef
@@ -55,6 +55,13 @@ def run_selftest(kind: str = "") -> dict[str, Any]:
         result["listed_as"] = answer.values["listed_as"]
         received = np.load(target)
     result.update(compare(rgb, received))
+    return result
+
+
+def ask_spout() -> dict[str, Any]:
+    """A query of `probe.py`: send a picture by Spout to another process. The error says why it does not arrive."""
+    if not (result := run_selftest("spout"))["passed"]:
+        raise SinkError(result["detail"])
     return result
 
 
