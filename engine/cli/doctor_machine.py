@@ -25,6 +25,7 @@ from engine.cli.doctor_checks import (
     system,
     warning,
 )
+from engine.cli.probe import Answer
 from engine.cli.selftest import texture_sink
 from engine.errors import SharedMemoryError
 from engine.sinks.registry import unavailable_reason
@@ -360,8 +361,8 @@ def judge_port(ports: dict[str, tuple[str, int, str]], option: str) -> Check:
     return warning(f"{host}:{port} cannot be used {problem}", f"multiverse run {option} {host}:{other}")
 
 
-def judge_sink(kind: str, reason: str, system: str) -> Check:
-    if not reason:
+def judge_sink(kind: str, reason: str, system: str, *tried: Answer) -> Check:
+    if not (reason := reason or "".join(answer.error for answer in tried)):
         return ok(KINDS[kind].argument)
     return (warning if kind == texture_sink(system) else note)(f"unavailable ({reason})")
 
@@ -371,4 +372,5 @@ def sink_problem(kind: str) -> str:
 
 
 for _kind in KINDS:
-    row(f"sink {_kind}", partial(sink_problem, _kind), system)(partial(judge_sink, _kind))
+    _tried = ("engine.cli.selftest:ask_spout",) if _kind == "spout" and sys.platform == "win32" else ()
+    row(f"sink {_kind}", partial(sink_problem, _kind), system, *_tried)(partial(judge_sink, _kind))

@@ -59,6 +59,13 @@ def run_selftest(kind: str = "") -> dict[str, Any]:
     return result
 
 
+def ask_spout() -> dict[str, Any]:
+    """A query of `probe.py`: send a picture by Spout to another process. The error says why it does not arrive."""
+    if not (result := run_selftest("spout"))["passed"]:
+        raise SinkError(result["detail"])
+    return result
+
+
 def compare(card: np.ndarray, received: np.ndarray) -> dict[str, Any]:
     """Compare `received` with `card`, both (height, width, 3) uint8 RGB with row 0 at the top. Pure."""
     if received.shape != card.shape:

@@ -7,6 +7,7 @@ follows changes of size by itself.
 """
 
 import ctypes
+import mmap
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -14,6 +15,7 @@ import numpy as np
 from engine.errors import SinkError
 from engine.sinks.registry import broken, require_available
 from engine.sinks.sink import TITLES, OutputFormat, PictureName, Sink, SinkStatus
+from engine.sources.spout import import_spoutgl
 from engine.values import PublishedFrame
 
 if TYPE_CHECKING:
@@ -66,8 +68,8 @@ class SpoutSink(Sink):
     def start(self, output_format: OutputFormat, *, may_wait: bool = False) -> None:
         require_available(self.kind)
         try:
+            import_spoutgl()
             import SpoutGL
-            from SpoutGL import enums  # noqa: F401  now, so that no frame waits for an import
 
             opengl = ctypes.CDLL("opengl32")
         except (ImportError, OSError) as error:
@@ -129,11 +131,23 @@ class SpoutSink(Sink):
             numbered = sorted(name for name in new if name.startswith(f"{self.name}_"))
             self.name = numbered[0] if numbered else self.name
         self._transfer_mode = self._sharing()
+        if not is_shared(self.name):
+            raise SinkError(
+                f"spout: this driver shares no Direct3D texture ({self._transfer_mode}), so other programs get no "
+                "picture: update the graphics card's driver, or send it by NDI (--sink ndi)"
+            )
 
     def _sharing(self) -> str:
         assert self._sender is not None
         interop = "ready" if self._sender.isGLDXReady() else "not available"
         return f"GL/DX interop {interop}, CPU share {'on' if self._sender.getCPUshare() else 'off'}"
+
+
+def is_shared(name: str) -> bool:
+    """False if Spout announced this sender without a texture, which it does not report: receivers see its name and get
+    no picture. Reads the sender's SharedTextureInfo (Spout's SpoutSenderNames.h): handle and width, 4 bytes each."""
+    with mmap.mmap(-1, 8, tagname=name, access=mmap.ACCESS_READ) as entry:  # type: ignore[call-arg, attr-defined, unused-ignore]  # exists on Windows only
+        return any(entry[:4]) or not any(entry[4:])  # all zeros: Windows knows it by another name
 
 
 def _sender_names() -> frozenset[str]:

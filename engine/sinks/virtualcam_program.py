@@ -5,6 +5,7 @@ engine in lines of text and through shared memory.
 """
 
 import importlib
+import os
 import sys
 import threading
 from typing import Any, BinaryIO, Final
@@ -29,7 +30,8 @@ def main() -> None:
     has_ended = threading.Event()
 
     def wait_for_the_end() -> None:
-        sys.stdin.buffer.read()
+        while os.read(0, 65536):  # not sys.stdin, whose lock ends Python with an error if this still waits
+            pass
         has_ended.set()
 
     threading.Thread(target=wait_for_the_end, daemon=True).start()

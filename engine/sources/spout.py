@@ -17,6 +17,7 @@ from engine.sources.texture import TextureSource
 from engine.system.clock import Clock
 from engine.system.installing import install_line
 from engine.system.reporting import Report
+from engine.system.win32 import without_standard_output
 
 if TYPE_CHECKING:
     from SpoutGL import SpoutReceiver
@@ -91,8 +92,15 @@ def load_library(label: str) -> None:
     if PLATFORM != "win32":
         raise SourceError(f"{label}: needs Windows")
     try:
-        import SpoutGL  # noqa: F401
-        from SpoutGL import enums  # noqa: F401
+        import_spoutgl()
     except (ImportError, OSError) as error:
         install = install_line("SpoutGL")
         raise SourceError(f"{label}: needs SpoutGL ({error}): {install}, with Python 3.11 to 3.13") from None
+
+
+def import_spoutgl() -> None:
+    """Import it before a frame needs it. Its C runtime takes the standard output of this moment, none, so that what
+    Spout prints for itself ("loadComputeShaderExtensions failed") is not among our lines. Windows only."""
+    with without_standard_output():
+        import SpoutGL  # noqa: F401
+        from SpoutGL import enums  # noqa: F401

@@ -6,7 +6,8 @@ function is called, so this module can be imported on any system.
 
 import ctypes
 import sys
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from functools import partial
 from typing import Any, Final
 
@@ -35,6 +36,7 @@ _EXECUTION_SPEED: Final = 0x1
 _IGNORE_TIMER_RESOLUTION: Final = 0x4
 _WINDOWS_11: Final = (10, 0, 22000)
 _PM_REMOVE: Final = 1
+_STD_OUTPUT: Final = 2**32 - 11  # STD_OUTPUT_HANDLE (processenv.h)
 
 
 def begin_timer_period(period_ms: int) -> None:
@@ -175,6 +177,19 @@ def serve_close_window(handler: Callable[[int], object]) -> None:
     message = ctypes.byref(_Message())
     while get(message, None, 0, 0) > 0:
         dispatch(message)
+
+
+@contextmanager
+def without_standard_output() -> Iterator[None]:
+    """DLLs loaded meanwhile that have a C runtime of their own print to nowhere; Python's output is unchanged."""
+    get = _function("kernel32", "GetStdHandle", _HANDLE, ctypes.c_uint32)
+    put = _function("kernel32", "SetStdHandle", ctypes.c_int, ctypes.c_uint32, _HANDLE)
+    before = get(_STD_OUTPUT)
+    put(_STD_OUTPUT, None)
+    try:
+        yield
+    finally:
+        put(_STD_OUTPUT, before)
 
 
 def enter_com_apartment() -> int:

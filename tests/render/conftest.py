@@ -42,6 +42,7 @@ def gl(require: Any, gl_renderers: list[Renderer]) -> Iterator[Renderer]:
     assert renderer._context.error == "GL_NO_ERROR"
     yield renderer
     if not renderer._is_closed:
+        renderer._context.__enter__()  # a closed CPU renderer left none current: an error of its own on Windows
         assert renderer._context.error == "GL_NO_ERROR"
 
 

@@ -9,6 +9,10 @@ import pytest
 from engine.render.unused_card import DriverFacts, explain_unused
 from engine.system.graphics_card import CONTAINER_OPTION, REQUIRED_CAPABILITIES, find_cards
 
+pytestmark = pytest.mark.only_on(
+    "linux", "darwin", reason="the causes are device files and folders of Linux, by its paths"
+)
+
 H100_SLOT, ICD = "sys/bus/pci/devices/0000:17:00.0", "usr/share/glvnd/egl_vendor.d/10_nvidia.json"
 NVIDIA_MACHINE = {
     "sys/bus/pci/devices/0000:02:00.0/vendor": "0x1a03\n",  # the display of a server's management, without OpenGL

@@ -224,6 +224,8 @@ def fake_spout(monkeypatch: pytest.MonkeyPatch) -> LibraryStub:
     opengl = types.SimpleNamespace(wglGetCurrentContext=current_context)
     fake = types.SimpleNamespace(CDLL=lambda name: opengl, c_void_p=ctypes.c_void_p)
     monkeypatch.setattr("engine.sinks.spout.ctypes", fake)
+    for name in ("import_spoutgl", "is_shared"):  # tests/on_windows/test_spout.py has the real ones
+        monkeypatch.setattr(f"engine.sinks.spout.{name}", lambda *_: True)
     return library
 
 
@@ -249,7 +251,7 @@ def receivers(request: pytest.FixtureRequest) -> Callable[..., dict[tuple[int, i
             return True
 
         library.answers["SyphonOpenGLServer.publish_frame_texture"] = publish
-        library.answers["glGetError"] = ctypes.CDLL(_gl_library()).glGetError
+        library.answers["glGetError"] = ctypes.CDLL("opengl32" if sys.platform == "win32" else _gl_library()).glGetError
         library.answers["SpoutReceiver.getSenderList"] = lambda: []
         library.answers["SpoutSender.sendTexture"] = send
         return seen

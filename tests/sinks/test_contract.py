@@ -15,11 +15,16 @@ from engine.sinks.null import NullSink
 from engine.sinks.registry import available_kinds, make_sink, sink_class
 from engine.sinks.sink import TITLES, PictureName, Sink, SinkSpec
 from osc_schema.sinks import KINDS
+from tests.support.ndi_network import NDI_CLOSES
 
 REPOSITORY = Path(__file__).parents[2]
 PICTURES = tuple(TITLES)
-AVAILABLE = [info.kind for info in available_kinds() if info.is_available and info.kind not in ("window", "virtualcam")]
-"""Without the window, which needs a screen, and the virtual camera, which needs a driver: files of their own."""
+OWN_FILES = ("window", "virtualcam", "spout")  # they need a screen, and a driver
+AVAILABLE = [
+    pytest.param(info.kind, marks=NDI_CLOSES) if info.kind == "ndi" else info.kind
+    for info in available_kinds()
+    if info.is_available and info.kind not in OWN_FILES
+]
 
 
 @pytest.mark.parametrize("kind", KINDS)

@@ -1,6 +1,7 @@
 """Sinks that use textures, with a real renderer: the F card as a receiver sees it (`receivers`), and new contexts."""
 
 import ctypes
+import sys
 from collections.abc import Callable, Iterator
 from typing import Any
 
@@ -39,7 +40,10 @@ def open_gl(require) -> Iterator[Callable[[], Renderer]]:
 
 
 def current_context() -> int:
-    current = ctypes.CDLL("libEGL.so.1").eglGetCurrentContext
+    is_windows = sys.platform == "win32"
+    current = (
+        ctypes.CDLL("opengl32").wglGetCurrentContext if is_windows else ctypes.CDLL("libEGL.so.1").eglGetCurrentContext
+    )
     current.restype = ctypes.c_void_p
     return current()
 

@@ -11,7 +11,9 @@ import pytest
 from engine import Config, open_engine
 from engine.sinks.ndi import NdiSink, to_straight_alpha
 from engine.sinks.sink import OutputFormat
+from tests.support.ndi_network import NDI_CLOSES
 
+pytestmark = NDI_CLOSES
 TOLERANCE = 24  # of 255: NDI's codec turns pure blue into 240; another card would differ by 95
 MIDDLE = slice(8, -8)
 

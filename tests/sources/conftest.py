@@ -1,6 +1,7 @@
-"""Small videos in which every picture shows its number in eight black or white blocks, a camera at a pipe, a clock."""
+"""Small videos in which every picture shows its number in eight black or white blocks, a camera, a clock."""
 
-import os
+import socket
+import threading
 from collections.abc import Callable, Iterator
 from fractions import Fraction
 from pathlib import Path
@@ -89,7 +90,7 @@ def clock() -> SteppedClock:
 
 
 class PipedCamera:
-    """A camera at the other end of a pipe, plugged and unplugged by the test."""
+    """A camera at the other end of a connection, plugged and unplugged by the test."""
 
     def __init__(self) -> None:
         self.is_plugged = True
@@ -98,19 +99,23 @@ class PipedCamera:
     def open(self) -> av.container.InputContainer:
         if not self.is_plugged:
             raise SourceError("camera piped: not found (available: none)")
-        reading, writing = os.pipe()
-        self._writer = os.fdopen(writing, "wb", buffering=0)
-        self.send(1)
-        self.send(1)
-        try:
+        with socket.create_server(("127.0.0.1", 0)) as server:
+            answering = threading.Thread(target=self._answer, args=(server,))
+            answering.start()
             # FFmpeg reads ahead to probe a stream; keep that minimal.
-            return av.open(f"pipe:{reading}", format="mjpeg", options={"probesize": "32", "fpsprobesize": "0"})
-        finally:
-            os.close(reading)  # FFmpeg has duplicated it
+            options = {"probesize": "32", "fpsprobesize": "0"}
+            container = av.open(f"tcp://127.0.0.1:{server.getsockname()[1]}", format="mjpeg", options=options)
+            answering.join()
+        return container
+
+    def _answer(self, server: socket.socket) -> None:
+        self._writer = server.accept()[0]
+        self.send(1)
+        self.send(1)
 
     def send(self, level: int) -> None:
         picture = np.full((32, 48, 3), level, np.uint8)
-        self._writer.write(simplejpeg.encode_jpeg(picture, quality=95))
+        self._writer.sendall(simplejpeg.encode_jpeg(picture, quality=95))
 
     def unplug(self) -> None:
         self.is_plugged = False
@@ -121,7 +126,7 @@ class PipedCamera:
             self._writer.close()
 
     def send_noise(self) -> None:
-        self._writer.write(b"\xff\xd8" + bytes(100) + b"\xff\xd9")
+        self._writer.sendall(b"\xff\xd8" + bytes(100) + b"\xff\xd9")
 
 
 @pytest.fixture

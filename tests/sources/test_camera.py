@@ -1,4 +1,4 @@
-"""The camera loop with real containers that end, stall and resume: Motion JPEG through a pipe."""
+"""The camera loop with real containers that end, stall and resume: Motion JPEG through a socket."""
 
 import threading
 

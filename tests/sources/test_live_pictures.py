@@ -1,4 +1,4 @@
-"""Live pictures for a slow job, as Motion JPEG through a pipe: always the newest; dropped ones are counted."""
+"""Live pictures for a slow job, as Motion JPEG through a socket: always the newest; dropped ones are counted."""
 
 import threading
 from collections.abc import Callable, Iterator

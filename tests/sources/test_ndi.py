@@ -14,8 +14,9 @@ from engine.sources.opening import open_source
 from engine.sources.senders import SenderLists
 from engine.sources.source import Source
 from engine.system.clock import SystemClock
-from tests.support.ndi_network import NdiSender
+from tests.support.ndi_network import NDI_CLOSES, NdiSender
 
+pytestmark = NDI_CLOSES
 TOLERANCE = 24  # of 255: NDI's codec is lossy
 
 

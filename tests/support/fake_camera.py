@@ -11,6 +11,7 @@ from typing import Any
 import numpy as np
 
 from engine.sinks import virtualcam_program
+from engine.system.atomic_file import move_into_place
 from tests.support.stubs import LibraryStub, load_api, python_signature
 
 
@@ -27,7 +28,7 @@ def main() -> None:
     def send(frame: np.ndarray) -> None:
         assert frame.shape == (*size, 3) and frame.dtype == np.uint8
         np.save(folder / "new.npy", frame)
-        os.replace(folder / "new.npy", folder / "sent.npy")
+        move_into_place(folder / "new.npy", folder / "sent.npy")  # the test may be reading it
 
     def close() -> None:
         (folder / "closed").touch()

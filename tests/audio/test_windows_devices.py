@@ -4,9 +4,6 @@ The table is from a laptop (PortAudio's issue 286 and FlexASIO's issue 3), with 
 behaviour is that of pa_win_wasapi.c in PortAudio 19.7, which sounddevice's wheel contains.
 """
 
-import sys
-import threading
-
 import pytest
 
 from engine.audio import devices
@@ -17,9 +14,6 @@ from engine.errors import AudioError
 from engine.system.clock import SteppedClock, SystemClock
 from tests.support import fake_portaudio
 from tests.support.fake_portaudio import Device, FakePortAudio, HostApi, Opened
-from tests.support.fake_win32 import FakeWindows
-
-CO_E_NOTINITIALIZED = -0x7FFBFE10  # 0x800401F0
 
 LAPTOP = (
     HostApi(
@@ -152,36 +146,3 @@ def test_a_microphone_blocked_for_desktop_apps_is_reported_with_where_to_allow_i
         DeviceCapture(None, SystemClock(), reports)
     with pytest.raises(AudioError, match=r"'Speakers .*Invalid device \[PaErrorCode -9996\]$"):
         DeviceOutput(None, SystemClock(), reports)
-
-
-def test_every_thread_that_opens_a_stream_has_com(laptop, monkeypatch, wait_for, reports) -> None:
-    initialised: set[int] = set()
-    windows = FakeWindows.installed(monkeypatch)
-    windows.answers["CoInitializeEx"] = lambda *_: initialised.add(threading.get_ident()) or 0
-    windows.answers["CoUninitialize"] = lambda *_: initialised.discard(threading.get_ident())
-    laptop.opens = lambda stream: 0 if stream.thread in initialised else fake_portaudio.INVALID_DEVICE
-    monkeypatch.setattr(sys, "platform", "win32")
-    streams = [DeviceCapture(None, SystemClock(), reports), DeviceOutput(None, SystemClock(), reports)]
-    assert len({stream.thread for stream in laptop.opened}) == 2
-    for stream in streams:
-        stream.close()
-    wait_for(lambda: not initialised, "COM to be uninitialised on each thread")
-    assert windows.called("CoInitializeEx") == [[None, 2], [None, 2]], "single-threaded apartments"
-
-
-def test_com_stays_initialised_with_portaudio_and_a_failure_is_one_warning(monkeypatch, caplog) -> None:
-    windows = FakeWindows.installed(monkeypatch)
-    monkeypatch.setattr(sys, "platform", "win32")
-    windows.answers["CoInitializeEx"] = CO_E_NOTINITIALIZED
-    with devices.com_apartment():
-        assert windows.called("CoUninitialize") == []
-    assert windows.called("CoUninitialize") == [], "nothing to uninitialise after a failure"
-    assert [record.getMessage() for record in caplog.records] == [
-        "audio: COM initialisation failed (0x800401f0); sound devices may not open"
-    ]
-    monkeypatch.delitem(sys.modules, "sounddevice")
-    with monkeypatch.context() as other:
-        other.setitem(sys.modules, "_sounddevice", None)  # keeps PortAudio from starting again
-        with pytest.raises(ImportError):
-            devices.load_portaudio()
-    assert len(windows.called("CoIncrementMTAUsage")) == 1
