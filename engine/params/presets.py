@@ -70,16 +70,16 @@ def is_factory(name: str) -> bool:
     return name.casefold() in _SPELLED
 
 
-def spelled(name: str, known: Collection[str]) -> str:
-    """The clean `name`, or the one of `known` that differs in case only: Windows and Macs take both for one file."""
+def spelled(name: str, names: Collection[str]) -> str:
+    """The clean `name`, or the one of `names` that differs in case only: Windows and Macs take both for one file."""
     clean = clean_name(name)
-    return clean if clean in known else {each.casefold(): each for each in known}.get(clean.casefold(), clean)
+    return clean if clean in names else {each.casefold(): each for each in names}.get(clean.casefold(), clean)
 
 
 def factory_preset(name: str) -> LoadedPreset | None:
     """The built-in preset of that name, ignoring case, or None."""
-    known = _SPELLED.get(name.casefold())
-    return None if known is None else LoadedPreset(name=known, values=entries_of(_factory_values(known).items()))
+    found = _SPELLED.get(name.casefold())
+    return None if found is None else LoadedPreset(name=found, values=entries_of(_factory_values(found).items()))
 
 
 def refuse_factory(name: str) -> None:

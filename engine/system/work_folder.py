@@ -1,7 +1,6 @@
 """A hidden, locked working folder for an output. One run at a time, across processes."""
 
 import contextlib
-import errno
 import hashlib
 import os
 import sys
@@ -117,9 +116,7 @@ def _try_lock(file: FileIO) -> bool:
             import fcntl
 
             fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
-    except OSError as error:
-        if error.errno not in (errno.EAGAIN, errno.EACCES, 0):  # of Windows the second, of some C runtimes none
-            raise
+    except (BlockingIOError, PermissionError):  # Windows raises the second
         return False
     return True
 

@@ -1,6 +1,7 @@
 """Runs `multiverse` commands in this process, so that torch and the like are imported only once."""
 
 import importlib
+import os
 import signal
 import sys
 import threading

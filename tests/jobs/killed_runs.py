@@ -1,7 +1,8 @@
 """A process that runs jobs; each is killed at seeded random places, resumes, and is killed again.
 
 Each line of its input asks for a job, {"job": "video", "folder": ..., "model": ..., "kills": 2, "seed": 7}; each line
-of its output tells how many runs of it were killed, or what went wrong: {"killed": 2, "places": 40} or {"error": ...}.
+of its output tells how many runs of it were killed, or what went wrong: {"killed": 2, "kill_points": 40} or
+{"error": ...}.
 
 Each run is a fork of this process, which has imported torch once; on Windows a new process. A place is the n-th file
 that the run opens, renames or removes (the audit events of Python), so that every step on the disk can be the last one.
@@ -116,8 +117,8 @@ def convert(folder: Path, model: str) -> Run:
 
 @functools.cache
 def run_of(request: str) -> Run:
-    asked = json.loads(request)
-    folder, model, (name, _, mode) = Path(asked["folder"]), asked["model"], asked["job"].partition(" ")
+    job = json.loads(request)
+    folder, model, (name, _, mode) = Path(job["folder"]), job["model"], job["job"].partition(" ")
     if name == "convert":
         return convert(folder, model)
     from tests.jobs.segment.disc_movie import disc_picture, write_movie
@@ -175,10 +176,10 @@ def main() -> None:
 def killed(request: str, *, folder: str, kills: int, seed: int, **of_the_run: str) -> dict[str, Any]:
     """Run the job, kill it and resume it until it was killed so often; SystemExit if the outputs differ."""
     rng, out, whole = random.Random(seed), Path(folder, "out"), Path(folder, "whole")
-    places = events_of(request, whole, resume=False, kill_at=None)
+    kill_points = events_of(request, whole, resume=False, kill_at=None)
     count, resumes = 0, False
     while count < kills:
-        is_done = events_of(request, out, resume=resumes, kill_at=rng.randint(1, places)) > 0
+        is_done = events_of(request, out, resume=resumes, kill_at=rng.randint(1, kill_points)) > 0
         count += not is_done
         resumes = not is_done
         if is_done:
@@ -186,7 +187,7 @@ def killed(request: str, *, folder: str, kills: int, seed: int, **of_the_run: st
             shutil.rmtree(out)
     events_of(request, out, resume=resumes, kill_at=None)
     compare(whole, out)
-    return {"killed": count, "places": places}
+    return {"killed": count, "kill_points": kill_points}
 
 
 def compare(whole: Path, out: Path) -> None:

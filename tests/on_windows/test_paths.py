@@ -60,9 +60,9 @@ def folder(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[Path]:
             path /= "long" * 20
         yield path
     else:
-        share = Path(rf"\\localhost\{tmp_path.drive[0]}$", *tmp_path.parts[1:])
-        if share.exists():
-            yield share
+        unc_path = Path(rf"\\localhost\{tmp_path.drive[0]}$", *tmp_path.parts[1:])
+        if unc_path.exists():
+            yield unc_path
         else:  # Wine has its shares in this folder
             name = f"{tmp_path.name}-{os.getpid()}"
             local = Path(f"Z:{os.environ['WINEPREFIX']}", "dosdevices", "unc", "localhost", name)

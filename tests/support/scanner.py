@@ -36,7 +36,7 @@ class Scanner:
         """Refused calls in order: the name of the call and of the file."""
         self.waited_s = 0.0
         self._times: dict[str, float] = {}
-        self._shares: dict[str, int] = {}
+        self._share_modes: dict[str, int] = {}
         self._create = ctypes.WinDLL("kernel32").CreateFileW  # type: ignore[attr-defined,unused-ignore]
         self._create.restype = ctypes.c_void_p
         self._close = ctypes.WinDLL("kernel32").CloseHandle  # type: ignore[attr-defined,unused-ignore]
@@ -55,7 +55,7 @@ class Scanner:
     def hold(self, name: str, times: float = math.inf, *, from_opening: bool = False) -> None:
         """Hold files whose name matches during this many calls; `from_opening`: nobody else can open them either."""
         self._times[name] = times
-        self._shares[name] = 0 if from_opening else SHARE_READ_AND_WRITE
+        self._share_modes[name] = 0 if from_opening else SHARE_READ_AND_WRITE
 
     def _sleep(self, seconds: float) -> None:
         self.waited_s += seconds
@@ -63,7 +63,7 @@ class Scanner:
     def _guarded(self, call: str, real: Callable[..., Any]) -> Callable[..., Any]:
         def guarded(*arguments: Any, **options: Any) -> Any:
             paths = [Path(path) for path in arguments[: 1 + (call == "replace")] if isinstance(path, str | os.PathLike)]
-            pattern, path, handle = next(self._held(call, paths), ("", Path(), 0))
+            pattern, path, handle = next(self._open_files(call, paths), ("", Path(), 0))
             if not handle:
                 return real(*arguments, **options)
             self._times[pattern] -= 1
@@ -77,11 +77,11 @@ class Scanner:
 
         return guarded
 
-    def _held(self, call: str, paths: list[Path]) -> Iterator[tuple[str, Path, int]]:
+    def _open_files(self, call: str, paths: list[Path]) -> Iterator[tuple[str, Path, int]]:
         for (pattern, left), path in itertools.product(self._times.items(), paths):
-            share = self._shares[pattern]
-            if left > 0 and fnmatch(path.name, pattern) and (call != "open" or share == 0):
+            share_mode = self._share_modes[pattern]
+            if left > 0 and fnmatch(path.name, pattern) and (call != "open" or share_mode == 0):
                 access = ctypes.c_uint32(GENERIC_READ)
-                handle = self._create(str(path), access, share, None, OPEN_EXISTING, BACKUP_SEMANTICS, None)
+                handle = self._create(str(path), access, share_mode, None, OPEN_EXISTING, BACKUP_SEMANTICS, None)
                 if handle != INVALID:  # it is there
                     yield pattern, path, handle

@@ -28,7 +28,7 @@ MAX_CONNECTIONS = 128  # WebSockets and requests: macOS gives a program 256 open
 HANDSHAKE_S = 5.0  # for TLS: a distant phone takes one second; a slower client only counts towards the limit
 IDLE_S = 20.0  # keep-alive: an idle connection is closed
 CLOSED_WITHIN_S = 5.0
-GONE = {errno.ECONNRESET, errno.ENOTCONN}  # `accept` on Windows, if the client has disconnected before
+DISCONNECTED = {errno.ECONNRESET, errno.ENOTCONN}  # `accept` on Windows, if the client has disconnected before
 ENDED = "the page's server stopped"
 
 
@@ -104,7 +104,7 @@ class WebThread:
         error = context.get("exception")
         if isinstance(error, OSError) and error.errno in EXHAUSTED:
             self._report("web", f"page: no connection can be accepted ({error.strerror})")
-        elif not isinstance(error, OSError) or error.errno not in GONE:
+        elif not isinstance(error, OSError) or error.errno not in DISCONNECTED:
             loop.default_exception_handler(context)
 
     async def _stop_accepting(self) -> None:
