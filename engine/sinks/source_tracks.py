@@ -24,20 +24,11 @@ from av.video.stream import VideoStream
 
 from engine.sinks.generation_info import GenerationInfo
 from engine.sinks.movie_file import AAC_RATES_HZ, BIT_RATE_PER_CHANNEL, Format
-from engine.sources.stream_copy import (
-    MIN_GAP_S,
-    Span,
-    StreamCopy,
-    at_times,
-    can_hold,
-    codec_name,
-    timecode_of,
-    track_name,
-)
+from engine.sources import stream_copy
 from engine.system.media_file import is_broadcast, open_media, packets_of
 
 OPUS_RATE_HZ = 48_000
-MIN_LOST_S = MIN_GAP_S / 2  # in a broadcast, whose times are exact: a lost packet is 21 ms of AAC
+MIN_LOST_S = stream_copy.MIN_GAP_S / 2  # in a broadcast, whose times are exact: a lost packet is 21 ms of AAC
 RAW = "pcm_"
 COUNTED = ("mov", "avi")
 """Containers without timestamps for raw samples, which are played back to back, without gaps."""
@@ -70,7 +61,7 @@ class SourceTracks:
         `into`, for notes. `end_s`: nothing is written beyond; None: not known."""
         self.notes: list[str] = []
         self._path, self._into, self._form, self._file_name = source, into, form, file_name
-        self._copy = StreamCopy(source, into, has_early=not form.has_fixed_rate)
+        self._copy = stream_copy.StreamCopy(source, into, has_early=not form.has_fixed_rate)
         self._encoded: list[EncodedTrack] = []
         container, left_out = self._copy.source, []
         best = container.streams.best("video")
@@ -79,10 +70,10 @@ class SourceTracks:
             if isinstance(track, AudioStream) and track.codec_context is not None and track.rate and track.channels:
                 self._add_sound(track, end_s)
             elif track.type == "subtitle":
-                left_out += [] if self._copy.add(track) else [track_name(track)]
+                left_out += [] if self._copy.add(track) else [stream_copy.track_name(track)]
             elif track is not best and not (track.type == "data" and "timecode" in track.metadata):
-                left_out += [] if self._copy.is_chapters(track) else [track_name(track)]
-        chapters, timecode = self._copy.chapters(end_s), timecode_of(container)
+                left_out += [] if self._copy.is_chapters(track) else [stream_copy.track_name(track)]
+        chapters, timecode = self._copy.chapters(end_s), stream_copy.timecode_of(container)
         if chapters and not form.has_fixed_rate:
             into.set_chapters(chapters)
         elif chapters:
@@ -110,9 +101,11 @@ class SourceTracks:
             track.finish()
         for lost, note in ((self._copy.lost, ""), *((track.lost, track.reencoding_note) for track in self._encoded)):
             if lost:
-                self._note(f"its sound is silent {at_times(lost)}, where the source has none{note}")
+                self._note(f"its sound is silent {stream_copy.at_times(lost)}, where the source has none{note}")
         if self._copy.refused:
-            self._note(f"leaves out subtitles {at_times(self._copy.refused)}, which are damaged in the source")
+            self._note(
+                f"leaves out subtitles {stream_copy.at_times(self._copy.refused)}, which are damaged in the source"
+            )
         if self._copy.damage:
             self._note(f"its sound is damaged in the source ({self._copy.damage[0]})")
         self.close()
@@ -125,10 +118,10 @@ class SourceTracks:
         self.notes.append(f"{self._file_name}: {text}")
 
     def _add_sound(self, track: AudioStream, end_s: Fraction | None) -> None:
-        codec, kind = codec_name(track), self._into.format.name
+        codec, kind = stream_copy.codec_name(track), self._into.format.name
         # FFmpeg writes raw samples into MP4 and any sound into AVI, but players cannot read them.
         is_readable = kind != "avi" and not (kind in ("mp4", "mov") and codec.startswith(RAW))
-        can_be_copied = is_readable and can_hold(kind, track)
+        can_be_copied = is_readable and stream_copy.can_hold(kind, track)
         if can_be_copied and is_whole(self._path, track.index, end_s):
             self._copy.add(track)
             return
@@ -149,7 +142,7 @@ class EncodedTrack:
     def __init__(
         self, source: Path | str, index: int, into: OutputContainer, codec: str, on_damage: Callable[[str], object]
     ) -> None:
-        self.lost: list[Span] = []
+        self.lost: list[stream_copy.Span] = []
         """Gaps in the source, which are silent."""
         self.reencoding_note = ""
         """End of a note on them."""
@@ -190,7 +183,7 @@ def is_whole(source: Path | str, index: int, end_s: Fraction | None) -> bool:
     """True if no broadcast lost packets of this sound track before `end_s`. Decodes 700 s of AAC in a second; of
     other files nothing is read."""
     with open_media(source) as opened:
-        track, lost = opened.streams[index], list[Span]()
+        track, lost = opened.streams[index], list[stream_copy.Span]()
         assert isinstance(track, AudioStream)
         for frame in _timed_frames(opened, track, lost, lambda reason: None) if is_broadcast(opened) else ():
             if lost or (end_s is not None and _start_of(frame) >= end_s):
@@ -207,7 +200,7 @@ def video_tags(generation: GenerationInfo | None, tracks: SourceTracks | None) -
 
 
 def _timed_frames(
-    source: InputContainer, track: AudioStream, lost: list[Span], on_damage: Callable[[str], object]
+    source: InputContainer, track: AudioStream, lost: list[stream_copy.Span], on_damage: Callable[[str], object]
 ) -> Iterator[AudioFrame]:
     """Frames with times in samples from 0, and `lost` gets the gaps between them. If times go back, a frame is placed
     after the previous one, as for pictures."""
@@ -221,7 +214,7 @@ def _timed_frames(
             if begins_s is not None and at_s <= begins_s:
                 at_s = ends_s
         previous_end_s, begins_s, ends_s = ends_s, at_s, at_s + Fraction(frame.samples, frame.sample_rate)
-        if previous_end_s and at_s - previous_end_s > (MIN_LOST_S if is_lossy else MIN_GAP_S):
+        if previous_end_s and at_s - previous_end_s > (MIN_LOST_S if is_lossy else stream_copy.MIN_GAP_S):
             # Decoders overlap frames: behind a loss the first one still has the sound from before it, as a crackle.
             lost.append((previous_end_s, ends_s if is_lossy else at_s))
             if is_lossy:
@@ -276,7 +269,7 @@ def _graph_for(first: AudioFrame, rate: int, layout: str, begins: int) -> Graph:
         time_base=Fraction(1, first.sample_rate),
     )
     # async=1 fills gaps in the timestamps with silence and drops overlaps.
-    even = graph.add("aresample", f"{rate}:async=1:min_hard_comp={float(MIN_GAP_S)}:first_pts={begins}")
+    even = graph.add("aresample", f"{rate}:async=1:min_hard_comp={float(stream_copy.MIN_GAP_S)}:first_pts={begins}")
     mixed = graph.add("aformat", f"channel_layouts={layout}")
     graph.link_nodes(source, even, mixed, graph.add("abuffersink")).configure()
     return graph

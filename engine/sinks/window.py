@@ -12,25 +12,16 @@ import sys
 from collections.abc import Mapping
 
 from engine.errors import ChildError, SinkError, SinkUnavailableError
+from engine.sinks import window_messages as messages
 from engine.sinks.program_sink import MAX_END_S, MAX_START_S, ProgramSink
 from engine.sinks.sink import OutputFormat, PictureName
-from engine.sinks.window_messages import (
-    DEFAULTS,
-    UNSAVED,
-    Adjustment,
-    DisplayAnswer,
-    Opening,
-    WindowState,
-    line_of,
-    message_of,
-)
 from engine.system.worker_process import WorkerProcess
 from osc_schema import Value
 
 PROGRAM = "engine.sinks.window_program"
 
 
-def query_displays(query: str = "") -> DisplayAnswer:
+def query_displays(query: str = "") -> messages.DisplayAnswer:
     """List the displays of this machine, and find the one that `query` means. Done in a process of its own, because
     GLFW belongs to a main thread. SinkError, in one line. Takes a fraction of a second."""
     _require_screen()
@@ -48,7 +39,7 @@ def query_displays(query: str = "") -> DisplayAnswer:
         process.end(MAX_END_S)
     if line is None:
         raise SinkError(f"{failed} ({process.reason})")
-    answer = message_of(line, DisplayAnswer)
+    answer = messages.message_of(line, messages.DisplayAnswer)
     if answer.error:
         raise SinkError(f"window: {answer.error}")
     return answer
@@ -69,7 +60,7 @@ class WindowSink(ProgramSink):
     def __init__(self, argument: str, picture: PictureName = "main") -> None:
         super().__init__(argument, picture)
         self._process: WorkerProcess | None = None
-        self.window_state = WindowState()
+        self.window_state = messages.WindowState()
         """The newest line of its process. Any thread."""
         self._requested_values: dict[str, Value] = {}
         self._stays_black = False
@@ -84,12 +75,12 @@ class WindowSink(ProgramSink):
     def adjust(self, values: Mapping[str, Value]) -> None:
         """Take over the values of `/window`; never waits. Before the start only those that are not saved with the
         display. Render thread."""
-        addresses = DEFAULTS if self._thread.is_started else UNSAVED
+        addresses = messages.DEFAULTS if self._thread.is_started else messages.UNSAVED
         requested = {address: values[address] for address in addresses if address in values}
         if requested != self._requested_values:
             self._requested_values = requested
             if (process := self._process) is not None:
-                process.send(line_of(Adjustment(values=requested)))
+                process.send(messages.line_of(messages.Adjustment(values=requested)))
 
     def leave(self) -> None:
         """Leave a full-screen window open and black; called before `drain` when not only the sink but the run ends."""
@@ -97,13 +88,14 @@ class WindowSink(ProgramSink):
 
     def _send_opening(self, process: WorkerProcess, segment: str) -> None:
         values = self._requested_values
-        process.send(line_of(Opening(title=self._title, segment=segment, display=self._argument, values=values)))
+        opening = messages.Opening(title=self._title, segment=segment, display=self._argument, values=values)
+        process.send(messages.line_of(opening))
         self._process = process
         if self._requested_values is not values:  # adjusted meanwhile
-            process.send(line_of(Adjustment(values=self._requested_values)))
+            process.send(messages.line_of(messages.Adjustment(values=self._requested_values)))
 
     def _handle_line(self, line: bytes) -> bool:
-        self.window_state = message_of(line, WindowState)
+        self.window_state = messages.message_of(line, messages.WindowState)
         return bool(self.window_state.display)
 
     def _end(self, process: WorkerProcess) -> None:
@@ -111,7 +103,7 @@ class WindowSink(ProgramSink):
         if self._stays_black and self._is_ending:
             process.release()
         else:
-            process.send(line_of(Adjustment(is_end=True)))
+            process.send(messages.line_of(messages.Adjustment(is_end=True)))
             process.end(MAX_END_S)
 
     def _failure(self, reason: str) -> str:

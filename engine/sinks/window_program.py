@@ -23,17 +23,8 @@ from msgspec.structs import replace
 
 from engine.errors import MultiverseError
 from engine.ipc import FrameRing
+from engine.sinks import window_messages as messages
 from engine.sinks.picture_window import PictureWindow, find_display, read_displays
-from engine.sinks.window_messages import (
-    DEFAULTS,
-    UNSAVED,
-    Adjustment,
-    DisplayAnswer,
-    Opening,
-    WindowState,
-    line_of,
-    message_of,
-)
 from engine.sinks.window_shape import Shape, is_convex
 from engine.system.atomic_file import write_atomic
 from engine.system.folders import data_folder
@@ -51,7 +42,7 @@ OVERLAP_S: Final = 1.0  # the other one is surely drawn then
 
 def main() -> None:
     answers = claim_output()
-    program = _Program(answers, message_of(sys.stdin.buffer.readline(), Opening))
+    program = _Program(answers, messages.message_of(sys.stdin.buffer.readline(), messages.Opening))
     try:
         program.open()
     except MultiverseError as error:
@@ -67,23 +58,23 @@ def print_displays() -> None:
     query = sys.stdin.buffer.readline().decode().strip()
     try:
         displays = read_displays()
-        answer = DisplayAnswer(
+        answer = messages.DisplayAnswer(
             names=tuple(display.name for display in displays),
             titles=tuple(f"{display.number} {display}" for display in displays),
             matched_name=find_display(query, displays).name if query else "",
         )
     except MultiverseError as error:
-        answer = DisplayAnswer(error=str(error))
-    answers.write(line_of(answer))
+        answer = messages.DisplayAnswer(error=str(error))
+    answers.write(messages.line_of(answer))
     answers.flush()
 
 
 class _Program:
-    def __init__(self, answers: BinaryIO, opening: Opening) -> None:
+    def __init__(self, answers: BinaryIO, opening: messages.Opening) -> None:
         self._answers = answers
         self._opening = opening
-        self._orders: queue.SimpleQueue[Adjustment | None] = queue.SimpleQueue()
-        self._state = WindowState()
+        self._orders: queue.SimpleQueue[messages.Adjustment | None] = queue.SimpleQueue()
+        self._state = messages.WindowState()
         self._values: dict[str, Any] = {}
         self._pin = Shape().pin
         self._save_at_s = float("inf")
@@ -95,7 +86,7 @@ class _Program:
         if state != self._state:
             self._state = state
             with suppress(OSError):
-                self._answers.write(line_of(state))
+                self._answers.write(messages.line_of(state))
                 self._answers.flush()
 
     def open(self) -> None:
@@ -109,7 +100,7 @@ class _Program:
             on_key=self._on_key,
         )
         saved = _load(self._file)
-        self._values = DEFAULTS | saved | opening.values
+        self._values = messages.DEFAULTS | saved | opening.values
         self._apply()
         self._window.step(0.0)  # black at once
         self._save_at_s = 0.0
@@ -144,7 +135,7 @@ class _Program:
     def _receive(self) -> None:
         """Receive the engine's lines, on a thread; None when it has ended."""
         for line in sys.stdin.buffer:
-            self._orders.put(message_of(line, Adjustment))
+            self._orders.put(messages.message_of(line, messages.Adjustment))
             glfw.post_empty_event()
         self._orders.put(None)
         glfw.post_empty_event()
@@ -195,7 +186,7 @@ class _Program:
         if time.monotonic() < self._save_at_s:
             return
         self._save_at_s = float("inf")
-        saved = {address: value for address, value in self._values.items() if address not in UNSAVED}
+        saved = {address: value for address, value in self._values.items() if address not in messages.UNSAVED}
         try:
             write_atomic(self._file, json.dumps({"owner": os.getpid(), "values": saved}, indent=2))
         except OSError as error:
@@ -229,7 +220,7 @@ def _load(file: Path) -> dict[str, Value]:
     """The saved values of a display that are still valid."""
     saved, values = _read(file).get("values"), {}
     for address, value in saved.items() if isinstance(saved, dict) else ():
-        if address in DEFAULTS and address not in UNSAVED:
+        if address in messages.DEFAULTS and address not in messages.UNSAVED:
             with suppress(Rejected):
                 values[address] = accept(address, value).value
     return values

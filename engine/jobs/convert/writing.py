@@ -21,15 +21,7 @@ from engine.jobs.convert.formats import FORMS, Form
 from engine.jobs.convert.sounds import Sound
 from engine.jobs.convert.tags import Tags, TagSource, copy_with_tags, lost_line, read_tags
 from engine.sinks.movie_file import SAME_BYTES
-from engine.sources.stream_copy import (
-    HIDES,
-    StreamCopy,
-    at_times,
-    begins_between_keys,
-    can_hold,
-    codec_name,
-    track_name,
-)
+from engine.sources import stream_copy
 from engine.system.atomic_file import MAX_JOB_WAIT_S, remove_file, replace_file
 from engine.system.file_names import name_for_ffmpeg, name_for_libsndfile
 from engine.system.media_file import open_media
@@ -65,11 +57,11 @@ def check_pictures(output: Path, sound: Sound) -> None:
         return
     with open_media(sound.path) as source:
         for stream in source.streams.video:
-            if Disposition.attached_pic not in stream.disposition and not can_hold(form.container, stream):
-                pictures = f"the pictures of {sound.path} ({codec_name(stream)})"
+            if Disposition.attached_pic not in stream.disposition and not stream_copy.can_hold(form.container, stream):
+                pictures = f"the pictures of {sound.path} ({stream_copy.codec_name(stream)})"
                 hint = "cannot be copied into this format; name an .mkv, which holds any"
                 raise SinkError(f"{output}: {pictures} {hint}")
-        if form.container not in HIDES and source.streams.video and begins_between_keys(source):
+        if form.container not in stream_copy.HIDES and source.streams.video and stream_copy.begins_between_keys(source):
             cut = f"{sound.path} begins with a cut between two key frames (an edit list)"
             raise SinkError(f"{output}: {cut}, which this format cannot hold; name an .mp4 or .mov")
 
@@ -138,7 +130,7 @@ class ContainerWriter:
         self.notes: list[str] = []
         self._path, self._rate_hz = path, rate_hz
         self._written = self._begins = 0
-        self._copy: StreamCopy | None = None
+        self._copy: stream_copy.StreamCopy | None = None
         self._tags: TagSource | None = None
         options = dict(SAME_BYTES)
         if form.container in ("mp4", "mov"):
@@ -182,7 +174,7 @@ class ContainerWriter:
                 self._copy.copy_until(None)
                 self._copy.source.close()
                 if lost := self._copy.lost + self._copy.refused:
-                    self.notes.append(f"nothing to copy {at_times(lost)}: damaged, or without sound")
+                    self.notes.append(f"nothing to copy {stream_copy.at_times(lost)}: damaged, or without sound")
                 if self._copy.damage:
                     self.notes.append(f"damaged: parts of its video cannot be read ({self._copy.damage[0]})")
             self._container.close()
@@ -208,7 +200,7 @@ class ContainerWriter:
     def _copy_from(self, sound: Sound, form: Form) -> None:
         """Add all streams in the source's order, the new voice in place of the old."""
         self._begins = round(sound.begins_s * self._rate_hz)
-        self._copy = copy = StreamCopy(sound.path, self._container, has_early=form.container != "avi")
+        self._copy = copy = stream_copy.StreamCopy(sound.path, self._container, has_early=form.container != "avi")
         for stream in copy.source.streams:
             if stream.index == sound.index:
                 self._voice = self._add_voice(form)
@@ -217,11 +209,11 @@ class ContainerWriter:
             elif Disposition.attached_pic in stream.disposition or copy.is_chapters(stream):
                 continue  # covers are copied with the tags
             elif stream.type not in ("video", "audio", "subtitle"):
-                self.notes.append(f"{track_name(stream)} is left out")
+                self.notes.append(f"{stream_copy.track_name(stream)} is left out")
             elif not copy.add(stream):
-                self.notes.append(f"{track_name(stream)} cannot be copied into this format: it is left out")
+                self.notes.append(f"{stream_copy.track_name(stream)} cannot be copied into this format: it is left out")
             elif stream.type == "audio":
-                self.notes.append(f"{track_name(stream)} is copied, not converted")
+                self.notes.append(f"{stream_copy.track_name(stream)} is copied, not converted")
 
     def _one_line(self) -> AbstractContextManager[None]:
         return _one_line(self._path, av.error.FFmpegError, OSError)
@@ -239,7 +231,7 @@ def _left_out(sound: Sound) -> list[str]:
     """A note on the other sound tracks and the subtitles of a source of which only the voice is written."""
     with contextlib.suppress(av.error.FFmpegError, OSError), open_media(sound.path) as source:
         others = [
-            track_name(stream)
+            stream_copy.track_name(stream)
             for stream in source.streams
             if stream.type == "subtitle" or (stream.type == "audio" and stream.index != sound.index)
         ]

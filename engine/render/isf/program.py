@@ -13,21 +13,10 @@ import moderngl
 
 from engine.errors import IsfError
 from engine.render.gl_textures import release_all
+from engine.render.isf import isf_file
 from engine.render.isf.clocks import DrawClock
 from engine.render.isf.gl_images import PassTarget, ShaderTargets, is_float, output_size, target_sizes
-from engine.render.isf.isf_file import (
-    FRAGMENT_FILE,
-    PLAIN_VERTEX,
-    VERTEX_FILE,
-    Input,
-    IsfFile,
-    IsfImport,
-    IsfInput,
-    IsfPass,
-    ShaderTexts,
-    fragment_text,
-    vertex_text,
-)
+from engine.render.isf.isf_file import Input
 
 BENEATH: Final = "isf_beneath"
 MAX_REASON_CHARS: Final = 300
@@ -43,7 +32,7 @@ RAW, OVER, EFFECT, COUNT = range(4)
 class LinkedProgram:
     """One linked program of a shader, with the texture unit of each image that it reads."""
 
-    def __init__(self, context: moderngl.Context, file: IsfFile) -> None:
+    def __init__(self, context: moderngl.Context, file: isf_file.IsfFile) -> None:
         """IsfError with the line of the driver's first complaint."""
         try:
             self._program = context.program(vertex_shader=file.texts.vertex, fragment_shader=file.texts.fragment)
@@ -84,9 +73,9 @@ def _explain_compiler_error(message: str) -> IsfError:
         match = _COMPILER_ERROR.match(line)
         if match is not None and "warning" not in line:
             reason = match["reason"].strip()[:MAX_REASON_CHARS]
-            if int(match["file"]) == VERTEX_FILE:
+            if int(match["file"]) == isf_file.VERTEX_FILE:
                 return IsfError(f"vertex shader, line {match['line']}: {reason}")
-            if int(match["file"]) == FRAGMENT_FILE:
+            if int(match["file"]) == isf_file.FRAGMENT_FILE:
                 return IsfError(reason, int(match["line"]))
     summary = " ".join(line for line in lines if "warning" not in line and line != "GLSL Compiler failed")
     return IsfError(f"the GL driver rejects the shader: {summary[:MAX_REASON_CHARS]}")
@@ -125,7 +114,7 @@ class IsfProgram:
     def __init__(
         self,
         context: moderngl.Context,
-        file: IsfFile,
+        file: isf_file.IsfFile,
         wait: Callable[[], None] | None = None,
         clock: DrawClock | None = None,
         *,
@@ -320,7 +309,7 @@ class IsfProgram:
         imported = next((each for each in self.file.imports if each.name == name), None)
         return images(name) if imported is None else self._imported(imported)
 
-    def _imported(self, image: IsfImport) -> moderngl.Texture:
+    def _imported(self, image: isf_file.IsfImport) -> moderngl.Texture:
         texture = self._imports.get(id(image.pixels))
         if texture is None:
             texture = self._context.texture(image.pixels.shape[1::-1], 4, image.pixels)
@@ -350,22 +339,24 @@ def bands(size_px: tuple[int, int], band_px: int) -> Iterator[tuple[int, int, in
 
 
 @cache
-def copy_file() -> IsfFile:
+def copy_file() -> isf_file.IsfFile:
     """Return a shader that draws its input, stretched."""
-    source = IsfInput(name="inputImage", type="image", label="inputImage", default=0, minimum=0, maximum=0)
+    source = isf_file.IsfInput(name="inputImage", type="image", label="inputImage", default=0, minimum=0, maximum=0)
     declared = "uniform sampler2D inputImage;\n"
-    return IsfFile(
+    return isf_file.IsfFile(
         path=None,
         title="shader",
         description="",
         credit="",
         categories=(),
         inputs=(source,),
-        passes=(IsfPass(target=None),),
+        passes=(isf_file.IsfPass(target=None),),
         imports=(),
-        texts=ShaderTexts(
-            vertex=vertex_text(declared, PLAIN_VERTEX),
-            fragment=fragment_text(declared, "void isf_main() { isf_FragColor = IMG_THIS_PIXEL(inputImage); }"),
+        texts=isf_file.ShaderTexts(
+            vertex=isf_file.vertex_text(declared, isf_file.PLAIN_VERTEX),
+            fragment=isf_file.fragment_text(
+                declared, "void isf_main() { isf_FragColor = IMG_THIS_PIXEL(inputImage); }"
+            ),
             names={"inputImage": "inputImage"},
             straight_units=0,
             is_guarded=False,
