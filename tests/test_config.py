@@ -70,7 +70,7 @@ def test_the_known_keys_are_those_that_a_user_may_write() -> None:
 def test_a_missing_or_binary_file_is_named(tmp_path: Path) -> None:
     with pytest.raises(ConfigError, match=r"none\.toml: cannot be read"):
         read_config_file(tmp_path / "none.toml")
-    (tmp_path / "bytes.toml").write_bytes(b"\xff\xfe")
+    (tmp_path / "bytes.toml").write_bytes(b"\xff\xff")
     with pytest.raises(ConfigError, match=r"bytes\.toml: is not UTF-8 text"):
         read_config_file(tmp_path / "bytes.toml")
 

@@ -203,7 +203,7 @@ def prepare(sock: socket.socket) -> None:
     if sys.platform == "win32":  # ten probes; before Windows 10 1709 it has none of the options below
         sock.ioctl(socket.SIO_KEEPALIVE_VALS, (1, _KEEPALIVE_S * 1000, _KEEPALIVE_S * 200))
         return
-    idle = getattr(socket, "TCP_KEEPIDLE", 0x10)  # macOS names it TCP_KEEPALIVE
+    idle = socket.TCP_KEEPALIVE if sys.platform == "darwin" else socket.TCP_KEEPIDLE  # type: ignore[attr-defined]
     for option, value in ((idle, _KEEPALIVE_S), (socket.TCP_KEEPINTVL, _KEEPALIVE_S), (socket.TCP_KEEPCNT, 3)):
         sock.setsockopt(socket.IPPROTO_TCP, option, value)
 

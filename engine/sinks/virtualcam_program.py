@@ -30,7 +30,7 @@ def main() -> None:
     has_ended = threading.Event()
 
     def wait_for_the_end() -> None:
-        while os.read(0, 65536):  # not sys.stdin, whose lock ends Python with an error if this still waits
+        while os.read(sys.stdin.fileno(), 65536):  # not its own `read`: its lock would end Python with an error
             pass
         has_ended.set()
 

@@ -60,7 +60,7 @@ def played_show(system: str, folder: Path) -> tuple[dict[str, Any], dict[str, li
     system were called, with the arguments of each call. Fails if a part of it failed."""
     code = "import disguise; from program import play, echo; tell([play(), echo(), disguise.CALLS])"
     seen, echo, calls = run_disguised(system, code, folder)
-    assert (seen["faults"], seen["code"]) == ([], 0), seen["err"]
+    assert (seen["faults"], seen["code"]) == ([], 0), (seen["faults"], seen["err"])
     assert "Traceback" not in seen["err"]
     assert seen["page"] == "<!doctype html>" and seen["frame"] == "ffd8" and seen["host_info"]
     assert [answer for answer in seen["answers"] if answer[1] != "/done"] == []
