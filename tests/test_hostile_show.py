@@ -20,7 +20,7 @@ from engine.params.looks import LOOKS
 from osc_schema import ParamType
 from tests.control.dmx.test_fixture import ADDRESS, HOST, UNIVERSE, LightingDesk
 from tests.live.test_plugins import install, with_packages
-from tests.support import failing_plugins
+from tests.support import failing_plugins, windows_console
 from tests.support.free_port import free_port
 from tests.support.hostile_fonts import FAN_OUT, hostile_fonts, hostile_logos, write_hostile
 from tests.support.hostile_shaders import KINDS, hostile_shader
@@ -92,7 +92,7 @@ def test_hostile_files_and_plug_ins_in_a_played_show_leave_no_gap_between_pictur
         client.send(encode_message("/sync", 7))
         wait_for_answer(client, "/synced")
         seen = end_watching(watching)
-        process.send_signal(signal.SIGINT)
+        press_ctrl_c(process)
         assert process.wait(120.0) == 0
     print(f"pictures: {seen['pictures']}, longest gaps: {seen['gaps']}")
     assert chosen == {*FILES, *PROVOCATIONS} or not IS_SOAK
@@ -152,7 +152,7 @@ def running_show(folder: Path, *more: str) -> Iterator[tuple[subprocess.Popen[by
         process = subprocess.Popen(
             [sys.executable, "-m", "engine.cli.main", "run", *arguments, SIZE, "--fps", FPS, *more],
             cwd=folder, env=environment, stdin=subprocess.DEVNULL, stdout=written, stderr=written,
-            creationflags=getattr(subprocess, "CREATE_NEW_PROCESS_GROUP", 0),
+            creationflags=getattr(subprocess, "CREATE_NEW_CONSOLE", 0),
         )  # fmt: skip
     client = None
     try:
@@ -164,6 +164,12 @@ def running_show(folder: Path, *more: str) -> Iterator[tuple[subprocess.Popen[by
         if client is not None:
             client.close()
         print(log.read_text(encoding="utf-8", errors="replace")[-20_000:])
+
+
+def press_ctrl_c(process: subprocess.Popen[bytes]) -> None:
+    if sys.platform != "win32":
+        return process.send_signal(signal.SIGINT)
+    windows_console.end(windows_console.CTRL_C, process).wait()
 
 
 def osc_port(process: subprocess.Popen[bytes], log: Path) -> int:

@@ -6,7 +6,6 @@ The long form is the same on every system, so that its gaps can be compared.
 import json
 import random
 import re
-import signal
 import threading
 import time
 import urllib.request
@@ -25,6 +24,7 @@ from tests.test_hostile_show import (
     FADERS,
     RATE_HZ,
     end_watching,
+    press_ctrl_c,
     running_show,
     wait_for_answer,
     watcher,
@@ -45,7 +45,7 @@ def test_a_show_with_a_killed_model_an_open_page_and_a_recording_loses_no_pictur
         wait_for_answer(client, "/synced")
         seen, sent = end_watching(watching), page.status()["sinks"]
         began_s = time.perf_counter()
-        process.send_signal(getattr(signal, "CTRL_BREAK_EVENT", signal.SIGINT))
+        press_ctrl_c(process)
         assert process.wait(120.0) == 0
         took_s = time.perf_counter() - began_s
         page.close()

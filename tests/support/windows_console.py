@@ -25,7 +25,7 @@ def start(*arguments: str, **options: Any) -> "subprocess.Popen[str]":
     return subprocess.Popen(command, creationflags=flags, encoding="utf-8", **{"cwd": ROOT, **pipes, **options})
 
 
-def end(how: object, process: "subprocess.Popen[str]") -> "subprocess.Popen[bytes]":
+def end(how: object, process: "subprocess.Popen[Any]") -> "subprocess.Popen[bytes]":
     """Begin to end a program: by CTRL_C, CTRL_BREAK, CLOSE (its console), SESSION (a log-off) or TASKKILL."""
     return subprocess.Popen([sys.executable, "-m", __name__, str(how), str(process.pid)], cwd=ROOT)
 
