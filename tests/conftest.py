@@ -5,7 +5,6 @@ import functools
 import gc
 import importlib
 import os
-import shutil
 import signal
 import subprocess
 import sys
@@ -454,11 +453,7 @@ def fork_server() -> Iterator[None]:
 
 
 @pytest.fixture
-def certificate(tmp_path: Path, require: Callable[[object, str], None]) -> tuple[Path, Path]:
-    """A self-signed certificate for localhost, and its key."""
-    require(shutil.which("openssl"), "openssl is missing (apt-get install openssl)")
-    files = tmp_path / "certificate.pem", tmp_path / "key.pem"
-    options = ["-newkey", "ec", "-pkeyopt", "ec_paramgen_curve:prime256v1", "-nodes", "-days", "2"]
-    written = ["-subj", "/CN=localhost", "-out", str(files[0]), "-keyout", str(files[1])]
-    subprocess.run(["openssl", "req", "-x509", *options, *written], check=True, capture_output=True, timeout=120)
-    return files
+def certificate() -> tuple[Path, Path]:
+    """A self-signed certificate for localhost, valid until 2126, and its key: for tests alone."""
+    folder = Path(__file__).parent / "support" / "tls"
+    return folder / "certificate.pem", folder / "key.pem"

@@ -1,5 +1,6 @@
 """Ctrl-C, Ctrl-Break, a closing window, a log-off and `taskkill` on Windows: what the handler does at which event."""
 
+import signal
 import time
 from types import SimpleNamespace
 
@@ -68,6 +69,7 @@ def test_a_window_closed_after_ctrl_c_waits_too(recorder: Recorder, later_s: flo
 
 
 def test_a_command_that_stops_on_an_exception_gets_one(recorder: Recorder) -> None:
+    signal.signal(signal.SIGINT, signal.default_int_handler)  # a command that another test ran may have its own
     recorder.events.listen()
     with pytest.raises(KeyboardInterrupt):
         recorder.events._on_event(CTRL_C)
