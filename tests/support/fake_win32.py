@@ -1,8 +1,6 @@
 """Fake DLLs of Windows for other systems, which record every call and return set answers; and reserved ports."""
 
 import ctypes
-import errno
-import socket
 import threading
 from collections.abc import Callable
 from dataclasses import dataclass, field
@@ -81,15 +79,3 @@ def _plain(argument: Any) -> Any:
     if hasattr(argument, "_obj"):  # byref
         return argument._obj
     return argument.value if isinstance(argument, ctypes._SimpleCData) else argument
-
-
-def reserve_ports(monkeypatch: pytest.MonkeyPatch, kind: socket.SocketKind) -> None:
-    """Make `bind` fail as on Windows for a reserved port: WinError 10013, which Python maps to EACCES."""
-    real = socket.socket.bind
-
-    def bind(sock: socket.socket, address: Any) -> None:
-        if sock.type == kind:
-            raise PermissionError(errno.EACCES, "An attempt was made to access a socket in a way forbidden")
-        real(sock, address)
-
-    monkeypatch.setattr(socket.socket, "bind", bind)
