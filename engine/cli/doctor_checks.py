@@ -129,6 +129,8 @@ def selftest_check(result: dict[str, Any]) -> Check:
     if not result["passed"]:
         return Check("warning", name, result["detail"], result.get("fix", ""))
     within = f"upright, pixels within {result['largest_difference']} of 255"
+    if result.get("as_texture"):
+        return Check("warning", name, f"{within}; not as a texture: {result['as_texture']}", result["fix"])
     return Check("ok", name, f"{within}, listed as {result['listed_as']!r}")
 
 

@@ -184,6 +184,7 @@ def _about_selftest(selftest: dict[str, Any]) -> Iterator[str]:
     yield f"- Result: {'passed' if selftest['passed'] else 'FAILED: ' + selftest['detail']}"
     yield f"- Sent by: sink `{selftest['sink']}`"
     for key, label in (
+        ("as_texture", "Not as a texture"),
         ("detail_of_sink", "The sink says"),
         ("listed_as", "Receivers list it as"),
         ("orientation", "Arrived"),

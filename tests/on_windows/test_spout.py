@@ -16,7 +16,7 @@ pytestmark = pytest.mark.only_on("win32", reason="Spout is a library for Direct3
 
 
 def test_another_program_gets_the_picture_or_one_line_says_why_not_and_spout_prints_nothing() -> None:
-    program = "import json; from engine.cli.selftest import run_selftest; print(json.dumps(run_selftest('spout')))"
+    program = "import json; from engine.cli.selftest import send_card; print(json.dumps(send_card('spout')))"
     done = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, check=True)
     result = json.loads(done.stdout)
     assert done.stderr == ""
