@@ -17,6 +17,7 @@ from engine.system.guarded_thread import Guard, GuardedThread
 from engine.system.refused_port import EXHAUSTED, bind_alone, refusal_reason
 from engine.system.reporting import Report
 from engine.system.translate_errors import refused
+from engine.web.serving.compat_asyncio import tcp_transport
 
 if TYPE_CHECKING:
     from aiohttp import web
@@ -94,7 +95,9 @@ class WebThread:
             limit, sock=self._socket, backlog=BACKLOG, ssl=self._tls, ssl_handshake_timeout=within_s
         )
         await self._stopping.wait()
-        await self._stop_accepting()
+        # Stop accepting, and let accepted sockets get their transports: asyncio would leak them if closed before.
+        self._loop.remove_reader(self._socket.fileno())
+        await _run_loop(2)
         server.close()
         await runner.cleanup()
         await _abort_all(limit)
@@ -106,11 +109,6 @@ class WebThread:
             self._report("web", f"page: no connection can be accepted ({error.strerror})")
         elif not isinstance(error, OSError) or error.errno not in DISCONNECTED:
             loop.default_exception_handler(context)
-
-    async def _stop_accepting(self) -> None:
-        """Stop accepting, and let accepted sockets get their transports: asyncio would leak them if closed before."""
-        self._loop.remove_reader(self._socket.fileno())
-        await _run_loop(2)
 
 
 async def _abort_all(limit: "ConnectionLimit") -> None:
@@ -156,7 +154,7 @@ class ConnectionLimit:
         # handshake first. asyncio drops a failed handshake without a callback; before Python 3.11.8 the protocol then
         # stays in a reference cycle (gh-109534), which may be collected minutes later.
         self._pending: weakref.WeakSet[_Pending] = weakref.WeakSet()
-        self._sockets: weakref.WeakKeyDictionary[asyncio.Transport, Any] = weakref.WeakKeyDictionary()
+        self._transports: weakref.WeakSet[asyncio.Transport] = weakref.WeakSet()
         self._is_shut = False
 
     def __call__(self) -> asyncio.Protocol:
@@ -172,10 +170,8 @@ class ConnectionLimit:
     def shut(self) -> None:
         """Abort all connections, including those still being accepted, without waiting for their buffers."""
         self._is_shut = True
-        for transport, connection in list(self._sockets.items()):
+        for transport in list(self._transports):
             transport.abort()
-            with suppress(OSError):  # abort does nothing to a TLS transport that was closed twice
-                connection.shutdown(socket.SHUT_RDWR)
 
     def _count_pending(self) -> int:
         """Number of connections still being made: asyncio gives up a handshake after `HANDSHAKE_S`."""
@@ -188,7 +184,7 @@ class ConnectionLimit:
         if self._is_shut:
             transport.abort()
             return
-        self._sockets[transport] = transport.get_extra_info("socket")
+        self._transports.add(tcp_transport(transport))
         protocol = self._answering()
         transport.set_protocol(protocol)
         protocol.connection_made(transport)
