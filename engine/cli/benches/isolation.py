@@ -9,7 +9,6 @@ from the beat's frame to the first one whose picture differs.
 
 import math
 import os
-import signal
 import tempfile
 import time
 from collections.abc import Callable, Iterator
@@ -21,6 +20,7 @@ from typing import Any, Final
 
 import cv2
 import numpy as np
+import psutil
 
 from engine.app import Engine, open_engine
 from engine.children.supervisor import Supervisor
@@ -171,8 +171,8 @@ def _play(engine: Engine, child: Supervisor, case: ChildLoad, seconds: float) ->
         if case.is_killed and now_s - kill_s >= KILL_EVERY_S:
             kill_s = now_s
             if pid := child.status().pid:
-                with suppress(ProcessLookupError):  # it died meanwhile
-                    os.kill(pid, signal.SIGKILL)
+                with suppress(psutil.NoSuchProcess):  # it died meanwhile
+                    psutil.Process(pid).kill()
         if now_s - started_s >= seconds:
             break
     case.late += times.late - late
