@@ -8,6 +8,7 @@ from engine.live.sam3 import link as segmentation_spec
 from engine.live.sam3.entry import Sam3Config
 from engine.live.sd import link as diffusion_spec
 from engine.live.sd.entry import SdConfig, model_path
+from tests.support.links import link_or_copy
 
 
 def test_a_file_of_the_hugging_face_cache_keeps_its_name_and_suffix(tmp_path: Path) -> None:
@@ -16,7 +17,7 @@ def test_a_file_of_the_hugging_face_cache_keeps_its_name_and_suffix(tmp_path: Pa
         folder.mkdir(parents=True)
     blob.write_bytes(b"weights")
     for name in ("sdxl_lightning_4step.safetensors", "voice.pth"):
-        (snapshot / name).symlink_to(blob)
+        link_or_copy(snapshot / name, blob)
     model, voice = snapshot / "sdxl_lightning_4step.safetensors", snapshot / "voice.pth"
     config = SdConfig(model=str(model), vae=str(model), controlnets=(str(model),), folders=(str(snapshot),))
     spec = diffusion_spec.spec_of(config, config.model)

@@ -13,6 +13,7 @@ from engine.errors import ModelError
 from engine.models import locate
 from engine.models.sd.plan.model_plan import plan_model
 from engine.models.sd.spec import ModelSpec
+from tests.support.links import link_or_copy
 
 SAVED = {
     "page.safetensors": (b"<!DOCTYPE html><html>sign in", "is a web page"),
@@ -98,7 +99,7 @@ def test_an_empty_name_is_refused() -> None:
 
 
 def test_a_voice_whose_suffix_is_in_capitals_is_a_voice(tiny_models: Any, tmp_path: Path) -> None:
-    (tmp_path / "Alto.PTH").symlink_to(tiny_models.voice() / "voice.pth")
+    link_or_copy(tmp_path / "Alto.PTH", tiny_models.voice() / "voice.pth")
     check_command(str(tmp_path / "Alto.PTH"), content=str(tiny_models.voice() / "content"))
 
 

@@ -75,6 +75,7 @@ def test_a_file_dropped_in_is_found_and_a_removed_one_gone(tmp_path: Path, open_
     wait_for(lambda: names(catalog) == [], "the file to go")
 
 
+@pytest.mark.only_on("linux", "darwin", reason="Windows lets administrators make links, Wine makes none")
 def test_a_circle_of_links_and_a_folder_without_end_hurt_nobody(tmp_path: Path, open_catalog: Open) -> None:
     (tmp_path / "one.fs").write_text("")
     os.symlink(tmp_path, tmp_path / "again")

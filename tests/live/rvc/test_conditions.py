@@ -13,6 +13,7 @@ from engine.models.rvc.index_choice import IndexChoice
 from osc_schema import Rejected
 from tests.conftest import TinyModels
 from tests.live.stores import store_for
+from tests.support.links import link_or_copy
 
 
 @pytest.fixture
@@ -74,8 +75,8 @@ def test_the_list_of_voices_says_what_each_is(tmp_path: Path, tiny_models: TinyM
     """Read from headers; what is no voice is listed with the reason."""
     voice_file = tiny_models.voice()
     for name, source in {"alto.pth": voice_file / "voice.pth", "alto.index": voice_file / "voice.index"}.items():
-        (tmp_path / name).symlink_to(source)
-    (tmp_path / "refined.pth").symlink_to(tiny_models.voice(vocoder="RefineGAN", rate_hz=48_000) / "voice.pth")
+        link_or_copy(tmp_path / name, source)
+    link_or_copy(tmp_path / "refined.pth", tiny_models.voice(vocoder="RefineGAN", rate_hz=48_000) / "voice.pth")
     (tmp_path / "broken.pth").write_bytes(b"PK")
     table = RvcConfig(model="/given.pth", folders=(str(tmp_path),))
     config = replace(Config(), models={**Config().models, "rvc": table})

@@ -19,6 +19,7 @@ from engine.models.rvc.spec import VoiceSpec
 from engine.models.sam3 import SegmentationSpec
 from engine.models.sam3.check import check
 from engine.models.sam3.load import load
+from tests.support.links import link_or_copy
 
 SAM2 = ("image_encoder.trunk.patch_embed.proj.weight", "memory_attention.layers.0.norm1.weight")
 SAM1 = ("image_encoder.pos_embed", "prompt_encoder.no_mask_embed.weight", "mask_decoder.iou_token.weight")
@@ -95,7 +96,7 @@ def test_a_cached_model_is_suggested_without_a_download(tmp_path: Path, hub: Pat
     (repository / "refs").mkdir(parents=True)
     (repository / "refs" / "main").write_text("0" * 40, encoding="utf-8")
     (repository / "snapshots").mkdir()
-    (repository / "snapshots" / ("0" * 40)).symlink_to(tiny_sam3, target_is_directory=True)
+    link_or_copy(repository / "snapshots" / ("0" * 40), tiny_sam3)
     line = refusal(str(written(tmp_path / "sam2.pt", SAM2, False)))
     assert line.endswith("; use facebook/sam3, which is on this machine")
 

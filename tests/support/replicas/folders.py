@@ -151,12 +151,13 @@ def with_names_of_2022(folder: Path) -> None:
 
     file = folder / "vae" / "diffusion_pytorch_model.safetensors"
     old = {"to_q": "query", "to_k": "key", "to_v": "value", "to_out.0": "proj_attn"}
-    tensors = load_file(file)
+    tensors = {name: t.clone() for name, t in load_file(file).items()}  # Windows replaces no file that is mapped
     for now, then in old.items():
         tensors = {name.replace(f"attentions.0.{now}.", f"attentions.0.{then}."): t for name, t in tensors.items()}
     save_file(tensors, file, {"format": "pt"})
     text = folder / "text_encoder" / "model.safetensors"
-    save_file(load_file(text) | {"text_model.embeddings.position_ids": torch.arange(77)[None]}, text, {"format": "pt"})
+    tensors = {name: t.clone() for name, t in load_file(text).items()}
+    save_file(tensors | {"text_model.embeddings.position_ids": torch.arange(77)[None]}, text, {"format": "pt"})
 
 
 def in_half_precision(folder: Path) -> None:
@@ -172,7 +173,7 @@ def in_half_precision(folder: Path) -> None:
 def in_shards(folder: Path) -> None:
     from diffusers import UNet2DConditionModel
 
-    network = UNet2DConditionModel.from_pretrained(folder / "unet", local_files_only=True)
+    network = UNet2DConditionModel.from_pretrained(folder / "unet", local_files_only=True, disable_mmap=True)
     shutil.rmtree(folder / "unet")
     network.save_pretrained(folder / "unet", max_shard_size="200KB")
 

@@ -13,6 +13,7 @@ from typing import Any
 import pytest
 
 from engine.errors import ModelError
+from tests.support.links import link_or_copy
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -54,7 +55,7 @@ class Folders:
         (repository / "refs" / "main").write_text("0" * 40, encoding="utf-8")
         link = (repository / "snapshots" / ("0" * 40)).joinpath(*subfolders)
         link.parent.mkdir(parents=True)
-        link.symlink_to(folder, target_is_directory=True)
+        link_or_copy(link, folder)
 
 
 @dataclass(frozen=True)

@@ -6,6 +6,7 @@ from pathlib import Path
 from typing import Any
 
 from engine.models.sd import ModelSpec
+from tests.support.links import link_or_copy
 from tests.support.replicas.replica import Folders, Replica, Works
 
 PUBLISHED_LORA = "pytorch_lora_weights.safetensors"
@@ -20,7 +21,7 @@ def with_scheduler(sd: Path, folder: Path, **scheduler: Any) -> Path:
     folder.mkdir(parents=True)
     for part in sd.iterdir():
         if part.name != "scheduler":
-            (folder / part.name).symlink_to(part)
+            link_or_copy(folder / part.name, part)
     config = json.loads((sd / "scheduler" / "scheduler_config.json").read_text(encoding="utf-8")) | scheduler
     (folder / "scheduler").mkdir()
     (folder / "scheduler" / "scheduler_config.json").write_text(json.dumps(config), encoding="utf-8")
@@ -43,7 +44,8 @@ def with_lora(base: Callable[[Folders], Path], lora: str) -> Callable[[Folders],
         file = target.folder / lora
         file.parent.mkdir(parents=True, exist_ok=True)
         is_sdxl = (model / "text_encoder_2").is_dir()
-        file.symlink_to(target.tiny.lora(target.tiny.sd(kind="sdxl") if is_sdxl else target.tiny.sd(), with_text=False))
+        sd = target.tiny.sd(kind="sdxl") if is_sdxl else target.tiny.sd()
+        link_or_copy(file, target.tiny.lora(sd, with_text=False))
         return ModelSpec(model=str(model), loras=((str(file), 1.0),))
 
     return build
@@ -53,7 +55,7 @@ def tcd_by_id(target: Folders) -> ModelSpec:
     model = xl_base(target)
     folder = target.folder / "published"
     folder.mkdir()
-    (folder / PUBLISHED_LORA).symlink_to(target.tiny.lora(target.tiny.sd(kind="sdxl"), with_text=False))
+    link_or_copy(folder / PUBLISHED_LORA, target.tiny.lora(target.tiny.sd(kind="sdxl"), with_text=False))
     target.put_on_hub("h1t/TCD-SDXL-LoRA", folder)
     return ModelSpec(model=str(model), loras=(("h1t/TCD-SDXL-LoRA", 1.0),))
 
@@ -68,8 +70,8 @@ def lcm_file(target: Folders) -> ModelSpec:
     sd = target.tiny.sd(vae="kl", sampler="pndm")
     published = target.tiny.single_file(sd)
     file = target.folder / "dreamshaper_8LCM.safetensors"
-    file.symlink_to(published)
-    file.with_suffix("").symlink_to(published.with_suffix(""))
+    link_or_copy(file, published)
+    link_or_copy(file.with_suffix(""), published.with_suffix(""))
     return ModelSpec(model=str(file), vae="full")
 
 

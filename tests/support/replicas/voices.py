@@ -11,6 +11,7 @@ from transformers import HubertConfig, HubertModel
 from engine.models.rvc import VoiceSpec
 from engine.models.rvc.content_folder import PUBLISHED
 from engine.models.rvc.spec import CONTENT
+from tests.support.links import link_or_copy
 from tests.support.replicas.replica import Folders, Refused, Replica
 
 WEBUI = "https://github.com/RVC-Project/Retrieval-based-Voice-Conversion-WebUI/blob/main"
@@ -81,17 +82,18 @@ def rvc_webui(layer: int | str = 12, **metadata: Any) -> Callable[[Folders], Voi
 
 def webui(target: Folders) -> VoiceSpec:
     for file in (INDEX, INDEX.replace("added", "trained")):
-        (target.folder / file).symlink_to(target.tiny.voice() / "voice.index")
+        link_or_copy(target.folder / file, target.tiny.voice() / "voice.index")
     return voice_from(target, dict, name="alto_e200_s4000.pth")
 
 
 def applio_with_index(target: Folders) -> VoiceSpec:
-    (target.folder / "alto.index").symlink_to(target.tiny.voice() / "voice.index")
+    link_or_copy(target.folder / "alto.index", target.tiny.voice() / "voice.index")
     return applio()(target)
 
 
 def index_of_v1(target: Folders) -> VoiceSpec:
-    (target.folder / INDEX).symlink_to(target.tiny.voice(version="v1", rate_hz=48_000, speakers=3) / "voice.index")
+    voice = target.tiny.voice(version="v1", rate_hz=48_000, speakers=3)
+    link_or_copy(target.folder / INDEX, voice / "voice.index")
     return voice_from(target, dict)
 
 
