@@ -88,8 +88,7 @@ def _join_names(names: Sequence[str], last: str) -> str:
 class OscConfig(Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):
     listen: Annotated[str, option("OSC over UDP and TCP. (default: 127.0.0.1:9000)", "HOST:PORT|off")] = "off"
     allow: Annotated[
-        tuple[str, ...],
-        option("Accept OSC only from this network, repeatable; OSCQuery too, without a token.", "CIDR"),
+        tuple[str, ...], option("Accept OSC only from this network, repeatable; OSCQuery too, without a token.", "CIDR")
     ] = ()
     feedback: Annotated[
         tuple[FeedbackTarget, ...], Meta(description="Programs that are subscribed to all changes from the start.")
@@ -287,8 +286,7 @@ class Config(Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):
     ] = False
     """The clock steps by 1/fps."""
     overwrite: Annotated[
-        bool,
-        option("With --offline: replace existing videos and pictures, at the end; also by an interrupted video."),
+        bool, option("With --offline: replace existing videos and pictures, at the end; also by an interrupted video.")
     ] = False
     """Otherwise the new ones get a number."""
 

@@ -169,11 +169,7 @@ def _levels(job: _Job) -> dict[int, bytes]:
         row = colours_of(settings["content"], frame.values, frame.features, frame.beat, columns)
         grid = np.repeat(row, rows, axis=0)
     levels = levels_of(
-        grid,
-        settings["order"],
-        is_serpentine=settings["serpentine"],
-        gamma=settings["gamma"],
-        level=settings["level"],
+        grid, settings["order"], is_serpentine=settings["serpentine"], gamma=settings["gamma"], level=settings["level"]
     )
     return dict(universes_of(levels, settings["universe"], settings["channel"]))
 

@@ -30,10 +30,7 @@ MAX_INPUTS: Final = 128
 MAX_VALUES: Final = 256  # of a long
 MAX_LABEL_CHARS: Final = 100
 
-_TYPES: Final[Mapping[str, InputType]] = {
-    **{name.lower(): name for name in get_args(InputType)},
-    "int": "long",
-}
+_TYPES: Final[Mapping[str, InputType]] = {**{name.lower(): name for name in get_args(InputType)}, "int": "long"}
 _COUNTS = {"point2D": 2, "color": 4}
 _WHITE = (1.0, 1.0, 1.0, 1.0)
 MAX_FILE_BYTES: Final = 32 << 20
