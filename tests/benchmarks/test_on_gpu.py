@@ -26,7 +26,7 @@ from tests.support.long_form import IS_SOAK
 SCRIPT = Path(on_gpu.__file__).with_name("on_gpu.sh")
 CARD = {"card": "NVIDIA H100 80GB"}
 BENCHES = [each for each in PARTS if "--json" in each.arguments]
-
+by_bash = pytest.mark.only_on("linux", "darwin", reason="the day on a card is run by a shell")
 
 RUN = {each.name for each in PARTS if each.tiny} if IS_SOAK else {"isolation", "render"}
 """Parts that a dry day really runs: in the short form those that neither tests/bench nor another test here runs."""
@@ -66,6 +66,7 @@ def test_a_dry_day_finds_every_figure(
     assert found["render"]["gl"]["vs_minimal"] > 0 and found["render"]["numba"]["times_faster_than_numpy"] > 0
 
 
+@by_bash
 def test_the_script_runs_from_source(tmp_path: Path) -> None:
     command = ["bash", str(SCRIPT), "--device", "cpu", "--tiny", "--only", "ipc", "--minutes", "5", "--out", "out"]
     # Outside of the checkout: nothing of it is found through the current folder.
@@ -82,6 +83,7 @@ def test_the_script_runs_from_source(tmp_path: Path) -> None:
     assert "card" not in found["machine"] and "missing: CUDA" not in done.stdout, "the CPU was requested"
 
 
+@by_bash
 def test_a_dry_run_does_not_go_into_the_figures_of_machines() -> None:
     environment = os.environ | {"PYTHON": sys.executable}
     done = subprocess.run(["bash", str(SCRIPT), "--tiny"], capture_output=True, text=True, env=environment, timeout=120)
@@ -110,6 +112,7 @@ except KeyboardInterrupt:
 """
 
 
+@by_bash
 def test_a_part_that_fails_or_takes_too_long_stops_nothing_and_is_tried_again(
     tmp_path: Path, capsys: pytest.CaptureFixture[str], wait_for: Callable[..., Any]
 ) -> None:
@@ -135,7 +138,7 @@ def test_a_part_that_fails_or_takes_too_long_stops_nothing_and_is_tried_again(
     assert all("failed" not in json.loads(day.file(each).read_text(encoding="utf-8")) for each in repaired)
 
 
-@pytest.mark.skipif(not Path("/proc/self").exists(), reason="finds processes in /proc")
+@pytest.mark.only_on("linux", reason="finds processes in /proc")
 def test_a_part_ends_with_a_script_that_is_killed(tmp_path: Path, wait_for: Callable[..., Any]) -> None:
     """A machine kills a command at its limit. What a part has started ends, too, or it would keep the card."""
     run = "import sys; from tests.benchmarks.on_gpu import run_python; run_python(sys.argv[1:], 60, *[sys.stderr] * 2)"

@@ -70,7 +70,7 @@ def is_tracker(process: psutil.Process) -> bool:
     """True for multiprocessing's resource tracker, and for the console of a process on Windows."""
     try:
         return any(name in " ".join(process.cmdline()) for name in ("resource_tracker", "conhost.exe"))
-    except psutil.Error:  # it has just ended, or begins: Windows refuses to read that
+    except (psutil.Error, OSError):  # it has just ended, or begins: Windows refuses to read that
         return False
 
 

@@ -193,6 +193,7 @@ def test_a_video_that_begins_without_its_shader_ends(cli: Cli) -> None:
 def test_without_a_terminal_it_prints_its_choices_and_how_to_stop(home: Path) -> None:
     """The first line before the engine is loaded."""
     arguments = [*SMALL, "--audio", "demo", "--osc", "127.0.0.1:0", "--web", "127.0.0.1:0", "--seconds", "0.3"]
+    arguments += ["--sink", f"shared={home.name}"]  # Spout needs a driver that shares textures
     command = [sys.executable, "-X", "importtime", *MULTIVERSE[1:], "run", *arguments]
     done = subprocess.run(command, capture_output=True, text=True, cwd=home, timeout=120)
     assert done.returncode == 0, done.stderr

@@ -234,7 +234,7 @@ def test_options_of_scenes_have_no_effect_and_are_refused(first: tuple[Path, Pic
 def test_what_cannot_be_drawn_is_refused_in_one_line(first: tuple[Path, PictureResult], tmp_path: Path) -> None:
     (tmp_path / "empty").mkdir()
     for text, message in (
-        (tmp_path / "no.json", r"no\.json: cannot be read \(No such file"),
+        (tmp_path / "no.json", r"no\.json: cannot be read \("),
         (tmp_path / "empty", "empty: has no .json files"),
         (
             edited(first, tmp_path / "a.json", lambda values: values["sun"].update(energy=-1)),

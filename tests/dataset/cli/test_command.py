@@ -50,7 +50,7 @@ def test_an_option_without_effect_or_out_of_range_is_an_error_of_one_line(cli: A
         ("--seed -3 --engine raster", "--seed: -3 is not 0 or more"),
         ("--write yolo,kitti --engine raster", "--write kitti: is no longer written; --write coco,masks,depth, and"),
         ("--recipe 1 --save_hdf5 --engine raster", "--save-hdf5: is no longer written; --save-coco, and"),
-        ("--engine cycles --blender nowhere/blender", "--blender: nowhere/blender is missing"),
+        ("--engine cycles --blender nowhere/blender", f"--blender: {Path('nowhere/blender')} is missing"),
         ("--engine cycles --noise-threshold 7 --blender nowhere", "--blender: nowhere is missing"),
     ]:
         code, out, err = cli("dataset", str(tmp_path / "out"), *arguments.split())

@@ -95,6 +95,7 @@ def test_jobs_take_the_devices_in_turn(tmp_path: Path, environment_of: list[dict
     assert runner.devices == (4, 7, 4) and runner.location_line.endswith(" on device 4 (jobs 1, 3), device 7 (job 2)")
 
 
+@pytest.mark.only_on("linux", reason="EGL")
 def test_without_a_choice_each_job_gets_one_of_several_cards(
     tmp_path: Path,
     environment_of: list[dict[str, str]],

@@ -34,4 +34,4 @@ def test_a_machine_without_a_folder_for_temporary_files_costs_a_try_and_not_its_
     maker = PictureMaker(timeout_s=60.0, threads=1)
     sent = maker.process(small_job(tmp_path / "out").task(0).as_json())
     assert isinstance(sent.result, Failure) and not sent.result.is_final
-    assert str(tmp_path / "gone") in sent.result.reason
+    assert repr(str(tmp_path / "gone"))[1:-1] in sent.result.reason

@@ -12,6 +12,7 @@ import pytest
 
 from engine.dataset import DatasetJob, make_dataset
 from engine.dataset.labels.options import LabelOptions
+from engine.dataset.running.attempt import HAS_FORK
 from engine.dataset.running.report import DatasetProgress
 from engine.errors import UsageError
 from tests.dataset.running.small_runs import assert_survives_kills, contents, recipe_2_job
@@ -30,7 +31,7 @@ def whole(tmp_path_factory: pytest.TempPathFactory) -> Path:
     threads: set[int] = set()
 
     def on_progress(progress: DatasetProgress) -> None:
-        for each in psutil.Process().children():
+        for each in psutil.Process().children() if HAS_FORK else ():
             with contextlib.suppress(psutil.NoSuchProcess):  # one that has just ended
                 if progress.created and "forking" in " ".join(each.cmdline()):
                     threads.add(each.num_threads())

@@ -4,6 +4,7 @@ from dataclasses import replace
 from pathlib import Path
 
 import psutil
+import pytest
 
 from engine.dataset.assets.naming import parse_asset
 from engine.dataset.assets.reading import read_asset
@@ -14,6 +15,7 @@ from tests.dataset.assets.models import write_glb
 from tests.dataset.running.small_runs import recipe_2_job
 
 
+@pytest.mark.only_on("linux", reason="forks")
 def test_the_users_models_are_read_before_the_fork_and_a_missing_one_is_left_to_the_picture(tmp_path: Path) -> None:
     box, missing = (parse_asset(f"{name}={write_glb(tmp_path / f'{name}.glb')}") for name in ("box", "gone"))
     (tmp_path / "gone.glb").unlink()

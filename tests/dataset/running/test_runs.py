@@ -40,7 +40,7 @@ def workers() -> dict[str, psutil.Process]:
     """Our descendants that make pictures, by the picture's name, which is that of the log that they write."""
     found = {}
     for each in psutil.Process().children(recursive=True):
-        with suppress(psutil.Error):
+        with suppress(psutil.Error, OSError):  # OSError: on Windows, one that is just ending
             # Not a process that is about to become one: it shares our thread until then, and would stop that.
             if not any("engine.dataset.running" in part for part in each.cmdline()):
                 continue

@@ -17,6 +17,7 @@ from engine.live.kit.model_loading import load_on_device
 from engine.live.rvc import loop as rvc
 from engine.live.sam3 import loop as sam3
 from engine.live.sd import loop as sd
+from engine.models import card_memory
 
 TOO_OLD = RuntimeError("The NVIDIA driver on your system is too old (found version 11040).")
 NOT_THERE = RuntimeError("CUDA driver initialization failed, you might not have a CUDA gpu.")
@@ -71,6 +72,7 @@ def test_a_model_is_a_suspect_only_after_its_card_and_at_fault_only_if_its_card_
 ) -> None:
     monkeypatch.setattr(torch, "zeros", raising(error) if tried == DRIVER else lambda size, device: torch.ones(size))
     monkeypatch.setattr(torch.cuda, "mem_get_info", lambda device: (1 << 29, 1 << 33))
+    monkeypatch.setattr(card_memory, "DESKTOP_FRACTION", 0.0)
     with pytest.raises(ChildFault, match=line) as raised:
         load_on_device(port, "tiny", raising(error), half="float16")
     assert (raised.value.fault.kind, raised.value.fault.is_final, sent) == (kind, is_final, tried)
