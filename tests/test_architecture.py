@@ -2,6 +2,7 @@
 
 import ast
 import gc
+import os
 import re
 import subprocess
 import sys
@@ -91,8 +92,9 @@ def imports_of(path: Path) -> list[tuple[str, int]]:
         elif isinstance(node, ast.ImportFrom):
             assert node.level == 0, f"{path}:{node.lineno}: write imports out in full"
             folder = ROOT.joinpath(*str(node.module).split("."))
+            modules = {file.removesuffix(".py") for file in os.listdir(folder)} if folder.is_dir() else set()
             for name in [alias.name for alias in node.names]:
-                is_module = (folder / f"{name}.py").is_file() or (folder / name).is_dir()
+                is_module = name in modules  # not by Path: on Windows `Span` is found as `span`
                 found.append((f"{node.module}.{name}" if is_module else str(node.module), node.lineno))
     return found
 

@@ -78,7 +78,7 @@ def reached(monkeypatch: pytest.MonkeyPatch) -> Iterator[list[str]]:
 
 
 def change(file: Path, *path: str, **keys: Any) -> None:
-    content = json.loads(file.read_text()) if file.exists() else {}
+    content = json.loads(file.read_text(encoding="utf-8")) if file.exists() else {}
     inner = content
     for key in path:
         inner = inner.setdefault(key, {})

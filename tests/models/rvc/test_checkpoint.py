@@ -115,7 +115,7 @@ def test_a_pickle_that_would_run_something_is_refused(
     stored: dict[str, Any], refusal: Callable[..., str], tmp_path: Path
 ) -> None:
     marker = tmp_path / "marker"
-    evil, weights = Call(os.system, f"touch {marker}"), stored["weight"]
+    evil, weights = Call(os.system, f"mkdir {marker}"), stored["weight"]
     for voice in (
         stored | {"info": evil},
         stored | {"config": [evil, *stored["config"][1:]]},
