@@ -151,6 +151,7 @@ def test_a_part_ends_with_a_script_that_is_killed(tmp_path: Path, wait_for: Call
     wait_for(lambda: not is_pid_alive(part) and not is_pid_alive(pid), "the end of the part")
 
 
+@by_bash
 def test_a_day_ends_before_its_time_and_continues_at_the_next_call(tmp_path: Path) -> None:
     parts = [program("short", GOOD, limit_s=5.0), program("long", GOOD, limit_s=600.0)]
     first = Day("cuda", tmp_path, CARD, end_s=time.monotonic() + 60.0)
@@ -165,6 +166,7 @@ def test_the_parts_see_only_the_chosen_card(visible: str | None, seen: str, monk
     assert (see_only("cuda:1"), os.environ["CUDA_VISIBLE_DEVICES"]) == ("cuda", seen)
 
 
+@by_bash
 def test_figures_with_goals_come_first_and_the_tests_of_a_card_are_here() -> None:
     names = [each.name for each in PARTS]
     assert names[:8] == ["tests", "sd", "sam3-image", "sam3-track", "rvc", "video", "isolation", "render"]

@@ -53,7 +53,7 @@ def test_a_child_stopped_in_any_state_is_detected_killed_and_restarted(toys: Any
         toy = toys({state: "wait"}, times=ATTENTIVE, name=state)
         stopped[toy] = bring_to(toy, state)
         psutil.Process(stopped[toy]).suspend()
-    for toy, pid in stopped.items():
+    for toy, pid in reversed(stopped.items()):  # one that loads may be silent for longest
         toy.wait_for(lambda toy=toy: toy.status.detail, "the hang")
         assert toy.status.detail.startswith("hung: no heartbeat for ")
         assert "hung" in toy.states

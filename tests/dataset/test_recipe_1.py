@@ -17,6 +17,7 @@ from tests.support.long_form import in_long_form
 
 KNOWN = json.loads(Path(__file__).with_name("recipe_1.json").read_text(encoding="utf-8"))
 """Digests of pictures made before there was a second recipe; those of pictures hold for one OpenGL renderer."""
+pytestmark = pytest.mark.only_on("linux", reason="other C libraries round the last digits of a scene otherwise")
 PILE = (
     "kind x_m y_m ground_m exposed_m diameter_m base_diameter_m base_height_m flange_diameter_m has_hoop is_cracked "
     "rust tilt_x tilt_y turn shade table"

@@ -13,6 +13,7 @@ from engine.models.sd import ModelSpec
 from engine.models.sd.painting import Painting
 from tests.jobs.segment.disc_movie import disc_picture, write_movie
 from tests.jobs.video.numbered import write_numbered
+from tests.support.tensors import copied_tensors
 
 WIDTH, HEIGHT, RADIUS = 96, 64, 12
 MakeJob = Callable[..., VideoJob]
@@ -62,12 +63,12 @@ def broken_sd(tiny_sd: Path, tmp_path: Path) -> Path:
     import shutil
 
     import torch
-    from safetensors.torch import load_file, save_file
+    from safetensors.torch import save_file
 
     folder = tmp_path / "broken"
     shutil.copytree(tiny_sd, folder)
     (weights,) = (folder / "unet").glob("*.safetensors")
-    tensors = load_file(weights)
+    tensors = copied_tensors(weights)
     tensors["conv_out.bias"] = torch.full_like(tensors["conv_out.bias"], float("nan"))
     save_file(tensors, weights)
     return folder

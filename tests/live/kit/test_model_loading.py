@@ -18,6 +18,7 @@ from engine.live.rvc import loop as rvc
 from engine.live.sam3 import loop as sam3
 from engine.live.sd import loop as sd
 from engine.models import card_memory
+from engine.system import priority
 
 TOO_OLD = RuntimeError("The NVIDIA driver on your system is too old (found version 11040).")
 NOT_THERE = RuntimeError("CUDA driver initialization failed, you might not have a CUDA gpu.")
@@ -31,7 +32,8 @@ def sent() -> list[ChildMessage]:
 
 
 @pytest.fixture
-def port(sent: list[ChildMessage]) -> Iterator[ChildPort]:
+def port(sent: list[ChildMessage], monkeypatch: pytest.MonkeyPatch) -> Iterator[ChildPort]:
+    monkeypatch.setattr(priority, "enter_idle_class", lambda: None)  # Windows: a child that fails ends in it
     ours, theirs = open_pipe()
     counters = ChildCounters.create("loading words")
     settings = {"threads": 1, "device": "cuda", "dtype": "auto"}

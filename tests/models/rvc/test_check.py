@@ -8,7 +8,7 @@ from typing import Any
 
 import pytest
 import torch
-from safetensors.torch import load_file, save_file
+from safetensors.torch import save_file
 
 from engine.errors import ModelError
 from engine.models.rvc import VoiceSpec
@@ -16,6 +16,7 @@ from engine.models.rvc.check import check
 from engine.models.rvc.load import load
 from tests.conftest import TinyModels
 from tests.support.hostile_pickle import Call
+from tests.support.tensors import copied_tensors
 
 
 def spec_of(folder: Path) -> VoiceSpec:
@@ -102,7 +103,7 @@ def test_content_that_is_not_a_hubert_is_named(voice: Path) -> None:
 def test_a_v1_voice_needs_the_final_projection(tiny_models: TinyModels, tmp_path: Path) -> None:
     folder = shutil.copytree(tiny_models.voice(version="v1", rate_hz=48_000, speakers=3), tmp_path / "v1")
     weights = folder / "content" / "model.safetensors"
-    tensors = {name: tensor for name, tensor in load_file(weights).items() if not name.startswith("final_proj")}
+    tensors = {name: tensor for name, tensor in copied_tensors(weights).items() if not name.startswith("final_proj")}
     save_file(tensors, weights)
     assert "has no final projection" in check(spec_of(folder)).missing[0]
     with pytest.raises(ModelError, match="gives v1 vectors of 768 numbers"):

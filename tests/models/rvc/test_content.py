@@ -142,7 +142,7 @@ def test_a_pickle_that_would_run_something_is_refused_by_name_and_runs_nothing(
     hubert: SmallHubert, tmp_path: Path, is_zipped: bool
 ) -> None:
     marker, file = tmp_path / "marker", tmp_path / "hubert_base.pt"
-    command = f"__import__('os').system({f'touch {marker}'!r})"  # hidden in a built-in function
+    command = f"__import__('os').system({f'mkdir {marker}'!r})"  # hidden in a built-in function
     stored = of_fairseq(hubert) | {"task_state": Call(eval, command)}
     torch.save(stored, file, _use_new_zipfile_serialization=is_zipped)
     with pytest.raises(ModelError, match=r"refused: it would run builtins\.eval, which no HuBERT needs") as refused:

@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 import pytest
 import torch
-from safetensors.torch import load_file, save_file
+from safetensors.torch import save_file
 
 from engine.errors import ModelError
 from engine.models.sam3 import SegmentationSpec
@@ -17,6 +17,7 @@ from engine.models.sam3.load import load, offload
 from engine.models.sam3.model import SegmentationModel
 from engine.models.sam3.segmenter import Segmenter
 from engine.values import Segmentation
+from tests.support.tensors import copied_tensors
 
 WEIGHTS = "model.safetensors"
 
@@ -112,7 +113,7 @@ def test_truncated_weights_are_reported_with_their_file(copied: Path) -> None:
 
 
 def test_a_missing_tensor_is_named(copied: Path) -> None:
-    name, tensors = "detector_model.detr_decoder.query_embed.weight", load_file(copied / WEIGHTS)
+    name, tensors = "detector_model.detr_decoder.query_embed.weight", copied_tensors(copied / WEIGHTS)
     del tensors[name]
     for changed in (tensors, tensors | {name: torch.zeros(3, 3)}):
         save_file(changed, copied / WEIGHTS, metadata={"format": "pt"})

@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 import torch
 from PIL import Image
-from safetensors.torch import load_file, save_file
+from safetensors.torch import save_file
 
 from engine.errors import ModelError
 from engine.models.sd import ModelSpec
@@ -27,6 +27,7 @@ from engine.models.sd.edges import canny_edges
 from engine.models.sd.load import load
 from engine.models.sd.plan.model_plan import plan_model
 from tests.conftest import TinyModels
+from tests.support.tensors import copied_tensors
 from tests.support.tiny_detectors import BrightnessAsDepth, KnownPose, build_tiny_depth, build_tiny_pose, network_of
 
 GOLDEN = Path(__file__).parents[2] / "golden"
@@ -49,7 +50,7 @@ def test_the_nearest_point_is_white_and_the_farthest_black(is_metric: bool) -> N
     near, middle, far = depth[0, 0, 16, 48], depth[0, 0, 48, 48], depth[0, 0, 0, 48]
     overshoot = 0.08  # of bicubic scaling
     assert (near.item(), middle.item(), far.item()) == pytest.approx((1.0, 0.5, 0.0), abs=overshoot)
-    assert depth[1].abs().max() < 1e-3, "a picture without depth is black"
+    assert depth[1].abs().max() < 4e-3, "a picture without depth is black"
 
 
 def test_a_map_is_that_of_transformers_processor(tmp_path: Path) -> None:
@@ -179,7 +180,7 @@ def test_weights_that_do_not_fit_the_configuration_are_refused_in_one_line(
     tiny_sd: Path, tiny_models: TinyModels, tmp_path: Path
 ) -> None:
     folder = shutil.copytree(tiny_models.pose(), tmp_path / "pose")
-    weights = load_file(folder / "model.safetensors")
+    weights = copied_tensors(folder / "model.safetensors")
     left_out = next(name for name in weights if name.startswith("head."))
     rest = {name: weight for name, weight in weights.items() if name != left_out}
     save_file(rest, folder / "model.safetensors", {"format": "pt"})

@@ -8,13 +8,14 @@ from typing import Any
 
 import pytest
 import torch
-from safetensors.torch import load_file, save_file
+from safetensors.torch import save_file
 
 from engine.errors import ModelError
 from engine.models.sd import ModelSpec
 from engine.models.sd.load import load
 from engine.models.sd.plan.model_plan import plan_model
 from tests.support.long_form import in_long_form
+from tests.support.tensors import copied_tensors
 from tests.support.tiny_single_file import copy_configuration, original_tensors, save_tensors
 
 UNET = "model.diffusion_model."
@@ -196,7 +197,7 @@ def test_a_folder_with_quantized_weights_is_refused_by_the_check_as_by_loading(
     folder = tmp_path / "sd"
     shutil.copytree(tiny_models.sd(), folder)
     (file,) = (folder / "unet").glob("*.safetensors")
-    save_file(make(load_file(file)), file)
+    save_file(make(copied_tensors(file)), file)
     assert_refused(ModelSpec(model=str(folder)), named)
     if case == "nunchaku":  # published as a file with the UNet alone
         assert_refused(ModelSpec(model=str(tiny_models.sd()), unet=str(file)), named)

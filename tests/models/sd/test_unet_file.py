@@ -17,6 +17,7 @@ from engine.models.sd.plan.model_plan import plan_model
 from engine.models.sd.plan.original_names import UNET
 from engine.models.sd.plan.unet_config import unsupported_input
 from tests.models.sd.plain_stream import loaded
+from tests.support.tensors import copied_tensors
 from tests.support.tiny_single_file import original_unet_tensors, save_tensors, with_prefix
 
 Tensors = dict[str, torch.Tensor]
@@ -156,9 +157,9 @@ def folder(tiny_models: Any, tmp_path: Path) -> Path:
 
 
 def add(file: Path, *names: str) -> None:
-    from safetensors.torch import load_file, save_file
+    from safetensors.torch import save_file
 
-    save_file(load_file(file) | {name: torch.zeros(2) for name in names}, file, {"format": "pt"})
+    save_file(copied_tensors(file) | {name: torch.zeros(2) for name in names}, file, {"format": "pt"})
 
 
 def test_tensors_that_a_class_would_ignore_are_refused_and_those_that_are_no_weights_do_no_harm(folder: Path) -> None:

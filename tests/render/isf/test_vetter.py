@@ -43,7 +43,8 @@ def test_a_good_file_comes_back_with_its_inputs_time_and_thumbnail(vet: Callable
     result = vet(STRIPES)
     assert result.ok and result.reason == result.note == ""
     assert [(each.name, each.type) for each in result.inputs] == [("count", "float"), ("on", "bool")]
-    assert result.draw_ms is not None and result.draw_ms > 0
+    assert result.draw_ms is not None
+    assert result.draw_ms > 0 or sys.platform == "win32", "which counts processor time in steps of 15.6 ms"
     assert result.thumbnail is not None and result.thumbnail.shape == (54, 96, 3)
     assert result.thumbnail[:27].max() > 200 and result.thumbnail[28:].max() == 0  # the upper half has the stripes
 

@@ -10,6 +10,7 @@ from typing import Any
 
 from engine.models.sd import ModelSpec
 from tests.support.replicas.replica import Folders, Refused, Replica, Works
+from tests.support.tensors import copied_tensors
 
 PAGE = "https://huggingface.co/"
 COMFY = "https://github.com/comfyanonymous/ComfyUI/blob/master/comfy/supported_models.py"
@@ -147,17 +148,18 @@ def as_pickles(folder: Path) -> None:
 def with_names_of_2022(folder: Path) -> None:
     """The first names of the VAE's attention in diffusers, and the position table in CLIP's files."""
     import torch
-    from safetensors.torch import load_file, save_file
+    from safetensors.torch import save_file
 
     file = folder / "vae" / "diffusion_pytorch_model.safetensors"
     old = {"to_q": "query", "to_k": "key", "to_v": "value", "to_out.0": "proj_attn"}
-    tensors = {name: t.clone() for name, t in load_file(file).items()}  # Windows replaces no file that is mapped
+    tensors = copied_tensors(file)
     for now, then in old.items():
         tensors = {name.replace(f"attentions.0.{now}.", f"attentions.0.{then}."): t for name, t in tensors.items()}
     save_file(tensors, file, {"format": "pt"})
     text = folder / "text_encoder" / "model.safetensors"
-    tensors = {name: t.clone() for name, t in load_file(text).items()}
-    save_file(tensors | {"text_model.embeddings.position_ids": torch.arange(77)[None]}, text, {"format": "pt"})
+    save_file(
+        copied_tensors(text) | {"text_model.embeddings.position_ids": torch.arange(77)[None]}, text, {"format": "pt"}
+    )
 
 
 def in_half_precision(folder: Path) -> None:
