@@ -27,6 +27,7 @@ def on_a_mac(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.delenv(metal.VARIABLE, raising=False)
 
 
+@pytest.mark.only_on("linux", "darwin", reason="passes descriptors to a process")
 def test_a_spawned_child_exits_when_the_engine_dies(on_a_mac: None, wait_for: Callable[..., Any]) -> None:
     counters = ChildCounters.create("echo words")
     with tempfile.TemporaryFile() as stderr:

@@ -92,7 +92,7 @@ def test_playlists_and_folders_name_their_files_in_order(tmp_path, reports) -> N
     old = tmp_path / "set.m3u"
     lines = ("#EXTM3U", "#EXTINF:3,é", "sub\\é.wav", "", "http://radio.example/x", "/elsewhere/d.wav")
     old.write_bytes("\r\n".join(lines).encode("latin-1"))
-    assert tracks_of(old, reports) == (tmp_path / "sub" / "é.wav", Path("/elsewhere/d.wav"))
+    assert tracks_of(old, reports) == (tmp_path / "sub" / "é.wav", tmp_path / "/elsewhere/d.wav")
     line = f"{old}: 1 of its entries are addresses and left out, such as http://radio.example/x"
     assert reports.lines == [("audio.file", line)]
     for name, reason in (("none.m3u", "cannot be read"), ("empty.m3u8", "names no sound files"), ("no.wav", "no such")):
@@ -127,6 +127,7 @@ def test_a_file_that_fails_in_an_unforeseen_way_is_followed_by_the_next_one_or_b
     assert "audio: a file cannot be played: RuntimeError: decoder error" in {line for _, line in reports.lines}
 
 
+@pytest.mark.only_on("linux", "darwin", reason="Windows removes no file that is open")
 def test_a_file_that_cannot_be_opened_is_one_line_and_the_next_one_plays_until_there_is_none(pair, reports) -> None:
     feed = PlaylistFeed((*pair, pair[0]), None, reports)
     pair[1].unlink()

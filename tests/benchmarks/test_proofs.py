@@ -26,7 +26,9 @@ def test_beat_reports_lock_phase_f_measure_cost_and_timecode(bench_here: Cli, mo
     assert set(result["songs"]["f_measure"]) == {"house"}
     assert result["cost"]["beat_cpu_ms_per_hop"] > 0
     read_fractions = result["timecode"]["frames_read"]
-    assert result["timecode"]["wrong_frames"] == 0 and result["timecode"]["cpu_ms_per_second_of_sound"] > 0
+    assert result["timecode"]["wrong_frames"] == 0
+    smallest = 0.0 if sys.platform == "win32" else 1e-6  # Windows counts processor time in steps of 15.6 ms
+    assert result["timecode"]["cpu_ms_per_second_of_sound"] >= smallest
     assert all(read_fractions[f"speed {speed}, SNR 20 dB"] > 0.9 for speed in ("0.6", "1", "2", "-1"))
 
 
@@ -54,7 +56,7 @@ def test_a_bench_that_moved_says_where_it_is(cli: Cli) -> None:
 
 def test_the_proofs_run_from_the_checkout() -> None:
     done = subprocess.run([sys.executable, "-m", "tests.benchmarks", "dataset", "--case", "x"], capture_output=True)
-    assert (done.returncode, done.stderr) == (2, b"multiverse: --case: takes small, large or tile\n")
+    assert (done.returncode, done.stderr.splitlines()) == (2, [b"multiverse: --case: takes small, large or tile"])
 
 
 # -- the picture beside its baselines

@@ -34,8 +34,8 @@ def test_a_configuration_names_the_voice_and_json_reports_each_file(home: Path, 
     assert index == "multiverse: index: voice.index (it has the voice's name)"
     report = json.loads(out)
     assert [(file["output"], file["state"]) for file in report["files"]] == [
-        ("out/talk.wav", "converted"),
-        ("out/gone.wav", "failed"),
+        (str(Path("out/talk.wav")), "converted"),
+        (str(Path("out/gone.wav")), "failed"),
     ]
     assert (report["device"], report["dtype"], report["pitch"], report["batch_size"]) == ("cpu", "float32", "yin", 2)
     assert report["sound_s"] == pytest.approx(0.5) and report["rate_hz"] == 40_000
@@ -74,7 +74,7 @@ def test_ctrl_c_keeps_the_files_that_are_done(home: Path, cli: Any, ctrl_c_when:
     messages = [line for line in err.splitlines() if not any(part in line for part in on_the_way)]
     assert messages == [f"multiverse: {names}: interrupted before anything was converted"]
     assert out.splitlines()[0].startswith(f"files       {done} of {COUNT} converted")
-    assert out.splitlines()[-1] == f"wrote       out/{done - 1}.wav"
+    assert out.splitlines()[-1] == f"wrote       {Path('out') / f'{done - 1}.wav'}"
 
 
 @pytest.mark.parametrize(

@@ -121,7 +121,9 @@ def test_a_full_disk_prevents_only_caching(new_kernel: Callable[..., Kernel]) ->
     folder.touch()  # blocks every write there
     fill.prepare(lines.append)
     assert filled(fill) == [1, 1, 1, 1]
-    assert lines == [f"compiled code cannot be cached in {folder} (Not a directory): compiled at each start"]
+    (line,) = lines
+    assert line.startswith(f"compiled code cannot be cached in {folder} (")
+    assert line.endswith("): compiled at each start")
 
 
 def test_cached_code_is_not_used_after_a_change_of_a_file_it_depends_on(new_kernel: Any, monkeypatch: Any) -> None:

@@ -89,7 +89,7 @@ def test_a_video_of_the_video_folders_is_chosen_in_the_show_and_no_other_file(tm
         for entry in (*outside, "none.mp4", "notes.txt", ".sea.png", ".private/sea.png", "set/../.private"):
             reason = session.failed("/camera/open", entry)
             visible, _, rest = reason.partition("' ")  # a long entry is shown in part
-            assert f"'{entry}".startswith(visible)
+            assert repr(entry).startswith(visible)
             assert rest.startswith("is not offered in the video folders; ") and rest.endswith(
                 "/camera/list shows what is"
             )

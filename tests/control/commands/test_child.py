@@ -10,7 +10,7 @@ from engine.children.spec import ChildSpec
 from engine.children.supervisor import Supervisor
 from engine.control.commands.child import ChildControl
 from osc_schema.children import MAX_WAITING
-from tests.children.toys import SOON
+from tests.children.toys import KILLED, SOON
 
 START, STOP, RESTART = (f"/child/sd/{verb}" for verb in ("start", "stop", "restart"))
 
@@ -90,7 +90,7 @@ def test_a_child_that_fails_for_good_refuses_with_its_reason(rigs: Callable[...,
     rig, supervisor = rigs({"loading": "kill", "model": "broken.safetensors"})
     for address in (START, RESTART):
         rig.say(address)
-        assert rig.hears() == ("/fail", address, "killed by SIGKILL; quarantined model: broken.safetensors")
+        assert rig.hears() == ("/fail", address, f"{KILLED}; quarantined model: broken.safetensors")
     assert supervisor.status().state == "failed"
 
 

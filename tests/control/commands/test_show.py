@@ -1,5 +1,6 @@
 """The commands that act on the engine, sent over a real UDP socket to an engine that draws."""
 
+import sys
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -84,13 +85,14 @@ def test_sinks_for_an_extra_picture_follow_the_same_rules(session: EngineClient,
 
 
 def test_an_unavailable_sink_fails_with_its_reason_and_subscribers_are_sent_the_log(session: EngineClient) -> None:
-    assert "needs" in session.failed("/sink/start", "spout")
+    kind, system = ("syphon", "macOS") if sys.platform == "win32" else ("spout", "Windows")
+    assert "needs" in session.failed("/sink/start", kind)
     assert "unknown kind" in session.failed("/sink/start", "hologram")
     assert "takes a kind" in session.failed("/sink/start")
     session.done("/engine/notify", 1)
-    refused, answers = "spout: unavailable (needs Windows)", session.ask("/sink/spout/enable", 1)
-    assert answers[-1].args == ("/sink/spout/enable", refused)
-    assert session.engine.params.get("/sink/spout/enable") is False
+    refused, answers = f"{kind}: unavailable (needs {system})", session.ask(f"/sink/{kind}/enable", 1)
+    assert answers[-1].args == (f"/sink/{kind}/enable", refused)
+    assert session.engine.params.get(f"/sink/{kind}/enable") is False
     while not any(each.address == "/engine/warning" and refused in each.args[0] for each in answers):
         answers = session.answers_up_to("/engine/warning")  # a busy machine warns of its late picture too
     session.done("/engine/notify", 0)

@@ -162,7 +162,7 @@ def edited(file: str, **keys: Any) -> Callable[[Path], None]:
     [
         (lambda folder: (folder / INDEX).write_text("{"), "model_index.json cannot be read"),
         (edited(INDEX, text_encoder=[None, None]), "has no text_encoder; supported: Stable Diffusion .* hf download"),
-        (lambda folder: os.truncate(folder / UNET, 100_000), "unet/.* damaged or truncated .* download it again"),
+        (lambda folder: os.truncate(folder / UNET, 100_000), "unet.* damaged or truncated .* download it again"),
         (edited("unet/config.json", layers_per_block=2), "unet: 100 tensors are missing or have another shape"),
         (lambda folder: shutil.rmtree(folder / "scheduler"), "scheduler/scheduler_config.json is missing"),
         (lambda folder: shutil.rmtree(folder / "tokenizer"), "tokenizer is missing"),

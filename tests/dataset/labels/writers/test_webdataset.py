@@ -120,7 +120,7 @@ def test_a_damaged_or_missing_file_is_named(tmp_path: Path) -> None:
     with pytest.raises(SourceError, match=r"samples.000000\.json: is not a sample"):
         ShardWriter("webdataset").finish(what)
     sample.unlink()
-    with pytest.raises(SourceError, match=r"webdataset/samples/000000\.json: cannot be read"):
+    with pytest.raises(SourceError, match=r"webdataset.samples.000000\.json: cannot be read"):
         ShardWriter("webdataset").finish(what)
 
 
