@@ -240,7 +240,7 @@ def free_port() -> Callable[[], int]:
     return find_free_port
 
 
-@pytest.fixture
+@pytest.fixture(scope="session")
 def require() -> Callable[[object, str], None]:
     """`require(found, "what is missing and how to get it")`: skips with that reason; fails where CI demands all."""
 

@@ -114,6 +114,7 @@ def grows_too_fast(pattern: re.Pattern[str], method: str, text_of: Callable[[int
     return times_s[2] > MAX_GROWTH * max(times_s[0], 1e-6) and times_s[2] > 2.5 * times_s[1]
 
 
+@pytest.mark.only_on("linux", "darwin", reason="Windows counts processor time in steps of 15.6 ms")
 def test_no_text_makes_an_expression_slow() -> None:
     assert len(found()) > 80
     slow = []

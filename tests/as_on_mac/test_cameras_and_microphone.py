@@ -45,6 +45,7 @@ def mac_with(monkeypatch: pytest.MonkeyPatch, tmp_path: Path):
     return make
 
 
+@pytest.mark.only_on("linux", "darwin", reason="ends a group of processes")
 def test_on_a_mac_without_a_camera_index_0_is_not_its_screen(mac_with) -> None:
     mac_with("Capture screen 0", "Capture screen 1")
     with pytest.raises(SourceError) as refused:
@@ -55,6 +56,7 @@ def test_on_a_mac_without_a_camera_index_0_is_not_its_screen(mac_with) -> None:
     assert ask_camera_formats() == {"cameras": []}, "no screen is captured for a report"
 
 
+@pytest.mark.only_on("linux", "darwin", reason="ends a group of processes")
 def test_a_screen_is_chosen_by_its_name_and_never_before_a_camera(mac_with) -> None:
     mac_with("FaceTime HDカメラ", "Screen Link Capture", "Capture screen 0")
     cameras = list_cameras()

@@ -1,5 +1,6 @@
 """The memory of a card that processes share, with known figures in place of a driver's."""
 
+import os
 import subprocess
 import sys
 import tempfile
@@ -84,7 +85,7 @@ def test_what_another_model_has_uploaded_is_not_counted_twice(tmp_path: Path) ->
 def test_the_claims_of_a_dead_process_of_another_card_and_of_a_later_one_do_not_count(tmp_path: Path) -> None:
     dead = subprocess.Popen([sys.executable, "-c", ""])
     dead.wait()
-    alive, size = 1, 3 * GIB
+    alive, size = os.getpid(), 3 * GIB
     now_ns = time.time_ns()
     names = {
         "dead": f"multiverse-card,GPU-1,{now_ns:020},{dead.pid},{size}",

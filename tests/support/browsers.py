@@ -1,8 +1,15 @@
 """The Chromium builds that tests of pages use."""
 
+import os
 import shutil
 
-CHROMIUM = shutil.which("chromium")
+CHROMIUM = shutil.which("chromium") if os.name == "posix" else None
 """The full browser, as users have it."""
-SHELL = shutil.which("chromium-headless-shell") or CHROMIUM
+SHELL = CHROMIUM and (shutil.which("chromium-headless-shell") or CHROMIUM)
 """The headless shell, if it is installed: half the work, but it does not draw at a display's regular rate."""
+WITHOUT = (
+    "chromium is missing (apt-get install chromium)"
+    if os.name == "posix"
+    else "only on linux, darwin: Playwright's Node does not start under Wine"
+)
+"""Why there is none."""

@@ -22,7 +22,7 @@ from engine.values import ChannelFeatures
 from engine.web.preview import PreviewTap
 from engine.web.served import Served
 from engine.web.server import WebServer
-from tests.support.browsers import SHELL
+from tests.support.browsers import SHELL, WITHOUT
 from tests.web.page_rig import LiveEngine, PageRig, Visit
 from tests.web.socket_client import SocketClient
 
@@ -160,7 +160,10 @@ def assert_is_card(f_card: Callable[..., np.ndarray]) -> Callable[[np.ndarray], 
 
 
 @pytest.fixture(scope="module")
-def rig(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> Iterator[PageRig]:
+def rig(
+    request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory, require: Callable[[object, str], None]
+) -> Iterator[PageRig]:
+    require(SHELL, WITHOUT)
     folder = tmp_path_factory.mktemp("page")
     with pytest.MonkeyPatch.context() as patch:
         patch.setenv("MULTIVERSE_HOME", str(folder))  # presets, cues and mappings of these tests only
@@ -179,8 +182,7 @@ def long_visits(rig: PageRig) -> Iterator[dict[str, Visit]]:
 
 
 @pytest.fixture
-def live(rig: PageRig, require: Callable[[object, str], None], wait_for: Callable[..., Any]) -> LiveEngine:
-    require(SHELL, "chromium is missing (apt-get install chromium)")
+def live(rig: PageRig, wait_for: Callable[..., Any]) -> LiveEngine:
     # Asking the page takes four processes 13 ms of CPU.
     rig.live.until = functools.partial(wait_for, rest_s=0.08)
     rig.live.reset()

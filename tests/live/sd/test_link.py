@@ -1,5 +1,6 @@
 """The engine's end of the SD child, without a child."""
 
+import contextlib
 from collections.abc import Iterator
 from dataclasses import replace
 from pathlib import Path
@@ -129,7 +130,7 @@ def test_each_new_region_map_is_sent_once_as_it_lies_on_sds_picture(
         scene.regions = RegionMap(indices=indices)
         link.feed(finished_frame(), scene, 0.0)
         segment = link.supervisor._inputs.get("regions")
-        return scene.needs_regions, None if segment is None else FrameRing.attach(segment).latest()
+        return scene.needs_regions, None if segment is None else latest_of(segment)
 
     assert feed() == (False, None)
     store.set("/sd/regions", True)
@@ -201,6 +202,11 @@ def test_the_second_picture_is_sent_once_and_only_while_a_controlnet_sees_it(
         assert feed(**{"controlnet/1/enable": False}) == [0, 1, 2]
 
 
+def latest_of(segment: str) -> Any:
+    with contextlib.closing(FrameRing.attach(segment)) as ring:
+        return ring.latest()
+
+
 @pytest.mark.parametrize("is_gpu", [True, False])
 def test_a_gpu_reads_only_what_sd_sees_and_only_on_request(
     link: DiffusionLink, is_gpu: bool, monkeypatch: pytest.MonkeyPatch, wait_for: Any
@@ -228,7 +234,7 @@ def test_a_gpu_reads_only_what_sd_sees_and_only_on_request(
     assert show() == (128, 64)
     wait_for(lambda: show() and link._input._connected, "the ring")
     assert show() == (128, 64)
-    sent = FrameRing.attach(link._input._connected).latest()
+    sent = latest_of(link._input._connected)
     assert sent is not None and sent.pixels.shape == ((64, 128, 4) if is_gpu else (180, 320, 4))
     child.wants_frame, count = False, len(read_px)
     assert show() is None and len(read_px) == count
