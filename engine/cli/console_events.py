@@ -66,7 +66,7 @@ class ConsoleEvents:
         self._add_handler()
 
     def connect(self, stop: Callable[[], None]) -> None:
-        """From now on the first event calls `stop`, on a thread created by Windows.
+        """From now on the first event calls `stop`, on a thread of its own.
 
         The handler is added again, so that it runs before handlers that libraries have added since: Intel's Fortran
         runtime has one that aborts ("Default Console Event Handling" in its guide)."""
@@ -99,13 +99,14 @@ class ConsoleEvents:
 
     def _on_event(self, event: int) -> bool:
         is_key = event in (win32.CTRL_C, win32.CTRL_BREAK)
-        self._is_closing = self._is_closing or not is_key
+        is_ending = not is_key and event != win32.CLOSE_REQUEST
+        self._is_closing = self._is_closing or is_ending
         if self._first_s is None:
             self._first_s = self._now_s()
             self._stop()
         elif is_key and self._now_s() - self._first_s > FORCE_QUIT_AFTER_S:
             self._force_quit(CONTROL_C_EXIT)
-        if not is_key:
+        if is_ending:
             self._hold(MAX_HOLD_S)  # the process ends meanwhile, and with it this thread
         return True
 

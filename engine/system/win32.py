@@ -14,6 +14,7 @@ from typing import Any, Final
 CTRL_C: Final = 0  # CTRL_C_EVENT (wincon.h); the window's closing is 2, shutting down 6
 CTRL_BREAK: Final = 1
 CTRL_LOGOFF: Final = 5
+CLOSE_REQUEST: Final = -1  # not of Windows: another program asks to close, perhaps again
 
 _WM_CLOSE: Final = 0x10  # winuser.h
 _WM_ENDSESSION: Final = 0x16
@@ -92,12 +93,19 @@ class _Message(ctypes.Structure):
     ]
 
 
+_close_window: list[int] = []
+"""The window of `serve_close_window`, if there is one."""
+
+
 def load_message_pump(max_messages: int) -> Callable[[], None]:
     """A function that dispatches window messages of the calling thread, at most `max_messages` a call; never waits.
-    Its windows are not closed: `taskkill` asks every window of a process to close, and a context would lose its own."""
+    Its windows are not closed, or a context would lose its own: `taskkill` asks one or all windows of a process to
+    close. The window of `serve_close_window` gets that message instead."""
     peek_types = (ctypes.c_void_p, _HANDLE, ctypes.c_uint32, ctypes.c_uint32, ctypes.c_uint32)
     peek = _function("user32", "PeekMessageW", ctypes.c_int32, *peek_types)
     dispatch = _function("user32", "DispatchMessageW", ctypes.c_ssize_t, ctypes.c_void_p)
+    post_types = (_HANDLE, ctypes.c_uint32, ctypes.c_size_t, ctypes.c_ssize_t)
+    post = _function("user32", "PostMessageW", ctypes.c_int32, *post_types)
     message = _Message()
     pointer = ctypes.byref(message)
 
@@ -107,6 +115,8 @@ def load_message_pump(max_messages: int) -> Callable[[], None]:
                 return
             if message.message != _WM_CLOSE:
                 dispatch(pointer)
+            elif _close_window:
+                post(_close_window[0], _WM_CLOSE, 0, 0)
 
     return pump
 
@@ -152,15 +162,15 @@ def add_console_handler(handler: Callable[[int], bool]) -> Callable[[], None]:
 
 
 def serve_close_window(handler: Callable[[int], object]) -> None:
-    """Open a hidden window and serve it on this thread until the process ends. Calls `handler(CTRL_BREAK)` when another
-    program asks this one to close (`taskkill`), and `handler(CTRL_LOGOFF)` when the session ends: Windows ends the
-    process when that call returns, or after 5 s. OSError when Windows refuses."""
+    """Open a hidden window and serve it on this thread until the process ends. Calls `handler(CLOSE_REQUEST)` when
+    another program asks this one to close (`taskkill`), and `handler(CTRL_LOGOFF)` when the session ends: Windows ends
+    the process when that call returns, or after 5 s. OSError when Windows refuses."""
     types = (_HANDLE, ctypes.c_uint32, ctypes.c_size_t, ctypes.c_ssize_t)
     default = _function("user32", "DefWindowProcW", ctypes.c_ssize_t, *types)
 
     def on_message(window: int, message: int, wparam: int, lparam: int) -> int:
         if message == _WM_CLOSE or (message == _WM_ENDSESSION and wparam):  # 0: another program has refused the end
-            handler(CTRL_BREAK if message == _WM_CLOSE else CTRL_LOGOFF)
+            handler(CLOSE_REQUEST if message == _WM_CLOSE else CTRL_LOGOFF)
             return 0
         return int(default(window, message, wparam, lparam))
 
@@ -170,6 +180,7 @@ def serve_close_window(handler: Callable[[int], object]) -> None:
     window = create(0, "STATIC", "multiverse", 0, 0, 0, 0, 0, None, None, None, None)
     if not window:
         raise _refusal("CreateWindowEx")
+    _close_window[:] = [window]
     set_long = _function("user32", "SetWindowLongPtrW", _HANDLE, _HANDLE, ctypes.c_int, _HANDLE)
     set_long(window, _GWLP_WNDPROC, ctypes.cast(procedure, _HANDLE))
     get = _function("user32", "GetMessageW", ctypes.c_int32, _HANDLE, _HANDLE, ctypes.c_uint32, ctypes.c_uint32)

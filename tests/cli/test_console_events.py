@@ -9,6 +9,7 @@ import pytest
 from engine.cli import console_events
 from engine.cli.console_events import CONTROL_C_EXIT, MAX_HOLD_S, ConsoleEvents
 from engine.system import win32
+from engine.system.win32 import CLOSE_REQUEST
 
 CTRL_C, CTRL_BREAK, CLOSE, LOGOFF, SHUTDOWN = 0, 1, 2, 5, 6  # HandlerRoutine's dwCtrlType
 
@@ -49,6 +50,13 @@ def test_the_first_key_stops_and_a_later_one_kills(recorder: Recorder, event: in
     recorder.now_s += 1.0
     recorder.events._on_event(CTRL_C)
     assert recorder.calls == ["stop", ("quit", CONTROL_C_EXIT)]
+
+
+def test_a_program_that_asks_again_to_close_ends_nothing_by_force(recorder: Recorder) -> None:
+    for _ in range(2):
+        recorder.events._on_event(CLOSE_REQUEST)
+        recorder.now_s += 2.0
+    assert recorder.calls == ["stop"]
 
 
 @pytest.mark.parametrize("event", [CLOSE, LOGOFF, SHUTDOWN])

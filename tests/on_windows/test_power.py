@@ -3,7 +3,9 @@
 import ctypes
 import subprocess
 import sys
-from collections.abc import Iterator
+import threading
+from collections.abc import Callable, Iterator
+from typing import Any
 
 import psutil
 import pytest
@@ -57,6 +59,20 @@ def test_a_draw_dispatches_waiting_messages_and_continues_even_if_they_never_end
             assert user.PostThreadMessageW(thread, WM_APP, 0, 0)
         pump()
         assert left() == after
+
+
+def test_a_request_to_close_a_window_of_the_renderer_reaches_the_run(wait_for: Callable[..., Any]) -> None:
+    """`taskkill` may ask that window alone."""
+    user, requests = ctypes.WinDLL("user32"), list[int]()  # type: ignore[attr-defined]
+    threading.Thread(target=win32.serve_close_window, args=(requests.append,), daemon=True).start()
+    wait_for(lambda: win32._close_window, "the window for requests")
+    user.CreateWindowExW.restype = ctypes.c_void_p
+    window = ctypes.c_void_p(user.CreateWindowExW(0, "STATIC", "context", 0, 0, 0, 0, 0, None, None, None, None))
+    assert user.PostMessageW(window, 0x10, 0, 0)  # WM_CLOSE
+    load_message_pump()()
+    wait_for(lambda: requests == [win32.CLOSE_REQUEST], "the request")
+    assert user.IsWindow(window)
+    user.DestroyWindow(window)
 
 
 @pytest.fixture
