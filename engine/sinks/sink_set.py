@@ -7,7 +7,7 @@ from dataclasses import dataclass, replace
 from functools import partial
 from operator import methodcaller
 
-from engine.errors import MultiverseError, SinkError
+from engine.errors import MultiverseError, SinkError, SinkUnavailableError
 from engine.sinks.record import RecordSink
 from engine.sinks.registry import load_kinds, make_sink
 from engine.sinks.sink import (
@@ -463,7 +463,7 @@ class SinkSet:
         entry.failures += 1
         delay_s = next_delay_s(entry.failures)
         entry.retry_at_s = now_s + delay_s
-        if is_offline or is_left_out:
+        if is_offline or is_left_out or isinstance(error, SinkUnavailableError):
             entry.last_status = replace(entry.last_status, state="failed", detail=entry.reason)
         else:
             detail = f"{entry.reason}; next try in {delay_s:g} s"

@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from engine.errors import SinkError
+from engine.errors import SinkError, SinkUnavailableError
 from engine.sinks.registry import broken, require_available
 from engine.sinks.sink import TITLES, OutputFormat, PictureName, Sink, SinkStatus
 from engine.sources.spout import import_spoutgl
@@ -132,7 +132,7 @@ class SpoutSink(Sink):
             self.name = numbered[0] if numbered else self.name
         self._transfer_mode = self._sharing()
         if not is_shared(self.name):
-            raise SinkError(
+            raise SinkUnavailableError(
                 f"spout: this driver shares no Direct3D texture ({self._transfer_mode}), so other programs get no "
                 "picture: update the graphics card's driver, or send it by NDI (--sink ndi)"
             )

@@ -6,7 +6,9 @@ only, and its `getSenderName` returns a width, so we keep the requested name.
 
 import ctypes
 import sys
+import threading
 from collections.abc import Callable
+from contextlib import nullcontext
 from typing import TYPE_CHECKING
 
 import cv2
@@ -25,6 +27,7 @@ if TYPE_CHECKING:
 PLATFORM = sys.platform
 IS_INVERTED = False
 HOST_FBO = 0  # rebound after a picture; the renderer binds its own before each draw
+_IMPORTING = threading.Lock()
 
 
 class SpoutSource(TextureSource):
@@ -101,6 +104,7 @@ def load_library(label: str) -> None:
 def import_spoutgl() -> None:
     """Import it before a frame needs it. Its C runtime takes the standard output of this moment, none, so that what
     Spout prints for itself ("loadComputeShaderExtensions failed") is not among our lines. Windows only."""
-    with without_standard_output():
+    # Without the lock two threads could restore each other's, none.
+    with _IMPORTING, nullcontext() if "SpoutGL" in sys.modules else without_standard_output():
         import SpoutGL  # noqa: F401
         from SpoutGL import enums  # noqa: F401
