@@ -266,7 +266,7 @@ def judge_shared_memory(memory: tuple[str, tuple[int, int] | None]) -> Check:
     error, room = memory
     docker = "in Docker: docker run --shm-size=1g"
     if error:
-        return failed(error, docker)
+        return failed(error, "" if sys.platform == "win32" else docker)
     size = f", {room[1] / 2**20:.0f} MiB free" if room else ""
     if room and room[0] < LOW_SHM_BYTES:
         return warning(f"works, but is small{size}", docker)

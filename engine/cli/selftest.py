@@ -36,11 +36,14 @@ def run_selftest() -> dict[str, Any]:
     result = send_card(texture_sink(sys.platform))
     if result["passed"] or result["sink"] == "shared":
         return result
-    return {**send_card("shared"), "as_texture": result["detail"], "fix": result.get("fix", "")}
+    by_memory = send_card("shared")
+    return (
+        {**by_memory, "as_texture": result["detail"], "fix": result.get("fix", "")} if by_memory["passed"] else result
+    )
 
 
 def send_card(kind: str) -> dict[str, Any]:
-    """Send the card through the sink `kind` and compare what arrives, as `run_selftest` does."""
+    """Send the card through the sink `kind` to another process, and compare what arrives there."""
     from engine.sources.test_card import draw_background, draw_card
 
     result: dict[str, Any] = {
@@ -70,7 +73,7 @@ def send_card(kind: str) -> dict[str, Any]:
 def ask_spout() -> dict[str, Any]:
     """A query of `probe.py`: send a picture by Spout to another process. The error says why it does not arrive."""
     if not (result := send_card("spout"))["passed"]:
-        raise SinkError(result["detail"])
+        raise SinkError("; ".join(filter(None, (result["detail"], result.get("fix")))))
     return result
 
 

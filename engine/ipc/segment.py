@@ -17,6 +17,7 @@ from engine.errors import SharedMemoryError
 if sys.platform != "win32":
     import _posixshmem
 
+ERROR_ACCESS_DENIED = 5  # winerror.h
 SHM_FOLDER = "/dev/shm"  # where Linux shows POSIX shared memory as files
 
 
@@ -42,8 +43,9 @@ def create_segment(name: str, size: int) -> SharedMemory:
     except OSError as error:
         folder = f" in {SHM_FOLDER}" if sys.platform == "linux" else ""
         allow = "allow it in the container or sandbox"
-        remedy = "close programs, or enlarge the paging file" if sys.platform == "win32" else allow
-        refused = f"{size / 2**20:.0f} MiB refused by the system{folder} ({error.strerror})"
+        is_denied = getattr(error, "winerror", ERROR_ACCESS_DENIED) == ERROR_ACCESS_DENIED
+        remedy = allow if is_denied else "close programs, or enlarge the paging file"
+        refused = f"{size / 2**10:.0f} KiB refused by the system{folder} ({error.strerror})"
         raise SharedMemoryError(f"shared memory: {refused}; {remedy}") from error
     if sys.platform != "linux":
         return segment

@@ -60,7 +60,7 @@ def write_atomic(path: Path, content: str | bytes) -> None:
         with file:
             file.write(content.encode("utf-8") if isinstance(content, str) else content)
             file.flush()
-            with _as_far_as_possible():
+            with _unless_unsupported():
                 os.fsync(file.fileno())  # by this handle: opening it again could fail while a scanner has it
         replace_file(unfinished, path)
     except FileInUseError as error:
@@ -153,12 +153,12 @@ def sync_folder(folder: Path) -> None:
     try:
         _sync(folder, os.O_RDONLY)
     except OSError as error:
-        reason = f"{error.strerror or error}); its files are written, but a power cut may lose their names"
-        log.warning("%s: cannot be flushed to the disk (%s", folder, reason)
+        effect = "its files are written, but a power cut may lose their names"
+        log.warning("%s: cannot be flushed to the disk (%s); %s", folder, error.strerror or error, effect)
 
 
 def _sync(path: Path, flags: int) -> None:
-    with _as_far_as_possible():
+    with _unless_unsupported():
         handle = when_free(lambda: os.open(path, flags), path, timeout_s=MAX_LIVE_WAIT_S)
         try:
             os.fsync(handle)
@@ -167,7 +167,8 @@ def _sync(path: Path, flags: int) -> None:
 
 
 @contextmanager
-def _as_far_as_possible() -> Iterator[None]:
+def _unless_unsupported() -> Iterator[None]:
+    """Ignore the errors of file systems that cannot flush."""
     try:
         yield
     except OSError as error:
@@ -181,7 +182,7 @@ def _unless_protected(action: Callable[[], None], path: Path) -> None:
     try:
         action()
     except PermissionError as error:
-        if sys.platform == "win32" and path.is_file() and not os.access(path, os.W_OK):  # of a folder it means less
+        if sys.platform == "win32" and os.path.isfile(path) and not os.access(path, os.W_OK):
             reason = "it is write-protected: clear Read-only in its properties"
             raise FileInUseError(errno.EACCES, reason, str(path)) from error
         raise

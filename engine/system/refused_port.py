@@ -1,4 +1,4 @@
-"""Binds a port for one program alone; explains why a system refuses a port or another connection."""
+"""Binds an address and port for one program alone; explains why a system refuses a port or another connection."""
 
 import errno
 import socket
@@ -10,7 +10,7 @@ EXHAUSTED = {errno.EMFILE, errno.ENFILE, errno.ENOBUFS, errno.ENOMEM}  # `accept
 
 
 def bind_alone(sock: socket.socket, address: tuple[Any, ...]) -> None:
-    """Bind so that no other program can bind the same port; `::` takes IPv4 as well. Raises OSError."""
+    """Bind so that no other program can bind the same address and port; `::` takes IPv4 as well. Raises OSError."""
     if sys.platform == "win32":  # there SO_REUSEADDR shares a port, and one bound without options can be shared
         sock.setsockopt(socket.SOL_SOCKET, socket.SO_EXCLUSIVEADDRUSE, 1)
     elif sock.type == socket.SOCK_STREAM:  # a restarted server binds at once

@@ -222,8 +222,7 @@ def _received(engine: Engine) -> tuple[int, int]:
 
 def _values(number: int) -> list[tuple[str, Value]]:
     """The flood's `number`-th value of each address: the default, floats shifted by up to 0.1 % of the range."""
-    shift = 1e-3 * (number + 1) / VALUES
-    return [(param.address, _near_default(param, shift)) for param in _params()]
+    return [(param.address, _near_default(param, 1e-3 * (number + 1) / VALUES)) for param in _params()]
 
 
 def _near_default(param: Param, shift: float) -> Value:
