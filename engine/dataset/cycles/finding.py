@@ -85,7 +85,7 @@ def _resolve(name: str, source: str) -> Path:
         if found is None:
             raise UsageError(f"{source}: no Python with bpy and no Blender program in the folder {path}")
         return found.absolute()
-    known = shutil.which(path)
+    known = shutil.which(str(path))  # Windows: a Path is refused before Python 3.12
     if known is None:
         why = "not an executable program" if path.exists() else "missing"
         raise UsageError(f"{source}: {path} is {why}; name a Blender program or a Python with bpy")
