@@ -90,8 +90,7 @@ class Access:
 
     def _is_direct(self, host: str | None, origin: str | None) -> bool:
         """True if the request names this machine itself, not one of `allowed_hosts`, which may be a proxy."""
-        is_own_origin = origin is None or is_our_origin(origin, host=host)
-        return is_own_origin and is_our_host(host, bound_to=self.bound_to)
+        return (origin is None or is_our_origin(origin, host=host)) and is_our_host(host, bound_to=self.bound_to)
 
     def is_token(self, text: str) -> bool:
         """True if `text` is the token. Compares in constant time."""

@@ -11,10 +11,11 @@ from collections.abc import Callable
 from contextlib import suppress
 from typing import TYPE_CHECKING, Any
 
+from engine.control import tcp
 from engine.control.outgoing.sender import addresses_of, display_address
 from engine.errors import MultiverseError, PortTakenError
 from engine.system.guarded_thread import Guard, GuardedThread
-from engine.system.refused_port import EXHAUSTED, bind_alone, refusal_reason
+from engine.system.refused_port import EXHAUSTED, refusal_reason
 from engine.system.reporting import Report
 from engine.system.translate_errors import refused
 from engine.web.serving.compat_asyncio import tcp_transport
@@ -78,10 +79,12 @@ class WebThread:
         # Imported here, on the web thread: importing aiohttp takes 0.2 s.
         from aiohttp import web
 
+        logger = logging.Logger("engine.web.http", logging.WARNING)
+        logger.addHandler(_Reporting(self._report))
         runner = web.AppRunner(
             self._build(),
             access_log=None,
-            logger=reporting_logger(self._report),
+            logger=logger,
             handler_cancellation=True,
             keepalive_timeout=IDLE_S,
             shutdown_timeout=0.2,
@@ -131,17 +134,13 @@ def listen(host: str, port: int) -> socket.socket:
     """Open a listening socket. Raises MultiverseError, whose text names `--web`."""
     option = f"--web {display_address(host, port)}"
     with refused(f"{option}: no such host here", MultiverseError):
-        family, kind, protocol, _, address = addresses_of(host, port, socket.SOCK_STREAM)[0]
-    listening = socket.socket(family, kind, protocol)
+        family, _, _, _, address = addresses_of(host, port, socket.SOCK_STREAM)[0]
     try:
-        bind_alone(listening, address)
-        listening.listen(BACKLOG)
+        return tcp.listen(family, address)
     except OSError as error:
-        listening.close()
         if error.errno == errno.EADDRINUSE:
             raise PortTakenError(("--web", display_address(host, port))) from None
         raise MultiverseError(f"{option}: {refusal_reason(error)}; choose another with --web HOST:PORT") from None
-    return listening
 
 
 class ConnectionLimit:
@@ -207,15 +206,8 @@ class _Closed(asyncio.Protocol):
         transport.abort()
 
 
-def reporting_logger(report: Report) -> logging.Logger:
-    """A logger for aiohttp's server that passes each error to `report`, in one line."""
-    logger = logging.Logger("engine.web.http", logging.WARNING)
-    logger.addHandler(_Reporting(report))
-    return logger
-
-
 class _Reporting(logging.Handler):
-    """By default aiohttp logs a traceback for each failed request, and anybody can send garbage."""
+    """Passes each error to `report` in one line: aiohttp logs a traceback for each, and anybody can send garbage."""
 
     def __init__(self, report: Report) -> None:
         super().__init__()
