@@ -132,5 +132,4 @@ class AudioRingReader(_AudioRingEnd):
         copy[:head] = self._samples[start : start + head]
         copy[head:] = self._samples[: frames - head]
         self._fence()
-        is_whole = int(self._fields[ANNOUNCED]) - self.capacity <= first_sample
-        return copy if is_whole else None
+        return copy if int(self._fields[ANNOUNCED]) - self.capacity <= first_sample else None

@@ -188,8 +188,7 @@ def _patterns_to_fetch(hub_id: str, file: str, files: tuple[str, ...]) -> tuple[
             return exact, _size_mb(sizes, exact)
         if about.includes:
             return about.includes, about.size_mb
-    is_all = files != CONFIG_FILES
-    return files, _size_mb(sizes, files) or (about.size_mb if is_all else 0)
+    return files, _size_mb(sizes, files) or (about.size_mb if files != CONFIG_FILES else 0)
 
 
 def _smallest(sizes: dict[str, int]) -> tuple[str, ...]:

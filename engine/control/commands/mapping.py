@@ -173,8 +173,7 @@ class MapControl:
         if event is not None and movements and not is_learning:
             self._on_unmapped_midi(movements[0], sender_name)
         # While learning, a message that moves nothing may still be a mistake.
-        is_consumed = event is not None or (is_learning and bool(movements))
-        return () if is_consumed else None
+        return () if event is not None or (is_learning and bool(movements)) else None
 
     def ignores(self, message: Message, now_s: float) -> bool:
         """True if nothing is mapped to the message's address and nothing is being learned. The next `/map/learn` reads

@@ -46,8 +46,7 @@ class ModulationControl:
         reply.done(int(str(number)))
 
     def _moves(self, number: object) -> list[Move]:
-        text = str(self._store.get(_moves_address(number)))
-        return list(dict.fromkeys(move for _, move in moves_of(text)))
+        return list(dict.fromkeys(move for _, move in moves_of(str(self._store.get(_moves_address(number))))))
 
     def _write(self, number: object, moves: list[Move]) -> None:
         address, text = _moves_address(number), "; ".join(map(str, moves))

@@ -148,8 +148,7 @@ class SegmentationLoop(PictureLoop[RingFrame, Segmentation]):
         return {"resolution": self._model.spec.resolution}
 
     def _facts(self) -> dict[str, Fact]:
-        mode = self._segmenter.mode
-        return {"objects": self._objects, "prompts": len(self._settings.texts), "mode": mode}
+        return {"objects": self._objects, "prompts": len(self._settings.texts), "mode": self._segmenter.mode}
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -63,8 +63,7 @@ class BlockGrid:
     @property
     def audible_hops(self) -> int:
         """Number of audible hops of a window: the block and its lag, rounded up to the grain."""
-        grains = -(-(self.block + self.lag) // self.grain)
-        return grains * self.grain_hops
+        return -(-(self.block + self.lag) // self.grain) * self.grain_hops
 
     @property
     def window_hops(self) -> int:

@@ -253,8 +253,7 @@ def cutting_for(device: torch.device, dtype: torch.dtype) -> CutLengths:
 
 def _repeat_to_frames(features: Tensor, frames: int) -> Tensor:
     """(B, T, C) at 50 per second -> (B, frames, C) at 100: each vector twice, the last one repeated to the end."""
-    indices = (torch.arange(frames, device=features.device) // 2).clamp(max=features.shape[1] - 1)
-    return features[:, indices]
+    return features[:, (torch.arange(frames, device=features.device) // 2).clamp(max=features.shape[1] - 1)]
 
 
 def _noise(spans: list[Span], like: Tensor, columns: int = 1) -> Tensor:

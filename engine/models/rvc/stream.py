@@ -158,8 +158,7 @@ class LiveVoice:
 
     def window_hz(self) -> np.ndarray:
         """Pitch of the whole window, like `tracked_hz`. Waits for the device."""
-        empty = np.zeros(0, np.float32)
-        return empty if self._pitch is None else self._pitch.values[0].cpu().numpy()
+        return np.zeros(0, np.float32) if self._pitch is None else self._pitch.values[0].cpu().numpy()
 
     def lift_at_once(self, semitones: float) -> None:
         """Set `lift` for the whole window, while none of it is audible."""

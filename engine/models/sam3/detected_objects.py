@@ -89,8 +89,7 @@ def keep_oldest(objects: DetectedObjects) -> DetectedObjects:
     if len(objects) < 2:
         return objects
     by_age = np.argsort(objects.tracked_ids)
-    indices = by_age[nms_indices(objects.select(by_age), np.inf)]
-    return objects.select(np.sort(indices))
+    return objects.select(np.sort(by_age[nms_indices(objects.select(by_age), np.inf)]))
 
 
 def nms_indices(objects: DetectedObjects, same_iou: float) -> np.ndarray:

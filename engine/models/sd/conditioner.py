@@ -154,8 +154,7 @@ class Conditioner:
         """Embeds (1, 77, D) and pooled (1, P) or None of one chunk; `rows`: one for each text encoder."""
         model = self._model
         if model.family != "sdxl":
-            hidden = _hidden(model.text_encoders[0], rows[0], skipped)
-            return apply_emphasis(hidden, rows[0].weights), None
+            return apply_emphasis(_hidden(model.text_encoders[0], rows[0], skipped), rows[0].weights), None
         outputs = []
         for encoder, row in zip(model.text_encoders, rows, strict=True):
             with inject_vectors(encoder, row.vectors):

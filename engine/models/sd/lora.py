@@ -69,8 +69,7 @@ class Delta:
             return self._flat(name)
         first, second = self._flat(f"{name}_a"), self._flat(f"{name}_b")
         if core in self.factors:
-            middle = self.factors[core].float()
-            return torch.einsum("ij...,ip,jr->pr...", middle, first, second).flatten(1)
+            return torch.einsum("ij...,ip,jr->pr...", self.factors[core].float(), first, second).flatten(1)
         return first @ second
 
     def _flat(self, role: str) -> torch.Tensor:

@@ -66,8 +66,7 @@ class Pixels:
         are_latents_finite = is_finite(z)
         z = z.float() / self._model.scaling_factor + self._model.shift_factor
         x = self._vae.decode(z.to(self._dtype), return_dict=False)[0].float()
-        are_finite = are_latents_finite & is_finite(x)
-        return as_rgb(x * 0.5 + 0.5), are_finite
+        return as_rgb(x * 0.5 + 0.5), are_latents_finite & is_finite(x)
 
     def prepare_control(self, rgb: Pictures) -> torch.Tensor:
         """Convert (F, H, W, 3) uint8 to a ControlNet's input (F, 3, height, width) in 0..1, in the model's dtype."""

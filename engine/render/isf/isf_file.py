@@ -119,8 +119,7 @@ class IsfFile:
     @property
     def is_transition(self) -> bool:
         """True if the shader mixes two pictures."""
-        names = {each.name for each in self.inputs if each.type == "image"}
-        return {START_IMAGE, END_IMAGE} <= names
+        return {START_IMAGE, END_IMAGE} <= {each.name for each in self.inputs if each.type == "image"}
 
     @property
     def is_generator(self) -> bool:

@@ -107,8 +107,7 @@ def _image_encoder(path: str) -> ModelSummary:
     if (weights := find_weights(folder)) is None:
         raise ModelError(f"{path}: has no weights")
     width = headers_of(weights).get(_CLASS, TensorInfo("", (0,))).shape[0]
-    vision = read_config(path, folder)
-    return ModelSummary(what=f"width {width or vision.get('hidden_size', '?')}")
+    return ModelSummary(what=f"width {width or read_config(path, folder).get('hidden_size', '?')}")
 
 
 def _sampler(name: str, *, is_lora: bool = False) -> str:
