@@ -61,10 +61,10 @@ class View(types.ModuleType):
         setattr(self.__dict__["_module"], name, value)
 
 
-def put_on(system: str) -> None:
-    """Disguise this process: `system` as in `sys.platform`, "darwin"."""
+def put_on() -> None:
+    """Disguise this process."""
     global _absent
-    absent = json.loads(Path(__file__).with_name("system_names.json").read_text(encoding="utf-8"))[system]
+    absent = json.loads(Path(__file__).with_name("system_names.json").read_text(encoding="utf-8"))["darwin"]
     _absent = frozenset(absent["modules"].split())
     _absent_names.update({name: frozenset(text.split()) for name, text in absent["names"].items()})
     _as_mac()

@@ -75,8 +75,6 @@ COMMANDS: list[tuple[int, tuple[str, ...]]] = [
     (DONE, ("doctor",)),
 ]
 
-ENCODING = "cp1252" if os.environ["DISGUISE"] == "win32" else "utf-8"
-
 
 def say(*arguments: str) -> tuple[int, str, str]:
     """`say("preset", "list")` runs a command: its exit code (99: a traceback), stdout and stderr."""
@@ -84,7 +82,7 @@ def say(*arguments: str) -> tuple[int, str, str]:
 
     handlers = {number: signal.getsignal(number) for number in (signal.SIGINT, signal.SIGTERM)}
     out, err = io.BytesIO(), io.BytesIO()
-    streams = [io.TextIOWrapper(out, ENCODING, "strict"), io.TextIOWrapper(err, ENCODING, "backslashreplace")]
+    streams = [io.TextIOWrapper(out, "utf-8", "strict"), io.TextIOWrapper(err, "utf-8", "backslashreplace")]
     sys.argv = ["multiverse", *arguments]
     code = 0
     with contextlib.redirect_stdout(streams[0]), contextlib.redirect_stderr(streams[1]):
@@ -97,10 +95,9 @@ def say(*arguments: str) -> tuple[int, str, str]:
             traceback.print_exc()
         for stream in (sys.stdout, sys.stderr):
             stream.flush()
-    written = [stream.encoding for stream in streams]
     for number, handler in handlers.items():
         signal.signal(number, handler)
-    return code, out.getvalue().decode(written[0]), err.getvalue().decode(written[1])
+    return code, out.getvalue().decode(), err.getvalue().decode()
 
 
 def say_all() -> list[tuple[str, int, int, str, str]]:
