@@ -165,9 +165,7 @@ def test_a_bundle_is_retained_whole_with_more_than_values_or_broken(engine: Engi
         assert engine.retained(value(A, 2.0), broken) == [value(A, 2.0), broken], cut
 
 
-def test_after_coalescing_the_store_is_as_if_every_message_had_been_executed(
-    make_engine: Callable[[], Engine],
-) -> None:
+def test_after_coalescing_the_store_is_as_if_every_message_had_been_executed(make_engine: Callable[[], Engine]) -> None:
     """Random values, refused ones, bundles, inner bundles, panics, patterns and commands, from two senders."""
     for seed in range(20):
         chance = random.Random(seed)

@@ -84,6 +84,7 @@ def test_the_receive_buffer_is_emptied_while_a_picture_is_drawn(rig: Any, wait_f
     assert counters.lost == 0
 
 
+@pytest.mark.only_on("linux", "darwin", reason="Wine hands datagrams over later than they are sent")
 def test_a_sender_is_sent_another_ones_value_that_has_replaced_its_own(rig: Any) -> None:
     """Its value was never in the store, so there is no change to tell; its display would be wrong."""
     other = rig.client()

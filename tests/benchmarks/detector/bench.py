@@ -160,11 +160,7 @@ def _figures(tried: dict[str, Pictures], finder: Finder) -> dict[str, Any]:
         ranked[name] = rank(found, pictures, overlap), rank(found, pictures, nearness)
     threshold = ranked[PLAIN][1].best_threshold()
     return {
-        name: {
-            "ap50": boxes.average_precision,
-            "ap_middle": middles.average_precision,
-            **asdict(middles.at(threshold)),
-        }
+        name: {"ap50": boxes.average_precision, "ap_middle": middles.average_precision, **asdict(middles.at(threshold))}
         for name, (boxes, middles) in ranked.items()
     }
 

@@ -17,10 +17,7 @@ _HELD_OUT = f"{_VARIED} --seed 9000"
 
 PLAIN, NEGATIVES, CYCLES, RECIPE_1, OTHER_RANGES = "plain", "negatives", "cycles", "recipe 1", "other ranges"
 
-TRAINING: dict[str, str] = {
-    "recipe 1": f"--recipe 1 {_RASTER} --seed 1000",
-    "recipe 2": f"{_VARIED} --seed 1000",
-}
+TRAINING: dict[str, str] = {"recipe 1": f"--recipe 1 {_RASTER} --seed 1000", "recipe 2": f"{_VARIED} --seed 1000"}
 """Options of the training's pictures. Recipe 1 has whole pictures of 5280x3956 px only, which are cut into views."""
 
 SETS: dict[str, str] = {

@@ -112,9 +112,7 @@ def test_a_tempo_that_somebody_sets_becomes_that_of_the_session(rig: FollowerRig
     assert tempos == sorted(tempos) and set(tempos) == {120.0, 140.0}, "no report from before pulls it back"
 
 
-def test_a_start_of_the_session_begins_the_count_and_a_stop_leaves_the_beat_running(
-    rig: FollowerRig,
-) -> None:
+def test_a_start_of_the_session_begins_the_count_and_a_stop_leaves_the_beat_running(rig: FollowerRig) -> None:
     rig.store.set("/tempo/start_stop_sync", True)
     rig.choose("link")
     rig.wait(lambda: rig.transport and rig.transport[-1] == (False, 0))

@@ -22,7 +22,7 @@ def posts() -> Rendered:
             post(3, 0.0, 5.0, size_m=(1.0, 1.0, 0.8), foot_m=-1.0),
             post(4, 0.0, -5.0, size_m=(1.0, 1.0, 0.8)),
             block(0, 0.0, -5.0, size_m=(3.0, 3.0, 0.2), foot_m=2.0),
-        ),
+        )
     )
 
 

@@ -142,10 +142,7 @@ def test_a_missing_or_truncated_model_fails_in_one_line_that_names_it(
     broken = shutil.copytree(tiny_sd, tmp_path / "broken")
     weights = broken / "unet" / "diffusion_pytorch_model.safetensors"
     weights.write_bytes(weights.read_bytes()[:5000])
-    for rig, reason in (
-        (open_sd(tmp_path / "nowhere"), "nowhere: no such file or folder"),
-        (open_sd(broken), "unet"),
-    ):
+    for rig, reason in ((open_sd(tmp_path / "nowhere"), "nowhere: no such file or folder"), (open_sd(broken), "unet")):
         wait_for(lambda: rig.status.state == "failed", "the failure")  # noqa: B023
         assert reason in rig.status.detail and "\n" not in rig.status.detail
         assert rig.status.restarts == 0

@@ -8,6 +8,8 @@ import sys
 from collections.abc import Callable
 from pathlib import Path
 
+import pytest
+
 PLAY = """
 import json, os, sys, time
 from pathlib import Path
@@ -80,6 +82,7 @@ def known_cache(folder: Path) -> Path:
     return folder
 
 
+@pytest.mark.only_on("linux", reason="counts the files of Mesa's cache")
 def test_putting_in_a_tried_shader_compiles_nothing(tmp_path: Path, require: Callable[[object, str], None]) -> None:
     """Each thing that Mesa's software rasteriser compiles is a file in its cache."""
     environment = {**os.environ, "MESA_SHADER_CACHE_DIR": str(known_cache(tmp_path))}

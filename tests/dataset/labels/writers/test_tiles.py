@@ -15,13 +15,7 @@ from engine.dataset.labels.options import LabelOptions
 from engine.dataset.labels.record import DatasetContents, FinishedPicture, LabelSource, PictureRecord
 from engine.dataset.labels.recording import find_instances
 from engine.dataset.labels.writers.pixels import instance_mask
-from engine.dataset.labels.writers.tiles import (
-    TileWindow,
-    TileWriter,
-    cut_things,
-    finished_tiles,
-    tile_windows,
-)
+from engine.dataset.labels.writers.tiles import TileWindow, TileWriter, cut_things, finished_tiles, tile_windows
 from engine.dataset.layout.options import Recipe2Options
 from engine.dataset.scene.camera import camera_values
 from engine.dataset.task import PictureTask

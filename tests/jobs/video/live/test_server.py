@@ -75,11 +75,7 @@ def test_settings_apply_from_the_next_picture_and_only_to_their_client(serve: Se
     changing.ask(prompt="the sea at night", seed=5, side_px=128)
     sent = changing.hear("settings")
     assert sent["number"] == 1
-    assert (sent["values"]["prompt"], sent["values"]["seed"], sent["values"]["side_px"]) == (
-        "the sea at night",
-        5,
-        128,
-    )
+    assert (sent["values"]["prompt"], sent["values"]["seed"], sent["values"]["side_px"]) == ("the sea at night", 5, 128)
     assert changing.paint(2).shape == (128, 128, 3) and changing.painted[-1].settings == 1
     changing.ask(side_px=64)
     after = changing.paint(3)

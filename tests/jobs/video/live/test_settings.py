@@ -95,13 +95,7 @@ def test_a_picture_of_the_client_is_followed_and_can_be_put_aside() -> None:
     assert (mine.painting.ip_image, wrong) == ("folder/1.jpg", [])
 
 
-@pytest.mark.parametrize(
-    ("source", "side", "painted"),
-    [
-        ((640, 480), 512, (512, 384)),
-        ((9, 900), 512, (64, 512)),
-    ],
-)
+@pytest.mark.parametrize(("source", "side", "painted"), [((640, 480), 512, (512, 384)), ((9, 900), 512, (64, 512))])
 def test_painted_sides_are_multiples_of_eight(source: tuple[int, int], side: int, painted: tuple[int, int]) -> None:
     assert painted_size(*source, side) == painted
 
