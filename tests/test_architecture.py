@@ -553,8 +553,7 @@ def test_every_file_has_a_name_allowed_on_windows_and_mac() -> None:
     ]
     wrong = re.compile(r'.*[<>:"|?*\\\x00-\x1f].*|.*[. ]')  # Microsoft: Naming Files, Paths, and Namespaces
     assert [str(path) for path in paths if any(map(wrong.fullmatch, path.parts)) or names_device(str(path))] == []
-    seen = Counter(str(path).casefold() for path in paths)
-    assert [path for path, count in seen.items() if count > 1] == []
+    assert [path for path, count in Counter(str(path).casefold() for path in paths).items() if count > 1] == []
 
 
 @pytest.mark.parametrize(

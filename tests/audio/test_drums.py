@@ -52,8 +52,7 @@ def test_bass_lines_pads_and_voices_are_not_drums_and_hits_are_the_same_30_db_lo
     voice = 0.2 * sum(np.sin(2 * np.pi * 200 * k * times) / k for k in range(1, 20)) * np.minimum(1.0, within / 0.06)
     voice *= np.minimum(1.0, (0.4 - within) / 0.06)
     for sound in (bass, pad, voice, bass + pad):
-        found = listen(sound.astype(np.float32), RATE_HZ).hits_s
-        assert sum(len(at[at > 1.0]) for at in found.values()) == 0
+        assert sum(len(at[at > 1.0]) for at in listen(sound.astype(np.float32), RATE_HZ).hits_s.values()) == 0
     (score,) = [score for score in SCORES if score.name == "house"]
     sound = compose(score, 8.0).sound
     loud, quiet = listen(sound, RATE_HZ).hits_s, listen(sound * np.float32(0.0316), RATE_HZ).hits_s

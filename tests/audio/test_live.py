@@ -86,8 +86,7 @@ def test_new_settings_take_effect_at_the_next_hop_and_live_sound_cannot_be_advan
     audio.settings = AudioSettings(auto=(False,) * 4, gain_db=(-60.0, 0.0, 6.0, 12.0))
     hand.ring.write(tone[4800:5280])
     wait_for(lambda: audio.latest_features().end_sample == 5280, "the next hop")
-    gains = [channel.gain_db for channel in audio.latest_features().channels]
-    assert gains == [-60.0, 0.0, 6.0, 12.0]
+    assert [channel.gain_db for channel in audio.latest_features().channels] == [-60.0, 0.0, 6.0, 12.0]
 
 
 def test_sound_overwritten_before_analysis_is_skipped(reports, wait_for) -> None:

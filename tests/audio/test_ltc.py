@@ -133,8 +133,7 @@ def test_the_channel_with_timecode_is_taken_out_of_the_sound_and_timed_by_the_cl
         tap.decode(np.stack([music, tape.samples], 1)[at : at + 480], first + at, 2)
         for at in range(0, tape.samples.size, 480)
     ]
-    without = np.concatenate(left)
-    assert (without == music[:, None]).all(), "both channels carry the music"
+    assert (np.concatenate(left) == music[:, None]).all(), "both channels carry the music"
     readings, starts = tap.take(), dict(zip(tape.labels, tape.starts, strict=True))
     for each in readings:
         start = starts[each.hours, each.minutes, each.seconds, each.frames]

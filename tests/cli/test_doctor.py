@@ -130,8 +130,7 @@ def test_without_a_terminal_each_check_is_a_plain_line(full_run, cli, monkeypatc
     assert (code, err) == (0, "")
     monkeypatch.setattr(doctor_checks, "run_checks", lambda: [Check("failed", "Python", "too old")])
     assert cli("doctor").code == 1
-    labels = {line.split()[0] for line in out.splitlines()}
-    assert labels <= {"ok", "note", "warning", "fix:", "then:", "or:"}
+    assert {line.split()[0] for line in out.splitlines()} <= {"ok", "note", "warning", "fix:", "then:", "or:"}
     assert all(any(f" {check['name']}: {check['detail']}" in line for line in out.splitlines()) for check in found)
     assert "\x1b" not in out
 

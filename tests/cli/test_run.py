@@ -255,8 +255,7 @@ def test_a_run_resumes_with_the_last_values(home: Path, cli: Any, monkeypatch: p
     assert cli("run", *common, "--set", "/layer/3/curve=0.625").code == 0
     done = cli("run", *common, "--resume", "--sink", "snapshot=out.png", "--json")
     assert done.code == 0, done.err
-    saved = next((home / "home").rglob(".autosave.toml")).read_text()
-    assert "0.625" in saved
+    assert "0.625" in next((home / "home").rglob(".autosave.toml")).read_text()
 
 
 BAD_STARTS = {

@@ -69,8 +69,7 @@ def test_touchosc_has_every_parameter_once_on_the_page_of_its_area(layout: Eleme
             assert min(frame["w"], frame["h"]) > 15
     assert found == ADDRESSES + Counter(["/engine/notify"])
     more = ("Stable Diffusion 2", "Stable Diffusion 3")  # what one page has no room for
-    first = [title for title in titles if title not in more]
-    assert first == [page.title for page in pages(osc_schema.AREAS)]
+    assert [title for title in titles if title not in more] == [page.title for page in pages(osc_schema.AREAS)]
     nodes = list(layout.iter("node"))
     assert len({node.get("ID") for node in nodes}) == len(nodes)
 

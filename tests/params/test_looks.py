@@ -204,8 +204,7 @@ def test_a_look_lives_in_silence_and_never_stands_still_or_repeats(
     name: str, sounds: dict[str, str], tmp_path: Path
 ) -> None:
     moments = read(draw(name, tmp_path, sounds["silence"], SILENCE_FPS, SILENCE_S))[round(WARM_UP_S * SILENCE_FPS) :]
-    seen = np.median((moments.max(axis=3) > 60).mean(axis=(1, 2)))
-    assert seen > 0.01, "black in silence"
+    assert np.median((moments.max(axis=3) > 60).mean(axis=(1, 2))) > 0.01, "black in silence"
     small = np.stack([blocks(moment) for moment in moments])  # grain and dither do not count
     for apart in range(4, len(small)):
         change = np.abs(small[apart:] - small[:-apart]).mean(axis=(1, 2, 3))
@@ -242,8 +241,7 @@ def test_the_list_of_pictures_is_that_of_the_looks_by_worlds() -> None:
     assert LIST.read_text(encoding="utf-8") == looks_json(), "run `multiverse schema write`"
     for suffix in ("jpg", "webp"):
         assert {path.stem for path in PICTURES.glob(f"*.{suffix}")} == set(FACTORY_NAMES)
-    in_worlds = [name for looks in WORLDS.values() for name in looks]
-    assert in_worlds == list(LOOKS) == list(FACTORY_NAMES[2:])
+    assert [name for looks in WORLDS.values() for name in looks] == list(LOOKS) == list(FACTORY_NAMES[2:])
 
 
 def test_every_value_of_a_look_is_in_range_and_its_routes_have_targets() -> None:

@@ -146,8 +146,7 @@ def test_every_kernel_is_compiled_at_the_first_start_and_stamped_with_all_files_
             imported |= set(
                 re.findall(r"^from engine\.render(?:\.| import )(\w+)", file.read_text("utf-8"), re.MULTILINE)
             )
-    numbers = {name for name in imported if not name.startswith("numba_")}
-    assert numbers == set(compiling.NUMBER_FILES)
+    assert {name for name in imported if not name.startswith("numba_")} == set(compiling.NUMBER_FILES)
     # So it does not matter what was run first.
     assert {kernel.name for kernel in ALL} == set(KERNELS) and len(ALL) == len(KERNELS)
 

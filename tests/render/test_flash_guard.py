@@ -182,8 +182,7 @@ def test_only_the_part_that_strobes_is_dimmed_and_motion_in_it_continues(show: C
     published = show(cards, times_s)
     assert_conforms(published, times_s)
     for frame, each in enumerate(published):
-        dark = np.flatnonzero(each[9, :, 0] < 20)
-        assert dark.tolist() == list(range(frame % 30, frame % 30 + 4))
+        assert np.flatnonzero(each[9, :, 0] < 20).tolist() == list(range(frame % 30, frame % 30 + 4))
 
 
 def test_red_that_flashes_turns_pale_but_not_dark(show: Callable) -> None:

@@ -226,8 +226,7 @@ def test_followed_objects_keep_their_regions_and_others_take_what_is_free(found:
     assert [region_at(come, number) for number in (0, 1, 2, 3, 4)] == [0, 0, 2, 1, 3]
     assert come[0, 0] == 0
     regions = ObjectRegions()
-    full = regions.compute(found(boxes(0, 1, 2, 3, 4), ids=(1, 2, 3, 4, 5)), 3, FREE)
-    assert region_at(full, 4) == 3
+    assert region_at(regions.compute(found(boxes(0, 1, 2, 3, 4), ids=(1, 2, 3, 4, 5)), 3, FREE), 4) == 3
     after = regions.compute(found(boxes(0, 2, 3, 4), ids=(1, 3, 4, 5)), 3, FREE)
     assert [region_at(after, number) for number in (0, 2, 3, 4)] == [0, 2, 3, 1]
 

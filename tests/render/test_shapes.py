@@ -61,8 +61,7 @@ def test_a_line_is_as_thick_as_requested_level_or_steep_and_never_thinner_than_a
     ramp = np.linspace(-0.5, 0.5, 1024, dtype=np.float32)
     seen = red(LINE | {"/layer/1/line_width": 3.0, "/layer/1/curve": 1.0}, ramp, (200, 200))
     # It rises by 45 degrees: a column is cut at a slant.
-    middle = seen[:, 60:140].sum(axis=0)
-    assert middle == pytest.approx(6 * math.sqrt(2), abs=0.4)
+    assert seen[:, 60:140].sum(axis=0) == pytest.approx(6 * math.sqrt(2), abs=0.4)
 
 
 def test_traces_have_glow_but_no_streaks_at_a_jump(red: Callable) -> None:
@@ -80,8 +79,7 @@ def test_traces_have_glow_but_no_streaks_at_a_jump(red: Callable) -> None:
     y, x = np.mgrid[:200, :200] + 0.5
     beyond_px = np.abs(np.hypot(x - 100, y - 100) - 56) - 1.0  # the circle's radius is 28 % of the height
     rings = [seen[(beyond_px > low) & (beyond_px <= low + 2)] for low in range(0, 20, 2)]
-    means = [ring.mean() for ring in rings]
-    assert all(earlier > later for earlier, later in pairwise(means))
+    assert all(earlier > later for earlier, later in pairwise([ring.mean() for ring in rings]))
     assert max(np.ptp(ring) for ring in rings[1:]) < 0.16
     assert seen[beyond_px > 21].max() < 0.01 and seen[beyond_px < -0.6].min() > 0.98
 

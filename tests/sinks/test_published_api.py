@@ -29,8 +29,7 @@ def test_we_install_and_pass_what_syphons_gl_server_requires(published_api) -> N
     assert {"SyphonOpenGLServer", "SyphonMetalServer"} <= set(api["exported"])
     assert "opengl._require_pyopengl" in demands and "opengl" in api["extras"]
     assert ("OpenGL", "pip install 'syphon-python[opengl]'") in KINDS["syphon"].packages
-    pyproject = (SINKS.parents[1] / "pyproject.toml").read_text()
-    assert "syphon-python[opengl]" in pyproject
+    assert "syphon-python[opengl]" in (SINKS.parents[1] / "pyproject.toml").read_text()
     assert api["cgl_context_encoding"].encode() == syphon.CGL_CONTEXT_ENCODING
 
 

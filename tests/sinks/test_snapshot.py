@@ -135,8 +135,7 @@ def test_a_name_with_16_keeps_the_levels_between_two_of_8_bits(make_format, make
 )
 def test_colours_under_alpha_are_divided_by_it(pixels: np.ndarray, written: list[list[int]], tmp_path: Path) -> None:
     (tmp_path / "a.png").write_bytes(encode_png(pixels[None]))
-    read = cv2.imread(str(tmp_path / "a.png"), cv2.IMREAD_UNCHANGED)[0][:, [2, 1, 0, 3]]
-    assert read.tolist() == written
+    assert cv2.imread(str(tmp_path / "a.png"), cv2.IMREAD_UNCHANGED)[0][:, [2, 1, 0, 3]].tolist() == written
 
 
 def test_the_time_follows_the_last_at_sign() -> None:

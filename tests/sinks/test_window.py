@@ -367,8 +367,7 @@ def test_what_is_adjusted_while_its_process_begins_reaches_it(monkeypatch: pytes
     sink.adjust({"/window/test_card": False})
     with pytest.raises(SinkError, match="its process ended"):
         sink._run()
-    state = [json.loads(line)["values"].get("/window/test_card") for line in lines[:-1]]
-    assert state == [False, True]
+    assert [json.loads(line)["values"].get("/window/test_card") for line in lines[:-1]] == [False, True]
 
 
 def test_a_shape_maps_each_corner_of_the_display_into_the_picture() -> None:

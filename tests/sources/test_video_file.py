@@ -40,8 +40,7 @@ def test_offline_every_picture_of_three_loops_is_the_right_one(
 ):
     rate = 25 if name == "a.gif" else 30  # GIF times are in hundredths of a second
     source = open_file(write_video(12, name=name, codec=codec, pixel_format=pixel_format, rate=rate), True)
-    frames = [number_in(source.frame_at(index / rate).pixels) for index in range(36)]
-    assert frames == list(range(12)) * 3
+    assert [number_in(source.frame_at(index / rate).pixels) for index in range(36)] == list(range(12)) * 3
     assert (source.status().state, source.status().frames) == ("playing", 36)
 
 

@@ -112,8 +112,7 @@ def test_sync_waits_for_earlier_work_of_the_frame_loop(session: EngineClient) ->
         session.client.send(encode_message("/sink/start", "null", f"turn {turn}"))
         session.client.send(encode_message("/sink/stop", "null", f"turn {turn}"))
         session.client.send(encode_message("/sync", turn))
-        order = [session.answer().address for _ in range(3)]
-        assert order == ["/done", "/done", "/synced"]
+        assert [session.answer().address for _ in range(3)] == ["/done", "/done", "/synced"]
 
 
 def test_smoothing_is_changed_while_it_runs(session: EngineClient) -> None:

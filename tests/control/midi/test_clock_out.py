@@ -20,8 +20,7 @@ def test_a_receiver_hears_the_tempo_and_is_started_on_the_bar() -> None:
         wait_s = out.wait_s(beat, 128.0)
         now_s, beat = now_s + wait_s, beat + wait_s * 128.0 / 60.0
     assert line.bpm == pytest.approx(128.0, abs=0.01)
-    starts = [beat for beat, message in sent if message == START]
-    assert starts == [pytest.approx(4.0, abs=1e-3)]
+    assert [beat for beat, message in sent if message == START] == [pytest.approx(4.0, abs=1e-3)]
     ticks = [beat for beat, message in sent if message == CLOCK]
     assert len([beat for beat in ticks if 3.999 < beat < 7.999]) == 96
     assert out.stop() == [STOP] and out.stop() == []

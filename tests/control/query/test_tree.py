@@ -246,5 +246,4 @@ def test_no_two_siblings_have_one_text_in_any_case(store: ParamStore) -> None:
     walk(root)
     assert root["CONTENTS"]["pad"]["CONTENTS"]["3"]["DESCRIPTION"].startswith("Pad 3: ")
     assert root["CONTENTS"]["cue"]["CONTENTS"]["2"]["DESCRIPTION"] == "Cue 2: Night, fade 2 s"
-    generator = root["CONTENTS"]["fx"]["CONTENTS"]["generator"]["CONTENTS"]
-    assert generator["Speed"]["DESCRIPTION"] == "SPEED (2)"
+    assert root["CONTENTS"]["fx"]["CONTENTS"]["generator"]["CONTENTS"]["Speed"]["DESCRIPTION"] == "SPEED (2)"

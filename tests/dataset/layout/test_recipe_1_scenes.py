@@ -38,8 +38,7 @@ def test_too_many_are_refused_with_how_many_fit(field: str, things: str, find) -
     with pytest.raises(UsageError, match=rf"--{field.replace('_', '-')} 1000: \d+ {things} fit") as caught:
         describe_recipe_1(replace(small, **{field: 1000}), 5)
     fit = int(str(caught.value).split(":")[1].split()[0])
-    one = describe_recipe_1(replace(small, **{field: fit}), 5)
-    assert len(find(one)) == fit > 3
+    assert len(find(describe_recipe_1(replace(small, **{field: fit}), 5))) == fit > 3
     with pytest.raises(UsageError, match=f": {fit} {things} fit"):
         describe_recipe_1(replace(small, **{field: fit + 1}), 5)
 

@@ -27,8 +27,7 @@ def test_the_last_line_of_a_picture_counts(tmp_path: Path) -> None:
     again = read_manifest(tmp_path)
     assert again.lines[1].is_done and next(again.entries([1])).seconds == 1.5 and again.unreadable == 0
     again.tidy()
-    lines = (tmp_path / MANIFEST).read_text().splitlines()
-    assert [json.loads(line)["index"] for line in lines] == [0, 1]
+    assert [json.loads(line)["index"] for line in (tmp_path / MANIFEST).read_text().splitlines()] == [0, 1]
 
 
 @pytest.mark.parametrize("indices", [0.0, 0.3, 0.5, 0.999])

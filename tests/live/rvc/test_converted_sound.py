@@ -78,8 +78,7 @@ def test_a_takeover_between_processes_loses_no_sample(processes: Processes, conv
     sound, presence = (np.concatenate(each) for each in zip(*parts, strict=True))
     assert presence.all()
     assert (sound[:50] == 1.0).all() and (sound[60:] == -1.0).all()
-    steps = np.diff(sound[49:61])
-    assert np.allclose(steps[:FADE], -2.0 / FADE, atol=1e-6), "crossfaded evenly"
+    assert np.allclose(np.diff(sound[49:61])[:FADE], -2.0 / FADE, atol=1e-6), "crossfaded evenly"
 
 
 def test_the_old_process_is_heard_to_its_end_if_the_next_begins_later(

@@ -183,5 +183,4 @@ def test_it_starts_with_the_stored_model_or_the_default_if_that_is_gone(
     missing = open_run(**{"/rvc/model": "gone.pth"})
     missing.start()
     assert missing.refused == [("/rvc/model", "")] and "is not in" in reports.lines[-1][1]
-    spec = missing.link.supervisor.spec.settings["spec"]
-    assert spec["model"].endswith("voice.pth")
+    assert missing.link.supervisor.spec.settings["spec"]["model"].endswith("voice.pth")

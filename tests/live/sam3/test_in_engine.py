@@ -118,8 +118,7 @@ def test_a_dancer_is_followed_over_osc(rig: DrawingEngine) -> None:
         return len(messages) > 200 or (min(seen) < 130 and max(seen) > 190)
 
     messages = object_counts(rig, 20, until=has_danced)
-    counts = [message.args for message in messages if message.address == "/sam3/objects"]
-    assert set(counts) == {(1,)}
+    assert set([message.args for message in messages if message.address == "/sam3/objects"]) == {(1,)}
     dancers = [message.args for message in messages if message.address == "/sam3/object/1"]
     assert len({args[0] for args in dancers}) == 1, "it keeps its id"
     assert all(args[1] == 1 and args[2] > 0.9 for args in dancers)

@@ -104,8 +104,7 @@ def test_without_a_prompt_it_finds_nothing_and_notes_why_once(rig: Sam3Rig, wait
     for blank in ("  ", ""):
         rig.set({"/sam3/prompt/1": blank})
         rig.wait_until_applied(wait_for)
-        frame = rig.feed_one(wait_for)
-        assert found_in(frame).objects == ()
+        assert found_in(rig.feed_one(wait_for)).objects == ()
     lines = [line for key, line in rig.reports if key.startswith("child.sam3.asked")]
     assert lines.count("sam3: no prompt is set: /sam3/prompt/1 to 4 are empty") == 1
     rig.reset({})

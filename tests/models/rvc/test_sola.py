@@ -75,5 +75,4 @@ def test_a_crossfade_may_be_longer_than_a_block(block: int) -> None:
     result, offsets = joined(sola, sound, [0] * 20, block, CROSSFADE + 50)
     assert offsets == [0] * 20
     settled = result[8 * block + CROSSFADE :] if block < CROSSFADE else result[CROSSFADE:]
-    expected = sound[len(result) - len(settled) : len(result)]
-    assert np.abs(settled - expected).max() < 1e-3
+    assert np.abs(settled - sound[len(result) - len(settled) : len(result)]).max() < 1e-3
