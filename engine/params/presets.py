@@ -71,9 +71,13 @@ def is_factory(name: str) -> bool:
 
 
 def spelled(name: str, names: Collection[str]) -> str:
-    """The clean `name`, or the one of `names` that differs in case only: Windows and Macs take both for one file."""
+    """The clean `name`, or the one of `names` that differs in case only: Windows and Macs take both for one file.
+    PresetError if several do, as a folder of Linux may have them."""
     clean = clean_name(name)
-    return clean if clean in names else {each.casefold(): each for each in names}.get(clean.casefold(), clean)
+    found = [] if clean in names else sorted(each for each in names if file_names.differ_in_case(each, clean))
+    if len(found) > 1:
+        raise PresetError(f"preset {name!r}: {' and '.join(map(repr, found))} differ in case only; give one exactly")
+    return found[0] if found else clean
 
 
 def factory_preset(name: str) -> LoadedPreset | None:
@@ -92,9 +96,9 @@ def not_found_error(name: str, folder: Path, names: Sequence[str]) -> PresetErro
     """The error for an unknown name, with the most similar known one."""
     import difflib  # imported here: most starts do not need it
 
-    spelled = {one.casefold(): one for one in names}
-    alike = difflib.get_close_matches(name.casefold(), spelled, 1)
-    nearest = f"nearest: {spelled[alike[0]]}; " if alike else ""
+    known = {one.casefold(): one for one in names}
+    alike = difflib.get_close_matches(name.casefold(), known, 1)
+    nearest = f"nearest: {known[alike[0]]}; " if alike else ""
     return PresetError(f"preset {name!r}: not found in {folder} ({nearest}known: {some_of(names)})")
 
 
@@ -149,8 +153,10 @@ class PresetFolder:
         name, path = self._target(name)
         with refused(f"{self._replaced.path}: cannot be read", PresetError):
             replaced = self._replaced.newest(name)
-        if replaced is None:
+        if replaced is None or (replaced.name != name and replaced.name in self.files()):
             raise PresetError(f"preset {name!r}: no overwritten or deleted preset is kept under this name")
+        if not path.is_file():
+            name, path = self._target(replaced.name)
         loaded = self.read(name, replaced.path)
         if path.is_file():
             self._put_aside(name, path)

@@ -7,6 +7,7 @@ from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 
+from engine.system import file_names
 from engine.system.atomic_file import remove_file
 
 FOLDER = "replaced"
@@ -59,7 +60,10 @@ class ReplacedPresets:
         self._forget_old([*entries, entry])
 
     def newest(self, name: str) -> Replaced | None:
-        of_name = [entry for entry in self._entries() if entry.name.casefold() == name.casefold()]
+        """The last one of this name; if there is none, of one that differs in case only."""
+        entries = self._entries()
+        of_name = [entry for entry in entries if entry.name == name]
+        of_name = of_name or [entry for entry in entries if file_names.differ_in_case(entry.name, name)]
         return max(of_name, key=lambda entry: entry.number, default=None)
 
     def _entries(self) -> list[Replaced]:

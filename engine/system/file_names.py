@@ -34,6 +34,11 @@ def name_for_libsndfile(path: Path | str) -> Any:
     return str(path) if os.name == "nt" else os.fsencode(path)  # on Windows bytes would be read in the ANSI code page
 
 
+def differ_in_case(one: str, other: str) -> bool:
+    """True if Windows and Macs take both names for one file: NTFS compares each character in upper case."""
+    return one != other and len(one) == len(other) and one.upper() == other.upper()
+
+
 def names_device(path: str) -> bool:
     """True if Windows would take a part of this path for a device, such as `sub/NUL.bin`. Opening COM1 acts on it."""
     return any(_RESERVED.fullmatch(part) for part in re.split(r"[/\\]", path))

@@ -242,7 +242,7 @@ class PresetControl:
         change = self.cache.save(name, values, self._views.names_in(values))
         assert change.content is not None
         self.current.begin(change.content)
-        self._write_change(change, name, reply)
+        self._write_change(change, reply)
         if self._take_picture is not None:
             self._take_picture(lambda jpeg: self._save_still(change.name, jpeg))
 
@@ -266,22 +266,21 @@ class PresetControl:
         self._disk.post(write, lambda reason: self._report("presets", f"the picture of preset {name}: {reason}"))
 
     def _on_delete(self, args: Args, reply: Reply) -> None:
-        name = preset_name(args)
-        self._write_change(self.cache.delete(name), name, reply)
+        self._write_change(self.cache.delete(preset_name(args)), reply)
 
-    def _write_change(self, change: PresetChange, name: str, reply: Reply) -> None:
+    def _write_change(self, change: PresetChange, reply: Reply) -> None:
         """Write a change to the disk, then answer."""
 
         def write() -> None:
             was_replaced = self.cache.write(change)
-            reply.done(name)
-            self._notify("/preset/changed", name)
+            reply.done(change.name)
+            self._notify("/preset/changed", change.name)
             if change.content is None:
                 self.current.forget(change.name)
                 self.mixer.follow_change(change.name, "")
                 self._notify_watchers(change.name, "")
             elif was_replaced:
-                self._notify("/preset/replaced", name)
+                self._notify("/preset/replaced", change.name)
             else:
                 self._notify_watchers("", change.name)
 
@@ -372,7 +371,7 @@ class PresetControl:
         def restore() -> None:
             loaded = self.cache.restore(name)
             self.current.follow(loaded)
-            reply.done(name)
+            reply.done(loaded.name)
             self._notify("/preset/changed", loaded.name)
             self._notify_watchers("", loaded.name)
 

@@ -85,8 +85,7 @@ def _respond(entry: MapEntry, movement: Movement, now: Value | None, pickup: Pic
     if not (movement.is_bang or is_pressed or is_repeated):
         return None
     if entry.mode == "toggle":
-        is_high = _is_nearer_high(entry, now)
-        return _accept(entry, entry.low if is_high else entry.high)
+        return _accept(entry, entry.low if _is_nearer_high(entry, now) else entry.high)
     return _trigger(entry)
 
 
