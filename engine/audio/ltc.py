@@ -109,8 +109,7 @@ class EdgeFinder:
         size = filtered.size
         if not size:
             return np.empty(0)
-        rate = min(size / self._level_samples, 1.0)
-        self._level += rate * (float(np.abs(filtered).mean()) - self._level)
+        self._level += min(size / self._level_samples, 1.0) * (float(np.abs(filtered).mean()) - self._level)
         signal = np.concatenate([[self._last], filtered])
         self._last = float(filtered[-1])
         is_above = signal >= 0.0

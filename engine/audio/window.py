@@ -129,6 +129,5 @@ def _read_between(sums: np.ndarray, positions: np.ndarray) -> np.ndarray:
     below = flat.take(whole, mode="clip")
     whole += 1
     # Past the newest edge the fraction is 0, so the value there does not count.
-    above = flat.take(whole, mode="clip")
-    between: np.ndarray = below + fraction * (above - below)
+    between: np.ndarray = below + fraction * (flat.take(whole, mode="clip") - below)
     return between

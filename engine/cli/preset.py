@@ -183,8 +183,7 @@ def picture(
     _check_free(file, overwrite)
     width, height = parse_size(size or ("240x135" if suffix == ".webp" else "320x180"))
     draw = preset_picture.draw_loop if suffix == ".webp" else preset_picture.draw_still
-    encoded = draw(name, _open(folder).path, suffix, (width, height), seconds)
-    _write(file, encoded)
+    _write(file, draw(name, _open(folder).path, suffix, (width, height), seconds))
     _print({"name": name, "file": str(file)}, as_json)
 
 

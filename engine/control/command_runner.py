@@ -252,8 +252,7 @@ class CommandRunner:
             self._mistakes.on_refused("osc.get", "/get", reason, sender)
             return
         for param in params:
-            values = self._feedback.reply_values(param, self._store.get(param.address))
-            reply.send(param.address, *values)
+            reply.send(param.address, *self._feedback.reply_values(param, self._store.get(param.address)))
         for view in views:
             reply.send(view.address, *views_by_name.values_now(view))
 
@@ -268,8 +267,7 @@ class CommandRunner:
             self._reply("/sync", sender).fail("too many are waiting: no frame has been drawn for a long time")
             return
         target = self._feedback.listener_of(sender)
-        packet = encode_reply("/synced", *ids)
-        self._syncs.append((self._store.version, self._frames, target.post, packet))
+        self._syncs.append((self._store.version, self._frames, target.post, encode_reply("/synced", *ids)))
 
     def _on_notify(self, message: Message, sender: Sender) -> None:
         is_on, port, part = (*message.args, None, None, None)[:3]

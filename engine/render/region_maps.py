@@ -49,8 +49,7 @@ def reduce_picture(pixels: np.ndarray) -> np.ndarray:
     height, width = pixels.shape[:2]
     if width <= MAX_PX:
         return pixels
-    reduced_height = max(1, round(height * MAX_PX / width))
-    return cv2.resize(pixels, (MAX_PX, reduced_height), interpolation=cv2.INTER_AREA)
+    return cv2.resize(pixels, (MAX_PX, max(1, round(height * MAX_PX / width))), interpolation=cv2.INTER_AREA)
 
 
 def brightness_regions(pixels: np.ndarray, *, is_equalised: bool) -> np.ndarray:

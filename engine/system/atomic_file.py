@@ -90,8 +90,7 @@ def move_into_place(finished: Path, path: Path, *, timeout_s: float = MAX_WAIT_S
 
 def replace_file(source: Path, path: Path, *, timeout_s: float = MAX_LIVE_WAIT_S) -> None:
     """Rename a file, replacing the one at `path`, without flushing. Raises OSError."""
-    replace = partial(os.replace, source, path)
-    when_free(partial(_unless_protected, replace, path), path, timeout_s=timeout_s)
+    when_free(partial(_unless_protected, partial(os.replace, source, path), path), path, timeout_s=timeout_s)
 
 
 def remove_file(path: Path, *, missing_ok: bool = False, timeout_s: float = MAX_LIVE_WAIT_S) -> None:

@@ -245,8 +245,7 @@ class ShaderTestScheduler:
             file=file,
             thumbnail=result.thumbnail,
         )
-        path = self._path_of(ran.text)
-        self._records.post(partial(write_record, path, record), self._records.report_failure)
+        self._records.post(partial(write_record, self._path_of(ran.text), record), self._records.report_failure)
 
     # -- tests in advance ----------------------------------------------------------------------
 

@@ -105,8 +105,7 @@ class Covariance:
         if len(self._rest):
             self._add_block(np.pad(self._rest, ((0, self._block - len(self._rest)), (0, 0))))
         mean = self._sums.sum(axis=0) / max(self._counts.sum(), 1)
-        lowest = max(self._level(mean) - RELATIVE_GATE_LU, 0)
-        total: np.ndarray = self._sums[lowest:].sum(axis=0)
+        total: np.ndarray = self._sums[max(self._level(mean) - RELATIVE_GATE_LU, 0) :].sum(axis=0)
         return total
 
     def _add_block(self, sound: np.ndarray) -> None:

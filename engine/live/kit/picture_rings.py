@@ -66,8 +66,7 @@ class SourceRings:
             self._report(self._name.replace(" ", "."), f"{self._name}: no pictures are sent: {error}")
             return
         while len(self._rings) > MAX_CACHED_SHAPES:
-            oldest = self._rings.pop(next(iter(self._rings)))
-            self._worker.submit(oldest.close)
+            self._worker.submit(self._rings.pop(next(iter(self._rings))).close)
 
     def _allocate(self, shape: Shape) -> RingOwner:
         """Runs on the worker thread."""

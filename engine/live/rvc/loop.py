@@ -206,8 +206,7 @@ class VoiceLoop:
                 self._listen(listened - 1, number - 1)
             if number > 0:
                 self._auto_pitch.add_pitch(self._live.window_hz())
-                lift = self._auto_pitch.settle(self._target_hz, self._end_s(number - 1))
-                self._live.lift_at_once(lift)
+                self._live.lift_at_once(self._auto_pitch.settle(self._target_hz, self._end_s(number - 1)))
                 self._convert_block(number - 1)
         return number
 

@@ -33,8 +33,7 @@ def main() -> None:
     lower_priority(NICENESS)
     with contextlib.suppress(OSError):  # the engine has ended
         while line := sys.stdin.buffer.readline():
-            question = msgspec.json.decode(line, type=Question)
-            answers.write(msgspec.json.encode(summary_of(question)) + b"\n")
+            answers.write(msgspec.json.encode(summary_of(msgspec.json.decode(line, type=Question))) + b"\n")
             answers.flush()
 
 

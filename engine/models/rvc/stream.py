@@ -207,8 +207,7 @@ class LiveVoice:
         """Features of the window, (1, T, C), 50 per second, and how many hops (0 or 1) the first starts before it."""
         odd = (end_hop - self.grid.window_hops) % 2
         sound = self._input.sound[:, -(self.grid.window_hops + odd) * HOP :]
-        state = self._runner.run(("content", odd), (self._encode_content,), {"sound": sound})
-        return state["features"], odd
+        return self._runner.run(("content", odd), (self._encode_content,), {"sound": sound})["features"], odd
 
     def _encode_content(self, state: State) -> State:
         return {"features": self.model.content(state["sound"], version=self.model.version)}

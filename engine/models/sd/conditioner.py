@@ -162,8 +162,7 @@ class Conditioner:
         # The second to last state, as in training.
         states = [output.hidden_states[-2 - _limit_skip(skipped, output, 2)] for output in outputs]
         parts = [apply_emphasis(state, row.weights) for state, row in zip(states, rows, strict=True)]
-        hidden = torch.cat(parts, dim=-1)
-        return hidden, outputs[-1].text_embeds
+        return torch.cat(parts, dim=-1), outputs[-1].text_embeds
 
     def _pad_chunks(self, texts: Sequence[torch.Tensor], skipped: int) -> list[torch.Tensor]:
         """Pad texts (1, 77 n, D) to the longest with empty chunks at their end, as A1111 does."""

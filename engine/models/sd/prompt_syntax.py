@@ -119,8 +119,7 @@ class _Parsing:
             self._multiply(piece, ROUND)
         for square in self._squares:
             self._multiply(square.piece, SQUARE)
-        fragments = tuple(self._fragments())
-        return ParsedPrompt(fragments, tuple(self._loras), tuple(self._notes))
+        return ParsedPrompt(tuple(self._fragments()), tuple(self._loras), tuple(self._notes))
 
     def _take_bracket(self, bracket: str, position: int) -> None:
         if bracket == "(":

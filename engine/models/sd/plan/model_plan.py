@@ -183,8 +183,7 @@ class _Planner:
                     what, weights = f"{folder.name}: {part}", folder.weights(part)
                     if weights is None:
                         raise ModelError(f"{what} has no weights{locate.how_to_get(self._spec.model)}")
-                    config = folder.config(f"{part}/{CONFIG}")
-                    self._add(part, weights, what, config, folder.tensors(part))
+                    self._add(part, weights, what, folder.config(f"{part}/{CONFIG}"), folder.tensors(part))
         if not self._missing:
             with self._missing.collect():
                 folder.require_text_width()
