@@ -1,4 +1,7 @@
-"""What Wine's C runtime leaves out, and Python's own modules rely on. Every interpreter of .ci/windows imports it."""
+"""What Wine's C runtime leaves out, and Python's own modules rely on.
+
+Every interpreter of .ci/windows imports it, unless PYTHONPATH has another sitecustomize first, as a few tests do.
+"""
 
 import errno
 import msvcrt
