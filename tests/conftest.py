@@ -55,8 +55,8 @@ settings.load_profile("tests")
 # A shell lets background jobs (`run &`) ignore Ctrl-C, and all programs of the tests would inherit that.
 signal.signal(signal.SIGINT, signal.default_int_handler)
 if sys.platform == "win32":
-    # Wine starts a program of its own with the first window. It keeps its starter's output open: not that of an engine
-    # which a test reads to the end.
+    # Wine starts explorer.exe with the first window, and it inherits stdout: start it here, or reading an engine's
+    # output to its end would wait for it.
     ctypes.WinDLL("user32").GetDesktopWindow()
 
 
@@ -116,6 +116,8 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
             if is_listed(item.path, list_name):
                 item.add_marker(list_name)
         for mark in item.iter_markers("only_on"):
+            if not {"linux", "darwin", "win32"}.issuperset(mark.args):
+                raise pytest.UsageError(f"{item.nodeid}: only_on{mark.args}: linux, darwin and win32 exist")
             if sys.platform not in mark.args:
                 item.add_marker(pytest.mark.skip(reason=f"only on {', '.join(mark.args)}: {mark.kwargs['reason']}"))
 
@@ -454,6 +456,6 @@ def fork_server() -> Iterator[None]:
 
 @pytest.fixture
 def certificate() -> tuple[Path, Path]:
-    """A self-signed certificate for localhost, valid until 2126, and its key: for tests alone."""
+    """A self-signed certificate for localhost, valid from 2020 to 2070, and its key: for tests alone."""
     folder = Path(__file__).parent / "support" / "tls"
     return folder / "certificate.pem", folder / "key.pem"

@@ -18,6 +18,7 @@ from typing import Any
 import pytest
 
 from engine.system.file_names import names_device
+from tests.conftest import FILE_LISTS
 
 ROOT = Path(__file__).parent.parent
 ENGINE = ROOT / "engine"
@@ -182,11 +183,11 @@ def test_nothing_outgrows_its_total_of_lines() -> None:
     assert over == {}, "take so many lines away, or ask for an allowance: docs/contributing.md, Lines"
 
 
-def test_the_quick_run_has_files_of_every_folder() -> None:
+def test_listed_files_exist_and_the_quick_run_has_some_of_every_folder() -> None:
     tests = ROOT / "tests"
-    quick = {tests / name for name in (tests / "quick.txt").read_text(encoding="utf-8").split()}
-    assert [str(path) for path in quick if not path.is_file()] == []
-    assert {path.parent for path in tests.rglob("test_*.py")} - {path.parent for path in quick} == set()
+    assert [name for names in FILE_LISTS.values() for name in names if not (tests / name).is_file()] == []
+    quick = {(tests / name).parent for name in FILE_LISTS["quick"]}
+    assert {path.parent for path in tests.rglob("test_*.py")} - quick == set()
 
 
 def test_no_two_files_import_each_other_in_a_circle() -> None:

@@ -22,8 +22,7 @@ def as_on_mps(query: Tensor, key: Tensor, value: Tensor) -> Tensor:
     """Attention as `sdpa_general_mps` in torch's Attention.mm computes it: the product in the precision of its inputs,
     then scaled in float32."""
     product = (query.double() @ key.double().transpose(-1, -2)).to(query.dtype).float()
-    weights = (product / math.sqrt(query.shape[-1])).softmax(-1)
-    return (weights @ value.float()).to(query.dtype)
+    return ((product / math.sqrt(query.shape[-1])).softmax(-1) @ value.float()).to(query.dtype)
 
 
 @pytest.fixture

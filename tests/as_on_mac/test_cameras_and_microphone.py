@@ -64,8 +64,7 @@ def test_a_screen_is_chosen_by_its_name_and_never_before_a_camera(mac_with) -> N
     assert find_camera("Capture screen 0", cameras).id == "2"
     assert find_camera("screen", cameras).name == "Screen Link Capture"
     assert find_camera("SCREEN 0", cameras).id == "2"
-    chosen = camera_of(of_camera(cameras[2]).word)
-    assert find_camera(chosen, cameras) is cameras[2], "from a menu"
+    assert find_camera(camera_of(of_camera(cameras[2]).word), cameras) is cameras[2], "from a menu"
 
 
 @pytest.fixture

@@ -292,8 +292,7 @@ def probe(device: str) -> dict[str, Any]:
 def output_of(*command: str) -> str:
     """The output of a program that describes this checkout or machine; "" if it is missing or does not end."""
     with suppress(OSError, subprocess.TimeoutExpired):
-        done = subprocess.run(command, capture_output=True, text=True, cwd=ROOT, timeout=PROBE_S)
-        return done.stdout.strip()
+        return subprocess.run(command, capture_output=True, text=True, cwd=ROOT, timeout=PROBE_S).stdout.strip()
     return ""
 
 

@@ -271,8 +271,7 @@ def test_a_process_that_survives_sigkill_is_a_driver_failure(toys: Any, launcher
     toy = toys({"busy": "wait"}, times=replace(SOON, running_s=1.0, exit_s=0.2))
     pid, server = bring_to(toy, "busy"), launcher.server_pid
     psutil.Process(server).suspend()
-    detail = toy.until("failed").detail
-    assert detail == f"driver: process {pid} has not exited 0.2 s after SIGKILL"
+    assert toy.until("failed").detail == f"driver: process {pid} has not exited 0.2 s after SIGKILL"
     psutil.Process(server).resume()
     toy.wait_for(lambda: toy.status.pid == 0, "its end")
     assert toy.status.state == "failed"

@@ -32,10 +32,8 @@ def test_a_script_gets_one_object_and_the_exit_code(
     broken, good, missing, transition, _ = json.loads(done.out)["files"]
     require("OpenGL" not in broken["reason"], broken["reason"])
     assert (done.code, done.err) == (1, "")
-    is_exact = sys.platform != "win32"  # processor time, which has steps of 15.6 ms there
-    assert (
-        good["ok"] and (good["draw_ms"] > 0) >= is_exact and good["reason"] == "" and good["file"].endswith("good.fs")
-    )
+    assert good["ok"] and good["reason"] == "" and good["file"].endswith("good.fs")
+    assert good["draw_ms"] > 0 or sys.platform == "win32", "processor time has steps of 15.6 ms there"
     assert good["inputs"] == [
         {"name": "level", "type": "float", "label": "Level", "default": 1.0, "min": 0.0, "max": 2.0}
     ]

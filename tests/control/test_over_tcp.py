@@ -113,8 +113,7 @@ def test_the_number_of_tcp_clients_is_bounded(rig: Any, wait_for: Callable[..., 
         assert one_too_many.recv(1) == b""
     assert rig.dispatcher.counters.refused == 1
     crowd[0].close()
-    later = wait_for(lambda: try_again(rig), "room for another")
-    assert later == Message(ANGLE, (0.0,), "f")
+    assert wait_for(lambda: try_again(rig), "room for another") == Message(ANGLE, (0.0,), "f")
 
 
 @pytest.mark.only_on("linux", "darwin", reason="no limit of open files to set")

@@ -175,8 +175,7 @@ def test_the_command_for_a_known_model_fetches_a_loadable_set_and_shows_its_size
 ) -> None:
     line = refusal(hub_id)
     assert f"(about {gb}, https://huggingface.co/{hub_id})" in line
-    fetched_mb = hub.type(line, files)
-    assert locate.format_size(fetched_mb) == gb
+    assert locate.format_size(hub.type(line, files)) == gb
     assert_is_whole(locate.find(hub_id), family)
 
 

@@ -120,8 +120,7 @@ class Script:
 
     def hear(self, param: Param, value: object) -> tuple[float, str]:
         """(the control's x, the text beside it) after a value from the engine."""
-        handled = self._lua.globals().hear(param.address, value)
-        assert handled is True, "else the app would set x itself"
+        assert self._lua.globals().hear(param.address, value) is True, "else the app would set x itself"
         control = self._lua.globals().self
         return control["values"]["x"], control["parent"]["children"][f"{param.address} value"]["values"]["text"]
 

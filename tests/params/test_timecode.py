@@ -50,8 +50,7 @@ def test_labels_count_on_without_a_gap_and_a_time_shows_its_label() -> None:
     for rate in FPS:
         label = (0, 59, 58, 0)
         for _ in range(3000):
-            text = text_at(seconds_of(Label(*label), RATES[rate]), RATES[rate])
-            assert parse_label(text) == label, rate
+            assert parse_label(text_at(seconds_of(Label(*label), RATES[rate]), RATES[rate])) == label, rate
             label = next_label(label, rate)
 
 

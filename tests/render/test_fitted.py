@@ -56,8 +56,7 @@ def test_it_is_what_the_child_makes_of_the_whole_picture(gl: Renderer, full_px: 
             found = fit.read(source, size_px)
             assert found.shape == (size_px[1], size_px[0], 4) and (found[..., 3] == 255).all()
             expected = pixels.crop_and_resize(picture[None, ..., :3], *size_px, torch.device("cpu"))
-            apart = np.abs(found[..., :3] - expected[0].permute(1, 2, 0).numpy() * 255)
-            assert apart.max() <= ROUNDING, name
+            assert np.abs(found[..., :3] - expected[0].permute(1, 2, 0).numpy() * 255).max() <= ROUNDING, name
             again = pixels.crop_and_resize(found[None, ..., :3], *size_px, torch.device("cpu"))
             assert torch.equal(pixels.as_rgb(again)[0], torch.from_numpy(found[..., :3])), "the child resizes no more"
         fit.release()

@@ -125,8 +125,7 @@ def test_a_matte_can_be_added_changed_and_removed(renderer: Renderer, draw: Any,
         (letter, "subject", is_letter),
     ):
         matte = None if seen is None else Matte(segmentation=seen, keeps=keeps, is_hard=True)
-        rgba = draw(renderer, SIMPLE, layer5=white, matte=matte)
-        assert (rgba[..., :3] == 255 * is_white[..., None]).all()
+        assert (draw(renderer, SIMPLE, layer5=white, matte=matte)[..., :3] == 255 * is_white[..., None]).all()
 
 
 def test_objects_found_in_the_finished_picture_keep_their_position(renderer: Renderer, draw: Any, found: Any) -> None:

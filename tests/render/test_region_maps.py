@@ -110,8 +110,7 @@ def test_outlines_enclose_regions_that_keep_their_numbers_when_their_sizes_are_s
     assert len({regions[LEFT], regions[RIGHT], regions[BACKGROUND]}) == 3
     assert (regions[44:136, 34:126] == regions[LEFT]).all() and (regions[44:136, 214:266] == regions[RIGHT]).all()
     before = edge_regions(two_boxes(100, 60))
-    alone = edge_regions(two_boxes(60, 100))
-    assert alone[LEFT] != before[LEFT], "numbered by size, as for a first picture"
+    assert edge_regions(two_boxes(60, 100))[LEFT] != before[LEFT], "numbered by size, as for a first picture"
     after = edge_regions(two_boxes(60, 100), before)
     for position in (LEFT, RIGHT, BACKGROUND):
         assert after[position] == before[position]

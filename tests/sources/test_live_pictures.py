@@ -45,8 +45,7 @@ def test_pictures_are_timed_by_their_arrival(open_live: Open, device: PipedCamer
         device.send(level)
         picture = next(read)
         times.append((level_of(picture), float(picture.start_s), float(picture.end_s)))
-    usual_s = float(1 / live.look.rate)
-    assert times == [(1, 0, usual_s), (10, 0.25, 0.5), (20, 0.75, 1.25), (30, 0.751, 0.752)]
+    assert times == [(1, 0, float(1 / live.look.rate)), (10, 0.25, 0.5), (20, 0.75, 1.25), (30, 0.751, 0.752)]
 
 
 @pytest.mark.parametrize(("every", "dropped", "passed_over"), [(1, 40, 0), (3, 12, 28)])

@@ -5,9 +5,9 @@ import shutil
 
 CHROMIUM = shutil.which("chromium") if os.name == "posix" else None
 """The full browser, as users have it."""
-SHELL = CHROMIUM and (shutil.which("chromium-headless-shell") or CHROMIUM)
+SHELL = (shutil.which("chromium-headless-shell") or CHROMIUM) if os.name == "posix" else None
 """The headless shell, if it is installed: half the work, but it does not draw at a display's regular rate."""
-WITHOUT = (
+MISSING = (
     "chromium is missing (apt-get install chromium)"
     if os.name == "posix"
     else "only on linux, darwin: Playwright's Node does not start under Wine"

@@ -12,6 +12,8 @@ import time
 from pathlib import Path
 from typing import Any
 
+import psutil
+
 ROOT = Path(__file__).parents[2]
 CTRL_C, CTRL_BREAK, CLOSE = 0, 1, 2  # HandlerRoutine's dwCtrlType
 SESSION, TASKKILL = "session", "taskkill"
@@ -43,7 +45,9 @@ def _windows_of(pid: int) -> list[int]:
         return True
 
     call = ctypes.WINFUNCTYPE(ctypes.c_int, ctypes.c_void_p, ctypes.c_ssize_t)(look)
+    end_s = time.monotonic() + 120.0
     while not found:
+        assert psutil.pid_exists(pid) and time.monotonic() < end_s, f"process {pid} has no window for messages"
         time.sleep(0.02)
         user32.EnumWindows(call, 1)
     found.clear()

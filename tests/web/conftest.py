@@ -22,7 +22,7 @@ from engine.values import ChannelFeatures
 from engine.web.preview import PreviewTap
 from engine.web.served import Served
 from engine.web.server import WebServer
-from tests.support.browsers import SHELL, WITHOUT
+from tests.support.browsers import MISSING, SHELL
 from tests.web.page_rig import LiveEngine, PageRig, Visit
 from tests.web.socket_client import SocketClient
 
@@ -163,7 +163,7 @@ def assert_is_card(f_card: Callable[..., np.ndarray]) -> Callable[[np.ndarray], 
 def rig(
     request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory, require: Callable[[object, str], None]
 ) -> Iterator[PageRig]:
-    require(SHELL, WITHOUT)
+    require(SHELL, MISSING)
     folder = tmp_path_factory.mktemp("page")
     with pytest.MonkeyPatch.context() as patch:
         patch.setenv("MULTIVERSE_HOME", str(folder))  # presets, cues and mappings of these tests only

@@ -54,8 +54,7 @@ def picture_of_discs(seed: int, *, side_px: int, pitch_px: int = 52) -> Labelled
 def network() -> torch.nn.Module:
     """Trained for seconds on discs of 10 to 40 px."""
     torch.set_num_threads(1)
-    pictures = [picture_of_discs(seed, side_px=160) for seed in range(8)]
-    return train(pictures, steps=60, seed=0, crop_px=128)
+    return train([picture_of_discs(seed, side_px=160) for seed in range(8)], steps=60, seed=0, crop_px=128)
 
 
 @only_soak

@@ -201,8 +201,7 @@ def test_a_bypassed_generator_dissolves_into_the_look_that_its_look_names(rig: R
         rig.frame({"generator": 900.0})
     fractions = []
     while not fractions or rig.fade is not None:
-        shaders = rig.frame()
-        assert shaders.keys() == {"1"}, "the effect plays on"
+        assert rig.frame().keys() == {"1"}, "the effect plays on"
         if rig.fade is not None:
             assert rig.fade.is_frozen, "the picture on screen has the shader in it, which cannot be drawn any more"
             fractions.append(rig.fade.mix)

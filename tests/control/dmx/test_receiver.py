@@ -109,7 +109,6 @@ def test_a_fader_of_either_network_arrives_as_a_value_of_its_channel(reports: An
     assert reports.lines == []
 
 
-@pytest.mark.only_on("linux", "win32", reason="has no second loopback address")
 @pytest.mark.only_on("linux", reason="macOS has no 127.0.0.2, and Wine takes a UDP port on every address")
 def test_a_desk_that_looks_for_nodes_is_answered_once_at_the_port_of_art_net(reports: Any) -> None:
     with rig(reports, "artnet") as on, socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as console:

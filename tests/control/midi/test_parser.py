@@ -82,8 +82,7 @@ def test_under_overload_the_newest_of_each_knob_and_the_order_of_the_rest_are_re
     knobs = [bytes((0xB0, knob, value)) for value in range(128) for knob in (20, 21)]
     notes = [b"\x90\x3c\x7f", b"\x90\x3c\x00"]
     selecting = [b"\xb0\x63\x01", b"\xb0\x62\x02", b"\xb0\x06\x03"]
-    coalesced = retain([*knobs, *notes, *selecting], set())
-    assert coalesced == [b"\xb0\x14\x7f", b"\xb0\x15\x7f", *notes, *selecting]
+    assert retain([*knobs, *notes, *selecting], set()) == [b"\xb0\x14\x7f", b"\xb0\x15\x7f", *notes, *selecting]
     assert len(retain([b"\x90\x3c\x7f"] * 100_000, set())) == MAX_IN_ORDER
 
 

@@ -71,8 +71,7 @@ class Sam3Rig(PictureRig):
     def find_one(self, wait_for: Callable[..., Any]) -> Segmentation:
         """Feed one picture, and return its result."""
         self.feed()
-        of_it = partial(self.shows_index, self.fed - 1)
-        return found_in(wait_for(of_it, "the picture's result"))
+        return found_in(wait_for(partial(self.shows_index, self.fed - 1), "the picture's result"))
 
     def shows_index(self, index: int) -> RingFrame | None:
         """The newest result if it is that of the picture with this index."""

@@ -172,8 +172,7 @@ def test_the_matte_cuts_layer_5_out(rig: DrawingEngine) -> None:
 
 def test_both_textures_are_published_separately(rig: DrawingEngine) -> None:
     coloured, ids = FrameRing.open("floor SAM3"), FrameRing.open("floor SAM3 mask")
-    frame = rig.wait_for(lambda: coloured.latest(), "the SAM3 texture")
-    assert frame.pixels.shape == (HEIGHT, WIDTH, 4)
+    assert rig.wait_for(lambda: coloured.latest(), "the SAM3 texture").pixels.shape == (HEIGHT, WIDTH, 4)
 
     def paints_the_dancer() -> bool:
         row = coloured.latest().pixels[HEIGHT // 2, :, :3].astype(int)

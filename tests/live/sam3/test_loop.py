@@ -96,8 +96,7 @@ def test_prompts_change_while_it_runs_and_keep_their_numbers(rig: Sam3Rig, wait_
     for prompts in (("fire",), ("fire", "", "sea"), ("", "", "sea", "fire in the sea")):
         rig.set({f"/sam3/prompt/{n}": text for n, text in enumerate((*prompts, "", "", "")[:4], 1)})
         rig.wait_until_applied(wait_for)
-        frame = rig.feed_one(wait_for)
-        assert is_same(found_in(frame), segment(scene(), prompts)), prompts
+        assert is_same(found_in(rig.feed_one(wait_for)), segment(scene(), prompts)), prompts
 
 
 def test_without_a_prompt_it_finds_nothing_and_notes_why_once(rig: Sam3Rig, wait_for: WaitFor) -> None:

@@ -21,8 +21,7 @@ BASE: dict[str, Any] = {"/sd/enable": True, "/sd/width": SIDE_PX, "/sd/height": 
 
 def source_picture(seed: int) -> np.ndarray:
     """(64, 64, 3) uint8: 8 x 8 blocks of random colours, which the analytic VAE keeps."""
-    blocks = np.random.default_rng(seed).integers(0, 256, (8, 8, 3), np.uint8)
-    return blocks.repeat(8, axis=0).repeat(8, axis=1)
+    return np.random.default_rng(seed).integers(0, 256, (8, 8, 3), np.uint8).repeat(8, axis=0).repeat(8, axis=1)
 
 
 def painting_core(model: Path, **spec: Any) -> Callable[..., np.ndarray]:

@@ -84,8 +84,7 @@ def noise(*shape: int) -> np.ndarray:
 def as_the_processor(picture: np.ndarray, side: int) -> torch.Tensor:
     """Preprocess as Sam3ImageProcessor does on a CPU: antialiased resize of uint8, then mean and std 127.5."""
     channels = torch.from_numpy(picture).permute(2, 0, 1).contiguous()[None]
-    small = F.interpolate(channels, (side, side), mode="bilinear", antialias=True)
-    return (small.float() - 127.5) / 127.5
+    return (F.interpolate(channels, (side, side), mode="bilinear", antialias=True).float() - 127.5) / 127.5
 
 
 @pytest.mark.parametrize("size", [(480, 640), (1080, 1920), (200, 100), (336, 336)])

@@ -18,8 +18,7 @@ def source_picture(seed: int = 0, side_px: int = SIDE_PX) -> np.ndarray:
     """(side, side, 3) uint8: coloured ramps and a disc, so that neither flips nor channel swaps go unnoticed."""
     y, x = np.mgrid[0:side_px, 0:side_px] / side_px
     disc = (x - 0.3) ** 2 + (y - 0.6) ** 2 < 0.05
-    picture = np.stack([x, y, np.where(disc, 0.9, 0.2 + 0.1 * seed)], axis=-1)
-    return (picture * 255).round().astype(np.uint8)
+    return (np.stack([x, y, np.where(disc, 0.9, 0.2 + 0.1 * seed)], axis=-1) * 255).round().astype(np.uint8)
 
 
 def pipeline_of(folder: Path, **parts: Any) -> Any:

@@ -50,7 +50,7 @@ def test_the_nearest_point_is_white_and_the_farthest_black(is_metric: bool) -> N
     near, middle, far = depth[0, 0, 16, 48], depth[0, 0, 48, 48], depth[0, 0, 0, 48]
     overshoot = 0.08  # of bicubic scaling
     assert (near.item(), middle.item(), far.item()) == pytest.approx((1.0, 0.5, 0.0), abs=overshoot)
-    assert depth[1].abs().max() < 4e-3, "a picture without depth is black"
+    assert depth[1].abs().max() < 4e-3, "a picture without depth is black"  # a level of 255; torch for Windows rounds
 
 
 def test_a_map_is_that_of_transformers_processor(tmp_path: Path) -> None:

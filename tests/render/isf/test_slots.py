@@ -95,12 +95,10 @@ def test_layer_5_of_each_look_shows_its_own_generator(gl: Renderer, play: Draw, 
 def test_the_old_shader_plays_until_the_new_one_is_built_and_on_if_it_is_refused(play: Draw, gl: Renderer) -> None:
     red, level = file_of(RED), file_of(LEVEL)
     play(slot("1", red))
-    first = play(slot("1", level), frames=1)
-    assert first[0, 0].tolist() == [255, 0, 0, 255]
+    assert play(slot("1", level), frames=1)[0, 0].tolist() == [255, 0, 0, 255]
     assert play(slot("1", level))[0, 0].tolist() == [51, 51, 51, 255]
     play(slot("1", file_of(RED)))
-    rgba = play(slot("1", file_of(BROKEN)))
-    assert rgba[0, 0].tolist() == [255, 0, 0, 255]
+    assert play(slot("1", file_of(BROKEN)))[0, 0].tolist() == [255, 0, 0, 255]
     assert "nothing" in gl.shader_state.failures["1"] and "line 1" in gl.shader_state.failures["1"]
     play(slot("1", file_of(LEVEL)))
     assert gl.shader_state.failures == {}
