@@ -61,10 +61,8 @@ class ReplacedPresets:
 
     def newest(self, name: str) -> Replaced | None:
         """The last one of this name; if there is none, of one that differs in case only."""
-        entries = self._entries()
-        of_name = [entry for entry in entries if entry.name == name]
-        of_name = of_name or [entry for entry in entries if file_names.differ_in_case(entry.name, name)]
-        return max(of_name, key=lambda entry: entry.number, default=None)
+        alike = [each for each in self._entries() if each.name == name or file_names.differ_in_case(each.name, name)]
+        return max(alike, key=lambda entry: (entry.name == name, entry.number), default=None)
 
     def _entries(self) -> list[Replaced]:
         try:

@@ -237,8 +237,7 @@ class PresetControl:
 
     def _on_save(self, args: Args, reply: Reply) -> None:
         """Save the current values without modulation."""
-        name = preset_name(args)
-        values = self._store.snapshot()
+        name, values = preset_name(args), self._store.snapshot()
         change = self.cache.save(name, values, self._views.names_in(values))
         assert change.content is not None
         self.current.begin(change.content)

@@ -80,13 +80,15 @@ def test_an_overwritten_or_deleted_preset_is_restored_and_that_undone(rig: Prese
     assert published(rig, "/preset/replaced") == []
     saved(rig, "night", **{BRIGHTNESS: 0.5})
     assert published(rig, "/preset/replaced") == [], "it says the same"
-    saved(rig, "night", **{BRIGHTNESS: 3.5})
+    saved(rig, "NIGHT", **{BRIGHTNESS: 3.5})
     wait_for(lambda: published(rig, "/preset/replaced") == [("night",)], "the news that it was saved over another")
     for brightness in (0.5, 3.5):
         rig.done("/preset/restore", "night")
         assert brightness_of("night") == brightness
-    rig.done("/preset/delete", "night")
-    rig.done("/preset/restore", "night")
+    for verb in ("delete", "restore", "save", "delete", "restore"):
+        assert rig.done(f"/preset/{verb}", "Night") == ("night",), verb
+    wait_for(lambda: len(published(rig, "/preset/changed")) >= 10, "the news of each change")
+    assert {*published(rig, "/preset/changed")} == {("night",)}, "as it is listed"
     assert brightness_of("night") == 3.5
     for name, reason in (("never", "no overwritten or deleted preset"), ("Aurora", "is built in"), ("../x", "cannot")):
         assert reason in rig.failed("/preset/restore", name)
