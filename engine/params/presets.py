@@ -71,13 +71,11 @@ def is_factory(name: str) -> bool:
 
 
 def spelled(name: str, names: Collection[str]) -> str:
-    """The clean `name`, or the one of `names` that differs in case only: Windows and Macs take both for one file.
-    PresetError if several do, as a folder of Linux may have them."""
+    """The clean `name`, or the one of `names` that differs in case only: Windows and Macs take both for one file. Where
+    several do, as a folder of Linux may have them, it stays as it is."""
     clean = clean_name(name)
-    found = [] if clean in names else sorted(each for each in names if file_names.differ_in_case(each, clean))
-    if len(found) > 1:
-        raise PresetError(f"preset {name!r}: {' and '.join(map(repr, found))} differ in case only; give one exactly")
-    return found[0] if found else clean
+    found = [] if clean in names else [each for each in names if file_names.differ_in_case(each, clean)]
+    return found[0] if len(found) == 1 else clean
 
 
 def factory_preset(name: str) -> LoadedPreset | None:

@@ -65,7 +65,7 @@ def test_two_presets_that_differ_in_case_stay_apart(presets: PresetFolder) -> No
         presets.save(name, {BRIGHTNESS: 3.0})
     assert presets.restore("night").by_address() == {BRIGHTNESS: 2.0}
     for ask in (presets.load, presets.delete):
-        with pytest.raises(PresetError, match="'Night' and 'night' differ in case only; give one exactly"):
+        with pytest.raises(PresetError, match="'NIGHT': not found"):
             ask("NIGHT")
 
 
