@@ -37,9 +37,9 @@ def run_selftest() -> dict[str, Any]:
     if result["passed"] or result["sink"] == "shared":
         return result
     by_memory = send_card("shared")
-    return (
-        {**by_memory, "as_texture": result["detail"], "fix": result.get("fix", "")} if by_memory["passed"] else result
-    )
+    if not by_memory["passed"]:
+        return result
+    return {**by_memory, "as_texture": result["detail"], "fix": result.get("fix", "")}
 
 
 def send_card(kind: str) -> dict[str, Any]:

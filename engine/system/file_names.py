@@ -35,8 +35,8 @@ def name_for_libsndfile(path: Path | str) -> Any:
 
 
 def differ_in_case(one: str, other: str) -> bool:
-    """True if Windows and Macs take both names for one file: NTFS compares each character in upper case."""
-    return one != other and len(one) == len(other) and one.upper() == other.upper()
+    """True if Windows takes both names for one file: NTFS compares each character in upper case."""
+    return one != other and [each.upper() for each in one] == [each.upper() for each in other]
 
 
 def names_device(path: str) -> bool:
