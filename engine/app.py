@@ -96,8 +96,7 @@ def open_engine(
             take_picture=StillCamera(picture.outputs.previews["main"]).take if config.web != "off" else None,
         )
         models = open_models(run, values, picture, control_hub)
-        control_inputs = open_control_inputs(run, control_hub)
-        parts = open_frames(run, values, picture, control_hub, models, control_inputs)
+        parts = open_frames(run, values, picture, control_hub, models, open_control_inputs(run, control_hub))
         yield start(run, values, picture, parts, on_stuck)
 
 

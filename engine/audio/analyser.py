@@ -104,8 +104,7 @@ class Analyser:
         has_pitch = _rms(spread) >= HOLD_BELOW_RMS
         detected_hz = strongest_hz(power, self._rate_hz)
         pitch_hz = self._pitch.follow(detected_hz, has_pitch)
-        tonal = tone_fraction(power, detected_hz, self._rate_hz)
-        hue_input = detected_hz, tonal, has_pitch, pitch_hz
+        hue_input = detected_hz, tone_fraction(power, detected_hz, self._rate_hz), has_pitch, pitch_hz
         if (old := settings.outgoing) is None:
             self._outgoing_hue = None
         else:

@@ -35,8 +35,7 @@ class BandSplitter:
         """Split `block`, (frames,) float32, into these bands (0 the lowest): (len(bands), frames) float32."""
         self._recent[: -self._frames] = self._recent[self._frames :]
         self._recent[-self._frames :] = block
-        filtered = np.fft.irfft(np.fft.rfft(self._recent) * self._spectra[list(bands)], self._size)
-        return filtered[:, -self._frames :]
+        return np.fft.irfft(np.fft.rfft(self._recent) * self._spectra[list(bands)], self._size)[:, -self._frames :]
 
 
 def band_responses(sample_rate_hz: int, size: int) -> np.ndarray:

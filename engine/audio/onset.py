@@ -52,8 +52,7 @@ class OnsetDetector:
         flux = spectral_flux(level, self._before, gain)
         self._before = level
         middle = len(self._recent) // 2
-        median = np.partition(self._recent, middle, axis=0)[middle]
-        threshold = FLOOR + OVER_MEDIAN * median + self._masking
+        threshold = FLOOR + OVER_MEDIAN * np.partition(self._recent, middle, axis=0)[middle] + self._masking
         self._masking = np.maximum(self._masking * self._masking_decay, MASKING * flux)
         self._recent[self._hops % len(self._recent)] = flux
         self._hops += 1

@@ -260,8 +260,7 @@ class _Track:
             block = self.file.read_rest(-(-frames * self.file.sample_rate_hz // self.rate_hz))
             self._frames_in += len(block)
             self._has_ended = not len(block)  # soxr takes nothing more then
-            more = self._soxr.resample_chunk(block, last=self._has_ended)
-            self._rest = np.concatenate([self._rest, more])
+            self._rest = np.concatenate([self._rest, self._soxr.resample_chunk(block, last=self._has_ended)])
         block_out, self._rest = self._rest[:frames], self._rest[frames:]
         self._frames_out += len(block_out)
         return block_out

@@ -1,15 +1,19 @@
 """Main function of a child process: receives its first message, runs the loop, and reports why it exits.
 
-forked:  fork_server.serve -> run(descriptor)
-spawned: main(handle)      -> run(handle)
+forked:  fork_server.serve         -> run(descriptor)
+spawned: main(handle)              -> run(handle)
+spare:   main(handle, its modules) -> run(handle)
 """
 
 import faulthandler
+import importlib
 import logging
 import os
 import signal
 import sys
+import threading
 import traceback
+from collections.abc import Sequence
 from contextlib import suppress
 from multiprocessing.connection import Connection
 from pkgutil import resolve_name
@@ -28,9 +32,16 @@ BEGIN_WAIT_S: Final = 10.0  # the message is sent before the process starts
 EXIT_FAULT: Final = 1
 
 
-def main(handle: int) -> None:
+def main(handle: int, modules: Sequence[str] = ()) -> None:
     """Main function of a spawned interpreter; ends the process."""
-    os._exit(run(handle))
+    os._exit(run(handle, modules))
+
+
+def import_all(modules: Sequence[str]) -> None:
+    for module in modules:
+        # A missing module is reported by the child, which knows the model that needs it.
+        with suppress(ImportError, OSError):
+            importlib.import_module(module)
 
 
 def ignore_signals() -> None:
@@ -53,18 +64,21 @@ def prepare_windows() -> None:
             log.warning("Windows may throttle this process to save power: %s", error.strerror or error)
 
 
-def run(handle: int) -> int:
-    """Run the child for the engine at the other end of this pipe; returns the exit code. Flushes the output."""
+def run(handle: int, modules: Sequence[str] = ()) -> int:
+    """Run the child for the engine at the other end of this pipe; returns the exit code. Flushes the output. A spare
+    process imports these modules, and waits for its first message as long as the engine lives."""
     ignore_signals()
     prepare_windows()
     faulthandler.enable()
     sys.stdout.reconfigure(line_buffering=True)  # type: ignore[union-attr]  # a TextIOWrapper here; goes to stderr
+    imports = threading.Thread(target=import_all, args=(modules,), daemon=True)
+    imports.start()
     pipe: ControlPipe[ToChild] = ControlPipe(connection_of(handle), ToChild)
     try:
-        begin = pipe.receive(BEGIN_WAIT_S)
+        begin = pipe.receive(None if modules else BEGIN_WAIT_S)
         if not isinstance(begin, Begin):
             return EXIT_ORPHANED
-        return _serve(pipe, begin)
+        return _serve(pipe, begin, imports)
     except PipeClosedError:  # the mailbox thread may notice it first
         return EXIT_ORPHANED
     finally:
@@ -73,7 +87,7 @@ def run(handle: int) -> int:
             sys.stderr.flush()
 
 
-def _serve(pipe: ControlPipe[ToChild], begin: Begin) -> int:
+def _serve(pipe: ControlPipe[ToChild], begin: Begin, imports: threading.Thread) -> int:
     os.environ.update(begin.environment)  # a fork inherits its server's, which another engine may have started
     priority.lower_priority(begin.niceness)
     counters = ChildCounters.open(begin.counters)
@@ -92,6 +106,7 @@ def _serve(pipe: ControlPipe[ToChild], begin: Begin) -> int:
     pipe.send(Hello(pid=os.getpid()))
     port.wait_first()
     metal.report_fallback(port.note)
+    imports.join()  # two threads that import modules of one package meet them half made
     try:
         resolve_name(begin.loop)(port)
     except ChildFault as error:

@@ -18,7 +18,6 @@ in Python 3.11 it searches the current folder for modules first.
 
 import contextlib
 import gc
-import importlib
 import os
 import select
 import signal
@@ -101,10 +100,7 @@ def _kill(children: Mapping[int, _Child]) -> None:
 
 def _import_with_low_priority(modules: Sequence[str]) -> None:
     os.nice(NICENESS)
-    for module in modules:
-        # A missing module is reported by the child, which knows the model that needs it.
-        with contextlib.suppress(ImportError, OSError):
-            importlib.import_module(module)
+    child_main.import_all(modules)
 
 
 def _is_cuda_lost_by_forking() -> bool:

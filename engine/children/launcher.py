@@ -1,8 +1,9 @@
 """Starts child processes and detects when they exit.
 
 Linux forks them from a server that has imported the heavy modules (`forked`). macOS, Windows and kernels without pidfd
-start an interpreter for each (`spawned`). A child gets its environment when it starts; the engine's own, which other
-threads read, is not changed.
+start an interpreter for each (`spawned`): once a child works, a spare one imports the modules for its successor, which
+would take most of its start. A child gets its environment when it starts; the engine's own, which other threads read,
+is not changed.
 
 A child is watched through its own pidfd, or through the handle of the process we started. So the fork server's death is
 not mistaken for the child's, and the next start creates a new server.
@@ -12,16 +13,23 @@ import os
 import sys
 import threading
 from collections.abc import Mapping
-from contextlib import ExitStack
+from contextlib import ExitStack, suppress
 from multiprocessing.connection import Connection
 from typing import IO, Final
 
+import psutil
+
+from engine.children import stderr_file
 from engine.children.forked import ForkedProcess, ForkServer
+from engine.children.spec import ChildSpec
 from engine.errors import ChildError
 from engine.ipc.control_pipe import open_pipe
 from engine.system.python_process import exit_reason, reap_later, start_python
 
 CAN_FORK: Final = sys.platform == "linux" and hasattr(os, "pidfd_open")
+
+SPARE_NEEDS_BYTES: Final = 4 << 30
+"""Available memory that a spare process needs: PyTorch and diffusers alone take half a GiB."""
 
 
 class SpawnedProcess:
@@ -30,18 +38,18 @@ class SpawnedProcess:
     events = None
     """Not needed: its pipe closes when it exits."""
 
-    def __init__(self, pipe: Connection, stderr: IO[bytes], environment: Mapping[str, str], niceness: int) -> None:
+    def __init__(self, pipe: Connection, stderr: IO[bytes], spec: ChildSpec, modules: tuple[str, ...] = ()) -> None:
         """`pipe` is the child's end. The child gets copies of it and of `stderr`; ours stay open. OSError if it cannot
-        start. `niceness`: set at the start on Windows; elsewhere the child sets its own."""
+        start. The niceness is set at the start on Windows; elsewhere the child sets its own. `modules`: of a spare."""
         handle = pipe.fileno()
         self._popen = start_python(
             "engine.children.child_main",
-            f"main({handle})",
+            f"main({handle}, {modules!r})",
             stdout=stderr,
             stderr=stderr,
             handles=[handle],
-            environment=environment,
-            niceness=niceness,
+            environment=spec.environment,
+            niceness=spec.niceness,
         )
         self.pid = self._popen.pid
 
@@ -64,6 +72,8 @@ class SpawnedProcess:
 
 ChildProcess = ForkedProcess | SpawnedProcess
 """A started process. Used on one thread; nothing waits."""
+Launched = tuple[ChildProcess, Connection, IO[bytes]]
+"""A process that runs `child_main`, our end of its pipe, and the file with its output."""
 
 
 class Launcher:
@@ -76,6 +86,8 @@ class Launcher:
         self._modules: dict[str, None] = {}
         self._environment: dict[str, str] = {}
         self._server: ForkServer | None = None
+        self._spares: dict[str, Launched | None] = {}
+        """By name of the child. None: not to be tried again before its next launch."""
 
     def join(self, modules: tuple[str, ...], environment: Mapping[str, str]) -> None:
         """Register a user of the fork server, with the modules and environment of its children. The server imports the
@@ -86,30 +98,50 @@ class Launcher:
             self._environment |= environment
 
     def leave(self) -> None:
-        """Unregister a user of the fork server. The server ends with the last one."""
+        """Unregister a user of the fork server. The server and the spare processes end with the last one."""
         with self._lock:
             self._users -= 1
             if self._users == 0:
                 self._end_server()
                 self._modules.clear()
                 self._environment.clear()
+                while self._spares:
+                    _abandon(self._spares.popitem()[1])
 
-    def launch(
-        self, stderr: IO[bytes], environment: Mapping[str, str], niceness: int = 0
-    ) -> tuple[ChildProcess, Connection]:
-        """A new process that runs `child_main`, and our end of its pipe. ChildError when none can be started."""
+    def launch(self, spec: ChildSpec) -> Launched:
+        """Start a process, or take the spare one. ChildError when none can be started."""
+        with self._lock:
+            spare = self._spares.pop(spec.name, None)
+        if spare is not None and not spare[0].has_ended(0.0):
+            return spare
+        _abandon(spare)
+        return self._start(spec)
+
+    def prepare(self, spec: ChildSpec) -> None:
+        """Have a spare process for the next launch, if one takes long to start here and memory is left for it. Call it
+        as often as you like."""
+        with self._lock:
+            if self._is_forking or not spec.preload or not self._users or spec.name in self._spares:
+                return
+            self._spares[spec.name] = None
+            if psutil.virtual_memory().available > SPARE_NEEDS_BYTES:
+                with suppress(ChildError):  # the next launch reports it
+                    self._spares[spec.name] = self._start(spec, spec.preload)
+
+    def _start(self, spec: ChildSpec, modules: tuple[str, ...] = ()) -> Launched:
         try:
             with ExitStack() as undo:
+                stderr = undo.enter_context(stderr_file.create())
                 ours, theirs = open_pipe()
                 undo.enter_context(ours)
                 with theirs:
                     process: ChildProcess = (
                         ForkedProcess(self._request, theirs.fileno(), stderr.fileno())
                         if self._is_forking
-                        else SpawnedProcess(theirs, stderr, environment, niceness)
+                        else SpawnedProcess(theirs, stderr, spec, modules)
                     )
                 undo.pop_all()
-                return process, ours
+                return process, ours, stderr
         except OSError as error:
             raise ChildError(f"no child process can be started: {error.strerror or error}") from error
 
@@ -137,6 +169,16 @@ class Launcher:
     def _end_server(self) -> str:
         server, self._server = self._server, None
         return server.kill() if server else ""
+
+
+def _abandon(spare: Launched | None) -> None:
+    """End a spare process that no child becomes."""
+    if spare is not None:
+        process, pipe, stderr = spare
+        process.kill()
+        process.close()
+        pipe.close()
+        stderr.close()
 
 
 LAUNCHER: Final = Launcher()

@@ -65,6 +65,7 @@ class Lifecycle:
         self._settings = spec.settings
         self._times = times
         self._report = report
+        self._launcher = launcher
         self._policy = DeathPolicy(times)
         self._launch = partial(
             Child, spec, gate=gate, launcher=launcher, policy=self._policy, times=times, report=report
@@ -407,4 +408,5 @@ class Lifecycle:
         """Publish the outputs of the active process once it has a result."""
         if self._main is not None and self._main.counters.results:
             self._published.publish(self._main.outputs)
+            self._launcher.prepare(self._spec)
         self._published.update(running=self._children(), ended=self._ended)

@@ -96,8 +96,7 @@ class Child:
             )
             if packed_bytes(begin) > VALUES_BYTES:
                 raise ChildError(f"{spec.name}: its settings do not fit into a message of {VALUES_BYTES} bytes")
-            self._stderr = undo.enter_context(stderr_file.create())
-            self._process, connection = launcher.launch(self._stderr, spec.environment, spec.niceness)
+            self._process, connection, self._stderr = launcher.launch(spec)
             undo.pop_all()
         self._pipe: ControlPipe[messages.ToEngine] = ControlPipe(connection, messages.ToEngine)
         self._send(begin)

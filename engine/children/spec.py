@@ -37,7 +37,7 @@ class ChildSpec:
     settings: Mapping[str, Any]
     """Plain values (MessagePack types), fixed while a process runs."""
     preload: tuple[str, ...] = ()
-    """Modules that the fork server imports in advance (Linux). They must not start threads."""
+    """Modules that the fork server (Linux) or a spare process imports in advance. They must not start threads."""
     environment: Mapping[str, str] = field(default_factory=child_environment)
     """Added to the engine's own before the process starts, for malloc. A fork inherits its server's until it runs."""
     niceness: int = 10

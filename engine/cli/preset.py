@@ -51,8 +51,7 @@ def list_presets(folder: Folder = None, as_json: AsJson = False) -> None:
 @app.command()
 def show(name: Name, folder: Folder = None, as_json: AsJson = False) -> None:
     """Print the values of a preset; invalid entries are listed on stderr."""
-    presets = _open(folder)
-    loaded = presets.load(name)
+    loaded = _open(folder).load(name)
     if as_json:
         _print({"name": loaded.name, "values": loaded.by_address(), "problems": loaded.problems}, as_json)
         return

@@ -142,8 +142,7 @@ class UdpTransport:
         """Count the datagrams that the system dropped because the receive buffer was full (Linux)."""
         if sys.platform != "linux":
             return
-        figures = self.socket.getsockopt(socket.SOL_SOCKET, _SO_MEMINFO, _MEMINFO.size)
-        lost = _MEMINFO.unpack(figures)[_DROPS_AT]
+        lost = _MEMINFO.unpack(self.socket.getsockopt(socket.SOL_SOCKET, _SO_MEMINFO, _MEMINFO.size))[_DROPS_AT]
         newly = lost - self._counters.lost
         if newly > 0:
             self._counters.lost = lost

@@ -68,9 +68,10 @@ class ControlPipe(Generic[Received]):
         if not is_sent:
             raise ControlPipeError(f"control pipe: no room for a {type(message).__name__}: the other end does not read")
 
-    def receive(self, timeout_s: float = 0.0) -> Received | None:
-        """The next message, or None if none arrives within `timeout_s`. Raises PipeClosedError when the other end is
-        closed and all its messages are read, ControlPipeError for one not in `receives`; the next can still be read."""
+    def receive(self, timeout_s: float | None = 0.0) -> Received | None:
+        """The next message, or None if none arrives within `timeout_s` (None: waits forever). Raises PipeClosedError
+        when the other end is closed and all its messages are read, ControlPipeError for one not in `receives`; the next
+        can still be read."""
         try:
             if not self.connection.poll(timeout_s):
                 return None

@@ -92,8 +92,7 @@ class Banks:
 
     def with_pad(self, bank: object, pad: object, content: Pad | None) -> "Banks":
         number = self.number_of(bank)
-        changed = self.banks[number - 1].with_pad(require_number("pad", pad, PADS), content)
-        return self._with_bank(number, changed)
+        return self._with_bank(number, self.banks[number - 1].with_pad(require_number("pad", pad, PADS), content))
 
     def with_swapped(self, bank: object, pad: object, to_bank: object, to_pad: object) -> "Banks":
         """Exchange two pads, of which one or both may be empty."""
@@ -148,8 +147,7 @@ class Banks:
         index = next((at for at, bank in enumerate(self.banks) if not bank.takes_new), len(self.banks))
         own = sum(bank.takes_new for bank in self.banks)
         name = next(name for name in (f"Presets {n}" for n in count(own + 1)) if not self.named_like(name))
-        added = Bank(name=name, pads={1: pad})
-        return Banks((*self.banks[:index], added, *self.banks[index:])), index + 1, True
+        return Banks((*self.banks[:index], Bank(name=name, pads={1: pad}), *self.banks[index:])), index + 1, True
 
     def _with_bank(self, number: int, bank: Bank) -> "Banks":
         return Banks((*self.banks[: number - 1], bank, *self.banks[number:]))

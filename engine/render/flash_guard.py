@@ -128,8 +128,7 @@ def box_means(cells: np.ndarray, side: int) -> np.ndarray:
     """Means of all squares of `side` x `side` cells: (..., 18, 18) becomes (..., 19 - side, 19 - side)."""
     sums = np.zeros((*cells.shape[:-2], CELLS + 1, CELLS + 1))
     sums[..., 1:, 1:] = cells.cumsum(axis=-2).cumsum(axis=-1)
-    upper = sums[..., :-side, :]
-    rows = sums[..., side:, :] - upper
+    rows = sums[..., side:, :] - sums[..., :-side, :]
     means: np.ndarray = (rows[..., side:] - rows[..., :-side]) / side**2
     return means
 

@@ -31,8 +31,7 @@ class PostChain:
         sets = [_features(*is_on) for is_on in _SWITCHES]
         units = {"u_current": _FIRST, "u_veil": _SECOND, "u_grain": _GRAIN}
         self._compose = {features: Pass(context, "post", features, **units) for features in sets}
-        tile = grain_tile()
-        self._grain = context.texture((GRAIN_SIDE, GRAIN_SIDE), 1, tile.tobytes(), dtype="f4")
+        self._grain = context.texture((GRAIN_SIDE, GRAIN_SIDE), 1, grain_tile().tobytes(), dtype="f4")
         self._grain.filter = (moderngl.NEAREST, moderngl.NEAREST)
         self._sized: _SizedPost | None = None
         self._warm_up()

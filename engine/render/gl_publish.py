@@ -171,8 +171,7 @@ class FittedPicture:
         release_all(self._fit, *(part for entry in self._readbacks.values() for part in entry))
 
     def _allocate(self, size_px: Size) -> tuple[Target, Readback]:
-        target = Target(self._context, size_px)
-        return target, Readback(self._context, self._wait_for_gpu, size_px, is_direct=False)
+        return Target(self._context, size_px), Readback(self._context, self._wait_for_gpu, size_px, is_direct=False)
 
     def _warm_up(self) -> None:
         """Draw one pixel: drivers finish compiling at the first draw."""

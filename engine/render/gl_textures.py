@@ -105,8 +105,7 @@ class UnpackedImage(UploadedImage):
         if old.texture.size != (width, height):
             self._rgba = Target(self._context, (width, height))
         if 3 * height > self._context.info["GL_MAX_TEXTURE_SIZE"]:  # 8192 px on a card that ends at 16384
-            alpha = np.full((height, width, 1), 255, np.uint8)
-            self._rgba.texture.write(np.concatenate((pixels, alpha), axis=2))
+            self._rgba.texture.write(np.concatenate((pixels, np.full((height, width, 1), 255, np.uint8)), axis=2))
             return
         super()._upload(pixels.reshape(3 * height, width))
         self._unpack["u_width_px"] = width

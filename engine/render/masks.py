@@ -38,8 +38,7 @@ def coverage(values: np.ndarray, *, is_hard: bool) -> np.ndarray:
 def object_colours(ids: Sequence[int]) -> np.ndarray:
     """Return RGB 0..1 by id, (n, 3) float32: hues a golden ratio of the circle apart, saturation 0.75, value 1."""
     hues = [GOLDEN_RATIO * (number - 1) for number in ids]
-    rgb = np.array([hue_rgb(hue) for hue in hues], np.float32).reshape(-1, 3)
-    return 1 - np.float32(SATURATION) * (1 - rgb)
+    return 1 - np.float32(SATURATION) * (1 - np.array([hue_rgb(hue) for hue in hues], np.float32).reshape(-1, 3))
 
 
 def encoded_id(number: int) -> int:

@@ -177,8 +177,7 @@ class NumbaRenderer:
                 deep = self._deep = self._pool.take()
                 finish, limits = self._finish, self._finish.limits or NO_LIMITS
                 keeps_alpha = finish.limits is None and finish.fade == 1.0
-                fade = np.float32(finish.fade)
-                publish_deep(deep, self._current, limits.maps, fade, self._is_luma, keeps_alpha)
+                publish_deep(deep, self._current, limits.maps, np.float32(finish.fade), self._is_luma, keeps_alpha)
             return deep
 
     def lazy_picture(self, request: PictureRequest) -> LazyPicture:

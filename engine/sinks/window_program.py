@@ -41,8 +41,7 @@ OVERLAP_S: Final = 1.0  # the other one is surely drawn then
 
 
 def main() -> None:
-    answers = claim_output()
-    program = _Program(answers, messages.message_of(sys.stdin.buffer.readline(), messages.Opening))
+    program = _Program(claim_output(), messages.message_of(sys.stdin.buffer.readline(), messages.Opening))
     try:
         program.open()
     except MultiverseError as error:
@@ -99,8 +98,7 @@ class _Program:
             closes_by_key=False,
             on_key=self._on_key,
         )
-        saved = _load(self._file)
-        self._values = messages.DEFAULTS | saved | opening.values
+        self._values = messages.DEFAULTS | _load(self._file) | opening.values
         self._apply()
         self._window.step(0.0)  # black at once
         self._save_at_s = 0.0

@@ -56,8 +56,7 @@ class CameraSource(LiveSource):
             newest_s = self._clock.now_s()
             while not self._closing.is_set():
                 try:
-                    packet = next(packets)
-                    frames = stream.decode(packet)
+                    frames = stream.decode(next(packets))
                 except StopIteration:
                     return
                 except av.error.ExitError:  # the read timeout of a stream

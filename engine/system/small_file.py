@@ -39,8 +39,7 @@ def read_small(path: Path, *, max_bytes: int = MAX_TEXT_BYTES, inside: Path | No
     """The content of a regular file, at most `max_bytes`. OSError with the reason for anything else. `inside`: the
     folder in which the file must lie, also when links are followed."""
     with open_regular(path, inside=inside, max_bytes=max_bytes) as file:
-        size = os.fstat(file.fileno()).st_size
-        raw = file.read(min(max_bytes, max(size, MAX_TEXT_BYTES)) + 1)
+        raw = file.read(min(max_bytes, max(os.fstat(file.fileno()).st_size, MAX_TEXT_BYTES)) + 1)
     if len(raw) > max_bytes:  # files of /proc report a size of 0
         raise _too_large(path, max_bytes)
     return raw

@@ -3,7 +3,6 @@
 import os
 import subprocess
 import sys
-import tempfile
 import time
 from collections.abc import Callable
 from pathlib import Path
@@ -14,7 +13,7 @@ import pytest
 from engine.children.launcher import Launcher
 from engine.children.mailbox import EXIT_ORPHANED
 from engine.children.messages import Begin, ToEngine
-from engine.children.spec import child_environment
+from engine.children.spec import ChildSpec, child_environment
 from engine.ipc import ChildCounters, ControlPipe
 from engine.system import metal
 
@@ -30,16 +29,18 @@ def on_a_mac(monkeypatch: pytest.MonkeyPatch) -> None:
 @pytest.mark.only_on("linux", "darwin", reason="passes descriptors to a process")
 def test_a_spawned_child_exits_when_the_engine_dies(on_a_mac: None, wait_for: Callable[..., Any]) -> None:
     counters = ChildCounters.create("echo words")
-    with tempfile.TemporaryFile() as stderr:
-        process, connection = Launcher(is_forking=False).launch(stderr, child_environment(), 0)
-        pipe: ControlPipe[ToEngine] = ControlPipe(connection, ToEngine)
-        loop, settings = "tests.children.echo:run", {"gain": 1.0}
-        pipe.send(
-            Begin(loop=loop, settings=settings, environment={}, niceness=0, counters=counters.segment, gate="")
-        )  # before its interpreter runs
-        wait_for(lambda: pipe.receive(), "its first message")
-        pipe.close()  # as the system does when an engine is killed
-        wait_for(lambda: process.has_ended(time.perf_counter()), "its end")
+    loop, settings = "tests.children.echo:run", {"gain": 1.0}
+    process, connection, output = Launcher(is_forking=False).launch(
+        ChildSpec(name="echo", loop=loop, settings=settings)
+    )
+    pipe: ControlPipe[ToEngine] = ControlPipe(connection, ToEngine)
+    pipe.send(
+        Begin(loop=loop, settings=settings, environment={}, niceness=0, counters=counters.segment, gate="")
+    )  # before its interpreter runs
+    wait_for(lambda: pipe.receive(), "its first message")
+    pipe.close()  # as the system does when an engine is killed
+    wait_for(lambda: process.has_ended(time.perf_counter()), "its end")
+    output.close()
     counters.close()
     assert process.exit_reason == f"exit code {EXIT_ORPHANED}"
 

@@ -47,8 +47,7 @@ def noise() -> np.ndarray:
      ("b.wav", "PCM_24", 4), ("b.flac", "PCM_16", 4), ("b.aiff", "FLOAT", 12)],
 )  # fmt: skip
 def test_a_file_loops_without_a_gap_sample_for_sample(name, subtype, channels, tmp_path, open_feed, reports) -> None:
-    noise = np.random.default_rng(10).uniform(-0.25, 0.25, (7001, channels))
-    path = write(tmp_path / name, noise, subtype=subtype)
+    path = write(tmp_path / name, np.random.default_rng(10).uniform(-0.25, 0.25, (7001, channels)), subtype=subtype)
     decoded, feed = soundfile.read(path, dtype="float32")[0], open_feed(path)
     sound = np.concatenate([feed.read(480) for _ in range(60)])
     assert np.array_equal(sound, np.tile(decoded, (5, 1))[: len(sound)])
@@ -59,8 +58,7 @@ def test_a_file_loops_without_a_gap_sample_for_sample(name, subtype, channels, t
 
 
 def test_an_mp3_plays(sine, tmp_path, open_feed) -> None:
-    path = write(tmp_path / "a.mp3", sine(440.0, rate_hz=44_100), 44_100, format="MP3")
-    feed = open_feed(path, is_looped=False)
+    feed = open_feed(write(tmp_path / "a.mp3", sine(440.0, rate_hz=44_100), 44_100, format="MP3"), is_looped=False)
     block = feed.read(22_050)
     assert (feed.sample_rate_hz, feed.channels) == (44_100, 1)
     assert np.sqrt((block[5000:] ** 2).mean()) == pytest.approx(0.354, rel=0.02)
@@ -166,8 +164,7 @@ def test_a_video_without_sound_is_an_error_and_one_that_is_emptied_silent(sine, 
 def test_a_file_name_that_is_not_utf_8_is_played(noise, tmp_path, open_feed) -> None:
     path = tmp_path / os.fsdecode(b"song \xff.wav")
     Path(write(tmp_path / "a.wav", noise, subtype="FLOAT")).rename(path)
-    feed = open_feed(path, is_looped=False)
-    assert np.array_equal(feed.read(7001), noise)
+    assert np.array_equal(open_feed(path, is_looped=False).read(7001), noise)
 
 
 @pytest.mark.parametrize(("rate_hz", "channels"), [(8000, 1), (96_000, 2), (44_100, 6), (192_000, 1), (11_025, 64)])

@@ -23,8 +23,7 @@ def test_a_full_scale_sine_reads_0_7071_in_its_own_band_at_any_rate(sine, analys
 
 
 def test_rms_and_peak_of_a_sine_are_after_gain(sine, analyse) -> None:
-    tones = [sine(1000.0, amplitude=level) for level in (1.0, 0.5, 0.1, 0.001)]
-    channels = analyse(*tones).features.channels
+    channels = analyse(*[sine(1000.0, amplitude=level) for level in (1.0, 0.5, 0.1, 0.001)]).features.channels
     assert [channel.peak for channel in channels] == pytest.approx([1.0, 0.5, 0.1, 0.001], rel=1e-3)
     assert [channel.rms for channel in channels] == pytest.approx([0.7071, 0.35355, 0.07071, 0.0007071], rel=1e-3)
     settings = AudioSettings(auto=(False,) * 4, gain_db=(0.0, 6.0206, -6.0206, 20.0))

@@ -132,8 +132,7 @@ def test_frequencies_above_the_lower_rate_are_filtered_out_and_a_constant_stays(
 
 
 def test_nothing_is_heard_before_both_clocks_are_known() -> None:
-    clocks = TwoClocks(channels=2)
-    sound = clocks.run(1.0)
+    sound = TwoClocks(channels=2).run(1.0)
     assert 0.5 * RATE_HZ <= np.flatnonzero(np.abs(sound).max(axis=1) > 0.0)[0] <= 0.8 * RATE_HZ
     assert click_db(sound[:, 0]) < -40.0  # a tone of 750 Hz at 0.5 itself: -46 dB
 

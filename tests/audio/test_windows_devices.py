@@ -122,8 +122,7 @@ def test_a_device_opens_at_another_rate_and_channel_count(laptop, monkeypatch, w
     capture.open_stream(find_device(list_devices(), None)).close()
     capture.close()
     assert laptop.opened[-1].rate_hz == capture.ring.sample_rate_hz == 48_000
-    output = DeviceOutput(None, SystemClock(), reports)
-    output.close()
+    DeviceOutput(None, SystemClock(), reports).close()
     assert (laptop.opened[-1].device, laptop.opened[-1].channels) == (9, 2), "although the mixer has eight"
     assert all(stream.is_closed for stream in laptop.opened)
 

@@ -75,9 +75,13 @@ def toys(
     for toy in created:
         toy.supervisor.close()
     assert [toy.received for toy in created] == [toy.swaps for toy in created], "the end of each swap, once"
-    left = processes() - before
-    assert (left & {pid for toy in created for pid in toy.pids} if toy_launcher in launchers else left) == set()
-    assert (segments(), descriptors(), threads()) == others
+
+    def left() -> tuple[Any, ...]:
+        live = processes() - before
+        shared = {pid for toy in created for pid in toy.pids} if toy_launcher in launchers else live
+        return live & shared, segments(), descriptors(), threads()
+
+    wait_for(lambda: left() == (set(), *others), lambda: f"{left()} to be {others} again")  # a spare process is killed
     orphans = [running(pid) for toy in created for pid in toy.pids]
     assert "".join(orphans) == "", "orphans of a killed server"
     if toy_launcher in launchers:

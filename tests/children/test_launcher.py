@@ -4,7 +4,6 @@ import gc
 import os
 import subprocess
 import sys
-import tempfile
 import textwrap
 import warnings
 from collections.abc import Iterator
@@ -17,8 +16,8 @@ import pytest
 from engine.children import forked
 from engine.children.launcher import Launcher
 from engine.children.spec import child_environment
-from engine.system.python_process import exit_reason
-from tests.children.toys import FORKS, KILLED, processes
+from engine.system.python_process import exit_reason, start_python
+from tests.children.toys import FORKS, KILLED, SPEC, processes
 from tests.support.long_form import in_long_form
 
 ROOT = Path(__file__).parents[2]
@@ -42,6 +41,32 @@ def test_a_spawned_child_runs_dies_and_restarts_like_a_forked_one(toys: Any, spa
     toy.supervisor.stop()
     toy.until("off")
     assert spawning.server_pid == 0
+
+
+@pytest.mark.parametrize(
+    ("event", "starts"),
+    [("", ["new", "spare", "spare"]), ("killed", ["new", "spare", "new", "spare"]), ("no memory", ["new", "new"])],
+)
+def test_a_spare_process_imports_for_the_next_child_and_becomes_it(
+    event: str, starts: list[str], toys: Any, spawning: Launcher, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def start(module: str, call: str, **options: Any) -> Any:
+        started.append("spare" if "tests.children.toy" in call else "new")
+        return start_python(module, call, **options)
+
+    started: list[str] = []
+    monkeypatch.setattr("engine.children.launcher.start_python", start)
+    monkeypatch.setattr("engine.children.launcher.SPARE_NEEDS_BYTES", 1 << 60 if event == "no memory" else 0)
+    before = processes()
+    toy = toys({"grey": 3}, launcher=spawning, preload=("no_such_module", "tests.children.toy"))
+    pid = toy.run().pid
+    toy.wait_for(lambda: started == starts[: 1 + ("spare" in starts)], "the spare process")
+    for other in processes() - before - {pid} if event == "killed" else ():
+        psutil.Process(other).kill()
+    psutil.Process(pid).kill()
+    toy.until("busy", not_pid=pid)
+    toy.wait_for(lambda: started == starts, "the next one")
+    assert toy.grey() == 3
 
 
 @FORKS
@@ -156,14 +181,14 @@ def test_a_server_that_takes_long_to_die_is_reaped_all_the_same(monkeypatch: pyt
 @FORKS
 def test_a_dead_server_does_not_wake_who_waits_for_its_child(launcher: Launcher, wait_for: Any) -> None:
     launcher.join((), child_environment())
-    with tempfile.TemporaryFile() as stderr:
-        process, pipe = launcher.launch(stderr, {})
-        wait_for(lambda: process.has_ended(0.0) or process.pid, "the start")
-        psutil.Process(launcher.server_pid).kill()
-        wait_for(lambda: process.has_ended(0.0) or process.events is None, "the end of its socket")
-        assert not process.has_ended(0.0)
-        pipe.close()
-        wait_for(lambda: process.has_ended(0.0), "its end")
-        assert process.exit_reason == exit_reason(None)
-        process.close()
+    process, pipe, output = launcher.launch(SPEC)
+    wait_for(lambda: process.has_ended(0.0) or process.pid, "the start")
+    psutil.Process(launcher.server_pid).kill()
+    wait_for(lambda: process.has_ended(0.0) or process.events is None, "the end of its socket")
+    assert not process.has_ended(0.0)
+    pipe.close()
+    wait_for(lambda: process.has_ended(0.0), "its end")
+    assert process.exit_reason == exit_reason(None)
+    process.close()
+    output.close()
     launcher.leave()

@@ -3,17 +3,18 @@
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from multiprocessing.connection import Connection
-from typing import Any, cast
+from typing import IO, Any, cast
 
 import pytest
 
+from engine.children import stderr_file
 from engine.children.launcher import Launcher
 from engine.children.messages import Begin, ToChild
 from engine.children.policy import Deadlines, DeathPolicy
 from engine.children.process import Child
-from engine.children.spec import ChildSpec
 from engine.ipc import ControlPipe, Gate, Phase
 from engine.ipc.control_pipe import open_pipe
+from tests.children.toys import SPEC
 
 
 @dataclass
@@ -48,12 +49,12 @@ def open_child(pipe: tuple[Connection, Connection], reports: Any) -> Iterator[Ca
 
     def opened(process: Requested, gate: Gate | None = None) -> Child:
         class OneLauncher:
-            def launch(self, *_: object) -> tuple[Requested, Connection]:
-                return process, pipe[0]
+            def launch(self, *_: object) -> tuple[Requested, Connection, IO[bytes]]:
+                return process, pipe[0], stderr_file.create()
 
         created.append(
             Child(
-                ChildSpec(name="toy", loop="tests.children.toy:run", settings={}),
+                SPEC,
                 {},
                 values={},
                 inputs={},

@@ -13,11 +13,11 @@ import pytest
 
 from engine.children.launcher import Launcher
 from engine.children.process import MAX_CALLS
-from engine.children.spec import ChildSpec, ChildStatus
+from engine.children.spec import ChildStatus
 from engine.children.supervisor import Supervisor
 from engine.errors import SharedMemoryError
 from engine.ipc import AudioRing, FrameRing, Gate
-from tests.children.toys import SOON_KILLED
+from tests.children.toys import SOON_KILLED, SPEC
 
 
 def test_a_child_loads_then_publishes_pictures(toys: Any) -> None:
@@ -199,8 +199,7 @@ def test_the_frame_loop_never_waits_while_a_child_is_being_started(toys: Any, la
 def test_a_child_sees_the_engines_gate(wait_for: Any, reports: Any) -> None:
     gate = Gate.create()
     gate.period_ns = 16_666_667
-    spec = ChildSpec(name="toy", loop="tests.children.toy:run", settings={})
-    supervisor = Supervisor(spec, report=reports, gate=gate)
+    supervisor = Supervisor(SPEC, report=reports, gate=gate)
     try:
         supervisor.start()
         wait_for(lambda: supervisor.status().facts.get("period_ns") == 16_666_667, "the gate's period")

@@ -2,7 +2,6 @@
 
 import os
 import sys
-import tempfile
 import threading
 import time
 from collections.abc import Callable, Mapping
@@ -14,12 +13,13 @@ import pytest
 
 from engine.children.launcher import CAN_FORK, LAUNCHER, Launcher
 from engine.children.policy import Deadlines
-from engine.children.spec import ChildStatus
+from engine.children.spec import ChildSpec, ChildStatus
 from engine.children.supervisor import OnSwap, Supervisor
 from engine.errors import SharedMemoryError
 from engine.ipc import FrameRing
 from engine.ipc.ring_folder import system_folder
 
+SPEC = ChildSpec(name="toy", loop="tests.children.toy:run", settings={})
 SOON = Deadlines(first_delay_s=0.02, max_delay_s=0.1, exit_at_end_s=10.0)
 """For tests of deaths: the usual timeouts, but short restart delays."""
 SOON_KILLED = replace(SOON, stop_s=0.5)
@@ -85,14 +85,14 @@ def fork_one(launcher: Launcher) -> None:
     """Fork one child that exits at once. Afterwards the server runs, and all earlier requests are done."""
     if not CAN_FORK:
         return
-    with tempfile.TemporaryFile() as stderr:
-        process, pipe = launcher.launch(stderr, {})
-        pipe.close()  # so it exits at once
-        end_s = time.perf_counter() + 120.0
-        while not process.has_ended(time.perf_counter()):
-            assert time.perf_counter() < end_s, "no fork within two minutes"
-            time.sleep(0.002)
-        process.close()
+    process, pipe, output = launcher.launch(SPEC)
+    pipe.close()  # so it exits at once
+    end_s = time.perf_counter() + 120.0
+    while not process.has_ended(time.perf_counter()):
+        assert time.perf_counter() < end_s, "no fork within two minutes"
+        time.sleep(0.002)
+    process.close()
+    output.close()
 
 
 class Toy:

@@ -204,8 +204,7 @@ def test_without_a_terminal_it_prints_its_choices_and_how_to_stop(home: Path) ->
     assert lines[-2] == "running; stop with Ctrl-C or --seconds N"
     assert re.fullmatch(r"frames    \d+ of 160x90 in [\d.]+ s, [\d.]+ per second; \d+ late, \d+ dropped", lines[-1])
     imported = {line.rpartition("|")[2].strip(): number for number, line in enumerate(seen)}
-    loaded = min(imported[module] for module in ("engine.app", "moderngl", "engine.frame_loop"))
-    assert seen.index(lines[0]) < loaded
+    assert seen.index(lines[0]) < min(imported[module] for module in ("engine.app", "moderngl", "engine.frame_loop"))
     others = {"engine.dataset.cli.command", "engine.cli.convert"}
     assert not others & set(imported), "other commands are half of its start"
 

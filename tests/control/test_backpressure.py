@@ -124,8 +124,7 @@ def test_patterns_mistakes_and_the_newest_of_other_programs_messages_are_retaine
 
 
 def test_giant_commands_do_not_fill_the_memory_and_values_survive_them(engine: Engine) -> None:
-    giant = encode_message("/preset/save", "x" * 60_000)
-    batch = engine.coalesce(value(B, 1.0), *[giant] * 400, value(A, 1.0))
+    batch = engine.coalesce(value(B, 1.0), *[encode_message("/preset/save", "x" * 60_000)] * 400, value(A, 1.0))
     retained = [data for data, _, _ in batch.datagrams]
     assert retained[0] == value(B, 1.0) and retained[-1] == value(A, 1.0)
     assert sum(map(len, retained)) <= MAX_RETAINED_BYTES + 100 and batch.discarded == 402 - len(retained)

@@ -48,8 +48,7 @@ def test_after_backpressure_the_last_value_of_every_fader_is_there_and_every_com
     for number in range(12):
         for param in FADERS:
             client.say(param.address, param.low + (param.high - param.low) * number / 16)
-        both = [encode_message(param.address, param.low) for param in FADERS[:2]]
-        client.send(encode_bundle(1, both))
+        client.send(encode_bundle(1, [encode_message(param.address, param.low) for param in FADERS[:2]]))
         client.say("/tempo/tap", 1)
         client.say("/preset/save", number)
         sent += len(FADERS) + 4

@@ -214,8 +214,7 @@ class TimecodeControl:
             self._chase.forget()
             self._due = None
             return
-        due = self._chase.step(seconds, speed, self._timed_cues(), self._cues.chased)
-        self._due = due or self._due
+        self._due = self._chase.step(seconds, speed, self._timed_cues(), self._cues.chased) or self._due
         if self._due is not None and self._cues.chase(self._due):
             self._due = None
 

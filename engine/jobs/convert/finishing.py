@@ -99,8 +99,7 @@ class FinishedVoice:
         peak = 0.0
         for block in itertools.chain(self._resampled(), (None,)):
             samples = np.zeros(0, np.float32) if block is None else block
-            oversampled = oversampler.resample_chunk(samples, last=block is None)
-            peak = max(peak, float(np.abs(oversampled).max(initial=0.0)))
+            peak = max(peak, float(np.abs(oversampler.resample_chunk(samples, last=block is None)).max(initial=0.0)))
         return peak
 
     def _loud(self) -> Iterator[np.ndarray]:

@@ -137,8 +137,7 @@ class Painter:
         self.clock.begin()
         ticket = PendingFrame(time_s, self._thumbnail(picture))
         sent = self._device_copies.send("source", picture) if isinstance(picture, np.ndarray) else picture[None]
-        rgb = sent[..., :3]
-        pictures = self._control_images.pictures(rgb, second, self.last, also=self._references.live)
+        pictures = self._control_images.pictures(sent[..., :3], second, self.last, also=self._references.live)
         image_names = self._control_images.image_names
         key = ("encode", *((of, output.shape) for of, output in pictures.items()), self._size, image_names)
         encoded = self._vae_calls[0].run(key, (partial(self._encode, image_names),), pictures)

@@ -31,8 +31,7 @@ def high_pass(sound: torch.Tensor) -> torch.Tensor:
     first, last = sound[:, :1], sound[:, -1:]
     before = 2.0 * first - sound[:, 1 : 1 + padding].flip(-1)
     after = 2.0 * last - sound[:, count - 1 - padding : count - 1].flip(-1)
-    there = _one_way(torch.cat((before, sound, after), -1))
-    return _one_way(there.flip(-1)).flip(-1)[:, padding : padding + count]
+    return _one_way(_one_way(torch.cat((before, sound, after), -1)).flip(-1)).flip(-1)[:, padding : padding + count]
 
 
 def high_pass_on_host(sound: np.ndarray) -> np.ndarray:

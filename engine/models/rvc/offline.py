@@ -233,8 +233,7 @@ class VoiceConverter:
                 noise = _noise(spans, f0, hop)
                 source = synthesizer.source(f0[:, frames], start, noise[..., frames.start * hop : frames.stop * hop])
                 before = first - frames.start
-            frame_range = range(decoded.start - first, last - first)
-            sound = synthesizer.decode(z, g, source, frame_range, before=before)[:, 0]
+            sound = synthesizer.decode(z, g, source, range(decoded.start - first, last - first), before=before)[:, 0]
             if stretched != hop:
                 sound = Resampler(stretched, hop, z.device)(sound[:, : decoded.stop * stretched].float())
         return sound

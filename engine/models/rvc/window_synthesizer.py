@@ -120,8 +120,7 @@ class WindowSynthesizer:
         mean, log_sd = (
             each[..., -self._flow_hops :] for each in self._synthesizer.encode(state["phone"], state["pitch"])
         )
-        noise = state["noise"].to(self._dtype)
-        z = torch.addcmul(mean, log_sd.exp(), noise, value=NOISE_SCALE)
+        z = torch.addcmul(mean, log_sd.exp(), state["noise"].to(self._dtype), value=NOISE_SCALE)
         g = self._synthesizer.speaker(state["speaker"])
         return {"z": z, "g": g, "source": state["source"], "positions": state["positions"]}
 

@@ -32,8 +32,7 @@ class MaskKernel:
         """Indices of the selected masks, best first, int64 on the scores' device, from IoUs (n, n) and scores (n,).
         Needs one copy to the host, which selects greedily among at most a few dozen masks."""
         both = torch.cat((ious.float(), scores.float()[None])).cpu().numpy()
-        best = greedy_nms(both[:-1], both[-1], iou_threshold)
-        return torch.tensor(best, dtype=torch.int64, device=scores.device)
+        return torch.tensor(greedy_nms(both[:-1], both[-1], iou_threshold), dtype=torch.int64, device=scores.device)
 
     def cc_2d(self, masks: torch.Tensor, get_counts: bool = True) -> tuple[torch.Tensor, torch.Tensor]:
         """Label and area in pixels of each pixel's component, both (n, 1, h, w) int32, 0 outside the masks. `masks` has

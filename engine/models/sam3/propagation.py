@@ -91,8 +91,7 @@ class Propagation:
     def compute_features(self, features: Features, between: Callable[[], None] = noop) -> VisionFeatures:
         """Compute the tracker's features of one picture."""
         neck, decoder = self._video.tracker_neck, self._tracker.mask_decoder
-        rows = features.last_hidden_state
-        picture = rows.view(1, self._grid, self._grid, -1).permute(0, 3, 1, 2)
+        picture = features.last_hidden_state.view(1, self._grid, self._grid, -1).permute(0, 3, 1, 2)
         fine, middle, coarse = (layer(picture) for layer in neck.fpn_layers[: COARSEST + 1])
         between()
         flat = coarse.flatten(2).permute(2, 0, 1)
@@ -172,8 +171,7 @@ class Propagation:
             across = layer.cross_attn_image
             recalled = self._cross_attend(across, query.expand(len(lengths), -1, -1, -1), keys, values, runs)
             hidden = hidden + across.o_proj(recalled)
-            inner = layer.activation(layer.linear1(layer.layer_norm3(hidden)))
-            hidden = hidden + layer.linear2(inner)
+            hidden = hidden + layer.linear2(layer.activation(layer.linear1(layer.layer_norm3(hidden))))
         normed: torch.Tensor = attention.layer_norm(hidden)
         return torch.unflatten(normed.transpose(1, 2), 2, (self._grid, self._grid))
 

@@ -174,8 +174,7 @@ class Tracker:
 
     def _propagate(self, vision: VisionFeatures, between: Callable[[], None]) -> tuple[TrackerOutput, torch.Tensor]:
         """Propagate the tracked objects to the next picture; also their logits (m, side, side) without small holes."""
-        memories = [each.memory for each in self._objects]
-        tracked = self._propagation.propagate(vision, memories, self._frames, between)
+        tracked = self._propagation.propagate(vision, [each.memory for each in self._objects], self._frames, between)
         return tracked, self._fill_holes(tracked.masks)
 
     def _fill_holes(self, masks: torch.Tensor) -> torch.Tensor:

@@ -119,8 +119,7 @@ class BatchPipeline:
                     if use.sees not in seen:
                         is_edges, size = use.sees == "edges", self._size
                         pictures = np.stack([canny_edges(each, size) for each in rgb]) if is_edges else rgb
-                        sent = uploads.send(use.sees, pictures)
-                        resized = crop_and_resize(sent, *self._size, self._model.device)
+                        resized = crop_and_resize(uploads.send(use.sees, pictures), *self._size, self._model.device)
                         image = soft_edges(resized) if use.sees == "soft" else resized
                         seen[use.sees] = image.to(self._model.dtype)
                     inputs.append(ControlInput(index=index, picture=seen[use.sees], scale=use.scale))

@@ -148,7 +148,8 @@ class BatchSchedule:
             if guess is not None:
                 x = x + rows.noise[step] * rows.reuse[step] * guess
             t = rows.timesteps[step].expand(len(z))
-            x0 = self._denoiser.predict(x, t, cond, control, guidance=guidances[step], between=between)
+            output = self._denoiser.guided_output(x, t, cond, control, guidance=guidances[step], between=between)
+            x0 = self._denoiser.x0(x, t, output)
             clean = rows.c_out[step] * x0 + rows.c_skip[step] * x
             if keeps_noise:
                 guess = (x - rows.signal[step] * x0) / rows.noise[step]

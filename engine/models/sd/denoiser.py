@@ -72,22 +72,6 @@ class Denoiser:
         """Ignore the previous frame in the next call."""
         self._forgets = True
 
-    def predict(
-        self,
-        z: torch.Tensor,
-        t: torch.Tensor,
-        cond: "Conditioning",
-        control: Sequence[ControlInput] = (),
-        *,
-        guidance: float = 1.0,
-        between: Callable[[], None] = noop,
-    ) -> torch.Tensor:
-        """x0 (B, 4, h, w) float32 of the noisy latents `z` (B, 4, h, w) at timesteps `t` (B,) int64, on the device.
-        Above 1, `guidance` is classifier-free guidance against `cond.negative_embeds`, with twice the rows; for a model
-        with a guidance embedding it is an input. `between` is called between two parts. ModelError if the negative
-        prompt is missing."""
-        return self.x0(z, t, self.guided_output(z, t, cond, control, guidance=guidance, between=between))
-
     def guided_output(
         self,
         z: torch.Tensor,
@@ -98,7 +82,10 @@ class Denoiser:
         guidance: float = 1.0,
         between: Callable[[], None] = noop,
     ) -> torch.Tensor:
-        """The model's own prediction (noise, v or x0) float32. Arguments as in `predict`, but `t` may be float too."""
+        """The model's own prediction (noise, v or x0), which `x0` converts: (B, 4, h, w) float32, of the noisy latents
+        `z` (B, 4, h, w) at timesteps `t` (B,) int64 or float, on the device. Above 1, `guidance` is classifier-free
+        guidance against `cond.negative_embeds`, with twice the rows; for a model with a guidance embedding it is an
+        input. `between` is called between two parts. ModelError if the negative prompt is missing."""
         negatives = len(z) if self.uses_negative(guidance) else 0
         against, output = self.outputs(z, t, cond, control, negatives=negatives, guidance=guidance, between=between)
         return output if against is None else against + guidance * (output - against)
@@ -217,6 +204,5 @@ class Denoiser:
 def guidance_embedding(guidance: float, size: int) -> torch.Tensor:
     """Sinusoidal embedding of 1000 (guidance - 1), (1, size) float32, as in the distillation of these models."""
     half = size // 2
-    rates = torch.exp(torch.arange(half) * -(math.log(10000.0) / (half - 1)))
-    angles = (guidance - 1.0) * 1000.0 * rates
+    angles = (guidance - 1.0) * 1000.0 * torch.exp(torch.arange(half) * -(math.log(10000.0) / (half - 1)))
     return torch.nn.functional.pad(torch.cat((angles.sin(), angles.cos())), (0, size % 2))[None]

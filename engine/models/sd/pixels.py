@@ -47,8 +47,7 @@ class Pixels:
 
     @torch.no_grad()
     def _latents(self, rgb: Pictures, draw: Draw | None) -> torch.Tensor:
-        x = (self.crop_and_resize(rgb) * 2.0 - 1.0).to(self._dtype)
-        encoded = self._vae.encode(x)
+        encoded = self._vae.encode((self.crop_and_resize(rgb) * 2.0 - 1.0).to(self._dtype))
         z: torch.Tensor
         if self._model.is_tiny_vae:
             z = encoded.latents

@@ -145,7 +145,8 @@ class StreamSchedule:
         """The guided x0 and the origins of the rows, both (S, 4, h, w)."""
         t = self._rows.timesteps
         if self._cfg_type == "none":
-            return self._denoiser.predict(x, t, cond, inputs, guidance=self.guidance, between=between), clean
+            output = self._denoiser.guided_output(x, t, cond, inputs, guidance=self.guidance, between=between)
+            return self._denoiser.x0(x, t, output), clean
         negatives = {"full": len(x), "initialise": 1}.get(self._cfg_type, 0)
         against, output = self._denoiser.outputs(
             x, t, cond, inputs, negatives=negatives, guidance=self.guidance, between=between

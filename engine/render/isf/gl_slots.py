@@ -242,8 +242,7 @@ class SlotChain:
                 )
                 return
             kind = OVER if slot.next_file.is_generator else EFFECT
-            into = self._free_target({black, *self._in_use})
-            canvas = self._canvas(into, black, kind, 1.0, is_luma=False)
+            canvas = self._canvas(self._free_target({black, *self._in_use}), black, kind, 1.0, is_luma=False)
             images = self._images(slot.next_file, black, black, None)
             slot.next_program.warm(slot.warmed, canvas, slot.next_inputs, images)
             slot.warmed += 1

@@ -81,8 +81,7 @@ class Trial:
         phase("compiling")
         self._context.error  # noqa: B018  reading clears
         # In bands, too: on a GPU the show waits for each.
-        endless = DrawClock(math.inf)
-        program = IsfProgram(self._context, file, self._wait, endless, waits_for_passes=self._is_software)
+        program = IsfProgram(self._context, file, self._wait, DrawClock(math.inf), waits_for_passes=self._is_software)
         try:
             for _ in self._rehearsal(program, size_px):
                 pass

@@ -85,8 +85,7 @@ def test_the_same_seed_trains_the_same_weights() -> None:
 
 @pytest.mark.parametrize("seed", range(4))
 def test_boxes_stay_on_their_discs_however_a_crop_is_turned(seed: int) -> None:
-    picture = picture_of_discs(seed, side_px=120)
-    crop, boxes, is_ignored = random_crop([picture], 80, np.random.default_rng(seed))
+    crop, boxes, is_ignored = random_crop([picture_of_discs(seed, side_px=120)], 80, np.random.default_rng(seed))
     light = crop.max(axis=2)
     bright = np.zeros(light.shape, bool)
     for x0, y0, x1, y1 in boxes.round().astype(int):

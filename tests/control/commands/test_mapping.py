@@ -332,8 +332,7 @@ def test_the_last_change_is_saved_beside_an_invalid_entry(open_mapping: Any, tmp
     for number in range(1, 20):
         first.done("/map/add", f"midi 1 cc {number}", "/layer/1/curve")
     first.map.close()
-    second = open_mapping(("resolume",))
-    entries = second.entries()
+    entries = open_mapping(("resolume",)).entries()
     assert [entry[1] for entry in entries[:19]] == [f"midi 1 cc {number}" for number in range(1, 20)]
     assert entries[19][1].startswith("osc /composition/")
     assert 'control = "midi 99 cc 1"' in file.read_text()

@@ -217,8 +217,7 @@ def test_a_cue_whose_preset_is_missing_is_reported_and_the_show_continues(show: 
 
 def test_ltc_in_a_file_leads_an_offline_show(tmp_path: Path) -> None:
     """Music on the left, LTC on the right: the cue starts in its picture, the beat is that of the timecode."""
-    presets = PresetFolder(tmp_path / "presets")
-    presets.save("dark", {BRIGHTNESS: 0.0})
+    PresetFolder(tmp_path / "presets").save("dark", {BRIGHTNESS: 0.0})
     tape = ltc_signal((0, 59, 59, 0), 75, rate="25")
     music = 0.5 * np.sin(2 * np.pi * 220 / 48_000 * np.arange(tape.samples.size))
     soundfile.write(tmp_path / "show.wav", np.stack([music, tape.samples], axis=1), 48_000)

@@ -24,8 +24,7 @@ def corners_of(model: ReadModel) -> np.ndarray:
 
 
 def volume_of(model: ReadModel) -> float:
-    corners = corners_of(model)
-    flat = corners.reshape(-1, 3)
+    flat = corners_of(model).reshape(-1, 3)
     return volume(Mesh(positions=flat, normals=flat, triangles=np.arange(len(flat), dtype=np.uint32).reshape(-1, 3)))
 
 
@@ -57,8 +56,7 @@ def test_mirrored_and_inverted_models_are_seen_from_outside(tmp_path: Path, valu
 
 
 def test_a_sheet_is_seen_from_both_sides(tmp_path: Path) -> None:
-    model = model_of(write_glb(tmp_path / "sheet.glb", faces=BOX_FACES[:2]))
-    (part,) = model.parts
+    (part,) = model_of(write_glb(tmp_path / "sheet.glb", faces=BOX_FACES[:2])).parts
     up = np.cross(part.corners[:, 1] - part.corners[:, 0], part.corners[:, 2] - part.corners[:, 0])[:, 0]
     assert (up > 0).sum() == (up < 0).sum() == 2
     assert len(np.unique(part.corners[..., 0].round(4))) == 2  # a millimetre apart

@@ -29,8 +29,7 @@ def test_a_pixel_has_the_number_and_depth_at_its_centre(blender: Path, yard_rend
     off_m = np.abs(camera.height_m - depth - scene.terrain.height_at(x_m, y_m))
     assert off_m[rendered.instances == 0].max() < 0.001  # half a pixel off, it would be centimetres
     for number, pile in enumerate(scene.piles, start=1):
-        top = np.array([[pile.x_m, pile.y_m, pile.top_m]])
-        column, row = camera.pixel_of(top)[0].astype(int)
+        column, row = camera.pixel_of(np.array([[pile.x_m, pile.y_m, pile.top_m]]))[0].astype(int)
         assert (rendered.instances[row - 1 : row + 2, column - 1 : column + 2] == number).any()
 
 

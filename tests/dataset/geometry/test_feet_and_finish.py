@@ -52,8 +52,7 @@ def test_the_label_is_the_same_with_and_without_loose_soil(foot: FootKind) -> No
     boxes = []
     for each in (FootKind.NONE, foot):
         one = pile_of(PileKind.PHC, foot=each, base_diameter_m=1.6, base_height_m=0.15, x_m=6.0, y_m=4.0)
-        scene = site((one,), terrain=sloping(count=61))
-        geometry = build_geometry(replace(scene, camera=CAMERA))
+        geometry = build_geometry(replace(site((one,), terrain=sloping(count=61)), camera=CAMERA))
         boxes.append(find_instances(render_numbers(geometry).instances).boxes)
     assert np.abs(boxes[0] - boxes[1]).max() <= 1  # the mound hides the lowest centimetres of the post
 

@@ -60,8 +60,7 @@ def test_height_at_equals_the_drawn_triangle() -> None:
     mesh = build_terrain_mesh(terrain)
     rng = np.random.default_rng(4)
     corners = mesh.positions.astype(np.float64)[mesh.triangles]  # (t, 3, 3)
-    weights = rng.dirichlet((1, 1, 1), len(corners))
-    points = (corners * weights[..., None]).sum(axis=1)
+    points = (corners * rng.dirichlet((1, 1, 1), len(corners))[..., None]).sum(axis=1)
     assert np.abs(terrain.height_at(points[:, 0], points[:, 1]) - points[:, 2]).max() < 1e-5
 
 

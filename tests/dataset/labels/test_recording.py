@@ -150,8 +150,7 @@ def test_slivers_at_the_edge_are_crowd_instead_of_labels() -> None:
 
 def test_a_crest_before_a_pile_hides_it_too() -> None:
     """Ground has no number, but it can stand before a thing, too."""
-    scene = replace(site((pile(PileKind.PHC, number=1),)), camera=seen_from(8.0))
-    geometry = build_geometry(scene)
+    geometry = build_geometry(replace(site((pile(PileKind.PHC, number=1),)), camera=seen_from(8.0)))
     rendered = render_numbers(geometry)
     rendered.instances[:61], rendered.depth_m[:61] = 0, 3.0
     (thing,) = make_record(geometry, Photograph(rendered=rendered), LabelOptions(), file_name="").things

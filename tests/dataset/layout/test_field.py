@@ -55,8 +55,7 @@ def test_strips_run_over_the_edge_of_the_picture_in_their_direction() -> None:
 
 def test_no_two_piles_overlap() -> None:
     for seed in range(0, 20, 1 if IS_SOAK else 3):
-        camera = replace(DRONE, height_m=40.0 + 6 * seed)
-        layout = lay(seed, FieldOptions(empty_share=0.0, piles=(300, 700)), camera)
+        layout = lay(seed, FieldOptions(empty_share=0.0, piles=(300, 700)), replace(DRONE, height_m=40.0 + 6 * seed))
         assert nearest_m(pile_positions(layout)) >= 1.0
 
 

@@ -27,8 +27,7 @@ def test_all_looks_come_in_possible_colours_and_some_in_patches() -> None:
 
 
 def test_only_the_named_looks_come_in_their_fractions() -> None:
-    options = GroundOptions(ground=parse_looks("gravel=3,snow"))
-    looks = draw_looks(200, options)
+    looks = draw_looks(200, GroundOptions(ground=parse_looks("gravel=3,snow")))
     assert {cover.kind for look in looks for cover in look.covers} == {"gravel", "snow"}
     assert sum(look.covers[0].kind == "gravel" for look in looks) / 200 == pytest.approx(0.75, abs=0.08)
 

@@ -43,22 +43,22 @@ def test_pictures_are_those_of_separate_products(tiny_models: Any, kind: str) ->
     ours, theirs, conditioner = Denoiser(model), Denoiser(separate), Conditioner(model)
     cat, fire, z = conditioner.encode("the cat", "grey"), conditioner.encode("fire", "grey"), random_latents(2, seed=1)
     for cond in (cat, cat, fire, cat):
-        expected = theirs.predict(z, T, cond, guidance=2.0)
-        torch.testing.assert_close(ours.predict(z, T, cond, guidance=2.0), expected, rtol=1e-4, atol=1e-4)
-    expected = ours.predict(z, T, fire, guidance=2.0)
-    ours.predict(z, T, cat, guidance=2.0)
+        expected = theirs.guided_output(z, T, cond, guidance=2.0)
+        torch.testing.assert_close(ours.guided_output(z, T, cond, guidance=2.0), expected, rtol=1e-4, atol=1e-4)
+    expected = ours.guided_output(z, T, fire, guidance=2.0)
+    ours.guided_output(z, T, cat, guidance=2.0)
     cat.prompt_embeds.copy_(fire.prompt_embeds)
     if cat.pooled_embeds is not None and fire.pooled_embeds is not None:
         cat.pooled_embeds.copy_(fire.pooled_embeds)
-    assert torch.equal(ours.predict(z, T, cat, guidance=2.0), expected), "the same tensors with other values"
+    assert torch.equal(ours.guided_output(z, T, cat, guidance=2.0), expected), "the same tensors with other values"
     controls = [ControlInput(index=0, picture=torch.full((2, 3, 64, 64), 0.3), scale=0.7)]
-    expected = theirs.predict(z, T, cat, controls)
-    torch.testing.assert_close(ours.predict(z, T, cat, controls), expected, rtol=1e-4, atol=1e-4)
+    expected = theirs.guided_output(z, T, cat, controls)
+    torch.testing.assert_close(ours.guided_output(z, T, cat, controls), expected, rtol=1e-4, atol=1e-4)
     if model.loras is not None:
         model.loras.set_weights(dict.fromkeys(model.loras.names, 0.9))
-        moved = theirs.predict(z, T, cat)
+        moved = theirs.guided_output(z, T, cat)
         assert not torch.allclose(moved, expected, atol=1e-2)
-        torch.testing.assert_close(ours.predict(z, T, cat), moved, rtol=1e-4, atol=1e-4)
+        torch.testing.assert_close(ours.guided_output(z, T, cat), moved, rtol=1e-4, atol=1e-4)
 
 
 @pytest.fixture(scope="module")

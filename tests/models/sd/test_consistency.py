@@ -118,12 +118,12 @@ def test_a_picture_that_is_not_finite_leaves_nothing_behind(
 def test_the_bank_shows_a_frame_what_its_row_had_before(model: DiffusionModel, is_split: bool) -> None:
     cond, T = Conditioner(model).encode("a cat", "grey"), torch.tensor([999, 500])
     one, other = random_latents(2, seed=1, size=(16, 16)), random_latents(2, seed=2, size=(16, 16))
-    plain = Denoiser(model, is_split=is_split).predict(other, T, cond, guidance=2.0)
+    plain = Denoiser(model, is_split=is_split).guided_output(other, T, cond, guidance=2.0)
     banked = Denoiser(model, is_split=is_split)
     banked.consistency = 1.0
 
     def predicted(z: torch.Tensor) -> torch.Tensor:
-        return banked.predict(z, T, cond, guidance=2.0)
+        return banked.guided_output(z, T, cond, guidance=2.0)
 
     assert torch.equal(predicted(other), plain), "nothing is before the first frame"
     changes = []

@@ -103,10 +103,10 @@ def test_the_parts_add_up_to_the_librarys_forward_bit_for_bit(
     model = full_models(kind)
     cond, z = cond_of(model), random_latents(3, seed=1)
     interruptions: list[None] = []
-    whole = Denoiser(model).predict(z, T, cond, inputs, guidance=2.0, between=lambda: interruptions.append(None))
+    whole = Denoiser(model).guided_output(z, T, cond, inputs, guidance=2.0, between=lambda: interruptions.append(None))
     assert len(interruptions) == 0
     split = Denoiser(model, is_split=True)
-    parts = split.predict(z, T, cond, inputs, guidance=2.0, between=lambda: interruptions.append(None))
+    parts = split.guided_output(z, T, cond, inputs, guidance=2.0, between=lambda: interruptions.append(None))
     assert torch.equal(whole, parts)
     assert len(interruptions) == (5 if inputs else 4), "two blocks a side and the middle"
 
@@ -154,17 +154,17 @@ def test_unets_of_other_layouts_are_split_too(layout: str, is_controlled: bool, 
 def test_guidance_up_to_one_is_off_and_above_needs_a_negative_prompt(models: Callable[[str], DiffusionModel]) -> None:
     model = models("sd15")
     cond, without, z = cond_of(model), Conditioner(model).encode("the cat", None), random_latents(3, seed=3)
-    expected = Denoiser(model).predict(z, T, without, guidance=1.0)
+    expected = Denoiser(model).guided_output(z, T, without, guidance=1.0)
     for guidance in (0.0, 0.5, 1.0):
-        assert torch.equal(Denoiser(model).predict(z, T, cond, guidance=guidance), expected)
+        assert torch.equal(Denoiser(model).guided_output(z, T, cond, guidance=guidance), expected)
     with pytest.raises(ModelError, match="negative prompt"):
-        Denoiser(model).predict(z, T, without, guidance=2.0)
+        Denoiser(model).guided_output(z, T, without, guidance=2.0)
 
 
 def test_a_control_at_scale_zero_changes_nothing_at_all(full_models: Callable[[str], DiffusionModel]) -> None:
     model = full_models("sd15")
     cond, z = cond_of(model), random_latents(3, seed=4)
     silent = [replace(each, scale=0.0) for each in controls(1)]
-    plain = Denoiser(model).predict(z, T, cond)
-    assert torch.equal(Denoiser(model).predict(z, T, cond, silent), plain)
-    assert not torch.allclose(Denoiser(model).predict(z, T, cond, controls(1)), plain, atol=1e-2)
+    plain = Denoiser(model).guided_output(z, T, cond)
+    assert torch.equal(Denoiser(model).guided_output(z, T, cond, silent), plain)
+    assert not torch.allclose(Denoiser(model).guided_output(z, T, cond, controls(1)), plain, atol=1e-2)

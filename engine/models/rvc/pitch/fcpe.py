@@ -41,8 +41,7 @@ class Fcpe:
         """Track the pitch of (B, n) float32 at 16 kHz: (B, n // 160) float32 in Hz, 0 where unvoiced."""
         if sound.shape[1] < HOP:
             return sound.new_zeros(sound.shape[0], 0)
-        mel = self._mel(sound).to(self._dtype)
-        return decode_pitch(self._network(mel.transpose(1, 2)), self._cents, THRESHOLD)
+        return decode_pitch(self._network(self._mel(sound).to(self._dtype).transpose(1, 2)), self._cents, THRESHOLD)
 
 
 def bundled() -> Any:

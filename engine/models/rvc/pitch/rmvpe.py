@@ -169,8 +169,7 @@ class RmvpeTracker:
 def load_rmvpe(name: str, device: torch.device, dtype: torch.dtype) -> RmvpeTracker:
     """Load the published checkpoint `name`, a file or in the Hugging Face cache. ModelError if it is missing, with how
     to get it, or if it is something else."""
-    path = locate.find(name, files=())
-    network = read_network(path, name)
+    network = read_network(locate.find(name, files=()), name)
     fold_norms(network)
     return RmvpeTracker(network, device, dtype)
 

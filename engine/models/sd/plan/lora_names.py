@@ -147,8 +147,7 @@ def _split_name(named: str, layers_per_block: int) -> tuple[tuple[str, ...], str
     parts: tuple[str, ...]
     for start, parts in _FLAT_PARTS.items():
         if named.startswith(start):
-            flat = named.removeprefix(start).lstrip("_").replace(".", "_")
-            return parts, _flat_name(flat, parts, layers_per_block)
+            return parts, _flat_name(named.removeprefix(start).lstrip("_").replace(".", "_"), parts, layers_per_block)
     rest, parts = named.removeprefix(_PEFT), (UNET_PART,)
     for start, dotted_parts in _DOTTED_PARTS.items():
         if rest.startswith(start):

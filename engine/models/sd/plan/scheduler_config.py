@@ -91,8 +91,7 @@ def _with_zero_snr(choice: Decision, single: SingleFile) -> Decision:
         return choice
     if choice.value == "v_prediction":
         return Decision(choice.value, f"{choice.reason}; zero terminal SNR: {where}")
-    reason = f"{choice.reason}; {where} is ignored: only v-prediction can start from pure noise"
-    return Decision(choice.value, reason)
+    return Decision(choice.value, f"{choice.reason}; {where} is ignored: only v-prediction can start from pure noise")
 
 
 def scheduler_config(
