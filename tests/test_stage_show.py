@@ -49,7 +49,8 @@ def test_a_played_show_with_an_open_page_and_a_recording_loses_no_picture(tmp_pa
             press_ctrl_c(process)
             assert process.wait(120.0) == 0
         took_s = time.perf_counter() - began_s
-    print(f"pictures: {seen['pictures']}, longest gaps: {seen['gaps']}, kills at {painted}, end in {took_s:.1f} s")
+    figures = f"longest gaps: {seen['gaps']}, kills at {painted}, latency_ms: {status['latency_ms']}"
+    print(f"pictures: {seen['pictures']}, {figures}, end in {took_s:.1f} s")
     log = (tmp_path / "log.txt").read_text(encoding="utf-8", errors="replace")
     assert "Traceback" not in log and page.pictures > 0 and page.values > 0
     sinks = {sink["name"]: (sink["dropped"], sink["state"]) for sink in status["sinks"]}
@@ -75,14 +76,14 @@ def play_looks(client: ReadingClient, seconds: float, chance: random.Random) -> 
 
 
 def play(client: ReadingClient, page: "Page") -> list[int]:
-    """Play looks and faders, and every KILL_EVERY_S kill the model's process if it paints: killed while it loads, the
-    model would count as broken. Returns its pictures before each time."""
+    """Play looks and faders, and every KILL_EVERY_S kill the model's process if it has painted: killed while it loads,
+    the model would count as broken. Returns its pictures before each time."""
     painted, chance = [], random.Random(1)
     started_s = time.perf_counter()
     while (left_s := SECONDS - (time.perf_counter() - started_s)) > 0:
         play_looks(client, min(left_s, KILL_EVERY_S), chance)
         for child in page.status()["children"]:
-            if child["pid"] and child["state"] == "busy":
+            if child["pid"] and child["state"] == "busy" and child["results"] > max(painted, default=0):
                 with suppress(psutil.NoSuchProcess):
                     psutil.Process(child["pid"]).kill()
                     painted.append(child["results"])

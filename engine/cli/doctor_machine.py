@@ -50,7 +50,7 @@ MAC_ENVIRONMENT: Final = (
     'python3.13 -m venv --clear .venv, then .venv/bin/python -m pip install -c .ci/constraints.txt -e ".[models]"'
 )
 WINDOWS_ENVIRONMENT: Final = (
-    "py -3.13 -m venv --clear .venv, then "
+    "with uv: uv run --frozen --python 3.13 multiverse run; without: py -3.13 -m venv --clear .venv, then "
     r'.venv\Scripts\python -m pip install -c .ci\constraints.txt -e ".[models]"'
 )
 ALLOW_LONG_PATHS: Final = (

@@ -54,7 +54,7 @@ class AllowList:
 
 
 def is_reached(bound: str, address: str) -> bool:
-    """True if a socket bound to `bound` receives packets sent to this machine's address `at`; both are numeric. `::`
+    """True if a socket bound to `bound` receives packets sent to this machine's `address`; both are numeric. `::`
     also receives IPv4."""
     own, target = _plain(bound), _plain(address)
     return own == target or (own.is_unspecified and own.version in (6, target.version))

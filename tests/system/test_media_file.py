@@ -114,7 +114,7 @@ def test_whatever_is_named_as_a_video_or_sound_is_opened_only_if_it_is_one_file(
     for number, line in enumerate(lines):
         path, reason = list(due.items())[number // 4]
         assert line.startswith(str(path)) and reason in line
-    assert peak_mb < 350
+    assert peak_mb < 300
 
 
 @pytest.mark.only_on("linux", "darwin", reason="Windows has no such files")
