@@ -2,7 +2,7 @@
 
 forked:  fork_server.serve         -> run(descriptor)
 spawned: main(handle)              -> run(handle)
-spare:   main(handle, its modules) -> run(handle)
+spare:   main(handle, its modules) -> run(handle, its modules)
 """
 
 import faulthandler
@@ -32,15 +32,15 @@ BEGIN_WAIT_S: Final = 10.0  # the message is sent before the process starts
 EXIT_FAULT: Final = 1
 
 
-def main(handle: int, modules: Sequence[str] = ()) -> None:
+def main(handle: int, modules: Sequence[str] = (), niceness: int = 0) -> None:
     """Main function of a spawned interpreter; ends the process."""
+    priority.lower_priority(niceness)  # a spare process imports while the show runs
     os._exit(run(handle, modules))
 
 
 def import_all(modules: Sequence[str]) -> None:
     for module in modules:
-        # A missing module is reported by the child, which knows the model that needs it.
-        with suppress(ImportError, OSError):
+        with suppress(ImportError, OSError):  # the child's loop, which knows the model, reports a missing module
             importlib.import_module(module)
 
 

@@ -29,7 +29,7 @@ from engine.system.python_process import exit_reason, reap_later, start_python
 CAN_FORK: Final = sys.platform == "linux" and hasattr(os, "pidfd_open")
 
 SPARE_NEEDS_BYTES: Final = 4 << 30
-"""Available memory that a spare process needs: PyTorch and diffusers alone take half a GiB."""
+"""Memory that must be available for a spare process. It takes half a GiB; the rest is for the models."""
 
 
 class SpawnedProcess:
@@ -40,11 +40,11 @@ class SpawnedProcess:
 
     def __init__(self, pipe: Connection, stderr: IO[bytes], spec: ChildSpec, modules: tuple[str, ...] = ()) -> None:
         """`pipe` is the child's end. The child gets copies of it and of `stderr`; ours stay open. OSError if it cannot
-        start. The niceness is set at the start on Windows; elsewhere the child sets its own. `modules`: of a spare."""
+        start. Windows sets the niceness; elsewhere the child does. A spare process imports `modules`."""
         handle = pipe.fileno()
         self._popen = start_python(
             "engine.children.child_main",
-            f"main({handle}, {modules!r})",
+            f"main({handle}, {modules!r}, {spec.niceness})",
             stdout=stderr,
             stderr=stderr,
             handles=[handle],
@@ -71,13 +71,13 @@ class SpawnedProcess:
 
 
 ChildProcess = ForkedProcess | SpawnedProcess
-"""A started process. Used on one thread; nothing waits."""
+"""A started process. Used on one thread at a time; nothing waits."""
 Launched = tuple[ChildProcess, Connection, IO[bytes]]
 """A process that runs `child_main`, our end of its pipe, and the file with its output."""
 
 
 class Launcher:
-    """Starts children, all from one fork server. Use it on any thread."""
+    """Starts children: from one fork server, or as interpreters of their own. Use it on any thread."""
 
     def __init__(self, *, is_forking: bool = CAN_FORK) -> None:
         self._is_forking = is_forking
@@ -118,14 +118,14 @@ class Launcher:
         return self._start(spec)
 
     def prepare(self, spec: ChildSpec) -> None:
-        """Have a spare process for the next launch, if one takes long to start here and memory is left for it. Call it
-        as often as you like."""
+        """Start a spare process for the next launch, unless there is one, children are forked, or memory is short. Call
+        it as often as you like."""
         with self._lock:
             if self._is_forking or not spec.preload or not self._users or spec.name in self._spares:
                 return
             self._spares[spec.name] = None
-            if psutil.virtual_memory().available > SPARE_NEEDS_BYTES:
-                with suppress(ChildError):  # the next launch reports it
+            with suppress(ChildError, OSError, RuntimeError):  # the next launch reports it; or the memory is unknown
+                if psutil.virtual_memory().available > SPARE_NEEDS_BYTES:
                     self._spares[spec.name] = self._start(spec, spec.preload)
 
     def _start(self, spec: ChildSpec, modules: tuple[str, ...] = ()) -> Launched:

@@ -279,6 +279,7 @@ class Lifecycle:
             self._has_worked = True
             if self._next_settings is None:
                 self._end_swap(True)
+                self._launcher.prepare(self._spec)  # not during a swap, when two models are in memory
 
     def _main_died(self, child: Child, now_s: float) -> None:
         detail = self._exit_reason(child)
@@ -408,5 +409,4 @@ class Lifecycle:
         """Publish the outputs of the active process once it has a result."""
         if self._main is not None and self._main.counters.results:
             self._published.publish(self._main.outputs)
-            self._launcher.prepare(self._spec)
         self._published.update(running=self._children(), ended=self._ended)

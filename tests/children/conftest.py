@@ -81,7 +81,9 @@ def toys(
         shared = {pid for toy in created for pid in toy.pids} if toy_launcher in launchers else live
         return live & shared, segments(), descriptors(), threads()
 
-    wait_for(lambda: left() == (set(), *others), lambda: f"{left()} to be {others} again")  # a spare process is killed
+    wait_for(
+        lambda: left() == (set(), *others), lambda: f"{left()} to be {others} again"
+    )  # a killed process ends later
     orphans = [running(pid) for toy in created for pid in toy.pids]
     assert "".join(orphans) == "", "orphans of a killed server"
     if toy_launcher in launchers:

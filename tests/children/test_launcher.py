@@ -7,6 +7,7 @@ import sys
 import textwrap
 import warnings
 from collections.abc import Iterator
+from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
@@ -51,8 +52,10 @@ def test_a_spare_process_imports_for_the_next_child_and_becomes_it(
     event: str, starts: list[str], toys: Any, spawning: Launcher, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     def start(module: str, call: str, **options: Any) -> Any:
-        started.append("spare" if "tests.children.toy" in call else "new")
-        return start_python(module, call, **options)
+        try:
+            return start_python(module, call, **options)
+        finally:
+            started.append("spare" if "tests.children.toy" in call else "new")
 
     started: list[str] = []
     monkeypatch.setattr("engine.children.launcher.start_python", start)
@@ -61,9 +64,10 @@ def test_a_spare_process_imports_for_the_next_child_and_becomes_it(
     toy = toys({"grey": 3}, launcher=spawning, preload=("no_such_module", "tests.children.toy"))
     pid = toy.run().pid
     toy.wait_for(lambda: started == starts[: 1 + ("spare" in starts)], "the spare process")
-    for other in processes() - before - {pid} if event == "killed" else ():
-        psutil.Process(other).kill()
-    psutil.Process(pid).kill()
+    for other in (*(processes() - before - {pid} if event == "killed" else ()), pid):
+        with suppress(psutil.NoSuchProcess):  # a virtual environment's python.exe ends with the one it started
+            psutil.Process(other).kill()
+            psutil.Process(other).wait(10.0)
     toy.until("busy", not_pid=pid)
     toy.wait_for(lambda: started == starts, "the next one")
     assert toy.grey() == 3

@@ -111,8 +111,7 @@ def test_what_waits_is_listed_and_can_be_taken_back(hub: Launch) -> None:
         ("/launch/queued", ANGLE, 1, ""), ("/launch/queued", "Aurora", 3, "Aurora"), ("/done", "/launch/list"),
     ]  # fmt: skip
     assert [each.args for each in hub.say("/launch/drop", "Silk")] == [("/launch/drop", 0)]
-    answers = [each.args for each in hub.say("/launch/drop")]
-    assert answers == [("/preset/load", "taken back"), ("/launch/drop", 2)]
+    assert [each.args for each in hub.say("/launch/drop")] == [("/preset/load", "taken back"), ("/launch/drop", 2)]
     assert hub.at(8.0) == [] and hub.ran == [] and hub[ANGLE] == 0.0
 
 

@@ -21,7 +21,7 @@ PRELOAD: Final = (
     "engine.models.rvc.load",
     "engine.models.rvc.stream",
 )
-"""Modules that the fork server of the voice children imports in advance."""
+"""Modules that the fork server, or a spare process, imports in advance."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -82,7 +82,7 @@ class Denoiser:
         guidance: float = 1.0,
         between: Callable[[], None] = noop,
     ) -> torch.Tensor:
-        """The model's own prediction (noise, v or x0), which `x0` converts: (B, 4, h, w) float32, of the noisy latents
+        """The model's own prediction (noise, v or clean), which `x0` converts: (B, 4, h, w) float32, of noisy latents
         `z` (B, 4, h, w) at timesteps `t` (B,) int64 or float, on the device. Above 1, `guidance` is classifier-free
         guidance against `cond.negative_embeds`, with twice the rows; for a model with a guidance embedding it is an
         input. `between` is called between two parts. ModelError if the negative prompt is missing."""

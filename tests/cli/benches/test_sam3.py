@@ -66,6 +66,5 @@ def test_a_clip_is_read_in_a_loop_until_it_is_closed(tmp_path: Path) -> None:
     assert {batch.shape for batch in first} == {(2, 96, 160, 3)}
     assert np.array_equal(next(batches), first[0])
     for index in (0, 10):
-        expected = draw_discs(160, 96, index)[..., :3].astype(int)
-        assert np.abs(first[index // 2][index % 2] - expected).mean() < 12
+        assert np.abs(first[index // 2][index % 2] - draw_discs(160, 96, index)[..., :3].astype(int)).mean() < 12
     clip.close()

@@ -37,8 +37,7 @@ def failed(blender: Path, yard_renderer: YardRenderer, folder: Path) -> OSError:
 def test_a_disk_error_in_blenders_python_is_raised(
     blender_after: Callable[..., Path], yard_renderer: YardRenderer, tmp_path: Path
 ) -> None:
-    blender = blender_after('rm "$folder/scene.npz"')
-    assert failed(blender, yard_renderer, tmp_path / "work").errno == errno.ENOENT
+    assert failed(blender_after('rm "$folder/scene.npz"'), yard_renderer, tmp_path / "work").errno == errno.ENOENT
 
 
 def test_a_picture_that_blender_cannot_write_is_a_disk_error(
