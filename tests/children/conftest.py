@@ -43,7 +43,7 @@ def toys(
     """`toys(settings, times=..., ...)` creates a toy child, off at first; closes all and checks for leaks."""
     if sys.platform != "win32":
         resource_tracker.ensure_running()  # otherwise its pipe would count as a leak
-    before, others = processes(), (segments(), descriptors(), threads())
+    before, segments_before, descriptors_before, threads_before = processes(), segments(), descriptors(), threads()
     created: list[Toy] = []
     default = request.getfixturevalue("launcher") if "launcher" in request.fixturenames else None
     launchers: set[Launcher] = set()
@@ -76,14 +76,13 @@ def toys(
         toy.supervisor.close()
     assert [toy.received for toy in created] == [toy.swaps for toy in created], "the end of each swap, once"
 
-    def left() -> tuple[Any, ...]:
+    def left() -> tuple[Any, ...]:  # what an earlier test began, such as compiling, may end meanwhile
         live = processes() - before
         shared = {pid for toy in created for pid in toy.pids} if toy_launcher in launchers else live
-        return live & shared, segments(), descriptors(), threads()
+        opened = max(descriptors() - descriptors_before, 0)
+        return live & shared, segments() - segments_before, opened, threads() - threads_before
 
-    wait_for(
-        lambda: left() == (set(), *others), lambda: f"{left()} to be {others} again"
-    )  # a killed process ends later
+    wait_for(lambda: not any(left()), lambda: f"the end of {left()}")  # a killed process ends later
     orphans = [running(pid) for toy in created for pid in toy.pids]
     assert "".join(orphans) == "", "orphans of a killed server"
     if toy_launcher in launchers:

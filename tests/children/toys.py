@@ -44,9 +44,9 @@ def descriptors() -> int:
     return len(os.listdir("/proc/self/fd")) if sys.platform == "linux" else 0
 
 
-def threads() -> int:
-    """Number of threads, but the one that keeps markers of rings: it ends ten minutes after the last."""
-    return sum(thread.name != "ring markers" for thread in threading.enumerate())
+def threads() -> set[threading.Thread]:
+    """All threads, but the one that keeps markers of rings: it ends ten minutes after the last."""
+    return {thread for thread in threading.enumerate() if thread.name != "ring markers"}
 
 
 def is_live(process: psutil.Process) -> bool:
