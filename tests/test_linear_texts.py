@@ -49,8 +49,7 @@ def found() -> dict[str, tuple[re.Pattern[str], frozenset[str]]]:
                 if pattern is not None:
                     expressions[location] = (pattern, frozenset((name,)))
             elif name == "compile":
-                owner = next((each for each in tree.body if node in ast.walk(each)), None)
-                target = name_of(owner)
+                target = name_of(next((each for each in tree.body if node in ast.walk(each)), None))
                 used = {method for method in METHODS if target and f"{target}.{method}(" in text} or {"search"}
                 pattern = literal(node)
                 if pattern is None and target:

@@ -18,6 +18,7 @@ PAGE = Path(__file__).parents[2] / "docs" / "tutorials" / "mac-doctor.md"
 NUMBA = Answer(values={"threads": 8, "layer": "workqueue"})
 HOME = "/Users/ann"
 TERMINAL = {"__CFBundleIdentifier": "com.apple.Terminal", "TERM_PROGRAM": "Apple_Terminal"}
+pytestmark = pytest.mark.only_on("linux", "darwin", reason="simulates a Mac on POSIX")
 
 
 def mic(**values: Any) -> Answer:

@@ -86,16 +86,13 @@ def test_two_supervisors_share_one_server_which_ends_with_the_last(toys: Any, la
     assert launcher.server_pid == server
     second.supervisor.close()
     assert (launcher.server_pid, processes()) == (0, before)
-    third = toys()
-    third.run()
+    toys().run()
     assert launcher.server_pid not in (0, server), "several engines in one process"
 
 
 def test_a_child_has_its_own_environment_from_its_start_and_the_engine_keeps_its_own(toys: Any) -> None:
     before = dict(os.environ)
-    toy = toys(environment={**child_environment(), "TOY_COLOUR": "green"})
-    pid = toy.run().pid
-    at_start = psutil.Process(pid).environ()
+    at_start = psutil.Process(toys(environment={**child_environment(), "TOY_COLOUR": "green"}).run().pid).environ()
     assert child_environment().items() <= at_start.items()
     assert at_start["TOY_COLOUR"] == "green"
     assert dict(os.environ) == before

@@ -216,8 +216,7 @@ def test_sound_goes_through_a_child_by_sample_number(toys: Any, wait_for: Any) -
         voice.write(ramp)
         toy.supervisor.connect_input("voice", voice.segment)
         toy.supervisor.start()
-        segment = wait_for(lambda: toy.supervisor.outputs.get("voice"), "the output")
-        reader = AudioRing.open(segment)
+        reader = AudioRing.open(wait_for(lambda: toy.supervisor.outputs.get("voice"), "the output"))
         wait_for(lambda: reader.end_sample == 300, "all of it")
         np.testing.assert_array_equal(reader.read(0, 300), 2.0 * ramp)
     finally:

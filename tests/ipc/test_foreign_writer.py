@@ -83,8 +83,7 @@ def test_a_foreign_writer_that_exits_removes_nothing(children, ring: Ring) -> No
     counters, gate = ChildCounters.create("sd"), Gate.create()
     sound = AudioRing.create("voice", channels=1, rate_hz=1000, seconds=0.1)
     segments = [owner, counters, gate, sound]
-    child = children.start(VISIT, *(part.segment for part in segments))
-    assert child.wait() == 0
+    assert children.start(VISIT, *(part.segment for part in segments)).wait() == 0
     frame = reader.latest()
     assert frame is not None and (frame.pixels == 9).all() and reader.state == "live"
     assert (counters.alive_ns, gate.is_voice_running(2), sound.end_sample) == (1, True, 3)

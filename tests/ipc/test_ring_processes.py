@@ -117,8 +117,7 @@ def test_a_reader_distinguishes_a_dead_writer_from_a_live_one(children, wait_for
 
 def test_a_leftover_whose_process_id_is_in_use_again_is_swept(children) -> None:
     poke = "ring._block.header['writer_start'] -= 1000; ring._block.header['heartbeat_ns'] -= 10**10\n"
-    child = children.start(MAKE_RING + poke + REPORT_AND_WAIT, "reused id")
-    segment = line_of(child)
+    segment = line_of(children.start(MAKE_RING + poke + REPORT_AND_WAIT, "reused id"))
     assert segment in sweep_dead_rings()
 
 
@@ -148,8 +147,7 @@ def test_an_unready_segment_is_swept_only_when_it_is_old(children) -> None:
 
 @pytest.mark.only_on("linux", "darwin", reason="Windows has no fork")
 def test_a_forked_child_does_not_remove_its_parents_segments(children) -> None:
-    child = children.start(MAKE_ALL + FORK_AND_CLOSE)
-    segments = line_of(child).split()
+    segments = line_of(children.start(MAKE_ALL + FORK_AND_CLOSE)).split()
     assert len(segments) == 4 and set(segments) <= set(system_folder().segments())
     reader = FrameRing.attach(segments[0])
     assert reader.state == "live"

@@ -86,8 +86,7 @@ def test_a_preset_is_the_same_in_upper_and_lower_case(presets: PresetFolder, tmp
 
 
 def test_the_file_reads_like_the_controls(presets: PresetFolder) -> None:
-    path = presets.save("night", ParamStore().snapshot())
-    text = path.read_text(encoding="utf-8")
+    text = presets.save("night", ParamStore().snapshot()).read_text(encoding="utf-8")
     assert text.startswith('[preset]\nname = "night"\nschema = 4\n\n[values]\n"/mode" = "multiverse"\n')
     assert '"/layer/1/curve" = 1.0\n' in text
     assert '"/layer/1/mute" = false\n' in text

@@ -71,8 +71,7 @@ def test_jitter_is_averaged_and_a_wrong_label_has_no_effect_before_a_second_conf
 
 def test_a_missing_signal_runs_on_for_the_flywheels_time_is_lost_and_comes_back() -> None:
     clock = TimecodeClock()
-    next_s = play(clock, 0, 50, 0.0)
-    last_s = next_s - 0.04
+    last_s = play(clock, 0, 50, 0.0) - 0.04
     assert clock.state(last_s + LOCKED_S + 0.01, FLYWHEEL_S) == "flywheel"
     assert clock.position_s(last_s + 0.9, FLYWHEEL_S) == pytest.approx(last_s + 0.9)
     assert clock.state(last_s + 1.01, FLYWHEEL_S) == "lost"

@@ -176,8 +176,7 @@ def test_spout_sends_the_texture_unflipped_and_reports_the_sharing_mode(fake_spo
     sink.start(make_format())
     reads: list[int] = []
     sink.publish(make_frame(0, texture=TEXTURE, reads=reads))
-    larger = TextureRef(glo=8, width=100, height=50)
-    sink.publish(make_frame(1, texture=larger, reads=reads))
+    sink.publish(make_frame(1, texture=TextureRef(glo=8, width=100, height=50), reads=reads))
     sink.publish(make_frame(2))  # the renderer could not draw
     assert [call["args"] for call in fake_spout.named("SpoutSender.sendTexture")] == [
         (7, 0x0DE1, 64, 48, False, 0),

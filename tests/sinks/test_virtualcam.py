@@ -63,8 +63,7 @@ def test_the_camera_keeps_its_size_and_shows_another_picture_in_the_middle(
     sink.publish(make_frame(0, np.full((49, 65, 4), 255, np.uint8)))
     wait_for((camera / "sent.npy").exists, "the first picture")
     sink.set_format(make_format(width=64, height=24))
-    red = np.full((24, 64, 4), (255, 0, 0, 255), np.uint8)
-    sink.publish(make_frame(1, red))
+    sink.publish(make_frame(1, np.full((24, 64, 4), (255, 0, 0, 255), np.uint8)))
 
     def rows() -> list[tuple[int, ...]]:
         return [tuple(map(int, row[32])) for row in np.load(camera / "sent.npy")]

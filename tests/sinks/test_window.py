@@ -210,8 +210,7 @@ def test_a_full_screen_is_black_after_the_engine_and_gives_way_to_the_next(
     engine.wait()
     wait_for(lambda: not screen.look().any(), "black after its death")
     assert process.is_running()
-    sink = window()
-    play(sink, card)
+    play(window(), card)
     wait_for(lambda: not process.is_running(), "the old window to give way")
     wait_for(lambda: corners_of(screen.look())[0] == "red", "the second engine's picture")
 

@@ -45,8 +45,7 @@ def test_the_first_picture_is_dropped_and_the_next_arrives(rings: SourceRings, c
 def test_the_rings_of_old_shapes_are_closed(rings: SourceRings, connected: list[str], wait_for) -> None:
     for width in range(8, 8 + MAX_CACHED_SHAPES + 1):
         wait_for(lambda width=width: rings.write(picture(width), TICK, 0.0), "a ring")
-    reader = FrameRing.attach(connected[-1])
-    reader.close()
+    FrameRing.attach(connected[-1]).close()
 
     def is_removed() -> bool:
         try:

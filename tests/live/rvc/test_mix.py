@@ -85,8 +85,7 @@ def test_equal_dry_and_converted_sound_passes_every_fade_unchanged() -> None:
 
 
 def test_steps_of_any_length_give_the_same_sound() -> None:
-    random = np.random.default_rng(3)
-    dry, wet = random.uniform(-1, 1, (2, 24_000)).astype(np.float32)
+    dry, wet = np.random.default_rng(3).uniform(-1, 1, (2, 24_000)).astype(np.float32)
     presence = there(24_000, (1000, 7000), (7100, 15_000))
     mixed = Table().run(dry, wet, presence, step=480)
     for step in (1, 37, 960, 24_000):
