@@ -102,8 +102,8 @@ def load_library(label: str) -> None:
 
 
 def import_spoutgl() -> None:
-    """Import it before a frame needs it. What Spout prints for itself ("loadComputeShaderExtensions failed") goes to our
-    standard error, beside the log: its C runtime takes the standard output of this moment. Windows only."""
+    """Import it before a frame needs it. What Spout prints for itself ("loadComputeShaderExtensions failed") goes to
+    our standard error, beside the log: its C runtime takes the standard output of this moment. Windows only."""
     # Without the lock two threads could restore each other's.
     with _IMPORTING, nullcontext() if "SpoutGL" in sys.modules else output_to_error():
         import SpoutGL  # noqa: F401
