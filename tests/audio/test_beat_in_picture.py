@@ -30,6 +30,5 @@ def test_the_tempo_follows_the_sound_in_the_first_frame_of_each_beat(tmp_path: P
         assert parts.tempo.bpm == pytest.approx(97.0, abs=1.0)
         assert engine.params.get("/tempo/bpm") == pytest.approx(97.0, abs=1.0)
     late = np.array([time_s for time_s in counted_s if time_s > 3.0])
-    nearest = np.abs(late[:, None] - song.beats_s).argmin(axis=1)
-    delays = late - song.beats_s[nearest]
+    delays = late - song.beats_s[np.abs(late[:, None] - song.beats_s).argmin(axis=1)]
     assert len(late) == 4 and delays.min() > -0.02 and delays.max() < 1 / 30 + 0.02

@@ -183,8 +183,7 @@ def test_files_of_any_rate_and_width_are_analysed_as_they_are(rate_hz, channels,
 def test_nan_overshoot_and_a_truncated_file_play_what_can_be_heard(tmp_path, open_feed) -> None:
     samples = np.zeros((480, 1), np.float32)
     samples[:4, 0] = [np.nan, np.inf, -np.inf, 3.0]
-    path = write(tmp_path / "a.wav", samples, subtype="FLOAT")
-    feed = open_feed(path, is_looped=False)
+    feed = open_feed(write(tmp_path / "a.wav", samples, subtype="FLOAT"), is_looped=False)
     assert feed.read(5)[:, 0].tolist() == [0.0, 1.0, -1.0, 1.0, 0.0]
 
 

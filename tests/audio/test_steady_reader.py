@@ -63,8 +63,7 @@ class TwoClocks:
 
     def _write_until(self, now_s: float, voice) -> None:
         while self.is_writing and (self.ring.newest + self._block) / self._hz <= now_s:
-            numbers = np.arange(self.ring.newest, self.ring.newest + self._block)
-            block = np.asarray(voice(numbers), np.float32)
+            block = np.asarray(voice(np.arange(self.ring.newest, self.ring.newest + self._block)), np.float32)
             self.ring.set_mark(self.ring.newest, self.ring.newest / self._hz + self._late_s())
             self.ring.write(block[:, : self.ring.channels])
 

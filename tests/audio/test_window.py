@@ -32,8 +32,7 @@ def cycles(wave: np.ndarray) -> int:
 
 
 def test_only_the_latest_window_is_shown_point_by_point_oldest_first() -> None:
-    ramp = np.linspace(-1.0, 1.0, RATE_HZ)
-    wave = wave_of(ramp, window_ms=1000.0)
+    wave = wave_of(np.linspace(-1.0, 1.0, RATE_HZ), window_ms=1000.0)
     assert np.all(np.diff(wave) > 0)
     assert wave[0] == pytest.approx(-1.0, abs=0.002)
     assert wave[-1] == pytest.approx(1.0, abs=0.002)

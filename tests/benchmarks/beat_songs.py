@@ -174,8 +174,7 @@ def play_pad(sheet: Sheet, loudness: float, starts_s: np.ndarray, bar_s: float) 
     """A chord at each of `starts_s` that swells, so that it has no attack."""
     for number, at_s in enumerate(starts_s):
         for semitones in ((0, 3, 7), (-4, 0, 3), (3, 7, 10), (-2, 2, 5))[number % 4]:
-            note = _tone(220.0 * 2.0 ** (semitones / 12.0), bar_s * 1.2, 0.5, 6)
-            sheet.add(float(at_s), loudness * note / 3)
+            sheet.add(float(at_s), loudness * _tone(220.0 * 2.0 ** (semitones / 12.0), bar_s * 1.2, 0.5, 6) / 3)
 
 
 def play_voice(sheet: Sheet, loudness: float, from_s: float, to_s: float) -> None:

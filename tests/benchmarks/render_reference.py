@@ -234,8 +234,7 @@ def shown_points(wave: np.ndarray) -> float:
     """Points of the wave that a pixel can span: 98 % of the power at 2.5 pixels a period or more."""
     power = np.abs(np.fft.rfft(wave - wave.mean())) ** 2
     sums = np.cumsum(np.where(power < 1e-4, 0, power))
-    cycles = int(np.argmax(sums >= 0.98 * sums[-1]))
-    return 1024 / (2.5 * max(cycles, 1e-6))
+    return 1024 / (2.5 * max(int(np.argmax(sums >= 0.98 * sums[-1])), 1e-6))
 
 
 def is_linear(values: Values) -> bool:

@@ -304,8 +304,7 @@ class _EnginePainter:
 
         opened = open_job(self._job)
         try:
-            pictures = opened.pictures.read(1, self._job.batch)
-            (batch,) = video_batches(pictures, self._job.batch, opened.size)
+            (batch,) = video_batches(opened.pictures.read(1, self._job.batch), self._job.batch, opened.size)
             times_ms = []
             for _ in range(ROUNDS):
                 began_s = time.perf_counter()

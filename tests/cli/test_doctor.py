@@ -62,7 +62,9 @@ def test_the_engine_can_run_on_a_machine_that_runs_its_tests_and_its_card_comes_
 
 def test_the_report_can_be_read_ticked_off_and_mailed(full_run):
     done, folder = full_run
-    assert done.stderr.startswith("report.md: written; read it, tick off what you see") and done.stderr.count("\n") == 1
+    line, *others = done.stderr.splitlines()
+    assert line.startswith("report.md: written; read it, tick off what you see")
+    assert set(others) <= {"loadComputeShaderExtensions failed"}  # of Spout, where no texture is shared
     report = (folder / "report.md").read_text(encoding="utf-8")
     headings = [line[3:] for line in report.splitlines() if line.startswith("## ")]
     assert headings[1].startswith("Self-test") and headings[-1] == "The same as JSON"
@@ -143,8 +145,7 @@ def test_a_terminal_gets_colours_and_each_command_on_one_line():
         "from engine.cli.doctor_checks import Check\n"
         f"print_list([Check('warning', 'torch', 'CPU torch', 'venv x, then {second.strip()}')])"
     )
-    pty = pytest.importorskip("pty", reason="this system has no pseudo terminals")
-    reading, writing = pty.openpty()
+    reading, writing = pytest.importorskip("pty", reason="this system has no pseudo terminals").openpty()
     environment = {**os.environ, "TERM": "xterm", "COLUMNS": "80"}
     subprocess.run([sys.executable, "-c", code], stdout=writing, check=True, env=environment)
     os.close(writing)

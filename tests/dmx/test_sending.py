@@ -143,8 +143,7 @@ def test_the_receiver_of_the_same_process_takes_other_sources_and_leaves_out_our
             to = f"{HOST}:{port},{at(node)}"
             sender = DmxSender(Route(protocol=protocol, to=to), CID, lambda: 0.0, ports=(HOST, 0))  # type: ignore[arg-type]
             sender.send({universe: b"\xff\x33"})
-            data = node.recv(2048)
-            other = data.replace(CID, DESK_CID.bytes).replace(b"\xff\x33", b"\x33\xff")
+            other = node.recv(2048).replace(CID, DESK_CID.bytes).replace(b"\xff\x33", b"\x33\xff")
             node.sendto(other, (HOST, port))  # another desk, with another CID and port
             wait_for(lambda at=f"{protocol} /dmx/{universe}/2": received.get(at), "the other desk")
             assert received[f"{protocol} /dmx/{universe}/1"] == 0.2

@@ -117,8 +117,7 @@ def test_a_reader_distinguishes_a_dead_writer_from_a_live_one(children, wait_for
 
 def test_a_leftover_whose_process_id_is_in_use_again_is_swept(children) -> None:
     poke = "ring._block.header['writer_start'] -= 1000; ring._block.header['heartbeat_ns'] -= 10**10\n"
-    segment = line_of(children.start(MAKE_RING + poke + REPORT_AND_WAIT, "reused id"))
-    assert segment in sweep_dead_rings()
+    assert line_of(children.start(MAKE_RING + poke + REPORT_AND_WAIT, "reused id")) in sweep_dead_rings()
 
 
 @pytest.mark.only_on("linux", reason="only Linux has namespaces of process ids")

@@ -131,8 +131,7 @@ class Hub:
 
     def type(self, line: str, files: dict[str, float], **options: Any) -> float:
         """Like `fetch`, with the command from an error or note."""
-        command = line[line.index("hf download ") :].partition("   (")[0]
-        _, _, hub_id, *rest = shlex.split(command)
+        _, _, hub_id, *rest = shlex.split(line[line.index("hf download ") :].partition("   (")[0])
         assert rest[::2] == ["--include"] * (len(rest) // 2)
         return self.fetch(hub_id, files, *rest[1::2], **options)
 

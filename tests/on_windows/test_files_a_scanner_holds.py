@@ -230,8 +230,7 @@ def test_shutdown_waits_for_the_disk_less_than_its_limit(scanner: Scanner, tmp_p
 
 def test_a_recording_is_finished_while_its_file_is_locked(scanner: Scanner, tmp_path: Path) -> None:
     scanner.hold("video.mp4", TIMES, from_opening=True)  # the empty file that reserves its name
-    sink = RecordSink(str(tmp_path / "video.mp4"))
-    publish_to(sink, tmp_path)
+    publish_to(RecordSink(str(tmp_path / "video.mp4")), tmp_path)
     assert len(scanner.refused) == TIMES
     assert pictures_in(tmp_path / "video.mp4") == 3
 

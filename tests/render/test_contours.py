@@ -215,8 +215,7 @@ def test_outlines_have_their_width_and_opacity_and_scale_with_the_picture(finder
 
 def test_the_look_is_read_without_what_is_laid_on_it(renderer: Renderer, picture: Callable) -> None:
     renderer.resize(96, 54)
-    plain = picture({})
-    bare = draw_once(renderer, plain).read_behind((96, 54), is_bare=True)
+    bare = draw_once(renderer, picture({})).read_behind((96, 54), is_bare=True)
     assert np.abs(bare[..., :3].astype(int) - renderer.read_rgba()[..., :3]).max() <= 1, "published ones are dithered"
     assert bare[..., :3].max() > 100
     image = GraphicImage(pixels=np.full((54, 96, 4), 255, np.uint8), height_px=54.0)

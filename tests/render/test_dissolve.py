@@ -133,8 +133,7 @@ def test_master_guard_and_freeze_act_on_the_mix(pair: Pair) -> None:
         leave(before, replace(to, look=pair.picture(CURTAIN | master).look), 0.5), before, to
     )
     assert np.abs(mixed - 0.5 * mean_of(going, coming, 0.5))[..., :3].max() <= WITHIN
-    frozen = pair.picture(CURTAIN | {"/master/freeze": True})
-    (mixed,) = pair.draw(leave(before, frozen, 0.9))
+    (mixed,) = pair.draw(leave(before, pair.picture(CURTAIN | {"/master/freeze": True}), 0.9))
     assert np.abs(mixed - mean_of(going, coming, 0.5)).max() <= WITHIN
     (mixed,) = pair.draw(leave(before, pair.picture(CURTAIN | {"/master/blackout": True}), 0.9))
     assert (mixed[..., :3] == 0).all()

@@ -187,8 +187,7 @@ def test_only_the_part_that_strobes_is_dimmed_and_motion_in_it_continues(show: C
 
 def test_red_that_flashes_turns_pale_but_not_dark(show: Callable) -> None:
     times_s = times(30)
-    published = show(strobe(5, GREY, RED, times_s), times_s)
-    late = published[-10:, 9, 18].astype(int)
+    late = show(strobe(5, GREY, RED, times_s), times_s)[-10:, 9, 18].astype(int)
     reds = late[late[:, 0] - late[:, 1] > 20]
     assert len(reds) and (reds[:, 0] > 150).all() and (reds[:, 1] > 60).all()
 

@@ -60,8 +60,7 @@ def compare(renderer: Renderer, tmp_path: Path) -> Callable[[np.ndarray, str], N
             return
         if renderer.kind == "gl" and os.environ.get("MULTIVERSE_UPDATE_GOLDEN") == "1":
             Image.fromarray(rgba).save(path, optimize=True)
-        golden = np.asarray(Image.open(path))
-        apart = np.abs(rgba.astype(int) - golden.astype(int))
+        apart = np.abs(rgba.astype(int) - np.asarray(Image.open(path)).astype(int))
         if (apart <= TOLERANCE).all(axis=-1).mean() < MIN_EQUAL_FRACTION:
             amplified = np.minimum(apart[..., :3] * AMPLIFIED, 255).astype(np.uint8)
             Image.fromarray(amplified).save(tmp_path / f"{name}-apart.png")

@@ -93,8 +93,7 @@ def test_opengl_and_numba_apply_the_same_matte_and_leave_the_rest_unchanged(
         assert np.abs(extremes[0][0] - extremes[0][1]).max() > 30, look
         for keeps in ("subject", "background"):
             matte = Matte(segmentation=seen, keeps=keeps, is_hard=False)
-            pictures = [draw(renderer, look, size=SIZE, **inputs, matte=matte) for renderer in (gl, cpu)]
-            assert agree(*pictures), look
+            assert agree(*[draw(renderer, look, size=SIZE, **inputs, matte=matte) for renderer in (gl, cpu)]), look
             matte = Matte(segmentation=seen, keeps=keeps, is_hard=True)
             is_used = mask_of(matte, values(look), card.shape[1::-1])[..., None] > 0.5
             for renderer, (whole, without) in zip((gl, cpu), extremes, strict=True):

@@ -195,8 +195,7 @@ def test_a_limited_picture_is_published_again(
         was_limited = is_limited
         limited += is_limited
     assert 3 < limited < 20
-    black = picture(SIMPLE | GUARDED | {"/master/blackout": True}, layer5=flash, time_s=frame / 30)
-    watched.show(black)
+    watched.show(picture(SIMPLE | GUARDED | {"/master/blackout": True}, layer5=flash, time_s=frame / 30))
     assert not watched.renderer.read_rgba()[..., :3].any() and not watched.renderer.read_rgba16()[..., :3].any()
     watched.require_equal()
     watched.show(request)

@@ -78,8 +78,7 @@ def test_a_position_that_runs_round_a_palette_meets_no_jump_and_stays_clear() ->
         assert colours[0] == colours[-1]
     # Half way from violet to orange-red the straight line through Oklab is greyer than both.
     for step in range(101):
-        rgb = at("plasma", step / 200)
-        assert colorsys.rgb_to_hsv(*rgb)[1] > 0.55
+        assert colorsys.rgb_to_hsv(*at("plasma", step / 200))[1] > 0.55
 
 
 @pytest.fixture

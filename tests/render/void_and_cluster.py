@@ -11,8 +11,7 @@ SEED = 1993  # arbitrary but fixed
 
 def make_ranks() -> np.ndarray:
     """(SIDE, SIDE) uint16: each of the ranks 0..SIDE^2 - 1 once. Deterministic."""
-    steps = np.minimum(np.arange(SIDE), SIDE - np.arange(SIDE))
-    line = np.exp(-(steps**2) / (2 * SIGMA_PX**2))
+    line = np.exp(-(np.minimum(np.arange(SIDE), SIDE - np.arange(SIDE)) ** 2) / (2 * SIGMA_PX**2))
     blob = np.outer(line, line)
     pixels = np.zeros(SIDE * SIDE, bool)
     energy = np.zeros(SIDE * SIDE)

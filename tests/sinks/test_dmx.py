@@ -75,8 +75,7 @@ def test_parameters_change_while_it_runs_and_the_argument_overrides_them(
 ) -> None:
     sink = opened(",width=1,height=1,gamma=linear")
     detail = {"/sink/dmx/protocol": "artnet", "/sink/dmx/universe": 5, "/sink/dmx/channel": 3, "/sink/dmx/width": 9}
-    frame = make_frame(0, picture((64, 128, 255)))
-    sink.publish(frame)
+    sink.publish(make_frame(0, picture((64, 128, 255))))
     assert levels_from(node).levels == bytes((64, 128, 255))
     sink.publish(dataclasses.replace(make_frame(1, picture((64, 128, 255)), time_s=1.0), values=VALUES | detail))
     assert [levels_from(node).is_end for _ in range(3)] == [True] * 3, "the old protocol's universe ends"

@@ -114,8 +114,7 @@ class PipedCamera:
         self.send(1)
 
     def send(self, level: int) -> None:
-        picture = np.full((32, 48, 3), level, np.uint8)
-        self._writer.sendall(simplejpeg.encode_jpeg(picture, quality=95))
+        self._writer.sendall(simplejpeg.encode_jpeg(np.full((32, 48, 3), level, np.uint8), quality=95))
 
     def unplug(self) -> None:
         self.is_plugged = False

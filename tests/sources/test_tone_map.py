@@ -85,8 +85,7 @@ def hdr_codes(sdr: np.ndarray, transfer: int, matrix: np.ndarray = IN_BT2020) ->
     if transfer == PQ:
         power = (light / 10_000) ** 0.1593017578125
         return ((0.8359375 + 18.8515625 * power) / (1 + 18.6875 * power)) ** 78.84375
-    luminance = (light @ LUMINANCE / 1000)[:, None]
-    scene = light / 1000 * luminance ** (1 / 1.2 - 1)
+    scene = light / 1000 * (light @ LUMINANCE / 1000)[:, None] ** (1 / 1.2 - 1)
     return np.where(
         scene <= 1 / 12, np.sqrt(3 * scene), 0.17883277 * np.log(np.maximum(12 * scene - 0.28466892, 0.1)) + 0.55991073
     )

@@ -44,8 +44,7 @@ def second(number: int, *, has_clip: bool = False) -> list[bytes]:
     count = PLAYING_PER_SECOND if has_clip else IDLE_PER_SECOND
     odd = [message("", 0.5)] * EMPTY_PER_SECOND
     odd += [message(BARE[number % len(BARE)], 0), message(WITHOUT_SLASH[number % len(WITHOUT_SLASH)], "Layer #")]
-    stream = _moving(number, has_clip)
-    packets = list(itertools.islice(stream, count - len(odd)))
+    packets = list(itertools.islice(_moving(number, has_clip), count - len(odd)))
     for index, packet in enumerate(odd):  # interleaved, as in the capture
         packets.insert((index + 1) * len(packets) // (len(odd) + 1), packet)
     return packets

@@ -10,8 +10,7 @@ from typing import Any
 
 def hostile_shader(number: int) -> str:
     """The text of hostile shader `number`; the kinds repeat with other figures."""
-    rng = random.Random(number)
-    return _KINDS[number % len(_KINDS)](rng)
+    return _KINDS[number % len(_KINDS)](random.Random(number))
 
 
 def slow_to_compile() -> str:

@@ -101,8 +101,7 @@ def ltc_signal(
     ascending = position if not is_backward else position[::-1]
     numbers = np.arange(position.size, dtype=float) if not is_backward else np.arange(position.size, dtype=float)[::-1]
     starts = np.interp(edges, ascending, numbers, left=np.nan, right=np.nan) + lead - 0.5  # a sample's middle
-    samples = np.concatenate([np.zeros(lead), sound]).astype(np.float32)
-    return LtcSignal(samples, labels, starts)
+    return LtcSignal(np.concatenate([np.zeros(lead), sound]).astype(np.float32), labels, starts)
 
 
 def wow(percent: float, rate_hz: float, speed: float = 1.0) -> Callable[[np.ndarray], np.ndarray]:

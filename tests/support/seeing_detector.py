@@ -257,8 +257,7 @@ def draw_boxes(box_head: Any, native_side: int) -> None:
     size_logits = torch.logit(4 * variances.sqrt(), eps=0.005)
     for axis in range(2):
         second_moment, centre = 120 + axis, axis
-        x = only(SELECTED + 2 + 2 * axis, unscale, width)
-        units = hinges(box_head.layer1, 60 * axis, x, 0.0, offsets)
+        units = hinges(box_head.layer1, 60 * axis, only(SELECTED + 2 + 2 * axis, unscale, width), 0.0, offsets)
         box_head.layer1.weight[second_moment, SELECTED + 6 + 2 * axis] = unscale / 4
         row = box_head.layer2.weight[centre]
         box_head.layer2.bias[centre] = LONE_PAIR + straight_pieces(row, units, offsets, centre_logits)

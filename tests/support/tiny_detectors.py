@@ -105,8 +105,7 @@ class KnownPose(torch.nn.Module):
     def __init__(self, positions: torch.Tensor, scores: torch.Tensor) -> None:
         """`positions` (17, 2): x and y in pixels of the heatmaps; `scores` (17,)."""
         super().__init__()
-        backbone = SimpleNamespace(image_size=[256, 192], num_experts=1)
-        self.config = SimpleNamespace(backbone_config=backbone)
+        self.config = SimpleNamespace(backbone_config=SimpleNamespace(image_size=[256, 192], num_experts=1))
         x, y = torch.arange(48.0), torch.arange(64.0)[:, None]
         apart = (x - positions[:, 0, None, None]) ** 2 + (y - positions[:, 1, None, None]) ** 2
         self.heatmaps = (torch.exp(-apart / (2 * 2.0**2)) * scores[:, None, None])[None]

@@ -23,8 +23,7 @@ def test_control_characters_are_written_as_python_writes_them() -> None:
 
 @pytest.mark.parametrize("character", ["x", "\x1b", "é", "🎛"])
 def test_a_long_line_ends_at_2_kb_with_the_size_of_the_rest(character: str) -> None:
-    line = one_line(character * 10_000)
-    start, _, rest = line.partition(" … (")
+    start, _, rest = one_line(character * 10_000).partition(" … (")
     size = len(one_line(character).encode())
     assert len(start.encode()) == MAX_LINE_BYTES // size * size
     assert rest == f"{10_000 - MAX_LINE_BYTES // size} characters left out)"

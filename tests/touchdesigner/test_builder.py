@@ -246,8 +246,7 @@ def test_a_missing_engine_and_a_listen_port_in_use_are_reported_once(rig: Compon
         other.bind(("127.0.0.1", 0))
         port = other.getsockname()[1]
         rig.set("Listenport", port)
-        line = f"Listen port {port} cannot be opened (Unable to bind to port): choose a free one"
-        assert polled(3) == line
+        assert polled(3) == f"Listen port {port} cannot be opened (Unable to bind to port): choose a free one"
 
 
 class TreeServer(HTTPServer):

@@ -72,8 +72,7 @@ def test_a_change_by_another_client_is_shown_and_not_sent_back(
     assert connected.value("L3mute") is True
     assert (connected.value("Mirrormode"), connected.value("Mirrorsegs")) == ("xy", 5)
     synced(connected, until, fader_box)
-    values = [message for message in connected.program.sent if message[0] != "/engine/status"]
-    assert values == []
+    assert [message for message in connected.program.sent if message[0] != "/engine/status"] == []
 
 
 def test_an_older_echo_does_not_pull_the_fader_from_the_hand(

@@ -40,8 +40,7 @@ class SocketClient:
         answer = self._read_until(b"\r\n\r\n").decode()
         status = int(answer.split()[1])
         if status != 101:
-            length = int(answer.lower().partition("content-length: ")[2].partition("\r\n")[0])
-            body = self._read(length).decode()
+            body = self._read(int(answer.lower().partition("content-length: ")[2].partition("\r\n")[0])).decode()
             self.close()
             raise Refused(status, body)
 

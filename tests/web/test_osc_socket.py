@@ -1,5 +1,6 @@
 """OSC and OSCQuery over a WebSocket at any path without another endpoint: a transport like UDP and TCP."""
 
+import sys
 import time
 
 from engine.osc.decode import decode_packet
@@ -24,7 +25,8 @@ def test_too_many_websocket_messages_leave_time_for_the_picture(serve, wait_for,
     for number in range(10 * BURST + 1):
         client.send(encode_message(ANGLE, float(number)))
     wait_for(lambda: web.store.get(ANGLE) == float(10 * BURST), "the last of them")
-    assert time.perf_counter() - started_s >= 9 * 0.05  # Windows' loop ends a pause up to 16 ms early
+    pauses = 9 if sys.platform == "win32" else 10  # Windows' loop ends a pause up to 16 ms early
+    assert time.perf_counter() - started_s >= pauses * 0.05
 
 
 def test_a_client_that_reads_nothing_uses_little_memory_and_does_not_affect_others(serve, monkeypatch, wait_for):

@@ -100,8 +100,7 @@ def overlap(found: np.ndarray, picture: LabelledPicture) -> np.ndarray:
     """Intersection over union, (n, k); with ignored labels intersection over the found box, as COCO's for crowds."""
     labelled = picture.boxes
     low = np.maximum(found[:, None, :2], labelled[None, :, :2])
-    high = np.minimum(found[:, None, 2:], labelled[None, :, 2:])
-    shared = np.prod(np.maximum(high - low, 0), axis=2)
+    shared = np.prod(np.maximum(np.minimum(found[:, None, 2:], labelled[None, :, 2:]) - low, 0), axis=2)
     own, label_areas = (np.prod(boxes[:, 2:] - boxes[:, :2], axis=1) for boxes in (found, labelled))
     either = np.where(picture.is_ignored[None], own[:, None], own[:, None] + label_areas[None] - shared)
     iou: np.ndarray = shared / np.maximum(either, 1e-9)

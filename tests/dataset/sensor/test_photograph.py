@@ -42,8 +42,7 @@ def opened(photo: Photograph) -> JpegImagePlugin.JpegImageFile:
 
 
 def xmp_of(photo: Photograph) -> dict[str, str]:
-    packet = opened(photo).info["xmp"]
-    found = ElementTree.fromstring(packet.decode("utf-8")).find(f".//{RDF}Description")
+    found = ElementTree.fromstring(opened(photo).info["xmp"].decode("utf-8")).find(f".//{RDF}Description")
     assert found is not None
     return found.attrib
 

@@ -159,8 +159,7 @@ def test_names_are_kept_and_bad_files_are_reported_while_others_continue(convert
 def test_a_file_found_damaged_while_reading_is_reported_and_leaves_nothing(convert: Convert, tmp_path: Path) -> None:
     broken = write_sound(tmp_path / "broken.flac", spoken(1.0), subtype="PCM_16")
     broken.write_bytes(broken.read_bytes()[:200])  # its header is whole
-    good = write_sound(tmp_path / "good.wav", spoken(0.2))
-    report = convert(broken, good, tmp_path / "out")
+    report = convert(broken, write_sound(tmp_path / "good.wav", spoken(0.2)), tmp_path / "out")
     assert states(report) == ["failed", "converted"]
     assert report.files[0].reason.startswith(f"{broken}: ") and "\n" not in report.files[0].reason
     assert [path.name for path in (tmp_path / "out").iterdir()] == ["good.wav"]

@@ -85,8 +85,7 @@ def test_a_change_that_is_taken_back_is_never_seen() -> None:
 
 def test_pictures_of_another_size_are_dropped_while_they_wait() -> None:
     ahead = opened()
-    fire = change("fire", prompt="fire")
-    ahead.send([fire])
+    ahead.send([change("fire", prompt="fire")])
     ahead.show(picture(1))
     ahead.send([due("fire")])
     assert ahead.show(None, valid_from=2) is None

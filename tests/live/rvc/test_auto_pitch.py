@@ -10,8 +10,7 @@ BLOCK_S = 0.25
 
 def sung(hz: float, frames: int = 25, seed: int = 0) -> np.ndarray:
     """The pitch of a block of speech around `hz`: it moves by 3 semitones, and two frames in five are unvoiced."""
-    random = np.random.default_rng(seed)
-    pitch = hz * 2.0 ** (random.normal(0.0, 1.5, frames) / 12.0)
+    pitch = hz * 2.0 ** (np.random.default_rng(seed).normal(0.0, 1.5, frames) / 12.0)
     return np.where(np.arange(frames) % 5 < 2, 0.0, pitch)
 
 

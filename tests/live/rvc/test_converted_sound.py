@@ -51,8 +51,7 @@ def converted(processes: Processes) -> Iterator[ConvertedSound]:
 def test_missing_samples_are_silent_and_not_present(processes: Processes, converted: ConvertedSound) -> None:
     for part in converted.read(0, 50):
         assert part.dtype == np.float32 and part.shape == (50,) and not part.any()
-    ring = processes.begin(100, 50, 0.5)
-    go_on(ring, 170, 30, 0.25)
+    go_on(processes.begin(100, 50, 0.5), 170, 30, 0.25)
     sound, presence = converted.read(90, 130)
     expected = np.zeros(130)
     expected[10:60], expected[80:110] = 0.5, 0.25

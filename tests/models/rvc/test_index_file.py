@@ -159,8 +159,7 @@ def test_an_index_of_another_kind_is_refused_by_its_name(tmp_path: Path, factory
     index = trained(factory)
     if factory.startswith("IVF"):
         index.add(VECTORS)
-    file = stored(tmp_path / "voice.index", index)
-    refused(file, f"{named}.*a voice's index is IVF,Flat")
+    refused(stored(tmp_path / "voice.index", index), f"{named}.*a voice's index is IVF,Flat")
 
 
 def test_an_index_with_a_wrong_count_is_refused(tmp_path: Path) -> None:

@@ -28,8 +28,7 @@ def converter(
 
 def tone(seconds: float, hz: float = 220.0, *, silent_s: float = 0.0) -> np.ndarray:
     """A sine with silence before and after it."""
-    count = round(seconds * RATE_HZ)
-    sound = 0.3 * np.sin(2 * np.pi * hz * np.arange(count) / RATE_HZ)
+    sound = 0.3 * np.sin(2 * np.pi * hz * np.arange(round(seconds * RATE_HZ)) / RATE_HZ)
     return np.pad(sound, round(silent_s * RATE_HZ)).astype(np.float32)
 
 

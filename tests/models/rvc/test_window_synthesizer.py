@@ -56,8 +56,7 @@ def test_the_sounding_part_equals_that_of_the_whole_window(random: VoiceModel) -
     start = -synthesizer.source.phases(f0[:, :first])[:, -1]
     source_noise = torch.randn(1, window, hop)
     source_noise[:, -hops:] = synth.source_noise.values[:, :hop].transpose(1, 2)
-    source = synthesizer.source(f0, start, source_noise.reshape(1, 1, -1))
-    whole = synthesizer.decode(z, g, source)[0, 0]
+    whole = synthesizer.decode(z, g, synthesizer.source(f0, start, source_noise.reshape(1, 1, -1)))[0, 0]
     sounding = GRID.audible_hops * hop
     assert whole.std() > 0.01
     assert (sound[-sounding:] - whole[-sounding:]).abs().max() < 1e-5
@@ -119,6 +118,5 @@ def test_the_phase_is_exact_after_a_minute() -> None:
     source, f0 = SineSource(tiny_shape("v2", RATE_HZ)), 220.0 * 2.0 ** (torch.sin(torch.arange(6000)[None] * 0.1) / 3.0)
     f0[:, 2000:3000] = 0.0
     exact = (f0.double() * HOP / RATE_HZ).cumsum(1) % 1.0
-    found = source.phases(f0)[:, 1:].double()
-    difference = (found - exact + 0.5) % 1.0 - 0.5
+    difference = (source.phases(f0)[:, 1:].double() - exact + 0.5) % 1.0 - 0.5
     assert difference.abs().max() < 1e-5

@@ -64,8 +64,7 @@ def test_the_model_keeps_the_better_of_two_that_overlap(kernel: MaskKernel) -> N
 def test_small_components_are_the_same_on_the_device_as_on_the_host() -> None:
     generator = torch.Generator().manual_seed(0)
     fields = torch.rand(12, 1, 64, 64, generator=generator)
-    density = torch.linspace(0.05, 0.95, 12)[:, None, None, None]
-    masks = (fields < density).to(torch.uint8)
+    masks = (fields < torch.linspace(0.05, 0.95, 12)[:, None, None, None]).to(torch.uint8)
     _, host = host_components(masks)
     _, device = device_components(masks, SMALL)
     is_small = (host > 0) & (host <= SMALL)

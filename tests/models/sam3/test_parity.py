@@ -53,8 +53,7 @@ def transformers_finds(model: SegmentationModel, pixels: torch.Tensor, text: str
 @torch.no_grad()
 def transformers_finds_in(model: SegmentationModel, features: Features, embeds: torch.Tensor) -> list[Result]:
     """Run transformers' model on our features and texts, whose parity other tests prove."""
-    batch = len(features.last_hidden_state)
-    text: Any = SimpleNamespace(pooler_output=embeds.expand(batch, -1, -1))
+    text: Any = SimpleNamespace(pooler_output=embeds.expand(len(features.last_hidden_state), -1, -1))
     return post_processed(model.detector(vision_embeds=as_vision_embeds(features), text_embeds=text))
 
 

@@ -1,6 +1,7 @@
 """What a ControlNet sees: depth and poses by networks from folders, edges as OpenCV's, and soft outlines."""
 
 import shutil
+import sys
 from pathlib import Path
 
 import cv2
@@ -50,7 +51,8 @@ def test_the_nearest_point_is_white_and_the_farthest_black(is_metric: bool) -> N
     near, middle, far = depth[0, 0, 16, 48], depth[0, 0, 48, 48], depth[0, 0, 0, 48]
     overshoot = 0.08  # of bicubic scaling
     assert (near.item(), middle.item(), far.item()) == pytest.approx((1.0, 0.5, 0.0), abs=overshoot)
-    assert depth[1].abs().max() < 4e-3, "a picture without depth is black"  # a level of 255; torch for Windows rounds
+    rounding = 4e-3 if sys.platform == "win32" else 1e-3  # a level of 255 there
+    assert depth[1].abs().max() < rounding, "a picture without depth is black"
 
 
 def test_a_map_is_that_of_transformers_processor(tmp_path: Path) -> None:

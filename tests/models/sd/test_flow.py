@@ -52,8 +52,7 @@ def model(folder: Path) -> DiffusionModel:
 @pytest.mark.parametrize("guidance", [3.0, *in_long_form(1.0)])
 def test_a_picture_of_a_flow_equals_that_of_diffusers(folder: Path, model: DiffusionModel, guidance: float) -> None:
     assert (model.prediction_type, model.sampler) == ("flow_prediction", "scheduler")
-    pipeline = pipeline_of(folder, scheduler=LibraryFlow(shift=3.0))
-    expected = diffusers_picture(pipeline, guidance=guidance)
+    expected = diffusers_picture(pipeline_of(folder, scheduler=LibraryFlow(shift=3.0)), guidance=guidance)
     assert difference(our_picture(model, guidance=guidance), expected) <= 1.0
 
 

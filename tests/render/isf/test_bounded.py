@@ -80,8 +80,7 @@ def test_calls_with_and_without_loops_multiply_and_many_short_loops_are_guarded(
     with pytest.raises(IsfError, match="calls itself"):
         parsed("c = f(c);", "float f(float x); float f(float x) { return f(x); }")
     rows = "for (int i = 0; i < 900; i++) c += sin(c); " * 100
-    tokens = preprocess(f"void main() {{ float c; {rows} }}")
-    guarded = LoopGuards(tokens)
+    guarded = LoopGuards(preprocess(f"void main() {{ float c; {rows} }}"))
     assert guarded.is_guarded and guarded.straight <= MAX_STRAIGHT
 
 

@@ -132,8 +132,7 @@ def test_mix_goes_from_the_picture_to_the_effect(isf: Isf, show: Show, f_card: C
 
 def test_a_generator_covers_the_picture_by_its_alpha_and_luma_is_brightest(isf: Isf, show: Show, f_card: Any) -> None:
     card = f_card()
-    half = isf("gl_FragColor = vec4(1.0, 1.0, 1.0, isf_FragNormCoord.x < 0.5 ? 1.0 : 0.0);")
-    picture = show(half, card)
+    picture = show(isf("gl_FragColor = vec4(1.0, 1.0, 1.0, isf_FragNormCoord.x < 0.5 ? 1.0 : 0.0);"), card)
     assert (picture[:, :32] == 255).all() and np.array_equal(picture[:, 32:], card[:, 32:])
     file = isf("gl_FragColor = vec4(0.2, 0.4, 0.1, 0.5);", IMAGE)
     assert show(file, is_luma=False)[0, 0].tolist() == [26, 51, 13, 255]

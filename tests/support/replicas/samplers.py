@@ -67,8 +67,7 @@ def sdxl_turbo(target: Folders) -> ModelSpec:
 
 def lcm_file(target: Folders) -> ModelSpec:
     """A folder next to the file, added by a user, has the configuration of SD 1.5."""
-    sd = target.tiny.sd(vae="kl", sampler="pndm")
-    published = target.tiny.single_file(sd)
+    published = target.tiny.single_file(target.tiny.sd(vae="kl", sampler="pndm"))
     file = target.folder / "dreamshaper_8LCM.safetensors"
     link_or_copy(file, published)
     link_or_copy(file.with_suffix(""), published.with_suffix(""))

@@ -25,8 +25,7 @@ class Row:
         return client
 
     def offer(self, client: Client, index: int) -> None:
-        frame = Frame(index=index, captured_ms=0.0, width=8, height=8, jpeg=b"")
-        self.queue.offer(client, frame, self.now_s)
+        self.queue.offer(client, Frame(index=index, captured_ms=0.0, width=8, height=8, jpeg=b""), self.now_s)
 
     def take(self) -> PaintTask:
         task = self.queue.take(lambda: self.now_s)

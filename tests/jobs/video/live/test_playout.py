@@ -123,8 +123,7 @@ def test_one_stall_of_the_network_delays_the_pictures_for_a_few_seconds_only() -
 
 
 def test_a_page_that_was_hidden_shows_the_newest_at_once_and_no_burst() -> None:
-    run = play(stream((50.0, 400, 60.0)), asleep=(8000, 14_000))
-    first, *rest = run.after(13_900)
+    first, *rest = play(stream((50.0, 400, 60.0)), asleep=(8000, 14_000)).after(13_900)
     assert first.delay_ms < 200 and first.now_ms < 14_050
     assert min(intervals([first, *rest])) > 45
 
