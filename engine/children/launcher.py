@@ -87,7 +87,7 @@ class Launcher:
         self._environment: dict[str, str] = {}
         self._server: ForkServer | None = None
         self._spares: dict[str, Launched | None] = {}
-        """By name of the child. None: not to be tried again before its next launch."""
+        """By name of the child, which two engines of this process may share. None: not tried before the next launch."""
 
     def join(self, modules: tuple[str, ...], environment: Mapping[str, str]) -> None:
         """Register a user of the fork server, with the modules and environment of its children. The server imports the
@@ -97,16 +97,15 @@ class Launcher:
             self._modules |= dict.fromkeys(modules)
             self._environment |= environment
 
-    def leave(self) -> None:
-        """Unregister a user of the fork server. The server and the spare processes end with the last one."""
+    def leave(self, name: str = "") -> None:
+        """Unregister a user of the fork server, which ends with the last one, and end the spare process of a child."""
         with self._lock:
+            _abandon(self._spares.pop(name, None))
             self._users -= 1
             if self._users == 0:
                 self._end_server()
                 self._modules.clear()
                 self._environment.clear()
-                while self._spares:
-                    _abandon(self._spares.popitem()[1])
 
     def launch(self, spec: ChildSpec) -> Launched:
         """Start a process, or take the spare one. ChildError when none can be started."""

@@ -160,7 +160,7 @@ class Supervisor:
             return
         self._thread.join()
         self._status = replace(self._status, ms_a_result=self._last.ms_a_result, facts=self._last.facts)
-        self._launcher.leave()
+        self._launcher.leave(self.spec.name)
         self._wake_receiver.close()
         self._wake_sender.close()
 

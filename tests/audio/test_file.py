@@ -156,8 +156,7 @@ def test_a_video_without_sound_is_an_error_and_one_that_is_emptied_silent(sine, 
     feed = open_feed(path)
     feed.read(480)
     Path(path).write_bytes(b"")
-    silence = [feed.read(44_100) for _ in range(4)][-1]
-    assert not silence.any()
+    assert not [feed.read(44_100) for _ in range(4)][-1].any()
 
 
 @pytest.mark.only_on("linux", reason="file names are Unicode there")

@@ -103,8 +103,7 @@ def lock_s(true_s: np.ndarray, found_s: np.ndarray) -> float:
     period_s = float(np.median(np.diff(true_s)))
     found_s = found_s[(found_s >= true_s[0] - 0.04) & (found_s <= true_s[-1] + 0.04)]
     is_right = errors_s(true_s, found_s) <= 0.04
-    between = np.searchsorted(found_s, true_s + 0.04)
-    is_right[1:] &= np.diff(between) == 1
+    is_right[1:] &= np.diff(np.searchsorted(found_s, true_s + 0.04)) == 1
     wrong = np.flatnonzero(~is_right)
     if not len(wrong):
         return 0.0

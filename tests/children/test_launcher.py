@@ -26,8 +26,10 @@ ROOT = Path(__file__).parents[2]
 
 @pytest.fixture
 def spawning() -> Iterator[Launcher]:
-    """A launcher without forking, as on macOS and Windows."""
-    yield Launcher(is_forking=False)
+    """A launcher without forking, as on macOS and Windows. Another user keeps it open."""
+    launcher = Launcher(is_forking=False)
+    launcher.join((), {})
+    yield launcher
 
 
 def test_a_spawned_child_runs_dies_and_restarts_like_a_forked_one(toys: Any, spawning: Launcher) -> None:

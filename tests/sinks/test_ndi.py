@@ -107,8 +107,7 @@ def test_live_only_the_newest_picture_is_sent_and_offline_none_is_lost(
     for is_offline in (False, True):
         name = unique(f"offline {is_offline}")
         sink = opened(name, make_format(width=128, height=96, is_offline=is_offline))
-        receiver = receive(name)
-        assert receiver.look()
+        assert receive(name).look()
         wait_for(lambda sink=sink: "1 receiver" in sink.status().detail, "the receiver")
         for index in range(200):
             sink.publish(make_frame(index, f_card(128, 96)))
