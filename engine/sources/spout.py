@@ -19,7 +19,7 @@ from engine.sources.texture import TextureSource
 from engine.system.clock import Clock
 from engine.system.installing import install_line
 from engine.system.reporting import Report
-from engine.system.win32 import output_to_error
+from engine.system.win32 import without_standard_output
 
 if TYPE_CHECKING:
     from SpoutGL import SpoutReceiver
@@ -102,9 +102,10 @@ def load_library(label: str) -> None:
 
 
 def import_spoutgl() -> None:
-    """Import it before a frame needs it. What Spout prints for itself ("loadComputeShaderExtensions failed") goes to
-    our standard error, beside the log: its C runtime takes the standard output of this moment. Windows only."""
-    # Without the lock two threads could restore each other's.
-    with _IMPORTING, nullcontext() if "SpoutGL" in sys.modules else output_to_error():
+    """Import it before a frame needs it. Its C runtime takes the standard output of this moment, none: what Spout
+    prints ("loadComputeShaderExtensions failed") would wait in a blocked terminal, and the picture with it. Windows
+    only. A pipe to the log gets it at the process's end, because the runtime then collects 4 KB."""
+    # Without the lock two threads could restore each other's, none.
+    with _IMPORTING, nullcontext() if "SpoutGL" in sys.modules else without_standard_output():
         import SpoutGL  # noqa: F401
         from SpoutGL import enums  # noqa: F401

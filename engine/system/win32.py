@@ -37,7 +37,7 @@ _EXECUTION_SPEED: Final = 0x1
 _IGNORE_TIMER_RESOLUTION: Final = 0x4
 _WINDOWS_11: Final = (10, 0, 22000)
 _PM_REMOVE: Final = 1
-_STD_OUTPUT, _STD_ERROR = 2**32 - 11, 2**32 - 12  # STD_OUTPUT_HANDLE, STD_ERROR_HANDLE (processenv.h)
+_STD_OUTPUT: Final = 2**32 - 11  # STD_OUTPUT_HANDLE (processenv.h)
 
 
 def begin_timer_period(period_ms: int) -> None:
@@ -191,12 +191,12 @@ def serve_close_window(handler: Callable[[int], object]) -> None:
 
 
 @contextmanager
-def output_to_error() -> Iterator[None]:
-    """DLLs loaded meanwhile that have a C runtime of their own print to the standard error; Python is unchanged."""
+def without_standard_output() -> Iterator[None]:
+    """DLLs loaded meanwhile that have a C runtime of their own print to nowhere; Python's output is unchanged."""
     get = _function("kernel32", "GetStdHandle", _HANDLE, ctypes.c_uint32)
     put = _function("kernel32", "SetStdHandle", ctypes.c_int, ctypes.c_uint32, _HANDLE)
     before = get(_STD_OUTPUT)
-    put(_STD_OUTPUT, get(_STD_ERROR))
+    put(_STD_OUTPUT, None)
     try:
         yield
     finally:

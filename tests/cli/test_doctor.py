@@ -62,9 +62,7 @@ def test_the_engine_can_run_on_a_machine_that_runs_its_tests_and_its_card_comes_
 
 def test_the_report_can_be_read_ticked_off_and_mailed(full_run):
     done, folder = full_run
-    line, *others = done.stderr.splitlines()
-    assert line.startswith("report.md: written; read it, tick off what you see")
-    assert set(others) <= {"loadComputeShaderExtensions failed"}  # of Spout, where no texture is shared
+    assert done.stderr.startswith("report.md: written; read it, tick off what you see") and done.stderr.count("\n") == 1
     report = (folder / "report.md").read_text(encoding="utf-8")
     headings = [line[3:] for line in report.splitlines() if line.startswith("## ")]
     assert headings[1].startswith("Self-test") and headings[-1] == "The same as JSON"

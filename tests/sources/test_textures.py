@@ -126,7 +126,7 @@ class Windows:
         monkeypatch.setitem(sys.modules, "SpoutGL", module)
         monkeypatch.setitem(sys.modules, "SpoutGL.enums", enums)
         monkeypatch.setattr("engine.sources.spout.PLATFORM", "win32")
-        monkeypatch.setattr("engine.sources.spout.output_to_error", nullcontext)
+        monkeypatch.setattr("engine.sources.spout.without_standard_output", nullcontext)
         monkeypatch.setattr("engine.sources.senders.PLATFORM", "win32")
         context: Any = lambda: 0xC0FFEE if self.has_context else None  # noqa: E731  takes a `restype`, as ctypes' do
         opengl = types.SimpleNamespace(wglGetCurrentContext=context)
