@@ -15,6 +15,7 @@ import pytest
 
 from engine.system import worker_process
 from engine.system.worker_process import WorkerProcess, claim_output, end_with_parent
+from tests.children.toys import is_live
 
 CEILING_S = 120.0
 
@@ -104,7 +105,7 @@ def test_a_kill_takes_the_processes_that_it_has_started_and_names_those_that_sta
         assert worker.kill(1.0 if is_stuck else CEILING_S) == -9 == worker.kill()
         assert worker.reason == "killed by SIGKILL" and worker.stuck_pids == [napper.pid] * is_stuck
     monkeypatch.undo()
-    assert not napper.is_running() or napper.status() == psutil.STATUS_ZOMBIE
+    assert not is_live(napper)
 
 
 def test_a_worker_that_works_ends_with_a_parent_that_is_killed(wait_for: Callable[..., Any]) -> None:
@@ -116,4 +117,4 @@ def test_a_worker_that_works_ends_with_a_parent_that_is_killed(wait_for: Callabl
         assert parent.stdout is not None
         worker = psutil.Process(int(parent.stdout.readline()))
         parent.kill()
-    wait_for(lambda: not worker.is_running() or worker.status() == psutil.STATUS_ZOMBIE, "its end")
+    wait_for(lambda: not is_live(worker), "its end")

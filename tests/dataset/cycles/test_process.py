@@ -15,6 +15,7 @@ import pytest
 from engine.dataset.cycles.drawing import query_blender, render
 from engine.dataset.cycles.finding import is_program
 from engine.errors import RenderError, UsageError
+from tests.children.toys import is_live
 from tests.dataset.cycles.yard import SETTINGS, YardRenderer, quarters
 from tests.support.long_form import IS_SOAK
 
@@ -98,7 +99,7 @@ def test_blender_ends_with_its_parent_and_leaves_no_file(
         parent.send_signal(getattr(signal, "SIGKILL", signal.SIGTERM))
         parent.wait()
     try:
-        wait_for(lambda: not child.is_running() or child.status() == psutil.STATUS_ZOMBIE, "Blender's end")
+        wait_for(lambda: not is_live(child), "Blender's end")
     finally:
         with contextlib.suppress(psutil.NoSuchProcess):
             child.kill()
