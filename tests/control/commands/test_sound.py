@@ -85,7 +85,7 @@ def test_a_set_of_files_replaces_the_demo_loop_and_is_moved_through(tmp_path, wa
             assert reason.endswith("is not offered in the music folders; /audio/file/list shows what is")
         assert session.failed("/audio/file/open", "gone.m3u").startswith(f"{Path('set/gone.wav')}: no such file")
         broken = "set/3 broken.wav"
-        assert session.failed("/audio/file/open", broken).startswith(f"{broken}: not a readable sound")
+        assert session.failed("/audio/file/open", broken).startswith(f"{Path(broken)}: not a readable sound")
         assert "it has 1 to 2" in session.failed("/audio/track/open", 3)
         assert "a position in seconds" in session.failed("/audio/file/seek", "far")
         assert "no audio input 'nowhere'" in session.failed("/audio/input/open", "nowhere")
