@@ -46,6 +46,9 @@ class JobFolder:
         self.path = self._folder.path
         self._journal = self.path / NAME
         self._is_begun = False
+        self.dtype = ""
+        """The data type in which the model computes. `resume` sets that of the interrupted run, so that the rest is
+        computed in the same one; otherwise whoever loads the model sets it, before the first result."""
 
     @property
     def stored_fingerprint(self) -> Fingerprint | None:
@@ -70,6 +73,7 @@ class JobFolder:
 
     def resume(self, entries: Iterable[dict[str, Any]]) -> None:
         """Resume the interrupted run with its intact `entries`, which may be an iterator over the old journal."""
+        self.dtype = str(next(self._lines(), {}).get("dtype", ""))
         with self.one_line():
             self._replace_journal(entries)
 
@@ -109,7 +113,7 @@ class JobFolder:
         new = self._journal.with_suffix(".new")
         with one_line(self.output):
             with new.open("w", encoding="utf-8", newline="\n") as file:
-                file.write(_line({"format": FORMAT, "fingerprint": self.fingerprint}))
+                file.write(_line({"format": FORMAT, "fingerprint": self.fingerprint, "dtype": self.dtype}))
                 file.writelines(map(_line, entries))
             move_into_place(new, self._journal, timeout_s=MAX_JOB_WAIT_S)
         self._is_begun = True

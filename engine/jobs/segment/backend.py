@@ -106,8 +106,9 @@ class LocalSegmentBackend:
         """Does nothing: the model stays loaded for other jobs."""
 
 
-def load_segmenter(job: SegmentJob) -> "Segmenter":
-    """Load the model on its device. ModelError in one line; for boxes without torchvision before loading."""
+def load_segmenter(job: SegmentJob, *, is_exact: bool = False) -> "Segmenter":
+    """Load the model on its device. ModelError in one line; for boxes without torchvision before loading. `is_exact`:
+    see `resolve_dtype`."""
     if job.boxes:
         from engine.models.sam3.detector import require_roi_align
 
@@ -118,7 +119,7 @@ def load_segmenter(job: SegmentJob) -> "Segmenter":
     from engine.models.sam3.load import load
     from engine.models.sam3.segmenter import Segmenter
 
-    device, dtype = device_and_dtype(job.device, job.dtype, job.threads, half="bfloat16")
+    device, dtype = device_and_dtype(job.device, job.dtype, job.threads, half="bfloat16", is_exact=is_exact)
     with translate_load_oom(job.model, device, dtype):
         return Segmenter(load(spec_of(job), device, dtype))
 

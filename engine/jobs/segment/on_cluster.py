@@ -69,7 +69,7 @@ class SegmentWorker:
 
 
 def open_worker(job: SegmentJob, mode: Mode) -> PieceWorker:
-    return SegmentWorker(LocalSegmentBackend(job, load_segmenter(job), mode), is_tracked=mode == "track")
+    return SegmentWorker(LocalSegmentBackend(job, load_segmenter(job, is_exact=True), mode), is_tracked=mode == "track")
 
 
 class ClusterSegmentBackend:

@@ -10,7 +10,7 @@ A run reads batches ahead, segments them, paints and encodes on three threads; s
 import threading
 from collections.abc import Callable, Iterator
 from contextlib import closing
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -104,7 +104,9 @@ def open_job(job: SegmentJob) -> OpenedSource:
 
 
 def load_model(job: SegmentJob, opened: OpenedSource) -> "Segmenter | ClusterSegmentBackend":
-    """Load the model on its device, or on the machines of a cluster. `run_job` disconnects from a cluster."""
+    """Load the model on its device, or on the machines of a cluster, in the data type of the run that is resumed.
+    `run_job` disconnects from a cluster."""
+    job = replace(job, dtype=opened.finished.work.dtype or job.dtype)
     if job.cluster is None:
         return load_segmenter(job)
     expected = expected_count(opened.pictures.expected, job.every, job.limit)
@@ -128,6 +130,7 @@ def run_job(
         else:
             mode = mode_for(job, opened.pictures, can_follow=model.model.video is not None)
             backend = LocalSegmentBackend(job, model, mode)
+        work.dtype = backend.dtype
         with closing(backend):
             report = SegmentRun(job, opened, backend, mode, on_progress, stop or threading.Event()).run()
     except BaseException as error:

@@ -18,15 +18,15 @@ class FusedPaintBackend:
 
     name = "fused"
 
-    def __init__(self, job: VideoJob, size: tuple[int, int]) -> None:
-        """Loads the model and warms it up: seconds. ModelError in one line."""
+    def __init__(self, job: VideoJob, size: tuple[int, int], *, is_exact: bool = False) -> None:
+        """Loads the model and warms it up: seconds. ModelError in one line. `is_exact`: see `resolve_dtype`."""
         began_s = time.perf_counter()  # with the import of torch
         from engine.models.device_work import device_and_dtype
         from engine.models.sd.batch_painter import BatchPainter, load_painter
         from engine.sources.still import read_still
         from engine.system.process_memory import keep_freed_memory
 
-        self.device, self.dtype = device_and_dtype(job.device, job.dtype, job.threads)
+        self.device, self.dtype = device_and_dtype(job.device, job.dtype, job.threads, is_exact=is_exact)
         if self.device == "cpu":
             keep_freed_memory()
         self._model = job.painting.spec.model

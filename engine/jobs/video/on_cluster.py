@@ -58,7 +58,7 @@ class PaintWorker:
 
 def open_worker(job: VideoJob, size: tuple[int, int]) -> PieceWorker:
     check_model(job.painting.spec)  # before torch is loaded, which takes seconds
-    return PaintWorker(FusedPaintBackend(job, size))
+    return PaintWorker(FusedPaintBackend(job, size, is_exact=True))
 
 
 class ClusterPaintBackend:

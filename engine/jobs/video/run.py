@@ -86,12 +86,18 @@ def open_job(job: VideoJob) -> OpenedJob:
 
 
 def open_backend(job: VideoJob, opened: OpenedJob) -> PaintBackend:
-    """Load and warm up the model, here or on a cluster."""
+    """Load and warm up the model, here or on a cluster; in the data type of the run that is resumed."""
+    work = opened.output.work
+    job = replace(job, dtype=work.dtype or job.dtype)
+    backend: PaintBackend
     if job.cluster is None:
-        return FusedPaintBackend(job, opened.size)
-    from engine.jobs.video.on_cluster import ClusterPaintBackend
+        backend = FusedPaintBackend(job, opened.size)
+    else:
+        from engine.jobs.video.on_cluster import ClusterPaintBackend
 
-    return ClusterPaintBackend(job, opened.size)
+        backend = ClusterPaintBackend(job, opened.size)
+    work.dtype = backend.dtype
+    return backend
 
 
 def run_job(

@@ -40,7 +40,7 @@ class FrameFolder:
         self.path = work.output
         self.notes: list[str] = []
         self.done = 0
-        self._work, self._metadata = work, metadata
+        self.work, self._metadata = work, metadata
         self._batch = job.batch
         self._has_written = is_resumed
         self._is_new = not self.path.exists()
@@ -58,8 +58,8 @@ class FrameFolder:
         self._waiting: deque[tuple[str, Future[str]]] = deque()
 
     def add(self, picture: InputPicture, pixels: np.ndarray) -> None:
-        with self._work.one_line():
-            self._work.begin()
+        with self.work.one_line():
+            self.work.begin()
             name = picture.name + SUFFIX
             path = self.path / name
             path.parent.mkdir(parents=True, exist_ok=True)
@@ -70,30 +70,30 @@ class FrameFolder:
                 self._take()
 
     def finish(self, *, is_whole: bool) -> None:
-        with self._work.one_line():
+        with self.work.one_line():
             while self._waiting:
                 self._take()
             if self.path.is_dir():
                 for folder in self._folders:
                     sync_folder(folder)
         self._writers.shutdown()
-        with self._work.one_line():
+        with self.work.one_line():
             for folder in self._folders:
                 for left in folder.glob(f".*{SUFFIX}.partial"):  # partial frame of a killed run
                     remove_file(left, missing_ok=True)
         if is_whole:
-            self._work.remove()
+            self.work.remove()
             if self._older:
                 self.notes.append(f"{self.path}: {len(self._older)} frames from before are still there")
         else:
-            self._work.close(keeps_files=self._has_written)
+            self.work.close(keeps_files=self._has_written)
 
     def abandon(self) -> None:
         self._writers.shutdown()
         with contextlib.suppress(SinkError):  # this may be the step that failed
             while self._waiting:
                 self._take()
-        self._work.close(keeps_files=self._has_written)
+        self.work.close(keeps_files=self._has_written)
         for folder in sorted(self._folders, reverse=True) if self._is_new else ():
             with contextlib.suppress(OSError):  # not empty, or never created
                 folder.rmdir()
@@ -101,7 +101,7 @@ class FrameFolder:
     def _whole(self) -> Iterator[dict[str, Any]]:
         damaged = ""
         count = 0
-        for entry in self._work.entries():
+        for entry in self.work.entries():
             frames = entry["frames"]
             damaged = damaged or next((name for name in frames if not self._is_whole(name, frames[name])), "")
             if damaged:
@@ -128,7 +128,7 @@ class FrameFolder:
         self._has_written = True
         self._unjournaled[name] = sha256
         if len(self._unjournaled) == self._batch:
-            self._work.append({"frames": self._unjournaled})
+            self.work.append({"frames": self._unjournaled})
             self.resumable += 0 if self._is_live else len(self._unjournaled)
             self._unjournaled = {}
 

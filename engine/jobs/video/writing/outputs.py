@@ -105,6 +105,7 @@ class VideoOutput(Protocol):
     """Interface of the outputs of a video job. Single-threaded. SinkError, in one line, if it cannot be written."""
 
     path: Path
+    work: JobFolder
     done: int
     """Pictures that an interrupted run finished and that are kept: a multiple of the batch, or all of them."""
     resumable: int

@@ -72,7 +72,7 @@ class SegmentedVideo:
         """`is_resumed`: continue with the segments recorded in `work`."""
         self.path = work.output
         self.notes: list[str] = []
-        self._job, self._pictures, self._size, self._work = job, pictures, size, work
+        self._job, self._pictures, self._size, self.work = job, pictures, size, work
         self._metadata = metadata
         self._suffix = self.path.suffix.lower()
         self._tick_s = tick_of(self.path, pictures.look, job.every)
@@ -96,8 +96,8 @@ class SegmentedVideo:
         self.done = self.resumable = sum(segment.pictures for segment in self._segments)
 
     def add(self, picture: InputPicture, pixels: np.ndarray) -> None:
-        with self._work.one_line():
-            self._work.begin()
+        with self.work.one_line():
+            self.work.begin()
             at = round(picture.start_s / self._tick_s)
             if self._video is None:
                 self._video = self._open(len(self._segments))
@@ -113,7 +113,7 @@ class SegmentedVideo:
 
     def finish(self, *, is_whole: bool) -> None:
         is_done = is_whole or self._is_live
-        with self._work.one_line():
+        with self.work.one_line():
             if self._video is not None:
                 self._close_segment(is_journaled=is_done)
             if self._segments:
@@ -124,9 +124,9 @@ class SegmentedVideo:
                     f"{float(self._latest_s):.1f} s late; .mkv keeps their times"
                 )
             if is_done:
-                self._work.remove()
+                self.work.remove()
             else:
-                self._work.close()
+                self.work.close()
 
     def abandon(self) -> None:
         if self._video is not None:
@@ -135,32 +135,32 @@ class SegmentedVideo:
         if self._is_live and self._segments:
             self._rescue()
         else:
-            self._work.close()
+            self.work.close()
 
     def _resume(self) -> None:
         damaged: list[VideoSegment] = []
-        for entry in self._work.entries():
+        for entry in self.work.entries():
             if "published" in entry:
                 self._published = entry["published"]
                 continue
             segment = VideoSegment(**entry["segment"])
-            if damaged or not _is_whole(self._work.path / segment.name, segment):
+            if damaged or not _is_whole(self.work.path / segment.name, segment):
                 damaged.append(segment)
             else:
                 self._segments.append(segment)
         if damaged:
             behind = f" and the {len(damaged) - 1} after it" if len(damaged) > 1 else ""
             self.notes.append(
-                f"{self._work.path / damaged[0].name}: is damaged or gone; it{behind} "
+                f"{self.work.path / damaged[0].name}: is damaged or gone; it{behind} "
                 f"{'are' if behind else 'is'} painted again ({sum(each.pictures for each in damaged)} pictures)"
             )
         entries: list[dict[str, Any]] = [{"segment": asdict(segment)} for segment in self._segments]
-        self._work.resume(entries + [{"published": self._published}] * bool(self._published))
-        self._work.remove_all_but(segment.name for segment in self._segments)
+        self.work.resume(entries + [{"published": self._published}] * bool(self._published))
+        self.work.remove_all_but(segment.name for segment in self._segments)
 
     def _open(self, number: int) -> PictureVideo:
         return PictureVideo(
-            self._work.path / f"segment_{number:06d}{self._suffix}",
+            self.work.path / f"segment_{number:06d}{self._suffix}",
             size=self._size,
             look=self._pictures.look,
             every=self._job.every,
@@ -185,7 +185,7 @@ class SegmentedVideo:
         )
         self._segments.append(segment)
         if is_journaled:
-            self._work.append({"segment": asdict(segment)})
+            self.work.append({"segment": asdict(segment)})
             self.resumable += 0 if self._is_live else self._count
 
     def _length_of(self, picture: InputPicture) -> Fraction:
@@ -196,9 +196,9 @@ class SegmentedVideo:
     def _join(self, *, is_whole: bool, is_done: bool) -> None:
         """Join all segments and publish the video. A live source cannot be repeated: if joining fails, the segments
         stay, and the error names their folder."""
-        whole = self._work.path / f"whole{self._suffix}"
+        whole = self.work.path / f"whole{self._suffix}"
         try:
-            with self._work.one_line():
+            with self.work.one_line():
                 count = sum(segment.pictures for segment in self._segments)
                 self._write_merged(whole, has_all_sound=is_whole and count != self._job.limit)
                 self._publish(whole, is_done=is_done)
@@ -207,7 +207,7 @@ class SegmentedVideo:
                 remove_file(whole, missing_ok=True)  # on a full disk the incomplete file occupies the missing space
             self._is_unmerged = self._is_live
             if self._is_live and isinstance(error, MultiverseError):
-                raise SinkError(f"{error}; the recording is kept as videos in {self._work.path}") from error
+                raise SinkError(f"{error}; the recording is kept as videos in {self.work.path}") from error
             raise
 
     def _write_merged(self, path: Path, *, has_all_sound: bool) -> None:
@@ -223,7 +223,7 @@ class SegmentedVideo:
         container = av.open(name_for_ffmpeg(path), "w", format=form, options=SAME_BYTES | options)
         tracks: SourceTracks | None = None
         try:
-            with av.open(name_for_ffmpeg(self._work.path / self._segments[0].name)) as first:
+            with av.open(name_for_ffmpeg(self.work.path / self._segments[0].name)) as first:
                 stream = container.add_stream_from_template(first.streams.video[0])
             stream.time_base = stream.codec_context.time_base = tick_s
             stream.codec_context.framerate = look.rate / self._job.every
@@ -264,7 +264,7 @@ class SegmentedVideo:
         """The packets of all segments, with their times in the whole video. `last_end`: of the last picture."""
         ends = [segment.first for segment in self._segments[1:]] + [last_end]
         for segment, end in zip(self._segments, ends, strict=True):
-            with av.open(name_for_ffmpeg(self._work.path / segment.name)) as opened:
+            with av.open(name_for_ffmpeg(self.work.path / segment.name)) as opened:
                 for packet in opened.demux(video=0):
                     if packet.pts is None or packet.time_base is None:  # end of the stream
                         continue
@@ -286,9 +286,9 @@ class SegmentedVideo:
             self.notes.append(str(error))
         finally:
             if self._is_unmerged:
-                self._work.leave()
+                self.work.leave()
             else:
-                self._work.remove()
+                self.work.remove()
 
     def _publish(self, whole: Path, *, is_done: bool) -> None:
         if self.path.exists() and not self._job.overwrite and mark_of(self.path) != self._published:
@@ -296,7 +296,7 @@ class SegmentedVideo:
             raise SinkError(f"{self.path}: was created meanwhile by another program, and was not replaced{hint}")
         if not is_done:  # journaled before the move, so that a later run recognises the file as ours
             self._published = mark_of(whole)
-            self._work.append({"published": self._published})
+            self.work.append({"published": self._published})
         move_into_place(whole, self.path, timeout_s=MAX_JOB_WAIT_S)
 
 
