@@ -8,7 +8,7 @@ the compared calls are interleaved.
 import math
 import time
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 import psutil
@@ -41,11 +41,18 @@ class MeasuredDevice:
     def dtype_name(self) -> str:
         return str(self.dtype).removeprefix("torch.")
 
+    def in_float32(self) -> "MeasuredDevice | None":
+        """The same CPU in float32, for comparison; None if it is in that already, or is a card."""
+        is_half_on_cpu = self.kind == "cpu" and self.dtype != torch.float32
+        return replace(self, dtype=torch.float32) if is_half_on_cpu else None
 
-def measured_device(requested: str, threads: int, *, half: str = "float16") -> MeasuredDevice:
-    """The requested device (auto: the fastest on this machine), with float32 on a CPU and `half` elsewhere. ModelError
+
+def measured_device(
+    requested: str, threads: int, *, half: str = "float16", is_exact: bool = False
+) -> MeasuredDevice:
+    """The requested device (auto: the fastest on this machine), in the dtype that `resolve_dtype` chooses. ModelError
     if it is not available."""
-    device, dtype = device_and_dtype(requested, "auto", threads, half=half)
+    device, dtype = device_and_dtype(requested, "auto", threads, half=half, is_exact=is_exact)
     return MeasuredDevice(device=device, kind=torch.device(device).type, dtype=getattr(torch, dtype), threads=threads)
 
 

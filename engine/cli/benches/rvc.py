@@ -72,7 +72,7 @@ def measure(options: RvcBench, progress: Progress) -> tuple[dict[str, Any], "Voi
     """The figures, and the model that was measured."""
     from engine.models.measuring import measured_device
 
-    target = measured_device(options.device, options.threads)
+    target = measured_device(options.device, options.threads, is_exact=True)
     shape = options.shape or ("tiny" if target.kind == "cpu" else "v2-48k")
     seconds = options.seconds or SECONDS.get(target.kind, SECONDS_ELSEWHERE)
     files = options.files or FILES.get(target.kind, FILES_ELSEWHERE)
