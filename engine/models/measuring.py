@@ -47,9 +47,7 @@ class MeasuredDevice:
         return replace(self, dtype=torch.float32) if is_half_on_cpu else None
 
 
-def measured_device(
-    requested: str, threads: int, *, half: str = "float16", is_exact: bool = False
-) -> MeasuredDevice:
+def measured_device(requested: str, threads: int, *, half: str = "float16", is_exact: bool = False) -> MeasuredDevice:
     """The requested device (auto: the fastest on this machine), in the dtype that `resolve_dtype` chooses. ModelError
     if it is not available."""
     device, dtype = device_and_dtype(requested, "auto", threads, half=half, is_exact=is_exact)

@@ -2,9 +2,10 @@
 
 Ours is the child's work for one picture: uint8 in, uint8 out, all steps of consecutive pictures in one call. Theirs is
 measured twice: as a user calls it (text and PIL picture in, PIL picture out), and with everything prepared (embeddings
-and tensor in, tensor out). On a CPU that is faster in bfloat16, both are also measured in float32. `ms` is the latency of a call alone, with a wait before and after it. `fps` is the rate of
-calls in a row. Ours and their usual call end with the picture in main memory, so `fps` is nearly 1000 / `ms`. Their
-tensors stay on the device, where the next call may begin before they are finished: their advantage.
+and tensor in, tensor out). On a CPU that is faster in bfloat16, both are also measured in float32. `ms` is the latency
+of a call alone, with a wait before and after it. `fps` is the rate of calls in a row. Ours and their usual call end
+with the picture in main memory, so `fps` is nearly 1000 / `ms`. Their tensors stay on the device, where the next call
+may begin before they are finished: their advantage.
 """
 
 import itertools

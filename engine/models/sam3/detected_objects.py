@@ -38,6 +38,8 @@ class DetectedObjects:
     """(n, side, side) uint8: 255 x probability, rounded, halves down: above 127.5 where probability > 0.5."""
     ids: np.ndarray | None = None
     """(n,) int64 for tracked objects; otherwise None."""
+    shared: np.ndarray | None = None
+    """(n, n) float32: pixels that two masks shared before the device cleaned them; None: `tidy` cleans them."""
     is_finite: bool = True
     """False if the model returned NaN or infinity; then there are no objects."""
 
@@ -78,8 +80,9 @@ def tidy(objects: DetectedObjects) -> DetectedObjects:
     if not len(objects):
         return objects
     cleaned = objects.select(nms_indices(objects, SAME_IOU))
-    for mask in cleaned.masks:  # in place: `select` has copied them
-        clean_mask(mask)
+    if objects.shared is None:
+        for mask in cleaned.masks:  # in place: `select` has copied them
+            clean_mask(mask)
     return cleaned
 
 
@@ -95,7 +98,9 @@ def keep_oldest(objects: DetectedObjects) -> DetectedObjects:
 def nms_indices(objects: DetectedObjects, same_iou: float) -> np.ndarray:
     """Indices of the objects that greedy NMS selects, (n,) int64 in order: none overlaps a better one too much."""
     limits = np.where(objects.prompts[:, None] == objects.prompts, same_iou, SAME_IOU_ACROSS)
-    is_same = mask_iou(objects.masks) > limits
+    shared = shared_pixels(objects.masks) if objects.shared is None else objects.shared
+    areas = shared.diagonal()
+    is_same = shared / np.maximum(areas[:, None] + areas - shared, 1) > limits
     indices: list[int] = []
     for index, same in enumerate(is_same):
         if not same[indices].any():
@@ -103,16 +108,20 @@ def nms_indices(objects: DetectedObjects, same_iou: float) -> np.ndarray:
     return np.array(indices, np.int64)
 
 
-def mask_iou(masks: np.ndarray) -> np.ndarray:
-    """Intersection over union of the insides of `masks` (n, side, side) uint8: (n, n) float64; 0 for empty masks."""
+def shared_pixels(masks: np.ndarray) -> np.ndarray:
+    """Number of pixels that are inside both of two `masks` (n, side, side) uint8: (n, n) int64."""
     count = len(masks)
     packed = np.packbits((masks > INSIDE).reshape(count, -1), axis=1)
-    packed_words = np.zeros((count, -(-packed.shape[1] // 8)), np.uint64)
-    packed_words.view(np.uint8)[:, : packed.shape[1]] = packed
-    shared = np.bitwise_count(packed_words[:, None] & packed_words).sum(axis=-1, dtype=np.int64)
-    areas = shared.diagonal()
-    iou: np.ndarray = shared / np.maximum(areas[:, None] + areas - shared, 1)
-    return iou
+    words = np.zeros((count, -(-packed.shape[1] // 8)), np.uint64)
+    words.view(np.uint8)[:, : packed.shape[1]] = packed
+    # Row by row: the whole (n, n, words) does not fit into the processor's cache.
+    rows = [np.bitwise_count(words & row).sum(axis=1, dtype=np.int64) for row in words]
+    return np.array(rows, np.int64).reshape(count, count)
+
+
+def small_limit(rows: int, columns: int) -> int:
+    """Pixels of the largest hole or speck of masks (rows, columns)."""
+    return SMALL_PX * rows * columns // SMALL_AT_SIDE**2
 
 
 def clean_mask(mask: np.ndarray) -> None:
@@ -126,7 +135,7 @@ def clean_mask(mask: np.ndarray) -> None:
     top, bottom = max(top - 1, 0), min(top + height + 1, rows)
     left, right = max(left - 1, 0), min(left + width + 1, columns)
     part, inside = mask[top:bottom, left:right], np.ascontiguousarray(inside[top:bottom, left:right])
-    limit = SMALL_PX * rows * columns // SMALL_AT_SIDE**2
+    limit = small_limit(rows, columns)
     # If an edge of the box is not an edge of the mask, the outside continues beyond it, which is too large for a hole.
     open_edges = (top > 0, bottom < rows, left > 0, right < columns)
     holes = small_components(1 - inside, limit, open_edges)

@@ -13,6 +13,7 @@ from engine.models.graphs import ChainRunner, State, noop
 from engine.models.sam3.backbone import Features
 from engine.models.sam3.detected_objects import DetectedObjects, no_objects
 from engine.models.sam3.detr import corners_of, decoder_chain, mask_part, to_uint8
+from engine.models.sam3.mask_kernel import cleaning_part
 from engine.models.sam3.model import SegmentationModel
 from engine.models.sam3.prompts import EncodedPrompt
 from engine.system.installing import install_line
@@ -24,7 +25,7 @@ graph, which costs more than the extra masks."""
 Box = tuple[float, float, float, float]
 """Centre x, centre y, width and height, 0..1 of the picture."""
 POSITIVE = 1
-SCORE, BOX, PROMPT, IS_FINITE = 0, slice(1, 5), 5, 6  # columns of the numbers that are copied to the host
+SCORE, BOX, PROMPT, IS_FINITE, SHARED = 0, slice(1, 5), 5, 6, slice(7, None)  # columns of what the host gets
 
 
 def ignore_stage(stage_name: str) -> None:
@@ -86,7 +87,7 @@ class Detector:
             best = self.best(features, prompt, max_queries=queries, boxes=boxes, between=between, mark=mark)
             results.append((best.scores.clone(), best.boxes.clone(), to_uint8(best.logits), best.is_finite.clone()))
             mark("masks")
-        launched = self._copy_to_host(results, max_objects, threshold)
+        launched = self._copy_to_host(results, queries, max_objects, threshold)
         mark("copy")
         return launched
 
@@ -119,13 +120,13 @@ class Detector:
         return BestQueries(scores=state["scores"], boxes=state["boxes"], logits=logits, is_finite=is_finite)
 
     def _copy_to_host(
-        self, results: list[tuple[torch.Tensor, ...]], max_objects: int, threshold: float
+        self, results: list[tuple[torch.Tensor, ...]], queries: int, max_objects: int, threshold: float
     ) -> Callable[[], list[DetectedObjects]]:
-        """Queue a copy of the best `max_objects` over all prompts to the host."""
+        """Queue a copy of the best `queries` over all prompts to the host, for its `max_objects`."""
         scores, boxes, masks, are_finite = (torch.stack(each, dim=1) for each in zip(*results, strict=True))
         batch, count, k = scores.shape
         prompts = torch.arange(count, device=scores.device).repeat_interleave(k).expand(batch, -1)
-        scores, indices = scores.flatten(1).topk(min(max_objects, count * k), dim=1)
+        scores, indices = scores.flatten(1).topk(min(queries, count * k), dim=1)
         rows = torch.arange(batch, device=scores.device)[:, None]
         columns = (
             scores[..., None],
@@ -133,10 +134,13 @@ class Detector:
             prompts.gather(1, indices)[..., None].float(),
             are_finite.all(dim=1)[:, None, None].expand(-1, scores.shape[1], 1).float(),
         )
-        numbers = torch.cat(columns, dim=-1)  # (B, k, 7): columns SCORE, BOX, PROMPT, IS_FINITE
+        numbers = torch.cat(columns, dim=-1)  # (B, k, 7): columns SCORE, BOX, PROMPT, IS_FINITE, and SHARED if cleaned
         is_cuda = scores.device.type == "cuda"
         # Such a copy goes to pinned memory of its own, so that several may be under way.
         masks = masks.flatten(1, 2)[rows, indices]
+        if scores.device.type != "cpu":  # on a CPU OpenCV is faster: `tidy` cleans them
+            clean = self._runner.run(("clean masks", tuple(masks.shape)), (cleaning_part,), {"masks": masks})
+            masks, numbers = clean["masks"], torch.cat((numbers, clean["shared"]), dim=-1)
         fetched, chosen = (each.to("cpu", non_blocking=is_cuda) for each in (numbers, masks))
         cuda: Any = torch.cuda  # torch does not annotate its events
         arrived = cuda.Event(blocking=True) if is_cuda else None  # blocking: it takes no core meanwhile
@@ -146,7 +150,7 @@ class Detector:
         def read() -> list[DetectedObjects]:
             if arrived is not None:
                 arrived.synchronize()
-            return self._read(fetched.numpy(), chosen.numpy(), threshold)
+            return self._read(fetched.numpy()[:, :max_objects], chosen.numpy()[:, :max_objects], threshold)
 
         return read
 
@@ -165,6 +169,7 @@ class Detector:
                     boxes=rows[:, BOX],
                     prompts=rows[:, PROMPT].astype("int64"),
                     masks=of_masks[keep],
+                    shared=rows[:, SHARED][:, : len(keep)][:, keep] if rows.shape[1] > IS_FINITE + 1 else None,
                 )
             )
         return found

@@ -1,4 +1,5 @@
-"""Mask NMS and connected components for transformers' SAM3 video model, which otherwise downloads a package for them.
+"""Mask NMS and connected components for transformers' SAM3 video model, which otherwise downloads a package for them,
+and the part that cleans masks on the device.
 
 NMS is greedy, as in Faster R-CNN: by descending score, a mask is selected unless a selected mask overlaps it by more
 than the threshold. Components are 8-connected. On the CPU OpenCV finds them. On other devices labels spread by a fixed
@@ -11,7 +12,9 @@ import torch
 import torch.nn.functional as F
 
 from engine.models.compat.transformers import swap_kernel
+from engine.models.graphs import State
 from engine.models.sam3.association import greedy_nms
+from engine.models.sam3.detected_objects import FILLED, INSIDE, REMOVED, small_limit
 
 
 def install(largest_area: int) -> None:
@@ -73,3 +76,31 @@ def device_components(masks: torch.Tensor, largest_area: int) -> tuple[torch.Ten
     areas = torch.zeros(count, pixels + 1, dtype=torch.int64, device=masks.device).scatter_add_(1, flat, weight)
     areas = areas.gather(1, flat).clamp_(max=pixels) * inside.view(count, -1)
     return labels.to(torch.int32), areas.view(masks.shape).to(torch.int32)
+
+
+def cleaning_part(state: State) -> State:
+    """The part that removes holes and specks as `clean_mask` does on the host. In: masks (B, n, side, side) uint8. Out:
+    masks without them, and shared (B, n, n) float32, the pixels that two of the given ones share."""
+    masks = state["masks"]
+    flat = (masks > INSIDE).flatten(2).float()
+    shared = flat @ flat.transpose(1, 2)  # counts exactly, in TF32 as well
+    return {"masks": clean_masks(masks.flatten(0, 1)).view(masks.shape), "shared": shared}
+
+
+def clean_masks(masks: torch.Tensor) -> torch.Tensor:
+    """A copy of `masks` (n, height, width) uint8 without small holes and specks, on any device, without waits."""
+    limit = small_limit(*masks.shape[1:])
+    if limit < 1:
+        return masks.clone()
+    inside = masks > INSIDE
+    holes = _small_components(~inside, limit)
+    inside = inside | holes
+    half = inside.flatten(1).sum(dim=1)[:, None, None] // 2
+    specks = _small_components(inside, limit, half.clamp(max=limit))
+    return masks.masked_fill(holes, FILLED).masked_fill(specks, REMOVED)
+
+
+def _small_components(shape: torch.Tensor, limit: int, largest: torch.Tensor | None = None) -> torch.Tensor:
+    """The pixels (n, height, width) bool of components of `shape` with at most `limit` px, or `largest` if less."""
+    areas = device_components(shape[:, None], limit)[1][:, 0]
+    return (areas > 0) & (areas <= (limit if largest is None else largest))

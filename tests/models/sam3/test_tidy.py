@@ -4,9 +4,13 @@ from dataclasses import replace
 
 import numpy as np
 import pytest
+import torch
 from scipy import ndimage
 
+from engine.models.graphs import runner_for
 from engine.models.sam3.detected_objects import FILLED, REMOVED, DetectedObjects, clean_mask, keep_oldest, tidy
+from engine.models.sam3.mask_kernel import cleaning_part
+from tests.support.fake_cuda.walking import walked_card
 
 SIDE = 288
 EIGHT = np.ones((3, 3), int)
@@ -94,10 +98,8 @@ def clean_slowly(mask: np.ndarray) -> np.ndarray:
     return out
 
 
-@pytest.mark.parametrize("seed", range(12))
-def test_random_masks_equal_those_of_a_search_of_the_whole_mask(seed: int) -> None:
+def random_mask(seed: int, side: int) -> np.ndarray:
     random = np.random.default_rng(seed)
-    side = (72, 144, 288)[seed % 3]
     coarse = random.random((side // 4, side // 4)) > random.choice([0.3, 0.5, 0.7, 0.9])
     mask = np.where(np.kron(coarse, np.ones((4, 4))) > 0, 200, 20).astype(np.uint8)
     if seed % 2:  # a small patch in the middle, so that the cut part is far from the edges
@@ -106,6 +108,30 @@ def test_random_masks_equal_those_of_a_search_of_the_whole_mask(seed: int) -> No
         mask[side // 2 : side // 2 + side // 6, : side // 6] = corner
     specks = random.random((side, side)) > 0.995
     mask[specks] = 220 - mask[specks]
+    return mask
+
+
+@pytest.mark.parametrize("seed", range(12))
+def test_random_masks_equal_those_of_a_search_of_the_whole_mask(seed: int) -> None:
+    mask = random_mask(seed, (72, 144, 288)[seed % 3])
     expected = clean_slowly(mask)
     clean_mask(mask)
     np.testing.assert_array_equal(mask, expected)
+
+
+@pytest.mark.parametrize("side", [64, 144])  # at 64 px nothing is small
+def test_a_card_leaves_the_same_objects_with_the_same_pixels(side: int) -> None:
+    blank, whole, speck = (np.full((side, side), level, np.uint8) for level in (10, 240, 10))
+    speck[20, 20:23] = 240
+    masks = [square(9, 9, 40, side=side), square(9, 10, 40, side=side), blank, whole, speck]
+    masks[0][20:22, 20:22] = 10  # as large as the largest small ones at 144 px
+    masks[0][60:62, 60:62] = 240
+    found = found_of([*masks, *(random_mask(seed, side) for seed in range(4))])
+    with walked_card(), torch.no_grad():
+        runner = runner_for(torch.device("cuda"))
+        for _ in range(2):  # the second is a replay
+            clean = runner.run(side, (cleaning_part,), {"masks": torch.from_numpy(found.masks)[None].to("cuda")})
+            on_card, shared = (clean[name].cpu().numpy()[0] for name in ("masks", "shared"))
+    ours, expected = tidy(replace(found, masks=on_card, shared=shared)), tidy(found)
+    np.testing.assert_array_equal(ours.scores, expected.scores)
+    np.testing.assert_array_equal(ours.masks, expected.masks)
