@@ -4,9 +4,11 @@ The configuration is that of the published model. Purely random weights would de
 adjusted: every prompt finds OBJECTS objects in every picture.
 """
 
+from math import isqrt
 from typing import Any
 
 import torch
+from torch.nn import functional as F
 
 from engine.errors import ModelError
 from engine.models.card_memory import reserve_memory
@@ -14,6 +16,7 @@ from engine.models.device_work import weights_of
 from engine.models.pretrained import silence_libs
 from engine.models.random_models import TOKENS, count_gflop, letter_tokenizer, seeded
 from engine.models.sam3 import SegmentationSpec
+from engine.models.sam3.backbone import COARSEST
 from engine.models.sam3.model import SegmentationModel
 
 SHAPES = ("sam3", "tiny")
@@ -24,8 +27,11 @@ COUNTED_TOKENS = 4  # for a prompt of two words, including start and end
 PATCH_PX = 14
 WINDOW_PX = 24 * PATCH_PX
 TINY_VIT_WIDTH = 32
-MASK_GAIN = 30.0
-MASK_BIAS = -7.0
+MASK_GAIN = 20.0
+MASK_BIAS = -5.0
+FINE_GAIN = 0.05
+POSITION_GAIN = 3.0
+POSITION_CELLS = 4
 TRACKER_WIDTH = 128  # the minimum of its memory encoder
 
 
@@ -58,6 +64,7 @@ def build(
         whole = video or detector
         _reinitialize(whole)
         _find_objects(detector, objects)
+        _smooth_masks(detector)
         if video is not None:  # each of them is visible in every picture
             video.tracker_model.mask_decoder.pred_obj_score_head.proj_out.bias.fill_(6.0)
     whole.requires_grad_(False).eval()
@@ -275,3 +282,22 @@ def _find_objects(detector: Any, count: int) -> None:
     masks.instance_projection.bias[0] = 1.0
     last.weight[0] = 0.0
     last.bias[0] = MASK_BIAS
+
+
+def _smooth_masks(detector: Any) -> None:
+    """Give masks a few whole areas, as those of a trained model have, in place of thousands of specks: positions that
+    change slowly, the coarsest level of the pyramid before the others, and blurring kernels up to the masks."""
+    vision = detector.vision_encoder
+    positions, pyramid = vision.backbone.embeddings.position_embeddings, vision.neck.fpn_layers
+    side = isqrt(positions.shape[1])
+    cells = torch.randn(1, positions.shape[2], POSITION_CELLS, POSITION_CELLS, device=positions.device)
+    slow = F.interpolate(cells, (side, side), mode="bicubic")
+    positions.copy_(POSITION_GAIN * slow.flatten(2).transpose(1, 2))
+    for name, part in (*vision.backbone.named_modules(), *detector.detr_encoder.named_modules()):
+        if name.endswith("o_proj"):
+            part.weight *= 0.1  # otherwise the mean of all tokens hides their differences
+    for layer in pyramid[:COARSEST]:
+        layer.proj2.weight *= FINE_GAIN
+    kernels = [*(layer.proj2 for layer in pyramid), *detector.mask_decoder.pixel_decoder.conv_layers]
+    for weight in (kernel.weight for kernel in kernels):  # (C, C, 3, 3); the level of a random signal stays
+        weight.copy_(3.0 * weight.mean(dim=(2, 3), keepdim=True).expand_as(weight))
