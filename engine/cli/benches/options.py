@@ -157,6 +157,7 @@ class Sam3Bench(ModelBench):
     size: Size = option(Size(width=1920, height=1080), PICTURE_SIZE, metavar="WxH", parse=read_size)
     objects: int = option(16, "Objects found in each picture.", low=1, high=16)
     batch: int = option(1, "Pictures per batch; image mode only.", low=1, high=4)
+    is_compiled: bool = option(False, "Compile ours before it is measured: minutes.", flags="--compile")
     seconds: float = option(5.0, "Length of each of a case's two measurements.", metavar="SECONDS")
 
 

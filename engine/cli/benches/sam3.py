@@ -12,8 +12,10 @@ the tiny tracker 128.
 
 import tempfile
 import time
+from collections import deque
 from collections.abc import Callable, Sequence
 from contextlib import closing
+from dataclasses import replace
 from functools import partial
 from itertools import cycle, islice
 from pathlib import Path
@@ -27,6 +29,7 @@ from engine.cli.benches.options import Sam3Bench
 from engine.ipc.segmentation_sheet import sheet_shape, write_sheet
 
 if TYPE_CHECKING:
+    from engine.models.device_work import StageClock
     from engine.models.sam3.model import SegmentationModel
     from engine.values import Segmentation
 
@@ -48,7 +51,7 @@ MIN_FOLLOWED = 30
 LAST_PICTURES = 50
 WARM_UP_PICTURES = 9
 """Pictures after which each object remembers seven, as it then does until it is reconditioned."""
-READ, WRITE = "read (wait)", "write"
+READ, TIDY, WRITE = "read (wait)", "tidy", "write"
 
 Call = Callable[[np.ndarray], object]
 
@@ -80,15 +83,15 @@ def _measure(options: Sam3Bench, progress: Progress) -> dict[str, Any]:
         for number, (mode, resolution, count) in enumerate(cases):
             name = f"{resolution} px, {count} {'prompt' if count == 1 else 'prompts'}"
             progress(f"{shape} {mode}, {name}", number / len(cases))
-            model = build(
-                shape,
-                resolution,
-                target.device,
-                target.dtype,
-                has_tracker=mode == "track",
-                objects=max(1, options.objects // count),
-            )
-            case = _Case(model, PROMPTS[:count], options.objects, 1 if mode == "track" else options.batch, clip)
+
+            def built(dtype: Any, mode: str = mode, resolution: int = resolution, count: int = count) -> Any:
+                objects = max(1, options.objects // count)
+                return build(shape, resolution, target.device, dtype, has_tracker=mode == "track", objects=objects)
+
+            model, exact = built(target.dtype), target.in_float32()
+            model.spec = replace(model.spec, is_compiled=options.is_compiled)
+            batch = 1 if mode == "track" else options.batch
+            case = _Case(model, built(exact.dtype) if exact else None, PROMPTS[:count], options.objects, batch, clip)
             device = model.device
             measured = case.track(options.seconds) if mode == "track" else case.detect(shape, options.seconds)
             result.setdefault(mode, {})[name] = measured
@@ -115,21 +118,40 @@ class _EngineSegmenter:
 
     def __call__(self, batch: np.ndarray) -> "list[Segmentation]":
         """`batch` (B, H, W, 3) uint8."""
-        results = self.segmenter.segment(batch)
-        began_s = time.perf_counter()
-        for found in results:
-            write_sheet(self._sheet, found)
-        self.write_s += time.perf_counter() - began_s
-        return results
+        return self.launch(batch)()
+
+    def launch(self, batch: np.ndarray) -> "Callable[[], list[Segmentation]]":
+        """Queue the work; the returned function waits for it."""
+        launched = self.segmenter.launch(batch)
+
+        def finish() -> "list[Segmentation]":
+            results = launched()
+            began_s = time.perf_counter()
+            for found in results:
+                write_sheet(self._sheet, found)
+            self.write_s += time.perf_counter() - began_s
+            return results
+
+        return finish
 
 
 class _Case:
     """One model: our implementation and theirs, with the same weights."""
 
-    def __init__(self, model: "SegmentationModel", texts: Sequence[str], objects: int, batch: int, clip: Path) -> None:
+    def __init__(
+        self,
+        model: "SegmentationModel",
+        exact: "SegmentationModel | None",
+        texts: Sequence[str],
+        objects: int,
+        batch: int,
+        clip: Path,
+    ) -> None:
+        """`exact`: the same model in float32, to compare with, too."""
         from engine.models.device_work import device_wait
 
         self._model, self._texts, self._objects, self._batch, self._clip = model, texts, objects, batch, clip
+        self._exact = exact
         self._wait = device_wait(model.device)
 
     def detect(self, shape: str, seconds: float) -> dict[str, Any]:
@@ -149,6 +171,10 @@ class _Case:
             "call": lambda batch: [baseline.call(picture, THRESHOLD) for picture in batch],
             "prepared": lambda batch: [baseline.call_prepared(picture, THRESHOLD) for picture in batch],
         }
+        if self._exact:
+            of_float32 = ReferenceSegmenter(self._exact, texts)
+            calls["float32"] = _EngineSegmenter(self._exact, "image", texts, objects)
+            calls["float32_call"] = lambda batch: [of_float32.call(picture, THRESHOLD) for picture in batch]
         if model.device.type == "cuda":
             calls["without_graphs"] = _EngineSegmenter(model, "image", texts, objects, has_graphs=False)
         result |= {
@@ -192,6 +218,11 @@ class _Case:
         model.video.max_num_objects = self._objects  # equal to ours
         baseline = ReferenceTracker(model, self._texts)
         sides: dict[str, Call] = {"ours": ours, "transformers": lambda batch: baseline.step(batch[0])}
+        if self._exact:
+            self._exact.video.max_num_objects = self._objects
+            of_float32 = ReferenceTracker(self._exact, self._texts)
+            sides["float32"] = _EngineSegmenter(self._exact, "track", self._texts, self._objects)
+            sides["transformers_float32"] = lambda batch: of_float32.step(batch[0])
         times_ms: dict[str, list[float]] = {name: [] for name in sides}
         grown_mb: dict[str, list[float]] = {name: [] for name in sides}
         with closing(LoopedClip(self._clip, 1)) as video:
@@ -212,7 +243,7 @@ class _Case:
             "followed": count,
             "last": last,
             "fps_of_the_last": {name: round(each, 2) for name, each in fps.items()},
-            "times_transformers": round(fps["ours"] / fps["transformers"], 3),
+            **{f"times_{name}": round(fps["ours"] / each, 3) for name, each in fps.items() if name != "ours"},
             "grown_mb_a_picture": {name: round(float(np.mean(each[settled:])), 3) for name, each in grown_mb.items()},
         }
 
@@ -246,25 +277,35 @@ class _Case:
         }
 
     def _measure_stream(self, ours: _EngineSegmenter, seconds: float) -> dict[str, Any]:
-        """The whole pipeline, from a video decoded on another thread: rate, time per picture, and time per stage."""
+        """The whole pipeline, from a video decoded on another thread: rate, time per picture, and time per stage. As in
+        `multiverse segment`, a card has the next pictures while the host tidies up; the host's stages are hidden."""
         times_ms: list[float] = []
         stages_ms = {READ: 0.0}
         found = 0
+        ahead = 1 if ours.segmenter.mode == "image" and self._model.device.type == "cuda" else 0
+        flights: deque[tuple[StageClock, Callable[[], list[Segmentation]]]] = deque()
         with closing(LoopedClip(self._clip, self._batch)) as video:
             batches = video.batches()
             for batch in islice(batches, WARM_UP_CALLS):
                 ours(batch)
-            waited_s, wrote_s = video.wait_s, ours.write_s
+            waited_s, wrote_s, tidied_s = video.wait_s, ours.write_s, ours.segmenter.tidy_s
             began_s = last_s = time.perf_counter()
             while last_s < began_s + seconds or len(times_ms) < MIN_CALLS:
-                found += sum(len(each.objects) for each in ours(next(batches)))
-                for stage_name, ms in ours.segmenter.clock.read_ms().items():
+                while len(flights) <= ahead:
+                    finish = ours.launch(next(batches))
+                    flights.append((ours.segmenter.clock, finish))
+                clock, finish = flights.popleft()
+                found += sum(len(each.objects) for each in finish())
+                for stage_name, ms in clock.read_ms().items():
                     stages_ms[stage_name] = stages_ms.get(stage_name, 0.0) + ms
                 now_s = time.perf_counter()
                 times_ms.append((now_s - last_s) * 1000.0 / self._batch)
                 last_s = now_s
             stages_ms[READ] = (video.wait_s - waited_s) * 1000.0
+            stages_ms[TIDY] = (ours.segmenter.tidy_s - tidied_s) * 1000.0
             stages_ms[WRITE] = (ours.write_s - wrote_s) * 1000.0
+            for _, finish in flights:
+                finish()
         pictures, total_ms = len(times_ms) * self._batch, (last_s - began_s) * 1000.0
         return {
             "pictures": pictures,

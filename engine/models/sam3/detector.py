@@ -9,7 +9,8 @@ import torch
 
 from engine.errors import ModelError
 from engine.models.compat.transformers import encode_box_coordinates
-from engine.models.graphs import ChainRunner, State, noop
+from engine.models.compiling import compile_part
+from engine.models.graphs import ChainRunner, Part, State, noop
 from engine.models.sam3.backbone import Features
 from engine.models.sam3.detected_objects import DetectedObjects, no_objects
 from engine.models.sam3.detr import corners_of, decoder_chain, mask_part, to_uint8
@@ -59,7 +60,9 @@ class Detector:
         self._detector = model.detector
         side = model.mask_side // 4
         self._texels = torch.arange(side, device=model.device, dtype=torch.float32) / side
-        self._masks = (mask_part(model.detector),)
+        self._masks = self._compiled((mask_part(model.detector),))
+        self._decoders: dict[int, tuple[Part, ...]] = {}
+        """The decoder's chain by its number of queries."""
 
     @torch.no_grad()
     def launch(
@@ -108,7 +111,10 @@ class Detector:
             embeds = append_boxes(self._detector.geometry_encoder, embeds, features, boxes)
         vision = features.fpn_hidden_states[-1]
         shape = (tuple(vision.shape), tuple(embeds.shape), max_queries)
-        chain = decoder_chain(self._detector, self._texels, features.position, max_queries)
+        chain = self._decoders.get(max_queries)
+        if chain is None:
+            parts = decoder_chain(self._detector, self._texels, features.position, max_queries)
+            chain = self._decoders[max_queries] = self._compiled(parts)
         state = self._runner.run(("decoder", shape), chain, {"vision": vision, "prompt": embeds}, between)
         mark("decoder")
         between()
@@ -118,6 +124,9 @@ class Detector:
         # One NaN or infinity makes the sum non-finite. A sum avoids a boolean tensor of the size of the masks.
         is_finite = state["is_finite"] & torch.isfinite(logits.sum(dim=(1, 2, 3), dtype=torch.float32))
         return BestQueries(scores=state["scores"], boxes=state["boxes"], logits=logits, is_finite=is_finite)
+
+    def _compiled(self, parts: tuple[Part, ...]) -> tuple[Part, ...]:
+        return tuple(map(compile_part, parts)) if self._model.spec.is_compiled else parts
 
     def _copy_to_host(
         self, results: list[tuple[torch.Tensor, ...]], queries: int, max_objects: int, threshold: float

@@ -1,6 +1,7 @@
 """Finds objects in pictures, for the child process, `multiverse segment` and the benchmark."""
 
 import io
+import time
 from collections.abc import Callable, Sequence
 from itertools import cycle
 from typing import Any
@@ -49,6 +50,8 @@ class Segmenter:
         self.max_objects = 16
         self.boxes: tuple[Box, ...] = ()
         """Box prompts, examples of the objects to find: centre x, centre y, width and height, 0..1. Image mode only."""
+        self.tidy_s = 0.0
+        """Total seconds that the host has spent on duplicates, holes and specks."""
         self.not_finite = 0
         """Pictures of the last call for which the model returned NaN. Their results are empty."""
         self._between = between
@@ -57,7 +60,9 @@ class Segmenter:
         else:
             self._runner = runner or DirectRunner()
         is_slow = runner is None and model.spec.is_compiled and model.device.type != "cuda"
-        self._backbone = Backbone(model, DirectRunner(before_capture) if is_slow else self._runner)
+        if is_slow:
+            self._runner = DirectRunner(before_capture)
+        self._backbone = Backbone(model, self._runner)
         self._is_made_per_shape = is_slow or not isinstance(self._runner, DirectRunner)
         self._detector = Detector(model, self._runner)
         self._encoder = PromptEncoder(model)
@@ -187,7 +192,7 @@ class Segmenter:
             between=self._between,
             mark=self.clock.end,
         )
-        return lambda: [tidy(each) for each in launched()[: len(batch)]]
+        return lambda: self._tidied(tidy, launched()[: len(batch)])
 
     def _fill_batch(self, pixels: torch.Tensor) -> torch.Tensor:
         """Repeat the last picture of (B, 3, S, S) up to the size of the previous batch, so that the last batch of a
@@ -206,7 +211,15 @@ class Segmenter:
             between=self._between,
             mark=self.clock.end,
         )
-        return keep_oldest(found)
+        return self._tidied(keep_oldest, [found])[0]
+
+    def _tidied(
+        self, clean: Callable[[DetectedObjects], DetectedObjects], found: list[DetectedObjects]
+    ) -> list[DetectedObjects]:
+        began_s = time.perf_counter()
+        cleaned = [clean(each) for each in found]
+        self.tidy_s += time.perf_counter() - began_s
+        return cleaned
 
 
 def truncation_note(number: int, prompt: EncodedPrompt) -> str:

@@ -8,7 +8,7 @@ import torch
 from torch.nn import functional as F
 
 from engine.models.graphs import DirectRunner
-from engine.models.sam3 import SegmentationSpec
+from engine.models.sam3 import SegmentationSpec, detector
 from engine.models.sam3 import backbone as module
 from engine.models.sam3 import load as loading
 from engine.models.sam3.backbone import Backbone, preprocess
@@ -48,7 +48,8 @@ def test_features_are_those_of_transformers(
 @pytest.mark.skipif(HAS_CARD, reason="has a CUDA device, which would not count kernels")
 def test_a_compiled_backbone_is_captured_on_a_card(small_seeing_sam3: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """The compiler is left out: it knows no fake device."""
-    monkeypatch.setattr(module, "compile_part", lambda part: part)
+    for parts in (module, detector):
+        monkeypatch.setattr(parts, "compile_part", lambda part: part)
     monkeypatch.setattr(loading, "require_compiler", lambda device, what: None)
     kernels = []
     with walked_card() as card:
