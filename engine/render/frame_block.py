@@ -13,7 +13,7 @@ from engine.render.colour import RAMP_STOPS, dark_losses, linear_light, ramp_rgb
 from engine.render.look import Look
 from engine.render.masks import edge
 from engine.render.picture import Matte
-from engine.render.shapes import may_alias, shape_rows
+from engine.render.shapes import BakedLayers
 
 SIZE = 0  # width, height, half width, half height; in pixels
 LAYER_U = 1  # affine: position on the wave, in periods of its wrap; points per period (2048 mirrored, 1024 repeating)
@@ -52,14 +52,14 @@ def pack_block(
     region_px: tuple[int, int] | None,
     matte: Matte | None = None,
     *,
-    max_points: Sequence[float] | np.ndarray,
+    baked: BakedLayers,
 ) -> np.ndarray:
     """Pack the rows of one picture of `size_px` (width, height), (66, 4) float32. The other sizes are None if there is
-    no such picture. max_points: From `max_points_per_px`. "To lead" in the names of rows: a region map gives each
+    no such picture. baked: From `bake_layers` for this picture. "To lead" in the names of rows: a region map gives each
     pixel to one layer, which leads there."""
     width, height = size_px
     rows: list[tuple[float, ...]] = [(width, height, width / 2, height / 2)]
-    shapes = [shape_rows(layer, size_px) for layer in look.layers]
+    shapes = baked.shapes
     rows += [shape.along for shape in shapes]
     rows += [shape.bend_x for shape in shapes]
     rows += [shape.bend_y for shape in shapes]
@@ -76,8 +76,7 @@ def pack_block(
     sector_rad = 2 * math.pi / look.segments if look.mirror == "kaleidoscope" else 0.0
     rows.append((float(look.mirror in ("x", "xy")), float(look.mirror in ("y", "xy")), sector_rad, 0.0))
     rows += [shape.polar for shape in shapes]
-    for layer, points in zip(look.layers, max_points, strict=True):
-        rows.append((points, float(may_alias(layer, size_px, points)), 0.0, 0.0))
+    rows += baked.bands
     rows += [shape.line for shape in shapes]
     rows += [shape.across for shape in shapes]
     for colour in colours:

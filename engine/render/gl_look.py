@@ -16,7 +16,7 @@ from engine.render.look import Look
 from engine.render.master import fade_of
 from engine.render.picture import PictureCrossfade, PictureInput
 from engine.render.shader_source import Pass
-from engine.render.shapes import bake_waves, max_points_per_px
+from engine.render.shapes import TABLE_POINTS, bake_layers
 from engine.values import CHANNELS
 
 # Texture units. moderngl binds new textures to arbitrary units, so we bind all of them before each draw.
@@ -101,8 +101,9 @@ class LookPass:
             layer5 = PictureCrossfade.of(picture.layer5, picture.layer5_before, picture.layer5_mix)
         matte = picture.matte if layer5 is not None else None
         region = picture.region if look.has_regions else None
-        max_points = max_points_per_px(picture.waves)
-        self._waves.write(bake_waves(look, picture.waves, size_px, max_points))
+        baked = bake_layers(look, picture.waves, size_px)
+        # Only the rows that this look reads: to compare them with the last picture's costs more than to upload them.
+        self._waves.write(baked.table, viewport=(0, 0, TABLE_POINTS, CHANNELS * len(baked.table)))
         self._layer5.follow(layer5)
         self._layer5.make_ready()
         if matte is not None:
@@ -110,7 +111,7 @@ class LookPass:
         self._region.follow(region, region.indices if region else None)
         colours = layer_colours(look, picture.features)
         layer5_px = size_px if generator is not None else self._layer5.size_px
-        block = pack_block(look, colours, size_px, layer5_px, self._region.size_px, matte, max_points=max_points)
+        block = pack_block(look, colours, size_px, layer5_px, self._region.size_px, matte, baked=baked)
         self._block.write(block)
         has_pictures = look.is_simple or layer5 is not None or generator is not None or region is not None
         features = _features(look, block, has_pictures, matte is not None)

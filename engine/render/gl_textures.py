@@ -128,8 +128,8 @@ def _odd_side(side: int) -> int:
 
 
 def wave_texture(context: moderngl.Context) -> moderngl.Texture:
-    """Create the texture for `bake_waves`: 1025 x 20 texels of two floats."""
-    texture = context.texture((TABLE_POINTS, CHANNELS * TABLE_ROWS), 2, dtype="f4")
+    """Create the texture for the table of `bake_layers`: 1025 x 20 texels of two floats."""
+    texture = context.texture((TABLE_POINTS, TABLE_ROWS * CHANNELS), 2, dtype="f4")
     texture.filter = (moderngl.NEAREST, moderngl.NEAREST)
     return texture
 

@@ -305,8 +305,8 @@ def draw_picture(
 ) -> None:
     """Draw one picture into `out`; `last` is the one before. Waits for parts that it needs and that are being compiled.
 
-    tables: (4, 5, 1025, 2) float32 from `bake_waves`. block: From `pack_block`. image: (h, w, 3) uint8, layer 5. mask:
-    (side, side) uint8, its matte. indices: (h, w) uint8, the regions. Unused ones may be any 1 x 1 array.
+    tables: The table of `bake_layers`. block: From `pack_block`. image: (h, w, 3) uint8, layer 5. mask: (side, side)
+    uint8, its matte. indices: (h, w) uint8, the regions. Unused ones may be any 1 x 1 array.
     """
     light_part.prepare()
     parts = np.zeros((2, len(PARTS)), np.uint64)

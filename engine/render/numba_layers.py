@@ -143,7 +143,7 @@ def beyond_px(intervals: np.ndarray, index: int, fraction: float, across: float)
 
 @part("float32[:,::1], int32[::1], float32[:,:,:,::1], float32[:,::1]")
 def stripes_part(channel: int, rows: np.ndarray, index: Index, tables: np.ndarray, block: Block) -> None:
-    """Write the brightness of a layer of plain stripes, 0..1, into rows[VALUES]. tables: From `bake_waves`."""
+    """Write the brightness of a layer of plain stripes, 0..1, into rows[VALUES]. tables: From `bake_layers`."""
     values, xs, ys = rows[VALUES], rows[X], rows[Y]
     u_x, u_y, u_0, period_points = block[field.LAYER_U + channel]
     x_x, x_y, x_0, curve = block[field.LAYER_X + channel]
@@ -156,14 +156,13 @@ def stripes_part(channel: int, rows: np.ndarray, index: Index, tables: np.ndarra
             t = xs[i] * x_x + ys[i] * x_y + x_0 - HALF
             bent = bend(t * t) * (curve * (xs[i] * y_x + ys[i] * y_y + y_0))
             values[i] = xs[i] * u_x + ys[i] * u_y + u_0 + bent
-    read_wave(values, values, rows[FRACTIONS], index, period_points, tables[channel, 0])
+    read_wave(values, values, rows[FRACTIONS], index, period_points, tables[0, channel])
 
 
 @part("float32[:,::1], int32[::1], float32[:,:,:,::1], float32[:,::1]")
 def trace_part(channel: int, rows: np.ndarray, index: Index, tables: np.ndarray, block: Block) -> None:
     """Like `stripes_part` for a trace (line or circle) with an edge of one pixel and a glow; see `trace_rows`."""
     values, xs, ys, rs, fractions, across = rows[VALUES], rows[X], rows[Y], rows[R], rows[FRACTIONS], rows[SLOPES]
-    table = tables[channel]
     position_row(rows[U], rows[SLOPES], xs, ys, rs, rows[T], channel, block)
     a_x, a_y, a_r, a_0 = block[field.LAYER_ACROSS + channel]
     _, glow_px, strength, _ = block[field.LAYER_LINE + channel]
@@ -171,7 +170,7 @@ def trace_part(channel: int, rows: np.ndarray, index: Index, tables: np.ndarray,
     for i in range(values.size):
         values[i] = ZERO
         across[i] = xs[i] * a_x + ys[i] * a_y + rs[i] * a_r + a_0
-    inners, outers, nears, fars = table[1], table[2], table[3], table[4]
+    inners, outers, nears, fars = tables[1, channel], tables[2, channel], tables[3, channel], tables[4, channel]
     lowest, highest = fars[0, 0], fars[0, 1]
     for i in range(1, fars.shape[0]):
         lowest, highest = min(lowest, fars[i, 0]), max(highest, fars[i, 1])
@@ -201,11 +200,11 @@ def trace_part(channel: int, rows: np.ndarray, index: Index, tables: np.ndarray,
 @part("float32[:,::1], int32[::1], float32[:,:,:,::1], float32[:,::1]")
 def shape_part(channel: int, rows: np.ndarray, index: Index, tables: np.ndarray, block: Block) -> None:
     """Like `stripes_part` for bent layers and all other shapes, averaged over the pixel where the wave would alias."""
-    values, us, slopes, table = rows[VALUES], rows[U], rows[SLOPES], tables[channel]
+    values, us, slopes = rows[VALUES], rows[U], rows[SLOPES]
     position_row(us, slopes, rows[X], rows[Y], rows[R], rows[T], channel, block)
     period_points = block[field.LAYER_U + channel, 3]
     max_points = block[field.LAYER_BAND + channel, 0]
-    read_wave(values, us, rows[FRACTIONS], index, period_points, table[0])
+    read_wave(values, us, rows[FRACTIONS], index, period_points, tables[0, channel])
     if block[field.LAYER_BAND + channel, 1] == ZERO:
         return
     widest = ZERO
@@ -215,14 +214,15 @@ def shape_part(channel: int, rows: np.ndarray, index: Index, tables: np.ndarray,
         widest = max(widest, slopes[i])
     if widest <= ONE:
         return
-    total = table[1, 1024, 0]
+    sums = tables[1, channel]
+    total = sums[1024, 0]
     period_total = total * period_points / WAVE_POINTS
     for i in range(values.size):
         points = max(slopes[i], ONE)
         half_width = HALF * points / period_points
         start, end = us[i] - half_width, us[i] + half_width
         first, last = np.floor(start), np.floor(end)
-        before = integral(table[1], (start - first) * period_points, total)
-        after = integral(table[1], (end - last) * period_points, total)
+        before = integral(sums, (start - first) * period_points, total)
+        after = integral(sums, (end - last) * period_points, total)
         mean = min(max(((last - first) * period_total + after - before) / points, ZERO), ONE)
         values[i] += min(points - ONE, ONE) * (mean - values[i])

@@ -31,7 +31,7 @@ from engine.render.numba_masks import paint_ids, paint_masks
 from engine.render.numba_post import NumbaPost
 from engine.render.picture import Matte, PictureCrossfade, PictureInput, PictureRequest
 from engine.render.pixel_pool import PixelPool
-from engine.render.shapes import bake_waves, max_points_per_px
+from engine.render.shapes import bake_layers
 from engine.system import openmp
 from engine.values import LazyPicture, Segmentation
 
@@ -330,7 +330,7 @@ class NumbaRenderer:
         image = _NO_IMAGE if layer5 is None else _writable(layer5)
         indices = _EMPTY if picture.region is None else picture.region.indices
         colours = layer_colours(look, picture.features)
-        max_points = max_points_per_px(picture.waves)
+        baked = bake_layers(look, picture.waves, self._size_px)
         block = pack_block(
             look,
             colours,
@@ -338,12 +338,11 @@ class NumbaRenderer:
             None if layer5 is None else (layer5.shape[1], layer5.shape[0]),
             None if picture.region is None else (indices.shape[1], indices.shape[0]),
             picture.matte,
-            max_points=max_points,
+            baked=baked,
         )
         out = self._pool.take()
         mask = _EMPTY if layer5 is None else self._matte_mask(picture.matte)
-        tables = bake_waves(look, picture.waves, self._size_px, max_points)
-        draw_picture(out, last, tables, block, image, mask, _writable(indices))
+        draw_picture(out, last, baked.table, block, image, mask, _writable(indices))
         return out
 
     def _sum_cells(self) -> np.ndarray:

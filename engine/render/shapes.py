@@ -13,6 +13,7 @@ Line and circle draw a trace instead: u is the position along it, and `across` t
 import math
 from collections.abc import Sequence
 from dataclasses import dataclass
+from itertools import pairwise
 
 import numpy as np
 
@@ -26,8 +27,11 @@ CIRCLE_DEFLECTION = 0.5  # of a line's, so that a loud wave does not cross the c
 MIN_LINE_PX = 1.0
 MIN_RADIUS_PX = 0.5  # nearer the centre, rays are no finer
 TABLE_POINTS = WAVE_POINTS + 1  # index 1024 can be reached exactly at the turning point of a mirrored wave
-TABLE_ROWS = 5  # per layer
+TABLE_ROWS = 5  # at most
 TAPS = (9, 9, 13, 21)  # positions tried along the trace for each of its distances
+TAP_STARTS = (0, *np.cumsum(TAPS).tolist())
+TAP_LEVELS = np.repeat(np.arange(len(TAPS)), TAPS)
+TAP_SINES = np.concatenate([np.sin(np.linspace(-math.pi / 2, math.pi / 2, taps)) for taps in TAPS])
 MAX_REACH_POINTS = 4096  # farther along, a trace repeats itself
 RESOLVED_POWER = 0.98  # fraction of a wave's power that must not alias
 SILENT_POWER = 1e-4  # of a component; full scale has 2.6e5
@@ -45,6 +49,15 @@ class ShapeRows:
     polar: Row
     line: Row
     across: Row
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class BakedLayers:
+    """The layers, ready to be drawn: rows for the block of a frame, and the table of `bake_layers`."""
+
+    shapes: list[ShapeRows]
+    bands: list[Row]
+    table: np.ndarray
 
 
 def shape_rows(layer: LayerLook, size_px: tuple[int, int]) -> ShapeRows:
@@ -79,24 +92,22 @@ def shape_rows(layer: LayerLook, size_px: tuple[int, int]) -> ShapeRows:
     )
 
 
-def may_alias(layer: LayerLook, size_px: tuple[int, int], max_points: float) -> bool:
+def may_alias(layer: LayerLook, shape: ShapeRows, max_points: float) -> bool:
     """Return True if the wave may alias: somewhere a pixel may span more than `max_points` of it."""
     if layer.is_line:
         return False
-    rows = shape_rows(layer, size_px)
-    outward, around, _, _ = rows.polar
-    widest = math.hypot(*rows.along[:2]) + abs(outward) + abs(around) / MIN_RADIUS_PX
+    outward, around, _, _ = shape.polar
+    widest = math.hypot(*shape.along[:2]) + abs(outward) + abs(around) / MIN_RADIUS_PX
     # The bend is at most 1 and its slope at most pi, at |2 y' - 1| = 1.
-    widest += rows.bend_x[3] * (math.hypot(*rows.bend_y[:2]) + math.pi * math.hypot(*rows.bend_x[:2]))
-    return widest * rows.along[3] > max_points
+    widest += shape.bend_x[3] * (math.hypot(*shape.bend_y[:2]) + math.pi * math.hypot(*shape.bend_x[:2]))
+    return widest * shape.along[3] > max_points
 
 
-def points_per_px(layer: LayerLook, size_px: tuple[int, int]) -> float:
+def points_per_px(layer: LayerLook, shape: ShapeRows, height: int) -> float:
     """Return points of the wave per pixel along straight stripes, or along a trace at rest."""
-    rows = shape_rows(layer, size_px)
     if layer.shape == "circle":
-        return rows.polar[1] * rows.along[3] / (CIRCLE_RADIUS * size_px[1])
-    return math.hypot(*rows.along[:2]) * rows.along[3]
+        return shape.polar[1] * shape.along[3] / (CIRCLE_RADIUS * height)
+    return math.hypot(*shape.along[:2]) * shape.along[3]
 
 
 def line_levels_px(layer: LayerLook, height: int) -> tuple[float, float, float, float]:
@@ -143,40 +154,50 @@ def max_points_per_px(waves: np.ndarray) -> np.ndarray:
     return points
 
 
-def bake_waves(
-    look: Look, waves: np.ndarray, size_px: tuple[int, int], max_points: Sequence[float] | np.ndarray
-) -> np.ndarray:
-    """Precompute a frame's waves for a picture of this size (width, height), (4, 5, 1025, 2) float32, so that the
-    renderers only look up, multiply and add. Per layer five rows of 1025 pairs (value, step to the next), 0 if unused:
+def bake_layers(look: Look, waves: np.ndarray, size_px: tuple[int, int]) -> BakedLayers:
+    """Precompute a frame's waves for a picture of this size (width, height), so that the renderers only look up,
+    multiply and add. The table has the first 1, 2 or 5 of these rows, as many as the look needs, of each layer: (rows,
+    4, 1025, 2) float32, pairs (value, step to the next). No renderer reads rows that a layer has no use for:
 
     - row 0: brightness before clamping, (bias + (1 - bias) a) intensity, linear in the wave a, so it can be computed
       before interpolation; the clamp to 0..1 is not, so the renderer does it;
     - row 1: the integral of the clamped brightness from point 0, for averages over a pixel;
     - for a trace (line, circle) rows 1 to 4 instead: see `trace_rows`.
 
-    The last point is followed by the first if the wave repeats, by itself if mirrored. max_points: See
-    `max_points_per_px`.
+    The last point is followed by the first if the wave repeats, by itself if mirrored.
     """
-    table = np.zeros((CHANNELS, TABLE_ROWS, TABLE_POINTS, 2), np.float32)
-    for channel, layer in enumerate(look.layers):
-        if layer.is_line:
-            table[channel, 1:] = trace_rows(layer, waves[channel], size_px)
-            continue
-        values = np.empty(TABLE_POINTS, np.float32)
-        values[:WAVE_POINTS] = (look.bias + (1 - look.bias) * waves[channel]) * layer.intensity
-        values[WAVE_POINTS] = values[WAVE_POINTS - 1 if layer.is_mirrored else 0]
-        table[channel, 0, :, 0] = values
-        table[channel, 0, :WAVE_POINTS, 1] = values[1:] - values[:WAVE_POINTS]
-        table[channel, 0, WAVE_POINTS, 1] = 0.0 if layer.is_mirrored else table[channel, 0, 0, 1]
-        if may_alias(layer, size_px, float(max_points[channel])):
-            clamped = values.clip(0.0, 1.0)
-            table[channel, 1, :WAVE_POINTS, 1] = (clamped[1:] + clamped[:WAVE_POINTS]) / 2
-            table[channel, 1, 1:, 0] = np.cumsum(table[channel, 1, :WAVE_POINTS, 1], dtype=np.float64)
-    return table
+    shapes = [shape_rows(layer, size_px) for layer in look.layers]
+    lines = [channel for channel, layer in enumerate(look.layers) if layer.is_line]
+    max_points = max_points_per_px(waves).tolist() if len(lines) < CHANNELS else [0.0] * CHANNELS
+    fine = [n for n in range(CHANNELS) if may_alias(look.layers[n], shapes[n], max_points[n])]
+    table = np.zeros((TABLE_ROWS if lines else 2 if fine else 1, CHANNELS, TABLE_POINTS, 2), np.float32)
+    if len(lines) < CHANNELS:
+        _bake_brightness(look, waves, fine, table)
+    if lines:
+        table[1:, lines] = trace_rows([(look.layers[n], shapes[n]) for n in lines], waves[lines], size_px[1])
+    bands = [(max_points[n], float(n in fine), 0.0, 0.0) for n in range(CHANNELS)]
+    return BakedLayers(shapes=shapes, bands=bands, table=table)
 
 
-def trace_rows(layer: LayerLook, wave: np.ndarray, size_px: tuple[int, int]) -> np.ndarray:
-    """Return lowest and highest position across a trace, pixels, for each of `line_levels_px`: (4, 1025, 2) float32.
+def _bake_brightness(look: Look, waves: np.ndarray, fine: list[int], table: np.ndarray) -> None:
+    """Write row 0 of all layers, and row 1 of `fine` ones."""
+    is_mirrored = [layer.is_mirrored for layer in look.layers]
+    values = np.empty((CHANNELS, TABLE_POINTS), np.float32)
+    intensities = np.array([[layer.intensity] for layer in look.layers], np.float32)
+    values[:, :-1] = (look.bias + (1 - look.bias) * waves) * intensities
+    values[:, -1] = np.where(is_mirrored, values[:, -2], values[:, 0])
+    table[0, :, :, 0] = values
+    table[0, :, :-1, 1] = values[:, 1:] - values[:, :-1]
+    table[0, :, -1, 1] = np.where(is_mirrored, 0.0, table[0, :, 0, 1])
+    for channel in fine:
+        clamped = values[channel].clip(0.0, 1.0)
+        table[1, channel, :-1, 1] = (clamped[1:] + clamped[:-1]) / 2
+        table[1, channel, 1:, 0] = np.cumsum(table[1, channel, :-1, 1], dtype=np.float64)
+
+
+def trace_rows(traces: Sequence[tuple[LayerLook, ShapeRows]], waves: np.ndarray, height: int) -> np.ndarray:
+    """Return lowest and highest position across each trace, pixels, for each of its `line_levels_px`:
+    (4, traces, 1025, 2) float32. waves: (traces, 1024) float32.
 
     Problem: the distance of a pixel from a waveform. Dividing the height above the trace by its slope is right for a
     straight line only: above a steep edge it draws streaks over the whole picture. Trying all segments nearby is too
@@ -185,26 +206,38 @@ def trace_rows(layer: LayerLook, wave: np.ndarray, size_px: tuple[int, int]) -> 
     as the trace is continuous: from min(h(x + t) - sqrt(d^2 - t^2)) to max(h(x + t) + sqrt(d^2 - t^2)), t from -d to d.
     A few such intervals per point are enough to read any distance between them.
     """
-    height = size_px[1]
-    per_px = points_per_px(layer, size_px)
-    levels = line_levels_px(layer, height)
-    pad = min(math.ceil(levels[-1] * per_px), MAX_REACH_POINTS) + 1
-    full_px = layer.curve * height * (CIRCLE_DEFLECTION if layer.shape == "circle" else 1.0)  # of a full-scale wave
-    trace = (full_px * np.asarray(wave, np.float32)).astype(np.float32)
-    padded = np.pad(trace, (pad, pad + 1), "symmetric" if layer.is_mirrored else "wrap")
-    windows = np.lib.stride_tricks.sliding_window_view(padded, TABLE_POINTS)
-    rows = np.empty((len(levels), TABLE_POINTS, 2), np.float32)
-    for level, (reach_px, taps) in enumerate(zip(levels, TAPS, strict=True)):
-        if level > 1 and layer.line_glow <= 0.0:
-            rows[level] = rows[1]
-            continue
-        offsets_px = reach_px * np.sin(np.linspace(-math.pi / 2, math.pi / 2, taps if reach_px > 0 else 1))
-        shifts = (offsets_px * per_px).clip(-pad, pad)
-        whole = np.floor(shifts)
-        fraction = (shifts - whole).astype(np.float32)[:, None]
-        first = whole.astype(int) + pad
-        candidates = windows[first] * (1 - fraction) + windows[np.minimum(first + 1, len(windows) - 1)] * fraction
-        rise = np.sqrt(np.maximum(reach_px**2 - offsets_px**2, 0.0)).astype(np.float32)[:, None]
-        rows[level, :, 0] = (candidates - rise).min(axis=0)
-        rows[level, :, 1] = (candidates + rise).max(axis=0)
+    levels = [line_levels_px(layer, height) for layer, _ in traces]
+    per_px = np.array([[points_per_px(layer, shape, height)] for layer, shape in traces])
+    reaches_px = np.array(levels)[:, TAP_LEVELS]  # (traces, 52)
+    squares = np.array([[reach**2 for reach in own] for own in levels])[:, TAP_LEVELS]
+    pad = min(math.ceil((reaches_px * per_px).max()), MAX_REACH_POINTS) + 1
+    windows = _trace_windows([layer for layer, _ in traces], waves, height, pad)
+    offsets_px = reaches_px * TAP_SINES
+    shifts = (offsets_px * per_px).clip(-pad, pad)
+    whole = np.floor(shifts)
+    weights = (shifts - whole).astype(np.float32)[..., None]  # of the second point
+    firsts = whole.astype(int) + pad
+    rises = np.sqrt(np.maximum(squares - offsets_px**2, 0.0)).astype(np.float32)[..., None]
+    rows = np.empty((len(TAPS), len(traces), TABLE_POINTS, 2), np.float32)
+    for number, (layer, _) in enumerate(traces):
+        used = len(TAPS) if layer.line_glow > 0.0 else 2  # the others are where the edge ends
+        taps = slice(TAP_STARTS[used])
+        near, far = windows[number, firsts[number, taps]], windows[number, firsts[number, taps] + 1]
+        near *= 1 - weights[number, taps]
+        near += np.multiply(far, weights[number, taps], out=far)
+        lows, highs = np.subtract(near, rises[number, taps], out=far), np.add(near, rises[number, taps], out=near)
+        for level, (start, end) in enumerate(pairwise(TAP_STARTS[: used + 1])):
+            rows[level, number, :, 0] = lows[start:end].min(axis=0)  # `out` would be slow: every second number
+            rows[level, number, :, 1] = highs[start:end].max(axis=0)
+        rows[used:, number] = rows[1, number]
     return rows
+
+
+def _trace_windows(layers: Sequence[LayerLook], waves: np.ndarray, height: int, pad: int) -> np.ndarray:
+    """Return the traces, pixels across, shifted by -pad to pad + 1 points: (layers, 2 pad + 2, 1025) float32."""
+    full_px = [layer.curve * height * (CIRCLE_DEFLECTION if layer.shape == "circle" else 1.0) for layer in layers]
+    traces = np.array(full_px, np.float32)[:, None] * waves  # of a full-scale wave
+    returns = np.where([[layer.is_mirrored] for layer in layers], traces[:, ::-1], traces)
+    points = np.arange(-pad, WAVE_POINTS + pad + 2)
+    padded = np.concatenate((traces, returns), axis=1).take(points, axis=1, mode="wrap")
+    return np.lib.stride_tricks.as_strided(padded, (len(layers), 2 * pad + 2, TABLE_POINTS), (*padded.strides, 4))

@@ -2,14 +2,17 @@
 
 import math
 from collections.abc import Callable
+from dataclasses import replace
 from itertools import pairwise
 from typing import Any
 
 import numpy as np
 import pytest
 
+from engine.render import shapes
+from engine.render.look import LayerLook, Look
 from engine.render.picture import Renderer
-from engine.render.shapes import max_points_per_px
+from osc_schema import PARAMS
 
 ALONE = {"/layer/1/solo": True, "/multiverse/bias": 0.0, "/multiverse/tone": "clip", "/multiverse/brightness": 1.0}
 RED = {"/colour/mode": "fixed", "/colour/spread": 0.0, "/colour/base_hue": 0.0}
@@ -97,5 +100,51 @@ def test_fine_stripes_make_no_moire_and_smooth_waves_keep_their_swing(renderer: 
     seen = draw(renderer, look, waves=waves_of(tone(30)), size=(160, 90))[45, :, 0]
     assert seen.max() >= 250 and seen.min() <= 5
     waves = np.stack([tone(cycles) for cycles in (1, 10, 100, 500)])
-    assert max_points_per_px(waves) == pytest.approx([409.6, 40.96, 4.096, 0.8192])
-    assert (max_points_per_px(np.zeros((4, 1024), np.float32)) > 1e6).all()
+    assert shapes.max_points_per_px(waves) == pytest.approx([409.6, 40.96, 4.096, 0.8192])
+    assert (shapes.max_points_per_px(np.zeros((4, 1024), np.float32)) > 1e6).all()
+
+
+def intervals(layer: LayerLook, wave: np.ndarray, size: tuple[int, int]) -> np.ndarray:
+    """`trace_rows` of one trace, one distance after the other: (4, 1025, 2) float32."""
+    per_px = shapes.points_per_px(layer, shapes.shape_rows(layer, size), size[1])
+    levels = shapes.line_levels_px(layer, size[1])
+    pad = min(math.ceil(levels[-1] * per_px), shapes.MAX_REACH_POINTS) + 1
+    full_px = layer.curve * size[1] * (shapes.CIRCLE_DEFLECTION if layer.shape == "circle" else 1.0)
+    padded = np.pad(full_px * wave, (pad, pad + 1), "symmetric" if layer.is_mirrored else "wrap")
+    windows = np.lib.stride_tricks.sliding_window_view(padded, 1025)
+    rows = np.empty((4, 1025, 2), np.float32)
+    for level, (reach_px, taps) in enumerate(zip(levels, shapes.TAPS, strict=True)):
+        if level > 1 and layer.line_glow == 0:
+            rows[level] = rows[1]
+            continue
+        offsets_px = reach_px * np.sin(np.linspace(-math.pi / 2, math.pi / 2, taps if reach_px > 0 else 1))
+        shifts = (offsets_px * per_px).clip(-pad, pad)
+        first = np.floor(shifts).astype(int) + pad
+        fraction = (shifts - np.floor(shifts)).astype(np.float32)[:, None]
+        between = windows[first] * (1 - fraction) + windows[np.minimum(first + 1, 2 * pad)] * fraction
+        rise = np.sqrt(np.maximum(reach_px**2 - offsets_px**2, 0.0)).astype(np.float32)[:, None]
+        rows[level] = np.stack([(between - rise).min(axis=0), (between + rise).max(axis=0)], axis=1)
+    return rows
+
+
+def test_traces_that_are_computed_together_have_the_bits_of_each_alone() -> None:
+    rng = np.random.default_rng(1)
+    first = Look.from_values({param.address: param.default for param in PARAMS}).layers[0]
+    far = {"line_glow": 1.0, "ratio": 16.0}  # beyond the end of the wave, several times
+    for change, size in [({"line_width": 1e-4, "line_glow": 0.0}, (16, 16)), (far, (640, 360)), (far, (16, 4320))]:
+        line = replace(first, shape="line", curve=0.7, ratio=1.37, angle_rad=1.0)
+        circle = replace(line, shape="circle", is_mirrored=False, angle_rad=-2.0)
+        layers = [line, replace(circle, **change), replace(line, **change), replace(circle, curve=0.0)]
+        for waves in (rng.normal(0, 0.5, (4, 1024)), rng.choice([-1, 1], (4, 1024)), np.zeros((4, 1024))):
+            waves = waves.astype(np.float32)
+            rows = shapes.trace_rows([(layer, shapes.shape_rows(layer, size)) for layer in layers], waves, size[1])
+            for number, layer in enumerate(layers):
+                assert rows[:, number].tobytes() == intervals(layer, waves[number], size).tobytes(), (size, number)
+
+
+def test_a_picture_uploads_only_the_rows_of_waves_that_its_look_reads() -> None:
+    plain = {param.address: param.default for param in PARAMS} | {f"/layer/{n}/shape": "stripes" for n in (1, 2, 3, 4)}
+    for shape, count in {"stripes": 1, "rays": 2, "line": 5}.items():  # rays: fine in the centre
+        look = Look.from_values(plain | {"/layer/2/shape": shape})
+        table = shapes.bake_layers(look, np.stack([tone(25)] * 4), (1280, 720)).table
+        assert table.shape == (count, 4, 1025, 2), shape

@@ -1,13 +1,13 @@
 // Provides layer_value(): brightness 0..1 of a layer at a pixel; `polar` is its distance from the centre and its angle.
 // Shapes, and when the wave is averaged over a pixel: shapes.py. Rows of u_waves, too.
 
-const int ROWS = 5;
+const int LAYERS = 4;
 const float GLOW = 0.42; // brightness of a trace's glow beside its edge
 const float BAND = 1.5; // width of the average in pixels: one leaves half of what is just too fine
 
 vec2 wave_texel(int layer, int row, float index) {
     // Uses texelFetch: a sampler's 8-bit weights are off by 2/255 at brightness 4.
-    return texelFetch(u_waves, ivec2(int(index), layer * ROWS + row), 0).rg;
+    return texelFetch(u_waves, ivec2(int(index), row * LAYERS + layer), 0).rg;
 }
 
 // A period of 1024 points runs upwards; the second half of one of 2048 runs back.
