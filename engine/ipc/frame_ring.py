@@ -21,7 +21,7 @@ from typing import Literal
 import numpy as np
 
 from engine.errors import SharedMemoryError
-from engine.ipc import layout
+from engine.ipc import futex, layout
 from engine.ipc.owned_segment import Fence, MappedSegment, OwnedSegment, open_segment
 from engine.ipc.ring_folder import RingFolder, find_ring, is_writer_alive, system_folder, writer_of
 from engine.ipc.segment import ForeignSegment
@@ -45,6 +45,7 @@ class RingBlock:
         self.shape = int(self.header["height"]), int(self.header["width"]), int(self.header["channels"])
         self.fields = np.frombuffer(buf, np.uint64, layout.HEADER_BYTES // 8)
         self.states = self.fields.view(np.uint32)[STATE : STATE + 1]
+        self.newest_address = self.fields[NEWEST:].ctypes.data  # its lower half is what readers sleep on
         self.slots: list[tuple[np.ndarray, np.ndarray, np.ndarray]] = []
         """For each slot: its fields, the same as floats (TIME is one), its pixels with shape `shape`."""
         for number in range(layout.SLOTS):
@@ -131,6 +132,7 @@ class RingWriter:
             del fields, floats, slot_pixels
         self._block.fields[NEWEST] = sequence
         self.beat()
+        futex.wake(self._block.newest_address)
 
     def beat(self) -> None:
         """Store a heartbeat when there is no picture to write."""
@@ -163,6 +165,9 @@ class RingOwner(RingWriter):
         self._block.header["successor"] = memory.name.encode()
         self._fence()
         self._block.states[0] = layout.MOVED
+        self._fence()
+        self._block.fields[NEWEST] += 1  # there is no such picture, but a reader about to sleep must look again
+        futex.wake(self._block.newest_address)
         self._block = RingBlock(memory.buf)
         old, self._memory = self._memory, memory
         old.close()

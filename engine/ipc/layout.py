@@ -55,6 +55,9 @@ FRAME_RING: Final = SegmentKind("frame ring", b"MVRING", 1, dtype_of(_HEAD + _FR
 Reading frame n: read `newest` = n, then `end` of slot n % 3, copy, then read `begin`. The copy is whole if both are n.
 The writer cycles through the slots, so a reader has two frame times before its slot is written again. A writer that is
 killed leaves a slot whose `begin` is newest + 1: no reader reads it, and the next writer starts with that number.
+
+On Linux a reader may sleep in futex(2) on the lower half of `newest`, and is woken after each change. A ring that moves
+changes it once more, to a number whose slot does not have it.
 """
 
 _SLOT: Final = """

@@ -3,9 +3,12 @@
 reader = SharedReader("Multiverse")
 picture = reader.latest()  # (height, width, 4) uint8 RGBA, row 0 at the top; None before the first
 
-Never blocks; follows changes of size and finds a restarted engine. The numbers are explained in engine/ipc/layout.py.
+`latest` never blocks; it follows changes of size and finds a restarted engine. A loop that calls `reader.wait(0.1)`
+before it gets each picture when it is published. The numbers are explained in engine/ipc/layout.py.
 """
 
+import ctypes
+import platform
 import sys
 import tempfile
 import threading
@@ -17,6 +20,7 @@ from typing import Any
 import numpy as np
 
 FOLDER = Path("/dev/shm") if sys.platform == "linux" else Path(tempfile.gettempdir(), "multiverse-rings")
+FUTEX = {"x86_64": 202, "aarch64": 98}.get(platform.machine()) if sys.platform == "linux" else None  # a system call
 UNTRACKED = {"track": False} if sys.version_info >= (3, 13) else {}
 
 
@@ -40,6 +44,16 @@ class SharedReader:
             if was_whole and self.field(at) == number:  # else it was overwritten meanwhile: keep the previous picture
                 self.number, self.picture = number, copy
         return self.picture
+
+    def wait(self, timeout_s: float) -> None:
+        """Return when there may be a newer picture, or after `timeout_s`. Linux wakes it; others return after 1 ms."""
+        is_open = self.ring and self.field(8) >> 32 == 1
+        if is_open and FUTEX:  # asleep only while the counter has the number of our picture
+            address = np.frombuffer(self.ring.buf, np.uint32, 1, 64).ctypes.data
+            pause = (ctypes.c_long * 2)(int(timeout_s), int(timeout_s % 1 * 1e9))
+            ctypes.CDLL(None).syscall(FUTEX, ctypes.c_void_p(address), 0, ctypes.c_uint32(self.number), pause)
+        else:
+            time.sleep(min(timeout_s, 0.001) if is_open else timeout_s)
 
     def field(self, at: int) -> int:  # 64 bits
         return int(self.ring.buf[at : at + 8].cast("Q")[0])

@@ -3,8 +3,8 @@
 A transfer lasts from the call that sends a picture until the other process has its own copy. It has two parts, measured
 separately. Copying grows with the picture size. For the ring, the copies in and out are timed separately and together,
 while the reader polls without sleeping; for the queue, the transfer of one pixel is subtracted. The wake-up time does
-not depend on size. A reader of the ring that sleeps polls every millisecond, one in `Queue.get` is woken by the system:
-here the queue is better.
+not depend on size. There another program's `SharedReader` waits for the ring's picture: on Linux the system wakes it,
+as it wakes one in `Queue.get`; elsewhere it polls every millisecond.
 
 Blocks of transfers alternate, so that a machine that gets busy slows both, and neither always finds the picture in the
 caches.
@@ -22,14 +22,16 @@ from typing import Any
 import numpy as np
 
 from engine.cli.benches.measuring import Progress
-from engine.ipc import FrameRing, RingFrame, RingOwner, RingReader
+from engine.ipc import FrameRing, RingOwner, RingReader, map_segment
 from engine.jobs.kit.options import option
+from engine.sinks.shared_reader import SharedReader
 
 SIZES = ((512, 512, 3), (1920, 1080, 4))
 """(width, height, channels)"""
 BLOCK = 10  # transfers of one kind in a row
 SETTLING = 3  # transfers at the start of each block, not counted: every slot gets mapped
-POLL_S = 0.001
+MAX_WAIT_S = 0.1
+RING = "bench ipc"
 ASLEEP_S = 0.003  # pause before a picture that wakes the reader
 
 
@@ -76,18 +78,20 @@ class _Pair:
 
 
 @contextmanager
-def _pair(size: tuple[int, int, int], blocks: int, nap_s: float) -> Iterator[_Pair]:
+def _pair(size: tuple[int, int, int], blocks: int, *, is_asleep: bool) -> Iterator[_Pair]:
     """Start a child process that runs `take_in_turn`, and wait until it is ready."""
     context = multiprocessing.get_context("spawn")
     width, height, channels = size
-    ring = FrameRing.create("bench ipc", width, height, channels=channels)
+    ring = FrameRing.create(RING, width, height, channels=channels)
     queue = context.Queue(2)
     pipe, child_pipe = context.Pipe()
-    reading = (ring.segment, queue, child_pipe, blocks, nap_s)
+    reading = (ring.segment, queue, child_pipe, blocks, is_asleep)
     child = context.Process(target=take_in_turn, args=reading, daemon=True)
     child.start()
     child_pipe.close()
     try:
+        while not pipe.poll(MAX_WAIT_S):
+            ring.beat()  # without it no program finds the ring
         pipe.recv()
         yield _Pair(ring, queue, pipe)
         child.join()
@@ -103,7 +107,7 @@ def _compare(size: tuple[int, int, int], blocks: int, queue_wake_ms: float) -> d
     picture = np.random.default_rng(1).integers(0, 256, (height, width, channels), np.uint8)
     queue_s: list[tuple[float, ...]] = []
     ring_s: list[tuple[float, ...]] = []
-    with _pair(size, blocks, 0.0) as pair:
+    with _pair(size, blocks, is_asleep=False) as pair:
         for _ in range(blocks):
             queue_s += [pair.send_by_queue(picture) for _ in range(BLOCK)][SETTLING:]
             ring_s += [pair.send_by_ring(picture) for _ in range(BLOCK)][SETTLING:]
@@ -125,7 +129,7 @@ def _wake_up(blocks: int) -> dict[str, float]:
     pixel = np.zeros((1, 1, 3), np.uint8)
     queue_s: list[float] = []
     ring_s: list[float] = []
-    with _pair((1, 1, 3), blocks, POLL_S) as pair:
+    with _pair((1, 1, 3), blocks, is_asleep=True) as pair:
         for _ in range(blocks):
             for give, times in ((pair.send_by_queue, queue_s), (pair.send_by_ring, ring_s)):
                 for number in range(BLOCK):
@@ -146,9 +150,10 @@ def _medians_ms(rounds: list[tuple[float, ...]]) -> list[float]:
 # -- the reader process: takes pictures and reports their arrival times through a pipe
 
 
-def take_in_turn(segment: str, queue: Any, pipe: Connection, blocks: int, nap_s: float) -> None:
-    """Alternately take a block of pictures from the queue and from the ring, which is polled every `nap_s`."""
-    reader = FrameRing.attach(segment)
+def take_in_turn(segment: str, queue: Any, pipe: Connection, blocks: int, is_asleep: bool) -> None:
+    """Alternately take a block of pictures from the queue and from the ring, polled without pause or asleep."""
+    reader, sleeper = FrameRing.attach(segment), SharedReader(RING)
+    sleeper.ring = map_segment(segment)  # by itself it would take the ring from our parent's resource tracker
     pipe.send(None)
     spare = None
     for _ in range(blocks):
@@ -156,19 +161,24 @@ def take_in_turn(segment: str, queue: Any, pipe: Connection, blocks: int, nap_s:
             queue.get()
             pipe.send((time.perf_counter(),))
         for _ in range(BLOCK):
-            found_s, frame = _spin(reader, spare, nap_s)
+            found_s, spare = _sleep(sleeper) if is_asleep else _spin(reader, spare)
             pipe.send((found_s, time.perf_counter()))
-            spare = frame.pixels
     reader.close()
 
 
-def _spin(reader: RingReader, spare: np.ndarray | None, nap_s: float) -> tuple[float, RingFrame]:
-    """The next frame, and the start time of the poll that found it. `nap_s`: sleep between two polls, 0 for none."""
+def _sleep(reader: SharedReader) -> tuple[float, None]:
+    """Sleep until the next frame; like `_spin`."""
+    before = reader.number
+    while reader.latest() is None or reader.number == before:
+        reader.wait(MAX_WAIT_S)
+    return time.perf_counter(), None
+
+
+def _spin(reader: RingReader, spare: np.ndarray | None) -> tuple[float, np.ndarray]:
+    """The start time of the poll that found the next frame, and its pixels."""
     before = reader.sequence
     while True:
         began_s = time.perf_counter()
         frame = reader.latest(spare)
         if frame is not None and reader.sequence != before:
-            return began_s, frame
-        if nap_s:
-            time.sleep(nap_s)
+            return began_s, frame.pixels

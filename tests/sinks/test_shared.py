@@ -3,12 +3,14 @@
 import ast
 import subprocess
 import sys
+import threading
 from collections.abc import Iterator
 from pathlib import Path
 
 import numpy as np
 import pytest
 
+from engine.ipc import FrameRing
 from engine.ipc.ring_folder import find_ring, system_folder
 from engine.sinks.sink import SinkSpec
 from engine.sinks.sink_set import SinkSet
@@ -133,9 +135,31 @@ def test_a_torn_picture_is_not_returned(make_format, make_frame, reports) -> Non
     sinks.close()
 
 
-def test_the_reader_is_at_most_60_lines_and_needs_numpy_only() -> None:
+def test_a_reader_that_waits_is_woken_by_each_picture_and_by_a_new_size() -> None:
+    from engine.sinks.shared_reader import SharedReader
+
+    reader, writer, requests = SharedReader("woken"), FrameRing.create("woken", 4, 4), threading.Semaphore(0)
+
+    def read() -> None:
+        for number in range(200):
+            requests.release()
+            while (picture := reader.latest()) is None or picture[0, 0, 0] != number:
+                reader.wait(60.0)
+        requests.release()
+
+    threading.Thread(target=read, daemon=True).start()
+    for number in range(200):
+        assert requests.acquire(timeout=20.0), f"picture {number} did not wake it"
+        if number % 20 == 19:
+            writer.resize(number, 4)
+        writer.write(np.full(writer.shape, number, np.uint8), index=number, time_s=0.0)
+    assert requests.acquire(timeout=20.0)
+    writer.close()
+
+
+def test_the_reader_is_at_most_75_lines_and_needs_numpy_only() -> None:
     source = READER.read_text()
-    assert len(source.splitlines()) <= 60
+    assert len(source.splitlines()) <= 75
     imported = {
         (node.module if isinstance(node, ast.ImportFrom) else node.names[0].name).split(".")[0]
         for node in ast.walk(ast.parse(source))
