@@ -62,6 +62,7 @@ def test_a_dry_day_finds_every_figure(
     assert set(found["isolation"]["interval_p99_ratio"]) >= {"idle_child", "child_killed_every_second"}
     assert found["isolation"]["sd"]["device"] == "cpu" and "unverified" in found["isolation"]
     assert found["render"]["first_frame_s"] > 0 and found["render"]["loop"]["frames"] == 30
+    assert found["render"]["loop"]["loaded"]["frames"] == 30 and found["render"]["numba"]["lines_ms"] > 0
     assert {"overhead_ms_p99", "memory_growth_mib", "late", "dropped"} <= set(found["render"]["loop"])
     assert found["render"]["gl"]["vs_minimal"] > 0 and found["render"]["numba"]["times_faster_than_numpy"] > 0
 

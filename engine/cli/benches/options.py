@@ -90,7 +90,7 @@ class RenderBench(LoopBench):
 
     gpu: str | None = gpu()
     frames: int = option(120, "Frames a renderer draws.", low=10)
-    seconds: float = option(10.0, "Length of the live loop; 120 shows that memory stays flat.", low=1.0)
+    seconds: float = option(10.0, "Length of a quiet and of a loaded loop; 120 shows that memory stays flat.", low=1.0)
     cold: bool = option(
         False, "Only start Numba without compiled code, and again: takes half a minute.", flags="--cold"
     )
@@ -101,7 +101,7 @@ class OscBench(LoopBench):
     """Flood the engine with OSC while it draws: lost values, live latency, cost per frame. Then move a DMX fader."""
 
     rate: int = option(40_000, "Messages per second.")
-    seconds: float = option(10.0, "Length with and without load.")
+    seconds: float = option(10.0, "Length with and without load, in turn.")
     busy: int = option(0, "Cores that other processes keep busy.", low=0, high=64)
 
 

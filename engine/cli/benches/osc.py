@@ -1,10 +1,9 @@
 """A flood of OSC messages while a picture runs: losses, cost per frame, and latency of a value.
 
-Half of the quiet time is before the flood and half after it, so that a machine that gets warm or busy affects both.
-Before the flood the same program floods its own socket, to measure how much the sender alone slows the picture. How
-many messages arrive also depends on other programs: `cores_busy_elsewhere` is their load in the quiet time. The flood
-sets 50 addresses to values so close to their defaults that drawing costs the same with and without it: the difference
-is OSC alone.
+Quiet and flooded rounds alternate, so that a machine that gets warm or busy affects both. Between them the same program
+floods its own socket, to measure how much the sender alone slows the picture. How many messages arrive also depends on
+other programs: `cores_busy_elsewhere` is their load in the quiet time. The flood sets 50 addresses to values so close
+to their defaults that drawing costs the same with and without it: the difference is OSC alone.
 
 At its end the flood sets each float once more, to a value that it has not had before. `last_values_lost` of them never
 arrive; the others are all in a published frame after `flood_end_to_frame_ms`. With `busy`, other processes keep that
@@ -42,6 +41,7 @@ from osc_schema import Param, ParamType, Value
 
 ADDRESSES = 50
 VALUES = 20  # different values per address, sent in turn
+ROUNDS = 4
 MAX_SETTLING_S = 2.0  # for caches, pools and clock rates; not measured
 ARRIVED_WITHIN_S = 2.0
 MAX_SENDER_S = 30.0
@@ -68,29 +68,32 @@ def run(options: OscBench, progress: Progress) -> dict[str, Any]:
     seconds = options.seconds
     settling_s, desk_s = min(seconds, MAX_SETTLING_S), min(seconds, MAX_DESK_S)
     with contextlib.ExitStack() as stack:
-        stack.enter_context(_busy_programs(options.busy))
+        stack.enter_context(busy_programs(options.busy))
         lighting_desk = _LightingDesk(stack.enter_context(tempfile.TemporaryDirectory(ignore_cleanup_errors=True)))
         config = show_config(options, osc={"listen": "127.0.0.1:0"}, **lighting_desk.config)
         engine = stack.enter_context(open_engine(config))
-        sender = _sender(engine, options.rate, seconds)
+        sender = _sender(engine, options.rate, seconds / ROUNDS)
         stack.callback(sender.end)
         _answer(sender)  # it is ready
         phases = _PhaseRunner(engine, 3.0 * seconds + settling_s + desk_s, progress)
         for address, value in _values(0):
             engine.params.set(address, value)
         phases.draw("settling", settling_s)
-        busy_cores: list[float] = []
-        quiet_ms = _quiet(phases, seconds / 2, busy_cores)
-        sender.send(b"elsewhere\n")
-        elsewhere_ms = phases.draw("flood elsewhere", seconds)
-        draw(engine, MAX_SENDER_S, until=lambda: sender.receive(0.0) is not None)
+        quiet_ms, elsewhere_ms, flooded_ms, busy_cores = (list[float]() for _ in range(4))
         before, _ = _received(engine)
-        late_before = engine.times.late
-        receiving_s = _receiving_thread_s()
-        sender.send(b"engine\n")
+        receiving_s, late = _receiving_thread_s(), 0
         last = _LastValues(engine)
-        flooded_ms = phases.draw("flood", seconds, last.note)
-        late = engine.times.late - late_before
+        for number in range(1, ROUNDS + 1):
+            quiet_ms += _quiet(phases, seconds / ROUNDS, busy_cores)
+            sender.send(b"elsewhere\n")
+            elsewhere_ms += phases.draw("flood elsewhere", seconds / ROUNDS)
+            draw(engine, MAX_SENDER_S, until=lambda: sender.receive(0.0) is not None)
+            late -= engine.times.late
+            sender.send(b"engine\n" if number < ROUNDS else b"last\n")
+            flooded_ms += phases.draw("flood", seconds / ROUNDS, last.note)
+            late += engine.times.late
+            if number < ROUNDS:
+                draw(engine, MAX_SENDER_S, until=lambda: sender.receive(0.0) is not None)
         progress.begin(_frame_times(quiet_ms, elsewhere_ms, flooded_ms) | {"late_flooded": late})
         draw(engine, MAX_SENDER_S, until=lambda: sender.has_ended, on_frame=last.note)
         report = json.loads(_answer(sender))
@@ -105,7 +108,6 @@ def run(options: OscBench, progress: Progress) -> dict[str, Any]:
         latency = engine.status().latency_ms
         osc = engine.status().osc
         assert osc is not None
-        quiet_ms += _quiet(phases, seconds / 2, busy_cores)
         messages, buffer_bytes = _received(engine)
         lighting_desk.play(engine, desk_s, lambda: phases.draw("lighting desk", desk_s))
     waits = percentiles(report["waits_ms"], arrival_to_frame_ms_p50=50, arrival_to_frame_ms_p99=99)
@@ -275,7 +277,7 @@ class _LastValues:
 
 
 @contextlib.contextmanager
-def _busy_programs(count: int) -> Iterator[None]:
+def busy_programs(count: int) -> Iterator[None]:
     """Keep `count` cores busy."""
     programs = [subprocess.Popen([sys.executable, "-P", "-c", "while True: pass"]) for _ in range(count)]
     try:

@@ -1,9 +1,9 @@
 """The client process of `multiverse bench osc`: floods the engine and measures how soon it answers.
 
 Standard library only. It reads one JSON object from standard input (`host`, `port`, `rate`,
-`seconds`, `packets` and `last` in hex), and then one line per flood: `elsewhere` sends the packets at that rate to its
-own socket, which is never read, to measure the cost of sending alone; `engine` sends them to the engine, and `last` at
-the end, writes one JSON object to standard output and exits.
+`seconds`, `packets` and `last` in hex), and then one line per flood, answered by one: `elsewhere` sends the packets at
+that rate to its own socket, which is never read, to measure the cost of sending alone; `engine` sends them to the
+engine; `last` does so, too, with `last` at the end, answers with one JSON object about all floods, and exits.
 """
 
 import json
@@ -97,16 +97,18 @@ def main() -> None:
         sock.setsockopt(socket.SOL_SOCKET, socket.SO_SNDBUF, 1 << 20)
         sock.connect((order["host"], order["port"]))
         write_line("ready")
+        probe, last = SyncProbe(sock), [bytes.fromhex(packet) for packet in order["last"]]
+        rate, seconds, sent, took_s = order["rate"], order["seconds"], 0, 0.0
         for line in sys.stdin:
-            if line.strip() == "engine":
-                break
-            flood_elsewhere(packets, order["rate"], order["seconds"])
+            if line.strip() == "elsewhere":
+                flood_elsewhere(packets, rate, seconds)
+            else:
+                started_s, is_last = time.perf_counter(), line.strip() == "last"
+                count, ended_s = send_flood(sock, packets, last if is_last else [], rate, seconds, probe)
+                sent, took_s = sent + count, took_s + ended_s - started_s
+                if is_last:
+                    break
             write_line("sent")
         else:  # the parent process has exited
             return
-        probe = SyncProbe(sock)
-        started_s = time.perf_counter()
-        last = [bytes.fromhex(packet) for packet in order["last"]]
-        sent, ended_s = send_flood(sock, packets, last, order["rate"], order["seconds"], probe)
-    took_s = ended_s - started_s
     write_line({"sent": sent, "syncs": probe.syncs, "waits_ms": probe.waits_ms, "took_s": took_s, "ended_s": ended_s})

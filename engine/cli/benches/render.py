@@ -1,7 +1,7 @@
 """Cost of drawing by OpenGL and Numba, overhead of a frame, jitter of the loop, first picture, memory growth.
 
-`publish_ms` is the pass that only effects, a dissolve, a still and a limited picture need. Calls alternate in one run,
-so that a busy machine slows all of them. Times are medians in ms.
+`publish_ms` is the pass that only effects, a dissolve, a still and a limited picture need; `lines_ms` a picture of four
+lines. Calls alternate in one run, so that a busy machine slows all of them. Times are medians in ms.
 """
 
 import os
@@ -18,8 +18,9 @@ import psutil
 
 import osc_schema
 from engine.app import open_engine
-from engine.cli.benches.measuring import Progress, show_config
+from engine.cli.benches.measuring import Progress, draw, percentiles, show_config
 from engine.cli.benches.options import RenderBench, Size
+from engine.cli.benches.osc import busy_programs
 from engine.errors import MultiverseError, RenderError
 from engine.params.looks import PLAIN
 from engine.render.contour_finder import ContourFinder
@@ -36,9 +37,11 @@ NUMBA_FRAMES = 15
 WARM_UP_ROUNDS = 2
 UNGUARDED = {"/safety/flash_guard": False}
 EFFECTS = {f"/post/{name}": 0.5 for name in ("bloom", "glow", "chromatic", "vignette", "grain")}
+LINES = {f"/layer/{n}/shape": "line" for n in range(1, 5)}
 TINY_PX = 16  # so small that only overhead remains
 SINKS = ("null", "shared=bench")
-WARM_AFTER = 0.25  # fraction of the run after which caches are warm and pools full
+LOOP_ROUNDS = 5  # after the first one caches are warm and pools full
+SETTLING_S = 0.1  # at the begin of each round; not measured
 STARTS = 3
 COMPILE = ("engine.render.numba_code", "Compilation(print).wait()")  # what a start has begun
 
@@ -78,7 +81,7 @@ def renderers(size: Size, frames: int, progress: Progress) -> dict[str, Any]:
 
 def _gl(renderer: Renderer, frames: int) -> dict[str, float]:
     unguarded, guarded = WholeFrame(renderer, UNGUARDED), WholeFrame(renderer, {})
-    with_effects = WholeFrame(renderer, UNGUARDED | EFFECTS)
+    with_effects, lines = WholeFrame(renderer, UNGUARDED | EFFECTS), WholeFrame(renderer, UNGUARDED | LINES)
     still = WholeFrame(renderer, UNGUARDED | {"/master/freeze": True})  # only published again
     ms = medians_ms(
         {
@@ -86,36 +89,39 @@ def _gl(renderer: Renderer, frames: int) -> dict[str, float]:
             "read": renderer.read_rgba,
             "still": still.draw,
             "effects": with_effects.draw,
+            "lines": lines.draw,
             "contours": Contours(renderer).find,
             "read deep": renderer.read_rgba16,
         },
         frames,
     )
     renderer.resize(TINY_PX, TINY_PX)
-    host_ms = medians_ms({"frame": unguarded.draw, "still": still.draw, "guarded": guarded.draw}, frames)
-    return {
-        "multiverse_ms": ms["frame"],
+    calls = {"frame": unguarded.draw, "still": still.draw, "guarded": guarded.draw, "lines": lines.draw}
+    host_ms = medians_ms(calls, frames)
+    return _common_figures(ms, host_ms) | {
         "look_ms": ms["frame"] - host_ms["frame"],
         "host_ms": host_ms["frame"],
         "publish_ms": ms["still"] - host_ms["still"],
-        "post_effects_ms": ms["effects"] - ms["frame"],
         "readback_ms": ms["read"],
         "readback_16_bit_ms": ms["read deep"],
-        "contours_ms": ms["contours"],
-        "flash_guard_ms": host_ms["guarded"] - host_ms["frame"],
-        "all_but_pixels_ms": host_ms["guarded"],
     }
 
 
 def _numba(renderer: Renderer, frames: int) -> dict[str, float]:
     unguarded, guarded = WholeFrame(renderer, UNGUARDED), WholeFrame(renderer, {})
-    with_effects = WholeFrame(renderer, UNGUARDED | EFFECTS)
-    calls = {"frame": unguarded.draw, "effects": with_effects.draw, "contours": Contours(renderer).find}
-    ms = medians_ms(calls, min(frames, NUMBA_FRAMES))
+    with_effects, lines = WholeFrame(renderer, UNGUARDED | EFFECTS), WholeFrame(renderer, UNGUARDED | LINES)
+    calls = {"frame": unguarded.draw, "effects": with_effects.draw, "lines": lines.draw}
+    ms = medians_ms(calls | {"contours": Contours(renderer).find}, min(frames, NUMBA_FRAMES))
     renderer.resize(TINY_PX, TINY_PX)
-    host_ms = medians_ms({"frame": unguarded.draw, "guarded": guarded.draw}, frames)
+    host_ms = medians_ms({"frame": unguarded.draw, "guarded": guarded.draw, "lines": lines.draw}, frames)
+    return _common_figures(ms, host_ms)
+
+
+def _common_figures(ms: Mapping[str, float], host_ms: Mapping[str, float]) -> dict[str, float]:
     return {
         "multiverse_ms": ms["frame"],
+        "lines_ms": ms["lines"],
+        "lines_host_ms": host_ms["lines"],
         "post_effects_ms": ms["effects"] - ms["frame"],
         "contours_ms": ms["contours"],
         "flash_guard_ms": host_ms["guarded"] - host_ms["frame"],
@@ -187,32 +193,38 @@ def medians_ms(calls: Mapping[str, Callable[[], object]], frames: int) -> dict[s
 
 
 def live_loop(options: RenderBench, progress: Progress) -> dict[str, Any]:
-    """Measure a live loop with the demo sound, published to `null` and `shared`; times in ms, memory in MiB."""
-    config = show_config(options, sinks=SINKS)
-    process = psutil.Process()
-    count = round(options.seconds * options.fps)
-    with open_engine(config) as engine:
-        settled_mib = 0.0
-        for frame in engine.frames(count=count):
-            if frame.index == round(count * WARM_AFTER):
-                settled_mib = process.memory_info().rss / 2**20
-            if frame.index % round(options.fps) == 0:
-                progress("loop", frame.index / count)
-        times, status = engine.times, engine.status()
-        overhead, work = times.overhead_ms(), times.work_ms()
+    """Measure a live loop with the demo sound, published to `null` and `shared`; times in ms, memory in MiB. Quiet
+    rounds alternate with loaded ones, in which another program keeps each core busy."""
+    process, cores, settled_mib = psutil.Process(), os.cpu_count() or 1, 0.0
+    times_ms: tuple[list[tuple[float, float]], ...] = ([], [])  # quiet and loaded: work, overhead
+    missed = np.zeros((2, 2), int)  # late, dropped
+    with open_engine(show_config(options, sinks=SINKS)) as engine:
+        for number in range(LOOP_ROUNDS):
+            for load, own_ms in enumerate(times_ms):
+                progress("loop", 0.6 + 0.2 * (2 * number + load) / LOOP_ROUNDS)
+                with busy_programs(load * cores):
+                    draw(engine, SETTLING_S)
+                    missed[load] -= engine.times.late, engine.times.dropped
+                    for _ in engine.frames(count=round(options.seconds / LOOP_ROUNDS * options.fps)):
+                        own_ms.append((engine.times.work_ms(newest=1).max, engine.times.overhead_ms(newest=1).max))
+                    missed[load] += engine.times.late, engine.times.dropped
+            settled_mib = settled_mib or process.memory_info().rss / 2**20
+        renderer = engine.status().renderer
+    quiet, loaded = map(_loop_figures, times_ms, missed.tolist())
     return {
-        "renderer": status.renderer,
-        "frames": times.frames,
-        "fps": round(times.fps_overall(), 3),
-        "late": times.late,
-        "dropped": times.dropped,
-        "frame_ms_p50": round(work.p50, 3),
-        "frame_ms_p99": round(work.p99, 3),
-        "overhead_ms_p50": round(overhead.p50, 3),
-        "overhead_ms_p99": round(overhead.p99, 3),
+        "renderer": renderer,
+        **quiet,
+        "loaded": {"cores_kept_busy": cores, **loaded},
         "memory_growth_mib": round(process.memory_info().rss / 2**20 - settled_mib, 2),
-        "memory_growth_over_s": round(options.seconds * (1 - WARM_AFTER), 1),
+        "memory_growth_over_s": round(2 * options.seconds * (1 - 1 / LOOP_ROUNDS), 1),
     }
+
+
+def _loop_figures(times_ms: list[tuple[float, float]], missed: list[int]) -> dict[str, float]:
+    work_ms, overhead_ms = zip(*times_ms, strict=True)
+    figures = percentiles(work_ms, frame_ms_p50=50, frame_ms_p99=99)
+    figures |= percentiles(overhead_ms, overhead_ms_p50=50, overhead_ms_p99=99)
+    return {"frames": len(times_ms), "late": missed[0], "dropped": missed[1], **figures}
 
 
 def cold_start(size: Size) -> dict[str, Any]:
