@@ -1,6 +1,7 @@
 """`multiverse model`: identify a model and list missing files, without loading it."""
 
 import json
+from importlib.util import find_spec
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
@@ -66,6 +67,7 @@ def check(
     require_known(sampler, prediction)
     report: ModelPlan | SegmentationReport | VoiceReport
     is_plain = vae == sampler == prediction == "auto"
+    has_exact_cpu = False
     is_plain &= not (unet or lora or controlnet or ip_adapter or embedding or clip_skip)
     if not _is_sam_file(path) and _is_voice(path):
         from engine.models.rvc.check import check as check_voice
@@ -77,7 +79,7 @@ def check(
         _require_no_part_of_sd(path)
         its_index = choose_index(path, index)
         report = check_voice(VoiceSpec(model=path, index=its_index.index, index_note=its_index.note, content=content))
-        half = "float16"
+        half, has_exact_cpu = "float16", True
         vectors = f"{report.vectors} vectors, {report.index_bytes / 2**20:.0f} MiB" if report.vectors else "none"
         kind = [
             ("family", f"RVC {report.version}, {'with' if report.has_pitch else 'without'} pitch"),
@@ -122,8 +124,9 @@ def check(
             ("vae", "" if report.vae is None else report.vae.kind),
         ]
     memory = {dtype: report.memory_bytes(dtype) for dtype in (half, "float32")}
+    on_cpu = "float32" if has_exact_cpu else _cpu_dtype()
     if as_json:
-        values = {"is_complete": report.is_complete, "memory_bytes": memory}
+        values = {"is_complete": report.is_complete, "memory_bytes": memory, "cpu_dtype": on_cpu}
         print(json.dumps(report.as_json() | values, indent=2))
     else:
         rows = [
@@ -134,6 +137,7 @@ def check(
                 for part in report.parts
             ),
             ("memory", ", ".join(f"{size / 2**20:.0f} MiB as {dtype}" for dtype, size in memory.items())),
+            *([("on this CPU", f"auto is {on_cpu}")] if on_cpu else []),
             *(("note", note) for note in report.notes),
             *(("missing", line) for line in report.missing),
             ("complete", "yes" if report.is_complete else "no"),
@@ -142,6 +146,15 @@ def check(
             print(f"{name:<16} {value}")
     if not report.is_complete:
         raise typer.Exit(1)
+
+
+def _cpu_dtype() -> str:
+    """The data type that `auto` is on this CPU, measured; "" without torch."""
+    if find_spec("torch") is None:
+        return ""
+    from engine.models.device_work import resolve_dtype
+
+    return resolve_dtype("auto", "cpu")
 
 
 def _is_sam3(name: str) -> bool:

@@ -7,6 +7,7 @@ from tests.benchmarks.beat import BeatBench
 from tests.benchmarks.dataset import DatasetBench
 from tests.benchmarks.detector.sets import DetectorBench
 from tests.benchmarks.ipc import IpcBench
+from tests.benchmarks.knobs import KnobsBench
 from tests.benchmarks.video import VideoBench
 
 app = bench_commands(
@@ -16,6 +17,7 @@ app = bench_commands(
         "beat": ("tests.benchmarks.beat", BeatBench),
         "dataset": ("tests.benchmarks.dataset", DatasetBench),
         "ipc": ("tests.benchmarks.ipc", IpcBench),
+        "knobs": ("tests.benchmarks.knobs", KnobsBench),
         "video": ("tests.benchmarks.video", VideoBench),
         "detector": ("tests.benchmarks.detector.bench", DetectorBench),
     },

@@ -112,10 +112,10 @@ def shared_pixels(masks: np.ndarray) -> np.ndarray:
     """Number of pixels that are inside both of two `masks` (n, side, side) uint8: (n, n) int64."""
     count = len(masks)
     packed = np.packbits((masks > INSIDE).reshape(count, -1), axis=1)
-    words = np.zeros((count, -(-packed.shape[1] // 8)), np.uint64)
-    words.view(np.uint8)[:, : packed.shape[1]] = packed
-    # Row by row: the whole (n, n, words) does not fit into the processor's cache.
-    rows = [np.bitwise_count(words & row).sum(axis=1, dtype=np.int64) for row in words]
+    packed_words = np.zeros((count, -(-packed.shape[1] // 8)), np.uint64)
+    packed_words.view(np.uint8)[:, : packed.shape[1]] = packed
+    # Row by row: the whole (n, n) words does not fit into the processor's cache.
+    rows = [np.bitwise_count(packed_words & row).sum(axis=1, dtype=np.int64) for row in packed_words]
     return np.array(rows, np.int64).reshape(count, count)
 
 

@@ -214,10 +214,10 @@ class Segmenter:
         return self._tidied(keep_oldest, [found])[0]
 
     def _tidied(
-        self, clean: Callable[[DetectedObjects], DetectedObjects], found: list[DetectedObjects]
+        self, clean: Callable[[DetectedObjects], DetectedObjects], results: list[DetectedObjects]
     ) -> list[DetectedObjects]:
         began_s = time.perf_counter()
-        cleaned = [clean(each) for each in found]
+        cleaned = [clean(each) for each in results]
         self.tidy_s += time.perf_counter() - began_s
         return cleaned
 

@@ -1,0 +1,249 @@
+"""Pictures from a packet to the first published one that carries it, for every address of the picture, SD and SAM3.
+
+The engine runs as a program, and is watched from outside: this process sends a value over UDP, and looks at the shared
+pictures for the first one that differs. Nothing else changes in them: a steady tone stands still (`/audio/<n>/trigger
+rising`), layer 5 is a photograph, and seeds are fixed. Of a model its own pictures are counted: the one it works on
+when the packet comes is the first, so that 2 is the least that can be relied on.
+
+An address may show only beside others. So each is tried in several scenes until it does.
+"""
+
+import os
+import subprocess
+import sys
+import tempfile
+import time
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import cv2
+import msgspec
+import numpy as np
+import soundfile
+from pythonosc.udp_client import SimpleUDPClient
+
+import osc_schema
+from engine.cli.benches.measuring import Progress
+from engine.config import build_config
+from engine.jobs.kit.options import option
+from engine.params.looks import PLAIN
+from engine.sinks.shared_reader import SharedReader
+from osc_schema import Param, ParamType, Value
+from tests.support.free_port import free_port
+
+RATE_HZ = 48_000
+TONES_HZ = (110, 220, 440, 880)
+NOISE = 3  # levels of 255 by which a still picture may change
+MAX_PICTURES = 12
+SETTLE_S = 6.0
+START_S = 120.0
+STILL = {f"/audio/{n}/trigger": "rising" for n in range(1, 5)} | {f"/audio/{n}/auto": False for n in range(1, 5)}
+LAYER_5 = {f"/layer/{n}/intensity": 0.0 for n in range(1, 5)} | {"/layer/5/intensity": 1.0}
+SCENES: Mapping[str, Mapping[str, Value]] = {
+    "waves": {},
+    "lines": {f"/layer/{n}/shape": "line" for n in range(1, 5)} | {f"/layer/{n}/curve": 0.5 for n in range(1, 5)},
+    "rays": {f"/layer/{n}/shape": "rays" for n in range(1, 5)},
+    "layer 5": {"/layer/5/intensity": 0.7, "/region/enable": True},
+    "scheme": {"/colour/mode": "scheme", "/mirror/mode": "kaleidoscope", "/feedback/amount": 0.7},
+    "text": {"/text/1/text": "glass", "/text/1/opacity": 1.0, "/text/2/text": "lamp", "/text/2/opacity": 1.0},
+}
+AREAS = ("layer", "multiverse", "colour", "feedback", "mirror", "region", "post", "text", "master")
+SD = {
+    "/sd/enable": True,
+    "/sd/width": 64,
+    "/sd/height": 64,
+    "/layer/5/source": "sd",
+    "/sd/strength": 0.5,
+    "/sd/steps": 4,
+}
+SD_SCENES: Mapping[str, Mapping[str, Value]] = {
+    "single": SD | {"/sd/mode": "single", "/sd/guidance": 2.0},
+    "stream": SD | {"/sd/mode": "stream"},
+    "ControlNet": SD | {"/sd/controlnet/1/enable": True, "/sd/ip_adapter/image": "still.png"},
+}
+SAM3 = {"/sam3/enable": True, "/layer/5/source": "sam3", "/sam3/prompt/1": "disc"}
+REBUILDS = (
+    "/model",
+    "/file",
+    "/enable",
+    "/compile",
+    "/offload",
+    "/width",
+    "/height",
+    "/resolution",
+    "interval_s",
+    "duty",
+)
+"""Endings of addresses that load a model anew, change the size, or set its pace."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class KnobsBench:
+    """Count the pictures from each control to the picture, with a reader outside the engine."""
+
+    part: str = option("all", "Which addresses.", metavar="all|picture|sd|sam3")
+    most: int = option(1000, "At most this many addresses of each part.", low=1)
+
+
+def run(options: KnobsBench, progress: Progress) -> dict[str, Any]:
+    """By part, scene and number of pictures the addresses; `unseen`: those that showed in no scene."""
+    result = progress.begin({})
+    for part in ("picture", "sd", "sam3") if options.part == "all" else (options.part,):
+        with tempfile.TemporaryDirectory(prefix="multiverse-knobs-", ignore_cleanup_errors=True) as name:
+            result[part] = _measure(part, Path(name), options.most, progress)
+    return result
+
+
+def _measure(part: str, folder: Path, most: int, progress: Progress) -> dict[str, Any]:
+    scenes = {"picture": SCENES, "sd": SD_SCENES, "sam3": {"live": SAM3}}[part]
+    waiting = [param for param in osc_schema.PARAMS if _belongs(param, part)][:most]
+    counts: dict[str, dict[int, list[str]]] = {}
+    with _engine(part, folder) as rig:
+        for scene, values in scenes.items():
+            rig.set(PLAIN | STILL | (LAYER_5 if part != "picture" else {}) | values)
+            unseen = []
+            for number, param in enumerate(waiting):
+                progress(f"{part}, {scene}: {param.address}", number / len(waiting))
+                count = rig.count(param, values.get(param.address, param.default))
+                if count is None:
+                    unseen.append(param)
+                    continue
+                counts.setdefault(scene, {}).setdefault(count, []).append(param.address)
+            # Modes of SD differ in their pipelines: each is measured, not only until an address shows.
+            waiting = waiting if part == "sd" else unseen
+    seen = {address for of_scene in counts.values() for each in of_scene.values() for address in each}
+    return {"scenes": counts, "unseen": [param.address for param in waiting if param.address not in seen]}
+
+
+def _belongs(param: Param, part: str) -> bool:
+    if part == "picture":
+        return param.area in AREAS and param.type is not ParamType.TRIGGER
+    is_plain = param.type not in (ParamType.FILE, ParamType.TRIGGER) and not param.address.endswith(REBUILDS)
+    return param.area == part and is_plain
+
+
+class _Rig:
+    """The running engine, seen from outside."""
+
+    def __init__(self, port: int, ring: str) -> None:
+        self._client, self._reader = SimpleUDPClient("127.0.0.1", port), SharedReader(ring)
+
+    def set(self, values: Mapping[str, Value]) -> None:
+        for address, value in values.items():
+            self._client.send_message(address, value)
+
+    def count(self, param: Param, now: Value) -> int | None:
+        """Pictures until one shows another value of this parameter; None if none does."""
+        for value in _others(param, now):
+            before = self._still()
+            first = self._reader.number
+            self._client.send_message(param.address, value)
+            count = None
+            while count is None and self._next() - first <= MAX_PICTURES:
+                count = self._reader.number - first if self._differs(before) else None
+            self._client.send_message(param.address, now)
+            if count is not None:
+                return count
+        return None
+
+    def _still(self) -> np.ndarray:
+        """The newest picture, as soon as two in a row are the same, or after a while."""
+        end_s = time.perf_counter() + SETTLE_S
+        while True:
+            before = self.picture
+            self._next()
+            if not self._differs(before) or time.perf_counter() > end_s:
+                return self.picture
+
+    def _differs(self, before: np.ndarray) -> bool:
+        now = self.picture
+        return now.shape != before.shape or int(np.abs(now.astype(np.int16) - before).max()) > NOISE
+
+    @property
+    def picture(self) -> np.ndarray:
+        picture = self._reader.latest()
+        assert picture is not None
+        return picture
+
+    def _next(self) -> int:
+        """Wait for the next picture; returns its number."""
+        before, end_s = self._reader.number, time.perf_counter() + START_S
+        while self._reader.latest() is None or self._reader.number == before:
+            if time.perf_counter() > end_s:
+                raise TimeoutError(f"no picture of {self._reader.name}")
+            self._reader.wait(0.1)
+        return self._reader.number
+
+
+def _others(param: Param, now: Value) -> list[Value]:
+    """Other values of this parameter, the one that most likely shows first."""
+    if param.type is ParamType.BOOL:
+        return [not now]
+    if param.type is ParamType.MENU:
+        return [each for each in param.menu if each != now][:3]
+    if param.type in (ParamType.TEXT, ParamType.FILE):
+        return ["a lamp of glass"]
+    if param.type is ParamType.COLOUR:
+        return [(0.1, 0.9, 0.3, 1.0)]
+    assert isinstance(now, int | float)
+    low, high = max(param.low, -1e3), min(param.high, 1e3)
+    far = (low, high) if now - low > high - now else (high, low)
+    middle = low + 0.37 * (high - low)
+    whole = param.type is ParamType.INT
+    return [round(each) if whole else float(each) for each in (middle, *far) if each != now]
+
+
+@contextmanager
+def _engine(part: str, folder: Path) -> Iterator[_Rig]:
+    """The engine as a program, from its first picture, or that of its model."""
+    seconds = np.arange(10 * RATE_HZ) / RATE_HZ
+    tones = np.stack([0.4 * np.sin(2 * np.pi * hz * seconds) for hz in TONES_HZ], axis=1)
+    soundfile.write(folder / "tone.wav", tones, RATE_HZ)
+    cv2.imwrite(str(folder / "still.png"), _photograph())
+    port = free_port()
+    values: dict[str, Any] = {"width": 160, "height": 90, "fps": 30.0, "audio": str(folder / "tone.wav")}
+    values |= {"camera": str(folder / "still.png"), "sinks": ["shared=knobs"], "web": "off"}
+    values |= {"osc": {"listen": f"127.0.0.1:{port}"}, "presets": str(folder / "presets")}
+    values |= {"sd": _sd_models(folder)} if part == "sd" else {}
+    values |= {"sam3": {"model": "random:tiny", "device": "cpu"}} if part == "sam3" else {}
+    build_config(values)
+    (folder / "show.toml").write_bytes(msgspec.toml.encode(values))
+    command = [sys.executable, "-m", "engine.cli.main", "run", "--config", str(folder / "show.toml")]
+    with subprocess.Popen(command, stdout=subprocess.DEVNULL, env=os.environ | {"HF_HUB_OFFLINE": "1"}) as process:
+        try:
+            rig = _Rig(port, {"picture": "knobs", "sd": "sd picture", "sam3": "sam3 objects"}[part])
+            _Rig(port, "knobs")._next()
+            rig.set(PLAIN | STILL | {"picture": {}, "sd": SD, "sam3": SAM3}[part])
+            rig._next()
+            yield rig
+        finally:
+            process.terminate()
+            process.wait()
+
+
+def _photograph() -> np.ndarray:
+    """Smooth spots of all colours, with a white disc, (90, 160, 3) uint8."""
+    spots = np.random.default_rng(0).integers(0, 256, (9, 16, 3), np.uint8)
+    return cv2.circle(cv2.resize(spots, (160, 90), interpolation=cv2.INTER_CUBIC), (60, 45), 20, (255, 255, 255), -1)
+
+
+def _sd_models(folder: Path) -> dict[str, Any]:
+    from tests.support.tiny_models import (
+        build_tiny_controlnet,
+        build_tiny_ip_adapter,
+        build_tiny_lora,
+        build_tiny_sd,
+    )
+
+    model = build_tiny_sd(folder / "sd")
+    return {
+        "model": str(model),
+        "device": "cpu",
+        "loras": [{"path": str(build_tiny_lora(folder / "lora.safetensors", model)), "weight": 0.0}],
+        "controlnets": [str(build_tiny_controlnet(folder / "net", model))],
+        "ip_adapter": str(build_tiny_ip_adapter(folder / "ip", model)),
+        "pictures": str(folder),
+    }
