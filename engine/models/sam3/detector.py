@@ -1,7 +1,7 @@
 """Detects the prompted objects in a picture: boxes, scores and masks, equal to those of transformers' Sam3Model."""
 
-from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass, fields
 from typing import Any
 
 import numpy as np
@@ -47,12 +47,16 @@ class BestQueries:
     is_finite: torch.Tensor
     """(B,) bool."""
 
+    def row(self, number: int) -> "BestQueries":
+        """Those of one of several pictures, or of one of several prompts in a picture."""
+        return BestQueries(**{each.name: getattr(self, each.name)[number : number + 1] for each in fields(self)})
+
 
 class Detector:
     """Runs SAM3's detector on pictures. Stateless except for the caches of `runner`. Single thread, single device.
-    Prompts run one by one: in a batch they would need padding and masks, share little work, and block the device for
-    other processes. Masks are computed for the best queries only, in shapes that do not depend on the picture. The
-    result is copied to the host once; the threshold is applied there."""
+    Prompts of different lengths run one by one, because in a batch they would need padding and masks. Masks are
+    computed for the best queries only, in shapes that do not depend on the picture. The result is copied to the host
+    once; the threshold is applied there."""
 
     def __init__(self, model: SegmentationModel, runner: ChainRunner) -> None:
         self._model = model
@@ -83,33 +87,57 @@ class Detector:
         `boxes`: examples of the objects to find, centre x, centre y, width and height in 0..1, the same in all
         pictures; ModelError without torchvision. `mark` is called at the end of each stage: decoder, masks, copy."""
         queries = -(-max_objects // MASKS_PER_STEP) * MASKS_PER_STEP
-        results: list[tuple[torch.Tensor, ...]] = []
-        for index, prompt in enumerate(prompts):
-            if index:
-                between()
-            best = self.best(features, prompt, max_queries=queries, boxes=boxes, between=between, mark=mark)
-            results.append((best.scores.clone(), best.boxes.clone(), to_uint8(best.logits), best.is_finite.clone()))
+        found: dict[int, tuple[torch.Tensor, ...]] = {}
+        options: dict[str, Any] = {"max_queries": queries, "boxes": boxes, "between": between, "mark": mark}
+        for index, best in self.best_of_each(features, prompts, **options):
+            found[index] = best.scores.clone(), best.boxes.clone(), to_uint8(best.logits), best.is_finite.clone()
             mark("masks")
+        results = [found[index] for index in range(len(prompts))]
         launched = self._copy_to_host(results, queries, max_objects, threshold)
         mark("copy")
         return launched
+
+    def best_of_each(
+        self,
+        features: Features,
+        prompts: Sequence[EncodedPrompt],
+        *,
+        between: Callable[[], None] = noop,
+        **options: Any,
+    ) -> Iterator[tuple[int, BestQueries]]:
+        """Yield `best` of each prompt with its index, not in order. The next one may overwrite it: copy it before. On a
+        card those with as many tokens are one batch, which needs no padding: one picture does not fill a card."""
+        lengths = [prompt.embeds.shape[1] for prompt in prompts]
+        is_batched = features.position.is_cuda and len(features.last_hidden_state) == 1 and not options.get("boxes")
+        groups = [[index] for index in range(len(prompts))]
+        if is_batched:
+            groups = [[n for n, each in enumerate(lengths) if each == length] for length in dict.fromkeys(lengths)]
+        for number, group in enumerate(groups):
+            if number:
+                between()
+            together = self.best(features, [prompts[index] for index in group], between=between, **options)
+            for row, index in enumerate(group):
+                yield index, together if len(group) == 1 else together.row(row)
 
     @torch.no_grad()
     def best(
         self,
         features: Features,
-        prompt: EncodedPrompt,
+        prompts: Sequence[EncodedPrompt],
         *,
         max_queries: int,
         boxes: Sequence[Box] | None = None,
         between: Callable[[], None] = noop,
         mark: Mark = ignore_stage,
     ) -> BestQueries:
-        """The best `max_queries` queries of one prompt, whatever their score, with their mask logits, on the device."""
-        embeds = prompt.embeds
+        """The best `max_queries` queries, whatever their score, with their mask logits, on the device: of one prompt in
+        B pictures, or of several prompts with as many tokens in one picture."""
+        embeds = torch.cat([prompt.embeds for prompt in prompts])
         if boxes:
             embeds = append_boxes(self._detector.geometry_encoder, embeds, features, boxes)
         vision = features.fpn_hidden_states[-1]
+        if len(prompts) > 1:
+            vision = vision.expand(len(prompts), -1, -1, -1)
         shape = (tuple(vision.shape), tuple(embeds.shape), max_queries)
         chain = self._decoders.get(max_queries)
         if chain is None:

@@ -162,14 +162,13 @@ class Tracker:
     def _candidates(
         self, features: Features, prompts: Sequence[EncodedPrompt], between: Callable[[], None], mark: Mark
     ) -> Candidates:
-        found = []
-        for prompt in prompts:
-            best = self._detector.best(features, prompt, max_queries=CANDIDATES, between=between, mark=mark)
-            # Copied, because the next prompt overwrites them.
-            found.append((best.logits[0].clone(), best.scores.clone(), best.is_finite.clone()))
+        found = {}
+        options: dict[str, Any] = {"max_queries": CANDIDATES, "between": between, "mark": mark}
+        for index, best in self._detector.best_of_each(features, prompts, **options):
+            found[index] = best.logits[0].clone(), best.scores.clone(), best.is_finite.clone()
             mark("masks")
-            between()
-        logits, scores, is_finite = zip(*found, strict=True)
+        between()
+        logits, scores, is_finite = zip(*(found[index] for index in range(len(prompts))), strict=True)
         return Candidates(logits=list(logits), scores=torch.cat(scores), is_finite=torch.cat(is_finite))
 
     def _propagate(self, vision: VisionFeatures, between: Callable[[], None]) -> tuple[TrackerOutput, torch.Tensor]:

@@ -35,13 +35,13 @@ def shot(number: int) -> np.ndarray:
 
 
 def found(model: SegmentationModel, mode: str, **options: Any) -> Iterator[Segmentation]:
-    """Every picture's result; in image mode with a second prompt from the third one on."""
+    """Every picture's result; from the third one on with more prompts, of which two have as many tokens."""
     segmenter = Segmenter(model, **options)
     segmenter.mode = mode
     segmenter.set_prompts(["disc"])
     for number in range(PICTURES):
-        if mode == "image" and number == 2:
-            segmenter.set_prompts(["disc", "round thing"])
+        if number == 2:
+            segmenter.set_prompts(["disc", "round thing", "ball"])
         yield from segmenter.segment(shot(number), index=number)
 
 
@@ -80,6 +80,20 @@ def test_a_picture_in_image_mode_costs_one_wait_and_one_upload(fake_cuda: FakeCu
     with fake_cuda.loop() as tally:
         next(results)
     assert (len(tally.waits), len(tally.uploads)) == (1, 1)
+
+
+@pytest.mark.skipif(HAS_CARD, reason="has a CUDA device, which would not count replays")
+def test_prompts_with_as_many_tokens_are_one_batch(small_seeing_sam3: Path) -> None:
+    replays = []
+    with installed() as card:
+        segmenter = Segmenter(load(SegmentationSpec(model=str(small_seeing_sam3), resolution=SIDE), "cuda", "float32"))
+        for texts in (["disc"], ["disc", "ball"], ["disc", "round thing"]):
+            segmenter.set_prompts(texts)
+            segmenter.segment(shot(0))
+            with card.tally() as tally:
+                segmenter.segment(shot(0))
+            replays.append(tally.replays)
+    assert replays[0] == replays[1] < replays[2]
 
 
 @pytest.mark.skipif(HAS_CARD, reason="has a CUDA device, which would not count captures")

@@ -132,7 +132,7 @@ class Pair:
 
         features, found = self.backbone.run(self._pixels()), {}
         for number, prompt in enumerate(self.prompts, 1):
-            best = self.tracker._detector.best(features, prompt, max_queries=64)
+            best = self.tracker._detector.best(features, [prompt], max_queries=64)
             keep = nms_masks(best.scores[0], best.logits[0], 0.5, self.video.det_nms_thresh)
             found[number] = {"bbox": best.boxes[0][keep], "mask": best.logits[0][keep], "scores": best.scores[0][keep]}
         return found
