@@ -8,6 +8,7 @@ from tests.benchmarks.dataset import DatasetBench
 from tests.benchmarks.detector.sets import DetectorBench
 from tests.benchmarks.ipc import IpcBench
 from tests.benchmarks.knobs import KnobsBench
+from tests.benchmarks.slopes import SlopesBench
 from tests.benchmarks.video import VideoBench
 
 app = bench_commands(
@@ -18,6 +19,7 @@ app = bench_commands(
         "dataset": ("tests.benchmarks.dataset", DatasetBench),
         "ipc": ("tests.benchmarks.ipc", IpcBench),
         "knobs": ("tests.benchmarks.knobs", KnobsBench),
+        "slopes": ("tests.benchmarks.slopes", SlopesBench),
         "video": ("tests.benchmarks.video", VideoBench),
         "detector": ("tests.benchmarks.detector.bench", DetectorBench),
     },
