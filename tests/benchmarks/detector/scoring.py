@@ -1,11 +1,15 @@
-"""Scores of found boxes against labels: average precision, F1, false positives."""
+"""Scores of found boxes against labels, by pycocotools: average precision, F1, false positives."""
 
+import contextlib
+import os
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
 import numpy as np
+from pycocotools import mask
+from pycocotools.cocoeval import COCOeval
 
-from tests.benchmarks.detector.network import FoundBoxes
+from tests.benchmarks.detector.network import MAX_FOUND, FoundBoxes
 from tests.benchmarks.detector.training import LabelledPicture
 
 MIN_OVERLAP = 0.5
@@ -13,7 +17,6 @@ MIN_OVERLAP = 0.5
 MIN_DISTANCE_PX = 4.0
 MIDDLE_OF_SIZE = 0.5
 """A middle counts as found within this fraction of the box's mean side, but at least within MIN_DISTANCE_PX."""
-RECALLS = np.linspace(0, 1, 101)
 Likeness = Callable[[np.ndarray, LabelledPicture], np.ndarray]
 """(n, 4) found boxes and the k labels of their picture to (n, k): MIN_OVERLAP or more for the same pile."""
 
@@ -38,17 +41,8 @@ class Ranked:
     """(n,) bool"""
     labelled: int
     pictures: int
-
-    @property
-    def average_precision(self) -> float | None:
-        """Mean precision at 101 recalls, as COCO computes it, 0..1; None without a label."""
-        if not self.labelled:
-            return None
-        right = np.cumsum(self.is_right)
-        precision = right / np.arange(1, len(right) + 1)
-        highest = np.maximum.accumulate(precision[::-1])[::-1]  # never rises with recall
-        at = np.searchsorted(right / self.labelled, RECALLS, side="left")
-        return float(np.append(highest, 0.0)[at].mean())
+    average_precision: float | None
+    """Mean precision at 101 recalls, 0..1; None without a label."""
 
     def best_threshold(self) -> float:
         """The score that gives the highest F1."""
@@ -70,41 +64,56 @@ class Ranked:
         )
 
 
+class _Judge(COCOeval):  # type: ignore[misc]  # the package has no annotations
+    """Judges boxes by any likeness in place of intersection over union."""
+
+    def __init__(self, found: Sequence[FoundBoxes], pictures: Sequence[LabelledPicture], likeness: Likeness) -> None:
+        super().__init__(iouType="bbox")
+        self._found, self._pictures, self._likeness = found, pictures, likeness
+        self.params.imgIds, self.params.catIds = list(range(len(pictures))), [1]
+        self.params.iouThrs, self.params.maxDets = np.array([MIN_OVERLAP]), [MAX_FOUND]
+        self.params.areaRng, self.params.areaRngLbl = [[0, np.inf]], ["all"]
+
+    def _prepare(self) -> None:
+        for image, (boxes, picture) in enumerate(zip(self._found, self._pictures, strict=True)):
+            self._dts[image, 1] = [{"id": n, "area": 1, "score": s} for n, s in enumerate(boxes.scores.tolist(), 1)]
+            crowds = enumerate(picture.is_ignored.tolist(), 1)
+            self._gts[image, 1] = [{"id": n, "area": 1, "iscrowd": crowd, "ignore": crowd} for n, crowd in crowds]
+
+    def computeIoU(self, image: int, category: int) -> np.ndarray:
+        order = np.argsort(-self._found[image].scores, kind="mergesort")
+        return self._likeness(self._found[image].boxes[order], self._pictures[image])
+
+
 def rank(found: Sequence[FoundBoxes], pictures: Sequence[LabelledPicture], likeness: Likeness) -> Ranked:
-    """Match each picture's boxes, best first, to the likest label that is still free, as COCO does.
+    """Match each picture's boxes, best first, to the likest label that is still free.
 
     A box that fits only ignored labels counts neither as right nor as wrong.
     """
-    scores, rights = [np.zeros(0)], [np.zeros(0, bool)]
-    for boxes, picture in zip(found, pictures, strict=True):
-        alike = likeness(boxes.boxes, picture)
-        is_alike = alike >= MIN_OVERLAP
-        is_free = ~picture.is_ignored
-        is_right = np.zeros(len(boxes.boxes), bool)
-        for number in np.flatnonzero((is_alike & is_free).any(axis=1)):
-            row = np.where(is_free, alike[number], 0.0)
-            best = int(row.argmax())
-            if row[best] >= MIN_OVERLAP:
-                is_free[best] = False
-                is_right[number] = True
-        is_counted = is_right | ~(is_alike & picture.is_ignored).any(axis=1)
-        scores.append(boxes.scores[is_counted])
-        rights.append(is_right[is_counted])
-    every, right = np.concatenate(scores), np.concatenate(rights)
+    judge = _Judge(found, pictures, likeness)
+    with open(os.devnull, "w") as nowhere, contextlib.redirect_stdout(nowhere):
+        judge.evaluate()
+        judge.accumulate()
+    images = [image for image in judge.evalImgs if image is not None]  # None: neither boxes nor labels
+    is_counted = np.concatenate([np.zeros(0, bool), *(~image["dtIgnore"][0].astype(bool) for image in images)])
+    every = np.concatenate([np.zeros(0), *(image["dtScores"] for image in images)])[is_counted]
+    is_right = np.concatenate([np.zeros(0, bool), *(image["dtMatches"][0] > 0 for image in images)])[is_counted]
     order = np.argsort(-every, kind="stable")
     labelled = sum(int((~picture.is_ignored).sum()) for picture in pictures)
-    return Ranked(scores=every[order], is_right=right[order], labelled=labelled, pictures=len(pictures))
+    return Ranked(
+        scores=every[order],
+        is_right=is_right[order],
+        labelled=labelled,
+        pictures=len(pictures),
+        average_precision=float(judge.eval["precision"].mean()) if labelled else None,
+    )
 
 
 def overlap(found: np.ndarray, picture: LabelledPicture) -> np.ndarray:
-    """Intersection over union, (n, k); with ignored labels intersection over the found box, as COCO's for crowds."""
-    labelled = picture.boxes
-    low = np.maximum(found[:, None, :2], labelled[None, :, :2])
-    shared = np.prod(np.maximum(np.minimum(found[:, None, 2:], labelled[None, :, 2:]) - low, 0), axis=2)
-    own, label_areas = (np.prod(boxes[:, 2:] - boxes[:, :2], axis=1) for boxes in (found, labelled))
-    either = np.where(picture.is_ignored[None], own[:, None], own[:, None] + label_areas[None] - shared)
-    iou: np.ndarray = shared / np.maximum(either, 1e-9)
-    return iou
+    """Intersection over union, (n, k); with ignored labels intersection over the found box."""
+    sides = [np.concatenate([boxes[:, :2], boxes[:, 2:] - boxes[:, :2]], axis=1) for boxes in (found, picture.boxes)]
+    likeness: np.ndarray = mask.iou(*sides, picture.is_ignored.astype(np.uint8))
+    return np.reshape(likeness, (len(found), len(picture.boxes)))
 
 
 def nearness(found: np.ndarray, picture: LabelledPicture) -> np.ndarray:
