@@ -9,13 +9,13 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
-import av
 import numpy as np
 import pytest
 from pythonosc.osc_message import OscMessage
 
 from engine.errors import SharedMemoryError
 from engine.ipc import FrameRing
+from tests.jobs.segment.disc_movie import pictures_of
 from tests.live.test_plugins import with_packages
 from tests.support.free_port import free_port
 
@@ -42,8 +42,7 @@ def test_there_are_five_programs_of_less_than_sixty_lines_on_the_page() -> None:
 def test_a_video_is_drawn_by_the_engine_as_a_library(tmp_path: Path) -> None:
     lines = run("render_video.py", "video.mp4", "1.2", folder=tmp_path).splitlines()
     assert [line.split()[0] for line in lines] == ["0", "1"]
-    with av.open(tmp_path / "video.mp4") as container:
-        pictures = [frame.to_ndarray(format="rgb24") for frame in container.decode(video=0)]
+    pictures = pictures_of(tmp_path / "video.mp4")
     assert len(pictures) == 36 and pictures[0].shape == (360, 640, 3)
     assert np.abs(pictures[35].astype(int) - pictures[0]).mean() > 1, "it moves"
 

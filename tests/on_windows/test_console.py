@@ -7,11 +7,11 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
-import av
 import psutil
 import pytest
 
 from engine.cli.console_events import CONTROL_C_EXIT
+from tests.jobs.segment.disc_movie import pictures_of
 from tests.support.long_form import in_long_form
 from tests.support.windows_console import CLOSE, CTRL_BREAK, CTRL_C, SESSION, TASKKILL, end, start
 
@@ -114,7 +114,7 @@ def test_a_run_ends_with_a_whole_recording_and_leaves_no_process(
     assert (process.returncode, ending.wait(60)) == (0, 0), out + err
     assert "wrote     out.mp4" in err and "Traceback" not in err
     assert [path.name for path in tmp_path.iterdir()] == ["out.mp4"]
-    assert pictures_in(tmp_path / "out.mp4") >= 1
+    assert len(pictures_of(tmp_path / "out.mp4")) >= 1
     wait_for(lambda: not any(child.is_running() for child in family), "the end of its processes")
 
 
@@ -126,12 +126,7 @@ def test_without_a_console_a_run_records_and_a_failure_has_its_exit_code(tmp_pat
         subprocess.run([python, *command], cwd=tmp_path, creationflags=detached).returncode for command in commands
     ]
     assert codes == [0, 1]
-    assert pictures_in(tmp_path / "out.mp4") == 3
-
-
-def pictures_in(path: Path) -> int:
-    with av.open(str(path)) as container:
-        return sum(1 for _ in container.decode(video=0))
+    assert len(pictures_of(tmp_path / "out.mp4")) == 3
 
 
 def test_a_console_shows_any_name(tmp_path: Path, begin: Callable) -> None:

@@ -7,7 +7,6 @@ from pathlib import Path
 from types import SimpleNamespace
 from typing import Any
 
-import av
 import numpy as np
 import pytest
 import soundfile
@@ -35,7 +34,7 @@ from engine.system.small_file import read_small
 from engine.system.work_folder import WorkFolder
 from engine.values import FrameId, PublishedFrame
 from tests.jobs.folders import names
-from tests.jobs.segment.disc_movie import disc_picture, write_movie
+from tests.jobs.segment.disc_movie import disc_picture, pictures_of, write_movie
 from tests.jobs.video.writing.written import write
 from tests.support.scanner import Scanner
 
@@ -64,11 +63,6 @@ def publish_to(sink: RecordSink | SnapshotSink, folder: Path, count: int = 3) ->
         frame = FrameId(index=index, time_s=index / 30)
         sink.publish(PublishedFrame(id=frame, width=64, height=48, texture=None, read_rgba=lambda: pixels))
     sink.close()
-
-
-def pictures_in(path: Path) -> int:
-    with av.open(str(path)) as movie:
-        return sum(1 for _ in movie.decode(video=0))
 
 
 # -- the atomic file ---------------------------------------------------------------------------
@@ -232,7 +226,7 @@ def test_a_recording_is_finished_while_its_file_is_locked(scanner: Scanner, tmp_
     scanner.hold("video.mp4", TIMES, from_opening=True)  # the empty file that reserves its name
     publish_to(RecordSink(str(tmp_path / "video.mp4")), tmp_path)
     assert len(scanner.refused) == TIMES
-    assert pictures_in(tmp_path / "video.mp4") == 3
+    assert len(pictures_of(tmp_path / "video.mp4")) == 3
 
 
 @pytest.mark.parametrize("is_locked_for_good", [False, True])
@@ -243,7 +237,7 @@ def test_a_recording_plays_whether_or_not_its_index_could_be_moved(
     sink = RecordSink(str(tmp_path / "video.mp4"))
     publish_to(sink, tmp_path)
     detail = sink.status().detail
-    assert pictures_in(tmp_path / "video.mp4") == 3
+    assert len(pictures_of(tmp_path / "video.mp4")) == 3
     data = (tmp_path / "video.mp4").read_bytes()
     assert (data.index(b"moov") > data.index(b"mdat")) == is_locked_for_good
     assert (f"its index was not moved to the front: {LOCKED} 2 s" in detail) == is_locked_for_good
@@ -270,7 +264,7 @@ def test_a_video_with_a_locked_target_resumes_from_its_pictures(scanner: Scanner
     assert (tmp_path / "out.mp4").read_bytes() == b"of before, and open in a player"
     scanner.hold("out.mp4", 0)
     assert write(clip, tmp_path / "out.mp4", overwrite=True, resume=True).resumable == 6
-    assert pictures_in(tmp_path / "out.mp4") == 6
+    assert len(pictures_of(tmp_path / "out.mp4")) == 6
 
 
 def test_a_segmented_output_that_cannot_be_renamed_is_kept(scanner: Scanner, tmp_path: Path) -> None:
@@ -330,7 +324,7 @@ def test_a_run_continues_while_its_journal_and_pieces_are_locked(
     for name in ("journal.jsonl", "segment_000000.mp4"):
         scanner.hold(name, TIMES, from_opening=True)
     assert write(clip, tmp_path / "out.mp4", resume=True).done == 4
-    assert pictures_in(tmp_path / "out.mp4") == 6 and len(scanner.refused) == 2 * TIMES
+    assert len(pictures_of(tmp_path / "out.mp4")) == 6 and len(scanner.refused) == 2 * TIMES
 
 
 def test_a_locked_picture_log_does_not_end_a_run(scanner: Scanner, tmp_path: Path) -> None:

@@ -17,7 +17,8 @@ from engine.sinks.snapshot import SnapshotSink
 from engine.system.folder_files import list_files
 from engine.system.media_file import open_media, open_sound_file
 from engine.system.work_folder import WorkFolder, check_writable
-from tests.on_windows.test_files_a_scanner_holds import BRIGHTNESS, brightness_of, pictures_in, publish_to
+from tests.jobs.segment.disc_movie import pictures_of
+from tests.on_windows.test_files_a_scanner_holds import BRIGHTNESS, brightness_of, publish_to
 
 pytestmark = pytest.mark.only_on("win32", reason="other systems have no drives, devices, streams or shares")
 
@@ -78,7 +79,7 @@ def test_a_show_has_its_files_in_any_folder(folder: Path) -> None:
     recording, picture = folder / "Aufnahme 録画.mp4", folder / "Bild.png"
     publish_to(RecordSink(str(recording)), folder)
     publish_to(SnapshotSink(str(picture)), folder)
-    assert pictures_in(recording) == 3
+    assert len(pictures_of(recording)) == 3
     with Image.open(picture) as image:
         assert image.size == (64, 48)
     with open_media(recording) as movie:

@@ -7,7 +7,6 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
-import av
 import cv2
 import numpy as np
 import pytest
@@ -18,6 +17,7 @@ from engine.sinks.sink import TITLES, OutputFormat, PictureName, SinkSpec, pictu
 from engine.sinks.sink_set import SinkSet
 from engine.system.clock import SteppedClock
 from engine.values import LazyPicture, TextureRef
+from tests.jobs.segment.disc_movie import pictures_of
 
 SIZES: dict[PictureName, tuple[int, int]] = {"sd": (32, 24), "sam3": (48, 32), "sam3_mask": (40, 16)}
 LEVELS: dict[PictureName, int] = {"sd": 60, "sam3": 120, "sam3_mask": 180}
@@ -193,8 +193,7 @@ def test_what_is_published_of_each_picture_is_that_picture(
         reader.close()
     sinks.close()
     if kind == "record":
-        with av.open(argument) as movie:
-            seen = next(movie.decode(video=0)).to_ndarray(format="rgb24")
+        seen = pictures_of(Path(argument))[0]
     elif kind == "snapshot":
         seen = cv2.imread(argument, cv2.IMREAD_COLOR_RGB)
     assert seen.shape[1::-1] == SIZES[picture]
@@ -262,10 +261,7 @@ def test_a_recording_of_it_has_every_frame_black_until_there_is_one_and_a_file_a
     assert reports.lines == []
     for name in ("sd.mp4", "deep.mov"):
         path = tmp_path / name
-        found = []
-        for each in (path, path.with_stem(f"{path.stem} 2")):
-            with av.open(str(each)) as file:
-                found += [picture.to_ndarray(format="rgb24") for picture in file.decode(video=0)]
+        found = pictures_of(path) + pictures_of(path.with_stem(f"{path.stem} 2"))
         assert [picture.shape for picture in found] == [(24, 32, 3)] * 12 + [(48, 48, 3)] * 8
         assert [picture.mean() > 100 for picture in found] == [False] * 5 + [True] * 15
 

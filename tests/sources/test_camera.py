@@ -95,7 +95,7 @@ def test_a_device_that_answers_try_again_is_retried_for_five_seconds(clock, repo
     def open_container():
         if opened:
             raise SourceError("camera stuttering: not found")
-        opened.append(Stuttering(av.open(str(write_video(10))), pictures=2))
+        opened.append(Stuttering(av.open(str(write_video(10, codec="mpeg4"))), pictures=2))
         return opened[0]
 
     camera = CameraSource("stuttering", open_container, clock=clock, report=reports)

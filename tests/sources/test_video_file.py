@@ -106,8 +106,8 @@ def test_a_file_removed_during_playback_is_lost_and_reopened_when_it_returns(
         return source.status().state == "lost"
 
     wait_for(play, "the loss")
-    assert "numbers.mp4" in source.status().description
-    assert any("numbers.mp4" in line for _, line in reports.lines)
+    assert "in.mp4" in source.status().description
+    assert any("in.mp4" in line for _, line in reports.lines)
     clock.advance(HOLD_S)
     assert source.latest_frame() is None
     away.rename(path)
@@ -206,15 +206,8 @@ def test_a_video_and_a_camera_of_any_orientation_are_shown_upright(
         assert pixels.flags.c_contiguous
 
 
-def test_wide_pixels_are_made_square(tmp_path, open_file):
-    path = tmp_path / "dv.mkv"
-    with av.open(str(path), "w") as container:
-        stream = container.add_stream("mpeg4", rate=25)
-        stream.width, stream.height, stream.pix_fmt = 72, 57, "yuv420p"
-        stream.codec_context.sample_aspect_ratio = Fraction(64, 45)
-        for _ in range(2):
-            container.mux(stream.encode(av.VideoFrame.from_ndarray(np.zeros((57, 72, 3), np.uint8), "rgb24")))
-        container.mux(stream.encode())
+def test_wide_pixels_are_made_square(write_video, open_file):
+    path = write_video(pictures=[np.zeros((57, 72, 3), np.uint8)] * 2, codec="mpeg4", pixel_aspect=Fraction(64, 45))
     assert open_file(path, True).frame_at(0.0).pixels.shape == (57, 102, 3)
 
 

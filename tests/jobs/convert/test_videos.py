@@ -11,6 +11,7 @@ import pytest
 
 from engine.jobs.convert.report import ConvertReport
 from tests.jobs.convert.voices import read_sound, span_of, spoken, tone
+from tests.jobs.segment.disc_movie import times_of
 
 Convert = Callable[..., ConvertReport]
 FPS = 25
@@ -58,11 +59,6 @@ def packets(path: Path, kind: str, number: int = 0) -> list[bytes]:
         return [bytes(packet) for packet in container.demux(stream) if packet.size]
 
 
-def shown_s(path: Path) -> list[float]:
-    with av.open(str(path)) as container:
-        return sorted(float(frame.pts * frame.time_base) for frame in container.decode(video=0))
-
-
 def voice_span(path: Path, hz: float) -> tuple[float, float]:
     """Start and end of `hz` in seconds, relative to the first picture."""
     with av.open(str(path)) as container:
@@ -70,7 +66,7 @@ def voice_span(path: Path, hz: float) -> tuple[float, float]:
         begins_s = float(first.pts * first.time_base)
     sound, rate_hz = read_sound(path)
     begin, end = span_of(sound[:, 0], rate_hz, hz)
-    shift = begins_s - shown_s(path)[0]
+    shift = begins_s - times_of(path)[0]
     return begin + shift, end + shift
 
 
@@ -94,7 +90,7 @@ def test_a_video_keeps_its_pictures_and_its_voice_is_another_at_the_same_time(
     out = tmp_path / f"out{suffix}"
     assert report.is_complete, report.files
     assert packets(out, "video") == packets(source, "video")
-    assert shown_s(out) == pytest.approx(shown_s(source), abs=0.0015)  # Matroska counts ms
+    assert times_of(out) == pytest.approx(times_of(source), abs=0.0015)  # Matroska counts ms
     assert voice_span(out, 440) == pytest.approx(voice_span(source, 220), abs=0.03)  # a window of YIN
     output, output_hz = read_sound(out)
     assert output_hz == rate_hz and output.shape[1] == 1
@@ -141,7 +137,7 @@ def test_a_matroska_video_with_times_below_0_keeps_all_pictures_and_its_voice_in
     report = convert(source, out)
     assert report.is_complete, report.files
     assert packets(out, "video") == packets(whole, "video")
-    assert np.diff(shown_s(out)) == pytest.approx(1 / FPS, abs=0.0011) and len(shown_s(out)) == 25
+    assert np.diff(times_of(out)) == pytest.approx(1 / FPS, abs=0.0011) and len(times_of(out)) == 25
     assert voice_span(out, 440) == pytest.approx(voice_span(whole, 220), abs=0.05)
 
 
@@ -153,7 +149,7 @@ def test_pictures_that_an_edit_list_hides_stay_hidden_or_are_refused(convert: Co
         out = tmp_path / f"out {source.stem}{suffix}"
         report = convert(source, out)
         assert report.is_complete, report.files
-        assert len(shown_s(out)) == count and shown_s(out)[0] < 0.05, out
+        assert len(times_of(out)) == count and times_of(out)[0] < 0.05, out
         assert voice_span(out, 440) == pytest.approx(voice_span(source, 220), abs=0.05)
     (refused,) = convert(between, tmp_path / "out.mkv").files
     assert refused.reason == (

@@ -31,16 +31,17 @@ def write_movie(
     *,
     codec: str = "libx264",
     pixel_format: str = "yuv420p",
+    rate: int = RATE,
     times: Sequence[int] | None = None,
     sound: str | None = "aac",
     options: dict[str, str] | None = None,
     colours: tuple[int, int, int, int] | None = None,
     pixel_aspect: Fraction = Fraction(1),
 ) -> Path:
-    """Write pictures as a movie; `times` in thirtieths of a second; `colours`: matrix, primaries, transfer and range,
+    """Write pictures as a movie; `times` in parts of the rate; `colours`: matrix, primaries, transfer and range,
     as FFmpeg numbers them."""
     with av.open(str(path), "w") as container:
-        stream = container.add_stream(codec, rate=RATE, options=options or {})
+        stream = container.add_stream(codec, rate=rate, options=options or {})
         stream.height, stream.width = pictures[0].shape[:2]
         stream.pix_fmt = pixel_format
         context = stream.codec_context
@@ -51,11 +52,11 @@ def write_movie(
         for index, picture in enumerate(pictures):
             frame = av.VideoFrame.from_ndarray(picture, "rgba" if picture.shape[2] == 4 else "rgb24")
             frame.pts = times[index] if times else index
-            frame.time_base = Fraction(1, RATE)
+            frame.time_base = Fraction(1, rate)
             container.mux(stream.encode(frame))
         container.mux(stream.encode())
         if track is not None:
-            seconds = (times[-1] + 1 if times else len(pictures)) / RATE
+            seconds = (times[-1] + 1 if times else len(pictures)) / rate
             wave = 0.3 * np.sin(2 * np.pi * 440 * np.arange(round(seconds * SOUND_HZ)) / SOUND_HZ)
             block = av.AudioFrame.from_ndarray(np.stack([wave, wave]).astype(np.float32), "fltp", "stereo")
             block.sample_rate, block.pts, block.time_base = SOUND_HZ, 0, Fraction(1, SOUND_HZ)
