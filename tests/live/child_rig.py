@@ -69,5 +69,12 @@ class ChildRig:
         self.supervisor.call("anything", on_answer=lambda is_done, text: answers.append(text))
         wait_for(lambda: (look(), answers)[1], "the child's answer")
 
+    def failure(self, wait_for: Callable[..., Any], look: Callable[[], Any] = lambda: None) -> str:
+        """The line with the reason why the child is not restarted. Calls `look` meanwhile."""
+        wait_for(lambda: (look(), self.status.state == "failed")[1], "the failure")
+        assert "\n" not in self.status.detail
+        assert self.status.restarts == 0
+        return self.status.detail
+
     def close(self) -> None:
         self.supervisor.close()

@@ -7,6 +7,7 @@ import pytest
 
 from engine.children.launcher import LAUNCHER
 from engine.children.spec import ChildSpec
+from engine.ipc import Gate
 from tests.live.child_rig import ChildRig
 from tests.live.rvc.rig import VoiceRig
 from tests.live.sam3.rig import Sam3Rig
@@ -43,6 +44,13 @@ def started(fork_server: None) -> Iterator[Callable[[S], S]]:
     yield start
     for rig in rigs:
         rig.close()
+
+
+@pytest.fixture
+def gate() -> Iterator[Gate]:
+    gate = Gate.create()
+    yield gate
+    gate.close()
 
 
 def opener(rig_class: Callable[..., ChildRig]) -> Any:

@@ -1,6 +1,6 @@
 """How a child shares the device, on an injected clock and a real gate."""
 
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Sequence
 from functools import partial
 
 import pytest
@@ -38,11 +38,9 @@ def time() -> Time:
 
 
 @pytest.fixture
-def gate() -> Iterator[Gate]:
-    gate = Gate.create()
+def gate(gate: Gate) -> Gate:
     gate.period_ns = PERIOD_NS
-    yield gate
-    gate.close()
+    return gate
 
 
 def test_a_late_frame_cuts_the_duty_at_once_and_it_recovers_slowly() -> None:

@@ -10,16 +10,15 @@ import numpy as np
 import torch
 
 import engine.live.rvc.loop as voice
-import engine.models.card_memory as card_memory
 import engine.models.rvc.load as loading
 from engine.children.port import ChildPort
 from engine.models.rvc.stream import LiveVoice
 from engine.models.rvc.window_synthesizer import WindowSynthesizer
+from tests.live.full_card import raise_out_of_memory, report_free_memory
 
 TIGHT: Final = 0.125
 FULL: Final = 0.25
 SPOILT: Final = 0.5
-CARD_FREE_MB: Final = 1234  # what a card would have left
 
 
 def run(port: ChildPort) -> None:
@@ -30,18 +29,15 @@ def run(port: ChildPort) -> None:
         fault = port.values["/rvc/rms_mix"]
         if fault == FULL or (fault == TIGHT and not was_tight):
             was_tight.append(True)
-            raise torch.OutOfMemoryError("CUDA out of memory. Tried to allocate 2.00 GiB (simulated)")
+            raise_out_of_memory()
         return convert(self, block, first_sample=first_sample)
 
     def follow_or_spoil(self: WindowSynthesizer, *arguments: Any) -> torch.Tensor:
         return follow(self, *arguments) * (torch.nan if port.values["/rvc/rms_mix"] == SPOILT else 1.0)
 
-    def load_nothing(*arguments: Any) -> Any:
-        raise torch.OutOfMemoryError("CUDA out of memory. Tried to allocate 2.00 GiB (simulated)")
-
     if port.settings.get("no_room"):
-        loading.load = load_nothing
-    card_memory.card_facts = lambda device: {"card_free_mb": CARD_FREE_MB}
+        loading.load = raise_out_of_memory
+    report_free_memory()
     LiveVoice.convert = convert_or_fail
     WindowSynthesizer.synthesize = follow_or_spoil
     voice.run(port)

@@ -14,7 +14,8 @@ import torch
 
 from engine.ipc import Gate
 from tests.children.toys import ATTENTIVE
-from tests.live.rvc.faults import CARD_FREE_MB, FULL, SPOILT, TIGHT
+from tests.live.full_card import CARD_FREE_MB
+from tests.live.rvc.faults import FULL, SPOILT, TIGHT
 from tests.live.rvc.rig import BLOCK, VoiceRig, pitch_of
 from tests.support.hostile_pickle import Call
 
@@ -74,14 +75,6 @@ def assert_in_time(rig: VoiceRig, wait_for: WaitFor) -> None:
     assert pitch_of(sound[step + SOON :]) == pytest.approx(330.0, rel=0.01)
 
 
-def failure(rig: VoiceRig, wait_for: WaitFor) -> str:
-    """The line with the reason why the child is not restarted."""
-    wait_for(lambda: rig.status.state == "failed", "the failure")
-    assert "\n" not in rig.status.detail
-    assert rig.status.restarts == 0
-    return rig.status.detail
-
-
 def test_after_a_kill_in_mid_phrase_the_output_stays_and_the_next_process_continues_in_time(
     singing: VoiceRig, wait_for: WaitFor, gate: Gate
 ) -> None:
@@ -137,7 +130,7 @@ def test_a_device_that_stays_out_of_memory_ends_the_child_without_restart_and_na
     rig.set({"/rvc/rms_mix": FULL})
     rig.wait_until_applied(wait_for)
     rig.sing()
-    detail = failure(rig, wait_for)
+    detail = rig.failure(wait_for)
     assert detail == "memory: cpu: no memory for a window of 300 ms; set a smaller /rvc/extra_ms or /rvc/block_ms"
 
 
@@ -159,6 +152,6 @@ def test_what_cannot_be_loaded_ends_the_child_without_restart_and_runs_no_code(
         (open_rvc(tmp_path), (str(tmp_path / "voice.pth"),)),
     )
     for rig, phrases in cases:
-        detail = failure(rig, wait_for)
+        detail = rig.failure(wait_for)
         assert all(phrase in detail for phrase in phrases), detail
     assert not sprung.exists()

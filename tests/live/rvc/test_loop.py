@@ -167,9 +167,8 @@ def test_it_has_the_priority_of_the_engine(rig: VoiceRig, wait_for: WaitFor) -> 
 
 
 def test_the_gate_is_up_while_it_works_and_the_environment_variables_of_voices_apply(
-    open_rvc: Callable[..., VoiceRig], singing_voice: Path, wait_for: WaitFor
+    open_rvc: Callable[..., VoiceRig], gate: Gate, singing_voice: Path, wait_for: WaitFor
 ) -> None:
-    gate = Gate.create()
     environment = {"RVC_PROFILING": "yes", "RVC_USE_FP16": "0"}
     rig = open_rvc(singing_voice, gate=gate, settings={"environment": environment})
     rig.wait_until_applied(wait_for)
@@ -190,8 +189,6 @@ def test_the_gate_is_up_while_it_works_and_the_environment_variables_of_voices_a
 
     wait_for(are_reported, "its stages")
     assert rig.fact("dtype") == "float32"
-    rig.close()
-    gate.close()
 
 
 @pytest.mark.soak

@@ -10,12 +10,10 @@ from typing import Any
 import torch
 
 import engine.live.sam3.loop as segmentation
-import engine.models.card_memory as card_memory
 import engine.models.sam3.load as loading
 from engine.children.port import ChildPort
 from engine.models.sam3.backbone import Backbone, Features
-
-CARD_FREE_MB = 1234  # what a card would have left
+from tests.live.full_card import raise_out_of_memory, report_free_memory
 
 
 def run(port: ChildPort) -> None:
@@ -26,17 +24,14 @@ def run(port: ChildPort) -> None:
         prompt = port.values["/sam3/prompt/1"]
         if prompt == "full" or (prompt == "tight" and not was_tight):
             was_tight.append(True)
-            raise torch.OutOfMemoryError("CUDA out of memory. Tried to allocate 2.00 GiB (simulated)")
+            raise_out_of_memory()
         features = see(self, *arguments)
         if prompt == "nan":
             return replace(features, fpn_hidden_states=tuple(level * torch.nan for level in features.fpn_hidden_states))
         return features
 
-    def load_nothing(*arguments: Any) -> Any:
-        raise torch.OutOfMemoryError("CUDA out of memory. Tried to allocate 2.00 GiB (simulated)")
-
     if port.settings.get("no_room"):
-        loading.load = load_nothing
-    card_memory.card_facts = lambda device: {"card_free_mb": CARD_FREE_MB}
+        loading.load = raise_out_of_memory
+    report_free_memory()
     Backbone.run = see_or_fail
     segmentation.run(port)

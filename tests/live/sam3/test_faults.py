@@ -2,7 +2,7 @@
 
 import shutil
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -10,18 +10,11 @@ import pytest
 
 from engine.ipc import Gate
 from engine.live.kit.sent_values import GENERATION
-from tests.live.sam3.faults import CARD_FREE_MB
+from tests.live.full_card import CARD_FREE_MB
 from tests.live.sam3.rig import Sam3Rig
 
 WaitFor = Callable[..., Any]
 Open = Callable[..., Sam3Rig]
-
-
-@pytest.fixture
-def gate() -> Iterator[Gate]:
-    gate = Gate.create()
-    yield gate
-    gate.close()
 
 
 @pytest.fixture(scope="module")
@@ -35,20 +28,6 @@ def detector_alone(small_sam3: Path, tmp_path_factory: pytest.TempPathFactory) -
     )
     Sam3Model.from_pretrained(small_sam3).save_pretrained(folder)
     return folder
-
-
-def fed(rig: Sam3Rig) -> Sam3Rig:
-    """Feed the child if it asks, because it tries new values with the next picture only."""
-    rig.finds()
-    return rig
-
-
-def failure(rig: Sam3Rig, wait_for: WaitFor) -> str:
-    """The line with the reason why the child is not restarted."""
-    wait_for(lambda: fed(rig).status.state == "failed", "the failure")
-    assert "\n" not in rig.status.detail
-    assert rig.status.restarts == 0
-    return rig.status.detail
 
 
 def test_a_child_survives_nan_and_being_out_of_memory_once_but_not_for_ever(
@@ -69,7 +48,7 @@ def test_a_child_survives_nan_and_being_out_of_memory_once_but_not_for_ever(
     wait_for(lambda: rig.shows(lambda frame: frame.generation == 1), "the next prompt's result, at the second try")
     assert (rig.status.restarts, rig.last_report("memory")) == (0, "")
     rig.set({"/sam3/prompt/1": "full"})
-    detail = failure(rig, wait_for)
+    detail = rig.failure(wait_for, rig.finds)
     assert detail == "memory: cpu: no memory for 112 px; set a smaller /sam3/resolution, or /sam3/offload"
 
 
@@ -87,7 +66,7 @@ def test_what_cannot_be_loaded_fails_in_one_line_that_names_it(
         (open_sam3(speechless), ("tokenizer",)),
     )
     for rig, phrases in cases:
-        detail = failure(rig, wait_for)
+        detail = rig.failure(wait_for, rig.finds)
         assert all(phrase in detail for phrase in phrases), detail
 
 

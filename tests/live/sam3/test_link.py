@@ -49,14 +49,12 @@ def results() -> Iterator[Results]:
 
 
 @pytest.fixture
-def link(results: Results, reports: Any) -> Iterator[SegmentationLink]:
-    gate = Gate.create()
+def link(results: Results, gate: Gate, reports: Any) -> Iterator[SegmentationLink]:
     around = surroundings(gate, reports, has_camera=lambda: True)
     link = SegmentationLink(Sam3Config(model="random:tiny"), around)
     link._output = OutputRing(results, "objects")
     yield link
     link.close()
-    gate.close()
 
 
 @pytest.fixture

@@ -16,7 +16,6 @@ import psutil
 import torch
 
 import engine.live.sd.loop as diffusion
-import engine.models.card_memory as card_memory
 from engine.children.port import ChildPort
 from engine.live.kit import pacing
 from engine.models import graphs
@@ -24,9 +23,8 @@ from engine.models.sd import accelerators
 from engine.models.sd.conditioner import Conditioner
 from engine.models.sd.denoiser import Denoiser
 from engine.models.sd.pixels import Pixels
+from tests.live.full_card import raise_out_of_memory, report_free_memory
 from tests.models.recorded_graphs import Recording
-
-CARD_FREE_MB = 1234  # what a card would have left
 
 
 def run(port: ChildPort) -> None:
@@ -41,10 +39,10 @@ def run(port: ChildPort) -> None:
 
     def outputs_or_fail(self: Denoiser, z: torch.Tensor, *arguments: Any, **options: Any) -> Any:
         if z.shape[-1] * 8 > room_px:
-            raise torch.OutOfMemoryError("CUDA out of memory. Tried to allocate 2.00 GiB (simulated)")
+            raise_out_of_memory()
         if port.values["/sd/prompt"] == "tight" and not was_tight:
             was_tight.append(True)
-            raise torch.OutOfMemoryError("CUDA out of memory. Tried to allocate 2.00 GiB (simulated, once)")
+            raise_out_of_memory()
         against, output = outputs(self, z, *arguments, **options)
         return against, output * float("nan") if port.values["/sd/prompt"] == "nan" else output
 
@@ -68,7 +66,7 @@ def run(port: ChildPort) -> None:
 
         graphs.runner_for = accelerators.runner_for = runner_for
 
-    card_memory.card_facts = lambda device: {"card_free_mb": CARD_FREE_MB}
+    report_free_memory()
     Pixels.decode = decode_slowly
     Conditioner._encode_text = encode_or_die
     Denoiser.outputs = outputs_or_fail

@@ -8,7 +8,7 @@ from typing import Any
 
 from engine.live.kit.sent_values import GENERATION
 from tests.live.child_rig import QUICK
-from tests.live.sd.faults import CARD_FREE_MB
+from tests.live.full_card import CARD_FREE_MB
 from tests.live.sd.rig import SdRig
 
 WaitFor = Callable[..., Any]
@@ -74,8 +74,8 @@ def test_out_of_memory_ends_the_child_without_restart_if_shrinking_is_not_allowe
     rig = open_sd(tiny_sd, settings={"room_px": 128})
     wait_for(rig.shows, "a picture")
     rig.set({"/sd/width": 256})
-    wait_for(lambda: (rig.shows(), rig.status.state == "failed")[1], "the end")  # it is fed by looking
-    assert "no memory for 256x64; set a smaller /sd/width and /sd/height, or /sd/oom shrink" in rig.status.detail
+    line = rig.failure(wait_for, rig.shows)
+    assert "no memory for 256x64; set a smaller /sd/width and /sd/height, or /sd/oom shrink" in line
 
 
 def test_the_rest_of_a_low_duty_ends_when_the_duty_is_raised_or_painting_is_paused(
@@ -143,6 +143,4 @@ def test_a_missing_or_truncated_model_fails_in_one_line_that_names_it(
     weights = broken / "unet" / "diffusion_pytorch_model.safetensors"
     weights.write_bytes(weights.read_bytes()[:5000])
     for rig, reason in ((open_sd(tmp_path / "nowhere"), "nowhere: no such file or folder"), (open_sd(broken), "unet")):
-        wait_for(lambda: rig.status.state == "failed", "the failure")  # noqa: B023
-        assert reason in rig.status.detail and "\n" not in rig.status.detail
-        assert rig.status.restarts == 0
+        assert reason in rig.failure(wait_for)
