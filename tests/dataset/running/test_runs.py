@@ -19,6 +19,7 @@ from engine.dataset.running.report import DatasetProgress
 from engine.errors import ChildError, FolderBusyError, UsageError
 from tests.dataset.conftest import own_processes
 from tests.dataset.running.small_runs import contents, small_job, started
+from tests.support.full_disk import no_file_over
 from tests.support.long_form import only_soak
 
 pytestmark = pytest.mark.usefixtures("warm_processes")
@@ -196,15 +197,8 @@ def test_a_picture_without_enough_memory_is_reported_and_the_next_is_made(make: 
 
 @pytest.mark.only_on("linux", "darwin", reason="needs a limit on the size of files")
 def test_a_full_disk_ends_the_run_with_one_line_and_the_same_command_resumes(make: Make) -> None:
-    import resource
-
-    _, hard = resource.getrlimit(resource.RLIMIT_FSIZE)
-    resource.setrlimit(resource.RLIMIT_FSIZE, (8_000, hard))
-    try:
-        with own_processes():
-            report = make(count=2, jobs=1)
-    finally:
-        resource.setrlimit(resource.RLIMIT_FSIZE, (hard, hard))
+    with no_file_over(8_000), own_processes():
+        report = make(count=2, jobs=1)
     assert (report.made, len(report.failed), report.missing, report.retried) == (0, 1, 2, 0)
     assert "File too large" in report.failed[0].reason
     assert any("no more pictures were started; run the same command to continue" in note for note in report.notes)

@@ -17,6 +17,7 @@ from pycocotools.coco import COCO
 from engine.dataset import make_dataset
 from tests.dataset.conftest import own_processes
 from tests.dataset.running.small_runs import contents, small_job
+from tests.support.full_disk import no_file_over
 
 pytestmark = pytest.mark.usefixtures("warm_processes")
 Make = Callable[..., Any]
@@ -42,16 +43,9 @@ def test_a_single_picture_equals_that_of_a_whole_run(make: Make, tmp_path: Path)
 
 @pytest.mark.only_on("linux", "darwin", reason="needs a limit on the size of files")
 def test_a_failed_picture_is_reported_with_its_reason(make: Make) -> None:
-    import resource
-
     messages: list[str] = []
-    _, hard = resource.getrlimit(resource.RLIMIT_FSIZE)
-    resource.setrlimit(resource.RLIMIT_FSIZE, (8_000, hard))
-    try:
-        with own_processes():
-            report = make(image_index=0, messages=messages)
-    finally:
-        resource.setrlimit(resource.RLIMIT_FSIZE, (hard, hard))
+    with no_file_over(8_000), own_processes():
+        report = make(image_index=0, messages=messages)
     (failed,) = report.failed
     assert failed.reason.endswith(": File too large") and messages == [f"picture 000000 failed: {failed.reason}"]
     folder = Path(report.folder)

@@ -13,6 +13,7 @@ from PIL import Image
 from engine.errors import SinkError
 from tests.jobs.segment.conftest import Segment
 from tests.jobs.segment.disc_movie import disc_picture, pictures_of
+from tests.support.full_disk import no_file_over
 
 
 def test_a_stopped_run_keeps_what_it_has_and_accounts_for_the_rest(segment: Segment, movie, tmp_path: Path) -> None:
@@ -117,17 +118,11 @@ def test_outputs_are_replaced_only_with_the_option_and_only_when_complete(
 
 @pytest.mark.only_on("linux", "darwin", reason="needs a limit on the size of files")
 def test_a_full_disk_is_one_line_and_leaves_what_can_be_resumed(segment: Segment, movie, tmp_path: Path) -> None:
-    import resource
-
     noise = [np.random.default_rng(n).integers(0, 256, (192, 320, 3), np.uint8) for n in range(6)]
     source = movie(pictures=noise, sound=None, options={"crf": "40"})
-    _, hard = resource.getrlimit(resource.RLIMIT_FSIZE)
-    resource.setrlimit(resource.RLIMIT_FSIZE, (20_000, hard))
-    try:
-        with pytest.raises(SinkError, match=r"out\.avi: cannot be written \(File too large\)"):
-            segment(source, tmp_path / "out.avi")
-    finally:
-        resource.setrlimit(resource.RLIMIT_FSIZE, (hard, hard))
+    reason = r"out\.avi: cannot be written \(File too large\)"
+    with pytest.raises(SinkError, match=reason), no_file_over(20_000):
+        segment(source, tmp_path / "out.avi")
     assert sorted(file.name for file in tmp_path.iterdir()) == [".out.avi.segment", "in.mp4"]
     assert segment(source, tmp_path / "out.avi", resume=True).written == 6
     assert sorted(file.name for file in tmp_path.iterdir()) == ["in.mp4", "out.avi"]

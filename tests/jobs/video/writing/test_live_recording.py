@@ -14,8 +14,8 @@ from engine.jobs.video.writing.outputs import VideoOutput, open_output
 from engine.models.sd.painting import GOOD
 from tests.jobs.folders import names
 from tests.jobs.segment.disc_movie import pictures_of
-from tests.jobs.video.writing.test_resume_files import no_file_over
 from tests.jobs.video.writing.written import Live, job_of, packets_of, write
+from tests.support.full_disk import no_file_over
 
 Clip = Callable[..., Path]
 SEGMENT, SIZE = 6, (96, 64)

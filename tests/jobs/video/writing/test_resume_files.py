@@ -1,7 +1,6 @@
 """An interrupted and resumed run writes the same output as an uninterrupted one."""
 
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from collections.abc import Callable
 from pathlib import Path
 
 import numpy as np
@@ -11,6 +10,7 @@ from engine.errors import SinkError
 from tests.jobs.folders import names
 from tests.jobs.segment.disc_movie import disc_picture, pictures_of
 from tests.jobs.video.writing.written import packets_of, write
+from tests.support.full_disk import no_file_over
 from tests.support.long_form import in_long_form
 
 Clip = Callable[..., Path]
@@ -111,19 +111,6 @@ def test_frames_of_an_older_run_are_not_taken_for_done(clip: Clip, tmp_path: Pat
     write(source, out, stop=5, overwrite=True)
     resumed = write(source, out, resume=True)
     assert (resumed.done, resumed.notes) == (4, []) and b"older" not in contents(out)
-
-
-@contextmanager
-def no_file_over(size_bytes: int) -> Iterator[None]:
-    """Refuse larger files in this block, as a full disk does."""
-    import resource
-
-    _, hard = resource.getrlimit(resource.RLIMIT_FSIZE)
-    resource.setrlimit(resource.RLIMIT_FSIZE, (size_bytes, hard))
-    try:
-        yield
-    finally:
-        resource.setrlimit(resource.RLIMIT_FSIZE, (hard, hard))
 
 
 @pytest.mark.only_on("linux", "darwin", reason="needs a limit on the size of files")
