@@ -32,8 +32,12 @@ from pythonosc.osc_message_builder import OscMessageBuilder
 
 from tests.touchdesigner import fake_project
 from tests.touchdesigner.fake_parameters import Page, Par, ParCollection, ParMode, Slot, tdAttributeError, tdError
-from tests.touchdesigner.op_types import PARAMETERS
 
+PARAMETERS: dict[str, dict[str, Any]] = json.loads(
+    (Path(__file__).parent / "published/op_types.json").read_text(encoding="utf-8")
+)
+"""The operators that the component uses, and those of their parameters that it may set, with their menus: as in
+TouchDesigner's documentation (docs.derivative.ca, one page per operator), also where it spells `strech`."""
 MEMBERS_TO_SET = {"name", "text", "nodeX", "nodeY", "viewer", "comment", "color", "dock"}
 MAX_PACKET = 65_536
 
@@ -48,8 +52,8 @@ class OP:
         hold("par_generation", 0)
         hold("slots", {})
         for key, built_in in PARAMETERS[kind].items():
-            slot = Slot(self, key, built_in.style, False, built_in.default)
-            slot.menuNames = list(built_in.menu)
+            slot = Slot(self, key, built_in["style"], False, built_in["default"])
+            slot.menuNames = list(built_in.get("menu", ()))
             self.slots[key] = slot
         hold("par", ParCollection(self))
         hold("nodeX", 0)
