@@ -83,12 +83,13 @@ GOALS: dict[str, Callable[[float, float], bool]] = {
 """Whether our figure, which is so many times as fast as the baseline's (0 where that is open), meets the goal."""
 
 
-def rows(table: str) -> tuple[Row, ...]:
-    """Parse the rows of a table, two lines each: description | file | unit | goal, then indented our figure | the
-    baseline's | the baseline.
+def rows(name: str) -> tuple[Row, ...]:
+    """Read the rows of a table beside this file, two lines each: description | file | unit | goal, then indented our
+    figure | the baseline's | the baseline.
 
     A baseline's figure that begins with `..` stands beside ours."""
-    lines = [[cell.strip() for cell in line.split("|")] for line in table.strip().splitlines()]
+    table = Path(__file__).with_name(name).read_text(encoding="utf-8")
+    lines = [[cell.strip() for cell in line.split("|")] for line in table.splitlines()]
     for cells in lines[1::2]:
         cells[1:2] = [cell.replace("..", cells[0].rpartition("/")[0]) for cell in cells[1:2]]
     return tuple(
@@ -97,90 +98,8 @@ def rows(table: str) -> tuple[Row, ...]:
     )
 
 
-ON_CARD = rows("""
-SD 1.5, 512x512, 1 step, TAESD | sd | pictures/s | > 125, ≥ 3 times
-    sd15/512x512, 1 step/fps | sd15/512x512, 1 step/diffusers_call_fps | diffusers' pipeline
-SD 1.5, 512x512, 1 step, TAESD, inductor | sd-inductor | pictures/s | > 125, ≥ 3 times
-    sd15/512x512, 1 step/fps | sd15/512x512, 1 step/diffusers_call_fps | diffusers' pipeline
-SD 1.5, 512x512, 1 step, TAESD, a picture alone | sd | ms |
-    sd15/512x512, 1 step/ms | sd15/512x512, 1 step/diffusers_call_ms | diffusers' pipeline
-SD 1.5, 512x512, 2 steps, TAESD | sd | pictures/s |
-    sd15/512x512, 2 steps/fps | sd15/512x512, 2 steps/diffusers_call_fps | diffusers' pipeline
-SD-Turbo, 512x512, 1 step, TAESD | sd-others | pictures/s |
-    sd-turbo/512x512, 1 step/fps | sd-turbo/512x512, 1 step/diffusers_call_fps | diffusers' pipeline
-SDXL-Turbo, 512x512, 1 step, TAESD | sd-others | pictures/s |
-    sdxl-turbo/512x512, 1 step/fps | sdxl-turbo/512x512, 1 step/diffusers_call_fps | diffusers' pipeline
-SAM3, 1008 px, of 1080p pictures | sam3-image | pictures/s | > 50
-    image/1008 px, 1 prompt/fps | 1000 / image/1008 px, 1 prompt/in_turn_ms/call | transformers' model
-SAM3, 1008 px, following 16 objects | sam3-track | pictures/s | ≥ 25
-    track/1008 px, 1 prompt/fps_of_the_last/ours | ../transformers | transformers' model
-a voice, 180 s of sound | rvc | s | < 1
-    offline/s
-a voice, live, a block of 100 ms | rvc | ms | < 12
-    live/100 ms/ms_p50
-a voice's synthesizer, 1 s | rvc | ms |
-    synthesizer/ms/ours | synthesizer/ms/infer_rvc_python | infer-rvc-python
-a voice's index, 100 of 20 000 | rvc | ms |
-    retrieval/ms/ours | retrieval/ms/flat | FAISS on the CPU
-video, 360x640, batch 8, 1 real step, CFG | video | pictures/s | > 106
-    sd15/batch 8, 5 steps at 0.2/fused/fps | sd15/batch 8, 5 steps at 0.2/diffusers/fps | diffusers, frame by frame
-1080p60 beside busy SD, publication p99 | isolation | ms | ≤ 1.15 of alone
-    scenes/busy_child/interval_ms_p99 | scenes/no_child/interval_ms_p99 | alone
-post effects, 1080p | render | ms | < 1.5
-    gl/post_effects_ms
-the pass that only effects need, 1080p | render | ms |
-    gl/publish_ms
-the picture without effects, 1080p | render | ms | ≤ 1.35 of it
-    gl/multiverse_ms | gl/minimal_four_layers_ms | a minimal shader
-the same | render | ms | not slower
-    gl/multiverse_ms | gl/fair_rival_ms | that shader in 16 bits, dithered
-a 1080p picture to another process | ipc | ms |
-    1920x1080x4/ring_handover_ms | 1920x1080x4/queue_handover_ms | multiprocessing.Queue
-""")
-ON_CPU = rows("""
-SD 1.5, 512x512, 1 step, a picture alone | sd15-linux-1-thread | ms | ≥ 3 times
-    sd15/512x512, 1 step/ms | ../float32_ms | ours in float32
-the same | sd15-linux-1-thread | ms |
-    sd15/512x512, 1 step/ms | ../diffusers_call_ms | diffusers' pipeline in the same type
-tiny SD, 512x512, 1 step, a picture alone | sd-linux-1-thread | ms |
-    tiny/512x512, 1 step/ms | tiny/512x512, 1 step/diffusers_call_ms | diffusers' pipeline
-tiny SAM3, of 1080p pictures | sam3-linux-1-thread | pictures/s |
-    image/336 px, 1 prompt/fps | 1000 / image/336 px, 1 prompt/in_turn_ms/call | transformers' model
-tiny SAM3, following 16 objects | sam3-linux-1-thread | pictures/s | ≥ 1.5 times
-    track/336 px, 1 prompt/fps_of_the_last/ours | ../transformers | transformers' model in the same type
-the same | sam3-linux-1-thread | pictures/s | ≥ 3 times
-    track/336 px, 1 prompt/fps_of_the_last/ours | ../transformers_float32 | transformers' model in float32
-a tiny voice, 180 s of sound | rvc-linux-1-thread | s |
-    offline/s
-a tiny voice's synthesizer, 1 s | rvc-linux-1-thread | ms |
-    synthesizer/ms/ours | synthesizer/ms/infer_rvc_python | infer-rvc-python
-a voice's index, 100 of 20 000 | rvc-linux-1-thread | ms |
-    retrieval/ms/ours | retrieval/ms/flat | FAISS
-a voice's 48 Hz filter, 180 s | rvc-linux-1-thread | ms |
-    filter/ms/device | filter/ms/scipy | SciPy
-video with tiny SD, 360x640, batch 8, 1 real step, CFG | video-linux-1-thread | pictures/s |
-    tiny/batch 8, 5 steps at 0.2/fused/fps | tiny/batch 8, 5 steps at 0.2/diffusers/fps | diffusers, frame by frame
-the picture without effects, 720p, Numba | render-linux-2-cores-llvmpipe | ms |
-    numba/multiverse_ms | numba/numpy_float32_ms | NumPy
-the same by OpenGL, llvmpipe | render-linux-2-cores-llvmpipe | ms | ≤ 1.35 of it
-    gl/multiverse_ms | gl/minimal_four_layers_ms | a minimal shader
-the same by OpenGL, llvmpipe | render-linux-2-cores-llvmpipe | ms | not slower
-    gl/multiverse_ms | gl/fair_rival_ms | that shader in 16 bits, dithered
-the pass that only effects need, 720p, llvmpipe | render-linux-2-cores-llvmpipe | ms |
-    gl/publish_ms
-post effects, 720p, llvmpipe | render-linux-2-cores-llvmpipe | ms |
-    gl/post_effects_ms
-post effects, 720p, Numba | render-linux-2-cores-llvmpipe | ms |
-    numba/post_effects_ms
-720p30 by Numba beside busy tiny SD, publication p99 | isolation-linux-2-cores | ms |
-    scenes/busy_child/interval_ms_p99 | scenes/no_child/interval_ms_p99 | alone
-a 1080p picture to another process | ipc-linux-2-cores | ms |
-    1920x1080x4/ring_handover_ms | 1920x1080x4/queue_handover_ms | multiprocessing.Queue
-waking up a process that waits for a picture | ipc-linux-2-cores | ms |
-    wake_up/ring_ms_p50 | wake_up/queue_ms_p50 | multiprocessing.Queue
-a site picture with labels, 5280x3956, 364 piles | dataset-linux-2-cores-llvmpipe | s |
-    cases/364 piles, 5280x3956/raster/seconds | cases/364 piles, 5280x3956/cycles/seconds | the same scene in Cycles
-""")
+ON_CARD = rows("rows_on_card.txt")
+ON_CPU = rows("rows_on_cpu.txt")
 
 
 def sections(results: Mapping[str, Results]) -> Iterator[Section]:

@@ -7,6 +7,7 @@ dithered, as ours is; `times_faster_than_numpy` compares Numba with the same for
 import math
 from contextlib import ExitStack, closing, contextmanager
 from functools import partial
+from pathlib import Path
 
 from engine.cli.benches import render
 from engine.cli.benches.render import PITCHES_HZ, UNGUARDED, WholeFrame, medians_ms, plain_values, tones
@@ -14,47 +15,11 @@ from engine.render.blue_noise import thresholds
 from engine.render.opening import open_renderer
 from tests.benchmarks.render_reference import draw_reference
 
+VERTEX, TRIVIAL, MINIMAL, DITHERED_COPY = (
+    (Path(__file__).parent / "shaders" / f"{name}.glsl").read_text(encoding="utf-8")
+    for name in ("vertex", "trivial", "minimal", "dithered_copy")
+)
 COLOURS = [(1.0, 0.0, 0.0), (0.5, 1.0, 0.0), (0.0, 1.0, 1.0), (0.5, 0.0, 1.0)]
-
-VERTEX = """#version 330 core
-void main() {
-    vec2 corner = vec2((gl_VertexID << 1) & 2, gl_VertexID & 2);
-    gl_Position = vec4(corner * 2.0 - 1.0, 0.0, 1.0);
-}"""
-
-TRIVIAL = """#version 330 core
-uniform vec3 u_colour;
-out vec4 f_rgba;
-void main() { f_rgba = vec4(u_colour, 1.0); }"""
-
-# Minimal version: rotate, sample the wave, colour, add; no wrap modes, weights or tone.
-MINIMAL = """#version 330 core
-uniform sampler2D u_waves;
-uniform vec2 u_size_px;
-uniform vec2 u_turn[4];
-uniform vec3 u_colour[4];
-out vec4 f_rgba;
-void main() {
-    vec2 d = (gl_FragCoord.xy - 0.5 * u_size_px) / u_size_px.x;
-    vec3 rgb = vec3(0.0);
-    for (int layer = 0; layer < 4; layer++) {
-        float point = fract(0.5 + dot(d, u_turn[layer])) * 1024.0;
-        int index = int(point);
-        float start = texelFetch(u_waves, ivec2(index, layer), 0).r;
-        float end = texelFetch(u_waves, ivec2((index + 1) & 1023, layer), 0).r;
-        rgb += u_colour[layer] * clamp(0.1 + 0.9 * mix(start, end, point - float(index)), 0.0, 1.0);
-    }
-    f_rgba = vec4(rgb, 1.0);
-}"""
-
-DITHERED_COPY = """#version 330 core
-uniform sampler2D u_drawn;
-uniform sampler2D u_noise;
-out vec4 f_rgba;
-void main() {
-    ivec2 texel = ivec2(gl_FragCoord.xy);
-    f_rgba = floor(texelFetch(u_drawn, texel, 0) * 255.0 + texelFetch(u_noise, texel & 63, 0).r) / 255.0;
-}"""
 
 
 class PlainPass:
