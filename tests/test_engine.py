@@ -2,7 +2,6 @@
 
 import json
 import socket
-import subprocess
 import urllib.error
 import urllib.request
 from functools import partial
@@ -17,7 +16,7 @@ import soundfile
 import osc_schema
 from engine import Config, Engine, open_engine
 from engine.cli.run import build_settings
-from engine.config import OscConfig, build_config
+from engine.config import build_config
 from engine.errors import ConfigError, PortTakenError
 from engine.frame_loop import to_ns
 from engine.live.kit.scene import Scene
@@ -101,19 +100,6 @@ def test_size_and_rate_change_while_running(chord: Path) -> None:
         assert engine.status().target_fps == 30000 / 1001
 
 
-def test_sinks_are_switched_while_it_runs(tmp_path: Path, chord: Path) -> None:
-    config = quiet(audio=str(chord), offline=True, sinks=("null", f"snapshot={tmp_path / 'ok.png'}"))
-    with open_engine(config) as engine:
-        list(engine.frames(count=2))
-        engine.params.set("/sink/shared/enable", True)
-        list(engine.frames(count=2))
-        assert {sink.kind for sink in engine.status().sinks} == {"null", "snapshot", "shared"}
-        engine.params.set("/sink/shared/enable", False)
-        list(engine.frames(count=2))
-        assert {sink.kind for sink in engine.status().sinks} == {"null", "snapshot"}
-    assert (tmp_path / "ok.png").exists()
-
-
 @pytest.mark.parametrize("offline", [True, False])
 def test_the_gate_is_closed_until_the_sinks_have_the_picture_and_knows_the_next_draw(
     chord: Path, monkeypatch: pytest.MonkeyPatch, offline: bool
@@ -144,28 +130,6 @@ def test_the_gate_is_closed_until_the_sinks_have_the_picture_and_knows_the_next_
     assert [began_ns for began_ns, _ in during[::2]] == [began_ns for began_ns, _ in during[1::2]], "one draw"
     assert all(next_ns != began_ns for next_ns, (began_ns, _) in zip(begins_ns[1:], during[1::2], strict=True))
     assert (begins_ns[:-1] == [began_ns for began_ns, _ in during[::2]]) is offline, "live it begins a little after"
-
-
-def test_a_sink_that_fails_leaves_the_others_running(tmp_path: Path, wait_for: Any) -> None:
-    folder = tmp_path / "gone"
-    folder.mkdir()
-    config = quiet(sinks=("null", f"snapshot={folder / 'a.png'}"))
-    with open_engine(config) as engine:
-        frames = engine.frames()
-        next(frames)
-        folder.rmdir()  # like an unplugged memory stick
-        engine.params.set("/sink/snapshot/take", 1)
-
-        def failed() -> bool:
-            next(frames)
-            return any(sink.state == "retrying" for sink in engine.status().sinks)
-
-        wait_for(failed, "the snapshot sink to fail")
-        before = next(sink.frames for sink in engine.status().sinks if sink.kind == "null")
-        next(frames)
-        assert next(sink.frames for sink in engine.status().sinks if sink.kind == "null") == before + 1
-        assert "sink.snapshot" in engine.status().warning_counts
-        frames.close()
 
 
 def test_a_saved_preset_can_be_loaded_at_the_start(tmp_path: Path, chord: Path) -> None:
@@ -202,18 +166,6 @@ def test_allowed_osc_senders_read_oscquery_without_a_token_under_the_given_name(
         open_engine(quiet(web="127.0.0.1:0", name="F.O.H")),
     ):
         pass
-
-
-def test_oscsend_changes_the_picture_while_it_runs(wait_for, require) -> None:
-    import shutil
-
-    require(shutil.which("oscsend"), "oscsend (Debian: liblo-tools)")
-    with open_engine(quiet(osc=OscConfig(listen="127.0.0.1:0"))) as engine:
-        frames = engine.frames()
-        host, port = engine.osc_address
-        assert wait_for(lambda: next(frames).read_rgba()[..., :3].mean() > 10, "a bright picture")
-        subprocess.run(["oscsend", host, str(port), "/master/blackout", "i", "1"], check=True)
-        assert wait_for(lambda: next(frames).read_rgba()[..., :3].max() == 0, "a black picture")
 
 
 def test_a_reopened_renderer_renews_the_sinks_and_the_show_continues(monkeypatch: pytest.MonkeyPatch) -> None:
