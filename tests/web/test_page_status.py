@@ -20,8 +20,8 @@ from engine.sinks.sink import SinkStatus
 from tests.conftest import Reports
 from tests.control.commands.test_shader import shader
 from tests.support.mtc_signal import full_frame
-from tests.web.conftest import WebRig
 from tests.web.page_rig import FPS, LiveEngine, PageRig, Visit
+from tests.web.web_rig import WebRig
 
 FIRST, SECOND = list(LOOKS)[:2]
 LEVELS = {"main": 40, "sd": 90, "sam3": 140, "sam3_mask": 190}

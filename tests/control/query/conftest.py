@@ -1,54 +1,24 @@
 """The page's server with the real tree and hub behind it; nothing is drawn."""
 
-import contextlib
 import json
-import urllib.error
-import urllib.request
 from collections.abc import Callable, Iterator
 from typing import Any
 
 import pytest
 
-from engine.control import CommandTable, Dispatcher, SendingThread
-from engine.control.query import QueryClients, QueryTree, host_info
+from engine.control.query import host_info
 from engine.osc.decode import Message, decode_packet
 from engine.osc.encode import encode_message
-from engine.params import Cue, Modulation, ParamStore
-from engine.system.clock import SystemClock
-from engine.web.served import Served
-from engine.web.server import WebServer
+from engine.params import Cue
 from tests.web.socket_client import SocketClient
+from tests.web.web_rig import WebRig
 
 OSC_PORT = 9000
 
 
-class Site:
+class Site(WebRig):
     def __init__(self, report: Any) -> None:
-        self.stack = contextlib.ExitStack()
-        self.store = ParamStore()
-        self.commands = CommandTable()
-        self.dispatcher = Dispatcher(self.store, self.commands, SystemClock(), report)
-        self.sending = SendingThread(self.dispatcher)
-        self.hub = QueryClients(self.dispatcher, report)
-        self.tree = QueryTree(self.store, self.dispatcher.feedback.last_published)
-        self.server = WebServer(
-            "127.0.0.1",
-            0,
-            Served(
-                taps={},
-                status=dict,
-                modulation=Modulation,
-                fade=lambda: None,
-                tree=self.tree,
-                hub=self.hub,
-                host_info=self.host_info,
-                dispatcher=self.dispatcher,
-            ),
-            report=report,
-        )
-        for part in (self.sending, self.server):
-            part.start()
-            self.stack.callback(part.close)
+        super().__init__(report, {"pictures": (), "status": dict, "host_info": self.host_info})
 
     def host_info(self, reached_at: str, own_address: tuple[str, int]) -> dict[str, object]:
         return host_info(reached_at, name="Multiverse test", osc=("127.0.0.1", OSC_PORT), web=own_address)
@@ -56,17 +26,12 @@ class Site:
     def show_cues(self, *cues: Cue) -> None:
         self.hub.send_paths(self.tree.show_cues(cues))
 
-    def get(self, path: str) -> tuple[int, Any]:
+    def ask(self, path: str) -> tuple[int, Any]:
         """The status, and the JSON of the body if there is one."""
-        try:
-            with urllib.request.urlopen(self.server.url.rstrip("/") + path, timeout=120) as answer:
-                status, body = answer.status, answer.read()
-        except urllib.error.HTTPError as error:
-            with error:
-                status, body = error.code, error.read()
+        status, _, body = self.get(path)
         return status, json.loads(body) if body else None
 
-    def connect(self, **options: Any) -> "Client":
+    def client(self, **options: Any) -> "Client":
         client = Client(self.server.address, "/", **options)
         self.stack.callback(client.close)
         return client

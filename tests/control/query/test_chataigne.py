@@ -28,7 +28,7 @@ def containers(node: dict[str, Any]) -> Iterator[dict[str, Any]]:
 
 
 def test_chataigne_shows_every_parameter_with_its_type_and_sends_to_its_address(site: Any) -> None:
-    _, root = site.get("/")
+    _, root = site.ask("/")
     types: dict[str, str] = {}
     nice_names: list[str] = []
     for container in containers(root):

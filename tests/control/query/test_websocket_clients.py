@@ -19,7 +19,7 @@ ANGLE = "/layer/1/angle"
 
 
 def test_listen_sends_the_current_value_then_changes_until_ignore(site: Any) -> None:
-    client = site.connect()
+    client = site.client()
     site.store.set(ANGLE, 12.0)
     client.command("LISTEN", ANGLE)
     assert client.hear() == Message(ANGLE, (12.0,), "f")
@@ -35,7 +35,7 @@ def test_listen_sends_the_current_value_then_changes_until_ignore(site: Any) -> 
 
 
 def test_osc_goes_both_ways_over_the_websocket_as_over_udp(site: Any) -> None:
-    one, other = site.connect(), site.connect()
+    one, other = site.client(), site.client()
     for client in (one, other):
         client.say("/engine/notify", 1)
         unheard = {"/done", *(param.address for param in osc_schema.PARAMS)}
@@ -56,7 +56,7 @@ def test_osc_goes_both_ways_over_the_websocket_as_over_udp(site: Any) -> None:
 def test_an_invalid_command_is_reported_and_never_answered(site: Any, reports: Any) -> None:
     """libossia and Chataigne take any binary message for a value (oscquery_mirror.cpp, on_BinaryWSMessage;
     GenericOSCQueryModule.cpp, dataReceived)."""
-    client = site.connect()
+    client = site.client()
     wrong = {
         "": "not an OSCQuery command",
         "{": "not an OSCQuery command",
@@ -83,7 +83,7 @@ def test_harmless_requests_of_clients_are_ignored(site: Any, reports: Any) -> No
     """Chataigne's "Listen to all" sends LISTEN for every control of a container, including commands
     (GenericOSCQueryModule.cpp, updateListenToContainer). libossia's START_OSC_STREAMING has ports where others have a
     path (json_writer_detail.cpp, start_osc_streaming)."""
-    client = site.connect()
+    client = site.client()
     site.show_cues(Cue(number=3, preset="finale"))
     assert [json.loads(client.read())["COMMAND"] for _ in range(2)] == ["PATH_ADDED", "PATH_CHANGED"]
     commands = [each.address for command in osc_schema.COMMANDS for each in command.fixed()]
@@ -97,7 +97,7 @@ def test_harmless_requests_of_clients_are_ignored(site: Any, reports: Any) -> No
 
 
 def test_a_disconnected_client_is_sent_nothing_more(site: Any, wait_for: Callable[..., Any]) -> None:
-    client = site.connect()
+    client = site.client()
     client.command("LISTEN", ANGLE)
     client.hear()
     assert site.dispatcher.feedback.next_due_s() is not None
