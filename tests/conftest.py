@@ -21,7 +21,9 @@ from hypothesis import HealthCheck, settings
 
 import engine.models  # noqa: F401  registers the replacement for torchaudio before a test imports transformers
 from engine.audio import demo
+from engine.params import ParamStore
 from engine.system import openmp
+from engine.system.clock import SteppedClock
 from tests.support.changed import changed_files, own_tests
 from tests.support.free_port import free_port as find_free_port
 
@@ -275,6 +277,16 @@ class Reports:
 @pytest.fixture
 def reports() -> Reports:
     return Reports()
+
+
+@pytest.fixture
+def clock() -> SteppedClock:
+    return SteppedClock()
+
+
+@pytest.fixture
+def store() -> ParamStore:
+    return ParamStore()
 
 
 @pytest.fixture

@@ -68,7 +68,7 @@ def test_a_screen_is_chosen_by_its_name_and_never_before_a_camera(mac_with) -> N
 
 
 @pytest.fixture
-def microphone(monkeypatch: pytest.MonkeyPatch, reports):
+def microphone(monkeypatch: pytest.MonkeyPatch, reports, clock: SteppedClock):
     """A Mac's microphone that is silent until its stream is opened after `allowed` was set, and its capture."""
     mac = HostApi(
         kind=fake_portaudio.CORE_AUDIO,
@@ -78,7 +78,6 @@ def microphone(monkeypatch: pytest.MonkeyPatch, reports):
     portaudio = FakePortAudio.installed(monkeypatch, (mac,))
     monkeypatch.setattr(sys, "platform", "darwin")
     portaudio.samples = lambda: 0.0
-    clock = SteppedClock()
     capture = DeviceCapture(None, clock, reports)
     capture.start()
     yield portaudio, capture, clock

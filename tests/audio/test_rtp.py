@@ -35,11 +35,6 @@ class Sender:
 
 
 @pytest.fixture
-def clock() -> SteppedClock:
-    return SteppedClock()
-
-
-@pytest.fixture
 def capture(clock: SteppedClock, free_port: Callable[[], int], reports: Any) -> Iterator[RtpCapture]:
     opened = RtpCapture(f"rtp:{free_port()}", clock, reports)
     opened.start()

@@ -127,8 +127,7 @@ def test_a_device_opens_at_another_rate_and_channel_count(laptop, monkeypatch, w
     assert all(stream.is_closed for stream in laptop.opened)
 
 
-def test_input_latency_is_the_mixers_period_not_the_buffer(laptop) -> None:
-    clock = SteppedClock()
+def test_input_latency_is_the_mixers_period_not_the_buffer(laptop, clock: SteppedClock) -> None:
     blocks = []
     stream = open_input(find_device(list_devices(), None), 2, 48_000, lambda *block: blocks.append(block), clock)
     stream.watch()

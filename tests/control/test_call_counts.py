@@ -24,9 +24,8 @@ OWN_FOLDERS = tuple(str(Path(str(package.__file__)).parent) for package in (engi
 
 
 @pytest.fixture
-def hub(reports: Any, make_peer: Callable[..., Any], tmp_path: Path) -> Iterator[Hub]:
+def hub(reports: Any, make_peer: Callable[..., Any], tmp_path: Path, store: ParamStore) -> Iterator[Hub]:
     """With a real map, whose control is being learned on `/map/learn`."""
-    store = ParamStore()
     outgoing = Feedback(store, reports)
     feedback = MapFeedback(store, listener_of=outgoing.listener_of, is_behind=outgoing.outbox.is_behind, report=reports)
     control = MapControl(make_context(reports, store), tmp_path / "mapping.toml", clock={}, feedback=feedback)

@@ -12,8 +12,7 @@ from engine.system.atomic_file import unfinished_path
 from osc_schema import PARAMS
 
 
-def test_values_come_back_with_resume(tmp_path: Path, wait_for) -> None:
-    store = ParamStore()
+def test_values_come_back_with_resume(tmp_path: Path, wait_for, store: ParamStore) -> None:
     autosave = Autosave(tmp_path, store, interval_s=0.01)
     autosave.start()
     store.set_many([("/layer/1/angle", 30), ("/audio/1/gain_db", -6), ("/master/blackout", 1)], by="desk")
@@ -27,8 +26,7 @@ def test_values_come_back_with_resume(tmp_path: Path, wait_for) -> None:
     assert "/master/blackout" not in values and "/engine/width" not in values
 
 
-def test_later_changes_are_saved_too_and_the_last_ones_at_the_end(tmp_path: Path, wait_for) -> None:
-    store = ParamStore()
+def test_later_changes_are_saved_too_and_the_last_ones_at_the_end(tmp_path: Path, wait_for, store: ParamStore) -> None:
     autosave = Autosave(tmp_path, store, interval_s=0.01)
     autosave.start()
     for angle in (10.0, 20.0):
@@ -43,9 +41,10 @@ def test_later_changes_are_saved_too_and_the_last_ones_at_the_end(tmp_path: Path
 
 
 @pytest.mark.only_on("linux", "darwin", reason="Windows' folders hold no pipes, which stand for a hung disk")
-def test_a_hung_disk_does_not_delay_the_end(tmp_path: Path, reports, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_hung_disk_does_not_delay_the_end(
+    tmp_path: Path, reports, monkeypatch: pytest.MonkeyPatch, store: ParamStore
+) -> None:
     monkeypatch.setattr(disk_store, "MAX_S", 0.05)
-    store = ParamStore()
     saving = Autosave(tmp_path, store, report=reports)
     saving.start()
     (thread,) = [thread for thread in threading.enumerate() if thread.name == f"disk {tmp_path.name}"]
@@ -70,10 +69,9 @@ def test_a_missing_or_corrupt_autosave_is_reported_in_one_line(tmp_path: Path) -
     assert problem.startswith(f"nothing resumed: {autosave.path}: is not valid TOML") and "\n" not in problem
 
 
-def test_a_full_or_missing_disk_is_reported_and_retried(tmp_path: Path, reports) -> None:
+def test_a_full_or_missing_disk_is_reported_and_retried(tmp_path: Path, reports, store: ParamStore) -> None:
     folder = tmp_path / "state"
     folder.write_text("a file where the folder should be")
-    store = ParamStore()
     autosave = Autosave(folder, store, report=reports)
     store.set("/layer/1/angle", 5)
     autosave.save_if_changed()
@@ -83,8 +81,7 @@ def test_a_full_or_missing_disk_is_reported_and_retried(tmp_path: Path, reports)
     assert autosave.load().by_address()["/layer/1/angle"] == 5.0
 
 
-def test_a_run_without_changes_keeps_the_last_autosave(tmp_path: Path) -> None:
-    store = ParamStore()
+def test_a_run_without_changes_keeps_the_last_autosave(tmp_path: Path, store: ParamStore) -> None:
     crashed = Autosave(tmp_path, store)
     store.set("/layer/1/curve", 0.75)
     crashed.save_if_changed()

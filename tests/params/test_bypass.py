@@ -18,8 +18,7 @@ def test_every_look_without_shaders_can_hold_the_picture_of_one_that_a_shader_co
             assert not any(look[f"/layer/{n}/intensity"] for n in range(1, 5)), f"{name}: nobody sees its layers"
 
 
-def test_a_fallback_moves_by_its_own_routes_and_those_to_models_stay() -> None:
-    store = ParamStore()
+def test_a_fallback_moves_by_its_own_routes_and_those_to_models_stay(store: ParamStore) -> None:
     store.set_many([("/mod/2/source", "low"), ("/mod/2/target", "/sd/strength")], by="test")
     store.set(FALLBACK, "thunder")
     values = fallback_of(store.snapshot())

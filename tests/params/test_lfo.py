@@ -9,11 +9,6 @@ from engine.params import ParamStore
 from engine.params.lfo import Lfos, random_level
 
 
-@pytest.fixture
-def store() -> ParamStore:
-    return ParamStore()
-
-
 def course(store: ParamStore, shape: str, positions: tuple[float, ...]) -> list[float]:
     """Levels of LFO 1 at these phases of its cycle of one beat."""
     store.set_many([("/lfo/1/shape", shape), ("/lfo/1/tempo_sync", "beat")], by="test")

@@ -25,8 +25,7 @@ def cache(folder: PresetFolder) -> PresetCache:
     return PresetCache(folder)
 
 
-def test_a_saved_preset_equals_the_one_read_back(folder: PresetFolder, cache: PresetCache) -> None:
-    store = ParamStore()
+def test_a_saved_preset_equals_the_one_read_back(folder: PresetFolder, cache: PresetCache, store: ParamStore) -> None:
     store.set_many([("/layer/1/angle", 1 / 3), ("/multiverse/brightness", 1.1)], by="test")
     change = cache.save("Ko\u0308ln", store.snapshot())
     saved = cache.get("K\u00f6ln")

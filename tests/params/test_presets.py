@@ -33,8 +33,7 @@ def write(presets: PresetFolder, name: str, text: str) -> None:
     (presets.path / f"{name}.toml").write_text(text, encoding="utf-8", errors="surrogateescape")
 
 
-def test_a_saved_look_comes_back_as_it_was(presets: PresetFolder) -> None:
-    store = ParamStore()
+def test_a_saved_look_comes_back_as_it_was(presets: PresetFolder, store: ParamStore) -> None:
     for param in PARAMS:
         if param.type is ParamType.MENU:
             store.set(param.address, param.menu[-1])

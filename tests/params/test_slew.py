@@ -41,8 +41,7 @@ def test_smoothing_covers_63_percent_in_its_time_and_never_leaves_the_range() ->
 
 
 @each_gliding
-def test_30_and_60_frames_a_second_have_the_same_values_at_the_same_times(param: Param) -> None:
-    store = ParamStore()
+def test_30_and_60_frames_a_second_have_the_same_values_at_the_same_times(param: Param, store: ParamStore) -> None:
     store.set(param.address, between(param, 0.2))
     slow, fast = started(store), started(store)
     store.set(param.address, between(param, 0.9))

@@ -10,8 +10,7 @@ from engine.params import Change, ParamStore
 from osc_schema import PARAMS, Accepted, ParamType, Rejected
 
 
-def test_a_set_value_is_in_the_next_snapshot_and_not_in_the_last() -> None:
-    store = ParamStore()
+def test_a_set_value_is_in_the_next_snapshot_and_not_in_the_last(store: ParamStore) -> None:
     before = store.snapshot()
     assert store.set("/layer/1/angle", 190) == Accepted(-170.0)
     between = store.snapshot()
@@ -26,8 +25,7 @@ def test_a_set_value_is_in_the_next_snapshot_and_not_in_the_last() -> None:
     assert after["/mode"] == "multiverse"
 
 
-def test_valid_entries_of_a_group_are_set_together_and_invalid_ones_returned() -> None:
-    store = ParamStore()
+def test_valid_entries_of_a_group_are_set_together_and_invalid_ones_returned(store: ParamStore) -> None:
     group = [("/mode", 0), ("/mode", "simple"), ("/nothing", 1), ("/layer/1/curve", "x"), ("/multiverse/brightness", 9)]
     _, mode, unknown, wrong, clipped = store.set_many(group, by="night")
     assert mode == Change(address="/mode", value="simple", by="night", version=1)
@@ -37,8 +35,7 @@ def test_valid_entries_of_a_group_are_set_together_and_invalid_ones_returned() -
     assert store.version == 1, "one group makes one version"
 
 
-def test_changes_since_a_version_are_the_newest_of_each_address_with_their_source() -> None:
-    store = ParamStore()
+def test_changes_since_a_version_are_the_newest_of_each_address_with_their_source(store: ParamStore) -> None:
     store.set("/mirror/mode", "x", by="desk")
     store.set("/mode", "simple", by="desk")
     seen = store.version
@@ -52,8 +49,7 @@ def test_changes_since_a_version_are_the_newest_of_each_address_with_their_sourc
     assert version == 4
 
 
-def test_no_press_of_a_trigger_is_lost_between_two_frames() -> None:
-    store = ParamStore()
+def test_no_press_of_a_trigger_is_lost_between_two_frames(store: ParamStore) -> None:
     for pressed in (1, 0, 1.0, False, None):
         store.set("/sink/snapshot/take", pressed)
     assert store.snapshot()["/sink/snapshot/take"] == 3
@@ -61,8 +57,7 @@ def test_no_press_of_a_trigger_is_lost_between_two_frames() -> None:
     assert (change.value, change.version) == (3, 3)
 
 
-def test_panic_resets_the_look_in_one_group_and_nothing_else() -> None:
-    store = ParamStore()
+def test_panic_resets_the_look_in_one_group_and_nothing_else(store: ParamStore) -> None:
     for param in PARAMS:
         other = {ParamType.BOOL: not param.default, ParamType.MENU: param.high, ParamType.INT: param.high}
         if param.type not in (ParamType.TEXT, ParamType.FILE):
@@ -77,8 +72,9 @@ def test_panic_resets_the_look_in_one_group_and_nothing_else() -> None:
             assert after[param.address] == expected, param.address
 
 
-def test_panic_reports_the_reset_values_to_its_sender_and_keeps_what_comes_after_it_in_its_group() -> None:
-    store = ParamStore()
+def test_panic_reports_the_reset_values_to_its_sender_and_keeps_what_comes_after_it_in_its_group(
+    store: ParamStore,
+) -> None:
     store.set_many([("/layer/1/curve", 0.75), ("/master/panic", 1), ("/layer/2/curve", 0.25)], by="a desk")
     assert (store.get("/layer/1/curve"), store.get("/layer/2/curve")) == (1.0, 0.25)
     changes, version = store.changes_since(0)
@@ -102,8 +98,9 @@ ANGLE = osc_schema.lookup("/layer/1/angle")
         lambda store: store.glide([(ANGLE, 6.0)], by="fade", since=0),
     ],
 )
-def test_another_thread_sees_or_changes_no_part_of_a_group(use: Callable[[ParamStore], object]) -> None:
-    store = ParamStore()
+def test_another_thread_sees_or_changes_no_part_of_a_group(
+    use: Callable[[ParamStore], object], store: ParamStore
+) -> None:
     store.remember_groups(["/macro/1"])
     other = threading.Thread(target=use, args=(store,))
 
@@ -117,8 +114,7 @@ def test_another_thread_sees_or_changes_no_part_of_a_group(use: Callable[[ParamS
     other.join()
 
 
-def test_what_was_set_together_is_remembered_and_every_wish_counted() -> None:
-    store = ParamStore()
+def test_what_was_set_together_is_remembered_and_every_wish_counted(store: ParamStore) -> None:
     store.remember_groups(["/macro/1"])
     store.count_sets(["/layer/1/mute"])
     store.set_many([("/macro/1", 0.5), ("/layer/1/angle", 0)], by="a")
@@ -135,8 +131,7 @@ def needs_a_model(value: object) -> None:
         raise Rejected("/sd/enable: no model is configured")
 
 
-def test_a_value_that_this_run_cannot_use_is_rejected_and_the_rest_of_its_group_is_set() -> None:
-    store = ParamStore()
+def test_a_value_that_this_run_cannot_use_is_rejected_and_the_rest_of_its_group_is_set(store: ParamStore) -> None:
     store.add_condition("/sd/enable", needs_a_model)
     with pytest.raises(Rejected, match="no model is configured"):
         store.set("/sd/enable", 1)
@@ -155,8 +150,7 @@ def test_a_trigger_calls_its_hook_at_once_and_its_release_does_not() -> None:
     assert pulls == ["tap"] * 3 and store.get("/tempo/tap") == 3
 
 
-def test_a_glide_leaves_out_values_set_by_others_since() -> None:
-    store = ParamStore()
+def test_a_glide_leaves_out_values_set_by_others_since(store: ParamStore) -> None:
     curve = osc_schema.lookup("/layer/1/curve")
     store.set("/layer/1/angle", 5, by="before")
     overridden, version = store.glide([(ANGLE, 6.0), (curve, 0.5)], by="fade", since=store.version)

@@ -17,16 +17,6 @@ TICK_S = 60 / 120 / 24
 
 
 @pytest.fixture
-def clock() -> SteppedClock:
-    return SteppedClock()
-
-
-@pytest.fixture
-def store() -> ParamStore:
-    return ParamStore()
-
-
-@pytest.fixture
 def tempo(store: ParamStore, clock: SteppedClock) -> Tempo:
     return Tempo(store, clock)
 

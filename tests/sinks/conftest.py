@@ -14,7 +14,6 @@ import pytest
 from engine.render.context import _gl_library
 from engine.sinks.registry import available_kinds
 from engine.sinks.sink import OutputFormat
-from engine.system.clock import SteppedClock
 from engine.values import AudioBlock, FrameId, PublishedFrame, TextureRef
 from tests.support.ndi_network import NdiReceiver, use_loopback
 from tests.support.stubs import LibraryStub, load_api, python_signature
@@ -23,11 +22,6 @@ from tests.support.stubs import LibraryStub, load_api, python_signature
 @pytest.fixture(scope="session", autouse=True)
 def ndi_on_loopback(tmp_path_factory: pytest.TempPathFactory) -> None:
     use_loopback(tmp_path_factory.mktemp("ndi"))
-
-
-@pytest.fixture
-def clock() -> SteppedClock:
-    return SteppedClock()
 
 
 @pytest.fixture

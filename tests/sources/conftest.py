@@ -14,7 +14,7 @@ import simplejpeg
 from engine.errors import SourceError
 from engine.sources.opening import open_source
 from engine.sources.source import Source
-from engine.system.clock import SteppedClock, SystemClock
+from engine.system.clock import SystemClock
 from tests.jobs.video import numbered
 from tests.support.ndi_network import use_loopback
 
@@ -40,11 +40,6 @@ def retries_at_once(monkeypatch: pytest.MonkeyPatch) -> None:
     """Reopen failed sources without a delay."""
     for module in ("live", "live_pictures", "playout"):
         monkeypatch.setattr(f"engine.sources.{module}.next_delay_s", lambda failures: 0.01)
-
-
-@pytest.fixture
-def clock() -> SteppedClock:
-    return SteppedClock()
 
 
 class PipedCamera:

@@ -25,11 +25,6 @@ ANGLE = "/layer/1/angle"
 
 
 @pytest.fixture
-def store() -> ParamStore:
-    return ParamStore()
-
-
-@pytest.fixture
 def ask(store: ParamStore) -> Callable[..., tuple[int, Any]]:
     """`ask(path, attribute)`: status and JSON."""
     tree = QueryTree(store, {"/sam3/object/2": (7, 1, 0.5, 0.25, 0.5, 0.125, 1.0), "/fx/1/error": ("",)})

@@ -237,8 +237,7 @@ def test_overwritten_sound_does_not_shift_the_sound_after_it(world) -> None:
     world.assert_audible(-1.0)
 
 
-def test_the_voice_is_converted_without_a_listener(reports) -> None:
-    clock = SteppedClock()
+def test_the_voice_is_converted_without_a_listener(reports, clock: SteppedClock) -> None:
     microphone, link = Microphone(hum), Inverter(clock)
     pipeline = VoicePipeline(link, microphone, None, clock=clock, report=reports)
     pipeline.follow(DEFAULTS | {"/rvc/enable": True})
@@ -251,8 +250,7 @@ def test_the_voice_is_converted_without_a_listener(reports) -> None:
     assert np.abs(sound[:, 0] + hum(np.arange(first, first + len(sound)))).max() < 1e-6
 
 
-def test_a_failing_desk_reports_and_continues(reports, wait_for) -> None:
-    clock = SteppedClock()
+def test_a_failing_desk_reports_and_continues(reports, wait_for, clock: SteppedClock) -> None:
     link = Inverter(clock)
     microphone = Microphone(hum)
     pipeline = VoicePipeline(link, microphone, None, clock=clock, report=reports)

@@ -58,11 +58,6 @@ def link(results: Results, gate: Gate, reports: Any) -> Iterator[SegmentationLin
 
 
 @pytest.fixture
-def store() -> ParamStore:
-    return ParamStore()
-
-
-@pytest.fixture
 def switch(link: SegmentationLink, store: ParamStore) -> Callable[[bool], None]:
     def switch(is_on: bool) -> None:
         store.set("/sam3/enable", is_on)

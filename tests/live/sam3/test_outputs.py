@@ -64,12 +64,11 @@ def test_each_result_is_sent_once_best_first_and_its_end_as_zero(rig: OutputsRig
     assert rig.sent[3:] == [("/sam3/objects", 0)]
 
 
-def test_masks_of_the_finished_picture_are_not_mirrored_with_layer_5() -> None:
+def test_masks_of_the_finished_picture_are_not_mirrored_with_layer_5(store: ParamStore) -> None:
     def seen_in(source: str) -> MasksView:
         picture = VideoFrame(pixels=np.zeros((9, 16, 3), np.uint8), index=0, time_s=0.0, source=source)
         return MasksView(segmentation=found((0.5, 0.5, 0.5, 0.5)), picture=picture, edge="/sam3/mask_edge")
 
-    store = ParamStore()
     store.set_many([("/layer/5/mirror", True), ("/layer/5/matte", "subject"), ("/region/mode", "sam3")], by="test")
     values = store.snapshot()
     for source, is_finished in (("0", False), (FINISHED, True)):

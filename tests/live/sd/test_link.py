@@ -47,8 +47,9 @@ def test_paths_are_absolute_so_that_a_child_in_another_folder_finds_them(
     assert (spec["vae"], spec["controlnets"]) == ("auto", ("owner/id",))
 
 
-def test_feedback_of_sd_with_itself_is_reported_once_each_time(link: DiffusionLink, reports: Any) -> None:
-    store = ParamStore()
+def test_feedback_of_sd_with_itself_is_reported_once_each_time(
+    link: DiffusionLink, reports: Any, store: ParamStore
+) -> None:
     store.set("/sd/enable", True)
 
     def feed(mode: str) -> None:
@@ -85,8 +86,9 @@ def test_values_of_an_unconfigured_controlnet_and_lora_are_reported(reports: Any
         assert not any("/sd/controlnet/2/enable" in line for _, line in reports.lines)
 
 
-def test_what_waits_for_a_beat_is_sent_ahead_except_what_takes_too_long_or_cannot_be_used(reports: Any) -> None:
-    store = ParamStore()
+def test_what_waits_for_a_beat_is_sent_ahead_except_what_takes_too_long_or_cannot_be_used(
+    reports: Any, store: ParamStore
+) -> None:
     store.add_condition("/sd/controlnet/1/enable", refuse)
     values = {"/sd/prompt": "ice", "/sd/width": 128, "/sd/model": "other", "/layer/1/angle": 5.0}
     coming = [UpcomingValues(key="cue", values=values | {"/sd/controlnet/1/enable": True})]
@@ -117,9 +119,8 @@ def refuse(value: object) -> None:
 
 @pytest.mark.parametrize("is_mirrored", [False, True])
 def test_each_new_region_map_is_sent_once_as_it_lies_on_sds_picture(
-    link: DiffusionLink, is_mirrored: bool, wait_for: Any
+    link: DiffusionLink, is_mirrored: bool, wait_for: Any, store: ParamStore
 ) -> None:
-    store = ParamStore()
     store.set_many([("/sd/enable", True), ("/layer/5/mirror", is_mirrored)], by="test")
     indices = np.arange(6, dtype=np.uint8).reshape(2, 3)
 
@@ -142,10 +143,9 @@ def test_each_new_region_map_is_sent_once_as_it_lies_on_sds_picture(
     assert feed()[1].sequence == sent.sequence + 1
 
 
-def test_consistency_starts_over_with_the_picture_of_each_bar(reports: Any) -> None:
+def test_consistency_starts_over_with_the_picture_of_each_bar(reports: Any, store: ParamStore) -> None:
     beat = {"now": 0.0}
     pulse = {"pulse": lambda: Pulse(beat=beat["now"], bpm=120.0)}
-    store = ParamStore()
     store.set_many([("/sd/consistency", 0.5), ("/sd/consistency_reset", "bar")], by="test")
     with opened_link(SdConfig(model="random:tiny"), reports, **pulse) as link:
 
@@ -209,7 +209,7 @@ def latest_of(segment: str) -> Any:
 
 @pytest.mark.parametrize("is_gpu", [True, False])
 def test_a_gpu_reads_only_what_sd_sees_and_only_on_request(
-    link: DiffusionLink, is_gpu: bool, monkeypatch: pytest.MonkeyPatch, wait_for: Any
+    link: DiffusionLink, is_gpu: bool, monkeypatch: pytest.MonkeyPatch, wait_for: Any, store: ParamStore
 ) -> None:
     child, read_px = SimpleNamespace(wants_frame=True), []
 
@@ -219,7 +219,6 @@ def test_a_gpu_reads_only_what_sd_sees_and_only_on_request(
 
     frame = replace(finished_frame(320, 180), read_fitted=read_fitted if is_gpu else None)
     monkeypatch.setattr(type(link.supervisor), "wants_frame", property(lambda supervisor: child.wants_frame))
-    store = ParamStore()
     changes = {"/sd/enable": True, "/sd/source": "multiverse", "/sd/width": 128, "/sd/height": 64}
 
     def show() -> tuple[int, int] | None:

@@ -31,9 +31,8 @@ def link(fork_server: None, tiny_sd: Path, tmp_path: Path, reports: Any) -> Iter
 
 
 def test_no_picture_of_the_former_size_is_shown_after_a_change(
-    link: DiffusionLink, wait_for: Callable[..., Any]
+    link: DiffusionLink, wait_for: Callable[..., Any], store: ParamStore
 ) -> None:
-    store = ParamStore()
     store.set_many(
         [("/sd/enable", True), ("/sd/source", "camera"), ("/sd/crossfade_s", 0.0), ("/sd/duty_auto", False)], by="test"
     )

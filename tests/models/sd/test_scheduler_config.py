@@ -18,14 +18,9 @@ from engine.models.sd.spec import ModelSpec
 from tests.models.sd.plain_stream import random_latents
 from tests.support.long_form import only_soak
 from tests.support.replicas.samplers import with_scheduler
+from tests.support.tiny_models import NOISE_TABLE
 
-TABLE = {
-    "num_train_timesteps": 1000,
-    "beta_start": 0.00085,
-    "beta_end": 0.012,
-    "beta_schedule": "scaled_linear",
-    "skip_prk_steps": True,
-}
+TABLE = NOISE_TABLE | {"skip_prk_steps": True}
 
 
 @only_soak

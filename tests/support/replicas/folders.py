@@ -11,84 +11,17 @@ from typing import Any
 from engine.models.sd import ModelSpec
 from tests.support.replicas.replica import Folders, Refused, Replica, Works
 from tests.support.tensors import copied_tensors
+from tests.support.tiny_models import NOISE_TABLE
 
 PAGE = "https://huggingface.co/"
 COMFY = "https://github.com/comfyanonymous/ComfyUI/blob/master/comfy/supported_models.py"
 SDXS = "https://github.com/leejet/stable-diffusion.cpp/blob/master/src/model/diffusion/unet.hpp"
 
-TABLE = {
-    "num_train_timesteps": 1000,
-    "beta_start": 0.00085,
-    "beta_end": 0.012,
-    "beta_schedule": "scaled_linear",
-    "trained_betas": None,
-    "clip_sample": False,
-}
-PNDM = TABLE | {
-    "_class_name": "PNDMScheduler",
-    "_diffusers_version": "0.6.0",
-    "set_alpha_to_one": False,
-    "skip_prk_steps": True,
-    "steps_offset": 1,
-}
-DEIS = TABLE | {
-    "_class_name": "DEISMultistepScheduler",
-    "algorithm_type": "deis",
-    "solver_order": 2,
-    "solver_type": "logrho",
-    "lower_order_final": True,
-    "prediction_type": "epsilon",
-    "steps_offset": 1,
-}
-EULER_XL = TABLE | {
-    "_class_name": "EulerDiscreteScheduler",
-    "interpolation_type": "linear",
-    "prediction_type": "epsilon",
-    "sample_max_value": 1.0,
-    "set_alpha_to_one": False,
-    "skip_prk_steps": True,
-    "steps_offset": 1,
-    "timestep_spacing": "leading",
-    "use_karras_sigmas": False,
-}
-SMALL = {"sample_size": 64, "attention_head_dim": 4, "norm_num_groups": 8, "cross_attention_dim": 32}
-SMALL_XL = {
-    "sample_size": 128,
-    "block_out_channels": [16, 32, 64],
-    "attention_head_dim": [1, 2, 4],
-    "norm_num_groups": 8,
-    "cross_attention_dim": 64,
-    "use_linear_projection": True,
-    "addition_embed_type": "text_time",
-    "addition_time_embed_dim": 8,
-    "projection_class_embeddings_input_dim": 32 + 6 * 8,
-    "down_block_types": ["DownBlock2D", "CrossAttnDownBlock2D", "CrossAttnDownBlock2D"],
-    "up_block_types": ["CrossAttnUpBlock2D", "CrossAttnUpBlock2D", "UpBlock2D"],
-}
-SD_DOWN = ["CrossAttnDownBlock2D", "CrossAttnDownBlock2D", "CrossAttnDownBlock2D", "DownBlock2D"]
-SD_UP = ["UpBlock2D", "CrossAttnUpBlock2D", "CrossAttnUpBlock2D", "CrossAttnUpBlock2D"]
-BK_BASE = {
-    "layers_per_block": 1,
-    "block_out_channels": [8, 16, 32, 32],
-    "down_block_types": SD_DOWN,
-    "up_block_types": SD_UP,
-}
-BK_TINY = {
-    "layers_per_block": 1,
-    "block_out_channels": [8, 16, 32],
-    "down_block_types": ["CrossAttnDownBlock2D"] * 3,
-    "mid_block_type": None,
-    "up_block_types": ["CrossAttnUpBlock2D"] * 3,
-}
-SDXS_DREAMSHAPER = BK_TINY | {
-    "down_block_types": ["DownBlock2D", "CrossAttnDownBlock2D", "CrossAttnDownBlock2D"],
-    "up_block_types": ["CrossAttnUpBlock2D", "CrossAttnUpBlock2D", "UpBlock2D"],
-}
-SSD_1B = SMALL_XL | {
-    "mid_block_type": "UNetMidBlock2D",
-    "transformer_layers_per_block": [0, [2, 2], [4, 4]],
-    "reverse_transformer_layers_per_block": [[4, 4, 10], [2, 1, 1], 1],
-}
+PUBLISHED = json.loads(Path(__file__).with_suffix(".json").read_text(encoding="utf-8"))
+"""Schedulers as published, and the shapes of UNets, with few channels."""
+TABLE = NOISE_TABLE | {"trained_betas": None, "clip_sample": False}
+PNDM, DEIS, EULER_XL = (PUBLISHED["schedulers"][name] for name in ("pndm", "deis", "euler_xl"))
+UNETS = PUBLISHED["unets"]
 
 Change = Callable[[Path], None]
 
@@ -125,7 +58,7 @@ def unet(**shape: Any) -> Change:
 
         with torch.random.fork_rng():
             torch.manual_seed(0)
-            network = UNet2DConditionModel(**(SMALL | shape))
+            network = UNet2DConditionModel(**(UNETS["small"] | shape))
         shutil.rmtree(folder / "unet")
         network.save_pretrained(folder / "unet")
 
@@ -249,19 +182,29 @@ WORKING = [
     works(
         "SimianLuo/LCM_Dreamshaper_v7",
         index(_class_name="LatentConsistencyModelPipeline"),
-        unet(**BK_BASE, time_cond_proj_dim=256),
+        unet(**UNETS["bk_base"], time_cond_proj_dim=256),
         *(LCM_SCHEDULER, as_pickles),
         expect=LCM,
     ),
-    works("segmind/tiny-sd", unet(**BK_TINY), LEADING, expect=PLAIN, source=DISTILLED),
+    works("segmind/tiny-sd", unet(**UNETS["bk_tiny"]), LEADING, expect=PLAIN, source=DISTILLED),
     works(
-        *("IDKiro/sdxs-512-dreamshaper", unet(**SDXS_DREAMSHAPER), scheduler(DEIS, timestep_spacing="linspace")),
+        *(
+            "IDKiro/sdxs-512-dreamshaper",
+            unet(**UNETS["sdxs_dreamshaper"]),
+            scheduler(DEIS, timestep_spacing="linspace"),
+        ),
         expect=ONE_STEP_15,
         vae="analytic",
         source=SDXS,
     ),
-    works("segmind/SSD-1B", unet(**SSD_1B), scheduler(EULER_XL), kind="sdxl", expect=XL, source=COMFY),
-    works("etri-vilab/koala-lightning-700m", unet(**SMALL_XL | KOALA), KOALA_SCHEDULER, kind="sdxl", expect=LIGHTNING),
+    works("segmind/SSD-1B", unet(**UNETS["ssd_1b"]), scheduler(EULER_XL), kind="sdxl", expect=XL, source=COMFY),
+    works(
+        "etri-vilab/koala-lightning-700m",
+        unet(**UNETS["small_xl"] | KOALA),
+        KOALA_SCHEDULER,
+        kind="sdxl",
+        expect=LIGHTNING,
+    ),
 ]
 
 REFUSED = """
