@@ -1,5 +1,6 @@
 """Tiny networks that draw control images: with random weights as files, and with known answers."""
 
+import json
 from pathlib import Path
 from types import SimpleNamespace
 from typing import Any
@@ -10,35 +11,7 @@ from engine.models.plain_config import read_config
 from engine.models.random_models import seeded
 from engine.models.weight_files import find_weights
 
-DEPTH = {
-    "backbone_config": {
-        "model_type": "dinov2",
-        "hidden_size": 16,
-        "num_hidden_layers": 4,
-        "num_attention_heads": 2,
-        "image_size": 70,
-        "patch_size": 14,
-        "reshape_hidden_states": False,
-        "out_indices": [1, 2, 3, 4],
-    },
-    "reassemble_hidden_size": 16,
-    "neck_hidden_sizes": [4, 8, 12, 16],
-    "fusion_hidden_size": 8,
-    "head_hidden_size": 8,
-}
-POSE = {
-    "backbone_config": {
-        "model_type": "vitpose_backbone",
-        "image_size": [64, 48],
-        "patch_size": [16, 16],
-        "hidden_size": 16,
-        "num_hidden_layers": 2,
-        "num_attention_heads": 2,
-        "part_features": 8,
-        "out_indices": [2],
-    },
-    "num_labels": 17,
-}
+CONFIGURATIONS = json.loads(Path(__file__).with_suffix(".json").read_text(encoding="utf-8"))
 
 
 def build_tiny_depth(folder: Path, **changes: Any) -> Path:
@@ -46,7 +19,7 @@ def build_tiny_depth(folder: Path, **changes: Any) -> Path:
     from transformers import DepthAnythingConfig, DepthAnythingForDepthEstimation
 
     with seeded(0):
-        network = DepthAnythingForDepthEstimation(DepthAnythingConfig(**DEPTH | changes))
+        network = DepthAnythingForDepthEstimation(DepthAnythingConfig(**CONFIGURATIONS["depth"] | changes))
         network.head.conv3.bias.data.fill_(1.0)  # above 0, where its answer ends
         _spread(network).save_pretrained(folder)
     return folder
@@ -56,9 +29,10 @@ def build_tiny_pose(folder: Path, *, experts: int = 1) -> Path:
     """A ViTPose, or with several experts a ViTPose+."""
     from transformers import VitPoseConfig, VitPoseForPoseEstimation
 
-    backbone = POSE["backbone_config"] | {"num_experts": experts}
+    pose = CONFIGURATIONS["pose"]
+    backbone = pose["backbone_config"] | {"num_experts": experts}
     with seeded(0):
-        network = VitPoseForPoseEstimation(VitPoseConfig(**POSE | {"backbone_config": backbone}))
+        network = VitPoseForPoseEstimation(VitPoseConfig(**pose | {"backbone_config": backbone}))
         _spread(network).save_pretrained(folder)
     return folder
 

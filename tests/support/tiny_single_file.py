@@ -9,6 +9,10 @@ from typing import Any
 
 import torch
 
+NAMES = json.loads(Path(__file__).with_name("original_names.json").read_text(encoding="utf-8"))
+"""Of each part of a model: diffusers' and transformers' names, and those of the original code, in the order of their
+replacement."""
+
 
 def build_tiny_single_file(file: Path, sd_folder: Path) -> Path:
     """Write the model in `sd_folder` (full VAE) as one checkpoint with the original tensor names. Its configuration
@@ -80,19 +84,6 @@ def with_prefix(prefix: str, tensors: dict[str, torch.Tensor]) -> dict[str, torc
     return {f"{prefix}{name}": tensor for name, tensor in tensors.items()}
 
 
-OPEN_CLIP_NAMES = {
-    "embeddings.token_embedding.weight": "token_embedding.weight",
-    "embeddings.position_embedding.weight": "positional_embedding",
-    "final_layer_norm.": "ln_final.",
-    "encoder.layers.": "transformer.resblocks.",
-    "layer_norm1": "ln_1",
-    "layer_norm2": "ln_2",
-    "self_attn.out_proj": "attn.out_proj",
-    "mlp.fc1": "mlp.c_fc",
-    "mlp.fc2": "mlp.c_proj",
-}
-
-
 def open_clip_tensors(text: dict[str, torch.Tensor], *, extra_layers: int = 0) -> dict[str, torch.Tensor]:
     """Tensors of a transformers text encoder by OpenCLIP's names, plus `extra_layers` unused layers. Query, key and
     value are one matrix, and the projection is transposed."""
@@ -102,7 +93,7 @@ def open_clip_tensors(text: dict[str, torch.Tensor], *, extra_layers: int = 0) -
         if name == "text_projection.weight":
             tensors["text_projection"] = tensor.T
         elif ".self_attn." not in name or "out_proj" in name:
-            for ours, original in OPEN_CLIP_NAMES.items():
+            for ours, original in NAMES["text encoder"].items():
                 name = name.replace(ours, original)
             tensors[name] = tensor
         elif ".q_proj." in name:
@@ -119,31 +110,9 @@ def open_clip_tensors(text: dict[str, torch.Tensor], *, extra_layers: int = 0) -
     return tensors
 
 
-UNET_NAMES = {
-    "conv_in": "input_blocks.0.0",
-    "time_embedding.linear_1": "time_embed.0",
-    "time_embedding.linear_2": "time_embed.2",
-    "add_embedding.linear_1": "label_emb.0.0",
-    "add_embedding.linear_2": "label_emb.0.2",
-    "conv_norm_out": "out.0",
-    "conv_out": "out.2",
-    "mid_block.resnets.0": "middle_block.0",
-    "mid_block.attentions.0": "middle_block.1",
-    "mid_block.resnets.1": "middle_block.2",
-}
-RESNET_NAMES = {
-    "norm1": "in_layers.0",
-    "conv1": "in_layers.2",
-    "time_emb_proj": "emb_layers.1",
-    "norm2": "out_layers.0",
-    "conv2": "out_layers.3",
-    "conv_shortcut": "skip_connection",
-}
-
-
 def original_unet_name(name: str, parts_a_block: int) -> str:
     """The original name of a UNet tensor; the original code has one flat list of blocks."""
-    for ours, original in UNET_NAMES.items():
+    for ours, original in NAMES["UNet"].items():
         if name.startswith(f"{ours}."):
             return with_resnet_names(original + name.removeprefix(ours), ours)
     kind, block, part, layer, rest = name.split(".", 4)
@@ -159,31 +128,13 @@ def original_unet_name(name: str, parts_a_block: int) -> str:
 
 def with_resnet_names(name: str, part: str) -> str:
     if "resnets" in part:
-        for ours, original in RESNET_NAMES.items():
+        for ours, original in NAMES["resnet"].items():
             name = name.replace(f".{ours}.", f".{original}.")
     return name
 
 
-VAE_NAMES = {
-    "mid_block.resnets.0": "mid.block_1",
-    "mid_block.resnets.1": "mid.block_2",
-    "mid_block.attentions.0": "mid.attn_1",
-    "conv_norm_out": "norm_out",
-    "conv_shortcut": "nin_shortcut",
-    "group_norm": "norm",
-    "to_q": "q",
-    "to_k": "k",
-    "to_v": "v",
-    "to_out.0": "proj_out",
-    ".downsamplers.0": ".downsample",
-    ".upsamplers.0": ".upsample",
-    ".resnets.": ".block.",
-    "down_blocks": "down",
-}
-
-
 def original_vae_name(name: str, levels: int) -> str:
-    for ours, original in VAE_NAMES.items():
+    for ours, original in NAMES["VAE"].items():
         name = name.replace(ours, original)
     start, found, rest = name.partition("up_blocks.")
     if not found:

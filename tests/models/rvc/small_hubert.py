@@ -1,6 +1,8 @@
 """A small HuBERT with random weights, and the names of the published files' tensors (fairseq's)."""
 
+import json
 from collections.abc import Mapping
+from pathlib import Path
 from typing import Any
 
 import torch
@@ -9,37 +11,8 @@ from transformers import HubertConfig, HubertModel
 
 WIDTH = 128
 PROJECTED = 32
-# Written by hand from the published hubert_base.pt: transformers' names and fairseq's, where they differ.
-OUTSIDE_THE_LAYERS = {
-    "feature_extractor.conv_layers.0.layer_norm.weight": "feature_extractor.conv_layers.0.2.weight",
-    "feature_extractor.conv_layers.0.layer_norm.bias": "feature_extractor.conv_layers.0.2.bias",
-    **{
-        f"feature_extractor.conv_layers.{n}.conv.weight": f"feature_extractor.conv_layers.{n}.0.weight"
-        for n in range(7)
-    },
-    "feature_projection.layer_norm.weight": "layer_norm.weight",
-    "feature_projection.layer_norm.bias": "layer_norm.bias",
-    "feature_projection.projection.weight": "post_extract_proj.weight",
-    "feature_projection.projection.bias": "post_extract_proj.bias",
-    "masked_spec_embed": "mask_emb",
-    "encoder.pos_conv_embed.conv.bias": "encoder.pos_conv.0.bias",
-    "encoder.pos_conv_embed.conv.parametrizations.weight.original0": "encoder.pos_conv.0.weight_g",
-    "encoder.pos_conv_embed.conv.parametrizations.weight.original1": "encoder.pos_conv.0.weight_v",
-    "encoder.layer_norm.weight": "encoder.layer_norm.weight",
-    "encoder.layer_norm.bias": "encoder.layer_norm.bias",
-    "final_proj.weight": "final_proj.weight",
-    "final_proj.bias": "final_proj.bias",
-}
-IN_A_LAYER = {
-    "attention.k_proj": "self_attn.k_proj",
-    "attention.v_proj": "self_attn.v_proj",
-    "attention.q_proj": "self_attn.q_proj",
-    "attention.out_proj": "self_attn.out_proj",
-    "layer_norm": "self_attn_layer_norm",
-    "feed_forward.intermediate_dense": "fc1",
-    "feed_forward.output_dense": "fc2",
-    "final_layer_norm": "final_layer_norm",
-}
+NAMES = json.loads(Path(__file__).with_name("fairseq_names.json").read_text(encoding="utf-8"))
+"""Written by hand from the published hubert_base.pt: transformers' names and fairseq's, where they differ."""
 
 
 class SmallHubert(HubertModel):
@@ -79,7 +52,7 @@ def fairseq_names(tensors: Mapping[str, Tensor]) -> dict[str, Tensor]:
     for name, tensor in tensors.items():
         if name.startswith("encoder.layers."):
             _, _, number, *inside, kind = name.split(".")
-            found[f"encoder.layers.{number}.{IN_A_LAYER['.'.join(inside)]}.{kind}"] = tensor
+            found[f"encoder.layers.{number}.{NAMES['in a layer']['.'.join(inside)]}.{kind}"] = tensor
         else:
-            found[OUTSIDE_THE_LAYERS[name]] = tensor
+            found[NAMES["outside the layers"][name]] = tensor
     return found
