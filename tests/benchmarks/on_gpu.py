@@ -14,6 +14,7 @@ import subprocess
 import sys
 import tempfile
 import time
+import tomllib
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass
@@ -91,57 +92,12 @@ def bench(name: str, limit_s: float, real: str, tiny: str = "", program: str = "
     return Part(name, limit_s, *arguments)
 
 
-ON = "--device {device}"
-PARTS = (
-    tests(
-        "tests",
-        150,
-        *(f"models/{name}" for name in "test_graphs test_device_work sd/test_overlap **/test_card_*".split()),
-    ),
-    # the figures that have goals, in 750 s
-    bench(
-        "sd",
-        100,
-        f"sd {ON} --shape sd15 --size 512 --steps 1 --steps 2 --seconds 6",
-        f"sd {ON} --size 64 --steps 6 --seconds 0",
-    ),
-    bench("sam3-image", 90, f"sam3 {ON} --mode image", f"sam3 {ON} --mode image --size 96x64 --objects 2 --seconds 0"),
-    bench("sam3-track", 110, f"sam3 {ON} --mode track", f"sam3 {ON} --mode track --size 96x64 --objects 1 --seconds 0"),
-    bench(
-        "rvc",
-        110,
-        f"rvc {ON}",
-        f"rvc {ON} --seconds 2 --block 100 --files 2 --embeddings 400",
-        "tests.benchmarks",  # beside baselines
-    ),
-    bench(
-        "video",
-        120,
-        f"video {ON} --shape sd15 --batch 8 --steps 5 --strength 0.2 --seconds 8",
-        f"video {ON} --size 64x64 --batch 2 --steps 2 --seconds 0",
-        "tests.benchmarks",
-    ),
-    bench(
-        "isolation",
-        145,
-        f"isolation {ON} --model random:sd15 --size 1920x1080 --fps 60 --seconds 10 --rounds 2",
-        f"isolation {ON} --size 96x64 --fps 6 --sd-size 64x64 --seconds 1 --rounds 1 --launches 0",
-    ),
-    bench(
-        "render",
-        75,  # half of it for Numba, which compiles on a new machine
-        "render --size 1920x1080 --fps 60 --seconds 10",
-        "render --size 96x64 --frames 10 --seconds 1",
-        "tests.benchmarks",  # beside baselines
-    ),
-    # what else is worth knowing
-    tests("render-tests", 90, *(f"render/test_{name}" for name in ("one_submission", "fitted", "renderers"))),
-    bench("ipc", 60, "ipc", "ipc --blocks 1", "tests.benchmarks"),
-    bench("sd-others", 240, f"sd {ON} --shape sd-turbo --shape sdxl-turbo --size 512 --steps 1 --pan 0 --seconds 4"),
-    bench("sd-inductor", 240, f"sd {ON} --shape sd15 --size 512 --steps 1 --accelerator inductor --pan 0 --seconds 4"),
-    bench("osc", 60, "osc --size 1920x1080 --fps 60"),
-    bench("video-others", 280, f"video {ON} --shape sd15 --batch 1 --batch 8 --steps 5", program="tests.benchmarks"),
-)
+def read_parts() -> tuple[Part, ...]:
+    rows = tomllib.loads(Path(__file__).with_suffix(".toml").read_text(encoding="utf-8"))["part"]
+    return tuple(tests(row["name"], row["limit_s"], *row["files"]) if "files" in row else bench(**row) for row in rows)
+
+
+PARTS = read_parts()
 """In order of worth."""
 
 Run = Callable[[Sequence[str], float, IO[str], IO[str]], int | None]

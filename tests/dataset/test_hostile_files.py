@@ -24,6 +24,7 @@ from engine.dataset.options import SceneOptions
 from engine.dataset.running.manifest import read_manifest
 from engine.dataset.scene.description import GroundPicture
 from engine.errors import SourceError, UsageError
+from tests.dataset.assets import models
 from tests.dataset.checking.folders import write_dataset
 from tests.support.long_form import IS_SOAK
 from tests.support.own_process import lines_of
@@ -64,17 +65,7 @@ for name in sys.argv[1:]:
 
 
 def gltf(path: Path, uri: str) -> Path:
-    position = {"attributes": {"POSITION": 0}}
-    header = {
-        "asset": {"version": "2.0"},
-        "buffers": [{"uri": uri, "byteLength": 36}],
-        "bufferViews": [{"buffer": 0, "byteLength": 36}],
-        "accessors": [{"bufferView": 0, "componentType": 5126, "count": 3, "type": "VEC3"}],
-        "meshes": [{"primitives": [position]}],
-        "nodes": [{"mesh": 0}],
-        "scenes": [{"nodes": [0]}],
-        "scene": 0,
-    }
+    header, _ = models.gltf(uri=uri)
     path.write_text(json.dumps(header))
     return path
 
@@ -113,7 +104,7 @@ def test_models_scenes_and_textures_that_would_fill_the_memory_or_hang_are_one_l
         file.truncate(5 << 30)
     for name in ("/dev/zero", "huge.mtl"):
         (folder / f"{len(name)}.obj").write_text(f"mtllib {name}\n{TRIANGLE}")
-    (tmp_path / "secret").write_bytes(bytes(36))
+    (tmp_path / "secret").write_bytes(bytes(240))  # as many as the box has
     png_header(folder / "wide.png", 30_000)
     for side_px, kind in ((13_500, "TIFF"), (13_500, "GIF"), (9_000, "TIFF")):
         name = f"{side_px}.{kind.lower()}"

@@ -11,6 +11,7 @@ import numpy as np
 from engine.live.kit.live_model import LiveEntry
 from osc_schema.declare import switch
 from osc_schema.types import Area, SinkKind
+from tests.live.plugin.multiverse_plasma import LaserSink
 
 AREA = Area(
     title="Eager",
@@ -40,27 +41,11 @@ def paint(picture: np.ndarray, values: dict[str, Any]) -> np.ndarray:
     return picture
 
 
-class Failing:
+class Failing(LaserSink):
     """A sink without a fault."""
 
     def __init__(self, argument: str, picture: str = "main") -> None:
-        self.name, self.frames = argument or "failing", 0
-
-    def publish(self, frame: Any) -> None:
-        self.frames += 1
-
-    def status(self) -> Any:
-        from engine.sinks.sink import SinkStatus
-
-        return SinkStatus(kind="failing", name=self.name, frames=self.frames)
-
-    def drain(self) -> bool:
-        return True
-
-    def start(self, output_format: Any, *, may_wait: bool = False) -> None: ...
-    def set_format(self, output_format: Any) -> None: ...
-    def pump(self) -> None: ...
-    def close(self) -> None: ...
+        super().__init__(argument or "failing", picture)
 
 
 class Raises(Failing):

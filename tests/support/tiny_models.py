@@ -47,7 +47,9 @@ def build_tiny_sd(
     scheduler = tiny_scheduler(sampler or usual[kind], "v_prediction" if kind == "sd21" else "epsilon")
     with seeded(seed):
         parts: dict[str, Any] = {
-            "vae": analytic_vae() if vae == "analytic" else tiny_kl(0.13025 if kind == "sdxl" else 0.18215),
+            "vae": analytic_vae()
+            if vae == "analytic"
+            else tiny_kl(scaling_factor=0.13025 if kind == "sdxl" else 0.18215),
             "unet": tiny_unet(kind),
             "scheduler": scheduler,
             "tokenizer": tiny_tokenizer(folder / "tokenizer", pad_token=None if kind == "sd15" else "!"),
@@ -165,17 +167,16 @@ def analytic_vae() -> Any:
     return vae.eval()
 
 
-def tiny_kl(scaling_factor: float) -> Any:
+def tiny_kl(*, channels: tuple[int, ...] = (8, 16, 16, 16), groups: int = 8, **values: Any) -> Any:
     from diffusers import AutoencoderKL
 
     return AutoencoderKL(
         down_block_types=("DownEncoderBlock2D",) * 4,
         up_block_types=("UpDecoderBlock2D",) * 4,
-        block_out_channels=(8, 16, 16, 16),
+        block_out_channels=channels,
         layers_per_block=1,
-        norm_num_groups=8,
-        latent_channels=4,
-        scaling_factor=scaling_factor,
+        norm_num_groups=groups,
+        **values,
     ).eval()
 
 

@@ -13,7 +13,7 @@ from engine.app import Engine
 from engine.config import build_config
 from engine.osc.encode import encode_message
 from osc_schema.modulation import ROUTES
-from tests.support.browsers import SHELL
+from tests.support.browsers import SHELL, canvas_mean
 from tests.support.slow_sound import slow_sound
 
 STARTED_WITHIN_S = 120.0
@@ -202,15 +202,7 @@ class Visit:
 
     def picture_mean(self) -> float:
         """Mean of the canvas, 0..255."""
-        return self.page.evaluate(
-            """() => {
-                const canvas = document.getElementById("picture");
-                const data = canvas.getContext("2d").getImageData(0, 0, canvas.width, canvas.height).data;
-                let sum = 0;
-                for (let at = 0; at < data.length; at += 4) sum += data[at] + data[at + 1] + data[at + 2];
-                return sum / (data.length / 4 * 3);
-            }"""
-        )
+        return float(canvas_mean(self.page, "picture").mean())
 
     def close(self) -> None:
         self.page.context.close()

@@ -1,5 +1,6 @@
 """Small yards to scatter things over: rolling ground, and piles on a lattice."""
 
+from dataclasses import replace
 from functools import cache
 
 import numpy as np
@@ -9,9 +10,10 @@ from engine.dataset.layout.placer import PiledSite
 from engine.dataset.layout.rows_and_clusters import SiteLayout, Strip
 from engine.dataset.options import SceneOptions
 from engine.dataset.scene.camera import SiteCamera
-from engine.dataset.scene.description import GroundLook, SiteScene, Sun, Terrain
+from engine.dataset.scene.description import SiteScene, Sun, Terrain
 from engine.dataset.scene.things import Distractor, Pile, PileKind
 from engine.jobs.kit import Span
+from tests.dataset.geometry.sites import site
 
 PITCH_M = 4.0
 ROAD = np.array([(-40.0, -2.0), (40.0, 2.0)])
@@ -76,16 +78,7 @@ def seen(piles: tuple[Pile, ...], things: tuple[Distractor, ...], half_m: float 
     """A scene seen straight down from so high up that nothing leans."""
     height_m = 400.0
     field_deg = 2 * float(np.degrees(np.arctan(half_m / height_m)))
-    return SiteScene(
-        seed=1,
-        camera=SiteCamera(width_px=240, height_px=240, height_m=height_m, field_of_view_deg=field_deg),
-        sun=Sun(elevation_deg=40, azimuth_deg=140, energy=2),
-        terrain=rolling(80),
-        ground=GroundLook(
-            soil=(0.3, 0.2, 0.1), subsoil=(0.3, 0.2, 0.1), grass=(0.1, 0.2, 0.1), grass_share=0.2, noise_seed=1
-        ),
-        piles=piles,
-        distractors=things,
-        tracks=(),
-        lime_lines=(),
+    camera = SiteCamera(width_px=240, height_px=240, height_m=height_m, field_of_view_deg=field_deg)
+    return replace(
+        site(piles, things, rolling(80)), camera=camera, sun=Sun(elevation_deg=40, azimuth_deg=140, energy=2)
     )

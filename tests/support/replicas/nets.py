@@ -18,6 +18,7 @@ from tests.support.tiny_models import (
     adapter_tensors,
     plus_projection,
     standard_projection,
+    tiny_kl,
     tiny_unet,
     tiny_vision_model,
 )
@@ -195,16 +196,8 @@ def file_of_another_base(target: Folders) -> ModelSpec:
 
 def tiny_vae(**values: Any) -> Any:
     """AutoencoderKL with the 32 groups that every published one has."""
-    from diffusers import AutoencoderKL
-
     with seeded(8):
-        return AutoencoderKL(
-            down_block_types=("DownEncoderBlock2D",) * 4,
-            up_block_types=("UpDecoderBlock2D",) * 4,
-            block_out_channels=(32, 32, 64, 64),
-            layers_per_block=1,
-            **values,
-        ).eval()
+        return tiny_kl(channels=(32, 32, 64, 64), groups=32, **values)
 
 
 def vae_file(

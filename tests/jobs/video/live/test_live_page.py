@@ -16,7 +16,7 @@ from engine.jobs.video.live.controls import LiveSettings
 from tests.jobs.segment.disc_movie import disc_picture, write_movie
 from tests.jobs.video.live.client import card
 from tests.jobs.video.live.conftest import Serve, open_server
-from tests.support.browsers import CHROMIUM, MISSING, SHELL
+from tests.support.browsers import CHROMIUM, MISSING, SHELL, canvas_mean
 
 FAKE_WEBCAM = ("--use-fake-device-for-media-stream", "--use-fake-ui-for-media-stream")
 PLAIN_NAME = "live.test"  # a name of 127.0.0.1 that is no localhost: to a browser another machine
@@ -50,17 +50,7 @@ class Visitor:
 
     def mean(self) -> np.ndarray:
         """Mean of red, green and blue on the canvas, 0..255."""
-        return np.array(
-            self.page.evaluate(
-                """() => {
-                    const canvas = document.getElementById("result");
-                    const data = canvas.getContext("2d").getImageData(0, 0, canvas.width, canvas.height).data;
-                    const sums = [0, 0, 0];
-                    for (let at = 0; at < data.length; at += 1) if (at % 4 < 3) sums[at % 4] += data[at];
-                    return sums.map((sum) => sum / (data.length / 4));
-                }"""
-            )
-        )
+        return canvas_mean(self.page, "result")
 
     def figure(self, name: str) -> str:
         return self.page.inner_text(f"#figure-{name}")

@@ -8,12 +8,13 @@ import numpy as np
 import pytest
 
 from engine.errors import ModelError, MultiverseError, SinkError, UsageError
-from engine.jobs.video.backend import PaintedBatch, StageFigures, VideoBatch
+from engine.jobs.video.backend import PaintedBatch, VideoBatch
 from engine.jobs.video.run import OpenedJob, run_job
 from engine.jobs.video.writing.outputs import VideoOutput, open_output
 from engine.models.sd.painting import GOOD
 from tests.jobs.folders import names
 from tests.jobs.segment.disc_movie import pictures_of
+from tests.jobs.video.cluster_toys import Toy
 from tests.jobs.video.writing.written import Live, job_of, packets_of, write
 from tests.support.full_disk import no_file_over
 
@@ -36,29 +37,17 @@ def recorded(source: Path, out: Path, count: int) -> VideoOutput:
     return output
 
 
-class FailingBackend:
+class FailingBackend(Toy):
     """Paints some batches, and then the model fails."""
 
-    name, load_s = "toy", 0.0
-    device, dtype, real_steps = "cpu", "float32", 1
-
     def __init__(self, whole: int) -> None:
-        self.notes: list[str] = []
+        super().__init__()
         self._whole = whole
 
     def paint(self, batches: Iterator[VideoBatch]) -> Iterator[PaintedBatch]:
         for batch in islice(batches, self._whole):
             yield PaintedBatch(batch=batch, pixels=255 - batch.pixels, outcomes=np.full(len(batch.pixels), GOOD))
         raise ModelError("the model has failed")
-
-    def times(self) -> tuple[StageFigures, ...]:
-        return (StageFigures(name="process", frames=0, seconds=0.0),)
-
-    def memory_mb(self) -> float | None:
-        return None
-
-    def close(self) -> None:
-        """Nothing to release."""
 
 
 def test_a_failed_live_run_publishes_its_finished_pictures_with_a_note(source: Path, tmp_path: Path) -> None:
