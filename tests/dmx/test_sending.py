@@ -9,15 +9,13 @@ import pytest
 
 from engine.control.dmx.receiver import DmxReceiver
 from engine.dmx import own
-from engine.dmx.artnet import ART_POLL, ART_SYNC, Poll, poll_replies, read_artnet
+from engine.dmx.artnet import ART_POLL, ART_SYNC, Poll, poll_replies
 from engine.dmx.own import CID_FILE, Nodes, component_id
-from engine.dmx.packets import LevelsPacket
-from engine.dmx.sacn import read_sacn
 from engine.dmx.sending import DmxSender, Route, Streams, hosts_of
 from engine.errors import SinkError
 from engine.osc.decode import Message
 from engine.system.clock import SystemClock
-from tests.support.dmx import DESK_CID
+from tests.support.dmx import DESK_CID, received
 
 HOST = "127.0.0.1"
 CID = uuid.UUID("11111111-2222-3333-4444-555555555555").bytes
@@ -34,13 +32,6 @@ def node() -> Iterator[socket.socket]:
 
 def at(node: socket.socket) -> str:
     return f"{HOST}:{node.getsockname()[1]}"
-
-
-def received(node: socket.socket) -> LevelsPacket:
-    data, (host, port) = node.recvfrom(2048)
-    packet = read_artnet(data, host, port) if data[:7] == b"Art-Net" else read_sacn(data, host)
-    assert isinstance(packet, LevelsPacket)
-    return packet
 
 
 def test_unchanged_levels_are_sent_three_times_and_then_kept_alive() -> None:

@@ -9,13 +9,11 @@ import numpy as np
 import pytest
 
 import osc_schema
-from engine.dmx.artnet import read_artnet
-from engine.dmx.packets import LevelsPacket
-from engine.dmx.sacn import read_sacn
 from engine.errors import SinkError
 from engine.sinks.dmx import DmxSink
 from engine.sinks.dmx_levels import colours_of, grid_of, levels_of, read_size, universes_of
 from engine.values import BeatFeatures, ChannelFeatures
+from tests.support.dmx import received
 
 HOST = "127.0.0.1"
 VALUES = {param.address: param.default for param in osc_schema.PARAMS}
@@ -50,24 +48,17 @@ def picture(*colours: tuple[int, int, int]) -> np.ndarray:
     return np.repeat(np.array([[(*colour, 255) for colour in colours]], np.uint8).repeat(16, 1), 48, 0)
 
 
-def levels_from(node: socket.socket) -> LevelsPacket:
-    data, (host, port) = node.recvfrom(2048)
-    packet = read_artnet(data, host, port) if data[:7] == b"Art-Net" else read_sacn(data, host)
-    assert isinstance(packet, LevelsPacket)
-    return packet
-
-
 def test_a_red_frame_gives_red_pixels(opened, make_frame, node: socket.socket, wait_for) -> None:
     sink = opened(",width=2,height=2")
     sink.publish(make_frame(0, picture((255, 0, 0))))
-    packet = levels_from(node)
+    packet = received(node)
     assert (packet.universe, packet.levels, packet.priority) == (1, b"\xff\0\0" * 4, 100)
     assert packet.name == f"Test {HOST}"
     wait_for(lambda: sink.status().detail == f"sacn universe 1, to {HOST}", "the status")
     sink.publish(make_frame(1, picture((0, 0, 0)), time_s=1.0))
-    assert levels_from(node).levels == bytes(12), "blackout is sent as zeros"
+    assert received(node).levels == bytes(12), "blackout is sent as zeros"
     sink.close()
-    assert [levels_from(node).is_end for _ in range(3)] == [True] * 3
+    assert [received(node).is_end for _ in range(3)] == [True] * 3
 
 
 def test_parameters_change_while_it_runs_and_the_argument_overrides_them(
@@ -76,10 +67,10 @@ def test_parameters_change_while_it_runs_and_the_argument_overrides_them(
     sink = opened(",width=1,height=1,gamma=linear")
     detail = {"/sink/dmx/protocol": "artnet", "/sink/dmx/universe": 5, "/sink/dmx/channel": 3, "/sink/dmx/width": 9}
     sink.publish(make_frame(0, picture((64, 128, 255))))
-    assert levels_from(node).levels == bytes((64, 128, 255))
+    assert received(node).levels == bytes((64, 128, 255))
     sink.publish(dataclasses.replace(make_frame(1, picture((64, 128, 255)), time_s=1.0), values=VALUES | detail))
-    assert [levels_from(node).is_end for _ in range(3)] == [True] * 3, "the old protocol's universe ends"
-    packet = levels_from(node)
+    assert [received(node).is_end for _ in range(3)] == [True] * 3, "the old protocol's universe ends"
+    packet = received(node)
     assert (packet.protocol, packet.universe, packet.levels) == ("artnet", 5, bytes((0, 0, 64, 128, 255, 0)))
 
 
@@ -96,7 +87,7 @@ def test_a_universe_that_the_protocol_lacks_is_left_out_and_reported(
 ) -> None:
     sink = opened(",universe=63999,width=170,height=2")
     sink.publish(make_frame())
-    assert levels_from(node).universe == 63_999
+    assert received(node).universe == 63_999
     detail = f"sacn universe 63999, to {HOST}; 1 left out, 1..63999 are allowed"
     wait_for(lambda: sink.status().detail == detail, "the status")
 

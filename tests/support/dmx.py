@@ -1,7 +1,12 @@
-"""Builds Art-Net and sACN packets field by field, from the layouts in their standards."""
+"""Builds Art-Net and sACN packets field by field, from the layouts in their standards, and receives levels."""
 
+import socket
 import struct
 import uuid
+
+from engine.dmx.artnet import read_artnet
+from engine.dmx.packets import LevelsPacket
+from engine.dmx.sacn import read_sacn
 
 DESK_CID = uuid.UUID("6ba7b810-9dad-11d1-80b4-00c04fd430c8")
 SPARE_CID = uuid.UUID("6ba7b811-9dad-11d1-80b4-00c04fd430c8")
@@ -60,3 +65,11 @@ def sacn(
 def _with_length(layer: bytes) -> bytes:
     """The layer with its flags (7) and its length, which counts these two bytes."""
     return struct.pack(">H", 0x7000 | len(layer) + 2) + layer
+
+
+def received(node: socket.socket) -> LevelsPacket:
+    """The next packet at this socket, which must be levels of Art-Net or sACN."""
+    data, (host, port) = node.recvfrom(2048)
+    packet = read_artnet(data, host, port) if data[:7] == b"Art-Net" else read_sacn(data, host)
+    assert isinstance(packet, LevelsPacket)
+    return packet

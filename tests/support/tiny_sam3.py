@@ -16,6 +16,7 @@ Another size, before building (checked with transformers 5.23): read the configu
 """
 
 import argparse
+import json
 from pathlib import Path
 from typing import Any
 
@@ -23,14 +24,13 @@ import torch
 
 import engine.models  # noqa: F401  the stub of a torchaudio that does not load must be there before transformers
 from engine.models.random_models import seeded
-from tests.support.seeing_detector import HEADS, set_detector_weights
+from tests.support.seeing_detector import set_detector_weights
 from tests.support.seeing_tracker import set_tracker_weights
 from tests.support.tiny_models import tiny_tokenizer
 
 KINDS = ("random", "seeing")
 NATIVE_SIZE = 336
 PATCH_SIZE = 14
-TEXT_WIDTH = 32
 WIDTH = 128  # the minimum: object pointers are split into memories of 64 channels, which fails with a single one
 PROMPT_TOKENS = 32
 
@@ -72,17 +72,7 @@ def build_tiny_lite_text(folder: Path, *, side_px: int = NATIVE_SIZE, seed: int 
 
     config = tiny_config("random", side_px).detector_config.to_dict() | {
         "model_type": "sam3_lite_text",
-        "text_config": {
-            "vocab_size": 518,
-            "hidden_size": TEXT_WIDTH,
-            "intermediate_size": 64,
-            "projection_dim": TEXT_WIDTH,
-            "num_hidden_layers": 3,
-            "num_attention_heads": 2,
-            "max_position_embeddings": PROMPT_TOKENS,
-            "repmixer_kernel_size": 5,
-            "layer_scale_init_value": 1.0,
-        },
+        "text_config": read_config()["lite text"],
     }
     with seeded(seed):
         model = Sam3LiteTextModel(Sam3LiteTextConfig(**config)).eval()
@@ -99,68 +89,22 @@ def build_tiny_lite_text(folder: Path, *, side_px: int = NATIVE_SIZE, seed: int 
 def tiny_config(kind: str, side_px: int = NATIVE_SIZE) -> Any:
     from transformers import Sam3VideoConfig
 
-    patches = side_px // PATCH_SIZE
-    vision: dict[str, Any] = {
-        "model_type": "sam3_vision_model",
-        "backbone_config": {
-            "model_type": "sam3_vit_model",
-            "hidden_size": 64 if kind == "seeing" else 32,
-            "intermediate_size": 64,
-            "num_hidden_layers": 2,
-            "num_attention_heads": 2,
-            "image_size": side_px,
-            "patch_size": PATCH_SIZE,
-            "window_size": patches,
-            "global_attn_indexes": [1],
-            "pretrain_image_size": side_px,
-        },
-        "fpn_hidden_size": WIDTH,
-        "backbone_feature_sizes": [[scale * patches] * 2 for scale in (4, 2, 1)],
-    }
-    layers = {"hidden_size": WIDTH, "num_layers": 1, "num_attention_heads": 2, "intermediate_size": 64}
-    detector = {
-        "model_type": "sam3",
-        "vision_config": vision,
-        "text_config": {
-            "model_type": "clip_text_model",
-            "vocab_size": 518,
-            "hidden_size": TEXT_WIDTH,
-            "intermediate_size": 64,
-            "projection_dim": TEXT_WIDTH,
-            "num_hidden_layers": 1,
-            "num_attention_heads": 2,
-            "max_position_embeddings": PROMPT_TOKENS,
-            "hidden_act": "gelu",
-            "bos_token_id": 516,
-            "eos_token_id": 517,
-            "pad_token_id": 517,
-        },
-        "geometry_encoder_config": dict(layers),
-        "detr_encoder_config": layers | {"intermediate_size": 128},
-        "detr_decoder_config": layers | {"num_queries": 48, "num_attention_heads": HEADS},
-        "mask_decoder_config": {"hidden_size": WIDTH, "num_attention_heads": 2, "num_upsampling_stages": 3},
-    }
-    tracker = {
-        "model_type": "sam3_tracker_video",
-        "vision_config": vision,
-        "image_size": side_px,
-        "prompt_encoder_config": {"hidden_size": WIDTH, "image_size": side_px, "patch_size": PATCH_SIZE},
-        "mask_decoder_config": {
-            "hidden_size": WIDTH,
-            "mlp_dim": 64,
-            "num_attention_heads": 2,
-            "iou_head_hidden_dim": WIDTH,
-        },
-        "memory_attention_hidden_size": WIDTH,
-        "memory_attention_num_layers": 1,
-        "memory_attention_feed_forward_hidden_size": 64,
-        "memory_encoder_hidden_size": WIDTH,
-        "mask_downsampler_embed_dim": WIDTH,
-        "memory_fuser_embed_dim": WIDTH,
-        "memory_fuser_intermediate_dim": 64,
-        "memory_fuser_num_layers": 1,
-    }
-    return Sam3VideoConfig(detector_config=detector, tracker_config=tracker, low_res_mask_size=4 * patches)
+    parts, patches = read_config(), side_px // PATCH_SIZE
+    vision, tracker = parts["vision"], parts["tracker"]
+    vision["backbone_config"] |= {"hidden_size": 64 if kind == "seeing" else 32, "image_size": side_px}
+    vision["backbone_config"] |= {"window_size": patches, "pretrain_image_size": side_px}
+    vision["backbone_feature_sizes"] = [[scale * patches] * 2 for scale in (4, 2, 1)]
+    tracker["prompt_encoder_config"]["image_size"] = side_px
+    return Sam3VideoConfig(
+        detector_config=parts["detector"] | {"vision_config": vision},
+        tracker_config=tracker | {"vision_config": vision, "image_size": side_px},
+        low_res_mask_size=4 * patches,
+    )
+
+
+def read_config() -> dict[str, Any]:
+    """What neither the kind nor the size changes."""
+    return json.loads(Path(__file__).with_suffix(".json").read_text(encoding="utf-8"))
 
 
 def scatter_weights(model: Any) -> None:
