@@ -129,27 +129,19 @@ def test_attention_is_right_in_short_sounds_too(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize("has_pitch", [True, False], ids=["pitch", "no_pitch"])
-@pytest.mark.parametrize("frames", [range(39, 40), range(33, 40), range(11, 20), range(1), range(40)])
+@pytest.mark.parametrize("frames", [range(39, 40), range(33, 40), range(11, 20), range(1), range(40), range(50)])
 @torch.no_grad()
-def test_frames_decoded_alone_equal_those_of_the_whole(frames: range, has_pitch: bool) -> None:
+def test_frames_decoded_alone_equal_those_of_the_whole(
+    frames: range, has_pitch: bool, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The whole in pieces, too: three of 20, the last one with 10 of the one before."""
+    for constant, value in (("PIECE_FRAMES", 40), ("MIN_PIECE_FRAMES", 15), ("LENGTH_STEP", 4)):
+        monkeypatch.setattr(module, constant, value)
     synthesizer = random_voice(small("v2-48k", has_pitch=has_pitch))
     hop = synthesizer.shape.hop
-    z = torch.randn(BATCH, synthesizer.shape.latent, 40)
+    z = torch.randn(BATCH, synthesizer.shape.latent, 50)
     g = synthesizer.speaker(torch.tensor([0, 1]))
-    source = synthesizer.source(torch.full((BATCH, 40), 200.0)) if has_pitch else None
+    source = synthesizer.source(torch.full((BATCH, 50), 200.0)) if has_pitch else None
     whole = synthesizer.dec(z, g, source)
     part = synthesizer.decode(z, g, source, frames)
     torch.testing.assert_close(part, whole[..., frames.start * hop : frames.stop * hop], rtol=0.0, atol=1e-6)
-
-
-@torch.no_grad()
-def test_a_long_sound_decoded_in_pieces_is_the_same(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(module, "PIECE_FRAMES", 40)
-    monkeypatch.setattr(module, "MIN_PIECE_FRAMES", 15)
-    monkeypatch.setattr(module, "LENGTH_STEP", 4)
-    synthesizer = random_voice(small("v2-32k"))
-    z = torch.randn(BATCH, synthesizer.shape.latent, 50)  # three pieces of 20, the last one with 10 of the one before
-    g = synthesizer.speaker(torch.tensor([0, 1]))
-    source = synthesizer.source(torch.full((BATCH, 50), 200.0))
-    in_pieces = synthesizer.decode(z, g, source)
-    torch.testing.assert_close(in_pieces, synthesizer.dec(z, g, source), rtol=0.0, atol=1e-6)
