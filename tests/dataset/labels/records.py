@@ -1,6 +1,7 @@
 """Records with known things, and pictures of small sites."""
 
 from dataclasses import replace
+from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -8,8 +9,9 @@ import numpy as np
 from engine.dataset.geometry.scene_geometry import build_geometry
 from engine.dataset.job import DatasetJob
 from engine.dataset.labels.options import LabelOptions
-from engine.dataset.labels.record import LabelledThing, LabelSource, PictureRecord
+from engine.dataset.labels.record import FinishedPicture, LabelledThing, LabelSource, PictureRecord
 from engine.dataset.labels.recording import make_record, record_of_piles
+from engine.dataset.labels.writers import LabelWriter
 from engine.dataset.scene.camera import SiteCamera
 from engine.dataset.scene.description import SiteScene
 from engine.dataset.sensor.photograph import Photograph
@@ -75,3 +77,13 @@ def recorded(scene: SiteScene, options: LabelOptions | None = None) -> PictureRe
 
 def seen_from(height_m: float, width_px: int = 160, height_px: int = 120, **changes: Any) -> SiteCamera:
     return SiteCamera(width_px=width_px, height_px=height_px, height_m=height_m, **changes)
+
+
+def finished(folder: Path, writer: LabelWriter, source: LabelSource) -> FinishedPicture:
+    """Write the files of this picture into the folder of its dataset."""
+    files = writer.files(source)
+    assert tuple(files) == writer.paths(source.task)
+    for name, content in files.items():
+        (folder / name).parent.mkdir(parents=True, exist_ok=True)
+        (folder / name).write_bytes(content)
+    return FinishedPicture(index=source.task.index, paths=(*files, source.record.file_name))

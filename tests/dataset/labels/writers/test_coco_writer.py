@@ -19,7 +19,7 @@ from engine.dataset.labels.recording import find_instances
 from engine.dataset.labels.writers import writers_of
 from engine.dataset.labels.writers.coco import coco_part
 from engine.errors import SourceError, UsageError
-from tests.dataset.labels.records import disc, source_of, source_of_piles, thing
+from tests.dataset.labels.records import disc, finished, source_of, source_of_piles, thing
 
 mask = pytest.importorskip("pycocotools.mask")
 COCO = pytest.importorskip("pycocotools.coco").COCO
@@ -52,12 +52,8 @@ def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
     pictures = []
     for index, subset in enumerate(SUBSETS):
         source = source_of(*things(), options=OPTIONS, index=index, subset=subset, size=200)
-        files = writer.files(source)
-        assert tuple(files) == writer.paths(source.task) == (f"annotations/{subset}/00000{index}.json",)
-        for name, content in files.items():
-            (path / name).parent.mkdir(parents=True)
-            (path / name).write_bytes(content)
-        pictures.append(FinishedPicture(index=index, paths=(*files, source.record.file_name)))
+        assert writer.paths(source.task) == (f"annotations/{subset}/00000{index}.json",)
+        pictures.append(finished(path, writer, source))
     assert writer.finish(DatasetContents(folder=path, options=OPTIONS, subsets=SUBSETS, pictures=pictures)) == FILES
     return path
 
@@ -199,14 +195,8 @@ def test_the_encoding_equals_that_of_pycocotools(pixels: np.ndarray) -> None:
 def test_pycocotools_loads_the_file_of_recipe_1_and_finds_every_pile(tmp_path: Path) -> None:
     pictures = {0: site(1), 3: np.zeros((90, 120), np.uint16), 7: site(2)}
     (writer,) = writers_of(["coco"])
-    (tmp_path / "annotations").mkdir()
-    finished = []
-    for index, pixels in pictures.items():
-        files = writer.files(source_of_piles(pixels, index))
-        for name, content in files.items():
-            (tmp_path / name).write_bytes(content)
-        finished.append(FinishedPicture(index=index, paths=(*files, f"images/{index:06d}.png")))
-    contents = DatasetContents(folder=tmp_path, recipe=1, options=LabelOptions(), subsets=(), pictures=finished)
+    written = [finished(tmp_path, writer, source_of_piles(pixels, index)) for index, pixels in pictures.items()]
+    contents = DatasetContents(folder=tmp_path, recipe=1, options=LabelOptions(), subsets=(), pictures=written)
     assert writer.finish(contents) == ("coco_annotations.json",)
     coco = read(tmp_path / "coco_annotations.json")
     assert coco.getImgIds() == [0, 3, 7]
@@ -219,7 +209,7 @@ def test_pycocotools_loads_the_file_of_recipe_1_and_finds_every_pile(tmp_path: P
             assert np.array_equal(coco.annToMask(annotation), pixels == number)
     assert sorted(coco.anns) == list(range(1, len(coco.anns) + 1))
     with pytest.raises(ValueError, match="picture 7 after picture 7"):
-        writer.finish(replace(contents, pictures=[finished[2], finished[2]]))
+        writer.finish(replace(contents, pictures=[written[2], written[2]]))
 
 
 def test_without_its_package_a_format_says_how_to_install_it(monkeypatch: pytest.MonkeyPatch) -> None:

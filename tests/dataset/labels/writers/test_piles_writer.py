@@ -6,11 +6,11 @@ from pathlib import Path
 import pytest
 
 from engine.dataset.labels.options import LabelOptions
-from engine.dataset.labels.record import DatasetContents, FinishedPicture
+from engine.dataset.labels.record import DatasetContents
 from engine.dataset.labels.writers import writers_of
 from engine.dataset.layout.pile_blocks import ALIASES
 from engine.errors import SourceError
-from tests.dataset.labels.records import disc, source_of, thing
+from tests.dataset.labels.records import disc, finished, source_of, thing
 
 OPTIONS = LabelOptions(classes=("bag", "pile"), write=("piles",))
 
@@ -26,12 +26,7 @@ def contents_of(folder: Path) -> DatasetContents:
             thing(disc(6), 50, 10, number=9, category="bag", class_id=0),
             options=OPTIONS, index=index,
         )  # fmt: skip
-        files = writer.files(source)
-        assert tuple(files) == writer.paths(source.task)
-        for name, content in files.items():
-            (folder / name).parent.mkdir(exist_ok=True)
-            (folder / name).write_bytes(content)
-        pictures.append(FinishedPicture(index=index, paths=(*files, source.record.file_name)))
+        pictures.append(finished(folder, writer, source))
     return DatasetContents(folder=folder, options=OPTIONS, subsets=(), pictures=pictures)
 
 
