@@ -6,7 +6,6 @@ averages each 8 x 8 block into the first three latent channels, decoding fills t
 the round trip, and a test can recognize the origin of a latent.
 """
 
-import argparse
 import json
 from pathlib import Path
 from typing import Any
@@ -15,6 +14,7 @@ import torch
 
 import engine.models  # noqa: F401  registers the replacement for torchaudio before transformers is imported
 from engine.models.random_models import seeded
+from tests.support.toy_program import write_toy
 
 KINDS = ("sd15", "turbo", "sdxl", "sd21")
 VAES = ("analytic", "kl")
@@ -360,16 +360,5 @@ def plus_projection(width: int) -> dict[str, torch.Tensor]:
     return tensors
 
 
-def main() -> None:
-    parser = argparse.ArgumentParser(description="Write a tiny random Stable Diffusion model.")
-    parser.add_argument("folder", type=Path)
-    parser.add_argument("--kind", choices=KINDS, default="sd15")
-    parser.add_argument("--vae", choices=VAES, default="analytic")
-    parser.add_argument("--sampler", choices=SAMPLERS, default=None)
-    parser.add_argument("--seed", type=int, default=0)
-    chosen = parser.parse_args()
-    print(build_tiny_sd(chosen.folder, kind=chosen.kind, vae=chosen.vae, sampler=chosen.sampler, seed=chosen.seed))
-
-
 if __name__ == "__main__":
-    main()
+    write_toy(build_tiny_sd, "Write a tiny random Stable Diffusion model.", kind=KINDS, vae=VAES, sampler=SAMPLERS)

@@ -15,7 +15,6 @@ Another size, before building (checked with transformers 5.23): read the configu
 - `Sam3Model.from_pretrained(folder, config=config)` takes the same configuration and finds the detector's part itself.
 """
 
-import argparse
 import json
 from pathlib import Path
 from typing import Any
@@ -27,6 +26,7 @@ from engine.models.random_models import seeded
 from tests.support.seeing_detector import set_detector_weights
 from tests.support.seeing_tracker import set_tracker_weights
 from tests.support.tiny_models import tiny_tokenizer
+from tests.support.toy_program import write_toy
 
 KINDS = ("random", "seeing")
 NATIVE_SIZE = 336
@@ -140,14 +140,5 @@ def thin_masks(detector: Any) -> None:
     decoder.mask_embedder.layers[2].bias[0] = -4.0
 
 
-def main() -> None:
-    parser = argparse.ArgumentParser(description="Write a tiny SAM3.")
-    parser.add_argument("folder", type=Path)
-    parser.add_argument("--kind", choices=KINDS, default="random")
-    parser.add_argument("--seed", type=int, default=0)
-    chosen = parser.parse_args()
-    print(build_tiny_sam3(chosen.folder, kind=chosen.kind, seed=chosen.seed))
-
-
 if __name__ == "__main__":
-    main()
+    write_toy(build_tiny_sam3, "Write a tiny SAM3.", kind=KINDS)

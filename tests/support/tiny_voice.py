@@ -9,7 +9,6 @@ The same arguments give the same weights. The folder contains
 - `content/`: a HuBERT of two layers, 768 wide, with its final projection to 256, in the layout of transformers.
 """
 
-import argparse
 import dataclasses
 import struct
 from pathlib import Path
@@ -23,6 +22,7 @@ from engine.models.random_models import seeded
 from engine.models.rvc.load import reinitialize
 from engine.models.rvc.shapes import RATES, SHAPES, SynthesizerShape, Vocoder
 from engine.models.rvc.synthesizer import Synthesizer
+from tests.support.toy_program import write_toy
 
 KINDS = ("random", "singing")
 VERSIONS = ("v1", "v2")
@@ -166,19 +166,5 @@ def write_index(file: Path, embeddings: np.ndarray) -> None:
     file.write_bytes(content + b"".join(embeddings[each].tobytes() + each.tobytes() for each in rows))
 
 
-def main() -> None:
-    parser = argparse.ArgumentParser(description="Write a tiny RVC voice.")
-    parser.add_argument("folder", type=Path)
-    parser.add_argument("--kind", choices=KINDS, default="random")
-    parser.add_argument("--version", choices=VERSIONS, default="v2")
-    parser.add_argument("--rate", type=int, choices=sorted(RATES.values()), default=40_000, help="Hz")
-    parser.add_argument("--seed", type=int, default=0)
-    chosen = parser.parse_args()
-    folder = build_tiny_voice(
-        chosen.folder, kind=chosen.kind, version=chosen.version, rate_hz=chosen.rate, seed=chosen.seed
-    )
-    print(folder)
-
-
 if __name__ == "__main__":
-    main()
+    write_toy(build_tiny_voice, "Write a tiny RVC voice.", kind=KINDS, version=VERSIONS, rate_hz=sorted(RATES.values()))
