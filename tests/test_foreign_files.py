@@ -12,7 +12,7 @@ from tests.test_architecture import ENGINE, engine_files, nodes_of
 ALLOWED = {
     "the one place": "system/small_file system/media_file",
     "a part of this package": """
-        cli/doc_tables cli/schema dataset/checking/page
+        cli/doc_tables cli/main cli/schema dataset/checking/page
         render/blue_noise render/compiling render/isf/isf_file render/shader_source web/serving/page_files
     """,
     "a part of the installed transformers": "models/compat/transformers",

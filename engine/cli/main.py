@@ -1,12 +1,14 @@
 """The command `multiverse`: adds the subcommands, and turns errors into one line and an exit code."""
 
-import importlib
+import importlib.util
 import logging
+import re
 import signal
 import sys
 from collections.abc import Collection
 from difflib import get_close_matches
-from types import ModuleType
+from pathlib import Path
+from types import ModuleType, SimpleNamespace
 from typing import Annotated, Any, Final
 
 import typer
@@ -26,6 +28,8 @@ NAMES: Final = tuple("run sd segment convert video model view devices doctor pre
 """Each is a module here, with a function of this name or, if it has subcommands, an `app`."""
 ADDED: Final = "multiverse.commands"
 """Group of the entry points that add such modules; their commands are listed behind NAMES."""
+_TEXT: Final = r'^def {}\(.*?"""(?P<command>.*?)"""|^app = [\w.]+\(.*?help="(?P<group>.*?)"'
+"""Pattern of the help in the source of a command's module; {}: its name."""
 _WRONG_USAGE: Any = typer.BadParameter.__base__  # Typer brings its own copy of click, or uses the one beside it
 
 
@@ -47,28 +51,47 @@ class _Commands(typer.core.TyperGroup):
             raise UsageError(f"{command} has no option {name}{nearest} ({help_command} lists all)") from None
 
 
-def commands_of(names: Collection[str] | None = None) -> typer.Typer:
+def commands_of(names: Collection[str] | None = None, *, is_listing: bool = False) -> typer.Typer:
     """The command line with only these commands, or all for None; loading all takes longer than many of them run.
 
-    An added command that cannot be loaded is left out, see `plugins.faults`.
+    An added command that cannot be loaded is left out, see `plugins.faults`. is_listing: Of our own commands have names
+    and texts only, which is enough to list them.
     """
     app = _group()
     for name in NAMES if names is None else names:
         if name in NAMES:
-            _add(app, name, importlib.import_module(f"engine.cli.{name}"))
+            module = f"engine.cli.{name}"
+            _add(app, name, _outline(module, name) if is_listing else importlib.import_module(module))
     for name, point in plugins.declared(ADDED).items() if names is None or set(names) - set(NAMES) else ():
         if names is not None and name not in names:
             continue
         try:
             if name in NAMES:
                 raise TypeError("there is a command of this name")
-            if not isinstance(module := point.load(), ModuleType):
+            is_outline = is_listing and (point.dist is None or point.dist.name == plugins.PACKAGE)
+            module = _outline(point.module, name) if is_outline else point.load()
+            if not (is_outline or isinstance(module, ModuleType)):
                 raise TypeError("must name a module, without a colon")
             typer.main.get_command(_add(_group(), name, module))  # finds faults in what it declares
             _add(app, name, module)
         except (Exception, SystemExit) as error:  # foreign code
             plugins.leave_out(point, in_one_line(error))
     return app
+
+
+def _outline(module: str, name: str) -> Any:
+    """Stands for a command's module, which is not imported: with its help alone, read from the source."""
+    file = getattr(importlib.util.find_spec(module), "origin", None) or ""
+    source = Path(file).read_text(encoding="utf-8") if file.endswith(".py") else ""
+    if (text := re.search(_TEXT.format(name), source, re.DOTALL | re.MULTILINE)) is None:
+        return importlib.import_module(module)
+    if text["group"]:
+        return SimpleNamespace(app=typer.Typer(help=text["group"]))
+
+    def command() -> None: ...
+
+    command.__doc__ = text["command"]
+    return SimpleNamespace(**{name: command})
 
 
 def _group() -> typer.Typer:
@@ -117,12 +140,12 @@ def options(
 def _commands_for(first: str) -> typer.Typer:
     """The commands needed for this first argument. Prints why an added one, or any if all are listed, is left out."""
     is_alone = first in NAMES or first in plugins.declared(ADDED)
-    found = commands_of([first] if is_alone else None)
+    found = commands_of([first] if is_alone else None, is_listing=not is_alone and first != "--")
     if first not in NAMES:
         for line in plugins.faults():
             if not is_alone or line.startswith(f"plug-in {first} of "):
                 print(f"multiverse: {line}", file=sys.stderr)
-    return found if found.registered_commands or found.registered_groups else commands_of()
+    return found if found.registered_commands or found.registered_groups else commands_of(is_listing=True)
 
 
 def main(commands: typer.Typer | None = None) -> None:

@@ -4,13 +4,15 @@ After an intended change: MULTIVERSE_WRITE_GOLDEN=1 pytest tests/cli/test_comman
 """
 
 import os
+import subprocess
+import sys
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
 import typer
 
-from engine.cli.main import DONE, FAILED, INTERRUPTED, USAGE, commands_of
+from engine.cli.main import DONE, FAILED, INTERRUPTED, NAMES, USAGE, commands_of
 
 GOLDEN = Path(__file__).resolve().parents[1] / "golden" / "command_line.txt"
 
@@ -35,3 +37,19 @@ def test_every_command_and_option_is_spelled_and_explained_as_before() -> None:
     if os.environ.get("MULTIVERSE_WRITE_GOLDEN"):
         GOLDEN.write_text(text, encoding="utf-8", newline="\n")
     assert text == GOLDEN.read_text(encoding="utf-8")
+
+
+def test_the_list_of_commands_has_their_own_texts_and_is_printed_without_loading_one() -> None:
+    listed, whole = (typer.main.get_command(commands_of(is_listing=is_listing)) for is_listing in (True, False))
+    texts = [
+        [(name, each.get_short_help_str(999)) for name, each in group.commands.items()] for group in (listed, whole)
+    ]
+    assert texts[0] == texts[1]
+    program = (
+        "import sys; sys.argv[1:] = ['-h']\nfrom engine.cli.main import main\ntry: main()\nfinally: print(*sys.modules)"
+    )
+    done = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, check=True)
+    *text, modules = done.stdout.splitlines()
+    assert f"  bench    {texts[1][-1][1]}" in text
+    loaded = {name for name in modules.split() if name.startswith(("engine.cli.", "engine.dataset."))}
+    assert {f"engine.cli.{name}" for name in NAMES}.isdisjoint(loaded) and "numpy" not in modules.split(), loaded
