@@ -1,9 +1,11 @@
-"""Private parts of Numba: its public cache depends on one file and cannot be queried; signatures are only compiled."""
+"""Private parts of Numba: its public cache keeps code for this processor only; signatures are only compiled."""
 
+import pickle
 from typing import Any
 
 from numba.core import sigutils
-from numba.core.caching import NullCache
+from numba.core.compiler import CompileResult
+from numba.core.serialize import dumps
 
 WITHOUT_REFERENCES = {"_nrt": False}
 """Option of njit for a function that makes no array: it counts no references. No public option says so."""
@@ -15,24 +17,24 @@ def parse_types(signature: str) -> tuple[Any, ...]:
     return tuple(arg_types)
 
 
-def is_cached(dispatcher: Any, types: tuple[Any, ...]) -> bool:
-    """True if the code for these types is on the disk."""
-    cache = dispatcher._cache
-    if isinstance(cache, NullCache):
-        return False
-    try:
-        return cache._index_key(types, dispatcher.targetctx.codegen()) in cache._cache_file._load_index()
-    except OSError:  # another user's files
-        return False
+def target(dispatcher: Any) -> tuple[str, ...]:
+    """System, processor and its features that it compiles for."""
+    system, processor, features = dispatcher.targetctx.codegen().magic_tuple()
+    return str(system), str(processor), str(features)
 
 
-def stamp_cache(dispatcher: Any, stamp: tuple[int, ...]) -> None:
-    """Let cached code be used while `stamp` is the same, instead of the time and size of the function's file."""
-    dispatcher._cache._cache_file._source_stamp = stamp
+def code_of(dispatcher: Any, types: tuple[Any, ...]) -> bytes:
+    """The compiled code for these types, as Numba's own cache keeps it."""
+    return bytes(dumps(dispatcher.overloads[types]._reduce()))  # type: ignore[no-untyped-call]
 
 
-def disable_cache(dispatcher: Any) -> None:
-    dispatcher._cache = NullCache()
+def add_code(dispatcher: Any, code: bytes) -> None:
+    """Add what `code_of` returned, as Numba does from its own cache."""
+    context = dispatcher.targetctx
+    context.refresh()
+    compiled: Any = CompileResult._rebuild(context, *pickle.loads(code))  # type: ignore[no-untyped-call]
+    context.insert_user_function(compiled.entry_point, compiled.fndesc, [compiled.library])
+    dispatcher.add_overload(compiled)
 
 
 def native_address(dispatcher: Any, types: tuple[Any, ...]) -> int:

@@ -1,11 +1,7 @@
-"""Compiles Numba's kernels, each for one signature, and caches the code on the disk.
+"""Compiles Numba's kernels, each for one signature, and keeps the code on the disk (compiled_code.py).
 
-Numba compiles a function at its first call, which takes seconds, and caches the code on the disk: in `NUMBA_CACHE_DIR`,
-else beside our own files, else in the user's cache folder. If none of these can be written, Numba refuses to define the
-function; we then compile it at each start. numba_code.py compiles all kernels in several processes.
-
-Numba would use cached code again while the kernel's own file is unchanged, although its routines and numbers are in
-other files, too. So the cache is stamped with the contents of all of them.
+Numba compiles a function at its first call, which takes seconds. numba_code.py compiles all kernels in several
+processes. Kept code is used again while the files that a kernel takes its routines and numbers from are the same.
 
 Two habits of Numba are expensive. It optimises a function again inside each function that calls it, and a parallel
 loop's body twice more. So rows are drawn by functions that know nothing of the loop, and large parts of a row are
@@ -16,7 +12,7 @@ of argument types is compiled for itself, a read-only array or an absent one too
 import gc
 import threading
 import zlib
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from functools import cache
 from pathlib import Path
@@ -27,6 +23,7 @@ from numba import njit, prange, threading_layer, types  # type: ignore[attr-defi
 from numba.extending import intrinsic
 
 from engine.render import compat_numba
+from engine.render.compiled_code import FOLDER, CodeFile, own_folder, portable_target
 
 NUMBER_FILES = "blue_noise compiling flash_guard frame_block graphic look masks".split()  # beside numba_*.py
 # Routines are called by kernels only: they compile faster without wrappers for calls from Python.
@@ -37,7 +34,10 @@ ROUTINE_OPTIONS: dict[str, Any] = {
     "no_cfunc_wrapper": True,
     **compat_numba.WITHOUT_REFERENCES,
 }
+KERNEL_OPTIONS: dict[str, Any] = {"fastmath": True, "error_model": "numpy", "nogil": True, "no_cfunc_wrapper": True}
 Function = TypeVar("Function", bound=Callable[..., object])
+OnProblem = Callable[[str], None]
+ignore: OnProblem = lambda line: None  # noqa: E731
 
 # Compiled, these return plain numbers. NumPy's stubs only know its own scalar types.
 float32: Callable[[float], float] = np.float32  # type: ignore[assignment]  # see above
@@ -74,33 +74,42 @@ call_part: Callable[[int, int, tuple[Any, ...]], None] = intrinsic(_call_part)  
 
 
 class CompiledFunction:
-    """A function compiled for one signature and cached on the disk if possible."""
+    """A function compiled for one signature, and kept on the disk if possible."""
 
     def __init__(self, function: Callable[..., None], arg_types: tuple[Any, ...], *, is_parallel: bool = False) -> None:
         self._types = arg_types
-        self._dispatcher = _jit(function, is_parallel=is_parallel)
-        self.folder = Path(path) if (path := self._dispatcher.stats.cache_path) else None
-        """Folder of the cached code; None if it cannot be cached."""
+        self._dispatcher: Any = njit(**KERNEL_OPTIONS, parallel=is_parallel)(function)
+        self._name = function.__name__
+        own = zlib.crc32(Path(function.__code__.co_filename).read_bytes())
+        self._ingredients = (self._name, str(arg_types), own, _shared_stamp())
 
     def __call__(self, *args: object) -> None:
         self._dispatcher(*args)
 
-    @property
-    def is_cached(self) -> bool:
-        return compat_numba.is_cached(self._dispatcher, self._types)
+    def file(self, *, is_portable: bool = False) -> CodeFile | None:
+        """File of the code; None if there can be none."""
+        own = compat_numba.target(self._dispatcher)
+        folder, target = (FOLDER, portable_target(own)) if is_portable else (own_folder(), own)
+        return CodeFile(folder, self._name, target, self._ingredients) if folder and target else None
 
-    def prepare(self) -> int:
-        """Compile, or load from the cache, and allow no other types; returns the address of the native function.
-
-        OSError if the cache cannot be written.
-        """
-        self._dispatcher.disable_compile(False)
-        self._dispatcher.compile(self._types)
+    def load(self, code: bytes | None, on_problem: OnProblem) -> int:
+        """Load this code, or compile and keep it; no other types are allowed then. Returns the native address."""
+        if self._types not in self._dispatcher.overloads:
+            if code is not None:
+                compat_numba.add_code(self._dispatcher, code)
+            else:
+                self._compile(on_problem)
         self._dispatcher.disable_compile()
         return compat_numba.native_address(self._dispatcher, self._types)
 
-    def disable_cache(self) -> None:
-        compat_numba.disable_cache(self._dispatcher)
+    def _compile(self, on_problem: OnProblem) -> None:
+        self._dispatcher.compile(self._types)
+        if file := self.file():
+            try:
+                file.write(compat_numba.code_of(self._dispatcher, self._types))
+            except OSError as error:  # a full disk or another user's files
+                folder = file.path.parent
+                on_problem(f"compiled code cannot be kept in {folder} ({error.strerror}): compiled at each start")
 
 
 class Kernel:
@@ -114,7 +123,7 @@ class Kernel:
 
     def __init__(self, name: str, code: CompiledFunction, loop: CompiledFunction | None = None) -> None:
         self.name = name
-        self.codes = (code,) if loop is None else (code, loop)
+        self._codes = (code,) if loop is None else (code, loop)
         self.is_ready = False
         self.is_free = threading.Event()
         """Cleared while a process compiles it."""
@@ -144,34 +153,35 @@ class Kernel:
         return self._address
 
     @property
-    def folder(self) -> Path | None:
-        """Folder of the cached code; None if it cannot be cached."""
-        return self._code.folder
-
-    @property
     def is_cached(self) -> bool:
-        return all(code.is_cached for code in self.codes)
+        """True if the code for this processor is on the disk."""
+        return None not in self._read(ignore)
 
-    def prepare(self, on_problem: Callable[[str], None] = lambda line: None) -> None:
-        """Compile, or load from the cache; wait for the process that compiles it. Idempotent; any thread. After that a
+    def load_cached(self, on_problem: OnProblem = ignore, *, is_portable: bool = False) -> bool:
+        """Load the code for this processor, or portable code, from the disk; False if there is none that fits."""
+        on_disk = self._read(on_problem, is_portable=is_portable)
+        if None not in on_disk:
+            self._load(on_disk, on_problem)
+        return self.is_ready
+
+    def prepare(self, on_problem: OnProblem = ignore) -> None:
+        """Compile, or load from the disk; wait for the process that compiles it. Idempotent; any thread. After that a
         call with other types raises TypeError, because compiling would stall a show for seconds."""
         self.is_free.wait()
         self.load(on_problem)
 
-    def load(self, on_problem: Callable[[str], None]) -> None:
+    def load(self, on_problem: OnProblem) -> None:
         """Like `prepare`, without waiting for another process."""
+        if not self.is_ready:
+            self._load(self._read(on_problem), on_problem)
+
+    def _read(self, on_problem: OnProblem, *, is_portable: bool = False) -> list[bytes | None]:
+        files = (code.file(is_portable=is_portable) for code in self._codes)
+        return [file.read(on_problem) if file else None for file in files]
+
+    def _load(self, on_disk: Sequence[bytes | None], on_problem: OnProblem) -> None:
         with self._preparing, _gc_paused():
-            if self.is_ready:
-                return
-            try:
-                addresses = [code.prepare() for code in self.codes]
-            except OSError as error:  # a full disk or another user's files: this run works without the cache
-                on_problem(
-                    f"compiled code cannot be cached in {self.folder} ({error.strerror}): compiled at each start"
-                )
-                for code in self.codes:
-                    code.disable_cache()
-                addresses = [code.prepare() for code in self.codes]
+            addresses = [code.load(own, on_problem) for code, own in zip(self._codes, on_disk, strict=True)]
             self._address = np.uint64(addresses[0])
             self.is_ready = True
 
@@ -228,23 +238,6 @@ def _loop_of(name: str) -> Callable[..., None]:
 
     loop.__qualname__ = loop.__name__ = f"{name}_loop"
     return loop
-
-
-def _jit(function: Callable[..., None], *, is_parallel: bool) -> Any:
-    options: dict[str, Any] = {
-        "fastmath": True,
-        "error_model": "numpy",
-        "nogil": True,
-        "parallel": is_parallel,
-        "no_cfunc_wrapper": True,
-    }
-    try:
-        compiled = njit(cache=True, **options)(function)
-    except RuntimeError:  # no folder for the cache
-        return njit(**options)(function)
-    own = Path(function.__code__.co_filename)
-    compat_numba.stamp_cache(compiled, (zlib.crc32(own.read_bytes()), *_shared_stamp()))
-    return compiled
 
 
 @cache

@@ -1,7 +1,11 @@
 """Compiles all kernels in several processes, and reports progress to the user.
 
-Numba compiles on one core and holds the GIL for seconds. So processes of our own compile the kernels into the cache,
-and this process reads them from there. Without a cache they are compiled here, one after the other.
+Numba compiles on one core and holds the GIL for seconds. So processes of our own compile the kernels onto the disk,
+and this process reads them from there. Where nothing can be written they are compiled here, one after the other.
+
+A live picture is drawn with portable code where there is any (compiled_code.py), while a process of the lowest priority
+compiles for this very processor; the next start uses that. The two round differently: one value in 30 000 differs, by
+1 of 255. So a run never changes from one to the other, and offline only code for this processor is used.
 """
 
 import logging
@@ -28,6 +32,7 @@ from engine.render import (
     numba_masks,
     numba_post,
 )
+from engine.render.compiled_code import own_folder
 from engine.render.compiling import KERNELS, Kernel
 from engine.system.guarded_thread import Guard, GuardedThread
 from engine.system.python_process import start_python
@@ -35,7 +40,9 @@ from engine.system.python_process import start_python
 log = logging.getLogger(__name__)
 
 PROGRESS_INTERVAL_S = 5.0
-NICENESS = 10  # of what is compiled beside the picture
+NICENESS = 10  # of what is compiled beside the picture, and may be needed by it
+WHEN_IDLE = "engine.system.priority", "call_when_idle('engine.render.numba_code', 'main')"
+NO_FOLDER = "no cache folder can be written: set NUMBA_CACHE_DIR"
 FIRST: tuple[Kernel, ...] = (
     numba_kernels.draw_row,
     numba_layers.trace_part,
@@ -67,36 +74,43 @@ ALL = (*FIRST, *LATER)
 
 
 class Compilation:
-    """Compiles kernels or loads them from the cache."""
+    """Compiles kernels or loads them from the disk."""
 
     def __init__(
         self,
         on_progress: Callable[[str], None],
         kernels: Sequence[Kernel] = ALL,
         *,
+        may_be_portable: bool = False,
         every_s: float = PROGRESS_INTERVAL_S,
     ) -> None:
-        """Load what is cached and begin to compile the rest on threads, which report to `on_progress`."""
+        """Load what is on the disk and begin to compile the rest on threads, which report to `on_progress`.
+
+        may_be_portable: Use portable code where there is none for this processor, and compile that beside.
+        """
         self._on_progress = on_progress
         self._problems: set[str] = set()
         self._guard = Guard(log, lambda key, line: None, "compiling", "compiling failed")
-        self._waiting: deque[Kernel] = deque()
         self._changed = threading.Condition()
-        for kernel in kernels:
-            if kernel.is_ready or kernel.is_cached:
-                kernel.prepare(self._report_problem)
-            else:
-                self._waiting.append(kernel)
+        missing = [each for each in kernels if not each.is_ready and not each.load_cached(self._report_problem)]
+        loading = partial(Kernel.load_cached, on_problem=self._report_problem, is_portable=True)
+        portable = [each for each in missing if may_be_portable and loading(each)]
+        self._waiting = deque(each for each in missing if not each.is_ready)
         self._open = {kernel.name for kernel in self._waiting}
-        if not self._open:
-            return
+        folder = own_folder()
+        if self._open:
+            self._begin(folder, every_s)
+        if portable and folder:
+            GuardedThread("compiling beside", lambda: self._compile_beside(portable, folder), self._guard).start()
+        elif portable:
+            on_progress(f"drawing with code for any processor, as {NO_FOLDER}")
+
+    def _begin(self, folder: Path | None, every_s: float) -> None:
+        """Compile what a picture waits for."""
         for kernel in self._waiting:
             kernel.is_free.clear()
-        folder = self._waiting[0].folder
-        often = (
-            "once per machine" if folder else "at each start, as no cache folder can be written: set NUMBA_CACHE_DIR"
-        )
-        on_progress(f"compiling the renderer for this processor, {often}")
+        often = "once per machine" if folder else f"at each start, as {NO_FOLDER}"
+        self._on_progress(f"compiling the renderer for this processor, {often}")
         GuardedThread("compiling", lambda: self._report_progress(folder, every_s), self._guard).start()
         for _ in range(min(os.cpu_count() or 1, len(self._open)) if folder else 1):
             GuardedThread("compiling kernels", lambda: self._compile(is_cached=folder is not None), self._guard).start()
@@ -122,6 +136,19 @@ class Compilation:
                     self._open.remove(kernel.name)
                     self._changed.notify_all()
 
+    def _compile_beside(self, kernels: Sequence[Kernel], folder: Path) -> None:
+        """Compile for this processor what is drawn with portable code, for the next start."""
+        with self._changed:
+            self._changed.wait_for(lambda: not self._open)
+        began_s = time.perf_counter()
+        self._on_progress("drawing with code for any processor; compiling for this one beside, for the next start")
+        if (compiler := _start_compiler(*WHEN_IDLE)) is None:
+            return
+        with compiler:
+            is_whole = all(_has_compiled(compiler, kernel) and kernel.is_cached for kernel in kernels)
+        how = f"compiled in {time.perf_counter() - began_s:.1f} s" if is_whole else "not all is compiled"
+        self._on_progress(f"{how} for the next start; cached in {folder}")
+
     def _next(self) -> Kernel | None:
         with self._changed:
             return self._waiting.popleft() if self._waiting else None
@@ -142,13 +169,13 @@ class Compilation:
         self._on_progress(f"compiled in {took_s:.1f} s{f'; cached in {folder}' if folder else ''}")
 
 
-def _start_compiler() -> "subprocess.Popen[bytes] | None":
-    """Start a process that compiles into our cache; None if that fails."""
+def _start_compiler(module: str = __name__, call: str = "main()") -> "subprocess.Popen[bytes] | None":
+    """Start a process that compiles into our folder; None if that fails."""
     environment = {"NUMBA_CACHE_DIR": folder} if (folder := getattr(config, "CACHE_DIR", "")) else {}
     try:
         return start_python(
-            __name__,
-            "main()",
+            module,
+            call,
             stdin=subprocess.PIPE,
             stdout=subprocess.PIPE,
             stderr=subprocess.DEVNULL,

@@ -72,16 +72,17 @@ class NumbaRenderer:
         why_no_shaders: str = "",
     ) -> None:
         """Compile the kernels, so that no picture has to wait: 12 s of CPU time the first time on a machine, on all
-        cores, 0.4 s from Numba's cache.
+        cores, 0.4 s from the disk.
 
-        is_live: Return as soon as any look can be drawn; effects, masks and 16-bit pictures follow once they are
-        compiled. on_progress: Gets the progress, line by line, also on other threads.
+        is_live: Portable code will do; else return as soon as any look can be drawn; effects, masks and 16-bit pictures
+        follow once they are compiled. on_progress: Gets the progress, line by line, also on other threads.
         """
         self.reason = reason
         self._shaders = shaders
         self.shader_driver = shaders.driver if shaders else ""
         self.description = f"Numba {numba.__version__}, {_open_threads()} threads, 16-bit pictures"
-        compilation = Compilation(on_progress)  # after that: code from the cache starts the threads, too
+        # After that: code from the disk starts the threads, too.
+        compilation = Compilation(on_progress, may_be_portable=is_live)
         self._noise = wide_thresholds(thresholds())
         self._post = NumbaPost()
         self.master = Master()

@@ -9,66 +9,83 @@ from typing import Any
 import numpy as np
 import pytest
 
-from engine.render import compiling, numba_code, numba_kernels, numba_post
+from engine.render import (
+    compat_numba,
+    compiled_code,
+    compiling,
+    numba_code,
+    numba_finish,
+    numba_kernels,
+    numba_post,
+)  # fmt: skip
+from engine.render.compiled_code import CodeFile, own_folder, portable_target
 from engine.render.compiling import KERNELS, Kernel, small_kernel
 from engine.render.numba_code import ALL, Compilation
 from engine.render.numba_renderer import NumbaRenderer
 from tests.render.test_renderers import run_python
 
 FILL = "def fill(out):\n    for i in range(out.size):\n        out[i] = 1\n"
-COMPILE_TWO = """
+COUNT = """
 import time
+from pathlib import Path
 from numba.core import event
+from engine.render import compiling
 from engine.render.numba_code import Compilation
 from engine.render.numba_finish import sum_cells
 from engine.render.numba_post import halve
-class Here(event.Listener):
-    count = 0
-    def on_start(self, event): self.count += 1
-    def on_end(self, event): pass
-lines = []
-with event.install_listener("numba:compile", here := Here()):
-    Compilation(lines.append, (sum_cells, halve), every_s=0.05).wait((sum_cells, halve))
-    while lines and not lines[-1].startswith("compiled"): time.sleep(0.01)
-print(here.count, *lines, sep="\\n")
-"""
-SHOW = """
-from numba.core import event
-from engine import Config, open_engine
-from engine.render.numba_code import Compilation
 class Count(event.Listener):
     count = 0
     def on_start(self, event): self.count += 1
     def on_end(self, event): pass
-compiling = Count()
 lines = []
+"""
+COMPILE_TWO = f"""{COUNT}
+with event.install_listener("numba:compile", here := Count()):
+    Compilation(lines.append, (sum_cells, halve), every_s=0.05).wait((sum_cells, halve))
+    while lines and not lines[-1].startswith("compiled"): time.sleep(0.01)
+print(here.count, *lines, sep="\\n")
+"""
+SHOW = (
+    COUNT
+    + """
+from engine import Config, open_engine
 def run(changes, **options):
     with open_engine(Config(width=96, height=64, audio="demo", renderer="numba", sinks=("null",), **options)) as engine:
         for values in ({}, changes):
             for address, value in values.items():
                 engine.params.set(address, value)
             engine.run(count=3)
-with event.install_listener("numba:compile", compiling):
+with event.install_listener("numba:compile", here := Count()):
     Compilation(lines.append)
     run({})
     run({"/layer/5/intensity": 1.0, "/post/bloom": 1.0, "/post/grain": 0.5, "/feedback/amount": 0.9}, camera="test")
     run({"/mode": "simple", "/safety/flash_guard": False, "/multiverse/tone": "filmic"}, camera="test")
     run({"/post/glow": 1.0, "/multiverse/alpha": "luma"}, offline=True)
-print(compiling.count, lines)
+print(here.count, lines)
+"""
+)
+
+
+DRAW_PORTABLY = f"""{COUNT}
+compiling.FOLDER = PORTABLE
+with event.install_listener("numba:compile", here := Count()):
+    Compilation(lines.append, (sum_cells,), may_be_portable=True).wait((sum_cells,))
+    while lines and len(lines) < 2: time.sleep(0.01)
+print(here.count, sum_cells.is_cached, *lines, sep="\\n")
 """
 
 
 @pytest.fixture
 def new_kernel(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Callable[..., Kernel]:
-    """Make a kernel that only this process knows; `is_cached`: in a file, so that it can be cached."""
+    """Make a kernel that only this process knows."""
     monkeypatch.setattr("numba.core.config.CACHE_DIR", str(tmp_path / "cache"))
     monkeypatch.setattr(compiling, "KERNELS", {})
 
-    def make(*, is_cached: bool = True) -> Kernel:
+    def make() -> Kernel:
         file = tmp_path / "fill.py"
         file.write_text(FILL)
         names: dict[str, Any] = {"__name__": "fill"}
-        exec(compile(FILL, file if is_cached else "<nowhere>", "exec"), names)
+        exec(compile(FILL, file, "exec"), names)
         return small_kernel("float64[::1]")(names["fill"])
 
     return make
@@ -115,19 +132,18 @@ def test_nothing_is_compiled_during_a_show(new_kernel: Callable[..., Kernel]) ->
 def test_a_full_disk_prevents_only_caching(new_kernel: Callable[..., Kernel]) -> None:
     lines: list[str] = []
     fill = new_kernel()
-    folder = fill.folder
+    folder = own_folder()
     assert folder is not None
     folder.rmdir()
     folder.touch()  # blocks every write there
     fill.prepare(lines.append)
     assert filled(fill) == [1, 1, 1, 1]
     (line,) = lines
-    assert line.startswith(f"compiled code cannot be cached in {folder} (")
+    assert line.startswith(f"compiled code cannot be kept in {folder} (")
     assert line.endswith("): compiled at each start")
 
 
 def test_cached_code_is_not_used_after_a_change_of_a_file_it_depends_on(new_kernel: Any, monkeypatch: Any) -> None:
-    """Numba itself looks at the kernel's own file only."""
     was_cached = []
     for stamp in ((1, 2), (1, 2), (1, 3)):
         monkeypatch.setattr("engine.render.compiling._shared_stamp", lambda stamp=stamp: stamp)
@@ -151,13 +167,76 @@ def test_every_kernel_is_compiled_at_the_first_start_and_stamped_with_all_files_
     assert {kernel.name for kernel in ALL} == set(KERNELS) and len(ALL) == len(KERNELS)
 
 
-def test_without_a_cache_folder_or_disk_it_is_compiled_at_each_start_with_a_report(new_kernel: Any) -> None:
+def test_without_a_cache_folder_it_is_compiled_at_each_start_with_a_report(
+    new_kernel: Any, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     lines: list[str] = []
-    fill = new_kernel(is_cached=False)
-    assert fill.folder is None and not fill.is_cached
+    monkeypatch.setattr("numba.core.config.CACHE_DIR", str(tmp_path / "fill.py" / "cache"))
+    fill = new_kernel()
+    assert own_folder() is None and not fill.is_cached
     Compilation(lines.append, (fill,)).wait((fill,))
     assert filled(fill) == [1, 1, 1, 1]
     assert "at each start" in lines[0] and "NUMBA_CACHE_DIR" in lines[0]
+
+
+def test_the_first_picture_is_drawn_with_portable_code_and_the_next_with_code_for_this_processor(
+    tmp_path: Path, require: Callable[[object, str], None]
+) -> None:
+    """As `multiverse run` after an installation, which makes the portable code in the same way."""
+    target = compat_numba.target(numba_finish.sum_cells._code._dispatcher)
+    require(portable_target(target), f"an x86-64 processor with {' '.join(compiled_code.NEEDED)}")
+    portable = {"NUMBA_CPU_NAME": compiled_code.PORTABLE, "NUMBA_CPU_FEATURES": "", "NUMBA_CACHE_DIR": str(tmp_path)}
+    run_python("from engine.render.numba_finish import sum_cells; sum_cells.prepare()", **portable)
+    (folder,) = tmp_path.iterdir()
+    draw = DRAW_PORTABLY.replace("PORTABLE", f"Path({str(folder)!r})")
+    own = {"NUMBA_CACHE_DIR": str(tmp_path / "own")}
+    here, is_cached, *lines = run_python(draw, **own).splitlines()
+    assert (here, is_cached) == ("0", "True")
+    assert lines[0] == "drawing with code for any processor; compiling for this one beside, for the next start"
+    assert re.fullmatch(r"compiled in [\d.]+ s for the next start; cached in .*own.*", lines[1])
+    assert run_python(draw, **own).splitlines() == ["0", "True"]
+
+    nowhere = {"NUMBA_CACHE_DIR": str(tmp_path / "own" / "file" / "cache")}
+    (tmp_path / "own" / "file").touch()
+    here, is_cached, line = run_python(draw.replace("< 2", "< 1"), **nowhere).splitlines()
+    assert (here, is_cached) == ("0", "False") and line.endswith("no cache folder can be written: set NUMBA_CACHE_DIR")
+
+
+def test_code_for_processors_with_avx2_is_not_run_without_it(monkeypatch: pytest.MonkeyPatch) -> None:
+    target = ("x86_64-unknown-linux-gnu", "celeron", "")
+    every = dict.fromkeys(compiled_code.NEEDED, True)
+    monkeypatch.setattr(compiled_code.binding, "get_host_cpu_features", lambda: every)
+    assert portable_target(target) == (target[0], "x86-64-v3", "")
+    assert portable_target(("aarch64-apple-darwin", "apple-m1", "")) is None
+    every["avx2"] = False
+    assert portable_target(target) is None
+
+
+@pytest.mark.parametrize("change", ["other sources", "other Numba", "other processor", "torn", "empty", "others write"])
+def test_code_that_is_stale_foreign_torn_or_not_ours_is_not_used(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, change: str
+) -> None:
+    def file(processor: str = "znver4", sources: int = 1) -> CodeFile:
+        return CodeFile(tmp_path, "fill", ("linux", processor, "+avx2"), sources)
+
+    lines: list[str] = []
+    file().write(b"code")
+    assert file().read(lines.append) == b"code" and not lines
+    path, other = file().path, file("znver5" if "processor" in change else "znver4", 1 + ("sources" in change))
+    if change == "other Numba":
+        monkeypatch.setattr("numba.__version__", "0.1")
+        other = file()
+    elif change in ("torn", "empty"):
+        path.write_bytes(path.read_bytes()[:-1] if change == "torn" else b"")
+    elif change == "others write":
+        path.chmod(0o666)
+    elif change == "other processor":
+        path.rename(other.path)
+    assert other.read(lines.append) is None
+    reasons = {"torn": "damaged", "empty": "damaged", "others write": "others can write it"}
+    assert len(lines) == (change in reasons) and all(
+        f"is not used ({reasons[change]}): compiled again" in line for line in lines
+    )
 
 
 def test_a_second_start_compiles_nothing_live_or_offline_with_camera_effects_or_neither() -> None:
@@ -184,7 +263,8 @@ def test_until_trails_layer_5_and_effects_are_compiled_it_draws_without_them(pic
     with monkeypatch.context() as patched:
         for kernel in late:
             patched.setattr(kernel, "is_ready", False)
-            patched.setattr(kernel, "prepare", lambda *args: None)
+            for loading in ("load_cached", "prepare"):
+                patched.setattr(kernel, loading, lambda *args, **options: True)
         without = draw_last(look, camera)
         assert np.array_equal(without, draw_last({}, None))
     assert not np.array_equal(without, whole)

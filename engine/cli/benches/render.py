@@ -260,4 +260,4 @@ def _one_frame_s(size: Size, *options: str, **environment: str) -> float:
 
 
 def _cached_functions(folder: str) -> int:
-    return sum(1 for _ in Path(folder).rglob("*.nbc"))
+    return sum(1 for _ in Path(folder).rglob("*.code"))
