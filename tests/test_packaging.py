@@ -2,10 +2,12 @@
 
 import json
 import os
+import platform
 import subprocess
 import sys
 import tomllib
 import zipfile
+from collections.abc import Callable
 from contextlib import suppress
 from importlib.metadata import PackageNotFoundError, distribution, requires
 from pathlib import Path
@@ -17,10 +19,9 @@ import soundfile
 from packaging.requirements import Requirement
 
 from engine.params.presets import FACTORY_NAMES
-from tests.support.long_form import IS_SOAK, ONLY_SOAK
+from tests.support.long_form import IS_SOAK
 
 ROOT = Path(__file__).parent.parent
-# Each folder would compile the code of Numba again: half a minute.
 ONE_PICTURE = ("--renderer", "gl", "--web", "off", "--osc", "off", "--frames", "1")
 LIGHT_COMMANDS = (
     ("run", "--sd", "SD", *ONE_PICTURE),
@@ -165,6 +166,18 @@ def test_the_wheel_holds_shaders_page_and_address_list(wheel: Path) -> None:
     assert {"osc_schema/generated/ADDRESSES.md", "osc_schema/generated/multiverse.maxpat"} <= set(names)
     assert {"touchdesigner/build_component.py", "touchdesigner/README.md"} <= set(names)
     assert not any(name.startswith("tests/") for name in names)
+    assert all(".x86-64-v3." in name for name in names if name.startswith("engine/render/compiled/")), (
+        "for any processor"
+    )
+
+
+def test_code_is_compiled_in_advance_by_the_releases_that_run_it() -> None:
+    project = tomllib.loads((ROOT / "pyproject.toml").read_text("utf-8"))
+    hook = project["tool"]["hatch"]["build"]["targets"]["wheel"]["hooks"]["custom"]
+    pins = {f"{needed.name}{needed.specifier}" for needed in map(Requirement, hook["dependencies"]) if needed.specifier}
+    locked = tomllib.loads((ROOT / "uv.lock").read_text("utf-8"))["package"]
+    assert pins <= {f"{package['name']}=={package['version']}" for package in locked if "version" in package}
+    assert pins <= set((ROOT / ".ci" / "constraints.txt").read_text("utf-8").splitlines())
 
 
 def test_the_engine_draws_from_a_checkout_that_was_never_installed(tmp_path: Path) -> None:
@@ -212,19 +225,24 @@ def light(wheel: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 
 @HAS_LINKS
-@pytest.mark.parametrize("renderer", ["gl", pytest.param("numba", marks=ONLY_SOAK)])  # compiles again for each folder
-def test_the_wheel_draws_without_the_models_extra(light: Path, renderer: str) -> None:
+@pytest.mark.parametrize("renderer", ["gl", "numba"])
+def test_the_wheel_draws_without_the_models_extra_and_without_compiling(
+    light: Path, renderer: str, require: Callable[[object, str], None]
+) -> None:
+    require(platform.machine() in ("x86_64", "AMD64"), "an x86-64 processor: compiled in advance for these only")
     code = (
         "import engine; print(engine.__file__)\n"
         "from engine import Config, open_engine\n"
         "from engine.models.libraries import missing_libraries\n"
-        f"config = Config(width=64, height=64, audio='demo', renderer='{renderer}', offline=True)\n"
+        f"config = Config(width=64, height=64, audio='demo', renderer='{renderer}', offline={renderer == 'gl'})\n"
         "with open_engine(config) as engine:\n"
         "    for frame in engine.frames(count=15): pass\n"
         "    print(frame.read_rgba()[..., :3].max(), *missing_libraries())\n"
     )
     done = run(light, "python", "-c", code)
     assert done.returncode == 0, done.stderr
+    assert "compiling the renderer" not in done.stderr
+    assert ("drawing with code for any processor" in done.stderr) == (renderer == "numba")
     path, brightest, *missing = done.stdout.split()
     assert path.startswith(str(light)), "where the wheel is installed"
     assert int(brightest) > 50, "a picture that is not black"
