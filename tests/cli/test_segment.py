@@ -69,7 +69,9 @@ def test_ctrl_c_keeps_a_video_that_plays(home: Path, cli: Cli, ctrl_c_when: Any,
     assert sorted(file.name for file in home.iterdir()) == [".out.mp4.segment", "in.mp4", "masks", "out.mp4"]
 
 
-@pytest.mark.parametrize("module", ["load", "tracker"], ids=["while the model loads", "before the first picture"])
+@pytest.mark.parametrize(
+    "module", ["load", "multiplex_tracker"], ids=["while the model loads", "before the first picture"]
+)
 def test_ctrl_c_before_the_first_picture_is_reported_and_leaves_no_files(
     module: str, home: Path, cli: Cli, ctrl_c_at: Callable[[str], None], seeing_sam3: Path
 ) -> None:

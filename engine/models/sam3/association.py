@@ -3,18 +3,26 @@
 The rules are those of transformers' Sam3VideoModel for streams, which copies each decision from the device separately.
 Here the device computes one table of the overlaps of all masks, and the host decides everything from that table. It
 holds numbers of pixels below 2^24, exact in float32, so every overlap is the float32 that transformers computes.
+
+SAM 3.1 has other rules (sam3/model/sam3_multiplex_base.py in Meta's program). Masks are compared by the part of the
+smaller one that they share, not by IoU. Detections at the picture's edge are ignored, and a new object always needs the
+higher score. A detection reconditions an object only if no others are concerned. An object of the last 15 frames is
+dropped after 8 without a detection, and after 8 detections shared with an older object. Meta's program also holds its
+results back until it knows which objects stay.
 """
 
+from collections import Counter
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
 
-from engine.models.sam3.tracked_object import NEVER, TrackedObject
+from engine.models.sam3.tracked_object import NEVER, Doubts, TrackedObject
 
 LOST_AFTER = 30
 """An object that is missing in this many consecutive results is dropped, to free memory for others."""
+DROPPED = 1 << 40  # instead of the last frame that hid an object: it is hidden before all others
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -27,6 +35,8 @@ class MaskStats:
     """(prompts, k) float32, descending: scores of the candidates."""
     logits: np.ndarray
     """(m,) float32: logits of the objects being visible."""
+    is_inside: np.ndarray
+    """(prompts, k) bool: False for candidates of SAM 3.1 at the picture's edge."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -44,6 +54,10 @@ class TrackingDecision:
     """Objects without a mask, hidden ones included."""
     unmatched: set[int]
     """Ids of the visible objects that no detection confirms."""
+    doubts: list[Doubts]
+    """The doubts about each object; empty for SAM 3, like the next."""
+    dropped: set[int]
+    """Ids of the objects to drop after this picture."""
 
 
 def decide(
@@ -56,52 +70,107 @@ def decide(
     max_objects: int,
     first_id: int,
     may_recondition: bool,
+    frame: int = 0,
+    is_multiplex: bool = False,
 ) -> TrackingDecision:
-    """Decide everything about a picture. `may_recondition`: detections may replace the masks of objects.
+    """Decide everything about the picture of index `frame`. `may_recondition`: detections may replace the masks of
+    objects. `is_multiplex`: by the rules of SAM 3.1.
 
     `rules`: a Sam3VideoModel, whose settings are IoUs and scores, 0..1. `det_nms_thresh`: the worse of two detections
     that overlap more is dropped (0: none is). `assoc_iou_thresh`: a detection that overlaps an object this much is not
     new. `trk_assoc_iou_thresh`: an object that no detection overlaps this much is unmatched. `high_conf_thresh` and
     `high_iou_thresh`: the least score and overlap of a detection that reconditions an object, and of the object's
     logit. `suppress_overlapping_based_on_recent_occlusion_threshold`: of two objects that overlap this much, the one
-    that was hidden last is hidden (0: none is).
+    that was hidden last is hidden (0: none is). `hotstart_delay`, `hotstart_unmatch_thresh`, `hotstart_dup_thresh`: of
+    SAM 3.1, the 15, 8 and 8 above.
     """
-    found_rows, found_prompts, found_scores = select_detections(stats, prompt_numbers, threshold, rules.det_nms_thresh)
+    compare = shared_part if is_multiplex else pairwise_iou
+    found = select_detections(stats, prompt_numbers, threshold, rules.det_nms_thresh, compare)
+    found_rows, found_prompts, found_scores = found
     rows = np.arange(stats.scores.size, len(stats.shared))
     prompts = np.array([each.prompt for each in objects], np.int64)
-    last_hidden = np.array([each.last_hidden for each in objects], np.int64)
 
-    def overlap(others: np.ndarray, prompts_of_others: np.ndarray) -> np.ndarray:
+    def overlap(measure: Any, others: np.ndarray, prompts_of_others: np.ndarray) -> np.ndarray:
         is_same = prompts_of_others[:, None] == prompts
-        return np.where(is_same, pairwise_iou(stats.shared, others, rows), np.float32(0.0))
+        return np.where(is_same, measure(stats.shared, others, rows), np.float32(0.0))
 
-    is_visible = stats.shared.diagonal()[rows] > 0
+    ious = overlap(compare, found_rows, found_prompts)
+    clear = without_doubtful(ious, rules.high_iou_thresh) if is_multiplex else None
     new, unmatched, confirmed = associate(
         found_scores,
-        overlap(found_rows, found_prompts),
-        is_visible,
+        ious,
+        stats.shared.diagonal()[rows] > 0,
         rules,
         score_for_new=threshold_for_new(threshold, rules.score_threshold_detection, rules.new_det_thresh),
         free=max_objects - len(objects),
+        clear=clear,
     )
+    certainty = 1.0 / (1.0 + np.exp(-stats.logits)) if is_multiplex else stats.logits
+    reconditioned = {
+        index: int(found_rows[detection])
+        for index, detection in confirmed.items()
+        if may_recondition and certainty[index] > rules.high_conf_thresh
+    }
+    doubts, dropped = ([], set()) if clear is None else doubt(objects, unmatched, clear, rules, frame)
+    if is_multiplex:
+        rows[list(reconditioned)] = list(reconditioned.values())
+    last_hidden = np.array([DROPPED if each.id in dropped else each.last_hidden for each in objects], np.int64)
     is_hidden = hidden_by_others(
-        overlap(rows, prompts), last_hidden, rules.suppress_overlapping_based_on_recent_occlusion_threshold
+        overlap(pairwise_iou, rows, prompts),
+        last_hidden,
+        rules.suppress_overlapping_based_on_recent_occlusion_threshold,
     )
     return TrackingDecision(
         new=[
-            TrackedObject(id=first_id + count, prompt=int(found_prompts[index]), score=float(found_scores[index]))
+            TrackedObject(
+                id=first_id + count, prompt=int(found_prompts[index]), score=float(found_scores[index]), first=frame
+            )
             for count, index in enumerate(new)
         ],
         rows=found_rows[new].tolist(),
-        reconditioned={
-            index: int(found_rows[detection])
-            for index, detection in confirmed.items()
-            if may_recondition and stats.logits[index] > rules.high_conf_thresh
-        },
+        reconditioned=reconditioned,
         hidden=np.flatnonzero(is_hidden).tolist(),
-        empty=np.flatnonzero(is_hidden | ~is_visible).tolist(),
+        empty=np.flatnonzero(is_hidden | (stats.shared.diagonal()[rows] <= 0)).tolist(),
         unmatched={objects[index].id for index in unmatched},
+        doubts=doubts,
+        dropped=dropped,
     )
+
+
+def doubt(
+    objects: Sequence[TrackedObject], unmatched: set[int], clear: np.ndarray, rules: Any, frame: int
+) -> tuple[list[Doubts], set[int]]:
+    """The doubts about each object after this picture, and the ids of those to drop. `clear`: from `without_doubtful`;
+    `unmatched`: the objects without a detection."""
+    is_matched = clear >= rules.assoc_iou_thresh
+    shared = is_matched.T.astype(np.int64) @ is_matched
+    doubts: list[Doubts] = []
+    for index, each in enumerate(objects):
+        missed, doubles = each.doubts[0] + (index in unmatched), Counter(each.doubts[1])
+        met = np.flatnonzero(shared[:index, index]).tolist()
+        older = [other for other in met if objects[other].first < each.first]
+        doubles.update({objects[other].id: int(shared[other, index]) for other in older})
+        doubts.append((missed, dict(doubles)) if each.first > frame - rules.hotstart_delay else (0, {}))
+    return doubts, {
+        each.id
+        for each, (missed, doubles) in zip(objects, doubts, strict=True)
+        if missed >= rules.hotstart_unmatch_thresh or max(doubles.values(), default=0) >= rules.hotstart_dup_thresh
+    }
+
+
+def shared_part(shared: np.ndarray, rows: np.ndarray, columns: np.ndarray) -> np.ndarray:
+    """Like `pairwise_iou`, with the pixels that two masks share as part of the smaller one."""
+    areas = shared.diagonal()
+    smaller = np.minimum(areas[rows][:, None], areas[columns])
+    part: np.ndarray = shared[rows[:, None], columns] / np.maximum(smaller, np.float32(1.0))
+    return part
+
+
+def without_doubtful(overlap: np.ndarray, enough: float) -> np.ndarray:
+    """Overlaps (n, m) with 0 for detections that cover several objects, and for objects that several cover."""
+    covers = overlap >= enough
+    is_doubtful = (covers.sum(axis=0) > 1) | (covers.sum(axis=1) > 1)[:, None]
+    return np.where(is_doubtful, np.float32(0.0), overlap)
 
 
 def pairwise_iou(shared: np.ndarray, rows: np.ndarray, columns: np.ndarray) -> np.ndarray:
@@ -123,7 +192,7 @@ def greedy_nms(ious: np.ndarray, scores: np.ndarray, threshold: float) -> list[i
 
 
 def select_detections(
-    stats: MaskStats, prompts: Sequence[int], threshold: float, same_iou: float
+    stats: MaskStats, prompts: Sequence[int], threshold: float, same_iou: float, compare: Any = pairwise_iou
 ) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
     """Select the candidates with a score above `threshold`, without duplicates of one prompt; prompt by prompt, best
     first. Returns their rows in `stats.shared` and their prompts' numbers, (n,) int64, and scores, (n,) float32."""
@@ -132,8 +201,9 @@ def select_detections(
     for index, number in enumerate(prompts):
         queries = np.flatnonzero(stats.scores[index] > threshold)
         if same_iou > 0.0:
-            ious = pairwise_iou(stats.shared, index * k + queries, index * k + queries)
+            ious = compare(stats.shared, index * k + queries, index * k + queries)
             queries = queries[sorted(greedy_nms(ious, stats.scores[index, queries], same_iou))]
+        queries = queries[stats.is_inside[index, queries]]
         rows += (index * k + queries).tolist()
         numbers += [number] * len(queries)
     chosen = np.array(rows, np.int64)
@@ -141,21 +211,30 @@ def select_detections(
 
 
 def associate(
-    scores: np.ndarray, iou: np.ndarray, is_visible: np.ndarray, rules: Any, *, score_for_new: float, free: int
+    scores: np.ndarray,
+    iou: np.ndarray,
+    is_visible: np.ndarray,
+    rules: Any,
+    *,
+    score_for_new: float,
+    free: int,
+    clear: np.ndarray | None = None,
 ) -> tuple[list[int], set[int], dict[int, int]]:
     """Match n detections with m tracked objects, both given by their index. `scores` (n,); `iou` (n, m) float32, 0 for
-    different prompts; `is_visible` (m,) bool. Returns the detections of new objects, in the order of their ids; the
-    visible objects that no detection confirms; and the detection that may recondition an object, by object. At most
-    `free` detections are new, the best ones. While nothing is tracked, all of them may be new, whatever their score."""
-    if not iou.shape[1]:
+    different prompts; `is_visible` (m,) bool; `clear`: for SAM 3.1, from `without_doubtful`. Returns the detections of
+    new objects, in the order of their ids; the visible objects that no detection confirms; and the detection that may
+    recondition an object, by object. At most `free` detections are new, the best ones. While SAM 3 tracks nothing, all
+    may be new, whatever their score."""
+    if not iou.shape[1] and clear is None:
         return best_candidates(range(len(scores)), scores.tolist(), free), set(), {}
+    clear = iou if clear is None else clear
     is_new = (scores >= score_for_new) & ~(iou >= rules.assoc_iou_thresh).any(axis=1)
     is_unmatched = is_visible & ~(iou >= rules.trk_assoc_iou_thresh).any(axis=0)
-    is_sure = (scores >= rules.high_conf_thresh) & ~is_new & (iou.max(axis=1) >= rules.high_iou_thresh)
+    is_sure = (scores >= rules.high_conf_thresh) & ~is_new & (clear.max(axis=1, initial=0.0) >= rules.high_iou_thresh)
     return (
         best_candidates(np.flatnonzero(is_new).tolist(), scores.tolist(), free),
         set(np.flatnonzero(is_unmatched).tolist()),
-        {int(iou[detection].argmax()): detection for detection in np.flatnonzero(is_sure).tolist()},
+        {int(clear[detection].argmax()): detection for detection in np.flatnonzero(is_sure).tolist()},
     )
 
 

@@ -13,7 +13,7 @@ from engine.models.weight_files import TensorInfo
 # prefix belong to the detector.
 DETECTOR = "detector_model."
 PARTS = {"vision": ("vision_encoder.",), "text": ("text_encoder.", "text_projection."), "detector": ("",)}
-TRACKER = ("tracker_model.", "tracker_neck.")
+TRACKER = ("tracker_model.", "tracker_neck.", "interactive_neck.")
 NO_TRACKER = "no tracker: detects objects in each picture, but cannot track them (mode track); facebook/sam3 has one"
 
 

@@ -87,7 +87,7 @@ def _network(folder: Sam3Folder, resolution: int, dtype: torch.dtype, *, is_vide
     """The transformers model of the folder's kind for pictures of this size, on the CPU."""
     if isinstance(folder, MetaCheckpoint):
         with one_line(folder.name):
-            return folder.detector(resolution, dtype, attn_implementation=ATTENTION)
+            return folder.network(resolution, dtype, attn_implementation=ATTENTION)
     weights = find_weights(folder.path)
     assert weights is not None  # `folder.files` has found them
     # image_size is not passed on to the tracker's masks

@@ -36,8 +36,7 @@ MODEL_TYPES: Final = {
 }
 """Descriptions of transformers models by `model_type`."""
 _SAM31: Final = (
-    "SAM 3.1, which is published only as Meta's own checkpoint (sam3.1_multiplex.pt): for mode image, download it and "
-    "name that file"
+    "SAM 3.1, which is published only as Meta's own checkpoint (sam3.1_multiplex.pt): download it and name that file"
 )
 _SAM3_FILE: Final = "Meta's own checkpoint of SAM 3, not the model.safetensors and config.json for transformers"
 _IDS: Final = (

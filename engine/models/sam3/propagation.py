@@ -50,6 +50,8 @@ class VisionFeatures:
     """(g * g, 1, C)."""
     hidden: torch.Tensor
     """(1, g * g, C): `coarse` with its positions."""
+    picture: torch.Tensor
+    """(1, D, g, g): the ViT's."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -97,7 +99,7 @@ class Propagation:
         flat = coarse.flatten(2).permute(2, 0, 1)
         hidden = flat + 0.1 * features.position.flatten(2).permute(2, 0, 1)
         levels = [decoder.conv_s0(fine), decoder.conv_s1(middle)]
-        return VisionFeatures(levels=levels, coarse=flat, hidden=hidden.transpose(0, 1))
+        return VisionFeatures(levels=levels, coarse=flat, hidden=hidden.transpose(0, 1), picture=picture)
 
     def propagate(
         self, vision: VisionFeatures, memories: Sequence[ObjectMemory], frame: int, between: Callable[[], None] = noop
@@ -111,12 +113,12 @@ class Propagation:
         with sdpa_kernel(WITHOUT_PLANS):
             layer = self._tracker.memory_attention.layers[0]
             hidden = self._self_attend(layer, vision.hidden)
-            query = self._query(layer, hidden)
+            query = self._query(layer, hidden, vision)
             for indices in batch_by_length(lengths, self._grid**2):
                 between()
                 keys, values = self._memory([masks[each] for each in indices], [tokens[each] for each in indices])
                 counts = [lengths[each] for each in indices]
-                conditioned = self._condition(hidden, query, keys, values, counts, between)
+                conditioned = self._condition(hidden, query, keys, values, counts, vision, between)
                 found |= zip(indices, torch.split(conditioned, 1), strict=True)
             between()
             return self._decode(vision, torch.cat([found[index] for index in range(len(memories))]))
@@ -156,6 +158,7 @@ class Propagation:
         keys: torch.Tensor,
         values: torch.Tensor,
         lengths: Sequence[tuple[int, int]],
+        vision: VisionFeatures,
         between: Callable[[], None],
     ) -> torch.Tensor:
         """The picture's features (n, C, g, g), conditioned on the memory of each of n objects. `hidden` (1, g * g, C):
@@ -167,7 +170,7 @@ class Propagation:
             if index:
                 between()
                 hidden = self._self_attend(layer, hidden)
-                query = self._query(layer, hidden)
+                query = self._query(layer, hidden, vision)
             across = layer.cross_attn_image
             recalled = self._cross_attend(across, query.expand(len(lengths), -1, -1, -1), keys, values, runs)
             hidden = hidden + across.o_proj(recalled)
@@ -175,7 +178,7 @@ class Propagation:
         normed: torch.Tensor = attention.layer_norm(hidden)
         return torch.unflatten(normed.transpose(1, 2), 2, (self._grid, self._grid))
 
-    def _query(self, layer: Any, hidden: torch.Tensor) -> torch.Tensor:
+    def _query(self, layer: Any, hidden: torch.Tensor, vision: VisionFeatures) -> torch.Tensor:
         """The queries of the picture's patches to the memory, (n, g * g, heads, d)."""
         across = layer.cross_attn_image
         return apply_rotary(self._heads(across, across.q_proj(layer.layer_norm2(hidden))), self._rotary)
@@ -302,11 +305,15 @@ class MemoryEncoder:
 
     def _suppress_overlaps(self, masks: Sequence[torch.Tensor], prompts: Sequence[int]) -> list[torch.Tensor]:
         """Masks (1, side, side); a mask that mostly belongs to another object of the same prompt is emptied."""
+        return self._by_prompt(masks, prompts, private.suppress_overlaps(self._video))
+
+    @staticmethod
+    def _by_prompt(masks: Sequence[torch.Tensor], prompts: Sequence[int], change: Any) -> list[torch.Tensor]:
         result = [mask[None] for mask in masks]
         for prompt in set(prompts):
             indices = [index for index, each in enumerate(prompts) if each == prompt]
             group = torch.stack([result[index] for index in indices])
-            for index, mask in zip(indices, private.suppress_overlaps(self._video)(group), strict=True):
+            for index, mask in zip(indices, change(group), strict=True):
                 result[index] = mask
         return result
 

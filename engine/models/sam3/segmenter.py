@@ -85,9 +85,9 @@ class Segmenter:
         if mode == "track" and self.model.video is None:
             raise ModelError(f"{self.model.spec.model}: {NO_TRACKER}")
         if mode == "track" and self._tracker is None:
-            from engine.models.sam3.tracker import Tracker
+            from engine.models.sam3.multiplex_tracker import tracker_for
 
-            self._tracker = Tracker(self.model, self._detector)  # created once, because it installs hooks in the model
+            self._tracker = tracker_for(self.model, self._detector)  # once, because it installs hooks in the model
         if mode != self._mode:
             self.reset()
         self._mode = mode

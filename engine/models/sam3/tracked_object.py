@@ -23,6 +23,8 @@ NEVER = -1
 
 FrameMemory = tuple[torch.Tensor, torch.Tensor | None]
 """A frame: the object's pointer (1, C), and its mask memory (g * g, 1, D) unless no later frame reads it."""
+Doubts = tuple[int, dict[int, int]]
+"""Number of frames without a detection, and of detections shared with an older object, by its id."""
 AgedTensors = list[tuple[int, torch.Tensor]]
 """Tensors with their age in frames."""
 
@@ -86,12 +88,16 @@ class TrackedObject:
     """The detector's score from when it was found."""
     last_hidden: int = NEVER
     """The last frame in which it had no mask."""
+    first: int = 0
+    """The frame in which it was found."""
+    doubts: Doubts = (0, {})  # of SAM 3.1, in its first frames
     memory: ObjectMemory = field(default_factory=ObjectMemory)
 
     def state(self) -> dict[str, Any]:
         """Everything, as tensors and plain values (not copied), for `restore_object`."""
         frames = {"conditioning": self.memory.conditioning, "passing": self.memory.passing}
-        return {name: getattr(self, name) for name in ("id", "prompt", "score", "last_hidden")} | frames
+        plain = ("id", "prompt", "score", "last_hidden", "first", "doubts")
+        return {name: getattr(self, name) for name in plain} | frames
 
 
 def restore_object(state: dict[str, Any]) -> TrackedObject:

@@ -6,7 +6,7 @@ everything (`association.py`), and for the masks of the result.
 
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, ClassVar
 
 import numpy as np
 import torch
@@ -21,12 +21,15 @@ from engine.models.sam3.detector import Detector, Mark, ignore_stage
 from engine.models.sam3.detr import to_uint8
 from engine.models.sam3.mask_kernel import install
 from engine.models.sam3.model import SegmentationModel
+from engine.models.sam3.multiplex_model import is_multiplex
 from engine.models.sam3.prompts import EncodedPrompt
-from engine.models.sam3.propagation import SURE_LOGIT, Memory, MemoryEncoder, Propagation, TrackerOutput, VisionFeatures
+from engine.models.sam3.propagation import SURE_LOGIT, MemoryEncoder, Propagation, TrackerOutput, VisionFeatures
 from engine.models.sam3.tracked_object import TrackedObject, restore_object
 
 CANDIDATES = 64
-"""Number of queries per prompt for which masks are computed before duplicates are dropped. The model has 200."""
+"""Number of queries per prompt, or as many as objects are wanted, for which masks are computed before duplicates are
+dropped. The model has 200."""
+EDGE = 0.025  # of the picture: SAM 3.1 ignores detections with their centre there
 INSIDE = 0.5  # the detector's logits are cut here to become an object's mask (Sam3VideoModel)
 
 
@@ -38,6 +41,8 @@ class Candidates:
     """(k, side, side) of each prompt."""
     scores: torch.Tensor
     """(prompts, k) float32, descending."""
+    boxes: torch.Tensor
+    """(prompts, k, 4) float32 xyxy 0..1."""
     is_finite: torch.Tensor
     """(prompts,) bool."""
 
@@ -57,12 +62,15 @@ class Tracker:
     for dropping objects are in `association.py`. Pictures of any size are scaled to the same square before, so a change
     of size has no effect here."""
 
+    NETWORKS: ClassVar[tuple[Any, Any]] = Propagation, MemoryEncoder
+
     def __init__(self, model: SegmentationModel, detector: Detector) -> None:
         """`model` must have a tracker. From now on all of transformers' SAM3 video models in this process use our NMS
         and hole filling."""
         self._model = model
         self._detector = detector
-        self._propagation, self._memory_encoder = Propagation(model), MemoryEncoder(model)
+        self._is_multiplex = np.bool(is_multiplex(model.video))
+        self._propagation, self._memory_encoder = (make(model) for make in self.NETWORKS)
         self._stats_copy, self._mask_copy = HostBuffers(model.device), HostBuffers(model.device)
         self._numbers: dict[str, int] = {}
         self._last_number = self._last_id = 0
@@ -124,7 +132,8 @@ class Tracker:
         if not prompt_indices:
             return self._visible_objects([], [], prompt_indices)
         self._drop(surplus_ids({each.id: each.score for each in self._objects}, threshold, max_objects))
-        candidates = self._candidates(features, [prompts[index] for index in prompt_indices.values()], between, mark)
+        chosen = [prompts[index] for index in prompt_indices.values()]
+        candidates = self._candidates(features, chosen, max(CANDIDATES, -(-max_objects // 16) * 16), between, mark)
         vision = self._propagation.compute_features(features, between) if self._objects else None
         tracked, clean_masks = self._propagate(vision, between) if vision else (None, candidates.logits[0][:0])
         stats = self._fetch_stats(candidates, tracked, clean_masks)
@@ -140,36 +149,47 @@ class Tracker:
             max_objects=max_objects,
             first_id=self._last_id + 1,
             may_recondition=every > 0 and self._frames % every == 0,
+            frame=self._frames,
+            is_multiplex=bool(self._is_multiplex),
         )
-        masks = list(clean_masks)
-        for index in decision.hidden:
-            masks[index] = torch.full_like(masks[index], -SURE_LOGIT)
-        memories: list[Memory] = []
+        masks, visible = self._settle(list(clean_masks), candidates, decision)
+        memories: Any = []
         if tracked or decision.new:
             vision = vision or self._propagation.compute_features(features, between)
             memories = self._encode_memories(vision, candidates, tracked, masks, decision, between)
         mark("tracker")
-        for index, row in decision.reconditioned.items():
-            masks[index] = candidates.mask(row)
         if decision.new:
-            masks += self._fill_holes(torch.stack([candidates.mask(row) for row in decision.rows]))
-        found = self._visible_objects([*self._objects, *decision.new], masks, prompt_indices)
+            visible += self._fill_holes(torch.stack([candidates.mask(row) for row in decision.rows]))
+        found = self._visible_objects([*self._objects, *decision.new], visible, prompt_indices)
         mark("copy")
         self._store_memories(decision, memories)
+        self._drop(decision.dropped)
         self._drop_lost(set(found.tracked_ids.tolist()) - decision.unmatched)
         return found
 
+    def _settle(
+        self, masks: list[torch.Tensor], candidates: Candidates, decision: TrackingDecision
+    ) -> tuple[list[torch.Tensor], list[torch.Tensor]]:
+        """Masks (side, side) of the tracked objects without the hidden ones, for the memory, and to show."""
+        for index in decision.hidden:
+            masks[index] = torch.full_like(masks[index], -SURE_LOGIT)
+        visible = list(masks)
+        for index, row in decision.reconditioned.items():
+            visible[index] = candidates.mask(row)
+        return masks, visible
+
     def _candidates(
-        self, features: Features, prompts: Sequence[EncodedPrompt], between: Callable[[], None], mark: Mark
+        self, features: Features, prompts: Sequence[EncodedPrompt], count: int, between: Callable[[], None], mark: Mark
     ) -> Candidates:
         found = {}
-        options: dict[str, Any] = {"max_queries": CANDIDATES, "between": between, "mark": mark}
+        options: dict[str, Any] = {"max_queries": count, "between": between, "mark": mark}
         for index, best in self._detector.best_of_each(features, prompts, **options):
-            found[index] = best.logits[0].clone(), best.scores.clone(), best.is_finite.clone()
+            found[index] = best.logits[0].clone(), best.scores.clone(), best.boxes.clone(), best.is_finite.clone()
             mark("masks")
         between()
-        logits, scores, is_finite = zip(*(found[index] for index in range(len(prompts))), strict=True)
-        return Candidates(logits=list(logits), scores=torch.cat(scores), is_finite=torch.cat(is_finite))
+        logits, *others = zip(*(found[index] for index in range(len(prompts))), strict=True)
+        scores, boxes, is_finite = (torch.cat(each) for each in others)
+        return Candidates(logits=list(logits), scores=scores, boxes=boxes, is_finite=is_finite)
 
     def _propagate(self, vision: VisionFeatures, between: Callable[[], None]) -> tuple[TrackerOutput, torch.Tensor]:
         """Propagate the tracked objects to the next picture; also their logits (m, side, side) without small holes."""
@@ -188,8 +208,12 @@ class Tracker:
         inside = torch.cat([(mask > 0).flatten(1) for mask in (*candidates.logits, masks)]).float()
         logits = tracked.scores.float() if tracked else candidates.scores[0, :0]
         shared = inside @ inside.T  # counts exactly, in TF32 as well
-        *stats, is_finite = self._stats_copy.fetch(shared, candidates.scores, logits, candidates.is_finite)
-        return MaskStats(shared=stats[0], scores=stats[1], logits=stats[2]) if is_finite.all() else None
+        copied = shared, candidates.scores, logits, candidates.boxes, candidates.is_finite
+        *stats, boxes, is_finite = self._stats_copy.fetch(*copied)
+        offsets = np.abs(boxes[..., :2] + boxes[..., 2:] - 1.0)  # of the centre from the picture's, times 2
+        stats.append(np.all(offsets < 1.0 - 2 * EDGE, axis=-1) | ~self._is_multiplex)
+        names = "shared", "scores", "logits", "is_inside"
+        return MaskStats(**dict(zip(names, stats, strict=True))) if is_finite.all() else None
 
     def _encode_memories(
         self,
@@ -199,7 +223,8 @@ class Tracker:
         masks: Sequence[torch.Tensor],
         decision: TrackingDecision,
         between: Callable[[], None],
-    ) -> list[Memory]:
+    ) -> Any:
+        """The memories of the picture, for `_store_memories`."""
         masks = list(masks)
         if not self._model.video.recondition_on_trk_masks:
             for index, row in decision.reconditioned.items():
@@ -214,7 +239,7 @@ class Tracker:
             between,
         )
 
-    def _store_memories(self, decision: TrackingDecision, memories: Sequence[Memory]) -> None:
+    def _store_memories(self, decision: TrackingDecision, memories: Any) -> None:
         """Store the new state after a picture. It is called last, and nothing in it fails."""
         count = len(self._objects)
         for index in decision.empty:

@@ -83,6 +83,7 @@ def test_a_hidden_object_is_noted_as_hidden_and_one_that_the_tracker_doubts_is_n
         shared=table((0, 4), (6, 9), (0, 4), (0, 4), (6, 9), (9, 9)),
         scores=np.array([[0.9, 0.9]], np.float32),
         logits=np.array([4.0, 4.0, 0.7, 4.0], np.float32),
+        is_inside=np.ones((1, 2), bool),
     )
     objects = [TrackedObject(id=each, prompt=1, score=0.9, last_hidden=5 - each) for each in range(1, 5)]
     options = {"threshold": 0.5, "max_objects": 16, "first_id": 5}

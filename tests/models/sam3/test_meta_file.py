@@ -12,7 +12,7 @@ from engine.errors import ModelError
 from engine.models.sam3 import SegmentationSpec
 from engine.models.sam3.check import NO_TRACKER, check
 from engine.models.sam3.load import load
-from engine.models.sam3.meta_file import meta_name
+from engine.models.sam3.meta_names import meta_name
 from engine.models.sam3.model import SegmentationModel
 from engine.models.sam3.segmenter import Segmenter
 from tests.models.sam3.small_sam3 import RED, picture
