@@ -11,7 +11,8 @@ Deinterlace = Literal["field", "frame"]
 """How interlaced video becomes pictures: one per field, or one per frame of two fields."""
 CHANNELS = 4  # audio channels of the Multiverse, each with one layer
 FINISHED = "multiverse"  # `source` of the finished picture
-MAX_OBJECTS = 16  # of one segmentation
+MAX_OBJECTS = 128  # of one segmentation
+MAX_LIVE_OBJECTS = 16  # of one that a child process sends; part of the layout of its sheets
 MIDDLE_C_HZ = 261.63  # its hue is 0, red
 WAVE_POINTS = 1024  # points of a channel's displayed wave, oldest at index 0
 

@@ -17,7 +17,7 @@ from typing import Final
 import numpy as np
 
 from engine.errors import SharedMemoryError
-from engine.values import MAX_OBJECTS, FoundObject, Segmentation
+from engine.values import MAX_LIVE_OBJECTS, FoundObject, Segmentation
 
 MIN_SIDE: Final = 32
 HEAD_ROWS: Final = 17  # rows of at least 32 bytes: 544 bytes
@@ -38,16 +38,16 @@ _OBJECTS_AT: Final = 32
 
 def sheet_shape(side: int) -> tuple[int, int, int]:
     """Shape (rows, columns, 1) of a sheet for masks with this side, at least 32 px."""
-    return HEAD_ROWS + MAX_OBJECTS * side, side, 1
+    return HEAD_ROWS + MAX_LIVE_OBJECTS * side, side, 1
 
 
 def write_sheet(sheet: np.ndarray, segmentation: Segmentation) -> None:
     """Fill `sheet`, C-contiguous uint8 of `sheet_shape`. Rows below the last mask are not changed."""
     count, side = len(segmentation.objects), sheet.shape[1]
-    assert sheet.shape == sheet_shape(side) and count <= MAX_OBJECTS and side >= MIN_SIDE
+    assert sheet.shape == sheet_shape(side) and count <= MAX_LIVE_OBJECTS and side >= MIN_SIDE
     head = sheet[:HEAD_ROWS].reshape(-1)
     head[: _HEAD.itemsize].view(_HEAD)[0] = (MAGIC, VERSION, count, *segmentation.picture_px)
-    objects = head[_OBJECTS_AT : _OBJECTS_AT + MAX_OBJECTS * _OBJECT.itemsize].view(_OBJECT)
+    objects = head[_OBJECTS_AT : _OBJECTS_AT + MAX_LIVE_OBJECTS * _OBJECT.itemsize].view(_OBJECT)
     for index, each in enumerate(segmentation.objects):
         objects[index] = (each.id, each.prompt, each.score, each.box)
     sheet[HEAD_ROWS : HEAD_ROWS + count * side, :, 0].reshape(count, side, side)[:] = segmentation.masks
@@ -60,9 +60,9 @@ def read_sheet(sheet: np.ndarray, *, index: int, time_s: float) -> Segmentation:
     if side < MIN_SIDE or sheet.shape != sheet_shape(side):
         raise SharedMemoryError(f"segmentation sheet: a picture of {sheet.shape} is not one")
     magic, version, count, width, height = head[: _HEAD.itemsize].view(_HEAD)[0].item()
-    if magic != MAGIC or version != VERSION or count > MAX_OBJECTS:
+    if magic != MAGIC or version != VERSION or count > MAX_LIVE_OBJECTS:
         raise SharedMemoryError(f"segmentation sheet: version {version}, expected {VERSION}")
-    objects = head[_OBJECTS_AT : _OBJECTS_AT + MAX_OBJECTS * _OBJECT.itemsize].view(_OBJECT)[:count]
+    objects = head[_OBJECTS_AT : _OBJECTS_AT + MAX_LIVE_OBJECTS * _OBJECT.itemsize].view(_OBJECT)[:count]
     return Segmentation(
         objects=tuple(
             FoundObject(

@@ -13,7 +13,7 @@ from engine.render.masks import IdPicture, Overlay, edge, mask_boxes, merge_mask
 from engine.render.picture import PictureCrossfade, PictureRequest
 from engine.render.readback import Readback
 from engine.render.shader_source import Pass, compile_program, uniform
-from engine.values import MAX_OBJECTS, FoundObject, LazyPicture, Segmentation, TextureRef, VideoFrame
+from engine.values import MAX_LIVE_OBJECTS, FoundObject, LazyPicture, Segmentation, TextureRef, VideoFrame
 
 _Request = TypeVar("_Request", Overlay, IdPicture)
 
@@ -223,7 +223,7 @@ class MaskPainter:
             context.vertex_array(compile_program(context, name, vertex="mask_boxes"), [])
             for name in ("mask_colours", "mask_ids")
         )
-        self._masks = MaskArray(context, MAX_OBJECTS)
+        self._masks = MaskArray(context, MAX_LIVE_OBJECTS)
         self._boxes: np.ndarray = np.zeros((0, 4), np.float32)
         self._source = source
         self._warm_up()
@@ -289,7 +289,7 @@ class MaskPainter:
     ) -> None:
         """Set the uniforms. `colours`: (n, 2 or 3), 0..1, one row per object."""
         program, side = vertices.program, segmentation.masks.shape[1]
-        table = np.zeros((2, MAX_OBJECTS, 4), np.float32)
+        table = np.zeros((2, MAX_LIVE_OBJECTS, 4), np.float32)
         if segmentation is not self._masks.segmentation:
             self._boxes = mask_boxes(segmentation.masks) / np.float32(side)
             self._masks.follow(segmentation)

@@ -10,6 +10,7 @@ from typing import Any, Final
 from engine.errors import UsageError
 from engine.jobs.kit.options import DEVICES, option
 from engine.system.picture_size import parse_size
+from engine.values import MAX_OBJECTS
 
 PICTURE_SIZE: Final = "Picture size in pixels."
 SD_SHAPES: Final = "sd15|sd-turbo|sdxl-turbo|ssd-1b|sdxs|tiny"
@@ -140,7 +141,10 @@ class Sam3Bench(ModelBench):
     size."""
 
     shape: str = option(
-        "", "Model size to measure. (default: the real size; on a CPU tiny)", metavar="sam3|tiny", shows_default=False
+        "",
+        "Model size to measure. (default: the real size; on a CPU tiny)",
+        metavar="sam3|sam3.1|tiny|tiny3.1",
+        shows_default=False,
     )
     mode: tuple[str, ...] = option(
         ("image", "track"), "Repeatable. (default: image track)", metavar="image|track", parse=one_of("image", "track")
@@ -155,7 +159,7 @@ class Sam3Bench(ModelBench):
         (1,), "Number of prompts, 1 to 4, repeatable. (default: 1)", metavar="COUNT", parse=number(1, 4)
     )
     size: Size = option(Size(width=1920, height=1080), PICTURE_SIZE, metavar="WxH", parse=read_size)
-    objects: int = option(16, "Objects found in each picture.", low=1, high=16)
+    objects: int = option(16, "Objects found in each picture.", low=1, high=MAX_OBJECTS)
     batch: int = option(1, "Pictures per batch; image mode only.", low=1, high=4)
     is_compiled: bool = option(False, "Compile ours before it is measured: minutes.", flags="--compile")
     seconds: float = option(5.0, "Length of each of a case's two measurements.", metavar="SECONDS")

@@ -27,6 +27,7 @@ from engine.cli.benches.clip import LoopedClip, write_clip
 from engine.cli.benches.measuring import Progress, device_facts, in_own_process, percentiles, stage_times
 from engine.cli.benches.options import Sam3Bench
 from engine.ipc.segmentation_sheet import sheet_shape, write_sheet
+from engine.values import MAX_LIVE_OBJECTS
 
 if TYPE_CHECKING:
     from engine.models.device_work import StageClock
@@ -71,7 +72,7 @@ def _measure(options: Sam3Bench, progress: Progress) -> dict[str, Any]:
 
     target = measured_device(options.device, options.threads, half="bfloat16")
     shape = options.shape or ("tiny" if target.kind == "cpu" else "sam3")
-    resolutions = options.resolution or ((336,) if shape == "tiny" else (1008,))
+    resolutions = options.resolution or ((336,) if shape.startswith("tiny") else (1008,))
     for resolution in resolutions:
         require_shape(shape, resolution)
     result = progress.begin(device_facts(target, UNVERIFIED) | {"shape": shape, "picture": str(options.size)})
@@ -128,7 +129,8 @@ class _EngineSegmenter:
             results = launched()
             began_s = time.perf_counter()
             for found in results:
-                write_sheet(self._sheet, found)
+                if len(found.objects) <= MAX_LIVE_OBJECTS:
+                    write_sheet(self._sheet, found)
             self.write_s += time.perf_counter() - began_s
             return results
 
@@ -216,13 +218,14 @@ class _Case:
         result["peak_memory_mb"] = round(memory_mb(model.device))
         ours.segmenter.reset()
         model.video.max_num_objects = self._objects  # equal to ours
-        baseline = ReferenceTracker(model, self._texts)
-        sides: dict[str, Call] = {"ours": ours, "transformers": lambda batch: baseline.step(batch[0])}
+        sides: dict[str, Call] = {"ours": ours}
         if self._exact:
-            self._exact.video.max_num_objects = self._objects
-            of_float32 = ReferenceTracker(self._exact, self._texts)
             sides["float32"] = _EngineSegmenter(self._exact, "track", self._texts, self._objects)
-            sides["transformers_float32"] = lambda batch: of_float32.step(batch[0])
+        for name, its_model in (("transformers", model), ("transformers_float32", self._exact)):
+            if its_model and not its_model.spec.model.endswith("3.1"):  # which transformers does not have
+                its_model.video.max_num_objects = self._objects
+                baseline = ReferenceTracker(its_model, self._texts)
+                sides[name] = lambda batch, baseline=baseline: baseline.step(batch[0])
         times_ms: dict[str, list[float]] = {name: [] for name in sides}
         grown_mb: dict[str, list[float]] = {name: [] for name in sides}
         with closing(LoopedClip(self._clip, 1)) as video:
@@ -253,7 +256,7 @@ class _Case:
         from engine.models.sam3.shapes import tracker_gflop
 
         ms: dict[int, float] = {}
-        for count in sorted({1, self._objects}):
+        for count in sorted({1, min(16, self._objects), self._objects}):
             ours.segmenter.max_objects = count
             ours.segmenter.reset()
             times_ms: list[float] = []
@@ -268,7 +271,8 @@ class _Case:
                         break
             ms[count] = float(np.median(times_ms))
         most, spec = max(ms), self._model.spec
-        work = tracker_gflop(spec.model.removeprefix("random:"), spec.resolution)
+        name = spec.model.removeprefix("random:")
+        work = {} if name.endswith("3.1") else tracker_gflop(name, spec.resolution)
         return {
             "ms": {str(count): round(each, 3) for count, each in ms.items()},
             "times_one": round(ms[most] / ms[1], 2),

@@ -52,9 +52,7 @@ class SegmentJob:
     )
     """None: track for a video, unless boxes or batches are given; else image. In image mode ids are ranks."""
     threshold: float = option(0.5, "Minimum score of an object.", low=0.0, high=1.0)
-    max_objects: int = option(
-        MAX_OBJECTS, "Maximum number of objects per picture; the best are kept.", low=1, high=MAX_OBJECTS
-    )
+    max_objects: int = option(16, "Maximum number of objects per picture; the best are kept.", low=1, high=MAX_OBJECTS)
     resolution: int = option(
         RESOLUTIONS_PX[0], "Side of the model's input in px; smaller is faster.", metavar="1008|840|672|504|336"
     )

@@ -18,9 +18,10 @@ from engine.models.random_models import TOKENS, count_gflop, letter_tokenizer, s
 from engine.models.sam3 import SegmentationSpec
 from engine.models.sam3.backbone import COARSEST
 from engine.models.sam3.model import SegmentationModel
+from engine.models.sam3.multiplex_model import add_multiplex, configure
 
-SHAPES = ("sam3", "tiny")
-"""`tiny` is not a published shape; it is small enough for a CPU."""
+SHAPES = ("sam3", "sam3.1", "tiny", "tiny3.1")
+"""`tiny` is not a published shape; it is small enough for a CPU. With 3.1: the tracker of SAM 3.1."""
 OBJECTS = 16
 PROMPT_TOKENS = 32
 COUNTED_TOKENS = 4  # for a prompt of two words, including start and end
@@ -60,6 +61,8 @@ def build(
     kind: Any = AutoModel  # its `from_config` has no types
     with reserve_memory(device, weigh, f"random:{name}"), seeded(seed), torch.device(device):
         video = kind.from_config(config, dtype=dtype) if has_tracker else None
+        if has_tracker and name.endswith("3.1"):
+            add_multiplex(video)
         detector = video.detector_model if video else kind.from_config(config.detector_config, dtype=dtype)
         whole = video or detector
         _reinitialize(whole)
@@ -170,7 +173,11 @@ def _config(name: str, resolution: int, has_tracker: bool) -> Any:
     from transformers import Sam3VideoConfig
 
     require_shape(name, resolution)
-    config = Sam3VideoConfig() if name == "sam3" else _tiny_config(TRACKER_WIDTH if has_tracker else TINY_VIT_WIDTH)
+    is_tiny = name.startswith("tiny")
+    config = _tiny_config(TRACKER_WIDTH if has_tracker else TINY_VIT_WIDTH) if is_tiny else Sam3VideoConfig()
+    if name.endswith("3.1"):
+        configure(config)
+        config.hotstart_delay, config.assoc_iou_thresh = 0, 2.0  # because an untrained tracker soon loses all objects
     config.image_size = resolution
     config.low_res_mask_size = 4 * resolution // PATCH_PX
     config.max_num_objects = OBJECTS  # because an untrained tracker loses all objects in every picture

@@ -86,5 +86,5 @@ def test_a_model_with_random_weights_is_loaded_by_the_name_of_its_shape_and_an_u
     model = load(spec, "cpu", "float32")
     assert (model.spec, model.mask_side) == (spec, 192)
     assert model.video.detector_model is model.detector
-    with pytest.raises(ModelError, match="shape huge: not one of sam3, tiny"):
+    with pytest.raises(ModelError, match=r"shape huge: not one of sam3, sam3\.1, tiny, tiny3\.1"):
         load(SegmentationSpec(model="random:huge"), "cpu", "float32")
