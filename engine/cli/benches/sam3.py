@@ -224,8 +224,8 @@ class _Case:
         for name, its_model in (("transformers", model), ("transformers_float32", self._exact)):
             if its_model and not its_model.spec.model.endswith("3.1"):  # which transformers does not have
                 its_model.video.max_num_objects = self._objects
-                baseline = ReferenceTracker(its_model, self._texts)
-                sides[name] = lambda batch, baseline=baseline: baseline.step(batch[0])
+                step = ReferenceTracker(its_model, self._texts).step
+                sides[name] = partial(lambda step, batch: step(batch[0]), step)
         times_ms: dict[str, list[float]] = {name: [] for name in sides}
         grown_mb: dict[str, list[float]] = {name: [] for name in sides}
         with closing(LoopedClip(self._clip, 1)) as video:
