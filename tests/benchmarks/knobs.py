@@ -28,56 +28,19 @@ from pythonosc.udp_client import SimpleUDPClient
 
 import osc_schema
 from engine.cli.benches.measuring import Progress
-from engine.config import build_config
 from engine.jobs.kit.options import option
 from engine.params.looks import PLAIN
 from engine.sinks.shared_reader import SharedReader
 from osc_schema import Param, ParamType, Value
 from tests.support.free_port import free_port
 
-RATE_HZ = 48_000
-TONES_HZ = (110, 220, 440, 880)
+RATE_HZ, TONES_HZ = 48_000, (110, 220, 440, 880)
 NOISE = 3  # levels of 255 by which a still picture may change
-MAX_PICTURES = 8
-SETTLE_S = 4.0
-START_S = 120.0
-STILL = {f"/audio/{n}/trigger": "rising" for n in range(1, 5)} | {f"/audio/{n}/auto": False for n in range(1, 5)}
-LAYER_5 = {f"/layer/{n}/intensity": 0.0 for n in range(1, 5)} | {"/layer/5/intensity": 1.0}
-SCENES: Mapping[str, Mapping[str, Value]] = {
-    "waves": {},
-    "lines": {f"/layer/{n}/shape": "line" for n in range(1, 5)} | {f"/layer/{n}/curve": 0.5 for n in range(1, 5)},
-    "rays": {f"/layer/{n}/shape": "rays" for n in range(1, 5)},
-    "layer 5": {"/layer/5/intensity": 0.7, "/region/enable": True},
-    "scheme": {"/colour/mode": "scheme", "/mirror/mode": "kaleidoscope", "/feedback/amount": 0.7},
-    "text": {"/text/1/text": "glass", "/text/1/opacity": 1.0, "/text/2/text": "lamp", "/text/2/opacity": 1.0},
-}
-AREAS = ("layer", "multiverse", "colour", "feedback", "mirror", "region", "post", "text", "master")
-SD = {
-    "/sd/enable": True,
-    "/sd/width": 64,
-    "/sd/height": 64,
-    "/layer/5/source": "sd",
-    "/sd/strength": 0.5,
-    "/sd/steps": 4,
-}
-SD_SCENES: Mapping[str, Mapping[str, Value]] = {
-    "single": SD | {"/sd/mode": "single", "/sd/guidance": 2.0},
-    "stream": SD | {"/sd/mode": "stream"},
-    "ControlNet": SD | {"/sd/controlnet/1/enable": True, "/sd/ip_adapter/image": "still.png"},
-}
-SAM3 = {"/sam3/enable": True, "/layer/5/source": "sam3", "/sam3/prompt/1": "disc"}
-REBUILDS = (
-    "/model",
-    "/file",
-    "/enable",
-    "/compile",
-    "/offload",
-    "/width",
-    "/height",
-    "/resolution",
-    "interval_s",
-    "duty",
-)
+MAX_PICTURES, SETTLE_S, START_S = 8, 4.0, 120.0
+SHOW: dict[str, dict[str, dict[str, Value]]] = msgspec.toml.decode(Path(__file__).with_suffix(".toml").read_bytes())
+"""By part and scene the values of a scene; those of `all` are in every one."""
+AREAS = tuple("layer multiverse colour feedback mirror region post text master".split())
+REBUILDS = tuple("/model /file /enable /compile /offload /width /height /resolution interval_s duty".split())
 """Endings of addresses that load a model anew, change the size, or set its pace."""
 
 
@@ -99,15 +62,17 @@ def run(options: KnobsBench, progress: Progress) -> dict[str, Any]:
 
 
 def _measure(part: str, folder: Path, most: int, progress: Progress) -> dict[str, Any]:
-    scenes = {"picture": SCENES, "sd": SD_SCENES, "sam3": {"live": SAM3}}[part]
+    scenes = dict(SHOW[part])
+    always = SHOW["all"]["all"] | scenes.pop("all")
     waiting = [param for param in osc_schema.PARAMS if _belongs(param, part)][:most]
     counts: dict[str, dict[int, list[str]]] = {}
     with _engine(part, folder) as rig:
-        for scene, values in scenes.items():
-            rig.set(PLAIN | STILL | (LAYER_5 if part != "picture" else {}) | values)
+        for scene, own in scenes.items():
+            values = always | own
+            rig.set(PLAIN | values)
             unseen = []
-            for number, param in enumerate(waiting):
-                progress(f"{part}, {scene}: {param.address}", number / len(waiting))
+            for param in waiting:
+                progress(f"{part}, {scene}: {param.address}", 0.0)
                 count = rig.count(param, values.get(param.address, param.default))
                 if count is None:
                     unseen.append(param)
@@ -209,16 +174,15 @@ def _engine(part: str, folder: Path) -> Iterator[_Rig]:
     values: dict[str, Any] = {"width": 160, "height": 90, "fps": 30.0, "audio": str(folder / "tone.wav")}
     values |= {"camera": str(folder / "still.png"), "sinks": ["shared=knobs"], "web": "off"}
     values |= {"osc": {"listen": f"127.0.0.1:{port}"}, "presets": str(folder / "presets")}
-    values |= {"sd": _sd_models(folder)} if part == "sd" else {}
-    values |= {"sam3": {"model": "random:tiny", "device": "cpu"}} if part == "sam3" else {}
-    build_config(values)
+    if part != "picture":
+        values[part] = _sd_models(folder) if part == "sd" else {"model": "random:tiny", "device": "cpu"}
     (folder / "show.toml").write_bytes(msgspec.toml.encode(values))
     command = [sys.executable, "-m", "engine.cli.main", "run", "--config", str(folder / "show.toml")]
     with subprocess.Popen(command, stdout=subprocess.DEVNULL, env=os.environ | {"HF_HUB_OFFLINE": "1"}) as process:
         try:
             rig = _Rig(port, {"picture": "knobs", "sd": "sd picture", "sam3": "sam3 objects"}[part])
             _Rig(port, "knobs")._next()
-            rig.set(PLAIN | STILL | {"picture": {}, "sd": SD, "sam3": SAM3}[part])
+            rig.set(PLAIN | SHOW["all"]["all"] | SHOW[part]["all"])
             rig._next()
             yield rig
         finally:
@@ -233,19 +197,14 @@ def _photograph() -> np.ndarray:
 
 
 def _sd_models(folder: Path) -> dict[str, Any]:
-    from tests.support.tiny_models import (
-        build_tiny_controlnet,
-        build_tiny_ip_adapter,
-        build_tiny_lora,
-        build_tiny_sd,
-    )
+    from tests.support import tiny_models
 
-    model = build_tiny_sd(folder / "sd")
+    model = tiny_models.build_tiny_sd(folder / "sd")
     return {
         "model": str(model),
         "device": "cpu",
-        "loras": [{"path": str(build_tiny_lora(folder / "lora.safetensors", model)), "weight": 0.0}],
-        "controlnets": [str(build_tiny_controlnet(folder / "net", model))],
-        "ip_adapter": str(build_tiny_ip_adapter(folder / "ip", model)),
+        "loras": [{"path": str(tiny_models.build_tiny_lora(folder / "lora.safetensors", model)), "weight": 0.0}],
+        "controlnets": [str(tiny_models.build_tiny_controlnet(folder / "net", model))],
+        "ip_adapter": str(tiny_models.build_tiny_ip_adapter(folder / "ip", model)),
         "pictures": str(folder),
     }

@@ -8,8 +8,8 @@ and the fastest tenth of its frames counts, so that other programs disturb the r
 import math
 import socket
 import time
-from collections.abc import Callable, Iterator, Mapping
-from contextlib import ExitStack, contextmanager
+from collections.abc import Callable, Mapping
+from contextlib import ExitStack
 from dataclasses import dataclass
 from typing import Any
 
@@ -85,10 +85,11 @@ def _frame_ms(axis: str, value: int, settings: Mapping[str, Any], frames: int) -
     with open_engine(config) as engine, ExitStack() as stack:
         engine.run(count=WARM_UP_FRAMES)
         if axis == "subscribers":
-            stack.enter_context(_subscribed(engine, value))
-        sender = stack.enter_context(_sender(engine)) if axis == "messages a second" else None
-        if sender is not None:
-            return _busy_ms(engine, frames, sender, value)
+            for _ in range(value):
+                stack.enter_context(_client(engine)).send(encode_message("/engine/notify", 1))
+            engine.run(count=WARM_UP_FRAMES)
+        if axis == "messages a second":
+            return _busy_ms(engine, frames, stack.enter_context(_client(engine)), value)
         return float(np.percentile([engine.times.work_ms(newest=1).max for _ in engine.frames(count=frames)], FAST))
 
 
@@ -104,19 +105,8 @@ def _busy_ms(engine: Engine, frames: int, sender: socket.socket, per_s: int) -> 
     return 1000.0 * (sum(process.cpu_times()[:2]) - before - sending_s) / frames
 
 
-@contextmanager
-def _sender(engine: Engine) -> Iterator[socket.socket]:
+def _client(engine: Engine) -> socket.socket:
     assert engine.osc_address is not None
-    with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as client:
-        client.bind(("127.0.0.1", 0))
-        client.connect(engine.osc_address)
-        yield client
-
-
-@contextmanager
-def _subscribed(engine: Engine, count: int) -> Iterator[None]:
-    with ExitStack() as stack:
-        for _ in range(count):
-            stack.enter_context(_sender(engine)).send(encode_message("/engine/notify", 1))
-        engine.run(count=WARM_UP_FRAMES)
-        yield
+    client = socket.socket(socket.AF_INET, socket.SOCK_DGRAM)
+    client.connect(engine.osc_address)
+    return client

@@ -1,5 +1,6 @@
 """Meta's own checkpoints find what transformers' folder of the same detector finds."""
 
+import json
 from pathlib import Path
 from typing import Any
 
@@ -18,52 +19,8 @@ from engine.models.sam3.segmenter import Segmenter
 from tests.models.sam3.small_sam3 import RED, picture
 from tests.support.long_form import in_long_form
 
-PUBLISHED = {  # names of modules in github.com/facebookresearch/sam3, sam3/model, at SAM 3.1
-    "vision_encoder.backbone.embeddings.position_embeddings": "backbone.vision_backbone.trunk.pos_embed",
-    "vision_encoder.backbone.layer_norm.bias": "backbone.vision_backbone.trunk.ln_pre.bias",
-    "vision_encoder.backbone.layers.7.layer_norm2.bias": "backbone.vision_backbone.trunk.blocks.7.norm2.bias",
-    "vision_encoder.backbone.layers.7.attention.k_proj.bias": "backbone.vision_backbone.trunk.blocks.7.attn.qkv.bias",
-    "vision_encoder.backbone.layers.7.attention.o_proj.bias": "backbone.vision_backbone.trunk.blocks.7.attn.proj.bias",
-    "vision_encoder.neck.fpn_layers.0.scale_layers.2.bias": "backbone.vision_backbone.convs.0.dconv_2x2_1.bias",
-    "vision_encoder.neck.fpn_layers.1.scale_layers.0.bias": "backbone.vision_backbone.convs.1.dconv_2x2.bias",
-    "vision_encoder.neck.fpn_layers.2.proj2.bias": "backbone.vision_backbone.convs.2.conv_3x3.bias",
-    "text_encoder.text_projection.weight": "backbone.language_backbone.encoder.text_projection",
-    "text_encoder.text_model.embeddings.position_embedding.weight": (
-        "backbone.language_backbone.encoder.positional_embedding"
-    ),
-    "text_encoder.text_model.encoder.layers.3.self_attn.q_proj.weight": (
-        "backbone.language_backbone.encoder.transformer.resblocks.3.attn.in_proj_weight"
-    ),
-    "text_encoder.text_model.encoder.layers.3.mlp.fc2.bias": (
-        "backbone.language_backbone.encoder.transformer.resblocks.3.mlp.c_proj.bias"
-    ),
-    "text_encoder.text_model.final_layer_norm.bias": "backbone.language_backbone.encoder.ln_final.bias",
-    "text_projection.bias": "backbone.language_backbone.resizer.bias",
-    "geometry_encoder.layers.0.cross_attn.o_proj.bias": "geometry_encoder.encode.0.cross_attn_image.out_proj.bias",
-    "geometry_encoder.vision_layer_norm.bias": "geometry_encoder.img_pre_norm.bias",
-    "geometry_encoder.prompt_layer_norm.bias": "geometry_encoder.norm.bias",
-    "geometry_encoder.output_layer_norm.bias": "geometry_encoder.encode_norm.bias",
-    "detr_encoder.layers.5.cross_attn.v_proj.bias": "transformer.encoder.layers.5.cross_attn_image.in_proj_bias",
-    "detr_decoder.layers.5.text_cross_attn.q_proj.bias": "transformer.decoder.layers.5.ca_text.in_proj_bias",
-    "detr_decoder.layers.5.text_cross_attn_layer_norm.bias": "transformer.decoder.layers.5.catext_norm.bias",
-    "detr_decoder.layers.5.vision_cross_attn.q_proj.bias": "transformer.decoder.layers.5.cross_attn.in_proj_bias",
-    "detr_decoder.layers.5.vision_cross_attn_layer_norm.bias": "transformer.decoder.layers.5.norm1.bias",
-    "detr_decoder.layers.5.self_attn_layer_norm.bias": "transformer.decoder.layers.5.norm2.bias",
-    "detr_decoder.layers.5.mlp_layer_norm.bias": "transformer.decoder.layers.5.norm3.bias",
-    "detr_decoder.presence_head.layer3.bias": "transformer.decoder.presence_token_head.layers.2.bias",
-    "detr_decoder.presence_layer_norm.bias": "transformer.decoder.presence_token_out_norm.bias",
-    "detr_decoder.output_layer_norm.bias": "transformer.decoder.norm.bias",
-    "detr_decoder.box_head.layer1.bias": "transformer.decoder.bbox_embed.layers.0.bias",
-    "detr_decoder.box_rpb_embed_x.layer1.bias": "transformer.decoder.boxRPB_embed_x.layers.0.bias",
-    "mask_decoder.mask_embedder.layers.2.bias": "segmentation_head.mask_predictor.mask_embed.layers.2.bias",
-    "mask_decoder.instance_projection.bias": "segmentation_head.instance_seg_head.bias",
-    "mask_decoder.prompt_cross_attn.k_proj.bias": "segmentation_head.cross_attend_prompt.in_proj_bias",
-    "mask_decoder.prompt_cross_attn_norm.bias": "segmentation_head.cross_attn_norm.bias",
-    "dot_product_scoring.text_mlp.layer2.bias": "dot_prod_scoring.prompt_mlp.layers.1.bias",
-    "dot_product_scoring.text_mlp_out_norm.bias": "dot_prod_scoring.prompt_mlp.out_norm.bias",
-    "dot_product_scoring.text_proj.bias": "dot_prod_scoring.prompt_proj.bias",
-    "dot_product_scoring.query_proj.bias": "dot_prod_scoring.hs_proj.bias",
-}
+PUBLISHED = json.loads(Path(__file__).with_name("meta_names.json").read_text(encoding="utf-8"))
+"""Names of modules in github.com/facebookresearch/sam3, sam3/model, at SAM 3.1, by those of transformers."""
 
 
 def test_tensors_have_the_names_of_metas_program() -> None:
