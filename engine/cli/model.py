@@ -1,7 +1,6 @@
 """`multiverse model`: identify a model and list missing files, without loading it."""
 
 import json
-from importlib.util import find_spec
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
@@ -124,9 +123,8 @@ def check(
             ("vae", "" if report.vae is None else report.vae.kind),
         ]
     memory = {dtype: report.memory_bytes(dtype) for dtype in (half, "float32")}
-    on_cpu = "float32" if has_exact_cpu else _cpu_dtype()
     if as_json:
-        values = {"is_complete": report.is_complete, "memory_bytes": memory, "cpu_dtype": on_cpu}
+        values = {"is_complete": report.is_complete, "memory_bytes": memory}
         print(json.dumps(report.as_json() | values, indent=2))
     else:
         rows = [
@@ -137,7 +135,7 @@ def check(
                 for part in report.parts
             ),
             ("memory", ", ".join(f"{size / 2**20:.0f} MiB as {dtype}" for dtype, size in memory.items())),
-            *([("on this CPU", f"auto is {on_cpu}")] if on_cpu else []),
+            ("on a CPU", "float32" if has_exact_cpu else "bfloat16 if that is faster there, else float32"),
             *(("note", note) for note in report.notes),
             *(("missing", line) for line in report.missing),
             ("complete", "yes" if report.is_complete else "no"),
@@ -146,15 +144,6 @@ def check(
             print(f"{name:<16} {value}")
     if not report.is_complete:
         raise typer.Exit(1)
-
-
-def _cpu_dtype() -> str:
-    """The data type that `auto` is on this CPU, measured; "" without torch."""
-    if find_spec("torch") is None:
-        return ""
-    from engine.models.device_work import resolve_dtype
-
-    return resolve_dtype("auto", "cpu")
 
 
 def _is_sam3(name: str) -> bool:
