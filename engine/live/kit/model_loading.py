@@ -28,7 +28,7 @@ def load_on_device(
 ) -> M:
     """Call `load(device, dtype)` with the device and dtype from `port.settings`; `half`: the dtype for `auto` on a GPU.
     `name`: name of the model, for messages. Its notes are sent to the engine. `gives_way`: on a CPU, run the child at
-    the lowest priority; wrong for sound. On Windows every child loads at that priority."""
+    the lowest priority; wrong for sound, which is also float32 there. On Windows every child loads at that priority."""
     port.enter(Phase.LOADING)
     own_class = priority.enter_idle_class()  # torch is imported next
     from engine.models import device_work
@@ -43,7 +43,7 @@ def load_on_device(
             priority.run_when_idle()
         port.start_trial("model", name)  # not before: a driver that ends this process is not the model's fault
         suspect = "model"
-        dtype = device_work.resolve_dtype(port.settings["dtype"], device, half=half)
+        dtype = device_work.resolve_dtype(port.settings["dtype"], device, half=half, is_exact=not gives_way)
         with translate_load_oom(name, device, dtype):
             model = load(device, dtype)
     except DeviceFullError as error:  # the kind for which a swap stops the running model and tries again
