@@ -40,18 +40,31 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class FramesInFlight:
-    """The state of the (S - 1) F rows from the second step on, stored from call to call."""
+    """The state of the S F rows after a call; the last F are finished, and no longer in flight."""
 
     clean: torch.Tensor
-    """((S - 1) F, 4, h, w) float32: x0 after the previous step."""
+    """(S F, 4, h, w) float32: x0 after the step."""
     noise_estimate: torch.Tensor | None
-    """Shaped like `clean`: the noise estimated in the previous step; None if no step reuses noise."""
+    """Shaped like `clean`: the noise estimated in the step; None if no step reuses noise."""
     origins: torch.Tensor
     """Shaped like `clean`: the latents that the rows come from, for residual guidance."""
     pictures: dict[int, torch.Tensor]
-    """((S - 1) F, 3, height, width) by ControlNet: its input for each frame."""
+    """(S F, 3, height, width) by ControlNet: its input for each frame."""
     calls: int
     """Number of calls since the stream was empty."""
+
+    def of_steps(self, steps: int) -> "FramesInFlight":
+        """The same with another number of steps: the newest frames, or the newest one several times."""
+        more = max(0, steps - len(self.clean))
+        rows = [max(0, index - more) for index in range(steps)]
+        noise = self.noise_estimate
+        return FramesInFlight(
+            clean=self.clean[rows],
+            noise_estimate=None if noise is None else noise[rows],
+            origins=self.origins[rows],
+            pictures={index: pictures[rows] for index, pictures in self.pictures.items()},
+            calls=self.calls + more,
+        )
 
 
 class StreamSchedule:
@@ -82,14 +95,16 @@ class StreamSchedule:
         return is_residual and self._has_noise_alone
 
     def change(self, settings: StreamSettings) -> None:
-        """Apply settings from the next push on, in all rows. A change of size, number of steps or kind of guidance
-        drops the frames in flight and increases `generation`; any other change keeps them."""
+        """Apply settings from the next push on, in all rows. A change of size drops the frames in flight and increases
+        `generation`; any other change keeps them, also one of the number of steps."""
         if settings == self._settings:
             return
-        before = self._shape
+        size = self._size
         self._apply(settings)
-        if self._shape != before:
+        if self._size != size:
             self.reset()
+        elif self._flight is not None and len(self._flight.clean) != self.steps:
+            self._flight = self._flight.of_steps(self.steps)
 
     def reset(self) -> None:
         """Drop the frames in flight: the next S - 1 pushes return no picture."""
@@ -109,19 +124,21 @@ class StreamSchedule:
         rows, flight = self._rows, self._flight_for(z)
         if not self._seeds.is_fixed:
             self._noise = self._scale_noise(self._noise_source.noise(self._seeds, self._size))
-        clean = torch.cat((z.float(), flight.clean))  # (S, 4, h, w)
+        clean = torch.cat((z.float(), flight.clean[:-1]))  # (S, 4, h, w)
         x = rows.signal * clean + self._noise
         if flight.noise_estimate is not None:
-            x = x + self._reuse_scale * torch.cat((torch.zeros_like(z, dtype=torch.float32), flight.noise_estimate))
+            x = x + self._reuse_scale * torch.cat(
+                (torch.zeros_like(z, dtype=torch.float32), flight.noise_estimate[:-1])
+            )
         inputs = self._row_inputs(control, flight)
         x0, origins = self._guided_x0(x, clean, flight, cond, inputs, between)
         denoised = rows.c_out * x0 + rows.c_skip * x
         # Assigned last, so that a call that fails (for example out of memory) leaves the state consistent.
         self._flight = FramesInFlight(
-            clean=denoised[:-1],
-            noise_estimate=((x - rows.signal * x0) / rows.noise)[:-1] if self._keeps_noise else None,
-            origins=origins[:-1],
-            pictures={one.index: one.picture[:-1] for one in inputs},
+            clean=denoised,
+            noise_estimate=(x - rows.signal * x0) / rows.noise if self._keeps_noise else None,
+            origins=origins,
+            pictures={one.index: one.picture for one in inputs},
             calls=flight.calls + 1,
         )
         return denoised[-1:] if self._flight.calls >= self.steps else None
@@ -129,7 +146,7 @@ class StreamSchedule:
     def _flight_for(self, z: torch.Tensor) -> FramesInFlight:
         if self._flight is not None:
             return self._flight
-        empty = z.new_zeros((self.steps - 1, *z.shape[1:]), dtype=torch.float32)
+        empty = z.new_zeros((self.steps, *z.shape[1:]), dtype=torch.float32)
         guess = empty if self._keeps_noise else None
         return FramesInFlight(clean=empty, noise_estimate=guess, origins=empty, pictures={}, calls=0)
 
@@ -155,7 +172,7 @@ class StreamSchedule:
             assert against is not None
             return self._denoiser.x0(x, t, against + self._guidance * (output - against)), clean
         newest = clean[:1] if against is None else self._denoiser.x0(x[:1], t[:1], against)
-        origin = torch.cat((newest, flight.origins))
+        origin = torch.cat((newest, flight.origins[:-1]))
         negative = origin if self._settings.delta == 1.0 else self._origin_weight * origin + self._sample_weight * x
         return negative + self._guidance * (self._denoiser.x0(x, t, output) - negative), origin
 
@@ -166,8 +183,8 @@ class StreamSchedule:
         for new in control:
             older = flight.pictures.get(new.index)
             if older is None:
-                older = new.picture.repeat(self.steps - 1, 1, 1, 1)
-            pictures = torch.cat((new.picture, older))  # (S, 3, height, width)
+                older = new.picture.repeat(self.steps, 1, 1, 1)
+            pictures = torch.cat((new.picture, older[:-1]))  # (S, 3, height, width)
             inputs.append(ControlInput(index=new.index, picture=pictures, scale=new.scale))
         return inputs
 
@@ -200,7 +217,6 @@ class StreamSchedule:
         if set(of_steps) != {guidance}:
             self._guidance = upload(torch.tensor(of_steps, dtype=torch.float32), device).view(-1, 1, 1, 1)
         self._size = size
-        self._shape = (coefficients.steps, size, self._cfg_type)
         self._settings, self._seeds = settings, Seeds.of(settings.seed)
         if self._seeds.is_fixed:
             self._noise = self._scale_noise(self._noise_source.noise(self._seeds, size))

@@ -29,6 +29,7 @@ def model(tiny_sd: Path, tiny_models: TinyModels) -> Any:
         controlnets=(str(tiny_models.controlnet(tiny_sd)),),
         depth=str(tiny_models.depth()),
         pose=str(tiny_models.pose()),
+        ip_adapter=str(tiny_models.ip_adapter(tiny_sd)),
     )
     return load(spec, "cpu", "float32")
 
@@ -55,6 +56,33 @@ def test_calls_with_other_pieces_are_of_another_kind(model: Any) -> None:
         painter.paint(source_picture(0))
         counts.setdefault(painter.kind, set()).add(len(pieces))
     assert [len(found) for found in counts.values()] == [1, 1, 1, 1] and len(set.union(*counts.values())) == 4
+
+
+@pytest.mark.parametrize("mode", ["single", "stream"])
+def test_a_knob_shows_in_the_next_painted_picture(model: Any, mode: str) -> None:
+    """Also in a stream of several steps, whose other steps were taken before."""
+    painter = Painter(model, note=lambda key, line: None)
+    values = DEFAULTS | BASE | {"/sd/mode": mode, "/sd/steps": 4, "/sd/guidance": 1.5, "/sd/prompt_b": "fire"}
+    values |= {"/sd/controlnet/1/enable": True, "/sd/ip_adapter/live": "source", "/sd/cfg_type": "full"}
+
+    def painted() -> np.ndarray | None:
+        painter.apply(read_settings(values))
+        picture = painter.paint(source_picture(0))
+        return None if picture is None else picture.pixels
+
+    for address, value in (
+        ("/sd/strength", 0.9),
+        ("/sd/guidance", 3.0),
+        ("/sd/lora/1/weight", 0.8),
+        ("/sd/controlnet/1/scale", 0.2),
+        ("/sd/prompt_mix", 0.5),
+        ("/sd/ip_adapter/scale", 1.2),
+    ):
+        steady = [painted() for _ in range(8)][-2:]
+        assert steady[0] is not None and np.array_equal(*steady), address
+        values[address] = value
+        shown = painted()
+        assert shown is not None and not np.array_equal(shown, steady[0]), address
 
 
 def test_guidance_without_effect_is_noted_once_and_the_effective_one_is_reported(model: Any) -> None:

@@ -110,17 +110,10 @@ def test_a_controlnet_that_is_switched_on_uses_its_first_picture_for_frames_in_f
     assert not torch.equal(late, early) and not torch.equal(late, never)
 
 
-@pytest.mark.parametrize(
-    "change",
-    [{"width": 128}, {"t_index": (5, 45)}, {"guidance": 2.0}, {"guidance": 2.0, "cfg_type": "full"}],
-    ids=["size", "steps", "guidance on", "cfg_type"],
-)
-def test_a_change_of_the_rows_starts_a_new_generation(
-    model: DiffusionModel, conds: list[Conditioning], change: dict[str, Any]
-) -> None:
+def test_a_change_of_the_size_starts_a_new_generation(model: DiffusionModel, conds: list[Conditioning]) -> None:
     stream, z = stream_of(model, THREE_STEPS), random_latents(1, seed=8)
     pushed(stream, [z] * 2, [conds[0]] * 2)
-    settings = replace(THREE_STEPS, **change)
+    settings = replace(THREE_STEPS, width=128)
     stream.change(settings)
     assert stream.generation == 1
     fresh = stream_of(model, settings)
@@ -140,22 +133,29 @@ def test_a_change_of_the_rows_starts_a_new_generation(
         {"guidance": 0.5},
         {"delta": 0.5},
         {"guidance": 3.0},
+        {"t_index": (5, 45)},
+        {"t_index": (5, 15, 30, 45)},
+        {"t_index": (45,)},
+        {"guidance": 2.0},
+        {"guidance": 2.0, "cfg_type": "full"},
     ],
-    ids=["seed", "other steps", "cfg_type while off", "guidance still off", "delta", "guidance while on"],
+    ids=str,
 )
 def test_a_changing_value_loses_no_picture(model: DiffusionModel, conds: list[Conditioning], change: Any) -> None:
     """A moving fader must not stop the stream. When it rests, the pictures equal those of a new stream."""
     stream = stream_of(model, replace(THREE_STEPS, guidance=2.0 if change == {"guidance": 3} else 1.0))
     z = random_latents(1, seed=9)
-    pushed(stream, [z] * 2, [conds[0]] * 2)
+    pushed(stream, [z] * 3, [conds[0]] * 3)
     settings = replace(THREE_STEPS, **change)
     stream.change(settings)
     results = [stream.push(z, conds[0]) for _ in range(4)]
     assert all(picture is not None for picture in results)
     assert stream.generation == 0
     fresh = stream_of(model, settings)
-    pushed(fresh, [z] * 2, [conds[0]] * 2)
+    pushed(fresh, [z] * 3, [conds[0]] * 3)
     assert torch.equal(results[-1], fresh.push(z, conds[0]))
+    stream.change(THREE_STEPS)
+    assert stream.push(z, conds[0]) is not None, "and back"
 
 
 def test_a_frame_with_nan_does_not_affect_others(model: DiffusionModel, conds: list[Conditioning]) -> None:
