@@ -273,7 +273,7 @@ class Painter:
         if self._ignores_delta:
             notes.append(("delta", "delta", "has no effect in the first step, which starts from pure noise"))
         if prompts.has_regions and model.regions is None:
-            unused = "has no effect with this model, or with an accelerator; using /sd/prompt"
+            unused = "has no effect with this model; using /sd/prompt"
             notes.append(("regions", "regions", unused))
         elif prompts.has_regions and not any(prompts.region_weights):
             notes.append(("regions", "regions", "none of the prompts 1 to 4 has a text and a weight"))

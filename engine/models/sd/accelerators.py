@@ -3,8 +3,8 @@
 - `inductor`: torch.compile, part by part, so that a call can be interrupted between parts. Weights are inputs of the
   compiled code, so LoRAs and the IP-Adapter can still change them in place. Never `max-autotune`, which tries kernels
   for minutes. It compiles again for every shape. On CUDA the compiled parts are captured like the plain ones; the runs
-  before a capture compile them. Live, they compile in the background, and the plain parts paint until then. A job
-  compiles first.
+  before a capture compile them. Live, they compile in the background, and the plain parts paint until then; these
+  also paint with temporal consistency and with regions. A job compiles first.
 - `deepcache`: not a compiler. Between full steps it reuses the deep features of the last full step, which changes the
   pictures. For jobs only: the rows of a stream are different pictures, and a live picture has only one to four steps.
   It cannot be combined with captured graphs.
@@ -14,6 +14,7 @@ picture (ATen's group_norm.cpp and cuda/group_norm_kernel.cu). Public operators 
 two addcmul) need seven launches, and round the moments in half precision.
 """
 
+import copy
 import importlib.util
 from collections.abc import Callable
 from typing import TYPE_CHECKING
@@ -49,19 +50,39 @@ def require_accelerator(spec: ModelSpec, device: torch.device, *, is_job: bool =
         require_compiler(device, "accelerator inductor")
 
 
+def chosen_accelerator(spec: ModelSpec, device: torch.device, *, is_job: bool) -> str:
+    """The accelerator's name, of `auto` what it stands for: a job would have to wait for the compiler."""
+    if spec.accelerator != "auto":
+        return spec.accelerator
+    try:
+        require_compiler(device, "auto")
+    except ModelError:
+        return "none"
+    return "inductor" if device.type == "cuda" and not is_job else "none"
+
+
 def accelerate(model: "DiffusionModel") -> None:
-    """Apply the accelerator of the model's spec. Compiling happens in the first call with each shape. A UNet without an
-    accelerator supports temporal consistency and a text for each region."""
+    """Apply the accelerator of the model's spec. Compiling happens in the first call with each shape. Without deepcache
+    a UNet supports temporal consistency and a text for each region."""
     from engine.models.sd.attention import install_bank, install_regions
 
-    if model.spec.accelerator == "none":
-        model.bank = install_bank(model.unet)
-        model.regions = None if model.text_weight is None else install_regions(model.unet)
-    elif model.spec.accelerator == "deepcache":
+    if model.spec.accelerator == "deepcache":
         model.deep_cache = DeepCache(model.unet)
         model.parts = UnetParts(whole=DeepCache.whole, can_split=False)
-    elif model.spec.accelerator == "inductor":
-        model.parts = UnetParts(whole=compile_part(whole), pieces=tuple(compile_part(piece) for piece in PIECES))
+        return
+    if model.spec.accelerator == "inductor":
+        pieces, twin = tuple(compile_part(piece) for piece in PIECES), twin_of(model.unet)
+        model.parts = UnetParts(whole=compile_part(whole), pieces=pieces, unet=twin)
+    model.bank = install_bank(model.unet)
+    model.regions = None if model.text_weight is None else install_regions(model.unet)
+
+
+def twin_of(network: torch.nn.Module) -> torch.nn.Module:
+    """The same network of other modules with the same tensors: the compiler reads it in its thread, while bank and
+    regions change those of the first."""
+    held = (value for module in network.modules() for value in vars(module).values())
+    tensors = (*network.parameters(), *network.buffers(), *(each for each in held if isinstance(each, torch.Tensor)))
+    return copy.deepcopy(network, {id(each): each for each in tensors})
 
 
 def unet_calls(

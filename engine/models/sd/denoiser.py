@@ -134,16 +134,20 @@ class Denoiser:
         shapes = tuple(z.shape), cond.prompt_embeds.shape[1], t.dtype, cond.region_embeds is not None and has_regions
         key: Hashable = ("unet", *shapes, negatives, used, cond.negative_embeds is None, cond.image_embeds is None)
         controlnets = [self.model.controlnets[index] for index in used]
-        parts = chain(self.model.unet, controlnets, negatives, is_split=self._is_split, parts=self.model.parts)
+        has_bank = self.model.bank is not None and bool(self.consistency)
+        plain = chain(self.model.unet, controlnets, negatives, is_split=self._is_split)
+        parts = plain  # compiled ones have neither regions nor bank
         if has_regions:
-            parts = with_regions(parts, self.model.regions)
-        if self.model.bank is not None and self.consistency:
+            parts = with_regions(plain, self.model.regions)
+        elif not has_bank:
+            parts = chain(self.model.unet, controlnets, negatives, is_split=self._is_split, parts=self.model.parts)
+        if has_bank:
             return self._outputs_with_bank(key, parts, inputs, negatives, between)
         self._banked_frame = None
-        beside = self._compiler
+        beside = None if has_regions else self._compiler
         call = key, parts
         if beside is not None and not beside.is_ready(key):
-            call = ("plain", key), chain(self.model.unet, controlnets, negatives, is_split=self._is_split)
+            call = ("plain", key), plain
         with torch.no_grad():
             result = self.calls.run(*call, inputs, between)["output"]
             output = result.to(torch.float32, copy=True)  # a copy, because a graph overwrites its result

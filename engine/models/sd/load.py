@@ -11,7 +11,7 @@ from engine.models import device_work
 from engine.models.card_memory import reserve_memory
 from engine.models.device_work import dtype_named, in_fastest_layout
 from engine.models.pretrained import load_network, load_tokenizer, one_line, silence_libs
-from engine.models.sd.accelerators import accelerate, require_accelerator
+from engine.models.sd.accelerators import accelerate, chosen_accelerator, require_accelerator
 from engine.models.sd.coefficients import noise_table
 from engine.models.sd.control_nets import T2IAdapterNet, with_views
 from engine.models.sd.file_weights import (
@@ -50,6 +50,7 @@ def load(
         model = _build_random(spec, device, torch_dtype)
     else:
         model = _load_planned(plan or plan_model(spec), device, torch_dtype)
+    model.spec = replace(model.spec, accelerator=chosen_accelerator(spec, torch.device(device), is_job=is_job))
     accelerate(model)
     return model
 
@@ -72,9 +73,7 @@ def _build_random(spec: ModelSpec, device: str, dtype: torch.dtype) -> Diffusion
             f"{spec.model}: random weights: no LoRA, ControlNet, depth, pose, IP-Adapter, VAE, sampler, embedding, "
             "upscaler or clip skip"
         )
-    model = build(spec.random_shape, device, dtype)
-    model.spec = replace(model.spec, accelerator=spec.accelerator)
-    return model
+    return build(spec.random_shape, device, dtype)
 
 
 def latent_scale(config: Any, device: torch.device) -> tuple[float | torch.Tensor, float | torch.Tensor]:

@@ -3,7 +3,7 @@
 from dataclasses import dataclass
 
 RANDOM = "random:"
-ACCELERATORS = ("none", "inductor", "deepcache")
+ACCELERATORS = ("auto", "none", "inductor", "deepcache")
 REMOVED_ACCELERATORS = ("tensorrt", "stablefast")  # still accepted, and refused in one line
 DETECTORS = {"depth": "depth-anything/Depth-Anything-V2-Small-hf", "pose": "usyd-community/vitpose-base-simple"}
 """An example of each kind of network that computes control images, by the key in `ModelSpec`."""
@@ -49,7 +49,8 @@ class ModelSpec:
     """1: the text encoder's last layer, 2: the second to last, and so on, as in A1111; 0: the model's own."""
 
     accelerator: str = "none"
-    """One of ACCELERATORS for the UNet; none: captured graphs on CUDA, no compiler."""
+    """One of ACCELERATORS for the UNet. auto: inductor for live pictures on CUDA, if it can compile; none: captured
+    graphs on CUDA, no compiler."""
 
     @property
     def random_shape(self) -> str:

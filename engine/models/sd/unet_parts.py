@@ -69,6 +69,7 @@ def chain(
     `controlnets`: the networks for `controls` in the inputs. `negatives`: number of rows, from the first on, that run a
     second time with the negative prompt: 0, some or all. `parts`: replacements such as compiled functions."""
     functions = parts or PLAIN
+    unet = functions.unet or unet
 
     def rows(state: State) -> State:
         return lay_rows(state, negatives)
@@ -292,6 +293,8 @@ class UnetParts:
     """In the order of `PIECES`."""
     can_split: bool = True
     """True if the pieces together equal `whole`."""
+    unet: Any = None
+    """The UNet that they call instead of the given one, with the same weights."""
 
     def pieces_of(self, unet: Any) -> list[UnetPart]:
         """The pieces in order, without those that have no block in this UNet: SDXS has only two blocks per side."""

@@ -117,6 +117,57 @@ def test_a_live_picture_is_painted_by_the_plain_parts_until_the_compiled_ones_ar
     torch._dynamo.reset()
 
 
+def test_regions_and_the_frame_before_are_painted_by_the_plain_parts(
+    tiny_sd: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    called: list[str] = []
+
+    def noted(part: Any) -> Any:
+        def run(*arguments: Any) -> Any:
+            called.append(part.__name__)
+            return part(*arguments)
+
+        return run
+
+    monkeypatch.setattr(accelerators, "compile_part", noted)
+    monkeypatch.setattr(accelerators, "require_compiler", lambda device, what: None)
+    painters = [Painter(loaded(tiny_sd, accelerator=name), note=print) for name in ("none", "inductor")]
+    texts = {"/sd/regions": True, "/sd/prompts/1/text": "fire", "/sd/prompts/1/weight": 1.0}
+    for values, is_compiled in (({}, True), ({"/sd/consistency": 0.5}, False), (texts, False), ({}, True)):
+        for painter in painters:
+            painter.apply(read_settings(BASE | values))
+        for number in range(6):
+            called.clear()
+            ours, theirs = (painter.paint(source_picture(0), regions=np.eye(8, dtype=np.uint8)) for painter in painters)
+            assert ours is theirs is None or np.array_equal(ours.pixels, theirs.pixels), (values, number)
+            join_compiling()
+        assert ours is not None
+        assert bool(called) == is_compiled, values
+
+
+def test_the_compiled_unet_has_the_same_tensors(tiny_sd: Path) -> None:
+    unet = loaded(tiny_sd).unet
+    twin: Any = accelerators.twin_of(unet)
+    assert all(ours is theirs for ours, theirs in zip(unet.parameters(), twin.parameters(), strict=True))
+    for ours, theirs in zip(unet.attn_processors.values(), twin.attn_processors.values(), strict=True):
+        assert ours._weight is theirs._weight and ours is not theirs
+
+
+def test_auto_compiles_live_pictures_on_a_card_that_can(monkeypatch: pytest.MonkeyPatch) -> None:
+    def chosen(kind: str, name: str = "auto", *, is_job: bool = False) -> str:
+        spec = ModelSpec(model="", accelerator=name)
+        return accelerators.chosen_accelerator(spec, torch.device(kind), is_job=is_job)
+
+    def refuse_compiler(device: torch.device, what: str) -> None:
+        raise ModelError("Triton is not installed")
+
+    monkeypatch.setattr(accelerators, "require_compiler", lambda device, what: None)
+    assert [chosen("cuda"), chosen("cuda", is_job=True), chosen("cpu")] == ["inductor", "none", "none"]
+    assert [chosen("cuda", "none"), chosen("cpu", "inductor")] == ["none", "inductor"]
+    monkeypatch.setattr(accelerators, "require_compiler", refuse_compiler)
+    assert chosen("cuda") == "none"
+
+
 @pytest.mark.parametrize("error", [torch.OutOfMemoryError("full\n\nof weights"), ValueError("no such instruction")])
 def test_what_cannot_be_compiled_stays_plain_is_noted_once_and_not_tried_again(error: Exception) -> None:
     tried, lines = [], []
@@ -169,7 +220,7 @@ def test_an_unsuitable_accelerator_is_refused_before_loading(monkeypatch: pytest
             load(ModelSpec(model="/nowhere", accelerator=name), "cpu", "float32", is_job=is_job)
 
     refused("deepcache", "rows are different pictures")
-    refused("magic", "not one of none, inductor")
+    refused("magic", "not one of auto, none, inductor")
     refused("tensorrt", "was removed")
     refused("stablefast", "was removed")
     with torch._inductor.config.patch({"cpp.cxx": ("no-such-compiler",)}):  # a monkeypatch would not be undone
