@@ -12,6 +12,8 @@ PROMPTS = (1, 2, 3, 4)
 MAX_PROMPT = 4096
 """Characters. The model reads 32 tokens and warns about the rest, so that a long pasted text is not refused."""
 MAX_OBJECTS = 16
+MIN_MEMORIES, MAX_MEMORIES = 3, 7
+"""Frames that the next mask of a tracked object is computed from; 7 as published (num_maskmem)."""
 RESOLUTIONS_PX = (336, 504, 672, 840, 1008)
 """Sides in steps of half the model's attention window, which is 24 patches of 14 px. The model runs at any multiple of
 14 px, but fills up its windows: 350 px would be twice the work of 336."""
@@ -97,6 +99,26 @@ AREA = Area(
             "Maximum number of objects; those with the best scores are used.",
             **_PRESET,
         ),
+        whole(
+            "/sam3/memories",
+            MAX_MEMORIES,
+            MIN_MEMORIES,
+            MAX_MEMORIES,
+            "Frames that the next mask of a tracked object is computed from, that one included: fewer are faster, but "
+            "lose an object sooner behind another. Mode track.",
+            tags="speed track",
+            **_PRESET,
+        ),
+        whole(
+            "/sam3/detect_every",
+            1,
+            1,
+            16,
+            "Looks for objects in each n-th picture only, and tracks the known ones in those between: faster. Mode "
+            "track.",
+            tags="speed track interval",
+            **_PRESET,
+        ),
         menu(
             "/sam3/mask_edge",
             "soft hard",
@@ -140,6 +162,14 @@ AREA = Area(
             "/sam3/offload",
             False,
             "Keeps the weights in main memory and copies them to the GPU when needed: for small GPUs; slow.",
+            **_RUN,
+        ),
+        switch(
+            "/sam3/fp8",
+            False,
+            "Computes in 8-bit floating point, on cards from RTX 40 and H100 on: faster with /sam3/compile, but masks "
+            "differ a little. The old process keeps running until the new one is ready.",
+            tags="speed half precision",
             **_RUN,
         ),
     ),

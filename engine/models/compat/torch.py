@@ -1,6 +1,7 @@
 """Private parts of PyTorch. Imports torch at first use only, because the fork server uses it, too."""
 
 from operator import attrgetter
+from typing import Any
 
 from engine.system.lazy_names import lazy_names
 
@@ -25,3 +26,22 @@ def compile_without_pool() -> None:
     from torch._inductor import config
 
     config.compile_threads = 1
+
+
+def can_use_cudnn_attention(sample: Any) -> bool:
+    """True if cuDNN's attention takes queries, keys and values like this tensor (n, heads, tokens, d) on a card."""
+    from torch.backends import cuda
+
+    return cuda.can_use_cudnn_attention(cuda.SDPAParams(sample, sample, sample, None, 0.0, False, False))
+
+
+def attend_with_sums(query: Any, key: Any, value: Any) -> tuple[Any, Any]:
+    """Attention (n, heads, tokens, d) by cuDNN, on a CPU by torch's own kernel; and of each query, in float32, the
+    logarithm of the sum of exp(score) over all keys, which the public function does not return."""
+    from torch import ops
+
+    if query.device.type == "cpu":
+        answers, sums = ops.aten._scaled_dot_product_flash_attention_for_cpu(query, key, value)
+    else:
+        answers, sums, *_ = ops.aten._scaled_dot_product_cudnn_attention(query, key, value, None, True)
+    return answers, sums

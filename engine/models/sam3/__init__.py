@@ -15,6 +15,9 @@ Read `model.py` (the parts), `load.py`, then `segmenter.py`. Importing this pack
 
 from dataclasses import dataclass
 
+from osc_schema.sam3 import MAX_MEMORIES, MIN_MEMORIES
+
+__all__ = ["MAX_MEMORIES", "MIN_MEMORIES", "RANDOM", "SegmentationSpec"]
 RANDOM = "random:"
 
 
@@ -28,10 +31,12 @@ class SegmentationSpec:
     resolution: int = 1008
     """Side in pixels of the square that pictures are scaled to: a multiple of an attention window (336 px)."""
     is_compiled: bool = False
-    """Compile the backbone with torch.compile: the first picture takes minutes, later ones are faster. Cannot be
-    combined with offload. The decoder is not compiled, because each prompt length would need another compilation."""
+    """Compile backbone, decoder and masks with torch.compile: the first picture takes minutes, as does the first prompt
+    of another length; later ones are faster. Cannot be combined with offload."""
     is_offloaded: bool = False
     """Keep weights in main memory and copy them to the device layer by layer, for small cards."""
+    is_fp8: bool = False
+    """Multiply in 8-bit floating point in the ViT (`fp8.py`). Cannot be combined with offload."""
 
     @property
     def random_shape(self) -> str:

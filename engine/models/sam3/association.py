@@ -105,6 +105,8 @@ def decide(
         free=max_objects - len(objects),
         clear=clear,
     )
+    if not stats.scores.size:  # nothing was looked for
+        unmatched = set()
     certainty = 1.0 / (1.0 + np.exp(-stats.logits)) if is_multiplex else stats.logits
     reconditioned = {
         index: int(found_rows[detection])

@@ -38,11 +38,18 @@ class BucketPropagation(Propagation):
     """Propagates buckets. Stateless; single thread and device."""
 
     def propagate_buckets(
-        self, vision: VisionFeatures, groups: list[Group], slots: torch.Tensor, frame: int, between: Callable[[], None]
+        self,
+        vision: VisionFeatures,
+        groups: list[Group],
+        slots: torch.Tensor,
+        frame: int,
+        between: Callable[[], None],
+        *,
+        count: int,
     ) -> TrackerOutput:
         """Propagate the objects of all groups to the picture of index `frame`. `slots` (n,), on the device: the slot of
         each object, counted through all buckets."""
-        lengths, *memories = zip(*self._memories(groups, frame), strict=True)
+        lengths, *memories = zip(*self._memories(groups, frame, count), strict=True)
         found: dict[int, torch.Tensor] = {}
         with sdpa_kernel(WITHOUT_PLANS):
             layer = self._tracker.memory_attention.layers[0]
@@ -60,7 +67,9 @@ class BucketPropagation(Propagation):
             pixels = torch.cat([found[index] for index in range(len(lengths))])
             return self._decode_slots(vision, pixels, slots)
 
-    def _memories(self, groups: list[Group], frame: int) -> list[tuple[tuple[int, int], torch.Tensor, torch.Tensor]]:
+    def _memories(
+        self, groups: list[Group], frame: int, count: int
+    ) -> list[tuple[tuple[int, int], torch.Tensor, torch.Tensor]]:
         """For each bucket its numbers of pictures and pointers, tokens (T, C), and their context (2, T, C): positions
         with encoded ages, and the remembered pictures' features, 0 for pointers."""
         pointers = [[(frame - each, found) for each, found in group.pointers.items()] for group in groups]
@@ -69,7 +78,7 @@ class BucketPropagation(Propagation):
         since = torch.split(encoded, [BUCKET * len(of_group) for of_group in pointers])
         found = []
         for group, of_group, own in zip(groups, pointers, since, strict=True):
-            where, masks, pictures = zip(*group.read(frame, self.config), strict=True)
+            where, masks, pictures = zip(*group.read(frame, self.config, count), strict=True)
             positions = torch.cat([*(self._positions[each][:, 0] for each in where), own])
             context = torch.stack((positions, F.pad(torch.cat(pictures, dim=1)[0], (0, 0, 0, len(own)))))
             for index in range(len(group.buckets)):
@@ -90,7 +99,7 @@ class BucketPropagation(Propagation):
         key, (((pictures, _), _),) = self._heads(across, key), runs
         turning = torch.unflatten(key[:, : self._grid**2 * pictures], 1, (pictures, -1))
         turning.copy_(apply_rotary(turning, self._rotary))
-        return self._attend(query, key, self._heads(across, across.v_proj(values)))
+        return self._attend(query, key, self._heads(across, across.v_proj(values)), pictures)
 
     def _decode_slots(self, vision: VisionFeatures, pixels: torch.Tensor, slots: torch.Tensor) -> TrackerOutput:
         """The objects' masks from the conditioned features (B, C, g, g) of their buckets."""

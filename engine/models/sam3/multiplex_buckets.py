@@ -11,6 +11,7 @@ from typing import Any
 
 import torch
 
+from engine.models.sam3 import MAX_MEMORIES
 from engine.models.sam3.multiplex_model import BUCKET
 
 FREE, REMOVED = 0, -1  # instead of an object's id, which is positive
@@ -50,12 +51,12 @@ class Group:
             stored = self.memories.items()
             self.memories = {frame: (torch.stack([each[n] for n in remaining]), seen) for frame, (each, seen) in stored}
 
-    def read(self, frame: int, config: Any) -> list[tuple[int, torch.Tensor, torch.Tensor]]:
+    def read(self, frame: int, config: Any, most: int = MAX_MEMORIES) -> list[tuple[int, torch.Tensor, torch.Tensor]]:
         """The memories that `frame` reads, each with the index of the encoding of its age (for the first frame that of
-        another age: so it was trained). `config`: the tracker's."""
+        another age: so it was trained). `config`: the tracker's; `most`: as `count` of `ObjectMemory.masks`."""
         count, since = config.num_maskmem, frame - self.first
         chosen = {self.first: count - 1 - since if since < count else count - 1}
-        chosen |= {frame - age: age - 1 for age in range(count - 1, 0, -1) if age < since}
+        chosen |= {frame - age: age - 1 for age in range(min(most, count) - 1, 0, -1) if age < since}
         return [(where, *self.memories[each]) for each, where in chosen.items()]
 
     def add(self, frame: int, remembered: Remembered, config: Any) -> None:

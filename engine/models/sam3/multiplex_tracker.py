@@ -45,7 +45,8 @@ class MultiplexTracker(Tracker):
         if self._slots is None:
             ids = [each for group in self._groups for bucket in group.buckets for each in bucket]
             self._slots = upload(torch.tensor([ids.index(each.id) for each in self._objects]), self._model.device)
-        tracked = self._propagation.propagate_buckets(vision, self._groups, self._slots, self._frames, between)
+        state = vision, self._groups, self._slots, self._frames, between
+        tracked = self._propagation.propagate_buckets(*state, count=self.memories)
         return tracked, self._fill_holes(tracked.masks)
 
     def _settle(

@@ -6,7 +6,7 @@ neither picture nor object are computed once, values that depend only on the pic
 masks are computed only in a picture with a new object. Nothing here waits for the device.
 
 The memory that an object attends to grows, and cuDNN's attention, which torch tries first on recent cards, creates a
-plan for each length. So the other kernels are used here.
+plan for each length. So it is used picture by picture (`memory_attention`), and the other kernels elsewhere.
 
 The memory of a picture (`MemoryEncoder`) follows the rules of transformers' Sam3VideoModel: masks that mostly belong to
 another object of the same prompt are emptied before; in a picture with new objects all memories are encoded from the
@@ -26,8 +26,16 @@ from engine.models.compat import transformers as private
 from engine.models.compat.transformers import NO_OBJ_SCORE, get_1d_sine_pe
 from engine.models.device_work import upload
 from engine.models.graphs import noop
+from engine.models.sam3 import MAX_MEMORIES
 from engine.models.sam3.backbone import COARSEST, Features, apply_rotary, fuse_qkv_projections, project_qkv
 from engine.models.sam3.card_norms import thin_layer_norms
+from engine.models.sam3.memory_attention import (
+    attend_memory,
+    attend_pictures,
+    attend_plainly,
+    is_cudnn_faster,
+    make_plans,
+)
 from engine.models.sam3.model import SegmentationModel
 from engine.models.sam3.tracked_object import AgedTensors, ObjectMemory
 
@@ -76,6 +84,12 @@ class Propagation:
         self._grid = model.mask_side // 4
         attention, prompts = self._tracker.memory_attention, self._tracker.prompt_encoder
         fuse_qkv_projections(layer.self_attn for layer in attention.layers)
+        across = attention.layers[0].cross_attn_image
+        heads = self._device, self._dtype, across.q_proj.out_features // across.num_attention_heads
+        self._uses_cudnn = is_cudnn_faster(*heads)
+        self._multiplies_one_by_one = self._device.type == "cpu" and self._dtype == torch.bfloat16
+        if self._uses_cudnn:
+            make_plans(self._grid**2, *heads)
         thin_layer_norms(self._tracker.memory_encoder, self._device)
         empty = torch.empty(1, device=self._device, dtype=self._dtype)
         cosine, sine = attention.rotary_emb(empty, attention.position_ids)  # (1, g * g, d), each number twice
@@ -102,10 +116,17 @@ class Propagation:
         return VisionFeatures(levels=levels, coarse=flat, hidden=hidden.transpose(0, 1), picture=picture)
 
     def propagate(
-        self, vision: VisionFeatures, memories: Sequence[ObjectMemory], frame: int, between: Callable[[], None] = noop
+        self,
+        vision: VisionFeatures,
+        memories: Sequence[ObjectMemory],
+        frame: int,
+        between: Callable[[], None] = noop,
+        *,
+        count: int = MAX_MEMORIES,
     ) -> TrackerOutput:
-        """Propagate the objects to the picture of index `frame`; their masks may have small holes and specks."""
-        masks = [memory.masks(frame, self.config) for memory in memories]
+        """Propagate the objects to the picture of index `frame`; their masks may have small holes and specks. `count`:
+        see `ObjectMemory.masks`."""
+        masks = [memory.masks(frame, self.config, count) for memory in memories]
         pointers = [memory.pointers(frame, self.config) for memory in memories]
         tokens = self._pointers(pointers, frame)
         lengths = [(len(of_masks), len(dated)) for of_masks, dated in zip(masks, pointers, strict=True)]
@@ -203,7 +224,7 @@ class Propagation:
             memory_keys, content = (torch.unflatten(each, 0, (count, -1)) for each in object_memory)
             turning = torch.unflatten(memory_keys[:, : area * pictures], 1, (pictures, -1))
             turning.copy_(apply_rotary(turning, self._rotary))
-            answers.append(self._attend(object_query, memory_keys, content))
+            answers.append(self._attend(object_query, memory_keys, content, pictures))
         return torch.cat(answers) if len(answers) > 1 else answers[0]
 
     def _self_attend(self, layer: Any, hidden: torch.Tensor) -> torch.Tensor:
@@ -214,9 +235,20 @@ class Propagation:
     def _heads(self, attention: Any, x: torch.Tensor) -> torch.Tensor:
         return torch.unflatten(x, -1, (attention.num_attention_heads, -1))  # (n, tokens, heads, d)
 
-    def _attend(self, query: torch.Tensor, key: torch.Tensor, value: torch.Tensor) -> torch.Tensor:
+    def _attend(
+        self, query: torch.Tensor, key: torch.Tensor, value: torch.Tensor, pictures: int | None = None
+    ) -> torch.Tensor:
+        """Attention (n, g * g, C) to a memory of `pictures`; None: of a picture to itself."""
+        if self._uses_cudnn and pictures is None:
+            return attend_pictures(query, key, value)[0].transpose(1, 2).flatten(2)
+        if self._uses_cudnn and pictures:
+            return attend_memory(query, key, value, pictures)
         query, key, value = (each.transpose(1, 2) for each in (query, key, value))
-        return F.scaled_dot_product_attention(query, key, value).transpose(1, 2).flatten(2)
+        if self._multiplies_one_by_one:
+            answers = torch.stack([attend_plainly(*each) for each in zip(query, key, value, strict=True)])
+        else:
+            answers = F.scaled_dot_product_attention(query, key, value)
+        return answers.transpose(1, 2).flatten(2)
 
     def _decode(self, vision: VisionFeatures, pixels: torch.Tensor) -> TrackerOutput:
         tracker = self._tracker

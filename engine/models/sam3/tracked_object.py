@@ -18,6 +18,8 @@ from typing import Any
 
 import torch
 
+from engine.models.sam3 import MAX_MEMORIES
+
 MAX_CONDITIONING = 16
 NEVER = -1
 
@@ -38,11 +40,12 @@ class ObjectMemory:
     passing: dict[int, FrameMemory] = field(default_factory=dict)
     """The other frames, whose mask the tracker has propagated."""
 
-    def masks(self, frame: int, config: Any) -> AgedTensors:
-        """The mask memories that `frame` reads; those of conditioning frames have age 0. `config`: the tracker's."""
+    def masks(self, frame: int, config: Any, count: int = MAX_MEMORIES) -> AgedTensors:
+        """The mask memories that `frame` reads; those of conditioning frames have age 0. `config`: the tracker's.
+        `count`: `frame` and the newest frames that it reads, at most num_maskmem."""
         chosen = self._selected(config.max_cond_frame_num)
         found = [(0, self.conditioning[each][1]) for each in chosen]
-        for age in range(config.num_maskmem - 1, 0, -1):
+        for age in range(min(count, config.num_maskmem) - 1, 0, -1):
             other = self.passing.get(frame - age)
             if other is None and frame - age not in chosen:
                 other = self.conditioning.get(frame - age)

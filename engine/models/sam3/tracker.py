@@ -14,6 +14,7 @@ import torch
 from engine.models.compat.transformers import fill_holes_in_mask_scores
 from engine.models.device_work import HostBuffers
 from engine.models.graphs import noop
+from engine.models.sam3 import MAX_MEMORIES
 from engine.models.sam3.association import LOST_AFTER, MaskStats, TrackingDecision, count_missed, decide, surplus_ids
 from engine.models.sam3.backbone import Features
 from engine.models.sam3.detected_objects import DetectedObjects
@@ -72,6 +73,10 @@ class Tracker:
         self._is_multiplex = np.bool(is_multiplex(model.video))
         self._propagation, self._memory_encoder = (make(model) for make in self.NETWORKS)
         self._stats_copy, self._mask_copy = HostBuffers(model.device), HostBuffers(model.device)
+        self.memories = MAX_MEMORIES
+        """Frames that the next one reads of each object, itself included: 2 to MAX_MEMORIES."""
+        self.detect_every = 1
+        """Objects are looked for in each N-th picture; in those between the known ones are tracked only."""
         self._numbers: dict[str, int] = {}
         self._last_number = self._last_id = 0
         install(model.video.fill_hole_area)
@@ -81,6 +86,12 @@ class Tracker:
     def count(self) -> int:
         """Number of tracked objects."""
         return len(self._objects)
+
+    @property
+    def detects(self) -> bool:
+        """True if objects are looked for in the next picture."""
+        every = self._model.video.recondition_every_nth_frame or self.detect_every
+        return not self._objects or not (self._frames % self.detect_every and self._frames % every)
 
     def reset(self) -> None:
         """Drop all tracked objects, for pictures from another source."""
@@ -133,7 +144,9 @@ class Tracker:
             return self._visible_objects([], [], prompt_indices)
         self._drop(surplus_ids({each.id: each.score for each in self._objects}, threshold, max_objects))
         chosen = [prompts[index] for index in prompt_indices.values()]
-        candidates = self._candidates(features, chosen, max(CANDIDATES, -(-max_objects // 16) * 16), between, mark)
+        detects = self.detects
+        count = max(CANDIDATES, -(-max_objects // 16) * 16) if detects else 0
+        candidates = self._candidates(features, chosen, count, between, mark)
         vision = self._propagation.compute_features(features, between) if self._objects else None
         tracked, clean_masks = self._propagate(vision, between) if vision else (None, candidates.logits[0][:0])
         stats = self._fetch_stats(candidates, tracked, clean_masks)
@@ -164,7 +177,8 @@ class Tracker:
         mark("copy")
         self._store_memories(decision, memories)
         self._drop(decision.dropped)
-        self._drop_lost(set(found.tracked_ids.tolist()) - decision.unmatched)
+        if detects:
+            self._drop_lost(set(found.tracked_ids.tolist()) - decision.unmatched)
         return found
 
     def _settle(
@@ -181,6 +195,8 @@ class Tracker:
     def _candidates(
         self, features: Features, prompts: Sequence[EncodedPrompt], count: int, between: Callable[[], None], mark: Mark
     ) -> Candidates:
+        if not count:
+            return self._no_candidates(features, len(prompts))
         found = {}
         options: dict[str, Any] = {"max_queries": count, "between": between, "mark": mark}
         for index, best in self._detector.best_of_each(features, prompts, **options):
@@ -191,9 +207,21 @@ class Tracker:
         scores, boxes, is_finite = (torch.cat(each) for each in others)
         return Candidates(logits=list(logits), scores=scores, boxes=boxes, is_finite=is_finite)
 
+    def _no_candidates(self, features: Features, prompts: int) -> Candidates:
+        hidden, side = features.last_hidden_state, self._model.mask_side
+        boxes = hidden.new_zeros(prompts, 0, 4, dtype=torch.float32)
+        return Candidates(
+            logits=list(hidden.new_zeros(prompts, 0, side, side)),
+            scores=boxes[..., 0],
+            boxes=boxes,
+            is_finite=torch.isfinite(hidden).all().expand(prompts),
+        )
+
     def _propagate(self, vision: VisionFeatures, between: Callable[[], None]) -> tuple[TrackerOutput, torch.Tensor]:
         """Propagate the tracked objects to the next picture; also their logits (m, side, side) without small holes."""
-        tracked = self._propagation.propagate(vision, [each.memory for each in self._objects], self._frames, between)
+        tracked = self._propagation.propagate(
+            vision, [each.memory for each in self._objects], self._frames, between, count=self.memories
+        )
         return tracked, self._fill_holes(tracked.masks)
 
     def _fill_holes(self, masks: torch.Tensor) -> torch.Tensor:

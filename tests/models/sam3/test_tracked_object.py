@@ -22,9 +22,10 @@ from engine.models.sam3.detected_objects import DetectedObjects
 from engine.models.sam3.detector import Detector
 from engine.models.sam3.detr import to_uint8
 from engine.models.sam3.model import SegmentationModel
+from engine.models.sam3.multiplex_buckets import Group
 from engine.models.sam3.prompts import EncodedPrompt
 from engine.models.sam3.propagation import MemoryEncoder, Propagation, TrackerOutput, VisionFeatures
-from engine.models.sam3.tracked_object import MAX_CONDITIONING, AgedTensors
+from engine.models.sam3.tracked_object import MAX_CONDITIONING, AgedTensors, ObjectMemory
 from engine.models.sam3.tracker import Tracker
 from tests.models.sam3.small_sam3 import sizes
 from tests.support.long_form import IS_SOAK, in_long_form
@@ -264,6 +265,18 @@ def test_masks_stay_those_of_a_session_that_keeps_everything(video: Any) -> None
     stored_masks = [mask for _, mask in (memory.conditioning | memory.passing).values() if mask is not None]
     assert len(stored_masks) <= config.max_cond_frame_num + config.num_maskmem - 1
     assert len(memory.passing) < config.max_object_pointers_in_encoder
+
+
+def test_fewer_memories_are_the_newest_and_those_of_the_detector(video: Any) -> None:
+    config, memory, mask = video.tracker_model.config, ObjectMemory(), torch.zeros(1)
+    for frame in range(10):
+        memory.add(frame, mask, mask, config, is_conditioning=frame == 0)
+    assert [age for age, _ in memory.masks(10, config)] == [0, 6, 5, 4, 3, 2, 1]
+    assert [age for age, _ in memory.masks(10, config, 3)] == [0, 2, 1]
+    group, seen = Group(first=0), (mask, mask)
+    group.memories = dict.fromkeys(range(10), seen)
+    assert [where for where, *_ in group.read(10, config)] == [6, 5, 4, 3, 2, 1, 0]
+    assert [where for where, *_ in group.read(10, config, 3)] == [6, 1, 0]
 
 
 def test_memory_does_not_grow_with_the_stream(video: Any) -> None:

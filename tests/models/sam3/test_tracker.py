@@ -199,6 +199,38 @@ def test_an_object_with_nan_in_memory_is_found_again_and_harms_no_others(stream:
         assert stream.ids(RED_DISC, GREEN_DISC) == [2, 3]
 
 
+def test_between_detections_known_objects_are_tracked_and_new_ones_wait(
+    stream: Stream, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    looked = []
+    best_of_each = Detector.best_of_each
+
+    def noted(*arguments: Any, **options: Any) -> Any:
+        looked.append(stream.tracker._frames)
+        return best_of_each(*arguments, **options)
+
+    monkeypatch.setattr(Detector, "best_of_each", noted)
+    monkeypatch.setattr(stream.model.video, "recondition_every_nth_frame", 8)
+    stream.tracker.detect_every = 3
+    assert stream.ids() == stream.ids() == [], "without an object each picture is looked at"
+    assert [stream.ids(RED_DISC, GREEN_DISC) for _ in range(3)] == [[1, 2]] * 3
+    assert [stream.ids(BLUE_DISC, RED_DISC, GREEN_DISC) for _ in range(5)] == [[1, 2], *[[1, 2, 3]] * 4]
+    assert looked == [0, 1, 2, 3, 6, 8, 9], "0, 1, 2: nothing was tracked; 8: reconditioned"
+    features = features_of(stream.model, picture(RED_DISC))
+    features.last_hidden_state.fill_(torch.nan)
+    found = stream.tracker.step(features, stream.prompts, threshold=0.5, max_objects=16)
+    assert not found.is_finite and stream.ids(BLUE_DISC, RED_DISC, GREEN_DISC) == [1, 2, 3]
+
+
+def test_an_object_is_lost_after_as_many_detections_as_with_one_in_each_picture(stream: Stream) -> None:
+    small: Disc = (0.3, 0.3, 5 / SIDE, RED)  # it scores less than 0.95
+    stream.tracker.detect_every = 2
+    assert stream.ids(RED_DISC, threshold=0.95) == [1]
+    for _ in range(2 * LOST_SOON):
+        assert stream.ids(small, threshold=0.95) == [1]
+    assert stream.ids(small, threshold=0.95) == []
+
+
 def test_no_attention_to_a_memory_that_grows_is_planned_by_its_length(
     stream: Stream, monkeypatch: pytest.MonkeyPatch
 ) -> None:

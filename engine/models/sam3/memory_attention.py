@@ -1,0 +1,64 @@
+"""Attention of a picture's patches to one picture at a time, so that cuDNN's attention needs few plans.
+
+cuDNN's attention is the fastest on cards from Hopper on, but makes a plan for each shape. A memory grows from 1 to 10
+pictures and to some 30 pointers, so there would be hundreds of shapes. Here each pair of an object and a picture in its
+memory is a row of one batch, in batches of a few fixed sizes; the pointers are a small product of their own. Each
+answer comes with the logarithm of its sum of exponentials, from which the answers are joined without any approximation
+(as in Flash-Decoding, Dao et al. 2023).
+"""
+
+import torch
+
+from engine.models.compat.torch import attend_with_sums, can_use_cudnn_attention
+
+BATCH_SIZES = (32, 16, 8, 4, 2, 1)
+"""Rows in one call. For each of them cuDNN makes a plan, once."""
+
+
+def is_cudnn_faster(device: torch.device, dtype: torch.dtype, width: int) -> bool:
+    """True if torch would choose cuDNN's attention on this card, for heads of this width."""
+    if device.type != "cuda" or torch.version.hip or torch.cuda.get_device_capability(device) < (9, 0):
+        return False
+    return can_use_cudnn_attention(torch.empty(1, 1, 64, width, device=device, dtype=dtype))
+
+
+def make_plans(area: int, device: torch.device, dtype: torch.dtype, width: int) -> None:
+    """Let cuDNN make all its plans for pictures of `area` patches."""
+    for size in BATCH_SIZES:
+        attend_pictures(*[torch.zeros(size, area, 1, width, device=device, dtype=dtype)] * 3)
+
+
+def attend_pictures(query: torch.Tensor, key: torch.Tensor, value: torch.Tensor) -> tuple[torch.Tensor, torch.Tensor]:
+    """Attention (n, heads, area, d) of queries to as many keys and values, all (n, area, heads, d); and of each query
+    the logarithm of the sum of exp(score), (n, heads, area) float32."""
+    sizes, count = [], len(query)
+    for size in BATCH_SIZES:
+        sizes += [size] * (count // size)
+        count %= size
+    # Through one axis, because a plan is for certain strides, and an axis of length 1 would keep that of its source.
+    rows = (torch.split(each.flatten().view(each.shape).transpose(1, 2), sizes) for each in (query, key, value))
+    answers, sums = zip(*(attend_with_sums(*batch) for batch in zip(*rows, strict=True)), strict=True)
+    joined = torch.cat(answers) if len(answers) > 1 else answers[0]
+    return joined, torch.cat(sums).view(joined.shape[:3])
+
+
+def attend_memory(query: torch.Tensor, key: torch.Tensor, value: torch.Tensor, pictures: int) -> torch.Tensor:
+    """Attention (n, area, C) of the queries (n, area, heads, d) of a picture's patches to the memories of n objects:
+    `key` and `value` (n, pictures * area + pointers, heads, d), with at least one pointer."""
+    area = query.shape[1]
+    parts = [each.tensor_split([pictures * area], dim=1) for each in (key, value)]
+    pairs = [torch.unflatten(each, 1, (pictures, area)).flatten(0, 1) for each, _ in parts]
+    answers, sums = attend_pictures(query.repeat_interleave(pictures, dim=0), *pairs)
+    pointers = [each.transpose(1, 2).float() for each in (query, *(late for _, late in parts))]
+    scores = pointers[0] @ pointers[1].transpose(2, 3) * query.shape[3] ** -0.5  # (n, heads, area, pointers)
+    of_all = torch.unflatten(sums, 0, (-1, pictures)), scores.logsumexp(-1)[:, None]
+    weights = torch.softmax(torch.cat(of_all, dim=1), dim=1)[..., None]  # (n, pictures + 1, heads, area, 1)
+    joined = (torch.unflatten(answers, 0, (-1, pictures)) * weights[:, :-1]).sum(dim=1)
+    joined += torch.softmax(scores, dim=-1) @ pointers[2] * weights[:, -1]
+    return joined.to(query.dtype).transpose(1, 2).flatten(2)
+
+
+def attend_plainly(query: torch.Tensor, key: torch.Tensor, value: torch.Tensor) -> torch.Tensor:
+    """Attention (heads, tokens, d) by two products: on a CPU in bfloat16 half the time of torch's own kernel, which
+    multiplies in small pieces. Scores are rounded to bfloat16, as in transformers' eager attention."""
+    return torch.softmax((query * query.shape[-1] ** -0.5) @ key.mT, dim=-1) @ value
