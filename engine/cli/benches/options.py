@@ -162,6 +162,7 @@ class Sam3Bench(ModelBench):
     objects: int = option(16, "Objects found in each picture.", low=1, high=MAX_OBJECTS)
     batch: int = option(1, "Pictures per batch; image mode only.", low=1, high=4)
     is_compiled: bool = option(False, "Compile ours before it is measured: minutes.", flags="--compile")
+    is_fp8: bool = option(False, "Our ViT in 8-bit floating point; tells the masks' IoU.", flags="--fp8")
     seconds: float = option(5.0, "Length of each of a case's two measurements.", metavar="SECONDS")
 
 

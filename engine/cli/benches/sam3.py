@@ -68,6 +68,8 @@ def run(options: Sam3Bench, progress: Progress) -> dict[str, Any]:
 def _measure(options: Sam3Bench, progress: Progress) -> dict[str, Any]:
     from engine.models.device_work import free_memory
     from engine.models.measuring import measured_device
+    from engine.models.sam3.fp8 import require_fp8
+    from engine.models.sam3.load import prepare
     from engine.models.sam3.shapes import build, require_shape
 
     target = measured_device(options.device, options.threads, half="bfloat16")
@@ -75,6 +77,8 @@ def _measure(options: Sam3Bench, progress: Progress) -> dict[str, Any]:
     resolutions = options.resolution or ((336,) if shape.startswith("tiny") else (1008,))
     for resolution in resolutions:
         require_shape(shape, resolution)
+    if options.is_fp8:
+        require_fp8(target.device)
     result = progress.begin(device_facts(target, UNVERIFIED) | {"shape": shape, "picture": str(options.size)})
     cases = [(mode, side_px, count) for mode in options.mode for side_px in resolutions for count in options.prompts]
     with tempfile.TemporaryDirectory(prefix="multiverse bench ", ignore_cleanup_errors=True) as folder:
@@ -85,18 +89,26 @@ def _measure(options: Sam3Bench, progress: Progress) -> dict[str, Any]:
             name = f"{resolution} px, {count} {'prompt' if count == 1 else 'prompts'}"
             progress(f"{shape} {mode}, {name}", number / len(cases))
 
-            def built(dtype: Any, mode: str = mode, resolution: int = resolution, count: int = count) -> Any:
+            def built(
+                dtype: Any, mode: str = mode, resolution: int = resolution, count: int = count, **changes: Any
+            ) -> Any:
                 objects = max(1, options.objects // count)
-                return build(shape, resolution, target.device, dtype, has_tracker=mode == "track", objects=objects)
+                has_tracker = mode == "track"
+                model = build(shape, resolution, target.device, dtype, has_tracker=has_tracker, objects=objects)
+                model.spec = replace(model.spec, **changes)
+                prepare(model)
+                return model
 
-            model, exact = built(target.dtype), target.in_float32()
-            model.spec = replace(model.spec, is_compiled=options.is_compiled)
+            model = built(target.dtype, is_compiled=options.is_compiled, is_fp8=options.is_fp8)
+            theirs = built(target.dtype) if options.is_fp8 else model
+            exact = target.in_float32()
             batch = 1 if mode == "track" else options.batch
-            case = _Case(model, built(exact.dtype) if exact else None, PROMPTS[:count], options.objects, batch, clip)
+            models = model, theirs, built(exact.dtype) if exact else None
+            case = _Case(*models, PROMPTS[:count], options.objects, batch, clip)
             device = model.device
             measured = case.track(options.seconds) if mode == "track" else case.detect(shape, options.seconds)
             result.setdefault(mode, {})[name] = measured
-            del model, case
+            del model, theirs, models, case
             free_memory(device)
     return result
 
@@ -143,17 +155,18 @@ class _Case:
     def __init__(
         self,
         model: "SegmentationModel",
+        theirs: "SegmentationModel",
         exact: "SegmentationModel | None",
         texts: Sequence[str],
         objects: int,
         batch: int,
         clip: Path,
     ) -> None:
-        """`exact`: the same model in float32, to compare with, too."""
+        """`theirs`: the same model, in the rival's hands; `exact`: in float32, to compare with, too."""
         from engine.models.device_work import device_wait
 
         self._model, self._texts, self._objects, self._batch, self._clip = model, texts, objects, batch, clip
-        self._exact = exact
+        self._theirs, self._exact = theirs, exact
         self._wait = device_wait(model.device)
 
     def detect(self, shape: str, seconds: float) -> dict[str, Any]:
@@ -167,7 +180,7 @@ class _Case:
         ours = _EngineSegmenter(model, "image", texts, objects)
         result = self._measure_stream(ours, seconds)
         work = gflop(shape, model.spec.resolution, len(texts))
-        baseline = ReferenceSegmenter(model, texts)
+        baseline = ReferenceSegmenter(self._theirs, texts)
         calls: dict[str, Call] = {
             "ours": ours,
             "call": lambda batch: [baseline.call(picture, THRESHOLD) for picture in batch],
@@ -202,7 +215,7 @@ class _Case:
             "times_transformers_call": round(ms["call"] / ms["ours"], 3),
             "times_transformers_prepared": round(ms["prepared"] / ms["ours"], 3),
             "transformers_peak_memory_mb": round(memory_mb(model.device)),
-            **compare_with_transformers(model, texts, batches[0][0], THRESHOLD, objects),
+            **compare_with_transformers(model, self._theirs, texts, batches[0][0], THRESHOLD, objects),
         }
         return result
 
@@ -221,7 +234,7 @@ class _Case:
         sides: dict[str, Call] = {"ours": ours}
         if self._exact:
             sides["float32"] = _EngineSegmenter(self._exact, "track", self._texts, self._objects)
-        for name, its_model in (("transformers", model), ("transformers_float32", self._exact)):
+        for name, its_model in (("transformers", self._theirs), ("transformers_float32", self._exact)):
             if its_model and not its_model.spec.model.endswith("3.1"):  # which transformers does not have
                 its_model.video.max_num_objects = self._objects
                 step = ReferenceTracker(its_model, self._texts).step

@@ -119,7 +119,9 @@ def project_qkv(
 ) -> tuple[torch.Tensor, torch.Tensor, torch.Tensor]:
     """Queries and keys, rotated, and values of `x` (..., tokens, C) by one product: each (..., tokens, heads, d)."""
     count = attention.num_attention_heads
-    all_heads = torch.unflatten(F.linear(x, *attention.fused_qkv), -1, (3 * count, -1))
+    fused = attention.fused_qkv
+    projected = F.linear(x, *fused) if isinstance(fused, tuple) else fused(x)
+    all_heads = torch.unflatten(projected, -1, (3 * count, -1))
     query, key = apply_rotary(all_heads[..., : 2 * count, :], rotary).chunk(2, -2)
     return query, key, all_heads[..., 2 * count :, :]
 

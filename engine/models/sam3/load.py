@@ -14,6 +14,7 @@ from engine.models.pretrained import ATTENTION, load_network, load_tokenizer, on
 from engine.models.sam3 import SegmentationSpec
 from engine.models.sam3.backbone import fuse_qkv_projections
 from engine.models.sam3.check import NO_TRACKER
+from engine.models.sam3.fp8 import require_fp8, use_fp8
 from engine.models.sam3.meta_file import MetaCheckpoint, open_model
 from engine.models.sam3.model import SegmentationModel
 from engine.models.sam3.model_folder import Sam3Folder, find
@@ -32,10 +33,13 @@ def load(spec: SegmentationSpec, device: str, dtype: str) -> SegmentationModel:
     Downloads nothing; reads weights from safetensors files. ModelError in one line names what is missing and how to get
     it. Does not catch `torch.OutOfMemoryError`."""
     torch_dtype = dtype_named(dtype)
-    if spec.is_compiled and spec.is_offloaded:
-        raise ModelError("compile and offload cannot be combined; choose one of them")
+    for name, is_on in (("compile", spec.is_compiled), ("fp8", spec.is_fp8)):
+        if is_on and spec.is_offloaded:
+            raise ModelError(f"{name} and offload cannot be combined; choose one of them")
     if spec.is_compiled:
         require_compiler(torch.device(device), "compile")
+    if spec.is_fp8:
+        require_fp8(device)
     silence_libs("transformers")
     if spec.random_shape:
         from engine.models.sam3.shapes import build
@@ -44,18 +48,26 @@ def load(spec: SegmentationSpec, device: str, dtype: str) -> SegmentationModel:
         model.spec = spec
     else:
         model = from_folder(find(spec.model), spec, torch.device(device), torch_dtype)
+    prepare(model)
+    for note in model.notes:
+        log.info("%s: %s", spec.model, note)
+    return model
+
+
+def prepare(model: SegmentationModel) -> None:
+    """Lay out the weights of a model on its device as its spec asks, and as our code reads them."""
     if model.device.type != "mps":  # tensor cores want channels last; CPUs' convolutions are twice as fast
         for network in model.networks:
             network.to(memory_format=torch.channels_last)
     if model.is_offloaded:
         offload(model)
     else:
-        fuse_qkv_projections(layer.attention for layer in model.detector.vision_encoder.backbone.layers)
-    if spec.is_offloaded and not model.is_offloaded:
+        layers = model.detector.vision_encoder.backbone.layers
+        fuse_qkv_projections(layer.attention for layer in layers)
+        if model.spec.is_fp8:
+            use_fp8(layers)
+    if model.spec.is_offloaded and not model.is_offloaded:
         model.notes += (NOTHING_TO_OFFLOAD,)
-    for note in model.notes:
-        log.info("%s: %s", spec.model, note)
-    return model
 
 
 def from_folder(path: Path, spec: SegmentationSpec, device: torch.device, dtype: torch.dtype) -> SegmentationModel:

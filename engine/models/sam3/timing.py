@@ -103,19 +103,25 @@ def preprocess_on_cpu(picture: np.ndarray, model: SegmentationModel) -> torch.Te
 
 
 def compare_with_transformers(
-    model: SegmentationModel, texts: Sequence[str], picture: np.ndarray, threshold: float, max_objects: int
+    model: SegmentationModel,
+    same: SegmentationModel,
+    texts: Sequence[str],
+    picture: np.ndarray,
+    threshold: float,
+    max_objects: int,
 ) -> dict[str, float]:
-    """Differences between our detector's results and transformers' in one picture, before NMS and hole filling.
+    """Differences between our detector's results and transformers' with the `same` weights, in one picture, before NMS
+    and hole filling.
     `masks_differ`: fraction of differing pixels in full-size masks, ours scaled and cut at one half as a shader does;
     each of ours against the nearest of theirs. `scores_differ`, `boxes_differ_px`: the largest difference.
-    `transformers_objects`: the number of objects that transformers finds."""
+    `masks_iou`: the mean IoU of such pairs. `transformers_objects`: the number of objects that transformers finds."""
     runner, encoder = DirectRunner(), PromptEncoder(model)
     pixels = preprocess(torch.from_numpy(picture)[None].to(model.device), model.spec.resolution, model.dtype)
     features, prompts = Backbone(model, runner).run(pixels), [encoder.encode(text) for text in texts]
     ours = Detector(model, runner).launch(features, prompts, threshold=threshold, max_objects=max_objects)()[0]
-    theirs = ReferenceSegmenter(model, texts).call_prepared(picture, threshold)
+    theirs = ReferenceSegmenter(same, texts).call_prepared(picture, threshold)
     sides = torch.tensor(picture.shape[1::-1] * 2)  # width, height, width, height
-    fractions, scores, boxes = [0.0], [0.0], [0.0]
+    fractions, ious, scores, boxes = [0.0], [], [0.0], [0.0]
     for index, prompt in enumerate(ours.prompts):
         their = theirs[prompt]
         mask = torch.from_numpy(ours.masks[index]).to(model.device)[None, None].float()
@@ -123,12 +129,15 @@ def compare_with_transformers(
         differ = (their["masks"].bool() != inside).flatten(1).float().mean(dim=1)
         nearest = int(differ.argmin())
         fractions.append(float(differ[nearest]))
+        both = their["masks"][nearest].bool(), inside
+        ious.append(float(torch.logical_and(*both).sum() / torch.logical_or(*both).sum().clamp(min=1)))
         scores.append(abs(float(their["scores"][nearest]) - float(ours.scores[index])))
         box = torch.from_numpy(ours.boxes[index]) * sides
         boxes.append(float((their["boxes"][nearest].float().cpu() - box).abs().max()))
     return {
         "transformers_objects": sum(len(each["scores"]) for each in theirs),
         "masks_differ": round(sum(fractions) / max(len(ours), 1), 6),
+        "masks_iou": round(sum(ious) / max(len(ious), 1), 5),
         "scores_differ": round(max(scores), 6),
         "boxes_differ_px": round(max(boxes), 4),
     }
