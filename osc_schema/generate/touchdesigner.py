@@ -28,6 +28,8 @@ SHORT_WORDS = {
     "text": "t",
     # A whole part of an address.
     "beats_a_bar": "meter",
+    "detect_every": "detnth",
+    "memories": "memory",
     "quantise": "quant",
     "bloom_radius": "bloomrad",
     "bloom_threshold": "bloomthr",

@@ -40,7 +40,7 @@ MAX_PICTURES, SETTLE_S, START_S = 8, 4.0, 120.0
 SHOW: dict[str, dict[str, dict[str, Value]]] = msgspec.toml.decode(Path(__file__).with_suffix(".toml").read_bytes())
 """By part and scene the values of a scene; those of `all` are in every one."""
 AREAS = tuple("layer multiverse colour feedback mirror region post text master".split())
-REBUILDS = tuple("/model /file /enable /compile /offload /width /height /resolution interval_s duty".split())
+REBUILDS = tuple("/model /file /enable /compile /offload /fp8 /width /height /resolution interval_s duty".split())
 """Endings of addresses that load a model anew, change the size, or set its pace."""
 
 

@@ -59,6 +59,7 @@ class LocalSegmentBackend:
         segmenter.mode = mode
         segmenter.reset()
         segmenter.threshold, segmenter.max_objects, segmenter.boxes = job.threshold, job.max_objects, job.boxes
+        segmenter.memories, segmenter.detect_every = job.memories, job.detect_every
         self.forget, self.tracker_state = segmenter.reset, segmenter.tracker_state
         self.restore_tracker = segmenter.restore_tracker
         model = segmenter.model
@@ -126,5 +127,9 @@ def load_segmenter(job: SegmentJob, *, is_exact: bool = False) -> "Segmenter":
 
 def spec_of(job: SegmentJob) -> SegmentationSpec:
     return SegmentationSpec(
-        model=job.model, resolution=job.resolution, is_compiled=job.is_compiled, is_offloaded=job.is_offloaded
+        model=job.model,
+        resolution=job.resolution,
+        is_compiled=job.is_compiled,
+        is_offloaded=job.is_offloaded,
+        is_fp8=job.is_fp8,
     )

@@ -7,6 +7,7 @@ from typing import Literal
 from engine.errors import UsageError
 from engine.jobs.kit import options
 from engine.jobs.kit.options import check_number, check_ranges, option
+from engine.models.sam3 import MAX_MEMORIES, MIN_MEMORIES
 from engine.system.schedule import MAX_VIDEO_FPS, MIN_VIDEO_FPS, parse_rate
 from engine.values import MAX_OBJECTS, Deinterlace
 
@@ -53,6 +54,10 @@ class SegmentJob:
     """None: track for a video, unless boxes or batches are given; else image. In image mode ids are ranks."""
     threshold: float = option(0.5, "Minimum score of an object.", low=0.0, high=1.0)
     max_objects: int = option(16, "Maximum number of objects per picture; the best are kept.", low=1, high=MAX_OBJECTS)
+    memories: int = option(
+        MAX_MEMORIES, "Frames that the next one reads of each object; track mode.", low=MIN_MEMORIES, high=MAX_MEMORIES
+    )
+    detect_every: int = option(1, "Look for new objects in each N-th picture; track mode.", metavar="N", low=1, high=16)
     resolution: int = option(
         RESOLUTIONS_PX[0], "Side of the model's input in px; smaller is faster.", metavar="1008|840|672|504|336"
     )
@@ -73,6 +78,7 @@ class SegmentJob:
     dtype: str = option("auto", options.DTYPE, metavar=options.DTYPES, is_configured=True)
     threads: int | None = option(None, "CPU threads. (default: chosen by torch)", low=1)
     is_compiled: bool = option(False, "Compile the model: minutes at the start, faster afterwards.", flags="--compile")
+    is_fp8: bool = option(False, "8-bit floating point (RTX 40, H100); give --compile with it.", flags="--fp8")
     is_offloaded: bool = option(False, "Keep weights in main memory, for small GPUs.", flags="--offload")
     recursive: bool = option(False, options.RECURSIVE, flags="--recursive")
     fps: float | None = option(None, options.FPS, metavar="RATE", parse=parse_rate)
@@ -105,5 +111,7 @@ class SegmentJob:
     def check_mode(self, mode: Mode) -> None:
         """Raise UsageError for options that this mode does not take."""
         wrong = "--batch: tracking takes one picture at a time" if self.batch > 1 else "--box: tracking takes no boxes"
+        if mode == "image" and (self.detect_every, self.memories) != (1, MAX_MEMORIES):
+            raise UsageError("--detect-every and --memories: for tracking only; give --mode track with it")
         if mode == "track" and (self.batch > 1 or self.boxes):
             raise UsageError(f"{wrong}; give --mode image with it")

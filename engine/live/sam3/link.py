@@ -23,7 +23,12 @@ from engine.params import Snapshot
 from engine.values import FrameId, PublishedFrame, Segmentation, VideoFrame
 from osc_schema.sam3 import AREA, CHILD, PROMPTS
 
-BUILT: Final = {"resolution": "/sam3/resolution", "is_compiled": "/sam3/compile", "is_offloaded": "/sam3/offload"}
+BUILT: Final = {
+    "resolution": "/sam3/resolution",
+    "is_compiled": "/sam3/compile",
+    "is_offloaded": "/sam3/offload",
+    "is_fp8": "/sam3/fp8",
+}
 """Field of the spec -> address of its parameter. Changing one of them needs a new process."""
 Build = Mapping[str, Any]
 """Values of the parameters in `BUILT`, by address."""

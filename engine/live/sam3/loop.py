@@ -83,6 +83,7 @@ class SegmentationLoop(PictureLoop[RingFrame, Segmentation]):
             self._segmenter.reset()
         self._segmenter.threshold = self._settings.threshold
         self._segmenter.max_objects = self._settings.max_objects
+        self._segmenter.memories, self._segmenter.detect_every = self._settings.memories, self._settings.detect_every
 
     def _apply_query(self) -> None:
         """Encode the prompts if they have changed. Sends a note for each setting that cannot be followed."""
@@ -161,6 +162,8 @@ class SegmentationSettings:
     """The engine's source of the pictures."""
     threshold: float
     max_objects: int
+    memories: int
+    detect_every: int
 
     @property
     def texts(self) -> dict[str, str]:

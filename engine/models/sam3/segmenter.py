@@ -12,6 +12,7 @@ import torch
 from engine.errors import ModelError
 from engine.models.device_work import DeviceCopy, StageClock, free_memory
 from engine.models.graphs import ChainRunner, DirectRunner, noop, runner_for
+from engine.models.sam3 import MAX_MEMORIES
 from engine.models.sam3.backbone import Backbone, Features, preprocess
 from engine.models.sam3.check import NO_TRACKER
 from engine.models.sam3.detected_objects import DetectedObjects, keep_oldest, no_objects, tidy
@@ -48,6 +49,8 @@ class Segmenter:
         None includes cleaning up the result on the host."""
         self.threshold = 0.5
         self.max_objects = 16
+        self.memories, self.detect_every = MAX_MEMORIES, 1
+        """For the tracker; see there. Track mode only."""
         self.boxes: tuple[Box, ...] = ()
         """Box prompts, examples of the objects to find: centre x, centre y, width and height, 0..1. Image mode only."""
         self.tidy_s = 0.0
@@ -156,7 +159,8 @@ class Segmenter:
     @property
     def kind(self) -> tuple[object, ...]:
         """A key that is equal for pictures with the same pieces of work, except where new objects are found."""
-        return self.work, self._mode, self._tracker.count if self._mode == "track" else 0
+        tracked = (self._tracker.count, self._tracker.detects) if self._mode == "track" else ()
+        return self.work, self._mode, tracked
 
     def free_memory(self) -> None:
         """Free captured graphs and cached memory. Graphs are captured again when needed."""
@@ -203,6 +207,7 @@ class Segmenter:
         return torch.cat((pixels, pixels[-1:].expand(missing, -1, -1, -1)))
 
     def _track(self, features: Features, prompts: list[EncodedPrompt]) -> DetectedObjects:
+        self._tracker.memories, self._tracker.detect_every = self.memories, self.detect_every
         found: DetectedObjects = self._tracker.step(
             features,
             prompts,
