@@ -37,9 +37,9 @@ def attend_pictures(query: torch.Tensor, key: torch.Tensor, value: torch.Tensor)
         count %= size
     # Through one axis, because a plan is for certain strides, and an axis of length 1 would keep that of its source.
     rows = (torch.split(each.flatten().view(each.shape).transpose(1, 2), sizes) for each in (query, key, value))
-    answers, sums = zip(*(attend_with_sums(*batch) for batch in zip(*rows, strict=True)), strict=True)
-    joined = torch.cat(answers) if len(answers) > 1 else answers[0]
-    return joined, torch.cat(sums).view(joined.shape[:3])
+    parts = [attend_with_sums(*batch) for batch in zip(*rows, strict=True)]
+    answers = torch.cat([answer for answer, _ in parts]) if len(parts) > 1 else parts[0][0]
+    return answers, torch.cat([sums for _, sums in parts]).view(answers.shape[:3])
 
 
 def attend_memory(query: torch.Tensor, key: torch.Tensor, value: torch.Tensor, pictures: int) -> torch.Tensor:
