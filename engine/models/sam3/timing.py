@@ -127,7 +127,7 @@ def compare_with_transformers(
         mask = torch.from_numpy(ours.masks[index]).to(model.device)[None, None].float()
         inside = F.interpolate(mask, picture.shape[:2], mode="bilinear")[0, 0] > MIDDLE
         differ = (their["masks"].bool() != inside).flatten(1).float().mean(dim=1)
-        nearest = int(differ.argmin())
+        nearest = int((differ + (their["scores"] - float(ours.scores[index])).abs()).argmin())
         fractions.append(float(differ[nearest]))
         both = their["masks"][nearest].bool(), inside
         ious.append(float(torch.logical_and(*both).sum() / torch.logical_or(*both).sum().clamp(min=1)))
