@@ -11,6 +11,7 @@ import re
 import socket
 import sys
 import sysconfig
+import tomllib
 from collections.abc import Iterator, Sequence
 from contextlib import ExitStack, closing, suppress
 from dataclasses import asdict
@@ -26,7 +27,6 @@ from engine.system.translate_errors import refused
 
 MIN_NAME_CHARACTERS: Final = 2  # a shorter name would match too many words
 COMMON_NAMES: Final = ("localhost", "root", "user", "admin")
-F_CARD: Final = "the F card of `--camera test` is upright and not mirrored"
 DEVICE_FORMS = {
     "textures": ("{kind}: {name}", "textures: none"),
     "shared": ("shared memory: {name}", "shared memory: none"),
@@ -36,41 +36,9 @@ DEVICE_FORMS = {
     "problems": ("problem: {name}", ""),
 }
 """Form of a device in the report, and the line for none, by its key in `multiverse devices --json`."""
-STEPS: Final = {
-    "The engine and its page": (
-        "the picture moves to sound",
-        "a fader moved on the page is felt at once",
-        "Ctrl-C ends within 5 s",
-    ),
-    "Mac: Syphon": (
-        "the list of a receiver shows the name in this report",
-        F_CARD,
-        "a receiver started later than the engine finds it too",
-    ),
-    "PC: Spout": ("the list of a receiver shows `Multiverse`", F_CARD, "the sink's status says `GL/DX interop ready`"),
-    "NDI": ("`HOST (Multiverse)` stands in the receiver's list", "the picture comes back after a cable was pulled"),
-    "Resolume": (
-        "`Multiverse` stands among the sources and shows the picture",
-        "Arena's composition arrives with `--camera syphon:Arena` or `spout:Arena`",
-        "with *Output All OSC Messages* the log stays quiet",
-        "a clip that starts by itself shows its layer",
-    ),
-    "TouchDesigner": (
-        "the pasted line builds the component without an error",
-        "every page of parameters is there, no name cut in mid-word",
-        "the picture is not the 128x128 placeholder",
-    ),
-    "Max": ("the Max console shows no error when the patch opens", "a dial moves the engine, and the engine the dial"),
-    "Chataigne": ("every control is there, under the names of the page", "a value moves both ways"),
-    "ossia score": ("the device tree fills itself", "a value moves both ways"),
-    "MIDI controller": (
-        "a learned fader moves its control",
-        "an encoder turns both ways",
-        "lights and motor faders follow",
-    ),
-    "Camera and sound": ("each camera in this report opens", "four channels arrive on four layers"),
-}
-"""Things that only a person can check, by the headings of docs/how-to/first-contact.md; a test compares them."""
+_FILE: Final = Path(__file__).with_suffix(".toml")
+STEPS: Final[dict[str, list[str]]] = tomllib.loads(_FILE.read_text(encoding="utf-8"))
+"""Things that only a person can check, by the headings of docs/how-to/first-contact.md."""
 SYSTEMS: Final = {
     "Mac: Syphon": ("darwin",),
     "PC: Spout": ("win32",),

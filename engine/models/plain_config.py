@@ -36,31 +36,15 @@ _CODE: Final = frozenset(
 _PLAIN: Final[tuple[Any, ...]] = (None, False, "", "sdpa", "eager", {}, [])
 """Values of the keys in _CODE that cause no note, because PyTorch's own attention is used anyway."""
 _TYPES: Final[dict[str, tuple[type, ...]]] = {
-    "_class_name": (str,),
-    "model_type": (str,),
-    "prediction_type": (str,),
-    "timestep_spacing": (str,),
-    "beta_schedule": (str,),
-    "addition_embed_type": (str,),
-    "in_channels": (int,),
-    "patch_size": (int,),
-    "window_size": (int,),
-    "num_train_timesteps": (int,),
-    "scaling_factor": (int, float),
-    "shift_factor": (int, float),
-    "shift": (int, float),
-    "flow_shift": (int, float),
-    "beta_start": (int, float),
-    "beta_end": (int, float),
-    "use_linear_projection": (bool,),
-    "force_upcast": (bool,),
-    "rescale_betas_zero_snr": (bool,),
-    "detector_config": (dict,),
-    "tracker_config": (dict,),
-    "vision_config": (dict,),
-    "text_config": (dict,),
-    "backbone_config": (dict,),
-    "weight_map": (dict,),
+    key: types
+    for keys, types in (
+        ("_class_name model_type prediction_type timestep_spacing beta_schedule addition_embed_type", (str,)),
+        ("in_channels patch_size window_size num_train_timesteps", (int,)),
+        ("scaling_factor shift_factor shift flow_shift beta_start beta_end", (int, float)),
+        ("use_linear_projection force_upcast rescale_betas_zero_snr", (bool,)),
+        ("detector_config tracker_config vision_config text_config backbone_config weight_map", (dict,)),
+    )
+    for key in keys.split()
 }
 """Types of the keys that our own code reads."""
 _NAMES: Final = {

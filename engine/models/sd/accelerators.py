@@ -80,8 +80,8 @@ def accelerate(model: "DiffusionModel") -> None:
 def twin_of(network: torch.nn.Module) -> torch.nn.Module:
     """The same network of other modules with the same tensors: the compiler reads it in its thread, while bank and
     regions change those of the first."""
-    held = (value for module in network.modules() for value in vars(module).values())
-    tensors = (*network.parameters(), *network.buffers(), *(each for each in held if isinstance(each, torch.Tensor)))
+    values = (value for module in network.modules() for value in vars(module).values())
+    tensors = (*network.parameters(), *network.buffers(), *(each for each in values if isinstance(each, torch.Tensor)))
     return copy.deepcopy(network, {id(each): each for each in tensors})
 
 

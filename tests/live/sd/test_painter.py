@@ -81,8 +81,8 @@ def test_a_knob_shows_in_the_next_painted_picture(model: Any, mode: str) -> None
         steady = [painted() for _ in range(8)][-2:]
         assert steady[0] is not None and np.array_equal(*steady), address
         values[address] = value
-        shown = painted()
-        assert shown is not None and not np.array_equal(shown, steady[0]), address
+        picture = painted()
+        assert picture is not None and not np.array_equal(picture, steady[0]), address
 
 
 def test_guidance_without_effect_is_noted_once_and_the_effective_one_is_reported(model: Any) -> None:

@@ -6,6 +6,7 @@ model are listed. Does not load torch, reads no weights.
 """
 
 import re
+import tomllib
 from collections.abc import Collection, Mapping
 from pathlib import Path
 from typing import Any, Final
@@ -20,58 +21,8 @@ from engine.system.small_file import read_json
 UNET: Final = "UNet2DConditionModel"
 USE_WITH: Final = "use it together with a --model, as"
 
-_VIDEO: Final = "makes videos, not single pictures"
-# The first pattern found in the class name is used.
-_PIPELINES: Final = (
-    (r"StableVideo|TextToVideo|VideoToVideo|AnimateDiff|PIA|I2V|ImageToVideo|CogVideo|HunyuanVideo|Wan|LTX", _VIDEO),
-    (r"InstructPix2Pix|Edit", "edits a picture by an instruction"),
-    (r"Inpaint|PaintByExample|BrushNet", "fills holes in a picture (inpainting)"),
-    (r"Upscale|SuperRes", "makes a picture larger"),
-    (r"Depth2Img", "paints from a depth map; use a depth ControlNet for that"),
-    (r"UnCLIP|Unclip", "paints from the CLIP embedding of a picture (unCLIP); use an IP-Adapter for that"),
-    (r"ImageVariation|Zero123", "paints from a picture without text; use an IP-Adapter for that"),
-    (r"GLIGEN", "paints objects into boxes (GLIGEN)"),
-    (r"Marigold|Lotus", "estimates depth or normals"),
-    (r"LDM3D", "paints depth and colour (LDM3D)"),
-    (r"AudioLDM|MusicLDM|AudioDiffusion|StableAudio", "makes sound"),
-    (r"LDMTextToImage", "is the latent diffusion of 2022, with another text encoder"),
-    (r"^IF", "is DeepFloyd IF, which paints pixels with a T5 text encoder"),
-    (r"Kolors", "is Kolors, whose text encoder is ChatGLM"),
-    (r"Kandinsky", "is Kandinsky, which paints from picture embeddings"),
-    (r"Cascade|Wuerstchen", "is Stable Cascade or Wuerstchen, which has other stages"),
-    (
-        r"Flux|StableDiffusion3|PixArt|Hunyuan|AuraFlow|Sana|Lumina|QwenImage|ZImage|Chroma|HiDream|CogView|OmniGen|DiT",
-        "is a diffusion transformer, not a UNet",
-    ),
-    (r"^Flax", "is written for Flax"),
-    (r"^(Onnx|ORT|OV)", "is exported to ONNX or OpenVINO"),
-)
-_UNETS: Final = (
-    (r"UNet3D", f"{_VIDEO} (ModelScope or a relative)"),
-    (r"UNetMotion", f"{_VIDEO} (AnimateDiff)"),
-    (r"SpatioTemporal", f"{_VIDEO} (Stable Video Diffusion)"),
-    (r"I2VGen", _VIDEO),
-    (r"UNet2DModel", "paints without text"),
-    (r"UNetControlNetXS", "contains a ControlNet-XS"),
-    (r"Kandinsky", "belongs to Kandinsky"),
-    (r"StableCascade|Wuerstchen", "belongs to Stable Cascade or Wuerstchen"),
-    (r"^Flax", "is written for Flax"),
-)
-
-PART_CLASSES: Final = {
-    "ControlNetXSAdapter": "a ControlNet-XS",
-    "ControlNetXSModel": "a ControlNet-XS",
-    "SD3ControlNetModel": "a ControlNet for SD 3",
-    "FluxControlNetModel": "a ControlNet for Flux",
-    "SparseControlNetModel": "a SparseCtrl for AnimateDiff",
-    "HunyuanDiT2DControlNetModel": "a ControlNet for Hunyuan-DiT",
-    "AutoencoderKLTemporalDecoder": "the video VAE of Stable Video Diffusion",
-    "AsymmetricAutoencoderKL": "an asymmetric VAE for inpainting",
-    "ConsistencyDecoderVAE": "a consistency decoder, many times slower",
-    "VQModel": "a VQ model, as the first latent diffusion had",
-    "AutoencoderDC": "Sana's autoencoder",
-    "AutoencoderKLWan": "Wan's video VAE",
-}
+_TABLES: Final = tomllib.loads(Path(__file__).with_suffix(".toml").read_text(encoding="utf-8"))
+PART_CLASSES: Final[dict[str, str]] = _TABLES["parts"]
 """ControlNets and VAEs that are not supported, by their class in diffusers."""
 CONTROLNET = (
     r"controlnet_cond_embedding|^control_model\.|(^|\.)input_hint_block\.|^controlnet_",
@@ -181,19 +132,14 @@ _FOLDER_CLASSES: Final = (
     ("Autoencoder", f"a VAE; {USE_WITH} --vae"),
     ("UNet", f"the UNet of a model; {USE_WITH} --unet"),
 )
-_FOLDER_TYPES: Final = {
-    "hubert": "a HuBERT, which extracts speech content; name the voice (.pth) as the model, this with --content",
-    "clip_text_model": "a text encoder; give the folder of the whole model, where model_index.json lies",
-    "clip_vision_model": "an image encoder of IP-Adapters; give it with image_encoder under [sd]",
-}
 
 
 def purpose_of(pipeline: str) -> str:
     """The purpose of a pipeline, to follow "which" (`makes videos`); "" for an unknown class."""
-    return _first(_PIPELINES, pipeline)
+    return _first(_TABLES["pipelines"], pipeline)
 
 
-def _first(table: tuple[tuple[str, str], ...], name: str) -> str:
+def _first(table: list[list[str]], name: str) -> str:
     return next((what for pattern, what in table if re.search(pattern, name)), "")
 
 
@@ -202,7 +148,7 @@ def unet_of_another_kind(config: dict[str, Any], pipeline: str) -> str:
     unet = config.get("_class_name", UNET)
     if unet == UNET:
         return ""
-    what = "" if purpose_of(pipeline) else _first(_UNETS, unet)  # mention it only once
+    what = "" if purpose_of(pipeline) else _first(_TABLES["unets"], unet)  # mention it only once
     return f"its UNet is a {unet}{f', which {what}' if what else ''}"
 
 
@@ -270,7 +216,7 @@ def other_folder(folder: Path) -> str:
         config = None
     if isinstance(config, dict) and config:
         kinds = [what for start, what in _FOLDER_CLASSES if start in str(config.get("_class_name", ""))]
-        kind = next(iter(kinds), "") or _FOLDER_TYPES.get(str(config.get("model_type", "")))
+        kind = next(iter(kinds), "") or _TABLES["folders"].get(str(config.get("model_type", "")))
         return f"is {kind}" if kind else ""
     try:
         files = sorted(file.name for file in folder.iterdir() if file.suffix.lower() in MODEL_SUFFIXES)
