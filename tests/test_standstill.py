@@ -13,6 +13,7 @@ import pytest
 from engine.osc.encode import encode_message
 from tests.jobs.segment.disc_movie import pictures_of
 from tests.support.engine_client import open_client
+from tests.support.programs import program
 
 STANDING = "/engine/status/standing"
 
@@ -49,32 +50,7 @@ def test_while_a_frame_hangs_questions_are_answered_and_the_status_shows_it(tmp_
 
 
 OPTIONS = "--size 96x64 --renderer gl --audio demo --osc off --web off --sink record=show.mp4"
-STANDING_RUN = """
-import sys, threading, engine.app, engine.cli.main
-opened = engine.app.open_engine
-class Standing:
-    def __init__(self, *args, **options):
-        self._engine = opened(*args, **options)
-    def __enter__(self):
-        made = self._engine.__enter__()
-        def stand_later():
-            while made.times.frames < 10:
-                threading.Event().wait(0.02)
-            def stand():
-                print("standing", flush=True)
-                lock = threading.Lock()
-                lock.acquire()
-                while not lock.acquire(timeout=60.0):  # no Python handler runs meanwhile
-                    pass
-            made.post(stand)
-        threading.Thread(target=stand_later, daemon=True).start()
-        return made
-    def __exit__(self, *error):
-        return self._engine.__exit__(*error)
-engine.app.open_engine = Standing
-sys.argv = ["multiverse", "run", *sys.argv[1:]]
-engine.cli.main.main()
-"""
+STANDING_RUN = program("standing_run")
 
 
 @pytest.mark.only_on("linux", "darwin", reason="sends a signal of POSIX systems")

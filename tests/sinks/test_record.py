@@ -22,58 +22,12 @@ from engine.sinks.whole_file import partial_path
 from engine.system.schedule import exact_rate
 from engine.values import AudioBlock
 from tests.support.long_form import in_long_form
+from tests.support.programs import program
 
 REPOSITORY = Path(__file__).parents[2]
 RATE_HZ = 48_000
-RECORD_UNTIL_KILLED = """
-import sys
-from pathlib import Path
-import numpy as np
-from engine.values import FrameId, PublishedFrame, AudioBlock
-from engine.sinks.sink import OutputFormat
-from engine.sinks.record import RecordSink
-
-sink = RecordSink(sys.argv[1])
-sink.start(OutputFormat(width=160, height=120, fps=30, sample_rate_hz=48000, audio_channels=2, is_offline=False,
-                        record_folder=Path()))
-rng = np.random.default_rng(0)
-for index in range(1, 120):
-    pixels = rng.integers(0, 255, (120, 160, 4), np.uint8)
-    block = AudioBlock(samples=np.zeros((1600, 2), np.float32), sample_rate_hz=48000, first_sample=index * 1600)
-    sink.publish(PublishedFrame(id=FrameId(index=index, time_s=index / 30), width=160, height=120, texture=None,
-                                read_rgba=lambda: pixels, audio=block))
-    recording = sink._recordings[-1]
-    with recording._state:
-        recording._state.wait_for(lambda: recording._pictures == 0)
-print("written", flush=True)
-sys.stdin.read()
-"""
-RECORD_INTO_A_FULL_DISK = """
-import resource, sys
-from pathlib import Path
-import numpy as np
-from engine.system.clock import SteppedClock
-from engine.values import FrameId, PublishedFrame
-from engine.sinks.sink import OutputFormat, SinkSpec
-from engine.sinks.sink_set import SinkSet
-
-resource.setrlimit(resource.RLIMIT_FSIZE, (300_000, 300_000))
-lines = []
-output_format = OutputFormat(width=160, height=120, fps=30, sample_rate_hz=0, audio_channels=0, is_offline=True,
-                             record_folder=Path())
-sinks = SinkSet(output_format, SteppedClock(), lambda key, text: lines.append(text))
-sinks.start(SinkSpec(kind="record", argument=sys.argv[1]))
-sinks.start(SinkSpec(kind="null"))
-rng = np.random.default_rng(0)
-for index in range(200):
-    pixels = rng.integers(0, 255, (120, 160, 4), np.uint8)
-    sinks.publish(PublishedFrame(id=FrameId(index=index, time_s=index / 30), width=160, height=120, texture=None,
-                                 read_rgba=lambda: pixels))
-    sinks.pump()
-sinks.close()
-print(lines)
-print([(s.kind, s.state) for s in sinks.status()], sinks.status()[1].frames)
-"""
+RECORD_UNTIL_KILLED = program("record_until_killed")
+RECORD_INTO_A_FULL_DISK = program("record_into_a_full_disk")
 
 
 def pictures(path: Path) -> list[av.VideoFrame]:

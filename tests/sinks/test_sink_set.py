@@ -17,58 +17,10 @@ from engine.sinks.sink_set import MAX_END_S, MAX_ENDED, MAX_SINKS, SinkSet
 from engine.system.clock import SteppedClock
 from osc_schema.sinks import KINDS, SinkKind
 from tests.jobs.segment.disc_movie import pictures_of
+from tests.support.programs import program
 
 REPOSITORY = Path(__file__).parents[2]
-RENDER_THREAD_AT_WORK = """
-import sys, threading
-from pathlib import Path
-import numpy as np
-from engine.system.clock import SteppedClock
-from engine.values import FrameId, PublishedFrame
-from engine.sinks.sink import OutputFormat, SinkSpec
-from engine.sinks.sink_set import SinkSet
-
-folder = Path(sys.argv[1])
-output_format = OutputFormat(width=64, height=48, fps=30, sample_rate_hz=0, audio_channels=0, is_offline=False,
-                             record_folder=folder)
-lines = []
-sinks = SinkSet(output_format, SteppedClock(), lambda key, text: lines.append(text))
-render_thread = threading.get_ident()
-disk = {"open", "import", "os.mkdir", "os.listdir", "os.scandir", "os.remove", "os.rename", "os.truncate"}
-seen, is_watching = [], True
-
-def watch(event, arguments):
-    if is_watching and event in disk and threading.get_ident() == render_thread:
-        seen.append((event, *map(str, arguments[:1])))
-
-sys.addaudithook(watch)
-pixels = np.zeros((48, 64, 4), np.uint8)
-index = 0
-
-def publish():
-    global index
-    sinks.publish(PublishedFrame(id=FrameId(index=index, time_s=index / 30), width=64, height=48, texture=None,
-                                 read_rgba=lambda: pixels))
-    sinks.pump()
-    index += 1
-
-for spec in ("record", "snapshot", "record=" + str(folder / "a.mp4"), "snapshot=" + str(folder / "a.png"), "null"):
-    sinks.start(SinkSpec.parse(spec))
-    publish()
-sinks.take_snapshot()
-sinks.take_snapshot(str(folder / "b.png"))
-publish()
-for entry in sinks._entries:
-    if entry.spec.kind == "record":
-        entry.sink._recordings[0].wait_until_open()
-publish()
-for kind in ("record", "snapshot", "null"):
-    sinks.stop(kind)
-while sinks.status():
-    sinks.pump()
-is_watching = False
-print(seen, lines, len(list(folder.iterdir())))
-"""
+RENDER_THREAD_AT_WORK = program("render_thread")
 
 
 class Fragile(NullSink):

@@ -13,55 +13,13 @@ from pathlib import Path
 import numpy as np
 import pytest
 
+from tests.support.programs import program
+
 NDI_CLOSES = pytest.mark.only_on("linux", "darwin", reason="Wine 8: NDI's library never returns from closing a sender")
 
-RECEIVER = """
-import sys, time
-import numpy as np
-from cyndilib.finder import Finder
-from cyndilib.receiver import Receiver
-from cyndilib.video_frame import VideoFrameSync
-from cyndilib.wrapper.ndi_recv import RecvBandwidth, RecvColorFormat
+RECEIVER = program("ndi_network_receiver")
 
-name, target = sys.argv[1:]
-finder = Finder()
-while not (found := [full for full in finder.update_sources() if f"({name})" in full]):
-    time.sleep(0.02)
-receiver = Receiver(color_format=RecvColorFormat.RGBX_RGBA, bandwidth=RecvBandwidth.highest)
-frame = VideoFrameSync()
-receiver.frame_sync.set_video_frame(frame)
-receiver.set_source(finder.get_source(found[0]))
-for line in sys.stdin:
-    receiver.frame_sync.capture_video()
-    width, height = frame.get_resolution()
-    if not width:
-        print("-", flush=True)
-        continue
-    np.save(target, frame.get_array().reshape(height, width, 4))
-    print(f"{frame.get_fourcc().name} {width}x{height} {float(frame.get_frame_rate()):.3f}", flush=True)
-"""
-
-SENDER = """
-import sys, time
-from fractions import Fraction
-import numpy as np
-from cyndilib.sender import Sender
-from cyndilib.video_frame import VideoSendFrame
-from cyndilib.wrapper.ndi_structs import FourCC
-
-name, source, fourcc = sys.argv[1:]
-picture = np.load(source)
-frame = VideoSendFrame()
-frame.set_resolution(picture.shape[1], picture.shape[0])
-frame.set_frame_rate(Fraction(30))
-frame.set_fourcc(getattr(FourCC, fourcc))
-sender = Sender(name, clock_video=True)
-sender.set_video_frame(frame)
-sender.open()
-print(sender.name, flush=True)
-while True:
-    sender.write_video(picture.reshape(-1))
-"""
+SENDER = program("ndi_network_sender")
 
 
 def use_loopback(folder: Path) -> None:

@@ -7,88 +7,13 @@ from pathlib import Path
 import pytest
 
 from tests.support.own_process import lines_of
+from tests.support.programs import program
 
-OPENED = """
-import sys
-from pathlib import Path
-from engine.audio.file import FileFeed
-from engine.errors import MultiverseError
-from engine.jobs.convert.sounds import open_sound
-from engine.sources.opening import open_source
-from engine.sources.pictures import open_pictures
+OPENED = program("media_file_opened")
 
-def reports(cause, line):
-    print(line)
+LARGE = program("media_file_large")
 
-for name in sys.argv[1:]:
-    for open_it in (
-        lambda: FileFeed(name, is_looped=False, report=reports),
-        lambda: open_source(name, offline=True, clock=None, report=reports),
-        lambda: open_sound(Path(name)),
-        lambda: open_pictures(Path(name)),
-    ):
-        try:
-            open_it()
-            print("was opened")
-        except MultiverseError as error:
-            print(error)
-"""
-
-LARGE = """
-import struct, sys, zlib
-from fractions import Fraction
-from pathlib import Path
-import av
-import numpy as np
-from engine.errors import SourceError
-from engine.sources.pictures import open_pictures
-
-def chunk(kind, data):
-    return struct.pack(">I", len(data)) + kind + data + struct.pack(">I", zlib.crc32(kind + data))
-
-def film(path, side_px):
-    packing = zlib.compressobj(1)
-    data = b"".join(packing.compress(bytes(1 + 3 * side_px)) for _ in range(side_px)) + packing.flush()
-    header = struct.pack(">IIBBBBB", side_px, side_px, 8, 2, 0, 0, 0)
-    picture = b"\\x89PNG\\r\\n\\x1a\\n" + chunk(b"IHDR", header) + chunk(b"IDAT", data) + chunk(b"IEND", b"")
-    with av.open(path, "w") as written:
-        stream = written.add_stream("png", rate=25)
-        stream.width = stream.height = 64  # what it says
-        stream.pix_fmt = "rgb24"
-        stream.encode(av.VideoFrame.from_ndarray(np.zeros((64, 64, 3), np.uint8), format="rgb24"))
-        packet = av.Packet(picture)
-        packet.stream, packet.pts, packet.dts, packet.time_base = stream, 0, 0, Fraction(1, 25)
-        written.mux(packet)
-
-for side_px in (3000, 9000):
-    film(sys.argv[1], side_px)
-    try:
-        print(open_pictures(Path(sys.argv[1])).first.pixels.shape)
-    except SourceError as error:
-        print(error)
-"""
-
-REPLACED = """
-import os, sys
-import numpy as np, soundfile
-from engine.audio.file import FileFeed
-
-path = sys.argv[1]
-soundfile.write(path, np.full(8000, 0.5), 8000)
-feed = FileFeed(path, is_looped=True, report=lambda cause, line: print(line))
-os.unlink(path)
-os.mkfifo(path)
-for _ in range(30):
-    feed.read(800)
-
-from pathlib import Path
-from engine.errors import UsageError
-from engine.jobs.video.live.server import _tls
-try:
-    _tls(Path(path), Path(path))
-except UsageError as error:
-    print(error)
-"""
+REPLACED = program("media_file_replaced")
 
 
 @pytest.mark.only_on("linux", "darwin", reason="Windows has no such files")
