@@ -78,7 +78,7 @@ def test_a_knob_shows_in_the_next_painted_picture(model: Any, mode: str) -> None
         ("/sd/prompt_mix", 0.5),
         ("/sd/ip_adapter/scale", 1.2),
     ):
-        steady = [painted() for _ in range(8)][-2:]
+        steady = [painted() for _ in range(5)][-2:]
         assert steady[0] is not None and np.array_equal(*steady), address
         values[address] = value
         picture = painted()
