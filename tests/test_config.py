@@ -9,41 +9,15 @@ from engine import open_engine
 from engine.config import Config, build_config, read_config_file, split_host_port
 from engine.errors import ConfigError
 from osc_schema.plugins import declared
+from tests.support.cases import cases_of
 
 MISTAKES = {
-    "width = 8": "width: 8 is not allowed (expected int >= 64)",
-    "wdth = 8": "wdth: unknown key (known: width, height,",
-    'fps = "fast"': "fps: 'fast' is not allowed (expected float | null, got str)",
-    'renderer = "vulkan"': "renderer: 'vulkan' is not allowed (expected one of auto, gl, numba)",
-    'sinks = "null"': "sinks: 'null' is not allowed (expected array | null, got str)",
-    "[osc]\nport = 9000": "osc.port: unknown key (known: listen, allow, feedback, text)",
-    "[[osc.text]]\nport = 7000": "osc.text[0].address: is missing",
-    "[[osc.text]]\nport = 7000\naddress = 'lines'": "osc.text[0].address: 'lines' is not allowed",
-    "[[osc.feedback]]\nhost = 'x'": "osc.feedback[0].port: is missing",
-    "[[osc.feedback]]\nport = 99999": "osc.feedback[0].port: 99999 is not allowed (expected int <= 65535)",
-    "[sd]\nmodl = 'x'": "sd.modl: unknown key (known: model, device,",
-    "[sd]\nsampler = 'x'": "sd.sampler: 'x' is not allowed (expected one of auto, lcm, turbo, lightning, hyper, tcd,",
-    "[[sd.loras]]\nweight = 1": "sd.loras[0].path: is missing",
-    "[params]\n'/layr/1/angle' = 3": 'params."/layr/1/angle": no such parameter (nearest: /layer/1/angle',
-    "[params]\n'/nope' = 3": 'params."/nope": no such parameter',
-    "[params]\n'/layer/1/angle' = 'steep'": "params: /layer/1/angle:",
-    "[smoothing]\n'/mirror/mode' = 20": 'smoothing."/mirror/mode": does not glide; only floats do',
-    "[smoothing]\n'/nothing' = 20": 'smoothing."/nothing": no such parameter',
-    "[smoothing]\n'/layer/1/angle' = -1": "smoothing[...]: ",
-    "width = = 3": "is not valid TOML",
+    **dict(cases_of(__file__)["mistakes"]),
     "width = " + "9" * 5000: "is not valid TOML: Exceeds the limit",
     "width = " + "[" * 50_000: "is not valid TOML: nested too deeply",
     "a." * 20_000 + "b = 1": "is not valid TOML: line 1: a key of more than 64 parts",
     "#" * (1 << 20) + "\n": "cannot be read (larger than 1 MiB)",
     'width = "' + "k" * 100_000 + '"': "kkk... is not allowed (expected int, got str)",
-    "models = 3": "models: unknown key (known: width, height,",
-    "[models.sd]\nmodel = 'x'": "models: unknown key (known: width, height,",
-    '"a.b" = 1': "a.b: unknown key (known: width, height,",
-    '[osc]\n"foo.x" = 1': "osc.foo.x: unknown key (known: listen, allow, feedback, text)",
-    '[sd]\n"a[" = 1': "sd.a[: unknown key (known: model, device,",
-    '[[osc.feedback]]\nport = 7000\n"a.b" = 1': "osc.feedback[0].a.b: unknown key (known: host, port",
-    '"two\\nlines" = 1': "two\\nlines: unknown key (known: width, height,",
-    '[params]\n"two\\nlines" = 1': 'params."two\\nlines": no such parameter',
 }
 
 

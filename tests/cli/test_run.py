@@ -22,6 +22,7 @@ from engine.config import Config
 from engine.errors import SinkError, UsageError
 from engine.ipc import FrameRing
 from tests.cli.conftest import Cli
+from tests.support.cases import cases_of
 from tests.support.long_form import in_long_form
 
 MULTIVERSE = [sys.executable, "-m", "engine.cli.main"]
@@ -257,32 +258,7 @@ def test_a_run_resumes_with_the_last_values(home: Path, cli: Any, monkeypatch: p
     assert "0.625" in next((home / "home").rglob(".autosave.toml")).read_text()
 
 
-BAD_STARTS = {
-    "a missing sound file": (["--audio", "missing.wav"], 1, "missing.wav"),
-    "a device that is not there": (["--audio", "device:no such device"], 1, "no such device"),
-    "a missing video": (["--camera", "missing.mp4"], 1, "missing.mp4"),
-    "an unknown sink": (["--sink", "hologram"], 1, "hologram"),
-    "a sink of another system": (["--sink", "syphon"], 1, "macOS"),
-    "a size that is none": (["--size", "big"], 2, "--size"),
-    "a rate that is none": (["--fps", "30/zero"], 2, "--fps: '30/zero' is not a rate"),
-    "a size that is too large": (["--size", "99999x10"], 1, "width"),
-    "an unknown renderer": (["--renderer", "vulkan"], 1, "renderer"),
-    "a GPU that is not there": (["--gpu", "99"], 1, "gpu '99': "),
-    "an unknown parameter": (["--set", "/layr/1/angle=3"], 2, "/layer/1/angle"),
-    "a value of the wrong type": (["--set", "/layer/1/angle=steep"], 1, "/layer/1/angle"),
-    "an unknown preset": (["--preset", "never saved"], 1, "never saved"),
-    "a corrupt preset": (["--presets", "presets", "--preset", "corrupt"], 1, "corrupt"),
-    "a missing configuration": (["--config", "missing.toml"], 1, "missing.toml"),
-    "a configuration with an unknown key": (["--config", "unknown.toml"], 1, "unknown.toml: osc.prot"),
-    "a configuration with a bad value": (["--config", "bad.toml"], 1, "bad.toml: width"),
-    "offline from a device": (["--offline", "--frames", "1", "--audio", "device:0"], 2, "device"),
-    "a video that continues": (["--offline", "--frames", "1", "--resume"], 2, "--resume: a video begins again"),
-    "a show that may replace files": (["--overwrite"], 2, "--overwrite has no effect live"),
-    "a mistyped option": (["--frmaes", "3"], 2, "multiverse: run has no option --frmaes; nearest: --frames ("),
-    "an OSC address that is none": (["--osc", "9000"], 1, "--osc"),
-    "a page's address that is none": (["--web", "nowhere"], 1, "--web"),
-    "a network that is none": (["--osc-allow", "home"], 1, "home"),
-}
+BAD_STARTS = cases_of(__file__)["bad_starts"]
 
 
 @pytest.fixture

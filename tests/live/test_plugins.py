@@ -22,6 +22,7 @@ from engine.ipc import FrameRing
 from engine.osc.decode import Message
 from engine.osc.encode import encode_message
 from osc_schema.live_models import NAMES, OUR_NAMES
+from tests.support.cases import cases_of
 from tests.support.free_port import free_port
 from tests.support.reading_client import ReadingClient
 
@@ -200,28 +201,7 @@ def test_an_installed_package_is_part_of_the_engine(run: Run, wait_for: Callable
 
     run.close()
     output = "".join(run.output)
-    for reason in (
-        "breaks of multiverse-breaks is left out: breaks:AREA: RuntimeError: no card in this machine",
-        "leaves of multiverse-leaves is left out",
-        "is a str, not a Area",
-        "refuses: cannot be configured, the run continues without it (ZeroDivisionError",
-        "values: cannot be configured",
-        "stops: cannot be opened",
-        "alone: cannot be opened, the run continues without it (AttributeError",
-        "stalls: cannot be started",
-        "implies of multiverse-implies is left out: implies:ENTRY: ZeroDivisionError",
-        "describes: cannot be described",
-        "half of multiverse-half is left out: half:ENTRY: AttributeError",
-        "osc of multiverse-osc is left out: osc:AREA: this name is taken",
-        "layer of multiverse-layer is left out: layer:AREA: this name is taken",
-        "Upper of multiverse-Upper is left out: Upper:AREA: its name may have only a-z",
-        "shown of multiverse-shown is left out: shown:AREA: its pictures must be as Area declares",
-        "blank of multiverse-blank is left out: blank:AREA: its addresses must begin with /blank/",
-        "tabled of multiverse-tabled is left out: tabled:ENTRY: its table must be as LiveEntry declares",
-        "needy of multiverse-needy is left out",
-        "shared of multiverse-inputs is left out: inputs:Near: the engine has a source of this name",
-        "my laser of multiverse-outputs is left out: outputs:FAR: its name may have only a-z",
-    ):
+    for reason in cases_of(__file__)["reasons"]:
         assert output.count(reason) == 1, output
     assert "Traceback" not in output
 

@@ -6,6 +6,7 @@ import pytest
 
 from engine.errors import OscDecodeError
 from engine.osc.decode import Bundle, Impulse, Message, decode_packet
+from tests.support.cases import cases_of
 
 CORPUS = Path(__file__).parent.parent / "corpus"
 HALF = Message("/a", (0.5,), "f")
@@ -27,26 +28,7 @@ READABLE = {
     "resolume-empty-address": Message("", (0.5,), "f"),
     "resolume-address-without-slash": Message("composition/name", ("Layer #",), "s"),
 }
-BROKEN = {
-    "python-osc-negative-element-size-loops": "element of -4 bytes",
-    "python-osc-negative-blob-size": "blob of -4 bytes",
-    "python-osc-unknown-element-is-skipped": "begins with b'junk'",
-    "python-osc-element-longer-than-packet": "element of 4096 bytes where 12 are left",
-    "empty-element": "element of 0 bytes",
-    "bundles-nested-17-deep": "bundles nested deeper than 16",
-    "arrays-nested-17-deep": "arrays nested deeper than 16",
-    "array-not-closed": "is not closed",
-    "array-not-opened": r"'\]' in 'i\]'",
-    "arguments-missing": "ends inside its arguments 'ff'",
-    "bytes-left-over": "4 bytes left over after 'f'",
-    "arguments-without-type-tags": "where a type tag string should begin",
-    "address-without-end": "string at byte 0 has no end",
-    "padding-not-zero": "not with zeros",
-    "length-not-a-multiple-of-four": "11 bytes; a packet is a multiple of 4",
-    "bundle-head-cut-short": "bundle of 12 bytes",
-    "not-osc-at-all": "begins with b'GET / HT'",
-    "unknown-type-tag": "unknown type tag 'x'",
-}
+BROKEN = cases_of(__file__)["broken"]
 
 
 def packet(name: str) -> bytes:

@@ -10,6 +10,7 @@ import pytest
 from engine.render.picture import Renderer
 from osc_schema import PARAMS, Param, ParamType, Value
 from tests.benchmarks.render_reference import draw_deep_reference
+from tests.support.cases import cases_of
 from tests.support.long_form import IS_SOAK
 from tests.support.pictures import draw_once
 
@@ -18,60 +19,7 @@ TOLERANCE = 2  # of 255 per channel
 MIN_EQUAL_FRACTION = 0.99  # the other pixels are at wrap, rotation and region edges
 FRAMES_OF_FEEDBACK = 6
 
-ROTATED_RATIOS = {f"/layer/{n}/ratio": ratio for n, ratio in zip((1, 2, 3, 4), (0.0625, 0.5, 3.0, 16.0), strict=True)}
-REPEAT = {f"/layer/{n}/wrap": "repeat" for n in (1, 2, 3, 4)}
-TRAIL = {"/feedback/amount": 0.9, "/feedback/zoom": 1.04, "/feedback/rotate": 2.5}
-LINEAR = {"/multiverse/light": "linear", "/multiverse/tone": "clip", "/multiverse/blend": 1.0}
-LOOKS: dict[str, dict[str, Any]] = {
-    "default": {},
-    "screen": {"/multiverse/blend": 1.0},
-    "difference": {"/multiverse/blend": 2.0},
-    "dodge": {"/multiverse/blend": 3.0},
-    "add to screen": {"/multiverse/blend": 0.5},
-    "screen to difference": {"/multiverse/blend": 1.5},
-    "difference to dodge": {"/multiverse/blend": 2.3},
-    "curve": {f"/layer/{n}/curve": 0.25 * n for n in (1, 2, 3, 4)},
-    "phase": {f"/layer/{n}/phase": 0.23 * n for n in (1, 2, 3, 4)},
-    "ratio": ROTATED_RATIOS,
-    "ratio, repeating": ROTATED_RATIOS | REPEAT,
-    "angles": {f"/layer/{n}/angle": 33.0 * n - 100 for n in (1, 2, 3, 4)},
-    "intensities": {"/layer/1/intensity": 0.02, "/layer/2/intensity": 1.4, "/multiverse/blend": 3.0},
-    "mute and solo": {"/layer/2/solo": True, "/layer/3/solo": True, "/layer/3/mute": True},
-    "scheme": {"/colour/mode": "fixed", "/colour/scheme": 0.7, "/colour/base_hue": 0.1},
-    "palette": {"/colour/mode": "palette", "/colour/palette": "plasma", "/colour/shift": 0.3},
-    "rings": {"/layer/1/shape": "rings", "/layer/2/shape": "rings", "/layer/2/phase": 0.3, "/layer/3/ratio": 0.4},
-    "rays": {f"/layer/{n}/shape": "rays" for n in (1, 2, 3, 4)} | {"/layer/2/ratio": 5.0, "/layer/3/wrap": "repeat"},
-    "spiral": {f"/layer/{n}/shape": "spiral" for n in (1, 3)} | {"/layer/3/wrap": "repeat", "/layer/1/curve": 0.4},
-    "linear light": LINEAR,
-    "linear light, soft": LINEAR | {"/multiverse/tone": "soft", "/layer/5/intensity": 0.5},
-    "filmic": {"/multiverse/tone": "filmic"},
-    "filmic, linear, mapped": LINEAR
-    | {"/multiverse/tone": "filmic", "/multiverse/blend": 1.0, "/multiverse/brightness": 4.0, "/colour/map": 0.6}
-    | {"/colour/mode": "palette", "/colour/palette": "fire_and_ice"},
-    "mapped, simple": {"/mode": "simple", "/colour/map": 1.0, "/colour/palette": "orchid"},
-    "simple": {"/mode": "simple", "/layer/5/mirror": True},
-    "layer 5": {"/layer/5/intensity": 0.6},
-    "layer 5 sharp": {"/mode": "simple", "/layer/5/filter": "sharp", "/layer/5/mirror": True},
-    "layer 5 dodged": {"/layer/5/intensity": 0.6, "/layer/5/mirror": True, "/multiverse/blend": 3.0},
-    "regions": {"/region/enable": True},
-    "regions spread, dodged": {"/region/enable": True, "/region/spread": 0.3, "/multiverse/blend": 3.0},
-    "mirror x": {"/mirror/mode": "x"},
-    "mirror y": {"/mirror/mode": "y"},
-    "mirror xy": {"/mirror/mode": "xy", "/layer/5/intensity": 0.5},
-    "kaleidoscope": {"/mirror/mode": "kaleidoscope"},
-    "seven sectors": {"/mirror/mode": "kaleidoscope", "/mirror/segments": 7, "/layer/5/intensity": 0.4},
-    "luma": {"/multiverse/alpha": "luma"},
-    "bright clip": {"/multiverse/tone": "clip", "/multiverse/brightness": 4.0},
-    "feedback": TRAIL,
-    "feedback shrinking": TRAIL | {"/feedback/zoom": 0.93, "/feedback/amount": 0.98},
-    "feedback of hues": TRAIL | {"/feedback/hue": 0.03},
-    "everything": TRAIL
-    | {"/feedback/hue": -0.02, "/mirror/mode": "kaleidoscope", "/multiverse/blend": 2.5, "/layer/5/intensity": 0.3}
-    | {"/region/enable": True, "/region/spread": 0.5, "/layer/2/curve": 0.4, "/layer/5/mirror": True}
-    | {"/layer/1/shape": "spiral", "/layer/3/shape": "rings", "/colour/map": 0.4}
-    | LINEAR
-    | {"/multiverse/tone": "filmic"},
-}
+LOOKS: dict[str, dict[str, Any]] = cases_of(__file__)
 
 OTHER_AREAS = {"fx", "text", "logo", "mod", "lfo"}
 """Areas of looks whose parameters act through others, or need OpenGL."""

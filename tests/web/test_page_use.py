@@ -10,6 +10,7 @@ from engine.osc.decode import decode_packet
 from engine.osc.encode import encode_message
 from engine.params.looks import LOOKS
 from tests.sources.test_shared_ring import Publisher
+from tests.support.cases import cases_of
 from tests.web.page_rig import LiveEngine, PageRig, Visit
 
 AURORA = LOOKS["Aurora"]
@@ -403,22 +404,7 @@ def test_a_new_sender_can_be_chosen_and_a_wrong_one_keeps_the_picture(visit: Vis
     live.until(lambda: live.engine.status().camera is None, "no source")
 
 
-FIRST_HITS = {
-    "strobe": "/master/hit",
-    "flash": "/master/hit",
-    "flash guard": "/safety/flash_guard",
-    "black": "/master/blackout",
-    "tempo": "/tempo/bpm",
-    "tap": "/tempo/tap",
-    "logo": "/logo/file",
-    "camera": "/layer/5/source",
-    "fade": "/master/fade",
-    "freeze": "/master/freeze",
-    "bpm": "/tempo/bpm",
-    "mic volume": "/audio/1/gain_db",
-    "/mod/1": "/mod/1/source",
-    "/layer/3/cur": "/layer/3/curve",
-}
+FIRST_HITS = cases_of(__file__)["first_hits"]
 FIRST_HIT = """() => [...document.querySelectorAll("#areas .control")].find(row => row.checkVisibility())
     ?.dataset.address"""
 

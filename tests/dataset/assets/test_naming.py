@@ -14,6 +14,7 @@ from engine.dataset.layout.assets import AssetOptions
 from engine.dataset.layout.options import Recipe2Options
 from engine.errors import UsageError
 from tests.dataset.assets.models import BOX, BOX_FACES, gltf, packed, write_glb
+from tests.support.cases import cases_of
 
 WHOLE = packed(*gltf())
 NAN = BOX.copy()
@@ -31,26 +32,7 @@ def test_the_text_names_file_scale_count_class_and_axis(tmp_path: Path) -> None:
     assert (plain.asset.category, plain.asset.up, plain.count) == ("box", "y", None)
 
 
-@pytest.mark.parametrize(
-    ("text", "message"),
-    [
-        ("box", "is not NAME=FILE"),
-        ("=FILE", "is no name"),
-        ("pile=FILE", "pile is a thing that there is already; give another name, or class=pile"),
-        ("excavator=FILE", "excavator is a thing that there is already"),
-        ("box=FILE,colour=red", "colour is not one of scale, count, class, up"),
-        ("box=FILE,scale=2,scale=3", "scale is given twice"),
-        ("box=FILE,scale=big", "scale=big is not a factor"),
-        ("box=FILE,scale=nan", "scale=nan is not a factor"),
-        ("box=FILE,scale=100", "is 200 x 500 x 300 m; its longest side may be 0.02 to 60 m; give scale="),
-        ("box=FILE,count=5..2", "the range is upside down; write 2..5"),
-        ("box=FILE,count=1.5", "count=1.5 is not a whole number"),
-        ("box=FILE,count=100000", "count=100000 is not a whole number or range within 0..1000"),
-        ("box=FILE,up=x", "up is y or z"),
-        ("box=FILE.zip", r"is not a .glb, .gltf, .obj, .ply, .stl file"),
-        ("box=nothing.glb", r"nothing.glb: cannot be read \("),
-    ],
-)
+@pytest.mark.parametrize(("text", "message"), cases_of(__file__)["refused"])
 def test_a_wrong_text_is_refused_in_one_line(tmp_path: Path, text: str, message: str) -> None:
     path = write_glb(tmp_path / "box.glb")
     with pytest.raises(UsageError, match=rf"^--asset [^\n]*{message}[^\n]*$"):

@@ -1,51 +1,22 @@
 """Parsing prompts in A1111's syntax."""
 
+from typing import Any
+
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
 from engine.models.sd.prompt_syntax import MAX_WEIGHT, Fragment, LoraTag, ParsedPrompt, parse_prompt
+from tests.support.cases import cases_of
 
 
 def parsed(text: str) -> list[tuple[str, float]]:
     return [(fragment.text, pytest.approx(fragment.weight, rel=1e-9)) for fragment in parse_prompt(text).fragments]
 
 
-@pytest.mark.parametrize(
-    ("text", "fragments"),
-    [
-        # Those of A1111's own docstring.
-        ("normal text", [("normal text", 1.0)]),
-        ("an (important) word", [("an ", 1.0), ("important", 1.1), (" word", 1.0)]),
-        ("(unbalanced", [("unbalanced", 1.1)]),
-        (r"\(literal\]", [("(literal]", 1.0)]),
-        ("(unnecessary)(parens)", [("unnecessaryparens", 1.1)]),
-        (
-            "a (((house:1.3)) [on] a (hill:0.5), sun, (((sky))).",
-            [
-                ("a ", 1.0),
-                ("house", 1.3 * 1.1 * 1.1),
-                (" ", 1.1),
-                ("on", 1.0),
-                (" a ", 1.1),
-                ("hill", 0.55),
-                (", sun, ", 1.1),
-                ("sky", 1.1**4),
-                (".", 1.1),
-            ],
-        ),
-        # Ours.
-        ("", []),
-        ("()[]((:1.5))", []),
-        ("(a:-.5) (b: 2. )", [("a", -0.5), (" ", 1.0), ("b", 2.0)]),
-        ("at 10:30: a:1.5", [("at 10:30: a:1.5", 1.0)]),
-        (r"C:\new \\(x\\)", [("C:\\new \\", 1.0), ("x\\", 1.1)]),
-        ("a <b> (c <d:e>)", [("a <b> ", 1.0), ("c <d:e>", 1.1)]),
-        ("(a [b (c:2) d] e)", [("a ", 1.1), ("b ", 1.0), ("c", 2.0), (" d", 1.0), (" e", 1.1)]),
-    ],
-)
-def test_brackets_give_the_weights_of_a1111(text: str, fragments: list[tuple[str, float]]) -> None:
-    assert parsed(text) == fragments
+@pytest.mark.parametrize(("text", "fragments"), cases_of(__file__)["weighted"])
+def test_brackets_give_the_weights_of_a1111(text: str, fragments: list[list[Any]]) -> None:
+    assert parsed(text) == [tuple(fragment) for fragment in fragments]
     assert parse_prompt(text).notes == ()
 
 

@@ -7,36 +7,15 @@ from engine.errors import MappingError
 from engine.params.mapping.entry import make_entry, with_change
 from engine.params.mapping.map_file import LoadedMap, map_text, read_map, read_tables
 from osc_schema import Rejected
+from tests.support.cases import cases_of
 
 FADER = {"control": "midi 1 cc 7", "target": "/layer/1/intensity", "takeover": False}
 
 
 def test_an_invalid_entry_is_rejected_in_one_line() -> None:
-    for entry, message in [
-        ({}, "control: is missing"),
-        ({"control": "midi 1 cc 7", "target": "/layer/1/intensty"}, "/layer/1/intensty: no such parameter (nearest"),
-        ({"control": "midi 1 cc 7", "target": "/cue/<n>"}, "/cue/<n>: is a command, not a parameter"),
-        ({"control": "midi 1 cc 7", "target": "/engine/notify"}, "a query or a mapping command"),
-        ({"control": "midi 1 cc 7", "target": "/map/clear"}, "a query or a mapping command"),
-        ({"control": "midi 1 cc 7", "target": "/preset/load"}, "argument: /preset/load needs one (name)"),
-        ({"control": "midi 1 cc 7", "target": "/cue/set", "argument": "3"}, "takes 2 arguments"),
-        ({**FADER, "argument": "x"}, "argument: /layer/1/intensity takes no argument"),
-        ({**FADER, "hihg": 1}, "'hihg': no such key (known: control"),
-        ({**FADER, "high": 9}, "high: 9 is outside 0..1.5"),
-        ({**FADER, "low": float("nan")}, "not a finite number"),
-        ({**FADER, "in_low": float("nan")}, "in_low: is not a number"),
-        ({**FADER, "curve": 0}, "curve: 0 is outside 0.1..10"),
-        ({**FADER, "invert": "perhaps"}, "invert: must be on or off"),
-        ({**FADER, "mode": "slider"}, "mode 'slider': not one of fader"),
-        ({**FADER, "in_low": 5, "in_high": 5}, "are both 5"),
-        ({**FADER, "mode": "twos", "in_low": 2}, "in_low: has no effect"),
-        ({**FADER, "mode": "twos", "ticks": 0}, "ticks: 0 is outside 1..16384"),
-        ({"control": "midi 1 note 7", "target": "/cue/go", "feedback": True}, "feedback: /cue/go has no value"),
-        ({"control": "osc /x", "target": "/layer/1/curve", "mode": "twos"}, "mode twos: is for an encoder"),
-        ({"control": "midi 1 program 1", "target": "/layer/1/mute", "mode": "toggle"}, "can only trigger"),
-        ({"control": "midi 1 cc 7", "target": "/cue/go", "mode": "fader"}, "mode fader: /cue/go can only be triggered"),
-        ({"control": "midi 1 note 7", "target": "/layer/1/mute", "takeover": True}, "takeover: is for a fader"),
-    ]:
+    cases = cases_of(__file__)
+    changed = [({**FADER, **change}, message) for change, message in cases["changes"]]
+    for entry, message in [*cases["whole"], *changed]:
         with pytest.raises(Rejected) as refused:
             make_entry(entry)
         assert message in str(refused.value), entry
