@@ -14,7 +14,6 @@ from engine.render import (
     compiled_code,
     compiling,
     numba_code,
-    numba_finish,
     numba_kernels,
     numba_post,
 )  # fmt: skip
@@ -69,9 +68,9 @@ print(here.count, lines)
 DRAW_PORTABLY = f"""{COUNT}
 compiling.FOLDER = PORTABLE
 with event.install_listener("numba:compile", here := Count()):
-    Compilation(lines.append, (sum_cells,), may_be_portable=True).wait((sum_cells,))
+    Compilation(lines.append, (halve,), may_be_portable=True).wait((halve,))
     while lines and len(lines) < 2: time.sleep(0.01)
-print(here.count, sum_cells.is_cached, *lines, sep="\\n")
+print(here.count, halve.is_cached, *lines, sep="\\n")
 """
 
 
@@ -183,10 +182,10 @@ def test_the_first_picture_is_drawn_with_portable_code_and_the_next_with_code_fo
     tmp_path: Path, require: Callable[[object, str], None]
 ) -> None:
     """As `multiverse run` after an installation, which makes the portable code in the same way."""
-    target = compat_numba.target(numba_finish.sum_cells._code._dispatcher)
+    target = compat_numba.target(numba_post.halve._code._dispatcher)
     require(portable_target(target), f"an x86-64 processor with {' '.join(compiled_code.NEEDED)}")
     portable = {"NUMBA_CPU_NAME": compiled_code.PORTABLE, "NUMBA_CPU_FEATURES": "", "NUMBA_CACHE_DIR": str(tmp_path)}
-    run_python("from engine.render.numba_finish import sum_cells; sum_cells.prepare()", **portable)
+    run_python("from engine.render.numba_post import halve; halve.prepare()", **portable)
     (folder,) = tmp_path.iterdir()
     draw = DRAW_PORTABLY.replace("PORTABLE", f"Path({str(folder)!r})")
     own = {"NUMBA_CACHE_DIR": str(tmp_path / "own")}

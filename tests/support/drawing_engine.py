@@ -94,7 +94,7 @@ class DrawingEngine(EngineClient):
 
 def small_config(folder: Path, **more: Any) -> dict[str, Any]:
     files = {name: str(folder / name) for name in ("presets", "recordings")}
-    size = {"width": 128, "height": 72, "fps": 6.0}
+    size = {"width": 128, "height": 72, "fps": 12.0}
     return {"audio": "demo", "renderer": "numba", "osc": {"listen": "127.0.0.1:0"}} | size | files | more
 
 

@@ -23,7 +23,7 @@ from tests.jobs.convert.voices import spoken, write_sound
 from tests.jobs.folders import contents
 from tests.jobs.kit.fake_ray import use_fake_ray
 
-LENGTHS_S = (2.8, 0.5, 2.2)  # several spans, one, several
+LENGTHS_S = (1.8, 0.5, 1.6)  # several spans, one, several
 LOST = "an actor on host{} was lost: its process was killed or crashed"
 Convert = Callable[..., ConvertReport]
 

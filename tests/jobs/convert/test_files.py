@@ -224,7 +224,7 @@ def test_short_files_are_converted_together_and_long_ones_in_pieces(
     convert: Convert, tmp_path: Path, wait_for: Callable[..., object]
 ) -> None:
     sources = [write_sound(tmp_path / f"{number}.wav", spoken(0.3, hz=200 + number)) for number in range(4)]
-    sources.append(write_sound(tmp_path / "long.wav", spoken(2.2)))
+    sources.append(write_sound(tmp_path / "long.wav", spoken(1.7)))
     progress = []
 
     def on_progress(report: ConvertProgress) -> None:
@@ -239,7 +239,7 @@ def test_short_files_are_converted_together_and_long_ones_in_pieces(
     progress.clear()
     convert(*sources, tmp_path / "alone", on_progress=progress.append)
     assert batches < len(progress)
-    assert together.is_complete and together.sound_s == pytest.approx(3.4, abs=0.1)
+    assert together.is_complete and together.sound_s == pytest.approx(2.9, abs=0.1)
     last = progress[-1]
     assert (last.files, last.done, last.seconds_left) == (5, pytest.approx(last.expected), pytest.approx(0, abs=0.1))
     for source in sources:

@@ -203,7 +203,7 @@ def test_without_its_child_masks_stay_or_disappear_as_set_and_switched_off_they_
     rig.set(sam3__enable=True)
     rig.wait_for(lambda: floor() == 0, "the floor is cut away again")
     rig.done("/child/sam3/stop")
-    rig.draw(10)
+    rig.draw(5)
     assert floor() == 0, "the last mask stays"
     (object_count,) = object_counts(rig, 1, after=lambda: rig.set(sam3__fallback="source"))
     assert (object_count.address, object_count.args) == ("/sam3/objects", (0,))

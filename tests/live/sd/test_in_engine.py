@@ -118,7 +118,7 @@ def test_while_the_child_is_down_the_fallback_is_shown(rig: DrawingEngine) -> No
     for fallback, seen in (("hold", SAND_RGB), ("black", (0, 0, 0)), ("hold", SAND_RGB), ("source", SEA_RGB)):
         rig.set(sd__fallback=fallback, sd__source="camera" if fallback == "source" else "video")
         rig.shows(seen, f"fallback {fallback}")
-        rig.draw(10)
+        rig.draw(5)
         assert np.abs(rig.colour() - seen).max() < 30 and rig.child.state == "off", fallback
 
 
