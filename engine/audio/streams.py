@@ -45,6 +45,7 @@ from engine.system.backoff import next_delay_s
 from engine.system.clock import Clock
 from engine.system.guarded_thread import Guard, GuardedThread
 from engine.system.reporting import Report
+from engine.system.undoing import undo_on_error
 
 BLOCK_S = 0.01
 POLL_S = 0.004  # polling interval of a stream without callback
@@ -269,7 +270,6 @@ class Owner(Protocol):
 
     def open_stream(self, device: AudioDevice) -> SoundStream:
         """Open the device, whose properties except the name may have changed. AudioError if that fails."""
-        ...
 
     def wants_reopening(self) -> bool:
         """True to close the stream and open it again. Called 20 times per second."""
@@ -330,11 +330,8 @@ class ReconnectingStream:
 
     def _open(self, device: AudioDevice) -> SoundStream:
         session.take()
-        try:
+        with undo_on_error(session.release):
             return self._owner.open_stream(device)
-        except BaseException:
-            session.release()
-            raise
 
     def _watch(self, stream: SoundStream) -> None:
         """Watch the stream until it is lost, its owner requests a reopening, or PortAudio has to restart."""

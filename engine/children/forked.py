@@ -14,6 +14,7 @@ from engine.children import stderr_file
 from engine.children.fork_server import MAX_NOTE, NUMBER, REQUEST
 from engine.errors import ChildError
 from engine.system.python_process import exit_reason, reap_later, start_python
+from engine.system.undoing import undo_on_error
 
 log = logging.getLogger(__name__)
 
@@ -85,13 +86,10 @@ class ForkedProcess:
         self._exited_s: float | None = None
         self._attempts = 0
         self._problem = ""
-        try:
+        with undo_on_error(self.close):
             for descriptor in (pipe_descriptor, stderr_descriptor):
                 self._theirs.append(os.dup(descriptor))
             self._send_request()
-        except BaseException:
-            self.close()
-            raise
 
     def has_ended(self, now_s: float) -> bool:
         """True when the process has exited and its status is known, or cannot be known. Never waits."""

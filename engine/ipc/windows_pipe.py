@@ -18,6 +18,8 @@ from multiprocessing import connection
 from multiprocessing.connection import Connection
 from typing import Any
 
+from engine.system.undoing import undo_on_error
+
 
 def open_pipe(buffer_bytes: int) -> tuple[Connection, Connection]:
     """Both ends of a new pipe, each buffering `buffer_bytes` bytes. Handles are not inheritable. May raise OSError."""
@@ -34,13 +36,10 @@ def open_pipe(buffer_bytes: int) -> tuple[Connection, Connection]:
         winapi.NMPWAIT_WAIT_FOREVER,
         winapi.NULL,
     )
-    try:
+    with undo_on_error(lambda: winapi.CloseHandle(first)):
         access = winapi.GENERIC_READ | winapi.GENERIC_WRITE
         flags = winapi.FILE_FLAG_OVERLAPPED
         second = winapi.CreateFile(address, access, 0, winapi.NULL, winapi.OPEN_EXISTING, flags, winapi.NULL)
-    except BaseException:
-        winapi.CloseHandle(first)
-        raise
     ends = _end(first), _end(second)
     try:
         winapi.SetNamedPipeHandleState(second, winapi.PIPE_READMODE_MESSAGE, None, None)

@@ -34,7 +34,6 @@ class ContextUser(Protocol):
 
     def renew_context(self) -> object:
         """Release all objects of the old context; the current one is new."""
-        ...
 
 
 class GuardedRenderer:

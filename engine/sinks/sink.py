@@ -157,4 +157,3 @@ class Sink(Protocol):
 
     def status(self) -> SinkStatus:
         """Current state of the output; may be called on any thread."""
-        ...

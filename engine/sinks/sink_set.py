@@ -27,6 +27,7 @@ from engine.system.backoff import MAX_DELAY_S, next_delay_s
 from engine.system.clock import Clock, SystemClock
 from engine.system.daemon_worker import call_on_thread
 from engine.system.reporting import Report
+from engine.system.undoing import undo_on_error
 from engine.values import LazyPicture, PublishedFrame
 from osc_schema import Value
 from osc_schema.sinks import KINDS
@@ -164,13 +165,10 @@ class SinkSet:
 
     def _begin(self, spec: SinkSpec, sink: Sink, values: Mapping[str, Value], may_wait: bool) -> None:
         """Start a sink; it is closed again if that fails."""
-        try:
+        with undo_on_error(sink.close):
             if isinstance(sink, WindowSink):
                 sink.adjust(values)
             sink.start(self._format_of(spec), may_wait=may_wait or self.output_format.is_offline)
-        except BaseException:
-            sink.close()
-            raise
 
     def _make(self, spec: SinkSpec) -> Sink:
         """Make a sink without starting it. SinkError if it must not run."""

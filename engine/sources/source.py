@@ -32,16 +32,13 @@ class Source(Protocol):
     def latest_frame(self) -> VideoFrame | None:
         """The picture to show now; None before the first, and when the source has been lost for 2 s. Never blocks. Any
         thread. An unchanged picture is the same object, so that it is uploaded only once."""
-        ...
 
     def frame_at(self, time_s: float) -> VideoFrame | None:
         """The picture `time_s` seconds from the start, exact and repeatable; the caller waits for decoding. For offline
         rendering, on one thread. SourceError if nothing can be decoded."""
-        ...
 
     def status(self) -> SourceStatus:
         """Current state of the source; may be called on any thread."""
-        ...
 
     def close(self) -> None:
         """Stop the thread and release the device or file."""

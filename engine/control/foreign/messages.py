@@ -52,19 +52,15 @@ class ForeignMap(Protocol):
 
     def translate(self, message: Message, sender_name: str, now_s: float) -> tuple[Message, ...] | None:
         """Our messages that a foreign message is mapped to, or None if it is not mapped."""
-        ...
 
     def ignores(self, message: Message, now_s: float) -> bool:
         """True if a message is neither mapped nor learned from now: then it need not be translated."""
-        ...
 
     def map_for(self, root: str) -> str | None:
         """The built-in map with addresses that begin with `root`, "" if some are mapped already, or None."""
-        ...
 
     def is_mapped(self, address: str) -> bool:
         """True if a message to this address is mapped to something."""
-        ...
 
 
 def root_of(address: str) -> str:

@@ -25,6 +25,7 @@ from engine.jobs.kit.job_folder import JobFolder, work_folder_of
 from engine.jobs.kit.resuming import mark_of
 from engine.models.rvc.cutting import FRAME, RATE_HZ, Piece, Span, cut_into_spans, read_piece
 from engine.system.atomic_file import MAX_JOB_WAIT_S, move_into_place
+from engine.system.undoing import undo_on_error
 from engine.system.work_folder import file_key
 
 
@@ -80,12 +81,9 @@ class FileWork:
         self._source_before = self._source_key()
         self._work = JobFolder(task.output, fingerprint_of(settings | {"the source": self._source_before}))
         self._folder = self._work.path
-        try:
+        with undo_on_error(self._work.leave):
             self._state = self._stored_state(resume=resume)
             self._source, self._converted = Scratch(self._folder / "heard.f32"), Scratch(self._folder / "converted.f32")
-        except BaseException:
-            self._work.leave()
-            raise
 
     def _stored_state(self, *, resume: bool) -> FileState:
         """The state of an interrupted run. Starts from the beginning if there is none, or with a note if it differs."""
@@ -185,13 +183,10 @@ class FileWork:
         if has_pictures:
             self._check_source()
         writer = open_writer(new, form, rate, self.sound)
-        try:
+        with undo_on_error(writer.discard):
             for block in finished.blocks():
                 writer.write(block)
             writer.close()
-        except BaseException:
-            writer.discard()
-            raise
         if has_pictures:
             self._check_source()
         self.sound.notes += finished.notes + writer.notes

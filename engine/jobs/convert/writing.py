@@ -26,6 +26,7 @@ from engine.system.atomic_file import MAX_JOB_WAIT_S, remove_file, replace_file
 from engine.system.file_names import name_for_ffmpeg, name_for_libsndfile
 from engine.system.media_file import open_media
 from engine.system.translate_errors import translate_errors
+from engine.system.undoing import undo_on_error
 
 BIT_RATE = 128_000  # bit rate of AAC and Opus
 AT_ONCE = 4096  # samples; libsndfile's Vorbis encoder puts a whole block on its stack
@@ -138,20 +139,16 @@ class ContainerWriter:
         name = name_for_ffmpeg(path)
         with self._one_line():
             self._container: OutputContainer = av.open(name, "w", format=form.container, options=options)
-        try:
-            with self._one_line():
-                if sound.has_video:
-                    self._copy_from(sound, form)
-                else:
-                    self.notes += _left_out(sound)
-                    self._voice = self._add_voice(form)
-                with contextlib.suppress(av.error.FFmpegError, OSError):  # libsndfile reads more files than FFmpeg
-                    self._tags = TagSource(sound.path)
-                if self._tags is not None:
-                    self._tags.add_to(self._container, self._voice)
-        except BaseException:
-            self.discard()
-            raise
+        with undo_on_error(self.discard), self._one_line():
+            if sound.has_video:
+                self._copy_from(sound, form)
+            else:
+                self.notes += _left_out(sound)
+                self._voice = self._add_voice(form)
+            with contextlib.suppress(av.error.FFmpegError, OSError):  # libsndfile reads more files than FFmpeg
+                self._tags = TagSource(sound.path)
+            if self._tags is not None:
+                self._tags.add_to(self._container, self._voice)
 
     def write(self, sound: np.ndarray) -> None:
         with self._one_line():

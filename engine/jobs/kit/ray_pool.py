@@ -29,6 +29,7 @@ from engine.errors import (
 )
 from engine.jobs.kit.ray_cluster import connect, ray_reason
 from engine.system.package_version import package_version
+from engine.system.undoing import undo_on_error
 
 WAIT_S, POLL_INTERVAL_S, NO_ACTOR_S = 0.1, 5.0, 60.0  # for a result; for new machines; for the first actor
 PIECES_PER_ACTOR = 2
@@ -234,7 +235,7 @@ class ActorPool:
         self._connection = connect(cluster, actor_bytes=2 * 2 * LOOK_AHEAD * piece_bytes)
         self._ray, self.cluster_name = self._connection.ray, self._connection.cluster_name
         self._had_actor_s = time.perf_counter()
-        try:
+        with undo_on_error(self.close):
             self._resources = choose(self._connection.machines(), self.cluster_name)
             self._recipe = recipe_for(self._resources)
             self._start_more()
@@ -244,9 +245,6 @@ class ActorPool:
             while not self.warm:
                 self._wait([], timeout_s=WAIT_S)
                 self._start_more()
-        except BaseException:
-            self.close()
-            raise
 
     @property
     def first(self) -> LoadedModel:

@@ -25,6 +25,7 @@ from engine.jobs.video.writing.outputs import VideoOutput, open_output
 from engine.models.sd.painting import GOOD, RERUN
 from engine.sources.pictures import Pictures, fit_all
 from engine.system.process_memory import peak_process_mb
+from engine.system.undoing import undo_on_error
 
 OnProgress = Callable[[VideoProgress], object]
 Watch = Callable[[Callable[[], VideoProgress]], None]
@@ -55,11 +56,8 @@ def paint_video(
     `on_progress` is called after each batch, and once when all are painted, on this thread. `stop` ends the run early:
     pictures painted by then form a playable output, and `resume` continues."""
     opened = open_job(job)
-    try:
+    with undo_on_error(opened.close):
         backend = open_backend(job, opened)
-    except BaseException:
-        opened.close()
-        raise
     return run_job(job, opened, backend, on_progress=on_progress, stop=stop)
 
 
@@ -75,13 +73,10 @@ def open_job(job: VideoJob) -> OpenedJob:
     pictures = open_input(
         job.source, is_recursive=job.recursive, but=(Path(job.output),), fps=job.fps, deinterlace=job.deinterlace
     )
-    try:
+    with undo_on_error(pictures.close):
         height, width = pictures.first.pixels.shape[:2]
         size = job.size_for(width, height)
         output = open_output(job, pictures, size)
-    except BaseException:
-        pictures.close()
-        raise
     return OpenedJob(pictures=pictures, size=size, output=output)
 
 
@@ -217,7 +212,7 @@ class VideoRun:
 
     def _write(self, results: Iterator[PaintedBatch]) -> None:
         """Run on the writer thread."""
-        try:
+        with undo_on_error(self._output.abandon):
             for painted in results:
                 began_s = time.perf_counter()
                 self._save(painted)
@@ -225,9 +220,6 @@ class VideoRun:
             began_s = time.perf_counter()
             self._output.finish(is_whole=not self.is_interrupted)
             self._save_s += time.perf_counter() - began_s
-        except BaseException:
-            self._output.abandon()
-            raise
 
     def _save(self, painted: PaintedBatch) -> None:
         for row, picture in enumerate(painted.batch.pictures):

@@ -46,12 +46,10 @@ class ModelWorker(Protocol):
     @property
     def work(self) -> float:
         """The amount of work in one call, in arbitrary units."""
-        ...
 
     @property
     def kind(self) -> Hashable:
         """A key that is equal for calls with the same pieces, which take the same times."""
-        ...
 
     def free_memory(self) -> None: ...
 

@@ -27,6 +27,7 @@ from engine.models.sd.painting import Painting
 from engine.models.sd.plan.lora_file import lora_file, lora_name
 from engine.system.reporting import Report
 from engine.system.small_file import open_regular
+from engine.system.undoing import undo_on_error
 from engine.web.serving.access import Access, is_loopback, new_token
 from engine.web.serving.admission import Admission, add_headers
 from engine.web.serving.lan import lan_url, own_url
@@ -183,14 +184,11 @@ class LiveServer:
         """Bind the port, load the model, serve: seconds. MultiverseError, in one line, if one of them fails."""
         self._web = WebThread(*self.address, self._report)
         self.address = self._web.address
-        try:
+        with undo_on_error(self.close):
             side_px = self._start.side_px
             self._threads.start(self._start.painting, (side_px, side_px))
             self._folder = tempfile.TemporaryDirectory(prefix="multiverse-live-", ignore_cleanup_errors=True)
             self._web.start(self._build_app, self._tls)
-        except BaseException:
-            self.close()
-            raise
 
     def close(self) -> None:
         """Disconnect all clients, free the port and the device. Idempotent; safe without `start`."""

@@ -23,6 +23,7 @@ from engine.sinks.generation_info import GenerationInfo
 from engine.sources.pictures import InputPicture, Pictures
 from engine.system.atomic_file import MAX_JOB_WAIT_S, remove_file, replace_file, sync_file, sync_folder
 from engine.system.folder_files import walk_files
+from engine.system.undoing import undo_on_error
 from engine.system.work_folder import one_line, sha256_of
 
 SUFFIX = ".png"
@@ -141,13 +142,10 @@ def _write(path: Path, pixels: np.ndarray, metadata: GenerationInfo | None) -> s
     _, encoded = cv2.imencode(SUFFIX, pixels)
     content = encoded.data if metadata is None else metadata.in_png(encoded.data)
     with one_line(path):
-        try:
+        with undo_on_error(lambda: remove_file(partial, missing_ok=True)):
             partial.write_bytes(content)
             sync_file(partial)
             replace_file(partial, path, timeout_s=MAX_JOB_WAIT_S)
-        except BaseException:
-            remove_file(partial, missing_ok=True)
-            raise
     return hashlib.sha256(content).hexdigest()
 
 

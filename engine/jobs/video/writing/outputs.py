@@ -33,6 +33,7 @@ from engine.sinks.generation_info import GenerationInfo
 from engine.sinks.picture_video import VIDEO_FORMATS
 from engine.sources.pictures import FolderPictures, InputPicture, Pictures
 from engine.system.package_version import package_version
+from engine.system.undoing import undo_on_error
 from engine.system.work_folder import check_writable
 
 LIVE = "a live source"
@@ -141,7 +142,7 @@ def open_output(job: VideoJob, pictures: Pictures, size: tuple[int, int]) -> Vid
         raise UsageError(f"--resume: {pictures.label} is live and cannot be read again")
     _check_path(path, form, pictures)
     work = JobFolder(path, video_fingerprint(job, pictures, size), can_resume=pictures.kind != "live")
-    try:
+    with undo_on_error(work.close):
         before = work.stored_fingerprint
         note = _check_before(job, form, pictures, work)
         is_resumed = job.resume and not note
@@ -156,9 +157,6 @@ def open_output(job: VideoJob, pictures: Pictures, size: tuple[int, int]) -> Vid
             note = f"{THREADS} {difference(threads, job.threads)}: pictures from here on may differ by rounding"
         output.notes += [note] * bool(note)
         return output
-    except BaseException:
-        work.close()
-        raise
 
 
 def _metadata_of(job: VideoJob, size: tuple[int, int]) -> GenerationInfo | None:
