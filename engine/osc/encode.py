@@ -7,7 +7,6 @@ built; it is used for all other messages.
 """
 
 import math
-from collections.abc import Iterable
 from functools import lru_cache
 from struct import Struct
 from typing import Any, Final
@@ -19,7 +18,6 @@ ReplyValue = bool | int | float | str
 MAX_CACHED_HEADS: Final = 4096  # twice the number of feedback addresses
 _FLOAT: Final = Struct(">f")
 _INT: Final = Struct(">i")
-_SIZED_TAG: Final = Struct(">Q")
 
 
 def encode_message(address: str, *args: Any) -> bytes:
@@ -41,14 +39,6 @@ def encode_reply(address: str, *args: ReplyValue) -> bytes:
         tags += tag
         packed += argument
     return _head(address, tags) + packed
-
-
-def encode_bundle(time_tag: int, elements: Iterable[bytes]) -> bytes:
-    """Encode a bundle with a raw 64-bit time tag (python-osc's builder would round it to seconds)."""
-    parts = [b"#bundle\0", _SIZED_TAG.pack(time_tag)]
-    for element in elements:
-        parts += (_INT.pack(len(element)), element)
-    return b"".join(parts)
 
 
 @lru_cache(maxsize=MAX_CACHED_HEADS)

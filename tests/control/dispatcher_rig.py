@@ -6,11 +6,11 @@ from engine.control import CommandTable, Dispatcher
 from engine.control.foreign.messages import ForeignMap
 from engine.control.launch_queue import LaunchQueue
 from engine.osc.decode import Message
-from engine.osc.encode import encode_bundle, encode_message
+from engine.osc.encode import encode_message
 from engine.params import ParamStore
 from engine.params.fade_time import Pulse
 from engine.system.clock import SteppedClock
-from tests.support.time_tags import time_tag_of
+from tests.support.time_tags import encode_bundle, time_tag_of
 
 
 class Hub:

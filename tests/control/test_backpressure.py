@@ -20,11 +20,11 @@ from engine.control.backpressure import (
     Datagram,
 )
 from engine.osc.decode import Message, decode_packet
-from engine.osc.encode import encode_bundle, encode_message
+from engine.osc.encode import encode_message
 from engine.params import ParamStore
 from engine.system.clock import SteppedClock
 from osc_schema import ParamType
-from tests.support.time_tags import time_tag_of
+from tests.support.time_tags import encode_bundle, time_tag_of
 
 A, B, C = "/layer/1/angle", "/layer/2/angle", "/multiverse/brightness"
 MENU = "/layer/5/source"

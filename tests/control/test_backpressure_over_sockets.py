@@ -10,8 +10,9 @@ import pytest
 import osc_schema
 from engine.control import datagrams, server
 from engine.osc.decode import Message
-from engine.osc.encode import encode_bundle, encode_message
+from engine.osc.encode import encode_message
 from osc_schema import ParamType
+from tests.support.time_tags import encode_bundle
 
 FADERS = [
     param for param in osc_schema.PARAMS if param.type is ParamType.FLOAT and param.area not in ("engine", "tempo")

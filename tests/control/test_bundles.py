@@ -5,10 +5,10 @@ import pytest
 from engine.control.dispatcher import MAX_VALUES_A_BUNDLE
 from engine.control.steps import MAX_BUNDLES, MAX_PULLS, MAX_VALUES
 from engine.osc.decode import Message
-from engine.osc.encode import encode_bundle, encode_message, encode_reply
+from engine.osc.encode import encode_message, encode_reply
 from osc_schema import match
 from tests.control.dispatcher_rig import Hub
-from tests.support.time_tags import time_tag_of
+from tests.support.time_tags import encode_bundle, time_tag_of
 
 ANGLE = "/layer/1/angle"
 

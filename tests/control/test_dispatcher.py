@@ -14,12 +14,12 @@ from engine.control.outgoing.outbox import MAX_PACKETS
 from engine.control.steps import VALUES_PER_SECOND
 from engine.errors import PresetError
 from engine.osc.decode import Message
-from engine.osc.encode import encode_bundle, encode_message, encode_reply
+from engine.osc.encode import encode_message, encode_reply
 from engine.params import Tempo
 from engine.system.clock import SystemClock
 from osc_schema import Rejected
 from tests.control.dispatcher_rig import Hub
-from tests.support.time_tags import time_tag_of
+from tests.support.time_tags import encode_bundle, time_tag_of
 
 ANGLE = "/layer/1/angle"
 

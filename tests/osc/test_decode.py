@@ -12,7 +12,8 @@ from pythonosc.osc_message_builder import OscMessageBuilder
 
 from engine.errors import OscDecodeError
 from engine.osc.decode import MAX_PACKET_BYTES, Bundle, Message, Rgba, decode_packet
-from engine.osc.encode import encode_bundle, encode_message, encode_reply
+from engine.osc.encode import encode_message, encode_reply
+from tests.support.time_tags import encode_bundle
 
 byte = st.integers(0, 255)
 text = st.text(st.characters(exclude_characters="\0", exclude_categories=["Cs"]), max_size=24)

@@ -12,7 +12,7 @@ from typing import Any
 import pytest
 
 import osc_schema
-from engine.osc.encode import encode_bundle, encode_message
+from engine.osc.encode import encode_message
 from engine.params import LoadedPreset, PresetFolder
 from engine.params.fade_time import AT_ONCE
 from engine.params.store import entries_of
@@ -21,6 +21,7 @@ from osc_schema import Rejected
 from tests.control.commands.show_rig import BRIGHTNESS, PresetRig
 from tests.support.engine_client import EngineClient, open_client
 from tests.support.hung_file import hung
+from tests.support.time_tags import encode_bundle
 
 
 @pytest.fixture

@@ -11,9 +11,10 @@ from engine.control import CommandTable, Dispatcher
 from engine.control.query import PathEvent, QueryClient, QueryClients
 from engine.control.query.websocket_clients import MAX_WAITING_BYTES, MAX_WAITING_PACKETS
 from engine.osc.decode import Message, decode_packet
-from engine.osc.encode import encode_bundle, encode_message, encode_reply
+from engine.osc.encode import encode_message, encode_reply
 from engine.params import Cue, ParamStore
 from engine.system.clock import SteppedClock
+from tests.support.time_tags import encode_bundle
 
 ANGLE = "/layer/1/angle"
 
