@@ -167,8 +167,8 @@ AREA = Area(
         switch(
             "/sam3/fp8",
             False,
-            "Computes in 8-bit floating point, on cards from RTX 40 and H100 on: faster with /sam3/compile, but masks "
-            "differ a little. The old process keeps running until the new one is ready.",
+            "Computes in 8-bit floating point, on Linux with cards from RTX 40 and H100 on: faster with /sam3/compile, "
+            "but masks differ a little. The old process keeps running until the new one is ready.",
             tags="speed half precision",
             **_RUN,
         ),

@@ -137,7 +137,7 @@ def video(
     spec = settings.spec(
         configured,
         needs_ip_image=web is None,  # on the page it can be chosen later
-        accelerator=accelerator or configured.accelerator,
+        accelerator=accelerator or configured.accelerator.replace("auto", "none"),
         # Random weights have no schedule; the painting chooses the sampler by its steps.
         sampler=None if sampler == "auto" or (settings.model or configured.model).startswith(RANDOM) else sampler,
     )

@@ -9,6 +9,7 @@ import os
 import shutil
 import sys
 import sysconfig
+from collections import Counter
 from collections.abc import Callable, Hashable, Sequence
 from concurrent.futures import Future
 from contextlib import nullcontext
@@ -27,6 +28,8 @@ from engine.system.installing import install_line
 
 CACHE = "TORCHINDUCTOR_CACHE_DIR"
 COMPILERS = ("gcc", "clang")
+STEADY_CALLS = 8
+"""The call in which a shape is worth compiling: what passes by is not, and no other part can be captured meanwhile."""
 MAX_SHAPES = 64  # per part; beyond torch's default of 8 shapes it would silently run uncompiled
 
 
@@ -98,6 +101,7 @@ class CompilingThread:
     def __init__(self, device: torch.device, report: Callable[[str], None]) -> None:
         """`report(line)` is called when a shape begins to compile, and when it is ready or has failed."""
         self._device, self._report = device, report
+        self._calls: Counter[Hashable] = Counter()
         self._is_ready: dict[Hashable, bool] = {}
         """For each compiled key: False if compiling failed."""
         self._current: tuple[Hashable, Future[None]] | None = None
@@ -122,8 +126,10 @@ class CompilingThread:
         return self._is_ready.get(key, False)
 
     def begin(self, key: Hashable, parts: Sequence[Part], inputs: State) -> None:
-        """Start compiling these parts, unless they are compiled or a call is running. Arguments: `ChainRunner.run`."""
-        if self._current is not None or key in self._is_ready:
+        """Start compiling these parts in the STEADY_CALLS-th call with the key, or later if another is being compiled.
+        Arguments: `ChainRunner.run`."""
+        self._calls[key] += 1
+        if self._current is not None or key in self._is_ready or self._calls[key] < STEADY_CALLS:
             return
         own = {name: clone_state(value) for name, value in inputs.items()}
         stream = None

@@ -78,7 +78,7 @@ class SegmentJob:
     dtype: str = option("auto", options.DTYPE, metavar=options.DTYPES, is_configured=True)
     threads: int | None = option(None, "CPU threads. (default: chosen by torch)", low=1)
     is_compiled: bool = option(False, "Compile the model: minutes at the start, faster afterwards.", flags="--compile")
-    is_fp8: bool = option(False, "8-bit floating point (RTX 40, H100); give --compile with it.", flags="--fp8")
+    is_fp8: bool = option(False, "8-bit floating point (Linux, RTX 40 or H100); give --compile, too.", flags="--fp8")
     is_offloaded: bool = option(False, "Keep weights in main memory, for small GPUs.", flags="--offload")
     recursive: bool = option(False, options.RECURSIVE, flags="--recursive")
     fps: float | None = option(None, options.FPS, metavar="RATE", parse=parse_rate)

@@ -247,6 +247,8 @@ class Painter:
             stream = old if isinstance(old, StreamSchedule) else StreamSchedule(self.model, self._denoiser, sampling)
             stream.change(sampling)
             self._schedule, self._advance = stream, stream.push
+            if old is stream:  # which then has its newest frame several times
+                self._pending += self._pending[-1:] * (stream.steps - self.calls)
             self.steps, self.calls, self._ignores_delta = stream.steps, stream.steps, stream.ignores_delta
         else:
             own = {name: getattr(sampling, name) for name in SINGLE_FIELDS}

@@ -21,7 +21,8 @@ import numpy as np
 from engine.models.sam3.tracked_object import NEVER, Doubts, TrackedObject
 
 LOST_AFTER = 30
-"""An object that is missing in this many consecutive results is dropped, to free memory for others."""
+"""An object that is missing in this many consecutive results, of those that looked for objects, is dropped, to free
+memory for others."""
 DROPPED = 1 << 40  # instead of the last frame that hid an object: it is hidden before all others
 
 
@@ -105,8 +106,6 @@ def decide(
         free=max_objects - len(objects),
         clear=clear,
     )
-    if not stats.scores.size:  # nothing was looked for
-        unmatched = set()
     certainty = 1.0 / (1.0 + np.exp(-stats.logits)) if is_multiplex else stats.logits
     reconditioned = {
         index: int(found_rows[detection])

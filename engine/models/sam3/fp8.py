@@ -4,6 +4,7 @@ Each row of the weights and of the input is scaled by its own largest value. Com
 before; without a compiler it costs more than it gains.
 """
 
+import sys
 from typing import Any
 
 import torch
@@ -15,6 +16,7 @@ from engine.errors import ModelError
 KIND = torch.float8_e4m3fn
 TOP = torch.finfo(KIND).max
 NEEDS = "fp8: needs a CUDA card that multiplies it (compute capability 8.9: RTX 40, L4, H100 or later)"
+NOT_ON_WINDOWS = "fp8: PyTorch has no such products on Windows; use bfloat16"
 
 
 def require_fp8(device: torch.device | str) -> None:
@@ -22,6 +24,8 @@ def require_fp8(device: torch.device | str) -> None:
     device = torch.device(device)
     if device.type != "cuda" or torch.version.hip or torch.cuda.get_device_capability(device) < (8, 9):
         raise ModelError(NEEDS)
+    if sys.platform == "win32":
+        raise ModelError(NOT_ON_WINDOWS)
 
 
 class Fp8Linear(nn.Module):

@@ -7,25 +7,31 @@ answer comes with the logarithm of its sum of exponentials, from which the answe
 (as in Flash-Decoding, Dao et al. 2023).
 """
 
+from typing import Any
+
 import torch
 
 from engine.models.compat.torch import attend_with_sums, can_use_cudnn_attention
 
 BATCH_SIZES = (32, 16, 8, 4, 2, 1)
 """Rows in one call. For each of them cuDNN makes a plan, once."""
+MIN_CUDNN = 91501  # before, lengths that 128 does not divide could fail (github.com/pytorch/pytorch/issues/169849)
+MAX_PLAIN_SCORES = 2**25  # more do not fit a CPU's cache
 
 
-def is_cudnn_faster(device: torch.device, dtype: torch.dtype, width: int) -> bool:
-    """True if torch would choose cuDNN's attention on this card, for heads of this width."""
-    if device.type != "cuda" or torch.version.hip or torch.cuda.get_device_capability(device) < (9, 0):
+def is_cudnn_faster(sample: torch.Tensor) -> bool:
+    """True if torch, too, would choose cuDNN's attention on this card for such queries (1, heads, tokens, d)."""
+    if sample.device.type != "cuda" or torch.version.hip:
         return False
-    return can_use_cudnn_attention(torch.empty(1, 1, 64, width, device=device, dtype=dtype))
+    cudnn: Any = torch.backends.cudnn
+    is_new = (cudnn.version() or 0) >= MIN_CUDNN
+    return is_new and torch.cuda.get_device_capability(sample.device)[0] in (9, 10) and can_use_cudnn_attention(sample)
 
 
-def make_plans(area: int, device: torch.device, dtype: torch.dtype, width: int) -> None:
-    """Let cuDNN make all its plans for pictures of `area` patches."""
+def make_plans(sample: torch.Tensor) -> None:
+    """Let cuDNN make all its plans for queries like this one (1, area, heads, d)."""
     for size in BATCH_SIZES:
-        attend_pictures(*[torch.zeros(size, area, 1, width, device=device, dtype=dtype)] * 3)
+        attend_pictures(*[sample.new_zeros(size, *sample.shape[1:])] * 3)
 
 
 def attend_pictures(query: torch.Tensor, key: torch.Tensor, value: torch.Tensor) -> tuple[torch.Tensor, torch.Tensor]:
@@ -59,6 +65,6 @@ def attend_memory(query: torch.Tensor, key: torch.Tensor, value: torch.Tensor, p
 
 
 def attend_plainly(query: torch.Tensor, key: torch.Tensor, value: torch.Tensor) -> torch.Tensor:
-    """Attention (heads, tokens, d) by two products: on a CPU in bfloat16 half the time of torch's own kernel, which
+    """Attention (tokens, d) by two products: on a CPU in bfloat16 half the time of torch's own kernel, which
     multiplies in small pieces. Scores are rounded to bfloat16, as in transformers' eager attention."""
     return torch.softmax((query * query.shape[-1] ** -0.5) @ key.mT, dim=-1) @ value

@@ -30,6 +30,7 @@ from engine.models.sam3 import MAX_MEMORIES
 from engine.models.sam3.backbone import COARSEST, Features, apply_rotary, fuse_qkv_projections, project_qkv
 from engine.models.sam3.card_norms import thin_layer_norms
 from engine.models.sam3.memory_attention import (
+    MAX_PLAIN_SCORES,
     attend_memory,
     attend_pictures,
     attend_plainly,
@@ -85,11 +86,13 @@ class Propagation:
         attention, prompts = self._tracker.memory_attention, self._tracker.prompt_encoder
         fuse_qkv_projections(layer.self_attn for layer in attention.layers)
         across = attention.layers[0].cross_attn_image
-        heads = self._device, self._dtype, across.q_proj.out_features // across.num_attention_heads
-        self._uses_cudnn = is_cudnn_faster(*heads)
-        self._multiplies_one_by_one = self._device.type == "cpu" and self._dtype == torch.bfloat16
+        width = across.v_proj.out_features // across.num_attention_heads
+        heads = 1, self._grid**2, across.num_attention_heads, width
+        sample = torch.zeros(heads, device=self._device, dtype=self._dtype)
+        self._uses_cudnn = is_cudnn_faster(sample.transpose(1, 2))
+        self._is_half_on_cpu = self._device.type == "cpu" and self._dtype == torch.bfloat16
         if self._uses_cudnn:
-            make_plans(self._grid**2, *heads)
+            make_plans(sample)
         thin_layer_norms(self._tracker.memory_encoder, self._device)
         empty = torch.empty(1, device=self._device, dtype=self._dtype)
         cosine, sine = attention.rotary_emb(empty, attention.position_ids)  # (1, g * g, d), each number twice
@@ -244,8 +247,9 @@ class Propagation:
         if self._uses_cudnn and pictures:
             return attend_memory(query, key, value, pictures)
         query, key, value = (each.transpose(1, 2) for each in (query, key, value))
-        if self._multiplies_one_by_one:
-            answers = torch.stack([attend_plainly(*each) for each in zip(query, key, value, strict=True)])
+        if self._is_half_on_cpu and query.shape[2] * key.shape[2] <= MAX_PLAIN_SCORES:
+            rows = zip(*(each.flatten(0, 1) for each in (query, key, value)), strict=True)
+            answers = torch.stack([attend_plainly(*each) for each in rows]).view(query.shape)
         else:
             answers = F.scaled_dot_product_attention(query, key, value)
         return answers.transpose(1, 2).flatten(2)

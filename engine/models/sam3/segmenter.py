@@ -66,6 +66,7 @@ class Segmenter:
         if is_slow:
             self._runner = DirectRunner(before_capture)
         self._backbone = Backbone(model, self._runner)
+        self._before_capture = before_capture
         self._is_made_per_shape = is_slow or not isinstance(self._runner, DirectRunner)
         self._detector = Detector(model, self._runner)
         self._encoder = PromptEncoder(model)
@@ -90,6 +91,7 @@ class Segmenter:
         if mode == "track" and self._tracker is None:
             from engine.models.sam3.multiplex_tracker import tracker_for
 
+            self._before_capture()  # cuDNN's plans
             self._tracker = tracker_for(self.model, self._detector)  # once, because it installs hooks in the model
         if mode != self._mode:
             self.reset()

@@ -74,7 +74,7 @@ class Tracker:
         self._propagation, self._memory_encoder = (make(model) for make in self.NETWORKS)
         self._stats_copy, self._mask_copy = HostBuffers(model.device), HostBuffers(model.device)
         self.memories = MAX_MEMORIES
-        """Frames that the next one reads of each object, itself included: 2 to MAX_MEMORIES."""
+        """Frames that the next one reads of each object, itself included: MIN_MEMORIES to MAX_MEMORIES."""
         self.detect_every = 1
         """Objects are looked for in each N-th picture; in those between the known ones are tracked only."""
         self._numbers: dict[str, int] = {}
@@ -90,8 +90,13 @@ class Tracker:
     @property
     def detects(self) -> bool:
         """True if objects are looked for in the next picture."""
-        every = self._model.video.recondition_every_nth_frame or self.detect_every
-        return not self._objects or not (self._frames % self.detect_every and self._frames % every)
+        rules = self._model.video
+        every = rules.recondition_every_nth_frame or self.detect_every
+        is_doubted = self._is_multiplex and any(
+            self._frames - each.first < rules.hotstart_delay for each in self._objects
+        )
+        is_due = not (self._frames % self.detect_every and self._frames % every)
+        return is_due or not self._objects or bool(is_doubted)
 
     def reset(self) -> None:
         """Drop all tracked objects, for pictures from another source."""
@@ -139,12 +144,13 @@ class Tracker:
         `between` is called between the parts of detector and tracker, several times for a few objects; `mark` after
         each stage: decoder and masks for each prompt, then tracker and copy. `is_finite` is False if the detector
         returned NaN or infinity: the result is then empty, and tracking continues with the next picture."""
+        known = self._last_number
         prompt_indices = self._number_prompts(prompts)
         if not prompt_indices:
             return self._visible_objects([], [], prompt_indices)
         self._drop(surplus_ids({each.id: each.score for each in self._objects}, threshold, max_objects))
         chosen = [prompts[index] for index in prompt_indices.values()]
-        detects = self.detects
+        detects = self.detects or self._last_number > known
         count = max(CANDIDATES, -(-max_objects // 16) * 16) if detects else 0
         candidates = self._candidates(features, chosen, count, between, mark)
         vision = self._propagation.compute_features(features, between) if self._objects else None

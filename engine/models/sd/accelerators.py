@@ -16,6 +16,7 @@ two addcmul) need seven launches, and round the moments in half precision.
 
 import copy
 import importlib.util
+import logging
 from collections.abc import Callable
 from typing import TYPE_CHECKING
 
@@ -30,6 +31,8 @@ from engine.system.installing import install_line
 
 if TYPE_CHECKING:
     from engine.models.sd.model import DiffusionModel
+
+log = logging.getLogger(__name__)
 
 
 def require_accelerator(spec: ModelSpec, device: torch.device, *, is_job: bool = False) -> None:
@@ -54,11 +57,14 @@ def chosen_accelerator(spec: ModelSpec, device: torch.device, *, is_job: bool) -
     """The accelerator's name, of `auto` what it stands for: a job would have to wait for the compiler."""
     if spec.accelerator != "auto":
         return spec.accelerator
-    try:
-        require_compiler(device, "auto")
-    except ModelError:
+    if is_job or device.type != "cuda":
         return "none"
-    return "inductor" if device.type == "cuda" and not is_job else "none"
+    try:
+        require_compiler(device, "accelerator auto")
+    except ModelError as error:
+        log.info("%s; the UNet is not compiled", error)
+        return "none"
+    return "inductor"
 
 
 def accelerate(model: "DiffusionModel") -> None:

@@ -96,7 +96,8 @@ class StreamSchedule:
 
     def change(self, settings: StreamSettings) -> None:
         """Apply settings from the next push on, in all rows. A change of size drops the frames in flight and increases
-        `generation`; any other change keeps them, also one of the number of steps."""
+        `generation`; any other change keeps them, also one of the number of steps, or of the kind of guidance, whose
+        origins are then estimates for S - 1 pictures."""
         if settings == self._settings:
             return
         size = self._size
@@ -208,7 +209,7 @@ class StreamSchedule:
         self._sample_weight = torch.where(has_signal, (1.0 - settings.delta) / rows.signal, 0.0)
         self._has_noise_alone = bool((coefficients.signal == 0.0).any())
         self._reuse_scale = rows.noise * rows.reuse
-        self._keeps_noise = bool(coefficients.reuse.any())
+        self._keeps_noise = model.sampler not in ("lcm", "turbo")  # also with one step: the next may be several
         size = (LATENT_CHANNELS, settings.height // model.latent_scale, settings.width // model.latent_scale)
         self._rows, self.steps, self.guidance = rows, coefficients.steps, guidance
         self._cfg_type: CfgType = settings.cfg_type if self._denoiser.uses_negative(guidance) else "none"

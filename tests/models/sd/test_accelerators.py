@@ -13,6 +13,7 @@ from diffusers import DEISMultistepScheduler
 from engine.errors import ModelError, in_one_line
 from engine.live.sd.painter import Painter
 from engine.live.sd.settings import read_settings
+from engine.models import compiling
 from engine.models.compiling import CompilingThread
 from engine.models.graphs import GraphRunner, State
 from engine.models.sd import ModelSpec, accelerators
@@ -26,6 +27,11 @@ from tests.models.recorded_graphs import Recording
 from tests.models.sd.oracle import painted_by, pipeline_of
 from tests.models.sd.plain_stream import loaded
 from tests.support.long_form import only_soak
+
+
+@pytest.fixture(autouse=True)
+def at_once(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(compiling, "STEADY_CALLS", 1)
 
 
 @pytest.mark.soak
@@ -187,6 +193,18 @@ def test_what_cannot_be_compiled_stays_plain_is_noted_once_and_not_tried_again(e
         "compiling beside the picture",
         f"cannot compile; the picture stays as it is, not faster ({in_one_line(error)})",
     ]
+    beside.begin("b", (lambda state: state,), {})
+    join_compiling()
+    assert beside.is_ready("b") and not beside.is_ready("a")
+
+
+def test_a_shape_that_passes_by_is_not_compiled(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(compiling, "STEADY_CALLS", 3)
+    lines: list[str] = []
+    beside = CompilingThread(torch.device("cpu"), lines.append)
+    for key in ("a", "b", "a", "b"):
+        beside.begin(key, (lambda state: state,), {})
+    assert lines == []
     beside.begin("b", (lambda state: state,), {})
     join_compiling()
     assert beside.is_ready("b") and not beside.is_ready("a")

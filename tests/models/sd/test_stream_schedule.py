@@ -158,6 +158,15 @@ def test_a_changing_value_loses_no_picture(model: DiffusionModel, conds: list[Co
     assert stream.push(z, conds[0]) is not None, "and back"
 
 
+def test_one_step_keeps_the_noise_that_more_steps_reuse(model: DiffusionModel, conds: list[Conditioning]) -> None:
+    """Without it lightning would see frames in flight without noise."""
+    stream = stream_of(replace(model, sampler="lightning"), replace(THREE_STEPS, t_index=(25,)))
+    stream.push(random_latents(1, seed=9), conds[0])
+    stream.change(THREE_STEPS)
+    assert stream._flight is not None and stream._flight.noise_estimate is not None
+    assert len(stream._flight.noise_estimate) == 3 and stream._flight.noise_estimate.std() > 0.1
+
+
 def test_a_frame_with_nan_does_not_affect_others(model: DiffusionModel, conds: list[Conditioning]) -> None:
     """NaN, as from float16, stays in its own frame, which is flagged, and leaves no traces."""
     z = random_latents(6, seed=10).view(6, 1, 4, 8, 8)

@@ -141,11 +141,10 @@ def _write(path: Path, pixels: np.ndarray, metadata: GenerationInfo | None) -> s
     # No options: with an explicit compression level OpenCV tries five filters per row, which takes twice as long.
     _, encoded = cv2.imencode(SUFFIX, pixels)
     content = encoded.data if metadata is None else metadata.in_png(encoded.data)
-    with one_line(path):
-        with undo_on_error(lambda: remove_file(partial, missing_ok=True)):
-            partial.write_bytes(content)
-            sync_file(partial)
-            replace_file(partial, path, timeout_s=MAX_JOB_WAIT_S)
+    with one_line(path), undo_on_error(lambda: remove_file(partial, missing_ok=True)):
+        partial.write_bytes(content)
+        sync_file(partial)
+        replace_file(partial, path, timeout_s=MAX_JOB_WAIT_S)
     return hashlib.sha256(content).hexdigest()
 
 
