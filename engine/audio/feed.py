@@ -66,6 +66,7 @@ class Feed(Protocol):
     @property
     def is_finished(self) -> bool:
         """True once the end was reached and only silence follows; never for a loop."""
+        ...
 
     @property
     def track_position(self) -> TrackPosition | None:
@@ -73,6 +74,7 @@ class Feed(Protocol):
 
     def read(self, frames: int) -> np.ndarray:
         """The next (frames, channels) float32 in [-1, 1]; silence after the end. May wait for the disk."""
+        ...
 
     def close(self) -> None: ...
 
@@ -102,6 +104,7 @@ class LookaheadOutput(Protocol):
     @property
     def lead_s(self) -> float:
         """How far ahead the sound must be written; may change at any time."""
+        ...
 
     def write(self, block: np.ndarray, ends_s: float) -> None:
         """Write (frames, channels) of sound that ends at this time. Never waits."""

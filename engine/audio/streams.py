@@ -270,6 +270,7 @@ class Owner(Protocol):
 
     def open_stream(self, device: AudioDevice) -> SoundStream:
         """Open the device, whose properties except the name may have changed. AudioError if that fails."""
+        ...
 
     def wants_reopening(self) -> bool:
         """True to close the stream and open it again. Called 20 times per second."""

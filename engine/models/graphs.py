@@ -49,6 +49,7 @@ class ChainRunner(Protocol):
         """Run all `parts` and return the last state; each part receives the state returned by the previous one.
         `between` is called between two parts. `key` identifies everything except the inputs' values: the same key means
         the same parts and shapes. The result may be in buffers that the next run with this key overwrites."""
+        ...
 
     def drop(self) -> None:
         """Free everything cached between runs. Do this first when device memory runs out."""

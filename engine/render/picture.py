@@ -157,10 +157,12 @@ class Renderer(Protocol):
     @property
     def kind(self) -> str:
         """Kind of the renderer: `gl` or `numba`."""
+        ...
 
     @property
     def description(self) -> str:
         """GL_RENDERER, or Numba's version and its number of threads."""
+        ...
 
     is_software: bool
     """True if drawing runs on the CPU."""
@@ -184,10 +186,12 @@ class Renderer(Protocol):
     @property
     def flash_guard(self) -> FlashGuardState:
         """State of the flash guard after the finished picture. Any thread."""
+        ...
 
     @property
     def shader_state(self) -> ShaderState:
         """Costs and failures of the shader slots; without OpenGL every slot fails. Any thread."""
+        ...
 
     @property
     def texture(self) -> TextureRef | None:
@@ -198,24 +202,29 @@ class Renderer(Protocol):
 
         Returns at once. The result is drawn on demand and is valid until the next `draw`.
         """
+        ...
 
     def read_rgba(self) -> np.ndarray:
         """The finished picture of this frame, (height, width, 4) uint8, row 0 at the top. Read back once per picture.
 
         Read-only. It may be stored: it is not overwritten while referenced.
         """
+        ...
 
     def read_fitted(self, size_px: tuple[int, int]) -> np.ndarray:
         """Read the picture as `PublishedFrame.read_fitted`; unscaled if drawing runs on the CPU."""
+        ...
 
     def read_behind(self, size_px: tuple[int, int], *, is_bare: bool = False) -> np.ndarray:
         """Draw and read the picture without blackout, fade and flash guard, scaled down to this size of the same shape:
         (height, width, 4) uint8, opaque; may be stored. is_bare: The look with its shaders (in a dissolve the incoming
         one) before texts, outlines and effects."""
+        ...
 
     def read_rgba16(self) -> np.ndarray:
         """Like `read_rgba`, as (height, width, 4) uint16, 65535 for white, without dither; drawn and read once. From 8
         bits if the driver has no deeper targets."""
+        ...
 
     def close(self) -> None:
         """Release everything. Idempotent; all other methods raise RenderError afterwards."""

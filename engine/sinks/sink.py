@@ -157,3 +157,4 @@ class Sink(Protocol):
 
     def status(self) -> SinkStatus:
         """Current state of the output; may be called on any thread."""
+        ...

@@ -95,6 +95,7 @@ class Pictures(Protocol):
     def read(self, every: int, limit: int | None, start: int = 0) -> Iterator[InputPicture]:
         """Yield each `every`-th picture, at most `limit`, skipping the first `start` of them, which are done already.
         Unreadable pictures are counted and skipped."""
+        ...
 
     def close(self) -> None:
         """Release the device and wake a `read` that waits for it; `read` closes a file. Idempotent; any thread."""

@@ -39,6 +39,7 @@ class Source(Protocol):
 
     def status(self) -> SourceStatus:
         """Current state of the source; may be called on any thread."""
+        ...
 
     def close(self) -> None:
         """Stop the thread and release the device or file."""

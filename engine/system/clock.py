@@ -10,12 +10,15 @@ from typing import Protocol
 class Clock(Protocol):
     def now_s(self) -> float:
         """Seconds since an arbitrary start; monotonic."""
+        ...
 
     def time_of(self, arrived_s: float | None) -> float:
         """Convert `arrived_s` of `time.perf_counter` to this clock's time; now for None, and in a stepped clock."""
+        ...
 
     def wall_s(self) -> float:
         """Seconds since 1970 (for OSC time tags)."""
+        ...
 
     def sleep_until(self, due_s: float) -> None:
         """Sleep until `due_s`; return at once if it has passed."""

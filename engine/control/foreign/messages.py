@@ -55,12 +55,14 @@ class ForeignMap(Protocol):
 
     def ignores(self, message: Message, now_s: float) -> bool:
         """True if a message is neither mapped nor learned from now: then it need not be translated."""
+        ...
 
     def map_for(self, root: str) -> str | None:
         """The built-in map with addresses that begin with `root`, "" if some are mapped already, or None."""
 
     def is_mapped(self, address: str) -> bool:
         """True if a message to this address is mapped to something."""
+        ...
 
 
 def root_of(address: str) -> str:

@@ -44,6 +44,7 @@ class Sound(Protocol):
 
     def blocks(self) -> Iterator[np.ndarray]:
         """Yield blocks of (n, channels) float32, n > 0; may be outside -1..1 or NaN."""
+        ...
 
 
 class DecodedSound(DecodedTrack):

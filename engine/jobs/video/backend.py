@@ -65,12 +65,15 @@ class PaintBackend(Protocol):
     @property
     def notes(self) -> Sequence[str]:
         """Notes for the user, one line each; may grow."""
+        ...
 
     def paint(self, batches: Iterator[VideoBatch]) -> Iterator[PaintedBatch]:
         """Paint the batches in order, with a few in flight at once. May be called again."""
+        ...
 
     def times(self) -> tuple[StageFigures, ...]:
         """The stages in processing order; after `close` their last figures."""
+        ...
 
     def memory_mb(self) -> float | None:
         """Device memory in use, in MiB; None on a CPU."""

@@ -48,12 +48,14 @@ class LiveModel(Protocol):
     @property
     def name(self) -> str:
         """Name of its option, configuration table, OSC prefix and folder."""
+        ...
 
     @property
     def supervisor(self) -> Supervisor: ...
 
     def extra_pictures(self, snapshot: Snapshot) -> Mapping[PictureName, tuple[int, int]]:
         """The pictures it publishes beside the main one, with the width and height until the first one arrives."""
+        ...
 
     def start(self, snapshot: Snapshot) -> None:
         """Start loading the model with these values."""
@@ -70,9 +72,11 @@ class LiveModel(Protocol):
 
     def describe(self, snapshot: Snapshot) -> list[str]:
         """Lines for the start of a run: the model and how it is run, then hints at what keeps it from being noticed."""
+        ...
 
     def status(self) -> ChildStatus:
         """Status of the child; after `close`, the last one that it sent."""
+        ...
 
     def ask_to_end(self) -> None:
         """Ask the child to stop, without waiting for it."""

@@ -46,6 +46,7 @@ class ModelWorker(Protocol):
     @property
     def work(self) -> float:
         """The amount of work in one call, in arbitrary units."""
+        ...
 
     @property
     def kind(self) -> Hashable:

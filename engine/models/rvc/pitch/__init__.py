@@ -36,6 +36,7 @@ class F0Tracker(Protocol):
     def track(self, sound: "torch.Tensor") -> "torch.Tensor":
         """Track the pitch of (B, n) float32 at 16 kHz: (B, n // 160) float32 in Hz, 0 where unvoiced. Frame k is
         centred at sample 160 k. Nothing waits for the device, so a CUDA graph can capture it."""
+        ...
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
