@@ -12,8 +12,8 @@ from tests.test_architecture import ENGINE, engine_files, nodes_of
 ALLOWED = {
     "the one place": "system/small_file system/media_file",
     "a part of this package": """
-        cli/doc_tables cli/main cli/schema dataset/checking/page
-        render/blue_noise render/compiling render/isf/isf_file render/shader_source web/serving/page_files
+        cli/doc_tables cli/machine_report cli/main cli/schema dataset/checking/page models/known_repositories
+        models/sam3/meta_names models/sd/plan/other_models render/blue_noise render/compiling render/isf/isf_file render/shader_source web/serving/page_files
     """,
     "a part of the installed transformers": "models/compat/transformers",
     "a file of the system: /proc, /sys, a camera": """
