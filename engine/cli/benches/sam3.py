@@ -162,7 +162,7 @@ class _Case:
         batch: int,
         clip: Path,
     ) -> None:
-        """`theirs`: the same model, in the rival's hands; `exact`: in float32, to compare with, too."""
+        """`theirs`: the same model, for transformers' pipeline; `exact`: in float32, to compare with, too."""
         from engine.models.device_work import device_wait
 
         self._model, self._texts, self._objects, self._batch, self._clip = model, texts, objects, batch, clip
