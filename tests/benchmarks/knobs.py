@@ -15,7 +15,7 @@ import sys
 import tempfile
 import time
 from collections.abc import Iterator, Mapping
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -63,13 +63,15 @@ def run(options: KnobsBench, progress: Progress) -> dict[str, Any]:
 
 def _measure(part: str, folder: Path, most: int, progress: Progress) -> dict[str, Any]:
     scenes = dict(SHOW[part])
-    always = SHOW["all"]["all"] | scenes.pop("all")
+    named = {address for values in scenes.values() for address in values}
+    defaults = {param.address: param.default for param in osc_schema.PARAMS if param.address in named}
+    always = PLAIN | defaults | SHOW["all"]["all"] | scenes.pop("all")
     waiting = [param for param in osc_schema.PARAMS if _belongs(param, part)][:most]
     counts: dict[str, dict[int, list[str]]] = {}
     with _engine(part, folder) as rig:
         for scene, own in scenes.items():
             values = always | own
-            rig.set(PLAIN | values)
+            rig.set(values)
             unseen = []
             for param in waiting:
                 progress(f"{part}, {scene}: {param.address}", 0.0)
@@ -106,24 +108,28 @@ class _Rig:
         """Pictures until one shows another value of this parameter; None if none does."""
         for value in _others(param, now):
             before = self._still()
+            if before is None:
+                return None
             first = self._reader.number
             self._client.send_message(param.address, value)
             count = None
-            while count is None and self._next() - first <= MAX_PICTURES:
-                count = self._reader.number - first if self._differs(before) else None
+            with suppress(TimeoutError):  # of a value that pauses the pictures
+                while count is None and self._next(SETTLE_S) - first <= MAX_PICTURES:
+                    count = self._reader.number - first if self._differs(before) else None
             self._client.send_message(param.address, now)
             if count is not None:
                 return count
         return None
 
-    def _still(self) -> np.ndarray:
-        """The newest picture, as soon as two in a row are the same, or after a while."""
+    def _still(self) -> np.ndarray | None:
+        """The newest picture, as soon as two in a row are the same; None if they never are."""
         end_s = time.perf_counter() + SETTLE_S
-        while True:
+        while time.perf_counter() < end_s:
             before = self.picture
             self._next()
-            if not self._differs(before) or time.perf_counter() > end_s:
+            if not self._differs(before):
                 return self.picture
+        return None
 
     def _differs(self, before: np.ndarray) -> bool:
         now = self.picture
@@ -135,9 +141,9 @@ class _Rig:
         assert picture is not None
         return picture
 
-    def _next(self) -> int:
+    def _next(self, wait_s: float = START_S) -> int:
         """Wait for the next picture; returns its number."""
-        before, end_s = self._reader.number, time.perf_counter() + START_S
+        before, end_s = self._reader.number, time.perf_counter() + wait_s
         while self._reader.latest() is None or self._reader.number == before:
             if time.perf_counter() > end_s:
                 raise TimeoutError(f"no picture of {self._reader.name}")

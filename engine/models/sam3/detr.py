@@ -12,7 +12,7 @@ import torch
 from torch.nn import functional as F
 
 from engine.models.graphs import Part, State
-from engine.models.sam3.card_norms import group_norm
+from engine.models.sam3.norms import group_norm
 
 LAYERS_PER_SLICE = 3  # layers per part, of 6
 LOG_SCALE = 8.0  # scale: deltas of 1/8 become 1 after the logarithm (Sam3DetrDecoder._get_rpb_matrix)

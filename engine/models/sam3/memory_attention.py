@@ -64,6 +64,11 @@ def attend_memory(query: torch.Tensor, key: torch.Tensor, value: torch.Tensor, p
     return joined.to(query.dtype).transpose(1, 2).flatten(2)
 
 
+def is_small(query: torch.Tensor, key: torch.Tensor) -> bool:
+    """True if `attend_plainly` has a place in a CPU's cache for the scores of (n, tokens, heads, d)."""
+    return query.shape[1] * key.shape[1] <= MAX_PLAIN_SCORES
+
+
 def attend_plainly(query: torch.Tensor, key: torch.Tensor, value: torch.Tensor) -> torch.Tensor:
     """Attention (tokens, d) by two products: on a CPU in bfloat16 half the time of torch's own kernel, which
     multiplies in small pieces. Scores are rounded to bfloat16, as in transformers' eager attention."""

@@ -28,13 +28,13 @@ from engine.models.device_work import upload
 from engine.models.graphs import noop
 from engine.models.sam3 import MAX_MEMORIES
 from engine.models.sam3.backbone import COARSEST, Features, apply_rotary, fuse_qkv_projections, project_qkv
-from engine.models.sam3.card_norms import thin_layer_norms
+from engine.models.sam3.norms import thin_layer_norms
 from engine.models.sam3.memory_attention import (
-    MAX_PLAIN_SCORES,
     attend_memory,
     attend_pictures,
     attend_plainly,
     is_cudnn_faster,
+    is_small,
     make_plans,
 )
 from engine.models.sam3.model import SegmentationModel
@@ -90,10 +90,12 @@ class Propagation:
         heads = 1, self._grid**2, across.num_attention_heads, width
         sample = torch.zeros(heads, device=self._device, dtype=self._dtype)
         self._uses_cudnn = is_cudnn_faster(sample.transpose(1, 2))
-        self._is_half_on_cpu = self._device.type == "cpu" and self._dtype == torch.bfloat16
+        self._is_on_cpu = self._device.type == "cpu"
         if self._uses_cudnn:
             make_plans(sample)
         thin_layer_norms(self._tracker.memory_encoder, self._device)
+        ends = self._tracker.mask_decoder.conv_s0, self._tracker.mask_decoder.conv_s1
+        self._levels = [folded(*each) for each in zip(model.video.tracker_neck.fpn_layers, ends)]
         empty = torch.empty(1, device=self._device, dtype=self._dtype)
         cosine, sine = attention.rotary_emb(empty, attention.position_ids)  # (1, g * g, d), each number twice
         self._rotary = torch.complex(cosine[0, :, None, ::2], sine[0, :, None, ::2])  # (g * g, 1, d / 2)
@@ -109,13 +111,11 @@ class Propagation:
 
     def compute_features(self, features: Features, between: Callable[[], None] = noop) -> VisionFeatures:
         """Compute the tracker's features of one picture."""
-        neck, decoder = self._video.tracker_neck, self._tracker.mask_decoder
         picture = features.last_hidden_state.view(1, self._grid, self._grid, -1).permute(0, 3, 1, 2)
-        fine, middle, coarse = (layer(picture) for layer in neck.fpn_layers[: COARSEST + 1])
+        levels = [layer(picture) for layer in self._levels]
         between()
-        flat = coarse.flatten(2).permute(2, 0, 1)
+        flat = self._video.tracker_neck.fpn_layers[COARSEST](picture).flatten(2).permute(2, 0, 1)
         hidden = flat + 0.1 * features.position.flatten(2).permute(2, 0, 1)
-        levels = [decoder.conv_s0(fine), decoder.conv_s1(middle)]
         return VisionFeatures(levels=levels, coarse=flat, hidden=hidden.transpose(0, 1), picture=picture)
 
     def propagate(
@@ -218,17 +218,28 @@ class Propagation:
         """Cross-attention of each object's queries to its memory, (n, g * g, C). Only the attention runs separately for
         memories of different lengths."""
         area, parts = self._grid**2, self._tracker.hidden_dim // self._tracker.mem_dim
-        key, value = self._heads(across, across.k_proj(keys)), self._heads(across, across.v_proj(values))
+        key = self._heads(across, across.k_proj(keys))
         tokens = [(area * pictures + parts * pointers) * count for (pictures, pointers), count in runs]
         counts = [count for _, count in runs]
-        split = (torch.split(query, counts), torch.split(key, tokens), torch.split(value, tokens))
+        split = (torch.split(query, counts), torch.split(key, tokens), torch.split(values, tokens))
         answers = []
         for ((pictures, _), count), object_query, *object_memory in zip(runs, *split, strict=True):
             memory_keys, content = (torch.unflatten(each, 0, (count, -1)) for each in object_memory)
             turning = torch.unflatten(memory_keys[:, : area * pictures], 1, (pictures, -1))
             turning.copy_(apply_rotary(turning, self._rotary))
-            answers.append(self._attend(object_query, memory_keys, content, pictures))
+            answers.append(self._recall(across, object_query, memory_keys, content, pictures))
         return torch.cat(answers) if len(answers) > 1 else answers[0]
+
+    def _recall(
+        self, across: Any, query: torch.Tensor, key: torch.Tensor, memory: torch.Tensor, pictures: int
+    ) -> torch.Tensor:
+        """Attention (n, g * g, C) to the projected `memory` (n, tokens, D). The weights of a patch have the sum 1, so on
+        a CPU not the memory is projected but the answer, which is smaller; and D is smaller than C."""
+        if self._is_on_cpu and across.num_attention_heads == 1 and is_small(query, key):
+            rows = zip(query[:, :, 0], key[:, :, 0], memory, strict=True)
+            result: torch.Tensor = across.v_proj(torch.stack([attend_plainly(*each) for each in rows]))
+            return result
+        return self._attend(query, key, self._heads(across, across.v_proj(memory)), pictures)
 
     def _self_attend(self, layer: Any, hidden: torch.Tensor) -> torch.Tensor:
         heads = project_qkv(layer.self_attn, layer.layer_norm1(hidden), self._rotary)
@@ -246,8 +257,9 @@ class Propagation:
             return attend_pictures(query, key, value)[0].transpose(1, 2).flatten(2)
         if self._uses_cudnn and pictures:
             return attend_memory(query, key, value, pictures)
+        is_plain = self._is_on_cpu and self._dtype == torch.bfloat16 and is_small(query, key)
         query, key, value = (each.transpose(1, 2) for each in (query, key, value))
-        if self._is_half_on_cpu and query.shape[2] * key.shape[2] <= MAX_PLAIN_SCORES:
+        if is_plain:
             rows = zip(*(each.flatten(0, 1) for each in (query, key, value)), strict=True)
             answers = torch.stack([attend_plainly(*each) for each in rows]).view(query.shape)
         else:
@@ -273,6 +285,22 @@ class Propagation:
         pointer = is_visible * pointer + ~is_visible * tracker.no_object_pointer
         masks = torch.where(is_visible[..., None], mask, NO_OBJ_SCORE)
         return TrackerOutput(masks=masks, pointers=pointer, scores=score)
+
+
+def folded(layer: Any, after: Any) -> Callable[[torch.Tensor], torch.Tensor]:
+    """A layer of the neck's pyramid with the 1 x 1 convolution after it. The layer ends with a convolution, too, so both
+    are one, of as few channels as the decoder reads: an eighth of the work."""
+    last, matrix = layer.proj2, after.weight[:, :, 0, 0].float()
+    weight = torch.empty_like(last.weight[: after.out_channels])  # in its memory layout
+    weight.copy_(torch.einsum("oc,cihw->oihw", matrix, last.weight.float()))
+    bias = (matrix @ last.bias.float() + after.bias.float()).to(weight.dtype)
+
+    def run(picture: torch.Tensor) -> torch.Tensor:
+        for each in (*layer.scale_layers, layer.proj1):
+            picture = each(picture)
+        return F.conv2d(picture, weight, bias, padding=last.padding)
+
+    return run
 
 
 def batch_by_length(lengths: Sequence[tuple[int, int]], area: int) -> list[list[int]]:

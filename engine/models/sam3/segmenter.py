@@ -161,7 +161,7 @@ class Segmenter:
     @property
     def kind(self) -> tuple[object, ...]:
         """A key that is equal for pictures with the same pieces of work, except where new objects are found."""
-        tracked = (self._tracker.count, self._tracker.detects) if self._mode == "track" else ()
+        tracked = (self._tracker.count, self._tracker.detects, self.memories) if self._mode == "track" else ()
         return self.work, self._mode, tracked
 
     def free_memory(self) -> None:

@@ -1,5 +1,6 @@
 """Products in 8-bit floating point: near the exact ones, refused where nothing multiplies them."""
 
+import sys
 from pathlib import Path
 
 import pytest
@@ -45,3 +46,11 @@ def test_where_nothing_multiplies_8_bits_it_is_refused_in_one_line(
         fp8.require_fp8(torch.device("cuda"))
     with pytest.raises(ModelError, match="fp8 and offload cannot be combined"):
         load(SegmentationSpec(model="random:tiny", is_fp8=True, is_offloaded=True), "cpu", "float32")
+
+
+def test_on_windows_a_card_that_could_is_refused_too(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(torch.cuda, "get_device_capability", lambda device: (9, 0))
+    fp8.require_fp8("cuda")
+    monkeypatch.setattr(sys, "platform", "win32")
+    with pytest.raises(ModelError, match=r"^fp8: PyTorch has no such products on Windows; use bfloat16$"):
+        fp8.require_fp8("cuda")
