@@ -72,8 +72,7 @@ class RingMarkers:
         while True:
             with self._changed:
                 self._changed.wait(REFRESH_S)
-                paths = tuple(self._paths)
-                if not paths:
+                if not (paths := tuple(self._paths)):
                     self._thread = None
                     return
             for path in paths:
@@ -212,8 +211,7 @@ def sweep_dead_rings(folder: RingFolder | None = None) -> list[str]:
 
 
 def _is_dead(segment: str, folder: RingFolder) -> bool:
-    info = read_info(segment)
-    if info is not None:
+    if (info := read_info(segment)) is not None:
         return info.writer.namespace == own_namespace() and not is_writer_alive(info.writer, info.heartbeat_ns)
     owner = re.match(rf"{PREFIX}(\d+)-", segment)
     try:

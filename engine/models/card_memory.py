@@ -10,7 +10,7 @@ import sys
 import tempfile
 import time
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager, suppress
+from contextlib import AbstractContextManager, contextmanager, suppress
 from pathlib import Path
 from typing import Any
 
@@ -84,30 +84,28 @@ def limit_to_free(device: torch.device | str) -> None:
         _cuda.set_per_process_memory_fraction(min(fraction, 1.0), torch_device.index)  # None: the current one
 
 
-@contextmanager
-def translate_load_oom(model: str, device: str, dtype: str) -> Iterator[None]:
+def translate_load_oom(model: str, device: str, dtype: str) -> AbstractContextManager[None]:
     """Raise DeviceFullError, in one line, if the device runs out of memory while a model is loaded in the `with` block.
     On CUDA the line contains the free memory. `dtype` is that of the weights."""
-    try:
-        yield
-    except RuntimeError as error:
-        if not is_out_of_memory(error):
-            raise
+
+    def line() -> str:
         left, whole = _free_and_total(device) if device.startswith("cuda") else (0, 0)
         free_text = f"; {_gib(left)} of {_gib(whole)} are left" if whole else ""
         advice = "; try the dtype float16" if dtype == "float32" else ""
-        raise DeviceFullError(f"{model}: not enough memory for its weights on {device}{free_text}{advice}") from None
+        return f"{model}: not enough memory for its weights on {device}{free_text}{advice}"
+
+    return translate_oom(line)
 
 
 @contextmanager
-def translate_oom(line: str) -> Iterator[None]:
+def translate_oom(line: str | Callable[[], str]) -> Iterator[None]:
     """Raise DeviceFullError with this line if the device runs out of memory within the `with` block."""
     try:
         yield
     except RuntimeError as error:
-        if not is_out_of_memory(error):
-            raise
-        raise DeviceFullError(line) from None
+        if is_out_of_memory(error):
+            raise DeviceFullError(line if isinstance(line, str) else line()) from None
+        raise
 
 
 def card_facts(device: torch.device) -> dict[str, int]:

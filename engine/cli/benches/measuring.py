@@ -154,8 +154,7 @@ def in_own_process(
 def _failed(progress: Progress, reason: str) -> dict[str, Any]:
     """The findings up to the error; raises it if there are none."""
     error = ModelError(reason)
-    found = progress.failed(error)
-    if not found:
+    if not (found := progress.failed(error)):
         raise error
     return found
 

@@ -185,8 +185,7 @@ class SegmentationLink(PictureLink[Build]):
         return self._segmentation is None or is_away
 
     def _take_newest(self) -> None:
-        sheet = self._output.newest(generation=self._sent.valid_from)
-        if sheet is None:
+        if (sheet := self._output.newest(generation=self._sent.valid_from)) is None:
             return
         try:
             self._segmentation = read_sheet(sheet.pixels, index=sheet.index, time_s=sheet.time_s)

@@ -138,8 +138,7 @@ def clean_mask(mask: np.ndarray) -> None:
     limit = small_limit(rows, columns)
     # If an edge of the box is not an edge of the mask, the outside continues beyond it, which is too large for a hole.
     open_edges = (top > 0, bottom < rows, left > 0, right < columns)
-    holes = small_components(1 - inside, limit, open_edges)
-    if holes is not None:
+    if (holes := small_components(1 - inside, limit, open_edges)) is not None:
         part[holes] = FILLED
         inside[holes] = 1
     specks = small_components(inside, min(limit, cv2.countNonZero(inside) // 2), (False,) * 4)

@@ -139,8 +139,7 @@ class Detector:
         if len(prompts) > 1:
             vision = vision.expand(len(prompts), -1, -1, -1)
         shape = (tuple(vision.shape), tuple(embeds.shape), max_queries)
-        chain = self._decoders.get(max_queries)
-        if chain is None:
+        if (chain := self._decoders.get(max_queries)) is None:
             parts = decoder_chain(self._detector, self._texels, features.position, max_queries)
             chain = self._decoders[max_queries] = self._compiled(parts)
         state = self._runner.run(("decoder", shape), chain, {"vision": vision, "prompt": embeds}, between)

@@ -118,18 +118,14 @@ class MultiplexTracker(Tracker):
         return found
 
     def _store_memories(self, decision: TrackingDecision, memories: Any) -> None:
-        for index in decision.empty:
-            self._objects[index].last_hidden = self._frames
         for each, doubts in zip(self._objects, decision.doubts, strict=True):
             each.doubts = doubts
-        self._objects += decision.new
-        self._last_id += len(decision.new)
+        self._add_objects(decision)
         if memories:
             self._groups, found = memories
             for group in self._groups:
                 group.add(self._frames, found[group.first], self._propagation.config)
         self._slots = None if decision.new else self._slots
-        self._frames += 1
 
     def _drop(self, ids: Iterable[int]) -> None:
         dropped = set(ids) & {each.id for each in self._objects}

@@ -15,6 +15,7 @@ full-size masks, cut at 0.
 
 from collections.abc import Callable, Collection, Sequence
 from dataclasses import dataclass
+from functools import partial, reduce
 from itertools import groupby
 from typing import Any
 
@@ -28,7 +29,6 @@ from engine.models.device_work import upload
 from engine.models.graphs import noop
 from engine.models.sam3 import MAX_MEMORIES
 from engine.models.sam3.backbone import COARSEST, Features, apply_rotary, fuse_qkv_projections, project_qkv
-from engine.models.sam3.norms import thin_layer_norms
 from engine.models.sam3.memory_attention import (
     attend_memory,
     attend_pictures,
@@ -38,6 +38,7 @@ from engine.models.sam3.memory_attention import (
     make_plans,
 )
 from engine.models.sam3.model import SegmentationModel
+from engine.models.sam3.norms import thin_layer_norms
 from engine.models.sam3.tracked_object import AgedTensors, ObjectMemory
 
 WITHOUT_PLANS = [SDPBackend.FLASH_ATTENTION, SDPBackend.EFFICIENT_ATTENTION, SDPBackend.MATH]
@@ -94,8 +95,8 @@ class Propagation:
         if self._uses_cudnn:
             make_plans(sample)
         thin_layer_norms(self._tracker.memory_encoder, self._device)
-        ends = self._tracker.mask_decoder.conv_s0, self._tracker.mask_decoder.conv_s1
-        self._levels = [folded(*each) for each in zip(model.video.tracker_neck.fpn_layers, ends)]
+        decoder, pyramid = self._tracker.mask_decoder, model.video.tracker_neck.fpn_layers
+        self._levels = folded(pyramid[0], decoder.conv_s0), folded(pyramid[1], decoder.conv_s1)
         empty = torch.empty(1, device=self._device, dtype=self._dtype)
         cosine, sine = attention.rotary_emb(empty, attention.position_ids)  # (1, g * g, d), each number twice
         self._rotary = torch.complex(cosine[0, :, None, ::2], sine[0, :, None, ::2])  # (g * g, 1, d / 2)
@@ -112,7 +113,7 @@ class Propagation:
     def compute_features(self, features: Features, between: Callable[[], None] = noop) -> VisionFeatures:
         """Compute the tracker's features of one picture."""
         picture = features.last_hidden_state.view(1, self._grid, self._grid, -1).permute(0, 3, 1, 2)
-        levels = [layer(picture) for layer in self._levels]
+        levels = [reduce(lambda x, step: step(x), steps, picture) for steps in self._levels]
         between()
         flat = self._video.tracker_neck.fpn_layers[COARSEST](picture).flatten(2).permute(2, 0, 1)
         hidden = flat + 0.1 * features.position.flatten(2).permute(2, 0, 1)
@@ -208,38 +209,27 @@ class Propagation:
         return apply_rotary(self._heads(across, across.q_proj(layer.layer_norm2(hidden))), self._rotary)
 
     def _cross_attend(
-        self,
-        across: Any,
-        query: torch.Tensor,
-        keys: torch.Tensor,
-        values: torch.Tensor,
-        runs: Sequence[tuple[tuple[int, int], int]],
+        self, across: Any, query: torch.Tensor, keys: torch.Tensor, values: torch.Tensor, runs: Sequence[Any]
     ) -> torch.Tensor:
         """Cross-attention of each object's queries to its memory, (n, g * g, C). Only the attention runs separately for
-        memories of different lengths."""
+        memories of different lengths: `runs` are lengths (pictures, pointers), each with its number of objects. The
+        weights of a patch have the sum 1, so on a CPU not all values are projected but the patch's mean of them."""
         area, parts = self._grid**2, self._tracker.hidden_dim // self._tracker.mem_dim
         key = self._heads(across, across.k_proj(keys))
         tokens = [(area * pictures + parts * pointers) * count for (pictures, pointers), count in runs]
         counts = [count for _, count in runs]
-        split = (torch.split(query, counts), torch.split(key, tokens), torch.split(values, tokens))
+        split = torch.split(query, counts), torch.split(key, tokens), torch.split(values, tokens)
         answers = []
-        for ((pictures, _), count), object_query, *object_memory in zip(runs, *split, strict=True):
+        for ((pictures, _), count), own, *object_memory in zip(runs, *split, strict=True):
             memory_keys, content = (torch.unflatten(each, 0, (count, -1)) for each in object_memory)
             turning = torch.unflatten(memory_keys[:, : area * pictures], 1, (pictures, -1))
             turning.copy_(apply_rotary(turning, self._rotary))
-            answers.append(self._recall(across, object_query, memory_keys, content, pictures))
+            if self._is_on_cpu and across.num_attention_heads == 1 and is_small(own, memory_keys):
+                rows = zip(own[:, :, 0], memory_keys[:, :, 0], content, strict=True)
+                answers.append(across.v_proj(torch.stack([attend_plainly(*each) for each in rows])))
+            else:
+                answers.append(self._attend(own, memory_keys, self._heads(across, across.v_proj(content)), pictures))
         return torch.cat(answers) if len(answers) > 1 else answers[0]
-
-    def _recall(
-        self, across: Any, query: torch.Tensor, key: torch.Tensor, memory: torch.Tensor, pictures: int
-    ) -> torch.Tensor:
-        """Attention (n, g * g, C) to the projected `memory` (n, tokens, D). The weights of a patch have the sum 1, so on
-        a CPU not the memory is projected but the answer, which is smaller; and D is smaller than C."""
-        if self._is_on_cpu and across.num_attention_heads == 1 and is_small(query, key):
-            rows = zip(query[:, :, 0], key[:, :, 0], memory, strict=True)
-            result: torch.Tensor = across.v_proj(torch.stack([attend_plainly(*each) for each in rows]))
-            return result
-        return self._attend(query, key, self._heads(across, across.v_proj(memory)), pictures)
 
     def _self_attend(self, layer: Any, hidden: torch.Tensor) -> torch.Tensor:
         heads = project_qkv(layer.self_attn, layer.layer_norm1(hidden), self._rotary)
@@ -287,20 +277,14 @@ class Propagation:
         return TrackerOutput(masks=masks, pointers=pointer, scores=score)
 
 
-def folded(layer: Any, after: Any) -> Callable[[torch.Tensor], torch.Tensor]:
-    """A layer of the neck's pyramid with the 1 x 1 convolution after it. The layer ends with a convolution, too, so both
-    are one, of as few channels as the decoder reads: an eighth of the work."""
+def folded(layer: Any, after: Any) -> list[Callable[[torch.Tensor], torch.Tensor]]:
+    """The steps of a layer of the neck's pyramid and the 1 x 1 convolution after it. The layer ends with a convolution,
+    too: both are one, with as few channels as the decoder reads, which is an eighth of the work."""
     last, matrix = layer.proj2, after.weight[:, :, 0, 0].float()
-    weight = torch.empty_like(last.weight[: after.out_channels])  # in its memory layout
-    weight.copy_(torch.einsum("oc,cihw->oihw", matrix, last.weight.float()))
+    product = torch.einsum("oc,cihw->oihw", matrix, last.weight.float())
+    weight = torch.empty_like(last.weight[: len(matrix)]).copy_(product)  # in its memory layout
     bias = (matrix @ last.bias.float() + after.bias.float()).to(weight.dtype)
-
-    def run(picture: torch.Tensor) -> torch.Tensor:
-        for each in (*layer.scale_layers, layer.proj1):
-            picture = each(picture)
-        return F.conv2d(picture, weight, bias, padding=last.padding)
-
-    return run
+    return [*layer.scale_layers, layer.proj1, partial(F.conv2d, weight=weight, bias=bias, padding=last.padding)]
 
 
 def batch_by_length(lengths: Sequence[tuple[int, int]], area: int) -> list[list[int]]:

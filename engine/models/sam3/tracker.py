@@ -145,8 +145,7 @@ class Tracker:
         each stage: decoder and masks for each prompt, then tracker and copy. `is_finite` is False if the detector
         returned NaN or infinity: the result is then empty, and tracking continues with the next picture."""
         known = self._last_number
-        prompt_indices = self._number_prompts(prompts)
-        if not prompt_indices:
+        if not (prompt_indices := self._number_prompts(prompts)):
             return self._visible_objects([], [], prompt_indices)
         self._drop(surplus_ids({each.id: each.score for each in self._objects}, threshold, max_objects))
         chosen = [prompts[index] for index in prompt_indices.values()]
@@ -155,8 +154,7 @@ class Tracker:
         candidates = self._candidates(features, chosen, count, between, mark)
         vision = self._propagation.compute_features(features, between) if self._objects else None
         tracked, clean_masks = self._propagate(vision, between) if vision else (None, candidates.logits[0][:0])
-        stats = self._fetch_stats(candidates, tracked, clean_masks)
-        if stats is None:
+        if (stats := self._fetch_stats(candidates, tracked, clean_masks)) is None:
             return self._visible_objects([], [], prompt_indices, is_finite=False)
         every = self._model.video.recondition_every_nth_frame
         decision = decide(
@@ -181,7 +179,8 @@ class Tracker:
             visible += self._fill_holes(torch.stack([candidates.mask(row) for row in decision.rows]))
         found = self._visible_objects([*self._objects, *decision.new], visible, prompt_indices)
         mark("copy")
-        self._store_memories(decision, memories)
+        self._store_memories(decision, memories)  # from here on nothing fails
+        self._frames += 1
         self._drop(decision.dropped)
         if detects:
             self._drop_lost(set(found.tracked_ids.tolist()) - decision.unmatched)
@@ -274,16 +273,17 @@ class Tracker:
         )
 
     def _store_memories(self, decision: TrackingDecision, memories: Any) -> None:
-        """Store the new state after a picture. It is called last, and nothing in it fails."""
         count = len(self._objects)
+        self._add_objects(decision)
+        for index, (each, (pointer, mask)) in enumerate(zip(self._objects, memories, strict=True)):
+            is_conditioning = index >= count or index in decision.reconditioned
+            each.memory.add(self._frames, pointer, mask, self._propagation.config, is_conditioning=is_conditioning)
+
+    def _add_objects(self, decision: TrackingDecision) -> None:
         for index in decision.empty:
             self._objects[index].last_hidden = self._frames
         self._objects += decision.new
         self._last_id += len(decision.new)
-        for index, (each, (pointer, mask)) in enumerate(zip(self._objects, memories, strict=True)):
-            is_conditioning = index >= count or index in decision.reconditioned
-            each.memory.add(self._frames, pointer, mask, self._propagation.config, is_conditioning=is_conditioning)
-        self._frames += 1
 
     def _number_prompts(self, prompts: Sequence[EncodedPrompt]) -> dict[int, int]:
         """Assign each text a number, the same while the text is in use, and return its index in `prompts` by number.

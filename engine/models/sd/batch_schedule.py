@@ -111,9 +111,8 @@ class BatchSchedule:
         """Run all steps. Returns the finished latents (F, 4, h, w) float32; `z` (F, 4, h, w): scaled latents of frames.
         `generator` (on the CPU) replaces a new one from the seed, for callers that have already drawn from it."""
         noise = self._noise_for(z, generator)
-        if self._is_consistency:
-            return self._run_consistency(z.float(), cond, control, noise, between, progress)
-        return self._run_scheduler(z.float(), cond, control, noise, between, progress)
+        run = self._run_consistency if self._is_consistency else self._run_scheduler
+        return run(z.float(), cond, control, noise, between, progress)
 
     @property
     def _is_consistency(self) -> bool:
@@ -226,8 +225,7 @@ class BatchSchedule:
             name = FLOW_EULER if self._sampler == "euler" else name
             if name not in FLOW_SCHEDULERS:
                 raise ModelError(f"{self._model.spec.model}: {NO_FLOW}")
-        kind = getattr(diffusers, name, None)
-        if kind is None:
+        if (kind := getattr(diffusers, name, None)) is None:
             raise ModelError(f"{self._model.spec.model}: the installed version of diffusers has no {name}")
         if config.get("rescale_betas_zero_snr") and name not in ZERO_SNR_SCHEDULERS:
             raise ModelError(

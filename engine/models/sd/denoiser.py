@@ -197,8 +197,7 @@ class Denoiser:
         return self._keys[2]
 
     def _guidance_embedding(self, guidance: float) -> torch.Tensor | None:
-        size = self.model.time_cond_proj_dim
-        if size is None:
+        if (size := self.model.time_cond_proj_dim) is None:
             return None
         if self._guidance is None or self._guidance[0] != guidance:
             self._guidance = (guidance, upload(guidance_embedding(guidance, size).to(self._dtype), self.device))
