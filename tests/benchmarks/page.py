@@ -148,11 +148,17 @@ def _slopes(found: Results) -> list[str]:
 
 def _knobs(found: Results) -> list[str]:
     """The table of pictures from a packet to the first one that carries it."""
-    lines = ["## From a packet to the picture", "", "| | pictures: addresses |", "|---|---|"]
+    lines = [
+        "## From a packet to the picture",
+        "",
+        "| | addresses in the next picture | in a later one |",
+        "|---|---|---|",
+    ]
     for part, measured in found.items():
         for scene, counts in measured.get("scenes", {}).items():
-            each = sorted((int(count), len(addresses)) for count, addresses in counts.items())
-            lines.append(f"| {part}, {scene} | {', '.join(f'{count}: {number}' for count, number in each)} |")
+            later = sorted((int(count), addresses) for count, addresses in counts.items() if count != "1")
+            names = "; ".join(f"{count}: {', '.join(f'`{each}`' for each in addresses)}" for count, addresses in later)
+            lines.append(f"| {part}, {scene} | {len(counts.get('1', ()))} | {names} |")
     return [*lines, ""] if found else []
 
 
