@@ -42,7 +42,7 @@ log = logging.getLogger(__name__)
 PROGRESS_INTERVAL_S = 5.0
 NICENESS = 10  # of what is compiled beside the picture, and may be needed by it
 WHEN_IDLE = "engine.system.priority", "call_when_idle('engine.render.numba_code', 'main')"
-NO_FOLDER = "no cache folder can be written: set NUMBA_CACHE_DIR"
+NO_FOLDER = "no cache folder can be written: set NUMBA_CACHE_DIR to one that can"
 FIRST: tuple[Kernel, ...] = (
     numba_kernels.draw_row,
     numba_layers.trace_part,
