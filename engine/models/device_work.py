@@ -216,7 +216,7 @@ def device_and_dtype(
 def dtype_named(name: str) -> torch.dtype:
     """The torch dtype for float16 or fp16, bfloat16 or bf16, float32 or fp32. ModelError for any other name."""
     if name not in DTYPES:
-        raise ModelError(f"dtype {name}: not one of {', '.join(DTYPES)}")
+        raise ModelError(f"dtype {name}: not one of auto, {', '.join(DTYPES)}")
     return DTYPES[name]
 
 

@@ -15,7 +15,7 @@ from engine.errors import ModelError
 
 KIND = torch.float8_e4m3fn
 TOP = torch.finfo(KIND).max
-NEEDS = "fp8: needs a CUDA card that multiplies it (compute capability 8.9: RTX 40, L4, H100 or later)"
+NEEDS = "fp8: needs a CUDA card that multiplies it (compute capability 8.9: RTX 40, L4, H100 or later); leave it out"
 NOT_ON_WINDOWS = "fp8: PyTorch has no such products on Windows; use bfloat16"
 
 

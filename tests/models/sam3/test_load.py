@@ -124,7 +124,7 @@ def test_impossible_settings_are_refused(tiny_sam3: Path) -> None:
     refused(spec_of(tiny_sam3, 640), "resolution 640: not a multiple of 168 px, half this model's window, from 336")
     refused(spec_of(tiny_sam3, 0), "resolution 0")
     refused(spec_of(tiny_sam3, is_compiled=True, is_offloaded=True), "compile and offload", only_loaded=True)
-    with pytest.raises(ModelError, match="dtype int8: not one of fp16"):
+    with pytest.raises(ModelError, match="dtype int8: not one of auto, fp16"):
         load(spec_of(tiny_sam3), "cpu", "int8")
 
 
