@@ -55,7 +55,7 @@ class SegmentJob:
     threshold: float = option(0.5, "Minimum score of an object.", low=0.0, high=1.0)
     max_objects: int = option(16, "Maximum number of objects per picture; the best are kept.", low=1, high=MAX_OBJECTS)
     memories: int = option(
-        MAX_MEMORIES, "Frames that the next one reads of each object; track mode.", low=MIN_MEMORIES, high=MAX_MEMORIES
+        MAX_MEMORIES, "Frames a mask is computed from: fewer, faster; track mode.", low=MIN_MEMORIES, high=MAX_MEMORIES
     )
     detect_every: int = option(1, "Look for new objects in each N-th picture; track mode.", metavar="N", low=1, high=16)
     resolution: int = option(
