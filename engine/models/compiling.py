@@ -20,7 +20,7 @@ from typing import Any
 import torch
 
 from engine.errors import ModelError, in_one_line
-from engine.models.compat.torch import compile_without_pool
+from engine.models.compat.torch import prepare_inductor
 from engine.models.device_work import device_wait, is_device_lost, own_stream
 from engine.models.graphs import DirectRunner, Part, State, clone_state
 from engine.system.daemon_worker import call_on_thread
@@ -73,7 +73,7 @@ def _require_triton(what: str) -> None:
 
 def compile_part(part: Callable[..., Any], backend: str = "inductor") -> Callable[..., Any]:
     """Compile `part`, a plain function; it is compiled again for every shape it is called with."""
-    compile_without_pool()
+    prepare_inductor()
     set_cache_folder()
     torch.compiler.config.recompile_limit = MAX_SHAPES
     # Use a new code object: torch counts compilations in it, and the pieces of a UNet share two code objects.

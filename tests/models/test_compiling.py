@@ -4,9 +4,11 @@ import shutil
 import sys
 import sysconfig
 from pathlib import Path
+from typing import Any
 
 import pytest
 import torch
+from torch._inductor.loop_body import InterpreterShim
 from torch._inductor.runtime.cache_dir_utils import cache_dir
 from torch.utils import _triton
 
@@ -51,6 +53,18 @@ def test_inductor_keeps_compiled_code_in_the_users_cache_folder_or_in_one_of_the
     monkeypatch.setenv(CACHE, str(home / "mine"))
     compile_part(lambda z: z)
     assert Path(cache_dir()) == home / "mine"
+
+
+def test_nothing_is_traced_in_the_compiling_thread_with_the_modules_of_all_threads_replaced(
+    home: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Only a tracer of torch.fx itself does so, and inductor uses one once; a module called meanwhile would fail."""
+    InterpreterShim._dummy_gm.cache_clear()
+    compile_part(lambda z: z)
+    traced: list[Any] = []
+    monkeypatch.setattr(torch.fx.Tracer, "trace", lambda *arguments: traced.append(arguments))
+    InterpreterShim._dummy_gm()
+    assert not traced
 
 
 def refusal() -> str:

@@ -20,12 +20,14 @@ version_of = attrgetter("_version")
 """Count of a tensor's changes in place, which only autograd reads. Comparing the values would wait for the device."""
 
 
-def compile_without_pool() -> None:
-    """Let inductor compile in this process: the processes of its pool would outlive a killed child. The `options` of
-    torch.compile come too late, because the pool starts before them."""
-    from torch._inductor import config
+def prepare_inductor() -> None:
+    """Let inductor compile in a thread of this process: the processes of its pool would outlive a killed child, and the
+    `options` of torch.compile come too late. What it traces once, with `Module.__call__` replaced for all threads, it
+    traces here: a module that another thread called meanwhile would fail."""
+    from torch._inductor import config, loop_body
 
     config.compile_threads = 1
+    loop_body.InterpreterShim._dummy_gm()
 
 
 def can_use_cudnn_attention(sample: Any) -> bool:
