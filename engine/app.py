@@ -41,6 +41,7 @@ from engine.render.guarded_renderer import GuardedRenderer
 from engine.render.isf.clocks import date_live, date_offline
 from engine.render.opening import describe_unused_card, open_renderer
 from engine.render.region_mapper import RegionMapper
+from engine.render.source_maps import SourceMapper
 from engine.sinks.registry import conditions as sink_conditions
 from engine.sinks.sink import OutputFormat
 from engine.sinks.sink_set import SinkSet
@@ -154,6 +155,7 @@ class Picture:
     """With the size of the picture if none was chosen."""
     renderer: GuardedRenderer
     regions: RegionMapper
+    sources: SourceMapper
     graphics: GraphicsMaker
     outputs: OutputParts
     senders: SenderLists
@@ -186,6 +188,7 @@ def open_picture(run: RunContext, values: Values) -> Picture:
         config=config,
         renderer=renderer,
         regions=run.closing(RegionMapper(report)),
+        sources=run.closing(SourceMapper(report)),
         graphics=run.closing(GraphicsMaker(folders.data_folder(), notify, report, is_offline=config.offline)),
         outputs=OutputParts(output_format=output_format, sinks=sinks, previews={name: PreviewTap() for name in names}),
         senders=SenderLists(run.clock, lambda: [(sink.kind, sink.name) for sink in sinks.status()]),
@@ -261,6 +264,7 @@ def open_frames(
             slots=player,
             crossfade=control_hub.crossfade,
             regions=picture.regions,
+            sources=picture.sources,
             graphics=picture.graphics,
             renderer=picture.renderer,
             is_offline=run.config.offline,

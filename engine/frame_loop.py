@@ -169,7 +169,7 @@ class FrameLoop:
         scene = Scene(camera=self._camera_picture(frame_id))
         for model in models:
             self._attempt(partial(model.show, scene, values, stopwatch.now_s()))
-        shaders = self._attempt(partial(self._shaders, snapshot)) or ()
+        shaders = self._attempt(partial(self._shaders, snapshot, beat)) or ()
         picture = self.drawing.picture(snapshot, features, scene, frame_id, beat=beat, shaders=shaders)
         with self._gate_closed(frame_id):
             self._draw(picture)
@@ -280,10 +280,11 @@ class FrameLoop:
         self.inputs.senders.poll()
         return self._attempt(self.inputs.camera.latest_frame)
 
-    def _shaders(self, snapshot: Snapshot) -> tuple[ShaderSlot, ...]:
-        looks = self.drawing.looks
-        look, player = looks.current, self.control_hub.shader_player
-        return player.shaders(look.values, snapshot, look.modulation.moved, looks.fade, looks.outgoing_values)
+    def _shaders(self, snapshot: Snapshot, beat: float) -> tuple[ShaderSlot, ...]:
+        looks, hub = self.drawing.looks, self.control_hub
+        look, clock = looks.current, (beat, hub.tempo.bpm)
+        moved, player = look.modulation.moved, hub.shader_player
+        return player.shaders(look.values, snapshot, moved, looks.fade, looks.outgoing_values, clock)
 
     @contextmanager
     def _gate_closed(self, frame_id: FrameId) -> Iterator[None]:

@@ -11,6 +11,11 @@ ALIASES = tuple(range(1, 17))
 """Numbers of the inputs that a control surface can address without knowing the shader."""
 PALETTE_INPUTS = ("palette_1", "palette_2", "palette_3", "palette_4")
 """Colour inputs of these names: set from `/colour/palette` (deep, two colours, highlight), without aliases."""
+BEATS, BPM = "beats", "bpm"
+"""Float inputs of these names: the beats since the start and the tempo, without aliases."""
+QUALITY = "quality"
+"""A float input of this name is multiplied by 1, 1/2 or 1/4, by how fast the shader was measured to be."""
+FED_INPUTS = (*PALETTE_INPUTS, BEATS, BPM)
 MAX_NAME_CHARACTERS = 255
 RESERVED = frozenset(("file", "enable", "mix", "error", *map(str, ALIASES)))
 """Last parts of addresses that are no input's name."""

@@ -253,6 +253,7 @@ class GLRenderer:
             self._in_use,
             is_cutting=picture.is_cutting,
             upcoming=picture.upcoming_shaders,
+            source=picture.source,
         )
         if self._shaders.is_incomplete and dissolve.state.displayed is not None:
             return dissolve.state.displayed

@@ -37,6 +37,33 @@ class Matte:
     """The masks are those of the finished picture, and have the same position in the next one."""
 
 
+@dataclass(frozen=True, slots=True, kw_only=True, eq=False)
+class SourceMaps:
+    """The picture of layer 5's source as it is shown, and what is known of it, for shaders (source_maps.py).
+
+    All have the shape of the show's picture and row 0 at the top; no side is a power of two. Positions and movements
+    are parts of its width and height, x to the right and y up.
+    """
+
+    picture: np.ndarray
+    """(height, width, 4) uint8, opaque; at most as large as the show's picture."""
+    previous: np.ndarray
+    """The source's picture before it, of the same size."""
+    mask: np.ndarray
+    """(height, width, 4) uint8. Red: coverage by people; green: number of the foremost object (masks.encoded_id), 0 for
+    none; blue: 255 if they were found by a model, 0 if by motion and luma; alpha: 255."""
+    flow: np.ndarray
+    """(height, width, 2) float32: movement from `previous` to `picture`."""
+    objects: np.ndarray
+    """(3, 17, 4) float32. Row 2: centre x, y, width and height of each object; row 1: id, score, prompt, 1."""
+    echo: np.ndarray
+    """(height, width, 4) uint8: the picture, at most 480 px long, with the coverage as alpha."""
+    time_s: float
+    """Due time of the frame in which the picture came."""
+    interval_s: float
+    """Time between `previous` and `picture`; 0 for the first picture."""
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class PictureInput:
     """Everything that a renderer needs for one picture."""
@@ -79,6 +106,8 @@ class PictureInput:
     """Not drawn, but compiled: those of a look that will begin on a beat."""
     shows_generator: bool = False
     """The generator is layer 5's picture, instead of `layer5`."""
+    source: SourceMaps | None = None
+    """For shaders that read maps of layer 5's source; None without a source or such shaders."""
     fitted_px: tuple[int, int] | None = None
     """Width and height in which it will be read with `read_fitted`, so that this is queued, too; None if unknown."""
 

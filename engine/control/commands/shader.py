@@ -27,7 +27,7 @@ import numpy as np
 import osc_schema
 from engine.control import Args, CommandTable, Reply
 from engine.control.commands import CommandContext
-from engine.control.commands.shader_player import PlayingShader, ShaderPlayer, prepared_slot
+from engine.control.commands.shader_player import PlayingShader, ShaderPlayer, first_quality, prepared_slot
 from engine.control.commands.shader_slots import PreparedShader, ShaderStatus, Slot, lost_routes, wrong_kind
 from engine.control.commands.shader_test_scheduler import Outcome, ShaderTestScheduler, ShaderText
 from engine.errors import IsfError
@@ -208,10 +208,13 @@ class ShaderControl:
         for render_slot, reason in state.failures.items() if begins_video else ():
             failed = self._slots[render_slot.removesuffix(SECOND_SUFFIX)]
             raise IsfError(f"{file_address(failed.name)}: {failed.chosen_name}: {reason}")
-        slow = self._player.note_costs(state.costs_ms, period_s, state.overruns)
-        too_slow = {} if self._is_offline else dict(slow)
+        slow = self._player.note_costs(state.costs_ms, period_s, state.overruns, is_offline=self._is_offline)
+        too_slow = {each.slot: each.draw_ms for each in slow if each.quality is None}
         for slot_name in self._player.bypass(too_slow):
             self._post(partial(self._bypass, slot_name, too_slow[slot_name], period_s))
+        for each in slow:
+            if each.quality is not None:
+                self._post(partial(self._tell_quality, each.slot, each.quality, each.draw_ms, period_s * 1000))
         if not state.failures and not self._failing:
             return
         failing = {slot: (self._player.shader_at(slot), reason) for slot, reason in state.failures.items()}
@@ -352,7 +355,7 @@ class ShaderControl:
                 if outcome.file is None:
                     self._fail(slot, outcome.reason)
                     continue
-                self._play(slot, outcome.file)
+                self._play(slot, outcome.file, outcome.draw_ms)
                 if outcome.note:
                     line = f"{file_address(slot.name)}: {slot.chosen_name}: {outcome.note}"
                     self._report(f"fx.{slot.name}.note", line)
@@ -388,9 +391,9 @@ class ShaderControl:
         if slot.state == "testing" and slot.text is not None:
             outcome = self._testing.outcome_of(slot.text)
             if outcome is not None and outcome.file is not None:
-                self._play(slot, outcome.file)
+                self._play(slot, outcome.file, outcome.draw_ms)
 
-    def _play(self, slot: Slot, file: IsfFile) -> None:
+    def _play(self, slot: Slot, file: IsfFile, tested_ms: float) -> None:
         wrong = wrong_kind(slot.name, file)
         if wrong:
             self._fail(slot, wrong)
@@ -399,7 +402,9 @@ class ShaderControl:
         version = self._set_aliases(slot, inputs)
         slot.playing = PlayingShader(name=slot.chosen_name, file=file, inputs=inputs, version=version)
         self._has_played.add(self._key(slot.chosen_name))
-        self._player.play(slot.name, slot.playing)
+        period_ms, draw_ms = 1000.0 / self._store.snapshot().number("/engine/fps"), tested_ms / self._threads
+        quality = 1.0 if self._is_offline else first_quality(file, draw_ms, period_ms)
+        self._player.play(slot.name, slot.playing, quality)
         self._views.show(slot.name, inputs, slot.chosen_name)
         if left_out:
             reason = f"{slot.chosen_name}: {', '.join(left_out)}: no alias is left; these inputs keep their defaults"
@@ -408,6 +413,8 @@ class ShaderControl:
         for line in lost_routes(slot.name, self._store.snapshot(), self._views):
             self._report(f"fx.{slot.name}.mod", line)
         self._set_state(slot, "playing")
+        if quality < 1.0:
+            self._tell_quality(slot.name, quality, draw_ms, period_ms)
 
     def _set_aliases(self, slot: Slot, inputs: tuple[ShaderInput, ...]) -> int:
         """Set the aliases of a shader that is about to play; returns the version of the store that has them."""
@@ -457,6 +464,12 @@ class ShaderControl:
         )
         self._report(f"fx.{slot_name}", f"/fx/{slot_name}: {slot.chosen_name}: bypassed: {reason}")
         self._set_state(slot, "bypassed", reason)
+
+    def _tell_quality(self, slot_name: str, quality: float, draw_ms: float, period_ms: float) -> None:
+        """Report that a smaller form of the shader is drawn."""
+        slot = self._slots[slot_name]
+        slot.detail = f"drawn at quality {quality:g}: took {draw_ms:.0f} ms of the {period_ms:.0f} ms of a frame"
+        self._report(f"fx.{slot_name}.quality", f"/fx/{slot_name}: {slot.chosen_name}: {slot.detail}")
 
     def _try_again(self, slot_name: str) -> None:
         slot = self._slots[slot_name]

@@ -27,7 +27,15 @@ from engine.params.shader_inputs import ON_FROM, InputValue, ShaderInput, inputs
 from engine.render.colour import shader_colours
 from engine.render.isf.isf_file import SECOND_SUFFIX, IsfFile, ShaderSlot
 from engine.values import item_weights
-from osc_schema.fx import ALIASES, PALETTE_INPUTS, SLOTS, alias_address, enable_address, file_address
+from osc_schema import fx
+from osc_schema.fx import (
+    ALIASES,
+    PALETTE_INPUTS,
+    SLOTS,
+    alias_address,
+    enable_address,
+    file_address,
+)
 
 MAX_FRAME_FRACTION: Final = 0.5  # of a frame's time, for one shader; two of them leave nothing for the picture
 MAX_SLOW_FRAMES: Final = 15  # a quarter of a second at 60 fps: one slow frame may be the system's
@@ -36,6 +44,8 @@ UNMEASURED_FRAMES: Final = 5  # at the start a driver still compiles
 BYPASS_S: Final = 0.5  # of the dissolves to the fallback and back
 CUT_S: Final = 2.0  # at most, from a new look until its shaders are ready
 MAX_CACHED_SHADERS: Final = 32  # that outgoing looks may need
+QUALITIES: Final = (1.0, 0.5, 0.25)
+"""Factors of the input `quality`, from a shader's full form to its smallest."""
 _MIXED: Final = ("float", "point2D", "color")
 
 Jump = Callable[[Snapshot, Iterable[str]], None]
@@ -49,6 +59,26 @@ class PlayingShader:
     inputs: tuple[ShaderInput, ...]
     version: int
     """The first version of the store whose aliases are meant for it."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class SlowShader:
+    """A shader that takes too long."""
+
+    slot: str
+    draw_ms: float
+    quality: float | None
+    """Factor of its smaller form, which is drawn from now on; None if it has none: it must be bypassed."""
+
+
+def first_quality(file: IsfFile, draw_ms: float, period_ms: float) -> float:
+    """The largest factor of `quality` at which a shader should fit in a frame. Pure.
+
+    draw_ms: Time of its full form as tested. A factor is expected to save at least in proportion.
+    """
+    if not any(each.name == fx.QUALITY and each.type == "float" for each in file.inputs):
+        return 1.0
+    return next((each for each in QUALITIES if draw_ms * each <= MAX_FRAME_FRACTION * period_ms), QUALITIES[-1])
 
 
 class SlowShaders:
@@ -103,6 +133,10 @@ class ShaderPlayer:
         """The old look of the last dissolve."""
         self._returns = 0
         self._slow = SlowShaders()
+        self._qualities: dict[str, float] = {}
+        """Factor of the input `quality`, by the shader's name; 1 for one that is missing."""
+        self._clock = (0.0, 120.0)
+        """Beats since the start and beats per minute of this frame."""
         self._cuts: int | None = None
         self._cut_s = -CUT_S
         self._awaits_tests = False
@@ -115,8 +149,10 @@ class ShaderPlayer:
 
     # -- any thread ----------------------------------------------------------------------------
 
-    def play(self, slot: str, shader: PlayingShader) -> None:
-        """Play a shader from the first frame whose values choose it."""
+    def play(self, slot: str, shader: PlayingShader, quality: float = 1.0) -> None:
+        """Play a shader from the first frame whose values choose it. quality: At most; one that was too slow in this
+        run keeps its smaller form."""
+        self._qualities[_key(shader.name)] = min(quality, self._qualities.get(_key(shader.name), 1.0))
         self._next[slot] = shader
 
     def keep_last(self, slot: str, failed: str) -> None:
@@ -207,11 +243,13 @@ class ShaderPlayer:
         moved: Mapping[str, float],
         fade: PictureFade | None = None,
         outgoing: Mapping[str, Any] | None = None,
+        clock: tuple[float, float] = (0.0, 120.0),
     ) -> tuple[ShaderSlot, ...]:
         """The shaders to draw, in order. `values`: smoothed and modulated; `moved`: the modulated ones alone.
 
-        `fade`: the running dissolve; `outgoing`: the old look's values, if it still moves.
+        `fade`: the running dissolve; `outgoing`: the old look's values, if it still moves; `clock`: beats and bpm.
         """
+        self._clock = clock
         now = {each.slot: each for each in self._playing(values, snapshot, moved)}
         if fade is None:
             return tuple(replace(each, slot=slot + self._suffixes[slot]) for slot, each in now.items())
@@ -263,6 +301,8 @@ class ShaderPlayer:
             shader, is_on = self._now.get(slot), values[enable_address(slot)]
             if is_on and not self._enabled.get(slot, True):
                 self._slow.begin(slot)
+                if shader is not None:
+                    self._qualities.pop(_key(shader.name), None)
             self._enabled[slot] = is_on
             if shader is None or not is_on:
                 continue
@@ -272,7 +312,7 @@ class ShaderPlayer:
                 if slot in self._last:
                     playing.append(self._last[slot])
                 continue
-            now = _slot(slot, shader, values, snapshot, moved)
+            now = self._slot(slot, shader, values, snapshot, moved)
             events = {
                 each.name: self._has_fired(each, now.inputs[each.name], snapshot, raised) for each in _events(shader)
             }
@@ -284,20 +324,48 @@ class ShaderPlayer:
             self._store.glide(released, by="fx", since=snapshot.version)
         return tuple(playing)
 
+    def _slot(
+        self,
+        slot: str,
+        shader: PlayingShader,
+        values: Mapping[str, Any],
+        snapshot: Snapshot,
+        moved: Mapping[str, float],
+    ) -> ShaderSlot:
+        inputs: dict[str, InputValue] = {}
+        for each in shader.inputs:
+            if each.type in _MIXED:
+                positions = [values[alias] for alias in each.aliases]
+            else:
+                positions = [moved.get(alias, snapshot.number(alias)) for alias in each.aliases]
+            inputs[each.name] = each.value_at(positions)
+        own = [each.name for each in shader.file.inputs if each.type == "color" and each.name in PALETTE_INPUTS]
+        if own:
+            colours = shader_colours(item_weights(values["/colour/palette"]), values["/colour/shift"])
+            inputs.update((name, colours[PALETTE_INPUTS.index(name)]) for name in own)
+        for fed in shader.file.inputs:
+            if fed.type == "float" and fed.name in (fx.BEATS, fx.BPM):
+                inputs[fed.name] = self._clock[fed.name == fx.BPM]
+            elif fed.type == "float" and fed.name == fx.QUALITY:
+                factor, value = self._qualities.get(_key(shader.name), 1.0), inputs.get(fed.name, fed.default)
+                assert isinstance(value, float) and isinstance(fed.minimum, float)
+                inputs[fed.name] = max(fed.minimum, value * factor)
+        return ShaderSlot(slot=slot, file=shader.file, inputs=inputs, mix=values[f"/fx/{slot}/mix"])
+
     def _outgoing_shaders(self, before: Snapshot, values: Mapping[str, Any]) -> dict[str, ShaderSlot]:
         """The shaders of the look that is dissolved, without events."""
         slots = {}
         for slot in SLOTS:
             shader = self._chosen(slot, before[file_address(slot)])
             if shader is not None and before[enable_address(slot)]:
-                old = _slot(slot, shader, values, before, {})
+                old = self._slot(slot, shader, values, before, {})
                 slots[slot] = replace(old, inputs={**old.inputs, **{each.name: False for each in _events(shader)}})
         return slots
 
     def note_costs(
-        self, costs_ms: Mapping[str, float], period_s: float, overruns: Iterable[str] = ()
-    ) -> list[tuple[str, float]]:
-        """Record the drawing times of a frame by render slot; returns slots that must be bypassed, with their ms.
+        self, costs_ms: Mapping[str, float], period_s: float, overruns: Iterable[str] = (), *, is_offline: bool = False
+    ) -> list[SlowShader]:
+        """Record the drawing times of a frame by render slot; returns those that were too slow, none if `is_offline`.
 
         `overruns`: render slots that the renderer aborted in the middle of the picture. Those of an old look that is
         dissolved bypass nothing: `holds_up_fade`.
@@ -309,7 +377,21 @@ class ShaderPlayer:
         slow = [slot for slot, ms in draw_ms.items() if self._slow.add(slot, ms, period_s * 1000.0) or slot in over]
         for slot in slow:
             self._slow.begin(slot)
-        return [(slot, draw_ms[slot]) for slot in slow]
+        return [
+            SlowShader(
+                slot=slot, draw_ms=draw_ms[slot], quality=None if slot in over else self._smaller(self._now[slot])
+            )
+            for slot in ([] if is_offline else slow)
+        ]
+
+    def _smaller(self, shader: PlayingShader) -> float | None:
+        """Choose the next smaller form of a shader; None if there is none."""
+        quality = self._qualities.get(_key(shader.name), 1.0)
+        has_smaller = any(each.name == fx.QUALITY and each.type == "float" for each in shader.file.inputs)
+        smaller = next((each for each in QUALITIES if each < quality), None) if has_smaller else None
+        if smaller is not None:
+            self._qualities[_key(shader.name)] = smaller
+        return smaller
 
     def shader_at(self, render_slot: str) -> PlayingShader | None:
         """The shader that plays in this render slot; None for one of an outgoing look."""
@@ -386,23 +468,6 @@ def _choice_addresses(slot: str) -> tuple[str, str]:
 
 def _other_suffix(suffix: str) -> str:
     return "" if suffix else SECOND_SUFFIX
-
-
-def _slot(
-    slot: str, shader: PlayingShader, values: Mapping[str, Any], snapshot: Snapshot, moved: Mapping[str, float]
-) -> ShaderSlot:
-    inputs: dict[str, InputValue] = {}
-    for each in shader.inputs:
-        if each.type in _MIXED:
-            positions = [values[alias] for alias in each.aliases]
-        else:
-            positions = [moved.get(alias, snapshot.number(alias)) for alias in each.aliases]
-        inputs[each.name] = each.value_at(positions)
-    own = [each.name for each in shader.file.inputs if each.type == "color" and each.name in PALETTE_INPUTS]
-    if own:
-        colours = shader_colours(item_weights(values["/colour/palette"]), values["/colour/shift"])
-        inputs.update((name, colours[PALETTE_INPUTS.index(name)]) for name in own)
-    return ShaderSlot(slot=slot, file=shader.file, inputs=inputs, mix=values[f"/fx/{slot}/mix"])
 
 
 def _interpolate(old: Any, new: Any, fraction: float) -> InputValue:

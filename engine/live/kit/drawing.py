@@ -12,8 +12,9 @@ from engine.render.graphics_maker import GraphicsMaker
 from engine.render.guarded_renderer import GuardedRenderer
 from engine.render.isf.isf_file import ShaderSlot
 from engine.render.look import Look
-from engine.render.picture import OutgoingLook, PictureInput, RegionMap
+from engine.render.picture import OutgoingLook, PictureInput, RegionMap, SourceMaps
 from engine.render.region_mapper import RegionMapper
+from engine.render.source_maps import SourceMapper, SourceRequest
 from engine.values import AudioFeatures, FrameId
 
 
@@ -25,6 +26,7 @@ class Drawing:
     slots: ShaderPlayer
     crossfade: Crossfade
     regions: RegionMapper
+    sources: SourceMapper
     graphics: GraphicsMaker
     renderer: GuardedRenderer
     """Its `draw` waits until the picture is drawn; other threads run meanwhile."""
@@ -49,6 +51,7 @@ class Drawing:
             picture_of(values, features, scene, region, frame_id),
             shaders=shaders,
             upcoming_shaders=slots.upcoming,
+            source=self._source_maps(scene, values, frame_id, shaders),
             graphics=graphics(values, snapshot),
             keeps_upcoming=looks.expected.keeps_trail,
             cuts=self.crossfade.cuts,
@@ -69,6 +72,26 @@ class Drawing:
             number=fade.number, mix=fade.mix, picture=before, revealed=fade.revealed, freeze_mix=fade.freeze_mix
         )
         return replace(picture, outgoing=outgoing)
+
+    def _source_maps(
+        self, scene: Scene, values: Mapping[str, Any], frame_id: FrameId, shaders: tuple[ShaderSlot, ...]
+    ) -> SourceMaps | None:
+        """The maps of the picture of layer 5's source, if a shader reads them."""
+        masks, layer5 = scene.masks, scene.layer5(values)
+        if layer5 is None or not any(each.file.source_maps for each in shaders):
+            return self.sources.maps(None, is_offline=self.is_offline)
+        picture, found = layer5.picture, masks.picture if masks.segmentation is not None else None
+        if found is not None and found.source == picture.source and values["/layer/5/matte_sync"]:
+            picture = found
+        request = SourceRequest(
+            picture=picture,
+            segmentation=masks.segmentation,
+            size_px=self.renderer.size_px,
+            is_mirrored=values["/layer/5/mirror"],
+            is_of_finished=masks.is_of_finished,
+            time_s=frame_id.time_s,
+        )
+        return self.sources.maps(request, is_offline=self.is_offline)
 
     def _region_map(self, scene: Scene) -> RegionMap | None:
         """The newest region map of the scene; offline the one of this frame's scene."""

@@ -16,6 +16,7 @@ MAX_SIDE_PX: Final = 8192  # more than twice a 4K picture
 MAX_BYTES: Final = 1 << 29  # of all textures of one shader: six of 1080p in floats
 BYTES_PER_PX: Final = {False: 4, True: 16}  # by `is_float`
 MAX_TARGET_BYTES: Final = 136 << 20  # of one texture: a 4K picture in floats
+MAX_POINTS: Final = 1 << 18  # of one pass
 BUFFERS = 2  # per target: one is read while the next pass draws into the other
 BINS = WAVE_POINTS // 2
 FLOOR_DB = -80.0  # shown as 0; a full-scale sine is shown as 1
@@ -51,6 +52,13 @@ def output_size(file: IsfFile, values: Mapping[str, Input], size_px: tuple[int, 
     """Return (width, height) of the last pass, bounded like a target."""
     width, height = pass_size(file.passes[-1], _numbers(file, values, size_px), size_px)
     return min(width, MAX_SIDE_PX), min(height, MAX_SIDE_PX)
+
+
+def point_counts(file: IsfFile, values: Mapping[str, Input], size_px: tuple[int, int]) -> tuple[int, ...]:
+    """Return the number of points that each pass draws; 0 for one that draws its whole target."""
+    names = _numbers(file, values, size_px)
+    counts = (0.0 if each.points is None else each.points.evaluate(names) or 0.0 for each in file.passes)
+    return tuple(int(min(max(count, 0.0), MAX_POINTS)) for count in counts)
 
 
 def is_float(file: IsfFile, target: str) -> bool:

@@ -19,8 +19,10 @@ from engine.errors import IsfError
 from engine.render.gl_textures import Target, release_all
 from engine.render.isf.clocks import DateAt, DrawClock, OverrunError, date_live, isf_date
 from engine.render.isf.gl_images import SoundImages, unbind
+from engine.render.isf.gl_sources import SourceImages
 from engine.render.isf.isf_file import SECOND_SUFFIX, SOURCE_IMAGE, START_IMAGE, Input, IsfFile, ShaderSlot, ShaderState
 from engine.render.isf.program import EFFECT, OVER, Canvas, IsfProgram, ShaderTime, copy_file
+from engine.render.picture import SourceMaps
 
 log = logging.getLogger(__name__)
 
@@ -57,6 +59,7 @@ class SlotChain:
         self._size_px = (0, 0)
         self._in_use: Collection[Target] = ()
         self._sound = SoundImages(context)
+        self._sources = SourceImages(context)
         self._clock = DrawClock()
         self._date = (2000.0, 1.0, 1.0, 0.0)
         self.state = ShaderState()
@@ -74,12 +77,13 @@ class SlotChain:
         *,
         is_cutting: bool = False,
         upcoming: Sequence[ShaderSlot] = (),
+        source: SourceMaps | None = None,
     ) -> None:
         """Prepare a picture of this size: read the last one's costs, and do one step of building a new file.
 
         waves: (4, 1024) float32. time_s: Due time of the picture. in_use: Earlier pictures that are still needed.
         is_cutting: The picture is incomplete while a file is built. upcoming: Shaders that will play later; each is
-        built when nothing else is, and then plays at once.
+        built when nothing else is, and then plays at once. source: Maps of layer 5's source.
         """
         self.is_incomplete = False
         if not slots and not upcoming and not self._slots and not self._ready:
@@ -89,6 +93,7 @@ class SlotChain:
         self._drawn_generators = set()
         self._clock.begin()
         self._sound.follow(waves)
+        self._sources.follow(source, time_s, {name for each in slots for name in each.file.source_maps})
         self._date = isf_date(self._date_at(time_s))
         if size_px != self._size_px:
             self._release_targets()
@@ -178,7 +183,7 @@ class SlotChain:
         return beneath
 
     def release(self) -> None:
-        release_all(*self._slots.values(), *self._ready.values(), self._sound, self._copy)
+        release_all(*self._slots.values(), *self._ready.values(), self._sound, self._sources, self._copy)
         self._slots.clear()
         self._ready.clear()
         self._copy = None
@@ -195,12 +200,12 @@ class SlotChain:
         try:
             with self._clock.running(shader.slot):
                 if self._is_software:
-                    slot.program.draw(canvas, inputs or slot.last_inputs, images, slot.next_time(self._date))
+                    slot.program.draw(canvas, inputs or slot.last_inputs, images, self._time_of(slot))
                     self._wait()
                     slot.cost_ms = (time.perf_counter() - began_s) * 1e3
                 else:
                     with slot.query:
-                        slot.program.draw(canvas, inputs or slot.last_inputs, images, slot.next_time(self._date))
+                        slot.program.draw(canvas, inputs or slot.last_inputs, images, self._time_of(slot))
                     slot.is_timed = True
         except OverrunError:
             slowest = self._clock.slowest
@@ -225,6 +230,9 @@ class SlotChain:
         if inputs:
             slot.last_inputs = inputs
         return True
+
+    def _time_of(self, slot: "_SlotPlayer") -> ShaderTime:
+        return replace(slot.next_time(self._date), history=self._sources.history)
 
     def _copy_generated(self, canvas: Canvas, generated: Target) -> None:
         """Draw the generator's finished picture over the one beneath."""
@@ -256,12 +264,14 @@ class SlotChain:
     ) -> Callable[[str], moderngl.Texture]:
         """Return the textures of a shader's image inputs: first the picture so far, then the generator's."""
         by_name = {each.name: each for each in file.inputs}
-        first = next((each.name for each in file.inputs if each.type == "image"), None)
+        first = next((each.name for each in file.inputs if each.type == "image" and not each.is_source_map), None)
 
         def texture(name: str) -> moderngl.Texture:
             image_input = by_name[name]
             if image_input.type != "image":
                 return self._sound.texture(image_input)
+            if image_input.is_source_map:
+                return self._sources.texture(name)
             if name in _SOURCE_INPUTS or name == first:
                 return beneath.texture
             return (generated or source).texture
@@ -269,7 +279,7 @@ class SlotChain:
         return texture
 
     def _reads_other_images(self, shader: ShaderSlot) -> bool:
-        images = [each.name for each in shader.file.inputs if each.type == "image"]
+        images = [each.name for each in shader.file.inputs if each.type == "image" and not each.is_source_map]
         return not shader.is_generator and shader.mix > 0 and len(images) > 1
 
     def _canvas(self, into: Target, beneath: Target, finish: int, mix: float, *, is_luma: bool) -> Canvas:

@@ -17,6 +17,9 @@ Input = bool | int | float | tuple[float, ...]
 IMAGE_TYPES = ("image", "audio", "audioFFT")
 SOURCE_IMAGE = "inputImage"
 START_IMAGE, END_IMAGE = "startImage", "endImage"
+HISTORY: Final = "historyImage"
+SOURCE_MAPS: Final = ("sourceImage", "previousImage", "maskImage", "objectImage", "flowImage", HISTORY)
+"""Image inputs of these names show layer 5's source and what is known of it (gl_sources.py)."""
 MAX_CHARS: Final = 256 * 1024  # of a text: the largest of 321 public shaders has 24 KB
 MAX_BUDGET: Final = 2 << 20  # work units of all guarded loops of one pixel (loops.py)
 FRAGMENT_FILE, VERTEX_FILE = 0, 1
@@ -53,6 +56,10 @@ class IsfInput:
     def is_image(self) -> bool:
         return self.type in IMAGE_TYPES
 
+    @property
+    def is_source_map(self) -> bool:
+        return self.type == "image" and self.name in SOURCE_MAPS
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class IsfPass:
@@ -66,6 +73,8 @@ class IsfPass:
     width: Expression | None = None
     """Side of the target in pixels; None for the picture's."""
     height: Expression | None = None
+    points: Expression | None = None
+    """Number of points that are drawn, added up, instead of the whole target; None for the whole target."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
@@ -125,6 +134,11 @@ class IsfFile:
     def is_generator(self) -> bool:
         """True if the shader needs no picture."""
         return not self.is_transition and all(each.name != SOURCE_IMAGE for each in self.inputs)
+
+    @property
+    def source_maps(self) -> frozenset[str]:
+        """Names of the maps of layer 5's source that it reads."""
+        return frozenset(each.name for each in self.inputs if each.is_source_map)
 
     @property
     def controls(self) -> tuple[IsfInput, ...]:

@@ -342,8 +342,11 @@ def _passes(header: Mapping[str, Any], inputs: tuple[IsfInput, ...]) -> tuple[Is
                 is_float=_is_on(settings.get("FLOAT", settings.get("float", False))),
                 width=_size(settings.get("WIDTH", settings.get("width")), names),
                 height=_size(settings.get("HEIGHT", settings.get("height")), names),
+                points=_size(settings.get("POINTS"), names),
             )
         )
+        if target is None and passes[-1].points is not None:
+            raise IsfError("PASSES: POINTS need a TARGET, which a later pass draws")
     return tuple(passes)
 
 
@@ -359,7 +362,7 @@ def _size(raw_value: Any, names: set[str]) -> Expression | None:
     if raw_value is None or raw_value == "":
         return None
     if isinstance(raw_value, bool) or not isinstance(raw_value, (str, int, float)):
-        raise IsfError('PASSES: WIDTH and HEIGHT are numbers or texts like "$WIDTH / 2"')
+        raise IsfError('PASSES: WIDTH, HEIGHT and POINTS are numbers or texts like "$WIDTH / 2"')
     return Expression.compile(str(raw_value), names)
 
 

@@ -15,7 +15,7 @@ from engine.errors import IsfError
 from engine.render.gl_textures import release_all
 from engine.render.isf import isf_file
 from engine.render.isf.clocks import DrawClock
-from engine.render.isf.gl_images import PassTarget, ShaderTargets, is_float, output_size, target_sizes
+from engine.render.isf.gl_images import PassTarget, ShaderTargets, is_float, output_size, point_counts, target_sizes
 from engine.render.isf.isf_file import Input
 
 BENEATH: Final = "isf_beneath"
@@ -58,9 +58,9 @@ class LinkedProgram:
             if name in self._program:
                 self._program[name] = value
 
-    def draw(self) -> None:
-        """Draw the strip of four corners."""
-        self._vertices.render(moderngl.TRIANGLE_STRIP, vertices=4)
+    def draw(self, points: int = 0) -> None:
+        """Draw the strip of four corners, or so many points."""
+        self._vertices.render(moderngl.POINTS if points else moderngl.TRIANGLE_STRIP, vertices=points or 4)
 
     def release(self) -> None:
         release_all(self._vertices, self._program)
@@ -92,6 +92,8 @@ class ShaderTime:
     frame: int = 0
     date: tuple[float, float, float, float] = (2000.0, 1.0, 1.0, 0.0)
     """Year, month, day, seconds of the day."""
+    history: tuple[float, float] = (-1.0, 0.0)
+    """Newest and oldest cell of the source's history (gl_sources.py)."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -133,6 +135,7 @@ class IsfProgram:
         self._sampler = context.sampler(repeat_x=False, repeat_y=False, filter=(moderngl.LINEAR, moderngl.LINEAR))
         self._imports: dict[int, moderngl.Texture] = {}
         """Imported images by their array's identity: one texture for a file that has two names."""
+        self._points = (0,) * len(file.passes)
         last = file.passes[-1]
         # Pixels that keep what was drawn before would not be mixed with the picture beneath.
         self._has_holes = file.texts.has_holes
@@ -272,16 +275,30 @@ class IsfProgram:
             self._sampler.use(unit)
         framebuffer.use()
         framebuffer.viewport = (0, 0, *size_px)
-        if self._has_holes:
+        has_points = self.file.passes[number].points is not None
+        if self._has_holes or has_points:
             framebuffer.clear()
         pass_uniforms: dict[str, Input] = {"PASSINDEX": number, "RENDERSIZE": size_px, "isf_finish": finish}
-        pass_uniforms |= {"isf_mix": canvas.mix, "isf_is_luma": canvas.is_luma}
+        pass_uniforms |= {"isf_mix": canvas.mix, "isf_is_luma": canvas.is_luma, "isf_is_points": has_points}
         linked.set(self._uniforms | pass_uniforms)
         try:
-            self._draw_bands(linked, framebuffer, size_px)
+            if has_points:
+                self._draw_points(linked, self._points[number])
+            else:
+                self._draw_bands(linked, framebuffer, size_px)
         finally:
             for unit in linked.units.values():
                 self._sampler.clear(unit)
+
+    def _draw_points(self, linked: LinkedProgram, count: int) -> None:
+        """Add up the colours of so many points."""
+        self._context.enable_only(moderngl.BLEND | moderngl.PROGRAM_POINT_SIZE)
+        self._context.blend_func = moderngl.ONE, moderngl.ONE
+        try:
+            if count:
+                linked.draw(count)
+        finally:
+            self._context.enable_only(moderngl.NOTHING)
 
     def _draw_bands(self, linked: LinkedProgram, framebuffer: moderngl.Framebuffer, size_px: tuple[int, int]) -> None:
         """Draw the bound pass, at once if even its worst case is short."""
@@ -321,6 +338,8 @@ class IsfProgram:
         self._uniforms["TIMEDELTA"] = time.delta_s
         self._uniforms["FRAMEINDEX"] = time.frame
         self._uniforms["DATE"] = time.date
+        self._uniforms["isf_history"] = time.history
+        self._points = point_counts(self.file, inputs, size_px)
         for each in self.file.controls:
             value = inputs.get(each.name, each.default)
             if each.is_in_pixels and isinstance(value, tuple):

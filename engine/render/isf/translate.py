@@ -121,7 +121,9 @@ def _reserved() -> frozenset[str]:
         "void bool int float vec2 vec3 vec4 ivec2 ivec3 ivec4 bvec2 bvec3 bvec4 mat2 mat3 mat4 sampler2D input output"
     )
     keywords = "if else for while do return break continue discard const in out inout uniform varying attribute struct"
-    builtins = "texture textureLod textureProj textureSize texelFetch vec2 clamp mix max abs isnan fract sin cos min"
+    builtins = (
+        "texture textureLod textureProj textureSize texelFetch vec2 clamp mix max abs isnan fract sin cos min mod floor"
+    )
     return frozenset(f"{types} {keywords} {builtins} main".split())
 
 

@@ -20,10 +20,11 @@ from engine.render.gl_targets import DEEP_DTYPE, deepest_dtype
 from engine.render.gl_textures import Target, release_all
 from engine.render.isf.clocks import BAND_S, DrawClock
 from engine.render.isf.gl_images import SoundImages, unbind
+from engine.render.isf.gl_sources import SourceImages
 from engine.render.isf.isf_file import MAX_BUDGET, Input, IsfFile
 from engine.render.isf.program import COUNT, EFFECT, OVER, Canvas, IsfProgram, ShaderTime
 from engine.render.isf.speed import measure_unit_s
-from engine.render.picture import fitted_size
+from engine.render.picture import SourceMaps, fitted_size
 from engine.values import CHANNELS, WAVE_POINTS
 
 DATE: Final = (2024.0, 6.0, 15.0, 45296.7)  # of all trial pictures
@@ -72,6 +73,8 @@ class Trial:
         self._context, self._wait, self._is_software = context, wait, is_software
         self._sound = SoundImages(context)
         self._sound.follow(test_waves())
+        self._sources = SourceImages(context)
+        self._sources.follow(test_source(), 0.0, ())
         self._measured_unit_s: float | None = None
         self._sized: dict[tuple[tuple[int, int], str], _Pictures] = {}
         self._dtype = deepest_dtype(context)  # the slots' targets have this one: for another, Mesa compiles again
@@ -154,6 +157,8 @@ class Trial:
         image_input = next(each for each in file.inputs if each.name == name)
         if image_input.type != "image":
             return self._sound.texture(image_input)
+        if image_input.is_source_map:
+            return self._sources.texture(name)
         return source if name in ("inputImage", "startImage") else other
 
     def _thumbnail(self, program: IsfProgram, size_px: tuple[int, int]) -> tuple[np.ndarray, str]:
@@ -326,6 +331,26 @@ def test_picture(width: int, height: int) -> np.ndarray:
     blue = np.where(x + 0.3 * y > 0.95, 0.9, 0.2 + 0.5 * (1 - x) * ripple)
     rgb = np.stack([red, green, blue, np.ones_like(x)], axis=-1)
     return np.ascontiguousarray((rgb.clip(0, 1) * 255 + 0.5).astype(np.uint8))
+
+
+def test_source() -> SourceMaps:
+    """Return maps of a source: the test picture, in which a disc moves."""
+    picture = test_picture(321, 181)
+    inside = picture[..., 0] > 200
+    mask = np.stack([inside * 255, inside, inside * 255, np.full_like(inside, 255, int)], axis=-1).astype(np.uint8)
+    flow = np.repeat(inside[..., None] * np.float32(0.02), 2, axis=2)
+    objects = np.zeros((3, 17, 4), np.float32)
+    objects[2, 0], objects[1, 0] = (0.38, 0.58, 0.4, 0.7), (1.0, 0.9, 1.0, 1.0)
+    return SourceMaps(
+        picture=picture,
+        previous=picture[:, ::-1],
+        mask=mask,
+        flow=flow,
+        objects=objects,
+        echo=picture,
+        time_s=0.0,
+        interval_s=0.5,
+    )
 
 
 def test_waves() -> np.ndarray:

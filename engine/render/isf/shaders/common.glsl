@@ -32,3 +32,21 @@ vec4 IMG_NORM_PIXEL(sampler2D image, vec2 position) { return isf_texture(image, 
 vec4 IMG_PIXEL(sampler2D image, vec2 position) { return isf_texture(image, position / isf_size(image)); }
 vec4 IMG_THIS_PIXEL(sampler2D image) { return isf_texture(image, isf_FragNormCoord); }
 vec4 IMG_THIS_NORM_PIXEL(sampler2D image) { return isf_texture(image, isf_FragNormCoord); }
+
+// The last four seconds of the source: cells of one texture, thirty a second, the newest one in isf_history.x (counted
+// from the first), the oldest in isf_history.y. All cells are black before that.
+uniform vec2 isf_history;
+const vec2 ISF_CELLS = vec2(8.0, 15.0);
+const float ISF_CELLS_PER_S = 30.0;
+vec4 isf_cell(sampler2D image, vec2 position, float number) {
+    float index = mod(number, ISF_CELLS.x * ISF_CELLS.y);
+    vec2 cell = vec2(mod(index, ISF_CELLS.x), floor(index / ISF_CELLS.x)), size = isf_size(image) / ISF_CELLS;
+    vec2 inside = clamp(vec2(position.x, 1.0 - position.y) * size, vec2(0.5), size - 0.5);
+    return texture(image, (cell * size + inside) / isf_size(image));
+}
+vec4 IMG_HISTORY(sampler2D image, vec2 position, float seconds_ago) {
+    float number = clamp(isf_history.x - max(seconds_ago, 0.0) * ISF_CELLS_PER_S, isf_history.y, isf_history.x);
+    float older = floor(number);
+    vec4 first = isf_cell(image, position, older), second = isf_cell(image, position, min(older + 1.0, isf_history.x));
+    return mix(first, second, number - older);
+}

@@ -1,0 +1,99 @@
+"""Maps of layer 5's source as textures of ISF shaders, uploaded when they are new and a playing shader reads them."""
+
+from collections.abc import Callable, Iterable
+from typing import Final
+
+import moderngl
+import numpy as np
+
+from engine.render.gl_textures import release_all
+from engine.render.isf.isf_file import HISTORY
+from engine.render.picture import SourceMaps
+
+COLUMNS, ROWS = 8, 15  # ISF_CELLS in common.glsl: 62 MB at 480 x 270
+CELLS_PER_S: Final = 30.0
+_NOTHING: Final = np.zeros((3, 3, 4), np.uint8)  # 3: as the sides of all maps no power of two (source_maps.py)
+
+_PLANES: Final[dict[str, Callable[[SourceMaps], np.ndarray]]] = {
+    "sourceImage": lambda maps: maps.picture,
+    "previousImage": lambda maps: maps.previous,
+    "maskImage": lambda maps: maps.mask,
+    "objectImage": lambda maps: maps.objects,
+}
+
+
+class SourceImages:
+    """The textures of one renderer. Render thread, context current."""
+
+    def __init__(self, context: moderngl.Context) -> None:
+        self._context = context
+        self._textures: dict[str, moderngl.Texture] = {}
+        self._shown: dict[str, SourceMaps | None] = {}
+        """The maps that each texture shows."""
+        self._maps: SourceMaps | None = None
+        self._time_s = self._next_cell_s = 0.0
+        self.history = (-1.0, 0.0)
+        """Numbers of the newest and the oldest cell of the history, counted since it began; `isf_history`."""
+
+    def follow(self, maps: SourceMaps | None, time_s: float, names: Iterable[str]) -> None:
+        """Show these maps from now on. time_s: Due time of the picture. names: The maps that playing shaders read."""
+        self._maps, self._time_s = maps, time_s
+        if HISTORY in names:
+            self._continue_history()
+        elif HISTORY in self._textures:
+            self._textures.pop(HISTORY).release()
+
+    def texture(self, name: str) -> moderngl.Texture:
+        """Return the texture of a map; of black and transparent texels where there is no source."""
+        if name == HISTORY:
+            return self._textures.get(HISTORY) or self._upload("", _NOTHING)
+        if name == "flowImage":
+            return self._upload(name, self._flow())
+        if name not in self._textures or self._shown.get(name) is not self._maps:
+            nothing = _NOTHING.astype(np.float32) if name == "objectImage" else _NOTHING
+            self._upload(name, nothing if self._maps is None else _PLANES[name](self._maps))
+            self._shown[name] = self._maps
+        return self._textures[name]
+
+    def release(self) -> None:
+        release_all(*self._textures.values())
+        self._textures.clear()
+
+    def _upload(self, name: str, pixels: np.ndarray) -> moderngl.Texture:
+        size_px, dtype = (pixels.shape[1], pixels.shape[0]), "f1" if pixels.dtype == np.uint8 else "f4"
+        texture = self._textures.get(name)
+        if texture is None or texture.size != size_px or texture.dtype != dtype:
+            release_all(texture)
+            texture = self._textures[name] = self._context.texture(size_px, 4, dtype=dtype)
+        texture.write(np.ascontiguousarray(pixels))
+        return texture
+
+    def _flow(self) -> np.ndarray:
+        """Return the flow with the time between its two pictures, and the progress to the next one, 0..1."""
+        maps = self._maps
+        if maps is None:
+            return _NOTHING.astype(np.float32)
+        progress = (self._time_s - maps.time_s) / maps.interval_s if maps.interval_s > 0 else 1.0
+        times = np.broadcast_to(np.array([maps.interval_s, min(progress, 1.0)], np.float32), maps.flow.shape)
+        return np.concatenate((maps.flow, times), axis=2)
+
+    def _continue_history(self) -> None:
+        """Add the newest picture to the history, thirty times a second. It ends where the show's size changes."""
+        if self._maps is None:
+            return
+        height, width = self._maps.echo.shape[:2]
+        texture = self._textures.get(HISTORY)
+        if texture is None or texture.size != (width * COLUMNS, height * ROWS):
+            release_all(texture)
+            texture = self._context.texture((width * COLUMNS, height * ROWS), 4)
+            self._textures[HISTORY] = texture
+            self.history, self._next_cell_s = (-1.0, 0.0), self._time_s
+        cells = int((self._time_s - self._next_cell_s) * CELLS_PER_S + 1.001)
+        if cells > COLUMNS:  # the picture stood still: what happened meanwhile is unknown
+            self._next_cell_s, cells = self._time_s, 1
+        for _ in range(cells):
+            newest = self.history[0] + 1
+            column, row = int(newest) % COLUMNS, int(newest) // COLUMNS % ROWS
+            texture.write(self._maps.echo, viewport=(column * width, row * height, width, height))
+            self.history = newest, max(0.0, newest - COLUMNS * ROWS + 1)
+        self._next_cell_s += cells / CELLS_PER_S

@@ -1,0 +1,248 @@
+"""Maps of layer 5's source for shaders: who is in the picture, how it moves, and the picture itself as it is shown.
+
+The people are SAM3's where it runs. Elsewhere they are found by motion and luma: what moves against the dominant motion
+of the picture, or differs from its slow average, counts the more the brighter it is. The motion is dense optical flow
+of a small grey picture (DIS; Kroeger et al. 2016, https://arxiv.org/abs/1603.03590).
+"""
+
+import logging
+from dataclasses import dataclass
+
+import numpy as np
+
+from engine.render.masks import encoded_id
+from engine.render.newest_thread import NewestThread
+from engine.render.picture import SourceMaps, centre_crop, fitted_size
+from engine.system.guarded_thread import Guard
+from engine.system.reporting import Report
+from engine.values import MAX_LIVE_OBJECTS, Segmentation, VideoFrame
+
+log = logging.getLogger(__name__)
+
+FLOW_PX, MASK_PX, ECHO_PX, MAX_SIDE_PX = 160, 320, 480, 16384  # longer sides
+TRAIL_S = 0.9  # time constant in which a body that has stopped moving fades from the mask
+AVERAGE_S = 8.0  # of the slow average that a still camera sees as its background
+MOVING = 0.12  # widths per second against the dominant motion that count as movement
+DIFFERENT = 32.0  # levels of 255 from the slow average
+RESTART_S = 2.0  # after a gap this long, or in another size, the analysis begins again
+_CLOSING_PX = 7
+
+
+@dataclass(frozen=True, slots=True, kw_only=True, eq=False)
+class SourceRequest:
+    """The picture to be mapped. Two requests with the same picture and objects have the same maps."""
+
+    picture: VideoFrame
+    segmentation: Segmentation | None
+    """The objects found in this picture, or in an earlier one of the source."""
+    size_px: tuple[int, int]
+    """Width and height of the show's picture, which this one fills."""
+    is_mirrored: bool
+    """True if the picture is shown mirrored left to right."""
+    is_of_finished: bool = False
+    """True if the objects were found in the show's own picture, which is neither cropped nor mirrored."""
+    time_s: float
+    """Due time of the frame."""
+
+    def is_like(self, other: "SourceRequest | None") -> bool:
+        """Return True if the maps of `other` are those of this request."""
+        return (
+            other is not None
+            and self.picture is other.picture
+            and self.segmentation is other.segmentation
+            and (self.size_px, self.is_mirrored) == (other.size_px, other.is_mirrored)
+        )
+
+
+class SourceMapper:
+    """Maps the newest picture on a thread of its own; older ones are dropped. Render thread."""
+
+    def __init__(self, report: Report) -> None:
+        self._analysis = SourceAnalysis()
+        self._last: SourceRequest | None = None
+        self._latest: SourceMaps | None = None
+        guard = Guard(log, report, "source", "the maps of layer 5's source failed, the last ones stay")
+        self._thread = NewestThread("source maps", self._map_newest, guard)
+
+    def maps(self, request: SourceRequest | None, *, is_offline: bool) -> SourceMaps | None:
+        """Return the newest finished maps, offline those of this request; None without a picture, and at the start."""
+        if request is None:
+            self._last = self._latest = None
+        elif not request.is_like(self._last):
+            self._last = request
+            if is_offline:
+                self._map_newest(request)
+            else:
+                self._thread.submit(request)
+        return self._latest
+
+    def close(self) -> None:
+        """Stop the thread and wait for it."""
+        self._thread.close()
+
+    def _map_newest(self, request: SourceRequest) -> None:
+        maps = self._analysis.compute(request)
+        if self._last is not None:  # else the source has ended meanwhile
+            self._latest = maps
+
+
+class SourceAnalysis:
+    """Computes maps; keeps the last picture, its slow average and the trail of what moved. One thread."""
+
+    def __init__(self) -> None:
+        self._before: SourceMaps | None = None
+        self._request: SourceRequest | None = None
+        self._grey = self._average = self._trail = np.zeros((0, 0), np.float32)
+        self._found = np.zeros((0, 0), np.float32)
+
+    def compute(self, request: SourceRequest) -> SourceMaps:
+        """Map one picture. OpenCV releases the GIL in each step; 4 ms for 720p."""
+        import cv2  # it costs 0.1 s to import, and most shows need no maps
+
+        shown = _shown_part(request)
+        height, width = shown.shape[:2]
+        picture = cv2.cvtColor(shown, cv2.COLOR_RGB2RGBA)
+        before, last = self._before, self._request
+        gap_s = request.time_s - last.time_s if last is not None else 0.0
+        if before is None or before.picture.shape != picture.shape or not 0.0 <= gap_s <= RESTART_S:
+            before = None
+        flow_px = _texture_size((width, height), FLOW_PX)
+        grey = cv2.cvtColor(cv2.resize(shown, flow_px, interpolation=cv2.INTER_AREA), cv2.COLOR_RGB2GRAY)
+        is_new = before is None or last is None or last.picture is not request.picture
+        if before is None or is_new:
+            flow = self._find_people(grey, gap_s, is_first=before is None)
+            arrived_s, interval_s = request.time_s, gap_s if before is not None else 0.0
+            previous = before.picture if before is not None else picture
+        else:
+            flow, arrived_s, interval_s, previous = before.flow, before.time_s, before.interval_s, before.previous
+        mask_px = _texture_size((width, height), MASK_PX)
+        mask = _found_mask(request, mask_px)
+        if mask is None:
+            mask = self._moving_mask(mask_px)
+        echo = cv2.resize(picture, _texture_size(request.size_px, ECHO_PX), interpolation=cv2.INTER_AREA)
+        echo[..., 3] = cv2.resize(mask[..., 0], echo.shape[1::-1], interpolation=cv2.INTER_LINEAR)
+        self._request = request
+        self._before = SourceMaps(
+            picture=picture,
+            previous=previous,
+            mask=mask,
+            flow=flow,
+            objects=_object_table(request),
+            echo=echo,
+            time_s=arrived_s,
+            interval_s=interval_s,
+        )
+        return self._before
+
+    def _find_people(self, grey: np.ndarray, gap_s: float, *, is_first: bool) -> np.ndarray:
+        """Follow what moves. grey: (height, width) uint8. Returns the movement as in the maps."""
+        import cv2
+
+        height, width = grey.shape
+        level = grey.astype(np.float32)
+        if is_first:
+            self._grey, self._average, self._trail = grey, level, np.zeros_like(level)
+            self._found = np.zeros_like(level)
+            return np.zeros((height, width, 2), np.float32)
+        dis = cv2.DISOpticalFlow.create(cv2.DISOPTICAL_FLOW_PRESET_FAST)
+        # From the new picture back to the last one, so that it stands where the new picture's pixels are.
+        back = dis.calc(grey, self._grey, None)  # type: ignore[call-overload]  # it takes None, too
+        columns, rows = np.meshgrid(np.arange(width, dtype=np.float32), np.arange(height, dtype=np.float32))
+        came_from = columns + back[..., 0], rows + back[..., 1]
+        dominant = np.median(back.reshape(-1, 2), axis=0)
+        against = np.linalg.norm(back - dominant, axis=2) / width / max(gap_s, 1e-3)
+        moves = np.clip(against / MOVING, 0.0, 1.0)
+        pans = min(1.0, float(np.linalg.norm(dominant)) / width / max(gap_s, 1e-3) / MOVING)
+        differs = np.clip(np.abs(level - self._average) / DIFFERENT - 0.5, 0.0, 1.0) * (1.0 - pans)
+        dark, bright = np.percentile(level, (20, 98))
+        luma = np.clip((level - dark) / max(bright - dark, 1.0), 0.0, 1.0)
+        kept = cv2.remap(self._trail, *came_from, interpolation=cv2.INTER_LINEAR)
+        self._trail = np.maximum(kept * np.exp(-gap_s / TRAIL_S), moves)
+        body = np.maximum(self._trail, differs) * (0.4 + 0.6 * luma)
+        kernel = cv2.getStructuringElement(cv2.MORPH_ELLIPSE, (_CLOSING_PX, _CLOSING_PX))
+        closed = cv2.morphologyEx(cv2.GaussianBlur(body, (5, 5), 0), cv2.MORPH_CLOSE, kernel)
+        self._found = np.clip((closed - 0.2) / 0.25, 0.0, 1.0)
+        rate = 1.0 - np.exp(-gap_s / (AVERAGE_S * (1.0 - 0.9 * pans)))
+        self._average = self._average + (level - self._average) * np.float32(rate)
+        self._grey = grey
+        return np.ascontiguousarray(back * np.array([-1.0 / width, 1.0 / height], np.float32))
+
+    def _moving_mask(self, size_px: tuple[int, int]) -> np.ndarray:
+        import cv2
+
+        mask = np.zeros((*size_px[::-1], 4), np.uint8)
+        mask[..., 0] = cv2.resize(self._found * 255, size_px, interpolation=cv2.INTER_CUBIC).clip(0, 255)
+        mask[..., 3] = 255
+        return mask
+
+
+def _texture_size(size_px: tuple[int, int], longest_px: int = MAX_SIDE_PX) -> tuple[int, int]:
+    """Return a size of this shape. A side that is a power of two loses a pixel: for those Mesa compiles each shader
+    once more."""
+    width, height = (side - (side > 1 and side & (side - 1) == 0) for side in fitted_size(size_px, longest_px))
+    return width, height
+
+
+def _shown_part(request: SourceRequest) -> np.ndarray:
+    """Return the pixels that fill the show's picture, not larger than it, (height, width, 3) uint8."""
+    import cv2
+
+    pixels = request.picture.pixels
+    left, top, width, height = centre_crop(pixels.shape[1::-1], request.size_px)
+    pixels = pixels[top : top + height, left : left + width]
+    if width > request.size_px[0]:
+        pixels = cv2.resize(pixels, request.size_px, interpolation=cv2.INTER_AREA)
+    width, height = _texture_size(pixels.shape[1::-1])
+    pixels = pixels[:height, :width]
+    return cv2.flip(pixels, 1) if request.is_mirrored else np.ascontiguousarray(pixels)
+
+
+def _found_mask(request: SourceRequest, size_px: tuple[int, int]) -> np.ndarray | None:
+    """Return the mask of the found objects as in the maps; None without a segmentation."""
+    import cv2
+
+    found = request.segmentation
+    if found is None:
+        return None
+    side = found.masks.shape[1] if len(found.masks) else 1
+    covered, numbers = np.zeros((side, side), np.uint8), np.zeros((side, side), np.uint8)
+    for each, mask in zip(reversed(found.objects), found.masks[::-1], strict=True):
+        np.maximum(covered, mask, out=covered)
+        numbers[mask > 127] = encoded_id(each.id)
+    left, top, width, height = _crop(request)
+    # From the centre of a pixel of the map to the texel of the masks there.
+    (columns, rows), is_mirrored = size_px, request.is_mirrored and not request.is_of_finished
+    across, down = width * side / columns, height * side / rows
+    start = (left + width) * side - 0.5 - across / 2 if is_mirrored else left * side - 0.5 + across / 2
+    matrix = np.array([[-across if is_mirrored else across, 0, start], [0, down, top * side - 0.5 + down / 2]])
+    mask = np.zeros((rows, columns, 4), np.uint8)
+    for channel, (plane, kind) in enumerate(((covered, cv2.INTER_LINEAR), (numbers, cv2.INTER_NEAREST))):
+        flags = kind | cv2.WARP_INVERSE_MAP
+        mask[..., channel] = cv2.warpAffine(plane, matrix, size_px, flags=flags, borderMode=cv2.BORDER_REPLICATE)
+    mask[..., 2:] = 255
+    return mask
+
+
+def _crop(request: SourceRequest) -> tuple[float, float, float, float]:
+    """Return left, top, width and height of the shown part of the segmented picture, as parts of its sides."""
+    assert request.segmentation is not None
+    if request.is_of_finished:
+        return 0.0, 0.0, 1.0, 1.0
+    full_width, full_height = request.segmentation.picture_px
+    left, top, width, height = centre_crop((full_width, full_height), request.size_px)
+    return left / full_width, top / full_height, width / full_width, height / full_height
+
+
+def _object_table(request: SourceRequest) -> np.ndarray:
+    """Return the objects as in the maps, in the coordinates of the shown picture."""
+    table = np.zeros((3, MAX_LIVE_OBJECTS + 1, 4), np.float32)
+    if request.segmentation is None:
+        return table
+    left, top, width, height = _crop(request)
+    for index, each in enumerate(request.segmentation.objects[:MAX_LIVE_OBJECTS]):
+        x, y = (each.box[0] - left) / width, (each.box[1] - top) / height
+        if request.is_mirrored and not request.is_of_finished:
+            x = 1.0 - x
+        table[2, index] = x, 1.0 - y, each.box[2] / width, each.box[3] / height
+        table[1, index] = each.id, each.score, each.prompt, 1.0
+    return table
