@@ -1,8 +1,10 @@
 """Maps of layer 5's source for shaders: who is in the picture, how it moves, and the picture itself as it is shown.
 
-The people are SAM3's where it runs. Elsewhere they are found by motion and luma: what moves against the dominant motion
-of the picture, or differs from its slow average, counts the more the brighter it is. The motion is dense optical flow
-of a small grey picture (DIS; Kroeger et al. 2016, https://arxiv.org/abs/1603.03590).
+People are SAM3's where it runs. Elsewhere they are found by motion, luma and colour: what changes against the pan of
+the camera is a person's, and so are pixels near it whose colour occurs more among what moved than in the rest
+(histogram backprojection; Swain and Ballard 1991, https://doi.org/10.1007/BF00130487). So a body is whole, and stays
+for some seconds when it stands still. The motion is dense optical flow of a small grey picture (DIS; Kroeger et al.
+2016, https://arxiv.org/abs/1603.03590).
 """
 
 import logging
@@ -20,12 +22,13 @@ from engine.values import MAX_LIVE_OBJECTS, Segmentation, VideoFrame
 log = logging.getLogger(__name__)
 
 FLOW_PX, MASK_PX, ECHO_PX, MAX_SIDE_PX = 160, 320, 480, 16384  # longer sides
-TRAIL_S = 0.9  # time constant in which a body that has stopped moving fades from the mask
-AVERAGE_S = 8.0  # of the slow average that a still camera sees as its background
-MOVING = 0.12  # widths per second against the dominant motion that count as movement
-DIFFERENT = 32.0  # levels of 255 from the slow average
+NEAR_S = 4.0  # time constant in which a place where something moved loses its weight
+COLOURS_S = 12.0  # of the colours of the body and of the room
+_LEVELS, _HUES = 8, 64  # bins of lightness and of each of the two hue axes (CIELAB)
+_TEXTURE = 6.0  # of the second derivative: where it is flat, a pan cannot be seen
 RESTART_S = 2.0  # after a gap this long, or in another size, the analysis begins again
 _CLOSING_PX = 7
+_NONE: np.ndarray = np.zeros((0, 0), np.float32)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
@@ -87,13 +90,12 @@ class SourceMapper:
 
 
 class SourceAnalysis:
-    """Computes maps; keeps the last picture, its slow average and the trail of what moved. One thread."""
+    """Computes maps; keeps the last picture, where something moved, and the colours of people and room. One thread."""
 
     def __init__(self) -> None:
         self._before: SourceMaps | None = None
         self._request: SourceRequest | None = None
-        self._grey = self._average = self._trail = np.zeros((0, 0), np.float32)
-        self._found = np.zeros((0, 0), np.float32)
+        self._small = self._near = self._found = self._colours = _NONE
 
     def compute(self, request: SourceRequest) -> SourceMaps:
         """Map one picture. OpenCV releases the GIL in each step; 4 ms for 720p."""
@@ -107,10 +109,10 @@ class SourceAnalysis:
         if before is None or before.picture.shape != picture.shape or not 0.0 <= gap_s <= RESTART_S:
             before = None
         flow_px = _texture_size((width, height), FLOW_PX)
-        grey = cv2.cvtColor(cv2.resize(shown, flow_px, interpolation=cv2.INTER_AREA), cv2.COLOR_RGB2GRAY)
+        small = cv2.resize(shown, flow_px, interpolation=cv2.INTER_AREA)
         is_new = before is None or last is None or last.picture is not request.picture
         if before is None or is_new:
-            flow = self._find_people(grey, gap_s, is_first=before is None)
+            flow = self._find_people(small, gap_s, is_first=before is None)
             arrived_s, interval_s = request.time_s, gap_s if before is not None else 0.0
             previous = before.picture if before is not None else picture
         else:
@@ -134,38 +136,50 @@ class SourceAnalysis:
         )
         return self._before
 
-    def _find_people(self, grey: np.ndarray, gap_s: float, *, is_first: bool) -> np.ndarray:
-        """Follow what moves. grey: (height, width) uint8. Returns the movement as in the maps."""
+    def _find_people(self, small: np.ndarray, gap_s: float, *, is_first: bool) -> np.ndarray:
+        """Follow what moves. small: (height, width, 3) uint8. Returns the movement as in the maps."""
         import cv2
 
-        height, width = grey.shape
-        level = grey.astype(np.float32)
+        height, width = small.shape[:2]
+        grey, before = cv2.cvtColor(small, cv2.COLOR_RGB2GRAY), self._small
+        self._small = small
         if is_first:
-            self._grey, self._average, self._trail = grey, level, np.zeros_like(level)
-            self._found = np.zeros_like(level)
+            self._found = self._near = np.zeros(grey.shape, np.float32)
+            self._colours = np.ones((2, _LEVELS * _HUES * _HUES), np.float32)
             return np.zeros((height, width, 2), np.float32)
         dis = cv2.DISOpticalFlow.create(cv2.DISOPTICAL_FLOW_PRESET_FAST)
         # From the new picture back to the last one, so that it stands where the new picture's pixels are.
-        back = dis.calc(grey, self._grey, None)  # type: ignore[call-overload]  # it takes None, too
-        columns, rows = np.meshgrid(np.arange(width, dtype=np.float32), np.arange(height, dtype=np.float32))
-        came_from = columns + back[..., 0], rows + back[..., 1]
-        dominant = np.median(back.reshape(-1, 2), axis=0)
-        against = np.linalg.norm(back - dominant, axis=2) / width / max(gap_s, 1e-3)
-        moves = np.clip(against / MOVING, 0.0, 1.0)
-        pans = min(1.0, float(np.linalg.norm(dominant)) / width / max(gap_s, 1e-3) / MOVING)
-        differs = np.clip(np.abs(level - self._average) / DIFFERENT - 0.5, 0.0, 1.0) * (1.0 - pans)
-        dark, bright = np.percentile(level, (20, 98))
-        luma = np.clip((level - dark) / max(bright - dark, 1.0), 0.0, 1.0)
-        kept = cv2.remap(self._trail, *came_from, interpolation=cv2.INTER_LINEAR)
-        self._trail = np.maximum(kept * np.exp(-gap_s / TRAIL_S), moves)
-        body = np.maximum(self._trail, differs) * (0.4 + 0.6 * luma)
+        back = dis.calc(grey, cv2.cvtColor(before, cv2.COLOR_RGB2GRAY), None)  # type: ignore[call-overload]
+        is_textured = np.abs(cv2.Laplacian(cv2.GaussianBlur(grey, (3, 3), 0), cv2.CV_32F)) > _TEXTURE
+        pan = np.median(back[is_textured], axis=0) if is_textured.sum() > grey.size // 50 else np.zeros(2, np.float32)
+        before, near, found = (_moved(plane, pan) for plane in (before, self._near, self._found))
+        change = cv2.GaussianBlur(cv2.absdiff(small, before), (3, 3), 0).max(axis=2)
+        moves = np.clip((change - (4.0 * np.median(change) + 6.0)) / 12.0, 0.0, 1.0).astype(np.float32)
+        self._near = np.maximum(near * np.float32(np.exp(-gap_s / NEAR_S)), moves)
+        around = cv2.GaussianBlur(cv2.dilate(self._near, np.ones((9, 9), np.uint8)), (0, 0), 4)
+        self._colours *= np.float32(np.exp(-gap_s / COLOURS_S))
+        likely = self._likely_people(small, np.maximum(moves, found * 0.5), around)
         kernel = cv2.getStructuringElement(cv2.MORPH_ELLIPSE, (_CLOSING_PX, _CLOSING_PX))
-        closed = cv2.morphologyEx(cv2.GaussianBlur(body, (5, 5), 0), cv2.MORPH_CLOSE, kernel)
-        self._found = np.clip((closed - 0.2) / 0.25, 0.0, 1.0)
-        rate = 1.0 - np.exp(-gap_s / (AVERAGE_S * (1.0 - 0.9 * pans)))
-        self._average = self._average + (level - self._average) * np.float32(rate)
-        self._grey = grey
+        closed = cv2.morphologyEx(cv2.GaussianBlur(likely, (3, 3), 0), cv2.MORPH_CLOSE, kernel)
+        self._found = np.clip((cv2.GaussianBlur(closed, (3, 3), 0) - 0.35) / 0.3, 0.0, 1.0)
         return np.ascontiguousarray(back * np.array([-1.0 / width, 1.0 / height], np.float32))
+
+    def _likely_people(self, small: np.ndarray, seed: np.ndarray, around: np.ndarray) -> np.ndarray:
+        """Return the probability, 0..1, that each pixel is a person's, by its colour and by where something moved.
+
+        seed: What moved, or was found before, 0..1: its colours are people's. around: The same, spread; 0 is the room.
+        """
+        import cv2
+
+        lab = cv2.cvtColor(small, cv2.COLOR_RGB2LAB) // np.array([256 // _LEVELS, 256 // _HUES, 256 // _HUES], np.uint8)
+        bins = (lab.astype(np.intp) @ [_HUES * _HUES, _HUES, 1]).ravel()
+        for kind, weight in enumerate((seed, np.clip(1.0 - 2.0 * around, 0.0, 1.0))):
+            self._colours[kind] += np.bincount(bins, weight.ravel(), self._colours.shape[1]) / weight.size
+        share = self._colours / self._colours.sum(axis=1, keepdims=True) + 1e-5
+        of_people, of_room = share[:, bins].reshape(2, *seed.shape)
+        prior = np.clip(around, 0.02, 0.7)
+        likely: np.ndarray = of_people * prior / (of_people * prior + of_room * (1.0 - prior))
+        return likely.astype(np.float32)
 
     def _moving_mask(self, size_px: tuple[int, int]) -> np.ndarray:
         import cv2
@@ -174,6 +188,15 @@ class SourceAnalysis:
         mask[..., 0] = cv2.resize(self._found * 255, size_px, interpolation=cv2.INTER_CUBIC).clip(0, 255)
         mask[..., 3] = 255
         return mask
+
+
+def _moved(plane: np.ndarray, pan: np.ndarray) -> np.ndarray:
+    """Return a plane moved as the camera has panned: by `pan`, (2,) in pixels, back to where it was."""
+    import cv2
+
+    matrix = np.array([[1, 0, pan[0]], [0, 1, pan[1]]], np.float32)
+    flags = cv2.INTER_LINEAR | cv2.WARP_INVERSE_MAP
+    return cv2.warpAffine(plane, matrix, plane.shape[1::-1], flags=flags, borderMode=cv2.BORDER_REPLICATE)
 
 
 def _texture_size(size_px: tuple[int, int], longest_px: int = MAX_SIDE_PX) -> tuple[int, int]:
