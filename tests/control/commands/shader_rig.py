@@ -148,7 +148,7 @@ class Rig:
         self.snapshot = self.crossfade.bypass.apply(snapshot)
         values = self.slew.step(self.snapshot, PERIOD_S)
         leaving = None if fade is None or fade.is_frozen else fade.before
-        shaders = self.player.shaders(values, snapshot, {}, fade, leaving)
+        shaders = self.player.shaders(values, snapshot, {}, fade, leaving, clock=(12.5, 128.0))
         self.awaits_tests = self.player.awaits_tests(values, self.time_s)
         state = ShaderState(costs_ms=costs_ms or {}, failures=failures or {}, missing=frozenset(failures or {}))
         self.control.after_frame(state, PERIOD_S)

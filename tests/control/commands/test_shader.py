@@ -169,6 +169,42 @@ def test_a_slow_shader_is_bypassed_until_it_is_switched_on(rig: Rig, play: Any, 
     wait_for(lambda: rig.state() == "playing", "the second try")
 
 
+FORMS = """/*{"INPUTS": [{"NAME": "quality", "TYPE": "float", "MIN": 0.2, "MAX": 1.0, "DEFAULT": 1.0},
+  {"NAME": "beats", "TYPE": "float"}, {"NAME": "bpm", "TYPE": "float"}]}*/
+void main() { gl_FragColor = vec4(quality); }"""
+
+
+def test_a_slow_shader_with_a_smaller_form_is_drawn_in_it_before_it_is_bypassed(
+    rig: Rig, play: Any, wait_for: Any, reports: Any
+) -> None:
+    rig.write("Forms", FORMS)
+    wait_for(lambda: rig.control.catalog.find("Forms") is not None, "the scan")
+    play("Forms", "generator")
+    seen = []
+    for _ in range(3):
+        seen.append(rig.frame()["generator"].inputs["quality"])
+        for _ in range(UNMEASURED_FRAMES + MAX_SLOW_FRAMES):
+            rig.frame({"generator": 0.6 * PERIOD_S * 1000})
+    assert seen == [1.0, 0.5, 0.25]
+    wait_for(lambda: rig.state("generator") == "bypassed", "the bypass")
+    told = [line for _, line in reports.lines if "quality" in line]
+    assert told[0] == "/fx/generator: Forms: drawn at quality 0.5: took 20 ms of the 33 ms of a frame"
+    rig.store.set("/fx/generator/enable", False, by="test")
+    rig.frame()
+    rig.store.set("/fx/generator/enable", True, by="test")
+    assert rig.frame()["generator"].inputs["quality"] == 1.0, "switched on again, the full form is tried again"
+
+
+def test_a_shader_whose_trial_was_slow_begins_in_a_smaller_form_and_reads_the_clock(
+    rig: Rig, play: Any, wait_for: Any
+) -> None:
+    rig.write("Forms", FORMS + "// slow")
+    wait_for(lambda: rig.control.catalog.find("Forms") is not None, "the scan")
+    playing = play("Forms", "generator")["generator"]
+    assert playing.inputs == {"quality": 0.25, "beats": 12.5, "bpm": 128.0}
+    assert [view.address for view in rig.views.every] == ["/fx/generator/quality"], "the clock is no control"
+
+
 def test_an_offline_video_waits_for_a_slow_shader(rig: Rig, play: Any) -> None:
     play("Glow")
     rig.control._is_offline = True
