@@ -4,7 +4,6 @@ On a software rasteriser only the shaders themselves are worth OpenGL: the rest 
 fast in Numba. Its pictures are in the same memory, so that upload and readback are copies.
 """
 
-from collections.abc import Sequence
 from contextlib import ExitStack
 
 import numpy as np
@@ -14,7 +13,8 @@ from engine.render.gl_targets import DEEP_DTYPE, PLAIN_DTYPE, deepest_dtype
 from engine.render.gl_textures import Target, release_all
 from engine.render.isf.clocks import DateAt, date_live
 from engine.render.isf.gl_slots import SlotChain
-from engine.render.isf.isf_file import ShaderSlot, ShaderState
+from engine.render.isf.isf_file import ShaderState
+from engine.render.picture import PictureInput
 from engine.render.readback import Readback
 
 WHITE = 257  # 16-bit levels per 8-bit level
@@ -52,23 +52,22 @@ class GLShaders:
     def is_incomplete(self) -> bool:
         return self._chain.is_incomplete
 
-    def begin(
-        self,
-        slots: Sequence[ShaderSlot],
-        waves: np.ndarray,
-        time_s: float,
-        size_px: tuple[int, int],
-        *,
-        is_cutting: bool = False,
-        upcoming: Sequence[ShaderSlot] = (),
-    ) -> None:
+    def begin(self, picture: PictureInput, size_px: tuple[int, int]) -> None:
         """Prepare a picture of this size (width, height), as `SlotChain.begin`."""
         with driver_errors():
             self._context.__enter__()  # type: ignore[no-untyped-call]  # moderngl gives it no annotations
             self._pump_messages()
-            if slots and size_px != self._size_px:
+            if picture.shaders and size_px != self._size_px:
                 self._make_targets(size_px)
-            self._chain.begin(slots, waves, time_s, size_px, is_cutting=is_cutting, upcoming=upcoming)
+            self._chain.begin(
+                picture.shaders,
+                picture.waves,
+                picture.time_s,
+                size_px,
+                is_cutting=picture.is_cutting,
+                upcoming=picture.upcoming_shaders,
+                source=picture.source,
+            )
 
     def draw_generator(self, *, is_outgoing: bool) -> np.ndarray | None:
         """Draw the generator over black, (height, width, 4) uint8; None if none plays. See `SlotChain`."""

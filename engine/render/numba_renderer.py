@@ -238,14 +238,7 @@ class NumbaRenderer:
 
     def _draw_with_shaders(self, picture: PictureInput) -> None:
         if self._shaders is not None:
-            self._shaders.begin(
-                picture.shaders,
-                picture.waves,
-                picture.time_s,
-                self._size_px,
-                is_cutting=picture.is_cutting,
-                upcoming=picture.upcoming_shaders,
-            )
+            self._shaders.begin(picture, self._size_px)
             if self._shaders.is_incomplete and self._has_picture:
                 return
         finished = self._draw_looks(picture)

@@ -8,7 +8,10 @@ from pathlib import Path
 import numpy as np
 import pytest
 
+from engine import open_engine
+from engine.config import build_config
 from engine.errors import IsfError
+from engine.params.looks import PLAIN
 from engine.render.isf.gl_sources import CELLS_PER_S, COLUMNS, ROWS
 from engine.render.isf.isf_file import IsfFile, ShaderSlot
 from engine.render.isf.parse import parse_isf
@@ -129,3 +132,21 @@ def test_a_pass_of_points_adds_up_what_the_vertex_shader_places(
 def test_points_without_a_target_are_refused() -> None:
     with pytest.raises(IsfError, match="POINTS need a TARGET"):
         parse_isf('/*{"PASSES": [{"POINTS": 9}]}*/ void main() { gl_FragColor = vec4(1.0); }', path=Path("a.fs"))
+
+
+@pytest.mark.parametrize("renderer", ["gl", "numba"])
+def test_a_camera_reaches_the_shaders_of_a_whole_run(tmp_path: Path, renderer: str) -> None:
+    (tmp_path / "Seen.fs").write_text(
+        '/*{"INPUTS": [{"NAME": "sourceImage", "TYPE": "image"}, {"NAME": "beats", "TYPE": "float"}]}*/ '
+        "void main() { gl_FragColor = vec4(IMG_THIS_PIXEL(sourceImage).a, beats / 4.0, 0.0, 1.0); }"
+    )
+    config = build_config(
+        {
+            "width": 64, "height": 64, "fps": 30.0, "audio": "demo", "renderer": renderer, "sinks": ("null",),
+            "camera": "test", "offline": True, "shaders": (str(tmp_path),),
+            "params": {**PLAIN, "/fx/generator/file": "Seen", "/tempo/bpm": 120.0},
+        }
+    )  # fmt: skip
+    with open_engine(config) as engine:
+        *_, last = engine.frames(count=16)
+        assert last.read_rgba()[5, 5, :2].tolist() == [255, 64], "half a second is one beat"
