@@ -8,6 +8,7 @@ for some seconds when it stands still. The motion is dense optical flow of a sma
 """
 
 import logging
+from collections.abc import Iterable
 from dataclasses import dataclass
 
 import numpy as np
@@ -26,7 +27,10 @@ NEAR_S = 4.0  # time constant in which a place where something moved loses its w
 COLOURS_S = 12.0  # of the colours of the body and of the room
 _LEVELS, _HUES = 8, 64  # bins of lightness and of each of the two hue axes (CIELAB)
 _TEXTURE = 6.0  # of the second derivative: where it is flat, a pan cannot be seen
+TOLD_AFTER_S = 2.0
 RESTART_S = 2.0  # after a gap this long, or in another size, the analysis begins again
+_NO_SOURCE = "layer 5 has no source, so it draws its own figure: multiverse run --camera 0, or /camera/open"
+_NO_MODEL = "people are found by motion and colour; SAM3 finds them exactly, each with a number: --sam3 MODEL"
 _CLOSING_PX = 7
 _NONE: np.ndarray = np.zeros((0, 0), np.float32)
 
@@ -61,14 +65,23 @@ class SourceMapper:
     """Maps the newest picture on a thread of its own; older ones are dropped. Render thread."""
 
     def __init__(self, report: Report) -> None:
+        self._report = report
+        self._situation: tuple[str, str] = ("", "")
+        self._since_s: float | None = None
         self._analysis = SourceAnalysis()
         self._last: SourceRequest | None = None
         self._latest: SourceMaps | None = None
         guard = Guard(log, report, "source", "the maps of layer 5's source failed, the last ones stay")
         self._thread = NewestThread("source maps", self._map_newest, guard)
 
-    def maps(self, request: SourceRequest | None, *, is_offline: bool) -> SourceMaps | None:
-        """Return the newest finished maps, offline those of this request; None without a picture, and at the start."""
+    def maps(
+        self, request: SourceRequest | None, *, readers: Iterable[str], time_s: float, is_offline: bool
+    ) -> SourceMaps | None:
+        """Return the newest finished maps, offline those of this request; None without a picture, and at the start.
+
+        readers: Names of the shaders that read them; what they miss is reported once. time_s: Due time of the frame.
+        """
+        self._tell(", ".join(sorted(readers)), request, time_s)
         if request is None:
             self._last = self._latest = None
         elif not request.is_like(self._last):
@@ -82,6 +95,18 @@ class SourceMapper:
     def close(self) -> None:
         """Stop the thread and wait for it."""
         self._thread.close()
+
+    def _tell(self, readers: str, request: SourceRequest | None, time_s: float) -> None:
+        """Report what these shaders miss, once it has been missing for a while: a camera opens in a second or two."""
+        missing = (
+            "" if request is not None and request.segmentation is not None else _NO_MODEL if request else _NO_SOURCE
+        )
+        if (readers, missing) != self._situation:
+            self._situation, self._since_s = (readers, missing), time_s
+        if self._since_s is not None and time_s - self._since_s >= TOLD_AFTER_S:
+            self._since_s = None
+            if readers and missing:
+                self._report("source", f"{readers}: {missing}")
 
     def _map_newest(self, request: SourceRequest) -> None:
         maps = self._analysis.compute(request)

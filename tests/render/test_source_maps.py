@@ -1,9 +1,12 @@
 """Maps of layer 5's source: people, movement, crop and mirror, with known answers."""
 
+from dataclasses import replace
+from typing import Any
+
 import numpy as np
 import pytest
 
-from engine.render.source_maps import RESTART_S, SourceAnalysis, SourceRequest
+from engine.render.source_maps import RESTART_S, SourceAnalysis, SourceMapper, SourceRequest
 from engine.values import FoundObject, Segmentation, VideoFrame
 
 SHOW_PX = 320, 180
@@ -100,3 +103,16 @@ def test_a_model_that_finds_nobody_gives_an_empty_mask_and_no_side_is_a_power_of
     assert not maps.mask[..., :2].any() and (maps.mask[..., 2] == 255).all()
     sides = {side for plane in (maps.picture, maps.mask, maps.flow, maps.echo) for side in plane.shape[:2]}
     assert all(side & (side - 1) for side in sides)
+
+
+def test_what_a_look_misses_is_told_once_after_two_seconds_and_again_when_the_camera_is_lost(reports: Any) -> None:
+    mapper, camera = SourceMapper(reports), request(textured())
+    scenes = [None] * 100 + [camera] * 200 + [replace(camera, segmentation=found_at([1, 2]))] * 100 + [None] * 100
+    for number, scene in enumerate(scenes):
+        maps = mapper.maps(scene, readers=["Silhouette"], time_s=number / FPS, is_offline=True)
+        assert (maps is None) is (scene is None)
+    told = [line for _, line in reports.lines]
+    assert [line.split(" ", 3)[:3] for line in told] == [
+        ["Silhouette:", "layer", "5"], ["Silhouette:", "people", "are"], ["Silhouette:", "layer", "5"],
+    ]  # fmt: skip
+    mapper.close()

@@ -77,21 +77,21 @@ class Drawing:
         self, scene: Scene, values: Mapping[str, Any], frame_id: FrameId, shaders: tuple[ShaderSlot, ...]
     ) -> SourceMaps | None:
         """The maps of the picture of layer 5's source, if a shader reads them."""
-        masks, layer5 = scene.masks, scene.layer5(values)
-        if layer5 is None or not any(each.file.source_maps for each in shaders):
-            return self.sources.maps(None, is_offline=self.is_offline)
-        picture, found = layer5.picture, masks.picture if masks.segmentation is not None else None
-        if found is not None and found.source == picture.source and values["/layer/5/matte_sync"]:
-            picture = found
-        request = SourceRequest(
-            picture=picture,
-            segmentation=masks.segmentation,
-            size_px=self.renderer.size_px,
-            is_mirrored=values["/layer/5/mirror"],
-            is_of_finished=masks.is_of_finished,
-            time_s=frame_id.time_s,
-        )
-        return self.sources.maps(request, is_offline=self.is_offline)
+        readers = {each.file.title for each in shaders if each.file.source_maps}
+        masks, layer5, request = scene.masks, scene.layer5(values), None
+        if layer5 is not None and readers:
+            picture, found = layer5.picture, masks.picture if masks.segmentation is not None else None
+            if found is not None and found.source == picture.source and values["/layer/5/matte_sync"]:
+                picture = found
+            request = SourceRequest(
+                picture=picture,
+                segmentation=masks.segmentation,
+                size_px=self.renderer.size_px,
+                is_mirrored=values["/layer/5/mirror"],
+                is_of_finished=masks.is_of_finished,
+                time_s=frame_id.time_s,
+            )
+        return self.sources.maps(request, readers=readers, time_s=frame_id.time_s, is_offline=self.is_offline)
 
     def _region_map(self, scene: Scene) -> RegionMap | None:
         """The newest region map of the scene; offline the one of this frame's scene."""

@@ -1,8 +1,10 @@
 """What a shader reads of layer 5's source: its picture, mask, objects, flow and history; and passes of points."""
 
 import json
+import re
 from collections.abc import Callable
 from dataclasses import replace
+from itertools import pairwise
 from pathlib import Path
 
 import numpy as np
@@ -21,6 +23,7 @@ from tests.support.pictures import draw_once
 Isf = Callable[..., IsfFile]
 Play = Callable[..., np.ndarray]
 
+ROOT = Path(__file__).parents[3]
 BUILD_FRAMES = 8
 FPS = 30
 
@@ -150,3 +153,14 @@ def test_a_camera_reaches_the_shaders_of_a_whole_run(tmp_path: Path, renderer: s
     with open_engine(config) as engine:
         *_, last = engine.frames(count=16)
         assert last.read_rgba()[5, 5, :2].tolist() == [255, 64], "half a second is one beat"
+
+
+@pytest.mark.parametrize("page", ["how-to/shaders.md", "reference/isf.md"])
+def test_the_shaders_of_the_documentation_draw(page: str, show: Callable[..., np.ndarray]) -> None:
+    blocks = re.findall(r"```glsl\n(.*?)```", (ROOT / "docs" / page).read_text(encoding="utf-8"), re.DOTALL)
+    assert blocks
+    for text, following in pairwise([*blocks, ""]):
+        if text.startswith("/*{"):
+            vertex = following if following and not following.startswith("/*{") else None
+            picture = show(parse_isf(text, path=None, vertex=vertex), np.full((48, 64, 4), 200, np.uint8))
+            assert picture[..., :3].max() > 40, text
