@@ -214,7 +214,8 @@ class FrameLoop:
         for part in (hub.timecode, hub.tempo):
             self._attempt(partial(part.step, now_s))
         self._attempt(hub.dispatcher.launch)
-        for then in (hub.cues, hub.banks, hub.preset_control.mixer, hub.macros, hub.crossfade):
+        presets = hub.preset_control
+        for then in (hub.cues, hub.banks, presets.mixer, hub.macros, hub.crossfade, presets.history):
             self._attempt(partial(then.step, now_s))
         self._attempt(hub.shaders.before_frame)
         hub.dispatcher.latency.begin_frame()

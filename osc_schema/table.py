@@ -31,6 +31,7 @@ from osc_schema import (
     sinks,
     tempo,
     timecode,
+    undo,
     window,
 )
 from osc_schema.first_look import FIRST_LOOK
@@ -61,7 +62,7 @@ that every older preset of this area contains, and the value that keeps the old 
 _BEFORE_MODELS = (multiverse, colour, layers, region)
 _AFTER_MODELS = (
     *(feedback, mirror, graphics, contour, post, fx, modulation, macros, tempo, launch, timecode, master, audio),
-    *(sinks, window, presets, banks, cues, mapping, children, engine),
+    *(sinks, window, presets, banks, cues, undo, mapping, children, engine),
 )
 _DECLARED_AREAS = (
     *(module.AREA for module in _BEFORE_MODELS),

@@ -16,7 +16,7 @@ from osc_schema import Area, Param, ParamType
 from osc_schema.generate import max_patch, osc_layout, pd_patch, touchosc
 from osc_schema.generate.pages import pages
 
-WALKED = {"/cue/go", "/cue/back", "/preset/next", "/preset/previous"}
+WALKED = {"/undo", "/redo", "/cue/go", "/cue/back", "/preset/next", "/preset/previous"}
 PLAYED = WALKED | {"/preset/load", "/camera/open", *(f"/pad/{n}" for n in range(1, 17))}
 NUMBERS = (ParamType.FLOAT, ParamType.STOPS)
 ADDRESSES = Counter([*(param.address for param in osc_schema.PARAMS), *PLAYED])

@@ -27,6 +27,7 @@ from engine.control.commands.shader_test_scheduler import ShaderTestScheduler
 from engine.control.commands.show import ShowControl
 from engine.control.commands.sound import SoundControl, music_folders
 from engine.control.commands.timecode import TimecodeControl
+from engine.control.commands.undo import UndoControl
 from engine.control.commands.upcoming import Upcoming
 from engine.control.foreign.messages import mapped_by
 from engine.control.launch_queue import LaunchQueue
@@ -156,6 +157,7 @@ def open_control_hub(
     )
     mapping, map_feedback = _open_mapping(run, context, feedback, tempo, timecode)
     on_disconnect = partial(_release, map_feedback, banks, presets)
+    undo = UndoControl(context, presets=presets, crossfade=crossfade)
     dispatcher = Dispatcher(
         store, commands, run.clock, report, mapping, feedback=feedback, on_disconnect=on_disconnect, launch_queue=queue
     )
@@ -163,7 +165,19 @@ def open_control_hub(
     cameras = closing(_open_cameras(run, context, camera, senders))
     sounds = closing(SoundControl(context, audio, music_folders(config.music, config.audio)))
     show = ShowControl(context, slew=slew, sinks=sinks, presets=presets)
-    for part in (show, presets, cues, banks, timecode, mapping, shaders, cameras, sounds, ModulationControl(store)):
+    for part in (
+        show,
+        presets,
+        cues,
+        banks,
+        timecode,
+        mapping,
+        shaders,
+        cameras,
+        sounds,
+        ModulationControl(store),
+        undo,
+    ):
         part.add_commands(commands)
     commands.add("/launch/drop", queue.on_drop)
     commands.add("/launch/list", queue.on_list, is_listing=True)
@@ -226,6 +240,7 @@ def _release(map_feedback: MapFeedback, banks: BankControl, presets: PresetContr
     for holder in (sender, mapped_by(sender)):
         banks.release_of(holder)
         presets.mixer.release_of(holder)
+        presets.history.hold(holder, is_pressed=False)
 
 
 def _open_shaders(

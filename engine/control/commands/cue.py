@@ -144,7 +144,7 @@ class CueControl:
         self._panics = self._store.get(PANIC)
         try:
             keep = "/layer/5/" if cue.keep_layer5 else ""
-            self._presets.load(cue.preset, cue.fade, ended, keep=keep, is_picture=not cue.glide)
+            self._presets.load(cue.preset, cue.fade, ended, keep=keep, is_picture=not cue.glide, is_by_hand=False)
         except PresetError as error:
             self._failure = str(error)
             self._notify("/cue/failed", cue.number, cue.preset, self._failure)

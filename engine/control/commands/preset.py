@@ -24,6 +24,7 @@ from engine.params import Crossfade, LoadedPreset, PresetFolder
 from engine.params.crossfade import Ended
 from engine.params.fade_time import AT_ONCE, FadeTime
 from engine.params.hand import Hand
+from engine.params.history import GestureHistory
 from engine.params.input_views import InputViews
 from engine.params.looks import LOOKS
 from engine.params.preset_cache import CURRENT, CurrentPreset, PresetCache, PresetChange
@@ -67,6 +68,7 @@ class PresetControl:
         self._crossfade = crossfade
         self._take_picture = take_picture
         self.current = CurrentPreset(context.store, context.notify)
+        self.history = GestureHistory(context.store, context.clock.now_s)
         self.faults = PresetFaults(self.cache, upcoming.fault_of, context.notify)
         self.mixer = PresetMixer(
             context,
@@ -121,12 +123,14 @@ class PresetControl:
         keep: str = "",
         ticket: Ticket | None = None,
         is_picture: bool = True,
+        is_by_hand: bool = True,
     ) -> None:
         """Crossfade to a preset's picture within that time; invalid entries are reported. Does not use the disk.
 
         Raises PresetError, without any change, if there is no such preset. `ended`: as in `Crossfade.start`. `keep`:
         the beginning of addresses that stay as they are. `ticket`: of a preset that had to be read first. Not
-        `is_picture`: interpolates the values instead of two pictures; menus change at the beginning.
+        `is_picture`: interpolates the values instead of two pictures; menus change at the beginning. `is_by_hand`:
+        `/undo` restores the values before.
         """
         loaded = self._get(name)
         if keep:
@@ -136,6 +140,8 @@ class PresetControl:
                 ended(by)
                 return
             self.mixer.end_flash()
+            if is_by_hand:
+                self.history.add_preset(loaded.name, loaded.values, self.current.name)
             arrive = self.current.begin(loaded, is_fading=True)
 
             def on_end(superseded_by: str) -> None:

@@ -183,7 +183,7 @@ class PresetMixer:
     def _arrive(self, name: str) -> None:
         """The hand has brought a preset on screen. The caller holds the lock."""
         before = self._current.name
-        self._show_current(name)
+        self.show_current(name)
         if self.prepared == name:  # else another one was prepared meanwhile
             self._set_prepared(self._if_exists(before))
 
@@ -244,7 +244,7 @@ class PresetMixer:
         if not is_flashing:
             return
         values = flash.before | self._set_by_others(flash)
-        self._show_current(flash.current)  # first: the frame in which it begins reads its name
+        self.show_current(flash.current)  # first: the frame in which it begins reads its name
         look = [(param, values[param.address]) for param, _ in LOOK_DEFAULTS]
         self._crossfade.start(look, by=FLASH, is_picture=True)
         if self.prepared and self._position != self._begin:
@@ -254,7 +254,8 @@ class PresetMixer:
         changes, _ = self._store.changes_since(flash.since)
         return {change.address: change.value for change in changes if change.by != FLASH}
 
-    def _show_current(self, name: str) -> None:
+    def show_current(self, name: str) -> None:
+        """Make a preset the current one, or none if it is missing."""
         if self._if_exists(name):
             self._current.begin(self._get(name))
         else:

@@ -244,7 +244,7 @@ class ShowControl:
         if config.resume:
             self._presets.resume(autosave.load())
         if config.preset is not None:
-            self._presets.load(config.preset)
+            self._presets.load(config.preset, is_by_hand=False)
         first_values = [("/engine/width", config.width), ("/engine/height", config.height), ("/engine/fps", fps)]
         for result in self._store.set_many([*first_values, *model_values, *config.params.items()], by="configuration"):
             if isinstance(result, osc_schema.Rejected):

@@ -33,6 +33,7 @@ import { Strip } from "./strip.js";
 import { Tabs } from "./tabs.js";
 import { toast } from "./toast.js";
 import { Transport } from "./transport.js";
+import { Undo } from "./undo.js";
 import { Values } from "./values.js";
 import { Voice } from "./voice.js";
 
@@ -74,6 +75,7 @@ const presets = new Presets(connection, pictures, {
   add: (name) => pads.add(name),
 });
 new Hands(values, master);
+const undo = new Undo(connection);
 const lock = new Lock();
 beat.watchQueue((waiting) => pads.showQueue(waiting));
 const mapping = new Mapping(connection);
@@ -194,6 +196,7 @@ listenToKeys({
   freeze: () => master.toggle("freeze"),
   perform: () => tabs.show("perform"),
   isLocked: () => lock.isOn,
+  take: (verb) => undo.take(verb),
   canGo: () => tabs.current === "cues",
   go: () => cues.go(),
   cancel: () => {

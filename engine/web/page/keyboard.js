@@ -8,7 +8,7 @@ const TYPING = "input:not([type=radio], [type=checkbox], [type=color], [type=num
 const FIELD = `${TYPING}, input[type=number], select`;
 const PRESSABLE = "button, summary, a, [role=slider], input, select";
 
-/** `acts`: blackout, freeze, search, perform, go, canGo, isLocked and cancel, all without arguments. */
+/** `acts`: blackout, freeze, search, perform, go, canGo, isLocked and cancel, all without arguments, and take("undo"). */
 export function listenToKeys(acts) {
   const isPlain = (event) => !(event.ctrlKey || event.metaKey || event.altKey || event.defaultPrevented || event.repeat);
   // In the capture phase, before other parts of the page handle the key.
@@ -23,6 +23,11 @@ export function listenToKeys(acts) {
     { capture: true },
   );
   document.addEventListener("keydown", (event) => {
+    const verb = verbOf(event);
+    if (verb && !acts.isLocked() && !event.target.closest?.(TYPING)) {
+      event.preventDefault();
+      acts.take(verb);
+    }
     if (!isPlain(event)) return;
     if (leaveField(event)) return;
     const help = byId("help");
@@ -55,6 +60,12 @@ function leaveField(event) {
   }
   field.blur();
   return true;
+}
+
+/** "undo" or "redo" for the keys that mean it everywhere; a text field has its own. */
+function verbOf({ ctrlKey, metaKey, altKey, shiftKey, key }) {
+  if (altKey || ctrlKey === metaKey) return "";
+  return { z: shiftKey ? "redo" : "undo", y: ctrlKey && !shiftKey ? "redo" : "" }[key.toLowerCase()] ?? "";
 }
 
 function safetyOf({ shiftKey, key }, acts) {

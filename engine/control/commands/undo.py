@@ -1,0 +1,47 @@
+"""`/undo`, `/redo` and `/gesture`: take back what hands have changed, whichever page or controller they used."""
+
+from functools import partial
+
+from engine.control import Args, CommandTable, Reply
+from engine.control.commands import CommandContext
+from engine.control.commands.preset import PresetControl
+from engine.params import Crossfade
+from osc_schema import Rejected
+
+
+class UndoControl:
+    """The commands for the history of `PresetControl`. OSC's threads."""
+
+    def __init__(self, context: CommandContext, *, presets: PresetControl, crossfade: Crossfade) -> None:
+        self._report, self._presets, self._crossfade = context.report, presets, crossfade
+
+    def add_commands(self, table: CommandTable) -> None:
+        table.add("/undo", partial(self._on_command, True))
+        table.add("/redo", partial(self._on_command, False))
+        table.add("/gesture", self._on_gesture)
+
+    def _on_command(self, is_undo: bool, args: Args, reply: Reply) -> None:
+        if args[:1] == (0,):  # a button was released
+            return
+        mixer = self._presets.mixer
+        with mixer.lock:
+            restored = self._presets.history.take(is_undo=is_undo)
+            if restored is None:
+                raise Rejected("no step is left")
+            if restored.current is not None:
+                mixer.end_flash()
+                mixer.show_current(restored.current)
+            is_picture = restored.current is not None
+            problems = [*map(str, self._crossfade.start(restored.entries, by="undo", is_picture=is_picture))]
+        if restored.absent:
+            shaders = ", ".join(sorted({str(shader) for shader in restored.absent.values()}))
+            problems.append(f"{', '.join(restored.absent)}: left out, because {shaders} no longer plays")
+        for problem in problems:
+            self._report("undo", f"{reply.command}: {problem}")
+        reply.done(restored.title)
+
+    def _on_gesture(self, args: Args, reply: Reply) -> None:
+        if len(args) != 1 or args[0] not in (0, 1):
+            raise Rejected("takes 1 while the controls are held, then 0")
+        self._presets.history.hold(reply.sender, is_pressed=args[0] == 1)
+        reply.done(int(args[0] == 1))

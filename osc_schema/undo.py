@@ -1,0 +1,36 @@
+"""Undo and redo of what hands have changed."""
+
+from osc_schema.declare import arguments
+from osc_schema.types import Area, Command
+
+
+def _command(address: str, description: str) -> Command:
+    return Command(
+        address=address,
+        arguments=arguments("pressed:i?"),
+        description=description,
+        replies=(f"/done {address} <what>", f"/fail {address} <reason>"),
+    )
+
+
+AREA = Area(
+    title="Undo",
+    description="The last 100 steps of hands, whichever page or controller they came from. One step is one gesture: a "
+    "fader from press to release, the messages of one bundle, a preset that was loaded by hand, a panic. What sound, "
+    "LFOs, modulation, cues and fades move is no step.",
+    commands=(
+        _command(
+            "/undo",
+            "Restores the values before the newest step of a hand; before a preset, also the name of the look. Values "
+            "of a shader that no longer plays are left out. 0 (a button released) does nothing.",
+        ),
+        _command("/redo", "Restores the step that was undone last, until a hand changes something else."),
+        Command(
+            address="/gesture",
+            arguments=arguments("touched:i"),
+            description="Between 1 and 0 all that this sender changes is one step of /undo. Without it a step ends "
+            "when a control has rested for a second, or another one is moved.",
+            replies=("/done /gesture <touched>", "/fail /gesture <reason>"),
+        ),
+    ),
+)

@@ -1,0 +1,143 @@
+"""Undo and redo: one step is one gesture of a hand; fades, cues and the beat make none."""
+
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from engine.control.commands.undo import UndoControl
+from engine.params import Snapshot
+from engine.params.history import MAX_STEPS
+from engine.params.macros import Macros
+from osc_schema import Rejected, Value
+from tests.control.commands.show_rig import BRIGHTNESS, CueRig
+
+HAND, PHONE, ANGLE, MUTE, FADE = "ws 10.0.0.1:1", "udp 10.0.0.2:2", "/layer/1/angle", "/layer/1/mute", "/master/fade"
+
+
+class UndoRig(CueRig):
+    def __init__(self, folder: Path, reports: Any) -> None:
+        super().__init__(folder, reports)
+        UndoControl(self.context, presets=self.presets, crossfade=self.crossfade).add_commands(self.commands)
+
+    def move(self, address: str, *values: Value, by: str = HAND, every_s: float = 0.05) -> None:
+        for value in values:
+            self.clock.sleep_until(self.clock.now_s() + every_s)
+            self.store.set(address, value, by=by)
+            self.frame()
+
+    def frame(self) -> Snapshot:
+        self.presets.history.step(self.clock.now_s())
+        return self.store.snapshot()
+
+    def undo(self) -> str:
+        return str(self.done("/undo")[0])
+
+
+@pytest.fixture
+def rig(tmp_path: Path, reports: Any) -> Any:
+    rig = UndoRig(tmp_path, reports)
+    yield rig
+    rig.close()
+
+
+def test_a_drag_is_one_step_and_so_is_each_press_of_a_switch(rig: UndoRig) -> None:
+    start = rig.store.get(BRIGHTNESS)
+    rig.move(BRIGHTNESS, 1.0, 1.5, 2.0)
+    rig.move(MUTE, True, False, True, every_s=0.3)
+    assert [rig.undo() for _ in range(4)] == [MUTE, MUTE, MUTE, BRIGHTNESS]
+    assert (rig.store.get(BRIGHTNESS), rig.store.get(MUTE)) == (start, False)
+    with pytest.raises(Rejected, match="no step is left"):
+        rig.say("/undo")
+    assert rig.done("/redo") == (BRIGHTNESS,) and rig.store.get(BRIGHTNESS) == 2.0
+    rig.move(ANGLE, 45.0)
+    with pytest.raises(Rejected):
+        rig.say("/redo")
+
+
+def test_a_gesture_lasts_as_long_as_the_control_is_held(rig: UndoRig) -> None:
+    for low, high in ((1.0, 1.5), (2.0, 2.5)):
+        rig.presets.history.hold(HAND, is_pressed=True)
+        rig.move(BRIGHTNESS, low, high, every_s=5.0)
+        rig.move(ANGLE, low, every_s=5.0)
+        rig.presets.history.hold(HAND, is_pressed=False)
+    rig.undo()
+    assert (rig.store.get(BRIGHTNESS), rig.store.get(ANGLE)) == (1.5, 1.0)
+    rig.undo()
+    assert rig.store.get(ANGLE) == 0.0
+    rig.move(BRIGHTNESS, 1.0, 2.0, every_s=2.0)  # a controller says no release: two moves, seconds apart
+    rig.undo()
+    assert rig.store.get(BRIGHTNESS) == 1.0
+
+
+def test_two_hands_at_once_are_two_steps_and_what_moves_by_itself_is_none(rig: UndoRig) -> None:
+    for value in (0.1, 0.2, 0.3):
+        rig.move(FADE, value, by=HAND)
+        rig.move(BRIGHTNESS, value, by=PHONE)
+    for by in ("fade", "tempo", "preset flash", "undo", "sd", "configuration"):
+        rig.move(ANGLE, len(by) * 1.0, by=by)
+    rig.store.set("/sink/record/enable", True, by=HAND)
+    assert [rig.undo(), rig.undo()] == [BRIGHTNESS, FADE]
+    assert rig.store.get("/sink/record/enable") is True and rig.store.get(FADE) == 1.0
+
+
+def test_a_preset_loaded_by_hand_is_undone_with_its_name_and_a_cue_is_not(rig: UndoRig) -> None:
+    rig.done("/preset/load", "low")
+    rig.move(BRIGHTNESS, 1.25)
+    rig.say("/preset/load", "high", 4.0)  # while it fades in
+    rig.crossfade.step(0.0)
+    assert rig.undo() == "preset high"
+    assert (rig.store.get(BRIGHTNESS), rig.presets.current.name) == (1.25, "low")
+    assert not rig.crossfade.is_fading
+    assert rig.done("/redo") == ("preset high",)
+    assert (rig.store.get(BRIGHTNESS), rig.presets.current.name) == (3.0, "high")
+    rig.presets.load("mid", is_by_hand=False)  # as a cue does
+    assert rig.undo() == "preset high"
+
+
+def test_a_panic_is_undone_as_a_whole(rig: UndoRig) -> None:
+    rig.move(BRIGHTNESS, 0.5)
+    rig.move(MUTE, True)
+    rig.store.set("/master/panic", True, by=PHONE)
+    rig.frame()
+    assert rig.store.get(MUTE) is False
+    rig.undo()
+    assert (rig.store.get(BRIGHTNESS), rig.store.get(MUTE)) == (0.5, True)
+
+
+def test_a_macro_is_undone_with_all_that_it_moved(rig: UndoRig, reports: Any) -> None:
+    macros = Macros(rig.store, reports)
+    rig.store.set("/macro/moves/1", f"{BRIGHTNESS} 0 4", by="configuration")
+    rig.store.set(BRIGHTNESS, 0.7, by="configuration")
+    rig.frame()
+    start = rig.store.get("/macro/1")
+    for position in (0.5, 1.0):
+        rig.store.set("/macro/1", position, by=HAND)
+        macros.step(0.0)
+        rig.frame()
+    assert rig.store.get(BRIGHTNESS) == 4.0
+    rig.undo()
+    macros.step(9.0)
+    assert (rig.store.get("/macro/1"), rig.store.get(BRIGHTNESS)) == (start, 0.7)
+
+
+def test_an_input_of_a_shader_that_has_left_is_skipped_with_one_line(rig: UndoRig, reports: Any) -> None:
+    rig.store.set_many([("/fx/1/file", "Glow"), ("/fx/1/2", 0.5)], by="configuration")
+    rig.move("/fx/1/2", 0.75)
+    rig.move("/fx/1/file", "Blur", every_s=3.0)
+    rig.store.set("/fx/1/2", 0.1, by="fx")  # the new shader's own default
+    rig.undo()
+    assert (rig.store.get("/fx/1/file"), rig.store.get("/fx/1/2")) == ("Glow", 0.75), "with its inputs"
+    rig.store.set("/fx/1/file", "Blur", by="preset X")
+    rig.undo()
+    assert rig.store.get("/fx/1/2") == 0.75
+    assert [line for _, line in reports.lines] == ["/undo: /fx/1/2: left out, because Glow no longer plays"]
+
+
+def test_a_hundred_steps_are_kept(rig: UndoRig) -> None:
+    rig.move(BRIGHTNESS, *(number / 40 for number in range(MAX_STEPS + 5)), every_s=2.0)
+    for _ in range(MAX_STEPS):
+        rig.undo()
+    assert rig.store.get(BRIGHTNESS) == pytest.approx(4 / 40)
+    with pytest.raises(Rejected):
+        rig.say("/undo")
