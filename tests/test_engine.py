@@ -5,6 +5,7 @@ import socket
 import urllib.error
 import urllib.request
 from functools import partial
+from itertools import pairwise
 from pathlib import Path
 from typing import Any
 
@@ -54,6 +55,18 @@ def test_pitches_of_the_four_channels_are_detected(chord: Path) -> None:
     with open_engine(quiet(audio=str(chord), offline=True)) as engine:
         *_, last = engine.frames(count=24)
     assert [channel.pitch_hz for channel in last.features] == pytest.approx([110, 220, 330, 440], rel=0.003)
+
+
+def test_the_strobe_of_an_engine_is_limited_unless_the_guard_is_off(chord: Path) -> None:
+    def flashes(**more: object) -> list[int]:
+        params = {"/master/strobe/enable": True, "/master/strobe/rate_hz": 6.0, "/multiverse/brightness": 0.0, **more}
+        with open_engine(quiet(audio=str(chord), offline=True, renderer="numba", params=params)) as engine:
+            levels = [int(frame.read_rgba()[..., :3].mean()) for frame in engine.frames(count=30)]
+        return [level for before, level in pairwise(levels) if level - before > 10]  # the first frame is no rise
+
+    assert flashes(**{"/safety/flash_guard": False}) == [255] * 5
+    limited = flashes()
+    assert limited[:3] == [255] * 3 and max(limited[3:]) < 90
 
 
 @pytest.mark.parametrize("renderer", ["gl", "numba"])

@@ -115,7 +115,7 @@ class GLRenderer:
                 if not (self._shaders.is_incomplete and self._has_picture):  # else the last one stays
                     self._targets.dissolve.state.displayed = finished
                 self._has_picture = True
-            dissolve, hit = self._targets.dissolve, self.master.hit.white_fraction(picture.look.hits, picture.time_s)
+            dissolve, hit = self._targets.dissolve, self.master.white_fraction(picture.look, picture.time_s)
             latest = dissolve.state.displayed or self._current
             self._current = self._publisher.add_white(latest, hit, dissolve.free_target(latest)) if hit > 0 else latest
             self._unfinished = picture

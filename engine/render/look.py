@@ -230,6 +230,8 @@ class Look:
     segments: int
     hits: int
     """Number of `/master/hit` so far."""
+    white: float
+    """Fraction of white in the picture, from the strobe."""
     fade: float
     is_black: bool
     is_frozen: bool
@@ -267,6 +269,7 @@ class Look:
             mirror=values["/mirror/mode"],
             segments=values["/mirror/segments"],
             hits=values["/master/hit"],
+            white=0.0,
             fade=values["/master/fade"],
             is_black=values["/master/blackout"],
             is_frozen=values["/master/freeze"],

@@ -1,15 +1,19 @@
-"""Computes the last steps of a picture: hit, fade, blackout and flash guard. The renderers apply them."""
+"""Computes the last steps of a picture: hit, strobe, fade, blackout and flash guard. The renderers apply them."""
 
 from collections import deque
-from dataclasses import dataclass
+from collections.abc import Mapping
+from dataclasses import dataclass, replace
+from typing import Any
 
 import numpy as np
 
 from engine.render.flash_guard import FlashGuard, Limits
 from engine.render.look import Look
+from osc_schema.modulation import BAR_SYNCS, SYNCS
 
 RECENT_S = 10.0
 HIT_S = 0.25
+STROBE_S = 1 / 15
 
 
 @dataclass(frozen=True, slots=True)
@@ -43,6 +47,22 @@ def fade_of(look: Look) -> float:
     return 0.0 if look.is_black else look.fade
 
 
+def with_strobe(look: Look, values: Mapping[str, Any], beat: float, time_s: float) -> Look:
+    """Return the look with the flash of `/master/strobe` at this time: white over it, or a lower fade."""
+    if not values["/master/strobe/enable"]:
+        return look
+    sync = values["/master/strobe/tempo_sync"]
+    beats = BAR_SYNCS[sync] * values["/tempo/beats_a_bar"] if sync in BAR_SYNCS else SYNCS[sync]
+    rate_hz = values["/tempo/bpm"] / (60 * beats) if beats else values["/master/strobe/rate_hz"]
+    cycles = beat / beats if beats else time_s * rate_hz
+    if (cycles + 1e-6) % 1.0 >= min(STROBE_S * rate_hz, 0.5):  # times of frames have rounding errors
+        return look
+    depth = values["/master/strobe/depth"]
+    if values["/master/strobe/colour"] == "black":
+        return replace(look, fade=look.fade * (1.0 - depth))
+    return replace(look, white=depth)
+
+
 class HitFlash:
     """The flash of `/master/hit`: white that falls to nothing within 0.25 s. Render thread."""
 
@@ -68,6 +88,10 @@ class Master:
         self._recent: deque[tuple[float, bool]] = deque()
         self._limited = 0  # frames in `_recent` that were limited
         self.state = FlashGuardState()
+
+    def white_fraction(self, look: Look, time_s: float) -> float:
+        """Return the fraction of white in this picture, from hit and strobe."""
+        return max(self.hit.white_fraction(look.hits, time_s), look.white)
 
     def finish(self, look: Look, cells: np.ndarray | None, time_s: float) -> Finish:
         """Return the last step of this picture. cells: Its light, (4, 18, 18); None without flash guard.

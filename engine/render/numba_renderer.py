@@ -128,7 +128,7 @@ class NumbaRenderer:
                     if not self._has_picture:
                         self._draw_with_shaders(picture)
             displayed = self._current if self._fade.displayed is None else self._fade.displayed
-            hit = self.master.hit.white_fraction(picture.look.hits, picture.time_s)
+            hit = self.master.white_fraction(picture.look, picture.time_s)
             self._current = self._add_white(displayed, hit) if hit > 0 else displayed
             why = {each.slot: self._why_no_shaders for each in picture.shaders}
             self._refused = ShaderState(failures=why, missing=frozenset(why))

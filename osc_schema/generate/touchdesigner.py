@@ -35,6 +35,7 @@ SHORT_WORDS = {
     "bloom_threshold": "bloomthr",
     "crossfader": "xfade",
     "take_fade": "take",
+    "strobe": "st",
     "crossfade_s": "xfade",  # without its s, which would look like a plural
     "duty_auto": "dtyauto",
     "earlier": "early",

@@ -1,6 +1,7 @@
 """At most three flashes in any second, by dimming; motion continues, and nothing else changes."""
 
 from collections.abc import Callable, Iterator, Sequence
+from dataclasses import replace
 from itertools import pairwise
 
 import numpy as np
@@ -16,6 +17,7 @@ from engine.render.flash_guard import (
     sample_positions,
     solve_gain,
 )
+from engine.render.master import with_strobe
 from engine.render.picture import Renderer
 from tests.render.wcag_flashes import (
     flashing_fraction_of_a_field,
@@ -325,3 +327,44 @@ def test_luminance_under_a_gain_follows_from_three_sums_over_boxes_of_cells() ->
 def test_a_flash_counts_if_its_darker_picture_has_less_than_80_percent_of_the_light() -> None:
     for dark, is_limited in ((0.895, True), (0.92, False)):  # 78 and 83 %
         assert any(limits is not None for limits in limits_of([dark, dark, 1.0, 1.0] * 15)) == is_limited
+
+
+@pytest.mark.parametrize("colour", ["white", "black"])
+@pytest.mark.parametrize(("sync", "rate_hz", "flashes"), [("free", 10.0, 10), ("free", 2.0, 2), ("sixteenth", 2.0, 8)])
+def test_the_strobe_flashes_at_its_rate_and_the_guard_leaves_three_a_second(
+    renderer: Renderer, picture: Callable, values: Callable, colour: str, sync: str, rate_hz: float, flashes: int
+) -> None:
+    renderer.resize(*SIZE)
+    times_s, base = times(30, 2), BLACK if colour == "white" else WHITE
+    strobe_values = values({"/tempo/bpm": 120.0} | {f"/master/strobe/{name}": value for name, value in (
+        ("enable", True), ("tempo_sync", sync), ("rate_hz", rate_hz), ("colour", colour))})  # fmt: skip
+
+    def show(guard: dict, start_s: float) -> np.ndarray:
+        published = []
+        for time_s in map(float, times_s):
+            scene = picture(guard, layer5=base, time_s=start_s + time_s)
+            look = with_strobe(scene.look, strobe_values, beat=time_s * 2, time_s=time_s)
+            published.append(draw_once(renderer, replace(scene, look=look)).read_rgba()[..., :3])
+        return np.array(published)
+
+    bare = show(SIMPLE, 0.0)
+    is_flash = np.abs(bare[:, 0, 0, 0].astype(int) - int(base[0, 0, 0])) > 200
+    starts = is_flash & ~np.concatenate([[False], is_flash[:-1]])
+    assert starts.sum() == 2 * flashes and starts[0], "the first is on the beat"
+    assert general_flashes(bare, times_s) == flashes
+    limited = show(GUARDED, 100.0)
+    assert_conforms(limited, times_s)
+    assert general_flashes(limited, times_s) == min(flashes, 3)
+
+
+def test_a_strobe_of_half_depth_covers_half_and_a_blackout_stays_black(
+    cpu: Renderer, picture: Callable, values: Callable
+) -> None:
+    cpu.resize(*SIZE)
+    on = {"/master/strobe/enable": True, "/master/strobe/depth": 0.5}
+    for changes, level in (({}, 128), ({"/master/strobe/colour": "black"}, 128), ({"/master/blackout": True}, 0)):
+        base = WHITE if changes.get("/master/strobe/colour") == "black" else BLACK
+        scene = picture(SIMPLE | changes, layer5=base)
+        look = with_strobe(scene.look, values(on | changes), beat=0.0, time_s=0.0)
+        rgb = draw_once(cpu, replace(scene, look=look)).read_rgba()[..., :3].astype(int)
+        assert (np.abs(rgb - level) <= 1).all(), (changes, rgb[0, 0])

@@ -12,6 +12,7 @@ from engine.render.graphics_maker import GraphicsMaker
 from engine.render.guarded_renderer import GuardedRenderer
 from engine.render.isf.isf_file import ShaderSlot
 from engine.render.look import Look
+from engine.render.master import with_strobe
 from engine.render.picture import OutgoingLook, PictureInput, RegionMap, SourceMaps
 from engine.render.region_mapper import RegionMapper
 from engine.render.source_maps import SourceMapper, SourceRequest
@@ -47,8 +48,10 @@ class Drawing:
         values, old, fade = looks.current.values, looks.outgoing_values, looks.fade
         region = self._region_map(scene)
         graphics = partial(self.graphics.graphics, beat=beat, size_px=self.renderer.size_px)
+        picture = picture_of(values, features, scene, region, frame_id)
         picture = replace(
-            picture_of(values, features, scene, region, frame_id),
+            picture,
+            look=with_strobe(picture.look, values, beat, frame_id.time_s),
             shaders=shaders,
             upcoming_shaders=slots.upcoming,
             source=self._source_maps(scene, values, frame_id, shaders),

@@ -6,8 +6,8 @@ import { encodeBundle } from "./osc.js";
 import { toast } from "./toast.js";
 import { encodeValue } from "./values.js";
 
-const SWITCHES = { blackout: "/master/blackout", freeze: "/master/freeze" };
-const HANDS = { blackout: "hand-blackout", freeze: "hand-freeze" }; // the same in the perform view
+const SWITCHES = { blackout: "/master/blackout", freeze: "/master/freeze", strobe: "/master/strobe/enable" };
+const HANDS = { blackout: "hand-blackout", freeze: "hand-freeze", strobe: "hand-strobe" }; // the same in the perform view
 const PANIC = "/master/panic";
 const FADE = "/master/fade";
 
@@ -22,7 +22,7 @@ export class Master {
     this.#connection = connection;
     this.#onBlackout = onBlackout;
     this.#values = values;
-    for (const name of Object.keys(SWITCHES)) byId(name).addEventListener("click", () => this.toggle(name));
+    for (const name of Object.keys(SWITCHES)) byId(name)?.addEventListener("click", () => this.toggle(name));
     byId("panic").addEventListener("click", () => this.panic());
   }
 
@@ -31,7 +31,7 @@ export class Master {
     this.#params = params;
     for (const [name, address] of Object.entries(SWITCHES)) {
       this.#values.watch(address, (value) => {
-        for (const button of [byId(name), byId(HANDS[name])]) {
+        for (const button of [byId(name), byId(HANDS[name])].filter(Boolean)) {
           button.setAttribute("aria-pressed", String(Boolean(value)));
           write(button, value ? `${name} is on` : name);
         }

@@ -268,11 +268,12 @@ export class Pads {
   }
 }
 
-/** The four buttons under the hand: hit, freeze, blackout (held 0.3 s) and panic (held 1 s). */
+/** The five buttons under the hand: hit, strobe, freeze, blackout (held 0.3 s) and panic (held 1 s). */
 export class Hands {
   constructor(values, master) {
     const hit = byId("hand-hit");
     listenToPress(hit, () => values.change("/master/hit", true), () => {});
+    byId("hand-strobe").addEventListener("click", () => master.toggle("strobe"));
     byId("hand-freeze").addEventListener("click", () => master.toggle("freeze"));
     actWhenHeld(byId("hand-blackout"), 300, () => master.toggle("blackout"));
     actWhenHeld(byId("hand-panic"), 1000, () => master.panic());
