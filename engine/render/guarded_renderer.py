@@ -153,10 +153,10 @@ class GuardedRenderer:
         rgba = self._call(lambda renderer: renderer.read_behind(size_px, is_bare=True)) if self._has_picture else None
         return self._bare.update(rgba, size_px)
 
-    def behind_reader(self) -> Callable[[], np.ndarray]:
-        """Return a function that draws and reads the picture behind a blackout, at most 640 px wide and high: without
+    def behind_reader(self, longest_px: int = BEHIND_PX) -> Callable[[], np.ndarray]:
+        """Return a function that draws and reads the picture behind a blackout, at most this wide and high: without
         blackout, fade and flash guard. Otherwise like `layer5_picture`."""
-        size_px = fitted_size(self.size_px, BEHIND_PX)
+        size_px = fitted_size(self.size_px, longest_px)
 
         def read() -> np.ndarray:
             rgba = self._call(lambda renderer: renderer.read_behind(size_px)) if self._has_picture else None

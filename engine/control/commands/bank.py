@@ -272,6 +272,12 @@ class BankControl:
             missing = f"bank {number}: there is no preset {preset!r} yet"
             self._presets.if_missing(preset, lambda: self._report(f"banks.{number}", missing))
 
+    def put(self, pad: int, preset: str) -> None:
+        """Put a preset on a pad of the shown bank. Any thread."""
+        with self._lock:
+            self.banks = self.banks.with_pad(number := self._shown_bank, pad, Pad(preset=preset))
+        self._follow_presets(number)
+
     def _on_swap(self, args: Args, reply: Reply) -> None:
         if len(args) != 4:
             raise BankError("takes a bank and a pad, then those to exchange it with")

@@ -26,6 +26,7 @@ from engine.control.commands.shader_player import ShaderPlayer
 from engine.control.commands.shader_test_scheduler import ShaderTestScheduler
 from engine.control.commands.show import ShowControl
 from engine.control.commands.sound import SoundControl, music_folders
+from engine.control.commands.still import StillControl
 from engine.control.commands.timecode import TimecodeControl
 from engine.control.commands.undo import UndoControl
 from engine.control.commands.upcoming import Upcoming
@@ -87,6 +88,7 @@ class ControlHub:
     banks: BankControl
     bank_lights: BankLights
     macros: Macros
+    stills: StillControl
     timecode: TimecodeControl
     show: ShowControl
     mapping: MapControl
@@ -148,6 +150,14 @@ def open_control_hub(
     cues_path = Path(config.cues) if config.cues else beside / CUES_FILE
     cues = closing(CueControl(context, cues_path, presets=presets, pulse=tempo.read_pulse, rename_waiting=queue.rename))
     banks = closing(BankControl(context, beside / BANKS_FILE, presets=presets, queue=queue))
+    stills = StillControl(
+        context,
+        folders.data_folder() / "stills",
+        renderer=renderer,
+        catalog=shaders.catalog,
+        presets=presets,
+        banks=banks,
+    )
     timecode = TimecodeControl(
         context,
         cues=cues,
@@ -157,7 +167,6 @@ def open_control_hub(
     )
     mapping, map_feedback = _open_mapping(run, context, feedback, tempo, timecode)
     on_disconnect = partial(_release, map_feedback, banks, presets)
-    undo = UndoControl(context, presets=presets, crossfade=crossfade)
     dispatcher = Dispatcher(
         store, commands, run.clock, report, mapping, feedback=feedback, on_disconnect=on_disconnect, launch_queue=queue
     )
@@ -165,19 +174,8 @@ def open_control_hub(
     cameras = closing(_open_cameras(run, context, camera, senders))
     sounds = closing(SoundControl(context, audio, music_folders(config.music, config.audio)))
     show = ShowControl(context, slew=slew, sinks=sinks, presets=presets)
-    for part in (
-        show,
-        presets,
-        cues,
-        banks,
-        timecode,
-        mapping,
-        shaders,
-        cameras,
-        sounds,
-        ModulationControl(store),
-        undo,
-    ):
+    others = (ModulationControl(store), UndoControl(context, presets=presets, crossfade=crossfade), stills)
+    for part in (show, presets, cues, banks, timecode, mapping, shaders, cameras, sounds, *others):
         part.add_commands(commands)
     commands.add("/launch/drop", queue.on_drop)
     commands.add("/launch/list", queue.on_list, is_listing=True)
@@ -196,6 +194,7 @@ def open_control_hub(
         banks=banks,
         bank_lights=BankLights(banks.displayed_bank, beat=tempo.beat_at, mapped=mapping.controls),
         macros=Macros(store, report),
+        stills=closing(stills),
         timecode=timecode,
         show=show,
         mapping=mapping,
@@ -252,7 +251,11 @@ def _open_shaders(
     has_records = drawing.shader_driver and not config.offline
     return ShaderControl(
         context,
-        catalog=partial(ShaderCatalog, [*map(Path, config.shaders), *folders.isf_folders(), OWN_SHADERS], context.disk),
+        catalog=partial(
+            ShaderCatalog,
+            [*map(Path, config.shaders), *folders.isf_folders(), folders.data_folder() / "stills", OWN_SHADERS],
+            context.disk,
+        ),
         views=feedback.views,
         player=player,
         testing=partial(

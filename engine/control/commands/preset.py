@@ -251,6 +251,12 @@ class PresetControl:
         if self._take_picture is not None:
             self._take_picture(lambda jpeg: self._save_still(change.name, jpeg))
 
+    def add(self, name: str, values: Mapping[str, Value], reply: Reply) -> None:
+        """Save a preset with these values, and the picture on screen as its picture. Any thread."""
+        self._write_change(self.cache.save(name, values), reply)
+        if self._take_picture is not None:
+            self._take_picture(partial(self.save_picture, name))
+
     def _save_still(self, name: str, jpeg: bytes) -> None:
         """Save the frame that follows a save as the preset's picture, if the preset is still current. Any thread."""
         if self.current.name == name:

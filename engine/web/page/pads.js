@@ -51,6 +51,7 @@ export class Pads {
     byId("pads").replaceChildren(...this.#pads);
     byId("pads").addEventListener("keydown", (event) => this.#pressKey(event));
     byId("pads-edit").addEventListener("click", () => this.#edit(!this.#isEditing));
+    byId("still").addEventListener("click", () => connection.command("/still/take"));
     byId("pads-half").addEventListener("click", () => {
       const isSecond = byId("pads").classList.toggle("is-second");
       write(byId("pads-half"), isSecond ? "9–16" : "1–8");

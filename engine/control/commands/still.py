@@ -1,0 +1,84 @@
+"""`/still/take`: puts a still of the program on a pad. A shader with one picture, which a preset plays, shows it."""
+
+import json
+from collections import deque
+from functools import partial
+from itertools import count
+from pathlib import Path
+from typing import Final
+
+import numpy as np
+
+import osc_schema
+from engine.control import Args, CommandTable, Reply
+from engine.control.commands import CommandContext
+from engine.control.commands.bank import BankControl
+from engine.control.commands.preset import PresetControl
+from engine.params.banks import require_number
+from engine.params.shader_catalog import ShaderCatalog
+from engine.render.guarded_renderer import GuardedRenderer
+from engine.sinks.snapshot import encode_png
+from engine.system.atomic_file import write_atomic
+from osc_schema import Rejected
+from osc_schema.banks import PADS
+from osc_schema.fx import GENERATOR, file_address
+
+_SHADER: Final = "/*%s*/\nvoid main() { gl_FragColor = vec4(IMG_NORM_PIXEL(still, isf_FragNormCoord).rgb, 1.0); }\n"
+_PLAIN: Final = {param.address: param.default for param in osc_schema.DECLARED if param.is_look and param.stored}
+
+
+class StillControl:
+    """The command. On OSC's threads; `step` on the render thread."""
+
+    def __init__(
+        self,
+        context: CommandContext,
+        folder: Path,
+        *,
+        renderer: GuardedRenderer,
+        catalog: ShaderCatalog,
+        presets: PresetControl,
+        banks: BankControl,
+    ) -> None:
+        self._store, self._folder, self._renderer = context.store, folder, renderer
+        self._catalog, self._presets, self._banks = catalog, presets, banks
+        self._disk = context.disk.open("stills", folder)
+        self._requested: deque[tuple[int, Reply]] = deque()
+        self._written: deque[tuple[str, int, Reply]] = deque()
+
+    def add_commands(self, table: CommandTable) -> None:
+        table.add("/still/take", self._on_take)
+
+    def close(self) -> None:
+        self._disk.close()
+
+    def _on_take(self, args: Args, reply: Reply) -> None:
+        pad = require_number("pad", args[0], PADS) if args else 0
+        if not self._renderer.shader_driver:
+            raise Rejected("a still is shown by a shader, which needs OpenGL (multiverse doctor says how to get it)")
+        self._requested.append((pad, reply))
+
+    def step(self) -> None:
+        """Read the picture that was drawn, without a blackout, and make presets of stills whose shader is listed."""
+        while self._requested:
+            pad, reply = self._requested.popleft()
+            pixels = self._renderer.behind_reader(max(self._renderer.size_px))()
+            self._disk.post(partial(self._write, pixels, pad, reply), reply.fail)
+        while self._written and self._catalog.find(self._written[0][0]) is not None:
+            name, pad, reply = self._written.popleft()
+            if pad:
+                self._banks.put(pad, name)
+            look = _PLAIN | {file_address(GENERATOR): name, f"/fx/{GENERATOR}/mix": 1.0}
+            self._presets.add(name, {**self._store.snapshot(), **look}, reply)
+
+    def _write(self, pixels: np.ndarray, pad: int, reply: Reply) -> None:
+        """Write the picture and its shader. The disk's thread."""
+        self._folder.mkdir(parents=True, exist_ok=True)
+        names = (f"Still {number}" for number in count(1))
+        name = next(
+            each for each in names if not ((self._folder / f"{each}.fs").exists() or self._presets.cache.has(each))
+        )
+        write_atomic(self._folder / f"{name}.png", encode_png(pixels))
+        header = {"ISFVSN": "2", "DESCRIPTION": "A still.", "IMPORTED": {"still": {"PATH": f"{name}.png"}}}
+        write_atomic(self._folder / f"{name}.fs", _SHADER % json.dumps(header))
+        self._written.append((name, pad, reply))

@@ -1,0 +1,30 @@
+"""A still of the program on a pad, with a real engine and its files."""
+
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from tests.support.drawing_engine import DrawingEngine, small_config
+
+
+def test_a_still_is_a_pad_that_shows_the_picture_behind_a_blackout(tmp_path: Path, wait_for: Any) -> None:
+    playing = DrawingEngine(small_config(tmp_path, renderer="gl", web="off"), wait_for)
+    try:
+        playing.done("/preset/load", "Riso")
+        playing.engine.params.set("/master/freeze", True)
+        playing.draw(3)
+        picture = playing.pictures[0][..., :3].astype(int)
+        assert picture.std() > 20
+        playing.engine.params.set("/master/blackout", True)
+        playing.shows((0, 0, 0), "the blackout", within=1.0)
+        *_, name = playing.done("/still/take", 12)
+        assert ("/bank/pad", (1, 12, name, "")) in [(at, tuple(args)) for at, args, _ in playing.ask("/bank/list")]
+        playing.engine.params.set_many([("/master/blackout", False), ("/master/freeze", False)], by="test")
+        playing.engine.params.set("/safety/flash_guard", False)
+        assert playing.done("/preset/load", name)[-1] == name
+        wait_for(lambda: np.abs(playing.pictures[0][..., :3] - picture).max() <= 3, "the still on screen")
+        assert playing.done("/still/take")[-1] != name
+        assert "1..16" in playing.failed("/still/take", 17)
+    finally:
+        playing.close()
