@@ -29,6 +29,7 @@ from engine.render.isf.isf_file import ShaderSlot
 from engine.render.picture import PictureInput
 from engine.sinks.sink import OutputFormat, PictureName
 from engine.sinks.sink_set import SinkSet
+from engine.sources.beat_loop import BeatLoop
 from engine.sources.current import CurrentSource
 from engine.sources.senders import SenderLists
 from engine.sources.source import Polled
@@ -112,6 +113,7 @@ class FrameLoop:
         self.timing, self.control_hub, self.inputs = parts.timing, parts.control_hub, parts.inputs
         self.drawing, self.outputs = parts.drawing, parts.outputs
         self.schedule = Schedule(self.outputs.output_format.fps)
+        self._camera_loop = BeatLoop(parts.warnings.report)
         self._posted: deque[Callable[[], None]] = deque()
         self._stop = threading.Event()
         self._index = self._next_sample = 0
@@ -166,7 +168,8 @@ class FrameLoop:
         values = looks.current.values
         for model in models:
             self._attempt(partial(model.follow, snapshot, values, looks.current.modulation.moved))
-        scene = Scene(camera=self._camera_picture(frame_id))
+        camera = self._camera_picture(frame_id)
+        scene = Scene(camera=self._camera_loop.step(camera, int(snapshot.number("/camera/loop")), beat))
         for model in models:
             self._attempt(partial(model.show, scene, values, stopwatch.now_s()))
         shaders = self._attempt(partial(self._shaders, snapshot, beat)) or ()

@@ -1,7 +1,23 @@
 """Commands that switch the camera source of layer 5 while the engine runs; `--camera` sets the first one."""
 
-from osc_schema.declare import arguments, message
+from osc_schema.declare import arguments, message, whole
 from osc_schema.types import Command
+
+PARAMS = (
+    whole(
+        "/camera/loop",
+        0,
+        0,
+        16,
+        "Repeats the last beats of the camera, from the next beat on and on the beat; 0: live. Fewer are repeated "
+        "where 256 MB do not hold so many: at 1080p and 30 pictures a second, 5.7 s.",
+        "beats",
+        tags="loop repeat sampler delay freeze camera video bar",
+        stored=False,
+        is_look=False,
+        resumed=False,
+    ),
+)
 
 MESSAGES = (
     message("/camera/current", "word:s", "The source of layer 5 was switched."),

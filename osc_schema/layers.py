@@ -144,7 +144,7 @@ LAYER_5 = (
 AREA = Area(
     title="Layers",
     description="Layers 1 to 4 show audio channels 1 to 4; layer 5 is the camera or the SD picture.",
-    params=tuple(param for n in LAYERS for param in _layer(n)) + LAYER_5,
+    params=tuple(param for n in LAYERS for param in _layer(n)) + LAYER_5 + camera.PARAMS,
     commands=(
         Command(
             address="/layer/copy",

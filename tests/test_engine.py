@@ -69,6 +69,21 @@ def test_the_strobe_of_an_engine_is_limited_unless_the_guard_is_off(chord: Path)
     assert limited[:3] == [255] * 3 and max(limited[3:]) < 90
 
 
+def test_two_beats_of_an_offline_camera_repeat_until_it_is_live_again(chord: Path) -> None:
+    plain = {param.address: param.default for param in osc_schema.DECLARED if param.is_look and param.stored}
+    params = plain | {"/mode": "simple", "/tempo/source": "manual", "/tempo/bpm": 120.0}
+    config = quiet(audio=str(chord), offline=True, renderer="numba", camera="test", fps=8.0, params=params)
+    with open_engine(config) as engine:
+        pictures = [frame.read_rgba().copy() for frame in engine.frames(count=10)]
+        engine.params.set("/camera/loop", 2)  # frames 12 to 19 show 4 to 11
+        pictures += [frame.read_rgba().copy() for frame in engine.frames(count=14)]
+        engine.params.set("/camera/loop", 0)
+        pictures += [frame.read_rgba().copy() for frame in engine.frames(count=1)]
+    same = [[at for at in range(now) if np.array_equal(pictures[at], pictures[now])] for now in range(25)]
+    assert same[:12] == [[]] * 12 and same[24] == []
+    assert [first for first, *_ in same[12:24]] == [*range(4, 12), *range(4, 8)]
+
+
 @pytest.mark.parametrize("renderer", ["gl", "numba"])
 def test_two_offline_runs_are_the_same_byte_for_byte(chord: Path, renderer: str) -> None:
     def pictures() -> list[bytes]:

@@ -113,6 +113,8 @@ export class Beat {
 }
 
 /** The menu of `/launch/quantise`: when presets and cues start. */
+const LOOPS = [0, 1, 2, 4, 8, 16]; // beats
+
 export class Quantise {
   #values;
 
@@ -120,9 +122,13 @@ export class Quantise {
     this.#values = values;
     this.select = byId("quantise");
     this.select.addEventListener("change", () => values.change("/launch/quantise", this.select.value));
+    this.loop = byId("camera-loop");
+    this.loop.replaceChildren(...LOOPS.map((beats) => make("option", { value: beats }, beats ? `camera: loop ${beats}` : "camera: live")));
+    this.loop.addEventListener("change", () => values.change("/camera/loop", Number(this.loop.value)));
   }
 
   load(params) {
+    if (params.has("/camera/loop")) this.#values.watch("/camera/loop", (value) => (this.loop.value = value));
     const param = params.get("/launch/quantise");
     if (!param) return;
     const labels = { now: "at once", beat: "on the beat", bar: "on the bar", "4_bars": "on 4 bars" };
