@@ -36,30 +36,22 @@ _SHADER_OF: Final = {alias_address(slot, n): file_address(slot) for slot in SLOT
 
 @dataclass(slots=True, kw_only=True, eq=False)
 class Gesture:
-    """The changes of one step."""
+    """The changes of one step, by address."""
 
+    before: dict[str, Value] = field(default_factory=dict)
+    after: dict[str, Value] = field(default_factory=dict)
     preset: str = ""
     """The preset that it loaded, or ""."""
     previous: str = ""
     """The preset that was current before."""
-    before: dict[str, Value] = field(default_factory=dict)
-    after: dict[str, Value] = field(default_factory=dict)
     shaders: dict[str, Value] = field(default_factory=dict)
     """The shaders to which changed inputs belong, by the addresses of their files."""
     version: int = 0
     changed_s: float = 0.0
 
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Restored:
-    """The values that an undo or a redo brings back."""
-
-    title: str
-    entries: Entries
-    absent: dict[str, Value]
-    """Inputs that are left out, with their shaders, which no longer play."""
-    current: str | None
-    """The preset that is current then, or ""; None: as now."""
+    def __str__(self) -> str:
+        more = f" and {len(self.after) - 1} more" if len(self.after) > 1 else ""
+        return f"preset {self.preset}" if self.preset else next(iter(self.after)) + more
 
 
 class GestureHistory:
@@ -96,18 +88,24 @@ class GestureHistory:
             self._add(Gesture(preset=name, previous=previous, before=before, after=after))
             self._open.clear()
 
-    def take(self, *, is_undo: bool) -> Restored | None:
-        """The values before the newest gesture, or after the one undone last; None if none differs from now."""
+    def take(self, *, is_undo: bool) -> tuple[Gesture, Entries, dict[str, str]] | None:
+        """The newest gesture, or the one undone last; its values before or after it; and the inputs that are left out,
+        with their shaders, which no longer play. Gestures whose values are those of now are passed over."""
         steps, others = (self._done, self._undone) if is_undo else (self._undone, self._done)
         with self._lock:
             self._read(self._now_s())
             self._open.clear()
             while steps:
-                gesture = steps.pop()
-                others.append(gesture)
-                restored = self._restored(gesture, is_undo)
-                if restored.absent or any(self._values[param.address] != value for param, value in restored.entries):
-                    return restored
+                others.append(gesture := steps.pop())
+                absent: dict[str, str] = {}
+                values = gesture.before if is_undo else gesture.after
+                for address in values:
+                    shader = gesture.shaders.get(file := _SHADER_OF.get(address, ""))
+                    if shader not in (None, self._values.get(file)) and file not in values:
+                        absent[address] = str(shader)
+                entries = entries_of(entry for entry in values.items() if entry[0] not in absent)
+                if absent or any(self._values[param.address] != value for param, value in entries):
+                    return gesture, entries, absent
         return None
 
     # -- the caller holds the lock ---------------------------------------------------------------
@@ -152,18 +150,3 @@ class GestureHistory:
         self._done.append(gesture)
         self._undone.clear()
         return gesture
-
-    def _restored(self, gesture: Gesture, is_undo: bool) -> Restored:
-        values, absent = gesture.before if is_undo else gesture.after, {}
-        for address in values:
-            shader = gesture.shaders.get(file := _SHADER_OF.get(address, ""))
-            if shader is not None and file not in values and self._values[file] != shader:
-                absent[address] = shader
-        more = f" and {len(gesture.after) - 1} more" if len(gesture.after) > 1 else ""
-        preset = gesture.previous if is_undo else gesture.preset
-        return Restored(
-            title=f"preset {gesture.preset}" if gesture.preset else next(iter(gesture.after)) + more,
-            entries=entries_of(entry for entry in values.items() if entry[0] not in absent),
-            absent=absent,
-            current=preset if gesture.preset else None,
-        )

@@ -8,6 +8,7 @@ more than 540 rows are stored at a whole fraction of their size; the oldest are 
 from bisect import bisect_right
 from collections import deque
 from dataclasses import replace
+from operator import itemgetter
 from typing import Final
 
 import numpy as np
@@ -46,7 +47,7 @@ class BeatLoop:
         if picture is None and not self._is_lost:
             self._report("camera.loop", "the camera has no picture; its loop goes on (/camera/loop 0 ends it)")
         self._is_lost = picture is None
-        at = bisect_right(self._stored, self._end + (beat - self._end) % self._length - self._length, key=_beat_of)
+        at = bisect_right(self._stored, self._end + (beat - self._end) % self._length - self._length, key=itemgetter(0))
         return self._stored[max(at - 1, 0)][1]
 
     def _begin(self, beats: int, beat: float) -> None:
@@ -81,7 +82,3 @@ class BeatLoop:
     def _forget(self) -> None:
         self._stored.clear()
         self._bytes, self._newest = 0, None
-
-
-def _beat_of(entry: tuple[float, VideoFrame]) -> float:
-    return entry[0]

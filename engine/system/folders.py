@@ -18,6 +18,10 @@ def presets_folder() -> Path:
     return data_folder() / "presets"
 
 
+def stills_folder() -> Path:
+    return data_folder() / "stills"
+
+
 def isf_folders() -> tuple[Path, ...]:
     """Folders in which programs of this system look for ISF shaders, the user's own first. They need not exist. macOS
     and Windows: as https://docs.isf.video/ref_index says; Linux has no convention, so the XDG data folder."""

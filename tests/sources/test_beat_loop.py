@@ -17,17 +17,17 @@ class Looper:
         self.loop, self.frame, self._rows = BeatLoop(reports), 0, rows
 
     def play(self, beats: float, length: int, *, at: float | None = None, is_lost: bool = False) -> list[int]:
-        """Numbers of the pictures shown while `beats` pass, eight a beat from beat 0 on; -1 for none."""
-        shown = []
+        """Numbers of the pictures on screen while `beats` pass, eight a beat from beat 0 on; -1 for none."""
+        pictures = []
         for step in range(round(beats * PER_BEAT)):
             beat = self.frame / PER_BEAT if at is None else at + step / PER_BEAT
             pixels = np.zeros((self._rows, 8, 3), np.uint8)
             live = VideoFrame(pixels=pixels, index=self.frame, time_s=0.0, source="camera")
             frame = self.loop.step(None if is_lost else live, length, beat)
-            shown.append(-1 if frame is None else frame.index)
+            pictures.append(-1 if frame is None else frame.index)
             self.newest = frame
             self.frame += 1
-        return shown
+        return pictures
 
 
 @pytest.fixture

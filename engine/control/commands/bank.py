@@ -8,7 +8,7 @@ renamed to `banks.previous.toml` before the first write.
 """
 
 import threading
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
@@ -37,6 +37,7 @@ from engine.params.looks import LOOKS
 from engine.params.presets import FACTORY_NAMES
 from engine.system.stored_file import StoredFile
 from engine.system.telemetry import report_problems
+from osc_schema import Value
 from osc_schema.banks import MAX_BANKS, PADS
 
 FILE_NAME = "banks.toml"
@@ -272,11 +273,15 @@ class BankControl:
             missing = f"bank {number}: there is no preset {preset!r} yet"
             self._presets.if_missing(preset, lambda: self._report(f"banks.{number}", missing))
 
-    def put(self, pad: int, preset: str) -> None:
-        """Put a preset on a pad of the shown bank. Any thread."""
-        with self._lock:
-            self.banks = self.banks.with_pad(number := self._shown_bank, pad, Pad(preset=preset))
-        self._follow_presets(number)
+    def has_preset(self, name: str) -> bool:
+        return self._presets.cache.has(name)
+
+    def save(self, name: str, values: Mapping[str, Value], pad: int, reply: Reply) -> None:
+        """Save a preset on a pad of the shown bank; 0: on the next free one. Any thread."""
+        if pad:
+            with self._lock:
+                self.banks = self.banks.with_pad(self._shown_bank, pad, Pad(preset=name))
+        self._presets.add(name, values, reply)
 
     def _on_swap(self, args: Args, reply: Reply) -> None:
         if len(args) != 4:

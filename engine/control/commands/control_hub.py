@@ -150,14 +150,7 @@ def open_control_hub(
     cues_path = Path(config.cues) if config.cues else beside / CUES_FILE
     cues = closing(CueControl(context, cues_path, presets=presets, pulse=tempo.read_pulse, rename_waiting=queue.rename))
     banks = closing(BankControl(context, beside / BANKS_FILE, presets=presets, queue=queue))
-    stills = StillControl(
-        context,
-        folders.data_folder() / "stills",
-        renderer=renderer,
-        catalog=shaders.catalog,
-        presets=presets,
-        banks=banks,
-    )
+    stills = StillControl(context, renderer, shaders, banks)
     timecode = TimecodeControl(
         context,
         cues=cues,
@@ -247,15 +240,12 @@ def _open_shaders(
 ) -> ShaderControl:
     """`drawing`: gives a test its size and driver. Without OpenGL, and offline, test results are not recorded."""
     config = run.config
+    shader_folders = [*map(Path, config.shaders), *folders.isf_folders(), folders.stills_folder(), OWN_SHADERS]
     records_folder = folders.data_folder() / "shaders"
     has_records = drawing.shader_driver and not config.offline
     return ShaderControl(
         context,
-        catalog=partial(
-            ShaderCatalog,
-            [*map(Path, config.shaders), *folders.isf_folders(), folders.data_folder() / "stills", OWN_SHADERS],
-            context.disk,
-        ),
+        catalog=partial(ShaderCatalog, shader_folders, context.disk),
         views=feedback.views,
         player=player,
         testing=partial(

@@ -4,7 +4,6 @@ import json
 from collections import deque
 from functools import partial
 from itertools import count
-from pathlib import Path
 from typing import Final
 
 import numpy as np
@@ -13,11 +12,11 @@ import osc_schema
 from engine.control import Args, CommandTable, Reply
 from engine.control.commands import CommandContext
 from engine.control.commands.bank import BankControl
-from engine.control.commands.preset import PresetControl
+from engine.control.commands.shader import ShaderControl
 from engine.params.banks import require_number
-from engine.params.shader_catalog import ShaderCatalog
 from engine.render.guarded_renderer import GuardedRenderer
 from engine.sinks.snapshot import encode_png
+from engine.system import folders
 from engine.system.atomic_file import write_atomic
 from osc_schema import Rejected
 from osc_schema.banks import PADS
@@ -31,18 +30,11 @@ class StillControl:
     """The command. On OSC's threads; `step` on the render thread."""
 
     def __init__(
-        self,
-        context: CommandContext,
-        folder: Path,
-        *,
-        renderer: GuardedRenderer,
-        catalog: ShaderCatalog,
-        presets: PresetControl,
-        banks: BankControl,
+        self, context: CommandContext, renderer: GuardedRenderer, shaders: ShaderControl, banks: BankControl
     ) -> None:
-        self._store, self._folder, self._renderer = context.store, folder, renderer
-        self._catalog, self._presets, self._banks = catalog, presets, banks
-        self._disk = context.disk.open("stills", folder)
+        self._store, self._folder, self._renderer = context.store, folders.stills_folder(), renderer
+        self._catalog, self._banks = shaders.catalog, banks
+        self._disk = context.disk.open("stills", self._folder)
         self._requested: deque[tuple[int, Reply]] = deque()
         self._written: deque[tuple[str, int, Reply]] = deque()
 
@@ -66,17 +58,15 @@ class StillControl:
             self._disk.post(partial(self._write, pixels, pad, reply), reply.fail)
         while self._written and self._catalog.find(self._written[0][0]) is not None:
             name, pad, reply = self._written.popleft()
-            if pad:
-                self._banks.put(pad, name)
             look = _PLAIN | {file_address(GENERATOR): name, f"/fx/{GENERATOR}/mix": 1.0}
-            self._presets.add(name, {**self._store.snapshot(), **look}, reply)
+            self._banks.save(name, {**self._store.snapshot(), **look}, pad, reply)
 
     def _write(self, pixels: np.ndarray, pad: int, reply: Reply) -> None:
         """Write the picture and its shader. The disk's thread."""
         self._folder.mkdir(parents=True, exist_ok=True)
         names = (f"Still {number}" for number in count(1))
         name = next(
-            each for each in names if not ((self._folder / f"{each}.fs").exists() or self._presets.cache.has(each))
+            name for name in names if not ((self._folder / f"{name}.fs").exists() or self._banks.has_preset(name))
         )
         write_atomic(self._folder / f"{name}.png", encode_png(pixels))
         header = {"ISFVSN": "2", "DESCRIPTION": "A still.", "IMPORTED": {"still": {"PATH": f"{name}.png"}}}

@@ -25,20 +25,19 @@ class UndoControl:
             return
         mixer = self._presets.mixer
         with mixer.lock:
-            restored = self._presets.history.take(is_undo=is_undo)
-            if restored is None:
+            if (found := self._presets.history.take(is_undo=is_undo)) is None:
                 raise Rejected("no step is left")
-            if restored.current is not None:
+            gesture, entries, absent = found
+            if is_picture := bool(gesture.preset):
                 mixer.end_flash()
-                mixer.show_current(restored.current)
-            is_picture = restored.current is not None
-            problems = [*map(str, self._crossfade.start(restored.entries, by="undo", is_picture=is_picture))]
-        if restored.absent:
-            shaders = ", ".join(sorted({str(shader) for shader in restored.absent.values()}))
-            problems.append(f"{', '.join(restored.absent)}: left out, because {shaders} no longer plays")
+                mixer.show_current(gesture.previous if is_undo else gesture.preset)
+            problems = [*map(str, self._crossfade.start(entries, by="undo", is_picture=is_picture))]
+        if absent:
+            shaders = ", ".join(sorted(set(absent.values())))
+            problems.append(f"{', '.join(absent)}: left out, because {shaders} no longer plays")
         for problem in problems:
             self._report("undo", f"{reply.command}: {problem}")
-        reply.done(restored.title)
+        reply.done(str(gesture))
 
     def _on_gesture(self, args: Args, reply: Reply) -> None:
         if len(args) != 1 or args[0] not in (0, 1):
