@@ -147,6 +147,51 @@ def test_macros_have_the_names_of_the_look_and_move_it(perform: Visit, live: Liv
     live.becomes("/post/bloom", 0.0)
 
 
+def test_undo_and_redo_take_back_a_drag_and_a_look_also_those_of_others(perform: Visit, live: LiveEngine) -> None:
+    page = perform.page
+    pad(perform, "Silk").click()
+    pad(perform, "Silk").click()
+    shows(live, "Silk")
+    address, before = "/macro/1", live.get("/macro/1")
+    box = page.locator("#macros .fader").first.bounding_box()
+    page.mouse.move(box["x"] + 2, box["y"] + box["height"] / 2)
+    page.mouse.down()
+    page.mouse.move(box["x"] + box["width"] * 0.9, box["y"] + box["height"] / 2, steps=4)
+    page.mouse.up()
+    live.until(lambda: live.get(address) != before, "the drag")
+    moved = live.get(address)
+    page.keyboard.press("Control+z")
+    page.locator(".toast", has_text=f"undone: {address}").wait_for()
+    live.becomes(address, before)
+    page.locator("#undo").click()
+    shows(live, "Aurora")
+    pad(perform, "Aurora", ".is-on")
+    page.keyboard.press("Control+y")
+    shows(live, "Silk")
+    page.keyboard.press("Meta+Shift+z")
+    live.until(lambda: live.get(address) == moved, "the drag again")
+    live.send("/layer/1/angle", 77.0)  # a controller's, undone here
+    live.becomes("/layer/1/angle", 77.0)
+    page.locator("#undo").click()
+    live.until(lambda: live.get("/layer/1/angle") != 77.0, "the undo")
+
+
+def test_strobe_camera_loop_and_still_have_their_controls(perform: Visit, live: LiveEngine) -> None:
+    page = perform.page
+    for is_on in (True, False):
+        page.locator("#hand-strobe").click()
+        live.becomes("/master/strobe/enable", is_on)
+    for beats in (4, 0):
+        page.locator("#camera-loop").select_option(str(beats))
+        live.becomes("/camera/loop", beats)
+    page.locator("#still").click()
+    page.locator("#banks button", has_text="Presets 1").click()
+    name = str(page.locator('.pad[data-preset^="Still"]').get_attribute("data-preset"))
+    live.send("/preset/delete", name)
+    live.send("/bank/remove", 1)
+    pad(perform, "Aurora", ".is-on")
+
+
 def test_blackout_and_panic_need_a_hold(perform: Visit, live: LiveEngine) -> None:
     page = perform.page
     page.locator("#hand-blackout").click()
@@ -379,36 +424,3 @@ def test_a_phone_has_picture_take_pads_macros_safety_crossfader_and_the_beat(pho
     pad(phone, name, ".is-prepared")
     page.locator("#take").tap()
     pad(phone, name, ".is-on")
-
-
-def test_undo_and_redo_take_back_a_drag_and_a_look_also_those_of_others(perform: Visit, live: LiveEngine) -> None:
-    page = perform.page
-    pad(perform, "Silk").click()
-    pad(perform, "Silk").click()
-    shows(live, "Silk")
-    track = page.locator("#macros .fader").first
-    address = str(track.get_attribute("aria-label"))
-    before = live.get(address)
-    box = track.bounding_box()
-    page.mouse.move(box["x"] + 2, box["y"] + box["height"] / 2)
-    page.mouse.down()
-    for part in (0.3, 0.6, 0.9):
-        page.mouse.move(box["x"] + box["width"] * part, box["y"] + box["height"] / 2)
-        page.wait_for_timeout(30)
-    page.mouse.up()
-    live.until(lambda: live.get(address) != before, "the drag")
-    moved = live.get(address)
-    page.keyboard.press("Control+z")
-    page.locator(".toast", has_text=f"undone: {address}").wait_for()
-    live.becomes(address, before)
-    page.locator("#undo").click()
-    shows(live, "Aurora")
-    pad(perform, "Aurora", ".is-on")
-    page.keyboard.press("Control+y")
-    shows(live, "Silk")
-    page.keyboard.press("Meta+Shift+z")
-    live.until(lambda: live.get(address) == moved, "the drag again")
-    live.send("/layer/1/angle", 77.0)  # a controller's, undone here
-    live.becomes("/layer/1/angle", 77.0)
-    page.locator("#undo").click()
-    live.until(lambda: live.get("/layer/1/angle") != 77.0, "the undo")
