@@ -7,7 +7,6 @@ import pytest
 
 from engine.control.commands.undo import UndoControl
 from engine.params import Snapshot
-from engine.params.history import MAX_STEPS
 from engine.params.macros import Macros
 from osc_schema import Rejected, Value
 from tests.control.commands.show_rig import BRIGHTNESS, CueRig
@@ -135,8 +134,8 @@ def test_an_input_of_a_shader_that_has_left_is_skipped_with_one_line(rig: UndoRi
 
 
 def test_a_hundred_steps_are_kept(rig: UndoRig) -> None:
-    rig.move(BRIGHTNESS, *(number / 40 for number in range(MAX_STEPS + 5)), every_s=2.0)
-    for _ in range(MAX_STEPS):
+    rig.move(BRIGHTNESS, *(number / 40 for number in range(105)), every_s=2.0)
+    for _ in range(100):
         rig.undo()
     assert rig.store.get(BRIGHTNESS) == pytest.approx(4 / 40)
     with pytest.raises(Rejected):

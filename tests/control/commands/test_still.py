@@ -22,7 +22,10 @@ def test_a_still_is_a_pad_that_shows_the_picture_behind_a_blackout(tmp_path: Pat
         assert ("/bank/pad", (1, 12, name, "")) in [(at, tuple(args)) for at, args, _ in playing.ask("/bank/list")]
         playing.engine.params.set_many([("/master/blackout", False), ("/master/freeze", False)], by="test")
         playing.engine.params.set("/safety/flash_guard", False)
+        playing.done("/preset/load", "Prism")
+        wait_for(lambda: np.abs(playing.pictures[0][..., :3] - picture).max() > 100, "another look")
         assert playing.done("/preset/load", name)[-1] == name
+        wait_for(lambda: playing.engine.status().shaders[0].state == "playing", "its shader, tested", ceiling_s=60.0)
         wait_for(lambda: np.abs(playing.pictures[0][..., :3] - picture).max() <= 3, "the still on screen")
         assert playing.done("/still/take")[-1] != name
         assert "1..16" in playing.failed("/still/take", 17)
