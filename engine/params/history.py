@@ -32,6 +32,7 @@ _PLAYED: Final = frozenset(
 )
 """Addresses that steps contain: no sinks, no size, no safety."""
 _SHADER_OF: Final = {alias_address(slot, n): file_address(slot) for slot in SLOTS for n in ALIASES}
+_INPUTS_OF: Final = {file_address(slot): [alias_address(slot, n) for n in ALIASES] for slot in SLOTS}
 
 
 @dataclass(slots=True, kw_only=True, eq=False)
@@ -130,7 +131,7 @@ class GestureHistory:
         gesture.after[address] = change.value
         if file := _SHADER_OF.get(address):
             gesture.shaders.setdefault(file, self._values[file])
-        for alias in (alias for alias, file in _SHADER_OF.items() if file == address):  # another shader sets its own
+        for alias in _INPUTS_OF.get(address, ()):  # another shader sets its own
             gesture.before.setdefault(alias, self._values[alias])
 
     def _gesture_of(self, change: Change, now_s: float) -> Gesture:
