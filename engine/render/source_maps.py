@@ -30,7 +30,7 @@ _TEXTURE = 6.0  # of the second derivative: where it is flat, a pan cannot be se
 TOLD_AFTER_S = 2.0
 RESTART_S = 2.0  # after a gap this long, or in another size, the analysis begins again
 _NO_SOURCE = "layer 5 has no source, so it draws its own figure: multiverse run --camera 0, or /camera/open"
-_NO_MODEL = "people are found by motion and colour; SAM3 finds them exactly, each with a number: --sam3 MODEL"
+_NO_MODEL = "people are found by motion and colour; a segmentation model finds them exactly, each with a number"
 _CLOSING_PX = 7
 _NONE: np.ndarray = np.zeros((0, 0), np.float32)
 
@@ -81,7 +81,7 @@ class SourceMapper:
 
         readers: Names of the shaders that read them; what they miss is reported once. time_s: Due time of the frame.
         """
-        self._tell(", ".join(sorted(readers)), request, time_s)
+        self._report_missing(", ".join(sorted(readers)), request, time_s)
         if request is None:
             self._last = self._latest = None
         elif not request.is_like(self._last):
@@ -96,7 +96,7 @@ class SourceMapper:
         """Stop the thread and wait for it."""
         self._thread.close()
 
-    def _tell(self, readers: str, request: SourceRequest | None, time_s: float) -> None:
+    def _report_missing(self, readers: str, request: SourceRequest | None, time_s: float) -> None:
         """Report what these shaders miss, once it has been missing for a while: a camera opens in a second or two."""
         missing = (
             "" if request is not None and request.segmentation is not None else _NO_MODEL if request else _NO_SOURCE
@@ -120,21 +120,21 @@ class SourceAnalysis:
     def __init__(self) -> None:
         self._before: SourceMaps | None = None
         self._request: SourceRequest | None = None
-        self._small = self._near = self._found = self._colours = _NONE
+        self._small = self._near = self._people = self._colours = _NONE
 
     def compute(self, request: SourceRequest) -> SourceMaps:
         """Map one picture. OpenCV releases the GIL in each step; 4 ms for 720p."""
         import cv2  # it costs 0.1 s to import, and most shows need no maps
 
-        shown = _shown_part(request)
-        height, width = shown.shape[:2]
-        picture = cv2.cvtColor(shown, cv2.COLOR_RGB2RGBA)
+        visible = _visible_part(request)
+        height, width = visible.shape[:2]
+        picture = cv2.cvtColor(visible, cv2.COLOR_RGB2RGBA)
         before, last = self._before, self._request
         gap_s = request.time_s - last.time_s if last is not None else 0.0
         if before is None or before.picture.shape != picture.shape or not 0.0 <= gap_s <= RESTART_S:
             before = None
         flow_px = _texture_size((width, height), FLOW_PX)
-        small = cv2.resize(shown, flow_px, interpolation=cv2.INTER_AREA)
+        small = cv2.resize(visible, flow_px, interpolation=cv2.INTER_AREA)
         is_new = before is None or last is None or last.picture is not request.picture
         if before is None or is_new:
             flow = self._find_people(small, gap_s, is_first=before is None)
@@ -169,7 +169,7 @@ class SourceAnalysis:
         grey, before = cv2.cvtColor(small, cv2.COLOR_RGB2GRAY), self._small
         self._small = small
         if is_first:
-            self._found = self._near = np.zeros(grey.shape, np.float32)
+            self._people = self._near = np.zeros(grey.shape, np.float32)
             self._colours = np.ones((2, _LEVELS * _HUES * _HUES), np.float32)
             return np.zeros((height, width, 2), np.float32)
         dis = cv2.DISOpticalFlow.create(cv2.DISOPTICAL_FLOW_PRESET_FAST)
@@ -177,16 +177,16 @@ class SourceAnalysis:
         back = dis.calc(grey, cv2.cvtColor(before, cv2.COLOR_RGB2GRAY), None)  # type: ignore[call-overload]
         is_textured = np.abs(cv2.Laplacian(cv2.GaussianBlur(grey, (3, 3), 0), cv2.CV_32F)) > _TEXTURE
         pan = np.median(back[is_textured], axis=0) if is_textured.sum() > grey.size // 50 else np.zeros(2, np.float32)
-        before, near, found = (_moved(plane, pan) for plane in (before, self._near, self._found))
+        before, near, people = (_moved(plane, pan) for plane in (before, self._near, self._people))
         change = cv2.GaussianBlur(cv2.absdiff(small, before), (3, 3), 0).max(axis=2)
         moves = np.clip((change - (4.0 * np.median(change) + 6.0)) / 12.0, 0.0, 1.0).astype(np.float32)
         self._near = np.maximum(near * np.float32(np.exp(-gap_s / NEAR_S)), moves)
         around = cv2.GaussianBlur(cv2.dilate(self._near, np.ones((9, 9), np.uint8)), (0, 0), 4)
         self._colours *= np.float32(np.exp(-gap_s / COLOURS_S))
-        likely = self._likely_people(small, np.maximum(moves, found * 0.5), around)
+        likely = self._likely_people(small, np.maximum(moves, people * 0.5), around)
         kernel = cv2.getStructuringElement(cv2.MORPH_ELLIPSE, (_CLOSING_PX, _CLOSING_PX))
         closed = cv2.morphologyEx(cv2.GaussianBlur(likely, (3, 3), 0), cv2.MORPH_CLOSE, kernel)
-        self._found = np.clip((cv2.GaussianBlur(closed, (3, 3), 0) - 0.35) / 0.3, 0.0, 1.0)
+        self._people = np.clip((cv2.GaussianBlur(closed, (3, 3), 0) - 0.35) / 0.3, 0.0, 1.0)
         return np.ascontiguousarray(back * np.array([-1.0 / width, 1.0 / height], np.float32))
 
     def _likely_people(self, small: np.ndarray, seed: np.ndarray, around: np.ndarray) -> np.ndarray:
@@ -200,8 +200,8 @@ class SourceAnalysis:
         bins = (lab.astype(np.intp) @ [_HUES * _HUES, _HUES, 1]).ravel()
         for kind, weight in enumerate((seed, np.clip(1.0 - 2.0 * around, 0.0, 1.0))):
             self._colours[kind] += np.bincount(bins, weight.ravel(), self._colours.shape[1]) / weight.size
-        share = self._colours / self._colours.sum(axis=1, keepdims=True) + 1e-5
-        of_people, of_room = share[:, bins].reshape(2, *seed.shape)
+        frequencies = self._colours / self._colours.sum(axis=1, keepdims=True) + 1e-5
+        of_people, of_room = frequencies[:, bins].reshape(2, *seed.shape)
         prior = np.clip(around, 0.02, 0.7)
         likely: np.ndarray = of_people * prior / (of_people * prior + of_room * (1.0 - prior))
         return likely.astype(np.float32)
@@ -210,7 +210,7 @@ class SourceAnalysis:
         import cv2
 
         mask = np.zeros((*size_px[::-1], 4), np.uint8)
-        mask[..., 0] = cv2.resize(self._found * 255, size_px, interpolation=cv2.INTER_CUBIC).clip(0, 255)
+        mask[..., 0] = cv2.resize(self._people * 255, size_px, interpolation=cv2.INTER_CUBIC).clip(0, 255)
         mask[..., 3] = 255
         return mask
 
@@ -231,7 +231,7 @@ def _texture_size(size_px: tuple[int, int], longest_px: int = MAX_SIDE_PX) -> tu
     return width, height
 
 
-def _shown_part(request: SourceRequest) -> np.ndarray:
+def _visible_part(request: SourceRequest) -> np.ndarray:
     """Return the pixels that fill the show's picture, not larger than it, (height, width, 3) uint8."""
     import cv2
 

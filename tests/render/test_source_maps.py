@@ -86,8 +86,8 @@ def found_at(ids: list[int]) -> Segmentation:
 @pytest.mark.parametrize("is_mirrored", [False, True])
 def test_found_objects_lie_where_the_cropped_and_mirrored_picture_shows_them(is_mirrored: bool) -> None:
     square = 240, 240  # shows the middle 240 of 400 px: from 80 to 320
-    asked = request(textured(), segmentation=found_at([7, 3]), size_px=square, is_mirrored=is_mirrored)
-    maps = SourceAnalysis().compute(asked)
+    cropped = request(textured(), segmentation=found_at([7, 3]), size_px=square, is_mirrored=is_mirrored)
+    maps = SourceAnalysis().compute(cropped)
     row = maps.mask[len(maps.mask) // 2]
     row = row[::-1] if is_mirrored else row
     assert (row[:50, 1] == 7).all() and not row[60:115, 1].any() and (row[125:, 1] == 3).all()
@@ -111,8 +111,8 @@ def test_what_a_look_misses_is_told_once_after_two_seconds_and_again_when_the_ca
     for number, scene in enumerate(scenes):
         maps = mapper.maps(scene, readers=["Silhouette"], time_s=number / FPS, is_offline=True)
         assert (maps is None) is (scene is None)
-    told = [line for _, line in reports.lines]
-    assert [line.split(" ", 3)[:3] for line in told] == [
+    lines = [line for _, line in reports.lines]
+    assert [line.split(" ", 3)[:3] for line in lines] == [
         ["Silhouette:", "layer", "5"], ["Silhouette:", "people", "are"], ["Silhouette:", "layer", "5"],
     ]  # fmt: skip
     mapper.close()

@@ -28,7 +28,7 @@ class SourceImages:
     def __init__(self, context: moderngl.Context) -> None:
         self._context = context
         self._textures: dict[str, moderngl.Texture] = {}
-        self._shown: dict[str, SourceMaps | None] = {}
+        self._uploaded_maps: dict[str, SourceMaps | None] = {}
         """The maps that each texture shows."""
         self._maps: SourceMaps | None = None
         self._time_s = self._next_cell_s = 0.0
@@ -49,10 +49,10 @@ class SourceImages:
             return self._textures.get(HISTORY) or self._upload("", _NOTHING)
         if name == "flowImage":
             return self._upload(name, self._flow())
-        if name not in self._textures or self._shown.get(name) is not self._maps:
+        if name not in self._textures or self._uploaded_maps.get(name) is not self._maps:
             nothing = _NOTHING.astype(np.float32) if name == "objectImage" else _NOTHING
             self._upload(name, nothing if self._maps is None else _PLANES[name](self._maps))
-            self._shown[name] = self._maps
+            self._uploaded_maps[name] = self._maps
         return self._textures[name]
 
     def release(self) -> None:

@@ -187,8 +187,8 @@ def test_a_slow_shader_with_a_smaller_form_is_drawn_in_it_before_it_is_bypassed(
             rig.frame({"generator": 0.6 * PERIOD_S * 1000})
     assert seen == [1.0, 0.5, 0.25]
     wait_for(lambda: rig.state("generator") == "bypassed", "the bypass")
-    told = [line for _, line in reports.lines if "quality" in line]
-    assert told[0] == "/fx/generator: Forms: drawn at quality 0.5: took 20 ms of the 33 ms of a frame"
+    lines = [line for _, line in reports.lines if "quality" in line]
+    assert lines[0] == "/fx/generator: Forms: drawn at quality 0.5: took 20 ms of the 33 ms of a frame"
     rig.store.set("/fx/generator/enable", False, by="test")
     rig.frame()
     rig.store.set("/fx/generator/enable", True, by="test")
