@@ -2,12 +2,20 @@
 
 from typing import Any
 
+from osc_schema import plugins
 from osc_schema.declare import arguments, menu, message, number, switch, whole
 from osc_schema.types import Area, Command, Param
 
 CHANNELS = (1, 2, 3, 4)
 # Settings of a venue and its wiring: a preset made elsewhere must not change them.
 _VENUE: dict[str, Any] = {"stored": False, "is_look": False}
+
+LAYOUTS = ("auto", "direct", "stereo", "stems", "mono")
+SEPARATORS = {name: point.value for name, point in plugins.declared("multiverse.separators").items()}
+"""Path of the class of each plug-in that splits sound into stems, by the name of its layout."""
+for _name in SEPARATORS.keys() & set(LAYOUTS):
+    plugins.leave_out(plugins.declared("multiverse.separators")[_name], "the engine has a layout of this name")
+    del SEPARATORS[_name]
 
 _LEVELS = {
     "rms": "root mean square",
@@ -141,10 +149,10 @@ AREA = Area(
     params=(
         menu(
             "/audio/layout",
-            "auto direct stereo mono",
-            "direct: source channels as set by /audio/<1-4>/channel; stereo: left, right, low band, high band; "
-            "mono: four bands; auto: by the number of source channels.",
-            tags="input mic microphone stereo channels route",
+            " ".join((*LAYOUTS, *SEPARATORS)),
+            "direct: source channels as set by /audio/<1-4>/channel; stereo: left, right, low band, high band; stems: "
+            "drums, bass, voice, rest; mono: four bands; auto: direct for four channels, stems for stereo music.",
+            tags="input mic microphone stereo channels route split separate stems instruments",
             **_VENUE,
         ),
         *(param for n in CHANNELS for param in _channel(n)),

@@ -1,4 +1,5 @@
-"""Finds plug-ins by entry points: live models, their parameters, sinks, sources, commands and checks.
+"""Finds plug-ins by entry points: live models, their parameters, sinks, sources, separators, commands and
+checks.
 
     [project.entry-points."multiverse.models"]
     plasma = "multiverse_plasma:ENTRY"          # a LiveEntry, engine/live/kit/live_model.py
@@ -8,6 +9,8 @@
     laser = "multiverse_plasma:LASER"           # a SinkKind, osc_schema/types.py
     [project.entry-points."multiverse.sources"]
     noise = "multiverse_plasma:NoiseSource"     # a class, called as Class(name, clock=..., report=...)
+    [project.entry-points."multiverse.separators"]
+    spectral = "multiverse_plasma:Spectral"     # a class, called as Class(sample_rate_hz), engine/audio/separator.py
     [project.entry-points."multiverse.commands"]
     heat = "multiverse_plasma"                  # a module with a function heat, or an `app` of Typer's
     [project.entry-points."multiverse.checks"]
@@ -92,7 +95,7 @@ def loaded(group: str) -> dict[str, Any]:
 
 def are_installed() -> bool:
     """True if another package adds what the generated files would contain, or a check."""
-    return any(_foreign(group) for group in (*CLASSES, "multiverse.sources"))
+    return any(_foreign(group) for group in (*CLASSES, "multiverse.sources", "multiverse.separators"))
 
 
 def fault_of(plugin: Any, class_path: str) -> str:

@@ -3,7 +3,7 @@
 Hops have fixed positions (sample 0, 441, 882, ... at 44.1 kHz) however the samples arrive, so live capture in blocks of
 any size, a file and an offline run all give the same features. Each step handles all four channels in one NumPy call,
 because this thread shares the GIL with the frame loop. Beat and drums are detected in the sum of all source channels,
-before layout and gain.
+before layout and gain; drums in their stem if there is one.
 
 Set gain + automatic gain scales waves and levels; silence detection (pitch, onsets) works before it, at -60 dBFS RMS.
 """
@@ -30,6 +30,7 @@ from engine.audio.pitch import (
 from engine.audio.settings import AudioSettings
 from engine.audio.spectrum import BandPlan, hann, power_spectrum, spectrum_frames
 from engine.audio.window import History, WaveWindow
+from engine.system.reporting import Report
 from engine.values import CHANNELS, AudioFeatures, ChannelFeatures
 
 HOP_S = 0.01
@@ -38,14 +39,14 @@ HOP_S = 0.01
 class Analyser:
     """Analyses one sound source hop by hop, and holds the state between hops. Used by one thread."""
 
-    def __init__(self, sample_rate_hz: int) -> None:
+    def __init__(self, sample_rate_hz: int, report: Report = lambda key, line: None, *, may_wait: bool = False) -> None:
         self.hop_frames = round(sample_rate_hz * HOP_S)
         self.samples_analysed = 0
         """Source samples consumed, including those that the caller skipped: the next hop starts here."""
         hop_s = self.hop_frames / sample_rate_hz
         frames = spectrum_frames(sample_rate_hz)
         self._rate_hz = sample_rate_hz
-        self._layout = ChannelLayout(sample_rate_hz, self.hop_frames)
+        self._layout = ChannelLayout(sample_rate_hz, self.hop_frames, report, may_wait=may_wait)
         self._history = History(sample_rate_hz)
         self._window = hann(frames)
         self._plan = BandPlan(sample_rate_hz, frames)
@@ -60,6 +61,7 @@ class Analyser:
         self._outgoing_number = 0
         self._onset = OnsetDetector(self._onset_plan.count, hop_s)
         self._flux = MonoFlux(sample_rate_hz, self.hop_frames)
+        self._drum_flux = MonoFlux(sample_rate_hz, self.hop_frames)
         self._beat = BeatTracker(hop_s, self._flux.centres_hz)
         self._drums = DrumDetector(hop_s, self._flux.centres_hz)
         self._hits = [0, 0, 0]
@@ -82,12 +84,15 @@ class Analyser:
         """Analyse the next `hop_frames` samples: (hop_frames, source channels) float32 in [-1, 1]; `features` returns
         the result. `voice`, (hop_frames,), is the voice audible at that time; it replaces channel `voice_channel`."""
         spread = self._layout.spread(block, settings.layout, settings.channel_map)  # (4, hop)
+        flux = self._flux.step(block.mean(axis=1))
+        if self._layout.has_stems:
+            self._drum_flux.step(spread[0])
+        drums = self._drum_flux if self._layout.has_stems else self._flux
         if voice is not None and settings.voice_channel:
             spread[settings.voice_channel - 1] = voice
         self._history.append(spread)
         self.samples_analysed += self.hop_frames
-        flux = self._flux.step(block.mean(axis=1))
-        is_kick, is_snare, is_hat = self._drums.step(self._flux.level)
+        is_kick, is_snare, is_hat = self._drums.step(drums.level)
         self._beat.step(flux, is_snare=is_snare, is_kick=is_kick)
         self._hits = [hits + is_hit for hits, is_hit in zip(self._hits, (is_kick, is_snare, is_hat), strict=True)]
         loudness = np.abs(spread)
@@ -144,6 +149,9 @@ class Analyser:
             beat=self._beat.features(*self._hits),
             end_sample=self.samples_analysed,
         )
+
+    def close(self) -> None:
+        self._layout.close()
 
     def _cut(self, window: WaveWindow, settings: AudioSettings) -> np.ndarray:
         waves = window.cut(self._history, settings.window_ms, settings.ratios, settings.width_px, settings.trigger)

@@ -44,7 +44,9 @@ class AudioInput(ABC):
     speakers: tuple[str, ...] = ()
     """See AudioBlock."""
 
-    def __init__(self, ring: SampleRing, choice: str) -> None:
+    def __init__(
+        self, ring: SampleRing, choice: str, report: Report = lambda key, line: None, *, may_wait: bool = False
+    ) -> None:
         self.choice = choice
         """The sound in use, and the reason if the user did not choose it."""
         self.settings = AudioSettings()
@@ -54,7 +56,7 @@ class AudioInput(ABC):
         self._ring = ring
         self.source_channels = ring.used_channels
         """Channels of the first sound; recordings keep that number when another is chosen."""
-        self._analyser = Analyser(ring.sample_rate_hz)
+        self._analyser = Analyser(ring.sample_rate_hz, report, may_wait=may_wait)
         self._features = self._analyser.features(self.settings)
         self.timecode = LtcTap(ring.sample_rate_hz, self._sounded_s)
         """The LTC on the channel `settings.ltc_channel`."""
@@ -142,7 +144,7 @@ class LiveAudio(AudioInput):
     """A capture with its analysis thread."""
 
     def __init__(self, capture: Capture, choice: str, report: Report) -> None:
-        super().__init__(capture.ring, choice)
+        super().__init__(capture.ring, choice, report)
         self.capture = capture
         """The capture whose ring is analysed; also a possible source of the voice."""
         self._closing = threading.Event()
@@ -164,6 +166,7 @@ class LiveAudio(AudioInput):
         """Stop the threads and close the device or file."""
         self._closing.set()
         self._thread.join()
+        self._analyser.close()
         self.capture.close()
 
     def _run(self) -> None:
@@ -175,8 +178,8 @@ class LiveAudio(AudioInput):
 class OfflineAudio(AudioInput):
     """A feed that is read and analysed on demand. Independent of the clock."""
 
-    def __init__(self, feed: Feed, choice: str) -> None:
-        super().__init__(SampleRing(feed.sample_rate_hz, feed.channels), choice)
+    def __init__(self, feed: Feed, choice: str, report: Report = lambda key, line: None) -> None:
+        super().__init__(SampleRing(feed.sample_rate_hz, feed.channels), choice, report, may_wait=True)
         self.length_s = feed.length_s
         self._feed = feed
 
@@ -205,4 +208,5 @@ class OfflineAudio(AudioInput):
         return self._status("finished" if self.is_finished else "playing", self._feed.description, 0)
 
     def close(self) -> None:
+        self._analyser.close()
         self._feed.close()

@@ -59,7 +59,7 @@ def _open_offline(spec: str | None, report: Report) -> AudioInput:
         from engine.audio.demo import demo_feed
 
         choice = "demo loop" if spec else "demo loop (devices cannot be captured offline)"
-        return OfflineAudio(demo_feed(), choice)
+        return OfflineAudio(demo_feed(), choice, report)
     assert spec is not None
     if spec.startswith(DEVICE_PREFIX):
         raise UsageError(f"--audio {spec}: a device cannot be captured offline; use a file or demo")
@@ -69,10 +69,10 @@ def _open_offline(spec: str | None, report: Report) -> AudioInput:
 
     feed = FileFeed(spec, is_looped=False, report=report)
     if not feed.surround:
-        return OfflineAudio(feed, f"file {feed.description}")
+        return OfflineAudio(feed, f"file {feed.description}", report)
     from engine.audio.decoded_track import speakers_in
 
-    audio = OfflineAudio(feed, f"file {feed.description}, mixed to stereo as {feed.surround}")
+    audio = OfflineAudio(feed, f"file {feed.description}, mixed to stereo as {feed.surround}", report)
     audio.speakers = speakers_in(feed.surround)
     return audio
 

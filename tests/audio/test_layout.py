@@ -10,7 +10,11 @@ MAP = (1, 2, 3, 4)
 
 
 def spread(block: np.ndarray, layout: str, channel_map: tuple[int, ...] = MAP, rate_hz: int = RATE_HZ) -> np.ndarray:
-    return ChannelLayout(rate_hz, len(block)).spread(block, layout, channel_map)
+    return layout_of(rate_hz, len(block)).spread(block, layout, channel_map)
+
+
+def layout_of(rate_hz: int, frames: int) -> ChannelLayout:
+    return ChannelLayout(rate_hz, frames, lambda key, line: None, may_wait=True)
 
 
 def settled(sound: np.ndarray) -> np.ndarray:
@@ -24,8 +28,9 @@ def columns(count: int, frames: int = 480) -> np.ndarray:
 
 def test_direct_stereo_and_mono_give_each_layer_its_channel_or_band(sine) -> None:
     for channels, layout in [(1, "mono"), (2, "stereo"), (3, "stereo"), (4, "direct"), (64, "direct")]:
-        assert resolve_layout("auto", channels) == layout, channels
-        assert resolve_layout("mono", channels) == "mono", channels
+        assert resolve_layout("auto", channels, False) == layout, channels
+        assert resolve_layout("mono", channels, True) == "mono", channels
+        assert resolve_layout("auto", channels, True) == layout.replace("stereo", "stems"), channels
     assert spread(columns(6), "direct", (6, 1, 1, 3))[:, 0] == pytest.approx([0.06, 0.01, 0.01, 0.03])
     assert spread(columns(2), "direct", (2, 3, 64, 1))[:, 0] == pytest.approx([0.02, 0.0, 0.0, 0.01])
     left, right = sine(60.0) + sine(700.0), sine(9000.0)
@@ -53,3 +58,19 @@ def test_bands_meet_at_6_db_and_fall_by_24_db_an_octave_and_the_convolution_equa
     size = 1 << 17  # long enough to hold sound and ringing without wrapping
     exact = np.fft.irfft(np.fft.rfft(sound, size) * band_responses(RATE_HZ, size), size)[:, :4800]
     assert np.abs(np.concatenate(blocks, axis=1) - exact).max() < 1e-6
+
+
+def test_auto_splits_stereo_music_into_stems_until_both_channels_play_the_same_for_3_s(sine) -> None:
+    left, right, silence = sine(300.0, 0.01), sine(1200.0, 0.01), np.zeros(480, np.float32)
+    layout = layout_of(RATE_HZ, 480)
+
+    def is_split(left: np.ndarray, right: np.ndarray) -> bool:
+        """Left is not left alone."""
+        return not np.array_equal(layout.spread(np.stack([left, right], axis=1), "auto", MAP)[0], left)
+
+    same, one, music = (left, left), (left, silence), (left, right)
+    assert [is_split(*pair) for pair in (same, one, same, music)] == [False, False, False, True]
+    for _ in range(400):
+        is_split(silence, silence)
+    assert [is_split(*same) for _ in range(300)].index(False) == 299
+    assert is_split(*music) and is_split(*one)

@@ -9,6 +9,7 @@ from tests.benchmarks.detector.sets import DetectorBench
 from tests.benchmarks.ipc import IpcBench
 from tests.benchmarks.knobs import KnobsBench
 from tests.benchmarks.slopes import SlopesBench
+from tests.benchmarks.stems import StemsBench
 from tests.benchmarks.video import VideoBench
 
 app = bench_commands(
@@ -20,6 +21,7 @@ app = bench_commands(
         "ipc": ("tests.benchmarks.ipc", IpcBench),
         "knobs": ("tests.benchmarks.knobs", KnobsBench),
         "slopes": ("tests.benchmarks.slopes", SlopesBench),
+        "stems": ("tests.benchmarks.stems", StemsBench),
         "video": ("tests.benchmarks.video", VideoBench),
         "detector": ("tests.benchmarks.detector.bench", DetectorBench),
     },

@@ -43,19 +43,22 @@ class TrackedBeats:
         return float(self.bpm[min(len(self.bpm) - 1, round(time_s / self.hop_s))])
 
 
-def listen(sound: np.ndarray, rate_hz: int) -> TrackedBeats:
-    """Track `sound`, (frames,) float32 in [-1, 1], hop by hop, as the analysis does."""
+def listen(sound: np.ndarray, rate_hz: int, drums_sound: np.ndarray | None = None) -> TrackedBeats:
+    """Track `sound`, (frames,) float32 in [-1, 1], hop by hop, as the analysis does; hits in the stem of drums if it
+    is given."""
     hop_frames = round(rate_hz * HOP_S)
     hop_s = hop_frames / rate_hz
-    flux = MonoFlux(rate_hz, hop_frames)
+    flux, hit_flux = MonoFlux(rate_hz, hop_frames), MonoFlux(rate_hz, hop_frames)
     tracker, drums = BeatTracker(hop_s, flux.centres_hz), DrumDetector(hop_s, flux.centres_hz)
     beats: list[float] = []
     hits: dict[str, list[float]] = {"kick": [], "snare": [], "hat": []}
     bpm, confidence, count = [], [], []
     last = math.floor(tracker.features().beat)
     for number in range(len(sound) // hop_frames):
-        growth = flux.step(sound[number * hop_frames : (number + 1) * hop_frames])
-        is_kick, is_snare, is_hat = drums.step(flux.level)
+        hop = slice(number * hop_frames, (number + 1) * hop_frames)
+        growth = flux.step(sound[hop])
+        hit_flux.step((sound if drums_sound is None else drums_sound)[hop])
+        is_kick, is_snare, is_hat = drums.step(hit_flux.level)
         tracker.step(growth, is_snare=is_snare, is_kick=is_kick)
         now_s = (number + 1) * hop_s
         for times, is_hit in zip(hits.values(), (is_kick, is_snare, is_hat), strict=True):
@@ -78,14 +81,20 @@ def listen(sound: np.ndarray, rate_hz: int) -> TrackedBeats:
     )
 
 
-def f_measure(true_s: np.ndarray, found_s: np.ndarray, from_s: float = SKIPPED_S, to_s: float = math.inf) -> float:
+def f_measure(
+    true_s: np.ndarray,
+    found_s: np.ndarray,
+    from_s: float = SKIPPED_S,
+    to_s: float = math.inf,
+    within_s: float = WITHIN_S,
+) -> float:
     """F-measure, 0..1: the harmonic mean of precision (found beats that are true) and recall (true beats found)."""
     true, found = (times[(times >= from_s) & (times < to_s)] for times in (true_s, found_s))
     pairs = first = 0
     for beat_s in true:
-        while first < len(found) and found[first] < beat_s - WITHIN_S:
+        while first < len(found) and found[first] < beat_s - within_s:
             first += 1
-        if first < len(found) and found[first] <= beat_s + WITHIN_S:
+        if first < len(found) and found[first] <= beat_s + within_s:
             pairs, first = pairs + 1, first + 1
     return 2.0 * pairs / (len(true) + len(found)) if len(true) + len(found) else 1.0
 

@@ -25,6 +25,7 @@ SHUFFLE = {"kick": "x.....x.....", "snare": "...x.....x..", "hat": "x.xx.xx.xx.x
 LATIN = {"kick": "x..x..x.x..x..x.", "snare": "....x.......x...", "hat": "xxxxxxxxxxxxxxxx"}
 DISCO = {"kick": "x...x...x...x...", "snare": "....x.......x...", "hat": "x.x.x.x.x.x.x.x."}
 TECHNO = {"kick": "x...x...x...x...", "snare": "................", "hat": "xxx.xxx.xxx.xxx."}
+CHORDS = ((0, 3, 7), (-4, 0, 3), (3, 7, 10), (-2, 2, 5))  # semitones, a chord a bar
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -33,7 +34,7 @@ class Song:
 
     name: str
     sound: np.ndarray
-    """(frames,) float32 in [-1, 1], at RATE_HZ."""
+    """(frames,) or in stereo (frames, 2) float32 in [-1, 1], at RATE_HZ."""
     beats_s: np.ndarray
     hits_s: dict[str, np.ndarray]
     """Times of kick, snare and hat."""
@@ -125,6 +126,41 @@ def compose(score: Score, seconds: float = SECONDS, seed: int = 1) -> Song:
     return Song(name=score.name, sound=sheet.sound, beats_s=beats_s[beats_s < seconds], hits_s=hits)
 
 
+STEMS: Final = ("drums", "bass", "voice", "rest")
+
+
+def compose_stems(score: Score, seconds: float) -> tuple[Song, np.ndarray]:
+    """A song in stereo, and its stems, (4, frames, 2) float32. Drums, bass and voice are in the
+    centre; of the rest a chord is on the left, and a plucked arpeggio on the right."""
+    steps_s = _steps_s(score, seconds)
+    bar_s = 4 * score.steps_per_beat * float(np.median(np.diff(steps_s)))
+    sheets = {
+        name: Sheet(
+            score=score,
+            sound=np.zeros(round(seconds * RATE_HZ), np.float32),
+            rng=np.random.default_rng([number, *score.name.encode()]),
+            steps_s=steps_s,
+        )
+        for number, name in enumerate((*STEMS[:3], "chord", "arpeggio"))
+    }
+    play_drums(sheets["drums"], score.pattern, steps_s)
+    play_bass(sheets["bass"], steps_s)
+    play_voice(sheets["voice"], score.voice, 0.0, seconds)
+    play_pad(sheets["chord"], score.pad, bar_s * np.arange(int(seconds / bar_s) + 1), bar_s)
+    for number, at_s in enumerate(steps_s[::2]):
+        semitones = CHORDS[int((at_s - LEAD_S) / bar_s) % 4][number % 3]
+        note = _tone(440.0 * 2.0 ** (semitones / 12.0), 0.35, 0.004, 5)
+        fall = np.exp(-np.arange(len(note)) / (0.15 * RATE_HZ)).astype(np.float32)
+        sheets["arpeggio"].add(float(at_s), 0.5 * score.pad * note * fall)
+    *centre, chord, arpeggio = (sheet.sound for sheet in sheets.values())
+    left, right = 1.2 * chord + 0.3 * arpeggio, 0.3 * chord + 1.2 * arpeggio
+    stems = np.stack([*(np.stack([sound, sound], axis=1) for sound in centre), np.stack([left, right], axis=1)])
+    stems *= 0.5 / np.abs(stems.sum(axis=0)).max()
+    hits = {name: np.array(times) for name, times in sheets["drums"].hits.items()}
+    beats_s = steps_s[:: score.steps_per_beat]
+    return Song(name=score.name, sound=stems.sum(axis=0), beats_s=beats_s, hits_s=hits), stems
+
+
 def clicks(bpm: float, seconds: float, *, later_bpm: float | None = None, change_s: float = 0.0) -> Song:
     """A metronome: 5 ms of a decaying 1.5 kHz tone on each beat; another tempo from `change_s` on."""
     beats, now_s = [], LEAD_S
@@ -173,7 +209,7 @@ def play_bass(sheet: Sheet, steps_s: np.ndarray) -> None:
 def play_pad(sheet: Sheet, loudness: float, starts_s: np.ndarray, bar_s: float) -> None:
     """A chord at each of `starts_s` that swells, so that it has no attack."""
     for number, at_s in enumerate(starts_s):
-        for semitones in ((0, 3, 7), (-4, 0, 3), (3, 7, 10), (-2, 2, 5))[number % 4]:
+        for semitones in CHORDS[number % 4]:
             sheet.add(float(at_s), loudness * _tone(220.0 * 2.0 ** (semitones / 12.0), bar_s * 1.2, 0.5, 6) / 3)
 
 
