@@ -84,10 +84,8 @@ class Separator:
                 self._is_loaded.set()
                 while (block := self._blocks.get()) is not None:
                     self._stems.put(_checked(plugin.separate(block), len(block)))
-        except AudioError as error:
-            self._stems.put(error)
-        finally:
-            self._stems.put(AudioError("has ended"))  # by SystemExit, too
+        except (AudioError, SystemExit) as error:
+            self._stems.put(AudioError(in_one_line(error)))
             self._is_loaded.set()
 
 
