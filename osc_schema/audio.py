@@ -10,7 +10,7 @@ CHANNELS = (1, 2, 3, 4)
 # Settings of a venue and its wiring: a preset made elsewhere must not change them.
 _VENUE: dict[str, Any] = {"stored": False, "is_look": False}
 
-LAYOUTS = ("auto", "direct", "stereo", "stems", "mono")
+LAYOUTS = ("auto", "direct", "stereo", "mono", "stems")
 SEPARATORS = {name: point.value for name, point in plugins.declared("multiverse.separators").items()}
 """Path of the class of each plug-in that splits sound into stems, by the name of its layout."""
 for _name in SEPARATORS.keys() & set(LAYOUTS):

@@ -32,10 +32,10 @@ def run(name: str, *arguments: str, folder: Path) -> str:
     return done.stdout
 
 
-def test_there_are_five_programs_of_less_than_sixty_lines_on_the_page() -> None:
+def test_there_are_six_programs_of_less_than_sixty_lines_on_the_page() -> None:
     page = (ROOT / "docs" / "how-to/embedding.md").read_text(encoding="utf-8")
     assert set(re.findall(r"/examples/(\w+\.py)\)", page)) == {path.name for path in PROGRAMS}
-    assert len(PROGRAMS) == 5
+    assert len(PROGRAMS) == 6
     assert all(len(path.read_text(encoding="utf-8").splitlines()) < 60 for path in PROGRAMS)
 
 
@@ -49,7 +49,7 @@ def test_a_video_is_drawn_by_the_engine_as_a_library(tmp_path: Path) -> None:
 
 @pytest.fixture(scope="module")
 def packages(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """A folder on Python's path into which the three plug-ins are installed as the page says."""
+    """A folder on Python's path into which the four plug-ins are installed as the page says."""
     folder = tmp_path_factory.mktemp("packages")
     pip = f"{sys.executable} -m pip install -q --no-deps --no-build-isolation --no-index --target".split()
     subprocess.run([*pip, str(folder), str(EXAMPLES)], check=True)
@@ -66,7 +66,7 @@ def show(packages: Path, tmp_path: Path) -> Iterator[tuple[int, socket.socket, s
         options = (
             f"--audio demo --renderer numba --size 128x72 --fps 30 --osc 127.0.0.1:{port} --web off "
             f"--camera rainbow:slow --neg on --sink lamp=127.0.0.1:{lamp.getsockname()[1]} --sink shared={name} "
-            "--set /mode=simple --set /layer/5/source=neg --set /safety/flash_guard=off"
+            "--set /audio/layout=middle --set /mode=simple --set /layer/5/source=neg --set /safety/flash_guard=off"
         )
         command = [sys.executable, "-m", "engine.cli.main", "run", *options.split()]
         process = subprocess.Popen(
@@ -77,7 +77,7 @@ def show(packages: Path, tmp_path: Path) -> Iterator[tuple[int, socket.socket, s
         finally:
             process.terminate()
             errors = process.communicate(timeout=120)[1]
-    assert "Traceback" not in errors and "disconnected" not in errors, errors
+    assert "Traceback" not in errors and "disconnected" not in errors and "middle" not in errors, errors
 
 
 def test_a_show_with_the_sink_the_source_and_the_live_model_is_played_over_osc(
