@@ -24,7 +24,7 @@ logger = logging.getLogger(__name__)
 
 
 class PluginSeparator(Protocol):
-    """What an entry point of `multiverse.separators` makes when it is called with the sample rate."""
+    """The separator of a plug-in: made by its entry point in `multiverse.separators`, called with the sample rate."""
 
     latency_s: float
     """How much later than the sound its stems are."""

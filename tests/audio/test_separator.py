@@ -3,6 +3,7 @@
 import sys
 import threading
 import time
+from collections.abc import Callable
 
 import numpy as np
 import pytest
@@ -13,111 +14,67 @@ from osc_schema.audio import SEPARATORS
 
 HOP = 480
 BLOCK = np.random.default_rng(4).uniform(-0.5, 0.5, (HOP, 2)).astype(np.float32)
-WRONG = {"none": None, "list": [[0.0] * 4] * HOP, "turned": np.zeros((4, HOP), "f4"), "whole": np.zeros((HOP, 4), int)}
 
 
-class Separator:
-    """Works."""
+def left(block: np.ndarray) -> np.ndarray:
+    return np.repeat(block[:, :1], 4, axis=1)
 
+
+class Theirs:
     latency_s = 0.0
+    separate: Callable[[np.ndarray], object] = staticmethod(left)
 
     def __init__(self, sample_rate_hz: int) -> None:
-        assert sample_rate_hz == 48_000
-
-    def separate(self, block: np.ndarray) -> object:
-        return np.repeat(block[:, :1], 4, axis=1)
+        if sample_rate_hz != 48_000:
+            raise OSError("only\n48 kHz")
 
 
-class Breaks(Separator):
-    def __init__(self, sample_rate_hz: int) -> None:
-        raise OSError("no\nweights")
+ANSWERS: dict[str, Callable[[np.ndarray], object]] = {  # by the line that follows
+    "ValueError: separate returned NoneType, not": lambda block: None,
+    "ValueError: separate returned list, not": lambda block: left(block).tolist(),
+    "ValueError: separate returned float32 (4, 480), not": lambda block: left(block).T,
+    "ValueError: separate returned int64 (480, 4), not": lambda block: left(block).astype(np.int64),
+    "ZeroDivisionError: ": lambda block: 1 / 0,
+    "SystemExit: 3": lambda block: sys.exit(3),
+    "has not returned for 0.2 s": lambda block: threading.Event().wait(),
+    "is too slow: ": lambda block: time.sleep(0.05) or left(block),
+}
 
 
-class Raises(Separator):
-    def separate(self, block: np.ndarray) -> object:
-        raise ValueError("no\nmatrix")
+@pytest.fixture
+def layout_of(monkeypatch: pytest.MonkeyPatch, reports) -> Callable[..., ChannelLayout]:
+    monkeypatch.setitem(SEPARATORS, "theirs", f"{__name__}:Theirs")
+    monkeypatch.setattr(separator, "MAX_CALL_S", 0.2)
+    monkeypatch.setattr(separator, "MAX_LATE_S", 0.1)
+    return lambda rate_hz=48_000, may_wait=True: ChannelLayout(rate_hz, HOP, reports, may_wait=may_wait)
 
 
-class Leaves(Separator):
-    def separate(self, block: np.ndarray) -> object:
-        sys.exit(3)
-
-
-class Hangs(Separator):
-    def separate(self, block: np.ndarray) -> object:
-        return threading.Event().wait()
-
-
-class Slow(Separator):
-    def separate(self, block: np.ndarray) -> object:
-        time.sleep(0.05)
-        return super().separate(block)
-
-
-class NotFinite(Separator):
-    def separate(self, block: np.ndarray) -> object:
-        return np.full((len(block), 4), np.nan, np.float64)
-
-
-class Wrong(Separator):
-    answer: object = None
-
-    def separate(self, block: np.ndarray) -> object:
-        return self.answer
-
-
-def play(monkeypatch: pytest.MonkeyPatch, name: str, reports, hops: int, *, may_wait: bool = True) -> list[np.ndarray]:
-    monkeypatch.setitem(SEPARATORS, "theirs", f"{__name__}:{name}")
-    layout = ChannelLayout(48_000, HOP, reports, may_wait=may_wait)
-    played = [layout.spread(BLOCK, "theirs", (1, 2, 3, 4)) for _ in range(hops)]
+def play(layout: ChannelLayout, name: str = "theirs", hops: int = 5) -> np.ndarray:
+    layers = np.concatenate([layout.spread(BLOCK, name, (1, 2, 3, 4)) for _ in range(hops)], axis=1)
     layout.close()
-    return played
+    return layers
 
 
-def own_stems(hops: int) -> list[np.ndarray]:
-    layout = ChannelLayout(48_000, HOP, lambda key, line: None, may_wait=True)
-    return [layout.spread(BLOCK, "stems", (1, 2, 3, 4)) for _ in range(hops)]
-
-
-def test_the_layers_are_what_a_separator_returns(monkeypatch: pytest.MonkeyPatch, reports) -> None:
-    for layers in play(monkeypatch, "Separator", reports, 3):
-        assert np.array_equal(layers, np.repeat(BLOCK[:, :1], 4, axis=1).T)
-    assert not any(layers.any() for layers in play(monkeypatch, "NotFinite", reports, 3)), "the analysis keeps no NaN"
+def test_the_layers_are_what_a_separator_returns(layout_of, monkeypatch: pytest.MonkeyPatch, reports) -> None:
+    assert np.array_equal(play(layout_of()), np.tile(left(BLOCK).T, 5))
+    monkeypatch.setattr(Theirs, "separate", staticmethod(ANSWERS["is too slow: "]))
+    assert np.array_equal(play(layout_of()), np.tile(left(BLOCK).T, 5)), "offline it may take its time"
+    monkeypatch.setattr(Theirs, "separate", staticmethod(lambda block: left(block) * np.nan))
+    assert not play(layout_of()).any(), "the analysis would keep a NaN"
     assert reports.lines == []
 
 
-@pytest.mark.parametrize(
-    ("name", "reason"),
-    [
-        ("Missing", "AttributeError: "),
-        ("Breaks", "OSError: no weights"),
-        ("Raises", "ValueError: no matrix"),
-        ("Leaves", "SystemExit: 3"),
-        *(("Wrong " + each, "ValueError: separate returned ") for each in WRONG),
-    ],
-)
+@pytest.mark.parametrize("reason", ["AttributeError: ", "OSError: only 48 kHz", *ANSWERS])
 def test_what_fails_is_told_in_one_line_and_replaced_by_the_engines_stems(
-    name: str, reason: str, monkeypatch: pytest.MonkeyPatch, reports
+    reason: str, layout_of, monkeypatch: pytest.MonkeyPatch, reports, wait_for
 ) -> None:
-    name, _, answer = name.partition(" ")
-    monkeypatch.setattr(Wrong, "answer", WRONG.get(answer))
-    for played, own in zip(play(monkeypatch, name, reports, 5), own_stems(5), strict=True):
-        assert np.array_equal(played, own)
+    monkeypatch.setattr(Theirs, "separate", staticmethod(ANSWERS.get(reason, left)))
+    if reason == "AttributeError: ":
+        monkeypatch.setitem(SEPARATORS, "theirs", f"{__name__}:Gone")
+    rate_hz = 44_100 if "48 kHz" in reason else 48_000
+    layout = layout_of(rate_hz, may_wait=False)
+    wait_for(lambda: layout.spread(BLOCK, "theirs", (1, 2, 3, 4)) is not None and reports.lines, "the line")
+    play(layout, hops=30)  # until nothing of before is in its frames
+    assert np.array_equal(play(layout), play(layout_of(rate_hz), "stems", hops=40)[:, -5 * HOP :])
     ((_, line),) = reports.lines
     assert line.startswith(f"separator theirs: {reason}") and line.endswith("until it is chosen again")
-
-
-@pytest.mark.parametrize(("name", "reason"), [("Hangs", "has not returned for 0.2 s"), ("Slow", "is too slow: ")])
-def test_live_one_that_takes_longer_than_the_sound_is_left_out_and_offline_it_is_not(
-    name: str, reason: str, monkeypatch: pytest.MonkeyPatch, reports, wait_for
-) -> None:
-    monkeypatch.setattr(separator, "MAX_CALL_S", 0.2)
-    monkeypatch.setattr(separator, "MAX_LATE_S", 0.1)
-    monkeypatch.setitem(SEPARATORS, "theirs", f"{__name__}:{name}")
-    layout = ChannelLayout(48_000, HOP, reports, may_wait=False)
-    wait_for(lambda: layout.spread(BLOCK, "theirs", (1, 2, 3, 4)) is not None and reports.lines, "the line")
-    assert len(reports.lines) == 1 and f"separator theirs: {reason}" in reports.lines[0][1]
-    layout.close()
-    if name == "Slow":
-        play(monkeypatch, name, reports, 5)
-        assert len(reports.lines) == 1

@@ -44,8 +44,7 @@ class TrackedBeats:
 
 
 def listen(sound: np.ndarray, rate_hz: int, drums_sound: np.ndarray | None = None) -> TrackedBeats:
-    """Track `sound`, (frames,) float32 in [-1, 1], hop by hop, as the analysis does; hits in the stem of drums if it
-    is given."""
+    """Track `sound`, (frames,) float32 in [-1, 1], hop by hop, as the analysis does; hits in `drums_sound` if given."""
     hop_frames = round(rate_hz * HOP_S)
     hop_s = hop_frames / rate_hz
     flux, hit_flux = MonoFlux(rate_hz, hop_frames), MonoFlux(rate_hz, hop_frames)
@@ -81,20 +80,14 @@ def listen(sound: np.ndarray, rate_hz: int, drums_sound: np.ndarray | None = Non
     )
 
 
-def f_measure(
-    true_s: np.ndarray,
-    found_s: np.ndarray,
-    from_s: float = SKIPPED_S,
-    to_s: float = math.inf,
-    within_s: float = WITHIN_S,
-) -> float:
+def f_measure(true_s: np.ndarray, found_s: np.ndarray, from_s: float = SKIPPED_S, to_s: float = math.inf) -> float:
     """F-measure, 0..1: the harmonic mean of precision (found beats that are true) and recall (true beats found)."""
     true, found = (times[(times >= from_s) & (times < to_s)] for times in (true_s, found_s))
     pairs = first = 0
     for beat_s in true:
-        while first < len(found) and found[first] < beat_s - within_s:
+        while first < len(found) and found[first] < beat_s - WITHIN_S:
             first += 1
-        if first < len(found) and found[first] <= beat_s + within_s:
+        if first < len(found) and found[first] <= beat_s + WITHIN_S:
             pairs, first = pairs + 1, first + 1
     return 2.0 * pairs / (len(true) + len(found)) if len(true) + len(found) else 1.0
 

@@ -107,19 +107,18 @@ class Sheet:
 
 
 def compose(score: Score, seconds: float = SECONDS, seed: int = 1) -> Song:
-    rng = np.random.default_rng([seed, *score.name.encode()])
     steps_s = _steps_s(score, seconds)
-    sheet = Sheet(score=score, sound=np.zeros(round(seconds * RATE_HZ), np.float32), rng=rng, steps_s=steps_s)
+    sheet = _blank_sheet(score, steps_s, seconds, seed)
     play_drums(sheet, score.pattern, steps_s)
     play_bass(sheet, steps_s)
     if score.reverb:
-        sheet.sound += score.reverb * _add_reverb(sheet.sound, rng)
+        sheet.sound += score.reverb * _add_reverb(sheet.sound, sheet.rng)
     if score.pad:
         bar_s = 4 * score.steps_per_beat * float(np.median(np.diff(steps_s)))
         play_pad(sheet, score.pad, bar_s * np.arange(int(seconds / bar_s) + 1), bar_s)
     if score.voice:
         play_voice(sheet, score.voice, 0.0, seconds)
-    sheet.sound += score.noise * rng.standard_normal(len(sheet.sound)).astype(np.float32)
+    sheet.sound += score.noise * sheet.rng.standard_normal(len(sheet.sound)).astype(np.float32)
     sheet.sound *= 10.0 ** (score.level_db / 20.0) / np.abs(sheet.sound).max()
     beats_s = steps_s[:: score.steps_per_beat]
     hits = {name: np.array(times) for name, times in sheet.hits.items()}
@@ -130,23 +129,14 @@ STEMS: Final = ("drums", "bass", "voice", "rest")
 
 
 def compose_stems(score: Score, seconds: float) -> tuple[Song, np.ndarray]:
-    """A song in stereo, and its stems, (4, frames, 2) float32. Drums, bass and voice are in the
-    centre; of the rest a chord is on the left, and a plucked arpeggio on the right."""
+    """A song in stereo, and its stems, (4, frames, 2) float32. Of the rest, chords are left and plucks right."""
     steps_s = _steps_s(score, seconds)
     bar_s = 4 * score.steps_per_beat * float(np.median(np.diff(steps_s)))
-    sheets = {
-        name: Sheet(
-            score=score,
-            sound=np.zeros(round(seconds * RATE_HZ), np.float32),
-            rng=np.random.default_rng([number, *score.name.encode()]),
-            steps_s=steps_s,
-        )
-        for number, name in enumerate((*STEMS[:3], "chord", "arpeggio"))
-    }
+    sheets = {name: _blank_sheet(score, steps_s, seconds, seed) for seed, name in enumerate((*STEMS, "arpeggio"))}
     play_drums(sheets["drums"], score.pattern, steps_s)
     play_bass(sheets["bass"], steps_s)
     play_voice(sheets["voice"], score.voice, 0.0, seconds)
-    play_pad(sheets["chord"], score.pad, bar_s * np.arange(int(seconds / bar_s) + 1), bar_s)
+    play_pad(sheets["rest"], score.pad, bar_s * np.arange(int(seconds / bar_s) + 1), bar_s)
     for number, at_s in enumerate(steps_s[::2]):
         semitones = CHORDS[int((at_s - LEAD_S) / bar_s) % 4][number % 3]
         note = _tone(440.0 * 2.0 ** (semitones / 12.0), 0.35, 0.004, 5)
@@ -157,8 +147,8 @@ def compose_stems(score: Score, seconds: float) -> tuple[Song, np.ndarray]:
     stems = np.stack([*(np.stack([sound, sound], axis=1) for sound in centre), np.stack([left, right], axis=1)])
     stems *= 0.5 / np.abs(stems.sum(axis=0)).max()
     hits = {name: np.array(times) for name, times in sheets["drums"].hits.items()}
-    beats_s = steps_s[:: score.steps_per_beat]
-    return Song(name=score.name, sound=stems.sum(axis=0), beats_s=beats_s, hits_s=hits), stems
+    beats_s, mix = steps_s[:: score.steps_per_beat], stems.sum(axis=0)
+    return Song(name=score.name, sound=mix, beats_s=beats_s, hits_s=hits), stems
 
 
 def clicks(bpm: float, seconds: float, *, later_bpm: float | None = None, change_s: float = 0.0) -> Song:
@@ -174,6 +164,11 @@ def clicks(bpm: float, seconds: float, *, later_bpm: float | None = None, change
         start = round(beat_s * RATE_HZ)
         sound[start : start + len(tick)] += tick[: len(sound) - start]
     return Song(name=f"clicks {bpm:g}", sound=sound, beats_s=np.array(beats), hits_s={})
+
+
+def _blank_sheet(score: Score, steps_s: np.ndarray, seconds: float, seed: int) -> Sheet:
+    sound = np.zeros(round(seconds * RATE_HZ), np.float32)
+    return Sheet(score=score, sound=sound, rng=np.random.default_rng([seed, *score.name.encode()]), steps_s=steps_s)
 
 
 def _steps_s(score: Score, seconds: float) -> np.ndarray:

@@ -1,7 +1,7 @@
 """The engine's stems on songs whose stems are known: what reaches its layer, drum hits, processor time."""
 
 import time
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any, Final
 
 import numpy as np
@@ -9,26 +9,18 @@ import numpy as np
 from engine.audio.stems import StemSplitter
 from engine.cli.benches.measuring import Progress
 from engine.jobs.kit.options import option
-from tests.benchmarks.beat_score import HOP_S, f_measure, listen
-from tests.benchmarks.beat_songs import BREAK, DISCO, FOUR, RATE_HZ, ROCK, STEMS, WALTZ, Score, Song, compose_stems
+from tests.benchmarks.beat_score import HOP_S, WITHIN_S, f_measure, listen
+from tests.benchmarks.beat_songs import RATE_HZ, SCORES, STEMS, Song, compose_stems
 
-DRUMS: Final = ("kick", "snare")
 SECONDS: Final = 24.0
 COST_RATE_HZ: Final = 48_000
-WITHIN_S: Final = 0.05
-SONGS: Final = (
-    Score(name="house", pattern=FOUR, bpm=124, bass=0.3, voice=0.25, pad=0.3),
-    Score(name="rock", pattern=ROCK, bpm=104, bass=0.3, voice=0.3, pad=0.3),
-    Score(name="breakbeat", pattern=BREAK, bpm=168, bass=0.3, voice=0.25, pad=0.25),
-    Score(name="sung", pattern=ROCK, bpm=76, bass=0.2, voice=0.6, pad=0.3),
-    Score(name="waltz", pattern=WALTZ, bpm=150, bass=0.25, voice=0.3, pad=0.25),
-    Score(name="disco", pattern=DISCO, bpm=118, bass=0.3, voice=0.4, pad=0.4),
-)
+SONGS: Final = tuple(replace(SCORES[at], bass=0.3, voice=0.3, pad=0.3, noise=0.0) for at in (0, 2, 3, 9, 11, 15))
+STRETCH: Final = WITHIN_S / 0.05  # of times, so that the F-measure takes hits within 50 ms
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class StemsBench:
-    """Split synthetic songs into drums, bass, voice and rest: shares of energy, drum hits, CPU time."""
+    """Split synthetic songs into drums, bass, voice and rest: fractions of energy, drum hits, CPU time."""
 
     songs: int = option(6, "Synthetic songs.", low=1, high=6, metavar="COUNT")
     seconds: float = option(SECONDS, "Length of each.", low=2, high=60, metavar="SECONDS")
@@ -36,33 +28,18 @@ class StemsBench:
 
 def run(options: StemsBench, progress: Progress) -> dict[str, Any]:
     result = progress.begin({"songs": {}})
-    both = []
+    measured = []
     for number, score in enumerate(SONGS[: options.songs]):
         progress("songs", number / options.songs)
         song, stems = compose_stems(score, options.seconds)
-        shares = {"stereo": shares_of(stems), "mono": shares_of(mono(stems))}
-        both.append(shares)
-        result["songs"][score.name] = _named(shares["stereo"]) | {"hits": _hits(song, stems)}
-    for kind in both[0]:
-        result[kind] = _named(np.mean([shares[kind] for shares in both], axis=0))
-    result["hits"] = {
-        drum: {
-            of: round(float(np.mean([song["hits"][drum][of] for song in result["songs"].values()])), 3)
-            for of in ("mix", "stem", "truth")
-        }
-        for drum in (*DRUMS, "beat")
-    }
+        measured.append((energy_fractions(stems), _f_measures(song, stems)))
+        result["songs"][score.name] = _figures(*measured[-1])
+    result["mean"] = _figures(*(np.mean(each, axis=0) for each in zip(*measured, strict=True)))
     progress("cost", 0.0)
-    result["cost"] = _cost(options.seconds)
-    return result
+    return result | {"cost": _cost(options.seconds)}
 
 
-def mono(stems: np.ndarray) -> np.ndarray:
-    """The stems of the song on one channel, as the layout gives it to the splitter."""
-    return np.repeat(stems.mean(axis=2, keepdims=True), 2, axis=2)
-
-
-def shares_of(stems: np.ndarray) -> np.ndarray:
+def energy_fractions(stems: np.ndarray) -> np.ndarray:
     """Share of the energy of each true stem (second axis) that each layer (first) gets of the song, and share of the
     energy in each layer that comes from each: (2, 4, 4). The masks of the song are applied to each true stem."""
     hop = round(RATE_HZ * HOP_S)
@@ -87,29 +64,25 @@ def split(mix: np.ndarray, rate_hz: int) -> np.ndarray:
     return np.concatenate([splitter.split(mix[end - hop : end].T) for end in ends], axis=1)
 
 
-def _named(shares: np.ndarray) -> dict[str, Any]:
-    reached, own = (dict(zip(STEMS, np.round(np.diag(each), 3).tolist(), strict=True)) for each in shares)
-    return {"reaches_its_layer": reached, "of_its_layer": own}
-
-
-def _hits(song: Song, stems: np.ndarray) -> dict[str, dict[str, float]]:
-    """F-measure of kick and snare within 50 ms, and of the beat: with the drums of the mix, of the layer of drums, and
-    of the true stem. The beat's flux is always that of the mix."""
+def _f_measures(song: Song, stems: np.ndarray) -> np.ndarray:
+    """F-measure of kick and snare within 50 ms, and of the beat, with hits of the mix, of the layer of drums, and of
+    the true drums: (3, 3). The beat's flux is always that of the mix."""
     mix, drums = song.sound.mean(axis=1), split(song.sound, RATE_HZ)[0]
-    found = {
-        "mix": listen(mix, RATE_HZ),
-        "stem": listen(mix[: len(drums)], RATE_HZ, drums),
-        "truth": listen(mix, RATE_HZ, stems[0].mean(axis=1)),
-    }
-    late_s = {"mix": 0.0, "stem": HOP_S, "truth": 0.0}
-    hits = {
-        drum: {
-            of: round(f_measure(song.hits_s[drum], each.hits_s[drum] - late_s[of], 0.0, within_s=WITHIN_S), 3)
-            for of, each in found.items()
-        }
-        for drum in DRUMS
-    }
-    return hits | {"beat": {of: round(f_measure(song.beats_s, each.beats_s), 3) for of, each in found.items()}}
+    figures = []
+    for hit_sound, late_s in ((mix, 0.0), (drums, HOP_S), (stems[0].mean(axis=1), 0.0)):
+        found = listen(mix[: len(drums)], RATE_HZ, hit_sound)
+        hits = ((song.hits_s[drum], found.hits_s[drum] - late_s) for drum in ("kick", "snare"))
+        kick, snare = (f_measure(STRETCH * true_s, STRETCH * found_s, 0.0) for true_s, found_s in hits)
+        figures.append((kick, snare, f_measure(song.beats_s, found.beats_s)))
+    return np.array(figures).T
+
+
+def _figures(fractions: np.ndarray, f_measures: np.ndarray) -> dict[str, Any]:
+    rows = dict(zip(("in_its_layer", "of_its_layer"), (np.diag(each) for each in fractions), strict=True))
+    figures = {what: dict(zip(STEMS, row.round(3).tolist(), strict=True)) for what, row in rows.items()}
+    for of, each in zip(("kick", "snare", "beat"), f_measures.round(3).tolist(), strict=True):
+        figures[of] = dict(zip(("mix", "stem", "truth"), each, strict=True))
+    return figures
 
 
 def _cost(seconds: float) -> dict[str, float]:

@@ -32,6 +32,12 @@ def test_beat_reports_lock_phase_f_measure_cost_and_timecode(bench_here: Cli, mo
     assert all(read_fractions[f"speed {speed}, SNR 20 dB"] > 0.9 for speed in ("0.6", "1", "2", "-1"))
 
 
+def test_stems_reports_fractions_f_measures_and_cost(bench_here: Cli) -> None:
+    result = json.loads(bench_here("stems", "--songs", "1", "--seconds", "2", "--json").out)
+    assert set(result["mean"]) == {"in_its_layer", "of_its_layer", "kick", "snare", "beat"}
+    assert result["cost"]["sample_leaves_after_ms_at_most"] <= 25
+
+
 @pytest.mark.parametrize(
     ("error", "reason"), [(ModelError("no tape"), "no tape"), (KeyboardInterrupt(), "interrupted")]
 )
