@@ -141,7 +141,8 @@ def is_even(record: list[dict[str, float]]) -> bool:
 def test_the_cameras_pictures_come_back_painted_at_a_constant_rate(
     visit: Visit, server: LiveServer, wait_for: WaitFor
 ) -> None:
-    visitor = visit(server.url, program=str(CHROMIUM))  # draws at a display's beat
+    small = {"width": 640, "height": 480}  # a processor draws each picture of the page
+    visitor = visit(server.url, program=str(CHROMIUM), viewport=small)  # draws at a display's beat
     visitor.page.locator("#fps").fill("8")
     visitor.page.click("#use-camera")
     wait_for(lambda: visitor.frame_count() >= 28, "pictures")
