@@ -207,7 +207,7 @@ def test_an_aborted_picture_changes_nothing(model: SegmentationModel, golden: Ma
 def test_memory_does_not_grow_over_a_long_stream(model: SegmentationModel, golden: Mapping[str, np.ndarray]) -> None:
     replay, area = Scene(model, golden), scene.GRID**2 * scene.WIDTH
     a_bucket = 7 * area * (2 + 4) + 16 * BUCKET * scene.WIDTH * 4  # bfloat16, with features; pointers
-    for frame in range(32):  # twice as many as are remembered
+    for frame in range(32 if IS_SOAK else 20):  # more than are remembered
         replay.show(frame if frame < 6 else 26)
         groups = replay.tracker.state()["groups"]
         buckets = sum(len(group["buckets"]) for group in groups)
@@ -271,19 +271,18 @@ def test_where_objects_overlap_only_the_largest_stays() -> None:
 
 @pytest.mark.skipif(HAS_CARD, reason="has a CUDA device, which would not say it")
 def test_a_picture_on_a_card_costs_two_waits_and_hardly_more_kernels_for_more_objects(
-    folder: Path, model: SegmentationModel, golden: Mapping[str, np.ndarray]
+    folder: Path, golden: Mapping[str, np.ndarray]
 ) -> None:
-    expected = Scene(model, golden)
     with installed() as card:
         on_card = load(SegmentationSpec(model=str(folder), resolution=scene.SIDE), "cuda", "float32")
         on_card.video.suppress_overlapping_based_on_recent_occlusion_threshold = scene.OCCLUSION_IOU
         replay, kernels = Scene(on_card, golden), {}
         for frame in range(FRAMES_ON_CARD):
-            result, features = expected.show(frame), replay.prepare(frame)
+            features = replay.prepare(frame)
             with card.loop() as tally:
                 found = replay.step(features, PROMPT)
             assert len(tally.waits) == 2, frame
             assert {each.what for each in tally.uploads} <= {"pinned"} and len(tally.uploads) <= 2
-            assert found.ids.tolist() == result.ids.tolist()
+            assert sorted(found.ids.tolist()) == golden["ids"][golden["frames"] == frame].tolist()
             kernels[frame] = tally.kernels
         assert not card.faults and kernels[11] < 1.3 * kernels[2], "30 objects, and 20"
