@@ -148,14 +148,21 @@ def pytest_sessionstart(session: pytest.Session) -> None:
             "from engine.render.numba_code import Compilation; Compilation(print).wait()\n"
             "from engine.dataset.sensor.photograph import warm_up; warm_up()"
         )
-        command = [sys.executable, "-c", program]
-        compiling = subprocess.Popen(command, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
+        # And, apart from it, the constants in our code that Hypothesis tries: on a fresh clone each worker would read
+        # all files for itself, for 3 s of CPU. It keeps them on the disk.
+        constants = (
+            "from pathlib import Path; from types import ModuleType; from hypothesis.internal import constants_ast\n"
+            "for path in [*Path('engine').rglob('*.py'), *Path('osc_schema').rglob('*.py')]:\n"
+            "    module = ModuleType('x'); module.__file__ = str(path); constants_ast.constants_from_module(module)"
+        )
 
-        def end() -> None:
-            compiling.kill()
-            compiling.wait()
+        def end(process: subprocess.Popen[bytes]) -> None:
+            process.kill()
+            process.wait()
 
-        config.add_cleanup(end)
+        for command in ([sys.executable, "-c", each] for each in (constants, program)):
+            process = subprocess.Popen(command, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
+            config.add_cleanup(functools.partial(end, process))
 
 
 @pytest.hookimpl(optionalhook=True)
@@ -197,6 +204,9 @@ def pytest_collection(session: pytest.Session) -> Generator[None, object, object
         import_own_tests(session.config)
         return (yield)
     finally:
+        # huggingface_hub writes each configuration as JSON for errors that it drops: two fifths of loading a tiny SAM3.
+        if configurations := sys.modules.get("transformers.configuration_utils"):
+            configurations.PreTrainedConfig.__repr__ = object.__repr__
         gc.freeze()
         gc.enable()
 

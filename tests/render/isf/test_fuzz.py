@@ -18,6 +18,7 @@ PIECES = r"""
 struct S uniform varying gl_FragData gl_FragData[ gl_FragColor isf_go isf_spent main void return = ++ -- += < > ? : \x
 IMG_PIXEL inputImage _inputImage_imgSize 0x7fffffff 1e99 .5 08 "INPUTS": "PASSES": "IMPORTED": "WIDTH": null true -1
 """.split()
+UNITS = [*PIECES, "/* {", ",  ", "# \n", "//\n", "\\\n", "#define a b\n", "const int a = 8;", "void f(){}", "#if 1\n"]
 
 
 def damaged(text: str, rng: random.Random) -> str:
@@ -61,17 +62,6 @@ def test_whatever_is_in_a_file_only_a_reason_comes_out() -> None:
 
 def test_no_text_takes_longer_than_its_length_explains() -> None:
     """In the long form a quarter of a megabyte of one piece: what is quadratic takes minutes."""
-    for unit in [
-        *PIECES,
-        "/* {",
-        ",  ",
-        "# \n",
-        "//\n",
-        "\\\n",
-        "#define a b\n",
-        "const int a = 8;",
-        "void f(){}",
-        "#if 1\n",
-    ]:
+    for unit in UNITS:
         for before in ["/*{", "/*{}*/ void main() {", "/*{}*/ "]:
             assert read(before + unit * (LETTERS // len(unit))) < MAX_S, unit
