@@ -11,7 +11,7 @@ from tests.support.hostile_shaders import hostile_shader
 from tests.support.long_form import IS_SOAK
 
 ROUNDS = 20_000 if IS_SOAK else 500
-LETTERS = 240_000 if IS_SOAK else 12_000
+LETTERS = 240_000 if IS_SOAK else 30_000
 MAX_S = LETTERS / 24_000  # of processor time: the longest text that is taken needs a tenth of it
 PIECES = r"""
 #define #if #endif #else ## \ ( ) [ ] { } ; , . " ' /* */ // for while do if else switch case default: const int float
