@@ -7,6 +7,8 @@ from typing import Any, Literal
 
 import numpy as np
 
+Section = Literal["quiet", "build", "drop", "break"]
+"""A section of a song, as `/beat/section` names it."""
 Deinterlace = Literal["field", "frame"]
 """How interlaced video becomes pictures: one per field, or one per frame of two fields."""
 CHANNELS = 4  # audio channels of the Multiverse, each with one layer
@@ -103,6 +105,9 @@ class BeatFeatures:
     """Kick drum hits since the start, so that a slower reader misses none; likewise the others."""
     snare_count: int = 0
     hat_count: int = 0
+    section: Section = "quiet"
+    bar_age_s: float = math.inf
+    """Seconds since the newest beat that surely began a bar: the first of a drop."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

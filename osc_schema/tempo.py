@@ -74,6 +74,16 @@ AREA = Area(
             resumed=False,
             **_PLAYED,
         ),
+        menu(
+            "/beat/section",
+            "quiet build drop break",
+            "Shows the section of the song as it is heard, and cannot be set. drop: kicks, and the low band near its "
+            "loudest; build: no drop, and the highs rise; break: no drop, after one; quiet: far below the loudest, or "
+            "before the first drop.",
+            tags="part structure chorus verse breakdown energy song",
+            resumed=False,
+            **_PLAYED,
+        ),
         trigger("/tempo/reset", "Makes this beat the first of bar one.", tags="sync downbeat restart resync"),
         trigger(
             "/tempo/earlier",

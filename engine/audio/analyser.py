@@ -27,6 +27,7 @@ from engine.audio.pitch import (
     strongest_hz,
     tone_fraction,
 )
+from engine.audio.section import SectionDetector
 from engine.audio.settings import AudioSettings
 from engine.audio.spectrum import BandPlan, hann, power_spectrum, spectrum_frames
 from engine.audio.window import History, WaveWindow
@@ -64,6 +65,7 @@ class Analyser:
         self._drum_flux = MonoFlux(sample_rate_hz, self.hop_frames)
         self._beat = BeatTracker(hop_s, self._flux.centres_hz)
         self._drums = DrumDetector(hop_s, self._flux.centres_hz)
+        self._section = SectionDetector(hop_s, self._flux.centres_hz)
         self._hits = [0, 0, 0]
         """Kick, snare and hat hits so far."""
         self._envelope = EnvelopeFollower(sample_rate_hz, self.hop_frames)
@@ -94,6 +96,7 @@ class Analyser:
         self.samples_analysed += self.hop_frames
         is_kick, is_snare, is_hat = self._drums.step(drums.level)
         self._beat.step(flux, is_snare=is_snare, is_kick=is_kick)
+        self._section.step(self._flux.level, is_kick=is_kick, bpm=self._beat.bpm)
         self._hits = [hits + is_hit for hits, is_hit in zip(self._hits, (is_kick, is_snare, is_hat), strict=True)]
         loudness = np.abs(spread)
         gain_db = self._gain.step(loudness.max(axis=1), settings.auto) + settings.gain_db
@@ -146,7 +149,9 @@ class Analyser:
             waves=waves,
             outgoing_waves=outgoing_waves,
             outgoing_channels=outgoing_channels,
-            beat=self._beat.features(*self._hits),
+            beat=replace(
+                self._beat.features(*self._hits), section=self._section.section, bar_age_s=self._section.bar_age_s
+            ),
             end_sample=self.samples_analysed,
         )
 

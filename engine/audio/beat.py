@@ -98,6 +98,10 @@ class BeatTracker:
             self._follow(onset)
         self._update_confidence(onset)
 
+    @property
+    def bpm(self) -> float:
+        return self._bpm
+
     def features(self, kicks: int = 0, snares: int = 0, hats: int = 0) -> BeatFeatures:
         """The beat at the end of the newest hop, with the hits so far."""
         return BeatFeatures(

@@ -6,6 +6,8 @@ import { byId, make, write } from "./dom.js";
 const SOURCE = "/tempo/source";
 const BPM = "/tempo/bpm";
 const BAR = "/tempo/beats_a_bar";
+const SECTION = "/beat/section";
+const AUTOPILOT = "/autopilot/enable";
 
 export class Beat {
   #values;
@@ -24,6 +26,8 @@ export class Beat {
     this.sure = make("meter", { min: 0, max: 1, value: 0, "aria-label": "confidence of the beat heard" });
     this.source = make("select", { "aria-label": "clock of the beat", title: "clock of the beat" });
     this.source.addEventListener("change", () => values.change(SOURCE, this.source.value));
+    this.section = make("span", { class: "section", title: "section of the song, as it is heard" });
+    byId("autopilot").addEventListener("click", () => values.change(AUTOPILOT, !values.get(AUTOPILOT)));
     const tap = make("button", { type: "button", class: "tap", "data-learn": "/tempo/tap", title: "tap the tempo" }, "tap");
     tap.addEventListener("pointerdown", () => values.change("/tempo/tap", true)); // a click comes when the finger leaves
     tap.addEventListener("keydown", ({ key, repeat }) => (key === "Enter" || key === " ") && !repeat && values.change("/tempo/tap", true));
@@ -38,7 +42,7 @@ export class Beat {
     this.queue.hidden = true;
     const parts = [button("½", "half the tempo", times(0.5)), button("×2", "double the tempo", times(2)), one, listen];
     const nudges = make("span", { class: "nudges" }, ...parts);
-    this.element = make("div", { class: "beat" }, this.dots, this.bpm, tap, nudges, this.source, this.sure, this.queue);
+    this.element = make("div", { class: "beat" }, this.dots, this.bpm, this.section, tap, nudges, this.source, this.sure, this.queue);
     root.append(this.element);
     connection.on("/launch/queued", ({ args: [name, beats, preset] }) => this.#change(() => this.#waiting.set(name, { beats, preset })));
     for (const end of ["/launch/started", "/launch/dropped"]) {
@@ -58,6 +62,8 @@ export class Beat {
     if (source === undefined) return;
     this.source.replaceChildren(...source.menu.map((name) => make("option", { value: name }, name.replaceAll("_", " "))));
     this.#values.watch(SOURCE, (value) => (this.source.value = value));
+    if (params.has(SECTION)) this.#values.watch(SECTION, (value) => write(this.section, value));
+    if (params.has(AUTOPILOT)) this.#values.watch(AUTOPILOT, (isOn) => byId("autopilot").setAttribute("aria-pressed", String(Boolean(isOn))));
     if (params.has(BAR)) this.#values.watch(BAR, (value) => this.#drawDots(value));
   }
 
