@@ -20,6 +20,7 @@ FOLDER: Final = Path(__file__).parent / "look_files"
 _PICTURE_AREAS = frozenset(
     {"multiverse", "colour", "layer", "feedback", "mirror", "text", "post", "fx", "mod", "lfo", "macro"}
 )
+FIRST_ENERGY: Final = 0.75
 _SHOW_CONTROLS = frozenset({"alpha", "mute", "solo"})
 STAYING: Final = ("/layer/5/", "/text/2/")
 """Beginnings of addresses that no look sets, although it sets others like them."""
@@ -35,16 +36,18 @@ PLAIN: Final[Look] = {param.address: param.default for param in osc_schema.DECLA
 """Four plain waves added up, without movement."""
 
 
-def _read(name: str) -> Look:
+def _read(name: str) -> tuple[Look, float | None]:
     if name == "Eclipse":  # the engine starts with it, so the schema has it
-        return PLAIN | FIRST_LOOK
+        return PLAIN | FIRST_LOOK, FIRST_ENERGY
     loaded = read_preset(FOLDER / f"{name}.toml", holds=_is_picture)
     assert not loaded.problems, (name, loaded.problems)
     look = PLAIN | loaded.by_address()
-    return look | handy_macros(look)
+    return look | handy_macros(look), loaded.energy
 
 
-LOOKS: Final = {name: _read(name) for names in WORLDS.values() for name in names}
+_READ: Final = {name: _read(name) for names in WORLDS.values() for name in names}
+LOOKS: Final = {name: look for name, (look, _) in _READ.items()}
+ENERGIES: Final = {name: energy for name, (_, energy) in _READ.items()}
 
 
 def world_of(name: str) -> str:

@@ -116,7 +116,10 @@ class PresetCache:
         clean = spelled(name, self.names())
         refuse_factory(clean)
         stored = [(param, values[param.address]) for param in PARAMS if is_stored(param)]
-        return self._add(PresetChange(name=clean, content=LoadedPreset(name=clean, values=stored, inputs=inputs)))
+        old = self._content(clean)
+        energy = old.energy if isinstance(old, LoadedPreset) else None  # no parameter, so it stays in the file
+        content = LoadedPreset(name=clean, values=stored, inputs=inputs, energy=energy)
+        return self._add(PresetChange(name=clean, content=content))
 
     def delete(self, name: str) -> PresetChange:
         """Delete a preset, effective at once. PresetError for an invalid or built-in name."""
@@ -138,7 +141,7 @@ class PresetCache:
             self.folder.delete(name)
             was_replaced = True
         else:
-            was_replaced = self.folder.replace(name, content.by_address(), content.inputs)
+            was_replaced = self.folder.replace(name, content.by_address(), content.inputs, content.energy)
         if was_replaced:
             self._pictures = {other: picture for other, picture in self._pictures.items() if other != name}
         with self._lock:

@@ -3,6 +3,7 @@
     [preset]
     name = "Night"
     schema = 1
+    energy = 0.3
 
     [values]
     "/multiverse/brightness" = 2.5
@@ -12,6 +13,7 @@
     [inputs]
     "/fx/1/1" = "speed"
 
+`energy`, 0..1, is optional: the autopilot shows a preset with little of it in quiet sections, one with much in drops.
 `[inputs]` names the inputs of shaders: if the shader's file has them in another order by now, the names count.
 
 Loading a preset does not change parameters without an entry. But if a parameter was added after the file was written
@@ -30,6 +32,7 @@ import tomli_w
 
 import osc_schema
 from engine.errors import PresetError
+from engine.params.checks import short_repr
 from engine.params.store import Entries
 from engine.system.stored_file import StoredFile
 from osc_schema import Param, Rejected, Value
@@ -47,6 +50,8 @@ class LoadedPreset:
     """Name of the shader's input by the address of its alias (`ShaderInput.labels`)."""
     current: str = ""
     """The current preset at the time of an autosave."""
+    energy: float | None = None
+    """0..1: the sections of a song that it fits; None: all."""
 
     def by_address(self) -> dict[str, Value]:
         return {param.address: value for param, value in self.values}
@@ -59,14 +64,17 @@ def preset_text(
     holds: Callable[[Param], bool],
     inputs: Mapping[str, str] = MappingProxyType({}),
     current: str = "",
+    energy: float | None = None,
 ) -> str:
-    """The text of a file with the parameters that `holds` selects, in page order. `inputs`: as in LoadedPreset."""
+    """The text of a file with the parameters that `holds` selects, in page order. `inputs`, `energy`: as in
+    LoadedPreset."""
     entries = {
         param.address: list(value) if isinstance(value := values[param.address], tuple) else value
         for param in osc_schema.PARAMS
         if holds(param) and param.address in values
     }
-    header = {"name": name, "schema": osc_schema.SCHEMA_VERSION, **({"current": current} if current else {})}
+    header: dict[str, object] = {"name": name, "schema": osc_schema.SCHEMA_VERSION}
+    header |= ({"current": current} if current else {}) | ({} if energy is None else {"energy": energy})
     named = {address: inputs[address] for address in entries if address in inputs}
     return tomli_w.dumps({"preset": header, "values": entries, **({"inputs": named} if named else {})})
 
@@ -112,10 +120,14 @@ def _accept_entries(
     for address, (version, beside, as_before) in osc_schema.ADDED.items():
         if beside in found and isinstance(schema, int) and schema < version:
             found.setdefault(address, as_before)
-    name, current = header.get("name"), header.get("current")
+    name, current, energy = header.get("name"), header.get("current"), header.get("energy")
+    if energy is not None and (isinstance(energy, bool) or not isinstance(energy, int | float) or not 0 <= energy <= 1):
+        problems.append(f"energy: {short_repr(energy)} is not a number 0..1 (left out)")
+        energy = None
     return LoadedPreset(
         name=name if isinstance(name, str) else stem,
         values=[(param, found[param.address]) for param in osc_schema.PARAMS if param.address in found],
         problems=problems,
         current=current if isinstance(current, str) else "",
+        energy=energy,
     )

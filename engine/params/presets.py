@@ -15,7 +15,7 @@ import tomli_w
 
 import osc_schema
 from engine.errors import PresetError
-from engine.params.looks import LOOKS, PLAIN, STAYING
+from engine.params.looks import ENERGIES, LOOKS, PLAIN, STAYING
 from engine.params.preset_file import LoadedPreset, preset_text, read_preset
 from engine.params.replaced_presets import PICTURE_SUFFIX, SUFFIX, ReplacedPresets
 from engine.params.store import entries_of
@@ -44,7 +44,9 @@ _FACTORY: dict[str, dict[str, Value]] = {
     **LOOKS,
 }
 """The values of each built-in preset that differ from the schema's defaults."""
-NO_INPUTS: Mapping[str, str] = MappingProxyType({})
+Values = Mapping[str, Value]
+Inputs = Mapping[str, str]
+NO_INPUTS: Inputs = MappingProxyType({})
 FACTORY_NAMES = tuple(_FACTORY)
 _SPELLED = {name.casefold(): name for name in FACTORY_NAMES}
 _LOOK_AREAS = frozenset(
@@ -81,7 +83,10 @@ def spelled(name: str, names: Collection[str]) -> str:
 def factory_preset(name: str) -> LoadedPreset | None:
     """The built-in preset of that name, ignoring case, or None."""
     found = _SPELLED.get(name.casefold())
-    return None if found is None else LoadedPreset(name=found, values=entries_of(_factory_values(found).items()))
+    if found is None:
+        return None
+    values = entries_of(_factory_values(found).items())
+    return LoadedPreset(name=found, values=values, energy=ENERGIES.get(found))
 
 
 def refuse_factory(name: str) -> None:
@@ -128,15 +133,15 @@ class PresetFolder:
         files = self.files()
         return is_factory(name) or spelled(name, files) in files
 
-    def save(self, name: str, values: Mapping[str, Value], inputs: Mapping[str, str] = NO_INPUTS) -> Path:
+    def save(self, name: str, values: Values, inputs: Inputs = NO_INPUTS, energy: float | None = None) -> Path:
         """Like `replace`; returns the file's path."""
-        self.replace(name, values, inputs)
+        self.replace(name, values, inputs, energy)
         return self._target(name)[1]
 
-    def replace(self, name: str, values: Mapping[str, Value], inputs: Mapping[str, str] = NO_INPUTS) -> bool:
+    def replace(self, name: str, values: Values, inputs: Inputs = NO_INPUTS, energy: float | None = None) -> bool:
         """Write the stored parameters among `values`. True if an older one, with its picture, moved to `replaced`."""
         name, path = self._target(name)
-        text = preset_text(name, values, holds=is_stored, inputs=inputs)
+        text = preset_text(name, values, holds=is_stored, inputs=inputs, energy=energy)
         is_another = path.is_file() and not _holds(path, text)
         if is_another:
             self._put_aside(name, path)
@@ -213,7 +218,8 @@ class PresetFolder:
     def export_text(self, name: str) -> str:
         """The text of a file with the complete, checked preset; also for built-in ones."""
         loaded = self.load(name)
-        return preset_text(loaded.name, loaded.by_address(), holds=is_stored, inputs=loaded.inputs)
+        values = loaded.by_address()
+        return preset_text(loaded.name, values, holds=is_stored, inputs=loaded.inputs, energy=loaded.energy)
 
     def import_file(self, file: Path, name: str | None = None, *, overwrite: bool = False) -> LoadedPreset:
         """Copy a preset file into this folder, under `name` or its own, without its invalid entries. PresetError if the
@@ -224,7 +230,7 @@ class PresetFolder:
             raise PresetError(f"preset {name!r}: is built in; keep this one under another name with --name NAME")
         if self.has(name) and not overwrite:
             raise PresetError(f"preset {name!r}: exists already; --overwrite replaces it")
-        self.save(name, loaded.by_address(), loaded.inputs)
+        self.save(name, loaded.by_address(), loaded.inputs, loaded.energy)
         return loaded
 
     def files(self) -> dict[str, SavedFile]:

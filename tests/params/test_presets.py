@@ -13,6 +13,7 @@ import osc_schema
 from engine.errors import PresetError
 from engine.params import ParamStore, PresetFolder
 from engine.params.looks import LOOKS
+from engine.params.preset_cache import PresetCache
 from engine.system import atomic_file
 from engine.system.atomic_file import unfinished_path
 from osc_schema import PARAMS, ParamType, Rejected
@@ -113,6 +114,17 @@ def test_invalid_entries_are_listed_one_by_one_and_the_rest_is_applied(presets: 
         "/mirror/mode: a list of 2 is not a number (left out)",
         "/layer/2/curve: a value of type dict is not a number (left out)",
     ]
+
+
+def test_the_energy_of_a_preset_stays_when_it_is_saved_again_and_a_wrong_one_is_one_line(presets: PresetFolder) -> None:
+    write(presets, "Calm", "[preset]\nenergy = 0.2\n[values]\n")
+    cache = PresetCache(presets)
+    cache.poll()
+    cache.write(cache.save("Calm", ParamStore().snapshot()))
+    assert presets.load("Calm").energy == 0.2 and "energy = 0.2" in presets.export_text("Calm")
+    write(presets, "Wild", "[preset]\nenergy = 3\n[values]\n")
+    assert presets.load("Wild").energy is None
+    assert presets.load("Wild").problems == ["energy: 3 is not a number 0..1 (left out)"]
 
 
 def test_a_corrupt_file_is_one_clear_line(presets: PresetFolder) -> None:
