@@ -8,6 +8,7 @@ from tests.benchmarks.dataset import DatasetBench
 from tests.benchmarks.detector.sets import DetectorBench
 from tests.benchmarks.ipc import IpcBench
 from tests.benchmarks.knobs import KnobsBench
+from tests.benchmarks.sections import SectionsBench
 from tests.benchmarks.slopes import SlopesBench
 from tests.benchmarks.stems import StemsBench
 from tests.benchmarks.video import VideoBench
@@ -20,6 +21,7 @@ app = bench_commands(
         "dataset": ("tests.benchmarks.dataset", DatasetBench),
         "ipc": ("tests.benchmarks.ipc", IpcBench),
         "knobs": ("tests.benchmarks.knobs", KnobsBench),
+        "sections": ("tests.benchmarks.sections", SectionsBench),
         "slopes": ("tests.benchmarks.slopes", SlopesBench),
         "stems": ("tests.benchmarks.stems", StemsBench),
         "video": ("tests.benchmarks.video", VideoBench),
