@@ -164,7 +164,7 @@ class FrameLoop:
         self._glide_looks(snapshot, fade, frame_id)
         features = self._analyse_sound(frame_id)
         beat = self._follow_beat(features, frame_id)
-        looks.modulate(features, time_s=frame_id.time_s, beat=beat)
+        looks.modulate(features, time_s=frame_id.time_s, beat=beat, breath=self.control_hub.autopilot.policy.breath)
         values = looks.current.values
         for model in models:
             self._attempt(partial(model.follow, snapshot, values, looks.current.modulation.moved))
@@ -274,6 +274,7 @@ class FrameLoop:
         detected, at_s, tempo = features.beat, features.end_s, self.control_hub.tempo
         if at_s is not None:
             tempo.follow("beat", beat=detected.beat, bpm=detected.bpm, at_s=at_s, confidence=detected.confidence)
+        self._attempt(partial(self.control_hub.autopilot.follow, detected, at_s, self._due_s(frame_id)))
         return tempo.beat_at(self._due_s(frame_id))
 
     def _camera_picture(self, frame_id: FrameId) -> VideoFrame | None:

@@ -10,8 +10,9 @@ from osc_schema.types import Area, FoundObjects, ParamType
 
 OUR_NAMES = frozenset(
     # first parts of addresses
-    "audio bank camera child colour contour cue engine feedback fx get launch layer lfo logo macro map master mirror "
-    "mod mode monitor multiverse music pad post preset region safety sink smooth sync tempo text timecode window "
+    "audio autopilot bank beat camera child colour contour cue engine feedback fx get launch layer lfo logo macro map "
+    "master mirror mod mode monitor multiverse music pad post preset region safety sink smooth sync tempo text "
+    "timecode window "
     # keys of the configuration
     "announce autosave cues dmx films fps gpu height is_size_free mapping maps midi models name offline osc overwrite "
     "params presets recordings renderer resume shaders sinks smoothing web web_token width "

@@ -7,6 +7,7 @@ from functools import lru_cache
 
 from osc_schema import (
     audio,
+    autopilot,
     banks,
     children,
     colour,
@@ -62,7 +63,7 @@ that every older preset of this area contains, and the value that keeps the old 
 _BEFORE_MODELS = (multiverse, colour, layers, region)
 _AFTER_MODELS = (
     *(feedback, mirror, graphics, contour, post, fx, modulation, macros, tempo, launch, timecode, master, audio),
-    *(sinks, window, presets, banks, cues, undo, mapping, children, engine),
+    *(sinks, window, presets, banks, cues, undo, autopilot, mapping, children, engine),
 )
 _DECLARED_AREAS = (
     *(module.AREA for module in _BEFORE_MODELS),

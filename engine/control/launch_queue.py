@@ -264,13 +264,17 @@ class LaunchQueue:
             raise MultiverseError("takes the name of what waits, or nothing")
         if not args:
             self.order.arrive(self.order.new_ticket(), "/launch/drop")
+        reply.done(self.take_back(*map(str, args)))
+
+    def take_back(self, name: str | None = None) -> int:
+        """Drop what waits under that name, None: all. Returns how many. Any thread."""
         with self._lock:
-            found = [launch for launch in self._waiting.values() if not args or launch.name == str(args[0])]
+            found = [launch for launch in self._waiting.values() if name in (None, launch.name)]
             for launch in found:
                 del self._waiting[launch.key]
         for launch in found:
             self._drop(launch, "taken back")
-        reply.done(len(found))
+        return len(found)
 
     def on_list(self, args: tuple[object, ...], reply: Reply) -> None:
         with self._lock:

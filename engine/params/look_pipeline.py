@@ -46,9 +46,9 @@ class LookPipeline:
         """The settings to analyse this frame's sound with, for a picture of this width."""
         return AudioSettings.from_values(self.modulation.analysis_values(self.values), width_px)
 
-    def modulate(self, features: AudioFeatures, *, time_s: float, beat: float) -> None:
+    def modulate(self, features: AudioFeatures, *, time_s: float, beat: float, breath: float = 0.0) -> None:
         """Move the values with the sound and the LFOs; arguments as of `Modulation.step`."""
-        self.values = self.modulation.step(self.values, features, time_s=time_s, beat=beat)
+        self.values = self.modulation.step(self.values, features, time_s=time_s, beat=beat, breath=breath)
 
     def continue_from(self, other: "LookPipeline") -> None:
         """Continue from the present state of the outgoing look."""
@@ -148,11 +148,11 @@ class Looks:
             return settings
         return replace(settings, outgoing=other.audio_settings(width_px), outgoing_number=self._outgoing_number)
 
-    def modulate(self, features: AudioFeatures, *, time_s: float, beat: float) -> None:
-        self.current.modulate(features, time_s=time_s, beat=beat)
+    def modulate(self, features: AudioFeatures, *, time_s: float, beat: float, breath: float = 0.0) -> None:
+        self.current.modulate(features, time_s=time_s, beat=beat, breath=breath)
         for other in (self.outgoing, self.upcoming):
             if other is not None:
-                other.modulate(features, time_s=time_s, beat=beat)
+                other.modulate(features, time_s=time_s, beat=beat, breath=breath)
 
     def freeze_outgoing(self) -> None:
         """Freeze the old look, because its shader delays the picture."""

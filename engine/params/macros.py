@@ -8,6 +8,7 @@ again. What the same group sets (a bundle, a pattern, a packet of a desk) stays.
 because these set the parameters themselves; one moved by modulation moves them in that frame only (`spread`).
 """
 
+import math
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from functools import lru_cache
@@ -26,6 +27,7 @@ ADDRESSES: Final = tuple(f"/macro/{n}" for n in MACROS)
 MOVES: Final = {f"/macro/{n}": f"/macro/moves/{n}" for n in MACROS}
 REST_S: Final = 1.0  # without a step, then a parameter rests
 MAX_STEP_S: Final = 5.0  # between two steps of a slow crossfade of 8 bits: then it rests after twice that time
+BREATH_BARS: Final = 8.0
 _NOBODY: Final = ("", 0.0, 0.0)
 _UNMOVED: Final = (ParamType.TEXT, ParamType.FILE, ParamType.TRIGGER, ParamType.COLOUR)
 
@@ -152,3 +154,17 @@ def spread(values: Mapping[str, Any], moved: dict[str, float]) -> None:
             for param, move in moves_of(values[MOVES[address]]):
                 if param.can_glide and param.address not in moved:
                     moved[param.address] = float(move.value(param, moved[address]))  # type: ignore[arg-type]
+
+
+def breathe(values: Mapping[str, Any], moved: dict[str, float], depth: float, bar: float) -> None:
+    """Move what the macros move in this frame, as if each macro swung slowly around its position by up to `depth`, less
+    near an end. Adds to `moved`; where a fader or a route has moved a parameter, it swings around that."""
+    for number, address in zip(MACROS, ADDRESSES, strict=True):
+        position = values[address]
+        swing = math.sin(2.0 * math.pi * (bar / BREATH_BARS + number / len(MACROS)))
+        shifted = position + min(depth, position, 1.0 - position) * swing
+        for param, move in moves_of(values[MOVES[address]]) if shifted != position else ():
+            if param.can_glide:
+                by = float(move.value(param, shifted)) - float(move.value(param, position))  # type: ignore[arg-type]
+                now = moved.get(param.address, values[param.address])
+                moved[param.address] = osc_schema.accept(param, now + by).value  # type: ignore[assignment]

@@ -26,7 +26,7 @@ from typing import Any, Final
 
 import osc_schema
 from engine.params.lfo import Lfos
-from engine.params.macros import spread
+from engine.params.macros import breathe, spread
 from engine.params.shader_inputs import is_input_address
 from engine.params.store import Snapshot
 from engine.values import AudioFeatures, ChannelFeatures, dbfs
@@ -134,18 +134,18 @@ class Modulation:
         return _with(values, _apply_fractions(values, self._fractions))
 
     def step(
-        self, values: Mapping[str, Any], features: AudioFeatures, *, time_s: float, beat: float
+        self, values: Mapping[str, Any], features: AudioFeatures, *, time_s: float, beat: float, breath: float = 0.0
     ) -> Mapping[str, Any]:
         """`values` with the current modulation; `values` itself if no route is on. The result is immutable. `time_s`:
-        due time of the frame; `beat`: beat of the tempo at that time."""
+        due time of the frame; `beat`: beat of the tempo at that time; `breath`: how far macros breathe, 0..1."""
         is_watched = self._watched_steps > 0
-        if values is self._quiet and not is_watched:
+        if values is self._quiet and not is_watched and not breath:
             return values
         for route in self._routes:
             if values[route.source] == "off":
                 route.level = 0.0
         routes = [route for route in self._routes if route.is_on(values)]
-        if not routes and not is_watched:
+        if not routes and not is_watched and not breath:
             self._quiet, self._fractions, self.moved = values, _NOTHING, _NOTHING
             self._onset_counts, self._counts = (), {}
             return values
@@ -172,6 +172,8 @@ class Modulation:
             fractions[target] = fractions.get(target, 0.0) + route.fraction(level, values)
         moved = _apply_fractions(values, fractions)
         spread(values, moved)
+        if breath:
+            breathe(values, moved, breath, beat / values["/tempo/beats_a_bar"])
         self._fractions, self.moved = fractions, moved
         return _with(values, self.moved)
 

@@ -27,6 +27,7 @@ SHORT_WORDS = {
     "post": "p",
     "text": "t",
     # A whole part of an address.
+    "autopilot": "auto",
     "beats_a_bar": "meter",
     "detect_every": "detnth",
     "memories": "memory",
@@ -41,6 +42,7 @@ SHORT_WORDS = {
     "earlier": "early",
     "flash_guard": "flash",
     "generator": "gen",
+    "hands_off": "pause",
     "midi_out": "mout",
     "flywheel_s": "flywheel",
     "go_pause_s": "gopause",

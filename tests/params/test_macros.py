@@ -8,7 +8,7 @@ from engine.control import CommandTable, Reply
 from engine.control.commands.modulation import ModulationControl
 from engine.errors import MultiverseError
 from engine.params import ParamStore
-from engine.params.macros import Macros, conditions, moves_of, spread
+from engine.params.macros import Macros, breathe, conditions, moves_of, spread
 from osc_schema import Rejected
 
 BLOOM, ANGLE, MUTE, MIRROR = "/post/bloom", "/layer/1/angle", "/layer/2/mute", "/mirror/segments"
@@ -144,3 +144,14 @@ def test_a_range_of_an_exponential_parameter_may_begin_at_0_and_refused_ranges_a
     knob.turn(0.5)
     assert (knob.store.get("/layer/1/ratio"), knob.store.get(MUTE)) == (2.0, False)
     assert reports.lines == [("macros/macro/1", "/macro/1: /layer/2/mute: not in this run")]
+
+
+def test_a_breathing_macro_swings_its_parameters_around_where_they_are_and_one_at_its_end_rests(knob: Knob) -> None:
+    knob.store.set_many([("/macro/1", 0.5), ("/macro/2", 0.0), ("/macro/moves/2", "/layer/3/angle")], by="udp")
+    knob.store.set(BLOOM, 0.9, by="desk")  # off the macro's curve
+    moved: list[dict[str, float]] = [{} for _ in range(32)]
+    for beat in range(32):
+        breathe(knob.store.snapshot(), moved[beat], 0.1, beat / 4.0)
+    blooms = [each.get(BLOOM, 0.9) for each in moved]
+    assert not any("/layer/3/angle" in each or MIRROR in each for each in moved)
+    assert sum(blooms) / 32 == pytest.approx(0.9) and max(blooms) == pytest.approx(0.9 + 0.1 * 0.8)

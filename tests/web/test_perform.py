@@ -424,3 +424,11 @@ def test_a_phone_has_picture_take_pads_macros_safety_crossfader_and_the_beat(pho
     pad(phone, name, ".is-prepared")
     page.locator("#take").tap()
     pad(phone, name, ".is-on")
+
+
+def test_one_switch_lets_the_autopilot_play_and_its_lamp_shows_that(perform: Visit, live: LiveEngine) -> None:
+    assert perform.page.locator(".beat .section").inner_text() == live.get("/beat/section")
+    perform.page.locator("#autopilot").click()
+    live.becomes("/autopilot/enable", True)
+    live.send("/autopilot/enable", 0)
+    perform.page.locator("#autopilot[aria-pressed=false]").wait_for()

@@ -10,6 +10,7 @@ from engine.audio.input import AudioInput
 from engine.config import Config
 from engine.control import CommandTable, Dispatcher, Feedback
 from engine.control.commands import CommandContext
+from engine.control.commands.autopilot import AutopilotControl
 from engine.control.commands.bank import FILE_NAME as BANKS_FILE
 from engine.control.commands.bank import BankControl
 from engine.control.commands.bank_lights import BankLights
@@ -87,6 +88,7 @@ class ControlHub:
     cues: CueControl
     banks: BankControl
     bank_lights: BankLights
+    autopilot: AutopilotControl
     macros: Macros
     stills: StillControl
     timecode: TimecodeControl
@@ -186,6 +188,7 @@ def open_control_hub(
         cues=cues,
         banks=banks,
         bank_lights=BankLights(banks.displayed_bank, beat=tempo.beat_at, mapped=mapping.controls),
+        autopilot=AutopilotControl(context, presets=presets, banks=banks, queue=queue, tempo=tempo),
         macros=Macros(store, report),
         stills=closing(stills),
         timecode=timecode,

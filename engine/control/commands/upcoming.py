@@ -35,7 +35,7 @@ class PresetFaults:
 
     def now(self) -> dict[str, str]:
         """The reason by preset, for presets that have a fault."""
-        found = {name: self._fault(name) for name in self._cache.names()}
+        found = {name: self.reason(name) for name in self._cache.names()}
         return {name: reason for name, reason in found.items() if reason}
 
     def step(self) -> None:
@@ -50,7 +50,8 @@ class PresetFaults:
         for name, reason in self.now().items():
             reply.send(FAULT, name, reason)
 
-    def _fault(self, name: str) -> str:
+    def reason(self, name: str) -> str:
+        """Why the shader of a preset cannot be shown, or ""."""
         loaded = self._cache.find(name)
         values = {} if loaded is None else loaded.by_address()
         files = [values.get(file_address(slot)) for slot in SLOTS if values.get(enable_address(slot))]

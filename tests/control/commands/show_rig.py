@@ -6,15 +6,19 @@ from typing import Any
 
 from engine.control import CommandTable, Reply
 from engine.control.commands import CommandContext
+from engine.control.commands.autopilot import AutopilotControl
+from engine.control.commands.bank import BankControl
 from engine.control.commands.cue import GO_PAUSE, CueControl
 from engine.control.commands.preset import PresetControl
 from engine.control.commands.upcoming import Upcoming
+from engine.control.launch_queue import LaunchQueue
 from engine.errors import MultiverseError
 from engine.osc.decode import decode_packet
-from engine.params import Crossfade, ParamStore, PresetFolder
+from engine.params import Crossfade, ParamStore, PresetFolder, Tempo
 from engine.params.input_views import InputViews
 from engine.system.clock import Clock, SteppedClock
 from engine.system.disk_store import DiskStore
+from engine.values import BeatFeatures
 
 BRIGHTNESS = "/multiverse/brightness"
 
@@ -109,4 +113,35 @@ class CueRig(PresetRig):
 
     def close(self) -> None:
         self.cues.close()
+        super().close()
+
+
+class AutopilotRig(PresetRig):
+    """A rig with an autopilot, of which the test sets time and sound. It begins with Eclipse."""
+
+    def __init__(self, folder: Path, reports: Any) -> None:
+        super().__init__(folder / "presets", reports)
+        self.tempo = Tempo(self.store, self.clock)
+        self.queue = LaunchQueue(self.store, self.tempo.read_pulse, self.notify, self.presets.values_of)
+        self.banks = BankControl(self.context, folder / "banks.toml", presets=self.presets, queue=self.queue)
+        parts: dict[str, Any] = {"presets": self.presets, "banks": self.banks, "queue": self.queue, "tempo": self.tempo}
+        self.autopilot = AutopilotControl(self.context, **parts)
+        self.banks.add_commands(self.commands)
+        self.presets.begin()
+
+    def frame(self, now_s: float, at_s: float, beat: BeatFeatures) -> str:
+        """A frame whose sound was analysed at `at_s`. Returns the name of the look that begins in it, or ""."""
+        self.clock.sleep_until(now_s)
+        self.tempo.step(now_s)
+        before = self.presets.current.name
+        for run in self.queue.step():
+            run()
+        self.crossfade.step(now_s)
+        after = self.presets.current.name
+        self.tempo.follow("beat", beat=beat.beat, bpm=beat.bpm, at_s=at_s, confidence=beat.confidence)
+        self.autopilot.follow(beat, at_s, now_s)
+        return after if after != before else ""
+
+    def close(self) -> None:
+        self.banks.close()
         super().close()

@@ -1,0 +1,166 @@
+"""The autopilot: hears the section, and takes looks on the bar while no hand is on the controls.
+
+It takes as a performer does: prepares the look, and lets the take wait for the bar in the launch queue. What waits is
+taken back when the section was mistaken, and when a hand comes. A drop tells where bars begin, unless a tap or
+/tempo/reset has.
+"""
+
+import math
+from typing import Final
+
+import osc_schema
+from engine.control.commands import CommandContext
+from engine.control.commands.bank import BankControl
+from engine.control.commands.preset import PresetControl
+from engine.control.commands.preset_arguments import time_of
+from engine.control.commands.preset_mixer import TAKE_FADE
+from engine.control.commands.shader import BY as SHADER
+from engine.control.launch_queue import LaunchQueue
+from engine.errors import PresetError
+from engine.params import Tempo, macros
+from engine.params.autopilot import Autopilot
+from engine.params.banks import sorted_pads
+from engine.params.crossfade import BY as FADE
+from engine.params.looks import LOOKS
+from engine.params.store import Change
+from engine.values import BeatFeatures, Section
+from osc_schema import Rejected, Value
+from osc_schema.live_models import NAMES
+
+SECTION: Final = "/beat/section"
+SETTLING_S, ON_BEAT = 6.0, 0.25  # after a drop has begun; how far from a counted beat it may then have begun
+_BY_ITSELF: Final = frozenset({macros.BY, FADE, SHADER, "fx", "window", *NAMES})
+"""Sources of changes that follow from others, or from no hand."""
+
+
+class AutopilotControl:
+    """Plays by itself while `/autopilot/enable` is on. Render thread."""
+
+    def __init__(
+        self, context: CommandContext, *, presets: PresetControl, banks: BankControl, queue: LaunchQueue, tempo: Tempo
+    ) -> None:
+        self._store, self._report, self._tempo = context.store, context.report, tempo
+        self._presets, self._mixer, self._banks, self._queue = presets, presets.mixer, banks, queue
+        self.policy = Autopilot()
+        self._section: Section = "quiet"
+        self._version: int | None = None
+        self._prepares = 0
+        """Version of the store, and `PresetMixer.prepares`, up to which hands were noticed."""
+        self._waiting = ""
+        """The look that waits for its bar; "" if none does."""
+        self._waits_for: Section = "quiet"
+        self._take_origin = self._problem = ""
+        """The source of the values that the last take has set, and the line that was reported last."""
+        self._is_taken_back = False
+        """True if somebody else has taken back or replaced what waited. Any thread."""
+        self._next_try_bar = -math.inf
+        context.store.add_condition(SECTION, self._require_section)
+
+    def follow(self, beat: BeatFeatures, at_s: float | None, now_s: float) -> None:
+        """Tell the section that was heard at `at_s`, and let a take wait if one is due in the frame due at `now_s`."""
+        if beat.section != self._section:
+            self._section = beat.section
+            self._store.set(SECTION, beat.section, by="beat")
+        values, pulse, policy = self._store.snapshot(), self._tempo.read_pulse(), self.policy
+        if self._is_touched():
+            policy.touched_s, self._take_origin = now_s, ""
+        if values["/autopilot/enable"] and at_s is not None and beat.bar_age_s < SETTLING_S:
+            self._count_bars(at_s - beat.bar_age_s)
+        bar, on_air = (pulse.beat - pulse.jumped) / pulse.beats_a_bar, self._presets.current.name
+        policy.show(on_air, bar)
+        plays = bool(values["/autopilot/enable"]) and now_s - policy.touched_s >= values.number("/autopilot/hands_off")
+        policy.breathe(now_s, values.number("/autopilot/breath") if plays else 0.0)
+        policy.section = policy.section if plays else None
+        on = self._presets.cache.find(on_air) if on_air else None
+        energy, longest_bars = None if on is None else on.energy, values.number("/autopilot/bars")
+        is_due = plays and policy.wants_change(self._section, bar, longest_bars, energy)
+        if not is_due or self._waits_for != self._section:
+            self._take_back()
+            self._next_try_bar = -math.inf
+        if is_due and not self._waiting and bar >= self._next_try_bar:
+            self._next_try_bar = bar + 1.0
+            self._queue_take(int(values.number("/autopilot/bank")))
+
+    def _queue_take(self, bank: int) -> None:
+        """Let the look that fits wait for the next bar; a line if there is none."""
+        self._waits_for = self._section
+        name = self.policy.choose(self._looks(bank), self._section)
+        try:
+            if not name:
+                where = f"bank {bank}" if bank else "the built-in looks"
+                raise PresetError(f"no other look of {where} can be shown (/autopilot/bank chooses another bank)")
+            self._mixer.prepare(name)
+            self._waiting, fade = name, time_of(self._store.get(TAKE_FADE))
+            self._queue.add_look(name, "bar", self._take, self._on_drop, preset=name, is_cut=fade.is_at_once)
+        except (PresetError, Rejected) as error:
+            self._waiting = ""
+            self._say(str(error))
+        self._prepares = self._mixer.prepares
+
+    def _take(self, name: str) -> None:
+        """Take what waited: its bar begins."""
+        self._waiting, self._problem = "", ""
+        try:
+            self._take_origin = f"preset {self._mixer.take(time_of(self._store.get(TAKE_FADE)), name=name)}"
+            self.policy.section = self._waits_for
+        except PresetError as error:
+            self._say(str(error))
+        self._prepares = self._mixer.prepares
+
+    def _looks(self, bank: int) -> dict[str, float | None]:
+        """The looks of the bank that can be shown, with their energies; a line for each that cannot."""
+        banks = self._banks.banks.banks
+        names = [pad.preset for _, pad in sorted_pads(banks[bank - 1])] if 0 < bank <= len(banks) else []
+        looks: dict[str, float | None] = {}
+        for name in names if bank else LOOKS:
+            loaded = self._presets.cache.find(name)
+            if loaded is not None and (fault := self._presets.faults.reason(name)):
+                self._report(f"autopilot.{name}", f"/autopilot: preset {name!r} left out: {fault}")
+            elif loaded is not None:
+                looks[loaded.name] = loaded.energy
+        return looks
+
+    # -- hands -------------------------------------------------------------------------------------
+
+    def _is_touched(self) -> bool:
+        """True if a hand has changed, prepared, queued or taken back something since the last frame."""
+        version = self._store.version if self._version is None else self._version
+        changes, self._version = self._store.changes_since(version)
+        has_prepared, self._prepares = self._mixer.prepares != self._prepares, self._mixer.prepares
+        was_taken_back, self._is_taken_back = self._is_taken_back, False
+        has_queued = self._queue.waiting_preset not in ("", self._waiting)
+        return has_prepared or was_taken_back or has_queued or any(map(self._is_by_hand, changes))
+
+    def _is_by_hand(self, change: Change) -> bool:
+        param = osc_schema.lookup(change.address)
+        is_of_look = param is not None and (param.stored or param.area in ("preset", "master"))
+        return is_of_look and change.by not in _BY_ITSELF and change.by != self._take_origin
+
+    def _take_back(self) -> None:
+        name, self._waiting = self._waiting, ""
+        if name:
+            self._queue.take_back(name)
+            self._is_taken_back = False
+
+    def _on_drop(self, reason: str) -> None:
+        self._waiting, self._is_taken_back = "", True
+
+    # ------------------------------------------------------------------------------------------------
+
+    def _count_bars(self, first_s: float) -> None:
+        """Count bars from that time, where a drop began, if a beat is counted there."""
+        has_hand = self._store.get("/tempo/reset") or self._store.get("/tempo/tap")
+        beat = self._tempo.beat_at(first_s)
+        is_right = abs(beat - round(beat)) > ON_BEAT or round(beat) % self._tempo.read_pulse().beats_a_bar == 0
+        if not (is_right or has_hand) and self._store.get("/tempo/source") == "beat":
+            self._tempo.reset(first_s)
+
+    def _require_section(self, section: Value) -> None:
+        if section != self._section:
+            raise Rejected(f"{SECTION}: shows what is heard ({self._section}), and cannot be set")
+
+    def _say(self, line: str) -> None:
+        """Report a line, once until a look is taken."""
+        if line != self._problem:
+            self._problem = line
+            self._report("autopilot", f"/autopilot: {line}")
