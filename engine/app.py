@@ -34,6 +34,7 @@ from engine.ipc import Gate, sweep_dead_rings
 from engine.live.kit.drawing import Drawing
 from engine.live.kit.live_model import Surroundings
 from engine.live.kit.opening import LiveModels, ModelsOfRun, live_models, model_lists, models_of, refuse_offline
+from engine.outputs import Outputs
 from engine.params import Autosave, LookPipeline, Looks, ParamStore, Slew, macros, modulation
 from engine.render.egl_devices import chosen_gpu
 from engine.render.graphics_maker import GraphicsMaker
@@ -250,26 +251,28 @@ def open_models(run: RunContext, values: Values, picture: Picture, control_hub: 
 def open_frames(
     run: RunContext, values: Values, picture: Picture, control_hub: ControlHub, models: Models, inputs: ControlInputs
 ) -> EngineParts:
-    player = control_hub.shader_player
+    player, stopwatch, sinks = control_hub.shader_player, SystemClock(), picture.outputs.sinks
+    drawing = Drawing(
+        looks=Looks(LookPipeline(values.slew, modulation.Modulation(player.alias_of)), control_hub.expected_look()),
+        slots=player,
+        crossfade=control_hub.crossfade,
+        regions=picture.regions,
+        sources=picture.sources,
+        graphics=picture.graphics,
+        renderer=picture.renderer,
+        is_offline=run.config.offline,
+    )
+    screens = run.closing.here(Outputs(drawing, sinks, control_hub, stopwatch, run.warnings.report))
+    picture.renderer.add_context_user(screens)
     return EngineParts(
-        timing=TimingParts(
-            clock=run.clock, stopwatch=SystemClock(), times=FrameTimes(), mark=FrameMark(), gate=run.gate
-        ),
+        timing=TimingParts(clock=run.clock, stopwatch=stopwatch, times=FrameTimes(), mark=FrameMark(), gate=run.gate),
         control_hub=control_hub,
         control_inputs=inputs,
         inputs=InputParts(audio=values.audio, camera=values.camera, senders=picture.senders, polled=models.polled),
         models=models.live,
-        drawing=Drawing(
-            looks=Looks(LookPipeline(values.slew, modulation.Modulation(player.alias_of)), control_hub.expected_look()),
-            slots=player,
-            crossfade=control_hub.crossfade,
-            regions=picture.regions,
-            sources=picture.sources,
-            graphics=picture.graphics,
-            renderer=picture.renderer,
-            is_offline=run.config.offline,
-        ),
+        drawing=drawing,
         outputs=picture.outputs,
+        screens=screens,
         warnings=run.warnings,
     )
 

@@ -20,6 +20,7 @@ from engine.system.small_file import read_toml
 from osc_schema import live_models
 from osc_schema.live_models import PICTURES
 from osc_schema.mapping import FORMS
+from osc_schema.outputs import SECOND
 from osc_schema.sinks import KINDS
 
 MAX_SIDE_PX = 8192
@@ -203,6 +204,7 @@ class Config(Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):
             f"Where pictures go, repeatable: {', '.join(kind.option or name for name, kind in KINDS.items())}."
             f" The prefix {_join_names([f'{picture.name}:' for picture in PICTURES], 'or')} sends that picture instead;"
             f" {_join_names([name for name, kind in KINDS.items() if kind.is_named], 'and')} include them."
+            f" The prefix {SECOND.name}: sends the second output (/output/2)."
             " (default: the system's texture sharing)",
             "[PICTURE:]KIND[=ARG]",
             flags="--sink",

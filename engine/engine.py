@@ -163,6 +163,7 @@ class StatusReader:
             camera=parts.inputs.camera.status(),
             children=tuple(model.status() for model in parts.models.running),
             sinks=parts.outputs.sinks.status(),
+            second=parts.screens.status,
             recordings=parts.outputs.sinks.recordings(),
             shaders=control_hub.shaders.status(),
             latency_ms=control_hub.dispatcher.latency.latest(now_s),

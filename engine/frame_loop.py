@@ -23,6 +23,7 @@ from engine.ipc import Gate
 from engine.live.kit.drawing import Drawing
 from engine.live.kit.opening import LiveModels
 from engine.live.kit.scene import Scene
+from engine.outputs import Outputs
 from engine.params import Snapshot
 from engine.params.crossfade import PictureFade
 from engine.render.isf.isf_file import ShaderSlot
@@ -102,6 +103,7 @@ class EngineParts:
     drawn) and `feed` the child (after it is published)."""
     drawing: Drawing
     outputs: OutputParts
+    screens: Outputs
     warnings: Warnings
 
 
@@ -170,6 +172,7 @@ class FrameLoop:
             self._attempt(partial(model.follow, snapshot, values, looks.current.modulation.moved))
         camera = self._camera_picture(frame_id)
         scene = Scene(camera=self._camera_loop.step(camera, int(snapshot.number("/camera/loop")), beat))
+        self._attempt(partial(self.parts.screens.show_first, scene, snapshot, frame_id))
         for model in models:
             self._attempt(partial(model.show, scene, values, stopwatch.now_s()))
         shaders = self._attempt(partial(self._shaders, snapshot, beat)) or ()
@@ -185,6 +188,8 @@ class FrameLoop:
         for model in models:  # the frame is already published, so an error while feeding cannot lose it
             self._attempt(partial(model.feed, frame, scene, stopwatch.now_s()))
         self._end_frame(frame, snapshot, started_s)
+        next_due_s = self._due_s(frame_id) + self.schedule.period_s
+        self._attempt(partial(self.parts.screens.publish_second, frame, snapshot, scene, features, next_due_s))
         return frame
 
     def _attempt(self, action: Callable[[], Result]) -> Result | None:

@@ -11,7 +11,7 @@ from osc_schema.types import Area, FoundObjects, ParamType
 OUR_NAMES = frozenset(
     # first parts of addresses
     "audio autopilot bank beat camera child colour contour cue engine feedback fx get launch layer lfo logo macro map "
-    "master mirror mod mode monitor multiverse music pad post preset region safety sink smooth sync tempo text "
+    "master mirror mod mode monitor multiverse music output pad post preset region safety sink smooth sync tempo text "
     "timecode window "
     # keys of the configuration
     "announce autosave cues dmx films fps gpu height is_size_free mapping maps midi models name offline osc overwrite "

@@ -180,7 +180,7 @@ AREA = Area(
             arguments=arguments("kind:s name_or_file:s?"),
             description=f"Starts a sink ({', '.join(KINDS)}) under a name, on a display (window), or into a file of "
             f"the recordings folder. Several of one kind can run under different names. {_PREFIXES}, each at its own "
-            "size. Syphon, Spout, shared and ndi start these automatically.",
+            "size. Syphon, Spout, shared and ndi start these automatically. `2:` publishes the second output.",
             replies=("/done /sink/start <kind>", "/fail /sink/start <reason>"),
         ),
         Command(

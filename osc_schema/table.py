@@ -26,6 +26,7 @@ from osc_schema import (
     mirror,
     modulation,
     multiverse,
+    outputs,
     post,
     presets,
     region,
@@ -63,7 +64,7 @@ that every older preset of this area contains, and the value that keeps the old 
 _BEFORE_MODELS = (multiverse, colour, layers, region)
 _AFTER_MODELS = (
     *(feedback, mirror, graphics, contour, post, fx, modulation, macros, tempo, launch, timecode, master, audio),
-    *(sinks, window, presets, banks, cues, undo, autopilot, mapping, children, engine),
+    *(sinks, outputs, window, presets, banks, cues, undo, autopilot, mapping, children, engine),
 )
 _DECLARED_AREAS = (
     *(module.AREA for module in _BEFORE_MODELS),
@@ -73,7 +74,7 @@ _DECLARED_AREAS = (
 DECLARED: tuple[Param, ...] = tuple(param for area in _DECLARED_AREAS for param in area.params)
 """All parameters with the defaults of their own lines: a plain picture, without movement."""
 
-EXTRA_PICTURES: tuple[ExtraPicture, ...] = live_models.PICTURES
+EXTRA_PICTURES: tuple[ExtraPicture, ...] = (*live_models.PICTURES, outputs.SECOND)
 """Pictures that the engine may publish in addition to the main one."""
 _NUMBER = re.compile(r"/([1-9][0-9]{0,2})(?=/|\Z)")
 MAX_GUESS_CHARACTERS = 80  # a longer text is not a mistyped address

@@ -151,6 +151,8 @@ class ExtraPicture:
     """Name of the model that creates it, for people."""
     option: str
     """Command line option that loads this model."""
+    is_on_request: bool = False
+    """Only sinks that name it publish it; others do not include it."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

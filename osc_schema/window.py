@@ -2,28 +2,12 @@
 
 from typing import Any
 
-from osc_schema.declare import NAME_CHARACTERS, arguments, menu, message, number, switch, text, whole
-from osc_schema.types import Area, Command, Param
+from osc_schema.declare import NAME_CHARACTERS, arguments, menu, message, switch, text, whole
+from osc_schema.outputs import pin
+from osc_schema.types import Area, Command
 
 # Settings of a venue's wiring, which the window saves for each display: presets, cues and panic do not change them.
 _WIRING: dict[str, Any] = {"stored": False, "is_look": False, "resumed": False}
-CORNERS = (("top left", 0, 0), ("top right", 1, 0), ("bottom right", 1, 1), ("bottom left", 0, 1))
-
-
-def _pin(corner: int, axis: int) -> Param:
-    name, *position = CORNERS[corner]
-    side = ("width from the left", "height from the top")[axis]
-    return number(
-        f"/window/pin/{corner + 1}/{'xy'[axis]}",
-        position[axis],
-        -0.5,
-        1.5,
-        f"Place of the {name} corner, in parts of the display's {side}. Corners that cross are not taken.",
-        tags="keystone warp corner mapping projector",
-        smoothing_ms=0,
-        **_WIRING,
-    )
-
 
 AREA = Area(
     title="Window",
@@ -50,7 +34,7 @@ AREA = Area(
             tags="aspect crop letterbox",
             **_WIRING,
         ),
-        *(_pin(corner, axis) for corner in range(4) for axis in range(2)),
+        *(pin("/window", corner, axis, "display", **_WIRING) for corner in range(4) for axis in range(2)),
         switch(
             "/window/test_card",
             False,

@@ -21,7 +21,7 @@ from engine.config import RUN_DEFAULTS, Config, DmxConfig, build_config, lan_def
 from engine.errors import SinkError, UsageError
 from engine.live.kit.opening import live_models, with_implied
 from engine.system.picture_size import parse_size
-from osc_schema.live_models import PICTURES
+from osc_schema import EXTRA_PICTURES
 
 if TYPE_CHECKING:
     from engine.app import Engine
@@ -199,7 +199,7 @@ def with_window_argument(arguments: list[str]) -> list[str]:
 def window_sink(text: str) -> str:
     """The `--sink` that a `--window` stands for: `PICTURE:2` is `PICTURE:window=2`."""
     mark, colon, display = text.partition(":")
-    if not colon or mark not in [picture.name for picture in PICTURES]:
+    if not colon or mark not in [picture.name for picture in EXTRA_PICTURES]:
         mark, colon, display = "", "", text
     return f"{mark}{colon}window={display}"
 

@@ -70,6 +70,8 @@ class Looks:
         """The old look; None between fades, or if it is not drawn."""
         self.upcoming: LookPipeline | None = None
         """A look that begins in a moment, while its trail is drawn; never beside an old one."""
+        self.second: LookPipeline | None = None
+        """The look of the second output, whose sound is analysed while no other look is drawn beside the current."""
         self.fade: PictureFade | None = None
         """The running fade, or None."""
         self._outgoing_number = 0
@@ -143,7 +145,7 @@ class Looks:
 
     def audio_settings(self, width_px: int) -> AudioSettings:
         """The settings of the displayed look, with those of the outgoing or incoming one as `outgoing`."""
-        settings, other = self.current.audio_settings(width_px), self.outgoing or self.upcoming
+        settings, other = self.current.audio_settings(width_px), self.outgoing or self.upcoming or self.second
         if other is None:
             return settings
         return replace(settings, outgoing=other.audio_settings(width_px), outgoing_number=self._outgoing_number)

@@ -3,19 +3,22 @@
 from collections.abc import Callable
 from contextlib import AbstractContextManager
 from functools import partial
-from typing import Generic, TypeVar
+from typing import Any, Generic, TypeVar
 
 import moderngl
 import numpy as np
 
+from engine.render.gl_outputs import OutputPainter
 from engine.render.gl_textures import Target, UnpackedImage, UploadedImage, odd_size, release_all
 from engine.render.masks import IdPicture, Overlay, edge, mask_boxes, merge_masks, object_colours
+from engine.render.output_shape import OutputShape
 from engine.render.picture import PictureCrossfade, PictureRequest
 from engine.render.readback import Readback
 from engine.render.shader_source import Pass, compile_program, uniform
 from engine.values import MAX_LIVE_OBJECTS, FoundObject, LazyPicture, Segmentation, TextureRef, VideoFrame
+from osc_schema.outputs import NUMBERS
 
-_Request = TypeVar("_Request", Overlay, IdPicture)
+_Request = TypeVar("_Request", Overlay, IdPicture, OutputShape)
 
 
 class CrossfadedImage:
@@ -350,6 +353,7 @@ class LazyImages:
         context: moderngl.Context,
         mix: Pass,
         finish: Callable[[], None],
+        outputs: OutputPainter,
         *,
         is_software: bool,
         drawing: Callable[[], AbstractContextManager[None]],
@@ -364,6 +368,8 @@ class LazyImages:
         self._painter = MaskPainter(context, mix, self._new_upload())
         self._overlay = self._new_painted(self._painter.paint_overlay)
         self._ids = self._new_painted(self._painter.paint_ids)
+        self._output_painter = outputs
+        self._outputs = {number: self._new_painted(outputs.paint) for number in NUMBERS}
 
     def picture(self, request: PictureRequest) -> LazyPicture:
         """Return a picture that is drawn when it is read."""
@@ -381,6 +387,7 @@ class LazyImages:
 
     def release(self) -> None:
         release_all(self.layer5, self._painter, self._overlay, self._ids, self._other_crossfade, self._unpack)
+        release_all(*self._outputs.values(), self._output_painter)
 
     def _new_upload(self) -> UploadedImage:
         """Create a texture for an RGB picture."""
@@ -395,9 +402,11 @@ class LazyImages:
         output = partial(_Output, self._context, self._finish, is_software=self._is_software)
         return PaintedImage(paint, output, output((1, 1)))
 
-    def _image(self, request: PictureRequest) -> CrossfadedImage | PaintedImage[Overlay] | PaintedImage[IdPicture]:
+    def _image(self, request: PictureRequest) -> CrossfadedImage | PaintedImage[Any]:
         if isinstance(request, PictureCrossfade):
             return self._crossfade_image(request)
+        if isinstance(request, OutputShape):
+            return self._outputs[request.number].update(request)
         return self._overlay.update(request) if isinstance(request, Overlay) else self._ids.update(request)
 
     def _crossfade_image(self, fade: PictureCrossfade) -> CrossfadedImage:

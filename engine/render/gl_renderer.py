@@ -21,6 +21,7 @@ from engine.render.fades import FadeBackend
 from engine.render.gl_graphics import GraphicPass
 from engine.render.gl_lazy_images import LazyImages
 from engine.render.gl_look import LookPass
+from engine.render.gl_outputs import OutputPainter
 from engine.render.gl_post import PostChain
 from engine.render.gl_publish import FittedPicture, Publisher
 from engine.render.gl_targets import DEEP_DTYPE, SizedTargets, TargetPair
@@ -45,15 +46,18 @@ class GLRenderer:
     kind = "gl"
     reason: str = ""
 
-    def __init__(self, width: int, height: int, *, date_at: DateAt = date_live) -> None:
+    def __init__(
+        self, width: int, height: int, *, date_at: DateAt = date_live, context: moderngl.Context | None = None
+    ) -> None:
         """Open a context and compile. NoGLError without OpenGL, RenderError if the driver rejects a shader or size.
 
-        date_at: Source of the shaders' DATE.
+        date_at: Source of the shaders' DATE. context: That of another renderer, which releases it.
         """
-        self._context = open_context()
+        self._context = context or open_context()
+        self._own_context = None if context else self._context
         self._is_closed = False
         with driver_errors(), ExitStack() as undo:
-            undo.callback(self._context.release)
+            undo.callback(release_all, self._own_context)
             self._finish = load_finish()
             self._pump_messages = load_message_pump()
             name = self._context.info["GL_RENDERER"]
@@ -68,8 +72,10 @@ class GLRenderer:
             self.description = f"{name}, {'16' if is_deep else 'only 8'}-bit pictures"
             self._mix = Pass(self._context, "mix", u_current=0, u_previous=1)
             self._graphics = GraphicPass(self._context, self._mix, self._barrier)
+            outputs = OutputPainter(self._context, self._publisher.dither, lambda: (self._published, self._is_luma))
+            drawing = self._drawing_extra
             self._lazy = LazyImages(
-                self._context, self._mix, self._finish, is_software=self.is_software, drawing=self._drawing_extra
+                self._context, self._mix, self._finish, outputs, is_software=self.is_software, drawing=drawing
             )
             self._look = LookPass(
                 self._context, self._finish, self._lazy.layer5, self._publisher.dither, is_software=self.is_software
@@ -197,6 +203,10 @@ class GLRenderer:
     def lazy_picture(self, request: PictureRequest) -> LazyPicture:
         return self._lazy.picture(request)
 
+    def open_second(self, width: int, height: int) -> "GLRenderer":
+        with self._drawing():
+            return GLRenderer(width, height, context=self._context)
+
     def close(self) -> None:
         """Release everything, also with a lost context."""
         if self._is_closed:
@@ -205,8 +215,10 @@ class GLRenderer:
         try:
             with driver_errors():
                 self._make_current()
+                if self._own_context is None:  # moderngl returns to what is bound: not to one that was released
+                    self._context.detect_framebuffer(0).use()
                 release_all(self._targets, self._shaders, self._look, self._graphics, self._post, self._publisher)
-                release_all(self._lazy, self._fitted, self._behind, self._mix, self._context)
+                release_all(self._lazy, self._fitted, self._behind, self._mix, self._own_context)
         except RenderError as error:
             log.warning("a lost context could not be released: %s", error)
 

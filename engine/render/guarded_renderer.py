@@ -14,16 +14,19 @@ from engine.render.isf.isf_file import ShaderState
 from engine.render.look import PostLook
 from engine.render.masks import IdPicture, Overlay
 from engine.render.master import FlashGuardState
+from engine.render.output_shape import OutputShape
 from engine.render.picture import PictureCrossfade, PictureInput, PictureRequest, Renderer, fitted_size
 from engine.system.backoff import next_delay_s
 from engine.system.clock import Clock
 from engine.system.reporting import Report
 from engine.values import LazyPicture, Segmentation, TextureRef, VideoFrame
 from osc_schema import Param, post
+from osc_schema.outputs import NUMBERS
 
 Result = TypeVar("Result")
 
 BEHIND_PX = 640
+WITH_OPENGL: Final = "restart with --renderer gl (on a graphics card, or on the processor with Mesa)"
 OPENGL_ONLY: Final = tuple(param for param in post.AREA.params if param.needs_opengl)
 
 NOTHING_FOUND = Segmentation(objects=(), masks=np.zeros((0, 1, 1), np.uint8), picture_px=(1, 1), index=0, time_s=0.0)
@@ -50,7 +53,7 @@ class GuardedRenderer:
     ) -> None:
         """Open the renderer; RenderError if none is available. opengl_only: Effects that Numba does not draw."""
         self._opengl_only = opengl_only
-        self._reported_effects: set[str] = set()
+        self._reported: set[str] = set()
         self._open = open_renderer
         self.size_px = size_px
         """Width and height of the picture. Any thread."""
@@ -64,6 +67,7 @@ class GuardedRenderer:
         self._last_rgba = self._black()
         self._layer5_picture, self._overlay, self._ids = _LastPicture(), _LastPicture(), _LastPicture()
         self._fitted, self._behind, self._bare = _LastPicture(), _LastPicture(), _LastPicture()
+        self._outputs = {number: _LastPicture() for number in NUMBERS}
         self.is_software = self._renderer.is_software
         self.shader_driver = self._renderer.shader_driver
         """Name and version of the driver that compiles shaders; "" if none are played."""
@@ -198,6 +202,27 @@ class GuardedRenderer:
         objects = NOTHING_FOUND if segmentation is None else segmentation
         return self._lazy_picture(self._ids, IdPicture(segmentation=objects, size_px=size_px))
 
+    def output_picture(self, shape: OutputShape) -> LazyPicture:
+        """Return the finished picture in an output's shape; as it is where Numba draws. Else like `layer5_picture`."""
+        if shape.is_plain or (self._renderer is not None and self._renderer.kind == "numba"):
+            if not shape.is_plain and (key := f"output {shape.number}") not in self._reported:
+                self._reported.add(key)
+                needs = "crop, size, blended edges and corners need OpenGL, and Numba draws here"
+                self._report(f"renderer {key}", f"{key}: {needs}: it is the whole picture; {WITH_OPENGL}")
+            width, height = self.size_px
+            texture = self._until_next_draw(lambda: self.texture)
+            return LazyPicture(width=width, height=height, draw_texture=texture, read_rgba=self.reader())
+        return self._lazy_picture(self._outputs[shape.number], shape)
+
+    def open_second(self, size_px: tuple[int, int], report: Report) -> "GuardedRenderer":
+        """Open a renderer for another look, as `Renderer.open_second`. Close it also when the context is renewed."""
+        return GuardedRenderer(self._open_beside, size_px, clock=self._clock, report=report, opengl_only=())
+
+    def _open_beside(self, width: int, height: int) -> Renderer:
+        if self._renderer is None:
+            raise RenderError("the renderer is lost")
+        return self._renderer.open_second(width, height)
+
     def close(self) -> None:
         if self._renderer is not None:
             self._renderer.close()
@@ -207,24 +232,26 @@ class GuardedRenderer:
         """Report each effect that only OpenGL draws, once each time that it is switched on."""
         amounts = {param.address: getattr(effects, param.address.removeprefix("/post/")) for param in self._opengl_only}
         on = {address for address, amount in amounts.items() if amount}
-        for address in sorted(on - self._reported_effects):
+        for address in sorted(on - self._reported):
             self._report(
                 f"renderer {address}",
-                f"{address} {amounts[address]:g}: needs OpenGL, and Numba draws here; set it to 0, or restart "
-                "with --renderer gl (on a graphics card, or on the processor with Mesa)",
+                f"{address} {amounts[address]:g}: needs OpenGL, and Numba draws here; set it to 0, or {WITH_OPENGL}",
             )
-        self._reported_effects = on
+        self._reported = on | (self._reported - amounts.keys())
 
     def _lazy_picture(self, extra: "_LastPicture", request: PictureRequest | None) -> LazyPicture:
         """Return the extra picture, valid until the next draw; while the renderer is lost, the previous one."""
         assert request is not None  # None only without a picture
         width, height = size_px = request.size_px
+        # An output that is too large must not take the first one's renderer away. A lost one is found by the next draw.
+        loses = not isinstance(request, OutputShape)
 
         def read_rgba() -> np.ndarray:
-            return extra.update(self._call(lambda renderer: renderer.lazy_picture(request).read_rgba()), size_px)
+            rgba = self._call(lambda renderer: renderer.lazy_picture(request).read_rgba(), loses=loses)
+            return extra.update(rgba, size_px)
 
         def draw_texture() -> TextureRef | None:
-            return self._call(lambda renderer: renderer.lazy_picture(request).draw_texture())
+            return self._call(lambda renderer: renderer.lazy_picture(request).draw_texture(), loses=loses)
 
         return LazyPicture(
             width=width,
@@ -261,14 +288,15 @@ class GuardedRenderer:
         rgba = self._call(lambda renderer: renderer.read_rgba16()) if self._has_picture else None
         return self._last_rgba.astype(np.uint16) * 257 if rgba is None else rgba
 
-    def _call(self, action: Callable[[Renderer], Result]) -> Result | None:
-        """Call `action` with the renderer; None while it is lost."""
+    def _call(self, action: Callable[[Renderer], Result], *, loses: bool = True) -> Result | None:
+        """Call `action` with the renderer; None while it is lost. loses: an error means that it is lost."""
         if self._renderer is None:
             return None
         try:
             return action(self._renderer)
         except RenderError as error:
-            self._lose(error)
+            line = f"the picture of an output: {error}; choose a smaller one"
+            self._lose(error) if loses else self._report("renderer.output", line)
             return None
 
     def _lose(self, error: RenderError) -> None:

@@ -186,6 +186,9 @@ class NumbaRenderer:
         read_rgba = partial(self._read_request, request)
         return LazyPicture(width=width, height=height, draw_texture=self._require_open, read_rgba=read_rgba)
 
+    def open_second(self, width: int, height: int) -> "NumbaRenderer":
+        return NumbaRenderer(width, height)
+
     def close(self) -> None:
         if self._shaders is not None and not self._is_closed:
             self._shaders.close()

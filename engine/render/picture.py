@@ -10,6 +10,7 @@ from engine.render.isf.isf_file import ShaderSlot, ShaderState
 from engine.render.look import Look
 from engine.render.masks import IdPicture, Overlay
 from engine.render.master import FlashGuardState
+from engine.render.output_shape import OutputShape
 from engine.values import ChannelFeatures, LazyPicture, Segmentation, TextureRef, VideoFrame
 
 
@@ -173,7 +174,7 @@ class PictureCrossfade:
         return width, height
 
 
-PictureRequest = PictureCrossfade | Overlay | IdPicture
+PictureRequest = PictureCrossfade | Overlay | IdPicture | OutputShape
 
 
 class Renderer(Protocol):
@@ -227,11 +228,15 @@ class Renderer(Protocol):
         """The finished picture on the GPU, valid until the next `draw`; None from Numba."""
 
     def lazy_picture(self, request: PictureRequest) -> LazyPicture:
-        """An extra picture without the look's effects: layer 5 alone, objects over their picture, or their ids.
+        """An extra picture without the look's effects: layer 5 alone, objects over their picture, or their ids; or,
+        with OpenGL, the finished picture in the shape of an output.
 
         Returns at once. The result is drawn on demand and is valid until the next `draw`.
         """
         ...
+
+    def open_second(self, width: int, height: int) -> "Renderer":
+        """Open a renderer for another look, on this one's context and to be closed before it. RenderError."""
 
     def read_rgba(self) -> np.ndarray:
         """The finished picture of this frame, (height, width, 4) uint8, row 0 at the top. Read back once per picture.

@@ -70,7 +70,8 @@ class SourceMapper:
         self._since_s: float | None = None
         self._analysis = SourceAnalysis()
         self._last: SourceRequest | None = None
-        self._latest: SourceMaps | None = None
+        self.latest: SourceMaps | None = None
+        """The newest finished maps; None while no shader of the show reads them."""
         guard = Guard(log, report, "source", "the maps of layer 5's source failed, the last ones stay")
         self._thread = NewestThread("source maps", self._map_newest, guard)
 
@@ -83,14 +84,14 @@ class SourceMapper:
         """
         self._report_missing(", ".join(sorted(readers)), request, time_s)
         if request is None:
-            self._last = self._latest = None
+            self._last = self.latest = None
         elif not request.is_like(self._last):
             self._last = request
             if is_offline:
                 self._map_newest(request)
             else:
                 self._thread.submit(request)
-        return self._latest
+        return self.latest
 
     def close(self) -> None:
         """Stop the thread and wait for it."""
@@ -111,7 +112,7 @@ class SourceMapper:
     def _map_newest(self, request: SourceRequest) -> None:
         maps = self._analysis.compute(request)
         if self._last is not None:  # else the source has ended meanwhile
-            self._latest = maps
+            self.latest = maps
 
 
 class SourceAnalysis:

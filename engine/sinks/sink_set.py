@@ -39,6 +39,7 @@ MAX_ENDED = 64  # stopped sinks remembered for the status
 MAX_END_S = 4.0  # live, for all sinks together; the engine's shutdown takes 5 s at most
 MAX_STANDSTILL_S = 2.0  # after MAX_END_S a sink that still makes progress may continue, to complete its file
 MAX_WRITING_S = 60.0  # limit for sinks with progress
+SHAPED = "1"  # the main picture in the shape of output 1, for the sinks that send or show it
 POLL_S = 0.005
 
 
@@ -132,6 +133,10 @@ class SinkSet:
             for entry in self._entries:
                 self._start_extra(picture, entry, may_wait)
 
+    def wants(self, picture: PictureName) -> bool:
+        """True if a running sink publishes this picture."""
+        return any(entry.sink is not None and entry.spec.picture == picture for entry in self._entries)
+
     def start(self, spec: SinkSpec, *, may_wait: bool = False) -> None:
         """Open one more sink. SinkError or SinkUnavailableError if that fails or its name is in use. Before a show
         (`may_wait`) and offline everything is open on return. During a show nothing waits for a disk: a file that
@@ -184,6 +189,8 @@ class SinkSet:
         """Publish this picture where the main one is. A failure does not affect the main one."""
         if main.spec.picture != "main" or not KINDS[main.spec.kind].is_named:
             return
+        if picture == SHAPED or EXTRA_PICTURES[picture].is_on_request:
+            return
         argument = picture_name(picture, main.spec.argument) if main.spec.argument else ""
         spec = SinkSpec(kind=main.spec.kind, argument=argument, picture=picture)
         if any(entry.is_for(spec) for entry in self._entries):
@@ -203,12 +210,20 @@ class SinkSet:
 
     def _format_of(self, spec: SinkSpec) -> OutputFormat:
         """The picture's format. SinkError if the run has no such picture."""
-        if spec.picture == "main":
+        picture = self._picture_for(spec)
+        if picture == "main":
             return self.output_format
-        if spec.picture not in self._extra_formats:
-            extra = EXTRA_PICTURES[spec.picture]
-            raise SinkError(f"{spec.label}: this run has no {extra.model}; start it with {extra.option}")
-        return self._extra_formats[spec.picture]
+        if picture not in self._extra_formats:
+            extra = EXTRA_PICTURES[picture]
+            if not extra.is_on_request:
+                raise SinkError(f"{spec.label}: this run has no {extra.model}; start it with {extra.option}")
+            self._extra_formats[picture] = self.output_format
+        return self._extra_formats[picture]
+
+    def _picture_for(self, spec: SinkSpec) -> PictureName:
+        """The picture that a sink gets: for the main one also SHAPED, but not in files and light."""
+        is_shaped = SHAPED in self._extra_formats and spec.picture == "main"
+        return SHAPED if is_shaped and not KINDS[spec.kind].writes_files and spec.kind != "dmx" else spec.picture
 
     def stop(self, label: str, name: str | None = None) -> int:
         """Close the sinks of a label (`record`, `PICTURE:record`), or the one of that name or argument, for good, and
@@ -226,26 +241,34 @@ class SinkSet:
         return len(chosen)
 
     def publish(self, frame: PublishedFrame, extras: Mapping[PictureName, LazyPicture] | None = None) -> None:
-        """Give a frame to every sink of the main picture, then each picture in `extras` to its own sinks. Extra
-        pictures get the frame's number, time and sound. Pictures without a sink are not drawn."""
+        """Give a frame to every sink of the main picture, or SHAPED to those that show it, then each picture in
+        `extras` to its own sinks, with the frame's number, time and sound. Pictures without a sink are not drawn."""
+        extras = extras or {}
+        if SHAPED in extras:
+            self._extra_formats.setdefault(SHAPED, self.output_format)
+        elif SHAPED in self._extra_formats:
+            self._each(SHAPED, methodcaller("set_format", self.output_format))
+            del self._extra_formats[SHAPED]
         self._each("main", methodcaller("publish", frame))
-        for picture, extra in (extras or {}).items():
-            if picture in self._extra_formats:
-                self._follow_size(picture, extra)
-                kinds = [
-                    KINDS[entry.spec.kind] for entry in self._entries if entry.sink and entry.spec.picture == picture
-                ]
-                if kinds:
-                    extra_frame = _extra_frame(frame, extra, needs_texture=any(kind.is_on_gpu for kind in kinds))
-                    self._each(picture, methodcaller("publish", extra_frame))
+        for picture, extra in extras.items():
+            self.publish_extra(frame, picture, extra)
         if once := tuple(entry for entry in self._entries if entry.is_once):
             self._finishing += once
             self._entries = tuple(entry for entry in self._entries if not entry.is_once)
 
+    def publish_extra(self, frame: PublishedFrame, picture: PictureName, extra: LazyPicture) -> None:
+        """Give an extra picture of this frame to its sinks."""
+        if picture in self._extra_formats:
+            self._follow_size(picture, extra)
+            entries = [entry for entry in self._entries if entry.sink and self._picture_for(entry.spec) == picture]
+            if kinds := [KINDS[entry.spec.kind] for entry in entries]:
+                extra_frame = _extra_frame(frame, extra, needs_texture=any(kind.is_on_gpu for kind in kinds))
+                self._each(picture, methodcaller("publish", extra_frame))
+
     def _each(self, picture: PictureName, step: Callable[[Sink], object]) -> None:
         """Run a step of each running sink of a picture."""
         for entry in self._entries:
-            if entry.sink is not None and entry.spec.picture == picture:
+            if entry.sink is not None and self._picture_for(entry.spec) == picture:
                 self._attempt(entry, partial(step, entry.sink))
 
     def _follow_size(self, picture: PictureName, extra: LazyPicture) -> None:

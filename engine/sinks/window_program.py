@@ -23,9 +23,10 @@ from msgspec.structs import replace
 
 from engine.errors import MultiverseError
 from engine.ipc import FrameRing
+from engine.render.output_shape import is_convex
 from engine.sinks import window_messages as messages
 from engine.sinks.picture_window import PictureWindow, find_display, read_displays
-from engine.sinks.window_shape import Shape, is_convex
+from engine.sinks.window_shape import Shape
 from engine.system.atomic_file import write_atomic
 from engine.system.folders import data_folder
 from engine.system.power import kept_awake

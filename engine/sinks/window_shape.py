@@ -1,18 +1,15 @@
 """Maps a pixel of a display to a position in the picture: rotation, fit and a four-corner pin as one matrix. Pure.
 
-The picture is turned and fitted into a canvas as large as the display; the pin moves the canvas's four corners. The way
-back is one projective matrix, which a fragment shader applies to each pixel (Heckbert 1989, Fundamentals of Texture
-Mapping and Image Warping, 2.2).
+The picture is turned and fitted into a canvas as large as the display; the pin moves the canvas's four corners
+(render/output_shape.py).
 """
 
-from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
 
-Size = tuple[int, int]
-CORNERS = ((0.0, 0.0), (1.0, 0.0), (1.0, 1.0), (0.0, 1.0))  # clockwise from the top left, x to the right, y down
-MIN_AREA = 1e-4  # twice the area at a corner, in parts of the display: a thinner shape has no stable way back
+from engine.render.output_shape import CORNERS, Corners, Size, from_square
+
 # For each rotation: maps a position in the turned picture to one in the picture, both 0..1 from the top left.
 _TURNS = {
     0: ((1, 0, 0), (0, 1, 0), (0, 0, 1)),
@@ -30,7 +27,7 @@ class Shape:
     """Degrees clockwise: 0, 90, 180 or 270."""
     fit: str = "fit"
     """fit, fill or stretch"""
-    pin: tuple[tuple[float, float], ...] = CORNERS
+    pin: Corners = CORNERS
     """The corners in parts of the display."""
 
     def canvas(self, display: Size) -> Size:
@@ -57,18 +54,3 @@ def fit_rectangle(picture: Size, display: Size, fit: str = "fit") -> tuple[int, 
     scale = max(ratios) if fit == "fill" else min(ratios)
     width, height = max(1, round(picture[0] * scale)), max(1, round(picture[1] * scale))
     return (display[0] - width) // 2, (display[1] - height) // 2, width, height
-
-
-def is_convex(corners: Sequence[tuple[float, float]]) -> bool:
-    """True if the corners go round clockwise and none is pushed in: otherwise no projector could show that."""
-    points = np.array(corners)
-    before, after = points - np.roll(points, 1, 0), np.roll(points, -1, 0) - points
-    return bool((before[:, 0] * after[:, 1] - before[:, 1] * after[:, 0] > MIN_AREA).all())
-
-
-def from_square(corners: Sequence[tuple[float, float]]) -> np.ndarray:
-    """Matrix, (3, 3), from the unit square to a convex shape with these corners, in the order of CORNERS."""
-    a, b, c, d = np.array(corners)
-    gap, right, bottom = a - b + c - d, b - c, d - c
-    g, h = np.linalg.solve(np.column_stack((right, bottom)), gap)
-    return np.vstack((np.column_stack((b - a + g * b, d - a + h * d, a)), (g, h, 1.0)))

@@ -105,8 +105,14 @@ SHORT_WORDS = {
     "window": "win",
 }
 """Add lines for new addresses; never change a line, because people have these names in saved patches."""
-SHORT_PREFIXES = {"/mod/10/": "/moda/", "/mod/11/": "/modb/", "/mod/12/": "/modc/"}
-"""Beginnings of addresses that have no room for two figures: Modachannel."""
+SHORT_PREFIXES = {
+    "/mod/10/": "/moda/",
+    "/mod/11/": "/modb/",
+    "/mod/12/": "/modc/",
+    **{f"/output/{n}/{part}/": f"/o{n}{short}/" for n in (1, 2) for part, short in (("crop", "crp"), ("blend", "bld"))},
+    "/output/": "/o/",
+}
+"""Beginnings of addresses that have no room for two figures, or for their words: Modachannel, O1bldbottom."""
 COLOUR_SUFFIXES = "rgba"
 STYLES = {
     "float": "Float",

@@ -451,8 +451,8 @@ def test_only_a_size_that_nobody_chose_may_become_smaller_in_software() -> None:
 
 
 def test_a_window_is_a_sink_on_the_named_display_or_alone() -> None:
-    assert [window_sink(text) for text in ("", "HDMI", "sd:2", "DP:1")] == [
-        *("window=", "window=HDMI", "sd:window=2", "window=DP:1")
+    assert [window_sink(text) for text in ("", "HDMI", "sd:2", "2:HDMI", "DP:1")] == [
+        *("window=", "window=HDMI", "sd:window=2", "2:window=HDMI", "window=DP:1")
     ]
     assert with_window_argument(["run", "--window", "--fullscreen"]) == ["run", "--window", "", "--fullscreen"]
     assert with_window_argument(["run", "--window", "2", "--window"]) == ["run", "--window", "2", "--window", ""]

@@ -91,9 +91,9 @@ def test_no_sink_reads_a_frame_after_the_next_one(kind: str, make_format, make_f
 def test_without_an_argument_each_picture_has_its_own_name(kind: str) -> None:
     names = [sink_class(kind)("", picture).name for picture in PICTURES]
     if kind == "snapshot":
-        assert names == ["snapshot", "sd:snapshot", "sam3:snapshot", "sam3_mask:snapshot"]
+        assert names == ["snapshot", "sd:snapshot", "sam3:snapshot", "sam3_mask:snapshot", "2:snapshot"]
     else:
-        assert names == ["Multiverse", "Multiverse SD", "Multiverse SAM3", "Multiverse SAM3 mask"]
+        assert names == ["Multiverse", "Multiverse SD", "Multiverse SAM3", "Multiverse SAM3 mask", "Multiverse 2"]
 
 
 def test_a_sink_that_needs_another_system_or_package_is_listed_and_rejected_with_its_reason(

@@ -17,10 +17,11 @@ import pytest
 from engine.control.commands.window import WindowControl
 from engine.errors import SinkError, SinkUnavailableError
 from engine.params import ParamStore
+from engine.render.output_shape import is_convex
 from engine.sinks.sink import SinkSpec
 from engine.sinks.sink_set import SinkSet
 from engine.sinks.window import WindowSink
-from engine.sinks.window_shape import Shape, fit_rectangle, is_convex
+from engine.sinks.window_shape import Shape, fit_rectangle
 from engine.system.clock import SystemClock
 from engine.values import PublishedFrame
 from osc_schema import Value

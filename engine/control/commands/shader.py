@@ -20,21 +20,22 @@ import threading
 from collections.abc import Callable, Mapping
 from functools import partial
 from pathlib import Path
-from typing import Final
+from typing import Any, Final
 
 import numpy as np
 
 import osc_schema
 from engine.control import Args, CommandTable, Reply
 from engine.control.commands import CommandContext
-from engine.control.commands.shader_player import PlayingShader, ShaderPlayer, first_quality, prepared_slot
+from engine.control.commands.shader_player import PlayingShader, ShaderPlayer, first_quality, prepared_slot, slot_of
 from engine.control.commands.shader_slots import PreparedShader, ShaderStatus, Slot, lost_routes, wrong_kind
 from engine.control.commands.shader_test_scheduler import Outcome, ShaderTestScheduler, ShaderText
 from engine.errors import IsfError
+from engine.params import Snapshot
 from engine.params.input_views import InputViews
 from engine.params.shader_catalog import ShaderCatalog, ShaderEntry, ShaderSource
 from engine.params.shader_inputs import ShaderInput, carry_over, inputs_of, rearrange
-from engine.render.isf.isf_file import SECOND_SUFFIX, IsfFile, ShaderState
+from engine.render.isf.isf_file import SECOND_SUFFIX, IsfFile, ShaderSlot, ShaderState
 from engine.system.guarded_thread import Guard, GuardedThread
 from osc_schema import Value
 from osc_schema.fx import ALIASES, FALLBACK, GENERATOR, OWN_LAYERS, SLOTS, alias_address, enable_address, file_address
@@ -74,7 +75,8 @@ class ShaderControl:
         self.catalog = catalog(post=self._post, on_changed=self._on_list_changed, on_saved=self._on_saved)
         self._slots = {slot: Slot(name=slot) for slot in SLOTS}
         self._prepared: dict[str, PreparedShader] = {}
-        """The prepared shaders by slot."""
+        """The prepared shaders by slot; with SECOND_SUFFIX those of the second output, which are read alike."""
+        self._second_files: dict[str, str] = {}
         self._faults: dict[str, str] = {}
         """Why shaders were refused or bypassed in this run, by `_key`; replaced as a whole."""
         self._has_played: set[str] = set()
@@ -196,10 +198,26 @@ class ShaderControl:
             return
         try:
             for slot_name, prepared in list(self._prepared.items()):
-                if files[slot_name] == prepared.name and self._outcome_of(prepared) is not None:
+                if files.get(slot_name) == prepared.name and self._outcome_of(prepared) is not None:
                     self._choose(self._slots[slot_name], prepared.name)
         finally:
             self._step_lock.release()
+
+    def second_shaders(self, values: Mapping[str, Any], snapshot: Snapshot) -> tuple[ShaderSlot, ...]:
+        """The shaders of the second output's look, as soon as they are read and tested. Render thread."""
+        names = {slot: str(values[file_address(slot)]) for slot in SLOTS if values[enable_address(slot)]}
+        files = {slot + SECOND_SUFFIX: names.get(slot, "") for slot in SLOTS}
+        if files != self._second_files and self.catalog.has_read_all:
+            self._second_files = files
+            self._post(partial(self._on_prepare, files))
+        shaders = []
+        for slot in names:
+            prepared = self._prepared.get(slot + SECOND_SUFFIX)
+            outcome = prepared and self._outcome_of(prepared)
+            if prepared and outcome and (file := outcome.file) and not wrong_kind(slot, file):
+                shader = PlayingShader(name=prepared.name, file=file, inputs=inputs_of(slot, file.inputs)[0], version=0)
+                shaders.append(slot_of(slot, shader, values, snapshot, values, clock=self._player.clock))
+        return tuple(shaders)
 
     def after_frame(self, state: ShaderState, period_s: float) -> None:
         """Bypass shaders that take too much of a frame's time, unless an offline video waits for each; note those that
@@ -293,10 +311,10 @@ class ShaderControl:
                 self._read_prepared(slot_name, prepared.name, prepared.entry)
 
     def _on_prepare(self, files: Mapping[str, str]) -> None:
-        self._prepared = {}
         for slot_name, name in files.items():
+            self._prepared.pop(slot_name, None)
             entry = self.catalog.find(name) if name else None
-            if entry is not None and name != self._slots[slot_name].chosen_name:
+            if entry is not None and (slot_name not in SLOTS or name != self._slots[slot_name].chosen_name):
                 self._read_prepared(slot_name, name, entry)
         self._watch()
 
@@ -364,11 +382,11 @@ class ShaderControl:
         passed = {name: self._outcome_of(prepared) for name, prepared in self._prepared.items()}
         for slot_name, known in passed.items():
             if known is not None and known.file is not None:
-                self._judge(slot_name, self._prepared[slot_name], known, known.file)
+                self._judge(slot_name.removesuffix(SECOND_SUFFIX), self._prepared[slot_name], known, known.file)
         self._player.upcoming = tuple(
             prepared_slot(name, outcome.file)
             for name, outcome in passed.items()
-            if outcome is not None and outcome.file is not None and not wrong_kind(name, outcome.file)
+            if name in SLOTS and outcome is not None and outcome.file and not wrong_kind(name, outcome.file)
         )
 
     def _judge(self, slot_name: str, prepared: PreparedShader, outcome: Outcome, file: IsfFile) -> None:

@@ -135,8 +135,8 @@ class ShaderPlayer:
         self._slow = SlowShaders()
         self._qualities: dict[str, float] = {}
         """Factor of the input `quality`, by the shader's name; 1 for one that is missing."""
-        self._clock = (0.0, 120.0)
-        """Beats since the start and beats per minute of this frame."""
+        self.clock = (0.0, 120.0)
+        """Beats since the start and beats per minute of the newest frame."""
         self._cuts: int | None = None
         self._cut_s = -CUT_S
         self._awaits_tests = False
@@ -152,7 +152,7 @@ class ShaderPlayer:
     def play(self, slot: str, shader: PlayingShader, quality: float = 1.0) -> None:
         """Play a shader from the first frame whose values choose it. quality: At most; one that was too slow in this
         run keeps its smaller form."""
-        self._qualities[_key(shader.name)] = min(quality, self._qualities.get(_key(shader.name), 1.0))
+        self._qualities[_key(shader.name)] = min(quality, self._quality_of(shader))
         self._next[slot] = shader
 
     def keep_last(self, slot: str, failed: str) -> None:
@@ -249,7 +249,7 @@ class ShaderPlayer:
 
         `fade`: the running dissolve; `outgoing`: the old look's values, if it still moves; `clock`: beats and bpm.
         """
-        self._clock = clock
+        self.clock = clock
         now = {each.slot: each for each in self._playing(values, snapshot, moved)}
         if fade is None:
             return tuple(replace(each, slot=slot + self._suffixes[slot]) for slot, each in now.items())
@@ -312,7 +312,7 @@ class ShaderPlayer:
                 if slot in self._last:
                     playing.append(self._last[slot])
                 continue
-            now = self._slot(slot, shader, values, snapshot, moved)
+            now = slot_of(slot, shader, values, snapshot, moved, clock=self.clock, quality=self._quality_of(shader))
             events = {
                 each.name: self._has_fired(each, now.inputs[each.name], snapshot, raised) for each in _events(shader)
             }
@@ -324,41 +324,13 @@ class ShaderPlayer:
             self._store.glide(released, by="fx", since=snapshot.version)
         return tuple(playing)
 
-    def _slot(
-        self,
-        slot: str,
-        shader: PlayingShader,
-        values: Mapping[str, Any],
-        snapshot: Snapshot,
-        moved: Mapping[str, float],
-    ) -> ShaderSlot:
-        inputs: dict[str, InputValue] = {}
-        for each in shader.inputs:
-            if each.type in _MIXED:
-                positions = [values[alias] for alias in each.aliases]
-            else:
-                positions = [moved.get(alias, snapshot.number(alias)) for alias in each.aliases]
-            inputs[each.name] = each.value_at(positions)
-        own = [each.name for each in shader.file.inputs if each.type == "color" and each.name in PALETTE_INPUTS]
-        if own:
-            colours = shader_colours(item_weights(values["/colour/palette"]), values["/colour/shift"])
-            inputs.update((name, colours[PALETTE_INPUTS.index(name)]) for name in own)
-        for fed in shader.file.inputs:
-            if fed.type == "float" and fed.name in (fx.BEATS, fx.BPM):
-                inputs[fed.name] = self._clock[fed.name == fx.BPM]
-            elif fed.type == "float" and fed.name == fx.QUALITY:
-                factor, value = self._qualities.get(_key(shader.name), 1.0), inputs.get(fed.name, fed.default)
-                assert isinstance(value, float) and isinstance(fed.minimum, float)
-                inputs[fed.name] = max(fed.minimum, value * factor)
-        return ShaderSlot(slot=slot, file=shader.file, inputs=inputs, mix=values[f"/fx/{slot}/mix"])
-
     def _outgoing_shaders(self, before: Snapshot, values: Mapping[str, Any]) -> dict[str, ShaderSlot]:
         """The shaders of the look that is dissolved, without events."""
         slots = {}
         for slot in SLOTS:
             shader = self._chosen(slot, before[file_address(slot)])
             if shader is not None and before[enable_address(slot)]:
-                old = self._slot(slot, shader, values, before, {})
+                old = slot_of(slot, shader, values, before, {}, clock=self.clock, quality=self._quality_of(shader))
                 slots[slot] = replace(old, inputs={**old.inputs, **{each.name: False for each in _events(shader)}})
         return slots
 
@@ -384,9 +356,12 @@ class ShaderPlayer:
             for slot in ([] if is_offline else slow)
         ]
 
+    def _quality_of(self, shader: PlayingShader) -> float:
+        return self._qualities.get(_key(shader.name), 1.0)
+
     def _smaller(self, shader: PlayingShader) -> float | None:
         """Choose the next smaller form of a shader; None if there is none."""
-        quality = self._qualities.get(_key(shader.name), 1.0)
+        quality = self._quality_of(shader)
         has_smaller = any(each.name == fx.QUALITY and each.type == "float" for each in shader.file.inputs)
         smaller = next((each for each in QUALITIES if each < quality), None) if has_smaller else None
         if smaller is not None:
@@ -468,6 +443,38 @@ def _choice_addresses(slot: str) -> tuple[str, str]:
 
 def _other_suffix(suffix: str) -> str:
     return "" if suffix else SECOND_SUFFIX
+
+
+def slot_of(
+    slot: str,
+    shader: PlayingShader,
+    values: Mapping[str, Any],
+    snapshot: Snapshot,
+    moved: Mapping[str, float],
+    *,
+    clock: tuple[float, float],
+    quality: float = 1.0,
+) -> ShaderSlot:
+    """The slot of a shader that plays with these values; arguments as of `ShaderPlayer.shaders`. `quality`: factor."""
+    inputs: dict[str, InputValue] = {}
+    for each in shader.inputs:
+        if each.type in _MIXED:
+            positions = [values[alias] for alias in each.aliases]
+        else:
+            positions = [moved.get(alias, snapshot.number(alias)) for alias in each.aliases]
+        inputs[each.name] = each.value_at(positions)
+    own = [each.name for each in shader.file.inputs if each.type == "color" and each.name in PALETTE_INPUTS]
+    if own:
+        colours = shader_colours(item_weights(values["/colour/palette"]), values["/colour/shift"])
+        inputs.update((name, colours[PALETTE_INPUTS.index(name)]) for name in own)
+    for fed in shader.file.inputs:
+        if fed.type == "float" and fed.name in (fx.BEATS, fx.BPM):
+            inputs[fed.name] = clock[fed.name == fx.BPM]
+        elif fed.type == "float" and fed.name == fx.QUALITY:
+            value = inputs.get(fed.name, fed.default)
+            assert isinstance(value, float) and isinstance(fed.minimum, float)
+            inputs[fed.name] = max(fed.minimum, value * quality)
+    return ShaderSlot(slot=slot, file=shader.file, inputs=inputs, mix=values[f"/fx/{slot}/mix"])
 
 
 def _interpolate(old: Any, new: Any, fraction: float) -> InputValue:

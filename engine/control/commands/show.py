@@ -31,6 +31,7 @@ from engine.params.macros import BY as MACRO
 from engine.params.tempo import TempoStatus
 from engine.render.master import FlashGuardState
 from engine.sinks.registry import available_kinds
+from engine.sinks.second_output import SecondStatus
 from engine.sinks.sink import RecordingStatus, SinkSpec, SinkStatus
 from engine.sinks.sink_set import SinkSet
 from engine.sinks.window import query_displays
@@ -41,6 +42,7 @@ from engine.system.file_names import clean_name
 from engine.system.telemetry import FrameFaults, FrameMs
 from osc_schema.declare import NAME_CHARACTERS
 from osc_schema.fixture import CHANNELS
+from osc_schema.outputs import SECOND
 from osc_schema.sinks import KINDS
 
 OscValue = int | float | str
@@ -82,6 +84,7 @@ class EngineStatus:
     camera: SourceStatus | None
     children: tuple[ChildStatus, ...]
     sinks: tuple[SinkStatus, ...]
+    second: SecondStatus | None
     recordings: tuple[RecordingStatus, ...]
     shaders: tuple[ShaderStatus, ...]
     latency_ms: LatencyMs
@@ -139,6 +142,8 @@ class EngineStatus:
             lines += _child_lines(child)
         for sink in self.sinks:
             lines.append((f"/engine/status/sink/{sink.label}", (sink.name, sink.state, sink.detail)))
+        if self.second is not None:
+            lines.append(("/engine/status/output/2", tuple(self.second)))
         for shader in self.shaders:
             if shader.file:
                 values = (shader.file, shader.state, shader.detail, shader.draw_ms)
@@ -251,7 +256,7 @@ class ShowControl:
                 raise ConfigError(str(result))
 
     def start_first_sinks(self, specs: tuple[str, ...] | None) -> None:
-        """Start the given sinks (errors are fatal), or by default the system's texture sharing."""
+        """Start the given sinks (errors are fatal, but not of output 2), or by default the system's texture sharing."""
         self._sinks.values = self._store.snapshot()
         if specs is None:
             kind = SYSTEM_SINK.get(sys.platform, "shared")
@@ -260,8 +265,13 @@ class ShowControl:
             except SinkError as error:
                 self._report(f"sink.{kind}", f"{error}; no texture is published; the page still shows the picture")
         else:
-            for spec in specs:
-                self._sinks.start(SinkSpec.parse(spec), may_wait=True)
+            for spec in map(SinkSpec.parse, specs):
+                try:
+                    self._sinks.start(spec, may_wait=True)
+                except SinkError as error:
+                    if spec.picture != SECOND.name:
+                        raise
+                    self._report(f"sink.{spec.label}", f"{error}; output 2 stays off, output 1 goes on")
         self.show_sinks()
 
     # -- the render thread -------------------------------------------------------------------------

@@ -1,0 +1,152 @@
+"""The pictures of the two outputs: the first in its shape, and the second, which is drawn with the time that is left.
+
+The second shows the finished picture (`program`), or another preset in its own renderer on the same context, with the
+sound, clock and master of the first. If it does not fit before the next frame is due, it is left out.
+"""
+
+from dataclasses import replace
+
+from engine.control.commands.control_hub import ControlHub
+from engine.errors import PresetError, RenderError
+from engine.live.kit.drawing import Drawing, picture_of
+from engine.live.kit.scene import Scene
+from engine.params import Snapshot
+from engine.params.preset_file import LoadedPreset
+from engine.render.guarded_renderer import GuardedRenderer
+from engine.render.output_shape import CORNERS, OutputShape, is_convex
+from engine.render.picture import PictureInput
+from engine.sinks.second_output import SecondStatus, SparePace
+from engine.sinks.sink_set import SHAPED, SinkSet
+from engine.system.clock import Clock
+from engine.system.reporting import Report
+from engine.values import AudioFeatures, FrameId, PublishedFrame
+from osc_schema.fx import SLOTS, file_address
+from osc_schema.outputs import NUMBERS, SECOND
+
+TOO_DEAR = "more than the first leaves: its rate falls; choose a smaller /output/2/width and height, or another look"
+
+
+class Outputs:
+    """Publishes what the two outputs show. Render thread, but `status` on any."""
+
+    def __init__(
+        self, drawing: Drawing, sinks: SinkSet, control_hub: ControlHub, stopwatch: Clock, report: Report
+    ) -> None:
+        self._drawing, self._looks, self._sinks = drawing, drawing.looks, sinks
+        self._control_hub, self._stopwatch, self._report = control_hub, stopwatch, report
+        self._pins = dict.fromkeys(NUMBERS, CORNERS)
+        self._problems: dict[str, str] = {}
+        self._second: GuardedRenderer | None = None
+        self._drawn_preset: LoadedPreset | None = None
+        self._cuts = self._frames = self._dropped = 0
+        self._pace, self._paced_for = SparePace(), object()
+        self.status: SecondStatus | None = None
+        """None while no sink publishes the second output."""
+
+    def show_first(self, scene: Scene, snapshot: Snapshot, frame_id: FrameId) -> None:
+        """Add the first output to the scene if it has a shape."""
+        shape = self._shape(snapshot, 1, frame_id)
+        if not shape.is_plain:
+            scene.extra_pictures[SHAPED] = lambda renderer: renderer.output_picture(shape)
+
+    def publish_second(
+        self, frame: PublishedFrame, snapshot: Snapshot, scene: Scene, features: AudioFeatures, next_due_s: float
+    ) -> None:
+        """Draw and publish the second output of this frame, if a sink wants it and it fits before the next is due."""
+        if not self._sinks.wants(SECOND.name):
+            self.status = None
+            self.close()
+            return
+        shape, preset = self._shape(snapshot, 2, frame.id), self._chosen_preset(snapshot)
+        if self._paced_for != (settings := (shape.size_px, preset)):
+            self._pace, self._paced_for = SparePace(), settings
+        pace, is_offline, now_s = self._pace, self._drawing.is_offline, self._stopwatch.now_s()
+        free_s = next_due_s - now_s
+        if is_offline or pace.allows(now_s, free_s):
+            renderer = self._drawing.renderer
+            if preset is None:
+                self.close()
+            elif (second := self._second_of((of_look := shape.of_look()).picture_px)) is not None:
+                renderer, shape = second, of_look
+                second.draw(self._picture(preset, snapshot, scene, features, frame))
+            self._sinks.publish_extra(frame, SECOND.name, renderer.output_picture(shape))
+            pace.add(now_s, free_s, self._stopwatch.now_s() - now_s)
+            self._frames += 1
+        else:
+            self._dropped += 1
+        line = f"output 2: a picture takes {pace.cost_s * 1000:.0f} ms, {TOO_DEAR}"
+        self._report_once("pace", line if pace.failures > 1 and not is_offline else "")
+        shows = "program" if preset is None else preset.name
+        self.status = SecondStatus(*shape.size_px, pace.cost_s * 1000, self._frames, self._dropped, shows)
+
+    def close(self) -> None:
+        """Release the second renderer, which is not needed now, or whose context is gone. Idempotent."""
+        if self._second is not None:
+            self._second.close()
+        self._second, self._looks.second = None, None
+
+    renew_context = close
+
+    def _shape(self, snapshot: Snapshot, number: int, frame_id: FrameId) -> OutputShape:
+        """The shape of an output; corners that cross are reported, and the last ones stay."""
+        shape = OutputShape.from_values(snapshot, number, self._drawing.renderer.size_px, frame_id.index)
+        is_valid = shape.pin in (CORNERS, self._pins[number]) or is_convex(shape.pin)
+        fault = f"/output/{number}/pin: the four corners cross or lie in a line; the last ones stay"
+        self._report_once(f"pin.{number}", "" if is_valid else fault)
+        self._pins[number] = shape.pin if is_valid else self._pins[number]
+        return replace(shape, pin=self._pins[number])
+
+    def _chosen_preset(self, snapshot: Snapshot) -> LoadedPreset | None:
+        """The preset of the second output; None for the program, also instead of one that is missing."""
+        problem, preset = "", None
+        if snapshot["/output/2/source"] == "look":
+            try:
+                preset = self._control_hub.preset_control.cache.get(str(snapshot["/output/2/look"]))
+            except PresetError as error:
+                problem = f"/output/2/look: {error}; output 2 shows the program"
+        self._report_once("look", problem)
+        return preset
+
+    def _second_of(self, size_px: tuple[int, int]) -> GuardedRenderer | None:
+        """The second renderer in this size; None if the machine refuses it, which is reported."""
+        try:
+            if self._second is None:
+                self._second = self._drawing.renderer.open_second(size_px, self._report)
+            elif self._second.size_px != size_px:
+                self._second.resize(*size_px)
+        except RenderError as error:
+            self._report_once("renderer", f"output 2: no second look here ({error}); it shows the program")
+            return None
+        return self._second
+
+    def _picture(
+        self, preset: LoadedPreset, snapshot: Snapshot, scene: Scene, features: AudioFeatures, frame: PublishedFrame
+    ) -> PictureInput:
+        """The renderer's input for the second look."""
+        looks, own_values = self._looks, preset.by_address()
+        if preset is not self._drawn_preset or looks.second is None:
+            self._drawn_preset, looks.second = preset, looks.current.copy()
+            self._cuts += 1
+        second = looks.second
+        # What presets do not contain, such as the master, is that of the first.
+        second.values = values = {**looks.current.values, **own_values}
+        second.modulate(features, time_s=frame.id.time_s, beat=frame.beat.beat)
+        own_features = features if looks.outgoing or looks.upcoming else features.for_outgoing()
+        picture = picture_of(second.values, own_features, scene, scene.regions, frame.id)
+        lists, is_offline = self._control_hub.shaders, self._drawing.is_offline
+        # Offline the bytes must not depend on when a test ends.
+        shaders = () if is_offline else lists.second_shaders(second.values, snapshot)
+        files = [str(file) for slot in SLOTS if (file := own_values.get(file_address(slot)))]
+        faults = [f"{file}: plays only live" if is_offline else lists.fault_of(file) for file in files]
+        fault = next(filter(None, faults), "") if len(shaders) < len(files) else ""
+        self._report_once("shaders", fault and f"output 2: {preset.name} is drawn without a shader: {fault}")
+        second.values = values  # the sound of the next frame is analysed with these
+        source = self._drawing.sources.latest
+        return replace(picture, cuts=self._cuts, fitted_px=None, shaders=shaders, source=source)
+
+    def _report_once(self, key: str, line: str) -> None:
+        """Report a line once, until it has another text."""
+        if line != self._problems.get(key, ""):
+            self._problems[key] = line
+            if line:
+                self._report(f"output.{key}", line)

@@ -1,0 +1,79 @@
+"""One engine with two outputs: crops of one picture, or another look beside it, dark together."""
+
+from collections.abc import Callable
+from contextlib import closing
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+
+from engine import Config, open_engine
+from engine.control.commands.show import EngineStatus
+from engine.ipc import FrameRing
+from tests.support.drum_loop import write_drum_loop
+
+LOOK = {"/output/2/source": "look", "/output/2/look": "Skein"}
+Pictures = tuple[np.ndarray, np.ndarray]
+
+
+@pytest.fixture
+def show(tmp_path: Path) -> Callable[..., tuple[Pictures, EngineStatus]]:
+    """`show({address: value}, preset=...)`: the pictures of both outputs after a second, and the status."""
+    write_drum_loop(tmp_path / "drums.wav", 2.0)
+
+    def play(params: dict[str, Any], preset: str = "Eclipse", *more: str) -> tuple[Pictures, EngineStatus]:
+        sound, sinks = str(tmp_path / "drums.wav"), ("shared=one", "2:shared=two", *more)
+        fixed = {"width": 128, "height": 72, "fps": 10.0, "audio": sound, "offline": True, "sinks": sinks}
+        config = Config(renderer="gl", preset=preset, params=params, **fixed)
+        with open_engine(config) as engine:
+            engine.run(10)
+            with closing(FrameRing.open("one")) as one, closing(FrameRing.open("two")) as two:
+                return (one.latest().pixels.copy(), two.latest().pixels.copy()), engine.status()
+
+    return play
+
+
+def test_both_outputs_show_their_part_of_one_picture(show: Callable) -> None:
+    (whole, same), _ = show({})
+    assert np.array_equal(whole, same)
+    halves = {"/output/1/crop/width": 0.5, "/output/2/crop/x": 0.5, "/output/2/crop/width": 0.5}
+    (left, right), status = show(halves)
+    assert np.array_equal(np.hstack((left, right)), whole)
+    assert status.second is not None and status.second[:2] == (64, 72) and status.second.shows == "program"
+
+
+def test_the_second_output_shows_another_preset_as_it_would_be_alone(show: Callable) -> None:
+    (alone, _), _ = show({}, preset="Skein")
+    (plain, _), _ = show({})
+    (first, second), status = show(LOOK)
+    assert np.array_equal(first, plain), "the first is as without it"
+    like, unlike = (np.corrcoef(second[..., :3].ravel(), each[..., :3].ravel())[0, 1] for each in (alone, first))
+    assert like > 0.9 > 0.7 > unlike
+    (_, small), _ = show({**LOOK, "/output/2/width": 64, "/output/2/height": 64})
+    assert small.shape == (64, 64, 4) and status.second.shows == "Skein"
+    assert dict(status.osc_lines())["/engine/status/output/2"][-1] == "Skein"
+
+
+def test_a_blackout_is_dark_on_both(show: Callable) -> None:
+    for params in ({}, LOOK, {**LOOK, "/output/2/pin/1/x": 0.2, "/output/1/blend/left": 0.2}):
+        pictures, _ = show({**params, "/master/blackout": True})
+        assert all(picture[..., :3].max() == 0 for picture in pictures), params
+
+
+def test_a_preset_that_is_missing_and_corners_that_cross_are_one_line_each(show: Callable) -> None:
+    (first, second), status = show({**LOOK, "/output/2/look": "Nope", "/output/1/pin/1/x": 1.2})
+    assert np.array_equal(first, second)
+    lines = [line for line in status.warnings if "/output/" in line]
+    assert len(lines) == 2 and any("'Nope': not found" in line and "shows the program" in line for line in lines)
+    assert any(line.startswith("/output/1/pin: the four corners cross") for line in lines)
+    _, status = show({**LOOK, "/output/2/look": "Riso"})
+    assert [line for line in status.warnings if "Riso: plays only live" in line]
+
+
+@pytest.mark.only_on("linux", reason="elsewhere a window needs no DISPLAY")
+def test_a_second_window_without_a_display_is_one_line(show: Callable, monkeypatch: pytest.MonkeyPatch) -> None:
+    for name in ("DISPLAY", "WAYLAND_DISPLAY"):
+        monkeypatch.delenv(name, raising=False)
+    _, status = show({}, "Eclipse", "2:window")
+    assert [line for line in status.warnings if "no screen" in line and "output 1 goes on" in line]
