@@ -66,6 +66,7 @@ AREA = Area(
     title="Outputs",
     description="What the screens show. Output 1 is what sinks send and show, but not recordings, snapshots and light; "
     "output 2 is what `2:` sinks get, such as `2:window`. Crop, blended edges and corners need OpenGL.",
+    fully_named=("output",),
     tags="output screen projector second wall",
     params=(
         *_output(1),

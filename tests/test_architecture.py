@@ -28,8 +28,8 @@ ENGINE = ROOT / "engine"
 PARTS = """
     osc_schema errors system values config osc ipc audio params params/mapping control/link sources models/compat
     children render dmx sinks models models/* control/outgoing control/foreign control control/query control/dmx
-    control/midi control/commands live/kit live/* live web/serving web frame_loop engine app jobs jobs/kit jobs/video
-    jobs/segment jobs/convert cli/benches cli dataset
+    control/midi control/commands live/kit live/* live web/serving web outputs frame_loop engine app jobs jobs/kit
+    jobs/video jobs/segment jobs/convert cli/benches cli dataset
 """.split()
 ORDER = []
 """PARTS with the folders that they stand for: a model is a folder of its own, and is not named here."""
@@ -48,7 +48,7 @@ USED_BY_THE_DATASET = """
 """What a job of another room may use, beside errors and the face of jobs/kit; the last five are for its command."""
 MAX_BLIND_EXCEPTS = 10  # one of them around TouchDesigner's callbacks
 MAX_LINES = {"engine": 105_238, "dataset": 18_475, "tests": 99_573}  # of Python; "engine" without "dataset"
-ROOT_FILES = "__init__ app config engine errors frame_loop values".split()
+ROOT_FILES = "__init__ app config engine errors frame_loop outputs values".split()
 FUNCTION = ast.FunctionDef | ast.AsyncFunctionDef
 BOUNDED = set("torch diffusers transformers numba moderngl sounddevice psutil aiohttp".split())
 DOCUMENTED = r"""torch\.(nn(\.functional|\.attention|\.modules\.module|\.utils)?|overrides|utils\.flop_counter)\.\w+

@@ -202,7 +202,7 @@ def _picture(main: _Patcher) -> None:
         y = 910 + 60 * at
         both = main.object("t b b", 20, y, 50, 1, "bang bang", **hidden)
         advice = f"set {package} is missing. Install it: File > Show Package Manager > {package}. Then restart Max."
-        missing = main.message(advice, 520, y, 560, **hidden)
+        missing = main.message(advice, 820, y, 560, **hidden)
         make = main.message(
             "script delete picture, "
             f"script newdefault picture 20 510 {receiver} {SENDER} @{attribute} {SENDER}, "

@@ -106,8 +106,10 @@ def describe_container(path: str, area: Area) -> Attributes:
 
 
 def title_of(path: str) -> str:
-    """`/layer/1` -> Layer 1."""
-    first, *more = [_NAMES.get(part, part) for part in path.split("/")[-2:] if part]
+    """`/layer/1` -> Layer 1, `/output/1/pin` -> Output 1 pin."""
+    parts = path.split("/")
+    is_numbered = len(parts) > 3 and parts[2].isdigit()
+    first, *more = [_NAMES.get(part, part) for part in parts[0 if is_numbered else -2 :] if part]
     return " ".join([first[0].upper() + first[1:], *more])
 
 
