@@ -3,7 +3,8 @@
 from typing import Any
 
 from osc_schema.cues import MAX_FADE_S
-from osc_schema.declare import arguments, message, number, text, whole
+from osc_schema.declare import arguments, menu, message, number, text, whole
+from osc_schema.fx import DISSOLVE, MAX_NAME_CHARACTERS, TRANSITION, file_address
 from osc_schema.live_models import NAMES
 from osc_schema.types import Area, Command
 
@@ -18,6 +19,8 @@ def _command(verb: str, description: str, *replies: str, spec: str = "name:s") -
     )
 
 
+BLENDS = (DISSOLVE, "add", "screen", "multiply", "luma", "key")
+"""How the pictures of two looks are mixed, in the order of the numbers in mix.glsl."""
 _EVENT: dict[str, Any] = {"stored": False, "is_look": False, "resumed": False}
 _CHANGED = "/preset/changed <name>, to every subscriber"
 _PREPARED = "/preset/prepared <name>, to every subscriber"
@@ -71,6 +74,38 @@ AREA = Area(
             fewest=1,
             most=16,
             tags="crossfade dissolve length transition auto",
+            stored=False,
+            is_look=False,
+        ),
+        text(
+            file_address(TRANSITION),
+            DISSOLVE,
+            "How one look becomes another: an ISF transition, by its name in `/fx/list`; `dissolve` or empty: the "
+            "blend of /preset/blend. It is tested and built as soon as it is chosen; where it cannot be drawn, the "
+            "looks blend.",
+            most=MAX_NAME_CHARACTERS,
+            tags="isf shader glsl wipe crossfade mix",
+            stored=False,
+            is_look=False,
+        ),
+        menu(
+            "/preset/blend",
+            " ".join(BLENDS),
+            "How the pictures of two looks are mixed between the ends of a fade or of the crossfader, while no "
+            "transition is chosen. dissolve: their average; add, screen, multiply: both in full in the middle; luma: "
+            "the incoming look over the outgoing by its luma; key: over it where it is brighter than /preset/key.",
+            tags="crossfade mix deck composite luma key",
+            stored=False,
+            is_look=False,
+        ),
+        number(
+            "/preset/key",
+            0.05,
+            0,
+            1,
+            "For the blend key: the incoming look is transparent up to this brightness (its largest of red, green and "
+            "blue), and opaque from 0.2 above it.",
+            tags="black key threshold level blend",
             stored=False,
             is_look=False,
         ),

@@ -56,7 +56,7 @@ ADDED: dict[str, tuple[int, str, Value]] = {
     "/multiverse/light": (4, "/multiverse/blend", "classic"),
     **{f"/layer/{n}/shape": (4, f"/layer/{n}/curve", "stripes") for n in layers.LAYERS},
     **{f"/post/{name}": (4, "/multiverse/blend", 0.0) for name in ("bloom", "glow", "chromatic", "vignette", "grain")},
-    **{fx.file_address(slot): (4, "/multiverse/blend", "") for slot in fx.SLOTS},
+    **{fx.file_address(slot): (4, "/multiverse/blend", "") for slot in fx.LOOK_SLOTS},
 }
 """Parameters added later that would change the look of older presets, by address: the version that added it, an address
 that every older preset of this area contains, and the value that keeps the old look."""

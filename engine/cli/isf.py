@@ -16,7 +16,7 @@ if TYPE_CHECKING:
     from engine.render.isf.isf_file import IsfInput
     from engine.render.isf.vetter import VetResult
 
-NOT_IN_A_SLOT = "a transition between two pictures: no slot plays it"
+TRANSITION_NOTE = "a transition: /preset/transition plays it"
 
 app = typer.Typer(help="Try shaders of the Interactive Shader Format (ISF).", no_args_is_help=True)
 
@@ -103,7 +103,7 @@ def _row(result: "VetResult", path: Path) -> dict[str, Any]:
         "ok": result.ok,
         "reason": result.reason,
         "line": result.line,
-        "note": "; ".join(filter(None, (NOT_IN_A_SLOT if is_transition else "", result.note))),
+        "note": "; ".join(filter(None, (TRANSITION_NOTE if is_transition else "", result.note))),
         "draw_ms": result.draw_ms,
         "inputs": [_input(each) for each in result.inputs],
     }

@@ -79,6 +79,8 @@ class PictureFade:
     """The old look is a still: the picture on screen when the fade got its number."""
     freeze_mix: float = 0.0
     """`mix` at that time."""
+    is_repair: bool = False
+    """It hides a change within one look (a shader that is bypassed), so neither transition nor blend draws it."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -262,7 +264,7 @@ class Crossfade:
     def _add_picture(self, seconds: float, *, is_frozen: bool) -> None:
         """Add a picture fade without values; one that runs ends. The caller holds the lock."""
         now = self._store.snapshot()
-        picture = replace(self._new_picture_fade(now), is_frozen=is_frozen)
+        picture = replace(self._new_picture_fade(now), is_frozen=is_frozen, is_repair=True)
         for fade in self._fades:
             fade.picture = None  # so that it ends in the next step, as complete: the look is loaded
         self._fades.append(

@@ -126,7 +126,7 @@ class InputViews:
         """Why there is no input at `/fx/<slot>/<name>`, with those that there are."""
         slot = address.split("/")[2]
         there = ", ".join(each.address.rpartition("/")[2] for each in self._table.slots.get(slot, ()))
-        why = f"its inputs are {there}" if there else f"no shader with inputs plays; /fx/{slot}/file chooses one"
+        why = f"its inputs are {there}" if there else f"no shader with inputs plays; {file_address(slot)} chooses one"
         return f"{address[:80]}: the shader in slot {slot} has no such input ({why})"
 
     def values_now(self, view: ShaderInput) -> tuple[float | int | bool | str, ...]:

@@ -22,12 +22,12 @@ _PICTURE_AREAS = frozenset(
 )
 FIRST_ENERGY: Final = 0.75
 _SHOW_CONTROLS = frozenset({"alpha", "mute", "solo"})
-STAYING: Final = ("/layer/5/", "/text/2/")
+STAYING: Final = ("/layer/5/", "/text/2/", "/fx/transition/")
 """Beginnings of addresses that no look sets, although it sets others like them."""
 
 
 def _is_picture(param: Param) -> bool:
-    """True for what a look sets: not layer 5, text 2 and what is switched during a show."""
+    """True for what a look sets: not layer 5, text 2, the transition and what is switched during a show."""
     is_of_a_look = param.area in _PICTURE_AREAS and not param.address.startswith(STAYING)
     return is_of_a_look and param.address.rpartition("/")[2] not in _SHOW_CONTROLS
 

@@ -11,7 +11,7 @@ the file: a point two, a colour four. /fx/<slot>/<input> is a view of them, with
 - A name that is one of `osc_schema.fx.RESERVED` gets an underscore (`mix_`). Any character other than letters, digits,
   `.` and `-` becomes an underscore. Of two equal names the second gets `_2`.
 - Inputs that do not fit keep the shader's default. Images and sound have no alias, nor have the
-  `osc_schema.fx.FED_INPUTS`, which follow /colour/palette and the beat.
+  `osc_schema.fx.FED_INPUTS`, which follow /colour/palette and the beat, and a transition's progress.
 """
 
 import re
@@ -21,7 +21,7 @@ from typing import Any, Final, Protocol
 
 import osc_schema
 from osc_schema import Param, ParamType, Rejected, Value
-from osc_schema.fx import ALIASES, FED_INPUTS, RESERVED, SLOTS, alias_address
+from osc_schema.fx import ALIASES, FED_INPUTS, PROGRESS, RESERVED, SLOTS, TRANSITION, alias_address
 from osc_schema.scale import nearest_step
 
 WIDTHS: Final = {"event": 1, "bool": 1, "long": 1, "float": 1, "point2D": 2, "color": 4}
@@ -161,7 +161,8 @@ def inputs_of(slot: str, shapes: Sequence[InputShape]) -> tuple[tuple[ShaderInpu
     first = 1
     for shape in shapes:
         width = WIDTHS.get(shape.type, 0)
-        if not width or (shape.type in ("color", "float") and shape.name in FED_INPUTS):
+        follows_fade = slot == TRANSITION and shape.name == PROGRESS
+        if not width or follows_fade or (shape.type in ("color", "float") and shape.name in FED_INPUTS):
             continue
         if first + width - 1 > len(ALIASES):
             left_out.append(shape.name)

@@ -36,6 +36,8 @@ class FadeBackend(Generic[PictureT]):
     """`draw_effects(picture, look, post, is_outgoing=...)`: with the shader slots, texts, bloom and so on."""
     mix: Callable[[PictureT, PictureT, float], PictureT]
     """`mix(below, above, mix)`: (1 - mix) x below + mix x above, alpha too."""
+    compose: Callable[[PictureT, PictureT, float, PictureInput], PictureT]
+    """`compose(outgoing, incoming, mix, picture)`: by the transition or the blend of this picture's dissolve."""
     barrier: Callable[[], object]
     """Called before a pass reads or overwrites what the last pass drew."""
 
@@ -44,7 +46,9 @@ class FadeState(Generic[PictureT]):
     """State of a dissolve: decides what the incoming look is mixed with. Each renderer stores the trails.
 
     Two looks with the same shaders morph: there is no finished picture of the outgoing one alone. If such a fade is
-    interrupted or freezes, the picture on screen is frozen. Render thread.
+    interrupted or freezes, the picture on screen is frozen; so it is if a composed one (by a transition or blend) is
+    interrupted, for its looks have no weights. What was frozen during a fade is mixed for the rest of it: a transition
+    that began again over its own picture would be a jump. Render thread.
     """
 
     def __init__(self) -> None:
@@ -57,6 +61,7 @@ class FadeState(Generic[PictureT]):
         self._number: int | None = None
         self._is_still = False  # the outgoing picture is a still, although its look may be drawn
         self._freeze_mix = 0.0
+        self._is_composed = False  # the last picture
 
     def follow(self, fade: OutgoingLook | None) -> FadeChange:
         """Assign the roles before a picture is drawn. Returns the change for this picture, for the trails."""
@@ -73,6 +78,7 @@ class FadeState(Generic[PictureT]):
         """Draw the finished look; during a dissolve, both finished looks and their mix. Call `follow` first."""
         fade = picture.outgoing
         outgoing = None if fade is None or self._is_still else fade.picture
+        self._is_composed = fade is not None and picture.is_composed and self._freeze_mix == 0.0
         if fade is not None and outgoing is not None and any(each.is_shared for each in picture.shaders):
             return self._draw_morph(picture, outgoing, fade, backend)
         if fade is not None and outgoing is not None:
@@ -86,6 +92,8 @@ class FadeState(Generic[PictureT]):
         # The mix starts at 0 where the outgoing picture was frozen.
         mix = (fade.mix - self._freeze_mix) / (1.0 - self._freeze_mix) if self._freeze_mix < 1.0 else 1.0
         mix = max(mix, 0.0)  # a hand may move back beyond it
+        if self._is_composed:
+            return backend.compose(self.outgoing, new, mix, picture)
         return backend.mix(self.outgoing, new, mix)
 
     def _draw_finished(self, picture: PictureInput, backend: FadeBackend[PictureT], *, is_outgoing: bool) -> PictureT:
@@ -122,7 +130,7 @@ class FadeState(Generic[PictureT]):
             return FadeChange.END if had_fade else FadeChange.NONE
         has_side = self.outgoing is not None
         is_new = fade.number != self._number
-        has_none = self._number is not None and (not has_side or self._freeze_mix > 0)
+        has_none = self._number is not None and (not has_side or self._freeze_mix > 0 or self._is_composed)
         self._number = fade.number
         if not is_new and (self._is_still or has_side or fade.picture is not None):
             return FadeChange.NONE

@@ -34,6 +34,8 @@ from engine.render.master import Finish, FlashGuardState, Master, fade_of
 from engine.render.picture import PictureInput, PictureRequest
 from engine.render.shader_source import Pass
 from engine.values import LazyPicture, TextureRef
+from osc_schema.fx import DISSOLVE
+from osc_schema.presets import BLENDS
 
 log = logging.getLogger(__name__)
 
@@ -71,6 +73,7 @@ class GLRenderer:
             self.shader_driver = f"{name}, {self._context.info['GL_VERSION']}, {self._dtype}"
             self.description = f"{name}, {'16' if is_deep else 'only 8'}-bit pictures"
             self._mix = Pass(self._context, "mix", u_current=0, u_previous=1)
+            self._blend = Pass(self._context, "mix", ("BLEND",), u_current=0, u_previous=1)
             self._graphics = GraphicPass(self._context, self._mix, self._barrier)
             outputs = OutputPainter(self._context, self._publisher.dither, lambda: (self._published, self._is_luma))
             drawing = self._drawing_extra
@@ -87,7 +90,11 @@ class GLRenderer:
                 self._context, self._finish, is_software=self.is_software, dtype=self._dtype, date_at=date_at
             )
             self._fade_backend = FadeBackend(
-                draw_look=self._draw_look, draw_effects=self._draw_effects, mix=self._dissolve, barrier=self._barrier
+                draw_look=self._draw_look,
+                draw_effects=self._draw_effects,
+                mix=self._dissolve,
+                compose=self._compose,
+                barrier=self._barrier,
             )
             self.master = Master()
             self._has_picture = False
@@ -218,7 +225,7 @@ class GLRenderer:
                 if self._own_context is None:  # moderngl returns to what is bound: not to one that was released
                     self._context.detect_framebuffer(0).use()
                 release_all(self._targets, self._shaders, self._look, self._graphics, self._post, self._publisher)
-                release_all(self._lazy, self._fitted, self._behind, self._mix, self._own_context)
+                release_all(self._lazy, self._fitted, self._behind, self._mix, self._blend, self._own_context)
         except RenderError as error:
             log.warning("a lost context could not be released: %s", error)
 
@@ -343,10 +350,23 @@ class GLRenderer:
 
     def _dissolve(self, outgoing: Target, incoming: Target, mix: float, into: Target | None = None) -> Target:
         into = into or self._targets.dissolve.free_target(outgoing, incoming)
-        self._mix["u_fraction"] = mix
+        return self._run_mix(self._mix, outgoing, incoming, mix, into)
+
+    def _compose(self, outgoing: Target, incoming: Target, mix: float, picture: PictureInput) -> Target:
+        into, fade = self._targets.dissolve.free_target(outgoing, incoming), picture.outgoing
+        is_luma = picture.look.is_alpha_luma
+        if self._shaders.draw_transition(outgoing, incoming, mix, into, is_luma=is_luma):
+            return into
+        if fade is None or fade.blend == DISSOLVE:
+            return self._dissolve(outgoing, incoming, mix, into)
+        self._blend["u_blend"], self._blend["u_key"] = BLENDS.index(fade.blend), fade.key
+        return self._run_mix(self._blend, outgoing, incoming, mix, into)
+
+    def _run_mix(self, program: Pass, outgoing: Target, incoming: Target, mix: float, into: Target) -> Target:
+        program["u_fraction"] = mix
         incoming.texture.use(0)
         outgoing.texture.use(1)
-        self._mix.draw(into.framebuffer)
+        program.draw(into.framebuffer)
         return into
 
     def _warm_up(self) -> None:
@@ -362,6 +382,7 @@ class GLRenderer:
             self._look.warm_up(trail, trail.front.framebuffer)
         self._dissolve(trail.front, trail.back, 0.5, changed)  # layer 5's crossfades have 8 bits
         self._dissolve(trail.front, trail.front, 0.5, trail.back)
+        self._run_mix(self._blend, trail.front, trail.front, 0.5, trail.back)
         self._graphics.warm_up(trail.front)
         self._publisher.warm_up(trail.front, changed, self._finish)
         for framebuffer in framebuffers:

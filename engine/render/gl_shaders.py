@@ -39,6 +39,7 @@ class GLShaders:
             )
             self._size_px = (0, 0)
             self._source: Target | None = None
+            self._pair: tuple[Target, Target] | None = None  # a transition's second picture, and its own
             self._deep: Readback | None = None
             self._plain: Readback | None = None
             undo.pop_all()
@@ -87,12 +88,28 @@ class GLShaders:
             return pixels
         with driver_errors():
             assert self._source is not None and self._deep is not None  # created by `begin`
-            is_deep = self._dtype == DEEP_DTYPE
-            self._source.texture.write(pixels if is_deep else (pixels // WHITE).astype(np.uint8))
+            self._upload(pixels, self._source)
             rendered = self._chain.draw(self._source, is_luma=is_luma, is_outgoing=is_outgoing)
             if rendered is self._source:
                 return pixels
             return self._deep.finish_and_read(rendered.framebuffer)
+
+    def draw_transition(
+        self, outgoing: np.ndarray, incoming: np.ndarray, progress: float, *, is_luma: bool
+    ) -> np.ndarray | None:
+        """Draw the transition between two finished pictures, (height, width, 4) uint16; None if none is drawn."""
+        with driver_errors():
+            if self._source is None or self._deep is None:  # no slot has played in this size
+                return None
+            second, into = self._pair = self._pair or (self._new_target(), self._new_target())
+            self._upload(outgoing, self._source)
+            self._upload(incoming, second)
+            if not self._chain.draw_transition(self._source, second, progress, into, is_luma=is_luma):
+                return None
+            return self._deep.finish_and_read(into.framebuffer)
+
+    def _upload(self, pixels: np.ndarray, target: Target) -> None:
+        target.texture.write(pixels if self._dtype == DEEP_DTYPE else (pixels // WHITE).astype(np.uint8))
 
     def close(self) -> None:
         """Release the context and everything in it."""
@@ -103,14 +120,17 @@ class GLShaders:
 
     def _make_targets(self, size_px: tuple[int, int]) -> None:
         self._release_targets()
-        self._source = Target(self._context, size_px, dtype=self._dtype)
+        self._size_px = size_px
+        self._source = self._new_target()
         self._deep, self._plain = (
             Readback(self._context, self._finish, size_px, is_direct=self.is_software, dtype=dtype)
             for dtype in (DEEP_DTYPE, PLAIN_DTYPE)
         )
-        self._size_px = size_px
+
+    def _new_target(self) -> Target:
+        return Target(self._context, self._size_px, dtype=self._dtype)
 
     def _release_targets(self) -> None:
-        release_all(self._source, self._deep, self._plain)
-        self._source = self._deep = self._plain = None
+        release_all(self._source, *(self._pair or ()), self._deep, self._plain)
+        self._source = self._pair = self._deep = self._plain = None
         self._size_px = (0, 0)

@@ -11,7 +11,6 @@ import numpy as np
 
 from engine.errors import RenderError
 from engine.render.isf.isf_file import ShaderState
-from engine.render.look import PostLook
 from engine.render.masks import IdPicture, Overlay
 from engine.render.master import FlashGuardState
 from engine.render.output_shape import OutputShape
@@ -121,8 +120,8 @@ class GuardedRenderer:
         except RenderError as error:
             self._lose(error)
         else:
-            if self._opengl_only and renderer.kind == "numba":
-                self._report_unsupported(picture.look.post)
+            if renderer.kind == "numba":
+                self._report_unsupported(picture)
             self._has_picture = True
             self._losses = 0
             self.flash_guard = renderer.flash_guard
@@ -228,16 +227,20 @@ class GuardedRenderer:
             self._renderer.close()
             self._renderer = None
 
-    def _report_unsupported(self, effects: PostLook) -> None:
-        """Report each effect that only OpenGL draws, once each time that it is switched on."""
-        amounts = {param.address: getattr(effects, param.address.removeprefix("/post/")) for param in self._opengl_only}
-        on = {address for address, amount in amounts.items() if amount}
-        for address in sorted(on - self._reported):
+    def _report_unsupported(self, picture: PictureInput) -> None:
+        """Report each effect, and a blend, that only OpenGL draws, once each time that it is switched on."""
+        post = picture.look.post
+        amounts = {param.address: getattr(post, param.address.removeprefix("/post/")) for param in self._opengl_only}
+        on = {address: (f"{amount:g}", "set it to 0") for address, amount in amounts.items() if amount}
+        if picture.outgoing is not None and picture.is_blended and not picture.has_transition:
+            on["/preset/blend"] = (picture.outgoing.blend, "the looks dissolve; choose dissolve")
+        for address in sorted(on.keys() - self._reported):
+            value, instead = on[address]
             self._report(
                 f"renderer {address}",
-                f"{address} {amounts[address]:g}: needs OpenGL, and Numba draws here; set it to 0, or {WITH_OPENGL}",
+                f"{address} {value}: needs OpenGL, and Numba draws here; {instead}, or {WITH_OPENGL}",
             )
-        self._reported = on | (self._reported - amounts.keys())
+        self._reported = on.keys() | (self._reported - amounts.keys() - {"/preset/blend"})
 
     def _lazy_picture(self, extra: "_LastPicture", request: PictureRequest | None) -> LazyPicture:
         """Return the extra picture, valid until the next draw; while the renderer is lost, the previous one."""

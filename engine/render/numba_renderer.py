@@ -93,7 +93,11 @@ class NumbaRenderer:
         self._extra = _extra_pictures()
         self._matte: tuple[Segmentation | None, np.ndarray] = (None, _EMPTY)
         self._fade_backend = FadeBackend(
-            draw_look=self._draw_look, draw_effects=self._draw_effects, mix=self._dissolve, barrier=lambda: None
+            draw_look=self._draw_look,
+            draw_effects=self._draw_effects,
+            mix=self._dissolve,
+            compose=self._compose,
+            barrier=lambda: None,
         )
         self.resize(width, height)
         compilation.wait(FIRST if is_live else ALL)
@@ -304,6 +308,13 @@ class NumbaRenderer:
         out = self._pool.take()
         cv2.addWeighted(outgoing, 1 - mix, incoming, mix, 0, out)
         return out
+
+    def _compose(self, outgoing: np.ndarray, incoming: np.ndarray, mix: float, picture: PictureInput) -> np.ndarray:
+        """Return what OpenGL's transition makes of both looks, else their plain dissolve."""
+        is_luma, composed = picture.look.is_alpha_luma, None
+        if self._shaders is not None and picture.has_transition:
+            composed = self._shaders.draw_transition(outgoing, incoming, mix, is_luma=is_luma)
+        return self._dissolve(outgoing, incoming, mix) if composed is None else composed
 
     def _add_white(self, picture: np.ndarray, hit: float) -> np.ndarray:
         """Mix the picture with white by `hit`, 0..1."""

@@ -12,6 +12,7 @@ from engine.render.masks import IdPicture, Overlay
 from engine.render.master import FlashGuardState
 from engine.render.output_shape import OutputShape
 from engine.values import ChannelFeatures, LazyPicture, Segmentation, TextureRef, VideoFrame
+from osc_schema.fx import DISSOLVE
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -113,6 +114,19 @@ class PictureInput:
     """Width and height in which it will be read with `read_fitted`, so that this is queued, too; None if unknown."""
 
     @property
+    def is_composed(self) -> bool:
+        """True if a transition or a blend composes the dissolve, not a mix of the looks by weight."""
+        return self.is_blended or self.has_transition
+
+    @property
+    def has_transition(self) -> bool:
+        return any(each.is_transition for each in self.shaders)
+
+    @property
+    def is_blended(self) -> bool:
+        return self.outgoing is not None and self.outgoing.blend != DISSOLVE
+
+    @property
     def upcoming_waits(self) -> bool:
         """True if a look that begins in this picture is not the one that was `upcoming`."""
         return self.upcoming is not None or self.keeps_upcoming
@@ -120,7 +134,8 @@ class PictureInput:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class OutgoingLook:
-    """A look that dissolves into another: (1 - mix) x its finished picture + mix x the other's, before the master.
+    """A look that dissolves into another: (1 - mix) x its finished picture + mix x the other's, before the master, or
+    what a transition or blend makes of both.
 
     A finished picture has the look's shaders and effects. Looks with the same shaders in the same slots are mixed
     before them instead: the shaders continue, and their inputs are interpolated.
@@ -139,6 +154,10 @@ class OutgoingLook:
     """Opacity of `picture` over the still beneath it, 0..1: the mix of the interrupted fade."""
     freeze_mix: float = 0.0
     """The `mix` at which the outgoing picture was frozen: the fade continues from there to 1."""
+    blend: str = DISSOLVE
+    """How both pictures are mixed where no transition is drawn: one of `osc_schema.presets.BLENDS`."""
+    key: float = 0.0
+    """For the blend key: the brightness up to which the incoming look is transparent."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -43,6 +43,7 @@ SHORT_WORDS = {
     "flash_guard": "flash",
     "generator": "gen",
     "hands_off": "pause",
+    "transition": "tr",
     "midi_out": "mout",
     "flywheel_s": "flywheel",
     "go_pause_s": "gopause",

@@ -41,7 +41,7 @@ def test_a_script_gets_one_object_and_the_exit_code(
     seen = np.array(Image.open(tmp_path / "seen" / "good.png"))
     assert seen.shape == (36, 64, 3) and seen[0, 0, 1] > 240 > seen[-1, 0, 1]
     assert {each.name for each in (tmp_path / "seen").iterdir()} == {"good.png", "fade.png", "other good.png"}
-    assert transition["ok"] and "no slot plays it" in transition["note"]
+    assert transition["ok"] and "/preset/transition plays it" in transition["note"]
     table = cli(*CHECK, tmp_path / "good.fs")
     assert table.code == 0 and table.out.startswith("ok") and "level" in table.out and "1 of 1" in table.err
     (tmp_path / "empty").mkdir()

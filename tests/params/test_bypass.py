@@ -3,11 +3,11 @@
 from engine.params import ParamStore
 from engine.params.bypass import fallback_of
 from engine.params.looks import LOOKS
-from osc_schema.fx import FALLBACK, FALLBACKS, GENERATOR, OWN_LAYERS, SLOTS, file_address
+from osc_schema.fx import FALLBACK, FALLBACKS, GENERATOR, LOOK_SLOTS, OWN_LAYERS, file_address
 
 
 def has_shaders(name: str) -> bool:
-    return any(LOOKS[name][file_address(slot)] for slot in SLOTS)
+    return any(LOOKS[name][file_address(slot)] for slot in LOOK_SLOTS)
 
 
 def test_every_look_without_shaders_can_hold_the_picture_of_one_that_a_shader_covers() -> None:

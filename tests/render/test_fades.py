@@ -13,9 +13,11 @@ NUMBERS = FadeBackend(
     draw_look=lambda picture, **how: picture.time_s,
     draw_effects=lambda picture, look, post, **how: look,
     mix=lambda below, above, mix: below + (above - below) * mix,
+    compose=lambda below, above, mix, picture: above if mix > 0.5 else below,
     barrier=lambda: None,
 )
-MORPH = (SimpleNamespace(is_shared=True, mix=1.0),)
+MORPH = (SimpleNamespace(is_shared=True, is_transition=False, mix=1.0),)
+SWITCH = (SimpleNamespace(is_shared=False, is_transition=True, mix=0.0),)
 
 
 @pytest.fixture
@@ -52,3 +54,13 @@ def test_looks_with_the_same_shaders_freeze_as_they_are_on_screen(play: Callable
     morph = play((20, 1, 0.25, 10), (20, 1, 0.25, None), (20, 1, 0.625, None), (20, 1, 0.1, None), shaders=MORPH)
     assert morph == [12.5, 12.5, 16.25, 12.5], "in the rest of its time, and a hand may move back"
     assert play((20, 1, 0.5, 10), (40, 2, 0.0, 20), (40, 2, 0.2, 20), (30,), shaders=MORPH) == [15, 15, 20, 30]
+
+
+def test_a_transition_shows_both_finished_looks_and_no_other_fade_jumps_from_its_picture(play: Callable) -> None:
+    fade = (20, 1, 0.4, 10), (20, 1, 0.6, 10)
+    assert play(*fade, (20,), shaders=SWITCH) == [10, 20, 20]
+    assert play(fade[1], fade[0], (10,), shaders=SWITCH) == [20, 10, 10], "by hand, back again"
+    assert play((10,), (20, 1, 0.4, None), (20, 1, 0.6, None), shaders=SWITCH) == [10, 10, 20], "from a still"
+    assert play(*fade, (40, 2, 0.2, 21, 0.6), (40, 2, 0.6, 22, 0.6), shaders=SWITCH) == [10, 20, 20, 40]
+    frozen = play(fade[0], (20, 2, 0.4, None, 1.0, 0.4), (20, 2, 0.7, None, 1.0, 0.4), shaders=SWITCH)
+    assert frozen == pytest.approx([10, 10, 15]), "what is frozen in a fade is mixed for the rest of it"

@@ -12,7 +12,7 @@ from engine.params import ParamStore
 from engine.render.guarded_renderer import GuardedRenderer
 from engine.render.look import Look, PostLook
 from engine.render.opening import open_renderer
-from engine.render.picture import PictureInput, Renderer
+from engine.render.picture import OutgoingLook, PictureInput, Renderer
 from engine.system.clock import SteppedClock
 from engine.values import ChannelFeatures, FoundObject, LazyPicture, Segmentation, VideoFrame, silent_waves
 from osc_schema.declare import number
@@ -143,9 +143,12 @@ def test_an_effect_that_only_opengl_draws_is_reported_each_time_it_is_switched_o
     for glow, bloom in ((0.0, 0.5), (0.4, 0.0), (0.6, 0.5), (0.0, 0.0), (0.2, 0.0)):
         drawing.draw(replace(picture, look=replace(picture.look, post=PostLook(glow=glow, bloom=bloom))))
         counts.append(len(reports.lines))
+    for blend in ("dissolve", "add", "add"):
+        drawing.draw(replace(picture, outgoing=OutgoingLook(number=1, mix=0.5, picture=None, blend=blend)))
     drawing.close()
     assert counts == ([0, 1, 1, 1, 2] if driver.kind == "numba" else [0] * 5)
-    assert all(line.startswith("/post/glow 0.") and "--renderer gl" in line for _, line in reports.lines)
+    assert all(line.startswith("/post/glow 0.") and "--renderer gl" in line for _, line in reports.lines[:2])
+    assert [line[:18] for _, line in reports.lines[2:]] == ["/preset/blend add:"] * (driver.kind == "numba")
 
 
 def sd_picture(level: int, side: int = 16) -> VideoFrame:

@@ -124,6 +124,15 @@ def test_what_waits_for_its_beat_counts_down_and_is_taken_back(perform: Visit, l
     assert live.get(PALETTE) == LOOKS["Aurora"][PALETTE]
 
 
+def test_transition_and_blend_are_chosen_beside_the_take(perform: Visit, live: LiveEngine) -> None:
+    options = perform.page.locator("#transition option")
+    options.filter(has_text="Wipe").wait_for(state="attached")
+    assert options.all_inner_texts() == ["no transition", "Melt", "Through", "Wipe"]
+    for name, item in (("transition", "Melt"), ("transition", "dissolve"), ("blend", "screen"), ("blend", "dissolve")):
+        perform.page.locator(f"#{name}").select_option(item)
+        live.becomes(f"/preset/{name}", item)
+
+
 def test_the_crossfader_fades_by_hand_and_back(perform: Visit, live: LiveEngine) -> None:
     pad(perform, "Silk").click()
     pad(perform, "Silk", ".is-prepared")

@@ -32,7 +32,7 @@ from engine.params.presets import is_factory
 from engine.params.store import entries_of
 from engine.system.guarded_thread import Guard
 from osc_schema import Rejected, Value
-from osc_schema.fx import SLOTS, file_address
+from osc_schema.fx import LOOK_SLOTS, file_address
 from osc_schema.layers import LAYERS
 
 log = logging.getLogger(__name__)
@@ -42,7 +42,7 @@ TakePicture = Callable[[Callable[[bytes], None]], None]
 
 MAX_START_S = 2.0
 """Timeout for reading the folder at the start; presets that are read later can be loaded later."""
-_SHADER_FILES = frozenset(map(file_address, SLOTS))
+_SHADER_FILES = frozenset(map(file_address, LOOK_SLOTS))
 _PARTS = tuple(param.address.removeprefix("/layer/1/") for param in osc_schema.match("/layer/1/*"))
 
 

@@ -38,7 +38,19 @@ from engine.params.shader_inputs import ShaderInput, carry_over, inputs_of, rear
 from engine.render.isf.isf_file import SECOND_SUFFIX, IsfFile, ShaderSlot, ShaderState
 from engine.system.guarded_thread import Guard, GuardedThread
 from osc_schema import Value
-from osc_schema.fx import ALIASES, FALLBACK, GENERATOR, OWN_LAYERS, SLOTS, alias_address, enable_address, file_address
+from osc_schema.fx import (
+    ALIASES,
+    FALLBACK,
+    GENERATOR,
+    LOOK_SLOTS,
+    OWN_LAYERS,
+    SLOTS,
+    TRANSITION,
+    alias_address,
+    chosen_file,
+    enable_address,
+    file_address,
+)
 
 log = logging.getLogger(__name__)
 
@@ -98,7 +110,7 @@ class ShaderControl:
         store.remember_groups(file_address(slot) for slot in SLOTS)
         store.count_sets(address(slot) for slot in SLOTS for address in (enable_address, file_address))
         for slot in SLOTS:
-            store.add_condition(file_address(slot), partial(self._check_file, file_address(slot)))
+            store.add_condition(file_address(slot), partial(self._check_file, slot))
 
     def start(self) -> None:
         self.catalog.start()
@@ -132,7 +144,7 @@ class ShaderControl:
 
     def prepare(self, values: Mapping[str, Value]) -> None:
         """Read, test and compile the shaders of a look with these values before it is on. Replaces the last one."""
-        self._post(partial(self._on_prepare, {slot: str(values[file_address(slot)]) for slot in SLOTS}))
+        self._post(partial(self._on_prepare, {slot: str(values[file_address(slot)]) for slot in LOOK_SLOTS}))
 
     def fault_of(self, name: str) -> str:
         """Why the shader of that name cannot be shown (missing, refused, too slow in this run); or "". Any thread."""
@@ -144,9 +156,10 @@ class ShaderControl:
     def pictures(self) -> Mapping[str, np.ndarray]:
         return self._testing.pictures
 
-    def _check_file(self, address: str, value: Value) -> None:
+    def _check_file(self, slot: str, value: Value) -> None:
+        address = file_address(slot)
         try:
-            self.catalog.check(value)
+            self.catalog.check(chosen_file(slot, {address: value}))
         except osc_schema.Rejected as rejection:
             raise osc_schema.Rejected(f"{address}: {rejection}") from None
 
@@ -178,7 +191,7 @@ class ShaderControl:
         for slot_name in self._player.retry_bypassed():
             self._post(partial(self._try_again, slot_name))
         snapshot = self._store.snapshot()
-        files = {slot: str(snapshot[file_address(slot)]) for slot in SLOTS}
+        files = {slot: chosen_file(slot, snapshot) for slot in SLOTS}
         if files == self._files:
             return
         self._files = files
@@ -264,7 +277,7 @@ class ShaderControl:
             self._guard.attempt(self._inbox.get_nowait())
         snapshot = self._store.snapshot()
         for slot in self._slots.values():
-            chosen = str(snapshot[file_address(slot.name)])
+            chosen = chosen_file(slot.name, snapshot)
             if chosen != slot.chosen_name:
                 self._choose(slot, chosen)
             elif slot.state == "waiting" and slot.entry is None:
@@ -475,9 +488,9 @@ class ShaderControl:
             return
         fallback = str(self._store.get(FALLBACK))
         fallback_name = "the picture beneath" if fallback == OWN_LAYERS else f"{fallback.capitalize()} (/fx/fallback)"
-        hint = f"; {fallback_name} holds the picture" if slot_name == GENERATOR else ""
+        holds = {GENERATOR: f"; {fallback_name} holds the picture", TRANSITION: "; looks dissolve without it"}
         reason = (
-            f"takes {draw_ms:.0f} ms of the {period_s * 1000:.0f} ms of a frame{hint}; "
+            f"takes {draw_ms:.0f} ms of the {period_s * 1000:.0f} ms of a frame{holds.get(slot_name, '')}; "
             f"/fx/{slot_name}/enable 1 tries it again, at a smaller /engine/size it may pass"
         )
         self._report(f"fx.{slot_name}", f"/fx/{slot_name}: {slot.chosen_name}: bypassed: {reason}")

@@ -11,6 +11,9 @@ has its own shaders, so a slot has two render slots, `1` and `1-`: the old shade
 compiled. If both looks have the same shaders in all slots, each is drawn once, with inputs
 between those of both looks.
 
+A transition belongs to no look. It is in each frame's shaders, so that it is built before a fade begins. With it, or
+with a blend, both looks are drawn with their own shaders, even if these are the same.
+
 A shader that is bypassed leaves in a dissolve: the picture on screen is frozen and becomes what replaces it
 (`params/bypass.py`). It is tried again, and comes back in a dissolve, when its slot is switched on or its file is
 chosen, even if neither changes.
@@ -30,9 +33,13 @@ from engine.values import item_weights
 from osc_schema import fx
 from osc_schema.fx import (
     ALIASES,
+    DISSOLVE,
+    LOOK_SLOTS,
     PALETTE_INPUTS,
     SLOTS,
+    TRANSITION,
     alias_address,
+    chosen_file,
     enable_address,
     file_address,
 )
@@ -162,7 +169,7 @@ class ShaderPlayer:
     def alias_of(self, target: str, values: Mapping[str, Any]) -> str:
         """The alias of a named input of the shader that these values choose; "" for none or several. Render thread."""
         slot = target.split("/")[2]
-        shader = self._chosen(slot, values[file_address(slot)]) or self._now.get(slot)
+        shader = self._chosen(slot, chosen_file(slot, values)) or self._now.get(slot)
         for each in shader.inputs if shader is not None else ():
             if each.address == target and len(each.aliases) == 1:
                 return each.aliases[0]
@@ -173,7 +180,7 @@ class ShaderPlayer:
     def bypass(self, slots: Iterable[str]) -> list[str]:
         """Draw no shader in these slots from the next frame on. Returns those that were not bypassed yet."""
         new = [slot for slot in slots if slot in self._now and slot not in self._bypass.slots]
-        if new:
+        if new and (new != [TRANSITION] or self._crossfade.progress is not None):
             self._crossfade.freeze(BYPASS_S)
         for slot in new:
             self._requests_at_bypass[slot] = self._store.set_count(_choice_addresses(slot))
@@ -192,10 +199,10 @@ class ShaderPlayer:
             elif (
                 self._store.set_count(_choice_addresses(slot)) != self._requests_at_bypass[slot]
                 and snapshot[enable_address(slot)]
-                and _key(now.name) == _key(str(snapshot[file_address(slot)]))
+                and _key(now.name) == _key(chosen_file(slot, snapshot))
             ):
                 again.append(slot)
-        if again or other:
+        if any(slot != TRANSITION for slot in (*again, *other)):
             self._crossfade.dissolve(BYPASS_S)
         for slot in (*again, *other):
             self._bypass.end(slot)
@@ -205,7 +212,7 @@ class ShaderPlayer:
     def _undo_dissolve(self, snapshot: Snapshot) -> None:
         """Restore the shaders of the old look in their render slots, because its dissolve was undone."""
         self._returns = self._crossfade.returns
-        for slot in SLOTS:
+        for slot in LOOK_SLOTS:
             shader = self._chosen(slot, snapshot[file_address(slot)])
             if shader is not None and slot not in self._bypass.slots:
                 self._now[slot] = shader
@@ -231,7 +238,7 @@ class ShaderPlayer:
                 self._pressed[each.address] = snapshot.number(each.aliases[0]) >= ON_FROM
             jump(snapshot, [alias_address(slot, number) for number in ALIASES])
         for slot in SLOTS:
-            if not snapshot[file_address(slot)]:
+            if not chosen_file(slot, snapshot):
                 self._now.pop(slot, None)
                 self._last.pop(slot, None)
                 self._bypass.end(slot)
@@ -251,11 +258,14 @@ class ShaderPlayer:
         """
         self.clock = clock
         now = {each.slot: each for each in self._playing(values, snapshot, moved)}
+        playing = (now.pop(TRANSITION),) if TRANSITION in now else ()
+        transition = () if fade is not None and fade.is_repair else playing
         if fade is None:
-            return tuple(replace(each, slot=slot + self._suffixes[slot]) for slot, each in now.items())
+            return *(replace(each, slot=slot + self._suffixes[slot]) for slot, each in now.items()), *transition
         self._old = fade.before
         before = self._outgoing_shaders(fade.before, fade.before if outgoing is None else outgoing)
-        if outgoing is not None and is_same(before, now):
+        is_composed = bool(transition) or (not fade.is_repair and values["/preset/blend"] != DISSOLVE)
+        if outgoing is not None and not is_composed and is_same(before, now):
             return morph_shaders(before, now, fade.mix, self._suffixes)
         for slot in now.keys() & before.keys():
             # A still picture contains its shaders: one that continues can stay in its render slot.
@@ -263,7 +273,7 @@ class ShaderPlayer:
             if self._switched.get(slot) is not fade.before and not is_continued:
                 self._switched[slot] = fade.before
                 self._suffixes[slot] = _other_suffix(self._suffixes[slot])
-        return dissolve_shaders({} if outgoing is None else before, now, self._suffixes)
+        return *dissolve_shaders({} if outgoing is None else before, now, self._suffixes), *transition
 
     def is_cutting(self, time_s: float) -> bool:
         """True for two seconds after a look has replaced another at once.
@@ -284,7 +294,7 @@ class ShaderPlayer:
         return self._awaits_tests
 
     def _is_testing(self, values: Mapping[str, Any]) -> bool:
-        for slot in SLOTS:
+        for slot in LOOK_SLOTS:
             chosen, now = values[file_address(slot)], self._now.get(slot)
             if not chosen or not values[enable_address(slot)] or slot in self._bypass.slots:
                 continue
@@ -306,7 +316,7 @@ class ShaderPlayer:
             self._enabled[slot] = is_on
             if shader is None or not is_on:
                 continue
-            chosen = values[file_address(slot)]
+            chosen = chosen_file(slot, values)
             is_tested = _key(shader.name) != _key(chosen) and self._failed.get(slot) != chosen
             if is_tested:  # the newly chosen one is not ready
                 if slot in self._last:
@@ -327,7 +337,7 @@ class ShaderPlayer:
     def _outgoing_shaders(self, before: Snapshot, values: Mapping[str, Any]) -> dict[str, ShaderSlot]:
         """The shaders of the look that is dissolved, without events."""
         slots = {}
-        for slot in SLOTS:
+        for slot in LOOK_SLOTS:
             shader = self._chosen(slot, before[file_address(slot)])
             if shader is not None and before[enable_address(slot)]:
                 old = slot_of(slot, shader, values, before, {}, clock=self.clock, quality=self._quality_of(shader))
@@ -426,7 +436,7 @@ def dissolve_shaders(
     `suffixes`: the suffix of each render slot of the second look, or of the only look that has a shader there.
     """
     result = []
-    for slot in SLOTS:
+    for slot in LOOK_SLOTS:
         old, new = before.get(slot), now.get(slot)
         if old is not None:
             suffix = suffixes[slot] if new is None else _other_suffix(suffixes[slot])
@@ -474,7 +484,7 @@ def slot_of(
             value = inputs.get(fed.name, fed.default)
             assert isinstance(value, float) and isinstance(fed.minimum, float)
             inputs[fed.name] = max(fed.minimum, value * quality)
-    return ShaderSlot(slot=slot, file=shader.file, inputs=inputs, mix=values[f"/fx/{slot}/mix"])
+    return ShaderSlot(slot=slot, file=shader.file, inputs=inputs, mix=values.get(f"/fx/{slot}/mix", 0.0))
 
 
 def _interpolate(old: Any, new: Any, fraction: float) -> InputValue:

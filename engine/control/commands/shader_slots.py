@@ -10,7 +10,7 @@ from engine.params.input_views import InputViews
 from engine.params.shader_catalog import ShaderEntry
 from engine.params.shader_inputs import is_input_address
 from engine.render.isf.isf_file import IsfFile
-from osc_schema.fx import GENERATOR
+from osc_schema.fx import GENERATOR, PROGRESS, TRANSITION
 from osc_schema.modulation import ROUTES
 
 
@@ -58,8 +58,12 @@ class PreparedShader:
 
 def wrong_kind(slot: str, file: IsfFile) -> str:
     """Why a shader cannot play in this slot; "" if it can. A generator may be an effect: it covers the picture."""
+    if slot == TRANSITION:
+        has_progress = any(each.name == PROGRESS and each.type == "float" for each in file.inputs)
+        needed = "images startImage and endImage, and a float progress"
+        return "" if file.is_transition and has_progress else f"is no transition (it needs the {needed})"
     if file.is_transition:
-        return "is a transition between two pictures; presets dissolve by themselves, no slot plays transitions"
+        return "is a transition between two pictures; choose it for /preset/transition"
     if slot == GENERATOR and not file.is_generator:
         return "is an effect (it needs inputImage); choose it for /fx/1/file to /fx/4/file"
     return ""

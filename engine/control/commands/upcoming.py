@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from engine.control import Notify, Reply
 from engine.params.preset_cache import PresetCache
 from osc_schema import Value
-from osc_schema.fx import SLOTS, enable_address, file_address
+from osc_schema.fx import LOOK_SLOTS, enable_address, file_address
 
 FAULT = "/preset/fault"
 
@@ -54,5 +54,5 @@ class PresetFaults:
         """Why the shader of a preset cannot be shown, or ""."""
         loaded = self._cache.find(name)
         values = {} if loaded is None else loaded.by_address()
-        files = [values.get(file_address(slot)) for slot in SLOTS if values.get(enable_address(slot))]
+        files = [values.get(file_address(slot)) for slot in LOOK_SLOTS if values.get(enable_address(slot))]
         return next((reason for file in files if file and (reason := self._fault_of(str(file)))), "")

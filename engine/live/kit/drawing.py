@@ -17,6 +17,7 @@ from engine.render.picture import OutgoingLook, PictureInput, RegionMap, SourceM
 from engine.render.region_mapper import RegionMapper
 from engine.render.source_maps import SourceMapper, SourceRequest
 from engine.values import AudioFeatures, FrameId
+from osc_schema.fx import DISSOLVE
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -72,7 +73,13 @@ class Drawing:
         if before is not None and old is not None:
             before = replace(before, graphics=graphics(old, fade.before, is_outgoing=True))
         outgoing = OutgoingLook(
-            number=fade.number, mix=fade.mix, picture=before, revealed=fade.revealed, freeze_mix=fade.freeze_mix
+            number=fade.number,
+            mix=fade.mix,
+            picture=before,
+            revealed=fade.revealed,
+            freeze_mix=fade.freeze_mix,
+            blend=DISSOLVE if fade.is_repair else values["/preset/blend"],
+            key=values["/preset/key"],
         )
         return replace(picture, outgoing=outgoing)
 

@@ -20,9 +20,19 @@ from engine.render.gl_textures import Target, release_all
 from engine.render.isf.clocks import DateAt, DrawClock, OverrunError, date_live, isf_date
 from engine.render.isf.gl_images import SoundImages, unbind
 from engine.render.isf.gl_sources import SourceImages
-from engine.render.isf.isf_file import SECOND_SUFFIX, SOURCE_IMAGE, START_IMAGE, Input, IsfFile, ShaderSlot, ShaderState
+from engine.render.isf.isf_file import (
+    END_IMAGE,
+    SECOND_SUFFIX,
+    SOURCE_IMAGE,
+    START_IMAGE,
+    Input,
+    IsfFile,
+    ShaderSlot,
+    ShaderState,
+)
 from engine.render.isf.program import EFFECT, OVER, Canvas, IsfProgram, ShaderTime, copy_file
 from engine.render.picture import SourceMaps
+from osc_schema.fx import PROGRESS
 
 log = logging.getLogger(__name__)
 
@@ -152,7 +162,8 @@ class SlotChain:
         return bool(self._slots_of(is_outgoing))
 
     def _slots_of(self, is_outgoing: bool) -> list[ShaderSlot]:
-        return [each for each in self._playing if each.is_shared or each.is_outgoing is is_outgoing]
+        of_looks = (each for each in self._playing if not each.is_transition)
+        return [each for each in of_looks if each.is_shared or each.is_outgoing is is_outgoing]
 
     def draw(self, look: Target, *, is_luma: bool, is_outgoing: bool, in_use: Collection[Target] = ()) -> Target:
         """Draw all slots of a look over its picture; returns `look` itself if none plays.
@@ -181,6 +192,31 @@ class SlotChain:
         if is_luma and playing:
             look.texture.swizzle = "RGBA"
         return beneath
+
+    def draw_transition(
+        self, outgoing: Target, incoming: Target, progress: float, into: Target, *, is_luma: bool
+    ) -> bool:
+        """Draw the transition between two finished pictures. Returns False if none plays or it fails; then the caller
+        mixes them in its place."""
+        shader = next((each for each in self._playing if each.is_transition), None)
+        slot = self._slots.get(shader.slot) if shader is not None else None
+        if shader is None or slot is None or slot.program is None:
+            return False
+        others = self._images(slot.program.file, outgoing, incoming, None)
+
+        def image(name: str) -> moderngl.Texture:
+            return incoming.texture if name == END_IMAGE else others(name)
+
+        was_incomplete = self.is_incomplete
+        for each in (outgoing, incoming) if is_luma else ():
+            each.texture.swizzle = "RGB1"  # as in `draw`
+        inputs = shader.inputs if slot.program.file is shader.file else slot.last_inputs
+        now = replace(shader, file=slot.program.file, inputs={**inputs, PROGRESS: progress})
+        succeeded = self._draw_slot(slot, now, self._canvas(into, outgoing, EFFECT, 1.0, is_luma=is_luma), image)
+        for each in (outgoing, incoming) if is_luma else ():
+            each.texture.swizzle = "RGBA"
+        self.is_incomplete = was_incomplete
+        return succeeded
 
     def release(self) -> None:
         release_all(*self._slots.values(), *self._ready.values(), self._sound, self._sources, self._copy)

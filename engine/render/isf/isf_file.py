@@ -9,6 +9,7 @@ from typing import Final, Literal
 import numpy as np
 
 from engine.render.isf.expression import Expression
+from osc_schema.fx import TRANSITION
 
 InputType = Literal["event", "bool", "long", "float", "point2D", "color", "image", "audio", "audioFFT"]
 Input = bool | int | float | tuple[float, ...]
@@ -151,12 +152,13 @@ class ShaderSlot:
     """The shader that one slot of a picture plays."""
 
     slot: str
-    """"generator", "1", "2", "3" or "4"; with SECOND_SUFFIX while two looks' shaders share the slot."""
+    """"generator", "1" to "4", with SECOND_SUFFIX while two looks' shaders share the slot; or "transition"."""
     file: IsfFile
     inputs: Mapping[str, Input]
     """By the input's name; one that is missing has its default. An event is True for one frame."""
     mix: float
-    """Opacity of the shader's picture, 0..1. Of the generator: over the picture; 0 if only layer 5 shows it."""
+    """Opacity of the shader's picture, 0..1. Of the generator: over the picture; 0 if only layer 5 shows it. Of a
+    transition: 0, it is drawn only in a dissolve."""
     is_outgoing: bool = False
     """It belongs to the outgoing look."""
     is_shared: bool = False
@@ -165,6 +167,10 @@ class ShaderSlot:
     @property
     def is_generator(self) -> bool:
         return self.slot.removesuffix(SECOND_SUFFIX) == GENERATOR
+
+    @property
+    def is_transition(self) -> bool:
+        return self.slot == TRANSITION
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

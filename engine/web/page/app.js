@@ -91,7 +91,7 @@ const sections = new Sections({
   copyLayer: (from, to) => connection.command("/layer/copy", "ii", [from, to]),
 });
 const voice = new Voice();
-const shaders = new Shaders(connection, values, sections);
+const shaders = new Shaders(connection, values, sections, (entries) => mixer.offerTransitions(entries));
 const placed = (name) => placePicture(name === "perform");
 const tabs = new Tabs(placed, (name) => {
   preview.beProgram(name === "perform");

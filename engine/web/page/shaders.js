@@ -22,11 +22,15 @@ export class Shaders {
   #reading = null; // the versions that are being read
   #exists = false;
 
-  constructor(connection, values, sections) {
+  /** `onNames(entries)`: gets name and folder of each shader. */
+  constructor(connection, values, sections, onNames) {
     this.#connection = connection;
     this.#values = values;
     this.#sections = sections;
-    this.#list = new Listing(connection, "/fx/list", "/fx/name", (entries) => this.#showNames(entries));
+    this.#list = new Listing(connection, "/fx/list", "/fx/name", (entries) => {
+      this.#showNames(entries);
+      onNames(entries);
+    });
     connection.on("/fx/changed", () => this.#list.refresh());
     connection.on("/fx/playing", ({ args: [slot] }) => this.#refresh(slot));
   }
@@ -35,7 +39,7 @@ export class Shaders {
   load(commands) {
     this.#exists = commands.has("/fx/list");
     this.#slots.clear();
-    for (const row of document.querySelectorAll(".control[data-address^=\"/fx/\"][data-address$=\"/file\"]")) {
+    for (const row of document.querySelectorAll(".control:is([data-address^=\"/fx/\"][data-address$=\"/file\"], [data-address=\"/preset/transition\"])")) {
       const [, , name] = row.dataset.address.split("/");
       this.#slots.set(name, this.#makeSlot(name, row));
     }
@@ -86,10 +90,10 @@ export class Shaders {
     filter.addEventListener("input", () => this.#filter(slot));
     slot.choose = (shader) => {
       open(false);
-      this.#values.change(`/fx/${name}/file`, shader);
+      this.#values.change(row.dataset.address, shader);
     };
     row.replaceChildren(row.querySelector(".name"), button, state, menu, error, row.querySelector(".about"));
-    this.#values.watch(`/fx/${name}/file`, (value) => write(button, value || "none"));
+    this.#values.watch(row.dataset.address, (value) => write(button, value || "none"));
     return slot;
   }
 

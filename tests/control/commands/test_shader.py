@@ -15,9 +15,13 @@ from engine.params.looks import LOOKS
 from engine.params.store import entries_of
 from engine.render.colour import ramp_rgb
 from engine.render.isf.isf_file import ShaderSlot, ShaderState
+from osc_schema.fx import file_address
 from tests.control.commands.shader_rig import PERIOD_S, Rig, shader
 
 WaitFor = Callable[..., Any]
+SLIDE = """/*{"INPUTS": [{"NAME": "startImage", "TYPE": "image"}, {"NAME": "endImage", "TYPE": "image"},
+{"NAME": "progress", "TYPE": "float"}, {"NAME": "edge", "TYPE": "float", "DEFAULT": 0.25}]}*/
+void main() { gl_FragColor = vec4(progress); }"""
 
 
 @pytest.fixture
@@ -37,7 +41,7 @@ def rig(tmp_path: Path, reports: Any, wait_for: Any, monkeypatch: pytest.MonkeyP
 @pytest.fixture
 def play(rig: Rig, wait_for: Any) -> Callable[..., dict[str, ShaderSlot]]:
     def play(name: str, slot: str = "1") -> dict[str, ShaderSlot]:
-        rig.store.set(f"/fx/{slot}/file", name, by="test")
+        rig.store.set(file_address(slot), name, by="test")
         rig.frame()
         wait_for(lambda: rig.is_playing(name, slot), "the shader")
         return rig.frame()
@@ -341,3 +345,61 @@ def test_colours_named_after_the_palette_follow_it_and_take_no_alias(rig: Rig, p
     for _ in range(200):
         shaders = rig.frame()
     assert shaders["1"].inputs["palette_4"] == pytest.approx((*ramp_rgb((("ember", 1.0),))[-1], 1.0), abs=1e-3)
+
+
+@pytest.fixture
+def slide(rig: Rig, play: Any, wait_for: Any) -> dict[str, ShaderSlot]:
+    """The shaders of a frame in which the transition Slide is chosen."""
+    rig.write("Slide", SLIDE)
+    wait_for(lambda: rig.control.catalog.find("Slide") is not None, "the new file")
+    return dict(play("Slide", "transition"))
+
+
+def begin_fade(rig: Rig) -> set[str]:
+    """Begin a fade of four seconds; the render slots of its second frame."""
+    rig.crossfade.start(entries_of([("/layer/1/intensity", 0.2)]), FadeTime(4.0), by="preset", is_picture=True)
+    return set(rig.frame() and rig.frame())
+
+
+def test_a_transition_is_in_each_frame_or_refused(rig: Rig, slide: Any, wait_for: Any, reports: Any) -> None:
+    assert slide["transition"].mix == 0.0 and slide["transition"].inputs == {"edge": 0.25}, "before any fade"
+    assert [view.address for view in rig.views.every] == ["/fx/transition/edge"]
+    for slot, name, reason in (
+        ("transition", "Glow", "is no transition (it needs the images startImage and endImage, and a float progress)"),
+        ("1", "Slide", "is a transition between two pictures; choose it for /preset/transition"),
+    ):
+        rig.store.set(file_address(slot), name, by="test")
+        wait_for(lambda slot=slot: rig.frame() and rig.state(slot) == "failed", "the refusal")
+        assert reason in rig.detail(slot) and reports.lines[-1][1].startswith(f"{file_address(slot)}: {name}: {reason}")
+    assert rig.frame()["transition"].file is slide["transition"].file, "the last one plays on"
+    with pytest.raises(osc_schema.Rejected, match=r"/preset/transition: 'Slid' is not in .*nearest: Slide"):
+        rig.store.set("/preset/transition", "Slid", by="test")
+    for plain in ("dissolve", ""):
+        rig.store.set("/preset/transition", plain, by="test")
+        wait_for(lambda: "transition" not in rig.frame() and rig.state("transition") == "off", "the dissolve")
+
+
+def test_looks_with_the_same_shaders_are_drawn_apart_for_a_transition_or_blend(rig: Rig, slide: Any, play: Any) -> None:
+    play("Glow")
+    rig.crossfade.dissolve(0.1)  # as where a shader that was bypassed comes back
+    assert rig.frame().keys() == {"1"} and rig.fade is not None, "no transition within one look"
+    while rig.fade is not None:
+        rig.frame()
+    assert begin_fade(rig) == {"1", "1-", "transition"}
+    rig.store.set("/preset/transition", "dissolve", by="test")
+    assert set(rig.frame()) < {"1", "1-"}, "they glide into each other"
+    rig.store.set("/preset/blend", "add", by="test")
+    assert set(rig.frame()) == {"1", "1-"}
+
+
+def test_a_slow_transition_is_bypassed_and_only_a_running_fade_is_frozen(rig: Rig, slide: Any, wait_for: Any) -> None:
+    over = ShaderState(costs_ms={"transition": 300.0}, overruns=frozenset({"transition"}))
+    for is_fading in (False, True):
+        assert not is_fading or "transition" in begin_fade(rig)
+        rig.control.after_frame(over, PERIOD_S)
+        wait_for(lambda: rig.state("transition") == "bypassed", "the bypass")
+        assert "takes 300 ms of the 33 ms of a frame; looks dissolve without it" in rig.detail("transition")
+        assert "transition" not in rig.frame() and (rig.fade is not None and rig.fade.is_frozen) is is_fading
+        rig.store.set("/fx/transition/enable", True, by="test")
+        assert "transition" in rig.frame(), "tried again"
+        assert is_fading or rig.fade is None
