@@ -20,7 +20,7 @@ from engine.sinks.sink_set import SHAPED, SinkSet
 from engine.system.clock import Clock
 from engine.system.reporting import Report
 from engine.values import AudioFeatures, FrameId, PublishedFrame
-from osc_schema.fx import SLOTS, file_address
+from osc_schema.fx import LOOK_SLOTS, file_address
 from osc_schema.outputs import NUMBERS, SECOND
 
 TOO_DEAR = "more than the first leaves: its rate falls; choose a smaller /output/2/width and height, or another look"
@@ -136,7 +136,7 @@ class Outputs:
         lists, is_offline = self._control_hub.shaders, self._drawing.is_offline
         # Offline the bytes must not depend on when a test ends.
         shaders = () if is_offline else lists.second_shaders(second.values, snapshot)
-        files = [str(file) for slot in SLOTS if (file := own_values.get(file_address(slot)))]
+        files = [str(file) for slot in LOOK_SLOTS if (file := own_values.get(file_address(slot)))]
         faults = [f"{file}: plays only live" if is_offline else lists.fault_of(file) for file in files]
         fault = next(filter(None, faults), "") if len(shaders) < len(files) else ""
         self._report_once("shaders", fault and f"output 2: {preset.name} is drawn without a shader: {fault}")

@@ -16,7 +16,7 @@ from osc_schema import Param, ParamType
 from osc_schema.generate import max_patch
 from osc_schema.generate.pages import pages
 
-MAX_OBJECTS_A_MESSAGE = 24
+MAX_OBJECTS_A_MESSAGE = 26
 """Limit of the objects that one message of the engine passes. With a `route` at each control there were 536."""
 KINDS = {
     ParamType.FLOAT: "live.dial",

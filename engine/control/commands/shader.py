@@ -218,8 +218,8 @@ class ShaderControl:
 
     def second_shaders(self, values: Mapping[str, Any], snapshot: Snapshot) -> tuple[ShaderSlot, ...]:
         """The shaders of the second output's look, as soon as they are read and tested. Render thread."""
-        names = {slot: str(values[file_address(slot)]) for slot in SLOTS if values[enable_address(slot)]}
-        files = {slot + SECOND_SUFFIX: names.get(slot, "") for slot in SLOTS}
+        names = {slot: str(values[file_address(slot)]) for slot in LOOK_SLOTS if values[enable_address(slot)]}
+        files = {slot + SECOND_SUFFIX: names.get(slot, "") for slot in LOOK_SLOTS}
         if files != self._second_files and self.catalog.has_read_all:
             self._second_files = files
             self._post(partial(self._on_prepare, files))

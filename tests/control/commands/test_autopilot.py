@@ -10,7 +10,7 @@ from engine.params.autopilot import FITS, distance
 from engine.params.looks import ENERGIES as LOOK_ENERGIES
 from engine.params.looks import LOOKS
 from engine.values import BeatFeatures, Section
-from osc_schema.fx import SLOTS, file_address
+from osc_schema.fx import LOOK_SLOTS, file_address
 from tests.control.commands.show_rig import BRIGHTNESS, AutopilotRig
 
 BAR_S = 2.0
@@ -77,7 +77,7 @@ def test_a_bank_without_another_look_is_told_in_one_line_and_the_show_goes_on(ri
 
 
 def test_a_look_whose_shader_fails_is_told_and_another_is_taken(rig: Rig, reports: Any) -> None:
-    for slot in SLOTS:
+    for slot in LOOK_SLOTS:
         rig.faults[str(LOOKS["Aurora"][file_address(slot)])] = "does not compile"
     rig.store.set("/autopilot/bars", 2)
     assert len(names := {name for _, name in rig.hear("quiet", 13.0)}) > 3 and "Aurora" not in names
