@@ -340,8 +340,7 @@ def build_config(values: dict[str, Any], *, origin: str = "configuration") -> Co
     for address, value in config.params.items():
         _check_parameter(f"{origin}: params", address, value)
     for address in config.smoothing:
-        param = osc_schema.lookup(address)
-        if param is None:
+        if (param := osc_schema.lookup(address)) is None:
             raise ConfigError(f'{origin}: smoothing."{_plain(address)}": {_unknown(address)}')
         if not param.can_glide:
             raise ConfigError(f'{origin}: smoothing."{address}": does not glide; only floats do')

@@ -106,8 +106,7 @@ class EdgeFinder:
 
     def _edges(self, filtered: np.ndarray, number: int) -> np.ndarray:
         """Edges in the next filtered samples; `number`: that of the first."""
-        size = filtered.size
-        if not size:
+        if not (size := filtered.size):
             return np.empty(0)
         self._level += min(size / self._level_samples, 1.0) * (float(np.abs(filtered).mean()) - self._level)
         signal = np.concatenate([[self._last], filtered])

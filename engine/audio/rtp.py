@@ -47,8 +47,7 @@ class RtpAddress:
 
 def parse_rtp(spec: str) -> RtpAddress:
     """Parse `rtp:[HOST:]PORT[/RATE[/CHANNELS]]`; by default 127.0.0.1, 48000 Hz and 2 channels. Raises UsageError."""
-    found = _FORM.fullmatch(spec.removeprefix(RTP_PREFIX))
-    if found is not None:
+    if (found := _FORM.fullmatch(spec.removeprefix(RTP_PREFIX))) is not None:
         host, port, rate_hz, channels = found.groups()
         address = RtpAddress(
             host=host or "127.0.0.1", port=int(port), rate_hz=int(rate_hz or 48_000), channels=int(channels or 2)

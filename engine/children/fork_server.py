@@ -75,8 +75,7 @@ def serve(control_descriptor: int, modules: Sequence[str]) -> None:
                 if not request:
                     _kill(children)
                     return
-                pidfd = _fork(control, children, descriptors, note=note, is_fresh=is_cuda_open)
-                if pidfd is not None:
+                if (pidfd := _fork(control, children, descriptors, note=note, is_fresh=is_cuda_open)) is not None:
                     events.register(pidfd, select.POLLIN)
                     note = ""
             else:
@@ -106,8 +105,7 @@ def _import_with_low_priority(modules: Sequence[str]) -> None:
 def _is_cuda_lost_by_forking() -> bool:
     """True if a fork of this process could not use CUDA. Checks in a fork: only there does torch report it, also of a
     driver that was only queried for the number of cards (torch/csrc/cuda/Module.cpp)."""
-    cuda = getattr(sys.modules.get("torch"), "cuda", None)
-    if cuda is None:
+    if (cuda := getattr(sys.modules.get("torch"), "cuda", None)) is None:
         return False
     from engine.models.compat.torch import is_in_bad_fork
 

@@ -264,8 +264,7 @@ class Lifecycle:
     # parts of one step
 
     def _check_main(self, now_s: float) -> None:
-        child = self._main
-        if child is None:
+        if (child := self._main) is None:
             return
         if self._kill_if_hung(child, now_s):
             return  # so that the status shows hung at least once
@@ -292,8 +291,7 @@ class Lifecycle:
             self._plan_restart(verdict, now_s)
 
     def _check_second(self, now_s: float) -> None:
-        child = self._second
-        if child is None:
+        if (child := self._second) is None:
             return
         self._kill_if_hung(child, now_s)
         if child.has_ended(now_s) or child.is_stuck(now_s):

@@ -189,8 +189,7 @@ class ChildPort:
         self._send(messages.UpdateReceived(number=update.number))
 
     def _answer(self, call: messages.Call) -> messages.CallAnswer:
-        handler = self._handlers.get(call.name)
-        if handler is None:
+        if (handler := self._handlers.get(call.name)) is None:
             known = ", ".join(self._handlers) or "none"
             text = f"unknown command {call.name!r}; available: {known}"
             return messages.CallAnswer(number=call.number, is_done=False, text=text)
@@ -204,8 +203,7 @@ class ChildPort:
         created = self._mailbox.outputs.get()
         if not created.segment:
             raise SharedMemoryError(created.reason)
-        former = self._outputs.pop(name, None)
-        if former is not None:
+        if (former := self._outputs.pop(name, None)) is not None:
             former.close()
         return created.segment
 

@@ -162,8 +162,7 @@ def _query_unmapped(client: "OscClient", most: int) -> tuple[list[UnmappedMessag
     client.send(encode_message("/map/heard", most))
     entries: list[UnmappedMessage] = []
     while True:
-        message = client.receive(ANSWER_WITHIN_S)
-        if message is None:
+        if (message := client.receive(ANSWER_WITHIN_S)) is None:
             raise MultiverseError(f"{client.target}: no answer in {ANSWER_WITHIN_S:g} s; does the engine run there?")
         if message.address == "/map/unmapped":
             entries.append(UnmappedMessage._make(message.args))
@@ -234,8 +233,7 @@ def _print_answers(client: "OscClient", address: str, within_s: float) -> bool:
     end_s = time.perf_counter() + within_s
     has_answered = False
     while waits_for:
-        message = client.receive(end_s - time.perf_counter())
-        if message is None:
+        if (message := client.receive(end_s - time.perf_counter())) is None:
             reason = f"no answer in {within_s:g} s; does the engine run there?"
             if "/synced" not in waits_for:
                 reason = f"the engine answers, but {address} is still running after {within_s:g} s; {STATUS_HINT}"

@@ -103,8 +103,7 @@ class Coalescer:
             kind = kinds.get(address) or self._classify(address)
             if isinstance(kind, Param):
                 sender = datagram[1]
-                by = newer.get(kind.address)
-                if by is not None:
+                if (by := newer.get(kind.address)) is not None:
                     state.replaced += 1
                     if by is not sender and by.name != sender.name:
                         state.overwritten.add((sender.name, kind.address))

@@ -109,8 +109,7 @@ class CommandTable:
         return lambda args: plan_launch((number, *args)), _NEEDED[template]
 
     def find(self, address: str) -> Handler | None:
-        handler = self._handlers.get(address)
-        if handler is not None:
+        if (handler := self._handlers.get(address)) is not None:
             return handler
         template, number = osc_schema.split_number(address)
         numbered = self._numbered.get(template) if number else None
@@ -182,8 +181,7 @@ class CommandRunner:
         """Run the command or query at this address; raises the handler's unforeseen errors."""
         self._feedback.counters.add("commands")
         with self._running:
-            query = self.queries.get(message.address)
-            if query is not None:
+            if (query := self.queries.get(message.address)) is not None:
                 query(message, sender)
             else:
                 self._run_command(message, sender)

@@ -152,8 +152,7 @@ class Dispatcher:
         """Hot path for one parameter and one plain value."""
         self.counters.messages += 1
         address, args, tags = message
-        param = osc_schema.lookup(address)
-        if param is None:
+        if (param := osc_schema.lookup(address)) is None:
             if self._foreign.kind_of(address) is AddressKind.FOREIGN:
                 self._on_foreign(message, sender, arrived_s)
             elif self._foreign.is_mistyped(message):
@@ -178,8 +177,7 @@ class Dispatcher:
 
     def _on_foreign(self, message: Message, sender: Sender, arrived_s: float) -> None:
         """Hot path: another program sends hundreds of these per second, few of them mapped."""
-        found = self._foreign.translate(message, sender)
-        if found is None:
+        if (found := self._foreign.translate(message, sender)) is None:
             self._mistakes.on_unmapped(message, sender)
             return
         messages, by = found

@@ -78,8 +78,7 @@ class SendingThread:
 
     def _rest_s(self) -> float:
         """Seconds until the next turn, unless the thread is woken earlier."""
-        due_s = self._dispatcher.feedback.next_due_s()
-        if due_s is not None:
+        if (due_s := self._dispatcher.feedback.next_due_s()) is not None:
             rest_s = min(max(due_s - self._dispatcher.clock.now_s(), MIN_WAIT_S), RETRY_S)
         else:
             rest_s = RETRY_S if self._something_waits else LOST_INTERVAL_S

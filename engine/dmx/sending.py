@@ -103,8 +103,7 @@ class Streams:
         for universe in left:
             self._ended[universe] = self._streams.pop(universe).sequence
         for universe, new in levels.items():
-            stream = self._streams.get(universe)
-            if stream is None:
+            if (stream := self._streams.get(universe)) is None:
                 self._streams[universe] = _Stream(new, sequence=self._ended.pop(universe, -1))
             elif stream.levels != new:
                 stream.levels, stream.sent, stream.next_s = new, 0, float("-inf")

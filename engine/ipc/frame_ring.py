@@ -293,8 +293,7 @@ class RingReader:
         try:
             mapping, block = _map(segment)
         except SharedMemoryError:
-            info = find_ring(self.name, self._folder, pid=int(self._block.header["writer_pid"]))
-            if info is None:
+            if (info := find_ring(self.name, self._folder, pid=int(self._block.header["writer_pid"]))) is None:
                 return
             try:
                 mapping, block = _map(info.segment)
@@ -327,8 +326,7 @@ class FrameRing:
     @staticmethod
     def open(name: str) -> RingReader:
         """Read the newest live ring with this name. SharedMemoryError when there is none."""
-        info = find_ring(name, system_folder())
-        if info is None:
+        if (info := find_ring(name, system_folder())) is None:
             raise SharedMemoryError(f"no live ring is called {name!r}: is an engine running with --sink shared={name}?")
         return RingReader(info.segment, system_folder())
 

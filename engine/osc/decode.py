@@ -92,8 +92,7 @@ def decode_packet(data: bytes | bytearray | memoryview) -> Message | Bundle:
     """The message or bundle in one packet: a datagram, or a frame of a stream. Raises only OscDecodeError."""
     if type(data) is not bytes:
         data = bytes(data)
-    known = _cached_heads.get(data[:-4])
-    if known is not None:
+    if (known := _cached_heads.get(data[:-4])) is not None:
         address, type_tag, unpack = known
         return _new(Message, (address, unpack(data[-4:]), type_tag))
     if len(data) > MAX_PACKET_BYTES:
@@ -138,8 +137,7 @@ def _decode_bundle(data: bytes, depth: int) -> Bundle:
         if len(elements) == MAX_ELEMENTS:
             raise OscDecodeError(f"more than {MAX_ELEMENTS} elements in a bundle")
         element = data[at : at + size]
-        known = _cached_heads.get(element[:-4])
-        if known is not None:
+        if (known := _cached_heads.get(element[:-4])) is not None:
             address, type_tag, unpack = known
             elements.append(_new(Message, (address, unpack(element[-4:]), type_tag)))
         else:

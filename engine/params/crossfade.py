@@ -217,8 +217,7 @@ class Crossfade:
     def dissolve(self, seconds: float) -> None:
         """Dissolve the look as it is drawn now into what it becomes in the next frame. Render thread."""
         with self._lock:
-            running = self._picture_fade()
-            if running is None:
+            if (running := self._picture_fade()) is None:
                 self._add_picture(seconds, is_frozen=False)
             elif running.picture is not None and running.picture.mix > MAX_INVISIBLE_MIX:
                 self._freeze_old(running, 0.0)
@@ -230,8 +229,7 @@ class Crossfade:
         finished: list[tuple[_Fade, str]] = []
         with self._lock:
             for fade in self._fades:
-                superseded_by = self._move(fade, now_s)
-                if superseded_by is not None:
+                if (superseded_by := self._move(fade, now_s)) is not None:
                     finished.append((fade, superseded_by))
             for fade, superseded_by in finished:
                 self._fades.remove(fade)

@@ -101,8 +101,7 @@ class CueList:
 
     def at(self, number: object) -> Cue:
         """The cue with this number, or CueError."""
-        cue = self.cues.get(whole_number("number", number, MAX_NUMBER, CueError))
-        if cue is None:
+        if (cue := self.cues.get(whole_number("number", number, MAX_NUMBER, CueError))) is None:
             numbers = [str(cue.number) for cue in self]
             known = ", ".join(numbers[:12] + ["..."] * (len(numbers) > 12))
             raise CueError(f"there is no cue {number} ({f'known: {known}' if numbers else '/cue/set makes one'})")

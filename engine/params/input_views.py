@@ -140,8 +140,7 @@ class InputViews:
     def mappable(self, target: str) -> tuple[str, str]:
         """The parameter that a mapped control must move for this target, and the mode to map it with ("": any). A
         target that is no input's name is returned as it is. Rejected for an input of several numbers."""
-        view = self.find(target)
-        if view is None:
+        if (view := self.find(target)) is None:
             return target, ""
         if len(view.aliases) > 1:
             each = ", ".join(view.aliases)

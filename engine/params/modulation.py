@@ -59,8 +59,7 @@ def conditions() -> Iterator[tuple[str, Callable[[Value], None]]]:
         target = str(value)
         if not target or target in _SCALES or is_input_address(target):
             return
-        param = osc_schema.lookup(target)
-        if param is None:
+        if (param := osc_schema.lookup(target)) is None:
             raise Rejected(f"{own}: {osc_schema.unknown_address(target)}")
         why = "is not a float" if not param.can_glide else "cannot be modulated"
         raise Rejected(f"{own}: {target} {why}; targets are floats that presets hold, except /audio, /mod and /lfo")

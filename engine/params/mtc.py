@@ -30,8 +30,7 @@ class MtcAssembler:
     def quarter_frame(self, data: int, now_s: float) -> TimecodeReading | None:
         """Take the data byte of 0xF1; a reading once eight in a row are complete."""
         piece, nibble = data >> 4 & 7, data & 15
-        series = self._series
-        if series:
+        if series := self._series:
             is_next = (piece - series[-1][0]) % PIECES in (1, PIECES - 1)
             is_same_way = (
                 len(series) < 2 or (piece - series[-1][0]) % PIECES == (series[-1][0] - series[-2][0]) % PIECES

@@ -291,8 +291,7 @@ class CurrentPreset:
     def pause(self) -> Callable[[], None]:
         """Compare nothing until the returned function is called: a hand is fading to another look."""
         with self._lock:
-            current = self._current
-            if current is not None:
+            if (current := self._current) is not None:
                 current.is_fading = True
         return partial(self._go_on, current)
 

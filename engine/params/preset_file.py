@@ -81,8 +81,7 @@ def preset_text(
 
 def read_preset(path: Path, *, holds: Callable[[Param], bool]) -> LoadedPreset:
     """Read a file entry by entry. Raises PresetError if it cannot be used at all."""
-    content = StoredFile(path, "preset", PresetError).read()
-    if content is None:
+    if (content := StoredFile(path, "preset", PresetError).read()) is None:
         raise PresetError(f"{path}: cannot be read ({os.strerror(errno.ENOENT)})")
     entries = content.get("values")
     if not isinstance(entries, dict):
@@ -105,8 +104,7 @@ def _accept_entries(
     for written, value in entries.items():
         address = osc_schema.RENAMED.get(written, written)
         try:
-            param = osc_schema.lookup(address)
-            if param is None:
+            if (param := osc_schema.lookup(address)) is None:
                 raise osc_schema.unknown_address(address)
             if not holds(param):
                 raise Rejected(f"{address}: is never stored in such a file")

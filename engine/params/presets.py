@@ -82,8 +82,7 @@ def spelled(name: str, names: Collection[str]) -> str:
 
 def factory_preset(name: str) -> LoadedPreset | None:
     """The built-in preset of that name, ignoring case, or None."""
-    found = _SPELLED.get(name.casefold())
-    if found is None:
+    if (found := _SPELLED.get(name.casefold())) is None:
         return None
     values = entries_of(_factory_values(found).items())
     return LoadedPreset(name=found, values=values, energy=ENERGIES.get(found))

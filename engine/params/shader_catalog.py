@@ -156,8 +156,7 @@ class ShaderCatalog:
         def fail(reason: str) -> None:
             self._post(partial(on_failure, reason))
 
-        queue = self._queues.get(entry.root)
-        if queue is None:
+        if (queue := self._queues.get(entry.root)) is None:
             fail("the shader folders are not open")
         else:
             queue.post(read, fail)
@@ -167,8 +166,7 @@ class ShaderCatalog:
     def _look(self, folder: "_Folder") -> None:
         now_s = time.monotonic()
         if folder.needs_scan(now_s):
-            found = folder.scan(now_s)
-            if found:
+            if folder.scan(now_s):
                 self._merge()
             folder.is_read = True  # its names are in the list now
         for path in folder.saved(self._watched):

@@ -239,7 +239,6 @@ def entries_of(values: Iterable[tuple[str, object]]) -> Entries:
 
 
 def _lookup(address: str) -> Param:
-    param = osc_schema.lookup(address)
-    if param is None:
+    if (param := osc_schema.lookup(address)) is None:
         raise osc_schema.unknown_address(address)
     return param

@@ -143,8 +143,7 @@ class Tempo:
                 self._taps.tap(now_s, max(MAX_BEAT_S, beats_a_bar * 60.0 / played.bpm))
                 self._line = self._tap_choice.tap(self._taps.times_s, played, beats_a_bar) or played
                 return
-            bpm = self._taps.tap(now_s)
-            if bpm is not None:
+            if (bpm := self._taps.tap(now_s)) is not None:
                 self._tap_choice.choose(bpm, now_s, played, beats_a_bar)
             if bpm is not None or source != "beat":
                 self._line = BeatLine(at_s=now_s, beat=float(round(played.beat_at(now_s))), bpm=bpm or self.bpm)

@@ -46,8 +46,7 @@ class Taps:
 
     def tap(self, now_s: float, max_interval_s: float = MAX_BEAT_S) -> float | None:
         """Add a tap to the series. Beats per minute from the second tap on; None for the first of a series."""
-        taps = self.times_s
-        if taps:
+        if taps := self.times_s:
             interval = now_s - taps[-1]
             mean = (taps[-1] - taps[0]) / (len(taps) - 1) if len(taps) > 1 else interval
             is_beat = _MIN_BEAT_S * 0.99 <= interval <= max_interval_s * 1.01  # tolerates rounding at the limits

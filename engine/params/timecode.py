@@ -113,8 +113,7 @@ class Offset:
 
 def parse_offset(text: str) -> Offset | None:
     """An offset from `01:00:00:00`, `-0.25` or "" (0); None if it is neither, or a day or more."""
-    label = parse_label(text)
-    if label is not None:
+    if (label := parse_label(text)) is not None:
         return Offset(label, 0.0)
     try:
         seconds = float(text) if text.strip() else 0.0

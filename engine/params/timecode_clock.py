@@ -99,8 +99,7 @@ class TimecodeClock:
 
     def position_s(self, now_s: float, flywheel_s: float) -> float | None:
         """Seconds of timecode at `now_s`, 0..86400; None before the first lock."""
-        line = self._line
-        if line is None:
+        if (line := self._line) is None:
             return None
         until_s = min(now_s, self._read_s + max(flywheel_s, LOCKED_S)) if line.speed else now_s
         return (line.position_s + (until_s - line.at_s) * line.speed) % DAY_S
@@ -111,8 +110,7 @@ class TimecodeClock:
         return self._line.speed if self._line is not None and is_running else 0.0
 
     def state(self, now_s: float, flywheel_s: float) -> TimecodeState:
-        line = self._line
-        if line is None:
+        if (line := self._line) is None:
             return "none"
         missing_s = now_s - self._read_s
         if line.speed == 0.0 or missing_s <= LOCKED_S:
@@ -132,8 +130,7 @@ class TimecodeClock:
 
     def _correct(self, reading: TimecodeReading, position_s: float) -> bool:
         """Move the line by the reading; False if it is too far away."""
-        line = self._line
-        if line is None:
+        if (line := self._line) is None:
             return False
         elapsed_s = reading.at_s - line.at_s
         if elapsed_s <= 0.0 or line.speed == 0.0 or (line.speed < 0.0) != reading.is_backward:

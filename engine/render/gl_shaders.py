@@ -73,8 +73,7 @@ class GLShaders:
     def draw_generator(self, *, is_outgoing: bool) -> np.ndarray | None:
         """Draw the generator over black, (height, width, 4) uint8; None if none plays. See `SlotChain`."""
         with driver_errors():
-            rendered = self._chain.draw_generator(is_outgoing=is_outgoing)
-            if rendered is None:
+            if (rendered := self._chain.draw_generator(is_outgoing=is_outgoing)) is None:
                 return None
             assert self._plain is not None  # created by `begin`
             return self._plain.finish_and_read(rendered.framebuffer)

@@ -171,8 +171,7 @@ class SizedTargets:
 
     def both(self, look: Target, published: Target) -> moderngl.Framebuffer:
         """Return a framebuffer that draws into both at once; created at the first call with them."""
-        found = self._both.get((look, published))
-        if found is None:
+        if (found := self._both.get((look, published))) is None:
             look.framebuffer.use()  # moderngl returns to what is bound: not to one that was released
             found = self._both[look, published] = self._context.framebuffer([look.texture, published.texture])
             self._parts.callback(found.release)

@@ -177,8 +177,7 @@ class NumbaRenderer:
 
     def read_rgba16(self) -> np.ndarray:
         with self._drawing():
-            deep = self._deep
-            if deep is None:
+            if (deep := self._deep) is None:
                 deep = self._deep = self._pool.take()
                 finish, limits = self._finish, self._finish.limits or NO_LIMITS
                 keeps_alpha = finish.limits is None and finish.fade == 1.0

@@ -9,7 +9,7 @@ for some seconds when it stands still. The motion is dense optical flow of a sma
 
 import logging
 from collections.abc import Iterable
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 import numpy as np
 
@@ -35,9 +35,9 @@ _CLOSING_PX = 7
 _NONE: np.ndarray = np.zeros((0, 0), np.float32)
 
 
-@dataclass(frozen=True, slots=True, kw_only=True, eq=False)
+@dataclass(frozen=True, slots=True, kw_only=True)
 class SourceRequest:
-    """The picture to be mapped. Two requests with the same picture and objects have the same maps."""
+    """The picture to be mapped. Equal requests have the same maps."""
 
     picture: VideoFrame
     segmentation: Segmentation | None
@@ -48,17 +48,8 @@ class SourceRequest:
     """True if the picture is shown mirrored left to right."""
     is_of_finished: bool = False
     """True if the objects were found in the show's own picture, which is neither cropped nor mirrored."""
-    time_s: float
+    time_s: float = field(compare=False)
     """Due time of the frame."""
-
-    def is_like(self, other: "SourceRequest | None") -> bool:
-        """Return True if the maps of `other` are those of this request."""
-        return (
-            other is not None
-            and self.picture is other.picture
-            and self.segmentation is other.segmentation
-            and (self.size_px, self.is_mirrored) == (other.size_px, other.is_mirrored)
-        )
 
 
 class SourceMapper:
@@ -85,7 +76,7 @@ class SourceMapper:
         self._report_missing(", ".join(sorted(readers)), request, time_s)
         if request is None:
             self._last = self.latest = None
-        elif not request.is_like(self._last):
+        elif request != self._last:
             self._last = request
             if is_offline:
                 self._map_newest(request)
@@ -144,8 +135,7 @@ class SourceAnalysis:
         else:
             flow, arrived_s, interval_s, previous = before.flow, before.time_s, before.interval_s, before.previous
         mask_px = _texture_size((width, height), MASK_PX)
-        mask = _found_mask(request, mask_px)
-        if mask is None:
+        if (mask := _found_mask(request, mask_px)) is None:
             mask = self._moving_mask(mask_px)
         echo = cv2.resize(picture, _texture_size(request.size_px, ECHO_PX), interpolation=cv2.INTER_AREA)
         echo[..., 3] = cv2.resize(mask[..., 0], echo.shape[1::-1], interpolation=cv2.INTER_LINEAR)
@@ -250,8 +240,7 @@ def _found_mask(request: SourceRequest, size_px: tuple[int, int]) -> np.ndarray 
     """Return the mask of the found objects as in the maps; None without a segmentation."""
     import cv2
 
-    found = request.segmentation
-    if found is None:
+    if (found := request.segmentation) is None:
         return None
     side = found.masks.shape[1] if len(found.masks) else 1
     covered, numbers = np.zeros((side, side), np.uint8), np.zeros((side, side), np.uint8)

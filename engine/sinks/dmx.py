@@ -122,8 +122,7 @@ def _settings_in(argument: str) -> dict[str, Any]:
         name, equals, text = (piece.strip() for piece in part.partition("="))
         if not equals and not at:
             name, text = "source", name
-        param = DMX_SETTINGS.get(name)
-        if param is None:
+        if (param := DMX_SETTINGS.get(name)) is None:
             known = ", ".join(DMX_SETTINGS)
             raise SinkError(f"dmx: {part.strip()!r}: unknown; write NAME,SETTING=VALUE,... with settings of {known}")
         try:

@@ -447,8 +447,7 @@ class SinkSet:
 
     def _attempt(self, entry: _SinkEntry, step: Callable[[], object]) -> None:
         """Run a step of a sink. If it fails the sink is closed and tried again later."""
-        error = self._error_of(entry, step)
-        if error is not None:
+        if (error := self._error_of(entry, step)) is not None:
             self._fail(entry, error)
 
     def _error_of(self, entry: _SinkEntry, step: Callable[[], object]) -> Exception | None:

@@ -147,8 +147,7 @@ class SnapshotSink(ThreadSink):
         """Write a temporary file beside the target, then rename it, so that no partial picture is ever visible."""
         assert self._output_format is not None
         data = encode_png(pixels)
-        target = self._target
-        if target is None:
+        if (target := self._target) is None:
             target = dated_file(self._output_format.record_folder, self._picture, time.time(), ".png")
             make_folder(self.kind, target)
         path = target

@@ -53,8 +53,7 @@ class NdiSource(LiveSource):
         self._receiver.frame_sync.set_video_frame(self._frame)
 
     def pictures(self) -> Generator[np.ndarray | None, None, None]:
-        source = self._find()
-        if source is None:
+        if (source := self._find()) is None:
             return
         self._receiver.set_source(source)
         try:
@@ -80,8 +79,7 @@ class NdiSource(LiveSource):
                     if self._closing.wait(FIND_POLL_S):
                         return None
                     names = sorted(finder.update_sources())  # cyndilib's own thread updates only every 5 s
-                    full_name = best_match(self.name, names)
-                    if full_name is not None:
+                    if (full_name := best_match(self.name, names)) is not None:
                         return finder.get_source(full_name)  # keeps the finder alive
             finally:
                 release_finder(finder)

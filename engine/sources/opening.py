@@ -55,8 +55,7 @@ def open_source(spec: str, *, offline: bool, clock: Clock, report: Report) -> So
         from engine.sources.test_card import MovingCard
 
         return MovingCard(offline=offline, clock=clock, report=report)
-    open_live = _opener_of(spec)
-    if open_live is None:
+    if (open_live := _opener_of(spec)) is None:
         return _open_file(Path(spec), offline=offline, clock=clock, report=report)
     if offline:
         raise SourceError(f"camera {spec.rpartition('@')[2]}: a live source cannot be used offline; use a video file")
@@ -156,8 +155,7 @@ class OpenedVideos:
         """Open and start this file; None for ""."""
         if not name:
             return None
-        source = open_source(name, offline=False, clock=self._clock, report=self._report)
-        if source is not None:
+        if (source := open_source(name, offline=False, clock=self._clock, report=self._report)) is not None:
             self.opened.append(source)
             (self._closing.here if isinstance(source, Polled) else self._closing)(source).start()
         return source

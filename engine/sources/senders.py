@@ -74,8 +74,7 @@ def texture_list() -> Callable[[], Names] | None:
 
 def list_textures() -> tuple[PictureSender, ...]:
     """The Syphon servers or Spout senders of this machine, for a program without a render thread. Main thread."""
-    make = texture_list()
-    if make is None:
+    if (make := texture_list()) is None:
         return ()
     names, started_s = make(), time.perf_counter()
     found = names()

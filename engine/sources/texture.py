@@ -69,8 +69,7 @@ class TextureSource(NewestOnly):
         try:
             if not self._is_connected and not self._look():
                 return
-            pixels = self.receive()
-            if pixels is not None:
+            if (pixels := self.receive()) is not None:
                 self._failures = 0
                 self.take(pixels)
         except SourceError as error:
@@ -80,8 +79,7 @@ class TextureSource(NewestOnly):
         """Connect to the sender; False if it is not there."""
         self._next_poll_s = self._clock.now_s() + POLL_S
         names = self.names()
-        name = best_match(self.name, names)
-        if name is None:
+        if (name := best_match(self.name, names)) is None:
             self.miss(missing_message(self.kind, self.name, names))
             return False
         self.connect(name)

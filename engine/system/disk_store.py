@@ -88,8 +88,7 @@ class DiskQueue:
 
     def close(self) -> None:
         """End the polling and wait until all posted jobs are done; after 5 s abandon the rest with a report."""
-        left = self.worker.remove(self)
-        if left:
+        if left := self.worker.remove(self):
             silent = f"{self._folder}: the disk has not answered for {MAX_S:g} s"
             self.report_failure(f"{silent}; {left} unfinished jobs are abandoned")
 
@@ -177,8 +176,7 @@ class _Worker:
             self._busy_since_s = None
 
     def _poll(self, queue: DiskQueue) -> None:
-        poll = queue.poll
-        if poll is not None:
+        if (poll := queue.poll) is not None:
             queue.run(poll, queue.report_failure)
         with self._changed:
             queue.poll_at_s = time.perf_counter() + queue.interval_s

@@ -62,8 +62,7 @@ class TokenBuckets:
         self._buckets: OrderedDict[Hashable, TokenBucket] = OrderedDict()
 
     def __getitem__(self, key: Hashable) -> TokenBucket:
-        bucket = self._buckets.get(key)
-        if bucket is None:
+        if (bucket := self._buckets.get(key)) is None:
             bucket = self._buckets[key] = TokenBucket(self._capacity, self._per_second)
             if len(self._buckets) > self._max_keys:
                 self._buckets.popitem(last=False)

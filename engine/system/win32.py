@@ -177,8 +177,7 @@ def serve_close_window(handler: Callable[[int], object]) -> None:
     procedure = ctypes.WINFUNCTYPE(ctypes.c_ssize_t, *types)(on_message)  # type: ignore[attr-defined]  # Windows only
     create_types = (ctypes.c_uint32, ctypes.c_wchar_p, ctypes.c_wchar_p, *[ctypes.c_int32] * 5, *[_HANDLE] * 4)
     create = _function("user32", "CreateWindowExW", _HANDLE, *create_types)
-    window = create(0, "STATIC", "multiverse", 0, 0, 0, 0, 0, None, None, None, None)
-    if not window:
+    if not (window := create(0, "STATIC", "multiverse", 0, 0, 0, 0, 0, None, None, None, None)):
         raise _refusal("CreateWindowEx")
     _close_window[:] = [window]
     set_long = _function("user32", "SetWindowLongPtrW", _HANDLE, _HANDLE, ctypes.c_int, _HANDLE)

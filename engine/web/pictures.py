@@ -96,8 +96,7 @@ class PictureStreams:
     @contextlib.contextmanager
     def _watching(self, request: web.Request) -> Iterator[Screen]:
         picture = request.query.get("picture", "main")
-        tap = self._taps.get(picture)
-        if tap is None:
+        if (tap := self._taps.get(picture)) is None:
             names = " and ".join(", ".join(self._taps).rsplit(", ", 1))
             raise PictureUnavailable(f"picture: {picture[:20]!r} does not exist; available: {names}")
         fps = _whole_number(request, "fps", DEFAULT_FPS, MAX_FPS)
@@ -120,8 +119,7 @@ class PictureUnavailable(web.HTTPServiceUnavailable):
 
 
 def _whole_number(request: web.Request, name: str, default: int, most: int) -> int:
-    text = request.query.get(name)
-    if text is None:
+    if (text := request.query.get(name)) is None:
         return default
     if not (text.isascii() and text.isdecimal() and len(text) <= len(str(most)) and 1 <= int(text) <= most):
         raise PictureUnavailable(f"{name}: {text[:20]!r} is not a whole number from 1 to {most}")

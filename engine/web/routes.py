@@ -70,8 +70,7 @@ class Routes:
         return is_either and (_is_websocket(request) or not _is_for_page(request))
 
     async def send_page_file(self, request: web.Request) -> web.Response:
-        file = self._page.get(request.match_info["path"])
-        if file is None:
+        if (file := self._page.get(request.match_info["path"])) is None:
             raise web.HTTPNotFound(text="the page has no such file\n")
         return _response_of(file)
 
@@ -84,8 +83,7 @@ class Routes:
         return web.Response(text=as_json(versions), content_type="application/json")
 
     async def send_preset_picture(self, request: web.Request) -> web.Response:
-        picture = self.served.preset_pictures().get(request.match_info["name"])
-        if picture is None:
+        if (picture := self.served.preset_pictures().get(request.match_info["name"])) is None:
             raise web.HTTPNotFound(text="no preset of that name has a picture\n")
         return web.Response(body=picture.jpeg, content_type="image/jpeg")
 
@@ -96,8 +94,7 @@ class Routes:
 
     async def send_shader_picture(self, request: web.Request) -> web.Response:
         """Send the thumbnail of `?name=NAME`, which may contain a slash."""
-        rgb = self.served.shader_pictures().get(request.query.get("name", ""))
-        if rgb is None:
+        if (rgb := self.served.shader_pictures().get(request.query.get("name", ""))) is None:
             raise web.HTTPNotFound(text="no shader of that name has been tested\n")
         rgba = np.dstack((rgb, np.full(rgb.shape[:2], 255, np.uint8)))
         return web.Response(body=encode_preview(rgba), content_type="image/jpeg")

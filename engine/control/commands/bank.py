@@ -120,8 +120,7 @@ class BankControl:
         if content is not None and not self._presets.cache.has(content.preset):
             content = None
         with self._lock:
-            pressed = self._pressed.get((bank, pad))
-            if pressed is not None:
+            if (pressed := self._pressed.get((bank, pad))) is not None:
                 if is_pressed is False:  # even if the pad was emptied meanwhile
                     del self._pressed[bank, pad]
                     self._release(pressed)

@@ -42,8 +42,7 @@ class BankLights:
 
     def begin(self, target: Sender, device: str) -> None:
         """Take over the pads of a device that was plugged in, if it is a grid."""
-        grid = grid_of(device)
-        if grid is None:
+        if (grid := grid_of(device)) is None:
             return
         with self._lock:
             for midi in grid.begin:

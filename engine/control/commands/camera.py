@@ -269,8 +269,7 @@ class CameraControl:
             return
         try:
             request.spec = request.spec or str(self._videos.path_of(request.entry))
-            source = self._open_source(request.spec)
-            if source is not None:
+            if (source := self._open_source(request.spec)) is not None:
                 source.start()
         except MultiverseError as error:
             self._answer(request, str(error))

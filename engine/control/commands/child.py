@@ -79,8 +79,7 @@ class ChildControl:
         call_on_thread(f"{at.split('/')[1]} list", reply.attempt, send_entries)
 
     def _on_command(self, name: str, verb: str, args: tuple[object, ...], reply: Reply) -> None:
-        supervisor = self._supervisors.get(name)
-        if supervisor is None:
+        if (supervisor := self._supervisors.get(name)) is None:
             reply.fail(self._missing[name])
             return
         with self._lock:
@@ -96,8 +95,7 @@ class ChildControl:
             request.reply.fail(f"superseded by {reply.command}", is_logged=False)
 
     def _on_call(self, name: str, call: str, args: tuple[object, ...], reply: Reply) -> None:
-        supervisor = self._supervisors.get(name)
-        if supervisor is None:
+        if (supervisor := self._supervisors.get(name)) is None:
             reply.fail(self._missing[name])
         else:
             supervisor.call(call, on_answer=lambda is_done, text: (reply.done if is_done else reply.fail)(text))

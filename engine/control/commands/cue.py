@@ -214,8 +214,7 @@ class CueControl:
     def _on_set(self, args: Args, reply: Reply) -> None:
         cue = _cue_of(args)
         with self._lock:
-            old = self.cues.cues.get(cue.number)
-            if old is not None:
+            if (old := self.cues.cues.get(cue.number)) is not None:
                 cue = replace(cue, note=old.note)
                 if len(args) < MAX_CUE_ARGUMENTS - 1:
                     cue = replace(cue, timecode=old.timecode)

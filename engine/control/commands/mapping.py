@@ -166,10 +166,9 @@ class MapControl:
             self._answer(*learned)
         if messages is not None:
             return messages
-        if event is not None and not is_learning and device_of(sender_name) != BRIDGE:
-            messages = self._unmapped(event)
-            if messages is not None:
-                return messages
+        is_unmapped = event is not None and not is_learning and device_of(sender_name) != BRIDGE
+        if event is not None and is_unmapped and (messages := self._unmapped(event)) is not None:
+            return messages
         if event is not None and movements and not is_learning:
             self._on_unmapped_midi(movements[0], sender_name)
         # While learning, a message that moves nothing may still be a mistake.
@@ -362,8 +361,7 @@ class MapControl:
 
     def _on_save(self, args: Args, reply: Reply) -> None:
         (name,) = texts(args, "the name of a map", 1, 1)
-        path = self._file_of(name)
-        if path is None:
+        if (path := self._file_of(name)) is None:
             raise MappingError(f"map {name!r} is built in and cannot be changed; choose another name")
         with self._lock:
             entries = self._map.entries
@@ -399,8 +397,7 @@ class MapControl:
 
     def _load(self, name: str) -> LoadedMap:
         """The map with this name, or MappingError. Uses the disk, unless it is built in."""
-        path = self._file_of(name)
-        if path is None:
+        if (path := self._file_of(name)) is None:
             return read_tables(built_in(name))
         if not path.exists():
             self._list_maps()

@@ -185,13 +185,11 @@ class MapFeedback:
                 control = movement.control
                 is_osc = control.kind == "osc"
                 for known in (control._replace(number=0),) if is_osc else {control, control._replace(source="")}:
-                    output = self._outputs.get(known)
-                    if output is None:
+                    if (output := self._outputs.get(known)) is None:
                         continue
                     argument = control.number if is_osc else 0
                     for subscriber in self._subscribers.values():
-                        sent = subscriber.sent_to(known, argument)
-                        if sent is not None:
+                        if (sent := subscriber.sent_to(known, argument)) is not None:
                             sent_to[known._replace(number=control.number)] = sent
                             if _is_same(movement, sent):
                                 continue

@@ -69,8 +69,7 @@ class ModulationControl:
 
 
 def _moves_address(number: object) -> str:
-    address = MOVES.get(f"/macro/{number:g}" if isinstance(number, int | float) else "")
-    if address is None:
+    if (address := MOVES.get(f"/macro/{number:g}" if isinstance(number, int | float) else "")) is None:
         raise MultiverseError(f"there is no macro {number!r}; there are 1 to {len(MOVES)}")
     return address
 

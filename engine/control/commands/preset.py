@@ -297,8 +297,7 @@ class PresetControl:
 
         def fail(reason: str) -> None:
             self.cache.drop(change)
-            stored = self.cache.find(change.name)
-            if stored is None:
+            if (stored := self.cache.find(change.name)) is None:
                 self.current.forget(change.name)
             else:
                 self.current.follow(stored)
@@ -313,8 +312,7 @@ class PresetControl:
     def _plan_launch(self, handler: Handler, args: Args) -> LaunchPlan | DiskLookup:
         """How a preset that a command names waits for its beat. Raises PresetError for an invalid name."""
         name, time = name_and_time(args)
-        loaded = self.cache.find(name)
-        if loaded is None:
+        if (loaded := self.cache.find(name)) is None:
             return partial(self._look_for, name)
         self.expect(name)
 
@@ -335,8 +333,7 @@ class PresetControl:
 
     def expect(self, name: str) -> None:
         """Prepare the shaders and the letters of a preset that waits for its beat or is prepared."""
-        loaded = self.cache.find(name)
-        if loaded is not None:
+        if (loaded := self.cache.find(name)) is not None:
             self._upcoming.prepare({**self._store.snapshot(), **loaded.by_address()})
 
     def values_of(self, name: str) -> Mapping[str, Value] | None:

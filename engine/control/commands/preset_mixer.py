@@ -136,8 +136,7 @@ class PresetMixer:
     def follow_change(self, name: str, new: str) -> None:
         """Follow the renaming or deletion (`new` is "") of a preset."""
         with self.lock:
-            flash = self._flash
-            if flash is not None:
+            if (flash := self._flash) is not None:
                 flash.current = new if flash.current == name else flash.current
                 flash.name = new if new and flash.name == name else flash.name
             if self.prepared == name:

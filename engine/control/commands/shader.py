@@ -425,8 +425,7 @@ class ShaderControl:
                 self._play(slot, outcome.file, outcome.draw_ms)
 
     def _play(self, slot: Slot, file: IsfFile, tested_ms: float) -> None:
-        wrong = wrong_kind(slot.name, file)
-        if wrong:
+        if wrong := wrong_kind(slot.name, file):
             self._fail(slot, wrong)
             return
         inputs, left_out = inputs_of(slot.name, file.inputs)

@@ -75,8 +75,7 @@ def lost_routes(slot: str, snapshot: Snapshot, views: InputViews) -> Iterator[st
         target = str(snapshot[f"/mod/{n}/target"])
         if snapshot[f"/mod/{n}/source"] == "off" or not is_input_address(target) or target.split("/")[2] != slot:
             continue
-        view = views.find(target)
-        if view is None:
+        if (view := views.find(target)) is None:
             yield f"/mod/{n}/target: {views.missing(target)}; it moves nothing"
         elif len(view.aliases) > 1:
             yield f"/mod/{n}/target: {target} has several numbers; choose one of {', '.join(view.aliases)}"

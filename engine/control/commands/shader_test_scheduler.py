@@ -175,8 +175,7 @@ class ShaderTestScheduler:
     def _poll(self) -> list[tuple[ShaderText, Outcome]]:
         if self._running is None or self._tester is None:
             return []
-        result = self._tester.poll()
-        if result is None:
+        if (result := self._tester.poll()) is None:
             return []
         ran, self._running = self._running, None
         if ran.is_idle:
@@ -252,8 +251,7 @@ class ShaderTestScheduler:
     def _step_idle(self, catalog: ShaderCatalog) -> None:
         idle = self._idle
         self._find_new(catalog)
-        text = idle.text
-        if text is not None:
+        if (text := idle.text) is not None:
             if text.key in self._outcomes or self._looked_up.get(text.key):  # a refused one may pass once it is chosen
                 idle.text = None
             elif text.key in self._looked_up and self._running is None and self._now_s() >= idle.rests_until_s:

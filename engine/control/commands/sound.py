@@ -171,8 +171,7 @@ class SoundControl:
         self._submit("devices", reply, look)
 
     def _feed(self) -> PlaylistFeed:
-        feed = self._require_sound().playlist
-        if feed is None:
+        if (feed := self._require_sound().playlist) is None:
             raise AudioError(NO_LIST)
         return feed
 

@@ -236,8 +236,7 @@ class DmxReceiver:
     def _read_artnet(self, data: bytes, host: str, port: int) -> LevelsPacket | None:
         if ("artnet", f"{host}:{port}") in own.own_sources:
             return None  # the sink dmx of this process, of which a poll needs no reply either
-        packet = read_artnet(data, host, port)
-        if packet is None:
+        if (packet := read_artnet(data, host, port)) is None:
             own.nodes.note_reply(data, host, time.monotonic())
         if isinstance(packet, Poll):
             self._polls.add(packet, host, self._clock.now_s())
@@ -258,8 +257,7 @@ class DmxReceiver:
             return
         now_s = self._clock.now_s()
         with self._lock:
-            universe = self._universes.get(packet.universe)
-            if universe is None:
+            if (universe := self._universes.get(packet.universe)) is None:
                 if packet.is_end or packet.is_priorities:
                     return
                 universe = self._universes[packet.universe] = Universe(packet.universe, self._merge)

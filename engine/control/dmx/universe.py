@@ -191,8 +191,7 @@ class Universe:
         best = np.full(CHANNELS, -1, np.int16)
         levels, is_of_newest = self.levels.copy(), np.zeros(CHANNELS, np.bool_)
         for source in sorted(self._sources.values(), key=lambda source: (source is newest, source.received_s)):
-            own = source.priorities
-            if own is None:
+            if (own := source.priorities) is None:
                 own = np.full(CHANNELS, source.packet.priority, np.int16)
             own = np.where(np.arange(CHANNELS) < len(source.packet.levels), own, -1)
             new = np.zeros(CHANNELS, np.uint8)

@@ -108,8 +108,7 @@ class ForeignMessages:
 
     def kind_of(self, address: str) -> AddressKind:
         """The kind of an address that is no parameter. Hot path."""
-        kind = self._kinds.get(address)
-        if kind is None:
+        if (kind := self._kinds.get(address)) is None:
             kind = self._kind_of_command(address) or self._kind_of_other(address)
             if len(address) > MAX_CACHED_CHARACTERS:  # at 64 KiB each they would fill 256 MiB
                 return kind

@@ -97,8 +97,7 @@ def read_midi(message: Message) -> MidiEvent | None:
     address, args, _ = message
     if len(args) == 1 and isinstance(args[0], Midi):
         return _of_bytes(args[0])
-    known = _OPEN_STAGE_CONTROL.get(address)
-    if known is not None:
+    if (known := _OPEN_STAGE_CONTROL.get(address)) is not None:
         numbers = _numbers(args)
         return _channel_event(known[0], numbers[0], numbers[1:], "") if len(numbers) == known[1] + 1 else None
     if address in ("/mtc", "/sysex"):

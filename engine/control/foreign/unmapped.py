@@ -85,14 +85,12 @@ class UnmappedMessages:
             args = tuple(_short(value) for value in args[:MAX_ARGUMENTS])
         now_s = self._clock.now_s()
         with self._lock:
-            sender = self._senders.get(sender_name)
-            if sender is None:
+            if (sender := self._senders.get(sender_name)) is None:
                 if len(self._senders) >= MAX_SENDERS:
                     self._senders.popitem(last=False)
                 sender = self._senders[sender_name] = UnmappedSender()
             self._senders.move_to_end(sender_name)
-            entry = sender.addresses.get(address)
-            if entry is None:
+            if (entry := sender.addresses.get(address)) is None:
                 if len(sender.addresses) >= MAX_ADDRESSES:
                     sender.addresses.popitem(last=False)
                 entry = sender.addresses[address] = UnmappedAddress()

@@ -152,8 +152,7 @@ class LinkFollower:
             if self._clock.now_s() - received_s > (HUNG_S if self._has_reported else MAX_START_S):
                 process.kill()
                 raise EOFError
-            line = process.receive(WAIT_S)
-            if line is None:
+            if (line := process.receive(WAIT_S)) is None:
                 continue
             if line == MISSING:
                 missing = f"Ableton Link is not installed; {install_line('[link]')}, then /tempo/source link again"

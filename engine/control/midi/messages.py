@@ -32,8 +32,7 @@ def device_slug(name: str) -> str:
 
 def control_message(midi: bytes, device: str) -> Message | None:
     """A channel message in the form of osmid (`/midi/nanokontrol2/1/control_change 7 64`); None for other messages."""
-    address = _address(midi[0], device)
-    if address is None:
+    if (address := _address(midi[0], device)) is None:
         return None
     data: Sequence[int] = (midi[2] << 7 | midi[1],) if midi[0] >= 0xE0 else midi[1:]
     return Message(address, tuple(data), "i" * len(data))

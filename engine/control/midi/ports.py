@@ -199,8 +199,7 @@ class MidiPorts:
 
     def post(self, device: str, midi: bytes) -> None:
         """Queue one message for a device: a light, a colour. Nothing happens if it is not connected."""
-        found = self._devices.get(device)
-        if found is not None:
+        if (found := self._devices.get(device)) is not None:
             found.to_send.append(midi)
 
     # -- the thread --------------------------------------------------------------------------------
@@ -246,8 +245,7 @@ class MidiPorts:
         for reader in device.readers.values():
             for midi, at_s in reader.read(now_s):
                 device.messages += 1
-                event = time_event(midi, device.name)
-                if event is None:
+                if (event := time_event(midi, device.name)) is None:
                     controls.append((midi, at_s))
                 else:
                     self._take_time(event, PORT + device.name, at_s)

@@ -75,8 +75,7 @@ class Output:
         _check(self._port.open_port(port.handle, "multiverse"), port)
 
     def send(self, midi: bytes) -> None:
-        error = self._port.send_message(list(midi))
-        if error:
+        if error := self._port.send_message(list(midi)):
             raise OSError(str(error))
 
     def close(self) -> None:

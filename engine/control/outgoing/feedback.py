@@ -131,16 +131,14 @@ class Feedback:
     def ignore(self, target_name: str, address: str) -> None:
         """End what `listen` began. Idempotent."""
         with self._lock:
-            subscriber = self._subscribers.get(target_name)
-            if subscriber is not None:
+            if (subscriber := self._subscribers.get(target_name)) is not None:
                 subscriber.addresses.discard(address)
                 self._drop_unsubscribed(subscriber)
 
     def resend(self, target_name: str) -> None:
         """Send a target all values that it subscribed to, because packets to it were lost."""
         with self._lock:
-            subscriber = self._subscribers.get(target_name)
-            if subscriber is not None:
+            if (subscriber := self._subscribers.get(target_name)) is not None:
                 known = (*_PARAMS, *(view.address for view in self.views.every))
                 subscriber.pending = dict.fromkeys(filter(subscriber.receives, known))
 
@@ -171,8 +169,7 @@ class Feedback:
 
     def _forget(self, target_name: str) -> set[str]:
         """Remove a subscriber; returns the single addresses that it subscribed to."""
-        subscriber = self._subscribers.pop(target_name, None)
-        if subscriber is None:
+        if (subscriber := self._subscribers.pop(target_name, None)) is None:
             return set()
         if self._by_origin.get(subscriber.origin) is subscriber:
             del self._by_origin[subscriber.origin]
@@ -308,8 +305,7 @@ class Feedback:
 
     def _send_features(self, now_s: float) -> None:
         """Send all features if they are due. `onset` is 1 in the first message after an onset, else 0: none is lost."""
-        interval_s = self._features_interval_s()
-        if not interval_s:
+        if not (interval_s := self._features_interval_s()):
             return
         self._features_due_s = min(self._features_due_s, now_s + interval_s)  # the rate may have been raised since
         if now_s < self._features_due_s:

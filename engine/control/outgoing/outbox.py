@@ -101,8 +101,7 @@ class Outbox:
         limited, for datagrams, which are lost if the receiver's buffer is full. Once 8192 packets are queued, a
         receiver that already has its fair part of them gets no more; the queue never exceeds 16384."""
         with self._lock:
-            queue = self._queues.get(receiver)
-            if queue is None:
+            if (queue := self._queues.get(receiver)) is None:
                 queue = self._queues[receiver] = _Queue(is_paced)
             is_full = self._waiting >= MAX_PACKETS and (
                 len(queue.waiting) >= MAX_PACKETS // len(self._queues) or self._waiting >= 2 * MAX_PACKETS

@@ -64,8 +64,7 @@ class Announcer:
 
     def _run(self) -> None:
         try:
-            interfaces = self._wait_for_network()
-            if interfaces:
+            if interfaces := self._wait_for_network():
                 self._announce(interfaces)
         except OSError as error:
             self._report("mdns", f"{FAILED}: {error.strerror or error}")

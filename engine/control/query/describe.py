@@ -89,8 +89,7 @@ def describe_param(param: Param, area: Area) -> Attributes:
     if param.type is ParamType.COLOUR:
         attributes["RANGE"] = [{"MIN": 0.0, "MAX": 1.0}] * count
         attributes["EXTENDED_TYPE"] = [f"color.rgb.{part}" for part in "rgba"]
-    overloads = list(_overloads(param))
-    if overloads:
+    if overloads := list(_overloads(param)):
         attributes["OVERLOADS"] = overloads
     return attributes
 

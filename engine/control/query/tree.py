@@ -173,8 +173,7 @@ class QueryTree:
             return _json(200, host_info)
         space = self._space
         path = path.removesuffix("/") or "/"
-        node = space.nodes.get(path)
-        if node is None:
+        if (node := space.nodes.get(path)) is None:
             return _json(404, {"error": f"{printable(path)}: no such path"})
         if attribute is not None and attribute not in ATTRIBUTES:
             return _json(
@@ -182,8 +181,7 @@ class QueryTree:
             )
         if attribute == "VALUE" and node.valued is None:
             return QueryAnswer(204, b"")
-        template = space.templates.get((path, attribute))
-        if template is None:
+        if (template := space.templates.get((path, attribute))) is None:
             template = space.templates[path, attribute] = _template(space, node, attribute)
         return QueryAnswer(200, template.fill(self._store.snapshot(), self._last_values))
 

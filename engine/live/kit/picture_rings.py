@@ -35,8 +35,7 @@ class SourceRings:
     def write(self, pixels: np.ndarray, frame_id: FrameId, now_s: float) -> bool:
         """Publish a picture, (height, width, channels) uint8. False if there is no ring of its shape yet."""
         self._take_allocated(now_s)
-        ring = self._rings.pop(pixels.shape, None)
-        if ring is None:
+        if (ring := self._rings.pop(pixels.shape, None)) is None:
             if self._allocating is None and now_s >= self._retry_at_s:
                 self._allocating = pixels.shape, self._worker.submit(self._allocate, pixels.shape)
             return False

@@ -52,8 +52,7 @@ class RepaintingModel(ChildLink[None]):
         self.supervisor.set_values(self._sent.changes(snapshot, moved))
 
     def show(self, scene: Scene, values: Mapping[str, object], now_s: float) -> None:
-        frame = self._output.newest()
-        if frame is not None:
+        if (frame := self._output.newest()) is not None:
             newest = VideoFrame(pixels=frame.pixels, index=frame.index, time_s=frame.time_s, source=self.name)
             self._fader.show(newest, now_s, CROSSFADE_S)
         fade = self._fader.at(now_s, CROSSFADE_S)

@@ -116,8 +116,7 @@ class VoiceLoop:
 
     def _follow_input(self) -> bool:
         """Open the voice ring that the engine writes to now; True if there is one. New rings count samples from 0."""
-        reader = self._port.audio_input("voice")
-        if reader is None:
+        if (reader := self._port.audio_input("voice")) is None:
             return False
         if reader is not self._reader:
             self._open_rings(reader)

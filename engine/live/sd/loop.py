@@ -111,8 +111,7 @@ class DiffusionLoop(PictureLoop["np.ndarray | torch.Tensor", "PaintedPicture"]):
     def _next_picture(self) -> "np.ndarray | torch.Tensor | None":
         if self._settings.is_feedback:
             return self._next_of_feedback()
-        frame = self._newest()
-        if frame is None:
+        if (frame := self._newest()) is None:
             return None
         if self._similarity is not None and self._similarity.should_skip(thumbnail(frame.pixels)):
             self._skipped += 1
@@ -121,8 +120,7 @@ class DiffusionLoop(PictureLoop["np.ndarray | torch.Tensor", "PaintedPicture"]):
 
     def _next_of_feedback(self) -> "np.ndarray | torch.Tensor | None":
         """The last picture zoomed and rotated; at the start the engine's, or grey if none arrives in time."""
-        moved = self._painter.feedback(self._settings.zoom, self._settings.rotate_deg)
-        if moved is not None:
+        if (moved := self._painter.feedback(self._settings.zoom, self._settings.rotate_deg)) is not None:
             self._grey_from_s = None
             return moved
         frame = self._newest() or self._source

@@ -76,8 +76,7 @@ def parse_layers(text: str) -> ResolumeLayers:
     """Parse `5`, `group2` or `selected`. Raises MappingError for anything else."""
     if text == "selected":
         return SELECTED
-    found = _LAYERS.fullmatch(text)
-    if found is None:
+    if (found := _LAYERS.fullmatch(text)) is None:
         raise MappingError(f"map resolume: {text!r} is not one of 1..999, group1..group999, selected")
     return ResolumeLayers("groups" if found[1] else "layers", int(found[2]))
 

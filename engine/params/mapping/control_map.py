@@ -62,8 +62,7 @@ class WildcardIndex(Generic[T]):
 
     def matches(self, control: Control) -> tuple[T, ...]:
         """The objects for this control, one per matching pattern."""
-        found = self._matched.get(control)
-        if found is not None:
+        if (found := self._matched.get(control)) is not None:
             return found
         if control in self._unmatched:
             return ()

@@ -149,8 +149,7 @@ def _default_mode(control: Control, target: str) -> Mode:
 
 
 def _check_target(target: str) -> None:
-    param = osc_schema.lookup(target)
-    if param is not None:
+    if (param := osc_schema.lookup(target)) is not None:
         if param.type is ParamType.COLOUR:
             raise Rejected(f"target {target}: a colour has more than one value")
     elif "<" in target or osc_schema.lookup_command(target) is None:

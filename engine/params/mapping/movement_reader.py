@@ -67,8 +67,7 @@ class MovementReader:
         return movements
 
     def _of_pair(self, control: Control, event: MidiEvent, now_s: float) -> list[Movement]:
-        pair = self._pairs.get(control)
-        if pair is None:
+        if (pair := self._pairs.get(control)) is None:
             if len(self._pairs) >= MAX_PAIRS:
                 self._pairs.clear()
             pair = self._pairs[control] = ControllerPair()

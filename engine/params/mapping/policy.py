@@ -169,8 +169,7 @@ def _turn(entry: MapEntry, movement: Movement, now: Value | None) -> Arguments |
 
 
 def _trigger(entry: MapEntry) -> Arguments:
-    param = entry.param
-    if param is None:
+    if (param := entry.param) is None:
         return command_arguments(entry)
     if param.type is ParamType.TRIGGER:
         return (1,)

@@ -92,8 +92,7 @@ def _python_tokens(text: str, names: Container[str]) -> Iterator[str]:
     """Tokenise in Python's spelling; names get a prefix, so that they are no Python keywords. ValueError."""
     position = 0
     while position < len(text):
-        token = _TOKEN.match(text, position)
-        if token is None:
+        if (token := _TOKEN.match(text, position)) is None:
             raise ValueError(f"{text[position:].strip()[:10]!r} cannot be read")
         position = token.end()
         if token["number"]:

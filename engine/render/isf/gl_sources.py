@@ -70,8 +70,7 @@ class SourceImages:
 
     def _flow(self) -> np.ndarray:
         """Return the flow with the time between its two pictures, and the progress to the next one, 0..1."""
-        maps = self._maps
-        if maps is None:
+        if (maps := self._maps) is None:
             return _NOTHING.astype(np.float32)
         progress = (self._time_s - maps.time_s) / maps.interval_s if maps.interval_s > 0 else 1.0
         times = np.broadcast_to(np.array([maps.interval_s, min(progress, 1.0)], np.float32), maps.flow.shape)

@@ -126,8 +126,7 @@ class _WorkEstimate:
         return sum(self._weight_of(each, 0) for each in mains) + around + 4 * sum(self._weight_of(e, 0) for e in ends)
 
     def _weight_of(self, function: Function, level: int) -> int:
-        weight = self._weights.get(function.number)
-        if weight is None:
+        if (weight := self._weights.get(function.number)) is None:
             if level > MAX_LEVELS:
                 raise self._s.refuse(f"functions call each other more than {MAX_LEVELS} deep", function.body[0])
             self._running.add(function.number)
@@ -237,8 +236,7 @@ class _WorkEstimate:
         return units
 
     def _call(self, name: str, at: int, number: int, level: int) -> int:
-        own = self._s.functions.get(name)
-        if own is None:
+        if (own := self._s.functions.get(name)) is None:
             return BUILTIN.get(name, DEFAULT_CALL)
         arity = len(self._s.parts(at + 2, self._s.partner[at + 1], ","))
         is_announced = name in self._s.prototypes

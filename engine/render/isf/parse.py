@@ -134,8 +134,7 @@ def _long(entry: Mapping[str, Any], common: dict[str, Any]) -> IsfInput:
 
 
 def _identity(entry: Mapping[str, Any], type_: str, name: str) -> Input | None:
-    raw_value = entry.get("IDENTITY")
-    if raw_value is None:
+    if (raw_value := entry.get("IDENTITY")) is None:
         return None
     if type_ in _COUNTS:
         return _numbers(raw_value, (0.0,) * _COUNTS[type_], name)

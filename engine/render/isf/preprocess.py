@@ -363,8 +363,7 @@ class _Expander:
             elif macro.parameters is None:
                 waiting += reversed(_pad(self._substitute(macro, {}, {}, hidden | {token})))
             else:
-                found = self._arguments(token, macro, waiting, hidden)
-                if found is None:
+                if (found := self._arguments(token, macro, waiting, hidden)) is None:
                     written.append((token, hidden))
                     continue
                 arguments, newlines, behind = found

@@ -240,8 +240,7 @@ class IsfProgram:
 
         Each has a program of its own: Mesa's cache finds only the first variant of a program again.
         """
-        target = self.file.passes[number].target
-        if target is None:
+        if (target := self.file.passes[number].target) is None:
             return "canvas" if self._copy is None else "f1"
         return "f4" if is_float(self.file, target) else "f1"
 
@@ -327,8 +326,7 @@ class IsfProgram:
         return images(name) if imported is None else self._imported(imported)
 
     def _imported(self, image: isf_file.IsfImport) -> moderngl.Texture:
-        texture = self._imports.get(id(image.pixels))
-        if texture is None:
+        if (texture := self._imports.get(id(image.pixels))) is None:
             texture = self._context.texture(image.pixels.shape[1::-1], 4, image.pixels)
             self._imports[id(image.pixels)] = texture
         return texture

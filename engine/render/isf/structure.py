@@ -253,8 +253,7 @@ class Structure:
             while end < len(self.tokens) and self.tokens[end] != ";":
                 end += 1
             return min(MAX_ARRAY, self.tokens[first:end].count(",") + 1)
-        number = self.number(first, last, self.constants)
-        if number is not None:
+        if (number := self.number(first, last, self.constants)) is not None:
             if number > MAX_ARRAY:
                 raise self.refuse(f"an array of {number:.0f} elements: at most {MAX_ARRAY}", index)
             return max(1, int(number))

@@ -250,8 +250,7 @@ class Trial:
             program.count(counted, canvas, images)
 
     def _pictures(self, size_px: tuple[int, int], dtype: str) -> "_Pictures":
-        pictures = self._sized.get((size_px, dtype))
-        if pictures is None:
+        if (pictures := self._sized.get((size_px, dtype))) is None:
             if len(self._sized) >= 8:
                 self._sized.pop(next(iter(self._sized))).release()
             pictures = self._sized[size_px, dtype] = _Pictures(self._context, size_px, dtype, self._dtype)

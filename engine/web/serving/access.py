@@ -104,8 +104,7 @@ def new_token() -> str:
 
 def is_loopback(peer: str) -> bool:
     """True if only programs on this machine can have this address."""
-    address = _address(peer)
-    if address is None:
+    if (address := _address(peer)) is None:
         return False
     mapped = address.ipv4_mapped if isinstance(address, ipaddress.IPv6Address) else None
     return (mapped or address).is_loopback

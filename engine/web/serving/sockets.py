@@ -127,8 +127,7 @@ def limit_send_buffer(request: web.Request) -> None:
     if request.transport is None:
         return
     request.transport.set_write_buffer_limits(high=0)
-    connection = request.transport.get_extra_info("socket")
-    if connection is not None:
+    if (connection := request.transport.get_extra_info("socket")) is not None:
         connection.setsockopt(socket.SOL_SOCKET, socket.SO_SNDBUF, SEND_BUFFER_BYTES)
 
 
