@@ -166,8 +166,8 @@ class MapControl:
             self._answer(*learned)
         if messages is not None:
             return messages
-        is_unmapped = event is not None and not is_learning and device_of(sender_name) != BRIDGE
-        if event is not None and is_unmapped and (messages := self._unmapped(event)) is not None:
+        may_tell = not is_learning and device_of(sender_name) != BRIDGE
+        if event is not None and may_tell and (messages := self._unmapped(event)) is not None:
             return messages
         if event is not None and movements and not is_learning:
             self._on_unmapped_midi(movements[0], sender_name)
