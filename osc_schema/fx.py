@@ -36,7 +36,7 @@ OWN_LAYERS = "layers"
 FALLBACKS = (
     "eclipse", "prism", "silk", "cathedral", "mandala", "skein", "medusa", "pulsar", "thunder",
 )  # fmt: skip
-"""The built-in looks without shaders, in lower case, but for that which writes words."""
+"""Built-in looks, in lower case. One that has a shader stands for its own fallback, so that older presets are read."""
 
 
 def file_address(slot: str) -> str:

@@ -1,4 +1,4 @@
-"""Tests a fade from Mandala to Prism with music, offline, against runs without a fade.
+"""Tests a fade from Mandala to Eclipse with music, offline, against runs without a fade.
 
 Without effects after the picture: their amounts glide, so a mix of two pictures is not that of two with effects.
 """
@@ -80,8 +80,8 @@ def test_the_old_look_keeps_moving_and_fades_out_evenly(folder: Path, undisturbe
     played, ends = [], []
     with open_offline(folder) as engine:
         played += pictures(engine, BEGIN)
-        load(engine, "Prism", FADE_S, ends)
-        assert engine.params.get("/mirror/mode") == "xy", "every surface shows the new look"
+        load(engine, "Eclipse", FADE_S, ends)
+        assert engine.params.get("/mirror/mode") == "off", "every surface shows the new look"
         played += pictures(engine, END - BEGIN)
         assert ends == []
         played += pictures(engine, 8)
@@ -89,9 +89,9 @@ def test_the_old_look_keeps_moving_and_fades_out_evenly(folder: Path, undisturbe
     assert np.abs(played[BEGIN] - undisturbed[BEGIN]).max() <= 1, "the first picture of the fade shows Mandala only"
     for frame in range(BEGIN, END):
         mix = (frame - BEGIN) / (END - BEGIN)
-        of_prism = played[frame] - (1 - mix) * undisturbed[frame]
-        assert of_prism.min() >= -WITHIN, f"frame {frame}: darker than the remaining part of Mandala"
-        assert of_prism.max() <= 255 * mix + WITHIN, f"frame {frame}: brighter than the part of Prism"
+        of_next = played[frame] - (1 - mix) * undisturbed[frame]
+        assert of_next.min() >= -WITHIN, f"frame {frame}: darker than the remaining part of Mandala"
+        assert of_next.max() <= 255 * mix + WITHIN, f"frame {frame}: brighter than the part of Eclipse"
     assert motion(played[BEGIN - 1 : END + 1]).max() < 1.5 * max(motion(undisturbed).max(), motion(played[END:]).max())
 
 
@@ -99,23 +99,23 @@ def test_a_second_fade_starts_without_a_jump_and_panic_cuts(folder: Path, undist
     ends: list[str] = []
     with open_offline(folder) as engine:
         played = list(pictures(engine, BEGIN))
-        load(engine, "Prism", FADE_S, ends)
+        load(engine, "Eclipse", FADE_S, ends)
         played += pictures(engine, 20)
-        load(engine, "Silk", FADE_S, ends)
+        load(engine, "Cathedral", FADE_S, ends)
         played += pictures(engine, 20)
-        assert ends == ["preset Silk"]
+        assert ends == ["preset Cathedral"]
         steps, second, revealed = motion(played), BEGIN + 20, 19 / (END - BEGIN)
-        of_prism = played[second] - (1 - revealed) * undisturbed[second - 1]
-        assert of_prism.min() >= -WITHIN, "darker than the frozen Mandala"
-        assert of_prism.max() <= 255 * revealed + WITHIN, "brighter than the part of Prism"
+        of_next = played[second] - (1 - revealed) * undisturbed[second - 1]
+        assert of_next.min() >= -WITHIN, "darker than the frozen Mandala"
+        assert of_next.max() <= 255 * revealed + WITHIN, "brighter than the part of Eclipse"
         assert steps[second - 1 :].max() <= steps[: second - 1].max() and steps[second - 1 :].min() > 1
         engine.params.set("/master/panic", 1)
         *_, panicked = pictures(engine, 1)
-        assert ends == ["preset Silk", "/master/panic"] and np.abs(panicked - played[-1]).mean() > 10
+        assert ends == ["preset Cathedral", "/master/panic"] and np.abs(panicked - played[-1]).mean() > 10
         assert engine._parts.drawing.looks.fade is None
 
 
-@pytest.mark.parametrize("name", ["Mandala", "Silk"])
+@pytest.mark.parametrize("name", ["Mandala", "Cathedral"])
 def test_the_first_picture_after_a_cut_on_the_beat_is_as_full_as_if_the_look_had_been_on(
     folder: Path, name: str
 ) -> None:
@@ -187,7 +187,7 @@ def test_a_hand_that_moves_back_leaves_no_trace(folder: Path, undisturbed: list[
     with open_offline(folder) as engine:
         control_hub = engine._parts.control_hub
         control = control_hub.preset_control
-        control.cache.folder.save("plain", without_effects(PresetFolder(folder).load("Prism").by_address()))
+        control.cache.folder.save("plain", without_effects(PresetFolder(folder).load("Eclipse").by_address()))
         control._read_folder()
         control.mixer.prepare("plain")
         played += pictures(engine, BEGIN)

@@ -64,7 +64,8 @@ def _without_bypassed(snapshot: Snapshot, bypassed: frozenset[str]) -> Snapshot:
 
 def fallback_of(snapshot: Snapshot) -> dict[str, Value]:
     """The values of the look that this one names as its fallback. Routes to parameters outside the picture stay."""
-    look = _LOOKS[str(snapshot[FALLBACK])]
+    named = _LOOKS[str(snapshot[FALLBACK])]
+    look = _LOOKS[str(named[FALLBACK])] if named[file_address(GENERATOR)] else named
     values = {address: value for address, value in look.items() if not address.startswith(_UNTOUCHED)}
     for n in ROUTES:
         target = str(snapshot[f"/mod/{n}/target"])

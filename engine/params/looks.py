@@ -1,9 +1,8 @@
 """The built-in looks, by world: preset files in `look_files`, each with what differs from the plain look.
 
-They share a recipe: a palette that stays and drifts; a black ground over a third of the picture or more (Riso and
-Marble are bright); something large that the kick moves and something fine that the hats light; two slow LFOs without a
-common period. A look with a shader gives a value to each of its inputs, and names the look that holds the picture where
-the shader is too slow (`/fx/fallback`).
+They share a recipe: black over a third of the picture or more (Riso and Marble are bright); something large that the
+kick moves, something fine that the hats light; slow LFOs without a common period, so that it breathes in silence. One
+with a shader sets each of its inputs, and names a look that holds its place (`/fx/fallback`).
 """
 
 from pathlib import Path

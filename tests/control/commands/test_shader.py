@@ -231,7 +231,7 @@ LAYERS = ("/layer/1/shape", "/layer/1/intensity", "/feedback/amount", "/layer/5/
 
 def test_a_bypassed_generator_dissolves_into_the_look_that_its_look_names(rig: Rig, play: Any, wait_for: Any) -> None:
     rig.store.set_many(
-        [("/fx/fallback", "skein"), ("/colour/palette", "ice"), ("/layer/5/intensity", 1.0), ("/fx/1/file", "Glow")],
+        [("/fx/fallback", "mandala"), ("/colour/palette", "ice"), ("/layer/5/intensity", 1.0), ("/fx/1/file", "Glow")],
         by="preset",
     )
     play("Sky", "generator")
@@ -247,7 +247,7 @@ def test_a_bypassed_generator_dissolves_into_the_look_that_its_look_names(rig: R
             fractions.append(rig.fade.mix)
     assert len(fractions) == 15 and fractions == sorted(fractions), "half a second at 30 frames per second"
     assert rig.store.snapshot() == before, "the values that the performer sees stay"
-    look = LOOKS["Skein"]
+    look = LOOKS["Mandala"]
     assert [rig.snapshot[at] for at in LAYERS] == [*map(look.get, LAYERS[:3]), 0.0, look["/mod/1/target"]]
     assert rig.snapshot["/colour/palette"] == "ice"
     rig.store.set("/fx/generator/file", "sky", by="page")

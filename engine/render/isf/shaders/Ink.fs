@@ -10,6 +10,7 @@
         {"NAME": "kick", "LABEL": "Kick", "TYPE": "float", "DEFAULT": 0.0, "MIN": 0.0, "MAX": 1.0},
         {"NAME": "hat", "LABEL": "Hat", "TYPE": "float", "DEFAULT": 0.0, "MIN": 0.0, "MAX": 1.0},
         {"NAME": "amount", "LABEL": "Amount of ink", "TYPE": "float", "DEFAULT": 0.5, "MIN": 0.0, "MAX": 1.0},
+        {"NAME": "level", "LABEL": "Level", "TYPE": "float", "DEFAULT": 0.3, "MIN": 0.0, "MAX": 1.0},
         {"NAME": "palette_1", "LABEL": "Deep", "TYPE": "color", "DEFAULT": [0.06, 0.04, 0.30, 1.0]},
         {"NAME": "palette_2", "LABEL": "Body", "TYPE": "color", "DEFAULT": [0.55, 0.10, 0.62, 1.0]},
         {"NAME": "palette_3", "LABEL": "Light", "TYPE": "color", "DEFAULT": [1.0, 0.45, 0.42, 1.0]},
@@ -54,7 +55,7 @@ vec3 sheet(vec2 p, float t, float bend) {
 void main() {
     if (PASSINDEX == 0) {
         float before = FRAMEINDEX == 0 ? 0.0 : IMG_NORM_PIXEL(clock, vec2(0.5)).r;
-        gl_FragColor = vec4(before + TIMEDELTA * speed * (1.0 + 2.0 * kick), 0.0, 0.0, 1.0);
+        gl_FragColor = vec4(before + TIMEDELTA * speed * (1.0 + 1.5 * level + 2.0 * kick), 0.0, 0.0, 1.0);
         return;
     }
     float t = IMG_NORM_PIXEL(clock, vec2(0.5)).r;
@@ -66,7 +67,7 @@ void main() {
     float h = depth.x;
     vec2 slope = depth.yz;
     float crest = 0.5 + 0.5 * sin(1.6 * h + 0.35 * t);
-    float ink = smoothstep(0.98 - 0.9 * amount, 1.25 - 0.45 * amount, crest + 0.10 * kick);
+    float ink = smoothstep(0.98 - 0.9 * amount, 1.25 - 0.45 * amount, crest + 0.10 * kick + 0.10 * level);
     float body = smoothstep(0.35, 0.95, crest);
     vec3 normal = normalize(vec3(-slope * 0.35, 1.0));
     float light = max(dot(normal, normalize(vec3(0.45, 0.6, 0.55))), 0.0);
@@ -77,6 +78,6 @@ void main() {
     colour *= 0.25 + 0.95 * light;
     colour += palette_4.rgb * gloss * (0.25 + ink);
     float veil = smoothstep(1.05, 0.25, reach * 0.85);
-    colour *= mix(0.10, 1.0, ink * 0.6 + 0.4 * body) * (0.35 + 0.65 * veil) * (0.62 + 0.60 * kick);
+    colour *= mix(0.10, 1.0, ink * 0.6 + 0.4 * body) * (0.35 + 0.65 * veil) * (0.58 + 0.42 * level + 0.60 * kick);
     gl_FragColor = vec4(colour, 1.0);
 }

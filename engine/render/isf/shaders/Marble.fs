@@ -44,6 +44,6 @@ void main() {
     float vein = abs(fract(3.0 * h + 2.0 * g) - 0.5);
     float px = 1.5 * max(length(vec2(dFdx(h), dFdy(h))) * 3.0 + length(vec2(dFdx(g), dFdy(g))) * 2.0, 1e-4);
     colour += palette_4.rgb * (1.0 - smoothstep(0.0, px + 0.02, vein)) * (0.06 + 0.5 * hat);
-    colour *= 0.80 + 0.22 * kick + 0.12 * level;
+    colour *= 0.66 + 0.22 * kick + 0.30 * level;
     gl_FragColor = vec4(min(colour, 1.0), 1.0);
 }

@@ -10,6 +10,7 @@
         {"NAME": "kick", "LABEL": "Kick", "TYPE": "float", "DEFAULT": 0.0, "MIN": 0.0, "MAX": 1.0},
         {"NAME": "hat", "LABEL": "Hat", "TYPE": "float", "DEFAULT": 0.0, "MIN": 0.0, "MAX": 1.0},
         {"NAME": "rim", "LABEL": "Rim light", "TYPE": "float", "DEFAULT": 0.5, "MIN": 0.0, "MAX": 1.0},
+        {"NAME": "level", "LABEL": "Level", "TYPE": "float", "DEFAULT": 0.3, "MIN": 0.0, "MAX": 1.0},
         {"NAME": "palette_1", "LABEL": "Deep", "TYPE": "color", "DEFAULT": [0.04, 0.07, 0.22, 1.0]},
         {"NAME": "palette_2", "LABEL": "Body", "TYPE": "color", "DEFAULT": [0.16, 0.36, 0.85, 1.0]},
         {"NAME": "palette_3", "LABEL": "Light", "TYPE": "color", "DEFAULT": [0.55, 0.75, 1.0, 1.0]},
@@ -24,7 +25,7 @@
 void main() {
     if (PASSINDEX == 0) {
         float before = FRAMEINDEX == 0 ? 0.0 : IMG_NORM_PIXEL(clock, vec2(0.5)).r;
-        gl_FragColor = vec4(before + TIMEDELTA * speed * (1.0 + 1.5 * kick), 0.0, 0.0, 1.0);
+        gl_FragColor = vec4(before + TIMEDELTA * speed * (1.0 + 1.2 * level + 1.5 * kick), 0.0, 0.0, 1.0);
         return;
     }
     float t = IMG_NORM_PIXEL(clock, vec2(0.5)).r + 7.0;
@@ -32,13 +33,13 @@ void main() {
     // The field of each drop is r^2 / d^2; where their sum is above 1 there is metal. Its gradient comes along.
     float field = 0.0;
     vec2 slope = vec2(0.0);
-    float spread = (0.16 + 0.32 * reach) * (1.0 + 0.10 * kick);
+    float spread = (0.18 + 0.40 * reach) * (1.0 + 0.10 * kick);
     for (int i = 0; i < 6; i++) {
         float k = float(i);
         // Around the centre, each on a ring of its own and as fast as it likes: two alone, side by side, would be eyes.
         float angle = 2.4 * k + (0.13 + 0.047 * k) * t;
-        vec2 at = spread * (0.25 + 0.75 * fract(0.618 * k + 0.2)) * vec2(1.6 * cos(angle), 0.9 * sin(angle));
-        float r = (0.055 + 0.06 * size) * (1.0 + 0.35 * sin(2.1 * k + 1.0)) * (1.0 + 0.22 * kick);
+        vec2 at = vec2(0.10, -0.03) + spread * (0.25 + 0.75 * fract(0.618 * k + 0.2)) * vec2(1.6 * cos(angle), 0.9 * sin(angle));
+        float r = (0.06 + 0.085 * size) * (1.0 + 0.5 * sin(2.1 * k + 1.0)) * (1.0 + 0.18 * kick + 0.10 * level);
         vec2 d = p - at;
         float near = dot(d, d) + 0.0006;
         float part = r * r / near;
@@ -70,6 +71,9 @@ void main() {
     metal += mix(palette_2.rgb, palette_3.rgb, 0.5) * fresnel * rim * (0.6 + 0.8 * kick);
     // Light that the drops throw on the dark ground.
     float spill = field / (0.6 + field);
-    vec3 ground = palette_1.rgb * spill * spill * 0.30 + palette_2.rgb * pow(spill, 4.0) * (0.14 + 0.65 * kick);
-    gl_FragColor = vec4(mix(ground, metal * (0.55 + 0.95 * kick), cover), 1.0);
+    vec3 ground = palette_1.rgb * spill * spill * 0.30 + palette_2.rgb * pow(spill, 4.0) * (0.14 + 0.30 * level + 0.65 * kick);
+    // A lit haze behind the metal, from a lamp at the left.
+    vec2 lamp_at = p - vec2(-0.75, 0.35);
+    ground += mix(palette_1.rgb, palette_2.rgb, 0.35) * exp(-1.6 * dot(lamp_at, lamp_at)) * (0.05 + 0.14 * level + 0.12 * kick);
+    gl_FragColor = vec4(mix(ground, metal * (0.41 + 0.24 * level + 0.60 * kick), cover), 1.0);
 }

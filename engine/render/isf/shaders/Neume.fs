@@ -60,7 +60,7 @@ void main() {
     float ago = max(x, 0.0) / speed * RATE + fract(now.r * RATE);
     vec3 here = sung_at(ago);
     vec3 next = sung_at(ago + 3.0);
-    float sway = 0.05 * sin(2.3 * x - 0.6 * now.r) + 0.03 * sin(5.1 * x + 0.9 * now.r);
+    float sway = 0.07 * sin(2.3 * x - 0.9 * now.r) + 0.03 * sin(5.1 * x + 1.3 * now.r);
     float centre = 0.78 * (here.r - 0.5) + sway * (1.0 - 0.6 * here.g);
     float slope = clamp(0.78 * (next.r - here.r) * RATE / (3.0 * speed), -3.0, 3.0);
     float d = (p.y - centre) / sqrt(1.0 + slope * slope);
@@ -72,18 +72,22 @@ void main() {
     float body = 1.0 - smoothstep(half_wide - edge, half_wide + edge, abs(d));
     float fibre = 0.55 + 0.45 * sin(70.0 * d / (0.35 + loud) + 9.0 * x);
     vec3 tint = mix(palette_2.rgb, palette_3.rgb, smoothstep(0.25, 0.75, here.r + 0.4 * d / max(half_wide, 0.01)));
-    vec3 colour = palette_1.rgb * (0.12 + 0.14 * exp(-3.0 * p.y * p.y) + 0.15 * level) * exp(-0.6 * dot(p, p));
+    vec3 colour = palette_1.rgb * (0.10 + 0.12 * exp(-3.0 * p.y * p.y) + 0.15 * level) * exp(-0.6 * dot(p, p));
+    // Light falls through high windows into the room and wanders.
+    float pane = p.x + 0.55 * p.y + 0.05 * sin(0.4 * now.r);
+    float panes = 0.5 + 0.5 * sin(9.0 * pane - 0.45 * now.r) * sin(3.7 * pane + 0.31 * now.r);
+    colour += palette_1.rgb * panes * panes * smoothstep(-0.6, 0.6, p.y) * (0.26 + 0.30 * level + 0.25 * kick);
     colour += tint * body * on * (0.50 + 0.60 * loud) * mix(1.0, fibre, 0.45);
     colour += tint * exp(-abs(d) / (0.02 + 0.06 * loud + 0.10 * here.b)) * on * (0.08 + 0.22 * loud + 0.35 * here.b);
     // The mouth: where the voice is now.
-    float mouth = length(p - vec2(head, 0.78 * (now.b - 0.5) + 0.05 * sin(-0.6 * now.r) + 0.03 * sin(0.9 * now.r)));
+    float mouth = length(p - vec2(head, 0.78 * (now.b - 0.5) + 0.07 * sin(-0.9 * now.r) + 0.03 * sin(1.3 * now.r)));
     colour += palette_4.rgb * exp(-mouth / (0.014 + 0.05 * level + 0.05 * breath + 0.03 * kick)) * (0.55 + 0.6 * level);
     colour += palette_3.rgb * exp(-16.0 * abs(mouth - 0.10 - 0.55 * (1.0 - kick))) * kick * 0.6;
     // Six strings, each with its own swing.
     for (int n = 0; n < 6; n++) {
         float k = float(n);
         float swing = 0.016 * pluck * sin(3.14159 * (0.5 + p.x / wide) * (2.0 + k)) * sin(now.r * (23.0 + 5.0 * k));
-        float off = abs(p.y + 0.30 - 0.035 * k - swing - 0.012 * sin(0.7 * p.x + 0.23 * now.r + k));
+        float off = abs(p.y + 0.30 - 0.035 * k - swing - 0.016 * sin(1.3 * p.x + 0.9 * now.r + k));
         float thread = 1.0 - smoothstep(0.4 * px, 1.6 * px + 0.0008, off);
         colour += mix(palette_2.rgb, palette_4.rgb, 0.5) * (thread * (0.28 + 0.4 * pluck) + exp(-70.0 * off) * 0.07 * pluck);
     }

@@ -10,6 +10,7 @@
         {"NAME": "kick", "LABEL": "Kick", "TYPE": "float", "DEFAULT": 0.0, "MIN": 0.0, "MAX": 1.0},
         {"NAME": "hat", "LABEL": "Hat", "TYPE": "float", "DEFAULT": 0.0, "MIN": 0.0, "MAX": 1.0},
         {"NAME": "width", "LABEL": "Line width", "TYPE": "float", "DEFAULT": 0.4, "MIN": 0.0, "MAX": 1.0},
+        {"NAME": "level", "LABEL": "Level", "TYPE": "float", "DEFAULT": 0.3, "MIN": 0.0, "MAX": 1.0},
         {"NAME": "palette_1", "LABEL": "Deep", "TYPE": "color", "DEFAULT": [0.03, 0.08, 0.25, 1.0]},
         {"NAME": "palette_2", "LABEL": "Body", "TYPE": "color", "DEFAULT": [0.10, 0.40, 0.85, 1.0]},
         {"NAME": "palette_3", "LABEL": "Light", "TYPE": "color", "DEFAULT": [0.30, 0.85, 0.90, 1.0]},
@@ -40,7 +41,7 @@ float noise(vec2 p) {
 void main() {
     if (PASSINDEX == 0) {
         float before = FRAMEINDEX == 0 ? 0.0 : IMG_NORM_PIXEL(clock, vec2(0.5)).r;
-        gl_FragColor = vec4(before + TIMEDELTA * speed * (1.0 + 1.5 * kick), 0.0, 0.0, 1.0);
+        gl_FragColor = vec4(before + TIMEDELTA * speed * (1.0 + 0.8 * level + 1.5 * kick), 0.0, 0.0, 1.0);
         return;
     }
     float t = IMG_NORM_PIXEL(clock, vec2(0.5)).r;
@@ -49,8 +50,9 @@ void main() {
     vec2 bent = q + 0.55 * vec2(sin(1.3 * q.y + 0.31 * t), cos(1.1 * q.x - 0.27 * t));
     float h = 0.68 * noise(bent) + 0.28 * noise(2.1 * bent + vec2(5.0 - 0.23 * t, 9.0));
     // A mountain in the middle that the kick raises.
-    float summit = exp(-3.2 * dot(p, p));
-    h += summit * (0.34 + 0.05 * kick);
+    vec2 from_summit = p - vec2(0.24, 0.04);
+    float summit = exp(-3.6 * dot(from_summit, from_summit));
+    h += summit * (0.30 + 0.05 * kick);
     float level = h * lines;
     float per_pixel = max(length(vec2(dFdx(level), dFdy(level))), 1e-4);
     // Distance to the nearest line in pixels; lines denser than the pixels fade to their mean.
@@ -64,8 +66,11 @@ void main() {
     vec3 tint = mix(palette_2.rgb, palette_3.rgb, smoothstep(0.15, 0.6, high));
     tint = mix(tint, palette_4.rgb, smoothstep(0.6, 1.0, high));
     float glow = high * high;
-    vec3 colour = palette_1.rgb * (0.05 + 0.45 * glow) + palette_2.rgb * glow * (0.05 + 0.30 * kick);
-    colour += tint * line * (0.20 + 0.25 * fifth + 1.0 * glow) * (0.70 + 0.8 * kick + 0.6 * hat * run * run);
-    colour *= 1.0 - 0.75 * smoothstep(0.45, 1.0, length(p * vec2(0.85, 1.0)));
+    // The slopes that face the upper left are lit: a body under the lines.
+    float shade = clamp(0.4 + 5.0 * dot(vec2(-dFdx(h), dFdy(h)) * RENDERSIZE.y, vec2(0.06, -0.08)), 0.0, 1.4);
+    vec3 colour = mix(palette_1.rgb, palette_2.rgb, 0.35 * high) * shade * (0.025 + 0.06 * high) * (0.7 + 0.8 * level);
+    colour += palette_1.rgb * (0.03 + 0.22 * glow) + palette_2.rgb * glow * (0.03 + 0.20 * kick);
+    colour += tint * line * (0.20 + 0.25 * fifth + 0.8 * glow) * (0.52 + 0.62 * kick + 0.5 * hat * run * run);
+    colour *= 1.0 - 0.75 * smoothstep(0.45, 1.0, length((p - vec2(0.10, 0.0)) * vec2(0.85, 1.0)));
     gl_FragColor = vec4(colour, 1.0);
 }

@@ -49,7 +49,7 @@ void main() {
     }
     float t = IMG_NORM_PIXEL(clock, vec2(0.5)).r;
     vec2 p = (isf_FragNormCoord - 0.5) * vec2(RENDERSIZE.x / RENDERSIZE.y, 1.0);
-    float swell = 1.0 + 0.30 * kick + 0.25 * level;
+    float swell = 1.06 + 0.30 * kick + 0.16 * level;
     vec3 runs = vec3(0.0);
     for (int n = 0; n < 9; n++) {
         float k = float(n);
@@ -64,7 +64,7 @@ void main() {
         if (n % 3 == 2) runs.z = max(runs.z, own);
     }
     vec3 printed = ink * vec3(run(p, runs.x, 0.26), run(p, runs.y, 1.31), run(p, runs.z, 0.78));
-    vec3 paper = mix(vec3(0.93, 0.91, 0.88), palette_4.rgb, 0.25) * (0.94 - 0.10 * dot(p, p) + 0.08 * kick);
+    vec3 paper = mix(vec3(0.93, 0.91, 0.88), palette_4.rgb, 0.25) * (0.76 - 0.16 * dot(p - vec2(-0.2, 0.15), p - vec2(-0.2, 0.15)) + 0.22 * level + 0.10 * kick);
     vec3 colour = paper;
     colour *= mix(vec3(1.0), palette_2.rgb, printed.x);
     colour *= mix(vec3(1.0), palette_3.rgb, printed.y);
