@@ -100,3 +100,30 @@ class IdPicture:
         """Red and green of each object, (n, 2) uint8."""
         pairs = [(encoded_id(each.id), round(255 * each.score)) for each in self.segmentation.objects]
         return np.array(pairs, np.uint8).reshape(-1, 2)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True, eq=False)
+class SourceMaps:
+    """The picture of layer 5's source as it is shown, and what is known of it, for shaders (source_maps.py).
+
+    All have the shape of the show's picture and row 0 at the top; no side is a power of two. Positions and movements
+    are parts of its width and height, x to the right and y up.
+    """
+
+    picture: np.ndarray
+    """(height, width, 4) uint8, opaque; at most as large as the show's picture."""
+    previous: np.ndarray
+    """The source's picture before it, of the same size."""
+    mask: np.ndarray
+    """(height, width, 4) uint8. Red: coverage by people; green: number of the foremost object (`encoded_id`), 0 for
+    none; blue: 255 if they were found by a model, 0 if by motion and luma; alpha: 255."""
+    flow: np.ndarray
+    """(height, width, 2) float32: movement from `previous` to `picture`."""
+    objects: np.ndarray
+    """(3, 17, 4) float32. Row 2: centre x, y, width and height of each object; row 1: id, score, prompt, 1."""
+    echo: np.ndarray
+    """(height, width, 4) uint8: the picture, at most 480 px long, with the coverage as alpha."""
+    time_s: float
+    """Due time of the frame in which the picture came."""
+    interval_s: float
+    """Time between `previous` and `picture`; 0 for the first picture."""

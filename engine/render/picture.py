@@ -8,7 +8,7 @@ import numpy as np
 from engine.render.graphic import Graphic
 from engine.render.isf.isf_file import ShaderSlot, ShaderState
 from engine.render.look import Look
-from engine.render.masks import IdPicture, Overlay
+from engine.render.masks import IdPicture, Overlay, SourceMaps
 from engine.render.master import FlashGuardState
 from engine.render.output_shape import OutputShape
 from engine.values import ChannelFeatures, LazyPicture, Segmentation, TextureRef, VideoFrame
@@ -37,33 +37,6 @@ class Matte:
     is_hard: bool
     is_of_finished: bool = False
     """The masks are those of the finished picture, and have the same position in the next one."""
-
-
-@dataclass(frozen=True, slots=True, kw_only=True, eq=False)
-class SourceMaps:
-    """The picture of layer 5's source as it is shown, and what is known of it, for shaders (source_maps.py).
-
-    All have the shape of the show's picture and row 0 at the top; no side is a power of two. Positions and movements
-    are parts of its width and height, x to the right and y up.
-    """
-
-    picture: np.ndarray
-    """(height, width, 4) uint8, opaque; at most as large as the show's picture."""
-    previous: np.ndarray
-    """The source's picture before it, of the same size."""
-    mask: np.ndarray
-    """(height, width, 4) uint8. Red: coverage by people; green: number of the foremost object (masks.encoded_id), 0 for
-    none; blue: 255 if they were found by a model, 0 if by motion and luma; alpha: 255."""
-    flow: np.ndarray
-    """(height, width, 2) float32: movement from `previous` to `picture`."""
-    objects: np.ndarray
-    """(3, 17, 4) float32. Row 2: centre x, y, width and height of each object; row 1: id, score, prompt, 1."""
-    echo: np.ndarray
-    """(height, width, 4) uint8: the picture, at most 480 px long, with the coverage as alpha."""
-    time_s: float
-    """Due time of the frame in which the picture came."""
-    interval_s: float
-    """Time between `previous` and `picture`; 0 for the first picture."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -13,9 +13,9 @@ from dataclasses import dataclass, field
 
 import numpy as np
 
-from engine.render.masks import encoded_id
+from engine.render.masks import SourceMaps, encoded_id
 from engine.render.newest_thread import NewestThread
-from engine.render.picture import SourceMaps, centre_crop, fitted_size
+from engine.render.picture import centre_crop, fitted_size
 from engine.system.guarded_thread import Guard
 from engine.system.reporting import Report
 from engine.values import MAX_LIVE_OBJECTS, Segmentation, VideoFrame

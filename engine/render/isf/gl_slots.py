@@ -31,7 +31,7 @@ from engine.render.isf.isf_file import (
     ShaderState,
 )
 from engine.render.isf.program import EFFECT, OVER, Canvas, IsfProgram, ShaderTime, copy_file
-from engine.render.picture import SourceMaps
+from engine.render.masks import SourceMaps
 from osc_schema.fx import PROGRESS
 
 log = logging.getLogger(__name__)

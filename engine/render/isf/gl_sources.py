@@ -8,7 +8,7 @@ import numpy as np
 
 from engine.render.gl_textures import release_all
 from engine.render.isf.isf_file import HISTORY
-from engine.render.picture import SourceMaps
+from engine.render.masks import SourceMaps
 
 COLUMNS, ROWS = 8, 15  # ISF_CELLS in common.glsl: 62 MB at 480 x 270
 CELLS_PER_S: Final = 30.0

@@ -24,7 +24,8 @@ from engine.render.isf.gl_sources import SourceImages
 from engine.render.isf.isf_file import MAX_BUDGET, Input, IsfFile
 from engine.render.isf.program import COUNT, EFFECT, OVER, Canvas, IsfProgram, ShaderTime
 from engine.render.isf.speed import measure_unit_s
-from engine.render.picture import SourceMaps, fitted_size
+from engine.render.masks import SourceMaps
+from engine.render.picture import fitted_size
 from engine.values import CHANNELS, WAVE_POINTS
 
 DATE: Final = (2024.0, 6.0, 15.0, 45296.7)  # of all trial pictures

@@ -17,7 +17,8 @@ from engine.params.looks import PLAIN
 from engine.render.isf.gl_sources import CELLS_PER_S, COLUMNS, ROWS
 from engine.render.isf.isf_file import IsfFile, ShaderSlot
 from engine.render.isf.parse import parse_isf
-from engine.render.picture import PictureInput, Renderer, SourceMaps
+from engine.render.masks import SourceMaps
+from engine.render.picture import PictureInput, Renderer
 from tests.support.pictures import draw_once
 
 Isf = Callable[..., IsfFile]
