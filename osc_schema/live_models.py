@@ -10,9 +10,9 @@ from osc_schema.types import Area, FoundObjects, ParamType
 
 OUR_NAMES = frozenset(
     # first parts of addresses
-    "audio autopilot bank beat camera child colour contour cue engine feedback fx get launch layer lfo logo macro map "
-    "master mirror mod mode monitor multiverse music output pad post preset region safety sink smooth sync tempo text "
-    "timecode window "
+    "audio autopilot bank beat camera child colour contour cue engine feedback fx gesture get launch layer lfo logo "
+    "macro map master mirror mod mode monitor multiverse music output pad post preset redo region safety sink smooth "
+    "still sync tempo text timecode undo window "
     # keys of the configuration
     "announce autosave cues dmx films fps gpu height is_size_free mapping maps midi models name offline osc overwrite "
     "params presets recordings renderer resume shaders sinks smoothing web web_token width "
