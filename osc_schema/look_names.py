@@ -8,5 +8,6 @@ WORLDS: Final = {
     "liquid": ("Ink", "Mercury", "Skein", "Medusa"),
     "noise": ("Djinn", "Relief", "Pulsar", "Thunder"),
     "stage": ("Riso", "Marble", "Poster", "Neume"),
+    "space": ("Fluid", "Ravine", "Crystal", "Swarm"),
 }
 """By world, in the order in which lists and the page show them; the first is look 1 of `/preset/number`."""

@@ -15,7 +15,7 @@ from engine.errors import IsfError
 from engine.render.gl_textures import release_all
 from engine.render.isf import isf_file
 from engine.render.isf.clocks import DrawClock
-from engine.render.isf.gl_images import PassTarget, ShaderTargets, is_float, output_size, point_counts, target_sizes
+from engine.render.isf.gl_images import PassTarget, ShaderTargets, output_size, point_counts, target_sizes
 from engine.render.isf.isf_file import Input
 
 BENEATH: Final = "isf_beneath"
@@ -30,12 +30,20 @@ RAW, OVER, EFFECT, COUNT = range(4)
 
 
 class LinkedProgram:
-    """One linked program of a shader, with the texture unit of each image that it reads."""
+    """The linked program of one pass, with the texture unit of each image that it reads.
 
-    def __init__(self, context: moderngl.Context, file: isf_file.IsfFile) -> None:
+    Mesa's llvmpipe runs the branches of all passes in each of them, unless the compiler knows which one it is.
+    """
+
+    def __init__(self, context: moderngl.Context, file: isf_file.IsfFile, number: int) -> None:
         """IsfError with the line of the driver's first complaint."""
+        # Not a constant: GLSL refuses an array's constant index outside of it, even where it is never read.
+        variable, known = "uniform int PASSINDEX;", f"int PASSINDEX = {number};"
         try:
-            self._program = context.program(vertex_shader=file.texts.vertex, fragment_shader=file.texts.fragment)
+            self._program = context.program(
+                vertex_shader=file.texts.vertex.replace(variable, known),
+                fragment_shader=file.texts.fragment.replace(variable, known),
+            )
         except moderngl.Error as error:
             raise _explain_compiler_error(str(error)) from error
         self._vertices = context.vertex_array(self._program, [])
@@ -130,7 +138,8 @@ class IsfProgram:
         self._wait, self._clock, self._waits_for_passes = wait, clock, waits_for_passes
         self._names = file.texts.names
         self._uniforms: dict[str, Input] = {"isf_budget": file.budget, "isf_is_opaque": file.is_opaque}
-        self._linked: dict[str, LinkedProgram] = {}
+        self._linked: dict[int, LinkedProgram] = {}
+        """By the number of the pass: each has one variant; Mesa's cache finds only the first one of a program again."""
         self._targets = ShaderTargets(context, file)
         self._sampler = context.sampler(repeat_x=False, repeat_y=False, filter=(moderngl.LINEAR, moderngl.LINEAR))
         self._imports: dict[int, moderngl.Texture] = {}
@@ -142,7 +151,7 @@ class IsfProgram:
         is_copied = self._has_holes or last.target is not None or last.width is not None or last.height is not None
         self._copy = IsfProgram(context, copy_file(), wait) if is_copied else None
         self._output: PassTarget | None = None
-        self._linked_for(self._kind(0))
+        self._linked_for(0)
 
     def draw(
         self, canvas: Canvas, inputs: Mapping[str, Input], images: Callable[[str], moderngl.Texture], time: ShaderTime
@@ -235,19 +244,10 @@ class IsfProgram:
             self._output = PassTarget(self._context, size_px, "f1")
         return self._output
 
-    def _kind(self, number: int) -> str:
-        """The format that this pass draws into, by name.
-
-        Each has a program of its own: Mesa's cache finds only the first variant of a program again.
-        """
-        if (target := self.file.passes[number].target) is None:
-            return "canvas" if self._copy is None else "f1"
-        return "f4" if is_float(self.file, target) else "f1"
-
-    def _linked_for(self, kind: str) -> LinkedProgram:
-        if kind not in self._linked:
-            self._linked[kind] = LinkedProgram(self._context, self.file)
-        return self._linked[kind]
+    def _linked_for(self, number: int) -> LinkedProgram:
+        if number not in self._linked:
+            self._linked[number] = LinkedProgram(self._context, self.file, number)
+        return self._linked[number]
 
     def _run_into(
         self, target: PassTarget, number: int, images: Callable[[str], moderngl.Texture], canvas: Canvas
@@ -267,7 +267,7 @@ class IsfProgram:
         finish: int,
     ) -> None:
         """Draw one pass. moderngl binds new textures to any unit, so all are bound before each draw."""
-        linked = self._linked_for(self._kind(number))
+        linked = self._linked_for(number)
         for name, unit in linked.units.items():
             texture = canvas.beneath if name == BENEATH else self._texture(name, images)
             texture.use(unit)
@@ -277,7 +277,7 @@ class IsfProgram:
         has_points = self.file.passes[number].points is not None
         if self._has_holes or has_points:
             framebuffer.clear()
-        pass_uniforms: dict[str, Input] = {"PASSINDEX": number, "RENDERSIZE": size_px, "isf_finish": finish}
+        pass_uniforms: dict[str, Input] = {"RENDERSIZE": size_px, "isf_finish": finish}
         pass_uniforms |= {"isf_mix": canvas.mix, "isf_is_luma": canvas.is_luma, "isf_is_points": has_points}
         linked.set(self._uniforms | pass_uniforms)
         try:
