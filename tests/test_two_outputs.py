@@ -13,7 +13,7 @@ from engine.control.commands.show import EngineStatus
 from engine.ipc import FrameRing
 from tests.support.drum_loop import write_drum_loop
 
-LOOK = {"/output/2/source": "look", "/output/2/look": "Skein"}
+LOOK = {"/output/2/source": "look", "/output/2/look": "Cathedral"}
 Pictures = tuple[np.ndarray, np.ndarray]
 
 
@@ -44,15 +44,15 @@ def test_both_outputs_show_their_part_of_one_picture(show: Callable) -> None:
 
 
 def test_the_second_output_shows_another_preset_as_it_would_be_alone(show: Callable) -> None:
-    (alone, _), _ = show({}, preset="Skein")
+    (alone, _), _ = show({}, preset="Cathedral")
     (plain, _), _ = show({})
     (first, second), status = show(LOOK)
     assert np.array_equal(first, plain), "the first is as without it"
     like, unlike = (np.corrcoef(second[..., :3].ravel(), each[..., :3].ravel())[0, 1] for each in (alone, first))
     assert like > 0.9 > 0.7 > unlike
     (_, small), _ = show({**LOOK, "/output/2/width": 64, "/output/2/height": 64})
-    assert small.shape == (64, 64, 4) and status.second.shows == "Skein"
-    assert dict(status.osc_lines())["/engine/status/output/2"][-1] == "Skein"
+    assert small.shape == (64, 64, 4) and status.second.shows == "Cathedral"
+    assert dict(status.osc_lines())["/engine/status/output/2"][-1] == "Cathedral"
 
 
 def test_a_blackout_is_dark_on_both(show: Callable) -> None:

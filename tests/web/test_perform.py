@@ -217,10 +217,11 @@ def test_blackout_and_panic_need_a_hold(perform: Visit, live: LiveEngine) -> Non
     page.mouse.down()
     live.becomes(PALETTE, LOOKS["Eclipse"][PALETTE])
     page.mouse.up()
-    page.locator(".toast", has_text="Panic").wait_for()
+    panic = page.locator(".toast", has_text="Panic")
+    panic.wait_for()
     for hand in ("hit", "freeze", "blackout", "panic"):
         page.locator(f"#hand-{hand}").click(trial=True)  # nothing lies over it
-    page.locator(".toast .close").click()
+    panic.locator(".close").click()
 
 
 def test_the_lock_leaves_the_strip_and_the_safety_buttons(perform: Visit, live: LiveEngine) -> None:
