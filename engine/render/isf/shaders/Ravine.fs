@@ -219,5 +219,5 @@ void main() {
     colour += palette_3.rgb * front * (0.10 + 0.5 * dot(seen.rgb, vec3(0.4)));
     colour = mix(colour, sky, sky_part);
     colour *= 1.0 - 0.5 * smoothstep(0.55, 1.1, length((isf_FragNormCoord - 0.5) * vec2(wide * 0.75, 1.0)));
-    gl_FragColor = vec4(colour, 1.0);
+    gl_FragColor = vec4(colour * (0.55 + 0.75 * level), 1.0); // dusk without music
 }

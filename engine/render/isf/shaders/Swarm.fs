@@ -182,5 +182,6 @@ void main() {
     vec3 colour = palette_1.rgb * (0.10 + 0.10 * kick) * exp(-1.6 * dot(p, p)) + sharp * 0.68 + soft * (0.05 + 0.05 * kick);
     colour = colour / (1.0 + 0.35 * max(colour.r, max(colour.g, colour.b)));
     colour *= 1.0 - 0.45 * smoothstep(0.55, 1.1, length(p * vec2(0.75, 1.0)));
-    gl_FragColor = vec4(colour, 1.0);
+    float loudest = max(max(layer_1, layer_2), max(layer_3, layer_4));
+    gl_FragColor = vec4(colour * (0.72 + 0.75 * loudest), 1.0);
 }
