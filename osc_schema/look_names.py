@@ -9,5 +9,6 @@ WORLDS: Final = {
     "noise": ("Djinn", "Relief", "Pulsar", "Thunder"),
     "stage": ("Riso", "Marble", "Poster", "Neume"),
     "space": ("Fluid", "Ravine", "Crystal", "Swarm"),
+    "body": ("Silhouette", "Echo", "Mirrorball", "Dreamer"),
 }
 """By world, in the order in which lists and the page show them; the first is look 1 of `/preset/number`."""
