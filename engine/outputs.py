@@ -13,7 +13,7 @@ from engine.live.kit.scene import Scene
 from engine.params import Snapshot
 from engine.params.preset_file import LoadedPreset
 from engine.render.guarded_renderer import GuardedRenderer
-from engine.render.output_shape import CORNERS, OutputShape, is_convex
+from engine.render.output_shape import CORNERS, Corners, OutputShape, is_convex
 from engine.render.picture import PictureInput
 from engine.sinks.second_output import SecondStatus, SparePace
 from engine.sinks.sink_set import SHAPED, SinkSet
@@ -34,7 +34,7 @@ class Outputs:
     ) -> None:
         self._drawing, self._looks, self._sinks = drawing, drawing.looks, sinks
         self._control_hub, self._stopwatch, self._report = control_hub, stopwatch, report
-        self._pins = dict.fromkeys(NUMBERS, CORNERS)
+        self._pins: dict[int, Corners] = {number: CORNERS for number in NUMBERS}
         self._problems: dict[str, str] = {}
         self._second: GuardedRenderer | None = None
         self._drawn_preset: LoadedPreset | None = None

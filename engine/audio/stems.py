@@ -74,7 +74,7 @@ class StemSplitter:
     def masks(self, middle: np.ndarray, side: np.ndarray) -> np.ndarray:
         """Which part of each bin of the next frame belongs to each stem: (4, bins) float32, which add up to 1. `middle`
         and `side`, (bins,): half the sum and half the difference of left and right."""
-        middle_power, side_power = (part.real**2 + part.imag**2 for part in (middle, side))
+        middle_power, side_power = (np.real(part) ** 2 + np.imag(part) ** 2 for part in (middle, side))
         magnitude = np.sqrt(middle_power + side_power)
         self._magnitudes[:, self._hops % TONE_HOPS] = magnitude
         self._hops += 1

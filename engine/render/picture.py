@@ -229,6 +229,7 @@ class Renderer(Protocol):
 
     def open_second(self, width: int, height: int) -> "Renderer":
         """Open a renderer for another look, on this one's context and to be closed before it. RenderError."""
+        ...
 
     def read_rgba(self) -> np.ndarray:
         """The finished picture of this frame, (height, width, 4) uint8, row 0 at the top. Read back once per picture.

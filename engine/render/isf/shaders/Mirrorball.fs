@@ -92,7 +92,7 @@ void main() {
     vec2 off = 0.3 * (vec2(hash(cell + 7.1), hash(cell + 3.7)) - 0.5);
     float spot = smoothstep(0.20, 0.06, length((in_cell - off) * vec2(1.0, 0.8))) * step(0.45, many);
     vec3 lamp = mix(palette_2.rgb, palette_3.rgb, hash(cell + 1.3));
-    vec3 colour = dark + lamp * spot * (0.16 + 0.55 * kick + 0.35 * turned.g) * (0.5 + 0.5 * many) * smoothstep(0.8, 1.4, out_);
+    vec3 colour = dark + lamp * spot * (0.12 + 0.55 * kick + 0.35 * turned.g + 0.45 * hat) * (0.5 + 0.5 * many) * smoothstep(0.8, 1.4, out_);
     if (out_ < 1.0) {
         vec3 normal = vec3(q, sqrt(max(1.0 - out_ * out_, 0.0)));
         float tilt = 0.32;
@@ -115,7 +115,7 @@ void main() {
         float facing = 0.35 + 0.65 * max(flat_normal.z, 0.0);
         float glint = pow(max(dot(seen, normalize(vec3(-0.45, 0.62, 0.64))), 0.0), 26.0) + 0.6 * pow(max(dot(seen, normalize(vec3(0.7, -0.1, 0.7))), 0.0), 40.0);
         float twinkle = step(0.965 - 0.09 * hat, hash(vec2(mod(column, around) + floor(turn * 9.0), row))) * (0.25 + hat);
-        vec3 facet = mirrored * (0.45 + 0.75 * facing) * (0.75 + 0.5 * own) + palette_4.rgb * (glint * (0.55 + 0.8 * kick) + twinkle);
+        vec3 facet = mirrored * (0.45 + 0.75 * facing) * (0.60 + 0.5 * own + 0.5 * hat) + palette_4.rgb * (glint * (0.55 + 0.8 * kick) + twinkle);
         facet = mix(palette_1.rgb * 0.15, facet, joint);
         float rim = smoothstep(1.0, 0.985, out_);
         colour = mix(colour, facet, rim);
