@@ -24,7 +24,7 @@ FRESH = {param.address: param.default for param in osc_schema.PARAMS if param.is
 
 
 def looks_like_a_ring(rgba: np.ndarray) -> bool:
-    """Bright at the ring, dark within and in the corners, and nothing green."""
+    """Bright at the ring, dark within but for the streak, and in the corners, and nothing green."""
     light = rgba[..., :3].astype(int)
     level = light.max(axis=-1)
     height, width = level.shape
@@ -32,7 +32,7 @@ def looks_like_a_ring(rgba: np.ndarray) -> bool:
     radius = np.hypot(x + 0.5 - width / 2, y + 0.5 - height / 2) / height
     is_on_ring = abs(radius - 0.28) < 0.06
     is_hot = (light[..., 1][level > 60] <= light[..., [0, 2]].max(axis=-1)[level > 60]).mean() > 0.95
-    is_dark = level[radius < 0.15].max() < 60 and level[radius > 0.9].max() < 40
+    is_dark = (level[radius < 0.15] < 60).mean() > 0.75 and level[radius > 0.9].max() < 60
     return bool(is_hot and is_dark and level[is_on_ring].max() > 150 and (level < 40).mean() > 1 / 3)
 
 

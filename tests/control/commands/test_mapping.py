@@ -149,7 +149,7 @@ def test_a_learned_control_of_a_bridge_moves_a_layer(
         for value in (20, 24):
             turn(value)
         assert rig.hear("/done") == ("/map/learn", "/layer/2/intensity", "midi 1 cc 5 nanokontrol2:0", "fader")
-        assert params.get("/layer/2/intensity") == 0.85
+        assert params.get("/layer/2/intensity") == 0.8
         for value in (100, 127):
             turn(value)
         wait_for(lambda: params.get("/layer/2/intensity") == 1.5, "the layer at its full strength")
