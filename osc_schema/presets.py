@@ -39,7 +39,7 @@ AREA = Area(
             0,
             255,
             "Loads a preset by its number, within /preset/fade_s, whenever it changes: the one whose name begins with "
-            "it (`7 Finale`), else the built-in look with it: 1 Eclipse to 20 Neume. 0: none.",
+            "it (`7 Finale`), else the built-in look with it: 1 Eclipse to 28 Dreamer. 0: none.",
             tags="look bank program scene",
             **_EVENT,
         ),
