@@ -170,8 +170,9 @@ class FrameLoop:
         values = looks.current.values
         for model in models:
             self._attempt(partial(model.follow, snapshot, values, looks.current.modulation.moved))
-        camera = self._camera_picture(frame_id)
-        scene = Scene(camera=self._camera_loop.step(camera, int(snapshot.number("/camera/loop")), beat))
+        camera, loop_beats = self._camera_picture(frame_id), int(snapshot.number("/camera/loop"))
+        looped = self._attempt(partial(self._camera_loop.step, camera, loop_beats, beat))
+        scene = Scene(camera=looped or camera)  # live if the loop fails
         self._attempt(partial(self.parts.screens.show_first, scene, snapshot, frame_id))
         for model in models:
             self._attempt(partial(model.show, scene, values, stopwatch.now_s()))
