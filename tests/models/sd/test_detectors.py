@@ -196,7 +196,7 @@ def on_device(picture: np.ndarray) -> np.ndarray:
     return found[0].permute(1, 2, 0).mul(255).byte().numpy()
 
 
-@pytest.mark.parametrize("name", ["default", "kaleidoscope", "noise"])
+@pytest.mark.parametrize("name", ["curved", "kaleidoscope", "noise"])
 def test_the_edges_are_those_of_opencv(name: str) -> None:
     if name == "noise":
         rng = np.random.default_rng(1)
