@@ -307,8 +307,7 @@ def find_device(devices: Sequence[AudioDevice], query: str | None, kind: Kind = 
 
 def loopback_advice(devices: Sequence[AudioDevice], platform: str = sys.platform) -> str:
     """One line on how to capture the computer's own sound: the loopback device, or how to install one. Pure."""
-    loopbacks = [device for device in devices if device.is_loopback]
-    if loopbacks:
+    if loopbacks := [device for device in devices if device.is_loopback]:
         return f'for the computer\'s own sound: --audio "device:{loopbacks[0].name}"'
     if platform == "darwin":
         return (

@@ -324,8 +324,7 @@ class _FFmpegFile:
         """Decode the next piece if none is left. False at the end. _DamageError."""
         try:
             while not len(self._piece):
-                piece = next(self._pieces, None)
-                if piece is None:
+                if (piece := next(self._pieces, None)) is None:
                     return False
                 self._piece = piece.T
         except AudioError as error:  # the file was removed or replaced before the rewind

@@ -149,8 +149,7 @@ class Lifecycle:
 
     def call(self, name: str, arguments: tuple[Any, ...], on_answer: OnAnswer, now_s: float) -> None:
         """Pass a command to the active process; answer at once if there is none."""
-        child = self._main or self._second
-        if child is None:
+        if (child := self._main or self._second) is None:
             on_answer(False, f"{self._spec.name} is {self._state(now_s)}")
         else:
             child.call(name, arguments, on_answer)
@@ -246,8 +245,7 @@ class Lifecycle:
     def _state(self, now_s: float) -> State:
         if self._failure:
             return "failed"
-        child = self._main or self._second
-        if child is None:
+        if (child := self._main or self._second) is None:
             if self._should_run:
                 return "restarting" if self._is_restart else "loading"
             if not self._stopping:

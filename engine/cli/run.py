@@ -228,8 +228,7 @@ def parse_assignment(text: str) -> dict[str, Any]:
         found = osc_schema.match(address) if osc_schema.is_pattern(address) else (osc_schema.lookup(address),)
     except osc_schema.Rejected as error:
         raise UsageError(f"--set: {error}") from None
-    matched = [param for param in found if param is not None]
-    if not matched:
+    if not (matched := [param for param in found if param is not None]):
         raise UsageError(f"--set: {osc_schema.unknown_address(address)}")
     return {param.address: _value_for(param, raw) for param in matched}
 

@@ -290,8 +290,7 @@ def report_lines(report: "VideoReport") -> list[str]:
 
 def ended_line(report: "VideoReport", *, is_live: bool) -> str:
     """The line about an interrupted run: how far it came, what is kept, how to continue."""
-    whole = report.resumed + report.painted
-    if not whole:
+    if not (whole := report.resumed + report.painted):
         return "interrupted before the first picture; nothing was written"
     pictures = f"{whole} picture{'s' * (whole > 1)}"
     if is_live:  # a live source has no other end and cannot be resumed

@@ -76,8 +76,7 @@ class PacketLatency:
         """Figures of the minute before `now_s`, by `time.perf_counter`."""
         is_recent = self._seconds > now_s - WINDOW_S
         counts = self._counts[is_recent].sum(axis=0, dtype=np.int64)
-        packets = int(counts.sum())
-        if not packets:
+        if not (packets := int(counts.sum())):
             return LatencyMs()
         worst_ms = float(self._worst_ms[is_recent].max())
         sums = np.cumsum(counts)

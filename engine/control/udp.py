@@ -88,8 +88,7 @@ class UdpTransport:
         senders = self._senders
         datagrams: list[Datagram] = []
         for data, key, arrived_s in received:
-            sender = senders.get(key) or self._new_sender(key)
-            if sender is not None:
+            if (sender := senders.get(key) or self._new_sender(key)) is not None:
                 datagrams.append((data, sender, arrived_s))
         return datagrams
 

@@ -138,8 +138,7 @@ def _device_error(device: str, error: BaseException) -> ModelError:
         return ModelError(f"device {device}: there is a card ({card}), but no driver for CUDA: {fix}, {OR_CPU}")
     if any(phrase in text for phrase in NO_CARD) or "invalid device ordinal" in text or "device string" in text:
         return _missing(device)
-    old = OLD_DRIVER.search(text)
-    if old:
+    if old := OLD_DRIVER.search(text):
         major, minor = divmod(int(old[1]), 1000)
         release = str(torch.version.cuda)
         oldest = DRIVERS.get(release.partition(".")[0])

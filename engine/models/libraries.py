@@ -17,8 +17,7 @@ def missing_libraries() -> list[str]:
 
 def require_libraries() -> None:
     """Raise ModelError, in one line with the install command, if libraries that models need are missing."""
-    missing = missing_libraries()
-    if not missing:
+    if not (missing := missing_libraries()):
         return
     if "torch" in missing and sys.platform == "darwin" and platform.machine() == "x86_64":
         raise ModelError(

@@ -74,14 +74,12 @@ def find(name: str, *, files: tuple[str, ...] = MODEL_FILES) -> Path:
         address = _HUB_ADDRESS.match(name)
         then = f"use the id: {address[1]}" if address else "download the file with a browser, and use its path"
         raise ModelError(f"{name}: is a URL ({found[0]}...), and nothing is downloaded automatically; {then}")
-    parts = _HUB_NAME.fullmatch(name)
-    if parts is None:
+    if (parts := _HUB_NAME.fullmatch(name)) is None:
         raise ModelError(f"{name}: no such file or folder, and not the id of a Hugging Face model (owner/name)")
     if parts["id"] in UNREADABLE:
         raise ModelError(f"{name}: {UNREADABLE[parts['id']]}")
     file = parts["file"].lstrip("/")
-    folder = cached_folder(parts["id"], file)
-    if folder is None:
+    if (folder := cached_folder(parts["id"], file)) is None:
         if not file and (named := repository_info(parts["id"])).files and not named.includes:
             examples = ", ".join(f"{name}/{each}" for each in list(named.files)[:MAX_EXAMPLES])
             raise ModelError(f"{name}: holds several models; name one of its files: {examples} ...")
@@ -159,8 +157,7 @@ def download_command(name: str, files: tuple[str, ...]) -> str:
 
 def _fetch_plan(name: str, files: tuple[str, ...]) -> tuple[str, str, float]:
     """The repository's current id, the command, and the size in MB, 0 if unknown; ("", "", 0) for other names."""
-    parts = _HUB_NAME.fullmatch(name)
-    if parts is None:
+    if (parts := _HUB_NAME.fullmatch(name)) is None:
         return "", "", 0.0
     hub_id = MOVED.get(parts["id"], parts["id"])
     patterns, size_mb = _patterns_to_fetch(hub_id, parts["file"].lstrip("/"), files)
@@ -302,8 +299,7 @@ def newest_snapshot(hub_id: str, file: str = "") -> CacheSnapshot | None:
 def repository_files(hub_id: str) -> dict[str, int]:
     """Sizes in bytes of all files of the repository, by path; empty if the cache has no list of them. huggingface_hub 2
     stores this list beside the downloaded files (`trees/COMMIT.json`)."""
-    snapshot = newest_snapshot(hub_id)
-    if snapshot is None:
+    if (snapshot := newest_snapshot(hub_id)) is None:
         return {}
     try:
         content = read_json(_repository(hub_id) / "trees" / f"{snapshot.folder.name}.json")

@@ -150,8 +150,7 @@ def build_config(kind: Any, config_json: Mapping[str, Any], what: str, attention
         if key.endswith(("_act", "activation")) and value not in _ACTIVATIONS:
             raise ModelError(f"{what}: {key} is {str(value)[:40]!r}; supported: {', '.join(sorted(_ACTIVATIONS))}")
     for key, named in kind.sub_configs.items():
-        inner = values.pop(key, None)
-        if inner is None:
+        if (inner := values.pop(key, None)) is None:
             continue
         if not isinstance(inner, dict):
             raise ModelError(f"{what}: {key} is {str(inner)[:40]}, not an object")

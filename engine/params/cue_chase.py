@@ -53,8 +53,7 @@ class CueChase:
         if reached_s is not None and not is_locate and position_s <= reached_s:
             return None
         self._reached_s = position_s
-        begun = [cue for cue in cues if cue.at_s <= position_s + ROUNDING_S]
-        if not begun:
+        if not (begun := [cue for cue in cues if cue.at_s <= position_s + ROUNDING_S]):
             return None
         last = max(begun, key=lambda cue: (cue.at_s, cue.number))
         if reached_s is None or is_locate:

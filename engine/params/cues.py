@@ -109,15 +109,13 @@ class CueList:
 
     def after(self, number: int) -> Cue:
         """The next cue; the first one for 0. CueError if there is none."""
-        later = [at for at in self.cues if at > number]
-        if not later:
+        if not (later := [at for at in self.cues if at > number]):
             raise CueError(f"no cue comes after {number}" if self.cues else "there are no cues (/cue/set makes one)")
         return self.cues[min(later)]
 
     def before(self, number: int) -> Cue:
         """The previous cue, or CueError."""
-        earlier = [at for at in self.cues if at < number]
-        if not earlier:
+        if not (earlier := [at for at in self.cues if at < number]):
             raise CueError(f"no cue comes before {number}" if number else "no cue has been started yet")
         return self.cues[max(earlier)]
 

@@ -65,8 +65,7 @@ class FadeState(Generic[PictureT]):
 
     def follow(self, fade: OutgoingLook | None) -> FadeChange:
         """Assign the roles before a picture is drawn. Returns the change for this picture, for the trails."""
-        change = self._change(fade)
-        if change is FadeChange.END:
+        if (change := self._change(fade)) is FadeChange.END:
             self.outgoing = self.underlay = None
         elif change is FadeChange.BEGIN:
             self.outgoing, self.underlay = None, self.outgoing

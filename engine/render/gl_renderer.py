@@ -273,6 +273,7 @@ class GLRenderer:
             is_cutting=picture.is_cutting,
             upcoming=picture.upcoming_shaders,
             source=picture.source,
+            graphics=picture.graphics,
         )
         if self._shaders.is_incomplete and dissolve.state.displayed is not None:
             return dissolve.state.displayed

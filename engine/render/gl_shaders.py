@@ -68,6 +68,7 @@ class GLShaders:
                 is_cutting=picture.is_cutting,
                 upcoming=picture.upcoming_shaders,
                 source=picture.source,
+                graphics=picture.graphics,
             )
 
     def draw_generator(self, *, is_outgoing: bool) -> np.ndarray | None:

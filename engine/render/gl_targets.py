@@ -75,8 +75,7 @@ class DissolveTargets:
 
     def follow(self, fade: OutgoingLook | None, *, upcoming_waits: bool) -> None:
         """Assign the roles before a picture is drawn. upcoming_waits: A new look is not the upcoming one."""
-        change = self.state.follow(fade)
-        if change is not FadeChange.NONE:
+        if (change := self.state.follow(fade)) is not FadeChange.NONE:
             self._outgoing = self.incoming if change is FadeChange.BEGIN else None
         if change in (FadeChange.BEGIN, FadeChange.HOLD):
             self.begin_trail(upcoming_waits=upcoming_waits)

@@ -104,6 +104,24 @@ def _fade(graphic: Graphic, factor: float) -> Graphic:
     return replace(graphic, ink=tuple(tuple(factor * value for value in row) for row in graphic.ink))
 
 
+def draw_coverage(graphics: Sequence[Graphic], size_px: tuple[int, int], width_px: int) -> np.ndarray:
+    """Draw letters in white and the logo in its colours, opaque, as they lie in a picture of `size_px`, at this width:
+    (height, width, 4) uint8, premultiplied, row 0 at the top."""
+    import cv2
+
+    step = size_px[0] / width_px
+    coverage = np.zeros((max(1, round(size_px[1] / step)), width_px, 4), np.uint8)
+    for graphic in graphics:
+        to_texel = place_graphic(graphic, size_px).to_texel.reshape(2, 3)
+        to_texel[:, 2] += 0.5 * (step - 1.0) * to_texel[:, :2].sum(axis=1)
+        to_texel[:, :2] *= step
+        pixels = cv2.warpAffine(
+            graphic.image.pixels, to_texel, coverage.shape[1::-1], flags=cv2.INTER_LINEAR | cv2.WARP_INVERSE_MAP
+        )
+        np.maximum(coverage, pixels[..., :1] if graphic.slot else pixels, out=coverage)
+    return coverage
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Placement:
     """Position of a graphic in a picture of a certain size."""

@@ -111,8 +111,7 @@ class GuardedRenderer:
         """Draw and wait until it is done (other threads run meanwhile). If the renderer is lost, try to reopen it."""
         self._draws += 1
         self._has_picture = False
-        renderer = self._renderer or self._reopen()
-        if renderer is None:
+        if (renderer := self._renderer or self._reopen()) is None:
             return
         try:
             renderer.draw(picture)
@@ -281,10 +280,8 @@ class GuardedRenderer:
             raise RenderError("this picture is gone: read it before the next one is drawn")
 
     def _read(self) -> np.ndarray:
-        if self._has_picture:
-            rgba = self._call(lambda renderer: renderer.read_rgba())
-            if rgba is not None:
-                self._last_rgba = rgba
+        if self._has_picture and (rgba := self._call(lambda renderer: renderer.read_rgba())) is not None:
+            self._last_rgba = rgba
         return self._last_rgba
 
     def _read_deep(self) -> np.ndarray:

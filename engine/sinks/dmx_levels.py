@@ -82,7 +82,6 @@ def universes_of(levels: np.ndarray, universe: int, channel: int) -> Iterator[tu
     """The universes that the pixels fill, from this channel of the first one; no pixel is cut in two."""
     size, at = levels.shape[1], 0
     while at < len(levels):
-        count = (CHANNELS + 1 - channel) // size
-        if count:
+        if count := (CHANNELS + 1 - channel) // size:
             yield universe, bytes(channel - 1) + levels[at : at + count].tobytes()
         at, universe, channel = at + count, universe + 1, 1

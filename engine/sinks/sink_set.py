@@ -319,8 +319,7 @@ class SinkSet:
         its context is current, before anything is published."""
         for entry in self._entries:
             if entry.sink is not None and KINDS[entry.spec.kind].is_on_gpu:
-                error = self._close(entry)
-                if error is not None:  # expected if the old context is dead
+                if (error := self._close(entry)) is not None:  # expected if the old context is dead
                     self._note(entry, error)
                 self._attempt(entry, partial(self._retry, entry))
 
@@ -430,8 +429,7 @@ class SinkSet:
             if entry.last_status.state == "retrying":
                 entry.last_status = replace(entry.last_status, state="failed", detail=entry.reason)
             return
-        error = self._close(entry) or entry.end_error
-        if error is None:
+        if (error := self._close(entry) or entry.end_error) is None:
             entry.last_status = replace(entry.last_status, state="ended")
         else:
             self._note(entry, error)

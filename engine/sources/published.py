@@ -68,8 +68,7 @@ class SharedWatch:
             self._reader, self._newest_s = self._find(), now_s
         if self._reader is None:
             return None
-        frame = self._reader.latest(spare)
-        if frame is not self._frame:
+        if (frame := self._reader.latest(spare)) is not self._frame:
             self._frame, self._newest_s = frame, now_s
         elif now_s - self._newest_s > POLL_S and self._reader.state != "live":
             self.close()
@@ -83,8 +82,7 @@ class SharedWatch:
 
     def _find(self) -> RingReader | None:
         there = [picture for picture in list_shared() if not self._others_only or picture.pid != os.getpid()]
-        name = best_match(self._query, [picture.name for picture in there])
-        if name is None:
+        if (name := best_match(self._query, [picture.name for picture in there])) is None:
             self.problem = missing_message("shared", self._query, [picture.name for picture in there])
             return None
         try:

@@ -79,8 +79,7 @@ class StreamCopy:
         """Copy everything before `end_s`, from the start of the file; None for the rest."""
         self._into.start_encoding()  # its errors are none of a packet
         while end_s is None or self._read_s < end_s:
-            packet = next(self._packets, None)
-            if packet is None:
+            if (packet := next(self._packets, None)) is None:
                 break
             begins_s = self._time_of(packet)
             heapq.heappush(self._waiting, (begins_s, next(self._numbers), packet))
@@ -103,8 +102,7 @@ class StreamCopy:
         """Yield packets from time 0 on, in decoding order. If the sound's times go back, as in an edited broadcast, it
         continues after the previous packet, as pictures do (decoding.py). That keeps them in sync; containers reject
         decreasing times anyway."""
-        tracks = [self.source.streams[index] for index in self._tracks]
-        if not tracks:
+        if not (tracks := [self.source.streams[index] for index in self._tracks]):
             return
         hidden = set() if self._into.format.name in HIDES else set(self._tracks)  # tracks whose cut is ahead
         newest: dict[int, tuple[int, int]] = {}  # start and end of the last packet of each track

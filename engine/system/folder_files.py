@@ -68,8 +68,7 @@ def walk_files(
 
 def left_out_line(files: Iterable[Path]) -> str:
     """One line about these files of a folder, which are pictures that cannot be read; "" if there are none."""
-    counts = Counter(file.suffix.lower() for file in files)
-    if not counts:
+    if not (counts := Counter(file.suffix.lower() for file in files)):
         return ""
     kinds = ", ".join(f"{count} {suffix}" for suffix, count in sorted(counts.items()))
     return f"left out: {kinds}, which cannot be read here; convert them to .png or .tif"

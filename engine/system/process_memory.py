@@ -35,6 +35,5 @@ def _call_glibc(name: str, *arguments: int) -> None:
         return
     import ctypes
 
-    function = getattr(ctypes.CDLL(None), name, None)
-    if function is not None:  # musl has none
+    if (function := getattr(ctypes.CDLL(None), name, None)) is not None:  # musl has none
         function(*arguments)

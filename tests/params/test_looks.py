@@ -180,7 +180,7 @@ def test_a_cut_to_a_prepared_look_begins_with_the_light_that_it_has_later(name: 
 def test_each_macro_of_a_look_changes_what_one_sees(name: str, tmp_path: Path) -> None:
     look, unseen = LOOKS[name], {}
     plain = render_with(name, tmp_path, 1, float(look["/macro/1"]))
-    for n in range(1, 9):
+    for n in range(1, 9, 1 if IS_SOAK else 3):
         moved = render_with(name, tmp_path, n, 0.0 if float(look[f"/macro/{n}"]) > 0.5 else 1.0)
         if (change := np.abs(moved - plain).mean()) <= 1:
             unseen[look[f"/macro/name/{n}"]] = change

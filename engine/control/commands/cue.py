@@ -295,8 +295,7 @@ class CueControl:
             self._disk.post(self._save, lambda reason: self._report("cues.renamed", f"{unsaved}: {reason}"))
 
     def _on_preset_deleted(self, name: str) -> None:
-        numbers = [cue.number for cue in self.cues if cue.preset == name]
-        if numbers:
+        if numbers := [cue.number for cue in self.cues if cue.preset == name]:
             users = f"cue{'s' if len(numbers) > 1 else ''} {', '.join(map(str, numbers))}"
             self._report("cues.deleted", f"preset {name!r} was deleted, but {users} would load it")
 

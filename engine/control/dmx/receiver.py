@@ -307,8 +307,7 @@ class DmxReceiver:
             self._report(f"dmx.silent.{universe.number}", f"{_lost(universe)} is silent; its last levels are held")
 
     def _forward(self, now_s: float) -> None:
-        known = self._mapped()
-        if known is not self._known_map:
+        if (known := self._mapped()) is not self._known_map:
             self._known_map = known
             self._forwarder.set_mapped(known)
         if not self._changed:

@@ -70,8 +70,7 @@ def name_for(source: Path) -> str:
 
 def form_of(path: Path) -> Form:
     """The format of a file name; UsageError for an unknown suffix."""
-    form = FORMS.get(path.suffix.lower())
-    if form is None:
+    if (form := FORMS.get(path.suffix.lower())) is None:
         raise UsageError(f"{path}: cannot write this format; an output is {' '.join(FORMS)} or a folder (name/)")
     return form
 

@@ -48,8 +48,7 @@ class Mix:
 
 def mono_blocks(sound: Sound, is_stopped: Callable[[], bool] = lambda: False) -> Iterator[np.ndarray]:
     """Yield a sound mixed to mono, (n,) float32; nothing if stopped before. NaN and infinity become silence."""
-    mix = mix_of(sound, is_stopped)
-    if mix is None:
+    if (mix := mix_of(sound, is_stopped)) is None:
         return
     sound.notes += mix.notes
     for block in _finite_blocks(sound):

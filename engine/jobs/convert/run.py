@@ -344,8 +344,7 @@ class ConvertRun:
 
     def _give_up(self, task: Task, state: State, reason: str = "") -> None:
         """Give a file up. Converted spans stay on the disk for --resume; without any, the folder is removed."""
-        work = self._works.pop(task, None)
-        if work is not None:
+        if (work := self._works.pop(task, None)) is not None:
             work.close() if work.is_begun else work.discard()
         if state == "failed":
             self._promised_s[task] = 0.0

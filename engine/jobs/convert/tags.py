@@ -80,8 +80,7 @@ class TagSource:
             texts |= _chapter_comments(self.tags.chapters)
         elif self.tags.chapters:
             into.set_chapters(self.tags.chapters)
-        cover = self._cover
-        if cover is not None:
+        if (cover := self._cover) is not None:
             kind = MIME_TYPES.get(cover.codec_context.name, "")
             if name in ("ogg", "opus") and kind:
                 texts["METADATA_BLOCK_PICTURE"] = _picture_comment(cover, kind, bytes(self._cover_packet))

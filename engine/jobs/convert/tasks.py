@@ -85,8 +85,7 @@ def _check(tasks: list[Task], job: ConvertJob) -> None:
         output = task.output
         if output.exists() and output.samefile(task.source):
             raise UsageError(f"{output}: is the input; name another output")
-        other = sources.setdefault(output.absolute(), task.source)
-        if other is not task.source:
+        if (other := sources.setdefault(output.absolute(), task.source)) is not task.source:
             raise UsageError(f"{output}: {other} and {task.source} have the same output name; convert them separately")
         if output.is_dir():
             raise UsageError(f"{output}: is a folder")

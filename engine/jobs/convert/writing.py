@@ -97,8 +97,7 @@ class FileWriter:
     def close(self) -> None:
         with self._one_line():
             self._file.close()
-        tags = read_tags(self._source)
-        if tags:
+        if tags := read_tags(self._source):
             self._carry(tags)
 
     def _carry(self, tags: Tags) -> None:

@@ -355,8 +355,7 @@ class ActorPool:
         """Those of `refs` that are done, after at most `timeout_s`. Also admits actors that become ready."""
         cold = [actor for actor in self.actors if actor.loaded is None]
         starting = {actor.info_ref if actor.info is None else actor.load_ref: actor for actor in cold}
-        waited = [*refs, *starting]
-        if not waited:  # no actor runs or is starting
+        if not (waited := [*refs, *starting]):  # no actor runs or is starting
             time.sleep(timeout_s)
             return set()
         done, _ = self._ray.wait(waited, num_returns=1, timeout=timeout_s)

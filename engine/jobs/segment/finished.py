@@ -56,8 +56,7 @@ class FinishedBatches:
         """Yield the first `count` batches with their stored results, read one at a time."""
         entries = (entry for entry in self.work.entries() if "pictures" in entry)
         for _ in range(self.count):
-            batch = next(batches, None)
-            if batch is None:  # the run was stopped
+            if (batch := next(batches, None)) is None:  # the run was stopped
                 return
             entry = next(entries)
             if [picture.number for picture in batch.pictures] != entry["pictures"]:

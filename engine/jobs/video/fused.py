@@ -66,8 +66,7 @@ class FusedPaintBackend:
             yield PaintedBatch(batch=batch, pixels=result[0], outcomes=result[1])
 
     def times(self) -> tuple[StageFigures, ...]:
-        painter = self._painter
-        if painter is None:
+        if (painter := self._painter) is None:
             return self._last
         seconds = painter.stage_s
         turns = "" if self.device.startswith("cuda") else "paint"  # on CUDA each stage has its own stream

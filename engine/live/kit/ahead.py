@@ -35,8 +35,7 @@ class Ahead:
         values: dict[str, Any] = {}
         marks: dict[Hashable, int] = {}
         changes = list(coming)
-        cancelled = self._marks.keys() - {change.key for change in changes}
-        if cancelled:
+        if cancelled := self._marks.keys() - {change.key for change in changes}:
             first = min(self._marks[key] for key in cancelled)
             self._cancelled = range(min(first, self._cancelled.start) if self._cancelled else first, self._mark())
         for change in changes:

@@ -68,8 +68,7 @@ def folders_of(kind: str, folders: Collection[str | Path]) -> Iterator[Path]:
     for folder in folders:
         own = Path(folder).expanduser().absolute()
         roots = [root for root in (own, own.parent) if root == own or own.name.lower() == "models"]
-        root = next(filter(_is_installation, roots), None)
-        if root is None:
+        if (root := next(filter(_is_installation, roots), None)) is None:
             yield own
             continue
         seen: set[tuple[int, int]] = set()  # on a case-insensitive disk models/vae is models/VAE

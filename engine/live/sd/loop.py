@@ -123,8 +123,7 @@ class DiffusionLoop(PictureLoop["np.ndarray | torch.Tensor", "PaintedPicture"]):
         if (moved := self._painter.feedback(self._settings.zoom, self._settings.rotate_deg)) is not None:
             self._grey_from_s = None
             return moved
-        frame = self._newest() or self._source
-        if frame is not None:
+        if (frame := self._newest() or self._source) is not None:
             return frame.pixels
         now_s = time.perf_counter()
         if self._grey_from_s is None:

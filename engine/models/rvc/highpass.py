@@ -24,8 +24,7 @@ def high_pass(sound: torch.Tensor) -> torch.Tensor:
     """Remove frequencies below 48 Hz from (B, n) at 16 kHz; same shape and dtype; nothing waits for the device. Equals
     `scipy.signal.filtfilt(*butter(5, 48, "high", fs=16000))` to 1e-5 of full scale in float32. Both ends are extended
     by 18 samples by odd reflection; a sound shorter than 19, which filtfilt refuses, by all its samples."""
-    count = sound.shape[-1]
-    if not count:
+    if not (count := sound.shape[-1]):
         return sound
     padding = min(PADDING, count - 1)
     first, last = sound[:, :1], sound[:, -1:]

@@ -59,8 +59,7 @@ def choose_index(model: str, index: str) -> IndexChoice:
         if own.is_file():
             return _choice(own, "it has the voice's name")
     there = _files_in(voice.parent)
-    added = _added(there)
-    if added:
+    if added := _added(there):
         return _of_added(voice, name, added, there)
     logs = _logs_of(voice, name)
     if logs is not None and (added := _added(_files_in(logs))):

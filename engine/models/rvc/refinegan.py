@@ -112,8 +112,7 @@ class RefineDecoder(nn.Module):
         """The noise of a block with input x, (layers, B, channels, 1, n): every `stride`-th sample of (B, N hop), with
         another delay for each layer and channel, of GRAIN_FRAMES at most."""
         span = GRAIN_FRAMES * self.hop
-        missing = max(0, span - before * self.hop)
-        if missing:  # at the start of a sound
+        if missing := max(0, span - before * self.hop):  # at the start of a sound
             noise = F.pad(noise[:, None], (missing, 0), mode="circular")[:, 0]
         (batch, in_channels, _, length), layers = x.shape, self._layers
         channels = in_channels * 2 // 5  # the input has the level's channels, and a quarter as many of the source

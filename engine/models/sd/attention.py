@@ -56,8 +56,7 @@ class RegionMasks:
 
     def attend(self, attn: Any, query: Tensor, both: Tensor) -> Tensor:
         """Attention of a layer, (B, pixels, C). `both` (B, texts * tokens, 2 C): keys and values of all texts."""
-        masks = self._levels.get(query.shape[1])
-        if masks is None:
+        if (masks := self._levels.get(query.shape[1])) is None:
             return _attention(attn, query, *both.chunk(2, -1))
         texts, rows = masks.shape[1], len(query)
         key, value = torch.unflatten(both, 1, (texts, -1)).flatten(0, 1).chunk(2, -1)  # (B * texts, tokens, C)

@@ -39,11 +39,9 @@ def noise_table(config: Mapping[str, Any]) -> torch.Tensor:
 
 
 def _betas(config: Mapping[str, Any]) -> torch.Tensor:
-    trained = config.get("trained_betas")
-    if trained is not None:
+    if (trained := config.get("trained_betas")) is not None:
         return torch.tensor(trained, dtype=torch.float64)
-    schedule = config.get("beta_schedule")
-    if schedule is None:
+    if (schedule := config.get("beta_schedule")) is None:
         kind = config.get("_class_name", "the scheduler")
         raise ModelError(f"{kind} has no beta_schedule, so there is no noise table")
     count = config["num_train_timesteps"]

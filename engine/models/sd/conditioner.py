@@ -84,8 +84,7 @@ class Conditioner:
         elif negative is not None:
             negative_embeds, negative_pooled = self._encode_cached(negative, skipped, is_negative=True)
             text, negative_embeds = self._pad_chunks((text, negative_embeds), skipped)
-        parts = [self._encode_cached(each, skipped)[0] for each in regions]
-        if parts:
+        if parts := [self._encode_cached(each, skipped)[0] for each in regions]:
             main = (text,) if negative_embeds is None else (text, negative_embeds)
             text, *others = self._pad_chunks((*main, *parts), skipped)
             negative_embeds = others.pop(0) if negative_embeds is not None else None

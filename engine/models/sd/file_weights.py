@@ -83,8 +83,7 @@ def read_text_encoders(single: SingleFile, folder: DiffusersFolder, dtype: torch
 
 def weights_for(folder: Path, dtype: torch.dtype) -> WeightFiles:
     """The weights of a folder to load in `dtype`: half precision if that is enough. ModelError if there are none."""
-    weights = find_weights(folder, wants_half=dtype != torch.float32)
-    if weights is None:
+    if (weights := find_weights(folder, wants_half=dtype != torch.float32)) is None:
         raise ModelError(f"{folder}: has no weights")
     return weights
 

@@ -207,8 +207,7 @@ def tag_weights(prompt: str, names: Sequence[str], note: Note) -> dict[int, floa
     indices = {name.lower(): index for index, name in enumerate(names)}
     weights: dict[int, float] = {}
     for tag in parse_prompt(prompt).loras:
-        index = indices.get(tag.name.lower())
-        if index is None:
+        if (index := indices.get(tag.name.lower())) is None:
             there = f"there are {', '.join(names)}" if names else "none was loaded"
             note(
                 "lora",

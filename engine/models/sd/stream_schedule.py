@@ -182,8 +182,7 @@ class StreamSchedule:
         that was just switched on uses its first pictures for the frames in flight too."""
         inputs = []
         for new in control:
-            older = flight.pictures.get(new.index)
-            if older is None:
+            if (older := flight.pictures.get(new.index)) is None:
                 older = new.picture.repeat(self.steps, 1, 1, 1)
             pictures = torch.cat((new.picture, older[:-1]))  # (S, 3, height, width)
             inputs.append(ControlInput(index=new.index, picture=pictures, scale=new.scale))

@@ -17,6 +17,7 @@ import numpy as np
 
 from engine.errors import IsfError
 from engine.render.gl_textures import Target, release_all
+from engine.render.graphic import Graphic
 from engine.render.isf.clocks import DateAt, DrawClock, OverrunError, date_live, isf_date
 from engine.render.isf.gl_images import SoundImages, unbind
 from engine.render.isf.gl_sources import SourceImages
@@ -88,12 +89,13 @@ class SlotChain:
         is_cutting: bool = False,
         upcoming: Sequence[ShaderSlot] = (),
         source: SourceMaps | None = None,
+        graphics: Sequence[Graphic] = (),
     ) -> None:
         """Prepare a picture of this size: read the last one's costs, and do one step of building a new file.
 
         waves: (4, 1024) float32. time_s: Due time of the picture. in_use: Earlier pictures that are still needed.
         is_cutting: The picture is incomplete while a file is built. upcoming: Shaders that will play later; each is
-        built when nothing else is, and then plays at once. source: Maps of layer 5's source.
+        built when nothing else is, and then plays at once. source, graphics: For shaders that read them.
         """
         self.is_incomplete = False
         if not slots and not upcoming and not self._slots and not self._ready:
@@ -103,7 +105,8 @@ class SlotChain:
         self._drawn_generators = set()
         self._clock.begin()
         self._sound.follow(waves)
-        self._sources.follow(source, time_s, {name for each in slots for name in each.file.source_maps})
+        names = {name for each in slots for name in each.file.source_maps}
+        self._sources.follow(source, time_s, names, graphics, size_px)
         self._date = isf_date(self._date_at(time_s))
         if size_px != self._size_px:
             self._release_targets()

@@ -1,17 +1,23 @@
-"""Maps of layer 5's source as textures of ISF shaders, uploaded when they are new and a playing shader reads them."""
+"""Maps of layer 5's source, and the look's texts and logo, as textures of ISF shaders.
 
-from collections.abc import Callable, Iterable
-from typing import Final
+They are uploaded when they are new and a playing shader reads them.
+"""
+
+from collections.abc import Callable, Iterable, Sequence
+from typing import Any, Final
 
 import moderngl
 import numpy as np
 
 from engine.render.gl_textures import release_all
-from engine.render.isf.isf_file import HISTORY
+from engine.render.graphic import Graphic, draw_coverage
+from engine.render.isf.isf_file import HISTORY, TEXT
 from engine.render.masks import SourceMaps
+from osc_schema.graphics import TEXTS
 
 COLUMNS, ROWS = 8, 15  # ISF_CELLS in common.glsl: 62 MB at 480 x 270
 CELLS_PER_S: Final = 30.0
+TEXT_PX: Final = 478  # width of the texts: enough to find letters, and no power of two
 _NOTHING: Final = np.zeros((3, 3, 4), np.uint8)  # 3: as the sides of all maps no power of two (source_maps.py)
 
 _PLANES: Final[dict[str, Callable[[SourceMaps], np.ndarray]]] = {
@@ -28,16 +34,27 @@ class SourceImages:
     def __init__(self, context: moderngl.Context) -> None:
         self._context = context
         self._textures: dict[str, moderngl.Texture] = {}
-        self._uploaded_maps: dict[str, SourceMaps | None] = {}
-        """The maps that each texture shows."""
+        self._uploaded: dict[str, Any] = {}
+        """The maps that each texture shows; of the texts, the graphics and the size of the picture."""
+        self._text: tuple[tuple[Graphic, ...], tuple[int, int]] = (), (0, 0)
         self._maps: SourceMaps | None = None
         self._time_s = self._next_cell_s = 0.0
         self.history = (-1.0, 0.0)
         """Numbers of the newest and the oldest cell of the history, counted since it began; `isf_history`."""
 
-    def follow(self, maps: SourceMaps | None, time_s: float, names: Iterable[str]) -> None:
-        """Show these maps from now on. time_s: Due time of the picture. names: The maps that playing shaders read."""
+    def follow(
+        self,
+        maps: SourceMaps | None,
+        time_s: float,
+        names: Iterable[str],
+        graphics: Sequence[Graphic] = (),
+        size_px: tuple[int, int] = (0, 0),
+    ) -> None:
+        """Show these maps from now on, and the texts and the logo of a picture of `size_px` (width, height).
+
+        time_s: Due time of the picture. names: The maps that playing shaders read."""
         self._maps, self._time_s = maps, time_s
+        self._text = tuple(each for each in graphics if each.slot <= TEXTS[-1]), size_px
         if HISTORY in names:
             self._continue_history()
         elif HISTORY in self._textures:
@@ -49,11 +66,19 @@ class SourceImages:
             return self._textures.get(HISTORY) or self._upload("", _NOTHING)
         if name == "flowImage":
             return self._upload(name, self._flow())
-        if name not in self._textures or self._uploaded_maps.get(name) is not self._maps:
-            nothing = _NOTHING.astype(np.float32) if name == "objectImage" else _NOTHING
-            self._upload(name, nothing if self._maps is None else _PLANES[name](self._maps))
-            self._uploaded_maps[name] = self._maps
+        source = self._text if name == TEXT else self._maps
+        if name not in self._textures or self._uploaded.get(name) != source:
+            self._upload(name, self._pixels(name))
+            self._uploaded[name] = source
         return self._textures[name]
+
+    def _pixels(self, name: str) -> np.ndarray:
+        if name == TEXT:
+            graphics, size_px = self._text
+            return draw_coverage(graphics, size_px, TEXT_PX) if graphics else _NOTHING
+        if self._maps is None:
+            return _NOTHING.astype(np.float32) if name == "objectImage" else _NOTHING
+        return _PLANES[name](self._maps)
 
     def release(self) -> None:
         release_all(*self._textures.values())

@@ -18,9 +18,9 @@ Input = bool | int | float | tuple[float, ...]
 IMAGE_TYPES = ("image", "audio", "audioFFT")
 SOURCE_IMAGE = "inputImage"
 START_IMAGE, END_IMAGE = "startImage", "endImage"
-HISTORY: Final = "historyImage"
-SOURCE_MAPS: Final = ("sourceImage", "previousImage", "maskImage", "objectImage", "flowImage", HISTORY)
-"""Image inputs of these names show layer 5's source and what is known of it (gl_sources.py)."""
+HISTORY, TEXT = "historyImage", "textImage"
+SOURCE_MAPS: Final = ("sourceImage", "previousImage", "maskImage", "objectImage", "flowImage", HISTORY, TEXT)
+"""Image inputs of these names show layer 5's source, what is known of it, and the look's texts (gl_sources.py)."""
 MAX_CHARS: Final = 256 * 1024  # of a text: the largest of 321 public shaders has 24 KB
 MAX_BUDGET: Final = 2 << 20  # work units of all guarded loops of one pixel (loops.py)
 FRAGMENT_FILE, VERTEX_FILE = 0, 1
@@ -139,7 +139,7 @@ class IsfFile:
     @property
     def source_maps(self) -> frozenset[str]:
         """Names of the maps of layer 5's source that it reads."""
-        return frozenset(each.name for each in self.inputs if each.is_source_map)
+        return frozenset(each.name for each in self.inputs if each.is_source_map and each.name != TEXT)
 
     @property
     def controls(self) -> tuple[IsfInput, ...]:

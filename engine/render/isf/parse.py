@@ -232,8 +232,7 @@ def parse_isf(text: str, *, path: Path | None, vertex: str | None = None) -> Isf
     passes = _passes(header, inputs)
     images = _imports(header.get("IMPORTED"))
     names = Counter([*(each.name for each in inputs), *images, *{each.target for each in passes if each.target}])
-    twice = [name for name, count in names.items() if count > 1]
-    if twice:
+    if twice := [name for name, count in names.items() if count > 1]:
         raise IsfError(f"the name {twice[0]!r} is used twice; inputs, targets and images need different ones")
     inputs = tuple(_in_pixels(inputs, header, fragment + (vertex or "")))
     texts = translate(fragment, vertex, inputs=inputs, passes=passes, images=images)

@@ -83,7 +83,7 @@ def rig(open_drawing: Callable[..., DrawingEngine], wait_for: Callable[..., Any]
     rig.reset(STILL)
     if rig.child.state not in ("ready", "busy"):
         rig.done("/child/sam3/start")
-    rig.await_results(2)
+    rig.await_results(1)
     return rig
 
 

@@ -156,6 +156,30 @@ def test_a_camera_reaches_the_shaders_of_a_whole_run(tmp_path: Path, renderer: s
         assert last.read_rgba()[5, 5, :2].tolist() == [255, 64], "half a second is one beat"
 
 
+@pytest.mark.parametrize("renderer", ["gl", "numba"])
+def test_words_that_are_all_but_transparent_are_where_the_picture_would_show_them(
+    tmp_path: Path, renderer: str
+) -> None:
+    header = '/*{"INPUTS": [{"NAME": "textImage", "TYPE": "image"}]}*/ '
+    for name, level in (("Read", "IMG_THIS_PIXEL(textImage).a"), ("Black", "0.0")):
+        (tmp_path / f"{name}.fs").write_text(f"{header} void main() {{ gl_FragColor = vec4(vec3({level}), 1.0); }}")
+    texts = {"/text/1/text": "NOW", "/text/1/size": 60.0, "/text/1/y": 0.3, "/text/1/angle": 10.0}
+
+    def last(**values: object) -> np.ndarray:
+        options = {
+            "width": 322, "height": 182, "fps": 30.0, "audio": "demo", "renderer": renderer, "sinks": ("null",),
+            "offline": True, "shaders": (str(tmp_path),), "params": {**PLAIN, **texts, **values},
+        }  # fmt: skip
+        with open_engine(build_config(options)) as engine:
+            *_, frame = engine.frames(count=4)
+            return frame.read_rgba()[..., 1] > 127
+
+    written = last(**{"/fx/generator/file": "Black"})
+    read = last(**{"/text/1/opacity": 0.01, "/fx/generator/file": "Read"})
+    assert 0.05 < written.mean() < 0.5
+    assert (written & read).sum() > 0.93 * (written | read).sum()
+
+
 @pytest.mark.parametrize("page", ["how-to/shaders.md", "reference/isf.md"])
 def test_the_shaders_of_the_documentation_draw(page: str, show: Callable[..., np.ndarray]) -> None:
     blocks = re.findall(r"```glsl\n(.*?)```", (ROOT / "docs" / page).read_text(encoding="utf-8"), re.DOTALL)

@@ -206,8 +206,7 @@ def changed(
     wrong = []
     for name, value in values.items():
         try:
-            knob = by_name.get(name)
-            if knob is None:
+            if (knob := by_name.get(name)) is None:
                 known = ", ".join(by_name)
                 raise ProtocolError(f"{shortened(name)} is not a setting of this server; there are {known}")
             settings = knob.write(settings, accepted(knob.control, value, settings))

@@ -107,8 +107,7 @@ class LivePainter:
     def _painter(self, painting: Painting, size: tuple[int, int]) -> "BatchPainter":
         from engine.models.sd.batch_painter import BatchPainter
 
-        painter = self._painters.get(size)
-        if painter is None:
+        if (painter := self._painters.get(size)) is None:
             while len(self._painters) >= self._most_sizes:
                 _, oldest = self._painters.popitem(last=False)
                 self._free(oldest)

@@ -57,8 +57,7 @@ class Sessions:
             raise web.HTTPServiceUnavailable(text=f"{MAX_SOCKETS} WebSockets are open already\n")
         self._count += 1
         session = Session(self._queue, self._knobs, self._start, self._most_bytes, self._folder / str(self._count))
-        leaver = self._queue.join(session.client, time.perf_counter())
-        if leaver is None:
+        if (leaver := self._queue.join(session.client, time.perf_counter())) is None:
             most = self._queue.most_clients
             served = "1 client is" if most == 1 else f"{most} clients are"
             return await self._sockets.refuse(request, f"busy: {served} served; try again later")

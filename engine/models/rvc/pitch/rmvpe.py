@@ -158,8 +158,7 @@ class RmvpeTracker:
     @torch.no_grad()
     def track(self, sound: Tensor) -> Tensor:
         """Track the pitch of (B, n) float32 at 16 kHz: (B, n // 160) float32 in Hz, 0 where unvoiced."""
-        count = sound.shape[1] // HOP
-        if not count:
+        if not (count := sound.shape[1] // HOP):
             return sound.new_zeros(sound.shape[0], 0)
         mel = self._mel(sound).to(self._dtype)
         padded = mel[..., mirrored_indices(count, 0, -(-count // FRAME_MULTIPLE) * FRAME_MULTIPLE, mel.device)]

@@ -115,8 +115,7 @@ def _of_folder(name: str, path: Path) -> ControlNetFiles:
     kind = config.get("_class_name")
     if kind not in (KIND, UNION, ADAPTER):
         raise ModelError(f"{name}: {PART_CLASSES.get(str(kind), f'a {kind}')}, which is not supported; {PLAIN}")
-    weights = find_weights(path)
-    if weights is None:
+    if (weights := find_weights(path)) is None:
         raise ModelError(f"{name} has no weights{locate.how_to_get(name)}")
     tensors = headers_of(weights)
     if kind != ADAPTER:

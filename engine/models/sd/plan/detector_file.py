@@ -42,7 +42,6 @@ def examine_detector(part: str, name: str) -> DetectorFiles:
     found = str(config.get("model_type", "unknown"))
     if found != model_type:
         raise ModelError(f"{name}: is a model of type {found[:40]}; {part} needs {kind}, {fetch}")
-    weights = find_weights(path)
-    if weights is None:
+    if (weights := find_weights(path)) is None:
         raise ModelError(f"{name}: {part} has no weights, model.safetensors is missing; {fetch}")
     return DetectorFiles(part=part, name=name, config=config, weights=weights)

@@ -85,8 +85,7 @@ def examine_ip_adapter(name: str, encoder: str, outline: NetworkOutline | None) 
     if outline is not None:
         _require_fit(name, tensors, outline)
     folder, config = _encoder(name, file, encoder, need)
-    encoder_weights = find_weights(folder)
-    if encoder_weights is None:
+    if (encoder_weights := find_weights(folder)) is None:
         raise ModelError(f"{folder} has no weights{locate.how_to_get(encoder)}")
     notes = (pickle_note(f"ip_adapter {file.name}"),) if weights.is_pickle else ()
     return IpAdapterFiles(

@@ -177,8 +177,7 @@ def _changes(
     found = []
     for layer, shape, by_role in zip(layers, shapes, roles, strict=True):
         there = [targets[part, layer.flat] for part in layer.parts if (part, layer.flat) in targets]
-        target = next(filter(shape.fits, there), there[0] if there else None)
-        if target is None:
+        if (target := next(filter(shape.fits, there), there[0] if there else None)) is None:
             continue
         if not shape.fits(target):
             here = " x ".join(map(str, target.shape))

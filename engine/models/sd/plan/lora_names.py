@@ -102,8 +102,7 @@ def layers_in(names: Iterable[str], layers_per_block: int) -> tuple[list[LoraLay
     found: dict[str, dict[str, str]] = {}
     rest: list[str] = []
     for name in names:
-        end = next((end for end in _ENDS if name.endswith(end)), None)
-        if end is None:
+        if (end := next((end for end in _ENDS if name.endswith(end)), None)) is None:
             rest.append(name)
             continue
         named = name.removesuffix(end)

@@ -86,8 +86,7 @@ def diffusers_name(name: str, layers: int) -> str | None:
     for start, ours in _FIXED.items():
         if rest.startswith(start):
             return ours + _resnet(rest.removeprefix(start))
-    found = _BLOCK.fullmatch(rest)
-    if found is None:
+    if (found := _BLOCK.fullmatch(rest)) is None:
         return None
     way, number, part, tail = found[1], int(found[2]), int(found[3]), found[4]
     if way == "input":
@@ -115,8 +114,7 @@ def original_name(name: str, layers: int) -> str:
     for theirs, ours in _FIXED.items():
         if name.startswith(ours):
             return UNET + theirs + _old_resnet(name.removeprefix(ours))
-    found = _NEW_BLOCK.fullmatch(name)
-    if found is None:
+    if (found := _NEW_BLOCK.fullmatch(name)) is None:
         return UNET + name
     way, block, part, index, tail = found[1], int(found[2]), found[3], int(found[4]), found[5]
     number = block * (layers + 1) + index
@@ -155,8 +153,7 @@ def text_weights(
 
 
 def _of_open_clip(name: str, tensor: TensorInfo, layers: int | None) -> dict[str, TensorInfo]:
-    block = _TEXT_BLOCK.fullmatch(name)
-    if block is None:
+    if (block := _TEXT_BLOCK.fullmatch(name)) is None:
         return {_OPEN_CLIP_NAMES[name]: tensor} if name in _OPEN_CLIP_NAMES else {}
     number, tail = int(block[1]), block[2]
     if layers is not None and number >= layers:

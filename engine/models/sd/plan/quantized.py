@@ -96,8 +96,7 @@ def require_plain(what: str, tensors: Mapping[str, TensorInfo]) -> None:
 
 def _formats_in_metadata(file: Path, header: CheckpointHeader) -> dict[str, Any]:
     """Options of each quantized layer, from the header; layers of the UNet may lack its prefix."""
-    text = header.metadata.get(METADATA)
-    if not text:
+    if not (text := header.metadata.get(METADATA)):
         return {}
     try:
         layers = dict(parse_json(text)["layers"])

@@ -114,8 +114,7 @@ def _is_sdxs(folder: DiffusersFolder) -> bool:
 def _of_trailing_euler(folder: DiffusersFolder, kind: str) -> SamplerChoice:
     reason = f"the scheduler's configuration: {kind} with trailing timesteps"
     name = Path(folder.name).name
-    named = sampler_from_name(name, is_lora=False)
-    if named is not None:
+    if (named := sampler_from_name(name, is_lora=False)) is not None:
         is_as_published = folder.family == "sd21" or folder.unet.get("sample_size") == _TURBO_SIDE
         if named.sampler == "turbo" and is_as_published:  # sd-turbo or sdxl-turbo in a folder of another name
             named = replace(named, guidance=1.0, is_merge=False)

@@ -167,8 +167,7 @@ def name_notes(name: str, *, is_lora: bool) -> tuple[str, ...]:
     """Lines about how to run a model of this name that its sampler alone does not show."""
     spaced = " ".join(tokenize_name(name))
     notes = [f"the name {name} says {hint}" for pattern, hint in _NOTES if re.search(pattern, spaced)]
-    named = sampler_from_name(name, is_lora=is_lora)
-    if named is None:
+    if (named := sampler_from_name(name, is_lora=is_lora)) is None:
         for sampler, pattern, kind in _UNSURE:
             if re.search(pattern, spaced):
                 notes.append(f"the name {name} may mean {kind}; if so, set the sampler {sampler}")

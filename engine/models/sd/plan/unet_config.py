@@ -93,8 +93,7 @@ def require_same_blocks(name: str, family: str, tensors: Mapping[str, TensorInfo
     if own == planned:
         return
     down = sorted((int(name.partition(".")[2]), block.depth) for name, block in own.items() if "input" in name)
-    hub_id = DISTILLED.get((family, tuple(depth for _, depth in down)))
-    if hub_id is not None:
+    if (hub_id := DISTILLED.get((family, tuple(depth for _, depth in down)))) is not None:
         raise ModelError(
             f"{name}: a distilled UNet with fewer blocks, like {hub_id}; use its diffusers folder instead: "
             f"{locate.download_command(hub_id, locate.MODEL_FILES)}"
@@ -147,8 +146,7 @@ def _planned(unet: Mapping[str, Any]) -> dict[str, Block]:
             planned[f"input_blocks.{number}"] = Block(width, each)
             number += 1
         number += 1  # the downsampler
-    middle = unet.get("mid_block_type", MID_BLOCK)
-    if middle:
+    if middle := unet.get("mid_block_type", MID_BLOCK):
         planned["middle_block"] = Block(widths[-1], _depths(middle, depths[-1], 1)[0])
     number = 0
     for width, layer_count, kind, depth in zip(widths[::-1], layers[::-1], up, back_depths, strict=True):

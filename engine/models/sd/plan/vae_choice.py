@@ -107,8 +107,7 @@ def choose_vae(folder: DiffusersFolder, requested: str, *, is_in_file: bool = Fa
         note = f"TAESD is not on this machine, so the much slower full VAE is used; download it once: {command}"
     if is_in_file:
         return VaeChoice(kind=FULL, config=folder.vae, note=note)
-    found = find_weights(own)
-    if found is None:
+    if (found := find_weights(own)) is None:
         raise ModelError(f"{folder.name}: vae has no weights{locate.how_to_get(folder.name)}")
     return VaeChoice(kind=FULL, folder=own, weights=found, config=folder.vae, note=note)
 
@@ -132,8 +131,7 @@ def _separate_vae(name: str, folder: DiffusersFolder) -> VaeChoice:
     if kind == FULL:
         _require_factor(name, config, folder)
     note = "" if kind == FULL else _family_note(name, path, folder)
-    weights = find_weights(path)
-    if weights is None:
+    if (weights := find_weights(path)) is None:
         raise ModelError(f"{name}: has no weights{locate.how_to_get(name)}")
     return VaeChoice(kind=kind, folder=path, weights=weights, config=config, note=note)
 
@@ -286,8 +284,7 @@ def join_halves(encoder: Mapping[str, Stored], decoder: Mapping[str, Stored]) ->
 
 
 def _tiny_pair(name: str, file: Path) -> tuple[WeightFiles, dict[str, Any]]:
-    halves = _HALF.findall(file.stem)
-    if not halves:
+    if not (halves := _HALF.findall(file.stem)):
         raise ModelError(
             f"{name}: half of a TAESD, with a name that does not show which; name the files ..._encoder and ..._decoder"
         )

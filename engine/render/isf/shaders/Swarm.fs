@@ -1,6 +1,6 @@
 /*{
     "ISFVSN": "2",
-    "DESCRIPTION": "A swarm of a hundred thousand lights in a current, four flocks for four layers. Every fourth bar it finds another figure, or the people in front of the camera; the kick blows it apart.",
+    "DESCRIPTION": "A swarm of a hundred thousand lights in a current, four flocks for four layers. Every fourth bar it finds the look's words or logo, else another figure; people in front of the camera at any time. The kick blows it apart.",
     "CREDIT": "multiverse",
     "CATEGORIES": ["Generator", "Particles"],
     "INPUTS": [
@@ -17,6 +17,7 @@
         {"NAME": "beats", "LABEL": "Beats since the start", "TYPE": "float", "DEFAULT": 0.0, "MIN": 0.0, "MAX": 1000000.0},
         {"NAME": "maskImage", "TYPE": "image"},
         {"NAME": "flowImage", "TYPE": "image"},
+        {"NAME": "textImage", "TYPE": "image"},
         {"NAME": "palette_1", "LABEL": "Deep", "TYPE": "color", "DEFAULT": [0.0, 0.14, 0.26, 1.0]},
         {"NAME": "palette_2", "LABEL": "Body", "TYPE": "color", "DEFAULT": [0.17, 0.50, 0.75, 1.0]},
         {"NAME": "palette_3", "LABEL": "Light", "TYPE": "color", "DEFAULT": [0.23, 0.87, 0.84, 1.0]},
@@ -100,15 +101,18 @@ void main() {
     vec2 id = (vec2(cell) + 0.5) / RENDERSIZE;
     float own = chance(vec2(cell) + 3.0);
     if (PASSINDEX == 1) {
-        // People: a guess a picture for each particle, kept as long as it lies on somebody.
+        // People and words: a guess a picture for each particle, kept as long as it lies on them. aim.z: 1 for words.
         vec4 old = texelFetch(aim, cell, 0);
-        old.xy += dt * pace_at(old.xy); // it moves along with the body
-        float kept = old.a > 0.5 && IMG_NORM_PIXEL(maskImage, old.xy).r > 0.4 ? 1.0 : 0.0;
+        bool seeks_words = own > 0.3 && now.b > 0.1;
+        if (old.z < 0.5) old.xy += dt * pace_at(old.xy); // it moves along with the body
+        bool stays = old.z > 0.5 ? seeks_words && IMG_NORM_PIXEL(textImage, old.xy).a > 0.4 : IMG_NORM_PIXEL(maskImage, old.xy).r > 0.4;
+        float kept = old.a > 0.5 && stays ? 1.0 : 0.0;
         vec2 guess = vec2(chance(vec2(cell) + 17.0 * fract(TIME) + 1.0), chance(vec2(cell.yx) + 29.0 * fract(TIME) + 5.0));
         vec4 mask = IMG_NORM_PIXEL(maskImage, guess);
-        bool is_found = mask.r * mask.a > 0.5 && own < 0.8;
-        bool is_better = is_found && (kept < 0.5 || chance(guess * 91.0) < 0.03);
-        gl_FragColor = is_better ? vec4(guess, 0.0, 1.0) : vec4(old.xyz, kept);
+        bool is_word = seeks_words && IMG_NORM_PIXEL(textImage, guess).a > 0.5;
+        bool is_found = is_word || (mask.r * mask.a > 0.5 && own < 0.8 && old.z * kept < 0.5);
+        bool is_better = is_found && (kept < 0.5 || (is_word && old.z < 0.5) || chance(guess * 91.0) < 0.03);
+        gl_FragColor = is_better ? vec4(guess, is_word ? 1.0 : 0.0, 1.0) : vec4(old.xyz, kept);
         return;
     }
     if (PASSINDEX == 2 || PASSINDEX == 3) {
@@ -146,7 +150,7 @@ void main() {
             hold = 0.96;
             home = vec3((to.xy - 0.5) * 2.0 * vec2(wide, 1.0), 0.10 * (own - 0.5));
         }
-        if (to.a > 0.5) wanted = vec3(2.0 * vec2(wide, 1.0) * pace_at(to.xy), 0.0) * 10.0;
+        if (to.a > 0.5) wanted = vec3(2.0 * vec2(wide, 1.0) * pace_at(to.xy), 0.0) * 10.0 * (1.0 - to.z);
         wanted = mix(wanted, (to.a > 0.5 ? 9.0 : 4.0) * (home - at.xyz) + 0.10 * wanted, hold);
         vec3 v = mix(going.xyz, wanted, 1.0 - exp(-dt * (2.2 + (to.a > 0.5 ? 14.0 : 3.0) * hold)));
         // The kick: a shell of pressure that runs outward.
