@@ -57,7 +57,7 @@ class SourceMapper:
 
     def __init__(self, report: Report) -> None:
         self._report = report
-        self._situation: tuple[str, str] = ("", "")
+        self._missing = ""
         self._since_s: float | None = None
         self._analysis = SourceAnalysis()
         self._last: SourceRequest | None = None
@@ -89,15 +89,16 @@ class SourceMapper:
         self._thread.close()
 
     def _report_missing(self, readers: str, request: SourceRequest | None, time_s: float) -> None:
-        """Report what these shaders miss, once it has been missing for a while: a camera opens in a second or two."""
+        """Report what these shaders miss, once it has been missing for a while: a camera opens in a second or two.
+        Another look that misses the same is not told again."""
         missing = (
             "" if request is not None and request.segmentation is not None else _NO_MODEL if request else _NO_SOURCE
         )
-        if (readers, missing) != self._situation:
-            self._situation, self._since_s = (readers, missing), time_s
-        if self._since_s is not None and time_s - self._since_s >= TOLD_AFTER_S:
+        if readers and missing != self._missing:
+            self._missing, self._since_s = missing, time_s
+        if readers and self._since_s is not None and time_s - self._since_s >= TOLD_AFTER_S:
             self._since_s = None
-            if readers and missing:
+            if missing:
                 self._report("source", f"{readers}: {missing}")
 
     def _map_newest(self, request: SourceRequest) -> None:

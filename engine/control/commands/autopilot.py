@@ -21,6 +21,7 @@ from engine.params import Tempo, macros
 from engine.params.autopilot import Autopilot
 from engine.params.banks import sorted_pads
 from engine.params.crossfade import BY as FADE
+from engine.params.fade_time import AT_ONCE, FadeTime
 from engine.params.looks import LOOKS
 from engine.params.store import Change
 from engine.values import BeatFeatures, Section
@@ -90,8 +91,8 @@ class AutopilotControl:
                 where = f"bank {bank}" if bank else "the built-in looks"
                 raise PresetError(f"no other look of {where} can be shown (/autopilot/bank chooses another bank)")
             self._mixer.prepare(name)
-            self._waiting, fade = name, time_of(self._store.get(TAKE_FADE))
-            self._queue.add_look(name, "bar", self._take, self._on_drop, preset=name, is_cut=fade.is_at_once)
+            self._waiting, is_cut = name, self._fade().is_at_once
+            self._queue.add_look(name, "bar", self._take, self._on_drop, preset=name, is_cut=is_cut)
         except (PresetError, Rejected) as error:
             self._waiting = ""
             self._say(str(error))
@@ -101,11 +102,15 @@ class AutopilotControl:
         """Take what waited: its bar begins."""
         self._waiting, self._problem = "", ""
         try:
-            self._take_origin = f"preset {self._mixer.take(time_of(self._store.get(TAKE_FADE)), name=name)}"
+            self._take_origin = f"preset {self._mixer.take(self._fade(), name=name)}"
             self.policy.section = self._waits_for
         except PresetError as error:
             self._say(str(error))
         self._prepares = self._mixer.prepares
+
+    def _fade(self) -> FadeTime:
+        """The time of the take that waits: a drop that has just begun is cut to."""
+        return AT_ONCE if self._waits_for == "drop" != self.policy.section else time_of(self._store.get(TAKE_FADE))
 
     def _looks(self, bank: int) -> dict[str, float | None]:
         """The looks of the bank that can be shown, with their energies; a line for each that cannot."""

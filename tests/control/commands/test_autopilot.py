@@ -46,6 +46,16 @@ def test_a_look_that_fits_comes_on_the_bar_after_a_section_has_begun(rig: Rig) -
         assert rig.store.get("/beat/section") == section
 
 
+def test_it_cuts_to_a_drop_and_dissolves_to_anything_else(rig: Rig) -> None:
+    rig.store.set("/autopilot/bars", 4)
+    dissolves = []
+    for section in ("quiet", "drop", "quiet", "drop", "drop"):
+        while not rig.hear(section, 0.01):
+            pass
+        dissolves.append(rig.crossfade.is_fading)
+    assert dissolves == [True, False, True, False, True], "the last one is another look in the same drop"
+
+
 def test_no_look_comes_again_while_another_that_fits_was_on_air_longer_ago(rig: Rig) -> None:
     rig.store.set("/autopilot/bars", 2)
     names = [name for _, name in rig.hear("quiet", 41.0)]
