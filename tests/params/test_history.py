@@ -7,6 +7,7 @@ import pytest
 
 from engine.control.commands.undo import UndoControl
 from engine.params import Snapshot
+from engine.params.fade_time import AT_ONCE
 from engine.params.macros import Macros
 from osc_schema import Rejected, Value
 from tests.control.commands.show_rig import BRIGHTNESS, CueRig
@@ -92,6 +93,13 @@ def test_a_preset_loaded_by_hand_is_undone_with_its_name_and_a_cue_is_not(rig: U
     assert (rig.store.get(BRIGHTNESS), rig.presets.current.name) == (3.0, "high")
     rig.presets.load("mid", is_by_hand=False)  # as a cue does
     assert rig.undo() == "preset high"
+
+
+def test_a_look_that_the_autopilot_took_is_not_undone(rig: UndoRig) -> None:
+    rig.move(BRIGHTNESS, 1.5)
+    rig.presets.mixer.take(AT_ONCE, name="high", is_by_hand=False)
+    rig.frame()
+    assert rig.undo() == BRIGHTNESS
 
 
 def test_a_panic_is_undone_as_a_whole(rig: UndoRig) -> None:

@@ -102,7 +102,7 @@ class AutopilotControl:
         """Take what waited: its bar begins."""
         self._waiting, self._problem = "", ""
         try:
-            self._take_origin = f"preset {self._mixer.take(self._fade(), name=name)}"
+            self._take_origin = f"preset {self._mixer.take(self._fade(), name=name, is_by_hand=False)}"
             self.policy.section = self._waits_for
         except PresetError as error:
             self._say(str(error))

@@ -75,7 +75,7 @@ class PresetMixer:
         get: Callable[[str], LoadedPreset],
         current: CurrentPreset,
         crossfade: Crossfade,
-        load: Callable[[str, FadeTime, Ended], None],
+        load: Callable[..., None],
         apply: Callable[..., None],
         expect: Callable[[str], None],
     ) -> None:
@@ -118,7 +118,9 @@ class PresetMixer:
             self._expect(name)
         self._set_prepared(name)
 
-    def take(self, time: FadeTime, ended: Ended = lambda superseded_by: None, *, name: str = "") -> str:
+    def take(
+        self, time: FadeTime, ended: Ended = lambda superseded_by: None, *, name: str = "", is_by_hand: bool = True
+    ) -> str:
         """Crossfade to the prepared preset, or to the one that was prepared when the take was queued. Returns its name.
 
         The preset that was on screen is the prepared one afterwards, unless another one was prepared while the take was
@@ -128,7 +130,7 @@ class PresetMixer:
             preset, before = name or self.prepared, self._on_screen
             if not preset:
                 raise PresetError(NOTHING_PREPARED)
-            self._load(preset, time, ended)
+            self._load(preset, time, ended, is_by_hand=is_by_hand)
             if preset == self.prepared:
                 self._set_prepared(self._if_exists(before))
         return preset
