@@ -15,6 +15,7 @@ from engine.control.commands.bank import BankControl
 from engine.control.commands.shader import ShaderControl
 from engine.params.banks import require_number
 from engine.render.guarded_renderer import GuardedRenderer
+from engine.render.isf.isf_file import MAX_IMPORT_PX
 from engine.sinks.snapshot import encode_png
 from engine.system import folders
 from engine.system.atomic_file import write_atomic
@@ -48,18 +49,21 @@ class StillControl:
         pad = require_number("pad", args[0], PADS) if args else 0
         if not self._renderer.shader_driver:
             raise Rejected("a still is shown by a shader, which needs OpenGL (multiverse doctor says how to get it)")
+        if self._requested or self._disk.waiting:
+            raise Rejected("the last still is not written yet: try again in a moment")
         self._requested.append((pad, reply))
 
     def step(self) -> None:
         """Read the picture that was drawn, without a blackout, and make presets of stills whose shader is listed."""
         while self._requested:
             pad, reply = self._requested.popleft()
-            pixels = self._renderer.behind_reader(max(self._renderer.size_px))()
+            pixels = self._renderer.behind_reader(min(MAX_IMPORT_PX, max(self._renderer.size_px)))()
             self._disk.post(partial(self._write, pixels, pad, reply), reply.fail)
         while self._written and self._catalog.find(self._written[0][0]) is not None:
             name, pad, reply = self._written.popleft()
             look = _PLAIN | {file_address(GENERATOR): name, f"/fx/{GENERATOR}/mix": 1.0}
-            self._banks.save(name, {**self._store.snapshot(), **look}, pad, reply)
+            values = {**self._store.snapshot(), **look}
+            reply.attempt(partial(self._banks.save, name, values, pad, reply))
 
     def _write(self, pixels: np.ndarray, pad: int, reply: Reply) -> None:
         """Write the picture and its shader. The disk's thread."""

@@ -22,6 +22,7 @@ HISTORY, TEXT = "historyImage", "textImage"
 SOURCE_MAPS: Final = ("sourceImage", "previousImage", "maskImage", "objectImage", "flowImage", HISTORY, TEXT)
 """Image inputs of these names show layer 5's source, what is known of it, and the look's texts (gl_sources.py)."""
 MAX_CHARS: Final = 256 * 1024  # of a text: the largest of 321 public shaders has 24 KB
+MAX_IMPORT_PX: Final = 4096  # a side of an imported image
 MAX_BUDGET: Final = 2 << 20  # work units of all guarded loops of one pixel (loops.py)
 FRAGMENT_FILE, VERTEX_FILE = 0, 1
 """Numbers that a driver's message gives the author's two texts."""

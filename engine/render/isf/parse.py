@@ -21,7 +21,7 @@ import numpy as np
 
 from engine.errors import IsfError
 from engine.render.isf.expression import Expression
-from engine.render.isf.isf_file import MAX_CHARS, Input, InputType, IsfFile, IsfImport, IsfInput, IsfPass
+from engine.render.isf.isf_file import MAX_CHARS, MAX_IMPORT_PX, Input, InputType, IsfFile, IsfImport, IsfInput, IsfPass
 from engine.render.isf.translate import translate
 from engine.system.small_file import read_small
 from engine.system.translate_errors import reason_of
@@ -34,7 +34,6 @@ _TYPES: Final[Mapping[str, InputType]] = {**{name.lower(): name for name in get_
 _COUNTS = {"point2D": 2, "color": 4}
 _WHITE = (1.0, 1.0, 1.0, 1.0)
 MAX_FILE_BYTES: Final = 32 << 20
-MAX_SIDE_PX: Final = 4096
 MAX_BYTES: Final = 512 << 20  # of all images of a shader, 4 bytes a pixel: eight of the largest
 FORMATS: Final = ("PNG", "JPEG", "GIF", "BMP", "TIFF", "WEBP")
 BYTES_PER_PX: Final = 4
@@ -199,9 +198,9 @@ def _read(file: str, folder: Path, used_bytes: int) -> np.ndarray:
             warnings.simplefilter("error", Image.DecompressionBombWarning)
             with Image.open(raw, formats=FORMATS) as image:
                 width, height = image.size
-                if max(width, height) > MAX_SIDE_PX:
+                if max(width, height) > MAX_IMPORT_PX:
                     size = f"{width}x{height} px"
-                    raise IsfError(f"IMPORTED image {file[:80]!r} has {size}: at most {MAX_SIDE_PX} a side")
+                    raise IsfError(f"IMPORTED image {file[:80]!r} has {size}: at most {MAX_IMPORT_PX} a side")
                 if used_bytes + width * height * BYTES_PER_PX > MAX_BYTES:
                     most = f"at most {MAX_BYTES >> 20} MB"
                     raise IsfError(

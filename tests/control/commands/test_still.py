@@ -29,5 +29,7 @@ def test_a_still_is_a_pad_that_shows_the_picture_behind_a_blackout(tmp_path: Pat
         wait_for(lambda: np.abs(playing.pictures[0][..., :3] - picture).max() <= 3, "the still on screen")
         assert playing.done("/still/take")[-1] != name
         assert "1..16" in playing.failed("/still/take", 17)
+        playing.engine.params.set("/bank/shown", 9)
+        assert "bank 9" in playing.failed("/still/take", 3)
     finally:
         playing.close()
