@@ -20,6 +20,7 @@ from engine.render.isf.isf_file import Input
 
 BENEATH: Final = "isf_beneath"
 MAX_REASON_CHARS: Final = 300
+POINTS_AT_ONCE: Final = 1 << 15  # between two looks at the clock
 
 # Mesa writes 0:14(3): error, NVIDIA and AMD 0(14) : error, Apple ERROR: 0:14: error; the 0 is the number from #line.
 _COMPILER_ERROR = re.compile(
@@ -66,9 +67,9 @@ class LinkedProgram:
             if name in self._program:
                 self._program[name] = value
 
-    def draw(self, points: int = 0) -> None:
-        """Draw the strip of four corners, or so many points."""
-        self._vertices.render(moderngl.POINTS if points else moderngl.TRIANGLE_STRIP, vertices=points or 4)
+    def draw(self, points: int = 0, first: int = 0) -> None:
+        """Draw the strip of four corners, or so many points from number `first` on."""
+        self._vertices.render(moderngl.POINTS if points else moderngl.TRIANGLE_STRIP, points or 4, first=first)
 
     def release(self) -> None:
         release_all(self._vertices, self._program)
@@ -282,21 +283,25 @@ class IsfProgram:
         linked.set(self._uniforms | pass_uniforms)
         try:
             if has_points:
-                self._draw_points(linked, self._points[number])
+                self._draw_points(linked, self._points[number], moderngl.MAX if finish == COUNT else moderngl.FUNC_ADD)
             else:
                 self._draw_bands(linked, framebuffer, size_px)
         finally:
             for unit in linked.units.values():
                 self._sampler.clear(unit)
 
-    def _draw_points(self, linked: LinkedProgram, count: int) -> None:
-        """Add up the colours of so many points."""
+    def _draw_points(self, linked: LinkedProgram, count: int, equation: int) -> None:
+        """Add up the colours of so many points, or keep the largest."""
         self._context.enable_only(moderngl.BLEND | moderngl.PROGRAM_POINT_SIZE)
-        self._context.blend_func = moderngl.ONE, moderngl.ONE
+        self._context.blend_func, self._context.blend_equation = (moderngl.ONE, moderngl.ONE), (equation, equation)
         try:
-            if count:
-                linked.draw(count)
+            for first in range(0, count, POINTS_AT_ONCE):
+                linked.draw(min(POINTS_AT_ONCE, count - first), first)
+                if self._clock is not None and self._wait is not None and first + POINTS_AT_ONCE < count:
+                    self._wait()
+                    self._clock.check()
         finally:
+            self._context.blend_equation = moderngl.FUNC_ADD, moderngl.FUNC_ADD
             self._context.enable_only(moderngl.NOTHING)
 
     def _draw_bands(self, linked: LinkedProgram, framebuffer: moderngl.Framebuffer, size_px: tuple[int, int]) -> None:
