@@ -58,6 +58,8 @@ class SourceMapper:
     def __init__(self, report: Report) -> None:
         self._report = report
         self._missing = ""
+        self.other_readers: set[str] = set()
+        """Shaders of the second output that read them."""
         self._since_s: float | None = None
         self._analysis = SourceAnalysis()
         self._last: SourceRequest | None = None
@@ -124,8 +126,13 @@ class SourceAnalysis:
         picture = cv2.cvtColor(visible, cv2.COLOR_RGB2RGBA)
         before, last = self._before, self._request
         gap_s = request.time_s - last.time_s if last is not None else 0.0
-        if before is None or before.picture.shape != picture.shape or not 0.0 <= gap_s <= RESTART_S:
+        is_other = last is None or (last.is_mirrored, last.picture.source) != (
+            request.is_mirrored,
+            request.picture.source,
+        )
+        if is_other or before is None or before.picture.shape != picture.shape or not 0.0 <= gap_s <= RESTART_S:
             before = None
+        gap_s = 0.0 if before is None else request.time_s - before.time_s  # since the picture before, not its masks
         flow_px = _texture_size((width, height), FLOW_PX)
         small = cv2.resize(visible, flow_px, interpolation=cv2.INTER_AREA)
         is_new = before is None or last is None or last.picture is not request.picture

@@ -105,6 +105,26 @@ def test_a_model_that_finds_nobody_gives_an_empty_mask_and_no_side_is_a_power_of
     assert all(side & (side - 1) for side in sides)
 
 
+def test_masks_that_come_between_two_pictures_do_not_shorten_the_time_between_them() -> None:
+    analysis, first, second = SourceAnalysis(), request(textured()), request(textured(), 15)
+    for at_s, found in ((0.0, None), (0.2, found_at([2, 1])), (0.4, found_at([1, 2]))):
+        analysis.compute(replace(first, segmentation=found, time_s=at_s))
+    assert analysis.compute(second).interval_s == pytest.approx(0.5)
+
+
+@pytest.mark.parametrize("change", ["mirror", "source"])
+def test_a_mirrored_picture_or_one_of_another_source_is_no_movement(change: str) -> None:
+    analysis, pixels = SourceAnalysis(), textured()
+    pixels[40:160, 40:100] = 200, 60, 40
+    for number in range(10):
+        analysis.compute(request(pixels, number))
+    other = request(pixels, 10, is_mirrored=True)
+    if change == "source":
+        other = replace(request(pixels[:, ::-1], 10), picture=replace(other.picture, source="another camera"))
+    maps = analysis.compute(other)
+    assert not maps.flow.any() and (maps.mask[..., 0] > 127).mean() < 0.01 and maps.interval_s == 0.0
+
+
 def test_what_a_look_misses_is_told_once_after_two_seconds_and_again_when_the_camera_is_lost(reports: Any) -> None:
     mapper, camera = SourceMapper(reports), request(textured())
     scenes = [None] * 100 + [camera] * 200 + [replace(camera, segmentation=found_at([1, 2]))] * 100 + [None] * 100

@@ -88,7 +88,8 @@ class Drawing:
         self, scene: Scene, values: Mapping[str, Any], frame_id: FrameId, shaders: tuple[ShaderSlot, ...]
     ) -> SourceMaps | None:
         """The maps of the picture of layer 5's source, if a shader reads them."""
-        readers = {each.file.title for each in shaders if each.file.source_maps}
+        playing = (*shaders, *self.slots.upcoming)  # a prepared look begins with its people, too
+        readers = {each.file.title for each in playing if each.file.source_maps} | self.sources.other_readers
         masks, layer5, request = scene.masks, scene.layer5(values), None
         if layer5 is not None and readers:
             picture, found = layer5.picture, masks.picture if masks.segmentation is not None else None
