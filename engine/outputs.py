@@ -13,6 +13,7 @@ from engine.live.kit.scene import Scene
 from engine.params import Snapshot
 from engine.params.preset_file import LoadedPreset
 from engine.render.guarded_renderer import GuardedRenderer
+from engine.render.master import with_strobe
 from engine.render.output_shape import CORNERS, Corners, OutputShape, is_convex
 from engine.render.picture import PictureInput
 from engine.sinks.second_output import SecondStatus, SparePace
@@ -58,17 +59,21 @@ class Outputs:
             self.close()
             return
         shape, preset = self._shape(snapshot, 2, frame.id), self._chosen_preset(snapshot)
-        if self._paced_for != (settings := (shape.size_px, preset)):
+        if self._paced_for != (settings := (shape.requested_px, preset)):
             self._pace, self._paced_for = SparePace(), settings
         pace, is_offline, now_s = self._pace, self._drawing.is_offline, self._stopwatch.now_s()
         free_s = next_due_s - now_s
+        shows = "program"
         if is_offline or pace.allows(now_s, free_s):
             renderer = self._drawing.renderer
             if preset is None:
                 self.close()
             elif (second := self._second_of((of_look := shape.of_look()).picture_px)) is not None:
-                renderer, shape = second, of_look
+                renderer, shape, shows = second, of_look, preset.name
                 second.draw(self._picture(preset, snapshot, scene, features, frame))
+                state = second.shader_state
+                lost = [*state.failures.values(), *(f"the shader in {slot} took too long" for slot in state.overruns)]
+                self._report_once("slots", f"output 2: {shows} is drawn without a shader: {lost[0]}" if lost else "")
             self._sinks.publish_extra(frame, SECOND.name, renderer.output_picture(shape))
             pace.add(now_s, free_s, self._stopwatch.now_s() - now_s)
             self._frames += 1
@@ -76,14 +81,13 @@ class Outputs:
             self._dropped += 1
         line = f"output 2: a picture takes {pace.cost_s * 1000:.0f} ms, {TOO_DEAR}"
         self._report_once("pace", line if pace.failures > 1 and not is_offline else "")
-        shows = "program" if preset is None else preset.name
         self.status = SecondStatus(*shape.size_px, pace.cost_s * 1000, self._frames, self._dropped, shows)
 
     def close(self) -> None:
         """Release the second renderer, which is not needed now, or whose context is gone. Idempotent."""
         if self._second is not None:
             self._second.close()
-        self._second, self._looks.second = None, None
+        self._second, self._looks.second, self._drawing.sources.other_readers = None, None, set()
 
     renew_context = close
 
@@ -117,6 +121,7 @@ class Outputs:
         except RenderError as error:
             self._report_once("renderer", f"output 2: no second look here ({error}); it shows the program")
             return None
+        self._report_once("renderer", "")
         return self._second
 
     def _picture(
@@ -133,6 +138,7 @@ class Outputs:
         second.modulate(features, time_s=frame.id.time_s, beat=frame.beat.beat)
         own_features = features if looks.outgoing or looks.upcoming else features.for_outgoing()
         picture = picture_of(second.values, own_features, scene, scene.regions, frame.id)
+        look = with_strobe(picture.look, second.values, frame.beat.beat, frame.id.time_s)
         lists, is_offline = self._control_hub.shaders, self._drawing.is_offline
         # Offline the bytes must not depend on when a test ends.
         shaders = () if is_offline else lists.second_shaders(second.values, snapshot)
@@ -141,8 +147,9 @@ class Outputs:
         fault = next(filter(None, faults), "") if len(shaders) < len(files) else ""
         self._report_once("shaders", fault and f"output 2: {preset.name} is drawn without a shader: {fault}")
         second.values = values  # the sound of the next frame is analysed with these
-        source = self._drawing.sources.latest
-        return replace(picture, cuts=self._cuts, fitted_px=None, shaders=shaders, source=source)
+        sources = self._drawing.sources
+        sources.other_readers = {each.file.title for each in shaders if each.file.source_maps}
+        return replace(picture, look=look, cuts=self._cuts, fitted_px=None, shaders=shaders, source=sources.latest)
 
     def _report_once(self, key: str, line: str) -> None:
         """Report a line once, until it has another text."""

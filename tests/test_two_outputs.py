@@ -71,6 +71,19 @@ def test_a_preset_that_is_missing_and_corners_that_cross_are_one_line_each(show:
     assert [line for line in status.warnings if "Riso: plays only live" in line]
 
 
+def test_a_second_look_that_is_too_large_is_one_line_and_the_program_is_shown(show: Callable) -> None:
+    (_, second), status = show({**LOOK, "/output/2/width": 4096, "/output/2/crop/width": 0.1})
+    assert second.shape[1] == 4096 and status.second is not None and status.second.shows == "program"
+    (line,) = [line for line in status.warnings if "no second look here" in line]
+    assert "draws 1x1 to" in line
+
+
+def test_a_strobe_flashes_on_both(show: Callable) -> None:
+    strobe = {"/master/strobe/enable": True, "/master/strobe/tempo_sync": "free", "/master/strobe/rate_hz": 10.0}
+    pictures, _ = show({**LOOK, **strobe, "/safety/flash_guard": False})
+    assert [int(picture[..., :3].min()) for picture in pictures] == [255, 255]
+
+
 @pytest.mark.only_on("linux", reason="elsewhere a window needs no DISPLAY")
 def test_a_second_window_without_a_display_is_one_line(show: Callable, monkeypatch: pytest.MonkeyPatch) -> None:
     for name in ("DISPLAY", "WAYLAND_DISPLAY"):

@@ -73,8 +73,7 @@ class GraphicPass:
 
     def _texture_of(self, image: GraphicImage, needed: Sequence[GraphicImage]) -> UploadedImage:
         """Return a texture that holds the image: the one that has it already, else an unused one."""
-        found = next((each for each in self._images if each.source is image), None)
-        if found is None:
+        if (found := next((each for each in self._images if each.source is image), None)) is None:
             found = next((each for each in self._images if each.source not in needed), None)
         if found is None:
             found = UploadedImage(self._context, 4, "f1")

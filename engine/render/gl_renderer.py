@@ -212,6 +212,7 @@ class GLRenderer:
 
     def open_second(self, width: int, height: int) -> "GLRenderer":
         with self._drawing():
+            self._require_size(width, height)  # before anything is made in the context, which stays
             return GLRenderer(width, height, context=self._context)
 
     def close(self) -> None:
@@ -229,10 +230,13 @@ class GLRenderer:
         except RenderError as error:
             log.warning("a lost context could not be released: %s", error)
 
-    def _make_targets(self, width: int, height: int) -> SizedTargets:
+    def _require_size(self, width: int, height: int) -> None:
         largest = self._context.info["GL_MAX_TEXTURE_SIZE"]
         if not (0 < width <= largest and 0 < height <= largest):
             raise RenderError(f"size {width}x{height}: this GPU draws 1x1 to {largest}x{largest}")
+
+    def _make_targets(self, width: int, height: int) -> SizedTargets:
+        self._require_size(width, height)
         self._context.error  # noqa: B018  reading clears
         try:
             targets = SizedTargets(

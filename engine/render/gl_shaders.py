@@ -53,6 +53,10 @@ class GLShaders:
     def is_incomplete(self) -> bool:
         return self._chain.is_incomplete
 
+    def open_another(self) -> "GLShaders":
+        """Open a context for another renderer's shaders."""
+        return GLShaders()
+
     def begin(self, picture: PictureInput, size_px: tuple[int, int]) -> None:
         """Prepare a picture of this size (width, height), as `SlotChain.begin`."""
         with driver_errors():

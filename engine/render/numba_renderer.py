@@ -77,7 +77,7 @@ class NumbaRenderer:
         is_live: Portable code will do; else return as soon as any look can be drawn; effects, masks and 16-bit pictures
         follow once they are compiled. on_progress: Gets the progress, line by line, also on other threads.
         """
-        self.reason = reason
+        self.reason, self._is_live = reason, is_live
         self._shaders = shaders
         self.shader_driver = shaders.driver if shaders else ""
         self.description = f"Numba {numba.__version__}, {_open_threads()} threads, 16-bit pictures"
@@ -190,7 +190,10 @@ class NumbaRenderer:
         return LazyPicture(width=width, height=height, draw_texture=self._require_open, read_rgba=read_rgba)
 
     def open_second(self, width: int, height: int) -> "NumbaRenderer":
-        return NumbaRenderer(width, height)
+        shaders = None if self._shaders is None else self._shaders.open_another()
+        second = NumbaRenderer(width, height, is_live=self._is_live, shaders=shaders)
+        second._why_no_shaders = self._why_no_shaders
+        return second
 
     def close(self) -> None:
         if self._shaders is not None and not self._is_closed:

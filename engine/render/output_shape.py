@@ -70,7 +70,9 @@ class OutputShape:
         return is_whole and not any(self.edges) and self.pin == CORNERS
 
     def of_look(self) -> "OutputShape":
-        """This shape of a look of its own, drawn so large that the part has the output's pixels."""
+        """This shape of a look of its own, drawn so large that the part has the output's pixels, if it has a size."""
+        if self.requested_px == (0, 0):
+            return self
         width, height = (max(1, round(px / part)) for px, part in zip(self.size_px, self.crop[2:], strict=True))
         return replace(self, picture_px=(width, height), requested_px=self.size_px)
 

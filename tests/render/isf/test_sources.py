@@ -3,6 +3,7 @@
 import json
 import re
 from collections.abc import Callable
+from contextlib import closing
 from dataclasses import replace
 from itertools import pairwise
 from pathlib import Path
@@ -18,6 +19,7 @@ from engine.render.isf.gl_sources import CELLS_PER_S, COLUMNS, ROWS
 from engine.render.isf.isf_file import IsfFile, ShaderSlot
 from engine.render.isf.parse import parse_isf
 from engine.render.masks import SourceMaps
+from engine.render.opening import open_renderer
 from engine.render.picture import PictureInput, Renderer
 from tests.support.pictures import draw_once
 
@@ -178,6 +180,18 @@ def test_words_that_are_all_but_transparent_are_where_the_picture_would_show_the
     read = last(**{"/text/1/opacity": 0.01, "/fx/generator/file": "Read"})
     assert 0.05 < written.mean() < 0.5
     assert (written & read).sum() > 0.93 * (written | read).sum()
+
+
+def test_a_second_renderer_beside_numba_draws_shaders_of_its_own(picture: Callable[..., PictureInput]) -> None:
+    red, blue = (reads("maskImage", f"vec4({rgb}, 1.0)") for rgb in ("1.0, 0.0, 0.0", "0.0, 0.0, 1.0"))
+    with closing(open_renderer("numba", 64, 48)) as first, closing(first.open_second(32, 24)) as second:
+        for frame in range(BUILD_FRAMES):
+            for renderer, file in ((first, red), (second, blue)):
+                slot = ShaderSlot(slot="generator", file=file, inputs={}, mix=1.0)
+                look = picture({"/post/grain": 0.0}, time_s=frame / FPS)
+                draw_once(renderer, replace(look, shaders=(slot,)))
+        seen = [renderer.read_rgba()[5, 5, :3].tolist() for renderer in (first, second)]
+    assert seen == [[255, 0, 0], [0, 0, 255]]
 
 
 @pytest.mark.parametrize("page", ["how-to/shaders.md", "reference/isf.md"])
