@@ -49,8 +49,7 @@ class BandPlan:
         bins_per_hz = frames / sample_rate_hz
         last = frames // 2  # the bin at half the sample rate, not used
         coarse = [min(last, int(np.ceil(edge * bins_per_hz))) for edge in BAND_EDGES_HZ]
-        octaves = np.log2(MAX_HZ / MIN_HZ)
-        fine_hz = np.geomspace(MIN_HZ, MAX_HZ, round(octaves * _BANDS_PER_OCTAVE))
+        fine_hz = np.geomspace(MIN_HZ, MAX_HZ, round(np.log2(MAX_HZ / MIN_HZ) * _BANDS_PER_OCTAVE))
         fine = np.ceil(fine_hz * bins_per_hz).astype(int)
         edges = np.unique(np.concatenate([coarse, fine[fine < coarse[-1]]]))
         self._starts = edges[:-1]

@@ -182,8 +182,7 @@ class SteadyReader:
         self.least_spare_s = min(self.least_spare_s, spare / rate_hz)
         sound = self._interpolate(frames, begins, ends)
         if former is not None:
-            rise = _rise(frames)
-            sound = former + (sound - former) * rise
+            sound = former + (sound - former) * _rise(frames)
         was_audible, self._is_audible = self._is_audible, spare >= 0.0
         fade = min(frames, round(FADE_S * self.to_hz))
         if self._is_audible and not was_audible:

@@ -38,8 +38,7 @@ class StemSplitter:
         frames, hop = spectrum_frames(sample_rate_hz) // 2, hop_frames
         self._frames, self._hop = frames, hop
         rise = np.sin(0.5 * np.pi * (np.arange(frames - hop) + 0.5) / (frames - hop))
-        fall = np.cos(0.5 * np.pi * (np.arange(hop) + 0.5) / hop)
-        window = np.concatenate([rise, fall])
+        window = np.concatenate([rise, np.cos(0.5 * np.pi * (np.arange(hop) + 0.5) / hop)])
         overlapped = np.sin(0.5 * np.pi * (np.arange(2 * hop) + 0.5) / hop) ** 2  # two of them add up to 1
         self.window = window.astype(np.float32)
         """(frames,): of a frame, before its FFT."""

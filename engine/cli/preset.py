@@ -111,8 +111,7 @@ def delete(name: Name, folder: Folder = None, as_json: AsJson = False) -> None:
 @app.command()
 def restore(name: Name, folder: Folder = None, as_json: AsJson = False) -> None:
     """Restore the preset that was last overwritten or deleted under this name. A second call undoes the first."""
-    loaded = _open(folder).restore(name)
-    _print({"restored": loaded.name}, as_json)
+    _print({"restored": _open(folder).restore(name).name}, as_json)
 
 
 @app.command("import")

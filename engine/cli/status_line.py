@@ -24,8 +24,7 @@ BEAT_NOTES = {"following": "", "manual": "", "free": " (free)", "stopped": " (st
 def level_bar(level: float) -> str:
     """One character for a linear level: empty under -48 dBFS, full at 0."""
     level_db = 20 * math.log10(max(level, 1e-6))
-    step = round((1 - level_db / BAR_FLOOR_DB) * (len(BARS) - 1))
-    return BARS[min(max(step, 0), len(BARS) - 1)]
+    return BARS[min(max(round((1 - level_db / BAR_FLOOR_DB) * (len(BARS) - 1)), 0), len(BARS) - 1)]
 
 
 def started_lines(engine: "Engine") -> list[str]:

@@ -88,8 +88,7 @@ class ShaderInput:
     @property
     def labels(self) -> tuple[str, ...]:
         """A name for each alias: the input's, with the part's name if there are several."""
-        parts = PARTS.get(self.type, ())
-        return tuple(f"{self.name} {part}" for part in parts) or (self.name,)
+        return tuple(f"{self.name} {part}" for part in PARTS.get(self.type, ())) or (self.name,)
 
     def value_at(self, positions: Sequence[float]) -> InputValue:
         """The value that the shader gets for these positions of its aliases; an event is true from 0.5 up."""

@@ -80,8 +80,7 @@ class FrameTimes:
 
     def recent_faults(self) -> FrameFaults:
         """Late and dropped frames of the ten seconds before the newest frame. Any thread."""
-        recent = [mark for mark in self._marks.copy() if mark[0] >= self._last_s - RECENT_S]
-        if not recent:
+        if not (recent := [mark for mark in self._marks.copy() if mark[0] >= self._last_s - RECENT_S]):
             return FrameFaults()
         _, frames, late, dropped = recent[0]
         frames, late, dropped = self.frames - frames, self.late - late, self.dropped - dropped

@@ -166,8 +166,7 @@ class LiveFeed:
     def _put_modulation(self) -> None:
         modulation = self._served.modulation()
         self._put_while_any("moved", dict(modulation.moved))
-        watching = [browser for browser in self._browsers if browser.wants_sources]
-        if watching:
+        if watching := [browser for browser in self._browsers if browser.wants_sources]:
             modulation.watch_sources(WATCHED_FRAMES)
             text = as_json({"sources": dict(modulation.sources)})
             for browser in watching:

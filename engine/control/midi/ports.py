@@ -318,8 +318,7 @@ class MidiPorts:
     def _close_missing(self, device: _Device, present: frozenset[Port]) -> None:
         removed = [port for port in (*device.readers, *device.outputs) if port not in present]
         for port in removed:
-            closing = device.outputs.pop(port, None) or device.readers.pop(port).input
-            if closing is not None:
+            if (closing := device.outputs.pop(port, None) or device.readers.pop(port).input) is not None:
                 self._guard.attempt(closing.close)
         if removed and not device.outputs:
             self._unsubscribe(PORT + device.name)

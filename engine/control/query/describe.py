@@ -194,8 +194,7 @@ def describe_command(command: Command, area: Area) -> Attributes:
             "area_title": area.title,
         },
     }
-    shorter = [{"TYPE": tags[:count]} for count in range(max(fewest, 1), len(tags))]
-    if shorter:
+    if shorter := [{"TYPE": tags[:count]} for count in range(max(fewest, 1), len(tags))]:
         attributes["OVERLOADS"] = shorter
     return attributes
 

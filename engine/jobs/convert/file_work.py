@@ -120,8 +120,7 @@ class FileWork:
         is_damaged = bool(state.source_samples) and self._source.crc() != state.heard_crc
         if not state.source_samples or is_damaged:
             self._source.empty()
-            input_facts = write_input(self.sound, self._source, self._high_pass, is_stopped)
-            if input_facts is None:
+            if (input_facts := write_input(self.sound, self._source, self._high_pass, is_stopped)) is None:
                 return False
             self._check_source()
             state.source_samples, state.peak = input_facts.source_samples, input_facts.peak

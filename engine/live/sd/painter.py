@@ -275,8 +275,7 @@ class Painter:
         if self._ignores_delta:
             notes.append(("delta", "delta", "has no effect in the first step, which starts from pure noise"))
         if prompts.has_regions and model.regions is None:
-            unused = "has no effect with this model; using /sd/prompt"
-            notes.append(("regions", "regions", unused))
+            notes.append(("regions", "regions", "has no effect with this model; using /sd/prompt"))
         elif prompts.has_regions and not any(prompts.region_weights):
             notes.append(("regions", "regions", "none of the prompts 1 to 4 has a text and a weight"))
         active = [(key, f"/sd/{name}: {why}") for key, name, why in notes if why]

@@ -59,8 +59,7 @@ class Delta:
         """(out, rank) and (rank, in kh kw)."""
         up, down = self._flat("up"), self._flat("down")
         if "mid" in self.factors:
-            mid = self.factors["mid"].float()
-            down = torch.einsum("mn...,ni->mi...", mid, down).flatten(1)
+            down = torch.einsum("mn...,ni->mi...", self.factors["mid"].float(), down).flatten(1)
         return up, down
 
     def _half(self, name: str, core: str) -> torch.Tensor:

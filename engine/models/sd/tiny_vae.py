@@ -31,8 +31,7 @@ def fuse_blocks(vae: Any, device: torch.device) -> Any:
     """Replace the blocks of an AutoencoderTiny by FusedBlocks with the same weights, if cuDNN has kernels for them."""
     if device.type == "cuda" and torch.version.hip is None and torch.backends.cudnn.enabled:
         blocks = [each for each in vae.modules() if type(each) is AutoencoderTinyBlock]
-        blocks = [each for each in blocks if isinstance(each.conv[1], torch.nn.ReLU)]
-        if blocks:
+        if blocks := [each for each in blocks if isinstance(each.conv[1], torch.nn.ReLU)]:
             chosen = FusedBlock if can_fuse(blocks[0]) else AutoencoderTinyBlock
             for block in blocks:
                 block.__class__ = chosen

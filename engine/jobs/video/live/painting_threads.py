@@ -238,8 +238,7 @@ class PaintingThreads:
         def give_up(error: Exception) -> None:
             self._give_up(task, error, f"internal error of the server: {type(error).__name__}: {error}")
 
-        painted = self._task_guard.attempt(partial(self._try_to_paint, model, task), give_up)
-        if painted is not None:
+        if (painted := self._task_guard.attempt(partial(self._try_to_paint, model, task), give_up)) is not None:
             self._painted.put(painted)
 
     def _try_to_paint(self, model: LivePainter, task: PaintTask) -> PaintedResult | None:

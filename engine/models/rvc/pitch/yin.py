@@ -124,8 +124,7 @@ def dips(normalised: Tensor, pairs: Tensor) -> Tensor:
 def choose_dips(depth: Tensor) -> tuple[Tensor, Tensor]:
     """Choose dips: (B, T, lags) from `dips` -> index of each frame's dip and True if it is voiced, each (B, T)."""
     dip = (depth <= depth.amin(-1, keepdim=True) + NEARLY).int().argmax(-1, keepdim=True)
-    clearness = depth.gather(-1, dip)[..., 0]
-    clearest, at_frame = vicinity(clearness, NONE).min(-1, keepdim=True)
+    clearest, at_frame = vicinity(depth.gather(-1, dip)[..., 0], NONE).min(-1, keepdim=True)
     theirs = vicinity(dip[..., 0], 0).gather(-1, at_frame) + FIRST
     lags = torch.arange(depth.shape[-1], device=depth.device) + FIRST
     is_near = (lags >= theirs / MAX_LAG_RATIO) & (lags <= theirs * MAX_LAG_RATIO)

@@ -141,8 +141,7 @@ def text_weights(
     all), because SD 2.x omits the last one."""
     found: dict[str, TensorInfo] = {}
     for name, tensor in tensors.items():
-        start = next((start for start in starts if name.startswith(start)), None)
-        if start is None:
+        if (start := next((start for start in starts if name.startswith(start)), None)) is None:
             continue
         rest = name.removeprefix(start)
         if rest.startswith(_TRANSFORMERS):

@@ -142,8 +142,7 @@ def _of_file(name: str, path: Path, folder: DiffusersFolder) -> VaeChoice:
     note = _family_note(name, path, folder)
     if config["_class_name"] == TINY:
         return VaeChoice(kind=TINY, weights=weights, config=config, note=note)
-    wants_float32 = folder.family == "sdxl" and not _HALF_SAFE.search(published_name(path))
-    if wants_float32:
+    if wants_float32 := folder.family == "sdxl" and not _HALF_SAFE.search(published_name(path)):
         slow = f"VAE {name}: computed in float32, as SDXL's overflows in half precision; half as slow: "
         note = "; ".join(filter(None, (note, f"{slow}{FULL_VAES['sdxl']}")))
     config |= _scaling_of(folder) | {"force_upcast": wants_float32}
