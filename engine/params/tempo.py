@@ -154,14 +154,15 @@ class Tempo:
             self._taps = Taps()
             self._tap_choice.forget(now_s, self._line, self._beats_a_bar())
 
-    def reset(self, now_s: float) -> None:
-        """Make this beat the first of bar one. Beat 0 is `now_s`; while a clock sets the beat, its nearest beat."""
+    def reset(self, now_s: float, *, is_exact: bool = False) -> None:
+        """Make this beat the first of bar one. Beat 0 is `now_s`; while a clock sets the beat, its nearest beat, unless
+        `is_exact`."""
         source = self._current_source()
         with self._lock:
             self._tap_choice.recount()
             beat = self.beat_at(now_s)
             is_followed = now_s - self._followed_s < OUTSIDE_LOST_S
-            if source == "midi" or not is_followed:
+            if is_exact or source == "midi" or not is_followed:
                 self._tick_beat -= beat
                 self._line = BeatLine(at_s=now_s, beat=0.0, bpm=self.bpm)
             else:

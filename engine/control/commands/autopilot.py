@@ -66,7 +66,7 @@ class AutopilotControl:
         if self._is_touched():
             policy.touched_s, self._take_origin = now_s, ""
         if values["/autopilot/enable"] and at_s is not None and beat.bar_age_s < SETTLING_S:
-            self._count_bars(at_s - beat.bar_age_s)
+            self._count_bars(at_s - beat.bar_age_s, beat.beat - beat.bar_age_s * beat.bpm / 60.0)
         bar, on_air = (pulse.beat - pulse.jumped) / pulse.beats_a_bar, self._presets.current.name
         policy.show(on_air, bar)
         plays = bool(values["/autopilot/enable"]) and now_s - policy.touched_s >= values.number("/autopilot/hands_off")
@@ -152,13 +152,15 @@ class AutopilotControl:
 
     # ------------------------------------------------------------------------------------------------
 
-    def _count_bars(self, first_s: float) -> None:
-        """Count bars from that time, where a drop began, if a beat is counted there."""
+    def _count_bars(self, first_s: float, heard: float) -> None:
+        """Count bars from that time, where a drop began, if a beat is counted there, or the tracker has one there:
+        its beat was `heard`. Until it is sure again, the count may run on between the beats."""
         has_hand = self._store.get("/tempo/reset") or self._store.get("/tempo/tap")
         beat = self._tempo.beat_at(first_s)
-        is_right = abs(beat - round(beat)) > ON_BEAT or round(beat) % self._tempo.read_pulse().beats_a_bar == 0
-        if not (is_right or has_hand) and self._store.get("/tempo/source") == "beat":
-            self._tempo.reset(first_s)
+        is_near, is_heard = (abs(each - round(each)) <= ON_BEAT for each in (beat, heard))
+        is_right = is_near and round(beat) % self._tempo.read_pulse().beats_a_bar == 0
+        if (is_near or is_heard) and not (is_right or has_hand) and self._store.get("/tempo/source") == "beat":
+            self._tempo.reset(first_s, is_exact=not is_near)
 
     def _require_section(self, section: Value) -> None:
         if section != self._section:
