@@ -228,8 +228,7 @@ class Backlog:
     While few wait, they are executed in the order of their arrival. When more than 512 wait, a `Coalescer` drops those
     that newer ones replace. Datagrams that arrive meanwhile form the next generation, which is coalesced only when the
     one before is finished: so a value that is replaced again and again is delayed by two generations at most, each less
-    than a frame.
-    """
+    than a frame."""
 
     def __init__(self, coalescer: Coalescer) -> None:
         self._coalescer = coalescer

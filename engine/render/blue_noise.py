@@ -25,8 +25,7 @@ FILE = Path(__file__).with_name("blue_noise.npy")
 def thresholds() -> np.ndarray:
     """Return the thresholds, (64, 64) float32: each of (k + 1/2) / 4096 once. `floor(level + threshold)` dithers.
 
-    None is 0 or 1, so that a level without a fraction stays as it is, black stays black and white stays white.
-    """
+    None is 0 or 1, so that a level without a fraction stays as it is, black stays black and white stays white."""
     ranks: np.ndarray = np.load(FILE)
     levels: np.ndarray = (ranks.astype(np.float32) + np.float32(0.5)) / np.float32(ranks.size)
     return levels

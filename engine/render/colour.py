@@ -100,8 +100,7 @@ def ramp_rgb(palette_mix: PaletteMix) -> np.ndarray:
 def shader_colours(palette_mix: PaletteMix, shift: float) -> tuple[tuple[float, float, float, float], ...]:
     """Four opaque colours for a shader, display values 0..1: deep, two colours of the palette, highlight.
 
-    `shift` in turns moves the two colours along the palette, as it moves those of the layers.
-    """
+    `shift` in turns moves the two colours along the palette, as it moves those of the layers."""
     ramp = ramp_rgb(palette_mix)
     deep, highlight = (tuple(ramp[k].tolist()) for k in (round(RAMP_POSITIONS[1] * (RAMP_STOPS - 1)), RAMP_STOPS - 1))
     first = palette_rgb(palette_mix, lambda count: shift + palette_position(count, 0))
@@ -191,8 +190,7 @@ def _layer_rgb(look: Look, channel: int, hue: float) -> Rgb:
     """Colour of a layer on the palette.
 
     At full spread a layer has a colour of its own, and its note moves it a little to both sides, by the sine of its
-    hue: as hues glide, and as the sine has no jump where a hue wraps, that stays calm.
-    """
+    hue: as hues glide, and as the sine has no jump where a hue wraps, that stays calm."""
     moved = PITCH_REACH * math.sin(2 * math.pi * hue)
     return palette_rgb(look.palette, lambda n: look.shift + look.spread * (palette_position(n, channel) + moved))
 
@@ -201,8 +199,7 @@ def dark_losses(rgb: Rgb) -> Rgb:
     """Return the fraction of red, green and blue that a palette colour loses towards black, 0..1.
 
     Dimmed as it is, orange turns brown and yellow turns olive. So between orange and yellow the dark parts lose green
-    and blue, and go to the red of embers; lime loses red, and goes to green. Other colours lose nothing.
-    """
+    and blue, and go to the red of embers; lime loses red, and goes to green. Other colours lose nothing."""
     _, a, b = oklab_of_display(rgb)
     hue_deg = math.degrees(math.atan2(b, a)) % 360
     strength = smoothstep(math.hypot(a, b) / FULL_CHROMA)

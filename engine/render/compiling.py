@@ -118,8 +118,7 @@ class Kernel:
     Numba's own threading layer "workqueue" ends the process if two threads run parallel functions at once
     (numba/np/ufunc/workqueue.c). macOS has no other layer: the wheel lacks libomp.dylib, which the OpenMP layer links
     to. Elsewhere the OpenMP layer is used, which allows it. With "workqueue", and until the first call has loaded a
-    layer, a lock serialises kernels.
-    """
+    layer, a lock serialises kernels."""
 
     def __init__(self, name: str, code: CompiledFunction, loop: CompiledFunction | None = None) -> None:
         self.name = name

@@ -64,8 +64,7 @@ class NamedDevice:
 def open_context() -> moderngl.Context:
     """Open a standalone core context, current on this thread. NoGLError names the cause and the fix.
 
-    On Linux: on the chosen device, or on the best that opens, with whatever the CPU draws as the last.
-    """
+    On Linux: on the chosen device, or on the best that opens, with whatever the CPU draws as the last."""
     choice = gpu_choice()
     if not sys.platform.startswith("linux"):
         if choice:
@@ -173,8 +172,7 @@ def load_message_pump() -> Callable[[], None]:
 
     On Windows glcontext opens a hidden window of size zero (meth_create_context in its wgl.cpp). A window whose thread
     processes no messages for five seconds counts as hung. Logging off waits for it, and so does every program that
-    broadcasts to all windows (SendMessage to HWND_BROADCAST reaches hidden ones too).
-    """
+    broadcasts to all windows (SendMessage to HWND_BROADCAST reaches hidden ones too)."""
     return win32.load_message_pump(MAX_MESSAGES_PER_PICTURE) if sys.platform == "win32" else lambda: None
 
 

@@ -82,8 +82,7 @@ def segmentation_picture(segmentation: Segmentation, prompts: tuple[str, ...]) -
 
     Each object has the colour of the class in its prompt (`prompts[n - 1]` is prompt n), or its own colour if the
     prompt names no class. The first of overlapping objects is in front. Edges are hard, as a mixed colour would be
-    another class.
-    """
+    another class."""
     palette = np.zeros((1 + len(segmentation.objects), 3), np.uint8)
     own = np.rint(255 * object_colours([each.id for each in segmentation.objects]))
     for index, each in enumerate(segmentation.objects):

@@ -67,8 +67,7 @@ def gpu_choice() -> str:
 def list_egl_devices(egl: Any = None) -> tuple[EglDevice, ...]:
     """List all devices in EGL's order; empty without EGL or its extension EGL_EXT_device_enumeration.
 
-    `egl`: the loaded library, for a test. It may load drivers: not in a process that forks.
-    """
+    `egl`: the loaded library, for a test. It may load drivers: not in a process that forks."""
     if egl is None:
         try:
             egl = ctypes.CDLL(EGL_LIBRARY)

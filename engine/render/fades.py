@@ -48,8 +48,7 @@ class FadeState(Generic[PictureT]):
     Two looks with the same shaders morph: there is no finished picture of the outgoing one alone. If such a fade is
     interrupted or freezes, the picture on screen is frozen; so it is if a composed one (by a transition or blend) is
     interrupted, for its looks have no weights. What was frozen during a fade is mixed for the rest of it: a transition
-    that began again over its own picture would be a jump. Render thread.
-    """
+    that began again over its own picture would be a jump. Render thread."""
 
     def __init__(self) -> None:
         self.displayed: PictureT | None = None

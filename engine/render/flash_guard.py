@@ -93,8 +93,7 @@ def sample_jitter() -> np.ndarray:
 def sample_positions(width: int, height: int) -> np.ndarray:
     """Return column and row of each sampled pixel of a picture of this size, by cell: (18, 18, 64, 2) int32.
 
-    The jitter is shifted by a different amount in each cell, modulo the cell (Roberts' R2 sequence).
-    """
+    The jitter is shifted by a different amount in each cell, modulo the cell (Roberts' R2 sequence)."""
     columns, rows = np.meshgrid(np.arange(CELLS), np.arange(CELLS))
     moved = (rows * CELLS + columns)[..., None].astype(np.float32) * np.array(CELL_SHIFT, np.float32)
     within = (sample_jitter() + moved[:, :, None]) % np.float32(1)
@@ -113,8 +112,7 @@ def solve_gain(sums: np.ndarray, target: np.ndarray) -> np.ndarray:
     """Return the gains 0..1, (n,), at which pictures with these sums, (3, n), have at most the target luminances.
 
     Newton's method from above: luminance is an increasing convex function of the gain, so no step overshoots. It is at
-    least gain cubed times the full luminance, so the cube root is an upper bound to start from.
-    """
+    least gain cubed times the full luminance, so the cube root is an upper bound to start from."""
     first, second, third = (factor * part for factor, part in zip(LINEAR, sums, strict=True))
     gain = np.cbrt(np.minimum(target / np.maximum(first + second + third, 1e-9), 1.0))
     for _ in range(4):
@@ -169,8 +167,7 @@ class FlashGuard:
         """Return the limits for a picture with these cells, (4, 18, 18), or None for no change. Counts it as shown.
 
         `cells`: means of luminance-weighted display values, of their squares and of their cubes, and of red. If the
-        clock was set back, a new show begins; its first picture is not a change.
-        """
+        clock was set back, a new show begins; its first picture is not a change."""
         levels = np.stack([luminance(cells[:3]), cells[3]]).reshape(2, -1) @ _MEANS
         light = levels[0].copy()
         np.minimum(light, MAX_LEVEL, out=levels[0])
@@ -275,8 +272,7 @@ def _area_minima(values: np.ndarray, side: int) -> np.ndarray:
 def _smooth(values: np.ndarray) -> np.ndarray:
     """Smooth a map, (18, 18), without ever exceeding `values`, even when interpolated.
 
-    Takes minima over the neighbourhood of the subsequent means, so that these stay below `values`.
-    """
+    Takes minima over the neighbourhood of the subsequent means, so that these stay below `values`."""
     values = np.pad(values, 2 * SMOOTH_CELLS - 1, mode="edge")
     values = box_minima(values, 2 * SMOOTH_CELLS + 1)  # the means reach 3 cells to each side, interpolation one more
     smooth: np.ndarray = _SMOOTH @ values @ _SMOOTH.T

@@ -27,8 +27,7 @@ class CrossfadedImage:
     Two crossfading pictures are mixed once, at their own size, by mix.glsl. Reading both in the main pass would
     cost a software rasteriser four more texels per pixel, and a second version of every program that shows layer 5.
 
-    Holds the requested crossfade; uploads, mixes and reads back only changes. Render thread, context current.
-    """
+    Holds the requested crossfade; uploads, mixes and reads back only changes. Render thread, context current."""
 
     def __init__(
         self,
@@ -178,8 +177,7 @@ class _Output:
 class MaskArray:
     """Masks of one result as layers of an R8 texture of their own small size, uploaded only for a new result.
 
-    Its sides are odd, for the reason given in UploadedImage.
-    """
+    Its sides are odd, for the reason given in UploadedImage."""
 
     def __init__(self, context: moderngl.Context, layers: int) -> None:
         self._context, self._layers = context, layers
@@ -216,8 +214,7 @@ class MaskPainter:
     """Paints found objects over their source picture, and the picture of their ids.
 
     Each object is drawn as the bounding box of its mask, so that sixteen cost a software rasteriser about as much as
-    one large one. Blending composites them. Expects and leaves all GL features disabled.
-    """
+    one large one. Blending composites them. Expects and leaves all GL features disabled."""
 
     def __init__(self, context: moderngl.Context, copy_pass: Pass, source: UploadedImage) -> None:
         """copy_pass: Runs mix.glsl, as `mix_pass` above. source: Texture to paint over; released here."""

@@ -92,8 +92,7 @@ class LookPass:
         """Draw one look onto its trail. generator: Picture of layer 5 instead of the camera's.
 
         A trail is a look's newest picture (front) and the previous one (back), which feedback reads. into: The front,
-        alone or together with the published picture of 8 bits.
-        """
+        alone or together with the published picture of 8 bits."""
         look = picture.look
         # Upload only what is visible: a 1080p camera picture takes 2 ms.
         layer5 = None

@@ -126,8 +126,7 @@ class FittedPicture:
     and the one behind a blackout for the page.
 
     On a GPU that is a pass of fit.glsl and a transfer of 1 MB (512 x 512) instead of 8 MB (1080p). A software
-    rasteriser would be slower than SD, which fits its picture itself there. Render thread, context current.
-    """
+    rasteriser would be slower than SD, which fits its picture itself there. Render thread, context current."""
 
     def __init__(self, context: moderngl.Context, wait_for_gpu: Callable[[], None]) -> None:
         self._context, self._wait_for_gpu = context, wait_for_gpu
@@ -159,8 +158,7 @@ class FittedPicture:
     def read(self, picture: Target, size_px: Size) -> np.ndarray:
         """(height, width, 4) uint8, opaque, row 0 at the top; not overwritten while it is referenced.
 
-        Waits unless it was queued in this size before the last wait. The picture must be finished.
-        """
+        Waits unless it was queued in this size before the last wait. The picture must be finished."""
         if self._queued_px != size_px:
             self.queue(picture, size_px)
             self._wait_for_gpu()  # waits without the GIL, so that the copy does not wait

@@ -53,8 +53,7 @@ class GLRenderer:
     ) -> None:
         """Open a context and compile. NoGLError without OpenGL, RenderError if the driver rejects a shader or size.
 
-        date_at: Source of the shaders' DATE. context: That of another renderer, which releases it.
-        """
+        date_at: Source of the shaders' DATE. context: That of another renderer, which releases it."""
         self._context = context or open_context()
         self._own_context = None if context else self._context
         self._is_closed = False
@@ -398,8 +397,7 @@ class GLRenderer:
     def _drawing(self) -> Iterator[None]:
         """Make this context current, also after the block: sinks publish from it.
 
-        Not `with context`, which leaves no context current at the end.
-        """
+        Not `with context`, which leaves no context current at the end."""
         self._require_open()
         with driver_errors():
             self._make_current()

@@ -86,8 +86,7 @@ class GLShaders:
     def draw(self, pixels: np.ndarray, *, is_luma: bool, is_outgoing: bool = False) -> np.ndarray:
         """Draw all slots of a look over `pixels`, (height, width, 4) uint16; returns `pixels` itself if none plays.
 
-        is_luma: Alpha becomes the largest of red, green and blue; otherwise 1. is_outgoing: As in `SlotChain`.
-        """
+        is_luma: Alpha becomes the largest of red, green and blue; otherwise 1. is_outgoing: As in `SlotChain`."""
         if not self._chain.plays(is_outgoing=is_outgoing):
             return pixels
         with driver_errors():

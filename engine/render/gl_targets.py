@@ -32,8 +32,7 @@ class TargetPair:
     Each look has a pair, and so its own feedback trail. The mix is one of two finished pictures: each look with its
     shaders and effects. Instead of copying pictures, targets change roles: when a fade begins, the current pair
     becomes the outgoing look's. If a fade begins during another one, the first outgoing look stays as a still
-    picture beneath the new outgoing look.
-    """
+    picture beneath the new outgoing look."""
 
     front: Target
     back: Target

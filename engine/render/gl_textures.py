@@ -32,8 +32,7 @@ class UploadedImage:
     """An image texture that adapts to its source's size, uploaded only for a new source.
 
     Allocated one texel larger if a side is a power of two: Mesa's software rasteriser compiles another shader variant
-    for those, and the first 512 x 512 picture of a show would stall for 100 ms. Shaders get the real size.
-    """
+    for those, and the first 512 x 512 picture of a show would stall for 100 ms. Shaders get the real size."""
 
     def __init__(self, context: moderngl.Context, components: int, dtype: str) -> None:
         self._context, self._components, self._dtype = context, components, dtype
@@ -83,8 +82,7 @@ class UnpackedImage(UploadedImage):
     """An RGB picture as an RGBA texture, for a GPU, which has no textures of three channels.
 
     Its driver would add the fourth channel on the CPU while moderngl holds the GIL. So the bytes are uploaded as they
-    are, three rows of one channel per picture row, and a pass (unpack.glsl) builds the picture from them.
-    """
+    are, three rows of one channel per picture row, and a pass (unpack.glsl) builds the picture from them."""
 
     def __init__(self, context: moderngl.Context, unpack: Pass) -> None:
         """`unpack`: unpack.glsl with u_bytes on unit 0; not released here."""

@@ -74,8 +74,7 @@ class GraphicsMaker:
     ) -> tuple[Graphic, ...]:
         """Return the texts, logo and outlines of a look, for a picture of this size. Never waits, except offline.
 
-        set_values: The values without glides and modulation. is_outgoing: For the outgoing look of a dissolve.
-        """
+        set_values: The values without glides and modulation. is_outgoing: For the outgoing look of a dissolve."""
         graphics = []
         self._size_px = size_px
         if not (is_outgoing or self._has_outgoing):

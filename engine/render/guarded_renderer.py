@@ -176,8 +176,7 @@ class GuardedRenderer:
     ) -> LazyPicture:
         """Return `picture` alone at its own size, crossfaded from `before`; black of `size_px` without one.
 
-        Call it after `draw`. While the renderer is lost, the last picture stays.
-        """
+        Call it after `draw`. While the renderer is lost, the last picture stays."""
         frame = picture or self._layer5_picture.black(size_px)
         return self._lazy_picture(self._layer5_picture, PictureCrossfade.of(frame, before, mix))
 

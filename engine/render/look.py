@@ -47,8 +47,7 @@ class PostLook:
     2014, with other kernels: each step down averages 4 x 4 texels with weights 1 3 3 1, each step up is a quadratic
     B-spline). Naively one wide Gaussian would cost hundreds of samples per pixel. The weights belong to sizes
     relative to the picture, so that a look is the same in any resolution. Light is added in linear light, taken as
-    the square of display values: the square root is cheap, and hues stay.
-    """
+    the square of display values: the square root is cheap, and hues stay."""
 
     bloom: float = 0.0
     bloom_radius: float = 0.5
@@ -85,8 +84,7 @@ NO_POST = PostLook()
 def interpolate_post(outgoing: PostLook, incoming: PostLook, mix: float) -> PostLook:
     """Interpolate the amounts while one look dissolves into another. mix: Weight of the incoming one.
 
-    Radius and threshold are those of the look that has a bloom, if only one has.
-    """
+    Radius and threshold are those of the look that has a bloom, if only one has."""
     if not outgoing.bloom:
         outgoing = _with_shape_of(outgoing, incoming)
     elif not incoming.bloom:

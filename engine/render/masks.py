@@ -50,8 +50,7 @@ def mask_boxes(masks: np.ndarray) -> np.ndarray:
     """Return bounding boxes of the coverage of masks (n, side, side): left, top, right, bottom, (n, 4) int32.
 
     Texels from VISIBLE_LEVEL on, plus a margin of one; edges at whole numbers, right and bottom exclusive. All 0 if
-    there are none.
-    """
+    there are none."""
     boxes = np.zeros((len(masks), 4), np.int32)
     side = masks.shape[1]
     for axis, rims in ((1, boxes[:, 0::2]), (2, boxes[:, 1::2])):  # columns, then rows
@@ -89,8 +88,7 @@ class Overlay:
 class IdPicture:
     """A map of objects: red is the encoded id, green the score, blue the soft coverage; the first object is in front.
 
-    An object is where v > 1/2. Elsewhere red and green are 0, and blue is the largest soft coverage: a soft matte.
-    """
+    An object is where v > 1/2. Elsewhere red and green are 0, and blue is the largest soft coverage: a soft matte."""
 
     segmentation: Segmentation
     size_px: tuple[int, int]
@@ -107,8 +105,7 @@ class SourceMaps:
     """The picture of layer 5's source as it is shown, and what is known of it, for shaders (source_maps.py).
 
     All have the shape of the show's picture and row 0 at the top; no side is a power of two. Positions and movements
-    are parts of its width and height, x to the right and y up.
-    """
+    are parts of its width and height, x to the right and y up."""
 
     picture: np.ndarray
     """(height, width, 4) uint8, opaque; at most as large as the show's picture."""

@@ -97,8 +97,7 @@ class Master:
         """Return the last step of this picture. cells: Its light, (4, 18, 18); None without flash guard.
 
         A blackout takes effect in the same frame even after flashes, as it is the performer's emergency stop. The guard
-        still counts it, so that the return from black is a rise like any other.
-        """
+        still counts it, so that the return from black is a rise like any other."""
         fade = fade_of(look)
         if cells is None:
             if self.state.is_on:

@@ -86,8 +86,7 @@ class Compilation:
     ) -> None:
         """Load what is on the disk and begin to compile the rest on threads, which report to `on_progress`.
 
-        may_be_portable: Use portable code where there is none for this processor, and compile that beside.
-        """
+        may_be_portable: Use portable code where there is none for this processor, and compile that beside."""
         self._on_progress = on_progress
         self._problems: set[str] = set()
         self._guard = Guard(log, lambda key, line: None, "compiling", "compiling failed")

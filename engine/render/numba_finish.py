@@ -23,8 +23,7 @@ Image = np.ndarray  # (height, width, 4) uint8
 def sum_cells(cells: np.ndarray, picture: Deep, positions: np.ndarray) -> None:
     """Sum the light of each cell into cells, (4, 18, 18) float32; see shaders/flash_cells.glsl.
 
-    positions: (18, 18, 64, 2) int32 from `sample_positions`.
-    """
+    positions: (18, 18, 64, 2) int32 from `sample_positions`."""
     samples = float32(positions.shape[2])
     for row in range(CELLS):
         for column in range(CELLS):

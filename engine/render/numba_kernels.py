@@ -147,8 +147,7 @@ def matte_row(weights: Row, xs: Row, ys: Row, mask: np.ndarray, block: Block) ->
 def feedback_part(row: int, rows: np.ndarray, index: Index, last: np.ndarray, block: Block) -> None:
     """Update rows[PICTURE] to its maximum with the last picture, moved, mirrored at edges, hue-shifted and dimmed.
 
-    In levels. last: (height * width,) uint64, the last picture.
-    """
+    In levels. last: (height * width,) uint64, the last picture."""
     picture, layer, xs, ys, us, vs = rows[PICTURE], rows[LAYER], rows[X], rows[Y], rows[U], rows[FRACTIONS]
     corner = np.empty((4, xs.size), np.uint64)
     half_w, half_h = block[field.SIZE, 2], block[field.SIZE, 3]
@@ -306,8 +305,7 @@ def draw_picture(
     """Draw one picture into `out`; `last` is the one before. Waits for parts that it needs and that are being compiled.
 
     tables: The table of `bake_layers`. block: From `pack_block`. image: (h, w, 3) uint8, layer 5. mask: (side, side)
-    uint8, its matte. indices: (h, w) uint8, the regions. Unused ones may be any 1 x 1 array.
-    """
+    uint8, its matte. indices: (h, w) uint8, the regions. Unused ones may be any 1 x 1 array."""
     light_part.prepare()
     parts = np.zeros((2, len(PARTS)), np.uint64)
     while True:

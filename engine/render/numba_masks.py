@@ -63,8 +63,7 @@ def paint_masks(
     """Paint `masks.Overlay` into `out`, (height, width, 3 or 4) uint8; a fourth channel becomes 255.
 
     source (height, width, 3 or 4) uint8; masks (n, side, side) uint8; boxes from `mask_boxes` and colours
-    from `object_colours`; opacity 0..1.
-    """
+    from `object_colours`; opacity 0..1."""
     height, width = out.shape[:2]
     columns, rows = texel_positions(width, masks.shape[1]), texel_positions(height, masks.shape[1])
     paint_mask_row(out, source, masks, boxes, colours, *columns, *rows, np.float32(opacity), is_hard)
@@ -121,8 +120,7 @@ def paint_mask_row(
 def paint_ids(out: np.ndarray, masks: np.ndarray, boxes: np.ndarray, levels: np.ndarray) -> None:
     """Paint `masks.IdPicture` into `out`, (height, width, 3 or 4) uint8; a fourth channel becomes 255.
 
-    masks (n, side, side) uint8; boxes from `mask_boxes`; levels (n, 2) uint8, red and green of each.
-    """
+    masks (n, side, side) uint8; boxes from `mask_boxes`; levels (n, 2) uint8, red and green of each."""
     height, width = out.shape[:2]
     columns, rows = texel_positions(width, masks.shape[1]), texel_positions(height, masks.shape[1])
     paint_id_row(out, masks, boxes, levels, *columns, *rows)

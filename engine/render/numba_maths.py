@@ -128,8 +128,7 @@ def unpack_row(values: Row, pixels: np.ndarray, channel: int) -> None:
 def fetch_row(corner: np.ndarray, us: Row, vs: Row, index: Index, pixels: np.ndarray, width: int, height: int) -> None:
     """Fetch the four pixels around each position into corner, (4, width) uint64. index: Scratch.
 
-    us, vs: positions, pixels, clamped to the picture; after that the weights of the right and the lower pixels.
-    """
+    us, vs: positions, pixels, clamped to the picture; after that the weights of the right and the lower pixels."""
     for i in range(us.size):
         x, y = min(max(us[i], ZERO), float32(width - 1)), min(max(vs[i], ZERO), float32(height - 1))
         column, row = max(min(int32(x), width - 2), 0), max(min(int32(y), height - 2), 0)

@@ -75,8 +75,7 @@ class NumbaRenderer:
         cores, 0.4 s from the disk.
 
         is_live: Portable code will do; else return as soon as any look can be drawn; effects, masks and 16-bit pictures
-        follow once they are compiled. on_progress: Gets the progress, line by line, also on other threads.
-        """
+        follow once they are compiled. on_progress: Gets the progress, line by line, also on other threads."""
         self.reason, self._is_live = reason, is_live
         self._shaders = shaders
         self.shader_driver = shaders.driver if shaders else ""
@@ -266,8 +265,7 @@ class NumbaRenderer:
     def _draw_looks(self, picture: PictureInput) -> np.ndarray:
         """Draw the finished look; during a dissolve both finished looks and their mix.
 
-        `_last` and `_outgoing` are the trails of the two, `_upcoming` is that of a look that is about to begin.
-        """
+        `_last` and `_outgoing` are the trails of the two, `_upcoming` is that of a look that is about to begin."""
         if picture.returns != self._returns:
             self._returns, self._last = picture.returns, self._outgoing
         if self._fade.follow(picture.outgoing) in (FadeChange.BEGIN, FadeChange.HOLD):

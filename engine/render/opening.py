@@ -34,8 +34,7 @@ def open_renderer(
     is_live: Where Numba must compile, start before trails, layer 5 and effects are compiled. on_progress: Gets the
     progress. date_at: Source of the shaders' DATE. "auto" is OpenGL on a GPU, else "numba". Numba uses OpenGL for
     shaders; without it each shader fails. `.reason` explains why it is not OpenGL.
-    NoGLError if "gl" or the chosen GPU is not available; RenderError if a shader or size is rejected.
-    """
+    NoGLError if "gl" or the chosen GPU is not available; RenderError if a shader or size is rejected."""
     if choice not in CHOICES:
         raise RenderError(f"renderer {choice!r}: choose auto, gl or numba")
     if choice == "gl":
@@ -99,8 +98,7 @@ def _numba_class() -> "type[NumbaRenderer]":
 def describe_unused_card() -> str:
     """Describe in one line a graphics card that OpenGL does not use, why, and how to fix it; "" if there is none.
 
-    For Linux, and for a renderer that draws in software. As of `find_unused_card`.
-    """
+    For Linux, and for a renderer that draws in software. As of `find_unused_card`."""
     try:
         from engine.render.unused_card import find_unused_card
     except ImportError:  # without moderngl, which the renderer's reason names

@@ -28,8 +28,7 @@ class Matte:
     """Cuts out a part of layer 5: its weight, or in simple mode its picture, is multiplied by the kept fraction.
 
     The kept fraction is the coverage (masks.py) of the maximum of all masks per texel, or 1 minus that. The segmented
-    picture is fitted to layer 5 as layer 5 is to the Multiverse, and mirrored with it; a finished picture is not.
-    """
+    picture is fitted to layer 5 as layer 5 is to the Multiverse, and mirrored with it; a finished picture is not."""
 
     segmentation: Segmentation
     """Without objects the subject is empty and the background is everything."""
@@ -114,8 +113,7 @@ class OutgoingLook:
     before them instead: the shaders continue, and their inputs are interpolated.
 
     The outgoing look keeps its own feedback trail; the incoming look begins with a new one. If a fade begins during
-    another one, three looks are on screen: the first is frozen beneath the second, which now fades out.
-    """
+    another one, three looks are on screen: the first is frozen beneath the second, which now fades out."""
 
     number: int
     """Number of the fade; a new number makes the look on screen the outgoing one."""
@@ -150,8 +148,7 @@ class PictureCrossfade:
     ) -> "PictureCrossfade | None":
         """The crossfade at this `mix`, reduced to one picture if only one is visible; None without `picture`.
 
-        Pictures of different sizes cannot be mixed: only the new one is shown.
-        """
+        Pictures of different sizes cannot be mixed: only the new one is shown."""
         if picture is None:
             return None
         if before is None or mix >= 1 or before is picture or before.pixels.shape != picture.pixels.shape:
@@ -173,8 +170,7 @@ class Renderer(Protocol):
     """Draws pictures, one at a time: `draw`, `wait`, then `texture` and `read_rgba` give that picture.
 
     Use it on one thread, except where noted. RenderError from any method but `resize` means that the renderer is lost:
-    close it and open another.
-    """
+    close it and open another."""
 
     @property
     def kind(self) -> str:
@@ -196,8 +192,7 @@ class Renderer(Protocol):
     def resize(self, width: int, height: int) -> None:
         """Draw at this size from now on; the last picture (feedback, freeze) is dropped.
 
-        RenderError if there is no memory for it or the size is not allowed; the old size then stays.
-        """
+        RenderError if there is no memory for it or the size is not allowed; the old size then stays."""
 
     def draw(self, picture: PictureInput) -> None:
         """Begin a picture; may return before it is drawn. While the look is frozen the last one is only faded."""
@@ -223,8 +218,7 @@ class Renderer(Protocol):
         """An extra picture without the look's effects: layer 5 alone, objects over their picture, or their ids; or,
         with OpenGL, the finished picture in the shape of an output.
 
-        Returns at once. The result is drawn on demand and is valid until the next `draw`.
-        """
+        Returns at once. The result is drawn on demand and is valid until the next `draw`."""
         ...
 
     def open_second(self, width: int, height: int) -> "Renderer":
@@ -234,8 +228,7 @@ class Renderer(Protocol):
     def read_rgba(self) -> np.ndarray:
         """The finished picture of this frame, (height, width, 4) uint8, row 0 at the top. Read back once per picture.
 
-        Read-only. It may be stored: it is not overwritten while referenced.
-        """
+        Read-only. It may be stored: it is not overwritten while referenced."""
         ...
 
     def read_fitted(self, size_px: tuple[int, int]) -> np.ndarray:

@@ -68,8 +68,7 @@ class Readback:
     def read(self, framebuffer: moderngl.Framebuffer) -> np.ndarray:
         """Read a finished picture: (height, width, 4) uint8, or as `dtype` says, row 0 at the top.
 
-        A queued transfer must be finished, too. The array is not overwritten while it is referenced.
-        """
+        A queued transfer must be finished, too. The array is not overwritten while it is referenced."""
         if self._transfer is not None and self._queued is not framebuffer:
             return self.finish_and_read(framebuffer)
         self._was_read = True
@@ -94,8 +93,7 @@ class Readback:
 def stream_buffer(context: moderngl.Context, size_bytes: int) -> moderngl.Buffer:
     """A buffer that the GPU writes once and the program reads once: drivers keep it in the computer's own memory.
 
-    moderngl declares all buffers as written by the program, which drivers keep in the GPU's memory: slow to read.
-    """
+    moderngl declares all buffers as written by the program, which drivers keep in the GPU's memory: slow to read."""
     buffer = context.buffer(reserve=size_bytes)
     load = load_of(context)
     bind = ctypes.CFUNCTYPE(None, ctypes.c_uint, ctypes.c_uint)(load("glBindBuffer"))

@@ -75,8 +75,7 @@ class RegionMapper:
     ) -> None:
         """Request a map of this picture, or in the objects mode of the segmentation. Returns at once.
 
-        An unchanged picture or result with unchanged settings is mapped once.
-        """
+        An unchanged picture or result with unchanged settings is mapped once."""
         source = segmentation if settings.is_of_objects else frame
         if self._last_request is not None and self._last_request[0] is source and self._last_request[1] == settings:
             return
@@ -93,8 +92,7 @@ class RegionMapper:
         """Compute the map of this picture on the calling thread (offline). None without a picture, except by quadrant.
 
         In the objects mode the map of the segmentation, or by quadrant if that is None. Use one thread: outlines
-        keep their numbers from the previous picture, objects from the previous result.
-        """
+        keep their numbers from the previous picture, objects from the previous result."""
         return self._map(segmentation if settings.is_of_objects else frame, settings)
 
     def _map(self, source: VideoFrame | Segmentation | None, settings: RegionSettings) -> RegionMap | None:

@@ -32,8 +32,7 @@ def object_numbers(segmentation: Segmentation, widest_px: int) -> np.ndarray:
     """Return the object at each pixel, (height, width) uint8: 0 for none, else 1 + index in `segmentation.objects`.
 
     The first of overlapping objects wins. Masks are scaled bilinearly and then thresholded at one half: the other order
-    would give jagged edges. OpenCV; not for the render thread.
-    """
+    would give jagged edges. OpenCV; not for the render thread."""
     size_px = small_size(segmentation.picture_px, widest_px)
     numbers = np.zeros(size_px[::-1], np.uint8)
     for index in range(len(segmentation.objects) - 1, -1, -1):
@@ -87,8 +86,7 @@ def edge_regions(pixels: np.ndarray, before: np.ndarray | None = None) -> np.nda
     """Map by the four largest areas enclosed by outlines, grown until they meet; None if there are none.
 
     `before` is the previous map: each region takes the number of the old region that it overlaps most, so that layers
-    do not swap while something moves. (Marker-controlled watershed; Meyer 1992.)
-    """
+    do not swap while something moves. (Marker-controlled watershed; Meyer 1992.)"""
     pixels = np.ascontiguousarray(pixels)
     outlines = cv2.dilate(cv2.Canny(cv2.cvtColor(pixels, cv2.COLOR_RGB2GRAY), *_CANNY), _WIDE, iterations=2)
     if not outlines.any():
@@ -128,8 +126,7 @@ def _renumber(regions: np.ndarray, count: int, before: np.ndarray | None) -> np.
 def _split(luma: np.ndarray, sample: np.ndarray, is_equalised: bool) -> np.ndarray:
     """Map to 0..3 by thresholds: quarters of the range, or quartiles of `sample`, moved until four regions exist.
 
-    If many pixels have the same level (a night scene, a test card), plain quartiles coincide and regions vanish.
-    """
+    If many pixels have the same level (a night scene, a test card), plain quartiles coincide and regions vanish."""
     levels, counts = np.unique(sample, return_counts=True)
     if not is_equalised or len(levels) < 2:
         quarters: np.ndarray = np.digitize(luma, _QUARTERS).astype(np.uint8)
@@ -155,8 +152,7 @@ class ObjectRegions:
     A region that names a prompt gets all objects of it; of several that name the same, a new object goes to the one
     with fewest. The others get one object each, of prompts that none names: the best object the first of them, the next
     the second; a new one gets the first free region. So layers do not swap when scores cross. Without tracking, ids are
-    ranks, so regions follow the rank.
-    """
+    ranks, so regions follow the rank."""
 
     def __init__(self) -> None:
         self._region_of: dict[int, int] = {}

@@ -144,8 +144,7 @@ def max_points_per_px(waves: np.ndarray) -> np.ndarray:
 
     The renderers average a wave over a pixel that spans more. Averaging everywhere would soften stripes that are well
     above the pixels' limit: a box as wide as a pixel takes 7 % off stripes of five pixels. So the limit follows the
-    wave: 98 % of its power has at least 2.5 pixels a period.
-    """
+    wave: 98 % of its power has at least 2.5 pixels a period."""
     power = np.abs(np.fft.rfft(waves - waves.mean(axis=1, keepdims=True), axis=1)) ** 2
     power[power < SILENT_POWER] = 0.0
     total = np.cumsum(power, axis=1)
@@ -164,8 +163,7 @@ def bake_layers(look: Look, waves: np.ndarray, size_px: tuple[int, int]) -> Bake
     - row 1: the integral of the clamped brightness from point 0, for averages over a pixel;
     - for a trace (line, circle) rows 1 to 4 instead: see `trace_rows`.
 
-    The last point is followed by the first if the wave repeats, by itself if mirrored.
-    """
+    The last point is followed by the first if the wave repeats, by itself if mirrored."""
     shapes = [shape_rows(layer, size_px) for layer in look.layers]
     lines = [channel for channel, layer in enumerate(look.layers) if layer.is_line]
     max_points = max_points_per_px(waves).tolist() if len(lines) < CHANNELS else [0.0] * CHANNELS
@@ -204,8 +202,7 @@ def trace_rows(traces: Sequence[tuple[LayerLook, ShapeRows]], waves: np.ndarray,
     slow on a processor.
     Solution: the pixels within a distance d of a trace are a union of discs, and in one column that is one interval,
     as the trace is continuous: from min(h(x + t) - sqrt(d^2 - t^2)) to max(h(x + t) + sqrt(d^2 - t^2)), t from -d to d.
-    A few such intervals per point are enough to read any distance between them.
-    """
+    A few such intervals per point are enough to read any distance between them."""
     levels = [line_levels_px(layer, height) for layer, _ in traces]
     per_px = np.array([[points_per_px(layer, shape, height)] for layer, shape in traces])
     reaches_px = np.array(levels)[:, TAP_LEVELS]  # (traces, 52)

@@ -1,10 +1,11 @@
 """Maps of layer 5's source for shaders: who is in the picture, how it moves, and the picture itself as it is shown.
 
-People are SAM3's where it runs. Elsewhere they are found by motion, luma and colour: what changes against the pan of
-the camera is a person's, and so are pixels near it whose colour occurs more among what moved than in the rest
-(histogram backprojection; Swain and Ballard 1991, https://doi.org/10.1007/BF00130487). So a body is whole, and stays
-for some seconds when it stands still. The motion is dense optical flow of a small grey picture (DIS; Kroeger et al.
-2016, https://arxiv.org/abs/1603.03590).
+People are SAM3's where it runs. Elsewhere they are found by motion, luma and colour: a pixel is a person's if something
+moved near it, if it differs from the empty room, and if its colour occurs more among what moved than in the rest
+(histogram backprojection; Swain and Ballard 1991, https://doi.org/10.1007/BF00130487). The room is learned as the
+median of each pixel, step by step (McFarlane and Schofield 1995, https://doi.org/10.1007/BF01215814), and follows the
+camera's pan by phase correlation. Logarithms are compared, apart from a change of the light around a pixel: a lamp that
+moves is nobody. The movement in the maps is dense optical flow (DIS; Kroeger et al. 2016, https://arxiv.org/abs/1603.03590).
 """
 
 import logging
@@ -26,7 +27,8 @@ FLOW_PX, MASK_PX, ECHO_PX, MAX_SIDE_PX = 160, 320, 480, 16384  # longer sides
 NEAR_S = 4.0  # time constant in which a place where something moved loses its weight
 COLOURS_S = 12.0  # of the colours of the body and of the room
 _LEVELS, _HUES = 8, 64  # bins of lightness and of each of the two hue axes (CIELAB)
-_TEXTURE = 6.0  # of the second derivative: where it is flat, a pan cannot be seen
+_DARK = 5.0  # of 255, added before logarithms: below is noise
+MAX_PAN_PX = 16.0  # between two pictures
 TOLD_AFTER_S = 2.0
 RESTART_S = 2.0  # after a gap this long, or in another size, the analysis begins again
 _NO_SOURCE = "layer 5 has no source, so nobody is in the picture: multiverse run --camera 0, or /camera/open"
@@ -73,8 +75,7 @@ class SourceMapper:
     ) -> SourceMaps | None:
         """Return the newest finished maps, offline those of this request; None without a picture, and at the start.
 
-        readers: Names of the shaders that read them; what they miss is reported once. time_s: Due time of the frame.
-        """
+        readers: Names of the shaders that read them; what they miss is reported once. time_s: Due time of the frame."""
         self._report_missing(", ".join(sorted(readers)), request, time_s)
         if request is None:
             self._last = self.latest = None
@@ -115,10 +116,11 @@ class SourceAnalysis:
     def __init__(self) -> None:
         self._before: SourceMaps | None = None
         self._request: SourceRequest | None = None
-        self._small = self._near = self._people = self._colours = _NONE
+        self._near = self._people = self._colours = self._room = self._rest = _NONE
+        self._last, self._room_age_s = (_NONE, _NONE), 0.0
 
     def compute(self, request: SourceRequest) -> SourceMaps:
-        """Map one picture. OpenCV releases the GIL in each step; 4 ms for 720p."""
+        """Map one picture. OpenCV releases the GIL in each step; 7 ms for 720p."""
         import cv2  # it costs 0.1 s to import, and most shows need no maps
 
         visible = _visible_part(request)
@@ -165,44 +167,70 @@ class SourceAnalysis:
         import cv2
 
         height, width = small.shape[:2]
-        grey, before = cv2.cvtColor(small, cv2.COLOR_RGB2GRAY), self._small
-        self._small = small
+        grey, light = cv2.cvtColor(small, cv2.COLOR_RGB2GRAY), np.log(small.astype(np.float32) + _DARK)
+        (grey_before, before), self._last = self._last, (grey, light)
         if is_first:
             self._people = self._near = np.zeros(grey.shape, np.float32)
             self._colours = np.ones((2, _LEVELS * _HUES * _HUES), np.float32)
+            self._room, self._room_age_s, self._rest = light, 0.0, np.zeros(2, np.float32)
             return np.zeros((height, width, 2), np.float32)
         dis = cv2.DISOpticalFlow.create(cv2.DISOPTICAL_FLOW_PRESET_FAST)
         # From the new picture back to the last one, so that it stands where the new picture's pixels are.
-        back = dis.calc(grey, cv2.cvtColor(before, cv2.COLOR_RGB2GRAY), None)  # type: ignore[call-overload]
-        is_textured = np.abs(cv2.Laplacian(cv2.GaussianBlur(grey, (3, 3), 0), cv2.CV_32F)) > _TEXTURE
-        pan = np.median(back[is_textured], axis=0) if is_textured.sum() > grey.size // 50 else np.zeros(2, np.float32)
-        before, near, people = (_moved(plane, pan) for plane in (before, self._near, self._people))
-        change = cv2.GaussianBlur(cv2.absdiff(small, before), (3, 3), 0).max(axis=2)
-        moves = np.clip((change - (4.0 * np.median(change) + 6.0)) / 12.0, 0.0, 1.0).astype(np.float32)
+        back = dis.calc(grey, grey_before, None)  # type: ignore[call-overload]
+        pan = self._pan(light)
+        before, shift = _moved(before, pan - self._rest), np.round(pan)  # whole pixels: the planes must not blur
+        self._rest = pan - shift
+        near, people, room = (_moved(plane, shift) for plane in (self._near, self._people, self._room))
+        aside = 1.02 - people
+        change, _ = _difference(light, before, aside, slack_px=0)
+        moves = np.clip((change - 3.0 * np.median(change)) / 0.06 - 1.0, 0.0, 1.0).astype(np.float32)
         self._near = np.maximum(near * np.float32(np.exp(-gap_s / NEAR_S)), moves)
         around = cv2.GaussianBlur(cv2.dilate(self._near, np.ones((9, 9), np.uint8)), (0, 0), 4)
-        self._colours *= np.float32(np.exp(-gap_s / COLOURS_S))
-        likely = self._likely_people(small, np.maximum(moves, people * 0.5), around)
+        difference, lamp = _difference(light, room, aside, slack_px=1)
+        # At the start nobody knows what the room is.
+        odds = np.exp(np.clip((difference - 0.18) * 24.0, -5.0, 4.0) * min(1.0, self._room_age_s / NEAR_S))
+        of_people = np.maximum(moves, 0.5 * people * np.minimum(odds, 1.0))
+        seeds = of_people, np.maximum(1.0 - 2.0 * np.minimum(around, odds), 0.0)
+        near = np.clip(around, 0.02, 0.7)
+        likely = self._likely_people(small, seeds, odds * near / (1.0 - near), gap_s)
         kernel = cv2.getStructuringElement(cv2.MORPH_ELLIPSE, (_CLOSING_PX, _CLOSING_PX))
         closed = cv2.morphologyEx(cv2.GaussianBlur(likely, (3, 3), 0), cv2.MORPH_CLOSE, kernel)
         self._people = np.clip((cv2.GaussianBlur(closed, (3, 3), 0) - 0.35) / 0.3, 0.0, 1.0)
+        self._room_age_s += gap_s
+        recent = self._people * np.minimum(3.0 * around, 1.0)  # who has moved lately is not learned as room
+        step = gap_s * (0.15 * (1.0 - 0.95 * recent) + (1.0 + self._room_age_s) ** -2)[..., None]
+        self._room = room + np.clip(light - lamp - room, -step, step)
         return np.ascontiguousarray(back * np.array([-1.0 / width, 1.0 / height], np.float32))
 
-    def _likely_people(self, small: np.ndarray, seed: np.ndarray, around: np.ndarray) -> np.ndarray:
-        """Return the probability, 0..1, that each pixel is a person's, by its colour and by where something moved.
+    def _pan(self, light: np.ndarray) -> np.ndarray:
+        """Return where the room was in its picture: (2,) float32, x and y in pixels; 0 if that is not clear."""
+        import cv2
 
-        seed: What moved, or was found before, 0..1: its colours are people's. around: The same, spread; 0 is the room.
-        """
+        greys = [cv2.cvtColor(plane, cv2.COLOR_RGB2GRAY) for plane in (self._room, light)]
+        fine = [
+            np.clip(grey - cv2.GaussianBlur(grey, (0, 0), 3), -0.15, 0.15) * (1.02 - self._people) for grey in greys
+        ]
+        window = cv2.createHanningWindow(light.shape[1::-1], cv2.CV_32F)
+        pan, clearness = cv2.phaseCorrelate(fine[1], fine[0], window)
+        return np.array(pan if clearness > 0.05 and max(map(abs, pan)) < MAX_PAN_PX else (0.0, 0.0), np.float32)
+
+    def _likely_people(
+        self, small: np.ndarray, seeds: tuple[np.ndarray, np.ndarray], odds: np.ndarray, gap_s: float
+    ) -> np.ndarray:
+        """Return the probability, 0..1, that each pixel is a person's.
+
+        seeds: How surely each pixel is a person's, and the room's, 0..1: their colours are learned. odds: Those of a
+        person without the colour."""
         import cv2
 
         lab = cv2.cvtColor(small, cv2.COLOR_RGB2LAB) // np.array([256 // _LEVELS, 256 // _HUES, 256 // _HUES], np.uint8)
         bins = (lab.astype(np.intp) @ [_HUES * _HUES, _HUES, 1]).ravel()
-        for kind, weight in enumerate((seed, np.clip(1.0 - 2.0 * around, 0.0, 1.0))):
+        self._colours *= np.float32(np.exp(-gap_s / COLOURS_S))
+        for kind, weight in enumerate(seeds):
             self._colours[kind] += np.bincount(bins, weight.ravel(), self._colours.shape[1]) / weight.size
         frequencies = self._colours / self._colours.sum(axis=1, keepdims=True) + 1e-5
-        of_people, of_room = frequencies[:, bins].reshape(2, *seed.shape)
-        prior = np.clip(around, 0.02, 0.7)
-        likely: np.ndarray = of_people * prior / (of_people * prior + of_room * (1.0 - prior))
+        of_people, of_room = frequencies[:, bins].reshape(2, *odds.shape)
+        likely: np.ndarray = of_people * odds / (of_people * odds + of_room)
         return likely.astype(np.float32)
 
     def _moving_mask(self, size_px: tuple[int, int]) -> np.ndarray:
@@ -212,6 +240,25 @@ class SourceAnalysis:
         mask[..., 0] = cv2.resize(self._people * 255, size_px, interpolation=cv2.INTER_CUBIC).clip(0, 255)
         mask[..., 3] = 255
         return mask
+
+
+def _difference(light: np.ndarray, other: np.ndarray, weight: np.ndarray, *, slack_px: int) -> tuple[np.ndarray, ...]:
+    """Return how far each pixel of a picture is from another one, (height, width), apart from the light, and the light.
+
+    light, other: Logarithms, (height, width, 3) float32. weight: Pixels by which the light is estimated, 0..1."""
+    import cv2
+
+    size_px, small_px = light.shape[1::-1], tuple(max(1, side // 4) for side in light.shape[1::-1])
+
+    def spread(plane: np.ndarray) -> np.ndarray:
+        small = cv2.resize(plane, small_px, interpolation=cv2.INTER_AREA)
+        return cv2.resize(cv2.GaussianBlur(small, (0, 0), 2.2), size_px)
+
+    lamp = spread((light - other) * weight[..., None]) / (spread(weight) + 1e-3)[..., None]
+    kernel = np.ones((2 * slack_px + 1, 2 * slack_px + 1), np.uint8)
+    beyond = np.maximum(light - lamp - cv2.dilate(other, kernel), cv2.erode(other, kernel) - light + lamp)
+    furthest = cv2.reduce(beyond.reshape(-1, 3), 1, cv2.REDUCE_MAX).reshape(light.shape[:2])
+    return cv2.GaussianBlur(furthest.clip(0.0), (3, 3), 0), lamp
 
 
 def _moved(plane: np.ndarray, pan: np.ndarray) -> np.ndarray:

@@ -57,8 +57,7 @@ class DriverFacts:
 def find_unused_card() -> UnusedCard | None:
     """Find a card that OpenGL could use; None if there is none, one is in use, or the user chose the device.
 
-    Opens a context on each device, to know their errors: another one is current afterwards.
-    """
+    Opens a context on each device, to know their errors: another one is current afterwards."""
     if gpu_choice() or not sys.platform.startswith("linux") or not (cards := find_cards()):
         return None
     named = name_devices()

@@ -57,6 +57,25 @@ def test_an_empty_room_has_nobody() -> None:
     assert max(covered) < 0.01
 
 
+def test_a_lamp_that_moves_is_nobody_and_who_dances_in_its_light_is_found() -> None:
+    wall, analysis, seen = textured()[20:200, :320].astype(np.float32), SourceAnalysis(), []
+    wall[150:] *= 0.5  # a dark floor
+    columns = np.arange(320)
+    for number in range(240):
+        picture, left = wall.copy(), round(110 + 80 * np.sin(number / 30))
+        if number >= 90:
+            picture[50:100, left : left + 40] = 90, 60, 40
+            picture[100:160, left + 10 : left + 30] = 45, 45, 60
+        lamp = 0.6 + 0.6 * np.exp(-(((columns - 160 - 110 * np.sin(number / 20)) / 60) ** 2))
+        picture *= lamp[None, :, None] * [1.0, 0.9 + 0.1 * np.sin(number / 25), 0.8]
+        mask = analysis.compute(request(picture.clip(0, 255).astype(np.uint8), number)).mask[..., 0] > 127
+        true = np.zeros(mask.shape, bool)
+        if number >= 90:
+            true[50:100, left : left + 40] = true[100:160, left + 10 : left + 30] = True
+        seen.append(mask.mean() if number < 90 else (mask & true).sum() / (mask | true).sum())
+    assert max(seen[:90]) < 0.01 and min(seen[110:]) > 0.5 and np.mean(seen[110:]) > 0.65
+
+
 def test_the_flow_is_the_shift_in_widths_and_heights_with_y_up() -> None:
     wall, analysis = textured(), SourceAnalysis()
     analysis.compute(request(wall[20:200, 20:340]))

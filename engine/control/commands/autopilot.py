@@ -152,14 +152,14 @@ class AutopilotControl:
 
     # ------------------------------------------------------------------------------------------------
 
-    def _count_bars(self, first_s: float, heard: float) -> None:
+    def _count_bars(self, first_s: float, tracked: float) -> None:
         """Count bars from that time, where a drop began, if a beat is counted there, or the tracker has one there:
-        its beat was `heard`. Until it is sure again, the count may run on between the beats."""
+        its beat was `tracked`. Until it is sure again, the count may run on between the beats."""
         has_hand = self._store.get("/tempo/reset") or self._store.get("/tempo/tap")
         beat = self._tempo.beat_at(first_s)
-        is_near, is_heard = (abs(each - round(each)) <= ON_BEAT for each in (beat, heard))
+        is_near, is_tracked = (abs(each - round(each)) <= ON_BEAT for each in (beat, tracked))
         is_right = is_near and round(beat) % self._tempo.read_pulse().beats_a_bar == 0
-        if (is_near or is_heard) and not (is_right or has_hand) and self._store.get("/tempo/source") == "beat":
+        if (is_near or is_tracked) and not (is_right or has_hand) and self._store.get("/tempo/source") == "beat":
             self._tempo.reset(first_s, is_exact=not is_near)
 
     def _require_section(self, section: Value) -> None:

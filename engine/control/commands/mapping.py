@@ -89,8 +89,7 @@ class MapControl:
         MIDI's `clock`, `start`, `continue` and `stop`, called with the time. `on_timecode(event, now_s)` gets MTC,
         `on_song_position` sixteenths. `feedback` gets entries and movements. `unmapped(event)`: the messages of a
         control of a port that is not in the map, or None if it has none. `mappable(target)`: the parameter to map for
-        the name of a shader's input, and the mode; else the target and "".
-        """
+        the name of a shader's input, and the mode; else the target and ""."""
         self._store, self._notify, self._report = context.store, context.notify, context.report
         self._folder, self._clock, self._on_timecode = path.parent / MAPS_FOLDER, clock, on_timecode
         self._on_song_position, self._unmapped = on_song_position, unmapped
@@ -187,8 +186,7 @@ class MapControl:
     def take_time(self, event: MidiEvent, sender_name: str, now_s: float) -> bool:
         """Execute a message of a clock or of timecode that arrived at `now_s`; False if it is another one.
 
-        Also called on the MIDI thread.
-        """
+        Also called on the MIDI thread."""
         if event.kind in self._clock or event.kind == "song_position":
             if self.leading_clock.counts(device_of(sender_name), now_s):
                 if event.kind == "song_position":
@@ -205,8 +203,7 @@ class MapControl:
     def map_for(self, root: str) -> str | None:
         """The built-in map of the program whose addresses begin with `root`, or None; "" if some are mapped already.
 
-        Takes no lock: the map replaces its table of roots as a whole.
-        """
+        Takes no lock: the map replaces its table of roots as a whole."""
         return map_of_root(root, self._map.has_root)
 
     def is_mapped(self, address: str) -> bool:
@@ -224,8 +221,7 @@ class MapControl:
     def _learn(self, movements: list[Movement], now_s: float) -> tuple[_LearnRequest, MapEntry | None, str] | None:
         """Pass movements to the learner. If one completes a `/map/learn`, return it with its entry or the error.
 
-        The caller holds the lock, and answers after releasing it.
-        """
+        The caller holds the lock, and answers after releasing it."""
         for movement in movements:
             learned = self._learner.process(movement, now_s)
             request = self._learn_request

@@ -103,8 +103,7 @@ class MapFeedback:
     def subscribe(self, target: Sender, form: str, *, is_configured: bool = False, device: str = "") -> None:
         """Send `target` everything in one of `osc_schema.mapping.FORMS`, then changes. A repeated call starts over.
 
-        `is_configured`: it is in the configuration. `device`: of a port of the engine, with the form `PORT_FORM`.
-        """
+        `is_configured`: it is in the configuration. `device`: of a port of the engine, with the form `PORT_FORM`."""
         with self._lock:
             before = self._subscribers.pop(target.name, None)
             is_configured = is_configured or (before is not None and before.is_configured)
@@ -175,8 +174,7 @@ class MapFeedback:
     def note_movements(self, movements: Iterable[Movement], now_s: float) -> dict[Control, float]:
         """Record that these controls are being moved, so that they get no feedback until they rest.
 
-        Returns the last value sent to each of them since its previous movement, by the control of its entry.
-        """
+        Returns the last value sent to each of them since its previous movement, by the control of its entry."""
         sent_to: dict[Control, float] = {}
         if not self._subscribers:
             return sent_to

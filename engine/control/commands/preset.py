@@ -130,8 +130,7 @@ class PresetControl:
         Raises PresetError, without any change, if there is no such preset. `ended`: as in `Crossfade.start`. `keep`:
         the beginning of addresses that stay as they are. `ticket`: of a preset that had to be read first. Not
         `is_picture`: interpolates the values instead of two pictures; menus change at the beginning. `is_by_hand`:
-        `/undo` restores the values before.
-        """
+        `/undo` restores the values before."""
         loaded = self._get(name)
         if keep:
             loaded = replace(loaded, values=[entry for entry in loaded.values if not entry[0].address.startswith(keep)])
@@ -203,8 +202,7 @@ class PresetControl:
 
         `hand`: as in `Crossfade.start`.
 
-        A slot whose shader is missing is emptied: the one of the look before does not belong to this look.
-        """
+        A slot whose shader is missing is emptied: the one of the look before does not belong to this look."""
         missing = self._missing_shaders(loaded)
         values = [(param, "" if param.address in missing else value) for param, value in loaded.values]
         rejected = self._crossfade.start(values, time, by=origin, ended=ended, is_picture=is_picture, hand=hand)

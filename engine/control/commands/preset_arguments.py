@@ -10,8 +10,7 @@ from engine.params.fade_time import AT_ONCE, FadeTime
 def preset_name(args: Args) -> str:
     """The argument of a command that takes only a preset's name. Raises PresetError for anything else.
 
-    A shell and most patches send the name 2 as an int.
-    """
+    A shell and most patches send the name 2 as an int."""
     if len(args) != 1 or not isinstance(args[0], str | int) or isinstance(args[0], bool):
         raise PresetError("takes the preset's name")
     return str(args[0])

@@ -124,8 +124,7 @@ class PresetMixer:
         """Crossfade to the prepared preset, or to the one that was prepared when the take was queued. Returns its name.
 
         The preset that was on screen is the prepared one afterwards, unless another one was prepared while the take was
-        queued. Raises PresetError if none is prepared.
-        """
+        queued. Raises PresetError if none is prepared."""
         with self.lock:
             preset, before = name or self.prepared, self._on_screen
             if not preset:
@@ -194,8 +193,7 @@ class PresetMixer:
         """Show the picture of a preset while it is pressed, then the look before. PresetError if it cannot be loaded.
 
         Of several, the last one pressed is shown; its release returns to the look before all. `by`: the
-        sender, for `release_of`.
-        """
+        sender, for `release_of`."""
         with self.lock:
             if is_pressed:
                 self._press(name, by)

@@ -81,8 +81,7 @@ class SlowShader:
 def first_quality(file: IsfFile, draw_ms: float, period_ms: float) -> float:
     """The largest factor of `quality` at which a shader should fit in a frame. Pure.
 
-    draw_ms: Time of its full form as tested. A factor is expected to save at least in proportion.
-    """
+    draw_ms: Time of its full form as tested. A factor is expected to save at least in proportion."""
     if not any(each.name == fx.QUALITY and each.type == "float" for each in file.inputs):
         return 1.0
     return next((each for each in QUALITIES if draw_ms * each <= MAX_FRAME_FRACTION * period_ms), QUALITIES[-1])
@@ -92,8 +91,7 @@ class SlowShaders:
     """Decides which shader takes too long. Pure.
 
     One slow frame may be the system's, so there must be several in a row: fifteen, or fewer if together they have
-    delayed the picture for half a second.
-    """
+    delayed the picture for half a second."""
 
     def __init__(self) -> None:
         self._frames: dict[str, int] = {}
@@ -254,8 +252,7 @@ class ShaderPlayer:
     ) -> tuple[ShaderSlot, ...]:
         """The shaders to draw, in order. `values`: smoothed and modulated; `moved`: the modulated ones alone.
 
-        `fade`: the running dissolve; `outgoing`: the old look's values, if it still moves; `clock`: beats and bpm.
-        """
+        `fade`: the running dissolve; `outgoing`: the old look's values, if it still moves; `clock`: beats and bpm."""
         self.clock = clock
         now = {each.slot: each for each in self._playing(values, snapshot, moved)}
         playing = (now.pop(TRANSITION),) if TRANSITION in now else ()
@@ -279,8 +276,7 @@ class ShaderPlayer:
         """True for two seconds after a look has replaced another at once.
 
         Meanwhile the picture on screen stays until all shaders of the new look are ready: its layers alone, or with the
-        shader of the old look, belong to neither look.
-        """
+        shader of the old look, belong to neither look."""
         cuts = self._crossfade.cuts
         if self._cuts is not None and cuts != self._cuts:
             self._cut_s, self._awaits_tests = time_s, True
@@ -350,8 +346,7 @@ class ShaderPlayer:
         """Record the drawing times of a frame by render slot; returns those that were too slow, none if `is_offline`.
 
         `overruns`: render slots that the renderer aborted in the middle of the picture. Those of an old look that is
-        dissolved bypass nothing: `holds_up_fade`.
-        """
+        dissolved bypass nothing: `holds_up_fade`."""
         own = {slot + suffix: slot for slot, suffix in self._suffixes.items() if slot in self._now}
         self.draw_ms = draw_ms = {own[name]: ms for name, ms in costs_ms.items() if name in own}
         over = {own[name] for name in overruns if name in own}
@@ -413,8 +408,7 @@ def morph_shaders(
 ) -> tuple[ShaderSlot, ...]:
     """Interpolate the inputs of the shaders that two looks have in common; `fraction` of the second look. Pure.
 
-    `suffixes`: the suffix of each slot's render slot.
-    """
+    `suffixes`: the suffix of each slot's render slot."""
     result = []
     for slot, new in now.items():
         old = before[slot]
@@ -433,8 +427,7 @@ def dissolve_shaders(
 ) -> tuple[ShaderSlot, ...]:
     """List the shaders of two looks in the order of the slots. Pure.
 
-    `suffixes`: the suffix of each render slot of the second look, or of the only look that has a shader there.
-    """
+    `suffixes`: the suffix of each render slot of the second look, or of the only look that has a shader there."""
     result = []
     for slot in LOOK_SLOTS:
         old, new = before.get(slot), now.get(slot)

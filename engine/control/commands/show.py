@@ -243,8 +243,7 @@ class ShowControl:
     ) -> None:
         """Set the initial values: the last run's, then the preset's, then the configuration's. Errors are fatal.
 
-        `model_values`: the values that follow from the live models' configuration.
-        """
+        `model_values`: the values that follow from the live models' configuration."""
         self._presets.begin()
         if config.resume:
             self._presets.resume(autosave.load())

@@ -101,8 +101,7 @@ def spectrum_image(waves: np.ndarray, columns: int = 0) -> np.ndarray:
 
     The level of each bin in dB, from -80 (0.0) to a full-scale sine (1.0), as Web Audio's AnalyserNode scales the
     spectra of ISF in the browser. It is the spectrum of the displayed wave: at the usual window of 50 ms a bin is
-    20 Hz wide. With fewer columns each has the strongest of its bins. Row 0 is channel 1.
-    """
+    20 Hz wide. With fewer columns each has the strongest of its bins. Row 0 is channel 1."""
     levels = np.abs(np.fft.rfft(waves * _WINDOW, axis=1))[:, :BINS] * (2 / _WINDOW.sum())
     if 0 < columns < BINS:
         edges = np.arange(columns) * BINS // columns

@@ -95,8 +95,7 @@ class SlotChain:
 
         waves: (4, 1024) float32. time_s: Due time of the picture. in_use: Earlier pictures that are still needed.
         is_cutting: The picture is incomplete while a file is built. upcoming: Shaders that will play later; each is
-        built when nothing else is, and then plays at once. source, graphics: For shaders that read them.
-        """
+        built when nothing else is, and then plays at once. source, graphics: For shaders that read them."""
         self.is_incomplete = False
         if not slots and not upcoming and not self._slots and not self._ready:
             return
@@ -144,8 +143,7 @@ class SlotChain:
     def draw_generator(self, *, is_outgoing: bool = False) -> Target | None:
         """Draw the generator over black, for layer 5; None if the look has none. Drawn once per picture.
 
-        is_outgoing: In a dissolve, draw that of the outgoing look, else that of the incoming one.
-        """
+        is_outgoing: In a dissolve, draw that of the outgoing look, else that of the incoming one."""
         shader = next((each for each in self._slots_of(is_outgoing) if each.is_generator), None)
         slot = self._slots.get(shader.slot) if shader is not None else None
         if shader is None or slot is None or slot.program is None:
@@ -172,8 +170,7 @@ class SlotChain:
         """Draw all slots of a look over its picture; returns `look` itself if none plays.
 
         The result is valid until the next call without it in `in_use`. is_luma: Alpha becomes the largest of red, green
-        and blue; otherwise 1. is_outgoing: As in `plays`.
-        """
+        and blue; otherwise 1. is_outgoing: As in `plays`."""
         beneath = look
         playing = self._slots_of(is_outgoing)
         if is_luma and playing:

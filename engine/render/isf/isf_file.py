@@ -106,8 +106,7 @@ class ShaderTexts:
 class IsfFile:
     """A shader that the vetting process has parsed, translated and tested.
 
-    Compared by identity: a file that is parsed again is another one.
-    """
+    Compared by identity: a file that is parsed again is another one."""
 
     path: Path | None
     title: str

@@ -170,8 +170,7 @@ def _numbers(raw_value: Any, fallback: tuple[float, ...], name: str) -> tuple[fl
 def read_images(files: Iterable[str], shader: Path | None) -> dict[str, np.ndarray]:
     """Read images by their names in the header, (height, width, 4) uint8 RGBA. IsfError. Waits for the disk.
 
-    Row 0 is the top. A file that is named twice, in whatever way, is read once: both names get the same array.
-    """
+    Row 0 is the top. A file that is named twice, in whatever way, is read once: both names get the same array."""
     by_path: dict[str, np.ndarray] = {}
     by_name: dict[str, np.ndarray] = {}
     for file in files:
@@ -221,8 +220,7 @@ def parse_isf(text: str, *, path: Path | None, vertex: str | None = None) -> Isf
     """Parse and translate a shader. IsfError with the line and one clear reason.
 
     Not in the engine's own process, except for texts of its own: a file may be anything. `path` is the file that it was
-    read from, in whose folder the IMPORTED images lie; `vertex` the text of its vertex shader. Waits for the disk.
-    """
+    read from, in whose folder the IMPORTED images lie; `vertex` the text of its vertex shader. Waits for the disk."""
     _require_plain(text)
     header, fragment = _split(text)
     if vertex is not None:

@@ -68,8 +68,7 @@ def split_tokens(text: str) -> list[str]:
 
     A line that ends with a backslash continues in the next one, as GLSL has it; its newlines come at its end, so that
     line numbers stay. IsfError at a character that GLSL does not know, at a comment that is not closed, and where
-    brackets are nested too deeply.
-    """
+    brackets are nested too deeply."""
     tokens: list[str] = []
     depth, line, late = 0, 1, 0
     is_directive = is_begun = False

@@ -33,8 +33,7 @@ RAW, OVER, EFFECT, COUNT = range(4)
 class LinkedProgram:
     """The linked program of one pass, with the texture unit of each image that it reads.
 
-    Mesa's llvmpipe runs the branches of all passes in each of them, unless the compiler knows which one it is.
-    """
+    Mesa's llvmpipe runs the branches of all passes in each of them, unless the compiler knows which one it is."""
 
     def __init__(self, context: moderngl.Context, file: isf_file.IsfFile, number: int) -> None:
         """IsfError with the line of the driver's first complaint."""
@@ -159,8 +158,7 @@ class IsfProgram:
     ) -> None:
         """Draw all passes, the last one into the canvas. `images` gives the texture of an image input by its name.
 
-        IsfError if its targets are too large with these inputs; OverrunError where the clock ends it.
-        """
+        IsfError if its targets are too large with these inputs; OverrunError where the clock ends it."""
         sizes = target_sizes(self.file, inputs, canvas.size_px)
         missing_bytes = self._targets.missing_bytes(sizes)
         if self._clock is not None and missing_bytes > self._clock.max_growth_bytes:
@@ -207,8 +205,7 @@ class IsfProgram:
         """Upload an image, allocate a texture, or draw one pixel of one pass: drivers finish compiling at the first
         draw, for the bound formats. Steps from 0, each short by itself.
 
-        The shader's textures are black after the last one. IsfError as in `draw`.
-        """
+        The shader's textures are black after the last one. IsfError as in `draw`."""
         if step < len(self.file.imports):
             self._imported(self.file.imports[step])
             return

@@ -32,8 +32,7 @@ _BODIES: Final = {
 def measure_unit_s(context: moderngl.Context, wait: Callable[[], None], *, is_software: bool) -> float:
     """Return seconds per work unit of a pixel, for the slowest kind of operation. Takes 0.3 s on two CPU cores.
 
-    On a software rasteriser processor time, so that other programs do not count.
-    """
+    On a software rasteriser processor time, so that other programs do not count."""
     clock_s = time.process_time if is_software else time.perf_counter
     noise = np.random.default_rng(1).integers(0, 255, (IMAGE_PX, IMAGE_PX, 4), dtype=np.uint8)
     image = context.texture((IMAGE_PX, IMAGE_PX), 4, noise.tobytes())

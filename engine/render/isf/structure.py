@@ -119,8 +119,7 @@ class Structure:
     def _find_constants(self) -> tuple[dict[str, float], frozenset[str]]:
         """Return constants by name (`const int N = 8;`), and the names of those that cannot be evaluated.
 
-        A name that is declared or assigned anywhere else is not evaluated: it may hide the constant.
-        """
+        A name that is declared or assigned anywhere else is not evaluated: it may hide the constant."""
         tokens = self.tokens
         numbers: dict[str, float] = {}
         unread: set[str] = set()

@@ -78,8 +78,7 @@ def translate(
 ) -> ShaderTexts:
     """Translate a shader to GLSL 3.30 core. images: Names of the imported ones. IsfError with the line.
 
-    20 ms for a file of 20 KB; the time grows in proportion to the text, and stops at MAX_TOKENS.
-    """
+    20 ms for a file of 20 KB; the time grows in proportion to the text, and stops at MAX_TOKENS."""
     images = [*(each.name for each in inputs if each.is_image), *images]
     targets = list(dict.fromkeys(each.target for each in passes if each.target is not None))
     controls = [each for each in inputs if not each.is_image]

@@ -142,8 +142,7 @@ class Trial:
         """Draw one pixel of each pass, before anything else, in steps, as a slot does when it builds this shader.
 
         Mesa's cache key depends on the targets that a program drew into before: only the same draws in the same order
-        find an entry.
-        """
+        find an entry."""
         pictures = self._pictures(size_px, self._dtype)
         black = pictures.black.texture
         kind = _finish(program.file)

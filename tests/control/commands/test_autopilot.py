@@ -24,8 +24,8 @@ class Rig(AutopilotRig):
         takes, end_s = [], self.now_s + bars * BAR_S
         while self.now_s < end_s - 1e-6:
             self.now_s += 0.02
-            heard: dict[str, Any] = {"beat": self.now_s * 2.0, "bpm": 120.0, "confidence": 1.0, **more}
-            beat = BeatFeatures(section=section, **heard)
+            features: dict[str, Any] = {"beat": self.now_s * 2.0, "bpm": 120.0, "confidence": 1.0, **more}
+            beat = BeatFeatures(section=section, **features)
             if name := self.frame(self.now_s, self.now_s, beat):
                 takes.append((round(self.now_s / BAR_S, 1), name))
         return takes
@@ -104,11 +104,11 @@ def test_a_drop_tells_where_bars_begin_unless_a_hand_has(rig: Rig) -> None:
     assert rig.tempo.beat_at(rig.now_s) == pytest.approx(0.0, abs=0.1)
 
 
-@pytest.mark.parametrize(("heard_beat", "counted"), [(0.5, 0.5), (0.0, 0.0)])
+@pytest.mark.parametrize(("tracked_beat", "counted"), [(0.5, 0.5), (0.0, 0.0)])
 def test_a_drop_between_counted_beats_begins_a_bar_only_if_the_tracker_has_a_beat_there(
-    rig: Rig, heard_beat: float, counted: float
+    rig: Rig, tracked_beat: float, counted: float
 ) -> None:
     """While the tracker is not sure of a new tempo, the count runs on as before."""
     rig.hear("quiet", 4.0)
-    rig.hear("drop", 0.01, bar_age_s=0.25, beat=16.0 + heard_beat, confidence=0.0)
+    rig.hear("drop", 0.01, bar_age_s=0.25, beat=16.0 + tracked_beat, confidence=0.0)
     assert rig.tempo.beat_at(rig.now_s) % 4.0 == pytest.approx(counted, abs=0.1)
