@@ -16,6 +16,7 @@ from engine.render.guarded_renderer import GuardedRenderer
 from engine.render.master import with_strobe
 from engine.render.output_shape import CORNERS, Corners, OutputShape, is_convex
 from engine.render.picture import PictureInput
+from engine.render.source_maps import TOLD_AFTER_S
 from engine.sinks.second_output import SecondStatus, SparePace
 from engine.sinks.sink_set import SHAPED, SinkSet
 from engine.system.clock import Clock
@@ -40,6 +41,8 @@ class Outputs:
         self._second: GuardedRenderer | None = None
         self._drawn_preset: LoadedPreset | None = None
         self._cuts = self._frames = self._dropped = 0
+        self._shows, self._began_s = "program", 0.0
+        """Name of the preset that was drawn last, and the time at which it came."""
         self._pace, self._paced_for = SparePace(), object()
         self.status: SecondStatus | None = None
         """None while no sink publishes the second output."""
@@ -63,9 +66,8 @@ class Outputs:
             self._pace, self._paced_for = SparePace(), settings
         pace, is_offline, now_s = self._pace, self._drawing.is_offline, self._stopwatch.now_s()
         free_s = next_due_s - now_s
-        shows = "program"
         if is_offline or pace.allows(now_s, free_s):
-            renderer = self._drawing.renderer
+            renderer, shows = self._drawing.renderer, "program"
             if preset is None:
                 self.close()
             elif (second := self._second_of((of_look := shape.of_look()).picture_px)) is not None:
@@ -76,12 +78,13 @@ class Outputs:
                 self._report_once("slots", f"output 2: {shows} is drawn without a shader: {lost[0]}" if lost else "")
             self._sinks.publish_extra(frame, SECOND.name, renderer.output_picture(shape))
             pace.add(now_s, free_s, self._stopwatch.now_s() - now_s)
+            self._shows = shows
             self._frames += 1
         else:
             self._dropped += 1
         line = f"output 2: a picture takes {pace.cost_s * 1000:.0f} ms, {TOO_DEAR}"
         self._report_once("pace", line if pace.failures > 1 and not is_offline else "")
-        self.status = SecondStatus(*shape.size_px, pace.cost_s * 1000, self._frames, self._dropped, shows)
+        self.status = SecondStatus(*shape.size_px, pace.cost_s * 1000, self._frames, self._dropped, self._shows)
 
     def close(self) -> None:
         """Release the second renderer, which is not needed now, or whose context is gone. Idempotent."""
@@ -131,7 +134,7 @@ class Outputs:
         looks, own_values = self._looks, preset.by_address()
         if preset is not self._drawn_preset or looks.second is None:
             self._drawn_preset, looks.second = preset, looks.current.copy()
-            self._cuts += 1
+            self._cuts, self._began_s = self._cuts + 1, frame.id.time_s
         second = looks.second
         # What presets do not contain, such as the master, is that of the first.
         second.values = values = {**looks.current.values, **own_values}
@@ -144,7 +147,8 @@ class Outputs:
         shaders = () if is_offline else lists.second_shaders(second.values, snapshot)
         files = [str(file) for slot in LOOK_SLOTS if (file := own_values.get(file_address(slot)))]
         faults = [f"{file}: plays only live" if is_offline else lists.fault_of(file) for file in files]
-        fault = next(filter(None, faults), "") if len(shaders) < len(files) else ""
+        waits = "it is being tested" if frame.id.time_s - self._began_s > TOLD_AFTER_S else ""
+        fault = next(filter(None, faults), waits) if len(shaders) < len(files) else ""
         self._report_once("shaders", fault and f"output 2: {preset.name} is drawn without a shader: {fault}")
         second.values = values  # the sound of the next frame is analysed with these
         sources = self._drawing.sources

@@ -39,7 +39,7 @@ def started_lines(engine: "Engine") -> list[str]:
     ]
     if status.camera is not None:
         is_hidden = engine.params.get("/layer/5/intensity") == 0 and engine.params.get("/mode") != "simple"
-        hint = " (not visible yet: raise /layer/5/intensity)" if is_hidden else ""
+        hint = " (/layer/5/intensity is 0: only shaders that read it show it)" if is_hidden else ""
         lines.append(f"camera    {status.camera.description}{hint}")
     for name, (model, *hints) in engine.describe_models().items():
         lines.append(f"{name:<9} {model}")

@@ -11,6 +11,7 @@ must be closed before the renderer. PNG uses straight alpha: colours are divided
 import time
 from collections import deque
 from contextlib import suppress
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -21,6 +22,7 @@ from engine.sinks.sink_thread import ThreadSink
 from engine.sinks.whole_file import check_name, dated_file, make_folder, reserve
 from engine.system.atomic_file import MAX_LIVE_WAIT_S, FileInUseError, move_into_place, remove_file
 from engine.values import PublishedFrame
+from osc_schema.outputs import SECOND
 
 QUEUE_PICTURES = 4
 DEEP_SUFFIX = ".16.png"
@@ -74,7 +76,10 @@ class SnapshotSink(ThreadSink):
             else:
                 self._dropped += 1
         self._takes = 0
-        if self._keeps_last:
+        if self._keeps_last and self._picture == SECOND.name:  # not of every frame: it is gone before the end
+            pixels = frame.read_rgba().copy()
+            self._last = replace(frame, read_rgba=lambda: pixels)
+        elif self._keeps_last:
             self._last = frame
 
     def drain(self) -> bool:

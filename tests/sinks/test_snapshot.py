@@ -49,6 +49,18 @@ def test_a_named_file_gets_the_last_frame_or_each_take_and_only_those_are_read_b
     assert files == {"a.png": 2, "a 2.png": 5}
 
 
+def test_the_last_picture_of_the_second_output_is_written_though_later_frames_had_none(
+    make_format, make_frame, tmp_path: Path
+) -> None:
+    reads: list[int] = []
+    sink = SnapshotSink(str(tmp_path / "a.png"), "2")
+    sink.start(make_format())
+    sink.publish(make_frame(3, shade(3), reads=reads))
+    assert reads == [3], "it is gone as soon as the first output is drawn again"
+    sink.close()
+    assert png(tmp_path / "a.png")[0, 0, 0] == 3 and reads == [3]
+
+
 def test_without_a_name_takes_are_dated_and_the_last_frame_is_not_kept(make_format, make_frame) -> None:
     output_format = make_format()
     run("", output_format, (make_frame(n, shade(n)) for n in range(4)), takes=(1,))

@@ -59,7 +59,7 @@ BY: Final = "shader"
 POLL_S: Final = 0.02  # while a shader is tested
 IDLE_S: Final = 0.25
 CLOSED_WITHIN_S: Final = 2.0
-SETTLED_WITHIN_S: Final = 30.0  # offline: the deadline of a test, with room for five slots
+SETTLED_WITHIN_S: Final = 60.0  # offline: the deadline of a test, with room for five slots
 MAX_REASON: Final = 300
 _SWITCHED: Final = ("playing", "bypassed")
 
@@ -199,7 +199,8 @@ class ShaderControl:
         if self._is_offline:
             with self._settled:
                 if not self._settled.wait_for(partial(self._is_settled, files), SETTLED_WITHIN_S):
-                    raise IsfError(f"a shader was not ready after {SETTLED_WITHIN_S:g} s: {', '.join(files.values())}")
+                    names = ", ".join(filter(None, files.values()))
+                    raise IsfError(f"{names}: not tested after {SETTLED_WITHIN_S:g} s, is the machine busy? Try again")
             for slot in self._slots.values():
                 if slot.state == "failed" and self._begins_video:
                     raise IsfError(f"{file_address(slot.name)}: {slot.chosen_name}: {slot.detail}")
@@ -411,7 +412,7 @@ class ShaderControl:
         if not reason and draw_ms > period_ms and not self._is_offline:
             reason = (
                 f"its test took {draw_ms:.0f} ms of the {period_ms:.0f} ms of a frame; "
-                "it will be bypassed, at a smaller /engine/size it may pass"
+                "it will be bypassed, at a smaller /engine/size or lower /engine/fps it may pass"
             )
         if reason or self._key(prepared.name) not in self._has_played:
             self._set_fault(prepared.name, reason)
@@ -489,7 +490,7 @@ class ShaderControl:
         holds = {GENERATOR: f"; {fallback_name} holds the picture", TRANSITION: "; looks dissolve without it"}
         reason = (
             f"takes {draw_ms:.0f} ms of the {period_s * 1000:.0f} ms of a frame{holds.get(slot_name, '')}; "
-            f"/fx/{slot_name}/enable 1 tries it again, at a smaller /engine/size it may pass"
+            f"/fx/{slot_name}/enable 1 tries it again, at a smaller /engine/size or lower /engine/fps it may pass"
         )
         self._report(f"fx.{slot_name}", f"/fx/{slot_name}: {slot.chosen_name}: bypassed: {reason}")
         self._set_state(slot, "bypassed", reason)

@@ -62,6 +62,7 @@ class StillControl:
         while self._written and self._catalog.find(self._written[0][0]) is not None:
             name, pad, reply = self._written.popleft()
             look = _PLAIN | {file_address(GENERATOR): name, f"/fx/{GENERATOR}/mix": 1.0}
+            look |= {f"/layer/{number}/intensity": 0.0 for number in range(1, 5)}  # black until it is tested
             values = {**self._store.snapshot(), **look}
             reply.attempt(partial(self._banks.save, name, values, pad, reply))
 

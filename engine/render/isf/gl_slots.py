@@ -56,6 +56,7 @@ class SlotChain:
         """wait: Waits for the GPU without the GIL. dtype: Of the targets, "f1" or "f2". date_at: Source of DATE."""
         self._context, self._wait, self._is_software, self._dtype = context, wait, is_software, dtype
         self._date_at = date_at
+        self._builds_at_once = date_at is not date_live  # offline a file is built within a picture
         self._slots: dict[str, _SlotPlayer] = {}
         self._ready: dict[str, _SlotPlayer] = {}
         """Shaders that are built, but not played yet."""
@@ -121,14 +122,14 @@ class SlotChain:
             for ready in self._ready.values():
                 if slot.is_building:
                     slot.take_over(ready)
-            if may_build and slot.is_building:
-                may_build = False
+            while may_build and slot.is_building:
+                may_build = self._builds_at_once
                 self._build(slot)
         for shader in upcoming:
             ready = self._ready.setdefault(shader.slot, _SlotPlayer(self._context))
             ready.follow(shader, time_s)
-            if may_build and ready.is_building:
-                may_build = False
+            while may_build and ready.is_building:
+                may_build = self._builds_at_once
                 self._build(ready)
         for name in self._ready.keys() - {shader.slot for shader in upcoming}:
             self._ready.pop(name).release()
