@@ -9,6 +9,7 @@ moves is nobody. The movement in the maps is dense optical flow (DIS; Kroeger et
 """
 
 import logging
+import time
 from collections.abc import Iterable
 from dataclasses import dataclass, field
 
@@ -28,6 +29,10 @@ NEAR_S = 4.0  # time constant in which a place where something moved loses its w
 COLOURS_S = 12.0  # of the colours of the body and of the room
 _LEVELS, _HUES = 8, 64  # bins of lightness and of each of the two hue axes (CIELAB)
 _DARK = 5.0  # of 255, added before logarithms: below is noise
+REST, MAX_REST_S = (
+    3.0,
+    0.1,
+)  # of the time of a picture, so that a slow machine maps fewer pictures instead of drawing fewer
 MAX_PAN_PX = 16.0  # between two pictures
 TOLD_AFTER_S = 2.0
 RESTART_S = 2.0  # after a gap this long, or in another size, the analysis begins again
@@ -105,9 +110,11 @@ class SourceMapper:
                 self._report("source", f"{readers}: {missing}")
 
     def _map_newest(self, request: SourceRequest) -> None:
+        began_s = time.perf_counter()
         maps = self._analysis.compute(request)
         if self._last is not None:  # else the source has ended meanwhile
             self.latest = maps
+        time.sleep(min(REST * (time.perf_counter() - began_s), MAX_REST_S))
 
 
 class SourceAnalysis:

@@ -59,6 +59,7 @@ BY: Final = "shader"
 POLL_S: Final = 0.02  # while a shader is tested
 IDLE_S: Final = 0.25
 CLOSED_WITHIN_S: Final = 2.0
+CPU_RIVALS: Final = 1.7  # live on a CPU: the bare picture, the sound and the camera take the same cores
 SETTLED_WITHIN_S: Final = 60.0  # offline: the deadline of a test, with room for five slots
 MAX_REASON: Final = 300
 _SWITCHED: Final = ("playing", "bypassed")
@@ -433,7 +434,8 @@ class ShaderControl:
         slot.playing = PlayingShader(name=slot.chosen_name, file=file, inputs=inputs, version=version)
         self._has_played.add(self._key(slot.chosen_name))
         period_ms, draw_ms = 1000.0 / self._store.snapshot().number("/engine/fps"), tested_ms / self._threads
-        quality = 1.0 if self._is_offline else first_quality(file, draw_ms, period_ms)
+        expected_ms = draw_ms * (CPU_RIVALS if self._threads > 1 else 1.0)
+        quality = 1.0 if self._is_offline else first_quality(file, expected_ms, period_ms)
         self._player.play(slot.name, slot.playing, quality)
         self._views.show(slot.name, inputs, slot.chosen_name)
         if left_out:
