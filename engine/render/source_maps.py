@@ -29,10 +29,7 @@ NEAR_S = 4.0  # time constant in which a place where something moved loses its w
 COLOURS_S = 12.0  # of the colours of the body and of the room
 _LEVELS, _HUES = 8, 64  # bins of lightness and of each of the two hue axes (CIELAB)
 _DARK = 5.0  # of 255, added before logarithms: below is noise
-REST, MAX_REST_S = (
-    3.0,
-    0.1,
-)  # of the time of a picture, so that a slow machine maps fewer pictures instead of drawing fewer
+REST, MAX_REST_S = 3.0, 0.1  # after each picture, in times of its own: a slow machine maps fewer, and draws none fewer
 MAX_PAN_PX = 16.0  # between two pictures
 TOLD_AFTER_S = 2.0
 RESTART_S = 2.0  # after a gap this long, or in another size, the analysis begins again
