@@ -29,7 +29,8 @@ NEAR_S = 4.0  # time constant in which a place where something moved loses its w
 COLOURS_S = 12.0  # of the colours of the body and of the room
 _LEVELS, _HUES = 8, 64  # bins of lightness and of each of the two hue axes (CIELAB)
 _DARK = 5.0  # of 255, added before logarithms: below is noise
-REST, MAX_REST_S = 3.0, 0.1  # after each picture, in times of its own: a slow machine maps fewer, and draws none fewer
+SLOW_S, REST, MAX_REST_S = 0.005, 3.0, 0.1
+"""A machine that takes longer for a picture rests so many times as long after it: it maps fewer, none is late."""
 MAX_PAN_PX = 16.0  # between two pictures
 TOLD_AFTER_S = 2.0
 RESTART_S = 2.0  # after a gap this long, or in another size, the analysis begins again
@@ -111,7 +112,8 @@ class SourceMapper:
         maps = self._analysis.compute(request)
         if self._last is not None:  # else the source has ended meanwhile
             self.latest = maps
-        time.sleep(min(REST * (time.perf_counter() - began_s), MAX_REST_S))
+        if (spent_s := time.perf_counter() - began_s) > SLOW_S:
+            time.sleep(min(REST * spent_s, MAX_REST_S))
 
 
 class SourceAnalysis:

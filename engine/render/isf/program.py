@@ -280,7 +280,9 @@ class IsfProgram:
         linked.set(self._uniforms | pass_uniforms)
         try:
             if has_points:
-                self._draw_points(linked, self._points[number], moderngl.MAX if finish == COUNT else moderngl.FUNC_ADD)
+                is_whole = framebuffer.scissor == (0, 0, *size_px)  # or to finish compiling, which no clock may end
+                count = self._points[number] if is_whole else min(self._points[number], 1)
+                self._draw_points(linked, count, moderngl.MAX if finish == COUNT else moderngl.FUNC_ADD)
             else:
                 self._draw_bands(linked, framebuffer, size_px)
         finally:
