@@ -324,7 +324,8 @@ class FrameLoop:
         self._draw_s = stopwatch.now_s() - started_s
         self.timing.mark.step = "publishing"
         shaders = self.control_hub.shaders
-        self._attempt(lambda: shaders.after_frame(drawing.renderer.shader_state, self.schedule.period_s))
+        period_s, draw_s = self.schedule.period_s, self._draw_s
+        self._attempt(lambda: shaders.after_frame(drawing.renderer.shader_state, period_s, draw_s))
 
     def _publish(self, frame_id: FrameId, features: AudioFeatures, scene: Scene) -> PublishedFrame:
         outputs, renderer, source = self.outputs, self.drawing.renderer, self.inputs.audio

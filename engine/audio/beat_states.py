@@ -73,8 +73,7 @@ class Backbeat:
 
     A snare on 3 of a fast bar (half-time, 140 beats per minute) has the same intervals as one on 2 and 4 of a slow bar.
     So for slow periods the vote counts only if nothing divides the pulses of the faster count: a drummer who counts 140
-    plays between the beats too.
-    """
+    plays between the beats too."""
 
     def __init__(self, hop_s: float, periods_s: np.ndarray) -> None:
         self._hop_s = hop_s

@@ -28,8 +28,7 @@ def capture_state(zeros_s: float, is_loopback: bool, platform: str = sys.platfor
 
     macOS delivers exact zeros, and no error, to a program without microphone permission. An analogue input is never
     exactly zero for 2 s, but an idle loopback is, and so is a muted channel of a digital mixer. A device that has
-    delivered sound before has permission and is merely silent.
-    """
+    delivered sound before has permission and is merely silent."""
     if zeros_s < ZEROS_S:
         return "playing"
     return "permission?" if platform == "darwin" and not is_loopback and not has_sounded else "silence"
@@ -95,8 +94,7 @@ class DeviceCapture:
 
         A stream opened before the permission was given keeps delivering zeros; one opened afterwards has sound
         (reported for CoreAudio in pull requests 11477 of BasedHardware/omi and 3664 of screenpipe). Once it has
-        delivered sound it stays open: reopening would lose the first note after a pause.
-        """
+        delivered sound it stays open: reopening would lose the first note after a pause."""
         now_s = self._clock.now_s()
         if not self._is_started or self.state != "permission?":
             self._reopenings, self._reopen_at_s = 0, None

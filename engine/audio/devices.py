@@ -60,8 +60,7 @@ def com_apartment() -> Iterator[None]:
 
     Windows needs COM initialised on each thread. PortAudio does it only on the thread it starts on; on any other,
     WASAPI devices fail to open: CO_E_NOTINITIALIZED, reported as "Invalid device" (PortAudio's issues 250 and 792). We
-    make a single-threaded apartment, as PortAudio does (pa_win_coinitialize.c); ASIO drivers open in no other.
-    """
+    make a single-threaded apartment, as PortAudio does (pa_win_coinitialize.c); ASIO drivers open in no other."""
     result = win32.enter_com_apartment() if sys.platform == "win32" else None
     try:
         if result is not None:
@@ -84,8 +83,7 @@ class PortAudioSession:
     opens by name). On others it is found only after a restart of PortAudio, which ends every stream of this process. So
     a stream that lost its device first tries the old index, then checks in a fresh process if the device is listed, and
     only then calls `renew`: all other streams are asked to close (`is_renewing`), PortAudio restarts, and all are
-    reopened. The other streams lose a fraction of a second.
-    """
+    reopened. The other streams lose a fraction of a second."""
 
     def __init__(self) -> None:
         self._changed = threading.Condition()
@@ -222,8 +220,7 @@ def list_devices(kind: Kind = "input") -> tuple[AudioDevice, ...]:
     Windows: each device is listed once, under WASAPI, with WASAPI's default. PortAudio's own default there is MME's
     (`paHostApiInitializers` in its pa_win_hostapis.c begins with MME), which cuts names at 31 characters and is the
     slowest of the four interfaces. MME, DirectSound and WDM-KS list the same devices again. ASIO drivers, which none
-    of these lists, appear with the environment variable SD_ENABLE_ASIO.
-    """
+    of these lists, appear with the environment variable SD_ENABLE_ASIO."""
     sounddevice = load_portaudio()
     with session.holding():
         hostapis = sounddevice.query_hostapis()

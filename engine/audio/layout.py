@@ -23,8 +23,7 @@ class BandSplitter:
     The bands are Linkwitz-Riley (two Butterworth sections of second order in a row: 24 dB an octave, -6 dB where bands
     meet; Linkwitz 1976), through the bilinear transform. Instead of a recursive filter, a loop over samples, we
     convolve with its impulse response, which decays below 1e-11 within 25 ms, by overlap-save with the FFT: exact to
-    float32, without block boundaries and the delay of a linear-phase filter.
-    """
+    float32, without block boundaries and the delay of a linear-phase filter."""
 
     def __init__(self, sample_rate_hz: int, frames: int) -> None:
         taps = round(sample_rate_hz * RESPONSE_S)
@@ -93,8 +92,7 @@ class ChannelLayout:
     direct: layer n hears source channel `channel_map[n]`, counted from 1; silence if the source has no such channel
     stereo: left, right, their mean below 250 Hz, their mean above 4 kHz; a mono source is both left and right
     stems:  drums, bass, voice, rest of left and right; a block later. Or what a plug-in of the layout's name makes
-    mono:   four bands of the mean of all channels, meeting at 250, 1000 and 4000 Hz
-    """
+    mono:   four bands of the mean of all channels, meeting at 250, 1000 and 4000 Hz"""
 
     def __init__(self, sample_rate_hz: int, frames: int, report: Report, *, may_wait: bool) -> None:
         """`may_wait`: offline, so that a separator may take its time."""

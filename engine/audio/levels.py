@@ -51,8 +51,7 @@ class EnvelopeFollower:
         envelope[n] = a envelope[n-1] + (1 - a) hold[n]     a = exp(-1 / (rate 5 ms))
     Divided by r^n the first is a running maximum; of the second only the last value is needed, a weighted sum. Both
     equal the recursion exactly, for blocks short against 700 decay times (r^-n must stay finite): a hop is 10 ms, the
-    shortest decay 10 ms.
-    """
+    shortest decay 10 ms."""
 
     def __init__(self, sample_rate_hz: int, frames: int) -> None:
         self._rate_hz = sample_rate_hz

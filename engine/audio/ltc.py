@@ -62,8 +62,7 @@ class EdgeFinder:
     3. An edge counts when the signal has gone from one threshold to the other (a Schmitt trigger). Both follow the
        level. Its time is where the signal crossed zero between them, by linear interpolation.
 
-    Polarity does not matter. The caller knows how long a bit is and sets `bit_samples`.
-    """
+    Polarity does not matter. The caller knows how long a bit is and sets `bit_samples`."""
 
     def __init__(self, sample_rate_hz: int, max_bit_samples: float) -> None:
         self.bit_samples = max_bit_samples / 4.0

@@ -80,8 +80,7 @@ class MonoFlux:
     loud one. Each band is compared with the loudest of its neighbours two hops (20 ms) before: a glide or vibrato
     is no attack (SuperFlux, Böck and Widmer 2013). There is no look-ahead.
 
-    Analyser thread; one step per hop.
-    """
+    Analyser thread; one step per hop."""
 
     def __init__(self, sample_rate_hz: int, hop_frames: int) -> None:
         frames = spectrum_frames(sample_rate_hz) // 4

@@ -24,8 +24,7 @@ def open_audio(spec: str | None, *, offline: bool, clock: Clock, report: Report,
     "demo" is the built-in loop, "device:NAME_OR_INDEX" a capture device, "rtp:PORT" another program's sound. Anything
     else is a sound file (looped live, played once offline), or live a folder or playlist of them. None is the default
     device, with the demo loop as the fallback; `choice` has the reason. `monitor`: the output for files and the demo
-    loop. AudioError if the device is missing or the file cannot be played; UsageError for a device offline.
-    """
+    loop. AudioError if the device is missing or the file cannot be played; UsageError for a device offline."""
     return _open_offline(spec, report) if offline else _open_live(spec, monitor, clock, report)
 
 

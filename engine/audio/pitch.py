@@ -86,8 +86,7 @@ class HueGlide:
       last 100 ms. 1 for a sustained tone, near 0 for jumping peaks, as from a snare drum. Not handled: harmonics
       stronger than their fundamental, which sometimes give the hue of a fifth.
 
-    Hues of the four channels, hop by hop. Analyser thread.
-    """
+    Hues of the four channels, hop by hop. Analyser thread."""
 
     def __init__(self, hop_s: float, first_pitches_hz: tuple[float, ...]) -> None:
         self._hop_s = hop_s

@@ -41,8 +41,7 @@ class ClockLine:
     (expanding-memory filter: Morrison, Introduction to Sequential Smoothing and Prediction, 1969), which settles as
     fast as possible. Then they stay constant, so that the line follows a crystal that warms up.
 
-    If a device is reopened, or a server changes its buffers, the clock jumps: the line restarts and keeps its slope.
-    """
+    If a device is reopened, or a server changes its buffers, the clock jumps: the line restarts and keeps its slope."""
 
     def __init__(self, rate_hz: int) -> None:
         self._nominal_hz = rate_hz
@@ -112,8 +111,7 @@ class ClockLine:
 def sinc_table(bandwidth: float) -> np.ndarray:
     """Weights of 32 samples for a position between the 16th and the 17th, by phase: (PHASES + 1, 32) float32.
 
-    `bandwidth`: passed fraction of the band below half the sample rate. Rows sum to 1: a constant is unchanged.
-    """
+    `bandwidth`: passed fraction of the band below half the sample rate. Rows sum to 1: a constant is unchanged."""
     offsets = np.arange(2 * HALF_TAPS) - (HALF_TAPS - 1) - np.linspace(0.0, 1.0, PHASES + 1)[:, None]
     inside = np.clip(1.0 - (offsets / HALF_TAPS) ** 2, 0.0, None)
     weights = np.sinc(offsets * bandwidth) * np.i0(KAISER_BETA * np.sqrt(inside))

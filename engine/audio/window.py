@@ -25,8 +25,7 @@ class History:
 
     Samples and sums lie in flat buffers a few times longer than needed. At their end the part still needed is copied to
     the front and its sums restart from zero, so that they stay exact however long the engine runs. Analyser thread
-    only. Positions are indices into the buffer, valid until the next `append`.
-    """
+    only. Positions are indices into the buffer, valid until the next `append`."""
 
     def __init__(self, sample_rate_hz: int) -> None:
         self._frames = round(sample_rate_hz * HISTORY_S)

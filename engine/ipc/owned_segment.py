@@ -28,8 +28,7 @@ class OwnedSegment:
     """A new segment owned by this process; its name holds our process id, for the sweep.
 
     `name` (1 to 64 bytes of UTF-8) and `fields` go into the header, the rest is zero. SharedMemoryError for an invalid
-    name, and when there is no room.
-    """
+    name, and when there is no room."""
 
     def __init__(
         self,
@@ -114,8 +113,7 @@ class Fence:
     no order at all. So both sides of a copy need a fence. Python has none, but a lock uses atomic operations: on x86 a
     locked instruction, which is a full fence; on ARMv8 an acquire and a release. Earlier accesses may move down into
     such a pair, and later ones up into it. Of two pairs in a row, the first's release is ordered before the second's
-    acquire (ARMv8 is "RCsc"), so nothing moves past both. It takes about 0.1 us.
-    """
+    acquire (ARMv8 is "RCsc"), so nothing moves past both. It takes about 0.1 us."""
 
     __slots__ = ("_lock",)
 

@@ -35,8 +35,7 @@ class RingMarkers:
     macOS deletes files that were not used for three days from $TMPDIR (confstr(3), _CS_DARWIN_USER_TEMP_DIR) and from
     /tmp; Windows' Storage Sense cleans %TEMP%. A marker is written once and never opened, so a show that runs for days
     would lose its rings' names. So a thread touches the markers every ten minutes, and makes missing ones again: a
-    machine that wakes up may clean the folder before the thread runs.
-    """
+    machine that wakes up may clean the folder before the thread runs."""
 
     _changed: threading.Condition
     _paths: set[Path]

@@ -23,8 +23,7 @@ _INT: Final = Struct(">i")
 def encode_message(address: str, *args: Any) -> bytes:
     """Encode a message; int becomes i or h, float f, str s, bytes b, bool T or F, None N, a 4-tuple m, a list an array.
 
-    Raises ValueError for values that OSC cannot carry.
-    """
+    Raises ValueError for values that OSC cannot carry."""
     builder = OscMessageBuilder(address)
     for value in args:
         builder.add_arg(value)

@@ -41,8 +41,7 @@ class StreamReader:
     def feed(self, data: bytes) -> Iterator[bytes]:
         """Yield the packets that `data` completes, in order; consume them before the next call.
 
-        Raises OscDecodeError, after the packets before it, if the stream is invalid and cannot be resumed.
-        """
+        Raises OscDecodeError, after the packets before it, if the stream is invalid and cannot be resumed."""
         self._pending += data
         if self.framing is None and self._pending:
             first_byte = self._pending[0]

@@ -39,8 +39,7 @@ class ReplacedPresets:
     The number grows with every file, so the order is right even if the clock is changed. The file's own time is the
     time when it was saved. Bounded: the newest 10 of a name and the newest 200 in all.
 
-    Every method uses the disk and raises OSError. One thread at a time.
-    """
+    Every method uses the disk and raises OSError. One thread at a time."""
 
     def __init__(self, presets: Path) -> None:
         self.path = presets / FOLDER

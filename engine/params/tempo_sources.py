@@ -66,8 +66,7 @@ class TickLine:
 
         alpha_k = 2 (2k + 1) / ((k + 1)(k + 2)),   beta_k = 6 / ((k + 1)(k + 2))
 
-    A tick more than half a beat off, or more than half a second late before there is a period, starts a new line.
-    """
+    A tick more than half a beat off, or more than half a second late before there is a period, starts a new line."""
 
     def __init__(self) -> None:
         self.ticks = 0

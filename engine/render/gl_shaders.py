@@ -16,6 +16,7 @@ from engine.render.isf.gl_slots import SlotChain
 from engine.render.isf.isf_file import ShaderState
 from engine.render.picture import PictureInput
 from engine.render.readback import Readback
+from engine.render.software_threads import draw_without_threads
 
 WHITE = 257  # 16-bit levels per 8-bit level
 
@@ -25,6 +26,8 @@ class GLShaders:
 
     def __init__(self, *, date_at: DateAt = date_live) -> None:
         """Open a context. NoGLError without OpenGL. date_at: Source of the shaders' DATE."""
+        if date_at is date_live:
+            draw_without_threads()
         self._context = open_context()
         with driver_errors(), ExitStack() as undo:
             undo.callback(self._context.release)

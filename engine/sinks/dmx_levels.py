@@ -33,8 +33,7 @@ def grid_of(rgba: np.ndarray, columns: int, rows: int) -> np.ndarray:
     """Colours of a grid of pixels, (rows, columns, 3) float32, display values 0..1. Each is the mean of its part of
     (height, width, 4) uint8.
 
-    Of a large picture, from a software renderer, not every pixel counts: all of 720p would take a third of a core.
-    """
+    Of a large picture, from a software renderer, not every pixel counts: all of 720p would take a third of a core."""
     steps = (side // max(MIN_SAMPLES, 4 * count) or 1 for side, count in zip(rgba.shape, (rows, columns), strict=False))
     rgba = rgba[tuple(slice(None, None, step) for step in steps)]
     height, width = rgba.shape[:2]
@@ -64,8 +63,7 @@ def colours_of(
 def levels_of(grid: np.ndarray, order: str, *, is_serpentine: bool, gamma: str, level: float) -> np.ndarray:
     """DMX levels, (pixels, channels of a pixel) uint8, row by row, in a serpentine every second row from the right.
 
-    `order`: the letters of the channels. White (`w`) takes over what red, green and blue have in common.
-    """
+    `order`: the letters of the channels. White (`w`) takes over what red, green and blue have in common."""
     light = np.clip(grid, 0.0, 1.0)
     if is_serpentine:
         light = light.copy()

@@ -28,8 +28,7 @@ class NullSink:
         """`frame.texture` is the picture on the GPU (None from the CPU renderer), `frame.read_rgba()` its pixels.
 
         Both have row 0 at the top. Call `read_rgba` here; the array may be kept and passed to a thread. The texture is
-        overwritten in the next frame.
-        """
+        overwritten in the next frame."""
         self._frames += 1
 
     def pump(self) -> None:

@@ -95,8 +95,7 @@ class PictureWindow:
     ) -> None:
         """Open on that display (see `find_display`), black. RenderError without a screen, OpenGL or that display.
 
-        `closes_by_key`: Escape and Q close it; else Escape leaves full screen. `on_key`: a key changed full screen.
-        """
+        `closes_by_key`: Escape and Q close it; else Escape leaves full screen. `on_key`: a key changed full screen."""
         self.closes_by_key = closes_by_key
         self._on_changed = on_key
         start_glfw()

@@ -344,8 +344,7 @@ class SoundTrack:
     number drifts from the pictures' times: the sound card has its own clock, blocks are lost, a device is replugged.
 
     Solution: each block should end at the time of its frame. If the track is off by more than a tenth of a second for
-    longer than a second, silence is inserted or samples are dropped. A single late frame does not count.
-    """
+    longer than a second, silence is inserted or samples are dropped. A single late frame does not count."""
 
     def __init__(self, *, sample_rate_hz: int, channels: int, is_offline: bool) -> None:
         self.corrections = 0
@@ -364,8 +363,7 @@ class SoundTrack:
         """Samples to append for the frame at `time_s`, (frames, 1 or 2) float32.
 
         Offline each block lasts exactly as long as its frame and is appended unchanged. Live a block ends when its
-        frame is shown; sound before the first frame is dropped.
-        """
+        frame is shown; sound before the first frame is dropped."""
         sound = np.zeros((0, self._channels), np.float32)
         if block is not None:
             sound = stereo(block.samples, block.speakers)
@@ -411,8 +409,7 @@ def stereo(samples: np.ndarray, speakers: tuple[str, ...] = ()) -> np.ndarray:
     Named loudspeakers have the gains of ITU-R BS.775-3, table 2: the front its own side, the centre and the others
     0.7071 of their level, without the bass channel. Else odd channels are panned left and even ones right, as
     interfaces number their pairs, with 0.8 and 0.6 of their level on the two sides (equal power). That is divided by
-    the square root of half their number, so that uncorrelated channels keep their level.
-    """
+    the square root of half their number, so that uncorrelated channels keep their level."""
     count = samples.shape[1]
     if count <= 2:
         return samples

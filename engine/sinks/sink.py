@@ -134,8 +134,7 @@ class Sink(Protocol):
         """Open the output. SinkUnavailableError if it can never run on this system, SinkError if the user can fix it.
 
         `may_wait`, before a show and offline: return when everything is open. Otherwise never wait for a disk: open
-        files on a thread, and raise its error from a later call.
-        """
+        files on a thread, and raise its error from a later call."""
 
     def set_format(self, output_format: OutputFormat) -> None:
         """Prepare for another size or rate of the picture from the next frame on."""

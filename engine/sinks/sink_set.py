@@ -358,8 +358,7 @@ class SinkSet:
 
         Live, 4 s after `ask_to_end` we abandon sinks without progress: a missing disk must not block the shutdown.
         A recording that still writes may finish, until it has written nothing for 2 s, for 60 s at most. Its file then
-        plays up to that point (`movie_file`), and its state is failed.
-        """
+        plays up to that point (`movie_file`), and its state is failed."""
         self.ask_to_end()
         if not self.output_format.is_offline:
             self._wait_until_drained((*self._entries, *self._finishing))

@@ -15,8 +15,7 @@ def sink_thread(name: str, run: Callable[[], object], on_failure: Callable[[Exce
     """A thread that calls `run` once and gives its error to `on_failure`, on that thread.
 
     `SinkSet` reports the error when the sink raises it. Only unexpected errors are logged with their traceback; ours,
-    such as a full disk, explain themselves in one line.
-    """
+    such as a full disk, explain themselves in one line."""
 
     def guarded() -> None:
         try:

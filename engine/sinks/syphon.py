@@ -53,8 +53,7 @@ def _name_process(foundation: "ModuleType") -> None:
 
     Syphon first uses `NSRunningApplication.currentApplication.localizedName`, which cannot be set: it is the name of
     the running bundle ("Python" if `python3` is from python.org or Homebrew) or of the executable ("python3.12"). The
-    process's name is used only if macOS knows no such application. (SyphonServerBase.m, `serverDescription`.)
-    """
+    process's name is used only if macOS knows no such application. (SyphonServerBase.m, `serverDescription`.)"""
     foundation.NSProcessInfo.processInfo().setProcessName_(PROCESS_NAME)
 
 

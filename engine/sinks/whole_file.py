@@ -42,8 +42,7 @@ def reserve(kind: str, target: Path, suffix: str = "") -> Path:
     """Create an empty file and return its path: `target`, or with " 2", " 3", ... before the suffix if that exists.
 
     `suffix`: the end of the name that stays; "" for what follows the last dot. Atomic: two engines that call at once
-    get two files. SinkError if the folder cannot be written.
-    """
+    get two files. SinkError if the folder cannot be written."""
     suffix = suffix or target.suffix
     stem = target.name.removesuffix(suffix)
     for path in itertools.chain([target], (target.with_name(f"{stem} {n}{suffix}") for n in itertools.count(2))):

@@ -59,8 +59,7 @@ def read_pass(
 
     `threads`: number of decoding threads; 0 for one per core. A picture is shown until the next one starts, the last
     for its own duration. `deinterlace`: one picture per field, or per frame. SourceError if the file cannot be opened
-    or has no picture.
-    """
+    or has no picture."""
     container, stream = open_video(path)
     with container:
         decoder = _decoder_of(stream, path)

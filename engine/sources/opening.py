@@ -47,8 +47,7 @@ def open_source(spec: str, *, offline: bool, clock: Clock, report: Report) -> So
     file with such a name is written `./none`.
 
     SourceError, in one line, if it is missing or cannot be read; programs and addresses may appear later. The caller
-    starts the source, and polls a `Polled` one each frame on the render thread.
-    """
+    starts the source, and polls a `Polled` one each frame on the render thread."""
     if spec == "none":
         return None
     if spec == "test":

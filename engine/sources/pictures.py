@@ -114,8 +114,7 @@ def open_pictures(
     UsageError for an option of another kind of source.
 
     `is_recursive`: take the pictures of subfolders as well, except `but`, such as an output in it. `fps`: pictures a
-    second of a folder. `deinterlace`: one picture per field of a film, or per frame.
-    """
+    second of a folder. `deinterlace`: one picture per field of a film, or per frame."""
     try:
         is_folder = path.is_dir()
         if not is_folder:

@@ -57,8 +57,7 @@ def to_sdr(frame: DecodedFrame, *, size: tuple[int, int], matrix: Colorspace | N
 
     `frame`: one with a transfer function of HDR_TRANSFERS, which is scaled to `size` (width, height); `matrix` replaces
     its tag. Runs in C without the GIL, in 3 times the CPU time of SDR. Greys are exact to 1.5 of 255: swscale's white
-    of 16 bits is 0.4 % too dark. Every thread has a filter of its own, made for its first picture (2 ms).
-    """
+    of 16 bits is 0.4 % too dark. Every thread has a filter of its own, made for its first picture (2 ms)."""
     import cv2  # 0.1 s, and most pictures are SDR; swscale takes 8 times as long from 16 bits to 8
 
     width, height = size

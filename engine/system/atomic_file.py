@@ -49,8 +49,7 @@ def write_atomic(path: Path, content: str | bytes) -> None:
 
     It writes a new file beside it, flushes it, then renames it: a crash or a full disk leaves the old file. Raises
     FileInUseError if another program holds the old file for 2 s, or it is write-protected. The new content is then
-    stored beside it, and the error names that file.
-    """
+    stored beside it, and the error names that file."""
     path.parent.mkdir(parents=True, exist_ok=True)
     unfinished = unfinished_path(path, threading.get_ident())
     # Only a file left by an earlier error can be in use. A folder that takes no new files is an error at once.

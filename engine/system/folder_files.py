@@ -27,8 +27,7 @@ def list_files(
 
     `but`: subfolders to leave out, such as the output. Hidden files and folders (beside `x.jpg` macOS puts `._x.jpg`,
     without a picture) and links to folders, which may form a circle, are left out too. `on_problem` gets one line for
-    each folder that cannot be read.
-    """
+    each folder that cannot be read."""
 
     def in_order(file: Path) -> tuple[list[list[tuple[int, str]]], str]:
         pieces = [

@@ -31,8 +31,7 @@ def start_python(
 
     `handles`: file descriptors, on Windows handles; `call` names them by number, the caller's copies stay open.
     `environment`: added to ours. `niceness`: applied here on Windows; elsewhere the process sets its own. Ctrl-C and a
-    closing terminal reach only this process, which must end the other. May raise ChildError or OSError.
-    """
+    closing terminal reach only this process, which must end the other. May raise ChildError or OSError."""
     program = [*command(module, call), *arguments]
     variables = {**os.environ, **environment}
     apart: dict[str, Any] = {"pass_fds": handles, "start_new_session": True}
@@ -76,8 +75,7 @@ def utf8_environment() -> dict[str, str]:
 
     Otherwise Windows uses the ANSI code page, and the process dies at the first character that page lacks. The user's
     PYTHONIOENCODING would override PYTHONUTF8, which is for files that libraries open, and set on Windows only:
-    elsewhere it can change how file names are decoded.
-    """
+    elsewhere it can change how file names are decoded."""
     variables = {"PYTHONIOENCODING": "utf-8:backslashreplace"}
     return variables | {"PYTHONUTF8": "1"} if sys.platform == "win32" else variables
 

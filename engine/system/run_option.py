@@ -19,8 +19,7 @@ def option(
 
     flags: another spelling, such as `--sink` for `sinks`.
     parse: Converts the text from the command line to the key's whole value.
-    limits: What msgspec checks, such as `max_length`.
-    """
+    limits: What msgspec checks, such as `max_length`."""
     return Meta(description=help, extra={"metavar": metavar, "flags": flags, "parse": parse}, **limits)
 
 

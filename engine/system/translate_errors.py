@@ -16,8 +16,7 @@ def translate_errors(messages: Mapping[type[Exception], Description], *, as_: ty
 
         with translate_errors({OSError: f"{path}: cannot be read"}, as_=SourceError):
 
-    turns FileNotFoundError into SourceError("clip.mov: cannot be read: No such file or directory").
-    """
+    turns FileNotFoundError into SourceError("clip.mov: cannot be read: No such file or directory")."""
     try:
         yield
     except MultiverseError:

@@ -1,6 +1,5 @@
 """The control hub: builds and connects the parts that execute commands and the parts that commands change."""
 
-import os
 from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
@@ -43,6 +42,7 @@ from engine.params.shader_catalog import ShaderCatalog
 from engine.render.graphics_maker import GraphicsMaker
 from engine.render.guarded_renderer import GuardedRenderer
 from engine.render.isf.vetter import Vetter
+from engine.render.software_threads import drawing_threads
 from engine.sinks.sink_set import SinkSet
 from engine.sources.current import CurrentSource
 from engine.sources.opening import open_source
@@ -262,7 +262,7 @@ def _open_shaders(
             is_offline=config.offline,
         ),
         is_offline=config.offline,
-        threads=(os.cpu_count() or 1) if drawing.is_software else 1,
+        threads=drawing_threads() if drawing.is_software else 0,
     )
 
 

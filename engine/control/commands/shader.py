@@ -59,7 +59,7 @@ BY: Final = "shader"
 POLL_S: Final = 0.02  # while a shader is tested
 IDLE_S: Final = 0.25
 CLOSED_WITHIN_S: Final = 2.0
-CPU_RIVALS: Final = 1.7  # live on a CPU: the bare picture, the sound and the camera take the same cores
+CPU_RIVALS: Final = 2.0  # live on a CPU: the bare picture, the sound and the camera take the same cores
 SETTLED_WITHIN_S: Final = 60.0  # offline: the deadline of a test, with room for five slots
 MAX_REASON: Final = 300
 _SWITCHED: Final = ("playing", "bypassed")
@@ -77,10 +77,10 @@ class ShaderControl:
         player: ShaderPlayer,
         testing: Callable[..., ShaderTestScheduler],
         is_offline: bool,
-        threads: int = 1,
+        threads: int = 0,
     ) -> None:
         """`catalog(post=..., on_changed=..., on_saved=...)` and `testing(post=...)` build these parts. `threads`:
-        number of threads that draw during the show; a test on a software rasteriser has one."""
+        number of threads that draw on a CPU during the show, of which a test has one; 0 on a GPU."""
         self._store, self._notify, self._report = context.store, context.notify, context.report
         self._views = views
         self._player = player
@@ -233,14 +233,16 @@ class ShaderControl:
                 shaders.append(slot_of(slot, shader, values, snapshot, values, clock=self._player.clock))
         return tuple(shaders)
 
-    def after_frame(self, state: ShaderState, period_s: float) -> None:
+    def after_frame(self, state: ShaderState, period_s: float, draw_s: float = 0.0) -> None:
         """Bypass shaders that take too much of a frame's time, unless an offline video waits for each; note those that
-        are not drawn. Raises IsfError if the first frame of a video lacks one."""
+        are not drawn. draw_s: Of the whole picture. Raises IsfError if the first frame of a video lacks one."""
         begins_video, self._begins_video = self._begins_video, False
         for render_slot, reason in state.failures.items() if begins_video else ():
             failed = self._slots[render_slot.removesuffix(SECOND_SUFFIX)]
             raise IsfError(f"{file_address(failed.name)}: {failed.chosen_name}: {reason}")
-        slow = self._player.note_costs(state.costs_ms, period_s, state.overruns, is_offline=self._is_offline)
+        slow = self._player.note_costs(
+            state.costs_ms, period_s, state.overruns, picture_ms=draw_s * 1000, is_offline=self._is_offline
+        )
         too_slow = {each.slot: each.draw_ms for each in slow if each.quality is None}
         for slot_name in self._player.bypass(too_slow):
             self._post(partial(self._bypass, slot_name, too_slow[slot_name], period_s))
@@ -409,8 +411,8 @@ class ShaderControl:
             return
         prepared.is_judged = True
         reason = wrong_kind(slot_name, file)
-        period_ms, draw_ms = 1000.0 / self._store.snapshot().number("/engine/fps"), outcome.draw_ms / self._threads
-        if not reason and draw_ms > period_ms and not self._is_offline:
+        quality, draw_ms, period_ms = self._first_form(file, outcome.draw_ms)
+        if not reason and draw_ms * quality > period_ms and not self._is_offline:
             reason = (
                 f"its test took {draw_ms:.0f} ms of the {period_ms:.0f} ms of a frame; "
                 "it will be bypassed, at a smaller /engine/size or lower /engine/fps it may pass"
@@ -433,9 +435,7 @@ class ShaderControl:
         version = self._set_aliases(slot, inputs)
         slot.playing = PlayingShader(name=slot.chosen_name, file=file, inputs=inputs, version=version)
         self._has_played.add(self._key(slot.chosen_name))
-        period_ms, draw_ms = 1000.0 / self._store.snapshot().number("/engine/fps"), tested_ms / self._threads
-        expected_ms = draw_ms * (CPU_RIVALS if self._threads > 1 else 1.0)
-        quality = 1.0 if self._is_offline else first_quality(file, expected_ms, period_ms)
+        quality, draw_ms, period_ms = self._first_form(file, tested_ms)
         self._player.play(slot.name, slot.playing, quality)
         self._views.show(slot.name, inputs, slot.chosen_name)
         if left_out:
@@ -447,6 +447,12 @@ class ShaderControl:
         self._set_state(slot, "playing")
         if quality < 1.0:
             self._tell_quality(slot.name, quality, draw_ms, period_ms)
+
+    def _first_form(self, file: IsfFile, tested_ms: float) -> tuple[float, float, float]:
+        """Return the quality with which a shader begins, the time of its full form, and a frame's."""
+        period_ms, draw_ms = 1000.0 / self._store.snapshot().number("/engine/fps"), tested_ms / max(1, self._threads)
+        expected_ms = draw_ms * (CPU_RIVALS if self._threads else 1.0)
+        return 1.0 if self._is_offline else first_quality(file, expected_ms, period_ms), draw_ms, period_ms
 
     def _set_aliases(self, slot: Slot, inputs: tuple[ShaderInput, ...]) -> int:
         """Set the aliases of a shader that is about to play; returns the version of the store that has them."""

@@ -45,6 +45,8 @@ from osc_schema.fx import (
 )
 
 MAX_FRAME_FRACTION: Final = 0.5  # of a frame's time, for one shader; two of them leave nothing for the picture
+MAX_PICTURE_FRACTION: Final = 0.75  # of a frame's time, for the whole picture: beyond it, many are late
+MIN_GAIN_FRACTION: Final = 0.2  # of a frame's time: the smaller form of a quicker shader gains too little
 MAX_SLOW_FRAMES: Final = 15  # a quarter of a second at 60 fps: one slow frame may be the system's
 MAX_DELAY_MS: Final = 500.0
 UNMEASURED_FRAMES: Final = 5  # at the start a driver still compiles
@@ -96,6 +98,7 @@ class SlowShaders:
     def __init__(self) -> None:
         self._frames: dict[str, int] = {}
         self._slow_ms: dict[str, list[float]] = {}
+        self._full_frames = 0.0
 
     def begin(self, slot: str) -> None:
         """Reset the counts of a slot: another shader plays in it, or it has been switched on again."""
@@ -112,6 +115,12 @@ class SlowShaders:
             return False
         slow_ms.append(draw_ms)
         return len(slow_ms) >= MAX_SLOW_FRAMES or (len(slow_ms) > 1 and sum(slow_ms) > MAX_DELAY_MS)
+
+    def add_picture(self, draw_ms: float, period_ms: float) -> bool:
+        """Count a frame's whole picture; True if more than a third of them lately have taken most of their frames."""
+        is_full = draw_ms > MAX_PICTURE_FRACTION * period_ms
+        self._full_frames = max(0.0, self._full_frames + (1.0 if is_full else -0.5)) % MAX_SLOW_FRAMES
+        return is_full and not self._full_frames
 
 
 class ShaderPlayer:
@@ -341,9 +350,17 @@ class ShaderPlayer:
         return slots
 
     def note_costs(
-        self, costs_ms: Mapping[str, float], period_s: float, overruns: Iterable[str] = (), *, is_offline: bool = False
+        self,
+        costs_ms: Mapping[str, float],
+        period_s: float,
+        overruns: Iterable[str] = (),
+        *,
+        picture_ms: float = 0.0,
+        is_offline: bool = False,
     ) -> list[SlowShader]:
         """Record the drawing times of a frame by render slot; returns those that were too slow, none if `is_offline`.
+
+        picture_ms: Of the whole picture. If it is too slow, so is the slowest shader that has a smaller form.
 
         `overruns`: render slots that the renderer aborted in the middle of the picture. Those of an old look that is
         dissolved bypass nothing: `holds_up_fade`."""
@@ -354,12 +371,21 @@ class ShaderPlayer:
         slow = [slot for slot, ms in draw_ms.items() if self._slow.add(slot, ms, period_s * 1000.0) or slot in over]
         for slot in slow:
             self._slow.begin(slot)
-        return [
+        if is_offline:
+            return []
+        found = [
             SlowShader(
                 slot=slot, draw_ms=draw_ms[slot], quality=None if slot in over else self._smaller(self._now[slot])
             )
-            for slot in ([] if is_offline else slow)
+            for slot in slow
         ]
+        is_alone = len(draw_ms) == len(costs_ms)  # in a dissolve there is another look besides
+        if is_alone and not slow and self._slow.add_picture(picture_ms, period_s * 1000.0):
+            for slot in sorted(draw_ms, key=lambda slot: -draw_ms[slot]):
+                gains = draw_ms[slot] > MIN_GAIN_FRACTION * period_s * 1000.0
+                if gains and (quality := self._smaller(self._now[slot])) is not None:
+                    return [SlowShader(slot=slot, draw_ms=draw_ms[slot], quality=quality)]
+        return found
 
     def _quality_of(self, shader: PlayingShader) -> float:
         return self._qualities.get(_key(shader.name), 1.0)

@@ -54,8 +54,7 @@ def detect_mode(values: Iterable[int], bits: int) -> Mode | Literal[False] | Non
 
     - 127 or 63 alone is unambiguous. 1 is two's complement or sign bit, 65 offset or sign bit: the turn back decides,
       and without one we assume a turn to the right, in two's complement or offset.
-    - Only repeated values mean an encoder: a fader at its lower end sends 1, 2, 3.
-    """
+    - Only repeated values mean an encoder: a fader at its lower end sends 1, 2, 3."""
     half, values = 1 << (bits - 1), tuple(values)
     sides = [_side(value, half) for value in values]
     kinds = frozenset(sides)

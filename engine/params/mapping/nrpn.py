@@ -44,8 +44,7 @@ class ControllerPair:
     - The order is detected by the first half after a pause, because hands move in strokes. A coarse half first is
       final, and so are two fine halves in a row, where the coarse half was omitted.
 
-    `coarse` and `fine` take a half and return the position 0..16383, or None if not known yet.
-    """
+    `coarse` and `fine` take a half and return the position 0..16383, or None if not known yet."""
 
     __slots__ = ("_coarse", "_fine", "_is_settled", "_order", "_received_s", "_waiting", "is_whole")
 

@@ -1,8 +1,9 @@
 """Compiles size expressions of passes: `max(floor($WIDTH * 0.25), 1.0)`.
 
-The names are $WIDTH, $HEIGHT and the shader's number inputs. A text of known tokens is parsed by Python's parser and
-compiled to a bounded list of stack operations, so that no file can make it slow. Python's `eval` is not used. Operators
-and functions are those of other ISF hosts' parsers (DDMathParser, exprtk), as far as public shaders use them.
+The names are $WIDTH, $HEIGHT, the shader's number inputs, and its maps of layer 5, 1 with a source and else 0. A text
+of known tokens is parsed by Python's parser and compiled to a bounded list of stack operations, so that no file can
+make it slow. Python's `eval` is not used. Operators and functions are those of other ISF hosts' parsers (DDMathParser,
+exprtk), as far as public shaders use them.
 """
 
 import ast

@@ -82,7 +82,7 @@ def _numbers(file: IsfFile, values: Mapping[str, Input], size_px: tuple[int, int
         value = values.get(each.name, each.default)
         if not isinstance(value, tuple):
             names[each.name] = float(value)
-    return names
+    return names | {each.name: float(bool(values.get(each.name))) for each in file.inputs if each.is_source_map}
 
 
 def wave_image(waves: np.ndarray, columns: int = 0) -> np.ndarray:

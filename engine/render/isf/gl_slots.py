@@ -233,16 +233,16 @@ class SlotChain:
         if slot.has_overrun:
             return False
         inputs = shader.inputs if slot.program.file is shader.file else {}  # the old file keeps its last values
-        began_s = time.perf_counter()
+        values, began_s = {**(inputs or slot.last_inputs), **self._sources.presence}, time.perf_counter()
         try:
             with self._clock.running(shader.slot):
                 if self._is_software:
-                    slot.program.draw(canvas, inputs or slot.last_inputs, images, self._time_of(slot))
+                    slot.program.draw(canvas, values, images, self._time_of(slot))
                     self._wait()
                     slot.cost_ms = (time.perf_counter() - began_s) * 1e3
                 else:
                     with slot.query:
-                        slot.program.draw(canvas, inputs or slot.last_inputs, images, self._time_of(slot))
+                        slot.program.draw(canvas, values, images, self._time_of(slot))
                     slot.is_timed = True
         except OverrunError:
             slowest = self._clock.slowest

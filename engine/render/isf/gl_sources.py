@@ -11,7 +11,7 @@ import numpy as np
 
 from engine.render.gl_textures import release_all
 from engine.render.graphic import Graphic, draw_coverage
-from engine.render.isf.isf_file import HISTORY, TEXT
+from engine.render.isf.isf_file import HISTORY, SOURCE_MAPS, TEXT, Input
 from engine.render.masks import SourceMaps
 from osc_schema.graphics import TEXTS
 
@@ -59,6 +59,11 @@ class SourceImages:
             self._continue_history()
         elif HISTORY in self._textures:
             self._textures.pop(HISTORY).release()
+
+    @property
+    def presence(self) -> dict[str, Input]:
+        """For size expressions: by name of a map, True if it shows something."""
+        return {**dict.fromkeys(SOURCE_MAPS, self._maps is not None), TEXT: bool(self._text[0])}
 
     def texture(self, name: str) -> moderngl.Texture:
         """Return the texture of a map; of black and transparent texels where there is no source."""

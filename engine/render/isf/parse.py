@@ -319,7 +319,8 @@ def _passes(header: Mapping[str, Any], inputs: tuple[IsfInput, ...]) -> tuple[Is
     declarations = _list(header.get("PASSES") or [{}], "PASSES")
     if len(declarations) > MAX_PASSES:
         raise IsfError(f"PASSES has {len(declarations)} entries: at most {MAX_PASSES}")
-    names = {"WIDTH", "HEIGHT", *(each.name for each in inputs if each.type in ("float", "long", "bool", "event"))}
+    numbers = (each.name for each in inputs if each.type in ("float", "long", "bool", "event") or each.is_source_map)
+    names = {"WIDTH", "HEIGHT", *numbers}
     passes: list[IsfPass] = []
     for number, entry in enumerate(declarations):
         if not isinstance(entry, dict):

@@ -3,6 +3,7 @@
 All sizes are in pixels. Render thread, the context current.
 """
 
+import math
 import re
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, replace
@@ -21,6 +22,7 @@ from engine.render.isf.isf_file import Input
 BENEATH: Final = "isf_beneath"
 MAX_REASON_CHARS: Final = 300
 POINTS_AT_ONCE: Final = 1 << 15  # between two looks at the clock
+SMALL_PX: Final = 1 << 14  # of a pass that is drawn sooner than another thread gives the GIL back
 
 # Mesa writes 0:14(3): error, NVIDIA and AMD 0(14) : error, Apple ERROR: 0:14: error; the 0 is the number from #line.
 _COMPILER_ERROR = re.compile(
@@ -165,15 +167,17 @@ class IsfProgram:
             raise IsfError(f"its targets grow by {missing_bytes >> 20} MB while it plays")
         self._targets.follow(sizes)
         self._set_values(inputs, time, canvas.size_px)
-        last = len(self.file.passes) - 1
+        last, output_px = len(self.file.passes) - 1, output_size(self.file, inputs, canvas.size_px)
+        is_copied = self._has_holes or self.file.passes[-1].target is not None or output_px != canvas.size_px
         for number, each in enumerate(self.file.passes):
             if each.target is not None:
                 self._run_into(self._targets[each.target], number, images, canvas)
-            elif number == last and self._copy is None:
+            elif number == last and not is_copied:
                 self._run(number, canvas.framebuffer, canvas.size_px, images, canvas, canvas.finish)
             elif number == last:
-                self._run_into(self._own_output(output_size(self.file, inputs, canvas.size_px)), number, images, canvas)
-        if self._copy is not None:
+                self._run_into(self._own_output(output_px, canvas), number, images, canvas)
+        if is_copied:
+            assert self._copy is not None
             name = self.file.passes[-1].target
             output = self._targets[name] if name is not None else self._output
             assert output is not None
@@ -220,7 +224,7 @@ class IsfProgram:
             target = self.file.passes[step].target
             own: PassTarget | None
             if target is None and self._copy is not None:
-                own = self._own_output(output_size(self.file, inputs, canvas.size_px))
+                own = self._own_output(output_size(self.file, inputs, canvas.size_px), canvas)
             else:
                 own = self._targets[target] if target is not None else None
             framebuffer, size_px = (own.back, own.size_px) if own else (canvas.framebuffer, canvas.size_px)
@@ -236,10 +240,11 @@ class IsfProgram:
         release_all(self._copy, self._output, *self._imports.values(), *self._linked.values())
         release_all(self._targets, self._sampler)
 
-    def _own_output(self, size_px: tuple[int, int]) -> PassTarget:
+    def _own_output(self, size_px: tuple[int, int], canvas: Canvas) -> PassTarget:
+        """Return a target as deep as the canvas, so that a pass compiled for one is compiled for both."""
         if self._output is None or self._output.size_px != size_px:
             release_all(self._output)
-            self._output = PassTarget(self._context, size_px, "f1")
+            self._output = PassTarget(self._context, size_px, canvas.beneath.dtype)
         return self._output
 
     def _linked_for(self, number: int) -> LinkedProgram:
@@ -252,7 +257,7 @@ class IsfProgram:
     ) -> None:
         self._run(number, target.back, target.size_px, images, canvas, RAW)
         target.swap()
-        if self._wait is not None and self._waits_for_passes:
+        if self._wait is not None and self._waits_for_passes and math.prod(target.size_px) > SMALL_PX:
             self._wait()
 
     def _run(

@@ -99,7 +99,7 @@ def translate(
         names=names,
         straight_units=guarded.straight,
         is_guarded=guarded.is_guarded,
-        has_holes=has_discard or "gl_Position" in corners,
+        has_holes=has_discard or ("gl_Position" in corners and all(each.points is None for each in passes)),
     )
 
 

@@ -114,8 +114,7 @@ def is_our_host(header: str | None, *, bound_to: str, allowed: Collection[str] =
     """True if this Host header is accepted.
 
     `localhost`, loopback addresses and `allowed` always are. If `bound_to` is not a loopback address, so are all
-    addresses, this machine's own name, plain or with `.local`, and the name that mDNS announces.
-    """
+    addresses, this machine's own name, plain or with `.local`, and the name that mDNS announces."""
     name = _name_in(header or "").casefold().removesuffix(".")  # a final dot is optional (RFC 1034, 3.1)
     if name in ("localhost", *(extra.casefold() for extra in allowed)):
         return True
@@ -133,8 +132,7 @@ def announced_host() -> str:
     """The host name that mDNS announces: `multiverse-studio.local` on the machine `studio`.
 
     Not the machine's own name, which the system may announce already. Has only letters, digits and hyphens, which every
-    resolver accepts (RFC 1123, 2.1); a name in another script is replaced by its checksum.
-    """
+    resolver accepts (RFC 1123, 2.1); a name in another script is replaced by its checksum."""
     host = socket.gethostname().partition(".")[0]
     plain = re.sub("[^a-z0-9]+", "-", host.casefold()).strip("-") or f"{zlib.crc32(host.encode()):08x}"
     return f"multiverse-{plain}"[:MAX_LABEL_CHARACTERS].rstrip("-") + ".local"
@@ -144,8 +142,7 @@ def is_our_origin(origin: str, *, host: str | None, allowed: Collection[str] = (
     """True if this Origin is accepted: the same host and port as in `host`, or one of `allowed`.
 
     Unlike for Host, one of our names is not enough: anybody can serve a page at some address, and any program on this
-    machine can serve one at another port of localhost.
-    """
+    machine can serve one at another port of localhost."""
     scheme, _, authority = origin.casefold().partition("://")
     if scheme not in ("http", "https"):  # rejects "null" too, the origin of sandboxed pages, which any site can create
         return False

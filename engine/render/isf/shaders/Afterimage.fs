@@ -23,8 +23,8 @@
         {"NAME": "palette_4", "LABEL": "Body", "TYPE": "color", "DEFAULT": [1.0, 0.95, 0.9, 1.0]}
     ],
     "PASSES": [
-        {"TARGET": "dancers", "FLOAT": true, "WIDTH": "650", "HEIGHT": "130"},
-        {"TARGET": "copies", "WIDTH": "floor($WIDTH * $quality / 2)", "HEIGHT": "floor($HEIGHT * $quality / 2)"},
+        {"TARGET": "dancers", "FLOAT": true, "WIDTH": "max(3, 650 * (1 - $maskImage))", "HEIGHT": "max(3, 130 * (1 - $maskImage))"},
+        {"TARGET": "copies", "WIDTH": "2 * floor($WIDTH * (0.06 + 0.19 * $quality)) + 1", "HEIGHT": "2 * floor($HEIGHT * (0.06 + 0.19 * $quality)) + 1"},
         {}
     ]
 }*/

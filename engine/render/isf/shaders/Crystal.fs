@@ -20,8 +20,8 @@
     ],
     "PASSES": [
         {"TARGET": "clock", "PERSISTENT": true, "FLOAT": true, "WIDTH": "1", "HEIGHT": "1"},
-        {"TARGET": "shards", "WIDTH": "floor($WIDTH * (0.2 + 0.2 * $quality))", "HEIGHT": "floor($HEIGHT * (0.2 + 0.2 * $quality))"},
-        {"TARGET": "stone", "FLOAT": true, "WIDTH": "floor($WIDTH * (0.4 + 0.6 * $quality))", "HEIGHT": "floor($HEIGHT * (0.4 + 0.6 * $quality))"},
+        {"TARGET": "shards", "WIDTH": "2 * floor($WIDTH * (0.1 + 0.1 * $quality)) + 1", "HEIGHT": "2 * floor($HEIGHT * (0.1 + 0.1 * $quality)) + 1"},
+        {"TARGET": "stone", "FLOAT": true, "WIDTH": "floor($WIDTH * (0.25 + 0.75 * $quality))", "HEIGHT": "floor($HEIGHT * (0.25 + 0.75 * $quality))"},
         {}
     ]
 }*/

@@ -15,6 +15,7 @@
         {"NAME": "grade", "LABEL": "Colours of the palette", "TYPE": "float", "DEFAULT": 0.45, "MIN": 0.0, "MAX": 1.0},
         {"NAME": "kick", "LABEL": "Kick", "TYPE": "float", "DEFAULT": 0.0, "MIN": 0.0, "MAX": 1.0},
         {"NAME": "voice", "LABEL": "Voice", "TYPE": "float", "DEFAULT": 0.0, "MIN": 0.0, "MAX": 1.0},
+        {"NAME": "quality", "LABEL": "Sharpness of the dream", "TYPE": "float", "DEFAULT": 1.0, "MIN": 0.25, "MAX": 1.0},
         {"NAME": "beats", "LABEL": "Beats", "TYPE": "float", "DEFAULT": 0.0, "MIN": 0.0, "MAX": 100000.0},
         {"NAME": "palette_1", "LABEL": "Room", "TYPE": "color", "DEFAULT": [0.05, 0.06, 0.2, 1.0]},
         {"NAME": "palette_2", "LABEL": "Shadows", "TYPE": "color", "DEFAULT": [0.3, 0.3, 0.8, 1.0]},
@@ -22,8 +23,8 @@
         {"NAME": "palette_4", "LABEL": "Light", "TYPE": "color", "DEFAULT": [1.0, 0.95, 0.88, 1.0]}
     ],
     "PASSES": [
-        {"TARGET": "dancers", "FLOAT": true, "WIDTH": "160", "HEIGHT": "160"},
-        {"TARGET": "dream", "PERSISTENT": true, "FLOAT": true, "WIDTH": "$WIDTH / 2", "HEIGHT": "$HEIGHT / 2"},
+        {"TARGET": "dancers", "FLOAT": true, "WIDTH": "max(3, 160 * (1 - $maskImage))", "HEIGHT": "max(3, 160 * (1 - $maskImage))"},
+        {"TARGET": "dream", "PERSISTENT": true, "FLOAT": true, "WIDTH": "2 * floor($WIDTH * (0.1 + 0.15 * $quality)) + 1", "HEIGHT": "2 * floor($HEIGHT * (0.1 + 0.15 * $quality)) + 1"},
         {}
     ]
 }*/

@@ -23,16 +23,16 @@
     ],
     "PASSES": [
         {"TARGET": "clock", "PERSISTENT": true, "FLOAT": true, "WIDTH": "4", "HEIGHT": "1"},
-        {"TARGET": "flow", "PERSISTENT": true, "FLOAT": true, "WIDTH": "floor(64 + 128 * $quality)", "HEIGHT": "floor((64 + 128 * $quality) * $HEIGHT / $WIDTH)"},
-        {"TARGET": "press", "PERSISTENT": true, "FLOAT": true, "WIDTH": "floor(64 + 128 * $quality)", "HEIGHT": "floor((64 + 128 * $quality) * $HEIGHT / $WIDTH)"},
-        {"TARGET": "press", "PERSISTENT": true, "FLOAT": true, "WIDTH": "floor(64 + 128 * $quality)", "HEIGHT": "floor((64 + 128 * $quality) * $HEIGHT / $WIDTH)"},
-        {"TARGET": "press", "PERSISTENT": true, "FLOAT": true, "WIDTH": "floor(64 + 128 * $quality)", "HEIGHT": "floor((64 + 128 * $quality) * $HEIGHT / $WIDTH)"},
-        {"TARGET": "press", "PERSISTENT": true, "FLOAT": true, "WIDTH": "floor(64 + 128 * $quality)", "HEIGHT": "floor((64 + 128 * $quality) * $HEIGHT / $WIDTH)"},
-        {"TARGET": "press", "PERSISTENT": true, "FLOAT": true, "WIDTH": "floor(64 + 128 * $quality)", "HEIGHT": "floor((64 + 128 * $quality) * $HEIGHT / $WIDTH)"},
-        {"TARGET": "press", "PERSISTENT": true, "FLOAT": true, "WIDTH": "floor(64 + 128 * $quality)", "HEIGHT": "floor((64 + 128 * $quality) * $HEIGHT / $WIDTH)"},
-        {"TARGET": "press", "PERSISTENT": true, "FLOAT": true, "WIDTH": "floor(64 + 128 * $quality)", "HEIGHT": "floor((64 + 128 * $quality) * $HEIGHT / $WIDTH)"},
-        {"TARGET": "flow", "PERSISTENT": true, "FLOAT": true, "WIDTH": "floor(64 + 128 * $quality)", "HEIGHT": "floor((64 + 128 * $quality) * $HEIGHT / $WIDTH)"},
-        {"TARGET": "dyes", "PERSISTENT": true, "FLOAT": true, "WIDTH": "floor($WIDTH * (0.3 + 0.2 * $quality))", "HEIGHT": "floor($HEIGHT * (0.3 + 0.2 * $quality))"},
+        {"TARGET": "flow", "PERSISTENT": true, "FLOAT": true, "WIDTH": "2 * floor(32 + 64 * $quality) + 1", "HEIGHT": "2 * floor((32 + 64 * $quality) * $HEIGHT / $WIDTH) + 1"},
+        {"TARGET": "press", "PERSISTENT": true, "FLOAT": true, "WIDTH": "2 * floor(32 + 64 * $quality) + 1", "HEIGHT": "2 * floor((32 + 64 * $quality) * $HEIGHT / $WIDTH) + 1"},
+        {"TARGET": "press", "PERSISTENT": true, "FLOAT": true, "WIDTH": "2 * floor(32 + 64 * $quality) + 1", "HEIGHT": "2 * floor((32 + 64 * $quality) * $HEIGHT / $WIDTH) + 1"},
+        {"TARGET": "press", "PERSISTENT": true, "FLOAT": true, "WIDTH": "2 * floor(32 + 64 * $quality) + 1", "HEIGHT": "2 * floor((32 + 64 * $quality) * $HEIGHT / $WIDTH) + 1"},
+        {"TARGET": "press", "PERSISTENT": true, "FLOAT": true, "WIDTH": "2 * floor(32 + 64 * $quality) + 1", "HEIGHT": "2 * floor((32 + 64 * $quality) * $HEIGHT / $WIDTH) + 1"},
+        {"TARGET": "press", "PERSISTENT": true, "FLOAT": true, "WIDTH": "2 * floor(32 + 64 * $quality) + 1", "HEIGHT": "2 * floor((32 + 64 * $quality) * $HEIGHT / $WIDTH) + 1"},
+        {"TARGET": "press", "PERSISTENT": true, "FLOAT": true, "WIDTH": "2 * floor(32 + 64 * $quality) + 1", "HEIGHT": "2 * floor((32 + 64 * $quality) * $HEIGHT / $WIDTH) + 1"},
+        {"TARGET": "press", "PERSISTENT": true, "FLOAT": true, "WIDTH": "2 * floor(32 + 64 * $quality) + 1", "HEIGHT": "2 * floor((32 + 64 * $quality) * $HEIGHT / $WIDTH) + 1"},
+        {"TARGET": "flow", "PERSISTENT": true, "FLOAT": true, "WIDTH": "2 * floor(32 + 64 * $quality) + 1", "HEIGHT": "2 * floor((32 + 64 * $quality) * $HEIGHT / $WIDTH) + 1"},
+        {"TARGET": "dyes", "PERSISTENT": true, "FLOAT": true, "WIDTH": "2 * floor($WIDTH * (0.1 + 0.15 * $quality)) + 1", "HEIGHT": "2 * floor($HEIGHT * (0.1 + 0.15 * $quality)) + 1"},
         {}
     ]
 }*/

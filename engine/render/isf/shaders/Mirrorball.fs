@@ -13,6 +13,7 @@
         {"NAME": "bass", "LABEL": "Bass", "TYPE": "float", "DEFAULT": 0.0, "MIN": 0.0, "MAX": 1.0},
         {"NAME": "kick", "LABEL": "Kick", "TYPE": "float", "DEFAULT": 0.0, "MIN": 0.0, "MAX": 1.0},
         {"NAME": "hat", "LABEL": "Hat", "TYPE": "float", "DEFAULT": 0.0, "MIN": 0.0, "MAX": 1.0},
+        {"NAME": "quality", "LABEL": "Sharpness", "TYPE": "float", "DEFAULT": 1.0, "MIN": 0.25, "MAX": 1.0},
         {"NAME": "beats", "LABEL": "Beats", "TYPE": "float", "DEFAULT": 0.0, "MIN": 0.0, "MAX": 100000.0},
         {"NAME": "palette_1", "LABEL": "Room", "TYPE": "color", "DEFAULT": [0.04, 0.04, 0.1, 1.0]},
         {"NAME": "palette_2", "LABEL": "First lamp", "TYPE": "color", "DEFAULT": [0.35, 0.4, 0.95, 1.0]},
@@ -21,8 +22,8 @@
     ],
     "PASSES": [
         {"TARGET": "clock", "PERSISTENT": true, "FLOAT": true, "WIDTH": "1", "HEIGHT": "1"},
-        {"TARGET": "crowd", "FLOAT": true, "WIDTH": "$WIDTH / 4", "HEIGHT": "$HEIGHT / 9"},
-        {}
+        {"TARGET": "crowd", "FLOAT": true, "WIDTH": "2 * floor($WIDTH / 8) + 1", "HEIGHT": "2 * floor($HEIGHT / 18) + 1"},
+        {"WIDTH": "$WIDTH * (0.5 + 0.5 * $quality)", "HEIGHT": "$HEIGHT * (0.5 + 0.5 * $quality)"}
     ]
 }*/
 

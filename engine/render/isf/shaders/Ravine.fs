@@ -21,8 +21,8 @@
         {"TARGET": "clock", "PERSISTENT": true, "FLOAT": true, "WIDTH": "1", "HEIGHT": "1"},
         {"TARGET": "heard", "PERSISTENT": true, "FLOAT": true, "WIDTH": "64", "HEIGHT": "256"},
         {"TARGET": "land", "PERSISTENT": true, "FLOAT": true, "WIDTH": "128", "HEIGHT": "256"},
-        {"TARGET": "far", "FLOAT": true, "WIDTH": "floor($WIDTH * (0.06 + 0.065 * $quality))", "HEIGHT": "floor($HEIGHT * (0.06 + 0.065 * $quality))"},
-        {"TARGET": "view", "FLOAT": true, "WIDTH": "floor($WIDTH * (0.4 + 0.6 * $quality))", "HEIGHT": "floor($HEIGHT * (0.4 + 0.6 * $quality))"},
+        {"TARGET": "far", "FLOAT": true, "WIDTH": "2 * floor($WIDTH * (0.03 + 0.0325 * $quality)) + 1", "HEIGHT": "2 * floor($HEIGHT * (0.03 + 0.0325 * $quality)) + 1"},
+        {"TARGET": "view", "FLOAT": true, "WIDTH": "floor($WIDTH * (0.25 + 0.75 * $quality))", "HEIGHT": "floor($HEIGHT * (0.25 + 0.75 * $quality))"},
         {}
     ]
 }*/

@@ -20,8 +20,8 @@
         {"NAME": "palette_4", "LABEL": "Fire", "TYPE": "color", "DEFAULT": [1.0, 0.95, 0.85, 1.0]}
     ],
     "PASSES": [
-        {"TARGET": "dancers", "FLOAT": true, "WIDTH": "320", "HEIGHT": "160"},
-        {"TARGET": "embers", "PERSISTENT": true, "FLOAT": true, "WIDTH": "floor($WIDTH * $quality / 2)", "HEIGHT": "floor($HEIGHT * $quality / 2)"},
+        {"TARGET": "dancers", "FLOAT": true, "WIDTH": "max(3, 320 * (1 - $maskImage))", "HEIGHT": "max(3, 160 * (1 - $maskImage))"},
+        {"TARGET": "embers", "PERSISTENT": true, "FLOAT": true, "WIDTH": "2 * floor($WIDTH * $quality / 4) + 1", "HEIGHT": "2 * floor($HEIGHT * $quality / 4) + 1"},
         {}
     ]
 }*/

@@ -25,11 +25,12 @@
     ],
     "PASSES": [
         {"TARGET": "clock", "PERSISTENT": true, "FLOAT": true, "WIDTH": "2", "HEIGHT": "1"},
-        {"TARGET": "aim", "PERSISTENT": true, "FLOAT": true, "WIDTH": "floor(48 + 272 * $quality)", "HEIGHT": "floor(48 + 272 * $quality)"},
-        {"TARGET": "speeds", "PERSISTENT": true, "FLOAT": true, "WIDTH": "floor(48 + 272 * $quality)", "HEIGHT": "floor(48 + 272 * $quality)"},
-        {"TARGET": "place", "PERSISTENT": true, "FLOAT": true, "WIDTH": "floor(48 + 272 * $quality)", "HEIGHT": "floor(48 + 272 * $quality)"},
-        {"TARGET": "dots", "FLOAT": true, "WIDTH": "floor($WIDTH * (0.4 + 0.6 * $quality))", "HEIGHT": "floor($HEIGHT * (0.4 + 0.6 * $quality))", "POINTS": "pow(floor(48 + 272 * $quality), 2)"},
-        {"TARGET": "light", "PERSISTENT": true, "FLOAT": true, "WIDTH": "floor($WIDTH * (0.4 + 0.6 * $quality))", "HEIGHT": "floor($HEIGHT * (0.4 + 0.6 * $quality))"},
+        {"TARGET": "aim", "PERSISTENT": true, "FLOAT": true, "WIDTH": "2 * floor(2 + 158 * $quality) + 1", "HEIGHT": "2 * floor(2 + 158 * $quality) + 1"},
+        {"TARGET": "speeds", "PERSISTENT": true, "FLOAT": true, "WIDTH": "2 * floor(2 + 158 * $quality) + 1", "HEIGHT": "2 * floor(2 + 158 * $quality) + 1"},
+        {"TARGET": "place", "PERSISTENT": true, "FLOAT": true, "WIDTH": "2 * floor(2 + 158 * $quality) + 1", "HEIGHT": "2 * floor(2 + 158 * $quality) + 1"},
+        {"TARGET": "dots", "FLOAT": true, "WIDTH": "floor($WIDTH * (0.25 + 0.75 * $quality))", "HEIGHT": "floor($HEIGHT * (0.25 + 0.75 * $quality))", "POINTS": "pow(2 * floor(2 + 158 * $quality) + 1, 2)"},
+        {"TARGET": "light", "PERSISTENT": true, "FLOAT": true, "WIDTH": "floor($WIDTH * (0.25 + 0.75 * $quality))", "HEIGHT": "floor($HEIGHT * (0.25 + 0.75 * $quality))"},
+        {"TARGET": "haze", "FLOAT": true, "WIDTH": "2 * floor($WIDTH / 8) + 1", "HEIGHT": "2 * floor($HEIGHT / 8) + 1"},
         {}
     ]
 }*/
@@ -174,14 +175,17 @@ void main() {
         gl_FragColor = vec4(min(old + IMG_THIS_NORM_PIXEL(dots).rgb * (1.0 - 0.75 * trail), 8.0), 1.0);
         return;
     }
-    vec2 px = 1.0 / IMG_SIZE(light);
-    vec3 sharp = IMG_THIS_NORM_PIXEL(light).rgb;
-    // Haze: eight reads on two circles stand for the light that the dust scatters.
-    vec3 soft = vec3(0.0);
-    for (int i = 0; i < 8; i++) {
-        float a = 0.785398 * float(i) + 0.4;
-        soft += IMG_NORM_PIXEL(light, isf_FragNormCoord + vec2(cos(a), sin(a)) * (i - 2 * (i / 2) == 0 ? 0.010 : 0.028) * vec2(1.0 / wide, 1.0)).rgb;
+    if (PASSINDEX == 6) {
+        // Eight reads on two circles stand for the light that the dust scatters.
+        vec3 soft = vec3(0.0);
+        for (int i = 0; i < 8; i++) {
+            float a = 0.785398 * float(i) + 0.4;
+            soft += IMG_NORM_PIXEL(light, isf_FragNormCoord + vec2(cos(a), sin(a)) * (i - 2 * (i / 2) == 0 ? 0.010 : 0.028) * vec2(1.0 / wide, 1.0)).rgb;
+        }
+        gl_FragColor = vec4(soft, 1.0);
+        return;
     }
+    vec3 sharp = IMG_THIS_NORM_PIXEL(light).rgb, soft = IMG_THIS_NORM_PIXEL(haze).rgb;
     vec2 p = (isf_FragNormCoord - 0.5) * vec2(wide, 1.0);
     vec3 colour = palette_1.rgb * (0.10 + 0.10 * kick) * exp(-1.6 * dot(p, p)) + sharp * 0.68 + soft * (0.05 + 0.05 * kick);
     colour = colour / (1.0 + 0.35 * max(colour.r, max(colour.g, colour.b)));
