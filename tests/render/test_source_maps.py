@@ -1,11 +1,14 @@
 """Maps of layer 5's source: people, movement, crop and mirror, with known answers."""
 
+from collections.abc import Callable
+from contextlib import closing
 from dataclasses import replace
 from typing import Any
 
 import numpy as np
 import pytest
 
+from engine.render import source_maps
 from engine.render.source_maps import RESTART_S, SourceAnalysis, SourceMapper, SourceRequest
 from engine.values import FoundObject, Segmentation, VideoFrame
 
@@ -142,6 +145,20 @@ def test_a_mirrored_picture_or_one_of_another_source_is_no_movement(change: str)
         other = replace(request(pixels[:, ::-1], 10), picture=replace(other.picture, source="another camera"))
     maps = analysis.compute(other)
     assert not maps.flow.any() and (maps.mask[..., 0] > 127).mean() < 0.01 and maps.interval_s == 0.0
+
+
+def test_only_a_live_mapper_rests_after_a_picture(
+    reports: Any, monkeypatch: pytest.MonkeyPatch, wait_for: Callable
+) -> None:
+    rests: list[float] = []
+    monkeypatch.setattr(source_maps, "SLOW_S", 0.0)
+    monkeypatch.setattr(source_maps.time, "sleep", rests.append)
+    with closing(SourceMapper(reports)) as mapper:
+        assert mapper.maps(request(textured(), 0), readers=(), time_s=0.0, is_offline=True) is not None
+        assert rests == [], "a video waits for nothing"
+        mapper.maps(request(textured(), 1), readers=(), time_s=1 / FPS, is_offline=False)
+        wait_for(lambda: rests, "the rest")
+    assert 0.0 < rests[0] <= source_maps.MAX_REST_S
 
 
 def test_what_a_look_misses_is_told_once_after_two_seconds_and_again_when_the_camera_is_lost(reports: Any) -> None:

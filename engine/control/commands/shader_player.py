@@ -118,9 +118,10 @@ class SlowShaders:
 
     def add_picture(self, draw_ms: float, period_ms: float) -> bool:
         """Count a frame's whole picture; True if more than a third of them lately have taken most of their frames."""
-        is_full = draw_ms > MAX_PICTURE_FRACTION * period_ms
-        self._full_frames = max(0.0, self._full_frames + (1.0 if is_full else -0.5)) % MAX_SLOW_FRAMES
-        return is_full and not self._full_frames
+        change = 1.0 if draw_ms > MAX_PICTURE_FRACTION * period_ms else -0.5
+        full_frames = max(0.0, self._full_frames + change)
+        self._full_frames = 0.0 if full_frames >= MAX_SLOW_FRAMES else full_frames
+        return full_frames >= MAX_SLOW_FRAMES
 
 
 class ShaderPlayer:

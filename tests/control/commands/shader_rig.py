@@ -137,7 +137,7 @@ class Rig:
         self.control.prepare({**self.store.snapshot(), file_address(slot): name})
 
     def frame(
-        self, costs_ms: dict[str, float] | None = None, failures: dict[str, str] | None = None
+        self, costs_ms: dict[str, float] | None = None, failures: dict[str, str] | None = None, draw_s: float = 0.0
     ) -> dict[str, ShaderSlot]:
         self.time_s += PERIOD_S
         self.control.before_frame()
@@ -151,7 +151,7 @@ class Rig:
         shaders = self.player.shaders(values, snapshot, {}, fade, leaving, clock=(12.5, 128.0))
         self.awaits_tests = self.player.awaits_tests(values, self.time_s)
         state = ShaderState(costs_ms=costs_ms or {}, failures=failures or {}, missing=frozenset(failures or {}))
-        self.control.after_frame(state, PERIOD_S)
+        self.control.after_frame(state, PERIOD_S, draw_s)
         return {each.slot: each for each in shaders}
 
     def state(self, slot: str = "1") -> str:

@@ -199,6 +199,24 @@ def test_a_slow_shader_with_a_smaller_form_is_drawn_in_it_before_it_is_bypassed(
     assert rig.frame()["generator"].inputs["quality"] == 1.0, "switched on again, the full form is tried again"
 
 
+def test_a_quick_shader_is_drawn_in_its_smaller_form_while_the_whole_picture_is_slow(
+    rig: Rig, play: Any, wait_for: Any
+) -> None:
+    rig.write("Forms", FORMS)
+    wait_for(lambda: rig.control.catalog.find("Forms") is not None, "the scan")
+    play("Forms", "generator")
+
+    def qualities(share: float, *pictures: float) -> list[object]:
+        times = [dict(costs_ms={"generator": share * PERIOD_S * 1000}, draw_s=each * PERIOD_S) for each in pictures]
+        return [rig.frame(**each)["generator"].inputs["quality"] for each in times]
+
+    assert qualities(0.3, *[0.8, 0.5, 0.5] * 20) == [1.0] * 60, "one of three is the system's"
+    assert qualities(0.1, *[0.8] * 2 * MAX_SLOW_FRAMES)[-1] == 1.0, "that shader would gain nothing"
+    seen = qualities(0.3, *[0.8] * MAX_SLOW_FRAMES, 0.5, *[0.8] * (MAX_SLOW_FRAMES + 1))
+    assert seen == [1.0] * MAX_SLOW_FRAMES + [0.5] * (MAX_SLOW_FRAMES + 1) + [0.25]
+    assert qualities(0.3, *[0.8] * 100) == [0.25] * 100 and rig.is_playing("Forms", "generator"), "never bypassed"
+
+
 def test_a_shader_whose_trial_was_slow_begins_in_a_smaller_form_and_reads_the_clock(
     rig: Rig, play: Any, wait_for: Any
 ) -> None:

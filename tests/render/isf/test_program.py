@@ -81,6 +81,19 @@ def test_passes_run_in_order_upright_and_the_last_is_stretched(isf: Isf, show: S
     assert picture[9, 0].tolist() == RED and picture[9, -1].tolist() == BLUE and 0 < picture[9, 32, 0] < 255
 
 
+def test_a_smaller_form_of_the_last_pass_is_stretched_and_the_full_one_drawn_as_it_is(
+    isf: Isf, show: Show, f_card: Callable
+) -> None:
+    inputs = [*IMAGE, {"NAME": "quality", "TYPE": "float", "MIN": 0.25, "MAX": 1.0, "DEFAULT": 1.0}]
+    passes = [{"WIDTH": "$WIDTH * $quality", "HEIGHT": "$HEIGHT * $quality"}]
+    assert np.array_equal(
+        show(isf("gl_FragColor = IMG_THIS_PIXEL(inputImage);", inputs, PASSES=passes), f_card()), f_card()
+    )
+    sides = isf("gl_FragColor = vec4(RENDERSIZE / 255.0, 0.0, 1.0);", inputs, PASSES=passes)
+    for quality, expected in ((1.0, [64, 48, 0, 255]), (0.5, [32, 24, 0, 255])):
+        assert show(sides, inputs={"quality": quality})[9, 9].tolist() == expected
+
+
 @pytest.mark.parametrize(("is_float", "seen"), [(True, 240), (False, 32)])
 def test_a_persistent_target_remembers_and_floats_go_past_one(isf: Isf, show: Show, is_float: bool, seen: int) -> None:
     body = """

@@ -81,6 +81,16 @@ def test_a_shader_reads_the_picture_the_mask_and_the_objects_the_right_way_up(pl
     assert ids[9, 9].tolist() == pytest.approx([153, 128, 255], abs=1)
 
 
+def test_a_pass_is_as_large_as_the_presence_of_a_map_wants_it(play: Play) -> None:
+    header = {
+        "INPUTS": [{"NAME": "maskImage", "TYPE": "image"}],
+        "PASSES": [{"TARGET": "alone", "WIDTH": "max(3, 20 * (1 - $maskImage))", "HEIGHT": 5}, {}],
+    }
+    body = "gl_FragColor = vec4(IMG_SIZE(alone) / 255.0, IMG_THIS_PIXEL(alone).b, 1.0);"
+    file = parse_isf(f"/*{json.dumps(header)}*/ void main() {{ {body} }}", path=None)
+    assert [play(file, source)[9, 9, 0] for source in (None, maps(), None)] == [20, 3, 20]
+
+
 def test_the_flow_carries_the_seconds_between_the_pictures_and_the_progress_to_the_next(play: Play) -> None:
     flow = reads("flowImage", "vec4(IMG_THIS_PIXEL(flowImage).rg * vec2(1.0, -1.0), IMG_THIS_PIXEL(flowImage).b, 1.0)")
     assert play(flow, maps())[9, 9].tolist() == pytest.approx([64, 128, 128], abs=1)
