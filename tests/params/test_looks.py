@@ -16,12 +16,16 @@ from engine.cli.doc_tables import LOOKS as LIST
 from engine.cli.doc_tables import PICTURES, looks_json
 from engine.cli.preset_picture import FPS, MAX_BYTES, PICTURE_MS
 from engine.cli.preset_picture import PICTURES as LOOP_PICTURES
+from engine.control.commands.control_hub import OWN_SHADERS
 from engine.params.fade_time import AT_ONCE
 from engine.params.looks import LOOKS, WORLDS
 from engine.params.macros import moves_of
 from engine.params.presets import FACTORY_NAMES
+from engine.params.shader_inputs import inputs_of
+from engine.render.isf.parse import parse_isf
 from engine.render.isf.vetter import VetProcess, VetResult
 from engine.values import PublishedFrame
+from osc_schema.fx import LOOK_SLOTS, QUALITY, file_address
 from tests.support.drum_loop import (
     correlation,
     drum_loop,
@@ -54,6 +58,22 @@ BRIGHT = ("Riso", "Marble")
 """Looks that fill the picture with light; all others have a dark ground."""
 MEANS = {False: (24, 46), True: (95, 190)}
 """By that, the mean of all pixels, 0..255: within a factor of 2, so that the next one neither blinds nor is black."""
+
+
+def test_every_look_plays_the_full_form_of_its_shaders() -> None:
+    qualities = {}
+    for name, look in LOOKS.items():
+        for slot in LOOK_SLOTS:
+            file = OWN_SHADERS / f"{look[file_address(slot)]}.fs"
+            if not file.is_file():
+                continue
+            corners = file.with_suffix(".vs")
+            shader = parse_isf(file.read_text(), path=file, vertex=corners.read_text() if corners.is_file() else None)
+            inputs = inputs_of(slot, shader.inputs)[0]
+            for each in inputs:
+                if each.name == QUALITY:
+                    qualities[name] = look[each.aliases[0]]
+    assert {*WORLDS["space"], *WORLDS["body"]} == {*qualities} and {*qualities.values()} == {1.0}
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -206,8 +206,8 @@ def test_a_quick_shader_is_drawn_in_its_smaller_form_while_the_whole_picture_is_
     wait_for(lambda: rig.control.catalog.find("Forms") is not None, "the scan")
     play("Forms", "generator")
 
-    def qualities(share: float, *pictures: float) -> list[object]:
-        times = [dict(costs_ms={"generator": share * PERIOD_S * 1000}, draw_s=each * PERIOD_S) for each in pictures]
+    def qualities(fraction: float, *pictures: float) -> list[object]:
+        times = [dict(costs_ms={"generator": fraction * PERIOD_S * 1000}, draw_s=each * PERIOD_S) for each in pictures]
         return [rig.frame(**each)["generator"].inputs["quality"] for each in times]
 
     assert qualities(0.3, *[0.8, 0.5, 0.5] * 20) == [1.0] * 60, "one of three is the system's"

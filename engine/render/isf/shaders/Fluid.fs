@@ -226,7 +226,7 @@ void main() {
     vec4 c = 0.4 * IMG_NORM_PIXEL(dyes, at) + 0.15 * (e + w + n + s);
     float glow = IMG_NORM_PIXEL(flow, at).b;
     const vec4 ALL = vec4(1.0, 0.9, 1.0, 0.8);
-    float thick = dot(c, ALL);
+    float thick = dot(c, ALL), loud = max(max(layer_1, layer_2), max(layer_3, layer_4));
     // Sheets of dye seen edge on are the bright ones; their thickness is a relief that a lamp from the upper left lights.
     vec2 slope = vec2(dot(e - w, ALL), dot(n - s, ALL)) / (2.0 * px.y);
     float edge = length(slope) / (6.0 + length(slope));
@@ -235,7 +235,7 @@ void main() {
     vec3 body = palette_2.rgb * (dense.r + 0.35 * c.r * edge) + mix(palette_1.rgb, palette_2.rgb, 0.3) * (dense.g + 0.6 * c.g * edge);
     body += palette_3.rgb * (dense.b + 0.5 * c.b * edge) + mix(palette_3.rgb, palette_4.rgb, 0.45) * (dense.a + 0.6 * c.a * edge);
     vec3 colour = palette_1.rgb * (0.06 + 0.4 * min(thick, 1.0) * light);
-    colour += body * (0.15 + 1.5 * light * light) * (0.42 + 0.85 * kick + 1.3 * glow);
+    colour += body * (0.15 + 1.5 * light * light) * (0.36 + 0.35 * loud + 0.85 * kick + 1.3 * glow);
     colour += mix(palette_2.rgb, palette_3.rgb, 0.7) * glow * (0.10 + 0.9 * edge * thick);
     colour += palette_4.rgb * glow * glow * 0.12;
     colour *= 1.0 - 0.5 * smoothstep(0.5, 1.05, length(p * vec2(0.8, 1.0)));
