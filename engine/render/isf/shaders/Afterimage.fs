@@ -25,7 +25,7 @@
     "PASSES": [
         {"TARGET": "dancers", "FLOAT": true, "WIDTH": "max(3, 650 * (1 - $maskImage))", "HEIGHT": "max(3, 130 * (1 - $maskImage))"},
         {"TARGET": "copies", "WIDTH": "2 * floor($WIDTH * (0.06 + 0.19 * $quality)) + 1", "HEIGHT": "2 * floor($HEIGHT * (0.06 + 0.19 * $quality)) + 1"},
-        {}
+        {"WIDTH": "$WIDTH * (0.5 + 0.5 * $quality)", "HEIGHT": "$HEIGHT * (0.5 + 0.5 * $quality)"}
     ]
 }*/
 

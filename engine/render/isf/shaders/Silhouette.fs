@@ -22,7 +22,7 @@
     "PASSES": [
         {"TARGET": "dancers", "FLOAT": true, "WIDTH": "max(3, 320 * (1 - $maskImage))", "HEIGHT": "max(3, 160 * (1 - $maskImage))"},
         {"TARGET": "embers", "PERSISTENT": true, "FLOAT": true, "WIDTH": "2 * floor($WIDTH * $quality / 4) + 1", "HEIGHT": "2 * floor($HEIGHT * $quality / 4) + 1"},
-        {}
+        {"WIDTH": "$WIDTH * (0.5 + 0.5 * $quality)", "HEIGHT": "$HEIGHT * (0.5 + 0.5 * $quality)"}
     ]
 }*/
 
