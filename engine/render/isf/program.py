@@ -168,16 +168,15 @@ class IsfProgram:
         self._targets.follow(sizes)
         self._set_values(inputs, time, canvas.size_px)
         last, output_px = len(self.file.passes) - 1, output_size(self.file, inputs, canvas.size_px)
-        is_copied = self._has_holes or self.file.passes[-1].target is not None or output_px != canvas.size_px
+        is_whole = self.file.passes[-1].target is None and output_px == canvas.size_px and not self._has_holes
         for number, each in enumerate(self.file.passes):
             if each.target is not None:
                 self._run_into(self._targets[each.target], number, images, canvas)
-            elif number == last and not is_copied:
+            elif number == last and (is_whole or self._copy is None):
                 self._run(number, canvas.framebuffer, canvas.size_px, images, canvas, canvas.finish)
             elif number == last:
                 self._run_into(self._own_output(output_px, canvas), number, images, canvas)
-        if is_copied:
-            assert self._copy is not None
+        if self._copy is not None and not is_whole:
             name = self.file.passes[-1].target
             output = self._targets[name] if name is not None else self._output
             assert output is not None
