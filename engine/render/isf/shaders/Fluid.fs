@@ -33,7 +33,7 @@
         {"TARGET": "press", "PERSISTENT": true, "FLOAT": true, "WIDTH": "2 * floor(32 + 64 * $quality) + 1", "HEIGHT": "2 * floor((32 + 64 * $quality) * $HEIGHT / $WIDTH) + 1"},
         {"TARGET": "flow", "PERSISTENT": true, "FLOAT": true, "WIDTH": "2 * floor(32 + 64 * $quality) + 1", "HEIGHT": "2 * floor((32 + 64 * $quality) * $HEIGHT / $WIDTH) + 1"},
         {"TARGET": "dyes", "PERSISTENT": true, "FLOAT": true, "WIDTH": "2 * floor($WIDTH * (0.1 + 0.15 * $quality)) + 1", "HEIGHT": "2 * floor($HEIGHT * (0.1 + 0.15 * $quality)) + 1"},
-        {}
+        {"WIDTH": "$WIDTH * (0.3 + 0.7 * $quality)", "HEIGHT": "$HEIGHT * (0.3 + 0.7 * $quality)"}
     ]
 }*/
 
