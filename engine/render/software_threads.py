@@ -1,8 +1,8 @@
 """Chooses the number of threads with which Mesa's llvmpipe draws on a CPU: an environment variable that it reads once.
 
 Each pass waits until all of its threads have run. Where sound and camera need one of two cores, a pass of 0.3 ms takes
-1 ms: Fluid was late in 47 to 65 of 420 pictures of 480x270 with two threads, in 20 to 34 without any; Crystal in 20 to
-64, and in 4."""
+1 ms: of 420 pictures of 480x270 Fluid was late in 47 to 65 with two threads and in 20 to 34 without any, Crystal in 20
+to 64 and in 3 to 4."""
 
 import os
 

@@ -361,8 +361,7 @@ class ShaderPlayer:
     ) -> list[SlowShader]:
         """Record the drawing times of a frame by render slot; returns those that were too slow, none if `is_offline`.
 
-        picture_ms: Of the whole picture. If it is too slow, so is the slowest shader that has a smaller form.
-
+        `picture_ms`: of the whole picture; if that is too slow, so is the slowest shader that has a smaller form.
         `overruns`: render slots that the renderer aborted in the middle of the picture. Those of an old look that is
         dissolved bypass nothing: `holds_up_fade`."""
         own = {slot + suffix: slot for slot, suffix in self._suffixes.items() if slot in self._now}

@@ -3,7 +3,6 @@
 All sizes are in pixels. Render thread, the context current.
 """
 
-import math
 import re
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, replace
@@ -22,7 +21,6 @@ from engine.render.isf.isf_file import Input
 BENEATH: Final = "isf_beneath"
 MAX_REASON_CHARS: Final = 300
 POINTS_AT_ONCE: Final = 1 << 15  # between two looks at the clock
-SMALL_PX: Final = 1 << 14  # of a pass that is drawn sooner than another thread gives the GIL back
 
 # Mesa writes 0:14(3): error, NVIDIA and AMD 0(14) : error, Apple ERROR: 0:14: error; the 0 is the number from #line.
 _COMPILER_ERROR = re.compile(
@@ -256,7 +254,7 @@ class IsfProgram:
     ) -> None:
         self._run(number, target.back, target.size_px, images, canvas, RAW)
         target.swap()
-        if self._wait is not None and self._waits_for_passes and math.prod(target.size_px) > SMALL_PX:
+        if self._wait is not None and self._waits_for_passes:
             self._wait()
 
     def _run(
