@@ -24,8 +24,7 @@ REMOVED: Final = ("control", "isf", "threads")
 def bench_commands(benches: Mapping[str, tuple[str, type]], help: str) -> typer.Typer:
     """A command for each bench, by name: (module, class of its options); the docstring of the class is its help.
 
-    `run(options, progress)` of the module measures. It is imported when the command runs.
-    """
+    `run(options, progress)` of the module measures. It is imported when the command runs."""
     app = typer.Typer(help=help, no_args_is_help=True)
     for name, (module, kind) in benches.items():
         app.command(name, help=kind.__doc__)(_command(module, kind))

@@ -40,8 +40,7 @@ log = logging.getLogger(__name__)
 def interrupt() -> None:
     """Raise KeyboardInterrupt in the main thread. Any thread.
 
-    `_thread.interrupt_main` would not do: on Windows only a real signal wakes a `time.sleep` (CPython #157662).
-    """
+    `_thread.interrupt_main` would not do: on Windows only a real signal wakes a `time.sleep` (CPython #157662)."""
     signal.raise_signal(signal.SIGINT)
 
 

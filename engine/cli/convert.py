@@ -67,8 +67,7 @@ def convert(
 
     Ctrl-C keeps the finished files; with --resume a long one continues where it stopped. Files that cannot be read are
     reported and skipped, and the exit code is then 1. Two runs on one folder share its files; the exit code is 0 once
-    all exist, whichever run made them.
-    """
+    all exist, whichever run made them."""
     from engine.cli.signals import Signals
     from engine.config import build_config, read_config_file
     from engine.jobs.convert.run import load_voice, open_job, run_job

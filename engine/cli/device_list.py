@@ -72,8 +72,7 @@ def ask_camera_formats() -> dict[str, Any]:
     """`name`, `index` and `formats`, FFmpeg's own lines, of each camera. macOS may ask for the camera's permission.
 
     FFmpeg's API has no such list. It writes the formats to its log, either on request (v4l2: `list_formats`,
-    DirectShow: `list_options`, ffmpeg-devices manual) or when an impossible size is requested (AVFoundation).
-    """
+    DirectShow: `list_options`, ffmpeg-devices manual) or when an impossible size is requested (AVFoundation)."""
     from engine.sources.devices import list_cameras
 
     found = [camera for camera in list_cameras() if not camera.is_screen]  # querying a screen would record it

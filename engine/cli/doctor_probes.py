@@ -188,8 +188,7 @@ def _cards_without_kernels(torch: Answer) -> tuple[list[str], list[str]]:
 
     CUDA lists them, but every operation fails. Code for sm_86 runs on 8.6 and later 8.x, the PTX of compute_86 is
     compiled by the driver for 8.6 and every later card. An `a` at the end: for this capability only; `f`: for later
-    ones of the same family (NVIDIA, CUDA C++ Programming Guide, "Compute Capabilities").
-    """
+    ones of the same family (NVIDIA, CUDA C++ Programming Guide, "Compute Capabilities")."""
     found = [KERNELS.fullmatch(name) for name in torch.values.get("kernels_for", ())]
     built = [(each["kind"], (int(each["major"]), int(each["minor"])), each["only"]) for each in found if each]
 

@@ -39,8 +39,7 @@ def check(
 ) -> None:
     """Compile and draw each shader in a process of its own, as the engine does before it plays one.
 
-    Exit code 1 if one of them cannot be played.
-    """
+    Exit code 1 if one of them cannot be played."""
     from engine.render.egl_devices import chosen_gpu
     from engine.render.isf.vetter import VetProcess
     from engine.system.picture_size import parse_size

@@ -30,8 +30,7 @@ def job_options(
     """Return a decorator that adds options to a command: the fields of `kinds`, by their metadata, and of `tables`.
 
     `tables`: dataclasses, with the options of their fields by name. The command gets the values under the fields'
-    names, without the configured options that are not on the command line.
-    """
+    names, without the configured options that are not on the command line."""
     found = [entry for kind in kinds for entry in _fields_of(kind, {})]
     found += [entry for kind, table in (tables or {}).items() for entry in _fields_of(kind, table)]
 

@@ -55,8 +55,7 @@ def commands_of(names: Collection[str] | None = None, *, is_listing: bool = Fals
     """The command line with only these commands, or all for None; loading all takes longer than many of them run.
 
     An added command that cannot be loaded is left out, see `plugins.faults`. is_listing: Of our own commands have names
-    and texts only, which is enough to list them.
-    """
+    and texts only, which is enough to list them."""
     app = _group()
     for name in NAMES if names is None else names:
         if name in NAMES:

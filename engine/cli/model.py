@@ -149,8 +149,7 @@ def check(
 def _is_sam3(name: str) -> bool:
     """True if the folder is a transformers model, False for a diffusers model, which has its parts in folders.
 
-    Raises ModelError for an empty folder, or one that is neither.
-    """
+    Raises ModelError for an empty folder, or one that is neither."""
     from engine.models import locate
     from engine.models.sam3.model_folder import GATED, checkpoint_in, what_id_is
     from engine.models.sd.plan.other_models import other_folder

@@ -69,8 +69,7 @@ def send(
 def carry_out(address: str, args: list[str], to: str, *, tcp: bool = False, within_s: float | None) -> None:
     """Send a message and print its answers, which must arrive within that time; `within_s` None: print only a refusal.
 
-    Raises typer.Exit with code 1 if the message failed.
-    """
+    Raises typer.Exit with code 1 if the message failed."""
     from engine.osc.encode import encode_message
 
     if not address.startswith("/"):

@@ -69,8 +69,7 @@ def _draw(
 def close_loop(pictures: Sequence[np.ndarray]) -> list[np.ndarray]:
     """A loop of PICTURES pictures that begins with pictures[BLENDED], from ALL_PICTURES in a row, uint8.
 
-    Its last BLENDED ones dissolve into those before its first, so that the first follows them without a jump.
-    """
+    Its last BLENDED ones dissolve into those before its first, so that the first follows them without a jump."""
     loop = list(pictures[BLENDED:])
     for index in range(BLENDED):
         weight = (index + 1) / BLENDED  # the last one is the picture before the first

@@ -133,8 +133,7 @@ def ask_audio() -> dict[str, Any]:
 def ask_permissions() -> dict[str, Any]:
     """The stored permissions of macOS for microphone and camera: "allowed", "refused", "not asked" or "unknown".
 
-    Through pyobjc, which comes with Syphon. Does not make macOS ask the user.
-    """
+    Through pyobjc, which comes with Syphon. Does not make macOS ask the user."""
     import objc
 
     objc.loadBundle("AVFoundation", {}, bundle_path="/System/Library/Frameworks/AVFoundation.framework")

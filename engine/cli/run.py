@@ -74,8 +74,7 @@ def run(
     texture sharing (Syphon, Spout or shared memory), OSC on 127.0.0.1:9000 and a page on http://127.0.0.1:9001/.
 
     With --offline it renders a video from a sound file, as fast as possible:
-    multiverse run --offline --audio song.wav --preset Aurora --sink record=video.mp4
-    """
+    multiverse run --offline --audio song.wav --preset Aurora --sink record=video.mp4"""
     option_values = settings_from(_KEYS, options)
     assignments = [*option_values.pop("params", ()), *(("/window/fullscreen=1",) if fullscreen else ())]
     if size is not None:
@@ -162,8 +161,7 @@ def build_settings(
 
     `--lan` overrides the file's addresses, because it is an option of this run.
 
-    Offline, no default device is opened: the picture depends on its input only.
-    """
+    Offline, no default device is opened: the picture depends on its input only."""
     values: dict[str, Any] = {name: {} for name in ("osc", "dmx", *(entry.name for entry in live_models()), "params")}
     option_values = {key: value for key, value in options.items() if value is not None}
     file = read_config_file(path) if path else {}

@@ -19,8 +19,7 @@ ROUNDING = 1e-6  # tolerance in frames: 30 s at 29.97 fps are 899.1009 frames, 3
 def expected_frames(engine: "Engine", frames: int | None, seconds: float | None) -> int | None:
     """Number of frames of the whole video, or None if its length is unknown.
 
-    `frames` and `seconds`: the options. Without them, an offline video is as long as its sound.
-    """
+    `frames` and `seconds`: the options. Without them, an offline video is as long as its sound."""
     if seconds is None and frames is None and engine.config.offline:
         seconds = engine.sound_length_s
     fps = engine.status().target_fps

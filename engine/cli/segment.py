@@ -44,8 +44,7 @@ def segment(
 
     Example: multiverse segment dance.mp4 found.mp4 masks/ --prompt person --prompt guitar --model facebook/sam3
 
-    Ctrl-C ends early: everything segmented until then is written, and --resume continues.
-    """
+    Ctrl-C ends early: everything segmented until then is written, and --resume continues."""
     from engine.cli.signals import Signals
     from engine.config import build_config, read_config_file
     from engine.jobs.segment.on_cluster import ClusterSegmentBackend

@@ -24,8 +24,7 @@ HANDLED_WITHIN_S: Final = 0.5  # the main thread's handler has run by then, unle
 class Signals:
     """The first signal ends the run with every file complete; another, at least a second later, kills it.
 
-    A closing terminal sends several at once. On Windows, console events do the same (console_events.py).
-    """
+    A closing terminal sends several at once. On Windows, console events do the same (console_events.py)."""
 
     def __init__(self) -> None:
         """Handle signals from now on, even while the engine is being opened."""

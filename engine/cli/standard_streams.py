@@ -33,8 +33,7 @@ def print_any_name() -> None:
 
     There, Python writes files and pipes in the ANSI code page, usually cp1252, and fails at a Japanese name; hardly any
     reader expects that page, and Python itself changes to UTF-8 in 3.15 (PEP 686). A console gets UTF-8 already (PEP
-    528). PYTHONIOENCODING is respected. On other systems the locale defines what a terminal can show.
-    """
+    528). PYTHONIOENCODING is respected. On other systems the locale defines what a terminal can show."""
     for stream in (sys.stdout, sys.stderr):
         if isinstance(stream, TextIOWrapper):
             is_code_page = sys.platform == "win32" and not stream.isatty() and not os.environ.get("PYTHONIOENCODING")

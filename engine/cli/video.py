@@ -117,8 +117,7 @@ def video(
     Ctrl-C ends early: the file so far is playable, and --resume continues. A second Ctrl-C ends at once. A camera or a
     stream is painted until Ctrl-C.
 
-    In a browser: multiverse video --web 127.0.0.1:8000 --model stabilityai/sd-turbo
-    """
+    In a browser: multiverse video --web 127.0.0.1:8000 --model stabilityai/sd-turbo"""
     from engine.models.sd.painting import ControlUse, Painting
 
     refuse_without_effect(context, is_web=web is not None)

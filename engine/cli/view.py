@@ -25,8 +25,7 @@ def view(
     """Show a running engine's picture in a window.
 
     The engine needs its sink `shared` (on Linux it is on by default). The window adapts to new picture sizes and
-    waits while the engine restarts. Esc or Q closes it, F fills the display.
-    """
+    waits while the engine restarts. Esc or Q closes it, F fills the display."""
     if as_json and not list_:
         raise UsageError("--json is for --list: add --list")
     try:

@@ -68,8 +68,7 @@ class Poll:
 def read_artnet(data: bytes, host: str, port: int) -> LevelsPacket | TimecodeReading | Poll | None:
     """Parse an Art-Net packet; None for one of another kind; timecode has `at_s` 0. Raises DmxDecodeError.
 
-    `host` and `port` are the sender's.
-    """
+    `host` and `port` are the sender's."""
     if len(data) < _HEAD.size + _VERSION_FIELD.size:
         raise DmxDecodeError(f"{len(data)} bytes are too short for Art-Net")
     known, code = _HEAD.unpack_from(data)
@@ -130,8 +129,7 @@ def poll_replies(
     """Build the ArtPollReply packets, 239 bytes each, one for each group of four universes that the poll asks for.
 
     `live`: universes that carry data now. `address`: our IPv4 address. `name`: shown by the console, 17 bytes of it as
-    the short name.
-    """
+    the short name."""
     found = [number for number in sorted(set(universes)) if number <= MAX_ARTNET_UNIVERSE]
     live = frozenset(live)
     pages = []

@@ -72,8 +72,7 @@ def remove_sources(sources: Iterable[Source]) -> None:
 def component_id(folder: Path) -> bytes:
     """The 16 bytes that identify this engine in sACN, created at the first call and stored in `folder`. Uses the disk.
 
-    A file that cannot be read as a UUID is replaced. OSError if it cannot be written.
-    """
+    A file that cannot be read as a UUID is replaced. OSError if it cannot be written."""
     path = folder / CID_FILE
     try:
         return uuid.UUID(read_small(path).decode("ascii").strip()).bytes

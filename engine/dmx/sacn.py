@@ -42,8 +42,7 @@ _FLAGS: Final = 0x7
 def read_sacn(data: bytes, host: str) -> LevelsPacket | None:
     """Parse an sACN packet from `host`; None if it carries no levels: other vectors, start codes, preview data.
 
-    Raises DmxDecodeError.
-    """
+    Raises DmxDecodeError."""
     if len(data) < _ROOT.size:
         raise DmxDecodeError(f"{len(data)} bytes are too short for sACN")
     preamble, postamble, known, length, vector, component = _ROOT.unpack_from(data)

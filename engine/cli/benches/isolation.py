@@ -83,8 +83,7 @@ def child_loads() -> list[ChildLoad]:
 def run(options: IsolationBench, progress: Progress) -> dict[str, Any]:
     """Measure each case, in several rounds. If it ends early, the cases played so far are handed over.
 
-    Raises ChildError if the model does not start.
-    """
+    Raises ChildError if the model does not start."""
     params = {"/sd/source": "multiverse", "/layer/5/intensity": 0.5}
     params |= {"/sd/width": options.sd_size.width, "/sd/height": options.sd_size.height}
     played = child_loads()
@@ -217,8 +216,7 @@ def measure_launches(engine: Engine, launches: int, *, bpm: float = 120.0) -> di
     """Launch that many prompts and seeds on the bar, one after the other. `[sd] video` of the run is a still picture.
 
     `frames_after_the_beat`: of each; 0 is the frame nearest to the beat, below 0 too early. ChildError if a picture
-    does not change within sixteen bars.
-    """
+    does not change within sixteen bars."""
     after = list(islice(launch_offsets(engine, bpm=bpm), launches))
     child = engine.children["sd"]
     return {

@@ -34,8 +34,7 @@ KEY = "multiverse bench"
 class Progress:
     """Progress of a measurement: call it with the name of the part that begins and the fraction done, 0..1.
 
-    One thread. Keeps the figures found so far, which are reported even if a later part fails.
-    """
+    One thread. Keeps the figures found so far, which are reported even if a later part fails."""
 
     def __init__(self, show: Callable[[str, float], None] = lambda part, done: None) -> None:
         self.figures: dict[str, Any] = {}
@@ -98,8 +97,7 @@ def device_facts(target: "MeasuredDevice", unverified: Sequence[str]) -> dict[st
     """The device, its precision and its speed of a matrix product: the first figures of a model's benchmark.
     `unverified`: what cannot be measured on a CPU.
 
-    `matmul_tflops`: work per second of a large matrix product here, for comparison; a convolution may exceed it.
-    """
+    `matmul_tflops`: work per second of a large matrix product here, for comparison; a convolution may exceed it."""
     from engine.models.measuring import matmul_tflops
 
     facts: dict[str, Any] = {"device": target.name, "dtype": target.dtype_name, "threads": target.threads}
@@ -115,8 +113,7 @@ def in_own_process(
     """Call `measure`, a function of a module, in a separate process; returns its result. `options` has `threads`.
 
     If it fails or dies: what it found before, with FAILED; without that, ModelError in one line. What libraries print
-    between the lines of JSON only counts in errors.
-    """
+    between the lines of JSON only counts in errors."""
     environment = {**os.environ, **child_environment(), "OMP_NUM_THREADS": str(options.threads)}
     printed = ""
     with (
@@ -162,8 +159,7 @@ def _failed(progress: Progress, reason: str) -> dict[str, Any]:
 def answer() -> None:
     """Main function of the measuring process: prints JSON lines.
 
-    Any error hands over what was found up to it. An unexpected one ends the process with its traceback, too.
-    """
+    Any error hands over what was found up to it. An unexpected one ends the process with its traceback, too."""
     faulthandler.enable()
 
     def write_line(**line: Any) -> None:

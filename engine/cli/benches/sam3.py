@@ -60,8 +60,7 @@ Call = Callable[[np.ndarray], object]
 def run(options: Sam3Bench, progress: Progress) -> dict[str, Any]:
     """Figures by mode, then by resolution and prompts; ModelError for an unknown shape or device.
 
-    Times in ms, work in GFLOP (2 x multiply-adds) a picture, `tflops`: work per second.
-    """
+    Times in ms, work in GFLOP (2 x multiply-adds) a picture, `tflops`: work per second."""
     return in_own_process(_measure, options, progress)
 
 

@@ -50,8 +50,7 @@ Call = Callable[[], object]
 def run(options: SdBench, progress: Progress) -> dict[str, Any]:
     """Figures by shape, then by size and steps; ModelError for an unknown shape or device.
 
-    Times in ms, work in GFLOP (2 x multiply-adds) a picture, `tflops`: work per second.
-    """
+    Times in ms, work in GFLOP (2 x multiply-adds) a picture, `tflops`: work per second."""
     return in_own_process(_measure, options, progress)
 
 

@@ -27,9 +27,17 @@ import numpy as np
 import osc_schema
 from engine.control import Args, CommandTable, Reply
 from engine.control.commands import CommandContext
-from engine.control.commands.shader_player import PlayingShader, ShaderPlayer, first_quality, prepared_slot, slot_of
-from engine.control.commands.shader_slots import PreparedShader, ShaderStatus, Slot, lost_routes, wrong_kind
+from engine.control.commands.shader_player import ShaderPlayer, prepared_slot, slot_of
+from engine.control.commands.shader_slots import (
+    PlayingShader,
+    PreparedShader,
+    ShaderStatus,
+    Slot,
+    lost_routes,
+    wrong_kind,
+)
 from engine.control.commands.shader_test_scheduler import Outcome, ShaderTestScheduler, ShaderText
+from engine.control.commands.slow_shaders import first_quality
 from engine.errors import IsfError
 from engine.params import Snapshot
 from engine.params.input_views import InputViews

@@ -20,10 +20,12 @@ chosen, even if neither changes.
 """
 
 from collections.abc import Callable, Iterable, Mapping
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from typing import Any, Final
 
 import osc_schema
+from engine.control.commands.shader_slots import PlayingShader
+from engine.control.commands.slow_shaders import SlowShader, SlowShaders
 from engine.params import ParamStore, Snapshot
 from engine.params.crossfade import Crossfade, PictureFade
 from engine.params.shader_inputs import ON_FROM, InputValue, ShaderInput, inputs_of
@@ -44,84 +46,12 @@ from osc_schema.fx import (
     file_address,
 )
 
-MAX_FRAME_FRACTION: Final = 0.5  # of a frame's time, for one shader; two of them leave nothing for the picture
-MAX_PICTURE_FRACTION: Final = 0.75  # of a frame's time, for the whole picture: beyond it, many are late
-MIN_GAIN_FRACTION: Final = 0.2  # of a frame's time: the smaller form of a quicker shader gains too little
-MAX_SLOW_FRAMES: Final = 15  # a quarter of a second at 60 fps: one slow frame may be the system's
-MAX_DELAY_MS: Final = 500.0
-UNMEASURED_FRAMES: Final = 5  # at the start a driver still compiles
 BYPASS_S: Final = 0.5  # of the dissolves to the fallback and back
 CUT_S: Final = 2.0  # at most, from a new look until its shaders are ready
 MAX_CACHED_SHADERS: Final = 32  # that outgoing looks may need
-QUALITIES: Final = (1.0, 0.5, 0.25)
-"""Factors of the input `quality`, from a shader's full form to its smallest."""
 _MIXED: Final = ("float", "point2D", "color")
 
 Jump = Callable[[Snapshot, Iterable[str]], None]
-
-
-@dataclass(frozen=True, slots=True, kw_only=True, eq=False)
-class PlayingShader:
-    name: str
-    """The file's name as in /fx/<slot>/file."""
-    file: IsfFile
-    inputs: tuple[ShaderInput, ...]
-    version: int
-    """The first version of the store whose aliases are meant for it."""
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class SlowShader:
-    """A shader that takes too long."""
-
-    slot: str
-    draw_ms: float
-    quality: float | None
-    """Factor of its smaller form, which is drawn from now on; None if it has none: it must be bypassed."""
-
-
-def first_quality(file: IsfFile, draw_ms: float, period_ms: float) -> float:
-    """The largest factor of `quality` at which a shader should fit in a frame. Pure.
-
-    draw_ms: Time of its full form as tested. A factor is expected to save at least in proportion."""
-    if not any(each.name == fx.QUALITY and each.type == "float" for each in file.inputs):
-        return 1.0
-    return next((each for each in QUALITIES if draw_ms * each <= MAX_FRAME_FRACTION * period_ms), QUALITIES[-1])
-
-
-class SlowShaders:
-    """Decides which shader takes too long. Pure.
-
-    One slow frame may be the system's, so there must be several in a row: fifteen, or fewer if together they have
-    delayed the picture for half a second."""
-
-    def __init__(self) -> None:
-        self._frames: dict[str, int] = {}
-        self._slow_ms: dict[str, list[float]] = {}
-        self._full_frames = 0.0
-
-    def begin(self, slot: str) -> None:
-        """Reset the counts of a slot: another shader plays in it, or it has been switched on again."""
-        self._frames[slot] = 0
-        self._slow_ms[slot] = []
-
-    def add(self, slot: str, draw_ms: float, period_ms: float) -> bool:
-        """Count a frame; True if the shader must be bypassed."""
-        self._frames[slot] = self._frames.get(slot, 0) + 1
-        is_measured = self._frames[slot] > UNMEASURED_FRAMES or draw_ms > MAX_DELAY_MS
-        slow_ms = self._slow_ms.setdefault(slot, [])
-        if not (is_measured and draw_ms > MAX_FRAME_FRACTION * period_ms):
-            slow_ms.clear()
-            return False
-        slow_ms.append(draw_ms)
-        return len(slow_ms) >= MAX_SLOW_FRAMES or (len(slow_ms) > 1 and sum(slow_ms) > MAX_DELAY_MS)
-
-    def add_picture(self, draw_ms: float, period_ms: float) -> bool:
-        """Count a frame's whole picture; True if more than a third of them lately have taken most of their frames."""
-        change = 1.0 if draw_ms > MAX_PICTURE_FRACTION * period_ms else -0.5
-        full_frames = max(0.0, self._full_frames + change)
-        self._full_frames = 0.0 if full_frames >= MAX_SLOW_FRAMES else full_frames
-        return full_frames >= MAX_SLOW_FRAMES
 
 
 class ShaderPlayer:
@@ -148,8 +78,6 @@ class ShaderPlayer:
         """The old look of the last dissolve."""
         self._returns = 0
         self._slow = SlowShaders()
-        self._qualities: dict[str, float] = {}
-        """Factor of the input `quality`, by the shader's name; 1 for one that is missing."""
         self.clock = (0.0, 120.0)
         """Beats since the start and beats per minute of the newest frame."""
         self._cuts: int | None = None
@@ -165,9 +93,8 @@ class ShaderPlayer:
     # -- any thread ----------------------------------------------------------------------------
 
     def play(self, slot: str, shader: PlayingShader, quality: float = 1.0) -> None:
-        """Play a shader from the first frame whose values choose it. quality: At most; one that was too slow in this
-        run keeps its smaller form."""
-        self._qualities[_key(shader.name)] = min(quality, self._quality_of(shader))
+        """Play a shader from the first frame whose values choose it. quality: At most, as of `SlowShaders.limit`."""
+        self._slow.limit(shader, quality)
         self._next[slot] = shader
 
     def keep_last(self, slot: str, failed: str) -> None:
@@ -207,7 +134,7 @@ class ShaderPlayer:
             elif (
                 self._store.set_count(_choice_addresses(slot)) != self._requests_at_bypass[slot]
                 and snapshot[enable_address(slot)]
-                and _key(now.name) == _key(chosen_file(slot, snapshot))
+                and now.key == _key(chosen_file(slot, snapshot))
             ):
                 again.append(slot)
         if any(slot != TRANSITION for slot in (*again, *other)):
@@ -237,7 +164,7 @@ class ShaderPlayer:
             if self._next.get(slot) is shader:
                 del self._next[slot]
             self._now[slot] = shader
-            self._cached_shaders[slot, _key(shader.name)] = shader
+            self._cached_shaders[slot, shader.key] = shader
             while len(self._cached_shaders) > MAX_CACHED_SHADERS:
                 del self._cached_shaders[next(iter(self._cached_shaders))]
             self._failed.pop(slot, None)
@@ -304,7 +231,7 @@ class ShaderPlayer:
             chosen, now = values[file_address(slot)], self._now.get(slot)
             if not chosen or not values[enable_address(slot)] or slot in self._bypass.slots:
                 continue
-            if self._failed.get(slot) != chosen and (now is None or _key(now.name) != _key(chosen)):
+            if self._failed.get(slot) != chosen and (now is None or now.key != _key(chosen)):
                 return True
         return False
 
@@ -316,19 +243,19 @@ class ShaderPlayer:
         for slot in SLOTS:
             shader, is_on = self._now.get(slot), values[enable_address(slot)]
             if is_on and not self._enabled.get(slot, True):
-                self._slow.begin(slot)
-                if shader is not None:
-                    self._qualities.pop(_key(shader.name), None)
+                self._slow.begin_anew(slot, shader)
             self._enabled[slot] = is_on
             if shader is None or not is_on:
                 continue
             chosen = chosen_file(slot, values)
-            is_tested = _key(shader.name) != _key(chosen) and self._failed.get(slot) != chosen
+            is_tested = shader.key != _key(chosen) and self._failed.get(slot) != chosen
             if is_tested:  # the newly chosen one is not ready
                 if slot in self._last:
                     playing.append(self._last[slot])
                 continue
-            now = slot_of(slot, shader, values, snapshot, moved, clock=self.clock, quality=self._quality_of(shader))
+            now = slot_of(
+                slot, shader, values, snapshot, moved, clock=self.clock, quality=self._slow.quality_of(shader)
+            )
             events = {
                 each.name: self._has_fired(each, now.inputs[each.name], snapshot, raised) for each in _events(shader)
             }
@@ -346,7 +273,7 @@ class ShaderPlayer:
         for slot in LOOK_SLOTS:
             shader = self._chosen(slot, before[file_address(slot)])
             if shader is not None and before[enable_address(slot)]:
-                old = slot_of(slot, shader, values, before, {}, clock=self.clock, quality=self._quality_of(shader))
+                old = slot_of(slot, shader, values, before, {}, clock=self.clock, quality=self._slow.quality_of(shader))
                 slots[slot] = replace(old, inputs={**old.inputs, **{each.name: False for each in _events(shader)}})
         return slots
 
@@ -368,36 +295,19 @@ class ShaderPlayer:
         self.draw_ms = draw_ms = {own[name]: ms for name, ms in costs_ms.items() if name in own}
         over = {own[name] for name in overruns if name in own}
         self.holds_up_fade = any(name not in own for name in overruns)
-        slow = [slot for slot, ms in draw_ms.items() if self._slow.add(slot, ms, period_s * 1000.0) or slot in over]
-        for slot in slow:
-            self._slow.begin(slot)
+        slow = self._slow.count(draw_ms, period_s * 1000.0, over)
         if is_offline:
             return []
-        found = [
-            SlowShader(
-                slot=slot, draw_ms=draw_ms[slot], quality=None if slot in over else self._smaller(self._now[slot])
-            )
-            for slot in slow
-        ]
-        is_alone = len(draw_ms) == len(costs_ms)  # in a dissolve there is another look besides
-        if is_alone and not slow and self._slow.add_picture(picture_ms, period_s * 1000.0):
-            for slot in sorted(draw_ms, key=lambda slot: -draw_ms[slot]):
-                gains = draw_ms[slot] > MIN_GAIN_FRACTION * period_s * 1000.0
-                if gains and (quality := self._smaller(self._now[slot])) is not None:
-                    return [SlowShader(slot=slot, draw_ms=draw_ms[slot], quality=quality)]
-        return found
-
-    def _quality_of(self, shader: PlayingShader) -> float:
-        return self._qualities.get(_key(shader.name), 1.0)
-
-    def _smaller(self, shader: PlayingShader) -> float | None:
-        """Choose the next smaller form of a shader; None if there is none."""
-        quality = self._quality_of(shader)
-        has_smaller = any(each.name == fx.QUALITY and each.type == "float" for each in shader.file.inputs)
-        smaller = next((each for each in QUALITIES if each < quality), None) if has_smaller else None
-        if smaller is not None:
-            self._qualities[_key(shader.name)] = smaller
-        return smaller
+        if slow or len(draw_ms) < len(costs_ms):  # in a dissolve the other look takes time, too
+            return [
+                SlowShader(
+                    slot=slot,
+                    draw_ms=draw_ms[slot],
+                    quality=None if slot in over else self._slow.smaller(self._now[slot]),
+                )
+                for slot in slow
+            ]
+        return self._slow.count_picture(picture_ms, period_s * 1000.0, draw_ms, self._now)
 
     def shader_at(self, render_slot: str) -> PlayingShader | None:
         """The shader that plays in this render slot; None for one of an outgoing look."""

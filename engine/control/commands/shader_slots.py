@@ -3,12 +3,11 @@
 from collections.abc import Iterator
 from dataclasses import dataclass
 
-from engine.control.commands.shader_player import PlayingShader
 from engine.control.commands.shader_test_scheduler import ShaderText
 from engine.params import Snapshot
 from engine.params.input_views import InputViews
 from engine.params.shader_catalog import ShaderEntry
-from engine.params.shader_inputs import is_input_address
+from engine.params.shader_inputs import ShaderInput, is_input_address
 from engine.render.isf.isf_file import IsfFile
 from osc_schema.fx import GENERATOR, PROGRESS, TRANSITION
 from osc_schema.modulation import ROUTES
@@ -27,6 +26,21 @@ class ShaderStatus:
     """Name of the shader that plays; differs from `file` while that one is tested or has failed."""
     draw_ms: float
     """Milliseconds of drawing it in the newest frame; 0 if not measured."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True, eq=False)
+class PlayingShader:
+    name: str
+    """The file's name as in /fx/<slot>/file."""
+    file: IsfFile
+    inputs: tuple[ShaderInput, ...]
+    version: int
+    """The first version of the store whose aliases are meant for it."""
+
+    @property
+    def key(self) -> str:
+        """The same for each spelling of the name."""
+        return self.name.casefold()
 
 
 @dataclass(slots=True, kw_only=True, eq=False)

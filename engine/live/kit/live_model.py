@@ -42,8 +42,7 @@ Check = Callable[[Value], None]
 class LiveModel(Protocol):
     """A model that runs in its own process alongside the picture: the interface that the frame loop uses.
 
-    Render thread, except `supervisor` and `status`, which any thread may use. Only `close` waits.
-    """
+    Render thread, except `supervisor` and `status`, which any thread may use. Only `close` waits."""
 
     @property
     def name(self) -> str:

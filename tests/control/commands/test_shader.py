@@ -8,7 +8,7 @@ import pytest
 
 import osc_schema
 from engine.control import Reply
-from engine.control.commands.shader_player import MAX_SLOW_FRAMES, UNMEASURED_FRAMES
+from engine.control.commands.slow_shaders import MAX_SLOW_FRAMES, UNMEASURED_FRAMES
 from engine.osc.decode import Message, decode_packet
 from engine.params.fade_time import FadeTime
 from engine.params.looks import LOOKS
