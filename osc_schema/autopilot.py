@@ -43,7 +43,7 @@ AREA = Area(
         ),
         whole(
             "/autopilot/bars",
-            32,
+            16,
             0,
             512,
             "Longest stay of a look in a section that does not change; 0: no end.",

@@ -51,8 +51,7 @@ def check(
     the same or nearly so, and scenes that two folders (or two parts of a split) share. Reads YOLO, COCO, Pascal VOC and
     KITTI. The exit code is 1 if anything is wrong.
 
-    Example: multiverse dataset check site --like real_pictures
-    """
+    Example: multiverse dataset check site --like real_pictures"""
     from engine.cli.signals import Signals
     from engine.dataset.checking.check import check_folders
 
@@ -83,8 +82,7 @@ def view(
 ) -> None:
     """Show pictures of a dataset with their boxes: one HTML file to zoom, and to filter by class, hidden and small.
 
-    Example: multiverse dataset view site --pictures 40..60
-    """
+    Example: multiverse dataset view site --pictures 40..60"""
     import tempfile
     import webbrowser
 

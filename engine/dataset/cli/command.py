@@ -61,8 +61,7 @@ def dataset(
     and the run continues; the exit code is 1 if one is missing at the end. Options may also be written with _.
 
     multiverse dataset check FOLDER finds what is wrong with a dataset, multiverse dataset view FOLDER shows it; an
-    output folder with such a name is written ./check.
-    """
+    output folder with such a name is written ./check."""
     from engine.cli.signals import Signals
     from engine.dataset import check_job, make_dataset
 

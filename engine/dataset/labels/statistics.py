@@ -48,8 +48,7 @@ class Statistics:
 def measure(pictures: Iterable[np.ndarray], width: int) -> Statistics:
     """Compute the statistics from each picture's boxes, (k, 4) x0 y0 x1 y1 in px of pictures `width` px wide.
 
-    Boxes are whole px except for the rounding of a label's six decimals. One picture is in memory at a time.
-    """
+    Boxes are whole px except for the rounding of a label's six decimals. One picture is in memory at a time."""
     counts: list[int] = []
     widths, heights = Counter[int](), Counter[int]()  # of lengths in whole px
     for boxes in pictures:

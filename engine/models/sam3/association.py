@@ -83,8 +83,7 @@ def decide(
     `high_iou_thresh`: the least score and overlap of a detection that reconditions an object, and of the object's
     logit. `suppress_overlapping_based_on_recent_occlusion_threshold`: of two objects that overlap this much, the one
     that was hidden last is hidden (0: none is). `hotstart_delay`, `hotstart_unmatch_thresh`, `hotstart_dup_thresh`: of
-    SAM 3.1, the 15, 8 and 8 above.
-    """
+    SAM 3.1, the 15, 8 and 8 above."""
     compare = shared_part if is_multiplex else pairwise_iou
     found = select_detections(stats, prompt_numbers, threshold, rules.det_nms_thresh, compare)
     found_rows, found_prompts, found_scores = found
