@@ -29,17 +29,7 @@ from typing import Any, Protocol
 
 import numpy as np
 
-from engine.audio.devices import (
-    WASAPI,
-    AudioDevice,
-    DeviceListing,
-    Kind,
-    com_apartment,
-    find_device,
-    list_devices,
-    load_portaudio,
-    session,
-)
+from engine.audio import devices
 from engine.errors import AudioError
 from engine.system.backoff import next_delay_s
 from engine.system.clock import Clock
@@ -68,7 +58,7 @@ Fill = Callable[[int, float, bool], np.ndarray]
 
 MAX_RETRY_S = 5.0  # shorter than the engine's usual 30 s: silence on stage is worse
 CLOSE_S = 3.0  # a hanging driver must not block the engine's shutdown
-_LOST_BLOCKS: dict[Kind, tuple[str, str]] = {
+_LOST_BLOCKS: dict[devices.Kind, tuple[str, str]] = {
     "input": ("audio.overflow", "was read too late, sound is missing"),
     "output": ("audio.underflow", "ran out of sound"),
 }
@@ -91,7 +81,9 @@ class SoundStream(Protocol):
     def close(self) -> None: ...
 
 
-def open_input(device: AudioDevice, channels: int, rate_hz: int, on_block: OnBlock, clock: Clock) -> SoundStream:
+def open_input(
+    device: devices.AudioDevice, channels: int, rate_hz: int, on_block: OnBlock, clock: Clock
+) -> SoundStream:
     """Open a stream that captures from this input device. `on_block` gets each block, on a thread chosen by the stream.
     AudioError if that fails."""
     if device.hostapi != "ALSA":
@@ -104,7 +96,7 @@ def open_input(device: AudioDevice, channels: int, rate_hz: int, on_block: OnBlo
     return _Callback(partial(_start, device, "RawInputStream", channels, rate_hz, INPUT_BUFFER_S), on_data, clock)
 
 
-def open_output(device: AudioDevice, channels: int, rate_hz: int, fill: Fill, clock: Clock) -> SoundStream:
+def open_output(device: devices.AudioDevice, channels: int, rate_hz: int, fill: Fill, clock: Clock) -> SoundStream:
     """Open a stream that plays on this output device. `fill` provides each block, on a thread chosen by the stream.
     AudioError if that fails."""
     if device.hostapi != "ALSA":
@@ -149,13 +141,15 @@ class _Callback:
             self._work(self._called_s, data, frames, times, status)
         except Exception as error:  # the top of PortAudio's thread: `watch` raises it on the owner's, which logs it
             self._error = error
-            raise load_portaudio().CallbackAbort from None
+            raise devices.load_portaudio().CallbackAbort from None
 
 
 class _PolledInput:
     poll_s = POLL_S
 
-    def __init__(self, device: AudioDevice, channels: int, rate_hz: int, on_block: OnBlock, clock: Clock) -> None:
+    def __init__(
+        self, device: devices.AudioDevice, channels: int, rate_hz: int, on_block: OnBlock, clock: Clock
+    ) -> None:
         self._channels, self._rate_hz, self._on_block, self._clock = channels, rate_hz, on_block, clock
         self._stream = _start(device, "RawInputStream", channels, rate_hz, INPUT_BUFFER_S)
         self._delay_s = _input_delay_s(self._stream, device)
@@ -184,7 +178,7 @@ class _PolledInput:
 class _PolledOutput:
     poll_s = POLL_S
 
-    def __init__(self, device: AudioDevice, channels: int, rate_hz: int, fill: Fill, clock: Clock) -> None:
+    def __init__(self, device: devices.AudioDevice, channels: int, rate_hz: int, fill: Fill, clock: Clock) -> None:
         self._rate_hz = rate_hz
         self._block_frames = round(rate_hz * BLOCK_S)
         self._fill = fill
@@ -210,18 +204,18 @@ class _PolledOutput:
         self._stream.close()
 
 
-def _input_delay_s(stream: Any, device: AudioDevice) -> float:
+def _input_delay_s(stream: Any, device: devices.AudioDevice) -> float:
     """Age of a sample when it can be read. WASAPI's `latency` is the size of its buffer, which is never full here
     (`ActivateAudioClientInput` in pa_win_wasapi.c); the actual delay is its mixer's period, 10 ms on most machines."""
-    if device.hostapi == WASAPI:
-        return float(load_portaudio().query_devices(device.index)["default_high_input_latency"])
+    if device.hostapi == devices.WASAPI:
+        return float(devices.load_portaudio().query_devices(device.index)["default_high_input_latency"])
     return float(stream.latency)
 
 
 def _start(
-    device: AudioDevice, stream: str, channels: int, rate_hz: int, latency_s: float, callback: Any = None
+    device: devices.AudioDevice, stream: str, channels: int, rate_hz: int, latency_s: float, callback: Any = None
 ) -> Any:
-    sounddevice = load_portaudio()
+    sounddevice = devices.load_portaudio()
     try:
         opened = getattr(sounddevice, stream)(
             device=device.index,
@@ -233,10 +227,10 @@ def _start(
             callback=callback,
             # WASAPI rejects any rate and number of channels but those of its mixer (AUDCLNT_E_UNSUPPORTED_FORMAT),
             # which are set in Windows' sound settings and may change during a show, so we let it convert.
-            extra_settings=sounddevice.WasapiSettings(auto_convert=True) if device.hostapi == WASAPI else None,
+            extra_settings=sounddevice.WasapiSettings(auto_convert=True) if device.hostapi == devices.WASAPI else None,
         )
     except sounddevice.PortAudioError as error:
-        hint = FORBIDDEN_HINT if device.hostapi == WASAPI and device.inputs else ""
+        hint = FORBIDDEN_HINT if device.hostapi == devices.WASAPI and device.inputs else ""
         raise AudioError(f"audio device {device.name!r} cannot be opened: {_one_line(error)}{hint}") from None
     try:
         opened.start()
@@ -250,7 +244,7 @@ def _call_portaudio(call: Callable[[], Any]) -> Any:
     """Call PortAudio; its errors become StreamLost."""
     try:
         return call()
-    except load_portaudio().PortAudioError as error:
+    except devices.load_portaudio().PortAudioError as error:
         raise StreamLost(_one_line(error)) from None
 
 
@@ -268,7 +262,7 @@ class Owner(Protocol):
     lost_blocks: int
     """Counted by the stream's callbacks, which must not log."""
 
-    def open_stream(self, device: AudioDevice) -> SoundStream:
+    def open_stream(self, device: devices.AudioDevice) -> SoundStream:
         """Open the device, whose properties except the name may have changed. AudioError if that fails."""
         ...
 
@@ -286,11 +280,11 @@ class ReconnectingStream:
     opened. One thread opens, watches and closes it: all PortAudio calls but its callbacks run there, as on Windows COM
     objects must stay in their apartment."""
 
-    def __init__(self, query: str | None, kind: Kind, owner: Owner, *, clock: Clock, report: Report) -> None:
+    def __init__(self, query: str | None, kind: devices.Kind, owner: Owner, *, clock: Clock, report: Report) -> None:
         """`query` is an index, a name or part of one; None is the default."""
         self.is_lost = False
-        self.device: AudioDevice
-        self._kind: Kind = kind
+        self.device: devices.AudioDevice
+        self._kind: devices.Kind = kind
         self._owner, self._clock, self._report = owner, clock, report
         self._reported_lost = 0
         self._closing = threading.Event()
@@ -314,8 +308,8 @@ class ReconnectingStream:
     def _run(self, query: str | None, opened: "Future[None]") -> None:
         with ExitStack() as until_end:
             try:
-                until_end.enter_context(com_apartment())
-                self.device = find_device(list_devices(self._kind), query, self._kind)
+                until_end.enter_context(devices.com_apartment())
+                self.device = devices.find_device(devices.list_devices(self._kind), query, self._kind)
                 stream = self._open(self.device)
             except AudioError as error:  # raised again in the constructor
                 opened.set_exception(error)
@@ -329,15 +323,15 @@ class ReconnectingStream:
                         logger.info("audio: %r is back", self.device.name)
                     self.is_lost = False
 
-    def _open(self, device: AudioDevice) -> SoundStream:
-        session.take()
-        with undo_on_error(session.release):
+    def _open(self, device: devices.AudioDevice) -> SoundStream:
+        devices.session.take()
+        with undo_on_error(devices.session.release):
             return self._owner.open_stream(device)
 
     def _watch(self, stream: SoundStream) -> None:
         """Watch the stream until it is lost, its owner requests a reopening, or PortAudio has to restart."""
         try:
-            while not session.is_renewing and not self._owner.wants_reopening():
+            while not devices.session.is_renewing and not self._owner.wants_reopening():
                 stream.watch()
                 self._report_lost_blocks()
                 self._pause(stream.poll_s)
@@ -345,7 +339,7 @@ class ReconnectingStream:
             self._mark_lost(str(error))
         finally:
             stream.close()
-            session.release()
+            devices.session.release()
 
     def _report_lost_blocks(self) -> None:
         if self._owner.lost_blocks > self._reported_lost:
@@ -357,7 +351,7 @@ class ReconnectingStream:
         """Try the old device index; once a fresh process lists the device again, restart PortAudio."""
         failures = 0
         try_at_s = self._clock.now_s() + (next_delay_s(1) if self.is_lost else 0.0)
-        look: DeviceListing | None = None
+        look: devices.DeviceListing | None = None
         try:
             while True:
                 self._owner.while_lost()
@@ -373,7 +367,7 @@ class ReconnectingStream:
                     logger.debug("audio: %s", error)
                     self._mark_lost(str(error))
                     if is_due:
-                        look = DeviceListing()
+                        look = devices.DeviceListing()
                     else:
                         failures += 1
                         try_at_s = self._clock.now_s() + next_delay_s(failures, max_s=MAX_RETRY_S)
@@ -388,7 +382,7 @@ class ReconnectingStream:
         try:
             return self._open(self._same_device())  # it may have returned meanwhile
         except AudioError:
-            session.renew()
+            devices.session.renew()
         return self._open(self._same_device())
 
     def _mark_lost(self, reason: str) -> None:
@@ -396,8 +390,8 @@ class ReconnectingStream:
             self.is_lost = True
             self._report("audio.lost", f"audio: {self.device.name!r} is lost ({reason}); silence until it returns")
 
-    def _same_device(self) -> AudioDevice:
-        for found in list_devices(self._kind):
+    def _same_device(self) -> devices.AudioDevice:
+        for found in devices.list_devices(self._kind):
             if (found.name, found.hostapi) == (self.device.name, self.device.hostapi):
                 return found
         raise AudioError(f"audio device {self.device.name!r} not found")

@@ -16,22 +16,12 @@ from contextlib import suppress
 from queue import Empty
 from typing import Any, Generic, Literal, NoReturn, TypeVar
 
+from engine import ipc
 from engine.children import messages
 from engine.children.mailbox import Mailbox
 from engine.errors import MultiverseError, SharedMemoryError
-from engine.ipc import (
-    AudioRing,
-    AudioRingReader,
-    AudioRingWriter,
-    ChildCounters,
-    FrameRing,
-    Gate,
-    Phase,
-    RingReader,
-    RingWriter,
-)
 
-Reader = TypeVar("Reader", RingReader, AudioRingReader)
+Reader = TypeVar("Reader", ipc.RingReader, ipc.AudioRingReader)
 
 
 class ChildFault(Exception):
@@ -51,8 +41,8 @@ class ChildPort:
         settings: dict[str, Any],
         send: Callable[[messages.ChildMessage], None],
         mailbox: Mailbox,
-        counters: ChildCounters,
-        gate: Gate | None,
+        counters: ipc.ChildCounters,
+        gate: ipc.Gate | None,
         turn_index: int = 0,
     ) -> None:
         self.settings = settings
@@ -70,9 +60,9 @@ class ChildPort:
         self._mailbox = mailbox
         self._handlers: dict[str, Callable[..., str]] = {}
         self._segments: dict[str, str] = {}
-        self._pictures = _Inputs(FrameRing.attach, self._segments)
-        self._sounds = _Inputs(AudioRing.open, self._segments)
-        self._outputs: dict[str, RingWriter | AudioRingWriter] = {}
+        self._pictures = _Inputs(ipc.FrameRing.attach, self._segments)
+        self._sounds = _Inputs(ipc.AudioRing.open, self._segments)
+        self._outputs: dict[str, ipc.RingWriter | ipc.AudioRingWriter] = {}
         self._passed: dict[str, Any] = {}
 
     @property
@@ -80,7 +70,7 @@ class ChildPort:
         """True once the engine asks the child to exit: return from the loop within 3 s, or be killed."""
         return self._mailbox.should_stop
 
-    def enter(self, phase: Phase) -> None:
+    def enter(self, phase: ipc.Phase) -> None:
         """Enter a phase of the loop. Each phase has a deadline (`policy.Deadlines`)."""
         self.counters.enter(phase, time.perf_counter_ns())
 
@@ -93,8 +83,8 @@ class ChildPort:
         """Receive values, inputs and commands from the engine. Call it at least every second while idle. Command
         handlers run here. Restarts the IDLE deadline; in other phases the deadline keeps running."""
         phase, _ = self.counters.progress
-        if phase == Phase.IDLE:
-            self.enter(Phase.IDLE)
+        if phase == ipc.Phase.IDLE:
+            self.enter(ipc.Phase.IDLE)
         # One update at most: the engine sends the next one only after this one is acknowledged. A loop until empty
         # might never end.
         with suppress(Empty):
@@ -106,7 +96,7 @@ class ChildPort:
 
     def ready(self, **facts: messages.Fact) -> None:
         """Report that the model is loaded and enter IDLE. `facts` are shown in the status."""
-        self.enter(Phase.IDLE)  # before the message, on which the engine reads the phase
+        self.enter(ipc.Phase.IDLE)  # before the message, on which the engine reads the phase
         self.facts(**facts)
 
     def facts(self, **facts: messages.Fact) -> None:
@@ -117,25 +107,25 @@ class ChildPort:
         """Report a warning through the engine, which shows each key once per second at most."""
         self._send(messages.Note(key=key, text=text))
 
-    def input(self, name: str) -> RingReader | None:
+    def input(self, name: str) -> ipc.RingReader | None:
         """The connected picture input, or None while there is none. Call it again for each picture."""
         return self._pictures.get(name)
 
-    def audio_input(self, name: str) -> AudioRingReader | None:
+    def audio_input(self, name: str) -> ipc.AudioRingReader | None:
         """The connected sound input, or None while there is none. Call it again for each block."""
         return self._sounds.get(name)
 
-    def open_output(self, name: str, width: int, height: int, channels: int = 3) -> RingWriter:
+    def open_output(self, name: str, width: int, height: int, channels: int = 3) -> ipc.RingWriter:
         """A new picture ring, which the engine creates and owns. Call it again for another shape. Readers see it with
         the first result. SharedMemoryError if there is no memory for it."""
         self._send(messages.OutputRequest(name=name, width=width, height=height, channels=channels))
-        writer = self._outputs[name] = FrameRing.write_to(self._new_segment(name))
+        writer = self._outputs[name] = ipc.FrameRing.write_to(self._new_segment(name))
         return writer
 
-    def open_audio_output(self, name: str, channels: int, rate_hz: int, seconds: float) -> AudioRingWriter:
+    def open_audio_output(self, name: str, channels: int, rate_hz: int, seconds: float) -> ipc.AudioRingWriter:
         """A new sound ring that keeps the newest `seconds`."""
         self._send(messages.AudioOutputRequest(name=name, channels=channels, rate_hz=rate_hz, seconds=seconds))
-        writer = self._outputs[name] = AudioRing.write_to(self._new_segment(name))
+        writer = self._outputs[name] = ipc.AudioRing.write_to(self._new_segment(name))
         return writer
 
     def start_trial(self, key: str, value: Any) -> None:
@@ -154,7 +144,7 @@ class ChildPort:
         """Count a published result that took `ms`, and enter IDLE."""
         now_ns = time.perf_counter_ns()
         self.counters.count_result(ms, now_ns)
-        self.counters.enter(Phase.IDLE, now_ns)
+        self.counters.enter(ipc.Phase.IDLE, now_ns)
 
     @property
     def wants_frame(self) -> bool:

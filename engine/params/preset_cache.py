@@ -12,18 +12,8 @@ from dataclasses import dataclass, replace
 from functools import partial
 
 from engine.errors import PresetError
+from engine.params import presets
 from engine.params.preset_file import LoadedPreset
-from engine.params.presets import (
-    FACTORY_NAMES,
-    NO_INPUTS,
-    PresetFolder,
-    SavedFile,
-    factory_preset,
-    is_stored,
-    not_found_error,
-    refuse_factory,
-    spelled,
-)
 from engine.params.store import ParamStore, Snapshot
 from engine.system.small_file import read_small
 from osc_schema import PARAMS, Rejected, Value
@@ -32,12 +22,12 @@ MAX_PICTURE_BYTES = 200_000  # the engine writes about 15 kB; a larger file is f
 MAX_PICTURES = 500  # in memory, 8 MB
 CURRENT = "/preset/current"
 
-FACTORY = {name.casefold(): factory_preset(name) for name in FACTORY_NAMES}
+FACTORY = {name.casefold(): presets.factory_preset(name) for name in presets.FACTORY_NAMES}
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class _OnDisk:
-    file: SavedFile | None
+    file: presets.SavedFile | None
     """The file that was read, or None if it must be read again."""
     content: LoadedPreset | PresetError | None
     """The preset, the error if it cannot be used, or None before it was read."""
@@ -48,7 +38,7 @@ class PresetPicture:
     jpeg: bytes
     version: str
     """Differs for different pictures."""
-    file: SavedFile | None
+    file: presets.SavedFile | None
     """The file that was read, or None if this engine wrote it."""
 
 
@@ -64,7 +54,7 @@ class PresetChange:
 class PresetCache:
     """The presets of a folder in memory. Any thread, but the methods below "one thread", which wait for the disk."""
 
-    def __init__(self, folder: PresetFolder) -> None:
+    def __init__(self, folder: presets.PresetFolder) -> None:
         self.folder = folder
         self.problem = ""
         """The reason why the last poll could not read the folder, or ""."""
@@ -80,11 +70,11 @@ class PresetCache:
         with self._lock:
             deleted = {name for name, change in self._changes.items() if change.content is None}
             saved = (self._on_disk.keys() | self._changes.keys()) - deleted
-        return (*FACTORY_NAMES, *sorted(saved, key=str.casefold))
+        return (*presets.FACTORY_NAMES, *sorted(saved, key=str.casefold))
 
     def has(self, name: str) -> bool:
         """True if there is a preset of that name. PresetError for an invalid name."""
-        return name.casefold() in FACTORY or spelled(name, known := self.names()) in known
+        return name.casefold() in FACTORY or presets.spelled(name, known := self.names()) in known
 
     def find(self, name: str) -> LoadedPreset | None:
         """The preset, or None if it is unknown or could not be used, so that reading the disk again may help.
@@ -99,23 +89,25 @@ class PresetCache:
             return content
         if content is not None:
             raise PresetError(str(content))  # a new one each time: a traceback grows with every raise
-        clean = spelled(name, self.names())
+        clean = presets.spelled(name, self.names())
         if clean in self._on_disk:
             raise PresetError(f"preset {clean!r}: has not been read yet; {self.folder.path} does not respond")
         if self.problem:
             raise PresetError(self.problem)
-        raise not_found_error(clean, self.folder.path, self.names())
+        raise presets.not_found_error(clean, self.folder.path, self.names())
 
     @property
     def pictures(self) -> Mapping[str, PresetPicture]:
         """The pictures by preset name. The mapping never changes; it is replaced as a whole."""
         return self._pictures
 
-    def save(self, name: str, values: Mapping[str, Value], inputs: Mapping[str, str] = NO_INPUTS) -> PresetChange:
+    def save(
+        self, name: str, values: Mapping[str, Value], inputs: Mapping[str, str] = presets.NO_INPUTS
+    ) -> PresetChange:
         """Save the stored ones among `values` under that name, effective at once. PresetError for an invalid name."""
-        clean = spelled(name, self.names())
-        refuse_factory(clean)
-        stored = [(param, values[param.address]) for param in PARAMS if is_stored(param)]
+        clean = presets.spelled(name, self.names())
+        presets.refuse_factory(clean)
+        stored = [(param, values[param.address]) for param in PARAMS if presets.is_stored(param)]
         old = self._content(clean)
         energy = old.energy if isinstance(old, LoadedPreset) else None  # no parameter, so it stays in the file
         content = LoadedPreset(name=clean, values=stored, inputs=inputs, energy=energy)
@@ -123,8 +115,8 @@ class PresetCache:
 
     def delete(self, name: str) -> PresetChange:
         """Delete a preset, effective at once. PresetError for an invalid or built-in name."""
-        refuse_factory(name)
-        return self._add(PresetChange(name=spelled(name, self.names()), content=None))
+        presets.refuse_factory(name)
+        return self._add(PresetChange(name=presets.spelled(name, self.names()), content=None))
 
     def drop(self, change: PresetChange) -> None:
         """Forget a change that was written, or could not be, unless there was a later one."""
@@ -172,7 +164,7 @@ class PresetCache:
 
     def write_picture(self, name: str, jpeg: bytes) -> None:
         """Write the picture of a preset, unless the preset was deleted meanwhile. PresetError if the disk refuses."""
-        clean = spelled(name, self.names())
+        clean = presets.spelled(name, self.names())
         if clean in self._on_disk:
             self.folder.save_picture(clean, jpeg)
             self._pictures = {**self._pictures, clean: _picture(jpeg, None)}
@@ -231,7 +223,7 @@ class PresetCache:
     def _content(self, name: str) -> LoadedPreset | PresetError | None:
         if factory := FACTORY.get(name.casefold()):
             return factory
-        clean = spelled(name, self.names())
+        clean = presets.spelled(name, self.names())
         with self._lock:
             change, on_disk = self._changes.get(clean), self._on_disk.get(clean)
         if change is not None:
@@ -244,7 +236,7 @@ class PresetCache:
         return change
 
 
-def _picture(jpeg: bytes, file: SavedFile | None) -> PresetPicture:
+def _picture(jpeg: bytes, file: presets.SavedFile | None) -> PresetPicture:
     return PresetPicture(jpeg=jpeg, version=f"{zlib.crc32(jpeg):08x}", file=file)
 
 

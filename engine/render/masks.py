@@ -7,7 +7,7 @@ the Numba kernels follow this definition. Loads neither OpenCV nor Numba.
 """
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 import numpy as np
 
@@ -124,3 +124,20 @@ class SourceMaps:
     """Due time of the frame in which the picture came."""
     interval_s: float
     """Time between `previous` and `picture`; 0 for the first picture."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class SourceRequest:
+    """The picture to be mapped. Equal requests have the same maps."""
+
+    picture: VideoFrame
+    segmentation: Segmentation | None
+    """The objects found in this picture, or in an earlier one of the source."""
+    size_px: tuple[int, int]
+    """Width and height of the show's picture, which this one fills."""
+    is_mirrored: bool
+    """True if the picture is shown mirrored left to right."""
+    is_of_finished: bool = False
+    """True if the objects were found in the show's own picture, which is neither cropped nor mirrored."""
+    time_s: float = field(compare=False)
+    """Due time of the frame."""

@@ -9,7 +9,10 @@ import numpy as np
 import pytest
 
 from engine.render import source_maps
-from engine.render.source_maps import RESTART_S, SourceAnalysis, SourceMapper, SourceRequest
+from engine.render.learned_room import LearnedRoom
+from engine.render.masks import SourceRequest
+from engine.render.source_analysis import MIN_FLOW_PX, RESTART_S, SourceAnalysis
+from engine.render.source_maps import SourceMapper
 from engine.values import FoundObject, Segmentation, VideoFrame
 
 SHOW_PX = 320, 180
@@ -173,3 +176,44 @@ def test_what_a_look_misses_is_told_once_after_two_seconds_and_again_when_the_ca
         ["Silhouette:", "layer", "5"], ["Silhouette:", "people", "are"], ["Silhouette:", "layer", "5"],
     ]  # fmt: skip
     mapper.close()
+
+
+def test_the_room_is_followed_while_the_camera_zooms_turns_and_leaves_where_it_began() -> None:
+    import cv2
+
+    wall = cv2.resize(textured(), (800, 480))
+    pictures, there = [], []
+    for number in range(60):
+        zoom, turn = 1.0 + 0.008 * number, 0.002 * number
+        matrix = cv2.getRotationMatrix2D((250.0 + 5.0 * number, 240.0), np.degrees(turn), zoom)
+        matrix[:, 2] += np.array([80.0, 45.0]) - (250.0 + 5.0 * number, 240.0)
+        there.append(np.vstack([cv2.invertAffineTransform(matrix), [0, 0, 1]]))  # to the wall
+        pictures.append(np.log(cv2.warpAffine(wall, matrix, (160, 90)).astype(np.float32) + 5.0))
+    room, nobody = LearnedRoom(pictures[0]), np.zeros((90, 160), np.float32)
+    corners = np.array([[0, 160, 0, 160], [0, 0, 90, 90], [1, 1, 1, 1]])
+    for number in range(1, 60):
+        motion = room.follow(pictures[number], nobody)
+        true = np.linalg.inv(there[number - 1]) @ there[number]
+        assert np.abs((motion - true[:2]) @ corners).max() < 0.7
+        difference = np.abs(room.see(pictures[number]) - pictures[number])
+        assert difference[10:-10, 10:-10].mean() < 0.1, number
+
+
+@pytest.mark.parametrize("show_px", [(5760, 1080), (1920, 100), (64, 2000)])
+def test_a_wide_or_tall_show_is_mapped_like_any_other(show_px: tuple[int, int]) -> None:
+    wall, analysis = textured(), SourceAnalysis()
+    for number in range(4):
+        maps = analysis.compute(request(np.roll(wall, 3 * number, axis=1), number, size_px=show_px))
+        assert np.isfinite(maps.flow).all() and min(maps.flow.shape[:2]) >= MIN_FLOW_PX
+
+
+def test_people_stay_found_when_a_loop_gives_smaller_pictures() -> None:
+    wall, analysis, found = textured(), SourceAnalysis(), []
+    for number in range(45):
+        picture = wall[20:200, :320].copy()
+        picture[60:160, 60 + 3 * number : 110 + 3 * number] = 200, 60, 40
+        picture = picture if number < 40 else picture[::2, ::2]
+        maps = analysis.compute(request(picture, number))
+        assert maps.previous.shape == maps.picture.shape
+        found.append((maps.mask[..., 0] > 127).mean())
+    assert min(found[30:]) > 0.05

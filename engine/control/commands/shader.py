@@ -45,20 +45,7 @@ from engine.params.shader_catalog import ShaderCatalog, ShaderEntry, ShaderSourc
 from engine.params.shader_inputs import ShaderInput, carry_over, inputs_of, rearrange
 from engine.render.isf.isf_file import SECOND_SUFFIX, IsfFile, ShaderSlot, ShaderState
 from engine.system.guarded_thread import Guard, GuardedThread
-from osc_schema import Value
-from osc_schema.fx import (
-    ALIASES,
-    FALLBACK,
-    GENERATOR,
-    LOOK_SLOTS,
-    OWN_LAYERS,
-    SLOTS,
-    TRANSITION,
-    alias_address,
-    chosen_file,
-    enable_address,
-    file_address,
-)
+from osc_schema import Value, fx
 
 log = logging.getLogger(__name__)
 
@@ -94,7 +81,7 @@ class ShaderControl:
         self._player = player
         self._is_offline, self._threads = is_offline, threads
         self.catalog = catalog(post=self._post, on_changed=self._on_list_changed, on_saved=self._on_saved)
-        self._slots = {slot: Slot(name=slot) for slot in SLOTS}
+        self._slots = {slot: Slot(name=slot) for slot in fx.SLOTS}
         self._prepared: dict[str, PreparedShader] = {}
         """The prepared shaders by slot; with SECOND_SUFFIX those of the second output, which are read alike."""
         self._second_files: dict[str, str] = {}
@@ -103,7 +90,7 @@ class ShaderControl:
         self._has_played: set[str] = set()
         """Shaders, by `_key`, whose drawing time is known because they have played."""
         self._step_lock = threading.Lock()  # locked by its thread during a step; the render thread only tries it
-        self._files = {slot: "" for slot in SLOTS}
+        self._files = {slot: "" for slot in fx.SLOTS}
         """The chosen file of each slot as of the newest frame."""
         self._failing: dict[str, tuple[PlayingShader | None, str]] = {}
         self._inbox: queue.SimpleQueue[Callable[[], None]] = queue.SimpleQueue()
@@ -116,10 +103,10 @@ class ShaderControl:
         self._guard = Guard(log, context.report, "fx", "shaders")
         self._thread = GuardedThread("shaders", self._run, self._guard)
         store = context.store
-        store.remember_groups(file_address(slot) for slot in SLOTS)
-        store.count_sets(address(slot) for slot in SLOTS for address in (enable_address, file_address))
-        for slot in SLOTS:
-            store.add_condition(file_address(slot), partial(self._check_file, slot))
+        store.remember_groups(fx.file_address(slot) for slot in fx.SLOTS)
+        store.count_sets(address(slot) for slot in fx.SLOTS for address in (fx.enable_address, fx.file_address))
+        for slot in fx.SLOTS:
+            store.add_condition(fx.file_address(slot), partial(self._check_file, slot))
 
     def start(self) -> None:
         self.catalog.start()
@@ -143,7 +130,7 @@ class ShaderControl:
             ShaderStatus(
                 slot=slot.name,
                 file=slot.chosen_name,
-                state="off" if slot.state in _SWITCHED and not snapshot[enable_address(slot.name)] else slot.state,
+                state="off" if slot.state in _SWITCHED and not snapshot[fx.enable_address(slot.name)] else slot.state,
                 detail=slot.detail,
                 shown=slot.playing.name if slot.playing is not None else "",
                 draw_ms=self._player.draw_ms.get(slot.name, 0.0),
@@ -153,7 +140,7 @@ class ShaderControl:
 
     def prepare(self, values: Mapping[str, Value]) -> None:
         """Read, test and compile the shaders of a look with these values before it is on. Replaces the last one."""
-        self._post(partial(self._on_prepare, {slot: str(values[file_address(slot)]) for slot in LOOK_SLOTS}))
+        self._post(partial(self._on_prepare, {slot: str(values[fx.file_address(slot)]) for slot in fx.LOOK_SLOTS}))
 
     def fault_of(self, name: str) -> str:
         """Why the shader of that name cannot be shown (missing, refused, too slow in this run); or "". Any thread."""
@@ -166,9 +153,9 @@ class ShaderControl:
         return self._testing.pictures
 
     def _check_file(self, slot: str, value: Value) -> None:
-        address = file_address(slot)
+        address = fx.file_address(slot)
         try:
-            self.catalog.check(chosen_file(slot, {address: value}))
+            self.catalog.check(fx.chosen_file(slot, {address: value}))
         except osc_schema.Rejected as rejection:
             raise osc_schema.Rejected(f"{address}: {rejection}") from None
 
@@ -199,7 +186,7 @@ class ShaderControl:
         for slot_name in self._player.retry_bypassed():
             self._post(partial(self._try_again, slot_name))
         snapshot = self._store.snapshot()
-        files = {slot: chosen_file(slot, snapshot) for slot in SLOTS}
+        files = {slot: fx.chosen_file(slot, snapshot) for slot in fx.SLOTS}
         if files == self._files:
             return
         self._files = files
@@ -212,7 +199,7 @@ class ShaderControl:
                     raise IsfError(f"{names}: not tested after {SETTLED_WITHIN_S:g} s, is the machine busy? Try again")
             for slot in self._slots.values():
                 if slot.state == "failed" and self._begins_video:
-                    raise IsfError(f"{file_address(slot.name)}: {slot.chosen_name}: {slot.detail}")
+                    raise IsfError(f"{fx.file_address(slot.name)}: {slot.chosen_name}: {slot.detail}")
 
     def _play_prepared(self, files: Mapping[str, str]) -> None:
         """Play the shaders that were prepared for these files. If the thread is busy, it plays them a little later."""
@@ -227,8 +214,8 @@ class ShaderControl:
 
     def second_shaders(self, values: Mapping[str, Any], snapshot: Snapshot) -> tuple[ShaderSlot, ...]:
         """The shaders of the second output's look, as soon as they are read and tested. Render thread."""
-        names = {slot: str(values[file_address(slot)]) for slot in LOOK_SLOTS if values[enable_address(slot)]}
-        files = {slot + SECOND_SUFFIX: names.get(slot, "") for slot in LOOK_SLOTS}
+        names = {slot: str(values[fx.file_address(slot)]) for slot in fx.LOOK_SLOTS if values[fx.enable_address(slot)]}
+        files = {slot + SECOND_SUFFIX: names.get(slot, "") for slot in fx.LOOK_SLOTS}
         if files != self._second_files and self.catalog.has_read_all:
             self._second_files = files
             self._post(partial(self._on_prepare, files))
@@ -247,7 +234,7 @@ class ShaderControl:
         begins_video, self._begins_video = self._begins_video, False
         for render_slot, reason in state.failures.items() if begins_video else ():
             failed = self._slots[render_slot.removesuffix(SECOND_SUFFIX)]
-            raise IsfError(f"{file_address(failed.name)}: {failed.chosen_name}: {reason}")
+            raise IsfError(f"{fx.file_address(failed.name)}: {failed.chosen_name}: {reason}")
         slow = self._player.note_costs(
             state.costs_ms, period_s, state.overruns, picture_ms=draw_s * 1000, is_offline=self._is_offline
         )
@@ -288,7 +275,7 @@ class ShaderControl:
             self._guard.attempt(self._inbox.get_nowait())
         snapshot = self._store.snapshot()
         for slot in self._slots.values():
-            chosen = chosen_file(slot.name, snapshot)
+            chosen = fx.chosen_file(slot.name, snapshot)
             if chosen != slot.chosen_name:
                 self._choose(slot, chosen)
             elif slot.state == "waiting" and slot.entry is None:
@@ -299,7 +286,7 @@ class ShaderControl:
 
     def _choose(self, slot: Slot, name: str) -> None:
         slot.chosen_name, slot.is_reload, slot.entry, slot.text, slot.ticket = name, False, None, None, None
-        slot.version, slot.together = self._store.group_of(file_address(slot.name))
+        slot.version, slot.together = self._store.group_of(fx.file_address(slot.name))
         if not name:
             slot.playing = None
             self._set_state(slot, "off")
@@ -338,7 +325,7 @@ class ShaderControl:
         for slot_name, name in files.items():
             self._prepared.pop(slot_name, None)
             entry = self.catalog.find(name) if name else None
-            if entry is not None and (slot_name not in SLOTS or name != self._slots[slot_name].chosen_name):
+            if entry is not None and (slot_name not in fx.SLOTS or name != self._slots[slot_name].chosen_name):
                 self._read_prepared(slot_name, name, entry)
         self._watch()
 
@@ -399,7 +386,7 @@ class ShaderControl:
                     continue
                 self._play(slot, outcome.file, outcome.draw_ms)
                 if outcome.note:
-                    line = f"{file_address(slot.name)}: {slot.chosen_name}: {outcome.note}"
+                    line = f"{fx.file_address(slot.name)}: {slot.chosen_name}: {outcome.note}"
                     self._report(f"fx.{slot.name}.note", line)
         for slot in self._slots.values():
             self._play_if_known(slot)
@@ -410,7 +397,7 @@ class ShaderControl:
         self._player.upcoming = tuple(
             prepared_slot(name, outcome.file)
             for name, outcome in passed.items()
-            if name in SLOTS and outcome is not None and outcome.file and not wrong_kind(name, outcome.file)
+            if name in fx.SLOTS and outcome is not None and outcome.file and not wrong_kind(name, outcome.file)
         )
 
     def _judge(self, slot_name: str, prepared: PreparedShader, outcome: Outcome, file: IsfFile) -> None:
@@ -465,7 +452,7 @@ class ShaderControl:
     def _set_aliases(self, slot: Slot, inputs: tuple[ShaderInput, ...]) -> int:
         """Set the aliases of a shader that is about to play; returns the version of the store that has them."""
         snapshot = self._store.snapshot()
-        aliases = [alias_address(slot.name, number) for number in ALIASES]
+        aliases = [fx.alias_address(slot.name, number) for number in fx.ALIASES]
         if slot.is_reload and slot.playing is not None:
             at = {alias: snapshot.number(alias) for alias in aliases}
             positions, since = carry_over(slot.playing.inputs, inputs, at), snapshot.version
@@ -487,23 +474,25 @@ class ShaderControl:
         plays_on = slot.playing is not None and slot.playing.name
         last = f"; {plays_on} plays on as it was" if plays_on else ""
         if not self._begins_video:  # else it is raised
-            self._report(f"fx.{slot.name}", f"{file_address(slot.name)}: {slot.chosen_name}: {reason}{last}")
+            self._report(f"fx.{slot.name}", f"{fx.file_address(slot.name)}: {slot.chosen_name}: {reason}{last}")
         self._set_state(slot, "failed", reason)
 
     def _fail_drawing(self, slot_name: str, shader: PlayingShader, reason: str) -> None:
         """The renderer cannot draw a shader that has passed the test."""
         slot = self._slots[slot_name]
         if slot.playing is shader and slot.state == "playing":
-            self._report(f"fx.{slot_name}", f"{file_address(slot_name)}: {slot.chosen_name}: {reason}")
+            self._report(f"fx.{slot_name}", f"{fx.file_address(slot_name)}: {slot.chosen_name}: {reason}")
             self._set_state(slot, "failed", reason)
 
     def _bypass(self, slot_name: str, draw_ms: float, period_s: float) -> None:
         slot = self._slots[slot_name]
         if not slot.chosen_name or slot.state in ("waiting", "testing"):  # emptied, or another was chosen meanwhile
             return
-        fallback = str(self._store.get(FALLBACK))
-        fallback_name = "the picture beneath" if fallback == OWN_LAYERS else f"{fallback.capitalize()} (/fx/fallback)"
-        holds = {GENERATOR: f"; {fallback_name} holds the picture", TRANSITION: "; looks dissolve without it"}
+        fallback = str(self._store.get(fx.FALLBACK))
+        fallback_name = (
+            "the picture beneath" if fallback == fx.OWN_LAYERS else f"{fallback.capitalize()} (/fx/fallback)"
+        )
+        holds = {fx.GENERATOR: f"; {fallback_name} holds the picture", fx.TRANSITION: "; looks dissolve without it"}
         reason = (
             f"takes {draw_ms:.0f} ms of the {period_s * 1000:.0f} ms of a frame{holds.get(slot_name, '')}; "
             f"/fx/{slot_name}/enable 1 tries it again, at a smaller /engine/size or lower /engine/fps it may pass"

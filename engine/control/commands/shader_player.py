@@ -33,18 +33,6 @@ from engine.render.colour import shader_colours
 from engine.render.isf.isf_file import SECOND_SUFFIX, IsfFile, ShaderSlot
 from engine.values import item_weights
 from osc_schema import fx
-from osc_schema.fx import (
-    ALIASES,
-    DISSOLVE,
-    LOOK_SLOTS,
-    PALETTE_INPUTS,
-    SLOTS,
-    TRANSITION,
-    alias_address,
-    chosen_file,
-    enable_address,
-    file_address,
-)
 
 BYPASS_S: Final = 0.5  # of the dissolves to the fallback and back
 CUT_S: Final = 2.0  # at most, from a new look until its shaders are ready
@@ -71,7 +59,7 @@ class ShaderPlayer:
         self._last: dict[str, ShaderSlot] = {}
         self._pressed: dict[str, bool] = {}
         self._enabled: dict[str, object] = {}
-        self._suffixes: dict[str, str] = dict.fromkeys(SLOTS, "")
+        self._suffixes: dict[str, str] = dict.fromkeys(fx.SLOTS, "")
         self._switched: dict[str, Snapshot] = {}
         """By slot, the old look of the last dissolve for which its render slot was changed."""
         self._old: Snapshot | None = None
@@ -104,7 +92,7 @@ class ShaderPlayer:
     def alias_of(self, target: str, values: Mapping[str, Any]) -> str:
         """The alias of a named input of the shader that these values choose; "" for none or several. Render thread."""
         slot = target.split("/")[2]
-        shader = self._chosen(slot, chosen_file(slot, values)) or self._now.get(slot)
+        shader = self._chosen(slot, fx.chosen_file(slot, values)) or self._now.get(slot)
         for each in shader.inputs if shader is not None else ():
             if each.address == target and len(each.aliases) == 1:
                 return each.aliases[0]
@@ -115,7 +103,7 @@ class ShaderPlayer:
     def bypass(self, slots: Iterable[str]) -> list[str]:
         """Draw no shader in these slots from the next frame on. Returns those that were not bypassed yet."""
         new = [slot for slot in slots if slot in self._now and slot not in self._bypass.slots]
-        if new and (new != [TRANSITION] or self._crossfade.progress is not None):
+        if new and (new != [fx.TRANSITION] or self._crossfade.progress is not None):
             self._crossfade.freeze(BYPASS_S)
         for slot in new:
             self._requests_at_bypass[slot] = self._store.set_count(_choice_addresses(slot))
@@ -133,11 +121,11 @@ class ShaderPlayer:
                 other.append(slot)
             elif (
                 self._store.set_count(_choice_addresses(slot)) != self._requests_at_bypass[slot]
-                and snapshot[enable_address(slot)]
-                and now.key == _key(chosen_file(slot, snapshot))
+                and snapshot[fx.enable_address(slot)]
+                and now.key == _key(fx.chosen_file(slot, snapshot))
             ):
                 again.append(slot)
-        if any(slot != TRANSITION for slot in (*again, *other)):
+        if any(slot != fx.TRANSITION for slot in (*again, *other)):
             self._crossfade.dissolve(BYPASS_S)
         for slot in (*again, *other):
             self._bypass.end(slot)
@@ -147,8 +135,8 @@ class ShaderPlayer:
     def _undo_dissolve(self, snapshot: Snapshot) -> None:
         """Restore the shaders of the old look in their render slots, because its dissolve was undone."""
         self._returns = self._crossfade.returns
-        for slot in LOOK_SLOTS:
-            shader = self._chosen(slot, snapshot[file_address(slot)])
+        for slot in fx.LOOK_SLOTS:
+            shader = self._chosen(slot, snapshot[fx.file_address(slot)])
             if shader is not None and slot not in self._bypass.slots:
                 self._now[slot] = shader
             if self._switched.pop(slot, None) is self._old is not None:
@@ -171,9 +159,9 @@ class ShaderPlayer:
             self._slow.begin(slot)
             for each in shader.inputs:  # a switch that is on at the start is no event
                 self._pressed[each.address] = snapshot.number(each.aliases[0]) >= ON_FROM
-            jump(snapshot, [alias_address(slot, number) for number in ALIASES])
-        for slot in SLOTS:
-            if not chosen_file(slot, snapshot):
+            jump(snapshot, [fx.alias_address(slot, number) for number in fx.ALIASES])
+        for slot in fx.SLOTS:
+            if not fx.chosen_file(slot, snapshot):
                 self._now.pop(slot, None)
                 self._last.pop(slot, None)
                 self._bypass.end(slot)
@@ -192,13 +180,13 @@ class ShaderPlayer:
         `fade`: the running dissolve; `outgoing`: the old look's values, if it still moves; `clock`: beats and bpm."""
         self.clock = clock
         now = {each.slot: each for each in self._playing(values, snapshot, moved)}
-        playing = (now.pop(TRANSITION),) if TRANSITION in now else ()
+        playing = (now.pop(fx.TRANSITION),) if fx.TRANSITION in now else ()
         transition = () if fade is not None and fade.is_repair else playing
         if fade is None:
             return *(replace(each, slot=slot + self._suffixes[slot]) for slot, each in now.items()), *transition
         self._old = fade.before
         before = self._outgoing_shaders(fade.before, fade.before if outgoing is None else outgoing)
-        is_composed = bool(transition) or (not fade.is_repair and values["/preset/blend"] != DISSOLVE)
+        is_composed = bool(transition) or (not fade.is_repair and values["/preset/blend"] != fx.DISSOLVE)
         if outgoing is not None and not is_composed and is_same(before, now):
             return morph_shaders(before, now, fade.mix, self._suffixes)
         for slot in now.keys() & before.keys():
@@ -227,9 +215,9 @@ class ShaderPlayer:
         return self._awaits_tests
 
     def _is_testing(self, values: Mapping[str, Any]) -> bool:
-        for slot in LOOK_SLOTS:
-            chosen, now = values[file_address(slot)], self._now.get(slot)
-            if not chosen or not values[enable_address(slot)] or slot in self._bypass.slots:
+        for slot in fx.LOOK_SLOTS:
+            chosen, now = values[fx.file_address(slot)], self._now.get(slot)
+            if not chosen or not values[fx.enable_address(slot)] or slot in self._bypass.slots:
                 continue
             if self._failed.get(slot) != chosen and (now is None or now.key != _key(chosen)):
                 return True
@@ -240,14 +228,14 @@ class ShaderPlayer:
     ) -> tuple[ShaderSlot, ...]:
         playing = []
         raised: list[str] = []
-        for slot in SLOTS:
-            shader, is_on = self._now.get(slot), values[enable_address(slot)]
+        for slot in fx.SLOTS:
+            shader, is_on = self._now.get(slot), values[fx.enable_address(slot)]
             if is_on and not self._enabled.get(slot, True):
                 self._slow.begin_anew(slot, shader)
             self._enabled[slot] = is_on
             if shader is None or not is_on:
                 continue
-            chosen = chosen_file(slot, values)
+            chosen = fx.chosen_file(slot, values)
             is_tested = shader.key != _key(chosen) and self._failed.get(slot) != chosen
             if is_tested:  # the newly chosen one is not ready
                 if slot in self._last:
@@ -270,9 +258,9 @@ class ShaderPlayer:
     def _outgoing_shaders(self, before: Snapshot, values: Mapping[str, Any]) -> dict[str, ShaderSlot]:
         """The shaders of the look that is dissolved, without events."""
         slots = {}
-        for slot in LOOK_SLOTS:
-            shader = self._chosen(slot, before[file_address(slot)])
-            if shader is not None and before[enable_address(slot)]:
+        for slot in fx.LOOK_SLOTS:
+            shader = self._chosen(slot, before[fx.file_address(slot)])
+            if shader is not None and before[fx.enable_address(slot)]:
                 old = slot_of(slot, shader, values, before, {}, clock=self.clock, quality=self._slow.quality_of(shader))
                 slots[slot] = replace(old, inputs={**old.inputs, **{each.name: False for each in _events(shader)}})
         return slots
@@ -365,7 +353,7 @@ def dissolve_shaders(
 
     `suffixes`: the suffix of each render slot of the second look, or of the only look that has a shader there."""
     result = []
-    for slot in LOOK_SLOTS:
+    for slot in fx.LOOK_SLOTS:
         old, new = before.get(slot), now.get(slot)
         if old is not None:
             suffix = suffixes[slot] if new is None else _other_suffix(suffixes[slot])
@@ -377,7 +365,7 @@ def dissolve_shaders(
 
 def _choice_addresses(slot: str) -> tuple[str, str]:
     """The addresses that choose a slot's shader: its switch and its file."""
-    return enable_address(slot), file_address(slot)
+    return fx.enable_address(slot), fx.file_address(slot)
 
 
 def _other_suffix(suffix: str) -> str:
@@ -402,10 +390,10 @@ def slot_of(
         else:
             positions = [moved.get(alias, snapshot.number(alias)) for alias in each.aliases]
         inputs[each.name] = each.value_at(positions)
-    own = [each.name for each in shader.file.inputs if each.type == "color" and each.name in PALETTE_INPUTS]
+    own = [each.name for each in shader.file.inputs if each.type == "color" and each.name in fx.PALETTE_INPUTS]
     if own:
         colours = shader_colours(item_weights(values["/colour/palette"]), values["/colour/shift"])
-        inputs.update((name, colours[PALETTE_INPUTS.index(name)]) for name in own)
+        inputs.update((name, colours[fx.PALETTE_INPUTS.index(name)]) for name in own)
     for fed in shader.file.inputs:
         if fed.type == "float" and fed.name in (fx.BEATS, fx.BPM):
             inputs[fed.name] = clock[fed.name == fx.BPM]

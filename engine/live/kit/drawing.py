@@ -12,11 +12,11 @@ from engine.render.graphics_maker import GraphicsMaker
 from engine.render.guarded_renderer import GuardedRenderer
 from engine.render.isf.isf_file import ShaderSlot
 from engine.render.look import Look
-from engine.render.masks import SourceMaps
+from engine.render.masks import SourceMaps, SourceRequest
 from engine.render.master import with_strobe
 from engine.render.picture import OutgoingLook, PictureInput, RegionMap
 from engine.render.region_mapper import RegionMapper
-from engine.render.source_maps import SourceMapper, SourceRequest
+from engine.render.source_maps import SourceMapper
 from engine.values import AudioFeatures, FrameId
 from osc_schema.fx import DISSOLVE
 

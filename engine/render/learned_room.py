@@ -1,0 +1,105 @@
+"""The empty room behind people, learned from the pictures of a camera that pans, zooms and turns.
+
+Corners of the room are found again in the newest picture (Lucas and Kanade 1981; Shi and Tomasi 1994,
+https://doi.org/10.1109/CVPR.1994.323794), and a shift, a turn and a scale fitted to them (RANSAC). The room is kept in
+the pixels of its first picture, so that no number of movements blurs it.
+"""
+
+from typing import Final
+
+import cv2
+import numpy as np
+
+MAX_MOVED_PX: Final = 16.0  # between two pictures
+UNMOVED_PX: Final = 0.15  # at the corners of the picture: below is noise
+CORNERS, MIN_CORNERS, MIN_FITTING = 100, 8, 0.4
+MIN_SPREAD: Final = 0.5  # of the picture's width: corners in less may be a person's
+MAX_SCALE: Final = 1.25  # of a picture to the room as kept, and the reverse
+_DETAIL_PX, _MAX_DETAIL = 3, 0.25  # standard deviation of the blur beneath, in logarithms
+
+
+class LearnedRoom:
+    """Pictures are natural logarithms of light, (height, width, 3) float32, all of one size. One thread."""
+
+    def __init__(self, light: np.ndarray) -> None:
+        """light: The first picture, whoever is in it."""
+        height, width = light.shape[:2]
+        self._size_px = (width, height)
+        self._ends = np.array([[0, 0, 1], [width, 0, 1], [0, height, 1], [width, height, 1]], float)
+        self._start = np.array([[1.0, 0.0, width // 2], [0.0, 1.0, height // 2]])
+        self._pose = self._start  # from the newest picture's pixels to the room's
+        self._room = np.zeros((2 * height, 2 * width, 4), np.float32)  # alpha: 1 where it is known
+        self._add_unknown(light)
+
+    def follow(self, light: np.ndarray, people: np.ndarray) -> np.ndarray:
+        """Find how the camera has moved: return the matrix, (2, 3), from this picture's pixels to the last one's.
+
+        people: Where they were in the last picture, (height, width), 0..1."""
+        old, new = _detail(self._view()), _detail(light)
+        unmoved = np.eye(2, 3)
+        corners = cv2.goodFeaturesToTrack(new, CORNERS, 0.02, 5, mask=(people < 0.1).astype(np.uint8))
+        if corners is None:
+            return unmoved
+        found, is_found, _ = cv2.calcOpticalFlowPyrLK(new, old, corners, None, winSize=(11, 11), maxLevel=2)  # type: ignore[call-overload]
+        corners, found = corners[is_found > 0], found[is_found > 0]
+        if len(corners) < MIN_CORNERS:
+            return unmoved
+        motion, fits = cv2.estimateAffinePartial2D(corners, found, ransacReprojThreshold=1.0)
+        fitting = corners[fits.ravel() > 0]
+        is_few = len(fitting) < max(MIN_CORNERS, MIN_FITTING * len(corners))
+        if motion is None or is_few or np.ptp(fitting[:, 0]) < MIN_SPREAD * self._size_px[0]:
+            return unmoved
+        moved_px = np.abs(self._ends @ (motion - unmoved).T).max()
+        if not UNMOVED_PX < moved_px < MAX_MOVED_PX:
+            return unmoved
+        self._move(_joined(motion, self._pose))
+        return np.asarray(motion)
+
+    def see(self, light: np.ndarray) -> np.ndarray:
+        """Return the room as it is seen in this picture, once the camera was followed; where it was never seen, it is
+        taken from the picture."""
+        self._add_unknown(light)
+        return self._view()
+
+    def learn(self, change: np.ndarray) -> None:
+        """Add a change, (height, width, 3), of the room as it was seen last."""
+        self._room[..., :3] += cv2.warpAffine(change, self._pose, self._room.shape[1::-1])
+
+    def _view(self) -> np.ndarray:
+        return warped(self._room[..., :3], self._pose, self._size_px)
+
+    def _move(self, pose: np.ndarray) -> None:
+        """Keep the room where this picture sees it; around the picture, if it would leave or is too large or small."""
+        ends, scale = self._ends @ pose.T, np.hypot(*pose[:, 0])
+        is_inside = ends.min() >= 0.0 and (ends <= np.multiply(self._size_px, 2)).all()
+        self._pose = pose
+        if not (is_inside and 1.0 / MAX_SCALE < scale < MAX_SCALE):
+            there = _joined(cv2.invertAffineTransform(pose), self._start)
+            self._room = cv2.warpAffine(self._room, there, self._room.shape[1::-1])
+            self._pose = self._start
+
+    def _add_unknown(self, light: np.ndarray) -> None:
+        opaque = np.dstack([light, np.ones(light.shape[:2], np.float32)])
+        new = cv2.warpAffine(opaque, self._pose, self._room.shape[1::-1])
+        is_new = (self._room[..., 3] < 0.99) & (new[..., 3] > 0.99)
+        self._room[is_new] = new[is_new]
+
+
+def warped(plane: np.ndarray, matrix: np.ndarray, size_px: tuple[int, int]) -> np.ndarray:
+    """Return a picture of that width and height, each pixel of which is that of `plane` where the matrix, (2, 3),
+    takes it; beyond, its edge. Pure."""
+    flags = cv2.INTER_LINEAR | cv2.WARP_INVERSE_MAP
+    return cv2.warpAffine(plane, matrix, size_px, flags=flags, borderMode=cv2.BORDER_REPLICATE)
+
+
+def _joined(first: np.ndarray, second: np.ndarray) -> np.ndarray:
+    """Return the matrix that does what the first does, then what the second does."""
+    joined: np.ndarray = second @ np.vstack([first, [0.0, 0.0, 1.0]])
+    return joined
+
+
+def _detail(light: np.ndarray) -> np.ndarray:
+    """Return what is finer than the light on it, (height, width) uint8."""
+    grey = cv2.cvtColor(light, cv2.COLOR_RGB2GRAY)
+    fine = (grey - cv2.GaussianBlur(grey, (0, 0), _DETAIL_PX)) / _MAX_DETAIL
+    return (127.5 * fine.clip(-1.0, 1.0) + 127.5).astype(np.uint8)
