@@ -122,7 +122,8 @@ class GestureHistory:
     def _record(self, change: Change, before: Value, now_s: float) -> None:
         address, gesture = change.address, None
         if change.by == MACRO:  # belongs to the hand that has moved the macro
-            gesture = next((each for each in self._open.values() if not each.after.keys().isdisjoint(MACROS)), None)
+            moving = (each for each in self._open.values() if not each.after.keys().isdisjoint(MACROS))
+            gesture = max(moving, key=lambda each: each.changed_s, default=None)
         elif change.by.startswith(HANDS):
             gesture = self._gesture_of(change, now_s)
         if gesture is None:
@@ -143,6 +144,9 @@ class GestureHistory:
             if not is_one and now_s - gesture.changed_s > (REST_S if is_dragged else TOGETHER_S):
                 gesture = None
         if gesture is None:
+            ended = [by for by, each in self._open.items() if now_s - each.changed_s > REST_S]
+            for by in set(ended) - self._holding:
+                del self._open[by]
             gesture = self._open[change.by] = self._add(Gesture())
         gesture.version, gesture.changed_s = change.version, now_s
         return gesture

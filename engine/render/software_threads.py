@@ -13,11 +13,16 @@ _VARIABLE = "LP_NUM_THREADS"
 def draw_without_threads() -> None:
     """Let llvmpipe draw on the calling thread on a machine of few cores, unless the user has chosen. Call it before the
     first context is opened."""
-    if (os.cpu_count() or 1) <= FEW_CORES:
+    if _cores() <= FEW_CORES:
         os.environ.setdefault(_VARIABLE, "0")
 
 
 def drawing_threads() -> int:
     """Return the number of threads that llvmpipe draws with, at least 1."""
     chosen = os.environ.get(_VARIABLE, "")
-    return max(1, int(chosen) if chosen.isdecimal() else os.cpu_count() or 1)
+    return max(1, int(chosen) if chosen.isdecimal() else _cores())
+
+
+def _cores() -> int:
+    """Return the number of cores that this process may use."""
+    return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1

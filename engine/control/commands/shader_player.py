@@ -30,7 +30,7 @@ from engine.params import ParamStore, Snapshot
 from engine.params.crossfade import Crossfade, PictureFade
 from engine.params.shader_inputs import ON_FROM, InputValue, ShaderInput, inputs_of
 from engine.render.colour import shader_colours
-from engine.render.isf.isf_file import SECOND_SUFFIX, IsfFile, ShaderSlot
+from engine.render.isf.isf_file import SECOND_SUFFIX, IsfFile, IsfInput, ShaderSlot
 from engine.values import item_weights
 from osc_schema import fx
 
@@ -339,7 +339,7 @@ def morph_shaders(
         mixed = {
             each.name: _interpolate(old.inputs[each.name], new.inputs[each.name], fraction)
             for each in new.file.inputs
-            if each.type in _MIXED and each.name in old.inputs and each.name in new.inputs
+            if _is_mixed(each) and each.name in old.inputs and each.name in new.inputs
         }
         mix = old.mix + (new.mix - old.mix) * fraction
         result.append(replace(new, slot=slot + suffixes[slot], inputs={**new.inputs, **mixed}, mix=mix, is_shared=True))
@@ -385,7 +385,7 @@ def slot_of(
     """The slot of a shader that plays with these values; arguments as of `ShaderPlayer.shaders`. `quality`: factor."""
     inputs: dict[str, InputValue] = {}
     for each in shader.inputs:
-        if each.type in _MIXED:
+        if _is_mixed(each):
             positions = [values[alias] for alias in each.aliases]
         else:
             positions = [moved.get(alias, snapshot.number(alias)) for alias in each.aliases]
@@ -408,6 +408,11 @@ def _interpolate(old: Any, new: Any, fraction: float) -> InputValue:
     if isinstance(new, tuple):
         return tuple(a + (b - a) * fraction for a, b in zip(old, new, strict=True))
     return float(old + (new - old) * fraction)
+
+
+def _is_mixed(each: ShaderInput | IsfInput) -> bool:
+    """True if an input takes values in between; each value of `quality` allocates other textures."""
+    return each.type in _MIXED and each.name != fx.QUALITY
 
 
 def _events(shader: PlayingShader) -> list[ShaderInput]:

@@ -121,7 +121,7 @@ class PassTarget:
 
     def __init__(self, context: moderngl.Context, size_px: tuple[int, int], dtype: str, count: int = BUFFERS) -> None:
         """count: Textures to allocate now; `add_buffer` allocates the rest."""
-        self.size_px = size_px
+        self.size_px, self.is_float = size_px, dtype != "f1"
         self._context, self._dtype = context, dtype
         self._textures: list[moderngl.Texture] = []
         self._framebuffers: list[moderngl.Framebuffer] = []

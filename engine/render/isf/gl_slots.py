@@ -8,6 +8,7 @@ Frame: `begin`, then for each look `draw_generator` (before the pass, if layer 5
 """
 
 import logging
+import math
 import time
 from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import replace
@@ -18,7 +19,7 @@ import numpy as np
 from engine.errors import IsfError
 from engine.render.gl_textures import Target, release_all
 from engine.render.graphic import Graphic
-from engine.render.isf.clocks import DateAt, DrawClock, OverrunError, date_live, isf_date
+from engine.render.isf.clocks import LIMIT_S, DateAt, DrawClock, OverrunError, date_live, isf_date
 from engine.render.isf.gl_images import SoundImages, unbind
 from engine.render.isf.gl_sources import SourceImages
 from engine.render.isf.isf_file import (
@@ -72,7 +73,7 @@ class SlotChain:
         self._in_use: Collection[Target] = ()
         self._sound = SoundImages(context)
         self._sources = SourceImages(context)
-        self._clock = DrawClock()
+        self._clock = DrawClock(math.inf if self._builds_at_once else LIMIT_S)
         self._date = (2000.0, 1.0, 1.0, 0.0)
         self.state = ShaderState()
         """State of the last picture; replaced as a whole. Any thread."""
@@ -113,11 +114,11 @@ class SlotChain:
             self._size_px = size_px
         costs_ms = {name: slot.read_cost_ms() for name, slot in self._slots.items()}
         overruns = frozenset(name for name, slot in self._slots.items() if slot.has_overrun)
-        for name in overruns.difference(each.slot for each in slots):
-            self._slots[name].has_overrun = False  # switched off: may be tried again
+        for name in self._slots.keys() - {each.slot for each in slots}:
+            self._slots[name].pause()
         may_build = True
         for shader in self._playing:
-            slot = self._slots.setdefault(shader.slot, _SlotPlayer(self._context))
+            slot = self._slots.setdefault(shader.slot, _SlotPlayer())
             slot.follow(shader, time_s)
             for ready in self._ready.values():
                 if slot.is_building:
@@ -126,7 +127,7 @@ class SlotChain:
                 may_build = self._builds_at_once
                 self._build(slot)
         for shader in upcoming:
-            ready = self._ready.setdefault(shader.slot, _SlotPlayer(self._context))
+            ready = self._ready.setdefault(shader.slot, _SlotPlayer())
             ready.follow(shader, time_s)
             while may_build and ready.is_building:
                 may_build = self._builds_at_once
@@ -237,12 +238,13 @@ class SlotChain:
         try:
             with self._clock.running(shader.slot):
                 if self._is_software:
-                    slot.program.draw(canvas, values, images, self._time_of(slot))
+                    is_drawn = slot.program.draw(canvas, values, images, self._time_of(slot))
                     self._wait()
                     slot.cost_ms = (time.perf_counter() - began_s) * 1e3
                 else:
+                    slot.query = slot.query or self._context.query(time=True)
                     with slot.query:
-                        slot.program.draw(canvas, values, images, self._time_of(slot))
+                        is_drawn = slot.program.draw(canvas, values, images, self._time_of(slot))
                     slot.is_timed = True
         except OverrunError:
             slowest = self._clock.slowest
@@ -266,7 +268,8 @@ class SlotChain:
             return False
         if inputs:
             slot.last_inputs = inputs
-        return True
+        self.is_incomplete |= not is_drawn
+        return is_drawn
 
     def _time_of(self, slot: "_SlotPlayer") -> ShaderTime:
         return replace(slot.next_time(self._date), history=self._sources.history)
@@ -351,7 +354,7 @@ class SlotChain:
 class _SlotPlayer:
     """The shader that a slot plays, and the one being built for it."""
 
-    def __init__(self, context: moderngl.Context) -> None:
+    def __init__(self) -> None:
         self.program: IsfProgram | None = None
         self.next_program: IsfProgram | None = None
         self.next_file: IsfFile | None = None
@@ -359,7 +362,7 @@ class _SlotPlayer:
         self.last_inputs: Mapping[str, Input] = {}
         self.warmed = 0
         self.failure = ""
-        self.query = context.query(time=True)
+        self.query: moderngl.Query | None = None
         self.is_timed = False
         self.cost_ms: float | None = None
         self.has_overrun = False
@@ -368,6 +371,7 @@ class _SlotPlayer:
         self._began_s = self._time_s = 0.0
         self._before_s: float | None = None
         self._frame = 0
+        self._was_drawn = False
 
     @property
     def is_building(self) -> bool:
@@ -375,7 +379,9 @@ class _SlotPlayer:
 
     def follow(self, shader: ShaderSlot, time_s: float) -> None:
         """Store the time, and start building a new file."""
-        self._time_s = time_s
+        if not self._was_drawn:
+            self._before_s = None
+        self._time_s, self._was_drawn = time_s, False
         self.next_inputs = shader.inputs
         playing = self.program.file if self.program is not None else None
         if shader.file in (playing, self._failed):
@@ -404,6 +410,10 @@ class _SlotPlayer:
             self.next_program, ready.program = ready.program, None
             self.play_next()
 
+    def pause(self) -> None:
+        """Do not play in this picture: it is switched off, or belongs to no look on screen."""
+        self.has_overrun, self._was_drawn = False, False  # it may be tried again
+
     def overrun(self, spent_ms: float) -> None:
         """Record that its program exceeded the time limit."""
         self.has_overrun, self.cost_ms, self.is_timed = True, spent_ms, False
@@ -421,15 +431,15 @@ class _SlotPlayer:
         self.program = None
 
     def next_time(self, date: tuple[float, float, float, float]) -> ShaderTime:
-        """Return the shader's time for the next picture; call it once per picture."""
+        """Return the shader's time for the next picture; call it once per picture. A pause is no TIMEDELTA."""
         delta_s = 0.0 if self._before_s is None else max(0.0, self._time_s - self._before_s)
-        self._before_s = self._time_s
+        self._before_s, self._was_drawn = self._time_s, True
         self._frame += 1
         return ShaderTime(time_s=self._time_s - self._began_s, delta_s=delta_s, frame=self._frame - 1, date=date)
 
     def read_cost_ms(self) -> float | None:
         """Return the time of the last picture. The GPU has finished it, so this does not wait."""
-        if self.is_timed:
+        if self.is_timed and self.query is not None:
             self.cost_ms, self.is_timed = self.query.elapsed / 1e6, False
         cost_ms, self.cost_ms = self.cost_ms, None
         return cost_ms

@@ -56,7 +56,17 @@ MAX_STRAIGHT: Final = 262_144  # above it loops lose that right
 MAX_UNITS: Final = 4 << 20  # of a text without loops: calls that call each other twice, thirty deep
 MIN_ROUND: Final = 33  # so that a budget ends before the 65535 rounds at which llvmpipe ends any loop silently
 MAX_LEVELS: Final = 120  # of statements in statements, and of functions called before they are defined
-_FINISH: Final = ("clamp", "mix", "isnan", "max", "texelFetch", "float", "vec3", "vec4")  # after the author's text
+_FINISH: Final = (
+    "clamp",
+    "mix",
+    "isnan",
+    "isinf",
+    "max",
+    "texelFetch",
+    "float",
+    "vec3",
+    "vec4",
+)  # after the author's text
 _LOOPS: Final = ("for", "while", "do")
 
 

@@ -26,7 +26,7 @@ POINTS_AT_ONCE: Final = 1 << 15  # between two looks at the clock
 _COMPILER_ERROR = re.compile(
     r"^(?:ERROR: )?(?P<file>\d+)[:(](?P<line>\d+)(?:\(\d+\))?\)?\s*:?\s*(?:error\s*)?:?\s*(?P<reason>.*)"
 )
-RAW, OVER, EFFECT, COUNT = range(4)
+RAW, OVER, EFFECT, COUNT, FLOAT = range(5)
 """Modes of the last pass: `isf_finish` in shaders/fragment.glsl."""
 
 
@@ -54,6 +54,7 @@ class LinkedProgram:
             samplers[BENEATH] = BENEATH
         most = context.info["GL_MAX_TEXTURE_IMAGE_UNITS"]
         if len(samplers) > most:
+            self.release()
             raise IsfError(f"the shader reads {len(samplers)} images: this GPU binds at most {most}")
         self.units = {name: unit for unit, name in enumerate(samplers)}
         """Texture unit by the name in the file."""
@@ -138,7 +139,7 @@ class IsfProgram:
         self._wait, self._clock, self._waits_for_passes = wait, clock, waits_for_passes
         self._names = file.texts.names
         self._uniforms: dict[str, Input] = {"isf_budget": file.budget, "isf_is_opaque": file.is_opaque}
-        self._linked: dict[int, LinkedProgram] = {}
+        self._linked = {0: LinkedProgram(context, file, 0)}
         """By the number of the pass: each has one variant; Mesa's cache finds only the first one of a program again."""
         self._targets = ShaderTargets(context, file)
         self._sampler = context.sampler(repeat_x=False, repeat_y=False, filter=(moderngl.LINEAR, moderngl.LINEAR))
@@ -151,18 +152,18 @@ class IsfProgram:
         is_copied = self._has_holes or last.target is not None or last.width is not None or last.height is not None
         self._copy = IsfProgram(context, copy_file(), wait) if is_copied else None
         self._output: PassTarget | None = None
-        self._linked_for(0)
 
     def draw(
         self, canvas: Canvas, inputs: Mapping[str, Input], images: Callable[[str], moderngl.Texture], time: ShaderTime
-    ) -> None:
+    ) -> bool:
         """Draw all passes, the last one into the canvas. `images` gives the texture of an image input by its name.
 
-        IsfError if its targets are too large with these inputs; OverrunError where the clock ends it."""
+        Returns False if its targets have grown so much that they are allocated over several pictures: nothing is drawn
+        then. IsfError if they are too large with these inputs; OverrunError where the clock ends it."""
         sizes = target_sizes(self.file, inputs, canvas.size_px)
-        missing_bytes = self._targets.missing_bytes(sizes)
-        if self._clock is not None and missing_bytes > self._clock.max_growth_bytes:
-            raise IsfError(f"its targets grow by {missing_bytes >> 20} MB while it plays")
+        if self._clock is not None and self._targets.missing_bytes(sizes) > self._clock.max_growth_bytes:
+            self._targets.follow(sizes, max_textures=1)
+            return False
         self._targets.follow(sizes)
         self._set_values(inputs, time, canvas.size_px)
         last, output_px = len(self.file.passes) - 1, output_size(self.file, inputs, canvas.size_px)
@@ -180,6 +181,7 @@ class IsfProgram:
             assert output is not None
             texture = output.texture
             self._copy.draw(canvas, {}, lambda _: texture, time)
+        return True
 
     def set_opaque(self, is_opaque: bool) -> None:
         """Set whether the shader's alpha is ignored."""
@@ -252,7 +254,7 @@ class IsfProgram:
     def _run_into(
         self, target: PassTarget, number: int, images: Callable[[str], moderngl.Texture], canvas: Canvas
     ) -> None:
-        self._run(number, target.back, target.size_px, images, canvas, RAW)
+        self._run(number, target.back, target.size_px, images, canvas, FLOAT if target.is_float else RAW)
         target.swap()
         if self._wait is not None and self._waits_for_passes:
             self._wait()

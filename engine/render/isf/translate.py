@@ -120,10 +120,8 @@ def _reserved() -> frozenset[str]:
         "void bool int float vec2 vec3 vec4 ivec2 ivec3 ivec4 bvec2 bvec3 bvec4 mat2 mat3 mat4 sampler2D input output"
     )
     keywords = "if else for while do return break continue discard const in out inout uniform varying attribute struct"
-    builtins = (
-        "texture textureLod textureProj textureSize texelFetch vec2 clamp mix max abs isnan fract sin cos min mod floor"
-    )
-    return frozenset(f"{types} {keywords} {builtins} main".split())
+    builtins = "texture textureLod textureProj textureSize texelFetch vec2 clamp mix max abs isnan isinf fract sin cos"
+    return frozenset(f"{types} {keywords} {builtins} min mod floor main".split())
 
 
 def _declarations(controls: Iterable[IsfInput], images: Iterable[str], names: dict[str, str]) -> str:

@@ -2,15 +2,17 @@
 
 from collections.abc import Callable, Mapping
 from dataclasses import replace
+from itertools import count
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 import pytest
 
-from engine.render.isf.clocks import DrawClock, OverrunError
+from engine.render.isf.clocks import DrawClock, OverrunError, date_offline
 from engine.render.isf.isf_file import Input, IsfFile, ShaderSlot
 from engine.render.isf.parse import parse_isf
+from engine.render.opening import open_renderer
 from engine.render.picture import OutgoingLook, PictureInput, Renderer
 from tests.support.pictures import draw_once
 
@@ -104,15 +106,69 @@ def test_the_old_shader_plays_until_the_new_one_is_built_and_on_if_it_is_refused
     assert gl.shader_state.failures == {}
 
 
-def test_a_shader_whose_targets_grow_too_large_is_bypassed(gl: Renderer, play: Draw) -> None:
+def test_targets_that_grow_are_allocated_over_some_pictures_and_too_large_ones_refused(
+    gl: Renderer, play: Draw
+) -> None:
     header = '"INPUTS": [{"NAME": "n", "TYPE": "float", "DEFAULT": 1, "MAX": 99999}]'
     passes = '"PASSES": [{"TARGET": "a", "WIDTH": "$n", "HEIGHT": "$n"}, {}]'
-    plain = play()
-    for side, reason in ((9999.0, "9999x9999"), (3500.0, "grow by 93 MB while it plays")):
-        file = file_of(f"/*{{{header}, {passes}}}*/ {RED.partition('*/')[2]}")
-        assert play(slot("1", file))[0, 0].tolist() == [255, 0, 0, 255]
-        assert np.array_equal(play(slot("1", file, inputs={"n": side})), plain)
-        assert reason in gl.shader_state.failures["1"]
+    text = f"""/*{{{header}, {passes}}}*/
+    void main() {{ vec4 seen = IMG_NORM_PIXEL(a, vec2(0.5));
+    gl_FragColor = PASSINDEX == 0 ? vec4(1.0) : vec4(n / 9999.0, seen.gb, 1.0); }}"""
+    plain, file = play(), file_of(text)
+    assert play(slot("1", file))[0, 0].tolist() == [0, 255, 255, 255]
+    growing = [play(slot("1", file, inputs={"n": 3500.0}), frames=1)[0, 0, 0] for _ in range(3)]
+    assert growing == [0, 89, 89] and not gl.shader_state.failures, "93 MB: the last picture stays for one"
+    assert np.array_equal(play(slot("1", file, inputs={"n": 9999.0})), plain)
+    assert "9999x9999" in gl.shader_state.failures["1"]
+
+
+@pytest.mark.parametrize("bad", ["log(-TIME)", "exp(200.0 * TIME)", "-exp(200.0 * TIME)"])
+def test_what_is_not_finite_does_not_stay_in_a_target_of_floats(play: Draw, bad: str) -> None:
+    passes = '"PASSES": [{"TARGET": "kept", "FLOAT": true, "PERSISTENT": true, "WIDTH": 1, "HEIGHT": 1}, {}]'
+    file = file_of(f"""/*{{{passes}}}*/ void main() {{
+        float before = IMG_NORM_PIXEL(kept, vec2(0.5)).r, bad = TIME > 0.8 && TIME < 1.1 ? {bad} : 0.0;
+        gl_FragColor = vec4(vec3(PASSINDEX == 0 ? 0.5 * before + 0.4 + bad : before), 1.0); }}""")
+    play(slot("1", file))
+    assert play(slot("1", file), frames=9, start_s=0.5)[0, 0, 0] == 204
+    assert play(slot("1", file), frames=1, start_s=1.1)[0, 0, 0] == 0
+    assert play(slot("1", file), frames=20, start_s=1.3)[0, 0, 0] == 204
+
+
+def test_the_time_in_which_a_shader_is_not_drawn_is_no_timedelta(play: Draw) -> None:
+    file = file_of(CLOCK)
+    play(slot("1", file))
+    assert play(slot("1", file), frames=3, start_s=1.0)[0, 0, 2] in (8, 9)
+    play(frames=2, start_s=2.0)
+    assert play(slot("1", file), frames=1, start_s=5.0)[0, 0, 2] == 0
+    assert play(slot("1", file), frames=2, start_s=5.1)[0, 0, 2] in (8, 9)
+    play(slot("1", file, mix=0.0), frames=2, start_s=6.0)
+    assert play(slot("1", file), frames=1, start_s=7.0)[0, 0, 2] == 0
+
+
+def test_no_clock_ends_a_picture_offline(
+    gl: Renderer, play: Draw, picture: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Its bytes would depend on the machine's speed, and Swarm would be black from some picture on."""
+    now_s, begin = count(), DrawClock.begin
+
+    def begin_by_ticks(clock: DrawClock) -> None:
+        monkeypatch.setattr(clock, "_now_s", lambda: float(next(now_s)))
+        begin(clock)
+
+    monkeypatch.setattr(DrawClock, "begin", begin_by_ticks)
+    dots = file_of(
+        '/*{"PASSES": [{"TARGET": "dots", "FLOAT": true, "POINTS": "70000"}, {}]}*/\n'
+        "void main() { gl_FragColor = PASSINDEX == 0 ? vec4(1.0) : vec4(IMG_THIS_PIXEL(dots).rgb, 1.0); }",
+        "dots.fs",
+    )
+    play(slot("1", dots))
+    assert gl.shader_state.overruns == {"1"}
+    offline = open_renderer("gl", *SIZE_PX, date_at=date_offline)
+    try:
+        draw_once(offline, replace(picture(), shaders=[slot("1", dots)]))
+        assert not offline.shader_state.overruns and (offline.read_rgba()[..., 0] == 255).any()
+    finally:
+        offline.close()
 
 
 def test_a_shader_that_is_saved_again_continues_in_time(play: Draw) -> None:

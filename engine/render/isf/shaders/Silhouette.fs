@@ -154,7 +154,7 @@ void main() {
         vec4 before = FRAMEINDEX == 0 ? vec4(0.0) : IMG_NORM_PIXEL(embers, from);
         float fire = max(before.r * (1.0 - pace * (0.175 - 0.115 * rise)) - pace * (0.018 + 0.03 * (1.0 - tear)), edge * (0.25 + 0.75 * tear) * (0.12 + 0.88 * burn));
         // The glow of the bodies: taps that turn from picture to picture, gathered over time.
-        float angle = 2.4 * float(FRAMEINDEX), far = 0.018 + 0.05 * fract(0.618 * float(FRAMEINDEX));
+        float number = float(FRAMEINDEX % 1024), angle = 2.4 * number, far = 0.018 + 0.05 * fract(0.618 * number);
         vec2 tap = far * vec2(cos(angle), sin(angle)) * aspect;
         float glow = 0.5 * (people(at + tap).x + people(at - tap).x);
         glow = mix(FRAMEINDEX == 0 ? glow : IMG_NORM_PIXEL(embers, at).b, glow, 0.12);

@@ -2,6 +2,7 @@
 const int ISF_RAW = 0; // into a target of the shader
 const int ISF_OVER = 1; // a generator, over the picture
 const int ISF_EFFECT = 2; // an effect, in place of the picture
+const int ISF_FLOAT = 4; // into a target of the shader in floats
 const int ISF_COUNT = 3; // work of the guarded loops, as a share of the budget
 uniform int isf_finish;
 uniform float isf_mix;

@@ -7,6 +7,11 @@ void main() {
     if (isf_finish == ISF_RAW) {
         return;
     }
+    if (isf_finish == ISF_FLOAT) { // what is not finite would spread in a target that is read again, and never go
+        isf_FragColor = mix(isf_FragColor, vec4(0.0), isnan(isf_FragColor));
+        isf_FragColor = mix(isf_FragColor, vec4(0.0), isinf(isf_FragColor));
+        return;
+    }
     if (isf_finish == ISF_COUNT) {
         isf_FragColor = vec4(vec3(float(isf_spent) / float(isf_budget)), 1.0);
         return;
