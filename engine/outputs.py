@@ -4,6 +4,7 @@ The second shows the finished picture (`program`), or another preset in its own 
 sound, clock and master of the first. If it does not fit before the next frame is due, it is left out.
 """
 
+import math
 from dataclasses import replace
 
 from engine.control.commands.control_hub import ControlHub
@@ -25,6 +26,7 @@ from engine.values import AudioFeatures, FrameId, PublishedFrame
 from osc_schema.fx import LOOK_SLOTS, file_address
 from osc_schema.outputs import NUMBERS, SECOND
 
+_CHANGED = "/output/2/look or its size changes"
 TOO_DEAR = "more than the first leaves: its rate falls; choose a smaller /output/2/width and height, or another look"
 
 
@@ -63,7 +65,11 @@ class Outputs:
             return
         shape, preset = self._shape(snapshot, 2, frame.id), self._chosen_preset(snapshot)
         if self._paced_for != (settings := (shape.requested_px, preset)):
-            self._pace, self._paced_for = SparePace(), settings
+            pixels = math.prod(shape.of_look().picture_px) / math.prod(self._drawing.renderer.size_px)
+            self._pace = SparePace(self._looks.cost.look_s * pixels if preset else 0.0)
+            self._paced_for = settings
+            if self._problems.get("slots"):
+                self.close()  # so that its shader is tried again
         pace, is_offline, now_s = self._pace, self._drawing.is_offline, self._stopwatch.now_s()
         free_s = next_due_s - now_s
         if is_offline or pace.allows(now_s, free_s):
@@ -71,11 +77,13 @@ class Outputs:
             if preset is None:
                 self.close()
             elif (second := self._second_of((of_look := shape.of_look()).picture_px)) is not None:
-                renderer, shape, shows = second, of_look, preset.name
                 second.draw(self._picture(preset, snapshot, scene, features, frame))
                 state = second.shader_state
                 lost = [*state.failures.values(), *(f"the shader in {slot} took too long" for slot in state.overruns)]
-                self._report_once("slots", f"output 2: {shows} is drawn without a shader: {lost[0]}" if lost else "")
+                line = f"output 2: {preset.name}: {lost[0] if lost else ''}; it shows the program until {_CHANGED}"
+                self._report_once("slots", line if lost else "")
+                if not lost:
+                    renderer, shape, shows = second, of_look, preset.name
             self._sinks.publish_extra(frame, SECOND.name, renderer.output_picture(shape))
             pace.add(now_s, free_s, self._stopwatch.now_s() - now_s)
             self._shows = shows
@@ -83,7 +91,7 @@ class Outputs:
         else:
             self._dropped += 1
         line = f"output 2: a picture takes {pace.cost_s * 1000:.0f} ms, {TOO_DEAR}"
-        self._report_once("pace", line if pace.failures > 1 and not is_offline else "")
+        self._report_once("pace", line if (pace.failures > 1 or pace.is_refused) and not is_offline else "")
         self.status = SecondStatus(*shape.size_px, pace.cost_s * 1000, self._frames, self._dropped, self._shows)
 
     def close(self) -> None:

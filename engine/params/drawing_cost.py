@@ -18,10 +18,15 @@ class DrawingCost:
         """Add a published frame: seconds of all its work, seconds of drawing in it, number of looks drawn."""
         self._frames_s.append((draw_s / looks, work_s - draw_s))
 
+    @property
+    def look_s(self) -> float:
+        """Seconds in which one look is drawn, in nineteen of twenty frames; 0 before the first."""
+        return _percentile_95([look_s for look_s, _ in self._frames_s])
+
     def begin(self, period_s: float, late: int) -> str:
         """Start a fade. Returns why there is no time to draw both looks, or "". `late`: late frames so far."""
         self._late_at_begin = late
-        look_s = _percentile_95([look_s for look_s, _ in self._frames_s])
+        look_s = self.look_s
         rest_s = _percentile_95([rest_s for _, rest_s in self._frames_s])
         needed_s = 2.0 * look_s + rest_s
         if needed_s <= MAX_WORK_FRACTION * period_s:

@@ -24,11 +24,15 @@ TOGETHER_S: Final = 0.1  # two controls that move within this time are moved tog
 HANDS: Final = ("udp ", "tcp ", "ws ", "map ", "midi ", "/layer/copy", "/mod/copy", "/macro", "panic")
 """Beginnings of the names of sources that hands use; no other source makes steps."""
 _DRAGGED: Final = (ParamType.FLOAT, ParamType.STOPS, ParamType.INT, ParamType.COLOUR, ParamType.TEXT)
+_OF_TAKES: Final = ("/preset/crossfader", "/preset/transition", "/preset/blend", "/preset/key")
+_SWITCHED_ON_AIR: Final = ("/master/strobe/enable", "/master/blackout", "/master/freeze")
+"""To undo that one was switched off would flash, darken or stop the picture."""
 _PLAYED: Final = frozenset(
     param.address
     for param in osc_schema.PARAMS
     if param.type is not ParamType.TRIGGER
-    and (param.stored or param.area == "master" or param.address == "/preset/crossfader")
+    and (param.stored or param.area == "master" or param.address in _OF_TAKES)
+    and param.address not in _SWITCHED_ON_AIR
 )
 """Addresses that steps contain: no sinks, no size, no safety."""
 _SHADER_OF: Final = {alias_address(slot, n): file_address(slot) for slot in SLOTS for n in ALIASES}

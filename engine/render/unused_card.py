@@ -13,15 +13,7 @@ from typing import Final
 
 from engine.render.context import can_load, is_software, name_devices
 from engine.render.egl_devices import gpu_choice
-from engine.system.graphics_card import (
-    CAPABILITIES,
-    CONTAINER_OPTION,
-    NVIDIA,
-    GraphicsCard,
-    find_cards,
-    is_container,
-    nvidia_release,
-)
+from engine.system import graphics_card
 from engine.system.small_file import read_small
 
 NVIDIA_EGL: Final = "libEGL_nvidia.so.0"
@@ -58,33 +50,33 @@ def find_unused_card() -> UnusedCard | None:
     """Find a card that OpenGL could use; None if there is none, one is in use, or the user chose the device.
 
     Opens a context on each device, to know their errors: another one is current afterwards."""
-    if gpu_choice() or not sys.platform.startswith("linux") or not (cards := find_cards()):
+    if gpu_choice() or not sys.platform.startswith("linux") or not (cards := graphics_card.find_cards()):
         return None
     named = name_devices()
     if any(not each.error and not is_software(each.name) for each in named):
         return None
     failed = [each for each in named if each.error]
-    errors = {NVIDIA if each.device.is_cuda else each.device.file: each.error for each in failed}
+    errors = {graphics_card.NVIDIA if each.device.is_cuda else each.device.file: each.error for each in failed}
     return explain_unused(cards[0], DriverFacts(errors=errors))
 
 
-def explain_unused(card: GraphicsCard, facts: DriverFacts) -> UnusedCard:
+def explain_unused(card: graphics_card.GraphicsCard, facts: DriverFacts) -> UnusedCard:
     """Explain why OpenGL does not use this card."""
-    reason, fix = (_explain_nvidia if card.vendor == NVIDIA else _explain_mesa)(card, facts)
+    reason, fix = (_explain_nvidia if card.vendor == graphics_card.NVIDIA else _explain_mesa)(card, facts)
     return UnusedCard(card=card.name, reason=reason, fix=fix)
 
 
-def _explain_nvidia(card: GraphicsCard, facts: DriverFacts) -> tuple[str, str]:
-    in_container = is_container(facts.root, facts.environ)
-    restart = f"start the container with {CONTAINER_OPTION}"
+def _explain_nvidia(card: graphics_card.GraphicsCard, facts: DriverFacts) -> tuple[str, str]:
+    in_container = graphics_card.is_container(facts.root, facts.environ)
+    restart = f"start the container with {graphics_card.CONTAINER_OPTION}"
     if card.file.exists() and not facts.may_open(card.file):
         return _no_permission(card, "video")
-    if NVIDIA in facts.errors:
+    if graphics_card.NVIDIA in facts.errors:
         return (
-            f"NVIDIA's driver does not open it ({facts.errors[NVIDIA]})",
+            f"NVIDIA's driver does not open it ({facts.errors[graphics_card.NVIDIA]})",
             "see whether nvidia-smi finds it, and restart the machine if not",
         )
-    release = nvidia_release(facts.root)
+    release = graphics_card.nvidia_release(facts.root)
     if not card.file.exists():
         if release:
             return (
@@ -94,9 +86,12 @@ def _explain_nvidia(card: GraphicsCard, facts: DriverFacts) -> tuple[str, str]:
         return "NVIDIA's driver is not loaded", "install it (Debian: nvidia-driver), then restart and try nvidia-smi"
     release = release or "NUMBER"  # hidden by some sandboxes
     if not facts.can_load(NVIDIA_EGL):
-        capabilities = facts.environ.get(CAPABILITIES, "compute,utility, the default")
+        capabilities = facts.environ.get(graphics_card.CAPABILITIES, "compute,utility, the default")
         if in_container and not {"graphics", "all"} & set(capabilities.split(",")):
-            return f"the container has no {NVIDIA_EGL}: {CAPABILITIES} is {capabilities}, without graphics", restart
+            return (
+                f"the container has no {NVIDIA_EGL}: {graphics_card.CAPABILITIES} is {capabilities}, without graphics",
+                restart,
+            )
         where = "on the host " if in_container else ""
         return (
             f"{NVIDIA_EGL} is missing",
@@ -116,7 +111,7 @@ def _explain_nvidia(card: GraphicsCard, facts: DriverFacts) -> tuple[str, str]:
     )
 
 
-def _explain_mesa(card: GraphicsCard, facts: DriverFacts) -> tuple[str, str]:
+def _explain_mesa(card: graphics_card.GraphicsCard, facts: DriverFacts) -> tuple[str, str]:
     if facts.environ.get("LIBGL_ALWAYS_SOFTWARE", "0").lower() not in ("", "0", "false"):
         return "LIBGL_ALWAYS_SOFTWARE is set", "unset LIBGL_ALWAYS_SOFTWARE"
     if not card.file.exists():
@@ -127,7 +122,7 @@ def _explain_mesa(card: GraphicsCard, facts: DriverFacts) -> tuple[str, str]:
     return f"Mesa does not open it ({error})", "apt-get install libgl1-mesa-dri, or a newer Mesa"
 
 
-def _no_permission(card: GraphicsCard, group: str) -> tuple[str, str]:
+def _no_permission(card: graphics_card.GraphicsCard, group: str) -> tuple[str, str]:
     return f"this user may not open {card.file}", f"sudo usermod -aG {group} $USER, then log in again"
 
 

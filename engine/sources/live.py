@@ -82,11 +82,12 @@ class NewestOnly(ABC):
         self._newest = frame  # last: a thread that sees the picture does not see the old problem beside it
 
     def lose(self, problem: str, then: str = "; retrying") -> None:
-        """Count and report a loss."""
+        """Count a loss, and report it, once per `problem` until a picture comes."""
         self._lost += 1
-        self._problem = problem
         self._arrivals_s.clear()
-        self._report("camera", f"{problem}{then}")
+        if problem != self._problem:
+            self._problem = problem
+            self._report("camera", f"{problem}{then}")
 
     def miss(self, problem: str) -> None:
         """Report why the source cannot be opened yet, once per `problem`."""

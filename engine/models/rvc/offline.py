@@ -17,23 +17,7 @@ from torch import Tensor
 
 from engine.errors import ModelError
 from engine.models.device_work import device_wait, max_conv_length
-from engine.models.rvc.cutting import (
-    FULL,
-    HALF,
-    MAX_PEAK_IN,
-    MAX_PEAK_OUT,
-    RATE_HZ,
-    SHORT,
-    SMALL,
-    CutLengths,
-    Piece,
-    Span,
-    crossfade_spans,
-    cut_into_spans,
-    group_by_size,
-    limiting_gain,
-    read_piece,
-)
+from engine.models.rvc import cutting as cut
 from engine.models.rvc.highpass import high_pass, high_pass_on_host
 from engine.models.rvc.loudness import gate, mix_loudness, silence_db
 from engine.models.rvc.model import VoiceModel
@@ -107,7 +91,7 @@ class VoiceConverter:
         options: OptimizationConfig,
         *,
         profiler: PerformanceProfiler | None = None,
-        cutting: CutLengths | None = None,
+        cutting: cut.CutLengths | None = None,
     ) -> None:
         """`cutting` None: chosen by precision and memory, as RVC does. ModelError if the model lacks the speaker."""
         speakers = model.synthesizer.shape.speakers
@@ -133,11 +117,11 @@ class VoiceConverter:
         with torch.inference_mode():
             return high_pass(torch.from_numpy(sound).to(self.model.device)[None])[0].cpu().numpy()
 
-    def convert(self, pieces: Sequence[Piece]) -> list[np.ndarray]:
+    def convert(self, pieces: Sequence[cut.Piece]) -> list[np.ndarray]:
         """Convert pieces of sound. Returns the used part of each, (span.frames * hop,) float32, in the same order.
         Pieces of one size are batched. ModelError if the model returns NaN or infinity."""
         parts: dict[int, np.ndarray] = {}
-        for numbers in group_by_size([piece.span.size for piece in pieces], self.options.batch_size):
+        for numbers in cut.group_by_size([piece.span.size for piece in pieces], self.options.batch_size):
             with torch.inference_mode():
                 sounds = self._convert([pieces[number] for number in numbers])
             parts.update(zip(numbers, sounds, strict=True))
@@ -146,21 +130,23 @@ class VoiceConverter:
     def convert_sound(self, sound: np.ndarray) -> np.ndarray:
         """Convert (n,) float32 at 16 kHz, n > 0, to (n * rate_hz // 16000,) float32 of the set loudness, peak <=
         0.99."""
-        sound = sound * np.float32(limiting_gain(float(np.abs(sound).max()), MAX_PEAK_IN))
+        sound = sound * np.float32(cut.limiting_gain(float(np.abs(sound).max()), cut.MAX_PEAK_IN))
         filtered = self.high_pass(sound)
 
         def read(first: int, count: int) -> np.ndarray:
             return filtered[first : first + count]
 
-        spans = cut_into_spans(read, len(filtered), self.cutting)
-        parts = self.convert([read_piece(span, read, len(filtered)) for span in spans])
-        output = np.concatenate(list(crossfade_spans(spans, parts, self.hop)))[: len(sound) * self.rate_hz // RATE_HZ]
+        spans = cut.cut_into_spans(read, len(filtered), self.cutting)
+        parts = self.convert([cut.read_piece(span, read, len(filtered)) for span in spans])
+        output = np.concatenate(list(cut.crossfade_spans(spans, parts, self.hop)))[
+            : len(sound) * self.rate_hz // cut.RATE_HZ
+        ]
         voices = torch.from_numpy(filtered)[None], torch.from_numpy(output)[None]
         below_db = silence_db(self.settings.threshold_db)
         output = mix_loudness(*voices, self.hop, self.settings.rms_mix, below_db)[0].numpy()
-        return output * np.float32(limiting_gain(float(np.abs(output).max(initial=0.0)), MAX_PEAK_OUT))
+        return output * np.float32(cut.limiting_gain(float(np.abs(output).max(initial=0.0)), cut.MAX_PEAK_OUT))
 
-    def _convert(self, pieces: list[Piece]) -> list[np.ndarray]:
+    def _convert(self, pieces: list[cut.Piece]) -> list[np.ndarray]:
         """Convert pieces of one size as one batch."""
         model, settings, profiler = self.model, self.settings, self.profiler
         spans = [piece.span for piece in pieces]
@@ -203,7 +189,7 @@ class VoiceConverter:
     def _stretched_hop(self) -> int:
         return self.model.synthesizer.shape.stretched_hop(self.settings.formant)
 
-    def _frames_to_decode(self, spans: list[Span]) -> slice:
+    def _frames_to_decode(self, spans: list[cut.Span]) -> slice:
         """Frames of the window to decode: those that any span uses, rounded up so that few different lengths occur. All
         frames if a formant stretches the window, because frames then change position."""
         if self._stretched_hop != self.hop:
@@ -211,7 +197,7 @@ class VoiceConverter:
         begin, end = min(span.lead for span in spans), max(span.lead + span.frames for span in spans)
         return slice(begin - min(begin, -(end - begin) % LENGTH_STEP), end)
 
-    def _synthesize(self, z: Tensor, f0: Tensor | None, spans: list[Span], decoded: slice) -> Tensor:
+    def _synthesize(self, z: Tensor, f0: Tensor | None, spans: list[cut.Span], decoded: slice) -> Tensor:
         """Latent (B, latent, size) of any speaker and pitch (B, size) in Hz -> (B, decoded frames * hop)."""
         synthesizer, profiler, hop, stretched = self.model.synthesizer, self.profiler, self.hop, self._stretched_hop
         lead_in = synthesizer.shape.lead_in_frames
@@ -239,15 +225,15 @@ class VoiceConverter:
         return sound
 
 
-def cutting_for(device: torch.device, dtype: torch.dtype) -> CutLengths:
+def cutting_for(device: torch.device, dtype: torch.dtype) -> cut.CutLengths:
     """Lengths as in RVC: shorter with little memory, longer in half precision, shortest if convolutions are limited."""
     if max_conv_length(device) < sys.maxsize:
-        return SHORT
+        return cut.SHORT
     if dtype == torch.float16:
-        return HALF
+        return cut.HALF
     if device.type == "cuda" and torch.cuda.get_device_properties(device).total_memory <= SMALL_MEMORY:
-        return SMALL
-    return FULL
+        return cut.SMALL
+    return cut.FULL
 
 
 def _repeat_to_frames(features: Tensor, frames: int) -> Tensor:
@@ -255,7 +241,7 @@ def _repeat_to_frames(features: Tensor, frames: int) -> Tensor:
     return features[:, (torch.arange(frames, device=features.device) // 2).clamp(max=features.shape[1] - 1)]
 
 
-def _noise(spans: list[Span], like: Tensor, columns: int = 1) -> Tensor:
+def _noise(spans: list[cut.Span], like: Tensor, columns: int = 1) -> Tensor:
     """Standard normal float32 noise of each span, as long and wide as `like`. Independent of the batch."""
     shape = like.shape[1:] if columns == 1 else (1, like.shape[1] * columns)
     parts = []

@@ -19,19 +19,10 @@ import numpy as np
 from engine.errors import IsfError
 from engine.render.gl_textures import Target, release_all
 from engine.render.graphic import Graphic
+from engine.render.isf import isf_file
 from engine.render.isf.clocks import LIMIT_S, DateAt, DrawClock, OverrunError, date_live, isf_date
 from engine.render.isf.gl_images import SoundImages, unbind
 from engine.render.isf.gl_sources import SourceImages
-from engine.render.isf.isf_file import (
-    END_IMAGE,
-    SECOND_SUFFIX,
-    SOURCE_IMAGE,
-    START_IMAGE,
-    Input,
-    IsfFile,
-    ShaderSlot,
-    ShaderState,
-)
 from engine.render.isf.program import EFFECT, OVER, Canvas, IsfProgram, ShaderTime, copy_file
 from engine.render.masks import SourceMaps
 from osc_schema.fx import PROGRESS
@@ -39,7 +30,7 @@ from osc_schema.fx import PROGRESS
 log = logging.getLogger(__name__)
 
 RING = 5  # targets: the one drawn into, the one read, two finished pictures of looks that dissolve, and the last one
-_SOURCE_INPUTS = (SOURCE_IMAGE, START_IMAGE)
+_SOURCE_INPUTS = (isf_file.SOURCE_IMAGE, isf_file.START_IMAGE)
 
 
 class SlotChain:
@@ -61,7 +52,7 @@ class SlotChain:
         self._slots: dict[str, _SlotPlayer] = {}
         self._ready: dict[str, _SlotPlayer] = {}
         """Shaders that are built, but not played yet."""
-        self._playing: tuple[ShaderSlot, ...] = ()
+        self._playing: tuple[isf_file.ShaderSlot, ...] = ()
         self._ring: list[Target] = []
         self._black: Target | None = None
         self._generated: dict[str, Target] = {}
@@ -75,21 +66,21 @@ class SlotChain:
         self._sources = SourceImages(context)
         self._clock = DrawClock(math.inf if self._builds_at_once else LIMIT_S)
         self._date = (2000.0, 1.0, 1.0, 0.0)
-        self.state = ShaderState()
+        self.state = isf_file.ShaderState()
         """State of the last picture; replaced as a whole. Any thread."""
         self.is_incomplete = False
         """True if this picture must not be shown: a shader was aborted, failed, or is not built yet after a cut."""
 
     def begin(
         self,
-        slots: Sequence[ShaderSlot],
+        slots: Sequence[isf_file.ShaderSlot],
         waves: np.ndarray,
         time_s: float,
         size_px: tuple[int, int],
         in_use: Collection[Target] = (),
         *,
         is_cutting: bool = False,
-        upcoming: Sequence[ShaderSlot] = (),
+        upcoming: Sequence[isf_file.ShaderSlot] = (),
         source: SourceMaps | None = None,
         graphics: Sequence[Graphic] = (),
     ) -> None:
@@ -135,7 +126,7 @@ class SlotChain:
         for name in self._ready.keys() - {shader.slot for shader in upcoming}:
             self._ready.pop(name).release()
         self.is_incomplete = is_cutting and any(self._slots[each.slot].is_building for each in self._slots_of(False))
-        self.state = ShaderState(
+        self.state = isf_file.ShaderState(
             costs_ms={name: cost_ms for name, cost_ms in costs_ms.items() if cost_ms is not None},
             failures={name: slot.failure for name, slot in self._slots.items() if slot.failure},
             overruns=overruns,
@@ -164,7 +155,7 @@ class SlotChain:
         """Return True if this look has shaders. is_outgoing: In a dissolve, ask for the outgoing look."""
         return bool(self._slots_of(is_outgoing))
 
-    def _slots_of(self, is_outgoing: bool) -> list[ShaderSlot]:
+    def _slots_of(self, is_outgoing: bool) -> list[isf_file.ShaderSlot]:
         of_looks = (each for each in self._playing if not each.is_transition)
         return [each for each in of_looks if each.is_shared or each.is_outgoing is is_outgoing]
 
@@ -207,7 +198,7 @@ class SlotChain:
         others = self._images(slot.program.file, outgoing, incoming, None)
 
         def image(name: str) -> moderngl.Texture:
-            return incoming.texture if name == END_IMAGE else others(name)
+            return incoming.texture if name == isf_file.END_IMAGE else others(name)
 
         was_incomplete = self.is_incomplete
         for each in (outgoing, incoming) if is_luma else ():
@@ -228,7 +219,11 @@ class SlotChain:
         self._release_targets()
 
     def _draw_slot(
-        self, slot: "_SlotPlayer", shader: ShaderSlot, canvas: Canvas, images: Callable[[str], moderngl.Texture]
+        self,
+        slot: "_SlotPlayer",
+        shader: isf_file.ShaderSlot,
+        canvas: Canvas,
+        images: Callable[[str], moderngl.Texture],
     ) -> bool:
         assert slot.program is not None
         if slot.has_overrun:
@@ -300,7 +295,7 @@ class SlotChain:
             slot.fail_next(str(error))
 
     def _images(
-        self, file: IsfFile, beneath: Target, source: Target, generated: Target | None
+        self, file: isf_file.IsfFile, beneath: Target, source: Target, generated: Target | None
     ) -> Callable[[str], moderngl.Texture]:
         """Return the textures of a shader's image inputs: first the picture so far, then the generator's."""
         by_name = {each.name: each for each in file.inputs}
@@ -318,7 +313,7 @@ class SlotChain:
 
         return texture
 
-    def _reads_other_images(self, shader: ShaderSlot) -> bool:
+    def _reads_other_images(self, shader: isf_file.ShaderSlot) -> bool:
         images = [each.name for each in shader.file.inputs if each.type == "image" and not each.is_source_map]
         return not shader.is_generator and shader.mix > 0 and len(images) > 1
 
@@ -357,9 +352,9 @@ class _SlotPlayer:
     def __init__(self) -> None:
         self.program: IsfProgram | None = None
         self.next_program: IsfProgram | None = None
-        self.next_file: IsfFile | None = None
-        self.next_inputs: Mapping[str, Input] = {}
-        self.last_inputs: Mapping[str, Input] = {}
+        self.next_file: isf_file.IsfFile | None = None
+        self.next_inputs: Mapping[str, isf_file.Input] = {}
+        self.last_inputs: Mapping[str, isf_file.Input] = {}
         self.warmed = 0
         self.failure = ""
         self.query: moderngl.Query | None = None
@@ -367,7 +362,7 @@ class _SlotPlayer:
         self.cost_ms: float | None = None
         self.has_overrun = False
         """True if its program was aborted in a picture; it is not drawn until it is switched off or replaced."""
-        self._failed: IsfFile | None = None
+        self._failed: isf_file.IsfFile | None = None
         self._began_s = self._time_s = 0.0
         self._before_s: float | None = None
         self._frame = 0
@@ -377,7 +372,7 @@ class _SlotPlayer:
     def is_building(self) -> bool:
         return self.next_file is not None
 
-    def follow(self, shader: ShaderSlot, time_s: float) -> None:
+    def follow(self, shader: isf_file.ShaderSlot, time_s: float) -> None:
         """Store the time, and start building a new file."""
         if not self._was_drawn:
             self._before_s = None
@@ -454,6 +449,6 @@ class _SlotPlayer:
         self.next_program, self.next_file, self.warmed = None, None, 0
 
 
-def _order(shader: ShaderSlot) -> tuple[bool, str]:
+def _order(shader: isf_file.ShaderSlot) -> tuple[bool, str]:
     """Sort key: the generator first, then the effects by slot."""
-    return not shader.is_generator, shader.slot.removesuffix(SECOND_SUFFIX)
+    return not shader.is_generator, shader.slot.removesuffix(isf_file.SECOND_SUFFIX)

@@ -12,18 +12,10 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from engine.errors import ModelError
+from engine.models import weight_files
 from engine.models.gguf_file import MAGIC, read_gguf, read_gguf_tensor
 from engine.models.not_a_model import not_a_model
 from engine.models.pickle_file import PICKLES, STATE_DICT, PickleStub, Storage, read_pickle, read_pickled_tensors
-from engine.models.weight_files import (
-    NUMPY,
-    TensorInfo,
-    WeightFiles,
-    decode_numbers,
-    read_header,
-    read_header_and_metadata,
-    read_tensor_bytes,
-)
 from engine.system.small_file import open_regular
 
 if TYPE_CHECKING:
@@ -34,7 +26,7 @@ SAFETENSORS = ".safetensors"
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class CheckpointHeader:
-    tensors: dict[str, TensorInfo]
+    tensors: dict[str, weight_files.TensorInfo]
     """Tensors by their names in the file."""
     metadata: dict[str, str] = field(default_factory=dict)
     """Metadata strings; a pickle has none."""
@@ -53,7 +45,7 @@ def read_checkpoint_header(file: Path) -> CheckpointHeader:
     if is_gguf:
         return CheckpointHeader(tensors={name: tensor for name, (tensor, _) in read_gguf(file).items()}, is_gguf=True)
     if suffix == SAFETENSORS:
-        tensors, metadata = read_header_and_metadata(file)
+        tensors, metadata = weight_files.read_header_and_metadata(file)
         return CheckpointHeader(tensors=tensors, metadata=metadata)
     if suffix not in PICKLES:
         what = not_a_model(file)
@@ -66,8 +58,8 @@ def read_numbers(file: Path, name: str, *, is_pickle: bool, is_gguf: bool = Fals
     OSError and ModelError from reading."""
     if is_gguf:
         return read_gguf_tensor(file, *read_gguf(file)[name]).astype(np.float64).ravel()
-    dtype, raw = _read_pickled(file, name) if is_pickle else read_tensor_bytes(file, name)
-    return decode_numbers(dtype, raw).astype(np.float64) if dtype in NUMPY else None
+    dtype, raw = _read_pickled(file, name) if is_pickle else weight_files.read_tensor_bytes(file, name)
+    return weight_files.decode_numbers(dtype, raw).astype(np.float64) if dtype in weight_files.NUMPY else None
 
 
 def _read_pickled(file: Path, name: str) -> tuple[str, bytes]:
@@ -87,20 +79,20 @@ def _read_pickled(file: Path, name: str) -> tuple[str, bytes]:
     return "", b""
 
 
-def weights_of(name: str, file: Path) -> WeightFiles:
+def weights_of(name: str, file: Path) -> weight_files.WeightFiles:
     """The WeightFiles of a single file. ModelError in one line if its format is not supported."""
     if file.suffix not in (SAFETENSORS, *PICKLES):
         known = ", ".join((SAFETENSORS, *PICKLES))
         raise ModelError(f"{name}: a {file.suffix or 'file without suffix'}; of single files {known} are read")
-    return WeightFiles(files=(file,), variant=None, is_pickle=file.suffix != SAFETENSORS)
+    return weight_files.WeightFiles(files=(file,), variant=None, is_pickle=file.suffix != SAFETENSORS)
 
 
-def headers_of(weights: WeightFiles) -> dict[str, TensorInfo]:
+def headers_of(weights: weight_files.WeightFiles) -> dict[str, weight_files.TensorInfo]:
     """Dtype and shape of the tensors of all files, by name. ModelError in one line for a broken file, and for a pickle
     that imports more than torch's weights_only allows."""
-    tensors: dict[str, TensorInfo] = {}
+    tensors: dict[str, weight_files.TensorInfo] = {}
     for file in weights.files:
-        tensors |= read_pickled_tensors(file) if file.suffix in PICKLES else read_header(file)
+        tensors |= read_pickled_tensors(file) if file.suffix in PICKLES else weight_files.read_header(file)
     return tensors
 
 
