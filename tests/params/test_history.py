@@ -128,6 +128,35 @@ def test_a_macro_is_undone_with_all_that_it_moved(rig: UndoRig, reports: Any) ->
     assert (rig.store.get("/macro/1"), rig.store.get(BRIGHTNESS)) == (start, 0.7)
 
 
+def test_what_a_macro_moves_is_undone_with_the_hand_that_moved_it_last(rig: UndoRig, reports: Any) -> None:
+    macros = Macros(rig.store, reports)
+    rig.store.set("/macro/moves/2", f"{BRIGHTNESS} 0 4", by="configuration")
+    rig.store.set(BRIGHTNESS, 0.7, by="configuration")
+    rig.frame()
+    rig.move("/macro/1", 0.9, by=PHONE)
+    for position in (0.5, 1.0):
+        rig.move("/macro/2", position)
+        macros.step(0.0)
+        rig.frame()
+    assert rig.undo().startswith("/macro/2")
+    macros.step(9.0)
+    assert rig.store.get(BRIGHTNESS) == 0.7 and rig.store.get("/macro/1") == 0.9
+
+
+def test_undo_takes_a_transition_back_and_switches_no_strobe(rig: UndoRig) -> None:
+    rig.move("/preset/blend", "screen")
+    for address in ("/master/strobe/enable", "/master/blackout", "/master/freeze"):
+        rig.move(address, True, False, every_s=2.0)
+    assert rig.undo() == "/preset/blend" and rig.store.get("/preset/blend") == "dissolve"
+    assert not any(rig.store.get(each) for each in ("/master/strobe/enable", "/master/blackout", "/master/freeze"))
+
+
+def test_senders_that_have_gone_leave_no_open_gesture(rig: UndoRig) -> None:
+    for port in range(2000):
+        rig.move(ANGLE, float(port % 90), by=f"udp 10.0.0.9:{port}", every_s=0.01)
+    assert len(rig.presets.history._open) <= 101, "those of the last second"
+
+
 def test_an_input_of_a_shader_that_has_left_is_skipped_with_one_line(rig: UndoRig, reports: Any) -> None:
     rig.store.set_many([("/fx/1/file", "Glow"), ("/fx/1/2", 0.5)], by="configuration")
     rig.move("/fx/1/2", 0.75)

@@ -50,6 +50,8 @@ class AutopilotControl:
         self._waiting = ""
         """The look that waits for its bar; "" if none does."""
         self._waits_for: Section = "quiet"
+        self._faults: dict[str, str] = {}
+        """Why looks of the bank were left out, as reported, by their names."""
         self._take_origin = self._problem = ""
         """The source of the values that the last take has set, and the line that was reported last."""
         self._is_taken_back = False
@@ -72,15 +74,19 @@ class AutopilotControl:
         plays = bool(values["/autopilot/enable"]) and now_s - policy.touched_s >= values.number("/autopilot/hands_off")
         policy.breathe(now_s, values.number("/autopilot/breath") if plays else 0.0)
         policy.section = policy.section if plays else None
+        bank = int(values.number("/autopilot/bank"))
+        has_bank = bank <= len(self._banks.banks.banks)
+        if values["/autopilot/enable"] and not has_bank:
+            self._say(f"there is no bank {bank}: it waits until there is one (/bank/put) or /autopilot/bank is another")
         on = self._presets.cache.find(on_air) if on_air else None
         energy, longest_bars = None if on is None else on.energy, values.number("/autopilot/bars")
-        is_due = plays and policy.wants_change(self._section, bar, longest_bars, energy)
+        is_due = plays and has_bank and policy.wants_change(self._section, bar, longest_bars, energy)
         if not is_due or self._waits_for != self._section:
             self._take_back()
             self._next_try_bar = -math.inf
         if is_due and not self._waiting and bar >= self._next_try_bar:
             self._next_try_bar = bar + 1.0
-            self._queue_take(int(values.number("/autopilot/bank")))
+            self._queue_take(bank)
 
     def _queue_take(self, bank: int) -> None:
         """Let the look that fits wait for the next bar; a line if there is none."""
@@ -115,14 +121,16 @@ class AutopilotControl:
     def _looks(self, bank: int) -> dict[str, float | None]:
         """The looks of the bank that can be shown, with their energies; a line for each that cannot."""
         banks = self._banks.banks.banks
-        names = [pad.preset for _, pad in sorted_pads(banks[bank - 1])] if 0 < bank <= len(banks) else []
+        names = [pad.preset for _, pad in sorted_pads(banks[bank - 1])] if bank else []
         looks: dict[str, float | None] = {}
         for name in names if bank else LOOKS:
             loaded = self._presets.cache.find(name)
-            if loaded is not None and (fault := self._presets.faults.reason(name)):
-                self._report(f"autopilot.{name}", f"/autopilot: preset {name!r} left out: {fault}")
-            elif loaded is not None:
+            fault = self._presets.faults.reason(name) if loaded is not None else ""
+            if loaded is not None and not fault:
                 looks[loaded.name] = loaded.energy
+            elif fault and self._faults.get(name) != fault:
+                self._report(f"autopilot.{name}", f"/autopilot: preset {name!r} left out: {fault}")
+            self._faults[name] = fault
         return looks
 
     # -- hands -------------------------------------------------------------------------------------

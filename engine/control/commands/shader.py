@@ -131,7 +131,7 @@ class ShaderControl:
                 slot=slot.name,
                 file=slot.chosen_name,
                 state="off" if slot.state in _SWITCHED and not snapshot[fx.enable_address(slot.name)] else slot.state,
-                detail=slot.detail,
+                detail=slot.detail or self._player.quality_line(slot.playing),
                 shown=slot.playing.name if slot.playing is not None else "",
                 draw_ms=self._player.draw_ms.get(slot.name, 0.0),
             )
@@ -242,8 +242,8 @@ class ShaderControl:
         for slot_name in self._player.bypass(too_slow):
             self._post(partial(self._bypass, slot_name, too_slow[slot_name], period_s))
         for each in slow:
-            if each.quality is not None:
-                self._post(partial(self._tell_quality, each.slot, each.quality, each.draw_ms, period_s * 1000))
+            if each.quality is not None and (shader := self._player.shader_at(each.slot)) is not None:
+                self._tell_quality(each.slot, shader)
         if not state.failures and not self._failing:
             return
         failing = {slot: (self._player.shader_at(slot), reason) for slot, reason in state.failures.items()}
@@ -430,8 +430,7 @@ class ShaderControl:
         version = self._set_aliases(slot, inputs)
         slot.playing = PlayingShader(name=slot.chosen_name, file=file, inputs=inputs, version=version)
         self._has_played.add(self._key(slot.chosen_name))
-        quality, draw_ms, period_ms = self._first_form(file, tested_ms)
-        self._player.play(slot.name, slot.playing, quality)
+        self._player.play(slot.name, slot.playing, *self._first_form(file, tested_ms))
         self._views.show(slot.name, inputs, slot.chosen_name)
         if left_out:
             reason = f"{slot.chosen_name}: {', '.join(left_out)}: no alias is left; these inputs keep their defaults"
@@ -440,8 +439,7 @@ class ShaderControl:
         for line in lost_routes(slot.name, self._store.snapshot(), self._views):
             self._report(f"fx.{slot.name}.mod", line)
         self._set_state(slot, "playing")
-        if quality < 1.0:
-            self._tell_quality(slot.name, quality, draw_ms, period_ms)
+        self._tell_quality(slot.name, slot.playing)
 
     def _first_form(self, file: IsfFile, tested_ms: float) -> tuple[float, float, float]:
         """Return the quality with which a shader begins, the time of its full form, and a frame's."""
@@ -500,11 +498,10 @@ class ShaderControl:
         self._report(f"fx.{slot_name}", f"/fx/{slot_name}: {slot.chosen_name}: bypassed: {reason}")
         self._set_state(slot, "bypassed", reason)
 
-    def _tell_quality(self, slot_name: str, quality: float, draw_ms: float, period_ms: float) -> None:
-        """Report that a smaller form of the shader is drawn."""
-        slot = self._slots[slot_name]
-        slot.detail = f"drawn at quality {quality:g}: took {draw_ms:.0f} ms of the {period_ms:.0f} ms of a frame"
-        self._report(f"fx.{slot_name}.quality", f"/fx/{slot_name}: {slot.chosen_name}: {slot.detail}")
+    def _tell_quality(self, slot_name: str, shader: PlayingShader) -> None:
+        """Report that a smaller form of the shader is drawn, if one is. Any thread."""
+        if line := self._player.quality_line(shader):
+            self._report(f"fx.{slot_name}.quality", f"/fx/{slot_name}: {shader.name}: {line}")
 
     def _try_again(self, slot_name: str) -> None:
         slot = self._slots[slot_name]

@@ -80,14 +80,20 @@ class ShaderPlayer:
 
     # -- any thread ----------------------------------------------------------------------------
 
-    def play(self, slot: str, shader: PlayingShader, quality: float = 1.0) -> None:
-        """Play a shader from the first frame whose values choose it. quality: At most, as of `SlowShaders.limit`."""
-        self._slow.limit(shader, quality)
+    def play(
+        self, slot: str, shader: PlayingShader, quality: float = 1.0, draw_ms: float = 0.0, period_ms: float = 0.0
+    ) -> None:
+        """Play a shader from the first frame whose values choose it. The numbers are those of `SlowShaders.limit`."""
+        self._slow.limit(shader, quality, draw_ms, period_ms)
         self._next[slot] = shader
 
     def keep_last(self, slot: str, failed: str) -> None:
         """Keep playing the last good shader, as the file `failed` cannot be played; it follows its aliases again."""
         self._failed[slot] = failed
+
+    def quality_line(self, shader: PlayingShader | None) -> str:
+        """The line on the smaller form in which a shader is drawn, with what its full form took; or ""."""
+        return self._slow.line_of(shader) if shader is not None else ""
 
     def alias_of(self, target: str, values: Mapping[str, Any]) -> str:
         """The alias of a named input of the shader that these values choose; "" for none or several. Render thread."""
@@ -283,19 +289,22 @@ class ShaderPlayer:
         self.draw_ms = draw_ms = {own[name]: ms for name, ms in costs_ms.items() if name in own}
         over = {own[name] for name in overruns if name in own}
         self.holds_up_fade = any(name not in own for name in overruns)
-        slow = self._slow.count(draw_ms, period_s * 1000.0, over)
+        period_ms = period_s * 1000.0
+        slow = self._slow.count(draw_ms, period_ms, over)
         if is_offline:
             return []
+
+        def smaller(slot: str, ms: float) -> float | None:
+            return self._slow.smaller(self._now[slot], ms, period_ms)
+
         if slow or len(draw_ms) < len(costs_ms):  # in a dissolve the other look takes time, too
             return [
                 SlowShader(
-                    slot=slot,
-                    draw_ms=draw_ms[slot],
-                    quality=None if slot in over else self._slow.smaller(self._now[slot]),
+                    slot=slot, draw_ms=(ms := draw_ms[slot]), quality=None if slot in over else smaller(slot, ms)
                 )
                 for slot in slow
             ]
-        return self._slow.count_picture(picture_ms, period_s * 1000.0, draw_ms, self._now)
+        return self._slow.count_picture(picture_ms, period_ms, draw_ms, self._now)
 
     def shader_at(self, render_slot: str) -> PlayingShader | None:
         """The shader that plays in this render slot; None for one of an outgoing look."""

@@ -48,7 +48,7 @@ def first_quality(file: IsfFile, draw_ms: float, period_ms: float) -> float:
 
 
 class SlowShaders:
-    """Counts slow frames. Render thread; `limit` and `quality_of` any thread.
+    """Counts slow frames. Render thread; `limit`, `quality_of` and `line_of` any thread.
 
     One slow frame may be the system's, so there must be several in a row: fifteen, or fewer if together they have
     delayed the picture for half a second."""
@@ -59,13 +59,25 @@ class SlowShaders:
         self._full_frames = 0.0
         self._qualities: dict[str, float] = {}
         """By the shader's key; 1 for one that is missing."""
+        self._costs: dict[str, str] = {}
 
     def quality_of(self, shader: PlayingShader) -> float:
         return self._qualities.get(shader.key, 1.0)
 
-    def limit(self, shader: PlayingShader, quality: float) -> None:
-        """Draw a shader at this factor at most; one that was too slow in this run keeps its smaller form."""
-        self._qualities[shader.key] = min(quality, self.quality_of(shader))
+    def line_of(self, shader: PlayingShader) -> str:
+        """The line on the smaller form in which a shader is drawn; "" for its full form."""
+        quality = self.quality_of(shader)
+        return f"drawn at quality {quality:g}: {self._costs.get(shader.key, '')}" if quality < 1.0 else ""
+
+    def limit(self, shader: PlayingShader, quality: float, draw_ms: float, period_ms: float) -> None:
+        """Draw a shader at this factor at most, as its full form takes so much of a frame; one that was too slow in
+        this run keeps its smaller form."""
+        if quality < self.quality_of(shader):
+            self._choose(shader, quality, draw_ms, period_ms)
+
+    def _choose(self, shader: PlayingShader, quality: float, draw_ms: float, period_ms: float) -> None:
+        self._costs[shader.key] = f"took {draw_ms:.0f} ms of the {period_ms:.0f} ms of a frame"
+        self._qualities[shader.key] = quality
 
     def begin(self, slot: str) -> None:
         """Reset the counts of a slot: another shader plays in it, or it is tried again."""
@@ -107,14 +119,15 @@ class SlowShaders:
         self._full_frames = 0.0
         for slot in sorted(draw_ms, key=lambda slot: -draw_ms[slot]):
             gains = draw_ms[slot] > MIN_GAIN_FRACTION * period_ms
-            if gains and (quality := self.smaller(now[slot])) is not None:
+            if gains and (quality := self.smaller(now[slot], draw_ms[slot], period_ms)) is not None:
                 return [SlowShader(slot=slot, draw_ms=draw_ms[slot], quality=quality)]
         return []
 
-    def smaller(self, shader: PlayingShader) -> float | None:
-        """Choose the next smaller form of a shader; None if there is none."""
+    def smaller(self, shader: PlayingShader, draw_ms: float, period_ms: float) -> float | None:
+        """Choose the next smaller form of a shader that takes so much of a frame; None if there is none."""
         quality = self.quality_of(shader)
         if not has_quality(shader.file) or quality == QUALITIES[-1]:
             return None
-        smaller = self._qualities[shader.key] = next(each for each in QUALITIES if each < quality)
+        smaller = next(each for each in QUALITIES if each < quality)
+        self._choose(shader, smaller, draw_ms, period_ms)
         return smaller

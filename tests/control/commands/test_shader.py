@@ -197,6 +197,24 @@ def test_a_slow_shader_with_a_smaller_form_is_drawn_in_it_before_it_is_bypassed(
     rig.frame()
     rig.store.set("/fx/generator/enable", True, by="test")
     assert rig.frame()["generator"].inputs["quality"] == 1.0, "switched on again, the full form is tried again"
+    wait_for(lambda: rig.state("generator") == "playing", "the second try")
+    assert rig.detail("generator") == ""
+
+
+def test_the_line_on_a_smaller_form_names_the_shader_that_plays(
+    rig: Rig, play: Any, wait_for: Any, reports: Any
+) -> None:
+    rig.write("Forms", FORMS)
+    wait_for(lambda: rig.control.catalog.find("Forms") is not None, "the scan")
+    play("Forms", "generator")
+    rig.store.set("/fx/generator/file", "Broken", by="test")
+    rig.frame()
+    wait_for(lambda: rig.state("generator") == "failed", "the error")
+    error = rig.detail("generator")
+    for _ in range(UNMEASURED_FRAMES + MAX_SLOW_FRAMES):
+        rig.frame({"generator": 0.6 * PERIOD_S * 1000})
+    assert reports.lines[-1][1].startswith("/fx/generator: Forms: drawn at quality 0.5: took 20 ms")
+    assert rig.detail("generator") == error
 
 
 def test_a_quick_shader_is_drawn_in_its_smaller_form_while_the_whole_picture_is_slow(
