@@ -18,15 +18,7 @@ from dataclasses import dataclass, field, replace
 from functools import partial
 from typing import Any, Generic, NamedTuple, Protocol, TypeVar
 
-from engine.errors import (
-    ChildError,
-    DeviceFullError,
-    DeviceLostError,
-    ModelError,
-    MultiverseError,
-    UsageError,
-    in_one_line,
-)
+from engine import errors
 from engine.jobs.kit.ray_cluster import connect, ray_reason
 from engine.system.package_version import package_version
 from engine.system.undoing import undo_on_error
@@ -108,10 +100,10 @@ class ActorError(Exception):
 def _sendable_errors() -> Iterator[None]:
     try:
         yield
-    except (MultiverseError, MemoryError):
+    except (errors.MultiverseError, MemoryError):
         raise
     except Exception as error:
-        raise ActorError(in_one_line(error)) from error
+        raise ActorError(errors.in_one_line(error)) from error
 
 
 @dataclass(slots=True, kw_only=True, eq=False)
@@ -178,9 +170,9 @@ def resources_for(
     of the cluster, if no machine has such a device."""
     has_cards = any(resources.get("GPU", 0.0) >= 1.0 for resources in machines)
     if device.startswith("cuda:"):
-        raise UsageError(f"--device {device}: on a cluster each actor is given its card; give --device cuda")
+        raise errors.UsageError(f"--device {device}: on a cluster each actor is given its card; give --device cuda")
     if device == "cuda" and not has_cards:
-        raise ModelError(f"--device cuda: no machine of {cluster} has a card; give --device cpu")
+        raise errors.ModelError(f"--device cuda: no machine of {cluster} has a card; give --device cpu")
     if has_cards and device in ("auto", "cuda"):
         return ActorResources({"num_gpus": 1, "num_cpus": 1}, "cuda", threads, max_actors)
     if device == "mps" or (device == "auto" and sys.platform == "darwin"):
@@ -241,7 +233,7 @@ class ActorPool:
             self._start_more()
             if not self.actors:
                 needs = " and ".join(f"{count} {RESOURCES[name]}" for name, count in self._resources.needs.items())
-                raise ModelError(f"no machine of {self.cluster_name} has what one actor needs: {needs}")
+                raise errors.ModelError(f"no machine of {self.cluster_name} has what one actor needs: {needs}")
             while not self.warm:
                 self._wait([], timeout_s=WAIT_S)
                 self._start_more()
@@ -372,7 +364,7 @@ class ActorPool:
             self._had_actor_s = now_s
         elif now_s - self._had_actor_s > NO_ACTOR_S:
             idle = f"no actor has started for {NO_ACTOR_S:.0f} s on {self.cluster_name}"
-            raise ChildError(f"{idle}: nothing is free; see: ray status")
+            raise errors.ChildError(f"{idle}: nothing is free; see: ray status")
         is_starting = len(self.warm) < len(self.actors)
         if now_s - self._polled_s < POLL_INTERVAL_S or is_starting or self._failed_starts >= MAX_FAILED_STARTS:
             return
@@ -409,7 +401,7 @@ class ActorPool:
         actor.info = answer
         if answer.version != package_version():
             versions = f"multiverse-engine {answer.version}, this machine has {package_version()}"
-            differs = ChildError(f"{actor.machine} has {versions}: install the same on all")
+            differs = errors.ChildError(f"{actor.machine} has {versions}: install the same on all")
             if not self._loaded_models:
                 raise differs
             self._lose(actor, differs, is_unusable=True)  # a machine that has joined later
@@ -421,11 +413,11 @@ class ActorPool:
         piece whose answer this is. `is_unusable`: no other may be started in its place."""
         cause = getattr(error, "cause", None)  # what the actor itself raised; None if it died
         is_actor_error = isinstance(cause, ActorError)
-        reason = ray_reason(error) if cause is None else str(cause) if is_actor_error else in_one_line(cause)
-        model_error = ModelError(f"on {actor.machine}: {reason}")
-        is_full, is_first = isinstance(cause, DeviceFullError | MemoryError), not self._loaded_models
+        reason = ray_reason(error) if cause is None else str(cause) if is_actor_error else errors.in_one_line(cause)
+        model_error = errors.ModelError(f"on {actor.machine}: {reason}")
+        is_full, is_first = isinstance(cause, errors.DeviceFullError | MemoryError), not self._loaded_models
         # One of our own errors would come on every machine; others may be specific to this one.
-        is_ours = isinstance(cause, MultiverseError) and not isinstance(cause, DeviceLostError)
+        is_ours = isinstance(cause, errors.MultiverseError) and not isinstance(cause, errors.DeviceLostError)
         if cause is not None and not is_full and (is_first if actor.loaded is None else is_ours):
             raise model_error from error
         self._ray.kill(actor.handle)
@@ -443,13 +435,13 @@ class ActorPool:
             culprit = pieces[0] if cause is None else failed  # all answers of a dead actor are errors
             culprit.deaths += 1
             if culprit.deaths == MAX_DEATHS:
-                raise ChildError(f"{culprit.name}: failed on {MAX_DEATHS} actors; the last: {self.lost[-1]}")
+                raise errors.ChildError(f"{culprit.name}: failed on {MAX_DEATHS} actors; the last: {self.lost[-1]}")
         may_start = max(self._failed_starts, self._unusable) < MAX_FAILED_STARTS
         if self.actors or (may_start and (self._room() or not (is_full or is_unusable))):
             return
         if is_full:
             raise model_error from error
-        raise ChildError(f"no actor works, and none can be started; the last, on {actor.machine}: {reason}")
+        raise errors.ChildError(f"no actor works, and none can be started; the last, on {actor.machine}: {reason}")
 
 
 def group_items(items: Iterator[Item], count: int) -> Iterator[tuple[Item, ...]]:

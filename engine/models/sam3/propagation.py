@@ -27,16 +27,8 @@ from engine.models.compat import transformers as private
 from engine.models.compat.transformers import NO_OBJ_SCORE, get_1d_sine_pe
 from engine.models.device_work import upload
 from engine.models.graphs import noop
-from engine.models.sam3 import MAX_MEMORIES
+from engine.models.sam3 import MAX_MEMORIES, memory_attention
 from engine.models.sam3.backbone import COARSEST, Features, apply_rotary, fuse_qkv_projections, project_qkv
-from engine.models.sam3.memory_attention import (
-    attend_memory,
-    attend_pictures,
-    attend_plainly,
-    is_cudnn_faster,
-    is_small,
-    make_plans,
-)
 from engine.models.sam3.model import SegmentationModel
 from engine.models.sam3.norms import thin_layer_norms
 from engine.models.sam3.tracked_object import AgedTensors, ObjectMemory
@@ -90,10 +82,10 @@ class Propagation:
         width = across.v_proj.out_features // across.num_attention_heads
         heads = 1, self._grid**2, across.num_attention_heads, width
         sample = torch.zeros(heads, device=self._device, dtype=self._dtype)
-        self._uses_cudnn = is_cudnn_faster(sample.transpose(1, 2))
+        self._uses_cudnn = memory_attention.is_cudnn_faster(sample.transpose(1, 2))
         self._is_on_cpu = self._device.type == "cpu"
         if self._uses_cudnn:
-            make_plans(sample)
+            memory_attention.make_plans(sample)
         thin_layer_norms(self._tracker.memory_encoder, self._device)
         decoder, pyramid = self._tracker.mask_decoder, model.video.tracker_neck.fpn_layers
         self._levels = folded(pyramid[0], decoder.conv_s0), folded(pyramid[1], decoder.conv_s1)
@@ -224,9 +216,9 @@ class Propagation:
             memory_keys, content = (torch.unflatten(each, 0, (count, -1)) for each in object_memory)
             turning = torch.unflatten(memory_keys[:, : area * pictures], 1, (pictures, -1))
             turning.copy_(apply_rotary(turning, self._rotary))
-            if self._is_on_cpu and across.num_attention_heads == 1 and is_small(own, memory_keys):
+            if self._is_on_cpu and across.num_attention_heads == 1 and memory_attention.is_small(own, memory_keys):
                 rows = zip(own[:, :, 0], memory_keys[:, :, 0], content, strict=True)
-                answers.append(across.v_proj(torch.stack([attend_plainly(*each) for each in rows])))
+                answers.append(across.v_proj(torch.stack([memory_attention.attend_plainly(*each) for each in rows])))
             else:
                 answers.append(self._attend(own, memory_keys, self._heads(across, across.v_proj(content)), pictures))
         return torch.cat(answers) if len(answers) > 1 else answers[0]
@@ -244,14 +236,14 @@ class Propagation:
     ) -> torch.Tensor:
         """Attention (n, g * g, C) to a memory of `pictures`; None: of a picture to itself."""
         if self._uses_cudnn and pictures is None:
-            return attend_pictures(query, key, value)[0].transpose(1, 2).flatten(2)
+            return memory_attention.attend_pictures(query, key, value)[0].transpose(1, 2).flatten(2)
         if self._uses_cudnn and pictures:
-            return attend_memory(query, key, value, pictures)
-        is_plain = self._is_on_cpu and self._dtype == torch.bfloat16 and is_small(query, key)
+            return memory_attention.attend_memory(query, key, value, pictures)
+        is_plain = self._is_on_cpu and self._dtype == torch.bfloat16 and memory_attention.is_small(query, key)
         query, key, value = (each.transpose(1, 2) for each in (query, key, value))
         if is_plain:
             rows = zip(*(each.flatten(0, 1) for each in (query, key, value)), strict=True)
-            answers = torch.stack([attend_plainly(*each) for each in rows]).view(query.shape)
+            answers = torch.stack([memory_attention.attend_plainly(*each) for each in rows]).view(query.shape)
         else:
             answers = F.scaled_dot_product_attention(query, key, value)
         return answers.transpose(1, 2).flatten(2)

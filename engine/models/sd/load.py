@@ -11,17 +11,10 @@ from engine.models import device_work
 from engine.models.card_memory import reserve_memory
 from engine.models.device_work import dtype_named, in_fastest_layout
 from engine.models.pretrained import load_network, load_tokenizer, one_line, silence_libs
+from engine.models.sd import file_weights
 from engine.models.sd.accelerators import accelerate, chosen_accelerator, require_accelerator
 from engine.models.sd.coefficients import noise_table
 from engine.models.sd.control_nets import T2IAdapterNet, with_views
-from engine.models.sd.file_weights import (
-    load_controlnet,
-    load_vae,
-    read_text_encoders,
-    read_unet,
-    read_vae,
-    weights_for,
-)
 from engine.models.sd.model import DiffusionModel
 from engine.models.sd.plan.model_folder import DiffusersFolder
 from engine.models.sd.plan.model_plan import ModelPlan, plan_model
@@ -149,12 +142,12 @@ class _Loader:
             files = self.plan.embeddings
             model.embeddings = tuple(each for file in files for each in load_embeddings(file, self.device, self.dtype))
         if self.plan.controlnets:
-            nets = (load_controlnet(files, self.dtype) for files in self.plan.controlnets)
+            nets = (file_weights.load_controlnet(files, self.dtype) for files in self.plan.controlnets)
             model.controlnets = tuple(map(self._to_device, nets))
         for each in self.plan.detectors:
             from engine.models.sd.control_images import JOINTS, DepthMaps, Skeletons
 
-            weights = weights_for(each.weights.files[0].parent, self.dtype)
+            weights = file_weights.weights_for(each.weights.files[0].parent, self.dtype)
             changes = {"num_labels": JOINTS}
             network = load_network(each.kind, weights, each.config, self.dtype, each.name, changes=changes)
             model.detectors[each.part] = (DepthMaps if each.part == "depth" else Skeletons)(self._to_device(network))
@@ -177,14 +170,14 @@ class _Loader:
     def _unet(self, folder: DiffusersFolder) -> Any:
         file = self.plan.unet or self.plan.single
         with one_line(f"{folder.name}/unet" if file is None else str(file.path)):
-            return read_unet(file, folder, self.dtype)
+            return file_weights.read_unet(file, folder, self.dtype)
 
     def _text_encoders(self, folder: DiffusersFolder) -> tuple[Any, ...]:
         if self.plan.single is None:
             return tuple(
                 load_network(
                     TEXT_CLASSES[part],
-                    weights_for(folder.path / part, self.dtype),
+                    file_weights.weights_for(folder.path / part, self.dtype),
                     folder.config(f"{part}/config.json"),
                     self.dtype,
                     f"{folder.name}/{part}",
@@ -193,7 +186,7 @@ class _Loader:
                 if part in TEXT_CLASSES
             )
         with one_line(str(self.plan.single.path)):
-            return read_text_encoders(self.plan.single, folder, self.dtype)
+            return file_weights.read_text_encoders(self.plan.single, folder, self.dtype)
 
     def _vae(self, folder: DiffusersFolder, choice: VaeChoice) -> Any:
         # The full VAE of SDXL overflows in float16; its configuration requires float32, that of a fixed VAE does not.
@@ -201,9 +194,9 @@ class _Loader:
         overflows |= choice.kind == FULL and self.device.type in device_work.HALF_PRODUCTS
         dtype = torch.float32 if overflows and self.dtype == torch.float16 else self.dtype
         if choice.weights is not None or self.plan.single is None:
-            return load_vae(choice, dtype)
+            return file_weights.load_vae(choice, dtype)
         with one_line(str(self.plan.single.path)):
-            return read_vae(self.plan.single, folder, dtype)
+            return file_weights.read_vae(self.plan.single, folder, dtype)
 
     def _to_device(self, module: Any, dtype: torch.dtype | None = None) -> Any:
         """Move to the device, without gradients, in the fastest memory layout for convolutions."""
