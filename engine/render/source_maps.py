@@ -21,7 +21,10 @@ TOLD_AFTER_S: Final = 2.0
 _NO_SOURCE: Final = (
     "layer 5 has no source, so nobody's body is in the picture: run with --camera 0 or a film, or /camera/open"
 )
-_NO_MODEL: Final = "people are found by motion and colour; a segmentation model finds them exactly, each with a number"
+_NO_MODEL: Final = (
+    "people are found by motion and colour; a segmentation model finds them exactly, each with a number "
+    "(docs/how-to/body.md)"
+)
 
 
 class SourceMapper:

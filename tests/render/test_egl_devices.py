@@ -158,7 +158,7 @@ def test_an_unused_card_is_reported_with_its_error_unless_a_device_was_chosen(
     machine: Machine, monkeypatch: Any
 ) -> None:
     card = GraphicsCard(vendor="NVIDIA", name="NVIDIA H100", file=Path("/dev/nvidia0"))
-    monkeypatch.setattr("engine.render.unused_card.find_cards", lambda: (card,))
+    monkeypatch.setattr("engine.system.graphics_card.find_cards", lambda: (card,))
     unused = find_unused_card()
     assert unused is not None and "NVIDIA's driver does not open it" in unused.reason
     assert "device index 99" in unused.reason

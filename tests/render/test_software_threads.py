@@ -14,7 +14,7 @@ from engine.render.software_threads import draw_without_threads, drawing_threads
 def test_few_cores_draw_on_the_calling_thread_unless_the_user_has_chosen(
     monkeypatch: pytest.MonkeyPatch, cores: int, chosen: str, variable: str, threads: int
 ) -> None:
-    monkeypatch.setattr(os, "cpu_count", lambda: cores)
+    monkeypatch.setattr(os, "sched_getaffinity", lambda process: range(cores), raising=False)
     monkeypatch.setenv("LP_NUM_THREADS", chosen)
     if not chosen:
         monkeypatch.delenv("LP_NUM_THREADS")

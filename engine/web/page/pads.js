@@ -46,6 +46,7 @@ export class Pads {
       else this.#faults.delete(name);
       this.#mark();
     });
+    connection.on("/done", ({ args: [command, name] }) => command === "/still/take" && toast(`Saved as preset ${name}`));
     pictures.watch(() => this.#draw());
     for (let number = 1; number <= PADS; number += 1) this.#pads.push(this.#makePad(number));
     byId("pads").replaceChildren(...this.#pads);

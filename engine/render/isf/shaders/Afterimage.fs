@@ -121,7 +121,7 @@ vec3 body(vec2 at, float ago, float number) {
     }
     vec2 cell = to_cell(((at - 0.5) * vec2(RENDERSIZE.x / RENDERSIZE.y, 1.0) - vec2(0.0, -0.44)) / 0.84);
     float d = IMG_NORM_PIXEL(dancers, (in_cell(cell) + vec2(number, 0.0)) * vec2(0.2, 1.0)).r + beyond(cell), soft = 1.3 / RENDERSIZE.y;
-    return vec3(smoothstep(0.0, -0.06, d), smoothstep(soft, -soft, d), smoothstep(-0.022, -0.002, d) * smoothstep(soft, -soft, d) + 0.5 * exp(-max(d, 0.0) * 38.0));
+    return vec3((1.0 - smoothstep(-0.06, 0.0, d)), smoothstep(soft, -soft, d), smoothstep(-0.022, -0.002, d) * smoothstep(soft, -soft, d) + 0.5 * exp(-max(d, 0.0) * 38.0));
 }
 
 void main() {
@@ -164,7 +164,7 @@ void main() {
     back += grey * mix(palette_1.rgb * 2.5, palette_2.rgb, 0.25) * room * 0.7;
     back += layers * (0.13 + 0.45 * hat) * (0.4 + pool);
     vec3 result = back * (1.0 - 0.6 * copied.a) + copied.rgb;
-    float line = pow(wave(at.y), 14.0), thin = smoothstep(0.5, 0.1, abs(fract(at.y * 54.0 - beats) - 0.5));
+    float line = pow(wave(at.y), 14.0), thin = (1.0 - smoothstep(0.1, 0.5, abs(fract(at.y * 54.0 - beats) - 0.5)));
     float late = wave(at.y);
     vec3 skin = mix(mix(palette_2.rgb, palette_3.rgb, late), palette_4.rgb, 0.55 * now.r * late) * (0.16 + 0.50 * now.r) * (0.62 + 0.62 * kick);
     skin *= 1.0 - 0.45 * slit * thin * (0.4 + hat);

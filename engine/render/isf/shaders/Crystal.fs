@@ -44,8 +44,8 @@ const float WALL = 1.5; // the picture hangs so far behind the stone
 // What the stone mirrors: a tall lamp on the left, a narrow one on the right, a dim floor.
 vec3 room(vec3 way) {
     float lamp = smoothstep(0.45, 1.0, dot(way, normalize(vec3(-0.75, 0.55, -0.4)))) * (0.75 + 0.25 * sin(9.0 * way.y + 4.0 * way.x));
-    float strip = smoothstep(0.10, 0.02, abs(way.x - 0.62 + 0.15 * way.y)) * smoothstep(-0.2, 0.5, way.y + 0.3) * step(way.z, 0.4);
-    float ground = smoothstep(0.1, -0.9, way.y);
+    float strip = (1.0 - smoothstep(0.02, 0.10, abs(way.x - 0.62 + 0.15 * way.y))) * smoothstep(-0.2, 0.5, way.y + 0.3) * step(way.z, 0.4);
+    float ground = (1.0 - smoothstep(-0.9, 0.1, way.y));
     return palette_3.rgb * lamp * (0.55 + 0.5 * level) + palette_4.rgb * strip * 0.55 + palette_1.rgb * (0.10 + 0.3 * ground);
 }
 
@@ -109,9 +109,9 @@ void main() {
             vec2 local = vec2(dot(q, along), dot(q, vec2(-along.y, along.x)));
             float reach = 0.42 + 1.0 * length(n.xy) + 0.20 * float(i - 4 * (i / 4));
             vec3 u = (local.x / far - reach) / (0.45 + 0.28 * float(i - 3 * (i / 3)));
-            float v = local.y / ((0.10 + 0.075 * float(i - 5 * (i / 5))) * (0.6 + 0.6 * local.x));
-            vec3 shard = smoothstep(1.0, 0.55, abs(u)) * (0.55 + 0.45 * u) * smoothstep(1.0, 0.5, abs(v));
-            float turned = smoothstep(-0.5, 0.2, n.z) * smoothstep(1.0, 0.8, n.z);
+            float v = local.y / ((0.10 + 0.075 * float(i - 5 * (i / 5))) * max(0.001, 0.6 + 0.6 * local.x));
+            vec3 shard = (1.0 - smoothstep(0.55, 1.0, abs(u))) * (0.55 + 0.45 * u) * (1.0 - smoothstep(0.5, 1.0, abs(v)));
+            float turned = smoothstep(-0.5, 0.2, n.z) * (1.0 - smoothstep(0.8, 1.0, n.z));
             sum += mix(palette_2.rgb, palette_3.rgb, fract(0.618 * float(i))) * shard * turned * (0.34 + 0.20 * level + 1.1 * kick) / (1.0 + 0.5 * dot(q, q));
         }
         gl_FragColor = vec4(sum, 1.0);

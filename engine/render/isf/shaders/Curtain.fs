@@ -33,7 +33,7 @@ void main() {
     }
     float t = IMG_NORM_PIXEL(clock, vec2(0.5)).r + 11.0;
     vec2 p = vec2((isf_FragNormCoord.x - 0.5) * RENDERSIZE.x / RENDERSIZE.y, isf_FragNormCoord.y);
-    vec3 colour = palette_1.rgb * 0.10 * smoothstep(1.1, 0.0, p.y);
+    vec3 colour = palette_1.rgb * 0.10 * (1.0 - smoothstep(0.0, 1.1, p.y));
     for (int i = 0; i < 3; i++) {
         float k = float(i);
         float far = 1.0 + 0.35 * k;
@@ -41,7 +41,7 @@ void main() {
         // The foot of the curtain; where it turns away from us we look along it, and it is brighter.
         float foot = 0.20 + 0.09 * k + 0.055 * wave(x, 0.5 * t + 1.9 * k) + 0.05 * kick * sin(3.0 * x - 5.0 * t);
         float turn = cos(x + 0.5 * t + 1.9 * k) + 0.6 * cos(2.3 * x - 0.65 * t);
-        float along = 0.35 + 0.65 * smoothstep(0.9, 0.0, abs(turn));
+        float along = 0.35 + 0.65 * (1.0 - smoothstep(0.0, 0.9, abs(turn)));
         float above = p.y - foot;
         float rise = height * (0.30 + 0.22 * sin(1.7 * x + 0.4 * t + k)) + 0.05;
         float body = smoothstep(-0.012, 0.03, above) * exp(-max(above, 0.0) / rise);

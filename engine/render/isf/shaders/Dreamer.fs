@@ -140,11 +140,11 @@ vec4 scene(vec2 at) {
     vec2 from = (q - vec2(0.16 * sin(TIME * 0.21), 0.045 + 0.02 * sin(TIME * 0.6))) / 0.70 + 0.012 * w;
     vec2 cell = to_cell(from);
     float d = IMG_NORM_PIXEL(dancers, in_cell(cell)).r + beyond(cell);
-    float body = smoothstep(0.008, -0.008, d) * (1.0 - 0.6 * below), cloud = 0.5 + 0.5 * sin(5.0 * q.y + 2.2 * w.x + 0.3 * TIME);
+    float body = (1.0 - smoothstep(-0.008, 0.008, d)) * (1.0 - 0.6 * below), cloud = 0.5 + 0.5 * sin(5.0 * q.y + 2.2 * w.x + 0.3 * TIME);
     vec2 moon = q - vec2(-0.42, 0.56);
     vec3 room = mix(palette_1.rgb * 0.9, palette_2.rgb, 0.30 * cloud + 0.35 * exp(-5.0 * q.y)) * (0.45 + 0.35 * cloud) * (1.0 - 0.45 * below);
-    room += palette_3.rgb * (0.55 * exp(-13.0 * q.y) + 0.40 * pow(cloud, 5.0) * exp(-2.5 * q.y)) + palette_4.rgb * (smoothstep(0.088, 0.080, length(moon)) * 1.5 + 0.07 / (0.16 + 3.0 * length(moon))) * (1.0 - 0.5 * below);
-    vec3 figure = mix(palette_3.rgb, palette_4.rgb, 0.35 + 0.5 * smoothstep(0.0, -0.035, d)) * (0.24 + 0.22 * smoothstep(0.0, -0.04, d));
+    room += palette_3.rgb * (0.55 * exp(-13.0 * q.y) + 0.40 * pow(cloud, 5.0) * exp(-2.5 * q.y)) + palette_4.rgb * ((1.0 - smoothstep(0.080, 0.088, length(moon))) * 1.5 + 0.07 / (0.16 + 3.0 * length(moon))) * (1.0 - 0.5 * below);
+    vec3 figure = mix(palette_3.rgb, palette_4.rgb, 0.35 + 0.5 * (1.0 - smoothstep(-0.035, 0.0, d))) * (0.24 + 0.22 * (1.0 - smoothstep(-0.04, 0.0, d)));
     return vec4(mix(room * 0.25 + palette_3.rgb * 0.10 * exp(-max(d, 0.0) * 11.0), figure, body), body);
 }
 

@@ -57,12 +57,12 @@ void main() {
     float halo = exp(-abs(d) * 13.0) * 0.4;
     // Beams along the corners of the polygon.
     float corner = abs(abs(within) - 0.5 * sector) * reach;
-    float beam = band(corner, 0.0015 + 0.004 * line * reach, 1.0 / RENDERSIZE.y) * smoothstep(3.4, 0.4, depth);
+    float beam = band(corner, 0.0015 + 0.004 * line * reach, 1.0 / RENDERSIZE.y) * (1.0 - smoothstep(0.4, 3.4, depth));
     float front = exp(-6.0 * abs(reach - 1.3 * (1.0 - kick))) * kick;
     vec3 colour = mix(palette_1.rgb, palette_2.rgb, lit) * halo;
     colour += mix(palette_2.rgb, palette_3.rgb, smoothstep(0.55, 1.0, lit)) * gate * (0.45 + 0.55 * lit);
     colour += palette_3.rgb * beam * (0.18 + 0.9 * hat);
     colour += mix(palette_3.rgb, palette_4.rgb, 0.4) * (front * (gate + 0.4 * halo) * 1.6 + exp(-9.0 * reach) * (0.12 + 0.6 * kick));
-    float fog = smoothstep(3.8, 0.6, depth) * (0.75 + 0.25 * smoothstep(1.1, 0.3, reach));
+    float fog = (1.0 - smoothstep(0.6, 3.8, depth)) * (0.75 + 0.25 * (1.0 - smoothstep(0.3, 1.1, reach)));
     gl_FragColor = vec4(colour * fog, 1.0);
 }

@@ -77,7 +77,7 @@ void main() {
     colour = mix(colour, palette_3.rgb, smoothstep(0.55, 1.0, ink * light));
     colour *= 0.25 + 0.95 * light;
     colour += palette_4.rgb * gloss * (0.25 + ink);
-    float veil = smoothstep(1.05, 0.25, reach * 0.85);
+    float veil = (1.0 - smoothstep(0.25, 1.05, reach * 0.85));
     colour *= mix(0.10, 1.0, ink * 0.6 + 0.4 * body) * (0.35 + 0.65 * veil) * (0.58 + 0.42 * level + 0.60 * kick);
     gl_FragColor = vec4(colour, 1.0);
 }

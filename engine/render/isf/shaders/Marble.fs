@@ -40,7 +40,7 @@ void main() {
     vec3 rich = mix(palette_1.rgb, palette_2.rgb, 0.55);
     vec3 colour = mix(palette_2.rgb, palette_3.rgb, smoothstep(0.25, 0.7, h));
     colour = mix(colour, rich, smoothstep(0.60, 0.80, g));
-    colour = mix(colour, palette_4.rgb, 0.75 * smoothstep(0.86, 0.98, h) * smoothstep(0.7, 0.3, g));
+    colour = mix(colour, palette_4.rgb, 0.75 * smoothstep(0.86, 0.98, h) * (1.0 - smoothstep(0.3, 0.7, g)));
     float vein = abs(fract(3.0 * h + 2.0 * g) - 0.5);
     float px = 1.5 * max(length(vec2(dFdx(h), dFdy(h))) * 3.0 + length(vec2(dFdx(g), dFdy(g))) * 2.0, 1e-4);
     colour += palette_4.rgb * (1.0 - smoothstep(0.0, px + 0.02, vein)) * (0.06 + 0.5 * hat);

@@ -53,7 +53,7 @@ vec3 animal(vec2 q, float t, float beat, float reach) {
     vec2 in_bell = q / vec2(wide, high);
     float r2 = dot(in_bell, in_bell) + 0.35 * min(in_bell.y, 0.0);
     float above = smoothstep(rim - 0.02, rim + 0.02, q.y);
-    float cover = smoothstep(1.03, 0.97, r2) * above;
+    float cover = (1.0 - smoothstep(0.97, 1.03, r2)) * above;
     // Looked at from the side, glass is thick at its edge and thin in its middle.
     float depth = sqrt(max(1.0 - r2, 0.0));
     float glass = cover * (0.16 + 0.70 * (1.0 - depth) * (1.0 - depth));
@@ -62,10 +62,10 @@ vec3 animal(vec2 q, float t, float beat, float reach) {
     round_at = clamp(round_at, -1.0, 1.0);
     float rib = 0.5 + 0.5 * wave(1.5708 + 11.0 * round_at * (1.0 + 0.55 * round_at * round_at * round_at * round_at));
     rib *= rib;
-    rib *= rib * smoothstep(0.95, 0.1, in_bell.y);
+    rib *= rib * (1.0 - smoothstep(0.1, 0.95, in_bell.y));
     rib *= rib;
     float heart = 0.7 * fade(18.0 * dot(q - vec2(0.0, 0.22), (q - vec2(0.0, 0.22)) * vec2(0.6, 1.6)));
-    float hem = fade(abs(q.y - rim) * 26.0) * smoothstep(1.02, 0.90, abs(q.x) / wide);
+    float hem = fade(abs(q.y - rim) * 26.0) * (1.0 - smoothstep(0.90, 1.02, abs(q.x) / wide));
     float light = cover * (0.55 * rib + 0.9 * heart) + hem;
     // Arms hang from the rim and swing, the farther down the more.
     float down = max(rim - q.y, 0.0);
@@ -77,7 +77,7 @@ vec3 animal(vec2 q, float t, float beat, float reach) {
         float swing = (0.05 + 0.10 * down) * wave(3.1 * down - 1.7 * t + 1.3 * k) + 0.05 * down * wave(7.3 * down - 2.9 * t + 2.1 * k);
         float off = abs(q.x - from * wide * (0.86 - 0.16 * min(down, 1.6)) - swing);
         float thick = mod(k, 2.0) < 0.5 ? 0.016 : 0.05 + 0.02 * wave(16.0 * down - 3.0 * t + k);
-        lines += thick / (thick + off * (1.0 + 14.0 * off)) * (mod(k, 2.0) < 0.5 ? 0.9 : 0.55) * smoothstep(0.5, 0.0, off);
+        lines += thick / (thick + off * (1.0 + 14.0 * off)) * (mod(k, 2.0) < 0.5 ? 0.9 : 0.55) * (1.0 - smoothstep(0.0, 0.5, off));
     }
     return vec3(glass, light, lines * fade);
 }

@@ -91,7 +91,7 @@ void main() {
     vec2 cell = floor(wide), in_cell = fract(wide) - 0.5;
     float many = hash(cell);
     vec2 off = 0.3 * (vec2(hash(cell + 7.1), hash(cell + 3.7)) - 0.5);
-    float spot = smoothstep(0.20, 0.06, length((in_cell - off) * vec2(1.0, 0.8))) * step(0.45, many);
+    float spot = (1.0 - smoothstep(0.06, 0.20, length((in_cell - off) * vec2(1.0, 0.8)))) * step(0.45, many);
     vec3 lamp = mix(palette_2.rgb, palette_3.rgb, hash(cell + 1.3));
     vec3 colour = dark + lamp * spot * (0.12 + 0.55 * kick + 0.35 * turned.g + 0.45 * hat) * (0.5 + 0.5 * many) * smoothstep(0.8, 1.4, out_);
     if (out_ < 1.0) {
@@ -112,13 +112,13 @@ void main() {
         vec3 seen = reflect(vec3(0.0, 0.0, -1.0), flat_normal);
         vec2 at = vec2(0.5) + seen.xy * vec2(0.46, 0.46) - inside * vec2(0.30, 0.34);
         vec3 mirrored = hall(at, turn);
-        float joint = smoothstep(0.5, 0.43, max(abs(inside.x), abs(inside.y)));
+        float joint = (1.0 - smoothstep(0.43, 0.5, max(abs(inside.x), abs(inside.y))));
         float facing = 0.35 + 0.65 * max(flat_normal.z, 0.0);
         float glint = pow(max(dot(seen, normalize(vec3(-0.45, 0.62, 0.64))), 0.0), 26.0) + 0.6 * pow(max(dot(seen, normalize(vec3(0.7, -0.1, 0.7))), 0.0), 40.0);
         float twinkle = step(0.965 - 0.09 * hat, hash(vec2(mod(column, around) + floor(turn * 9.0), row))) * (0.25 + hat);
         vec3 facet = mirrored * (0.45 + 0.75 * facing) * (0.60 + 0.5 * own + 0.5 * hat) + palette_4.rgb * (glint * (0.55 + 0.8 * kick) + twinkle);
         facet = mix(palette_1.rgb * 0.15, facet, joint);
-        float rim = smoothstep(1.0, 0.985, out_);
+        float rim = (1.0 - smoothstep(0.985, 1.0, out_));
         colour = mix(colour, facet, rim);
     }
     if (isf_FragNormCoord.y < 0.44) {
@@ -130,7 +130,7 @@ void main() {
         float sway = 0.5 + 0.5 * sin(9.0 * isf_FragNormCoord.x + 2.2 * turn), here = isf_FragNormCoord.y;
         float from_ball = exp(-1.5 * abs(p.x - 0.34)), is_own = there.z;
         vec3 rim = mix(palette_2.rgb, palette_3.rgb, sway) * (0.25 + 0.75 * from_ball + 0.6 * kick);
-        colour += is_own * mix(palette_1.rgb, palette_3.rgb, 0.4) * (0.10 + 0.35 * from_ball + 0.25 * kick) * smoothstep(0.42, 0.10, here) * 0.6;
+        colour += is_own * mix(palette_1.rgb, palette_3.rgb, 0.4) * (0.10 + 0.35 * from_ball + 0.25 * kick) * (1.0 - smoothstep(0.10, 0.42, here)) * 0.6;
         colour = mix(colour, palette_1.rgb * 0.35 + rim * 0.05, dancers.r * 0.9) + rim * lit.r * 0.45 * (1.0 - dancers.g);
         colour = mix(colour, palette_1.rgb * 0.10, dancers.g) + rim * lit.g;
     }

@@ -66,14 +66,14 @@ vec3 beams(vec2 p, vec2 now) {
         float aim = side * (n == 0 ? 0.42 : 0.72) + 0.26 * wave(0.43 * t + 2.4 * float(n)) - side * 0.10 * now.g;
         float half_wide = 0.26 + 0.34 * open + 0.20 * now.g + 0.11 * wave(0.61 * t + 1.1 * float(n));
         float v = (f.x / f.y - aim) / half_wide;
-        float cover = smoothstep(1.06, 0.90, abs(v));
+        float cover = (1.0 - smoothstep(0.90, 1.06, abs(v)));
         // Fingers: each a beam with a hot core, as bright as it likes.
         float place = (v + 1.0) * (n == 0 ? 3.5 : 2.5);
         float finger = floor(place);
         float off = abs(place - finger - 0.5) * 2.0;
         float own = 0.55 + 0.45 * wave(2.4 * finger + (0.9 + 0.3 * float(n)) * t + 1.7 * float(n));
-        float beam = smoothstep(0.86, 0.25, off) * own + 0.10;
-        float core = smoothstep(0.22, 0.0, off) * own;
+        float beam = (1.0 - smoothstep(0.25, 0.86, off)) * own + 0.10;
+        float core = (1.0 - smoothstep(0.0, 0.22, off)) * own;
         float share = clamp(0.5 + 0.5 * v * side, 0.0, 1.0);
         vec3 tint = mix(palette_2.rgb, palette_3.rgb, smoothstep(0.15, 0.75, share));
         tint = mix(tint, palette_4.rgb, 0.45 * smoothstep(0.70, 1.0, share));
@@ -110,6 +110,6 @@ void main() {
     float seed = chance(cell.x + 57.0 * cell.y);
     vec2 speck = grid - cell - 0.5 - 0.3 * vec2(wave(40.0 * seed + t), wave(1.5708 + 71.0 * seed));
     float lit = max(colour.r, max(colour.g, colour.b));
-    colour += palette_4.rgb * smoothstep(0.14, 0.0, length(speck)) * step(0.72, seed) * min(2.0 * lit, 1.0) * (0.12 + 1.0 * hat + 0.2 * level);
+    colour += palette_4.rgb * (1.0 - smoothstep(0.0, 0.14, length(speck))) * step(0.72, seed) * min(2.0 * lit, 1.0) * (0.12 + 1.0 * hat + 0.2 * level);
     gl_FragColor = vec4(colour, 1.0);
 }

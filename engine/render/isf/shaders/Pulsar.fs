@@ -101,7 +101,7 @@ void main() {
     vec2 cell = floor(grid);
     float seed = chance(cell.x + 57.0 * cell.y);
     vec2 off = grid - cell - 0.5 - 0.35 * vec2(wave(40.0 * seed), wave(1.5708 + 71.0 * seed));
-    float star = smoothstep(0.10, 0.0, length(off)) * step(0.62, seed) * (0.5 + 0.5 * wave(now.b * (1.5 + 3.0 * seed) + 90.0 * seed));
+    float star = (1.0 - smoothstep(0.0, 0.10, length(off))) * step(0.62, seed) * (0.5 + 0.5 * wave(now.b * (1.5 + 3.0 * seed) + 90.0 * seed));
     colour += palette_4.rgb * star * (1.0 - ball) * (0.30 + 0.9 * hat + 0.2 * level);
     gl_FragColor = vec4(colour, 1.0);
 }

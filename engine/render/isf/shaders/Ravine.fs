@@ -210,7 +210,7 @@ void main() {
     vec3 sky = air(p, sun, now.a);
     vec3 haze = sky;
     float sky_part = smoothstep(0.99, 1.0, depth);
-    sky += palette_4.rgb * smoothstep(0.046, 0.041, length(p - sun)) * (0.4 + 0.45 * kick) * sky_part;
+    sky += palette_4.rgb * (1.0 - smoothstep(0.041, 0.046, length(p - sun))) * (0.4 + 0.45 * kick) * sky_part;
     // Fog lies in the valley, and takes the colour of the air behind it.
     float high = EYE + way.y * depth * DEEP;
     float thick = 1.0 - exp(-depth * (0.5 + 2.6 * fog) * (0.25 + 1.3 * depth + 0.5 * exp(-4.0 * max(high, 0.0))));

@@ -110,7 +110,7 @@ void main() {
     float trunk = side + 0.34 * (chance(seed + 3.0) - 0.5) * fall + 0.085 * broken(5.0 * p.y, seed) + 0.030 * broken(17.0 * p.y, seed + 50.0) + 0.010 * broken(51.0 * p.y, seed + 90.0);
     float off = abs(p.x - trunk);
     float flicker = now.b * now.b;
-    float shown = step(GROUND, p.y) * smoothstep(0.52, 0.40, p.y);
+    float shown = step(GROUND, p.y) * (1.0 - smoothstep(0.40, 0.52, p.y));
     float px = 1.0 / RENDERSIZE.y;
     float bolt = smoothstep(2.6 * px + 0.0022, 0.6 * px, off) + 0.30 * fade(off * 55.0) + 0.14 * fade(off * 11.0);
     for (int n = 0; n < 2; n++) {
@@ -119,7 +119,7 @@ void main() {
         float below = max(from_y - p.y, 0.0);
         float way = (chance(seed + 7.0 + k) < 0.5 ? -1.0 : 1.0) * (0.5 + 0.7 * chance(seed + 11.0 + k)) * fork;
         float branch_off = abs(p.x - trunk - way * below - 0.05 * broken(13.0 * p.y, seed + 20.0 * k) * min(below * 8.0, 1.0));
-        float end = smoothstep(0.34, 0.05, below) * step(1e-4, below);
+        float end = (1.0 - smoothstep(0.05, 0.34, below)) * step(1e-4, below);
         bolt += (0.65 * smoothstep(2.0 * px + 0.0014, 0.4 * px, branch_off) + 0.12 * fade(branch_off * 40.0)) * end * now.b;
     }
     colour += mix(palette_3.rgb, palette_4.rgb, clamp(bolt, 0.0, 1.0)) * bolt * shown * flicker * 1.3;
