@@ -29,7 +29,7 @@ from osc_schema.outputs import NUMBERS, SECOND
 _CHANGED = "/output/2/look or its size changes"
 _SMALLER = "choose a smaller /output/2/width and height, or another look"
 TOO_DEAR = f"more than the first leaves: its rate falls; {_SMALLER}"
-NOT_DRAWN = f"which would stop the first: it is not drawn; {_SMALLER}"
+TOO_SLOW = f"which would stop the first: it is not drawn; {_SMALLER}"
 
 
 class Outputs:
@@ -92,7 +92,7 @@ class Outputs:
             self._frames += 1
         else:
             self._dropped += 1
-        line = f"output 2: a picture takes {pace.cost_s * 1000:.0f} ms, {NOT_DRAWN if pace.is_refused else TOO_DEAR}"
+        line = f"output 2: a picture takes {pace.cost_s * 1000:.0f} ms, {TOO_SLOW if pace.is_refused else TOO_DEAR}"
         self._report_once("pace", line if (pace.failures > 1 or pace.is_refused) and not is_offline else "")
         self.status = SecondStatus(*shape.size_px, pace.cost_s * 1000, self._frames, self._dropped, self._shows)
 

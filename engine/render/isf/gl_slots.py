@@ -233,13 +233,13 @@ class SlotChain:
         try:
             with self._clock.running(shader.slot):
                 if self._is_software:
-                    is_drawn = slot.program.draw(canvas, values, images, self._time_of(slot))
+                    succeeded = slot.program.draw(canvas, values, images, self._time_of(slot))
                     self._wait()
                     slot.cost_ms = (time.perf_counter() - began_s) * 1e3
                 else:
                     slot.query = slot.query or self._context.query(time=True)
                     with slot.query:
-                        is_drawn = slot.program.draw(canvas, values, images, self._time_of(slot))
+                        succeeded = slot.program.draw(canvas, values, images, self._time_of(slot))
                     slot.is_timed = True
         except OverrunError:
             slowest = self._clock.slowest
@@ -263,8 +263,8 @@ class SlotChain:
             return False
         if inputs:
             slot.last_inputs = inputs
-        self.is_incomplete |= not is_drawn
-        return is_drawn
+        self.is_incomplete |= not succeeded
+        return succeeded
 
     def _time_of(self, slot: "_SlotPlayer") -> ShaderTime:
         return replace(slot.next_time(self._date), history=self._sources.history)

@@ -24,13 +24,13 @@ USE_WITH: Final = "use it together with a --model, as"
 _TABLES: Final = tomllib.loads(Path(__file__).with_suffix(".toml").read_text(encoding="utf-8"))
 PART_CLASSES: Final[dict[str, str]] = _TABLES["parts"]
 """ControlNets and VAEs that are not supported, by their class in diffusers."""
-_WORDS: Final = {
+_TEMPLATE_VALUES: Final = {
     "use": USE_WITH,
     "supported": f"supported: {SUPPORTED}",
     "merged": "; merge it into its model with the program that made it, and load that model",
 }
 _KINDS, _LORA_KINDS, _TRANSFORMERS = (
-    {pattern: str(text).format(**_WORDS) for pattern, text in _TABLES[name]}
+    {pattern: str(text).format(**_TEMPLATE_VALUES) for pattern, text in _TABLES[name]}
     for name in ("files", "loras", "transformers")
 )
 _NO_LORAS: Final = ("a ControlNet;", "an IP-Adapter;", "a Control-LoRA;", "a textual inversion embedding")
