@@ -160,6 +160,7 @@ class StatusReader:
             audio=parts.inputs.audio.status(),
             beat=control_hub.tempo.status(timing.clock.now_s(), parts.inputs.audio.latest_features().beat.confidence),
             timecode=control_hub.timecode.status,
+            autopilot_waits_s=control_hub.autopilot.waits_s,
             camera=parts.inputs.camera.status(),
             children=tuple(model.status() for model in parts.models.running),
             sinks=parts.outputs.sinks.status(),

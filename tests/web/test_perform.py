@@ -1,5 +1,6 @@
 """The perform view as it is played: pads, take, crossfader, macros, safety, lock; with mouse, keys and fingers."""
 
+import re
 from collections.abc import Iterator
 from typing import Any
 
@@ -440,5 +441,7 @@ def test_one_switch_lets_the_autopilot_play_and_its_lamp_shows_that(perform: Vis
     assert perform.page.locator(".beat .section").inner_text() == live.get("/beat/section")
     perform.page.locator("#autopilot").click()
     live.becomes("/autopilot/enable", True)
+    live.send("/layer/1/angle", 5.0)
+    perform.page.locator("#autopilot", has_text=re.compile(r"auto in \d+ s")).wait_for()
     live.send("/autopilot/enable", 0)
     perform.page.locator("#autopilot[aria-pressed=false]").wait_for()

@@ -57,6 +57,8 @@ class AutopilotControl:
         self._is_taken_back = False
         """True if somebody else has taken back or replaced what waited. Any thread."""
         self._next_try_bar = -math.inf
+        self.waits_s: float | None = None
+        """Seconds until it plays again after a hand; 0 while it plays, None while it is off. Any thread."""
         context.store.add_condition(SECTION, self._require_section)
 
     def follow(self, beat: BeatFeatures, at_s: float | None, now_s: float) -> None:
@@ -71,7 +73,9 @@ class AutopilotControl:
             self._count_bars(at_s - beat.bar_age_s, beat.beat - beat.bar_age_s * beat.bpm / 60.0)
         bar, on_air = (pulse.beat - pulse.jumped) / pulse.beats_a_bar, self._presets.current.name
         policy.show(on_air, bar)
-        plays = bool(values["/autopilot/enable"]) and now_s - policy.touched_s >= values.number("/autopilot/hands_off")
+        waits_s = max(0.0, policy.touched_s + values.number("/autopilot/hands_off") - now_s)
+        self.waits_s = waits_s if values["/autopilot/enable"] else None
+        plays = self.waits_s == 0.0
         policy.breathe(now_s, values.number("/autopilot/breath") if plays else 0.0)
         policy.section = policy.section if plays else None
         bank = int(values.number("/autopilot/bank"))

@@ -81,6 +81,8 @@ class EngineStatus:
     audio: AudioStatus
     beat: TempoStatus
     timecode: TimecodeStatus
+    autopilot_waits_s: float | None
+    """Seconds until the autopilot plays again after a hand; 0 while it plays, None while it is off."""
     camera: SourceStatus | None
     children: tuple[ChildStatus, ...]
     sinks: tuple[SinkStatus, ...]
@@ -133,6 +135,8 @@ class EngineStatus:
         if self.timecode.source != "off":
             time = self.timecode
             lines.append(("/engine/status/timecode", (time.source, time.state, time.position, time.rate, time.speed)))
+        if (waits_s := self.autopilot_waits_s) is not None:
+            lines.append(("/engine/status/autopilot", ("waits" if waits_s else "plays", waits_s)))
         if self.osc is not None:
             for name in ("messages", "replaced", "discarded", "lost"):
                 lines.append((f"/engine/status/osc/{name}", (getattr(self.osc, name),)))

@@ -173,6 +173,7 @@ live.on("beat", (now, { fade = null }) => {
 live.on("waiting", (waiting) => macros.showWaiting(waiting));
 live.on("status", (now) => {
   status.show(now);
+  beat.showAutopilot(now.autopilot_waits_s);
   strip.show(now);
   cues.showTimecode(now.timecode);
   transport.show(now.audio?.place);

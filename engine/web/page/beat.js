@@ -81,6 +81,11 @@ export class Beat {
     this.#dots.forEach((dot, index) => dot.classList.toggle("is-on", index === at));
   }
 
+  /** `waitsS`: seconds until the autopilot plays again after a hand; 0 while it plays, null while it is off. */
+  showAutopilot(waitsS) {
+    write(byId("autopilot"), waitsS ? `auto in ${Math.ceil(waitsS)} s` : "auto");
+  }
+
   /** A tempo that runs on without its clock looks different from one that follows it. */
   showState(state) {
     const isFree = state === "free" || state === "stopped";
