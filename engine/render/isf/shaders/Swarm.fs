@@ -15,6 +15,7 @@
         {"NAME": "layer_4", "LABEL": "Level of layer 4", "TYPE": "float", "DEFAULT": 0.0, "MIN": 0.0, "MAX": 1.0},
         {"NAME": "quality", "LABEL": "Quality", "TYPE": "float", "DEFAULT": 1.0, "MIN": 0.25, "MAX": 1.0},
         {"NAME": "beats", "LABEL": "Beats since the start", "TYPE": "float", "DEFAULT": 0.0, "MIN": 0.0, "MAX": 1000000.0},
+        {"NAME": "sourceImage", "TYPE": "image"},
         {"NAME": "maskImage", "TYPE": "image"},
         {"NAME": "flowImage", "TYPE": "image"},
         {"NAME": "textImage", "TYPE": "image"},
@@ -152,7 +153,7 @@ void main() {
             home = vec3((to.xy - 0.5) * 2.0 * vec2(wide, 1.0), 0.10 * (own - 0.5));
         }
         if (to.a > 0.5) wanted = vec3(2.0 * vec2(wide, 1.0) * pace_at(to.xy), 0.0) * 10.0 * (1.0 - to.z);
-        wanted = mix(wanted, (to.a > 0.5 ? 9.0 : 4.0) * (home - at.xyz) + 0.10 * wanted, hold);
+        wanted = mix(wanted, (to.a > 0.5 ? 15.0 : 4.0) * (home - at.xyz) + 0.10 * wanted, hold);
         vec3 v = mix(going.xyz, wanted, 1.0 - exp(-dt * (2.2 + (to.a > 0.5 ? 14.0 : 3.0) * hold)));
         // The kick: a shell of pressure that runs outward.
         float reach = length(at.xyz * vec3(0.8, 1.0, 1.0));
@@ -188,7 +189,7 @@ void main() {
     vec3 sharp = IMG_THIS_NORM_PIXEL(light).rgb, soft = IMG_THIS_NORM_PIXEL(haze).rgb;
     vec2 p = (isf_FragNormCoord - 0.5) * vec2(wide, 1.0);
     vec3 colour = palette_1.rgb * (0.10 + 0.10 * kick) * exp(-1.6 * dot(p, p)) + sharp * 0.68 + soft * (0.05 + 0.05 * kick);
-    colour = colour / (1.0 + 0.35 * max(colour.r, max(colour.g, colour.b)));
+    colour = 1.15 * colour / (1.0 + 0.70 * max(colour.r, max(colour.g, colour.b)));
     colour *= 1.0 - 0.45 * smoothstep(0.55, 1.1, length(p * vec2(0.75, 1.0)));
     float loudest = max(max(layer_1, layer_2), max(layer_3, layer_4));
     gl_FragColor = vec4(colour * (0.72 + 0.75 * loudest), 1.0);

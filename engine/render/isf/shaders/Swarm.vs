@@ -30,5 +30,10 @@ void main() {
     float spark = hat * step(0.975, fract(chance * 7.3 + now.a * 0.137));
     float share = RENDERSIZE.x * RENDERSIZE.y / float(size.x * size.y); // as bright with few as with many
     float energy = share * (0.11 + 0.10 * level + 0.50 * kick) * (0.5 + chance) * (1.0 - 0.6 * going.a) / (gl_PointSize * gl_PointSize);
+    vec4 to = texelFetch(aim, cell, 0);
+    if (to.a > 0.5 && to.z < 0.5) { // on a body: lit as in the camera's picture, so that face and arms are seen
+        float luma = dot(IMG_NORM_PIXEL(sourceImage, to.xy).rgb, vec3(0.2126, 0.7152, 0.0722));
+        energy *= mix(1.0, 0.16 + 1.0 * luma, going.a);
+    }
     tint = vec4(colour * energy * (1.0 + 24.0 * spark) * clamp(1.6 - 0.25 * deep, 0.25, 1.3), 1.0);
 }
