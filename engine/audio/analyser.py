@@ -47,7 +47,7 @@ class Analyser:
         hop_s = self.hop_frames / sample_rate_hz
         frames = spectrum_frames(sample_rate_hz)
         self._rate_hz = sample_rate_hz
-        self._layout = ChannelLayout(sample_rate_hz, self.hop_frames, report, may_wait=may_wait)
+        self.layout = ChannelLayout(sample_rate_hz, self.hop_frames, report, may_wait=may_wait)
         self._history = History(sample_rate_hz)
         self._window = hann(frames)
         self._plan = BandPlan(sample_rate_hz, frames)
@@ -85,11 +85,11 @@ class Analyser:
     def hop(self, block: np.ndarray, settings: AudioSettings, voice: np.ndarray | None = None) -> None:
         """Analyse the next `hop_frames` samples: (hop_frames, source channels) float32 in [-1, 1]; `features` returns
         the result. `voice`, (hop_frames,), is the voice audible at that time; it replaces channel `voice_channel`."""
-        spread = self._layout.spread(block, settings.layout, settings.channel_map)  # (4, hop)
+        spread = self.layout.spread(block, settings.layout, settings.channel_map)  # (4, hop)
         flux = self._flux.step(block.mean(axis=1))
-        if self._layout.has_stems:
+        if self.layout.has_stems:
             self._drum_flux.step(spread[0])
-        drums = self._drum_flux if self._layout.has_stems else self._flux
+        drums = self._drum_flux if self.layout.has_stems else self._flux
         if voice is not None and settings.voice_channel:
             spread[settings.voice_channel - 1] = voice
         self._history.append(spread)
@@ -156,7 +156,7 @@ class Analyser:
         )
 
     def close(self) -> None:
-        self._layout.close()
+        self.layout.close()
 
     def _cut(self, window: WaveWindow, settings: AudioSettings) -> np.ndarray:
         waves = window.cut(self._history, settings.window_ms, settings.ratios, settings.width_px, settings.trigger)

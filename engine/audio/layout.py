@@ -102,12 +102,12 @@ class ChannelLayout:
         self._stems: StemSplitter | None = None
         self._separator: Separator | None = None
         self._width = Width()
-        self._current = ""
+        self.current = ""
 
     @property
     def has_stems(self) -> bool:
         """True if the first layer of the newest block was the drums as the engine finds them."""
-        return self._current == "stems"
+        return self.current == "stems"
 
     def spread(self, block: np.ndarray, layout: str, channel_map: tuple[int, ...]) -> np.ndarray:
         """Map `block`, (frames, source channels) float32, to the four layers: (4, frames) float32; another source may
@@ -116,7 +116,7 @@ class ChannelLayout:
         pair = block[:, :2].T if source_channels > 1 else np.repeat(block.T, 2, axis=0)
         self._width.step(pair)
         layout = resolve_layout(layout, source_channels, self._width.is_wide)
-        if layout != self._current:
+        if layout != self.current:
             self._change_to(layout)
         if layout == "direct":
             return self._direct(block, channel_map)
@@ -135,7 +135,7 @@ class ChannelLayout:
     def _change_to(self, layout: str) -> None:
         self.close()
         self._splitter.clear()
-        self._stems, self._separator, self._current = None, None, layout
+        self._stems, self._separator, self.current = None, None, layout
         if layout == "stems" or layout in SEPARATORS:
             self._stems = StemSplitter(self._rate_hz, self._frames)
         if layout in SEPARATORS:

@@ -46,7 +46,7 @@ def test_the_demo_plays_live_and_is_analysed(play_live, reports, wait_for) -> No
     wait_for(lambda: audio.latest_features().channels[3].onset_count >= 4, "four notes of the arpeggio")
     status = audio.status()
     assert status.state == "playing"
-    assert status.description == "demo loop (4 channels, 48000 Hz)"
+    assert status.description == "demo loop (4 channels, 48000 Hz), heard as direct"
     assert len(status.level) == 4
     assert max(status.level) > 0.05
     assert status.lost_blocks == 0
