@@ -137,8 +137,8 @@ class AudioInput(ABC):
 
     def _status(self, state: str, description: str, lost_blocks: int) -> AudioStatus:
         level = tuple([channel.peak for channel in self._features.channels])
-        heard_as = ", heard as ".join(filter(None, (description, self._analyser.layout.current)))
-        return AudioStatus(state=state, description=heard_as, level=level, lost_blocks=lost_blocks)
+        line = ", heard as ".join(filter(None, (description, self._analyser.layout.current)))
+        return AudioStatus(state=state, description=line, level=level, lost_blocks=lost_blocks)
 
 
 class LiveAudio(AudioInput):
