@@ -29,7 +29,7 @@ from osc_schema.outputs import NUMBERS, SECOND
 _CHANGED = "/output/2/look or its size changes"
 _SMALLER = "choose a smaller /output/2/width and height, or another look"
 TOO_DEAR = f"more than the first leaves: its rate falls; {_SMALLER}"
-TOO_SLOW = f"which would stop the first: it is not drawn; {_SMALLER}"
+MAX_EXPECTED_S = 0.25  # of a second look: a longer standstill of the first output is seen
 
 
 class Outputs:
@@ -47,7 +47,7 @@ class Outputs:
         self._cuts = self._frames = self._dropped = 0
         self._shows, self._began_s = "program", 0.0
         """Name of the preset that was drawn last, and the time at which it came."""
-        self._pace, self._paced_for = SparePace(), object()
+        self._pace, self._paced_for, self._expected_s = SparePace(), object(), 0.0
         self.status: SecondStatus | None = None
         """None while no sink publishes the second output."""
 
@@ -67,12 +67,19 @@ class Outputs:
             return
         shape, preset = self._shape(snapshot, 2, frame.id), self._chosen_preset(snapshot)
         if self._paced_for != (settings := (shape.requested_px, preset)):
-            pixels = math.prod(shape.of_look().picture_px) / math.prod(self._drawing.renderer.size_px)
-            self._pace = SparePace(self._looks.cost.look_s * pixels if preset else 0.0)
-            self._paced_for = settings
+            self._pace, self._paced_for, self._expected_s = SparePace(), settings, 0.0
             if self._problems.get("slots"):
                 self.close()  # so that its shader is tried again
+        if preset is not None and not self._expected_s:
+            pixels = math.prod(shape.of_look().picture_px) / math.prod(self._drawing.renderer.size_px)
+            self._expected_s = self._looks.cost.usual_look_s * pixels
         pace, is_offline, now_s = self._pace, self._drawing.is_offline, self._stopwatch.now_s()
+        line, is_known = "", is_offline or self._expected_s > 0.0
+        if preset is not None and self._expected_s > MAX_EXPECTED_S and not is_offline:
+            cost = f"would take {self._expected_s * 1000:.0f} ms a picture and stop the first"
+            line = f"output 2: {preset.name} {cost}: it shows the program; {_SMALLER}"
+        self._report_once("size", line)
+        preset = preset if is_known and not line else None
         free_s = next_due_s - now_s
         if is_offline or pace.allows(now_s, free_s):
             renderer, shows = self._drawing.renderer, "program"
@@ -92,8 +99,8 @@ class Outputs:
             self._frames += 1
         else:
             self._dropped += 1
-        line = f"output 2: a picture takes {pace.cost_s * 1000:.0f} ms, {TOO_SLOW if pace.is_refused else TOO_DEAR}"
-        self._report_once("pace", line if (pace.failures > 1 or pace.is_refused) and not is_offline else "")
+        line = f"output 2: a picture takes {pace.cost_s * 1000:.0f} ms, {TOO_DEAR}"
+        self._report_once("pace", line if pace.failures > 1 and not is_offline else "")
         self.status = SecondStatus(*shape.size_px, pace.cost_s * 1000, self._frames, self._dropped, self._shows)
 
     def close(self) -> None:

@@ -90,3 +90,16 @@ def test_a_second_window_without_a_display_is_one_line(show: Callable, monkeypat
         monkeypatch.delenv(name, raising=False)
     _, status = show({}, "Eclipse", "2:window")
     assert [line for line in status.warnings if "no screen" in line and "output 1 goes on" in line]
+
+
+def test_live_a_second_look_that_would_stop_the_first_is_one_line_and_the_program_is_shown() -> None:
+    size = {"/output/2/width": 4096, "/output/2/height": 2304}
+    fixed = {"width": 128, "height": 72, "fps": 30.0, "audio": "demo", "sinks": ("2:shared=large",)}
+    with open_engine(Config(renderer="gl", preset="Eclipse", params={**LOOK, **size}, **fixed)) as engine:  # type: ignore[arg-type]
+        engine.run(25)
+        status = engine.status()
+        with closing(FrameRing.open("large")) as large:
+            assert large.latest().pixels.shape == (2304, 4096, 4)
+    assert status.second is not None and status.second.shows == "program"
+    (line,) = [line for line in status.warnings if "output 2: Cathedral would take" in line]
+    assert "stop the first: it shows the program; choose a smaller /output/2/width" in line

@@ -1,10 +1,11 @@
 """Decides if there is time to draw two looks: before it begins by the last frames' times, then by how many are late."""
 
+import statistics
 from collections import deque
 
 MAX_WORK_FRACTION = 0.8  # of a frame's time, estimated for drawing both looks; the rest is reserve
 MAX_LATE_FRAMES = 2  # per fade: two can be a hiccup of the system
-MEASURED_FRAMES = 60
+MIN_FRAMES, MEASURED_FRAMES = 10, 60
 
 
 class DrawingCost:
@@ -19,14 +20,14 @@ class DrawingCost:
         self._frames_s.append((draw_s / looks, work_s - draw_s))
 
     @property
-    def look_s(self) -> float:
-        """Seconds in which one look is drawn, in nineteen of twenty frames; 0 before the first."""
-        return _percentile_95([look_s for look_s, _ in self._frames_s])
+    def usual_look_s(self) -> float:
+        """Seconds in which a look is drawn in half of the frames; 0 while few are measured: a driver compiles."""
+        return statistics.median(each for each, _ in self._frames_s) if len(self._frames_s) >= MIN_FRAMES else 0.0
 
     def begin(self, period_s: float, late: int) -> str:
         """Start a fade. Returns why there is no time to draw both looks, or "". `late`: late frames so far."""
         self._late_at_begin = late
-        look_s = self.look_s
+        look_s = _percentile_95([look_s for look_s, _ in self._frames_s])
         rest_s = _percentile_95([rest_s for _, rest_s in self._frames_s])
         needed_s = 2.0 * look_s + rest_s
         if needed_s <= MAX_WORK_FRACTION * period_s:

@@ -6,7 +6,6 @@ from typing import NamedTuple
 from engine.system.backoff import next_delay_s
 
 COSTS = 16  # pictures whose dearest one must fit
-MAX_EXPECTED_S = 0.25  # a longer standstill of the first output is seen
 FIRST_TRY_S, MAX_TRY_S = 1.0, 10.0  # between two pictures of a second output that does not fit
 
 
@@ -26,12 +25,9 @@ class SparePace:
     """Decides whether the second picture fits into the rest of a frame. Pure: time comes in as an argument.
 
     One that does not fit is left out, but drawn after 1 s, then after 2, 4, 8 and each 10 s, which may delay a frame:
-    its cost may have been an accident, and a still picture is better than none. But one that is expected to hold up the
-    first output for a quarter of a second is never drawn."""
+    its cost may have been an accident, and a still picture is better than none."""
 
-    def __init__(self, expected_s: float = 0.0) -> None:
-        """expected_s: Cost of a picture, judging by the first output; 0 if unknown."""
-        self._expected_s = expected_s
+    def __init__(self) -> None:
         self._costs_s: deque[float] = deque(maxlen=COSTS)
         self._try_at_s: float | None = None
         """When it is drawn although it does not fit; None while it does."""
@@ -40,18 +36,12 @@ class SparePace:
 
     @property
     def cost_s(self) -> float:
-        return max(self._costs_s, default=self._expected_s)
-
-    @property
-    def is_refused(self) -> bool:
-        return self._expected_s > MAX_EXPECTED_S
+        return max(self._costs_s, default=0.0)
 
     def allows(self, now_s: float, free_s: float) -> bool:
         """True if a picture may be drawn now. `free_s`: until the next frame is due."""
         if 0 < free_s >= self.cost_s:
             return True
-        if self.is_refused:
-            return False
         if self._try_at_s is None:
             self._try_at_s = now_s + FIRST_TRY_S
         return now_s >= self._try_at_s

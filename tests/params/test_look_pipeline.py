@@ -109,6 +109,7 @@ def test_both_looks_are_drawn_if_they_fit_into_four_fifths_of_a_frame() -> None:
             cost.add(work_s=(draw_ms + rest_ms) / 1000, draw_s=draw_ms / 1000, looks=1)
         assert expected in cost.begin(PERIOD_S, 0) and bool(expected) == bool(cost.begin(PERIOD_S, 0))
     assert DrawingCost().begin(PERIOD_S, 0) == "", "nothing is known before the first frame"
+    assert cost.usual_look_s == 0.03 and DrawingCost().usual_look_s == 0.0
 
 
 def test_without_time_for_two_looks_a_still_dissolves_but_never_offline(show: Show) -> None:

@@ -54,12 +54,6 @@ def test_after_one_slow_picture_it_returns_within_a_second() -> None:
     assert run_show(40, lambda n: 5)["second"] >= 6, "also beside a first one that is too slow itself"
 
 
-def test_one_that_would_hold_up_the_first_for_a_quarter_of_a_second_is_never_drawn() -> None:
-    refused, allowed = SparePace(expected_s=0.3), SparePace(expected_s=0.2)
-    assert [refused.allows(now_s, 0.02) for now_s in (0.0, 5.0, 60.0)] == [False] * 3 and refused.is_refused
-    assert [allowed.allows(now_s, 0.02) for now_s in (0.0, 5.0)] == [False, True] and not allowed.is_refused
-
-
 @pytest.fixture
 def sinks(make_format: Callable, clock: SteppedClock, reports: Callable):
     sinks = SinkSet(make_format(), clock, reports)
