@@ -409,7 +409,7 @@ def slot_of(
         elif fed.type == "float" and fed.name == fx.QUALITY:
             value = inputs.get(fed.name, fed.default)
             assert isinstance(value, float) and isinstance(fed.minimum, float)
-            inputs[fed.name] = max(fed.minimum, value * quality)
+            inputs[fed.name] = max(fed.minimum, round(16.0 * value * quality) / 16.0)  # each value allocates targets
     return ShaderSlot(slot=slot, file=shader.file, inputs=inputs, mix=values.get(f"/fx/{slot}/mix", 0.0))
 
 

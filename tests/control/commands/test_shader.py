@@ -197,6 +197,8 @@ def test_a_slow_shader_with_a_smaller_form_is_drawn_in_it_before_it_is_bypassed(
     rig.frame()
     rig.store.set("/fx/generator/enable", True, by="test")
     assert rig.frame()["generator"].inputs["quality"] == 1.0, "switched on again, the full form is tried again"
+    rig.store.set("/fx/generator/1", 0.66, by="test")
+    assert rig.frame()["generator"].inputs["quality"] == 0.75, "in steps of 1/16, and at once: each allocates targets"
     wait_for(lambda: rig.state("generator") == "playing", "the second try")
     assert rig.detail("generator") == ""
 
