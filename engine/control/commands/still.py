@@ -59,7 +59,9 @@ class StillControl:
             pad, reply = self._requested.popleft()
             pixels = self._renderer.behind_reader(min(MAX_IMPORT_PX, max(self._renderer.size_px)))()
             self._disk.post(partial(self._write, pixels, pad, reply), reply.fail)
-        for name, pad, reply in [each for each in self._written if self._catalog.find(each[0]) is not None]:
+        for name, pad, reply in tuple(self._written):  # a copy: the disk's thread appends
+            if self._catalog.find(name) is None:
+                continue
             self._written.remove((name, pad, reply))
             look = _PLAIN | {file_address(GENERATOR): name, f"/fx/{GENERATOR}/mix": 1.0}
             look |= {f"/layer/{number}/intensity": 0.0 for number in range(1, 5)}  # black until it is tested
