@@ -28,45 +28,55 @@ class LearnedRoom:
         self._ends = np.array([[0, 0, 1], [width, 0, 1], [0, height, 1], [width, height, 1]], float)
         self._start = np.array([[1.0, 0.0, width // 2], [0.0, 1.0, height // 2]])
         self._pose = self._start  # from the newest picture's pixels to the room's
-        self._room = np.zeros((2 * height, 2 * width, 4), np.float32)  # alpha: 1 where it is known
+        self._room = np.zeros((2 * height, 2 * width, 3), np.float32)
+        self._has_seen = np.zeros((2 * height, 2 * width), np.uint8)  # 255 where it has been seen
         self._add_unknown(light)
 
-    def follow(self, light: np.ndarray, people: np.ndarray) -> np.ndarray:
-        """Find how the camera has moved: return the matrix, (2, 3), from this picture's pixels to the last one's.
+    def follow(self, light: np.ndarray, people: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+        """Find how the camera has moved: return the matrix, (2, 3), from this picture's pixels to the last one's, and
+        the room as it is seen in this picture; where it was never seen, it is taken from the picture.
 
         people: Where they were in the last picture, (height, width), 0..1."""
-        old, new = _detail(self._view()), _detail(light)
-        unmoved = np.eye(2, 3)
+        room = self._view()
+        motion = self._motion(_detail(room), _detail(light), people)
+        if motion is None:
+            return np.eye(2, 3), room
+        self._move(_joined(motion, self._pose))
+        self._add_unknown(light)
+        return motion, self._view()
+
+    def _motion(self, old: np.ndarray, new: np.ndarray, people: np.ndarray) -> np.ndarray | None:
+        """Fit the camera's movement to corners of the room; None if it stands still, or nothing is clear."""
         corners = cv2.goodFeaturesToTrack(new, CORNERS, 0.02, 5, mask=(people < 0.1).astype(np.uint8))
         if corners is None:
-            return unmoved
+            return None
         found, is_found, _ = cv2.calcOpticalFlowPyrLK(new, old, corners, None, winSize=(11, 11), maxLevel=2)  # type: ignore[call-overload]
         corners, found = corners[is_found > 0], found[is_found > 0]
         if len(corners) < MIN_CORNERS:
-            return unmoved
+            return None
         motion, fits = cv2.estimateAffinePartial2D(corners, found, ransacReprojThreshold=1.0)
-        fitting = corners[fits.ravel() > 0]
+        fitting = corners[fits.ravel() > 0] if motion is not None else corners[:0]
         is_few = len(fitting) < max(MIN_CORNERS, MIN_FITTING * len(corners))
         if motion is None or is_few or np.ptp(fitting[:, 0]) < MIN_SPREAD * self._size_px[0]:
-            return unmoved
-        moved_px = np.abs(self._ends @ (motion - unmoved).T).max()
-        if not UNMOVED_PX < moved_px < MAX_MOVED_PX:
-            return unmoved
-        self._move(_joined(motion, self._pose))
-        return np.asarray(motion)
-
-    def see(self, light: np.ndarray) -> np.ndarray:
-        """Return the room as it is seen in this picture, once the camera was followed; where it was never seen, it is
-        taken from the picture."""
-        self._add_unknown(light)
-        return self._view()
+            return None
+        moved_px = np.abs(self._ends @ (motion - np.eye(2, 3)).T).max()
+        return np.asarray(motion) if UNMOVED_PX < moved_px < MAX_MOVED_PX else None
 
     def learn(self, change: np.ndarray) -> None:
         """Add a change, (height, width, 3), of the room as it was seen last."""
-        self._room[..., :3] += cv2.warpAffine(change, self._pose, self._room.shape[1::-1])
+        part, pose, size_px = self._part()
+        self._room[part] += cv2.warpAffine(change, pose, size_px)
+
+    def _part(self) -> tuple[tuple[slice, slice], np.ndarray, tuple[int, int]]:
+        """Return the part of the room that the newest picture sees, the pose within it, and its width and height."""
+        ends = self._ends @ self._pose.T
+        left, top = np.floor(ends.min(axis=0)).astype(int)
+        right, bottom = np.ceil(ends.max(axis=0)).astype(int)
+        pose = self._pose - [[0.0, 0.0, left], [0.0, 0.0, top]]
+        return (slice(top, bottom), slice(left, right)), pose, (int(right - left), int(bottom - top))
 
     def _view(self) -> np.ndarray:
-        return warped(self._room[..., :3], self._pose, self._size_px)
+        return warped(self._room, self._pose, self._size_px)
 
     def _move(self, pose: np.ndarray) -> None:
         """Keep the room where this picture sees it; around the picture, if it would leave or is too large or small."""
@@ -75,14 +85,19 @@ class LearnedRoom:
         self._pose = pose
         if not (is_inside and 1.0 / MAX_SCALE < scale < MAX_SCALE):
             there = _joined(cv2.invertAffineTransform(pose), self._start)
-            self._room = cv2.warpAffine(self._room, there, self._room.shape[1::-1])
+            size_px = self._has_seen.shape[::-1]
+            self._room = cv2.warpAffine(self._room, there, size_px)
+            self._has_seen = cv2.warpAffine(self._has_seen, there, size_px) // 255 * 255
             self._pose = self._start
 
     def _add_unknown(self, light: np.ndarray) -> None:
-        opaque = np.dstack([light, np.ones(light.shape[:2], np.float32)])
-        new = cv2.warpAffine(opaque, self._pose, self._room.shape[1::-1])
-        is_new = (self._room[..., 3] < 0.99) & (new[..., 3] > 0.99)
-        self._room[is_new] = new[is_new]
+        part, pose, size_px = self._part()
+        known = self._has_seen[part]
+        covered = cv2.warpAffine(np.full(light.shape[:2], 255, np.uint8), pose, size_px)
+        is_new = (known < 255) & (covered == 255)
+        if is_new.any():
+            self._room[part][is_new] = cv2.warpAffine(light, pose, size_px)[is_new]
+            known[is_new] = 255
 
 
 def warped(plane: np.ndarray, matrix: np.ndarray, size_px: tuple[int, int]) -> np.ndarray:

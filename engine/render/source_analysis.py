@@ -96,9 +96,8 @@ class SourceAnalysis:
         dis = cv2.DISOpticalFlow.create(cv2.DISOPTICAL_FLOW_PRESET_FAST)
         # From the new picture back to the last one, so that it stands where the new picture's pixels are.
         back = dis.calc(grey, grey_before, None)  # type: ignore[call-overload]
-        motion = self._room.follow(light, self._people)
+        motion, room = self._room.follow(light, self._people)
         before, near, people = (warped(plane, motion, (width, height)) for plane in (before, self._near, self._people))
-        room = self._room.see(light)
         aside = 1.02 - people
         change, _ = _difference(light, before, aside, slack_px=0)
         moves = np.clip((change - 3.0 * np.median(change)) / 0.06 - 1.0, 0.0, 1.0).astype(np.float32)

@@ -17,20 +17,10 @@ from engine.errors import ModelError
 from engine.models import locate
 from engine.models.part_report import ModelReport, PartReport, Problems, describe_part
 from engine.models.pickle_file import TRAINING, PickledFile, read_pickle, refuse_code, short_repr
+from engine.models.rvc import shapes
 from engine.models.rvc.content_folder import LAYER_KEY, OTHER_KEY, PROJECTION, choose_content, find_content
 from engine.models.rvc.index_file import count_vectors
 from engine.models.rvc.pitch import choose
-from engine.models.rvc.shapes import (
-    CONFIG_ITEMS,
-    CONTENT_CHANNELS,
-    LAYERS,
-    MAX_SIZE,
-    RATES,
-    VOCODERS,
-    SynthesizerShape,
-    Version,
-    Vocoder,
-)
 from engine.models.rvc.spec import VoiceSpec
 from engine.models.weight_files import TensorInfo, read_header, read_header_and_metadata
 from engine.system.installing import install_line
@@ -62,12 +52,12 @@ Sides = tuple[int, ...]
 
 @dataclass(slots=True, kw_only=True)
 class VoiceReport(ModelReport):
-    version: Version
+    version: shapes.Version
     rate_hz: int
     """Sample rate of the output."""
     has_pitch: bool
     """True if the synthesizer takes a pitch."""
-    vocoder: Vocoder
+    vocoder: shapes.Vocoder
     speakers: int
     pitch: str
     """The pitch tracker: rmvpe, fcpe or yin."""
@@ -77,7 +67,7 @@ class VoiceReport(ModelReport):
     @property
     def index_bytes(self) -> int:
         """Memory of the vectors during search, where they are float32."""
-        return self.vectors * CONTENT_CHANNELS[self.version] * 4
+        return self.vectors * shapes.CONTENT_CHANNELS[self.version] * 4
 
 
 def check(spec: VoiceSpec) -> VoiceReport:
@@ -125,12 +115,12 @@ def headline(model: str) -> str:
     return f"{shape.version}, {shape.rate_hz / 1000:g} kHz{vocoder}{'' if shape.has_pitch else ', no pitch'}"
 
 
-def _shape_in(path: Path) -> tuple[SynthesizerShape, Mapping[str, Any], dict[str, TensorInfo]]:
+def _shape_in(path: Path) -> tuple[shapes.SynthesizerShape, Mapping[str, Any], dict[str, TensorInfo]]:
     metadata, tensors = _read_voice(path)
     return shape_of(str(path), metadata, {name: tensor.shape for name, tensor in tensors.items()}), metadata, tensors
 
 
-def _content_part(spec: VoiceSpec, name: str, version: Version) -> PartReport:
+def _content_part(spec: VoiceSpec, name: str, version: shapes.Version) -> PartReport:
     """The HuBERT of this name; ModelError if it is missing or does not fit the voice."""
     files = find_content(name).weights
     tensors: dict[str, TensorInfo] = {}
@@ -213,7 +203,7 @@ def require_voice(name: str, stored: Any) -> Mapping[str, Any]:
         what = _describe_checkpoint(stored["model"]) if "model" in stored else "no RVC voice"
         raise ModelError(f"{name}: {what} (needs `weight` and `config`; holds {short_repr(list(stored))})")
     if isinstance(stored["config"], Mapping):
-        raise ModelError(f"{name}: is {GPT_SOVITS} (its config is not a list of {CONFIG_ITEMS} items)")
+        raise ModelError(f"{name}: is {GPT_SOVITS} (its config is not a list of {shapes.CONFIG_ITEMS} items)")
     return stored
 
 
@@ -226,7 +216,7 @@ def _describe_checkpoint(tensors: Any) -> str:
     return "a training checkpoint, not a voice: extract the voice with RVC"
 
 
-def find_vocoder(name: str, metadata: Mapping[str, Any], tensors: Mapping[str, Sides]) -> Vocoder:
+def find_vocoder(name: str, metadata: Mapping[str, Any], tensors: Mapping[str, Sides]) -> shapes.Vocoder:
     """The decoder that the voice was trained with; ModelError if it is not implemented here. Called before the tensors
     are counted, because "155 tensors are missing" would not help the user."""
     stored_name = metadata.get("vocoder")
@@ -236,16 +226,16 @@ def find_vocoder(name: str, metadata: Mapping[str, Any], tensors: Mapping[str, S
     )
     if isinstance(stored_name, str) and VOCODER_NAMES.get(stored_name.lower()) != "HiFi-GAN":
         kind = VOCODER_NAMES.get(stored_name.lower(), short_repr(stored_name))
-    found: Vocoder | None = next((each for each in VOCODERS if each == kind), None)
+    found: shapes.Vocoder | None = next((each for each in shapes.VOCODERS if each == kind), None)
     if found is None:
         raise ModelError(
-            f"{name}: was made with Applio's vocoder {kind}; only {' and '.join(VOCODERS)} are built here: take one of "
-            f"the same voice that was trained with one of them, or convert with Applio"
+            f"{name}: was made with Applio's vocoder {kind}; only {' and '.join(shapes.VOCODERS)} are built here: take "
+            f"one of the same voice that was trained with one of them, or convert with Applio"
         )
     return found
 
 
-def _require_refinegan(name: str, shape: SynthesizerShape, tensors: Mapping[str, Sides]) -> None:
+def _require_refinegan(name: str, shape: shapes.SynthesizerShape, tensors: Mapping[str, Sides]) -> None:
     first = next((sides for key, sides in tensors.items() if key.startswith("dec.pre_conv.") and len(sides) == 3), None)
     if first and first[0] == shape.initial // 2 != shape.refine_channels:
         raise ModelError(
@@ -256,21 +246,21 @@ def _require_refinegan(name: str, shape: SynthesizerShape, tensors: Mapping[str,
         raise ModelError(f"{name}: says that it was made with RefineGAN and without pitch, which no program makes")
 
 
-def shape_of(name: str, metadata: Mapping[str, Any], tensors: Mapping[str, Sides]) -> SynthesizerShape:
+def shape_of(name: str, metadata: Mapping[str, Any], tensors: Mapping[str, Sides]) -> shapes.SynthesizerShape:
     """The shape of the voice `name` from its metadata and the shapes of its tensors. ModelError if they do not fit."""
     vocoder = find_vocoder(name, metadata, tensors)
     config = metadata["config"]
-    if isinstance(config, list | tuple) and len(config) == CONFIG_ITEMS + 1:
+    if isinstance(config, list | tuple) and len(config) == shapes.CONFIG_ITEMS + 1:
         config = [*config[:-2], config[-1]]  # rvc-webui puts the channels, which the tensors have too, before the rate
-    if not isinstance(config, list | tuple) or len(config) != CONFIG_ITEMS:
-        raise ModelError(f"{name}: its config is no list of {CONFIG_ITEMS} items")
+    if not isinstance(config, list | tuple) or len(config) != shapes.CONFIG_ITEMS:
+        raise ModelError(f"{name}: its config is no list of {shapes.CONFIG_ITEMS} items")
     _, _, latent, hidden, inner, heads, layers, kernel, _, kind, widths, dilations, *others = config
     rates, initial, kernels, speakers, gin, rate_hz = others
     if not isinstance(kind, int | str) or kind not in (1, "1"):
         raise ModelError(f"{name}: residual blocks of kind {short_repr(kind)}; known is 1")
-    rate_hz = RATES.get(rate_hz, rate_hz) if isinstance(rate_hz, str) else rate_hz
+    rate_hz = shapes.RATES.get(rate_hz, rate_hz) if isinstance(rate_hz, str) else rate_hz
     embeddings = tensors.get("emb_g.weight", ())
-    shape = SynthesizerShape(
+    shape = shapes.SynthesizerShape(
         version=_version(name, metadata, tensors),
         vocoder=vocoder,
         has_pitch=_has_pitch(name, metadata),
@@ -291,7 +281,7 @@ def shape_of(name: str, metadata: Mapping[str, Any], tensors: Mapping[str, Sides
         resblock_dilations=tuple(_positive_ints(name, "resblock dilations", each) for each in _as_list(dilations)),
     )
     _require_consistent(name, shape)
-    layer, ours = metadata.get(LAYER_KEY), LAYERS[shape.version]
+    layer, ours = metadata.get(LAYER_KEY), shapes.LAYERS[shape.version]
     if layer is not None and not (isinstance(layer, int | str) and layer in (ours, str(ours))):
         raise ModelError(
             f"{name}: was trained on layer {short_repr(layer)} of its speech encoder; voices with "
@@ -302,12 +292,13 @@ def shape_of(name: str, metadata: Mapping[str, Any], tensors: Mapping[str, Sides
     return shape
 
 
-def _version(name: str, metadata: Mapping[str, Any], tensors: Mapping[str, Sides]) -> Version:
+def _version(name: str, metadata: Mapping[str, Any], tensors: Mapping[str, Sides]) -> shapes.Version:
     """The version named in the file, else the one that its tensors imply, else "v1"."""
     own = metadata.get("version")
     channels = tensors.get("enc_p.emb_phone.weight", (0,))[-1:]
-    implied: Version | None = next((version for version, wide in CONTENT_CHANNELS.items() if (wide,) == channels), None)
-    version: Version | None = next((each for each in CONTENT_CHANNELS if isinstance(own, str) and each == own), None)
+    known = shapes.CONTENT_CHANNELS
+    implied: shapes.Version | None = next((version for version, wide in known.items() if (wide,) == channels), None)
+    version: shapes.Version | None = next((each for each in known if isinstance(own, str) and each == own), None)
     if own is not None and version is None:
         raise ModelError(f"{name}: version {short_repr(own)}; supported: v1 and v2")
     if implied and OTHER_KEY in metadata:  # there the version is that of the upsampling
@@ -336,13 +327,13 @@ def _positive_ints(name: str, what: str, values: Any) -> tuple[int, ...]:
     return tuple(_positive_int(name, what, value) for value in _as_list(values))
 
 
-def _positive_int(name: str, what: str, value: Any, max_value: int = MAX_SIZE) -> int:
+def _positive_int(name: str, what: str, value: Any, max_value: int = shapes.MAX_SIZE) -> int:
     if isinstance(value, bool) or not isinstance(value, int) or not 1 <= value <= max_value:
         raise ModelError(f"{name}: {what} of its config: {short_repr(value)} is not a whole number in 1..{max_value}")
     return value
 
 
-def _require_consistent(name: str, shape: SynthesizerShape) -> None:
+def _require_consistent(name: str, shape: shapes.SynthesizerShape) -> None:
     rates, kernels, widths = shape.upsample_rates, shape.upsample_kernels, shape.resblock_kernels
     level_count = len(rates) + (shape.vocoder == "RefineGAN")
     are_equally_many = len(widths) == len(shape.resblock_dilations)

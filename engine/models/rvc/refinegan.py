@@ -16,16 +16,8 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
+from engine.models.rvc import shapes
 from engine.models.rvc.decoder import ImageConv1d, ResidualBlock, as_image, lay_out
-from engine.models.rvc.shapes import (
-    DOWN_KERNEL,
-    GRAIN_FRAMES,
-    OUTER_KERNEL,
-    SINC_ROLLOFF,
-    SINC_ZEROS,
-    SynthesizerShape,
-    sinc_reach,
-)
 from engine.models.rvc.source import SineSource
 
 SLOPE = 0.2
@@ -35,7 +27,7 @@ KAISER_BETA = 14.769656459379492
 class RefineSource(SineSource):
     """The source of RefineGAN: a sine whose pitch is interpolated between the middles of frames, and its noise."""
 
-    def __init__(self, shape: SynthesizerShape) -> None:
+    def __init__(self, shape: shapes.SynthesizerShape) -> None:
         super().__init__(shape)
         del self.l_linear
         self.merge = nn.Sequential(nn.Linear(1, 1, bias=False), nn.Tanh())
@@ -66,25 +58,27 @@ def _neighbours(f0: Tensor) -> tuple[Tensor, Tensor]:
 
 
 class RefineDecoder(nn.Module):
-    def __init__(self, shape: SynthesizerShape) -> None:
+    def __init__(self, shape: shapes.SynthesizerShape) -> None:
         super().__init__()
         self.hop = shape.hop
         self.rates = shape.upsample_rates
         self.m_source = RefineSource(shape)
         channels = shape.refine_channels
-        self.pre_conv = ImageConv1d(1, channels, OUTER_KERNEL, padding=OUTER_KERNEL // 2)
+        self.pre_conv = ImageConv1d(1, channels, shapes.OUTER_KERNEL, padding=shapes.OUTER_KERNEL // 2)
         self.downsample_blocks = nn.ModuleList()
         for _ in self.rates:
-            self.downsample_blocks.append(ImageConv1d(channels, 2 * channels, DOWN_KERNEL, padding=DOWN_KERNEL // 2))
+            self.downsample_blocks.append(
+                ImageConv1d(channels, 2 * channels, shapes.DOWN_KERNEL, padding=shapes.DOWN_KERNEL // 2)
+            )
             channels *= 2
-        self.mel_conv = ImageConv1d(shape.latent, channels, OUTER_KERNEL, padding=OUTER_KERNEL // 2)
+        self.mel_conv = ImageConv1d(shape.latent, channels, shapes.OUTER_KERNEL, padding=shapes.OUTER_KERNEL // 2)
         self.cond = nn.Conv1d(shape.gin, channels, 1)
         channels = shape.initial
         self.upsample_conv_blocks = nn.ModuleList()
         for _ in self.rates:
             self.upsample_conv_blocks.append(RefineBlock(channels + channels // 4, channels // 2, shape))
             channels //= 2
-        self.conv_post = ImageConv1d(channels, 1, OUTER_KERNEL, padding=OUTER_KERNEL // 2, bias=False)
+        self.conv_post = ImageConv1d(channels, 1, shapes.OUTER_KERNEL, padding=shapes.OUTER_KERNEL // 2, bias=False)
         self._layers = 2 * len(shape.resblock_kernels)
         self._filters: list[Tensor] = []
 
@@ -111,7 +105,7 @@ class RefineDecoder(nn.Module):
     def _grains(self, noise: Tensor, before: int, x: Tensor, stride: int) -> Tensor:
         """The noise of a block with input x, (layers, B, channels, 1, n): every `stride`-th sample of (B, N hop), with
         another delay for each layer and channel, of GRAIN_FRAMES at most."""
-        span = GRAIN_FRAMES * self.hop
+        span = shapes.GRAIN_FRAMES * self.hop
         if missing := max(0, span - before * self.hop):  # at the start of a sound
             noise = F.pad(noise[:, None], (missing, 0), mode="circular")[:, 0]
         (batch, in_channels, _, length), layers = x.shape, self._layers
@@ -131,10 +125,10 @@ class RefineDecoder(nn.Module):
 class RefineBlock(nn.Module):
     """The mean of residual blocks of different kernel sizes, with noise before and after each."""
 
-    def __init__(self, in_channels: int, channels: int, shape: SynthesizerShape) -> None:
+    def __init__(self, in_channels: int, channels: int, shape: shapes.SynthesizerShape) -> None:
         super().__init__()
         self.channels = channels
-        self.input_conv = ImageConv1d(in_channels, channels, OUTER_KERNEL, padding=OUTER_KERNEL // 2)
+        self.input_conv = ImageConv1d(in_channels, channels, shapes.OUTER_KERNEL, padding=shapes.OUTER_KERNEL // 2)
         self.blocks = nn.ModuleList(
             nn.Sequential(AddNoise(channels), ResidualBlock(channels, width, dilations, SLOPE), AddNoise(channels))
             for width, dilations in zip(shape.resblock_kernels, shape.resblock_dilations, strict=True)
@@ -163,12 +157,12 @@ class AddNoise(nn.Module):
 def low_pass_filter(rate: int) -> Tensor:
     """The filter (1, 1, 1, taps) for every `rate`-th sample: a sinc with a Kaiser window, as in torchaudio's `resample`
     (sinc_interp_kaiser). Sample k of the result is centred at sample k * rate."""
-    reach = sinc_reach(rate)
-    taps = torch.arange(-reach, reach + rate, dtype=torch.float64) / rate * SINC_ROLLOFF
-    taps = taps.clamp(-SINC_ZEROS, SINC_ZEROS)
-    bent = torch.i0(KAISER_BETA * (1.0 - (taps / SINC_ZEROS) ** 2).sqrt())
+    reach = shapes.sinc_reach(rate)
+    taps = torch.arange(-reach, reach + rate, dtype=torch.float64) / rate * shapes.SINC_ROLLOFF
+    taps = taps.clamp(-shapes.SINC_ZEROS, shapes.SINC_ZEROS)
+    bent = torch.i0(KAISER_BETA * (1.0 - (taps / shapes.SINC_ZEROS) ** 2).sqrt())
     window = bent / torch.i0(torch.tensor(KAISER_BETA, dtype=torch.float64))
-    return (torch.sinc(taps) * window * (SINC_ROLLOFF / rate))[None, None, None].float()
+    return (torch.sinc(taps) * window * (shapes.SINC_ROLLOFF / rate))[None, None, None].float()
 
 
 def downsample(x: Tensor, rate: int, low_pass: Tensor) -> Tensor:

@@ -29,9 +29,9 @@ _TEMPLATE_VALUES: Final = {
     "supported": f"supported: {SUPPORTED}",
     "merged": "; merge it into its model with the program that made it, and load that model",
 }
-_KINDS, _LORA_KINDS, _TRANSFORMERS = (
+_KINDS, _LORA_KINDS, _TRANSFORMERS, _FOLDER_CLASSES = (
     {pattern: str(text).format(**_TEMPLATE_VALUES) for pattern, text in _TABLES[name]}
-    for name in ("files", "loras", "transformers")
+    for name in ("files", "loras", "transformers", "folder_classes")
 )
 _NO_LORAS: Final = ("a ControlNet;", "an IP-Adapter;", "a Control-LoRA;", "a textual inversion embedding")
 _LORA_KINDS |= {pattern: text for pattern, text in _KINDS.items() if text.startswith(_NO_LORAS)}
@@ -39,11 +39,6 @@ _EMBEDDING: Final = next(text for text in _KINDS.values() if text.startswith(_NO
 _METADATA_BASES: Final = {at: FAMILIES.get(str(base), str(base)) for at, base in _TABLES["metadata"].items()}
 _EMBEDDED = ((768,), (1024,), (1280,))  # widths of the text encoders
 MAX_EMBEDDED = 256  # tokens of an embedding
-_FOLDER_CLASSES: Final = (
-    ("ControlNet", f"a ControlNet; {USE_WITH} --controlnet"),
-    ("Autoencoder", f"a VAE; {USE_WITH} --vae"),
-    ("UNet", f"the UNet of a model; {USE_WITH} --unet"),
-)
 
 
 def purpose_of(pipeline: str) -> str:
@@ -127,7 +122,7 @@ def other_folder(folder: Path) -> str:
     except (OSError, ValueError, ModelError):
         config = None
     if isinstance(config, dict) and config:
-        kinds = [what for start, what in _FOLDER_CLASSES if start in str(config.get("_class_name", ""))]
+        kinds = [what for start, what in _FOLDER_CLASSES.items() if start in str(config.get("_class_name", ""))]
         kind = next(iter(kinds), "") or _TABLES["folders"].get(str(config.get("model_type", "")))
         return f"is {kind}" if kind else ""
     try:
