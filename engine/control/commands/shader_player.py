@@ -92,7 +92,7 @@ class ShaderPlayer:
         self._failed[slot] = failed
 
     def quality_line(self, shader: PlayingShader | None) -> str:
-        """The line on the smaller form in which a shader is drawn, with what its full form took; or ""."""
+        """The line on the smaller form in which a shader is drawn, with what the larger one took; or ""."""
         return self._slow.line_of(shader) if shader is not None else ""
 
     def alias_of(self, target: str, values: Mapping[str, Any]) -> str:

@@ -70,8 +70,8 @@ class SlowShaders:
         return f"drawn at quality {quality:g}: {self._costs.get(shader.key, '')}" if quality < 1.0 else ""
 
     def limit(self, shader: PlayingShader, quality: float, draw_ms: float, period_ms: float) -> None:
-        """Draw a shader at this factor at most, as its full form takes so much of a frame; one that was too slow in
-        this run keeps its smaller form."""
+        """Draw a shader at this factor at most, as its full form takes so much of a frame; one that has been too
+        slow since it was switched on keeps its smaller form."""
         if quality < self.quality_of(shader):
             self._choose(shader, quality, draw_ms, period_ms)
 
