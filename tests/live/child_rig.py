@@ -76,5 +76,10 @@ class ChildRig:
         assert self.status.restarts == 0
         return self.status.detail
 
+    @property
+    def facts_for_people(self) -> list[object]:
+        """What helps to find out why a test failed."""
+        return [self.status, *self.reports]
+
     def close(self) -> None:
         self.supervisor.close()

@@ -33,7 +33,8 @@ def children_at_normal_priority() -> Iterator[None]:
 
 @pytest.fixture
 def started(fork_server: None) -> Iterator[Callable[[S], S]]:
-    """`started(rig)` starts the rig's child and returns the rig; closed at the end."""
+    """`started(rig)` starts the rig's child and returns the rig; closed at the end. pytest shows what it prints for a
+    test that failed."""
     rigs: list[ChildRig] = []
 
     def start(rig: S) -> S:
@@ -43,6 +44,7 @@ def started(fork_server: None) -> Iterator[Callable[[S], S]]:
 
     yield start
     for rig in rigs:
+        print(*rig.facts_for_people, sep="\n")
         rig.close()
 
 

@@ -24,6 +24,7 @@ class PictureRig(ChildRig):
         self._reader: RingReader | None = None
         self._segment = ""
         self._seen: tuple[str, int] = ("", 0)
+        self._expected: np.ndarray | None = None
         self.supervisor.connect_input("source", self.ring.segment)
 
     def feed(self) -> None:
@@ -55,6 +56,7 @@ class PictureRig(ChildRig):
 
     def shows_just(self, picture: np.ndarray) -> RingFrame | None:
         """`shows`, for exactly this picture."""
+        self._expected = picture
         return self.shows(lambda frame: np.array_equal(frame.pixels, picture))
 
     def feed_one(self, wait_for: Callable[..., Any]) -> RingFrame:
@@ -66,6 +68,17 @@ class PictureRig(ChildRig):
         assert frame is not None
         self._seen = (self._segment, frame.sequence)
         return frame
+
+    @property
+    def facts_for_people(self) -> list[object]:
+        facts = [*super().facts_for_people, f"fed {self.fed}, wants another: {self.supervisor.wants_frame}"]
+        if (frame := self.newest()) is None:
+            return [*facts, "no picture"]
+        if self._expected is None or self._expected.shape != frame.pixels.shape:
+            return [*facts, f"picture {frame.sequence}, {frame.pixels.shape}"]
+        difference = np.abs(frame.pixels.astype(int) - self._expected)
+        amount = f"{np.count_nonzero(difference)} values by up to {difference.max()}"
+        return [*facts, f"picture {frame.sequence} differs from the expected one in {amount}"]
 
     def close(self) -> None:
         super().close()
