@@ -38,6 +38,7 @@ class SourceMapper:
         self._since_s: float | None = None
         self._analysis: SourceAnalysis | None = None
         self._last: SourceRequest | None = None
+        self._waiting: SourceRequest | None = None
         self.latest: SourceMaps | None = None
         """The newest finished maps; None while no shader of the show reads them."""
         guard = Guard(log, report, "source", "the maps of layer 5's source failed, the last ones stay")
@@ -51,14 +52,20 @@ class SourceMapper:
         readers: Names of the shaders that read them; what they miss is reported once. time_s: Due time of the frame."""
         self._report_missing(", ".join(sorted(readers)), request, time_s)
         if request is None:
-            self._last = self.latest = None
+            self._last = self._waiting = self.latest = None
         elif request != self._last:
             self._last = request
             if is_offline:
                 self._map(request)
             else:
-                self._thread.submit(request)
+                self._waiting = request
         return self.latest
+
+    def begin(self) -> None:
+        """Begin to map the picture that `maps` was given. Call it after drawing: beside it, both take longer."""
+        if self._waiting is not None and not self._thread.is_busy:
+            self._thread.submit(self._waiting)
+            self._waiting = None
 
     def close(self) -> None:
         """Stop the thread and wait for it."""
@@ -67,9 +74,7 @@ class SourceMapper:
     def _report_missing(self, readers: str, request: SourceRequest | None, time_s: float) -> None:
         """Report what these shaders miss, once it has been missing for a while: a camera opens in a second or two.
         Another look that misses the same is not told again."""
-        missing = (
-            "" if request is not None and request.segmentation is not None else _NO_MODEL if request else _NO_SOURCE
-        )
+        missing = _NO_SOURCE if request is None else _NO_MODEL if request.segmentation is None else ""
         if readers and missing != self._missing:
             self._missing, self._since_s = missing, time_s
         if readers and self._since_s is not None and time_s - self._since_s >= TOLD_AFTER_S:

@@ -1,8 +1,10 @@
 """Maps of layer 5's source: people, movement, crop and mirror, with known answers."""
 
+import time
 from collections.abc import Callable
 from contextlib import closing
 from dataclasses import replace
+from types import SimpleNamespace
 from typing import Any
 
 import numpy as np
@@ -155,12 +157,16 @@ def test_only_a_live_mapper_rests_after_a_picture(
 ) -> None:
     rests: list[float] = []
     monkeypatch.setattr(source_maps, "SLOW_S", 0.0)
-    monkeypatch.setattr(source_maps.time, "sleep", rests.append)
+    monkeypatch.setattr(source_maps, "time", SimpleNamespace(sleep=rests.append, perf_counter=time.perf_counter))
     with closing(SourceMapper(reports)) as mapper:
         assert mapper.maps(request(textured(), 0), readers=(), time_s=0.0, is_offline=True) is not None
         assert rests == [], "a video waits for nothing"
-        mapper.maps(request(textured(), 1), readers=(), time_s=1 / FPS, is_offline=False)
-        wait_for(lambda: rests, "the rest")
+        for number in (1, 2):
+            before = mapper.maps(request(textured(), number), readers=(), time_s=number / FPS, is_offline=False)
+        mapper.begin()
+        wait_for(lambda: rests, "the rest, after drawing")
+        after = mapper.maps(request(textured(), 2), readers=(), time_s=3 / FPS, is_offline=False)
+    assert (before.time_s, after.time_s) == (0.0, 2 / FPS), "the newest is mapped, and none while a picture is drawn"
     assert 0.0 < rests[0] <= source_maps.MAX_REST_S
 
 

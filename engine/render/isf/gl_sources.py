@@ -35,7 +35,7 @@ class SourceImages:
         self._context = context
         self._textures: dict[str, moderngl.Texture] = {}
         self._uploaded: dict[str, Any] = {}
-        """The maps that each texture shows; of the texts, the graphics and the size of the picture."""
+        """The maps that each texture shows, with the flow its time; of texts, the graphics and the picture's size."""
         self._text: tuple[tuple[Graphic, ...], tuple[int, int]] = (), (0, 0)
         self._maps: SourceMaps | None = None
         self._time_s = self._next_cell_s = 0.0
@@ -69,9 +69,7 @@ class SourceImages:
         """Return the texture of a map; of black and transparent texels where there is no source."""
         if name == HISTORY:
             return self._textures.get(HISTORY) or self._upload("", _NOTHING)
-        if name == "flowImage":
-            return self._upload(name, self._flow())
-        source = self._text if name == TEXT else self._maps
+        source = self._text if name == TEXT else self._maps, self._time_s if name == "flowImage" else 0.0
         if name not in self._textures or self._uploaded.get(name) != source:
             self._upload(name, self._pixels(name))
             self._uploaded[name] = source
@@ -82,8 +80,8 @@ class SourceImages:
             graphics, size_px = self._text
             return draw_coverage(graphics, size_px, TEXT_PX) if graphics else _NOTHING
         if self._maps is None:
-            return _NOTHING.astype(np.float32) if name == "objectImage" else _NOTHING
-        return _PLANES[name](self._maps)
+            return _NOTHING.astype(np.float32) if name in ("objectImage", "flowImage") else _NOTHING
+        return self._flow(self._maps) if name == "flowImage" else _PLANES[name](self._maps)
 
     def release(self) -> None:
         release_all(*self._textures.values())
@@ -98,13 +96,13 @@ class SourceImages:
         texture.write(np.ascontiguousarray(pixels))
         return texture
 
-    def _flow(self) -> np.ndarray:
+    def _flow(self, maps: SourceMaps) -> np.ndarray:
         """Return the flow with the time between its two pictures, and the progress to the next one, 0..1."""
-        if (maps := self._maps) is None:
-            return _NOTHING.astype(np.float32)
         progress = (self._time_s - maps.time_s) / maps.interval_s if maps.interval_s > 0 else 1.0
-        times = np.broadcast_to(np.array([maps.interval_s, min(progress, 1.0)], np.float32), maps.flow.shape)
-        return np.concatenate((maps.flow, times), axis=2)
+        pixels = np.empty((*maps.flow.shape[:2], 4), np.float32)
+        pixels[..., :2] = maps.flow
+        pixels[..., 2:] = maps.interval_s, min(progress, 1.0)
+        return pixels
 
     def _continue_history(self) -> None:
         """Add the newest picture to the history, thirty times a second. It ends where the show's size changes."""
