@@ -182,7 +182,7 @@ class FrameLoop:
             self._draw(picture)
             frame_beat = replace(features.beat, beat=beat, bpm=self.control_hub.tempo.bpm)
             frame = self._publish(frame_id, replace(features, beat=frame_beat), scene)
-        self.drawing.sources.begin()
+        self._attempt(self.drawing.sources.begin)
         self._attempt(self.control_hub.stills.step)
         self._attempt(
             partial(self.drawing.graphics.contours.follow, values, self.drawing.renderer, frame_id, scene.camera)
