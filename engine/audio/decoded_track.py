@@ -24,7 +24,7 @@ ZERO_BASED_FORMATS = ("mov", "matroska")  # their time 0 is the start of the fil
 EXACT_FORMATS = ("mov", "matroska", "avi", "asf", "flac", "aiff")  # others estimate their length from the bit rate
 ASSUMED = {2: "stereo", 5: "5.0", 6: "5.1", 7: "6.1", 8: "7.1"}
 """Layouts of files that name no loudspeakers. Other numbers of channels are no layout."""
-MAX_PLANES = 8  # PyAV crashes when it reads a frame of more
+MAX_PLANES = 7  # PyAV counts planes up to a null pointer, which a frame of eight or more lacks: it crashes
 
 
 def speakers_in(layout: str) -> tuple[str, ...]:

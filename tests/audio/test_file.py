@@ -10,6 +10,7 @@ import numpy as np
 import pytest
 import soundfile
 
+from engine.audio.decoded_track import DecodedTrack
 from engine.audio.file import FileFeed
 from engine.audio.open import open_audio
 from engine.errors import AudioError
@@ -127,6 +128,38 @@ def test_a_song_that_begins_late_keeps_its_length(
     assert not sound[: 2 * 44_100 - 2500].any()
     assert np.abs(sound[2 * 44_100 + 2500 : 3 * 44_100 - 2500]).max() == pytest.approx(0.25, rel=0.1)
     assert feed.length_s == pytest.approx(3.0, abs=0.06)
+    assert reports.lines == []
+
+
+LAYOUTS = {1: "mono", 2: "stereo", 3: "3.0", 4: "quad", 5: "5.0", 6: "5.1", 7: "6.1", 8: "7.1", 16: "hexadecagonal"}
+"""FFmpeg's names; of other numbers the loudspeakers have no names."""
+
+
+@pytest.mark.parametrize(
+    ("name", "codec", "counts"),
+    [("a.wav", "pcm_s24le", range(1, 17)), ("a.flac", "flac", range(1, 9)), ("a.mkv", "pcm_f32le", range(1, 17)),
+     ("a.mp4", "flac", range(1, 9)), ("a.m4a", "aac", (*range(1, 9), 16)), ("a.opus", "libopus", range(1, 9))],
+)  # fmt: skip
+def test_one_to_sixteen_channels_play(name, codec, counts, tmp_path, open_feed, reports) -> None:
+    """PyAV's crash on a planar frame of eight channels ended the process."""
+    is_lossless = codec not in ("aac", "libopus")
+    for count in counts:
+        sound = np.random.default_rng(count).uniform(-0.25, 0.25, (2880, count)).astype(np.float32)
+        path, layout = tmp_path / f"{count}{name}", LAYOUTS.get(count, f"{count} channels")
+        with av.open(str(path), "w") as container:
+            stream = container.add_stream(codec, rate=48_000, layout=layout)
+            frame = av.AudioFrame.from_ndarray(sound.reshape(1, -1), format="flt", layout=layout)
+            frame.sample_rate, frame.time_base, frame.pts = 48_000, Fraction(1, 48_000), 0
+            container.mux(stream.encode(frame))
+            container.mux(stream.encode(None))
+        by_ffmpeg = np.concatenate(list(DecodedTrack(path).pieces()), axis=1).T
+        feed = open_feed(path, is_looped=False)
+        played = feed.read(len(by_ffmpeg))
+        assert played.shape == by_ffmpeg.shape == (len(by_ffmpeg), count) and len(by_ffmpeg) >= 2880
+        assert played.any(axis=0).all() and feed.channels == count
+        if is_lossless:
+            np.testing.assert_allclose(by_ffmpeg[:2880], sound, atol=1e-4)
+            np.testing.assert_allclose(played[:2880], sound, atol=1e-4)
     assert reports.lines == []
 
 

@@ -19,7 +19,7 @@ from engine.jobs.convert.scratch import Scratch
 from engine.jobs.convert.tasks import tasks_of
 from engine.models.rvc import VoiceSettings, VoiceSpec
 from engine.models.rvc.cutting import FULL, cut_into_spans
-from tests.jobs.convert.voices import ebur128, read_sound, span_of, spoken, tone, write_sound
+from tests.jobs.convert.voices import ebur128, read_sound, span_of, spoken, tone, write_sound, write_track
 from tests.support.scanner import Scanner
 
 NOBODY = 65534
@@ -43,6 +43,22 @@ def test_a_tone_file_comes_back_an_octave_higher_at_its_time_and_as_long_to_the_
     assert np.argmax(np.abs(np.fft.rfft(within, 2**18))) * rate_hz / 2**18 == pytest.approx(440, rel=0.003)
     assert states(report) == ["converted"] and report.is_complete
     assert report.sound_s == pytest.approx(2.0, abs=0.05)
+
+
+def test_a_film_sound_of_eight_channels_is_converted_like_the_rest_of_its_folder(
+    convert: Convert, tmp_path: Path
+) -> None:
+    folder = tmp_path / "in"
+    folder.mkdir()
+    write_track(folder / "1.mp4", np.stack([tone(0.5, 48_000)] * 8), 48_000, layout="7.1", codec="aac")
+    write_sound(folder / "2.wav", np.stack([tone(0.5)] * 8, axis=1))
+    write_sound(folder / "3.wav", tone(0.5))
+    report = convert(folder, f"{tmp_path / 'out'}/")
+    assert states(report) == ["converted"] * 3
+    assert [file.notes[0] for file in report.files[:2]] == [
+        "7.1, mixed to one voice that is as loud (ITU-R BS.775)",
+        "8 channels without names of loudspeakers, taken as 7.1, mixed to one voice that is as loud (ITU-R BS.775)",
+    ]
 
 
 @pytest.mark.parametrize("rms_mix", [0.0, 1.0])

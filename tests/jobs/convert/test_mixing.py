@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 from engine.jobs.convert.model_input import mono_blocks
-from engine.jobs.convert.sounds import DecodedSound, open_sound
+from engine.jobs.convert.sounds import open_sound
 from tests.jobs.convert.voices import ebur128, spoken, tone, write_sound, write_track
 
 RATE_HZ = 48_000
@@ -88,9 +88,3 @@ def test_of_two_sides_of_opposite_phase_the_louder_is_used_and_named(right: floa
         "left and right have opposite phase (correlation -1.00) and would cancel each other out: of the two only "
         f"{louder} is converted"
     ]
-
-
-def test_a_recording_of_more_channels_than_pyav_can_read_as_planes_is_decoded(tmp_path: Path) -> None:
-    parts = np.linspace(0.1, 0.9, 12, dtype=np.float32) * VOICE[:RATE_HZ, None]
-    decoded = DecodedSound(write_sound(tmp_path / "in.wav", parts, RATE_HZ, subtype="PCM_24"))
-    np.testing.assert_allclose(np.concatenate(list(decoded.blocks())), parts, atol=1e-6)

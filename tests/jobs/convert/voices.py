@@ -42,8 +42,8 @@ def write_track(
         stream = container.add_stream(codec, rate=rate_hz, layout=layout)
         half = channels.shape[1] // 2048 * 1024
         for begin in range(0, channels.shape[1], 1024):
-            part = np.ascontiguousarray(channels[:, begin : begin + 1024], np.float32)
-            frame = av.AudioFrame.from_ndarray(part, format="fltp", layout=layout)
+            part = np.ascontiguousarray(channels[:, begin : begin + 1024].T, np.float32).reshape(1, -1)
+            frame = av.AudioFrame.from_ndarray(part, format="flt", layout=layout)  # as planes, 8 channels would crash
             frame.rate, frame.time_base = rate_hz, Fraction(1, rate_hz)
             frame.pts = begin + (round(gap_s * rate_hz) if begin >= half else 0)
             container.mux(stream.encode(frame))
