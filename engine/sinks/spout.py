@@ -15,7 +15,7 @@ import numpy as np
 from engine.errors import SinkError, SinkUnavailableError
 from engine.sinks.registry import broken, require_available
 from engine.sinks.sink import TITLES, OutputFormat, PictureName, Sink, SinkStatus
-from engine.sources.spout import import_spoutgl
+from engine.sources.spout import import_spoutgl, sender_names
 from engine.values import PublishedFrame
 
 if TYPE_CHECKING:
@@ -61,6 +61,7 @@ class SpoutSink(Sink):
         self._sender: SpoutSender | None = None
         self._names_before: frozenset[str] = frozenset()
         self._has_own_context = False
+        self._has_sent_texture = False
         self._refusals = 0
         self._frames = 0
         self._transfer_mode = ""
@@ -86,16 +87,17 @@ class SpoutSink(Sink):
         from SpoutGL import enums
 
         assert self._sender is not None
-        if self._has_own_context:
-            pixels = np.ascontiguousarray(frame.read_rgba())
-            is_sent = self._sender.sendImage(pixels, frame.width, frame.height, enums.GL_RGBA, IS_INVERTED, HOST_FBO)
-        elif frame.texture is not None:
-            texture = frame.texture
+        texture = frame.texture
+        if texture is not None and not self._has_own_context:
             is_sent = self._sender.sendTexture(
                 texture.glo, texture.target, texture.width, texture.height, IS_INVERTED, HOST_FBO
             )
-        else:
+            self._has_sent_texture = True
+        elif self._has_sent_texture:
             return  # the renderer failed: receivers keep the last picture
+        else:  # Numba draws; the current context, if any, is that of its shaders
+            pixels = np.ascontiguousarray(frame.read_rgba())
+            is_sent = self._sender.sendImage(pixels, frame.width, frame.height, enums.GL_RGBA, IS_INVERTED, HOST_FBO)
         if not is_sent:
             self._refuse()
             return
@@ -153,4 +155,4 @@ def is_shared(name: str) -> bool:
 def _sender_names() -> frozenset[str]:
     from SpoutGL import SpoutReceiver
 
-    return frozenset(SpoutReceiver().getSenderList())
+    return frozenset(sender_names(SpoutReceiver()))

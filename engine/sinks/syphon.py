@@ -106,12 +106,15 @@ class SyphonSink(Sink):
         import objc
 
         with objc.autorelease_pool():  # otherwise Objective-C objects accumulate each frame
-            if self._gl_server is None:
-                self._publish_pixels(frame.read_rgba())
-            elif frame.texture is not None:
+            if frame.texture is None and self._gl_server is not None:
+                if self._frames:
+                    return  # the renderer failed: receivers keep the last picture
+                self._stop_gl_server()
+                self._open_metal("Numba draws: through Metal")
+            if self._gl_server is not None and frame.texture is not None:
                 self._publish_texture(frame.texture)
             else:
-                return  # the renderer failed: receivers keep the last picture
+                self._publish_pixels(frame.read_rgba())
         self._frames += 1
 
     def pump(self) -> None:

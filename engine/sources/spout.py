@@ -5,6 +5,7 @@ only, and its `getSenderName` returns a width, so we keep the requested name.
 """
 
 import ctypes
+import locale
 import sys
 import threading
 from collections.abc import Callable
@@ -19,13 +20,14 @@ from engine.sources.texture import TextureSource
 from engine.system.clock import Clock
 from engine.system.installing import install_line
 from engine.system.reporting import Report
-from engine.system.win32 import without_standard_output
+from engine.system.win32 import read_shared_memory, without_standard_output
 
 if TYPE_CHECKING:
     from SpoutGL import SpoutReceiver
 
 PLATFORM = sys.platform
 IS_INVERTED = False
+NAME_BYTES = 256  # SpoutMaxSenderNameLen
 HOST_FBO = 0  # rebound after a picture; the renderer binds its own before each draw
 _IMPORTING = threading.Lock()
 
@@ -43,6 +45,7 @@ class SpoutSource(TextureSource):
             raise SourceError(f"{self.label}: needs OpenGL ({error}): install the graphics card's driver") from None
         self._opengl.wglGetCurrentContext.restype = ctypes.c_void_p
         self._receiver: SpoutReceiver | None = None
+        self._spout_names: dict[str, str | bytes] = {}
         self._pixels: np.ndarray | None = None
         self._has_sender = False
 
@@ -51,13 +54,14 @@ class SpoutSource(TextureSource):
 
         receiver = self._receiver or SpoutGL.SpoutReceiver()  # created here, on the render thread
         self._receiver = receiver
-        return list(receiver.getSenderList())
+        self._spout_names = sender_names(receiver)
+        return list(self._spout_names)
 
     def connect(self, name: str) -> None:
         if not self._opengl.wglGetCurrentContext():
             raise SourceError(f"{self.label}: needs OpenGL, which this run does not use (--renderer gl)")
         assert self._receiver is not None
-        self._receiver.setReceiverName(name)
+        self._receiver.setReceiverName(self._spout_names.get(name, name))
         self._has_sender = True
 
     def receive(self) -> np.ndarray | None:
@@ -86,7 +90,28 @@ def open_list() -> Callable[[], list[str]]:
     import SpoutGL
 
     receiver: SpoutReceiver = SpoutGL.SpoutReceiver()
-    return lambda: list(receiver.getSenderList())
+    return lambda: list(sender_names(receiver))
+
+
+def sender_names(receiver: "SpoutReceiver") -> dict[str, str | bytes]:
+    """The names of all senders, each with what SpoutGL takes for it.
+
+    Spout's names are bytes, of which SpoutGL takes all for UTF-8: a single one in Windows' ANSI code page, as many
+    programs write "Bühne", makes its list fail. Then they are read where Spout has them (SpoutSenderNames.h)."""
+    try:
+        return {name: name for name in receiver.getSenderList()}
+    except UnicodeDecodeError:
+        memory = read_shared_memory("SpoutSenderNames")
+    entries = [memory[at : at + NAME_BYTES] for at in range(0, len(memory), NAME_BYTES)]
+    names = [entry.partition(b"\0")[0] for entry in entries]
+    return {_text_of(name): name for name in names if name}
+
+
+def _text_of(name: bytes) -> str:
+    try:
+        return name.decode()
+    except UnicodeDecodeError:
+        return name.decode(locale.getencoding(), "replace")
 
 
 def load_library(label: str) -> None:

@@ -37,6 +37,7 @@ _EXECUTION_SPEED: Final = 0x1
 _IGNORE_TIMER_RESOLUTION: Final = 0x4
 _WINDOWS_11: Final = (10, 0, 22000)
 _PM_REMOVE: Final = 1
+_FILE_MAP_READ: Final = 4  # memoryapi.h
 _STD_OUTPUT: Final = 2**32 - 11  # STD_OUTPUT_HANDLE (processenv.h)
 
 
@@ -77,6 +78,20 @@ class _ThrottlingState(ctypes.Structure):
     """PROCESS_POWER_THROTTLING_STATE (processthreadsapi.h): state bits of the features that the mask selects."""
 
     _fields_ = [("version", ctypes.c_uint32), ("control_mask", ctypes.c_uint32), ("state_mask", ctypes.c_uint32)]
+
+
+class _MemoryRegion(ctypes.Structure):
+    """MEMORY_BASIC_INFORMATION (winnt.h), 64 bits."""
+
+    _fields_ = [
+        ("base", ctypes.c_void_p),
+        ("allocation", ctypes.c_void_p),
+        ("allocation_protection", ctypes.c_uint64),
+        ("size", ctypes.c_size_t),
+        ("state", ctypes.c_uint32),
+        ("protection", ctypes.c_uint32),
+        ("kind", ctypes.c_uint64),
+    ]
 
 
 class _Message(ctypes.Structure):
@@ -187,6 +202,27 @@ def serve_close_window(handler: Callable[[int], object]) -> None:
     message = ctypes.byref(_Message())
     while get(message, None, 0, 0) > 0:
         dispatch(message)
+
+
+def read_shared_memory(name: str) -> bytes:
+    """The bytes of another program's named shared memory, as large as its pages; b"" if there is none."""
+    open_types = (ctypes.c_uint32, ctypes.c_int, ctypes.c_wchar_p)
+    handle = _function("kernel32", "OpenFileMappingW", _HANDLE, *open_types)(_FILE_MAP_READ, 0, name)
+    if not handle:
+        return b""
+    map_types = (_HANDLE, ctypes.c_uint32, ctypes.c_uint32, ctypes.c_uint32, ctypes.c_size_t)
+    view = _function("kernel32", "MapViewOfFile", _HANDLE, *map_types)(handle, _FILE_MAP_READ, 0, 0, 0)
+    region = _MemoryRegion()
+    query_types = (_HANDLE, ctypes.c_void_p, ctypes.c_size_t)
+    query = _function("kernel32", "VirtualQuery", ctypes.c_size_t, *query_types)
+    try:
+        if not view or not query(view, ctypes.byref(region), ctypes.sizeof(region)):
+            return b""
+        return ctypes.string_at(view, region.size)
+    finally:
+        if view:
+            _function("kernel32", "UnmapViewOfFile", ctypes.c_int, _HANDLE)(view)
+        _function("kernel32", "CloseHandle", ctypes.c_int, _HANDLE)(handle)
 
 
 @contextmanager

@@ -207,6 +207,24 @@ def test_spout_without_gl_makes_its_own_context_and_takes_pixels_upright(
     assert len(fake_spout.named("SpoutSender.closeOpenGL")) == 1
 
 
+def test_where_numba_draws_beside_the_context_of_its_shaders_receivers_get_pixels(
+    fake_spout, fake_syphon, make_format, make_frame, f_card, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    spout_answers(fake_spout)
+    card = f_card(64, 48)
+    sinks: list[tuple[str, SpoutSink | SyphonSink]] = [("spout", SpoutSink("")), ("syphon", SyphonSink(""))]
+    for kind, sink in sinks:
+        monkeypatch.setattr("engine.sinks.registry.PLATFORM", KINDS[kind].platform)
+        sink.start(make_format())
+        sink.publish(make_frame(0, card))
+        sink.publish(make_frame(1, card))
+        assert sink.status().frames == 2
+    sent = [call["args"][0] for call in fake_spout.named("SpoutSender.sendImage")]
+    copied = [call["image"] for call in fake_syphon.named("syphon.utils.numpy.copy_image_to_mtl_texture")]
+    assert [np.array_equal(pixels, card) for pixels in (*sent, *copied)] == [True] * 4
+    assert "Numba draws: through Metal" in sinks[1][1].status().detail
+
+
 def test_two_spout_senders_share_the_context_that_spout_makes(fake_spout, make_format, make_frame) -> None:
     spout_answers(fake_spout)
     current: list[int] = []

@@ -14,6 +14,7 @@ from engine.errors import SourceError
 from engine.sources.opening import open_source
 from engine.sources.senders import TEXTURES, SenderLists, list_textures
 from engine.sources.source import HOLD_S, Polled
+from engine.sources.spout import open_list
 from engine.system.clock import SteppedClock
 from tests.support.stubs import LibraryStub, load_api, python_signature
 
@@ -134,7 +135,7 @@ class Windows:
         monkeypatch.setattr("engine.sources.spout.ctypes", fake)
 
     def _checked(self, name: str, kinds: list[str]) -> Callable[..., Any]:
-        accepts = {"int": (int,), "bool": (bool,), "str": (str,), "Buffer": (np.ndarray, type(None))}
+        accepts = {"int": (int,), "bool": (bool,), "str": (str, bytes), "Buffer": (np.ndarray, type(None))}
 
         def call(_: object, *arguments: Any) -> Any:
             assert len(arguments) == len(kinds), f"{name} takes {kinds}"
@@ -224,6 +225,25 @@ def test_a_spout_sender_is_found_by_a_part_and_follows_its_size(windows: Windows
     windows.is_new = False
     source.poll()
     assert source.latest_frame() is pixels
+
+
+def test_one_sender_whose_name_is_not_utf8_takes_no_other_away(
+    windows: Windows, opened, clock, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """As SpoutGL answers then; tests/on_windows/test_spout.py has Spout's own list."""
+
+    def fail() -> list[str]:
+        return [b"B\xfchne".decode()]
+
+    windows.library.answers["getSenderList"] = fail
+    entries = (b"Arena - Composition", b"B\xfchne", "B\u00fchne 2".encode(), b"")
+    memory = b"".join(name.ljust(256, b"\0") for name in entries)
+    monkeypatch.setattr("engine.sources.spout.read_shared_memory", lambda name: memory)
+    monkeypatch.setattr("engine.sources.spout.locale.getencoding", lambda: "cp1252")
+    source = opened("spout:b\u00fchne")
+    source.poll()
+    assert windows.library.named("setReceiverName") == [{"arguments": (b"B\xfchne",)}]
+    assert open_list()() == ["Arena - Composition", "B\u00fchne", "B\u00fchne 2"]
 
 
 def test_errors_of_the_library_do_not_abort_a_frame(windows: Windows, opened, clock, reports) -> None:
