@@ -16,8 +16,10 @@ import torch
 from torch import Tensor, nn
 
 from engine.errors import DeviceFullError, DeviceLostError, ModelError, in_one_line
+from engine.models.compat.safetensors import use_backend
 from engine.system.graphics_card import CONTAINER_OPTION, NVIDIA, find_cards, is_container
 
+use_backend()  # here, because whatever loads weights imports this module
 _cuda: Any = torch.cuda  # torch annotates neither its events nor its streams
 
 # The CPU and MPS allocators raise a plain RuntimeError when out of memory, and so do CUDA and its libraries for handles

@@ -1,5 +1,6 @@
 """Work with a device, as far as it can be tested on a CPU."""
 
+import sys
 import warnings
 from itertools import accumulate
 from pathlib import Path
@@ -7,9 +8,11 @@ from pathlib import Path
 import numpy as np
 import pytest
 import torch
+from safetensors.torch import load_file, save_file
 
 from engine.errors import DeviceFullError, DeviceLostError, ModelError
 from engine.models import device_work
+from engine.models.compat import safetensors
 from engine.models.device_work import (
     DeviceCopies,
     DeviceCopy,
@@ -275,3 +278,22 @@ def test_idle_time_belongs_to_no_stage() -> None:
     assert list(times_ms) == ["encode", "unet", "decode"]
     assert times_ms["encode"] >= 0.0 and times_ms["decode"] >= 0.0
     assert -5000.0 <= times_ms["unet"] < -4000.0
+
+
+@pytest.mark.only_on("linux", reason="only Linux lists a process's mapped files in a file")
+@pytest.mark.parametrize(("backend", "is_mapped"), [("mmap", True), ("pread", False)])
+def test_weights_are_mapped_only_where_torch_can_read_a_map(tmp_path: Path, backend: str, is_mapped: bool) -> None:
+    file = tmp_path / "weights.safetensors"
+    save_file({"weight": torch.arange(9.0)}, file)
+    try:
+        safetensors.use_backend(backend)
+        weight = load_file(file)["weight"]
+        assert (str(file) in Path("/proc/self/maps").read_text()) == is_mapped
+    finally:
+        safetensors.use_backend()
+    assert weight.tolist() == list(range(9))
+
+
+def test_windows_reads_weights_without_mapping_them() -> None:
+    expected = "pread" if sys.platform == "win32" else "mmap"
+    assert load_file.__kwdefaults__["backend"] == safetensors.BACKEND == expected

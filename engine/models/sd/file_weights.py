@@ -13,6 +13,7 @@ from typing import Any
 import torch
 
 from engine.errors import ModelError
+from engine.models.compat.safetensors import BACKEND
 from engine.models.gguf_file import read_gguf, read_gguf_tensor
 from engine.models.pickle_file import STATE_DICT
 from engine.models.plain_config import CONFIG
@@ -119,7 +120,7 @@ def _tensors(single: SingleFile, starts: tuple[str, ...]) -> Iterator[tuple[str,
     else:
         from safetensors import safe_open
 
-        with safe_open(single.path, framework="pt") as file:
+        with safe_open(single.path, framework="pt", backend=BACKEND) as file:
             for name, stored in selected.items():
                 weight = file.get_tensor(stored)
                 yield name, _dequantize(weight, file.get_tensor(scales[stored])) if stored in scales else weight

@@ -16,6 +16,7 @@ from typing import Any
 import torch
 
 from engine.errors import ModelError
+from engine.models.compat.safetensors import BACKEND
 from engine.models.pretrained import one_line, require_finite
 from engine.models.sd.plan.lora_file import LoraChange, LoraFile
 from engine.models.sd.plan.lora_names import TEXT_PARTS, UNET_PART, plain_layer
@@ -196,7 +197,7 @@ def _read_factors(lora: LoraFile, device: torch.device) -> dict[str, torch.Tenso
     else:
         from safetensors import safe_open
 
-        with safe_open(lora.file, "pt", device=str(device)) as opened:
+        with safe_open(lora.file, "pt", device=str(device), backend=BACKEND) as opened:
             tensors = {name: opened.get_tensor(name) for name in names}
     require_finite(str(lora.file), tensors)
     return tensors
