@@ -2,6 +2,7 @@
 
 import importlib.util
 import logging
+import os
 import re
 import signal
 import sys
@@ -14,6 +15,7 @@ from typing import Annotated, Any, Final
 import typer
 import typer.core
 
+from engine.cli import git_bash
 from engine.cli.console_events import console
 from engine.cli.standard_streams import discard_if_broken, open_closed_streams, print_any_name
 from engine.errors import MultiverseError, UsageError, in_one_line
@@ -157,6 +159,8 @@ def main(commands: typer.Typer | None = None) -> None:
             signal.signal(getattr(signal, name), signal.default_int_handler)
     try:
         try:
+            if git_bash.is_active(os.environ):
+                sys.argv[1:] = git_bash.with_addresses(sys.argv[1:], os.environ)
             if "--window" in sys.argv:
                 from engine.cli.run import with_window_argument
 

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Annotated, NamedTuple
 
 import typer
 
+from engine.cli import git_bash
 from engine.errors import MultiverseError, UsageError
 from engine.system.plain_text import escaped
 
@@ -73,7 +74,8 @@ def carry_out(address: str, args: list[str], to: str, *, tcp: bool = False, with
     from engine.osc.encode import encode_message
 
     if not address.startswith("/"):
-        raise UsageError(f"{address}: an OSC address begins with /")
+        reason = f"{address}: an OSC address begins with /"
+        raise UsageError(f"{reason}; {git_bash.ADVICE}" if git_bash.is_active(os.environ) else reason)
     for text in (address, *args):
         try:
             text.encode("utf-8")

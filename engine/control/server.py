@@ -28,6 +28,8 @@ MAX_PAUSE_S = 0.05  # longest time that packets wait while a frame is drawn
 EMPTY_INTERVAL_S = 0.01  # while reading is paused; undecoded, that takes 2 us each
 PAUSED_BUFFER_BYTES = 4 << 20  # 5000 small packets, more than a fast sender sends in that time
 PORT_ATTEMPTS = 16
+ALSO_LOCALHOST = ("127.0.0.1", "0.0.0.0")
+TAKEN = (errno.EADDRINUSE, errno.EACCES)
 
 
 class OscServer:
@@ -48,34 +50,38 @@ class OscServer:
         self._may_read = threading.Event()
         self._may_read.set()
         self._thread: threading.Thread | None = None
-        self._bound: tuple[socket.socket, socket.socket] | None = None
+        self._bound: list[tuple[socket.socket, socket.socket]] = []
 
     def bind(self) -> None:
         """Bind the port; packets wait for `start`, which binds if this was not called."""
-        if self._bound is None:
+        if not self._bound:
             self._bound = self._bind()
 
     def start(self) -> None:
         self.bind()
-        assert self._bound is not None
-        udp_socket, listener = self._bound
+        udp_socket = self._bound[0][0]
         self._selector = selectors.DefaultSelector()
         self.granted_receive_buffer_bytes = granted_receive_buffer_bytes(udp_socket)
         """The granted size, comparable to the requested one: 32 MiB where the system allows it."""
         self._dispatcher.counters.receive_buffer_bytes = self.granted_receive_buffer_bytes
         self.address: tuple[str, int] = udp_socket.getsockname()[:2]
         """Host and port in use, UDP and TCP."""
-        self._udp = UdpTransport(udp_socket, self._dispatcher, self._allow, self._report)
         self._wake_end, self._woken_end = socket.socketpair()
         self._wake = partial(self._wake_end.send, b"\0")
-        self._tcp = TcpTransport(
-            listener, self._dispatcher, self._allow, self._report, self._selector, self._udp.sender_at, self._wake
-        )
-        self._selector.register(udp_socket, selectors.EVENT_READ)
+        self._transports = [self._open_transports(*sockets) for sockets in self._bound]
+        self._udp = self._transports[0][0]
         self._selector.register(self._woken_end, selectors.EVENT_READ, partial(self._woken_end.recv, MAX_CLIENTS))
-        self._sending.serve(self._tcp.send_rest, self._udp.count_lost)
+        self._sending.serve(self._send_rest, self._count_lost)
         self._thread = threading.Thread(target=self._receive, name="osc receive", daemon=True)
         self._thread.start()
+
+    def _open_transports(self, udp_socket: socket.socket, listener: socket.socket) -> tuple[UdpTransport, TcpTransport]:
+        udp = UdpTransport(udp_socket, self._dispatcher, self._allow, self._report)
+        tcp = TcpTransport(
+            listener, self._dispatcher, self._allow, self._report, self._selector, udp.sender_at, self._wake
+        )
+        self._selector.register(udp_socket, selectors.EVENT_READ)
+        return udp, tcp
 
     def subscribe(self, host: str, port: int) -> None:
         """Send every value and every change to a program that the configuration names (`[[osc.feedback]]`). Raises
@@ -112,18 +118,18 @@ class OscServer:
 
     def close(self) -> None:
         """End the receiving thread and close every socket; a handler gets 3 s to end."""
-        bound, self._bound = self._bound, None
+        bound, self._bound = self._bound, []
         if self._thread is None:
-            for each in bound or ():
-                each.close()
+            _close(bound)
             return
         self._is_closing.set()
         self._may_read.set()
         self._wake()
         self._thread.join(CLOSED_WITHIN_S)
         self._thread = None
-        self._tcp.close_all()
-        self._udp.socket.close()
+        for udp, tcp in self._transports:
+            tcp.close_all()
+            udp.socket.close()
         self._wake_end.close()
         self._woken_end.close()
         self._selector.close()
@@ -133,7 +139,10 @@ class OscServer:
     def _receive(self) -> None:
         while not self._is_closing.is_set():
             ready = self._dispatcher.attempt(self._select)
-            self._udp.noticed_s = self._tcp.noticed_s = time.perf_counter()
+            noticed_s = time.perf_counter()
+            for udp, tcp in self._transports:
+                udp.noticed_s = noticed_s
+                tcp.noticed_s = noticed_s
             if ready is None:
                 self._is_closing.wait(RETRY_S)
                 continue
@@ -141,7 +150,8 @@ class OscServer:
             for key, _ in ready:
                 if key.data is not None:
                     self._dispatcher.attempt(key.data)
-            self._dispatcher.attempt(self._udp.read)
+            for udp, _ in self._transports:
+                self._dispatcher.attempt(udp.read)
             # Also lets the frame loop take the GIL, which non-blocking reads release only after 5 ms.
             time.sleep(READ_INTERVAL_S)
 
@@ -149,33 +159,63 @@ class OscServer:
         """While a frame is drawn, only empty the UDP socket now and then, for at most 50 ms."""
         end_s = time.perf_counter() + MAX_PAUSE_S
         while not self._may_read.wait(EMPTY_INTERVAL_S):
-            self._dispatcher.attempt(self._udp.empty)
+            for udp, _ in self._transports:
+                self._dispatcher.attempt(udp.empty)
             if time.perf_counter() >= end_s:  # not a number of waits: the GIL can make each of them long
                 return
 
     def _select(self) -> list[tuple[selectors.SelectorKey, int]]:
         """The sockets that can be read; at once if packets that have been read wait to be executed."""
-        self._tcp.close_failed()
-        self._tcp.resume()
-        if self._udp.is_behind:
+        for _, tcp in self._transports:
+            tcp.close_failed()
+            tcp.resume()
+        if any(udp.is_behind for udp, _ in self._transports):
             return self._selector.select(0.0)
-        return self._selector.select(ACCEPT_PAUSE_S if self._tcp.is_paused else None)
+        is_paused = any(tcp.is_paused for _, tcp in self._transports)
+        return self._selector.select(ACCEPT_PAUSE_S if is_paused else None)
+
+    # -- the sending thread --------------------------------------------------------------------
+
+    def _send_rest(self) -> bool:
+        return any([tcp.send_rest() for _, tcp in self._transports])
+
+    def _count_lost(self) -> None:
+        for udp, _ in self._transports:
+            udp.count_lost()
 
     # -- binding -------------------------------------------------------------------------------
 
-    def _bind(self) -> tuple[socket.socket, socket.socket]:
-        """Bind a UDP socket and a TCP listener to the same address; `localhost` is 127.0.0.1."""
+    def _bind(self) -> list[tuple[socket.socket, socket.socket]]:
+        """Bind a UDP socket and a TCP listener to the same address; `localhost` is 127.0.0.1 and ::1."""
         host, port = self._requested_address
         option = f"--osc {display_address(host, port)}"
         with refused(f"{option}: no such host here", MultiverseError):
             family, _, _, _, address = addresses_of(host, port, socket.SOCK_DGRAM)[0]
         try:
-            return _bind_both(family, address)
+            bound = [_bind_both(family, address)]
         except OSError as error:
             if error.errno == errno.EADDRINUSE:
                 raise PortTakenError(("--osc", display_address(host, port))) from None
             reason = refusal_reason(error)
             raise MultiverseError(f"{option}: {reason}; choose another with --osc HOST:PORT") from None
+        if family == socket.AF_INET and address[0] in ALSO_LOCALHOST:
+            bound += self._bind_ipv6_localhost(bound[0][0].getsockname()[1])
+        return bound
+
+    def _bind_ipv6_localhost(self, port: int) -> list[tuple[socket.socket, socket.socket]]:
+        """The same port of ::1, which python-osc, Pd and Max mean by `localhost` on many systems. None without IPv6."""
+        try:
+            return [_bind_both(socket.AF_INET6, ("::1", port, 0, 0))]
+        except OSError as error:
+            if error.errno in TAKEN and self._requested_address[1]:
+                self._report("osc.localhost", f"OSC at [::1]:{port}: {refusal_reason(error)}; send to 127.0.0.1")
+            return []
+
+
+def _close(bound: Iterable[tuple[socket.socket, socket.socket]]) -> None:
+    for sockets in bound:
+        for each in sockets:
+            each.close()
 
 
 def _bind_both(family: socket.AddressFamily, address: SocketAddress) -> tuple[socket.socket, socket.socket]:

@@ -42,6 +42,7 @@ class UdpTransport:
         self._reader = open_reader(sock)
         self._senders: dict[Hashable, Sender] = {}
         self._backlog = Backlog(dispatcher.new_coalescer())
+        self._lost = 0
         self.noticed_s = 0.0
         """When the thread noticed that the socket can be read, by `time.perf_counter`; set by that thread."""
 
@@ -142,9 +143,10 @@ class UdpTransport:
         if sys.platform != "linux":
             return
         lost = _MEMINFO.unpack(self.socket.getsockopt(socket.SOL_SOCKET, _SO_MEMINFO, _MEMINFO.size))[_DROPS_AT]
-        newly = lost - self._counters.lost
+        newly = lost - self._lost
         if newly > 0:
-            self._counters.lost = lost
+            self._lost = lost
+            self._counters.lost += newly
             size = granted_receive_buffer_bytes(self.socket)
             self._report("osc.lost", f"OSC: {newly} packets lost, the buffer of {size} bytes was full")
 

@@ -59,7 +59,8 @@ class Rig:
         self._clients: list[ReadingClient] = []
 
     def client(self, **options: Any) -> "Client":
-        client = Client(*self.server.address, **options)
+        host, port = self.server.address
+        client = Client(options.pop("host", host), port, **options)
         self._clients.append(client)
         return client
 

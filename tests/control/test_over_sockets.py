@@ -155,6 +155,33 @@ def test_the_server_answers_over_ipv6(require: Callable[..., None], open_rig: Ca
     assert client.hear() == Message(ANGLE, (0.0,), "f")
 
 
+@pytest.mark.parametrize("is_tcp", [False, True], ids=["udp", "tcp"])
+def test_a_program_that_takes_localhost_for_ipv6_is_heard_and_answered(
+    require: Callable[..., None], rig: Any, is_tcp: bool
+) -> None:
+    require(socket.has_ipv6, "IPv6 on the loopback interface")
+    client = rig.client(host="::1", tcp=is_tcp)
+    client.say("/get", ANGLE)
+    assert client.hear() == Message(ANGLE, (0.0,), "f")
+
+
+def test_a_port_that_only_ipv6_localhost_lacks_is_told_and_the_engine_runs(
+    require: Callable[..., None], open_rig: Callable[..., Any], reports: Any, free_port: Any
+) -> None:
+    port = free_port()
+    with socket.socket(socket.AF_INET6, socket.SOCK_DGRAM) as other:
+        other.setsockopt(socket.IPPROTO_IPV6, socket.IPV6_V6ONLY, 1)
+        try:
+            other.bind(("::1", port))
+        except OSError:
+            require(False, "IPv6 on the loopback interface")
+        client = open_rig(port=port).client()
+        client.say("/get", ANGLE)
+        assert client.hear() == Message(ANGLE, (0.0,), "f")
+    ((key, line),) = reports.lines
+    assert key == "osc.localhost" and line.startswith(f"OSC at [::1]:{port}: ") and "send to 127.0.0.1" in line
+
+
 class Hiccup(selectors.DefaultSelector):
     """Fails once on request, like a system that is short of memory."""
 

@@ -87,7 +87,7 @@ def test_a_connection_left_half_way_is_forgotten(rig: Any, wait_for: Callable[..
 def test_a_tcp_client_that_does_not_read_is_hung_up_and_others_continue(rig: Any, wait_for: Any, reports: Any) -> None:
     rig.client(tcp=True).say("/engine/notify", 1)
     wait_for(lambda: rig.dispatcher.feedback.next_due_s() is not None, "the subscription")
-    (connection,) = rig.server._tcp._clients.values()
+    (connection,) = rig.server._transports[0][1]._clients.values()
     answer = encode_reply("/engine/status/warning", "x" * 1000)
 
     def answer_on() -> bool:

@@ -1,7 +1,7 @@
 """How safetensors reads files on Windows: into memory, not mapped.
 
-A mapped file of several GB ends the process there with torch 2.10 to 2.13 (safetensors #693), and its commit charge is as
-large as the file. Does not import torch.
+A mapped file of several GB ends the process there with torch 2.10 to 2.13 (safetensors #693), and its
+commit charge is as large as the file. Does not import torch.
 """
 
 import sys
