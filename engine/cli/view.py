@@ -29,7 +29,8 @@ def view(
     if as_json and not list_:
         raise UsageError("--json is for --list: add --list")
     try:
-        from engine.sinks.picture_window import PictureWindow, read_displays
+        from engine.sinks.displays import read_displays
+        from engine.sinks.picture_window import PictureWindow
     except ImportError as error:
         raise RenderError(f"view: needs glfw ({error}): {install_line('glfw')}") from None
     from engine.sources.published import SharedWatch, list_shared

@@ -1,86 +1,30 @@
-"""The displays of this machine; a window, or a whole display, that shows a picture in its shape on black, with vsync.
+"""A window, or a whole display, that shows a picture in its shape on black, with vsync.
 
 Main thread only: macOS allows windows nowhere else. While its display is away the window is hidden, so that it covers
 no other one, and it is back on it when the display returns.
 """
 
 import sys
-from collections.abc import Callable, Sequence
+import time
+from collections.abc import Callable
 from contextlib import suppress
-from dataclasses import dataclass
 from typing import Any
 
 import glfw
 import moderngl
 import numpy as np
 
-from engine.errors import NoGLError, RenderError
+from engine.errors import NoGLError
 from engine.render.context import explain, is_software
 from engine.render.shader_source import compile_program
+from engine.sinks.displays import find_again, find_display, identities, list_displays, shows_as, start_glfw, text_of
 from engine.sinks.window_card import draw_card
 from engine.sinks.window_shape import Shape
 
 FIRST_SIZE = (1280, 720)
 MAX_DISPLAY_FRACTION = 0.9  # leaves room for the window's frame
 QUIT, FULL_SCREEN = "qQ", "fF"
-NO_SCREEN = (
-    "start it in a desktop session, or name that of a logged-in user (Linux: DISPLAY=:0), and log in at the screen, "
-    "not over ssh"
-)
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Display:
-    number: int
-    """From 0, the system's main display."""
-    name: str
-    """Unique: the second of two equal ones is `NAME (2)`."""
-    size: tuple[int, int] = (0, 0)
-    position: tuple[int, int] = (0, 0)
-    rate_hz: int = 0
-    monitor: Any = None
-
-    def __str__(self) -> str:
-        (width, height), (left, top) = self.size, self.position
-        return f"{self.name}, {width}x{height} at {left},{top}"
-
-    def matches(self, query: str) -> bool:
-        """True if `query` is its number, its name, or a part of that."""
-        return query.strip() == str(self.number) or (
-            not query.strip().isdecimal() and query.strip().casefold() in self.name.casefold()
-        )
-
-
-def list_displays() -> tuple[Display, ...]:
-    displays: list[Display] = []
-    for number, monitor in enumerate(glfw.get_monitors()):
-        raw: Any = glfw.get_monitor_name(monitor)  # bytes
-        mode: Any = glfw.get_video_mode(monitor)
-        name = own = raw.decode(errors="replace") if raw else f"display {number}"
-        same = 1
-        while name in [display.name for display in displays]:
-            same += 1
-            name = f"{own} ({same})"
-        size, position = tuple(mode.size), glfw.get_monitor_pos(monitor)
-        displays.append(
-            Display(number=number, name=name, size=size, position=position, rate_hz=mode.refresh_rate, monitor=monitor)
-        )
-    return tuple(displays)
-
-
-def find_display(query: str, displays: Sequence[Display]) -> Display:
-    """The display that the user means; with "" the first beside the main one, where a projector is. An exact name comes
-    before a part of one. RenderError lists those there are."""
-    if not displays:
-        raise RenderError("no display is connected")
-    if not query:
-        return displays[min(1, len(displays) - 1)]
-    exact = [display for display in displays if display.name.casefold() == query.strip().casefold()]
-    for display in (*exact, *displays):
-        if display.matches(query):
-            return display
-    there = "; ".join(f"{display.number} {display}" for display in displays)
-    raise RenderError(f"no display {query!r}; there are: {there}")
+MODE_CHECK_S = 1.0  # GLFW tells of displays that come and go, not of one that changes its mode
 
 
 class PictureWindow:
@@ -113,7 +57,7 @@ class PictureWindow:
             self._program: Any = compile_program(self._context, "view")
         except glfw.GLFWError as error:
             self.close()
-            raise NoGLError(_text(error)) from None
+            raise NoGLError(text_of(error)) from None
         except BaseException:
             self.close()
             raise
@@ -124,6 +68,9 @@ class PictureWindow:
         self._is_card = False
         self._wants_full_screen = is_full_screen
         self._have_displays_changed = False
+        self._others = identities(list_displays()) - {self.display.identity}
+        """The displays beside its own, when that was last there."""
+        self._next_mode_check_s = 0.0
         self.has_display = True
         """False while its display is away."""
         self._is_stale = True
@@ -173,7 +120,7 @@ class PictureWindow:
 
     def step(self, wait_s: float) -> None:
         """Draw a new picture and wait for vsync; without one, wait `wait_s` or until user input."""
-        if self._have_displays_changed:
+        if self._have_displays_changed or self._has_another_mode():
             self._find_display_again()
         if self._is_stale and self.has_display:
             self._draw()
@@ -218,10 +165,12 @@ class PictureWindow:
 
     def _find_display_again(self) -> None:
         self._have_displays_changed = False
-        found = [display for display in list_displays() if display.name == self.display.name]
-        self.has_display = bool(found)
-        if found:
-            self.display = found[0]
+        displays = list_displays()
+        found = find_again(self.display, displays, self._others)
+        self.has_display = found is not None
+        if found is not None:
+            self.display = found
+            self._others = identities(displays) - {found.identity}
             self._card = self._upload(self._card, None)  # it may have another size now
             self._settle()
         else:
@@ -229,6 +178,14 @@ class PictureWindow:
                 no_monitor: Any = None
                 glfw.set_window_monitor(self._window, no_monitor, 0, 0, *FIRST_SIZE, glfw.DONT_CARE)
             glfw.hide_window(self._window)
+
+    def _has_another_mode(self) -> bool:
+        """True if its display has another size, rate or place than when the window was put there."""
+        now_s = time.monotonic()
+        if not self.has_display or now_s < self._next_mode_check_s:
+            return False
+        self._next_mode_check_s = now_s + MODE_CHECK_S
+        return not shows_as(self.display)
 
     def _draw(self) -> None:
         self._is_stale = False
@@ -285,27 +242,3 @@ class PictureWindow:
 
     def _on_monitor(self, monitor: Any, event: int) -> None:
         self._have_displays_changed = True
-
-
-def start_glfw() -> None:
-    """Initialise GLFW. RenderError without a screen."""
-    # Wayland refuses some calls, such as placing a window; that is not an error.
-    on_errors: Any = {glfw.FEATURE_UNAVAILABLE: "ignore", glfw.FEATURE_UNIMPLEMENTED: "ignore", None: "raise"}
-    glfw.ERROR_REPORTING = on_errors
-    try:
-        glfw.init()
-    except glfw.GLFWError as error:
-        raise RenderError(f"no screen to open a window on ({_text(error)}): {NO_SCREEN}") from None
-
-
-def read_displays() -> tuple[Display, ...]:
-    """The displays, for a program without a window. RenderError without a screen."""
-    start_glfw()
-    displays = list_displays()
-    glfw.terminate()
-    return displays
-
-
-def _text(error: Any) -> str:
-    """The text of a GLFW error, which has the form `(65550) b'...'`."""
-    return str(error).partition("b'")[2].rstrip("'") or str(error)

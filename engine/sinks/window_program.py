@@ -25,7 +25,8 @@ from engine.errors import MultiverseError
 from engine.ipc import FrameRing
 from engine.render.output_shape import is_convex
 from engine.sinks import window_messages as messages
-from engine.sinks.picture_window import PictureWindow, find_display, read_displays
+from engine.sinks.displays import find_display, read_displays
+from engine.sinks.picture_window import PictureWindow
 from engine.sinks.window_shape import Shape
 from engine.system.atomic_file import write_atomic
 from engine.system.folders import data_folder
@@ -110,6 +111,7 @@ class _Program:
     def run(self) -> None:
         """Show pictures until the engine ends it, or somebody closes it."""
         window, displayed = self._window, None
+        shown_on = window.display
         with closing(window):
             while not window.is_closing:
                 if self._apply_orders():
@@ -121,6 +123,9 @@ class _Program:
                 if frame is not displayed:
                     window.show(None if frame is None else frame.pixels)
                     displayed = frame
+                if window.display is not shown_on:
+                    shown_on = window.display
+                    self._send_values()
                 self._save_when_due()
                 away = f"{window.display.name} is not connected; the window returns with it"
                 self.send_state(problem="" if window.has_display and not self._problem else self._problem or away)
@@ -129,7 +134,7 @@ class _Program:
 
     @property
     def _file(self) -> Path:
-        return data_folder() / "displays" / (re.sub(r"[^\w-]+", "_", self._window.display.name) + ".json")
+        return data_folder() / "displays" / (re.sub(r"[^\w-]+", "_", self._window.display.identity) + ".json")
 
     def _receive(self) -> None:
         """Receive the engine's lines, on a thread; None when it has ended."""

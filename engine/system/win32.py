@@ -38,6 +38,7 @@ _IGNORE_TIMER_RESOLUTION: Final = 0x4
 _WINDOWS_11: Final = (10, 0, 22000)
 _PM_REMOVE: Final = 1
 _FILE_MAP_READ: Final = 4  # memoryapi.h
+_EDD_GET_DEVICE_INTERFACE_NAME: Final = 1  # winuser.h
 _STD_OUTPUT: Final = 2**32 - 11  # STD_OUTPUT_HANDLE (processenv.h)
 
 
@@ -78,6 +79,19 @@ class _ThrottlingState(ctypes.Structure):
     """PROCESS_POWER_THROTTLING_STATE (processthreadsapi.h): state bits of the features that the mask selects."""
 
     _fields_ = [("version", ctypes.c_uint32), ("control_mask", ctypes.c_uint32), ("state_mask", ctypes.c_uint32)]
+
+
+class _DisplayDevice(ctypes.Structure):
+    """DISPLAY_DEVICEW (wingdi.h)."""
+
+    _fields_ = [
+        ("size", ctypes.c_uint32),
+        ("name", ctypes.c_wchar * 32),
+        ("description", ctypes.c_wchar * 128),
+        ("state", ctypes.c_uint32),
+        ("identifier", ctypes.c_wchar * 128),
+        ("key", ctypes.c_wchar * 128),
+    ]
 
 
 class _MemoryRegion(ctypes.Structure):
@@ -223,6 +237,21 @@ def read_shared_memory(name: str) -> bytes:
         if view:
             _function("kernel32", "UnmapViewOfFile", ctypes.c_int, _HANDLE)(view)
         _function("kernel32", "CloseHandle", ctypes.c_int, _HANDLE)(handle)
+
+
+def display_path(adapter: str, monitor: str) -> str:
+    r"""The path of the display that GLFW names `\\.\DISPLAY1\Monitor0` at the adapter `\\.\DISPLAY1`: its model and
+    socket, `\\?\DISPLAY#DEL40A3#...`; "" if Windows has none."""
+    types = (ctypes.c_wchar_p, ctypes.c_uint32, ctypes.c_void_p, ctypes.c_uint32)
+    ask = _function("user32", "EnumDisplayDevicesW", ctypes.c_int, *types)
+    device = _DisplayDevice(size=ctypes.sizeof(_DisplayDevice))
+    number = 0
+    while ask(adapter, number, ctypes.byref(device), 0):
+        is_asked_for = device.name == monitor
+        if is_asked_for and ask(adapter, number, ctypes.byref(device), _EDD_GET_DEVICE_INTERFACE_NAME):
+            return str(device.identifier)
+        number += 1
+    return ""
 
 
 @contextmanager

@@ -11,15 +11,18 @@ import psutil
 import pytest
 from PIL import ImageGrab
 
+from engine.sinks.displays import read_displays
+from engine.system.win32 import display_path
+
 pytestmark = pytest.mark.only_on("win32", reason="a Windows desktop")
 ESCAPE, F = (0x1B, 0x01), (0x46, 0x21)  # virtual key, scan code (winuser.h)
 ENGINE = """
 import time, numpy as np; from pathlib import Path; from engine.sinks.sink import OutputFormat
 from engine.sinks.window import WindowSink
 sink = WindowSink(""); sink.adjust({"/window/fullscreen": True})
-sink.start(OutputFormat(width=64, height=48, fps=30, sample_rate_hz=0, audio_channels=0, is_offline=False,
+sink.start(OutputFormat(width=80, height=50, fps=30, sample_rate_hz=0, audio_channels=0, is_offline=False,
     record_folder=Path(".")), may_wait=True)
-while True: sink._ring.write(np.full((48, 64, 4), 200, np.uint8), index=0, time_s=0.0); time.sleep(0.02)
+while True: sink._ring.write(np.full((50, 80, 4), 200, np.uint8), index=0, time_s=0.0); time.sleep(0.02)
 """
 
 
@@ -52,3 +55,9 @@ def test_a_window_fills_the_screen_obeys_its_keys_and_stays_black_after_a_kill(w
         for process in (engine, *filter(psutil.Process.is_running, family)):
             process.kill()
         engine.wait()
+
+
+def test_a_display_has_a_path_of_its_own_beside_its_name() -> None:
+    (display, *_) = read_displays()
+    assert display.path.startswith("\\\\?\\DISPLAY#") and display.identity == display.path
+    assert display_path(r"\\.\DISPLAY1", r"\\.\DISPLAY1\Monitor9") == ""

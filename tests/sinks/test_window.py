@@ -8,7 +8,9 @@ import sys
 import threading
 from collections.abc import Callable, Iterator
 from contextlib import suppress
+from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import psutil
@@ -18,6 +20,7 @@ from engine.control.commands.window import WindowControl
 from engine.errors import SinkError, SinkUnavailableError
 from engine.params import ParamStore
 from engine.render.output_shape import is_convex
+from engine.sinks.displays import Display, find_again
 from engine.sinks.sink import SinkSpec
 from engine.sinks.sink_set import SinkSet
 from engine.sinks.window import WindowSink
@@ -320,6 +323,52 @@ def test_a_display_that_returns_gets_its_window_back(
         away.unlink()
         wait_for(lambda: corners_of(screen.look())[0] == "red", "the picture on the display that returned")
         wait_for(lambda: "not connected" not in sink.status().detail, "the end of the line")
+    finally:
+        sink.close()
+
+
+GENERIC = "Generic PnP Monitor"
+PROJECTOR = Display(number=1, name=f"{GENERIC} (2)", model=GENERIC, position=(1920, 0), path="P2")
+BESIDE = Display(number=0, name=GENERIC, model=GENERIC, path="P1")
+
+
+@pytest.mark.parametrize(
+    ("now", "found"),
+    [
+        ((BESIDE, PROJECTOR), PROJECTOR),
+        ((BESIDE,), None),
+        ((replace(PROJECTOR, number=0, name=BESIDE.name), replace(BESIDE, name=PROJECTOR.name)), "P2"),
+        ((replace(PROJECTOR, position=(0, 0)), BESIDE), "P2"),
+        ((BESIDE, replace(PROJECTOR, path="P3")), "P3"),
+        ((replace(PROJECTOR, path="P4", position=(0, 0)), replace(PROJECTOR, path="P3")), "P3"),
+        ((BESIDE, replace(PROJECTOR, path="P3", model="EPSON PJ")), None),
+    ],
+    ids=["there", "pulled", "renamed", "moved", "other socket", "its place", "another one"],
+)
+def test_a_pulled_projector_never_takes_the_display_of_another_output(now: tuple[Display, ...], found: Any) -> None:
+    again = find_again(PROJECTOR, now, {"P1"})
+    assert again == found or (again is not None and again.path == found)
+
+
+def test_two_displays_of_one_name_have_shapes_of_their_own() -> None:
+    assert PROJECTOR.identity != BESIDE.identity
+    assert Display(number=0, name="HDMI-1").identity == "HDMI-1"
+
+
+def test_a_projector_that_changes_its_mode_is_followed(
+    screen: Screen, card, play, make_format, wait_for, tmp_path, monkeypatch
+) -> None:
+    mode = tmp_path / "mode"
+    monkeypatch.setenv("TEST_DISPLAY_MODE", str(mode))
+    monkeypatch.setattr("engine.sinks.window.WindowSink.program", "tests.support.pulled_display")
+    sink = WindowSink("screen")
+    sink.adjust({"/window/fullscreen": False})
+    sink.start(make_format(), may_wait=True)
+    try:
+        play(sink, card)
+        wait_for(lambda: f"{SCREEN[0]}x{SCREEN[1]}" in sink.status().detail, "its first mode")
+        mode.touch()
+        wait_for(lambda: "320x240 at 24 Hz" in sink.status().detail, "its new mode")
     finally:
         sink.close()
 
