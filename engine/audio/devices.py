@@ -27,9 +27,14 @@ KINDS: tuple[Kind, ...] = ("input", "output")
 MAX_CHANNELS = 64
 # In the names of devices that carry the computer's own sound.
 _LOOPBACK = re.compile(
-    r"blackhole|soundflower|loopback audio|cable output|voicemeeter out|stereo mix|what u hear|monitor of|\.monitor",
+    r"blackhole|soundflower|loopback audio|cable output|voicemeeter out|what u hear|monitor of|\.monitor"
+    # Stereo Mix, as Windows' drivers name it in other languages
+    r"|stereo ?mix|mixage st.r.o|mezcla est.reo|(mixagem|mistura) est.reo|missaggio stereo|miks stereo|sztere. kever."
+    r"|stereo karışımı|стерео ?микшер|立体声混音|立體聲混音|ステレオ ?ミキサー|스테레오 믹스",
     re.I,
 )
+_INSTANCE = re.compile(r"(?<![^( ])\d+- ")
+"""Windows' number of a device that is in another socket than at first: `Line (2- USB Audio CODEC)`."""
 # Windows lists a card once per interface; the first of these is used. Never WDM-KS: PortAudio needs a callback for it.
 WASAPI = "Windows WASAPI"
 _HOSTAPI_ORDER = (WASAPI, "ASIO", "Windows DirectSound", "MME")
@@ -292,6 +297,8 @@ def find_device(devices: Sequence[AudioDevice], query: str | None, kind: Kind = 
     else:
         found = [device for device in usable if device.name.lower() == query.lower()]
         found = found or [device for device in usable if query.lower() in device.name.lower()]
+        plain = _INSTANCE.sub("", query.lower())
+        found = found or [device for device in usable if plain in _INSTANCE.sub("", device.name.lower())]
         by_hostapi = ([device for device in found if device.hostapi == hostapi] for hostapi in _HOSTAPI_ORDER)
         found = next(filter(None, by_hostapi), found)
     if len(found) == 1:

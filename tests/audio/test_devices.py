@@ -50,6 +50,15 @@ def test_a_device_is_found_by_index_full_name_or_part_of_it_or_as_the_default() 
     assert find_device(MAC, "scarlett").index == 5
 
 
+def test_a_card_in_another_socket_is_found_by_the_name_that_windows_gave_it_first() -> None:
+    """Windows numbers it there, inside the brackets of a sound device's name."""
+    sockets = (device(4, "Line (2- USB Audio CODEC)", "Windows WASAPI"), device(5, "Line (Scarlett)", "Windows WASAPI"))
+    assert find_device(sockets, "Line (USB Audio CODEC)").index == 4
+    assert find_device((device(4, "Line (USB Audio CODEC)"),), "Line (3- USB Audio CODEC)").index == 4
+    with pytest.raises(AudioError, match="no audio input '2- Mikrofon'"):
+        find_device(sockets, "2- Mikrofon")
+
+
 def test_a_missing_or_ambiguous_device_lists_those_there_are() -> None:
     with pytest.raises(AudioError, match=r"matches any of 3 'Scarlett 18i20 USB', 4 'Scarlett 2i2 USB'"):
         find_device(MAC, "usb")
@@ -72,7 +81,10 @@ def test_the_best_windows_interface_and_all_channels_of_a_card_are_chosen() -> N
 
 
 def test_loopback_devices_are_known_by_name_and_advice_names_one() -> None:
-    for name in ("BlackHole 2ch", "Stereo Mix (Realtek(R) Audio)", "Monitor of Built-in Audio Analog Stereo"):
+    mixes = ("Stereo Mix", "Stereomix", "Mixage stéréo", "Mezcla estéreo", "Mixagem estéreo", "Missaggio stereo")
+    mixes += ("Miks stereo", "Стерео микшер", "立体声混音", "ステレオ ミキサー", "스테레오 믹스")
+    windows = tuple(f"{name} (Realtek(R) Audio)" for name in mixes)
+    for name in ("BlackHole 2ch", "Monitor of Built-in Audio Analog Stereo", *windows):
         assert is_loopback_name(name), name
     for name in ("MacBook Pro Microphone", "CABLE Input", "Line In", "USB Audio Device"):
         assert not is_loopback_name(name)

@@ -10,6 +10,7 @@ and the next turn is later.
 """
 
 import logging
+import re
 import threading
 import time
 from collections import deque
@@ -38,7 +39,10 @@ from engine.system.reporting import Report
 log = logging.getLogger(__name__)
 
 ALL: Final = "all"
-THROUGH: Final = "midi through"  # ALSA's loop: what is sent there comes back
+NO_HARDWARE: Final = re.compile(
+    r"midi through|\biac\b|loopmidi|loopbe|app loopback|gs wavetable|fluidsynth|fluid synth|timidity", re.I
+)
+"""Loops of ALSA, macOS and Windows, where all that is sent comes back, and synthesisers that are programs."""
 READ_INTERVAL_S: Final = 0.002
 OVERLOAD_INTERVAL_S: Final = 0.01  # of the more messages that wait then, fewer are executed
 SEARCH_INTERVAL_S: Final = 0.25
@@ -372,5 +376,5 @@ class MidiPorts:
 
 def _matches(name: str, port: Port) -> bool:
     if name.casefold() == ALL:
-        return THROUGH not in port.device.casefold()
+        return not any(NO_HARDWARE.search(each) for each in (port.name, port.device))
     return any(name.casefold() in each.casefold() for each in (port.name, port.device, device_slug(port.device)))

@@ -10,6 +10,7 @@ takes the second for a length: messages are sent as a list.
 
 import ctypes
 import importlib
+import re
 import sys
 from collections import Counter, deque
 from collections.abc import Callable
@@ -21,6 +22,7 @@ from engine.errors import MultiverseError
 from engine.system.installing import install_line
 
 OWN: Final = "libremidi"  # begins the name of the ports of our own connections, which others may list
+_FURTHER_PORT: Final = re.compile(r"(?:\d+- )?MIDI(?:IN|OUT)\d+ \((.+?)\)?")
 NONE_HERE: Final = "this system has no MIDI: ALSA's sequencer is missing (sudo modprobe snd-seq)"
 
 
@@ -141,7 +143,7 @@ class LibremidiSystem:
 
     def _port(self, port: Any, is_input: bool) -> Port:
         name = _name(port, self._is_jack)
-        device, number = port.device_name or name or port.port_name, (port.client, port.port)
+        device, number = port.device_name or windows_device(port.port_name) or name, (port.client, port.port)
         if self._is_jack:  # JACK reports those of our own client
             device, number = name.partition(":")[0], (0, 0)
         return Port(
@@ -152,6 +154,13 @@ class LibremidiSystem:
             plugged=self._pulled[is_input, name],
             handle=port,
         )
+
+
+def windows_device(name: str) -> str:
+    """The device of a port that Windows names by itself (WinMM): `Launchpad X` also for its second port,
+    `MIDIIN2 (Launchpad X)`, cut after 31 characters, and for `2- Launchpad X`, its name in another socket."""
+    within = _FURTHER_PORT.fullmatch(name)
+    return re.sub(r"^\d+- ", "", within[1] if within else name)
 
 
 def _name(port: Any, is_jack: bool) -> str:

@@ -6,14 +6,17 @@ import shutil
 import subprocess
 import sys
 import time
+from collections import Counter
+from types import SimpleNamespace
 from typing import Any
 
 import pytest
 
 from engine.control.commands.mapping_feedback import REST_S
 from engine.control.midi.clock_out import CLOCK, START
+from engine.control.midi.messages import device_slug
 from engine.control.midi.ports import SEARCH_INTERVAL_S
-from engine.control.midi.system import LibremidiSystem
+from engine.control.midi.system import LibremidiSystem, windows_device
 from engine.errors import MultiverseError
 from engine.params import Tempo
 from engine.system.clock import SystemClock
@@ -33,6 +36,44 @@ def test_a_knob_moves_what_it_is_mapped_to_and_the_device_belongs_to_its_name(op
     assert rig.store.get("/layer/1/intensity") == 1.5
     rig.hear("nanoKONTROL2", b"\x07", b"\x00")
     assert rig.store.get("/layer/1/intensity") == 0.0, "running status, in two pieces"
+
+
+@pytest.mark.parametrize(
+    "name",
+    [
+        "nanoKONTROL2",
+        "2- nanoKONTROL2",
+        "MIDIIN2 (nanoKONTROL2)",
+        "MIDIOUT3 (4- nanoKONTROL2)",
+        "2- MIDIIN2 (nanoKONTROL2",
+    ],
+)
+def test_all_names_that_windows_gives_a_controller_are_one_device(name: str) -> None:
+    """The last one is cut, as WinMM's names are after 31 characters."""
+    assert device_slug(windows_device(name)) == "nanokontrol2"
+
+
+def test_a_windows_port_that_libremidi_numbers_has_its_device_without_the_number() -> None:
+    """As libremidi's observer_winmm.hpp lists them: no name of a device, and a name to show with a number."""
+    listed = SimpleNamespace(client=0, port=0, device_name="", port_name="nanoKONTROL2", display_name="nanoKONTROL2 1")
+    system = LibremidiSystem.__new__(LibremidiSystem)
+    system._is_jack, system._pulled = False, Counter()
+    port = system._port(listed, True)
+    assert (port.name, port.device) == ("nanoKONTROL2 1", "nanoKONTROL2")
+
+
+def test_all_leaves_out_loops_and_synthesisers_which_their_names_open(open_midi: Any) -> None:
+    no_hardware = (
+        "Midi Through", "IAC Driver Bus 1", "IAC-Treiber", "loopMIDI Port", "Default App Loopback (A)",
+        "Microsoft GS Wavetable Synth", "FLUID Synth (1234)",
+    )  # fmt: skip
+    rig, named = open_midi("all"), open_midi("loopMIDI")
+    for each in (rig, named):
+        for name in (*no_hardware, "Maniac Keys"):
+            each.midi.plug(name)
+        each.after(SEARCH_INTERVAL_S)
+    assert [device.name for device in rig.ports.status().devices] == ["maniac_keys"]
+    assert [device.name for device in named.ports.status().devices] == ["loopmidi_port"]
 
 
 def test_a_controller_that_is_pulled_comes_back_with_its_lights(open_midi: Any, reports: Any) -> None:
