@@ -136,7 +136,7 @@ class AudioFeatures:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class TimecodeReading:
-    """A frame of timecode as received, from LTC or MTC."""
+    """A frame of timecode as received, from LTC, MTC or Art-Net."""
 
     hours: int
     minutes: int
@@ -153,6 +153,10 @@ class TimecodeReading:
     is_backward: bool = False
     is_still: bool = False
     """True for a locate: the timecode stands at this frame."""
+    is_sampled: bool = False
+    """True if samples of sound tell `at_s`; else messages do, which may come late."""
+    source: str = ""
+    """Who sent it, for a line, where several may send."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -37,6 +37,7 @@ _DMX_LENGTH: Final = Struct(">H")
 _DMX_HEAD_BYTES: Final = 18
 _POLL_BYTES: Final = 14
 _TIMECODE: Final = Struct("<BBBBB")  # frames, seconds, minutes, hours, type
+_STREAM_AT: Final = 13  # the StreamId; 0 is the master stream
 _RATES: Final = (("24", 24), ("25", 25), ("29.97df", 30), ("30", 30))  # name and labels per second, by type
 _TARGETS: Final = Struct(">HH")  # highest and lowest requested port address
 _IS_TARGETED: Final = 0x20  # bit 5 of an ArtPoll's flags
@@ -80,18 +81,26 @@ def read_artnet(data: bytes, host: str, port: int) -> LevelsPacket | TimecodeRea
     if version < _VERSION:
         raise DmxDecodeError(f"Art-Net protocol version {version} (expected {_VERSION})")
     if code == _OP_TIMECODE:
-        return _read_timecode(data)
+        return _read_timecode(data, host)
     return _read_dmx(data, host, port) if code == _OP_DMX else _read_poll(data)
 
 
-def _read_timecode(data: bytes) -> TimecodeReading:
+def _read_timecode(data: bytes, host: str) -> TimecodeReading:
     if len(data) < 14 + _TIMECODE.size:
         raise DmxDecodeError(f"ArtTimeCode of {len(data)} bytes (expected {14 + _TIMECODE.size})")
     frames, seconds, minutes, hours, kind = _TIMECODE.unpack_from(data, 14)
     rate, labels = _RATES[kind] if kind < len(_RATES) else ("", 0)
     if hours > 23 or max(minutes, seconds) > 59 or frames >= labels:
         raise DmxDecodeError(f"ArtTimeCode {hours}:{minutes}:{seconds}:{frames} of type {kind} is no time")
-    return TimecodeReading(hours=hours, minutes=minutes, seconds=seconds, frames=frames, at_s=0.0, rate=rate)
+    return TimecodeReading(
+        hours=hours,
+        minutes=minutes,
+        seconds=seconds,
+        frames=frames,
+        at_s=0.0,
+        rate=rate,
+        source=f"{host}, stream {data[_STREAM_AT]}",
+    )
 
 
 def _read_dmx(data: bytes, host: str, port: int) -> LevelsPacket:

@@ -26,10 +26,10 @@ def art_dmx(universe: int, levels: bytes, *, sequence: int = 0, version: int = 1
     )
 
 
-def art_timecode(hours: int, minutes: int, seconds: int, frames: int, kind: int = 1) -> bytes:
+def art_timecode(hours: int, minutes: int, seconds: int, frames: int, kind: int = 1, stream: int = 0) -> bytes:
     """ArtTimeCode; `kind`: 0 film (24), 1 EBU (25), 2 drop frame (29.97), 3 SMPTE (30)."""
     head = b"Art-Net\0" + struct.pack("<H", 0x9700) + struct.pack(">H", 14)
-    return head + bytes((0, 0, frames, seconds, minutes, hours, kind))
+    return head + bytes((0, stream, frames, seconds, minutes, hours, kind))
 
 
 def art_poll(*, flags: int = 0, targets: tuple[int, int] | None = None) -> bytes:

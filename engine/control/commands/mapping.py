@@ -20,8 +20,9 @@ from engine.control import Args, CommandTable, Reply
 from engine.control.commands import CommandContext
 from engine.control.commands.mapping_feedback import MapFeedback
 from engine.control.foreign.midi_bridges import read_midi
+from engine.control.outgoing.sender import host_of
 from engine.errors import MappingError
-from engine.osc.decode import Message
+from engine.osc.decode import Message, printable
 from engine.params.mapping.built_in_maps import BUILT_IN, built_in, is_built_in, is_from, map_of_root
 from engine.params.mapping.control_map import ControlMap
 from engine.params.mapping.controls import MAX_CHARACTERS, TIMECODE_KINDS, Control, MidiEvent, Movement
@@ -93,7 +94,8 @@ class MapControl:
         self._store, self._notify, self._report = context.store, context.notify, context.report
         self._folder, self._clock, self._on_timecode = path.parent / MAPS_FOLDER, clock, on_timecode
         self._on_song_position, self._unmapped = on_song_position, unmapped
-        self.leading_clock, self._leading_timecode = OneClock(), OneClock()
+        self.leading_clock = OneClock("MIDI clock", context.report)
+        self._leading_timecode = OneClock("MIDI timecode", context.report)
         self._two_ways = TwoWays()
         self._feedback, self._start_timer, self._mappable = feedback, start_timer, mappable
         self._lock = threading.Lock()  # messages and commands come on different threads
@@ -188,14 +190,14 @@ class MapControl:
 
         Also called on the MIDI thread."""
         if event.kind in self._clock or event.kind == "song_position":
-            if self.leading_clock.counts(device_of(sender_name), now_s):
+            if self.leading_clock.counts(_clock_of(event, sender_name), now_s):
                 if event.kind == "song_position":
                     self._on_song_position(event.value)
                 else:
                     self._clock[event.kind](now_s)
             return True
         if event.kind in TIMECODE_KINDS:
-            if self._leading_timecode.counts(device_of(sender_name), now_s):
+            if self._leading_timecode.counts(_clock_of(event, sender_name), now_s):
                 self._on_timecode(event, now_s)
             return True
         return False
@@ -413,6 +415,12 @@ class MapControl:
             return self._folder / f"{clean_name(name)}{SUFFIX}"
         except ValueError as reason:
             raise MappingError(f"map {name!r}: {reason}") from None
+
+
+def _clock_of(event: MidiEvent, sender_name: str) -> str:
+    """Who sends a clock: a device of a port, or one of a host whose bridge passes it on."""
+    device = device_of(sender_name)
+    return f"{printable(event.device)} ({host_of(sender_name)})" if device == BRIDGE else device
 
 
 def _entry(control: str, target: str, argument: str, mode: str | None = None) -> MapEntry:

@@ -17,6 +17,7 @@ from engine.errors import CueError
 from engine.params import CueList
 from engine.params.cue_chase import CueChase, DueCue, TimedCue
 from engine.params.mapping.controls import MidiEvent
+from engine.params.mapping.routes import OneClock
 from engine.params.mtc import MtcAssembler, full_frame, text_frame
 from engine.params.timecode import Offset, TimecodeRate, parse_label, parse_offset, seconds_of, show_time, text_at
 from engine.params.timecode_clock import TimecodeClock, TimecodeState
@@ -81,6 +82,7 @@ class TimecodeControl:
         self._midi: deque[tuple[MidiEvent, float]] = deque(maxlen=MAX_QUEUED)
         self.artnet: deque[TimecodeReading] = deque(maxlen=MAX_QUEUED)
         """Art-Net's timecode that waits for the next frame. Any thread appends to it."""
+        self._leading_artnet = OneClock("Art-Net timecode", context.report)
         self._clock = TimecodeClock()
         self._mtc = MtcAssembler()
         self._chase = CueChase()
@@ -129,7 +131,8 @@ class TimecodeControl:
         if source == "off":
             return
         for reading in readings:
-            self._clock.add(reading)
+            if not reading.source or self._leading_artnet.counts(reading.source, reading.at_s):
+                self._clock.add(reading)
         snapshot = self._store.snapshot()
         flywheel_s = snapshot.number("/timecode/flywheel_s")
         state = self._clock.state(now_s, flywheel_s)

@@ -10,6 +10,7 @@ from collections import deque
 from typing import Final
 
 from engine.params.mapping.controls import MidiEvent
+from engine.system.reporting import Report
 
 PORT: Final = "midi "
 """Begins the name of a sender that is a port of ours; its device follows."""
@@ -17,6 +18,7 @@ BRIDGE: Final = "bridge"
 SILENT_S: Final = 0.5  # a clock at 20 beats/min ticks every 0.125 s
 WINDOW_S: Final = 0.05
 MAX_UNMATCHED: Final = 1024
+MAX_NAMED: Final = 8  # in lines, of the clocks that do not lead
 
 
 def device_of(sender_name: str) -> str:
@@ -27,15 +29,28 @@ def device_of(sender_name: str) -> str:
 class OneClock:
     """Selects one of several clocks that may arrive at the same time: the first, until it is silent."""
 
-    def __init__(self) -> None:
+    def __init__(self, kind: str, report: Report) -> None:
+        """`kind`: what it is in a line. `report` gets a line for each other clock, and for each new leader."""
+        self._kind = kind
+        self._report = report
         self._owner = ""
         self._received_s = float("-inf")
+        self._left_out: set[str] = set()
+        """Clocks that a line has named since the leader began."""
 
     def counts(self, device: str, now_s: float) -> bool:
         """True if this device leads at `now_s`; it does if no other one does."""
         if device != self._owner and now_s - self._received_s < SILENT_S:
+            if device not in self._left_out and len(self._left_out) < MAX_NAMED:
+                self._left_out.add(device)
+                self._report("clocks", f"{self._kind} of {device} is left out: {self._owner} leads until it is silent")
             return False
-        self._owner, self._received_s = device, now_s
+        if device != self._owner:
+            if self._owner:
+                self._report("clocks", f"{self._kind} of {self._owner} is silent: {device} leads now")
+            self._owner = device
+            self._left_out.clear()
+        self._received_s = now_s
         return True
 
     def owner(self, now_s: float) -> str:

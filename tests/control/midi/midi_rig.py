@@ -1,5 +1,6 @@
 """Controllers at their ports, which a test plugs in and pulls; it is the clock of all threads."""
 
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -15,6 +16,7 @@ from engine.control.outgoing.sender import Sender
 from engine.osc.encode import encode_message
 from engine.params import ParamStore, Tempo
 from engine.params.banks import BankState
+from engine.params.mapping.controls import MidiEvent
 from engine.system.clock import SteppedClock
 from tests.control.commands.show_rig import make_context
 
@@ -77,6 +79,7 @@ class MidiRig:
         self.peer = peer
         self.clock, self.store, table = SteppedClock(start_s=100.0), ParamStore(), CommandTable()
         self.tempo = Tempo(self.store, self.clock)
+        self.timecodes: list[tuple[MidiEvent, float]] = []
         outgoing = Feedback(self.store, report)
         self.feedback = MapFeedback(
             self.store, listener_of=outgoing.listener_of, is_behind=lambda name: False, report=report
@@ -87,6 +90,7 @@ class MidiRig:
             clock={"clock": self.tempo.midi_clock, "start": self.tempo.midi_start, "stop": self.tempo.midi_stop},
             feedback=self.feedback,
             unmapped=pad_messages,
+            on_timecode=lambda event, now_s: self.timecodes.append((event, now_s)),
         )
         self.map.add_commands(table)
         self.dispatcher = Dispatcher(self.store, table, self.clock, report, self.map, feedback=outgoing)
@@ -123,9 +127,10 @@ class MidiRig:
         self.feedback.unsubscribe(name)
         self.bank_lights.end(name)
 
-    def say(self, address: str, *args: object) -> None:
-        """Send an OSC message as a bridge or a person would."""
-        self.dispatcher.receive(encode_message(address, *args), self.peer.sender())
+    def say(self, address: str, *args: object, host: str = "") -> None:
+        """Send an OSC message as a bridge or a person would; `host`: another one than the peer's."""
+        sender = replace(self.peer.sender(), name=f"udp {host}:5000") if host else self.peer.sender()
+        self.dispatcher.receive(encode_message(address, *args), sender)
 
     def hear(self, name: str, *data: bytes) -> None:
         for each in data:

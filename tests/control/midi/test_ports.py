@@ -19,8 +19,10 @@ from engine.control.midi.ports import SEARCH_INTERVAL_S
 from engine.control.midi.system import LibremidiSystem, windows_device
 from engine.errors import MultiverseError
 from engine.params import Tempo
+from engine.params.mtc import MtcAssembler
 from engine.system.clock import SystemClock
 from engine.system.installing import install_line
+from tests.support.mtc_signal import quarter_frames
 
 
 def test_a_knob_moves_what_it_is_mapped_to_and_the_device_belongs_to_its_name(open_midi: Any) -> None:
@@ -255,6 +257,46 @@ def test_a_clock_by_two_ways_keeps_its_tempo_and_is_not_sent_back(open_midi: Any
         rig.say("/midi/drums/clock")
     assert rig.tempo.bpm == pytest.approx(100.0, abs=0.1)
     assert len(rig.lights("Bass")) >= 90 and rig.lights("Drums") == []
+
+
+@pytest.mark.parametrize("second", [("/midi/bass/0/clock", ""), ("/midi/drums/0/clock", "10.0.0.2")])
+def test_of_two_clocks_through_bridges_the_first_leads_until_it_is_silent(
+    open_midi: Any, reports: Any, second: tuple[str, str]
+) -> None:
+    rig = open_midi()
+    rig.store.set("/tempo/source", "midi")
+    (address, host), tick_s = second, 60 / (120 * 24)
+    for _ in range(96):
+        rig.clock.advance(tick_s / 2)
+        rig.say("/midi/drums/0/clock")
+        rig.clock.advance(tick_s / 2)
+        rig.say(address, host=host)
+    assert rig.tempo.bpm == pytest.approx(120.0, abs=0.1)
+    first = "drums:0 (udp 192.0.2.1)"
+    other = "bass:0 (udp 192.0.2.1)" if not host else "drums:0 (udp 10.0.0.2)"
+    line = ("clocks", f"MIDI clock of {other} is left out: {first} leads until it is silent")
+    assert reports.lines == [line]
+    for _ in range(192):
+        rig.clock.advance(60 / (90 * 24))
+        rig.say(address, host=host)
+    assert rig.tempo.bpm == pytest.approx(90.0, abs=0.1)
+    assert reports.lines == [line, ("clocks", f"MIDI clock of {first} is silent: {other} leads now")]
+
+
+def test_of_two_devices_with_timecode_through_bridges_one_is_read(open_midi: Any, reports: Any) -> None:
+    rig = open_midi()
+    begin_s = rig.clock.now_s()
+    first = [(at_s, "/midi/deck/0/MTC", data) for at_s, data in quarter_frames((1, 0, 0, 0), 20)]
+    second = [(at_s + 0.004, "/midi/desk/0/MTC", data) for at_s, data in quarter_frames((2, 0, 0, 10), 20)]
+    for at_s, address, data in sorted(first + second):
+        rig.clock.sleep_until(begin_s + at_s)
+        rig.say(address, data)
+    assembler = MtcAssembler()
+    readings = [assembler.quarter_frame(event.value, at_s) for event, at_s in rig.timecodes]
+    labels = [(each.hours, each.frames) for each in readings if each is not None]
+    assert labels == [(1, frame) for frame in range(0, 20, 2)]
+    (reported,) = reports.lines
+    assert "MIDI timecode of desk:0 (udp 192.0.2.1) is left out: deck:0 (udp 192.0.2.1) leads" in reported[1]
 
 
 def test_mtc_goes_out_while_it_is_switched_on(open_midi: Any) -> None:
