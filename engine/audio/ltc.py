@@ -232,7 +232,14 @@ class LtcDecoder:
         if label is not None and at_s is not None:
             rate = "29.97df" if bits >> 10 & 1 else ""
             readings.append(
-                TimecodeReading(**label, at_s=at_s, rate=rate, frame_s=length / self._rate_hz, is_backward=is_backward)
+                TimecodeReading(
+                    **label,
+                    at_s=at_s,
+                    rate=rate,
+                    frame_s=length / self._rate_hz,
+                    is_backward=is_backward,
+                    is_sampled=True,
+                )
             )
 
     def _fit_frame(self, end: float) -> tuple[float, float]:

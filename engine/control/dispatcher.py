@@ -158,7 +158,7 @@ class Dispatcher:
             elif self._foreign.is_mistyped(message):
                 self._mistakes.on_unknown(message, sender)
             else:
-                self._carry_out(self._steps_of([message], sender)[0], arrived_s)
+                self._carry_out(self._steps_of([message], sender, arrived_s)[0], arrived_s)
             return
         try:
             value = args[0] if tags in PLAIN_TAGS else value_of(param, args)
@@ -166,7 +166,7 @@ class Dispatcher:
             self._store.require(param, accepted.value)
         except Rejected as rejection:
             if self._launch_queue.names_a_beat(message, param):
-                self._carry_out(self._steps_of([message], sender)[0], arrived_s)
+                self._carry_out(self._steps_of([message], sender, arrived_s)[0], arrived_s)
             else:
                 self._mistakes.on_rejected(message, rejection, sender)
             return
@@ -177,7 +177,7 @@ class Dispatcher:
 
     def _on_foreign(self, message: Message, sender: Sender, arrived_s: float) -> None:
         """Hot path: another program sends hundreds of these per second, few of them mapped."""
-        if (found := self._foreign.translate(message, sender)) is None:
+        if (found := self._foreign.translate(message, sender, arrived_s)) is None:
             self._mistakes.on_unmapped(message, sender)
             return
         messages, by = found
@@ -192,7 +192,7 @@ class Dispatcher:
         allowance = MAX_VALUES_A_BUNDLE
         for wait_s, messages in groups.items():
             self.counters.messages += len(messages)
-            steps, allowance = self._steps_of(messages, sender, allowance)
+            steps, allowance = self._steps_of(messages, sender, arrived_s, allowance)
             if wait_s > 0.0:
                 self._queue(wait_s, packet_bytes, steps, sender)
             else:
@@ -222,7 +222,7 @@ class Dispatcher:
         if (watcher := self._watcher) is not None:
             for message in messages:
                 watcher(self.clock.now_s(), sender.name, message)
-        for number, message, by in self._foreign.translate_all(messages, sender):
+        for number, message, by in self._foreign.translate_all(messages, sender, arrived_s):
             if by is sender:
                 self.counters.unmapped += 1
                 self.unmapped.record(message, sender.name)
@@ -233,10 +233,11 @@ class Dispatcher:
     # -- converting messages to steps --------------------------------------------------------------
 
     def _steps_of(
-        self, messages: list[Message], sender: Sender, allowance: int = MAX_VALUES_A_BUNDLE
+        self, messages: list[Message], sender: Sender, arrived_s: float, allowance: int = MAX_VALUES_A_BUNDLE
     ) -> tuple[list[Step], int]:
         """Convert messages to steps that set at most `allowance` values; also returns the remaining allowance."""
-        return self._steps_from(self._foreign.translate_all(messages, sender), messages, sender, allowance)
+        own = self._foreign.translate_all(messages, sender, arrived_s)
+        return self._steps_from(own, messages, sender, allowance)
 
     def _steps_from(
         self,

@@ -11,6 +11,7 @@ from collections import deque
 from dataclasses import replace
 
 from engine.params.timecode import RATES
+from engine.params.timecode_clock import SPEEDS
 from engine.values import TimecodeReading
 
 PIECES = 8
@@ -54,18 +55,23 @@ class MtcAssembler:
         mean_s = sum(times) / PIECES
         interval_s = sum((n - 3.5) * at_s for n, at_s in enumerate(times)) / 42.0  # the sum of (n - 3.5)^2
         begun_s = mean_s + (3.5 if is_backward else -3.5) * interval_s
-        return _if_time(
+        rate = MTC_RATES[nibbles[7] >> 1 & 3]
+        reading = _if_time(
             TimecodeReading(
                 hours=nibbles[6] | (nibbles[7] & 1) << 4,
                 minutes=nibbles[4] | (nibbles[5] & 3) << 4,
                 seconds=nibbles[2] | (nibbles[3] & 3) << 4,
                 frames=nibbles[0] | (nibbles[1] & 1) << 4,
                 at_s=begun_s,
-                rate=MTC_RATES[nibbles[7] >> 1 & 3],
+                rate=rate,
                 frame_s=4.0 * interval_s,
                 is_backward=is_backward,
             )
         )
+        if reading is None or 4.0 * interval_s * RATES[rate].fps * SPEEDS[1] >= 1.0:
+            return reading
+        # The pieces were held back and came together: only the last one was on time.
+        return None if is_backward else replace(reading, at_s=times[-1], frame_s=0.0, lead_frames=TEXT_LEAD_FRAMES)
 
 
 def full_frame(packed: int, now_s: float) -> TimecodeReading | None:

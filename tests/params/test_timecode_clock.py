@@ -108,3 +108,35 @@ def test_the_text_of_every_second_frame_shows_the_rate_without_the_length_of_a_f
             clock.add(replace(reading(n, n / RATES[rate].fps, rate=rate), rate="", frame_s=0.0, lead_frames=1.75))
         assert clock.rate.name == rate
         assert clock.position_s(78 / RATES[rate].fps, FLYWHEEL_S) == pytest.approx(79.75 / RATES[rate].fps, abs=1e-4)
+
+
+def network(clock: TimecodeClock, number: int, count: int, begin_s: float) -> float:
+    """Like `play`, with labels of which only the arrival is known."""
+    for n in range(count):
+        clock.add(replace(reading(number + n, begin_s + 0.04 * n), frame_s=0.0))
+    return begin_s + 0.04 * count
+
+
+@pytest.mark.parametrize(("frames", "within_s"), [(-1500, 0.05), (-15, 0.4), (-5, 0.4), (10, 0.05), (1500, 0.05)])
+def test_a_desk_that_locates_is_followed_at_once_and_if_it_may_be_late_soon(frames: int, within_s: float) -> None:
+    clock = TimecodeClock()
+    next_s = network(clock, 3000, 50, 0.0)
+    network(clock, 3050 + frames, round(within_s / 0.04) + 1, next_s)
+    assert clock.position_s(next_s + within_s, FLYWHEEL_S) == pytest.approx(122 + frames / 25 + within_s, abs=0.02)
+    assert clock.speed(next_s + within_s, FLYWHEEL_S) == pytest.approx(1.0, abs=0.01)
+
+
+@pytest.mark.parametrize("pause_s", [0.2, 0.6, 5.0])
+@pytest.mark.parametrize("repeats", [False, True])
+def test_a_pause_runs_on_for_the_flywheels_time_and_the_position_is_right_again(pause_s: float, repeats: bool) -> None:
+    clock = TimecodeClock()
+    next_s = network(clock, 3000, 50, 0.0)
+    for n in range(round(pause_s / 0.04) if repeats else 0):
+        network(clock, 3049, 1, next_s + 0.04 * n)
+    end_s = next_s + pause_s
+    if pause_s > FLYWHEEL_S:
+        assert clock.state(end_s, FLYWHEEL_S) == "lost"
+        assert clock.position_s(end_s, FLYWHEEL_S) == pytest.approx(next_s + 120 + FLYWHEEL_S - 0.04)
+    network(clock, 3050, 12, end_s)
+    assert clock.position_s(end_s + 0.44, FLYWHEEL_S) == pytest.approx(122.44, abs=0.001)
+    assert clock.speed(end_s + 0.44, FLYWHEEL_S) == pytest.approx(1.0)

@@ -17,6 +17,7 @@ from collections.abc import Callable, Iterable
 from dataclasses import replace
 from typing import Final
 
+from engine.control.datagrams import BatchReader, SingleReader, open_reader
 from engine.control.dmx.forwarding import Forwarder
 from engine.control.dmx.sockets import SharedPort, address_towards, open_groups, open_socket
 from engine.control.dmx.universe import DmxStatus, Merge, Universe
@@ -34,8 +35,6 @@ from engine.values import TimecodeReading
 
 log = logging.getLogger(__name__)
 
-MAX_DATAGRAM_BYTES: Final = 2048
-PACKETS_A_TURN: Final = 256  # of one socket
 READ_INTERVAL_S: Final = 0.004  # between two turns
 FORWARD_INTERVAL_S: Final = 0.01
 STEP_INTERVAL_S: Final = 0.5  # between two checks for silent senders
@@ -45,8 +44,9 @@ MAX_REPORTED_UNIVERSES: Final = 8  # lines about universes that are not configur
 MAX_WAITING: Final = 16  # hosts whose polls are not answered yet
 MAX_DELAY_S: Final = 1.0
 
-ReadPacket = Callable[[bytes, str, int], LevelsPacket | None]
-"""`read(data, host, port)`: the levels in a packet, None if it carries none, or DmxDecodeError."""
+ReadPacket = Callable[[bytes, str, int], LevelsPacket | TimecodeReading | None]
+"""`read(data, host, port)`: the levels or the timecode in a packet, None if it has neither, or DmxDecodeError."""
+Reader = BatchReader | SingleReader
 
 
 class WaitingPolls:
@@ -146,7 +146,7 @@ class DmxReceiver:
             raise
         self._check_shared_ports()
         self._wake_end, self._woken_end = socket.socketpair()
-        self._selector.register(self._woken_end, selectors.EVENT_READ, (self._woken_end, None))
+        self._selector.register(self._woken_end, selectors.EVENT_READ, (self._woken_end, None, None))
         self._thread = threading.Thread(target=self._run, name="dmx", daemon=True)
         self._thread.start()
 
@@ -156,7 +156,9 @@ class DmxReceiver:
         return self._add(sock, read)
 
     def _add(self, sock: socket.socket, read: ReadPacket) -> socket.socket:
-        self._selector.register(sock, selectors.EVENT_READ, (sock, read))
+        # Only timecode, which is Art-Net's, needs the kernel's time of arrival.
+        reader = SingleReader(sock) if read == self._read_sacn else open_reader(sock)
+        self._selector.register(sock, selectors.EVENT_READ, (sock, reader, read))
         return sock
 
     def close(self) -> None:
@@ -198,9 +200,9 @@ class DmxReceiver:
         due_s = min(self._step_s, self._polls.next_due_s(), self._forward_s if self._changed else float("inf"))
         ready = self._selector.select(max(0.0, due_s - self._clock.now_s()))
         for key, _ in ready:
-            sock, read = key.data
-            if read is not None:
-                self._read(sock, read)
+            _, reader, read = key.data
+            if reader is not None:
+                self._read(reader, read)
         now_s = self._clock.now_s()
         if now_s >= self._step_s:
             self._step_s = now_s + STEP_INTERVAL_S
@@ -212,37 +214,33 @@ class DmxReceiver:
             self._forward(now_s)
         self._answer_polls(now_s)
 
-    def _read(self, sock: socket.socket, read: ReadPacket) -> None:
-        for _ in range(PACKETS_A_TURN):
-            try:
-                data, (host, port) = sock.recvfrom(MAX_DATAGRAM_BYTES)
-            except BlockingIOError:
-                return
-            except ConnectionResetError:  # Windows reports here that an earlier reply went to a closed port
-                continue
-            except OSError as error:  # Windows: a datagram longer than the buffer
-                self._malformed += 1
-                self._report("dmx.malformed", f"dmx: {error.strerror or error}")
-                continue
+    def _read(self, reader: Reader, read: ReadPacket) -> None:
+        try:
+            received = reader.read(time.perf_counter())
+        except OSError as error:
+            self._malformed += 1
+            self._report("dmx.malformed", f"dmx: {error.strerror or error}")
+            return
+        for data, key, arrived_s in received:
+            host, port = reader.address_of(key)[:2]
             try:
                 packet = read(data, host, port)
             except DmxDecodeError as error:
                 self._malformed += 1
                 self._report("dmx.malformed", f"dmx: packet from {host} left out: {error}")
                 continue
-            if packet is not None:
+            if isinstance(packet, TimecodeReading):
+                self._on_timecode(replace(packet, at_s=self._clock.time_of(arrived_s)))
+            elif packet is not None:
                 self._take(packet)
 
-    def _read_artnet(self, data: bytes, host: str, port: int) -> LevelsPacket | None:
+    def _read_artnet(self, data: bytes, host: str, port: int) -> LevelsPacket | TimecodeReading | None:
         if ("artnet", f"{host}:{port}") in own.own_sources:
             return None  # the sink dmx of this process, of which a poll needs no reply either
         if (packet := read_artnet(data, host, port)) is None:
             own.nodes.note_reply(data, host, time.monotonic())
         if isinstance(packet, Poll):
             self._polls.add(packet, host, self._clock.now_s())
-            return None
-        if isinstance(packet, TimecodeReading):
-            self._on_timecode(replace(packet, at_s=self._clock.now_s()))
             return None
         return packet
 

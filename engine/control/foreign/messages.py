@@ -141,16 +141,20 @@ class ForeignMessages:
             self._map is None or self._map.ignores(message, self._clock.now_s())
         )
 
-    def translate(self, message: Message, sender: Sender) -> tuple[list[Message], Sender] | None:
-        """The translation of a foreign message and the sender to attribute it to, or None if it is not mapped."""
-        mapped = self._map.translate(message, sender.name, self._clock.now_s()) if self._map else None
+    def translate(self, message: Message, sender: Sender, arrived_s: float) -> tuple[list[Message], Sender] | None:
+        """The translation of a foreign message and the sender to attribute it to, or None if it is not mapped.
+        `arrived_s`: when it arrived, by `time.perf_counter`."""
+        at_s = self._clock.time_of(arrived_s)
+        mapped = self._map.translate(message, sender.name, at_s) if self._map else None
         return None if mapped is None else (list(mapped), dataclasses.replace(sender, name=mapped_by(sender.name)))
 
-    def translate_all(self, messages: list[Message], sender: Sender) -> Iterator[tuple[int, Message, Sender]]:
+    def translate_all(
+        self, messages: list[Message], sender: Sender, arrived_s: float
+    ) -> Iterator[tuple[int, Message, Sender]]:
         """Translate the foreign ones among `messages`; yields (number of the original message, message, sender)."""
         by_map: Sender | None = None
         for number, message in enumerate(messages):
-            found = self.translate(message, sender) if self._may_be_mapped(message) else None
+            found = self.translate(message, sender, arrived_s) if self._may_be_mapped(message) else None
             if found is None:
                 yield number, message, sender
                 continue

@@ -3,6 +3,7 @@
 import shutil
 import socket
 import subprocess
+import time
 from collections.abc import Callable, Iterator
 from functools import partial
 from pathlib import Path
@@ -205,6 +206,16 @@ def test_any_message_is_handled_without_an_error(hub: MapHub, sent: list[tuple[s
             assert osc_schema.accept(message.address, message.args[0]).note == ""
     for entry in hub.map._map.entries:
         assert control_of(entry.control.name) == entry.control
+
+
+@pytest.mark.only_on("linux", reason="elsewhere the system does not tell when a packet arrived")
+def test_a_clock_of_a_bridge_counts_from_its_arrival_while_the_engine_is_busy(hub: MapHub, wait_for: Any) -> None:
+    with hub.dispatcher._receiving:  # as while another packet is executed
+        for _ in range(3):
+            hub.say("/midi/drums/0/clock")
+        arrived_s = time.perf_counter()
+    wait_for(lambda: len(hub.clock_ticks) == 3, "three ticks")
+    assert all(at_s <= arrived_s for _, at_s in hub.clock_ticks)
 
 
 def test_learning_is_superseded_cancelled_or_times_out_if_nothing_moves(hub: MapHub, reports: Any) -> None:

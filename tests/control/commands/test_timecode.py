@@ -10,89 +10,26 @@ import soundfile
 
 from engine import Engine, open_engine
 from engine.config import build_config
-from engine.control.commands.timecode import TimecodeControl, conditions
-from engine.control.foreign.midi_bridges import read_midi
-from engine.osc.decode import Message, decode_packet
 from engine.osc.encode import encode_message
-from engine.params import PresetFolder, Tempo, read_cues
+from engine.params import PresetFolder, read_cues
 from engine.values import TimecodeReading
 from osc_schema import Rejected
-from tests.control.commands.show_rig import BRIGHTNESS, CueRig
+from tests.control.commands.show_rig import BRIGHTNESS
+from tests.control.commands.timecode_rig import FRAME_S, TimecodeRig
 from tests.support.engine_client import open_client
 from tests.support.ltc_signal import ltc_signal
 from tests.support.mtc_signal import full_frame, quarter_frames
 
-FRAME_S = 0.02
-
-
-class Rig(CueRig):
-    """A rig with timecode, in which the test is the bridge and the sound, too."""
-
-    def __init__(self, folder: Path, reports: Any) -> None:
-        super().__init__(folder, reports)
-        for address, check in conditions():
-            self.store.add_condition(address, check)
-        self.tempo = Tempo(self.store, self.clock)
-        self.ltc: list[TimecodeReading] = []
-        self.midi: list[tuple[float, bytes]] = []
-        """OSC packets of a bridge, with the time at which each arrives."""
-        self.control = TimecodeControl(
-            self.context,
-            cues=self.cues,
-            take_ltc=self.take_ltc,
-            sound_channels=lambda: 2,
-            follow_beat=self.tempo.follow,
-        )
-        self.control.add_commands(self.commands)
-
-    def take_ltc(self) -> list[TimecodeReading]:
-        due = [reading for reading in self.ltc if reading.at_s <= self.clock.now_s()]
-        self.ltc = [reading for reading in self.ltc if reading not in due]
-        return due
-
-    def run(self, until_s: float) -> list[tuple[float, int]]:
-        """Draw 50 pictures per second. Returns (time, number) of each cue that started."""
-        started = []
-        while self.clock.now_s() < until_s - FRAME_S / 2:
-            self.clock.advance(FRAME_S)
-            now_s = self.clock.now_s()
-            while self.midi and self.midi[0][0] <= now_s:
-                at_s, packet = self.midi.pop(0)
-                message = decode_packet(packet)
-                assert isinstance(message, Message)
-                event = read_midi(message)
-                assert event is not None
-                self.control.on_midi(event, at_s)
-            self.messages.clear()
-            self.control.step(now_s)
-            for part in (self.cues, self.crossfade, self.tempo):
-                part.step(now_s)
-            started += [(round(now_s, 3), each[1]) for each in self.messages if each[0] == "/cue/current"]
-        return started
-
-    def play_ltc(self, first: tuple, seconds: float, begin_s: float) -> None:
-        """LTC of 25 frames per second, as the decoder gives it."""
-        hours, minutes, whole, frames = first
-        for n in range(round(seconds * 25)):
-            number = ((hours * 60 + minutes) * 60 + whole) * 25 + frames + n
-            rest, part = divmod(number, 25)
-            self.ltc.append(
-                TimecodeReading(
-                    hours=rest // 3600, minutes=rest // 60 % 60, seconds=rest % 60, frames=part,
-                    at_s=begin_s + n / 25, frame_s=0.04,
-                )
-            )  # fmt: skip
-
 
 @pytest.fixture
-def rig(tmp_path: Path, reports: Any) -> Iterator[Rig]:
-    rig = Rig(tmp_path, reports)
+def rig(tmp_path: Path, reports: Any) -> Iterator[TimecodeRig]:
+    rig = TimecodeRig(tmp_path, reports)
     yield rig
     rig.close()
 
 
 @pytest.fixture
-def show(rig: Rig) -> Rig:
+def show(rig: TimecodeRig) -> TimecodeRig:
     """A rig with the cues 1 low at 10 s, 2 mid at 20 s fading for 4 s, 3 high without a timecode; the source is LTC."""
     rig.done("/cue/set", 1, "low", 0.0, 0.0, 0, "00:00:10:00")
     rig.done("/cue/set", 2, "mid", 4.0, 0.0, 0, "00:00:20:00")
@@ -101,7 +38,7 @@ def show(rig: Rig) -> Rig:
     return rig
 
 
-def test_a_cue_starts_once_in_the_picture_in_which_its_time_is_reached(show: Rig) -> None:
+def test_a_cue_starts_once_in_the_picture_in_which_its_time_is_reached(show: TimecodeRig) -> None:
     show.play_ltc((0, 0, 8, 0), 14.0, begin_s=1.0)
     assert show.run(15.8) == [(3.0, 1), (13.0, 2)]
     status = show.control.status
@@ -109,7 +46,7 @@ def test_a_cue_starts_once_in_the_picture_in_which_its_time_is_reached(show: Rig
     assert status.seconds == pytest.approx(22.8, abs=1e-6) and status.position == "00:00:22:20"
 
 
-def test_a_locate_recalls_the_last_cue_with_the_rest_of_its_fade(show: Rig) -> None:
+def test_a_locate_recalls_the_last_cue_with_the_rest_of_its_fade(show: TimecodeRig) -> None:
     show.play_ltc((0, 0, 23, 0), 3.0, begin_s=1.0)
     ((began_s, number),) = show.run(1.5)
     assert number == 2 and began_s < 1.1
@@ -123,13 +60,13 @@ def test_a_locate_recalls_the_last_cue_with_the_rest_of_its_fade(show: Rig) -> N
     assert [number for _, number in show.run(2.5)] == [2], "a person has started another one since"
 
 
-def test_a_locate_past_the_follow_time_of_a_cue_starts_the_next_one_too(show: Rig) -> None:
+def test_a_locate_past_the_follow_time_of_a_cue_starts_the_next_one_too(show: TimecodeRig) -> None:
     show.done("/cue/set", 2, "mid", 0.0, 2.0, 0, "00:00:20:00")
     show.play_ltc((0, 0, 23, 0), 1.0, begin_s=1.0)
     assert [number for _, number in show.run(1.5)] == [2, 3]
 
 
-def test_without_chase_no_cue_starts_and_switching_it_on_recalls(show: Rig) -> None:
+def test_without_chase_no_cue_starts_and_switching_it_on_recalls(show: TimecodeRig) -> None:
     show.store.set("/timecode/chase", False)
     show.play_ltc((0, 0, 9, 0), 5.0, begin_s=0.0)
     assert show.run(3.0) == []
@@ -137,7 +74,7 @@ def test_without_chase_no_cue_starts_and_switching_it_on_recalls(show: Rig) -> N
     assert [number for _, number in show.run(3.1)] == [1]
 
 
-def test_subscribers_are_sent_the_time_at_their_rate(show: Rig) -> None:
+def test_subscribers_are_sent_the_time_at_their_rate(show: TimecodeRig) -> None:
     show.store.set("/timecode/now/rate_hz", 10.0)
     show.play_ltc((0, 0, 1, 0), 4.0, begin_s=0.0)
     message = []
@@ -154,7 +91,7 @@ def test_subscribers_are_sent_the_time_at_their_rate(show: Rig) -> None:
 
 
 @pytest.mark.parametrize("address", ["/mtc", "/midi/dev/0/MTC"])
-def test_mtc_starts_a_cue_on_time_forward_and_none_backward(show: Rig, address: str) -> None:
+def test_mtc_starts_a_cue_on_time_forward_and_none_backward(show: TimecodeRig, address: str) -> None:
     show.store.set("/timecode/source", "mtc")
     show.midi = [(at_s, encode_message(address, data)) for at_s, data in quarter_frames((0, 0, 9, 0), 100)]
     ((began_s, number),) = show.run(3.9)
@@ -166,7 +103,7 @@ def test_mtc_starts_a_cue_on_time_forward_and_none_backward(show: Rig, address: 
     assert show.control.status.speed == pytest.approx(-1.0)
 
 
-def test_a_cue_gets_its_timecode_over_osc_and_keeps_it(show: Rig) -> None:
+def test_a_cue_gets_its_timecode_over_osc_and_keeps_it(show: TimecodeRig) -> None:
     show.play_ltc((0, 0, 1, 0), 4.0, begin_s=0.0)
     show.run(2.5)
     now = show.control.status.position
@@ -192,7 +129,7 @@ def test_a_cue_gets_its_timecode_over_osc_and_keeps_it(show: Rig) -> None:
     ],
 )
 def test_timecode_that_nothing_reads_or_brings_is_reported_once(
-    rig: Rig, reports: Any, values: dict[str, object], key: str, line: str
+    rig: TimecodeRig, reports: Any, values: dict[str, object], key: str, line: str
 ) -> None:
     for address, value in values.items():
         rig.store.set(address, value)
@@ -208,7 +145,7 @@ def test_timecode_that_nothing_reads_or_brings_is_reported_once(
 # -- end to end --------------------------------------------------------------------------------
 
 
-def test_a_cue_whose_preset_is_missing_is_reported_and_the_show_continues(show: Rig, reports: Any) -> None:
+def test_a_cue_whose_preset_is_missing_is_reported_and_the_show_continues(show: TimecodeRig, reports: Any) -> None:
     show.done("/cue/set", 1, "gone", 0, 0, 0, "00:00:10:00")
     show.play_ltc((0, 0, 9, 0), 12.0, begin_s=0.0)
     assert show.run(12.0) == [(11.0, 2)]
@@ -271,7 +208,7 @@ def test_a_locate_over_udp_recalls_a_cue(tmp_path: Path) -> None:
         assert session.engine.params.get("/timecode/source") == "mtc"
 
 
-def test_cues_start_with_the_timecode_of_art_net(show: Rig, reports: Any) -> None:
+def test_cues_start_with_the_timecode_of_art_net(show: TimecodeRig, reports: Any) -> None:
     show.midi = [(0.0, encode_message("/mtc", "01:00:12:00"))]
     show.run(0.05)
     assert "MIDI timecode arrives" in reports.lines[-1][1]

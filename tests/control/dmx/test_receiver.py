@@ -4,6 +4,7 @@ import contextlib
 import socket
 import sys
 import threading
+import time
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
@@ -170,6 +171,18 @@ def test_timecode_of_art_net_arrives_with_its_rate_and_its_time(reports: Any) ->
     labels = [(each.hours, each.minutes, each.seconds, each.frames, each.rate) for each in on.readings]
     assert labels == [(1, 2, 3, 4, "29.97df"), (23, 59, 59, 24, "25"), (1, 0, 0, 29, "30")] and on.readings[0].at_s > 0
     assert reports.lines[0][1].endswith("left out: ArtTimeCode 25:0:0:0 of type 1 is no time")
+
+
+@pytest.mark.only_on("linux", reason="elsewhere the system does not tell when a packet arrived")
+def test_timecode_counts_from_its_arrival_while_the_receiver_is_busy(reports: Any) -> None:
+    with rig(reports, "artnet", (1,)) as on:
+        with on._came:  # the first one is not taken until all have arrived
+            for frames in range(3):
+                on.artnet(art_timecode(1, 0, 0, frames, stream=5))
+            arrived_s = time.perf_counter()
+        on.wait(lambda: len(on.readings) == 3)
+    assert all(each.at_s <= arrived_s for each in on.readings)
+    assert {each.source for each in on.readings} == {f"{HOST}, stream 5"}
 
 
 def test_a_port_that_another_program_keeps_for_itself_is_named(reports: Any) -> None:
