@@ -4,7 +4,6 @@ UDP and TCP share one port and one receiving thread, so packets are executed one
 most once a millisecond: waking up for each packet costs most of the time, and a frame takes 16 ms anyway.
 """
 
-import errno
 import selectors
 import socket
 import threading
@@ -13,23 +12,19 @@ from collections.abc import Iterable
 from functools import partial
 
 from engine.control.allow import AllowList, is_reached
+from engine.control.binding import bind_osc
 from engine.control.dispatcher import Dispatcher
-from engine.control.outgoing.sender import Sender, SocketAddress, addresses_of, display_address
+from engine.control.outgoing.sender import Sender, addresses_of, display_address
 from engine.control.sending import CLOSED_WITHIN_S, RETRY_S, SendingThread
-from engine.control.tcp import ACCEPT_PAUSE_S, MAX_CLIENTS, TcpTransport, listen
-from engine.control.udp import UdpTransport, granted_receive_buffer_bytes, request_buffers
-from engine.errors import MultiverseError, PortTakenError
-from engine.system.refused_port import bind_alone, refusal_reason
+from engine.control.tcp import ACCEPT_PAUSE_S, MAX_CLIENTS, TcpTransport
+from engine.control.udp import UdpTransport, granted_receive_buffer_bytes
+from engine.errors import MultiverseError
 from engine.system.reporting import Report
-from engine.system.translate_errors import refused
 
 READ_INTERVAL_S = 0.001  # single packets are read together: at 40 000 per second this halves the processor time
 MAX_PAUSE_S = 0.05  # longest time that packets wait while a frame is drawn
 EMPTY_INTERVAL_S = 0.01  # while reading is paused; undecoded, that takes 2 us each
 PAUSED_BUFFER_BYTES = 4 << 20  # 5000 small packets, more than a fast sender sends in that time
-PORT_ATTEMPTS = 16
-ALSO_LOCALHOST = ("127.0.0.1", "0.0.0.0")
-TAKEN = (errno.EADDRINUSE, errno.EACCES)
 
 
 class OscServer:
@@ -55,7 +50,7 @@ class OscServer:
     def bind(self) -> None:
         """Bind the port; packets wait for `start`, which binds if this was not called."""
         if not self._bound:
-            self._bound = self._bind()
+            self._bound = bind_osc(*self._requested_address, self._report)
 
     def start(self) -> None:
         self.bind()
@@ -183,52 +178,8 @@ class OscServer:
         for udp, _ in self._transports:
             udp.count_lost()
 
-    # -- binding -------------------------------------------------------------------------------
-
-    def _bind(self) -> list[tuple[socket.socket, socket.socket]]:
-        """Bind a UDP socket and a TCP listener to the same address; `localhost` is 127.0.0.1 and ::1."""
-        host, port = self._requested_address
-        option = f"--osc {display_address(host, port)}"
-        with refused(f"{option}: no such host here", MultiverseError):
-            family, _, _, _, address = addresses_of(host, port, socket.SOCK_DGRAM)[0]
-        try:
-            bound = [_bind_both(family, address)]
-        except OSError as error:
-            if error.errno == errno.EADDRINUSE:
-                raise PortTakenError(("--osc", display_address(host, port))) from None
-            reason = refusal_reason(error)
-            raise MultiverseError(f"{option}: {reason}; choose another with --osc HOST:PORT") from None
-        if family == socket.AF_INET and address[0] in ALSO_LOCALHOST:
-            bound += self._bind_ipv6_localhost(bound[0][0].getsockname()[1])
-        return bound
-
-    def _bind_ipv6_localhost(self, port: int) -> list[tuple[socket.socket, socket.socket]]:
-        """The same port of ::1, which python-osc, Pd and Max mean by `localhost` on many systems. None without IPv6."""
-        try:
-            return [_bind_both(socket.AF_INET6, ("::1", port, 0, 0))]
-        except OSError as error:
-            if error.errno in TAKEN and self._requested_address[1]:
-                self._report("osc.localhost", f"OSC at [::1]:{port}: {refusal_reason(error)}; send to 127.0.0.1")
-            return []
-
 
 def _close(bound: Iterable[tuple[socket.socket, socket.socket]]) -> None:
     for sockets in bound:
         for each in sockets:
             each.close()
-
-
-def _bind_both(family: socket.AddressFamily, address: SocketAddress) -> tuple[socket.socket, socket.socket]:
-    for attempt in range(1, PORT_ATTEMPTS + 1):
-        udp_socket = socket.socket(family, socket.SOCK_DGRAM)
-        try:
-            request_buffers(udp_socket)
-            bind_alone(udp_socket, address)
-            udp_socket.setblocking(False)
-            return udp_socket, listen(family, (*address[:1], udp_socket.getsockname()[1], *address[2:]))
-        except OSError:
-            udp_socket.close()
-            # The port that the system chose for UDP may be in use for TCP: then let the system choose again.
-            if address[1] or attempt == PORT_ATTEMPTS:
-                raise
-    raise AssertionError("the last attempt returns or raises")
