@@ -35,12 +35,12 @@ class Display:
     position: tuple[int, int] = (0, 0)
     rate_hz: int = 0
     path: str = ""
-    """What the system tells its socket and model by; "" where only the name does."""
+    """Its socket and model, as the system tells them; "" where only the name does."""
     monitor: Any = None
 
     @property
     def identity(self) -> str:
-        """What it is recognised by in a later run."""
+        """The text by which a later run recognises it."""
         return self.path or self.name
 
     def __str__(self) -> str:
