@@ -13,7 +13,7 @@ the built-in looks at first; new presets go to the others. Banks are immutable: 
 """
 
 import re
-from collections.abc import Collection, Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field, replace
 from itertools import count
 from pathlib import Path
@@ -132,13 +132,13 @@ class Banks:
     def holds(self, preset: str) -> bool:
         return any(pad.preset == preset for bank in self.banks for pad in bank.pads.values())
 
-    def with_new(self, preset: str, existing: Collection[str]) -> tuple["Banks", int, bool]:
+    def with_new(self, preset: str, exists: Callable[[str], bool]) -> tuple["Banks", int, bool]:
         """Put a preset on the first free pad of the banks that take new ones; a bank is added before the first other
-        one when all are full. Also returns the bank's number, and True if it was added. A pad whose preset is not among
-        `existing` is free. BankError if there is room for no more banks."""
+        one when all are full. Also returns the bank's number, and True if it was added. A pad whose preset does not
+        exist is free. BankError if there is room for no more banks."""
         pad = Pad(preset=preset)
         for number, bank in enumerate(self.banks, start=1):
-            used = {at for at, other in bank.pads.items() if other.preset in existing and other.preset != preset}
+            used = {at for at, other in bank.pads.items() if other.preset != preset and exists(other.preset)}
             free = next((at for at in range(1, PADS + 1) if at not in used), None)
             if bank.takes_new and free is not None:
                 return self._with_bank(number, bank.with_pad(free, pad)), number, False

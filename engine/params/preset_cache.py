@@ -10,16 +10,19 @@ from collections.abc import Callable, Collection, Mapping
 from contextlib import suppress
 from dataclasses import dataclass, replace
 from functools import partial
+from pathlib import Path
 
 from engine.errors import PresetError
 from engine.params import presets
 from engine.params.preset_file import LoadedPreset
 from engine.params.store import ParamStore, Snapshot
+from engine.system.file_names import FoldedNames
 from engine.system.small_file import read_small
 from osc_schema import PARAMS, Rejected, Value
 
 MAX_PICTURE_BYTES = 200_000  # the engine writes about 15 kB; a larger file is from elsewhere
 MAX_PICTURES = 500  # in memory, 8 MB
+MAX_READ = 50  # files of a poll: half a second, in which nothing is written
 CURRENT = "/preset/current"
 
 FACTORY = {name.casefold(): presets.factory_preset(name) for name in presets.FACTORY_NAMES}
@@ -58,9 +61,16 @@ class PresetCache:
         self.folder = folder
         self.problem = ""
         """The reason why the last poll could not read the folder, or ""."""
+        self.has_more = False
+        """True if the last poll has left files unread."""
         self._lock = threading.Lock()
         self._on_disk: dict[str, _OnDisk] = {}
         self._changes: dict[str, PresetChange] = {}
+        self._names = FoldedNames()
+        """The names of the folder's presets, with the changes. Guarded by the lock, like what it follows from."""
+        self._names_version = 0
+        self._unknown = (0, "", "")
+        """`_names_version`, the name that was not found then, and the line about it: a frame may ask each time."""
         self._pictures: dict[str, PresetPicture] = {}  # replaced as a whole
 
     # -- any thread ----------------------------------------------------------------------------
@@ -68,13 +78,15 @@ class PresetCache:
     def names(self) -> tuple[str, ...]:
         """The names of all presets: the built-in ones, then the others, sorted."""
         with self._lock:
-            deleted = {name for name, change in self._changes.items() if change.content is None}
-            saved = (self._on_disk.keys() | self._changes.keys()) - deleted
-        return (*presets.FACTORY_NAMES, *sorted(saved, key=str.casefold))
+            return (*presets.FACTORY_NAMES, *self._names)
+
+    def spell(self, name: str) -> str:
+        """The clean name, in the case of the preset that it means. PresetError for an invalid one."""
+        return self._known(name) or presets.clean_name(name)
 
     def has(self, name: str) -> bool:
         """True if there is a preset of that name. PresetError for an invalid name."""
-        return name.casefold() in FACTORY or presets.spelled(name, known := self.names()) in known
+        return name.casefold() in FACTORY or self._known(name) is not None
 
     def find(self, name: str) -> LoadedPreset | None:
         """The preset, or None if it is unknown or could not be used, so that reading the disk again may help.
@@ -89,12 +101,17 @@ class PresetCache:
             return content
         if content is not None:
             raise PresetError(str(content))  # a new one each time: a traceback grows with every raise
-        clean = presets.spelled(name, self.names())
+        clean = self.spell(name)
         if clean in self._on_disk:
-            raise PresetError(f"preset {clean!r}: has not been read yet; {self.folder.path} does not respond")
+            raise PresetError(f"preset {clean!r}: has not been read yet; {self.folder.path} is being read")
         if self.problem:
             raise PresetError(self.problem)
-        raise presets.not_found_error(clean, self.folder.path, self.names())
+        version, unknown, line = self._unknown
+        if (version, unknown) != (self._names_version, clean):
+            version = self._names_version
+            line = str(presets.not_found_error(clean, self.folder.path, self.names()))
+            self._unknown = (version, clean, line)
+        raise PresetError(line)
 
     @property
     def pictures(self) -> Mapping[str, PresetPicture]:
@@ -105,7 +122,7 @@ class PresetCache:
         self, name: str, values: Mapping[str, Value], inputs: Mapping[str, str] = presets.NO_INPUTS
     ) -> PresetChange:
         """Save the stored ones among `values` under that name, effective at once. PresetError for an invalid name."""
-        clean = presets.spelled(name, self.names())
+        clean = self.spell(name)
         presets.refuse_factory(clean)
         stored = [(param, values[param.address]) for param in PARAMS if presets.is_stored(param)]
         old = self._content(clean)
@@ -116,13 +133,14 @@ class PresetCache:
     def delete(self, name: str) -> PresetChange:
         """Delete a preset, effective at once. PresetError for an invalid or built-in name."""
         presets.refuse_factory(name)
-        return self._add(PresetChange(name=presets.spelled(name, self.names()), content=None))
+        return self._add(PresetChange(name=self.spell(name), content=None))
 
     def drop(self, change: PresetChange) -> None:
         """Forget a change that was written, or could not be, unless there was a later one."""
         with self._lock:
             if self._changes.get(change.name) is change:
                 del self._changes[change.name]
+                self._follow(change.name)
 
     # -- one thread, which waits for the disk ----------------------------------------------------
 
@@ -130,70 +148,68 @@ class PresetCache:
         """Write a change to the disk; True if an older file was moved to `replaced`. PresetError if it fails."""
         name, content = change.name, change.content
         if content is None:
-            self.folder.delete(name)
+            self.folder.delete(name, is_spelled=True)
             was_replaced = True
         else:
-            was_replaced = self.folder.replace(name, content.by_address(), content.inputs, content.energy)
+            was_replaced = self.folder.replace(
+                name, content.by_address(), content.inputs, content.energy, is_spelled=True
+            )
         if was_replaced:
             self._pictures = {other: picture for other, picture in self._pictures.items() if other != name}
-        with self._lock:
-            if content is None:
-                self._on_disk.pop(name, None)
-            else:
-                self._on_disk[name] = _OnDisk(file=None, content=content)
+        self._remember(name, None if content is None else _OnDisk(file=None, content=content))
         self.drop(change)
         return was_replaced
 
     def rename(self, name: str, new: str) -> tuple[str, str]:
         """Rename a preset, with its picture. Returns both names as spelled. PresetError if it is missing or taken."""
         old, renamed = self.folder.rename(name, new)
-        with self._lock:
-            on_disk = self._on_disk.pop(old, None)
-            if on_disk is not None and isinstance(on_disk.content, LoadedPreset):
-                self._on_disk[renamed] = _OnDisk(file=None, content=replace(on_disk.content, name=renamed))
+        on_disk = self._on_disk.get(old)
+        self._remember(old, None)
+        if on_disk is not None and isinstance(on_disk.content, LoadedPreset):
+            self._remember(renamed, _OnDisk(file=None, content=replace(on_disk.content, name=renamed)))
         self._pictures = {renamed if at == old else at: picture for at, picture in self._pictures.items()}
         return old, renamed
 
     def restore(self, name: str) -> LoadedPreset:
         """Bring back the preset that was last overwritten or deleted under that name. PresetError if there is none."""
         loaded = self.folder.restore(name)
-        with self._lock:
-            self._on_disk[loaded.name] = _OnDisk(file=None, content=loaded)
+        self._remember(loaded.name, _OnDisk(file=None, content=loaded))
         self._poll_pictures({loaded.name})
         return loaded
 
     def write_picture(self, name: str, jpeg: bytes) -> None:
         """Write the picture of a preset, unless the preset was deleted meanwhile. PresetError if the disk refuses."""
-        clean = presets.spelled(name, self.names())
+        clean = self.spell(name)
         if clean in self._on_disk:
-            self.folder.save_picture(clean, jpeg)
+            self.folder.save_picture(clean, jpeg, is_spelled=True)
             self._pictures = {**self._pictures, clean: _picture(jpeg, None)}
 
-    def poll(self) -> list[str]:
-        """Read new and changed files; returns the names of presets that were added, removed or changed. If the folder
-        cannot be read, nothing changes, and `problem` has the reason."""
+    def poll(self, wanted: str = "") -> list[str]:
+        """Read new and changed files, of many only some, the one of `wanted` first; then `has_more` is true. Returns
+        the names of presets that were added, removed or changed. If the folder cannot be read, nothing changes, and
+        `problem` has the reason."""
         try:
             files = self.folder.files()
         except PresetError as error:
             self.problem = str(error)
             return []
         self.problem = ""
-        with self._lock:  # the names first, because reading a file may take long
-            different = [name for name in self._on_disk if name not in files]
-            for name in different:
-                del self._on_disk[name]
-            for name in files:
-                self._on_disk.setdefault(name, _OnDisk(file=None, content=None))
-        for name, file in files.items():
-            before = self._on_disk[name]
-            if before.file == file:
-                continue
+        different = [name for name in self._on_disk if name not in files]
+        for name in different:
+            self._remember(name, None)
+        for name in files:  # the names first, because reading a file may take long
+            if name not in self._on_disk:
+                self._remember(name, _OnDisk(file=None, content=None))
+        unread = [name for name, file in files.items() if self._on_disk[name].file != file]
+        unread.sort(key=lambda name: name != wanted)
+        self.has_more = len(unread) > MAX_READ
+        for name in unread[:MAX_READ]:
+            file, before = files[name], self._on_disk[name]
             try:
-                content: LoadedPreset | PresetError = self.folder.read(name, file.path)
+                content: LoadedPreset | PresetError = self.folder.read(name, Path(file.path))
             except PresetError as error:
                 content = error
-            with self._lock:
-                self._on_disk[name] = _OnDisk(file=file, content=content)
+            self._remember(name, _OnDisk(file=file, content=content))
             if isinstance(content, PresetError) or content != before.content:
                 different.append(name)
         return [*different, *(name for name in self._poll_pictures(files.keys()) if name not in different)]
@@ -211,7 +227,7 @@ class PresetCache:
             if (before is not None and before.file == file) or file.size > MAX_PICTURE_BYTES:
                 continue
             try:
-                picture = _picture(read_small(file.path, max_bytes=MAX_PICTURE_BYTES), file)
+                picture = _picture(read_small(Path(file.path), max_bytes=MAX_PICTURE_BYTES), file)
             except OSError:  # it was just deleted
                 continue
             if name in names and (before is None or before.version != picture.version):
@@ -223,7 +239,7 @@ class PresetCache:
     def _content(self, name: str) -> LoadedPreset | PresetError | None:
         if factory := FACTORY.get(name.casefold()):
             return factory
-        clean = presets.spelled(name, self.names())
+        clean = self.spell(name)
         with self._lock:
             change, on_disk = self._changes.get(clean), self._on_disk.get(clean)
         if change is not None:
@@ -233,7 +249,32 @@ class PresetCache:
     def _add(self, change: PresetChange) -> PresetChange:
         with self._lock:
             self._changes[change.name] = change
+            self._follow(change.name)
         return change
+
+    def _known(self, name: str) -> str | None:
+        """The name of the folder's preset that is meant, or None. PresetError for an invalid name."""
+        clean = presets.clean_name(name)
+        with self._lock:
+            return self._names.find(clean)
+
+    def _remember(self, name: str, on_disk: _OnDisk | None) -> None:
+        """Note the state of a preset on the disk, None: it is gone. The disk's thread. The lock is held for one name
+        at a time, so no frame waits for thousands."""
+        with self._lock:
+            if on_disk is None:
+                self._on_disk.pop(name, None)
+            else:
+                self._on_disk[name] = on_disk
+            self._follow(name)
+
+    def _follow(self, name: str) -> None:
+        """Let the index follow a change of this name. The caller holds the lock."""
+        change = self._changes.get(name)
+        is_there = name in self._on_disk if change is None else change.content is not None
+        if is_there != (self._names.find(name) == name):
+            self._names_version += 1
+            (self._names.add if is_there else self._names.discard)(name)
 
 
 def _picture(jpeg: bytes, file: presets.SavedFile | None) -> PresetPicture:

@@ -27,6 +27,7 @@ from engine.system.stored_file import StoredFile
 from engine.system.translate_errors import reason_of, refused
 from osc_schema import Param, Value
 
+MAX_COMPARED = 300  # names compared with an unknown one, of the nearest length: 10 ms
 _OWN_NAME = re.compile(r"^name = .*$", re.MULTILINE)
 _log = logging.getLogger(__name__)
 _FACTORY: dict[str, dict[str, Value]] = {
@@ -76,8 +77,7 @@ def spelled(name: str, names: Collection[str]) -> str:
     """The clean `name`, or the one of `names` that differs in case only: Windows and Macs take both for one file. Where
     several do, as a folder of Linux may have them, it stays as it is."""
     clean = clean_name(name)
-    found = [] if clean in names else [each for each in names if file_names.differ_in_case(each, clean)]
-    return found[0] if len(found) == 1 else clean
+    return clean if clean in names else file_names.FoldedNames(names).find(clean) or clean
 
 
 def factory_preset(name: str) -> LoadedPreset | None:
@@ -98,7 +98,8 @@ def not_found_error(name: str, folder: Path, names: Sequence[str]) -> PresetErro
     """The error for an unknown name, with the most similar known one."""
     import difflib  # imported here: most starts do not need it
 
-    known = {one.casefold(): one for one in names}
+    near = sorted(names, key=lambda one: abs(len(one) - len(name)))[:MAX_COMPARED]
+    known = {one.casefold(): one for one in near}
     alike = difflib.get_close_matches(name.casefold(), known, 1)
     nearest = f"nearest: {known[alike[0]]}; " if alike else ""
     return PresetError(f"preset {name!r}: not found in {folder} ({nearest}known: {some_of(names)})")
@@ -108,7 +109,8 @@ def not_found_error(name: str, folder: Path, names: Sequence[str]) -> PresetErro
 class SavedFile:
     """Identity of a preset's file. Two equal ones: the file has not changed."""
 
-    path: Path
+    path: str
+    """Text: a `Path` would double the time in which thousands are polled."""
     mtime_ns: int
     size: int
     inode: int
@@ -137,9 +139,18 @@ class PresetFolder:
         self.replace(name, values, inputs, energy)
         return self._target(name)[1]
 
-    def replace(self, name: str, values: Values, inputs: Inputs = NO_INPUTS, energy: float | None = None) -> bool:
-        """Write the stored parameters among `values`. True if an older one, with its picture, moved to `replaced`."""
-        name, path = self._target(name)
+    def replace(
+        self,
+        name: str,
+        values: Values,
+        inputs: Inputs = NO_INPUTS,
+        energy: float | None = None,
+        *,
+        is_spelled: bool = False,
+    ) -> bool:
+        """Write the stored parameters among `values`. True if an older one, with its picture, moved to `replaced`.
+        `is_spelled`, here and below: the name has the case of its file, so the folder need not be read."""
+        name, path = self._target(name, is_spelled)
         text = preset_text(name, values, holds=is_stored, inputs=inputs, energy=energy)
         is_another = path.is_file() and not _holds(path, text)
         if is_another:
@@ -171,9 +182,9 @@ class PresetFolder:
             _try_picture(lambda: remove_file(picture, missing_ok=True))
         return loaded
 
-    def save_picture(self, name: str, jpeg: bytes) -> None:
+    def save_picture(self, name: str, jpeg: bytes, *, is_spelled: bool = False) -> None:
         """Write the picture of a preset, replacing an older one."""
-        _file(self._target(name)[1].with_suffix(PICTURE_SUFFIX)).write(jpeg)
+        _file(self._target(name, is_spelled)[1].with_suffix(PICTURE_SUFFIX)).write(jpeg)
 
     def pictures(self) -> dict[str, SavedFile]:
         """All pictures, by the name of their preset. PresetError if the folder cannot be read."""
@@ -187,9 +198,9 @@ class PresetFolder:
         """Read a preset from a file of `files`. PresetError if it cannot be used."""
         return dataclasses.replace(read_preset(file, holds=is_stored), name=clean_name(name))
 
-    def delete(self, name: str) -> None:
+    def delete(self, name: str, *, is_spelled: bool = False) -> None:
         refuse_factory(name)
-        name, path = self._existing(name)
+        name, path = self._existing(name, is_spelled)
         self._put_aside(name, path)
         with refused(f"{path}: cannot be deleted", PresetError):
             remove_file(path)
@@ -244,23 +255,26 @@ class PresetFolder:
         saved = {}
         for file in files:
             try:
-                name = clean_name(file.path.stem)
+                name = clean_name(os.path.basename(file.path).removesuffix(suffix))
             except PresetError:  # hidden, or copied there under an invalid name
                 continue
             if not is_factory(name):
                 saved[name] = file
         return saved
 
-    def _existing(self, name: str) -> tuple[str, Path]:
-        saved = self.files()
+    def _existing(self, name: str, is_spelled: bool = False) -> tuple[str, Path]:
+        name, path = self._target(name, is_spelled)
+        if path.is_file():
+            return name, path
+        saved = self.files()  # its name may be written in another form of Unicode
         name = spelled(name, saved)
         if name not in saved:
             raise not_found_error(name, self.path, self.list())
-        return name, saved[name].path
+        return name, Path(saved[name].path)
 
-    def _target(self, name: str) -> tuple[str, Path]:
+    def _target(self, name: str, is_spelled: bool = False) -> tuple[str, Path]:
         refuse_factory(clean_name(name))
-        name = spelled(name, self.files())
+        name = name if is_spelled else spelled(name, self.files())
         return name, self.path / f"{name}{SUFFIX}"
 
     def _put_aside(self, name: str, path: Path) -> None:
@@ -299,7 +313,7 @@ def _saved_file(entry: os.DirEntry[str], suffix: str) -> SavedFile | None:
         return None
     if not stat.S_ISREG(status.st_mode):
         return None
-    return SavedFile(path=Path(entry.path), mtime_ns=status.st_mtime_ns, size=status.st_size, inode=status.st_ino)
+    return SavedFile(path=entry.path, mtime_ns=status.st_mtime_ns, size=status.st_size, inode=status.st_ino)
 
 
 def _factory_values(name: str) -> dict[str, Value]:

@@ -7,8 +7,8 @@ from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 
-from engine.system import file_names
 from engine.system.atomic_file import remove_file
+from engine.system.file_names import folded
 
 FOLDER = "replaced"
 MAX_FILES_PER_NAME = 10
@@ -60,7 +60,8 @@ class ReplacedPresets:
 
     def newest(self, name: str) -> Replaced | None:
         """The last one of this name; if there is none, of one that differs in case only."""
-        alike = [each for each in self._entries() if each.name == name or file_names.differ_in_case(each.name, name)]
+        wanted = folded(name)
+        alike = [each for each in self._entries() if folded(each.name) == wanted]
         return max(alike, key=lambda entry: (entry.name == name, entry.number), default=None)
 
     def _entries(self) -> list[Replaced]:

@@ -9,7 +9,7 @@ import pytest
 
 from engine.errors import PresetError
 from engine.params import ParamStore, PresetFolder
-from engine.params.preset_cache import PresetCache
+from engine.params.preset_cache import MAX_READ, PresetCache
 from tests.support.hung_file import hung
 
 NIGHT, DAY = {"/mode": "simple"}, {"/mode": "multiverse"}
@@ -89,8 +89,19 @@ def test_names_are_known_although_a_file_hangs(folder: PresetFolder, cache: Pres
         looking.start()
         wait_for(lambda: cache.names()[-2:] == ("day", "night"), "the names")
         assert cache.find("night") is None and cache.get("Default").name == "default"
-        with pytest.raises(PresetError, match=r"'night': has not been read yet; .* does not respond$"):
+        with pytest.raises(PresetError, match=r"'night': has not been read yet; .* is being read$"):
             cache.get("night")
         assert looking.is_alive()
     looking.join(120.0)
     assert cache.get("night").by_address() == cache.get("day").by_address() == {"/mode": "simple"}
+
+
+def test_the_wanted_one_of_many_presets_is_read_first(folder: PresetFolder, cache: PresetCache) -> None:
+    folder.path.mkdir(exist_ok=True)
+    for number in range(2 * MAX_READ):
+        (folder.path / f"{number:03}.toml").write_text("[values]\n'/mode' = 'simple'\n")
+    cache.poll("099")
+    assert cache.has_more and cache.find("099") is not None
+    cache.poll()
+    cache.poll()
+    assert not cache.has_more and all(cache.find(name) for name in cache.names())

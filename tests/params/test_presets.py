@@ -254,11 +254,11 @@ def test_overwritten_presets_are_kept_with_their_picture_ten_of_a_name_at_most(p
     assert stored == sorted(f"{n:06} night{suffix}" for n in range(3, 13) for suffix in (".toml", ".jpg"))
     presets.restore("night")
     assert presets.load("night").by_address() == {"/multiverse/brightness": 1.1}
-    assert presets.pictures()["night"].path.read_bytes() == b"picture 11"
+    assert Path(presets.pictures()["night"].path).read_bytes() == b"picture 11"
     presets.delete("night")
     assert not presets.has("night") and presets.pictures() == {}
     presets.restore("night")
-    assert presets.pictures()["night"].path.read_bytes() == b"picture 11"
+    assert Path(presets.pictures()["night"].path).read_bytes() == b"picture 11"
     presets.save("night", {"/mode": "simple"})
     for has_picture in (True, False):
         presets.restore("night")

@@ -225,12 +225,12 @@ class BankControl:
         """The pads of the displayed bank with their current states. Any thread."""
         banks, number = self.banks.banks, self._shown_bank
         pads = banks[number - 1].pads if number <= len(banks) else {}
-        names, faulty = set(self._presets.cache.names()), self._presets.faults.last_published
+        faulty = self._presets.faults.last_published
         queued, on_air = self._launch_queue.waiting_preset, self._presets.current.name
         prepared = self._mixer.prepared
 
         def state_of(pad: Pad | None) -> tuple[PadState, str]:
-            if pad is None or pad.preset not in names:
+            if pad is None or not self.has_preset(pad.preset):
                 return "empty", ""
             states: tuple[tuple[PadState, bool], ...] = (
                 ("queued", pad.preset == queued),
@@ -245,11 +245,10 @@ class BankControl:
         return BankState(bank=number, banks=len(banks), pads=pad_states)
 
     def _on_list(self, args: Args, reply: Reply) -> None:
-        names = set(self._presets.cache.names())
         for number, bank in enumerate(self.banks.banks, start=1):
             reply.send("/bank/entry", number, bank.name)
             for at, pad in sorted_pads(bank):
-                if pad.preset in names:
+                if self.has_preset(pad.preset):
                     reply.send("/bank/pad", number, at, pad.preset, pad.colour)
         reply.done()
 
@@ -331,7 +330,7 @@ class BankControl:
             number, is_added = self._shown_bank, False
             if not self.banks.holds(name):
                 try:
-                    self.banks, number, is_added = self.banks.with_new(name, self._presets.cache.names())
+                    self.banks, number, is_added = self.banks.with_new(name, self.has_preset)
                 except BankError as reason:
                     self._report("banks", str(reason))
                     return

@@ -80,17 +80,18 @@ class PresetControl:
             apply=self.apply,
             expect=self.expect,
         )
-        self._is_open = False
+        self._is_open = self._is_closing = self._reads_on = False
         self._guard = Guard(log, context.report, "preset.trail", "the look that waits gets no trail")
         self._order = LookOrder(context.store)
         self._watchers: list[Callable[[str, str], None]] = []
         self._disk = context.disk.open("presets", presets.path, poll=self._read_folder)
         if not self._disk.has_polled.wait(MAX_START_S):
-            line = f"{presets.path}: does not respond; until it does, only the presets already read can be loaded"
-            self._report("presets", line)
+            line = f"{presets.path}: still being read after {MAX_START_S:g} s; until it has been"
+            self._report("presets", f"{line} only the presets already read can be loaded")
         self._is_open = True
 
     def close(self) -> None:
+        self._is_closing = True
         self._disk.close()
 
     def watch(self, changed: Callable[[str, str], None]) -> None:
@@ -222,10 +223,22 @@ class PresetControl:
 
     # -- the disk's thread ---------------------------------------------------------------------
 
-    def _read_folder(self) -> None:
-        """Poll the folder for changes by other programs."""
+    def _read_folder(self, wanted: str = "") -> None:
+        """Poll the folder for changes by other programs, and read the file of `wanted` in any case."""
+        self._read_some(wanted)
+        while self.cache.has_more and not self._is_open:
+            self._read_some()
+        if self.cache.has_more and not (self._reads_on or self._is_closing):  # what waits for the disk comes between
+            self._reads_on = True
+            self._disk.post(self._read_on, lambda reason: self._report("presets", reason))
+
+    def _read_on(self) -> None:
+        self._reads_on = False
+        self._read_folder()
+
+    def _read_some(self, wanted: str = "") -> None:
         last_problem = self.cache.problem
-        changed = self.cache.poll()
+        changed = self.cache.poll(wanted)
         if self.cache.problem and self.cache.problem != last_problem:
             self._report("presets", self.cache.problem)
         if self._is_open:
@@ -323,7 +336,7 @@ class PresetControl:
         """Read the folder, on the disk's thread: the preset's file may be new or just repaired."""
 
         def look() -> None:
-            self._read_folder()
+            self._read_folder(self.cache.spell(name))
             self.cache.get(name)  # or PresetError
             then()
 

@@ -299,7 +299,7 @@ def test_a_hanging_preset_file_does_not_block_panic(tmp_path: Path, wait_for: An
         stuck = stack.enter_context(contextlib.ExitStack())
         stuck.enter_context(hung(folder.path / "held.toml"))
         session = stack.enter_context(open_client(tmp_path, web="127.0.0.1:0"))
-        assert any("does not respond" in line for line in session.engine.status().warnings)
+        assert any("presets: still being read after 0.2 s" in line for line in session.engine.status().warnings)
         session.client.send(encode_message("/preset/load", "held"))
         session.client.send(encode_message("/master/blackout", 1))
         wait_for(lambda: session.engine.params.get("/master/blackout"), "blackout")
@@ -482,3 +482,18 @@ def test_a_waiting_look_that_cannot_be_arranged_is_reported_and_has_no_values(
     monkeypatch.setattr(looks.presets, "_arrange", lambda loaded: 1 // 0)
     assert looks.presets.values_of("day") is None
     assert "division" in reports.lines[-1][1]
+
+
+def test_a_save_and_a_load_come_before_hundreds_of_presets_that_are_still_being_read(
+    tmp_path: Path, reports: Any, monkeypatch: Any
+) -> None:
+    monkeypatch.setattr("engine.control.commands.preset.MAX_START_S", 0.0)
+    for number in range(500):
+        (tmp_path / f"Preset {number}.toml").write_text("[values]\n'/mode' = 'simple'\n")
+    rig = PresetRig(tmp_path, reports)
+    is_reading = []
+    rig.presets.watch(lambda name, new: is_reading.append(rig.presets.cache.has_more))
+    assert rig.done("/preset/save", "Mine") == ("Mine",)
+    assert rig.done("/preset/load", "PRESET 499") == ("PRESET 499",)
+    rig.close()
+    assert is_reading == [True] and any("still being read after 0 s" in line for _, line in reports.lines)
